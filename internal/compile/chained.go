@@ -24,7 +24,7 @@ func (b *build) ofItsGateway(i int, tg *intent.TargetGroup, source intent.Source
 	}
 	gateway := stack.Key{Owner: stack.GatewayALB, ID: stack.ID{Namespace: tg.ServiceNamespace, Name: tg.ServiceName}}
 	if owner != nil {
-		if !owner.Contested && owner.Stack == gateway {
+		if !owner.Ambiguous && owner.Stack == gateway {
 			return true
 		}
 		b.refuseBalancer(i, tg, source)

@@ -52,7 +52,7 @@ func TestStatusOfGatewayNamesItsOwnBalancerOnly(t *testing.T) {
 		"of another namespace": {owner: ownedByGateway("payroll", "front")},
 		"of another kind": {owner: &facts.TargetGroupOwner{
 			Stack: stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "front"}}}},
-		"of contested tags":            {owner: &facts.TargetGroupOwner{Contested: true}},
+		"of ambiguous tags":            {owner: &facts.TargetGroupOwner{Ambiguous: true}},
 		"of nobody in the cluster":     {named: external(nil)},
 		"with consent by flag":         {named: external(nil), flag: "shop=payroll", served: true},
 		"with consent for another one": {named: external(nil), flag: "blog=payroll"},

@@ -34,7 +34,7 @@ func (b *build) permitted(i int, arn string, source intent.Source) bool {
 	if b.cfg.CrossNamespaceTargetGroups.Allow(o.Namespace, arn, name) {
 		return true
 	}
-	if owner.Contested {
+	if owner.Ambiguous {
 		b.refuse(i, source, fmt.Sprintf("target group %s has tags of several load balancers of this cluster, so its "+
 			"owner is unknown", name),
 			fmt.Sprintf("remove the wrong tags in AWS; the administrator of the controller can allow it with "+

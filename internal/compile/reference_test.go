@@ -137,12 +137,12 @@ func TestTargetGroupsOutsideTheCluster(t *testing.T) {
 	}
 }
 
-func TestContestedTargetGroupIsRefused(t *testing.T) {
+func TestAmbiguousTargetGroupIsRefused(t *testing.T) {
 	t.Parallel()
 	for list, want := range map[string]bool{"none": false, "evil=*": true} {
 		cfg, f := config(), account()
 		cfg.CrossNamespaceTargetGroups, _ = allowlist.TargetGroups([]string{list})
-		f.TargetGroupOwners = map[string]*facts.TargetGroupOwner{named: {Contested: true}}
+		f.TargetGroupOwners = map[string]*facts.TargetGroupOwner{named: {Ambiguous: true}}
 		s := mustBuild(t, Compile(forwarding("evil", nil), f, cfg, nil))
 		if got := s.Rules[1].Actions[0].Forward != nil; got != want {
 			t.Errorf("--cross-namespace-target-groups=%s: %v", list, table(s))

@@ -16,13 +16,13 @@ import (
 // target groups others have made.
 func (w *Wiring) Account(in awsclient.Scope) (registrar.Account, error) {
 	if in == w.Scopes.Own() {
-		return registrar.Account{ELBV2: w.Clients.ELBV2, Write: w.deps().Write, Fresh: w.Inventory.Fresh,
+		return registrar.Account{ELBV2: w.Clients.ELBV2, Write: w.deps().Write, CreatedHere: w.Inventory.CreatedHere,
 			Gone: w.Inventory.Gone}, nil
 	}
 	clients, err := w.ofRole(in)
 	deps := w.deps()
 	deps.Clients = clients
-	return registrar.Account{ELBV2: clients.ELBV2, Write: deps.Write, Fresh: func(string) bool { return false }}, err
+	return registrar.Account{ELBV2: clients.ELBV2, Write: deps.Write, CreatedHere: func(string) bool { return false }}, err
 }
 
 // Assumed is Elastic Load Balancing in the scope of a role.

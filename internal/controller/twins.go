@@ -175,7 +175,7 @@ func (w *Wiring) compared(of registrar.Group, deregistered []string, others []re
 			}
 			added = append(added, x)
 		}
-		if evidence := namesake.Contested(deregistered, added); evidence != "" {
+		if evidence := namesake.Evidence(deregistered, added); evidence != "" {
 			w.shared.Found(of.ARN, evidence)
 		}
 	}

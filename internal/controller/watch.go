@@ -71,11 +71,11 @@ func (w *Wiring) add(s *stacks.Reconciler, workers int, reading []objects.Kind,
 		more = append(more, queue.Kind(w.mgr.GetCache(), readable.Kinds[k].Object, h))
 	}
 	for _, k := range reading {
-		watch(k, m.Read(k))
+		watch(k, m.OnRead(k))
 	}
-	watch(objects.Kind(kind.Kind), m.Owner())
+	watch(objects.Kind(kind.Kind), m.OnOwner())
 	watch(objects.TargetGroupBinding, s.WakeOwner(w.Writer.NoteDeleted))
-	more = append(more, queue.Kind(w.mgr.GetCache(), client.Object(&discoveryv1.EndpointSlice{}), m.Endpoints()))
+	more = append(more, queue.Kind(w.mgr.GetCache(), client.Object(&discoveryv1.EndpointSlice{}), m.OnEndpoints()))
 	for _, x := range append(more, s.Waker.Source()) {
 		c.Watch(x)
 	}

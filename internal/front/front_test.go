@@ -75,7 +75,7 @@ func TestAServiceIsWantedLeavesOrIsNobodys(t *testing.T) {
 			t.Errorf("%s: protected by %q", name, w.Protected)
 		}
 		opt := w.Options(stack.Service, diff.Options{Region: diff.Region{Unweighted: true}})
-		if !opt.Region.Unweighted || slices.Contains(opt.Unprotect, stack.LoadBalancerIdentity) != c.lifts {
+		if !opt.Region.Unweighted || slices.Contains(opt.LiftProtection, stack.LoadBalancerIdentity) != c.lifts {
 			t.Errorf("%s: options %+v", name, opt)
 		}
 	}
@@ -197,8 +197,8 @@ func TestWhatIsDeclaredForALoadBalancerThatStaysKeepsItsFrontendToo(t *testing.T
 	} {
 		var w Input
 		w.declareProtection(c.balancer, c.frontend)
-		if !maps.Equal(w.Protected, c.protected) || !slices.Equal(slices.Sorted(slices.Values(w.Unprotect)), c.unprotect) {
-			t.Errorf("%s: protected %v, unprotect %v", name, w.Protected, w.Unprotect)
+		if !maps.Equal(w.Protected, c.protected) || !slices.Equal(slices.Sorted(slices.Values(w.LiftProtection)), c.unprotect) {
+			t.Errorf("%s: protected %v, unprotect %v", name, w.Protected, w.LiftProtection)
 		}
 	}
 }

@@ -36,9 +36,9 @@ type Input struct {
 	// Found are diagnostics that no member of the load balancer repeats.
 	Found diag.List
 	// Protected are the places where objects that leave declare deletion protection, by identity of the load balancer.
-	// Unprotect are the identities for which they declare that there is none.
-	Protected map[string]string
-	Unprotect []string
+	// LiftProtection are the identities for which they declare that there is none.
+	Protected      map[string]string
+	LiftProtection []string
 	// ClassOwnership are the ownerships that the classes of objects declare, by namespace/name of the object. ClassOfGroup
 	// has the objects whose class parameters name their group, likewise.
 	ClassOwnership map[string]string
@@ -149,7 +149,7 @@ func (w Input) Nothing() bool { return !w.Wanted && len(w.Leaving) == 0 }
 
 // Options are the options of the plan of a stack of an owner, based on the options of all plans.
 func (w Input) Options(of stack.Owner, all diff.Options) diff.Options {
-	all.Unprotect = w.Unprotect
+	all.LiftProtection = w.LiftProtection
 	if _, n := naming.ShardOf(w.LoadBalancer.Key.ID); w.Wanted {
 		all.Arriving = w.Placement.Arriving(n)
 	}
@@ -203,11 +203,11 @@ func (w *Input) protect() {
 		return
 	}
 	deciders := w.deciders()
-	w.Unprotect = nil
+	w.LiftProtection = nil
 	w.declareProtection(w.protection(func(o metav1.Object) bool { return deciders.Decides(o.GetNamespace()) }))
 }
 
-// declareProtection sets Protected and Unprotect by the declarations for a load balancer and for the network load
+// declareProtection sets Protected and LiftProtection by the declarations for a load balancer and for the network load
 // balancer in front of it. The protection of a load balancer extends to its frontend.
 func (w *Input) declareProtection(balancer, frontend intent.Field[bool]) {
 	if balancer.Value && !frontend.Value {
@@ -220,7 +220,7 @@ func (w *Input) declareProtection(balancer, frontend intent.Field[bool]) {
 		case f.Value:
 			w.Protected[id] = f.Source.Object().String() + ", " + f.Source.Path()
 		case f.Set:
-			w.Unprotect = append(w.Unprotect, id)
+			w.LiftProtection = append(w.LiftProtection, id)
 		}
 	}
 }

@@ -32,7 +32,7 @@ func (w Input) Governed(key stack.Key, before *compile.Memory) Input {
 	}
 	w.LoadBalancer.Members = slices.Clone(w.LoadBalancer.Members)
 	if key.ID.Namespace == "" && w.Shards < 2 {
-		w.believe(before)
+		w.setAsideForged(before)
 	}
 	w.recallPolicies()
 	if key.ID.Namespace == "" {

@@ -386,7 +386,7 @@ func TestDeletionProtectionUnknownToUsIsRefusedByAWS(t *testing.T) {
 		}
 		w.restart()
 	}
-	if _, r, err := w.pass(gone, diff.Options{Unprotect: []string{stack.LoadBalancerIdentity}}, 8); err != nil ||
+	if _, r, err := w.pass(gone, diff.Options{LiftProtection: []string{stack.LoadBalancerIdentity}}, 8); err != nil ||
 		r.Count(apply.Done) != len(r.Outcomes) {
 		t.Errorf("lifted: %+v %v", r.Outcomes, err)
 	}

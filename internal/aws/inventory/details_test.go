@@ -222,12 +222,12 @@ func TestWhatThisProcessMakesIsNotRead(t *testing.T) {
 	if got := f.reads(); len(got) > 0 {
 		t.Errorf("reads %v", got)
 	}
-	if !f.inv.Fresh(o.TargetGroups[0].ARN) || f.inv.Fresh("another") {
+	if !f.inv.CreatedHere(o.TargetGroups[0].ARN) || f.inv.CreatedHere("another") {
 		t.Error("nobody knows who made the target groups")
 	}
 	f.inv.Record(k, awsop.DeleteTargetGroup{TargetGroup: stack.Literal(stack.KindTargetGroup, o.TargetGroups[0].ARN)},
 		awsop.Output{}, literally)
-	if f.inv.Fresh(o.TargetGroups[0].ARN) || !f.inv.Gone(o.TargetGroups[0].ARN) {
+	if f.inv.CreatedHere(o.TargetGroups[0].ARN) || !f.inv.Gone(o.TargetGroups[0].ARN) {
 		t.Error("what is deleted is thought to be there")
 	}
 }

@@ -35,7 +35,7 @@ func (i *Inventory) Foreign() Foreigners {
 	out := Foreigners{}
 	for arn, t := range i.tags {
 		if _, _, ours := naming.StackOf(i.cfg.Cluster, arn, t.tags); !ours && !t.assumed &&
-			!naming.Contested(i.cfg.Cluster, t.tags) {
+			!naming.Ambiguous(i.cfg.Cluster, t.tags) {
 			out = append(out, foreigner(arn))
 		}
 	}

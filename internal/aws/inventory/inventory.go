@@ -316,8 +316,8 @@ func (i *Inventory) NotFound(key stack.Key, arn string) bool {
 	return news
 }
 
-// Fresh reports whether this process created a target group, so that its targets are all registered by this process.
-func (i *Inventory) Fresh(arn string) bool {
+// CreatedHere reports whether this process created a target group. All its targets are then registered by this process.
+func (i *Inventory) CreatedHere(arn string) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	_, ok := i.created[arn]

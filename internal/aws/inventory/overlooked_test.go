@@ -55,19 +55,20 @@ func TestWhatAListLacksIsReadByItsID(t *testing.T) {
 	for _, c := range []struct {
 		name, list, read string // operations
 		need             facts.NeedKind
-		has              inventory.Parts
-		lacks            inventory.Parts
+		has              inventory.LostParts
+		lacks            inventory.LostParts
 		found            bool
 	}{
-		{"certificate", "ListCertificates", "DescribeCertificate", facts.NeedCertificates, inventory.Parts{
+		{"certificate", "ListCertificates", "DescribeCertificate", facts.NeedCertificates, inventory.LostParts{
 			Certificates: []string{listedCertificate}},
-			inventory.Parts{Certificates: []string{listedCertificate[:len(listedCertificate)-4] + "dead",
+			inventory.LostParts{Certificates: []string{listedCertificate[:len(listedCertificate)-4] + "dead",
 				"arn:aws:iam::123456789012:server-certificate/web"}}, true},
-		{"security group", "DescribeSecurityGroups", "DescribeSecurityGroups", facts.NeedSecurityGroups, inventory.Parts{
+		{"security group", "DescribeSecurityGroups", "DescribeSecurityGroups", facts.NeedSecurityGroups, inventory.LostParts{
 			SecurityGroups: []string{webGroup}},
-			inventory.Parts{SecurityGroups: []string{"sg-0a1de00000000dead"}}, true},
-		{"subnet", "DescribeSubnets", "DescribeSubnets", facts.NeedSubnets, inventory.Parts{Subnets: []string{publicSubnet}},
-			inventory.Parts{Subnets: []string{"subnet-0a1de00000000dead"}}, false},
+			inventory.LostParts{SecurityGroups: []string{"sg-0a1de00000000dead"}}, true},
+		{"subnet", "DescribeSubnets", "DescribeSubnets", facts.NeedSubnets,
+			inventory.LostParts{Subnets: []string{publicSubnet}},
+			inventory.LostParts{Subnets: []string{"subnet-0a1de00000000dead"}}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -22,17 +22,17 @@ type Owner struct {
 	Stack stack.Key
 	// TargetGroup is its identity in the stack.
 	TargetGroup string
-	// Contested are the namespaces of the stacks that its tags name, each between commas, if these are several and nothing
+	// Claimants are the namespaces of the stacks that its tags name, each between commas, if these are several and nothing
 	// tells which one it belongs to.
-	Contested string
+	Claimants string
 }
 
 // External reports whether the target group is a user's.
 func (o Owner) External() bool { return o == Owner{} }
 
-// ClaimedBy reports whether the tags of a contested target group name a stack whose targets are of a namespace.
+// ClaimedBy reports whether the tags of a target group that several stacks claim name a stack whose targets are of a namespace.
 func (o Owner) ClaimedBy(namespace string) bool {
-	return namespace != "" && strings.Contains(o.Contested, ","+namespace+",")
+	return namespace != "" && strings.Contains(o.Claimants, ","+namespace+",")
 }
 
 // Placed reports whether the identity of the target group decides about the namespace of its binding.
@@ -170,7 +170,7 @@ func (i *Inventory) ownerFacts(ctx context.Context, arns []string) (put func(*fa
 		}
 		owners[arn] = nil
 		if !owner.External() {
-			owners[arn] = &facts.TargetGroupOwner{Stack: owner.Stack, ID: owner.TargetGroup, Contested: owner.Contested != ""}
+			owners[arn] = &facts.TargetGroupOwner{Stack: owner.Stack, ID: owner.TargetGroup, Ambiguous: owner.Claimants != ""}
 		}
 	}
 	return func(f *facts.Facts) { f.TargetGroupOwners = owners }, nil
@@ -179,8 +179,8 @@ func (i *Inventory) ownerFacts(ctx context.Context, arns []string) (put func(*fa
 func (i *Inventory) ownerByTags(arn string, tags map[string]string) Owner {
 	key, id, ok := naming.StackOf(i.cfg.Cluster, arn, tags)
 	switch {
-	case !ok && naming.Contested(i.cfg.Cluster, tags):
-		return Owner{Contested: "," + strings.Join(naming.Claimants(i.cfg.Cluster, tags), ",") + ","}
+	case !ok && naming.Ambiguous(i.cfg.Cluster, tags):
+		return Owner{Claimants: "," + strings.Join(naming.Claimants(i.cfg.Cluster, tags), ",") + ","}
 	case !ok:
 		return Owner{}
 	}

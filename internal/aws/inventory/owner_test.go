@@ -68,7 +68,7 @@ func TestOwnerOfTargetGroupYoungerThanListing(t *testing.T) {
 	}
 }
 
-func TestContestedTargetGroupIsNotExternal(t *testing.T) {
+func TestAmbiguousTargetGroupIsNotExternal(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	tags := ofStack("ingress", "shop/web", "shop/web-app:80")
@@ -85,7 +85,7 @@ func TestContestedTargetGroupIsNotExternal(t *testing.T) {
 		t.Errorf("%+v, known %t", owner, known)
 	}
 	need := facts.Need{Kind: facts.NeedTargetGroupOwner, Key: arn}
-	if o := f.answer(need).TargetGroupOwners[arn]; o == nil || !o.Contested {
+	if o := f.answer(need).TargetGroupOwners[arn]; o == nil || !o.Ambiguous {
 		t.Errorf("%+v", o)
 	}
 	if n := len(f.inv.Foreign()); n > 0 {

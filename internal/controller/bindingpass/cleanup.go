@@ -73,7 +73,7 @@ func (b *Reconciler) cleanUp(ctx context.Context, o *v1beta1.TargetGroupBinding)
 	b.memory.put(o, k)
 	b.Metrics.DeleteTargetGroup(o)
 	defer b.handOver(k.successors)
-	if err := b.unprotect(o); err != nil {
+	if err := b.removeFinalizer(o); err != nil {
 		b.reportPartial(ctx, o, notWritten(o, diag.FinalizerNotRemoved, err))
 		return nil
 	}

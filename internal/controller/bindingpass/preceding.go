@@ -208,7 +208,7 @@ func (b *Reconciler) unbindable(ctx context.Context, whose *ownership, owner inv
 	*diag.Diagnostic, error) {
 	o := whose.binding
 	name := naming.OfTargetGroup(o.Spec.TargetGroupARN)
-	if owner.Contested != "" && !owner.ClaimedBy(o.Namespace) {
+	if owner.Claimants != "" && !owner.ClaimedBy(o.Namespace) {
 		d := diag.New(bindingobject.BindingObject(o), "spec.targetGroupARN", diag.TargetGroupNotAllowed,
 			fmt.Sprintf("target group %s has tags of several load balancers of this cluster, none of which is of namespace %s",
 				name, o.Namespace),

@@ -80,8 +80,8 @@ func (b *Reconciler) protect(o *v1beta1.TargetGroupBinding) (ok bool, err error)
 	return k.protected, err
 }
 
-// unprotect has our finalizer taken off a binding.
-func (b *Reconciler) unprotect(o *v1beta1.TargetGroupBinding) error {
+// removeFinalizer queues the removal of our finalizer from a binding.
+func (b *Reconciler) removeFinalizer(o *v1beta1.TargetGroupBinding) error {
 	_, err := b.Writes.Enqueue(objectwriter.Write{Object: o, Part: objectwriter.Finalizer,
 		Change: func(x client.Object) bool {
 			return controllerutil.RemoveFinalizer(x, naming.BindingFinalizer)

@@ -194,7 +194,7 @@ func (l *Lab) Clients() awsclient.Clients {
 // NewRegistry makes a registry of one account.
 func NewRegistry(elb registrar.Describer, write apply.Writer, inv *inventory.Inventory) *registrar.Registry {
 	return registrar.NewRegistry(func(awsclient.Scope) (registrar.Account, error) {
-		return registrar.Account{ELBV2: elb, Write: write, Fresh: inv.Fresh, Gone: inv.Gone}, nil
+		return registrar.Account{ELBV2: elb, Write: write, CreatedHere: inv.CreatedHere, Gone: inv.Gone}, nil
 	})
 }
 

@@ -85,8 +85,8 @@ func (s *Reconciler) noteEdit(key stack.Key, kind objects.Kind, o metav1.Object)
 // kind returns the kind of the owner's objects.
 func (m *OwnerEvents) kind() objects.Kind { return objects.Kind(owner.Of(m.Front.Owner()).Kind) }
 
-// Owner is the handler of events of objects that own stacks.
-func (m *OwnerEvents) Owner() handler.TypedEventHandler[client.Object, stack.Key] {
+// OnOwner is the handler of events of objects that own stacks.
+func (m *OwnerEvents) OnOwner() handler.TypedEventHandler[client.Object, stack.Key] {
 	return queue.Handle(func(ctx context.Context, before, after client.Object, q queue.Of[stack.Key]) {
 		o := queue.Newest(before, after)
 		if after == nil {
@@ -119,9 +119,9 @@ func (m *OwnerEvents) Owner() handler.TypedEventHandler[client.Object, stack.Key
 // classOf names what decides about the class of an object as a unit of the reporter.
 func classOf(name types.NamespacedName) string { return "class of " + name.String() }
 
-// Read is the handler of objects that are read: it wakes the stacks that read them, and the owners whose class they
+// OnRead is the handler of objects that are read: it wakes the stacks that read them, and the owners whose class they
 // decide.
-func (m *OwnerEvents) Read(kind objects.Kind) handler.TypedEventHandler[client.Object, stack.Key] {
+func (m *OwnerEvents) OnRead(kind objects.Kind) handler.TypedEventHandler[client.Object, stack.Key] {
 	return queue.Handle(func(ctx context.Context, before, after client.Object, q queue.Of[stack.Key]) {
 		if queue.IsResync(before, after) || !queue.Relevant(before, after) {
 			return
@@ -136,9 +136,9 @@ func (m *OwnerEvents) Read(kind objects.Kind) handler.TypedEventHandler[client.O
 	})
 }
 
-// Endpoints is the handler of EndpointSlices: it wakes the stacks whose health checks are made from readiness probes of
+// OnEndpoints is the handler of EndpointSlices: it wakes the stacks whose health checks are made from readiness probes of
 // pods of which some came or went.
-func (m *OwnerEvents) Endpoints() handler.TypedEventHandler[client.Object, stack.Key] {
+func (m *OwnerEvents) OnEndpoints() handler.TypedEventHandler[client.Object, stack.Key] {
 	return queue.Handle(func(_ context.Context, before, after client.Object, q queue.Of[stack.Key]) {
 		o, _ := before.(*discoveryv1.EndpointSlice)
 		n, _ := after.(*discoveryv1.EndpointSlice)

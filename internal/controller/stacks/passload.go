@@ -111,7 +111,7 @@ func (p *pass) place(ctx context.Context) exit {
 	if wait := s.routesAwaited(key, p.input); wait > 0 && !p.outdated {
 		return ended(reconcile.Result{RequeueAfter: wait}, nil)
 	}
-	switch ends, err := s.endsUnseen(ctx, key, p.input); {
+	switch ends, err := s.gatewayDeletionUnseen(ctx, key, p.input); {
 	case err != nil:
 		return ended(reconcile.Result{}, err)
 	case ends && p.outdated: // among many deletions, each pass finds that more has changed

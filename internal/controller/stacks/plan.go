@@ -99,8 +99,8 @@ func (s *Reconciler) holdDeletion(key stack.Key, w front.Input, desired *stack.S
 		_, ok := step.Op.(awsop.DeleteLoadBalancer)
 		return ok && step.Guard == nil
 	})
-	switch consented, annotation := w.DeletionAllowed(key.Owner); {
-	case !consented && s.contested(&p):
+	switch allowed, annotation := w.DeletionAllowed(key.Owner); {
+	case !allowed && s.deletesContested(&p):
 		return p.Under(policy.HoldDeletions(plan.Guard{
 			Code: diag.DeletionsHeld,
 			Text: fmt.Sprintf("load balancer %s is used by another cluster of the account, which has the same "+
@@ -108,7 +108,7 @@ func (s *Reconciler) holdDeletion(key stack.Key, w front.Input, desired *stack.S
 			Remedy: fmt.Sprintf("to delete it for both clusters, set annotation %s: \"true\" on the object; otherwise give "+
 				"one of the clusters another name", annotation),
 		})), true
-	case desired.Removal != stack.NotDeclared || consented:
+	case desired.Removal != stack.NotDeclared || allowed:
 		s.Brake.Forget(key.String())
 	case deletes && !s.Brake.Allow(key.String(), s.Inventory.LoadBalancers()):
 		return p.Under(policy.HoldDeletions(plan.Guard{
@@ -123,9 +123,9 @@ func (s *Reconciler) holdDeletion(key stack.Key, w front.Input, desired *stack.S
 	return p, false
 }
 
-// contested reports whether a plan deletes a load balancer, and a target group in which another cluster of the same
+// deletesContested reports whether a plan deletes a load balancer, and a target group in which another cluster of the same
 // name registers targets.
-func (s *Reconciler) contested(p *plan.Plan) bool {
+func (s *Reconciler) deletesContested(p *plan.Plan) bool {
 	if s.Contested == nil {
 		return false
 	}
@@ -154,7 +154,7 @@ func disownedBy(key stack.Key, disowned []string, w front.Input) (found diag.Lis
 }
 
 // lostBy are the parts that observed load balancers lose by a plan.
-func lostBy(p *plan.Plan, o awsop.Observed) (parts inventory.Parts) {
+func lostBy(p *plan.Plan, o awsop.Observed) (parts inventory.LostParts) {
 	known := map[stack.Ref]string{}
 	for _, k := range p.Known {
 		known[k.Ref] = k.Value

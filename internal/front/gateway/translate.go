@@ -2,203 +2,146 @@ package gateway
 
 import (
 	"fmt"
-	"maps"
 	"slices"
-	"strings"
-
-	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/route"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
-	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
-	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// translation is the state of the translation of one Gateway.
-type translation struct {
-	*Loaded
-	view   *objects.View
-	config Config
-	rules  rule.Construction
-
-	found   diag.List
-	refused *attachment.Problem // why the Gateway is not accepted
-	routes  []attached
-	// what is wrong with the certificates, and with the authorities of clients, of each of listeners.All
-	refs []*attachment.Problem
-	// unserved are listeners that cannot be served although they are valid, by their index.
-	unserved     map[int]bool
-	named        map[int]bool // listeners whose configuration names certificates
-	certificates []intent.Certificate
-	stickiness   map[int32]*stack.Stickiness // of forwards of NLBs, by port
-	quic         map[int32]bool              // ports for which QUIC is declared
-	clients      map[int32]clientValidation  // of HTTPS ports that spec.tls.frontend is about
-	trustStores  []intent.TrustStore
-}
-
-// report adds a finding on the Gateway, once.
-func (t *translation) report(s intent.Source, c diag.Code, text, remedy string) {
-	t.add(diag.New(Object(t.Gateway), s.Place(), c, text, remedy))
-}
-
-func (t *translation) add(d diag.Diagnostic) {
-	if !slices.Contains(t.found, d) {
-		t.found = append(t.found, d)
+// Translate returns the desired load balancer of a Gateway that wants or reports one, and the decisions about the
+// objects around it. exists reports whether AWS has a load balancer of the Gateway. If the Gateway does not declare
+// the construction of its rules, exists decides it.
+func Translate(v *objects.View, cfg Config, l Loaded, exists bool) (intent.LoadBalancer, *Decisions) {
+	t := &translation{Loaded: &l, view: v, config: cfg}
+	t.validateClients()
+	d := &Decisions{config: cfg, gateway: l.Gateway, listeners: t.listeners, waiting: l.waiting, insecure: t.insecure()}
+	if l.Class != nil {
+		d.controller = l.Class.Spec.ControllerName
 	}
-}
-
-// addCause adds a finding about an object that several fields name, once: the first of these fields is in it.
-func (t *translation) addCause(d diag.Diagnostic) {
-	if !slices.ContainsFunc(t.found, func(o diag.Diagnostic) bool {
-		o.Path = d.Path
-		return o == d
-	}) {
-		t.found = append(t.found, d)
+	d.construction, d.defaults = t.construction(exists, d), l.defaults
+	t.rules = d.construction.Rules()
+	t.attach()
+	t.contest(d)
+	own := t.member(d)
+	out := t.loadBalancer()
+	out.Members = append(make([]intent.Member, 0, 1+len(t.routes)), own) // they are large
+	in := route.Input{
+		View: v, Config: cfg.Route, Gateway: l.Gateway, Family: l.Family, Construction: t.rules, Hosts: d.construction,
+		Defaults: l.defaults, Listeners: t.servedListeners(),
+		Stickiness: t.stickiness, QUIC: t.quic,
 	}
-}
-
-// ignored notes that a setting has no effect, and why.
-func (t *translation) ignored(s intent.Source, why, remedy string) {
-	t.report(s, diag.IgnoredSetting, "it has no effect: "+why, remedy)
-}
-
-// here is a source in the Gateway itself.
-func (t *translation) here(path string) intent.Source {
-	return intent.At(Object(t.Gateway), path)
-}
-
-// member is what the Gateway itself declares: all but the rules.
-func (t *translation) member(d *Decisions) intent.Member {
-	g := t.Gateway
-	m := intent.Member{Object: Object(g), Authority: intent.Deciding}
-	if !g.CreationTimestamp.IsZero() {
-		m.Created = g.CreationTimestamp.Unix()
-	}
-	m.Settings = t.settings(d)
-	m.Listeners = t.ports()
-	t.passClients(d, m.Listeners)
-	t.noteVerifying(m.Listeners)
-	m.Certificates, m.TrustStores = t.certificates, t.trustStores
-	t.noteIgnored()
-	if t.Unknown != nil {
-		t.report(intent.Source{}, diag.InvalidConfiguration, t.Unknown.Message,
-			"correct the reference, or create the object that it names")
-	}
-	m.Former = t.Unknown != nil || t.refused != nil || !slices.ContainsFunc(t.listeners.All,
-		func(l attachment.Listener) bool { return l.Problem == nil })
-	m.Diagnostics = t.found
-	return m
-}
-
-// loadBalancer is the load balancer of the Gateway, without members.
-func (t *translation) loadBalancer() intent.LoadBalancer {
-	e := intent.LoadBalancer{Key: Key(t.Gateway, t.Family), Type: stack.Application, FixedPorts: true, RulePerPort: true}
-	if t.Family == attachment.Network {
-		e.Type = stack.Network
-	}
-	if i := t.Gateway.Spec.Infrastructure; i != nil {
-		e.BindingLabels, e.BindingAnnotations = infrastructure(i.Labels), infrastructure(i.Annotations)
-	}
-	e.Names = Names{UID: string(t.Gateway.UID), Gateway: e.Key.ID}
-	return e
-}
-
-// infrastructure are labels or annotations of a Gateway for what is made for it, without those by which the objects of
-// stacks are found.
-func infrastructure[K, V ~string](all map[K]V) map[string]string {
-	var out map[string]string
-	for k, v := range all {
-		if reserved(string(k)) {
-			continue
+	d.routes = make([]decidedRoute, 0, len(t.routes))
+	at := make([]int, 0, len(t.routes))
+	in.Routes = make([]route.Attached, 0, len(t.routes))
+	for i := range t.routes {
+		r := &t.routes[i]
+		d.routes = append(d.routes, decidedRoute{attached: *r})
+		if slices.ContainsFunc(r.decisions, func(d attachment.Decision) bool { return len(d.Attached) > 0 }) {
+			at = append(at, i)
+			in.Routes = append(in.Routes, route.Attached{Object: r.object, Route: r.route, Decisions: r.decisions})
 		}
-		if out == nil {
-			out = map[string]string{}
+	}
+	out.Members[0].Routes = route.Isolation(in)
+	decided := route.Translate(in)
+	for i := range decided {
+		d.routes[at[i]].decided = &decided[i]
+		d.note(decided[i].Found)
+		if decided[i].Serves {
+			out.Members = append(out.Members, t.routeMember(decided[i].Member))
 		}
-		out[string(k)] = string(v)
+	}
+	if l.Family == attachment.Network {
+		d.idle = idle(t.byPort(true), out.Members)
+	}
+	d.refs, d.unserved, d.named, d.refused, d.addresses = t.refs, t.unserved, t.named, t.refused,
+		own.Settings.Addresses.Value
+	versions := t.versions()
+	out.Listeners, out.ListenersLost, d.lost = versions, versions.lost(), versions.lost()
+	t.noteInvalid(d)
+	if l.Unknown != nil {
+		d.refused = l.Unknown
+	}
+	return out, d
+}
+
+// idle are the ports that no member has a default action for.
+func idle(ports []port, members []intent.Member) map[int32]bool {
+	out := map[int32]bool{}
+	for i := range ports {
+		out[ports[i].number] = true
+	}
+	for i := range members {
+		for j := range members[i].Listeners {
+			if l := &members[i].Listeners[j]; len(l.Default) > 0 {
+				delete(out, l.Port)
+			}
+		}
 	}
 	return out
 }
 
-// reserved reports whether a key is one of those that mark objects of a stack.
-func reserved(key string) bool {
-	prefix, _, _ := strings.Cut(key, "/")
-	return slices.Contains([]stack.Owner{stack.Ingress, stack.Service, stack.GatewayALB, stack.GatewayNLB},
-		stack.Owner(prefix))
-}
-
-// noteIgnored notes fields that a load balancer of AWS has nothing for.
-func (t *translation) noteIgnored() {
+// routeMember is a route's part of the load balancer. Where the configuration is not known, the target groups of its
+// Services are not either.
+func (t *translation) routeMember(m intent.Member) intent.Member {
+	if t.Unknown == nil {
+		return m
+	}
 	g := t.Gateway
-	var f annotation.Findings
-	annotation.Check(&f, Object(g), annotation.OnGateway, g.Annotations)
-	t.found = append(t.found, f.List()...)
-	if i := g.Spec.Infrastructure; i != nil {
-		for _, k := range slices.Sorted(maps.Keys(i.Labels)) {
-			if reserved(string(k)) {
-				t.ignored(t.here("spec.infrastructure.labels["+string(k)+"]"),
-					"labels of this prefix mark the objects of load balancers", "remove it")
-			}
-		}
-		for _, k := range slices.Sorted(maps.Keys(i.Annotations)) {
-			if reserved(string(k)) {
-				t.ignored(t.here("spec.infrastructure.annotations["+string(k)+"]"),
-					"annotations of this prefix mark the objects of load balancers", "remove it")
-			}
-		}
-	}
-	if g.Spec.TLS != nil && g.Spec.TLS.Backend != nil {
-		t.ignored(t.here("spec.tls.backend"), "load balancers have no certificates of their own towards targets", "remove it")
-	}
-	if s := g.Spec.DefaultScope; s != "" && s != gatewayv1.GatewayDefaultScopeNone {
-		t.ignored(t.here("spec.defaultScope"), "routes attach to Gateways that they name",
-			"name the Gateway in parentRefs of routes")
-	}
-	t.noteUnwatched()
-	for i := range t.listeners.All {
-		l := &t.listeners.All[i]
-		if l.TLS != nil && len(l.TLS.Options) > 0 {
-			t.ignored(t.source(l, "tls.options"), "no option is known", "use a LoadBalancerConfiguration, such as its sslPolicy")
-		}
-	}
+	m.Diagnostics = append(slices.Clone(m.Diagnostics), diag.New(m.Object, "", diag.InvalidConfiguration,
+		fmt.Sprintf("the configuration of Gateway %s/%s is not known: %s", g.Namespace, g.Name, t.Unknown.Message),
+		"correct the configuration of the Gateway").In(diag.Route))
+	return m
 }
 
-// noteUnwatched notes that routes and ListenerSets of other namespaces are not read although they are admitted.
-func (t *translation) noteUnwatched() {
-	if t.config.WatchNamespace == "" {
-		return
-	}
-	note := func(s intent.Source, what string) {
-		t.addCause(diag.New(Object(t.Gateway), s.Place(), diag.UnwatchedNamespaces, fmt.Sprintf("%s of other namespaces "+
-			"than %s are not served: the controller runs with --watch-namespace=%s", what,
-			t.config.WatchNamespace, t.config.WatchNamespace), "run the controller for all namespaces, or admit only objects "+
-			"of this namespace"))
-	}
-	others := func(from *gatewayv1.FromNamespaces) bool {
-		return from != nil && (*from == gatewayv1.NamespacesFromAll || *from == gatewayv1.NamespacesFromSelector)
-	}
-	for i := range t.listeners.All {
-		l := &t.listeners.All[i]
-		if l.AllowedRoutes != nil && l.AllowedRoutes.Namespaces != nil && others(l.AllowedRoutes.Namespaces.From) {
-			note(t.source(l, "allowedRoutes.namespaces.from"), "routes")
+// servedListeners are the listeners, of which those that cannot be served have no routes.
+func (t *translation) servedListeners() *attachment.Listeners {
+	out := *t.listeners
+	out.All = slices.Clone(out.All)
+	for i := range t.unserved {
+		if out.All[i].Problem == nil {
+			out.All[i].Problem = t.refs[i]
 		}
 	}
-	if a := t.Gateway.Spec.AllowedListeners; a != nil && a.Namespaces != nil && others(a.Namespaces.From) {
-		note(t.here("spec.allowedListeners.namespaces.from"), "ListenerSets")
-	}
+	return &out
 }
 
-// source is a field of a listener.
-func (t *translation) source(l *attachment.Listener, field string) intent.Source {
-	o := Object(t.Gateway)
-	if l.Parent.Kind != kindGateway {
-		o = diag.Object{Kind: string(l.Parent.Kind), Namespace: l.Parent.Namespace, Name: l.Parent.Name}
+// construction is how rules are made: as the annotation says, else as fallback says, which is recorded.
+func (t *translation) construction(exists bool, d *Decisions) rule.Construction {
+	c := rule.Construction(t.Gateway.Annotations[ConstructionAnnotation])
+	if c.Valid() {
+		return c
 	}
-	path := fmt.Sprintf("spec.listeners[%d]", l.Index)
-	if field != "" {
-		path += "." + field
+	fallback := t.fallback(exists)
+	if c == "" {
+		d.Annotations = map[string]string{ConstructionAnnotation: string(fallback)}
+	} else {
+		t.report(t.here("metadata.annotations["+ConstructionAnnotation+"]"), diag.InvalidAnnotation,
+			fmt.Sprintf("rule construction %q is neither compatible nor standard nor plain-hosts", c),
+			"write one of them, or remove the annotation")
 	}
-	return intent.At(o, path)
+	return fallback
+}
+
+// fallback is how rules of a Gateway are made that does not say it: like those that are there, as the existing
+// controller makes them if AWS holds a load balancer of the Gateway, as its class says, else with plain hosts.
+func (t *translation) fallback(exists bool) rule.Construction {
+	switch {
+	case t.config.Rules != "":
+		return t.config.Rules
+	case exists || t.config.CompatibleRules:
+		return rule.Compatible
+	case t.Class != nil && t.Class.Annotations[ConstructionAnnotation] != "":
+		c := rule.Construction(t.Class.Annotations[ConstructionAnnotation])
+		if c.Valid() {
+			return c
+		}
+		t.ignored(t.here("spec.gatewayClassName"), fmt.Sprintf("rule construction %q of GatewayClass %s is neither "+
+			"compatible nor standard nor plain-hosts", c, t.Class.Name),
+			"write one of them into annotation "+ConstructionAnnotation+" of the GatewayClass, or remove it")
+	}
+	return rule.PlainHosts
 }

@@ -40,9 +40,9 @@ func ofCluster(cluster string, tags map[string]string) bool {
 	return tags[LegacyClusterTag] == cluster
 }
 
-// Contested reports whether the tags of a resource name stacks of several kinds: users of controllers that admit any
+// Ambiguous reports whether the tags of a resource name stacks of several kinds: users of controllers that admit any
 // tag have added some.
-func Contested(cluster string, tags map[string]string) bool { return len(claims(cluster, tags)) > 1 }
+func Ambiguous(cluster string, tags map[string]string) bool { return len(claims(cluster, tags)) > 1 }
 
 // Claimants are the namespaces of the stacks that the tags of a resource name if these are several, sorted: those of
 // their objects, and those that their identities of target groups may mean.

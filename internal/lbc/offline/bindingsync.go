@@ -57,7 +57,7 @@ func (p *bindingPlanner) sync(ctx context.Context, b *plannedBinding) error {
 	}
 	o, did := b.Object, &collector{}
 	registry := registrar.NewRegistry(func(awsclient.Scope) (registrar.Account, error) {
-		return registrar.Account{ELBV2: p.Balancing, Write: did.write, Fresh: func(string) bool { return false }}, nil
+		return registrar.Account{ELBV2: p.Balancing, Write: did.write, CreatedHere: func(string) bool { return false }}, nil
 	})
 	registry.Clock = stopped{time.Now()}
 	registry.Seen = func(_ string, health []registrar.Health) { b.Health = health }

@@ -181,8 +181,8 @@ type TargetGroup struct{ ARN, Name, Protocol, TargetType string }
 type TargetGroupOwner struct {
 	Stack stack.Key
 	ID    string // identity: value of the resource tag
-	// Contested: the tags name several stacks, and nothing tells which one the target group belongs to.
-	Contested bool
+	// Ambiguous: the tags name several stacks, and nothing tells which one the target group belongs to.
+	Ambiguous bool
 }
 
 // NamedLoadBalancer is a load balancer that an object names, whose ever it is.

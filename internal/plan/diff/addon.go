@@ -98,9 +98,9 @@ func (d *differ) shield(add func(awsop.AddOn, awsop.Operation, string) *plan.Ste
 	}
 }
 
-// unprotect ends the protection, if it is known and ours, of a load balancer that a step deletes: Shield keeps it
+// endShieldProtection ends the protection, if it is known and ours, of a load balancer that a step deletes: Shield keeps it
 // otherwise.
-func (d *differ) unprotect(r stack.Ref, old *awsop.LoadBalancer, deleted plan.StepID) {
+func (d *differ) endShieldProtection(r stack.Ref, old *awsop.LoadBalancer, deleted plan.StepID) {
 	if old.Protection.Ours() {
 		at := stack.Literal(stack.KindLoadBalancer, old.ARN)
 		d.step(plan.Delete, r, plan.Cosmetic, awsop.DeleteProtection{LoadBalancer: at, Protection: old.Protection.ID},

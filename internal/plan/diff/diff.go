@@ -35,10 +35,10 @@ type Options struct {
 	// Namespaces are those of the objects that the stack is made of, also of those that leave it. Bindings elsewhere are
 	// not its own.
 	Namespaces []string
-	// Unprotect are the identities of load balancers that are to go and whose objects declare
+	// LiftProtection are the identities of load balancers that are to go and whose objects declare
 	// deletion_protection.enabled=false: a step takes the protection off before the deletion.
-	Unprotect []string
-	// DeleteDuplicates are the ARNs and group ids of duplicates whose deletion is consented to, in the annotation of that
+	LiftProtection []string
+	// DeleteDuplicates are the ARNs and group ids of duplicates whose deletion is allowed, in the annotation of that
 	// name. A duplicate that is left alone keeps its bindings, and nothing waits for its deletion.
 	DeleteDuplicates     []string
 	DuplicatesAnnotation string
@@ -83,7 +83,7 @@ func Stack(desired *stack.Stack, keep stack.Keep, obs awsop.Observed, opt Option
 			return plan.Plan{Key: obs.Key}
 		}
 	}
-	obs = uncontested(desired.Cluster, obs)
+	obs = withoutAmbiguous(desired.Cluster, obs)
 	desired = withRetention(desired, &obs, opt)
 	desired, refused := keepPlaces(desired, keep, &obs, opt.Replacement)
 	d := newDiffer(desired, keep, &obs, opt)

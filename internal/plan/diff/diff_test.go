@@ -309,7 +309,7 @@ func TestDeletionProtectionRefusesDeletionAndWhatDependsOnIt(t *testing.T) {
 	}{
 		{"as found", Options{}, "", true},
 		{"declared", Options{}, "IngressClassParams prod, spec.loadBalancerAttributes", true},
-		{"lifted", Options{Unprotect: []string{stack.LoadBalancerIdentity}}, "", false},
+		{"lifted", Options{LiftProtection: []string{stack.LoadBalancerIdentity}}, "", false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

@@ -99,8 +99,10 @@ func (d *differ) servingGroup(id string) *awsop.SecurityGroup {
 	return out
 }
 
-// consented reports whether the deletion of a duplicate, by ARN or group id, is consented to.
-func (d *differ) consented(id string) bool { return slices.Contains(d.opt.DeleteDuplicates, id) }
+// mayDeleteDuplicate reports whether an annotation allows the deletion of a duplicate, named by ARN or group id.
+func (d *differ) mayDeleteDuplicate(id string) bool {
+	return slices.Contains(d.opt.DeleteDuplicates, id)
+}
 
 // spare puts the guard on the deletion of a duplicate. The step is cosmetic: that a duplicate stays holds up nothing
 // else, not even the release of an object that is deleted.
@@ -120,7 +122,7 @@ func (d *differ) spare(s *plan.Step, id, name, servingID, servingName string) {
 // remembered is the guard that an earlier plan put on the deletion of a duplicate of which nothing else is observed any
 // more; nil = there is none.
 func (d *differ) remembered(id string) *plan.Guard {
-	if d.consented(id) {
+	if d.mayDeleteDuplicate(id) {
 		return nil
 	}
 	return d.opt.Duplicates[id]

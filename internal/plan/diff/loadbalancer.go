@@ -236,20 +236,20 @@ func (d *differ) successor(old *awsop.LoadBalancer) *stack.LoadBalancer {
 	return nil
 }
 
-// unprotected reports whether the deletion protection of an old load balancer is to be taken off: its successor
+// liftsProtection reports whether the deletion protection of an old load balancer is to be taken off: its successor
 // declares so, or the objects of one that has none.
-func (d *differ) unprotected(old *awsop.LoadBalancer) bool {
+func (d *differ) liftsProtection(old *awsop.LoadBalancer) bool {
 	if w := d.successor(old); w != nil {
 		return w.Attributes[awsop.DeletionProtection] == "false"
 	}
-	return slices.Contains(d.opt.Unprotect, old.ID)
+	return slices.Contains(d.opt.LiftProtection, old.ID)
 }
 
 // protected reports whether an old load balancer stays because AWS protects it. The plan depends on it: such a one is
 // not relieved, and nothing lets go of it. What the objects of a successor declare says nothing yet about an old one
 // that AWS does not protect.
 func (d *differ) protected(old *awsop.LoadBalancer) bool {
-	return old.Attributes[awsop.DeletionProtection] == "true" && !d.unprotected(old)
+	return old.Attributes[awsop.DeletionProtection] == "true" && !d.liftsProtection(old)
 }
 
 // deleteLoadBalancer plans one call: AWS deletes listeners and rules along with it.
@@ -259,7 +259,7 @@ func (d *differ) deleteLoadBalancer(old *awsop.LoadBalancer, successor *stack.Re
 	}
 	r := stack.Ref{Kind: stack.KindLoadBalancer, ID: old.ID, Literal: old.ARN}
 	at := stack.Literal(stack.KindLoadBalancer, old.ARN)
-	if first := d.obs.LoadBalancer(old.LoadBalancer); first.ARN != old.ARN && !d.consented(old.ARN) {
+	if first := d.obs.LoadBalancer(old.LoadBalancer); first.ARN != old.ARN && !d.mayDeleteDuplicate(old.ARN) {
 		d.spare(d.step(plan.Delete, r, plan.Cosmetic, awsop.DeleteLoadBalancer{LoadBalancer: at, Successor: successor}),
 			old.ARN, old.Name, first.ARN, first.Name)
 		return ""
@@ -274,7 +274,7 @@ func (d *differ) deleteLoadBalancer(old *awsop.LoadBalancer, successor *stack.Re
 		why = "is replaced"
 	}
 	var lifted plan.StepID
-	if v := old.Attributes[awsop.DeletionProtection]; d.unprotected(old) &&
+	if v := old.Attributes[awsop.DeletionProtection]; d.liftsProtection(old) &&
 		(v == "true" || v == "" && !old.Known(awsop.PartAttributes)) {
 		lifted = d.step(plan.Update, r, plan.Normal, awsop.ModifyLoadBalancerAttributes{
 			LoadBalancer: at, Attributes: map[string]string{awsop.DeletionProtection: "false"}},
@@ -290,7 +290,7 @@ func (d *differ) deleteLoadBalancer(old *awsop.LoadBalancer, successor *stack.Re
 	s.Guard = d.stays(old)
 	id := s.ID
 	d.deletedBalancers[old.ARN] = id
-	d.unprotect(r, old, id)
+	d.endShieldProtection(r, old, id)
 	for _, g := range old.SecurityGroups {
 		d.releases[g.Literal] = append(d.releases[g.Literal], id)
 	}

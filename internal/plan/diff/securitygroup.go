@@ -294,7 +294,7 @@ func (d *differ) deleteSecurityGroups() {
 		r := stack.Ref{Kind: stack.KindSecurityGroup, ID: g.ID, Literal: g.GroupID}
 		s := d.step(plan.Delete, r, plan.Normal, awsop.DeleteSecurityGroup{
 			Group: stack.Literal(stack.KindSecurityGroup, g.GroupID)}, "is no longer wanted")
-		if first := d.servingGroup(g.ID); first.GroupID != g.GroupID && !d.consented(g.GroupID) {
+		if first := d.servingGroup(g.ID); first.GroupID != g.GroupID && !d.mayDeleteDuplicate(g.GroupID) {
 			d.spare(s, g.GroupID, g.Name, first.GroupID, first.Name)
 			continue
 		}

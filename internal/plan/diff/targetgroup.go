@@ -235,7 +235,7 @@ func (d *differ) deleteTargetGroups() {
 		}
 		s := d.step(plan.Delete, r, plan.Normal, op, why)
 		first := d.serving(tg.TargetGroup)
-		if other := first != nil && first.ARN != tg.ARN; other && !d.replaced(tg, first) && !d.consented(tg.ARN) {
+		if other := first != nil && first.ARN != tg.ARN; other && !d.replaced(tg, first) && !d.mayDeleteDuplicate(tg.ARN) {
 			d.spare(s, tg.ARN, tg.Name, first.ARN, first.Name)
 			continue
 		} else if g := d.remembered(tg.ARN); g != nil && !other {

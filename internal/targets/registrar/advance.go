@@ -17,7 +17,7 @@ const readTime = time.Second
 // advance starts every call that a group needs and that need not wait for one under way. The lock of the group is held.
 func (r *Registry) advance(ctx context.Context, g *group) {
 	q := g.request
-	if (!g.known || g.reread) && !g.written && r.fresh(g.Group) {
+	if (!g.known || g.reread) && !g.written && r.createdHere(g.Group) {
 		g.known, g.reread = true, false
 	}
 	if (!g.known || g.reread) && !g.reading && !g.readFailed {
@@ -27,11 +27,11 @@ func (r *Registry) advance(ctx context.Context, g *group) {
 		r.advanceRecord(ctx, g, q)
 	}
 	if t := g.toRegister(ctx, q); len(t) > 0 {
-		r.send(ctx, g, register, t)
+		r.start(ctx, g, register, t)
 	}
 	staying := g.moved(q, r.Clock.Now())
 	if t := g.toDeregister(q, staying); len(t) > 0 {
-		r.send(ctx, g, deregister, t)
+		r.start(ctx, g, deregister, t)
 	}
 	r.awaitMoved(ctx, g, staying)
 	g.unnoted(q)
@@ -91,8 +91,8 @@ func (r *Registry) readMembers(ctx context.Context, g *group) {
 	})
 }
 
-// send starts the calls of one action for targets.
-func (r *Registry) send(ctx context.Context, g *group, a action, targets []Target) {
+// start begins the calls of one action for targets. It does not wait for them.
+func (r *Registry) start(ctx context.Context, g *group, a action, targets []Target) {
 	c, q, zoned := g.calls[a], *g.request, g.homeZones
 	c.n++
 	g.written = true

@@ -28,9 +28,9 @@ type holding struct {
 // request, together with those of the last minutes, removes more than half of the group's targets although they
 // serve, the brake of all groups decides.
 //
-// Targets that no longer serve are never held, and nothing is held if consented. Nothing is known of targets that an
-// earlier process registered, so these are not held.
-func (r *Registry) Hold(q Request, consented bool, serves func(Endpoint) bool) []Endpoint {
+// Targets that no longer serve are never held, and nothing is held if the removal is allowed. Nothing is known of
+// targets that an earlier process registered, so these are not held.
+func (r *Registry) Hold(q Request, allowed bool, serves func(Endpoint) bool) []Endpoint {
 	g, groups := r.group(q.Group), r.size()
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -54,7 +54,7 @@ func (r *Registry) Hold(q Request, consented bool, serves func(Endpoint) bool) [
 	most := 2*(len(suspects)+len(h.left)) > len(h.stood.of)+len(h.left)
 	h.stood = q.wants()
 	switch {
-	case len(suspects) == 0 || consented:
+	case len(suspects) == 0 || allowed:
 		if len(h.held) > 0 {
 			r.Brake.Forget(q.ARN)
 		}

@@ -39,10 +39,10 @@ func (h *holdBench) request(i int, ids ...string) Request {
 	return q
 }
 
-func (h *holdBench) pass(i int, consented bool, ids ...string) {
+func (h *holdBench) pass(i int, allowed bool, ids ...string) {
 	h.Helper()
 	q := h.request(i, ids...)
-	h.r.Hold(q, consented, func(e Endpoint) bool { return !h.gone[e.ID] })
+	h.r.Hold(q, allowed, func(e Endpoint) bool { return !h.gone[e.ID] })
 	if _, err := h.r.Sync(h.Context(), q); err != nil {
 		h.Fatal(err)
 	}

@@ -17,9 +17,9 @@ import (
 type Account struct {
 	ELBV2 Describer
 	Write apply.Writer
-	// Fresh reports whether a target group was created by this process and not read since, so that no other process has
+	// CreatedHere reports whether this process created a target group and did not read it since. Then no other process has
 	// registered targets in it.
-	Fresh func(arn string) bool
+	CreatedHere func(arn string) bool
 	// Gone reports whether this process deleted a target group, which is not read then; nil = it is not known.
 	Gone func(arn string) bool
 }
@@ -290,8 +290,8 @@ func (r *Registry) group(of Group) *group {
 	return g
 }
 
-// fresh reports whether this process created a group.
-func (r *Registry) fresh(of Group) bool {
+// createdHere reports whether this process created a group.
+func (r *Registry) createdHere(of Group) bool {
 	account, err := r.account(of.Scope)
-	return err == nil && account.Fresh(of.ARN)
+	return err == nil && account.CreatedHere(of.ARN)
 }

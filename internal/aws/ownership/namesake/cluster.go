@@ -82,11 +82,11 @@ func Serving(all []Target) (ids []string) {
 	return slices.Compact(ids)
 }
 
-// Contested is what shows, at a check of a target group whose targets this process registers, that another cluster's
+// Evidence is what shows, at a check of a target group whose targets this process registers, that another cluster's
 // controller registers there, too: it has deregistered some of this process's targets, and in their place are healthy
 // ones that are neither pods nor nodes of this cluster; empty = nothing does. What a user registers beside the
 // controller's targets, or deregisters, is drift.
-func Contested(deregistered []string, added []Target) string {
+func Evidence(deregistered []string, added []Target) string {
 	serving := Serving(added)
 	if len(deregistered) == 0 || len(serving) == 0 {
 		return ""

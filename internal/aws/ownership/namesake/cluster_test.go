@@ -76,7 +76,7 @@ func TestATargetGroupIsContestedIfOwnTargetsWentAndOthersServeInTheirPlace(t *te
 		"a target that does not answer":   {[]string{"10.0.0.2:8080"}, []Target{sick}, false},
 		"another pod of this cluster":     {[]string{"10.0.0.2:8080"}, []Target{ours}, false},
 	} {
-		if got := Contested(c.deregistered, c.added); (got != "") != c.want {
+		if got := Evidence(c.deregistered, c.added); (got != "") != c.want {
 			t.Errorf("%s: %q", what, got)
 		}
 	}

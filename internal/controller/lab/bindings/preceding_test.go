@@ -177,7 +177,7 @@ func tagTargetGroup(l *lab.Lab, arn string, tags map[string]string) {
 	l.Must(err)
 }
 
-func TestContestedTargetGroupIsNotBound(t *testing.T) {
+func TestAmbiguousTargetGroupIsNotBound(t *testing.T) {
 	t.Parallel()
 	tags := map[string]string{"elbv2.k8s.aws/cluster": "demo-cluster", "ingress.k8s.aws/stack": "blog/web",
 		"ingress.k8s.aws/resource": "blog/web-app:80",

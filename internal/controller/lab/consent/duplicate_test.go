@@ -107,7 +107,7 @@ func TestACopyOfALoadBalancerStaysUntilItsDeletionIsConsentedTo(t *testing.T) {
 		}
 	}
 
-	// The Ingress goes; what is not consented to stays, and holds it up no longer.
+	// The Ingress goes; what no annotation allows to delete stays, and holds it up no longer.
 	l.Must(l.Client.Delete(t.Context(), ing))
 	l.Settle(lab.Key("front"))
 	if l.Get(ing, "front") {

@@ -269,9 +269,9 @@ func TestAnEditOfEachKindMakesExactlyThePassesOverTheGatewaysConcerned(t *testin
 	}
 	send := func(kind objects.Kind, before, after client.Object) {
 		for _, e := range events {
-			h := e.Read(kind)
+			h := e.OnRead(kind)
 			if kind == objects.Gateway {
-				h = e.Owner()
+				h = e.OnOwner()
 			}
 			switch {
 			case before == nil:

@@ -88,7 +88,7 @@ func TestAHealthCheckFollowsTheReadinessProbeOfThePods(t *testing.T) {
 						TargetRef: &corev1.ObjectReference{Kind: "Pod", Name: p.Name, UID: p.UID}})
 				}
 				q := &lab.Woken{}
-				(&stacks.OwnerEvents{Reconciler: c.of(l), Classes: reads.NewIndex[types.NamespacedName]()}).Endpoints().Update(
+				(&stacks.OwnerEvents{Reconciler: c.of(l), Classes: reads.NewIndex[types.NamespacedName]()}).OnEndpoints().Update(
 					t.Context(), event.UpdateEvent{ObjectOld: slice, ObjectNew: after}, q)
 				if got := q.Take(); !slices.Equal(got, []string{"web"}) {
 					t.Fatalf("%v are woken", got)

@@ -11,13 +11,13 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 )
 
-// believe divides the objects that carry the finalizer of a group and declare the group no more, or not validly.
-// Whoever may write objects may write a finalizer, and an object that another load balancer serves has a status. So an
-// object was a member if the compiler remembers it, or shows the load balancer of the present members. Others become
-// objects that leave and count for nothing.
-func (w *Input) believe(before *compile.Memory) {
+// setAsideForged finds the objects whose finalizer of the group is forged. It looks at objects that carry the finalizer
+// and do not declare the group any more, or not validly. Whoever may write objects may write a finalizer, and an object
+// that another load balancer serves has a status. So an object was a member if the compiler remembers it, or shows the
+// load balancer of the present members. Others become objects that leave and count for nothing.
+func (w *Input) setAsideForged(before *compile.Memory) {
 	declared, shown := w.declared(), w.shownByMembers(before)
-	believed := func(o metav1.Object) bool {
+	genuine := func(o metav1.Object) bool {
 		if before.Knows(owner.Object(o)) {
 			return true
 		}
@@ -28,10 +28,10 @@ func (w *Input) believe(before *compile.Memory) {
 			return slices.ContainsFunc(shown, func(other string) bool { return strings.EqualFold(name, other) })
 		})
 	}
-	w.Forged = slices.DeleteFunc(slices.Clone(w.Leaving), believed)
+	w.Forged = slices.DeleteFunc(slices.Clone(w.Leaving), genuine)
 	w.Members = slices.DeleteFunc(slices.Clone(w.Members), func(o metav1.Object) bool {
 		m := declared[owner.Object(o)]
-		if m == nil || !m.Former || believed(o) {
+		if m == nil || !m.Former || genuine(o) {
 			return false
 		}
 		w.Leaving, w.Forged = append(slices.Clone(w.Leaving), o), append(w.Forged, o)

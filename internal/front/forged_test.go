@@ -32,7 +32,7 @@ func TestForgedFinalizersCountForNothing(t *testing.T) {
 			shows      string
 			remembered []string // names; nil = no memory
 			alone      bool     // the other member is gone
-			believed   bool
+			genuine    bool
 		}{
 			"remembered":                              {"other", []string{"web", "former"}, false, true},
 			"not remembered, of another balancer":     {"other", []string{"web"}, false, false},
@@ -63,14 +63,14 @@ func TestForgedFinalizersCountForNothing(t *testing.T) {
 			leaving := inGroup(key, members[:len(members)-1]...)
 			leaving.Leaving, leaving.Wanted = []metav1.Object{former}, len(members) > 1
 			w, l := in.Governed(key, before), leaving.Governed(key, before)
-			if got := len(w.Members) == len(members) && len(w.LoadBalancer.Members) == len(members); got != c.believed ||
-				w.Wanted != (c.believed || !c.alone) {
+			if got := len(w.Members) == len(members) && len(w.LoadBalancer.Members) == len(members); got != c.genuine ||
+				w.Wanted != (c.genuine || !c.alone) {
 				t.Errorf("%s %s: members %d, wanted %v", key.Owner, name, len(w.Members), w.Wanted)
 			}
 			if len(w.Members)+len(w.Leaving) != len(members) {
 				t.Errorf("%s %s: the finalizer is not removed", key.Owner, name)
 			}
-			if got := l.deciders().Decides("mal"); got && !c.believed && !c.alone {
+			if got := l.deciders().Decides("mal"); got && !c.genuine && !c.alone {
 				t.Errorf("%s %s: it decides for the group", key.Owner, name)
 			}
 		}

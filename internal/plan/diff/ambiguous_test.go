@@ -21,7 +21,7 @@ func forge(tags map[string]string, key stack.Key) map[string]string {
 	return out
 }
 
-func TestContestedResourcesBesideOwnAreIgnored(t *testing.T) {
+func TestAmbiguousResourcesBesideOwnAreIgnored(t *testing.T) {
 	t.Parallel()
 	f, want := doubled(t)
 	lb, tg, g := &f.obs.LoadBalancers[len(f.obs.LoadBalancers)-1], &f.obs.TargetGroups[len(f.obs.TargetGroups)-1],
@@ -38,7 +38,7 @@ func TestContestedResourcesBesideOwnAreIgnored(t *testing.T) {
 	}
 }
 
-func TestContestedResourceAloneIsKept(t *testing.T) {
+func TestAmbiguousResourceAloneIsKept(t *testing.T) {
 	t.Parallel()
 	f, want := newFake(testKey()), testStack("shop/web-a:80")
 	f.converge(t, want, Options{})

@@ -11,18 +11,18 @@ import (
 // whose tags name this stack only, one whose tags name others, too, is not the stack's: it is neither a duplicate nor
 // anything else that needs attention.
 
-// uncontested is what is observed without the resources whose tags name several stacks, where another one has their
+// withoutAmbiguous returns what is observed without the resources whose tags name several stacks, where another one has their
 // identity.
-func uncontested(cluster string, obs awsop.Observed) awsop.Observed {
+func withoutAmbiguous(cluster string, obs awsop.Observed) awsop.Observed {
 	var left []string
 	obs.LoadBalancers = sure(obs.LoadBalancers, &left, func(lb *awsop.LoadBalancer) (string, string, bool) {
-		return lb.ID, lb.ARN, lb.Foreign || !naming.Contested(cluster, lb.Tags)
+		return lb.ID, lb.ARN, lb.Foreign || !naming.Ambiguous(cluster, lb.Tags)
 	})
 	obs.TargetGroups = sure(obs.TargetGroups, &left, func(tg *awsop.TargetGroup) (string, string, bool) {
-		return tg.ID, tg.ARN, !naming.Contested(cluster, tg.Tags)
+		return tg.ID, tg.ARN, !naming.Ambiguous(cluster, tg.Tags)
 	})
 	obs.SecurityGroups = sure(obs.SecurityGroups, &left, func(g *awsop.SecurityGroup) (string, string, bool) {
-		return g.ID, g.GroupID, !naming.Contested(cluster, g.Tags)
+		return g.ID, g.GroupID, !naming.Ambiguous(cluster, g.Tags)
 	})
 	if len(left) == 0 {
 		return obs

@@ -1,0 +1,88 @@
+package gateway
+
+import (
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/configuration"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/route"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
+	"github.com/k8s-lbc/lbc/internal/kube/annotation"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+)
+
+// ConstructionAnnotation records on a Gateway how rules are made of its routes. A user may change it.
+const ConstructionAnnotation = string(annotation.GatewayRuleConstruction)
+
+// Records are the annotations that the controller writes to Gateways and reads again in later passes.
+var Records = []string{ConstructionAnnotation, AddOnWebACL, AddOnShield, AddOnCapacity}
+
+// Decisions are the decisions about a Gateway and the objects around it. Their statuses are made from them.
+type Decisions struct {
+	// Annotations are to be written to the Gateway, as its next passes rely on them.
+	Annotations map[string]string
+	// Removed are annotations that become "false" once AWS holds nothing of what each is about.
+	Removed []string
+	// Found are notes about routes and the configurations that they use, also of routes without a part in the load
+	// balancer.
+	Found diag.List
+
+	config     Config
+	controller gatewayv1.GatewayController
+	gateway    *gatewayv1.Gateway
+	refused    *attachment.Problem
+	waiting    *attachment.Problem
+	listeners  *attachment.Listeners
+	refs       []*attachment.Problem
+	unserved   map[int]bool
+	named      map[int]bool // listeners whose configuration names certificates
+	routes     []decidedRoute
+	insecure   bool     // clients whose certificates are not verified are let in
+	addresses  []string // Elastic IP addresses that the Gateway asks for
+	lost       bool     // an invalid listener may have served in a version that is not known
+	// ports of a network load balancer on which no route has a backend, so that AWS is to have no listener there
+	idle map[int32]bool
+
+	construction rule.Construction
+	defaults     configuration.Defaults
+}
+
+// decidedRoute is a route with what is decided about its content; nil if it attaches nowhere.
+type decidedRoute struct {
+	attached
+	decided *route.Decided
+}
+
+// Parts are the ListenerSets and routes that the load balancer is made of besides the Gateway, by kind, namespace and
+// name.
+func (d *Decisions) Parts() (out []metav1.Object) {
+	if d == nil {
+		return nil
+	}
+	for _, s := range d.listeners.Admitted {
+		out = append(out, s)
+	}
+	for i := range d.routes {
+		out = append(out, d.routes[i].object)
+	}
+	slices.SortFunc(out, func(a, b metav1.Object) int { return slices.Compare(words(a), words(b)) })
+	return out
+}
+
+func words(o metav1.Object) []string {
+	kind, _ := objects.KindOf(o)
+	return []string{string(kind), o.GetNamespace(), o.GetName()}
+}
+
+// note adds notes, each once: those about a configuration are the same for each route that uses it.
+func (d *Decisions) note(found diag.List) {
+	for _, f := range found {
+		if !slices.Contains(d.Found, f) {
+			d.Found = append(d.Found, f)
+		}
+	}
+}

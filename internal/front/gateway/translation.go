@@ -1,0 +1,204 @@
+package gateway
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
+	"github.com/k8s-lbc/lbc/internal/kube/annotation"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+)
+
+// translation is the state of the translation of one Gateway.
+type translation struct {
+	*Loaded
+	view   *objects.View
+	config Config
+	rules  rule.Construction
+
+	found   diag.List
+	refused *attachment.Problem // why the Gateway is not accepted
+	routes  []attached
+	// what is wrong with the certificates, and with the authorities of clients, of each of listeners.All
+	refs []*attachment.Problem
+	// unserved are listeners that cannot be served although they are valid, by their index.
+	unserved     map[int]bool
+	named        map[int]bool // listeners whose configuration names certificates
+	certificates []intent.Certificate
+	stickiness   map[int32]*stack.Stickiness // of forwards of NLBs, by port
+	quic         map[int32]bool              // ports for which QUIC is declared
+	clients      map[int32]clientValidation  // of HTTPS ports that spec.tls.frontend is about
+	trustStores  []intent.TrustStore
+}
+
+// report adds a finding on the Gateway, once.
+func (t *translation) report(s intent.Source, c diag.Code, text, remedy string) {
+	t.add(diag.New(Object(t.Gateway), s.Place(), c, text, remedy))
+}
+
+func (t *translation) add(d diag.Diagnostic) {
+	if !slices.Contains(t.found, d) {
+		t.found = append(t.found, d)
+	}
+}
+
+// addCause adds a finding about an object that several fields name, once: the first of these fields is in it.
+func (t *translation) addCause(d diag.Diagnostic) {
+	if !slices.ContainsFunc(t.found, func(o diag.Diagnostic) bool {
+		o.Path = d.Path
+		return o == d
+	}) {
+		t.found = append(t.found, d)
+	}
+}
+
+// ignored notes that a setting has no effect, and why.
+func (t *translation) ignored(s intent.Source, why, remedy string) {
+	t.report(s, diag.IgnoredSetting, "it has no effect: "+why, remedy)
+}
+
+// here is a source in the Gateway itself.
+func (t *translation) here(path string) intent.Source {
+	return intent.At(Object(t.Gateway), path)
+}
+
+// member is what the Gateway itself declares: all but the rules.
+func (t *translation) member(d *Decisions) intent.Member {
+	g := t.Gateway
+	m := intent.Member{Object: Object(g), Authority: intent.Deciding}
+	if !g.CreationTimestamp.IsZero() {
+		m.Created = g.CreationTimestamp.Unix()
+	}
+	m.Settings = t.settings(d)
+	m.Listeners = t.ports()
+	t.passClients(d, m.Listeners)
+	t.noteVerifying(m.Listeners)
+	m.Certificates, m.TrustStores = t.certificates, t.trustStores
+	t.noteIgnored()
+	if t.Unknown != nil {
+		t.report(intent.Source{}, diag.InvalidConfiguration, t.Unknown.Message,
+			"correct the reference, or create the object that it names")
+	}
+	m.Former = t.Unknown != nil || t.refused != nil || !slices.ContainsFunc(t.listeners.All,
+		func(l attachment.Listener) bool { return l.Problem == nil })
+	m.Diagnostics = t.found
+	return m
+}
+
+// loadBalancer is the load balancer of the Gateway, without members.
+func (t *translation) loadBalancer() intent.LoadBalancer {
+	e := intent.LoadBalancer{Key: Key(t.Gateway, t.Family), Type: stack.Application, FixedPorts: true, RulePerPort: true}
+	if t.Family == attachment.Network {
+		e.Type = stack.Network
+	}
+	if i := t.Gateway.Spec.Infrastructure; i != nil {
+		e.BindingLabels, e.BindingAnnotations = infrastructure(i.Labels), infrastructure(i.Annotations)
+	}
+	e.Names = Names{UID: string(t.Gateway.UID), Gateway: e.Key.ID}
+	return e
+}
+
+// infrastructure are labels or annotations of a Gateway for what is made for it, without those by which the objects of
+// stacks are found.
+func infrastructure[K, V ~string](all map[K]V) map[string]string {
+	var out map[string]string
+	for k, v := range all {
+		if reserved(string(k)) {
+			continue
+		}
+		if out == nil {
+			out = map[string]string{}
+		}
+		out[string(k)] = string(v)
+	}
+	return out
+}
+
+// reserved reports whether a key is one of those that mark objects of a stack.
+func reserved(key string) bool {
+	prefix, _, _ := strings.Cut(key, "/")
+	return slices.Contains([]stack.Owner{stack.Ingress, stack.Service, stack.GatewayALB, stack.GatewayNLB},
+		stack.Owner(prefix))
+}
+
+// noteIgnored notes fields that a load balancer of AWS has nothing for.
+func (t *translation) noteIgnored() {
+	g := t.Gateway
+	var f annotation.Findings
+	annotation.Check(&f, Object(g), annotation.OnGateway, g.Annotations)
+	t.found = append(t.found, f.List()...)
+	if i := g.Spec.Infrastructure; i != nil {
+		for _, k := range slices.Sorted(maps.Keys(i.Labels)) {
+			if reserved(string(k)) {
+				t.ignored(t.here("spec.infrastructure.labels["+string(k)+"]"),
+					"labels of this prefix mark the objects of load balancers", "remove it")
+			}
+		}
+		for _, k := range slices.Sorted(maps.Keys(i.Annotations)) {
+			if reserved(string(k)) {
+				t.ignored(t.here("spec.infrastructure.annotations["+string(k)+"]"),
+					"annotations of this prefix mark the objects of load balancers", "remove it")
+			}
+		}
+	}
+	if g.Spec.TLS != nil && g.Spec.TLS.Backend != nil {
+		t.ignored(t.here("spec.tls.backend"), "load balancers have no certificates of their own towards targets", "remove it")
+	}
+	if s := g.Spec.DefaultScope; s != "" && s != gatewayv1.GatewayDefaultScopeNone {
+		t.ignored(t.here("spec.defaultScope"), "routes attach to Gateways that they name",
+			"name the Gateway in parentRefs of routes")
+	}
+	t.noteUnwatched()
+	for i := range t.listeners.All {
+		l := &t.listeners.All[i]
+		if l.TLS != nil && len(l.TLS.Options) > 0 {
+			t.ignored(t.source(l, "tls.options"), "no option is known", "use a LoadBalancerConfiguration, such as its sslPolicy")
+		}
+	}
+}
+
+// noteUnwatched notes that routes and ListenerSets of other namespaces are not read although they are admitted.
+func (t *translation) noteUnwatched() {
+	if t.config.WatchNamespace == "" {
+		return
+	}
+	note := func(s intent.Source, what string) {
+		t.addCause(diag.New(Object(t.Gateway), s.Place(), diag.UnwatchedNamespaces, fmt.Sprintf("%s of other namespaces "+
+			"than %s are not served: the controller runs with --watch-namespace=%s", what,
+			t.config.WatchNamespace, t.config.WatchNamespace), "run the controller for all namespaces, or admit only objects "+
+			"of this namespace"))
+	}
+	others := func(from *gatewayv1.FromNamespaces) bool {
+		return from != nil && (*from == gatewayv1.NamespacesFromAll || *from == gatewayv1.NamespacesFromSelector)
+	}
+	for i := range t.listeners.All {
+		l := &t.listeners.All[i]
+		if l.AllowedRoutes != nil && l.AllowedRoutes.Namespaces != nil && others(l.AllowedRoutes.Namespaces.From) {
+			note(t.source(l, "allowedRoutes.namespaces.from"), "routes")
+		}
+	}
+	if a := t.Gateway.Spec.AllowedListeners; a != nil && a.Namespaces != nil && others(a.Namespaces.From) {
+		note(t.here("spec.allowedListeners.namespaces.from"), "ListenerSets")
+	}
+}
+
+// source is a field of a listener.
+func (t *translation) source(l *attachment.Listener, field string) intent.Source {
+	o := Object(t.Gateway)
+	if l.Parent.Kind != kindGateway {
+		o = diag.Object{Kind: string(l.Parent.Kind), Namespace: l.Parent.Namespace, Name: l.Parent.Name}
+	}
+	path := fmt.Sprintf("spec.listeners[%d]", l.Index)
+	if field != "" {
+		path += "." + field
+	}
+	return intent.At(o, path)
+}
