@@ -15,7 +15,8 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/klog/v2"
-	ctrl "sigs.k8s.io/controller-runtime"
+	crlog "sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/manager/signals"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/controller"
@@ -48,7 +49,7 @@ func main() {
 		level = zapcore.DebugLevel
 	}
 	l := log(level)
-	ctrl.SetLogger(l)
+	crlog.SetLogger(l)
 	klog.SetLogger(l)
 	redirect(l)
 	if err := run(c, l); err != nil {
@@ -63,7 +64,7 @@ func run(c *config.Config, l logr.Logger) error {
 	for _, n := range c.Notices {
 		l.Info("notice: " + n)
 	}
-	ctx := ctrl.SetupSignalHandler()
+	ctx := signals.SetupSignalHandler()
 	manageMemory(ctx)
 	rc, err := restConfig(c.Kubeconfig)
 	if err != nil {
