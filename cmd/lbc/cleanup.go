@@ -62,7 +62,7 @@ func cleanupCommand() *cobra.Command {
 	f.BoolVar(&o.orphans, "orphans", false, "delete all that no object claims")
 	f.BoolVar(&o.all, "all", false, "delete all that carries the tags of the cluster")
 	f.BoolVar(&o.yes, "yes", false, "do not ask")
-	f.BoolVar(&o.ignoreController, "ignore-controller", false, "delete although a controller is alive")
+	f.BoolVar(&o.ignoreController, "ignore-controller", false, "delete although a controller is running")
 	f.BoolVar(&o.ignoreObjects, "ignore-objects", false,
 		"delete although objects claim the stacks, or it is not known whether they do")
 	f.BoolVar(&o.ignoreTargets, "ignore-targets", false,

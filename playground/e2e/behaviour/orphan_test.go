@@ -156,6 +156,9 @@ func TestControllerKeepsOrphansThatLbcLists(t *testing.T) {
 	if now := ofStack(c, ns+"/web"); !slices.Equal(now, held) {
 		t.Errorf("AWS holds %q, held %q", now, held)
 	}
+	if _, errOut, status := runLBC(t, c, "cleanup", "--stack", key, "--ignore-controller", "--yes"); status != 0 {
+		t.Errorf("status %d: %s", status, errOut)
+	}
 }
 
 // TestWhatAControllerThatIsGoneHasLeftIsDeletedByLbc shows that the lbc binary refuses to clean up
@@ -170,7 +173,7 @@ func TestWhatAControllerThatIsGoneHasLeftIsDeletedByLbc(t *testing.T) {
 	args := []string{"cleanup", "--stack", key}
 
 	// The Lease of the one that was killed counts for a while.
-	if _, errOut, status := runLBC(t, c, args...); status != 1 || !strings.Contains(errOut, "a controller is alive") {
+	if _, errOut, status := runLBC(t, c, args...); status != 1 || !strings.Contains(errOut, "a controller is running") {
 		t.Errorf("status %d: %s", status, errOut)
 	}
 	c.WaitFor(t, "a Lease that nobody renews", func(context.Context) error {
