@@ -110,8 +110,7 @@ func TestCertManagerProvesNamesThroughIngressesAndGateways(t *testing.T) {
 	c := cluster(t, "--enable-tls-secret-import")
 	define(t, c, filepath.Join(sources(t, c, "certmanager", "github.com/cert-manager/cert-manager"), "deploy", "crds",
 		"*.yaml"), "certificates.cert-manager.io")
-	c.Kubectl(t, "wait", "--for=condition=Established", "--timeout="+harness.Timeout.String(), "crd",
-		"issuers.cert-manager.io", "challenges.acme.cert-manager.io")
+	established(t, c, "issuers.cert-manager.io", "challenges.acme.cert-manager.io")
 	startCertManager(t, c)
 	c.Apply(t, scene.Namespace(certificates, 2)+readSecrets+issuer+secured())
 

@@ -82,7 +82,19 @@ func define(t *testing.T, c *harness.Cluster, pattern, one string) {
 	for _, file := range files {
 		c.Kubectl(t, "apply", "--server-side", "-f", file)
 	}
-	c.Kubectl(t, "wait", "--for=condition=Established", "--timeout="+harness.Timeout.String(), "crd", one)
+	established(t, c, one)
+}
+
+// established waits until the API server serves definitions. "kubectl wait" refuses one whose status has no conditions
+// yet.
+func established(t *testing.T, c *harness.Cluster, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		c.WaitFor(t, "definition "+name, func(context.Context) error {
+			_, err := c.TryKubectl(t, "wait", "--for=condition=Established", "--timeout=5s", "crd", name)
+			return err
+		})
+	}
 }
 
 // freePorts are ports of loopback that nothing listens on.
