@@ -171,7 +171,7 @@ func nodesAccount(ctx context.Context, c *config.Config, k client.Reader) error 
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("looking up the account of the nodes: %w; --aws-region and --aws-vpc-id name it", err)
+		return fmt.Errorf("cannot find the region and VPC of the nodes: %w; set --aws-region and --aws-vpc-id", err)
 	}
 	return nil
 }

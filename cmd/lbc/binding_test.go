@@ -251,8 +251,8 @@ spec: {targetGroupName: web, multiClusterTargetGroup: true, targetGroupARN: "`+b
 		t.Errorf("%v\n%s%s", err, out, errOut)
 	}
 	out, errOut, err = lbc(t, "", "explain", "targetgroupbinding", "web", "-f", file, "--context", "c")
-	if err != nil || !strings.Contains(out, "10.0.128.99:8080 unused (Target.NotInUse), another cluster or somebody by "+
-		"hand has registered it; it stays") {
+	if err != nil || !strings.Contains(out, "10.0.128.99:8080 unused (Target.NotInUse), another cluster or a user has "+
+		"registered this target: the controller keeps it") {
 		t.Errorf("%v\n%s%s", err, out, errOut)
 	}
 }

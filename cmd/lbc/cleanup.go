@@ -135,14 +135,14 @@ func (o *cleanupOptions) selected(l *left) (keys []stack.Key, err error) {
 		}
 	}
 	if claimed := l.claimed(named); len(claimed) > 0 && !o.ignoreObjects {
-		return nil, fmt.Errorf("objects claim these resources:\n%s\ndelete them first, or select with --orphans; "+
-			"--ignore-objects overrides this", indented(claimed))
+		return nil, fmt.Errorf("objects of the cluster claim these resources:\n%s\ndelete the objects first, or select only "+
+			"unclaimed resources with --orphans; to delete the resources anyway, use --ignore-objects", indented(claimed))
 	}
 	for _, h := range named {
 		for _, u := range unclear {
 			if u.Key == h.Key && !u.Retained && !o.ignoreObjects {
-				return nil, fmt.Errorf("%s: it is not known whether an object claims it: %s; --ignore-objects overrides this",
-					u.Key, u.Why)
+				return nil, fmt.Errorf("cannot find out whether an object claims the resources of %s: %s; to delete them anyway, "+
+					"use --ignore-objects", u.Key, u.Why)
 			}
 		}
 		keys = append(keys, h.Key)

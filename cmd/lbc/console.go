@@ -55,7 +55,7 @@ func consoleCommand() *cobra.Command {
 	o.besideCluster = true
 	o.flags(cmd)
 	cmd.Flags().StringVar(&o.listen, "listen", "127.0.0.1:0",
-		"loopback address and port of the page; port 0 is one that is free")
+		"loopback address and port of the page; port 0 chooses a free port")
 	cmd.Flags().Lookup("namespace").Usage = "the only namespace whose load balancers are shown; default: all"
 	return cmd
 }

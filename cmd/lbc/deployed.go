@@ -12,6 +12,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
 	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/controller/startup"
 	"github.com/k8s-lbc/lbc/internal/lbc/survey"
 )
 
@@ -104,30 +105,16 @@ func copyFlags(to, from *pflag.FlagSet, wanted func(string) bool, list *[]string
 	return err
 }
 
-// otherName is a sentence if the cluster's LoadBalancer objects were all made under other names of the cluster; empty =
-// they were not.
+// otherName is a warning if the cluster's LoadBalancer objects were all created under other names of the cluster; empty
+// = they were not.
 func otherName(ctx context.Context, k client.Reader, name string) string {
 	list := &v1alpha1.LoadBalancerList{}
 	if k.List(ctx, list) != nil {
 		return "" // the kind is not served, or may not be read
 	}
-	var other *v1alpha1.LoadBalancer
-	for i := range list.Items {
-		switch o := &list.Items[i]; o.Status.Cluster {
-		case "":
-		case name:
-			return ""
-		default:
-			if other == nil {
-				other = o
-			}
-		}
-	}
-	if other == nil {
+	text := startup.OtherClusterName(list.Items, name)
+	if text == "" {
 		return ""
 	}
-	return fmt.Sprintf("--cluster-name is %s, but the load balancers of this cluster were created under the name %s, as "+
-		"LoadBalancer %s/%s shows: "+
-		"under another name, the controller would create all of them again", name, other.Status.Cluster,
-		other.Namespace, other.Name)
+	return text + "; a controller with the new name would create all load balancers again"
 }

@@ -73,14 +73,14 @@ func (o *doctorOptions) leaderReport(ctx context.Context, k client.Reader, now t
 	m := &corev1.ConfigMap{}
 	switch err := k.Get(ctx, key, m); {
 	case apierrors.IsNotFound(err):
-		return fmt.Errorf("there is no ConfigMap %s: no leader of a version that examines has led for a minute, or it may "+
-			"not write the ConfigMap, which its log says. lbc doctor without --leader examines the cluster itself", key)
+		return fmt.Errorf("there is no ConfigMap %s: no leader of a version that writes it has led for a minute, or the "+
+			"leader has no right to write it, as its log says. To examine the cluster, run lbc doctor without --leader", key)
 	case err != nil:
 		return fmt.Errorf("reading ConfigMap %s: %w", key, err)
 	}
 	stored, err := doctor.Load(m.Data)
 	if err != nil {
-		return fmt.Errorf("ConfigMap %s: %w. The next change of its findings writes it again", key, err)
+		return fmt.Errorf("ConfigMap %s: %w. The controller writes the ConfigMap again when its findings change", key, err)
 	}
 	report := stored.With(leading(ctx, k, lease, now))
 	if o.format == "text" {

@@ -317,8 +317,7 @@ func TestAnotherClusterNameThanThatOfTheLoadBalancersIsWarnedOf(t *testing.T) {
 	for name, warned := range map[string]bool{"other": true, "demo-cluster": false} {
 		_, errOut, err := lbc(t, "", "plan", "--cluster-name", name, "--account", "../../examples/guides/account.yaml")
 		if got := strings.Contains(errOut, "lbc: warning: --cluster-name is "+name+
-			", but the load balancers of this cluster were created under the name demo-cluster, as LoadBalancer "+
-			"shop/ingress-front shows"); got != warned {
+			", but the controller created LoadBalancer shop/ingress-front under the name demo-cluster"); got != warned {
 			t.Errorf("%s: warned = %t: %v\n%s", name, got, err, errOut)
 		}
 	}

@@ -163,7 +163,7 @@ func (w *waiter) shown(ctx context.Context, o client.Object, of func(stack.Key) 
 	all, err := w.loadBalancers(ctx)
 	switch {
 	case meta.IsNoMatchError(err):
-		return ends("the cluster has no kind LoadBalancer, so that nothing tells what is in effect: install its " +
+		return ends("the cluster does not serve the kind LoadBalancer, which shows what is in effect: install its " +
 			"definition, config/crd/elbv2.k8s.aws_loadbalancers.yaml")
 	case apierrors.IsForbidden(err):
 		return ends("listing LoadBalancer objects: %w", err)

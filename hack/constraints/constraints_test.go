@@ -4,6 +4,7 @@ package constraints
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -205,6 +206,51 @@ func TestSimulatorRefusesWhatTheTableOfAttributesRefuses(t *testing.T) {
 	}
 	if taken < 100 || left < 500 {
 		t.Errorf("%d values are taken, %d left out", taken, left)
+	}
+}
+
+// described are the keys of the attributes that the simulator shows of a resource, which are all that it accepts there.
+func (b *bench) described(s constraint.Subject) (keys []string) {
+	b.Helper()
+	arn := b.resources[s]
+	switch s.Kind {
+	case constraint.LoadBalancer:
+		out, err := b.sim.Balancing.DescribeLoadBalancerAttributes(b.Context(),
+			&elbv2.DescribeLoadBalancerAttributesInput{LoadBalancerArn: &arn})
+		b.must(err)
+		for _, a := range out.Attributes {
+			keys = append(keys, aws.ToString(a.Key))
+		}
+	case constraint.TargetGroup:
+		out, err := b.sim.Balancing.DescribeTargetGroupAttributes(b.Context(),
+			&elbv2.DescribeTargetGroupAttributesInput{TargetGroupArn: &arn})
+		b.must(err)
+		for _, a := range out.Attributes {
+			keys = append(keys, aws.ToString(a.Key))
+		}
+	case constraint.Listener:
+		out, err := b.sim.Balancing.DescribeListenerAttributes(b.Context(),
+			&elbv2.DescribeListenerAttributesInput{ListenerArn: &arn})
+		b.must(err)
+		for _, a := range out.Attributes {
+			keys = append(keys, aws.ToString(a.Key))
+		}
+	}
+	return keys
+}
+
+// TestTableHasEachAttributeOfTheSimulator compares the keys of each resource: one without a row reaches AWS unchecked.
+func TestTableHasEachAttributeOfTheSimulator(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	for s := range b.resources {
+		for _, key := range b.described(s) {
+			if !slices.ContainsFunc(constraint.Attributes, func(a constraint.Attribute) bool {
+				return a.Key == key && a.Has(s)
+			}) {
+				t.Errorf("constraint.Attributes has no %s of %+v", key, s)
+			}
+		}
 	}
 }
 

@@ -34,7 +34,6 @@ var elsewhere = map[string]string{
 	"internal/aws/iampolicy.Migration":          policies,
 	"internal/aws/iampolicy.Missing":            pages,
 	"internal/aws/iampolicy.Published":          policies,
-	"internal/compile/merge.Tighter":            "the property of incumbents in internal/compile, over each setting",
 	"internal/controller/checkpoint.Names":      "playground/chart, for the rights to checkpoints",
 	"internal/controller/config.GateDocs":       pages,
 	"internal/controller/metrics.Page":          pages,

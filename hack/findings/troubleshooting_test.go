@@ -52,7 +52,8 @@ func TestTroubleshootingQuotesTheTextsOfTheController(t *testing.T) {
 		{"TargetGroup … is already bound to TargetGroupBinding ", "internal/targets/bindings/conflict.go"},
 		{"has the same tags as ", "internal/plan/diff/duplicate.go"},
 		{"conflicting …: … is ignored, because ", "internal/compile/merge/merge.go"},
-		{"with more others than usual within …; it stays", "internal/controller/stacks/plan.go"},
+		{"the controller does not delete load balancer … yet: …, and more load balancers than usual ",
+			"internal/controller/stacks/plan.go"},
 	} {
 		if !strings.Contains(page, tc.text) {
 			t.Errorf("docs/troubleshooting.md does not tell of %q", tc.text)

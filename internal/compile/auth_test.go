@@ -26,7 +26,7 @@ func TestALoginIsNotLeftOutByHTTPWhereTheGroupDoesNotRedirect(t *testing.T) {
 		told   string
 	}{
 		"login and redirect": {[]func(*intent.Member){signedIn, redirecting, https(certificate1)},
-			stack.ActionRedirect, "only the rules of this Ingress with authentication redirect to port 443"},
+			stack.ActionRedirect, "does not apply to this Ingress, except that rules with authentication redirect to port 443"},
 		"login without redirect": {[]func(*intent.Member){signedIn, https(certificate1)}, stack.ActionForward,
 			"add annotation alb.ingress.kubernetes.io/ssl-redirect"},
 		"login without port 443": {[]func(*intent.Member){signedIn, redirecting}, stack.ActionForward,

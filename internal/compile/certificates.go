@@ -119,8 +119,7 @@ func (b *build) regathered(c *gathered, p *port) {
 			p.protocol, p.number)
 	}
 	if len(c.arns) == 0 {
-		consequence, without = fmt.Sprintf("; %s listener %d is not created or changed until then", p.protocol, p.number),
-			p.number
+		consequence, without = untilThen(p), p.number
 	}
 	for _, i := range p.members {
 		hosts := b.withoutOwned(c, c.lacking[i])
@@ -141,9 +140,15 @@ func (b *build) regathered(c *gathered, p *port) {
 	}
 }
 
+// untilThen says what happens to a secure port while it has no certificate.
+func untilThen(p *port) string {
+	return fmt.Sprintf("; until then, the controller does not create or change the %s listener on port %d", p.protocol,
+		p.number)
+}
+
 // noteUncertified reports that a port has no certificate although nothing is wrong with any.
 func (b *build) noteUncertified(p *port) {
-	consequence := fmt.Sprintf("; %s listener %d is not created or changed until then", p.protocol, p.number)
+	consequence := untilThen(p)
 	for n, i := range p.members {
 		m := &b.members[i]
 		if len(p.listeners[n].Owned) > 0 { // why none of these can be used is among the member's findings

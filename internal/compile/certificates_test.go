@@ -32,7 +32,7 @@ func TestAMalformedCertificateCostsOnlyItsListener(t *testing.T) {
 	same(t, "diagnostics", codes(r.Diagnostics), []string{"a InvalidAnnotation"})
 	d := r.Diagnostics[0]
 	if !strings.Contains(d.Text, malformed) || !strings.Contains(d.Path, "certificate-arn") ||
-		!strings.Contains(d.Text, "listener 443") {
+		!strings.Contains(d.Text, "listener on port 443") {
 		t.Errorf("the diagnostic is not clear: %v", d)
 	}
 	if again := Compile(loadBalancer(ingress("n", "a", broken("spec.rules[0]"))), account(), config(),

@@ -192,8 +192,8 @@ func TestListenersAndCertificatesBeyondTheLimitAreLeftOut(t *testing.T) {
 		t.Errorf("%d ports %v, %d certificates", len(ports), ports, attached)
 	}
 	same(t, "findings", codes(r.Diagnostics), []string{"b QuotaExceeded", "b QuotaExceeded"})
-	for i, part := range []string{"ports 82-83 have no listener: an application load balancer has 50 at most, and the " +
-		"members of its group declare 52", "would have 29 certificates besides default ones, and AWS admits 25 " +
+	for i, part := range []string{"ports 82-83 have no listener: an application load balancer allows 50 listeners, and " +
+		"the members of its group declare 52", "would have 29 certificates besides default ones, and AWS admits 25 " +
 		"(certificates-per-application-load-balancer): 4 of this object"} {
 		if !strings.Contains(r.Diagnostics[i].Text, part) {
 			t.Errorf("%q is not in %s", part, r.Diagnostics[i].Text)

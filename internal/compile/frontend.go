@@ -207,8 +207,8 @@ func (b *build) frontendLoadBalancer() stack.LoadBalancer {
 	for _, key := range b.cfg.ExternalManagedTags {
 		if _, ok := f.tags.Value[key]; ok {
 			b.invalidateFrontend(f.tags.Member, diag.New(diag.Object{}, f.tags.Source.Place(), diag.InvalidAnnotation,
-				fmt.Sprintf("external managed tag key %s cannot be specified", key), "remove the key: the controller's "+
-					"--external-managed-tags leaves it to others"))
+				fmt.Sprintf("external managed tag key %s cannot be specified", key), "remove the key: "+
+					"--external-managed-tags of the controller reserves it for other tools"))
 		}
 	}
 	if f.tags.Set {

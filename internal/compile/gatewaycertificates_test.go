@@ -49,26 +49,26 @@ func TestRouteHearsOfItsHostWithoutCertificate(t *testing.T) {
 	}
 	same(t, "one host", told(r.Diagnostics), []string{
 		"Gateway gw HostWithoutCertificate no certificate covers hosts of routes: late.example.com of HTTPRoute shop/late; " +
-			"clients of HTTPS listener 443 get the certificate of another host",
-		"HTTPRoute late CertificateNotFound no certificate found for host: late.example.com; clients of HTTPS listener 443 " +
-			"get the certificate of another host",
+			"clients of the HTTPS listener on port 443 get the certificate of another host",
+		"HTTPRoute late CertificateNotFound no certificate found for host: late.example.com; clients of the HTTPS " +
+			"listener on port 443 get the certificate of another host",
 	})
 	r = Compile(secureGateway([]string{"*.other.test", "late.example.com", "web.example.com"}, "web", "late"), f,
 		config(), nil)
 	same(t, "a host of the listener, too", told(r.Diagnostics), []string{
 		"Gateway gw CertificateNotFound no certificate found for host: *.other.test",
 		"Gateway gw HostWithoutCertificate no certificate covers hosts of routes: late.example.com of HTTPRoute shop/late; " +
-			"clients of HTTPS listener 443 get the certificate of another host",
-		"HTTPRoute late CertificateNotFound no certificate found for host: late.example.com; clients of HTTPS listener 443 " +
-			"get the certificate of another host",
+			"clients of the HTTPS listener on port 443 get the certificate of another host",
+		"HTTPRoute late CertificateNotFound no certificate found for host: late.example.com; clients of the HTTPS " +
+			"listener on port 443 get the certificate of another host",
 	})
 	f.Certificates = map[string]facts.Certificate{}
 	r = Compile(secureGateway([]string{"late.example.com"}, "late"), f, config(), nil)
 	same(t, "no certificate at all", told(r.Diagnostics), []string{
-		"Gateway gw CertificateNotFound no certificate found for host: late.example.com; HTTPS listener 443 is not created " +
-			"or changed until then",
-		"HTTPRoute late CertificateNotFound no certificate found for host: late.example.com; HTTPS listener 443 is not " +
-			"created or changed until then",
+		"Gateway gw CertificateNotFound no certificate found for host: late.example.com; until then, the controller does " +
+			"not create or change the HTTPS listener on port 443",
+		"HTTPRoute late CertificateNotFound no certificate found for host: late.example.com; until then, the controller " +
+			"does not create or change the HTTPS listener on port 443",
 	})
 }
 

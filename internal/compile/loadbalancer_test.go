@@ -380,7 +380,7 @@ func TestTagsThatAWSTakesOfNoResourceAreRefusedBeforeItIsAsked(t *testing.T) {
 		"a long value": {map[string]string{"k": strings.Repeat("v", 257)},
 			"the value of tag k has more than 256 characters"},
 		"as many as may be": {many(46), ""},
-		"one too many":      {many(47), "resources would have 51 tags with those of the controller, AWS admits 50"},
+		"one too many":      {many(47), "each resource would have 51 tags, and AWS allows 50"},
 	} {
 		m := ingress("n", "a", func(m *intent.Member) {
 			m.Settings.Tags = map[string]intent.Field[string]{}

@@ -181,7 +181,7 @@ func check(t *testing.T, s *stack.Stack) {
 func TestManyListenPortsAreAnsweredInTime(t *testing.T) {
 	t.Parallel()
 	for ports, refused := range map[int]string{
-		1000:   "ports 51-1000 have no listener: an application load balancer has 50 at most",
+		1000:   "ports 51-1000 have no listener: an application load balancer allows 50 listeners",
 		10_000: "10000 ports: AWS admits 50 listeners of a load balancer by default, and at most 1000 ports are read",
 	} {
 		var list []string

@@ -128,8 +128,8 @@ func (b *build) noteWithoutListener(i int, left []*port, sum string, exceeded *l
 	}
 	l := b.members[i].Listeners[b.declaredAt(left[0])]
 	d := excess(b.members[i].Object, cmp.Or(l.DefaultSource.Path(), l.Source.Path()),
-		fmt.Sprintf("%s no listener: %s load balancer has %d at most, and %s; existing listeners stay, then the first "+
-			"ports in order get one",
+		fmt.Sprintf("%s no listener: %s load balancer allows %d listeners, and %s; existing listeners stay, and the lowest "+
+			"of the other ports get the free places",
 			which, a(string(b.e.Type)), exceeded.admits, sum), exceeded.remedy(remedy))
 	if len(left) == 1 {
 		d.Port = left[0].number

@@ -43,7 +43,7 @@ func servicesOf(members ...intent.Member) intent.LoadBalancer {
 // TestPortsBeyondTheListenersOfANetworkLoadBalancerAreNamed has ports that have listeners already, and others.
 func TestPortsBeyondTheListenersOfANetworkLoadBalancerAreNamed(t *testing.T) {
 	t.Parallel()
-	const most = "a network load balancer has 50 at most, and "
+	const most = "a network load balancer allows 50 listeners, and "
 	for name, c := range map[string]struct {
 		members []intent.Member
 		exist   []int32

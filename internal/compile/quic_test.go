@@ -50,7 +50,7 @@ func TestQUICWithTargetsThatItCannotHaveIsRefusedBeforeAnythingIsMade(t *testing
 		"QUIC protocol is not supported for Instance target types.": func(g *intent.TargetGroup) {
 			g.TargetType = stack.TargetInstance
 		},
-		"targets of QUIC are reached by IPv4 only": func(g *intent.TargetGroup) { g.IPv6 = true },
+		"QUIC reaches targets only by IPv4": func(g *intent.TargetGroup) { g.IPv6 = true },
 	} {
 		r := Compile(serveQUIC(change), account(), config(), nil)
 		if r.Stack != nil || !strings.Contains(fmt.Sprint(r.Diagnostics), want) {

@@ -170,8 +170,8 @@ func (b *build) noteRefused(r constraint.Refusal, source intent.Source, among []
 	if source.Object() == b.members[i].Object {
 		path = source.Path()
 	}
-	b.note(i, diag.New(b.members[i].Object, path, code, r.Problem+"; it is not set, but everything else takes effect",
-		r.Remedy).In(diag.AddOn))
+	b.note(i, diag.New(b.members[i].Object, path, code,
+		r.Problem+"; the controller does not set it, all other settings take effect", r.Remedy).In(diag.AddOn))
 }
 
 // checkZones refuses a subnet of a zone in which a network load balancer that exists has another one: AWS changes no

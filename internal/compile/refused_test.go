@@ -93,7 +93,7 @@ func TestRefusedAttributeIsLeftOutAlone(t *testing.T) {
 	same(t, "told", codes(r.Diagnostics), []string{"a InvalidAnnotation", "a InvalidAnnotation", "a InvalidAnnotation",
 		"a InvalidAnnotation"})
 	for _, d := range r.Diagnostics {
-		if !strings.HasSuffix(d.Text, "; it is not set, but everything else takes effect") ||
+		if !strings.HasSuffix(d.Text, "; the controller does not set it, all other settings take effect") ||
 			!strings.HasPrefix(d.Path, "metadata.annotations[") {
 			t.Error(d.Message())
 		}

@@ -142,7 +142,7 @@ func (b *build) addRules(all []rules.Rule, p *port, at rules.MemberRoute, listen
 	case b.externalTag(route.Tags) != "":
 		b.fail(i, diag.New(m.Object, route.Source.Place(), diag.InvalidRule,
 			fmt.Sprintf("external managed tag key %s cannot be specified", b.externalTag(route.Tags)),
-			"remove the key: the controller's --external-managed-tags leaves it to others").In(diag.Route))
+			"remove the key: --external-managed-tags of the controller reserves it for other tools").In(diag.Route))
 	case len(route.Actions) > 0:
 		w.Actions = b.actions(i, b.routeActions(p, i, route), route.Source)
 		w.Transforms = route.Transforms
@@ -250,8 +250,8 @@ func (b *build) routeActions(p *port, i int, route *intent.Route) []intent.Actio
 	}
 	if to := b.ownRedirect(i); to != 0 {
 		b.note(i, diag.New(b.members[i].Object, b.members[i].Settings.SSLRedirectPort.Source.Place(), diag.IgnoredSetting,
-			fmt.Sprintf("on port %d, only the rules of this Ingress with authentication redirect to port %d", p.number, to),
-			"nothing to do for these; see the conflict about ssl-redirect for the rest"))
+			fmt.Sprintf("port %d: ssl-redirect does not apply to this Ingress, except that rules with authentication redirect "+
+				"to port %d", p.number, to), "resolve the conflict about ssl-redirect that another event reports"))
 		return []intent.Action{{Type: stack.ActionRedirect, Redirect: redirectTo(to)[0].Redirect}}
 	}
 	b.note(i, diag.New(b.members[i].Object, path, diag.IgnoredSetting,

@@ -97,7 +97,7 @@ func (b *build) withoutGroups() bool {
 	if kept && len(lb.SecurityGroups) == 0 {
 		if s := b.settings.securityGroups; s.Set {
 			b.note(s.Member, diag.New(b.members[s.Member].Object, s.Source.Place(), diag.IgnoredSetting,
-				"the network load balancer was made without security groups and AWS cannot add any",
+				"the network load balancer was created without security groups, and AWS cannot add any",
 				"recreate it to have security groups"))
 		}
 		b.refuseRanges(-1)
@@ -110,9 +110,9 @@ func (b *build) withoutGroups() bool {
 	if kept {
 		i := max(off.Member, 0)
 		b.failShared(i, diag.New(b.members[i].Object, off.Source.Place(), diag.InvalidAnnotation,
-			"conflicting security groups configuration: the load balancer has security groups and AWS cannot take the "+
-				"last one away",
-			"recreate the load balancer, or leave its security groups on"))
+			"conflicting security groups configuration: the object wants a network load balancer without security groups, "+
+				"but AWS cannot remove the last security group of an existing one",
+			"recreate the load balancer, or let it keep security groups"))
 	} else if off.Or(false) {
 		b.refuseRanges(off.Member)
 	}

@@ -66,7 +66,7 @@ func (b *build) unfit(s merge.Owned[string], lb *facts.NamedLoadBalancer, own *f
 	}
 	name := s.Value
 	if lb == nil || strings.HasPrefix(name, "arn:") && lb.ARN != name {
-		return found(diag.LoadBalancerNotFound, "name one that exists, by ARN or name; it is looked for again",
+		return found(diag.LoadBalancerNotFound, "name a load balancer that exists; the controller looks for it again",
 			"load balancer %s does not exist", name)
 	}
 	if key, _, ours := naming.StackOf(b.cfg.Cluster, lb.ARN, lb.Tags); ours && key == b.e.Key { // it is about to be listed
@@ -76,8 +76,8 @@ func (b *build) unfit(s merge.Owned[string], lb *facts.NamedLoadBalancer, own *f
 			"load balancer %s belongs to %s", name, key)
 	}
 	if by := naming.ManagedBy(b.cfg.Cluster, lb.Tags); by != "" {
-		return found(diag.LoadBalancerUnfit, "name one that no controller manages",
-			"load balancer %s belongs to %s, whose controller may delete listeners and rules that are not its own", name, by)
+		return found(diag.LoadBalancerUnfit, "name a load balancer that no controller manages",
+			"load balancer %s belongs to %s; the controller of %[2]s may delete listeners and rules of other owners", name, by)
 	}
 	given := b.consent(s, &lb.LoadBalancer)
 	if given == consent.None {
@@ -118,7 +118,7 @@ func (b *build) asking(s merge.Owned[string]) string {
 // noConsent is the finding that there is no consent to the use of a load balancer of others.
 func (b *build) noConsent(s merge.Owned[string], lb *facts.LoadBalancer) diag.Diagnostic {
 	return diag.New(diag.Object{}, "", diag.LoadBalancerNotAllowed,
-		fmt.Sprintf("load balancer %s belongs to somebody else, and no consent lets namespace %s use it", s.Value,
+		fmt.Sprintf("load balancer %s belongs to another owner, and no consent lets namespace %s use it", s.Value,
 			b.asking(s)), waysToConsent(b.cfg.Cluster, b.asking(s), lb.Name))
 }
 
@@ -165,8 +165,8 @@ func (b *build) noteNotOurs() {
 			return strings.Compare(x.Place(), y.Place())
 		}) {
 			b.note(i, diag.New(m.Object, source.Place(), diag.IgnoredSetting,
-				fmt.Sprintf("it is a setting of load balancer %s, which belongs to somebody else and does not change", b.lb.Name),
-				"ask its owner to set it, and remove it here"))
+				fmt.Sprintf("load balancer %s belongs to another owner, so the controller does not change its settings", b.lb.Name),
+				"ask the owner to change this setting, and remove it here"))
 		}
 	}
 }
@@ -187,20 +187,20 @@ func (b *build) joins(p *port, other *facts.NamedListener) bool {
 	if b.e.Type == stack.Application && other.Protocol == p.protocol {
 		if s := b.settings.sslRedirect; s.Set && p.protocol == "HTTP" {
 			b.note(s.Member, diag.New(b.members[s.Member].Object, s.Source.Place(), diag.IgnoredSetting,
-				fmt.Sprintf("port %d of load balancer %s is a listener of others, which does not redirect for the object", p.number,
-					b.lb.Name), "declare only HTTPS ports, or ask its owner to redirect"))
+				fmt.Sprintf("another owner created the listener on port %d of load balancer %s, so the controller adds no redirect",
+					p.number, b.lb.Name), "declare only HTTPS ports, or ask the owner to redirect"))
 		}
 		for at, i := range p.members {
 			l := &p.listeners[at]
 			if l.DefaultSource.Path() != "" && len(l.Default) > 0 {
 				b.note(i, diag.New(b.members[i].Object, l.DefaultSource.Place(), diag.IgnoredSetting,
-					fmt.Sprintf("port %d of load balancer %s is a listener of others, whose default action does not change", p.number,
-						b.lb.Name), "write a rule with path / instead"))
+					fmt.Sprintf("another owner created the listener on port %d of load balancer %s, so the controller does not "+
+						"change its default action", p.number, b.lb.Name), "write a rule with path / instead"))
 			}
 			if p.secure() && l.Certificates.Set {
 				b.note(i, diag.New(b.members[i].Object, l.Certificates.Source.Place(), diag.IgnoredSetting,
-					fmt.Sprintf("port %d of load balancer %s is a listener of others, whose certificates do not change", p.number,
-						b.lb.Name), "ask its owner to attach the certificate"))
+					fmt.Sprintf("another owner created the listener on port %d of load balancer %s, so the controller does not "+
+						"change its certificates", p.number, b.lb.Name), "ask the owner to attach the certificate"))
 			}
 		}
 		return true
@@ -209,12 +209,12 @@ func (b *build) joins(p *port, other *facts.NamedListener) bool {
 		source := p.listeners[at].Source
 		why := "a network load balancer has one owner for each port"
 		if b.e.Type == stack.Application {
-			why = fmt.Sprintf("it is %s, and the object declares %s", other.Protocol, p.protocol)
+			why = fmt.Sprintf("the listener is %s, and the object declares %s", other.Protocol, p.protocol)
 		}
 		b.note(i, diag.New(b.members[i].Object, source.Place(), diag.ListenerTaken,
-			fmt.Sprintf("port %d of load balancer %s has a listener of others, which stays: %s; the object is not "+
-				"served on this port", p.number, b.lb.Name, why),
-			"use another port, or ask its owner to remove the listener"))
+			fmt.Sprintf("another owner created the listener on port %d of load balancer %s, and it stays: %s; the load "+
+				"balancer does not serve the object on this port", p.number, b.lb.Name, why),
+			"use another port, or ask the owner to remove the listener"))
 	}
 	return false
 }

@@ -106,8 +106,8 @@ func (b *build) checkTags() {
 			}
 		}
 		if n := len(b.tags(b.plainTags(i), "")); len(tags) > 0 && n > mostTags {
-			bad(one, fmt.Sprintf("resources would have %d tags with those of the controller, AWS admits %d", n, mostTags),
-				"remove some")
+			bad(one, fmt.Sprintf("with the tags of the controller, each resource would have %d tags, and AWS allows %d",
+				n, mostTags), "remove some")
 		}
 	}
 	for _, key := range b.cfg.ExternalManagedTags {
@@ -115,7 +115,7 @@ func (b *build) checkTags() {
 			if f, ok := b.members[i].Settings.Tags[key]; ok {
 				b.fail(i, diag.New(b.members[i].Object, f.Source.Place(), diag.InvalidAnnotation,
 					fmt.Sprintf("external managed tag key %s cannot be specified", key),
-					"remove the key: the controller's --external-managed-tags leaves it to others").In(diag.Route))
+					"remove the key: --external-managed-tags of the controller reserves it for other tools").In(diag.Route))
 			}
 		}
 	}

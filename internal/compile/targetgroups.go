@@ -203,11 +203,12 @@ func (b *build) badTargetGroup(tg *intent.TargetGroup) (diag.Diagnostic, bool) {
 		return bad(diag.InvalidAnnotation, "use target type ip, or remove the target control port",
 			"target control port is not supported for instance target target group")
 	case quic(tg.Protocol) && tg.TargetType == stack.TargetInstance:
-		return bad(diag.InvalidAnnotation, "use target type ip, or have the port without QUIC",
+		return bad(diag.InvalidAnnotation, "use target type ip, or set another protocol than QUIC for the port",
 			"QUIC protocol is not supported for Instance target types.")
 	case quic(tg.Protocol) && tg.IPv6:
-		return bad(diag.InvalidAnnotation, "give Service "+service+" IPv4 addresses, or have the port without QUIC",
-			"unsupported IPv6 configuration: targets of QUIC are reached by IPv4 only, and Service %s has IPv6 addresses only",
+		return bad(diag.InvalidAnnotation, "give Service "+service+" IPv4 addresses, or set another protocol than "+
+			"QUIC for the port",
+			"unsupported IPv6 configuration: QUIC reaches targets only by IPv4, and Service %s has only IPv6 addresses",
 			service)
 	case tg.IPv6 && !b.dualstack():
 		return bad(diag.InvalidAnnotation, "set ip-address-type dualstack, or give Service "+service+" IPv4 addresses",
@@ -215,8 +216,9 @@ func (b *build) badTargetGroup(tg *intent.TargetGroup) (diag.Diagnostic, bool) {
 	}
 	for _, key := range b.cfg.ExternalManagedTags {
 		if _, ok := tg.Tags[key]; ok {
-			return bad(diag.InvalidAnnotation, "remove the key: the controller's --external-managed-tags leaves it to others",
-				"external managed tag key %s cannot be specified, neither here nor on Service %s", key, service)
+			return bad(diag.InvalidAnnotation, "remove the key from the tags of this object and of Service "+service+
+				": --external-managed-tags of the controller reserves it for other tools",
+				"external managed tag key %s cannot be specified", key)
 		}
 	}
 	return diag.Diagnostic{}, false

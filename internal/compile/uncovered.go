@@ -86,15 +86,16 @@ func (u *uncovered) report(b *build, c *gathered, p *port, gateway int) {
 	if len(u.ofRoutes) == 0 {
 		return
 	}
-	consequence := fmt.Sprintf("; clients of %s listener %d get the certificate of another host", p.protocol, p.number)
+	consequence := fmt.Sprintf("; clients of the %s listener on port %d get the certificate of another host", p.protocol,
+		p.number)
 	if len(c.arns) == 0 {
-		consequence = fmt.Sprintf("; %s listener %d is not created or changed until then", p.protocol, p.number)
+		consequence = untilThen(p)
 	}
 	var whose []string
 	for _, r := range u.ofRoutes {
 		o := b.members[r.member].Object
 		b.note(r.member, diag.New(o, "spec.hostnames", diag.CertificateNotFound, certificates.NotFound(r.hosts)+consequence,
-			"request or import a certificate that covers it in ACM, in the load balancer's region, or ask for one "+
+			"request or import a certificate for this host in ACM, in the region of the load balancer, or name one "+
 				"on the Gateway"))
 		whose = append(whose, fmt.Sprintf("%s of %s", strings.Join(r.hosts, ", "), o))
 	}

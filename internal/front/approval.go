@@ -99,8 +99,8 @@ func (w Input) ToApprovers(of stack.Owner, d diag.Diagnostic, objects []diag.Obj
 			continue
 		}
 		d.Object, d.Path = o, ""
-		d.Remedy = fmt.Sprintf("wait for the approval of %s, where the plan and its digest are shown",
-			strings.Join(names, ", "))
+		d.Remedy = fmt.Sprintf("wait until somebody approves the plan on one of these objects: %s; their events show the "+
+			"plan and its digest", strings.Join(names, ", "))
 		out = append(out, d)
 	}
 	return out

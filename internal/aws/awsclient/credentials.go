@@ -82,6 +82,6 @@ func credentialsCondition(err error) impairment.Condition {
 // unreadableConfig is the condition of AWS configuration that cannot be loaded.
 func unreadableConfig(err error) error {
 	return impairment.Condition{Reason: impairment.Credentials, Text: "loading AWS configuration: " +
-		SteadyText(err.Error()), Remedy: "correct what it names: a file, or a variable of the environment such " +
-		"as AWS_PROFILE"}
+		SteadyText(err.Error()), Remedy: "correct the file or the environment variable that the error " +
+		"names, such as AWS_PROFILE"}
 }

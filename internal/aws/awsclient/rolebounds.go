@@ -45,7 +45,7 @@ func (a *assumeTurns) take(tenant string) error {
 	now := a.clock.Now()
 	s := a.spent[tenant].left(now)
 	if s.turns+1 > assumeBurst {
-		return fmt.Errorf("%w: STS is asked for those of namespace %s at most %d times per second", errManyRoles,
+		return fmt.Errorf("%w: the controller asks STS for roles of namespace %s at most %d times per second", errManyRoles,
 			tenant, assumeRate)
 	}
 	if _, known := a.spent[tenant]; !known {

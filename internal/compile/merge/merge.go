@@ -210,7 +210,8 @@ func (g *Group) explain(q conflict, r resolution, loser int, shown string) (why,
 	case tighter(x, y):
 		rule = "the stricter value comes first"
 	case r.incumbent && (!first || tighter(y, x)):
-		return why + "the value in effect stays until it changes there", "set the same value here, or change it there first"
+		return why + "the value in effect stays until it changes there",
+			"set the same value, or change the value of the other object first"
 	}
 	return why + rule, "set the same value on both objects, or set it on only one"
 }

@@ -49,7 +49,7 @@ func podServes(p *corev1.Pod, address string) bool {
 func targetsHeld(o *v1beta1.TargetGroupBinding, held []registrar.Endpoint) diag.Diagnostic {
 	return diag.New(bindingobject.BindingObject(o), "spec.serviceRef", diag.DeregistrationsHeld,
 		fmt.Sprintf("%d targets, such as %s, are no longer endpoints of Service %s although their pods or nodes exist; "+
-			"more target groups than usual lost most of their targets within %s; they stay registered",
+			"more target groups than usual lost most of their targets within %s; the controller keeps these targets registered",
 			len(held), held[0].Key(), o.Spec.ServiceRef.Name, brake.Window),
 		fmt.Sprintf("check EndpointSlices, selectors and node labels; if they are correct, set annotation %s: \"true\" on "+
 			"the TargetGroupBinding, or delete the pods", naming.AllowDeregistration))

@@ -41,9 +41,8 @@ func NewOtherNamespaces(live client.Reader, namespace string, now func() time.Ti
 		Same: func(x, y v1beta1.TargetGroupBinding) bool {
 			return x.UID == y.UID && x.ResourceVersion == y.ResourceVersion
 		},
-		FailureMessage: "cannot list TargetGroupBindings in other namespaces: security group rules and targets that they " +
-			"may use stay; " +
-			"the controller needs the right to list them in the whole cluster",
+		FailureMessage: "cannot list TargetGroupBindings in other namespaces, so the controller keeps security group rules " +
+			"and targets that they may use; grant the controller the right to list them in the whole cluster",
 	}}
 }
 

@@ -186,7 +186,7 @@ func (w *Writer) open(parent context.Context) bool {
 	})
 	if err != nil {
 		if parent.Err() == nil && w.Store.Enabled() {
-			w.log.Info("checkpoints cannot be read; each load balancer is read from AWS", "cause", err.Error())
+			w.log.Info("cannot read checkpoints; the controller reads each load balancer from AWS", "cause", err.Error())
 		}
 		return false
 	}

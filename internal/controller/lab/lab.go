@@ -6,7 +6,6 @@ package lab
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -15,7 +14,6 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
-	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -34,42 +32,22 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/clock"
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/awssim/iam"
-	"github.com/k8s-lbc/lbc/internal/aws/apply"
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/aws/inventory"
-	"github.com/k8s-lbc/lbc/internal/aws/inventory/network"
 	"github.com/k8s-lbc/lbc/internal/aws/refusal"
 	"github.com/k8s-lbc/lbc/internal/controller"
 	"github.com/k8s-lbc/lbc/internal/controller/bindingpass"
 	"github.com/k8s-lbc/lbc/internal/controller/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/controller/config"
 	"github.com/k8s-lbc/lbc/internal/controller/gatewaystatus"
-	"github.com/k8s-lbc/lbc/internal/controller/metrics"
-	"github.com/k8s-lbc/lbc/internal/controller/networking"
-	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
-	"github.com/k8s-lbc/lbc/internal/controller/reporting"
-	"github.com/k8s-lbc/lbc/internal/controller/secret"
-	"github.com/k8s-lbc/lbc/internal/controller/servicepods"
-	"github.com/k8s-lbc/lbc/internal/controller/settings"
-	"github.com/k8s-lbc/lbc/internal/controller/settings/inventoryscope"
 	"github.com/k8s-lbc/lbc/internal/controller/stacks"
-	"github.com/k8s-lbc/lbc/internal/controller/targethealth"
 	"github.com/k8s-lbc/lbc/internal/controller/tracing"
-	"github.com/k8s-lbc/lbc/internal/front"
-	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
-	"github.com/k8s-lbc/lbc/internal/kube/pod/serverid"
 	"github.com/k8s-lbc/lbc/internal/kube/readable"
-	"github.com/k8s-lbc/lbc/internal/lib/backoff"
-	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
-	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/brake"
 	"github.com/k8s-lbc/lbc/internal/plan/hold"
-	"github.com/k8s-lbc/lbc/internal/targets/bindings"
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
-	"github.com/k8s-lbc/lbc/internal/targets/sgsync"
 )
 
 // Lab is a simulated account, a fake API server, and consecutive processes of the controllers. There are no watches:
@@ -189,176 +167,6 @@ func (l *Lab) Clients() awsclient.Clients {
 	}
 	return awsclient.Clients{ELBV2: l.Sim.Balancing, EC2: l.Sim.Compute, ACM: l.Sim.Trust, STS: l.Sim.Identity,
 		WAFv2: l.Sim.Firewall, Shield: l.Sim.Shield, Route53: l.Sim.Names, S3: l.Sim.Storage}
-}
-
-// NewRegistry makes a registry of one account.
-func NewRegistry(elb registrar.Describer, write apply.Writer, inv *inventory.Inventory) *registrar.Registry {
-	return registrar.NewRegistry(func(awsclient.Scope) (registrar.Account, error) {
-		return registrar.Account{ELBV2: elb, Write: write, CreatedHere: inv.CreatedHere, Gone: inv.Gone}, nil
-	})
-}
-
-// Restart begins a new process, with checkpoints as its only state, if they are written.
-func (l *Lab) Restart() {
-	scope := inventoryscope.Of(l.Config)
-	scope.Now, scope.AddOnTimeout, scope.Moment = l.Clock.Now, time.Minute, l.Moment
-	scope.Freed = func(keys []stack.Key) {
-		l.Mutex.Lock()
-		defer l.Mutex.Unlock()
-		l.Woken = append(l.Woken, keys...)
-	}
-	scope.CertificatesChanged = func(names []string) {
-		(&controller.Wiring{Owners: []*stacks.Reconciler{l.Ingresses, l.Services}}).CertificatesChanged(names)
-	}
-	l.refusals = refusal.New(l.Clock.Now, l.Version)
-	scope.Refusals = l.refusals
-	clients := l.Clients()
-	inv := inventory.New(clients, scope) // calls of an earlier process may still be under way
-	l.Inventory = inv
-	b := stacks.NewBindingWriter(l.Client, l.Clock.Now)
-	run := func(ctx context.Context, p plan.Plan) apply.Result {
-		return apply.Run(ctx, p, apply.Deps{Clients: clients, Inventory: inv, Bindings: b, Now: l.Clock.Now,
-			Hold: l.Holds.Guard})
-	}
-	record := func(o diag.Object, e reporting.Event) {
-		l.Mutex.Lock()
-		defer l.Mutex.Unlock()
-		l.Events = append(l.Events, fmt.Sprintf("%s %s: %s", o, e.Reason, e.Message))
-	}
-	m := metrics.New(prometheus.NewRegistry())
-	if l.History = nil; l.KeepsHistory {
-		l.History = controller.NewHistory(l.Clock.Now, "lbc-0")
-	}
-	backend := stacks.NewBackendGroup(l.Client, l.Inventory, run, l.Config.ClusterName, logr.Discard())
-	begin := func(loader front.Loader) *stacks.Reconciler {
-		return &stacks.Reconciler{
-			Front: loader, Client: l.Client, Inventory: l.Inventory, Clients: clients, Bindings: b, Backend: backend,
-			Reporter: reporting.NewReporter(record, l.Clock.Now), Metrics: m, Index: reads.NewIndex[stack.Key](),
-			Compile: settings.Compile(l.Config),
-			Now:     l.Clock.Now, Brake: brake.New(l.Config.DeletionBrake, l.Clock.Now), Retries: stacks.NewRetries(l.Clock.Now),
-			Traces:            tracing.NewPasses[stack.Key](l.Tracer),
-			AddressWhenActive: l.Config.PublishAddress == config.WhenActive, Pods: servicepods.New(l.Client, l.Client,
-				l.Clock.Now), Holds: l.Holds, OnPassed: l.onPassed(),
-		}
-	}
-	l.Ingresses, l.Services = begin(settings.Ingress(l.Config)), begin(settings.Service(l.Config))
-	l.Statuses, l.Gateways = gatewaystatus.NewStatuses(l.Client, l.Clock.Now, logr.Discard()),
-		map[stack.Owner]*stacks.Reconciler{}
-	for _, f := range []attachment.Family{attachment.Application, attachment.Network} {
-		s := begin(settings.Gateway(l.Config, f))
-		s.Decided, s.Forgotten = l.Statuses.Set, l.Statuses.Forget
-		l.Gateways[s.Front.Owner()] = s
-	}
-	if l.Elsewhere != nil {
-		l.Ingresses.Hidden = stacks.NewHiddenMembers(l.Elsewhere.Live, l.Client, settings.Ingress(l.Config),
-			l.Elsewhere.Namespace, l.Clock.Now)
-		l.Ingresses.Hidden.Proceed()
-	}
-	if l.Core != nil {
-		l.Ingresses.Secrets = secret.New(l.Core, nil, l.Ingresses.Index, l.Clock.Now, logr.Discard())
-		for _, s := range l.Gateways {
-			s.Secrets = secret.New(l.Core, nil, s.Index, l.Clock.Now, logr.Discard())
-			s.ConfigMaps = secret.NewConfigMaps(l.Core, nil, s.Index, l.Clock.Now, logr.Discard())
-		}
-	}
-	l.Checkpointer, l.Assumed, l.preceding = nil, nil, &bindingpass.Preceding{}
-	if l.Checkpointed {
-		l.Checkpointer = checkpoint.NewWriter(checkpoint.New(l.Client, controller.CheckpointConfig(l.Config, "kube-system",
-			l.Clock.Now, logr.Discard())), l.restore, logr.Discard())
-		l.preceding.Checkpoints, l.Checkpointer.Late = l.Checkpointer, l.preceding.Restore
-		l.History.KeptIn(l.Checkpointer)
-		controller.KeepRefusals(l.Checkpointer, l.refusals)
-		l.Checkpointer.Restore(l.Context())
-		l.Ingresses.Checkpoints, l.Services.Checkpoints = l.Checkpointer, l.Checkpointer
-		for _, s := range l.Gateways {
-			s.Checkpoints = l.Checkpointer
-		}
-	}
-	write := apply.Deps{Clients: clients, Inventory: inv, Bindings: b, Now: l.Clock.Now, Hold: l.Holds.Guard}.Write
-	registry := NewRegistry(clients.ELBV2, write, l.Inventory)
-	accounts := &controller.Wiring{Config: l.Config, Log: l.Logger, Scopes: l.Scopes, Clients: clients, Inventory: inv,
-		Writer: b, Now: l.Clock.Now}
-	if l.Scopes != nil {
-		registry = registrar.NewRegistry(accounts.Account)
-	}
-	expected := func(arn string) apply.Expected { return registry.Expected(registrar.Group{ARN: arn}) }
-	l.Ingresses.Expected, l.Services.Expected = expected, expected
-	for _, s := range l.Gateways {
-		s.Expected = expected
-	}
-	registry.Assume(awsclient.Scope{}, l.Elsewhere.Own(l.Assumed))
-	if l.Checkpointer != nil {
-		l.Checkpointer.Registered = func() map[string]any {
-			return controller.AsValues(l.Elsewhere.Labelled(registry.Registered(awsclient.Scope{})))
-		}
-		l.Checkpointer.Foreign = controller.ForeignOf(inv)
-	}
-	registry.Clock, registry.Lag = l.Clock, m.ObserveTargetLag
-	registry.Brake = brake.New(l.Config.DeregistrationBrake, l.Clock.Now)
-	groups := networking.New(networking.Options{
-		Client: l.Client, Inventory: l.Inventory, Interfaces: network.NewInterfaces(clients.EC2, l.Clock.Now),
-		VPC:     l.Config.VPC,
-		Chooser: sgsync.Chooser{Cluster: l.Config.ClusterName}, Write: write, Pause: l.Config.BindingRequeue,
-		Unseen: l.Elsewhere.MayNeedRules, Now: l.Clock.Now, Log: logr.Discard(),
-	})
-	backend.Restricted = l.Elsewhere != nil
-	groups.Wake = func(b types.NamespacedName) {
-		l.Mutex.Lock()
-		defer l.Mutex.Unlock()
-		l.BindingsWoken = append(l.BindingsWoken, b)
-	}
-	l.Bound = &bindingpass.Reconciler{
-		Now:    l.Clock.Now,
-		Holds:  l.Holds,
-		Traces: tracing.NewPasses[reconcile.Request](l.Tracer),
-		Begin:  func(context.Context) (func(), error) { return func() {}, nil },
-		Client: l.Client, ELBV2: clients.ELBV2, Inventory: l.Inventory,
-		Preceding: l.preceding, Bindable: l.Config.AllowedTargetGroups(l.Config.BindableTargetGroups),
-		Podless:  l.Config.AddressesWithoutPods(),
-		Registry: registry, Networking: groups, OtherNamespaces: l.Elsewhere,
-		Reporter: reporting.NewReporter(record, l.Clock.Now), Metrics: m, Changes: bindingpass.NewChangeTimes(l.Clock.Now),
-		RequeueAfter: l.Config.BindingRequeue, QUICVariable: serverid.DefaultVariable,
-		Health:            targethealth.NewWatch(registry, record, func(string, []registrar.Health) {}, l.Clock.Now),
-		Gates:             targethealth.NewGates(l.Client, nil, bindingpass.PodsByGate, l.Clock.Now, logr.Discard()),
-		RegisteredTargets: &bindingpass.ConfigMaps{Reader: l.Client, Writer: l.Client},
-		Failures:          backoff.NewFailures[types.NamespacedName](bindingpass.TransientFailure, l.Clock.Now, nil),
-		DeletedByStack:    b.Deleted, TargetGroupDeleted: l.Inventory.Gone, OnGone: backend.Check,
-		OnTargetGroupLost: func(key stack.Key, arn string) {
-			if l.Inventory.NotFound(key, arn) {
-				l.Mutex.Lock()
-				defer l.Mutex.Unlock()
-				l.Woken = append(l.Woken, key)
-			}
-		},
-	}
-	if l.Scopes != nil {
-		l.Bound.Scope, l.Bound.Assumed, l.Bound.Roles = l.Scopes.Own(), accounts.Assumed, l.Config.Roles()
-		l.Bound.ZoneThere = network.NewZoneNames(clients.EC2, accounts.ComputeIn, l.Clock.Now).There
-	}
-	groups.Limits = bindings.Limits{Allowed: l.Config.AllowedNetworking(), Planned: b.Planned,
-		HealthPort: l.Bound.HealthPort}
-	b.Planned.Changed = groups.Replace
-	l.Ingresses.Recorded, l.Services.Recorded = l.Bound.RegisteredTargets.Load, l.Bound.RegisteredTargets.Load
-	for _, s := range l.Gateways {
-		s.Recorded = l.Bound.RegisteredTargets.Load
-	}
-	l.Bound.Gates.Pods = func(context.Context, types.NamespacedName) ([]*corev1.Pod, error) { return nil, nil }
-	l.Bound.Writes = objectwriter.New(l.Client, l.Clock.Now, logr.Discard())
-	l.Bound.Writes.Wake = groups.Wake
-	l.Bound.Drains = networking.NewDrains(registry, groups, l.Clock.Now)
-}
-
-func (l *Lab) restore(restored checkpoint.Restored) {
-	controller.RestoreRefusals(l.refusals, restored)
-	controller.Assume(l.Inventory, restored, l.Clock.Now())
-	l.Assumed = controller.Registrations(restored, l.Clock.Now())
-	l.preceding.Restore(restored)
-	l.Ingresses.Restore(restored)
-	for _, s := range l.Gateways {
-		s.Restore(restored)
-	}
-	l.Services.Restore(restored)
-	l.History.Restore(restored)
 }
 
 // BeforeCall sets the function that is called before each call to AWS; nil = none. Reads of earlier processes may be

@@ -142,7 +142,7 @@ func (d *Definitions) note(version schema.GroupVersion, sent time.Time, list *me
 		cause = err.Error()
 	}
 	if d.causes[version] != cause && err != nil {
-		d.log.Info("the kinds that the API server serves could not be read; what is known of them stays", "version",
+		d.log.Info("cannot read which kinds the API server serves; the controller uses the list that it read last", "version",
 			version.String(), "cause", cause)
 	}
 	d.causes[version] = cause

@@ -244,7 +244,7 @@ func (b *BackendGroup) tag(ctx context.Context) {
 			b.Log.Info("set tags of the shared backend security group", "group", g.GroupID, "tags", p.Steps[0].Why)
 		case o.Err != nil && o.Err.Error() != b.untagged:
 			b.untagged = o.Err.Error()
-			b.Log.Info("the shared backend security group keeps its old tags: AWS refuses those of --default-tags; the "+
+			b.Log.Info("the shared backend security group keeps its old tags: AWS refuses the tags of --default-tags; the "+
 				"controller retries when load balancers are created or deleted",
 				"group", g.GroupID, "cause", awsclient.SteadyText(b.untagged))
 		}

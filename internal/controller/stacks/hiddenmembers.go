@@ -60,9 +60,9 @@ func NewHiddenMembers(live, cache client.Reader, front front.Loader, namespace s
 		Live: live, Namespace: namespace, Now: now, Interval: hiddenInterval, List: h.members,
 		OnChange: func(context.Context) {},
 		Same:     func(x, y hiddenMember) bool { return x.name == y.name && slices.Equal(x.groups, y.groups) },
-		FailureMessage: fmt.Sprintf("cannot list %s in other namespaces: parts of groups' load balancers that may belong "+
-			"to members there stay; "+
-			"the controller needs the right to list %[1]s in the whole cluster", diag.Plural(owner.Of(front.Owner()).Kind)),
+		FailureMessage: fmt.Sprintf("cannot list %s in other namespaces, so the controller keeps parts of shared load "+
+			"balancers that may belong to members there; grant the controller the right to list %[1]s in the whole cluster",
+			diag.Plural(owner.Of(front.Owner()).Kind)),
 	}
 	return h
 }

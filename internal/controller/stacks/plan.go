@@ -103,8 +103,8 @@ func (s *Reconciler) holdDeletion(key stack.Key, w front.Input, desired *stack.S
 	case !allowed && s.deletesContested(&p):
 		return p.Under(policy.HoldDeletions(plan.Guard{
 			Code: diag.DeletionsHeld,
-			Text: fmt.Sprintf("load balancer %s is used by another cluster of the account, which has the same "+
-				"--cluster-name and registers targets in it; it stays", key),
+			Text: fmt.Sprintf("another cluster of the account has the same --cluster-name and registers targets in load "+
+				"balancer %s; the controller does not delete it", key),
 			Remedy: fmt.Sprintf("to delete it for both clusters, set annotation %s: \"true\" on the object; otherwise give "+
 				"one of the clusters another name", annotation),
 		})), true
@@ -113,7 +113,8 @@ func (s *Reconciler) holdDeletion(key stack.Key, w front.Input, desired *stack.S
 	case deletes && !s.Brake.Allow(key.String(), s.Inventory.LoadBalancers()):
 		return p.Under(policy.HoldDeletions(plan.Guard{
 			Code: diag.DeletionsHeld,
-			Text: fmt.Sprintf("load balancer %s would be deleted because %s, with more others than usual within %s; it stays",
+			Text: fmt.Sprintf("the controller does not delete load balancer %s yet: %s, and more load balancers than usual "+
+				"would be deleted within %s",
 				key,
 				strings.ToLower(string(desired.Removal)), brake.Window),
 			Remedy: fmt.Sprintf("to confirm, set annotation %s: \"true\" on the object or delete the object; otherwise undo "+
@@ -261,7 +262,7 @@ func (s *Reconciler) noteDuplicates(ctx context.Context, key stack.Key, p *plan.
 		return nil
 	}
 	if err := s.Checkpoints.Flush(ctx); err != nil {
-		return fmt.Errorf("keeping which resources are duplicates, before what they are duplicates of is deleted: %w", err)
+		return fmt.Errorf("recording duplicates before the deletion of their originals: %w", err)
 	}
 	return nil
 }

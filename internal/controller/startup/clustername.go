@@ -18,7 +18,7 @@ import (
 const named = 100
 
 // ClusterName is a condition if the LoadBalancer objects of a namespace (empty: of all) were written under other
-// cluster names only. A controller with another name knows nothing of what exists: it would make each load balancer
+// cluster names only. A controller with another name knows nothing of what exists: it would create each load balancer
 // again, and leave the former ones without an owner. Objects that name no cluster, and a kind that is not served or may
 // not be read, decide nothing.
 func (s *Server) ClusterName(ctx context.Context, name, namespace string) error {
@@ -28,13 +28,22 @@ func (s *Server) ClusterName(ctx context.Context, name, namespace string) error 
 	if err != nil {
 		return s.condition(err)
 	}
+	if text := OtherClusterName(list, name); text != "" {
+		return impairment.Condition{Reason: impairment.ClusterName, Text: text, Remedy: impairment.KeepClusterName}
+	}
+	return nil
+}
+
+// OtherClusterName is the sentence that LoadBalancer objects were written under other names of the cluster only; empty
+// if one has the name, or none has any.
+func OtherClusterName(list []v1alpha1.LoadBalancer, name string) string {
 	var other *v1alpha1.LoadBalancer
 	others := 0
-	for i, o := range list {
-		switch o.Status.Cluster {
+	for i := range list {
+		switch list[i].Status.Cluster {
 		case "":
 		case name:
-			return nil
+			return ""
 		default:
 			if others++; other == nil {
 				other = &list[i]
@@ -42,14 +51,14 @@ func (s *Server) ClusterName(ctx context.Context, name, namespace string) error 
 		}
 	}
 	if other == nil {
-		return nil
+		return ""
 	}
-	text := fmt.Sprintf("--cluster-name is %s, and the load balancers of this cluster were made under the name %s, as "+
-		"LoadBalancer %s/%s shows", name, other.Status.Cluster, other.Namespace, other.Name)
+	text := fmt.Sprintf("--cluster-name is %s, but the controller created LoadBalancer %s/%s under the name %s", name,
+		other.Namespace, other.Name, other.Status.Cluster)
 	if others > 1 {
-		text += fmt.Sprintf(" (%d in all)", others)
+		text += fmt.Sprintf(" (%d objects in all)", others)
 	}
-	return impairment.Condition{Reason: impairment.ClusterName, Text: text, Remedy: impairment.KeepClusterName}
+	return text
 }
 
 // loadBalancers are some of the LoadBalancer objects of a namespace; none where the kind is not served or may not be

@@ -33,9 +33,9 @@ func TestLoadBalancersOfAnotherClusterNameAreACondition(t *testing.T) {
 		"they are of an earlier version":  {status: 200, items: none},
 		"one was restored from elsewhere": {status: 200, items: other + "," + ours},
 		"all are another's": {status: 200, items: none + "," + other,
-			want: "--cluster-name is blue, and the load balancers of this cluster were made under the name green, as " +
-				"LoadBalancer b/y shows; " + impairment.KeepClusterName},
-		"several are another's": {status: 200, items: other + "," + other, want: "(2 in all)"},
+			want: "--cluster-name is blue, but the controller created LoadBalancer b/y under the name green; " +
+				impairment.KeepClusterName},
+		"several are another's": {status: 200, items: other + "," + other, want: "(2 objects in all)"},
 		"those of the watched namespace": {namespace: "b", path: "/apis/elbv2.k8s.aws/v1alpha1/namespaces/b/loadbalancers",
 			status: 200, items: other, want: "green"},
 		"the API server does not answer it": {status: 500, items: other, want: "the API server at"},

@@ -229,7 +229,7 @@ func (g *Gates) patchOne(ctx context.Context, job podPatch, pod waitingPod) {
 	cancel()
 	leave()
 	if err != nil && ctx.Err() == nil {
-		g.log.Info("writing a readiness gate failed; it is tried again", "pod", pod.key.String(), "gate",
+		g.log.Info("cannot write a readiness gate; the controller tries again", "pod", pod.key.String(), "gate",
 			string(pod.want.Type), "cause", err.Error())
 	}
 	if g.wrote(job.binding, job.uid, is, err) {

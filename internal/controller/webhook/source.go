@@ -76,7 +76,7 @@ func (s *Source) Start(ctx context.Context) error {
 		}
 		if err != nil && ctx.Err() == nil && s.ready() && err.Error() != last {
 			last = err.Error()
-			s.Log.Error(err, "cannot read the certificate of the webhooks; they are served with the former one")
+			s.Log.Error(err, "cannot read the certificate of the webhooks; the webhooks use the previous one")
 		}
 		if s.Report != nil && ctx.Err() == nil &&
 			(failures == 0 || (failures > issueAttempts || apierrors.IsForbidden(err)) && !s.ready()) {

@@ -77,7 +77,7 @@ func TestAChangeOfTheAddressesOfAnAcceleratorIsWarnedOfOnceItExists(t *testing.T
 	}
 	old.Status.AcceleratorARN = ptr.To("arn")
 	if got := GlobalAccelerator("us-west-2", old, now); got.Denied != "" || len(got.Warnings) != 1 ||
-		!strings.Contains(got.Warnings[0], "chosen at its creation") {
+		!strings.Contains(got.Warnings[0], "only at its creation") {
 		t.Errorf("%+v", got)
 	}
 }

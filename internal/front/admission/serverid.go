@@ -28,8 +28,8 @@ func ServerIDs(pod *corev1.Pod, variable string, next func() serverid.ID) (out R
 			}
 			found[c.Name] = true
 			if slices.ContainsFunc(c.Env, func(e corev1.EnvVar) bool { return e.Name == variable }) {
-				out.Warnings = append(out.Warnings, fmt.Sprintf("container %s keeps its own value of %s: the controller "+
-					"registers only one of several pods with the same QUIC server id", c.Name, variable))
+				out.Warnings = append(out.Warnings, fmt.Sprintf("container %s sets %s itself, so the webhook generates no "+
+					"QUIC server id; if several pods have the same id, the controller registers only one of them", c.Name, variable))
 				continue
 			}
 			env, at := corev1.EnvVar{Name: variable, Value: next().Value()}, fmt.Sprintf("%s/%d/env", of.path, i)

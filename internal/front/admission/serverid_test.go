@@ -31,8 +31,8 @@ func TestNewPodsGetAServerIDForEachContainerThatServesQUIC(t *testing.T) {
 			container("s")}, []string{`{"op":"add","path":"/spec/containers/1/env","value":[{"name":"ID","value":"` + one +
 			`"}]}`, `{"op":"add","path":"/spec/initContainers/0/env","value":[{"name":"ID","value":"` + two + `"}]}`}, nil},
 		"one that has it": {"a", []corev1.Container{container("a", own)}, nil, nil,
-			[]string{"container a keeps its own value of ID: the controller registers only one of several pods with the same " +
-				"QUIC server id"}},
+			[]string{"container a sets ID itself, so the webhook generates no QUIC server id; if several pods have the " +
+				"same id, the controller registers only one of them"}},
 		"one that is not there": {"a,x", []corev1.Container{container("a")}, nil,
 			[]string{`{"op":"add","path":"/spec/containers/0/env","value":[{"name":"ID","value":"` + one + `"}]}`},
 			[]string{"annotation " + serverid.Annotation + " names container x, which does not exist in the pod"}},

@@ -102,7 +102,7 @@ func (t *translation) clientValidation(port int32) (out clientValidation) {
 	}
 	if len(names) == 0 {
 		out.refused = &attachment.Problem{Reason: string(gatewayv1.ListenerReasonNoValidCACertificate),
-			Message: "No reference to certificates of authorities is valid."}
+			Message: "None of the CA certificate references (caCertificateRefs) is valid."}
 		return out
 	}
 	if out.refs != nil { // the others are in effect, unless one could not be read

@@ -229,7 +229,8 @@ func TestParametersAreCheckedByGroupKindNamespaceAndExistence(t *testing.T) {
 				"namespace infra"},
 		{"default target groups of a Service", lbc + "base}", "",
 			"LoadBalancerConfiguration infra/base {spec: {defaultTargetGroupConfiguration: {name: " +
-				"tg}}}\nTargetGroupConfiguration infra/tg {spec: {targetReference: {name: web}}}", "which has a targetReference"},
+				"tg}}}\nTargetGroupConfiguration infra/tg {spec: {targetReference: {name: web}}}",
+			"and that sets targetReference: remove it"},
 	} {
 		class, own := "", ""
 		if c.class != "" {

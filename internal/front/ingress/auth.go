@@ -62,10 +62,10 @@ func (t *translation) authentication(actions []intent.Action) (authentication []
 	case !t.secure:
 		const remedy = "add an HTTPS listener: name a certificate, or the protocol in listen-ports"
 		if wanted != noAuth {
-			read.Ignored(annotation.AuthType, "users are authenticated at HTTPS listeners only, and the Ingress has none",
+			read.Ignored(annotation.AuthType, "AWS authenticates users only at HTTPS listeners, and the Ingress has none",
 				remedy)
 		}
-		t.read.Ignored(annotation.JWTValidation, "tokens are validated at HTTPS listeners only, and the Ingress has none",
+		t.read.Ignored(annotation.JWTValidation, "AWS validates tokens only at HTTPS listeners, and the Ingress has none",
 			remedy)
 		return nil, true
 	case wanted != noAuth && jwt != nil:

@@ -107,9 +107,9 @@ var nginx = map[string]equal{
 	"load-balance":     {write: string(TargetGroupAttributes) + ": load_balancing.algorithm.type=…"},
 	"upstream-hash-by": {},
 	"proxy-read-timeout": {write: string(LoadBalancerAttributes) +
-		": idle_timeout.timeout_seconds=…, for all of the load balancer"},
+		": idle_timeout.timeout_seconds=… (applies to the whole load balancer)"},
 	"proxy-send-timeout": {write: string(LoadBalancerAttributes) +
-		": idle_timeout.timeout_seconds=…, for all of the load balancer"},
+		": idle_timeout.timeout_seconds=… (applies to the whole load balancer)"},
 	"proxy-connect-timeout": {},
 	"proxy-body-size": {write: "a size constraint rule of a web ACL (" + string(WebACLARN) + ")",
 		guards: true, idle: "0"},

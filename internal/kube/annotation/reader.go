@@ -287,7 +287,8 @@ func (r Reader) OfOthers(class intent.Field[string], ownership, existing Key) (s
 	case wrong: // as without the annotation
 	case raw != SharedIt && raw != AdoptedIt:
 		if name.Set {
-			r.Ignored(existing, "a load balancer of others is named, and the ownership is neither "+SharedIt+" nor "+AdoptedIt,
+			r.Ignored(existing, "the annotation names an existing load balancer, but the ownership is neither "+SharedIt+" nor "+
+				AdoptedIt,
 				"set annotation "+string(ownership)+" to one of them, or remove it")
 		}
 	case name.Value == "":

@@ -162,7 +162,8 @@ func documents(manifests []byte) (out []document) {
 
 func (c decoder) document(d document) (found []metav1.Object, skipped []string, err error) {
 	if d.rest != "" {
-		return nil, nil, fmt.Errorf("%q follows --- on its line; begin a new line", d.rest)
+		return nil, nil, fmt.Errorf("text %q follows the document separator --- on the same line; move the text to a new "+
+			"line", d.rest)
 	}
 	raw, err := yaml.YAMLToJSONStrict(d.text)
 	if err != nil {

@@ -112,7 +112,7 @@ func TestNothingMayFollowTheDashesBetweenDocuments(t *testing.T) {
 	for _, more := range []string{"", "---\n", "a: b\n"} {
 		_, _, err := Decode([]byte(before+"--- {apiVersion: v1}\n"+more), "default")
 		var m *MalformedError
-		if !errors.As(err, &m) || m.Line != 7 || !strings.Contains(err.Error(), `"{apiVersion: v1}" follows ---`) {
+		if !errors.As(err, &m) || m.Line != 7 || !strings.Contains(err.Error(), `"{apiVersion: v1}" follows the document separator`) {
 			t.Errorf("then %q: %+v", more, err)
 		}
 	}

@@ -157,15 +157,15 @@ func Bound(in BindingInput) BindingExplanation {
 func (in *BindingInput) whose(r RegisteredTarget) string {
 	switch {
 	case strings.HasSuffix(r.Health, "draining"):
-		return "it is deregistered, and finishes its requests"
+		return "no longer an endpoint of the Service: it is deregistered and finishes its requests"
 	case slices.Contains(in.Deregister, r.Target):
-		return "no endpoint of the Service: the controller deregisters it"
+		return "no longer an endpoint of the Service: the controller deregisters this target"
 	case in.Completed.MultiClusterTargetGroup && !slices.Contains(in.Own, r.Target):
-		return "another cluster or somebody by hand has registered it; it stays"
+		return "another cluster or a user has registered this target: the controller keeps it"
 	case in.State != BindingServed:
 		return ""
 	}
-	return "not an endpoint of the Service, or on its former port: it stays for now"
+	return "not an endpoint of the Service, or on its former port: the controller keeps this target for now"
 }
 
 // fields are what decides about the target group, and where each is declared.

@@ -21,14 +21,14 @@ func TestTargetsThatAreNoEndpointsHaveAReason(t *testing.T) {
 	}{
 		"that drains": {"draining", false, true, nil, nil, "finishes its requests"},
 		"that goes": {"healthy", false, true, nil, []string{"10.0.0.9:80"},
-			"the controller deregisters it"},
+			"the controller deregisters this target"},
 		"of another cluster": {"healthy", true, true, []string{"10.0.0.1:80"}, nil,
-			"another cluster or somebody by hand"},
+			"another cluster or a user has registered"},
 		"of this cluster, that goes": {"healthy", true, true, []string{"10.0.0.9:80"}, []string{"10.0.0.9:80"},
-			"the controller deregisters it"},
+			"the controller deregisters this target"},
 		"on the former port of a pod":     {"healthy", false, true, nil, nil, "on its former port"},
 		"while no endpoint is known":      {"healthy", false, false, nil, nil, ""},
-		"whose cluster is not known, too": {"healthy", true, false, nil, nil, "another cluster or somebody by hand"},
+		"whose cluster is not known, too": {"healthy", true, false, nil, nil, "another cluster or a user has registered"},
 	} {
 		o := &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"},
 			Spec: v1beta1.TargetGroupBindingSpec{MultiClusterTargetGroup: c.shared}}

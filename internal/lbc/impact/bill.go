@@ -51,7 +51,7 @@ var Units = [unitCount]struct{ Name, About string }{
 	networkCapacity:      {"reserved capacity units of NLBs", "likewise"},
 	publicAddresses:      {"public IPv4 addresses", "at least one for each zone of an internet-facing load balancer"},
 	elasticAddresses:     {"of these, Elastic IP addresses", "they stay in the bill until you release them"},
-	poolAddresses:        {"public IPv4 addresses of an IPAM pool", "AWS does not bill addresses that you brought along"},
+	poolAddresses:        {"public IPv4 addresses of an IPAM pool", "AWS does not bill addresses of your own ranges"},
 	accelerators:         {"accelerators", "of AWS Global Accelerator"},
 	acceleratorAddresses: {"IPv4 addresses of accelerators", "two for each accelerator"},
 	privateCertificates:  {"certificates of a private CA", "certificates that a private authority issues for the stack"},

@@ -6,8 +6,10 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/compile/merge"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+	"github.com/k8s-lbc/lbc/internal/plan/canonical"
 )
 
 // protections are the changes of what protects the load balancers of an identity that exist before and after.
@@ -25,10 +27,10 @@ func (c *comparison) protections(id string) (out []Change) {
 	if cmp.Or(x.PrivateLinkRules, "on") == "on" && y.PrivateLinkRules == "off" {
 		add(LosesProtection, "security group rules for PrivateLink", "on", "off")
 	}
-	for _, a := range protectiveAttributes {
-		before, after := attribute(x, a), attribute(y, a)
-		if a.rank(after) < a.rank(before) && before != "not read" {
-			add(LosesProtection, "attribute "+a.key, before, after)
+	for _, key := range protectiveAttributes {
+		before, after := attribute(x, key), attribute(y, key)
+		if tighter := merge.Tighter("attribute/" + key); tighter != nil && tighter(before, after) {
+			add(LosesProtection, "attribute "+key, before, after)
 		}
 	}
 	return out
@@ -79,37 +81,24 @@ func protected(lb *awsop.LoadBalancer) string {
 	return "no"
 }
 
-// protectiveAttribute is an attribute of load balancers that protects; of its values, each protects more than those
-// before it.
-type protectiveAttribute struct {
-	key, missing string // AWS's default
-	values       []string
-}
-
-var protectiveAttributes = []protectiveAttribute{
-	{"waf.fail_open.enabled", "false", []string{"true", "false"}},
-	{"routing.http.drop_invalid_header_fields.enabled", "false", []string{"false", "true"}},
-	{"routing.http.desync_mitigation_mode", "defensive", []string{"monitor", "defensive", "strictest"}},
-}
-
-func (a protectiveAttribute) rank(value string) int {
-	for i, v := range a.values {
-		if v == value {
-			return i
-		}
-	}
-	return len(a.values)
+// protectiveAttributes are the attributes that keep requests from targets. How much each value protects is in the table
+// of merge, AWS's default in canonical.
+var protectiveAttributes = []string{
+	"waf.fail_open.enabled",
+	"routing.http.drop_invalid_header_fields.enabled",
+	"routing.http.desync_mitigation_mode",
 }
 
 // attribute is the value of an attribute.
-func attribute(lb *awsop.LoadBalancer, a protectiveAttribute) string {
-	if v, ok := lb.Attributes[a.key]; ok {
+func attribute(lb *awsop.LoadBalancer, key string) string {
+	if v, ok := lb.Attributes[key]; ok {
 		return v
 	}
 	if !lb.Known(awsop.PartAttributes) {
 		return "not read"
 	}
-	return a.missing
+	v, _ := canonical.LoadBalancerDefault(stack.LoadBalancer{Type: lb.Type, Scheme: lb.Scheme}, key)
+	return v
 }
 
 // handshake are the changes of what a listener asks for before it reads a request.

@@ -128,7 +128,7 @@ func (c *Change) sentence() string {
 	case ChangesProtection:
 		text = "another protection"
 	case Reaches:
-		text = "requests reach what they did not reach"
+		text = "requests reach backends or paths that they did not reach before"
 	case Fails:
 		text = "requests fail"
 	case Unserved:

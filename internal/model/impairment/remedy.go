@@ -33,14 +33,13 @@ const (
 	SlowDown = "find what else in the account makes calls (CloudTrail; aws_api_calls_by_cause_total has the " +
 		"controller's own); the controller slows down, and registers targets first"
 	// KeepClusterName is the remedy of a name that is not that of the cluster's load balancers.
-	KeepClusterName = "set --cluster-name (clusterName in the chart) to that name; to make everything again under the " +
-		"new one, delete the LoadBalancer objects (kubectl delete loadbalancers.elbv2.k8s.aws -A --all), which deletes " +
+	KeepClusterName = "set --cluster-name (clusterName in the chart) to that name; to create everything again under " +
+		"the new one, delete the LoadBalancer objects (kubectl delete loadbalancers.elbv2.k8s.aws -A --all), which deletes " +
 		"nothing in AWS"
 	// NameClusters is the remedy of two clusters with one name.
-	NameClusters = "give one of the clusters another --cluster-name (clusterName in the chart), the one with fewer load " +
-		"balancers: delete its LoadBalancer objects (kubectl delete loadbalancers.elbv2.k8s.aws -A --all), start its " +
-		"controller with the new name, and delete what it had made under the old one by lbc cleanup --stack, of stacks " +
-		"that the other cluster does not have"
+	NameClusters = "give one of the clusters another --cluster-name (clusterName in the chart), in three steps: delete " +
+		"its LoadBalancer objects (kubectl delete loadbalancers.elbv2.k8s.aws -A --all), start its controller with the " +
+		"new name, and delete its former load balancers with lbc cleanup --stack"
 	// KeepOneController is the remedy of two controllers in one cluster.
 	KeepOneController = "keep one release of the controller (lbc doctor lists Deployments and Leases), or give all " +
 		"their processes the same --leader-election-namespace and --leader-election-id with --enable-leader-election=true"

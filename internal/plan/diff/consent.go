@@ -67,8 +67,8 @@ func (d *differ) stays(old *awsop.LoadBalancer) *plan.Guard {
 	case d.undeletable(old):
 		return &plan.Guard{
 			Code: diag.DeletionWithoutConsent,
-			Text: fmt.Sprintf("load balancer %s was adopted from somebody else, and its tags do not let its objects "+
-				"delete it; it stays", old.Name),
+			Text: fmt.Sprintf("load balancer %s was adopted from another owner, and its tags do not allow the deletion; the "+
+				"controller keeps it", old.Name),
 			Remedy: fmt.Sprintf("undo the edit that would replace it, or have its former owner set tag %s: %s/NAMESPACE on "+
 				"it, with the namespace of its objects",
 				naming.DeletableByTag, d.want.Cluster),

@@ -86,7 +86,7 @@ func (d *differ) deleteBundle(r stack.Ref, lane plan.Lane, tag string) *plan.Ste
 		return nil
 	}
 	return d.step(plan.Delete, r, lane, awsop.DeleteObject{Bucket: bucket, Key: key},
-		"no trust store is made of it any more")
+		"no trust store uses it any more")
 }
 
 // deleteTrustStores deletes what is no longer wanted, after nothing uses it. The bundle goes before it: afterwards

@@ -54,7 +54,7 @@ func TooMany(networking *v1beta1.TargetGroupBindingNetworking) (text, remedy str
 	if total <= mostPermissions {
 		return "", ""
 	}
-	return fmt.Sprintf("the networking has %d pairs of a peer and a port, and at most %d are admitted", total,
+	return fmt.Sprintf("the networking has %d pairs of a peer and a port, and the controller allows at most %d", total,
 			mostPermissions),
 		"name fewer peers, or wider ranges, or fewer ports"
 }

@@ -66,7 +66,7 @@ func (d *Deletion) text(t *Page) {
 		t.Line("  finalizers of the controller: %s", strings.Join(d.Finalizers, ", "))
 	}
 	if len(d.Others) > 0 {
-		t.Line("  finalizers of others: %s", strings.Join(d.Others, ", "))
+		t.Line("  other finalizers: %s", strings.Join(d.Others, ", "))
 	}
 	if len(d.Steps) > 0 {
 		t.Line("")

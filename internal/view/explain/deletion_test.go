@@ -28,7 +28,7 @@ func TestDeletedObjectSaysWhyItStays(t *testing.T) {
 		"a guard of the plan": {[]string{"group.ingress.k8s.aws/front"}, "", guarded,
 			"why it stays: it is protected; switch it off"},
 		"nothing is left":   {[]string{"ingress.k8s.aws/resources"}, "", nil, "nothing is left in AWS"},
-		"another finalizer": {[]string{"example.com/keep"}, "", nil, "finalizers of others: example.com/keep"},
+		"another finalizer": {[]string{"example.com/keep"}, "", nil, "other finalizers: example.com/keep"},
 	} {
 		i := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{DeletionTimestamp: &metav1.Time{Time: time.Unix(0, 0)},
 			Finalizers: x.finalizers}}

@@ -46,8 +46,8 @@ func TestWrongClusterNameWritesNothing(t *testing.T) {
 
 	mark := c.Mark()
 	wrong := start("--cluster-name=other")
-	eventually(t, c, wrong.Health+"/readyz", 500, "[-]cluster-name failed: --cluster-name is other, and the load "+
-		"balancers of this cluster were made under the name "+seeded, "[+]aws ok", "[+]api-server ok")
+	eventually(t, c, wrong.Health+"/readyz", 500, "[-]cluster-name failed: --cluster-name is other, but the "+
+		"controller created LoadBalancer "+ns+"/", "under the name "+seeded, "[+]aws ok", "[+]api-server ok")
 	eventually(t, c, wrong.Metrics+"/metrics", 200, `lbc_degraded{reason="cluster-name"} 1`)
 	c.Apply(t, scene.Ingress(ns, "web", scene.Class, scene.Annotations{"scheme": "internet-facing", "target-type": "ip",
 		"load-balancer-attributes": "idle_timeout.timeout_seconds=75"}))

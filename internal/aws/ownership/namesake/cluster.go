@@ -53,7 +53,7 @@ func (s *Stack) Evidence() string {
 	}
 	// a user who prepares a load balancer for an Ingress makes no target groups for it
 	if len(balancers) > 0 && len(groups) > 0 {
-		return fmt.Sprintf("load balancer %s and target group %s were made while this controller leads, and not by it",
+		return fmt.Sprintf("another controller created load balancer %s and target group %s while this one leads",
 			balancers[0], groups[0])
 	}
 	if s.Apart < max(s.Unhealthy, settled) {

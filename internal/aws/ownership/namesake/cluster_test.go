@@ -24,7 +24,7 @@ func TestOnlyWhatIsCertainShowsThatAnotherClusterLooksAfterAStack(t *testing.T) 
 	}{
 		"what was there before": {Stack{}, ""},
 		"a load balancer and a target group that came": {Stack{Came: []string{"arn:lb", "arn:tg"}},
-			"load balancer web and target group web-tg were made"},
+			"created load balancer web and target group web-tg"},
 		"a load balancer alone": {Stack{Came: []string{"arn:lb"}}, ""},
 		"a target group alone":  {Stack{Came: []string{"arn:tg"}}, ""},
 		"what came and is gone": {Stack{Came: []string{"arn:other", "arn:old"}}, ""},
@@ -47,7 +47,7 @@ func TestOnlyWhatIsCertainShowsThatAnotherClusterLooksAfterAStack(t *testing.T) 
 		"a target group without targets": {Stack{Apart: time.Hour}, ""},
 		"both signs: that of the account comes first": {
 			Stack{Came: []string{"arn:lb", "arn:tg"}, Before: []Target{serves}, Now: []Target{serves}, Apart: time.Hour},
-			"were made while"},
+			"while this one leads"},
 		"a stack of which nothing but its binding is left": {
 			Stack{Orphan: orphan.Orphan{Resources: []orphan.Resource{{Kind: stack.KindBinding, ID: "shop/web"}}}, Came: []string{
 				"arn:lb", "arn:tg"}}, ""},

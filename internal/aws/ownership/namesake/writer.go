@@ -111,7 +111,7 @@ func (w *Writers) Saw(object, writer string, at time.Time) {
 	w.last = at
 	if at.Sub(w.first) >= apart {
 		w.say(fmt.Sprintf("a second controller works in this cluster, elected by %s, while this one leads by %s: "+
-			"LoadBalancer %s was written by it", writer, w.Own, object))
+			"it wrote LoadBalancer %s", writer, w.Own, object))
 	}
 }
 

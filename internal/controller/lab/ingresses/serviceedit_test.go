@@ -253,8 +253,8 @@ func TestOfMorePortsThanAWSHasListenersForTheFirstServe(t *testing.T) {
 	}
 	told := l.Troubles(0)["Service shop/net"]
 	if len(told) != 1 ||
-		!strings.HasPrefix(told[0], "FailedDeployModel: ports 1050-1052 have no listener: a network load balancer has 50 "+
-			"at most, and Service shop/net declares 53") {
+		!strings.HasPrefix(told[0], "FailedDeployModel: ports 1050-1052 have no listener: a network load balancer "+
+			"allows 50 listeners, and Service shop/net declares 53") {
 		t.Errorf("told %v", told)
 	}
 	if l.Get(svc, "net"); len(svc.Status.LoadBalancer.Ingress) != 1 {

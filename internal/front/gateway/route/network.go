@@ -161,8 +161,8 @@ func (t *translation) unweighted(backends []intent.Backend) (out []intent.Backen
 		}
 	}
 	if len(weights) > 1 {
-		t.ignored("spec.rules", "weights have no effect on a port that serves QUIC: AWS has none for it",
-			"leave out the weights, or have a backend with weight 0 left out")
+		t.ignored("spec.rules", "weights have no effect on a port that serves QUIC: AWS supports no weights for QUIC",
+			"remove the weights, and each backend with weight 0")
 	}
 	return out
 }

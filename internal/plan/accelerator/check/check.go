@@ -141,7 +141,7 @@ func Update(old, spec *agav1beta1.GlobalAcceleratorSpec) (found []Finding) {
 	if !slices.Equal(sorted(old.IPAddresses), sorted(spec.IPAddresses)) {
 		found = append(found, Finding{
 			IPAddresses, "spec.ipAddresses",
-			"the addresses of an accelerator are chosen at its creation; it keeps those that it has",
+			"AWS sets the addresses of an accelerator only at its creation; this accelerator keeps its addresses",
 			"create another GlobalAccelerator, or restore the field", true,
 		})
 	}

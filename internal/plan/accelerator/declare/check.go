@@ -57,7 +57,7 @@ func (b *building) checkBalancers(loaded map[place]loadedEndpoint) {
 // noRoomForTags reports tags beyond the limit that are not the object's alone.
 func (b *building) noRoomForTags(all int) {
 	if own := len(b.ga.Spec.Tags); all > accelerator.MaxTags && own <= accelerator.MaxTags-check.TrackingTags {
-		b.wrong("spec.tags", fmt.Sprintf("the accelerator would have %d tags with those that identify it and "+
-			"--default-tags, and AWS admits %d", all, accelerator.MaxTags), "remove tags")
+		b.wrong("spec.tags", fmt.Sprintf("with its identifying tags and --default-tags, the accelerator would have "+
+			"%d tags, and AWS allows %d", all, accelerator.MaxTags), "remove tags")
 	}
 }

@@ -120,7 +120,7 @@ func (b *building) tags(key stack.Key) map[string]string {
 	for _, k := range slices.Sorted(maps.Keys(b.ga.Spec.Tags)) {
 		if slices.Contains(b.config.ExternalTags, k) {
 			b.wrong("spec.tags["+k+"]", fmt.Sprintf("external managed tag key %s cannot be specified", k),
-				"remove the key: the controller's --external-managed-tags leaves it to others")
+				"remove the key: --external-managed-tags of the controller reserves it for other tools")
 		}
 	}
 	out := map[string]string{}

@@ -159,7 +159,7 @@ func TestWhatObjectsDeclare(t *testing.T) {
 		"protocols of ports that are given": {object(listener("", []int32{9}, groupOf(named("Service", "web")))),
 			[]any{service("web", nlb, "tcp 443")}, "TCP:9-9 [us-west-2 100 nlb=128,true]"},
 		"a port of both protocols": {auto(named("Service", "web")), []any{service("web", nlb, "udp 53", "tcp 53")},
-			"deferred, emptied false\nInvalidAccelerator spec.listeners[0]: protocol and ports cannot be taken from the load " +
+			"deferred, emptied false\nInvalidAccelerator spec.listeners[0]: cannot read protocol and ports from the load " +
 				"balancer: auto-discovery does not support TCP_UDP services on the same port: Service/default/web has " +
 				"port 53 twice"},
 		"ports of the ALB of an Ingress, behind the entry of its NLB": {auto(named("Ingress", "web")), []any{ingress(
@@ -176,7 +176,7 @@ func TestWhatObjectsDeclare(t *testing.T) {
 		"ports of an ARN": {auto(given(prefix + "net/web/nlb")), nil,
 			"TCP:443-443 [us-west-2 100 nlb=128,true]\nUDP:53-53 [us-west-2 100 nlb=128,true]"},
 		"protocols that accelerators do not have": {auto(given(prefix + "net/quic/quic")), nil,
-			"deferred, emptied false\nInvalidAccelerator spec.listeners[0]: protocol and ports cannot be taken from the load " +
+			"deferred, emptied false\nInvalidAccelerator spec.listeners[0]: cannot read protocol and ports from the load " +
 				"balancer: its listener of port 443 has protocol QUIC, which is not supported by Global Accelerator"},
 		"a load balancer that is not there yet is waited for": {auto(named("Service", "web")), []any{service("web", "")},
 			"deferred, emptied false\nEndpointNotLoaded spec.listeners[0].endpointGroups[0].endpoints[0]: Service/default/web " +

@@ -43,7 +43,7 @@ func (b *building) discovered(e loadedEndpoint) (out []declared, deferred bool) 
 		return nil, true
 	}
 	if e.problem != "" {
-		b.wrong(path, "protocol and ports cannot be taken from the load balancer: "+e.problem, "set protocol and portRanges")
+		b.wrong(path, "cannot read protocol and ports from the load balancer: "+e.problem, "set protocol and portRanges")
 		return nil, true
 	}
 	if e.given && !check.IsLoadBalancer(e.ID) { // which is reported

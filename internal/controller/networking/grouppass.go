@@ -1,0 +1,175 @@
+package networking
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/lib/cache"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/targets/sgsync"
+)
+
+// enqueue has the groups brought to a changed table, and those that wait if all bindings are known now.
+func (r *Reconciler) enqueue(ctx context.Context, t sgsync.Touched) {
+	for _, g := range t.Changed {
+		r.groups.AddNow(g)
+	}
+	for _, g := range t.Same {
+		r.groups.Add(g)
+	}
+	r.Review(ctx)
+}
+
+// place finds the groups of a binding's endpoints and records what it needs of each.
+func (r *Reconciler) place(ctx context.Context, id string) queue.Retry {
+	// targets without their rules serve nothing
+	ctx = awsclient.WithCause(awsclient.WithPriority(ctx, awsclient.Vital), awsclient.TargetRules)
+	r.mu.Lock()
+	w := r.requests[id]
+	if w == nil || w.binding == nil {
+		ending := r.ending[id]
+		r.mu.Unlock()
+		if ending {
+			r.restrict(ctx, id)
+		}
+		return queue.Retry{}
+	}
+	o, targets, serial, x := w.binding, w.targets, w.serial, drain{id, w.of}
+	r.mu.Unlock()
+
+	ctx, stale := cache.NoteStale(ctx)
+	need, unclear, found, placed := r.networks().Needs(ctx, o, targets)
+	asked, vague, _ := r.networks().Permissions(ctx, o, nil)
+	if ctx.Err() != nil {
+		return queue.Retry{}
+	}
+	r.mu.Lock()
+	if w = r.requests[id]; w == nil || w.serial != serial { // there is a newer request, or none any more
+		r.mu.Unlock()
+		return queue.Retry{}
+	}
+	var t sgsync.Touched
+	if placed {
+		if r.drains != nil && r.Table.Lend(id, x.String(), need, fromSourcesOf(asked, vague)) {
+			r.ending[x.String()] = true // as in Transfer
+			r.bindings.AddNow(x.String())
+			r.drains.follow(x)
+		}
+		t = r.Table.Set(id, need)
+	} else {
+		t = r.Table.Extend(id, need, unclear)
+	}
+	before := w.findings()
+	w.notPlaced, w.looked = found, true
+	clear(w.awaited)
+	for _, g := range slices.Concat(t.Changed, t.Same) {
+		w.awaited[g] = true
+	}
+	maps.DeleteFunc(w.refused, func(g string, _ error) bool { return !w.awaited[g] })
+	news := w.changed(before)
+	r.mu.Unlock()
+	if news { // not for what lasts: the pass that would report it again asks to place the binding again
+		r.Wake(client.ObjectKeyFromObject(o))
+	}
+	r.enqueue(ctx, t)
+	return r.rerun(queue.Retry{Failed: found.HasErrors()}, stale)
+}
+
+// fromSourcesOf reports whether a permission has the source and protocol of any of others.
+func fromSourcesOf(others ...[]stack.Permission) func(stack.Permission) bool {
+	source := func(p stack.Permission) stack.Permission {
+		p.FromPort, p.ToPort, p.Description = 0, 0, ""
+		return p
+	}
+	return func(p stack.Permission) bool {
+		return slices.ContainsFunc(slices.Concat(others...), func(q stack.Permission) bool { return source(q) == source(p) })
+	}
+}
+
+// rerun has a run that rests on what AWS is being asked again made once more.
+func (r *Reconciler) rerun(next queue.Retry, stale func() bool) queue.Retry {
+	if at := r.bindings.Now().Add(behindAnswers); stale() && next.At.Before(at) {
+		next.At = at
+	}
+	return next
+}
+
+// restrict ends what stays under a name in groups that a later process would not find.
+func (r *Reconciler) restrict(ctx context.Context, name string) {
+	groups, err := r.Inventory.SecurityGroups().OfCluster(ctx)
+	if err != nil {
+		groups = nil
+	}
+	r.mu.Lock()
+	var t sgsync.Touched
+	if r.ending[name] {
+		delete(r.ending, name)
+		t = r.Table.Restrict(name, groups)
+	}
+	r.mu.Unlock()
+	r.enqueue(ctx, t)
+}
+
+// reconcileGroup has one group admit what bindings need of it, and wakes the bindings that have something else to
+// report.
+func (r *Reconciler) reconcileGroup(ctx context.Context, group string) queue.Retry {
+	ctx = awsclient.WithCause(awsclient.WithPriority(ctx, awsclient.Vital), awsclient.TargetRules)
+	if group == sweepKey {
+		return r.sweep(ctx)
+	}
+	r.mu.Lock()
+	reviews := r.reviews
+	r.mu.Unlock()
+	ctx, stale := cache.NoteStale(ctx)
+	out := r.rules.Reconcile(ctx, group, func() bool { return !r.allKnown(ctx) || r.Unseen(ctx) })
+	if ctx.Err() != nil {
+		return queue.Retry{}
+	}
+	var concerned []types.NamespacedName
+	reported := false
+	r.mu.Lock()
+	if out.Waits {
+		r.waiting[group] = true
+	}
+	for id, w := range r.requests {
+		if !w.awaited[group] && w.refused[group] == nil {
+			continue
+		}
+		before := w.findings()
+		perms := r.Table.Of(id, group)
+		err := out.Of(id, perms)
+		if err != nil {
+			w.refused[group], reported = fmt.Errorf("security group %s: %w", group, err), true
+		} else {
+			delete(w.refused, group)
+		}
+		if out.Until.IsZero() {
+			delete(w.awaited, group)
+			if err != nil {
+				w.awaited[group] = true // it is tried again
+			}
+		}
+		if news := w.changed(before); w.binding != nil && (news || w.settled && len(w.findings()) > 0) {
+			concerned = append(concerned, client.ObjectKeyFromObject(w.binding))
+		}
+	}
+	missed := out.Waits && r.reviews != reviews // by a review that did not find the group waiting yet
+	r.mu.Unlock()
+	if missed {
+		r.Review(ctx)
+	}
+	for _, b := range concerned {
+		r.Wake(b)
+	}
+	if out.Err != nil && !reported {
+		r.Log.Info("rules that no binding needs cannot be revoked yet", "group", group, "error", out.Err.Error())
+	}
+	return r.rerun(queue.Retry{Failed: out.Err != nil || len(out.Missing)+len(out.Full) > 0, At: out.Until}, stale)
+}

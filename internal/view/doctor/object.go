@@ -1,0 +1,175 @@
+package doctor
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+)
+
+// objectChecks are those of the controller that the leader makes.
+var objectChecks = []Check{{
+	Name: "controller-denied", Severity: Error, Needs: []Source{Events}, Uses: []Source{Objects},
+	About: "AWS denies the controller an action. The source is an event of the last 30 minutes on an existing object, " +
+		"without a later success. The controller repeats the event every 20 minutes while AWS denies the action.",
+	Remedy: "allow the action in the policy of the controller's role (docs/permissions.md)",
+	Find:   deniedActions,
+}, {
+	Name: "object-failing", Severity: Warning, Needs: []Source{Events}, Uses: []Source{Objects},
+	About:  "The controller's last event on an existing object, within the last hour, is a warning.",
+	Remedy: "follow the remedy of the event; lbc explain and lbc plan show more",
+	Find:   failingObjects,
+}, {
+	Name: "deletion-stuck", Severity: Error, Needs: []Source{Objects},
+	About: "An object has been deleted for more than five minutes and still carries finalizers of the controller. The " +
+		"evidence is the cause that the controller shows on the object.",
+	Remedy: "remove the cause in the evidence; without evidence, check that the controller runs, and run lbc explain " +
+		"KIND NAME; remove the finalizers by hand only when AWS has no resource of the object",
+	Find: stuckDeletions,
+}}
+
+var ownerKinds = []objects.Kind{objects.Ingress, objects.Service, objects.TargetGroupBinding, objects.Gateway,
+	objects.GlobalAccelerator}
+
+// owners are the objects that may carry finalizers of the controller.
+func owners(f *Facts) (out []metav1.Object) {
+	for _, kind := range ownerKinds {
+		out = append(out, list[metav1.Object](f, kind)...)
+	}
+	return out
+}
+
+var actionName = regexp.MustCompile(`\b[a-z0-9-]+:[A-Z][A-Za-z]+\b`)
+
+const deniedCode = "[AccessDenied]"
+
+// recent is how old an event may be that is a finding.
+const recent = time.Hour
+
+// repeated is the time within which the controller repeats the event of a refusal that lasts: each 20 minutes, by its
+// next pass. Of an object with two failures, the event of the one that ended is not repeated.
+const repeated = 30 * time.Minute
+
+// standing are the warnings of the last hour that still hold: their object exists, and no later event tells that it is
+// well.
+func standing(f *Facts) (out []*corev1.Event) {
+	well := map[string]time.Time{}
+	for i := range f.Events {
+		if e := &f.Events[i]; e.Type != corev1.EventTypeWarning && lastSeen(e).After(well[involved(e)]) {
+			well[involved(e)] = lastSeen(e)
+		}
+	}
+	_, unread := f.Unread[Objects]
+	here := map[string]bool{}
+	for _, o := range owners(f) {
+		here[nameOf(o)] = true
+	}
+	for i := range f.Events {
+		e := &f.Events[i]
+		gone := !unread && slices.Contains(ownerKinds, objects.Kind(e.InvolvedObject.Kind)) && !here[involved(e)]
+		if e.Type == corev1.EventTypeWarning && !gone && f.Now.Sub(lastSeen(e)) < recent &&
+			!lastSeen(e).Before(well[involved(e)]) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+func deniedActions(f *Facts) (out []Finding) {
+	on := map[string][]string{}
+	for _, e := range standing(f) {
+		if !strings.Contains(e.Message, deniedCode) || f.Now.Sub(lastSeen(e)) >= repeated {
+			continue
+		}
+		action := "an action"
+		if m := actionName.FindString(e.Message); m != "" {
+			action = m
+		}
+		if o := involved(e); !slices.Contains(on[action], o) {
+			on[action] = append(on[action], o)
+		}
+	}
+	for _, action := range slices.Sorted(maps.Keys(on)) {
+		out = append(out, Finding{Object: action, Text: "AWS denies the controller this action",
+			Evidence: join("reported on ", on[action])})
+	}
+	return out
+}
+
+// lastSeen is when an event happened last.
+func lastSeen(e *corev1.Event) time.Time {
+	t := e.LastTimestamp.Time
+	for _, x := range []time.Time{e.EventTime.Time, e.CreationTimestamp.Time} {
+		if x.After(t) {
+			t = x
+		}
+	}
+	if e.Series != nil && e.Series.LastObservedTime.After(t) {
+		t = e.Series.LastObservedTime.Time
+	}
+	return t
+}
+
+func involved(e *corev1.Event) string {
+	return full(e.InvolvedObject.Kind, e.InvolvedObject.Namespace, e.InvolvedObject.Name)
+}
+
+func failingObjects(f *Facts) (out []Finding) {
+	last := map[string]*corev1.Event{}
+	for _, e := range standing(f) {
+		if was := last[involved(e)]; was == nil || lastSeen(e).After(lastSeen(was)) {
+			last[involved(e)] = e
+		}
+	}
+	for _, o := range slices.Sorted(maps.Keys(last)) {
+		if e := last[o]; !strings.Contains(e.Message, deniedCode) {
+			out = append(out, Finding{Object: o, Text: "event " + e.Reason + ", " + age(f.Now.Sub(lastSeen(e))) + " ago",
+				Evidence: []string{e.Message}})
+		}
+	}
+	return out
+}
+
+// stuck is how long a deletion may take.
+const stuck = 5 * time.Minute
+
+func stuckDeletions(f *Facts) (out []Finding) {
+	for _, o := range owners(f) {
+		if t := o.GetDeletionTimestamp(); t != nil && f.Now.Sub(t.Time) > stuck && len(finalizers(o)) > 0 {
+			evidence := join("finalizers ", finalizers(o))
+			if cause := deletionCause(o); cause != "" {
+				evidence = append(evidence, "cause: "+cause)
+			}
+			out = append(out, Finding{Object: nameOf(o), Text: "was deleted " + age(f.Now.Sub(t.Time)) + " ago and still exists",
+				Evidence: evidence})
+		}
+	}
+	return out
+}
+
+// deletionCause is why an object that is deleted stays, as the controller shows it on the object; empty = it shows
+// nothing.
+func deletionCause(o metav1.Object) string {
+	var conditions []metav1.Condition
+	switch o := o.(type) {
+	case *v1beta1.TargetGroupBinding:
+		conditions = o.Status.Conditions
+	case *agav1beta1.GlobalAccelerator:
+		conditions = o.Status.Conditions
+	}
+	if c := apimeta.FindStatusCondition(conditions, "Ready"); c != nil && c.Status == metav1.ConditionFalse &&
+		c.Message != "" {
+		return c.Message
+	}
+	return o.GetAnnotations()[naming.DeletionCause]
+}
