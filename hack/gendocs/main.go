@@ -1,7 +1,7 @@
 // Command gendocs writes the reference pages that come from tables of the program: annotations, configurations of
 // Gateways, GlobalAccelerators, findings, flags, metrics, permissions; the IAM policies of docs/install; and the
 // budgets of calls and the checks of lbc doctor into pages that people write. It writes into docs/ below the working
-// directory.
+// directory, and the statements of actions into the package that words denials.
 package main
 
 import (
@@ -83,7 +83,7 @@ func main() {
 		section("lbc.md", "exposure", kindsTable())); err != nil {
 		fail(err)
 	}
-	if err := errors.Join(policies(), chartReadme()); err != nil {
+	if err := errors.Join(policies(), chartReadme(), writePlaces()); err != nil {
 		fail(err)
 	}
 }

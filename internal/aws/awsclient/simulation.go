@@ -20,8 +20,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/smithy-go"
-
-	"github.com/k8s-lbc/lbc/internal/aws/iampolicy"
 )
 
 // iamEndpoints are the only endpoints of IAM by partition, with the Region that they are signed for.
@@ -29,6 +27,14 @@ var iamEndpoints = map[string]struct{ url, region string }{
 	"aws":        {"https://iam.amazonaws.com", "us-east-1"},
 	"aws-cn":     {"https://iam.cn-north-1.amazonaws.com.cn", "cn-north-1"},
 	"aws-us-gov": {"https://iam.us-gov.amazonaws.com", "us-gov-west-1"},
+}
+
+// Simulation asks whether the policies of a role allow actions on a resource.
+type Simulation struct {
+	Role     string // ARN
+	Actions  []string
+	Resource string              // ARN, or *
+	Keys     map[string][]string // of conditions
 }
 
 // Simulated is IAM's decision on an action on a resource.
@@ -40,10 +46,9 @@ type Simulated struct {
 
 const simulatePrincipalPolicy = "SimulatePrincipalPolicy"
 
-// Simulate asks IAM whether the policies of a role allow calls. It is the one call of IAM, so that it does without
-// IAM's client of the SDK.
-func (c Connection) Simulate(ctx context.Context, role string, q iampolicy.Question) (out []Simulated, err error) {
-	form := url.Values{"Action": {simulatePrincipalPolicy}, "Version": {"2010-05-08"}, "PolicySourceArn": {role},
+// Simulate asks IAM. It is the one call of IAM, so that it does without IAM's client of the SDK.
+func (c Connection) Simulate(ctx context.Context, q Simulation) (out []Simulated, err error) {
+	form := url.Values{"Action": {simulatePrincipalPolicy}, "Version": {"2010-05-08"}, "PolicySourceArn": {q.Role},
 		"ResourceArns.member.1": {q.Resource}}
 	for i, a := range q.Actions {
 		form.Set(fmt.Sprintf("ActionNames.member.%d", i+1), a)

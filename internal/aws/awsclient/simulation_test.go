@@ -10,7 +10,6 @@ import (
 	"github.com/k8s-lbc/lbc/awssim"
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/iam/policy"
-	"github.com/k8s-lbc/lbc/internal/aws/iampolicy"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
@@ -47,10 +46,10 @@ func simulating(t *testing.T) (Connection, *awssim.Simulator) {
 func TestIAMSimulatesThePoliciesOfARole(t *testing.T) {
 	t.Parallel()
 	c, sim := simulating(t)
-	role := sim.Account.IAMARN("role/lbc")
-	q := iampolicy.Question{Actions: []string{"ec2:DescribeSubnets", "ec2:DescribeVpcs", "ec2:CreateTags"}, Resource: "*",
-		Keys: map[string][]string{"aws:ResourceTag/a": {"b & c"}, "aws:TagKeys": {"x", "y"}}}
-	got, err := c.Simulate(t.Context(), role, q)
+	q := Simulation{Role: sim.Account.IAMARN("role/lbc"), Resource: "*",
+		Actions: []string{"ec2:DescribeSubnets", "ec2:DescribeVpcs", "ec2:CreateTags"},
+		Keys:    map[string][]string{"aws:ResourceTag/a": {"b & c"}, "aws:TagKeys": {"x", "y"}}}
+	got, err := c.Simulate(t.Context(), q)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +64,7 @@ func TestIAMSimulatesThePoliciesOfARole(t *testing.T) {
 	for i := range 150 { // more than a page
 		q.Actions = append(q.Actions, "ec2:Describe"+string(rune('A'+i%26)))
 	}
-	if got, err = c.Simulate(t.Context(), role, q); err != nil || len(got) != 150 || !got[149].Allowed {
+	if got, err = c.Simulate(t.Context(), q); err != nil || len(got) != 150 || !got[149].Allowed {
 		t.Errorf("%d decisions: %v", len(got), err)
 	}
 }
@@ -73,20 +72,21 @@ func TestIAMSimulatesThePoliciesOfARole(t *testing.T) {
 func TestWhatIAMRefusesToSimulateIsAnErrorOfItsClass(t *testing.T) {
 	t.Parallel()
 	c, sim := simulating(t)
-	q := iampolicy.Question{Actions: []string{"ec2:DescribeVpcs"}, Resource: "*"}
-	if _, err := c.Simulate(t.Context(), sim.Account.IAMARN("role/none"), q); err == nil ||
+	q := Simulation{Role: sim.Account.IAMARN("role/none"), Actions: []string{"ec2:DescribeVpcs"}, Resource: "*"}
+	if _, err := c.Simulate(t.Context(), q); err == nil ||
 		Classify(err).Code != "NoSuchEntity" {
 		t.Errorf("no such role: %v", err)
 	}
 	sim.Account.Lock()
 	sim.Account.Enforced = true
 	sim.Account.Unlock()
-	if _, err := c.Simulate(t.Context(), sim.Account.IAMARN("role/lbc"), q); err == nil ||
+	q.Role = sim.Account.IAMARN("role/lbc")
+	if _, err := c.Simulate(t.Context(), q); err == nil ||
 		Classify(err).Class != diag.Credentials {
 		t.Errorf("a caller without the right: %v", err)
 	}
 	c.endpoints, c.Scope.Partition = nil, "aws-iso"
-	if _, err := c.Simulate(t.Context(), "", q); err == nil {
+	if _, err := c.Simulate(t.Context(), Simulation{}); err == nil {
 		t.Error("a partition whose endpoint is not known has one")
 	}
 }

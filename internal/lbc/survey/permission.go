@@ -33,7 +33,7 @@ func (r *reader) permissions(ctx context.Context, s state) (put, error) {
 	if err != nil {
 		switch e := awsclient.Classify(err); {
 		case e.Class == diag.Denied && isRole(s.facts.Settings.Caller, role):
-			found.Lacking, found.Untried = probed(ctx, s, policy)
+			found.Lacking, found.Untried = probed(ctx, s, role, policy)
 		case e.Code == noSuchEntity:
 			found.Exists = false
 		default:
@@ -51,7 +51,9 @@ func simulate(ctx context.Context, s state, role string, policy iampolicy.Docume
 	})
 	answers := make([][]awsclient.Simulated, len(questions))
 	err = parallel(ctx, len(questions), func(ctx context.Context, i int) (err error) {
-		answers[i], err = s.connection.Simulate(ctx, role, questions[i])
+		q := questions[i]
+		answers[i], err = s.connection.Simulate(ctx, awsclient.Simulation{Role: role, Actions: q.Actions, Resource: q.Resource,
+			Keys: q.Keys})
 		return err
 	})
 	if err != nil {
@@ -64,11 +66,27 @@ func simulate(ctx context.Context, s state, role string, policy iampolicy.Docume
 				return nil, errors.New("IAM did not decide on " + a)
 			}
 			if x := answers[i][j]; !x.Allowed {
-				lacking = append(lacking, doctor.Lack{Sid: q.Sid, Action: a, Resource: q.Resource, Explicit: x.Explicit})
+				lacking = append(lacking, lack(role, q.Sid, a, q.Resource, x.Explicit))
 			}
 		}
 	}
 	return lacking, nil
+}
+
+// lack is an action that a role may not use, with how bad it is for a controller to lack it.
+func lack(role, sid, action, resource string, explicit bool) doctor.Lack {
+	partition := "aws"
+	if parts := strings.Split(role, ":"); len(parts) > 1 {
+		partition = parts[1]
+	}
+	l := doctor.Lack{Sid: sid, Action: action, Resource: resource, Explicit: explicit, Severity: doctor.Note}
+	switch always, standard := iampolicy.Needed(partition, sid, action); {
+	case always:
+		l.Severity = doctor.Error
+	case standard:
+		l.Severity = doctor.Warning
+	}
+	return l
 }
 
 // isRole reports whether a caller, by its ARN, is a session of a role.
