@@ -21,7 +21,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/aws/iampolicy"
 	"github.com/k8s-lbc/lbc/internal/controller/config"
-	"github.com/k8s-lbc/lbc/internal/controller/metrics"
+	metricspage "github.com/k8s-lbc/lbc/internal/controller/metrics/reference"
 	"github.com/k8s-lbc/lbc/internal/controller/startup"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/reference"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
@@ -53,7 +53,7 @@ func main() {
 		"global-accelerator-reference.md": globalAccelerators,
 		"flags.md":                        flags(),
 		"reference.md":                    kinds,
-		"metrics.md":                      metrics.Page(),
+		"metrics.md":                      metricspage.Page(),
 		"permissions.md":                  actions + rights,
 	} {
 		if err := os.WriteFile(filepath.Join("docs", name), []byte(text), 0o644); err != nil { //nolint:gosec // documentation

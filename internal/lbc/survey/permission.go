@@ -8,6 +8,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/aws/iampolicy"
+	"github.com/k8s-lbc/lbc/internal/lbc/simulation"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
@@ -49,10 +50,10 @@ func simulate(ctx context.Context, s state, role string, policy iampolicy.Docume
 		Partition: scope.Partition, Region: s.config.Region, Account: s.facts.Settings.Account, Cluster: s.config.ClusterName,
 		VPC: s.config.VPC, Role: role,
 	})
-	answers := make([][]awsclient.Simulated, len(questions))
+	answers, iam := make([][]simulation.Answer, len(questions)), simulation.Over(s.connection)
 	err = parallel(ctx, len(questions), func(ctx context.Context, i int) (err error) {
 		q := questions[i]
-		answers[i], err = s.connection.Simulate(ctx, awsclient.Simulation{Role: role, Actions: q.Actions, Resource: q.Resource,
+		answers[i], err = iam.Ask(ctx, simulation.Question{Role: role, Actions: q.Actions, Resource: q.Resource,
 			Keys: q.Keys})
 		return err
 	})
@@ -61,7 +62,7 @@ func simulate(ctx context.Context, s state, role string, policy iampolicy.Docume
 	}
 	for i, q := range questions {
 		for _, a := range q.Actions {
-			j := slices.IndexFunc(answers[i], func(x awsclient.Simulated) bool { return strings.EqualFold(x.Action, a) })
+			j := slices.IndexFunc(answers[i], func(x simulation.Answer) bool { return strings.EqualFold(x.Action, a) })
 			if j < 0 {
 				return nil, errors.New("IAM did not decide on " + a)
 			}
