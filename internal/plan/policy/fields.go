@@ -4,8 +4,8 @@ import (
 	"encoding/json"
 	"hash/fnv"
 	"maps"
-	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/model/policy/drift"
@@ -136,19 +136,13 @@ func Settle(wanted, applied Fields, p *plan.Plan, o awsop.Observed, done func(pl
 
 // unread reports whether a field is a tag of a resource whose tags were not read.
 func unread(o awsop.Observed, field string) bool {
-	is := func(tags map[string]string, k stack.Kind, id string) bool {
-		prefix := fieldOf(awsop.FieldTag, stack.Ref{Kind: k, ID: id})
-		return tags == nil && len(field) > len(prefix) && field[:len(prefix)] == prefix
+	for r := range o.Resources(stack.KindLoadBalancer, stack.KindTargetGroup, stack.KindSecurityGroup) {
+		key, is := strings.CutPrefix(field, fieldOf(awsop.FieldTag, r.Ref))
+		if is && key != "" && r.Tags == nil {
+			return true
+		}
 	}
-	return slices.ContainsFunc(o.LoadBalancers, func(r awsop.LoadBalancer) bool {
-		return is(r.Tags, stack.KindLoadBalancer, r.ID)
-	}) ||
-		slices.ContainsFunc(o.TargetGroups, func(r awsop.TargetGroup) bool {
-			return is(r.Tags, stack.KindTargetGroup, r.ID)
-		}) ||
-		slices.ContainsFunc(o.SecurityGroups, func(r awsop.SecurityGroup) bool {
-			return is(r.Tags, stack.KindSecurityGroup, r.ID)
-		})
+	return false
 }
 
 // written is what a step writes of a group of fields. The zero value is that of a step to which no drift policy
