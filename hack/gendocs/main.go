@@ -1,7 +1,7 @@
 // Command gendocs writes the reference pages that come from tables of the program: annotations, configurations of
 // Gateways, GlobalAccelerators, findings, flags, metrics, permissions; the IAM policies of docs/install; and the
 // budgets of calls and the checks of lbc doctor into pages that people write. It writes into docs/ below the working
-// directory.
+// directory, and the statements of actions into the package that words denials.
 package main
 
 import (
@@ -21,7 +21,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/aws/iampolicy"
 	"github.com/k8s-lbc/lbc/internal/controller/config"
-	"github.com/k8s-lbc/lbc/internal/controller/metrics"
+	metricspage "github.com/k8s-lbc/lbc/internal/controller/metrics/reference"
 	"github.com/k8s-lbc/lbc/internal/controller/startup"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/reference"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
@@ -53,7 +53,7 @@ func main() {
 		"global-accelerator-reference.md": globalAccelerators,
 		"flags.md":                        flags(),
 		"reference.md":                    kinds,
-		"metrics.md":                      metrics.Page(),
+		"metrics.md":                      metricspage.Page(),
 		"permissions.md":                  actions + rights,
 	} {
 		if err := os.WriteFile(filepath.Join("docs", name), []byte(text), 0o644); err != nil { //nolint:gosec // documentation
@@ -83,7 +83,7 @@ func main() {
 		section("lbc.md", "exposure", kindsTable())); err != nil {
 		fail(err)
 	}
-	if err := errors.Join(policies(), chartReadme()); err != nil {
+	if err := errors.Join(policies(), chartReadme(), writePlaces()); err != nil {
 		fail(err)
 	}
 }

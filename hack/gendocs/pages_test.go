@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,5 +27,16 @@ func TestPagesHoldTheirTables(t *testing.T) {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("docs/%s differs from its table; run: go run ./hack/gendocs", page)
 		}
+	}
+}
+
+func TestPlacesOfActionsAreThoseOfThePolicy(t *testing.T) {
+	t.Parallel()
+	want, err := placesSource()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(filepath.Join("..", "..", placesFile)); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("%s differs from the rules of iampolicy; run: go run ./hack/gendocs (%v)", placesFile, err)
 	}
 }

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/k8s-lbc/lbc/internal/lib/backoff"
+	"github.com/k8s-lbc/lbc/internal/lib/callbudget"
 	"github.com/k8s-lbc/lbc/internal/model/support"
 )
 
@@ -23,7 +23,7 @@ func budgets() string {
 	var b strings.Builder
 	b.WriteString("| Loop | Calls for | For each | Steady state | While a dependency fails | Pauses meanwhile " +
 		"|\n|---|---|---|---|---|---|\n")
-	for _, x := range backoff.Budgets {
+	for _, x := range callbudget.Budgets {
 		fmt.Fprintf(&b, "| %s | %s | %s | %d | %d | %s |\n", x.Loop, x.Reads, x.Per, x.Steady, x.Trouble, x.Pauses)
 	}
 	return b.String()

@@ -26,6 +26,7 @@ var pure = []string{
 	"internal/compile/rules",
 	"awssim/iam/policy", "internal/lib/allowlist", "internal/kube/annotation", "internal/model/policy/iamroles",
 	"internal/model/policy/consent", "internal/lib/backoff", "internal/plan/brake", "internal/kube/definition",
+	"internal/lib/callbudget",
 	"internal/model/impairment", "internal/model/constraint", "internal/model/diag", "internal/model/policy/drift",
 	"internal/model/facts", "internal/front/ingress", "internal/front/service", "internal/front/serviceport",
 	"internal/front/probe", "internal/front/secretdata",

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/lib/backoff"
+	"github.com/k8s-lbc/lbc/internal/lib/callbudget"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -15,11 +15,11 @@ const (
 	labKey      = "AKIALAB0000000000001" // of the controller
 )
 
-// budgeted is how long the loops run that are compared with backoff.Budgets.
+// budgeted is how long the loops run that are compared with callbudget.Budgets.
 const budgeted = 10 * time.Minute
 
 // keepsBudget fails if a loop makes more calls than its budget has, or far fewer.
-func keepsBudget(t *testing.T, row backoff.Budget, measure func(t *testing.T, trouble bool) int) {
+func keepsBudget(t *testing.T, row callbudget.Budget, measure func(t *testing.T, trouble bool) int) {
 	t.Helper()
 	for _, c := range []struct {
 		what    string

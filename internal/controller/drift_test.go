@@ -18,7 +18,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/controller/growth"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
-	"github.com/k8s-lbc/lbc/internal/lib/backoff"
+	"github.com/k8s-lbc/lbc/internal/lib/callbudget"
 	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
@@ -390,7 +390,7 @@ func TestDriftDetectorKeepsItsBudgetOfCalls(t *testing.T) {
 		},
 	}
 	measured := 0
-	for _, row := range backoff.Budgets {
+	for _, row := range callbudget.Budgets {
 		if measure := measures[row.Loop]; measure != nil {
 			measured++
 			t.Run(row.Loop, func(t *testing.T) {

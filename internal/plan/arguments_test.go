@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"testing"
 	"time"
-
-	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 type embedded struct {
@@ -30,8 +28,7 @@ type sample struct {
 	hidden        string
 }
 
-func (sample) Refs() []stack.Ref { return nil }
-func (sample) Traits() Traits    { return Traits{} }
+func (sample) About() About { return About{} }
 
 func TestArgumentsHaveNamesLikeAllOtherFieldsAndKeysAsTheyAre(t *testing.T) {
 	t.Parallel()

@@ -23,8 +23,9 @@ type addEndpoint struct {
 	LoadBalancer string
 }
 
-func (o addEndpoint) Refs() []stack.Ref   { return []stack.Ref{o.Accelerator} }
-func (o addEndpoint) Traits() plan.Traits { return plan.Traits{Action: "AddEndpoints", Ordered: true} }
+func (o addEndpoint) About() plan.About {
+	return plan.About{Refs: []stack.Ref{o.Accelerator}, Action: "AddEndpoints", Ordered: true}
+}
 
 func TestAPlanOfAnotherServiceReadsLikeOneOfLoadBalancers(t *testing.T) {
 	t.Parallel()
@@ -67,7 +68,7 @@ func TestPlansNeedOnlyReferencesAndKeysOfStacks(t *testing.T) {
 		}
 		ast.Inspect(file, func(n ast.Node) bool {
 			if sel, ok := n.(*ast.SelectorExpr); ok {
-				if x, ok := sel.X.(*ast.Ident); ok && x.Name == "stack" && !slices.Contains([]string{"Ref", "Key"}, sel.Sel.Name) {
+				if x, ok := sel.X.(*ast.Ident); ok && x.Name == "stack" && !slices.Contains([]string{"Ref", "Kind", "Key"}, sel.Sel.Name) {
 					t.Errorf("%s: stack.%s", set.Position(sel.Pos()), sel.Sel.Name)
 				}
 			}

@@ -7,10 +7,6 @@
 package plan
 
 import (
-	"cmp"
-	"crypto/sha256"
-	"encoding/json"
-	"reflect"
 	"slices"
 	"time"
 
@@ -159,69 +155,4 @@ func (p *Plan) Summary() Summary {
 		}
 	}
 	return s
-}
-
-// Operation is one write, its references still symbolic where the plan knows an identity. Its methods are all that is
-// known of it but how it is sent.
-type Operation interface {
-	// Refs lists the references that the operation uses; the executor resolves them, the diff derives what is needed
-	// first.
-	Refs() []stack.Ref
-	// Traits are what executing the operation, and what follows from a failure, depends on.
-	Traits() Traits
-}
-
-// NameOf is the name of the AWS action of an operation, or "CreateBinding" and the like for Kubernetes.
-func NameOf(op Operation) string { return cmp.Or(op.Traits().Action, reflect.TypeOf(op).Name()) }
-
-// Fingerprint identifies an operation with the values that resolve gives its references: what AWS refuses once is not
-// sent again as it is.
-func Fingerprint(op Operation, resolve func(stack.Ref) string) string {
-	text, err := json.Marshal(op)
-	if err != nil {
-		text = []byte(err.Error())
-	}
-	h := sha256.New()
-	h.Write(append([]byte(NameOf(op)), text...))
-	for _, ref := range op.Refs() {
-		h.Write([]byte("\x00" + resolve(ref)))
-	}
-	return string(h.Sum(nil))
-}
-
-// Traits are properties of an operation. The zero value is that of one that creates or changes something, in any order
-// with others.
-type Traits struct {
-	// Action is the AWS action of an operation whose type has another name; "" = that of its type.
-	Action string
-	// Setting names the setting that a refusal by AWS is most likely about, as the origins of a stack name it; "" = none.
-	Setting string
-	// Values are the attributes or tags that the operation sets. A refusal may be about some of them.
-	Values map[string]string
-	// Secrets are the Secrets, as namespace/name, whose content the operation brings to AWS.
-	Secrets []string
-	// Removes: that the resource does not exist is success.
-	Removes bool
-	// UsedBy says what the operation waits for if AWS refuses it because the resource is in use; "" = waiting does not
-	// help.
-	UsedBy string
-	// Ordered: requests notice the order, so the operation does not overtake a step before it that is tried again soon.
-	Ordered bool
-	// Quota is the quota that the operation takes from or gives back to.
-	Quota Quota
-	// Active is the resource that must be active before the operation.
-	Active Active
-}
-
-// Quota is a number that AWS limits for each resource of a kind.
-type Quota struct {
-	Of     stack.Ref // the resource, or one below it
-	Counts string    // e.g. "rules"; empty = none
-	Frees  bool      // the operation makes room
-}
-
-// Active is a resource that must be active; the zero value is none.
-type Active struct {
-	Ref  stack.Ref
-	Role string // of the resource, in messages: "that takes over"
 }

@@ -17,7 +17,7 @@ var priorities = map[plan.Lane]awsclient.Priority{plan.Vital: awsclient.Vital, p
 
 // execute makes one attempt at one step.
 func (r *run) execute(ctx context.Context, s plan.Step) Outcome {
-	for _, ref := range s.Op.Refs() {
+	for _, ref := range s.Op.About().Refs {
 		if r.resolve(ref) == "" {
 			return impossible(fmt.Errorf("%s refers to %s %s, which neither exists nor is created by the plan",
 				plan.NameOf(s.Op), ref.Kind, ref.ID))
@@ -27,7 +27,7 @@ func (r *run) execute(ctx context.Context, s plan.Step) Outcome {
 		return Outcome{State: Waiting, Until: s.NotBefore, On: "the end of the time for which it is kept"}
 	}
 	ctx = awsclient.WithSubject(awsclient.WithPriority(ctx, priorities[s.Lane]), awsclient.SubjectOfStep(r.key, s))
-	if active := s.Op.Traits().Active; active != (plan.Active{}) {
+	if active := s.Op.About().Active; active != (plan.Active{}) {
 		if o, wait := r.awaitActive(ctx, s, active); wait {
 			return o
 		}
@@ -47,7 +47,7 @@ func (r *run) execute(ctx context.Context, s plan.Step) Outcome {
 	if o, wait := r.prepareAddOn(ctx, s); wait {
 		return o
 	}
-	if awsop.EffectOf(s.Op).AddOn != "" {
+	if s.Op.About().AddOn != "" {
 		ctx = awsclient.WithMaxWait(ctx, addOnTimeout)
 	}
 	parts := awsop.Apart(s.Op)
@@ -106,7 +106,7 @@ func (r *run) write(ctx context.Context, s plan.Step) (awsop.Output, error) {
 
 func (r *run) send(ctx context.Context, op plan.Operation) (awsop.Output, error) {
 	out, err := awsclient.Write(ctx, r.d.Clients, op, r.resolve)
-	if err != nil && (!op.Traits().Removes || awsclient.Classify(err).Class != diag.NotFound) {
+	if err != nil && (!op.About().Removes || awsclient.Classify(err).Class != diag.NotFound) {
 		return awsop.Output{}, err
 	}
 	if err := r.d.Inventory.Claim(ctx, r.key, op, out.ID); err != nil {

@@ -41,14 +41,14 @@ func (r *run) judge(ctx context.Context, s plan.Step, err error) Outcome {
 		failed.Problem = d
 		return failed
 	}
-	if effect := awsop.EffectOf(s.Op); effect.AddOn != "" {
+	if effect := s.Op.About().Effect; effect.AddOn != "" {
 		o := r.judgeAddOn(s, e, failed, r.resolve(effect.Resource), effect.AddOn)
 		return r.remembered(s, e, o)
 	}
 	switch missing := e.Missing(); {
 	case e.Protected() && is[awsop.DeleteLoadBalancer](s.Op):
 		return r.judgeProtected(s, e, err)
-	case e.InUse() && s.Op.Traits().UsedBy != "":
+	case e.InUse() && s.Op.About().UsedBy != "":
 		return r.judgeInUse(s, failed)
 	case e.Class == diag.Throttled:
 		o := r.wait(s, "AWS to accept calls again", err)
@@ -76,12 +76,12 @@ func (r *run) judge(ctx context.Context, s plan.Step, err error) Outcome {
 func (r *run) judgeProtected(s plan.Step, e awsclient.Error, err error) Outcome {
 	// The protection was switched on outside the controller. If the cached attributes differ, they are forgotten, and the
 	// next plan switches it off where that is declared. The second time the deletion is refused.
-	known := r.d.Inventory.ForgetAttributes(r.key, r.resolve(s.Op.Refs()[0]))
+	known := r.d.Inventory.ForgetAttributes(r.key, r.resolve(s.Op.About().Refs[0]))
 	if known && r.d.Inventory.Backoff(r.key, s.ID) == 1 {
 		return Outcome{State: Waiting, Until: r.d.Now().Add(100 * time.Millisecond),
 			On: "the deletion protection to be read again", Err: err}
 	}
-	g := diff.Protected(nameOf(r.resolve(s.Op.Refs()[0])))
+	g := diff.Protected(nameOf(r.resolve(s.Op.About().Refs[0])))
 	d := diag.New(diag.Object{}, "", g.Code, g.Text, g.Remedy)
 	d.RequestID = e.RequestID
 	return Outcome{State: Refused, Problem: d, Err: err}
@@ -89,7 +89,7 @@ func (r *run) judgeProtected(s plan.Step, e awsclient.Error, err error) Outcome 
 
 // judgeInUse decides the outcome of a step that failed because something else uses the resource.
 func (r *run) judgeInUse(s plan.Step, failed Outcome) Outcome {
-	o := r.wait(s, s.Op.Traits().UsedBy, failed.Err)
+	o := r.wait(s, s.Op.About().UsedBy, failed.Err)
 	wait := o.Until.Sub(r.d.Now())
 	switch {
 	case is[awsop.DeleteCertificate](s.Op) && wait > longest: // a resource that is not the stack's uses it
@@ -137,7 +137,7 @@ func (r *run) boundElsewhere(op plan.Operation, e awsclient.Error) string {
 	if e.Code != awsclient.CodeTargetGroupAssociation {
 		return ""
 	}
-	for _, ref := range op.Refs() {
+	for _, ref := range op.About().Refs {
 		if ref.Kind == stack.KindTargetGroup {
 			return r.resolve(ref)
 		}
@@ -157,7 +157,7 @@ func ours(op plan.Operation, missing stack.Kind) bool {
 	if missing != stack.KindTargetGroup && missing != stack.KindSecurityGroup {
 		return true
 	}
-	return slices.ContainsFunc(op.Refs(), func(r stack.Ref) bool { return r.Kind == missing && r.ID != "" })
+	return slices.ContainsFunc(op.About().Refs, func(r stack.Ref) bool { return r.Kind == missing && r.ID != "" })
 }
 
 // problemOf is the diagnostic of an operation that AWS refuses, or has refused before.

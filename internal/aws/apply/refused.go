@@ -49,7 +49,7 @@ func (r *run) causeOf(op plan.Operation, e awsclient.Error) (_ refusal.Cause, la
 	if e.Class == diag.NotFound && r.madeNow(op) {
 		return "", false
 	}
-	if op.Traits().Removes || awsop.EffectOf(op).Verb == awsop.Deletes { // what a deletion says is never wrong by itself
+	if a := op.About(); a.Removes || a.Verb == plan.Deletes { // what a deletion says is never wrong by itself
 		return refusal.Obstacle, true
 	}
 	return refusal.Content, true
@@ -60,16 +60,18 @@ func (r *run) causeOf(op plan.Operation, e awsclient.Error) (_ refusal.Cause, la
 func (r *run) madeNow(op plan.Operation) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.ContainsFunc(op.Refs(), func(ref stack.Ref) bool { return ref.Literal == "" && r.fresh[r.values[ref]] })
+	return slices.ContainsFunc(op.About().Refs, func(ref stack.Ref) bool {
+		return ref.Literal == "" && r.fresh[r.values[ref]]
+	})
 }
 
 // refusal is what is remembered of a step that failed.
 func (r *run) refusal(s plan.Step, failed Outcome, cause refusal.Cause) refusal.Refusal {
 	x := refusal.Refusal{
-		Step: s.ID, Action: plan.NameOf(s.Op), Cause: cause, Err: failed.Err, Secret: len(s.Op.Traits().Secrets) > 0,
-		Effect: awsop.EffectOf(s.Op),
+		Step: s.ID, Action: plan.NameOf(s.Op), Cause: cause, Err: failed.Err, Secret: len(s.Op.About().Secrets) > 0,
+		Effect: s.Op.About().Effect,
 	}
-	for _, ref := range s.Op.Refs() {
+	for _, ref := range s.Op.About().Refs {
 		x.Resources = append(x.Resources, r.resolve(ref))
 	}
 	if cause == refusal.Content {

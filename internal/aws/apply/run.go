@@ -74,7 +74,7 @@ func newRun(p plan.Plan, d Deps) *run {
 		for _, n := range s.After {
 			r.depend(i, n, false)
 		}
-		if s.Op != nil && s.Op.Traits().Quota.Frees {
+		if s.Op != nil && s.Op.About().Quota.Frees {
 			r.removals = append(r.removals, i)
 		}
 	}
@@ -98,7 +98,7 @@ func (r *run) settle(id plan.StepID, o Outcome) {
 	r.outcomes[id] = o
 	for _, d := range r.waiting[id] {
 		r.open[d.place]--
-		if r.open[d.place] <= 0 || d.needs && o.State != Done || !d.needs && r.steps[d.place].Op.Traits().Ordered &&
+		if r.open[d.place] <= 0 || d.needs && o.State != Done || !d.needs && r.steps[d.place].Op.About().Ordered &&
 			r.putOff(o) {
 			r.unsettled[d.place] = true
 		}
@@ -187,7 +187,7 @@ func (r *run) ready(s *plan.Step) (ready bool, by plan.StepID) {
 	}
 	for _, n := range s.After {
 		o, ended := r.outcomes[n]
-		if ended && s.Op.Traits().Ordered && r.putOff(o) {
+		if ended && s.Op.About().Ordered && r.putOff(o) {
 			return false, n
 		}
 		ready = ready && ended
@@ -218,13 +218,13 @@ func (r *run) end(f finished) {
 func (r *run) postpone(id plan.StepID) bool {
 	at := r.places[id]
 	failed := &r.steps[at]
-	takes := failed.Op.Traits().Quota
+	takes := failed.Op.About().Quota
 	makesRoom := func(q plan.Quota) bool {
 		return q.Frees && q.Counts == takes.Counts && r.limited(q) == r.limited(takes)
 	}
 	for _, i := range r.removals {
 		s := &r.steps[i]
-		if _, ended := r.outcomes[s.ID]; ended || !makesRoom(s.Op.Traits().Quota) || s.Guard != nil || r.started[s.ID] ||
+		if _, ended := r.outcomes[s.ID]; ended || !makesRoom(s.Op.About().Quota) || s.Guard != nil || r.started[s.ID] ||
 			r.yielded[s.ID] {
 			continue
 		}
@@ -311,7 +311,7 @@ func (r *run) produced(ref stack.Ref, value string) {
 func (r *run) young(op plan.Operation, kind stack.Kind) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.ContainsFunc(op.Refs(), func(ref stack.Ref) bool {
+	return slices.ContainsFunc(op.About().Refs, func(ref stack.Ref) bool {
 		return ref.Kind == kind && ref.Literal == "" && r.fresh[r.values[ref]]
 	})
 }

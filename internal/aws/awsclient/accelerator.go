@@ -109,9 +109,19 @@ func acceleratorOperations(purposes map[string]string) map[string]Operation {
 func WriteAccelerator(ctx context.Context, c Accelerators, op operation.Operation, resolve operation.Resolve) (
 	operation.Output, error) {
 	s := acceleratorSender{c: c, resolve: resolve}
-	op.Send(&s)
+	acceleratorWrites.send(&s, op)
 	return s.send(ctx)
 }
+
+var acceleratorWrites = routesOf(
+	by((*acceleratorSender).CreateAccelerator), by((*acceleratorSender).UpdateAccelerator),
+	by((*acceleratorSender).DeleteAccelerator), by((*acceleratorSender).TagResource),
+	by((*acceleratorSender).UntagResource), by((*acceleratorSender).CreateListener),
+	by((*acceleratorSender).UpdateListener), by((*acceleratorSender).DeleteListener),
+	by((*acceleratorSender).CreateEndpointGroup), by((*acceleratorSender).UpdateEndpointGroup),
+	by((*acceleratorSender).DeleteEndpointGroup), by((*acceleratorSender).AddEndpoints),
+	by((*acceleratorSender).RemoveEndpoints),
+)
 
 // acceleratorSender makes the request of an operation.
 type acceleratorSender struct {

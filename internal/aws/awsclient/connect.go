@@ -61,6 +61,12 @@ type Connection struct {
 	wrap      func(aws.HTTPClient) aws.HTTPClient
 }
 
+// SDK is the SDK's configuration of the connection, for a call that no client makes. endpoint is the one that is set for
+// the service of the call; empty = none is.
+func (c Connection) SDK(service string) (cfg aws.Config, endpoint string) {
+	return c.config, c.endpoints[service]
+}
+
 // Connect finds region, credentials and VPC. What may be supplied later is an error with a impairment.Condition.
 func Connect(ctx context.Context, o ConnectOptions) (Connection, error) {
 	meta, err := metadata(ctx, o)

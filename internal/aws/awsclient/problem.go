@@ -7,7 +7,6 @@ import (
 
 	"github.com/aws/smithy-go"
 
-	"github.com/k8s-lbc/lbc/internal/aws/iampolicy"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/impairment"
 )
@@ -124,7 +123,7 @@ func deniedRemedy(operation, message string) string {
 		return "allow the controller's role the action that AWS names"
 	}
 	remedy := "allow the controller's role the action " + action
-	if place := iampolicy.Place(action); place != "" {
+	if place := places[action]; place != "" {
 		remedy += " (" + place + " of lbc iam-policy)"
 	}
 	return remedy

@@ -43,7 +43,7 @@ func SubjectOfStep(of stack.Key, s plan.Step) Subject {
 		out.Text = addresses(op.Targets)
 	default:
 		r := s.Resource
-		if refs := s.Op.Refs(); r == (stack.Ref{}) && len(refs) > 0 {
+		if refs := s.Op.About().Refs; r == (stack.Ref{}) && len(refs) > 0 {
 			r = refs[0]
 		}
 		out.Text = strings.TrimSpace(string(r.Kind) + " " + cmp.Or(r.ID, r.Literal))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
@@ -20,11 +21,61 @@ type Resolve func(stack.Ref) string
 func Write(ctx context.Context, c Clients, op plan.Operation, resolve Resolve) (awsop.Output, error) {
 	s := sender{c: c, resolve: resolve}
 	s.refuse(op)
-	if op, ok := op.(awsop.Operation); ok {
-		op.Send(&s)
-	}
+	writes.send(&s, op)
 	return s.send(ctx)
 }
+
+// routes are the methods that make the requests of operations, by the type of the operation. S is what makes them.
+type routes[S any] map[reflect.Type]func(*S, plan.Operation)
+
+func (r routes[S]) send(s *S, op plan.Operation) {
+	if send := r[reflect.TypeOf(op)]; send != nil {
+		send(s, op)
+	}
+}
+
+// route is one of routes.
+type route[S any] struct {
+	op   reflect.Type
+	send func(*S, plan.Operation)
+}
+
+func by[S any, O plan.Operation](send func(*S, O)) route[S] {
+	return route[S]{reflect.TypeFor[O](), func(s *S, op plan.Operation) {
+		if op, ok := op.(O); ok {
+			send(s, op)
+		}
+	}}
+}
+
+func routesOf[S any](all ...route[S]) routes[S] {
+	out := routes[S]{}
+	for _, r := range all {
+		out[r.op] = r.send
+	}
+	return out
+}
+
+var writes = routesOf(
+	by((*sender).CreateSecurityGroup), by((*sender).AuthorizeSecurityGroupIngress),
+	by((*sender).RevokeSecurityGroupIngress), by((*sender).DeleteSecurityGroup),
+	by((*sender).CreateTags), by((*sender).DeleteTags), by((*sender).AddTags), by((*sender).RemoveTags),
+	by((*sender).CreateTargetGroup), by((*sender).ModifyTargetGroup), by((*sender).ModifyTargetGroupAttributes),
+	by((*sender).DeleteTargetGroup), by((*sender).RegisterTargets), by((*sender).DeregisterTargets),
+	by((*sender).RegisterLoadBalancer), by((*sender).DeregisterLoadBalancer),
+	by((*sender).CreateLoadBalancer), by((*sender).SetSecurityGroups), by((*sender).SetSubnets),
+	by((*sender).SetIpAddressType), by((*sender).ModifyLoadBalancerAttributes), by((*sender).ModifyIpPools),
+	by((*sender).ModifyCapacityReservation), by((*sender).DeleteLoadBalancer),
+	by((*sender).AssociateWebACL), by((*sender).DisassociateWebACL), by((*sender).CreateProtection),
+	by((*sender).DeleteProtection),
+	by((*sender).CreateListener), by((*sender).ModifyListener), by((*sender).ModifyListenerAttributes),
+	by((*sender).AddListenerCertificates), by((*sender).RemoveListenerCertificates), by((*sender).DeleteListener),
+	by((*sender).CreateRule), by((*sender).ModifyRule), by((*sender).SetRulePriorities), by((*sender).DeleteRule),
+	by((*sender).RequestCertificate), by((*sender).ImportCertificate), by((*sender).AddTagsToCertificate),
+	by((*sender).DeleteCertificate), by((*sender).PublishValidation), by((*sender).WithdrawValidation),
+	by((*sender).PutObject), by((*sender).DeleteObject), by((*sender).CreateTrustStore),
+	by((*sender).ModifyTrustStore), by((*sender).DeleteTrustStore),
+)
 
 // sender makes the request of an operation; its methods stand in the files of the resources.
 type sender struct {
@@ -65,12 +116,6 @@ func (s *sender) refuse(op plan.Operation) {
 		return awsop.Output{}, fmt.Errorf("%s is not a write to AWS", plan.NameOf(op))
 	}
 }
-
-func (s *sender) CreateBinding(op awsop.CreateBinding)   { s.refuse(op) }
-func (s *sender) UpdateBinding(op awsop.UpdateBinding)   { s.refuse(op) }
-func (s *sender) ReleaseBinding(op awsop.ReleaseBinding) { s.refuse(op) }
-func (s *sender) DeleteBinding(op awsop.DeleteBinding)   { s.refuse(op) }
-func (s *sender) AwaitTargets(op awsop.AwaitTargets)     { s.refuse(op) }
 
 // id is the ARN or group id behind a reference.
 func (s *sender) id(r stack.Ref) *string { return aws.String(s.resolve(r)) }

@@ -195,9 +195,20 @@ func Statements(action string) (out []string) {
 	return slices.Compact(out)
 }
 
-// Place says which statements of the smallest policy have an action, and which features those need that are about what
-// belongs to others; empty = none has it.
-func Place(action string) string {
+// Places says for each action of a rule which statements of the smallest policy have the action, and which features those
+// need that are about what belongs to others. hack/gendocs writes them where the controller reads them, so that it does
+// not link this package.
+func Places() map[string]string {
+	out := map[string]string{}
+	for _, r := range rules {
+		for _, action := range r.actions {
+			out[action] = place(action)
+		}
+	}
+	return out
+}
+
+func place(action string) string {
 	var own, others []string
 	for _, sid := range Statements(action) {
 		if !ofOthers[sid] {
@@ -213,10 +224,7 @@ func Place(action string) string {
 		others = append(others, sid+" with feature "+strings.Join(slices.Compact(slices.Sorted(slices.Values(features))),
 			" or "))
 	}
-	switch {
-	case len(own)+len(others) == 0:
-		return ""
-	case len(others) == 0:
+	if len(others) == 0 {
 		return "statement " + strings.Join(own, ", ")
 	}
 	return "statement " + strings.Join(append(own, "or "+strings.Join(others, ", or ")), ", ") + ","

@@ -162,6 +162,7 @@ func TestHowMuchAnActionIsNeeded(t *testing.T) {
 
 func TestPlaceNamesStatementsAndFeatures(t *testing.T) {
 	t.Parallel()
+	places := Places()
 	for action, want := range map[string]string{
 		"elasticloadbalancing:CreateTargetGroup": "statement Create", "sts:GetCallerIdentity": "",
 		"elasticloadbalancing:RegisterTargets": "statement ChangeOwn, or ForeignTargetGroups with feature " +
@@ -171,7 +172,7 @@ func TestPlaceNamesStatementsAndFeatures(t *testing.T) {
 		"ec2:AuthorizeSecurityGroupIngress": "statement ChangeOwn, NodeSecurityGroups, or ForeignSecurityGroups with " +
 			"feature foreign-security-groups,",
 	} {
-		if got := Place(action); got != want {
+		if got := places[action]; got != want {
 			t.Errorf("%s: %q, want %q", action, got, want)
 		}
 	}

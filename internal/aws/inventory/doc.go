@@ -39,7 +39,7 @@
 // on a listing that began after everything that such a listing could miss.
 //
 // What a write changes is derived from the operation alone: awsop.Advance is the observation after it, and
-// awsop.EffectOf names the resource that is created, changed or deleted, or that is uncertain when the answer is lost.
+// plan.About names the resource that is created, changed or deleted, or that is uncertain when the answer is lost.
 //
 // # Facts
 //

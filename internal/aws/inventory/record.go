@@ -34,9 +34,9 @@ func (i *Inventory) Record(key stack.Key, op plan.Operation, out awsop.Output, r
 	i.groups.Record(op, out, resolve)
 	i.certificates.Record(key, op, out, resolve)
 	i.trustStores.Record(op, out, resolve)
-	effect := awsop.EffectOf(op)
+	effect := op.About().Effect
 	id := out.ID
-	if effect.Verb != awsop.Creates {
+	if effect.Verb != plan.Creates {
 		id = resolve(effect.Resource)
 	}
 	i.mu.Lock()
@@ -53,7 +53,7 @@ func (i *Inventory) notify(keys []stack.Key) {
 }
 
 // record advances what is known of a stack by a write of the resource with an ARN or group id. i.mu is held.
-func (i *Inventory) record(key stack.Key, effect awsop.Effect, id string, advance func(awsop.Observed) awsop.Observed) {
+func (i *Inventory) record(key stack.Key, effect plan.Effect, id string, advance func(awsop.Observed) awsop.Observed) {
 	i.history.writes++
 	i.came.written[key] = true
 	e := i.stacks[key]
@@ -78,17 +78,17 @@ func (i *Inventory) record(key stack.Key, effect awsop.Effect, id string, advanc
 	e.obs = after
 	i.noteHaving(e)
 	if listed := []stack.Kind{stack.KindSecurityGroup, stack.KindLoadBalancer, stack.KindTargetGroup}; effect.Verb ==
-		awsop.Creates && slices.Contains(listed, effect.Kind) {
+		plan.Creates && slices.Contains(listed, effect.Kind) {
 		e.createdAt = i.cfg.Now()
 	}
 }
 
 // recordListed takes over what a write of a load balancer or target group means for listings and their tags. i.mu is
 // held.
-func (i *Inventory) recordListed(after *awsop.Observed, effect awsop.Effect, arn string) {
+func (i *Inventory) recordListed(after *awsop.Observed, effect plan.Effect, arn string) {
 	now := i.cfg.Now()
 	switch effect.Verb {
-	case awsop.Creates:
+	case plan.Creates:
 		i.inAccount[limitOf(arn)]++
 		if tg := after.TargetGroup(arn); tg != nil {
 			i.created[arn] = now
@@ -99,14 +99,14 @@ func (i *Inventory) recordListed(after *awsop.Observed, effect awsop.Effect, arn
 				i.retag(arn, lb.Tags)
 			}
 		}
-	case awsop.Retags:
+	case plan.Retags:
 		i.retag(arn, nil) // a later listing reads them
-	case awsop.Deletes:
+	case plan.Deletes:
 		i.inAccount[limitOf(arn)]--
 		i.retag(arn, nil)
 		delete(i.created, arn)
 		maps.DeleteFunc(i.gone, func(_ string, at time.Time) bool { return now.Sub(at) > goneLifetime })
 		i.gone[arn] = now
-	case awsop.Changes:
+	case plan.Changes:
 	}
 }

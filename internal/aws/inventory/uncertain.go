@@ -31,7 +31,7 @@ func (i *Inventory) MarkUncertain(key stack.Key, op plan.Operation, resolve func
 		return
 	}
 	e.lagFrom = i.cfg.Now()
-	switch effect := awsop.EffectOf(op); effect.Kind {
+	switch effect := op.About().Effect; effect.Kind {
 	case stack.KindSecurityGroup:
 		i.groups.Forget()
 		e.markUncertain(uncertain{kind: effect.Kind, id: resolve(effect.Resource), name: effect.Name})
@@ -179,7 +179,7 @@ func (e *entry) forgetOrphans() {
 // by its tags, so that no other reading helps. It reports false if that is the stack's, or gone, or if the operation
 // creates nothing that has a name of its own. It costs two calls at most.
 func (i *Inventory) TakenByOther(ctx context.Context, key stack.Key, op plan.Operation) (bool, error) {
-	effect := awsop.EffectOf(op)
+	effect := op.About().Effect
 	if effect.Name == "" {
 		return false, nil
 	}

@@ -9,7 +9,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // Kept is a refusal in a form that outlives the process: its JSON is in checkpoints. The write itself is kept as a
@@ -32,7 +31,7 @@ type Kept struct {
 // Freed says which later write removes an obstacle.
 type Freed struct {
 	Kind     stack.Kind `json:"kind,omitempty"`
-	Verb     awsop.Verb `json:"verb,omitempty"`
+	Verb     plan.Verb  `json:"verb,omitempty"`
 	Name     string     `json:"name,omitempty"`
 	Forwards bool       `json:"forwards,omitempty"`
 	Group    string     `json:"group,omitempty"`
@@ -82,7 +81,7 @@ func (m *Memory) Restore(key stack.Key, all []Kept) {
 			version: k.Version, count: k.Count, at: k.At, until: k.Until,
 		}
 		if o := k.Obstacle; o != nil {
-			r.Effect, r.Group = awsop.Effect{Kind: o.Kind, Verb: o.Verb, Name: o.Name, Forwards: o.Forwards}, o.Group
+			r.Effect, r.Group = plan.Effect{Kind: o.Kind, Verb: o.Verb, Name: o.Name, Forwards: o.Forwards}, o.Group
 		}
 		if m.of[key] == nil {
 			m.of[key] = map[string]*Refusal{}

@@ -12,7 +12,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/lib/backoff"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // Cause is why AWS refuses a write. It decides when the same write is sent again.
@@ -60,7 +59,7 @@ type Refusal struct {
 	// waiting for.
 	Resources []string
 	// Effect and Group are of an obstacle: the effect of the write, and the target group that another load balancer uses.
-	Effect awsop.Effect
+	Effect plan.Effect
 	Group  string
 	// Secret: the write has a secret, so that nothing derived from it is kept in checkpoints.
 	Secret bool
@@ -201,9 +200,9 @@ func (m *Memory) end(which func(stack.Key, *Refusal) bool) []stack.Key {
 // Wrote records that a write of a stack succeeded on the resource with an ARN or id. It returns the stacks whose
 // refused writes may succeed now, because the write may have removed the obstacle. If AWS refused a write because of
 // a resource, the write is due two minutes after its last attempt once another action has changed that resource.
-func (m *Memory) Wrote(key stack.Key, action string, effect awsop.Effect, id string) []stack.Key {
+func (m *Memory) Wrote(key stack.Key, action string, effect plan.Effect, id string) []stack.Key {
 	freed := m.end(func(k stack.Key, r *Refusal) bool { return r.Cause == Obstacle && r.freedBy(effect, id, k == key) })
-	if effect.Verb != awsop.Changes || id == "" {
+	if effect.Verb != plan.Changes || id == "" {
 		return freed
 	}
 	m.mu.Lock()

@@ -11,7 +11,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
-	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+	"github.com/k8s-lbc/lbc/internal/plan"
 )
 
 var (
@@ -143,7 +143,7 @@ func TestAnObstacleEndsByAnEditOrItsRemoval(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld("1")
-			effect := awsop.Effect{Kind: stack.KindTargetGroup, Verb: awsop.Creates, Name: "web"}
+			effect := plan.Effect{Kind: stack.KindTargetGroup, Verb: plan.Creates, Name: "web"}
 			w.Refused(shop, "a", Refusal{Step: "CreateTargetGroup", Cause: Obstacle, Err: invalid, Effect: effect})
 			c.then(w)
 			if sends := w.sends("a", ""); sends != c.sends {
@@ -153,7 +153,7 @@ func TestAnObstacleEndsByAnEditOrItsRemoval(t *testing.T) {
 	}
 }
 
-var deletion = awsop.Effect{Kind: stack.KindTargetGroup, Verb: awsop.Deletes}
+var deletion = plan.Effect{Kind: stack.KindTargetGroup, Verb: plan.Deletes}
 
 func TestAChangeOfWhatAWriteNamesBringsItForward(t *testing.T) {
 	t.Parallel()
@@ -161,7 +161,7 @@ func TestAChangeOfWhatAWriteNamesBringsItForward(t *testing.T) {
 	for range 4 {
 		w.Refused(shop, "a", content("1"))
 	}
-	changed := awsop.Effect{Kind: stack.KindRule, Verb: awsop.Changes}
+	changed := plan.Effect{Kind: stack.KindRule, Verb: plan.Changes}
 	if freed := w.Wrote(shop, "SetRulePriorities", changed, "arn:another"); len(freed) > 0 {
 		t.Errorf("freed by another resource: %v", freed)
 	}

@@ -4,16 +4,16 @@ import (
 	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/model/stack"
-	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+	"github.com/k8s-lbc/lbc/internal/plan"
 )
 
 // freedBy reports whether a successful write of the resource with an ARN or group id, by the same stack or another one,
 // may have removed what is in the way of the refused one.
-func (r *Refusal) freedBy(w awsop.Effect, id string, sameStack bool) bool {
+func (r *Refusal) freedBy(w plan.Effect, id string, sameStack bool) bool {
 	switch {
-	case w.Forwards && w.Verb != awsop.Creates:
-		return r.Effect.Forwards && r.Effect.Verb != awsop.Deletes && (sameStack || r.Group != "")
-	case w.Verb != awsop.Deletes:
+	case w.Forwards && w.Verb != plan.Creates:
+		return r.Effect.Forwards && r.Effect.Verb != plan.Deletes && (sameStack || r.Group != "")
+	case w.Verb != plan.Deletes:
 		return false
 	case w.Kind == stack.KindLoadBalancer && r.Group != "":
 		return true

@@ -21,23 +21,23 @@ const (
 	GatesNotWritten        = "update_target_health_pod_condition_error"
 )
 
-// category is an error category of the existing controller, with the findings that count in it. A finding counts in
+// Category is an error category of the existing controller, with the findings that count in it. A finding counts in
 // each category that it belongs to: the outer one of the part of the pass that failed, and the inner one of what it
 // concerns.
-type category struct {
-	name string
+type Category struct {
+	Name string
 	// reasons are the event reasons of the findings. Inner categories have in addition the codes or, of findings with
 	// other codes, the parts of their paths.
 	reasons []diag.EventReason
 	codes   []diag.Code
 	paths   []string
-	doc     string
+	Doc     string
 }
 
 var building, deploying = []diag.EventReason{diag.FailedBuildModel}, []diag.EventReason{diag.FailedDeployModel}
 
-// categories are the error categories of each controller.
-var categories = map[string][]category{
+// Categories are the error categories of each controller.
+var Categories = map[string][]Category{
 	controllerOf(stack.Ingress): {
 		{"fetch_ingress_error", []diag.EventReason{diag.FailedLoadGroupID}, nil, nil,
 			"the class or the group of the Ingress is wrong, or objects could not be read"},
@@ -130,7 +130,7 @@ var categories = map[string][]category{
 	controllerOf(stack.GatewayNLB): gatewayCategories,
 }
 
-var gatewayCategories = []category{
+var gatewayCategories = []Category{
 	{"build_model_error", append([]diag.EventReason{diag.FailedLoadGroupID}, building...), nil, nil,
 		"all failures before the plan of the Gateway and its routes"},
 	{"add_finalizers_error", []diag.EventReason{diag.FailedAdd}, nil, nil, "the API server did not accept the finalizer"},
@@ -156,16 +156,16 @@ func categoriesOf(controller string, d diag.Diagnostic) (out []string) {
 		return nil
 	}
 	reason := d.Reason()
-	for _, c := range categories[controller] {
+	for _, c := range Categories[controller] {
 		if slices.Contains(c.reasons, reason) && c.concerns(d) {
-			out = append(out, c.name)
+			out = append(out, c.Name)
 		}
 	}
 	return out
 }
 
 // concerns reports whether a finding of a reason of the category belongs to it.
-func (c category) concerns(d diag.Diagnostic) bool {
+func (c Category) concerns(d diag.Diagnostic) bool {
 	return len(c.codes)+len(c.paths) == 0 || slices.Contains(c.codes, d.Code) ||
 		slices.ContainsFunc(c.paths, func(part string) bool { return strings.Contains(d.Path, part) })
 }
@@ -198,3 +198,20 @@ const (
 	DeregisterTargets BindingWork = "DeregisterTargets"
 	ListTargets       BindingWork = "DescribeTargetHealth"
 )
+
+// Stages are the values of reconcile_stage by controller, in the order of a pass.
+func Stages() (controllers []string, stages map[string][]string) {
+	stages = map[string][]string{}
+	for _, k := range owner.Kinds {
+		controllers = append(controllers, k.Controller)
+		stages[k.Controller] = []string{k.Stages.Load, k.Stages.Build, k.Stages.Finalizer, k.Stages.Deploy, k.Stages.Status,
+			k.Stages.Release}
+	}
+	controllers = append(controllers, BindingControllerLabel)
+	stages[BindingControllerLabel] = []string{StageBindingLoad, StageBindingFinalizer, StageBindingReconcile,
+		StageBindingStatus}
+	controllers = append(controllers, AcceleratorControllerLabel)
+	stages[AcceleratorControllerLabel] = []string{StageAcceleratorLoad, StageAcceleratorFinalizer, StageAcceleratorBuild,
+		StageAcceleratorDeploy, StageAcceleratorReconcile}
+	return controllers, stages
+}

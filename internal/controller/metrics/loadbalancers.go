@@ -12,8 +12,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/quota"
 )
 
-// mostLoadBalancers bounds the objects whose conditions are shown.
-const mostLoadBalancers = 1000
+// MostLoadBalancers bounds the objects whose conditions are shown.
+const MostLoadBalancers = 1000
 
 // LoadBalancer is what is shown of a LoadBalancer object.
 type LoadBalancer struct {
@@ -29,7 +29,7 @@ func (m *Metrics) CollectLoadBalancers(balancers func() []LoadBalancer, quotas f
 }
 
 func desc(name string) *prometheus.Desc {
-	row := rowOf(name)
+	row := RowOf(name)
 	return prometheus.NewDesc(row.Name, row.Doc, row.Labels, nil)
 }
 
@@ -56,7 +56,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	totals := map[metav1.ConditionStatus]int{metav1.ConditionTrue: 0, metav1.ConditionFalse: 0, metav1.ConditionUnknown: 0}
 	for n, lb := range balancers {
 		totals[ready(lb)]++
-		if n >= mostLoadBalancers {
+		if n >= MostLoadBalancers {
 			continue
 		}
 		for _, x := range lb.Conditions {

@@ -83,17 +83,17 @@ func New(r prometheus.Registerer) *Metrics {
 
 // begin shows the counters whose labels are known as 0, so that a rate includes the first count of each.
 func (m *Metrics) begin() {
-	for controller, of := range categories {
+	for controller, of := range Categories {
 		m.drift.WithLabelValues(controller)
 		for _, c := range of {
-			m.errors.WithLabelValues(controller, c.name)
+			m.errors.WithLabelValues(controller, c.Name)
 		}
 	}
 }
 
 // Count registers a gauge without labels that shows a count as it is when the metrics are read.
 func (m *Metrics) Count(name string, count func() int) {
-	m.registerer.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: rowOf(name).Doc},
+	m.registerer.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: RowOf(name).Doc},
 		func() float64 { return float64(count()) }))
 }
 

@@ -84,8 +84,8 @@ func TestEachErrorCategoryOfTheExistingControllerIsCountedOrExcepted(t *testing.
 	t.Parallel()
 	for controller, list := range named {
 		var have []string
-		for _, c := range categories[controller] {
-			have = append(have, c.name)
+		for _, c := range Categories[controller] {
+			have = append(have, c.Name)
 		}
 		want := strings.Fields(list)
 		for _, name := range want {
@@ -234,7 +234,7 @@ func TestConditionsAreShownOfThoseFirstThatAreNotReadyAndOfABoundedNumber(t *tes
 		return LoadBalancer{"shop", name, []metav1.Condition{{Type: "Ready", Status: ready}}}
 	}
 	all := slices.Repeat([]LoadBalancer{lb("good", metav1.ConditionTrue)}, 1)
-	for i := range mostLoadBalancers {
+	for i := range MostLoadBalancers {
 		all = append(all, lb("a"+string(rune('a'+i%26))+strings.Repeat("x", i/26), metav1.ConditionTrue))
 	}
 	all = append(all, lb("zz", metav1.ConditionFalse), LoadBalancer{Namespace: "shop", Name: "new"})
@@ -246,7 +246,7 @@ func TestConditionsAreShownOfThoseFirstThatAreNotReadyAndOfABoundedNumber(t *tes
 		t.Error(d)
 	}
 	shown := page(t, r, "lbc_load_balancer_condition")
-	if len(shown) != mostLoadBalancers-1 || !slices.Contains(shown, "name=zz namespace=shop status=False type=Ready 1") ||
+	if len(shown) != MostLoadBalancers-1 || !slices.Contains(shown, "name=zz namespace=shop status=False type=Ready 1") ||
 		slices.Contains(shown, "name=good namespace=shop status=True type=Ready 1") {
 		t.Errorf("%d conditions are shown", len(shown))
 	}

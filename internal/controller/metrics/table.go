@@ -142,27 +142,36 @@ var Table = []Row{
 			"last import of each certificate, and all imports of this process. AWS's default quota is 5,000"},
 }
 
-// rowOf is the row of a metric.
-func rowOf(name string) Row {
+// SeriesPer is how many series a metric has for one set of values of its labels: a histogram has those of its buckets,
+// of +Inf, sum and count.
+func (r Row) SeriesPer() int {
+	if r.Type == Histogram {
+		return len(r.Buckets) + 3
+	}
+	return 1
+}
+
+// RowOf is the row of a metric.
+func RowOf(name string) Row {
 	return Table[slices.IndexFunc(Table, func(r Row) bool { return r.Name == name })]
 }
 
 func counter(r prometheus.Registerer, name string) *prometheus.CounterVec {
-	row := rowOf(name)
+	row := RowOf(name)
 	v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: row.Name, Help: row.Doc}, row.Labels)
 	r.MustRegister(v)
 	return v
 }
 
 func gauge(r prometheus.Registerer, name string) *prometheus.GaugeVec {
-	row := rowOf(name)
+	row := RowOf(name)
 	v := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: row.Name, Help: row.Doc}, row.Labels)
 	r.MustRegister(v)
 	return v
 }
 
 func histogram(r prometheus.Registerer, name string) *prometheus.HistogramVec {
-	row := rowOf(name)
+	row := RowOf(name)
 	v := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: row.Name, Help: row.Doc, Buckets: row.Buckets},
 		row.Labels)
 	r.MustRegister(v)

@@ -47,7 +47,7 @@ func noAddOn(none func(*stack.AddOns) bool) func(*stack.Stack) bool {
 
 // about reports whether a step is about an add-on.
 func about(a awsop.AddOn) func(plan.Step) bool {
-	return func(s plan.Step) bool { return s.Op.Traits().Setting == string(a) }
+	return func(s plan.Step) bool { return s.Op.About().Setting == string(a) }
 }
 
 // recordRemovedAddOns records on a Gateway that add-ons, and the like, are taken away which it does not want any more:

@@ -181,7 +181,7 @@ func sourcesOf(d diag.Diagnostic, origin compile.Origin, op plan.Operation) []in
 	if d.Class == diag.Transient { // what passes by itself is about no setting
 		return nil
 	}
-	setting := op.Traits().Setting
+	setting := op.About().Setting
 	if s, ok := settingOfCode[d.Code]; ok {
 		setting = s
 	} else if _, ok := op.(awsop.CreateLoadBalancer); ok {
@@ -205,7 +205,7 @@ func sourcesOf(d diag.Diagnostic, origin compile.Origin, op plan.Operation) []in
 
 // keysOf are the keys of the attributes or tags that an operation sets: those that a text names, if it names any.
 func keysOf(op plan.Operation, text string) []string {
-	all := slices.Sorted(maps.Keys(op.Traits().Values))
+	all := slices.Sorted(maps.Keys(op.About().Values))
 	named := slices.DeleteFunc(slices.Clone(all), func(k string) bool { return !strings.Contains(text, k) })
 	if len(named) > 0 {
 		return named

@@ -171,8 +171,8 @@ func TestOfEachWriteItIsDecidedWhichSettingAWSRefuses(t *testing.T) {
 		"CreateLoadBalancer": "AWS's text tells which",
 	}
 	for _, op := range awsop.Operations() {
-		name, setting := plan.NameOf(op), op.Traits().Setting
-		addOn := awsop.EffectOf(op).AddOn
+		name, setting := plan.NameOf(op), op.About().Setting
+		addOn := op.About().AddOn
 		switch {
 		case strings.HasSuffix(name, "Binding"):
 		case addOn != "":

@@ -53,7 +53,7 @@ func unsentSecrets(p *plan.Plan, r apply.Result) map[string]bool {
 		if r.Outcomes[s.ID].State == apply.Done {
 			continue
 		}
-		for _, secret := range s.Op.Traits().Secrets {
+		for _, secret := range s.Op.About().Secrets {
 			out[secret] = true
 		}
 	}

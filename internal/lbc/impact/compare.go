@@ -224,16 +224,16 @@ func (c *comparison) stepsOf(change Change) (out []plan.StepID) {
 
 // directed reports whether a step goes in the direction of a change: nothing opens because something is taken away.
 func directed(s plan.Step, k Kind) bool {
-	verb := awsop.EffectOf(s.Op).Verb
+	verb := s.Op.About().Verb
 	_, revokes := s.Op.(awsop.RevokeSecurityGroupIngress)
 	_, grants := s.Op.(awsop.AuthorizeSecurityGroupIngress)
 	switch {
-	case s.Action == plan.Await, verb == awsop.Retags, s.Resource.ID == stack.BackendSecurityGroup:
+	case s.Action == plan.Await, verb == plan.Retags, s.Resource.ID == stack.BackendSecurityGroup:
 		return false
 	case k == Opens:
-		return !revokes && verb != awsop.Deletes
+		return !revokes && verb != plan.Deletes
 	case k == Closes:
-		return !grants && (verb != awsop.Creates || s.Resource.Kind == stack.KindLoadBalancer)
+		return !grants && (verb != plan.Creates || s.Resource.Kind == stack.KindLoadBalancer)
 	}
 	return true
 }

@@ -207,7 +207,7 @@ func after(p plan.Plan, o awsop.Observed) awsop.Observed {
 		}
 		ref := stack.Ref{Kind: s.Resource.Kind, ID: s.Resource.ID}
 		out := awsop.Output{ID: planned(ref), State: "active", Protection: "planned"}
-		if awsop.EffectOf(s.Op).Verb == awsop.Creates {
+		if s.Op.About().Verb == plan.Creates {
 			values[ref] = out.ID
 		}
 		o = awsop.Advance(o, s.Op, out, resolve)

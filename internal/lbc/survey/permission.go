@@ -8,6 +8,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/aws/iampolicy"
+	"github.com/k8s-lbc/lbc/internal/lbc/simulation"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
@@ -33,7 +34,7 @@ func (r *reader) permissions(ctx context.Context, s state) (put, error) {
 	if err != nil {
 		switch e := awsclient.Classify(err); {
 		case e.Class == diag.Denied && isRole(s.facts.Settings.Caller, role):
-			found.Lacking, found.Untried = probed(ctx, s, policy)
+			found.Lacking, found.Untried = probed(ctx, s, role, policy)
 		case e.Code == noSuchEntity:
 			found.Exists = false
 		default:
@@ -49,9 +50,11 @@ func simulate(ctx context.Context, s state, role string, policy iampolicy.Docume
 		Partition: scope.Partition, Region: s.config.Region, Account: s.facts.Settings.Account, Cluster: s.config.ClusterName,
 		VPC: s.config.VPC, Role: role,
 	})
-	answers := make([][]awsclient.Simulated, len(questions))
+	answers, iam := make([][]simulation.Answer, len(questions)), simulation.Over(s.connection)
 	err = parallel(ctx, len(questions), func(ctx context.Context, i int) (err error) {
-		answers[i], err = s.connection.Simulate(ctx, role, questions[i])
+		q := questions[i]
+		answers[i], err = iam.Ask(ctx, simulation.Question{Role: role, Actions: q.Actions, Resource: q.Resource,
+			Keys: q.Keys})
 		return err
 	})
 	if err != nil {
@@ -59,16 +62,32 @@ func simulate(ctx context.Context, s state, role string, policy iampolicy.Docume
 	}
 	for i, q := range questions {
 		for _, a := range q.Actions {
-			j := slices.IndexFunc(answers[i], func(x awsclient.Simulated) bool { return strings.EqualFold(x.Action, a) })
+			j := slices.IndexFunc(answers[i], func(x simulation.Answer) bool { return strings.EqualFold(x.Action, a) })
 			if j < 0 {
 				return nil, errors.New("IAM did not decide on " + a)
 			}
 			if x := answers[i][j]; !x.Allowed {
-				lacking = append(lacking, doctor.Lack{Sid: q.Sid, Action: a, Resource: q.Resource, Explicit: x.Explicit})
+				lacking = append(lacking, lack(role, q.Sid, a, q.Resource, x.Explicit))
 			}
 		}
 	}
 	return lacking, nil
+}
+
+// lack is an action that a role may not use, with how bad it is for a controller to lack it.
+func lack(role, sid, action, resource string, explicit bool) doctor.Lack {
+	partition := "aws"
+	if parts := strings.Split(role, ":"); len(parts) > 1 {
+		partition = parts[1]
+	}
+	l := doctor.Lack{Sid: sid, Action: action, Resource: resource, Explicit: explicit, Severity: doctor.Note}
+	switch always, standard := iampolicy.Needed(partition, sid, action); {
+	case always:
+		l.Severity = doctor.Error
+	case standard:
+		l.Severity = doctor.Warning
+	}
+	return l
 }
 
 // isRole reports whether a caller, by its ARN, is a session of a role.

@@ -109,7 +109,9 @@ func probedStatement(action string) string {
 
 // probed tries the actions of a policy that have a probe, by the credentials in use, and returns those that AWS denies
 // and those without.
-func probed(ctx context.Context, s state, policy iampolicy.Document) (lacking []doctor.Lack, untried []string) {
+func probed(
+	ctx context.Context, s state, role string, policy iampolicy.Document,
+) (lacking []doctor.Lack, untried []string) {
 	// the others admit no writes, not even dry runs
 	clients := s.connection.Clients(awsclient.NewLimiter(awsclient.LimiterOptions{Attempts: attempts}))
 	wanted := policy.Actions()
@@ -125,7 +127,7 @@ func probed(ctx context.Context, s state, policy iampolicy.Document) (lacking []
 	})
 	for i, a := range tried {
 		if denied[i] {
-			lacking = append(lacking, doctor.Lack{Sid: probedStatement(a), Action: a, Resource: "*"})
+			lacking = append(lacking, lack(role, probedStatement(a), a, "*", false))
 		}
 	}
 	return lacking, slices.DeleteFunc(wanted, func(a string) bool { return slices.Contains(tried, a) })

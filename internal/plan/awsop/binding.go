@@ -10,10 +10,9 @@ import (
 // CreateBinding creates a TargetGroupBinding object.
 type CreateBinding struct{ Binding stack.Binding }
 
-func (o CreateBinding) Refs() []stack.Ref { return bindingRefs(o.Binding) }
-func (CreateBinding) Traits() plan.Traits { return plan.Traits{} }
-func (o CreateBinding) Send(s Sender)     { s.CreateBinding(o) }
-func (CreateBinding) effect() Effect      { return Effect{Kind: stack.KindBinding, Verb: Creates} }
+func (o CreateBinding) About() plan.About {
+	return binding(plan.Creates, bindingRefs(o.Binding)...).About
+}
 func (o CreateBinding) advance(a advancer) {
 	a.o.Bindings = append(a.o.Bindings, Binding{Binding: Literal(o.Binding, a.resolve)})
 }
@@ -21,10 +20,9 @@ func (o CreateBinding) advance(a advancer) {
 // UpdateBinding patches the fields, labels and annotations that are ours; others stay.
 type UpdateBinding struct{ Binding stack.Binding }
 
-func (o UpdateBinding) Refs() []stack.Ref { return bindingRefs(o.Binding) }
-func (UpdateBinding) Traits() plan.Traits { return plan.Traits{} }
-func (o UpdateBinding) Send(s Sender)     { s.UpdateBinding(o) }
-func (UpdateBinding) effect() Effect      { return Effect{Kind: stack.KindBinding, Verb: Changes} }
+func (o UpdateBinding) About() plan.About {
+	return binding(plan.Changes, bindingRefs(o.Binding)...).About
+}
 func (o UpdateBinding) advance(a advancer) {
 	if b := found(a.o.Bindings, o.Binding.Namespace+"/"+o.Binding.Name, (*Binding).id); b != nil {
 		labels, annotations := merged(b.Labels, o.Binding.Labels), merged(b.Annotations, o.Binding.Annotations)
@@ -39,10 +37,7 @@ type ReleaseBinding struct {
 	Labels                []string
 }
 
-func (ReleaseBinding) Refs() []stack.Ref   { return nil }
-func (ReleaseBinding) Traits() plan.Traits { return plan.Traits{} }
-func (o ReleaseBinding) Send(s Sender)     { s.ReleaseBinding(o) }
-func (ReleaseBinding) effect() Effect      { return Effect{Kind: stack.KindBinding, Verb: Deletes} } // of the stack
+func (ReleaseBinding) About() plan.About { return binding(plan.Deletes).About } // of the stack
 func (o ReleaseBinding) advance(a advancer) {
 	a.o.Bindings = dropped(a.o.Bindings, o.Namespace+"/"+o.ObjectName, (*Binding).id)
 }
@@ -52,10 +47,7 @@ type DeleteBinding struct {
 	Namespace, ObjectName string
 }
 
-func (DeleteBinding) Refs() []stack.Ref   { return nil }
-func (DeleteBinding) Traits() plan.Traits { return plan.Traits{} }
-func (o DeleteBinding) Send(s Sender)     { s.DeleteBinding(o) }
-func (DeleteBinding) effect() Effect      { return Effect{Kind: stack.KindBinding, Verb: Deletes} }
+func (DeleteBinding) About() plan.About { return binding(plan.Deletes).About }
 func (o DeleteBinding) advance(a advancer) {
 	a.o.Bindings = dropped(a.o.Bindings, o.Namespace+"/"+o.ObjectName, (*Binding).id)
 }
@@ -75,6 +67,11 @@ func Literal(b stack.Binding, resolve func(stack.Ref) string) stack.Binding {
 		b.Networking[i].FromGroups = from
 	}
 	return b
+}
+
+// binding is about an operation on a TargetGroupBinding.
+func binding(v plan.Verb, refs ...stack.Ref) about {
+	return about{plan.About{Effect: plan.Effect{Kind: stack.KindBinding, Verb: v}, Refs: refs}}
 }
 
 func bindingRefs(b stack.Binding) []stack.Ref {

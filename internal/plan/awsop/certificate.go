@@ -14,10 +14,9 @@ type RequestCertificate struct {
 	Token       string
 }
 
-func (RequestCertificate) Refs() []stack.Ref   { return nil }
-func (RequestCertificate) Traits() plan.Traits { return plan.Traits{Setting: "Certificates"} }
-func (o RequestCertificate) Send(s Sender)     { s.RequestCertificate(o) }
-func (RequestCertificate) effect() Effect      { return Effect{Kind: stack.KindCertificate, Verb: Creates} }
+func (RequestCertificate) About() plan.About {
+	return creates(stack.KindCertificate, "").setting("Certificates").About
+}
 func (o RequestCertificate) advance(a advancer) {
 	c := Certificate{ARN: a.out.ID, Status: Pending, Certificate: o.Certificate}
 	c.Tags = merged(o.Certificate.Tags, nil)
@@ -31,20 +30,15 @@ type ImportCertificate struct {
 	At          stack.Ref
 }
 
-func (o ImportCertificate) Refs() []stack.Ref {
-	if o.At == (stack.Ref{}) {
-		return nil
-	}
-	return []stack.Ref{o.At}
-}
-func (ImportCertificate) Traits() plan.Traits { return plan.Traits{Setting: "Certificates"} }
-func (o ImportCertificate) Send(s Sender)     { s.ImportCertificate(o) }
-func (o ImportCertificate) effect() Effect {
-	e := Effect{Kind: stack.KindCertificate, Verb: Creates, Import: o.Certificate.Import}
+func (o ImportCertificate) About() plan.About {
+	a := creates(stack.KindCertificate, "")
 	if o.At != (stack.Ref{}) {
-		e.Verb, e.Resource = Changes, o.At
+		a = changes(o.At)
 	}
-	return e
+	if pair := o.Certificate.Import; pair != nil {
+		a.Import = &plan.KeyPair{Hash: pair.Hash, Serial: pair.Serial}
+	}
+	return a.setting("Certificates").About
 }
 func (o ImportCertificate) advance(a advancer) {
 	pair := o.Certificate.Import
@@ -67,10 +61,7 @@ type AddTagsToCertificate struct {
 	Tags        map[string]string
 }
 
-func (o AddTagsToCertificate) Refs() []stack.Ref   { return []stack.Ref{o.Certificate} }
-func (o AddTagsToCertificate) Traits() plan.Traits { return plan.Traits{} }
-func (o AddTagsToCertificate) Send(s Sender)       { s.AddTagsToCertificate(o) }
-func (o AddTagsToCertificate) effect() Effect      { return retags(o.Certificate) }
+func (o AddTagsToCertificate) About() plan.About { return retags(o.Certificate).About }
 func (o AddTagsToCertificate) advance(a advancer) {
 	a.certificate(o.Certificate, func(c *Certificate) { c.Tags = merged(c.Tags, o.Tags) })
 }
@@ -78,12 +69,9 @@ func (o AddTagsToCertificate) advance(a advancer) {
 // DeleteCertificate deletes a certificate; AWS refuses while a listener uses it.
 type DeleteCertificate struct{ Certificate stack.Ref }
 
-func (o DeleteCertificate) Refs() []stack.Ref { return []stack.Ref{o.Certificate} }
-func (DeleteCertificate) Traits() plan.Traits {
-	return plan.Traits{Removes: true, UsedBy: "the listeners to let go of the certificate"}
+func (o DeleteCertificate) About() plan.About {
+	return deletes(o.Certificate, "the listeners to let go of the certificate").About
 }
-func (o DeleteCertificate) Send(s Sender)  { s.DeleteCertificate(o) }
-func (o DeleteCertificate) effect() Effect { return deletes(o.Certificate) }
 func (o DeleteCertificate) advance(a advancer) {
 	a.o.Certificates = dropped(a.o.Certificates, a.resolve(o.Certificate), (*Certificate).id)
 }
@@ -95,10 +83,7 @@ type PublishValidation struct {
 	Records     []ValidationRecord
 }
 
-func (o PublishValidation) Refs() []stack.Ref { return []stack.Ref{o.Certificate} }
-func (PublishValidation) Traits() plan.Traits { return recordTraits }
-func (o PublishValidation) Send(s Sender)     { s.PublishValidation(o) }
-func (o PublishValidation) effect() Effect    { return changes(o.Certificate) }
+func (o PublishValidation) About() plan.About { return changes(o.Certificate).records().About }
 func (o PublishValidation) advance(a advancer) {
 	a.certificate(o.Certificate, func(c *Certificate) { c.Published = append(slices.Clone(c.Published), o.Zone) })
 }
@@ -109,14 +94,11 @@ type WithdrawValidation struct {
 	Record ValidationRecord
 }
 
-func (WithdrawValidation) Refs() []stack.Ref   { return nil }
-func (WithdrawValidation) Traits() plan.Traits { return recordTraits }
-func (o WithdrawValidation) Send(s Sender)     { s.WithdrawValidation(o) }
-func (WithdrawValidation) effect() Effect      { return Effect{} }
-func (WithdrawValidation) advance(advancer)    {} // DNS is not observed
+func (WithdrawValidation) About() plan.About { return unseen().records().About }
+func (WithdrawValidation) advance(advancer)  {} // DNS is not observed
 
-// recordTraits are those of every operation on validation records.
-var recordTraits = plan.Traits{Action: "ChangeResourceRecordSets", Setting: "Certificates"}
+// records is for operations on validation records.
+func (a about) records() about { return a.action("ChangeResourceRecordSets").setting("Certificates") }
 
 func (c *Certificate) id() string { return c.ARN }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/k8s-lbc/lbc/internal/model/policy/drift"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
 )
@@ -31,18 +32,11 @@ type CreateListener struct {
 	Prepares Protocols `json:",omitzero"` // of a listener aside: the change for whose sake it is made
 }
 
-func (o CreateListener) Refs() []stack.Ref {
-	return append(TargetGroupsOf(o.Listener.DefaultActions), o.Listener.LoadBalancer)
-}
-func (o CreateListener) Traits() plan.Traits {
-	return plan.Traits{
-		Setting: "Certificates", Secrets: secretsOf(o.Listener.DefaultActions),
-		Quota: plan.Quota{Of: o.Listener.LoadBalancer, Counts: "listeners"},
-	}
-}
-func (o CreateListener) Send(s Sender) { s.CreateListener(o) }
-func (o CreateListener) effect() Effect {
-	return Effect{Kind: stack.KindListener, Verb: Creates, Below: o.Listener.LoadBalancer, Forwards: true}
+func (o CreateListener) About() plan.About {
+	l := o.Listener
+	return creates(stack.KindListener, "").below(l.LoadBalancer).forwards(l.DefaultActions).setting("Certificates").
+		takes(l.LoadBalancer, "listeners").
+		writes(drift.Listeners, stack.Ref{Kind: stack.KindListener, ID: l.ID}, FieldListener).About
 }
 func (o CreateListener) advance(a advancer) {
 	l := Listener{ARN: a.out.ID, Listener: o.Listener}
@@ -65,15 +59,9 @@ type ModifyListener struct {
 	Changes  Protocols `json:",omitzero"`
 }
 
-func (o ModifyListener) Refs() []stack.Ref {
-	return append(TargetGroupsOf(o.Listener.DefaultActions), o.Ref)
-}
-func (o ModifyListener) Traits() plan.Traits {
-	return plan.Traits{Setting: "Certificates", Secrets: secretsOf(o.Listener.DefaultActions), Ordered: true}
-}
-func (o ModifyListener) Send(s Sender) { s.ModifyListener(o) }
-func (o ModifyListener) effect() Effect {
-	return Effect{Kind: stack.KindListener, Verb: Changes, Resource: o.Ref, Forwards: true}
+func (o ModifyListener) About() plan.About {
+	return changes(o.Ref).forwards(o.Listener.DefaultActions).setting("Certificates").ordered().
+		writes(drift.Listeners, o.Ref, FieldListener).About
 }
 func (o ModifyListener) advance(a advancer) {
 	a.listener(o.Ref, func(l *Listener) {
@@ -93,14 +81,9 @@ func (o ModifyListener) advance(a advancer) {
 // DeleteListener deletes a listener with its rules.
 type DeleteListener struct{ Listener stack.Ref }
 
-func (o DeleteListener) Refs() []stack.Ref { return []stack.Ref{o.Listener} }
-func (o DeleteListener) Traits() plan.Traits {
-	return plan.Traits{Removes: true, UsedBy: noTarget, Quota: plan.Quota{Of: o.Listener, Counts: "listeners",
-		Frees: true}}
-}
-func (o DeleteListener) Send(s Sender) { s.DeleteListener(o) }
-func (o DeleteListener) effect() Effect {
-	return Effect{Kind: stack.KindListener, Verb: Deletes, Resource: o.Listener, Forwards: true}
+func (o DeleteListener) About() plan.About {
+	return deletes(o.Listener, noTarget).forwards(nil).frees(o.Listener, "listeners").
+		writes(drift.Listeners, o.Listener, FieldListener).About
 }
 func (o DeleteListener) advance(a advancer) { a.dropListener(a.resolve(o.Listener)) }
 
@@ -110,12 +93,10 @@ type AddListenerCertificates struct {
 	Certificate string
 }
 
-func (o AddListenerCertificates) Refs() []stack.Ref { return []stack.Ref{o.Listener} }
-func (o AddListenerCertificates) Traits() plan.Traits {
-	return plan.Traits{Setting: "Certificates", Quota: plan.Quota{Of: o.Listener, Counts: "certificates"}}
+func (o AddListenerCertificates) About() plan.About {
+	return changes(o.Listener).setting("Certificates").takes(o.Listener, "certificates").
+		writes(drift.Listeners, o.Listener, FieldCertificates).About
 }
-func (o AddListenerCertificates) Send(s Sender)  { s.AddListenerCertificates(o) }
-func (o AddListenerCertificates) effect() Effect { return changes(o.Listener) }
 func (o AddListenerCertificates) advance(a advancer) {
 	a.listener(o.Listener, func(l *Listener) { l.SNI = append(slices.Clone(l.SNI), o.Certificate) })
 }
@@ -126,12 +107,10 @@ type RemoveListenerCertificates struct {
 	Certificate string
 }
 
-func (o RemoveListenerCertificates) Refs() []stack.Ref { return []stack.Ref{o.Listener} }
-func (o RemoveListenerCertificates) Traits() plan.Traits {
-	return plan.Traits{Ordered: true, Quota: plan.Quota{Of: o.Listener, Counts: "certificates", Frees: true}}
+func (o RemoveListenerCertificates) About() plan.About {
+	return changes(o.Listener).ordered().frees(o.Listener, "certificates").
+		writes(drift.Listeners, o.Listener, FieldCertificates).About
 }
-func (o RemoveListenerCertificates) Send(s Sender)  { s.RemoveListenerCertificates(o) }
-func (o RemoveListenerCertificates) effect() Effect { return changes(o.Listener) }
 func (o RemoveListenerCertificates) advance(a advancer) {
 	a.listener(o.Listener, func(l *Listener) {
 		l.SNI = slices.DeleteFunc(slices.Clone(l.SNI), func(c string) bool { return c == o.Certificate })
@@ -144,12 +123,12 @@ type ModifyListenerAttributes struct {
 	Attributes map[string]string
 }
 
-func (o ModifyListenerAttributes) Refs() []stack.Ref { return []stack.Ref{o.Listener} }
-func (o ModifyListenerAttributes) Traits() plan.Traits {
-	return plan.Traits{Setting: "Attributes", Values: o.Attributes}
+func (o ModifyListenerAttributes) About() plan.About {
+	return changes(o.Listener).entries("Attributes", o.Attributes, func(some map[string]string) plan.Operation {
+		o.Attributes = some
+		return o
+	}).writes(drift.Listeners, o.Listener, FieldAttribute).About
 }
-func (o ModifyListenerAttributes) Send(s Sender)  { s.ModifyListenerAttributes(o) }
-func (o ModifyListenerAttributes) effect() Effect { return changes(o.Listener) }
 func (o ModifyListenerAttributes) advance(a advancer) {
 	a.listener(o.Listener, func(l *Listener) { l.Attributes = merged(l.Attributes, o.Attributes) })
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/policy/drift"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
 )
@@ -15,13 +16,9 @@ const DeletionProtection = "deletion_protection.enabled"
 // CreateLoadBalancer creates a load balancer; attributes are a step of their own.
 type CreateLoadBalancer struct{ LoadBalancer stack.LoadBalancer }
 
-func (o CreateLoadBalancer) Refs() []stack.Ref { return o.LoadBalancer.SecurityGroups }
-
-// Traits names no setting: AWS may refuse any of them, and says which in its text.
-func (CreateLoadBalancer) Traits() plan.Traits { return plan.Traits{} }
-func (o CreateLoadBalancer) Send(s Sender)     { s.CreateLoadBalancer(o) }
-func (o CreateLoadBalancer) effect() Effect {
-	return Effect{Kind: stack.KindLoadBalancer, Verb: Creates, Name: o.LoadBalancer.Name}
+func (o CreateLoadBalancer) About() plan.About {
+	// no setting: AWS may refuse any of them, and says which in its text
+	return creates(stack.KindLoadBalancer, o.LoadBalancer.Name).uses(o.LoadBalancer.SecurityGroups...).About
 }
 func (o CreateLoadBalancer) advance(a advancer) {
 	lb := LoadBalancer{ARN: a.out.ID, DNSName: a.out.DNSName, HostedZone: a.out.HostedZone, State: a.out.State,
@@ -41,12 +38,10 @@ type SetSecurityGroups struct {
 	PrivateLinkRules string `json:",omitempty"` // as that of stack.LoadBalancer; empty = not sent
 }
 
-func (o SetSecurityGroups) Refs() []stack.Ref {
-	return append([]stack.Ref{o.LoadBalancer}, o.Groups...)
+func (o SetSecurityGroups) About() plan.About {
+	return changes(o.LoadBalancer).uses(o.Groups...).setting("SecurityGroups").
+		writes(drift.LoadBalancer, o.LoadBalancer, FieldSecurityGroups).About
 }
-func (SetSecurityGroups) Traits() plan.Traits { return plan.Traits{Setting: "SecurityGroups"} }
-func (o SetSecurityGroups) Send(s Sender)     { s.SetSecurityGroups(o) }
-func (o SetSecurityGroups) effect() Effect    { return changes(o.LoadBalancer) }
 func (o SetSecurityGroups) advance(a advancer) {
 	a.loadBalancer(o.LoadBalancer, func(lb *LoadBalancer) {
 		lb.SecurityGroups = a.refs(o.Groups)
@@ -65,10 +60,13 @@ type SetSubnets struct {
 	IPAddressType string `json:",omitempty"`
 }
 
-func (o SetSubnets) Refs() []stack.Ref { return []stack.Ref{o.LoadBalancer} }
-func (SetSubnets) Traits() plan.Traits { return plan.Traits{Setting: "Subnets"} }
-func (o SetSubnets) Send(s Sender)     { s.SetSubnets(o) }
-func (o SetSubnets) effect() Effect    { return changes(o.LoadBalancer) }
+func (o SetSubnets) About() plan.About {
+	fields := []string{FieldSubnets}
+	if o.IPAddressType != "" {
+		fields = append(fields, FieldAddressType)
+	}
+	return changes(o.LoadBalancer).setting("Subnets").writes(drift.LoadBalancer, o.LoadBalancer, fields...).About
+}
 func (o SetSubnets) advance(a advancer) {
 	a.loadBalancer(o.LoadBalancer, func(lb *LoadBalancer) {
 		lb.Subnets = o.Subnets
@@ -83,10 +81,10 @@ type SetIpAddressType struct {
 	IPAddressType string
 }
 
-func (o SetIpAddressType) Refs() []stack.Ref { return []stack.Ref{o.LoadBalancer} }
-func (SetIpAddressType) Traits() plan.Traits { return plan.Traits{Setting: "IPAddressType"} }
-func (o SetIpAddressType) Send(s Sender)     { s.SetIpAddressType(o) }
-func (o SetIpAddressType) effect() Effect    { return changes(o.LoadBalancer) }
+func (o SetIpAddressType) About() plan.About {
+	return changes(o.LoadBalancer).setting("IPAddressType").
+		writes(drift.LoadBalancer, o.LoadBalancer, FieldAddressType).About
+}
 func (o SetIpAddressType) advance(a advancer) {
 	a.loadBalancer(o.LoadBalancer, func(lb *LoadBalancer) {
 		lb.IPAddressType = o.IPAddressType
@@ -105,12 +103,12 @@ type ModifyLoadBalancerAttributes struct {
 	Attributes   map[string]string
 }
 
-func (o ModifyLoadBalancerAttributes) Refs() []stack.Ref { return []stack.Ref{o.LoadBalancer} }
-func (o ModifyLoadBalancerAttributes) Traits() plan.Traits {
-	return plan.Traits{Setting: "Attributes", Values: o.Attributes}
+func (o ModifyLoadBalancerAttributes) About() plan.About {
+	return changes(o.LoadBalancer).entries("Attributes", o.Attributes, func(some map[string]string) plan.Operation {
+		o.Attributes = some
+		return o
+	}).writes(drift.LoadBalancer, o.LoadBalancer, FieldAttribute).About
 }
-func (o ModifyLoadBalancerAttributes) Send(s Sender)  { s.ModifyLoadBalancerAttributes(o) }
-func (o ModifyLoadBalancerAttributes) effect() Effect { return changes(o.LoadBalancer) }
 func (o ModifyLoadBalancerAttributes) advance(a advancer) {
 	a.loadBalancer(o.LoadBalancer, func(lb *LoadBalancer) { lb.Attributes = merged(lb.Attributes, o.Attributes) })
 }
@@ -121,10 +119,9 @@ type ModifyIpPools struct {
 	Pool         string
 }
 
-func (o ModifyIpPools) Refs() []stack.Ref { return []stack.Ref{o.LoadBalancer} }
-func (ModifyIpPools) Traits() plan.Traits { return plan.Traits{Setting: "IPAMPool"} }
-func (o ModifyIpPools) Send(s Sender)     { s.ModifyIpPools(o) }
-func (o ModifyIpPools) effect() Effect    { return changes(o.LoadBalancer) }
+func (o ModifyIpPools) About() plan.About {
+	return changes(o.LoadBalancer).setting("IPAMPool").About
+}
 func (o ModifyIpPools) advance(a advancer) {
 	a.loadBalancer(o.LoadBalancer, func(lb *LoadBalancer) { lb.IPAMPool = o.Pool })
 }
@@ -136,12 +133,9 @@ type DeleteLoadBalancer struct {
 	Successor *stack.Ref `json:",omitempty"`
 }
 
-func (o DeleteLoadBalancer) Refs() []stack.Ref { return refsTo(o.LoadBalancer, o.Successor) }
-func (o DeleteLoadBalancer) Traits() plan.Traits {
-	return plan.Traits{Removes: true, UsedBy: noTarget, Active: successor(o.Successor)}
+func (o DeleteLoadBalancer) About() plan.About {
+	return deletes(o.LoadBalancer, noTarget).after(o.Successor, takesOver).About
 }
-func (o DeleteLoadBalancer) Send(s Sender)      { s.DeleteLoadBalancer(o) }
-func (o DeleteLoadBalancer) effect() Effect     { return deletes(o.LoadBalancer) }
 func (o DeleteLoadBalancer) advance(a advancer) { a.dropLoadBalancer(a.resolve(o.LoadBalancer)) }
 
 // dropLoadBalancer drops a load balancer with what hangs on it.
@@ -187,10 +181,12 @@ type AddTags struct {
 	Tags     map[string]string
 }
 
-func (o AddTags) Refs() []stack.Ref   { return []stack.Ref{o.Resource} }
-func (o AddTags) Traits() plan.Traits { return plan.Traits{Setting: "Tags", Values: o.Tags} }
-func (o AddTags) Send(s Sender)       { s.AddTags(o) }
-func (o AddTags) effect() Effect      { return retags(o.Resource) }
+func (o AddTags) About() plan.About {
+	return retags(o.Resource).entries("Tags", o.Tags, func(some map[string]string) plan.Operation {
+		o.Tags = some
+		return o
+	}).writes(drift.Tags, o.Resource, FieldTag).About
+}
 func (o AddTags) advance(a advancer) {
 	a.tags(o.Resource, func(t map[string]string) map[string]string { return merged(t, o.Tags) })
 	a.loadBalancer(o.Resource, func(lb *LoadBalancer) {
@@ -208,10 +204,12 @@ type RemoveTags struct {
 	Keys     []string
 }
 
-func (o RemoveTags) Refs() []stack.Ref { return []stack.Ref{o.Resource} }
-func (RemoveTags) Traits() plan.Traits { return plan.Traits{} }
-func (o RemoveTags) Send(s Sender)     { s.RemoveTags(o) }
-func (o RemoveTags) effect() Effect    { return retags(o.Resource) }
+func (o RemoveTags) About() plan.About {
+	return retags(o.Resource).drops(o.Keys, func(some []string) plan.Operation {
+		o.Keys = some
+		return o
+	}).writes(drift.Tags, o.Resource, FieldTag).About
+}
 func (o RemoveTags) advance(a advancer) {
 	if slices.Contains(o.Keys, naming.ResourceTag(a.o.Key.Owner)) {
 		switch o.Resource.Kind {

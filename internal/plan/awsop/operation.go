@@ -1,12 +1,12 @@
 // Package awsop is what AWS holds of a stack, and the operations that change it: what each is called, what it refers
-// to, which resource it writes (Effect), and what an observation looks like after it (Advance). Which parts of an
+// to, which resource it writes (About), and what an observation looks like after it (Advance). Which parts of an
 // observation are read, and what may be concluded from the others, is in their State. It decides nothing: package diff
-// plans, package awsclient sends. It imports only the standard library, diag, naming, plan, canonical and stack.
+// plans, package awsclient sends. It imports only the standard library, diag, drift, naming, plan,
+// canonical and stack.
 package awsop
 
 import (
 	"maps"
-	"reflect"
 	"slices"
 
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -15,94 +15,31 @@ import (
 )
 
 // Operation is one write to AWS or Kubernetes: a struct per AWS action or Kubernetes verb, in the file of its resource.
-// All that is known of an operation is in its methods; how it is sent is in the method of package awsclient that Send
-// calls.
+// About describes it. How it is sent is in the method of its name in package awsclient.
 type Operation interface {
 	plan.Operation
-	// Send calls the method of s that is for the operation.
-	Send(s Sender)
-	// effect is which resource the operation writes, and how. With advance, caches are kept by it.
-	effect() Effect
 	// advance changes an observation to what it is after the operation.
 	advance(a advancer)
 }
 
-// Sender has a method for each operation.
-type Sender interface {
-	CreateSecurityGroup(CreateSecurityGroup)
-	AuthorizeSecurityGroupIngress(AuthorizeSecurityGroupIngress)
-	RevokeSecurityGroupIngress(RevokeSecurityGroupIngress)
-	DeleteSecurityGroup(DeleteSecurityGroup)
-	CreateTags(CreateTags)
-	DeleteTags(DeleteTags)
-
-	CreateTargetGroup(CreateTargetGroup)
-	ModifyTargetGroup(ModifyTargetGroup)
-	ModifyTargetGroupAttributes(ModifyTargetGroupAttributes)
-	DeleteTargetGroup(DeleteTargetGroup)
-	AwaitTargets(AwaitTargets)
-	RegisterTargets(RegisterTargets)
-	DeregisterTargets(DeregisterTargets)
-	RegisterLoadBalancer(RegisterLoadBalancer)
-	DeregisterLoadBalancer(DeregisterLoadBalancer)
-
-	CreateLoadBalancer(CreateLoadBalancer)
-	SetSecurityGroups(SetSecurityGroups)
-	SetSubnets(SetSubnets)
-	SetIpAddressType(SetIpAddressType)
-	ModifyLoadBalancerAttributes(ModifyLoadBalancerAttributes)
-	ModifyIpPools(ModifyIpPools)
-	DeleteLoadBalancer(DeleteLoadBalancer)
-
-	AssociateWebACL(AssociateWebACL)
-	DisassociateWebACL(DisassociateWebACL)
-	CreateProtection(CreateProtection)
-	DeleteProtection(DeleteProtection)
-	ModifyCapacityReservation(ModifyCapacityReservation)
-
-	CreateListener(CreateListener)
-	ModifyListener(ModifyListener)
-	DeleteListener(DeleteListener)
-	AddListenerCertificates(AddListenerCertificates)
-	RemoveListenerCertificates(RemoveListenerCertificates)
-	ModifyListenerAttributes(ModifyListenerAttributes)
-
-	CreateRule(CreateRule)
-	ModifyRule(ModifyRule)
-	SetRulePriorities(SetRulePriorities)
-	DeleteRule(DeleteRule)
-
-	AddTags(AddTags)
-	RemoveTags(RemoveTags)
-
-	RequestCertificate(RequestCertificate)
-	ImportCertificate(ImportCertificate)
-	AddTagsToCertificate(AddTagsToCertificate)
-	DeleteCertificate(DeleteCertificate)
-	PublishValidation(PublishValidation)
-	WithdrawValidation(WithdrawValidation)
-
-	PutObject(PutObject)
-	CreateTrustStore(CreateTrustStore)
-	ModifyTrustStore(ModifyTrustStore)
-	DeleteTrustStore(DeleteTrustStore)
-	DeleteObject(DeleteObject)
-
-	CreateBinding(CreateBinding)
-	UpdateBinding(UpdateBinding)
-	ReleaseBinding(ReleaseBinding)
-	DeleteBinding(DeleteBinding)
-}
-
-// Operations are the zero values of all operations, for tests: those that Sender has a method for.
+// Operations are the zero values of all operations, for tests.
 func Operations() []Operation {
-	var out []Operation
-	for t, n := reflect.TypeFor[Sender](), 0; n < t.NumMethod(); n++ {
-		if op, ok := reflect.Zero(t.Method(n).Type.In(0)).Interface().(Operation); ok {
-			out = append(out, op)
-		}
+	return []Operation{
+		CreateSecurityGroup{}, AuthorizeSecurityGroupIngress{}, RevokeSecurityGroupIngress{}, DeleteSecurityGroup{},
+		CreateTags{}, DeleteTags{},
+		CreateTargetGroup{}, ModifyTargetGroup{}, ModifyTargetGroupAttributes{}, DeleteTargetGroup{}, AwaitTargets{},
+		RegisterTargets{}, DeregisterTargets{}, RegisterLoadBalancer{}, DeregisterLoadBalancer{},
+		CreateLoadBalancer{}, SetSecurityGroups{}, SetSubnets{}, SetIpAddressType{}, ModifyLoadBalancerAttributes{},
+		ModifyIpPools{}, DeleteLoadBalancer{},
+		AssociateWebACL{}, DisassociateWebACL{}, CreateProtection{}, DeleteProtection{}, ModifyCapacityReservation{},
+		CreateListener{}, ModifyListener{}, DeleteListener{}, AddListenerCertificates{}, RemoveListenerCertificates{},
+		ModifyListenerAttributes{},
+		CreateRule{}, ModifyRule{}, SetRulePriorities{}, DeleteRule{}, AddTags{}, RemoveTags{},
+		RequestCertificate{}, ImportCertificate{}, AddTagsToCertificate{}, DeleteCertificate{}, PublishValidation{},
+		WithdrawValidation{},
+		PutObject{}, CreateTrustStore{}, ModifyTrustStore{}, DeleteTrustStore{}, DeleteObject{},
+		CreateBinding{}, UpdateBinding{}, ReleaseBinding{}, DeleteBinding{},
 	}
-	return out
 }
 
 // Output is what a write answered.
@@ -196,12 +133,4 @@ func added[T any](list []T, v T, id func(*T) string) []T {
 // dropped is a list without the elements of an id.
 func dropped[T any](list []T, gone string, id func(*T) string) []T {
 	return slices.DeleteFunc(list, func(v T) bool { return id(&v) == gone })
-}
-
-// refsTo are references of which some may be absent.
-func refsTo(first stack.Ref, more *stack.Ref) []stack.Ref {
-	if more == nil {
-		return []stack.Ref{first}
-	}
-	return []stack.Ref{first, *more}
 }

@@ -32,7 +32,7 @@ func TestARefOfAnOperationIsAlwaysOneOfItsRefs(t *testing.T) {
 		if !is {
 			t.Fatalf("%T is no operation", v.Interface())
 		}
-		for _, r := range filled.Refs() {
+		for _, r := range filled.About().Refs {
 			delete(want, r.ID)
 		}
 		for _, place := range slices.Sorted(maps.Keys(want)) {
@@ -175,14 +175,14 @@ func TestTheEffectOfAnOperationNamesWhatAnObservationShowsOfIt(t *testing.T) {
 		}
 		was, after := before.Clone(), Advance(before, op, Output{ID: "new", Protection: "new"},
 			func(r stack.Ref) string { return r.Literal })
-		e := EffectOf(op)
+		e := op.About().Effect
 		for n, kind := range kinds {
 			old, now := reflect.ValueOf(lists(&was)[n]), reflect.ValueOf(lists(&after)[n])
 			same := reflect.DeepEqual(old.Interface(), now.Interface()) || old.Len() == now.Len() && now.Len() == 0
-			grows := map[Verb]int{Creates: 1, Deletes: -1}[e.Verb]
+			grows := map[plan.Verb]int{plan.Creates: 1, plan.Deletes: -1}[e.Verb]
 			switch {
 			case name == "SetRulePriorities" && kind == stack.KindRule: // of the listener that it names
-			case e.Kind == kind && (e.Verb == Creates || e.Resource.Kind == kind || kind == stack.KindBinding):
+			case e.Kind == kind && (e.Verb == plan.Creates || e.Resource.Kind == kind || kind == stack.KindBinding):
 				if now.Len()-old.Len() != grows || same && name != "SetRulePriorities" {
 					t.Errorf("%s %s a %s: %d become %d", name, e.Verb, kind, old.Len(), now.Len())
 				}
@@ -190,7 +190,7 @@ func TestTheEffectOfAnOperationNamesWhatAnObservationShowsOfIt(t *testing.T) {
 				t.Errorf("%s %s a %s, and changes a %s", name, e.Verb, e.Kind, kind)
 			}
 		}
-		if e.Kind != "" && e.Verb != Creates && e.Kind != stack.KindBinding && e.Resource.Kind != e.Kind {
+		if e.Kind != "" && e.Verb != plan.Creates && e.Kind != stack.KindBinding && e.Resource.Kind != e.Kind {
 			t.Errorf("%s %s a %s, but names a %s", name, e.Verb, e.Kind, e.Resource.Kind)
 		}
 	}

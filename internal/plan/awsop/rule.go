@@ -1,6 +1,9 @@
 package awsop
 
 import (
+	"cmp"
+
+	"github.com/k8s-lbc/lbc/internal/model/policy/drift"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
 )
@@ -11,18 +14,10 @@ type CreateRule struct {
 	Priority int32
 }
 
-func (o CreateRule) Refs() []stack.Ref {
-	return append(TargetGroupsOf(o.Rule.Actions), o.Rule.Listener)
-}
-func (o CreateRule) Traits() plan.Traits {
-	return plan.Traits{
-		Setting: "Conditions", Secrets: secretsOf(o.Rule.Actions), Ordered: true,
-		Quota: plan.Quota{Of: o.Rule.Listener, Counts: "rules"},
-	}
-}
-func (o CreateRule) Send(s Sender) { s.CreateRule(o) }
-func (o CreateRule) effect() Effect {
-	return Effect{Kind: stack.KindRule, Verb: Creates, Below: o.Rule.Listener, Forwards: true}
+func (o CreateRule) About() plan.About {
+	r := o.Rule
+	return creates(stack.KindRule, "").below(r.Listener).forwards(r.Actions).setting("Conditions").ordered().
+		takes(r.Listener, "rules").writes(drift.Rules, r.Listener, FieldRules).About
 }
 func (o CreateRule) advance(a advancer) {
 	r := Rule{ARN: a.out.ID, Priority: o.Priority, Rule: o.Rule}
@@ -39,13 +34,9 @@ type ModifyRule struct {
 	Rule stack.Rule
 }
 
-func (o ModifyRule) Refs() []stack.Ref { return append(TargetGroupsOf(o.Rule.Actions), o.Ref) }
-func (o ModifyRule) Traits() plan.Traits {
-	return plan.Traits{Setting: "Conditions", Secrets: secretsOf(o.Rule.Actions), Ordered: true}
-}
-func (o ModifyRule) Send(s Sender) { s.ModifyRule(o) }
-func (o ModifyRule) effect() Effect {
-	return Effect{Kind: stack.KindRule, Verb: Changes, Resource: o.Ref, Forwards: true}
+func (o ModifyRule) About() plan.About {
+	return changes(o.Ref).forwards(o.Rule.Actions).setting("Conditions").ordered().
+		writes(drift.Rules, cmp.Or(o.Rule.Listener, o.Ref), FieldRules).About
 }
 func (o ModifyRule) advance(a advancer) {
 	a.rule(o.Ref, func(r *Rule) {
@@ -65,19 +56,14 @@ type RulePriority struct {
 	Priority int32
 }
 
-func (o SetRulePriorities) Refs() []stack.Ref {
-	refs := []stack.Ref{o.Listener}
+func (o SetRulePriorities) About() plan.About {
+	var made []stack.Ref // by the plan
 	for _, p := range o.Priorities {
-		if p.Rule.Literal == "" { // one that the plan creates
-			refs = append(refs, p.Rule)
+		if p.Rule.Literal == "" {
+			made = append(made, p.Rule)
 		}
 	}
-	return refs
-}
-func (SetRulePriorities) Traits() plan.Traits { return plan.Traits{Ordered: true} }
-func (o SetRulePriorities) Send(s Sender)     { s.SetRulePriorities(o) }
-func (o SetRulePriorities) effect() Effect {
-	return Effect{Kind: stack.KindListener, Verb: Changes, Resource: o.Listener, Forwards: true}
+	return changes(o.Listener).forwards(nil).uses(made...).ordered().writes(drift.Rules, o.Listener, FieldRules).About
 }
 func (o SetRulePriorities) advance(a advancer) {
 	for _, p := range o.Priorities {
@@ -88,13 +74,9 @@ func (o SetRulePriorities) advance(a advancer) {
 // DeleteRule deletes a rule.
 type DeleteRule struct{ Rule stack.Ref }
 
-func (o DeleteRule) Refs() []stack.Ref { return []stack.Ref{o.Rule} }
-func (o DeleteRule) Traits() plan.Traits {
-	return plan.Traits{Removes: true, Ordered: true, Quota: plan.Quota{Of: o.Rule, Counts: "rules", Frees: true}}
-}
-func (o DeleteRule) Send(s Sender) { s.DeleteRule(o) }
-func (o DeleteRule) effect() Effect {
-	return Effect{Kind: stack.KindRule, Verb: Deletes, Resource: o.Rule, Forwards: true}
+func (o DeleteRule) About() plan.About {
+	return deletes(o.Rule, "").forwards(nil).ordered().frees(o.Rule, "rules").
+		writes(drift.Rules, o.Rule, FieldRules).About
 }
 func (o DeleteRule) advance(a advancer) {
 	a.o.Rules = dropped(a.o.Rules, a.resolve(o.Rule), (*Rule).id)

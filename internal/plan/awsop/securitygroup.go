@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/policy/drift"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/canonical"
@@ -15,11 +16,8 @@ type CreateSecurityGroup struct {
 	Group stack.SecurityGroup
 }
 
-func (CreateSecurityGroup) Refs() []stack.Ref   { return nil }
-func (CreateSecurityGroup) Traits() plan.Traits { return plan.Traits{} }
-func (o CreateSecurityGroup) Send(s Sender)     { s.CreateSecurityGroup(o) }
-func (o CreateSecurityGroup) effect() Effect {
-	return Effect{Kind: stack.KindSecurityGroup, Verb: Creates, Name: o.Group.Name}
+func (o CreateSecurityGroup) About() plan.About {
+	return creates(stack.KindSecurityGroup, o.Group.Name).About
 }
 func (o CreateSecurityGroup) advance(a advancer) {
 	g := SecurityGroup{GroupID: a.out.ID, SecurityGroup: o.Group}
@@ -33,14 +31,9 @@ type AuthorizeSecurityGroupIngress struct {
 	Permissions []stack.Permission
 }
 
-func (o AuthorizeSecurityGroupIngress) Refs() []stack.Ref {
-	return append(groupsOf(o.Permissions), o.Group)
+func (o AuthorizeSecurityGroupIngress) About() plan.About {
+	return changes(o.Group).permits(o.Permissions).takes(o.Group, "inbound rules").About
 }
-func (o AuthorizeSecurityGroupIngress) Traits() plan.Traits {
-	return plan.Traits{Quota: plan.Quota{Of: o.Group, Counts: "inbound rules"}}
-}
-func (o AuthorizeSecurityGroupIngress) Send(s Sender)  { s.AuthorizeSecurityGroupIngress(o) }
-func (o AuthorizeSecurityGroupIngress) effect() Effect { return changes(o.Group) }
 func (o AuthorizeSecurityGroupIngress) advance(a advancer) {
 	a.securityGroup(o.Group, func(g *SecurityGroup) {
 		g.Ingress = slices.Clone(g.Ingress)
@@ -59,14 +52,9 @@ type RevokeSecurityGroupIngress struct {
 	Permissions []stack.Permission
 }
 
-func (o RevokeSecurityGroupIngress) Refs() []stack.Ref {
-	return append(groupsOf(o.Permissions), o.Group)
+func (o RevokeSecurityGroupIngress) About() plan.About {
+	return changes(o.Group).permits(o.Permissions).frees(o.Group, "inbound rules").About
 }
-func (o RevokeSecurityGroupIngress) Traits() plan.Traits {
-	return plan.Traits{Quota: plan.Quota{Of: o.Group, Counts: "inbound rules", Frees: true}}
-}
-func (o RevokeSecurityGroupIngress) Send(s Sender)  { s.RevokeSecurityGroupIngress(o) }
-func (o RevokeSecurityGroupIngress) effect() Effect { return changes(o.Group) }
 func (o RevokeSecurityGroupIngress) advance(a advancer) {
 	gone := map[string]bool{}
 	for _, p := range o.Permissions {
@@ -82,12 +70,9 @@ func (o RevokeSecurityGroupIngress) advance(a advancer) {
 // DeleteSecurityGroup deletes a group; AWS refuses while a network interface uses it.
 type DeleteSecurityGroup struct{ Group stack.Ref }
 
-func (o DeleteSecurityGroup) Refs() []stack.Ref { return []stack.Ref{o.Group} }
-func (DeleteSecurityGroup) Traits() plan.Traits {
-	return plan.Traits{Removes: true, UsedBy: "the network interfaces and rules that use the security group to go"}
+func (o DeleteSecurityGroup) About() plan.About {
+	return deletes(o.Group, "the network interfaces and rules that use the security group to go").About
 }
-func (o DeleteSecurityGroup) Send(s Sender)  { s.DeleteSecurityGroup(o) }
-func (o DeleteSecurityGroup) effect() Effect { return deletes(o.Group) }
 func (o DeleteSecurityGroup) advance(a advancer) {
 	a.o.SecurityGroups = dropped(a.o.SecurityGroups, a.resolve(o.Group), (*SecurityGroup).id)
 }
@@ -98,10 +83,12 @@ type CreateTags struct {
 	Tags  map[string]string
 }
 
-func (o CreateTags) Refs() []stack.Ref   { return []stack.Ref{o.Group} }
-func (o CreateTags) Traits() plan.Traits { return plan.Traits{Setting: "Tags", Values: o.Tags} }
-func (o CreateTags) Send(s Sender)       { s.CreateTags(o) }
-func (o CreateTags) effect() Effect      { return retags(o.Group) }
+func (o CreateTags) About() plan.About {
+	return retags(o.Group).entries("Tags", o.Tags, func(some map[string]string) plan.Operation {
+		o.Tags = some
+		return o
+	}).writes(drift.Tags, o.Group, FieldTag).About
+}
 func (o CreateTags) advance(a advancer) {
 	a.securityGroup(o.Group, func(g *SecurityGroup) { g.Tags = merged(g.Tags, o.Tags) })
 }
@@ -112,10 +99,12 @@ type DeleteTags struct {
 	Keys  []string
 }
 
-func (o DeleteTags) Refs() []stack.Ref { return []stack.Ref{o.Group} }
-func (DeleteTags) Traits() plan.Traits { return plan.Traits{} }
-func (o DeleteTags) Send(s Sender)     { s.DeleteTags(o) }
-func (o DeleteTags) effect() Effect    { return retags(o.Group) }
+func (o DeleteTags) About() plan.About {
+	return retags(o.Group).drops(o.Keys, func(some []string) plan.Operation {
+		o.Keys = some
+		return o
+	}).writes(drift.Tags, o.Group, FieldTag).About
+}
 func (o DeleteTags) advance(a advancer) {
 	if slices.Contains(o.Keys, naming.ResourceTag(a.o.Key.Owner)) {
 		a.o.SecurityGroups = dropped(a.o.SecurityGroups, a.resolve(o.Group), (*SecurityGroup).id)
@@ -131,13 +120,14 @@ func (a advancer) securityGroup(r stack.Ref, change func(*SecurityGroup)) {
 	}
 }
 
-// groupsOf are the security groups that permissions name.
-func groupsOf(ps []stack.Permission) []stack.Ref {
-	var out []stack.Ref
+// permits is for operations on inbound rules, which may name security groups.
+func (a about) permits(ps []stack.Permission) about {
+	var groups []stack.Ref
 	for _, p := range ps {
 		if p.Group != (stack.Ref{}) {
-			out = append(out, p.Group)
+			groups = append(groups, p.Group)
 		}
 	}
-	return out
+	a.Refs = append(groups, a.Refs...)
+	return a.writes(drift.SecurityGroupRules, stack.Ref{}, FieldInbound)
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/k8s-lbc/lbc/internal/model/policy/drift"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
 )
@@ -14,11 +15,8 @@ type CreateTargetGroup struct {
 	TargetGroup stack.TargetGroup
 }
 
-func (CreateTargetGroup) Refs() []stack.Ref   { return nil }
-func (CreateTargetGroup) Traits() plan.Traits { return plan.Traits{} }
-func (o CreateTargetGroup) Send(s Sender)     { s.CreateTargetGroup(o) }
-func (o CreateTargetGroup) effect() Effect {
-	return Effect{Kind: stack.KindTargetGroup, Verb: Creates, Name: o.TargetGroup.Name}
+func (o CreateTargetGroup) About() plan.About {
+	return creates(stack.KindTargetGroup, o.TargetGroup.Name).About
 }
 func (o CreateTargetGroup) advance(a advancer) {
 	tg := TargetGroup{ARN: a.out.ID, TargetGroup: o.TargetGroup}
@@ -38,10 +36,9 @@ type ModifyTargetGroup struct {
 	HealthCheck     stack.HealthCheck
 }
 
-func (o ModifyTargetGroup) Refs() []stack.Ref { return []stack.Ref{o.TargetGroup} }
-func (ModifyTargetGroup) Traits() plan.Traits { return plan.Traits{} }
-func (o ModifyTargetGroup) Send(s Sender)     { s.ModifyTargetGroup(o) }
-func (o ModifyTargetGroup) effect() Effect    { return changes(o.TargetGroup) }
+func (o ModifyTargetGroup) About() plan.About {
+	return changes(o.TargetGroup).writes(drift.TargetGroups, o.TargetGroup, FieldHealthCheck).About
+}
 func (o ModifyTargetGroup) advance(a advancer) {
 	a.targetGroup(o.TargetGroup, func(tg *TargetGroup) {
 		old := tg.HealthCheck
@@ -58,12 +55,12 @@ type ModifyTargetGroupAttributes struct {
 	Attributes  map[string]string
 }
 
-func (o ModifyTargetGroupAttributes) Refs() []stack.Ref { return []stack.Ref{o.TargetGroup} }
-func (o ModifyTargetGroupAttributes) Traits() plan.Traits {
-	return plan.Traits{Setting: "Attributes", Values: o.Attributes}
+func (o ModifyTargetGroupAttributes) About() plan.About {
+	return changes(o.TargetGroup).entries("Attributes", o.Attributes, func(some map[string]string) plan.Operation {
+		o.Attributes = some
+		return o
+	}).writes(drift.TargetGroups, o.TargetGroup, FieldAttribute).About
 }
-func (o ModifyTargetGroupAttributes) Send(s Sender)  { s.ModifyTargetGroupAttributes(o) }
-func (o ModifyTargetGroupAttributes) effect() Effect { return changes(o.TargetGroup) }
 func (o ModifyTargetGroupAttributes) advance(a advancer) {
 	a.targetGroup(o.TargetGroup, func(tg *TargetGroup) { tg.Attributes = merged(tg.Attributes, o.Attributes) })
 }
@@ -76,12 +73,9 @@ type DeleteTargetGroup struct {
 	Delayed bool `json:",omitempty"`
 }
 
-func (o DeleteTargetGroup) Refs() []stack.Ref { return []stack.Ref{o.TargetGroup} }
-func (DeleteTargetGroup) Traits() plan.Traits {
-	return plan.Traits{Removes: true, UsedBy: "AWS to notice that nothing forwards to the target group any more"}
+func (o DeleteTargetGroup) About() plan.About {
+	return deletes(o.TargetGroup, "AWS to notice that nothing forwards to the target group any more").About
 }
-func (o DeleteTargetGroup) Send(s Sender)  { s.DeleteTargetGroup(o) }
-func (o DeleteTargetGroup) effect() Effect { return deletes(o.TargetGroup) }
 func (o DeleteTargetGroup) advance(a advancer) {
 	a.o.TargetGroups = dropped(a.o.TargetGroups, a.resolve(o.TargetGroup), (*TargetGroup).id)
 }
@@ -95,12 +89,9 @@ type AwaitTargets struct {
 	Network bool `json:",omitempty"`
 }
 
-func (o AwaitTargets) Refs() []stack.Ref { return refsTo(o.TargetGroup, o.Balancer) }
-func (o AwaitTargets) Traits() plan.Traits {
-	return plan.Traits{Action: "DescribeTargetHealth", Active: successor(o.Balancer)}
+func (o AwaitTargets) About() plan.About {
+	return unseen(o.TargetGroup).action("DescribeTargetHealth").after(o.Balancer, takesOver).About
 }
-func (o AwaitTargets) Send(s Sender)  { s.AwaitTargets(o) }
-func (AwaitTargets) effect() Effect   { return Effect{} }
 func (AwaitTargets) advance(advancer) {}
 
 // RegisterTargets registers at most 200 targets. It is not planned by a diff: package registrar sends it.
@@ -109,10 +100,7 @@ type RegisterTargets struct {
 	Targets     []Target
 }
 
-func (o RegisterTargets) Refs() []stack.Ref { return []stack.Ref{o.TargetGroup} }
-func (RegisterTargets) Traits() plan.Traits { return plan.Traits{} }
-func (o RegisterTargets) Send(s Sender)     { s.RegisterTargets(o) }
-func (RegisterTargets) effect() Effect      { return Effect{} }
+func (o RegisterTargets) About() plan.About { return unseen(o.TargetGroup).About }
 func (RegisterTargets) advance(advancer)    {} // targets of pods and nodes are not observed
 
 // DeregisterTargets deregisters at most 200 targets. It is not planned by a diff: package registrar sends it.
@@ -121,10 +109,7 @@ type DeregisterTargets struct {
 	Targets     []Target
 }
 
-func (o DeregisterTargets) Refs() []stack.Ref { return []stack.Ref{o.TargetGroup} }
-func (DeregisterTargets) Traits() plan.Traits { return plan.Traits{} }
-func (o DeregisterTargets) Send(s Sender)     { s.DeregisterTargets(o) }
-func (DeregisterTargets) effect() Effect      { return Effect{} }
+func (o DeregisterTargets) About() plan.About { return unseen(o.TargetGroup).About }
 func (DeregisterTargets) advance(advancer)    {}
 
 // RegisterLoadBalancer makes a load balancer the target of a group of type alb. It must be active, with a listener
@@ -135,12 +120,9 @@ type RegisterLoadBalancer struct {
 	Port         int32
 }
 
-func (o RegisterLoadBalancer) Refs() []stack.Ref { return []stack.Ref{o.TargetGroup, o.LoadBalancer} }
-func (o RegisterLoadBalancer) Traits() plan.Traits {
-	return plan.Traits{Action: "RegisterTargets", Active: plan.Active{Ref: o.LoadBalancer, Role: "behind the frontend"}}
+func (o RegisterLoadBalancer) About() plan.About {
+	return changes(o.TargetGroup).action("RegisterTargets").after(&o.LoadBalancer, "behind the frontend").About
 }
-func (o RegisterLoadBalancer) Send(s Sender)  { s.RegisterLoadBalancer(o) }
-func (o RegisterLoadBalancer) effect() Effect { return changes(o.TargetGroup) }
 func (o RegisterLoadBalancer) advance(a advancer) {
 	a.targetGroup(o.TargetGroup, func(tg *TargetGroup) {
 		tg.Targets = append(slices.Clone(tg.Targets), Target{ID: a.resolve(o.LoadBalancer), Port: o.Port})
@@ -156,14 +138,10 @@ type DeregisterLoadBalancer struct {
 	Successor *stack.Ref `json:",omitempty"`
 }
 
-func (o DeregisterLoadBalancer) Refs() []stack.Ref {
-	return append([]stack.Ref{o.TargetGroup}, refsTo(o.LoadBalancer, o.Successor)...)
+func (o DeregisterLoadBalancer) About() plan.About {
+	return changes(o.TargetGroup).action("DeregisterTargets").uses(o.LoadBalancer).removes().
+		after(o.Successor, takesOver).About
 }
-func (o DeregisterLoadBalancer) Traits() plan.Traits {
-	return plan.Traits{Action: "DeregisterTargets", Removes: true, Active: successor(o.Successor)}
-}
-func (o DeregisterLoadBalancer) Send(s Sender)  { s.DeregisterLoadBalancer(o) }
-func (o DeregisterLoadBalancer) effect() Effect { return changes(o.TargetGroup) }
 func (o DeregisterLoadBalancer) advance(a advancer) {
 	a.targetGroup(o.TargetGroup, func(tg *TargetGroup) {
 		gone := Target{ID: a.resolve(o.LoadBalancer), Port: o.Port}
@@ -200,10 +178,5 @@ func (a advancer) targetGroup(r stack.Ref, change func(*TargetGroup)) {
 	}
 }
 
-// successor is the load balancer that takes over, if there is one.
-func successor(r *stack.Ref) plan.Active {
-	if r == nil {
-		return plan.Active{}
-	}
-	return plan.Active{Ref: *r, Role: "that takes over"}
-}
+// takesOver is the role of the successor of a load balancer.
+const takesOver = "that takes over"

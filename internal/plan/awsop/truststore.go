@@ -22,28 +22,21 @@ type PutObject struct {
 	Content     string `json:"-"`
 }
 
-func (PutObject) Refs() []stack.Ref   { return nil }
-func (PutObject) Traits() plan.Traits { return plan.Traits{Setting: "Mutual"} }
-func (o PutObject) Send(s Sender)     { s.PutObject(o) }
-func (PutObject) effect() Effect      { return Effect{} }
-func (PutObject) advance(advancer)    {} // objects are not observed
+func (PutObject) About() plan.About { return unseen().setting("Mutual").About }
+func (PutObject) advance(advancer)  {} // objects are not observed
 
 // DeleteObject deletes the bundle of a trust store from S3; one that is gone is no error.
 type DeleteObject struct{ Bucket, Key string }
 
-func (DeleteObject) Refs() []stack.Ref   { return nil }
-func (DeleteObject) Traits() plan.Traits { return plan.Traits{Removes: true} }
-func (o DeleteObject) Send(s Sender)     { s.DeleteObject(o) }
-func (DeleteObject) effect() Effect      { return Effect{} }
-func (DeleteObject) advance(advancer)    {}
+func (DeleteObject) About() plan.About { return unseen().removes().About }
+func (DeleteObject) advance(advancer)  {}
 
 // CreateTrustStore makes a trust store of a bundle that was uploaded.
 type CreateTrustStore struct{ TrustStore stack.TrustStore }
 
-func (CreateTrustStore) Refs() []stack.Ref   { return nil }
-func (CreateTrustStore) Traits() plan.Traits { return plan.Traits{Setting: "Mutual"} }
-func (o CreateTrustStore) Send(s Sender)     { s.CreateTrustStore(o) }
-func (CreateTrustStore) effect() Effect      { return Effect{Kind: stack.KindTrustStore, Verb: Creates} }
+func (CreateTrustStore) About() plan.About {
+	return creates(stack.KindTrustStore, "").setting("Mutual").About
+}
 func (o CreateTrustStore) advance(a advancer) {
 	t := TrustStore{ARN: a.out.ID, Status: a.out.State, TrustStore: o.TrustStore}
 	t.Bundle, t.Tags = "", merged(o.TrustStore.Tags, nil)
@@ -56,10 +49,7 @@ type ModifyTrustStore struct {
 	TrustStore stack.TrustStore
 }
 
-func (o ModifyTrustStore) Refs() []stack.Ref { return []stack.Ref{o.Ref} }
-func (ModifyTrustStore) Traits() plan.Traits { return plan.Traits{Setting: "Mutual"} }
-func (o ModifyTrustStore) Send(s Sender)     { s.ModifyTrustStore(o) }
-func (o ModifyTrustStore) effect() Effect    { return changes(o.Ref) }
+func (o ModifyTrustStore) About() plan.About { return changes(o.Ref).setting("Mutual").About }
 func (o ModifyTrustStore) advance(a advancer) {
 	a.trustStore(o.Ref, func(t *TrustStore) { t.Hash = o.TrustStore.Hash })
 }
@@ -67,12 +57,9 @@ func (o ModifyTrustStore) advance(a advancer) {
 // DeleteTrustStore deletes a trust store; AWS refuses while a listener uses it.
 type DeleteTrustStore struct{ TrustStore stack.Ref }
 
-func (o DeleteTrustStore) Refs() []stack.Ref { return []stack.Ref{o.TrustStore} }
-func (DeleteTrustStore) Traits() plan.Traits {
-	return plan.Traits{Removes: true, UsedBy: "the listeners to let go of the trust store"}
+func (o DeleteTrustStore) About() plan.About {
+	return deletes(o.TrustStore, "the listeners to let go of the trust store").About
 }
-func (o DeleteTrustStore) Send(s Sender)  { s.DeleteTrustStore(o) }
-func (o DeleteTrustStore) effect() Effect { return deletes(o.TrustStore) }
 func (o DeleteTrustStore) advance(a advancer) {
 	a.o.TrustStores = dropped(a.o.TrustStores, a.resolve(o.TrustStore), (*TrustStore).id)
 }

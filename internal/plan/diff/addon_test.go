@@ -35,7 +35,7 @@ func TestNewLoadBalancerIsOpenedWithItsProtection(t *testing.T) {
 		if c, ok := s.Op.(awsop.CreateLoadBalancer); ok && (c.LoadBalancer.IPAMPool == "" || c.LoadBalancer.WebACL != nil) {
 			t.Errorf("created with %+v; want the pool, and no more", c.LoadBalancer)
 		}
-		if awsop.EffectOf(s.Op).AddOn == "" {
+		if s.Op.About().AddOn == "" {
 			continue
 		}
 		addOns[s.ID] = true

@@ -276,7 +276,7 @@ func (d *differ) step(a plan.Action, r stack.Ref, lane plan.Lane, op awsop.Opera
 		id += plan.StepID("#" + strconv.Itoa(n))
 	}
 	s := &plan.Step{ID: id, Action: a, Resource: r, Op: op, Lane: lane, Why: why}
-	for _, ref := range op.Refs() {
+	for _, ref := range op.About().Refs {
 		if _, ok := d.known[ref]; ok {
 			continue
 		}

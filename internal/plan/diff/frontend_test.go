@@ -120,7 +120,7 @@ func TestAFrontendIsMadeInOnePlanAndItsALBRegisteredLast(t *testing.T) {
 			if !slices.Contains(s.Needs, "CreateListener 443") || !slices.Contains(s.Needs, "CreateLoadBalancer LoadBalancer") {
 				t.Errorf("%s needs %v", s.ID, s.Needs)
 			}
-			if s.Op.Traits().Active.Ref.ID != stack.LoadBalancerIdentity {
+			if s.Op.About().Active.Ref.ID != stack.LoadBalancerIdentity {
 				t.Errorf("%s does not wait for its load balancer", s.ID)
 			}
 		} else if slices.ContainsFunc(s.Needs, func(n plan.StepID) bool {

@@ -254,7 +254,7 @@ func (d *differ) protected(old *awsop.LoadBalancer) bool {
 
 // deleteLoadBalancer plans one call: AWS deletes listeners and rules along with it.
 func (d *differ) deleteLoadBalancer(old *awsop.LoadBalancer, successor *stack.Ref) plan.StepID {
-	if !d.mayDelete(old.ARN) || d.spared[old.ARN] {
+	if !d.mayDelete(old.ARN) {
 		return ""
 	}
 	r := stack.Ref{Kind: stack.KindLoadBalancer, ID: old.ID, Literal: old.ARN}

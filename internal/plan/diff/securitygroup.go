@@ -288,7 +288,7 @@ func (d *differ) permissionsText(verb string, ps []stack.Permission) []string {
 func (d *differ) deleteSecurityGroups() {
 	for i := range d.obs.SecurityGroups {
 		g := &d.obs.SecurityGroups[i]
-		if g.Shared || d.groups[g.ID] == g || !d.mayDelete(g.GroupID) || d.opt.InUse[g.GroupID] {
+		if g.Shared || d.groups[g.ID] == g || !d.mayDelete(g.GroupID) {
 			continue
 		}
 		r := stack.Ref{Kind: stack.KindSecurityGroup, ID: g.ID, Literal: g.GroupID}

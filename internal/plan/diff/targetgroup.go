@@ -215,7 +215,7 @@ func (d *differ) deleteTargetGroups() {
 	marks := d.markOriginals()
 	for i := range d.obs.TargetGroups {
 		tg := &d.obs.TargetGroups[i]
-		if d.targets[tg.ID] == tg || !d.mayDelete(tg.ARN) || d.opt.InUse[tg.ARN] || d.forwardsByARN(tg.ARN) {
+		if d.targets[tg.ID] == tg || !d.mayDelete(tg.ARN) || d.forwardsByARN(tg.ARN) {
 			continue
 		}
 		r := stack.Ref{Kind: stack.KindTargetGroup, ID: tg.ID, Literal: tg.ARN}

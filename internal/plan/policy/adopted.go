@@ -21,7 +21,7 @@ func HoldDestructive(o awsop.Observed, guard func(held []plan.Step) plan.Guard) 
 	return func(p plan.Plan) plan.Plan {
 		h := holder{o: o, made: map[stack.Ref]bool{}}
 		for _, s := range p.Steps {
-			if e := awsop.EffectOf(s.Op); e.Verb == awsop.Creates && s.Action == plan.Create {
+			if e := s.Op.About().Effect; e.Verb == plan.Creates && s.Action == plan.Create {
 				h.made[s.Resource] = true
 			}
 		}
@@ -124,14 +124,15 @@ func (h *holder) takes(s plan.Step) (taken func(key string) bool, ok bool) {
 	if s.Action != plan.Update || h.made[s.Resource] {
 		return nil, false
 	}
-	switch op := s.Op.(type) {
-	case awsop.RemoveTags, awsop.DeleteTags:
+	about := s.Op.About()
+	switch sets := slices.Contains(about.Writes.Names, awsop.FieldTag); {
+	case sets && len(about.Values) > 0:
+		return h.hasTag(about.Resource), true
+	case sets:
 		own := naming.OwnTags(h.o.Key.Owner)
 		return func(k string) bool { return !slices.Contains(own, k) }, true
-	case awsop.AddTags:
-		return h.hasTag(op.Resource), true
-	case awsop.CreateTags:
-		return h.hasTag(op.Group), true
+	}
+	switch op := s.Op.(type) {
 	case awsop.ModifyLoadBalancerAttributes:
 		for _, r := range h.o.LoadBalancers {
 			if is(op.LoadBalancer, r.ID, r.ARN) {

@@ -77,7 +77,7 @@ func TestWhatTakesSomethingAwayIsHeldAndWhatAddsIsCarriedOut(t *testing.T) {
 			for _, n := range s.Needs {
 				text += " <- " + string(n)
 			}
-			if keys := keysOf(s.Op); len(keys) > 0 {
+			if keys := s.Op.About().Keys(); len(keys) > 0 {
 				text += " " + fmt.Sprint(keys)
 			}
 			if s.Guard != nil {

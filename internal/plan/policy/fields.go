@@ -4,8 +4,8 @@ import (
 	"encoding/json"
 	"hash/fnv"
 	"maps"
-	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/model/policy/drift"
@@ -17,64 +17,56 @@ import (
 // Fields are hashes of the values of fields, by name: of a stack as it is wanted, or as it was applied last.
 type Fields map[string]string
 
-// Names of fields, of which several resources have one each; the identity of the resource follows.
-const (
-	rulesField       = "rules "
-	listenerField    = "listener "
-	certificateField = "certificates "
-	groupsField      = "security groups "
-	subnetsField     = "subnets "
-	addressField     = "address type "
-	checkField       = "health check "
-	inboundField     = "inbound rules"
-)
-
-func attributeField(r stack.Ref, id string) string {
-	return "attribute " + string(r.Kind) + "/" + id + "/"
+// fieldOf is a field of a resource, as plan.Fields names it; of attributes and tags, what precedes their keys.
+func fieldOf(name string, of stack.Ref) string {
+	switch name {
+	case awsop.FieldInbound: // all resources have one
+		return name
+	case awsop.FieldAttribute, awsop.FieldTag:
+		return name + " " + string(of.Kind) + "/" + of.ID + "/"
+	}
+	return name + " " + of.ID
 }
-func tagField(r stack.Ref, id string) string { return "tag " + string(r.Kind) + "/" + id + "/" }
 
 // Wanted are the fields of a stack.
 func Wanted(s *stack.Stack) Fields {
 	f := Fields{}
-	for _, lb := range s.LoadBalancers {
-		r := stack.Ref{Kind: stack.KindLoadBalancer, ID: lb.ID}
-		f.set(groupsField+lb.ID, lb.SecurityGroups, lb.PrivateLinkRules)
-		f.set(subnetsField+lb.ID, lb.Subnets, lb.NetworkSourceNAT)
-		f.set(addressField+lb.ID, lb.IPAddressType)
-		f.entries(attributeField(r, lb.ID), lb.Attributes)
-		f.entries(tagField(r, lb.ID), lb.Tags)
+	each := func(k stack.Kind, id string, attributes, tags map[string]string) stack.Ref {
+		r := stack.Ref{Kind: k, ID: id}
+		f.entries(fieldOf(awsop.FieldAttribute, r), attributes)
+		f.entries(fieldOf(awsop.FieldTag, r), tags)
+		return r
 	}
-	for _, l := range s.Listeners {
-		r := stack.Ref{Kind: stack.KindListener, ID: l.ID}
-		f.set(listenerField+l.ID, l.LoadBalancer, l.Protocol, l.DefaultActions, secrets(l.DefaultActions), l.SSLPolicy,
-			l.Certificates, l.ALPN, l.Mutual)
-		f.set(certificateField+l.ID, l.Certificates, l.SNI)
-		f.entries(attributeField(r, l.ID), l.Attributes)
-		f.entries(tagField(r, l.ID), l.Tags)
+	for _, lb := range s.LoadBalancers {
+		r := each(stack.KindLoadBalancer, lb.ID, lb.Attributes, lb.Tags)
+		f.set(fieldOf(awsop.FieldSecurityGroups, r), lb.SecurityGroups, lb.PrivateLinkRules)
+		f.set(fieldOf(awsop.FieldSubnets, r), lb.Subnets, lb.NetworkSourceNAT)
+		f.set(fieldOf(awsop.FieldAddressType, r), lb.IPAddressType)
 	}
 	rules := map[string][]any{}
 	for _, r := range s.Rules {
 		rules[r.Listener.ID] = append(rules[r.Listener.ID], r.Conditions, r.Actions, secrets(r.Actions), r.Transforms)
-		f.entries(tagField(stack.Ref{Kind: stack.KindRule}, r.ID), r.Tags)
+		each(stack.KindRule, r.ID, nil, r.Tags)
 	}
 	for _, l := range s.Listeners {
-		f.set(rulesField+l.ID, rules[l.ID]...)
+		r := each(stack.KindListener, l.ID, l.Attributes, l.Tags)
+		f.set(fieldOf(awsop.FieldListener, r), l.LoadBalancer, l.Protocol, l.DefaultActions, secrets(l.DefaultActions),
+			l.SSLPolicy, l.Certificates, l.ALPN, l.Mutual)
+		f.set(fieldOf(awsop.FieldCertificates, r), l.Certificates, l.SNI)
+		f.set(fieldOf(awsop.FieldRules, r), rules[l.ID]...)
 	}
 	for _, tg := range s.TargetGroups {
-		r := stack.Ref{Kind: stack.KindTargetGroup, ID: tg.ID}
-		f.set(checkField+tg.ID, tg.HealthCheck, tg.ProtocolVersion)
-		f.entries(attributeField(r, tg.ID), tg.Attributes)
-		f.entries(tagField(r, tg.ID), tg.Tags)
+		r := each(stack.KindTargetGroup, tg.ID, tg.Attributes, tg.Tags)
+		f.set(fieldOf(awsop.FieldHealthCheck, r), tg.HealthCheck, tg.ProtocolVersion)
 	}
 	var inbound []any
 	for _, g := range s.SecurityGroups {
 		if !g.Shared {
 			inbound = append(inbound, g.ID, g.Ingress)
 		}
-		f.entries(tagField(stack.Ref{Kind: stack.KindSecurityGroup}, g.ID), g.Tags)
+		each(stack.KindSecurityGroup, g.ID, nil, g.Tags)
 	}
-	f.set(inboundField, inbound...)
+	f.set(fieldOf(awsop.FieldInbound, stack.Ref{}), inbound...)
 	return f
 }
 
@@ -119,7 +111,7 @@ func Settle(wanted, applied Fields, p *plan.Plan, o awsop.Observed, done func(pl
 				former(field)
 				continue
 			}
-			for _, key := range keysOf(s.Op) {
+			for _, key := range s.Op.About().Keys() {
 				former(field + key)
 			}
 		}
@@ -144,19 +136,13 @@ func Settle(wanted, applied Fields, p *plan.Plan, o awsop.Observed, done func(pl
 
 // unread reports whether a field is a tag of a resource whose tags were not read.
 func unread(o awsop.Observed, field string) bool {
-	is := func(tags map[string]string, k stack.Kind, id string) bool {
-		prefix := tagField(stack.Ref{Kind: k}, id)
-		return tags == nil && len(field) > len(prefix) && field[:len(prefix)] == prefix
+	for r := range o.Resources(stack.KindLoadBalancer, stack.KindTargetGroup, stack.KindSecurityGroup) {
+		key, is := strings.CutPrefix(field, fieldOf(awsop.FieldTag, r.Ref))
+		if is && key != "" && r.Tags == nil {
+			return true
+		}
 	}
-	return slices.ContainsFunc(o.LoadBalancers, func(r awsop.LoadBalancer) bool {
-		return is(r.Tags, stack.KindLoadBalancer, r.ID)
-	}) ||
-		slices.ContainsFunc(o.TargetGroups, func(r awsop.TargetGroup) bool {
-			return is(r.Tags, stack.KindTargetGroup, r.ID)
-		}) ||
-		slices.ContainsFunc(o.SecurityGroups, func(r awsop.SecurityGroup) bool {
-			return is(r.Tags, stack.KindSecurityGroup, r.ID)
-		})
+	return false
 }
 
 // written is what a step writes of a group of fields. The zero value is that of a step to which no drift policy
@@ -169,66 +155,14 @@ type written struct {
 
 // writtenBy is what a step writes.
 func writtenBy(s plan.Step, ids map[string]string) written {
-	is := func(g drift.Group, fields ...string) written { return written{group: g, fields: fields} }
-	keyed := func(g drift.Group, prefix string) written { return written{g, []string{prefix}, true} }
-	attributes := func(g drift.Group, r stack.Ref) written { return keyed(g, attributeField(r, idOf(r, ids))) }
-	switch op := s.Op.(type) {
-	case awsop.CreateRule:
-		return is(drift.Rules, rulesField+idOf(op.Rule.Listener, ids))
-	case awsop.ModifyRule:
-		return is(drift.Rules, rulesField+listenerOf(op.Ref, op.Rule.Listener, ids))
-	case awsop.SetRulePriorities:
-		return is(drift.Rules, rulesField+idOf(op.Listener, ids))
-	case awsop.DeleteRule:
-		return is(drift.Rules, rulesField+idOf(op.Rule, ids))
-	case awsop.CreateListener:
-		return is(drift.Listeners, listenerField+op.Listener.ID)
-	case awsop.ModifyListener:
-		return is(drift.Listeners, listenerField+idOf(op.Ref, ids))
-	case awsop.DeleteListener:
-		return is(drift.Listeners, listenerField+idOf(op.Listener, ids))
-	case awsop.AddListenerCertificates:
-		return is(drift.Listeners, certificateField+idOf(op.Listener, ids))
-	case awsop.RemoveListenerCertificates:
-		return is(drift.Listeners, certificateField+idOf(op.Listener, ids))
-	case awsop.ModifyListenerAttributes:
-		return attributes(drift.Listeners, op.Listener)
-	case awsop.ModifyLoadBalancerAttributes:
-		return attributes(drift.LoadBalancer, op.LoadBalancer)
-	case awsop.SetSecurityGroups:
-		return is(drift.LoadBalancer, groupsField+idOf(op.LoadBalancer, ids))
-	case awsop.SetSubnets:
-		fields := []string{subnetsField + idOf(op.LoadBalancer, ids)}
-		if op.IPAddressType != "" {
-			fields = append(fields, addressField+idOf(op.LoadBalancer, ids))
-		}
-		return is(drift.LoadBalancer, fields...)
-	case awsop.SetIpAddressType:
-		return is(drift.LoadBalancer, addressField+idOf(op.LoadBalancer, ids))
-	case awsop.ModifyTargetGroup:
-		return is(drift.TargetGroups, checkField+idOf(op.TargetGroup, ids))
-	case awsop.ModifyTargetGroupAttributes:
-		return attributes(drift.TargetGroups, op.TargetGroup)
-	case awsop.AuthorizeSecurityGroupIngress, awsop.RevokeSecurityGroupIngress:
-		return is(drift.SecurityGroupRules, inboundField)
-	case awsop.AddTags:
-		return keyed(drift.Tags, tagField(op.Resource, idOf(op.Resource, ids)))
-	case awsop.RemoveTags:
-		return keyed(drift.Tags, tagField(op.Resource, idOf(op.Resource, ids)))
-	case awsop.CreateTags:
-		return keyed(drift.Tags, tagField(op.Group, idOf(op.Group, ids)))
-	case awsop.DeleteTags:
-		return keyed(drift.Tags, tagField(op.Group, idOf(op.Group, ids)))
+	f := s.Op.About().Writes
+	f.Of.ID = idOf(f.Of, ids)
+	out := written{group: f.Group}
+	for _, name := range f.Names {
+		out.fields = append(out.fields, fieldOf(name, f.Of))
+		out.keyed = name == awsop.FieldAttribute || name == awsop.FieldTag
 	}
-	return written{}
-}
-
-// listenerOf is the identity of the listener of a rule.
-func listenerOf(rule, listener stack.Ref, ids map[string]string) string {
-	if id := idOf(listener, ids); id != "" {
-		return id
-	}
-	return idOf(rule, ids)
+	return out
 }
 
 // tracks reports whether the controller finds resources by a tag of this key.
@@ -238,21 +172,11 @@ func tracks(ids map[string]string, key string) bool {
 		key == naming.ResourceTag(owner)
 }
 
-// keysOf are the keys that an operation sets or removes, in order.
-func keysOf(op plan.Operation) []string {
-	switch op := op.(type) {
-	case awsop.RemoveTags:
-		return op.Keys
-	case awsop.DeleteTags:
-		return op.Keys
-	}
-	return slices.Sorted(maps.Keys(op.Traits().Values))
-}
-
 // withKeys is a step with some of the keys of its operation; ok is false if none are left. A step has a reason for each
 // of its keys, or reasons for all of them.
 func withKeys(s plan.Step, keep func(key string) bool) (_ plan.Step, ok bool) {
-	keys := keysOf(s.Op)
+	about := s.Op.About()
+	keys := about.Keys()
 	var left, why []string
 	for i, k := range keys {
 		if !keep(k) {
@@ -269,35 +193,6 @@ func withKeys(s plan.Step, keep func(key string) bool) (_ plan.Step, ok bool) {
 	if len(s.Why) == len(keys) {
 		s.Why = why
 	}
-	values := func(all map[string]string) map[string]string {
-		out := map[string]string{}
-		for _, k := range left {
-			out[k] = all[k]
-		}
-		return out
-	}
-	switch op := s.Op.(type) {
-	case awsop.ModifyListenerAttributes:
-		op.Attributes = values(op.Attributes)
-		s.Op = op
-	case awsop.ModifyLoadBalancerAttributes:
-		op.Attributes = values(op.Attributes)
-		s.Op = op
-	case awsop.ModifyTargetGroupAttributes:
-		op.Attributes = values(op.Attributes)
-		s.Op = op
-	case awsop.AddTags:
-		op.Tags = values(op.Tags)
-		s.Op = op
-	case awsop.CreateTags:
-		op.Tags = values(op.Tags)
-		s.Op = op
-	case awsop.RemoveTags:
-		op.Keys = left
-		s.Op = op
-	case awsop.DeleteTags:
-		op.Keys = left
-		s.Op = op
-	}
+	s.Op = about.Only(left)
 	return s, true
 }

@@ -294,13 +294,13 @@ func TestFindingsDependOnWhatElseThereIs(t *testing.T) {
 		}, "", ""},
 		{"a role that is not known", "iam-denied", func(f *Facts) { f.Permissions = Permissions{} }, "", ""},
 		{"what only a feature needs", "iam-denied", func(f *Facts) {
-			f.Permissions.Lacking = []Lack{{Sid: "Read", Action: "acm:ListCertificates"}}
+			f.Permissions.Lacking = []Lack{{Sid: "Read", Action: "acm:ListCertificates", Severity: Warning}}
 		}, Warning, "may not acm:ListCertificates, of statement Read"},
 		{"what the standard policy lacks", "iam-denied", func(f *Facts) {
-			f.Permissions.Lacking = []Lack{{Sid: "AddOns", Action: "wafv2:ListWebACLs"}}
+			f.Permissions.Lacking = []Lack{{Sid: "AddOns", Action: "wafv2:ListWebACLs", Severity: Note}}
 		}, Note, "statement AddOns"},
 		{"a Deny", "iam-denied", func(f *Facts) {
-			f.Permissions.Lacking = []Lack{{Sid: "Read", Action: "ec2:DescribeSubnets", Explicit: true}}
+			f.Permissions.Lacking = []Lack{{Sid: "Read", Action: "ec2:DescribeSubnets", Explicit: true, Severity: Error}}
 		}, Error, "a policy denies it"},
 		{"actions that were not tried", "iam-denied", func(f *Facts) {
 			f.Permissions.Untried = []string{"elasticloadbalancing:SetSubnets"}

@@ -322,11 +322,12 @@ func sick(t *testing.T) *Facts {
 	f.Heartbeats = []Heartbeat{{"n1", now.Add(-10 * time.Minute), now.Add(-5 * time.Second)},
 		{"n2", now.Add(2 * time.Minute), time.Time{}}, {"stopped", now.Add(-day), time.Time{}}}
 	f.Permissions.Lacking = []Lack{
-		{Sid: "ChangeOwn", Action: "elasticloadbalancing:DeleteLoadBalancer", Resource: "arn:app"},
-		{Sid: "ChangeOwn", Action: "elasticloadbalancing:DeleteLoadBalancer", Resource: "arn:net"},
-		{Sid: "ChangeOwn", Action: "elasticloadbalancing:SetSubnets", Resource: "arn:app", Explicit: true},
-		{Sid: "Read", Action: "acm:ListCertificates", Resource: "*"}, {Sid: "AddOns", Action: "wafv2:ListWebACLs",
-			Resource: "*"},
+		{Sid: "ChangeOwn", Action: "elasticloadbalancing:DeleteLoadBalancer", Resource: "arn:app", Severity: Error},
+		{Sid: "ChangeOwn", Action: "elasticloadbalancing:DeleteLoadBalancer", Resource: "arn:net", Severity: Error},
+		{Sid: "ChangeOwn", Action: "elasticloadbalancing:SetSubnets", Resource: "arn:app", Explicit: true,
+			Severity: Error},
+		{Sid: "Read", Action: "acm:ListCertificates", Resource: "*", Severity: Warning},
+		{Sid: "AddOns", Action: "wafv2:ListWebACLs", Resource: "*", Severity: Note},
 	}
 	f.Counts = map[quota.Limit]int{"application-load-balancers": 41, "target-groups": 1}
 	f.Certificates = []Certificate{{ARN: cert, Domains: []string{"*.example.com"}, Expires: now.Add(5 * day)}}

@@ -5,8 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-
-	"github.com/k8s-lbc/lbc/internal/aws/iampolicy"
 )
 
 var permissionChecks = []Check{{
@@ -43,7 +41,8 @@ type Permissions struct {
 // Lack is an action of a statement of the smallest policy that is not allowed.
 type Lack struct {
 	Sid, Action, Resource string
-	Explicit              bool // by a Deny, not for want of an Allow
+	Explicit              bool     // by a Deny, not for want of an Allow
+	Severity              Severity // how bad it is for a controller to lack the action
 }
 
 func withoutRole(f *Facts) string {
@@ -60,21 +59,6 @@ func withoutPermissions(f *Facts) string {
 	return "the role does not exist"
 }
 
-// gravity is how bad it is for a controller to lack an action of a statement.
-func gravity(role string, l Lack) Severity {
-	partition := "aws"
-	if parts := strings.Split(role, ":"); len(parts) > 1 {
-		partition = parts[1]
-	}
-	switch always, standard := iampolicy.Needed(partition, l.Sid, l.Action); {
-	case always:
-		return Error
-	case standard:
-		return Warning
-	}
-	return Note
-}
-
 func deniedPermissions(f *Facts) (out []Finding) {
 	role := f.Permissions.Role
 	type part struct {
@@ -84,7 +68,7 @@ func deniedPermissions(f *Facts) (out []Finding) {
 	}
 	actions, resources := map[part][]string{}, map[part][]string{}
 	for _, l := range f.Permissions.Lacking {
-		p := part{l.Sid, gravity(role, l), l.Explicit}
+		p := part{l.Sid, l.Severity, l.Explicit}
 		if !slices.Contains(actions[p], l.Action) {
 			actions[p] = append(actions[p], l.Action)
 		}

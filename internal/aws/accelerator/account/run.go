@@ -92,7 +92,7 @@ func (a *Account) write(ctx context.Context, key stack.Key, op operation.Operati
 		return operation.Output{}, err
 	}
 	out, err := awsclient.WriteAccelerator(ctx, a.clients.Accelerators, op, resolve)
-	if err != nil && op.Traits().Removes && awsclient.Classify(err).Class == diag.NotFound {
+	if err != nil && op.About().Removes && awsclient.Classify(err).Class == diag.NotFound {
 		err = nil
 	}
 	switch {

@@ -95,17 +95,17 @@ func counted[T any](a *AddOns, read func(context.Context) (T, error)) func(conte
 
 // Record takes over what a successful operation did; resolve gives the ARN behind a reference.
 func (a *AddOns) Record(op plan.Operation, out awsop.Output, resolve func(stack.Ref) string) {
-	effect := awsop.EffectOf(op)
+	effect := op.About().Effect
 	arn := resolve(effect.Resource)
 	switch {
 	case effect.Kind != stack.KindLoadBalancer:
 		return
-	case effect.Verb == awsop.Deletes:
+	case effect.Verb == plan.Deletes:
 		a.Forget(arn)
 		return
 	}
 	var before awsop.Observed
-	if effect.Verb != awsop.Creates { // of which no add-on is known, so that what is known afterwards is by the operation
+	if effect.Verb != plan.Creates { // of which no add-on is known, so that what is known afterwards is by the operation
 		before.LoadBalancers = []awsop.LoadBalancer{{ARN: arn}}
 	}
 	for _, lb := range awsop.Advance(before, op, out, resolve).LoadBalancers {

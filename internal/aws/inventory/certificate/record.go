@@ -16,12 +16,12 @@ func (c *Certificates) Record(key stack.Key, op plan.Operation, out awsop.Output
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.writes++
-	effect := awsop.EffectOf(op)
+	effect := op.About().Effect
 	arn, now := resolve(effect.Resource), c.cfg.Now()
 	switch {
 	case effect.Kind != stack.KindCertificate:
 		return
-	case effect.Verb == awsop.Deletes:
+	case effect.Verb == plan.Deletes:
 		c.forget(arn, now)
 		c.publish()
 		return
@@ -47,7 +47,7 @@ func (c *Certificates) Record(key stack.Key, op plan.Operation, out awsop.Output
 			r.content, r.tried = is.Content, nil
 			c.details.Put(is.ARN, &is)
 		}
-		if effect.Verb == awsop.Retags {
+		if effect.Verb == plan.Retags {
 			c.tag(r, is.Tags)
 		}
 		if len(is.Published) > len(r.published) {
@@ -86,7 +86,7 @@ func (c *Certificates) tag(r *record, tags map[string]string) {
 
 // MarkUncertain takes note of an operation on a certificate of which it is not known whether it had an effect. What it
 // concerns is read again.
-func (c *Certificates) MarkUncertain(effect awsop.Effect, resolve func(stack.Ref) string) {
+func (c *Certificates) MarkUncertain(effect plan.Effect, resolve func(stack.Ref) string) {
 	c.Forget()
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -101,7 +101,7 @@ func (c *Certificates) MarkUncertain(effect awsop.Effect, resolve func(stack.Ref
 			r.tried = &stack.KeyPair{Hash: effect.Import.Hash, Serial: effect.Import.Serial}
 		}
 		c.forgetDetail(r.ARN)
-	case effect.Verb == awsop.Deletes:
+	case effect.Verb == plan.Deletes:
 		r.leaving = true
 	}
 }

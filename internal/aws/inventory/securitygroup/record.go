@@ -19,12 +19,12 @@ func (g *Groups) Record(op plan.Operation, out awsop.Output, resolve func(stack.
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.writes++
-	effect := awsop.EffectOf(op)
+	effect := op.About().Effect
 	if effect.Kind != stack.KindSecurityGroup {
 		return
 	}
 	id := resolve(effect.Resource)
-	if effect.Verb == awsop.Deletes {
+	if effect.Verb == plan.Deletes {
 		delete(g.byID, id)
 		g.rules.Forget(id)
 		g.rules.Delete(id)
@@ -41,7 +41,7 @@ func (g *Groups) Record(op plan.Operation, out awsop.Output, resolve func(stack.
 		return
 	}
 	x.SecurityGroup = after[0]
-	if effect.Verb == awsop.Creates {
+	if effect.Verb == plan.Creates {
 		g.store(&x)
 		return
 	}

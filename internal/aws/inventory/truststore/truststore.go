@@ -280,7 +280,7 @@ func (t *TrustStores) ForgetOf(key stack.Key) {
 // Record takes over what a successful operation did; resolve gives the ARN behind a reference. Operations on anything
 // but trust stores have no effect.
 func (t *TrustStores) Record(op plan.Operation, out awsop.Output, resolve func(stack.Ref) string) {
-	effect := awsop.EffectOf(op)
+	effect := op.About().Effect
 	if effect.Kind != stack.KindTrustStore {
 		return
 	}
@@ -288,7 +288,7 @@ func (t *TrustStores) Record(op plan.Operation, out awsop.Output, resolve func(s
 	defer t.mu.Unlock()
 	t.writes++
 	arn := resolve(effect.Resource)
-	if effect.Verb == awsop.Deletes {
+	if effect.Verb == plan.Deletes {
 		delete(t.records, arn)
 		t.gone[arn] = t.writes
 		return
@@ -309,11 +309,11 @@ func (t *TrustStores) Record(op plan.Operation, out awsop.Output, resolve func(s
 
 // MarkUncertain takes note of an operation on a trust store of which it is not known whether it had an effect: the list
 // and its tags are read again.
-func (t *TrustStores) MarkUncertain(effect awsop.Effect, resolve func(stack.Ref) string) {
+func (t *TrustStores) MarkUncertain(effect plan.Effect, resolve func(stack.Ref) string) {
 	t.list.Forget()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if r := t.records[resolve(effect.Resource)]; r != nil && effect.Verb == awsop.Retags {
+	if r := t.records[resolve(effect.Resource)]; r != nil && effect.Verb == plan.Retags {
 		r.tags = nil
 	}
 }

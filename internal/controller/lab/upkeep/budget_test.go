@@ -36,17 +36,17 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/targethealth"
 	"github.com/k8s-lbc/lbc/internal/kube/pod/readiness"
 	"github.com/k8s-lbc/lbc/internal/kube/readable"
-	"github.com/k8s-lbc/lbc/internal/lib/backoff"
+	"github.com/k8s-lbc/lbc/internal/lib/callbudget"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
-// budgeted is how long the loops run that are compared with backoff.Budgets.
+// budgeted is how long the loops run that are compared with callbudget.Budgets.
 const budgeted = 10 * time.Minute
 
-// measures run the loops of backoff.Budgets for that long, and tell how many calls they made.
+// measures run the loops of callbudget.Budgets for that long, and tell how many calls they made.
 var measures = map[string]func(t *testing.T, trouble bool) int{
 	"account listing": func(t *testing.T, trouble bool) int {
 		return passes(t, trouble, false, gate.Fault{Action: "DescribeLoadBalancers", Code: "Throttling"})
@@ -413,7 +413,7 @@ func bindingPasses(t *testing.T, trouble bool, begin func(*lab.Lab), address, ac
 func TestEachLoopKeepsItsBudgetOfCalls(t *testing.T) {
 	t.Parallel()
 	rows := map[string]bool{}
-	for _, row := range backoff.Budgets {
+	for _, row := range callbudget.Budgets {
 		if row.Loop == "drift sweep" || row.Loop == "foreign tags" { // TestDriftDetectorKeepsItsBudgetOfCalls measures them
 			continue
 		}
@@ -435,7 +435,7 @@ func TestEachLoopKeepsItsBudgetOfCalls(t *testing.T) {
 }
 
 // keepsBudget fails if a loop makes more calls than its budget has, or far fewer.
-func keepsBudget(t *testing.T, row backoff.Budget, measure func(t *testing.T, trouble bool) int) {
+func keepsBudget(t *testing.T, row callbudget.Budget, measure func(t *testing.T, trouble bool) int) {
 	t.Helper()
 	for _, c := range []struct {
 		what    string

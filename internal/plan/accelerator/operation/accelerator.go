@@ -18,11 +18,7 @@ type CreateAccelerator struct {
 	Tags          map[string]string
 }
 
-func (CreateAccelerator) Refs() []stack.Ref   { return nil }
-func (CreateAccelerator) Traits() plan.Traits { return plan.Traits{} }
-
-// Send implements Operation.
-func (op CreateAccelerator) Send(s Sender) { s.CreateAccelerator(op) }
+func (CreateAccelerator) About() plan.About { return plan.About{} }
 
 // Advance implements Operation.
 func (op CreateAccelerator) Advance(o *accelerator.Observed, out Output, _ Resolve) {
@@ -42,11 +38,7 @@ type UpdateAccelerator struct {
 	Enabled       bool
 }
 
-func (op UpdateAccelerator) Refs() []stack.Ref { return []stack.Ref{op.Accelerator} }
-func (UpdateAccelerator) Traits() plan.Traits  { return plan.Traits{} }
-
-// Send implements Operation.
-func (op UpdateAccelerator) Send(s Sender) { s.UpdateAccelerator(op) }
+func (op UpdateAccelerator) About() plan.About { return about(op.Accelerator) }
 
 // Advance implements Operation.
 func (op UpdateAccelerator) Advance(o *accelerator.Observed, out Output, _ Resolve) {
@@ -61,13 +53,10 @@ func (op UpdateAccelerator) Advance(o *accelerator.Observed, out Output, _ Resol
 // DeleteAccelerator deletes an accelerator that is disabled and has no listeners. Its addresses are gone for good.
 type DeleteAccelerator struct{ Accelerator stack.Ref }
 
-func (op DeleteAccelerator) Refs() []stack.Ref { return []stack.Ref{op.Accelerator} }
-func (DeleteAccelerator) Traits() plan.Traits {
-	return plan.Traits{Removes: true, UsedBy: "AWS to disable the accelerator everywhere"}
+func (op DeleteAccelerator) About() plan.About {
+	return plan.About{Refs: []stack.Ref{op.Accelerator}, Removes: true,
+		UsedBy: "AWS to disable the accelerator everywhere"}
 }
-
-// Send implements Operation.
-func (op DeleteAccelerator) Send(s Sender) { s.DeleteAccelerator(op) }
 
 // Advance implements Operation.
 func (DeleteAccelerator) Advance(o *accelerator.Observed, _ Output, _ Resolve) {
@@ -80,13 +69,9 @@ type TagResource struct {
 	Tags        map[string]string
 }
 
-func (op TagResource) Refs() []stack.Ref { return []stack.Ref{op.Accelerator} }
-func (op TagResource) Traits() plan.Traits {
-	return plan.Traits{Setting: "Tags", Values: op.Tags}
+func (op TagResource) About() plan.About {
+	return plan.About{Refs: []stack.Ref{op.Accelerator}, Setting: "Tags", Values: op.Tags}
 }
-
-// Send implements Operation.
-func (op TagResource) Send(s Sender) { s.TagResource(op) }
 
 // Advance implements Operation.
 func (op TagResource) Advance(o *accelerator.Observed, _ Output, _ Resolve) {
@@ -102,11 +87,9 @@ type UntagResource struct {
 	Keys        []string
 }
 
-func (op UntagResource) Refs() []stack.Ref { return []stack.Ref{op.Accelerator} }
-func (UntagResource) Traits() plan.Traits  { return plan.Traits{Setting: "Tags"} }
-
-// Send implements Operation.
-func (op UntagResource) Send(s Sender) { s.UntagResource(op) }
+func (op UntagResource) About() plan.About {
+	return plan.About{Refs: []stack.Ref{op.Accelerator}, Setting: "Tags"}
+}
 
 // Advance implements Operation.
 func (op UntagResource) Advance(o *accelerator.Observed, _ Output, _ Resolve) {

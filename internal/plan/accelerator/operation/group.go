@@ -16,13 +16,7 @@ type CreateEndpointGroup struct {
 	Overrides []accelerator.Override
 }
 
-func (op CreateEndpointGroup) Refs() []stack.Ref { return []stack.Ref{op.Listener} }
-func (op CreateEndpointGroup) Traits() plan.Traits {
-	return plan.Traits{Quota: plan.Quota{Of: op.Listener, Counts: "endpoint groups"}}
-}
-
-// Send implements Operation.
-func (op CreateEndpointGroup) Send(s Sender) { s.CreateEndpointGroup(op) }
+func (op CreateEndpointGroup) About() plan.About { return takes(op.Listener, "endpoint groups") }
 
 // Advance implements Operation.
 func (op CreateEndpointGroup) Advance(o *accelerator.Observed, out Output, resolve Resolve) {
@@ -44,11 +38,7 @@ type UpdateEndpointGroup struct {
 	Endpoints []accelerator.Endpoint `json:",omitempty"`
 }
 
-func (op UpdateEndpointGroup) Refs() []stack.Ref { return []stack.Ref{op.Group} }
-func (UpdateEndpointGroup) Traits() plan.Traits  { return plan.Traits{} }
-
-// Send implements Operation.
-func (op UpdateEndpointGroup) Send(s Sender) { s.UpdateEndpointGroup(op) }
+func (op UpdateEndpointGroup) About() plan.About { return about(op.Group) }
 
 // Advance implements Operation.
 func (op UpdateEndpointGroup) Advance(o *accelerator.Observed, out Output, resolve Resolve) {
@@ -69,13 +59,7 @@ func (op UpdateEndpointGroup) Advance(o *accelerator.Observed, out Output, resol
 // DeleteEndpointGroup deletes an endpoint group with its endpoints.
 type DeleteEndpointGroup struct{ Group stack.Ref }
 
-func (op DeleteEndpointGroup) Refs() []stack.Ref { return []stack.Ref{op.Group} }
-func (op DeleteEndpointGroup) Traits() plan.Traits {
-	return plan.Traits{Removes: true, Quota: plan.Quota{Of: op.Group, Counts: "endpoint groups", Frees: true}}
-}
-
-// Send implements Operation.
-func (op DeleteEndpointGroup) Send(s Sender) { s.DeleteEndpointGroup(op) }
+func (op DeleteEndpointGroup) About() plan.About { return frees(op.Group, "endpoint groups") }
 
 // Advance implements Operation.
 func (op DeleteEndpointGroup) Advance(o *accelerator.Observed, _ Output, resolve Resolve) {
@@ -92,11 +76,7 @@ type AddEndpoints struct {
 	Endpoints []accelerator.Endpoint
 }
 
-func (op AddEndpoints) Refs() []stack.Ref { return []stack.Ref{op.Group} }
-func (AddEndpoints) Traits() plan.Traits  { return plan.Traits{} }
-
-// Send implements Operation.
-func (op AddEndpoints) Send(s Sender) { s.AddEndpoints(op) }
+func (op AddEndpoints) About() plan.About { return about(op.Group) }
 
 // Advance implements Operation.
 func (op AddEndpoints) Advance(o *accelerator.Observed, out Output, resolve Resolve) {
@@ -115,11 +95,7 @@ type RemoveEndpoints struct {
 	IDs   []string
 }
 
-func (op RemoveEndpoints) Refs() []stack.Ref { return []stack.Ref{op.Group} }
-func (RemoveEndpoints) Traits() plan.Traits  { return plan.Traits{} }
-
-// Send implements Operation.
-func (op RemoveEndpoints) Send(s Sender) { s.RemoveEndpoints(op) }
+func (op RemoveEndpoints) About() plan.About { return about(op.Group) }
 
 // Advance implements Operation.
 func (op RemoveEndpoints) Advance(o *accelerator.Observed, _ Output, resolve Resolve) {

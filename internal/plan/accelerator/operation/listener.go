@@ -16,13 +16,7 @@ type CreateListener struct {
 	Affinity    string
 }
 
-func (op CreateListener) Refs() []stack.Ref { return []stack.Ref{op.Accelerator} }
-func (op CreateListener) Traits() plan.Traits {
-	return plan.Traits{Quota: plan.Quota{Of: op.Accelerator, Counts: "listeners"}}
-}
-
-// Send implements Operation.
-func (op CreateListener) Send(s Sender) { s.CreateListener(op) }
+func (op CreateListener) About() plan.About { return takes(op.Accelerator, "listeners") }
 
 // Advance implements Operation.
 func (op CreateListener) Advance(o *accelerator.Observed, out Output, _ Resolve) {
@@ -39,11 +33,7 @@ type UpdateListener struct {
 	Affinity string
 }
 
-func (op UpdateListener) Refs() []stack.Ref { return []stack.Ref{op.Listener} }
-func (UpdateListener) Traits() plan.Traits  { return plan.Traits{} }
-
-// Send implements Operation.
-func (op UpdateListener) Send(s Sender) { s.UpdateListener(op) }
+func (op UpdateListener) About() plan.About { return about(op.Listener) }
 
 // Advance implements Operation.
 func (op UpdateListener) Advance(o *accelerator.Observed, _ Output, resolve Resolve) {
@@ -56,13 +46,7 @@ func (op UpdateListener) Advance(o *accelerator.Observed, _ Output, resolve Reso
 // DeleteListener deletes a listener that has no endpoint groups.
 type DeleteListener struct{ Listener stack.Ref }
 
-func (op DeleteListener) Refs() []stack.Ref { return []stack.Ref{op.Listener} }
-func (op DeleteListener) Traits() plan.Traits {
-	return plan.Traits{Removes: true, Quota: plan.Quota{Of: op.Listener, Counts: "listeners", Frees: true}}
-}
-
-// Send implements Operation.
-func (op DeleteListener) Send(s Sender) { s.DeleteListener(op) }
+func (op DeleteListener) About() plan.About { return frees(op.Listener, "listeners") }
 
 // Advance implements Operation.
 func (op DeleteListener) Advance(o *accelerator.Observed, _ Output, resolve Resolve) {

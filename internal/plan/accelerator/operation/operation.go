@@ -11,14 +11,21 @@ import (
 // Resolve gives the ARN behind a reference.
 type Resolve func(stack.Ref) string
 
-// Operation is one write. All that is known of it is in its methods; how it is sent is in the method of package
-// awsclient that Send calls.
+// Operation is one write. About describes it. How it is sent is in the method of its name in package awsclient.
 type Operation interface {
 	plan.Operation
-	// Send calls the method of s that is for the operation.
-	Send(s Sender)
 	// Advance changes an observation to what it is after the operation.
 	Advance(o *accelerator.Observed, out Output, resolve Resolve)
+}
+
+func about(of stack.Ref) plan.About { return plan.About{Refs: []stack.Ref{of}} }
+
+func takes(of stack.Ref, counts string) plan.About {
+	return plan.About{Refs: []stack.Ref{of}, Quota: plan.Quota{Of: of, Counts: counts}}
+}
+
+func frees(of stack.Ref, counts string) plan.About {
+	return plan.About{Refs: []stack.Ref{of}, Removes: true, Quota: plan.Quota{Of: of, Counts: counts, Frees: true}}
 }
 
 // Output is what a write answered.
@@ -28,23 +35,6 @@ type Output struct {
 	Accelerator *accelerator.Observed
 	// Endpoints are those that the write is about, as AWS describes them; nil = it did not.
 	Endpoints []accelerator.Endpoint
-}
-
-// Sender has a method for each operation.
-type Sender interface {
-	CreateAccelerator(CreateAccelerator)
-	UpdateAccelerator(UpdateAccelerator)
-	DeleteAccelerator(DeleteAccelerator)
-	TagResource(TagResource)
-	UntagResource(UntagResource)
-	CreateListener(CreateListener)
-	UpdateListener(UpdateListener)
-	DeleteListener(DeleteListener)
-	CreateEndpointGroup(CreateEndpointGroup)
-	UpdateEndpointGroup(UpdateEndpointGroup)
-	DeleteEndpointGroup(DeleteEndpointGroup)
-	AddEndpoints(AddEndpoints)
-	RemoveEndpoints(RemoveEndpoints)
 }
 
 // changed is an observation after a change that AWS has to deploy.

@@ -1,4 +1,5 @@
-package metrics
+// Package reference writes docs/metrics.md from the table of metrics.
+package reference
 
 import (
 	"fmt"
@@ -6,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
-	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 )
 
 // libraries are the metrics of controller-runtime, client-go and the Go runtime, by the beginning of their names.
@@ -25,40 +26,23 @@ var libraries = []struct{ name, doc string }{
 	{"go_*, process_*", "the Go runtime and the process"},
 }
 
-// Stages are the values of reconcile_stage by controller, in the order of a pass.
-func Stages() (controllers []string, stages map[string][]string) {
-	stages = map[string][]string{}
-	for _, k := range owner.Kinds {
-		controllers = append(controllers, k.Controller)
-		stages[k.Controller] = []string{k.Stages.Load, k.Stages.Build, k.Stages.Finalizer, k.Stages.Deploy, k.Stages.Status,
-			k.Stages.Release}
-	}
-	controllers = append(controllers, BindingControllerLabel)
-	stages[BindingControllerLabel] = []string{StageBindingLoad, StageBindingFinalizer, StageBindingReconcile,
-		StageBindingStatus}
-	controllers = append(controllers, AcceleratorControllerLabel)
-	stages[AcceleratorControllerLabel] = []string{StageAcceleratorLoad, StageAcceleratorFinalizer, StageAcceleratorBuild,
-		StageAcceleratorDeploy, StageAcceleratorReconcile}
-	return controllers, stages
-}
-
 // Page is docs/metrics.md.
 func Page() string {
 	var b strings.Builder
 	b.WriteString(head)
-	for _, r := range Table {
+	for _, r := range metrics.Table {
 		name := r.Name
 		if len(r.Labels) > 0 {
 			name += "{" + strings.Join(r.Labels, ",") + "}"
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", name, r.Type, r.series(), r.Doc)
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", name, r.Type, series(r), r.Doc)
 	}
 	b.WriteString("\n## Of libraries\n\n| Metric | Meaning |\n|---|---|\n")
 	for _, l := range libraries {
 		fmt.Fprintf(&b, "| `%s` | %s |\n", l.name, l.doc)
 	}
 	b.WriteString(seriesPart())
-	controllers, stages := Stages()
+	controllers, stages := metrics.Stages()
 	b.WriteString("\n## Stages\n\nValues of `reconcile_stage`, in the order of a reconcile.\n\n| Controller | Stages " +
 		"|\n|---|---|\n")
 	for _, c := range controllers {
@@ -70,12 +54,12 @@ func Page() string {
 		"provisioned a load balancer, do not count.\n\n" +
 		"| Controller | Category | Counts |\n|---|---|---|\n")
 	for _, c := range controllers {
-		for _, x := range categories[c] {
-			fmt.Fprintf(&b, "| `%s` | `%s` | %s |\n", c, x.name, x.doc)
+		for _, x := range metrics.Categories[c] {
+			fmt.Fprintf(&b, "| `%s` | `%s` | %s |\n", c, x.Name, x.Doc)
 		}
 	}
 	fmt.Fprintf(&b, "\nThe existing controller has further values for steps that do not exist here: `%s`, and one for "+
-		"each deployment step, with the name of a type of its program.\n", strings.Join(Uncounted, "`, `"))
+		"each deployment step, with the name of a type of its program.\n", strings.Join(metrics.Uncounted, "`, `"))
 	b.WriteString("\n## Causes\n\nValues of `cause`: the name of the controller whose reconcile makes the " +
 		"call, as above, or")
 	var causes []string

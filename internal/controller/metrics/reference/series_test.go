@@ -1,4 +1,4 @@
-package metrics
+package reference
 
 import (
 	"fmt"
@@ -12,13 +12,14 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/model/quota"
 )
 
 func TestEachMetricSaysWhatItHasSeriesPer(t *testing.T) {
 	t.Parallel()
 	used := map[string]bool{}
-	for _, row := range Table {
+	for _, row := range metrics.Table {
 		key := strings.Join(row.Labels, ",")
 		used[key] = true
 		if _, ok := per[key]; !ok {
@@ -44,7 +45,7 @@ func TestEachMetricSaysWhatItHasSeriesPer(t *testing.T) {
 func TestSeriesOfObjectsAreAsDocumented(t *testing.T) {
 	t.Parallel()
 	r := prometheus.NewRegistry()
-	m := New(r)
+	m := metrics.New(r)
 	for n := range largestBindings {
 		o := &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: fmt.Sprint("b", n)}}
 		o.Spec.ServiceRef.Name = fmt.Sprint("s", n)
@@ -52,14 +53,14 @@ func TestSeriesOfObjectsAreAsDocumented(t *testing.T) {
 		m.CountUnidentified(o, 1)
 		m.ObserveGate(types.NamespacedName{Namespace: "shop", Name: o.Name}, time.Second)
 	}
-	balancers := make([]LoadBalancer, 2*mostLoadBalancers)
+	balancers := make([]metrics.LoadBalancer, 2*metrics.MostLoadBalancers)
 	for n := range balancers {
-		balancers[n] = LoadBalancer{Namespace: "shop", Name: fmt.Sprint(n)}
+		balancers[n] = metrics.LoadBalancer{Namespace: "shop", Name: fmt.Sprint(n)}
 		for _, x := range conditionTypes {
 			balancers[n].Conditions = append(balancers[n].Conditions, metav1.Condition{Type: x, Status: metav1.ConditionTrue})
 		}
 	}
-	m.CollectLoadBalancers(func() []LoadBalancer { return balancers }, func() []quota.Use { return nil })
+	m.CollectLoadBalancers(func() []metrics.LoadBalancer { return balancers }, func() []quota.Use { return nil })
 	families, err := r.Gather()
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +75,7 @@ func TestSeriesOfObjectsAreAsDocumented(t *testing.T) {
 		}
 	}
 	for _, o := range perObject {
-		if want := o.objects * o.each * rowOf(o.name).SeriesPer(); have[o.name] != want {
+		if want := o.objects * o.each * metrics.RowOf(o.name).SeriesPer(); have[o.name] != want {
 			t.Errorf("%s has %d series, in the page %d", o.name, have[o.name], want)
 		}
 	}

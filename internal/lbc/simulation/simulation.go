@@ -1,4 +1,6 @@
-package awsclient
+// Package simulation asks IAM whether the policies of a role allow calls. It is the one call of IAM, so that it does
+// without IAM's client of the SDK.
+package simulation
 
 import (
 	"cmp"
@@ -21,7 +23,7 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/smithy-go"
 
-	"github.com/k8s-lbc/lbc/internal/aws/iampolicy"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 )
 
 // iamEndpoints are the only endpoints of IAM by partition, with the Region that they are signed for.
@@ -31,8 +33,29 @@ var iamEndpoints = map[string]struct{ url, region string }{
 	"aws-us-gov": {"https://iam.us-gov.amazonaws.com", "us-gov-west-1"},
 }
 
-// Simulated is IAM's decision on an action on a resource.
-type Simulated struct {
+// Client asks IAM by a connection.
+type Client struct {
+	Scope    awsclient.Scope
+	Config   aws.Config
+	Endpoint string // that is set for IAM; empty = the usual one
+}
+
+// Over is a Client over a connection.
+func Over(c awsclient.Connection) Client {
+	cfg, endpoint := c.SDK("IAM")
+	return Client{c.Scope, cfg, endpoint}
+}
+
+// Question asks whether the policies of a role allow actions on a resource.
+type Question struct {
+	Role     string // ARN
+	Actions  []string
+	Resource string              // ARN, or *
+	Keys     map[string][]string // of conditions
+}
+
+// Answer is IAM's decision on an action on a resource.
+type Answer struct {
 	Action, Resource string
 	Allowed          bool
 	Explicit         bool // it is denied by a statement, not for want of one
@@ -40,10 +63,9 @@ type Simulated struct {
 
 const simulatePrincipalPolicy = "SimulatePrincipalPolicy"
 
-// Simulate asks IAM whether the policies of a role allow calls. It is the one call of IAM, so that it does without
-// IAM's client of the SDK.
-func (c Connection) Simulate(ctx context.Context, role string, q iampolicy.Question) (out []Simulated, err error) {
-	form := url.Values{"Action": {simulatePrincipalPolicy}, "Version": {"2010-05-08"}, "PolicySourceArn": {role},
+// Ask has IAM simulate the policies of a role.
+func (c Client) Ask(ctx context.Context, q Question) (out []Answer, err error) {
+	form := url.Values{"Action": {simulatePrincipalPolicy}, "Version": {"2010-05-08"}, "PolicySourceArn": {q.Role},
 		"ResourceArns.member.1": {q.Resource}}
 	for i, a := range q.Actions {
 		form.Set(fmt.Sprintf("ActionNames.member.%d", i+1), a)
@@ -62,7 +84,7 @@ func (c Connection) Simulate(ctx context.Context, role string, q iampolicy.Quest
 			return nil, &smithy.OperationError{ServiceID: "IAM", OperationName: simulatePrincipalPolicy, Err: err}
 		}
 		for _, r := range page.Results {
-			out = append(out, Simulated{r.Action, r.Resource, r.Decision == "allowed", r.Decision == "explicitDeny"})
+			out = append(out, Answer{r.Action, r.Resource, r.Decision == "allowed", r.Decision == "explicitDeny"})
 		}
 		if !page.Truncated {
 			return out, nil
@@ -96,7 +118,7 @@ type simulatedPage struct {
 // simulationAttempts are how often a call is made that IAM throttles.
 const simulationAttempts = 4
 
-func (c Connection) simulatedPage(ctx context.Context, form url.Values) (page simulatedPage, err error) {
+func (c Client) simulatedPage(ctx context.Context, form url.Values) (page simulatedPage, err error) {
 	retryer := retry.NewStandard()
 	for attempt := 1; ; attempt++ {
 		body, err := c.postIAM(ctx, form)
@@ -119,9 +141,9 @@ func (c Connection) simulatedPage(ctx context.Context, form url.Values) (page si
 }
 
 // postIAM sends a signed form, and returns the answer; of one that is no success, the error that it holds.
-func (c Connection) postIAM(ctx context.Context, form url.Values) ([]byte, error) {
+func (c Client) postIAM(ctx context.Context, form url.Values) ([]byte, error) {
 	at := iamEndpoints[c.Scope.Partition]
-	endpoint := cmp.Or(c.endpoints["IAM"], os.Getenv("AWS_ENDPOINT_URL_IAM"), aws.ToString(c.config.BaseEndpoint), at.url)
+	endpoint := cmp.Or(c.Endpoint, os.Getenv("AWS_ENDPOINT_URL_IAM"), aws.ToString(c.Config.BaseEndpoint), at.url)
 	if endpoint == "" {
 		return nil, fmt.Errorf("the endpoint of IAM in partition %s is not known: set AWS_ENDPOINT_URL_IAM",
 			c.Scope.Partition)
@@ -133,7 +155,7 @@ func (c Connection) postIAM(ctx context.Context, form url.Values) ([]byte, error
 		return nil, err
 	}
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
-	credentials, err := c.config.Credentials.Retrieve(ctx)
+	credentials, err := c.Config.Credentials.Retrieve(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("get identity: %w", err)
 	}
@@ -142,7 +164,7 @@ func (c Connection) postIAM(ctx context.Context, form url.Values) ([]byte, error
 		cmp.Or(at.region, c.Scope.Region), time.Now()); err != nil {
 		return nil, err
 	}
-	resp, err := c.config.HTTPClient.Do(r)
+	resp, err := c.Config.HTTPClient.Do(r)
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,6 @@
-package backoff
+// Package callbudget has the maximum numbers of calls of each background loop, which tests hold and the documentation
+// shows. The controller does not link it.
+package callbudget
 
 // Budget is the maximum number of calls of a loop in ten minutes, in the steady state and while a dependency fails.
 // Tests of the controller run each loop with a fake clock and compare the number of calls.

@@ -1,4 +1,4 @@
-package awsclient
+package simulation
 
 import (
 	"net/http/httptest"
@@ -10,12 +10,12 @@ import (
 	"github.com/k8s-lbc/lbc/awssim"
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/iam/policy"
-	"github.com/k8s-lbc/lbc/internal/aws/iampolicy"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
-// simulating is a connection to a simulator with a role that may describe what has a tag.
-func simulating(t *testing.T) (Connection, *awssim.Simulator) {
+// simulating is a client of a simulator with a role that may describe what has a tag.
+func simulating(t *testing.T) (Client, *awssim.Simulator) {
 	t.Helper()
 	sim, err := awssim.New(awssim.Options{})
 	if err != nil {
@@ -37,9 +37,9 @@ func simulating(t *testing.T) (Connection, *awssim.Simulator) {
 	sim.Account.AddPolicy(&account.Policy{Name: "p", Document: d})
 	sim.Account.AddRole(&account.Role{Name: "lbc", Grants: account.Grants{Policies: []string{"p"}}})
 	sim.Account.Unlock()
-	return Connection{
-		Scope: Scope{Partition: "aws", Region: "us-west-2"}, endpoints: map[string]string{"IAM": server.URL},
-		config: aws.Config{HTTPClient: httpClient(), Credentials: credentials.NewStaticCredentialsProvider(
+	return Client{
+		Scope: awsclient.Scope{Partition: "aws", Region: "us-west-2"}, Endpoint: server.URL,
+		Config: aws.Config{HTTPClient: server.Client(), Credentials: credentials.NewStaticCredentialsProvider(
 			"AKIAPLAYGROUNDUSER01", "playground", "")},
 	}, sim
 }
@@ -47,14 +47,14 @@ func simulating(t *testing.T) (Connection, *awssim.Simulator) {
 func TestIAMSimulatesThePoliciesOfARole(t *testing.T) {
 	t.Parallel()
 	c, sim := simulating(t)
-	role := sim.Account.IAMARN("role/lbc")
-	q := iampolicy.Question{Actions: []string{"ec2:DescribeSubnets", "ec2:DescribeVpcs", "ec2:CreateTags"}, Resource: "*",
-		Keys: map[string][]string{"aws:ResourceTag/a": {"b & c"}, "aws:TagKeys": {"x", "y"}}}
-	got, err := c.Simulate(t.Context(), role, q)
+	q := Question{Role: sim.Account.IAMARN("role/lbc"), Resource: "*",
+		Actions: []string{"ec2:DescribeSubnets", "ec2:DescribeVpcs", "ec2:CreateTags"},
+		Keys:    map[string][]string{"aws:ResourceTag/a": {"b & c"}, "aws:TagKeys": {"x", "y"}}}
+	got, err := c.Ask(t.Context(), q)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []Simulated{{"ec2:DescribeSubnets", "*", true, false}, {"ec2:DescribeVpcs", "*", false, true},
+	want := []Answer{{"ec2:DescribeSubnets", "*", true, false}, {"ec2:DescribeVpcs", "*", false, true},
 		{"ec2:CreateTags", "*", false, false}}
 	for i := range want {
 		if len(got) != len(want) || got[i] != want[i] {
@@ -65,7 +65,7 @@ func TestIAMSimulatesThePoliciesOfARole(t *testing.T) {
 	for i := range 150 { // more than a page
 		q.Actions = append(q.Actions, "ec2:Describe"+string(rune('A'+i%26)))
 	}
-	if got, err = c.Simulate(t.Context(), role, q); err != nil || len(got) != 150 || !got[149].Allowed {
+	if got, err = c.Ask(t.Context(), q); err != nil || len(got) != 150 || !got[149].Allowed {
 		t.Errorf("%d decisions: %v", len(got), err)
 	}
 }
@@ -73,20 +73,21 @@ func TestIAMSimulatesThePoliciesOfARole(t *testing.T) {
 func TestWhatIAMRefusesToSimulateIsAnErrorOfItsClass(t *testing.T) {
 	t.Parallel()
 	c, sim := simulating(t)
-	q := iampolicy.Question{Actions: []string{"ec2:DescribeVpcs"}, Resource: "*"}
-	if _, err := c.Simulate(t.Context(), sim.Account.IAMARN("role/none"), q); err == nil ||
-		Classify(err).Code != "NoSuchEntity" {
+	q := Question{Role: sim.Account.IAMARN("role/none"), Actions: []string{"ec2:DescribeVpcs"}, Resource: "*"}
+	if _, err := c.Ask(t.Context(), q); err == nil ||
+		awsclient.Classify(err).Code != "NoSuchEntity" {
 		t.Errorf("no such role: %v", err)
 	}
 	sim.Account.Lock()
 	sim.Account.Enforced = true
 	sim.Account.Unlock()
-	if _, err := c.Simulate(t.Context(), sim.Account.IAMARN("role/lbc"), q); err == nil ||
-		Classify(err).Class != diag.Credentials {
+	q.Role = sim.Account.IAMARN("role/lbc")
+	if _, err := c.Ask(t.Context(), q); err == nil ||
+		awsclient.Classify(err).Class != diag.Credentials {
 		t.Errorf("a caller without the right: %v", err)
 	}
-	c.endpoints, c.Scope.Partition = nil, "aws-iso"
-	if _, err := c.Simulate(t.Context(), "", q); err == nil {
+	c.Endpoint, c.Scope.Partition = "", "aws-iso"
+	if _, err := c.Ask(t.Context(), Question{}); err == nil {
 		t.Error("a partition whose endpoint is not known has one")
 	}
 }

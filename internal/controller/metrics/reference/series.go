@@ -1,10 +1,11 @@
-package metrics
+package reference
 
 import (
 	"fmt"
 	"strings"
 
 	apis "github.com/k8s-lbc/lbc/api/v1alpha1"
+	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 )
 
 // per says for each set of labels, as the table has them, what there is one set of values for.
@@ -37,17 +38,8 @@ var per = map[string]string{
 	"what":                                     "value",
 }
 
-// SeriesPer is how many series a metric has for one set of values of its labels: a histogram has those of its buckets,
-// of +Inf, sum and count.
-func (r Row) SeriesPer() int {
-	if r.Type == Histogram {
-		return len(r.Buckets) + 3
-	}
-	return 1
-}
-
 // series is the cell of a row that says how many series it has.
-func (r Row) series() string {
+func series(r metrics.Row) string {
 	if what := per[strings.Join(r.Labels, ",")]; what != "" {
 		return fmt.Sprintf("%d per %s", r.SeriesPer(), what)
 	}
@@ -73,7 +65,7 @@ var perObject = []struct {
 	{"awslbc_quic_target_missing_server_id", largestBindings, 1,
 		"TargetGroupBindings with QUIC and an endpoint that had no server id"},
 	{"aws_target_group_info", largestBindings, 1, "all TargetGroupBindings"},
-	{"lbc_load_balancer_condition", mostLoadBalancers, len(conditionTypes), "LoadBalancer objects"},
+	{"lbc_load_balancer_condition", metrics.MostLoadBalancers, len(conditionTypes), "LoadBalancer objects"},
 }
 
 // seriesPart is the part of docs/metrics.md about the number of series.
@@ -90,7 +82,7 @@ On the leader, four metrics have series for each object. In a cluster with %s Ta
 `, thousands(largestBindings))
 	total := 0
 	for _, o := range perObject {
-		each := o.each * rowOf(o.name).SeriesPer()
+		each := o.each * metrics.RowOf(o.name).SeriesPer()
 		total += each * o.objects
 		fmt.Fprintf(&b, "| `%s` | %s | %d | %s |\n", o.name, o.doc, each, thousands(each*o.objects))
 	}
