@@ -23,9 +23,8 @@ to the cluster, and only lbc cleanup writes to AWS. Without a cluster and an acc
 simulated account and needs only the manifests.`
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := untilSignal()
 	defer stop()
-	context.AfterFunc(ctx, endSoon)
 	cmd := program(os.Args)
 	cmd.SetOut(onScreen(os.Stdout))
 	cmd.SetErr(onScreen(os.Stderr))
@@ -39,6 +38,13 @@ func main() {
 		stop()
 		os.Exit(1) //nolint:gocritic // stop was called
 	}
+}
+
+// untilSignal is a context that a signal ends, and soon after it the program.
+func untilSignal() (ctx context.Context, stop context.CancelFunc) {
+	ctx, stop = signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, endSoon)
+	return ctx, stop
 }
 
 // grace is how long a command may go on after a signal: commands that call AWS stop between two calls, and plans are

@@ -24,6 +24,8 @@ type build struct {
 	good    map[diag.Object]intent.Member
 	members []quarantine.Member
 	group   merge.Group
+	// certificatesBefore are those of the last compilation.
+	certificatesBefore []stack.BroughtCertificate
 	// deciders decide what the members share.
 	deciders intent.Deciders
 	rank     []int // merge.Group.Ranks

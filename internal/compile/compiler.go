@@ -229,7 +229,8 @@ func (c *compiler) newBuild() *build {
 		routes += len(c.members[i].Routes)
 	}
 	b := &build{
-		e: c.e, f: c.f, cfg: c.cfg, good: c.good, ownersBefore: c.owners, members: slices.Clone(c.members),
+		e: c.e, f: c.f, cfg: c.cfg, good: c.good, ownersBefore: c.owners, certificatesBefore: c.before.Certificates,
+		members: slices.Clone(c.members),
 		// of a rule, a target group and a binding
 		notes: make([]diag.List, n), failures: make([]diag.List, n), shared: make([]bool, n),
 		origins: make(map[stack.Ref]Origin, 3*routes),

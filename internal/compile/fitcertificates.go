@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/lib/sorting"
+	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/quota"
 )
 
@@ -42,6 +43,15 @@ func (b *build) fitCertificates() {
 			a.stands = 0
 		}
 	}
+	freed := b.freedCertificates(d, func(c portCertificate) bool {
+		return slices.ContainsFunc(all, func(a attached) bool { return a.portCertificate == c })
+	})
+	for i := range all { // a certificate that replaces another one of its namespace takes its place
+		if a, of := &all[i], b.members[all[i].member].Object.Namespace; a.stands > 0 && freed[of] > 0 {
+			a.stands = 0
+			freed[of]--
+		}
+	}
 	joined := b.seniority()
 	sorting.StableBy(all, func(x, y attached) int { return cmp.Or(x.stands-y.stands, joined[x.member]-joined[y.member]) })
 	left, byMember := map[portCertificate]bool{}, map[int][]string{}
@@ -65,4 +75,15 @@ func (b *build) fitCertificates() {
 			l.SNI = l.Certificates[1:]
 		}
 	}
+}
+
+// freedCertificates are how many attached certificates nothing wants any more, by the namespace that brought them.
+func (b *build) freedCertificates(d *facts.LoadBalancerDetails, wanted func(portCertificate) bool) map[string]int {
+	freed := map[string]int{}
+	for _, c := range b.certificatesBefore {
+		if slices.Contains(d.Listeners[c.Port].SNI, c.ARN) && !wanted(portCertificate{c.Port, c.ARN}) {
+			freed[c.Namespaces[0]]++
+		}
+	}
+	return freed
 }

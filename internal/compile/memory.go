@@ -119,6 +119,27 @@ func namedTextsOf(all map[diag.Object]map[string]string) (out []namedTexts) {
 	return out
 }
 
+// Reduced is the memory without the last good versions of the members of one namespace, those that take most: how much
+// a tenant declares must not have the others' versions forgotten. ok is false if only one namespace has some.
+func (m *Memory) Reduced() (smaller any, ok bool) {
+	size := map[string]int{}
+	for o, good := range m.Good {
+		text, err := json.Marshal(good)
+		if err != nil {
+			return nil, false
+		}
+		size[o.Namespace] += len(text)
+	}
+	if len(size) < 2 {
+		return nil, false
+	}
+	most := slices.MaxFunc(slices.Sorted(maps.Keys(size)), func(a, b string) int { return cmp.Compare(size[a], size[b]) })
+	out := *m
+	out.Good = maps.Clone(m.Good)
+	maps.DeleteFunc(out.Good, func(o diag.Object, _ intent.Member) bool { return o.Namespace == most })
+	return &out, true
+}
+
 // byObjects are texts by object; nil if there are none.
 func byObjects(all []namedTexts) map[diag.Object]map[string]string {
 	if len(all) == 0 {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/quota"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -24,11 +25,12 @@ func (b *build) limitPorts() {
 		return
 	}
 	d, _ := b.detailsOfExisting()
+	places := b.places(needed)
+	moved := b.movedPorts(needed, places, d)
 	stands := func(p *port) bool {
 		_, ok := d.Listeners[p.number]
-		return ok
+		return ok || moved[p]
 	}
-	places := b.places(needed)
 	slices.SortStableFunc(needed, func(x, y *port) int {
 		switch {
 		case stands(x) && !stands(y):
@@ -49,6 +51,35 @@ func (b *build) limitPorts() {
 	}
 	b.notePorts(needed, out, l)
 	b.ports = slices.DeleteFunc(b.ports, func(p *port) bool { return out[p] })
+}
+
+// movedPorts are the ports that take the place of a listener that an edit of their namespace ends: otherwise ports of
+// others that wait for a listener would.
+func (b *build) movedPorts(needed []*port, places map[*port]int, d *facts.LoadBalancerDetails) map[*port]bool {
+	freed := map[string]int{} // by namespace
+	for number := range d.Listeners {
+		if slices.ContainsFunc(needed, func(p *port) bool { return p.number == number }) {
+			continue
+		}
+		for i := range b.members {
+			last := b.good[b.members[i].Object]
+			if slices.ContainsFunc(last.Listeners, func(l intent.Listener) bool { return l.Port == number }) {
+				freed[b.members[i].Object.Namespace]++
+				break
+			}
+		}
+	}
+	order := slices.Clone(needed)
+	slices.SortStableFunc(order, func(x, y *port) int { return cmp.Compare(places[x], places[y]) })
+	out := map[*port]bool{}
+	for _, p := range order {
+		of := b.members[b.declarer(p)].Object.Namespace
+		if _, stands := d.Listeners[p.number]; !stands && freed[of] > 0 {
+			out[p] = true
+			freed[of]--
+		}
+	}
+	return out
 }
 
 // forwards reports whether a port of a network load balancer needs a listener: AWS has none without an action.

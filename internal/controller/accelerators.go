@@ -30,7 +30,7 @@ func (w *Wiring) setUpAccelerators(context.Context) error {
 	r.Client, r.Live, r.Definitions, r.Metrics = w.mgr.GetClient(), w.mgr.GetAPIReader(), w.definitions, w.Metrics
 	r.Holds, r.Account.Held = w.holds, w.acceleratorHeld
 	r.Waiting, r.OnPlan, r.Restored = w.board, w.history.accelerated, w.checkpoints.Await
-	r.Reporter = w.reporter(accelerator.Name)
+	r.Reporter, r.Deciding = w.reporter(accelerator.Name), w.deciding
 	w.changed, w.accelerators = append(w.changed, r.Changed), r
 	return r.SetUp(w.mgr, c.Accelerators.Workers, c.Accelerators.MaxBackoff)
 }
@@ -39,6 +39,16 @@ func (w *Wiring) setUpAccelerators(context.Context) error {
 func (w *Wiring) acceleratorHeld(key stack.Key) bool {
 	return w.holds.Of(diag.Object{Kind: string(objects.GlobalAccelerator), Namespace: key.ID.Namespace,
 		Name: key.ID.Name}) != nil
+}
+
+// deciding are the namespaces that decide in a group; known is false before the first pass over it.
+func (w *Wiring) deciding(group stack.Key) (namespaces []string, known bool) {
+	for _, s := range w.Owners {
+		if s.Front.Owner() == group.Owner {
+			return s.Deciding(group)
+		}
+	}
+	return nil, false
 }
 
 // knownOwner is the stack of a load balancer that the inventory shows.

@@ -314,9 +314,10 @@ func (w *Wiring) setUpBindings(ctx context.Context) error {
 		Client: w.mgr.GetClient(), Shared: w.uncopied, APIReader: w.mgr.GetAPIReader(), ELBV2: w.Clients.ELBV2,
 		Scope: w.Scopes.Own(), Inventory: w.Inventory,
 		Assumed: w.Assumed, Roles: c.Roles(), Bindable: c.AllowedTargetGroups(c.BindableTargetGroups),
-		Podless: c.AddressesWithoutPods(), Preceding: w.preceding, ZoneThere: network.NewZoneNames(w.Clients.EC2, w.ComputeIn,
-			w.Now).There,
-		Registry: registry, Networking: groups, Counts: counts, OtherNamespaces: w.elsewhere, Drains: networking.NewDrains(
+		Conflicts: bindings.Conflicts{Shared: c.AllowedTargetGroups(c.CrossNamespaceTargetGroups)},
+		Podless:   c.AddressesWithoutPods(), Preceding: w.preceding,
+		ZoneThere: network.NewZoneNames(w.Clients.EC2, w.ComputeIn, w.Now).There,
+		Registry:  registry, Networking: groups, Counts: counts, OtherNamespaces: w.elsewhere, Drains: networking.NewDrains(
 			registry, groups, w.Now),
 		Reporter: w.reporter("targetGroupBinding"), Metrics: w.Metrics, Health: health, Gates: gates,
 		FailOpen: c.Gates.Enabled(config.EndpointsFailOpen), ExcludedNodes: c.ExcludedNodes,

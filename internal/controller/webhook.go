@@ -22,6 +22,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/startup"
 	"github.com/k8s-lbc/lbc/internal/controller/webhook"
 	"github.com/k8s-lbc/lbc/internal/front/admission"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/model/impairment"
 )
@@ -141,6 +142,7 @@ const certificatePause = 2 * time.Second
 
 func (w *Wiring) webhookOptions() webhook.Options {
 	c := w.Config
+	crossing := c.AllowedTargetGroups(c.CrossNamespaceTargetGroups)
 	o := webhook.Options{
 		Ingress: admission.IngressConfig{
 			Config: settings.Ingress(c).Config, ForbidClassAnnotation: c.Webhooks.DisableClassAnnotation,
@@ -150,6 +152,10 @@ func (w *Wiring) webhookOptions() webhook.Options {
 			c.BindableTargetGroups), External: func(arn string) bool {
 			owner, known := w.Inventory.KnownOwner(arn)
 			return known && owner.External()
+		}, Misplaced: func(arn, namespace string) bool {
+			owner, known := w.Inventory.KnownOwner(arn)
+			return known && owner.Placed() && !owner.BindsIn(namespace) &&
+				!crossing.Allow(namespace, arn, naming.OfTargetGroup(arn))
 		}},
 		Region: c.Region, Accelerators: c.ServesAccelerators(),
 		ExistingFeaturesOnly: c.ExistingFeaturesOnly, OurClass: settings.GatewayConfig(c).ManagesNamed,

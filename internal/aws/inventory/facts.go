@@ -245,7 +245,11 @@ func (i *Inventory) stackDetailFacts(ctx context.Context, name string) (put func
 	if err != nil {
 		return nil, err
 	}
-	d := &facts.LoadBalancerDetails{Listeners: map[int32]stack.Listener{}, Rules: map[int32][]stack.Rule{}}
+	d := &facts.LoadBalancerDetails{Listeners: map[int32]stack.Listener{}, Rules: map[int32][]stack.Rule{},
+		TargetGroups: map[string]string{}}
+	for n := range o.TargetGroups {
+		d.TargetGroups[o.TargetGroups[n].ARN] = o.TargetGroups[n].ID
+	}
 	if at := slices.IndexFunc(o.LoadBalancers, func(lb awsop.LoadBalancer) bool { return lb.ID == managed.ID }); at >= 0 {
 		lb := o.LoadBalancers[at]
 		d.Attributes = lb.Attributes

@@ -16,6 +16,9 @@ type Claim struct {
 	Port      int32
 	Stands    bool // AWS has a rule of the port for the same requests
 	Seniority int  // of the member: the lower joined earlier
+	Namespace string
+	// Decides reports that the namespace decides what the members of the group share.
+	Decides bool
 }
 
 // Room is how much a load balancer may have, and what its default actions have of it.
@@ -24,6 +27,7 @@ type Room struct {
 	TargetGroups int
 	Taken        map[stack.Ref]bool // target groups that default actions forward to
 	Open         map[int32]bool     // ports whose default actions forward whatever no rule matches, without a login
+	Defaults     map[int32]string   // the namespaces that declare the default actions of ports
 }
 
 // Fitting is who has room.
@@ -36,8 +40,10 @@ type Fitting struct {
 // joined last, and within a member its last rules. The claims of a port are in the order of its rules.
 //
 // Protected requests stay protected. If Fit left out a rule with a login, a redirect or a fixed response, a later
-// rule or the default action might forward its requests. Such a rule therefore comes before all rules that only
-// forward. If there is still no room for it, Fit also leaves out the rules that would forward its requests.
+// rule or the default action of its namespace might forward its requests. Such a rule therefore comes before all rules
+// of its namespace that only forward. If there is still no room for it, Fit also leaves out the rules that would
+// forward its requests. Rules of other namespaces keep their room: they answer what they answer without the rule. Only
+// rules of a namespace that decides come before those of others.
 func Fit(claims []Claim, room Room) Fitting {
 	f := fitter{claims: claims, room: room, rank: ranked(claims), must: map[int]bool{}, banned: map[int]bool{},
 		closed: map[int32]bool{}}
@@ -83,6 +89,33 @@ func ranked(claims []Claim) []int {
 	return out
 }
 
+// order are the indexes of claims in the order in which they have room, those that must go first before others of their
+// namespace.
+func (f *fitter) order() []int {
+	out := make([]int, 0, len(f.rank))
+	for _, i := range f.rank {
+		if f.must[i] && f.claims[i].Decides {
+			out = append(out, i)
+		}
+	}
+	of := map[string][]int{} // those of a namespace in their order
+	for _, guards := range []bool{true, false} {
+		for _, i := range f.rank {
+			if f.must[i] == guards && !(guards && f.claims[i].Decides) {
+				of[f.claims[i].Namespace] = append(of[f.claims[i].Namespace], i)
+			}
+		}
+	}
+	for _, i := range f.rank {
+		if f.must[i] && f.claims[i].Decides {
+			continue
+		}
+		n := f.claims[i].Namespace
+		out, of[n] = append(out, of[n][0]), of[n][1:]
+	}
+	return out
+}
+
 // fill gives room to one claim after the other.
 func (f *fitter) fill() (left []bool) {
 	left = make([]bool, len(f.claims))
@@ -90,20 +123,15 @@ func (f *fitter) fill() (left []bool) {
 	if groups == nil {
 		groups = map[stack.Ref]bool{}
 	}
-	for _, guards := range []bool{true, false} {
-		for _, i := range f.rank {
-			if f.must[i] != guards {
-				continue
-			}
-			more := targetGroups(f.claims[i].Actions, groups)
-			if left[i] = f.banned[i] || n >= f.room.Rules || len(more) > 0 && len(groups)+
-				len(more) > f.room.TargetGroups; left[i] {
-				continue
-			}
-			n++
-			for _, g := range more {
-				groups[g] = true
-			}
+	for _, i := range f.order() {
+		more := targetGroups(f.claims[i].Actions, groups)
+		if left[i] = f.banned[i] || n >= f.room.Rules || len(more) > 0 && len(groups)+
+			len(more) > f.room.TargetGroups; left[i] {
+			continue
+		}
+		n++
+		for _, g := range more {
+			groups[g] = true
 		}
 	}
 	return left
@@ -140,16 +168,21 @@ func (f *fitter) close(left []bool) (changed bool) {
 	return changed
 }
 
-// forwards returns the claims with room that would forward requests of claim i, and whether the default action would.
+// forwards returns the claims with room that would forward requests of claim i, and whether the default action would,
+// as far as claim i goes before them.
 func (f *fitter) forwards(i int, forwarding []int) (behind []int, open bool) {
 	c := &f.claims[i]
 	for _, j := range forwarding {
-		if d := &f.claims[j]; j > i && d.Port == c.Port && !traffic.Disjoint(c.Conditions, d.Conditions) {
+		if d := &f.claims[j]; j > i && d.Port == c.Port && c.precedes(d.Namespace) &&
+			!traffic.Disjoint(c.Conditions, d.Conditions) {
 			behind = append(behind, j)
 		}
 	}
-	return behind, f.room.Open[c.Port] && !f.closed[c.Port]
+	return behind, f.room.Open[c.Port] && !f.closed[c.Port] && c.precedes(f.room.Defaults[c.Port])
 }
+
+// precedes reports whether the claim, if it guards, goes before those of a namespace.
+func (c *Claim) precedes(namespace string) bool { return c.Decides || c.Namespace == namespace }
 
 // declared reports whether a rule is declared to do more, or other, than forward requests.
 func (c *Claim) declared() bool {

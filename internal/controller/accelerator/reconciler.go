@@ -69,6 +69,8 @@ type Reconciler struct {
 	Now         func() time.Time
 	// OnPlan is called with each plan that was carried out; nil = no call.
 	OnPlan func(o metav1.Object, began time.Time, p *plan.Plan, r account.Result)
+	// Deciding are the namespaces that decide in a group of Ingresses or Services; nil = nothing is known of groups.
+	Deciding func(group stack.Key) (namespaces []string, known bool)
 	// Restored waits until what AWS refused to earlier processes is known; nil = nothing of that is kept.
 	Restored func(ctx context.Context) error
 
@@ -167,7 +169,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconc
 		return p.end(ctx, accelerator.Observed{}, reasonEndpointLoad, err)
 	}
 	return p.reach(ctx, endpoints, func(answers declare.Answers) (stale bool) {
-		asked := declare.Permit(v, ga, endpoints, answers)
+		asked := declare.Permit(v, ga, endpoints, answers, r.Deciding)
 		return asked && r.Index.Update(q.NamespacedName, begun, v.Reads())
 	})
 }

@@ -60,7 +60,7 @@ func (b *Reconciler) successors(ctx context.Context, o *v1beta1.TargetGroupBindi
 	if err != nil {
 		return nil, false, err
 	}
-	own, successors = !bindings.Misplaced(owner, o, others), bindings.Conflicting(owner, o, others)
+	own, successors = !b.Conflicts.Misplaced(owner, o, others), b.Conflicts.Conflicting(owner, o, others)
 	name := naming.OfTargetGroup(o.Spec.TargetGroupARN)
 	if name == "" {
 		return successors, own, nil
@@ -71,7 +71,7 @@ func (b *Reconciler) successors(ctx context.Context, o *v1beta1.TargetGroupBindi
 	}
 	for i := range list.Items {
 		if x := &list.Items[i]; x.DeletionTimestamp == nil && bindings.Contradiction(b.Roles, x) == nil &&
-			b.scope(x) == b.scope(o) && bindings.Agree(&x.Spec, &o.Spec) && !bindings.Misplaced(owner, x, others) {
+			b.scope(x) == b.scope(o) && bindings.Agree(&x.Spec, &o.Spec) && !b.Conflicts.Misplaced(owner, x, others) {
 			successors = append(successors, *x)
 		}
 	}

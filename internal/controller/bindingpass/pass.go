@@ -116,7 +116,7 @@ func (p *pass) own(ctx context.Context) exit {
 	if err != nil {
 		return p.retain(ctx, p.problem(err), err)
 	}
-	if d := bindings.Superseded(owner, o, others); d != nil {
+	if d := b.Conflicts.Superseded(owner, o, others); d != nil {
 		var again reconcile.Result
 		if b.OtherNamespaces != nil { // no watch reports that a binding of another namespace goes
 			again.RequeueAfter = PollInterval

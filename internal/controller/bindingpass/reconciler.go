@@ -35,6 +35,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/hold"
 	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
+	"github.com/k8s-lbc/lbc/internal/targets/bindings"
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
@@ -52,6 +53,8 @@ type Reconciler struct {
 	Roles   iamroles.Roles
 	// Bindable are the target groups without tags of this cluster that bindings may name; nil = none.
 	Bindable allowlist.List
+	// Conflicts decide which of several bindings of a target group serves it.
+	Conflicts bindings.Conflicts
 	// Podless are the addresses that endpoints without Pod may have; nil = none.
 	Podless   allowlist.Addresses
 	Preceding *Preceding

@@ -1,7 +1,6 @@
 package checkpoint
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,8 +14,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 )
 
 // format is the version of the format; entries of another one are ignored.
@@ -311,7 +308,7 @@ func versionOf(m *corev1.ConfigMap) string {
 	return m.ResourceVersion
 }
 
-// object is a shard with its entries. If they are too large together, the largest are left out.
+// object is a shard with the entries that it has room for.
 func (s *Store) object(id shardID) (m *corev1.ConfigMap, left int) {
 	m = &corev1.ConfigMap{Data: s.data(), BinaryData: map[string][]byte{}}
 	m.Namespace, m.Name = s.cfg.Namespace, id.name(s.cfg.Name)
@@ -322,34 +319,16 @@ func (s *Store) object(id shardID) (m *corev1.ConfigMap, left int) {
 		return m, 0
 	}
 	m.Data[sequenceKey] = strconv.FormatInt(s.journal.last, 10)
-	type item struct {
-		key    string
-		packed []byte
-		last   bool // left out before all others: nothing rests on it
-	}
 	var items []item
 	s.mu.Lock()
 	for of, e := range s.entries {
 		if e.packed != nil && shardOf(of) == id {
-			items = append(items, item{dataKey(of), e.packed, of.Kind == History})
+			items = append(items, item{of, dataKey(of), e.packed})
 		}
 	}
 	s.mu.Unlock()
-	sorting.By(items, func(a, b item) int {
-		switch {
-		case a.last && !b.last:
-			return 1
-		case b.last && !a.last:
-			return -1
-		}
-		return cmp.Or(cmp.Compare(len(a.packed), len(b.packed)), cmp.Compare(a.key, b.key))
-	})
-	size := 0
+	items, left = fitting(items)
 	for _, i := range items {
-		if size += len(i.key) + len(i.packed); size > mostBytes {
-			left++
-			continue
-		}
 		m.BinaryData[i.key] = i.packed
 	}
 	return m, left

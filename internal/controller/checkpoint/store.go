@@ -290,8 +290,24 @@ func (s *Store) replace(id ID, gone bool, packed []byte, sum [32]byte) (changed 
 	return false
 }
 
-// pack encodes a value; packed is nil if the text has not changed.
+// pack encodes a value, less of it if several tenants fill it and it is large. packed is nil if the text has not
+// changed.
 func (s *Store) pack(id ID, value any) (packed []byte, sum [32]byte, err error) {
+	packed, sum, err = s.packWhole(id, value)
+	for err == nil && len(packed) > mostShared {
+		of, ok := value.(Reducible)
+		if !ok {
+			break
+		}
+		if value, ok = of.Reduced(); !ok {
+			break
+		}
+		packed, sum, err = s.packWhole(id, value)
+	}
+	return packed, sum, err
+}
+
+func (s *Store) packWhole(id ID, value any) (packed []byte, sum [32]byte, err error) {
 	text, err := json.Marshal(value)
 	if err == nil {
 		text, err = json.Marshal(content{id.Kind, id.Name, text})

@@ -112,7 +112,8 @@ func bindTenants(fs *pflag.FlagSet, c *Config) {
 			"--bindable-target-groups")
 	fs.StringSliceVar(&c.CrossNamespaceTargetGroups, "cross-namespace-target-groups", []string{allowlist.None},
 		"target groups of this cluster to which rules and listeners of other namespaces may forward without a "+
-			"ReferenceGrant; the syntax is that of --bindable-target-groups")
+			"ReferenceGrant, and which TargetGroupBindings of other namespaces may share by multiClusterTargetGroup; the "+
+			"syntax is that of --bindable-target-groups")
 	fs.StringSliceVar(&c.EndpointsWithoutPods, "endpoints-without-pods", []string{allowlist.None},
 		"address ranges (CIDR) that EndpointSlices may name as ip targets although they belong to no pod of the namespace; "+
 			"NAMESPACE=CIDR allows a range only to one namespace. Addresses of nodes and link-local addresses are never "+

@@ -23,7 +23,9 @@ func (s *Reconciler) compileStack(ctx context.Context, key stack.Key, w front.In
 	s.mu.Lock()
 	st := s.state(key)
 	before, missed := st.memory, st.missed
-	st.missed = nil
+	if st.missed = nil; w.LoadBalancer.Deciders != nil {
+		st.deciding = w.LoadBalancer.Deciders.Namespaces
+	}
 	s.mu.Unlock()
 	// It may be there now. (Forgotten any earlier, it would be read again for another stack before it is there, and
 	// believed.)

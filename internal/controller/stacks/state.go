@@ -32,6 +32,7 @@ type stackState struct {
 	decided    uint64       // hash of what the last plan wanted by AWS's answers; see decidedBy
 	applied    bool         // a pass of this process came to its end
 	marked     []mark       // members that got our finalizer lately
+	deciding   []string     // the namespaces that decide what the members share
 	inUse      inUse        // resources that AWS does not delete, as others use them
 }
 
@@ -120,6 +121,16 @@ func (s *Reconciler) MemoryOf(key stack.Key) *compile.Memory {
 		return st.memory
 	}
 	return nil
+}
+
+// Deciding are the namespaces that decide what the members of a stack share; known is false before the first pass.
+func (s *Reconciler) Deciding(key stack.Key) (namespaces []string, known bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if st := s.states[key]; st != nil {
+		return st.deciding, st.deciding != nil
+	}
+	return nil, false
 }
 
 // Restore takes what earlier processes left of the owner's stacks: what the compiler remembers, and what is known to be

@@ -1,6 +1,7 @@
 package admission
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -41,6 +42,9 @@ type BindingConfig struct {
 	// External reports whether a target group is known to be none of this cluster; it does not ask AWS. Nil = nothing is
 	// known.
 	External func(arn string) bool
+	// Misplaced reports whether a target group is known to be one of a stack whose bindings are in other namespaces than
+	// this one, which may not share it either; it does not ask AWS. Nil = nothing is known.
+	Misplaced func(arn, namespace string) bool
 }
 
 // CompleteBinding refuses the creation of a binding without a target group. On an update (old is not nil) it fills in
@@ -122,7 +126,7 @@ func Binding(v *objects.View, c BindingConfig, old, b *v1beta1.TargetGroupBindin
 	// An update by which the controller adds the ARN to the name is not checked again: it reports the conflict on the
 	// younger binding.
 	if old == nil || !sameGroup(&old.Spec, s) || old.Spec.MultiClusterTargetGroup != s.MultiClusterTargetGroup {
-		return shared(v, b)
+		return c.shared(v, b)
 	}
 	return Response{}
 }
@@ -233,8 +237,22 @@ func groupName(s *v1beta1.TargetGroupBindingSpec) string {
 	return naming.OfTargetGroup(s.TargetGroupARN)
 }
 
-// shared refuses a target group that other bindings refer to, unless all of them are multi-cluster.
-func shared(v *objects.View, b *v1beta1.TargetGroupBinding) Response {
+// defers reports whether a binding must not serve the target group that another one names, so that it does not hold the
+// other one up: nobody gets a target group by naming it first. The controller finds out whose the target group of a
+// binding without an ARN is.
+func (c BindingConfig) defers(o, to *v1beta1.TargetGroupBinding) bool {
+	if o.Namespace == to.Namespace || to.Spec.TargetGroupARN == "" {
+		return false
+	}
+	return o.Spec.TargetGroupARN == "" || c.misplaced(to.Spec.TargetGroupARN, o.Namespace)
+}
+
+func (c BindingConfig) misplaced(arn, namespace string) bool {
+	return arn != "" && c.Misplaced != nil && c.Misplaced(arn, namespace)
+}
+
+// shared refuses a target group that other bindings refer to, unless all of them are multi-cluster and may share it.
+func (c BindingConfig) shared(v *objects.View, b *v1beta1.TargetGroupBinding) Response {
 	multi, others := b.Spec.MultiClusterTargetGroup, []string(nil)
 	for _, o := range objects.Naming[*v1beta1.TargetGroupBinding](v, objects.TargetGroupBinding,
 		objects.TargetGroupRefs(&b.Spec)...) {
@@ -244,7 +262,11 @@ func shared(v *objects.View, b *v1beta1.TargetGroupBinding) Response {
 		if byName := b.Spec.TargetGroupARN == "" && o.Spec.TargetGroupARN != ""; byName && lost(o) {
 			continue
 		}
-		multi = multi && o.Spec.MultiClusterTargetGroup
+		if c.defers(o, b) {
+			continue
+		}
+		multi = multi && o.Spec.MultiClusterTargetGroup && !c.misplaced(cmp.Or(b.Spec.TargetGroupARN,
+			o.Spec.TargetGroupARN), b.Namespace)
 		others = append(others, o.Namespace+"/"+o.Name)
 	}
 	if len(others) == 0 || multi {

@@ -82,7 +82,12 @@ func TestBindingsAreRefusedForContradictionsAndForChangesOfTheirTargetGroup(t *t
 		return "{apiVersion: elbv2.k8s.aws/v1beta1, kind: TargetGroupBinding, metadata: {name: other, namespace: " +
 			"elsewhere}, spec: {targetGroupARN: '" + arn + "', multiClusterTargetGroup: " + multi + "}}"
 	}
+	stacks, elsewheres := strings.Replace(arn, "/tg/", "/k8s-ns-web/", 1), strings.Replace(arn, "/tg/", "/k8s-else-web/", 1)
 	const role = "arn:aws:iam::222222222222:role/targets"
+	misplaced := func(arn, namespace string) bool { // by the name that the controller gives to target groups of stacks
+		_, name, ofStack := strings.Cut(arn, "/k8s-")
+		return ofStack && !strings.HasPrefix(name, namespace+"-")
+	}
 	roles, err := iamroles.Parse([]string{"ns=" + role})
 	if err != nil {
 		t.Fatal(err)
@@ -113,9 +118,18 @@ func TestBindingsAreRefusedForContradictionsAndForChangesOfTheirTargetGroup(t *t
 		{name: "another's target group, by name", others: other(arn, "false"), new: "{targetGroupName: tg, " + ref + "}",
 			check: checkExistingGroups, says: "TargetGroup tg is already bound to following TargetGroupBindings " +
 				"[elsewhere/other]"},
-		{name: "a target group that another names", others: strings.Replace(other("", "false"), "targetGroupARN",
-			"targetGroupName: tg, targetGroupARN", 1), new: "{targetGroupARN: '" + arn + "', " + ref + "}",
-			check: checkExistingGroups, says: "TargetGroup " + arn + " is already bound"},
+		{name: "a target group that another names", others: strings.Replace(strings.Replace(other("", "false"),
+			"targetGroupARN", "targetGroupName: tg, targetGroupARN", 1), "elsewhere", "ns", 1),
+			new: "{targetGroupARN: '" + arn + "', " + ref + "}", check: checkExistingGroups,
+			says: "TargetGroup " + arn + " is already bound"},
+		{name: "a target group that another namespace names, perhaps before it exists",
+			others: strings.Replace(other("", "false"), "targetGroupARN", "targetGroupName: tg, targetGroupARN", 1),
+			new:    "{targetGroupARN: '" + arn + "', " + ref + "}"},
+		{name: "a stack's target group that another namespace binds", others: other(stacks, "false"),
+			new: "{targetGroupARN: '" + stacks + "', " + ref + "}"},
+		{name: "another namespace's target group, shared by both", others: strings.Replace(other(elsewheres, "true"),
+			"elsewhere", "else", 1), new: "{targetGroupARN: '" + elsewheres + "', multiClusterTargetGroup: true, " + ref + "}",
+			check: checkExistingGroups, says: "is already bound"},
 		{name: "a name that another names", others: strings.Replace(other("", "false"), "targetGroupARN",
 			"targetGroupName: tg, targetGroupARN", 1), new: "{targetGroupName: tg, " + ref + "}", check: checkExistingGroups,
 			says: "TargetGroup tg is already bound"},
@@ -178,7 +192,7 @@ func TestBindingsAreRefusedForContradictionsAndForChangesOfTheirTargetGroup(t *t
 			t.Parallel()
 			old, b := spec[v1beta1.TargetGroupBinding](t, tc.old), spec[v1beta1.TargetGroupBinding](t, tc.new)
 			got := Binding(view(t, tc.others), BindingConfig{VPC: "vpc-0123456789abcdef0", Roles: roles,
-				Bindable: allowlist.List{{Pattern: allowlist.Any}}}, old, b)
+				Bindable: allowlist.List{{Pattern: allowlist.Any}}, Misplaced: misplaced}, old, b)
 			if got.Check != tc.check || (got.Denied != "") != (tc.check != "") || !strings.Contains(got.Denied, tc.says) {
 				t.Errorf("got %+v, want %q: %q", got, tc.check, tc.says)
 			}

@@ -17,7 +17,8 @@ func flags() (out []Row) {
 		{"bindable-target-groups", "TargetGroupBindings may name every target group."},
 		{"binding-networking", "TargetGroupBindings may open any port to any source."},
 		{"external-target-groups", "Rules and listeners may forward to every target group."},
-		{"cross-namespace-target-groups", "Rules and listeners may forward to target groups of other namespaces."},
+		{"cross-namespace-target-groups", "Rules and listeners may forward to target groups of other " +
+			"namespaces, and TargetGroupBindings may share them."},
 		{"endpoints-without-pods", "EndpointSlices may name any address as a target."},
 		{"node-security-group", "The tags of security groups decide which one gets the rules of nodes and pods: exactly " +
 			"one of each network interface needs the cluster's tag."},

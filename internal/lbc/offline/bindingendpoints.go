@@ -34,7 +34,8 @@ func (p *bindingPlanner) resolve(ctx context.Context, b *plannedBinding) error {
 			return err
 		}
 	}
-	if d := bindings.Superseded(of, o, others); d != nil {
+	conflicts := bindings.Conflicts{Shared: p.Config.AllowedTargetGroups(p.Config.CrossNamespaceTargetGroups)}
+	if d := conflicts.Superseded(of, o, others); d != nil {
 		b.refuse(Unserved, *d)
 		return nil //nolint:nilerr // it is a finding of the binding
 	}

@@ -256,4 +256,6 @@ type LoadBalancerDetails struct {
 	Attributes map[string]string
 	Listeners  map[int32]stack.Listener // by port
 	Rules      map[int32][]stack.Rule   // by port, besides default ones
+	// TargetGroups are the identities of the stack's target groups, by ARN.
+	TargetGroups map[string]string
 }

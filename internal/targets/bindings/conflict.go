@@ -8,6 +8,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/aws/inventory"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/lib/allowlist"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
 )
@@ -35,14 +36,23 @@ func byAge(x, y *v1beta1.TargetGroupBinding) int {
 		cmp.Compare(x.Name, y.Name))
 }
 
+// Conflicts decides which of several bindings of a target group serves it.
+type Conflicts struct {
+	// Shared are the target groups of stacks that bindings of other namespaces may share.
+	Shared allowlist.List
+}
+
 // Misplaced reports whether a binding must not serve the target group of a stack because it stands in another namespace
-// than the group's: unless its author shares the target group with the stack's binding. One with the labels of a stack
-// is a copy.
-func Misplaced(owner inventory.Owner, o *v1beta1.TargetGroupBinding, others []v1beta1.TargetGroupBinding) bool {
+// than the group's: unless the administrator lets its namespace share the target group with the stack's binding. One
+// with the labels of a stack is a copy.
+func (c Conflicts) Misplaced(owner inventory.Owner, o *v1beta1.TargetGroupBinding,
+	others []v1beta1.TargetGroupBinding) bool {
 	if !owner.Placed() || owner.BindsIn(o.Namespace) {
 		return false
 	}
-	if bindingobject.OfStack(o.Labels) || !o.Spec.MultiClusterTargetGroup {
+	group := o.Spec.TargetGroupARN // empty before the controller has found the group by its name
+	if bindingobject.OfStack(o.Labels) || !o.Spec.MultiClusterTargetGroup ||
+		!c.Shared.Allow(o.Namespace, group, cmp.Or(naming.OfTargetGroup(group), o.Spec.TargetGroupName)) {
 		return true
 	}
 	return !slices.ContainsFunc(others, func(x v1beta1.TargetGroupBinding) bool {
@@ -52,12 +62,12 @@ func Misplaced(owner inventory.Owner, o *v1beta1.TargetGroupBinding, others []v1
 
 // Superseded is the finding that a binding must not serve its target group, because another one does or because it is
 // not in the namespace of the object that the target group was made for; nil = it serves.
-func Superseded(owner inventory.Owner, o *v1beta1.TargetGroupBinding,
+func (c Conflicts) Superseded(owner inventory.Owner, o *v1beta1.TargetGroupBinding,
 	others []v1beta1.TargetGroupBinding) *diag.Diagnostic {
 	group := o.Spec.TargetGroupARN
 	var text string
 	remedy := "delete one of them, or set spec.multiClusterTargetGroup: true on both"
-	if Misplaced(owner, o, others) {
+	if c.Misplaced(owner, o, others) {
 		text = fmt.Sprintf("TargetGroup %s belongs to the load balancer of %s, and its TargetGroupBinding not "+
 			"to namespace %s", group, owner.Stack, o.Namespace)
 		own := slices.DeleteFunc(slices.Clone(others), func(x v1beta1.TargetGroupBinding) bool {
@@ -68,8 +78,12 @@ func Superseded(owner inventory.Owner, o *v1beta1.TargetGroupBinding,
 				"that it was made for", group, x.Namespace, x.Name)
 		}
 		remedy = "delete this TargetGroupBinding, which looks like a copy, or bind a target group of its own"
+		if o.Spec.MultiClusterTargetGroup && !bindingobject.OfStack(o.Labels) {
+			remedy = fmt.Sprintf("bind a target group of its own; the administrator of the controller can allow it with "+
+				"--cross-namespace-target-groups=%s=%s", o.Namespace, naming.OfTargetGroup(group))
+		}
 	} else {
-		x := first(owner, Conflicting(owner, o, others))
+		x := first(owner, c.Conflicting(owner, o, others))
 		if x == nil || byPrecedence(owner, o, x) < 0 {
 			return nil
 		}
@@ -97,10 +111,10 @@ func first(owner inventory.Owner, all []v1beta1.TargetGroupBinding) *v1beta1.Tar
 
 // Conflicting are the other bindings of a target group that would deregister what a binding registers, and it what they
 // register: all that may serve, unless both sides share the group.
-func Conflicting(owner inventory.Owner, o *v1beta1.TargetGroupBinding,
+func (c Conflicts) Conflicting(owner inventory.Owner, o *v1beta1.TargetGroupBinding,
 	others []v1beta1.TargetGroupBinding) []v1beta1.TargetGroupBinding {
 	return slices.DeleteFunc(slices.Clone(others), func(x v1beta1.TargetGroupBinding) bool {
-		return x.Spec.MultiClusterTargetGroup && o.Spec.MultiClusterTargetGroup || Misplaced(owner, &x, others)
+		return x.Spec.MultiClusterTargetGroup && o.Spec.MultiClusterTargetGroup || c.Misplaced(owner, &x, others)
 	})
 }
 

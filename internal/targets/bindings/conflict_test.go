@@ -9,6 +9,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/aws/inventory"
+	"github.com/k8s-lbc/lbc/internal/lib/allowlist"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -24,6 +25,10 @@ func TestOneOfSeveralBindingsServesATargetGroup(t *testing.T) {
 	}
 	owned := inventory.Owner{Stack: stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "web"}},
 		TargetGroup: "shop/web-web:80"}
+	permits, err := allowlist.TargetGroups([]string{"blog=k8s-web"})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
 		owner inventory.Owner
 		o, x  v1beta1.TargetGroupBinding
@@ -47,10 +52,14 @@ func TestOneOfSeveralBindingsServesATargetGroup(t *testing.T) {
 			of("shop", "k8s-web", 0, false), "in the namespace of the object that it was made for"},
 		"of a stack's, one of another namespace that shares": {owned, of("blog", "copy", time.Hour, true),
 			of("shop", "k8s-web", 0, true), ""},
+		"of a stack's, one that shares without permission": {owned, of("mal", "copy", time.Hour, true),
+			of("shop", "k8s-web", 0, true), "in the namespace of the object that it was made for"},
+		"the stack's beside one that shares without permission": {owned, of("shop", "k8s-web", 0, true),
+			of("mal", "copy", time.Hour, true), ""},
 		"of a stack's, one of another namespace that says so": {owned, of("blog", "copy", time.Hour, true),
 			of("shop", "k8s-web", 0, false), "already bound to TargetGroupBinding shop/k8s-web"},
 	} {
-		d := Superseded(c.owner, &c.o, []v1beta1.TargetGroupBinding{c.x})
+		d := Conflicts{permits}.Superseded(c.owner, &c.o, []v1beta1.TargetGroupBinding{c.x})
 		if (d == nil) != (c.want == "") || d != nil && !strings.Contains(d.Text, c.want) {
 			t.Errorf("%s: %v, want %q", name, d, c.want)
 		}

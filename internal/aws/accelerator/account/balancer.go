@@ -100,7 +100,8 @@ func (a *Account) look(ctx context.Context, n declare.Need) (declare.Balancer, e
 	if err != nil {
 		return declare.Balancer{}, err
 	}
-	if n.ARN != "" && !n.Settings {
+	ofGroup := owner != stack.Key{} && owner.ID.Namespace == ""
+	if n.ARN != "" && !n.Settings && !ofGroup {
 		return declare.Balancer{ARN: n.ARN, Owner: owner}, nil
 	}
 	in := &elbv2.DescribeLoadBalancersInput{}
@@ -141,6 +142,7 @@ func (a *Account) look(ctx context.Context, n declare.Need) (declare.Balancer, e
 		ARN: aws.ToString(found.LoadBalancerArn), Owner: owner, Network: found.Type == elbv2types.LoadBalancerTypeEnumNetwork,
 		SecurityGroups: len(found.SecurityGroups) > 0,
 		DualStack:      strings.HasPrefix(string(found.IpAddressType), "dualstack"),
+		Internal:       found.Scheme == elbv2types.LoadBalancerSchemeEnumInternal,
 	}
 	if n.Listeners {
 		err := a.lookListeners(ctx, &out)

@@ -29,6 +29,7 @@ type evil struct {
 func (e *evil) acts(step int) {
 	if step == 0 {
 		e.create(lab.Service("evil"), e.service("web"))
+		e.create(e.pods()...)
 	}
 	for range 1 + e.IntN(3) {
 		switch e.IntN(6) {
@@ -83,6 +84,17 @@ func (e *evil) service(name string) client.Object {
 	s := lab.Service(name)
 	s.UID = "uid-mal-web"
 	return s
+}
+
+// pods are those of Service evil.
+func (e *evil) pods() []client.Object {
+	all := lab.Pods("a", "10.0.128.66")
+	for _, o := range all {
+		if s, ok := o.(*discoveryv1.EndpointSlice); ok {
+			s.Labels[discoveryv1.LabelServiceName], s.Endpoints[0].TargetRef.Namespace = "evil", "mal"
+		}
+	}
+	return all
 }
 
 // group is the name or the ARN of a target group of the tenant of shop.

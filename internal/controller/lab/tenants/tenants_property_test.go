@@ -32,7 +32,13 @@ const precedingTarget = "10.0.1.77:80"
 
 func newNeighbours(t *testing.T, checkpointed bool) neighbours {
 	t.Helper()
-	l := lab.New(t, account.Profile{}, append(lab.GroupMember("shop", "web", 0, nil), lab.Class(),
+	return neighboursOf(t, checkpointed, nil)
+}
+
+// neighboursOf are those of which the tenant of shop has annotations on the Ingress.
+func neighboursOf(t *testing.T, checkpointed bool, annotations map[string]string) neighbours {
+	t.Helper()
+	l := lab.New(t, account.Profile{}, append(lab.GroupMember("shop", "web", 0, annotations), lab.Class(),
 		lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))...)
 	l.Checkpointed = checkpointed
 	l.Restart()
@@ -153,8 +159,9 @@ func TestNeighbourChangesNothingOfTenant(t *testing.T) {
 			t.Parallel()
 			r := rand.New(rand.NewPCG(seed, 32)) //nolint:gosec // drawn to be repeated
 			checkpointed, restarts, order := r.IntN(2) == 0, r.IntN(2) == 0, r.Perm(3)
-			alone := newNeighbours(t, checkpointed).life(restarts, order, func(int) {})
-			n := newNeighbours(t, checkpointed)
+			hers := map[string]string{"multi-cluster-target-group": fmt.Sprint(r.IntN(2) == 0)}
+			alone := neighboursOf(t, checkpointed, hers).life(restarts, order, func(int) {})
+			n := neighboursOf(t, checkpointed, hers)
 			e := &evil{Rand: r, n: n}
 			for step, got := range n.life(restarts, order, e.acts) {
 				if got != alone[step] {

@@ -24,7 +24,12 @@ import (
 // one of the same namespace, or by a ReferenceGrant. So is the name of a load balancer in the status of an object that
 // the endpoint names: whoever may write that status chooses it. A withheld endpoint waits: one that an earlier version
 // added stays. asked reports whether the answer depended on objects.
-func Permit(v *objects.View, ga *agav1beta1.GlobalAccelerator, endpoints []Endpoint, answers Answers) (asked bool) {
+//
+// Members of a group share its load balancer. Whether clients of the internet reach it is for the namespaces that
+// decide in the group, as is its scheme. deciding are these; known is false while they are not known. Nil = nothing is
+// known of groups, and each member is permitted.
+func Permit(v *objects.View, ga *agav1beta1.GlobalAccelerator, endpoints []Endpoint, answers Answers,
+	deciding func(group stack.Key) (namespaces []string, known bool)) (asked bool) {
 	for i := range endpoints {
 		e := &endpoints[i]
 		if e.State != Given && e.State != Hosted {
@@ -36,15 +41,41 @@ func Permit(v *objects.View, ga *agav1beta1.GlobalAccelerator, endpoints []Endpo
 			continue
 		}
 		asked = true
-		if mayName(v, ga.Namespace, of, named) || e.object.Namespace != "" && e.object.Namespace != ga.Namespace &&
-			isMember(v, e.object, of, named) {
-			continue
+		by, ok := e.namedBy(v, ga.Namespace, of, named)
+		switch {
+		case !ok:
+			e.pending(fmt.Sprintf("load balancer %s is that of %s, which GlobalAccelerators of namespace %s may not name",
+				named, of, ga.Namespace),
+				"have a ReferenceGrant created in the namespace of its object, or correct the reference")
+		case of.ID.Namespace == "" && answers[named].Internal && deciding != nil:
+			e.withhold(by, of, named, deciding)
 		}
-		e.pending(fmt.Sprintf("load balancer %s is that of %s, which GlobalAccelerators of namespace %s may not name", named,
-			of, ga.Namespace),
-			"have a ReferenceGrant created in the namespace of its object, or correct the reference")
 	}
 	return asked
+}
+
+// namedBy is the namespace by whose objects the accelerator may name a load balancer; ok is false if it may not.
+func (e *Endpoint) namedBy(v *objects.View, own string, of stack.Key, named string) (namespace string, ok bool) {
+	if mayName(v, own, of, named) {
+		return own, true
+	}
+	other := e.object.Namespace
+	return other, other != "" && other != own && isMember(v, e.object, of, named)
+}
+
+// withhold withholds the internal load balancer of a group from the objects of a namespace that does not decide in it.
+func (e *Endpoint) withhold(namespace string, group stack.Key, named string,
+	deciding func(group stack.Key) (namespaces []string, known bool)) {
+	namespaces, known := deciding(group)
+	why := fmt.Sprintf("namespace %s does not decide in the group, but %s", namespace, strings.Join(namespaces, ", "))
+	switch {
+	case slices.Contains(namespaces, namespace):
+		return
+	case !known:
+		why = "which namespaces decide in the group is not known yet"
+	}
+	e.pending(fmt.Sprintf("load balancer %s is internal, and an accelerator opens it to the internet for all members of "+
+		"%s: %s", named, group, why), "create the GlobalAccelerator in a namespace that decides, or leave the group")
 }
 
 // declares reports whether a load balancer is that of the object which the endpoint names.

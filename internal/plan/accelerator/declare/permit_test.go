@@ -87,7 +87,7 @@ func TestARNsOfOthersNeedAReferenceGrant(t *testing.T) {
 			if needs := Needs(config, ga, endpoints); len(needs) != 1 || needs[0].ARN != arn {
 				t.Errorf("needs %+v", needs)
 			}
-			Permit(v, ga, endpoints, answers)
+			Permit(v, ga, endpoints, answers, nil)
 			d, found := Accelerator(config, ga, endpoints, answers, nil)
 			group := d.Listeners[0].Groups[0]
 			if group.Waiting != c.waits || len(group.Endpoints) == 1 == c.waits {
@@ -97,6 +97,36 @@ func TestARNsOfOthersNeedAReferenceGrant(t *testing.T) {
 				t.Errorf("findings %v", found)
 			}
 		})
+	}
+}
+
+// TestInternalBalancerOfGroupIsForThoseWhoDecide has members of a group name its load balancer.
+func TestInternalBalancerOfGroupIsForThoseWhoDecide(t *testing.T) {
+	t.Parallel()
+	const arn = prefix + "app/secret/50dc"
+	group := stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "front"}}
+	for name, c := range map[string]struct {
+		internal bool
+		deciding []string
+		waits    bool
+	}{
+		"of one who decides":                 {true, []string{"default"}, false},
+		"of one who does not":                {true, []string{"victim"}, true},
+		"while nobody is known to":           {true, nil, true},
+		"that the internet reaches, of both": {false, []string{"victim"}, false},
+	} {
+		o := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "mine", Finalizers: []string{
+			"group.ingress.k8s.aws/front"}}, Status: showing("internal-secret-1670420556.us-west-2.elb.amazonaws.com")}
+		v := objects.FromObjects([]any{o})
+		ga := object(listener("TCP", []int32{80}, groupOf(given(arn))))
+		endpoints, answers := Endpoints(v, ga), Answers{arn: {Owner: group, Internal: c.internal}}
+		Permit(v, ga, endpoints, answers, func(of stack.Key) ([]string, bool) {
+			return c.deciding, of == group && c.deciding != nil
+		})
+		d, found := Accelerator(config, ga, endpoints, answers, nil)
+		if of := d.Listeners[0].Groups[0]; of.Waiting != c.waits || len(of.Endpoints) == 1 == c.waits {
+			t.Errorf("%s: group %+v, findings %v", name, of, found)
+		}
 	}
 }
 
@@ -149,7 +179,7 @@ func TestStatusOfIngressNamesItsOwnBalancerOnly(t *testing.T) {
 			v := objects.FromObjects([]any{grant, &networkingv1.Ingress{ObjectMeta: at, Status: showing(host)}})
 			ga := object(listener("TCP", []int32{80}, groupOf(endpoint)))
 			endpoints, answers := Endpoints(v, ga), Answers{host: {ARN: prefix + "app/secret/50dc", Owner: c.owner}}
-			Permit(v, ga, endpoints, answers)
+			Permit(v, ga, endpoints, answers, nil)
 			d, found := Accelerator(config, ga, endpoints, answers, nil)
 			if group := d.Listeners[0].Groups[0]; group.Waiting != c.waits || len(group.Endpoints) == 1 == c.waits {
 				t.Errorf("group %+v, findings %v", group, found)

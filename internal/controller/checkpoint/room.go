@@ -1,0 +1,74 @@
+package checkpoint
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+)
+
+// mostShared bounds the packed size of an entry that several tenants fill.
+const mostShared = 256 << 10
+
+// Reducible is a value that several tenants fill. Reduced is the value without what the one of them declared that takes
+// most; ok is false if nothing can be left out.
+type Reducible interface {
+	Reduced() (smaller any, ok bool)
+}
+
+// item is an entry of a ConfigMap.
+type item struct {
+	id     ID
+	key    string
+	packed []byte
+}
+
+func (i item) size() int { return len(i.key) + len(i.packed) }
+
+// fitting are the items that a ConfigMap has room for. What is left out is history, on which nothing rests, then the
+// largest item of whoever takes most: otherwise a tenant with many objects, or large ones, would have the state of
+// others forgotten.
+func fitting(items []item) (out []item, left int) {
+	total, of := 0, map[string]int{}
+	for _, i := range items {
+		total += i.size()
+		of[tenantOf(i.id)] += i.size()
+	}
+	out = slices.Clone(items)
+	for total > mostBytes {
+		histories := slices.ContainsFunc(out, func(i item) bool { return i.id.Kind == History })
+		at := -1
+		for n, i := range out {
+			if histories && i.id.Kind != History {
+				continue
+			}
+			if at < 0 || cmp.Or(cmp.Compare(of[tenantOf(i.id)], of[tenantOf(out[at].id)]), cmp.Compare(i.size(),
+				out[at].size()), cmp.Compare(i.key, out[at].key)) > 0 {
+				at = n
+			}
+		}
+		gone := out[at]
+		total -= gone.size()
+		of[tenantOf(gone.id)] -= gone.size()
+		out = slices.Delete(out, at, at+1)
+		left++
+	}
+	return out, left
+}
+
+// tenantOf names whose an entry is: a namespace or a group, as far as its name shows that.
+func tenantOf(id ID) string {
+	name := id.Name
+	if of, ok := RefusalsOf(name); ok {
+		name = of
+	}
+	if strings.HasPrefix(name, "arn:") { // of a target group
+		return name
+	}
+	if key, err := stack.ParseKey(name); err == nil {
+		return key.Tenant()
+	}
+	namespace, _, _ := strings.Cut(name, "/")
+	return namespace
+}

@@ -1,0 +1,82 @@
+package tenants
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	discoveryv1 "k8s.io/api/discovery/v1"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/internal/controller/lab"
+)
+
+// sharesWithOwnPod has the tenant of mal share a target group, with a pod of his own.
+func sharesWithOwnPod(l *lab.Lab, group v1beta1.TargetGroupBindingSpec) {
+	l.Helper()
+	svc := lab.Service("web")
+	svc.Namespace, svc.UID = "mal", "uid-mal"
+	l.Create(svc)
+	for _, o := range lab.Pods("a", "10.0.128.66") {
+		o.SetNamespace("mal")
+		if s, ok := o.(*discoveryv1.EndpointSlice); ok {
+			s.Endpoints[0].TargetRef.Namespace = "mal"
+		}
+		l.Create(o)
+	}
+	b := lab.Binding("", v1beta1.TargetTypeIP)
+	b.Namespace, b.Name, b.UID = "mal", "steal", "uid-steal"
+	b.Spec.TargetGroupARN, b.Spec.TargetGroupName = group.TargetGroupARN, group.TargetGroupName
+	b.Spec.MultiClusterTargetGroup = true
+	l.Create(b)
+}
+
+// TestSharedTargetGroupTakesNoPodsOfOthers has a tenant share the target group of another one, which several clusters
+// share: he names it by ARN, by name, or by the name that it will have.
+func TestSharedTargetGroupTakesNoPodsOfOthers(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		byName, early bool
+		flags         []string
+		want          []string
+	}{
+		"by ARN":                    {want: []string{"10.0.128.50:8080"}},
+		"by name":                   {byName: true, want: []string{"10.0.128.50:8080"}},
+		"by name, before it exists": {byName: true, early: true, want: []string{"10.0.128.50:8080"}},
+		"as the administrator allows": {flags: []string{"--cross-namespace-target-groups=mal=*"}, want: []string{
+			"10.0.128.50:8080", "10.0.128.66:8080"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := lab.New(t, account.Profile{}, append(lab.GroupMember("shop", "web", 0, map[string]string{
+				"multi-cluster-target-group": "true"}), lab.Class(), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))...)
+			l.Flags(c.flags...)
+			l.Create(lab.Pods("a", "10.0.128.50")...)
+			generated := ""
+			if c.early { // another account of the same cluster shows the name
+				other := lab.New(t, account.Profile{}, append(lab.GroupMember("shop", "web", 0, nil), lab.Class())...)
+				other.Settle(lab.FrontGroup)
+				generated = other.Sim.Resources().TargetGroups[0].Name
+				sharesWithOwnPod(l, v1beta1.TargetGroupBindingSpec{TargetGroupName: generated})
+			}
+			l.Settle(lab.FrontGroup)
+			group := l.Sim.Resources().TargetGroups[0]
+			switch {
+			case c.early && group.Name != generated:
+				t.Fatalf("the target group is %s, not %s", group.Name, generated)
+			case c.early:
+			case c.byName:
+				sharesWithOwnPod(l, v1beta1.TargetGroupBindingSpec{TargetGroupName: group.Name})
+			default:
+				sharesWithOwnPod(l, v1beta1.TargetGroupBindingSpec{TargetGroupARN: group.ARN})
+			}
+			l.Settle(lab.FrontGroup)
+			l.Restart()
+			l.Settle(lab.FrontGroup)
+			if got := l.Targets(group.ARN); !slices.Equal(got, c.want) {
+				t.Errorf("targets %v, want %v:\n%s", got, c.want, strings.Join(l.Events, "\n"))
+			}
+		})
+	}
+}
