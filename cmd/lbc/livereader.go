@@ -10,7 +10,7 @@ import (
 
 // liveReader is a snapshot that reads Secrets, and pods behind Services, from the cluster as they are needed.
 type liveReader struct {
-	objects.Snapshot
+	*objects.Indexed
 	read    func(namespace, name string) (*corev1.Secret, error)
 	pod     func(svc *corev1.Service) (*corev1.Pod, error) // nil without an error = there is none
 	refused map[objects.Read]error
@@ -22,7 +22,7 @@ func (r *liveReader) Get(kind objects.Kind, namespace, name string) (metav1.Obje
 	if kind == objects.PodOfService {
 		return r.podOfService(namespace, name)
 	}
-	if o, ok := r.Snapshot.Get(kind, namespace, name); ok || kind != objects.Secret {
+	if o, ok := r.Indexed.Get(kind, namespace, name); ok || kind != objects.Secret {
 		return o, ok
 	}
 	secret, err := r.read(namespace, name)
@@ -47,7 +47,7 @@ func (r *liveReader) podOfService(namespace, name string) (metav1.Object, bool) 
 	key := namespace + "/" + name
 	pod, known := r.pods[key]
 	if !known {
-		o, ok := r.Snapshot.Get(objects.Service, namespace, name)
+		o, ok := r.Indexed.Get(objects.Service, namespace, name)
 		svc, _ := o.(*corev1.Service)
 		if !ok || svc == nil {
 			return nil, false

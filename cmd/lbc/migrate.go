@@ -178,7 +178,7 @@ func (o *migrateOptions) run(ctx context.Context, out, errOut io.Writer, in io.R
 		return nil
 	}
 	got := how.translate(o, objects.New(src.snapshot))
-	proofs, err := prove(ctx, src.snapshot, got, src.inventory, &o.config)
+	proofs, err := prove(ctx, src.snapshot.Snapshot, got, src.inventory, &o.config)
 	if err != nil {
 		return err
 	}
@@ -248,7 +248,7 @@ func (o *migrateOptions) sources(ctx context.Context, errOut io.Writer, in io.Re
 			objs.snapshot.Put(s)
 		}
 	}
-	for _, s := range loginSecrets(objs.snapshot, o.config.RequiredSecretsLabel) {
+	for _, s := range loginSecrets(objs.snapshot.Snapshot, o.config.RequiredSecretsLabel) {
 		objs.snapshot.Put(s)
 	}
 	return objs, nil

@@ -166,7 +166,7 @@ func (o *rollbackOptions) selected(src *source) []placed {
 		return src.fromFiles
 	}
 	var all []placed
-	for _, kind := range slices.Sorted(maps.Keys(src.snapshot)) {
+	for _, kind := range slices.Sorted(maps.Keys(src.snapshot.Snapshot)) {
 		for _, x := range src.snapshot.List(kind, "") {
 			other := x.GetNamespace() != "" && x.GetNamespace() != o.namespace || kind == objects.Namespace &&
 				x.GetName() != o.namespace

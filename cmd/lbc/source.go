@@ -28,7 +28,7 @@ import (
 
 // source is the source of objects and of the state of AWS.
 type source struct {
-	snapshot  objects.Snapshot
+	snapshot  *objects.Indexed
 	reader    objects.Reader // the snapshot, and Secrets of the cluster as they are needed
 	cluster   offline.Cluster
 	kube      client.Reader // nil = no cluster is read
@@ -92,7 +92,8 @@ func (i *inputs) objects(ctx context.Context, errOut io.Writer, in io.Reader) (*
 		return nil, err
 	}
 	sayUnread(errOut, skipped)
-	s := &source{snapshot: objects.Snapshot{}, fromFiles: fromFiles, unread: skipped, broken: unreadable, errOut: errOut}
+	s := &source{snapshot: &objects.Indexed{Snapshot: objects.Snapshot{}}, fromFiles: fromFiles, unread: skipped,
+		broken: unreadable, errOut: errOut}
 	s.reader = s.snapshot
 	objs := make([]metav1.Object, 0, len(fromFiles))
 	for _, p := range fromFiles {
@@ -111,8 +112,8 @@ func (i *inputs) objects(ctx context.Context, errOut io.Writer, in io.Reader) (*
 		if warning := otherName(ctx, k, i.config.ClusterName); warning != "" {
 			fmt.Fprintln(errOut, "lbc: warning:", warning) //nolint:errcheck // a hint
 		}
-		s.snapshot, s.reader = snapshot, &liveReader{Snapshot: snapshot, read: func(namespace, name string) (
-			*corev1.Secret, error) {
+		s.snapshot = &objects.Indexed{Snapshot: snapshot}
+		s.reader = &liveReader{Indexed: s.snapshot, read: func(namespace, name string) (*corev1.Secret, error) {
 			secret := &corev1.Secret{}
 			return secret, k.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, secret)
 		}, pod: func(svc *corev1.Service) (*corev1.Pod, error) { return servicepods.Read(ctx, k, svc) }}
@@ -120,7 +121,7 @@ func (i *inputs) objects(ctx context.Context, errOut io.Writer, in io.Reader) (*
 		for i := range s.fromFiles {
 			s.fromFiles[i].former = s.former(s.fromFiles[i].object)
 		}
-		adopt(s.snapshot, objs)
+		adopt(s.snapshot.Snapshot, objs)
 	} else {
 		s.snapshot.Put(chartClass())
 	}
@@ -160,12 +161,14 @@ func concerning(reader objects.Reader, c *config.Config, objs []placed) func(sta
 			want[k] = true
 		}
 	}
-	changed := func(r objects.Read) bool {
-		return slices.ContainsFunc(objs, func(x placed) bool {
-			kind, _ := objects.KindOf(x.object)
-			return r.Matches(objects.ChangeOf(kind, x.former, x.object))
-		})
+	affected := map[objects.Read]bool{}
+	for _, x := range objs {
+		kind, _ := objects.KindOf(x.object)
+		for _, r := range objects.ChangeOf(kind, x.former, x.object).Reads() {
+			affected[r] = true
+		}
 	}
+	changed := func(r objects.Read) bool { return affected[r] }
 	return func(k stack.Key) bool {
 		return want[k] || owner.Of(k.Owner).Kind == string(objects.Gateway) &&
 			slices.ContainsFunc(offline.Reads(reader, c, k), changed)
@@ -194,7 +197,7 @@ func (i *inputs) plans(ctx context.Context, s *source) (offline.Outcome, error) 
 	case len(s.fromFiles) > 0 && i.fromCluster():
 		only = concerning(s.reader, &i.config, s.fromFiles)
 	case i.limited():
-		only = within(v, s.snapshot, &i.config, i.namespace)
+		only = within(v, s.snapshot.Snapshot, &i.config, i.namespace)
 	}
 	return i.planner(s).Plans(ctx, v, only)
 }

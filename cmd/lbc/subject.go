@@ -126,7 +126,7 @@ func (o *explainOptions) subject(src *source, args []string) (objects.Kind, meta
 			return kind, found[0], nil
 		}
 	}
-	return "", nil, missing(src.snapshot, kind, namespace, name)
+	return "", nil, missing(src.snapshot.Snapshot, kind, namespace, name)
 }
 
 // only is the only object of a kind, or of any kind if that is empty, that may declare a load balancer, or is a part of

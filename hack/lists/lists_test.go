@@ -16,11 +16,14 @@ import (
 const root = "../../"
 
 // rooms are those of the running process.
-var rooms = []string{"internal/controller", "internal/targets", "internal/aws", "internal/front", "internal/kube"}
+var rooms = []string{"internal/controller", "internal/targets", "internal/aws", "internal/front", "internal/kube",
+	"internal/plan", "internal/compile"}
 
-// ofAll are the methods of objects.View, besides List, that list all objects of a kind, or of a namespace.
+// ofAll are the methods of objects.View, besides List, that list all objects of a kind, or of a namespace, and what
+// lists all units of an index or all objects of an informer.
 var ofAll = map[string]bool{"Ingresses": true, "IngressClasses": true, "AllIngressClassParams": true, "Services": true,
-	"TargetGroupBindings": true}
+	"TargetGroupBindings": true, "Units": true, "ListKeys": true, "ListIndexFuncValues": true, "ListAll": true,
+	"ListAllByNamespace": true}
 
 // calls are the calls in a function that list objects without an index.
 func calls(f ast.Node) (out []string) {
@@ -29,7 +32,11 @@ func calls(f ast.Node) (out []string) {
 		if !ok {
 			return true
 		}
-		method, ok := call.Fun.(*ast.SelectorExpr)
+		fun := call.Fun
+		if generic, ok := fun.(*ast.IndexExpr); ok { // objects.List[T]
+			fun = generic.X
+		}
+		method, ok := fun.(*ast.SelectorExpr)
 		if !ok {
 			return true
 		}
@@ -39,7 +46,7 @@ func calls(f ast.Node) (out []string) {
 		}
 		switch name := method.Sel.Name; {
 		case name == "List" && len(call.Args) > 1 && !indexed(call.Args), name == "List" && len(call.Args) == 1 &&
-			ofKind(call.Args[0]), ofAll[name] && len(call.Args) < 2:
+			ofKind(call.Args[0]), name == "List" && len(call.Args) == 0 && ofStore(method.X), ofAll[name]:
 			out = append(out, name)
 		}
 		return true
@@ -59,19 +66,45 @@ func indexed(args []ast.Expr) bool {
 	return false
 }
 
-// ofKind reports whether the only argument of List is a kind of objects, and not a context or an annotation.
+// ofKind reports whether the only argument of List is a kind of objects, or a selector as listers take it, and not a
+// context or an annotation.
 func ofKind(arg ast.Expr) bool {
 	switch x := arg.(type) {
 	case *ast.Ident:
-		return x.Name == "kind"
+		return x.Name == "kind" || isSelector(x.Name)
 	case *ast.CallExpr:
 		f, ok := x.Fun.(*ast.SelectorExpr)
-		return ok && f.Sel.Name == "Kind"
+		if !ok {
+			return false
+		}
+		of, _ := f.X.(*ast.Ident)
+		return f.Sel.Name == "Kind" || of != nil && of.Name == "labels" || isSelector(f.Sel.Name)
 	case *ast.SelectorExpr:
 		of, ok := x.X.(*ast.Ident)
-		return ok && of.Name == "objects"
+		return ok && of.Name == "objects" || isSelector(x.Sel.Name)
 	}
 	return false
+}
+
+func isSelector(name string) bool {
+	return name == "s" || name == "sel" || strings.Contains(strings.ToLower(name), "selector")
+}
+
+// ofStore reports whether what is listed is the store of an informer, by its name.
+func ofStore(of ast.Expr) bool {
+	name := ""
+	switch x := of.(type) {
+	case *ast.Ident:
+		name = x.Name
+	case *ast.SelectorExpr:
+		name = x.Sel.Name
+	case *ast.CallExpr:
+		if f, ok := x.Fun.(*ast.SelectorExpr); ok {
+			name = f.Sel.Name
+		}
+	}
+	name = strings.ToLower(name)
+	return strings.Contains(name, "store") || strings.Contains(name, "indexer") || strings.Contains(name, "informer")
 }
 
 // nameOf is the name of a function, with the type of its receiver.
@@ -135,17 +168,25 @@ func TestListsWithoutAnIndexAreFound(t *testing.T) {
 	t.Parallel()
 	for source, want := range map[string]int{
 		"c.List(ctx, &list)": 1,
-		"c.List(ctx, &list, client.UnsafeDisableDeepCopy)":          1,
-		"c.List(ctx, &list, client.InNamespace(ns))":                1,
-		"if x := c.List(ctx, &list, opts...); x != nil { return }":  1,
-		"c.List(ctx, &list, client.MatchingFields{ByStack: \"x\"})": 0,
-		"for _, o := range v.List(objects.Service) { _ = o }":       1,
-		"for _, o := range v.List(objects.Kind(k.Kind)) { _ = o }":  1,
-		"for _, o := range v.Services(ns) { _ = o }":                1,
-		"_ = read.List(annotation.Subnets)":                         0,
-		"_ = configuration.List(l.configuration, \"x\", f)":         0,
-		"_ = found.List()":            0,
-		"_, _ = b.bindings.List(ctx)": 0,
+		"c.List(ctx, &list, client.UnsafeDisableDeepCopy)":            1,
+		"c.List(ctx, &list, client.InNamespace(ns))":                  1,
+		"if x := c.List(ctx, &list, opts...); x != nil { return }":    1,
+		"c.List(ctx, &list, client.MatchingFields{ByStack: \"x\"})":   0,
+		"for _, o := range v.List(objects.Service) { _ = o }":         1,
+		"for _, o := range v.List(objects.Kind(k.Kind)) { _ = o }":    1,
+		"for _, o := range v.Services(ns) { _ = o }":                  1,
+		"_ = objects.List[*corev1.Service](v, objects.Service, ns)":   1,
+		"_, _ = lister.List(labels.Everything())":                     1,
+		"_, _ = lister.Services(ns).List(selector)":                   2,
+		"_ = informer.GetStore().List()":                              1,
+		"_ = i.GetIndexer().List()":                                   1,
+		"_ = store.ListKeys()":                                        1,
+		"_ = cache.ListAll(store, s, f)":                              1,
+		"for _, u := range index.Units() { _ = u }":                   1,
+		"_ = read.List(annotation.Subnets)":                           0,
+		"_ = configuration.List(l.configuration, \"x\", f)":           0,
+		"_ = found.List()":                                            0,
+		"_, _ = b.bindings.List(ctx)":                                 0,
 		"go func() { _ = c.List(ctx, &list) }(); c.List(ctx, &other)": 2,
 	} {
 		file, err := parser.ParseFile(token.NewFileSet(), "x.go", "package x\nfunc f() {"+source+"}", 0)

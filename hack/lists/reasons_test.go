@@ -20,8 +20,6 @@ var reasons = map[string]string{
 	"controller/bindingpass Reconciler.TargetGroups": "looks for drift in all target groups, at intervals",
 	"controller/bindingpass Reconciler.slicesOf": "asks the API server only where the cache has no slice of the " +
 		"Service, by its label",
-	"controller/bindingpass Reconciler.wakeClaiming": "runs only for pods whose address an EndpointSlice claims that " +
-		"was written by hand, in one namespace",
 	"controller/bindingpass confirmingReader.read": "asks the API server for the pods of a namespace at once, where " +
 		"the cache is behind for many of them",
 	"controller/bindingpass listBindings":      "polls namespaces that no watch shows",
@@ -48,14 +46,24 @@ var reasons = map[string]string{
 	"controller/stacks HiddenMembers.members": "asks the API server, by pages, for members that no watch shows",
 	"controller/stacks Reconciler.expect":     "lists the bindings of one stack, by the index ByStack",
 	"front Keys":                              "once at the start, for all stacks at once, and in the command line",
-	"front/ingress candidates": "only for a group that classes put all their Ingresses into; " +
-		"others have an index",
-	"front/ingress classesOf":            "there are few classes",
-	"front/ingress defaultClasses":       "there are few classes",
-	"front/ingress governing":            "there are few class parameters",
-	"kube/objects List":                  "passes on the list of its caller",
-	"kube/objects Snapshot.podOfService": "a snapshot of the command line",
+	"kube/objects List":                       "passes on the list of its caller",
+	"kube/objects Snapshot.podOfService":      "a snapshot of the command line",
 	"kube/objects View.ServicesOfPod": "only for readers without the index of selectors, as in " +
 		"the command line",
-	"targets/bindingobject BindingsOf": "a snapshot of the command line",
+	"targets/bindingobject BindingsOf":   "a snapshot of the command line",
+	"controller Wiring.NewDriftDetector": "the search for drift asks at intervals of half a minute",
+	"controller Wiring.declared": "asked after denied calls, and at intervals by the search for resources that " +
+		"nothing claims",
+	"controller Wiring.setUpShared":             "asked after a failure that concerns all",
+	"controller Wiring.DefinitionChanged":       "a definition came or went, which any pass may have read",
+	"controller/accelerator Reconciler.WakeAll": "the same",
+	"controller/stacks Reconciler.WakeGroups":   "a namespace that no watch shows may have a member of any group",
+	"controller/stacks Reconciler.Unvisited":    "once after the start",
+	"front References.load": "only for load balancers that forward to a target group by its ARN, the Services of " +
+		"namespaces whose grants name one",
+	"kube/objects Grants":              "there are few grants",
+	"kube/objects View.NamespaceNames": "only for load balancers that forward to a target group by its ARN",
+	"kube/objects Indexed.List":        "the command line",
+	"plan/accelerator/declare members": "only for an accelerator whose endpoint is the load balancer of a group, the " +
+		"objects of its namespace",
 }

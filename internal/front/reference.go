@@ -31,14 +31,16 @@ func (r References) load(v *objects.View, lb *intent.LoadBalancer) {
 	}
 	lb.References = &intent.References{Services: map[string][]string{}}
 	if r.Namespaces {
-		for _, ns := range objects.List[*corev1.Namespace](v, objects.Namespace, "") {
-			lb.References.Namespaces = append(lb.References.Namespaces, ns.Name)
-		}
+		lb.References.Namespaces = v.NamespaceNames()
 	}
 	if !r.Grants {
 		return
 	}
-	for _, g := range objects.List[*gatewayv1beta1.ReferenceGrant](v, objects.ReferenceGrant, "") {
+	var from []objects.From
+	for _, m := range lb.Members {
+		from = append(from, objects.From{Kind: objects.Kind(m.Object.Kind), Namespace: m.Object.Namespace})
+	}
+	for _, g := range objects.Grants(v, "", from...) {
 		for _, grant := range grantsOf(g) {
 			lb.References.Grants = append(lb.References.Grants, grant)
 			if _, read := lb.References.Services[g.Namespace]; !read && grant.Name != "" && !grant.TargetGroup {

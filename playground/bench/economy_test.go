@@ -58,12 +58,21 @@ func TestEveryRowStaysWithinTheBudget(t *testing.T) {
 	want := -1 // the row of the memory of the largest cluster is measured only where it is named
 	for _, r := range rows {
 		if r.kind != troubleKind && r.kind != throttleKind && r.kind != largeKind && r.kind != sizeKind &&
-			r.kind != smallKind {
+			r.kind != smallKind && r.kind != eventKind {
 			want++
 		}
 	}
 	if len(results) != want {
 		t.Errorf("%d of %d rows were measured", len(results), want)
+	}
+}
+
+// TestEventCostsStayWithinTheBudget measures single events among more and more objects with the real binary. The
+// exponents of passes and allocated bytes are held, which do not depend on the machine.
+func TestEventCostsStayWithinTheBudget(t *testing.T) {
+	longtest.Long(t, "it measures twenty kinds of events among up to 800 Ingresses, for minutes")
+	if results := economy(t, string(eventKind)); len(results) != len(eventRows) {
+		t.Errorf("%d of %d rows were measured", len(results), len(eventRows))
 	}
 }
 
@@ -86,7 +95,7 @@ func economy(t *testing.T, rows ...string) []Result {
 	measured := map[string]int{}
 	o.Again = func(r Result) bool { // who did not get the processor for a second must not fail for it
 		measured[r.Row]++
-		counted := r.Kind == string(countKind)
+		counted := r.Kind == string(countKind) || r.Kind == string(eventKind)
 		return !counted && measured[r.Row] < attempts && len(r.Exceeds(generous(r))) > 0
 	}
 	if o.Controller == "" {

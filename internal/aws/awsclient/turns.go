@@ -2,7 +2,9 @@ package awsclient
 
 import (
 	"context"
+	"maps"
 	"slices"
+	"sort"
 )
 
 type tenantKey struct{}
@@ -41,14 +43,18 @@ type waiter struct {
 	low   bool // the other calls of its tenant go first
 }
 
-// turns is a queue in which tenants take turns in rounds. In a round each tenant that waits has one turn. A tenant that
-// comes while others wait joins the current round, before those that had their turn in it: it waits for at most one
-// turn of each other tenant.
+// credit is how many turns a tenant has before others that have waited for longer, once it had none for a while: those
+// of an edit. Without it, each call of the edit would wait for one turn of each other tenant.
+const credit = 4
+
+// turns is a queue in which the tenant is next that had the fewest turns; of several, the one that waits for longest. A
+// tenant counts as one that had at most credit turns fewer than those that are served, however long it has rested.
 type turns struct {
-	round []string             // the tenants that wait for their turn in this round, first come first
-	later []string             // the tenants that had their turn in this round and wait for the next one
-	had   map[string]bool      // the tenants that had their turn in this round
-	calls map[string][]*waiter // of the tenants in round and later, in order of arrival, those that are low last
+	order []string             // the tenants that wait, the next one first
+	had   map[string]int       // the turns of tenants that wait, and of those that had some lately
+	last  int                  // the most turns that a tenant had had when it was served
+	full  int                  // the length of had at which tenants that rest are forgotten
+	calls map[string][]*waiter // of the tenants in order: by arrival, those that are low last
 	size  int                  // the waiters that are not gone
 }
 
@@ -60,11 +66,8 @@ func (t *turns) push(tenant string, w *waiter) {
 		t.calls = map[string][]*waiter{}
 	}
 	if _, queued := t.calls[tenant]; !queued {
-		if t.had[tenant] {
-			t.later = append(t.later, tenant)
-		} else {
-			t.round = append(t.round, tenant)
-		}
+		t.join(tenant)
+		t.enqueue(tenant)
 	}
 	at := len(t.calls[tenant])
 	if !w.low {
@@ -75,6 +78,35 @@ func (t *turns) push(tenant string, w *waiter) {
 	t.size++
 }
 
+// join gives a tenant that did not wait the turns that count for it.
+func (t *turns) join(tenant string) {
+	if t.had == nil {
+		t.had = map[string]int{}
+	}
+	t.had[tenant] = max(t.had[tenant], t.last-credit)
+}
+
+// enqueue puts a tenant behind those that had as few turns.
+func (t *turns) enqueue(tenant string) {
+	n := t.had[tenant]
+	at := sort.Search(len(t.order), func(i int) bool { return t.had[t.order[i]] > n })
+	t.order = slices.Insert(t.order, at, tenant)
+}
+
+// serve counts a turn of a tenant.
+func (t *turns) serve(tenant string) {
+	t.last = max(t.last, t.had[tenant])
+	t.had[tenant]++
+	if len(t.had) <= t.full {
+		return
+	}
+	maps.DeleteFunc(t.had, func(of string, n int) bool {
+		_, queued := t.calls[of]
+		return !queued && n <= t.last-credit
+	})
+	t.full = 2*len(t.had) + 16
+}
+
 // leave drops a waiter before its turn.
 func (t *turns) leave(w *waiter) {
 	w.gone = true
@@ -83,31 +115,23 @@ func (t *turns) leave(w *waiter) {
 
 // pass notes the turn of a call that did not have to wait.
 func (t *turns) pass(tenant string) {
-	if t.had[tenant] || t.had == nil {
-		t.had = map[string]bool{}
-	}
-	t.had[tenant] = true
+	t.join(tenant)
+	t.serve(tenant)
 }
 
 // pop takes the waiter whose turn it is; nil if none waits.
 func (t *turns) pop() *waiter {
-	for len(t.round)+len(t.later) > 0 {
-		if len(t.round) == 0 {
-			t.round, t.later, t.had = t.later, nil, nil
-		}
-		tenant := t.round[0]
-		t.round = t.round[1:]
+	for len(t.order) > 0 {
+		tenant := t.order[0]
+		t.order = t.order[1:]
 		w := t.first(tenant)
 		if w == nil {
 			delete(t.calls, tenant)
 			continue
 		}
-		if t.had == nil {
-			t.had = map[string]bool{}
-		}
-		t.had[tenant] = true
+		t.serve(tenant)
 		if len(t.calls[tenant]) > 0 {
-			t.later = append(t.later, tenant)
+			t.enqueue(tenant)
 		} else {
 			delete(t.calls, tenant)
 		}

@@ -2,6 +2,7 @@ package awsclient
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -31,6 +32,10 @@ func TestTenantsTakeTurns(t *testing.T) {
 		"what a tenant needs least comes last":      {"~a ~a a b . . . .", "a3 b1 a1 a2"},
 		"it has turns beside those of others":       {"a a a ~b . . . .", "a1 b1 a2 a3"},
 		"nothing waits":                             {". a . .", "- a1 -"},
+		"calls of an edit wait for no other tenant": {"a a a a a a b b b b b b . . . . . . . . d . d . d . d . d . .",
+			"a1 b1 a2 b2 a3 b3 a4 b4 d1 d2 d3 d4 a5 b5"},
+		"who has no credit left waits for all": {"a a a a a a a a . . . . . b b b b b b b . . . . . . .",
+			"a1 a2 a3 a4 a5 b1 b2 b3 b4 b5 a6 b6"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -76,7 +81,7 @@ func TestTurnsForgetTenantsThatDoNotWait(t *testing.T) {
 		q.push("served", &waiter{})
 		q.pop()
 	}
-	if q.pop() != nil || len(q.calls)+len(q.round)+len(q.later)+q.waiting() > 0 {
+	if q.pop() != nil || len(q.calls)+len(q.order)+q.waiting() > 0 || len(q.had) > 2 {
 		t.Errorf("%d tenants are remembered: %+v", len(q.calls), q)
 	}
 }
@@ -144,38 +149,41 @@ func TestATenantsBurstDelaysNoOtherTenant(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		burst    map[string]Priority // 300 calls of each
+		tenants  int                 // that make the burst; 0 = one
 		call     string
 		priority Priority
 		most     time.Duration
 	}{
-		"an edit beside edits": {map[string]Priority{"ModifyRule": Normal}, "ModifyRule", Normal, time.Second},
-		"an edit beside edits and reads": {map[string]Priority{"ModifyRule": Normal, "DescribeRules": Normal},
+		"an edit beside edits": {map[string]Priority{"ModifyRule": Normal}, 0, "ModifyRule", Normal, time.Second},
+		"an edit beside edits and reads": {map[string]Priority{"ModifyRule": Normal, "DescribeRules": Normal}, 0,
 			"ModifyRule", Normal, time.Second},
-		"an edit beside targets": {map[string]Priority{"RegisterTargets": Vital, "DescribeTargetHealth": Vital},
+		"an edit beside targets": {map[string]Priority{"RegisterTargets": Vital, "DescribeTargetHealth": Vital}, 0,
 			"ModifyRule", Normal, time.Second},
-		"an attribute beside rules": {map[string]Priority{"CreateRule": Normal}, "ModifyLoadBalancerAttributes",
+		"an attribute beside rules": {map[string]Priority{"CreateRule": Normal}, 0, "ModifyLoadBalancerAttributes",
 			Cosmetic, time.Second},
-		"an attribute beside what is vital": {map[string]Priority{"CreateRule": Vital}, "ModifyLoadBalancerAttributes",
+		"an attribute beside what is vital": {map[string]Priority{"CreateRule": Vital}, 0, "ModifyLoadBalancerAttributes",
 			Cosmetic, time.Second},
 		"an edit beside everything": {map[string]Priority{"ModifyRule": Normal, "DescribeRules": Normal,
-			"RegisterTargets": Vital, "DescribeTargetHealth": Vital}, "ModifyRule", Normal, time.Second},
+			"RegisterTargets": Vital, "DescribeTargetHealth": Vital}, 0, "ModifyRule", Normal, time.Second},
 		"targets beside everything": {map[string]Priority{"ModifyRule": Normal, "DescribeRules": Normal,
-			"RegisterTargets": Vital, "DescribeTargetHealth": Vital}, "RegisterTargets", Vital, time.Second},
-		"a read beside the look at targets": {map[string]Priority{"DescribeTargetHealth": Vital}, "DescribeRules", Normal,
+			"RegisterTargets": Vital, "DescribeTargetHealth": Vital}, 0, "RegisterTargets", Vital, time.Second},
+		"an edit beside edits of ten tenants": {map[string]Priority{"ModifyRule": Normal}, 10, "ModifyRule", Normal,
+			time.Second},
+		"a read beside the look at targets": {map[string]Priority{"DescribeTargetHealth": Vital}, 0, "DescribeRules", Normal,
 			time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				m := newMetered()
+				m, tenants := newMetered(), max(tc.tenants, 1)
 				var all sync.WaitGroup
 				for operation, p := range tc.burst {
-					for range 300 {
-						all.Go(func() { m.call(t, "a", operation, p) })
+					for i := range 300 {
+						all.Go(func() { m.call(t, fmt.Sprint("a", i%tenants), operation, p) })
 					}
 				}
 				for range 20 { // at any time of the burst
-					time.Sleep(1100 * time.Millisecond)
+					time.Sleep(time.Duration(700+400*tenants) * time.Millisecond) // less than its share of three calls a second
 					if took := m.call(t, "b", tc.call, tc.priority); took > tc.most {
 						t.Errorf("the call of the other tenant took %v", took)
 					}

@@ -9,10 +9,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -209,27 +207,21 @@ func (b *Reconciler) newConfirmingReader(binding types.NamespacedName) *confirmi
 
 // wakeClaiming wakes the bindings with an endpoint at an address that its pod got or lost: nobody edits EndpointSlices
 // that were written by hand when a pod ends, and its address may be another pod's soon.
-func (b *Reconciler) wakeClaiming(ctx context.Context, was, is *corev1.Pod, q queue.Of[reconcile.Request]) {
-	if is != nil && (was == nil || !sameAddresses(was, is)) {
-		for _, binding := range b.evidence.missingPods.missing(is.Namespace, is.Name) {
-			b.noteCause(reconcile.Request{NamespacedName: binding}, "Pod", is)
+func (b *Reconciler) wakeClaiming(was, is *corev1.Pod, q queue.Of[reconcile.Request]) {
+	wake := func(pod *corev1.Pod, all []types.NamespacedName) {
+		for _, binding := range all {
+			b.Changes.note(binding)
+			b.noteCause(reconcile.Request{NamespacedName: binding}, "Pod", pod)
 			q.AddAfter(reconcile.Request{NamespacedName: binding}, queue.Coalesce)
 		}
+	}
+	if is != nil && (was == nil || !sameAddresses(was, is)) {
+		wake(is, b.evidence.missingPods.missing(is.Namespace, is.Name))
 	}
 	if was == nil || registrar.Ended(was) || is != nil && !registrar.Ended(is) && sameAddresses(was, is) {
 		return
 	}
-	var list discoveryv1.EndpointSliceList
-	if b.Client.List(ctx, &list, client.InNamespace(was.Namespace), client.UnsafeDisableDeepCopy) != nil {
-		return
-	}
-	for i := range list.Items {
-		if s := &list.Items[i]; slices.ContainsFunc(s.Endpoints, func(e discoveryv1.Endpoint) bool {
-			return e.TargetRef != nil && e.TargetRef.Name == was.Name && !ptr.Deref(e.Conditions.Terminating, false)
-		}) {
-			b.wakeService(ctx, s, s.Labels[discoveryv1.LabelServiceName], true, q)
-		}
-	}
+	wake(was, b.resolved.end(client.ObjectKeyFromObject(was)))
 }
 
 // sameAddresses reports whether an update of a pod leaves it its addresses.

@@ -9,8 +9,10 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
@@ -57,6 +59,7 @@ func (b *Reconciler) Endpoints(ctx context.Context, o *v1beta1.TargetGroupBindin
 // addressEndpoints are the addresses of Pods, and those of other machines in the VPC of the target group.
 func (b *Reconciler) addressEndpoints(ctx context.Context, o *v1beta1.TargetGroupBinding, port corev1.ServicePort) (
 	[]registrar.Endpoint, diag.List, error) {
+	begun := b.resolved.begin()
 	slicesOf, err := b.slicesOf(ctx, o)
 	if err != nil {
 		return nil, nil, err
@@ -65,7 +68,9 @@ func (b *Reconciler) addressEndpoints(ctx context.Context, o *v1beta1.TargetGrou
 	key := client.ObjectKeyFromObject(o)
 	pods, refused := registrar.Behind{Port: port, Slices: slicesOf, IPv6: ipv6}.Serving(ctx, cache, b.FailOpen,
 		b.resolved.last(key))
-	b.resolved.keep(key, pods)
+	if b.resolved.keep(key, pods, begun) {
+		b.Waker.WakeAfter(queue.Coalesce, queue.Urgent, reconcile.Request{NamespacedName: key})
+	}
 	podless := registrar.PodlessEndpoints(port, slicesOf, ipv6)
 	if err := cache.end(b, client.ObjectKeyFromObject(o)); err != nil {
 		return nil, nil, err

@@ -177,28 +177,40 @@ func (c *missingNodesReader) Node(ctx context.Context, name string) (*corev1.Nod
 type waits struct {
 	mu sync.Mutex
 	of map[types.NamespacedName][]string
+	by map[string]map[types.NamespacedName]bool
 }
 
 // note replaces the names of what a binding misses; none: it misses nothing.
 func (w *waits) note(binding types.NamespacedName, names []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	for _, name := range w.of[binding] {
+		if delete(w.by[name], binding); len(w.by[name]) == 0 {
+			delete(w.by, name)
+		}
+	}
 	if len(names) == 0 {
 		delete(w.of, binding)
 		return
 	}
 	if w.of == nil {
-		w.of = map[types.NamespacedName][]string{}
+		w.of, w.by = map[types.NamespacedName][]string{}, map[string]map[types.NamespacedName]bool{}
 	}
 	w.of[binding] = names
+	for _, name := range names {
+		if w.by[name] == nil {
+			w.by[name] = map[types.NamespacedName]bool{}
+		}
+		w.by[name][binding] = true
+	}
 }
 
 // missing are the bindings of a namespace, or of all if it is empty, that miss what has a name.
 func (w *waits) missing(namespace, name string) (out []types.NamespacedName) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for binding, names := range w.of {
-		if (namespace == "" || binding.Namespace == namespace) && slices.Contains(names, name) {
+	for binding := range w.by[name] {
+		if namespace == "" || binding.Namespace == namespace {
 			out = append(out, binding)
 		}
 	}

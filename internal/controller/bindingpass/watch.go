@@ -137,12 +137,16 @@ func (b *Reconciler) BindingEvent() handler.TypedEventHandler[client.Object, rec
 func (b *Reconciler) ServiceEvent(name func(client.Object) string,
 	changed func(before, after client.Object) bool) handler.TypedEventHandler[client.Object, reconcile.Request] {
 	return queue.Handle(func(ctx context.Context, before, after client.Object, q queue.Of[reconcile.Request]) {
-		if queue.IsResync(before, after) || before != nil && after != nil && !changed(before, after) {
+		moved := before != nil && after != nil && name(before) != name(after) // a slice of another Service
+		if queue.IsResync(before, after) || before != nil && after != nil && !moved && !changed(before, after) {
 			return
 		}
 		o := queue.Newest(before, after)
 		_, endpoints := o.(*discoveryv1.EndpointSlice)
 		b.wakeService(ctx, o, name(o), endpoints, q)
+		if moved {
+			b.wakeService(ctx, o, name(before), endpoints, q)
+		}
 	})
 }
 
@@ -194,11 +198,11 @@ func EndpointsChanged(before, after client.Object) bool {
 // an endpoint that only waits for a gate is registered already, and when it is asked to end, which its EndpointSlice
 // shows later. Conditions that this process writes cause no pass, unless another writer takes them back.
 func (b *Reconciler) PodEvent() handler.TypedEventHandler[client.Object, reconcile.Request] {
-	return queue.Handle(func(ctx context.Context, before, after client.Object, q queue.Of[reconcile.Request]) {
+	return queue.Handle(func(_ context.Context, before, after client.Object, q queue.Of[reconcile.Request]) {
 		was, _ := before.(*corev1.Pod)
 		is, _ := after.(*corev1.Pod)
 		b.wakeHeld(was, is, q)
-		b.wakeClaiming(ctx, was, is, q)
+		b.wakeClaiming(was, is, q)
 		p, ok := queue.Newest(before, after).(*corev1.Pod)
 		if !ok || len(p.Spec.ReadinessGates) == 0 {
 			return

@@ -13,7 +13,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+	gatewayv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
 
+	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 )
@@ -46,7 +48,8 @@ func Relevant(before, after client.Object) bool {
 		return true
 	}
 	if (before.GetDeletionTimestamp() == nil) != (after.GetDeletionTimestamp() == nil) ||
-		!equality.Semantic.DeepEqual(withoutCause(before.GetAnnotations()), withoutCause(unrecorded(before, after))) {
+		!equality.Semantic.DeepEqual(withoutCause(read(before, before.GetAnnotations())),
+			withoutCause(read(after, unrecorded(before, after)))) {
 		return true
 	}
 	switch o := before.(type) {
@@ -64,6 +67,29 @@ func Relevant(before, after client.Object) bool {
 		return !equality.Semantic.DeepEqual(before.GetLabels(), after.GetLabels())
 	}
 	return before.GetGeneration() != after.GetGeneration() || before.GetGeneration() == 0
+}
+
+// read are the annotations that front ends read. Classes, their parameters and Namespaces concern many load balancers at
+// once, so that each of their annotations which is read is named here.
+func read(o client.Object, annotations map[string]string) map[string]string {
+	key := ""
+	switch o.(type) {
+	case *networkingv1.IngressClass:
+		key = networkingv1.AnnotationIsDefaultIngressClass
+	case *gatewayv1.GatewayClass:
+		key = string(annotation.GatewayRuleConstruction)
+	case *v1beta1.IngressClassParams, *corev1.Namespace, *gatewayv1beta1.ReferenceGrant:
+	default:
+		if _, ok := annotations[corev1.LastAppliedConfigAnnotation]; ok {
+			annotations = maps.Clone(annotations)
+			delete(annotations, corev1.LastAppliedConfigAnnotation)
+		}
+		return annotations
+	}
+	if value, ok := annotations[key]; ok {
+		return map[string]string{key: value}
+	}
+	return nil
 }
 
 // withoutCause are annotations without the one in which a deleted object shows why it stays.

@@ -103,18 +103,10 @@ func (x *Index[U]) Affected(c objects.Change) []U {
 	}
 	x.seq++
 	found := map[U]bool{}
-	add := func(r objects.Read) {
+	for _, r := range c.Reads() {
 		for u := range x.readers[r].all() {
 			found[u] = true
 		}
-	}
-	add(objects.Read{Kind: c.Kind, Namespace: c.Namespace, Name: c.Name})
-	add(objects.Read{Kind: c.Kind})
-	if c.Namespace != "" {
-		add(objects.Read{Kind: c.Kind, Namespace: c.Namespace})
-	}
-	for _, to := range c.Named {
-		add(objects.Read{Kind: c.Kind, Names: to})
 	}
 	return slices.Collect(maps.Keys(found))
 }

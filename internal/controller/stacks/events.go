@@ -142,10 +142,16 @@ func (m *OwnerEvents) OnEndpoints() handler.TypedEventHandler[client.Object, sta
 	return queue.Handle(func(_ context.Context, before, after client.Object, q queue.Of[stack.Key]) {
 		o, _ := before.(*discoveryv1.EndpointSlice)
 		n, _ := after.(*discoveryv1.EndpointSlice)
-		service := queue.Newest(before, after).GetLabels()[discoveryv1.LabelServiceName]
-		if servicepods.PodsChanged(o, n) {
-			m.wakeReaders(m.Pods.Changed(types.NamespacedName{Namespace: queue.Newest(before, after).GetNamespace(),
-				Name: service}), q)
+		wake := func(slice client.Object) {
+			m.wakeReaders(m.Pods.Changed(types.NamespacedName{Namespace: slice.GetNamespace(),
+				Name: slice.GetLabels()[discoveryv1.LabelServiceName]}), q)
+		}
+		moved := o != nil && n != nil && o.Labels[discoveryv1.LabelServiceName] != n.Labels[discoveryv1.LabelServiceName]
+		if moved {
+			wake(before)
+		}
+		if moved || servicepods.PodsChanged(o, n) {
+			wake(queue.Newest(before, after))
 		}
 	})
 }

@@ -72,8 +72,10 @@ type group struct {
 	size     int // endpoints, with and without gate
 	schedule readiness.Schedule
 	waiting  map[types.UID]*waitingPod
-	fresh    bool               // the last pass registered some of them
-	known    map[types.UID]bool // pods that were endpoints in the last pass
+	fresh    bool // the last pass registered some of them
+	// endpoints are those of the last pass, and open the keys of those that a call registered then.
+	endpoints []registrar.Endpoint
+	open      map[string]bool
 	// final: there is no binding, or none any more; a pod whose condition is written waits no more. ends: its last pass
 	// waits for that.
 	final, ends bool
@@ -153,16 +155,8 @@ func (g *Gates) Observe(ctx context.Context, o *v1beta1.TargetGroupBinding, of r
 	if err != nil {
 		return err
 	}
-	byPod := map[string][]registrar.Target{}
 	did := registered{added: registrar.KeySet(change.Added), omitted: registrar.KeySet(change.Omitted)}
 	size, open := len(endpoints)-len(change.Unanswered), registrar.KeySet(change.Unanswered)
-	if len(pods) > 0 {
-		for i := range endpoints {
-			if e := &endpoints[i]; !e.In(open) { // what a call registers is not judged yet
-				byPod[e.Pod] = append(byPod[e.Pod], e.Target)
-			}
-		}
-	}
 	isIP := o.Spec.TargetType != nil && *o.Spec.TargetType == v1beta1.TargetTypeIP
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -177,18 +171,18 @@ func (g *Gates) Observe(ctx context.Context, o *v1beta1.TargetGroupBinding, of r
 	}
 	group := &group{
 		binding: bindingobject.BindingObject(o), reported: before.reported, of: of, size: size, schedule: before.schedule,
-		waiting: map[types.UID]*waitingPod{}, known: map[types.UID]bool{},
+		waiting: map[types.UID]*waitingPod{}, endpoints: endpoints, open: open,
 	}
+	byPod := did.targets(before.busy(o, pods), endpoints, open)
 	for _, p := range pods {
 		if !isIP {
 			group.wait(p, o.Name, before, notApplicable)
 			continue
 		}
 		mine := byPod[p.Name]
-		if len(mine) == 0 { // not ready for requests, or on its way out: its condition stays as it is
+		if len(mine) == 0 { // not ready for requests, or on its way out, or nothing of it has changed
 			continue
 		}
-		group.known[p.UID] = true
 		group.take(p, o, mine, did, before)
 	}
 	switch {
@@ -217,6 +211,47 @@ var leftOut = corev1.PodCondition{Status: corev1.ConditionFalse, Reason: "TooMan
 // registered is what a pass did, by keys of targets.
 type registered struct{ added, omitted map[string]bool }
 
+// busy are the names of the pods whose conditions are not what they are to be at last. Most pods of a Service have been
+// registered long ago.
+func (x *group) busy(o *v1beta1.TargetGroupBinding, pods []*corev1.Pod) map[string]bool {
+	gate, out := readiness.Gate(o.Name), map[string]bool{}
+	for _, p := range pods {
+		if x.waiting[p.UID] != nil || readiness.Of(p, gate).Status != corev1.ConditionTrue {
+			out[p.Name] = true
+		}
+	}
+	return out
+}
+
+// targets are the targets of the pods that are busy, and of those for which the pass did something, but for targets
+// that a call registers: those are not judged yet.
+func (r registered) targets(busy map[string]bool, endpoints []registrar.Endpoint, open map[string]bool) (
+	byPod map[string][]registrar.Target) {
+	byPod = map[string][]registrar.Target{}
+	if len(busy)+len(r.added)+len(r.omitted) == 0 {
+		return byPod
+	}
+	for i := range endpoints {
+		if e := &endpoints[i]; (busy[e.Pod] || e.In(r.added) || e.In(r.omitted)) && !e.In(open) {
+			byPod[e.Pod] = nil
+		}
+	}
+	for i := range endpoints {
+		e := &endpoints[i]
+		if _, judged := byPod[e.Pod]; judged && !e.In(open) {
+			byPod[e.Pod] = append(byPod[e.Pod], e.Target)
+		}
+	}
+	return byPod
+}
+
+// had reports whether a pod was an endpoint in the last pass.
+func (x *group) had(p *corev1.Pod) bool {
+	return slices.ContainsFunc(x.endpoints, func(e registrar.Endpoint) bool {
+		return e.Pod == p.Name && !e.In(x.open)
+	})
+}
+
 // take looks at a pod that is an endpoint of a binding.
 func (x *group) take(p *corev1.Pod, o *v1beta1.TargetGroupBinding, mine []registrar.Target, did registered,
 	before *group) {
@@ -232,7 +267,7 @@ func (x *group) take(p *corev1.Pod, o *v1beta1.TargetGroupBinding, mine []regist
 		readiness.ReadySince(p).Before(&o.CreationTimestamp):
 		// The binding was deleted and created again, and the pod serves otherwise: by the instance targets of before, or
 		// inside the cluster. Were all pods of a Service to wait at once, nothing would serve.
-	case among(did.added) && (is.Status != corev1.ConditionTrue || !before.known[p.UID]):
+	case among(did.added) && (is.Status != corev1.ConditionTrue || !before.had(p)):
 		x.wait(p, binding, before, readiness.Condition(gate, readiness.Registering)).targets = mine
 		x.fresh = true
 	case before.waiting[p.UID] != nil:

@@ -12,8 +12,8 @@ import (
 // WantsDrain reports whether the pods of a namespace get a sleep before their end and a longer grace period, so that
 // they lose no requests.
 func WantsDrain(v *objects.View, namespace string) bool {
-	ns, ok := v.Namespace(namespace)
-	return ok && ns.Labels[drain.NamespaceLabel] == drain.Enabled
+	has, _ := v.NamespaceLabels(namespace, drain.NamespaceLabel)
+	return has[drain.NamespaceLabel] == drain.Enabled
 }
 
 // Drain gives a new pod the sleep before its end, and the grace period, that its load balancers need.

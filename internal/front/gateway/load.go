@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strconv"
 
-	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	configv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
@@ -176,13 +174,7 @@ func (l *Loaded) judge(v *objects.View, cfg Config, family attachment.Family) {
 	if cfg.ListenerSets {
 		sets = objects.Naming[*gatewayv1.ListenerSet](v, objects.ListenerSet, l.ref())
 	}
-	l.listeners = attachment.Judge(l.Gateway, sets, family, func(name string) (labels.Set, bool) {
-		ns, ok := objects.Lookup[*corev1.Namespace](v, objects.Namespace, "", name)
-		if !ok {
-			return nil, false
-		}
-		return ns.Labels, true
-	}, cfg.Last.of)
+	l.listeners = attachment.Judge(l.Gateway, sets, family, v.NamespaceLabels, cfg.Last.of)
 }
 
 // ref is the Gateway as others name it.

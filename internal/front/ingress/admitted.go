@@ -21,9 +21,8 @@ func governing(v *objects.View, id stack.ID) []*v1beta1.IngressClassParams {
 	if id.Namespace != "" {
 		return nil
 	}
-	return slices.DeleteFunc(v.AllIngressClassParams(), func(p *v1beta1.IngressClassParams) bool {
-		return p.Spec.Group == nil || p.Spec.Group.Name != id.Name
-	})
+	return objects.Naming[*v1beta1.IngressClassParams](v, objects.IngressClassParams, objects.Ref{Kind: objects.Group,
+		Name: id.Name})
 }
 
 // NotAdmitted is why an Ingress must not be in a group; nil if it may.

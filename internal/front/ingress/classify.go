@@ -5,7 +5,6 @@ import (
 
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
@@ -21,7 +20,7 @@ const (
 	// LegacyClassAnnotation takes precedence over spec.ingressClassName.
 	LegacyClassAnnotation = "kubernetes.io/ingress.class"
 
-	defaultClassAnnotation = "ingressclass.kubernetes.io/is-default-class"
+	defaultClassAnnotation = networkingv1.AnnotationIsDefaultIngressClass
 	paramsGroup            = "elbv2.k8s.aws"
 	paramsKind             = "IngressClassParams"
 )
@@ -83,10 +82,9 @@ func lostDefault(ing *networkingv1.Ingress, why string) *diag.Diagnostic {
 
 // defaultClasses are the names of the cluster's default classes; there should be at most one.
 func defaultClasses(v *objects.View) (names []string) {
-	for _, c := range v.IngressClasses() {
-		if c.Annotations[defaultClassAnnotation] == "true" {
-			names = append(names, c.Name)
-		}
+	for _, c := range objects.Naming[*networkingv1.IngressClass](v, objects.IngressClass, objects.Ref{
+		Kind: objects.IngressClass}) {
+		names = append(names, c.Name)
 	}
 	return names
 }
@@ -157,11 +155,16 @@ func excludes(v *objects.View, selector *metav1.LabelSelector, namespace string)
 	if s.Empty() {
 		return ""
 	}
-	ns, ok := v.Namespace(namespace)
+	var keys []string
+	requirements, _ := s.Requirements()
+	for _, r := range requirements {
+		keys = append(keys, r.Key())
+	}
+	has, ok := v.NamespaceLabels(namespace, keys...)
 	if !ok {
 		return fmt.Sprintf("namespace %s not found", namespace)
 	}
-	if !s.Matches(labels.Set(ns.Labels)) {
+	if !s.Matches(has) {
 		return fmt.Sprintf("namespace %s does not match %s", namespace, s)
 	}
 	return ""

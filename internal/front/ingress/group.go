@@ -177,8 +177,8 @@ func hasFinalizer(ing *networkingv1.Ingress, id stack.ID) bool {
 }
 
 // candidates are the Ingresses that may be in a group: one at most for an implicit group. Those of an explicit one are
-// found by what they name, as there may be thousands of others; only a group that classes put all their Ingresses into
-// is looked for among them all.
+// found by what they name, as there may be thousands of others: the group, or a class that puts all its Ingresses into
+// it.
 func candidates(v *objects.View, id, group stack.ID) []*networkingv1.Ingress {
 	if id.Namespace != "" {
 		if ing, ok := naming.Declarer[*networkingv1.Ingress](v, objects.Ingress, id); ok {
@@ -187,25 +187,27 @@ func candidates(v *objects.View, id, group stack.ID) []*networkingv1.Ingress {
 		return nil
 	}
 	fork := v.Fork()
+	named := []objects.Ref{{Kind: objects.Group, Name: group.Name}, {Kind: objects.Finalizer,
+		Name: naming.Finalizer(stack.Key{Owner: stack.Ingress, ID: id})}}
 	classes := classesOf(fork, group)
-	if len(classes) == 0 {
-		return objects.Naming[*networkingv1.Ingress](fork, objects.Ingress, objects.Ref{Kind: objects.Group,
-			Name: group.Name},
-			objects.Ref{Kind: objects.Finalizer, Name: naming.Finalizer(stack.Key{Owner: stack.Ingress, ID: id})})
+	if len(classes) > 0 { // without a class, that of the cluster's default
+		named = append(named, objects.Ref{Kind: objects.IngressClass})
 	}
-	return slices.DeleteFunc(fork.Ingresses(), func(ing *networkingv1.Ingress) bool {
-		class := ing.Spec.IngressClassName
-		byClass := class == nil || classes[*class] // without a class, that of the cluster's default
-		return !byClass && ing.Annotations[string(annotation.GroupName)] != group.Name && !hasFinalizer(ing, id)
-	})
+	for class := range classes {
+		named = append(named, objects.Ref{Kind: objects.IngressClass, Name: class})
+	}
+	return objects.Naming[*networkingv1.Ingress](fork, objects.Ingress, named...)
 }
 
 // classesOf are the classes whose parameters put all their Ingresses into a group.
 func classesOf(v *objects.View, group stack.ID) map[string]bool {
 	out := map[string]bool{}
-	for _, c := range v.IngressClasses() {
-		if params, _ := paramsOf(v, c); params != nil && params.Spec.Group != nil && params.Spec.Group.Name == group.Name {
-			out[c.Name] = true
+	for _, p := range governing(v, group) {
+		for _, c := range objects.Naming[*networkingv1.IngressClass](v, objects.IngressClass, objects.Ref{
+			Kind: objects.IngressClassParams, Name: p.Name}) {
+			if params, _ := paramsOf(v, c); params != nil {
+				out[c.Name] = true
+			}
 		}
 	}
 	return out

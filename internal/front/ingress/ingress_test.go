@@ -146,7 +146,8 @@ func TestAGroupDependsOnItsMembersOnly(t *testing.T) {
 		{Kind: objects.IngressClass, Name: "alb"},
 		{Kind: objects.IngressClass, Name: "foreign"},
 		{Kind: objects.IngressClass, Name: "gone"},
-		{Kind: objects.IngressClassParams}, // which say who joins the group
+		// which say who joins the group
+		{Kind: objects.IngressClassParams, Names: objects.Ref{Kind: objects.Group, Name: "shared"}},
 	}
 	if d := cmp.Diff(want, v.Reads()); d != "" {
 		t.Error(d)
@@ -175,9 +176,10 @@ func TestAnIngressDependsOnItsClass(t *testing.T) {
 	}
 	want := []objects.Read{
 		{Kind: objects.IngressClass, Name: "enforced"},
-		{Kind: objects.IngressClassParams},
+		{Kind: objects.IngressClassParams, Names: objects.Ref{Kind: objects.Group, Name: "team"}},
 		{Kind: objects.IngressClassParams, Name: "enforced"},
-		{Kind: objects.Namespace, Name: "dev"},
+		{Kind: objects.Namespace, Names: objects.Ref{Kind: "label of a Namespace", Namespace: "dev"}},
+		{Kind: objects.Namespace, Names: objects.Ref{Kind: "label of a Namespace", Namespace: "dev", Name: "env"}},
 	}
 	if d := cmp.Diff(want, v.Reads()); d != "" {
 		t.Error(d)

@@ -81,7 +81,7 @@ func (t *translation) noteResets(g *intent.TargetGroup, svc *corev1.Service, at 
 		g.Attributes[terminatesUnhealthy] == "false" {
 		return
 	}
-	if ns, ok := t.view.Namespace(svc.Namespace); !ok || ns.Labels[drain.NamespaceLabel] != drain.Enabled {
+	if has, _ := t.view.NamespaceLabels(svc.Namespace, drain.NamespaceLabel); has[drain.NamespaceLabel] != drain.Enabled {
 		return
 	}
 	t.report("", at, diag.ConnectionsReset, "with externalTrafficPolicy: Local, a node becomes unhealthy when its last "+

@@ -83,6 +83,18 @@ func PermittedNaming[T metav1.Object](v *View, kind Kind, to Ref) []T {
 	})
 }
 
+// Grants lists the ReferenceGrants of a namespace, or of all if it is empty, sorted by namespace and name. Only changes
+// of those that permit references from one of the given kinds and namespaces concern the reader.
+func Grants(v *View, namespace string, from ...From) []*gatewayv1beta1.ReferenceGrant {
+	for _, f := range from {
+		v.reads[Read{Kind: ReferenceGrant, Names: grantRef(f, namespace)}] = true
+	}
+	return sorted[*gatewayv1beta1.ReferenceGrant](v.reader.List(ReferenceGrant, namespace))
+}
+
+// grantRef is how a ReferenceGrant of a namespace names whom it permits references; without a namespace, that of any.
+func grantRef(from From, namespace string) Ref { return Ref{from.Kind, from.Namespace, namespace} }
+
 // granted reports whether a ReferenceGrant permits a reference.
 func granted(v *View, from From, to Ref) bool {
 	fromGroup := groups[from.Kind]
@@ -90,7 +102,7 @@ func granted(v *View, from From, to Ref) bool {
 	if fromGroup != gatewayv1.GroupName && from.Kind != GlobalAccelerator || !ok {
 		return false
 	}
-	return slices.ContainsFunc(List[*gatewayv1beta1.ReferenceGrant](v, ReferenceGrant, to.Namespace),
+	return slices.ContainsFunc(Grants(v, to.Namespace, from),
 		func(g *gatewayv1beta1.ReferenceGrant) bool {
 			return slices.ContainsFunc(g.Spec.From, func(f gatewayv1.ReferenceGrantFrom) bool {
 				return string(f.Group) == fromGroup && Kind(f.Kind) == from.Kind && string(f.Namespace) == from.Namespace

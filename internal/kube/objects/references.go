@@ -9,13 +9,15 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+	gatewayv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
 
 	lbcgatewayv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 )
 
-// References are the objects that an object names, by which Naming finds it; each once, with its namespace. Kinds that
+// References are the objects that an object names, by which Naming finds it; each once, with its namespace. An Ingress
+// without a class names the class "", as default classes do. Kinds that
 // Naming is not called for have none. A route also names the parents of its status, so that a Gateway which it was
 // detached from finds it until its entry there is removed. References to kinds that nothing reads are left out.
 func References(o metav1.Object) []Ref {
@@ -23,11 +25,30 @@ func References(o metav1.Object) []Ref {
 	switch o := o.(type) {
 	case *networkingv1.Ingress:
 		n.group(o, annotation.GroupName)
+		n.found = append(n.found, Ref{Kind: IngressClass, Name: ptr.Deref(o.Spec.IngressClassName, "")})
 		n.services(o)
 		n.longName(o)
 	case *corev1.Service:
 		n.group(o, annotation.ServiceGroupName)
 		n.longName(o)
+	case *gatewayv1beta1.ReferenceGrant:
+		for _, f := range o.Spec.From {
+			from := From{Kind(f.Kind), string(f.Namespace)}
+			if r := grantRef(from, o.Namespace); !slices.Contains(n.found, r) {
+				n.found = append(n.found, r, grantRef(from, ""))
+			}
+		}
+	case *networkingv1.IngressClass:
+		if o.Annotations[networkingv1.AnnotationIsDefaultIngressClass] == "true" {
+			n.found = append(n.found, Ref{Kind: IngressClass})
+		}
+		if p := o.Spec.Parameters; p != nil {
+			n.found = append(n.found, Ref{Kind: IngressClassParams, Name: p.Name})
+		}
+	case *v1beta1.IngressClassParams:
+		if g := o.Spec.Group; g != nil {
+			n.found = append(n.found, Ref{Kind: Group, Name: g.Name})
+		}
 	case *v1beta1.TargetGroupBinding:
 		n.ref(BackendRef(o.Namespace, o.Spec.ServiceRef.Name))
 		n.found = append(n.found, TargetGroupRefs(&o.Spec)...)

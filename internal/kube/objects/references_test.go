@@ -13,6 +13,7 @@ import (
 	gatewayv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
 
 	lbcgatewayv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
+	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 )
 
@@ -48,7 +49,7 @@ func TestReferencesAreWhatAnObjectNamesWithItsNamespace(t *testing.T) {
 				Namespace: "shop", Name: "web", Annotations: map[string]string{string(annotation.GroupName): "edge"},
 				Finalizers: []string{"group.ingress.k8s.aws/former"},
 			}},
-			[]Ref{{Group, "", "edge"}, {Finalizer, "", "group.ingress.k8s.aws/former"}},
+			[]Ref{{Group, "", "edge"}, {Finalizer, "", "group.ingress.k8s.aws/former"}, {IngressClass, "", ""}},
 		},
 		"a Service: its group": {
 			&corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Annotations: map[string]string{
@@ -165,6 +166,26 @@ func TestReferencesAreWhatAnObjectNamesWithItsNamespace(t *testing.T) {
 			[]Ref{{Kind("Widget"), "shop", "web"}},
 		},
 		"a TargetGroupConfiguration that is a default": {&lbcgatewayv1.TargetGroupConfiguration{}, nil},
+		"an Ingress with a class": {
+			&networkingv1.Ingress{ObjectMeta: meta("i"), Spec: networkingv1.IngressSpec{IngressClassName: ptr.To("alb")}},
+			[]Ref{{IngressClass, "", "alb"}},
+		},
+		"the default IngressClass, with parameters": {
+			&networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb", Annotations: map[string]string{
+				networkingv1.AnnotationIsDefaultIngressClass: "true"}}, Spec: networkingv1.IngressClassSpec{
+				Parameters: &networkingv1.IngressClassParametersReference{Name: "public"}}},
+			[]Ref{{IngressClass, "", ""}, {IngressClassParams, "", "public"}},
+		},
+		"IngressClassParams of a group": {
+			&v1beta1.IngressClassParams{Spec: v1beta1.IngressClassParamsSpec{Group: &v1beta1.IngressGroup{Name: "edge"}}},
+			[]Ref{{Group, "", "edge"}},
+		},
+		"a ReferenceGrant: whom it permits references": {
+			&gatewayv1beta1.ReferenceGrant{ObjectMeta: meta("g"), Spec: gatewayv1beta1.ReferenceGrantSpec{
+				From: []gatewayv1.ReferenceGrantFrom{{Kind: "HTTPRoute", Namespace: "apps"}, {Kind: "HTTPRoute",
+					Namespace: "apps"}}}},
+			[]Ref{{HTTPRoute, "apps", "shop"}, {HTTPRoute, "apps", ""}},
+		},
 		"a Service": {&corev1.Service{ObjectMeta: meta("web")}, nil},
 	} {
 		if d := cmp.Diff(c.want, References(c.object)); d != "" {
@@ -277,7 +298,7 @@ func TestWithoutAGrantNothingIsLearnedOfAnotherNamespace(t *testing.T) {
 	if a.Error() != text || b.Error() != text {
 		t.Errorf("%q, %q", a, b)
 	}
-	if d := cmp.Diff([]Read{{Kind: ReferenceGrant, Namespace: "backend"}}, present.Reads()); d != "" {
+	if d := cmp.Diff([]Read{{Kind: ReferenceGrant, Names: Ref{HTTPRoute, "shop", "backend"}}}, present.Reads()); d != "" {
 		t.Error(d)
 	}
 	permitted := FromObjects([]metav1.Object{grant(func(*gatewayv1beta1.ReferenceGrant) {})})

@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/lib/sorting"
@@ -79,20 +80,28 @@ func ChangeOf(kind Kind, before, after metav1.Object) Change {
 			c.Named = append(c.Named, References(o)...)
 		}
 	}
+	if kind == Namespace {
+		c.Named = append(c.Named, changedLabels(c.Name, before, after)...)
+	}
 	return c
 }
 
 // Matches reports whether a change can change the result of the read.
 func (r Read) Matches(c Change) bool {
-	switch {
-	case r.Kind != c.Kind:
-		return false
-	case r.Name != "":
-		return r.Namespace == c.Namespace && r.Name == c.Name
-	case r.Names != Ref{}:
-		return slices.Contains(c.Named, r.Names)
+	return r.Kind == c.Kind && slices.Contains(c.Reads(), r)
+}
+
+// Reads are the reads whose result the change can change.
+func (c Change) Reads() []Read {
+	out := make([]Read, 0, 3+len(c.Named))
+	out = append(out, Read{Kind: c.Kind, Namespace: c.Namespace, Name: c.Name}, Read{Kind: c.Kind})
+	if c.Namespace != "" {
+		out = append(out, Read{Kind: c.Kind, Namespace: c.Namespace})
 	}
-	return r.Namespace == "" || r.Namespace == c.Namespace
+	for _, to := range c.Named {
+		out = append(out, Read{Kind: c.Kind, Names: to})
+	}
+	return out
 }
 
 // View reads through a Reader and records the reads. It is not safe for concurrent use.
@@ -176,6 +185,61 @@ func (v *View) PodOfService(namespace, service string) (*corev1.Pod, bool) {
 // Namespace gets a Namespace.
 func (v *View) Namespace(name string) (*corev1.Namespace, bool) {
 	return Lookup[*corev1.Namespace](v, Namespace, "", name)
+}
+
+// NamespaceLabels gets labels of a Namespace by their keys. Changes of other labels do not concern the reader.
+func (v *View) NamespaceLabels(name string, keys ...string) (values labels.Set, ok bool) {
+	v.reads[Read{Kind: Namespace, Names: labelRef(name, "")}] = true
+	for _, key := range keys {
+		v.reads[Read{Kind: Namespace, Names: labelRef(name, key)}] = true
+	}
+	o, ok := v.reader.Get(Namespace, "", name)
+	if !ok {
+		return nil, false
+	}
+	values = labels.Set{}
+	for _, key := range keys {
+		if value, has := o.GetLabels()[key]; has {
+			values[key] = value
+		}
+	}
+	return values, true
+}
+
+// NamespaceNames are the names of all Namespaces, sorted. Changes of their labels do not concern the reader.
+func (v *View) NamespaceNames() (names []string) {
+	v.reads[Read{Kind: Namespace, Names: labelRef("", "")}] = true
+	for _, ns := range sorted[metav1.Object](v.reader.List(Namespace, "")) {
+		names = append(names, ns.GetName())
+	}
+	return names
+}
+
+// namespaceLabel is the kind of references to a label of a Namespace. The name is the key of the label; it is empty for
+// the existence of the Namespace, or, without a Namespace, of any.
+const namespaceLabel Kind = "label of a Namespace"
+
+func labelRef(namespace, key string) Ref {
+	return Ref{Kind: namespaceLabel, Namespace: namespace, Name: key}
+}
+
+// changedLabels are the labels of a Namespace that an event changes; before or after may be nil.
+func changedLabels(name string, before, after metav1.Object) (out []Ref) {
+	if before == nil || after == nil {
+		return []Ref{labelRef(name, ""), labelRef("", "")}
+	}
+	was, is := before.GetLabels(), after.GetLabels()
+	for key, value := range was {
+		if now, has := is[key]; !has || now != value {
+			out = append(out, labelRef(name, key))
+		}
+	}
+	for key := range is {
+		if _, had := was[key]; !had {
+			out = append(out, labelRef(name, key))
+		}
+	}
+	return out
 }
 
 // Why is the reason why an object that may exist was not returned; nil if it does not exist. An empty name means the

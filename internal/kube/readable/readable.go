@@ -39,7 +39,7 @@ type Kind struct {
 	// to read them, that alone is missing.
 	Ineffective bool
 
-	// Grouped is set for kinds whose objects may be members of groups, by which they are found.
+	// Grouped is set for kinds whose objects may be members of groups, or decide about them, by which they are found.
 	Grouped bool
 	// Required is set for optional kinds whose definitions each installation has, if not from its first moment on. The
 	// deletion of their objects with a definition is shown as any other: finalizers hold it up.
@@ -49,7 +49,7 @@ type Kind struct {
 // Kinds are the kinds that front ends may read, with their Go types. Secrets and ConfigMaps are never cached.
 var Kinds = map[objects.Kind]Kind{
 	objects.Ingress:      {Object: &networkingv1.Ingress{}, List: &networkingv1.IngressList{}, Grouped: true},
-	objects.IngressClass: {Object: &networkingv1.IngressClass{}, List: &networkingv1.IngressClassList{}},
+	objects.IngressClass: {Object: &networkingv1.IngressClass{}, List: &networkingv1.IngressClassList{}, Grouped: true},
 	objects.IngressClassParams: {Object: &v1beta1.IngressClassParams{}, List: &v1beta1.IngressClassParamsList{},
 		Optional: true, Required: true},
 	objects.Service:   {Object: &corev1.Service{}, List: &corev1.ServiceList{}, Grouped: true},

@@ -44,8 +44,13 @@ func (r *Registry) Hold(q Request, allowed bool, serves func(Endpoint) bool) []E
 	})
 	if len(suspects) > 0 { // another port of the same pod or node is an edit of the port
 		ids := map[string]bool{}
+		for _, e := range suspects {
+			ids[e.ID] = false
+		}
 		for i := range q.Want {
-			ids[q.Want[i].ID] = true
+			if _, suspect := ids[q.Want[i].ID]; suspect {
+				ids[q.Want[i].ID] = true
+			}
 		}
 		maps.DeleteFunc(suspects, func(_ string, e Endpoint) bool { return ids[e.ID] })
 	}

@@ -131,6 +131,21 @@ func walk(was, is wants, gone, come func(int), both func(was, is int)) {
 	}
 }
 
+// Differ calls gone with each endpoint that only the first of two lists has, and come with each that only the second
+// has. Both are in order. An endpoint whose pod is another one is gone and has come.
+func Differ(before, after []Endpoint, gone, come func(*Endpoint)) {
+	if (wants{of: before}).same(wants{of: after}) {
+		return
+	}
+	walk(wants{of: before}, wants{of: after}, func(i int) { gone(&before[i]) }, func(j int) { come(&after[j]) },
+		func(i, j int) {
+			if a, b := &before[i], &after[j]; a.Pod != b.Pod || a.Namespace != b.Namespace {
+				gone(a)
+				come(b)
+			}
+		})
+}
+
 // keyCache are the keys of the endpoints that a group was asked for last. The next request mostly wants nearly the same
 // endpoints, and then costs what differs. It only saves work: any list gives the same keys.
 type keyCache struct {

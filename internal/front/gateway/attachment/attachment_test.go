@@ -42,7 +42,7 @@ func (ls *Listeners) text() string {
 	return strings.Join(out, ", ")
 }
 
-func noNamespaces(string) (labels.Set, bool) { return nil, false }
+func noNamespaces(string, ...string) (labels.Set, bool) { return nil, false }
 
 func TestListenersAreValidatedInTheOrderOfTheContract(t *testing.T) {
 	t.Parallel()
@@ -171,7 +171,7 @@ func set(t *testing.T, namespace, name string, age time.Duration, listeners stri
 
 func TestListenerSetsAreAdmittedByTheirGatewayAndTheOlderOneWinsAConflict(t *testing.T) {
 	t.Parallel()
-	teams := func(name string) (labels.Set, bool) { return labels.Set{"team": name}, name != "gone" }
+	teams := func(name string, _ ...string) (labels.Set, bool) { return labels.Set{"team": name}, name != "gone" }
 	sets := []*gatewayv1.ListenerSet{
 		set(t, "b", "young", time.Minute, "{name: yo, port: 80, protocol: HTTP, hostname: set.com}, {name: z, port: 80, "+
 			"protocol: HTTP, hostname: gw.com}"),
@@ -250,7 +250,7 @@ func attach(ls *Listeners, r Route) string {
 
 func TestRoutesAttachToTheListenersThatTheyNameAndThatAdmitThem(t *testing.T) {
 	t.Parallel()
-	teams := func(name string) (labels.Set, bool) { return labels.Set{"team": name}, true }
+	teams := func(name string, _ ...string) (labels.Set, bool) { return labels.Set{"team": name}, true }
 	const listeners = `{name: any, port: 80, protocol: HTTP, allowedRoutes: {namespaces: {from: All}}},
 		{name: host, port: 80, protocol: HTTP, hostname: a.com, allowedRoutes: {namespaces: {from: All}}},
 		{name: wild, port: 8080, protocol: HTTP, hostname: "*.b.com", allowedRoutes: {namespaces: {from: All}}},

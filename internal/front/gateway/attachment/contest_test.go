@@ -14,7 +14,7 @@ func contested(t *testing.T, listeners string, sets []*gatewayv1.ListenerSet, ro
 	g := gateway(t, listeners)
 	g.Spec.AllowedListeners = read[gatewayv1.GatewaySpec](t, "{allowedListeners: {namespaces: {from: All}}}").
 		AllowedListeners
-	ls := Judge(g, sets, Auto, func(string) (labels.Set, bool) { return nil, true }, nil)
+	ls := Judge(g, sets, Auto, func(string, ...string) (labels.Set, bool) { return nil, true }, nil)
 	var all []Contender
 	for _, r := range routes {
 		all = append(all, Contender{Route: r, Created: time.Unix(1e9-1800, 0), Decisions: ls.Attach(r)})

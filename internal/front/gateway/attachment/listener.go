@@ -88,8 +88,8 @@ func (l *Listener) hostname() string {
 	return string(*l.Hostname)
 }
 
-// Namespaces are the labels of a namespace; ok is false if it does not exist.
-type Namespaces func(name string) (set labels.Set, ok bool)
+// Namespaces are the labels of a namespace with some keys; ok is false if it does not exist.
+type Namespaces func(name string, keys ...string) (set labels.Set, ok bool)
 
 // Listeners are the listeners of a Gateway.
 type Listeners struct {
@@ -238,7 +238,12 @@ func namespaceAllowed(from gatewayv1.FromNamespaces, selector *metav1.LabelSelec
 		if err != nil {
 			return false
 		}
-		set, ok := namespaces(other)
+		var keys []string
+		requirements, _ := s.Requirements()
+		for _, r := range requirements {
+			keys = append(keys, r.Key())
+		}
+		set, ok := namespaces(other, keys...)
 		return ok && s.Matches(set)
 	case gatewayv1.NamespacesFromNone:
 	}

@@ -1,0 +1,67 @@
+package objects
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+)
+
+// TestIndexedReadsAsASnapshotDoes compares each read of both after each change.
+func TestIndexedReadsAsASnapshotDoes(t *testing.T) {
+	t.Parallel()
+	plain, x := Snapshot{}, &Indexed{Snapshot: Snapshot{}}
+	named := func(all []metav1.Object) (out []string) {
+		for _, o := range sorted[metav1.Object](all) {
+			out = append(out, o.GetNamespace()+"/"+o.GetName())
+		}
+		return out
+	}
+	binding := func(namespace, name, service string) *v1beta1.TargetGroupBinding {
+		return &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+			Spec: v1beta1.TargetGroupBindingSpec{ServiceRef: v1beta1.ServiceReference{Name: service}}}
+	}
+	service := func(name, app string) *corev1.Service {
+		return &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name},
+			Spec: corev1.ServiceSpec{Selector: map[string]string{"app": app}}}
+	}
+	for step, change := range []func(){
+		func() {},
+		func() { plain.Put(binding("shop", "a", "web")); x.Put(binding("shop", "a", "web")) },
+		func() { plain.Put(binding("shop", "b", "web")); x.Put(binding("shop", "b", "web")) },
+		func() { plain.Put(binding("blog", "c", "web")); x.Put(binding("blog", "c", "web")) },
+		func() { plain.Put(binding("shop", "a", "api")); x.Put(binding("shop", "a", "api")) },
+		func() { plain.Put(service("web", "web")); x.Put(service("web", "web")) },
+		func() { plain.Put(service("web", "api")); x.Put(service("web", "api")) },
+		func() {
+			plain.Delete(TargetGroupBinding, "shop", "b")
+			x.Delete(TargetGroupBinding, "shop", "b")
+		},
+		func() { plain.Delete(Service, "shop", "web"); x.Delete(Service, "shop", "web") },
+	} {
+		change()
+		for _, namespace := range []string{"", "shop", "blog", "none"} {
+			if d := cmp.Diff(named(plain.List(TargetGroupBinding, namespace)), named(x.List(TargetGroupBinding,
+				namespace))); d != "" {
+				t.Errorf("step %d, bindings of %q: %s", step, namespace, d)
+			}
+			for _, name := range []string{"web", "api"} {
+				to := BackendRef(namespace, name)
+				if d := cmp.Diff(named(plain.ListNaming(TargetGroupBinding, to)), named(x.ListNaming(TargetGroupBinding,
+					to))); d != "" {
+					t.Errorf("step %d, bindings of %v: %s", step, to, d)
+				}
+			}
+		}
+		for _, app := range []string{"web", "api"} {
+			pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Labels: map[string]string{"app": app}}}
+			if d := cmp.Diff(New(plain).ServicesOfPod(pod), New(x).ServicesOfPod(pod)); d != "" &&
+				len(New(plain).ServicesOfPod(pod))+len(New(x).ServicesOfPod(pod)) > 0 {
+				t.Errorf("step %d, Services of %s: %s", step, app, d)
+			}
+		}
+	}
+}
