@@ -15,8 +15,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/klog/v2"
-	crlog "sigs.k8s.io/controller-runtime/pkg/log"
-	"sigs.k8s.io/controller-runtime/pkg/manager/signals"
+	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/controller"
@@ -49,7 +48,7 @@ func main() {
 		level = zapcore.DebugLevel
 	}
 	l := log(level)
-	crlog.SetLogger(l)
+	ctrl.SetLogger(l)
 	klog.SetLogger(l)
 	redirect(l)
 	if err := run(c, l); err != nil {
@@ -64,7 +63,7 @@ func run(c *config.Config, l logr.Logger) error {
 	for _, n := range c.Notices {
 		l.Info("notice: " + n)
 	}
-	ctx := signals.SetupSignalHandler()
+	ctx := ctrl.SetupSignalHandler()
 	manageMemory(ctx)
 	rc, err := restConfig(c.Kubeconfig)
 	if err != nil {

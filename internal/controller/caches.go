@@ -12,9 +12,9 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/manager"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/k8s-lbc/lbc/internal/controller/config"
@@ -24,8 +24,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/readable"
 )
 
-func managerOptions(c *config.Config, scheme *runtime.Scheme, log logr.Logger) manager.Options {
-	o := manager.Options{
+func managerOptions(c *config.Config, scheme *runtime.Scheme, log logr.Logger) ctrl.Options {
+	o := ctrl.Options{
 		Scheme: scheme,
 		Logger: log,
 		// they are served from the start on, as probes are

@@ -10,8 +10,8 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 	"k8s.io/client-go/tools/record"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/leaderelection"
-	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/recorder"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
@@ -42,7 +42,7 @@ type fence struct {
 
 // newFence returns the lock that controller-runtime would create; nil without leader election. Its events go to the
 // recorder of the manager as soon as that exists.
-func newFence(o manager.Options, rc *rest.Config, late *lateRecorder, labels map[string]string, report func(error)) (
+func newFence(o ctrl.Options, rc *rest.Config, late *lateRecorder, labels map[string]string, report func(error)) (
 	*fence, error) {
 	lock, err := leaderelection.NewResourceLock(rc, late, leaderelection.Options{
 		LeaderElection: o.LeaderElection, LeaderElectionID: o.LeaderElectionID,
@@ -139,7 +139,7 @@ func (f *fence) leads() (led, holds bool) {
 // lateRecorder forwards events once its manager is set; earlier ones are lost.
 type lateRecorder struct {
 	record.EventRecorder
-	of manager.Manager
+	of ctrl.Manager
 }
 
 // GetEventRecorderFor implements recorder.Provider.

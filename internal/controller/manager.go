@@ -17,6 +17,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/record"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -74,7 +75,7 @@ func throttles(t config.Throttle) []awsclient.Throttle {
 // Wiring has the parts from which the others are built.
 type Wiring struct {
 	Config  *config.Config
-	mgr     manager.Manager
+	mgr     ctrl.Manager
 	Scopes  *awsclient.Scopes
 	Clients awsclient.Clients // of the own scope, as the inventory is
 	Metrics *metrics.Metrics

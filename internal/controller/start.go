@@ -22,10 +22,10 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
 	toolscache "k8s.io/client-go/tools/cache"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
-	"sigs.k8s.io/controller-runtime/pkg/manager"
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
@@ -120,7 +120,7 @@ func (s *start) run(ctx context.Context, c *config.Config, rc *rest.Config, log 
 	options.NewCache = newCache
 	shared := &readable.Shared{Pods: func(namespace string) toolscache.Store { return pods.Store(namespace) }}
 	options.Cache.NewInformer = shared.Watching(options.Cache.NewInformer)
-	mgr, err := manager.New(rc, options)
+	mgr, err := ctrl.NewManager(rc, options)
 	if err != nil {
 		return fmt.Errorf("creating manager: %w", err)
 	}
@@ -193,7 +193,7 @@ type start struct {
 	api        *apiClients
 	client     *http.Client // of the API server
 	own        startup.Pod
-	options    manager.Options
+	options    ctrl.Options
 	events     *lateRecorder
 	lease      *fence          // nil = without leader election
 	tracer     *tracing.Tracer // nil = no traces
