@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -37,23 +38,53 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// runController runs the controller for a time, and returns the lines of its standard error and its exit status.
-func runController(t *testing.T, mode string, lives time.Duration, env []string, args ...string) (lines []string,
-	status int) {
+// runController runs the controller until it ends, and returns the lines of its standard error and its exit status. If
+// it is to live, it is ended after that time, but not before it has logged a text.
+func runController(t *testing.T, mode string, lives time.Duration, text string, env []string, args ...string) (
+	lines []string, status int) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), lives)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, os.Args[0], args...) //nolint:gosec // this binary
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 20 * time.Second
-	var stderr bytes.Buffer
-	cmd.Stderr, cmd.Env = &stderr, append(append(os.Environ(), asController+"="+mode), env...)
-	err := cmd.Run()
-	exit := (*exec.ExitError)(nil)
-	if err != nil && !errors.As(err, &exit) && ctx.Err() == nil {
+	stderr := &watched{text: text, found: make(chan struct{})}
+	cmd.Stderr, cmd.Env = stderr, append(append(os.Environ(), asController+"="+mode), env...)
+	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	return strings.Split(strings.TrimSpace(stderr.String()), "\n"), cmd.ProcessState.ExitCode()
+	if lives > 0 {
+		enough := time.After(lives)
+		go func() {
+			<-enough
+			select {
+			case <-stderr.found:
+				_ = cmd.Process.Signal(syscall.SIGTERM)
+			case <-ctx.Done():
+			}
+		}()
+	}
+	err := cmd.Wait()
+	exit := (*exec.ExitError)(nil)
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return strings.Split(strings.TrimSpace(stderr.all.String()), "\n"), cmd.ProcessState.ExitCode()
+}
+
+// watched keeps what is written, and closes found once that has a text.
+type watched struct {
+	all   bytes.Buffer
+	text  string
+	found chan struct{}
+	once  sync.Once
+}
+
+func (w *watched) Write(p []byte) (int, error) {
+	n, err := w.all.Write(p)
+	if strings.Contains(w.all.String(), w.text) {
+		w.once.Do(func() { close(w.found) })
+	}
+	return n, err
 }
 
 // kubeconfig is a file with the address of an API server.
@@ -109,14 +140,11 @@ func TestEachLineOfTheLogIsJSON(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			mode, lives := x.mode, x.lives
+			mode := x.mode
 			if mode == "" {
 				mode = "main"
 			}
-			if lives == 0 {
-				lives = time.Minute
-			}
-			lines, status := runController(t, mode, lives, x.env, x.args...)
+			lines, status := runController(t, mode, x.lives, x.text, x.env, x.args...)
 			if status != x.status {
 				t.Errorf("exit status %d, want %d", status, x.status)
 			}
