@@ -215,7 +215,7 @@ func TestTheFirstUseOfARoleIsNotedWhereNoListLimitsThem(t *testing.T) {
 		l.Create(otherBinding(l, "first"), otherBinding(l, "second"))
 		l.Settle()
 		mu.Lock()
-		if len(notes) != want || want > 0 && (!strings.Contains(notes[0], "--assumable-roles limits that") ||
+		if len(notes) != want || want > 0 && (!strings.Contains(notes[0], "set --assumable-roles") ||
 			!strings.Contains(notes[0], lab.RoleARN)) {
 			t.Errorf("%s: notes %q", list, notes)
 		}

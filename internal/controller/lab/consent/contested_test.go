@@ -32,7 +32,7 @@ func TestALoadBalancerThatAnotherClusterUsesStaysUntilTheObjectAllowsItsDeletion
 	l.Settle(keys...)
 	told := strings.Join(l.Events, "\n")
 	if l.Balancers() != 1 || !strings.Contains(told, "["+string(diag.DeletionsHeld)+"]") ||
-		!strings.Contains(told, "has the same --cluster-name and registers targets in it") {
+		!strings.Contains(told, "has the same --cluster-name and registers targets in load balancer") {
 		t.Fatalf("%d load balancers\n%s", l.Balancers(), told)
 	}
 	ing := &networkingv1.Ingress{}

@@ -69,7 +69,7 @@ func TestOfSixtyFourListenersThoseWithinTheQuotaServe(t *testing.T) {
 		t.Errorf("%d listeners are shown as programmed and %d not\n%s", yes, no, strings.Join(l.Events, "\n"))
 	}
 	if got := l.Condition("Programmed"); !strings.HasPrefix(got, "False ") ||
-		!strings.Contains(got, "has 50 at most, and Gateway shop/web declares 64") {
+		!strings.Contains(got, "allows 50 listeners, and Gateway shop/web declares 64") {
 		t.Error(got)
 	}
 }
