@@ -183,9 +183,9 @@ var sharedEvents = map[string]struct {
 	}, nil},
 }
 
-// TestSharedObjectsWakeOnlyWhoReadsTheChange shows that an event which changes no load balancer wakes no stack, however
+// TestEventsOfSharedObjectsCostNoPass shows that an event which changes no load balancer wakes no stack, however
 // many share the object.
-func TestSharedObjectsWakeOnlyWhoReadsTheChange(t *testing.T) { // not parallel: it counts bytes
+func TestEventsOfSharedObjectsCostNoPass(t *testing.T) { // not parallel: it counts bytes
 	for _, of := range []stack.Owner{stack.Ingress, stack.Service, stack.GatewayALB} {
 		crowds := map[int]*crowd{}
 		for _, n := range growth.Sizes {
