@@ -6,11 +6,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/lbc/offline"
 )
 
 // liveReader is a snapshot that reads Secrets, and pods behind Services, from the cluster as they are needed.
 type liveReader struct {
-	*objects.Indexed
+	*offline.Indexed
 	read    func(namespace, name string) (*corev1.Secret, error)
 	pod     func(svc *corev1.Service) (*corev1.Pod, error) // nil without an error = there is none
 	refused map[objects.Read]error

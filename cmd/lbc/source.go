@@ -28,7 +28,7 @@ import (
 
 // source is the source of objects and of the state of AWS.
 type source struct {
-	snapshot  *objects.Indexed
+	snapshot  *offline.Indexed
 	reader    objects.Reader // the snapshot, and Secrets of the cluster as they are needed
 	cluster   offline.Cluster
 	kube      client.Reader // nil = no cluster is read
@@ -92,7 +92,7 @@ func (i *inputs) objects(ctx context.Context, errOut io.Writer, in io.Reader) (*
 		return nil, err
 	}
 	sayUnread(errOut, skipped)
-	s := &source{snapshot: &objects.Indexed{Snapshot: objects.Snapshot{}}, fromFiles: fromFiles, unread: skipped,
+	s := &source{snapshot: &offline.Indexed{Snapshot: objects.Snapshot{}}, fromFiles: fromFiles, unread: skipped,
 		broken: unreadable, errOut: errOut}
 	s.reader = s.snapshot
 	objs := make([]metav1.Object, 0, len(fromFiles))
@@ -112,7 +112,7 @@ func (i *inputs) objects(ctx context.Context, errOut io.Writer, in io.Reader) (*
 		if warning := otherName(ctx, k, i.config.ClusterName); warning != "" {
 			fmt.Fprintln(errOut, "lbc: warning:", warning) //nolint:errcheck // a hint
 		}
-		s.snapshot = &objects.Indexed{Snapshot: snapshot}
+		s.snapshot = &offline.Indexed{Snapshot: snapshot}
 		s.reader = &liveReader{Indexed: s.snapshot, read: func(namespace, name string) (*corev1.Secret, error) {
 			secret := &corev1.Secret{}
 			return secret, k.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, secret)

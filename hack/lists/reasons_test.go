@@ -63,7 +63,6 @@ var reasons = map[string]string{
 		"namespaces whose grants name one",
 	"kube/objects Grants":              "there are few grants",
 	"kube/objects View.NamespaceNames": "only for load balancers that forward to a target group by its ARN",
-	"kube/objects Indexed.List":        "the command line",
 	"plan/accelerator/declare members": "only for an accelerator whose endpoint is the load balancer of a group, the " +
 		"objects of its namespace",
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -47,6 +48,9 @@ var eventRows = []row{
 	{"event-ingresses", eventKind, "events among more and more Ingresses",
 		"what single events cost among 50, 200 and 800 Ingresses of one namespace; 250, 1,000 and 4,000 if LBC_GROWTH is set",
 		having(nil, 0), amongIngresses},
+	{"event-restart", eventKind, "a restart among more and more Ingresses",
+		"what a restart costs for each of 50, 200 and 800 Ingresses; of 250, 1,000 and 4,000 if LBC_GROWTH is set",
+		having(nil, 0), startsAmongIngresses},
 	{"event-pods", eventKind, "an endpoint among more and more pods",
 		"what one endpoint costs of a Service with 100, 300 and 1,000 pods in slices of 100", having(nil, 0), amongPods},
 	{"event-nodes", eventKind, "events of nodes, as many target groups as nodes",
@@ -76,6 +80,19 @@ func amongIngresses(ctx context.Context, s *session, r *Result) error {
 			return err
 		}
 		if err := s.admissions(ctx, r, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// startsAmongIngresses restarts the controller among more and more Ingresses.
+func startsAmongIngresses(ctx context.Context, s *session, r *Result) error {
+	for _, n := range ingressSteps {
+		if err := s.create(ctx, ingresses, n); err != nil {
+			return err
+		}
+		if err := s.queuesRest(ctx, settled); err != nil {
 			return err
 		}
 		if err := s.startCost(ctx, r, n); err != nil {
@@ -268,10 +285,18 @@ func (s *session) admit(ctx context.Context, hc *http.Client, body []byte) error
 	return err
 }
 
-// startCost restarts the controller, until its queues rest.
+// startCost restarts the controller, until it is ready and has no call to make for a while. Its metrics, whose reads
+// would count, are read once.
 func (s *session) startCost(ctx context.Context, r *Result, n int) error {
+	s.control.stop()
 	mark := s.endpoint.Recorder.Mark()
-	if err := measureLargeRestart(ctx, s, nil); err != nil {
+	if err := s.start(ctx); err != nil {
+		return err
+	}
+	if err := s.until(ctx, "the start", func(ctx context.Context) (bool, error) {
+		ready, err := s.control.ready()
+		return ready && s.endpoint.Recorder.QuietFor() >= settled/2, errors.Join(err, sleep(ctx, settled/2))
+	}); err != nil {
 		return err
 	}
 	used := s.control.scheduled()

@@ -89,6 +89,8 @@ func (s *session) eventCosts(ctx context.Context, r *Result, objects int, events
 	}
 	r.Curve = append(r.Curve, Point{What: "idle second", Objects: objects, Of: 1, Reads: idle.calls,
 		Processor: idle.processor.Seconds() / window.Seconds(), Bytes: idle.bytes / window.Seconds()})
+	s.o.Progress(fmt.Sprintf("  %-32s %6s: %8s %8.0f KB, with a read of the metrics", "a second without an event",
+		thousands(objects), seconds(idle.processor.Seconds()/window.Seconds()), idle.bytes/1024/window.Seconds()))
 	for _, e := range events {
 		var all []Point
 		for n := range repeats {

@@ -69,8 +69,8 @@ func Relevant(before, after client.Object) bool {
 	return before.GetGeneration() != after.GetGeneration() || before.GetGeneration() == 0
 }
 
-// read are the annotations that front ends read. Classes, their parameters and Namespaces concern many load balancers at
-// once, so that each of their annotations which is read is named here.
+// read are the annotations that front ends read. Classes, their parameters and Namespaces concern many load balancers
+// at once, so that each of their annotations which is read is named here.
 func read(o client.Object, annotations map[string]string) map[string]string {
 	key := ""
 	switch o.(type) {

@@ -83,7 +83,12 @@ func newEventScene(t *testing.T) *eventScene {
 		objs = append(objs, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns, Labels: map[string]string{
 			"team": "a"}}})
 	}
-	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objs...).Build()
+	b := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objs...)
+	for _, o := range []client.Object{&networkingv1.Ingress{}, &networkingv1.IngressClass{},
+		&v1beta1.IngressClassParams{}} {
+		b.WithIndex(o, readable.References, readable.ReferenceValues)
+	}
+	c := b.Build()
 	loader := front.Ingress{Config: ingress.Config{IngressClass: "alb", TolerateMissingService: true,
 		DefaultTargetType: "ip"}}
 	r := &eventScene{}
@@ -181,11 +186,12 @@ func TestAnEditOfAnyKindReachesExactlyTheStacksThatDependOnIt(t *testing.T) {
 		{"the status of an Ingress", "Ingress", web, func() {
 			web.Status.LoadBalancer.Ingress = []networkingv1.IngressLoadBalancerIngress{{Hostname: "x"}}
 		}, nil},
-		// any class may be the default one now
 		{"a class of two Ingresses", "IngressClass", ours, func() { ours.Spec.Controller = "another" },
-			[]string{"blog/default", "blog/web", "shop/web"}},
+			[]string{"blog/web", "shop/web"}},
 		{"a class of one Ingress", "IngressClass", plain, func() { plain.Spec.Controller = "another" },
-			[]string{"blog/default", "shop/plain"}},
+			[]string{"shop/plain"}},
+		{"a class that becomes the default one", "IngressClass", plain, annotate(plain,
+			"ingressclass.kubernetes.io/is-default-class", "true"), []string{"blog/default", "shop/plain"}},
 		{"the default class", "IngressClass", deflt, annotate(deflt, "ingressclass.kubernetes.io/is-default-class", "false"),
 			[]string{"blog/default"}},
 		{"parameters of a class", "IngressClassParams", params, func() { params.Spec.SSLPolicy = "x" },

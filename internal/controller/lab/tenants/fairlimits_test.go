@@ -193,12 +193,19 @@ func TestManyEditsOfANamespaceDelayNoOtherNamespace(t *testing.T) { // not paral
 	synctest.Test(t, func(t *testing.T) { one = rushed(t, many, 1, stack.Key.Tenant) })
 	synctest.Test(t, func(t *testing.T) { ten = rushed(t, many, 10, stack.Key.Tenant) })
 	t.Logf("without tenants: %+v; beside one namespace: %+v; beside ten: %+v", before, one, ten)
-	for what, after := range map[string]delays{"one namespace": one, "ten namespaces": ten} {
-		if after.b > time.Second {
-			t.Errorf("beside edits of %s, the edit of the other namespace is in AWS after %v", what, after.b)
+	for what, x := range map[string]struct {
+		delays
+		later time.Duration
+	}{
+		"one namespace": {one, 2 * time.Second},
+		// of each of which the pool has fewer passes under way
+		"ten namespaces": {ten, 10 * time.Second},
+	} {
+		if x.b > time.Second {
+			t.Errorf("beside edits of %s, the edit of the other namespace is in AWS after %v", what, x.b)
 		}
-		if after.last > before.last+2*time.Second {
-			t.Errorf("the last edit of %s is in AWS after %v, without turns after %v", what, after.last, before.last)
+		if x.last > before.last+x.later {
+			t.Errorf("the last edit of %s is in AWS after %v, without turns after %v", what, x.last, before.last)
 		}
 	}
 }

@@ -1,6 +1,7 @@
-package objects
+package offline
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -8,16 +9,18 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
 )
 
 // TestIndexedReadsAsASnapshotDoes compares each read of both after each change.
 func TestIndexedReadsAsASnapshotDoes(t *testing.T) {
 	t.Parallel()
-	plain, x := Snapshot{}, &Indexed{Snapshot: Snapshot{}}
+	plain, x := objects.Snapshot{}, &Indexed{Snapshot: objects.Snapshot{}}
 	named := func(all []metav1.Object) (out []string) {
-		for _, o := range sorted[metav1.Object](all) {
+		for _, o := range all {
 			out = append(out, o.GetNamespace()+"/"+o.GetName())
 		}
+		slices.Sort(out)
 		return out
 	}
 	binding := func(namespace, name, service string) *v1beta1.TargetGroupBinding {
@@ -37,20 +40,20 @@ func TestIndexedReadsAsASnapshotDoes(t *testing.T) {
 		func() { plain.Put(service("web", "web")); x.Put(service("web", "web")) },
 		func() { plain.Put(service("web", "api")); x.Put(service("web", "api")) },
 		func() {
-			plain.Delete(TargetGroupBinding, "shop", "b")
-			x.Delete(TargetGroupBinding, "shop", "b")
+			plain.Delete(objects.TargetGroupBinding, "shop", "b")
+			x.Delete(objects.TargetGroupBinding, "shop", "b")
 		},
-		func() { plain.Delete(Service, "shop", "web"); x.Delete(Service, "shop", "web") },
+		func() { plain.Delete(objects.Service, "shop", "web"); x.Delete(objects.Service, "shop", "web") },
 	} {
 		change()
 		for _, namespace := range []string{"", "shop", "blog", "none"} {
-			if d := cmp.Diff(named(plain.List(TargetGroupBinding, namespace)), named(x.List(TargetGroupBinding,
+			if d := cmp.Diff(named(plain.List(objects.TargetGroupBinding, namespace)), named(x.List(objects.TargetGroupBinding,
 				namespace))); d != "" {
 				t.Errorf("step %d, bindings of %q: %s", step, namespace, d)
 			}
 			for _, name := range []string{"web", "api"} {
-				to := BackendRef(namespace, name)
-				if d := cmp.Diff(named(plain.ListNaming(TargetGroupBinding, to)), named(x.ListNaming(TargetGroupBinding,
+				to := objects.BackendRef(namespace, name)
+				if d := cmp.Diff(named(plain.ListNaming(objects.TargetGroupBinding, to)), named(x.ListNaming(objects.TargetGroupBinding,
 					to))); d != "" {
 					t.Errorf("step %d, bindings of %v: %s", step, to, d)
 				}
@@ -58,8 +61,8 @@ func TestIndexedReadsAsASnapshotDoes(t *testing.T) {
 		}
 		for _, app := range []string{"web", "api"} {
 			pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Labels: map[string]string{"app": app}}}
-			if d := cmp.Diff(New(plain).ServicesOfPod(pod), New(x).ServicesOfPod(pod)); d != "" &&
-				len(New(plain).ServicesOfPod(pod))+len(New(x).ServicesOfPod(pod)) > 0 {
+			if d := cmp.Diff(objects.New(plain).ServicesOfPod(pod), objects.New(x).ServicesOfPod(pod)); d != "" &&
+				len(objects.New(plain).ServicesOfPod(pod))+len(objects.New(x).ServicesOfPod(pod)) > 0 {
 				t.Errorf("step %d, Services of %s: %s", step, app, d)
 			}
 		}
