@@ -16,7 +16,7 @@ func forwards(n int) func(*intent.Member) {
 		m.Routes = nil
 		for i := range n {
 			name := fmt.Sprintf("%s%03d", m.Object.Name, i)
-			m.Routes = append(m.Routes, route(m.Object, m.Object.Name+".example.com", "/"+name, "web"))
+			m.Routes = append(m.Routes, route(m.Object, m.Object.Name+".example.com", "/"+name, name))
 		}
 	}
 }
@@ -65,6 +65,7 @@ func TestEditTakesThePlaceOfItsOwnRule(t *testing.T) {
 	t.Parallel()
 	old, web := ingress("mal", "old", born(1), forwards(60)), ingress("shop", "web", born(2), forwards(40))
 	f := limited(100)
+	f.Limits["target-groups-per-application-load-balancer"] = 500
 	standing(&f, old, web)
 	before := mustMemory(t, loadBalancer(old, web))
 	before.Members = []diag.Object{old.Object, web.Object}

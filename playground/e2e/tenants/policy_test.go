@@ -84,7 +84,7 @@ metadata: {name: theirs, namespace: policymal}
 spec: {targetGroupARN: %s, targetType: ip, serviceRef: {name: web, port: http}}
 `, group))
 	for kind, object := range map[string]string{"Ingress": "policymal/web", "TargetGroupBinding": "policymal/theirs"} {
-		waitTold(t, c, kind, object, "not authorized to perform")
+		waitTold(t, c, kind, object, "[AccessDenied]")
 	}
 	if got := touched(t, c, arn); got != before {
 		t.Errorf("the load balancer is %s, was %s", got, before)

@@ -9,26 +9,25 @@ import (
 )
 
 // TestBindingMadeFirstHoldsNoTargetsOfOthers shows that a tenant's TargetGroupBindings that name another's future
-// target group hold up nothing and register nothing. Admission would refuse the binding that the other's Ingress needs,
-// or the tenant's pods would be targets of the group, which clusters share.
+// target group hold up nothing and register nothing. Admission would refuse the binding that the other's Ingress needs.
 func TestBindingMadeFirstHoldsNoTargetsOfOthers(t *testing.T) {
 	c := playgroundOf(t)
 	vic, mal := tenant(t, c, "squatvic"), tenant(t, c, "squatmal")
 	web := scene.Ingress("squatvic", "web", scene.Class, scene.Annotations{"scheme": "internet-facing",
-		"target-type": "ip", "multi-cluster-target-group": "true"})
+		"target-type": "ip"})
 	vic.Apply(t, scene.Backend("squatvic", "web", 1)+web)
 	group := c.TargetGroups(c.LoadBalancer(t, c.IngressAddress(t, "squatvic", "web")))[0].Name
 	vic.Kubectl(t, "delete", "ingress", "web", "-n", "squatvic", "--timeout=2m")
 
 	manifests := scene.Backend("squatmal", "web", 1)
-	for name, shared := range map[string]bool{group: false, "shared": true} {
+	for _, name := range []string{group, "other"} {
 		manifests += fmt.Sprintf(`
 ---
 apiVersion: elbv2.k8s.aws/v1beta1
 kind: TargetGroupBinding
 metadata: {name: %s, namespace: squatmal}
-spec: {targetGroupName: %s, targetType: ip, multiClusterTargetGroup: %t, serviceRef: {name: web, port: http}}
-`, name, group, shared)
+spec: {targetGroupName: %s, targetType: ip, serviceRef: {name: web, port: http}}
+`, name, group)
 		mal.Apply(t, manifests)
 		mal.Kubectl(t, "get", "targetgroupbinding", name, "-n", "squatmal")
 		vic.Apply(t, web)
