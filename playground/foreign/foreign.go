@@ -11,7 +11,10 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
+
+	"golang.org/x/term"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
 	"github.com/k8s-lbc/lbc/playground/sandbox"
@@ -19,7 +22,8 @@ import (
 )
 
 // Run runs a command in a network of its own and returns its exit status. In the network, the playground's name server
-// answers at port 53, and load balancers listen at their own ports.
+// answers at port 53, and load balancers listen at their own ports. After Ctrl-C at a terminal, it waits until the
+// command has cleaned up.
 func Run(ctx context.Context, e state.Endpoints, environ, command []string) (int, error) {
 	server, err := netip.ParseAddrPort(e.DNS)
 	if err != nil {
@@ -32,7 +36,7 @@ func Run(ctx context.Context, e state.Endpoints, environ, command []string) (int
 	client := simclient.New(e.Simulator, nil)
 	return sandbox.Run(ctx, sandbox.Options{
 		Command: command, Environ: e.Environ(environ), Stdin: os.Stdin, Stdout: os.Stdout, Err: os.Stderr,
-		NameServer: server, Fixed: fixed,
+		NameServer: server, Fixed: fixed, Heard: func() bool { return heard(ctx, atTerminal()) },
 		Forwards: func(ctx context.Context) ([]sandbox.Forward, error) {
 			all, err := client.Topology(ctx)
 			return listeners(all), err
@@ -45,17 +49,38 @@ func RunWithVariables(ctx context.Context, e state.Endpoints, environ, command [
 	c := exec.CommandContext(ctx, command[0], command[1:]...)
 	c.Env = e.Environ(environ)
 	c.Stdin, c.Stdout, c.Stderr = os.Stdin, os.Stdout, os.Stderr
-	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
+	c.Cancel = func() error {
+		if heard(ctx, atTerminal()) {
+			return nil
+		}
+		return c.Process.Signal(os.Interrupt)
+	}
 	err := c.Run()
 	var exit *exec.ExitError
 	switch {
 	case errors.As(err, &exit) && exit.ExitCode() >= 0:
 		return exit.ExitCode(), nil
+	case err != nil && c.ProcessState != nil && c.ProcessState.Success(): // it has ended well after a signal
+		return 0, nil
 	case errors.Is(err, exec.ErrNotFound) || errors.Is(err, os.ErrNotExist):
 		fmt.Fprintln(os.Stderr, "playground exec:", err)
 		return 127, nil
 	}
 	return 0, err
+}
+
+// heard reports whether a context has ended by Ctrl-C at a terminal, which sends the signal to the command, too. A
+// second signal would end a test suite before it has cleaned up.
+func heard(ctx context.Context, terminal bool) bool {
+	cause := context.Cause(ctx)
+	return terminal && cause != nil && cause.Error() == os.Interrupt.String()+" signal received"
+}
+
+// atTerminal reports whether this process has a terminal.
+func atTerminal() bool {
+	return slices.ContainsFunc([]*os.File{os.Stdin, os.Stdout, os.Stderr}, func(f *os.File) bool {
+		return term.IsTerminal(int(f.Fd())) //nolint:gosec // a file descriptor
+	})
 }
 
 // parts are the API server, the AWS API, and what serves the other commands of the playground, at their own addresses.

@@ -1,11 +1,14 @@
 package foreign
 
 import (
+	"context"
 	"net/netip"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
@@ -67,5 +70,26 @@ func TestVariablesReachTheCommand(t *testing.T) {
 	if status, err := RunWithVariables(t.Context(), e, os.Environ(), []string{"no-such-program"}); status != 127 ||
 		err != nil {
 		t.Errorf("no such program: %d, %v", status, err)
+	}
+}
+
+// TestInterruptsOfTerminalsAreNotSentAgain has contexts as signals end them.
+func TestInterruptsOfTerminalsAreNotSentAgain(t *testing.T) {
+	for _, c := range []struct {
+		signal         syscall.Signal
+		terminal, want bool
+	}{{syscall.SIGINT, true, true}, {syscall.SIGINT, false, false}, {syscall.SIGTERM, true, false}} {
+		ctx, stop := signal.NotifyContext(t.Context(), c.signal)
+		if heard(ctx, true) {
+			t.Error("before a signal")
+		}
+		if err := syscall.Kill(os.Getpid(), c.signal); err != nil {
+			t.Fatal(err)
+		}
+		<-ctx.Done()
+		if got := heard(ctx, c.terminal); got != c.want {
+			t.Errorf("%s, terminal %t: %t (%v)", c.signal, c.terminal, got, context.Cause(ctx))
+		}
+		stop()
 	}
 }

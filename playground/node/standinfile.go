@@ -12,8 +12,21 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// unknownField is what the decoder says of a field that does not exist.
-var unknownField = regexp.MustCompile(`field (\S+) not found in type \S+`)
+// plainWords say for people what the decoder says of a file that does not fit.
+var plainWords = []struct {
+	pattern *regexp.Regexp
+	text    string
+}{
+	{regexp.MustCompile(`field (\S+) not found in type \S+`), `unknown field "$1"`},
+	{regexp.MustCompile("cannot unmarshal (?:!!\\S+)? ?`?(.*?)`? into uint16"),
+		`port "$1" is not a number from 1 to 65535`},
+	{regexp.MustCompile(`cannot unmarshal .* into \[\]node\.StandInPort`), "ports is not a list: write items such as " +
+		"{port: 80, serve: text, text: hello}"},
+	{regexp.MustCompile(`cannot unmarshal .* into node\.StandInPort`), "this is not a port: write an item such as " +
+		"{port: 80, serve: text, text: hello}"},
+	{regexp.MustCompile(`cannot unmarshal .* into (\[\]node\.StandIn|node\.StandIn|struct.*)`), "this is not a list of " +
+		"images: write items with image and ports under images"},
+}
 
 // ParseStandIns reads a file that says which images serve what. Each error names the file and the line.
 func ParseStandIns(file string, content []byte) ([]StandIn, error) {
@@ -27,7 +40,10 @@ func ParseStandIns(file string, content []byte) ([]StandIn, error) {
 		if wrong := new(yaml.TypeError); errors.As(err, &wrong) {
 			text = wrong.Errors[0]
 		}
-		return nil, fmt.Errorf("%s: %s", file, unknownField.ReplaceAllString(text, `unknown field "$1"`))
+		for _, plain := range plainWords {
+			text = plain.pattern.ReplaceAllString(text, plain.text)
+		}
+		return nil, fmt.Errorf("%s: %s", file, text)
 	}
 	if len(doc.Images) == 0 {
 		return nil, fmt.Errorf("%s: no images: write a list of them under images", file)

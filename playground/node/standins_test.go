@@ -126,10 +126,13 @@ func TestMistakesInAFileOfImagesAreNamedWithTheirLine(t *testing.T) {
 		"":                                   "images.yaml: no images",
 		"images: []\n":                       "images.yaml: no images",
 		"images:\n- image: a\n  prots: []\n": `images.yaml: line 3: unknown field "prots"`,
-		"images:\n- image: a\n  ports:\n  - port: many\n": "images.yaml: line 4: " +
-			"cannot unmarshal",
-		"images:\n- image: a\n  ports:\n  - {port: 70000, serve: echo}\n": "images.yaml: line 4: " +
-			"cannot unmarshal",
+		"images:\n- image: a\n  ports:\n  - port: many\n": `images.yaml: line 4: port "many" is not a number from 1 to 65535`,
+		"images:\n- image: a\n  ports:\n  - {port: 70000, serve: echo}\n": `images.yaml: line 4: port "70000" is not a ` +
+			"number from 1 to 65535",
+		"images:\n- image: a\n  ports: 80\n":   "images.yaml: line 3: ports is not a list: write items such as {port: 80",
+		"images:\n- image: a\n  ports: [80]\n": "images.yaml: line 3: this is not a port: write an item such as {port: 80",
+		"images:\n- colorteller\n":             "images.yaml: line 2: this is not a list of images: write items with",
+		"images: colorteller\n":                "images.yaml: line 1: this is not a list of images: write items with",
 		"images:\n- image: a\n  ports:\n  - {port: 80, serve: echo}\n  - {port: 81, serve: ftp}": `images.yaml: line 5: serve "ftp" is not text, echo, grpc, tcp, udp or none`,
 		"images:\n- ports:\n  - {port: 80, serve: echo}\n": "images.yaml: line 2: " +
 			"image is missing",
@@ -144,8 +147,7 @@ func TestMistakesInAFileOfImagesAreNamedWithTheirLine(t *testing.T) {
 			"text and textFrom are for serve text, not tcp",
 		"images:\n- image: a\n ports: 1\n": "images.yaml: line 2: " +
 			"did not find expected key",
-		"- image: a\n": "images.yaml: line 1: " +
-			"cannot unmarshal",
+		"- image: a\n": "images.yaml: line 1: this is not a list of images: write items with",
 	} {
 		if _, err := ParseStandIns("images.yaml", []byte(content)); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", content, err, want)

@@ -29,9 +29,9 @@ const (
 // local is where the name server answers in the command's network.
 var local = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 
-// Run runs the command and returns its exit status. The end of ctx sends SIGTERM to it, and SIGKILL later. The error is
-// a *NotPermittedError where the machine permits no network namespace. The calling program must call Main early if
-// Inside.
+// Run runs the command and returns its exit status. The end of ctx sends SIGTERM to it, and SIGKILL later, unless
+// Options.Heard. The error is a *NotPermittedError where the machine permits no network namespace. The calling program
+// must call Main early if Inside.
 func Run(ctx context.Context, o Options) (int, error) {
 	dir, err := os.MkdirTemp("", "playground-exec-")
 	if err != nil {
@@ -66,6 +66,10 @@ func Run(ctx context.Context, o Options) (int, error) {
 	select {
 	case <-ended:
 	case <-ctx.Done():
+		if o.Heard != nil && o.Heard() {
+			<-ended
+			break
+		}
 		_ = child.Process.Signal(syscall.SIGTERM)
 		late := time.AfterFunc(patience, func() { _ = control.Close() }) // then the command is killed
 		<-ended

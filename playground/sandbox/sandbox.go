@@ -26,6 +26,9 @@ type Options struct {
 	// Forwards are further ones at the moment. They are asked for again and again, and before each answer of the name
 	// server. What is open stays open.
 	Forwards func(ctx context.Context) ([]Forward, error)
+	// Heard reports whether what has ended the context reaches the command by itself, as Ctrl-C at a terminal does. Then
+	// the command gets no other signal, and as much time as it takes. nil = it does not.
+	Heard func() bool
 }
 
 // NotPermittedError is returned where the machine permits no network namespace.

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -226,6 +227,26 @@ func TestTheEndOfTheContextTerminatesTheCommand(t *testing.T) {
 	at := netip.MustParseAddrPort(running.Listener.Addr().String())
 	o := Options{NameServer: names(t, "127.64.0.1", func() {}), Fixed: []Forward{{"tcp", at, at}}}
 	if status, out := run(ctx, t, o, "wait", running.URL); status != 9 {
+		t.Errorf("status %d: %s", status, out)
+	}
+}
+
+// TestHeardSignalIsNotSentAgain: what a terminal sends to the command, too, ends it in its own time.
+func TestHeardSignalIsNotSentAgain(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	asked := make(chan struct{})
+	running := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		cancel()
+		<-asked
+		_, _ = io.WriteString(w, "cleaned up")
+	}))
+	t.Cleanup(running.Close)
+	at := netip.MustParseAddrPort(running.Listener.Addr().String())
+	o := Options{NameServer: names(t, "127.64.0.1", func() {}), Fixed: []Forward{{"tcp", at, at}},
+		Heard: sync.OnceValue(func() bool { close(asked); return true })}
+	if status, out := run(ctx, t, o, "get", running.URL); status != 0 || out != "cleaned up" {
 		t.Errorf("status %d: %s", status, out)
 	}
 }

@@ -33,6 +33,8 @@ With --names none, the command has only the variables. Use this if namespaces ar
 Names of load balancers then resolve only at the name server that "playground status" shows, and
 ports below 1024 may have other numbers.
 
+After Ctrl-C, exec waits until the command has cleaned up; a second Ctrl-C kills the command.
+
 The exit status is the command's; 127 if the command is not found, 126 if it cannot run.`,
 		Example: `  playground exec -- go test ./test/e2e/ingress/...
   playground exec -- sh -c 'curl -s http://$NAME/ && kubectl get ingress -A'`,
@@ -54,8 +56,6 @@ The exit status is the command's; 127 if the command is not found, 126 if it can
 			switch {
 			case errors.As(err, &not):
 				return fmt.Errorf("%w; permit user namespaces, run as root, or add --names none", err)
-			case c.Context().Err() != nil:
-				return c.Context().Err()
 			case err == nil && status != 0:
 				return silent{status} // the command has printed why
 			}
