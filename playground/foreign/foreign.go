@@ -35,7 +35,7 @@ func Run(ctx context.Context, e state.Endpoints, environ, command []string) (int
 	}
 	client := simclient.New(e.Simulator, nil)
 	return sandbox.Run(ctx, sandbox.Options{
-		Command: command, Environ: e.Environ(environ), Stdin: os.Stdin, Stdout: os.Stdout, Err: os.Stderr,
+		Command: command, Environ: e.Environ(withoutProxies(environ)), Stdin: os.Stdin, Stdout: os.Stdout, Err: os.Stderr,
 		NameServer: server, Fixed: fixed, Heard: func() bool { return heard(ctx, atTerminal()) },
 		Forwards: func(ctx context.Context) ([]sandbox.Forward, error) {
 			all, err := client.Topology(ctx)
@@ -62,11 +62,20 @@ func RunWithVariables(ctx context.Context, e state.Endpoints, environ, command [
 		return exit.ExitCode(), nil
 	case err != nil && c.ProcessState != nil && c.ProcessState.Success(): // it has ended well after a signal
 		return 0, nil
-	case errors.Is(err, exec.ErrNotFound) || errors.Is(err, os.ErrNotExist):
-		fmt.Fprintln(os.Stderr, "playground exec:", err)
-		return 127, nil
+	case err != nil && c.ProcessState == nil:
+		text, status := sandbox.NotStarted(command[0], err)
+		fmt.Fprintln(os.Stderr, "playground exec:", text)
+		return status, nil
 	}
 	return 0, err
+}
+
+// withoutProxies is an environment without proxies, which a network of its own does not reach.
+func withoutProxies(environ []string) []string {
+	return slices.DeleteFunc(slices.Clone(environ), func(v string) bool {
+		name, _, _ := strings.Cut(v, "=")
+		return slices.Contains([]string{"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}, strings.ToUpper(name))
+	})
 }
 
 // heard reports whether a context has ended by Ctrl-C at a terminal, which sends the signal to the command, too. A

@@ -67,9 +67,10 @@ func TestVariablesReachTheCommand(t *testing.T) {
 		string(content) != "/k http://127.0.0.1:1 us-west-2 vpc-1 demo unset\n" {
 		t.Errorf("%q, %v", content, err)
 	}
-	if status, err := RunWithVariables(t.Context(), e, os.Environ(), []string{"no-such-program"}); status != 127 ||
-		err != nil {
-		t.Errorf("no such program: %d, %v", status, err)
+	for command, want := range map[string]int{"no-such-program": 127, "/no/such/program": 127, t.TempDir(): 126} {
+		if status, err := RunWithVariables(t.Context(), e, os.Environ(), []string{command}); status != want || err != nil {
+			t.Errorf("%s: %d, %v", command, status, err)
+		}
 	}
 }
 
@@ -91,5 +92,14 @@ func TestInterruptsOfTerminalsAreNotSentAgain(t *testing.T) {
 			t.Errorf("%s, terminal %t: %t (%v)", c.signal, c.terminal, got, context.Cause(ctx))
 		}
 		stop()
+	}
+}
+
+func TestProxiesDoNotReachASeparateNetwork(t *testing.T) {
+	t.Parallel()
+	got := withoutProxies([]string{"PATH=/bin", "http_proxy=http://proxy:3128", "HTTPS_PROXY=http://proxy:3128",
+		"A=NO_PROXY"})
+	if want := []string{"PATH=/bin", "A=NO_PROXY"}; !slices.Equal(got, want) {
+		t.Errorf("%q", got)
 	}
 }

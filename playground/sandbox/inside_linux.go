@@ -72,11 +72,9 @@ func runCommand(words []string, terminate <-chan os.Signal, gone <-chan struct{}
 	command := exec.Command(words[0], words[1:]...)
 	command.Stdin, command.Stdout, command.Stderr = os.Stdin, os.Stdout, os.Stderr
 	if err := command.Start(); err != nil {
-		fmt.Fprintln(os.Stderr, "playground exec:", err)
-		if errors.Is(err, exec.ErrNotFound) || errors.Is(err, os.ErrNotExist) {
-			return 127
-		}
-		return 126
+		text, status := NotStarted(words[0], err)
+		fmt.Fprintln(os.Stderr, "playground exec:", text)
+		return status
 	}
 	ended := make(chan struct{})
 	go func() {

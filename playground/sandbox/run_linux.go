@@ -93,15 +93,15 @@ func start(o Options, dir string) (*exec.Cmd, *net.UnixConn, error) {
 	if os.Geteuid() == 0 {
 		attempts = []uintptr{needed, needed | syscall.CLONE_NEWUSER}
 	}
-	var bad []error
+	var last error // of root's two attempts, that of the kind that everybody has
 	for _, flags := range attempts {
 		child, control, err := startIn(o, dir, flags)
 		if err == nil {
 			return child, control, nil
 		}
-		bad = append(bad, err)
+		last = err
 	}
-	return nil, nil, &NotPermittedError{errors.Join(bad...)}
+	return nil, nil, &NotPermittedError{last}
 }
 
 // startIn is start with these namespaces; it returns when the network is prepared.

@@ -5,9 +5,13 @@ package sandbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"os"
+	"os/exec"
+	"syscall"
 )
 
 // Forward is an address of the command's network and where connections to it, or datagrams, go on this machine.
@@ -35,7 +39,27 @@ type Options struct {
 type NotPermittedError struct{ Cause error }
 
 func (e *NotPermittedError) Error() string {
-	return fmt.Sprintf("this machine permits no network of its own for a command: %v", e.Cause)
+	cause, text := e.Cause, ""
+	if path := new(fs.PathError); errors.As(cause, &path) {
+		cause = path.Err // the path is this program's
+	}
+	if errors.Is(cause, syscall.ENOSPC) { // of namespaces
+		text = " (the sysctls user.max_user_namespaces and user.max_net_namespaces limit their number)"
+	}
+	return fmt.Sprintf("this machine permits no separate network for the command: %v%s", cause, text)
+}
+
+// NotStarted is what people see of a command that could not be started, and the exit status that shells give.
+func NotStarted(command string, err error) (text string, status int) {
+	switch {
+	case errors.Is(err, exec.ErrNotFound):
+		return command + " is not in PATH", 127
+	case errors.Is(err, fs.ErrNotExist):
+		return command + " does not exist, or its interpreter does not", 127
+	case errors.Is(err, fs.ErrPermission):
+		return command + " is not an executable file", 126
+	}
+	return err.Error(), 126
 }
 
 func (e *NotPermittedError) Unwrap() error { return e.Cause }

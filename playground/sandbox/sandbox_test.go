@@ -251,6 +251,21 @@ func TestHeardSignalIsNotSentAgain(t *testing.T) {
 	}
 }
 
+// TestMissingPermissionIsToldInWords has what a kernel says that permits no namespace, or no more of them.
+func TestMissingPermissionIsToldInWords(t *testing.T) {
+	t.Parallel()
+	for cause, want := range map[syscall.Errno]string{
+		syscall.EPERM: "this machine permits no separate network for the command: operation not permitted",
+		syscall.ENOSPC: "this machine permits no separate network for the command: no space left on device (the sysctls " +
+			"user.max_user_namespaces and user.max_net_namespaces limit their number)",
+	} {
+		err := &NotPermittedError{&os.PathError{Op: "fork/exec", Path: "/bin/playground", Err: cause}}
+		if err.Error() != want {
+			t.Errorf("%s", err)
+		}
+	}
+}
+
 // TestNoDescriptorsAreLeft: what was open for a command is closed after it.
 func TestNoDescriptorsAreLeft(t *testing.T) {
 	count := func() int {

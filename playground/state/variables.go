@@ -17,6 +17,8 @@ func (e Endpoints) Variables() []string {
 		"AWS_ENDPOINT_URL=" + e.Simulator, "AWS_REGION=" + e.Region, "AWS_DEFAULT_REGION=" + e.Region,
 		"AWS_ACCESS_KEY_ID=" + UserKey, "AWS_SECRET_ACCESS_KEY=playground", "AWS_EC2_METADATA_DISABLED=true",
 		"AWS_PROFILE=", "AWS_SESSION_TOKEN=",
+		// A file of the user's cannot turn on what does not go with an endpoint.
+		"AWS_USE_FIPS_ENDPOINT=false", "AWS_USE_DUALSTACK_ENDPOINT=false", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=false",
 	}
 }
 
@@ -34,12 +36,15 @@ func (e Endpoints) Assignments() string {
 	return b.String()
 }
 
-// Environ is an environment with the variables instead of those of their names.
+// Environ is an environment with the variables instead of those of their names, and without endpoints of single
+// services.
 func (e Endpoints) Environ(of []string) []string {
 	vars := e.Variables()
 	name := func(v string) string { n, _, _ := strings.Cut(v, "="); return n }
 	out := slices.DeleteFunc(slices.Clone(of), func(v string) bool {
-		return slices.ContainsFunc(vars, func(x string) bool { return name(x) == name(v) })
+		return strings.HasPrefix(v, "AWS_ENDPOINT_URL_") || slices.ContainsFunc(vars, func(x string) bool {
+			return name(x) == name(v)
+		})
 	})
 	return append(out, slices.DeleteFunc(vars, func(v string) bool { return strings.HasSuffix(v, "=") })...)
 }

@@ -251,7 +251,7 @@ a browser shows the account at %[3]s/;
 names of load balancers are resolved at %[8]s, for example by "%[9]s";
 the logs are in %[6]s.
 `, e.Kubeconfig, self, e.Simulator, e.Region, e.VPC, filepath.Join(string(g.dir), "logs"), log, e.DNS, lookup(e.DNS))
-	b.WriteString("Ctrl-C stops the playground and everything in it.\n")
+	fmt.Fprintf(&b, "\"%s down\", or Ctrl-C in its terminal, stops the playground and everything in it.\n", self)
 	_, err = io.WriteString(out, b.String())
 	return err
 }
