@@ -18,6 +18,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	"sigs.k8s.io/yaml"
 
+	"github.com/k8s-lbc/lbc/hack/awscoverage"
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/aws/iampolicy"
 	"github.com/k8s-lbc/lbc/internal/controller/config"
@@ -46,7 +47,12 @@ func main() {
 	if err != nil {
 		fail(err)
 	}
+	coverage, err := awscoverage.Page()
+	if err != nil {
+		fail(err)
+	}
 	for name, text := range map[string]string{
+		"aws-coverage.md":                 coverage,
 		"annotations.md":                  annotations(),
 		"gateway-reference.md":            gateways,
 		"findings.md":                     findings(),
