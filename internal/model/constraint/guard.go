@@ -13,8 +13,8 @@ var loose = map[string][]string{
 	"ipv6.deny_all_igw_traffic":                       {"false"},
 }
 
-// Guards reports whether an attribute of a load balancer is to restrict or protect more than AWS's default does. A value
-// that AWS does not know may be meant so.
+// Guards reports whether an attribute of a load balancer is to restrict or protect more than AWS's default does. A
+// value that AWS does not know may be meant so.
 func Guards(key, value string) bool {
 	values, guards := loose[key]
 	return guards && !slices.Contains(values, value)

@@ -1,7 +1,7 @@
 // Package diff compares the stack that is wanted with what AWS holds and returns the plan that leads from one to the
 // other, with dependencies and guards such that no request goes unanswered on the way. It calls nothing and never
-// fails. It imports only the standard library, constraint, diag, inbound, naming, quota, stack, traffic and the packages
-// of plan.
+// fails. It imports only the standard library, constraint, diag, inbound, naming, quota, stack, traffic and the
+// packages of plan.
 //
 // Stack is the one way in; the example of it shows what is observed, what is desired and the steps between. Files are
 // named after resources. What becomes of the rules of a listener, and in which order, is computed in package

@@ -32,12 +32,7 @@ func (d *differ) transition(in transition.Input, l *awsop.Listener, want []stack
 	keepActions(d.keptActions, in.Want, in.Observed, d.resolve, d.keepForwards)
 	d.settleRules(in.Want, in.Observed)
 	tagged, keep := d.rulesTagged(in.Want), d.keep.Rules[in.Listener.ID]
-	still := map[string]bool{} // target groups of the listener
-	for _, w := range append(slices.Clip(in.Want), stack.Rule{Actions: d.wantedDefault(in.Listener)}) {
-		for _, ref := range awsop.TargetGroupsOf(w.Actions) {
-			still[d.resolve(ref)] = true
-		}
-	}
+	still := d.targetsOf(in)
 	for _, r := range in.Observed {
 		kept, others := d.keepsRule(keep, r) || d.withheld(r), l.Tags != nil && tagged && !d.ours(r.Tags)
 		moves := !kept && !others && len(d.successors(l.LoadBalancer.Literal, r.Rule)) > 0 &&
@@ -53,6 +48,17 @@ func (d *differ) transition(in transition.Input, l *awsop.Listener, want []stack
 		}
 	}
 	return t.Phases
+}
+
+// targetsOf are the target groups that a listener is to forward to, by ARN.
+func (d *differ) targetsOf(in transition.Input) map[string]bool {
+	out := map[string]bool{}
+	for _, w := range append(slices.Clip(in.Want), stack.Rule{Actions: d.wantedDefault(in.Listener)}) {
+		for _, ref := range awsop.TargetGroupsOf(w.Actions) {
+			out[d.resolve(ref)] = true
+		}
+	}
+	return out
 }
 
 // rulesTagged reports whether rules carry tags in this cluster.
