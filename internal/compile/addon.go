@@ -188,16 +188,21 @@ func (w webACL) choose(b *build) {
 	}
 }
 
-// withoutWebACL reports that the web ACL of a member is not known. A member that serves goes on, and the load balancer
-// keeps the web ACL that it has. One that does not serve yet is set aside, because it would serve unprotected.
+// withoutWebACL reports that the web ACL of a member is not known. The load balancer keeps the web ACL that it has.
 func (b *build) withoutWebACL(i int, d diag.Diagnostic) {
+	b.withoutGuard(i, d, "the load balancer keeps its web ACL, and without one it serves unprotected")
+}
+
+// withoutGuard reports that something that protects cannot be applied. A member that serves goes on. One that does not
+// serve yet is set aside, because it would serve unprotected.
+func (b *build) withoutGuard(i int, d diag.Diagnostic, serves string) {
 	lb, known := b.existing()
 	if !known {
 		b.unsure = true
 		return
 	}
 	if quarantine.Serves(b.members[i].Object, lb != nil, b.good) {
-		d.Text += "; the load balancer keeps its web ACL, and without one it serves unprotected"
+		d.Text += "; " + serves
 		b.note(i, d)
 		return
 	}

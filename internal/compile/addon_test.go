@@ -141,6 +141,37 @@ func TestMalformedGuardIsNotOpened(t *testing.T) {
 	}
 }
 
+// TestRefusedAttributeThatGuardsIsNotOpened has attributes with values that AWS is certain to refuse, of which some are
+// to protect, on a load balancer that is new and on one that serves.
+func TestRefusedAttributeThatGuardsIsNotOpened(t *testing.T) {
+	t.Parallel()
+	for key, guards := range map[string]bool{"routing.http.desync_mitigation_mode": true,
+		"deletion_protection.enabled": true, "routing.http.drop_invalid_header_fields.enabled": true,
+		"routing.http.xff_header_processing.mode": true, "waf.fail_open.enabled": true,
+		"idle_timeout.timeout_seconds": false} {
+		for _, exists := range []bool{false, true} {
+			f := account()
+			if exists {
+				f.Existing = &facts.LoadBalancer{Type: stack.Application}
+			}
+			r := Compile(loadBalancer(ingress("shop", "web-front", func(m *intent.Member) {
+				m.Settings.Attributes = map[string]intent.Field[string]{key: set(m, "load-balancer-attributes", "odd")}
+			})), f, Defaults("demo", "vpc-1"), nil)
+			if (r.Stack != nil) != (exists || !guards) || len(r.Needs) > 0 {
+				t.Errorf("%s, exists %v: built %v, needs %v", key, exists, r.Stack != nil, r.Needs)
+			}
+			text := "it is not set, but everything else takes effect"
+			if guards {
+				text = map[bool]string{false: "is not opened, because it would serve unprotected",
+					true: "without it the load balancer serves unprotected"}[exists]
+			}
+			if len(r.Diagnostics) != 1 || !strings.Contains(r.Diagnostics[0].Text, text) {
+				t.Errorf("%s, exists %v: %v", key, exists, r.Diagnostics)
+			}
+		}
+	}
+}
+
 // TestNewLoadBalancerWaitsForItsWebACL has a web ACL that does not exist, and one that cannot be looked up.
 func TestNewLoadBalancerWaitsForItsWebACL(t *testing.T) {
 	t.Parallel()

@@ -19,7 +19,7 @@ func (b *build) adopt(s merge.Owned[string]) {
 	lb, asked := b.f.LoadBalancers[s.Value]
 	_, known := b.existing()
 	if !asked {
-		b.lookUp(facts.Need{Kind: facts.NeedLoadBalancer, Key: s.Value})
+		b.lookUpShared(s.Member, s.Source, facts.Need{Kind: facts.NeedLoadBalancer, Key: s.Value})
 	}
 	if !asked || !known {
 		return

@@ -95,6 +95,27 @@ func (b *build) lookUp(n facts.Need) {
 	}
 }
 
+// lookUpOf requires a fact about what a member names. If AWS refuses to tell it, the member alone is set aside.
+func (b *build) lookUpOf(i int, source intent.Source, n facts.Need) {
+	switch p := b.f.Failed(n); {
+	case p == nil:
+		b.require(n)
+	case p.Refused():
+		b.fail(i, p.Diagnostic(b.members[i].Object, source.Place()))
+	default:
+		b.problem(-1, intent.Source{}, p)
+	}
+}
+
+// lookUpShared is lookUpOf for a setting of the whole load balancer.
+func (b *build) lookUpShared(i int, source intent.Source, n facts.Need) {
+	if p := b.f.Failed(n); p != nil {
+		b.problem(i, source, p)
+	} else {
+		b.require(n)
+	}
+}
+
 // needStack is the need for the load balancer that exists.
 func needStack(e *intent.LoadBalancer) facts.Need {
 	return facts.Need{Kind: facts.NeedStack, Key: e.Key.String()}
@@ -155,22 +176,26 @@ func (b *build) notPermitted(i int, d diag.Diagnostic) bool {
 }
 
 // failShared records an error in a setting of the whole load balancer. If the member is left out but its settings
-// count, there is no safe value: nothing is built, unless all of them are kept.
+// count, there is no safe value: all settings of the load balancer are to be kept.
 func (b *build) failShared(i int, d diag.Diagnostic) {
 	d.Scope = diag.LoadBalancer
-	if b.members[i].State.LeftOut() {
-		b.members[i].Reasons = appendFinding(b.members[i].Reasons, d)
+	switch m := &b.members[i]; {
+	case m.State == quarantine.Frozen && !m.Shared && !b.keep.Settings:
+		b.failures[i] = appendFinding(b.failures[i], d)
+	case m.State.LeftOut():
+		m.Reasons = appendFinding(m.Reasons, d)
 		b.stuck = b.stuck || !b.keep.Settings
 		return
+	default:
+		b.fail(i, d)
 	}
-	b.fail(i, d)
 	b.shared[i] = true
 }
 
 // problem reports the problem of a chooser to the member with the setting, or to all members if there is no setting or
-// if a look-up failed.
+// if a look-up failed that may succeed later.
 func (b *build) problem(i int, source intent.Source, p *facts.Problem) {
-	if i >= 0 && p.Err == nil {
+	if i >= 0 && (p.Err == nil || p.Refused()) {
 		b.failShared(i, p.Diagnostic(b.members[i].Object, source.Place()))
 		return
 	}

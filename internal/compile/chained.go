@@ -19,7 +19,7 @@ func (b *build) ofItsGateway(i int, tg *intent.TargetGroup, source intent.Source
 	arn := tg.Balancer
 	owner, asked := b.f.TargetGroupOwners[arn]
 	if !asked {
-		b.lookUp(facts.Need{Kind: facts.NeedTargetGroupOwner, Key: arn})
+		b.lookUpOf(i, source, facts.Need{Kind: facts.NeedTargetGroupOwner, Key: arn})
 		return false
 	}
 	gateway := stack.Key{Owner: stack.GatewayALB, ID: stack.ID{Namespace: tg.ServiceNamespace, Name: tg.ServiceName}}

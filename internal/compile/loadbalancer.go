@@ -111,7 +111,7 @@ func (b *build) chooseSubnets() {
 	q := b.subnetQuery()
 	if s := b.settings.subnets; s.Set && (len(s.Value.IDsOrNames) > 0 || len(s.Value.Tags) > 0) {
 		q.IDsOrNames, q.Tags = s.Value.IDsOrNames, s.Value.Tags
-		b.takeSubnets(facts.ChooseSubnets(b.f, q), s.Member, s.Source)
+		b.takeSubnets(q, s.Member, s.Source)
 		b.checkZones(s.Member, s.Source)
 		return
 	}
@@ -124,19 +124,38 @@ func (b *build) chooseSubnets() {
 		b.checkKeptSubnets(lb)
 		return
 	}
-	b.takeSubnets(facts.ChooseSubnets(b.f, q), -1, intent.Source{})
+	b.takeSubnets(q, -1, intent.Source{})
 }
 
-// checkKeptSubnets reports subnets without IPv6 addresses of an NLB that is to become dualstack. Those of others were
-// checked when they were chosen.
+// checkKeptSubnets reports subnets without IPv6 addresses of a load balancer that is to become dualstack.
 func (b *build) checkKeptSubnets(lb *facts.LoadBalancer) {
-	if b.e.Type != stack.Network || !b.becomesDualstack(lb) || !b.subnetsInFull() {
+	if !b.becomesDualstack(lb) || !b.subnetsInFull() {
 		return
 	}
 	known := slices.DeleteFunc(slices.Clone(b.subnets), func(s facts.Subnet) bool { return s.Zone == "" }) // of the VPC
 	if p := facts.RequireIPv6(known, b.lb.IPAddressType); p != nil {
-		b.problem(b.settings.ipAddressType.Member, b.settings.ipAddressType.Source, p)
+		b.refuseAddressType(p)
 	}
+}
+
+// refuseAddressType reports an IP address type that the subnets do not admit. A load balancer that exists keeps its
+// own, and everything else takes effect. It returns false if that has IPv6 addresses: then the subnets are at fault.
+func (b *build) refuseAddressType(p *facts.Problem) bool {
+	s := b.settings.ipAddressType
+	lb, known := b.existing()
+	switch {
+	case !known:
+	case lb == nil || lb.Scheme != b.lb.Scheme:
+		b.problem(s.Member, s.Source, p)
+	case lb.IPAddressType == stack.IPv4:
+		b.lb.IPAddressType = stack.IPv4
+		d := p.Diagnostic(b.members[s.Member].Object, s.Source.Place()).In(diag.AddOn)
+		d.Text += fmt.Sprintf("; the load balancer stays %s, and everything else takes effect", stack.IPv4)
+		b.note(s.Member, d)
+	default:
+		return false
+	}
+	return true
 }
 
 // becomesDualstack reports whether a load balancer that exists is to get IPv6 addresses.
@@ -144,7 +163,20 @@ func (b *build) becomesDualstack(lb *facts.LoadBalancer) bool {
 	return b.dualstack() && lb.IPAddressType == stack.IPv4
 }
 
-func (b *build) takeSubnets(c facts.SubnetChoice, member int, source intent.Source) {
+// takeSubnets sets the subnets that a query finds. If it finds some only for IPv4, the IP address type is at fault.
+func (b *build) takeSubnets(q facts.SubnetQuery, member int, source intent.Source) {
+	c := facts.ChooseSubnets(b.f, q)
+	if c.Problem != nil && b.dualstack() && b.settings.ipAddressType.Set {
+		q.IPAddressType = stack.IPv4
+		if over4 := facts.ChooseSubnets(b.f, q); over4.Problem == nil && len(over4.Needs) == 0 {
+			switch refused := b.refuseAddressType(c.Problem); {
+			case !b.dualstack():
+				c = over4
+			case refused: // nothing is built of it
+				return
+			}
+		}
+	}
 	b.require(c.Needs...)
 	if c.Problem != nil {
 		b.problem(member, source, c.Problem)

@@ -67,8 +67,8 @@ func (b *build) mutual(p *port) (m *stack.MutualAuthentication, safe bool) {
 	}
 	o := b.members[p.mutual.Member].Object
 	need := facts.Need{Kind: facts.NeedTrustStore, Key: name}
-	if problem := b.f.Failed(need); problem != nil {
-		b.problem(-1, p.mutual.Source, problem)
+	if b.f.Failed(need) != nil {
+		b.lookUpOf(p.mutual.Member, p.mutual.Source, need)
 	} else if _, asked := b.f.TrustStores[name]; asked {
 		b.fail(p.mutual.Member, diag.New(o, p.mutual.Source.Place(), diag.TrustStoreNotFound,
 			fmt.Sprintf("couldn't find TrustStore with name %s", name),

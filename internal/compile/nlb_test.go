@@ -167,7 +167,8 @@ func TestAnNLBWithSubnetsWithoutIPv6DoesNotBecomeDualstack(t *testing.T) {
 	dualstack := service("TCP", func(m *intent.Member, _ *intent.TargetGroup) {
 		m.Settings.Scheme, m.Settings.IPAddressType = set(m, "scheme", stack.Internal), set(m, "family", stack.Dualstack)
 	})
-	if r := Compile(dualstack, f, config(), nil); r.Stack != nil || !strings.Contains(fmt.Sprint(r.Diagnostics),
+	r := Compile(dualstack, f, config(), nil)
+	if mustBuild(t, r).LoadBalancers[0].IPAddressType != stack.IPv4 || !strings.Contains(fmt.Sprint(r.Diagnostics),
 		"[subnet-0a2 subnet-0b2] do not have an associated IPv6 CIDR block") {
 		t.Errorf("%+v", r.Diagnostics)
 	}

@@ -17,7 +17,7 @@ import (
 func (b *build) permitted(i int, arn string, source intent.Source) bool {
 	owner, asked := b.f.TargetGroupOwners[arn]
 	if !asked {
-		b.lookUp(facts.Need{Kind: facts.NeedTargetGroupOwner, Key: arn})
+		b.lookUpOf(i, source, facts.Need{Kind: facts.NeedTargetGroupOwner, Key: arn})
 		return false
 	}
 	o, name := b.members[i].Object, naming.OfTargetGroup(arn)

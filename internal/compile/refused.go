@@ -142,14 +142,14 @@ func (b *build) admitted(s constraint.Subject, all map[string]string, from func(
 			out = maps.Clone(all)
 		}
 		delete(out, key)
-		b.noteRefused(refusal, from(key), among)
+		b.noteRefused(refusal, from(key), among, s.Kind == constraint.LoadBalancer && constraint.Guards(key, all[key]))
 	}
 	return out
 }
 
 // noteRefused reports an attribute that is left out, on the object that sets it, or where none of the members does on
-// the first of them.
-func (b *build) noteRefused(r constraint.Refusal, source intent.Source, among []int) {
+// the first of them. If the attribute guards, a member that does not serve yet is set aside.
+func (b *build) noteRefused(r constraint.Refusal, source intent.Source, among []int, guards bool) {
 	i := slices.IndexFunc(among, func(i int) bool { return b.members[i].Object == source.Object() })
 	switch {
 	case i >= 0:
@@ -170,8 +170,15 @@ func (b *build) noteRefused(r constraint.Refusal, source intent.Source, among []
 	if source.Object() == b.members[i].Object {
 		path = source.Path()
 	}
-	b.note(i, diag.New(b.members[i].Object, path, code,
-		r.Problem+"; the controller does not set it, all other settings take effect", r.Remedy).In(diag.AddOn))
+	d := diag.New(b.members[i].Object, path, code,
+		r.Problem+"; the controller does not set it, all other settings take effect", r.Remedy).In(diag.AddOn)
+	if guards && !r.Unfit {
+		d.Text = r.Problem
+		b.withoutGuard(i, d, "the controller does not set it, and without it the load balancer serves unprotected; all "+
+			"other settings take effect")
+		return
+	}
+	b.note(i, d)
 }
 
 // checkZones refuses a subnet of a zone in which a network load balancer that exists has another one: AWS changes no

@@ -222,7 +222,7 @@ func (b *build) backend(i int, backend intent.Backend, source intent.Source) (st
 	tg, asked := b.f.TargetGroups[name]
 	need := facts.Need{Kind: facts.NeedTargetGroupName, Key: name}
 	if !asked {
-		b.lookUp(need)
+		b.lookUpOf(i, source, need)
 		return stack.Ref{}, false
 	}
 	if tg == nil {

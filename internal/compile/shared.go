@@ -23,7 +23,7 @@ func (b *build) shareLoadBalancer() {
 	lb, asked := b.f.LoadBalancers[s.Value]
 	own, known := b.existing()
 	if !asked {
-		b.lookUp(need)
+		b.lookUpShared(s.Member, s.Source, need)
 	}
 	if !asked || !known {
 		return

@@ -14,11 +14,12 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/model/facts"
 )
 
 // backendEdit changes a Service that others refer to.
 func (t tenants) backendEdit() edit {
-	name := t.pick("Service", "Service/web", "Service/api")
+	name := t.pick("Service", "Service/web", "Service/api", "Service/web of b", "Service/api of b")
 	changes := map[string]func(s served, svc *corev1.Service){
 		"removed":       func(s served, _ *corev1.Service) { delete(s.objects, name) },
 		"without ports": func(_ served, svc *corev1.Service) { svc.Spec.Ports = nil },
@@ -151,7 +152,7 @@ func (t tenants) classEdit() edit {
 
 // ingressEdit changes the spec of an Ingress.
 func (t tenants) ingressEdit() edit {
-	on := t.pick("Ingress", "Ingress/one", "Ingress/two")
+	on := t.pick("Ingress", "Ingress/one", "Ingress/two", "Ingress/three", "Ingress/four")
 	host := t.pick("host", "10.0.0.1", "a..b", "*", "*.*.test", strings.Repeat("a", 200))
 	odd := t.pick("path", "a", "/a b", "/"+strings.Repeat("a", 200), "/[", "/ä", "/*/*/*/*/*/*")
 	path := func(change func(*networkingv1.HTTPIngressPath)) func(*networkingv1.Ingress) {
@@ -199,7 +200,34 @@ func (t tenants) ingressEdit() edit {
 	}
 	what := t.pick("change", slices.Sorted(maps.Keys(changes))...)
 	return edit{name: on + " " + what, asks: what == "host" || what == "path" || what == "no path type" ||
-		what == "default", make: func(s served) { changes[what](sceneObject[*networkingv1.Ingress](s, on)) }}
+		what == "default", make: func(s served) {
+		if i := sceneObject[*networkingv1.Ingress](s, on); i != nil {
+			changes[what](i)
+		}
+	}}
+}
+
+// accountEdit changes what AWS says of what objects name.
+func (t tenants) accountEdit() edit {
+	changes := map[string]func(*facts.Facts){
+		"certificate gone": func(f *facts.Facts) { delete(f.Certificates, accountCertificate) },
+		"certificate expired": func(f *facts.Facts) {
+			f.Certificates[accountCertificate] = facts.Certificate{ARN: accountCertificate, Status: "EXPIRED", Domains: []string{
+				"a.test", "*.a.test"}}
+		},
+		"certificates for others": func(f *facts.Facts) {
+			f.Certificates = map[string]facts.Certificate{otherCertificate: f.Certificates[otherCertificate]}
+		},
+		"subnets gone":  func(f *facts.Facts) { f.Subnets = map[string]facts.Subnet{} },
+		"subnet gone":   func(f *facts.Facts) { delete(f.Subnets, "subnet-a") },
+		"group gone":    func(f *facts.Facts) { f.SecurityGroups = map[string]facts.SecurityGroup{} },
+		"web ACLs gone": func(f *facts.Facts) { f.WebACLs = map[string]string{} },
+		"few target groups": func(f *facts.Facts) {
+			f.Limits = map[string]int{"target-groups-per-application-load-balancer": 1}
+		},
+	}
+	what := t.pick("change of the account", slices.Sorted(maps.Keys(changes))...)
+	return edit{name: what, make: func(s served) { *s.account = append(*s.account, changes[what]) }}
 }
 
 // secretEdit changes the Secret of a login.

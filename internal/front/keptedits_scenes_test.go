@@ -2,6 +2,7 @@ package front
 
 import (
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -29,7 +30,33 @@ const (
 	scenePaths = `[{"type":"url-rewrite","urlRewriteConfig":{"rewrites":[{"regex":"^/api/(.*)$","replace":"/$1"}]}}]`
 )
 
-// servedIngresses draws a group of two Ingresses that are served.
+// membersOf draws the namespaces of two to four members; the first one is of a.
+func (t tenants) membersOf() (namespaces []string) {
+	for n := range rapid.IntRange(2, 4).Draw(t.T, "members") {
+		if n == 0 {
+			namespaces = append(namespaces, "a")
+		} else {
+			namespaces = append(namespaces, t.pick("namespace", "a", "b"))
+		}
+	}
+	return namespaces
+}
+
+// memberNames are the names of members.
+var memberNames = []string{"one", "two", "three", "four"}
+
+// backends adds the Services that members refer to, of both namespaces.
+func (s served) backends() {
+	for name, namespace := range map[string]string{"web": "a", "api": "a", "web of b": "b", "api of b": "b"} {
+		app, _, _ := strings.Cut(name, " ")
+		s.objects["Service/"+name] = &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: app},
+			Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeNodePort, Selector: map[string]string{"app": app},
+				Ports: []corev1.ServicePort{{Name: "http", Port: 80, Protocol: corev1.ProtocolTCP,
+					TargetPort: intstr.FromInt32(8080), NodePort: 30080}}}}
+	}
+}
+
+// servedIngresses draws a group of Ingresses of one or two namespaces that are served.
 func (t tenants) servedIngresses() served {
 	s := served{key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "g"}}, f: Ingress{
 		Config: ingress.Config{IngressClass: "alb", DefaultTargetType: stack.TargetIP}},
@@ -40,16 +67,13 @@ func (t tenants) servedIngresses() served {
 						Kind: "IngressClassParams", Name: "alb"}}},
 			"IngressClassParams/alb": &v1beta1.IngressClassParams{ObjectMeta: metav1.ObjectMeta{Name: "alb"}},
 			"Namespace/a":            &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "a"}},
+			"Namespace/b":            &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "b"}},
 			"Secret/idp": &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: "idp"},
 				Data: map[string][]byte{"clientID": []byte("id"), "clientSecret": []byte("secret")}},
 		}}
-	for _, name := range []string{"web", "api"} {
-		s.objects["Service/"+name] = &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: name},
-			Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeNodePort, Selector: map[string]string{"app": name},
-				Ports: []corev1.ServicePort{{Name: "http", Port: 80, Protocol: corev1.ProtocolTCP,
-					TargetPort: intstr.FromInt32(8080), NodePort: 30080}}}}
-	}
-	for i, name := range []string{"one", "two"} {
+	s.backends()
+	for i, namespace := range t.membersOf() {
+		name := memberNames[i]
 		of := map[string]string{"group.name": "g", "actions.split": sceneSplit, "actions.move": sceneMove,
 			"actions.text": sceneText, "conditions.api": sceneExtra, "transforms.api": scenePaths}
 		if rapid.Bool().Draw(t.T, "HTTPS") {
@@ -61,7 +85,7 @@ func (t tenants) servedIngresses() served {
 		if rapid.Bool().Draw(t.T, "instances") {
 			of["target-type"] = "instance"
 		}
-		meta := metav1.ObjectMeta{Namespace: "a", Name: name, CreationTimestamp: metav1.Unix(1_700_000_000, 0),
+		meta := metav1.ObjectMeta{Namespace: namespace, Name: name, CreationTimestamp: metav1.Unix(1_700_000_000, 0),
 			Annotations: map[string]string{}}
 		for k, v := range of {
 			meta.Annotations[ofALB+k] = v
@@ -90,14 +114,15 @@ func (t tenants) servedService() served {
 	s := served{key: stack.Key{Owner: stack.Service, ID: stack.ID{Namespace: "a", Name: "one"}}, f: Service{
 		Config: service.Config{LoadBalancerClass: "service.k8s.aws/nlb", DefaultTargetType: stack.TargetIP}},
 		objects: map[string]metav1.Object{}}
-	names := []string{"one"}
+	namespaces := []string{"a"}
 	if rapid.Bool().Draw(t.T, "group") {
-		s.key.ID, names = stack.ID{Name: "g"}, []string{"one", "two"}
+		s.key.ID, namespaces = stack.ID{Name: "g"}, t.membersOf()
 	}
-	for i, name := range names {
+	for i, namespace := range namespaces {
+		name := memberNames[i]
 		port := int32(80 + 10*i)
-		svc := t.service(metav1.ObjectMeta{Namespace: "a", Name: name}, []int32{port, port + 1})
-		if len(names) == 1 {
+		svc := t.service(metav1.ObjectMeta{Namespace: namespace, Name: name}, []int32{port, port + 1})
+		if len(namespaces) == 1 {
 			delete(svc.Annotations, string(annotation.ServiceGroupName))
 		}
 		if rapid.Bool().Draw(t.T, "TLS") {
@@ -118,11 +143,6 @@ func (t tenants) servedService() served {
 		showing(deployed(s.key, svc), "g.elb.amazonaws.com")
 		s.objects["Service/"+name] = svc
 	}
-	for _, name := range []string{"web", "api"} {
-		s.objects["Service/"+name] = &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: name},
-			Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeNodePort, Selector: map[string]string{"app": name},
-				Ports: []corev1.ServicePort{{Name: "http", Port: 80, Protocol: corev1.ProtocolTCP,
-					TargetPort: intstr.FromInt32(8080), NodePort: 30080}}}}
-	}
+	s.backends()
 	return s
 }

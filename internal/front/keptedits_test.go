@@ -15,6 +15,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/model/traffic"
 )
@@ -24,6 +25,7 @@ type served struct {
 	f       Loader
 	key     stack.Key
 	objects map[string]metav1.Object
+	account *[]func(*facts.Facts) // what changes of the account
 }
 
 // copied are copies of the objects, which an edit may change.
@@ -35,6 +37,11 @@ func (s served) copied() served {
 		}
 	}
 	s.objects = out
+	var account []func(*facts.Facts)
+	if s.account != nil {
+		account = slices.Clone(*s.account)
+	}
+	s.account = &account
 	return s
 }
 
@@ -53,7 +60,11 @@ func (s served) compile(t interface{ Fatal(...any) }, before *compile.Memory) co
 			t.Fatal(err, string(saved))
 		}
 	}
-	return answered(t, s.f, s.key, s.list(), before)
+	var changes []func(*facts.Facts)
+	if s.account != nil {
+		changes = *s.account
+	}
+	return answered(t, s.f, s.key, s.list(), before, changes...)
 }
 
 func (s served) text() (out string) {
@@ -150,6 +161,7 @@ func keepsAnswers(rt *rapid.T, s served, edits []edit, ask []traffic.Request) (k
 		rt.Fatalf("the scene does not serve: %s\n%s", old.complaint(), s.text())
 	}
 	now, memory := s, old.Memory
+	atOnce := len(edits) > 1 && rapid.Bool().Draw(rt, "at once")
 	for n, e := range edits {
 		now = now.copied()
 		e.make(now)
@@ -158,6 +170,9 @@ func keepsAnswers(rt *rapid.T, s served, edits []edit, ask []traffic.Request) (k
 		fresh := alone.compile(rt, nil)
 		if fresh.complaint() == "" && e.asks || n > 0 && e.asks {
 			return false
+		}
+		if atOnce && n < len(edits)-1 {
+			continue
 		}
 		for pass := range 2 {
 			c := now.compile(rt, memory)
@@ -195,7 +210,7 @@ func TestEditsOfIngressesKeepAnswers(t *testing.T) {
 		s := of.servedIngresses()
 		var edits []edit
 		for range rapid.IntRange(1, 2).Draw(rt, "edits") {
-			switch rapid.IntRange(0, 6).Draw(rt, "kind of edit") {
+			switch rapid.IntRange(0, 7).Draw(rt, "kind of edit") {
 			case 0:
 				edits = append(edits, of.backendEdit())
 			case 1:
@@ -207,8 +222,10 @@ func TestEditsOfIngressesKeepAnswers(t *testing.T) {
 					"web.http 80"))
 			case 4:
 				edits = append(edits, of.secretEdit())
+			case 5:
+				edits = append(edits, of.accountEdit())
 			default:
-				edits = append(edits, of.annotationEdit(of.pick("Ingress", "Ingress/one", "Ingress/two"), "Ingress",
+				edits = append(edits, of.annotationEdit("Ingress/"+of.pick("Ingress", memberNames...), "Ingress",
 					"HTTP-80 HTTPS-443 web api split move text"))
 			}
 		}
@@ -231,17 +248,20 @@ func TestEditsOfServicesKeepAnswers(t *testing.T) {
 		s := of.servedService()
 		var edits []edit
 		for range rapid.IntRange(1, 2).Draw(rt, "edits") {
-			switch rapid.IntRange(0, 3).Draw(rt, "kind of edit") {
+			switch rapid.IntRange(0, 4).Draw(rt, "kind of edit") {
 			case 0:
 				edits = append(edits, of.backendEdit())
 			case 1:
 				edits = append(edits, of.serviceEdit())
+			case 2:
+				edits = append(edits, of.accountEdit())
 			default:
-				edits = append(edits, of.annotationEdit("Service/one", "Service", "TCP-80 TLS-80 UDP-81 80 81 TCP-90"))
+				edits = append(edits, of.annotationEdit("Service/"+of.pick("Service", memberNames...), "Service",
+					"TCP-80 TLS-80 UDP-81 80 81 TCP-90"))
 			}
 		}
 		var ask []traffic.Request
-		for _, port := range []int32{80, 81, 90, 91} {
+		for _, port := range []int32{80, 81, 90, 91, 100, 101, 110, 111} {
 			ask = append(ask, traffic.Request{Port: port})
 		}
 		if keepsAnswers(rt, s, edits, ask) {

@@ -31,9 +31,9 @@ import (
 const otherCertificate = "arn:aws:acm:us-west-2:111122223333:certificate/c2"
 
 // everything answers each need of a compilation: what the account does not have does not exist.
-type everything struct{}
+type everything struct{ changes []func(*facts.Facts) }
 
-func (everything) Answer(_ context.Context, needs []facts.Need) (facts.Facts, error) {
+func (e everything) Answer(_ context.Context, needs []facts.Need) (facts.Facts, error) {
 	f := account()
 	f.Certificates[accountCertificate] = facts.Certificate{ARN: accountCertificate, Status: "ISSUED", Domains: []string{
 		"a.test", "*.a.test"}}
@@ -66,14 +66,17 @@ func (everything) Answer(_ context.Context, needs []facts.Need) (facts.Facts, er
 		default: // answered above
 		}
 	}
+	for _, change := range e.changes {
+		change(&f)
+	}
 	return f, nil
 }
 
-// answered is pass with an answer to each need.
-func answered(t interface{ Fatal(...any) }, f Loader, key stack.Key, objs []metav1.Object,
-	before *compile.Memory) compiled {
+// answered is pass with an answer to each need, in a changed account.
+func answered(t interface{ Fatal(...any) }, f Loader, key stack.Key, objs []metav1.Object, before *compile.Memory,
+	changes ...func(*facts.Facts)) compiled {
 	w := f.Load(objects.FromObjects(objs), key.ID).Governed(key, before)
-	c, _, err := Compiler{everything{}, compiling()}.Compile(context.Background(), key, w, before)
+	c, _, err := Compiler{everything{changes}, compiling()}.Compile(context.Background(), key, w, before)
 	if err != nil {
 		t.Fatal(err)
 	}

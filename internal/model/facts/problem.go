@@ -30,6 +30,13 @@ func (p *Problem) Diagnostic(o diag.Object, path string) diag.Diagnostic {
 	return d
 }
 
+// Refused reports whether AWS refuses the look-up, which may be because of what is looked up. Waiting does not help.
+func (p *Problem) Refused() bool {
+	var cause diag.Diagnostic
+	return errors.As(p.Err, &cause) && (cause.Class == diag.Invalid || cause.Class == diag.Denied ||
+		cause.Class == diag.NotFound)
+}
+
 // Failed is the problem of a need whose look-up failed; nil = it did not fail.
 func (f Facts) Failed(n Need) *Problem {
 	err := f.Errors[n]

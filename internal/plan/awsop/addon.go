@@ -2,6 +2,7 @@ package awsop
 
 import (
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/constraint"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
 )
@@ -109,9 +110,15 @@ func NoAddOns() stack.AddOns {
 
 // Protects reports whether an operation gives a load balancer something that protects it.
 func Protects(op plan.Operation) bool {
-	switch op.(type) {
+	switch op := op.(type) {
 	case AssociateWebACL, CreateProtection:
 		return true
+	case ModifyLoadBalancerAttributes:
+		for key, value := range op.Attributes {
+			if constraint.Guards(key, value) {
+				return true
+			}
+		}
 	}
 	return false
 }

@@ -10,11 +10,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/canonical"
 )
 
-// authenticates reports whether a login or a check of tokens stands in front.
-func authenticates(as []stack.Action) bool {
-	return slices.ContainsFunc(as, func(a stack.Action) bool { return a.OIDC != nil || a.Cognito != nil || a.JWT != nil })
-}
-
 // settled replaces a login whose credentials are withheld by what AWS holds in its place, if that is the same login of
 // the same namespace. Nothing else may be served there: a login cannot be made without credentials, and what is behind
 // it must not be served without.

@@ -12,6 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+	"github.com/k8s-lbc/lbc/internal/plan/transition"
 )
 
 // testLogin signs in as client "shop" with a secret; an empty one is withheld.
@@ -186,7 +187,7 @@ func TestCredentialsOfALoginServeNoOtherNamespace(t *testing.T) {
 			f.converge(t, build(c.have, "one", "shop/idp"), Options{})
 			f.obs = reread(f.obs)
 			f.converge(t, c.want, Options{})
-			if got := f.obs.Listeners[0].DefaultActions; authenticates(got) != c.kept {
+			if got := f.obs.Listeners[0].DefaultActions; transition.Authenticates(got) != c.kept {
 				t.Errorf("default actions %+v", got)
 			}
 		})
@@ -216,7 +217,7 @@ func TestWhatAWSRefusesAboutADefaultLoginDoesNotKeepAListenerFromBeingMade(t *te
 		t.Errorf("the listener is created with %+v", create.Op)
 	}
 	modify, _ := p.Step("ModifyListener 80")
-	if op, ok := modify.Op.(awsop.ModifyListener); !ok || !authenticates(op.Listener.DefaultActions) ||
+	if op, ok := modify.Op.(awsop.ModifyListener); !ok || !transition.Authenticates(op.Listener.DefaultActions) ||
 		!slices.Contains(modify.Needs, create.ID) {
 		t.Errorf("and modified with %+v", modify)
 	}

@@ -1,6 +1,7 @@
 // Package diff compares the stack that is wanted with what AWS holds and returns the plan that leads from one to the
 // other, with dependencies and guards such that no request goes unanswered on the way. It calls nothing and never
-// fails. It imports only the standard library, diag, inbound, naming, quota, stack, traffic and the packages of plan.
+// fails. It imports only the standard library, constraint, diag, inbound, naming, quota, stack, traffic and the
+// packages of plan.
 //
 // Stack is the one way in; the example of it shows what is observed, what is desired and the steps between. Files are
 // named after resources. What becomes of the rules of a listener, and in which order, is computed in package
@@ -252,6 +253,10 @@ type differ struct {
 	opened           []grant                // in managed security groups
 	toClose          []revocation           // what follows them
 	closeLater       []revocation           // what waits for the listeners of other ports
+	arrivals         *arrivals              // what new listeners serve; nil = not known yet
+	moved            []moved                // rules that wait for it
+	awaitsPort       bool                   // a listener that is kept is not in AWS yet
+	unused           map[string]bool        // wanted target groups of no wanted rule, by ARN; nil = not known yet
 	attached         plan.StepID            // the load balancer gets its security groups
 	ownCertificates  map[string]bool        // ARNs of those that are what is wanted
 	ownTrustStores   map[string]bool        // likewise

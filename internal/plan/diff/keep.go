@@ -175,7 +175,7 @@ func (d *differ) waitingFor(kept []stack.Ref) (out []stack.Ref) {
 			missing[r.ID] = true
 		}
 	}
-	if len(missing) == 0 {
+	if d.awaitsPort = len(missing) > 0; !d.awaitsPort {
 		return nil
 	}
 	for _, l := range d.obs.Listeners {

@@ -61,6 +61,7 @@ func (d *differ) listeners() {
 			d.registrations() // before the listeners of a frontend turn to them
 		}
 	}
+	d.deleteMoved()
 	for _, w := range slices.Backward(d.want.LoadBalancers) { // a frontend lets go of what is behind it
 		if arn := d.known[loadBalancerRef(w.ID)]; arn != "" {
 			d.deleteListeners(have[arn], wanted[w.ID], fresh[w.ID])
@@ -70,9 +71,7 @@ func (d *differ) listeners() {
 	for _, w := range d.want.LoadBalancers {
 		all = append(all, fresh[w.ID]...)
 	}
-	for _, x := range d.closeLater {
-		d.revoke(x, all...)
-	}
+	d.closeReplaced(all)
 }
 
 // openProtected has a first listener wait for what is to protect its load balancer: without that it must not be opened.
@@ -132,7 +131,7 @@ func (d *differ) createListener(w stack.Listener, rules []stack.Rule) plan.StepI
 	op := awsop.CreateListener{Listener: w}
 	op.Listener.Attributes, op.Listener.SNI = nil, nil
 	w.DefaultActions = d.settled(w.DefaultActions, nil)
-	authenticated := authenticates(w.DefaultActions)
+	authenticated := transition.Authenticates(w.DefaultActions)
 	if authenticated {
 		// What AWS refuses about a login, or a token's check, must not keep the rules from being served.
 		op.Listener.DefaultActions = stack.UnavailableOf(d.plan.Key.Owner)
@@ -382,20 +381,15 @@ func (d *differ) deleteListeners(have map[int32]*awsop.Listener, wanted map[int3
 		}
 		why := "port " + strconv.Itoa(int(p)) + " is no longer wanted"
 		released := d.letGo(l.LoadBalancer.Literal, p, nil, why)
+		moves, apart := d.deleteApart(l)
 		r := stack.Ref{Kind: stack.KindListener, ID: l.ID, Literal: l.ARN}
 		s := d.step(plan.Delete, r, plan.Normal, awsop.DeleteListener{Listener: stack.Literal(stack.KindListener, l.ARN)},
 			why)
 		s.Need(released...)
 		s.Need(d.takeover(l)...)
-		if d.replacesPorts() {
-			s.Need(fresh...)
-		}
+		d.awaitSuccessors(s, l, moves, fresh)
 		s.Follow(fresh...)
-		for at, as := range d.obs.Actions() {
-			if at.ARN == l.ARN {
-				d.release(as, s.ID)
-			}
-		}
+		s.Follow(apart...)
 	}
 }
 

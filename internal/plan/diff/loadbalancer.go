@@ -2,10 +2,12 @@ package diff
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"sort"
 
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/constraint"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
@@ -107,11 +109,26 @@ func (d *differ) createLoadBalancer(w stack.LoadBalancer) {
 	d.addOns(r, nil, w)
 }
 
+// loadBalancerAttributes plans attributes. Those that guard a new load balancer have a step of their own: its first
+// listener waits for that one alone.
 func (d *differ) loadBalancerAttributes(a plan.Action, r stack.Ref, w stack.LoadBalancer, have map[string]string) {
 	def := func(k string) (string, bool) { return canonical.LoadBalancerDefault(w, k) }
-	d.attributes(a, r, attributeDiff{w.Attributes, have, def}, func(as map[string]string) awsop.Operation {
-		return awsop.ModifyLoadBalancerAttributes{LoadBalancer: r, Attributes: as}
-	})
+	guards, rest := map[string]string{}, w.Attributes
+	if a == plan.Create {
+		rest = maps.Clone(rest)
+		maps.DeleteFunc(rest, func(k, v string) bool {
+			if !constraint.Guards(k, v) {
+				return false
+			}
+			guards[k] = v
+			return true
+		})
+	}
+	for _, want := range []map[string]string{guards, rest} {
+		d.attributes(a, r, attributeDiff{want, have, def}, func(as map[string]string) awsop.Operation {
+			return awsop.ModifyLoadBalancerAttributes{LoadBalancer: r, Attributes: as}
+		})
+	}
 }
 
 func (d *differ) updateLoadBalancer(have *awsop.LoadBalancer, w stack.LoadBalancer) {

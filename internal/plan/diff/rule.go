@@ -32,17 +32,33 @@ func (d *differ) transition(in transition.Input, l *awsop.Listener, want []stack
 	keepActions(d.keptActions, in.Want, in.Observed, d.resolve, d.keepForwards)
 	d.settleRules(in.Want, in.Observed)
 	tagged, keep := d.rulesTagged(in.Want), d.keep.Rules[in.Listener.ID]
+	still := d.targetsOf(in)
 	for _, r := range in.Observed {
-		kept, others := d.keepsRule(keep, r), l.Tags != nil && tagged && !d.ours(r.Tags)
-		in.Stays[r.ARN], in.Held[r.ARN] = kept || others, kept && !others
+		kept, others := d.keepsRule(keep, r) || d.withheld(r), l.Tags != nil && tagged && !d.ours(r.Tags)
+		moves := !kept && !others && len(d.successors(l.LoadBalancer.Literal, r.Rule)) > 0 &&
+			!slices.ContainsFunc(awsop.TargetGroupsOf(r.Actions), func(ref stack.Ref) bool { return still[ref.Literal] })
+		in.Stays[r.ARN], in.Held[r.ARN] = kept || others || moves, (kept || moves) && !others
 	}
 	t := transition.Compute(in)
 	for _, r := range t.Stay {
-		if d.keepsRule(keep, r) {
+		if to := d.successors(l.LoadBalancer.Literal, r.Rule); d.keepsRule(keep, r) || d.withheld(r) {
 			d.keepForwards(r.Actions)
+		} else if len(to) > 0 && in.Held[r.ARN] {
+			d.moved = append(d.moved, moved{r, in.Listener, to})
 		}
 	}
 	return t.Phases
+}
+
+// targetsOf are the target groups that a listener is to forward to, by ARN.
+func (d *differ) targetsOf(in transition.Input) map[string]bool {
+	out := map[string]bool{}
+	for _, w := range append(slices.Clip(in.Want), stack.Rule{Actions: d.wantedDefault(in.Listener)}) {
+		for _, ref := range awsop.TargetGroupsOf(w.Actions) {
+			out[d.resolve(ref)] = true
+		}
+	}
+	return out
 }
 
 // rulesTagged reports whether rules carry tags in this cluster.

@@ -196,14 +196,34 @@ func (b *builder) create(p *Pair, observed []*awsop.Rule, order *overlapping) {
 	}
 	d := done{b.add(Change{
 		Action: plan.Create, Resource: p.ref(), Op: awsop.CreateRule{Rule: rule, Priority: p.at}, Sets: rule.Actions,
-		Why: []string{fmt.Sprintf("at %s: %s", p.placeText(), b.Targets.Labels.Rule(rule))}, Needs: []ID{b.roomMade},
-		After: order.sharing(rule.Conditions),
+		Why:   []string{fmt.Sprintf("at %s: %s", p.placeText(), b.Targets.Labels.Rule(rule))},
+		Needs: append(b.guarding(rule), b.roomMade), After: order.sharing(rule.Conditions),
 	}), p}
 	order.add(d.id, rule.Conditions)
 	b.fresh = append(b.fresh, d)
 	if p.today != nil {
 		b.staged = append(b.staged, d)
 	}
+}
+
+// guarding are the new rules with a login, or a check of tokens, whose requests a wider new rule of the same namespace
+// would answer without it, if AWS refused them.
+func (b *builder) guarding(wider stack.Rule) (out []ID) {
+	if Authenticates(wider.Actions) {
+		return nil
+	}
+	for _, f := range b.fresh {
+		if Authenticates(f.Want.Actions) && !traffic.Disjoint(f.Want.Conditions, wider.Conditions) &&
+			!b.Targets.Apart(f.Want.Actions, wider.Actions) {
+			out = append(out, f.id)
+		}
+	}
+	return out
+}
+
+// Authenticates reports whether a login or a check of tokens stands in front.
+func Authenticates(as []stack.Action) bool {
+	return slices.ContainsFunc(as, func(a stack.Action) bool { return a.OIDC != nil || a.Cognito != nil || a.JWT != nil })
 }
 
 // modify makes an observed rule what is wanted.

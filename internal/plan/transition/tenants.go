@@ -2,6 +2,7 @@ package transition
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -56,6 +57,19 @@ func (t *Targets) declaring(id, name string) []string {
 // apart reports whether two lists of namespaces are known and have none in common.
 func apart(a, b []string) bool {
 	return len(a) > 0 && len(b) > 0 && !slices.ContainsFunc(a, func(ns string) bool { return slices.Contains(b, ns) })
+}
+
+// Tenants are the namespaces of the target groups of actions, as one text.
+func (t *Targets) Tenants(as []stack.Action) string {
+	of, _ := t.tenants(as)
+	return strings.Join(of, " ")
+}
+
+// Apart reports whether the target groups of two actions are those of different namespaces.
+func (t *Targets) Apart(a, b []stack.Action) bool {
+	of, _ := t.tenants(a)
+	to, _ := t.tenants(b)
+	return apart(of, to)
 }
 
 // abandoned reports whether a rule that is to forward elsewhere gets its answer from a target group that goes and is of
