@@ -160,7 +160,7 @@ func TestRefusedAttributeThatGuardsIsNotOpened(t *testing.T) {
 			if (r.Stack != nil) != (exists || !guards) || len(r.Needs) > 0 {
 				t.Errorf("%s, exists %v: built %v, needs %v", key, exists, r.Stack != nil, r.Needs)
 			}
-			text := "it is not set, but everything else takes effect"
+			text := "the controller does not set it, all other settings take effect"
 			if guards {
 				text = map[bool]string{false: "is not opened, because it would serve unprotected",
 					true: "without it the load balancer serves unprotected"}[exists]
