@@ -263,7 +263,9 @@ func (x *explainer) loadBalancer(lb stack.LoadBalancer) LoadBalancer {
 	}
 	add("security groups", strings.Join(groups, ", "), "SecurityGroups")
 	add("security group rules for PrivateLink", lb.PrivateLinkRules, "PrivateLinkRules")
-	add("IPv6 source NAT", lb.NetworkSourceNAT, "NetworkSourceNAT")
+	if lb.NetworkSourceNAT != "off" || source(o, "NetworkSourceNAT") != "" {
+		add("IPv6 source NAT", lb.NetworkSourceNAT, "NetworkSourceNAT")
+	}
 	add("customer-owned pool", lb.CustomerOwnedPool, "CustomerOwnedPool")
 	add("IPAM pool", lb.IPAMPool, "IPAMPool")
 	if lb.WebACL != nil {
