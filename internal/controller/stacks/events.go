@@ -136,8 +136,8 @@ func (m *OwnerEvents) OnRead(kind objects.Kind) handler.TypedEventHandler[client
 	})
 }
 
-// OnEndpoints is the handler of EndpointSlices: it wakes the stacks whose health checks are made from readiness probes of
-// pods of which some came or went.
+// OnEndpoints is the handler of EndpointSlices: it wakes the stacks whose health checks are made from readiness probes
+// of pods of which some came or went.
 func (m *OwnerEvents) OnEndpoints() handler.TypedEventHandler[client.Object, stack.Key] {
 	return queue.Handle(func(_ context.Context, before, after client.Object, q queue.Of[stack.Key]) {
 		o, _ := before.(*discoveryv1.EndpointSlice)

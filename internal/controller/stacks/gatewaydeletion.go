@@ -21,9 +21,9 @@ import (
 // itself.
 const markAwaited = 10 * time.Second
 
-// gatewayDeletionUnseen reports whether a Gateway that lost routes is being deleted, which its cache does not show yet. Of objects
-// that are deleted together those of each kind reach their cache by themselves: rules would be deleted one by one
-// before their load balancer.
+// gatewayDeletionUnseen reports whether a Gateway that lost routes is being deleted, which its cache does not show yet.
+// Of objects that are deleted together those of each kind reach their cache by themselves: rules would be deleted one
+// by one before their load balancer.
 func (s *Reconciler) gatewayDeletionUnseen(ctx context.Context, key stack.Key, w front.Input) (bool, error) {
 	if w.Decisions == nil || !w.Wanted || s.Live == nil || len(w.Members) == 0 ||
 		!lostMember(s.MemoryOf(key), w.LoadBalancer.Members) {

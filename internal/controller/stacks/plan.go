@@ -124,8 +124,8 @@ func (s *Reconciler) holdDeletion(key stack.Key, w front.Input, desired *stack.S
 	return p, false
 }
 
-// deletesContested reports whether a plan deletes a load balancer, and a target group in which another cluster of the same
-// name registers targets.
+// deletesContested reports whether a plan deletes a load balancer, and a target group in which another cluster of the
+// same name registers targets.
 func (s *Reconciler) deletesContested(p *plan.Plan) bool {
 	if s.Contested == nil {
 		return false

@@ -98,8 +98,8 @@ func (d *differ) shield(add func(awsop.AddOn, awsop.Operation, string) *plan.Ste
 	}
 }
 
-// endShieldProtection ends the protection, if it is known and ours, of a load balancer that a step deletes: Shield keeps it
-// otherwise.
+// endShieldProtection ends the protection, if it is known and ours, of a load balancer that a step deletes: Shield
+// keeps it otherwise.
 func (d *differ) endShieldProtection(r stack.Ref, old *awsop.LoadBalancer, deleted plan.StepID) {
 	if old.Protection.Ours() {
 		at := stack.Literal(stack.KindLoadBalancer, old.ARN)

@@ -11,8 +11,8 @@ import (
 // whose tags name this stack only, one whose tags name others, too, is not the stack's: it is neither a duplicate nor
 // anything else that needs attention.
 
-// withoutAmbiguous returns what is observed without the resources whose tags name several stacks, where another one has their
-// identity.
+// withoutAmbiguous returns what is observed without the resources whose tags name several stacks, where another one has
+// their identity.
 func withoutAmbiguous(cluster string, obs awsop.Observed) awsop.Observed {
 	var left []string
 	obs.LoadBalancers = sure(obs.LoadBalancers, &left, func(lb *awsop.LoadBalancer) (string, string, bool) {

@@ -253,8 +253,8 @@ func (x *explainer) loadBalancer(lb stack.LoadBalancer) LoadBalancer {
 	add("address type", lb.IPAddressType, "IPAddressType")
 	var subnets []string
 	for _, s := range lb.Subnets {
-		subnets = append(subnets, strings.Join(slices.DeleteFunc([]string{s.Subnet, s.AllocationID, s.PrivateIPv4, s.IPv6},
-			func(t string) bool { return t == "" }), "="))
+		subnets = append(subnets, strings.Join(slices.DeleteFunc([]string{s.Subnet, s.AllocationID, s.PrivateIPv4, s.IPv6,
+			s.SourceNATPrefix}, func(t string) bool { return t == "" }), "="))
 	}
 	add("subnets", strings.Join(subnets, ", "), "Subnets")
 	var groups []string
@@ -262,6 +262,10 @@ func (x *explainer) loadBalancer(lb stack.LoadBalancer) LoadBalancer {
 		groups = append(groups, cmp.Or(g.Literal, x.group(g.ID)))
 	}
 	add("security groups", strings.Join(groups, ", "), "SecurityGroups")
+	add("security group rules for PrivateLink", lb.PrivateLinkRules, "PrivateLinkRules")
+	if lb.NetworkSourceNAT != "off" || source(o, "NetworkSourceNAT") != "" {
+		add("IPv6 source NAT", lb.NetworkSourceNAT, "NetworkSourceNAT")
+	}
 	add("customer-owned pool", lb.CustomerOwnedPool, "CustomerOwnedPool")
 	add("IPAM pool", lb.IPAMPool, "IPAMPool")
 	if lb.WebACL != nil {
@@ -364,7 +368,7 @@ func (x *explainer) listener(l stack.Listener) Listener {
 	add("TLS policy", l.SSLPolicy, "SSLPolicy")
 	add("ALPN", l.ALPN, "ALPN")
 	if m := l.Mutual; m != nil {
-		add("client certificates", strings.TrimSpace(m.Mode+" "+m.TrustStore), "Mutual")
+		add("client certificates", clientCertificates(*m), "Mutual")
 	}
 	open := "InboundCIDRs"
 	if source(o, open) == "" {
@@ -385,6 +389,18 @@ func (x *explainer) listener(l stack.Listener) Listener {
 		out.Rules = append(out.Rules, x.rule(r, arn))
 	}
 	return out
+}
+
+// clientCertificates is the check of client certificates in words.
+func clientCertificates(m stack.MutualAuthentication) string {
+	text := strings.TrimSpace(m.Mode + " " + m.TrustStore)
+	if m.IgnoreExpiry {
+		text += ", also expired ones"
+	}
+	if m.AdvertiseNames {
+		text += ", names of authorities in the handshake"
+	}
+	return text
 }
 
 // balancer is the identity of the load balancer with an ARN; empty if the load balancer is not one of the stack.

@@ -51,6 +51,12 @@ func (x *explainer) targetGroup(tg stack.TargetGroup) TargetGroup {
 	out.Fields = append(out.Fields, port)
 	add("protocol", tg.Protocol, annotation.BackendProtocol, annotation.ServiceBackendProtocol)
 	add("protocol version", tg.ProtocolVersion, annotation.BackendProtocolVersion)
+	if tg.IPAddressType == stack.IPv6 {
+		out.Fields = append(out.Fields, Field{Name: "address type", Value: tg.IPAddressType, Default: "of the Service"})
+	}
+	if tg.ControlPort != 0 {
+		out.Fields = append(out.Fields, Field{Name: "target control port", Value: strconv.Itoa(int(tg.ControlPort))})
+	}
 	checked("health check protocol", h.Protocol, annotation.HealthCheckProtocol, annotation.ServiceHCProtocol)
 	checked("health check port", h.Port, annotation.HealthCheckPort, annotation.ServiceHCPort)
 	checked("health check path", h.Path, annotation.HealthCheckPath, annotation.ServiceHCPath)
