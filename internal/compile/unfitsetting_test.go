@@ -21,8 +21,8 @@ func namedSubnets(ids ...string) func(*intent.Member) {
 	}
 }
 
-// serving has the account hold an internal load balancer for the stack.
-func serving(f facts.Facts, kind stack.LoadBalancerType, addresses string) facts.Facts {
+// standingWith has the account hold an internal load balancer for the stack.
+func standingWith(f facts.Facts, kind stack.LoadBalancerType, addresses string) facts.Facts {
 	f.Existing = &facts.LoadBalancer{Type: kind, ARN: "arn:lb", Scheme: stack.Internal, IPAddressType: addresses,
 		Subnets: []string{"subnet-0a2", "subnet-0b2"}, ManagedGroup: true, SecurityGroups: []string{"sg-0a"}}
 	return f
@@ -49,7 +49,7 @@ func TestDualstackWithoutIPv6HoldsNothingElse(t *testing.T) {
 	} {
 		f := account()
 		if c.existing != "" {
-			f = serving(f, stack.Application, c.existing)
+			f = standingWith(f, stack.Application, c.existing)
 		}
 		r := Compile(loadBalancer(c.members...), f, config(), nil)
 		s := mustBuild(t, r)
@@ -72,12 +72,12 @@ func TestDualstackWithoutIPv6HoldsNothingElse(t *testing.T) {
 	}
 	network := gatewayOf(stack.Network)
 	dualstack(&network.Members[0])
-	r := Compile(network, serving(account(), stack.Network, stack.IPv4), config(), nil)
+	r := Compile(network, standingWith(account(), stack.Network, stack.IPv4), config(), nil)
 	if got := mustBuild(t, r).LoadBalancers[0].IPAddressType; got != stack.IPv4 || !r.Diagnostics.HasErrors() {
 		t.Errorf("network: %s, %v", got, r.Diagnostics)
 	}
 	// A load balancer that has IPv6 addresses cannot get subnets without: these are at fault.
-	r = Compile(loadBalancer(ingress("n", "a", dualstack), ingress("n", "b", private)), serving(account(),
+	r = Compile(loadBalancer(ingress("n", "a", dualstack), ingress("n", "b", private)), standingWith(account(),
 		stack.Application, stack.Dualstack), config(), nil)
 	if !slices.ContainsFunc(r.Diagnostics, func(d diag.Diagnostic) bool {
 		return d.Object.Name == "b" && strings.Contains(d.Path, "subnets")
@@ -120,7 +120,7 @@ func TestRefusedLookUpHoldsItsMemberOnly(t *testing.T) {
 		}},
 	} {
 		for _, class := range []diag.Code{diag.AccessDenied, diag.InvalidAnnotation} {
-			f := serving(account(), stack.Application, stack.IPv4)
+			f := standingWith(account(), stack.Application, stack.IPv4)
 			refused := diag.New(diag.Object{}, "", class, "no", "ask for it")
 			f.Errors = map[facts.Need]error{c.need: refused}
 			a, b := ingress("shop", "a"), ingress("shop", "b")
