@@ -21,7 +21,7 @@ const (
 	largeKind    kind = "large"     // AWS calls, with the largest cluster of those rows
 	sizeKind     kind = "size"      // everything, with as much as an account holds; only where rows are named
 	smallKind    kind = "small"     // the same with a small cluster
-	eventKind    kind = "event"     // processor time and bytes of single events, as there are more objects; only where rows are named
+	eventKind    kind = "event"     // what single events cost as there are more objects; only where rows are named
 	computeKind  kind = "compute"   // seconds of processor time, without any cluster
 )
 

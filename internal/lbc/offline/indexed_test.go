@@ -53,8 +53,8 @@ func TestIndexedReadsAsASnapshotDoes(t *testing.T) {
 			}
 			for _, name := range []string{"web", "api"} {
 				to := objects.BackendRef(namespace, name)
-				if d := cmp.Diff(named(plain.ListNaming(objects.TargetGroupBinding, to)), named(x.ListNaming(objects.TargetGroupBinding,
-					to))); d != "" {
+				if d := cmp.Diff(named(plain.ListNaming(objects.TargetGroupBinding, to)),
+					named(x.ListNaming(objects.TargetGroupBinding, to))); d != "" {
 					t.Errorf("step %d, bindings of %v: %s", step, to, d)
 				}
 			}

@@ -98,8 +98,9 @@ func input(t testing.TB, c rule.Construction, all []metav1.Object) Input {
 			in.Gateway = g
 		}
 	}
-	in.Listeners = attachment.Judge(in.Gateway, nil, attachment.Auto, func(string, ...string) (labels.Set, bool) { return nil, true },
-		nil)
+	in.Listeners = attachment.Judge(in.Gateway, nil, attachment.Auto, func(string, ...string) (labels.Set, bool) {
+		return nil, true
+	}, nil)
 	in.Family = in.Listeners.Family
 	for _, o := range all {
 		if r, ok := routeOf(o); ok {
