@@ -101,7 +101,7 @@ func (f *fitter) order() []int {
 	of := map[string][]int{} // those of a namespace in their order
 	for _, guards := range []bool{true, false} {
 		for _, i := range f.rank {
-			if f.must[i] == guards && !(guards && f.claims[i].Decides) {
+			if f.must[i] == guards && (!guards || !f.claims[i].Decides) {
 				of[f.claims[i].Namespace] = append(of[f.claims[i].Namespace], i)
 			}
 		}

@@ -147,6 +147,7 @@ func TestABindingThatSharesATargetGroupOfAStackServesBesideItsOwn(t *testing.T) 
 	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"),
 		lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"),
 		lab.Ingress("front", map[string]string{"multi-cluster-target-group": "true"}, "web"))
+	l.Flags("--cross-namespace-target-groups=zz=*")
 	l.Create(lab.Pods("a", "10.0.128.50")...)
 	l.Settle(lab.Key("front"))
 	original := l.AllBindings()[0]
