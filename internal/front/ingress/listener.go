@@ -66,8 +66,9 @@ func (t *translation) listeners() ([]intent.Listener, []intent.Certificate) {
 	if len(out) > 0 {
 		t.noteTLS(certificates.imports)
 	}
-	if id, d := groupOf(t.class, t.ingress); d == nil && id.Namespace != "" && len(out) > 0 && !slices.ContainsFunc(out,
-		func(l intent.Listener) bool { return l.Protocol == protocolHTTP }) { // a group may have one
+	if !t.grouped() && len(out) > 0 && !slices.ContainsFunc(out, func(l intent.Listener) bool {
+		return l.Protocol == protocolHTTP
+	}) { // another member of a group may have one
 		t.read.Ignored(annotation.SSLRedirect, fmt.Sprintf("annotation %s has no effect: the Ingress has no HTTP listener",
 			annotation.SSLRedirect), fmt.Sprintf(`add {"HTTP":80} to %s, or remove it`, annotation.ListenPorts))
 	}

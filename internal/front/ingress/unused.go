@@ -40,6 +40,12 @@ func (t *translation) noteUnused() {
 	}
 }
 
+// grouped reports whether the Ingress is in a group, or may be.
+func (t *translation) grouped() bool {
+	id, d := groupOf(t.class, t.ingress)
+	return d != nil || id.Namespace == ""
+}
+
 // told reports whether an annotation has a finding.
 func (t *translation) told(k annotation.Key) bool {
 	return slices.ContainsFunc(t.findings.List(), func(d diag.Diagnostic) bool { return d.Path == k.Path() })
@@ -48,7 +54,7 @@ func (t *translation) told(k annotation.Key) bool {
 // noteClass notes what the class of the Ingress makes meaningless.
 func (t *translation) noteClass() {
 	ing := t.ingress
-	if id, d := groupOf(t.class, ing); d == nil && id.Namespace != "" && !t.told(annotation.GroupOrder) {
+	if !t.grouped() && !t.told(annotation.GroupOrder) {
 		t.read.Ignored(annotation.GroupOrder, fmt.Sprintf("annotation %s has no effect: the Ingress is in no group",
 			annotation.GroupOrder), fmt.Sprintf("set %s, or remove it", annotation.GroupName))
 	}

@@ -108,13 +108,15 @@ func (r Reader) noteRepeated(k Key, raw string) {
 var needs = []struct {
 	family, needed Key
 	guards         bool
-}{{IngressPrefix + "auth-", AuthType, true}, {IngressPrefix + "frontend-nlb-", Frontend, false}}
+	shared         bool // by the members of a group: another one may have the needed annotation
+}{{IngressPrefix + "auth-", AuthType, true, false}, {IngressPrefix + "frontend-nlb-", Frontend, false, true}}
 
-// NoteUnneeded notes the annotations of an object whose effect needs another one that none of the objects has.
-func (r Reader) NoteUnneeded() {
+// NoteUnneeded notes the annotations of an object whose effect needs another one that none of the objects has. In a
+// group, other members may have it.
+func (r Reader) NoteUnneeded(grouped bool) {
 	o := r.objects[0]
 	for _, n := range needs {
-		if _, _, ok := r.Raw(n.needed); ok {
+		if _, _, ok := r.Raw(n.needed); ok || grouped && n.shared {
 			continue
 		}
 		for _, k := range slices.Sorted(maps.Keys(o.annotations)) {
