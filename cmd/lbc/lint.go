@@ -180,6 +180,8 @@ func (o *lintOptions) check(ctx context.Context, errOut io.Writer, in io.Reader)
 	}
 	found = append(found, o.unmet(src, got.Stacks)...)
 	found = append(found, unconnected(src)...)
+	found = append(found, misplaced(src)...)
+	found = append(found, unknownAttributes(src)...)
 	if offAccount {
 		found = append(found, o.needsConsent(src)...)
 	}

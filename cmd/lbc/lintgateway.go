@@ -87,6 +87,7 @@ func unconnected(src *source) (out []finding) {
 			namedRefs[r] = true
 		}
 	}
+	backendRefs := src.backends()
 	note := func(p placed, field, text, remedy string) {
 		out = append(out, finding{File: p.file, Line: p.line(field), Severity: severityNote, Object: nameOf(p.object),
 			Field: field, Reason: codeNothingNamed, Message: text, Remedy: remedy})
@@ -107,10 +108,16 @@ func unconnected(src *source) (out []finding) {
 			case len(refs) == 0 && !namedRefs[at]:
 				note(p, "", "it has no effect: it has no targetReference, and no LoadBalancerConfiguration in the files names "+
 					"it as default", "add spec.targetReference, or name it in defaultTargetGroupConfiguration")
-			case len(refs) > 0 && !namedRefs[refs[0]]:
+			case len(refs) > 0 && !backendRefs[refs[0]]:
 				note(p, "spec.targetReference", fmt.Sprintf("it has no effect: no route in the files has %s %s/%s as backend",
 					refs[0].Kind, refs[0].Namespace, refs[0].Name),
 					"correct the name, or check the file of the route along with this one")
+			}
+			for i, r := range x.Spec.RouteConfigurations {
+				if !src.hasRoute(r.RouteIdentifier) {
+					note(p, fmt.Sprintf("spec.routeConfigurations[%d].routeIdentifier", i), "it has no effect: no route in the files "+
+						"is "+routeText(r.RouteIdentifier), "correct it, or check the file of the route along with this one")
+				}
 			}
 		case *gatewayv1.ListenerSet:
 			if g := missingGateways(v, x); len(g) > 0 {

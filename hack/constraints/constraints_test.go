@@ -4,6 +4,7 @@ package constraints
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -250,6 +251,84 @@ func TestTableHasEachAttributeOfTheSimulator(t *testing.T) {
 			}) {
 				t.Errorf("constraint.Attributes has no %s of %+v", key, s)
 			}
+		}
+	}
+}
+
+// setAll sets attributes of a target group.
+func (b *bench) setAll(s constraint.Subject, all map[string]string) error {
+	return b.write(awsop.ModifyTargetGroupAttributes{TargetGroup: stack.Literal(stack.KindTargetGroup, b.resources[s]),
+		Attributes: all})
+}
+
+// attributesOf are the attributes of a target group.
+func (b *bench) attributesOf(s constraint.Subject) map[string]string {
+	b.Helper()
+	out, err := b.sim.Balancing.DescribeTargetGroupAttributes(b.Context(), &elbv2.DescribeTargetGroupAttributesInput{
+		TargetGroupArn: aws.String(b.resources[s])})
+	b.must(err)
+	all := map[string]string{}
+	for _, a := range out.Attributes {
+		all[aws.ToString(a.Key)] = aws.ToString(a.Value)
+	}
+	return all
+}
+
+// TestSimulatorRefusesExactlyTheCombinationsOfTheTable sets each pair of attributes that are admitted alone, at target
+// groups of each protocol.
+func TestSimulatorRefusesExactlyTheCombinationsOfTheTable(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.group("TLS")
+	refused := 0
+	for s := range b.resources {
+		if s.Kind != constraint.TargetGroup {
+			continue
+		}
+		var single []map[string]string
+		defaults := b.attributesOf(s)
+		for at := range constraint.Attributes {
+			a := &constraint.Attributes[at]
+			for _, v := range []string{"true", "false", "on", "off", "0", "1", "30", "5", "lb_cookie", "app_cookie", "source_ip",
+				"a", "weighted_random", "least_outstanding_requests", "round_robin"} {
+				if a.Kind == constraint.TargetGroup && constraint.OfAttribute(s, a.Key, v).Problem == "" {
+					single = append(single, map[string]string{a.Key: v})
+				}
+			}
+		}
+		for _, x := range single {
+			for _, y := range single {
+				all := maps.Clone(x)
+				maps.Copy(all, y)
+				key, _ := constraint.OfAttributes(constraint.AttributeSet{Subject: s, All: all})
+				err := b.setAll(s, all)
+				if (err != nil) != (key != "") {
+					t.Errorf("%s %v: the table says %q, the simulator %v", s.Protocol, all, key, err)
+				}
+				if err != nil {
+					refused++
+					continue
+				}
+				b.must(b.setAll(s, defaults))
+			}
+		}
+	}
+	if refused < 100 {
+		t.Errorf("%d combinations are refused", refused)
+	}
+}
+
+func TestSimulatorRefusesEachExampleOfCombinations(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.group("TLS")
+	for at := range constraint.Combinations {
+		c := &constraint.Combinations[at]
+		for _, s := range c.Refused {
+			if key, _ := constraint.OfAttributes(s); key != c.Key {
+				t.Errorf("%s: the table leaves out %q", c.Name, key)
+			}
+			b.refused(c.Name, s.All, b.setAll(s.Subject, s.All))
 		}
 	}
 }

@@ -232,5 +232,14 @@ func (b *build) groupAttributes(i int, tg *intent.TargetGroup, source intent.Sou
 	if tg.AttributesSource.Path() != "" {
 		source = tg.AttributesSource
 	}
-	return b.admitted(s, tg.Attributes, func(string) intent.Source { return source }, []int{i})
+	out := b.admitted(s, tg.Attributes, func(string) intent.Source { return source }, []int{i})
+	for {
+		key, refusal := constraint.OfAttributes(constraint.AttributeSet{Subject: s, ControlPort: tg.ControlPort, All: out})
+		if key == "" {
+			return out
+		}
+		out = maps.Clone(out)
+		delete(out, key)
+		b.noteRefused(refusal, source, []int{i}, false)
+	}
 }

@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/bench/compute"
+	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/repository"
 )
 
@@ -85,7 +85,7 @@ func economy(t *testing.T, rows ...string) []Result {
 	}
 	o := Options{
 		Dir: t.TempDir(), Repo: root, Controller: os.Getenv("CONTROLLER"), Latency: 50 * time.Millisecond, Rows: rows,
-		Compute: compute.Seconds,
+		Compute:  compute.Seconds,
 		Progress: func(text string) { t.Log(text) },
 		ControllerArgs: []string{
 			"--enable-leader-election=false", // a leader whose machine gets no processor for ten seconds ends

@@ -125,10 +125,15 @@ func Binding(v *objects.View, c BindingConfig, old, b *v1beta1.TargetGroupBindin
 	}
 	// An update by which the controller adds the ARN to the name is not checked again: it reports the conflict on the
 	// younger binding.
+	var out Response
 	if old == nil || !sameGroup(&old.Spec, s) || old.Spec.MultiClusterTargetGroup != s.MultiClusterTargetGroup {
-		return c.shared(v, b)
+		out = c.shared(v, b)
 	}
-	return Response{}
+	if s.AssumeRoleExternalId != "" && s.IamRoleArnToAssume == "" {
+		out.Warnings = append(out.Warnings, "spec.assumeRoleExternalId has no effect without spec.iamRoleArnToAssume; name "+
+			"the role, or remove it")
+	}
+	return out
 }
 
 // Contradiction is what no target group could satisfy in the spec of a binding, and the check that finds it; nil if

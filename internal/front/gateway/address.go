@@ -20,6 +20,10 @@ func (t *translation) addresses(s *intent.Settings) {
 	var ips []string
 	for i, a := range t.Gateway.Spec.Addresses {
 		source := t.here(fmt.Sprintf("spec.addresses[%d]", i))
+		if a.Routability != "" {
+			t.ignored(t.here(fmt.Sprintf("spec.addresses[%d].routability", i)), "the scheme of the load balancer decides who "+
+				"reaches it", "remove it, and set scheme in a LoadBalancerConfiguration")
+		}
 		unusable := func(text, remedy string) { t.report(source, diag.AddressNotUsable, text, remedy) }
 		kind := gatewayv1.IPAddressType
 		if a.Type != nil {

@@ -140,8 +140,12 @@ func (t *translation) configureListener(l *intent.Listener, c configuration.Laye
 	if arns := explicit(c); len(arns) > 0 && secure {
 		l.Certificates = intent.Of(arns, within(c, "defaultCertificate"))
 	} else if len(arns) > 0 {
-		t.ignored(within(c, "defaultCertificate"), "only HTTPS and TLS listeners have certificates",
-			"remove it and certificates")
+		field := "defaultCertificate"
+		if c.Spec.DefaultCertificate == nil {
+			field = "certificates"
+		}
+		t.ignored(within(c, field), "only HTTPS and TLS listeners have certificates",
+			"remove defaultCertificate and certificates")
 	}
 	if c.Spec.QUICEnabled != nil && *c.Spec.QUICEnabled {
 		if final, ok := route.QUICOf(l.Protocol); ok {

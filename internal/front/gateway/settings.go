@@ -63,6 +63,7 @@ func (t *translation) settings(d *Decisions) intent.Settings {
 			"name some in securityGroups, or remove the field")
 		s.NoSecurityGroups = intent.Field[bool]{}
 	}
+	t.noteWithoutEffect(&s)
 	var ownership intent.Field[string]
 	t.annotated(func(annotation.Reader) {}, func(r annotation.Reader) {
 		if f := r.ClassOwnership(); f.Set {
@@ -78,6 +79,23 @@ func (t *translation) settings(d *Decisions) intent.Settings {
 	t.subnets(&s)
 	t.addresses(&s)
 	return s
+}
+
+// noteWithoutEffect notes fields whose effect depends on another one.
+func (t *translation) noteWithoutEffect(s *intent.Settings) {
+	if f := s.ManageBackend; f.Set && !s.SecurityGroups.Set {
+		why, remedy := "the load balancer has the controller's security groups, and the controller manages their rules",
+			"name security groups in securityGroups, or remove the field"
+		if s.NoSecurityGroups.Value {
+			why, remedy = "the load balancer has no security groups", "remove the field"
+		}
+		t.ignored(f.Source, why, remedy)
+	}
+	if len(t.configurations) > 0 && t.configurations[0] != nil && t.configurations[0].Spec.MergingMode != nil {
+		own := t.configurations[0]
+		t.ignored(intent.At(diag.Object{Kind: "LoadBalancerConfiguration", Namespace: own.Namespace, Name: own.Name},
+			"spec.mergingMode"), "it is read in the configuration of a GatewayClass", "remove it")
+	}
 }
 
 // driftPolicy are the policies of the annotation, under those that the annotations of configurations declare.

@@ -157,10 +157,30 @@ func (t *translation) noteIgnored() {
 			"name the Gateway in parentRefs of routes")
 	}
 	t.noteUnwatched()
+	t.noteUnusedPorts()
 	for i := range t.listeners.All {
 		l := &t.listeners.All[i]
+		if l.Filters != nil {
+			t.ignored(t.source(l, "filters"), "listeners of load balancers have no filters, and nothing checks these requests",
+				"remove it; a ListenerRuleConfiguration of routes has logins and conditions")
+		}
 		if l.TLS != nil && len(l.TLS.Options) > 0 {
 			t.ignored(t.source(l, "tls.options"), "no option is known", "use a LoadBalancerConfiguration, such as its sslPolicy")
+		}
+	}
+}
+
+// noteUnusedPorts notes settings of spec.tls.frontend for ports without an HTTPS listener.
+func (t *translation) noteUnusedPorts() {
+	if t.Gateway.Spec.TLS == nil || t.Gateway.Spec.TLS.Frontend == nil {
+		return
+	}
+	for i, p := range t.Gateway.Spec.TLS.Frontend.PerPort {
+		if !slices.ContainsFunc(t.listeners.All, func(l attachment.Listener) bool {
+			return l.Port == p.Port && l.Protocol == gatewayv1.HTTPSProtocolType
+		}) {
+			t.ignored(t.here(fmt.Sprintf("spec.tls.frontend.perPort[%d].port", i)), fmt.Sprintf("no HTTPS listener has port %d",
+				p.Port), "write the port of an HTTPS listener, or remove the entry")
 		}
 	}
 }

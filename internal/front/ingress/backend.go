@@ -90,6 +90,7 @@ func (t *translation) newTargetGroup(id string, svc *corev1.Service, written, at
 		annotation.CheckWithoutLoadBalancer(t.findings, object, svc.Annotations)
 	}
 	read := t.read.Under(object, svc.Annotations)
+	read.NoteUnneeded(t.grouped())
 	port, ok := serviceport.Find(svc, written)
 	if !ok {
 		t.findings.Add(diag.New(Object(t.ingress), at, diag.ServicePortNotFound,

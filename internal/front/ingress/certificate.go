@@ -28,11 +28,14 @@ type certificates struct {
 	discover []string
 	// secure: certificates are declared, so that the listener without listen-ports is HTTPS.
 	secure bool
+	// imports: Secrets of spec.tls are imported.
+	imports bool
 }
 
 func (t *translation) certificates(spec v1beta1.IngressClassParamsSpec) certificates {
 	c := certificates{arns: t.listOf(spec.CertificateArn, "spec.certificateArn", annotation.CertificateARN)}
 	wanted, importing := t.requested(), t.imports(spec)
+	c.imports = importing && !wanted && !c.arns.Set
 	if !wanted || c.arns.Set {
 		t.read.Ignored(annotation.CertificateAuthority, fmt.Sprintf("annotation %s has no effect: no "+
 			"certificate is requested", annotation.CertificateAuthority),

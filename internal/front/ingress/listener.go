@@ -63,6 +63,21 @@ func (t *translation) listeners() ([]intent.Listener, []intent.Certificate) {
 		}
 	}
 	t.noteUnusedListenerAttributes(out)
+	if len(out) > 0 {
+		t.noteTLS(certificates.imports)
+	}
+	if !t.grouped() && len(out) > 0 && !slices.ContainsFunc(out, func(l intent.Listener) bool {
+		return l.Protocol == protocolHTTP
+	}) { // another member of a group may have one
+		t.read.Ignored(annotation.SSLRedirect, fmt.Sprintf("annotation %s has no effect: the Ingress has no HTTP listener",
+			annotation.SSLRedirect), fmt.Sprintf(`add {"HTTP":80} to %s, or remove it`, annotation.ListenPorts))
+	}
+	if len(out) > 0 && !t.secure {
+		for _, k := range []annotation.Key{annotation.CertificateARN, annotation.SSLPolicy} {
+			t.read.Ignored(k, fmt.Sprintf("annotation %s has no effect: the Ingress has no HTTPS listener", k),
+				fmt.Sprintf(`add {"HTTPS":443} to %s, or remove it`, annotation.ListenPorts))
+		}
+	}
 	if valid {
 		t.noteUnusedMutual(mutual, out)
 	}
@@ -137,6 +152,10 @@ func (t *translation) listenPorts(certificates bool) []intent.Listener {
 				t.read.Invalid(annotation.ListenPorts, "listen protocol must be within [HTTP, HTTPS]: "+protocol, "")
 			case port < 1 || port > 65535:
 				t.read.Invalid(annotation.ListenPorts, fmt.Sprintf("listen port must be within [1, 65535]: %d", port), "")
+			case byPort[port] != "" && byPort[port] != protocol:
+				t.read.Ignored(annotation.ListenPorts, fmt.Sprintf("%s has no effect on port %d: a later entry of annotation %s "+
+					"makes it %s", byPort[port], port, annotation.ListenPorts, protocol), "give each port one protocol")
+				byPort[port] = protocol
 			default:
 				byPort[port] = protocol
 			}

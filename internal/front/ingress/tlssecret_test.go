@@ -206,7 +206,8 @@ func TestSecretsAreReadOnlyWhereTheFlagAndTheIngressOrItsClassAllowIt(t *testing
 	}
 	s := tlsSecret(t, "s", "a.example.com")
 	tls := []networkingv1.IngressTLS{entry("s", "a.example.com")}
-	if m := importing(t, mayImport(), tls, nil, append(class, s)...); len(m.Certificates)+len(m.Diagnostics) != 0 {
+	if m := importing(t, mayImport(), tls, nil, append(class, s)...); len(m.Certificates) != 0 || len(m.Diagnostics) != 1 ||
+		m.Diagnostics[0].Code != diag.IgnoredSetting {
 		t.Errorf("the class does not decide: %+v", m)
 	}
 	m := importing(t, defaults(), tls, nil, s)

@@ -69,6 +69,9 @@ func translate(v *objects.View, cfg Config, m member) intent.Member {
 	} else {
 		out.Routes = t.routes(mostUnavailable)
 	}
+	t.noteClass()
+	t.read.NoteUnneeded(t.grouped())
+	annotation.CheckEmpty(f, Object(ing), annotation.OnIngress, ing.Annotations)
 	out.Diagnostics = f.List()
 	return out
 }

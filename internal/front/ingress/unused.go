@@ -40,6 +40,55 @@ func (t *translation) noteUnused() {
 	}
 }
 
+// grouped reports whether the Ingress is in a group, or may be.
+func (t *translation) grouped() bool {
+	id, d := groupOf(t.class, t.ingress)
+	return d != nil || id.Namespace == ""
+}
+
+// told reports whether an annotation has a finding.
+func (t *translation) told(k annotation.Key) bool {
+	return slices.ContainsFunc(t.findings.List(), func(d diag.Diagnostic) bool { return d.Path == k.Path() })
+}
+
+// noteClass notes what the class of the Ingress makes meaningless.
+func (t *translation) noteClass() {
+	ing := t.ingress
+	if !t.grouped() && !t.told(annotation.GroupOrder) {
+		t.read.Ignored(annotation.GroupOrder, fmt.Sprintf("annotation %s has no effect: the Ingress is in no group",
+			annotation.GroupOrder), fmt.Sprintf("set %s, or remove it", annotation.GroupName))
+	}
+	if _, legacy := ing.Annotations[LegacyClassAnnotation]; legacy && ing.Spec.IngressClassName != nil {
+		t.findings.Add(diag.New(Object(ing), "spec.ingressClassName", diag.IgnoredSetting,
+			fmt.Sprintf("spec.ingressClassName and the parameters of its class have no effect: annotation %s has precedence",
+				LegacyClassAnnotation), "remove the annotation"))
+	}
+}
+
+// noteTLS notes what of spec.tls has no effect: all of it without an HTTPS listener, and Secrets that are not imported.
+func (t *translation) noteTLS(imports bool) {
+	note := func(path, text, remedy string) {
+		t.findings.Add(diag.New(Object(t.ingress), path, diag.IgnoredSetting, text, remedy).In(diag.Certificate))
+	}
+	if t.told(annotation.ImportTLSSecrets) || slices.ContainsFunc(t.findings.List(), func(d diag.Diagnostic) bool {
+		return strings.HasPrefix(d.Path, "spec.importTLSSecrets")
+	}) {
+		return // it says so
+	}
+	for i, tls := range t.ingress.Spec.TLS {
+		switch {
+		case !t.secure:
+			note("spec.tls", "spec.tls has no effect: the Ingress has no HTTPS listener, and its requests are not encrypted",
+				fmt.Sprintf(`set annotation %s: '[{"HTTPS":443}]', or remove spec.tls`, annotation.ListenPorts))
+			return
+		case tls.SecretName != "" && !imports:
+			note(fmt.Sprintf("spec.tls[%d].secretName", i), fmt.Sprintf("Secret %s has no effect: the load balancer takes its "+
+				"certificates from ACM", tls.SecretName), fmt.Sprintf(`set annotation %s: "true" to import the Secret, or remove `+
+				"secretName", annotation.ImportTLSSecrets))
+		}
+	}
+}
+
 // namesPort reports whether an action forwards to SERVICE.PORT, or may do so.
 func (t *translation) namesPort(name string) bool {
 	service, port, _ := strings.Cut(name, ".")

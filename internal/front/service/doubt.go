@@ -22,11 +22,20 @@ func (t *translation) noteDoubts(scheme string) {
 			`write "on", or remove the annotation`)
 	}
 	if internal, _, ok := t.read.Raw(annotation.ServiceInternal); ok {
-		if on, err := strconv.ParseBool(internal); err == nil && scheme != "" && on != (scheme == stack.Internal) {
+		written, _, declared := t.read.Raw(annotation.ServiceScheme)
+		on, err := strconv.ParseBool(internal)
+		if declared && (err != nil || scheme != "" && on != (scheme == stack.Internal)) {
 			t.read.Ignored(annotation.ServiceInternal, fmt.Sprintf("annotation %s has no effect together with %s: %s",
-				annotation.ServiceInternal, annotation.ServiceScheme, scheme), "remove one of them")
+				annotation.ServiceInternal, annotation.ServiceScheme, written), "remove one of them")
 		}
 	}
+	if kind, _, ok := t.read.Raw(annotation.ServiceType); ok && t.service.Spec.LoadBalancerClass != nil &&
+		!slices.Contains([]string{"external", "nlb", "nlb-ip"}, kind) {
+		t.read.Ignored(annotation.ServiceType, fmt.Sprintf("annotation %s: %q has no effect: spec.loadBalancerClass decides",
+			annotation.ServiceType, kind), "remove it")
+	}
+	t.noteOverridden()
+	t.noteWithoutGroups()
 	served := t.servedPorts()
 	const remedy = "name a port of the Service by its number"
 	family := string(annotation.ServicePortTGAttributes)
@@ -45,6 +54,58 @@ func (t *translation) noteDoubts(scheme string) {
 	}
 }
 
+// noteWithoutGroups notes restrictions that a load balancer without security groups does not have. Those by ranges hold
+// at the targets if these see the addresses of clients.
+func (t *translation) noteWithoutGroups() {
+	if !t.read.Bool(annotation.ServiceDisableSecurityGroups).Value {
+		return
+	}
+	const remedy = "remove it, or let the load balancer have security groups"
+	for _, k := range []annotation.Key{annotation.ServicePrefixLists, annotation.ServiceICMP} {
+		t.read.Ignored(k, fmt.Sprintf("annotation %s has no effect: the load balancer has no security groups (%s)", k,
+			annotation.ServiceDisableSecurityGroups), remedy)
+	}
+	for _, g := range t.targetGroups {
+		if g != nil && (g.Attributes[preserveClientIP] == "true" || g.Attributes[preserveClientIP] == "" &&
+			(g.TargetType == stack.TargetInstance || g.Protocol != tcp && g.Protocol != tls)) {
+			return
+		}
+	}
+	const text = "the load balancer has no security groups, and its targets do not see the addresses of clients"
+	t.read.Ignored(annotation.ServiceSourceRanges, fmt.Sprintf("annotation %s has no effect: %s",
+		annotation.ServiceSourceRanges, text), remedy)
+	if len(t.service.Spec.LoadBalancerSourceRanges) > 0 {
+		t.report("", "spec.loadBalancerSourceRanges", diag.IgnoredSetting, "spec.loadBalancerSourceRanges has no effect: "+
+			text, remedy)
+	}
+}
+
+// noteOverridden notes attributes that an annotation of their own overrides.
+func (t *translation) noteOverridden() {
+	all := t.read.Attributes(annotation.ServiceAttributes).Value
+	if cross := t.read.Bool(annotation.ServiceCrossZone); cross.Set {
+		t.overridden(annotation.ServiceAttributes, all, crossZone, strconv.FormatBool(cross.Value),
+			annotation.ServiceCrossZone)
+	}
+	if t.read.Bool(annotation.ServiceAccessLog).Value {
+		t.overridden(annotation.ServiceAttributes, all, accessLogEnabled, "true", annotation.ServiceAccessLog)
+	}
+	if t.read.String(annotation.ServiceProxyProtocol).Set {
+		t.overridden(annotation.ServiceTGAttributes, t.read.Attributes(annotation.ServiceTGAttributes).Value,
+			proxyProtocolEnabled, "true", annotation.ServiceProxyProtocol)
+		t.read.Ignored(annotation.ServiceProxyProtocolPorts, fmt.Sprintf("annotation %s has no effect together with %s, "+
+			"which is for all ports", annotation.ServiceProxyProtocolPorts, annotation.ServiceProxyProtocol),
+			"remove one of them")
+	}
+}
+
+func (t *translation) overridden(k annotation.Key, all map[string]string, key, value string, by annotation.Key) {
+	if v, ok := all[key]; ok && v != value {
+		t.read.Ignored(k, fmt.Sprintf("%s=%s has no effect: annotation %s sets it to %s", key, v, by, value),
+			"remove one of them")
+	}
+}
+
 // noteSpec notes fields of the Service that leave its load balancer without listeners or targets, or that it does not
 // follow.
 func (t *translation) noteSpec() {
@@ -56,6 +117,11 @@ func (t *translation) noteSpec() {
 	}
 	if len(spec.Ports) == 0 {
 		note("spec.ports", "the Service has no ports, so its load balancer has no listeners", "add ports")
+	}
+	if spec.SessionAffinity == corev1.ServiceAffinityClientIP {
+		note("spec.sessionAffinity", "a network load balancer does not follow spec.sessionAffinity: connections of one "+
+			"client can reach different targets", fmt.Sprintf("set annotation %s: stickiness.enabled=true,"+
+			"stickiness.type=source_ip", annotation.ServiceTGAttributes))
 	}
 	if spec.LoadBalancerIP != "" {
 		note("spec.loadBalancerIP", "a network load balancer does not follow spec.loadBalancerIP",

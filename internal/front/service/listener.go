@@ -103,6 +103,11 @@ func (t *translation) sourceRanges(s intent.Settings) intent.Field[[]string] {
 			annotation.ServiceSourceRanges, path), "remove one of them")
 	}
 	if s.SecurityGroups.Set {
+		if cidrs.Set && cidrs.Source.Path() == path {
+			t.report("", path, diag.IgnoredSetting, fmt.Sprintf("%s has no effect together with annotation %s", path,
+				annotation.ServiceSecurityGroups), "put the rules into the security groups that are named, or remove "+
+				string(annotation.ServiceSecurityGroups))
+		}
 		for _, k := range []annotation.Key{annotation.ServiceSourceRanges, annotation.ServicePrefixLists,
 			annotation.ServiceICMP} {
 			t.read.Ignored(k, fmt.Sprintf("annotation %s has no effect together with %s", k, annotation.ServiceSecurityGroups),

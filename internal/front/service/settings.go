@@ -55,6 +55,11 @@ func (t *translation) settings() intent.Settings {
 			"remove it, or "+string(annotation.ServiceDisableSecurityGroups))
 		s.PrivateLinkRules = intent.Field[string]{}
 	}
+	if s.NoSecurityGroups.Value {
+		t.read.Ignored(annotation.ServiceSecurityGroups, fmt.Sprintf("annotation %s has no effect together with %s: the "+
+			"load balancer has no security groups", annotation.ServiceSecurityGroups, annotation.ServiceDisableSecurityGroups),
+			"remove one of them")
+	}
 	t.noteManageBackend(&s)
 	t.mappings(&s)
 	return s

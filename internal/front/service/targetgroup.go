@@ -165,8 +165,8 @@ func (t *translation) targetGroupAttributes(port int32) map[string]string {
 			if _, _, exists := t.read.Raw(k); !exists {
 				blame = annotation.ServiceTGAttributes
 			}
-			t.read.Invalid(blame, fmt.Sprintf("failed to parse attribute preserve_client_ip.enabled=%s: %v", v, err),
-				"write true or false")
+			t.read.Invalid(blame, fmt.Sprintf("failed to parse attribute preserve_client_ip.enabled=%s: neither true nor "+
+				"false", v), "write true or false")
 		}
 	}
 	return out

@@ -47,6 +47,7 @@ func translate(v *objects.View, cfg Config, svc *corev1.Service, grouped bool) i
 		key := string(annotation.ServiceTargetType) // the value counts as instance, as in the existing controller
 		m.Misspelt = append(m.Misspelt, intent.Misspelling{Setting: "target-type", Key: key, Meant: key, Source: source})
 	}
+	annotation.CheckEmpty(f, owner.Object(svc), annotation.OnService, svc.Annotations)
 	m.Diagnostics = f.List()
 	return m
 }

@@ -48,26 +48,44 @@ func Check(f *Findings, o diag.Object, on Scope, annotations map[string]string) 
 	}
 }
 
-// checkOthers reports a key that such objects do not have: of another controller, or of the other prefix.
+// checkOthers reports a key that such objects do not have: of another controller, of the other prefix, or of a
+// misspelt domain.
 func checkOthers(f *Findings, o diag.Object, on Scope, k Key, annotations map[string]string) {
+	meant := otherDomain(on, k)
+	_, there := annotations[string(meant)]
 	switch {
 	case on == OnIngress && strings.HasPrefix(string(k), serviceLoadBalancerPrefix):
 		f.Add(otherPrefix(o, k))
-	case on == OnIngress:
+	case on == OnService && strings.HasPrefix(string(k), IngressPrefix):
+		checkIngressKey(f, o, k, annotations)
+	case meant != "" && !there:
+		d := unknown(o, k)
+		d.Remedy = fmt.Sprintf("did you mean %s?", meant)
+		f.Add(d)
+	default:
 		if d, ok := ofOther(o, string(k), annotations[string(k)]); ok {
 			f.Add(d)
 		}
-	case on == OnService && strings.HasPrefix(string(k), IngressPrefix):
-		if e, known := Lookup(k); !known || e.Scope == OnBoth || e.Scope == Written || e.Key == TargetControlPort {
-			return
-		}
-		remedy := "remove it"
-		if c := counterpart(k); c != "" {
-			remedy = "write " + string(c) + ", or remove it"
-		}
-		f.Add(diag.New(o, k.Path(), diag.IgnoredSetting, fmt.Sprintf("annotation %s has no effect on this object; it is "+
-			"read on: Ingress", k), remedy))
 	}
+}
+
+// checkIngressKey reports a key with the prefix of Ingresses on a Service with a load balancer of its own. Those of
+// target groups have an effect for Ingresses that name the Service.
+func checkIngressKey(f *Findings, o diag.Object, k Key, annotations map[string]string) {
+	e, known := Lookup(k)
+	if known && (e.Scope == OnBoth || e.Scope == Written || e.Key == TargetControlPort) {
+		return
+	}
+	remedy := "remove it"
+	if c := counterpart(k); c != "" {
+		remedy = "write " + string(c) + ", or remove it"
+	}
+	if !known {
+		f.Add(unknown(o, k))
+		return
+	}
+	f.Add(diag.New(o, k.Path(), diag.IgnoredSetting, fmt.Sprintf("annotation %s has no effect on this object; it is "+
+		"read on: Ingress", k), remedy))
 }
 
 // elsewhere is what to do about an annotation that such an object does not have.
@@ -106,7 +124,7 @@ func claims(on Scope, k string) bool {
 		return strings.HasPrefix(k, IngressPrefix)
 	}
 	_, known := Lookup(Key(k))
-	return strings.HasPrefix(k, serviceLoadBalancerPrefix) || known && strings.HasPrefix(k, ServicePrefix)
+	return strings.HasPrefix(k, ServicePrefix+"aws-") || known && strings.HasPrefix(k, ServicePrefix)
 }
 
 func applies(scope, on Scope) bool {

@@ -14,13 +14,6 @@ import (
 // nginxPrefix is the prefix of the keys of ingress-nginx.
 const nginxPrefix = "nginx.ingress.kubernetes.io/"
 
-// otherControllers are the prefixes of the keys of further Ingress controllers.
-var otherControllers = []string{
-	"nginx.org/", "nginx.com/", "ingress.kubernetes.io/", "traefik.ingress.kubernetes.io/", "haproxy.org/",
-	"haproxy-ingress.github.io/",
-	"konghq.com/", "appgw.ingress.kubernetes.io/", "projectcontour.io/", "ingress.cloud.google.com/", "networking.gke.io/",
-}
-
 // equal is what to write for a key of another controller.
 type equal struct {
 	write  string // empty = a load balancer has nothing like it
@@ -165,39 +158,6 @@ var nginx = map[string]equal{
 	"x-forwarded-prefix":      {},
 	"connection-proxy-header": {},
 	"client-body-buffer-size": {},
-}
-
-// ofOther is the finding about a key of another Ingress controller; ok is false if it asks for nothing, or is of none.
-func ofOther(o diag.Object, key, value string) (d diag.Diagnostic, ok bool) {
-	name, of := strings.CutPrefix(key, nginxPrefix)
-	e, known := nginx[name]
-	switch {
-	case !of && !hasPrefix(key, otherControllers), known && e.idle != "" && value == e.idle,
-		strings.HasSuffix(name, "-source-range") && admitsAll(value):
-		return d, false
-	case !of:
-		e.write = "its equal from the list of annotations, if there is one"
-	}
-	code, text := diag.ForeignAnnotation, fmt.Sprintf("annotation %s belongs to another controller and has no effect", key)
-	if e.guards {
-		code = diag.GuardNotApplied
-		text += "; nothing restricts these requests instead"
-	}
-	remedy := "remove it; a load balancer has no equal"
-	if e.write != "" {
-		remedy = "write " + e.write
-	}
-	return diag.New(o, Key(key).Path(), code, text, remedy), true
-}
-
-// hasPrefix reports whether a text has one of some prefixes.
-func hasPrefix(s string, prefixes []string) bool {
-	for _, p := range prefixes {
-		if strings.HasPrefix(s, p) {
-			return true
-		}
-	}
-	return false
 }
 
 // admitsAll reports whether a list of ranges, or one of it, admits every address of IPv4.

@@ -3,6 +3,7 @@ package annotation
 import (
 	"cmp"
 	"fmt"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -114,6 +115,12 @@ func read[T any](r Reader, k Key, decode func(Entry, Key, string) (T, error)) in
 		r.findings.Add(diag.New(source.Object(), source.Path(), diag.InvalidAnnotation, err.Error(),
 			cmp.Or(escaped(e, raw), e.remedy())).In(e.Costs))
 		return intent.Field[T]{}
+	}
+	switch e.Syntax {
+	case JSON:
+		r.noteUnknown(k, raw, reflect.TypeFor[T]())
+	case Map:
+		r.noteRepeated(k, raw)
 	}
 	return intent.Of(v, source)
 }

@@ -293,6 +293,9 @@ var settings = map[Kind]string{
 	Listener:     "listener attributes (listener-attributes.PROTOCOL-PORT)",
 }
 
+// Known reports whether a table has an attribute.
+func Known(key string) bool { return len(byKey[key]) > 0 }
+
 // OfAttribute is what AWS refuses of an attribute of a resource. A key that no table has may be newer than this one.
 func OfAttribute(s Subject, key, value string) Refusal {
 	known := byKey[key]

@@ -191,9 +191,9 @@ var table = map[Code]Info{
 			"the tag, and everything else of the object takes effect"},
 	UnknownAnnotation: {Note, UnknownKey, "an annotation has the controller's prefix and is unknown, probably " +
 		"because of a spelling mistake"},
-	ForeignAnnotation: {Note, NoteReason, "an Ingress has an annotation of another Ingress controller, which has " +
+	ForeignAnnotation: {Note, NoteReason, "an object has an annotation of another controller, which has " +
 		"no effect; the note says what to write instead"},
-	GuardNotApplied: {Note, NoteReason, "an Ingress has an annotation of another Ingress controller that " +
+	GuardNotApplied: {Note, NoteReason, "an object has an annotation of another controller that " +
 		"restricts or protects; it has no effect, and nothing restricts these requests instead"},
 	UnsupportedFeature: {Note, NoteReason, "a setting is valid, but this version ignores it"},
 	IgnoredSetting:     {Note, NoteReason, "a setting has no effect because of another setting"},

@@ -339,6 +339,10 @@ func (t *translation) oidc(c *ruleConfiguration, a *lbcgatewayv1.AuthenticateOID
 		return "missing " + missing + ", secret: " + full
 	}
 	o.ClientID, o.ClientSecret = id, clientSecret
+	if ptr.Deref(a.UseExistingClientSecret, false) {
+		t.ignoredOf(diag.Object{Kind: string(objects.ListenerRuleConfiguration), Namespace: c.Namespace, Name: c.Name},
+			"spec.actions", at+"useExistingClientSecret has no effect: the controller always sends the Secret", "remove it")
+	}
 	return ""
 }
 

@@ -55,6 +55,10 @@ func (t *translation) propsOf(kind objects.Kind, namespace, name string) configu
 		Name: t.route.Route.Name}
 	layers, all := Properties(t.in.View, t.in.Defaults, objects.Ref{Kind: kind, Namespace: namespace, Name: name}, of)
 	for i, c := range all {
+		if r := c.Spec.TargetReference; r != nil && r.Group != nil && *r.Group != "" && *r.Group != gatewayv1.GroupName {
+			t.ignoredOf(ObjectOf(c, "TargetGroupConfiguration"), "spec.targetReference.group", "group has no effect: kind and "+
+				"name decide", "remove it")
+		}
 		if i > 0 {
 			t.ignoredOf(ObjectOf(c, "TargetGroupConfiguration"), "spec.targetReference",
 				fmt.Sprintf("it has no effect: %s %s/%s is configured by %s already", kind, namespace, name, all[0].Name),
@@ -252,10 +256,14 @@ func (s *site) terminates() bool {
 // version sets the protocol version of an application load balancer's target group. HTTP listeners have HTTP/1 only.
 // unfit is why the listener cannot have the backend.
 func (g *group) version(port corev1.ServicePort) (unfit string) {
+	v := value(g.layers, "protocolVersion", func(p *props) *lbcgatewayv1.ProtocolVersion { return p.ProtocolVersion })
 	if g.t.in.Family == attachment.Network {
+		if v.Set {
+			g.t.ignoredOf(v.Source.Object(), v.Source.Path(), "protocolVersion has no effect on target groups of a network "+
+				"load balancer", "remove it")
+		}
 		return ""
 	}
-	v := value(g.layers, "protocolVersion", func(p *props) *lbcgatewayv1.ProtocolVersion { return p.ProtocolVersion })
 	g.ProtocolVersion = "HTTP1"
 	switch {
 	case v.Set:
@@ -353,6 +361,7 @@ func (g *group) healthCheck(port corev1.ServicePort) (ok bool) {
 			override(&h.Matcher, c.Matcher.HTTPCode)
 		}
 	}
+	g.noteCheck(f.Source, c, h.Protocol)
 	if c.HealthCheckPort != nil {
 		port, problem, remedy := *c.HealthCheckPort, "", ""
 		if g.svc != nil {
@@ -378,6 +387,26 @@ func (g *group) healthCheck(port corev1.ServicePort) (ok bool) {
 	}
 	g.HealthCheck = h
 	return true
+}
+
+// noteCheck notes fields of a health check that its protocol has nothing for.
+func (g *group) noteCheck(at intent.Source, c *lbcgatewayv1.HealthCheckConfiguration, protocol string) {
+	note := func(field, why, remedy string) {
+		g.t.ignoredOf(at.Object(), at.Path()+"."+field, field+" has no effect: "+why, remedy)
+	}
+	m := ptr.Deref(c.Matcher, lbcgatewayv1.HealthCheckMatcher{})
+	switch {
+	case protocol == protocolTCP && (c.HealthCheckPath != nil || c.Matcher != nil):
+		field := "healthCheckPath"
+		if c.HealthCheckPath == nil {
+			field = "matcher"
+		}
+		note(field, "the health check has protocol TCP", "set healthCheckProtocol: HTTP, or remove the field")
+	case g.ProtocolVersion == "GRPC" && m.HTTPCode != nil && m.GRPCCode == nil:
+		note("matcher.httpCode", "the target group speaks gRPC", "write grpcCode")
+	case g.ProtocolVersion != "GRPC" && m.GRPCCode != nil && m.HTTPCode == nil:
+		note("matcher.grpcCode", "the target group does not speak gRPC", "write httpCode")
+	}
 }
 
 // probed is the health check from the readiness probe of the pods.

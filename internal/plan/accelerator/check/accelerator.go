@@ -8,8 +8,18 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"k8s.io/utils/ptr"
+
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator"
 )
+
+// name reports a name that AWS does not take although the schema does.
+func (c *checking) name() {
+	if n := ptr.Deref(c.spec.Name, ""); strings.HasPrefix(n, "-") || strings.HasSuffix(n, "-") {
+		c.add(Names, "spec.name", fmt.Sprintf("the name %q begins or ends with a hyphen", n),
+			"begin and end it with a letter or a digit")
+	}
+}
 
 // addresses reports addresses that are none, or that no account can bring to AWS.
 func (c *checking) addresses() {

@@ -6,6 +6,7 @@ package check
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -38,7 +39,9 @@ const (
 	IPAddresses           Check = "checkIPAddresses"
 	Limits                Check = "checkLimits"
 	Listeners             Check = "checkListeners"
+	Names                 Check = "checkNames"
 	PortOverrides         Check = "checkPortOverrides"
+	Regions               Check = "checkRegions"
 	Tags                  Check = "checkTags"
 )
 
@@ -94,6 +97,7 @@ func (c *checking) all() []Finding {
 		c.add(Limits, "spec.listeners", text, "use several accelerators")
 		return c.found
 	}
+	c.name()
 	c.addresses()
 	c.tags()
 	c.listeners()
@@ -235,11 +239,18 @@ func (c *checking) listeners() {
 	}
 }
 
+// regionForm is the form of the names of regions: us-west-2, us-gov-east-1.
+var regionForm = regexp.MustCompile(`^[a-z]{2,}(-[a-z]+)+-[0-9]+$`)
+
 // regions reports endpoint groups of a listener that have a region in common.
 func (c *checking) regions(i int) {
 	first := map[string]int{}
 	for j, g := range c.spec.Listeners[i].EndpointGroups {
 		region := cmp.Or(ptr.Deref(g.Region, ""), c.region)
+		if given := ptr.Deref(g.Region, ""); given != "" && !regionForm.MatchString(given) {
+			c.add(Regions, c.groupPath(i, j)+".region", fmt.Sprintf("%q is not the name of a region", given),
+				"write a region such as us-west-2, or remove the field for the region of the cluster")
+		}
 		k, ok := first[region]
 		if !ok {
 			first[region] = j

@@ -196,7 +196,7 @@ func TestWhatAWSMayRefuseOrDoesNotSeeIsUncertain(t *testing.T) {
 		"spec.listeners: 11 listeners are declared, and AWS admits 10": "listeners: [" +
 			repeated(11, "{protocol: TCP, portRanges: [{fromPort: #00, toPort: #00}]}") + "]",
 		"spec.listeners: 43 endpoint groups are declared, and AWS admits 42": "listeners: [{" + tcp80 +
-			", endpointGroups: [" + repeated(43, "{region: region-#}") + "]}]",
+			", endpointGroups: [" + repeated(43, "{region: us-west-#}") + "]}]",
 		"spec.listeners[0].endpointGroups[0].endpoints[0]: the endpoint group is in region eu-west-1, and " +
 			"load balancers of": "listeners: [{" + tcp80 + ", endpointGroups: [{region: eu-west-1, endpoints: [" + web + "]}]}]",
 		"spec.listeners[0].endpointGroups[0].endpoints[0].namespace: namespace shop has no effect": "listeners: [{" + tcp80 +

@@ -36,6 +36,10 @@ func (c *checking) endpoints(i, j int) {
 		case e.Type == agav1beta1.EndpointID && id == "":
 			c.add(Endpoints, fieldOf(path, "endpointID", e.EndpointID), "EndpointID is required for EndpointID type",
 				"write the ARN of a load balancer, the allocation id of an Elastic IP address or the id of an instance")
+		case e.Type == agav1beta1.EndpointID && !names(id):
+			c.add(Endpoints, path+".endpointID", fmt.Sprintf("%q is not the id of an endpoint", id),
+				"write the ARN of an application or network load balancer, the allocation id of an Elastic IP address or the id "+
+					"of an instance")
 		case e.Type == agav1beta1.EndpointID && IsLoadBalancer(id) && group != "" && RegionOf(id) != group:
 			c.add(Endpoints, path+".endpointID", fmt.Sprintf("the load balancer %s is in region %s, and the "+
 				"endpoint group in %s", id, RegionOf(id), group), "move the endpoint to an endpoint group with region: "+
@@ -68,6 +72,15 @@ func fieldOf(path, name string, field *string) string {
 		return path
 	}
 	return path + "." + name
+}
+
+// names reports whether an id has the form of that of an endpoint.
+func names(id string) bool {
+	if IsLoadBalancer(id) {
+		name := id[strings.Index(id, ":loadbalancer/")+len(":loadbalancer/"):]
+		return strings.HasPrefix(name, "app/") || strings.HasPrefix(name, "net/")
+	}
+	return strings.HasPrefix(id, "eipalloc-") || strings.HasPrefix(id, "i-")
 }
 
 // IsLoadBalancer reports whether the id of an endpoint is the ARN of a load balancer:

@@ -1,0 +1,149 @@
+package annotation
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+)
+
+// mostUnknown bounds the unknown members of a value that are noted, and mostElements the elements of a list that are
+// looked at.
+const (
+	mostUnknown  = 5
+	mostElements = 200
+)
+
+// noteUnknown notes the members of a JSON value that the type of the annotation has not.
+func (r Reader) noteUnknown(k Key, raw string, of reflect.Type) {
+	var value any
+	if json.Unmarshal([]byte(raw), &value) != nil {
+		return
+	}
+	found := unknownMembers("", value, of)
+	for _, m := range found[:min(len(found), mostUnknown)] {
+		remedy := "remove it"
+		if m.meant != "" {
+			remedy = fmt.Sprintf("did you mean %s?", m.meant)
+		}
+		r.Note(k, diag.IgnoredSetting, fmt.Sprintf("%s of annotation %s is unknown and has no effect", m.path, k), remedy)
+	}
+}
+
+// unknownMember is a member of a JSON value that no field stands for, and the field that it most likely means.
+type unknownMember struct{ path, meant string }
+
+func unknownMembers(path string, value any, of reflect.Type) (out []unknownMember) {
+	for of.Kind() == reflect.Pointer {
+		of = of.Elem()
+	}
+	switch v := value.(type) {
+	case []any:
+		if of.Kind() == reflect.Slice {
+			for i, e := range v[:min(len(v), mostElements)] {
+				out = append(out, unknownMembers(fmt.Sprintf("%s[%d]", path, i), e, of.Elem())...)
+			}
+		}
+	case map[string]any:
+		if of.Kind() != reflect.Struct || implementsJSON(of) {
+			return nil
+		}
+		names := map[string]reflect.Type{}
+		for _, f := range reflect.VisibleFields(of) {
+			if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "" && name != "-" {
+				names[strings.ToLower(name)] = f.Type
+			} else if name == "" && f.IsExported() && !f.Anonymous {
+				names[strings.ToLower(f.Name)] = f.Type
+			}
+		}
+		members := slices.Sorted(maps.Keys(v))
+		for _, name := range members[:min(len(members), mostElements)] {
+			at := strings.TrimPrefix(path+"."+name, ".")
+			if t, known := names[strings.ToLower(name)]; known {
+				out = append(out, unknownMembers(at, v[name], t)...)
+				continue
+			}
+			out = append(out, unknownMember{at, nearestOf(strings.ToLower(name), names)})
+		}
+	}
+	return out
+}
+
+func implementsJSON(t reflect.Type) bool {
+	return reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]())
+}
+
+func nearestOf[V any](name string, among map[string]V) (best string) {
+	distance := 2 + len(name)/8
+	for _, other := range slices.Sorted(maps.Keys(among)) {
+		if len(name) <= longestName && Distance(name, other) < distance {
+			best, distance = other, Distance(name, other)
+		}
+	}
+	return best
+}
+
+// noteRepeated notes a key that a map has with two values, of which the last one counts.
+func (r Reader) noteRepeated(k Key, raw string) {
+	values := map[string]string{}
+	for i, item := range items(raw) {
+		if i == mostElements {
+			return
+		}
+		key, value, _ := strings.Cut(item, "=")
+		key, value = strings.TrimSpace(key), strings.TrimSpace(value)
+		if before, twice := values[key]; twice && before != value {
+			r.Note(k, diag.IgnoredSetting, fmt.Sprintf("%s=%s has no effect: annotation %s has %s again, as %q", key, before, k,
+				key, value), "remove one of them")
+		}
+		values[key] = value
+	}
+}
+
+// needs are the annotations without which those of a family have no effect.
+var needs = []struct {
+	family, needed Key
+	guards         bool
+	shared         bool // by the members of a group: another one may have the needed annotation
+}{{IngressPrefix + "auth-", AuthType, true, false}, {IngressPrefix + "frontend-nlb-", Frontend, false, true}}
+
+// NoteUnneeded notes the annotations of an object whose effect needs another one that none of the objects has. In a
+// group, other members may have it.
+func (r Reader) NoteUnneeded(grouped bool) {
+	o := r.objects[0]
+	for _, n := range needs {
+		if _, _, ok := r.Raw(n.needed); ok || grouped && n.shared {
+			continue
+		}
+		for _, k := range slices.Sorted(maps.Keys(o.annotations)) {
+			if _, known := Lookup(Key(k)); !known || !strings.HasPrefix(k, string(n.family)) {
+				continue
+			}
+			text := fmt.Sprintf("annotation %s has no effect without %s", k, n.needed)
+			code := diag.IgnoredSetting
+			if n.guards {
+				code, text = diag.GuardNotApplied, text+"; requests are not authenticated"
+			}
+			r.findings.Add(diag.New(o.Object, Key(k).Path(), code, text, fmt.Sprintf("set %s, or remove it", n.needed)))
+		}
+	}
+}
+
+// CheckEmpty notes the annotations of an object that are read there, have no value and no finding.
+func CheckEmpty(f *Findings, o diag.Object, on Scope, annotations map[string]string) {
+	for _, k := range slices.Sorted(maps.Keys(annotations)) {
+		e, known := Lookup(Key(k))
+		empty := strings.Trim(annotations[k], ", \t\n") == "" || e.Syntax == JSON && slices.Contains([]string{"[]", "{}"},
+			strings.TrimSpace(annotations[k]))
+		if !empty || !known || !applies(e.Scope, on) || e.Scope == Written || e.Key == HealthCheckPath ||
+			slices.ContainsFunc(f.list, func(d diag.Diagnostic) bool { return d.Path == Key(k).Path() }) {
+			continue
+		}
+		f.Add(diag.New(o, Key(k).Path(), diag.IgnoredSetting, fmt.Sprintf("annotation %s is empty and has no effect", k),
+			"write a value, or remove it"))
+	}
+}

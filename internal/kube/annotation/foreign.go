@@ -1,0 +1,111 @@
+package annotation
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+)
+
+// otherControllers are the beginnings of keys of further controllers of Ingresses and load balancers. Keys with
+// "ingress" or "load-balancer" in their domain are theirs, too.
+var otherControllers = []string{
+	"nginx.org/", "nginx.com/", "haproxy.org/", "haproxy.com/", "haproxy-ingress.github.io/", "konghq.com/",
+	"projectcontour.io/", "networking.gke.io/", "cloud.google.com/", "kubernetes.io/ingress.allow-http",
+	"kubernetes.io/ingress.global-static-ip-name", "kubernetes.io/ingress.regional-static-ip-name", "getambassador.io/",
+	"apisix.apache.org/", "k8s.apisix.apache.org/", "higress.io/", "zalando.org/", "alb.networking.azure.io/",
+	"metallb.io/", "metallb.universe.tf/", "tailscale.com/", "kubernetes.digitalocean.com/", "azure/frontdoor",
+}
+
+// guardWords are parts of keys of other controllers that restrict or protect.
+var guardWords = []string{
+	"whitelist", "allowlist", "allow-list", "denylist", "deny-list", "blacklist", "block-list", "allowed-ip", "auth",
+	"waf", "jwt", "ssl-redirect", "ratelimit", "rate-limit", "ipallow",
+}
+
+// ofOther is the finding about a key of another controller; ok is false if it asks for nothing, or is of none.
+func ofOther(o diag.Object, key, value string) (d diag.Diagnostic, ok bool) {
+	name, of := strings.CutPrefix(key, nginxPrefix)
+	e, known := nginx[name]
+	switch {
+	case !of && !ofOtherController(key), known && e.idle != "" && value == e.idle,
+		strings.HasSuffix(name, "-source-range") && admitsAll(value):
+		return d, false
+	case !of:
+		e.write, e.guards = "its equal from the list of annotations, if there is one", guards(key, value)
+	}
+	code, text := diag.ForeignAnnotation, fmt.Sprintf("annotation %s belongs to another controller and has no effect", key)
+	if e.guards {
+		code = diag.GuardNotApplied
+		text += "; nothing restricts these requests instead"
+	}
+	remedy := "remove it; a load balancer has no equal"
+	if e.write != "" {
+		remedy = "write " + e.write
+	}
+	return diag.New(o, Key(key).Path(), code, text, remedy), true
+}
+
+// guards reports whether a key of another controller than ingress-nginx restricts or protects.
+func guards(key, value string) bool {
+	switch strings.ToLower(value) {
+	case "", "off", "no":
+		return false
+	case "false":
+		return key == "kubernetes.io/ingress.allow-http"
+	}
+	return slices.ContainsFunc(guardWords, func(w string) bool { return strings.Contains(strings.ToLower(key), w) })
+}
+
+func ofOtherController(key string) bool {
+	domain := prefix(Key(key))
+	if domain == ServicePrefix {
+		return !strings.HasPrefix(key, ServicePrefix+"aws-")
+	}
+	return hasPrefix(key, otherControllers) || !ofOurs(domain) &&
+		slices.ContainsFunc([]string{"ingress", "load-balancer", "loadbalancer"}, func(w string) bool {
+			return strings.Contains(domain, w)
+		})
+}
+
+// hasPrefix reports whether a text has one of some prefixes.
+func hasPrefix(s string, prefixes []string) bool {
+	return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(s, p) })
+}
+
+// ofOurs reports whether a domain is the one of a key of this controller, or so near to it that it is misspelt.
+func ofOurs(domain string) bool {
+	lower := strings.ToLower(domain)
+	first, rest, _ := strings.Cut(lower, ".")
+	switch {
+	case strings.HasSuffix(lower, "k8s.aws/"), first == "service" && strings.HasSuffix(rest, "kubernetes.io/"):
+		return true
+	case first == "alb" || first == "alb-ingress":
+		return strings.Contains(rest, "ingress") || strings.Contains(rest, "kubernetes")
+	}
+	return slices.ContainsFunc([]string{IngressPrefix, ServicePrefix, GatewayPrefix}, func(p string) bool {
+		return len(lower) < 2*len(p) && Distance(lower, p) <= 2
+	})
+}
+
+// Ours reports whether a key has a prefix of the controller's annotations.
+func Ours(k string) bool {
+	return hasPrefix(k, []string{IngressPrefix, serviceLoadBalancerPrefix, GatewayPrefix})
+}
+
+// otherDomain is the known key of such objects that a key with another domain, or without one, most likely stands
+// for; empty if there is none.
+func otherDomain(on Scope, k Key) Key {
+	domain, name := prefix(k), strings.ToLower(strings.TrimSpace(suffix(k)))
+	if len(name) > longestName || domain != "" && !ofOurs(domain) && domain != "kubernetes.io/" {
+		return ""
+	}
+	for _, p := range []string{IngressPrefix, ServicePrefix, GatewayPrefix} {
+		candidate := Key(p + strings.TrimPrefix(name, strings.TrimSuffix(p, "/")+"."))
+		if e, ok := Lookup(candidate); ok && candidate != k && applies(e.Scope, on) && e.Scope != Written {
+			return candidate
+		}
+	}
+	return ""
+}
