@@ -141,6 +141,10 @@ interruptions: build-controller ## the requests that are lost while pods, nodes,
 		$(GO) test -C playground -count=1 -timeout 24h -v $(TESTFLAGS) -run '^TestNoRequestIsLost' ./e2e/interruption
 	@$(MAKE) --no-print-directory interruptions-page
 
+.PHONY: faults
+faults: ## how long each alert takes to fire in its fault, and to end after the cure, as a table
+	@$(GO) test -C playground -count=1 -v -run '^TestAlertsFireInTheirFaultsOnly$$' ./alerts | sed -n 's/^ *|/|/p'
+
 .PHONY: interruptions-page
 interruptions-page: ## write the table of docs/benchmarks.md from the results of "make interruptions", also of one that was interrupted
 	@$(GO) test -C playground -count=1 ./e2e/interruption -run TestThePageShowsTheResults -update >/dev/null

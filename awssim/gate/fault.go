@@ -40,7 +40,9 @@ type Fault struct {
 	Lose    bool          `json:"lose,omitempty"`   // do it, then cut the connection instead of answering
 	Stale   time.Duration `json:"stale,omitempty"`  // answer a read as up to this long ago
 	Empty   bool          `json:"empty,omitempty"`  // answer a read with success, and with nothing in it
-	Drift   *Drift        `json:"drift,omitempty"`  // another caller makes this call just before
+	// Partial answers a read with success, without every other item of its lists; of one item, nothing is left.
+	Partial bool   `json:"partial,omitempty"`
+	Drift   *Drift `json:"drift,omitempty"` // another caller makes this call just before
 }
 
 // Drift is a call of another caller: the account changes under the caller's hands.
@@ -70,7 +72,7 @@ func (f Fault) Validate() error {
 	case f.Status != 0 && f.Code == "":
 		return fmt.Errorf("fault %q: status %d needs a code, such as InternalFailure", f.ID, f.Status)
 	case !f.effective():
-		return fmt.Errorf("fault %q does nothing: give a kind, code, latency, delay, stale, drift, reset, lose or empty",
+		return fmt.Errorf("fault %q does nothing: give a kind, code, latency, delay, stale, drift, reset, lose, partial or empty",
 			f.ID)
 	}
 	return nil
@@ -79,7 +81,7 @@ func (f Fault) Validate() error {
 // effective reports whether the rule changes anything.
 func (f Fault) effective() bool {
 	return f.Kind+f.Code != "" || f.Latency != 0 || f.Delay != 0 || f.Stale != 0 || f.Reset || f.Lose || f.Empty ||
-		f.Drift != nil
+		f.Partial || f.Drift != nil
 }
 
 // refusal is the answer to a call of the service that the rule refuses.

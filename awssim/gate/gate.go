@@ -206,6 +206,9 @@ func (g *Gate) run(ctx context.Context, call *Call, f func(context.Context) (any
 	if fault.Empty && err == nil && out != nil {
 		out = reflect.New(reflect.TypeOf(out).Elem()).Interface()
 	}
+	if fault.Partial && err == nil && out != nil {
+		out = partOf(out)
+	}
 	if fault.Stale > 0 && err == nil {
 		g.remember(fault.ID, call, lazy, out)
 	}
@@ -222,6 +225,26 @@ func (g *Gate) run(ctx context.Context, call *Call, f func(context.Context) (any
 		return nil, ErrDropped
 	}
 	return out, err
+}
+
+// partOf returns a copy of an answer whose lists lack the first item, and every other one after it.
+func partOf(answer any) any {
+	part := reflect.New(reflect.TypeOf(answer).Elem())
+	part.Elem().Set(reflect.ValueOf(answer).Elem())
+	if part.Elem().Kind() != reflect.Struct {
+		return answer
+	}
+	for _, field := range part.Elem().Fields() {
+		if field.Kind() != reflect.Slice || !field.CanSet() {
+			continue
+		}
+		left := reflect.MakeSlice(field.Type(), 0, field.Len()/2)
+		for n := 1; n < field.Len(); n += 2 {
+			left = reflect.Append(left, field.Index(n))
+		}
+		field.Set(left)
+	}
+	return part.Interface()
 }
 
 // admit takes tokens and finds the fault that strikes, in one step, so that concurrent calls count once each.

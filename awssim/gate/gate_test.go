@@ -255,6 +255,28 @@ func TestAnEmptyAnswerIsASuccess(t *testing.T) {
 	}
 }
 
+func TestPartialAnswerLacksEveryOtherItem(t *testing.T) {
+	t.Parallel()
+	type answer struct {
+		Items []int
+		Next  string
+	}
+	for _, tc := range []struct{ items, want []int }{{[]int{1, 2, 3, 4, 5}, []int{2, 4}}, {[]int{1}, nil}, {nil, nil}} {
+		whole := &answer{Items: tc.items, Next: "x"}
+		part, ok := partOf(whole).(*answer)
+		if !ok || !slices.Equal(part.Items, tc.want) || part.Next != "x" || len(whole.Items) != len(tc.items) {
+			t.Errorf("%v: %+v", tc.items, part)
+		}
+	}
+	b := newBench(t, Options{})
+	if _, err := b.AddFault(Fault{Action: "DescribeRules", Partial: true}); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := b.call("elasticloadbalancing", "DescribeRules", "x"); err != nil || out.N != 1 {
+		t.Errorf("%+v, %v", out, err)
+	}
+}
+
 func TestAStaleReadAnswersAsBeforeUntilItsAgeIsOver(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, Options{})

@@ -174,10 +174,14 @@ func TestEachAlertIsInTheTable(t *testing.T) {
 	}
 }
 
-// TestAlertsFireInTheirFaultsOnly has each fault begin and end.
+// TestAlertsFireInTheirFaultsOnly has each fault begin and end. With -v it prints when each alert fired and ended.
 func TestAlertsFireInTheirFaultsOnly(t *testing.T) {
 	t.Parallel()
-	for _, f := range faults {
+	measured := make([]string, len(faults))
+	t.Cleanup(func() {
+		t.Logf("\n| Fault | Alert | Fires after | Ends after the cure |\n|---|---|---|---|\n%s", strings.Join(measured, ""))
+	})
+	for n, f := range faults {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
@@ -195,9 +199,24 @@ func TestAlertsFireInTheirFaultsOnly(t *testing.T) {
 				for _, text := range f.judge(w.alerts.firings, begun, cured) {
 					t.Error(text)
 				}
+				measured[n] = f.rows(w.alerts.firings, begun, cured)
 			})
 		})
 	}
+}
+
+// rows are the alerts of a fault as rows of a table.
+func (f fault) rows(firings map[string][]firing, begun, cured time.Time) (out string) {
+	if len(f.alerts) == 0 {
+		return fmt.Sprintf("| %s | none | | |\n", f.name)
+	}
+	for _, a := range f.alerts {
+		if all := firings[a.name]; len(all) > 0 {
+			out += fmt.Sprintf("| %s | %s | %s | %s |\n", f.name, a.name, all[0].begin.Sub(begun),
+				max(0, all[len(all)-1].end.Sub(cured)))
+		}
+	}
+	return out
 }
 
 // judge returns what is wrong with the times at which alerts fired.

@@ -75,8 +75,10 @@ what happens to the call; you can combine them.`,
 					return err
 				}
 			}
-			if f.Kind+f.Code == "" && f.Latency == 0 && !f.Reset && !f.Lose && !f.Empty {
-				return fmt.Errorf("say what happens to %s: --error CODE, --kind %s, --latency 5s, --reset, --lose or --empty",
+			if f.Kind+f.Code == "" && f.Latency == 0 && !f.Reset && !f.Lose && !f.Empty &&
+				!f.Partial {
+				return fmt.Errorf("say what happens to %s: --error CODE, --kind %s, --latency 5s, --reset, --lose, --empty or "+
+					"--partial",
 					f.Action, strings.Join(gate.Kinds(), "|"))
 			}
 			id, err := client.AddFault(c.Context(), f)
@@ -101,6 +103,7 @@ what happens to the call; you can combine them.`,
 	flags.BoolVar(&f.Reset, "reset", false, "cut the connection before the call has an effect")
 	flags.BoolVar(&f.Lose, "lose", false, "cut the connection after the call has had its effect")
 	flags.BoolVar(&f.Empty, "empty", false, "answer a read with success, and with nothing in it")
+	flags.BoolVar(&f.Partial, "partial", false, "answer a read with success, without every other item of its lists")
 	flags.IntVar(&f.Times, "times", 0, "number of calls that it happens to (default: all)")
 	flags.IntVar(&f.Skip, "skip", 0, "number of calls before that")
 	flags.Float64Var(&f.Probability, "probability", 0, "chance of each call, between 0 and 1 (default: 1)")
@@ -171,6 +174,9 @@ func effect(f gate.Fault) string {
 	}
 	if f.Empty {
 		does = append(does, "is answered with nothing in it")
+	}
+	if f.Partial {
+		does = append(does, "is answered without every other item")
 	}
 	if f.Delay > 0 {
 		does = append(does, "is answered "+f.Delay.String()+" late")

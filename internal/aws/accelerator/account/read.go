@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/lib/absence"
 	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -85,7 +87,11 @@ func (a *Account) describe(ctx context.Context, arn string) (accelerator.Observe
 	if err != nil {
 		return accelerator.Observed{}, err
 	}
-	return awsclient.FromAccelerator(out.Accelerator), nil
+	o := awsclient.FromAccelerator(out.Accelerator)
+	if _, err := absence.OfRead(o.ARN == arn, false, nil); err != nil {
+		return accelerator.Observed{}, fmt.Errorf("accelerator %s: %w", arn, err)
+	}
+	return o, nil
 }
 
 func (a *Account) tags(ctx context.Context, arn string) (map[string]string, error) {
@@ -100,16 +106,16 @@ func (a *Account) tags(ctx context.Context, arn string) (map[string]string, erro
 // read reads an accelerator with all that is below it. The zero value means that there is none.
 func (a *Account) read(ctx context.Context, key stack.Key, shown string, since time.Time) (
 	accelerator.Observed, error) {
-	all, err := a.list(ctx, since)
+	all, unlisted := a.list(ctx, since)
+	if unlisted != nil && (shown == "" || awsclient.Classify(unlisted).Class != diag.Denied) {
+		return accelerator.Observed{}, unlisted
+	}
+	all, err := a.withShown(ctx, shown, all)
+	if unlisted != nil && len(all) == 0 { // a policy for the existing controller alone may lack the list
+		return accelerator.Observed{}, unlisted
+	}
 	if err != nil {
-		if shown == "" || awsclient.Classify(err).Class != diag.Denied {
-			return accelerator.Observed{}, err
-		}
-		root, derr := a.describe(ctx, shown) // a policy for the existing controller alone may lack the list
-		if derr != nil {
-			return accelerator.Observed{}, err
-		}
-		all = []listed{{Observed: root}}
+		return accelerator.Observed{}, err
 	}
 	o, err := a.find(ctx, key, shown, all)
 	if err != nil || !o.Exists() {
@@ -120,6 +126,22 @@ func (a *Account) read(ctx context.Context, key stack.Key, shown string, since t
 		return accelerator.Observed{}, nil
 	}
 	return o, err
+}
+
+// withShown is a list with the accelerator that an object shows. If the list lacks it, only AWS's answer to a read of it
+// proves that it does not exist: AWS's lists may be empty by mistake.
+func (a *Account) withShown(ctx context.Context, shown string, all []listed) ([]listed, error) {
+	if shown == "" || slices.ContainsFunc(all, func(x listed) bool { return x.ARN == shown }) {
+		return all, nil
+	}
+	root, err := a.describe(ctx, shown)
+	switch {
+	case missing(err):
+		return all, nil
+	case err != nil:
+		return nil, err
+	}
+	return append(slices.Clip(all), listed{Observed: root}), nil
 }
 
 // find is the accelerator of a key, with its tags: the one that its object shows, else the oldest with the tags of the
