@@ -72,7 +72,8 @@ func (f Fault) Validate() error {
 	case f.Status != 0 && f.Code == "":
 		return fmt.Errorf("fault %q: status %d needs a code, such as InternalFailure", f.ID, f.Status)
 	case !f.effective():
-		return fmt.Errorf("fault %q does nothing: give a kind, code, latency, delay, stale, drift, reset, lose, partial or empty",
+		return fmt.Errorf("fault %q does nothing: give a kind, code, latency, delay, stale, drift, reset, lose, partial "+
+			"or empty",
 			f.ID)
 	}
 	return nil

@@ -84,7 +84,8 @@ func misplaced(src *source) (out []finding) {
 			if known {
 				read = string(e.Scope)
 			}
-			note(annotation.Key(k).Path(), fmt.Sprintf("annotation %s has no effect on kind %s; it is read on: %s", k, kind, read),
+			note(annotation.Key(k).Path(), fmt.Sprintf("annotation %s has no effect on kind %s; it is read on: %s", k, kind,
+				read),
 				"move it there, or remove it")
 		}
 	}
@@ -96,11 +97,13 @@ func unknownAttributes(src *source) (out []finding) {
 	for _, p := range src.fromFiles {
 		note := func(path string, keys []string) {
 			for _, key := range keys {
-				if !constraint.Known(key) {
-					out = append(out, finding{File: p.file, Line: p.line(path), Severity: severityWarning, Object: nameOf(p.object),
-						Field: path, Reason: string(diag.IgnoredSetting), Message: fmt.Sprintf("attribute %s is unknown to this version: "+
-							"unless it is newer, AWS refuses it", key), Remedy: "check its spelling, or remove it"})
+				if constraint.Known(key) {
+					continue
 				}
+				text := fmt.Sprintf("attribute %s is unknown to this version: unless it is newer, AWS refuses it", key)
+				out = append(out, finding{File: p.file, Line: p.line(path), Severity: severityWarning, Object: nameOf(p.object),
+					Field: path, Reason: string(diag.IgnoredSetting), Message: text,
+					Remedy: "check its spelling, or remove it"})
 			}
 		}
 		for _, k := range slices.Sorted(maps.Keys(p.object.GetAnnotations())) {

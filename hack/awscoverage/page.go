@@ -87,7 +87,7 @@ func Page() (string, error) {
 
 func write(sdk *SDK, t *table) (text string, problems []string) {
 	p := &page{sdk: sdk, table: t}
-	fmt.Fprintf(p, head, sdk.Version)
+	fmt.Fprintf(&p.Builder, head, sdk.Version)
 	p.operations()
 	p.attributes()
 	p.heading("Conditions", "Fields of rule conditions.\nAn annotation `conditions.NAME` of an Ingress, a match of a "+
@@ -112,7 +112,7 @@ Other names are fields of IngressClassParams and of the [configurations of Gatew
 `
 
 func (p *page) heading(name, about string) {
-	fmt.Fprintf(p, "\n## %s\n\n%s\n\n", name, about)
+	fmt.Fprintf(&p.Builder, "\n## %s\n\n%s\n\n", name, about)
 }
 
 func (p *page) problem(format string, values ...any) {
@@ -125,14 +125,14 @@ func (p *page) line(name string, r row) {
 	case (r.How == "") == (r.Why == ""):
 		p.problem("%s needs either how or why", name)
 	case r.How != "":
-		fmt.Fprintf(p, "| `%s` | yes | %s |\n", name, r.How)
+		fmt.Fprintf(&p.Builder, "| `%s` | yes | %s |\n", name, r.How)
 	default:
-		fmt.Fprintf(p, "| `%s` | no | %s |\n", name, r.Why)
+		fmt.Fprintf(&p.Builder, "| `%s` | no | %s |\n", name, r.Why)
 	}
 }
 
 func (p *page) begin(what string) {
-	fmt.Fprintf(p, "| %s | Supported | How to ask for it, or why not |\n|---|---|---|\n", what)
+	fmt.Fprintf(&p.Builder, "| %s | Supported | How to ask for it, or why not |\n|---|---|---|\n", what)
 }
 
 // rows writes the names of the SDK with their rows of the table.
@@ -190,7 +190,7 @@ func (p *page) attributes() {
 				have[a.Key] = row{How: t.how}
 			}
 		}
-		fmt.Fprintf(p, "### %s\n\n", t.name)
+		fmt.Fprintf(&p.Builder, "### %s\n\n", t.name)
 		p.rows(names, have, "attribute")
 		p.WriteString("\n")
 	}
@@ -210,7 +210,7 @@ func (p *page) enumerations() {
 				have[v] = *e.All
 			}
 		}
-		fmt.Fprintf(p, "### %s\n\n", name)
+		fmt.Fprintf(&p.Builder, "### %s\n\n", name)
 		p.rows(values, have, "value")
 		p.WriteString("\n")
 	}

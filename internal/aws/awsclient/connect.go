@@ -61,8 +61,8 @@ type Connection struct {
 	wrap      func(aws.HTTPClient) aws.HTTPClient
 }
 
-// SDK is the SDK's configuration of the connection, for a call that no client makes. endpoint is the one that is set for
-// the service of the call; empty = none is.
+// SDK is the SDK's configuration of the connection, for a call that no client makes. endpoint is the one that is set
+// for the service of the call; empty = none is.
 func (c Connection) SDK(service string) (cfg aws.Config, endpoint string) {
 	return c.config, c.endpoints[service]
 }

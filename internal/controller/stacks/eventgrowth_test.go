@@ -72,8 +72,7 @@ func member(of stack.Owner, i int) []client.Object {
 	name := fmt.Sprint("web-", i)
 	svc := &corev1.Service{ObjectMeta: objectMeta("shop", name), Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{
 		Port: 80, NodePort: 30080, Protocol: corev1.ProtocolTCP}}}}
-	switch {
-	case of == stack.Ingress:
+	if of == stack.Ingress {
 		o := &networkingv1.Ingress{ObjectMeta: objectMeta("shop", name), Spec: networkingv1.IngressSpec{
 			IngressClassName: ptr.To("alb"), DefaultBackend: &networkingv1.IngressBackend{
 				Service: &networkingv1.IngressServiceBackend{Name: name, Port: networkingv1.ServiceBackendPort{Number: 80}}}}}
@@ -81,7 +80,8 @@ func member(of stack.Owner, i int) []client.Object {
 			o.Annotations = map[string]string{"alb.ingress.kubernetes.io/group.name": name}
 		}
 		return []client.Object{o, svc}
-	case of == stack.Service:
+	}
+	if of == stack.Service {
 		svc.Spec.Type, svc.Spec.LoadBalancerClass = corev1.ServiceTypeLoadBalancer, ptr.To("service.k8s.aws/nlb")
 		svc.Spec.ExternalTrafficPolicy = corev1.ServiceExternalTrafficPolicyLocal
 		return []client.Object{svc}
@@ -113,10 +113,10 @@ func newCrowd(t *testing.T, of stack.Owner, n int) *crowd {
 		t.Fatal(err)
 	}
 	var loader front.Loader = settings.Ingress(c)
-	switch {
-	case of == stack.Service:
+	if of == stack.Service {
 		loader = settings.Service(c)
-	case of == stack.GatewayALB:
+	}
+	if of == stack.GatewayALB {
 		loader = settings.Gateway(c, attachment.Application)
 	}
 	x := &crowd{cache: growth.NewCluster(t, all...)}

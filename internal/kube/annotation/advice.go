@@ -57,7 +57,7 @@ func checkOthers(f *Findings, o diag.Object, on Scope, k Key, annotations map[st
 	case on == OnIngress && strings.HasPrefix(string(k), serviceLoadBalancerPrefix):
 		f.Add(otherPrefix(o, k))
 	case on == OnService && strings.HasPrefix(string(k), IngressPrefix):
-		checkIngressKey(f, o, k, annotations)
+		checkIngressKey(f, o, k)
 	case meant != "" && !there:
 		d := unknown(o, k)
 		d.Remedy = fmt.Sprintf("did you mean %s?", meant)
@@ -71,7 +71,7 @@ func checkOthers(f *Findings, o diag.Object, on Scope, k Key, annotations map[st
 
 // checkIngressKey reports a key with the prefix of Ingresses on a Service with a load balancer of its own. Those of
 // target groups have an effect for Ingresses that name the Service.
-func checkIngressKey(f *Findings, o diag.Object, k Key, annotations map[string]string) {
+func checkIngressKey(f *Findings, o diag.Object, k Key) {
 	e, known := Lookup(k)
 	if known && (e.Scope == OnBoth || e.Scope == Written || e.Key == TargetControlPort) {
 		return

@@ -79,7 +79,8 @@ func ofOurs(domain string) bool {
 	lower := strings.ToLower(domain)
 	first, rest, _ := strings.Cut(lower, ".")
 	switch {
-	case strings.HasSuffix(strings.TrimSuffix(lower, "/"), "k8s.aws"), first == "service" && strings.HasSuffix(rest, "kubernetes.io/"):
+	case strings.HasSuffix(strings.TrimSuffix(lower, "/"), "k8s.aws"),
+		first == "service" && strings.HasSuffix(rest, "kubernetes.io/"):
 		return true
 	case first == "alb" || first == "alb-ingress":
 		return strings.Contains(rest, "ingress") || strings.Contains(rest, "kubernetes")

@@ -116,10 +116,10 @@ func read[T any](r Reader, k Key, decode func(Entry, Key, string) (T, error)) in
 			cmp.Or(escaped(e, raw), e.remedy())).In(e.Costs))
 		return intent.Field[T]{}
 	}
-	switch e.Syntax {
-	case JSON:
+	if e.Syntax == JSON {
 		r.noteUnknown(k, raw, reflect.TypeFor[T]())
-	case Map:
+	}
+	if e.Syntax == Map {
 		r.noteRepeated(k, raw)
 	}
 	return intent.Of(v, source)

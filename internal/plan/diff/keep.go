@@ -284,8 +284,8 @@ func (d *differ) keepTargets(as []stack.Action) {
 // aliveMark is the key under which a resource is kept from deletion, though not from change.
 func aliveMark(arn string) string { return "alive:" + arn }
 
-// mayDelete reports whether an observed resource may be deleted, by its ARN or group id: it is neither kept nor needed by
-// what is kept, no duplicate that is left alone, and not in use outside of the stack.
+// mayDelete reports whether an observed resource may be deleted, by its ARN or group id: it is neither kept nor needed
+// by what is kept, no duplicate that is left alone, and not in use outside of the stack.
 func (d *differ) mayDelete(id string) bool {
 	return !d.kept[id] && !d.kept[aliveMark(id)] && !d.spared[id] && !d.opt.InUse[id]
 }

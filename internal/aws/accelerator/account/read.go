@@ -128,8 +128,8 @@ func (a *Account) read(ctx context.Context, key stack.Key, shown string, since t
 	return o, err
 }
 
-// withShown is a list with the accelerator that an object shows. If the list lacks it, only AWS's answer to a read of it
-// proves that it does not exist: AWS's lists may be empty by mistake.
+// withShown is a list with the accelerator that an object shows. If the list lacks it, only AWS's answer to a read of
+// it proves that it does not exist: AWS's lists may be empty by mistake.
 func (a *Account) withShown(ctx context.Context, shown string, all []listed) ([]listed, error) {
 	if shown == "" || slices.ContainsFunc(all, func(x listed) bool { return x.ARN == shown }) {
 		return all, nil
