@@ -67,15 +67,6 @@ func TestEveryRowStaysWithinTheBudget(t *testing.T) {
 	}
 }
 
-// TestEventCostsStayWithinTheBudget measures single events among more and more objects with the real binary. The
-// exponents of passes and allocated bytes are held, which do not depend on the machine.
-func TestEventCostsStayWithinTheBudget(t *testing.T) {
-	longtest.Long(t, "it measures twenty kinds of events among up to 800 Ingresses, for minutes")
-	if results := economy(t, string(eventKind)); len(results) != len(eventRows) {
-		t.Errorf("%d of %d rows were measured", len(results), len(eventRows))
-	}
-}
-
 // economy measures rows, and fails the test for those beyond the budget.
 func economy(t *testing.T, rows ...string) []Result {
 	t.Helper()

@@ -71,7 +71,7 @@ func TestReportedEditsLoseNoRequest(t *testing.T) {
 		t.Run(e.file, func(t *testing.T) {
 			t.Parallel()
 			c.ApplyFile(t, filepath.Join("testdata", e.file+".yaml"))
-			address := ""
+			var address string
 			if e.gateway == "" {
 				address = c.ServiceAddress(t, e.namespace, "edge")
 			} else {
