@@ -85,8 +85,7 @@ func misplaced(src *source) (out []finding) {
 				read = string(e.Scope)
 			}
 			note(annotation.Key(k).Path(), fmt.Sprintf("annotation %s has no effect on kind %s; it is read on: %s", k, kind,
-				read),
-				"move it there, or remove it")
+				read), "move it there, or remove it")
 		}
 	}
 	return out
@@ -106,10 +105,10 @@ func unknownAttributes(src *source) (out []finding) {
 					Remedy: "check its spelling, or remove it"})
 			}
 		}
+		read := annotation.NewReader(&annotation.Findings{}, diag.Object{}, p.object.GetAnnotations())
 		for _, k := range slices.Sorted(maps.Keys(p.object.GetAnnotations())) {
 			if e, ok := annotation.Lookup(annotation.Key(k)); ok && e.Syntax == annotation.Map &&
 				strings.Contains(k, "attributes") {
-				read := annotation.NewReader(&annotation.Findings{}, diag.Object{}, p.object.GetAnnotations())
 				note(annotation.Key(k).Path(), slices.Sorted(maps.Keys(read.Map(annotation.Key(k)).Value)))
 			}
 		}

@@ -87,24 +87,15 @@ func (b *build) require(needs ...facts.Need) {
 }
 
 // lookUp requires a fact, or reports to all members that its look-up failed.
-func (b *build) lookUp(n facts.Need) {
-	if p := b.f.Failed(n); p != nil {
-		b.problem(-1, intent.Source{}, p)
-	} else {
-		b.require(n)
-	}
-}
+func (b *build) lookUp(n facts.Need) { b.lookUpShared(-1, intent.Source{}, n) }
 
 // lookUpOf requires a fact about what a member names. If AWS refuses to tell it, the member alone is set aside.
 func (b *build) lookUpOf(i int, source intent.Source, n facts.Need) {
-	switch p := b.f.Failed(n); {
-	case p == nil:
-		b.require(n)
-	case p.Refused():
+	if p := b.f.Failed(n); p != nil && p.Refused() {
 		b.fail(i, p.Diagnostic(b.members[i].Object, source.Place()))
-	default:
-		b.problem(-1, intent.Source{}, p)
+		return
 	}
+	b.lookUp(n)
 }
 
 // lookUpShared is lookUpOf for a setting of the whole load balancer.

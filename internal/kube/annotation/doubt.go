@@ -78,10 +78,13 @@ func implementsJSON(t reflect.Type) bool {
 }
 
 func nearestOf[V any](name string, among map[string]V) (best string) {
+	if len(name) > longestName {
+		return ""
+	}
 	distance := 2 + len(name)/8
 	for _, other := range slices.Sorted(maps.Keys(among)) {
-		if len(name) <= longestName && Distance(name, other) < distance {
-			best, distance = other, Distance(name, other)
+		if d := Distance(name, other); d < distance {
+			best, distance = other, d
 		}
 	}
 	return best

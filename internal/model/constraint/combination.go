@@ -84,7 +84,7 @@ var Combinations = []Combination{
 		}
 		return ""
 	}, []AttributeSet{setOf(http, stickyOn, "true", crossZoneOf, "false")}},
-	{"algorithm of stickyOn groups", algorithm, func(s AttributeSet) string {
+	{"algorithm of sticky groups", algorithm, func(s AttributeSet) string {
 		if s.All[stickyOn] == "true" && s.All[algorithm] == weightedRandom {
 			return "algorithm weighted_random has no stickiness"
 		}
