@@ -3,9 +3,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo v0.0.0-dev)
-# Without tables for debuggers, linking takes half the time; stack traces do not need them. Functions begin at multiples of 16 bytes instead of 32:
-# a hundredth less of every program.
-STRIPPED := -s -w -funcalign=8
+# Without tables for debuggers, linking takes half the time; stack traces do not need them. Functions follow each other without gaps,
+# which takes a hundredth off every program.
+STRIPPED := -s -w -funcalign=1
 LDFLAGS := $(STRIPPED) -X main.version=$(VERSION)
 LBC := github.com/k8s-lbc/lbc
 CHART := charts/aws-load-balancer-controller

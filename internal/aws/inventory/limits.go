@@ -15,7 +15,7 @@ import (
 
 // newLimits caches the account's limits. They are read only where something would exceed AWS's defaults.
 func (i *Inventory) newLimits() *cache.Value[map[string]int] {
-	return cache.NewValue(cache.Config[struct{}, map[string]int]{
+	return cache.NewValue(cache.Config[string, map[string]int]{
 		Now: i.cfg.Now, Lifetime: limitLifetime, Stale: cache.Stale, Wait: i.cfg.Moment, Passing: awsclient.Passing,
 		FailureLifetime: func(err error) time.Duration {
 			if awsclient.Passing(err) {

@@ -92,45 +92,53 @@ func (s *Setting[T]) show(v T) string {
 // Resolve finds the value in effect. Each member with a different value gets a note that its own is ignored, with the
 // value in effect, its owner, and the rule that decided. ok is false if no member's value is in effect.
 func Resolve[T any](g *Group, values []Owned[T], s Setting[T]) (effective Owned[T], ok bool) {
-	effective = Owned[T]{Member: -1}
 	if len(values) == 0 {
-		return effective, false
+		return Owned[T]{Member: -1}, false
 	}
 	q := newConflict(s.Name, s.Among, values, s.text)
 	q.fallback, q.byDefault = s.Fallback, s.ByDefault
-	if q.among == nil {
-		q.among = g.All()
-	}
 	if s.Exists != nil {
 		q.exists = func(i int) bool { return s.Exists(values[i].Value) }
 	}
+	winner := g.settle(q, s.What, s.Quiet, func(i int) string { return s.show(values[i].Value) })
+	if winner < 0 {
+		return Owned[T]{Member: -1}, false
+	}
+	return values[winner], true
+}
+
+// settle returns the index of the candidate in effect, -1 if there is none, and notes at the members with other values
+// that these are ignored. show is how a note has a candidate's value.
+func (g *Group) settle(q conflict, what string, quiet bool, show func(i int) string) (winner int) {
+	if q.among == nil {
+		q.among = g.All()
+	}
 	r := g.resolve(q)
 	g.record(q, r)
-	shown, winning := "", q.fallback
+	shown, winning, owner := "", q.fallback, -1
 	if r.winner >= 0 {
-		effective = values[r.winner]
-		shown, winning = s.show(effective.Value), q.candidates[r.winner].value
+		shown, winning, owner = show(r.winner), q.candidates[r.winner].value, q.candidates[r.winner].member
 	}
-	for i, c := range values {
-		if r.winner >= 0 && c.Member == effective.Member || q.candidates[i].value == winning {
+	for i, c := range q.candidates {
+		if c.member == owner || c.value == winning {
 			continue
 		}
 		code := diag.ConflictingSettings
-		if r.winner >= 0 && s.Quiet && q.candidates[r.winner].class {
+		if r.winner >= 0 && quiet && q.candidates[r.winner].class {
 			code = diag.IgnoredSetting
 		}
 		why, remedy := g.explain(q, r, i, shown)
-		o := g.Members[c.Member].Object
-		if code == diag.ConflictingSettings && setsAside(s.Name) && g.SetAside != nil &&
-			g.SetAside(c.Member, diag.New(o, c.Source.Place(), diag.SettingNotPermitted,
-				fmt.Sprintf("conflicting %s: %s of %s is not permitted, because %s", s.What, s.show(c.Value), o, why), remedy).In(
+		o := g.Members[c.member].Object
+		if code == diag.ConflictingSettings && setsAside(q.setting) && g.SetAside != nil &&
+			g.SetAside(c.member, diag.New(o, c.path, diag.SettingNotPermitted,
+				fmt.Sprintf("conflicting %s: %s of %s is not permitted, because %s", what, show(i), o, why), remedy).In(
 				diag.Route)) {
 			continue
 		}
-		g.Note(c.Member, diag.New(o, c.Source.Place(), code,
-			fmt.Sprintf("conflicting %s: %s of %s is ignored, because %s", s.What, s.show(c.Value), o, why), remedy))
+		g.Note(c.member, diag.New(o, c.path, code,
+			fmt.Sprintf("conflicting %s: %s of %s is ignored, because %s", what, show(i), o, why), remedy))
 	}
-	return effective, r.winner >= 0
+	return r.winner
 }
 
 // Holder is the index of the member that has something which one of the members only can have: the one that has it in

@@ -234,13 +234,27 @@ func agents(o Options) http.Handler {
 	})
 }
 
-// handler serves one kind. Creations and updates are validated, other operations are admitted. An object at which
-// respond panics is admitted, too: the controller reads every object and reports there what is wrong.
+// handler serves one kind. respond answers with the objects as decoded; old is nil at a creation.
 func handler[T any, P interface {
 	*T
 	metav1.Object
 }](o Options, path string, mutating bool, respond func(ctx context.Context, v *objects.View, old,
 	object P) admission.Response) http.Handler {
+	return o.handler(path, mutating, func(r *admissionv1.AdmissionRequest) (func(context.Context,
+		*objects.View) admission.Response, error) {
+		object, err := decode[T, P](r, r.Object.Raw)
+		var old P
+		if err == nil && r.Operation == admissionv1.Update {
+			old, err = decode[T, P](r, r.OldObject.Raw)
+		}
+		return func(ctx context.Context, v *objects.View) admission.Response { return respond(ctx, v, old, object) }, err
+	})
+}
+
+// handler validates creations and updates by what decoded makes of a request; other operations are admitted. An object
+// at which that panics is admitted, too: the controller reads every object and reports there what is wrong.
+func (o Options) handler(path string, mutating bool, decoded func(*admissionv1.AdmissionRequest) (
+	respond func(context.Context, *objects.View) admission.Response, err error)) http.Handler {
 	return serve(o.reviews, func(ctx context.Context, r *admissionv1.AdmissionRequest) (
 		answer *admissionv1.AdmissionResponse) {
 		defer func() {
@@ -254,17 +268,13 @@ func handler[T any, P interface {
 		if r.Operation != admissionv1.Create && r.Operation != admissionv1.Update {
 			return &admissionv1.AdmissionResponse{Allowed: true}
 		}
-		object, err := decode[T, P](r, r.Object.Raw)
-		var old P
-		if err == nil && r.Operation == admissionv1.Update {
-			old, err = decode[T, P](r, r.OldObject.Raw)
-		}
+		respond, err := decoded(r)
 		if err != nil {
 			return refusal(http.StatusBadRequest, metav1.StatusReasonBadRequest, "the object cannot be read: "+err.Error())
 		}
-		v := respond(ctx, o.Cached(ctx), old, object)
+		v := respond(ctx, o.Cached(ctx))
 		if v.Recheck {
-			v = again(ctx, o, v, func(w *objects.View) admission.Response { return respond(ctx, w, old, object) })
+			v = again(ctx, o, v, func(w *objects.View) admission.Response { return respond(ctx, w) })
 		}
 		return o.respond(v, path, mutating)
 	})

@@ -12,6 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
@@ -69,7 +70,7 @@ func (d *Decisions) Parts() (out []metav1.Object) {
 	for i := range d.routes {
 		out = append(out, d.routes[i].object)
 	}
-	slices.SortFunc(out, func(a, b metav1.Object) int { return slices.Compare(words(a), words(b)) })
+	sorting.By(out, func(a, b metav1.Object) int { return slices.Compare(words(a), words(b)) })
 	return out
 }
 

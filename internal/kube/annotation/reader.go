@@ -105,24 +105,37 @@ func (r Reader) Map(k Key) intent.Field[map[string]string] { return read(r, k, d
 func Unmarshal[T any](r Reader, k Key) intent.Field[T] { return read(r, k, decodeJSON[T]) }
 
 func read[T any](r Reader, k Key, decode func(Entry, Key, string) (T, error)) intent.Field[T] {
-	raw, source, ok := r.Raw(k)
+	var v T
+	source, ok := r.decode(k, reflect.TypeFor[T](), func(e Entry, raw string) (err error) {
+		v, err = decode(e, k, raw)
+		return err
+	})
 	if !ok {
 		return intent.Field[T]{}
 	}
+	return intent.Of(v, source)
+}
+
+// decode hands an annotation's value to a function that takes it over. ok is false if there is none, or if the function
+// cannot read it, which is a finding. as is the type of the value.
+func (r Reader) decode(k Key, as reflect.Type, take func(Entry, string) error) (source intent.Source, ok bool) {
+	raw, source, ok := r.Raw(k)
+	if !ok {
+		return source, false
+	}
 	e, _ := Lookup(k)
-	v, err := decode(e, k, raw)
-	if err != nil {
+	if err := take(e, raw); err != nil {
 		r.findings.Add(diag.New(source.Object(), source.Path(), diag.InvalidAnnotation, err.Error(),
 			cmp.Or(escaped(e, raw), e.remedy())).In(e.Costs))
-		return intent.Field[T]{}
+		return source, false
 	}
 	if e.Syntax == JSON {
-		r.noteUnknown(k, raw, reflect.TypeFor[T]())
+		r.noteUnknown(k, raw, as)
 	}
 	if e.Syntax == Map {
 		r.noteRepeated(k, raw)
 	}
-	return intent.Of(v, source)
+	return source, true
 }
 
 // Invalid reports a well-formed value that is invalid. An empty remedy stands for that of the table, which describes a

@@ -8,6 +8,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 )
 
 // Selects reports whether a Service selects pods with labels. A Service without selector selects none.
@@ -75,7 +77,7 @@ func pairs(set map[string]string) []labelPair {
 	for key, value := range set {
 		out = append(out, labelPair{key, value})
 	}
-	slices.SortFunc(out, func(a, b labelPair) int { return cmp.Compare(a.key, b.key) })
+	sorting.By(out, func(a, b labelPair) int { return cmp.Compare(a.key, b.key) })
 	return out
 }
 

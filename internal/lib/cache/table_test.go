@@ -133,14 +133,14 @@ func TestAReadDoesNotReplaceWhatWasPutOrForgottenMeanwhile(t *testing.T) {
 		"nothing":   {func(*Value[int]) {}, []int{1, 1}},
 		"put":       {func(v *Value[int]) { v.Put(7) }, []int{1, 7}},
 		"forgotten": {func(v *Value[int]) { v.Forget() }, []int{1, 2}},
-		"changed while nothing is known": {func(v *Value[int]) { v.of.Update(struct{}{}, func(n int) int { return n + 7 }) },
+		"changed while nothing is known": {func(v *Value[int]) { v.of.Update("", func(n int) int { return n + 7 }) },
 			[]int{1, 2}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var v *Value[int]
 			reads := 0
-			v = NewValue(Config[struct{}, int]{Now: newClock().Now, Lifetime: time.Minute}, func(context.Context) (int, error) {
+			v = NewValue(Config[string, int]{Now: newClock().Now, Lifetime: time.Minute}, func(context.Context) (int, error) {
 				if reads++; reads == 1 {
 					tc.meanwhile(v)
 				}
@@ -186,9 +186,9 @@ func TestAnAnswerThatIsChangedWhileItIsReadAgainIsReadOnceMore(t *testing.T) {
 	t.Parallel()
 	clock, reads := newClock(), 0
 	var v *Value[int]
-	v = NewValue(Config[struct{}, int]{Now: clock.Now, Lifetime: time.Minute}, func(context.Context) (int, error) {
+	v = NewValue(Config[string, int]{Now: clock.Now, Lifetime: time.Minute}, func(context.Context) (int, error) {
 		if reads++; reads == 2 {
-			v.of.Update(struct{}{}, func(int) int { return 7 })
+			v.of.Update("", func(int) int { return 7 })
 		}
 		return reads, nil
 	})

@@ -5,43 +5,44 @@ import (
 	"time"
 )
 
-// Value is a Cache of one answer, which Read always gives.
+// Value is a Cache of one answer, which Read always gives. Its key is the empty string, so that the code of caches with
+// keys of strings is compiled for it, too.
 type Value[V any] struct {
-	of *Cache[struct{}, V]
+	of *Cache[string, V]
 }
 
 // NewValue makes a Value that is not known. Of cfg, Read, Batch and Absence are not used.
-func NewValue[V any](cfg Config[struct{}, V], read func(context.Context) (V, error)) *Value[V] {
-	cfg.Read = func(ctx context.Context, _ []struct{}) (map[struct{}]V, error) {
+func NewValue[V any](cfg Config[string, V], read func(context.Context) (V, error)) *Value[V] {
+	cfg.Read = func(ctx context.Context, _ []string) (map[string]V, error) {
 		v, err := read(ctx)
 		if err != nil {
 			return nil, err
 		}
-		return map[struct{}]V{{}: v}, nil
+		return map[string]V{"": v}, nil
 	}
 	return &Value[V]{New(cfg)}
 }
 
 // Get returns the answer, as Cache.Get does.
 func (v *Value[V]) Get(ctx context.Context) (V, error) {
-	got, err := v.of.Get(ctx, struct{}{})
-	return got[struct{}{}], err
+	got, err := v.of.Get(ctx, "")
+	return got[""], err
 }
 
 // Within returns an answer that is no older than age, as Cache.Within does.
 func (v *Value[V]) Within(ctx context.Context, age time.Duration) (V, error) {
-	got, err := v.of.Within(ctx, age, struct{}{})
-	return got[struct{}{}], err
+	got, err := v.of.Within(ctx, age, "")
+	return got[""], err
 }
 
 // Peek returns what is known, however old; found is false if nothing is. It reads nothing.
-func (v *Value[V]) Peek() (value V, found bool) { return v.of.Peek(struct{}{}) }
+func (v *Value[V]) Peek() (value V, found bool) { return v.of.Peek("") }
 
 // Failure is why the newest read failed; nil if it did not.
-func (v *Value[V]) Failure() error { return v.of.Failure(struct{}{}) }
+func (v *Value[V]) Failure() error { return v.of.Failure("") }
 
 // Put takes over an answer that was learned otherwise. A read under way does not replace it.
-func (v *Value[V]) Put(value V) { v.of.Put(struct{}{}, value) }
+func (v *Value[V]) Put(value V) { v.of.Put("", value) }
 
 // Forget has the next Get read the answer again, whether or not it is being read. What was known serves only if that
 // fails for a passing reason.

@@ -14,6 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/ownership/orphan"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
@@ -124,7 +125,7 @@ func servedElsewhere(f *Facts) (out []Finding) {
 			of[g.Key] = append(of[g.Key], "target "+id+" of "+g.Name+" is healthy")
 		}
 	}
-	for _, key := range slices.SortedFunc(maps.Keys(of), stack.Key.Compare) {
+	for _, key := range sorting.Sorted(maps.Keys(of), stack.Key.Compare) {
 		out = append(out, Finding{Object: key.String(), Text: "no object of this cluster claims it, and it has healthy " +
 			"targets that are neither pods nor nodes of this cluster", Evidence: of[key],
 			Remedy: "if they belong to another cluster, give one of the clusters another --cluster-name; if they were pods a " +

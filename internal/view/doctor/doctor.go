@@ -5,6 +5,7 @@ package doctor
 
 import (
 	"cmp"
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"slices"
 )
 
@@ -106,7 +107,7 @@ func Examine(f *Facts, checks []Check) Report {
 
 // settle sorts the findings.
 func (r *Report) settle() {
-	slices.SortStableFunc(r.Findings, func(a, b Finding) int {
+	sorting.StableBy(r.Findings, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(slices.Index(ranks, a.Severity), slices.Index(ranks, b.Severity)),
 			cmp.Compare(a.Check, b.Check), cmp.Compare(a.Object, b.Object))
 	})

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 )
 
 var permissionChecks = []Check{{
@@ -76,7 +78,7 @@ func deniedPermissions(f *Facts) (out []Finding) {
 			resources[p] = append(resources[p], l.Resource)
 		}
 	}
-	for _, p := range slices.SortedFunc(maps.Keys(actions), func(a, b part) int {
+	for _, p := range sorting.Sorted(maps.Keys(actions), func(a, b part) int {
 		return strings.Compare(fmt.Sprint(a), fmt.Sprint(b))
 	}) {
 		x := Finding{Severity: p.severity, Object: role, Text: "may not " + strings.Join(actions[p], ", ") +

@@ -6,6 +6,8 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 )
 
 // Kind is what an entry is about.
@@ -72,7 +74,7 @@ func Since(all []Entry, from time.Time) []Entry {
 			out = append(out, e)
 		}
 	}
-	slices.SortStableFunc(out, func(a, b Entry) int {
+	sorting.StableBy(out, func(a, b Entry) int {
 		return cmp.Or(a.order().Compare(b.order()), slices.Index(kinds, a.Kind)-slices.Index(kinds, b.Kind),
 			cmp.Compare(a.Object, b.Object))
 	})

@@ -150,9 +150,9 @@ func New(clients awsclient.Clients, cfg Config) *Certificates {
 		cfg: cfg, acm: clients.ACM, route53: clients.Route53,
 		records: map[string]*record{}, requested: map[string]int{}, imports: importLog{own: map[string][]time.Time{}},
 	}
-	c.list = cache.NewValue(cache.Config[struct{}, struct{}]{Now: cfg.Now, Lifetime: ownListLifetime,
+	c.list = cache.NewValue(cache.Config[string, struct{}]{Now: cfg.Now, Lifetime: ownListLifetime,
 		Passing: awsclient.Passing}, c.readList)
-	c.discovery = cache.NewValue(cache.Config[struct{}, struct{}]{
+	c.discovery = cache.NewValue(cache.Config[string, struct{}]{
 		Now: cfg.Now, Lifetime: Lifetime, Stale: cache.Stale, Wait: cfg.Wait,
 		Passing: func(err error) bool { return errors.Is(err, errOld) || awsclient.Passing(err) },
 	}, func(ctx context.Context) (struct{}, error) {
@@ -168,7 +168,7 @@ func New(clients awsclient.Clients, cfg Config) *Certificates {
 	})
 	c.tags = cache.New(cache.Config[string, map[string]string]{Now: cfg.Now, Lifetime: tagLifetime, Batch: 1,
 		Read: cache.One(c.readTags)})
-	c.zones = cache.NewValue(cache.Config[struct{}, []facts.HostedZone]{
+	c.zones = cache.NewValue(cache.Config[string, []facts.HostedZone]{
 		Now: cfg.Now, Lifetime: zoneLifetime, Stale: cache.Stale, Wait: cfg.Wait, Passing: awsclient.Passing,
 	}, c.listZones)
 	return c

@@ -64,18 +64,18 @@ func New(client awsclient.EC2, vpc string, now func() time.Time, wait time.Durat
 		Now: now, Lifetime: vpcLifetime, Absence: absencePauses, Stale: vpcStale, Passing: awsclient.Passing, Batch: 1,
 		Read: cache.One(n.describeVPC),
 	})
-	n.zones = cache.NewValue(cache.Config[struct{}, map[string]facts.Locale]{
+	n.zones = cache.NewValue(cache.Config[string, map[string]facts.Locale]{
 		Now: now, Lifetime: zoneLifetime, Stale: cache.Stale, Passing: awsclient.Passing,
 	}, n.describeZones)
-	n.subnets = cache.NewValue(cache.Config[struct{}, map[string]facts.Subnet]{
+	n.subnets = cache.NewValue(cache.Config[string, map[string]facts.Subnet]{
 		Now: now, Lifetime: subnetLifetime, Stale: cache.Stale, Wait: wait, Passing: awsclient.Passing,
 	}, func(ctx context.Context) (map[string]facts.Subnet, error) {
 		return n.describeSubnets(ctx, "vpc-id", vpc)
 	})
-	n.routes = cache.NewValue(cache.Config[struct{}, routing]{
+	n.routes = cache.NewValue(cache.Config[string, routing]{
 		Now: now, Lifetime: routeLifetime, Stale: cache.Stale, Wait: wait, Passing: awsclient.Passing,
 	}, n.describeRoutes)
-	n.addresses = cache.NewValue(cache.Config[struct{}, map[string]facts.Address]{
+	n.addresses = cache.NewValue(cache.Config[string, map[string]facts.Address]{
 		Now: now, Lifetime: addressLifetime, Stale: cache.Stale, Wait: wait, Passing: awsclient.Passing,
 	}, n.describeAddresses)
 	n.foreign = cache.New(cache.Config[string, facts.Subnet]{

@@ -89,7 +89,7 @@ func (x *group) facts() facts.SecurityGroup {
 // New makes Groups of which nothing is known.
 func New(client awsclient.EC2, cfg Config) *Groups {
 	g := &Groups{cfg: cfg, ec2: client, byID: map[string]*group{}, gone: map[string]int64{}}
-	g.list = cache.NewValue(cache.Config[struct{}, struct{}]{
+	g.list = cache.NewValue(cache.Config[string, struct{}]{
 		Now: cfg.Now, Lifetime: Lifetime, Stale: cache.Stale, Wait: cfg.Wait, Passing: awsclient.Passing,
 	}, g.readList)
 	g.rules = cache.New(cache.Config[string, *group]{

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/kube/manifest/schema"
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 )
 
 // field is a field of a definition's spec.
@@ -38,7 +39,7 @@ func fieldsOf(s schema.Schema, prefix string) (out []field) {
 			out = append(out, fieldsOf(inside, at.path+below)...)
 		}
 	}
-	slices.SortFunc(out, func(a, b field) int { return strings.Compare(a.path, b.path) })
+	sorting.By(out, func(a, b field) int { return strings.Compare(a.path, b.path) })
 	return out
 }
 
