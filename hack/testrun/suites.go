@@ -140,13 +140,18 @@ var (
 	shares = regexp.MustCompile(starts.String() + `|\b(sync|atomic)\.[A-Z]`)
 )
 
-// withoutRace are directories whose tests make test runs without the race detector although something in them is
-// concurrent: cmd/lbc prints what its packages report, and those have the detector.
-var withoutRace = []string{"cmd/lbc"}
+// withRace is the directory below which every package has the race detector: its tests run whole controllers.
+const withRace = "internal/controller/lab/"
 
-// withRace are directories below which every package is run with the race detector: they have the tests of whole
-// controllers.
-var withRace = []string{"internal/controller/lab/"}
+// withoutRace are the directories whose tests make test runs without the race detector although something in them is
+// concurrent, and why. make test-all runs them with it.
+var withoutRace = map[string]string{
+	"cmd/lbc":                         "it prints what its packages report, and those have the detector",
+	"internal/controller/lab/chaos":   "many lives of a controller, whose code has the detector in the other labs",
+	"internal/controller/lab/restart": "many lives of a controller, whose code has the detector in the other labs",
+	"internal/controller/lab/tenants": "many settings of one compiler, whose code has the detector in the other labs",
+	"awssim/wire":                     "it encodes what one goroutine has",
+}
 
 // divide tells the packages for the race detector from the others. The detector makes tests several times slower and
 // finds nothing where nothing is concurrent.
@@ -167,16 +172,17 @@ func divide(packages []pack, long bool) (concurrent, others []string) {
 func isConcurrent(dir string, long bool) bool {
 	code, tests := sources(dir)
 	all := slices.Concat(code, tests)
+	dir = filepath.ToSlash(dir)
+	lab := strings.Contains(dir, "/"+withRace) && len(tests) > 0
 	if long {
-		return matches(shares, all)
+		return lab || matches(shares, all)
 	}
-	if slices.ContainsFunc(withRace, func(d string) bool {
-		return strings.Contains(filepath.ToSlash(dir)+"/", "/"+d) && len(tests) > 0
-	}) {
-		return true
+	for d := range withoutRace {
+		if strings.HasSuffix(dir, "/"+d) {
+			return false
+		}
 	}
-	excluded := slices.ContainsFunc(withoutRace, func(d string) bool { return strings.HasSuffix(dir, "/"+d) })
-	return !excluded && matches(shares, code) && matches(starts, all)
+	return lab || matches(shares, code) && matches(starts, all)
 }
 
 // sources returns the contents of the Go files of a directory.

@@ -108,12 +108,12 @@ func TestTheBytesOfAnEditDoNotGrowWithTheStacks(t *testing.T) {
 		}
 		must(t, s.Flush(t.Context()))
 		a.bytes = 0
-		const edits = 1600 // the journal is folded twice
+		edits := longtest.Seeds(900, 1600) // the journal is folded once, in the long form twice
 		for range edits {
 			edit(r.IntN(n))
 			must(t, s.Flush(t.Context()))
 		}
-		return float64(a.bytes) / edits
+		return float64(a.bytes) / float64(edits)
 	})
 }
 
@@ -134,7 +134,7 @@ func TestWhatAnyProcessLeavesTheNextOneReads(t *testing.T) {
 			if !maps.Equal(got, want) || restored.Damaged > 0 {
 				t.Fatalf("seed %d, life %d: %d entries, want %d; %d are damaged", seed, life, len(got), len(want), restored.Damaged)
 			}
-			for range r.IntN(250) {
+			for range r.IntN(longtest.Seeds(60, 250)) {
 				for range 1 + r.IntN(3)*r.IntN(30) {
 					id := ID{[]Kind{Memory, Observed, Duplicates}[r.IntN(3)], fmt.Sprint(r.IntN(60))}
 					if r.IntN(4) == 0 {

@@ -23,6 +23,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/lib/await"
+	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 )
 
 // manySecrets are n Secrets over some namespaces, with their keys.
@@ -149,6 +150,7 @@ func TestTwoThousandSecretsAreWatchedAtOnceWhereThatIsAllowed(t *testing.T) {
 
 func TestSecretsThatMayNotBeWatchedTogetherAreWatchedByNameUpToABoundAndPolledBeyond(t *testing.T) {
 	t.Parallel()
+	n := longtest.Seeds(500, 2000)
 	for name, c := range map[string]struct {
 		namespaces int
 		byName     bool // a Role for each Secret admits its watch
@@ -157,11 +159,11 @@ func TestSecretsThatMayNotBeWatchedTogetherAreWatchedByNameUpToABoundAndPolledBe
 		"fifty namespaces, rights by name":  {50, true},
 		"one namespace, rights to get":      {1, false},
 		"fifty namespaces, rights to get":   {50, false},
-		"no more than a few, rights to get": {2000, false},
+		"no more than a few, rights to get": {n, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			objs, keys := manySecrets(2000, c.namespaces)
+			objs, keys := manySecrets(n, c.namespaces)
 			f := newScene(t, objs...)
 			f.allow(func(_, name string) bool { return c.byName && name != "" })
 			f.reads(keys)
@@ -176,12 +178,12 @@ func TestSecretsThatMayNotBeWatchedTogetherAreWatchedByNameUpToABoundAndPolledBe
 				return names == maxWatches && f.running() == maxWatches
 			})
 			f.settled = f.index.Begin()
-			f.edit(t, keys[1999], "2")
+			f.edit(t, keys[n-1], "2")
 			// Each of the others is read once, the oldest first, before any is read twice.
 			f.step(pollAge)
 			f.api.ClearActions()
 			polls := 0
-			for ; f.changes() == 0 && polls < 2000; polls++ {
+			for ; f.changes() == 0 && polls < n; polls++ {
 				f.Poll(t.Context())
 			}
 			read := map[string]int{}
@@ -194,7 +196,7 @@ func TestSecretsThatMayNotBeWatchedTogetherAreWatchedByNameUpToABoundAndPolledBe
 			}
 			f.woken(t)
 			// Nothing is read more often than once per pollAge.
-			for range 2000 {
+			for range n {
 				f.Poll(t.Context())
 			}
 			f.api.ClearActions()

@@ -3,7 +3,9 @@ package webhook
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,33 +21,36 @@ import (
 	lbcgatewayv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/lib/cputime"
+	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 )
 
 // most is the size of the largest object that etcd takes.
 const most = 1_500_000
 
-// fill adds parts to an object until it is almost as large as etcd takes.
-func fill[T client.Object](t *testing.T, o T, add func(o T, i int)) T {
-	t.Helper()
-	size := func() int {
-		raw, err := json.Marshal(o)
-		if err != nil {
-			t.Fatal(err)
+// fill makes JSON of an object to which parts are added until it is almost as large as etcd takes.
+func fill[T client.Object](o T, add func(o T, i int)) func(*testing.T) []byte {
+	return func(t *testing.T) []byte {
+		encoded := func() []byte {
+			raw, err := json.Marshal(o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return raw
 		}
-		return len(raw)
+		empty := len(encoded())
+		for i := range 100 {
+			add(o, i)
+		}
+		part := max(1, (len(encoded())-empty)/100)*5/4 + 4 // numbers grow
+		for i := 100; i < (most-empty)/part; i++ {
+			add(o, i)
+		}
+		raw := encoded()
+		if got := len(raw); got < most/2 || got > most {
+			t.Fatalf("%d bytes", got)
+		}
+		return raw
 	}
-	empty := size()
-	for i := range 100 {
-		add(o, i)
-	}
-	part := max(1, (size()-empty)/100)*5/4 + 4 // numbers grow
-	for i := 100; i < (most-empty)/part; i++ {
-		add(o, i)
-	}
-	if got := size(); got < most/2 || got > most {
-		t.Fatalf("%d bytes", got)
-	}
-	return o
 }
 
 // hugeTags are tags in the form of annotations, as many as annotations may have bytes.
@@ -57,12 +62,14 @@ func hugeTags() string {
 	return b.String()
 }
 
-// hugeObjects are the largest objects of each kind that a tenant may write, in the ways in which they may cost most.
-func hugeObjects(t *testing.T) map[string]struct {
+// huge is an object for a webhook.
+type huge struct {
 	path string
-	o    client.Object
-} {
-	t.Helper()
+	raw  func(*testing.T) []byte
+}
+
+// hugeObjects are the largest objects of each kind that a tenant may write, in the ways in which they may cost most.
+func hugeObjects() map[string]huge {
 	path := func(o *networkingv1.Ingress, host, path string) {
 		p := networkingv1.HTTPIngressPath{Path: path, PathType: ptr.To(networkingv1.PathTypePrefix),
 			Backend: networkingv1.IngressBackend{
@@ -95,33 +102,29 @@ func hugeObjects(t *testing.T) map[string]struct {
 		}
 		(*m)[fmt.Sprint("k", i)] = "v"
 	}
-	type huge = struct {
-		path string
-		o    client.Object
-	}
 	return map[string]huge{
-		"Ingress of hosts": {IngressPath, fill(t, ingress(nil), func(o *networkingv1.Ingress, i int) {
+		"Ingress of hosts": {IngressPath, fill(ingress(nil), func(o *networkingv1.Ingress, i int) {
 			path(o, fmt.Sprintf("h%d.example.com", i), "/")
 		})},
-		"Ingress of paths": {IngressPath, fill(t, ingress(nil), func(o *networkingv1.Ingress, i int) {
+		"Ingress of paths": {IngressPath, fill(ingress(nil), func(o *networkingv1.Ingress, i int) {
 			path(o, "a.example.com", fmt.Sprint("/", i))
 		})},
-		"Ingress of tags": {IngressPath, fill(t, ingress(map[string]string{"alb.ingress.kubernetes.io/tags": hugeTags()}),
+		"Ingress of tags": {IngressPath, fill(ingress(map[string]string{"alb.ingress.kubernetes.io/tags": hugeTags()}),
 			func(o *networkingv1.Ingress, i int) { path(o, "a.example.com", "/") })},
-		"Ingress of TLS": {IngressPath, fill(t, ingress(nil), func(o *networkingv1.Ingress, i int) {
+		"Ingress of TLS": {IngressPath, fill(ingress(nil), func(o *networkingv1.Ingress, i int) {
 			o.Spec.TLS = append(o.Spec.TLS, networkingv1.IngressTLS{Hosts: []string{fmt.Sprintf("h%d.example.com", i)},
 				SecretName: fmt.Sprint("s", i)})
 		})},
-		"Service of ranges": {ServicePath, fill(t, service(), func(o *corev1.Service, i int) {
+		"Service of ranges": {ServicePath, fill(service(), func(o *corev1.Service, i int) {
 			o.Spec.LoadBalancerSourceRanges = append(o.Spec.LoadBalancerSourceRanges, fmt.Sprintf("10.%d.%d.%d/32", i>>16&255,
 				i>>8&255, i&255))
 		})},
-		"tags of a Service": {ServiceTagsPath, fill(t, service(), func(o *corev1.Service, i int) {
+		"tags of a Service": {ServiceTagsPath, fill(service(), func(o *corev1.Service, i int) {
 			//nolint:gosec // small
 			o.Spec.Ports = append(o.Spec.Ports, corev1.ServicePort{Name: fmt.Sprint("p", i), Port: int32(i % 65_000),
 				TargetPort: intstr.FromInt32(80)})
 		})},
-		"TargetGroupBinding of peers": {BindingPath, fill(t, binding, func(o *v1beta1.TargetGroupBinding, i int) {
+		"TargetGroupBinding of peers": {BindingPath, fill(binding, func(o *v1beta1.TargetGroupBinding, i int) {
 			rule := &o.Spec.Networking.Ingress[0]
 			rule.From = append(rule.From, v1beta1.NetworkingPeer{
 				IPBlock: &v1beta1.IPBlock{CIDR: fmt.Sprintf("10.%d.%d.%d/32", i>>16&255, i>>8&255, i&255)}})
@@ -129,22 +132,22 @@ func hugeObjects(t *testing.T) map[string]struct {
 			rule.Ports = append(rule.Ports, v1beta1.NetworkingPort{Port: ptr.To(intstr.FromInt32(int32(i)))})
 		})},
 		"GlobalAccelerator of listeners": {
-			AcceleratorPath, fill(t, accelerator, func(o *agav1beta1.GlobalAccelerator, i int) {
+			AcceleratorPath, fill(accelerator, func(o *agav1beta1.GlobalAccelerator, i int) {
 				port := int32(i % 65_000) //nolint:gosec // small
 				o.Spec.Listeners = append(o.Spec.Listeners, agav1beta1.Listener{Protocol: ptr.To(agav1beta1.Protocol("TCP")),
 					PortRanges: []agav1beta1.PortRange{{FromPort: port, ToPort: port}}})
 			})},
-		"LoadBalancerConfiguration of tags": {BalancerTagsPath, fill(t, &lbcgatewayv1.LoadBalancerConfiguration{},
+		"LoadBalancerConfiguration of tags": {BalancerTagsPath, fill(&lbcgatewayv1.LoadBalancerConfiguration{},
 			func(o *lbcgatewayv1.LoadBalancerConfiguration, i int) { tags(&o.Spec.Tags, i) })},
-		"ListenerRuleConfiguration of tags": {ListenerRuleTagsPath, fill(t, &lbcgatewayv1.ListenerRuleConfiguration{},
+		"ListenerRuleConfiguration of tags": {ListenerRuleTagsPath, fill(&lbcgatewayv1.ListenerRuleConfiguration{},
 			func(o *lbcgatewayv1.ListenerRuleConfiguration, i int) { tags(&o.Spec.Tags, i) })},
-		"TargetGroupConfiguration of routes": {TargetGroupTagsPath, fill(t, &lbcgatewayv1.TargetGroupConfiguration{},
+		"TargetGroupConfiguration of routes": {TargetGroupTagsPath, fill(&lbcgatewayv1.TargetGroupConfiguration{},
 			func(o *lbcgatewayv1.TargetGroupConfiguration, i int) {
 				o.Spec.RouteConfigurations = append(o.Spec.RouteConfigurations, lbcgatewayv1.RouteConfiguration{
 					TargetGroupProps: lbcgatewayv1.TargetGroupProps{Tags: map[string]string{fmt.Sprint("k", i): "v"}}})
 			})},
-		"Pod of labels": {PodPath, fill(t, &corev1.Pod{}, func(o *corev1.Pod, i int) { tags(&o.Labels, i) })},
-		"Pod of containers": {ServerIDPath, fill(t, &corev1.Pod{}, func(o *corev1.Pod, i int) {
+		"Pod of labels": {PodPath, fill(&corev1.Pod{}, func(o *corev1.Pod, i int) { tags(&o.Labels, i) })},
+		"Pod of containers": {ServerIDPath, fill(&corev1.Pod{}, func(o *corev1.Pod, i int) {
 			o.Spec.Containers = append(o.Spec.Containers, corev1.Container{Name: fmt.Sprint("c", i), Env: []corev1.EnvVar{
 				{Name: "ID"}}})
 		})},
@@ -155,13 +158,16 @@ func hugeObjects(t *testing.T) map[string]struct {
 // the processor and the memory.
 func TestHugeObjectsAreReviewedWithLittle(t *testing.T) { // not parallel: it counts bytes
 	l := newLarge(t, 100, selections["one label"])
-	for name, c := range hugeObjects(t) {
+	objects := hugeObjects()
+	kinds := longtest.OneOf(4)
+	for _, name := range slices.Sorted(maps.Keys(objects)) {
+		if !kinds.Next() {
+			continue
+		}
+		c := objects[name]
+		raw := c.raw(t)
 		for _, operation := range []admissionv1.Operation{admissionv1.Create, admissionv1.Update} {
 			t.Run(name+" "+string(operation), func(t *testing.T) {
-				raw, err := json.Marshal(c.o)
-				if err != nil {
-					t.Fatal(err)
-				}
 				r := admissionv1.AdmissionRequest{Operation: operation, Namespace: "shop"}
 				r.Object.Raw = raw
 				if operation == admissionv1.Update {
