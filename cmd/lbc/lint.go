@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,7 +17,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/addition"
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
-	"github.com/k8s-lbc/lbc/internal/lbc/offline"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
@@ -159,80 +157,8 @@ func (o *lintOptions) check(ctx context.Context, errOut io.Writer, in io.Reader)
 	if err != nil {
 		return nil, err
 	}
-	found := brokenFiles(src.broken)
 	defer src.close()
-	offAccount := src.builtIn
-	classless := o.assumeServiceClass(src)
-	if !o.fromCluster() {
-		found = append(found, assumeClasses(src)...)
-		found = append(found, src.assumedClasses...)
-	}
-	refused, err := unstorable(src)
-	if err != nil {
-		return nil, err
-	}
-	denied := o.refusals(src)
-	found = append(found, unrepeated(refused, denied)...)
-	found = append(found, denied...)
-	got, err := o.plans(ctx, src)
-	if err != nil {
-		return nil, err
-	}
-	found = append(found, o.unmet(src, got.Stacks)...)
-	found = append(found, unconnected(src)...)
-	found = append(found, misplaced(src)...)
-	found = append(found, unknownAttributes(src)...)
-	if offAccount {
-		found = append(found, o.needsConsent(src)...)
-	}
-	found = append(found, ignoredKinds(src.unread)...)
-	found = append(found, o.unservedAccelerators(src)...)
-	diagnostics := everything(got)
-	if !o.fromCluster() {
-		more, err := o.besideServices(ctx, src)
-		if err != nil {
-			return nil, err
-		}
-		for _, d := range more {
-			if !slices.ContainsFunc(diagnostics, func(x diag.Diagnostic) bool {
-				return x.Object == d.Object && x.Path == d.Path && x.Code == d.Code
-			}) {
-				diagnostics = append(diagnostics, d)
-			}
-		}
-	}
-	for _, d := range diagnostics {
-		if offAccount && slices.Contains(accountCodes, d.Code) {
-			continue
-		}
-		f := finding{Severity: o.severity(d), Object: d.Object.String(), Field: d.Path, Reason: string(d.Code),
-			Message: d.Text, Remedy: d.Remedy}
-		path, _, _ := strings.Cut(d.Path, " of ")
-		if p, ok := declaring(src.fromFiles, d); ok {
-			f.File, f.Line = p.file, p.line(path)
-		} else if len(src.fromFiles) > 0 {
-			continue // it is about an object of the cluster
-		}
-		if !slices.Contains(found, f) {
-			found = append(found, f)
-		}
-		if note, ok := classless[d.Object.String()]; ok && f.Severity != severityNote && !slices.Contains(found, note) {
-			found = append(found, note)
-		}
-	}
-	slices.SortStableFunc(found, func(a, b finding) int {
-		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Object, b.Object),
-			cmp.Compare(a.Reason, b.Reason))
-	})
-	return found, nil
-}
-
-func everything(got offline.Outcome) diag.List {
-	all := slices.Clone(got.Diagnostics)
-	for _, r := range got.Stacks {
-		all = append(all, r.Diagnostics...)
-	}
-	return all
+	return o.findings(ctx, src)
 }
 
 // severity of a diagnostic. Without a cluster, a missing object may be in another file.

@@ -64,7 +64,7 @@ func TestMoreRulesThanALoadBalancerMayHaveAreOneFinding(t *testing.T) {
 		"ingress.k8s.aws/alb}\n"
 	for _, command := range []string{"lint", "plan"} {
 		out, _, err := lbc(t, b.String()+class, command, "-")
-		const want = "would have 120 rules besides default ones, and AWS admits 100 (rules-per-application-load-balancer): " +
+		const want = "would have 120 rules besides default ones, and AWS allows 100 (rules-per-application-load-balancer): " +
 			"20 of the 120 rules of this object are left out"
 		if err == nil || strings.Count(out, want) != 1 {
 			t.Errorf("%s: %v\n%s", command, err, out)
@@ -376,7 +376,7 @@ func TestHealthChecksThatNothingAnswersAreNoted(t *testing.T) {
 }
 
 // TestRulesBeyondTheQuotaOfALoadBalancerAreFoundBeforeAWSRefusesThem has 120 rules that no merging brings below the 100
-// that AWS admits, and as many paths of one backend, which fit when merged.
+// that AWS allows, and as many paths of one backend, which fit when merged.
 func TestRulesBeyondTheQuotaOfALoadBalancerAreFoundBeforeAWSRefusesThem(t *testing.T) {
 	t.Parallel()
 	const head = "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: shop}\nspec: {ports: " +

@@ -126,7 +126,7 @@ func change(r *rand.Rand, c *cluster) string {
 		port, _ := ports[0].(tree)
 		port["targetPort"] = 8000 + r.IntN(100)
 		if family := one("", "IPv4", "IPv6"); family != "" {
-			for _, s := range services { // AWS admits no forward to several families, which the action "split" would be
+			for _, s := range services { // AWS allows no forward to several families, which the action "split" would be
 				sub(s, "spec")["ipFamilies"] = []any{family}
 			}
 		}

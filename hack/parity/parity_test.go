@@ -105,7 +105,12 @@ func TestEveryRecordedCaseEndsInTheSameAccount(t *testing.T) {
 				l := newLab(t)
 				for i, e := range r.Edits {
 					r.apply(t, e)
+					planned := l.annotations(&r)
+					if i == 0 && slices.Contains(goldenPlans, r.Name) {
+						equalsGolden(t, r.Name, planned[0])
+					}
 					l.settle(&r)
+					l.comparePlans(&r, planned, r.after[i])
 					found := recorded.Differ(recordedPicture(r.after[i]), l.picture())
 					for _, at := range slices.Sorted(maps.Keys(found)) {
 						if !d.listed(t, r.Name, at) {

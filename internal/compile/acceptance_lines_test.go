@@ -106,7 +106,7 @@ func routingBehaviours() []behaviour {
 			"a ImplementationSpecific /^/api/.+$ web:80"), "", []string{"path-pattern=~^/api/.+$ →"}, []string{"finding"}},
 		{18, "use-regex-path-match that is neither true nor false counts as false", one(notes{"use-regex-path-match": "on"},
 			"a ImplementationSpecific /^/api/.+$ web:80"), "",
-			[]string{"path \"/^/api/.+$\" has a character that AWS does not admit", "finding Ingress shop/x note: \"on\" is " +
+			[]string{"path \"/^/api/.+$\" has a character that AWS does not allow", "finding Ingress shop/x note: \"on\" is " +
 				"neither true nor false"}, nil},
 		{19, "a path of another kind is refused", one(nil, "a Glob /x web:80"), "", []string{"unknown pathType for path /x"},
 			nil},

@@ -88,13 +88,13 @@ type Result struct {
 	Memory *Memory
 	// Origins are the objects and settings that each resource comes from, to which errors of AWS are reported.
 	Origins map[stack.Ref]Origin
-	// Unmade are the members all of whose rules are left out, because the load balancer would have more than AWS admits.
+	// Unmade are the members all of whose rules are left out, because the load balancer would have more than AWS allows.
 	Unmade []diag.Object
 	// Kept are the members of which the last good version of some rule or listener serves in the place of the declared
 	// one.
 	Kept []diag.Object
 	// Full reports that rules, target groups or certificates are left out, because the load balancer would have more than
-	// AWS admits.
+	// AWS allows.
 	Full bool
 	// Keep is what stays as AWS holds it, because an error hides what it should be, or because members cannot be seen.
 	Keep stack.Keep

@@ -14,7 +14,7 @@ import (
 )
 
 // fitRules joins rules, then leaves rules out, where the load balancer would have more of them, or of target groups,
-// than AWS admits.
+// than AWS allows.
 func (b *build) fitRules(ports []portRules) {
 	if b.e.Type != stack.Application {
 		return
@@ -66,7 +66,7 @@ func count(ports []portRules) (n int) {
 	return n
 }
 
-// joinToFit joins rules until no more are left than AWS admits, first those of the members that joined last.
+// joinToFit joins rules until no more are left than AWS allows, first those of the members that joined last.
 func (b *build) joinToFit(ports []portRules, admits int) {
 	rank := b.seniority()
 	members := b.group.All()

@@ -65,7 +65,7 @@ func TestRulesBeyondTheLimitAreLeftOutWithOneFindingForEachMember(t *testing.T) 
 		t.Errorf("rules %v", served)
 	}
 	same(t, "findings", codes(r.Diagnostics), []string{"a-young QuotaExceeded"})
-	for _, part := range []string{"would have 120 rules", "AWS admits 100 (rules-per-application-load-balancer)",
+	for _, part := range []string{"would have 120 rules", "AWS allows 100 (rules-per-application-load-balancer)",
 		"20 of the 30 rules", "/p010", "and 17 more", "Service Quotas"} {
 		if m := r.Diagnostics[0].Message(); !strings.Contains(m, part) {
 			t.Errorf("%q is not in %s", part, m)
@@ -149,7 +149,7 @@ func TestTargetGroupsOfRulesThatAreLeftOutAreNotMade(t *testing.T) {
 	}
 	r := Compile(loadBalancer(m), limited(200), config(), nil)
 	if s := mustBuild(t, r); len(s.Rules) != 100 || len(s.TargetGroups) != 100 || !strings.Contains(r.Diagnostics[0].Text,
-		"102 target groups, and AWS admits 100 (target-groups-per-application-load-balancer)") {
+		"102 target groups, and AWS allows 100 (target-groups-per-application-load-balancer)") {
 		t.Errorf("%d rules, %d target groups, %v", len(s.Rules), len(s.TargetGroups), r.Diagnostics)
 	}
 }
@@ -193,7 +193,7 @@ func TestListenersAndCertificatesBeyondTheLimitAreLeftOut(t *testing.T) {
 	}
 	same(t, "findings", codes(r.Diagnostics), []string{"b QuotaExceeded", "b QuotaExceeded"})
 	for i, part := range []string{"ports 82-83 have no listener: an application load balancer allows 50 listeners, and " +
-		"the members of its group declare 52", "would have 29 certificates besides default ones, and AWS admits 25 " +
+		"the members of its group declare 52", "would have 29 certificates besides default ones, and AWS allows 25 " +
 		"(certificates-per-application-load-balancer): 4 of this object"} {
 		if !strings.Contains(r.Diagnostics[i].Text, part) {
 			t.Errorf("%q is not in %s", part, r.Diagnostics[i].Text)
@@ -244,7 +244,7 @@ func TestALoadBalancerIsFullIfSomethingIsLeftOut(t *testing.T) {
 		strict   bool
 		full     bool
 	}{
-		{"as many as AWS admits", 100, limited(100), false, false, false},
+		{"as many as AWS allows", 100, limited(100), false, false, false},
 		{"one more", 101, limited(100), false, false, true},
 		{"one more, of a strict group", 101, limited(100), false, true, true},
 		{"an account that admits more", 101, limited(150), true, false, false},

@@ -17,7 +17,7 @@ type portCertificate struct {
 	arn  string
 }
 
-// fitCertificates detaches the certificates that exceed what AWS admits besides default ones: those that are not
+// fitCertificates detaches the certificates that exceed what AWS allows besides default ones: those that are not
 // attached first, then those of the members that joined last, then the last ones of the highest ports. Clients that ask
 // for their names get the default certificate, which they refuse.
 func (b *build) fitCertificates() {

@@ -8,7 +8,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 )
 
-// What a member may declare at most without being set aside before anything of it is compared or multiplied: AWS admits
+// What a member may declare at most without being set aside before anything of it is compared or multiplied: AWS allows
 // a small part of it.
 const (
 	hugeTags    = 10 * mostTags
@@ -45,7 +45,7 @@ func (b *build) refuseHuge() (found bool) {
 		}
 		l := &m.Listeners[most]
 		b.fail(i, diag.New(m.Object, l.InboundCIDRs.Source.Place(), diag.QuotaExceeded,
-			fmt.Sprintf("%d ports with up to %d source ranges each need more inbound rules than AWS admits", len(m.Listeners),
+			fmt.Sprintf("%d ports with up to %d source ranges each need more inbound rules than AWS allows", len(m.Listeners),
 				len(l.InboundCIDRs.Value)),
 			"declare fewer ports, or fewer or wider ranges").In(diag.Route))
 		found = found || len(b.failures[i]) > 0

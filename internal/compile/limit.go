@@ -17,7 +17,7 @@ type limit struct {
 }
 
 func (l *limit) text(of string) string {
-	return fmt.Sprintf("the load balancer would have %d %s, and AWS admits %d (%s)", l.wanted, of, l.admits, l.name)
+	return fmt.Sprintf("the load balancer would have %d %s, and AWS allows %d (%s)", l.wanted, of, l.admits, l.name)
 }
 
 // remedy is what cures the excess, of which instead is a part.

@@ -79,7 +79,7 @@ func (b *build) refuseTooManyRanges() (refused bool) {
 	return refused
 }
 
-// refuseAbove refuses a list of sources for a port that needs more rules at least than AWS admits.
+// refuseAbove refuses a list of sources for a port that needs more rules at least than AWS allows.
 func (b *build) refuseAbove(p *port, what string, list merge.Owned[[]string], least func([]string) int, refused *bool) {
 	if len(list.Value) <= quota.RulesPerInterface {
 		return
@@ -90,7 +90,7 @@ func (b *build) refuseAbove(p *port, what string, list merge.Owned[[]string], le
 	}
 	*refused = true
 	b.failShared(list.Member, diag.New(b.members[list.Member].Object, list.Source.Place(), diag.QuotaExceeded,
-		fmt.Sprintf("%d %s for port %d need at least %d inbound rules: AWS admits %d for all security groups of a load "+
+		fmt.Sprintf("%d %s for port %d need at least %d inbound rules: AWS allows %d for all security groups of a load "+
 			"balancer; none of them is sent to AWS",
 			len(list.Value), what, p.number, n, quota.RulesPerInterface),
 		"restrict the port to fewer or wider ranges, or name security groups of your own"))
@@ -126,7 +126,7 @@ func (b *build) prefixLists(rules []stack.Permission) (lists sgrules.Lists, leas
 }
 
 // rulesPerGroup is how many rules a managed group may have: the quota, or as many as one of those that exist has, which
-// shows that AWS admits this account more. Where the quota is enough it is not asked what exists.
+// shows that AWS allows this account more. Where the quota is enough it is not asked what exists.
 func (b *build) rulesPerGroup(rules []stack.Permission, lists sgrules.Lists) (limit int, known bool) {
 	limit = cmp.Or(b.cfg.RulesPerSecurityGroup, quota.RulesPerSecurityGroup)
 	if lists.Count(rules) <= limit || lists.Count(sgrules.Pack(rules)) <= limit {
@@ -174,7 +174,7 @@ func (b *build) refuseRules(byPort [][]stack.Permission, packed []stack.Permissi
 	}
 	b.failShared(i, diag.New(b.members[i].Object, source.Place(), diag.QuotaExceeded,
 		fmt.Sprintf("the security groups of the load balancer would need %d inbound rules, %d of them for port %d: they "+
-			"may have %d, as AWS admits %d rules in each of %d groups%s; none of them is sent to AWS",
+			"may have %d, as AWS allows %d rules in each of %d groups%s; none of them is sent to AWS",
 			n, most, p.number, limit*room, limit, room, listed),
 		fmt.Sprintf("restrict the port to fewer or wider %s, name security groups of your own, or have the quota %q raised "+
 			"in Service Quotas and set --max-rules-per-security-group to it",

@@ -184,7 +184,7 @@ func TestAPrefixListCountsAsManyRulesAsItMayHaveEntries(t *testing.T) {
 		"a list that does not exist": {member: fromLists(nil, []string{"pl-none"}, 80, 443),
 			groups: []int{2}},
 		"a list that is larger than a group": {member: fromLists(nil, []string{"pl-80"}, 80),
-			text: "would need 80 inbound rules, 80 of them for port 80: they may have 240, as AWS admits 60 rules in each of " +
+			text: "would need 80 inbound rules, 80 of them for port 80: they may have 240, as AWS allows 60 rules in each of " +
 				"4 groups; each rule counts as many as its prefix list may have entries (pl-80 has 80), and these " +
 				"are in one group"},
 		"a list on more ports than groups have room for": {member: fromLists(nil, []string{"pl-55"}, 80, 82, 84, 86, 88),

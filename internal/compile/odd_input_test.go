@@ -182,7 +182,7 @@ func TestManyListenPortsAreAnsweredInTime(t *testing.T) {
 	t.Parallel()
 	for ports, refused := range map[int]string{
 		1000:   "ports 51-1000 have no listener: an application load balancer allows 50 listeners",
-		10_000: "10000 ports: AWS admits 50 listeners of a load balancer by default, and at most 1000 ports are read",
+		10_000: "10000 ports: AWS allows 50 listeners of a load balancer by default, and at most 1000 ports are read",
 	} {
 		var list []string
 		for n := range ports {

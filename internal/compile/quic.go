@@ -33,7 +33,7 @@ func (b *build) attributesOf(i int, tg *intent.TargetGroup, source intent.Source
 		value, declared := out[key]
 		if delete(out, key); declared && value != quicAttributes[key] {
 			b.note(i, diag.New(b.members[i].Object, source.Path(), diag.IgnoredSetting,
-				fmt.Sprintf("target group attribute %s=%s has no effect on the %s port %d: AWS admits %s only", key, value,
+				fmt.Sprintf("target group attribute %s=%s has no effect on the %s port %d: AWS allows %s only", key, value,
 					tg.Protocol, tg.Port, quicAttributes[key]),
 				"nothing to do, or declare it only for the other ports").In(diag.Route))
 		}

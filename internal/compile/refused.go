@@ -213,7 +213,7 @@ func (b *build) checkZones(member int, source intent.Source) {
 			"keep the subnet"})
 }
 
-// listenerAttributes are the attributes of a port that AWS admits.
+// listenerAttributes are the attributes of a port that AWS allows.
 func (b *build) listenerAttributes(p *port) map[string]string {
 	return b.admitted(constraint.Subject{Kind: constraint.Listener, Protocol: p.protocol}, p.attributes,
 		func(k string) intent.Source { return p.attrSource[k] }, p.members)

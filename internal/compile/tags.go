@@ -84,7 +84,7 @@ func (b *build) externalTag(tags map[string]string) string {
 	return ""
 }
 
-// mostTags is how many tags AWS admits of a resource.
+// mostTags is how many tags AWS allows of a resource.
 const mostTags = 50
 
 // checkTags reports keys that are managed externally, and tags that AWS takes of no resource, before it has refused

@@ -143,7 +143,7 @@ func (b *build) notOfMember(i int, tags map[string]string) map[string]string {
 }
 
 // nameOf is the name of a target group, and whether it is a declared one that a target group which exists is to get:
-// nothing shows when one of a load balancer as target may go. AWS admits a name once: of several that declare it, the
+// nothing shows when one of a load balancer as target may go. AWS allows a name once: of several that declare it, the
 // first has it and the others have generated names.
 func (b *build) nameOf(i int, tg *intent.TargetGroup, source intent.Source) (name string, declared bool) {
 	generated := b.e.Names.TargetGroup(b.cfg.Cluster, b.e.Key.ID, tg)

@@ -401,7 +401,7 @@ func TestAtTheRuleQuotaDeletionsMakeRoom(t *testing.T) {
 		}
 		return out
 	}
-	one := func(ps []string) *stack.Stack { // all to one target group, of which AWS admits fewer
+	one := func(ps []string) *stack.Stack { // all to one target group, of which AWS allows fewer
 		s := shop("web", ps...)
 		s.TargetGroups, s.Bindings = s.TargetGroups[:1], s.Bindings[:1]
 		s.TargetGroups[0].ID, s.TargetGroups[0].Name, s.TargetGroups[0].Tags = "shop/one", "k8s-one", nil

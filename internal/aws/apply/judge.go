@@ -175,7 +175,7 @@ func protocolRefused(d diag.Diagnostic, p awsop.Protocols) diag.Diagnostic {
 	out := diag.New(d.Object, d.Path, diag.ProtocolRefused,
 		fmt.Sprintf("port %s stays %s, because AWS refuses to change its listener to %s: %s", p.Listener, p.From,
 			p.To, d.Text),
-		fmt.Sprintf("correct what AWS names, or set the port back to %s; if AWS admits %s but not the change, remove the "+
+		fmt.Sprintf("correct what AWS names, or set the port back to %s; if AWS allows %s but not the change, remove the "+
 			"port, wait until its listener is gone, and add it again as %s, "+
 			"or declare %s on another port", p.From, p.To, p.To, p.To))
 	out.RequestID = d.RequestID

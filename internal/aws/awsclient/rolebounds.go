@@ -12,7 +12,7 @@ const (
 	// next use.
 	mostRoles = 256
 	// assumeRate and assumeBurst bound how often AssumeRole is called for one tenant, per second and at once. Who names
-	// more roles or external ids waits; AWS admits 600 calls per second of an account, which its other programs need, too.
+	// more roles or external ids waits; AWS allows 600 calls per second of an account, which its other programs need, too.
 	assumeRate  = 5
 	assumeBurst = 100
 )

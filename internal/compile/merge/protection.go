@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/model/constraint"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/policy/replacement"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -29,7 +30,7 @@ type protection struct {
 
 // protections is the table of decision 2. Settings that are not listed have no protection: tags, capacity, and
 // attributes that tune the load balancer.
-var protections = []protection{
+var protections = slices.Concat(guards(), []protection{
 	{"scheme", true, true, ranked(stack.InternetFacing, stack.Internal), true},
 	{"inbound-cidrs", true, true, fewerAddresses, false},
 	{"prefix-lists", true, true, fewerOf, false},
@@ -46,7 +47,6 @@ var protections = []protection{
 	{"wafv2-acl-arn", true, true, associates, false},
 	{"shield-advanced-protection", true, true, ranked("false", "true"), false},
 
-	{"attribute/deletion_protection.enabled", true, true, ranked("false", "true"), true},
 	{"attribute/access_logs.s3.enabled", true, true, ranked("false", "true"), false},
 	{"attribute/connection_logs.s3.enabled", true, true, ranked("false", "true"), false},
 	{"attribute/health_check_logs.s3.enabled", true, true, ranked("false", "true"), false},
@@ -54,12 +54,6 @@ var protections = []protection{
 	{"attribute/access_logs.s3.*", true, true, nil, false},
 	{"attribute/connection_logs.s3.*", true, true, nil, false},
 	{"attribute/health_check_logs.s3.*", true, true, nil, false},
-	{"attribute/routing.http.drop_invalid_header_fields.enabled", true, true, ranked("false", "true"), false},
-	{"attribute/routing.http.desync_mitigation_mode", true, true, ranked("monitor", "defensive", "strictest"), false},
-	// preserve accepts forged addresses
-	{"attribute/routing.http.xff_header_processing.mode", true, true, ranked("preserve", "append", "remove"), false},
-	{"attribute/waf.fail_open.enabled", true, true, ranked("true", "false"), false},
-	{"attribute/ipv6.deny_all_igw_traffic", true, true, ranked("false", "true"), false},
 	{"attribute/routing.*", true, false, nil, false}, // they change the requests that all members' backends see
 	{"listener-attribute/routing.*", true, true, nil, false},
 
@@ -81,6 +75,15 @@ var protections = []protection{
 	{"frontend/scheme", true, true, ranked(stack.InternetFacing, stack.Internal), true},
 	{"frontend/security-groups", true, true, isSet, false},
 	{"frontend/*", true, false, nil, false},
+})
+
+// guards are the entries of the attributes that guard a load balancer. Deletion protection holds it as a whole.
+func guards() (out []protection) {
+	for _, g := range constraint.LoadBalancerGuards {
+		out = append(out, protection{"attribute/" + g.Key, true, true, ranked(g.Values...),
+			g.Key == "deletion_protection.enabled"})
+	}
+	return out
 }
 
 // protectionOf is the first entry of the table for a setting.

@@ -21,7 +21,7 @@ type Hidden struct {
 const mostCompared = 500_000
 
 // HiddenIn returns the rules, in order, whose requests a rule in front of them answers. Rules that one
-// place declares do not hide each other. Of more rules than AWS admits, the last ones may be missing in the result.
+// place declares do not hide each other. Of more rules than AWS allows, the last ones may be missing in the result.
 func HiddenIn(all []Rule) []Hidden {
 	var out []Hidden
 	front, compared := byHost{of: map[string][]int{}}, 0

@@ -22,7 +22,7 @@ import (
 type Unit struct {
 	Hosts  []string
 	Routes int // how many routes have them
-	// Fixed reports that a route forwards to a target group of the user. AWS admits it on one load balancer only, so that
+	// Fixed reports that a route forwards to a target group of the user. AWS allows it on one load balancer only, so that
 	// the unit cannot be on two while it moves.
 	Fixed bool
 }

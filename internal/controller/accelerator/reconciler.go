@@ -298,7 +298,7 @@ func (p *pass) run(ctx context.Context, of plan.Plan, created func(accelerator.O
 	return result
 }
 
-// invalid reports whether the object declares what AWS does not admit.
+// invalid reports whether the object declares what AWS does not allow.
 func invalid(found diag.List) bool {
 	for _, d := range found {
 		if d.Code == diag.InvalidAccelerator && d.Class != diag.Note {

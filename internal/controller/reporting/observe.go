@@ -14,16 +14,25 @@ import (
 
 // observe fills in the observed state of AWS.
 func observe(s *v1alpha1.LoadBalancerStatus, p Pass, before v1alpha1.LoadBalancerStatus) {
+	forward := newForwards(p.Observed, p.Desired)
+	observeLoadBalancers(s, p.Observed.LoadBalancers)
+	observeListeners(s, p, forward)
+	observeRules(s, p, before.Rules, forward)
+	observeTargetGroups(s, p, before.TargetGroups)
+	countTargets(s)
+}
+
+// observeLoadBalancers shows the main load balancer of a stack, and the ARNs of others.
+func observeLoadBalancers(s *v1alpha1.LoadBalancerStatus, all []awsop.LoadBalancer) {
 	s.Name, s.ARN, s.DNSName, s.HostedZoneID, s.Type, s.Scheme, s.State, s.OtherARNs = "", "", "", "", "", "", "", nil
 	var main *awsop.LoadBalancer
-	for i := range p.Observed.LoadBalancers {
-		lb := &p.Observed.LoadBalancers[i]
-		if main == nil || rank(lb) < rank(main) {
+	for i := range all {
+		if lb := &all[i]; main == nil || rank(lb) < rank(main) {
 			main = lb
 		}
 	}
-	for i := range p.Observed.LoadBalancers {
-		if lb := &p.Observed.LoadBalancers[i]; lb != main {
+	for i := range all {
+		if lb := &all[i]; lb != main {
 			s.OtherARNs = append(s.OtherARNs, lb.ARN)
 		}
 	}
@@ -32,29 +41,36 @@ func observe(s *v1alpha1.LoadBalancerStatus, p Pass, before v1alpha1.LoadBalance
 		s.Name, s.ARN, s.DNSName, s.HostedZoneID = main.Name, main.ARN, strings.ToLower(main.DNSName), main.HostedZone
 		s.Type, s.Scheme, s.State = string(main.Type), main.Scheme, main.State
 	}
-	rulesPerListener := map[string]int32{}
-	ports := map[string]int32{}
-	forward := newForwards(p.Observed, p.Desired)
-	s.Listeners, s.Rules, s.TargetGroups = nil, nil, nil
+}
+
+func observeListeners(s *v1alpha1.LoadBalancerStatus, p Pass, forward forwards) {
+	rules := map[string]int32{} // by listener
 	for _, r := range p.Observed.Rules {
-		rulesPerListener[r.Listener.Literal]++
+		rules[r.Listener.Literal]++
 	}
+	s.Listeners = nil
 	for _, l := range p.Observed.Listeners {
-		ports[l.ARN] = l.Port
 		s.Listeners = append(s.Listeners, v1alpha1.ListenerStatus{
-			Port: l.Port, Protocol: l.Protocol, ARN: l.ARN, Rules: rulesPerListener[l.ARN],
-			Forward: forward.of(l.DefaultActions),
+			Port: l.Port, Protocol: l.Protocol, ARN: l.ARN, Rules: rules[l.ARN], Forward: forward.of(l.DefaultActions),
 		})
 	}
 	sorting.By(s.Listeners, func(a, b v1alpha1.ListenerStatus) int {
 		return cmp.Or(cmp.Compare(a.Port, b.Port), cmp.Compare(a.ARN, b.ARN))
 	})
+}
+
+func observeRules(s *v1alpha1.LoadBalancerStatus, p Pass, before []v1alpha1.RuleStatus, forward forwards) {
+	ports := map[string]int32{}
+	for _, l := range p.Observed.Listeners {
+		ports[l.ARN] = l.Port
+	}
 	byMatch := map[string]string{} // by content and not by tag, since moved rules keep their tags
 	if p.Desired != nil {
 		for _, r := range slices.Backward(p.Desired.Rules) { // of equal rules the first one applies
 			byMatch[ruleKey(r.Listener.ID, r.Conditions)] = r.ID
 		}
 	}
+	s.Rules = nil
 	for _, r := range p.Observed.Rules {
 		port := ports[r.Listener.Literal]
 		id, wanted := byMatch[ruleKey(strconv.Itoa(int(port)), r.Conditions)]
@@ -64,16 +80,21 @@ func observe(s *v1alpha1.LoadBalancerStatus, p Pass, before v1alpha1.LoadBalance
 		owner := ownerOf(p, stack.KindRule, id)
 		s.Rules = append(s.Rules, v1alpha1.RuleStatus{
 			Port: port, Priority: r.Priority, ARN: r.ARN, Match: short(stack.ConditionsText(r.Conditions), 256), Owner: owner,
-			ObservedGeneration: generationOf(p, owner, before.Rules, r.ARN), Forward: forward.of(r.Actions),
+			ObservedGeneration: generationOf(p, owner, before, r.ARN), Forward: forward.of(r.Actions),
 		})
 	}
 	sorting.By(s.Rules, func(a, b v1alpha1.RuleStatus) int {
 		return cmp.Or(cmp.Compare(a.Port, b.Port), cmp.Compare(a.Priority, b.Priority), cmp.Compare(a.ARN, b.ARN))
 	})
 	s.Rules = s.Rules[:min(len(s.Rules), maxRules)]
+}
+
+// observeTargetGroups keeps the targets that were counted before.
+func observeTargetGroups(s *v1alpha1.LoadBalancerStatus, p Pass, before []v1alpha1.TargetGroupStatus) {
+	s.TargetGroups = nil
 	for _, tg := range p.Observed.TargetGroups {
 		g := v1alpha1.TargetGroupStatus{Name: tg.Name, ARN: tg.ARN, Owner: ownerOf(p, stack.KindTargetGroup, tg.ID)}
-		for _, old := range before.TargetGroups {
+		for _, old := range before {
 			if old.ARN == tg.ARN {
 				g.Targets = old.Targets
 			}
@@ -84,7 +105,6 @@ func observe(s *v1alpha1.LoadBalancerStatus, p Pass, before v1alpha1.LoadBalance
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ARN, b.ARN))
 	})
 	s.TargetGroups = s.TargetGroups[:min(len(s.TargetGroups), maxTargetGroups)]
-	countTargets(s)
 }
 
 // generationOf is the generation of its owner that a rule carries out: that of the pass if all of it is in effect, or

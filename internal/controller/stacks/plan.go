@@ -69,7 +69,7 @@ func (s *Reconciler) policies(from basis, braked func()) (each, final []plan.Pol
 	return each, final
 }
 
-// seniorFirst has the rules of the members that joined first created first, where there may be more than AWS admits.
+// seniorFirst has the rules of the members that joined first created first, where there may be more than AWS allows.
 func seniorFirst(c compile.Result, o awsop.Observed) plan.Policy {
 	var joined []diag.Object
 	if c.Memory != nil {

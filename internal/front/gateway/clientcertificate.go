@@ -224,7 +224,7 @@ func (t *translation) noteVerifying(listeners []intent.Listener) {
 		source = t.here("spec.tls.frontend")
 	}
 	if n > maxVerifying {
-		t.report(source, diag.VerifyingListeners, fmt.Sprintf("%d ports verify clients; AWS admits %d of a load balancer "+
+		t.report(source, diag.VerifyingListeners, fmt.Sprintf("%d ports verify clients; AWS allows %d of a load balancer "+
 			"unless the quota was raised, and refuses the others", n, maxVerifying),
 			"have the hosts share a port, use another Gateway for some of them, or ask AWS for a higher quota (Mutual TLS "+
 				"verify listeners per ALB)")

@@ -90,7 +90,7 @@ func actionProblem(j annotation.Action) string {
 	return ""
 }
 
-// fixedContentTypes are the content types that AWS admits.
+// fixedContentTypes are the content types that AWS allows.
 var fixedContentTypes = map[string]bool{
 	"": true, "text/plain": true, "text/css": true, "text/html": true, "application/javascript": true,
 	"application/json": true,
@@ -109,7 +109,7 @@ func fixedResponseProblem(j *planjson.FixedResponse) string {
 		return fmt.Sprintf("invalid FixedResponseConfig: contentType must be within [text/plain, text/css, text/html, "+
 			"application/javascript, application/json]: %s", j.ContentType)
 	case len(j.MessageBody) > 1024:
-		return fmt.Sprintf("invalid FixedResponseConfig: messageBody has %d bytes, AWS admits 1024", len(j.MessageBody))
+		return fmt.Sprintf("invalid FixedResponseConfig: messageBody has %d bytes, AWS allows 1024", len(j.MessageBody))
 	}
 	return ""
 }
@@ -136,7 +136,7 @@ func forwardProblem(j *annotation.Forward) string {
 	case len(j.TargetGroups) == 0:
 		return "targetGroups cannot be empty"
 	case len(j.TargetGroups) > stack.MaxForwardTargets:
-		return fmt.Sprintf("%d target groups, AWS admits %d", len(j.TargetGroups), stack.MaxForwardTargets)
+		return fmt.Sprintf("%d target groups, AWS allows %d", len(j.TargetGroups), stack.MaxForwardTargets)
 	}
 	for _, g := range j.TargetGroups {
 		if g.Weight == nil && len(j.TargetGroups) > 1 {

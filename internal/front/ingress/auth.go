@@ -211,7 +211,7 @@ func endpoint(name, value string) string {
 
 func fewParams(params map[string]string) string {
 	if len(params) > maxExtraParams {
-		return fmt.Sprintf("%d authenticationRequestExtraParams, AWS admits %d", len(params), maxExtraParams)
+		return fmt.Sprintf("%d authenticationRequestExtraParams, AWS allows %d", len(params), maxExtraParams)
 	}
 	return ""
 }

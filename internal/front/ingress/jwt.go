@@ -42,11 +42,11 @@ func jwtProblem(j planjson.JWT) string {
 	case j.Issuer == "":
 		return "issuer is a required field for jwt validation"
 	case len(j.JWKSEndpoint) > maxClaimLength:
-		return fmt.Sprintf("jwksEndpoint has %d bytes, AWS admits %d", len(j.JWKSEndpoint), maxClaimLength)
+		return fmt.Sprintf("jwksEndpoint has %d bytes, AWS allows %d", len(j.JWKSEndpoint), maxClaimLength)
 	case len(j.Issuer) > maxClaimLength:
-		return fmt.Sprintf("issuer has %d bytes, AWS admits %d", len(j.Issuer), maxClaimLength)
+		return fmt.Sprintf("issuer has %d bytes, AWS allows %d", len(j.Issuer), maxClaimLength)
 	case len(j.Claims) > maxClaims:
-		return fmt.Sprintf("%d additionalClaims, AWS admits %d", len(j.Claims), maxClaims)
+		return fmt.Sprintf("%d additionalClaims, AWS allows %d", len(j.Claims), maxClaims)
 	}
 	if p := endpoint("jwksEndpoint", j.JWKSEndpoint); p != "" {
 		return p
@@ -72,11 +72,11 @@ func claimProblem(c planjson.Claim) string {
 	case slices.Contains(reservedClaims, c.Name):
 		return fmt.Sprintf("claim %s cannot be additional: AWS always checks it", c.Name)
 	case len(c.Values) > maxClaimValues:
-		return fmt.Sprintf("%d values of claim %s, AWS admits %d", len(c.Values), c.Name, maxClaimValues)
+		return fmt.Sprintf("%d values of claim %s, AWS allows %d", len(c.Values), c.Name, maxClaimValues)
 	}
 	for _, v := range c.Values {
 		if len(v) > maxClaimLength {
-			return fmt.Sprintf("a value of claim %s has %d bytes, AWS admits %d", c.Name, len(v), maxClaimLength)
+			return fmt.Sprintf("a value of claim %s has %d bytes, AWS allows %d", c.Name, len(v), maxClaimLength)
 		}
 	}
 	return ""

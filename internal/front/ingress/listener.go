@@ -162,7 +162,7 @@ func (t *translation) listenPorts(certificates bool) []intent.Listener {
 		}
 	}
 	if len(byPort) > mostListenPorts {
-		t.read.Invalid(annotation.ListenPorts, fmt.Sprintf("%d ports: AWS admits %d listeners of a load balancer by "+
+		t.read.Invalid(annotation.ListenPorts, fmt.Sprintf("%d ports: AWS allows %d listeners of a load balancer by "+
 			"default, and at most %d ports are read",
 			len(byPort), quota.ListenersOf(stack.Application).Default(), mostListenPorts), "name fewer ports")
 		return nil

@@ -69,7 +69,7 @@ func (t *translation) others(l listener, k annotation.Key, groups []annotation.T
 		if ok && slices.ContainsFunc(a.Backends, func(x intent.Backend) bool {
 			return x.TargetGroupARN == b.TargetGroupARN && x.TargetGroup == b.TargetGroup
 		}) {
-			t.read.Invalid(k, fmt.Sprintf("%s is among the target groups of the listener twice, and AWS admits each once",
+			t.read.Invalid(k, fmt.Sprintf("%s is among the target groups of the listener twice, and AWS allows each once",
 				describe(b)),
 				"name it once; the weight of the Service's own target group is baseServiceWeight")
 			ok = false
@@ -135,7 +135,7 @@ func actionProblem(j annotation.Action) string {
 		}
 	}
 	if n := len(j.Forward.TargetGroups) + 1; n > stack.MaxForwardTargets {
-		return prefix + fmt.Sprintf("%d target groups, AWS admits %d", n, stack.MaxForwardTargets)
+		return prefix + fmt.Sprintf("%d target groups, AWS allows %d", n, stack.MaxForwardTargets)
 	}
 	return ""
 }

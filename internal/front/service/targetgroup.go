@@ -90,7 +90,7 @@ func (t *translation) noteResets(g *intent.TargetGroup, svc *corev1.Service, at 
 }
 
 // families sets the IP families of svc. Which of two is the first is decided by the Service itself, also for one that
-// it forwards to by weight: AWS admits one family in a forward.
+// it forwards to by weight: AWS allows one family in a forward.
 func (t *translation) families(g *intent.TargetGroup, svc *corev1.Service) {
 	own := t.service.Spec.IPFamilies
 	g.IPv6 = slices.Contains(svc.Spec.IPFamilies, corev1.IPv6Protocol)

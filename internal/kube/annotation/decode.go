@@ -192,7 +192,7 @@ func join(values []string) string {
 	return strings.Join(values[:len(values)-1], ", ") + " or " + values[len(values)-1]
 }
 
-// ValidHealthCheckPath reports whether AWS admits a health check path: 1 to 1024 characters, starting with a slash.
+// ValidHealthCheckPath reports whether AWS allows a health check path: 1 to 1024 characters, starting with a slash.
 func ValidHealthCheckPath(path string) bool {
 	return strings.HasPrefix(path, "/") && len(path) <= 1024
 }

@@ -9,7 +9,7 @@ import (
 
 // TestNamesThatJoinToOneTextDiffer compares what is generated for namespaces and names that are one text when they are
 // joined, with or without a hyphen: a-b and c, a and b-c, ab and c. Not compared are target groups of routes, each
-// identity of which has one owner (package compile), and the names of accelerators, which AWS admits more than once.
+// identity of which has one owner (package compile), and the names of accelerators, which AWS allows more than once.
 func TestNamesThatJoinToOneTextDiffer(t *testing.T) {
 	t.Parallel()
 	type object struct{ namespace, name string }

@@ -133,7 +133,7 @@ func (c *comparison) answer(s *side, d traffic.Decision, r *traffic.Request) ans
 			a.text += ", " + transformsText(d.Rule)
 		}
 	case route.FixedResponse != nil:
-		a.status, _ = strconv.Atoi(route.FixedResponse.StatusCode) // AWS admits numbers only
+		a.status, _ = strconv.Atoi(route.FixedResponse.StatusCode) // AWS allows numbers only
 		a.text = route.FixedResponse.StatusCode
 	case route.Redirect != nil:
 		a.status = traffic.RedirectStatus(*route.Redirect)

@@ -11,7 +11,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/k8s-lbc/lbc/internal/compile/merge"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/policy/replacement"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -302,14 +301,4 @@ func hold(code diag.Code) func(plan.Plan) plan.Plan {
 
 func refuseReplacements() diff.Options {
 	return diff.Options{Replacement: diff.Replacement{Policy: replacement.Policy{Refuse: true}, By: "Ingress shop/web"}}
-}
-
-// TestProtectiveAttributesAreOrdered compares with the table of settings that members share.
-func TestProtectiveAttributesAreOrdered(t *testing.T) {
-	t.Parallel()
-	for _, key := range protectiveAttributes {
-		if merge.Tighter("attribute/"+key) == nil {
-			t.Errorf("nothing says which value of %s protects more", key)
-		}
-	}
 }

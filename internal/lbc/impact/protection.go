@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/compile/merge"
+	"github.com/k8s-lbc/lbc/internal/model/constraint"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 	"github.com/k8s-lbc/lbc/internal/plan/canonical"
@@ -27,10 +28,10 @@ func (c *comparison) protections(id string) (out []Change) {
 	if cmp.Or(x.PrivateLinkRules, "on") == "on" && y.PrivateLinkRules == "off" {
 		add(LosesProtection, "security group rules for PrivateLink", "on", "off")
 	}
-	for _, key := range protectiveAttributes {
-		before, after := attribute(x, key), attribute(y, key)
-		if tighter := merge.Tighter("attribute/" + key); tighter != nil && tighter(before, after) {
-			add(LosesProtection, "attribute "+key, before, after)
+	for _, g := range constraint.LoadBalancerGuards {
+		before, after := attribute(x, g.Key), attribute(y, g.Key)
+		if g.Requests && merge.Tighter("attribute/"+g.Key)(before, after) {
+			add(LosesProtection, "attribute "+g.Key, before, after)
 		}
 	}
 	return out
@@ -79,14 +80,6 @@ func protected(lb *awsop.LoadBalancer) string {
 		return "yes"
 	}
 	return "no"
-}
-
-// protectiveAttributes are the attributes that keep requests from targets. How much each value protects is in the table
-// of merge, AWS's default in canonical.
-var protectiveAttributes = []string{
-	"waf.fail_open.enabled",
-	"routing.http.drop_invalid_header_fields.enabled",
-	"routing.http.desync_mitigation_mode",
 }
 
 // attribute is the value of an attribute.

@@ -35,7 +35,7 @@ type Accelerator struct {
 	Answers     declare.Answers
 	Plan        plan.Plan
 	Diagnostics diag.List
-	// Invalid reports that the object declares what AWS does not admit; nothing would be changed.
+	// Invalid reports that the object declares what AWS does not allow; nothing would be changed.
 	Invalid bool
 }
 

@@ -48,7 +48,7 @@ func oneOf(allowed ...string) func(string) string {
 		if slices.Contains(allowed, v) {
 			return ""
 		}
-		return "AWS admits " + strings.Join(allowed, ", ")
+		return "AWS allows " + strings.Join(allowed, ", ")
 	}
 }
 
@@ -58,7 +58,7 @@ func between(low, high int) func(string) string {
 		if err == nil && n >= low && n <= high && strconv.Itoa(n) == v {
 			return ""
 		}
-		return fmt.Sprintf("AWS admits whole numbers from %d to %d", low, high)
+		return fmt.Sprintf("AWS allows whole numbers from %d to %d", low, high)
 	}
 }
 
@@ -78,14 +78,14 @@ var headerText = regexp.MustCompile("^[a-zA-Z0-9_ :;.,\\\\/'?!(){}\\[\\]@<>=+*#&
 
 func headerName(v string) string {
 	if len(v) > 1024 || v != "" && !token.MatchString(v) {
-		return "AWS admits the name of a header"
+		return "AWS allows the name of a header"
 	}
 	return ""
 }
 
 func headerValue(v string) string {
 	if len(v) > 1024 || !headerText.MatchString(v) {
-		return "AWS admits the value of a header, without quotation marks and at most 1024 characters"
+		return "AWS allows the value of a header, without quotation marks and at most 1024 characters"
 	}
 	return ""
 }
@@ -97,21 +97,21 @@ func cookie(v string) string {
 	}):
 		return "AWS keeps names that begin with AWSALB for itself"
 	case v != "" && !token.MatchString(v):
-		return "AWS admits the name of a cookie"
+		return "AWS allows the name of a cookie"
 	}
 	return ""
 }
 
 func prefix(v string) string {
 	if strings.HasPrefix(v, "/") || strings.HasSuffix(v, "/") || strings.Contains(v, "AWSLogs") {
-		return "AWS admits no slash in front or behind, and no AWSLogs"
+		return "AWS allows no slash in front or behind, and no AWSLogs"
 	}
 	return ""
 }
 
 func bucket(v string) string {
 	if len(v) > 63 {
-		return "AWS admits names of buckets, of at most 63 characters"
+		return "AWS allows names of buckets, of at most 63 characters"
 	}
 	return ""
 }

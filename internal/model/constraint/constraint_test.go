@@ -108,7 +108,7 @@ func TestCoverHoldsForTheRequestsOfRefusedConditions(t *testing.T) {
 	}
 }
 
-// TestUsualSettingsAreAdmitted has combinations that look alike and that AWS admits.
+// TestUsualSettingsAreAdmitted has combinations that look alike and that AWS allows.
 func TestUsualSettingsAreAdmitted(t *testing.T) {
 	t.Parallel()
 	for _, tg := range []stack.TargetGroup{

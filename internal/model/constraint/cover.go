@@ -9,7 +9,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// Cover are conditions that AWS admits and that hold for the requests of conditions which it refuses: what matches
+// Cover are conditions that AWS allows and that hold for the requests of conditions which it refuses: what matches
 // those must not get the answer of a wider rule. Values that no request can have are left out. ok is false if nothing
 // is left of a condition, or it has too many values.
 func Cover(all []stack.Condition) (out []stack.Condition, ok bool) {

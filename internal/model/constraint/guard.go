@@ -2,20 +2,34 @@ package constraint
 
 import "slices"
 
-// loose are the attributes of load balancers that restrict requests or protect the load balancer, with the values that
-// do so no more than AWS's default does.
-var loose = map[string][]string{
-	"deletion_protection.enabled":                     {"false"},
-	"routing.http.drop_invalid_header_fields.enabled": {"false"},
-	"routing.http.desync_mitigation_mode":             {"monitor", "defensive"},
-	"routing.http.xff_header_processing.mode":         {"append", "preserve"},
-	"waf.fail_open.enabled":                           {"true", "false"},
-	"ipv6.deny_all_igw_traffic":                       {"false"},
+// Guard is an attribute of load balancers that restricts requests or protects the load balancer.
+type Guard struct {
+	Key     string
+	Values  []string // the loosest first
+	Default string   // AWS's
+	// Requests reports that the attribute keeps requests from targets.
+	Requests bool
+}
+
+// LoadBalancerGuards are the attributes that guard a load balancer. Members of a group share them by this order of
+// values, a new load balancer has them before its first listener, and impact reports which ones an edit loosens.
+var LoadBalancerGuards = []Guard{
+	{"deletion_protection.enabled", []string{"false", "true"}, "false", false},
+	{"routing.http.drop_invalid_header_fields.enabled", []string{"false", "true"}, "false", true},
+	{"routing.http.desync_mitigation_mode", []string{"monitor", "defensive", "strictest"}, "defensive", true},
+	// preserve accepts forged addresses
+	{"routing.http.xff_header_processing.mode", []string{"preserve", "append", "remove"}, "append", false},
+	{"waf.fail_open.enabled", []string{"true", "false"}, "false", true},
+	{"ipv6.deny_all_igw_traffic", []string{"false", "true"}, "false", false},
 }
 
 // Guards reports whether an attribute of a load balancer is to restrict or protect more than AWS's default does. A
 // value that AWS does not know may be meant so.
 func Guards(key, value string) bool {
-	values, guards := loose[key]
-	return guards && !slices.Contains(values, value)
+	i := slices.IndexFunc(LoadBalancerGuards, func(g Guard) bool { return g.Key == key })
+	if i < 0 {
+		return false
+	}
+	g := LoadBalancerGuards[i]
+	return !slices.Contains(g.Values[:slices.Index(g.Values, g.Default)+1], value)
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// balancer is an example of a load balancer: one that AWS admits, with a change.
+// balancer is an example of a load balancer: one that AWS allows, with a change.
 func balancer(of stack.LoadBalancerType, change func(*stack.LoadBalancer)) stack.LoadBalancer {
 	lb := stack.LoadBalancer{Name: "example", Type: of, Scheme: stack.InternetFacing, IPAddressType: stack.IPv4}
 	change(&lb)
@@ -121,7 +121,7 @@ var Forwardings = []Row[Forwarding]{
 			allowed = networkProtocols
 		}
 		if !slices.Contains(allowed, f.Protocol) {
-			return fmt.Sprintf("listeners of a load balancer of type %s have no protocol %q: AWS admits %s", f.Type, f.Protocol,
+			return fmt.Sprintf("listeners of a load balancer of type %s have no protocol %q: AWS allows %s", f.Type, f.Protocol,
 				strings.Join(allowed, ", "))
 		}
 		return ""
@@ -129,7 +129,7 @@ var Forwardings = []Row[Forwarding]{
 		forwarding(stack.Network, "SCTP", 81, tcp, asItIs)}},
 	{"protocols of listener and targets", func(f Forwarding) string {
 		if allowed := targetProtocols[f.Protocol]; !slices.Contains(allowed, f.TargetGroup.Protocol) {
-			return fmt.Sprintf("a listener of protocol %s cannot forward to targets of protocol %s: AWS admits %s", f.Protocol,
+			return fmt.Sprintf("a listener of protocol %s cannot forward to targets of protocol %s: AWS allows %s", f.Protocol,
 				f.TargetGroup.Protocol, strings.Join(allowed, ", "))
 		}
 		return ""

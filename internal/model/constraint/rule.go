@@ -59,7 +59,7 @@ func long(n int) string { return strings.Repeat("a", n) }
 
 func tooLong(what, v string, most int) string {
 	if n := utf8.RuneCountInString(v); n > most {
-		return fmt.Sprintf("%s has %d characters, and AWS admits %d: %q", what, n, most, v)
+		return fmt.Sprintf("%s has %d characters, and AWS allows %d: %q", what, n, most, v)
 	}
 	return ""
 }
@@ -91,7 +91,7 @@ func values(field stack.ConditionField, all ...string) (out []stack.Condition) {
 var Conditions = []Row[stack.Condition]{
 	{"host characters", of(stack.HostHeader, func(v string) string {
 		if !hostCharacters.MatchString(v) {
-			return fmt.Sprintf("host %q has a character that AWS does not admit in a host: letters, digits, -, ., * and ?", v)
+			return fmt.Sprintf("host %q has a character that AWS does not allow in a host: letters, digits, -, ., * and ?", v)
 		}
 		return ""
 	}), values(stack.HostHeader, "a_b.example.com", "exämple.com", "a b.example.com", "example.com:80")},
@@ -99,7 +99,7 @@ var Conditions = []Row[stack.Condition]{
 		values(stack.HostHeader, long(126)+".com")},
 	{"path characters", of(stack.PathPattern, func(v string) string {
 		if !pathCharacters.MatchString(v) {
-			return fmt.Sprintf("path %q has a character that AWS does not admit in a path: letters, digits, and _-.$/~\"'@:+&*?",
+			return fmt.Sprintf("path %q has a character that AWS does not allow in a path: letters, digits, and _-.$/~\"'@:+&*?",
 				v)
 		}
 		return ""
@@ -110,7 +110,7 @@ var Conditions = []Row[stack.Condition]{
 		switch n := c.HeaderName; {
 		case c.Field != stack.HTTPHeader:
 		case strings.EqualFold(n, "host"):
-			return `AWS admits no condition on header "host"; use host-header`
+			return `AWS allows no condition on header "host"; use host-header`
 		case !token.MatchString(n) || len(n) > maxHeaderName:
 			return fmt.Sprintf("%q is not the name of a header of at most %d characters", n, maxHeaderName)
 		}
@@ -126,7 +126,7 @@ var Conditions = []Row[stack.Condition]{
 	}), values(stack.RequestMethod, "get", "G3T", "GET ", strings.Repeat("A", 41))},
 	{"source address", of(stack.SourceIP, func(v string) string {
 		if _, err := netip.ParsePrefix(v); err != nil || v == "255.255.255.255/32" {
-			return fmt.Sprintf("source address %q is not a range that AWS admits", v)
+			return fmt.Sprintf("source address %q is not a range that AWS allows", v)
 		}
 		return ""
 	}), values(stack.SourceIP, "10.0.0.0", "10.0.0.0/33", "255.255.255.255/32", "web")},
@@ -183,7 +183,7 @@ func expression(v string, most int) string {
 		return text
 	}
 	if _, err := regexp.Compile(v); err != nil {
-		return fmt.Sprintf("AWS does not admit the regular expression %q: %s", v, strings.TrimPrefix(err.Error(),
+		return fmt.Sprintf("AWS does not allow the regular expression %q: %s", v, strings.TrimPrefix(err.Error(),
 			"error parsing regexp: "))
 	}
 	return ""
@@ -194,21 +194,21 @@ var Actions = []Row[stack.Action]{
 	{"status of a fixed response", func(a stack.Action) string {
 		if f := a.FixedResponse; f != nil && (len(f.StatusCode) != 3 || !strings.Contains("245", f.StatusCode[:1]) ||
 			strings.Trim(f.StatusCode, "0123456789") != "") {
-			return fmt.Sprintf("the status of a fixed response is %q, and AWS admits 2XX, 4XX and 5XX", f.StatusCode)
+			return fmt.Sprintf("the status of a fixed response is %q, and AWS allows 2XX, 4XX and 5XX", f.StatusCode)
 		}
 		return ""
 	}, []stack.Action{fixed("302", "", ""), fixed("20", "", ""), fixed("abc", "", ""), fixed("1000", "", "")}},
 	{"content type of a fixed response", func(a stack.Action) string {
 		types := []string{"", "text/plain", "text/css", "text/html", "application/javascript", "application/json"}
 		if f := a.FixedResponse; f != nil && !slices.Contains(types, f.ContentType) {
-			return fmt.Sprintf("the content type of a fixed response is %q, and AWS admits %s", f.ContentType,
+			return fmt.Sprintf("the content type of a fixed response is %q, and AWS allows %s", f.ContentType,
 				strings.Join(types[1:], ", "))
 		}
 		return ""
 	}, []stack.Action{fixed("200", "text/xml", "a"), fixed("200", "text/html; charset=utf-8", "a")}},
 	{"body of a fixed response", func(a stack.Action) string {
 		if f := a.FixedResponse; f != nil && len(f.MessageBody) > maxBody {
-			return fmt.Sprintf("the body of a fixed response has %d bytes, and AWS admits %d", len(f.MessageBody), maxBody)
+			return fmt.Sprintf("the body of a fixed response has %d bytes, and AWS allows %d", len(f.MessageBody), maxBody)
 		}
 		return ""
 	}, []stack.Action{fixed("200", "text/plain", long(1025))}},
@@ -261,15 +261,15 @@ func redirect(r *stack.Redirect) string {
 	port, err := strconv.Atoi(r.Port)
 	switch {
 	case r.StatusCode != "" && r.StatusCode != "HTTP_301" && r.StatusCode != "HTTP_302":
-		return fmt.Sprintf("the status of a redirect is %q, and AWS admits HTTP_301 and HTTP_302", r.StatusCode)
+		return fmt.Sprintf("the status of a redirect is %q, and AWS allows HTTP_301 and HTTP_302", r.StatusCode)
 	case r.Protocol != "" && !slices.Contains([]string{"HTTP", "HTTPS", "#{protocol}"}, r.Protocol):
-		return fmt.Sprintf("the protocol of a redirect is %q, and AWS admits HTTP, HTTPS and #{protocol}", r.Protocol)
+		return fmt.Sprintf("the protocol of a redirect is %q, and AWS allows HTTP, HTTPS and #{protocol}", r.Protocol)
 	case r.Port != "" && r.Port != "#{port}" && (err != nil || port < 1 || port > 65535 || strconv.Itoa(port) != r.Port):
-		return fmt.Sprintf("the port of a redirect is %q, and AWS admits 1 to 65535 and #{port}", r.Port)
+		return fmt.Sprintf("the port of a redirect is %q, and AWS allows 1 to 65535 and #{port}", r.Port)
 	case r.Path != "" && !strings.HasPrefix(r.Path, "/"):
-		return fmt.Sprintf("the path of a redirect is %q, and AWS admits none without a slash in front", r.Path)
+		return fmt.Sprintf("the path of a redirect is %q, and AWS allows none without a slash in front", r.Path)
 	case strings.HasPrefix(r.Query, "?"):
-		return fmt.Sprintf("the query of a redirect is %q, and AWS admits no question mark in front", r.Query)
+		return fmt.Sprintf("the query of a redirect is %q, and AWS allows no question mark in front", r.Query)
 	}
 	for _, p := range []string{"#{path}", "#{host}", "#{port}"} {
 		if strings.Count(r.Path, p) > 1 {
@@ -299,11 +299,11 @@ func sticky(seconds int32) stack.Action {
 func forward(f *stack.Forward) string {
 	for _, g := range f.TargetGroups {
 		if g.Weight != nil && (*g.Weight < 0 || *g.Weight > maxWeight) {
-			return fmt.Sprintf("a weight is %d, and AWS admits 0 to %d", *g.Weight, maxWeight)
+			return fmt.Sprintf("a weight is %d, and AWS allows 0 to %d", *g.Weight, maxWeight)
 		}
 	}
 	if s := f.Stickiness; s != nil && s.Enabled && (s.DurationSeconds < 1 || s.DurationSeconds > maxStickiness) {
-		return fmt.Sprintf("the stickiness of a forward lasts %d seconds, and AWS admits 1 to %d", s.DurationSeconds,
+		return fmt.Sprintf("the stickiness of a forward lasts %d seconds, and AWS allows 1 to %d", s.DurationSeconds,
 			maxStickiness)
 	}
 	return ""
@@ -338,7 +338,7 @@ var logins = []stack.Action{
 
 func endpoint(what, v string) string {
 	if u, err := url.Parse(v); err != nil || u.Scheme != "https" || u.Host == "" {
-		return fmt.Sprintf("the %s of the login is %q, and AWS admits https URLs", what, v)
+		return fmt.Sprintf("the %s of the login is %q, and AWS allows https URLs", what, v)
 	}
 	return ""
 }
@@ -358,11 +358,11 @@ func oidc(o *stack.AuthenticateOIDC) string {
 func session(s *stack.Session) string {
 	switch {
 	case s.TimeoutSeconds < 0 || s.TimeoutSeconds > maxStickiness:
-		return fmt.Sprintf("the session of a login lasts %d seconds, and AWS admits 1 to %d", s.TimeoutSeconds, maxStickiness)
+		return fmt.Sprintf("the session of a login lasts %d seconds, and AWS allows 1 to %d", s.TimeoutSeconds, maxStickiness)
 	case len(s.ExtraParams) > maxParams:
-		return fmt.Sprintf("a login has %d extra parameters, and AWS admits %d", len(s.ExtraParams), maxParams)
+		return fmt.Sprintf("a login has %d extra parameters, and AWS allows %d", len(s.ExtraParams), maxParams)
 	case s.OnUnauthenticated != "" && !slices.Contains([]string{"authenticate", "allow", "deny"}, s.OnUnauthenticated):
-		return fmt.Sprintf("a login answers unknown clients with %q, and AWS admits authenticate, allow and deny",
+		return fmt.Sprintf("a login answers unknown clients with %q, and AWS allows authenticate, allow and deny",
 			s.OnUnauthenticated)
 	}
 	return ""
@@ -393,7 +393,7 @@ var Transforms = []Row[stack.Transform]{
 	}, []stack.Transform{rewrite("(", "a"), rewrite("", "a"), rewrite(long(1025), "a"), rewrite("a", long(1025))}},
 	{"number of rewrites", func(t stack.Transform) string {
 		if len(t.Rewrites) != 1 {
-			return fmt.Sprintf("a transform has %d rewrites, and AWS admits one", len(t.Rewrites))
+			return fmt.Sprintf("a transform has %d rewrites, and AWS allows one", len(t.Rewrites))
 		}
 		return ""
 	}, []stack.Transform{{Type: "url-rewrite"}, {Type: "url-rewrite", Rewrites: []stack.Rewrite{
@@ -427,7 +427,7 @@ func OfActions(actions []stack.Action, transforms []stack.Transform) string {
 			return problem
 		}
 		if seen[transforms[i].Type] {
-			return fmt.Sprintf("a rule has two transforms of type %s, and AWS admits one", transforms[i].Type)
+			return fmt.Sprintf("a rule has two transforms of type %s, and AWS allows one", transforms[i].Type)
 		}
 		seen[transforms[i].Type] = true
 	}

@@ -31,7 +31,7 @@ var Tags = []Row[Tag]{
 			return fmt.Sprintf("tag key %s has more than 128 characters", t.Key)
 		}
 		if !tagCharacters.MatchString(t.Key) {
-			return fmt.Sprintf("tag key %q has a character that AWS does not admit in tags: %s", t.Key, tagAlphabet)
+			return fmt.Sprintf("tag key %q has a character that AWS does not allow in tags: %s", t.Key, tagAlphabet)
 		}
 		return ""
 	}, []Tag{{"", "a"}, {long(129), "a"}, {"a!", "b"}, {"a,b", "c"}, {"a|b", ""}, {"a\tb", ""}}},
@@ -40,7 +40,7 @@ var Tags = []Row[Tag]{
 			return fmt.Sprintf("the value of tag %s has more than 256 characters", t.Key)
 		}
 		if !tagCharacters.MatchString(t.Value) {
-			return fmt.Sprintf("value %q of tag %s has a character that AWS does not admit in tags: %s", t.Value, t.Key,
+			return fmt.Sprintf("value %q of tag %s has a character that AWS does not allow in tags: %s", t.Value, t.Key,
 				tagAlphabet)
 		}
 		return ""

@@ -100,7 +100,7 @@ func matches(matcher string, low, high int) bool {
 	return true
 }
 
-// group is an example of a target group: one that AWS admits, with a change.
+// group is an example of a target group: one that AWS allows, with a change.
 func group(protocol string, change func(*stack.TargetGroup)) stack.TargetGroup {
 	tg := stack.TargetGroup{Name: "example", TargetType: stack.TargetIP, Protocol: protocol, Port: 80,
 		HealthCheck: stack.HealthCheck{Port: stack.TrafficPort, Protocol: tcp}}
@@ -199,7 +199,7 @@ var healthCheckRows = []Row[stack.TargetGroup]{
 			allowed = append(allowed, tcp)
 		}
 		if p := tg.HealthCheck.Protocol; p != "" && !slices.Contains(allowed, p) {
-			return fmt.Sprintf("health checks of targets of protocol %s cannot be of protocol %s: AWS admits %s", tg.Protocol, p,
+			return fmt.Sprintf("health checks of targets of protocol %s cannot be of protocol %s: AWS allows %s", tg.Protocol, p,
 				strings.Join(allowed, ", "))
 		}
 		return ""

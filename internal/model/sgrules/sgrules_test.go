@@ -201,7 +201,7 @@ func TestWhatStandsStaysAndOnlyTheRestGetsRules(t *testing.T) {
 			[][]stack.Permission{ports}, [][]stack.Permission{{tcp(80, 140, "10.0.0.0/8")}}},
 		"a second group takes what the first has no room for": {
 			slices.Concat(sixty, ranges(1, 443)), [][]stack.Permission{sixty, nil}, [][]stack.Permission{sixty, ranges(1, 443)}},
-		"a group that holds more than the limit, as AWS admits this account": {ranges(80, 80), [][]stack.Permission{
+		"a group that holds more than the limit, as AWS allows this account": {ranges(80, 80), [][]stack.Permission{
 			ranges(80, 80)}, [][]stack.Permission{ranges(80, 80)}},
 	} {
 		got, ok := Lists(nil).Arrange(c.wanted, c.have, 60)

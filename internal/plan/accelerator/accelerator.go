@@ -126,7 +126,7 @@ func (l Listener) Contains(port int32) bool {
 	return slices.ContainsFunc(l.Ports, func(r PortRange) bool { return r.Contains(port) })
 }
 
-// Conflicts reports whether AWS admits only one of two listeners on an accelerator: they have a protocol and a port in
+// Conflicts reports whether AWS allows only one of two listeners on an accelerator: they have a protocol and a port in
 // common.
 func (l Listener) Conflicts(o Listener) bool {
 	return l.Protocol == o.Protocol && slices.ContainsFunc(l.Ports, func(r PortRange) bool {

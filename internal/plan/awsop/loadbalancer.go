@@ -54,7 +54,7 @@ type SetSubnets struct {
 	LoadBalancer     stack.Ref
 	Subnets          []stack.SubnetMapping
 	NetworkSourceNAT string // EnablePrefixForIpv6SourceNat; empty = not sent
-	// IPAddressType is set with the subnets where each needs the other: AWS admits source NAT of dualstack load balancers
+	// IPAddressType is set with the subnets where each needs the other: AWS allows source NAT of dualstack load balancers
 	// only, and no UDP listener of a dualstack load balancer without; and subnets get IPv6 addresses with the type. Empty
 	// = not sent.
 	IPAddressType string `json:",omitempty"`

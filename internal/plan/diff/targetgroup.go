@@ -173,7 +173,7 @@ func (d *differ) targetGroups() {
 	}
 }
 
-// freeName is the wanted name of a new target group, unless one that it replaces has it: AWS admits no second target
+// freeName is the wanted name of a new target group, unless one that it replaces has it: AWS allows no second target
 // group of a name beside the first, and the name holds neither the IP address type nor, of a group for load balancers,
 // the port.
 func (d *differ) freeName(w stack.TargetGroup) string {

@@ -65,14 +65,14 @@ type staging struct {
 	cold  []stack.Ref    // target groups whose targets get their first check, which is to be awaited before the switch
 	// target groups that only others forward to: their targets may be in their first check still, if those are new
 	elsewhere []stack.Ref
-	refused   bool // AWS does not admit the target groups beside the old ones; they are cold
+	refused   bool // AWS does not allow the target groups beside the old ones; they are cold
 }
 
 // awaited are the target groups whose health to await before a rule, or a listener, that is there switches. Reading it
 // costs a call, and no pause if it is good.
 func (s staging) awaited() []stack.Ref { return slices.Concat(s.cold, s.elsewhere) }
 
-// prewarm is stage, but empty where AWS does not admit the new target groups beside the old ones.
+// prewarm is stage, but empty where AWS does not allow the new target groups beside the old ones.
 func (t *Targets) prewarm(have, want []stack.Action) staging {
 	s := t.stage(have, want)
 	if s.refused {
@@ -153,7 +153,7 @@ func standing(from *stack.Forward) (staged stack.Forward, alive map[string]bool)
 }
 
 // mixed reports that target groups are of several address families, or of several protocols of network load balancers,
-// as far as is known: AWS admits neither in a forward.
+// as far as is known: AWS allows neither in a forward.
 func (t *Targets) mixed(all []stack.WeightedTargetGroup) bool {
 	kinds := map[[2]string]bool{}
 	for _, g := range all {

@@ -44,7 +44,7 @@ type Input struct {
 	Early  bool     // Modify must not wait for rules, as it changes the protocol
 	Why    []string // of Modify
 	// Aside is the listener, of a network load balancer, on a port that no client knows, behind which targets are checked
-	// that AWS admits in no forward beside the old ones; nil = there is none.
+	// that AWS allows in no forward beside the old ones; nil = there is none.
 	Aside *stack.Listener
 
 	Targets *Targets

@@ -205,7 +205,7 @@ func (x Endpoints) identified(ctx context.Context, all []registrar.Endpoint) (wa
 				"connection ids", x.QUICVariable))
 	}
 	if len(repeated) > 0 {
-		note("endpoints have the QUIC server id of another pod and are not registered: AWS admits an id once",
+		note("endpoints have the QUIC server id of another pod and are not registered: AWS allows an id once",
 			fmt.Sprintf("remove the environment variable %s from the pod template, so that each pod gets an id of its own",
 				x.QUICVariable))
 	}

@@ -12,7 +12,7 @@ func IsQUIC(protocol string) bool { return strings.HasSuffix(protocol, "QUIC") }
 
 // WithServerIDs are the endpoints of a QUIC target group with the server ids of their pods, which are in the
 // environment variable of a name. missing are those without an id, and repeated those with the id of another address
-// before them, as AWS admits an id once: neither can be registered.
+// before them, as AWS allows an id once: neither can be registered.
 func WithServerIDs(ctx context.Context, c Cluster, all []Endpoint, variable string) (identified, missing,
 	repeated []Endpoint) {
 	holder := map[string]string{} // address by server id

@@ -82,7 +82,7 @@ type FullError struct {
 }
 
 func (e *FullError) Error() string {
-	return fmt.Sprintf("it would need %d inbound rules, and AWS admits %d in a security group; it has %d, %d of them "+
+	return fmt.Sprintf("it would need %d inbound rules, and AWS allows %d in a security group; it has %d, %d of them "+
 		"not of load balancers, and the rules of this binding are not among them",
 		e.Needed, e.Limit, e.Have, e.Other)
 }

@@ -40,7 +40,7 @@ func NameWithoutPods(b *v1beta1.TargetGroupBinding, p v1beta1.NetworkingPort) (t
 		"write the number of the node port"
 }
 
-// mostPermissions is how many pairs of a peer and a port the networking of a binding may have. AWS admits 1,000 rules
+// mostPermissions is how many pairs of a peer and a port the networking of a binding may have. AWS allows 1,000 rules
 // of a security group at most; ports that follow each other are one rule.
 const mostPermissions = 20_000
 

@@ -188,20 +188,11 @@ func unknown(t *testing.T, c *harness.Cluster, namespace, gateway string) (out [
 	return out, d.MigratedFrom
 }
 
-// ofEveryMigration reports whether a field differs in every migration besides those that the console knows: tags and
-// labels name the Gateway in place of the Ingress, and rules, which have other priorities, are compared by rulesOf.
+// ofEveryMigration reports whether a field differs in every migration besides those that the console knows: rules, which
+// have other priorities, are compared by rulesOf.
 func ofEveryMigration(e field) bool {
-	if e.ResourceType == "AWS::ElasticLoadBalancingV2::ListenerRule" ||
-		e.ResourceType == "AWS::ElasticLoadBalancingV2::Listener" && e.Field == "spec.defaultActions" {
-		return true
-	}
-	for _, owner := range []string{"gateway.k8s.aws.alb/", "ingress.k8s.aws/"} {
-		if strings.HasPrefix(e.Field, "spec.tags."+owner) ||
-			strings.HasPrefix(e.Field, "spec.template.metadata.labels."+owner) {
-			return true
-		}
-	}
-	return false
+	return e.ResourceType == "AWS::ElasticLoadBalancingV2::ListenerRule" ||
+		e.ResourceType == "AWS::ElasticLoadBalancingV2::Listener" && e.Field == "spec.defaultActions"
 }
 
 // gateways are the names of the Gateways of a namespace.

@@ -11,7 +11,7 @@ import (
 )
 
 // lifeOfTheRest needs what LifeOfMany does not: subnets without roles in tags, pods with interfaces of their own,
-// logins, certificates of IAM, security groups of another account, addresses of customers, more rules than AWS admits
+// logins, certificates of IAM, security groups of another account, addresses of customers, more rules than AWS allows
 // by default, and Gateways with addresses and authorities.
 var lifeOfTheRest = []lab.Stage{
 	{Name: "created", Does: func(l *lab.Lab) {

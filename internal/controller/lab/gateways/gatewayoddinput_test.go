@@ -51,7 +51,7 @@ func weights(l *lab.Lab) (out []string) {
 	return out
 }
 
-// TestWeightsUpToAMillionAreBroughtToThoseThatAWSAdmits has the largest weights of the API; AWS admits 999.
+// TestWeightsUpToAMillionAreBroughtToThoseThatAWSAdmits has the largest weights of the API; AWS allows 999.
 func TestWeightsUpToAMillionAreBroughtToThoseThatAWSAdmits(t *testing.T) {
 	t.Parallel()
 	l := lab.NewGateway(t, lab.WebGateway+`

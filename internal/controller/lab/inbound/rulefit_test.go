@@ -74,7 +74,7 @@ func TestRangesBeyondTheQuotaOfAGroupAreAdmittedByFurtherOnesAndTooManyAreRefuse
 	if writes := l.Writes(mark); len(writes) > 0 {
 		t.Errorf("of 400 ranges %v is sent", writes)
 	}
-	l.ToldOnce("need 800 inbound rules, 400 of them for port 8080: they may have 240, as AWS admits 60 rules in " +
+	l.ToldOnce("need 800 inbound rules, 400 of them for port 8080: they may have 240, as AWS allows 60 rules in " +
 		"each of 4 groups")
 	ranges(apart(10))
 	l.Settle(lab.Key("web"))
@@ -108,7 +108,7 @@ func TestRulesThatTheGroupOfNodesHasNoRoomForAreInTheConditionOfTheirBinding(t *
 	l.Get(b, "bound")
 	c := meta.FindStatusCondition(b.Status.Conditions, "Ready")
 	if c == nil || c.Reason != "QuotaExceeded" ||
-		!strings.Contains(c.Message, "inbound rules, and AWS admits 60 in a security group") ||
+		!strings.Contains(c.Message, "inbound rules, and AWS allows 60 in a security group") ||
 		!strings.Contains(c.Message, "--max-rules-per-security-group") {
 		t.Errorf("condition %+v", c)
 	}

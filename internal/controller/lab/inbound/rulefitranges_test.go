@@ -41,7 +41,7 @@ func TestRangesOfAServiceBeyondTheQuotaOfAGroupAreAdmittedByFurtherOnesAndTooMan
 			if writes := l.Writes(mark); len(writes) > 0 {
 				t.Errorf("of 400 ranges %v is sent", writes)
 			}
-			l.ToldOnce("need 800 inbound rules, 400 of them for port 8080: they may have 240, as AWS admits 60 rules in " +
+			l.ToldOnce("need 800 inbound rules, 400 of them for port 8080: they may have 240, as AWS allows 60 rules in " +
 				"each of 4 groups")
 			mark = l.Mark()
 			l.Edited("net", func(s *corev1.Service) { ranges(s, apart(10)) })

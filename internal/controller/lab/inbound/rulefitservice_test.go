@@ -60,7 +60,7 @@ func TestAPrefixListOfAServiceCountsItsEntriesAndWhatDoesNotFitIsRefusedWithoutA
 	if writes := l.Writes(mark); len(writes) > 0 {
 		t.Errorf("of a list that no group has room for %v is sent", writes)
 	}
-	l.ToldOnce("need 122 inbound rules, 61 of them for port 8080: they may have 240, as AWS admits 60 rules in each of " +
+	l.ToldOnce("need 122 inbound rules, 61 of them for port 8080: they may have 240, as AWS allows 60 rules in each of " +
 		"4 groups; each rule counts as many as its prefix list may have entries (pl-61 has 61)")
 	l.Edited("net", func(s *corev1.Service) { s.Annotations[serviceLists] = "pl-6" })
 	l.Settle(key)

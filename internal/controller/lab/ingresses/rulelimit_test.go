@@ -53,7 +53,7 @@ func TestRulesBeyondTheQuotaAreReportedOnceAndNotSentToAWS(t *testing.T) {
 				t.Errorf("%d calls: %v", total, by)
 			}
 			if events := told["Ingress shop/a-young"]; len(told) != 1 || len(events) == 0 ||
-				!strings.Contains(events[0], "would have 110 rules besides default ones, and AWS admits 100") ||
+				!strings.Contains(events[0], "would have 110 rules besides default ones, and AWS allows 100") ||
 				!strings.Contains(events[0], "10 of the 30 rules") {
 				t.Errorf("events %v", told)
 			}

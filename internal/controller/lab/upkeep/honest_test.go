@@ -174,7 +174,7 @@ func TestRefusedEditIsNotInEffect(t *testing.T) {
 	}
 	l.Sim.Gate.RemoveFault("budget")
 	l.Settle(lab.Key("web"))
-	l.expect("once AWS admits it", true)
+	l.expect("once AWS allows it", true)
 }
 
 func TestSharedEditIsShownOnEachMember(t *testing.T) {

@@ -211,7 +211,7 @@ func (c *ruleConfiguration) redirectTo(r *lbcgatewayv1.RedirectActionConfig) str
 	c.redirect, c.query = true, ptr.Deref(r.Query, "")
 	const most = 128
 	if len(c.query) > most {
-		return fmt.Sprintf("redirectConfig.query: it has %d characters, and AWS admits %d", len(c.query), most)
+		return fmt.Sprintf("redirectConfig.query: it has %d characters, and AWS allows %d", len(c.query), most)
 	}
 	if c.query == "#{query}" {
 		c.query = ""
@@ -230,7 +230,7 @@ func (c *ruleConfiguration) respond(f *lbcgatewayv1.FixedResponseActionConfig) s
 		kind):
 		return "fixedResponseConfig.contentType: unknown type " + kind
 	case len(body) > most:
-		return fmt.Sprintf("fixedResponseConfig.messageBody: it has %d bytes, and AWS admits %d", len(body), most)
+		return fmt.Sprintf("fixedResponseConfig.messageBody: it has %d bytes, and AWS allows %d", len(body), most)
 	}
 	c.response = []intent.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{
 		StatusCode: strconv.Itoa(int(f.StatusCode)), ContentType: kind, MessageBody: body,
@@ -252,7 +252,7 @@ func session(at string, s *lbcgatewayv1.AuthenticateSession) (out stack.Session,
 	case !slices.Contains([]string{"deny", "allow", "authenticate"}, out.OnUnauthenticated):
 		problem = fmt.Sprintf("%sonUnauthenticatedRequest: %q is not deny, allow or authenticate", at, out.OnUnauthenticated)
 	case len(out.ExtraParams) > most:
-		problem = fmt.Sprintf("%sauthenticationRequestExtraParams: %d parameters, and AWS admits %d", at,
+		problem = fmt.Sprintf("%sauthenticationRequestExtraParams: %d parameters, and AWS allows %d", at,
 			len(out.ExtraParams), most)
 	default:
 		problem = within(at+"sessionTimeout", out.TimeoutSeconds, 1, stack.DefaultSessionTimeout)
@@ -358,7 +358,7 @@ func (c *ruleConfiguration) jwt(j *lbcgatewayv1.JWTValidationActionConfig) strin
 	const most, mostValues = 256, 10
 	for _, pair := range [][2]string{{"issuer", j.Issuer}, {"jwksEndpoint", j.JWKSEndpoint}} {
 		if len(pair[1]) > most {
-			return fmt.Sprintf("%s%s: it has %d characters, and AWS admits %d", at, pair[0], len(pair[1]), most)
+			return fmt.Sprintf("%s%s: it has %d characters, and AWS allows %d", at, pair[0], len(pair[1]), most)
 		}
 	}
 	for i, claim := range j.AdditionalClaims {

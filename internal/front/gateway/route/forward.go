@@ -156,7 +156,7 @@ func (t *translation) targets(refs []weighted, p place, at string) (out []intent
 				same = i
 			}
 		}
-		if same >= 0 { // AWS admits a target group once
+		if same >= 0 { // AWS allows a target group once
 			weights[same] += weight
 			continue
 		}

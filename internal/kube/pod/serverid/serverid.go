@@ -22,7 +22,7 @@ const (
 	DefaultVariable = "AWS_LBC_QUIC_SERVER_ID"
 )
 
-// ID is a server id. AWS admits 8 bytes (ELB API reference, TargetDescription).
+// ID is a server id. AWS allows 8 bytes (ELB API reference, TargetDescription).
 type ID [8]byte
 
 // Value is the id as containers get it: standard base64 with padding.

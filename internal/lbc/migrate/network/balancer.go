@@ -444,7 +444,7 @@ func (b *balancer) backends(p port, route configv1.RouteIdentifier) (out []gatew
 			g := x.TargetGroup
 			if g == nil {
 				b.find(migrate.Failed, p.of.Object, x.Source.Place(),
-					fmt.Sprintf("target group %s is attached to the Service's load balancer, and AWS admits one for each target group",
+					fmt.Sprintf("target group %s is attached to the Service's load balancer, and AWS allows one for each target group",
 						x.TargetGroupARN),
 					"make another target group of the same targets, and name it in backendRefs of "+route.Kind+" "+route.Name+
 						" with kind: TargetGroupName")

@@ -64,12 +64,12 @@ func (c *checking) tags() {
 		case strings.HasPrefix(strings.ToLower(key), "aws:"):
 			c.add(Tags, path, fmt.Sprintf("the key %s begins with aws:, which is for AWS's own tags", key), "write another key")
 		case utf8.RuneCountInString(v) > maxTagValue:
-			c.add(Tags, path, fmt.Sprintf("the value of tag %s has %d characters, and AWS admits %d", key,
+			c.add(Tags, path, fmt.Sprintf("the value of tag %s has %d characters, and AWS allows %d", key,
 				utf8.RuneCountInString(v), maxTagValue), "write a shorter value")
 		}
 	}
 	if n := len(c.spec.Tags); n > accelerator.MaxTags-TrackingTags {
-		c.add(Limits, "spec.tags", fmt.Sprintf("%d tags are declared, and AWS admits %d of an accelerator, of which the "+
+		c.add(Limits, "spec.tags", fmt.Sprintf("%d tags are declared, and AWS allows %d of an accelerator, of which the "+
 			"controller uses %d", n, accelerator.MaxTags, TrackingTags), "remove tags")
 	}
 }

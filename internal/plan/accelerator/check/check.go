@@ -208,7 +208,7 @@ func (c *checking) listeners() {
 			if c.discovered {
 				remedy = "write portRanges, fewer ones, which may have ports that the load balancer does not have"
 			}
-			c.add(Limits, path+".portRanges", fmt.Sprintf("the listener has %d port ranges, and AWS admits %d: %s", n,
+			c.add(Limits, path+".portRanges", fmt.Sprintf("the listener has %d port ranges, and AWS allows %d: %s", n,
 				accelerator.MaxPortRanges, rangesText(l.PortRanges)), remedy)
 		}
 		if l.Protocol == nil && !discovers {
@@ -228,12 +228,12 @@ func (c *checking) listeners() {
 		}
 	}
 	if n := len(c.spec.Listeners); n > accelerator.MaxListeners {
-		c.warn(Limits, "spec.listeners", fmt.Sprintf("%d listeners are declared, and AWS admits %d of an accelerator "+
+		c.warn(Limits, "spec.listeners", fmt.Sprintf("%d listeners are declared, and AWS allows %d of an accelerator "+
 			"unless the account's quota was raised", n, accelerator.MaxListeners),
 			"ask AWS for a higher quota, or use further accelerators")
 	}
 	if groups > accelerator.MaxEndpointGroups {
-		c.warn(Limits, "spec.listeners", fmt.Sprintf("%d endpoint groups are declared, and AWS admits %d of an accelerator "+
+		c.warn(Limits, "spec.listeners", fmt.Sprintf("%d endpoint groups are declared, and AWS allows %d of an accelerator "+
 			"unless the account's quota was raised", groups, accelerator.MaxEndpointGroups),
 			"ask AWS for a higher quota, or use further accelerators")
 	}
@@ -262,7 +262,7 @@ func (c *checking) regions(i int) {
 		}
 		c.add(DuplicateRegions, c.groupPath(i, j)+".region",
 			fmt.Sprintf("duplicate region detected in listener[%d]: endpointGroups[%d] and endpointGroups[%d] are both in %s, "+
-				"and AWS admits one endpoint group of a listener in each region", c.at(i), k, j, name),
+				"and AWS allows one endpoint group of a listener in each region", c.at(i), k, j, name),
 			"join the two groups, or correct the region")
 	}
 }

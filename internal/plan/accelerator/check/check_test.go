@@ -90,7 +90,7 @@ func TestWhatAWSIsCertainToRefuseIsFound(t *testing.T) {
 			" is in region us-west-2, and the endpoint group in eu-west-1"}},
 		"eleven endpoints": {group("endpoints: [" + repeated(11, "{type: Service, name: web-#}") + "]"),
 			Limits, []string{"spec.listeners[0].endpointGroups[0].endpoints: the endpoint group has 11 endpoints, and " +
-				"AWS admits 10"}},
+				"AWS allows 10"}},
 		"overlapping listeners": {
 			"listeners: [{" + tcp80 + "}, {protocol: TCP, portRanges: [{fromPort: 443, toPort: 443}, {fromPort: 70, " +
 				"toPort: 90}]}]", OverlappingPortRanges, []string{"spec.listeners[1].portRanges[1]: overlapping port ranges " +
@@ -114,7 +114,7 @@ func TestWhatAWSIsCertainToRefuseIsFound(t *testing.T) {
 			"listeners: [{" + tcp80 + "}, {protocol: UDP, portRanges: [{fromPort: 80, toPort: 80}]}]", "", nil},
 		"eleven port ranges": {"listeners: [{protocol: TCP, portRanges: [" +
 			repeated(11, "{fromPort: #00, toPort: #00}") + "]}]", Limits,
-			[]string{"spec.listeners[0].portRanges: the listener has 11 port ranges, and AWS admits 10"}},
+			[]string{"spec.listeners[0].portRanges: the listener has 11 port ranges, and AWS allows 10"}},
 		"two groups of a region": {
 			"listeners: [{" + tcp80 + ", endpointGroups: [{region: eu-west-1}, {region: us-east-1}, {region: eu-west-1}]}]",
 			DuplicateRegions, []string{"spec.listeners[0].endpointGroups[2].region: duplicate region detected in listener[0]: " +
@@ -156,7 +156,7 @@ func TestWhatAWSIsCertainToRefuseIsFound(t *testing.T) {
 			"listeners: [{protocol: TCP, portRanges: [{fromPort: 1, toPort: 20}], endpointGroups: [{portOverrides: [" +
 				repeated(11, "{listenerPort: #, endpointPort: 80#}") + "]}]}]", Limits,
 			[]string{"spec.listeners[0].endpointGroups[0].portOverrides: the endpoint group has 11 port overrides, and " +
-				"AWS admits 10"}},
+				"AWS allows 10"}},
 		"addresses": {"ipAddresses: [198.51.100.10, 198.51.100.11]", "", nil},
 		"no address": {"ipAddresses: [198.51.100]", IPAddresses,
 			[]string{`spec.ipAddresses[0]: "198.51.100" is not an IP address`}},
@@ -171,9 +171,9 @@ func TestWhatAWSIsCertainToRefuseIsFound(t *testing.T) {
 		"a tag with a long key": {"tags: {" + strings.Repeat("k", 129) + ": blue}", Tags,
 			[]string{"spec.tags[" + strings.Repeat("k", 129) + "]: the key of a tag has 129 characters, not 1 to 128"}},
 		"a tag with a long value": {"tags: {team: " + strings.Repeat("v", 257) + "}", Tags,
-			[]string{"spec.tags[team]: the value of tag team has 257 characters, and AWS admits 256"}},
+			[]string{"spec.tags[team]: the value of tag team has 257 characters, and AWS allows 256"}},
 		"forty-seven tags": {"tags: {" + repeated(47, "k#: v") + "}", Limits,
-			[]string{"spec.tags: 47 tags are declared, and AWS admits 50 of an accelerator, of which the controller uses 4"}},
+			[]string{"spec.tags: 47 tags are declared, and AWS allows 50 of an accelerator, of which the controller uses 4"}},
 		"forty-six tags": {"tags: {" + repeated(46, "k#: v") + "}", "", nil},
 	} {
 		found := Spec(parse(t, tc.spec), "default", "us-west-2")
@@ -193,9 +193,9 @@ func TestWhatAWSIsCertainToRefuseIsFound(t *testing.T) {
 func TestWhatAWSMayRefuseOrDoesNotSeeIsUncertain(t *testing.T) {
 	t.Parallel()
 	for want, spec := range map[string]string{
-		"spec.listeners: 11 listeners are declared, and AWS admits 10": "listeners: [" +
+		"spec.listeners: 11 listeners are declared, and AWS allows 10": "listeners: [" +
 			repeated(11, "{protocol: TCP, portRanges: [{fromPort: #00, toPort: #00}]}") + "]",
-		"spec.listeners: 43 endpoint groups are declared, and AWS admits 42": "listeners: [{" + tcp80 +
+		"spec.listeners: 43 endpoint groups are declared, and AWS allows 42": "listeners: [{" + tcp80 +
 			", endpointGroups: [" + repeated(43, "{region: us-west-#}") + "]}]",
 		"spec.listeners[0].endpointGroups[0].endpoints[0]: the endpoint group is in region eu-west-1, and " +
 			"load balancers of": "listeners: [{" + tcp80 + ", endpointGroups: [{region: eu-west-1, endpoints: [" + web + "]}]}]",

@@ -24,7 +24,7 @@ func Key(e *agav1beta1.Endpoint, namespace string) string {
 func (c *checking) endpoints(i, j int) {
 	g := &c.spec.Listeners[i].EndpointGroups[j]
 	if n := len(g.Endpoints); n > accelerator.MaxEndpoints {
-		c.add(Limits, c.groupPath(i, j)+".endpoints", fmt.Sprintf("the endpoint group has %d endpoints, and AWS admits %d", n,
+		c.add(Limits, c.groupPath(i, j)+".endpoints", fmt.Sprintf("the endpoint group has %d endpoints, and AWS allows %d", n,
 			accelerator.MaxEndpoints), "remove endpoints")
 	}
 	group := cmp.Or(ptr.Deref(g.Region, ""), c.region)

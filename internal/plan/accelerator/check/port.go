@@ -66,7 +66,7 @@ func (c *checking) portOverrides(i, j int) {
 	overrides := l.EndpointGroups[j].PortOverrides
 	if n := len(overrides); n > accelerator.MaxPortOverrides {
 		c.add(Limits, c.groupPath(i, j)+".portOverrides",
-			fmt.Sprintf("the endpoint group has %d port overrides, and AWS admits %d", n, accelerator.MaxPortOverrides),
+			fmt.Sprintf("the endpoint group has %d port overrides, and AWS allows %d", n, accelerator.MaxPortOverrides),
 			"remove port overrides")
 	}
 	for k, o := range overrides {
@@ -79,7 +79,7 @@ func (c *checking) portOverrides(i, j int) {
 		for n := range c.spec.Listeners {
 			if contains(c.spec.Listeners[n].PortRanges, o.EndpointPort) {
 				add("endpointPort", fmt.Sprintf("port override endpoint port %d is within the port ranges of listener[%d] (%s), "+
-					"and AWS admits no port of a listener of the accelerator", o.EndpointPort, c.at(n),
+					"and AWS allows no port of a listener of the accelerator", o.EndpointPort, c.at(n),
 					rangesText(c.spec.Listeners[n].PortRanges)), "override to another port")
 				break
 			}

@@ -220,12 +220,12 @@ func TestWhatObjectsDeclare(t *testing.T) {
 			53), []any{service("web", nlb, "udp 53", "tcp 80")},
 			"TCP:80-80 [us-west-2 100 80:53 nlb=128,true]\nUDP:53-53 [us-west-2 100 nlb=128,true]\n" +
 				"InvalidAccelerator spec.listeners[0].endpointGroups[0].portOverrides[0].endpointPort: port override endpoint " +
-				"port 53 is within the port ranges of listener[0] (53), and AWS admits no port of a listener of the accelerator"},
-		"more discovered ranges than AWS admits": {auto(named("Service", "web")),
+				"port 53 is within the port ranges of listener[0] (53), and AWS allows no port of a listener of the accelerator"},
+		"more discovered ranges than AWS allows": {auto(named("Service", "web")),
 			[]any{service("web", nlb, "tcp 1", "tcp 3", "tcp 5", "tcp 7", "tcp 9", "tcp 11", "tcp 13", "tcp 15", "tcp 17",
 				"tcp 19", "tcp 21")},
 			"TCP:1-1,3-3,5-5,7-7,9-9,11-11,13-13,15-15,17-17,19-19,21-21 [us-west-2 100 nlb=128,true]\n" +
-				"InvalidAccelerator spec.listeners[0].portRanges: the listener has 11 port ranges, and AWS admits 10: 1, 3, 5, " +
+				"InvalidAccelerator spec.listeners[0].portRanges: the listener has 11 port ranges, and AWS allows 10: 1, 3, 5, " +
 				"7, 9, 11, 13, 15, 17, 19, 21"},
 		"no discovery of an instance": {auto(given("i-1")), nil,
 			"deferred, emptied false\nInvalidAccelerator spec.listeners[0]: protocol and port ranges must be specified: i-1 " +
@@ -233,9 +233,9 @@ func TestWhatObjectsDeclare(t *testing.T) {
 		"an endpoint that names nothing": {object(listener("TCP", []int32{80}, groupOf(named("Service", "")))), nil,
 			"TCP:80-80 [us-west-2 100]\nInvalidAccelerator spec.listeners[0].endpointGroups[0].endpoints[0].name: the " +
 				"endpoint has no name of the Service"},
-		"more ranges than AWS admits": {object(listener("TCP", many, groupOf())), nil,
+		"more ranges than AWS allows": {object(listener("TCP", many, groupOf())), nil,
 			"TCP:100-100,102-102,104-104,106-106,108-108,110-110,112-112,114-114,116-116,118-118,120-120 [us-west-2 100]\n" +
-				"InvalidAccelerator spec.listeners[0].portRanges: the listener has 11 port ranges, and AWS admits 10: 100, 102, " +
+				"InvalidAccelerator spec.listeners[0].portRanges: the listener has 11 port ranges, and AWS allows 10: 100, 102, " +
 				"104, 106, 108, 110, 112, 114, 116, 118, 120"},
 		"overlapping ranges of a protocol": {object(listener("TCP", []int32{80}), listener("TCP", []int32{80}),
 			listener("UDP", []int32{80})), nil,
@@ -244,7 +244,7 @@ func TestWhatObjectsDeclare(t *testing.T) {
 		"a Region twice": {object(listener("TCP", []int32{80}, groupOf(), region("us-west-2", groupOf()))), nil,
 			"TCP:80-80 [us-west-2 100] [us-west-2 100]\nInvalidAccelerator spec.listeners[0].endpointGroups[1].region: " +
 				"duplicate region detected in listener[0]: endpointGroups[0] and endpointGroups[1] are both in us-west-2, and " +
-				"AWS admits one endpoint group of a listener in each region"},
+				"AWS allows one endpoint group of a listener in each region"},
 		"a load balancer twice in a group": {
 			object(listener("TCP", []int32{80}, groupOf(named("Service", "web"), given(prefix+"net/web/nlb")))),
 			[]any{service("web", nlb, "tcp 80")},
@@ -260,7 +260,7 @@ func TestWhatObjectsDeclare(t *testing.T) {
 			listener("UDP", []int32{53})), nil,
 			"TCP:80-80 [us-west-2 100 80:53]\nUDP:53-53\nInvalidAccelerator " +
 				"spec.listeners[0].endpointGroups[0].portOverrides[0].endpointPort: port override endpoint port 53 is within the " +
-				"port ranges of listener[1] (53), and AWS admits no port of a listener of the accelerator"},
+				"port ranges of listener[1] (53), and AWS allows no port of a listener of the accelerator"},
 		"overrides of two listeners to one port": {object(overriding(listener("TCP", []int32{80}, groupOf()), 80, 8080),
 			overriding(listener("TCP", []int32{81}, region("eu-west-1", groupOf())), 81, 8080)), nil,
 			"TCP:80-80 [us-west-2 100 80:8080]\nTCP:81-81 [eu-west-1 100 81:8080]\nInvalidAccelerator " +

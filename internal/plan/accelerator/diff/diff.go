@@ -1,5 +1,5 @@
 // Package diff plans how an accelerator gets from what AWS holds to what an object declares. Steps stand in an order in
-// which AWS admits each of them: it refuses two listeners of a protocol with a port in common, and port overrides that
+// which AWS allows each of them: it refuses two listeners of a protocol with a port in common, and port overrides that
 // disagree with listeners, at every moment and not only at the end. It is a pure function.
 package diff
 

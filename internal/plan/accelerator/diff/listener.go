@@ -135,7 +135,7 @@ func (b *builder) pending() []string {
 	return out
 }
 
-// conflicts are the other listeners of which AWS admits none beside l.
+// conflicts are the other listeners of which AWS allows none beside l.
 func (b *builder) conflicts(arn string, l accelerator.Listener) []string {
 	var out []string
 	for _, o := range b.now.Listeners {
