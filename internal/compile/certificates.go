@@ -49,6 +49,7 @@ func (b *build) certificates(p *port) (_ []string, _ intent.Source, unread bool)
 		return nil, c.source, c.unread
 	}
 	b.regathered(&c, p)
+	b.noteNotCovered(&c, p)
 	if len(c.defaults) > 1 {
 		each := make(map[string]intent.Source, len(c.sources))
 		for arn, s := range c.sources {

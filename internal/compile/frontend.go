@@ -99,20 +99,25 @@ func (b *build) mergeFrontend() {
 // noteIdleFrontend notes settings of a frontend that have no effect because no member enables it.
 func (b *build) noteIdleFrontend() {
 	for i := range b.members {
-		f := &b.members[i].Settings.Frontend
-		for _, s := range []struct {
-			set    bool
-			source intent.Source
-		}{{f.Scheme.Set, f.Scheme.Source}, {f.Subnets.Set, f.Subnets.Source}, {f.SecurityGroups.Set, f.SecurityGroups.Source},
-			{f.Allocations.Set, f.Allocations.Source}, {f.Attributes.Set, f.Attributes.Source}, {f.Tags.Set, f.Tags.Source},
-			{f.Ports.Set, f.Ports.Source}} {
-			if s.set {
-				b.note(i, diag.New(b.members[i].Object, s.source.Place(), diag.IgnoredSetting,
-					"it has no effect: no member of the group enables a network load balancer in front of the ALB",
-					"set enable-frontend-nlb to true, or remove the annotation"))
-			}
+		b.noteIdle(i, b.members[i].Settings.Frontend.Sources(), "no member of the group enables a network load balancer "+
+			"in front of the ALB", "set enable-frontend-nlb to true, or remove the annotation")
+	}
+}
+
+// noteIdle notes settings of a member that have no effect for a reason.
+func (b *build) noteIdle(i int, settings []intent.Source, reason, remedy string) {
+	for _, s := range settings {
+		if !b.notedIdle(i, s) {
+			b.note(i, diag.New(b.members[i].Object, s.Place(), diag.IgnoredSetting, "it has no effect: "+reason, remedy))
 		}
 	}
+}
+
+// notedIdle reports whether the front end has noted that a setting of a member has no effect.
+func (b *build) notedIdle(i int, setting intent.Source) bool {
+	return slices.ContainsFunc(b.members[i].Diagnostics, func(d diag.Diagnostic) bool {
+		return d.Code == diag.IgnoredSetting && d.Path == setting.Place()
+	})
 }
 
 // noteStayingFrontend notes on the other members, one of which may have disabled the frontend, that it is not deleted,

@@ -71,6 +71,12 @@ func (b *build) mergeFrontendPorts() {
 		}
 		b.front.ports = append(b.front.ports, p)
 	}
+	for i := range b.members {
+		if !slices.ContainsFunc(b.front.ports, func(p *frontendPort) bool { return slices.Contains(p.members, i) }) {
+			b.noteIdle(i, b.members[i].Settings.Frontend.HealthCheck.Sources(), "no port of the frontend NLB leads to the "+
+				"Ingress", "name ports of listen-ports in frontend-nlb-listener-port-mapping, or remove the annotation")
+		}
+	}
 }
 
 func (b *build) buildFrontendPort(p *frontendPort) {

@@ -154,6 +154,9 @@ func (b *build) noteNotOurs() {
 		note(m.Settings.IPAddressType.Set, m.Settings.IPAddressType.Source)
 		note(nonEmpty(m.Settings.SecurityGroups).Set, m.Settings.SecurityGroups.Source)
 		note(m.Settings.Frontend.Enabled.Value, m.Settings.Frontend.Enabled.Source)
+		for _, s := range m.Settings.Frontend.Sources() {
+			note(!b.notedIdle(i, s), s)
+		}
 		for _, f := range m.Settings.Attributes {
 			note(f.Set, f.Source)
 		}

@@ -2,6 +2,7 @@ package compile
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -127,4 +128,101 @@ func (b *build) tellRoutes(p *port, gateway *intent.Member, owned []string) {
 			}
 		}
 	}
+}
+
+// noteNotCovered notes on each member its hosts that the named certificates of a port do not cover. It notes nothing
+// about a port of which it does not know the names of each certificate.
+func (b *build) noteNotCovered(c *gathered, p *port) {
+	index, listed, ok := b.namesOf(c, p)
+	if !ok {
+		return
+	}
+	told := map[string]bool{} // nothing was found for them, or another member has a certificate
+	for _, hosts := range c.lacking {
+		for _, h := range hosts {
+			told[h] = true
+		}
+	}
+	consequence := fmt.Sprintf("; clients of the %s listener on port %d get the certificate of another host. The "+
+		"listener has %s", p.protocol, p.number, listed)
+	var ofRoutes []string
+	for n, i := range p.members {
+		m := &b.members[i]
+		bare := slices.DeleteFunc(slices.Concat(p.listeners[n].Hosts, p.listeners[n].ToCover), func(h string) bool {
+			return h == "" || told[h] || len(index.Covering(strings.ToLower(h))) > 0
+		})
+		if m.State.LeftOut() || len(bare) == 0 {
+			continue
+		}
+		slices.Sort(bare)
+		text := "no certificate covers " + fewOf(bare)
+		path, remedy := "spec.rules", fmt.Sprintf("add a certificate that covers the host to %s, or remove that setting: "+
+			"the controller then finds certificates in ACM", p.listeners[n].Certificates.Source.Place())
+		if b.e.Key.Owner.OfGateway() {
+			path, remedy = "spec.listeners", "correct the hostname, or "+certificates.Naming(b.e.Key.Owner)
+		}
+		if m.Authority == intent.RoutesOnly {
+			path, remedy = "spec.hostnames", "correct the hostname, or ask the owner of the Gateway to name a certificate "+
+				"that covers it"
+			ofRoutes = append(ofRoutes, fmt.Sprintf("%s of %s", fewOf(bare), m.Object))
+		}
+		b.note(i, diag.New(m.Object, path, diag.HostNotCovered, text+consequence, remedy))
+	}
+	for _, i := range p.members {
+		if m := &b.members[i]; len(ofRoutes) > 0 && m.Authority != intent.RoutesOnly && !m.State.LeftOut() {
+			b.note(i, diag.New(m.Object, "spec.listeners", diag.HostNotCovered, "no certificate covers hosts of routes: "+
+				fewOf(ofRoutes)+consequence, certificates.Naming(b.e.Key.Owner)))
+		}
+	}
+}
+
+// namesOf returns the names of the certificates that a port has or is about to get, and a list of these certificates
+// for users. ok is false if some names are not known.
+func (b *build) namesOf(c *gathered, p *port) (_ *facts.CertificateIndex, listed string, ok bool) {
+	names, own := map[string]facts.Certificate{}, map[string]bool{}
+	add := func(of string, domains []string) {
+		for _, d := range domains {
+			names[of] = facts.Certificate{Domains: append(names[of].Domains, strings.ToLower(d))}
+		}
+	}
+	for n, i := range p.members {
+		for _, id := range p.listeners[n].Owned {
+			at := slices.IndexFunc(b.members[i].Certificates, func(o intent.Certificate) bool { return o.ID == id })
+			if at < 0 || b.members[i].Certificates[at].Broken {
+				return nil, "", false
+			}
+			if !own[id] {
+				add(id, b.members[i].Certificates[at].Names)
+			}
+			own[id] = true
+		}
+	}
+	for _, arn := range c.arns {
+		at := slices.IndexFunc(b.f.Own, func(o facts.OwnCertificate) bool { return o.ARN == arn })
+		switch {
+		case at >= 0 && own[b.f.Own[at].ID]:
+		case at >= 0:
+			add(arn, b.f.Own[at].Names)
+		case len(b.f.Certificates[arn].Domains) > 0:
+			add(arn, b.f.Certificates[arn].Domains)
+		case len(b.f.Listed[arn].Domains) > 0:
+			add(arn, b.f.Listed[arn].Domains)
+		default:
+			return nil, "", false
+		}
+	}
+	var each []string
+	for _, of := range slices.Sorted(maps.Keys(names)) {
+		each = append(each, fmt.Sprintf("%s (%s)", of, fewOf(names[of].Domains)))
+	}
+	return facts.IndexCertificates(names), fewOf(each), len(each) > 0 && !c.unread
+}
+
+// fewOf lists the first of some texts, and how many more there are.
+func fewOf(texts []string) string {
+	const most = 5
+	if len(texts) <= most {
+		return strings.Join(texts, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(texts[:most], ", "), len(texts)-most)
 }

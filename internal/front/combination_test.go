@@ -55,9 +55,6 @@ func combination(t *testing.T, c effectCase, on string, scene map[string]string)
 		base[prefix+k] = v
 	}
 	_, key, _ := strings.Cut(c.key, "/")
-	if scene["group.name"] != "" && strings.HasPrefix(key, "frontend-nlb-") {
-		return // another member of the group may enable the NLB
-	}
 	if _, own := base[c.key]; own || unseenHere[key] != "" || asBefore[key+" "+scene["backend-protocol"]+scene["scheme"]] {
 		return
 	}

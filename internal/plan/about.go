@@ -25,6 +25,8 @@ type About struct {
 	Effect
 	// Refs are the references that the operation uses; the executor resolves them, the diff derives what is needed first.
 	Refs []stack.Ref
+	// Unsaid: the call does not say Refs. AWS refuses it for another resource in the same way.
+	Unsaid bool
 	// Action is the AWS action of an operation whose type has another name; "" = that of its type.
 	Action string
 	// Setting names the setting that a refusal by AWS is most likely about, as the origins of a stack name it; "" = none.
@@ -128,8 +130,10 @@ func Fingerprint(op Operation, resolve func(stack.Ref) string) string {
 	}
 	h := sha256.New()
 	h.Write(append([]byte(NameOf(op)), text...))
-	for _, ref := range op.About().Refs {
-		h.Write([]byte("\x00" + resolve(ref)))
+	if about := op.About(); !about.Unsaid {
+		for _, ref := range about.Refs {
+			h.Write([]byte("\x00" + resolve(ref)))
+		}
 	}
 	return string(h.Sum(nil))
 }

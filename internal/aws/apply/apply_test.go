@@ -300,7 +300,7 @@ func TestANameThatAnotherHoldsIsAFailureThatIsNotTriedAgainBeforeItsTime(t *test
 		return r.Outcomes["CreateTargetGroup shop/web-a:80"], writes["CreateTargetGroup"]
 	}
 	pauses := []time.Duration{10 * time.Second, 20 * time.Second, 40 * time.Second, 80 * time.Second, 160 * time.Second,
-		5 * time.Minute, 5 * time.Minute}
+		30 * time.Minute, time.Hour}
 	for n, pause := range pauses {
 		o, sent := attempt()
 		if o.State != apply.Failed || o.Problem.Code != diag.NameTaken || o.Until.Sub(w.clock.Now()) != pause || sent != 1 {

@@ -69,6 +69,9 @@ func (r *run) judge(ctx context.Context, s plan.Step, err error) Outcome {
 		r.d.Inventory.MarkUncertain(r.key, s.Op, r.resolve)
 	}
 	r.d.Inventory.Refuted(e)
+	if e.Full() { // another step may make room: end remembers it
+		return failed
+	}
 	return r.remembered(s, e, failed)
 }
 
@@ -109,7 +112,11 @@ func (r *run) judgeInUse(s plan.Step, failed Outcome) Outcome {
 // stack is read again and planned again at once. If it belongs to another owner, or AWS rejects the same write again,
 // the step fails, and is not sent again before a pause that grows to minutes.
 func (r *run) disagreed(ctx context.Context, s plan.Step, e awsclient.Error, failed Outcome) Outcome {
-	obstacle := r.refusal(s, failed, refusal.Obstacle)
+	cause := refusal.Occupied
+	if removes(s.Op) {
+		cause = refusal.Obstacle
+	}
+	obstacle := r.refusal(s, failed, cause)
 	obstacle.Group = r.boundElsewhere(s.Op, e)
 	n, until := r.d.Inventory.Refusals().Refused(r.key, plan.Fingerprint(s.Op, r.resolve), obstacle)
 	failed.Until = until

@@ -33,7 +33,7 @@ func (r *run) remembered(s plan.Step, e awsclient.Error, failed Outcome) Outcome
 
 // causeOf is why AWS refuses an operation; lasts is false if the same call may succeed at the next attempt.
 func (r *run) causeOf(op plan.Operation, e awsclient.Error) (_ refusal.Cause, lasts bool) {
-	if e.Code == "" || e.Credentials || e.Class != diag.Invalid && e.Class != diag.NotFound {
+	if e.Code == "" || e.Credentials || e.Class != diag.Invalid && e.Class != diag.NotFound && e.Class != diag.Quota {
 		return "", false
 	}
 	// an instance, or a load balancer, gets fit for registration without an event
@@ -49,10 +49,15 @@ func (r *run) causeOf(op plan.Operation, e awsclient.Error) (_ refusal.Cause, la
 	if e.Class == diag.NotFound && r.madeNow(op) {
 		return "", false
 	}
-	if a := op.About(); a.Removes || a.Verb == plan.Deletes { // what a deletion says is never wrong by itself
+	if removes(op) || e.Class == diag.Quota { // what a deletion says is never wrong by itself
 		return refusal.Obstacle, true
 	}
 	return refusal.Content, true
+}
+
+func removes(op plan.Operation) bool {
+	a := op.About()
+	return a.Removes || a.Verb == plan.Deletes
 }
 
 // madeNow reports whether an operation refers to anything that this run has created, which may not be known everywhere

@@ -206,9 +206,14 @@ func (r *run) putOff(o Outcome) bool {
 
 // end records the outcome of a step, unless it failed at a quota and another step of the plan can make room.
 func (r *run) end(f finished) {
-	if err := f.outcome.Err; f.outcome.State == Failed && err != nil && awsclient.Classify(err).Full() &&
-		r.postpone(f.id) {
-		return
+	if err := f.outcome.Err; f.outcome.State == Failed && err != nil {
+		e := awsclient.Classify(err)
+		if e.Full() && r.postpone(f.id) {
+			return
+		}
+		if e.Full() {
+			f.outcome = r.remembered(r.steps[r.places[f.id]], e, f.outcome)
+		}
 	}
 	r.settle(f.id, f.outcome)
 }

@@ -53,6 +53,7 @@ func (i *Inventory) Answer(ctx context.Context, needs []facts.Need) (facts.Facts
 	if err := ctx.Err(); err != nil {
 		return facts.Facts{}, err
 	}
+	out.Listed = i.certificates.Listed()
 	return out, nil
 }
 

@@ -58,7 +58,7 @@ func (r *Refusal) kept(write string) Kept {
 		Answer:  r.answer,
 		Objects: r.Objects, Resources: r.Resources, Version: r.version, Count: r.count, At: r.at, Until: r.until,
 	}
-	if r.Cause == Obstacle {
+	if r.Cause.ofOthers() {
 		k.Obstacle = &Freed{Kind: r.Effect.Kind, Verb: r.Effect.Verb, Name: r.Effect.Name, Forwards: r.Effect.Forwards,
 			Group: r.Group}
 	}

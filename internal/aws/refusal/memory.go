@@ -21,23 +21,36 @@ type Cause string
 const (
 	// Content: AWS does not accept what the write says. The next attempts are after 2, 8 and 30 minutes, then hourly.
 	Content Cause = "content"
-	// Obstacle: something else in the account is in the way, such as a name that is taken, and no event says when it is
-	// gone. The next attempts are after 10 s, 20 s and so on, at most 5 min.
+	// Obstacle: something else in the account is in the way of a deletion, or a quota is used up, and no event says when
+	// that ends. The next attempts are after 10 s, 20 s and so on, at most 5 min.
 	Obstacle Cause = "obstacle"
+	// Occupied: something else in the account has the name or the place that the write asks for. It often leaves within
+	// minutes. The next attempts are after 10, 20, 40, 80 and 160 s, 30 min, then hourly.
+	Occupied Cause = "occupied"
 )
 
 var (
 	contentPauses  = []time.Duration{2 * time.Minute, 8 * time.Minute, 30 * time.Minute, time.Hour}
 	obstaclePauses = backoff.Policy{First: 10 * time.Second, Longest: 5 * time.Minute}
+	occupiedPauses = []time.Duration{10 * time.Second, 20 * time.Second, 40 * time.Second, 80 * time.Second,
+		160 * time.Second, 30 * time.Minute, time.Hour}
 )
 
 // pause is the pause after the n-th refusal of a write in a row.
 func (c Cause) pause(n int) time.Duration {
-	if c == Obstacle {
+	pauses := contentPauses
+	switch c {
+	case Obstacle:
 		return obstaclePauses.Pause(n)
+	case Occupied:
+		pauses = occupiedPauses
+	case Content:
 	}
-	return contentPauses[min(max(n, 1), len(contentPauses))-1]
+	return pauses[min(max(n, 1), len(pauses))-1]
 }
+
+// ofOthers reports whether the cause is something else in the account, and not what the write says.
+func (c Cause) ofOthers() bool { return c == Obstacle || c == Occupied }
 
 const (
 	// lifetime is how long a refusal is kept after the last attempt: no plan has the write any more.
@@ -58,7 +71,8 @@ type Refusal struct {
 	// Resources are the ARNs and ids that the write names. A change of one of them by this process may be what AWS was
 	// waiting for.
 	Resources []string
-	// Effect and Group are of an obstacle: the effect of the write, and the target group that another load balancer uses.
+	// Effect and Group are of causes Obstacle and Occupied: the effect of the write, and the target group that another
+	// load balancer uses.
 	Effect plan.Effect
 	Group  string
 	// Secret: the write has a secret, so that nothing derived from it is kept in checkpoints.
@@ -125,7 +139,8 @@ func (m *Memory) Before(key stack.Key, write string, objects func(err error) str
 	r, now := m.of[key][write], m.now()
 	m.mu.Unlock()
 	// A clock that was set back must not hold a write up.
-	if r == nil || r.version != m.version || !now.Before(r.until) || r.until.Sub(now) > r.Cause.pause(len(contentPauses)) {
+	if r == nil || r.version != m.version || !now.Before(r.until) ||
+		r.until.Sub(now) > r.Cause.pause(len(occupiedPauses)) {
 		return time.Time{}, nil
 	}
 	if r.Cause == Content && objects != nil && objects(r.Err) != r.Objects {
@@ -169,7 +184,7 @@ func (m *Memory) forget(key stack.Key, which func(string, *Refusal) bool) {
 // Edited ends the pauses of writes of a stack that something is in the way of: an edit may be about that. The next
 // pause is as long as it would have been. Refusals of what a write says end by their own objects only.
 func (m *Memory) Edited(key stack.Key) {
-	m.end(func(k stack.Key, r *Refusal) bool { return k == key && r.Cause == Obstacle })
+	m.end(func(k stack.Key, r *Refusal) bool { return k == key && r.Cause.ofOthers() })
 }
 
 // Changed ends all pauses of a stack: what AWS holds of it is found to be changed.
@@ -201,7 +216,7 @@ func (m *Memory) end(which func(stack.Key, *Refusal) bool) []stack.Key {
 // refused writes may succeed now, because the write may have removed the obstacle. If AWS refused a write because of
 // a resource, the write is due two minutes after its last attempt once another action has changed that resource.
 func (m *Memory) Wrote(key stack.Key, action string, effect plan.Effect, id string) []stack.Key {
-	freed := m.end(func(k stack.Key, r *Refusal) bool { return r.Cause == Obstacle && r.freedBy(effect, id, k == key) })
+	freed := m.end(func(k stack.Key, r *Refusal) bool { return r.Cause.ofOthers() && r.freedBy(effect, id, k == key) })
 	if effect.Verb != plan.Changes || id == "" {
 		return freed
 	}

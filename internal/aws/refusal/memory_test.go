@@ -82,6 +82,39 @@ func TestRefusedContentIsSentAfterGrowingPauses(t *testing.T) {
 	}
 }
 
+func TestOccupiedPlaceIsAskedForHourlyInTheEnd(t *testing.T) {
+	t.Parallel()
+	w := newWorld("1")
+	begun := w.at
+	var got []time.Duration
+	for range 4 * 360 {
+		if w.sends("a", "1") {
+			got = append(got, w.at.Sub(begun))
+			w.Refused(shop, "a", Refusal{Step: "CreateLoadBalancer", Cause: Occupied, Err: invalid})
+		}
+		w.at = w.at.Add(10 * time.Second)
+	}
+	want := []time.Duration{0, 10, 30, 70, 150, 310, 2110, 5710, 9310, 12910}
+	for i := range want {
+		want[i] *= time.Second
+	}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("sent at %v, want %v", got, want)
+	}
+}
+
+func TestRoomUnderAQuotaIsSeenInItsStack(t *testing.T) {
+	t.Parallel()
+	for key, sends := range map[stack.Key]bool{shop: true, other: false} {
+		w := newWorld("1")
+		w.Refused(shop, "a", Refusal{Step: "CreateRule", Cause: Obstacle, Err: &smithy.GenericAPIError{Code: "TooManyRules"}})
+		w.Wrote(key, "DeleteRule", plan.Effect{Kind: stack.KindRule, Verb: plan.Deletes}, "arn:rule")
+		if got := w.sends("a", ""); got != sends {
+			t.Errorf("after a deletion of %s: it is sent: %t", key, got)
+		}
+	}
+}
+
 func TestOnlyTheRefusedWriteWaits(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -144,7 +177,7 @@ func TestAnObstacleEndsByAnEditOrItsRemoval(t *testing.T) {
 			t.Parallel()
 			w := newWorld("1")
 			effect := plan.Effect{Kind: stack.KindTargetGroup, Verb: plan.Creates, Name: "web"}
-			w.Refused(shop, "a", Refusal{Step: "CreateTargetGroup", Cause: Obstacle, Err: invalid, Effect: effect})
+			w.Refused(shop, "a", Refusal{Step: "CreateTargetGroup", Cause: Occupied, Err: invalid, Effect: effect})
 			c.then(w)
 			if sends := w.sends("a", ""); sends != c.sends {
 				t.Errorf("it is sent: %t, want %t", sends, c.sends)

@@ -3,6 +3,7 @@ package refusal
 import (
 	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
 )
@@ -15,6 +16,8 @@ func (r *Refusal) freedBy(w plan.Effect, id string, sameStack bool) bool {
 		return r.Effect.Forwards && r.Effect.Verb != plan.Deletes && (sameStack || r.Group != "")
 	case w.Verb != plan.Deletes:
 		return false
+	case r.answer.Class == diag.Quota: // of one load balancer, most often; what others free, others wait for, too
+		return sameStack
 	case w.Kind == stack.KindLoadBalancer && r.Group != "":
 		return true
 	}

@@ -188,6 +188,18 @@ func (t *translation) hostsOf(listener int) (out []string) {
 	return append(out, t.routeHosts(listener)...)
 }
 
+// hostnames are those of the listeners of a port. A certificate need not cover all names of a wildcard: routes say
+// which are served.
+func (t *translation) hostnames(p port) (out []string) {
+	for _, i := range p.listeners {
+		if h := t.listeners.All[i].Hostname; h != nil && *h != "" && (*h)[0] != '*' &&
+			!slices.Contains(out, string(*h)) {
+			out = append(out, string(*h))
+		}
+	}
+	return out
+}
+
 // ownOrDiscover sets the certificates of a port without explicit ones: those of the Secrets that its listeners name,
 // and for listeners that name none, certificates of ACM for their hostnames and those of their routes.
 func (t *translation) ownOrDiscover(l *intent.Listener, p port) {

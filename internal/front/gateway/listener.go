@@ -96,6 +96,9 @@ func (t *translation) ports() []intent.Listener {
 		if ok {
 			t.configureListener(&l, c)
 		}
+		if p.secure() {
+			l.ToCover = t.hostnames(p)
+		}
 		if p.secure() && !l.Certificates.Set {
 			t.ownOrDiscover(&l, p)
 		}

@@ -9,6 +9,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/configuration"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
@@ -157,6 +158,7 @@ func (t *translation) noteIgnored() {
 			"name the Gateway in parentRefs of routes")
 	}
 	t.noteUnwatched()
+	t.noteOverridden()
 	t.noteUnusedPorts()
 	for i := range t.listeners.All {
 		l := &t.listeners.All[i]
@@ -167,6 +169,18 @@ func (t *translation) noteIgnored() {
 		if l.TLS != nil && len(l.TLS.Options) > 0 {
 			t.ignored(t.source(l, "tls.options"), "no option is known", "use a LoadBalancerConfiguration, such as its sslPolicy")
 		}
+	}
+}
+
+// noteOverridden notes what the Gateway's configuration declares in vain. What the class's declares is a default where
+// it prefers the Gateway's.
+func (t *translation) noteOverridden() {
+	if t.defaults.PreferGateway {
+		return
+	}
+	for _, s := range configuration.Overridden(t.configuration) {
+		t.ignored(s, fmt.Sprintf("%s of the GatewayClass has another value", t.configuration[0].Object),
+			"remove it here, or have the configuration of the class set mergingMode to prefer-gateway")
 	}
 }
 

@@ -130,6 +130,9 @@ func (t *translation) secureListeners(listeners []intent.Listener, c certificate
 		l := &listeners[i]
 		if l.Protocol == protocolHTTPS {
 			l.Certificates, l.SSLPolicy, l.Owned, l.DiscoverHosts = c.arns, policy, ids, c.discover
+			if c.arns.Set {
+				l.ToCover = t.hosts()
+			}
 		}
 	}
 	if t.secure {

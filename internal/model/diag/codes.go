@@ -70,6 +70,7 @@ const (
 	SecurityGroupNotFound  Code = "SecurityGroupNotFound"
 	CertificateNotFound    Code = "CertificateNotFound"
 	HostWithoutCertificate Code = "HostWithoutCertificate"
+	HostNotCovered         Code = "HostNotCovered"
 	SeveralCertificates    Code = "SeveralCertificates"
 	CertificatePending     Code = "CertificatePending"
 	CertificateFailed      Code = "CertificateFailed"
@@ -234,6 +235,8 @@ var table = map[Code]Info{
 		"a certificate does not exist, is not issued, or none covers a host"},
 	HostWithoutCertificate: {Note, NoteReason, "routes of a Gateway have hosts that no certificate of its listener " +
 		"covers, so clients of these hosts get the certificate of another host; each route names its hosts"},
+	HostNotCovered: {Note, NoteReason, "the certificates that a listener names do not cover a host, so clients of " +
+		"the host get the certificate of another one; told if the controller knows the names of all of them"},
 	SeveralCertificates: {Note, NoteReason, "several discovered certificates of ACM cover one host: the controller " +
 		"attaches all of them, and AWS chooses one for each client"},
 	CertificatePending: {Note, NoteReason, "ACM has not issued a requested certificate yet; the controller creates " +

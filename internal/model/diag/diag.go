@@ -104,7 +104,7 @@ func (d Diagnostic) Severity() Severity {
 	case d.Class != Note:
 		return Error
 	case d.Code == UnknownAnnotation, d.Code == EndedSupport, d.Code == GuardNotApplied, d.Code == NoTargets,
-		d.Code == HostWithoutCertificate:
+		d.Code == HostWithoutCertificate, d.Code == HostNotCovered:
 		return Warning
 	}
 	return Remark

@@ -49,6 +49,7 @@ var scopes = map[Code]Scope{
 	CertificateNotFound:    Certificate,
 	CertificatePending:     Certificate,
 	HostWithoutCertificate: Certificate,
+	HostNotCovered:         Certificate,
 	SeveralCertificates:    Certificate,
 	CertificateFailed:      Certificate,
 	ImportsHeld:            Certificate,

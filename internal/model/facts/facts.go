@@ -54,7 +54,10 @@ type Facts struct {
 	ForeignGroups  map[string]*SecurityGroup    // nil value = does not exist
 	PrefixLists    map[string]*stack.PrefixList // by id; nil value = does not exist
 	Certificates   map[string]Certificate       // by ARN; nil = not loaded
-	TargetGroups   map[string]*TargetGroup      // by name; nil value = does not exist
+	// Listed are the certificates that ACM listed last, by ARN, for whatever stack; nil = none were listed. No need asks
+	// for them.
+	Listed       map[string]Certificate
+	TargetGroups map[string]*TargetGroup // by name; nil value = does not exist
 	// TargetGroupOwners have the owner of each target group or load balancer by ARN; nil value = it has no tags of this
 	// cluster.
 	TargetGroupOwners map[string]*TargetGroupOwner

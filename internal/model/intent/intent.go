@@ -113,6 +113,19 @@ func (f Field[T]) Or(def T) T {
 	return def
 }
 
+// declared returns where a set field is declared.
+func (f Field[T]) declared() (Source, bool) { return f.Source, f.Set }
+
+// sources are those of the fields that are set.
+func sources(fields ...interface{ declared() (Source, bool) }) (out []Source) {
+	for _, f := range fields {
+		if s, set := f.declared(); set {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
 // LoadBalancer is one desired load balancer: the members of an Ingress group in group order, one Service, or a Gateway
 // and its routes.
 type LoadBalancer struct {
@@ -266,7 +279,10 @@ type Listener struct {
 	// DiscoverHosts are the hosts for which compile finds certificates if Certificates is not set.
 	DiscoverHosts []string
 	// Hosts are those that a route serves on a secure port, whose certificates are found for the listener of its Gateway.
-	Hosts     []string
+	Hosts []string
+	// ToCover are the hosts of an Ingress with Certificates, and those of the listeners of a Gateway. They are of findings
+	// only: neither memory nor approvals have them.
+	ToCover   []string `json:"-"`
 	SSLPolicy Field[string]
 	// HTTPS; the trust store by ARN, name, or identity of one of the member's own
 	Mutual       Field[stack.MutualAuthentication]

@@ -103,3 +103,15 @@ type FrontendHealthCheck struct {
 	HealthyThreshold   Field[int32]
 	UnhealthyThreshold Field[int32]
 }
+
+// Sources are those of the settings that have an effect only with a frontend.
+func (f *Frontend) Sources() []Source {
+	return append(sources(f.Scheme, f.Subnets, f.SecurityGroups, f.Allocations, f.Attributes, f.Tags, f.Ports),
+		f.HealthCheck.Sources()...)
+}
+
+// Sources are those of the settings.
+func (h *FrontendHealthCheck) Sources() []Source {
+	return sources(h.Protocol, h.Port, h.Path, h.Matcher, h.IntervalSeconds, h.TimeoutSeconds, h.HealthyThreshold,
+		h.UnhealthyThreshold)
+}

@@ -83,7 +83,11 @@ type PublishValidation struct {
 	Records     []ValidationRecord
 }
 
-func (o PublishValidation) About() plan.About { return changes(o.Certificate).records().About }
+func (o PublishValidation) About() plan.About {
+	a := changes(o.Certificate).records().About
+	a.Unsaid = true // each certificate for a name has the same record
+	return a
+}
 func (o PublishValidation) advance(a advancer) {
 	a.certificate(o.Certificate, func(c *Certificate) { c.Published = append(slices.Clone(c.Published), o.Zone) })
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/internal/lib/longtest"
+	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
@@ -25,6 +26,9 @@ type told struct {
 	texts        []string // that it has
 }
 
+// answer is a request to the load balancer of an object.
+type answer struct{ kind, object, scheme, path, host string }
+
 // report is a row: an input, and what the user hears.
 type report struct {
 	file   string
@@ -33,13 +37,16 @@ type report struct {
 	lint, plan []string
 	// never is in no event of the namespace.
 	never []string
-	check func(*testing.T, *harness.Cluster)
+	// answers are requests that get 200.
+	answers []answer
+	check   func(*testing.T, *harness.Cluster)
 }
 
 func (r report) namespace() string { return namespaces[r.file] }
 
 var namespaces = map[string]string{
-	"02-regex-route": "rx", "03-regex-ingress": "rxi", "08-action-for-annotation": "mix", "11-external-name": "shopk",
+	"02-regex-route": "rx", "03-regex-ingress": "rxi", "04-mesh-clusterip": "mesh",
+	"08-action-for-annotation": "mix", "11-external-name": "shopk",
 	"16-attribute-of-a-listener": "at", "19-cors-headers": "cors", "21-http-codes-for-grpc": "gr",
 	"23-forward-without-target":    "wl",
 	"25-acme-challenge-on-gateway": "acme", "26-acme-challenge-on-ingress": "cmi", "28-no-node-has-the-labels": "nl",
@@ -54,20 +61,30 @@ var reports = []report{
 	{file: "02-regex-route", events: []told{
 		{"HTTPRoute", "users", []string{"no request reaches this rule", "spec.rules[1] of HTTPRoute rx/users"}}},
 		lint: []string{"[HiddenRule]"}, plan: []string{"[HiddenRule]"}},
-	{file: "03-regex-ingress", events: []told{{"Ingress", "shop", []string{"no request reaches this rule", "/stock/"}}},
+	{file: "03-regex-ingress", events: []told{{"Ingress", "shop", []string{"no request reaches this rule", "/stock/"}},
+		{"Ingress", "shop", []string{"no request reaches this rule", "/orders", "paths[3] of Ingress rxi/shop"}},
+		{"Ingress", "shop", []string{"no request reaches this rule", "/legacy/"}}},
 		lint: []string{"path regex ^/orders(/.*)?$"}, plan: []string{"[HiddenRule]"}},
+	{file: "04-mesh-clusterip", events: []told{{"Service", "edge-istio", []string{"[AddressNotShown]",
+		"remove annotation service.beta.kubernetes.io/aws-load-balancer-type", "ServiceTypeLoadBalancerOnly"}}},
+		answers: []answer{{"Ingress", "edge", "http", "/", ""}}},
 	{file: "08-action-for-annotation", events: []told{
 		{"Ingress", "web", []string{"did you mean alb.ingress.kubernetes.io/ssl-redirect", "served without a redirect"}}},
 		lint: []string{"served without a redirect"}, never: []string{"annotation.Action"}},
 	{file: "11-external-name", events: []told{{"Ingress", "scaled", []string{"ExternalName", "[NoTargets]"}},
 		{"HTTPRoute", "scaled", []string{"ExternalName", "[NoTargets]"}}},
-		lint: []string{"[NoTargets]"}, plan: []string{"[NoTargets]"}},
+		lint: []string{"[NoTargets]"}, plan: []string{"[NoTargets]"},
+		answers: []answer{{"Ingress", "scaled", "http", "/", ""}}},
 	{file: "16-attribute-of-a-listener", events: []told{{"Service", "web", []string{"tcp.idle_timeout.seconds is no " +
 		"attribute of a target group", "listener-attributes", "target-group-attributes"}}},
-		lint: []string{"tcp.idle_timeout.seconds is no attribute of a target group"}, plan: []string{
+		lint: []string{"tcp.idle_timeout.seconds is no attribute of a target group",
+			"did you mean service.beta.kubernetes.io/aws-load-balancer-healthcheck-interval?",
+			"did you mean service.beta.kubernetes.io/aws-load-balancer-attributes: zonal_shift"}, plan: []string{
 			"tcp.idle_timeout.seconds is no attribute"}, check: delayIsSet},
 	{file: "19-cors-headers", events: []told{{"Ingress", "cors-quoted", []string{`GET\,POST\,OPTIONS`}},
-		{"Ingress", "wrong-key", []string{"listener-attributes.HTTP-80"}}}, lint: []string{`GET\,POST`}},
+		{"Ingress", "cors-plain", []string{`header_value=GET\,POST`}},
+		{"Ingress", "wrong-key", []string{"listener-attributes.HTTP-80"}}}, lint: []string{`GET\,POST`},
+		answers: []answer{{"Ingress", "cors-escaped", "http", "/", "cors-escaped.example.com"}}, check: headersAreSent},
 	{file: "21-http-codes-for-grpc", events: []told{
 		{"Ingress", "api", []string{"speaks gRPC", "backend-protocol-version of Ingress gr/api"}}}, lint: []string{
 		"speaks gRPC"}},
@@ -87,11 +104,11 @@ var reports = []report{
 		"(spec.listeners)"}, events: []told{
 		{"HTTPRoute", "late", []string{"no certificate found for host: late.pending.test", "spec.hostnames"}},
 		{"Gateway", "edge", []string{"late.pending.test of HTTPRoute awc/late", "[HostWithoutCertificate]"}},
-	}},
+	}, answers: []answer{{"Gateway", "edge", "https", "/", "web.example.com"}}},
 	{file: "36-one-name-for-two", events: []told{{"Service", "edge-two", []string{"shared-edge belongs to " +
 		"Service twn/edge-one", "[NameTaken]"}}}, never: []string{"delete what holds it"},
 		lint: []string{"load balancer name shared-edge is taken: Service twn/edge-one"}, plan: []string{"[NameTaken]"},
-		check: noTargetGroupOfSecond},
+		answers: []answer{{"Service", "edge-one", "http", "/", ""}}, check: noTargetGroupOfSecond},
 	{file: "40-rules-of-the-pods-by-hand", events: []told{
 		{"Service", "edge", []string{"manage-backend-security-group-rules has no effect without"}}}, lint: []string{
 		"manage-backend-security-group-rules"}},
@@ -132,6 +149,9 @@ func (r report) play(t *testing.T, c *harness.Cluster) {
 	for _, e := range r.events {
 		waitTold(t, c, r.namespace(), e)
 	}
+	for _, a := range r.answers {
+		c.WaitAnswer(t, a.request(t, c, r.namespace()), 200, "")
+	}
 	if r.check != nil {
 		r.check(t, c)
 	}
@@ -140,6 +160,26 @@ func (r report) play(t *testing.T, c *harness.Cluster) {
 		if err != nil || strings.Contains(strings.ToLower(list), strings.ToLower(text)) {
 			t.Errorf("an event has %q: %v", text, err)
 		}
+	}
+}
+
+func (a answer) request(t *testing.T, c *harness.Cluster, namespace string) harness.Request {
+	t.Helper()
+	address := map[string]func() string{
+		"Ingress": func() string { return c.IngressAddress(t, namespace, a.object) },
+		"Service": func() string { return c.ServiceAddress(t, namespace, a.object) },
+		"Gateway": func() string { return scene.GatewayAddress(t, c, namespace, a.object) },
+	}[a.kind]()
+	return harness.Request{Target: a.scheme + "://" + address + a.path, Host: a.host}
+}
+
+// headersAreSent expects the header whose value has commas.
+func headersAreSent(t *testing.T, c *harness.Cluster) {
+	t.Helper()
+	a := answer{"Ingress", "cors-escaped", "http", "/", "cors-escaped.example.com"}
+	r := c.WaitAnswer(t, a.request(t, c, "cors"), 200, "")
+	if got := r.Header.Get("Access-Control-Allow-Methods"); got != "GET,POST,OPTIONS" {
+		t.Errorf("methods %q", got)
 	}
 }
 

@@ -185,6 +185,17 @@ func (c *Certificates) All(ctx context.Context) (map[string]facts.Certificate, *
 	return c.all, c.index, nil
 }
 
+// Listed are the certificates that listeners may take as ACM listed them last, by ARN; nil = it has listed none yet. It
+// makes no call.
+func (c *Certificates) Listed() map[string]facts.Certificate {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.listed {
+		return nil
+	}
+	return c.all
+}
+
 // Forget has the list read again.
 func (c *Certificates) Forget() {
 	c.list.Forget()

@@ -20,8 +20,7 @@ var refusedAs = map[string]string{
 
 // repeatable are the writes that are sent again within minutes, and why.
 var repeatable = map[string]string{
-	"DeregisterTargets":        "the same targets may be registered again meanwhile",
-	"ChangeResourceRecordSets": "it is sent four times an hour while its certificate is pending",
+	"DeregisterTargets": "the same targets may be registered again meanwhile",
 }
 
 // secret are the writes of certificates with their keys. No checkpoint has anything derived from them.

@@ -63,6 +63,48 @@ func TestDefaultCertificateStaysWithoutMemory(t *testing.T) {
 	}
 }
 
+func TestNamedCertificateThatMissesAHostIsTold(t *testing.T) {
+	t.Parallel()
+	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Secure("found", "found.new.dev"))
+	l.Certify("found.new.dev")
+	other := l.Certify("other.new.dev")
+	l.Settle(lab.Key("found")) // which has the certificates listed
+	named := lab.Secure("named", "named.new.dev")
+	named.Annotations["alb.ingress.kubernetes.io/certificate-arn"] = other
+	l.Create(named)
+	l.Settle(lab.Key("named"))
+	if !l.Saw("Ingress shop/named", "[HostNotCovered]", "named.new.dev", other+" (other.new.dev)") ||
+		l.Saw("Ingress shop/found", "[HostNotCovered]") {
+		t.Errorf("events:\n%s", strings.Join(l.Events, "\n"))
+	}
+	listeners := 0
+	for _, lb := range l.Sim.Resources().LoadBalancers {
+		listeners += len(lb.Listeners)
+	}
+	if listeners != 2 {
+		t.Errorf("%d listeners serve, want 2", listeners)
+	}
+}
+
+func TestIdleFrontendSettingOfAGroupIsToldOnce(t *testing.T) {
+	t.Parallel()
+	setting := map[string]string{"frontend-nlb-healthcheck-path": "/health"}
+	l := lab.New(t, account.Profile{}, append(append(lab.GroupMember("shop", "web", 0, nil),
+		lab.GroupMember("shop", "api", 1, setting)...), lab.Class())...)
+	l.PassWith(time.Minute, lab.FrontGroup)
+	l.Annotate("web", "load-balancer-attributes", "idle_timeout.timeout_seconds=75")
+	l.PassWith(time.Minute, lab.FrontGroup)
+	told := 0
+	for _, e := range l.Events {
+		if strings.Contains(e, "frontend-nlb-healthcheck-path") && strings.Contains(e, "Ingress shop/api") {
+			told++
+		}
+	}
+	if told != 1 {
+		t.Errorf("told %d times:\n%s", told, strings.Join(l.Events, "\n"))
+	}
+}
+
 func TestRouteShowsItsHostWithoutCertificate(t *testing.T) {
 	t.Parallel()
 	l := lab.NewGateway(t, lab.GatewayClasses+`

@@ -55,7 +55,7 @@ func TestTakenNameLeavesNoTargetGroup(t *testing.T) {
 				t.Errorf("events:\n%s", strings.Join(l.Events, "\n"))
 			}
 			c.free(l)
-			l.Pass(10*time.Minute, nil, lab.ServiceKey("two"))
+			l.Pass(35*time.Minute, nil, lab.ServiceKey("two")) // no event says that somebody else has freed it
 			if r := l.Sim.Resources(); len(r.LoadBalancers) != 1 || len(r.TargetGroups) != 1 {
 				t.Errorf("%d load balancers, %d target groups", len(r.LoadBalancers), len(r.TargetGroups))
 			}

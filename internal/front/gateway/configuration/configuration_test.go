@@ -164,3 +164,27 @@ func TestTargetGroupsHaveTheirOwnConfigurationBeforeTheDefaults(t *testing.T) {
 		}
 	}
 }
+
+func TestFieldsThatAnotherPartOverridesAreFound(t *testing.T) {
+	t.Parallel()
+	class := loadBalancer(t, "class", `{scheme: internal, ipAddressType: ipv4, tags: {a: "1", b: "2"}, wafV2: {webACL: x},
+loadBalancerAttributes: [{key: k, value: "1"}], loadBalancerSubnetsSelector: {tier: [a]},
+listenerConfigurations: [{protocolPort: "HTTPS:443", sslPolicy: p}], defaultTargetGroupConfiguration: {name: c}}`)
+	own := loadBalancer(t, "own", `{scheme: internet-facing, ipAddressType: ipv4, tags: {a: "9", b: "2", c: "3"},
+wafV2: {webACL: y}, loadBalancerAttributes: [{key: k, value: "2"}, {key: m, value: "1"}], enableICMP: true,
+loadBalancerSubnetsSelector: {zone: [b]}, mergingMode: prefer-gateway, defaultTargetGroupConfiguration: {name: d},
+listenerConfigurations: [{protocolPort: "HTTPS:443", sslPolicy: q}, {protocolPort: "HTTP:80"}]}`)
+	var got []string
+	for _, s := range Overridden(LoadBalancer(class, own)) {
+		got = append(got, s.Place())
+	}
+	const of = " of LoadBalancerConfiguration ns/own"
+	want := []string{"spec.listenerConfigurations[HTTPS:443]" + of, "spec.loadBalancerAttributes[k]" + of,
+		"spec.loadBalancerSubnetsSelector" + of, "spec.scheme" + of, "spec.tags[a]" + of, "spec.wafV2" + of}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	if got := Overridden(LoadBalancer(class, nil)); got != nil {
+		t.Errorf("one part: %v", got)
+	}
+}
