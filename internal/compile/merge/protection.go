@@ -81,6 +81,8 @@ var protections = []protection{
 	{"frontend/scheme", true, true, ranked(stack.InternetFacing, stack.Internal), true},
 	{"frontend/security-groups", true, true, isSet, false},
 	{"frontend/*", true, false, nil, false},
+	{"frontend-port/*", true, true, nil, false}, // another port shows the hosts of members to more clients
+	{"frontend-health/*", true, true, nil, false},
 }
 
 // protectionOf is the first entry of the table for a setting.
