@@ -8,6 +8,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/compile/merge"
 	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/sgrules"
@@ -127,6 +128,23 @@ func (b *build) existsManagedGroup() bool { return b.f.Existing.ManagedGroup }
 
 func (b *build) existsFrontendScheme(scheme string) bool {
 	return b.f.ExistingFrontend != nil && b.f.ExistingFrontend.Scheme == scheme
+}
+
+// existsFrontendGroups reports whether the existing frontend has the named security groups.
+func (b *build) existsFrontendGroups(named []string) bool {
+	return b.f.ExistingFrontend != nil && sameSet(b.resolved(named), b.f.ExistingFrontend.SecurityGroups)
+}
+
+// sharesGroupsWithFrontend reports whether the ALB and its frontend have the same security groups, as is the default.
+func (b *build) sharesGroupsWithFrontend() bool {
+	front, alb := b.f.ExistingFrontend, b.f.Existing
+	return front == nil || alb != nil && sameSet(front.SecurityGroups, alb.SecurityGroups)
+}
+
+// existsFrontendPort reports whether the existing frontend has a port.
+func (b *build) existsFrontendPort(number int32) bool {
+	f := b.f.ExistingFrontend
+	return f != nil && len(f.Families[naming.FrontendTargetGroupID(number)]) > 0
 }
 
 // rangesText is a list of ranges in the form of EC2. Texts that are no range are not changed.

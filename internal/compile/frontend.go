@@ -56,7 +56,10 @@ func frontendSetting[T any](b *build, what string, text func(T) string,
 	case "scheme":
 		s.Fallback = cmp.Or(b.cfg.DefaultScheme, stack.Internal)
 		s.Exists = func(v T) bool { return b.existsFrontendScheme(printed(v)) }
-		s.ByDefault = func() bool { return b.existsFrontendScheme(s.Fallback) }
+		s.ByDefault = func() bool { return b.f.ExistingFrontend == nil || b.existsFrontendScheme(s.Fallback) }
+	case "security groups":
+		s.Exists = func(v T) bool { groups, _ := any(v).([]string); return b.existsFrontendGroups(groups) }
+		s.ByDefault = b.sharesGroupsWithFrontend
 	}
 	return exclusive(b, func(settings *intent.Settings) intent.Field[T] { return get(&settings.Frontend) }, s)
 }
@@ -92,6 +95,7 @@ func (b *build) mergeFrontend() {
 		return f.Attributes
 	})
 	f.tags = frontendSetting(b, "tags", nil, func(f *intent.Frontend) intent.Field[map[string]string] { return f.Tags })
+	b.boundFrontend()
 	b.mergeFrontendPorts()
 	b.resolveFrontendGroups()
 }

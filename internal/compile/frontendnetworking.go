@@ -21,7 +21,11 @@ func (b *build) chooseFrontendSubnets(lb *stack.LoadBalancer) {
 	if f.subnets.Set {
 		q.IDsOrNames = f.subnets.Value
 		b.takeFrontendSubnets(lb, q, f.subnets.Member, f.subnets.Source)
-	} else {
+		if b.boundSubnets(lb.Subnets); !f.subnets.Set {
+			lb.Subnets, q.IDsOrNames = nil, nil
+		}
+	}
+	if !f.subnets.Set {
 		if _, known := b.existing(); !known {
 			return
 		}

@@ -55,7 +55,10 @@ func (b *build) mergeFrontendPorts() {
 	for _, number := range slices.Sorted(maps.Keys(candidates)) {
 		winner, ok := merge.Resolve(&b.group, candidates[number], merge.Setting[int32]{
 			Name: fmt.Sprintf("frontend-port/%d", number), What: fmt.Sprintf("target of port %d of the frontend NLB", number),
-			Among: membersOf(candidates[number]),
+			Among:  b.reachedBy(candidates[number]),
+			Exists: func(int32) bool { return b.existsFrontendPort(number) }, ByDefault: func() bool {
+				return !b.existsFrontendPort(number)
+			},
 		})
 		if !ok {
 			continue
@@ -77,6 +80,19 @@ func (b *build) mergeFrontendPorts() {
 				"Ingress", "name ports of listen-ports in frontend-nlb-listener-port-mapping, or remove the annotation")
 		}
 	}
+}
+
+// reachedBy are the members that listen on the ports of the ALB to which a port of the frontend may lead. Its clients
+// reach the hosts of all of them, also of those that do not ask for the port.
+func (b *build) reachedBy(candidates []merge.Owned[int32]) []int {
+	reached := membersOf(candidates)
+	for _, c := range candidates {
+		if p := b.portNumbered(c.Value); p != nil {
+			reached = append(reached, p.members...)
+		}
+	}
+	slices.Sort(reached)
+	return slices.Compact(reached)
 }
 
 func (b *build) buildFrontendPort(p *frontendPort) {

@@ -75,6 +75,8 @@ var protections = slices.Concat(guards(), []protection{
 	{"frontend/scheme", true, true, ranked(stack.InternetFacing, stack.Internal), true},
 	{"frontend/security-groups", true, true, isSet, false},
 	{"frontend/*", true, false, nil, false},
+	{"frontend-port/*", true, true, nil, false}, // another port shows the hosts of members to more clients
+	{"frontend-health/*", true, true, nil, false},
 })
 
 // guards are the entries of the attributes that guard a load balancer. Deletion protection holds it as a whole.

@@ -8,27 +8,43 @@ import (
 	"strconv"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
 	"github.com/k8s-lbc/lbc/internal/model/impairment"
 )
 
-// named is how many LoadBalancer objects are asked which cluster they are of.
-const named = 100
+// page is how many LoadBalancer objects are read at a time.
+const page = 100
 
 // ClusterName is a condition if the LoadBalancer objects of a namespace (empty: of all) were written under other
 // cluster names only. A controller with another name knows nothing of what exists: it would create each load balancer
 // again, and leave the former ones without an owner. Objects that name no cluster, and a kind that is not served or may
-// not be read, decide nothing.
+// not be read, decide nothing. One object of the name suffices, whichever others there are: users may have forged them.
 func (s *Server) ClusterName(ctx context.Context, name, namespace string) error {
 	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
 	defer cancel()
-	list, err := loadBalancers(ctx, s.Client, namespace)
-	if err != nil {
-		return s.condition(err)
+	var seen []v1alpha1.LoadBalancer // no more of each than decides
+	for next := ""; ; {
+		list, err := loadBalancers(ctx, s.Client, namespace, next)
+		if err != nil {
+			return s.condition(err)
+		}
+		for i := range list.Items {
+			o := &list.Items[i]
+			if o.Status.Cluster == name {
+				return nil
+			}
+			seen = append(seen, v1alpha1.LoadBalancer{
+				ObjectMeta: metav1.ObjectMeta{Namespace: o.Namespace, Name: o.Name},
+				Status:     v1alpha1.LoadBalancerStatus{Cluster: o.Status.Cluster}})
+		}
+		if next = list.Continue; next == "" {
+			break
+		}
 	}
-	if text := OtherClusterName(list, name); text != "" {
+	if text := OtherClusterName(seen, name); text != "" {
 		return impairment.Condition{Reason: impairment.ClusterName, Text: text, Remedy: impairment.KeepClusterName}
 	}
 	return nil
@@ -61,23 +77,27 @@ func OtherClusterName(list []v1alpha1.LoadBalancer, name string) string {
 	return text
 }
 
-// loadBalancers are some of the LoadBalancer objects of a namespace; none where the kind is not served or may not be
-// read.
-func loadBalancers(ctx context.Context, c rest.Interface, namespace string) ([]v1alpha1.LoadBalancer, error) {
+// loadBalancers are some of the LoadBalancer objects of a namespace, from a token of an earlier answer on; none where
+// the kind is not served or may not be read.
+func loadBalancers(ctx context.Context, c rest.Interface, namespace, from string) (list v1alpha1.LoadBalancerList,
+	err error) {
 	in := "/apis/" + v1alpha1.GroupVersion.String()
 	if namespace != "" {
 		in = path.Join(in, "namespaces", namespace)
 	}
-	raw, err := c.Get().AbsPath(in, "loadbalancers").Param("limit", strconv.Itoa(named)).Do(ctx).Raw()
+	ask := c.Get().AbsPath(in, "loadbalancers").Param("limit", strconv.Itoa(page))
+	if from != "" {
+		ask = ask.Param("continue", from)
+	}
+	raw, err := ask.Do(ctx).Raw()
 	if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) {
-		return nil, nil
+		return list, nil
 	}
 	if err != nil {
-		return nil, err
+		return list, err
 	}
-	var list v1alpha1.LoadBalancerList
 	if err := json.Unmarshal(raw, &list); err != nil {
-		return nil, fmt.Errorf("reading LoadBalancer objects: %w", err)
+		return list, fmt.Errorf("reading LoadBalancer objects: %w", err)
 	}
-	return list.Items, nil
+	return list, nil
 }

@@ -65,3 +65,27 @@ func TestLoadBalancersOfAnotherClusterNameAreACondition(t *testing.T) {
 		})
 	}
 }
+
+// TestForgedClusterNamesHoldNoStart has a tenant, whose namespace sorts first, fill pages with another cluster's name.
+func TestForgedClusterNamesHoldNoStart(t *testing.T) {
+	t.Parallel()
+	const forged, ours = `{"metadata":{"namespace":"a","name":"x"},"status":{"cluster":"green"}}`,
+		`{"metadata":{"namespace":"b","name":"y"},"status":{"cluster":"blue"}}`
+	for name, want := range map[string]bool{"blue": false, "red": true} {
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			answer := map[string]string{
+				"":    `{"metadata":{"continue":"two"},"items":[` + forged + `,` + forged + `]}`,
+				"two": `{"metadata":{"continue":"end"},"items":[` + forged + `]}`,
+				"end": `{"items":[` + ours + `]}`,
+			}[r.URL.Query().Get("continue")]
+			_, _ = io.WriteString(w, answer)
+		}))
+		s := &Server{Client: discovery.NewDiscoveryClientForConfigOrDie(&rest.Config{Host: srv.URL}).RESTClient(),
+			Host: srv.URL}
+		if err := s.ClusterName(t.Context(), name, ""); (err != nil) != want {
+			t.Errorf("a controller of cluster %s: %v", name, err)
+		}
+		srv.Close()
+	}
+}

@@ -42,6 +42,11 @@ func (t *translation) frontend() intent.Frontend {
 		r.Invalid(annotation.FrontendSubnets, "unable to resolve at least one subnet: the list is empty",
 			"name subnets, or remove the annotation")
 	}
+	if t.class.Params != nil {
+		if scheme := ofClass(t, annotation.Reader.ClassFrontendScheme); scheme.Set {
+			f.Scheme = scheme
+		}
+	}
 	f.Broken = slices.ContainsFunc(found.List(), func(d diag.Diagnostic) bool { return d.Class != diag.Note })
 	t.findings.Add(found.List()...)
 	return f

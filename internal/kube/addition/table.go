@@ -100,6 +100,11 @@ func settings() []Row {
 				"shared one is deleted once no Service has it. " +
 				"Point DNS at the new addresses.",
 			Command: remove("service.beta.kubernetes.io/aws-load-balancer-group-name")},
+		{Sort: Annotation, Name: "elbv2.k8s.aws/frontend-nlb-scheme", Effect: Changed,
+			After: "Not read: network load balancers in front of ALBs get the scheme of the Ingress's annotation " +
+				"`frontend-nlb-scheme`, or the default. Another scheme replaces them.",
+			Before:  "Set `frontend-nlb-scheme` on each Ingress of the class to the same value, then remove the annotation.",
+			Command: remove("elbv2.k8s.aws/frontend-nlb-scheme")},
 		{Sort: Annotation, Name: "alb.ingress.kubernetes.io/import-tls-secrets", Harmless: []string{"false"}, Effect: Changed,
 			After: "Not read: the existing controller detaches the imported certificates where it finds others, and refuses " +
 				"HTTPS listeners where it finds none. The certificates stay in ACM without an owner.",

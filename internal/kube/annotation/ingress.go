@@ -292,7 +292,9 @@ func frontendEntries() []Entry {
 		{Key: FrontendScheme, Syntax: String, Scope: OnIngress, Costs: diag.Frontend, Setting: "frontend/scheme",
 			Default: "--default-load-balancer-scheme (internal)", Merge: agree,
 			Values: []string{"internal", "internet-facing"}, Complaint: "unknown scheme", Example: "internet-facing",
-			Doc: "Scheme of the network load balancer; not the ALB's by default. A change replaces it."},
+			Doc: "Scheme of the network load balancer; not the ALB's by default. A change replaces it. Annotation " +
+				"elbv2.k8s.aws/frontend-nlb-scheme of the IngressClassParams takes precedence; without it, spec.scheme " +
+				"internal there excludes internet-facing."},
 		{Key: FrontendSubnets, Syntax: List, Scope: OnIngress, Costs: diag.Frontend, Setting: "frontend/subnets",
 			Default: "discovered by tags or route tables", Merge: agree, Example: "subnet-0a1, subnet-0b1",
 			Doc: "Subnets of the network load balancer by id or by the value of their Name tag; one per zone."},

@@ -179,6 +179,7 @@ const (
 	ClassReplacementPolicy Key = "elbv2.k8s.aws/replacement-policy"
 	ClassOwnership         Key = "elbv2.k8s.aws/ownership"
 	ClassApprovedPlan      Key = "elbv2.k8s.aws/approved-plan" // of takeovers
+	ClassFrontendScheme    Key = "elbv2.k8s.aws/frontend-nlb-scheme"
 )
 
 // Keys that are read on Gateways.

@@ -207,6 +207,20 @@ func (r Reader) ClassDriftPolicy() map[string]intent.Field[string] {
 	return r.driftPolicy(ClassDriftPolicy, instead)
 }
 
+// ClassFrontendScheme reads the scheme that a class gives to network load balancers in front of ALBs. An invalid value
+// is as absent.
+func (r Reader) ClassFrontendScheme() intent.Field[string] {
+	raw, source, ok := r.Raw(ClassFrontendScheme)
+	if e, _ := Lookup(FrontendScheme); ok && !slices.Contains(e.Values, raw) {
+		r.Note(ClassFrontendScheme, diag.IgnoredSetting, fmt.Sprintf("unknown scheme: %s", raw), e.remedy())
+		ok = false
+	}
+	if !ok {
+		return intent.Field[string]{}
+	}
+	return intent.Of(raw, source)
+}
+
 // ReplacementPolicy reads whether an edit may replace the load balancer, as package replacement prints it. An invalid
 // value is as absent.
 func (r Reader) ReplacementPolicy(k Key) intent.Field[string] {

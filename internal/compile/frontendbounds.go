@@ -1,0 +1,73 @@
+package compile
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/k8s-lbc/lbc/internal/compile/merge"
+	"github.com/k8s-lbc/lbc/internal/kube/annotation"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+)
+
+// boundFrontend has class parameters that restrict who reaches the ALB restrict its frontend, too. An annotation that
+// goes beyond them has no effect, unless the existing frontend is like that.
+func (b *build) boundFrontend() {
+	f := &b.front
+	scheme := b.settings.scheme
+	if scheme.Source.OfClass() && scheme.Value == stack.Internal && !f.scheme.Source.OfClass() &&
+		f.scheme.Or(cmp.Or(b.cfg.DefaultScheme, stack.Internal)) == stack.InternetFacing {
+		bound(b, &f.scheme, "scheme", scheme.Source, func() bool { return b.existsFrontendScheme(stack.InternetFacing) },
+			"remove it, or have an administrator set the annotation "+string(annotation.ClassFrontendScheme)+
+				" of the class parameters")
+		if !f.scheme.Set {
+			f.scheme.Field = intent.Of(stack.Internal, scheme.Source)
+		}
+	}
+	for _, p := range b.ports {
+		source := p.cidrs.Source
+		if !source.OfClass() {
+			source = p.prefixLists.Source
+		}
+		if f.groups.Set && source.OfClass() && !b.settings.securityGroups.Set {
+			bound(b, &f.groups, "security groups", source, func() bool { return b.existsFrontendGroups(f.groups.Value) },
+				"remove it: the frontend NLB has the security groups of the ALB")
+		}
+	}
+}
+
+// boundSubnets has the subnets of class parameters restrict the named subnets of the frontend.
+func (b *build) boundSubnets(named []stack.SubnetMapping) {
+	f := &b.front
+	var ids, own []string
+	for _, m := range named {
+		ids = append(ids, m.Subnet)
+	}
+	for _, m := range b.lb.Subnets {
+		own = append(own, m.Subnet)
+	}
+	if !b.settings.subnets.Source.OfClass() ||
+		!slices.ContainsFunc(ids, func(id string) bool { return !slices.Contains(own, id) }) {
+		return
+	}
+	bound(b, &f.subnets, "subnets", b.settings.subnets.Source, func() bool {
+		return b.f.ExistingFrontend != nil && sameSet(ids, b.f.ExistingFrontend.Subnets)
+	}, "name subnets of the ALB, or remove it")
+}
+
+// bound removes a setting of the frontend that goes beyond class parameters, unless the existing frontend is like that.
+func bound[T any](b *build, s *merge.Owned[T], what string, class intent.Source, exists func() bool, remedy string) {
+	if lb, known := b.existing(); !known || lb != nil && exists() {
+		b.unsure = b.unsure || !known
+		return
+	}
+	if s.Set {
+		o := b.members[max(s.Member, 0)].Object
+		b.note(max(s.Member, 0), diag.New(o, s.Source.Place(), diag.ConflictingSettings,
+			fmt.Sprintf("conflicting %s of the frontend NLB: %v of %s is ignored, because the class parameters %s restrict the "+
+				"load balancer by %s", what, s.Value, o, class.Object().Name, class.Path()), remedy))
+	}
+	*s = merge.Owned[T]{Member: -1}
+}
