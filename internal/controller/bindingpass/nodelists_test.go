@@ -32,7 +32,8 @@ func TestNodesAreListedOnceForAllBindings(t *testing.T) {
 		if err != nil || !of.Known {
 			t.Fatal(of.Known, err)
 		}
-		for _, e := range of.Endpoints.All() {
+		for _, at := range of.Endpoints.All() {
+			e := *at
 			e.Port = of.Port
 			got = append(got, e.Key())
 		}
