@@ -287,11 +287,13 @@ func (w *world) keepTargets(ctx context.Context) {
 	group := registrar.Group{ARN: "arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/a/1"}
 	for n := 4 * pods; ctx.Err() == nil; n++ {
 		q := registrar.Request{Group: group, Binding: stack.ID{Namespace: "shop", Name: "a"}, Since: time.Now()}
+		var want []registrar.Endpoint
 		for pod := n/4 - pods; pod < n/4; pod++ {
 			//nolint:gosec // small
-			q.Want = append(q.Want, registrar.Endpoint{Target: registrar.Target{ID: fmt.Sprint("10.0.0.", pod%pods),
+			want = append(want, registrar.Endpoint{Target: registrar.Target{ID: fmt.Sprint("10.0.0.", pod%pods),
 				Port: int32(1024 + pod)}})
 		}
+		q.Want = registrar.EndpointsOf(want...)
 		_, _ = w.registry.Sync(ctx, q)
 		select {
 		case <-ctx.Done():

@@ -156,7 +156,7 @@ func TestRowsAreChosenByNameKindAndPatternInTheTablesOrder(t *testing.T) {
 	if _, err := choose([]string{"nothing"}); err == nil || !strings.Contains(err.Error(), "create-99") {
 		t.Errorf("an unknown row: %v", err)
 	}
-	if all, err := choose(nil); err != nil || len(all) != len(rows)-len(sizeRows(largest, largestTenants))-len(eventRows) {
+	if all, err := choose(nil); err != nil || len(all) != len(rows)-len(sizeRows(largest, largestTenants)) {
 		t.Errorf("no names: %d rows, %v", len(all), err)
 	}
 }
@@ -177,25 +177,12 @@ func TestEveryRowHasABudgetThatIsChecked(t *testing.T) {
 			countKind: l.Reads != nil && l.Writes != nil, timeKind: l.Seconds != nil, troubleKind: l.Seconds != nil,
 			memoryKind: l.MiB != nil, throttleKind: l.Writes != nil, largeKind: l.Reads != nil && l.Writes != nil,
 			sizeKind: l.Reads != nil && l.Writes != nil, smallKind: l.Reads != nil && l.Writes != nil,
-			computeKind: l.Seconds != nil, eventKind: l.Slopes != nil,
+			computeKind: l.Seconds != nil,
 		}[r.kind]
 		if !complete {
 			t.Errorf("%s has no budget for what it measures", r.name)
 		}
 		over := Result{Row: r.name, Kind: string(r.kind), Reads: 1 << 20, Writes: 1 << 20, Seconds: 1 << 20, Bytes: 1 << 40}
-		for what := range l.Slopes {
-			of, counted := what[:strings.LastIndexByte(what, ' ')], what[strings.LastIndexByte(what, ' ')+1:]
-			for _, n := range []int{1, 100} {
-				p := Point{What: of, Objects: n, Of: 1}
-				for _, cost := range []*float64{&p.Processor, &p.Bytes, &p.Passes} {
-					*cost = float64(n * n)
-				}
-				if p.Reads = n * n; costs[counted] == nil {
-					t.Errorf("%s: nothing counts %q", r.name, counted)
-				}
-				over.Curve = append(over.Curve, p)
-			}
-		}
 		if over.judge(b); over.OK {
 			t.Errorf("%s: everything is within the budget", r.name)
 		}

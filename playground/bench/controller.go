@@ -33,7 +33,6 @@ type controller struct {
 	process         *process.Process
 	started         time.Time // of the process
 	health, metrics string
-	webhook         string // its address
 	http            *http.Client
 }
 
@@ -74,7 +73,7 @@ func (c *controller) start() error {
 		"AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull,
 		"TMPDIR="+temporary,
 	)
-	c.health, c.metrics, c.webhook = ports[0], ports[1], ports[2]
+	c.health, c.metrics = ports[0], ports[1]
 	// Compression of the metrics, which are read several times a second, would be megabytes of the binary's memory.
 	c.http = &http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableCompression: true}}
 	c.started = time.Now()
@@ -130,8 +129,6 @@ func (c *controller) healthy() (bool, error) {
 type work struct {
 	busy   float64 // items queued or being worked on
 	passes float64 // reconciliations so far
-	// allocated are the bytes that the process has allocated so far; 0 if it does not say.
-	allocated float64
 }
 
 // work reads the metrics that every controller-runtime program has.
@@ -160,8 +157,6 @@ func (c *controller) work() (work, error) {
 			w.busy += v
 		case "controller_runtime_reconcile_total":
 			w.passes += v
-		case "go_gc_heap_allocs_bytes_total":
-			w.allocated = v
 		}
 	}
 	return w, nil

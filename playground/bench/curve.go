@@ -14,8 +14,6 @@ type Point struct {
 	Writes    int     `json:"writes"`
 	Seconds   float64 `json:"seconds"`
 	Processor float64 `json:"processorSeconds"`
-	Bytes     float64 `json:"bytes,omitempty"`  // that the controller allocated; of events
-	Passes    float64 `json:"passes,omitempty"` // of events
 	Resident  int64   `json:"resident"`
 	Peak      int64   `json:"peak"`
 }
@@ -32,8 +30,6 @@ func (p Point) String() string {
 var costs = map[string]func(Point) float64{
 	"calls":     func(p Point) float64 { return float64(p.Reads + p.Writes) },
 	"processor": func(p Point) float64 { return p.Processor },
-	"bytes":     func(p Point) float64 { return p.Bytes },
-	"passes":    func(p Point) float64 { return p.Passes },
 }
 
 // slope is the exponent e of the best fit of cost per object = c * objects^e over the points of an act: 0 where an

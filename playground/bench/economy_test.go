@@ -58,7 +58,7 @@ func TestEveryRowStaysWithinTheBudget(t *testing.T) {
 	want := -1 // the row of the memory of the largest cluster is measured only where it is named
 	for _, r := range rows {
 		if r.kind != troubleKind && r.kind != throttleKind && r.kind != largeKind && r.kind != sizeKind &&
-			r.kind != smallKind && r.kind != eventKind {
+			r.kind != smallKind {
 			want++
 		}
 	}
@@ -86,7 +86,7 @@ func economy(t *testing.T, rows ...string) []Result {
 	measured := map[string]int{}
 	o.Again = func(r Result) bool { // who did not get the processor for a second must not fail for it
 		measured[r.Row]++
-		counted := r.Kind == string(countKind) || r.Kind == string(eventKind)
+		counted := r.Kind == string(countKind)
 		return !counted && measured[r.Row] < attempts && len(r.Exceeds(generous(r))) > 0
 	}
 	if o.Controller == "" {

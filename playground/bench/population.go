@@ -114,7 +114,7 @@ var (
 				{"op": "add", "path": "/spec/ports/-", "value": servicePort(morePort, 81)}}}
 		},
 	}
-	populations = []*population{ingresses, members, gateways, routes, services, nodePorts, largestTenants, smallTenants}
+	populations = []*population{ingresses, members, gateways, routes, services, largestTenants, smallTenants}
 )
 
 // policies are values of an attribute of NLBs that differ from the one that AWS gives.

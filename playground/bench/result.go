@@ -146,7 +146,6 @@ func (r *Result) line() string {
 		parts = append(parts, fmt.Sprintf("%d reads", r.Reads), fmt.Sprintf("%d writes", r.Writes))
 	case memoryKind:
 		parts = append(parts, fmt.Sprintf("%.0f MiB", float64(r.Bytes)/(1<<20)))
-	case eventKind: // slopes, below
 	case timeKind, troubleKind, computeKind:
 		parts = append(parts, seconds(r.Seconds))
 		for _, p := range slices.Sorted(maps.Keys(r.Spread)) {

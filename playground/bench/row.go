@@ -21,7 +21,6 @@ const (
 	largeKind    kind = "large"     // AWS calls, with the largest cluster of those rows
 	sizeKind     kind = "size"      // everything, with as much as an account holds; only where rows are named
 	smallKind    kind = "small"     // the same with a small cluster
-	eventKind    kind = "event"     // what single events cost as there are more objects; only where rows are named
 	computeKind  kind = "compute"   // seconds of processor time, without any cluster
 )
 
@@ -43,7 +42,7 @@ const many = 100
 
 // rows is the table, in an order in which each row leaves what the next one needs; what needs no cluster goes before
 // one runs, and what makes the account larger comes last.
-var rows = slices.Concat(usualRows, eventRows, sizeRows(small, smallTenants), sizeRows(largest, largestTenants))
+var rows = slices.Concat(usualRows, sizeRows(small, smallTenants), sizeRows(largest, largestTenants))
 
 var usualRows = []row{
 	computed("compute-1", "compile + diff of one Ingress"),
@@ -273,9 +272,6 @@ func addresses(chosen []row) int {
 	if slices.ContainsFunc(chosen, func(r row) bool { return r.kind == largeKind || r.name == "targets-1000" }) {
 		n += crowd * (podsPerApp + 1)
 	}
-	if slices.ContainsFunc(chosen, func(r row) bool { return r.kind == eventKind }) {
-		n += eventPods()
-	}
 	for _, z := range []size{small, largest} {
 		if slices.ContainsFunc(chosen, func(r row) bool { return r.kind == z.kind }) {
 			n += z.addresses()
@@ -295,9 +291,6 @@ func RowHelp() string {
 
 // nodes is how many nodes the chosen rows need at least.
 func nodes(chosen []row) (n int) {
-	if slices.ContainsFunc(chosen, func(r row) bool { return r.name == "event-nodes" }) {
-		n = nodeSteps[len(nodeSteps)-1]
-	}
 	for _, z := range []size{small, largest} {
 		if slices.ContainsFunc(chosen, func(r row) bool { return r.kind == z.kind }) {
 			n = max(n, z.nodes)
@@ -309,9 +302,7 @@ func nodes(chosen []row) (n int) {
 // choose finds rows by name, kind or pattern, in the table's order; no names mean all but those of the largest size.
 func choose(names []string) ([]row, error) {
 	if len(names) == 0 {
-		return slices.DeleteFunc(slices.Clone(rows), func(r row) bool {
-			return r.kind == sizeKind || r.kind == eventKind
-		}), nil
+		return slices.DeleteFunc(slices.Clone(rows), func(r row) bool { return r.kind == sizeKind }), nil
 	}
 	wanted := make([]bool, len(rows))
 	for _, name := range names {

@@ -118,28 +118,48 @@ func (i *Inventory) noteOwner(id, name string, tags map[string]string, exists bo
 
 // filled adds resources of the cluster that were not confirmed lately, so that the calls are full. i.mu is held.
 func (i *Inventory) filled(arns, groups []string, now time.Time) (moreARNs, moreGroups []string) {
-	fill := func(list, from []string, batch int) []string {
-		if len(list) == 0 {
-			return nil
-		}
-		slices.Sort(list)
-		slices.Sort(from)
-		room := (batch - len(list)%batch) % batch
-		for _, id := range from {
-			if room > 0 && !slices.Contains(list, id) && !i.confirmed.recent(id, now) {
-				list, room = append(list, id), room-1
-			}
-		}
-		return list
-	}
-	var otherARNs, otherGroups []string
+	x, y := filling{list: arns, batch: tagBatch}, filling{list: groups, batch: securitygroup.Batch}
+	old := func(id string) bool { return !i.confirmed.recent(id, now) }
 	for _, e := range i.stacks {
-		otherARNs = append(otherARNs, arnsOf(&e.obs)...)
-		for _, g := range e.obs.SecurityGroups {
-			otherGroups = append(otherGroups, g.GroupID)
+		for n := range e.obs.LoadBalancers {
+			x.offer(e.obs.LoadBalancers[n].ARN, old)
+		}
+		for n := range e.obs.TargetGroups {
+			x.offer(e.obs.TargetGroups[n].ARN, old)
+		}
+		for n := range e.obs.SecurityGroups {
+			y.offer(e.obs.SecurityGroups[n].GroupID, old)
 		}
 	}
-	return fill(arns, otherARNs, tagBatch), fill(groups, otherGroups, securitygroup.Batch)
+	return x.all(), y.all()
+}
+
+// filling are the ids of calls, and the first others in order that the last call takes. It keeps no more of them,
+// however many there are.
+type filling struct {
+	list  []string
+	batch int // ids of a call
+	more  []string
+}
+
+// offer takes an id that is old, if there is room for it or it is before another one. Without a call there is no room.
+func (f *filling) offer(id string, old func(string) bool) {
+	room := (f.batch - len(f.list)%f.batch) % f.batch
+	if len(f.list) == 0 || room == 0 || len(f.more) == room && id >= f.more[room-1] {
+		return
+	}
+	at, has := slices.BinarySearch(f.more, id)
+	if has || slices.Contains(f.list, id) || !old(id) {
+		return
+	}
+	f.more = slices.Insert(f.more, at, id)
+	f.more = f.more[:min(len(f.more), room)]
+}
+
+// all are the ids of the calls.
+func (f *filling) all() []string {
+	slices.Sort(f.list)
+	return append(f.list, f.more...)
 }
 
 // disown forgets the resources that are not the stack's any more, and has a stack read again that has got one of them.

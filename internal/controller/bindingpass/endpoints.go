@@ -25,9 +25,9 @@ import (
 
 // Resolved is what a binding wants registered. If a mistake hides that, it is not Known.
 type Resolved struct {
-	bindings.Targets // nobody changes their list
-	Found            diag.List
-	Known            bool
+	bindings.Targets
+	Found diag.List
+	Known bool
 }
 
 // Endpoints resolves what the binding wants registered. A Service that is proven not to exist, or lacks the port, wants
@@ -58,11 +58,11 @@ func (b *Reconciler) Endpoints(ctx context.Context, o *v1beta1.TargetGroupBindin
 
 // addressEndpoints are the addresses of Pods, and those of other machines in the VPC of the target group.
 func (b *Reconciler) addressEndpoints(ctx context.Context, o *v1beta1.TargetGroupBinding, port corev1.ServicePort) (
-	[]registrar.Endpoint, diag.List, error) {
+	wanted registrar.Endpoints, found diag.List, err error) {
 	begun := b.resolved.begin()
 	slicesOf, err := b.slicesOf(ctx, o)
 	if err != nil {
-		return nil, nil, err
+		return wanted, nil, err
 	}
 	cache, ipv6 := b.newConfirmingReader(client.ObjectKeyFromObject(o)), *o.Spec.IPAddressType == v1beta1.IPAddressTypeIPv6
 	key := client.ObjectKeyFromObject(o)
@@ -73,11 +73,11 @@ func (b *Reconciler) addressEndpoints(ctx context.Context, o *v1beta1.TargetGrou
 	}
 	podless := registrar.PodlessEndpoints(port, slicesOf, ipv6)
 	if err := cache.end(b, client.ObjectKeyFromObject(o)); err != nil {
-		return nil, nil, err
+		return wanted, nil, err
 	}
 	nodes, err := b.nodesBeside(ctx, o, podless)
 	if err != nil {
-		return nil, nil, err
+		return wanted, nil, err
 	}
 	x := bindings.Endpoints{
 		Binding: o, Cluster: cache.notingCluster, ExcludedNodes: b.ExcludedNodes, QUICVariable: b.QUICVariable,

@@ -32,7 +32,8 @@ func TestNodesAreListedOnceForAllBindings(t *testing.T) {
 		if err != nil || !of.Known {
 			t.Fatal(of.Known, err)
 		}
-		for _, e := range of.Endpoints {
+		for _, at := range of.Endpoints.All() {
+			e := *at
 			e.Port = of.Port
 			got = append(got, e.Key())
 		}
@@ -75,8 +76,8 @@ func TestNodeCostsNothingInEachTargetGroup(t *testing.T) { // not parallel: it c
 		b.nodeLists.watched = true
 		o, port := ofType("x", v1beta1.TargetTypeInstance, nil), corev1.ServicePort{NodePort: 30080}
 		return growth.Bytes(func() {
-			if of, err := b.nodeEndpoints(t.Context(), o, port); err != nil || len(of.Endpoints) != n {
-				t.Errorf("%d endpoints of %d nodes, %v", len(of.Endpoints), n, err)
+			if of, err := b.nodeEndpoints(t.Context(), o, port); err != nil || of.Endpoints.Len() != n {
+				t.Errorf("%d endpoints of %d nodes, %v", of.Endpoints.Len(), n, err)
 			}
 		})
 	})

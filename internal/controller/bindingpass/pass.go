@@ -35,7 +35,7 @@ type pass struct {
 
 	whose      *ownership
 	since      time.Time // the change that the pass takes over
-	endpoints  []registrar.Endpoint
+	endpoints  registrar.Endpoints
 	port       int32 // of endpoints without one
 	found      diag.List
 	preceding  map[string]bool // targets that were registered before the binding
@@ -145,7 +145,7 @@ func (p *pass) resolve(ctx context.Context) exit {
 		of, err = b.Endpoints(resolving, o)
 		p.endpoints, p.port, p.found, known = of.Endpoints, of.Port, of.Found, of.Known
 	}
-	trace.SetCount("lbc.endpoints", len(p.endpoints))
+	trace.SetCount("lbc.endpoints", p.endpoints.Len())
 	trace.End(err)
 	if err != nil {
 		return p.unresolved(ctx, err)
@@ -213,10 +213,9 @@ func (p *pass) ask(ctx context.Context) exit {
 		b.Inventory.Refusals().Changed(registrar.Key(p.id))
 	}
 	p.held = b.heldTargets(ctx, o, p.request, p.found)
-	// Without staying targets, both have the same endpoints: there may be tens of thousands of them.
 	staying := slices.Concat(p.held, b.Registry.Moved(p.request))
 	p.onHold = b.admit(ctx, o, func() {
-		taken := append(slices.Clip(b.Registry.Taken(p.request.Group, p.endpoints)), staying...)
+		taken := b.Registry.Taken(p.request.Group, p.endpoints).With(staying...)
 		b.Networking.Want(ctx, o, p.request.Group, bindings.Targets{Endpoints: taken, Port: p.port})
 	})
 	return exit{}
@@ -264,7 +263,7 @@ func (p *pass) judge(ctx context.Context) exit {
 		b.OnTargetGroupLost(key, o.Spec.TargetGroupARN) // its stack makes another group, or deletes the binding
 	}
 	p.atWork = lost && b.Failures.NumRequeues(p.name) == 0
-	if p.err != nil && (deleted || len(p.endpoints) == 0 && missing) {
+	if p.err != nil && (deleted || p.endpoints.Len() == 0 && missing) {
 		p.err = nil // the group went with its load balancer, and the binding is about to follow
 	}
 	if p.err != nil && !p.atWork {
@@ -288,7 +287,7 @@ func (p *pass) findings(ctx context.Context) diag.List {
 		found = append(found, keptTargets(o, p.preceding))
 	}
 	if len(p.change.Elsewhere) > 0 {
-		found = append(found, bindings.InOtherVPC(o, b.about(ctx, o), p.change.Elsewhere, len(p.endpoints))...)
+		found = append(found, bindings.InOtherVPC(o, b.about(ctx, o), p.change.Elsewhere, p.endpoints.Len())...)
 	}
 	if p.change.LeftOut > 0 {
 		found = append(found, bindings.LeftOut(o, p.change.LeftOut, b.MaxTargets))

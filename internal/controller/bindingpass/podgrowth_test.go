@@ -31,8 +31,8 @@ func crowded(t *testing.T, n int) (*Reconciler, *cachedClient) {
 		{Object: &v1beta1.TargetGroupBinding{}, Field: ByService, Of: ServiceOf}}, all...)}
 	b := &Reconciler{Client: c, Registry: registrar.NewRegistry(nil)}
 	for i := range n {
-		b.resolved.keep(shop(fmt.Sprint("b", i)), []registrar.Endpoint{{Target: registrar.Target{ID: addressOf(i), Port: 80},
-			Namespace: "shop", Pod: fmt.Sprint("pod-", i)}}, 0)
+		b.resolved.keep(shop(fmt.Sprint("b", i)), registrar.EndpointsOf(registrar.Endpoint{
+			Target: registrar.Target{ID: addressOf(i), Port: 80}, Namespace: "shop", Pod: fmt.Sprint("pod-", i)}), 0)
 	}
 	return b, c
 }
@@ -133,7 +133,8 @@ func TestPodEventCostDoesNotGrowWithOtherPods(t *testing.T) { // not parallel: i
 func TestEndOfAPodDuringAPassIsNotLost(t *testing.T) {
 	t.Parallel()
 	var r resolved
-	list := []registrar.Endpoint{{Target: registrar.Target{ID: "10.0.0.1", Port: 80}, Namespace: "shop", Pod: "web"}}
+	web := registrar.Endpoint{Target: registrar.Target{ID: "10.0.0.1", Port: 80}, Namespace: "shop", Pod: "web"}
+	list := registrar.EndpointsOf(web)
 	begun := r.begin()
 	if woken := r.end(shop("other")); len(woken) > 0 || r.keep(shop("b"), list, begun) {
 		t.Error("the end of another pod counts")
@@ -152,11 +153,11 @@ func TestEndOfAPodDuringAPassIsNotLost(t *testing.T) {
 	if !r.keep(shop("b"), list, begun) {
 		t.Error("too many ends to remember count as none")
 	}
-	both := append(slices.Clone(list), registrar.Endpoint{Target: registrar.Target{ID: "10.0.0.2", Port: 80},
-		Namespace: "shop", Pod: "api"})
+	api := registrar.Endpoint{Target: registrar.Target{ID: "10.0.0.2", Port: 80}, Namespace: "shop", Pod: "api"}
+	both := registrar.EndpointsOf(web, api)
 	r.keep(shop("b"), both, r.begin())
 	r.keep(shop("c"), both, r.begin())
-	r.keep(shop("b"), both[1:], r.begin())
+	r.keep(shop("b"), registrar.EndpointsOf(api), r.begin())
 	if web, api := r.end(shop("web")), r.end(shop("api")); len(web) != 1 || web[0] != shop("c") || len(api) != 2 {
 		t.Errorf("web has %v, api %v", web, api)
 	}

@@ -21,7 +21,7 @@ import (
 // podNotes are notes on the Service of a binding about its pods: those that end before the load balancer stops sending
 // requests to them, and those without a readiness gate, as far as their namespace asks for either. The texts have no
 // names or numbers of pods, so that a rolling update repeats no event.
-func (b *Reconciler) podNotes(ctx context.Context, o *v1beta1.TargetGroupBinding, endpoints []registrar.Endpoint) (
+func (b *Reconciler) podNotes(ctx context.Context, o *v1beta1.TargetGroupBinding, endpoints registrar.Endpoints) (
 	found diag.List) {
 	ns, svc := &corev1.Namespace{}, &corev1.Service{}
 	if *o.Spec.TargetType != v1beta1.TargetTypeIP || b.Client.Get(ctx, client.ObjectKey{Name: o.Namespace}, ns) != nil {
@@ -38,7 +38,7 @@ func (b *Reconciler) podNotes(ctx context.Context, o *v1beta1.TargetGroupBinding
 		seconds = b.DrainSeconds(ctx, o)
 	}
 	ends, ungated := map[string]bool{}, false
-	for _, e := range endpoints {
+	for _, e := range endpoints.All() {
 		pod, ok := b.cluster().Pod(ctx, e.Namespace, e.Pod)
 		if !ok {
 			continue

@@ -176,7 +176,8 @@ func (b *Reconciler) precedingNew(ctx context.Context, whose *ownership, of bind
 		return nil, false, err
 	}
 	own := b.Registry.Own(b.group(o))
-	for _, e := range of.Endpoints {
+	for _, at := range of.Endpoints.All() {
+		e := *at
 		e.Port = cmp.Or(e.Port, of.Port)
 		if e.Pod != "" || *o.Spec.TargetType == v1beta1.TargetTypeInstance {
 			if own == nil {

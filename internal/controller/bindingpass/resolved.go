@@ -15,7 +15,7 @@ import (
 // the lists.
 type resolved struct {
 	mu sync.Mutex
-	of map[types.NamespacedName][]registrar.Endpoint
+	of map[types.NamespacedName]registrar.Endpoints
 	by map[types.NamespacedName][]types.NamespacedName // the bindings of each pod
 
 	// ended are the pods that ended or got another address last, a ring. By it, the end of a pod that a pass has read, and
@@ -34,24 +34,24 @@ func (r *resolved) begin() uint64 {
 	return r.seq
 }
 
-func (r *resolved) last(binding types.NamespacedName) []registrar.Endpoint {
+func (r *resolved) last(binding types.NamespacedName) registrar.Endpoints {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.of[binding]
 }
 
 // keep keeps what a pass has resolved. stale reports that one of the pods may have ended since begun.
-func (r *resolved) keep(binding types.NamespacedName, endpoints []registrar.Endpoint, begun uint64) (stale bool) {
+func (r *resolved) keep(binding types.NamespacedName, endpoints registrar.Endpoints, begun uint64) (stale bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.of == nil {
-		r.of, r.by = map[types.NamespacedName][]registrar.Endpoint{}, map[types.NamespacedName][]types.NamespacedName{}
+		r.of, r.by = map[types.NamespacedName]registrar.Endpoints{}, map[types.NamespacedName][]types.NamespacedName{}
 	}
 	before, one := r.of[binding], []types.NamespacedName{binding} // which all pods of one binding share
 	r.of[binding] = endpoints
-	registrar.Differ(before, endpoints, func(e *registrar.Endpoint) {
+	registrar.Differ(before, endpoints, func(e registrar.Endpoint) {
 		r.remove(types.NamespacedName{Namespace: e.Namespace, Name: e.Pod}, binding)
-	}, func(e *registrar.Endpoint) {
+	}, func(e registrar.Endpoint) {
 		pod := types.NamespacedName{Namespace: e.Namespace, Name: e.Pod}
 		switch all := r.by[pod]; {
 		case len(all) == 0:
@@ -91,7 +91,7 @@ func (r *resolved) end(pod types.NamespacedName) []types.NamespacedName {
 }
 
 func (r *resolved) forget(binding types.NamespacedName) {
-	r.keep(binding, nil, 0)
+	r.keep(binding, registrar.Endpoints{}, 0)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.of, binding)

@@ -6,7 +6,6 @@ package networking
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
 
@@ -166,7 +165,7 @@ func (r *Reconciler) Want(ctx context.Context, o *v1beta1.TargetGroupBinding, of
 		r.arrivals++
 	}
 	same := w.binding != nil && w.binding.UID == o.UID && w.binding.Generation == o.Generation &&
-		w.targets.Port == targets.Port && slices.Equal(w.targets.Endpoints, targets.Endpoints)
+		w.targets.Port == targets.Port && w.targets.Endpoints.Equal(targets.Endpoints)
 	w.binding, w.of, w.targets = o.DeepCopy(), of, targets
 	w.serial++
 	r.mu.Unlock()

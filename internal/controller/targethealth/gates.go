@@ -74,7 +74,7 @@ type group struct {
 	waiting  map[types.UID]*waitingPod
 	fresh    bool // the last pass registered some of them
 	// endpoints are those of the last pass, and open the keys of those that a call registered then.
-	endpoints []registrar.Endpoint
+	endpoints registrar.Endpoints
 	open      map[string]bool
 	// final: there is no binding, or none any more; a pod whose condition is written waits no more. ends: its last pass
 	// waits for that.
@@ -149,14 +149,14 @@ func NewGates(c client.Client, shared *readable.Shared, index string, now func()
 
 // Observe takes over what a pass over a binding found and did.
 func (g *Gates) Observe(ctx context.Context, o *v1beta1.TargetGroupBinding, of registrar.Group,
-	endpoints []registrar.Endpoint, change registrar.Change) error {
+	endpoints registrar.Endpoints, change registrar.Change) error {
 	key := client.ObjectKeyFromObject(o)
 	pods, err := g.Pods(ctx, key)
 	if err != nil {
 		return err
 	}
 	did := registered{added: registrar.KeySet(change.Added), omitted: registrar.KeySet(change.Omitted)}
-	size, open := len(endpoints)-len(change.Unanswered), registrar.KeySet(change.Unanswered)
+	size, open := endpoints.Len()-len(change.Unanswered), registrar.KeySet(change.Unanswered)
 	isIP := o.Spec.TargetType != nil && *o.Spec.TargetType == v1beta1.TargetTypeIP
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -225,19 +225,18 @@ func (x *group) busy(o *v1beta1.TargetGroupBinding, pods []*corev1.Pod) map[stri
 
 // targets are the targets of the pods that are busy, and of those for which the pass did something, but for targets
 // that a call registers: those are not judged yet.
-func (r registered) targets(busy map[string]bool, endpoints []registrar.Endpoint, open map[string]bool) (
+func (r registered) targets(busy map[string]bool, endpoints registrar.Endpoints, open map[string]bool) (
 	byPod map[string][]registrar.Target) {
 	byPod = map[string][]registrar.Target{}
 	if len(busy)+len(r.added)+len(r.omitted) == 0 {
 		return byPod
 	}
-	for i := range endpoints {
-		if e := &endpoints[i]; (busy[e.Pod] || e.In(r.added) || e.In(r.omitted)) && !e.In(open) {
+	for _, e := range endpoints.All() {
+		if (busy[e.Pod] || e.In(r.added) || e.In(r.omitted)) && !e.In(open) {
 			byPod[e.Pod] = nil
 		}
 	}
-	for i := range endpoints {
-		e := &endpoints[i]
+	for _, e := range endpoints.All() {
 		if _, judged := byPod[e.Pod]; judged && !e.In(open) {
 			byPod[e.Pod] = append(byPod[e.Pod], e.Target)
 		}
@@ -247,9 +246,12 @@ func (r registered) targets(busy map[string]bool, endpoints []registrar.Endpoint
 
 // had reports whether a pod was an endpoint in the last pass.
 func (x *group) had(p *corev1.Pod) bool {
-	return slices.ContainsFunc(x.endpoints, func(e registrar.Endpoint) bool {
-		return e.Pod == p.Name && !e.In(x.open)
-	})
+	for _, e := range x.endpoints.All() {
+		if e.Pod == p.Name && !e.In(x.open) {
+			return true
+		}
+	}
+	return false
 }
 
 // take looks at a pod that is an endpoint of a binding.

@@ -133,7 +133,8 @@ func (g *gated) pass(t *testing.T, from, to int, added ...int) {
 	for _, i := range added {
 		change.Added = append(change.Added, targetOf(i).Key())
 	}
-	if err := g.Observe(t.Context(), o, registrar.Group{ARN: o.Spec.TargetGroupARN}, endpoints, change); err != nil {
+	if err := g.Observe(t.Context(), o, registrar.Group{ARN: o.Spec.TargetGroupARN}, registrar.EndpointsOf(endpoints...),
+		change); err != nil {
 		t.Fatal(err)
 	}
 	g.flush(t.Context())
@@ -150,7 +151,7 @@ func TestEndpointsThatACallRegistersAreNotJudgedYet(t *testing.T) {
 		endpoints = append(endpoints, registrar.Endpoint{Target: targetOf(i), Namespace: "shop", Pod: fmt.Sprint("web-", i)})
 	}
 	change := registrar.Change{Pending: true, Added: []string{targetOf(1).Key()}, Unanswered: []string{targetOf(0).Key()}}
-	if err := g.Observe(t.Context(), o, registrar.Group{ARN: gateARN}, endpoints, change); err != nil {
+	if err := g.Observe(t.Context(), o, registrar.Group{ARN: gateARN}, registrar.EndpointsOf(endpoints...), change); err != nil {
 		t.Fatal(err)
 	}
 	g.flush(t.Context())
@@ -299,8 +300,8 @@ func TestATargetThatIsNotRegisteredIsReportedAndNotLookedFor(t *testing.T) {
 	o := &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}
 	ip := v1beta1.TargetTypeIP
 	o.Spec.TargetGroupARN, o.Spec.TargetType = gateARN, &ip
-	err := g.Observe(t.Context(), o, registrar.Group{ARN: o.Spec.TargetGroupARN}, []registrar.Endpoint{
-		{Target: targetOf(0), Namespace: "shop", Pod: "web-0"}}, registrar.Change{
+	err := g.Observe(t.Context(), o, registrar.Group{ARN: o.Spec.TargetGroupARN}, registrar.EndpointsOf(
+		registrar.Endpoint{Target: targetOf(0), Namespace: "shop", Pod: "web-0"}), registrar.Change{
 		LeftOut: 1, Omitted: []string{targetOf(0).Key()}})
 	if err != nil {
 		t.Fatal(err)
@@ -323,7 +324,8 @@ func TestGatesOfInstanceTargetsAreOpen(t *testing.T) {
 	o := &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}
 	instance := v1beta1.TargetTypeInstance
 	o.Spec.TargetType = &instance
-	if err := g.Observe(t.Context(), o, registrar.Group{ARN: o.Spec.TargetGroupARN}, nil, registrar.Change{}); err != nil {
+	if err := g.Observe(t.Context(), o, registrar.Group{ARN: o.Spec.TargetGroupARN}, registrar.Endpoints{},
+		registrar.Change{}); err != nil {
 		t.Fatal(err)
 	}
 	g.flush(t.Context())

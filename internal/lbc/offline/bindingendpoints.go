@@ -89,13 +89,14 @@ func (p *bindingPlanner) addresses(ctx context.Context, b *plannedBinding, about
 		b.Port, slicesOf, ipv6)
 	x := bindings.Endpoints{
 		Binding: o, Cluster: p.workloads, ExcludedNodes: p.Config.ExcludedNodes, QUICVariable: p.Config.QUICVariable,
-		Pods:    registrar.Serving(pods, p.Config.Gates.Enabled(config.EndpointsFailOpen)),
+		Pods:    registrar.EndpointsOf(registrar.Serving(pods, p.Config.Gates.Enabled(config.EndpointsFailOpen))...),
 		Refused: registrar.Refused(pods), Podless: registrar.PodlessEndpoints(b.Port, slicesOf, ipv6),
 		Allowed: p.Config.AddressesWithoutPods(), Nodes: p.workloads.nodes,
 		VPC:   sync.OnceValues(func() (*facts.VPC, bool) { return p.Inventory.VPCAtHand(ctx, o.Spec.VpcID) }),
 		About: func() []diag.Object { return about },
 	}
-	wanted, found, _ := x.Addresses(ctx)
+	list, found, _ := x.Addresses(ctx)
+	wanted := list.Slice()
 	b.wanted, b.Diagnostics = wanted, append(b.Diagnostics, found...)
 	b.Endpoints = x.Judge(ctx, append(pods, machines...), wanted)
 	for _, c := range append(registrar.PodCandidates(ctx, p.workloads, b.Port, slicesOf, !ipv6),

@@ -14,6 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 	"github.com/k8s-lbc/lbc/internal/targets/bindings"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 	"github.com/k8s-lbc/lbc/internal/targets/sgsync"
 )
 
@@ -73,7 +74,7 @@ func (p *bindingPlanner) need(ctx context.Context, b *plannedBinding, table *sgs
 		table.Extend(id, nil, append(unplaced, unclear...))
 		return
 	}
-	need, unclear, found, placed := p.networks.Needs(ctx, o, bindings.Targets{Endpoints: b.wanted})
+	need, unclear, found, placed := p.networks.Needs(ctx, o, bindings.Targets{Endpoints: registrar.EndpointsOf(b.wanted...)})
 	b.Groups, b.Diagnostics = need, append(b.Diagnostics, found...)
 	if placed {
 		table.Set(id, need)

@@ -62,7 +62,7 @@ func (p *bindingPlanner) sync(ctx context.Context, b *plannedBinding) error {
 	registry.Clock = stopped{time.Now()}
 	registry.Seen = func(_ string, health []registrar.Health) { b.Health = health }
 	request := registrar.Request{Group: registrar.Group{Scope: p.scope, ARN: o.Spec.TargetGroupARN}, Binding: b.ID(),
-		Want: b.wanted, Max: p.Config.MaxTargetsPerGroup}
+		Want: registrar.EndpointsOf(b.wanted...), Max: p.Config.MaxTargetsPerGroup}
 	if b.State == Unknown {
 		if !p.Explained {
 			return nil

@@ -30,8 +30,9 @@ type Endpoints struct {
 	Cluster registrar.Cluster
 	// Pods are the ready ones, Podless the addresses behind which no Pod stands. Refused are those of pods that are not
 	// shown to have them.
-	Pods, Podless []registrar.Endpoint
-	Refused       []registrar.Candidate
+	Pods    registrar.Endpoints
+	Podless []registrar.Endpoint
+	Refused []registrar.Candidate
 	// Allowed are the addresses that endpoints without Pod may have. Nodes are all nodes, whose addresses they never may;
 	// they are read only if there are such endpoints.
 	Allowed allowlist.Addresses
@@ -56,16 +57,18 @@ func ServiceMissing(o *v1beta1.TargetGroupBinding) diag.Diagnostic {
 // Addresses returns the addresses to register: those of Pods, and those of other machines that the binding's
 // namespace is allowed to register. unidentified are the endpoints that QUIC excludes, because they have no server
 // id.
-func (x Endpoints) Addresses(ctx context.Context) (wanted []registrar.Endpoint, found diag.List,
+func (x Endpoints) Addresses(ctx context.Context) (wanted registrar.Endpoints, found diag.List,
 	unidentified []registrar.Endpoint) {
 	wanted = registrar.Staying(ctx, x.Cluster, x.Pods, x.ExcludedNodes)
 	machines, found := x.machines()
 	if len(machines) > 0 {
-		wanted = append(slices.Clip(wanted), machines...)
-		sorting.By(wanted, func(x, y registrar.Endpoint) int {
+		all := append(wanted.Slice(), machines...)
+		sorting.By(all, func(x, y registrar.Endpoint) int {
 			return cmp.Or(cmp.Compare(x.Key(), y.Key()), -cmp.Compare(x.Pod, y.Pod))
 		})
-		wanted = slices.CompactFunc(wanted, func(x, y registrar.Endpoint) bool { return x.Key() == y.Key() })
+		wanted = registrar.EndpointsOf(slices.CompactFunc(all, func(x, y registrar.Endpoint) bool {
+			return x.Key() == y.Key()
+		})...)
 	}
 	wanted, notes, unidentified := x.identified(ctx, wanted)
 	return wanted, slices.Concat(found, x.forged(), notes), unidentified
@@ -184,13 +187,13 @@ func Within(vpc *facts.VPC, e registrar.Endpoint) bool {
 // identified are the endpoints that can be registered: of QUIC those with a server id of their own, of other protocols
 // all. The others are reported on the binding and its Service without their names, so that a rolling update repeats no
 // event.
-func (x Endpoints) identified(ctx context.Context, all []registrar.Endpoint) (wanted []registrar.Endpoint,
+func (x Endpoints) identified(ctx context.Context, all registrar.Endpoints) (wanted registrar.Endpoints,
 	found diag.List, left []registrar.Endpoint) {
 	protocol := x.Binding.Spec.TargetGroupProtocol
 	if protocol == nil || !registrar.IsQUIC(string(*protocol)) {
 		return all, nil, nil
 	}
-	wanted, missing, repeated := registrar.WithServerIDs(ctx, x.Cluster, all, x.QUICVariable)
+	identified, missing, repeated := registrar.WithServerIDs(ctx, x.Cluster, all, x.QUICVariable)
 	note := func(text, remedy string) {
 		for _, about := range x.About() {
 			found = append(found, diag.New(about, "", diag.PodsUnidentified, text, remedy))
@@ -209,14 +212,14 @@ func (x Endpoints) identified(ctx context.Context, all []registrar.Endpoint) (wa
 			fmt.Sprintf("remove the environment variable %s from the pod template, so that each pod gets an id of its own",
 				x.QUICVariable))
 	}
-	return wanted, found, append(missing, repeated...)
+	return registrar.EndpointsOf(identified...), found, append(missing, repeated...)
 }
 
 // Instances are the nodes that are to be registered. If a mistake hides which, known is false.
 func Instances(o *v1beta1.TargetGroupBinding, nodes []*corev1.Node, port corev1.ServicePort, failOpen bool) (
 	wanted []registrar.Endpoint, found diag.List, known bool) {
 	shared, found, known := ChooseNodes(nodes, o.Spec.NodeSelector, failOpen).Instances(o)
-	wanted = slices.Clone(shared)
+	wanted = shared.Slice()
 	for i := range wanted {
 		wanted[i].Port = port.NodePort
 	}
@@ -225,7 +228,7 @@ func Instances(o *v1beta1.TargetGroupBinding, nodes []*corev1.Node, port corev1.
 
 // Nodes are the nodes that a selector chooses. Bindings of the same selector share them.
 type Nodes struct {
-	serving []registrar.Endpoint // sorted, without port
+	serving registrar.Endpoints // sorted, without port
 	skipped []registrar.Skipped
 	none    string // why there are none although the selector asks for some; empty = there are, or there is no selector
 	err     error  // the selector is invalid
@@ -233,8 +236,10 @@ type Nodes struct {
 
 // ChooseNodes chooses among nodes; a nil selector chooses all.
 func ChooseNodes(nodes []*corev1.Node, selector *metav1.LabelSelector, failOpen bool) (n Nodes) {
-	n.serving, n.skipped, n.err = registrar.NodeEndpoints(nodes, selector, 0, failOpen)
-	if n.err == nil && len(n.serving) == 0 && selector != nil {
+	var serving []registrar.Endpoint
+	serving, n.skipped, n.err = registrar.NodeEndpoints(nodes, selector, 0, failOpen)
+	n.serving = registrar.EndpointsOf(serving...)
+	if n.err == nil && len(serving) == 0 && selector != nil {
 		n.none = whyNone(nodes, selector)
 	}
 	return n
@@ -271,9 +276,9 @@ func (n Nodes) None(o *v1beta1.TargetGroupBinding, about func() []diag.Object) (
 
 // Instances are the targets of a binding, without their port: nobody changes the list, which all bindings of the
 // selector share.
-func (n Nodes) Instances(o *v1beta1.TargetGroupBinding) (wanted []registrar.Endpoint, found diag.List, known bool) {
+func (n Nodes) Instances(o *v1beta1.TargetGroupBinding) (wanted registrar.Endpoints, found diag.List, known bool) {
 	if n.err != nil {
-		return nil, diag.List{registrar.InvalidSelector(o, n.err)}, false
+		return registrar.Endpoints{}, diag.List{registrar.InvalidSelector(o, n.err)}, false
 	}
 	for _, s := range n.skipped {
 		d := diag.New(bindingobject.BindingObject(o), "", diag.EndpointNotResolved, s.Why,

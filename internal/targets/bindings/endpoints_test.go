@@ -68,11 +68,12 @@ func TestAnEndpointThatIsReadyAndNoTargetHasAReason(t *testing.T) {
 			Allowed: allowed, Nodes: []*corev1.Node{going},
 			Binding: &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop"},
 				Spec: v1beta1.TargetGroupBindingSpec{VpcID: "vpc-1", TargetGroupProtocol: ptr.To(c.protocol)}}, Cluster: nodes{
-				"n": {}, "going": going}, Pods: c.pods, Podless: c.podless,
+				"n": {}, "going": going}, Pods: registrar.EndpointsOf(c.pods...), Podless: c.podless,
 			VPC:   func() (*facts.VPC, bool) { return &facts.VPC{CIDRs: []string{"10.0.0.0/16"}}, true },
 			About: func() []diag.Object { return nil },
 		}
-		wanted, _, _ := x.Addresses(t.Context())
+		list, _, _ := x.Addresses(t.Context())
+		wanted := list.Slice()
 		var all []registrar.Candidate
 		for _, e := range append(c.pods, c.podless...) {
 			all = append(all, registrar.Candidate{Endpoint: e, Ready: corev1.ConditionTrue})
@@ -121,9 +122,9 @@ func TestAFindingNamesAFewEndpoints(t *testing.T) {
 			t.Errorf("%s", d.Message())
 		}
 	}
-	if want := []diag.Object{binding, service, ingress, binding, service, ingress}; len(wanted) > 0 ||
+	if want := []diag.Object{binding, service, ingress, binding, service, ingress}; wanted.Len() > 0 ||
 		!slices.Equal(about, want) {
-		t.Errorf("%d wanted, told %v", len(wanted), about)
+		t.Errorf("%d wanted, told %v", wanted.Len(), about)
 	}
 }
 

@@ -114,8 +114,8 @@ func (n *Networks) ofStack(ctx context.Context, o *v1beta1.TargetGroupBinding) (
 
 // listening are the ports of endpoints.
 func listening(of Targets) (l sgsync.Listening) {
-	for i := range of.Endpoints {
-		if port := cmp.Or(of.Endpoints[i].Port, of.Port); !slices.Contains(l.Ports, port) {
+	for _, e := range of.Endpoints.All() {
+		if port := cmp.Or(e.Port, of.Port); !slices.Contains(l.Ports, port) {
 			l.Ports = append(l.Ports, port)
 		}
 	}

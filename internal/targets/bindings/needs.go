@@ -33,7 +33,7 @@ type Networks struct {
 // Targets are endpoints of a binding. Port is the port of those without one, as the instances of all node ports are one
 // list.
 type Targets struct {
-	Endpoints []registrar.Endpoint
+	Endpoints registrar.Endpoints
 	Port      int32
 }
 
@@ -73,12 +73,11 @@ const mostMistakes = 50
 
 // ofPodsAndNodes leaves out the endpoints without Pod of a binding of addresses. Whoever may write EndpointSlices names
 // them, and their security groups are the matter of whoever runs what is there.
-func ofPodsAndNodes(o *v1beta1.TargetGroupBinding, endpoints []registrar.Endpoint) []registrar.Endpoint {
-	podless := func(e registrar.Endpoint) bool { return e.Pod == "" }
-	if !ofAddress(o) || !slices.ContainsFunc(endpoints, podless) {
+func ofPodsAndNodes(o *v1beta1.TargetGroupBinding, endpoints registrar.Endpoints) registrar.Endpoints {
+	if !ofAddress(o) {
 		return endpoints
 	}
-	return slices.DeleteFunc(slices.Clone(endpoints), podless)
+	return endpoints.Without(func(e registrar.Endpoint) bool { return e.Pod == "" })
 }
 
 // NetworkProblem is why the security groups do not admit the sources of a binding, or not any more, as they should.

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -72,11 +73,11 @@ func (p *placement) doubtful() diag.List {
 
 // groupsOf finds the security group of each endpoint. Those whose group is not found are lost, and the error says why;
 // the others count.
-func (n *Networks) groupsOf(ctx context.Context, o *v1beta1.TargetGroupBinding, endpoints []registrar.Endpoint) (
+func (n *Networks) groupsOf(ctx context.Context, o *v1beta1.TargetGroupBinding, endpoints registrar.Endpoints) (
 	p *placement, err error) {
 	p = n.placing(o)
 	if p.groups, err = n.knownGroups(ctx); err != nil {
-		p.lost = endpoints
+		p.lost = endpoints.Slice()
 		return p, err
 	}
 	p.find(ctx, endpoints)
@@ -92,13 +93,12 @@ func (n *Networks) placing(o *v1beta1.TargetGroupBinding) *placement {
 }
 
 // find finds the security group of each endpoint.
-func (p *placement) find(ctx context.Context, endpoints []registrar.Endpoint) {
+func (p *placement) find(ctx context.Context, endpoints registrar.Endpoints) {
 	if *p.binding.Spec.TargetType == v1beta1.TargetTypeInstance {
 		p.placeNodes(ctx, endpoints)
 		return
 	}
-	for i := range endpoints {
-		e := &endpoints[i]
+	for _, e := range endpoints.All() {
 		if _, asked := p.nodes[e.Node]; asked {
 			continue
 		}
@@ -166,29 +166,22 @@ func (p *placement) place(e *registrar.Endpoint, i network.Interface) {
 	p.byGroup[c.Group] = members
 }
 
-// pointers are the endpoints of a list, which has a hundred bytes for each.
-func pointers(list []registrar.Endpoint) []*registrar.Endpoint {
-	out := make([]*registrar.Endpoint, len(list))
-	for i := range list {
-		out[i] = &list[i]
-	}
-	return out
-}
+// unplaced has lists of endpoints for the search for their interfaces. Mostly it finds all, and needs no list later.
+var unplaced = sync.Pool{New: func() any { return new([]*registrar.Endpoint) }}
 
-func (p *placement) placeNodes(ctx context.Context, endpoints []registrar.Endpoint) {
+func (p *placement) placeNodes(ctx context.Context, endpoints registrar.Endpoints) {
 	of, err := p.interfaces(ctx, func(yield func(string) bool) {
-		for i := range endpoints {
-			if !yield(endpoints[i].ID) {
+		for _, e := range endpoints.All() {
+			if !yield(e.ID) {
 				return
 			}
 		}
 	})
 	if err != nil {
-		p.fail(err, pointers(endpoints)...)
+		p.errs, p.lost = append(p.errs, err), append(p.lost, endpoints.Slice()...)
 		return
 	}
-	for i := range endpoints {
-		e := &endpoints[i]
+	for _, e := range endpoints.All() {
 		if i, ok := sgsync.ForNode(of(e.ID)); ok {
 			p.place(e, i)
 		} else {
@@ -223,10 +216,18 @@ func (p *placement) interfaces(ctx context.Context, ids iter.Seq[string]) (of fu
 
 // placePods looks for the interface of a pod where it is said to be, then at those of its node's instance, and then,
 // for pods whose node is no instance of ours (Fargate, HyperPod), for the interface that has the address.
-func (p *placement) placePods(ctx context.Context, endpoints []registrar.Endpoint) {
-	rest := p.placeBranches(ctx, pointers(endpoints))
+func (p *placement) placePods(ctx context.Context, endpoints registrar.Endpoints) {
+	list, _ := unplaced.Get().(*[]*registrar.Endpoint)
+	all := slices.Grow((*list)[:0], endpoints.Len())
+	for _, e := range endpoints.All() {
+		all = append(all, e)
+	}
+	rest := p.placeBranches(ctx, all)
 	rest = p.placeOnInstances(ctx, rest)
 	p.placeByAddress(ctx, rest)
+	clear(all) // keeps no endpoint
+	*list = all
+	unplaced.Put(list)
 }
 
 // placeBranches returns the endpoints that are left, in the list that it is given.

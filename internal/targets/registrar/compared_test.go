@@ -36,7 +36,7 @@ func TestACheckReportsOwnTargetsThatWentAndThoseThatOthersRegistered(t *testing.
 	check("nothing changed", nil, nil)
 	b.held = []types.TargetHealthDescription{held("10.0.0.1", "healthy"), held("10.9.9.9", "healthy"),
 		held("10.8.8.8", "draining")}
-	check("changed by another", []string{q.Want[1].Key()}, []string{"10.9.9.9 healthy"})
+	check("changed by another", []string{"10.0.0.2:80"}, []string{"10.9.9.9 healthy"})
 
 	// With Unseen, what others registered stays, and the own target comes back.
 	q.Unseen = true

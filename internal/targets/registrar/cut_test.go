@@ -52,7 +52,9 @@ func TestRegistrationUnderALimitLeavesNoZoneOutForItsAddresses(t *testing.T) {
 		{Target: Target{ID: "10.0.0.1", Port: 80}, Node: "a"}, {Target: Target{ID: "10.0.0.2", Port: 80}, Node: "a"},
 		{Target: Target{ID: "10.0.1.1", Port: 80}, Node: "b"},
 	}
-	q := Request{Group: tg, Want: all, Max: 2, HomeZone: func(_ context.Context, e Endpoint) string { return e.Node }}
+	q := Request{Group: tg, Want: EndpointsOf(all...), Max: 2, HomeZone: func(_ context.Context, e Endpoint) string {
+		return e.Node
+	}}
 	c, err := r.Sync(t.Context(), q)
 	if err != nil || !slices.Equal(c.Added, []string{"10.0.0.1:80", "10.0.1.1:80"}) ||
 		!slices.Equal(c.Omitted, []string{"10.0.0.2:80"}) {

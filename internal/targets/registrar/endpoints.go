@@ -105,8 +105,8 @@ type Behind struct {
 var scratch = sync.Pool{New: func() any { return new([]Endpoint) }}
 
 // Serving are the endpoints of pods that Serving chooses among the candidates, and the candidates that are refused. If
-// these endpoints are those of before, the result is that list. Nobody changes either.
-func (b Behind) Serving(ctx context.Context, c Cluster, failOpen bool, before []Endpoint) (serving []Endpoint,
+// these endpoints are those of before, the result is that list, and else it shares what is as before.
+func (b Behind) Serving(ctx context.Context, c Cluster, failOpen bool, before Endpoints) (serving Endpoints,
 	refused []Candidate) {
 	gathered, _ := scratch.Get().(*[]Endpoint)
 	in, unknown := (*gathered)[:0], []Endpoint(nil)
@@ -127,11 +127,7 @@ func (b Behind) Serving(ctx context.Context, c Cluster, failOpen bool, before []
 	if len(in) == 0 {
 		in = unknown
 	}
-	if in = sortOnce(in); slices.Equal(in, before) {
-		serving = before
-	} else {
-		serving = slices.Clip(slices.Clone(in))
-	}
+	serving = before.revised(sortOnce(in))
 	clear(used) // keeps no name of a pod
 	*gathered = used
 	scratch.Put(gathered)

@@ -22,7 +22,7 @@ func TestTargetsAreExpectedUntilTheirBindingWantsNoneOrTheyAreRegistered(t *test
 	}
 	expect("its binding has not spoken yet", apply.Expected{Any: true})
 	one := Target{ID: "10.0.128.4", Port: 8080}
-	_, _ = r.Sync(t.Context(), Request{Group: tg, Want: []Endpoint{{Target: one}}})
+	_, _ = r.Sync(t.Context(), Request{Group: tg, Want: EndpointsOf(Endpoint{Target: one})})
 	expect("it is not registered", apply.Expected{Any: true})
 	g := r.group(tg)
 	for _, uncertain := range []bool{true, false} {

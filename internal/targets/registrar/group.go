@@ -209,7 +209,7 @@ func (g *group) claimsDiffer(found map[string]bool) bool {
 // toRegister are the wanted targets that a call is to be started for. It notes those that Max leaves out.
 func (g *group) toRegister(ctx context.Context, q *Request) []Target {
 	g.omitted = nil
-	if !g.known && (!g.overdue || q.Max > 0 && len(q.Want) > q.Max) {
+	if !g.known && (!g.overdue || q.Max > 0 && q.Want.Len() > q.Max) {
 		return nil
 	}
 	var mine map[string]bool // what is recorded, of a shared group
@@ -223,8 +223,8 @@ func (g *group) toRegister(ctx context.Context, q *Request) []Target {
 		homeZone = func(e Endpoint) string { return q.HomeZone(ctx, e) }
 	}
 	keys := g.keysOf(q).list
-	for i := range q.Want {
-		key, e := keys[i], q.wants().at(i)
+	for i, e := range q.wants().all() {
+		key := keys[i]
 		m, member := g.members[key]
 		switch {
 		case member && !m.uncertain || g.calls[register].keys[key]:
@@ -338,7 +338,7 @@ func (g *group) collect(now time.Time) (Change, error) {
 		c.Retry = max(g.retry.Sub(now), time.Millisecond)
 	}
 	if len(g.elsewhere) > 0 {
-		for _, e := range g.request.Want {
+		for _, e := range g.request.Want.All() {
 			if g.elsewhere[e.ID] {
 				c.Elsewhere = append(c.Elsewhere, e.ID)
 			}

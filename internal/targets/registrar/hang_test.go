@@ -355,7 +355,7 @@ func TestWhateverFailsTheGroupEndsAsWanted(t *testing.T) {
 			}
 		}
 		is := map[string]bool{}
-		for _, e := range wanted.Want {
+		for _, e := range wanted.Want.All() {
 			is[e.ID] = true
 		}
 		if !maps.Equal(is, h.held) {

@@ -47,16 +47,16 @@ func (r *Registry) Hold(q Request, allowed bool, serves func(Endpoint) bool) []E
 		for _, e := range suspects {
 			ids[e.ID] = false
 		}
-		for i := range q.Want {
-			if _, suspect := ids[q.Want[i].ID]; suspect {
-				ids[q.Want[i].ID] = true
+		for _, e := range q.Want.All() {
+			if _, suspect := ids[e.ID]; suspect {
+				ids[e.ID] = true
 			}
 		}
 		maps.DeleteFunc(suspects, func(_ string, e Endpoint) bool { return ids[e.ID] })
 	}
 	now := r.Clock.Now()
 	maps.DeleteFunc(h.left, func(key string, at time.Time) bool { return wanted[key] || now.Sub(at) >= brake.Window })
-	most := 2*(len(suspects)+len(h.left)) > len(h.stood.of)+len(h.left)
+	most := 2*(len(suspects)+len(h.left)) > h.stood.of.Len()+len(h.left)
 	h.stood = q.wants()
 	switch {
 	case len(suspects) == 0 || allowed:
@@ -66,7 +66,7 @@ func (r *Registry) Hold(q Request, allowed bool, serves func(Endpoint) bool) []E
 		h.held = nil
 	case len(h.held) > 0, most && !r.Brake.Allow(q.ARN, groups):
 		h.held = suspects
-		h.stood.of = slices.AppendSeq(slices.Clip(h.stood.of), maps.Values(suspects))
+		h.stood.of = h.stood.of.With(slices.Collect(maps.Values(suspects))...)
 	default:
 		for key := range suspects {
 			if h.left == nil {

@@ -31,12 +31,8 @@ func newHoldBench(t *testing.T, n int) *holdBench {
 }
 
 func (h *holdBench) request(i int, ids ...string) Request {
-	q := Request{Binding: stack.ID{Namespace: "shop", Name: fmt.Sprint(i)}, Group: Group{ARN: fmt.Sprint("arn-", i)},
-		Want: want(ids...)}
-	for j := range q.Want {
-		q.Want[j].Namespace, q.Want[j].Pod = "shop", "pod-"+q.Want[j].ID
-	}
-	return q
+	return Request{Binding: stack.ID{Namespace: "shop", Name: fmt.Sprint(i)}, Group: Group{ARN: fmt.Sprint("arn-", i)},
+		Want: wantAs(func(e *Endpoint) { e.Namespace, e.Pod = "shop", "pod-"+e.ID }, ids...)}
 }
 
 func (h *holdBench) pass(i int, allowed bool, ids ...string) {
@@ -121,10 +117,9 @@ func TestWhatEndsAndWhatIsReplacedPodByPodIsNeverHeld(t *testing.T) {
 			}
 		},
 		"another port": func(h *holdBench, i int) {
-			q := h.request(i, "10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4")
-			for j := range q.Want {
-				q.Want[j].Port = 8080
-			}
+			q := h.request(i)
+			q.Want = wantAs(func(e *Endpoint) { e.Namespace, e.Pod, e.Port = "shop", "pod-"+e.ID, 8080 }, "10.0.0.1",
+				"10.0.0.2", "10.0.0.3", "10.0.0.4")
 			if held := h.r.Hold(q, false, func(Endpoint) bool { return true }); len(held) > 0 {
 				h.Errorf("held %v", held)
 			}
@@ -151,10 +146,11 @@ func TestWhatEndsAndWhatIsReplacedPodByPodIsNeverHeld(t *testing.T) {
 func BenchmarkHold(b *testing.B) {
 	r := newRegistry(&balancing{}, nil, func(string) bool { return true })
 	r.Brake = brake.New(10, time.Now)
-	q := Request{Group: tg}
+	var ids []string
 	for i := range 1000 {
-		q.Want = append(q.Want, want(fmt.Sprintf("10.0.%d.%d", i/250, i%250))...)
+		ids = append(ids, fmt.Sprintf("10.0.%d.%d", i/250, i%250))
 	}
+	q := Request{Group: tg, Want: want(ids...)}
 	for b.Loop() {
 		r.Hold(q, false, func(Endpoint) bool { return true })
 	}

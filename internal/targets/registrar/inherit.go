@@ -8,9 +8,10 @@ package registrar
 // that, what a later request does not want may be registered, and is deregistered without a read.
 func (g *group) inherit(q *Request) {
 	if g.request == nil && !g.known && !g.written && !q.New {
-		g.inherited = make(map[string]Target, len(q.Want))
-		for i, key := range g.keysOf(q).list {
-			g.inherited[key] = q.wants().at(i).Target
+		g.inherited = make(map[string]Target, q.Want.Len())
+		keys := g.keysOf(q).list
+		for i, e := range q.wants().all() {
+			g.inherited[keys[i]] = e.Target
 		}
 	}
 	if g.known || len(g.inherited) == 0 {

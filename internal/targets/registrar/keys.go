@@ -2,6 +2,7 @@ package registrar
 
 import (
 	"bytes"
+	"iter"
 	"strconv"
 	"strings"
 )
@@ -44,18 +45,30 @@ func cmpKeys(a, b Target) int { return compareTargets(&a, &b) }
 // wants are the endpoints of a request. Those of nodes have no port: the target groups of all node ports share their
 // list.
 type wants struct {
-	of   []Endpoint
+	of   Endpoints
 	port int32 // of the endpoints without one
 }
 
 func (q *Request) wants() wants { return wants{q.Want, q.Port} }
 
-func (w wants) at(i int) Endpoint {
-	e := w.of[i]
-	if e.Port == 0 {
-		e.Port = w.port
+// all are the endpoints with their ports and positions.
+func (w wants) all() iter.Seq2[int, Endpoint] {
+	return func(yield func(int, Endpoint) bool) {
+		for i, e := range w.of.All() {
+			if !yield(i, w.ported(e)) {
+				return
+			}
+		}
 	}
-	return e
+}
+
+// ported is an endpoint with its port.
+func (w wants) ported(e *Endpoint) Endpoint {
+	out := *e
+	if out.Port == 0 {
+		out.Port = w.port
+	}
+	return out
 }
 
 // inOrder reports whether a list is sorted by key and has each key once. One whose endpoints share a port is so at any
@@ -71,19 +84,21 @@ func inOrder(list []Endpoint) bool {
 
 func (w wants) inOrder() bool {
 	if w.port == 0 {
-		return inOrder(w.of)
+		return !w.of.unordered
 	}
-	for i := 1; i < len(w.of); i++ {
-		if a, b := w.at(i-1), w.at(i); compareTargets(&a.Target, &b.Target) >= 0 {
+	var before Endpoint
+	for i, e := range w.all() {
+		if i > 0 && compareTargets(&before.Target, &e.Target) >= 0 {
 			return false
 		}
+		before = e
 	}
 	return true
 }
 
 // same reports whether two lists are one. The endpoints of a request never change.
 func (w wants) same(as wants) bool {
-	return len(w.of) == len(as.of) && (len(w.of) == 0 || &w.of[0] == &as.of[0] && w.port == as.port)
+	return w.of.one(as.of) && (w.of.n == 0 || w.port == as.port)
 }
 
 // missingIn calls f with each endpoint of a list that another list lacks, by key.
@@ -91,57 +106,69 @@ func (w wants) missingIn(in wants, f func(Endpoint)) {
 	switch {
 	case w.same(in):
 	case w.inOrder() && in.inOrder():
-		walk(w, in, func(i int) { f(w.at(i)) }, func(int) {}, func(int, int) {})
+		walk(w, in, func(_ int, e Endpoint) { f(e) }, func(Endpoint) {}, func(int, int, *Endpoint, *Endpoint) {})
 	default:
 		has := newKeyCache(in).set
-		for i := range w.of {
-			if e := w.at(i); !has[e.Key()] {
+		for _, e := range w.all() {
+			if !has[e.Key()] {
 				f(e)
 			}
 		}
 	}
 }
 
-// walk goes through two lists that are in order. It calls gone with the index of each endpoint that only the first has,
-// come with that of each that only the second has, and both with those of each that both have.
-func walk(was, is wants, gone, come func(int), both func(was, is int)) {
-	i, j := 0, 0
-	for i < len(was.of) || j < len(is.of) {
+// walk goes through two lists that are in order. It calls gone with each endpoint that only the first has, and its
+// position, and come with each that only the second has. It calls both with a position in the first and a number of
+// endpoints that both have: with the two endpoints of that position, or without them for a part that the lists share.
+func walk(was, is wants, gone func(int, Endpoint), come func(Endpoint), both func(i, n int, was, is *Endpoint)) {
+	x, y, i := cursor{parts: was.of.parts}, cursor{parts: is.of.parts}, 0
+	for !x.ended() || !y.ended() {
+		if was.port == is.port {
+			if n := skipShared(&x, &y); n > 0 {
+				both(i, n, nil, nil)
+				i += n
+				continue
+			}
+		}
 		var c int
 		switch {
-		case i == len(was.of):
+		case x.ended():
 			c = 1
-		case j == len(is.of):
+		case y.ended():
 			c = -1
 		default:
-			a, b := was.at(i), is.at(j)
+			a, b := was.ported(x.endpoint()), is.ported(y.endpoint())
 			c = compareTargets(&a.Target, &b.Target)
 		}
 		switch {
 		case c < 0:
-			gone(i)
-			i++
+			gone(i, was.ported(x.endpoint()))
 		case c > 0:
-			come(j)
-			j++
+			come(is.ported(y.endpoint()))
 		default:
-			both(i, j)
-			i, j = i+1, j+1
+			both(i, 1, x.endpoint(), y.endpoint())
+		}
+		if c <= 0 {
+			x.advance()
+			i++
+		}
+		if c >= 0 {
+			y.advance()
 		}
 	}
 }
 
 // Differ calls gone with each endpoint that only the first of two lists has, and come with each that only the second
 // has. Both are in order. An endpoint whose pod is another one is gone and has come.
-func Differ(before, after []Endpoint, gone, come func(*Endpoint)) {
-	if (wants{of: before}).same(wants{of: after}) {
+func Differ(before, after Endpoints, gone, come func(Endpoint)) {
+	if before.one(after) {
 		return
 	}
-	walk(wants{of: before}, wants{of: after}, func(i int) { gone(&before[i]) }, func(j int) { come(&after[j]) },
-		func(i, j int) {
-			if a, b := &before[i], &after[j]; a.Pod != b.Pod || a.Namespace != b.Namespace {
-				gone(a)
-				come(b)
+	walk(wants{of: before}, wants{of: after}, func(_ int, e Endpoint) { gone(e) }, come,
+		func(_, _ int, a, b *Endpoint) {
+			if a != nil && (a.Pod != b.Pod || a.Namespace != b.Namespace) {
+				gone(*a)
+				come(*b)
 			}
 		})
 }
@@ -157,10 +184,10 @@ type keyCache struct {
 }
 
 func newKeyCache(of wants) *keyCache {
-	n := len(of.of)
+	n := of.of.Len()
 	k := &keyCache{of: of, ordered: of.inOrder(), list: make([]string, n), set: make(map[string]bool, n)}
-	for i := range n {
-		k.list[i] = of.at(i).Key()
+	for i, e := range of.all() {
+		k.list[i] = e.Key()
 		k.set[k.list[i]] = true
 	}
 	return k
@@ -172,9 +199,9 @@ func (k *keyCache) turn(to wants) bool {
 		return false
 	}
 	next := k.spare[:0]
-	walk(k.of, to, func(i int) { delete(k.set, k.list[i]) },
-		func(j int) { next = append(next, to.at(j).Key()); k.set[next[j]] = true },
-		func(i, _ int) { next = append(next, k.list[i]) })
+	walk(k.of, to, func(i int, _ Endpoint) { delete(k.set, k.list[i]) },
+		func(e Endpoint) { next = append(next, e.Key()); k.set[next[len(next)-1]] = true },
+		func(i, n int, _, _ *Endpoint) { next = append(next, k.list[i:i+n]...) })
 	k.of, k.list, k.spare = to, next, k.list
 	clear(k.spare[:cap(k.spare)]) // keeps no key of a target that is gone
 	return true

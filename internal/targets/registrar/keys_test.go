@@ -53,15 +53,16 @@ func TestKeysAreThoseOfTheListAskedForLast(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		g := newGroup(Group{})
-		var before []Endpoint
+		var before wants
 		for _, list := range rapid.SliceOfN(someEndpoints(), 1, 6).Draw(t, "lists") {
-			keys, want := g.keysOf(&Request{Want: list}), newKeyCache(wants{list, 0})
+			of := wants{EndpointsOf(list...), 0}
+			keys, want := g.keysOf(&Request{Want: of.of}), newKeyCache(of)
 			if !slices.Equal(keys.list, want.list) || !maps.Equal(keys.set, want.set) {
 				t.Fatalf("%v: %v %v", want.list, keys.list, keys.set)
 			}
 			var missing, lacking []string
-			wants{before, 0}.missingIn(wants{list, 0}, func(e Endpoint) { missing = append(missing, e.Key()) })
-			had := newKeyCache(wants{before, 0}).list
+			before.missingIn(of, func(e Endpoint) { missing = append(missing, e.Key()) })
+			had := newKeyCache(before).list
 			for _, key := range had {
 				if !want.set[key] {
 					lacking = append(lacking, key)
@@ -70,7 +71,7 @@ func TestKeysAreThoseOfTheListAskedForLast(t *testing.T) {
 			if !slices.Equal(missing, lacking) {
 				t.Fatalf("from %v to %v: %v, want %v", had, want.list, missing, lacking)
 			}
-			before = list
+			before = of
 		}
 	})
 }
@@ -87,7 +88,7 @@ func TestSharedListIsThatOfItsPort(t *testing.T) {
 			for i := range list {
 				list[i].Port, without[i].Port = port, 0
 			}
-			a, b := Request{Want: without, Port: port}, Request{Want: list}
+			a, b := Request{Want: EndpointsOf(without...), Port: port}, Request{Want: EndpointsOf(list...)}
 			if x, y := shared.keysOf(&a), own.keysOf(&b); !slices.Equal(x.list, y.list) || !maps.Equal(x.set, y.set) {
 				t.Fatalf("%v, want %v", x.list, y.list)
 			}
@@ -117,8 +118,9 @@ func TestRequestCostsWhatDiffersFromTheOneBefore(t *testing.T) { // not parallel
 		for i := range n {
 			all = append(all, Endpoint{Target: Target{ID: fmt.Sprintf("i-%04d", i)}, Node: fmt.Sprint("n", i)})
 		}
-		fewer := slices.Delete(slices.Clone(all), n/2, n/2+1)
-		pass := func(want []Endpoint) {
+		full := EndpointsOf(all...)
+		fewer := full.revised(slices.Delete(slices.Clone(all), n/2, n/2+1))
+		pass := func(want Endpoints) {
 			q := Request{Group: tg, Want: want, Port: 30080, Since: time.Unix(1, 0)}
 			r.Hold(q, false, func(Endpoint) bool { return false })
 			r.Moved(q)
@@ -126,9 +128,9 @@ func TestRequestCostsWhatDiffersFromTheOneBefore(t *testing.T) { // not parallel
 				t.Fatal(c, err)
 			}
 		}
-		pass(all)
+		pass(full)
 		b.steps = nil
-		spent := growth.Bytes(func() { pass(fewer); pass(all) })
+		spent := growth.Bytes(func() { pass(fewer); pass(full) })
 		if len(b.steps) != 12 {
 			t.Errorf("%d endpoints: %v", n, b.steps)
 		}

@@ -34,10 +34,10 @@ func PodsLeave(n *corev1.Node, excluded bool) bool {
 // Staying are the endpoints of pods without those on nodes that PodsLeave reports, so that they drain before their pods
 // end. If these are more than half of all, none is left out: the others could not take their requests, and the pods
 // serve until they are asked to end.
-func Staying(ctx context.Context, c Cluster, endpoints []Endpoint, excluded bool) []Endpoint {
+func Staying(ctx context.Context, c Cluster, endpoints Endpoints, excluded bool) Endpoints {
 	leaves, some := map[string]bool{}, false
-	for i := range endpoints {
-		name := endpoints[i].Node
+	for _, e := range endpoints.All() {
+		name := e.Node
 		if _, known := leaves[name]; known || name == "" {
 			continue
 		}
@@ -48,13 +48,8 @@ func Staying(ctx context.Context, c Cluster, endpoints []Endpoint, excluded bool
 	if !some {
 		return endpoints
 	}
-	out := make([]Endpoint, 0, len(endpoints))
-	for _, e := range endpoints {
-		if !leaves[e.Node] {
-			out = append(out, e)
-		}
-	}
-	if 2*len(out) < len(endpoints) {
+	out := endpoints.Without(func(e Endpoint) bool { return leaves[e.Node] })
+	if 2*out.Len() < endpoints.Len() {
 		return endpoints
 	}
 	return out

@@ -72,7 +72,7 @@ func TestEndpointsOnNodesThatLeaveGoWhileOthersCanServe(t *testing.T) {
 			in = append(in, Endpoint{Node: n})
 		}
 		var got []string
-		for _, e := range Staying(t.Context(), c, in, false) {
+		for _, e := range Staying(t.Context(), c, EndpointsOf(in...), false).All() {
 			got = append(got, e.Node)
 		}
 		if diff := cmp.Diff(tc.want, got); diff != "" {

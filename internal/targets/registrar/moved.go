@@ -49,7 +49,7 @@ func (m *moves) note(health []Health) {
 
 // moved are the targets of old ports that stay, as endpoints of their pods, sorted by key.
 func (g *group) moved(q *Request, now time.Time) []Endpoint {
-	if q.Max > 0 && 2*len(q.Want) > q.Max {
+	if q.Max > 0 && 2*q.Want.Len() > q.Max {
 		return nil // there is no room for both
 	}
 	wanted := g.wanted(q)
@@ -67,8 +67,8 @@ func (g *group) moved(q *Request, now time.Time) []Endpoint {
 		leave[t.ID] = true
 	}
 	keys := g.keysOf(q).list
-	for i := range q.Want {
-		if e := q.wants().at(i); e.Pod != "" && leave[e.ID] && !g.moves.settled[keys[i]] {
+	for i, e := range q.wants().all() {
+		if e.Pod != "" && leave[e.ID] && !g.moves.settled[keys[i]] {
 			to[e.ID] = e
 		}
 	}

@@ -35,13 +35,12 @@ func newPortBench(t *testing.T) *portBench {
 // sync has pods wanted on a port; those of nodes have no pod.
 func (p *portBench) sync(port int32, most int, pod bool, ids ...string) []Endpoint {
 	p.Helper()
-	q := Request{Group: tg, Binding: stack.ID{Namespace: "shop", Name: "web"}, Want: want(ids...), Max: most}
-	for i := range q.Want {
-		q.Want[i].Port = port
-		if pod {
-			q.Want[i].Namespace, q.Want[i].Pod = "shop", "pod-"+ids[i]
+	q := Request{Group: tg, Binding: stack.ID{Namespace: "shop", Name: "web"}, Max: most}
+	q.Want = wantAs(func(e *Endpoint) {
+		if e.Port = port; pod {
+			e.Namespace, e.Pod = "shop", "pod-"+e.ID
 		}
-	}
+	}, ids...)
 	if _, err := p.r.Sync(p.Context(), q); err != nil {
 		p.Fatal(err)
 	}

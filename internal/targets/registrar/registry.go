@@ -2,7 +2,6 @@ package registrar
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -68,7 +67,7 @@ func NewRegistry(account func(awsclient.Scope) (Account, error)) *Registry {
 type Request struct {
 	Group
 	Binding stack.ID // namespace and name of the binding
-	Want    []Endpoint
+	Want    Endpoints
 	// Port is the port of the endpoints of Want that have none: the target groups of all node ports share one list of
 	// nodes.
 	Port int32
@@ -195,7 +194,7 @@ func (r *Registry) Recheck(ctx context.Context, of Group) (health []Health, drif
 // targets that the binding registered; with Unseen, the targets of this registry. If the group no longer exists,
 // there is nothing to do. Clear ignores the targets that the request wants, and waits for the end of its calls.
 func (r *Registry) Clear(ctx context.Context, q Request) (left Change, err error) {
-	q.Want = nil
+	q.Want = Endpoints{}
 	r.Hold(q, true, func(Endpoint) bool { return false })
 	left, err = r.sync(ctx, q, true)
 	// one was deregistered outside the controller: read again which there are
@@ -243,14 +242,14 @@ func (r *Registry) Expected(of Group) apply.Expected {
 		return apply.Expected{Any: true}
 	}
 	keys, missing := g.keysOf(g.request).list, false
-	for i := range keys {
-		missing = missing || !g.elsewhere[g.request.Want[i].ID] && !g.inPlace(keys[i])
+	for i, e := range g.request.Want.All() {
+		missing = missing || !g.elsewhere[e.ID] && !g.inPlace(keys[i])
 	}
-	return apply.Expected{Any: len(g.request.Want) > 0, Registered: !missing, Withheld: g.request.Withheld}
+	return apply.Expected{Any: g.request.Want.Len() > 0, Registered: !missing, Withheld: g.request.Withheld}
 }
 
 // Taken are endpoints without the instances of other VPCs that AWS was found not to take in a group.
-func (r *Registry) Taken(of Group, all []Endpoint) []Endpoint {
+func (r *Registry) Taken(of Group, all Endpoints) Endpoints {
 	g := r.known(of)
 	if g == nil {
 		return all
@@ -260,7 +259,7 @@ func (r *Registry) Taken(of Group, all []Endpoint) []Endpoint {
 	if len(g.elsewhere) == 0 {
 		return all
 	}
-	return slices.DeleteFunc(slices.Clone(all), func(e Endpoint) bool { return g.elsewhere[e.ID] })
+	return all.Without(func(e Endpoint) bool { return g.elsewhere[e.ID] })
 }
 
 // Invalidate makes the next Sync of a group read it again.

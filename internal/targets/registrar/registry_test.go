@@ -97,12 +97,17 @@ func held(id, state string) types.TargetHealthDescription {
 		TargetHealth: &types.TargetHealth{State: types.TargetHealthStateEnum(state)}}
 }
 
-func want(ids ...string) []Endpoint {
+func want(ids ...string) Endpoints { return wantAs(func(*Endpoint) {}, ids...) }
+
+// wantAs are endpoints of port 80, as change makes them.
+func wantAs(change func(*Endpoint), ids ...string) Endpoints {
 	var out []Endpoint
 	for _, id := range ids {
-		out = append(out, Endpoint{Target: Target{ID: id, Port: 80}})
+		e := Endpoint{Target: Target{ID: id, Port: 80}}
+		change(&e)
+		out = append(out, e)
 	}
-	return out
+	return EndpointsOf(out...)
 }
 
 func TestAGroupIsReachedByTheClientsOfItsScopeAndHeldApartFromThatOfAnother(t *testing.T) {
@@ -203,11 +208,12 @@ func TestCallsCarryAtMostTwoHundredTargets(t *testing.T) {
 	for i := range 450 {
 		many = append(many, Endpoint{Target: Target{ID: fmt.Sprintf("10.0.%d.%d", i/250, i%250), Port: 80}})
 	}
-	c, err := r.Sync(context.Background(), Request{Group: tg, Want: many})
+	c, err := r.Sync(context.Background(), Request{Group: tg, Want: EndpointsOf(many...)})
 	if err != nil || c.Registered != 450 || len(b.steps) != 3 {
 		t.Errorf("%+v, %v, %d calls; want 450 targets in 3 calls", c, err, len(b.steps))
 	}
-	if c, err = r.Sync(context.Background(), Request{Group: tg, Want: many[:100]}); err != nil || c.Deregistered != 350 {
+	if c, err = r.Sync(context.Background(), Request{Group: tg, Want: EndpointsOf(many[:100]...)}); err != nil ||
+		c.Deregistered != 350 {
 		t.Errorf("%+v, %v; want 350 deregistered", c, err)
 	}
 }

@@ -13,10 +13,11 @@ func IsQUIC(protocol string) bool { return strings.HasSuffix(protocol, "QUIC") }
 // WithServerIDs are the endpoints of a QUIC target group with the server ids of their pods, which are in the
 // environment variable of a name. missing are those without an id, and repeated those with the id of another address
 // before them, as AWS allows an id once: neither can be registered.
-func WithServerIDs(ctx context.Context, c Cluster, all []Endpoint, variable string) (identified, missing,
+func WithServerIDs(ctx context.Context, c Cluster, all Endpoints, variable string) (identified, missing,
 	repeated []Endpoint) {
 	holder := map[string]string{} // address by server id
-	for _, e := range all {
+	for _, at := range all.All() {
+		e := *at
 		if pod, ok := c.Pod(ctx, e.Namespace, e.Pod); ok && e.Pod != "" {
 			e.ServerID = serverid.OfPort(pod, variable, e.Port)
 		}
@@ -39,8 +40,8 @@ func WithServerIDs(ctx context.Context, c Cluster, all []Endpoint, variable stri
 // waits for the end of the old one.
 func (g *group) addresses(q *Request) map[string]bool {
 	wanted := map[string]string{} // key by address
-	for i := range q.Want {
-		if e := q.wants().at(i); e.ServerID != "" {
+	for _, e := range q.wants().all() {
+		if e.ServerID != "" {
 			wanted[e.Address()] = e.Key()
 		}
 	}

@@ -30,10 +30,10 @@ func TestEndpointsOfQUICHaveTheServerIDsOfTheirPods(t *testing.T) {
 	at := func(ip, pod string, port int32) Endpoint {
 		return Endpoint{Target: Target{ID: ip, Port: port}, Namespace: "shop", Pod: pod}
 	}
-	identified, missing, repeated := WithServerIDs(t.Context(), c, []Endpoint{
+	identified, missing, repeated := WithServerIDs(t.Context(), c, EndpointsOf(
 		at("10.0.0.1", "a", 443), at("10.0.0.1", "a", 8443), at("10.0.0.2", "b", 443), at("10.0.0.3", "same", 443),
 		at("10.0.0.4", "wrong", 443), at("10.0.0.5", "none", 443), at("10.0.0.6", "", 443),
-	}, "QUIC_ID")
+	), "QUIC_ID")
 	keys := func(of []Endpoint) (out []string) {
 		for _, e := range of {
 			out = append(out, e.Key())
@@ -68,8 +68,7 @@ func TestATargetWithAnotherServerIDIsRegisteredAfterItsFormerSelfIsDeregistered(
 	}
 	r := newRegistry(b, b.write, func(string) bool { return false })
 	q := func(id string) Request {
-		want := want("10.0.0.1")
-		want[0].ServerID, want[0].Namespace, want[0].Pod = id, "shop", "web"
+		want := wantAs(func(e *Endpoint) { e.ServerID, e.Namespace, e.Pod = id, "shop", "web" }, "10.0.0.1")
 		return Request{Group: tg, Binding: stack.ID{Namespace: "shop", Name: "web"}, Want: want}
 	}
 	if c, err := r.Sync(t.Context(), q(firstID)); err != nil || c.Registered+c.Deregistered > 0 || len(b.steps) > 0 {

@@ -35,8 +35,8 @@ func (g *group) noteWaiting(q *Request, staying []Endpoint, now time.Time) {
 		stays[e.Key()] = true
 	}
 	keys := g.keysOf(q)
-	for i, key := range keys.list {
-		if !g.elsewhere[q.Want[i].ID] && !g.inPlace(key) && (!g.waitsForRead(key) || !g.since[key].IsZero()) {
+	for i, e := range q.Want.All() {
+		if key := keys.list[i]; !g.elsewhere[e.ID] && !g.inPlace(key) && (!g.waitsForRead(key) || !g.since[key].IsZero()) {
 			note(register, key)
 		}
 	}

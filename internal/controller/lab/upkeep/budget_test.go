@@ -276,7 +276,7 @@ var measures = map[string]func(t *testing.T, trouble bool) int{
 				}
 				return []registrar.Health{{Target: e.Target, State: "healthy"}}, nil
 			}
-			if err := g.Observe(t.Context(), o, registrar.Group{ARN: "arn:web"}, []registrar.Endpoint{e}, registrar.Change{
+			if err := g.Observe(t.Context(), o, registrar.Group{ARN: "arn:web"}, registrar.EndpointsOf(e), registrar.Change{
 				Added: []string{e.Key()}}); err != nil {
 				t.Fatal(err)
 			}
