@@ -8,12 +8,10 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 	"pgregory.net/rapid"
 
-	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 )
 
@@ -68,86 +66,21 @@ func classOf(s served) *networkingv1.IngressClass {
 	return cmp.Or(sceneObject[*networkingv1.IngressClass](s, "IngressClass/alb"), &networkingv1.IngressClass{})
 }
 
-// classEdit changes the class of Ingresses, or what it refers to.
+// classEdit changes the class of Ingresses, or what it refers to. fieldEdit changes its parameters.
 func (t tenants) classEdit() edit {
-	value, name := t.pick("value", sloppy...), t.pick("attribute", "idle_timeout.timeout_seconds", "x", "")
-	spec := func(change func(*v1beta1.IngressClassParamsSpec)) func(served) {
+	parameters := func(group, kind, name string) func(served) {
 		return func(s served) {
-			if p := sceneObject[*v1beta1.IngressClassParams](s, "IngressClassParams/alb"); p != nil {
-				change(&p.Spec)
-			}
+			classOf(s).Spec.Parameters = &networkingv1.IngressClassParametersReference{APIGroup: &group, Kind: kind, Name: name}
 		}
 	}
 	changes := map[string]func(served){
-		"class removed":      func(s served) { delete(s.objects, "IngressClass/alb") },
-		"parameters removed": func(s served) { delete(s.objects, "IngressClassParams/alb") },
-		"other parameters": func(s served) {
-			classOf(s).Spec.Parameters = &networkingv1.IngressClassParametersReference{
-				APIGroup: ptr.To("elbv2.k8s.aws"), Kind: "IngressClassParams", Name: "other"}
-		},
-		"parameters of another kind": func(s served) {
-			classOf(s).Spec.Parameters = &networkingv1.IngressClassParametersReference{Kind: "ConfigMap", Name: "alb"}
-		},
-		"certificates": spec(func(p *v1beta1.IngressClassParamsSpec) { p.CertificateArn = []string{value} }),
-		"namespaces": spec(func(p *v1beta1.IngressClassParamsSpec) {
-			p.NamespaceSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"x": "y"}}
-		}),
-		"invalid selector": spec(func(p *v1beta1.IngressClassParamsSpec) {
-			p.NamespaceSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"x y": "y"}}
-		}),
-		"scheme": spec(func(p *v1beta1.IngressClassParamsSpec) {
-			p.Scheme = ptr.To(v1beta1.LoadBalancerScheme(value))
-		}),
-		"address type": spec(func(p *v1beta1.IngressClassParamsSpec) {
-			p.IPAddressType = ptr.To(v1beta1.LoadBalancerIPAddressType(value))
-		}),
-		"target type": spec(func(p *v1beta1.IngressClassParamsSpec) {
-			p.TargetType = v1beta1.TargetType(value)
-		}),
-		"ranges":   spec(func(p *v1beta1.IngressClassParamsSpec) { p.InboundCIDRs = []string{value} }),
-		"policy":   spec(func(p *v1beta1.IngressClassParamsSpec) { p.SSLPolicy = value }),
-		"redirect": spec(func(p *v1beta1.IngressClassParamsSpec) { p.SSLRedirectPort = value }),
-		"subnets": spec(func(p *v1beta1.IngressClassParamsSpec) {
-			p.Subnets = &v1beta1.SubnetSelector{IDs: []v1beta1.SubnetID{"subnet-9"}}
-		}),
-		"subnets by tags": spec(func(p *v1beta1.IngressClassParamsSpec) {
-			p.Subnets = &v1beta1.SubnetSelector{Tags: map[string][]string{"x": {"y"}}}
-		}),
-		"tags": spec(func(p *v1beta1.IngressClassParamsSpec) {
-			p.Tags = []v1beta1.Tag{{Key: value, Value: "x"}}
-		}),
-		"attributes": spec(func(p *v1beta1.IngressClassParamsSpec) {
-			p.LoadBalancerAttributes = []v1beta1.Attribute{{Key: name, Value: value}}
-		}),
-		"listeners": spec(func(p *v1beta1.IngressClassParamsSpec) {
-			p.Listeners = []v1beta1.Listener{{Protocol: "HTTP", Port: 80, ListenerAttributes: []v1beta1.Attribute{{
-				Key: name, Value: "x"}}}}
-		}),
-		"prefix lists":    spec(func(p *v1beta1.IngressClassParamsSpec) { p.PrefixListsIDs = []string{value} }),
-		"web ACL":         spec(func(p *v1beta1.IngressClassParamsSpec) { p.WAFv2ACLArn = value }),
-		"web ACL by name": spec(func(p *v1beta1.IngressClassParamsSpec) { p.WAFv2ACLName = value }),
-		"capacity": spec(func(p *v1beta1.IngressClassParamsSpec) {
-			p.MinimumLoadBalancerCapacity = &v1beta1.MinimumLoadBalancerCapacity{CapacityUnits: -1}
-		}),
-		"pools": spec(func(p *v1beta1.IngressClassParamsSpec) {
-			p.IPAMConfiguration = &v1beta1.IPAMConfiguration{IPv4IPAMPoolId: ptr.To("x")}
-		}),
-		"name":             spec(func(p *v1beta1.IngressClassParamsSpec) { p.LoadBalancerName = value }),
-		"imported secrets": spec(func(p *v1beta1.IngressClassParamsSpec) { p.ImportTLSSecrets = ptr.To(true) }),
-		"group": spec(func(p *v1beta1.IngressClassParamsSpec) {
-			p.Group = &v1beta1.IngressGroup{
-				Name: "Not A Name"}
-		}),
-		"settings of group": spec(func(p *v1beta1.IngressClassParamsSpec) {
-			p.Group = &v1beta1.IngressGroup{Name: "g", SettingsNamespaces: []v1beta1.IngressGroupNamespace{"z"}}
-		}),
-		"group of others": spec(func(p *v1beta1.IngressClassParamsSpec) {
-			p.Group = &v1beta1.IngressGroup{Name: "g", NamespaceSelector: &metav1.LabelSelector{
-				MatchLabels: map[string]string{"x": "y"}}}
-		}),
+		"class removed":              func(s served) { delete(s.objects, "IngressClass/alb") },
+		"parameters removed":         func(s served) { delete(s.objects, "IngressClassParams/alb") },
+		"other parameters":           parameters("elbv2.k8s.aws", "IngressClassParams", "other"),
+		"parameters of another kind": parameters("", "ConfigMap", "alb"),
 	}
 	what := t.pick("change", slices.Sorted(maps.Keys(changes))...)
-	return edit{name: what, asks: what == "redirect" || what == "certificates", make: changes[what]}
+	return edit{name: what, make: changes[what]}
 }
 
 // ingressEdit changes the spec of an Ingress.

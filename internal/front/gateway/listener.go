@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
-
 	configv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/configuration"
@@ -28,7 +26,7 @@ const (
 
 // effective is the protocol of a load balancer's listener for a Gateway's listener: TLS that is passed through is TCP.
 func effective(l *attachment.Listener) string {
-	if l.Protocol == gatewayv1.TLSProtocolType && l.Passthrough() {
+	if l.Passthrough() {
 		return tcp
 	}
 	return string(l.Protocol)

@@ -89,6 +89,9 @@ func TestListenersAreValidatedInTheOrderOfTheContract(t *testing.T) {
 				"protocol: HTTP, hostname: b.com}", "a: valid, b: ProtocolConflict, c: HostnameConflict"},
 		{"an address as hostname", Application, "{name: a, port: 80, protocol: HTTP, hostname: 192.0.2.1}",
 			"a: UnsupportedValue"},
+		{"a mode that HTTPS does not have", Application,
+			"{name: a, port: 443, protocol: HTTPS, tls: {mode: Passthrough}}", "a: UnsupportedValue"},
+		{"a mode without TLS", Network, "{name: a, port: 53, protocol: UDP, tls: {mode: Passthrough}}", "a: valid"},
 		{"filters", Application, "{name: a, port: 80, protocol: HTTP, filters: {requests: [{type: ExtensionRef, " +
 			"extensionRef: {group: example.com, kind: Login, name: x}}]}}", "a: UnsupportedValue"},
 		{"two modes of TLS", Network, "{name: a, port: 443, protocol: TLS, hostname: a.com, tls: {mode: Passthrough}}, " +

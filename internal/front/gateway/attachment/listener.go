@@ -76,8 +76,11 @@ type Listener struct {
 	Lost []string
 }
 
-// Passthrough reports whether TLS is not terminated.
-func (l *Listener) Passthrough() bool {
+// Passthrough reports whether a TLS listener does not terminate TLS. Listeners of other protocols have no mode.
+func (l *Listener) Passthrough() bool { return l.Protocol == gatewayv1.TLSProtocolType && l.passes() }
+
+// passes reports whether the mode of TLS is Passthrough, whatever the protocol is.
+func (l *Listener) passes() bool {
 	return l.TLS != nil && l.TLS.Mode != nil && *l.TLS.Mode == gatewayv1.TLSModePassthrough
 }
 
@@ -263,6 +266,9 @@ type port struct {
 func (l *Listener) unsupportedValue() string {
 	if addr, err := netip.ParseAddr(strings.TrimPrefix(l.hostname(), "*.")); err == nil {
 		return fmt.Sprintf("hostname %s is an IP address; use a DNS name", addr)
+	}
+	if l.Protocol == gatewayv1.HTTPSProtocolType && l.passes() {
+		return "a listener of protocol HTTPS terminates TLS; use mode Terminate, or protocol TLS"
 	}
 	if l.Filters != nil && len(l.Filters.Requests) > 0 { // one of them may admit users only
 		return "a load balancer runs no filters before it chooses a rule; remove them, and authenticate in rules"
