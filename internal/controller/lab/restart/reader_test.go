@@ -133,7 +133,7 @@ func TestOnlyANotFoundOfTheAPIServerMakesAnObjectMissing(t *testing.T) {
 		}
 		for where, cache := range map[string]client.WithWatch{"the Service": empty, "its EndpointSlices": service} {
 			b := &bindingpass.Reconciler{Now: time.Now, Client: cache, APIReader: answering(cache, answer)}
-			if of, err := b.Endpoints(t.Context(), ipBinding("web")); err == nil || of.Known || len(of.Endpoints)+
+			if of, err := b.Endpoints(t.Context(), ipBinding("web")); err == nil || of.Known || of.Endpoints.Len()+
 				len(of.Found) > 0 {
 				t.Errorf("%s for %s: %+v", what, where, of)
 			}
