@@ -115,6 +115,9 @@ type Lab struct {
 	before atomic.Pointer[func(context.Context) error]
 	// calls, if it is set when the lab is made, is called as well, with the action and its input.
 	Calls func(ctx context.Context, service, action string, in any) error
+	// unread, if it is set, fails reads of AWS; Misreads fails those of the API server, from the next process on.
+	unread   atomic.Pointer[unreadCalls]
+	Misreads *Misreads
 }
 
 // New makes a lab of a simulated account with objects.
@@ -137,6 +140,9 @@ func NewObserved(t *testing.T, profile account.Profile, calls func(ctx context.C
 			if err := (*before)(ctx); err != nil {
 				return err
 			}
+		}
+		if err := l.unread.Load().fail(service, action, in); err != nil {
+			return err
 		}
 		if l.Calls != nil {
 			if err := l.Calls(ctx, service, action, in); err != nil {
@@ -188,7 +194,7 @@ func (l *Lab) Clients() awsclient.Clients {
 		return *l.Remote
 	}
 	return awsclient.Clients{ELBV2: l.Sim.Balancing, EC2: l.Sim.Compute, ACM: l.Sim.Trust, STS: l.Sim.Identity,
-		WAFv2: l.Sim.Firewall, Shield: l.Sim.Shield, Route53: l.Sim.Names, S3: l.Sim.Storage}
+		WAFv2: l.Sim.Firewall, Shield: l.Sim.Shield, Route53: l.Sim.Names, S3: l.Sim.Storage, Tagging: l.Sim.Tagging}
 }
 
 // NewRegistry makes a registry of one account.
@@ -212,10 +218,10 @@ func (l *Lab) Restart() {
 	}
 	l.refusals = refusal.New(l.Clock.Now, l.Version)
 	scope.Refusals = l.refusals
-	clients := l.Clients()
+	clients, cached := l.Clients(), l.Misreads.cache(l.Client)
 	inv := inventory.New(clients, scope) // calls of an earlier process may still be under way
 	l.Inventory = inv
-	b := stacks.NewBindingWriter(l.Client, l.Clock.Now)
+	b := stacks.NewBindingWriter(cached, l.Clock.Now)
 	run := func(ctx context.Context, p plan.Plan) apply.Result {
 		return apply.Run(ctx, p, apply.Deps{Clients: clients, Inventory: inv, Bindings: b, Now: l.Clock.Now,
 			Hold: l.Holds.Guard})
@@ -229,20 +235,21 @@ func (l *Lab) Restart() {
 	if l.History = nil; l.KeepsHistory {
 		l.History = controller.NewHistory(l.Clock.Now, "lbc-0")
 	}
-	backend := stacks.NewBackendGroup(l.Client, l.Inventory, run, l.Config.ClusterName, logr.Discard())
+	backend := stacks.NewBackendGroup(cached, l.Inventory, run, l.Config.ClusterName, logr.Discard())
 	begin := func(loader front.Loader) *stacks.Reconciler {
 		return &stacks.Reconciler{
-			Front: loader, Client: l.Client, Inventory: l.Inventory, Clients: clients, Bindings: b, Backend: backend,
+			Front: loader, Client: cached, Live: l.Misreads.api(l.Client), Inventory: l.Inventory, Clients: clients,
+			Bindings: b, Backend: backend,
 			Reporter: reporting.NewReporter(record, l.Clock.Now), Metrics: m, Index: reads.NewIndex[stack.Key](),
 			Compile: settings.Compile(l.Config),
 			Now:     l.Clock.Now, Brake: brake.New(l.Config.DeletionBrake, l.Clock.Now), Retries: stacks.NewRetries(l.Clock.Now),
 			Traces:            tracing.NewPasses[stack.Key](l.Tracer),
-			AddressWhenActive: l.Config.PublishAddress == config.WhenActive, Pods: servicepods.New(l.Client, l.Client,
-				l.Clock.Now), Holds: l.Holds, OnPassed: l.onPassed(),
+			AddressWhenActive: l.Config.PublishAddress == config.WhenActive, Pods: servicepods.New(cached,
+				l.Misreads.reader(cached), l.Clock.Now), Holds: l.Holds, OnPassed: l.onPassed(),
 		}
 	}
 	l.Ingresses, l.Services = begin(settings.Ingress(l.Config)), begin(settings.Service(l.Config))
-	l.Statuses, l.Gateways = gatewaystatus.NewStatuses(l.Client, l.Clock.Now, logr.Discard()),
+	l.Statuses, l.Gateways = gatewaystatus.NewStatuses(cached, l.Clock.Now, logr.Discard()),
 		map[stack.Owner]*stacks.Reconciler{}
 	for _, f := range []attachment.Family{attachment.Application, attachment.Network} {
 		s := begin(settings.Gateway(l.Config, f))
@@ -250,7 +257,7 @@ func (l *Lab) Restart() {
 		l.Gateways[s.Front.Owner()] = s
 	}
 	if l.Elsewhere != nil {
-		l.Ingresses.Hidden = stacks.NewHiddenMembers(l.Elsewhere.Live, l.Client, settings.Ingress(l.Config),
+		l.Ingresses.Hidden = stacks.NewHiddenMembers(l.Elsewhere.Live, cached, settings.Ingress(l.Config),
 			l.Elsewhere.Namespace, l.Clock.Now)
 		l.Ingresses.Hidden.Proceed()
 	}
@@ -263,7 +270,7 @@ func (l *Lab) Restart() {
 	}
 	l.Checkpointer, l.Assumed, l.preceding = nil, nil, &bindingpass.Preceding{}
 	if l.Checkpointed {
-		l.Checkpointer = checkpoint.NewWriter(checkpoint.New(l.Client, controller.CheckpointConfig(l.Config, "kube-system",
+		l.Checkpointer = checkpoint.NewWriter(checkpoint.New(cached, controller.CheckpointConfig(l.Config, "kube-system",
 			l.Clock.Now, logr.Discard())), l.restore, logr.Discard())
 		l.preceding.Checkpoints, l.Checkpointer.Late = l.Checkpointer, l.preceding.Restore
 		l.History.KeptIn(l.Checkpointer)
@@ -296,7 +303,7 @@ func (l *Lab) Restart() {
 	registry.Clock, registry.Lag = l.Clock, m.ObserveTargetLag
 	registry.Brake = brake.New(l.Config.DeregistrationBrake, l.Clock.Now)
 	groups := networking.New(networking.Options{
-		Client: l.Client, Inventory: l.Inventory, Interfaces: network.NewInterfaces(clients.EC2, l.Clock.Now),
+		Client: cached, Inventory: l.Inventory, Interfaces: network.NewInterfaces(clients.EC2, l.Clock.Now),
 		VPC:     l.Config.VPC,
 		Chooser: sgsync.Chooser{Cluster: l.Config.ClusterName}, Write: write, Pause: l.Config.BindingRequeue,
 		Unseen: l.Elsewhere.MayNeedRules, Now: l.Clock.Now, Log: logr.Discard(),
@@ -312,15 +319,15 @@ func (l *Lab) Restart() {
 		Holds:  l.Holds,
 		Traces: tracing.NewPasses[reconcile.Request](l.Tracer),
 		Begin:  func(context.Context) (func(), error) { return func() {}, nil },
-		Client: l.Client, ELBV2: clients.ELBV2, Inventory: l.Inventory,
+		Client: cached, APIReader: l.Misreads.api(l.Client), ELBV2: clients.ELBV2, Inventory: l.Inventory,
 		Preceding: l.preceding, Bindable: l.Config.AllowedTargetGroups(l.Config.BindableTargetGroups),
 		Podless:  l.Config.AddressesWithoutPods(),
 		Registry: registry, Networking: groups, OtherNamespaces: l.Elsewhere,
 		Reporter: reporting.NewReporter(record, l.Clock.Now), Metrics: m, Changes: bindingpass.NewChangeTimes(l.Clock.Now),
 		RequeueAfter: l.Config.BindingRequeue, QUICVariable: serverid.DefaultVariable,
 		Health:            targethealth.NewWatch(registry, record, func(string, []registrar.Health) {}, l.Clock.Now),
-		Gates:             targethealth.NewGates(l.Client, nil, bindingpass.PodsByGate, l.Clock.Now, logr.Discard()),
-		RegisteredTargets: &bindingpass.ConfigMaps{Reader: l.Client, Writer: l.Client},
+		Gates:             targethealth.NewGates(cached, nil, bindingpass.PodsByGate, l.Clock.Now, logr.Discard()),
+		RegisteredTargets: &bindingpass.ConfigMaps{Reader: cached, Writer: cached},
 		Failures:          backoff.NewFailures[types.NamespacedName](bindingpass.TransientFailure, l.Clock.Now, nil),
 		DeletedByStack:    b.Deleted, TargetGroupDeleted: l.Inventory.Gone, OnGone: backend.Check,
 		OnTargetGroupLost: func(key stack.Key, arn string) {
@@ -343,7 +350,7 @@ func (l *Lab) Restart() {
 		s.Recorded = l.Bound.RegisteredTargets.Load
 	}
 	l.Bound.Gates.Pods = func(context.Context, types.NamespacedName) ([]*corev1.Pod, error) { return nil, nil }
-	l.Bound.Writes = objectwriter.New(l.Client, l.Clock.Now, logr.Discard())
+	l.Bound.Writes = objectwriter.New(cached, l.Clock.Now, logr.Discard())
 	l.Bound.Writes.Wake = groups.Wake
 	l.Bound.Drains = networking.NewDrains(registry, groups, l.Clock.Now)
 }

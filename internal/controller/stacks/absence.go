@@ -11,7 +11,9 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
 	"github.com/k8s-lbc/lbc/internal/lib/absence"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
@@ -80,7 +82,7 @@ func (s *Reconciler) endsUnseen(ctx context.Context, key stack.Key, w front.Inpu
 	}
 	shown, live := w.Members[0], &gatewayv1.Gateway{}
 	switch err := s.Live.Get(ctx, client.ObjectKey{Namespace: shown.GetNamespace(), Name: shown.GetName()}, live); {
-	case apierrors.IsNotFound(err):
+	case absence.NotFound(err):
 		return true, nil
 	case err != nil:
 		return false, fmt.Errorf("reading %s, which lost routes: %w", owner.Object(shown), err)
@@ -88,10 +90,61 @@ func (s *Reconciler) endsUnseen(ctx context.Context, key stack.Key, w front.Inpu
 	return live.DeletionTimestamp != nil || live.UID != shown.GetUID(), nil
 }
 
+// unprovenLoss returns what a member of the last compilation lacks now, the member itself or an object that it names,
+// because the cache lacks it although the API server has it, as a cache that is read again may do: the member's rules
+// must not go. The error says that the API server proves neither.
+func (s *Reconciler) unprovenLoss(ctx context.Context, key stack.Key, w front.Input) (lacking string, err error) {
+	if s.Live == nil {
+		return "", nil
+	}
+	for _, lost := range lostMembers(s.MemoryOf(key), w.LoadBalancer.Members) {
+		o, overlooked, err := s.overlooked(ctx, objects.Ref{Kind: objects.Kind(lost.Kind), Namespace: lost.Namespace,
+			Name: lost.Name})
+		if overlooked || err != nil {
+			return lost.String(), err
+		}
+		if o == nil {
+			continue
+		}
+		for _, to := range objects.References(o) { // it has left the stack, or what binds it to the stack is lacking
+			if _, overlooked, err := s.overlooked(ctx, to); overlooked || err != nil {
+				return string(to.Kind) + " " + to.Namespace + "/" + to.Name, err
+			}
+		}
+	}
+	return "", nil
+}
+
+// overlooked reads an object of a kind that the cache shows. overlooked is true if the cache lacks what the API server
+// has. o is nil if the cache does not have it.
+func (s *Reconciler) overlooked(ctx context.Context, at objects.Ref) (o client.Object, overlooked bool, err error) {
+	kind := readable.Kinds[at.Kind]
+	if kind.Object == nil || kind.List == nil {
+		return nil, false, nil
+	}
+	o, _ = kind.Object.DeepCopyObject().(client.Object)
+	name := client.ObjectKey{Namespace: at.Namespace, Name: at.Name}
+	if err := s.Client.Get(ctx, name, o); err == nil {
+		return o, false, nil
+	} else if !apierrors.IsNotFound(err) {
+		return nil, false, nil // its kind is not read now
+	}
+	gone, err := absence.OfObject(s.Live.Get(ctx, name, o))
+	if err != nil {
+		return nil, false, fmt.Errorf("%s %s is not in the cache, and the API server was asked: %w", at.Kind, name, err)
+	}
+	return nil, !gone.Proven(), nil
+}
+
 // lostMember reports whether a member of the last compilation is none any more.
 func lostMember(before *compile.Memory, now []intent.Member) bool {
+	return len(lostMembers(before, now)) > 0
+}
+
+// lostMembers are the members of the last compilation that are none any more.
+func lostMembers(before *compile.Memory, now []intent.Member) (out []diag.Object) {
 	if before == nil {
-		return false
+		return nil
 	}
 	named := func(o diag.Object) diag.Object {
 		return diag.Object{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name}
@@ -102,8 +155,8 @@ func lostMember(before *compile.Memory, now []intent.Member) bool {
 	}
 	for o := range before.Good {
 		if !present[named(o)] {
-			return true
+			out = append(out, o)
 		}
 	}
-	return false
+	return out
 }
