@@ -223,7 +223,7 @@ soak: build-controller ## the binary under random edits, rollouts, node deaths, 
 
 # The programs are compiled only once; the tests take a minute or two.
 .PHONY: companions
-companions: build-controller bin/companions/external-dns bin/companions/rollouts-controller bin/companions/cert-manager bin/companions/pebble bin/companions/helm ## external-dns, Argo Rollouts, cert-manager and Helm, their own code, beside the controller; compiles them for many minutes the first time
+companions: build-controller bin/companions/external-dns bin/companions/rollouts-controller bin/companions/cert-manager bin/companions/pebble ## external-dns, Argo Rollouts and cert-manager, their own code, beside the controller; compiles them for many minutes the first time
 	@LBC_TEST_ALL=1 LBC_COMPANIONS=$(CURDIR)/bin/companions CONTROLLER=$(CURDIR)/bin/controller $(GO) test -C playground -count=1 -timeout 30m -v $(TESTFLAGS) ./e2e/companions
 
 .PHONY: bench
@@ -323,10 +323,6 @@ bin/companions/cert-manager: hack/tools/certmanager/go.mod hack/tools/certmanage
 bin/companions/pebble: hack/tools/certmanager/go.mod bin/progress
 	@echo "building Pebble, an authority that issues by ACME"
 	@$(BUILD) -C hack/tools/certmanager -o ../../../bin/companions/ github.com/letsencrypt/pebble/v2/cmd/pebble
-
-bin/companions/helm: hack/tools/helm/go.mod bin/progress
-	@echo "building Helm"
-	@$(BUILD) -C hack/tools/helm -o ../../../bin/companions/ helm.sh/helm/v4/cmd/helm
 
 bin/image: $(wildcard hack/tools/image/*.go) hack/tools/image/go.mod
 	@$(GO) build -C hack/tools/image -o ../../../bin/image .

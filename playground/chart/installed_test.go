@@ -25,8 +25,7 @@ import (
 
 // helm installs releases as Helm's client does it. Helm 3, and Helm 4 for releases that Helm 3 made, patch each object
 // by three ways: what the former rendering had, what the new one has, and what is in the cluster. Else Helm 4 applies
-// on the server's side. Its command line brings modules for registries and plugins, which are not linked here: "make
-// companions" runs it.
+// on the server's side. Its command line brings modules for registries and plugins, which are not linked here.
 type helm struct {
 	client     *manifest.Client
 	serverSide bool

@@ -1,6 +1,6 @@
 // Package companions runs other programs beside the controller, each as its own project publishes it: external-dns,
-// which makes names of the addresses in statuses, Argo Rollouts, which shifts traffic by annotations of Ingresses,
-// cert-manager, which proves names by paths of Ingresses and Gateways, and Helm, which installs the chart. "make companions" builds and runs them; other
+// which makes names of the addresses in statuses, Argo Rollouts, which shifts traffic by annotations of Ingresses, and
+// cert-manager, which proves names by paths of Ingresses and Gateways. "make companions" builds and runs them; other
 // runs of the tests skip them, as they take many minutes to compile.
 package companions
 
@@ -21,9 +21,6 @@ import (
 func TestMain(m *testing.M) {
 	if sandbox.Inside() {
 		os.Exit(sandbox.Main())
-	}
-	if os.Getenv(kubectlVariable) != "" {
-		os.Exit(runKubectl())
 	}
 	harness.Main(m)
 }
