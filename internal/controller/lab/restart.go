@@ -195,9 +195,9 @@ func (l *Lab) startRegistry(p *process) {
 // startBindings begins the reconcilers of bindings and of their security group rules.
 func (l *Lab) startBindings(p *process) {
 	groups := networking.New(networking.Options{
-		Client: p.cached, Inventory: l.Inventory, Interfaces: network.NewInterfaces(p.clients.EC2, l.Clock.Now),
-		VPC:     l.Config.VPC,
-		Chooser: sgsync.Chooser{Cluster: l.Config.ClusterName}, Write: p.write, Pause: l.Config.BindingRequeue,
+		Client: p.cached, Live: p.api, Inventory: l.Inventory, VPC: l.Config.VPC,
+		Interfaces: network.NewInterfaces(p.clients.EC2, l.Clock.Now),
+		Chooser:    sgsync.Chooser{Cluster: l.Config.ClusterName}, Write: p.write, Pause: l.Config.BindingRequeue,
 		Unseen: l.Elsewhere.MayNeedRules, Now: l.Clock.Now, Log: logr.Discard(),
 	})
 	p.backend.Restricted = l.Elsewhere != nil

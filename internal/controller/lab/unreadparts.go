@@ -17,6 +17,9 @@ func (l *Lab) Parts() map[string]bool {
 	out := map[string]bool{}
 	r := l.Sim.Resources()
 	names := map[string]string{}
+	for _, lb := range r.LoadBalancers {
+		names[lb.ARN] = lb.Name
+	}
 	for _, g := range r.SecurityGroups {
 		names[g.ID] = g.Name
 	}
@@ -47,6 +50,9 @@ func (l *Lab) Parts() map[string]bool {
 	}
 	for _, tg := range r.TargetGroups {
 		for id := range RegisteredIn(tg) {
+			if at := strings.LastIndex(id, ":"); names[id[:at]] != "" { // its ARN is not the same in every lab
+				id = names[id[:at]] + id[at:]
+			}
 			out["target group "+tg.Name+" has "+id] = true
 		}
 	}

@@ -43,7 +43,6 @@ func guardsLab(t *testing.T) *lab.Lab {
 var guardKeys = []stack.Key{lab.GatewayKey(stack.GatewayALB, "web"), lab.Key("guarded")}
 
 var guardEdits = map[string]func(l *lab.Lab){
-	"deletion of the Ingress": func(l *lab.Lab) { l.Drop(&networkingv1.Ingress{}, "guarded") },
 	"another path of the route": func(l *lab.Lab) {
 		route := lab.Route("shop")
 		l.Must(l.Client.Get(l.Context(), client.ObjectKeyFromObject(route), route))

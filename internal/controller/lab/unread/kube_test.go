@@ -16,6 +16,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
@@ -83,11 +84,9 @@ var kubeKeys = []stack.Key{lab.FrontKey, lab.Key("nodes"), lab.Key("sealed"), la
 	lab.GatewayKey(stack.GatewayALB, "secure"), lab.GatewayKey(stack.GatewayNLB, "net")}
 
 var kubeEdits = map[string]func(l *lab.Lab){
-	"deletion of a member": func(l *lab.Lab) { l.Drop(&networkingv1.Ingress{}, "back") },
-	"deletion of a route":  func(l *lab.Lab) { l.Drop(&gatewayv1.GRPCRoute{}, "both") },
-	"none":                 func(*lab.Lab) {},
-	"another pod":          func(l *lab.Lab) { l.Scale("s1", lab.SoakAddress(1, 0), lab.SoakAddress(1, 1)) },
-	"a tag of the group":   func(l *lab.Lab) { l.Annotate("front", "tags", "stage=test") },
+	"none":               func(*lab.Lab) {},
+	"another pod":        func(l *lab.Lab) { l.Scale("s1", lab.SoakAddress(1, 0), lab.SoakAddress(1, 1)) },
+	"a tag of the group": func(l *lab.Lab) { l.Annotate("front", "tags", "stage=test") },
 	"an attribute of edge": func(l *lab.Lab) {
 		l.Balancer("edge", "attributes", "load_balancing.cross_zone.enabled=true")
 	},
@@ -96,6 +95,9 @@ var kubeEdits = map[string]func(l *lab.Lab){
 			`value: /other}}], backendRefs: [{name: web, port: 80}]}]}}`)
 	},
 }
+
+// both is the route of two Gateways.
+var both = &gatewayv1.GRPCRoute{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "both"}}
 
 // otherKubeReads are reads of the page that change nothing in AWS, or that other tests have fail.
 var otherKubeReads = map[string]string{
@@ -154,16 +156,29 @@ func kindsOfThePage(t *testing.T) map[string]string {
 	return out
 }
 
+func kubeCluster() *lab.Unread {
+	return &lab.Unread{Name: "each kind", Lab: kubeLab, Keys: kubeKeys, Edits: kubeEdits,
+		Deletions: map[string]client.Object{"deletion of a member": lab.Ingress("back", nil), "deletion of a route": both}}
+}
+
+// TestCacheWithoutBindingsRevokesNoRule has a new process whose cache lacks all bindings, as the API server refuses to
+// list them.
+func TestCacheWithoutBindingsRevokesNoRule(t *testing.T) {
+	t.Parallel()
+	lab.Misreading{Cluster: kubeCluster(), Edit: "deletion of a member", Restarts: true, Kind: lab.KindOf(
+		&v1beta1.TargetGroupBinding{}), Way: "throttled"}.Try(t)
+}
+
 // TestFailedReadOfObjectsTakesNothingAway has each read of Kubernetes objects that docs/permissions.md lists fail in
 // each way, during edits: what serves before and after the edits serves meanwhile, and the edits are in effect once the
 // read works again. The short form tries a few of the reads. LBC_EVERY_FAULT tries each edit.
 func TestFailedReadOfObjectsTakesNothingAway(t *testing.T) {
 	t.Parallel()
 	kinds := kindsOfThePage(t)
-	cluster := &lab.Unread{Name: "each kind", Lab: kubeLab, Keys: kubeKeys, Edits: kubeEdits}
+	cluster := kubeCluster()
 	tries := lab.OneOf(71)                // not a multiple of the number of ways
 	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a choice of tests
-	edits := slices.Sorted(maps.Keys(kubeEdits))
+	edits := cluster.Changes()
 	for _, resource := range slices.Sorted(maps.Keys(kinds)) {
 		for _, way := range slices.Sorted(maps.Keys(lab.KubeWays)) {
 			if live := resource == "secrets" || resource == "configmaps"; live && lab.KubeWays[way].Answers() || !tries.Next() {

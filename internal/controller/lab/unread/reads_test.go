@@ -1,6 +1,7 @@
 package unread
 
 import (
+	"fmt"
 	"os"
 	"regexp"
 	"slices"
@@ -8,8 +9,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
@@ -17,12 +22,18 @@ import (
 
 // clusters are those whose reads fail.
 var clusters = []*lab.Unread{
-	{Name: "a group", Lab: sharedLab, Keys: sharedKeys, Edits: sharedEdits},
-	{Name: "guards", Lab: guardsLab, Keys: guardKeys, Edits: guardEdits},
-	{Name: "many", Lab: manyLab, Keys: lab.ManyKeys, Edits: manyEdits},
-	{Name: "rare resources", Lab: restLab, Keys: append(lab.RestKeys, lab.Key("more")), Edits: restEdits},
+	{Name: "a group", Lab: sharedLab, Keys: sharedKeys, Edits: sharedEdits, Deletions: deletionOf("b")},
+	{Name: "guards", Lab: guardsLab, Keys: guardKeys, Edits: guardEdits, Deletions: deletionOf("guarded")},
+	{Name: "many", Lab: manyLab, Keys: lab.ManyKeys, Edits: manyEdits, Deletions: deletionOf("web")},
+	{Name: "rare resources", Lab: restLab, Keys: append(lab.RestKeys, lab.Key("more")), Edits: restEdits,
+		Deletions: deletionOf("login")},
 	{Name: "tagging API", Lab: taggingLab, Keys: sharedKeys, Edits: map[string]func(l *lab.Lab){
 		"a redirect": sharedEdits["a redirect"], "a tag of a load": sharedEdits["a tag of a load"]}},
+}
+
+// deletionOf is the deletion of an Ingress.
+func deletionOf(name string) map[string]client.Object {
+	return map[string]client.Object{"deletion of " + name: lab.Ingress(name, nil)}
 }
 
 // manyLab owns certificates, and has most resources of a load balancer.
@@ -35,7 +46,6 @@ func manyLab(t *testing.T) *lab.Lab {
 }
 
 var manyEdits = map[string]func(l *lab.Lab){
-	"deletion of the web": func(l *lab.Lab) { l.Drop(&networkingv1.Ingress{}, "web") },
 	"another host of a request": func(l *lab.Lab) {
 		l.Edit("asked", func(i *networkingv1.Ingress) { i.Spec.Rules[0].Host = "other.asked.dev" })
 	},
@@ -58,10 +68,9 @@ func restLab(t *testing.T) *lab.Lab {
 }
 
 var restEdits = map[string]func(l *lab.Lab){
-	"deletion of the login": func(l *lab.Lab) { l.Drop(&networkingv1.Ingress{}, "login") },
-	"a tag of the login":    func(l *lab.Lab) { l.Annotate("login", "tags", "stage=test,team=shop") },
-	"a tag of the outpost":  func(l *lab.Lab) { l.Annotate("outpost", "tags", "team=shop") },
-	"another pod":           func(l *lab.Lab) { l.Scale("s1", lab.SoakAddress(1, 0), lab.SoakAddress(1, 1)) },
+	"a tag of the login":   func(l *lab.Lab) { l.Annotate("login", "tags", "stage=test,team=shop") },
+	"a tag of the outpost": func(l *lab.Lab) { l.Annotate("outpost", "tags", "team=shop") },
+	"another pod":          func(l *lab.Lab) { l.Scale("s1", lab.SoakAddress(1, 0), lab.SoakAddress(1, 1)) },
 	"another authority": func(l *lab.Lab) {
 		ca := &corev1.ConfigMap{}
 		l.Get(ca, "ca")
@@ -72,10 +81,16 @@ var restEdits = map[string]func(l *lab.Lab){
 	"another Ingress":   func(l *lab.Lab) { l.Create(lab.Ingress("more", nil, "s1")) },
 }
 
-// taggingLab finds resources by the tagging API.
+// taggingLab finds resources by the tagging API, as it has more target groups than DescribeTags takes in a call.
 func taggingLab(t *testing.T) *lab.Lab {
 	t.Helper()
 	l := sharedLab(t)
+	for n := range 21 {
+		_, err := l.Sim.Balancing.CreateTargetGroup(l.Context(), &elbv2.CreateTargetGroupInput{
+			Name: aws.String(fmt.Sprintf("other-%d", n)), TargetType: elbtypes.TargetTypeEnumIp, Port: aws.Int32(80),
+			Protocol: elbtypes.ProtocolEnumHttp, VpcId: aws.String(lab.VPC)})
+		l.Must(err)
+	}
 	l.Must(l.Config.Gates.Set("EnableRGTAPI=true"))
 	l.Restart()
 	l.Settle(sharedKeys...)

@@ -45,8 +45,7 @@ func sharedLab(t *testing.T) *lab.Lab {
 var sharedKeys = []stack.Key{lab.FrontKey, lab.Key("plain"), lab.ServiceKey("net")}
 
 var sharedEdits = map[string]func(l *lab.Lab){
-	"none":                 func(*lab.Lab) {},
-	"deletion of a member": func(l *lab.Lab) { l.Drop(&networkingv1.Ingress{}, "b") },
+	"none": func(*lab.Lab) {},
 	"another certificate": func(l *lab.Lab) {
 		l.Annotate("a", "certificate-arn", l.ForeignCertificate("www.example.com"))
 	},
