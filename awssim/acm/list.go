@@ -66,6 +66,9 @@ func (s *Service) listCertificates(in *acm.ListCertificatesInput) (*acm.ListCert
 			return found[i].Created.Before(found[j].Created)
 		})
 	}
+	if most := s.account.Trouble.PageSize; most > 0 {
+		size = min(size, most)
+	}
 	found, next, err := pageOf(found, size, in.NextToken)
 	if err != nil {
 		return nil, err

@@ -370,6 +370,9 @@ func TestNothingChangesWhenNothingChanged(t *testing.T) {
 			f.Existing.Subnets = append(f.Existing.Subnets, s.Subnet)
 		}
 		second := Compile(e, f, config(), first.Memory)
+		if len(second.Needs) > 0 { // of a member that the first compilation set aside before it asked
+			second = Compile(e, answer(f, second.Needs), config(), first.Memory)
+		}
 		if !reflect.DeepEqual(first.Stack, second.Stack) || !reflect.DeepEqual(first.Keep, second.Keep) {
 			t.Fatalf("first %+v\nsecond %+v\ndiagnostics %v\nthen %v", first.Stack, second.Stack, first.Diagnostics,
 				second.Diagnostics)

@@ -24,6 +24,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/reporting"
 	"github.com/k8s-lbc/lbc/internal/controller/waiting"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/lib/absence"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/plan/hold"
 )
@@ -224,7 +225,7 @@ func (h *holdWatcher) Start(ctx context.Context) error {
 func (h *holdWatcher) poll(ctx context.Context) {
 	m, err := h.api.Get(ctx, hold.ConfigMap, metav1.GetOptions{})
 	switch {
-	case apierrors.IsNotFound(err):
+	case absence.NotFound(err):
 		h.book.Set(nil)
 	case err == nil:
 		h.unread(h.book.Set(m.Data))

@@ -298,11 +298,11 @@ func (w *Wiring) setUpBindings(ctx context.Context) error {
 	gates.OpenAfter = c.OpenGatesAfter
 	gates.Report = func(d diag.Diagnostic) { report(d.Object, reporting.EventOf(d)) }
 	groups := networking.New(networking.Options{
-		Client: w.mgr.GetClient(), Shared: w.uncopied, Inventory: w.Inventory, Interfaces: network.NewInterfaces(
-			w.Clients.EC2, w.Now), VPC: c.VPC, RulesPerGroup: c.RulesPerSecurityGroup,
+		Client: w.mgr.GetClient(), Live: w.mgr.GetAPIReader(), Namespace: c.WatchNamespace, Shared: w.uncopied,
+		Inventory: w.Inventory, Interfaces: network.NewInterfaces(w.Clients.EC2, w.Now), VPC: c.VPC,
 		Chooser: sgsync.Chooser{Cluster: c.ClusterName, Group: c.NodeSecurityGroup, ExtraTags: c.TargetENISecurityTags},
 		Write:   w.deps().Write, Pause: c.BindingRequeue, Gather: queue.Coalesce, Delay: networking.Delay, Now: w.Now,
-		Log:    w.Log.WithName("rules"),
+		RulesPerGroup: c.RulesPerSecurityGroup, Log: w.Log.WithName("rules"),
 		Unseen: func(ctx context.Context) bool { return w.elsewhere.MayNeedRules(ctx) || w.shared.Known() },
 	})
 	w.rules = groups.Queues()

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
@@ -17,6 +16,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/controller/waiting"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/lib/absence"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
@@ -91,7 +91,7 @@ func (b *Reconciler) endVanished(ctx context.Context, name client.ObjectKey) (en
 	if b.APIReader != nil { // a cache that lags, or is read again, may lack what exists
 		live := &v1beta1.TargetGroupBinding{}
 		switch err := b.APIReader.Get(ctx, name, live); {
-		case err != nil && !apierrors.IsNotFound(err):
+		case err != nil && !absence.NotFound(err):
 			return false, fmt.Errorf("reading TargetGroupBinding %s, which is gone from the cache: %w", name, err)
 		case err == nil && live.UID == o.UID:
 			return false, nil

@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/lib/absence"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
 )
@@ -30,7 +31,7 @@ func (c *ConfigMaps) Load(ctx context.Context, binding stack.ID) (keys []string,
 	m := &corev1.ConfigMap{}
 	err = c.Reader.Get(ctx, client.ObjectKey{Namespace: binding.Namespace, Name: naming.ClaimsConfigMap(binding.Name)}, m)
 	switch {
-	case apierrors.IsNotFound(err):
+	case absence.NotFound(err):
 		return nil, false, nil
 	case err != nil:
 		return nil, false, err

@@ -16,6 +16,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
+	"github.com/k8s-lbc/lbc/internal/lib/absence"
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
@@ -169,7 +170,7 @@ func (c *confirmingReader) read(ctx context.Context, key types.NamespacedName) *
 	}
 	p := &corev1.Pod{}
 	switch err := c.live.Get(ctx, key, p); {
-	case apierrors.IsNotFound(err):
+	case absence.NotFound(err):
 		c.asked[key] = nil
 	case err != nil:
 		c.fail(fmt.Errorf("reading pod %s, which the cache does not have as an EndpointSlice does: %w", key, err))

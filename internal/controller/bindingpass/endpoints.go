@@ -125,12 +125,12 @@ func (b *Reconciler) nodesBeside(ctx context.Context, o *v1beta1.TargetGroupBind
 	if b.evidence.withoutPod.set(client.ObjectKeyFromObject(o), len(podless) > 0); len(podless) == 0 {
 		return nil, nil
 	}
-	return b.nodeLists.all(ctx, b.Client)
+	return b.nodeLists.all(ctx, b.nodeReader())
 }
 
 func (b *Reconciler) nodeEndpoints(ctx context.Context, o *v1beta1.TargetGroupBinding, port corev1.ServicePort) (
 	Resolved, error) {
-	nodes, err := b.nodeLists.chosen(ctx, b.Client, o.Spec.NodeSelector, b.FailOpen)
+	nodes, err := b.nodeLists.chosen(ctx, b.nodeReader(), o.Spec.NodeSelector, b.FailOpen)
 	if err != nil {
 		return Resolved{}, err
 	}

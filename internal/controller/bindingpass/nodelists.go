@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/targets/bindings"
 )
 
@@ -23,6 +24,11 @@ type nodeLists struct {
 	by    map[string]bindings.Nodes // by selector
 }
 
+// nodeReader reads nodes. That there are none at all, only the API server proves.
+func (b *Reconciler) nodeReader() reads.ConfirmingReader {
+	return reads.ConfirmingReader{Cache: b.Client, Live: b.APIReader}
+}
+
 // note notes an event of a node. The cache shows the change already, so that passes after note read it.
 func (l *nodeLists) note(c *nodeChange) {
 	if c.before != nil && c.after != nil && SameForTargets(c.before, c.after) && !readdressed(c.before, c.after) {
@@ -34,15 +40,15 @@ func (l *nodeLists) note(c *nodeChange) {
 }
 
 // all are all nodes. Of what does not matter to targets, they may show an earlier version.
-func (l *nodeLists) all(ctx context.Context, reader client.Reader) ([]*corev1.Node, error) {
+func (l *nodeLists) all(ctx context.Context, reader reads.ConfirmingReader) ([]*corev1.Node, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.list(ctx, reader)
 }
 
 // chosen are the nodes that a selector chooses.
-func (l *nodeLists) chosen(ctx context.Context, reader client.Reader, selector *metav1.LabelSelector, failOpen bool) (
-	bindings.Nodes, error) {
+func (l *nodeLists) chosen(ctx context.Context, reader reads.ConfirmingReader, selector *metav1.LabelSelector,
+	failOpen bool) (bindings.Nodes, error) {
 	key, err := json.Marshal(selector)
 	if err != nil {
 		return bindings.Nodes{}, fmt.Errorf("reading a node selector: %w", err)
@@ -64,7 +70,7 @@ func (l *nodeLists) chosen(ctx context.Context, reader client.Reader, selector *
 }
 
 // list lists the nodes, unless that was done since the last change. The lock is held.
-func (l *nodeLists) list(ctx context.Context, reader client.Reader) ([]*corev1.Node, error) {
+func (l *nodeLists) list(ctx context.Context, reader reads.ConfirmingReader) ([]*corev1.Node, error) {
 	if l.by != nil {
 		return l.nodes, nil
 	}

@@ -93,6 +93,9 @@ type Lab struct {
 	before atomic.Pointer[func(context.Context) error]
 	// calls, if it is set when the lab is made, is called as well, with the action and its input.
 	Calls func(ctx context.Context, service, action string, in any) error
+	// unread, if it is set, fails reads of AWS; Misreads fails those of the API server, from the next process on.
+	unread   atomic.Pointer[unreadCalls]
+	Misreads *Misreads
 }
 
 // New makes a lab of a simulated account with objects.
@@ -115,6 +118,9 @@ func NewObserved(t *testing.T, profile account.Profile, calls func(ctx context.C
 			if err := (*before)(ctx); err != nil {
 				return err
 			}
+		}
+		if err := l.unread.Load().fail(service, action, in); err != nil {
+			return err
 		}
 		if l.Calls != nil {
 			if err := l.Calls(ctx, service, action, in); err != nil {
@@ -166,7 +172,7 @@ func (l *Lab) Clients() awsclient.Clients {
 		return *l.Remote
 	}
 	return awsclient.Clients{ELBV2: l.Sim.Balancing, EC2: l.Sim.Compute, ACM: l.Sim.Trust, STS: l.Sim.Identity,
-		WAFv2: l.Sim.Firewall, Shield: l.Sim.Shield, Route53: l.Sim.Names, S3: l.Sim.Storage}
+		WAFv2: l.Sim.Firewall, Shield: l.Sim.Shield, Route53: l.Sim.Names, S3: l.Sim.Storage, Tagging: l.Sim.Tagging}
 }
 
 // BeforeCall sets the function that is called before each call to AWS; nil = none. Reads of earlier processes may be

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/k8s-lbc/lbc/internal/aws/apply"
@@ -56,6 +57,8 @@ func NewRegistry(elb registrar.Describer, write apply.Writer, inv *inventory.Inv
 // process is what a new process begins with.
 type process struct {
 	clients  awsclient.Clients
+	cached   client.Client // as the caches answer
+	api      client.Reader // as the API server answers; nil = the caches are believed
 	bindings *stacks.BindingWriter
 	backend  *stacks.BackendGroup
 	metrics  *metrics.Metrics
@@ -69,7 +72,7 @@ type process struct {
 func (l *Lab) Restart() {
 	p := l.newProcess()
 	l.startOwners(p)
-	l.startCheckpoints()
+	l.startCheckpoints(p)
 	l.startRegistry(p)
 	l.startBindings(p)
 }
@@ -88,8 +91,9 @@ func (l *Lab) newProcess() *process {
 	}
 	l.refusals = refusal.New(l.Clock.Now, l.Version)
 	scope.Refusals = l.refusals
-	p := &process{clients: l.Clients(), bindings: stacks.NewBindingWriter(l.Client, l.Clock.Now),
+	p := &process{clients: l.Clients(), cached: l.Misreads.cache(l.Client), api: l.Misreads.api(l.Client),
 		metrics: metrics.New(prometheus.NewRegistry())}
+	p.bindings = stacks.NewBindingWriter(p.cached, l.Clock.Now)
 	inv := inventory.New(p.clients, scope) // calls of an earlier process may still be under way
 	l.Inventory = inv
 	run := func(ctx context.Context, x plan.Plan) apply.Result {
@@ -104,7 +108,7 @@ func (l *Lab) newProcess() *process {
 	if l.History = nil; l.KeepsHistory {
 		l.History = controller.NewHistory(l.Clock.Now, "lbc-0")
 	}
-	p.backend = stacks.NewBackendGroup(l.Client, l.Inventory, run, l.Config.ClusterName, logr.Discard())
+	p.backend = stacks.NewBackendGroup(p.cached, l.Inventory, run, l.Config.ClusterName, logr.Discard())
 	return p
 }
 
@@ -112,17 +116,18 @@ func (l *Lab) newProcess() *process {
 func (l *Lab) startOwners(p *process) {
 	begin := func(loader front.Loader) *stacks.Reconciler {
 		return &stacks.Reconciler{
-			Front: loader, Client: l.Client, Inventory: l.Inventory, Clients: p.clients, Bindings: p.bindings, Backend: p.backend,
+			Front: loader, Client: p.cached, Live: p.api, Inventory: l.Inventory, Clients: p.clients, Bindings: p.bindings,
+			Backend:  p.backend,
 			Reporter: reporting.NewReporter(p.record, l.Clock.Now), Metrics: p.metrics, Index: reads.NewIndex[stack.Key](),
 			Compile: settings.Compile(l.Config),
 			Now:     l.Clock.Now, Brake: brake.New(l.Config.DeletionBrake, l.Clock.Now), Retries: stacks.NewRetries(l.Clock.Now),
 			Traces:            tracing.NewPasses[stack.Key](l.Tracer),
-			AddressWhenActive: l.Config.PublishAddress == config.WhenActive, Pods: servicepods.New(l.Client, l.Client,
-				l.Clock.Now), Holds: l.Holds, OnPassed: l.onPassed(),
+			AddressWhenActive: l.Config.PublishAddress == config.WhenActive, Pods: servicepods.New(p.cached,
+				l.Misreads.reader(l.Client), l.Clock.Now), Holds: l.Holds, OnPassed: l.onPassed(),
 		}
 	}
 	l.Ingresses, l.Services = begin(settings.Ingress(l.Config)), begin(settings.Service(l.Config))
-	l.Statuses, l.Gateways = gatewaystatus.NewStatuses(l.Client, l.Clock.Now, logr.Discard()),
+	l.Statuses, l.Gateways = gatewaystatus.NewStatuses(p.cached, l.Clock.Now, logr.Discard()),
 		map[stack.Owner]*stacks.Reconciler{}
 	for _, f := range []attachment.Family{attachment.Application, attachment.Network} {
 		s := begin(settings.Gateway(l.Config, f))
@@ -130,7 +135,7 @@ func (l *Lab) startOwners(p *process) {
 		l.Gateways[s.Front.Owner()] = s
 	}
 	if l.Elsewhere != nil {
-		l.Ingresses.Hidden = stacks.NewHiddenMembers(l.Elsewhere.Live, l.Client, settings.Ingress(l.Config),
+		l.Ingresses.Hidden = stacks.NewHiddenMembers(l.Elsewhere.Live, p.cached, settings.Ingress(l.Config),
 			l.Elsewhere.Namespace, l.Clock.Now)
 		l.Ingresses.Hidden.Proceed()
 	}
@@ -144,10 +149,10 @@ func (l *Lab) startOwners(p *process) {
 }
 
 // startCheckpoints reads the checkpoints of the former process, if it wrote any.
-func (l *Lab) startCheckpoints() {
+func (l *Lab) startCheckpoints(p *process) {
 	l.Checkpointer, l.Assumed, l.preceding = nil, nil, &bindingpass.Preceding{}
 	if l.Checkpointed {
-		l.Checkpointer = checkpoint.NewWriter(checkpoint.New(l.Client, controller.CheckpointConfig(l.Config, "kube-system",
+		l.Checkpointer = checkpoint.NewWriter(checkpoint.New(p.cached, controller.CheckpointConfig(l.Config, "kube-system",
 			l.Clock.Now, logr.Discard())), l.restore, logr.Discard())
 		l.preceding.Checkpoints, l.Checkpointer.Late = l.Checkpointer, l.preceding.Restore
 		l.History.KeptIn(l.Checkpointer)
@@ -190,9 +195,9 @@ func (l *Lab) startRegistry(p *process) {
 // startBindings begins the reconcilers of bindings and of their security group rules.
 func (l *Lab) startBindings(p *process) {
 	groups := networking.New(networking.Options{
-		Client: l.Client, Inventory: l.Inventory, Interfaces: network.NewInterfaces(p.clients.EC2, l.Clock.Now),
-		VPC:     l.Config.VPC,
-		Chooser: sgsync.Chooser{Cluster: l.Config.ClusterName}, Write: p.write, Pause: l.Config.BindingRequeue,
+		Client: p.cached, Live: p.api, Inventory: l.Inventory, VPC: l.Config.VPC,
+		Interfaces: network.NewInterfaces(p.clients.EC2, l.Clock.Now),
+		Chooser:    sgsync.Chooser{Cluster: l.Config.ClusterName}, Write: p.write, Pause: l.Config.BindingRequeue,
 		Unseen: l.Elsewhere.MayNeedRules, Now: l.Clock.Now, Log: logr.Discard(),
 	})
 	p.backend.Restricted = l.Elsewhere != nil
@@ -206,7 +211,7 @@ func (l *Lab) startBindings(p *process) {
 		Holds:  l.Holds,
 		Traces: tracing.NewPasses[reconcile.Request](l.Tracer),
 		Begin:  func(context.Context) (func(), error) { return func() {}, nil },
-		Client: l.Client, ELBV2: p.clients.ELBV2, Inventory: l.Inventory,
+		Client: p.cached, APIReader: p.api, ELBV2: p.clients.ELBV2, Inventory: l.Inventory,
 		Preceding: l.preceding, Bindable: l.Config.AllowedTargetGroups(l.Config.BindableTargetGroups),
 		Conflicts: bindings.Conflicts{Shared: l.Config.AllowedTargetGroups(l.Config.CrossNamespaceTargetGroups)},
 		Podless:   l.Config.AddressesWithoutPods(),
@@ -214,8 +219,8 @@ func (l *Lab) startBindings(p *process) {
 		Reporter: reporting.NewReporter(p.record, l.Clock.Now), Metrics: p.metrics, Changes: bindingpass.NewChangeTimes(l.Clock.Now),
 		RequeueAfter: l.Config.BindingRequeue, QUICVariable: serverid.DefaultVariable,
 		Health:            targethealth.NewWatch(p.registry, p.record, func(string, []registrar.Health) {}, l.Clock.Now),
-		Gates:             targethealth.NewGates(l.Client, nil, bindingpass.PodsByGate, l.Clock.Now, logr.Discard()),
-		RegisteredTargets: &bindingpass.ConfigMaps{Reader: l.Client, Writer: l.Client},
+		Gates:             targethealth.NewGates(p.cached, nil, bindingpass.PodsByGate, l.Clock.Now, logr.Discard()),
+		RegisteredTargets: &bindingpass.ConfigMaps{Reader: p.cached, Writer: p.cached},
 		Failures:          backoff.NewFailures[types.NamespacedName](bindingpass.TransientFailure, l.Clock.Now, nil),
 		DeletedByStack:    p.bindings.Deleted, TargetGroupDeleted: l.Inventory.Gone, OnGone: p.backend.Check,
 		OnTargetGroupLost: func(key stack.Key, arn string) {
@@ -238,7 +243,7 @@ func (l *Lab) startBindings(p *process) {
 		s.Recorded = l.Bound.RegisteredTargets.Load
 	}
 	l.Bound.Gates.Pods = func(context.Context, types.NamespacedName) ([]*corev1.Pod, error) { return nil, nil }
-	l.Bound.Writes = objectwriter.New(l.Client, l.Clock.Now, logr.Discard())
+	l.Bound.Writes = objectwriter.New(p.cached, l.Clock.Now, logr.Discard())
 	l.Bound.Writes.Wake = groups.Wake
 	l.Bound.Drains = networking.NewDrains(p.registry, groups, l.Clock.Now)
 }

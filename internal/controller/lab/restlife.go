@@ -28,7 +28,8 @@ Gateway shop/edge {spec: {gatewayClassName: nlb, infrastructure: {parametersRef:
 TCPRoute shop/edge {spec: {parentRefs: [{name: edge}], rules: [{backendRefs: [{name: s1, port: 80}]}]}}`
 )
 
-var restKeys = []stack.Key{Key("login"), Key("outpost"), Key("borrowed"), FrontGroup,
+// RestKeys are the keys of the stacks of RestLab.
+var RestKeys = []stack.Key{Key("login"), Key("outpost"), Key("borrowed"), FrontGroup,
 	GatewayKey(stack.GatewayALB, "web"), GatewayKey(stack.GatewayNLB, "edge")}
 
 // RestLab is the cluster of lifeOfTheRest before its life: no load balancer was made in the account yet.
@@ -68,11 +69,38 @@ func RestLab(t *testing.T, prepare ...func(*Lab)) *Lab {
 	return l
 }
 
+// CreateRest creates what RestLab is for.
+func (l *Lab) CreateRest() {
+	l.Helper()
+	l.Create(Ingress("login", map[string]string{"certificate-arn": CrashCertificate + "," + ServerCertificate,
+		"listen-ports": `[{"HTTPS":443}]`, "auth-type": "cognito", "tags": "stage=test",
+		"security-group-prefix-lists": "pl-0a1de0000000000a1",
+		"auth-idp-cognito":            `{"userPoolARN":"arn:aws:cognito-idp:us-west-2:123456789012:userpool/us-west-2_demo","userPoolClientID":"client","userPoolDomain":"demo"}`}, "s0"))
+	l.Create(Ingress("outpost", map[string]string{"customer-owned-ipv4-pool": "ipv4pool-coip-0a1de000000000001",
+		"subnets": OutpostSubnet}, "s1"))
+	l.Create(Ingress("borrowed", map[string]string{"security-groups": l.groupNamed(SharedGroup),
+		"manage-backend-security-group-rules": "true"}, "s1"))
+	l.Create(Paths("wide", 101, "s1")) // one rule more than AWS's default
+	l.Apply(RestGateways)
+}
+
+// groupNamed is the id of a security group.
+func (l *Lab) groupNamed(name string) string {
+	l.Helper()
+	for _, g := range l.Sim.Resources().SecurityGroups {
+		if g.Name == name {
+			return g.ID
+		}
+	}
+	l.Fatalf("no security group %s", name)
+	return ""
+}
+
 // RestWait lets time pass for the cluster of lifeOfTheRest.
 func (l *Lab) RestWait(d time.Duration) {
 	l.Helper()
 	for end := l.Clock.Now().Add(d); l.Clock.Now().Before(end); {
-		l.PassWith(min(d, 5*time.Minute), restKeys...)
+		l.PassWith(min(d, 5*time.Minute), RestKeys...)
 		l.LookAround(func(_ reconcile.Result, err error) { l.Must(err) })
 		l.Clock.Advance(time.Second)
 		l.RunQueues(l.Context())

@@ -29,6 +29,8 @@ import (
 // Options are what a Reconciler works with.
 type Options struct {
 	Client     client.Client
+	Live       client.Reader // the API server; nil = the caches are believed
+	Namespace  string        // that the caches show; empty = all
 	Shared     *readable.Shared
 	Inventory  *inventory.Inventory
 	Interfaces *network.Interfaces

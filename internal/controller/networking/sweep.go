@@ -10,6 +10,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/controller/reads"
 )
 
 // Review has the groups looked at that waited until all bindings are known.
@@ -48,7 +49,7 @@ func (r *Reconciler) allKnown(ctx context.Context) bool {
 		return false
 	}
 	var list v1beta1.TargetGroupBindingList
-	if err := r.Client.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
+	if err := r.listBindings(ctx, &list); err != nil {
 		return false
 	}
 	var suspects []types.NamespacedName
@@ -61,6 +62,13 @@ func (r *Reconciler) allKnown(ctx context.Context) bool {
 	defer r.mu.Unlock()
 	r.suspects, r.known, r.knownAt = suspects, len(suspects) == 0, arrivals
 	return r.known
+}
+
+// listBindings lists all bindings. That there are none at all, only the API server proves: it would have every rule
+// revoked.
+func (r *Reconciler) listBindings(ctx context.Context, list *v1beta1.TargetGroupBindingList) error {
+	return reads.ConfirmingReader{Cache: r.Client, Live: r.Live}.List(ctx, list, client.InNamespace(r.Namespace),
+		client.UnsafeDisableDeepCopy)
 }
 
 // anySuspect reports whether a binding is still unknown that was so when all were listed. It forgets those that are
@@ -109,7 +117,7 @@ func (r *Reconciler) isUnread(id string) bool {
 // anyRules reports whether a binding asks for rules.
 func (r *Reconciler) anyRules(ctx context.Context) bool {
 	var list v1beta1.TargetGroupBindingList
-	err := r.Client.List(ctx, &list, client.UnsafeDisableDeepCopy)
+	err := r.listBindings(ctx, &list)
 	return err != nil || slices.ContainsFunc(list.Items, func(o v1beta1.TargetGroupBinding) bool {
 		return o.Spec.Networking != nil
 	})

@@ -53,6 +53,20 @@ func (r ConfirmingReader) Get(ctx context.Context, key client.ObjectKey, o clien
 	return gone, err
 }
 
+// List reads a list. An empty one is confirmed by the API server: its error, or a list of what the cache lacks, is the
+// answer.
+func (r ConfirmingReader) List(ctx context.Context, list client.ObjectList, options ...client.ListOption) error {
+	if err := r.Cache.List(ctx, list, options...); err != nil || r.Live == nil || meta.LenList(list) > 0 {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, LiveTimeout)
+	defer cancel()
+	if err := r.Live.List(ctx, list, options...); err != nil {
+		return fmt.Errorf("the cache has no %T, and the API server was asked: %w", list, err)
+	}
+	return nil
+}
+
 // Definitions are the optional kinds that the cluster serves.
 type Definitions interface{ Serves(kind objects.Kind) bool }
 
@@ -75,7 +89,7 @@ type CacheReader struct {
 	// unindexed is set if reader is a client of the API server, which has no index of references.
 	unindexed bool
 	get       func(kind objects.Kind, key client.ObjectKey, o client.Object) (absence.Absence, error)
-	list      func(list client.ObjectList, which client.ListOption) error
+	list      func(kind objects.Kind, list client.ObjectList, which client.ListOption) error
 	err       error // the first read that showed neither an object nor its absence
 	// unwatched are the reads in namespaces that the caches do not show. Repeating these is of no use.
 	unwatched map[objects.Read]error
@@ -92,8 +106,13 @@ func NewCacheReader(ctx context.Context, reader, live client.Reader) *CacheReade
 		}
 		return sure.Get(ctx, key, o)
 	}
-	r.list = func(list client.ObjectList, which client.ListOption) error {
-		return reader.List(ctx, list, which, client.UnsafeDisableDeepCopy)
+	r.list = func(kind objects.Kind, list client.ObjectList, which client.ListOption) error {
+		sure := ConfirmingReader{Cache: reader}
+		namespace, one := which.(client.InNamespace)
+		if kind == objects.ReferenceGrant && one && namespace != "" && r.Serves(kind) { // without the last one, a reference
+			sure.Live = live // would be refused
+		}
+		return sure.List(ctx, list, which, client.UnsafeDisableDeepCopy)
 	}
 	return r
 }
@@ -190,7 +209,7 @@ func (r *CacheReader) listed(kind objects.Kind, read objects.Read, which client.
 		return nil
 	}
 	list, _ = list.DeepCopyObject().(client.ObjectList)
-	if err := r.list(list, which); err != nil {
+	if err := r.list(kind, list, which); err != nil {
 		var unwatched *UnwatchedError
 		if errors.As(err, &unwatched) {
 			r.unwatched[read] = unwatched

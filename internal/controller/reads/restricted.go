@@ -13,6 +13,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/lib/absence"
 )
 
 // ErrListing is the cause of errors of reads that came before the first list of the objects, which is under way.
@@ -113,7 +114,7 @@ func (r *Restricted) fetch(ctx context.Context, of restrictedKey) (*restrictedRe
 	err := r.Live.Get(ctx, of.name, o)
 	out := &restrictedRead{object: o, at: now, used: now}
 	switch {
-	case apierrors.IsNotFound(err):
+	case absence.NotFound(err):
 		out.object, out.absent = nil, err
 	case apierrors.IsForbidden(err):
 		return nil, &UnwatchedError{Namespace: of.name.Namespace, Watched: r.Namespace, Cause: err}

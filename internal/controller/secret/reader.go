@@ -21,6 +21,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/lib/absence"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -160,7 +161,7 @@ func (s *Reader) fetch(ctx context.Context, key types.NamespacedName, r *entry) 
 	o, err = s.get(ctx, key)
 	version := noSecret
 	switch {
-	case apierrors.IsNotFound(err):
+	case absence.NotFound(err):
 		o = nil
 	case err != nil:
 		return nil, false, fmt.Errorf("reading %s %s: %w", s.kind, key, err)

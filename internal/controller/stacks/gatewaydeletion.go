@@ -5,15 +5,12 @@ import (
 	"fmt"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
-	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
-	"github.com/k8s-lbc/lbc/internal/model/diag"
-	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/lib/absence"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -26,35 +23,15 @@ const markAwaited = 10 * time.Second
 // by one before their load balancer.
 func (s *Reconciler) gatewayDeletionUnseen(ctx context.Context, key stack.Key, w front.Input) (bool, error) {
 	if w.Decisions == nil || !w.Wanted || s.Live == nil || len(w.Members) == 0 ||
-		!lostMember(s.MemoryOf(key), w.LoadBalancer.Members) {
+		len(lostMembers(s.MemoryOf(key), w.LoadBalancer.Members)) == 0 {
 		return false, nil
 	}
 	shown, live := w.Members[0], &gatewayv1.Gateway{}
 	switch err := s.Live.Get(ctx, client.ObjectKey{Namespace: shown.GetNamespace(), Name: shown.GetName()}, live); {
-	case apierrors.IsNotFound(err):
+	case absence.NotFound(err):
 		return true, nil
 	case err != nil:
 		return false, fmt.Errorf("reading %s, which lost routes: %w", owner.Object(shown), err)
 	}
 	return live.DeletionTimestamp != nil || live.UID != shown.GetUID(), nil
-}
-
-// lostMember reports whether a member of the last compilation is none any more.
-func lostMember(before *compile.Memory, now []intent.Member) bool {
-	if before == nil {
-		return false
-	}
-	named := func(o diag.Object) diag.Object {
-		return diag.Object{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name}
-	}
-	present := make(map[diag.Object]bool, len(now))
-	for i := range now {
-		present[named(now[i].Object)] = true
-	}
-	for o := range before.Good {
-		if !present[named(o)] {
-			return true
-		}
-	}
-	return false
 }

@@ -111,6 +111,13 @@ func (p *pass) place(ctx context.Context) exit {
 	if wait := s.routesAwaited(key, p.input); wait > 0 && !p.outdated {
 		return ended(reconcile.Result{RequeueAfter: wait}, nil)
 	}
+	switch lacking, err := s.unprovenLoss(ctx, key, p.input); {
+	case err != nil:
+		return p.failedEarly(ctx, err)
+	case lacking != "":
+		p.log.Info("the cache lacks an object that the API server has: the pass waits for the cache", "object", lacking)
+		return ended(reconcile.Result{RequeueAfter: markAwaited}, nil)
+	}
 	switch ends, err := s.gatewayDeletionUnseen(ctx, key, p.input); {
 	case err != nil:
 		return ended(reconcile.Result{}, err)

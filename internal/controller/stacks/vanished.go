@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/lib/absence"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -105,7 +105,7 @@ func (s *Reconciler) vanished(ctx context.Context, key stack.Key) (gone []metav1
 		if s.Live != nil && !m.gone { // a cache that lags, or is read again, may lack what exists
 			live, _ := o.DeepCopyObject().(client.Object)
 			switch err := s.Live.Get(ctx, client.ObjectKeyFromObject(o), live); {
-			case err != nil && !apierrors.IsNotFound(err):
+			case err != nil && !absence.NotFound(err):
 				return nil, fmt.Errorf("reading %s, which is gone from the cache: %w", owner.Object(o), err)
 			case err == nil && live.GetUID() == o.GetUID():
 				continue

@@ -25,6 +25,12 @@ func (a Absence) String() string { return a.source }
 // ErrUnknown is wrapped by errors after which neither existence nor absence is known.
 var ErrUnknown = errors.New("not known to be absent")
 
+// NotFound reports whether the API server says that it does not have an object. Any other 404, of a kind that is not
+// served or of a proxy, is none.
+func NotFound(err error) bool {
+	return apierrors.IsNotFound(err) && !apierrors.IsUnexpectedServerError(err)
+}
+
 // OfObject is the evidence in the API server's response to a read of one object by name; errors of a cache must not be
 // passed. Only a NotFound of the resource's own handler is evidence. Any other 404, of a kind that is not served or of
 // a proxy, has the cause UnexpectedServerResponse. For every other error, the returned error wraps ErrUnknown and is
@@ -33,7 +39,7 @@ func OfObject(err error) (Absence, error) {
 	switch {
 	case err == nil:
 		return Absence{}, nil
-	case apierrors.IsNotFound(err) && !apierrors.IsUnexpectedServerError(err):
+	case NotFound(err):
 		return Absence{"the API server does not have it"}, nil
 	}
 	return Absence{}, fmt.Errorf("%w: %s", ErrUnknown, err.Error())

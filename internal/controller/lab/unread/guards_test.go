@@ -1,9 +1,7 @@
-package chaos
+package unread
 
 import (
-	"context"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	networkingv1 "k8s.io/api/networking/v1"
@@ -15,18 +13,11 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// unreadGuardsLab has a Gateway that verifies clients by a ConfigMap, with a route; and an Ingress with a web ACL by
+// guardsLab has a Gateway that verifies clients by a ConfigMap, with a route; and an Ingress with a web ACL by
 // name, Shield and a trust store by name.
-func unreadGuardsLab(t *testing.T) (l *lab.Lab, hangs *atomic.Pointer[string]) {
+func guardsLab(t *testing.T) *lab.Lab {
 	t.Helper()
-	hangs = &atomic.Pointer[string]{}
-	l, _, _, _ = lab.TrustStoreLab(t, account.Instant())
-	l.Calls = func(_ context.Context, service, action string, _ any) error {
-		if at := hangs.Load(); at != nil && *at == service+":"+action {
-			return context.DeadlineExceeded
-		}
-		return nil
-	}
+	l, _, _, _ := lab.TrustStoreLab(t, account.Instant())
 	l.GuardAccount()
 	l.Create(lab.Class(), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"), lab.Service("web"), lab.IPTargets())
 	l.Create(lab.ChaosEndpoints("web", "a", lab.SoakAddress(0, 0))...)
@@ -46,12 +37,11 @@ func unreadGuardsLab(t *testing.T) (l *lab.Lab, hangs *atomic.Pointer[string]) {
 	if guarded != 4 { // two listeners verify clients
 		t.Fatalf("%d guards: %v", guarded, l.Parts())
 	}
-	return l, hangs
+	return l
 }
 
 var guardKeys = []stack.Key{lab.GatewayKey(stack.GatewayALB, "web"), lab.Key("guarded")}
 
-// guardEdits are edits that take nothing away.
 var guardEdits = map[string]func(l *lab.Lab){
 	"another path of the route": func(l *lab.Lab) {
 		route := lab.Route("shop")
@@ -76,11 +66,4 @@ var guardEdits = map[string]func(l *lab.Lab){
 		})
 	},
 	"a tag of the Ingress": func(l *lab.Lab) { l.Annotate("guarded", "tags", "team=shop") },
-}
-
-// TestFailedReadTakesNothingFromGatewaysOrGuards has each read fail while Gateways, and Ingresses with web ACL, Shield
-// and trust store, are edited.
-func TestFailedReadTakesNothingFromGatewaysOrGuards(t *testing.T) {
-	t.Parallel()
-	lab.Unread{Lab: unreadGuardsLab, Keys: guardKeys, Edits: guardEdits}.Test(t)
 }

@@ -1,12 +1,10 @@
-package restart
+package unread
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,24 +16,17 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// unreadLab has a group whose members name a certificate and have one found by host, with named security groups and
-// subnets; an Ingress with a range of clients; and a network load balancer. hangs is the operation that does not answer
-// in time.
-func unreadLab(t *testing.T) (l *lab.Lab, hangs *atomic.Pointer[string]) {
+// sharedLab has a group whose members name a certificate and have one found by host, with named security groups and
+// subnets; an Ingress with a range of clients; and a network load balancer.
+func sharedLab(t *testing.T) *lab.Lab {
 	t.Helper()
-	hangs = &atomic.Pointer[string]{}
 	objects := []client.Object{lab.Class(), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1")}
 	for n := range 2 {
 		s := lab.Service(fmt.Sprintf("s%d", n))
 		objects = append(append(objects, s), lab.ChaosEndpoints(s.Name, "a", lab.SoakAddress(n, 0))...)
 	}
 	objects = append(append(objects, lab.CrashBalancer("net")), lab.ChaosEndpoints("net", "a", lab.SoakAddress(2, 0))...)
-	l = lab.NewObserved(t, account.Instant(), func(_ context.Context, service, action string, _ any) error {
-		if at := hangs.Load(); at != nil && *at == service+":"+action {
-			return context.DeadlineExceeded
-		}
-		return nil
-	}, objects...)
+	l := lab.New(t, account.Instant(), objects...)
 	https := func(more map[string]string) map[string]string {
 		out := map[string]string{"group.name": "front", "listen-ports": `[{"HTTP":80},{"HTTPS":443}]`}
 		maps.Copy(out, more)
@@ -47,14 +38,14 @@ func unreadLab(t *testing.T) (l *lab.Lab, hangs *atomic.Pointer[string]) {
 	b := lab.Ingress("b", https(nil), "s1")
 	b.Spec.Rules[0].Host = lab.WildcardHost
 	l.Create(a, b, lab.Ingress("plain", map[string]string{"inbound-cidrs": "192.0.2.0/24"}, "s0", "s1"))
-	l.Settle(unreadKeys...)
-	return l, hangs
+	l.Settle(sharedKeys...)
+	return l
 }
 
-var unreadKeys = []stack.Key{lab.FrontKey, lab.Key("plain"), lab.ServiceKey("net")}
+var sharedKeys = []stack.Key{lab.FrontKey, lab.Key("plain"), lab.ServiceKey("net")}
 
-// unreadEdits are edits that take nothing away but what they replace.
-var unreadEdits = map[string]func(l *lab.Lab){
+var sharedEdits = map[string]func(l *lab.Lab){
+	"none": func(*lab.Lab) {},
 	"another certificate": func(l *lab.Lab) {
 		l.Annotate("a", "certificate-arn", l.ForeignCertificate("www.example.com"))
 	},
@@ -77,20 +68,11 @@ var unreadEdits = map[string]func(l *lab.Lab){
 	"a tag of a load": func(l *lab.Lab) { l.Annotate("plain", "tags", "team=shop") },
 }
 
-// TestAFailedReadTakesNothingAway has each read fail in each way while an edit is carried out: what serves before and
-// after the edit serves meanwhile, and the edit is in effect once the read works again. LBC_EVERY_FAULT tries every
-// edit.
-func TestAFailedReadTakesNothingAway(t *testing.T) {
-	t.Parallel()
-	lab.Unread{Lab: unreadLab, Keys: unreadKeys, Edits: unreadEdits, Of: map[string][]string{
-		"acm:ListCertificates": {"another certificate", "a redirect"}}}.Test(t)
-}
-
 // TestADeniedListDetachesNoCertificate is the situation of the README's example: one member names its certificate,
 // another one has its own found.
 func TestADeniedListDetachesNoCertificate(t *testing.T) {
 	t.Parallel()
-	l, _ := unreadLab(t)
+	l := sharedLab(t)
 	serving := func() []string {
 		for _, lb := range l.Sim.Resources().LoadBalancers {
 			for _, li := range lb.Listeners {
@@ -108,8 +90,8 @@ func TestADeniedListDetachesNoCertificate(t *testing.T) {
 	l.Must(err)
 	l.Clock.Advance(2 * time.Minute)
 	l.Ingresses.NoteCheck(lab.FrontKey)
-	unreadEdits["another certificate"](l)
-	l.PassWith(5*time.Minute, unreadKeys...)
+	sharedEdits["another certificate"](l)
+	l.PassWith(5*time.Minute, sharedKeys...)
 	now := serving()
 	for _, c := range before {
 		if !slices.Contains(now, c) {
@@ -126,7 +108,7 @@ func TestADeniedListDetachesNoCertificate(t *testing.T) {
 	}
 	l.Sim.Gate.ClearFaults()
 	l.Ingresses.NoteCheck(lab.FrontKey)
-	l.PassWith(5*time.Minute, unreadKeys...)
+	l.PassWith(5*time.Minute, sharedKeys...)
 	if now := serving(); slices.Contains(now, lab.ExampleCertificate) || len(now) != len(before) {
 		t.Errorf("in the end: %v", now)
 	}
@@ -138,11 +120,11 @@ func TestADeniedListDetachesNoCertificate(t *testing.T) {
 // TestACertificateThatAWSRefusesReplacesNone has a member name a certificate that does not exist.
 func TestACertificateThatAWSRefusesReplacesNone(t *testing.T) {
 	t.Parallel()
-	l, _ := unreadLab(t)
+	l := sharedLab(t)
 	mark := l.Mark()
 	l.Annotate("a", "certificate-arn",
 		"arn:aws:acm:us-west-2:123456789012:certificate/0a1de001-0000-4000-8000-00000000dead")
-	l.PassWith(5*time.Minute, unreadKeys...)
+	l.PassWith(5*time.Minute, sharedKeys...)
 	if writes := l.Writes(mark); slices.Contains(writes, "RemoveListenerCertificates") {
 		t.Errorf("%v", writes)
 	}

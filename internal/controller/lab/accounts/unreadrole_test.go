@@ -1,0 +1,69 @@
+package accounts
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/k8s-lbc/lbc/awssim/gate"
+	"github.com/k8s-lbc/lbc/internal/controller/lab"
+)
+
+// roleReads are the reads that a binding of another account needs, with the account that answers them.
+var roleReads = map[string]bool{"sts:AssumeRole": false, "sts:GetCallerIdentity": false,
+	"elasticloadbalancing:DescribeTargetGroups": true, "elasticloadbalancing:DescribeTargetHealth": true}
+
+// roleFaults are the ways in which they fail; a read that hangs ends with its connection.
+var roleFaults = map[string]gate.Fault{
+	"denied":    {Code: "AccessDenied", Status: 403},
+	"empty":     {Empty: true},
+	"expired":   {Code: "ExpiredToken", Status: 403},
+	"failing":   {Code: "InternalFailure", Status: 500},
+	"hanging":   {Reset: true},
+	"partial":   {Partial: true},
+	"throttled": {Kind: "throttled"},
+}
+
+// TestFailedRoleTakesNoTargetAway has each read for a binding of another account fail in each way, in a new process,
+// while a pod comes: the target that stays is registered all the time, and the new one once the read works again.
+func TestFailedRoleTakesNoTargetAway(t *testing.T) {
+	tries := lab.OneOf(3)
+	for _, permission := range slices.Sorted(maps.Keys(roleReads)) {
+		for _, way := range slices.Sorted(maps.Keys(roleFaults)) {
+			if !tries.Next() {
+				continue
+			}
+			other, fault := roleReads[permission], roleFaults[way]
+			t.Run(fmt.Sprintf("%s %s", permission, way), func(t *testing.T) {
+				l := accountsLab(t, "*")
+				b := otherBinding(l, "bound")
+				l.Create(b)
+				l.Settle()
+				wantOther(l, b.Spec.TargetGroupARN, "10.0.128.50 all")
+				sim := l.Sim.Gate
+				if other {
+					sim = l.Other().Gate
+				}
+				fault.Service, fault.Action, _ = strings.Cut(permission, ":")
+				_, err := sim.AddFault(fault)
+				l.Must(err)
+				l.Restart()
+				l.Scale("web", "10.0.128.50", "10.0.128.51")
+				for range 3 {
+					_, _ = l.Round()
+					l.Clock.Advance(10 * time.Second)
+					if !slices.Contains(otherTargets(l, b.Spec.TargetGroupARN), "10.0.128.50 all") {
+						t.Error("10.0.128.50 is deregistered")
+					}
+				}
+				sim.ClearFaults()
+				l.Clock.Advance(time.Minute)
+				l.Settle()
+				wantOther(l, b.Spec.TargetGroupARN, "10.0.128.50 all", "10.0.128.51 all")
+			})
+		}
+	}
+}

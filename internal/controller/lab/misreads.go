@@ -1,0 +1,148 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"path"
+	"reflect"
+	"strings"
+	"sync/atomic"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	clienttesting "k8s.io/client-go/testing"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+)
+
+// Misreads has reads of one kind of objects fail, in the caches and at the API server. A nil Misreads fails none; the
+// caches are then believed.
+type Misreads struct{ now atomic.Pointer[misread] }
+
+type misread struct {
+	kind   string // as KindOf has it
+	way    kubeWay
+	struck atomic.Int32
+}
+
+// kubeWay is what the caches and the API server answer; nil = what there is.
+type kubeWay struct{ cached, live error }
+
+// Answers reports whether the API server answers.
+func (w kubeWay) Answers() bool { return w.live == nil }
+
+// errAbsent is the answer of a cache that lacks the objects, as one that is read again may do for a moment.
+var errAbsent = errors.New("the cache lacks it")
+
+// errForbidden is the answer of an API server that admits no reads of a kind.
+var errForbidden = apierrors.NewForbidden(schema.GroupResource{Resource: "objects"}, "", errors.New("no such right"))
+
+// KubeWays are the ways in which a read of an object of the API server fails.
+var KubeWays = map[string]kubeWay{
+	"denied":               {errAbsent, errForbidden},
+	"expired token":        {errAbsent, apierrors.NewUnauthorized("the token has expired")},
+	"failing":              {errAbsent, apierrors.NewInternalError(errors.New("etcd has no leader"))},
+	"throttled":            {errAbsent, apierrors.NewTooManyRequestsError("wait")},
+	"hanging":              {errAbsent, context.DeadlineExceeded},
+	"not served":           {errAbsent, errUnserved},
+	"empty page":           {errAbsent, nil},
+	"the caches fail":      {errors.New("the cache has not started"), nil},
+	"the caches fail, too": {errors.New("the cache has not started"), errForbidden},
+}
+
+// errUnserved is the 404 of a path that an API server, or a proxy before it, does not have.
+var errUnserved = apierrors.NewGenericServerResponse(http.StatusNotFound, "get", schema.GroupResource{
+	Resource: "objects"}, "web", "404 page not found", 0, true)
+
+// Fail has reads of a kind (as KindOf has it) fail in a way from now on. struck is how many have failed.
+func (m *Misreads) Fail(kind, way string) (struck func() int) {
+	now := &misread{kind: kind, way: KubeWays[way]}
+	m.now.Store(now)
+	return func() int { return int(now.struck.Load()) }
+}
+
+// End has reads succeed.
+func (m *Misreads) End() { m.now.Store(nil) }
+
+// FailSecrets has the clientset's reads of Secrets and ConfigMaps, which no cache holds, fail as those of the API
+// server.
+func (m *Misreads) FailSecrets(core *clienttesting.Fake) {
+	for resource, kind := range map[string]string{"secrets": "core/v1.Secret", "configmaps": "core/v1.ConfigMap"} {
+		core.PrependReactor("get", resource, func(clienttesting.Action) (bool, runtime.Object, error) {
+			err := m.answer(kind, func(w kubeWay) error { return w.live })
+			return err != nil, nil, err
+		})
+	}
+}
+
+// answer is the error of a read of a kind; nil = the read succeeds.
+func (m *Misreads) answer(kind string, of func(kubeWay) error) error {
+	now := m.now.Load()
+	if now == nil || now.kind != kind {
+		return nil
+	}
+	err := of(now.way)
+	if err != nil {
+		now.struck.Add(1)
+	}
+	return err
+}
+
+// cache is a client as the caches answer.
+func (m *Misreads) cache(whole client.Client) client.Client {
+	return m.client(whole, func(w kubeWay) error { return w.cached })
+}
+
+// api is a client as the API server answers; nil = the caches are believed.
+func (m *Misreads) api(whole client.Client) client.Reader {
+	if m == nil {
+		return nil
+	}
+	return m.client(whole, func(w kubeWay) error { return w.live })
+}
+
+// reader is a client as the API server answers, and the caches where these are believed.
+func (m *Misreads) reader(whole client.Client) client.Reader {
+	if m == nil {
+		return whole
+	}
+	return m.api(whole)
+}
+
+func (m *Misreads) client(whole client.Client, of func(kubeWay) error) client.Client {
+	watching, ok := whole.(client.WithWatch)
+	if m == nil || !ok {
+		return whole
+	}
+	return interceptor.NewClient(watching, interceptor.Funcs{
+		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object,
+			options ...client.GetOption) error {
+			err := m.answer(KindOf(o), of)
+			if errors.Is(err, errAbsent) {
+				err = apierrors.NewNotFound(schema.GroupResource{Resource: KindOf(o)}, key.Name)
+			}
+			if err != nil {
+				return err
+			}
+			return c.Get(ctx, key, o, options...)
+		},
+		List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, options ...client.ListOption) error {
+			err := m.answer(KindOf(list), of)
+			if errors.Is(err, errAbsent) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			return c.List(ctx, list, options...)
+		},
+	})
+}
+
+// KindOf is the Go type of an object, or of the objects of a list, with its package: "core/v1.Service".
+func KindOf(o runtime.Object) string {
+	t := reflect.TypeOf(o).Elem()
+	return path.Base(path.Dir(t.PkgPath())) + "/" + path.Base(t.PkgPath()) + "." + strings.TrimSuffix(t.Name(), "List")
+}

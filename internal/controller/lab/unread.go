@@ -1,0 +1,381 @@
+package lab
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/awssim/gate"
+	"github.com/k8s-lbc/lbc/internal/lib/longtest"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+)
+
+// Unread is a cluster at rest, with edits of it, which take nothing away but what they replace, and deletions of one
+// object each.
+type Unread struct {
+	Name      string
+	Lab       func(t *testing.T) *Lab
+	Keys      []stack.Key
+	Edits     map[string]func(l *Lab)
+	Deletions map[string]client.Object
+
+	mu    sync.Mutex
+	lives map[string]*unreadLife // by edit, of running processes
+}
+
+// Changes are the names of all edits and deletions.
+func (u *Unread) Changes() []string {
+	out := slices.Concat(slices.Collect(maps.Keys(u.Edits)), slices.Collect(maps.Keys(u.Deletions)))
+	slices.Sort(out)
+	return out
+}
+
+// change makes an edit or a deletion.
+func (u *Unread) change(l *Lab, name string) {
+	l.Helper()
+	if o := u.Deletions[name]; o != nil {
+		gone, _ := o.DeepCopyObject().(client.Object)
+		l.Drop(gone, o.GetName())
+		return
+	}
+	u.Edits[name](l)
+}
+
+// life is the life with an edit of a running process.
+func (u *Unread) life(edit string) *unreadLife {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.lives == nil {
+		u.lives = map[string]*unreadLife{}
+	}
+	if u.lives[edit] == nil {
+		u.lives[edit] = &unreadLife{of: u, edits: []string{edit}, start: running}
+	}
+	return u.lives[edit]
+}
+
+// The processes that carry out edits.
+const (
+	running     = "running"     // 15 minutes later, so that it looks for drift
+	restarted   = "restarted"   // a new one without checkpoints
+	checkpoints = "checkpoints" // a new one with checkpoints
+)
+
+// unreadLife is edits of a cluster, and how they are carried out where each read succeeds.
+type unreadLife struct {
+	of    *Unread
+	edits []string
+	start string
+
+	once          sync.Once
+	before, after map[string]bool
+	between       map[string]bool // all parts that there were at any time
+	removals      map[string]bool // the actions that took something away
+	calls         map[string]int  // by permission
+	paged         map[string]int  // those that asked for another page
+	pageable      map[string]bool // whether requests can ask for another page
+}
+
+// begin makes the cluster before the edits, with the process that carries them out.
+func (u *unreadLife) begin(t *testing.T) *Lab {
+	t.Helper()
+	l := u.of.Lab(t)
+	switch u.start {
+	case running:
+		l.Clock.Advance(15 * time.Minute)
+	case restarted:
+		l.Restart()
+	case checkpoints:
+		if !l.Checkpointed {
+			l.Checkpointed = true
+			l.Restart()
+			l.PassWith(3*time.Minute, u.of.Keys...)
+		}
+		l.Crash()
+		l.Restart()
+	}
+	return l
+}
+
+func (u *unreadLife) String() string {
+	return fmt.Sprintf("%s, %s, %s", u.of.Name, strings.Join(u.edits, " then "), u.start)
+}
+
+// live carries out the edits where each read succeeds, once.
+func (u *unreadLife) live(t *testing.T) {
+	t.Helper()
+	u.once.Do(func() {
+		l := u.begin(t)
+		mark := l.Mark()
+		u.before = l.Parts()
+		u.between = maps.Clone(u.before)
+		u.calls, u.paged, u.pageable = map[string]int{}, map[string]int{}, map[string]bool{}
+		l.smallPages(1)
+		var mu sync.Mutex
+		l.unread.Store(&unreadCalls{observe: func(permission string, in any) {
+			mu.Lock()
+			defer mu.Unlock()
+			u.calls[permission]++
+			if u.pageable[permission] = hasPages(in); asksForAnotherPage(in) {
+				u.paged[permission]++
+			}
+		}})
+		for _, edit := range u.edits {
+			u.of.change(l, edit)
+			l.PassWith(3*time.Minute, u.of.Keys...)
+			maps.Copy(u.between, l.Parts())
+		}
+		l.Reread()
+		l.PassWith(17*time.Minute, u.of.Keys...)
+		u.after, u.removals = l.Parts(), l.removals(mark)
+		maps.Copy(u.between, u.after)
+	})
+}
+
+// misread carries out the edits while a read fails in a way, from a moment that random chooses.
+func (u *unreadLife) misread(t *testing.T, permission, way string, random *rand.Rand) {
+	t.Helper()
+	skip, from := 0, 0
+	if n := u.calls[permission]; len(u.edits) == 1 && n > 1 && way != "second page fails" {
+		skip = random.IntN(min(n, 3)) / 2 // mostly from the first
+	}
+	if len(u.edits) > 1 {
+		from = random.IntN(len(u.edits))
+	}
+	l := u.begin(t)
+	mark, events := l.Mark(), len(l.Events)
+	struck := func() int { return 0 }
+	for n, edit := range u.edits {
+		if n == from {
+			struck = l.Misread(permission, way, skip)
+		}
+		u.of.change(l, edit)
+		for range 3 {
+			l.PassWith(time.Minute, u.of.Keys...)
+			u.judge(l, mark)
+		}
+	}
+	if struck() == 0 && from == 0 && skip == 0 {
+		t.Errorf("%s was not called", permission)
+	}
+	if !Believed(way) {
+		u.judgeReport(l, events)
+	}
+	l.Reread()
+	if Believed(way) { // what AWS answered with success is believed until it is read again, as by the next process
+		l.Restart()
+	}
+	u.judgeEnd(l)
+}
+
+// judgeReport fails where an edit is not in effect and no event has been written since the first so many.
+func (u *unreadLife) judgeReport(l *Lab, events int) {
+	l.Helper()
+	if now := l.Parts(); len(l.Warnings(events)) == 0 && !maps.Equal(now, u.after) {
+		l.Errorf("no event says that an edit waits: %s", LinesApart(strings.Join(slices.Sorted(maps.Keys(now)), "\n"),
+			strings.Join(slices.Sorted(maps.Keys(u.after)), "\n")))
+	}
+}
+
+// removals are the actions since a mark that took something away.
+func (l *Lab) removals(mark uint64) map[string]bool {
+	out := map[string]bool{}
+	for _, c := range l.Sim.Gate.Calls(gate.Filter{After: mark}) {
+		if removing.MatchString(c.Action) && !c.Failed() {
+			out[c.Action] = true
+		}
+	}
+	return out
+}
+
+var removing = regexp.MustCompile("^(Delete|Deregister|Detach|Disassociate|Remove|Revoke)")
+
+// judgeEnd fails where the account is not what it is without a failed read.
+func (u *unreadLife) judgeEnd(l *Lab) {
+	l.Helper()
+	l.PassWith(20*time.Minute, u.of.Keys...)
+	if now := l.Parts(); !maps.Equal(now, u.after) {
+		l.Errorf("in the end: %s", LinesApart(strings.Join(slices.Sorted(maps.Keys(now)), "\n"),
+			strings.Join(slices.Sorted(maps.Keys(u.after)), "\n")))
+	}
+}
+
+// judge fails where something that serves before and after the edits does not serve now; where something serves, or
+// was removed since a mark by an action, that never does or is where each read succeeds.
+func (u *unreadLife) judge(l *Lab, mark uint64) {
+	l.Helper()
+	for action := range l.removals(mark) {
+		if !u.removals[action] {
+			l.Errorf("%s was called\n%s", action, strings.Join(l.Events, "\n"))
+		}
+	}
+	now := l.Parts()
+	for part := range u.before {
+		if u.after[part] && !now[part] {
+			l.Errorf("gone: %s\n%s", part, strings.Join(l.Events, "\n"))
+		}
+	}
+	matched := map[string]bool{} // what rules match before; a rule that is new may change on the way
+	for part := range u.before {
+		matched[matchOf(part)] = true
+	}
+	for part := range now {
+		if !u.between[part] && matched[matchOf(part)] {
+			l.Errorf("new: %s\n%s", part, strings.Join(l.Events, "\n"))
+		}
+	}
+}
+
+// matchOf is a part without what is done with the requests that it matches.
+func matchOf(part string) string {
+	if match, _, is := strings.Cut(part, ", "); is && strings.Contains(match, " if ") {
+		return match
+	}
+	return strings.TrimRight(part, "0123456789abcdefghijklmnopqrstuvwxyz-")
+}
+
+// Misreading is an edit of a cluster while reads of a kind of Kubernetes objects fail.
+type Misreading struct {
+	Cluster   *Unread
+	Edit      string
+	Restarts  bool   // a new process with checkpoints carries out the edit
+	Kind, Way string // as Misreads.Fail has them
+}
+
+// Try fails where something is taken away by the failed reads, or stays different after them.
+func (m Misreading) Try(t *testing.T) {
+	t.Helper()
+	life := m.Cluster.life(m.Edit)
+	life.live(t)
+	l := m.Cluster.Lab(t)
+	if m.Restarts {
+		l.Crash()
+	}
+	mark, events := l.Mark(), len(l.Events)
+	struck := l.Misreads.Fail(m.Kind, m.Way)
+	if m.Restarts {
+		l.Restart()
+	}
+	m.Cluster.change(l, m.Edit)
+	for range 3 {
+		l.PassWith(time.Minute, m.Cluster.Keys...)
+		life.judge(l, mark)
+	}
+	if struck() == 0 {
+		t.Errorf("%s was not read", m.Kind)
+	}
+	if !KubeWays[m.Way].Answers() && !owners[m.Kind] {
+		life.judgeReport(l, events)
+	}
+	l.Misreads.End()
+	life.judgeEnd(l)
+}
+
+// owners are the kinds whose objects declare stacks or bindings. While one cannot be read, no event can be written on
+// it.
+var owners = map[string]bool{"api/v1beta1.TargetGroupBinding": true, "apis/v1.Gateway": true, "core/v1.Service": true,
+	"networking/v1.Ingress": true}
+
+// UnreadSample chooses what a test tries: the lives, and of the reads that they make each in each way. The long form
+// tries all of them.
+type UnreadSample struct{ Lives, Tries *longtest.Sample }
+
+// TryUnread has each read of a list fail in each way while clusters are edited. In the long form, it fails where a read
+// is not called in any of the clusters, or cannot fail in one of the ways.
+func TryUnread(t *testing.T, clusters []*Unread, reads []string, sample UnreadSample) {
+	t.Helper()
+	var lives []*unreadLife
+	for _, cluster := range clusters {
+		for _, edit := range cluster.Changes() {
+			for _, start := range []string{running, restarted, checkpoints} {
+				if sample.Lives.Next() {
+					lives = append(lives, &unreadLife{of: cluster, edits: []string{edit}, start: start})
+				}
+			}
+		}
+	}
+	t.Run("each read succeeds", func(t *testing.T) {
+		for _, life := range lives {
+			t.Run(life.String(), func(t *testing.T) {
+				t.Parallel()
+				life.live(t)
+			})
+		}
+	})
+	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a choice of tests
+	for _, permission := range reads {
+		for _, way := range UnreadWays {
+			some := livesWith(lives, permission, way)
+			if len(some) == 0 {
+				lacksRead(t, lives, permission, way)
+				continue
+			}
+			if !sample.Tries.Next() {
+				continue
+			}
+			if !EveryFault {
+				some = []*unreadLife{longer(some[random.IntN(len(some))], random)}
+			}
+			for _, life := range some {
+				of := rand.New(rand.NewPCG(random.Uint64(), 3)) //nolint:gosec // as above
+				t.Run(fmt.Sprintf("%s %s, %s", permission, way, life), func(t *testing.T) {
+					t.Parallel()
+					life.live(t)
+					life.misread(t, permission, way, of)
+				})
+			}
+		}
+	}
+}
+
+// livesWith are the lives in which a read can fail in a way.
+func livesWith(lives []*unreadLife, permission, way string) (out []*unreadLife) {
+	for _, life := range lives {
+		if way == "second page fails" && life.paged[permission] > 0 ||
+			way != "second page fails" && life.calls[permission] > 0 {
+			out = append(out, life)
+		}
+	}
+	return out
+}
+
+// lacksRead fails, in the long form, for a read that no life makes so that it can fail in a way.
+func lacksRead(t *testing.T, lives []*unreadLife, permission, way string) {
+	t.Helper()
+	if !longtest.Enabled() || longtest.Race && !EveryFault {
+		return
+	}
+	pageable := slices.ContainsFunc(lives, func(life *unreadLife) bool { return life.pageable[permission] })
+	if way != "second page fails" || pageable && OnePage[permission] == "" {
+		t.Errorf("no cluster calls %s so that it can fail in this way: %s", permission, way)
+	}
+}
+
+// OnePage are reads whose later pages no cluster of the tests asks for.
+var OnePage = map[string]string{
+	"ec2:DescribeInstances":          "instances are asked for by their ids: AWS has no pages then",
+	"ec2:DescribeManagedPrefixLists": "prefix lists are asked for by their ids",
+	"ec2:DescribeNetworkInterfaces":  "interfaces are asked for by their addresses, and there is one",
+	"ec2:DescribeVpcs":               "the VPC is asked for by its id",
+	"route53:ListHostedZones":        "the account has one zone",
+}
+
+// longer is, in half of the cases of the long form, a life with another edit before the one of a life.
+func longer(life *unreadLife, random *rand.Rand) *unreadLife {
+	others := slices.DeleteFunc(slices.Sorted(maps.Keys(life.of.Edits)), func(edit string) bool {
+		return edit == life.edits[0]
+	})
+	if len(others) == 0 || !longtest.Enabled() || random.IntN(2) == 0 {
+		return life
+	}
+	return &unreadLife{of: life.of, edits: []string{others[random.IntN(len(others))], life.edits[0]},
+		start: life.start}
+}

@@ -1,0 +1,119 @@
+package lab
+
+import (
+	"context"
+	"reflect"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"github.com/k8s-lbc/lbc/awssim/apierr"
+	"github.com/k8s-lbc/lbc/awssim/gate"
+)
+
+// UnreadWays are the ways in which a read of AWS fails.
+var UnreadWays = []string{"denied", "empty", "expired", "failing", "hanging", "partial", "second page fails",
+	"throttled"}
+
+// unreadFaults are the ways that the gate of the simulator has.
+var unreadFaults = map[string]func(permission string) gate.Fault{
+	"denied":    Denying,
+	"empty":     func(string) gate.Fault { return gate.Fault{Empty: true} },
+	"expired":   func(string) gate.Fault { return gate.Fault{Code: "ExpiredTokenException", Status: 403} },
+	"failing":   func(string) gate.Fault { return gate.Fault{Code: "InternalFailure", Status: 500} },
+	"partial":   func(string) gate.Fault { return gate.Fault{Partial: true} },
+	"throttled": func(string) gate.Fault { return gate.Fault{Kind: "throttled"} },
+}
+
+// Believed reports whether AWS's wrong answer is a success, which the controller believes until it reads again.
+func Believed(way string) bool { return way == "empty" || way == "partial" }
+
+// Misread has a read fail in a way from now on, after so many calls that succeed. struck is how many have failed.
+func (l *Lab) Misread(permission, way string, skip int) (struck func() int) {
+	l.Helper()
+	if f := unreadFaults[way]; f != nil {
+		fault := f(permission)
+		fault.Service, fault.Action, _ = strings.Cut(permission, ":")
+		if fault.Service == "tag" {
+			fault.Service = "tagging"
+		}
+		fault.ID, fault.Skip = "unread", skip
+		_, err := l.Sim.Gate.AddFault(fault)
+		l.Must(err)
+		return func() int {
+			for _, s := range l.Sim.Gate.Faults() {
+				if s.Rule.ID == fault.ID {
+					return s.Struck
+				}
+			}
+			return 0
+		}
+	}
+	calls := &unreadCalls{permission: permission, paged: way == "second page fails"}
+	calls.skip.Store(int32(skip)) //nolint:gosec // some calls
+	if calls.paged {
+		l.smallPages(1)
+	}
+	l.unread.Store(calls)
+	return func() int { return int(calls.struck.Load()) }
+}
+
+// Reread ends what Misread began.
+func (l *Lab) Reread() {
+	l.Sim.Gate.RemoveFault("unread")
+	l.unread.Store(nil)
+	l.smallPages(0)
+}
+
+// smallPages limits the pages of lists; 0 = as AWS has them.
+func (l *Lab) smallPages(size int) {
+	l.Sim.Account.Lock()
+	defer l.Sim.Account.Unlock()
+	l.Sim.Account.Trouble.PageSize = size
+}
+
+// unreadCalls are calls that do not answer in time, or that fail where they ask for a page after the first.
+type unreadCalls struct {
+	permission   string
+	paged        bool
+	skip, struck atomic.Int32
+	observe      func(permission string, in any) // nil = nothing is observed
+}
+
+func (c *unreadCalls) fail(service, action string, in any) error {
+	if service == "tagging" {
+		service = "tag" // as IAM names it
+	}
+	permission := service + ":" + action
+	if c != nil && c.observe != nil {
+		c.observe(permission, in)
+	}
+	if c == nil || c.permission != permission || c.paged && !asksForAnotherPage(in) || c.skip.Add(-1) >= 0 {
+		return nil
+	}
+	c.struck.Add(1)
+	if c.paged {
+		return apierr.WithStatus(500, "InternalFailure", "the second page fails")
+	}
+	return context.DeadlineExceeded
+}
+
+// pageFields are the fields of requests that name a page after the first.
+var pageFields = []string{"Marker", "NextMarker", "NextToken", "PaginationToken", "StartingToken"}
+
+// asksForAnotherPage reports whether a request of AWS's SDK names a page after the first.
+func asksForAnotherPage(in any) bool {
+	v := reflect.Indirect(reflect.ValueOf(in))
+	return v.Kind() == reflect.Struct && slices.ContainsFunc(pageFields, func(name string) bool {
+		f := reflect.Indirect(v.FieldByName(name))
+		return f.Kind() == reflect.String && f.String() != ""
+	})
+}
+
+// hasPages reports whether requests of this type can name a page.
+func hasPages(in any) bool {
+	v := reflect.Indirect(reflect.ValueOf(in))
+	return v.Kind() == reflect.Struct && slices.ContainsFunc(pageFields, func(name string) bool {
+		return v.FieldByName(name).IsValid()
+	})
+}

@@ -1,0 +1,96 @@
+package stacks
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/internal/compile"
+	"github.com/k8s-lbc/lbc/internal/controller/reads"
+	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/lib/absence"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+)
+
+// ties are the kinds that tie members to their stack.
+var ties = []objects.Kind{objects.IngressClass, objects.GatewayClass, objects.Gateway, objects.ListenerSet}
+
+// unprovenLoss returns the first object that the cache lacks although the API server has it, among the members that
+// the stack lost since the last compilation and what ties these to it. A cache that is listed again may lack objects
+// for a moment; the rules of such a member must stay. The error says that the API server did not answer whether it has
+// the object.
+func (s *Reconciler) unprovenLoss(ctx context.Context, key stack.Key, w front.Input) (lacking string, err error) {
+	if s.Live == nil {
+		return "", nil
+	}
+	for _, lost := range lostMembers(s.MemoryOf(key), w.LoadBalancer.Members) {
+		o, overlooked, err := s.overlooked(ctx, objects.Ref{Kind: objects.Kind(lost.Kind), Namespace: lost.Namespace,
+			Name: lost.Name})
+		if overlooked || err != nil {
+			return lost.String(), err
+		}
+		if o == nil || o.GetDeletionTimestamp() != nil {
+			continue
+		}
+		for _, to := range objects.References(o) { // the member may declare another stack, or lack its tie to this one
+			if !slices.Contains(ties, to.Kind) {
+				continue
+			}
+			if _, overlooked, err := s.overlooked(ctx, to); overlooked || err != nil {
+				return string(to.Kind) + " " + to.Namespace + "/" + to.Name, err
+			}
+		}
+	}
+	return "", nil
+}
+
+// overlooked looks up an object in the cache. overlooked is true if the cache lacks it and the API server has it. o is
+// nil if the cache lacks it, or if objects of its kind are not cached.
+func (s *Reconciler) overlooked(ctx context.Context, at objects.Ref) (o client.Object, overlooked bool, err error) {
+	kind := readable.Kinds[at.Kind]
+	if kind.Object == nil || kind.List == nil || kind.Optional && s.Definitions != nil && !s.Definitions.Serves(at.Kind) {
+		return nil, false, nil
+	}
+	o, _ = kind.Object.DeepCopyObject().(client.Object)
+	name := client.ObjectKey{Namespace: at.Namespace, Name: at.Name}
+	switch err := s.Client.Get(ctx, name, o); {
+	case err == nil:
+		return o, false, nil
+	case !apierrors.IsNotFound(err): // objects of its kind, or of its namespace, are not cached
+		return nil, false, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, reads.LiveTimeout)
+	defer cancel()
+	gone, err := absence.OfObject(s.Live.Get(ctx, name, o))
+	if err != nil {
+		return nil, false, fmt.Errorf("%s %s is not in the cache, and the API server was asked: %w", at.Kind, name, err)
+	}
+	return nil, !gone.Proven(), nil
+}
+
+// lostMembers are the members of the last compilation that the stack does not have any more.
+func lostMembers(before *compile.Memory, now []intent.Member) (out []diag.Object) {
+	if before == nil {
+		return nil
+	}
+	named := func(o diag.Object) diag.Object {
+		return diag.Object{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name}
+	}
+	present := make(map[diag.Object]bool, len(now))
+	for i := range now {
+		present[named(now[i].Object)] = true
+	}
+	for o := range before.Good {
+		if !present[named(o)] {
+			out = append(out, named(o))
+		}
+	}
+	return out
+}
