@@ -138,20 +138,25 @@ func (b *build) checkKeptSubnets(lb *facts.LoadBalancer) {
 	}
 }
 
-// refuseAddressType reports an IP address type that the subnets do not admit. A load balancer that exists keeps its
-// own, and everything else takes effect. It returns false if that has IPv6 addresses: then the subnets are at fault.
+// refuseAddressType reports an IP address type that the subnets do not allow. A new load balancer and one without IPv6
+// addresses have IPv4 addresses only, and everything else takes effect. It returns false if one that stays has IPv6
+// addresses: then the subnets are at fault.
 func (b *build) refuseAddressType(p *facts.Problem) bool {
 	s := b.settings.ipAddressType
 	lb, known := b.existing()
 	switch {
 	case !known:
-	case lb == nil || lb.Scheme != b.lb.Scheme:
-		b.problem(s.Member, s.Source, p)
-	case lb.IPAddressType == stack.IPv4:
+	case lb == nil || lb.IPAddressType == stack.IPv4:
 		b.lb.IPAddressType = stack.IPv4
 		d := p.Diagnostic(b.members[s.Member].Object, s.Source.Place()).In(diag.AddOn)
-		d.Text += fmt.Sprintf("; the load balancer stays %s, and everything else takes effect", stack.IPv4)
+		verb := "stays"
+		if lb == nil {
+			verb = "is"
+		}
+		d.Text += fmt.Sprintf("; the load balancer %s %s, and everything else takes effect", verb, stack.IPv4)
 		b.note(s.Member, d)
+	case lb.Scheme != b.lb.Scheme:
+		b.problem(s.Member, s.Source, p)
 	default:
 		return false
 	}
