@@ -109,11 +109,3 @@ func asksForAnotherPage(in any) bool {
 		return f.Kind() == reflect.String && f.String() != ""
 	})
 }
-
-// hasPages reports whether requests of this type can name a page.
-func hasPages(in any) bool {
-	v := reflect.Indirect(reflect.ValueOf(in))
-	return v.Kind() == reflect.Struct && slices.ContainsFunc(pageFields, func(name string) bool {
-		return v.FieldByName(name).IsValid()
-	})
-}
