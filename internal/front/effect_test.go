@@ -94,11 +94,9 @@ var unseenHere = map[string]string{
 	"allow-deletion": "deletionbrake_test.go", "aws-load-balancer-allow-deletion": "deletionbrake_test.go",
 	"delete-duplicates": "duplicate_test.go", "aws-load-balancer-delete-duplicates": "duplicate_test.go",
 	"deletion-policy": "deletionpolicy_test.go", "aws-load-balancer-deletion-policy": "deletionpolicy_test.go",
-	"ownership":                                           "ownership_test.go: it decides about writes",
-	"aws-load-balancer-ownership":                         "ownership_test.go: it decides about writes",
-	"aws-load-balancer-type":                              "front_test.go: spec.loadBalancerClass decides here",
-	"aws-load-balancer-ipv6-addresses":                    "addresses_test.go: the subnets here have no IPv6",
-	"aws-load-balancer-enable-prefix-for-ipv6-source-nat": "nlb_test.go: the subnets here have no IPv6",
+	"ownership":                   "ownership_test.go: it decides about writes",
+	"aws-load-balancer-ownership": "ownership_test.go: it decides about writes",
+	"aws-load-balancer-type":      "front_test.go: spec.loadBalancerClass decides here",
 }
 
 func exampleOf(key string) string {
