@@ -112,12 +112,11 @@ func otherBinding(l *lab.Lab, name string) *v1beta1.TargetGroupBinding {
 // otherTargets are the targets of a target group of the second account: "ADDRESS ZONE".
 func otherTargets(l *lab.Lab, arn string) (out []string) {
 	l.Helper()
-	health, err := l.Other().Balancing.DescribeTargetHealth(l.Context(), &elbv2.DescribeTargetHealthInput{
-		TargetGroupArn: aws.String(arn)})
-	l.Must(err)
-	for _, h := range health.TargetHealthDescriptions {
-		if h.TargetHealth.State != elbtypes.TargetHealthStateEnumDraining {
-			out = append(out, aws.ToString(h.Target.Id)+" "+aws.ToString(h.Target.AvailabilityZone))
+	for _, g := range l.Other().Resources().TargetGroups {
+		for _, t := range g.Targets {
+			if g.ARN == arn && t.State != string(elbtypes.TargetHealthStateEnumDraining) {
+				out = append(out, t.ID+" "+t.Zone)
+			}
 		}
 	}
 	slices.Sort(out)
