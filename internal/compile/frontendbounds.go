@@ -19,9 +19,10 @@ func (b *build) boundFrontend() {
 	scheme := b.settings.scheme
 	if scheme.Source.OfClass() && scheme.Value == stack.Internal && !f.scheme.Source.OfClass() &&
 		f.scheme.Or(cmp.Or(b.cfg.DefaultScheme, stack.Internal)) == stack.InternetFacing {
-		bound(b, &f.scheme, "scheme", scheme.Source, func() bool { return b.existsFrontendScheme(stack.InternetFacing) },
-			"remove it, or have an administrator set the annotation "+string(annotation.ClassFrontendScheme)+
-				" of the class parameters")
+		exists := func() bool { return b.existsFrontendScheme(stack.InternetFacing) }
+		bound(b, &f.scheme, bounds{"scheme", scheme.Source, exists,
+			"remove it, or have an administrator set the annotation " + string(annotation.ClassFrontendScheme) +
+				" of the class parameters"})
 		if !f.scheme.Set {
 			f.scheme.Field = intent.Of(stack.Internal, scheme.Source)
 		}
@@ -32,8 +33,8 @@ func (b *build) boundFrontend() {
 			source = p.prefixLists.Source
 		}
 		if f.groups.Set && source.OfClass() && !b.settings.securityGroups.Set {
-			bound(b, &f.groups, "security groups", source, func() bool { return b.existsFrontendGroups(f.groups.Value) },
-				"remove it: the frontend NLB has the security groups of the ALB")
+			bound(b, &f.groups, bounds{"security groups", source, func() bool { return b.existsFrontendGroups(f.groups.Value) },
+				"remove it: the frontend NLB has the security groups of the ALB"})
 		}
 	}
 }
@@ -52,14 +53,22 @@ func (b *build) boundSubnets(named []stack.SubnetMapping) {
 		!slices.ContainsFunc(ids, func(id string) bool { return !slices.Contains(own, id) }) {
 		return
 	}
-	bound(b, &f.subnets, "subnets", b.settings.subnets.Source, func() bool {
+	bound(b, &f.subnets, bounds{"subnets", b.settings.subnets.Source, func() bool {
 		return b.f.ExistingFrontend != nil && sameSet(ids, b.f.ExistingFrontend.Subnets)
-	}, "name subnets of the ALB, or remove it")
+	}, "name subnets of the ALB, or remove it"})
+}
+
+// bounds are class parameters that restrict a setting of the frontend.
+type bounds struct {
+	what   string        // the setting
+	class  intent.Source // what restricts it
+	exists func() bool   // reports whether the existing frontend is as the setting says
+	remedy string
 }
 
 // bound removes a setting of the frontend that goes beyond class parameters, unless the existing frontend is like that.
-func bound[T any](b *build, s *merge.Owned[T], what string, class intent.Source, exists func() bool, remedy string) {
-	if lb, known := b.existing(); !known || lb != nil && exists() {
+func bound[T any](b *build, s *merge.Owned[T], by bounds) {
+	if lb, known := b.existing(); !known || lb != nil && by.exists() {
 		b.unsure = b.unsure || !known
 		return
 	}
@@ -67,7 +76,7 @@ func bound[T any](b *build, s *merge.Owned[T], what string, class intent.Source,
 		o := b.members[max(s.Member, 0)].Object
 		b.note(max(s.Member, 0), diag.New(o, s.Source.Place(), diag.ConflictingSettings,
 			fmt.Sprintf("conflicting %s of the frontend NLB: %v of %s is ignored, because the class parameters %s restrict the "+
-				"load balancer by %s", what, s.Value, o, class.Object().Name, class.Path()), remedy))
+				"load balancer by %s", by.what, s.Value, o, by.class.Object().Name, by.class.Path()), by.remedy))
 	}
 	*s = merge.Owned[T]{Member: -1}
 }

@@ -74,7 +74,8 @@ func (p *bindingPlanner) need(ctx context.Context, b *plannedBinding, table *sgs
 		table.Extend(id, nil, append(unplaced, unclear...))
 		return
 	}
-	need, unclear, found, placed := p.networks.Needs(ctx, o, bindings.Targets{Endpoints: registrar.EndpointsOf(b.wanted...)})
+	targets := bindings.Targets{Endpoints: registrar.EndpointsOf(b.wanted...)}
+	need, unclear, found, placed := p.networks.Needs(ctx, o, targets)
 	b.Groups, b.Diagnostics = need, append(b.Diagnostics, found...)
 	if placed {
 		table.Set(id, need)

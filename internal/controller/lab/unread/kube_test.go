@@ -109,6 +109,12 @@ var otherKubeReads = map[string]string{
 	"customresourcedefinitions": "TestADefinitionThatIsRemovedDeletesNoLoadBalancer, of package ingresses",
 }
 
+// oddPlurals are the resources whose names are not those of their kinds with an s.
+var oddPlurals = map[objects.Kind]string{
+	objects.IngressClass: "ingressclasses", objects.GatewayClass: "gatewayclasses", objects.Ingress: "ingresses",
+	objects.IngressClassParams: "ingressclassparams", objects.BackendTLSPolicy: "backendtlspolicies",
+}
+
 // kindsOfThePage are the Go types of the resources that the controller gets or lists by docs/permissions.md, by
 // resource.
 func kindsOfThePage(t *testing.T) map[string]string {
@@ -120,22 +126,15 @@ func kindsOfThePage(t *testing.T) map[string]string {
 	types := map[string]string{"secrets": "core/v1.Secret", "configmaps": "core/v1.ConfigMap", "pods": "core/v1.Pod",
 		"nodes": "core/v1.Node", "endpointslices": "discovery/v1.EndpointSlice"}
 	for kind, k := range readable.Kinds {
-		plural := strings.ToLower(string(kind)) + "s"
-		switch kind {
-		case objects.IngressClass, objects.GatewayClass:
-			plural = strings.TrimSuffix(plural, "s") + "es"
-		case objects.Ingress:
-			plural = "ingresses"
-		case objects.IngressClassParams:
-			plural = "ingressclassparams"
-		case objects.BackendTLSPolicy:
-			plural = "backendtlspolicies"
+		plural := oddPlurals[kind]
+		if plural == "" {
+			plural = strings.ToLower(string(kind)) + "s"
 		}
 		types[plural] = lab.KindOf(k.Object)
 	}
 	out := map[string]string{"secrets": types["secrets"]}
 	_, rights, _ := strings.Cut(string(page), "\n## Rights in the cluster\n")
-	rows := regexp.MustCompile("(?m)^\\| [^|]+ \\| ([^|]+) \\| ([^|]+) \\|$").FindAllStringSubmatch(rights, -1)
+	rows := regexp.MustCompile(`(?m)^\| [^|]+ \| ([^|]+) \| ([^|]+) \|$`).FindAllStringSubmatch(rights, -1)
 	for _, row := range rows {
 		if !strings.Contains(row[2], "`get`") && !strings.Contains(row[2], "`list`") {
 			continue
