@@ -268,9 +268,9 @@ func TestNoMemberLoosensWhatAnotherGuardsWhateverTheyDo(t *testing.T) {
 				if len(g.members) > 2 {
 					delete(there, g.members[at].Object.Name)
 					g.members = slices.Delete(g.members, at, at+1)
-					g.compile(t)
-					continue
 				}
+				g.compile(t)
+				continue
 			default:
 				text, err := json.Marshal(g.memory)
 				if err != nil {
