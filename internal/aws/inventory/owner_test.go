@@ -45,16 +45,18 @@ func TestOwnerOfTargetGroupYoungerThanListing(t *testing.T) {
 		t.Errorf("known to be of %+v", owner)
 	}
 	need := func(arn string) facts.Need { return facts.Need{Kind: facts.NeedTargetGroupOwner, Key: arn} }
-	if _, err := f.sim.Gate.AddFault(gate.Fault{Action: "DescribeTags", Code: "InternalFailure", Status: 500}); err !=
-		nil {
-		t.Fatal(err)
+	for _, fault := range []gate.Fault{{Code: "InternalFailure", Status: 500}, {Empty: true}, {Partial: true}} {
+		fault.Action = "DescribeTags"
+		if _, err := f.sim.Gate.AddFault(fault); err != nil {
+			t.Fatal(err)
+		}
+		got, err := f.inv.Answer(t.Context(), []facts.Need{need(arn)})
+		if err == nil && got.Errors[need(arn)] == nil {
+			t.Errorf("%+v: without an answer: %+v", fault, got.TargetGroupOwners)
+		}
+		f.sim.Gate.ClearFaults()
 	}
-	got, err := f.inv.Answer(t.Context(), []facts.Need{need(arn)})
-	if err == nil && got.Errors[need(arn)] == nil {
-		t.Errorf("without an answer: %+v", got.TargetGroupOwners)
-	}
-	f.sim.Gate.ClearFaults()
-	got = f.answer(need(arn), need(theirs), need("arn:x"))
+	got := f.answer(need(arn), need(theirs), need("arn:x"))
 	if o := got.TargetGroupOwners[arn]; o == nil || o.Stack.ID.Name != "web" || o.ID != "shop/web-app:80" {
 		t.Errorf("%+v", o)
 	}

@@ -241,6 +241,11 @@ func (i *Inventory) describeTagBatch(ctx context.Context, arns []string) (map[st
 		for _, d := range got.TagDescriptions {
 			out[aws.ToString(d.ResourceArn)] = awsclient.BalancingPairs(d.Tags)
 		}
+		for _, arn := range arns { // AWS describes each, also those without tags, or refuses the call
+			if out[arn] == nil && !i.Gone(arn) {
+				return nil, fmt.Errorf("describing tags: AWS answered without those of %s", arn)
+			}
+		}
 		return out, nil
 	case !vanished(err):
 		return nil, fmt.Errorf("describing tags: %w", err)

@@ -169,6 +169,9 @@ func (a *Account) ownerOf(ctx context.Context, arn string) (stack.Key, error) {
 		}
 		return stack.Key{}, nil
 	}
+	if len(got.TagDescriptions) == 0 { // AWS describes also what has no tags
+		return stack.Key{}, &unknownOwnerError{problem("DescribeTags", errors.New("AWS answered without the tags"))}
+	}
 	for _, d := range got.TagDescriptions {
 		if key, _, ours := naming.StackOf(a.config.Cluster, arn, awsclient.BalancingPairs(d.Tags)); ours {
 			return key, nil
