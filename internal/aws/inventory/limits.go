@@ -11,6 +11,8 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/lib/cache"
+	"github.com/k8s-lbc/lbc/internal/model/quota"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // newLimits caches the account's limits. They are read only where something would exceed AWS's defaults.
@@ -26,7 +28,14 @@ func (i *Inventory) newLimits() *cache.Value[map[string]int] {
 	}, i.readLimits)
 }
 
-// readLimits reads the account's limits by name.
+// compared are the limits with which compilations compare a load balancer. AWS lists each of an account.
+var compared = []quota.Limit{
+	quota.ListenersOf(stack.Application), quota.CertificatesOf(stack.Application), quota.CertificatesOf(stack.Network),
+	quota.RulesOfApplicationLoadBalancer, quota.TargetGroupsOfApplicationLoadBalancer,
+}
+
+// readLimits reads the account's limits by name. A list without one that is compared is no answer: AWS's default may be
+// lower, and what is beyond it serves.
 func (i *Inventory) readLimits(ctx context.Context) (map[string]int, error) {
 	all, in := map[string]int{}, &elbv2.DescribeAccountLimitsInput{}
 	for {
@@ -40,7 +49,13 @@ func (i *Inventory) readLimits(ctx context.Context) (map[string]int, error) {
 			}
 		}
 		if in.Marker = out.NextMarker; aws.ToString(in.Marker) == "" {
-			return all, nil
+			break
 		}
 	}
+	for _, l := range compared {
+		if all[string(l)] == 0 {
+			return nil, fmt.Errorf("reading the account's limits: AWS answered without %s", l)
+		}
+	}
+	return all, nil
 }

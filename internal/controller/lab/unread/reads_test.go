@@ -1,12 +1,19 @@
 package unread
 
 import (
+	"fmt"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
@@ -17,11 +24,75 @@ import (
 var clusters = []*lab.Unread{
 	{Name: "a group", Lab: sharedLab, Keys: sharedKeys, Edits: sharedEdits, Deletions: deletionOf("b")},
 	{Name: "guards", Lab: guardsLab, Keys: guardKeys, Edits: guardEdits, Deletions: deletionOf("guarded")},
+	{Name: "many", Lab: manyLab, Keys: lab.ManyKeys, Edits: manyEdits},
+	{Name: "rare resources", Lab: restLab, Keys: lab.RestKeys, Edits: restEdits},
+	{Name: "tagging API", Lab: taggingLab, Keys: sharedKeys, Edits: map[string]func(l *lab.Lab){
+		"a redirect": sharedEdits["a redirect"], "a tag of a load": sharedEdits["a tag of a load"]}},
 }
 
 // deletionOf is the deletion of an Ingress.
 func deletionOf(name string) map[string]client.Object {
 	return map[string]client.Object{"deletion of " + name: lab.Ingress(name, nil)}
+}
+
+// manyLab owns certificates, and has most resources of a load balancer.
+func manyLab(t *testing.T) *lab.Lab {
+	t.Helper()
+	l := lab.ManyLab(t, false)
+	lab.LifeOfMany[0].Does(l)
+	l.ManyWait(15 * time.Minute)
+	return l
+}
+
+var manyEdits = map[string]func(l *lab.Lab){
+	"another host of a request": func(l *lab.Lab) {
+		l.Edit("asked", func(i *networkingv1.Ingress) { i.Spec.Rules[0].Host = "other.asked.dev" })
+	},
+	"a renewed Secret":     func(l *lab.Lab) { l.Renew("tls") },
+	"a tag of the guarded": func(l *lab.Lab) { l.Annotate("guarded", "tags", "team=shop") },
+	"a tag of the web":     func(l *lab.Lab) { l.Annotate("web", "tags", "stage=test,team=shop") },
+	"an attribute of a NLB": func(l *lab.Lab) {
+		l.Balancer("edge", "attributes", "load_balancing.cross_zone.enabled=true")
+	},
+	"another pod": func(l *lab.Lab) { l.Scale("s1", lab.SoakAddress(1, 0), lab.SoakAddress(1, 1)) },
+}
+
+// restLab has what is rare: prefix lists, logins, Outposts, more rules than AWS's default, addresses of the account.
+func restLab(t *testing.T) *lab.Lab {
+	t.Helper()
+	l := lab.RestLab(t)
+	l.CreateRest()
+	l.PassWith(15*time.Minute, lab.RestKeys...)
+	return l
+}
+
+var restEdits = map[string]func(l *lab.Lab){
+	"a tag of the login":   func(l *lab.Lab) { l.Annotate("login", "tags", "stage=test,team=shop") },
+	"a tag of the outpost": func(l *lab.Lab) { l.Annotate("outpost", "tags", "team=shop") },
+	"another pod":          func(l *lab.Lab) { l.Scale("s1", lab.SoakAddress(1, 0), lab.SoakAddress(1, 1)) },
+	"another authority": func(l *lab.Lab) {
+		ca := &corev1.ConfigMap{}
+		l.Get(ca, "ca")
+		ca.Data["ca.crt"] = lab.AuthorityPEM(l.T, "second")
+		l.Must(l.Client.Update(l.Context(), ca))
+	},
+	"a tag of the wide": func(l *lab.Lab) { l.Annotate("wide", "tags", "team=shop") },
+}
+
+// taggingLab finds resources by the tagging API, as it has more target groups than DescribeTags takes in a call.
+func taggingLab(t *testing.T) *lab.Lab {
+	t.Helper()
+	l := sharedLab(t)
+	for n := range 21 {
+		_, err := l.Sim.Balancing.CreateTargetGroup(l.Context(), &elbv2.CreateTargetGroupInput{
+			Name: aws.String(fmt.Sprintf("other-%d", n)), TargetType: elbtypes.TargetTypeEnumIp, Port: aws.Int32(80),
+			Protocol: elbtypes.ProtocolEnumHttp, VpcId: aws.String(lab.VPC)})
+		l.Must(err)
+	}
+	l.Must(l.Config.Gates.Set("EnableRGTAPI=true"))
+	l.Restart()
+	l.Settle(sharedKeys...)
+	return l
 }
 
 // otherReads are reads of the page that other tests have fail, or that the controller does not make.
@@ -32,16 +103,16 @@ var otherReads = map[string]string{
 	"sts:GetCallerIdentity":              "TestFailedRoleTakesNoTargetAway, of package accounts",
 }
 
-// TestFailedReadTakesNothingAway has each read of AWS that the clusters make fail in each way, during edits: what serves
-// before and after the edits serves meanwhile, nothing else does, and the edits are in effect once the read works again.
-// The short form takes a few of the lives, and of their reads. LBC_EVERY_FAULT tries all.
+// TestFailedReadTakesNothingAway has each read of AWS that docs/permissions.md lists fail in each way, during edits:
+// what serves before and after the edits serves meanwhile, nothing else does, and the edits are in effect once the read
+// works again. The short form takes two of the lives, and a few of their reads. LBC_EVERY_FAULT tries all.
 func TestFailedReadTakesNothingAway(t *testing.T) {
 	t.Parallel()
 	reads := readsOfThePage(t)
 	if len(reads) < 30 {
 		t.Fatalf("the page has %d reads", len(reads))
 	}
-	lab.TryUnread(t, clusters, reads, lab.UnreadSample{Lives: lab.OneOf(23), Tries: lab.OneOf(37)})
+	lab.TryUnread(t, clusters, reads, lab.UnreadSample{Lives: lab.OneOf(53), Tries: lab.OneOf(37)})
 }
 
 // readsOfThePage are the reads of docs/permissions.md without those of Global Accelerator, which
