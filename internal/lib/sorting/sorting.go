@@ -9,10 +9,10 @@ import (
 )
 
 // By sorts s by compare, as slices.SortFunc does: elements that compare as equal may change places.
-func By[T any](s []T, compare func(a, b T) int) { sort.Sort(sorter(s, compare)) }
+func By[T any](s []T, compare func(a, b T) int) { sort.Slice(s, less(s, compare)) }
 
 // StableBy sorts s by compare, as slices.SortStableFunc does: elements that compare as equal keep their order.
-func StableBy[T any](s []T, compare func(a, b T) int) { sort.Stable(sorter(s, compare)) }
+func StableBy[T any](s []T, compare func(a, b T) int) { sort.SliceStable(s, less(s, compare)) }
 
 // Sorted collects the elements of a sequence and sorts them with By.
 func Sorted[T any](of iter.Seq[T], compare func(a, b T) int) []T {
@@ -21,21 +21,6 @@ func Sorted[T any](of iter.Seq[T], compare func(a, b T) int) []T {
 	return s
 }
 
-func sorter[T any](s []T, compare func(a, b T) int) sort.Interface {
-	return places{
-		n:    len(s),
-		less: func(i, j int) bool { return compare(s[i], s[j]) < 0 },
-		swap: func(i, j int) { s[i], s[j] = s[j], s[i] },
-	}
+func less[T any](s []T, compare func(a, b T) int) func(i, j int) bool {
+	return func(i, j int) bool { return compare(s[i], s[j]) < 0 }
 }
-
-// places is a slice whose type of element is not known.
-type places struct {
-	n    int
-	less func(i, j int) bool
-	swap func(i, j int)
-}
-
-func (p places) Len() int           { return p.n }
-func (p places) Less(i, j int) bool { return p.less(i, j) }
-func (p places) Swap(i, j int)      { p.swap(i, j) }
