@@ -130,7 +130,7 @@ e2e-tests: bin/testrun ## print each end-to-end test, whether make test runs it,
 # The controller's processes write their counters into GOCOVERDIR.
 COVERAGE = $(CURDIR)/bin/coverage
 .PHONY: coverage
-coverage: bin/testrun ## statement coverage of make test and of make test-all over our packages, merged over all test binaries; fails if the first is below 97 % of the second
+coverage: bin/testrun build-controller ## statement coverage of make test and of make test-all over our packages, merged over all test binaries; fails if the first is below 97 % of the second
 	@hack/coverage.sh $(COVERAGE)
 
 # All of the table of docs/benchmarks.md, or the cells that CELLS chooses, such as CELLS='node death/NLB.*/with$$'.
