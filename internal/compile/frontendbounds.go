@@ -42,13 +42,7 @@ func (b *build) boundFrontend() {
 // boundSubnets has the subnets of class parameters restrict the named subnets of the frontend.
 func (b *build) boundSubnets(named []stack.SubnetMapping) {
 	f := &b.front
-	var ids, own []string
-	for _, m := range named {
-		ids = append(ids, m.Subnet)
-	}
-	for _, m := range b.lb.Subnets {
-		own = append(own, m.Subnet)
-	}
+	ids, own := subnetIDs(named), subnetIDs(b.lb.Subnets)
 	if !b.settings.subnets.Source.OfClass() ||
 		!slices.ContainsFunc(ids, func(id string) bool { return !slices.Contains(own, id) }) {
 		return
@@ -56,6 +50,13 @@ func (b *build) boundSubnets(named []stack.SubnetMapping) {
 	bound(b, &f.subnets, bounds{"subnets", b.settings.subnets.Source, func() bool {
 		return b.f.ExistingFrontend != nil && sameSet(ids, b.f.ExistingFrontend.Subnets)
 	}, "name subnets of the ALB, or remove it"})
+}
+
+func subnetIDs(mappings []stack.SubnetMapping) (out []string) {
+	for _, m := range mappings {
+		out = append(out, m.Subnet)
+	}
+	return out
 }
 
 // bounds are class parameters that restrict a setting of the frontend.

@@ -155,7 +155,7 @@ func (b *build) noteNotCovered(c *gathered, p *port) {
 			continue
 		}
 		slices.Sort(bare)
-		text := "no certificate covers " + fewOf(bare)
+		text := "no certificate covers " + diag.Some(bare)
 		path, remedy := "spec.rules", fmt.Sprintf("add a certificate that covers the host to %s, or remove that setting: "+
 			"the controller then finds certificates in ACM", p.listeners[n].Certificates.Source.Place())
 		if b.e.Key.Owner.OfGateway() {
@@ -164,14 +164,14 @@ func (b *build) noteNotCovered(c *gathered, p *port) {
 		if m.Authority == intent.RoutesOnly {
 			path, remedy = "spec.hostnames", "correct the hostname, or ask the owner of the Gateway to name a certificate "+
 				"that covers it"
-			ofRoutes = append(ofRoutes, fmt.Sprintf("%s of %s", fewOf(bare), m.Object))
+			ofRoutes = append(ofRoutes, fmt.Sprintf("%s of %s", diag.Some(bare), m.Object))
 		}
 		b.note(i, diag.New(m.Object, path, diag.HostNotCovered, text+consequence, remedy))
 	}
 	for _, i := range p.members {
 		if m := &b.members[i]; len(ofRoutes) > 0 && m.Authority != intent.RoutesOnly && !m.State.LeftOut() {
 			b.note(i, diag.New(m.Object, "spec.listeners", diag.HostNotCovered, "no certificate covers hosts of routes: "+
-				fewOf(ofRoutes)+consequence, certificates.Naming(b.e.Key.Owner)))
+				diag.Some(ofRoutes)+consequence, certificates.Naming(b.e.Key.Owner)))
 		}
 	}
 }
@@ -213,16 +213,7 @@ func (b *build) namesOf(c *gathered, p *port) (_ *facts.CertificateIndex, listed
 	}
 	var each []string
 	for _, of := range slices.Sorted(maps.Keys(names)) {
-		each = append(each, fmt.Sprintf("%s (%s)", of, fewOf(names[of].Domains)))
+		each = append(each, fmt.Sprintf("%s (%s)", of, diag.Some(names[of].Domains)))
 	}
-	return facts.IndexCertificates(names), fewOf(each), len(each) > 0 && !c.unread
-}
-
-// fewOf lists the first of some texts, and how many more there are.
-func fewOf(texts []string) string {
-	const most = 5
-	if len(texts) <= most {
-		return strings.Join(texts, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(texts[:most], ", "), len(texts)-most)
+	return facts.IndexCertificates(names), diag.Some(each), len(each) > 0 && !c.unread
 }

@@ -207,11 +207,10 @@ func (r *run) putOff(o Outcome) bool {
 // end records the outcome of a step, unless it failed at a quota and another step of the plan can make room.
 func (r *run) end(f finished) {
 	if err := f.outcome.Err; f.outcome.State == Failed && err != nil {
-		e := awsclient.Classify(err)
-		if e.Full() && r.postpone(f.id) {
-			return
-		}
-		if e.Full() {
+		if e := awsclient.Classify(err); e.Full() {
+			if r.postpone(f.id) {
+				return
+			}
 			f.outcome = r.remembered(r.steps[r.places[f.id]], e, f.outcome)
 		}
 	}

@@ -7,9 +7,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
-// mostHosts is how many hosts a line lists.
-const mostHosts = 5
-
 // Text is the report for people: the units that change, then the exposure; empty if there is nothing to say.
 func (r *Report) Text() string {
 	if r.Empty() {
@@ -141,15 +138,7 @@ func (c *Change) sentence() string {
 		text += "; such as " + c.Example
 	}
 	if len(c.Hosts) > 0 && !strings.HasPrefix(c.Where, "host ") {
-		text += "; hosts: " + some(c.Hosts)
+		text += "; hosts: " + diag.Some(c.Hosts)
 	}
 	return text
-}
-
-// some are the first of many texts.
-func some(all []string) string {
-	if len(all) <= mostHosts {
-		return strings.Join(all, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(all[:mostHosts], ", "), len(all)-mostHosts)
 }

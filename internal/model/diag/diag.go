@@ -25,6 +25,15 @@ func Plural(kind string) string {
 	return kind + "s"
 }
 
+// Some lists the first five of some texts, and how many more there are.
+func Some(texts []string) string {
+	const most = 5
+	if len(texts) <= most {
+		return strings.Join(texts, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(texts[:most], ", "), len(texts)-most)
+}
+
 // String is "Kind namespace/name".
 func (o Object) String() string {
 	if o.Namespace == "" {
