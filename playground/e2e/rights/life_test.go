@@ -2,13 +2,17 @@ package rights
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	auditv1 "k8s.io/apiserver/pkg/apis/audit/v1"
 
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
@@ -151,6 +155,14 @@ func live(t *testing.T, c *harness.Cluster) {
 	c.Kubectl(t, "delete", "service", "-n", ns, "--all", "--timeout="+harness.Timeout.String())
 	end(t, c, ns, gatedNs)
 	scene.WaitGone(t, c, scene.Marks(ns)...)
+	c.WaitFor(t, "a look for a second controller", func(context.Context) error { // a life may be shorter than its pause
+		if !slices.ContainsFunc(c.Requests(t), func(e auditv1.Event) bool {
+			return e.Verb == "list" && e.ObjectRef != nil && e.ObjectRef.Resource == "leases"
+		}) {
+			return errors.New("no request lists Leases")
+		}
+		return nil
+	})
 	c.WaitFor(t, "the end of the LoadBalancer objects", func(context.Context) error {
 		if left := scene.Query(t, c, "get", "lb", "-A", "-o", "name"); left != "" {
 			return fmt.Errorf("left: %s", left)
