@@ -179,7 +179,7 @@ func TestHugeObjectsAreReviewedWithLittle(t *testing.T) { // not parallel: it co
 				runtime.ReadMemStats(&after)
 				used := (after.TotalAlloc - before.TotalAlloc) >> 20
 				t.Logf("%s of processor time, %d MiB", took, used)
-				if took > 2*time.Second {
+				if took > 10*time.Second {
 					t.Errorf("it takes %s", took)
 				}
 				if used > 200 {

@@ -42,7 +42,7 @@ func TestHugeAcceleratorIsRefusedBeforeItIsRead(t *testing.T) {
 					t.Errorf("%d endpoints, %d findings: %.2000v", len(all), len(found), found)
 				}
 			})
-			if took > 2*time.Second {
+			if took > 10*time.Second {
 				t.Errorf("it takes %s", took)
 			}
 		})
