@@ -157,7 +157,8 @@ func (b *build) fail(i int, d diag.Diagnostic) {
 func (b *build) notPermitted(i int, d diag.Diagnostic) bool {
 	m := &b.members[i]
 	told := slices.ContainsFunc(m.Reasons, func(o diag.Diagnostic) bool { return o.Code == d.Code && o.Path == d.Path })
-	if !told && (m.State != quarantine.Current || b.deciders.Decides(m.Object.Namespace)) {
+	decides := b.deciders.Decides(m.Object.Namespace) && !b.group.Doubts(m.Object.Namespace)
+	if !told && (m.State != quarantine.Current || decides) {
 		return false
 	}
 	if !told {

@@ -234,7 +234,7 @@ func (c *compiler) newBuild() *build {
 		// of a rule, a target group and a binding
 		notes: make([]diag.List, n), failures: make([]diag.List, n), shared: make([]bool, n),
 		origins: make(map[stack.Ref]Origin, 3*routes),
-		labels:  maps.Clone(c.e.BindingLabels), keep: stack.Keep{Settings: c.keepsSettings},
+		labels:  maps.Clone(c.e.BindingLabels), keep: stack.Keep{Settings: c.keepsSettings, Departed: c.departed()},
 	}
 	for i, found := range c.restored.Findings {
 		b.notes[i] = slices.Clone(found)
@@ -243,9 +243,6 @@ func (c *compiler) newBuild() *build {
 		b.labels = map[string]string{}
 	}
 	maps.Copy(b.labels, naming.Labels(c.e.Key))
-	if c.keepsSettings {
-		b.keep.Departed = c.departed()
-	}
 	if c.keepsSettings && c.e.Unseen != nil {
 		b.keep.SeenNamespace = c.e.Unseen.Namespace
 	}

@@ -238,6 +238,37 @@ func TestAGroupThatWasFrozenForAConflictStaysAsItIs(t *testing.T) {
 	}
 }
 
+// TestRestartWithoutMemoryLoosensNoDefault has the oldest member ask for another scheme than the default that AWS has.
+// The member may have been set aside for that before the restart.
+func TestRestartWithoutMemoryLoosensNoDefault(t *testing.T) {
+	t.Parallel()
+	older, public := ingress("a", "older", scheme(stack.InternetFacing), born(1)), scheme(stack.InternetFacing)
+	for name, c := range map[string]struct {
+		others []intent.Member
+		want   string
+	}{
+		"another namespace has the default": {[]intent.Member{ingress("b", "b", born(2))}, stack.Internal},
+		"another namespace, beside one that agrees": {[]intent.Member{ingress("c", "c", public, born(2)), ingress("b", "b",
+			born(3))}, stack.Internal},
+		"all want the same":        {[]intent.Member{ingress("b", "b", public, born(2))}, stack.InternetFacing},
+		"all are of one namespace": {[]intent.Member{ingress("a", "b", born(2))}, stack.InternetFacing},
+	} {
+		was := Compile(loadBalancer(ingress("b", "b"), ingress("b", "gone")), account(), config(), nil)
+		f := asFacts(account(), mustBuild(t, was))
+		var memory *Memory
+		for _, when := range []string{"at once", "later"} {
+			r := Compile(loadBalancer(append([]intent.Member{older}, c.others...)...), f, config(), memory)
+			if got := mustBuild(t, r).LoadBalancers[0].Scheme; got != c.want {
+				t.Errorf("%s, %s: scheme %s", name, when, got)
+			}
+			if told := slices.Contains(codes(r.Diagnostics), "older SettingNotPermitted"); told != (c.want == stack.Internal) {
+				t.Errorf("%s, %s: %v", name, when, r.Diagnostics)
+			}
+			memory = r.Memory
+		}
+	}
+}
+
 func TestStrictGroupsStopForAConflictAsBefore(t *testing.T) {
 	t.Parallel()
 	cfg := config()

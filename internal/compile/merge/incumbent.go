@@ -136,8 +136,35 @@ func (g *Group) resolveAmong(q conflict) resolution {
 	if !inherits || decider < 0 {
 		return resolution{winner: g.best(q.candidates, all, p)}
 	}
+	if g.InEffect == nil {
+		decider = g.guardian(q, p, decider)
+	}
 	return g.inherit(q, p, decider, ended)
 }
+
+// guardian is the member that may change a default which AWS has, where nothing is remembered; oldest is the oldest
+// member. A member that asks for less protection than the default may have been set aside for that. Whether its
+// namespace decided is not known, so members of other namespaces that are content with the default come first.
+func (g *Group) guardian(q conflict, p protection, oldest int) int {
+	var loosening []string
+	for _, c := range q.candidates {
+		m := &g.Members[c.member]
+		if m.Authority != intent.Deciding && p.tighter != nil && p.tighter(q.fallback, c.value) {
+			loosening = append(loosening, m.Object.Namespace)
+		}
+	}
+	content := filter(g.incumbents(q), func(i int) bool {
+		return !slices.Contains(loosening, g.Members[i].Object.Namespace)
+	})
+	if len(content) == 0 || !slices.Contains(loosening, g.Members[oldest].Object.Namespace) {
+		return oldest
+	}
+	g.doubted = append(g.doubted, loosening...)
+	return g.senior(content)
+}
+
+// Doubts reports whether a namespace may only seem to be that of the oldest member, because nothing is remembered.
+func (g *Group) Doubts(namespace string) bool { return slices.Contains(g.doubted, namespace) }
 
 // inherit resolves a conflict about a setting whose default is in effect, which decider may change. ended reports that
 // the value before has lost its owners.
@@ -293,10 +320,14 @@ func (g *Group) record(q conflict, r resolution) {
 }
 
 // Seniority are the members of this compilation in the order in which they joined. Those of the last one that are
-// leaving keep their places among them.
+// leaving keep their places among them. Members whose seniority is in doubt come last.
 func (g *Group) Seniority(leaving ...diag.Object) []diag.Object {
 	of := g.Counting(g.All())
 	slices.SortFunc(of, g.bySeniority)
+	if len(g.doubted) > 0 {
+		doubted := func(i int) bool { return g.Doubts(g.Members[i].Object.Namespace) }
+		of = append(filter(of, func(i int) bool { return !doubted(i) }), filter(of, doubted)...)
+	}
 	out := make([]diag.Object, 0, len(of))
 	for _, o := range g.Joined {
 		at := slices.IndexFunc(of, func(i int) bool { return g.Members[i].Object == o })

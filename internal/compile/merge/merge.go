@@ -34,6 +34,8 @@ type Group struct {
 	SetAside func(member int, d diag.Diagnostic) bool
 	// NewEffect are the values that this compilation puts into effect.
 	NewEffect map[string]Effect
+
+	doubted []string // namespaces of which it is not known whether they decided before
 }
 
 // Member has the properties of a member on which precedence depends.

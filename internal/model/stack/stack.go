@@ -204,7 +204,7 @@ type Keep struct {
 	// Settings.
 	SeenNamespace string `json:"seenNamespace,omitempty"`
 	// Departed are the objects that leave the group. The listeners, rules and target groups that are known to be of these
-	// objects are deleted, also on ports of which the stack has no listener. It needs Settings.
+	// objects are deleted, whatever else is kept; with Settings, also on ports of which the stack has no listener.
 	Departed Departed `json:"departed,omitzero"`
 }
 

@@ -78,6 +78,7 @@ func Stack(desired *stack.Stack, keep stack.Keep, obs awsop.Observed, opt Option
 	if desired == nil || desired.Empty() && desired.Removal == stack.NotRemoved {
 		return plan.Plan{Key: obs.Key}
 	}
+	desired, keep = withoutDeparted(desired, keep, &obs)
 	if keep.Settings {
 		var ok bool
 		if desired, keep, ok = keepSettings(desired, keep, &obs); !ok {

@@ -45,6 +45,7 @@ func (d *differ) relieve() {
 			d.outgoing[arn] = true
 		}
 		d.keepResources([]stack.Ref{stack.Literal(stack.KindLoadBalancer, old.ARN)})
+		d.departFrom(old)
 	}
 }
 

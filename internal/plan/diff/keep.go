@@ -112,6 +112,7 @@ func refSet(refs []stack.Ref) map[stack.Ref]bool {
 
 // Effective is a desired stack with what AWS holds in the place of what is kept, to be shown.
 func Effective(want *stack.Stack, keep stack.Keep, obs awsop.Observed) *stack.Stack {
+	want, keep = withoutDeparted(want, keep, &obs)
 	if keep.Settings {
 		if settled, also, ok := keepSettings(want, keep, &obs); ok {
 			want, keep = settled, also
@@ -159,7 +160,7 @@ func Effective(want *stack.Stack, keep stack.Keep, obs awsop.Observed) *stack.St
 				rules = append(rules, r)
 			}
 		}
-		keepActions(kept, rules, have, resolve, func([]stack.Action) {})
+		keepActions(kept, rules, notDeparted(keep, &obs, have), resolve, func([]stack.Action) {})
 		out.Rules = append(out.Rules, rules...)
 	}
 	return &out

@@ -29,7 +29,7 @@ func (d *differ) transition(in transition.Input, l *awsop.Listener, want []stack
 	sort.SliceStable(in.Observed, func(i, j int) bool { return in.Observed[i].Priority < in.Observed[j].Priority })
 	in.Want = slices.Clone(want)
 	sort.SliceStable(in.Want, func(i, j int) bool { return in.Want[i].Order < in.Want[j].Order })
-	keepActions(d.keptActions, in.Want, in.Observed, d.resolve, d.keepForwards)
+	keepActions(d.keptActions, in.Want, notDeparted(d.keep, d.obs, in.Observed), d.resolve, d.keepForwards)
 	d.settleRules(in.Want, in.Observed)
 	tagged, keep := d.rulesTagged(in.Want), d.keep.Rules[in.Listener.ID]
 	still := d.targetsOf(in)

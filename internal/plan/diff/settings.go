@@ -95,7 +95,10 @@ func keepListeners(s *stack.Stack, keep stack.Keep, obs *awsop.Observed, lb *aws
 		n := slices.IndexFunc(wanted, func(w stack.Listener) bool {
 			return w.Port == have.Port && w.LoadBalancer == loadBalancerRef(lb.ID)
 		})
-		if n < 0 && (keep.Departed.Any() || keep.SeenNamespace != "" && len(wanted) == 0) {
+		differs := n >= 0 && (wanted[n].Protocol != have.Protocol ||
+			redirects(wanted[n].DefaultActions) != redirects(have.DefaultActions))
+		if n < 0 && (keep.Departed.Any() || keep.SeenNamespace != "" && len(wanted) == 0) ||
+			differs && servesDeparted(keep, obs, have) {
 			out.memberless = append(out.memberless, have.ARN)
 			out.defaults = append(out.defaults, keepMemberless(s, keep, obs, lb, have)...)
 			continue
@@ -107,8 +110,13 @@ func keepListeners(s *stack.Stack, keep stack.Keep, obs *awsop.Observed, lb *aws
 		w, l := wanted[n], have.Listener
 		l.ID, l.LoadBalancer, l.Attributes, l.Mutual, l.Tags = w.ID, w.LoadBalancer, nil, nil, nil
 		at := listenerRef(l.ID)
-		s.Listeners, out.defaults = append(s.Listeners, l), append(out.defaults, at)
-		if w.Protocol != have.Protocol || redirects(w.DefaultActions) != redirects(have.DefaultActions) {
+		if ofDeparted(keep, obs, have.DefaultActions) {
+			l.DefaultActions = w.DefaultActions
+		} else {
+			out.defaults = append(out.defaults, at)
+		}
+		s.Listeners = append(s.Listeners, l)
+		if differs {
 			out.untouched = append(out.untouched, stack.Literal(stack.KindListener, have.ARN))
 			s.Rules = append(s.Rules, existingRules(obs, have.ARN, at)...)
 			continue
@@ -139,13 +147,19 @@ func redirects(as []stack.Action) bool {
 	return slices.ContainsFunc(as, func(a stack.Action) bool { return a.Redirect != nil })
 }
 
-// keepTargetGroups leaves out the target groups that AWS lacks and no rule is left for.
+// keepTargetGroups leaves out the target groups that AWS lacks and neither a rule nor a listener is left for.
 func keepTargetGroups(s *stack.Stack, obs *awsop.Observed) {
 	used := map[stack.Ref]bool{}
-	for _, r := range s.Rules {
-		for _, ref := range awsop.TargetGroupsOf(r.Actions) {
+	uses := func(as []stack.Action) {
+		for _, ref := range awsop.TargetGroupsOf(as) {
 			used[ref] = true
 		}
+	}
+	for _, r := range s.Rules {
+		uses(r.Actions)
+	}
+	for _, l := range s.Listeners {
+		uses(l.DefaultActions)
 	}
 	s.TargetGroups = slices.DeleteFunc(slices.Clone(s.TargetGroups), func(w stack.TargetGroup) bool {
 		if w.Balancer != (stack.Ref{}) { // that of a load balancer in front, which stays as it is

@@ -83,13 +83,12 @@ func rulesExcept(obs *awsop.Observed, mayGo func(id string) bool, known func(r *
 // balancer has nothing else.
 func keepMemberless(s *stack.Stack, keep stack.Keep, obs *awsop.Observed, lb *awsop.LoadBalancer,
 	have *awsop.Listener) (defaults []stack.Ref) {
-	l, departs := memberless(have, lb.ID), ofDeparted(keep, obs, have)
+	l, departs := memberless(have, lb.ID), ofDeparted(keep, obs, have.DefaultActions)
 	switch {
 	case departs && lb.Type == stack.Network:
 		return nil
 	case departs:
-		l.DefaultActions = []stack.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{
-			StatusCode: "404", ContentType: "text/plain"}}}
+		l.DefaultActions = notFound()
 	default:
 		defaults = []stack.Ref{listenerRef(l.ID)}
 	}
@@ -103,13 +102,4 @@ func memberless(have *awsop.Listener, balancer string) stack.Listener {
 	l.ID, l.LoadBalancer = naming.ListenerID(have.Port), loadBalancerRef(balancer)
 	l.Attributes, l.Mutual, l.Tags = nil, nil, nil
 	return l
-}
-
-// ofDeparted reports whether a listener forwards to target groups, all of which are of objects that leave.
-func ofDeparted(keep stack.Keep, obs *awsop.Observed, l *awsop.Listener) bool {
-	refs := awsop.TargetGroupsOf(l.DefaultActions)
-	return len(refs) > 0 && !slices.ContainsFunc(refs, func(r stack.Ref) bool {
-		tg := obs.TargetGroup(r.Literal)
-		return tg == nil || !keep.Departed.Made(tg.ID)
-	})
 }
