@@ -19,7 +19,10 @@ type TextOptions struct {
 	Details func(Step) []string
 }
 
-var marks = map[Action]struct{ sign, color string }{
+// mark is how the text shows an action.
+type mark struct{ sign, color string }
+
+var marks = map[Action]mark{
 	Create:  {"+", "\x1b[32m"},
 	Update:  {"~", "\x1b[33m"},
 	Replace: {"±", "\x1b[35m"},
@@ -43,35 +46,21 @@ func (p *Plan) Text(o TextOptions) string {
 	if waits != nil {
 		fmt.Fprintf(&b, "  %s: %s\n  %s\n", headings[waits.Code], diag.Visible(waits.Text), diag.Visible(waits.Remedy))
 	}
-	wideName, wideOp := 0, 0
+	r := rows{text: &b, color: o.Color}
 	for _, s := range p.all() {
-		wideName = max(wideName, len([]rune(resourceText(s.Resource))))
-		wideOp = max(wideOp, len(NameOf(s.Op)))
+		r.wideName = max(r.wideName, len([]rune(resourceText(s.Resource))))
+		r.wideOp = max(r.wideOp, len(NameOf(s.Op)))
 	}
 	for _, s := range p.Steps {
-		m := marks[s.Action]
-		on, off := "", ""
-		if o.Color {
-			on, off = m.color, "\x1b[0m"
-		}
-		lines := s.Why
+		reasons := s.Why
 		switch {
 		case s.Guard == nil || held != nil:
 		case waits != nil && s.Guard.Code == waits.Code:
-			lines = append([]string{"waits for its approval"}, lines...)
+			reasons = append([]string{"waits for its approval"}, reasons...)
 		default:
-			lines = append([]string{"REFUSED: " + s.Guard.Text}, lines...)
+			reasons = append([]string{"REFUSED: " + s.Guard.Text}, reasons...)
 		}
-		first := ""
-		if len(lines) > 0 {
-			first = lines[0]
-		}
-		line := fmt.Sprintf("  %s%s %s%s  %s  %s", on, m.sign, pad(resourceText(s.Resource), wideName), off,
-			pad(NameOf(s.Op), wideOp), diag.Visible(first))
-		b.WriteString(strings.TrimRight(line, " ") + "\n")
-		for _, w := range lines[min(1, len(lines)):] {
-			fmt.Fprintf(&b, "    %s  %s  %s\n", pad("", wideName), pad("", wideOp), diag.Visible(w))
-		}
+		r.step(s, marks[s.Action], reasons)
 		if o.Details != nil {
 			for _, d := range o.Details(s) {
 				fmt.Fprintf(&b, "      %s\n", diag.VisibleStyled(d))
@@ -79,15 +68,11 @@ func (p *Plan) Text(o TextOptions) string {
 		}
 	}
 	for _, w := range p.Withheld {
-		first, rest := w.Reason(), w.Step.Why
-		if len(rest) > 0 {
-			first, rest = first+": "+rest[0], rest[1:]
+		reasons := []string{w.Reason()}
+		if why := w.Step.Why; len(why) > 0 {
+			reasons = append([]string{w.Reason() + ": " + why[0]}, why[1:]...)
 		}
-		fmt.Fprintf(&b, "  = %s  %s  %s\n", pad(resourceText(w.Step.Resource), wideName), pad(NameOf(w.Step.Op), wideOp),
-			diag.Visible(first))
-		for _, why := range rest {
-			fmt.Fprintf(&b, "    %s  %s  %s\n", pad("", wideName), pad("", wideOp), diag.Visible(why))
-		}
+		r.step(w.Step, mark{sign: "="}, reasons)
 	}
 	fmt.Fprintf(&b, "%s", p.Summary())
 	if n := len(p.Withheld); n > 0 {
@@ -95,6 +80,31 @@ func (p *Plan) Text(o TextOptions) string {
 	}
 	b.WriteString("\n")
 	return b.String()
+}
+
+// rows writes steps in columns.
+type rows struct {
+	text             *strings.Builder
+	color            bool
+	wideName, wideOp int
+}
+
+// step writes a step with its first reason, and the others below it.
+func (r *rows) step(s Step, m mark, reasons []string) {
+	on, off := "", ""
+	if r.color && m.color != "" {
+		on, off = m.color, "\x1b[0m"
+	}
+	first, others := "", reasons
+	if len(reasons) > 0 {
+		first, others = reasons[0], reasons[1:]
+	}
+	line := fmt.Sprintf("  %s%s %s%s  %s  %s", on, m.sign, pad(resourceText(s.Resource), r.wideName), off,
+		pad(NameOf(s.Op), r.wideOp), diag.Visible(first))
+	r.text.WriteString(strings.TrimRight(line, " ") + "\n")
+	for _, why := range others {
+		fmt.Fprintf(r.text, "    %s  %s  %s\n", pad("", r.wideName), pad("", r.wideOp), diag.Visible(why))
+	}
 }
 
 // headings are what the text of a plan begins with that is held as a whole, or as far as it waits for an approval, by

@@ -88,25 +88,28 @@ func prefixed(prefix string, names []string) []string {
 	return out
 }
 
+// addOns are the actions of what load balancers can have beside. No call needs those of WAF Classic, which stay as they
+// were published.
+var addOns = []string{
+	"cognito-idp:DescribeUserPoolClient", "acm:ListCertificates", "acm:DescribeCertificate",
+	"iam:ListServerCertificates", "iam:GetServerCertificate",
+	"waf-regional:GetWebACL", "waf-regional:GetWebACLForResource", "waf-regional:AssociateWebACL",
+	"waf-regional:DisassociateWebACL",
+	"wafv2:GetWebACL", "wafv2:GetWebACLForResource", "wafv2:AssociateWebACL", "wafv2:DisassociateWebACL",
+	"shield:GetSubscriptionState", "shield:DescribeProtection", "shield:CreateProtection", "shield:DeleteProtection",
+}
+
+// creating is the condition of a tag that is set while one of these actions creates its resource.
+func creating(key string, actions ...string) Condition {
+	c := null(present, "", clusterTag)
+	c["StringEquals"] = map[string]Values{key: actions}
+	return c
+}
+
 // Standard is the policy that installations of the existing controller have, statement by statement and in its order.
 // Its actions and conditions are copied by many, so that they do not change with the controller.
 func Standard(partition string) Document {
 	at := func(resources []string) Values { return arns(partition, resources...) }
-	addOns := slices.Concat(
-		[]string{"cognito-idp:DescribeUserPoolClient", "acm:ListCertificates", "acm:DescribeCertificate",
-			"iam:ListServerCertificates", "iam:GetServerCertificate"},
-		// as published; no call needs them
-		[]string{"waf-regional:GetWebACL", "waf-regional:GetWebACLForResource", "waf-regional:AssociateWebACL",
-			"waf-regional:DisassociateWebACL"},
-		[]string{"wafv2:GetWebACL", "wafv2:GetWebACLForResource", "wafv2:AssociateWebACL", "wafv2:DisassociateWebACL"},
-		[]string{"shield:GetSubscriptionState", "shield:DescribeProtection", "shield:CreateProtection",
-			"shield:DeleteProtection"},
-	)
-	creating := func(action string, of ...string) Condition {
-		c := null(present, "", clusterTag)
-		c["StringEquals"] = map[string]Values{action: of}
-		return c
-	}
 	d := document(
 		Statement{
 			Action: []string{"iam:CreateServiceLinkedRole"}, Resource: at(nil),
@@ -124,7 +127,7 @@ func Standard(partition string) Document {
 				"DescribeTrustStores", "DescribeListenerAttributes",
 				"DescribeCapacityReservation"),
 		)},
-		Statement{Resource: at(nil), Action: addOns},
+		Statement{Resource: at(nil), Action: slices.Clone(addOns)},
 		Statement{Resource: at(nil), Action: ec2("AuthorizeSecurityGroupIngress", "RevokeSecurityGroupIngress")},
 		Statement{Resource: at(nil), Action: ec2("CreateSecurityGroup")},
 		Statement{Resource: at(securityGroups), Action: ec2("CreateTags"), Condition: creating("ec2:CreateAction",

@@ -15,9 +15,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// healthCheck is the health check of a target group of svc. With instance targets and external traffic policy Local,
-// only nodes with a ready pod may get traffic; kube-proxy reports them on the Service's health check node port.
-func (t *translation) healthCheck(svc *corev1.Service, port corev1.ServicePort, targetType string) stack.HealthCheck {
+// usualHealthCheck is the health check where annotations say nothing. With instance targets and external traffic policy
+// Local, only nodes with a ready pod may get traffic; kube-proxy reports them on the Service's health check node port.
+func usualHealthCheck(svc *corev1.Service, targetType string) stack.HealthCheck {
 	d := stack.HealthCheck{
 		Protocol: tcp, Port: stack.TrafficPort, Path: "/", Matcher: "200-399", IntervalSeconds: 10, TimeoutSeconds: 10,
 		HealthyThreshold: 3, UnhealthyThreshold: 3,
@@ -29,7 +29,13 @@ func (t *translation) healthCheck(svc *corev1.Service, port corev1.ServicePort, 
 			d.Port = strconv.Itoa(int(n))
 		}
 	}
-	usual := d
+	return d
+}
+
+// healthCheck is the health check of a target group of svc.
+func (t *translation) healthCheck(svc *corev1.Service, port corev1.ServicePort, targetType string) stack.HealthCheck {
+	usual := usualHealthCheck(svc, targetType)
+	d := usual
 	if t.read.String(annotation.ServiceHealthCheck).Set {
 		of := probe.Group{Service: svc, Port: port, TargetType: targetType, Network: true}
 		var problem string
@@ -57,19 +63,7 @@ func (t *translation) healthCheck(svc *corev1.Service, port corev1.ServicePort, 
 				"set "+string(annotation.ServiceHCProtocol)+": http, or remove it")
 		}
 	default:
-		h.Path = t.read.String(annotation.ServiceHCPath).Or(cmp.Or(d.Path, usual.Path))
-		if !annotation.ValidHealthCheckPath(h.Path) {
-			t.read.Invalid(annotation.ServiceHCPath, fmt.Sprintf("health check path must start with a slash and have at most "+
-				"1024 characters: %q", h.Path), "")
-		}
-		if !t.config.BasicHealthCheck {
-			h.Matcher = t.read.String(annotation.ServiceHCSuccessCodes).Or(usual.Matcher)
-			if !annotation.ValidCodes(h.Matcher, 200, 599) {
-				t.read.Invalid(annotation.ServiceHCSuccessCodes,
-					fmt.Sprintf("success codes must be values, lists or ranges from 200 to 599: %q", h.Matcher),
-					"write codes such as 200-399")
-			}
-		}
+		t.answers(&h, cmp.Or(d.Path, usual.Path), usual.Matcher)
 	}
 	if h.TimeoutSeconds > h.IntervalSeconds && h.IntervalSeconds > 0 {
 		k := annotation.ServiceHCInterval
@@ -81,6 +75,23 @@ func (t *translation) healthCheck(svc *corev1.Service, port corev1.ServicePort, 
 			fmt.Sprintf("set both %s and %s", annotation.ServiceHCInterval, annotation.ServiceHCTimeout))
 	}
 	return h
+}
+
+// answers sets the path of a health check by HTTP, and the codes of healthy targets.
+func (t *translation) answers(h *stack.HealthCheck, path, codes string) {
+	h.Path = t.read.String(annotation.ServiceHCPath).Or(path)
+	if !annotation.ValidHealthCheckPath(h.Path) {
+		t.read.Invalid(annotation.ServiceHCPath, fmt.Sprintf("health check path must start with a slash and have at most "+
+			"1024 characters: %q", h.Path), "")
+	}
+	if !t.config.BasicHealthCheck {
+		h.Matcher = t.read.String(annotation.ServiceHCSuccessCodes).Or(codes)
+		if !annotation.ValidCodes(h.Matcher, 200, 599) {
+			t.read.Invalid(annotation.ServiceHCSuccessCodes,
+				fmt.Sprintf("success codes must be values, lists or ranges from 200 to 599: %q", h.Matcher),
+				"write codes such as 200-399")
+		}
+	}
 }
 
 // healthCheckProtocol is the protocol of the annotation, in any case, if it is valid, else def.

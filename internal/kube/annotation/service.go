@@ -1,227 +1,215 @@
 package annotation
 
-import "github.com/k8s-lbc/lbc/internal/model/diag"
+import (
+	"slices"
+
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+)
 
 // serviceEntries are the annotations with prefix service.beta.kubernetes.io/.
-func serviceEntries() []Entry {
-	var out []Entry
-	for _, section := range [][]Entry{servicePlacementEntries(), serviceAttributeEntries(), serviceListenerEntries(),
-		serviceTargetEntries(), serviceHealthEntries()} {
-		out = append(out, section...)
-	}
-	return out
-}
+var serviceEntries = slices.Concat(servicePlacementEntries, serviceAttributeEntries, serviceListenerEntries,
+	serviceTargetEntries, serviceHealthEntries)
 
 func service(suffix string) Key { return ServicePrefix + "aws-load-balancer-" + Key(suffix) }
 
-func servicePlacementEntries() []Entry {
-	return []Entry{
-		{Key: ServiceType, Syntax: String, Scope: OnService, Costs: diag.LoadBalancer, Example: "external",
-			Doc: "Selects a Service without load balancer class for this controller: external (together with " +
-				"nlb-target-type), or nlb-ip, which also means ip targets."},
-		{Key: ServiceTargetType, Syntax: String, Scope: OnService, Costs: diag.Route, Setting: "target-type",
-			Default: "--default-target-type (instance)", Example: "ip",
-			Doc: "Whether targets are nodes (instance) or pods (ip). A change replaces the target groups."},
-		{Key: ServiceGroupName, Syntax: String, Scope: OnService, Costs: diag.LoadBalancer, Example: "shared-nlb",
-			Doc: "Name of the group of Services that share one load balancer, each with its own ports; at most 63 of a-z, " +
-				"0-9, - and dot."},
-		{Key: ServiceName, Syntax: String, Scope: OnService, Costs: diag.LoadBalancer, Setting: "load-balancer-name",
-			Default: "k8s-<namespace>-<name>-<hash>", Example: "example-nlb",
-			Doc: "Name of the load balancer, at most 32 characters; used at creation only."},
-		{Key: ServiceScheme, Syntax: String, Scope: OnService, Costs: diag.LoadBalancer, Setting: "scheme",
-			Default: "the existing load balancer's scheme, otherwise --default-load-balancer-scheme (internal)",
-			Values:  []string{"internal", "internet-facing"}, Complaint: "unknown scheme", Example: "internet-facing",
-			Doc: "Whether the load balancer has public addresses. A change replaces the load balancer."},
-		{Key: ServiceInternal, Syntax: Bool, Scope: OnService, Costs: diag.LoadBalancer, Setting: "scheme", Example: "true",
-			Doc: "Former spelling of scheme, read only if scheme is absent."},
-		{Key: ServiceIPAddressType, Syntax: String, Scope: OnService, Costs: diag.LoadBalancer, Setting: "ip-address-type",
-			Default: "ipv4",
-			Values:  []string{"ipv4", "dualstack"}, Complaint: "unknown IPAddressType", Example: "dualstack",
-			Doc: "Address family of the load balancer."},
-		{Key: ServiceSubnets, Syntax: List, Scope: OnService, Costs: diag.LoadBalancer, Setting: "subnets",
-			Default: "discovered by tags or route tables", Example: "subnet-0a1, subnet-0b1",
-			Doc: "Subnets by id or by the value of their Name tag, one per zone."},
-		{Key: ServiceEIPAllocations, Syntax: List, Scope: OnService, Costs: diag.LoadBalancer, Setting: "addresses",
-			Example: "eipalloc-0a1, eipalloc-0b1", Doc: "Elastic IP addresses, one per subnet in the order of subnets; " +
-				"internet-facing only."},
-		{Key: ServicePrivateIPv4, Syntax: List, Scope: OnService, Costs: diag.LoadBalancer, Setting: "addresses",
-			Example: "10.0.1.15, 10.0.2.15", Doc: "Private addresses, one in each subnet; internal only."},
-		{Key: ServiceIPv6Addresses, Syntax: List, Scope: OnService, Costs: diag.LoadBalancer, Setting: "addresses",
-			Example: "2001:db8:1::15, 2001:db8:2::15", Doc: "IPv6 addresses, one in each subnet; dualstack only."},
-		{Key: ServiceSourceNAT, Syntax: String, Scope: OnService, Costs: diag.LoadBalancer, Default: "off", Values: []string{
-			"on", "off"},
-			Complaint: "Invalid enable-prefix-for-ipv6-source-nat value, valid values are ['on', 'off']", Example: "on",
-			Doc: "Whether prefixes are used for source NAT, which UDP over IPv6 needs; dualstack only."},
-		{Key: ServiceSourceNATPrefixes, Syntax: List, Scope: OnService, Costs: diag.LoadBalancer, Setting: "addresses",
-			Example: "auto_assigned, 2001:db8:2::/80", Doc: "IPv6 /80 prefixes for source NAT, each inside a subnet, or " +
-				"auto_assigned; one per subnet."},
-		{Key: ServiceTags, Syntax: Map, Scope: OnService, Costs: diag.LoadBalancer, Example: "Team=web,Stage=prod",
-			Doc: "Tags of all AWS resources of the Service."},
-		{Key: ServiceCapacity, Syntax: Map, Scope: OnService, Costs: diag.AddOn, Default: "left as it is",
-			Example: "CapacityUnits=5500",
-			Doc: "Reserved capacity units, set once the load balancer is active; 0 resets. AWS takes 2750 for each " +
-				"zone at least."},
-		{Key: ServiceSecurityGroups, Syntax: List, Scope: OnService, Costs: diag.LoadBalancer, Setting: "security-groups",
-			Default: "one that the controller manages", Example: "sg-0123456789abcdef0, frontend",
-			Doc: "Security groups of the load balancer by id or by the value of their Name tag."},
-		{Key: ServiceManageBackend, Syntax: Bool, Scope: OnService, Costs: diag.LoadBalancer,
-			Setting: "manage-backend-security-group-rules",
-			Default: "--enable-manage-backend-security-group-rules (false) with security-groups, true without any group",
-			Example: "true",
-			Doc:     "Whether the rules that let the load balancer reach nodes and pods are managed."},
-		{Key: ServiceDisableSecurityGroups, Syntax: Bool, Scope: OnService, Costs: diag.LoadBalancer,
-			Setting: "no-security-groups", Default: "false", Example: "true",
-			Doc: "A load balancer without security groups; none can be added later."},
-		{Key: ServiceSourceRanges, Syntax: List, Scope: OnService, Costs: diag.Listener, Setting: "inbound-cidrs",
-			Default: "0.0.0.0/0, ::/0", Example: "198.51.100.0/24",
-			Doc: "Addresses that may reach the load balancer; read only if spec.loadBalancerSourceRanges is empty."},
-		{Key: ServicePrefixLists, Syntax: List, Scope: OnService, Costs: diag.Listener, Setting: "prefix-lists",
-			Example: "pl-0123456789abcdef0", Doc: "Prefix lists that may reach the load balancer; they replace the " +
-				"default addresses."},
-		{Key: ServiceICMP, Syntax: String, Scope: OnService, Costs: diag.Listener, Default: "off", Example: "on",
-			Doc: "Value on admits ICMP messages for path MTU discovery."},
-		{Key: ServicePrivateLinkRules, Syntax: String, Scope: OnService, Costs: diag.LoadBalancer,
-			Setting: "private-link-rules", Default: "untouched", Values: []string{"on", "off"},
-			Complaint: "Invalid value for securityGroupsInboundRulesOnPrivateLink status, value must be one of [on, off]",
-			Example:   "off",
-			Doc: "Whether the inbound rules of the load balancer's security groups apply to PrivateLink traffic. AWS applies " +
-				"them unless it is off."},
-	}
+var servicePlacementEntries = []Entry{
+	{Key: ServiceType, Syntax: String, Scope: OnService, Costs: diag.LoadBalancer, Example: "external",
+		Doc: "Selects a Service without load balancer class for this controller: external (together with " +
+			"nlb-target-type), or nlb-ip, which also means ip targets."},
+	{Key: ServiceTargetType, Syntax: String, Scope: OnService, Costs: diag.Route, Setting: "target-type",
+		Default: "--default-target-type (instance)", Example: "ip",
+		Doc: "Whether targets are nodes (instance) or pods (ip). A change replaces the target groups."},
+	{Key: ServiceGroupName, Syntax: String, Scope: OnService, Costs: diag.LoadBalancer, Example: "shared-nlb",
+		Doc: "Name of the group of Services that share one load balancer, each with its own ports; at most 63 of a-z, " +
+			"0-9, - and dot."},
+	{Key: ServiceName, Syntax: String, Scope: OnService, Costs: diag.LoadBalancer, Setting: "load-balancer-name",
+		Default: "k8s-<namespace>-<name>-<hash>", Example: "example-nlb",
+		Doc: "Name of the load balancer, at most 32 characters; used at creation only."},
+	{Key: ServiceScheme, Syntax: String, Scope: OnService, Costs: diag.LoadBalancer, Setting: "scheme",
+		Default: "the existing load balancer's scheme, otherwise --default-load-balancer-scheme (internal)",
+		Values:  []string{"internal", "internet-facing"}, Complaint: "unknown scheme", Example: "internet-facing",
+		Doc: "Whether the load balancer has public addresses. A change replaces the load balancer."},
+	{Key: ServiceInternal, Syntax: Bool, Scope: OnService, Costs: diag.LoadBalancer, Setting: "scheme", Example: "true",
+		Doc: "Former spelling of scheme, read only if scheme is absent."},
+	{Key: ServiceIPAddressType, Syntax: String, Scope: OnService, Costs: diag.LoadBalancer, Setting: "ip-address-type",
+		Default: "ipv4",
+		Values:  []string{"ipv4", "dualstack"}, Complaint: "unknown IPAddressType", Example: "dualstack",
+		Doc: "Address family of the load balancer."},
+	{Key: ServiceSubnets, Syntax: List, Scope: OnService, Costs: diag.LoadBalancer, Setting: "subnets",
+		Default: "discovered by tags or route tables", Example: "subnet-0a1, subnet-0b1",
+		Doc: "Subnets by id or by the value of their Name tag, one per zone."},
+	{Key: ServiceEIPAllocations, Syntax: List, Scope: OnService, Costs: diag.LoadBalancer, Setting: "addresses",
+		Example: "eipalloc-0a1, eipalloc-0b1", Doc: "Elastic IP addresses, one per subnet in the order of subnets; " +
+			"internet-facing only."},
+	{Key: ServicePrivateIPv4, Syntax: List, Scope: OnService, Costs: diag.LoadBalancer, Setting: "addresses",
+		Example: "10.0.1.15, 10.0.2.15", Doc: "Private addresses, one in each subnet; internal only."},
+	{Key: ServiceIPv6Addresses, Syntax: List, Scope: OnService, Costs: diag.LoadBalancer, Setting: "addresses",
+		Example: "2001:db8:1::15, 2001:db8:2::15", Doc: "IPv6 addresses, one in each subnet; dualstack only."},
+	{Key: ServiceSourceNAT, Syntax: String, Scope: OnService, Costs: diag.LoadBalancer, Default: "off", Values: []string{
+		"on", "off"},
+		Complaint: "Invalid enable-prefix-for-ipv6-source-nat value, valid values are ['on', 'off']", Example: "on",
+		Doc: "Whether prefixes are used for source NAT, which UDP over IPv6 needs; dualstack only."},
+	{Key: ServiceSourceNATPrefixes, Syntax: List, Scope: OnService, Costs: diag.LoadBalancer, Setting: "addresses",
+		Example: "auto_assigned, 2001:db8:2::/80", Doc: "IPv6 /80 prefixes for source NAT, each inside a subnet, or " +
+			"auto_assigned; one per subnet."},
+	{Key: ServiceTags, Syntax: Map, Scope: OnService, Costs: diag.LoadBalancer, Example: "Team=web,Stage=prod",
+		Doc: "Tags of all AWS resources of the Service."},
+	{Key: ServiceCapacity, Syntax: Map, Scope: OnService, Costs: diag.AddOn, Default: "left as it is",
+		Example: "CapacityUnits=5500",
+		Doc: "Reserved capacity units, set once the load balancer is active; 0 resets. AWS takes 2750 for each " +
+			"zone at least."},
+	{Key: ServiceSecurityGroups, Syntax: List, Scope: OnService, Costs: diag.LoadBalancer, Setting: "security-groups",
+		Default: "one that the controller manages", Example: "sg-0123456789abcdef0, frontend",
+		Doc: "Security groups of the load balancer by id or by the value of their Name tag."},
+	{Key: ServiceManageBackend, Syntax: Bool, Scope: OnService, Costs: diag.LoadBalancer,
+		Setting: "manage-backend-security-group-rules",
+		Default: "--enable-manage-backend-security-group-rules (false) with security-groups, true without any group",
+		Example: "true",
+		Doc:     "Whether the rules that let the load balancer reach nodes and pods are managed."},
+	{Key: ServiceDisableSecurityGroups, Syntax: Bool, Scope: OnService, Costs: diag.LoadBalancer,
+		Setting: "no-security-groups", Default: "false", Example: "true",
+		Doc: "A load balancer without security groups; none can be added later."},
+	{Key: ServiceSourceRanges, Syntax: List, Scope: OnService, Costs: diag.Listener, Setting: "inbound-cidrs",
+		Default: "0.0.0.0/0, ::/0", Example: "198.51.100.0/24",
+		Doc: "Addresses that may reach the load balancer; read only if spec.loadBalancerSourceRanges is empty."},
+	{Key: ServicePrefixLists, Syntax: List, Scope: OnService, Costs: diag.Listener, Setting: "prefix-lists",
+		Example: "pl-0123456789abcdef0", Doc: "Prefix lists that may reach the load balancer; they replace the " +
+			"default addresses."},
+	{Key: ServiceICMP, Syntax: String, Scope: OnService, Costs: diag.Listener, Default: "off", Example: "on",
+		Doc: "Value on admits ICMP messages for path MTU discovery."},
+	{Key: ServicePrivateLinkRules, Syntax: String, Scope: OnService, Costs: diag.LoadBalancer,
+		Setting: "private-link-rules", Default: "untouched", Values: []string{"on", "off"},
+		Complaint: "Invalid value for securityGroupsInboundRulesOnPrivateLink status, value must be one of [on, off]",
+		Example:   "off",
+		Doc: "Whether the inbound rules of the load balancer's security groups apply to PrivateLink traffic. AWS applies " +
+			"them unless it is off."},
 }
 
-func serviceAttributeEntries() []Entry {
-	return []Entry{
-		{Key: ServiceAttributes, Syntax: Map, Scope: OnService, Costs: diag.LoadBalancer,
-			Example: "load_balancing.cross_zone.enabled=true,deletion_protection.enabled=true",
-			Doc:     "Attributes of the load balancer. One that is removed keeps its last value."},
-		{Key: ServiceAccessLog, Syntax: Bool, Scope: OnService, Costs: diag.LoadBalancer, Example: "true",
-			Doc: "true: attribute access_logs.s3.enabled. false is the same as absent."},
-		{Key: ServiceAccessLogBucket, Syntax: String, Scope: OnService, Costs: diag.LoadBalancer, Example: "my-logs",
-			Doc: "Attribute access_logs.s3.bucket; with access-log-enabled only."},
-		{Key: ServiceAccessLogPrefix, Syntax: String, Scope: OnService, Costs: diag.LoadBalancer, Example: "nlb",
-			Doc: "Attribute access_logs.s3.prefix; with access-log-enabled only."},
-		{Key: ServiceCrossZone, Syntax: Bool, Scope: OnService, Costs: diag.LoadBalancer, Example: "true",
-			Doc: "Attribute load_balancing.cross_zone.enabled."},
-	}
+var serviceAttributeEntries = []Entry{
+	{Key: ServiceAttributes, Syntax: Map, Scope: OnService, Costs: diag.LoadBalancer,
+		Example: "load_balancing.cross_zone.enabled=true,deletion_protection.enabled=true",
+		Doc:     "Attributes of the load balancer. One that is removed keeps its last value."},
+	{Key: ServiceAccessLog, Syntax: Bool, Scope: OnService, Costs: diag.LoadBalancer, Example: "true",
+		Doc: "true: attribute access_logs.s3.enabled. false is the same as absent."},
+	{Key: ServiceAccessLogBucket, Syntax: String, Scope: OnService, Costs: diag.LoadBalancer, Example: "my-logs",
+		Doc: "Attribute access_logs.s3.bucket; with access-log-enabled only."},
+	{Key: ServiceAccessLogPrefix, Syntax: String, Scope: OnService, Costs: diag.LoadBalancer, Example: "nlb",
+		Doc: "Attribute access_logs.s3.prefix; with access-log-enabled only."},
+	{Key: ServiceCrossZone, Syntax: Bool, Scope: OnService, Costs: diag.LoadBalancer, Example: "true",
+		Doc: "Attribute load_balancing.cross_zone.enabled."},
 }
 
-func serviceListenerEntries() []Entry {
-	return []Entry{
-		{Key: ServiceCertificates, Syntax: List, Scope: OnService, Costs: diag.Certificate, Setting: "certificate-arn",
-			Example: "arn:aws:acm:us-west-2:123456789012:certificate/0123",
-			Doc:     "Certificates by ARN, the first is the default one; the listeners of ssl-ports become TLS."},
-		{Key: ServiceSSLPorts, Syntax: List, Scope: OnService, Costs: diag.Listener, Setting: "ssl-ports",
-			Default: "all ports", Example: "443, https", Doc: "Service ports, by number or name, whose listeners are TLS if " +
-				"there are certificates."},
-		{Key: ServiceSSLPolicy, Syntax: String, Scope: OnService, Costs: diag.Listener, Setting: "ssl-policy",
-			Default: "--default-ssl-policy (ELBSecurityPolicy-2016-08)", Example: "ELBSecurityPolicy-TLS13-1-2-2021-06",
-			Doc: "Protocols and ciphers of TLS listeners."},
-		{Key: ServiceBackendProtocol, Syntax: String, Scope: OnService, Costs: diag.Listener, Setting: "backend-protocol",
-			Default: "tcp", Example: "ssl", Doc: "ssl: TLS listeners connect to the targets by TLS. No effect without " +
-				"certificates."},
-		{Key: ServiceALPN, Syntax: String, Scope: OnService, Costs: diag.Listener, Values: []string{"None", "HTTP1Only",
-			"HTTP2Only", "HTTP2Optional", "HTTP2Preferred"},
-			Complaint: "invalid ALPN policy, policy must be one of [None, HTTP1Only, HTTP2Only, HTTP2Optional, HTTP2Preferred]",
-			Example:   "HTTP2Preferred", Doc: "ALPN policy of TLS listeners."},
-		{Key: ServiceListenerAttributes, Family: "<protocol>-<port>", Syntax: Map, Scope: OnService, Costs: diag.Listener,
-			Example: "tcp.idle_timeout.seconds=400",
-			Doc: "Attributes of the listener with that protocol and port, e.g. aws-load-balancer-listener-attributes.TCP-80; " +
-				"not for TLS. One that is removed keeps its last value."},
-		{Key: ServiceTCPUDPListener, Syntax: Bool, Scope: OnService, Costs: diag.Listener,
-			Default: "gate EnableTCPUDPListener (false)", Example: "true",
-			Doc: "Whether a TCP and a UDP port of one number become one TCP_UDP listener."},
-		{Key: ServiceQUICPorts, Syntax: List, Scope: OnService, Costs: diag.Listener, Example: "443",
-			Doc: "UDP ports, by number or name, whose listeners are QUIC, or TCP_QUIC where TCP shares the number; with `ip` " +
-				"targets. See [QUIC](tasks/nlb.md#quic)."},
-		{Key: ServiceActions, Family: "<protocol>-<port>", Syntax: JSON, Scope: OnService, Costs: diag.Route,
-			Setting: "actions",
-			Example: `{"type":"forward","forwardConfig":{"baseServiceWeight":10,"targetGroups":[{"serviceName":"canary","servicePort":80,"weight":1}]}}`,
-			Doc:     "Weighted forward of the listener with that protocol and port, e.g. actions.TCP-80."},
-	}
+var serviceListenerEntries = []Entry{
+	{Key: ServiceCertificates, Syntax: List, Scope: OnService, Costs: diag.Certificate, Setting: "certificate-arn",
+		Example: "arn:aws:acm:us-west-2:123456789012:certificate/0123",
+		Doc:     "Certificates by ARN, the first is the default one; the listeners of ssl-ports become TLS."},
+	{Key: ServiceSSLPorts, Syntax: List, Scope: OnService, Costs: diag.Listener, Setting: "ssl-ports",
+		Default: "all ports", Example: "443, https", Doc: "Service ports, by number or name, whose listeners are TLS if " +
+			"there are certificates."},
+	{Key: ServiceSSLPolicy, Syntax: String, Scope: OnService, Costs: diag.Listener, Setting: "ssl-policy",
+		Default: "--default-ssl-policy (ELBSecurityPolicy-2016-08)", Example: "ELBSecurityPolicy-TLS13-1-2-2021-06",
+		Doc: "Protocols and ciphers of TLS listeners."},
+	{Key: ServiceBackendProtocol, Syntax: String, Scope: OnService, Costs: diag.Listener, Setting: "backend-protocol",
+		Default: "tcp", Example: "ssl", Doc: "ssl: TLS listeners connect to the targets by TLS. No effect without " +
+			"certificates."},
+	{Key: ServiceALPN, Syntax: String, Scope: OnService, Costs: diag.Listener, Values: []string{"None", "HTTP1Only",
+		"HTTP2Only", "HTTP2Optional", "HTTP2Preferred"},
+		Complaint: "invalid ALPN policy, policy must be one of [None, HTTP1Only, HTTP2Only, HTTP2Optional, HTTP2Preferred]",
+		Example:   "HTTP2Preferred", Doc: "ALPN policy of TLS listeners."},
+	{Key: ServiceListenerAttributes, Family: "<protocol>-<port>", Syntax: Map, Scope: OnService, Costs: diag.Listener,
+		Example: "tcp.idle_timeout.seconds=400",
+		Doc: "Attributes of the listener with that protocol and port, e.g. aws-load-balancer-listener-attributes.TCP-80; " +
+			"not for TLS. One that is removed keeps its last value."},
+	{Key: ServiceTCPUDPListener, Syntax: Bool, Scope: OnService, Costs: diag.Listener,
+		Default: "gate EnableTCPUDPListener (false)", Example: "true",
+		Doc: "Whether a TCP and a UDP port of one number become one TCP_UDP listener."},
+	{Key: ServiceQUICPorts, Syntax: List, Scope: OnService, Costs: diag.Listener, Example: "443",
+		Doc: "UDP ports, by number or name, whose listeners are QUIC, or TCP_QUIC where TCP shares the number; with `ip` " +
+			"targets. See [QUIC](tasks/nlb.md#quic)."},
+	{Key: ServiceActions, Family: "<protocol>-<port>", Syntax: JSON, Scope: OnService, Costs: diag.Route,
+		Setting: "actions",
+		Example: `{"type":"forward","forwardConfig":{"baseServiceWeight":10,"targetGroups":[{"serviceName":"canary","servicePort":80,"weight":1}]}}`,
+		Doc:     "Weighted forward of the listener with that protocol and port, e.g. actions.TCP-80."},
 }
 
-func serviceTargetEntries() []Entry {
-	return []Entry{
-		{Key: ServiceTGAttributes, Syntax: Map, Scope: OnService, Costs: diag.Route,
-			Example: "preserve_client_ip.enabled=true", Doc: "Attributes of the target groups."},
-		{Key: ServicePortTGAttributes, Family: "<port>", Syntax: Map, Scope: OnService, Costs: diag.Route,
-			Example: "deregistration_delay.timeout_seconds=30",
-			Doc:     "Attributes of the target group of one Service port, over the general ones."},
-		{Key: ServiceProxyProtocol, Syntax: String, Scope: OnService, Costs: diag.Route, Values: []string{"*"},
-			Complaint: "invalid value for Load Balancer proxy protocol v2 annotation, only value currently supported is *",
-			Example:   "*", Doc: "Proxy protocol v2 towards all targets."},
-		{Key: ServiceProxyProtocolPorts, Syntax: List, Scope: OnService, Costs: diag.Route, Example: "80, 443",
-			Doc: "Service ports, by number, with proxy protocol v2; off for the others."},
-		{Key: ServiceNodeLabels, Syntax: Map, Scope: OnService, Costs: diag.Route, Default: "all nodes", Example: "pool=web",
-			Doc: "Labels of the nodes that become instance targets."},
-		{Key: ServiceDriftPolicy, Syntax: String, Scope: OnService, Costs: diag.AddOn,
-			Default: "the class's policy, otherwise --drift-policy (correct)", Merge: perKey, Example: "report,tags=ignore",
-			Doc: "Policy for changes made in AWS by hand: `correct`, `report` or `ignore`, or `GROUP=POLICY` for groups of " +
-				"fields, separated by commas ([by-hand.md](tasks/by-hand.md))."},
-		{Key: ServiceReplacementPolicy, Syntax: String, Scope: OnService, Costs: diag.AddOn,
-			Default: "--replacement-policy (allow)", Merge: agree, Example: "refuse,except=k8s-shop-web-0123456789",
-			Doc: "Policy for edits that would replace the load balancer and its DNS name, such as a change of scheme: `allow` " +
-				"or `refuse`; `,except=NAME` allows the replacement of one load balancer, and `,keep=1h` keeps the old one for " +
-				"this time ([replacement.md](tasks/replacement.md))."},
-		{Key: ServiceExistingLoadBalancer, Syntax: String, Scope: OnService, Costs: diag.AddOn, Merge: agree,
-			Example: "arn:aws:elasticloadbalancing:us-west-2:123456789012:loadbalancer/app/platform/0123456789abcdef",
-			Doc: "ARN or name of an existing load balancer, for ownership `shared` " +
-				"([sharing-existing.md](tasks/sharing-existing.md)) or `adopted` ([ownership.md](tasks/ownership.md))."},
-		{Key: ServiceOwnership, Syntax: String, Scope: OnService, Costs: diag.AddOn, Default: "`managed`",
-			Example: "observed",
-			Doc: "What the controller may do with the load balancer: `managed`, everything that the object declares; " +
-				"`shared`, only listeners and rules, with their target groups, on the existing load balancer that " +
-				"`aws-load-balancer-existing` names; `adopted`, everything, but deletions and changes on that load balancer wait " +
-				"until `aws-load-balancer-approved-plan` approves them; `observed`, nothing: it shows the address and what it " +
-				"would do, and writes nothing to AWS ([ownership.md](tasks/ownership.md))."},
-		{Key: ServiceDeletionPolicy, Syntax: String, Scope: OnService, Costs: diag.AddOn, Default: "`Delete`",
-			Example: "Retain",
-			Doc: "What the controller does with the load balancer when the object, or the last one of its group, is deleted: " +
-				"`Delete` deletes it; `Retain` keeps it in AWS with its target groups, whose targets are updated as long as " +
-				"their Services exist. If the object is created again, it adopts the load balancer. `RetainWithoutTags` keeps it " +
-				"and removes the controller's tags, so that somebody else can own it " +
-				"([deletion-policy.md](tasks/deletion-policy.md))."},
-		{Key: ServiceApprovedPlan, Syntax: String, Scope: OnService, Costs: diag.AddOn, Default: "every plan is applied",
-			Example: "none",
-			Doc: "Digest of the approved state: the controller changes the load balancer only towards this state. The value " +
-				"is `none`, or the digest that `lbc plan` and event `PlanNotApproved` print. Targets need no approval " +
-				"([approve.md](tasks/approve.md))."},
-		{Key: ServiceAllowDeletion, Syntax: Bool, Scope: OnService, Costs: diag.AddOn, Default: "false", Example: "true",
-			Doc: "If true, the controller may delete the load balancer that the object no longer declares, although " +
-				"--deletion-brake holds the deletion."},
-		{Key: ServiceDeleteDuplicates, Syntax: List, Scope: OnService, Costs: diag.AddOn, Example: "sg-0123456789abcdef0",
-			Doc: "ARNs of load balancers and target groups, and ids of security groups, that carry the tags of this load " +
-				"balancer, do not serve, and may be deleted."},
-		{Key: ServiceMultiCluster, Syntax: Bool, Scope: OnService, Costs: diag.Route, Default: "false", Example: "true",
-			Doc: "Whether other clusters register targets in the same target groups."},
-		{Key: service("quic-enabled-containers"), Syntax: List, Scope: OnPod, Costs: diag.Route, Example: "server",
-			Doc: "Containers that get a QUIC server id in an environment variable (`--quic-environment-variable-name`), in " +
-				"namespaces with label `elbv2.k8s.aws/quic-server-id-inject=enabled`."},
-	}
+var serviceTargetEntries = []Entry{
+	{Key: ServiceTGAttributes, Syntax: Map, Scope: OnService, Costs: diag.Route,
+		Example: "preserve_client_ip.enabled=true", Doc: "Attributes of the target groups."},
+	{Key: ServicePortTGAttributes, Family: "<port>", Syntax: Map, Scope: OnService, Costs: diag.Route,
+		Example: "deregistration_delay.timeout_seconds=30",
+		Doc:     "Attributes of the target group of one Service port, over the general ones."},
+	{Key: ServiceProxyProtocol, Syntax: String, Scope: OnService, Costs: diag.Route, Values: []string{"*"},
+		Complaint: "invalid value for Load Balancer proxy protocol v2 annotation, only value currently supported is *",
+		Example:   "*", Doc: "Proxy protocol v2 towards all targets."},
+	{Key: ServiceProxyProtocolPorts, Syntax: List, Scope: OnService, Costs: diag.Route, Example: "80, 443",
+		Doc: "Service ports, by number, with proxy protocol v2; off for the others."},
+	{Key: ServiceNodeLabels, Syntax: Map, Scope: OnService, Costs: diag.Route, Default: "all nodes", Example: "pool=web",
+		Doc: "Labels of the nodes that become instance targets."},
+	{Key: ServiceDriftPolicy, Syntax: String, Scope: OnService, Costs: diag.AddOn,
+		Default: "the class's policy, otherwise --drift-policy (correct)", Merge: perKey, Example: "report,tags=ignore",
+		Doc: "Policy for changes made in AWS by hand: `correct`, `report` or `ignore`, or `GROUP=POLICY` for groups of " +
+			"fields, separated by commas ([by-hand.md](tasks/by-hand.md))."},
+	{Key: ServiceReplacementPolicy, Syntax: String, Scope: OnService, Costs: diag.AddOn,
+		Default: "--replacement-policy (allow)", Merge: agree, Example: "refuse,except=k8s-shop-web-0123456789",
+		Doc: "Policy for edits that would replace the load balancer and its DNS name, such as a change of scheme: `allow` " +
+			"or `refuse`; `,except=NAME` allows the replacement of one load balancer, and `,keep=1h` keeps the old one for " +
+			"this time ([replacement.md](tasks/replacement.md))."},
+	{Key: ServiceExistingLoadBalancer, Syntax: String, Scope: OnService, Costs: diag.AddOn, Merge: agree,
+		Example: "arn:aws:elasticloadbalancing:us-west-2:123456789012:loadbalancer/app/platform/0123456789abcdef",
+		Doc: "ARN or name of an existing load balancer, for ownership `shared` " +
+			"([sharing-existing.md](tasks/sharing-existing.md)) or `adopted` ([ownership.md](tasks/ownership.md))."},
+	{Key: ServiceOwnership, Syntax: String, Scope: OnService, Costs: diag.AddOn, Default: "`managed`",
+		Example: "observed",
+		Doc: "What the controller may do with the load balancer: `managed`, everything that the object declares; " +
+			"`shared`, only listeners and rules, with their target groups, on the existing load balancer that " +
+			"`aws-load-balancer-existing` names; `adopted`, everything, but deletions and changes on that load balancer wait " +
+			"until `aws-load-balancer-approved-plan` approves them; `observed`, nothing: it shows the address and what it " +
+			"would do, and writes nothing to AWS ([ownership.md](tasks/ownership.md))."},
+	{Key: ServiceDeletionPolicy, Syntax: String, Scope: OnService, Costs: diag.AddOn, Default: "`Delete`",
+		Example: "Retain",
+		Doc: "What the controller does with the load balancer when the object, or the last one of its group, is deleted: " +
+			"`Delete` deletes it; `Retain` keeps it in AWS with its target groups, whose targets are updated as long as " +
+			"their Services exist. If the object is created again, it adopts the load balancer. `RetainWithoutTags` keeps it " +
+			"and removes the controller's tags, so that somebody else can own it " +
+			"([deletion-policy.md](tasks/deletion-policy.md))."},
+	{Key: ServiceApprovedPlan, Syntax: String, Scope: OnService, Costs: diag.AddOn, Default: "every plan is applied",
+		Example: "none",
+		Doc: "Digest of the approved state: the controller changes the load balancer only towards this state. The value " +
+			"is `none`, or the digest that `lbc plan` and event `PlanNotApproved` print. Targets need no approval " +
+			"([approve.md](tasks/approve.md))."},
+	{Key: ServiceAllowDeletion, Syntax: Bool, Scope: OnService, Costs: diag.AddOn, Default: "false", Example: "true",
+		Doc: "If true, the controller may delete the load balancer that the object no longer declares, although " +
+			"--deletion-brake holds the deletion."},
+	{Key: ServiceDeleteDuplicates, Syntax: List, Scope: OnService, Costs: diag.AddOn, Example: "sg-0123456789abcdef0",
+		Doc: "ARNs of load balancers and target groups, and ids of security groups, that carry the tags of this load " +
+			"balancer, do not serve, and may be deleted."},
+	{Key: ServiceMultiCluster, Syntax: Bool, Scope: OnService, Costs: diag.Route, Default: "false", Example: "true",
+		Doc: "Whether other clusters register targets in the same target groups."},
+	{Key: service("quic-enabled-containers"), Syntax: List, Scope: OnPod, Costs: diag.Route, Example: "server",
+		Doc: "Containers that get a QUIC server id in an environment variable (`--quic-environment-variable-name`), in " +
+			"namespaces with label `elbv2.k8s.aws/quic-server-id-inject=enabled`."},
 }
 
-func serviceHealthEntries() []Entry {
-	return []Entry{
-		{Key: ServiceHealthCheck, Syntax: String, Scope: OnService, Costs: diag.Route, Default: "of the other annotations",
-			Values: []string{FromReadinessProbe}, Complaint: "healthcheck must be " + FromReadinessProbe + " if it is set",
-			Example: FromReadinessProbe,
-			Doc: "`from-readiness-probe`: the health check is that of the readiness probe of the pods; what the other " +
-				"annotations set takes precedence ([health-checks.md](tasks/health-checks.md))."},
-		{Key: ServiceHCProtocol, Syntax: String, Scope: OnService, Costs: diag.Route, Default: "TCP", Example: "http",
-			Doc: "Protocol of the health check: tcp, http or https, in any case."},
-		{Key: ServiceHCPort, Syntax: String, Scope: OnService, Costs: diag.Route, Default: "traffic-port", Example: "8081",
-			Doc: "Port of the health check: a number, traffic-port, or the name of a Service port."},
-		{Key: ServiceHCPath, Syntax: String, Scope: OnService, Costs: diag.Route, Default: "/", Example: "/healthz",
-			Doc: "Path of an HTTP health check, 1 to 1024 characters, starting with a slash."},
-		{Key: ServiceHCSuccessCodes, Syntax: String, Scope: OnService, Costs: diag.Route, Default: "200-399", Example: "200",
-			Doc: "Codes of a passed HTTP health check, 200 to 599."},
-		{Key: ServiceHCInterval, Syntax: Int32, Scope: OnService, Costs: diag.Route, Default: "10", Min: 5, Max: 300,
-			Example: "30", Doc: "Seconds between health checks; not less than the timeout."},
-		{Key: ServiceHCTimeout, Syntax: Int32, Scope: OnService, Costs: diag.Route, Default: "10", Min: 2, Max: 120,
-			Example: "5", Doc: "Seconds until a health check has failed."},
-		{Key: ServiceHCHealthy, Syntax: Int32, Scope: OnService, Costs: diag.Route, Default: "3", Min: 2, Max: 10,
-			Example: "2", Doc: "Health checks in a row that make a target healthy."},
-		{Key: ServiceHCUnhealthy, Syntax: Int32, Scope: OnService, Costs: diag.Route, Default: "3", Min: 2, Max: 10,
-			Example: "2", Doc: "Failed health checks in a row that make a target unhealthy."},
-	}
+var serviceHealthEntries = []Entry{
+	{Key: ServiceHealthCheck, Syntax: String, Scope: OnService, Costs: diag.Route, Default: "of the other annotations",
+		Values: []string{FromReadinessProbe}, Complaint: "healthcheck must be " + FromReadinessProbe + " if it is set",
+		Example: FromReadinessProbe,
+		Doc: "`from-readiness-probe`: the health check is that of the readiness probe of the pods; what the other " +
+			"annotations set takes precedence ([health-checks.md](tasks/health-checks.md))."},
+	{Key: ServiceHCProtocol, Syntax: String, Scope: OnService, Costs: diag.Route, Default: "TCP", Example: "http",
+		Doc: "Protocol of the health check: tcp, http or https, in any case."},
+	{Key: ServiceHCPort, Syntax: String, Scope: OnService, Costs: diag.Route, Default: "traffic-port", Example: "8081",
+		Doc: "Port of the health check: a number, traffic-port, or the name of a Service port."},
+	{Key: ServiceHCPath, Syntax: String, Scope: OnService, Costs: diag.Route, Default: "/", Example: "/healthz",
+		Doc: "Path of an HTTP health check, 1 to 1024 characters, starting with a slash."},
+	{Key: ServiceHCSuccessCodes, Syntax: String, Scope: OnService, Costs: diag.Route, Default: "200-399", Example: "200",
+		Doc: "Codes of a passed HTTP health check, 200 to 599."},
+	{Key: ServiceHCInterval, Syntax: Int32, Scope: OnService, Costs: diag.Route, Default: "10", Min: 5, Max: 300,
+		Example: "30", Doc: "Seconds between health checks; not less than the timeout."},
+	{Key: ServiceHCTimeout, Syntax: Int32, Scope: OnService, Costs: diag.Route, Default: "10", Min: 2, Max: 120,
+		Example: "5", Doc: "Seconds until a health check has failed."},
+	{Key: ServiceHCHealthy, Syntax: Int32, Scope: OnService, Costs: diag.Route, Default: "3", Min: 2, Max: 10,
+		Example: "2", Doc: "Health checks in a row that make a target healthy."},
+	{Key: ServiceHCUnhealthy, Syntax: Int32, Scope: OnService, Costs: diag.Route, Default: "3", Min: 2, Max: 10,
+		Example: "2", Doc: "Failed health checks in a row that make a target unhealthy."},
 }

@@ -215,14 +215,7 @@ func (c decoder) object(raw []byte) (found []metav1.Object, skipped []string, er
 		o.Namespace = cmp.Or(o.Namespace, c.defaultNamespace)
 		return []metav1.Object{presentIngress(o)}, nil, nil
 	case strings.HasSuffix(head.Kind, "List"):
-		for i, item := range head.Items {
-			more, others, err := c.object(item)
-			if err != nil {
-				return nil, nil, within(fmt.Sprintf("items[%d]", i), fmt.Errorf("%s: item %d: %w", what, i, err))
-			}
-			found, skipped = append(found, more...), append(skipped, others...)
-		}
-		return found, skipped, nil
+		return c.items(head.Items, what)
 	}
 	if create := workloads[head.APIVersion+" "+head.Kind]; create != nil {
 		o := create()
@@ -234,16 +227,35 @@ func (c decoder) object(raw []byte) (found []metav1.Object, skipped []string, er
 		}
 		return []metav1.Object{o}, nil, nil
 	}
-	if served := servedVersion(head.APIVersion, head.Kind); served != "" {
-		return nil, nil, at("apiVersion", fmt.Errorf("%s: no cluster serves this version; write apiVersion: %s",
-			what, served))
-	}
-	if ours := groupOf(head.APIVersion); slices.Contains(groups, ours) && !slices.Contains(unread, head.APIVersion+" "+
-		head.Kind) {
-		return nil, nil, at("kind", fmt.Errorf("%s: there is no such kind; those of %s are %s", what, ours,
-			strings.Join(kindsOf(ours), ", ")))
+	if err := mistaken(head.TypeMeta, what); err != nil {
+		return nil, nil, err
 	}
 	return nil, []string{what}, nil
+}
+
+// items reads the objects of a list.
+func (c decoder) items(list []json.RawMessage, what string) (found []metav1.Object, skipped []string, err error) {
+	for i, item := range list {
+		more, others, err := c.object(item)
+		if err != nil {
+			return nil, nil, within(fmt.Sprintf("items[%d]", i), fmt.Errorf("%s: item %d: %w", what, i, err))
+		}
+		found, skipped = append(found, more...), append(skipped, others...)
+	}
+	return found, skipped, nil
+}
+
+// mistaken is the error of a version that no cluster serves, or of a kind that a group which is read does not have.
+func mistaken(of metav1.TypeMeta, what string) error {
+	if served := servedVersion(of.APIVersion, of.Kind); served != "" {
+		return at("apiVersion", fmt.Errorf("%s: no cluster serves this version; write apiVersion: %s", what, served))
+	}
+	if group := groupOf(of.APIVersion); slices.Contains(groups, group) && !slices.Contains(unread, of.APIVersion+" "+
+		of.Kind) {
+		return at("kind", fmt.Errorf("%s: there is no such kind; those of %s are %s", what, group,
+			strings.Join(kindsOf(group), ", ")))
+	}
+	return nil
 }
 
 // unmarshal is as strict as the API server: it takes no field by another case, and no true for "true". spare is another

@@ -38,56 +38,30 @@ func ResolveSecurityGroups(f Facts, vpc string, want []string) GroupChoice {
 			byName[name] = append(byName[name], id)
 		}
 	}
-	var c GroupChoice
-	var missing, malformed []string
-	add := func(ids ...string) {
-		for _, id := range ids {
-			if !slices.Contains(c.IDs, id) {
-				c.IDs = append(c.IDs, id)
-			}
-		}
+	u := unresolved{
+		prefix: "sg-", one: "a security group", all: "security groups", need: NeedForeignGroup,
+		badID: "InvalidGroupId.Malformed", noID: "InvalidGroup.NotFound",
+		absent: Problem{Code: diag.SecurityGroupNotFound,
+			Remedy: "name existing groups by id (sg-…) or by the value of their Name tag"},
 	}
+	var ids []string
 	for _, w := range want {
-		if !strings.HasPrefix(w, "sg-") {
-			if len(byName[w]) == 0 {
-				missing = append(missing, fmt.Sprintf("no group of VPC %s has the Name tag %q", vpc, w))
+		found := []string{w}
+		if !strings.HasPrefix(w, u.prefix) {
+			if found = byName[w]; len(found) == 0 {
+				u.missing = append(u.missing, fmt.Sprintf("no group of VPC %s has the Name tag %q", vpc, w))
 			}
-			add(byName[w]...)
+		} else if _, ok := f.SecurityGroups[w]; !ok && resolveUnlisted(f, &u, w, f.ForeignGroups) == nil {
 			continue
 		}
-		if _, ok := f.SecurityGroups[w]; ok {
-			add(w)
-			continue
-		}
-		if !hexadecimal(strings.TrimPrefix(w, "sg-")) {
-			malformed = append(malformed, w+" is not a security group id (InvalidGroupId.Malformed)")
-			continue
-		}
-		g, asked := f.ForeignGroups[w]
-		need := Need{Kind: NeedForeignGroup, Key: w}
-		switch p := f.Failed(need); {
-		case asked && g != nil:
-			add(w)
-		case asked:
-			missing = append(missing, w+" does not exist (InvalidGroup.NotFound)")
-		case p != nil:
-			return GroupChoice{Problem: p}
-		default:
-			c.Needs = append(c.Needs, need)
+		for _, id := range found {
+			if !slices.Contains(ids, id) {
+				ids = append(ids, id)
+			}
 		}
 	}
-	const remedy = "name existing groups by id (sg-…) or by the value of their Name tag"
-	if len(malformed) > 0 { // whatever AWS holds
-		return GroupChoice{Problem: &Problem{Code: diag.InvalidAnnotation, Text: "couldn't find all security groups: " +
-			strings.Join(malformed, ", "), Remedy: remedy}}
+	if needs, problem := u.outcome(); len(needs) > 0 || problem != nil {
+		return GroupChoice{Needs: needs, Problem: problem}
 	}
-	if len(c.Needs) > 0 {
-		return GroupChoice{Needs: c.Needs}
-	}
-	if len(missing) > 0 {
-		return GroupChoice{Problem: &Problem{Code: diag.SecurityGroupNotFound,
-			Text:   "couldn't find all security groups: " + strings.Join(missing, ", "),
-			Remedy: remedy}}
-	}
-	return c
+	return GroupChoice{IDs: ids}
 }

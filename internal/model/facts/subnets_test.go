@@ -163,8 +163,6 @@ func TestEverySubnetIsListedWithWhatBecameOfIt(t *testing.T) {
 			"subnet-a1 (a) dropped: of locale outpost, unlike the others, subnet-a2 (a) chosen: eligible, subnet-b1 (b) " +
 				"chosen: eligible, " +
 				"subnet-b2 (b) dropped: zone already served by subnet-b1"},
-		"named": {[]string{"0b b -", "0a a -"}, func(q *SubnetQuery) { q.IDsOrNames = []string{"subnet-0b", "subnet-0a"} },
-			"subnet-0b (b) chosen: named, subnet-0a (a) chosen: named"},
 	}
 	for name, c := range cases {
 		q := query()

@@ -53,31 +53,7 @@ func (s side) settings() map[string]string {
 			out["load balancer "+lb.ID] = "present"
 			continue
 		}
-		out["scheme"], out["IP address type"] = lb.Scheme, lb.IPAddressType
-		var subnets, addresses []string
-		for _, m := range lb.Subnets {
-			subnets = append(subnets, m.Subnet)
-			if m.Fixed() {
-				addresses = append(addresses, strings.Join(strings.Fields(m.AllocationID+" "+m.PrivateIPv4+" "+m.IPv6), " ")+
-					" in "+m.Subnet)
-			}
-		}
-		slices.Sort(subnets)
-		slices.Sort(addresses)
-		out["subnets"], out["addresses"] = strings.Join(subnets, " "), strings.Join(addresses, ", ")
-		out["source NAT"], out["inbound rules for PrivateLink"] = lb.NetworkSourceNAT, lb.PrivateLinkRules
-		out["customer-owned pool"], out["IPAM pool"] = lb.CustomerOwnedPool, lb.IPAMPool
-		out["web ACL"], out["capacity"], out["shield protection"] = addOn(lb.WebACL), addOn(lb.Capacity), addOn(lb.Shield)
-		add(out, "attribute", lb.Attributes)
-		add(out, "tag", userTags(lb.Tags))
-		var groups []string
-		for _, g := range lb.SecurityGroups {
-			if g.Literal != "" {
-				groups = append(groups, g.Literal)
-			}
-		}
-		slices.Sort(groups)
-		out["security groups"] = strings.Join(groups, " ")
+		balancerSettings(out, &lb)
 	}
 	var rules []string
 	for _, g := range s.SecurityGroups {
@@ -94,21 +70,53 @@ func (s side) settings() map[string]string {
 		if l.LoadBalancer.ID != stack.LoadBalancerIdentity {
 			continue
 		}
-		at := fmt.Sprintf("listener %d ", l.Port)
-		out[at+"protocol"], out[at+"TLS policy"], out[at+"ALPN policy"] = l.Protocol, l.SSLPolicy, l.ALPN
-		if len(l.Certificates) > 0 {
-			out[at+"default certificate"] = l.Certificates[0]
-		}
-		all := append(slices.Clone(l.Certificates), l.SNI...)
-		slices.Sort(all)
-		out[at+"certificates"] = strings.Join(slices.Compact(all), " ")
-		if l.Mutual != nil && l.Mutual.Mode != "off" {
-			out[at+"client certificates"] = fmt.Sprint(*l.Mutual)
-		}
-		add(out, at+"attribute", l.Attributes)
+		listenerSettings(out, &l)
 	}
 	s.targetGroups(out)
 	return out
+}
+
+func balancerSettings(out map[string]string, lb *stack.LoadBalancer) {
+	out["scheme"], out["IP address type"] = lb.Scheme, lb.IPAddressType
+	var subnets, addresses []string
+	for _, m := range lb.Subnets {
+		subnets = append(subnets, m.Subnet)
+		if m.Fixed() {
+			addresses = append(addresses, strings.Join(strings.Fields(m.AllocationID+" "+m.PrivateIPv4+" "+m.IPv6), " ")+
+				" in "+m.Subnet)
+		}
+	}
+	slices.Sort(subnets)
+	slices.Sort(addresses)
+	out["subnets"], out["addresses"] = strings.Join(subnets, " "), strings.Join(addresses, ", ")
+	out["source NAT"], out["inbound rules for PrivateLink"] = lb.NetworkSourceNAT, lb.PrivateLinkRules
+	out["customer-owned pool"], out["IPAM pool"] = lb.CustomerOwnedPool, lb.IPAMPool
+	out["web ACL"], out["capacity"], out["shield protection"] = addOn(lb.WebACL), addOn(lb.Capacity), addOn(lb.Shield)
+	add(out, "attribute", lb.Attributes)
+	add(out, "tag", userTags(lb.Tags))
+	var groups []string
+	for _, g := range lb.SecurityGroups {
+		if g.Literal != "" {
+			groups = append(groups, g.Literal)
+		}
+	}
+	slices.Sort(groups)
+	out["security groups"] = strings.Join(groups, " ")
+}
+
+func listenerSettings(out map[string]string, l *stack.Listener) {
+	at := fmt.Sprintf("listener %d ", l.Port)
+	out[at+"protocol"], out[at+"TLS policy"], out[at+"ALPN policy"] = l.Protocol, l.SSLPolicy, l.ALPN
+	if len(l.Certificates) > 0 {
+		out[at+"default certificate"] = l.Certificates[0]
+	}
+	all := append(slices.Clone(l.Certificates), l.SNI...)
+	slices.Sort(all)
+	out[at+"certificates"] = strings.Join(slices.Compact(all), " ")
+	if l.Mutual != nil && l.Mutual.Mode != "off" {
+		out[at+"client certificates"] = fmt.Sprint(*l.Mutual)
+	}
+	add(out, at+"attribute", l.Attributes)
 }
 
 // addOn is the value of an add-on; empty also for one that is turned off, as a new load balancer has it.

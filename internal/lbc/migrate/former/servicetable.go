@@ -18,6 +18,23 @@ type ServiceRow struct {
 	Network, Classic Treatment
 }
 
+// onlyHere are the annotations that the cloud provider's controller does not read.
+var onlyHere = []annotation.Key{
+	annotation.ServiceTargetType, annotation.ServiceGroupName, annotation.ServiceName, annotation.ServiceScheme,
+	annotation.ServiceIPAddressType, annotation.ServiceIPv6Addresses,
+	annotation.ServiceSourceNAT, annotation.ServiceSourceNATPrefixes, annotation.ServiceCapacity,
+	annotation.ServicePrivateLinkRules, annotation.ServiceAttributes,
+	annotation.ServiceManageBackend, annotation.ServiceDisableSecurityGroups, annotation.ServicePrefixLists,
+	annotation.ServiceICMP, annotation.ServiceALPN,
+	annotation.ServiceListenerAttributes, annotation.ServiceTCPUDPListener, annotation.ServiceQUICPorts,
+	annotation.ServiceActions, annotation.ServicePortTGAttributes,
+	annotation.ServiceProxyProtocolPorts, annotation.ServiceApprovedPlan, annotation.ServiceDeletionPolicy,
+	annotation.ServiceAllowDeletion, annotation.ServiceDriftPolicy,
+	annotation.ServiceOwnership, annotation.ServiceExistingLoadBalancer,
+	annotation.ServiceReplacementPolicy, annotation.ServiceDeleteDuplicates, annotation.ServiceMultiCluster,
+	annotation.ServiceHealthCheck, annotation.ServiceHCSuccessCodes,
+}
+
 // ServiceRows has a row for each annotation of the cloud provider's controller, and for each of this controller on
 // Services.
 func ServiceRows() []ServiceRow {
@@ -67,21 +84,7 @@ func ServiceRows() []ServiceRow {
 		both(annotation.ServiceNodeLabels, same),
 		both(annotation.ServiceSourceRanges, same),
 	}
-	for _, k := range []annotation.Key{
-		annotation.ServiceTargetType, annotation.ServiceGroupName, annotation.ServiceName, annotation.ServiceScheme,
-		annotation.ServiceIPAddressType, annotation.ServiceIPv6Addresses,
-		annotation.ServiceSourceNAT, annotation.ServiceSourceNATPrefixes, annotation.ServiceCapacity,
-		annotation.ServicePrivateLinkRules, annotation.ServiceAttributes,
-		annotation.ServiceManageBackend, annotation.ServiceDisableSecurityGroups, annotation.ServicePrefixLists,
-		annotation.ServiceICMP, annotation.ServiceALPN,
-		annotation.ServiceListenerAttributes, annotation.ServiceTCPUDPListener, annotation.ServiceQUICPorts,
-		annotation.ServiceActions, annotation.ServicePortTGAttributes,
-		annotation.ServiceProxyProtocolPorts, annotation.ServiceApprovedPlan, annotation.ServiceDeletionPolicy,
-		annotation.ServiceAllowDeletion, annotation.ServiceDriftPolicy,
-		annotation.ServiceOwnership, annotation.ServiceExistingLoadBalancer,
-		annotation.ServiceReplacementPolicy, annotation.ServiceDeleteDuplicates, annotation.ServiceMultiCluster,
-		annotation.ServiceHealthCheck, annotation.ServiceHCSuccessCodes,
-	} {
+	for _, k := range onlyHere {
 		out = append(out, both(k, unread))
 	}
 	return out
