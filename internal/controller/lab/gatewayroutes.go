@@ -129,8 +129,14 @@ func (l *Lab) Discard(text string) {
 	}
 }
 
-// Answers is what the only load balancer does with a request on port 80: the target group or the status.
+// Answers is what the only load balancer does with a request for example.com on port 80.
 func (l *Lab) Answers(path string) string {
+	l.Helper()
+	return l.AnswersHost("example.com", path)
+}
+
+// AnswersHost is what the only load balancer does with a request on port 80: the target group or the status.
+func (l *Lab) AnswersHost(host, path string) string {
 	l.Helper()
 	r := l.Sim.Resources()
 	if len(r.LoadBalancers) != 1 {
@@ -150,7 +156,7 @@ func (l *Lab) Answers(path string) string {
 		rules = append(rules, stack.Rule{Order: int32(n), Conditions: rule.Conditions, Actions: rule.Actions,
 			Transforms: rule.Transforms})
 	}
-	d := traffic.Match(rules, defaults, traffic.Request{Scheme: "http", Host: "example.com", Port: 80, Method: "GET",
+	d := traffic.Match(rules, defaults, traffic.Request{Scheme: "http", Host: host, Port: 80, Method: "GET",
 		Path: path, SourceIP: netip.MustParseAddr("198.51.100.7")})
 	action, _ := d.Routing()
 	if action.FixedResponse != nil {
@@ -161,7 +167,8 @@ func (l *Lab) Answers(path string) string {
 		for _, to := range action.Forward.TargetGroups {
 			for _, tg := range r.TargetGroups {
 				if tg.ARN == to.TargetGroup.Literal {
-					out = append(out, cmp.Or(tg.Tags["gateway.k8s.aws.alb/resource"], tg.Tags["gateway.k8s.aws.nlb/resource"]))
+					out = append(out, cmp.Or(tg.Tags["gateway.k8s.aws.alb/resource"], tg.Tags["gateway.k8s.aws.nlb/resource"],
+						tg.Tags["ingress.k8s.aws/resource"]))
 				}
 			}
 		}

@@ -341,9 +341,9 @@ func (d *Decisions) routeStatus(r *decidedRoute, o Outcome) Change {
 }
 
 // alsoOfGateway reports whether a finding is of the load balancer, which is reported on the Gateway and on each route
-// of it alike.
+// of it alike. One of rules is of the route, even if the Gateway has a rule of its own with the same problem.
 func (d *Decisions) alsoOfGateway(f diag.Diagnostic, found diag.List) bool {
-	return slices.ContainsFunc(found, func(o diag.Diagnostic) bool {
+	return f.Scope != diag.Route && f.Scope != diag.Rule && slices.ContainsFunc(found, func(o diag.Diagnostic) bool {
 		return o.Object.Kind == kindGateway && o.Object.Namespace == d.gateway.Namespace && o.Object.Name == d.gateway.Name &&
 			o.Code == f.Code && o.Text == f.Text
 	})

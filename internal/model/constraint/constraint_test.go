@@ -2,6 +2,7 @@ package constraint
 
 import (
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -95,8 +96,13 @@ func TestCoverHoldsForTheRequestsOfRefusedConditions(t *testing.T) {
 			{Field: stack.HostHeader, Regex: []string{`^a_b\.test$`}}}},
 		"a method": {[]stack.Condition{host, {Field: stack.RequestMethod, Values: []string{"get"}}},
 			[]stack.Condition{host}},
-		"too long":  {[]stack.Condition{{Field: stack.PathPattern, Values: []string{"/" + long(128)}}}, nil},
-		"a pattern": {[]stack.Condition{{Field: stack.PathPattern, Regex: []string{"^/(a"}}}, nil},
+		"a long path": {[]stack.Condition{{Field: stack.PathPattern, Values: []string{"/" + long(128)}}},
+			[]stack.Condition{{Field: stack.PathPattern, Regex: []string{"^/" + long(60) + ".{7}" + long(61) + "$"}}}},
+		"a long host": {[]stack.Condition{{Field: stack.HostHeader, Values: []string{"*." + long(126) + ".test"}}},
+			[]stack.Condition{{Field: stack.HostHeader, Regex: []string{`^.*\.` + long(57) + ".{15}" + long(54) +
+				`\.test$`}}}},
+		"wildcards only": {[]stack.Condition{{Field: stack.PathPattern, Values: []string{strings.Repeat("a*", 65)}}}, nil},
+		"a pattern":      {[]stack.Condition{{Field: stack.PathPattern, Regex: []string{"^/(a"}}}, nil},
 	} {
 		got, ok := Cover(c.in)
 		if !ok {

@@ -1,6 +1,7 @@
 package constraint
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -37,8 +38,8 @@ func Cover(all []stack.Condition) (out []stack.Condition, ok bool) {
 func cover(c stack.Condition) (stack.Condition, bool) {
 	out := stack.Condition{Field: c.Field}
 	for _, v := range c.Values {
-		e := "^" + strings.NewReplacer(`\*`, ".*", `\?`, ".").Replace(regexp.QuoteMeta(v)) + "$"
-		if utf8.RuneCountInString(e) > maxValue {
+		e, ok := expressionOf(v)
+		if !ok {
 			return out, false
 		}
 		out.Regex = append(out.Regex, e)
@@ -49,4 +50,43 @@ func cover(c stack.Condition) (stack.Condition, bool) {
 		}
 	}
 	return out, len(out.Regex) > 0 && len(out.Regex) <= stack.MaxConditionValues
+}
+
+// expressionOf is a regular expression for the requests of a value. If AWS does not allow its length, the expression
+// has the number of characters in the place of those in the middle of the longest part without a wildcard. ok is false
+// if that is too long, too.
+func expressionOf(v string) (e string, ok bool) {
+	all := []rune(v)
+	from, to := literalOf(all)
+	for n := 0; n <= to-from; n++ {
+		left := (from + to - n) / 2
+		e = "^" + globOf(all[:left])
+		if n > 0 {
+			e += fmt.Sprintf(".{%d}", n)
+		}
+		if e += globOf(all[left+n:]) + "$"; utf8.RuneCountInString(e) <= maxValue {
+			return e, true
+		}
+	}
+	return "", false
+}
+
+// literalOf is the longest part of a value without a wildcard.
+func literalOf(all []rune) (from, to int) {
+	for at := 0; at < len(all); at++ {
+		end := at
+		for end < len(all) && all[end] != '*' && all[end] != '?' {
+			end++
+		}
+		if end-at > to-from {
+			from, to = at, end
+		}
+		at = end
+	}
+	return from, to
+}
+
+// globOf is the regular expression of a part of a value.
+func globOf(part []rune) string {
+	return strings.NewReplacer(`\*`, ".*", `\?`, ".").Replace(regexp.QuoteMeta(string(part)))
 }
