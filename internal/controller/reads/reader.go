@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
@@ -37,6 +38,12 @@ type ConfirmingReader struct {
 // is known.
 func (r ConfirmingReader) Get(ctx context.Context, key client.ObjectKey, o client.Object) (absence.Absence, error) {
 	err := r.Cache.Get(ctx, key, o)
+	if err == nil {
+		return absence.Absence{}, nil
+	}
+	if gone := absence.OfName(key.Namespace, key.Name); gone.Proven() { // no client of the API server reads it
+		return gone, apierrors.NewNotFound(schema.GroupResource{Resource: fmt.Sprintf("%T", o)}, key.Name)
+	}
 	if !apierrors.IsNotFound(err) {
 		return absence.Absence{}, err
 	}

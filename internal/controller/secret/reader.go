@@ -133,6 +133,9 @@ func (s *Reader) Start(ctx context.Context, q queue.Of[stack.Key]) error {
 
 // Get returns the current object; nil = it does not exist.
 func (s *Reader) Get(ctx context.Context, key types.NamespacedName) (metav1.Object, error) {
+	if absence.OfName(key.Namespace, key.Name).Proven() {
+		return nil, nil
+	}
 	s.mu.Lock()
 	r := s.entries[key]
 	if r == nil {

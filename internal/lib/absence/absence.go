@@ -8,6 +8,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/validation"
 )
 
 // Absence is evidence that an object or resource does not exist. The zero value is no evidence; only functions of this
@@ -43,6 +44,16 @@ func OfObject(err error) (Absence, error) {
 		return Absence{"the API server does not have it"}, nil
 	}
 	return Absence{}, fmt.Errorf("%w: %s", ErrUnknown, err.Error())
+}
+
+// OfName is the evidence in a name that no object of the kinds that are read can have; a zero Absence if one can. Users
+// can write such names into most references, and clients of the API server refuse to ask for some of them.
+func OfName(namespace, name string) Absence {
+	if len(validation.IsDNS1123Subdomain(name)) == 0 &&
+		(namespace == "" || len(validation.IsDNS1123Label(namespace)) == 0) {
+		return Absence{}
+	}
+	return Absence{"no object can have such a name"}
 }
 
 // OfSyncedCache is the evidence in an informer's cache that lacks an object whose deletion the informer has received.

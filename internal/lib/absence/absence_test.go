@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -82,5 +83,22 @@ func TestAReadOfAWSProvesAbsenceByItsErrorOnly(t *testing.T) {
 		if absence.Proven() != c.proven || errors.Is(err, ErrUnknown) != c.unknown {
 			t.Errorf("%s: %v, %v", c.name, absence, err)
 		}
+	}
+}
+
+func TestOnlyANameThatNoObjectCanHaveProvesAbsence(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"web", "web.example.com", "1", strings.Repeat("a", 253)} {
+		if OfName("shop", name).Proven() || OfName("", name).Proven() {
+			t.Errorf("an object can have the name %q", name)
+		}
+	}
+	for _, name := range []string{"", ".", "..", "a/b", "a%b", "Web", "a b", "a\n", strings.Repeat("a", 254)} {
+		if !OfName("shop", name).Proven() {
+			t.Errorf("an object can have the name %q", name)
+		}
+	}
+	if !OfName("a/b", "web").Proven() || !OfName("..", "web").Proven() {
+		t.Error("an object can be in any namespace")
 	}
 }
