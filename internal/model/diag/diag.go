@@ -26,12 +26,18 @@ func Plural(kind string) string {
 }
 
 // Some lists the first five of some texts, and how many more there are.
-func Some(texts []string) string {
-	const most = 5
+func Some(texts []string) string { return First(texts, 5, ", ") }
+
+// First joins the first of some texts, most of them at most, and says how many more there are.
+func First(texts []string, most int, separator string) string {
 	if len(texts) <= most {
-		return strings.Join(texts, ", ")
+		return strings.Join(texts, separator)
 	}
-	return fmt.Sprintf("%s and %d more", strings.Join(texts[:most], ", "), len(texts)-most)
+	last := separator
+	if last == ", " {
+		last = " "
+	}
+	return fmt.Sprintf("%s%sand %d more", strings.Join(texts[:most], separator), last, len(texts)-most)
 }
 
 // String is "Kind namespace/name".

@@ -151,22 +151,15 @@ func render(decisions []decision) string {
 	if len(decisions) == 0 {
 		return "the VPC has none"
 	}
-	var b strings.Builder
-	for i, d := range decisions {
-		if i == most {
-			fmt.Fprintf(&b, ", and %d more", len(decisions)-most)
-			break
-		}
-		if i > 0 {
-			b.WriteString(", ")
-		}
+	texts := make([]string, 0, len(decisions))
+	for _, d := range decisions {
 		outcome := "dropped"
 		if d.chosen {
 			outcome = "chosen"
 		}
-		fmt.Fprintf(&b, "%s (%s) %s: %s", d.subnet.ID, d.subnet.Zone, outcome, d.why)
+		texts = append(texts, fmt.Sprintf("%s (%s) %s: %s", d.subnet.ID, d.subnet.Zone, outcome, d.why))
 	}
-	return b.String()
+	return diag.First(texts, most, ", ")
 }
 
 func hexadecimal(s string) bool {
