@@ -19,8 +19,8 @@ func named(f Facts, q SubnetQuery) SubnetChoice {
 	u := unresolved{
 		prefix: "subnet-", one: "a subnet", all: "subnets", need: NeedForeignSubnet,
 		badID: "InvalidSubnetID.Malformed", noID: "InvalidSubnetID.NotFound",
-		absent: Problem{Code: diag.InvalidSubnets, Class: diag.NotFound, Remedy: "name existing subnets of the cluster's VPC " +
-			"by id or Name tag, or none to have them discovered"},
+		absent: Problem{Code: diag.InvalidSubnets, Class: diag.NotFound,
+			Remedy: "name existing subnets of the cluster's VPC by id or Name tag, or none to have them discovered"},
 	}
 	var found []Subnet
 	var foreign []string
