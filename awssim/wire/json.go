@@ -66,16 +66,7 @@ func (j *json11) fill(given any, path string, into reflect.Value) error {
 		into.Set(v)
 	case reflect.Struct:
 		if into.Type() == timeType {
-			n, ok := given.(json.Number)
-			if !ok {
-				return wrong("a time in seconds since 1970")
-			}
-			seconds, err := n.Float64()
-			if err != nil {
-				return wrong("a time in seconds since 1970")
-			}
-			into.Set(reflect.ValueOf(time.UnixMilli(int64(math.Round(seconds * 1000))).UTC()))
-			return nil
+			return fillTime(given, path, into)
 		}
 		object, ok := given.(map[string]any)
 		if !ok {
@@ -94,27 +85,13 @@ func (j *json11) fill(given any, path string, into reflect.Value) error {
 		if !ok {
 			return wrong("a list")
 		}
-		list := reflect.MakeSlice(into.Type(), len(items), len(items))
-		for i, item := range items {
-			if err := j.fill(item, join(path, strconv.Itoa(i+1)), list.Index(i)); err != nil {
-				return err
-			}
-		}
-		into.Set(list)
+		return j.fillList(items, path, into)
 	case reflect.Map:
 		object, ok := given.(map[string]any)
 		if !ok {
 			return wrong("an object")
 		}
-		entries := reflect.MakeMap(into.Type())
-		for k, item := range object {
-			v := reflect.New(into.Type().Elem()).Elem()
-			if err := j.fill(item, join(path, k), v); err != nil {
-				return err
-			}
-			entries.SetMapIndex(reflect.ValueOf(k).Convert(into.Type().Key()), v)
-		}
-		into.Set(entries)
+		return j.fillMap(object, path, into)
 	case reflect.Bool:
 		b, ok := given.(bool)
 		if !ok {
@@ -130,6 +107,40 @@ func (j *json11) fill(given any, path string, into reflect.Value) error {
 		}
 		return scalar(n.String(), path, into)
 	}
+	return nil
+}
+
+func fillTime(given any, path string, into reflect.Value) error {
+	n, _ := given.(json.Number)
+	seconds, err := n.Float64()
+	if err != nil {
+		return &mistake{path, fmt.Sprint(given), "a time in seconds since 1970"}
+	}
+	into.Set(reflect.ValueOf(time.UnixMilli(int64(math.Round(seconds * 1000))).UTC()))
+	return nil
+}
+
+func (j *json11) fillList(items []any, path string, into reflect.Value) error {
+	list := reflect.MakeSlice(into.Type(), len(items), len(items))
+	for i, item := range items {
+		if err := j.fill(item, join(path, strconv.Itoa(i+1)), list.Index(i)); err != nil {
+			return err
+		}
+	}
+	into.Set(list)
+	return nil
+}
+
+func (j *json11) fillMap(object map[string]any, path string, into reflect.Value) error {
+	entries := reflect.MakeMap(into.Type())
+	for k, item := range object {
+		v := reflect.New(into.Type().Elem()).Elem()
+		if err := j.fill(item, join(path, k), v); err != nil {
+			return err
+		}
+		entries.SetMapIndex(reflect.ValueOf(k).Convert(into.Type().Key()), v)
+	}
+	into.Set(entries)
 	return nil
 }
 

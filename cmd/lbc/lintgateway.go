@@ -88,40 +88,25 @@ func unconnected(src *source) (out []finding) {
 		}
 	}
 	backendRefs := src.backends()
-	note := func(p placed, field, text, remedy string) {
-		out = append(out, finding{File: p.file, Line: p.line(field), Severity: severityNote, Object: nameOf(p.object),
-			Field: field, Reason: codeNothingNamed, Message: text, Remedy: remedy})
-	}
 	for _, p := range src.fromFiles {
+		note := func(field, text, remedy string) {
+			out = append(out, finding{File: p.file, Line: p.line(field), Severity: severityNote, Object: nameOf(p.object),
+				Field: field, Reason: codeNothingNamed, Message: text, Remedy: remedy})
+		}
 		kind, _ := objects.KindOf(p.object)
 		at := objects.Ref{Kind: kind, Namespace: p.object.GetNamespace(), Name: p.object.GetName()}
 		switch x := p.object.(type) {
 		case *configv1.LoadBalancerConfiguration, *configv1.ListenerRuleConfiguration:
 			if !namedRefs[at] {
-				note(p, "", "it has no effect: nothing in the files names it", map[objects.Kind]string{
+				note("", "it has no effect: nothing in the files names it", map[objects.Kind]string{
 					objects.LoadBalancerConfiguration: "name it in parametersRef of a GatewayClass or Gateway",
 					objects.ListenerRuleConfiguration: "name it in a filter of type ExtensionRef of a route"}[kind])
 			}
 		case *configv1.TargetGroupConfiguration:
-			refs := objects.References(x)
-			switch {
-			case len(refs) == 0 && !namedRefs[at]:
-				note(p, "", "it has no effect: it has no targetReference, and no LoadBalancerConfiguration in the files names "+
-					"it as default", "add spec.targetReference, or name it in defaultTargetGroupConfiguration")
-			case len(refs) > 0 && !backendRefs[refs[0]]:
-				note(p, "spec.targetReference", fmt.Sprintf("it has no effect: no route in the files has %s %s/%s as backend",
-					refs[0].Kind, refs[0].Namespace, refs[0].Name),
-					"correct the name, or check the file of the route along with this one")
-			}
-			for i, r := range x.Spec.RouteConfigurations {
-				if !src.hasRoute(r.RouteIdentifier) {
-					note(p, fmt.Sprintf("spec.routeConfigurations[%d].routeIdentifier", i), "it has no effect: no route in the files "+
-						"is "+routeText(r.RouteIdentifier), "correct it, or check the file of the route along with this one")
-				}
-			}
+			src.unconnectedTargets(x, namedRefs[at], backendRefs, note)
 		case *gatewayv1.ListenerSet:
 			if g := missingGateways(v, x); len(g) > 0 {
-				note(p, "spec.parentRef", "it is not checked: "+g[0]+" is in none of the files",
+				note("spec.parentRef", "it is not checked: "+g[0]+" is in none of the files",
 					"check the file of the Gateway along with this one")
 			}
 		default:
@@ -129,16 +114,38 @@ func unconnected(src *source) (out []finding) {
 				continue
 			}
 			if len(offline.GatewaysOf(v, x)) == 0 {
-				note(p, "spec.parentRefs", "it is not checked: it names no Gateway, or a ListenerSet that is in none of the files",
+				note("spec.parentRefs", "it is not checked: it names no Gateway, or a ListenerSet that is in none of the files",
 					"name a Gateway in spec.parentRefs")
 			}
 			for _, g := range missingGateways(v, x) {
-				note(p, "spec.parentRefs", "it is not checked: "+g+" is in none of the files",
+				note("spec.parentRefs", "it is not checked: "+g+" is in none of the files",
 					"check the file of the Gateway along with this one")
 			}
 		}
 	}
 	return out
+}
+
+// unconnectedTargets are the findings about a TargetGroupConfiguration. isDefault reports that something names it;
+// backendRefs are the backends of routes.
+func (s *source) unconnectedTargets(x *configv1.TargetGroupConfiguration, isDefault bool,
+	backendRefs map[objects.Ref]bool, note func(field, text, remedy string)) {
+	refs := objects.References(x)
+	switch {
+	case len(refs) == 0 && !isDefault:
+		note("", "it has no effect: it has no targetReference, and no LoadBalancerConfiguration in the files names "+
+			"it as default", "add spec.targetReference, or name it in defaultTargetGroupConfiguration")
+	case len(refs) > 0 && !backendRefs[refs[0]]:
+		note("spec.targetReference", fmt.Sprintf("it has no effect: no route in the files has %s %s/%s as backend",
+			refs[0].Kind, refs[0].Namespace, refs[0].Name),
+			"correct the name, or check the file of the route along with this one")
+	}
+	for i, r := range x.Spec.RouteConfigurations {
+		if !s.hasRoute(r.RouteIdentifier) {
+			note(fmt.Sprintf("spec.routeConfigurations[%d].routeIdentifier", i), "it has no effect: no route in the files "+
+				"is "+routeText(r.RouteIdentifier), "correct it, or check the file of the route along with this one")
+		}
+	}
 }
 
 func missingGateways(v *objects.View, o metav1.Object) (out []string) {

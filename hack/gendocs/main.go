@@ -66,30 +66,19 @@ func main() {
 			fail(err)
 		}
 	}
-	if err := section("doctor.md", "checks", doctor.Page()); err != nil {
-		fail(err)
-	}
-	if err := section("tasks/going-back.md", "additions", additions()); err != nil {
-		fail(err)
-	}
-	if err := section("support.md", "kubernetes", supported()); err != nil {
-		fail(err)
-	}
 	table, err := partitions()
-	if err == nil {
-		err = section("tasks/install-others.md", "partitions", table)
-	}
 	if err != nil {
 		fail(err)
 	}
-	if err := section("operations/reconciling.md", "budgets", budgets()); err != nil {
-		fail(err)
-	}
-	if err := errors.Join(section("lbc.md", "units", unitsTable()),
-		section("lbc.md", "exposure", kindsTable())); err != nil {
-		fail(err)
-	}
-	if err := errors.Join(policies(), chartReadme(), writePlaces()); err != nil {
+	if err := errors.Join(
+		section("doctor.md", "checks", doctor.Page()),
+		section("tasks/going-back.md", "additions", additions()),
+		section("support.md", "kubernetes", supported()),
+		section("tasks/install-others.md", "partitions", table),
+		section("operations/reconciling.md", "budgets", budgets()),
+		section("lbc.md", "units", unitsTable()),
+		section("lbc.md", "exposure", kindsTable()),
+		policies(), chartReadme(), writePlaces()); err != nil {
 		fail(err)
 	}
 }

@@ -92,19 +92,25 @@ func (b *build) buildListener(p *port, redirect int32) (all []rules.Rule, made b
 	}
 	b.trace(stack.KindListener, id, p.members, fields)
 	b.traceKeys(stack.KindListener, id, "Attributes", p.attrSource)
-	// among those of others, tags alone say which are the stack's
-	if b.cfg.Gates.ListenerRulesTagging || b.lb.ARN != "" || b.adopts != "" {
-		user, sources := keyed(b, merge.Setting[string]{Name: fmt.Sprintf("listener-tag@%d", p.number), What: "tag",
-			Among: p.members}, b.existsTag, b.userTags)
-		l.Tags = b.tags(user, id)
-		b.traceKeys(stack.KindListener, id, "Tags", sources)
-	}
+	b.tagListener(p, &l)
 	b.listen = append(b.listen, l)
 	if keepsActions {
 		b.keep.Actions = append(b.keep.Actions, ref)
 	}
 	b.keepRules(p, id)
 	return all, true
+}
+
+// tagListener sets the tags of a listener.
+func (b *build) tagListener(p *port, l *stack.Listener) {
+	// among those of others, tags alone say which are the stack's
+	if !b.cfg.Gates.ListenerRulesTagging && b.lb.ARN == "" && b.adopts == "" {
+		return
+	}
+	user, sources := keyed(b, merge.Setting[string]{Name: fmt.Sprintf("listener-tag@%d", p.number), What: "tag",
+		Among: p.members}, b.existsTag, b.userTags)
+	l.Tags = b.tags(user, l.ID)
+	b.traceKeys(stack.KindListener, l.ID, "Tags", sources)
 }
 
 // secureListener sets what a listener with TLS has. complete is false if AWS cannot have the listener now: it has no

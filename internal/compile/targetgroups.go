@@ -15,8 +15,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/tagkey"
 )
 
-// targetGroup builds a target group and its binding at the first reference. ok is false if that fails; then the member
-// fails.
+// targetGroup returns the reference to a target group, which it builds with its binding at the first call. ok is false
+// if that fails; then the member fails.
 func (b *build) targetGroup(i int, want *intent.TargetGroup, source intent.Source) (ref stack.Ref, ok bool) {
 	if want.Source.Path() != "" {
 		source = want.Source
@@ -24,9 +24,18 @@ func (b *build) targetGroup(i int, want *intent.TargetGroup, source intent.Sourc
 	if b.taken(i, want, source) {
 		return stack.Ref{}, false
 	}
-	if ref, made := b.targets[want.ID]; made {
-		return ref, ref.ID != ""
+	ref, known := b.targets[want.ID]
+	if !known {
+		if b.buildTargetGroup(i, want, source) {
+			ref = stack.Ref{Kind: stack.KindTargetGroup, ID: want.ID}
+		}
+		b.targets[want.ID] = ref
 	}
+	return ref, ref.ID != ""
+}
+
+// buildTargetGroup adds a target group and its binding to the stack. built is false if that fails.
+func (b *build) buildTargetGroup(i int, want *intent.TargetGroup, source intent.Source) (built bool) {
 	tg := want
 	if overIPv6 := b.overIPv6(want); overIPv6 != want.IPv6 || tg.TargetType == "" {
 		resolved := *want
@@ -43,12 +52,10 @@ func (b *build) targetGroup(i int, want *intent.TargetGroup, source intent.Sourc
 	if d, bad := b.badTargetGroup(tg); bad {
 		d.Object, d.Path = b.members[i].Object, source.Path()
 		b.fail(i, d)
-		b.targets[want.ID] = stack.Ref{}
-		return stack.Ref{}, false
+		return false
 	}
 	if tg.TargetType == stack.TargetALB && !b.ofItsGateway(i, tg, source) {
-		b.targets[want.ID] = stack.Ref{}
-		return stack.Ref{}, false
+		return false
 	}
 	refuseTags(b, i, b.notOfMember(i, tg.Tags), func(string) string { return source.Path() })
 	out := stack.TargetGroup{
@@ -63,8 +70,7 @@ func (b *build) targetGroup(i int, want *intent.TargetGroup, source intent.Sourc
 	if problem := constraint.OfTargetGroup(out); problem != "" {
 		b.fail(i, diag.New(b.members[i].Object, source.Path(), diag.InvalidRule, problem, "correct the value, or remove it").
 			In(diag.Route))
-		b.targets[want.ID] = stack.Ref{}
-		return stack.Ref{}, false
+		return false
 	}
 	fields := map[string]intent.Source{"Backend": source}
 	if out.Name == tg.Name {
@@ -73,26 +79,28 @@ func (b *build) targetGroup(i int, want *intent.TargetGroup, source intent.Sourc
 	if tg.TargetType == stack.TargetALB {
 		out.Balancer = stack.Literal(stack.KindLoadBalancer, tg.Balancer)
 	}
-	ref = stack.Ref{Kind: stack.KindTargetGroup, ID: tg.ID}
-	b.targets[tg.ID] = ref
 	b.tgs = append(b.tgs, out)
 	b.trace(stack.KindTargetGroup, tg.ID, []int{i}, fields)
 	// no binding: the plan registers the load balancer; without a Service there are no targets
-	if tg.TargetType == stack.TargetALB || tg.ServiceName == "" {
-		return ref, true
+	if tg.TargetType != stack.TargetALB && tg.ServiceName != "" {
+		b.bind(i, tg, out)
+		b.trace(stack.KindBinding, tg.ID, []int{i}, fields)
 	}
+	return true
+}
+
+// bind adds the binding of a target group.
+func (b *build) bind(i int, tg *intent.TargetGroup, out stack.TargetGroup) {
 	binding := stack.Binding{
 		ID: tg.ID, Name: out.Name, Namespace: tg.ServiceNamespace, Labels: b.labelsOf(i), Annotations: b.e.BindingAnnotations,
-		TargetGroup: ref,
-		TargetType:  out.TargetType, Protocol: out.Protocol, ServiceName: tg.ServiceName, ServicePort: tg.ServicePort,
+		TargetGroup: stack.Ref{Kind: stack.KindTargetGroup, ID: tg.ID}, TargetType: out.TargetType, Protocol: out.Protocol,
+		ServiceName: tg.ServiceName, ServicePort: tg.ServicePort,
 		IPAddress: out.IPAddressType, VPC: b.cfg.VPC, MultiCluster: tg.MultiCluster, Networking: b.networking(tg),
 	}
 	if tg.TargetType == stack.TargetInstance && len(tg.NodeLabels)+len(tg.NodeExpressions) > 0 {
 		binding.NodeLabels, binding.NodeExpressions = tg.NodeLabels, tg.NodeExpressions
 	}
 	b.bindings = append(b.bindings, binding)
-	b.trace(stack.KindBinding, tg.ID, []int{i}, fields)
-	return ref, true
 }
 
 // labelsOf are the labels of the TargetGroupBindings of a member.

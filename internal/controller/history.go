@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -231,13 +232,10 @@ func (h *History) held(now []hold.Kept) {
 
 // has reports whether a hold is among others.
 func has(all []hold.Kept, k hold.Kept) bool {
-	for _, o := range all {
-		if o.Key == k.Key && o.Hold.Until.Equal(k.Hold.Until) && o.Hold.Since.Equal(k.Hold.Since) &&
-			o.Hold.Reason == k.Hold.Reason {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(all, func(o hold.Kept) bool {
+		return o.Key == k.Key && o.Hold.Until.Equal(k.Hold.Until) && o.Hold.Since.Equal(k.Hold.Since) &&
+			o.Hold.Reason == k.Hold.Reason
+	})
 }
 
 // stepText is a step with its reasons.

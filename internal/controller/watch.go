@@ -276,6 +276,33 @@ func (w *Wiring) newRegistry() *registrar.Registry {
 	return registry
 }
 
+// newGates makes what opens the readiness gates of pods.
+func (w *Wiring) newGates() *targethealth.Gates {
+	gates := targethealth.NewGates(w.mgr.GetClient(), w.uncopied, bindingpass.PodsByGate, w.Now,
+		w.Log.WithName("readiness"))
+	gates.Opened = w.Metrics.ObserveGate
+	gates.LongestPause, gates.OpenAfter = w.Config.BindingRequeue, w.Config.OpenGatesAfter
+	return gates
+}
+
+// newNetworking makes the controller of the security group rules that targets need.
+func (w *Wiring) newNetworking() *networking.Reconciler {
+	c := w.Config
+	groups := networking.New(networking.Options{
+		Client: w.mgr.GetClient(), Live: w.mgr.GetAPIReader(), Namespace: c.WatchNamespace, Shared: w.uncopied,
+		Inventory: w.Inventory, Interfaces: network.NewInterfaces(w.Clients.EC2, w.Now), VPC: c.VPC,
+		Chooser: sgsync.Chooser{Cluster: c.ClusterName, Group: c.NodeSecurityGroup, ExtraTags: c.TargetENISecurityTags},
+		Write:   w.deps().Write, Pause: c.BindingRequeue, Gather: queue.Coalesce, Delay: networking.Delay, Now: w.Now,
+		RulesPerGroup: c.RulesPerSecurityGroup, Log: w.Log.WithName("rules"),
+		Unseen: func(ctx context.Context) bool { return w.elsewhere.MayNeedRules(ctx) || w.shared.Known() },
+	})
+	w.rules, w.Writer.Planned.Changed = groups.Queues(), groups.Replace
+	if w.elsewhere != nil {
+		w.elsewhere.OnChange = groups.Review
+	}
+	return groups
+}
+
 // setUpBindings sets up the controller of bindings.
 func (w *Wiring) setUpBindings(ctx context.Context) error {
 	c, report := w.Config, w.recorder("targetGroupBinding")
@@ -291,24 +318,10 @@ func (w *Wiring) setUpBindings(ctx context.Context) error {
 		counts.Seen(ctx, arn, health)
 	}
 	health := targethealth.NewWatch(registry, report, seen, w.Now)
-	gates := targethealth.NewGates(w.mgr.GetClient(), w.uncopied, bindingpass.PodsByGate, w.Now,
-		w.Log.WithName("readiness"))
-	gates.Health, gates.Counted, gates.Opened, gates.LongestPause = registry.Health, seen, w.Metrics.ObserveGate,
-		c.BindingRequeue
-	gates.OpenAfter = c.OpenGatesAfter
+	gates := w.newGates()
+	gates.Health, gates.Counted = registry.Health, seen
 	gates.Report = func(d diag.Diagnostic) { report(d.Object, reporting.EventOf(d)) }
-	groups := networking.New(networking.Options{
-		Client: w.mgr.GetClient(), Live: w.mgr.GetAPIReader(), Namespace: c.WatchNamespace, Shared: w.uncopied,
-		Inventory: w.Inventory, Interfaces: network.NewInterfaces(w.Clients.EC2, w.Now), VPC: c.VPC,
-		Chooser: sgsync.Chooser{Cluster: c.ClusterName, Group: c.NodeSecurityGroup, ExtraTags: c.TargetENISecurityTags},
-		Write:   w.deps().Write, Pause: c.BindingRequeue, Gather: queue.Coalesce, Delay: networking.Delay, Now: w.Now,
-		RulesPerGroup: c.RulesPerSecurityGroup, Log: w.Log.WithName("rules"),
-		Unseen: func(ctx context.Context) bool { return w.elsewhere.MayNeedRules(ctx) || w.shared.Known() },
-	})
-	w.rules = groups.Queues()
-	if w.elsewhere != nil {
-		w.elsewhere.OnChange = groups.Review
-	}
+	groups := w.newNetworking()
 	b := &bindingpass.Reconciler{
 		Now:    w.Now,
 		Client: w.mgr.GetClient(), Shared: w.uncopied, APIReader: w.mgr.GetAPIReader(), ELBV2: w.Clients.ELBV2,
@@ -341,16 +354,12 @@ func (w *Wiring) setUpBindings(ctx context.Context) error {
 		return times.Seconds(w.cached(ctx), o)
 	}
 	b.Dropped = func(ctx context.Context, o *v1beta1.TargetGroupBinding) bool { return times.Dropped(w.cached(ctx), o) }
-	for _, s := range w.Owners {
-		s.Loading = times.Changed
-	}
 	b.Contested, registry.Compared = w.shared.Of, w.compared
 	for _, s := range w.Owners {
-		s.Contested = w.shared.Of
+		s.Loading, s.Contested = times.Changed, w.shared.Of
 	}
 	w.bindings, registry.Progress = b, b.CallEnded
 	groups.Limits = bindings.Limits{Allowed: c.AllowedNetworking(), Planned: w.Writer.Planned, HealthPort: b.HealthPort}
-	w.Writer.Planned.Changed = groups.Replace
 	w.wakeAfterCalls(b)
 	w.starts(health, gates, groups, b.Writes, counts, b.Drains)
 	return b.SetUp(ctx, w.mgr, c.BindingWorkers, c.BindingMaxBackoff)

@@ -97,20 +97,9 @@ func under(t trouble) func(context.Context, *session, *Result) error {
 			s.exist[ingresses] = apps + t.creates
 		}
 		mark := s.endpoint.Recorder.Mark()
-		come, gone := map[string]time.Time{}, map[string]time.Time{}
-		tick := time.NewTicker(cmp.Or(t.pace, interval))
-		defer tick.Stop()
-		for n, e := range more {
-			select {
-			case <-tick.C:
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-			left, at, err := s.work.replace(ctx, app(n%apps), e[0])
-			if err != nil {
-				return err
-			}
-			come[e[0].Addresses[0]], gone[left] = at, at
+		come, gone, err := s.replaceEach(ctx, cmp.Or(t.pace, interval), apps, more)
+		if err != nil {
+			return err
 		}
 		if err := s.sent(ctx, r, mark, come, gone); err != nil {
 			return err
@@ -121,6 +110,27 @@ func under(t trouble) func(context.Context, *session, *Result) error {
 		}
 		return s.idle(ctx, settled)
 	}
+}
+
+// replaceEach replaces an endpoint of an app by each of others, at a pace. It returns when the addresses came and went.
+func (s *session) replaceEach(ctx context.Context, pace time.Duration, apps int, by [][]discoveryv1.Endpoint) (
+	come, gone map[string]time.Time, err error) {
+	come, gone = map[string]time.Time{}, map[string]time.Time{}
+	tick := time.NewTicker(pace)
+	defer tick.Stop()
+	for n, e := range by {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil, nil, ctx.Err()
+		}
+		left, at, err := s.work.replace(ctx, app(n%apps), e[0])
+		if err != nil {
+			return nil, nil, err
+		}
+		come[e[0].Addresses[0]], gone[left] = at, at
+	}
+	return come, gone, nil
 }
 
 // sent waits until calls have named all targets that came and went since the times given, and enters how long that

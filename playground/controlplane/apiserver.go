@@ -31,19 +31,8 @@ func (o Options) serviceCIDRs() string {
 	return ServiceCIDR
 }
 
-func (cp *ControlPlane) startAPIServer(o Options) error {
-	if cp.door == nil {
-		socket, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return err
-		}
-		cp.door, cp.address = newDoor(socket), socket.Addr().String()
-	}
-	listener := cp.door.serve()
-
-	opts := options.NewServerRunOptions()
-	opts.SecureServing.Listener = listener
-	opts.SecureServing.BindPort = listener.Addr().(*net.TCPAddr).Port
+// apiServerFlags are the flags that every API server of a playground has.
+func (cp *ControlPlane) apiServerFlags(o Options) []string {
 	flags := []string{
 		"--etcd-servers=" + cp.etcd.url,
 		"--bind-address=127.0.0.1",
@@ -69,6 +58,23 @@ func (cp *ControlPlane) startAPIServer(o Options) error {
 	if o.Emulated != "" {
 		flags = append(flags, "--emulated-version="+o.Emulated)
 	}
+	return flags
+}
+
+func (cp *ControlPlane) startAPIServer(o Options) error {
+	if cp.door == nil {
+		socket, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		cp.door, cp.address = newDoor(socket), socket.Addr().String()
+	}
+	listener := cp.door.serve()
+
+	opts := options.NewServerRunOptions()
+	opts.SecureServing.Listener = listener
+	opts.SecureServing.BindPort = listener.Addr().(*net.TCPAddr).Port
+	flags := cp.apiServerFlags(o)
 	if o.Requests != "" {
 		audit, err := cp.record(o.Requests)
 		if err != nil {

@@ -81,33 +81,6 @@ func newCredentials(dir string) (*credentials, error) {
 	if err != nil {
 		return nil, err
 	}
-	serving, servingKey, err := newCertificate(&x509.Certificate{
-		Subject:     pkix.Name{CommonName: "kube-apiserver"},
-		KeyUsage:    x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		DNSNames:    []string{"localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"},
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv4(172, 20, 0, 1)},
-	}, ca, caKey)
-	if err != nil {
-		return nil, err
-	}
-	kubelet, kubeletKey, err := newCertificate(&x509.Certificate{
-		Subject:     pkix.Name{CommonName: "kubelet"},
-		KeyUsage:    x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		DNSNames:    []string{"localhost"},
-	}, ca, caKey)
-	if err != nil {
-		return nil, err
-	}
-	client, clientKey, err := newCertificate(&x509.Certificate{
-		Subject:     pkix.Name{CommonName: "kube-apiserver-kubelet-client"},
-		KeyUsage:    x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-	}, ca, caKey)
-	if err != nil {
-		return nil, err
-	}
 	_, saKey, err := newCertificate(&x509.Certificate{Subject: pkix.Name{CommonName: "service-accounts"}}, nil, nil)
 	if err != nil {
 		return nil, err
@@ -116,25 +89,45 @@ func newCredentials(dir string) (*credentials, error) {
 	if err != nil {
 		return nil, err
 	}
-	certPEM := func(c *x509.Certificate) []byte {
-		return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})
-	}
 	c.caPEM = certPEM(ca)
-	keyPEM := func(k *ecdsa.PrivateKey) []byte {
-		der, _ := x509.MarshalECPrivateKey(k) // cannot fail for a P-256 key that was just made
-		return pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der})
+	files := map[string][]byte{c.caFile: c.caPEM, c.serviceAccountKey: keyPEM(saKey), c.tokenFile: []byte(tokens)}
+	for _, signed := range []struct {
+		certFile, keyFile string
+		template          x509.Certificate
+	}{
+		{c.servingCert, c.servingKey, x509.Certificate{
+			Subject:     pkix.Name{CommonName: "kube-apiserver"},
+			ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+			DNSNames:    []string{"localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"},
+			IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv4(172, 20, 0, 1)},
+		}},
+		{c.kubeletCert, c.kubeletKey, x509.Certificate{
+			Subject:     pkix.Name{CommonName: "kubelet"},
+			ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+			DNSNames:    []string{"localhost"},
+		}},
+		{c.kubeletClientCert, c.kubeletClientKey, x509.Certificate{
+			Subject:     pkix.Name{CommonName: "kube-apiserver-kubelet-client"},
+			ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+		}},
+	} {
+		signed.template.KeyUsage = x509.KeyUsageDigitalSignature
+		cert, key, err := newCertificate(&signed.template, ca, caKey)
+		if err != nil {
+			return nil, err
+		}
+		files[signed.certFile], files[signed.keyFile] = certPEM(cert), keyPEM(key)
 	}
-	return c, writeAll(map[string][]byte{
-		c.caFile:            c.caPEM,
-		c.servingCert:       certPEM(serving),
-		c.servingKey:        keyPEM(servingKey),
-		c.kubeletCert:       certPEM(kubelet),
-		c.kubeletKey:        keyPEM(kubeletKey),
-		c.kubeletClientCert: certPEM(client),
-		c.kubeletClientKey:  keyPEM(clientKey),
-		c.serviceAccountKey: keyPEM(saKey),
-		c.tokenFile:         []byte(tokens),
-	})
+	return c, writeAll(files)
+}
+
+func certPEM(c *x509.Certificate) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})
+}
+
+func keyPEM(k *ecdsa.PrivateKey) []byte {
+	der, _ := x509.MarshalECPrivateKey(k) // cannot fail for a P-256 key that was just made
+	return pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der})
 }
 
 // writeAll writes files that only this user can read.

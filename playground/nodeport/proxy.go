@@ -52,8 +52,8 @@ func Start(ctx context.Context, options Options) (*Proxy, error) {
 		health: map[healthKey]*http.Server{},
 	}
 	p.factory = informers.NewSharedInformerFactory(options.Client, 0)
-	services := p.factory.Core().V1().Services()
-	slices := p.factory.Discovery().V1().EndpointSlices()
+	services := p.factory.Core().V1().Services().Informer()
+	slices := p.factory.Discovery().V1().EndpointSlices().Informer()
 	notify := func() {
 		select {
 		case p.changed <- struct{}{}:
@@ -64,7 +64,7 @@ func Start(ctx context.Context, options Options) (*Proxy, error) {
 		AddFunc: func(any) { notify() }, UpdateFunc: func(any, any) { notify() }, DeleteFunc: func(any) { notify() },
 	}
 	var synced []cache.InformerSynced
-	for _, informer := range []cache.SharedIndexInformer{services.Informer(), slices.Informer()} {
+	for _, informer := range []cache.SharedIndexInformer{services, slices} {
 		registration, err := informer.AddEventHandler(handler)
 		if err != nil {
 			cancel()
@@ -72,31 +72,13 @@ func Start(ctx context.Context, options Options) (*Proxy, error) {
 		}
 		synced = append(synced, registration.HasSynced)
 	}
-	rebuild := func() {
-		all, err := services.Lister().List(labels.Everything())
-		if err != nil { // a lister over a cache does not fail
-			return
-		}
-		list, err := slices.Lister().List(labels.Everything())
-		if err != nil {
-			return
-		}
-		by := map[string][]*discoveryv1.EndpointSlice{}
-		for _, s := range list {
-			key := s.Namespace + "/" + s.Labels[discoveryv1.LabelServiceName]
-			by[key] = append(by[key], s)
-		}
-		t := build(all, by)
-		p.table.Store(&t)
-		p.serveHealth(t)
-	}
 	p.table.Store(&table{})
 	p.factory.Start(runCtx.Done())
 	if !cache.WaitForCacheSync(ctx.Done(), synced...) {
 		cancel()
 		return nil, fmt.Errorf("list Services and EndpointSlices: %w", ctx.Err())
 	}
-	rebuild()
+	p.rebuild()
 	for name, addrs := range options.Nodes {
 		for _, addr := range addrs {
 			if err := options.Network.Forward(addr, p.forwarder(name)); err != nil {
@@ -110,7 +92,7 @@ func Start(ctx context.Context, options Options) (*Proxy, error) {
 		for {
 			select {
 			case <-p.changed:
-				rebuild()
+				p.rebuild()
 			case <-runCtx.Done():
 				for _, s := range p.health {
 					_ = s.Close()
@@ -120,6 +102,26 @@ func Start(ctx context.Context, options Options) (*Proxy, error) {
 		}
 	}()
 	return p, nil
+}
+
+// rebuild makes the table from the Services and EndpointSlices as they are now.
+func (p *Proxy) rebuild() {
+	all, err := p.factory.Core().V1().Services().Lister().List(labels.Everything())
+	if err != nil { // a lister over a cache does not fail
+		return
+	}
+	list, err := p.factory.Discovery().V1().EndpointSlices().Lister().List(labels.Everything())
+	if err != nil {
+		return
+	}
+	by := map[string][]*discoveryv1.EndpointSlice{}
+	for _, s := range list {
+		key := s.Namespace + "/" + s.Labels[discoveryv1.LabelServiceName]
+		by[key] = append(by[key], s)
+	}
+	t := build(all, by)
+	p.table.Store(&t)
+	p.serveHealth(t)
 }
 
 // Stop ends forwarding; established connections stay.

@@ -207,15 +207,20 @@ func interfaceOut(a *account.Account, n *vpc.Interface) types.NetworkInterface {
 	for _, p := range n.IPv6Prefixes {
 		out.Ipv6Prefixes = append(out.Ipv6Prefixes, types.Ipv6PrefixSpecification{Ipv6Prefix: aws.String(p.String())})
 	}
-	if t := n.Attachment; t != nil {
-		out.Attachment = &types.NetworkInterfaceAttachment{
-			AttachmentId: aws.String(t.ID), InstanceOwnerId: aws.String(t.InstanceOwner), DeviceIndex: aws.Int32(t.DeviceIndex),
-			NetworkCardIndex: aws.Int32(t.NetworkCard), Status: types.AttachmentStatus(t.Status), DeleteOnTermination: aws.Bool(
-				t.DeleteWith),
-		}
-		if t.Instance != "" {
-			out.Attachment.InstanceId = aws.String(t.Instance)
-		}
+	if n.Attachment != nil {
+		out.Attachment = attachmentOut(n.Attachment)
+	}
+	return out
+}
+
+func attachmentOut(t *vpc.Attachment) *types.NetworkInterfaceAttachment {
+	out := &types.NetworkInterfaceAttachment{
+		AttachmentId: aws.String(t.ID), InstanceOwnerId: aws.String(t.InstanceOwner), DeviceIndex: aws.Int32(t.DeviceIndex),
+		NetworkCardIndex: aws.Int32(t.NetworkCard), Status: types.AttachmentStatus(t.Status),
+		DeleteOnTermination: aws.Bool(t.DeleteWith),
+	}
+	if t.Instance != "" {
+		out.InstanceId = aws.String(t.Instance)
 	}
 	return out
 }

@@ -42,21 +42,9 @@ func (s *Instances) createNetworkInterface(in *ec2.CreateNetworkInterfaceInput) 
 	if err != nil {
 		return nil, err
 	}
-	var primary netip.Addr
-	var secondary []string
-	if in.PrivateIpAddress != nil {
-		if primary, err = request.Address(*in.PrivateIpAddress); err != nil {
-			return nil, err
-		}
-	}
-	for _, p := range in.PrivateIpAddresses {
-		if !aws.ToBool(p.Primary) {
-			secondary = append(secondary, aws.ToString(p.PrivateIpAddress))
-			continue
-		}
-		if primary, err = request.Address(aws.ToString(p.PrivateIpAddress)); err != nil {
-			return nil, err
-		}
+	primary, secondary, err := askedAddresses(in)
+	if err != nil {
+		return nil, err
 	}
 	if err := request.DryRun(in.DryRun); err != nil {
 		return nil, err
@@ -88,6 +76,25 @@ func (s *Instances) createNetworkInterface(in *ec2.CreateNetworkInterfaceInput) 
 	s.account.CreatedCompute(n.ID)
 	out := interfaceOut(s.account, n)
 	return &ec2.CreateNetworkInterfaceOutput{NetworkInterface: &out, ClientToken: in.ClientToken}, nil
+}
+
+// askedAddresses returns the IPv4 addresses that a request for a new interface names.
+func askedAddresses(in *ec2.CreateNetworkInterfaceInput) (primary netip.Addr, secondary []string, err error) {
+	if in.PrivateIpAddress != nil {
+		if primary, err = request.Address(*in.PrivateIpAddress); err != nil {
+			return primary, nil, err
+		}
+	}
+	for _, p := range in.PrivateIpAddresses {
+		if !aws.ToBool(p.Primary) {
+			secondary = append(secondary, aws.ToString(p.PrivateIpAddress))
+			continue
+		}
+		if primary, err = request.Address(aws.ToString(p.PrivateIpAddress)); err != nil {
+			return primary, nil, err
+		}
+	}
+	return primary, secondary, nil
 }
 
 // interfaceGroups checks the security groups of an interface in the VPC.

@@ -46,22 +46,7 @@ func (s *TargetGroups) describeTargetHealth(in *elb.DescribeTargetHealthInput) (
 			d.AnomalyDetection = s.anomaly(tg, t)
 		}
 		if overrides {
-			d.AdministrativeOverride = &types.AdministrativeOverride{
-				State:       types.TargetAdministrativeOverrideStateEnumNoOverride,
-				Reason:      types.TargetAdministrativeOverrideReasonEnumNoOverrideEngaged,
-				Description: aws.String("No override is currently active on target"),
-			}
-			if s.account.TargetShifted(tg, t) {
-				d.AdministrativeOverride = &types.AdministrativeOverride{
-					State:       types.TargetAdministrativeOverrideStateEnumZonalShiftActive,
-					Reason:      types.TargetAdministrativeOverrideReasonEnumZonalShiftEngaged,
-					Description: aws.String("Zonal shift is currently active on target"),
-				}
-				if zonal(tg) { // only DNS leads away from it
-					d.AdministrativeOverride.State = types.TargetAdministrativeOverrideStateEnumZonalShiftDelegatedToDns
-					d.AdministrativeOverride.Reason = types.TargetAdministrativeOverrideReasonEnumZonalShiftDelegatedToDns
-				}
-			}
+			d.AdministrativeOverride = s.override(tg, t)
 		}
 		out.TargetHealthDescriptions = append(out.TargetHealthDescriptions, d)
 	}
@@ -86,6 +71,27 @@ func (s *TargetGroups) describeTargetHealth(in *elb.DescribeTargetHealthInput) (
 		add(&account.Target{ID: id.id, Port: id.port}, account.NotRegistered)
 	}
 	return out, nil
+}
+
+// override says whether a zonal shift keeps traffic from a target.
+func (s *TargetGroups) override(tg *account.TargetGroup, t *account.Target) *types.AdministrativeOverride {
+	if !s.account.TargetShifted(tg, t) {
+		return &types.AdministrativeOverride{
+			State:       types.TargetAdministrativeOverrideStateEnumNoOverride,
+			Reason:      types.TargetAdministrativeOverrideReasonEnumNoOverrideEngaged,
+			Description: aws.String("No override is currently active on target"),
+		}
+	}
+	out := &types.AdministrativeOverride{
+		State:       types.TargetAdministrativeOverrideStateEnumZonalShiftActive,
+		Reason:      types.TargetAdministrativeOverrideReasonEnumZonalShiftEngaged,
+		Description: aws.String("Zonal shift is currently active on target"),
+	}
+	if zonal(tg) { // only DNS leads away from it
+		out.State = types.TargetAdministrativeOverrideStateEnumZonalShiftDelegatedToDns
+		out.Reason = types.TargetAdministrativeOverrideReasonEnumZonalShiftDelegatedToDns
+	}
+	return out
 }
 
 // anomaly is what is known of a healthy target's failures.

@@ -34,18 +34,13 @@ func (p *pass) remove(ctx context.Context) (reconcile.Result, error) {
 			" protects it"
 		p.found = append(p.found, diag.New(p.object, "metadata.annotations["+naming.AcceleratorDeletionProtection+"]",
 			diag.DeletionProtected, text, "to delete it, remove the annotation"))
-		return p.endRemoval(ctx, metav1.Condition{Type: ready, Status: metav1.ConditionFalse, Reason: "DeletionProtected",
-			Message: p.found[len(p.found)-1].Message()}, false, nil)
+		return p.holdRemoval(ctx, "DeletionProtected")
 	}
 	if !p.memory.deleting { // whose it is, is read once more
 		p.Account.Doubt(p.key)
 		p.memory.deleting, p.memory.polls = true, 0
 	}
-	o, err := p.Account.Observe(ctx, p.key, ptr.Deref(p.ga.Status.AcceleratorARN, ""))
-	if foreign := (*account.NotOwnedError)(nil); errors.As(err, &foreign) {
-		p.found = append(p.found, p.unread(err))
-		o, err = p.Account.Observe(ctx, p.key, "")
-	}
+	o, err := p.observeOwn(ctx)
 	if err != nil {
 		return p.failedRemoval(ctx, p.unread(err))
 	}
@@ -53,16 +48,16 @@ func (p *pass) remove(ctx context.Context) (reconcile.Result, error) {
 		p.Account.Doubt(p.key)
 		return reconcile.Result{RequeueAfter: listLag - max(0, age)}, nil
 	}
-	if o, err = p.pollRemoval(ctx, o); err != nil {
-		return p.failedRemoval(ctx, p.unread(err))
+	if o.Exists() {
+		if o, err = p.poll(ctx, o); err != nil {
+			return p.failedRemoval(ctx, p.unread(err))
+		}
 	}
 	d := accelerator.Declared{Key: p.key}
 	for range 2 { // what is disabled already goes in one pass
 		plan, wait := diff.Removal(d, o)
 		if !plan.Empty() && p.held(&plan) {
-			message := p.found[len(p.found)-1].Message()
-			return p.endRemoval(ctx, metav1.Condition{Type: ready, Status: metav1.ConditionFalse,
-				Reason: string(diag.PlanOnHold), Message: message}, false, nil)
+			return p.holdRemoval(ctx, string(diag.PlanOnHold))
 		}
 		if !plan.Empty() {
 			p.memory.polls, p.memory.polled = 0, p.Now()
@@ -86,18 +81,25 @@ func (p *pass) remove(ctx context.Context) (reconcile.Result, error) {
 	if o.Exists() {
 		p.found = append(p.found, diag.New(p.object, "", diag.AcceleratorDeleting, "AWS disables the accelerator before it "+
 			"can be deleted", ""))
-		return p.endRemoval(ctx, metav1.Condition{Type: ready, Status: metav1.ConditionFalse, Reason: "AcceleratorDeleting",
-			Message: "GlobalAccelerator is being deleted"}, true, nil)
+		return p.endRemoval(ctx, "AcceleratorDeleting", "GlobalAccelerator is being deleted", true, nil)
 	}
 	return p.release(ctx)
 }
 
-// pollRemoval looks whether AWS has disabled the accelerator.
-func (p *pass) pollRemoval(ctx context.Context, o accelerator.Observed) (accelerator.Observed, error) {
-	if !o.Exists() {
-		return o, nil
+// observeOwn reads the accelerator that the status shows. If that one lacks the object's tags, observeOwn reads the one
+// that has them.
+func (p *pass) observeOwn(ctx context.Context) (accelerator.Observed, error) {
+	o, err := p.Account.Observe(ctx, p.key, ptr.Deref(p.ga.Status.AcceleratorARN, ""))
+	if foreign := (*account.NotOwnedError)(nil); errors.As(err, &foreign) {
+		p.found = append(p.found, p.unread(err))
+		return p.Account.Observe(ctx, p.key, "")
 	}
-	return p.poll(ctx, o)
+	return o, err
+}
+
+// holdRemoval ends a pass that deletes nothing. The last finding says why the accelerator stays.
+func (p *pass) holdRemoval(ctx context.Context, reason string) (reconcile.Result, error) {
+	return p.endRemoval(ctx, reason, p.found[len(p.found)-1].Message(), false, nil)
 }
 
 // failedRemoval ends a pass that could not delete. The finding of the call has the reason, as an event of cleaning up.
@@ -109,13 +111,14 @@ func (p *pass) failedRemoval(ctx context.Context, found ...diag.Diagnostic) (rec
 		}
 	}
 	p.found = found
-	return p.endRemoval(ctx, metav1.Condition{Type: ready, Status: metav1.ConditionFalse, Reason: string(reasonDeployment),
-		Message: messages(p.found, func(diag.Diagnostic) bool { return true })}, false, errRetry)
+	text := messages(p.found, func(diag.Diagnostic) bool { return true })
+	return p.endRemoval(ctx, string(reasonDeployment), text, false, errRetry)
 }
 
-func (p *pass) endRemoval(ctx context.Context, c metav1.Condition, isDisabling bool, err error) (
+func (p *pass) endRemoval(ctx context.Context, reason, message string, isDisabling bool, err error) (
 	reconcile.Result, error) {
-	c.ObservedGeneration = p.ga.Generation
+	c := metav1.Condition{Type: ready, Status: metav1.ConditionFalse, Reason: reason, Message: message,
+		ObservedGeneration: p.ga.Generation}
 	if p.writeStatus(ctx, removing(p.ga.Generation, c, isDisabling)) {
 		err = errors.Join(err, errRetry)
 	}

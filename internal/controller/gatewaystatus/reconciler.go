@@ -107,18 +107,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconc
 	case stale:
 		return reconcile.Result{}, queue.ErrRequeue
 	}
-	if _, err := objectwriter.Apply(ctx, r.Client, objectwriter.Write{Object: o, Part: objectwriter.Finalizer,
-		Change: func(o client.Object) bool {
-			switch {
-			case r.finalizer == "":
-				return false
-			case o.GetDeletionTimestamp() == nil:
-				return controllerutil.AddFinalizer(o, r.finalizer)
-			case used:
-				return false
-			}
-			return controllerutil.RemoveFinalizer(o, r.finalizer)
-		}}); err != nil {
+	if err := r.writeFinalizer(ctx, o, used); err != nil {
 		return reconcile.Result{}, fmt.Errorf("finalizer of %s %s: %w", r.Kind, q.NamespacedName, err)
 	}
 	if r.Reporter != nil {
@@ -134,6 +123,23 @@ func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconc
 		r.Statuses.withdraw(reference(r.Kind, o))
 	}
 	return reconcile.Result{}, reader.Unread
+}
+
+// writeFinalizer adds the finalizer to an object, and removes it from a deleted object that nothing uses.
+func (r *Reconciler) writeFinalizer(ctx context.Context, o client.Object, used bool) error {
+	_, err := objectwriter.Apply(ctx, r.Client, objectwriter.Write{Object: o, Part: objectwriter.Finalizer,
+		Change: func(o client.Object) bool {
+			switch {
+			case r.finalizer == "":
+				return false
+			case o.GetDeletionTimestamp() == nil:
+				return controllerutil.AddFinalizer(o, r.finalizer)
+			case used:
+				return false
+			}
+			return controllerutil.RemoveFinalizer(o, r.finalizer)
+		}})
+	return err
 }
 
 // unit names an object to the Reporter.

@@ -58,14 +58,10 @@ var byKind = map[objects.Kind]rules{
 		user: func(v *objects.View, _ gateway.Config, o client.Object) (string, bool) {
 			return first(objects.Naming[*gatewayv1.Gateway](v, objects.Gateway, reference(objects.GatewayClass, o)))
 		},
-		status: func(v *objects.View, cfg gateway.Config, o client.Object) (gateway.Change, diag.List) {
-			c, ok := o.(*gatewayv1.GatewayClass)
-			if !ok {
-				return gateway.Change{}, nil
-			}
+		status: statusOf(func(v *objects.View, cfg gateway.Config, c *gatewayv1.GatewayClass) (gateway.Change, diag.List) {
 			change, _ := gateway.Class(v, cfg, c)
 			return change, nil
-		},
+		}),
 		reading: []objects.Kind{objects.Gateway, objects.LoadBalancerConfiguration, objects.TargetGroupConfiguration},
 	},
 	objects.LoadBalancerConfiguration: {
@@ -89,38 +85,36 @@ var byKind = map[objects.Kind]rules{
 			return first(objects.Naming[*gatewayv1.GRPCRoute](v, objects.GRPCRoute,
 				reference(objects.ListenerRuleConfiguration, o)))
 		},
-		status: func(v *objects.View, _ gateway.Config, o client.Object) (gateway.Change, diag.List) {
-			c, ok := o.(*v1.ListenerRuleConfiguration)
-			if !ok {
-				return gateway.Change{}, nil
-			}
+		status: statusOf(func(v *objects.View, _ gateway.Config, c *v1.ListenerRuleConfiguration) (gateway.Change,
+			diag.List) {
 			return gateway.RuleConfiguration(v, c), nil
-		},
+		}),
 		reading: []objects.Kind{objects.HTTPRoute, objects.GRPCRoute},
 	},
 	objects.ListenerSet: {
 		controller: "aws-lbc-listenerset-controller",
-		status: func(v *objects.View, _ gateway.Config, o client.Object) (gateway.Change, diag.List) {
-			s, ok := o.(*gatewayv1.ListenerSet)
-			if !ok {
-				return gateway.Change{}, nil
-			}
+		status: statusOf(func(v *objects.View, _ gateway.Config, s *gatewayv1.ListenerSet) (gateway.Change, diag.List) {
 			return gateway.Orphaned(v, s), nil
-		},
+		}),
 		reading: []objects.Kind{objects.Gateway},
 	},
 	objects.BackendTLSPolicy: {
 		controller: "aws-lbc-backendtlspolicy-controller",
-		status: func(v *objects.View, cfg gateway.Config, o client.Object) (gateway.Change, diag.List) {
-			p, ok := o.(*gatewayv1.BackendTLSPolicy)
-			if !ok {
-				return gateway.Change{}, nil
-			}
-			return gateway.BackendTLSPolicy(v, cfg, p)
-		},
+		status:     statusOf(gateway.BackendTLSPolicy),
 		reading: append([]objects.Kind{objects.Gateway, objects.GatewayClass, objects.ListenerSet, objects.ReferenceGrant},
 			objects.RouteKinds...),
 	},
+}
+
+// statusOf is rules.status of a kind whose objects have the type T.
+func statusOf[T client.Object](status func(*objects.View, gateway.Config, T) (gateway.Change, diag.List)) func(
+	*objects.View, gateway.Config, client.Object) (gateway.Change, diag.List) {
+	return func(v *objects.View, cfg gateway.Config, o client.Object) (gateway.Change, diag.List) {
+		if object, ok := o.(T); ok {
+			return status(v, cfg, object)
+		}
+		return gateway.Change{}, nil
+	}
 }
 
 func reference(kind objects.Kind, o metav1.Object) objects.Ref {

@@ -91,8 +91,8 @@ func NewCache(rc *rest.Config, o cache.Options, d *Definitions, log logr.Logger)
 	c := &Cache{Cache: common, optional: own, definitions: d, log: log, informers: map[objects.Kind]*informer{},
 		lists: map[reflect.Type]objects.Kind{}}
 	for kind := range d.kinds {
-		c.informers[kind] = &informer{started: make(chan struct{}), indexes: []index{
-			{readable.References, readable.ReferenceValues}}}
+		c.informers[kind] = &informer{Lasting: Lasting{"an optional kind", errFixed}, started: make(chan struct{}),
+			indexes: []index{{readable.References, readable.ReferenceValues}}}
 		c.lists[reflect.TypeOf(readable.Kinds[kind].List)] = kind
 	}
 	return c, nil

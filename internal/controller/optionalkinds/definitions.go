@@ -134,25 +134,41 @@ func (d *Definitions) look(ctx context.Context, version schema.GroupVersion) {
 	}
 }
 
-// note takes the result of a look.
+// note records the result of a look and calls those whom a change concerns.
 func (d *Definitions) note(version schema.GroupVersion, sent time.Time, list *metav1.APIResourceList, err error) {
+	transition, changed := d.update(version, sent, list, err)
+	for _, f := range d.onLook {
+		if transition {
+			f()
+		}
+	}
+	for _, kind := range changed {
+		for _, f := range d.onChange {
+			f(kind)
+		}
+	}
+}
+
+// update records the states of a version's kinds. transition reports that a state is new; changed are the kinds that
+// had another state before.
+func (d *Definitions) update(version schema.GroupVersion, sent time.Time, list *metav1.APIResourceList, err error) (
+	transition bool, changed []objects.Kind) {
 	d.mu.Lock()
-	cause := ""
+	defer d.mu.Unlock()
 	if err != nil {
-		cause = err.Error()
+		if cause := err.Error(); d.causes[version] != cause {
+			d.causes[version] = cause
+			d.log.Info("cannot read which kinds the API server serves; the controller uses the list that it read last",
+				"version", version.String(), "cause", cause)
+		}
+		return false, nil
 	}
-	if d.causes[version] != cause && err != nil {
-		d.log.Info("cannot read which kinds the API server serves; the controller uses the list that it read last", "version",
-			version.String(), "cause", cause)
-	}
-	d.causes[version] = cause
-	if err != nil || sent.Before(d.looked[version]) { // of looks side by side the newest counts
-		d.mu.Unlock()
-		return
+	delete(d.causes, version)
+	if sent.Before(d.looked[version]) { // of looks side by side the newest counts
+		return false, nil
 	}
 	d.looked[version] = sent
-	var changed, missing []objects.Kind
-	transition := false
+	var missing []objects.Kind
 	for _, kind := range slices.Sorted(maps.Keys(d.kinds)) {
 		gvk := d.kinds[kind]
 		if gvk.GroupVersion() != version {
@@ -189,17 +205,7 @@ func (d *Definitions) note(version schema.GroupVersion, sent time.Time, list *me
 		close(d.changed)
 		d.changed = make(chan struct{})
 	}
-	d.mu.Unlock()
-	for _, f := range d.onLook {
-		if transition {
-			f()
-		}
-	}
-	for _, kind := range changed {
-		for _, f := range d.onChange {
-			f(kind)
-		}
-	}
+	return transition, changed
 }
 
 // shown is the state that discovery shows of a kind, and the name of its resource.

@@ -11,6 +11,7 @@ import (
 
 // informer is the informer of an optional kind. Handlers may be added before it starts, and after.
 type informer struct {
+	Lasting
 	started chan struct{} // closed when of is set
 
 	mu       sync.Mutex
@@ -121,51 +122,46 @@ func (i *informer) AddEventHandlerWithOptions(h toolscache.ResourceEventHandler,
 	}
 	if o.ResyncPeriod == nil {
 		i.together.add(h)
-		return synced, nil
+		return i.Lasting, nil
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.of != nil {
-		return synced, add(i.of)
+		return i.Lasting, add(i.of)
 	}
 	i.waiting = append(i.waiting, add)
-	return synced, nil
+	return i.Lasting, nil
+}
+
+// Lasting is embedded in an informer that lasts as long as its cache and keeps its handlers. It is also the
+// registration and the check that the handlers get: nothing has to wait for such an informer.
+type Lasting struct {
+	Of    string // the objects
+	Fixed error  // of calls that would change what is cached
 }
 
 // RemoveEventHandler implements cache.Informer.
-func (i *informer) RemoveEventHandler(toolscache.ResourceEventHandlerRegistration) error {
-	return errFixed
+func (l Lasting) RemoveEventHandler(toolscache.ResourceEventHandlerRegistration) error {
+	return l.Fixed
 }
 
 // AddIndexers implements cache.Informer.
-func (i *informer) AddIndexers(toolscache.Indexers) error { return errFixed }
-
-// HasSynced implements cache.Informer.
-func (i *informer) HasSynced() bool { return true }
-
-// HasSyncedChecker implements cache.Informer.
-func (i *informer) HasSyncedChecker() toolscache.DoneChecker { return synced }
+func (l Lasting) AddIndexers(toolscache.Indexers) error { return l.Fixed }
 
 // IsStopped implements cache.Informer.
-func (i *informer) IsStopped() bool { return false }
+func (Lasting) IsStopped() bool { return false }
 
-// synced is what handlers of optional kinds get.
-var synced = Synced{Of: "an optional kind"}
+// HasSynced implements cache.Informer and toolscache.ResourceEventHandlerRegistration.
+func (Lasting) HasSynced() bool { return true }
 
-// Synced is a registration and a check that need no waiting.
-type Synced struct{ Of string }
-
-// HasSynced implements toolscache.ResourceEventHandlerRegistration.
-func (Synced) HasSynced() bool { return true }
-
-// HasSyncedChecker implements toolscache.ResourceEventHandlerRegistration.
-func (s Synced) HasSyncedChecker() toolscache.DoneChecker { return s }
+// HasSyncedChecker implements cache.Informer and toolscache.ResourceEventHandlerRegistration.
+func (l Lasting) HasSyncedChecker() toolscache.DoneChecker { return l }
 
 // Name implements toolscache.DoneChecker.
-func (s Synced) Name() string { return s.Of }
+func (l Lasting) Name() string { return l.Of }
 
 // Done implements toolscache.DoneChecker.
-func (Synced) Done() <-chan struct{} { return done }
+func (Lasting) Done() <-chan struct{} { return done }
 
 var done = func() chan struct{} {
 	c := make(chan struct{})

@@ -25,7 +25,7 @@ func (r *recorded) AddEventHandler(h toolscache.ResourceEventHandler) (toolscach
 func (r *recorded) AddEventHandlerWithOptions(h toolscache.ResourceEventHandler, o toolscache.HandlerOptions) (
 	toolscache.ResourceEventHandlerRegistration, error) {
 	r.handlers, r.resyncs = append(r.handlers, h), append(r.resyncs, o.ResyncPeriod)
-	return synced, nil
+	return Lasting{}, nil
 }
 
 func TestTheHandlersOfAKindAreOneHandlerOfItsInformerAndEachReceivesEveryEvent(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/k8s-lbc/lbc/internal/controller/optionalkinds"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 )
@@ -70,7 +71,7 @@ type Cache struct {
 // New makes a cache beside another one. rc and o are what the pods are read with.
 func New(others cache.Cache, rc *rest.Config, o cache.Options, own Options) *Cache {
 	c := &Cache{Cache: others, Options: own, config: rc, of: o, most: mostNamespaces, namespaces: map[string]*watch{}}
-	c.informer.cache = c
+	c.informer = informer{Lasting: optionalkinds.Lasting{Of: "pods", Fixed: errFixed}, cache: c}
 	return c
 }
 

@@ -16,6 +16,7 @@ import (
 // informer stands for the informers of all namespaces, those of the future among them. The mutex of its cache guards
 // it.
 type informer struct {
+	optionalkinds.Lasting
 	cache    *Cache
 	indexes  map[string]client.IndexerFunc
 	handlers []func(cache.Informer) error // each adds an event handler
@@ -24,9 +25,6 @@ type informer struct {
 // errFixed is the error of calls that would change what is cached of pods.
 var errFixed = errors.New("informers of pods get their indexes before the first pod is needed, and keep their " +
 	"event handlers")
-
-// synced is what handlers get: what needs the pods of a namespace awaits these.
-var synced = optionalkinds.Synced{Of: "pods"}
 
 // attach gives the informer of a watch the indexes and handlers of all. The caller holds mu.
 func (i *informer) attach(ctx context.Context, w *watch) error {
@@ -69,7 +67,8 @@ func (i *informer) AddEventHandlerWithResyncPeriod(h toolscache.ResourceEventHan
 	return i.AddEventHandlerWithOptions(h, toolscache.HandlerOptions{ResyncPeriod: &resync})
 }
 
-// AddEventHandlerWithOptions implements cache.Informer. The handler gets events of several namespaces at once.
+// AddEventHandlerWithOptions implements cache.Informer. The handler gets events of several namespaces at once. It
+// counts as synced: what needs the pods of a namespace awaits these.
 func (i *informer) AddEventHandlerWithOptions(h toolscache.ResourceEventHandler, o toolscache.HandlerOptions) (
 	toolscache.ResourceEventHandlerRegistration, error) {
 	add := func(of cache.Informer) error {
@@ -80,29 +79,12 @@ func (i *informer) AddEventHandlerWithOptions(h toolscache.ResourceEventHandler,
 	defer i.cache.mu.Unlock()
 	i.handlers = append(i.handlers, add)
 	if i.cache.all != nil {
-		return synced, add(i.cache.all.pods)
+		return i.Lasting, add(i.cache.all.pods)
 	}
 	for _, w := range i.cache.namespaces {
 		if err := add(w.pods); err != nil {
 			return nil, err
 		}
 	}
-	return synced, nil
+	return i.Lasting, nil
 }
-
-// RemoveEventHandler implements cache.Informer.
-func (i *informer) RemoveEventHandler(toolscache.ResourceEventHandlerRegistration) error {
-	return errFixed
-}
-
-// AddIndexers implements cache.Informer.
-func (i *informer) AddIndexers(toolscache.Indexers) error { return errFixed }
-
-// HasSynced implements cache.Informer.
-func (i *informer) HasSynced() bool { return true }
-
-// HasSyncedChecker implements cache.Informer.
-func (i *informer) HasSyncedChecker() toolscache.DoneChecker { return synced }
-
-// IsStopped implements cache.Informer.
-func (i *informer) IsStopped() bool { return false }

@@ -136,14 +136,7 @@ func Handlers(o Options) map[string]http.Handler {
 		}),
 	}
 	if o.ExistingFeaturesOnly {
-		handlers[ExistingFeaturesPath] = handler(o, ExistingFeaturesPath, false, func(_ context.Context, v *objects.View, old,
-			object *unstructured.Unstructured) admission.Response {
-			var before addition.Object
-			if old != nil {
-				before = old.Object
-			}
-			return admission.ExistingFeatures(before, object.Object, func(class string) bool { return o.OurClass(v, class) })
-		})
+		handlers[ExistingFeaturesPath] = existingFeatures(o)
 	}
 	if o.AgentConfig != nil {
 		handlers[AgentNamespacePath], handlers[AgentObjectPath] = agents(o), agents(o)
@@ -155,6 +148,18 @@ func Handlers(o Options) map[string]http.Handler {
 		})
 	}
 	return handlers
+}
+
+// existingFeatures refuses what the existing controller does not have.
+func existingFeatures(o Options) http.Handler {
+	return handler(o, ExistingFeaturesPath, false, func(_ context.Context, v *objects.View, old,
+		object *unstructured.Unstructured) admission.Response {
+		var before addition.Object
+		if old != nil {
+			before = old.Object
+		}
+		return admission.ExistingFeatures(before, object.Object, func(class string) bool { return o.OurClass(v, class) })
+	})
 }
 
 // tags serves the validation of the tags of one kind.

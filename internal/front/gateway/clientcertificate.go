@@ -69,13 +69,7 @@ func (t *translation) validateClients() {
 
 // clientValidation is what spec.tls.frontend declares for a port.
 func (t *translation) clientValidation(port int32) (out clientValidation) {
-	f := t.Gateway.Spec.TLS.Frontend
-	v, path := f.Default.Validation, "spec.tls.frontend.default.validation"
-	for i, p := range f.PerPort {
-		if p.Port == port {
-			v, path = p.TLS.Validation, fmt.Sprintf("spec.tls.frontend.perPort[%d].tls.validation", i)
-		}
-	}
+	v, path := validationOf(t.Gateway.Spec.TLS.Frontend, port)
 	if v == nil {
 		return out
 	}
@@ -115,21 +109,40 @@ func (t *translation) clientValidation(port int32) (out clientValidation) {
 	store := intent.TrustStore{ID: naming.TrustStoreID(names), Source: t.here(path)}
 	if !unread {
 		store.Bundle = strings.Join(bundles, "")
-		sum := sha256.Sum256([]byte(store.Bundle))
-		store.Hash = hex.EncodeToString(sum[:8])
-		if n := strings.Count(store.Bundle, "-----BEGIN "); n > maxAuthorities {
-			text := fmt.Sprintf("%d certificates of authorities are named; a trust store has %d at most", n, maxAuthorities)
+		if text := tooManyAuthorities(store.Bundle); text != "" {
 			t.add(diag.New(Object(t.Gateway), path, diag.InvalidCACertificate, text, "name fewer").In(diag.Certificate))
 			out.refs = &attachment.Problem{Reason: string(gatewayv1.ListenerReasonInvalidCACertificateRef), Message: text}
 			out.refused = &attachment.Problem{Reason: string(gatewayv1.ListenerReasonNoValidCACertificate), Message: text}
 			return out
 		}
+		sum := sha256.Sum256([]byte(store.Bundle))
+		store.Hash = hex.EncodeToString(sum[:8])
 	}
 	if !slices.ContainsFunc(t.trustStores, func(o intent.TrustStore) bool { return o.ID == store.ID }) {
 		t.trustStores = append(t.trustStores, store)
 	}
 	out.mutual = intent.Of(stack.MutualAuthentication{Mode: stack.MutualVerify, TrustStore: store.ID}, t.here(path))
 	return out
+}
+
+// validationOf returns what a Gateway declares for a port, and the path of the declaration.
+func validationOf(f *gatewayv1.FrontendTLSConfig, port int32) (v *gatewayv1.FrontendTLSValidation, path string) {
+	v, path = f.Default.Validation, "spec.tls.frontend.default.validation"
+	for i, p := range f.PerPort {
+		if p.Port == port {
+			v, path = p.TLS.Validation, fmt.Sprintf("spec.tls.frontend.perPort[%d].tls.validation", i)
+		}
+	}
+	return v, path
+}
+
+// tooManyAuthorities says that a bundle has more certificates than a trust store takes; empty = they fit.
+func tooManyAuthorities(bundle string) string {
+	n := strings.Count(bundle, "-----BEGIN ")
+	if n <= maxAuthorities {
+		return ""
+	}
+	return fmt.Sprintf("%d certificates of authorities are named; a trust store has %d at most", n, maxAuthorities)
 }
 
 // authorities are the certificates that a reference names, in PEM without what is between them. passing reports a

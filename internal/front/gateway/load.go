@@ -60,11 +60,7 @@ func Load(v *objects.View, cfg Config, key stack.Key) Loaded {
 		return Loaded{}
 	}
 	l := Loaded{Gateway: g, Family: FamilyOf(key.Owner)}
-	ours := Finalized(g, l.Family)
-	other := attachment.Network
-	if l.Family == attachment.Network {
-		other = attachment.Application
-	}
+	ours, other := Finalized(g, l.Family), otherThan(l.Family)
 	if g.DeletionTimestamp != nil {
 		if ours {
 			l.State = Leaving
@@ -118,6 +114,14 @@ func Load(v *objects.View, cfg Config, key stack.Key) Loaded {
 				Finalizer(other))}
 	}
 	return l
+}
+
+// otherThan is the other family of load balancers.
+func otherThan(f attachment.Family) attachment.Family {
+	if f == attachment.Network {
+		return attachment.Application
+	}
+	return attachment.Network
 }
 
 // incumbent is the family that the listeners of a Gateway are judged by. Where they decide, the family of the load

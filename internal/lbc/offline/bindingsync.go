@@ -14,6 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
 	"github.com/k8s-lbc/lbc/internal/targets/bindings"
@@ -100,7 +101,13 @@ func (p *bindingPlanner) sync(ctx context.Context, b *plannedBinding) error {
 		b.Diagnostics = append(b.Diagnostics, bindings.LeftOut(o, change.LeftOut, p.Config.MaxTargetsPerGroup))
 	}
 	b.draining, _ = registry.FoundDraining(request.Group)
-	for _, op := range did.ops {
+	b.noteWrites(did.ops)
+	return nil
+}
+
+// noteWrites records the targets that the operations would register and deregister.
+func (b *plannedBinding) noteWrites(ops []plan.Operation) {
+	for _, op := range ops {
 		switch op := op.(type) {
 		case awsop.RegisterTargets:
 			for _, t := range op.Targets {
@@ -115,7 +122,6 @@ func (p *bindingPlanner) sync(ctx context.Context, b *plannedBinding) error {
 	for _, l := range [][]registrar.Target{b.Register, b.Deregister} {
 		slices.SortFunc(l, func(x, y registrar.Target) int { return strings.Compare(x.Key(), y.Key()) })
 	}
-	return nil
 }
 
 // TargetGroupName is the name of the target group, empty if it is not known.

@@ -27,15 +27,7 @@ func (x *explainer) targetGroup(tg stack.TargetGroup) TargetGroup {
 			out.Fields = append(out.Fields, field(name, value, x.annotated(tg.ID, o, keys)))
 		}
 	}
-	checked := func(name, value string, keys ...annotation.Key) {
-		if value != "" && value != "0" {
-			from := cmp.Or(x.annotated(tg.ID, o, keys), x.annotated(tg.ID, o, []annotation.Key{annotation.HealthCheck,
-				annotation.ServiceHealthCheck}))
-			out.Fields = append(out.Fields, field(name, value, from))
-		}
-	}
 	out.Fields = append(out.Fields, Field{Name: "backend", Value: x.service(tg.ID), Source: source(o, "Backend")})
-	h := tg.HealthCheck
 	targets := x.annotated(tg.ID, o, []annotation.Key{annotation.TargetType, annotation.ServiceTargetType})
 	for _, w := range o.Objects {
 		if x.in.ClassTargetType != nil {
@@ -57,6 +49,25 @@ func (x *explainer) targetGroup(tg stack.TargetGroup) TargetGroup {
 	if tg.ControlPort != 0 {
 		out.Fields = append(out.Fields, Field{Name: "target control port", Value: strconv.Itoa(int(tg.ControlPort))})
 	}
+	out.Fields = append(out.Fields, x.healthCheck(tg, o)...)
+	for _, k := range slices.Sorted(maps.Keys(tg.Attributes)) {
+		add("attribute "+k, tg.Attributes[k], annotation.TargetGroupAttributes, annotation.ServiceTGAttributes)
+	}
+	if len(o.Objects) > 0 {
+		x.configured(tg.ID, o.Objects[0], out.Fields)
+	}
+	return out
+}
+
+func (x *explainer) healthCheck(tg stack.TargetGroup, o compile.Origin) (fields []Field) {
+	checked := func(name, value string, keys ...annotation.Key) {
+		if value != "" && value != "0" {
+			from := cmp.Or(x.annotated(tg.ID, o, keys), x.annotated(tg.ID, o, []annotation.Key{annotation.HealthCheck,
+				annotation.ServiceHealthCheck}))
+			fields = append(fields, field(name, value, from))
+		}
+	}
+	h := tg.HealthCheck
 	checked("health check protocol", h.Protocol, annotation.HealthCheckProtocol, annotation.ServiceHCProtocol)
 	checked("health check port", h.Port, annotation.HealthCheckPort, annotation.ServiceHCPort)
 	checked("health check path", h.Path, annotation.HealthCheckPath, annotation.ServiceHCPath)
@@ -66,13 +77,7 @@ func (x *explainer) targetGroup(tg stack.TargetGroup) TargetGroup {
 	checked("health check timeout", seconds(h.TimeoutSeconds), annotation.HealthCheckTimeout, annotation.ServiceHCTimeout)
 	checked("healthy after", times(h.HealthyThreshold), annotation.HealthyThreshold, annotation.ServiceHCHealthy)
 	checked("unhealthy after", times(h.UnhealthyThreshold), annotation.UnhealthyThreshold, annotation.ServiceHCUnhealthy)
-	for _, k := range slices.Sorted(maps.Keys(tg.Attributes)) {
-		add("attribute "+k, tg.Attributes[k], annotation.TargetGroupAttributes, annotation.ServiceTGAttributes)
-	}
-	if len(o.Objects) > 0 {
-		x.configured(tg.ID, o.Objects[0], out.Fields)
-	}
-	return out
+	return fields
 }
 
 func seconds(n int32) string {

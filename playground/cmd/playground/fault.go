@@ -66,29 +66,8 @@ what happens to the call; you can combine them.`,
 			return names, cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(c *cobra.Command, args []string) error {
-			client, err := s.simulator()
-			if err != nil {
-				return err
-			}
-			if f.Action = args[0]; f.Service == "" {
-				if err := knownOperation(c.Context(), client, f.Action); err != nil {
-					return err
-				}
-			}
-			if f.Kind+f.Code == "" && f.Latency == 0 && !f.Reset && !f.Lose && !f.Empty &&
-				!f.Partial {
-				return fmt.Errorf("say what happens to %s: --error CODE, --kind %s, --latency 5s, --reset, --lose, --empty or "+
-					"--partial",
-					f.Action, strings.Join(gate.Kinds(), "|"))
-			}
-			id, err := client.AddFault(c.Context(), f)
-			if err != nil {
-				return err
-			}
-			f.ID = id
-			_, err = fmt.Fprintf(c.OutOrStdout(), "Rule %s: %s %s. \"playground fault clear %[1]s\" ends it.\n", id,
-				f.Action, effect(f))
-			return err
+			f.Action = args[0]
+			return s.addFault(c, f)
 		},
 	}
 	flags := c.Flags()
@@ -113,6 +92,31 @@ what happens to the call; you can combine them.`,
 		panic(err) // the flag is defined above
 	}
 	return c
+}
+
+// addFault adds a rule to the simulator.
+func (s *settings) addFault(c *cobra.Command, f gate.Fault) error {
+	client, err := s.simulator()
+	if err != nil {
+		return err
+	}
+	if f.Service == "" {
+		if err := knownOperation(c.Context(), client, f.Action); err != nil {
+			return err
+		}
+	}
+	if f.Kind+f.Code == "" && f.Latency == 0 && !f.Reset && !f.Lose && !f.Empty && !f.Partial {
+		return fmt.Errorf("say what happens to %s: --error CODE, --kind %s, --latency 5s, --reset, --lose, --empty or "+
+			"--partial", f.Action, strings.Join(gate.Kinds(), "|"))
+	}
+	id, err := client.AddFault(c.Context(), f)
+	if err != nil {
+		return err
+	}
+	f.ID = id
+	_, err = fmt.Fprintf(c.OutOrStdout(), "Rule %s: %s %s. \"playground fault clear %[1]s\" ends it.\n", id,
+		f.Action, effect(f))
+	return err
 }
 
 // operations are the names of those that simulators serve. The table of the controller's own (internal/aws/awsclient)

@@ -125,18 +125,7 @@ func printStatus(ctx context.Context, out io.Writer, dir state.Dir, e state.Endp
 	}
 	row("DNS", e.DNS)
 	row("account", strings.Trim(e.Region+" "+e.VPC+" cluster "+e.Cluster, " "))
-	if e.Controller > 0 {
-		health := "running"
-		if !process.Alive(e.Controller) {
-			health = "exited; see its log"
-		}
-		if e.Replicas > 1 {
-			health = fmt.Sprintf("%d replicas, the first %s", e.Replicas, health)
-		}
-		row("controller", fmt.Sprintf("%s, process %d, metrics at %s", health, e.Controller, e.Metrics))
-	} else if e.Control != "" {
-		row("controller", "not running; start it with \"playground controller start\"")
-	}
+	row("controller", controllerStatus(e))
 	row("logs", filepath.Join(string(dir), "logs"))
 	if e.Simulator != "" {
 		r, err := simclient.New(e.Simulator, nil).Resources(ctx)
@@ -167,6 +156,24 @@ func printStatus(ctx context.Context, out io.Writer, dir state.Dir, e state.Endp
 	}
 	_, err := io.WriteString(out, b.String())
 	return err
+}
+
+// controllerStatus says whether the controller runs; empty = the playground has none.
+func controllerStatus(e state.Endpoints) string {
+	switch {
+	case e.Controller <= 0 && e.Control == "":
+		return ""
+	case e.Controller <= 0:
+		return "not running; start it with \"playground controller start\""
+	}
+	health := "running"
+	if !process.Alive(e.Controller) {
+		health = "exited; see its log"
+	}
+	if e.Replicas > 1 {
+		health = fmt.Sprintf("%d replicas, the first %s", e.Replicas, health)
+	}
+	return fmt.Sprintf("%s, process %d, metrics at %s", health, e.Controller, e.Metrics)
 }
 
 func newLogs(s *settings) *cobra.Command {

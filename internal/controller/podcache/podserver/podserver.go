@@ -94,7 +94,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if rest, ok := strings.CutPrefix(r.URL.Path, "/api/v1/namespaces/"); ok {
 		namespace = strings.TrimSuffix(rest, "/pods")
 	}
-	q := r.URL.Query()
+	watches := r.URL.Query().Has("watch")
 	s.mu.Lock()
 	s.requests = append(s.requests, r.URL.Path)
 	if s.refuses {
@@ -102,21 +102,21 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "refused", http.StatusInternalServerError)
 		return
 	}
-	var all []corev1.Pod
+	list := corev1.PodList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "PodList"},
+		ListMeta: metav1.ListMeta{ResourceVersion: strconv.Itoa(len(s.pods) + 1)}}
 	for _, p := range s.pods {
 		if namespace == "" || p.Namespace == namespace {
-			all = append(all, p)
+			list.Items = append(list.Items, p)
 		}
 	}
-	version, events := strconv.Itoa(len(s.pods)+1), make(chan corev1.Pod, 100)
-	if q.Has("watch") {
+	events := make(chan corev1.Pod, 100)
+	if watches {
 		s.watches[events] = namespace
 	}
 	s.mu.Unlock()
 	w.Header().Set("Content-Type", "application/json")
-	if !q.Has("watch") {
-		_ = json.NewEncoder(w).Encode(corev1.PodList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "PodList"},
-			ListMeta: metav1.ListMeta{ResourceVersion: version}, Items: all})
+	if !watches {
+		_ = json.NewEncoder(w).Encode(list)
 		return
 	}
 	defer func() {
@@ -124,6 +124,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		defer s.mu.Unlock()
 		delete(s.watches, events)
 	}()
+	stream(w, r, list, events)
+}
+
+// stream answers a watch until its client leaves: with the pods of the list, if the request asks for them, and with
+// those that follow.
+func stream(w http.ResponseWriter, r *http.Request, list corev1.PodList, following <-chan corev1.Pod) {
 	send := func(kind watch.EventType, o runtime.Object) error {
 		raw, err := json.Marshal(o)
 		if err != nil {
@@ -132,14 +138,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return json.NewEncoder(w).Encode(metav1.WatchEvent{Type: string(kind), Object: runtime.RawExtension{Raw: raw}})
 	}
 	flusher, _ := w.(http.Flusher)
-	if q.Get("sendInitialEvents") == "true" {
-		for i := range all {
-			if send(watch.Added, &all[i]) != nil {
+	if r.URL.Query().Get("sendInitialEvents") == "true" {
+		for i := range list.Items {
+			if send(watch.Added, &list.Items[i]) != nil {
 				return
 			}
 		}
 		end := Pod("", "")
-		end.ResourceVersion, end.Annotations = version, map[string]string{metav1.InitialEventsAnnotationKey: "true"}
+		end.ResourceVersion = list.ResourceVersion
+		end.Annotations = map[string]string{metav1.InitialEventsAnnotationKey: "true"}
 		if send(watch.Bookmark, &end) != nil {
 			return
 		}
@@ -149,7 +156,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		select {
 		case <-r.Context().Done():
 			return
-		case p := <-events:
+		case p := <-following:
 			if send(watch.Added, &p) != nil {
 				return
 			}

@@ -52,10 +52,30 @@ func write(conditions []stack.Condition, err error) string {
 	return strings.Join(out, "; ")
 }
 
+// matchCase is a match of a route, in YAML, and its conditions by construction; without standard they are the same.
+type matchCase struct{ match, compatible, standard string }
+
+func checkMatches[T any](t *testing.T, conditions func(Construction, T) ([]stack.Condition, error), cases []matchCase) {
+	t.Helper()
+	for _, c := range cases {
+		m := read[T](t, c.match)
+		if got := write(conditions(Compatible, m)); got != c.compatible {
+			t.Errorf("compatible %s: %s, want %s", c.match, got, c.compatible)
+		}
+		want := c.standard
+		if want == "" {
+			want = c.compatible
+		}
+		if got := write(conditions(Standard, m)); got != want {
+			t.Errorf("standard %s: %s, want %s", c.match, got, want)
+		}
+	}
+}
+
 func TestConditionsOfHTTPMatches(t *testing.T) {
 	t.Parallel()
 	long := "/" + strings.Repeat("x", 128)
-	for _, c := range []struct{ match, compatible, standard string }{
+	checkMatches(t, Construction.HTTP, []matchCase{
 		{"{path: {value: /}}", "path-pattern /*", ""},
 		{"{path: {value: /a}}", "path-pattern /a /a/*", ""},
 		{"{path: {value: /a/}}", "path-pattern /a /a/*", ""},
@@ -84,24 +104,12 @@ func TestConditionsOfHTTPMatches(t *testing.T) {
 			"error: query parameter q: a load balancer matches no regular expressions in queries; use type Exact"},
 		{"{path: {value: /a}, headers: [{name: v, value: a}], queryParams: [{name: q, value: b}, {name: r, value: " +
 			"c}], method: PUT}", "path-pattern /a /a/*; v a; query-string q=b; query-string r=c; http-request-method PUT", ""},
-	} {
-		m := read[gatewayv1.HTTPRouteMatch](t, c.match)
-		if got := write(Compatible.HTTP(m)); got != c.compatible {
-			t.Errorf("compatible %s: %s, want %s", c.match, got, c.compatible)
-		}
-		want := c.standard
-		if want == "" {
-			want = c.compatible
-		}
-		if got := write(Standard.HTTP(m)); got != want {
-			t.Errorf("standard %s: %s, want %s", c.match, got, want)
-		}
-	}
+	})
 }
 
 func TestConditionsOfGRPCMatches(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct{ match, compatible, standard string }{
+	checkMatches(t, Construction.GRPC, []matchCase{
 		{"{}", "path-pattern /*", ""},
 		{"{method: {service: s, method: m}}", "path-pattern /s/m", ""},
 		{"{method: {service: s}}", "path-pattern /s/*", ""},
@@ -112,19 +120,7 @@ func TestConditionsOfGRPCMatches(t *testing.T) {
 		{"{method: {type: RegularExpression, method: 'm|n'}}", "path-pattern /*/m|n", "path-pattern ~^/[^/]+/(m|n)$"},
 		{"{headers: [{name: v, type: RegularExpression, value: 'a,b'}]}", "path-pattern /*; v a b",
 			"path-pattern /*; v ~a,b"},
-	} {
-		m := read[gatewayv1.GRPCRouteMatch](t, c.match)
-		if got := write(Compatible.GRPC(m)); got != c.compatible {
-			t.Errorf("compatible %s: %s, want %s", c.match, got, c.compatible)
-		}
-		want := c.standard
-		if want == "" {
-			want = c.compatible
-		}
-		if got := write(Standard.GRPC(m)); got != want {
-			t.Errorf("standard %s: %s, want %s", c.match, got, want)
-		}
-	}
+	})
 }
 
 func TestHostsAreMatchedWithAPortInTheStandardConstruction(t *testing.T) {
