@@ -214,7 +214,7 @@ func (o *planOptions) print(out io.Writer, src *source, got judged) error {
 	}
 	diagnostics(&b, got.Diagnostics, "")
 	if unchanged > 1 {
-		fmt.Fprintf(&b, "%s: nothing to do: %s\n", things(unchanged, rows), some(folded))
+		fmt.Fprintf(&b, "%s: nothing to do: %s\n", things(unchanged, rows), diag.Some(folded))
 	}
 	count := len(rows)
 	if !bound.Rules.Plan.Empty() { // which is of no binding

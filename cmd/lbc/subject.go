@@ -13,6 +13,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
 	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
 // part is a kind of objects that are explained as parts of their Gateways, and its names on the command line.
@@ -172,16 +173,7 @@ func (o *explainOptions) only(src *source, kind objects.Kind) (objects.Kind, met
 		return k, candidates[0], nil
 	}
 	slices.Sort(there)
-	return "", nil, fmt.Errorf("name one of: %s", some(there))
-}
-
-// some lists the first few names.
-func some(all []string) string {
-	const few = 8
-	if len(all) > few {
-		return strings.Join(all[:few], ", ") + fmt.Sprintf(", and %d more", len(all)-few)
-	}
-	return strings.Join(all, ", ")
+	return "", nil, fmt.Errorf("name one of: %s", diag.Some(there))
 }
 
 // missing is the error about an object that does not exist, with those that do.
@@ -193,7 +185,7 @@ func missing(s objects.Snapshot, kind objects.Kind, namespace, name string) erro
 	slices.Sort(there)
 	hint := fmt.Sprintf("there is no %s at all; name a file with -f or a cluster with --kubeconfig", kind)
 	if len(there) > 0 {
-		hint = "there is " + some(there) + "; -n chooses the namespace"
+		hint = "there is " + diag.Some(there) + "; -n chooses the namespace"
 	}
 	return fmt.Errorf("%s %s/%s is not found: %s", kind, namespace, name, hint)
 }

@@ -4,10 +4,10 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/compile/rules"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/quota"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -254,13 +254,9 @@ func (b *build) noteRules(claims []rules.Claim, f rules.Fitting, tooMany, groups
 			b.unmade = append(b.unmade, b.members[i].Object)
 			rest = ""
 		}
-		named := strings.Join(out[:min(len(out), shownRules)], "; ")
-		if more := len(out) - shownRules; more > 0 {
-			named += fmt.Sprintf("; and %d more", more)
-		}
 		b.note(i, excess(b.members[i].Object, first.Route.Source.Place(),
 			fmt.Sprintf("%s: %d of the %d rules of this object are left out%s; on port %s%s", cause.text(of), len(out), total,
-				rest, named, closed),
+				rest, diag.First(out, shownRules, "; "), closed),
 			cause.remedy("declare fewer hosts, paths and backends here, or move some of them to another load balancer")))
 	}
 }

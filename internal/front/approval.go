@@ -152,20 +152,17 @@ func takeover(remedy string, o awsop.Observed) plan.Policy {
 	return func(p plan.Plan) plan.Plan {
 		return p.Under(policy.HoldDestructive(o, func(held []plan.Step) plan.Guard {
 			var names []string
-			for _, s := range held[:min(len(held), shownSteps)] {
+			for _, s := range held {
 				name := plan.NameOf(s.Op)
 				if len(s.Why) > 0 {
 					name += " (" + s.Why[0] + ")"
 				}
 				names = append(names, name)
 			}
-			if n := len(held) - shownSteps; n > 0 {
-				names = append(names, fmt.Sprintf("%d more", n))
-			}
 			return plan.Guard{Code: diag.TakeoverNotApproved,
 				Text: fmt.Sprintf("in the plan for the adopted load balancer, %s, the steps that change or delete existing parts "+
 					"wait for an approval: %s",
-					p.Summary(), strings.Join(names, ", ")),
+					p.Summary(), diag.First(names, shownSteps, ", ")),
 				Remedy: remedy}
 		}))
 	}

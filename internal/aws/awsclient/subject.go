@@ -3,9 +3,9 @@ package awsclient
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
@@ -52,12 +52,9 @@ func SubjectOfStep(of stack.Key, s plan.Step) Subject {
 }
 
 func addresses(all []awsop.Target) string {
-	names := make([]string, 0, mostNamed+1)
-	for _, t := range all[:min(len(all), mostNamed)] {
+	names := make([]string, 0, len(all))
+	for _, t := range all {
 		names = append(names, t.Address())
 	}
-	if more := len(all) - mostNamed; more > 0 {
-		names = append(names, fmt.Sprintf("%d more", more))
-	}
-	return strings.Join(names, ", ")
+	return diag.First(names, mostNamed, ", ")
 }

@@ -5,11 +5,21 @@ import "context"
 // LostParts are the parts that load balancers lose by a plan: certificates by ARN, security groups and subnets by id.
 type LostParts struct{ Certificates, SecurityGroups, Subnets []string }
 
+// Lists counts the changes of the lists by which Overlooked decides: lists that were read, and parts that lists lacked
+// and got back.
+func (i *Inventory) Lists() uint64 {
+	return i.certificates.Lists() + i.groups.Lists() + i.network.Lists()
+}
+
 // Overlooked confirms, before load balancers lose parts, that AWS's lists do not lack them by mistake, as an empty page
-// does. Parts that the lists have cost nothing: the lists decided about them. The others are read by their ids. found
-// reports that some exist, so that the caller must compile again; what is neither known to exist nor proven to be
-// absent is an error.
-func (i *Inventory) Overlooked(ctx context.Context, parts LostParts) (found bool, err error) {
+// does. Parts that the lists have cost nothing: the lists decided about them, unless they have changed since lists, the
+// value of Lists before the stack was compiled. The others are read by their ids. again reports that the lists have
+// changed, or that some of the others exist, so that the caller must compile again; what is neither known to exist nor
+// proven to be absent is an error.
+func (i *Inventory) Overlooked(ctx context.Context, parts LostParts, lists uint64) (again bool, err error) {
+	if len(parts.Certificates)+len(parts.SecurityGroups)+len(parts.Subnets) > 0 && lists != i.Lists() {
+		return true, nil
+	}
 	certificates, err := i.certificates.Overlooked(ctx, parts.Certificates)
 	if err != nil {
 		return false, err

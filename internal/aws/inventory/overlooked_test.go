@@ -2,6 +2,7 @@ package inventory_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -73,28 +74,67 @@ func TestWhatAListLacksIsReadByItsID(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t)
-			if found, err := f.inv.Overlooked(t.Context(), c.has); found || err != nil {
+			overlooked := func(parts inventory.LostParts) (found bool, err error) {
+				return f.inv.Overlooked(t.Context(), parts, f.inv.Lists())
+			}
+			if found, err := overlooked(c.has); found || err != nil {
 				t.Errorf("without a list: %v, %v", found, err)
 			}
 			f.empty(c.list, 0)
 			f.answer(facts.Need{Kind: c.need})
 			f.empty(c.read, 0)
-			if found, err := f.inv.Overlooked(t.Context(), c.has); found || !errors.Is(err, absence.ErrUnknown) {
+			if found, err := overlooked(c.has); found || !errors.Is(err, absence.ErrUnknown) {
 				t.Errorf("an empty answer to the read by id: %v, %v", found, err)
 			}
 			f.sim.Gate.ClearFaults()
-			if found, err := f.inv.Overlooked(t.Context(), c.lacks); found || err != nil {
+			if found, err := overlooked(c.lacks); found || err != nil {
 				t.Errorf("what does not exist: %v, %v", found, err)
 			}
-			if found, err := f.inv.Overlooked(t.Context(), c.has); found != c.found ||
+			if found, err := overlooked(c.has); found != c.found ||
 				errors.Is(err, absence.ErrUnknown) == c.found {
 				t.Errorf("what exists: %v, %v", found, err)
 			}
 			f.answer(facts.Need{Kind: c.need})
-			if found, err := f.inv.Overlooked(t.Context(), c.has); found || err != nil {
+			if found, err := overlooked(c.has); found || err != nil {
 				t.Errorf("once it is known: %v, %v", found, err)
 			}
 		})
+	}
+}
+
+// TestChangedListsDecideNothingOfEarlierPlans has two stacks compiled from lists that lack a part of both. The first
+// stack finds that the part exists, or the list is read again. The second stack is about to lose the part after the
+// list has it again.
+func TestChangedListsDecideNothingOfEarlierPlans(t *testing.T) {
+	t.Parallel()
+	for list, c := range map[string]struct {
+		need facts.NeedKind
+		lost inventory.LostParts
+	}{
+		"ListCertificates":       {facts.NeedCertificates, inventory.LostParts{Certificates: []string{listedCertificate}}},
+		"DescribeSecurityGroups": {facts.NeedSecurityGroups, inventory.LostParts{SecurityGroups: []string{webGroup}}},
+		"DescribeSubnets":        {facts.NeedSubnets, inventory.LostParts{Subnets: []string{publicSubnet}}},
+	} {
+		for _, found := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s found=%t", list, found), func(t *testing.T) {
+				t.Parallel()
+				f := newFixture(t)
+				f.empty(list, 0)
+				f.answer(facts.Need{Kind: c.need})
+				lists := f.inv.Lists()
+				f.sim.Gate.ClearFaults()
+				if !found {
+					f.clock.Advance(time.Hour)
+				} else if again, err := f.inv.Overlooked(t.Context(), c.lost, lists); !again &&
+					!errors.Is(err, absence.ErrUnknown) {
+					t.Fatalf("the first stack: %t, %v", again, err)
+				}
+				f.answer(facts.Need{Kind: c.need})
+				if again, err := f.inv.Overlooked(t.Context(), c.lost, lists); !again || err != nil {
+					t.Errorf("the second stack: %t, %v; want it to be compiled again", again, err)
+				}
+			})
+		}
 	}
 }
 

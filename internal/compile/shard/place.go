@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/internal/lib/sorting"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/traffic"
 )
@@ -370,11 +371,7 @@ func (p Placement) Describe(routes []intent.Route) string {
 		}
 		slices.Sort(hosts)
 		hosts = slices.Compact(hosts)
-		text := strings.Join(hosts[:min(len(hosts), shownHosts)], ", ")
-		if more := len(hosts) - shownHosts; more > 0 {
-			text += fmt.Sprintf(" and %d more", more)
-		}
-		parts = append(parts, fmt.Sprintf("load balancer %d has %s", n+1, text))
+		parts = append(parts, fmt.Sprintf("load balancer %d has %s", n+1, diag.First(hosts, shownHosts, ", ")))
 	}
 	return strings.Join(parts, "; ")
 }

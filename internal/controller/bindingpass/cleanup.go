@@ -14,6 +14,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/controller/waiting"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/lib/absence"
@@ -114,6 +115,9 @@ func (b *Reconciler) clear(ctx context.Context, o *v1beta1.TargetGroupBinding) (
 	whose := b.ownership(o)
 	successors, own, err := b.successors(ctx, o, whose)
 	refused := b.stranded(o, nil)
+	if refused == nil {
+		b.locate(ctx, o, id.String())
+	}
 	switch {
 	case refused != nil: // nothing is called under a role that the binding may not name
 		b.Registry.Forget(group)
@@ -162,6 +166,19 @@ func (b *Reconciler) clear(ctx context.Context, o *v1beta1.TargetGroupBinding) (
 	}
 	release()
 	return successors, nil
+}
+
+// locate finds the security groups of the endpoints of a binding that ends before this process has looked for them.
+// Otherwise its rules would stay in groups without the cluster's tag, where no later look finds them.
+func (b *Reconciler) locate(ctx context.Context, o *v1beta1.TargetGroupBinding, id string) {
+	if s := o.Spec; s.Networking == nil || s.TargetType == nil || s.IPAddressType == nil || b.Networking.Table.Placed(id) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, reads.LiveTimeout)
+	defer cancel()
+	if of, err := b.Endpoints(ctx, o); err == nil && of.Known {
+		b.Networking.Locate(ctx, o, of.Targets)
+	}
 }
 
 // dropRecord drops the record of targets of a binding that shares its target group with other clusters.

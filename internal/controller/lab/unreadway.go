@@ -19,10 +19,33 @@ var UnreadWays = []string{"denied", "empty", "expired", "failing", "hanging", "p
 var unreadFaults = map[string]func(permission string) gate.Fault{
 	"denied":    Denying,
 	"empty":     func(string) gate.Fault { return gate.Fault{Empty: true} },
-	"expired":   func(string) gate.Fault { return gate.Fault{Code: "ExpiredTokenException", Status: 403} },
+	"expired":   expired,
 	"failing":   func(string) gate.Fault { return gate.Fault{Code: "InternalFailure", Status: 500} },
 	"partial":   func(string) gate.Fault { return gate.Fault{Partial: true} },
 	"throttled": func(string) gate.Fault { return gate.Fault{Kind: "throttled"} },
+}
+
+// expired is the answer to an expired token. Services whose answers are JSON name it as an exception.
+func expired(permission string) gate.Fault {
+	f := gate.Fault{Code: "ExpiredTokenException", Status: 403}
+	if service, _, _ := strings.Cut(permission, ":"); service == "elasticloadbalancing" || service == "sts" {
+		f.Code = "ExpiredToken"
+	}
+	return f
+}
+
+// UnreadFault is the fault by which a read fails in a way. is reports that the gate of the simulator has the way.
+func UnreadFault(permission, way string) (f gate.Fault, is bool) {
+	fault := unreadFaults[way]
+	if fault == nil {
+		return f, false
+	}
+	f = fault(permission)
+	f.Service, f.Action, _ = strings.Cut(permission, ":")
+	if f.Service == "tag" {
+		f.Service = "tagging"
+	}
+	return f, true
 }
 
 // Believed reports whether AWS's wrong answer is a success, which the controller believes until it reads again.
@@ -31,12 +54,7 @@ func Believed(way string) bool { return way == "empty" || way == "partial" }
 // Misread has a read fail in a way from now on, after so many calls that succeed. struck is how many have failed.
 func (l *Lab) Misread(permission, way string, skip int) (struck func() int) {
 	l.Helper()
-	if f := unreadFaults[way]; f != nil {
-		fault := f(permission)
-		fault.Service, fault.Action, _ = strings.Cut(permission, ":")
-		if fault.Service == "tag" {
-			fault.Service = "tagging"
-		}
+	if fault, is := UnreadFault(permission, way); is {
 		fault.ID, fault.Skip = "unread", skip
 		_, err := l.Sim.Gate.AddFault(fault)
 		l.Must(err)

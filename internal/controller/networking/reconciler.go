@@ -15,6 +15,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/aws/apply"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/aws/inventory"
 	"github.com/k8s-lbc/lbc/internal/aws/inventory/network"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
@@ -237,6 +238,14 @@ func (r *Reconciler) RetainUnknown(ctx context.Context, o *v1beta1.TargetGroupBi
 	if !r.Table.Knows(ruleID(o)) {
 		r.Retain(ctx, o)
 	}
+}
+
+// Locate finds the groups of the endpoints of a binding that ends, and writes no rule: what the binding needs there is
+// let go of with the rest.
+func (r *Reconciler) Locate(ctx context.Context, o *v1beta1.TargetGroupBinding, targets bindings.Targets) {
+	ctx = awsclient.WithCause(awsclient.WithPriority(ctx, awsclient.Vital), awsclient.TargetRules)
+	need, unclear, _, _ := r.networks().Needs(ctx, o, targets)
+	r.Table.Extend(ruleID(o), need, unclear)
 }
 
 // Release lets go of the rules that a binding, or a name under which they stayed, wants.

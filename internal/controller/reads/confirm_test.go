@@ -3,6 +3,7 @@ package reads
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -13,10 +14,15 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/lib/absence"
 )
 
-// failing is an API server that does not answer lists.
+// failing is an API server that does not answer.
 type failing struct{ client.Reader }
+
+func (failing) Get(context.Context, client.ObjectKey, client.Object, ...client.GetOption) error {
+	return errors.New("no answer")
+}
 
 func (failing) List(context.Context, client.ObjectList, ...client.ListOption) error {
 	return errors.New("no answer")
@@ -50,6 +56,26 @@ func TestEmptyListNeedsTheAPIServer(t *testing.T) {
 		if len(list.Items) != c.nodes || (err != nil) != c.fails {
 			t.Errorf("%s: %d nodes, %v", name, len(list.Items), err)
 		}
+	}
+}
+
+// TestUnknownObjectIsNamedByItsKind has an API server that answers neither a read nor a list.
+func TestUnknownObjectIsNamedByItsKind(t *testing.T) {
+	t.Parallel()
+	scheme, err := readable.Scheme()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := ConfirmingReader{Cache: fake.NewClientBuilder().WithScheme(scheme).Build(), Live: failing{}}
+	_, err = r.Get(t.Context(), client.ObjectKey{Name: "a"}, &corev1.Node{})
+	if want := "Node /a is not in the cache, and the API server was asked: "; err == nil || !errors.Is(err,
+		absence.ErrUnknown) || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("%v, want %s", err, want)
+	}
+	err = r.List(t.Context(), &corev1.NodeList{})
+	if want := "the cache has no Node, and the API server was asked: "; err == nil || !strings.HasPrefix(err.Error(),
+		want) {
+		t.Errorf("%v, want %s", err, want)
 	}
 }
 

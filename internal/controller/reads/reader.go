@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -37,27 +39,38 @@ type ConfirmingReader struct {
 // Get reads an object. The error is nil if it exists, a NotFound if the absence is proven, and anything else if neither
 // is known.
 func (r ConfirmingReader) Get(ctx context.Context, key client.ObjectKey, o client.Object) (absence.Absence, error) {
-	err := r.Cache.Get(ctx, key, o)
-	if err == nil {
-		return absence.Absence{}, nil
-	}
-	if gone := absence.OfName(key.Namespace, key.Name); gone.Proven() { // no client of the API server reads it
-		return gone, apierrors.NewNotFound(schema.GroupResource{Resource: fmt.Sprintf("%T", o)}, key.Name)
+	_, gone, err := r.Find(ctx, key, o)
+	return gone, err
+}
+
+// Find is Get. overlooked reports that the cache lacks the object and the API server has it. If the API server does not
+// say whether it has the object, the error wraps absence.ErrUnknown; errors of the cache do not.
+func (r ConfirmingReader) Find(ctx context.Context, key client.ObjectKey, o client.Object) (overlooked bool,
+	gone absence.Absence, err error) {
+	err = r.Cache.Get(ctx, key, o)
+	if gone = absence.OfName(key.Namespace, key.Name); err != nil && gone.Proven() { // the server is not asked for it
+		return false, gone, apierrors.NewNotFound(schema.GroupResource{Resource: kindOf(o)}, key.Name)
 	}
 	if !apierrors.IsNotFound(err) {
-		return absence.Absence{}, err
+		return false, absence.Absence{}, err
 	}
 	if r.Live == nil {
-		return absence.OfSyncedCache(true), err
+		return false, absence.OfSyncedCache(true), err
 	}
 	ctx, cancel := context.WithTimeout(ctx, LiveTimeout)
 	defer cancel()
 	err = r.Live.Get(ctx, key, o)
 	gone, unknown := absence.OfObject(err)
 	if unknown != nil {
-		return gone, fmt.Errorf("%T %s is not in the cache, and the API server was asked: %w", o, key, unknown)
+		return false, gone, fmt.Errorf("%s %s is not in the cache, and the API server was asked: %w", kindOf(o), key, unknown)
 	}
-	return gone, err
+	return err == nil, gone, err
+}
+
+// kindOf is the kind of an object, or of the objects of a list: the Go types of the Kubernetes API have the names of
+// their kinds.
+func kindOf(o runtime.Object) string {
+	return strings.TrimSuffix(reflect.Indirect(reflect.ValueOf(o)).Type().Name(), "List")
 }
 
 // List reads a list. An empty one is confirmed by the API server: its error, or a list of what the cache lacks, is the
@@ -69,7 +82,7 @@ func (r ConfirmingReader) List(ctx context.Context, list client.ObjectList, opti
 	ctx, cancel := context.WithTimeout(ctx, LiveTimeout)
 	defer cancel()
 	if err := r.Live.List(ctx, list, options...); err != nil {
-		return fmt.Errorf("the cache has no %T, and the API server was asked: %w", list, err)
+		return fmt.Errorf("the cache has no %s, and the API server was asked: %w", kindOf(list), err)
 	}
 	return nil
 }

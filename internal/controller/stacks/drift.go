@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"hash/fnv"
-	"slices"
 	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/aws/apply"
@@ -160,9 +159,6 @@ func decidedBy(s *stack.Stack) uint64 {
 	return h.Sum64()
 }
 
-// mostChanges is how many changes a note names.
-const mostChanges = 5
-
 // driftNote says what becomes of changes that were made in AWS.
 type driftNote struct {
 	code         diag.Code
@@ -194,11 +190,7 @@ func (p *pass) driftNotes(steps []plan.Step, note driftNote) (out diag.List) {
 		}
 	}
 	for _, o := range order {
-		all := changes[o]
-		if more := len(all) - mostChanges; more > 0 {
-			all = append(slices.Clone(all[:mostChanges]), fmt.Sprintf("%d more", more))
-		}
-		out = append(out, diag.New(o, "", note.code, note.text+strings.Join(all, "; "), note.remedy))
+		out = append(out, diag.New(o, "", note.code, note.text+diag.First(changes[o], 5, "; "), note.remedy))
 	}
 	return out
 }

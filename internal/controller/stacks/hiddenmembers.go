@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -138,13 +137,8 @@ func (h *HiddenMembers) Unseen(ctx context.Context, id stack.ID) *intent.Unseen 
 	u := &intent.Unseen{Namespace: h.Namespace}
 	switch {
 	case len(names) > 0:
-		const most = 3
-		list := strings.Join(names[:min(most, len(names))], ", ")
-		if len(names) > most {
-			list += fmt.Sprintf(" and %d more", len(names)-most)
-		}
 		u.Why = fmt.Sprintf("with --watch-namespace=%s this controller does not see %s %s of the group", h.Namespace,
-			kind.Kind, list)
+			kind.Kind, diag.Some(names))
 		u.Remedy = fmt.Sprintf("run the controller for all namespaces, or give the %s of this namespace a group of their own",
 			diag.Plural(kind.Kind))
 	case !complete:

@@ -51,6 +51,7 @@ type attempt struct {
 	observes  bool        // nothing is written to AWS
 	deployed  func()      // ends the measurement of the stage Deploy
 	compiled  compile.Result
+	lists     uint64 // of the inventory, before the stack was compiled
 	observed  awsop.Observed
 	plan      plan.Plan
 	result    apply.Result

@@ -52,6 +52,7 @@ func (p *pass) compile(ctx context.Context) exit {
 	}
 	spent := s.Metrics.StartStage(p.kind.Controller, p.kind.Stages.Build)
 	compiling, trace := tracing.Start(ctx, "compile")
+	p.lists = s.Inventory.Lists()
 	compiled, err := s.compileStack(compiling, key, p.input, p.stale)
 	trace.End(err)
 	spent()
@@ -142,7 +143,7 @@ func (p *pass) planFirst(ctx context.Context) exit {
 		s.Inventory.Verify(p.key)
 		return exit{again: true}
 	}
-	again, err := s.Inventory.Overlooked(ctx, lostBy(&p.plan, p.observed))
+	again, err := s.Inventory.Overlooked(ctx, lostBy(&p.plan, p.observed), p.lists)
 	if err != nil {
 		return p.unread(ctx, err)
 	}

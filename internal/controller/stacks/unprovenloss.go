@@ -2,10 +2,9 @@ package stacks
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"slices"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/internal/compile"
@@ -59,20 +58,15 @@ func (s *Reconciler) overlooked(ctx context.Context, at objects.Ref) (o client.O
 		return nil, false, nil
 	}
 	o, _ = kind.Object.DeepCopyObject().(client.Object)
-	name := client.ObjectKey{Namespace: at.Namespace, Name: at.Name}
-	switch err := s.Client.Get(ctx, name, o); {
-	case err == nil:
-		return o, false, nil
-	case !apierrors.IsNotFound(err): // objects of its kind, or of its namespace, are not cached
-		return nil, false, nil
+	overlooked, _, err = reads.ConfirmingReader{Cache: s.Client, Live: s.Live}.Find(ctx, client.ObjectKey{
+		Namespace: at.Namespace, Name: at.Name}, o)
+	switch {
+	case errors.Is(err, absence.ErrUnknown):
+		return nil, false, err
+	case overlooked || err != nil: // it is gone, or objects of its kind or of its namespace are not cached
+		return nil, overlooked, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, reads.LiveTimeout)
-	defer cancel()
-	gone, err := absence.OfObject(s.Live.Get(ctx, name, o))
-	if err != nil {
-		return nil, false, fmt.Errorf("%s %s is not in the cache, and the API server was asked: %w", at.Kind, name, err)
-	}
-	return nil, !gone.Proven(), nil
+	return o, false, nil
 }
 
 // lostMembers are the members of the last compilation that the stack does not have any more.

@@ -96,12 +96,10 @@ func (s *Reconciler) vanished(ctx context.Context, key stack.Key) (gone []metav1
 	s.mu.Unlock()
 	for _, m := range marked {
 		o, ok := m.object.(client.Object)
-		if !ok {
+		if !ok || !m.gone && m.removals != s.removals(o) {
 			continue
 		}
-		if o, ok = o.DeepCopyObject().(client.Object); !ok || !m.gone && m.removals != s.removals(o) {
-			continue
-		}
+		o, _ = o.DeepCopyObject().(client.Object)
 		if s.Live != nil && !m.gone { // a cache that lags, or is read again, may lack what exists
 			live, _ := o.DeepCopyObject().(client.Object)
 			switch err := s.Live.Get(ctx, client.ObjectKeyFromObject(o), live); {

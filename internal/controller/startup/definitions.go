@@ -13,14 +13,12 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/k8s-lbc/lbc/internal/kube/definition"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/impairment"
 )
 
 // schemaInterval is the pause between two looks at the schemas that the API server publishes.
 const schemaInterval = 30 * time.Second
-
-// shownFields is how many missing fields of a version the condition names.
-const shownFields = 3
 
 // Schemas follows whether the API server has the fields of this version of the controller in the schemas of its custom
 // resources. It drops fields that it does not know from objects, without an error. Schemas are read as OpenAPI, which
@@ -163,7 +161,7 @@ func (s *Schemas) outdated() (out []string) {
 			}
 			served = true
 			if fields := definition.Lacks(has, d.Versions[version]); len(fields) > 0 {
-				lacks = append(lacks, name+" "+version+" lacks "+some(fields))
+				lacks = append(lacks, name+" "+version+" lacks "+diag.First(fields, 3, ", "))
 			}
 		}
 		if served {
@@ -171,12 +169,4 @@ func (s *Schemas) outdated() (out []string) {
 		}
 	}
 	return out
-}
-
-// some are the first of many fields.
-func some(fields []string) string {
-	if len(fields) <= shownFields {
-		return strings.Join(fields, ", ")
-	}
-	return fmt.Sprintf("%s and %d more fields", strings.Join(fields[:shownFields], ", "), len(fields)-shownFields)
 }

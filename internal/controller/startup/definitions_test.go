@@ -75,7 +75,7 @@ func TestOutdatedDefinitionsAreACondition(t *testing.T) {
 		{"a field is missing", map[string]map[string][]string{"test.example/v1": {"Binding": {"a", "b", "c", "e"}}},
 			"bindings.test.example v1 lacks d."},
 		{"many fields are missing", map[string]map[string][]string{"test.example/v1": {"Binding": {"zone"}}},
-			"bindings.test.example v1 lacks a, b, c and 2 more fields."},
+			"bindings.test.example v1 lacks a, b, c and 2 more."},
 		{"a version is missing", map[string]map[string][]string{"test.example/v1": {"Parameters": {"a"}}},
 			"parameters.test.example lacks version v2."},
 	} {

@@ -2,7 +2,6 @@ package admission
 
 import (
 	"fmt"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 
@@ -39,10 +38,7 @@ func GlobalAccelerator(region string, old, ga *agav1beta1.GlobalAccelerator) Res
 	if len(refused) > 1 {
 		out.Finding = nil
 	}
-	if n := len(refused) - maxRefusals; n > 0 {
-		refused = append(refused[:maxRefusals], fmt.Sprintf("and %d more", n))
-	}
-	out.Denied, out.Warnings = strings.Join(refused, ". "), warnings(uncertain)
+	out.Denied, out.Warnings = diag.First(refused, maxRefusals, ". "), warnings(uncertain)
 	return out
 }
 

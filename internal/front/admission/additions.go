@@ -1,9 +1,8 @@
 package admission
 
 import (
-	"strings"
-
 	"github.com/k8s-lbc/lbc/internal/kube/addition"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
 // checkAdditions is the check of --existing-features-only.
@@ -23,11 +22,7 @@ func ExistingFeatures(old, object addition.Object, ours func(class string) bool)
 	if len(refused) == 0 {
 		return Response{}
 	}
-	more := ""
-	if len(refused) > maxRefusals {
-		refused, more = refused[:maxRefusals], ". There are more of them"
-	}
-	return Response{Check: checkAdditions, Denied: strings.Join(refused, ". ") + more + "; " + addition.Remedy}
+	return Response{Check: checkAdditions, Denied: diag.First(refused, maxRefusals, ". ") + "; " + addition.Remedy}
 }
 
 // Additions are the additions that an edit adds to an object, without the fields of Gateways that other controllers

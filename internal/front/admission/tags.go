@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -43,10 +42,7 @@ func Tags(old, object metav1.Object) Response {
 			refused = append(refused, text)
 		}
 	}
-	if n := len(refused) - maxRefusals; n > 0 {
-		refused = append(refused[:maxRefusals], fmt.Sprintf("and %d more", n))
-	}
-	out := Response{Denied: strings.Join(refused, ". "), Warnings: kept[:min(len(kept), maxWarnings)]}
+	out := Response{Denied: diag.First(refused, maxRefusals, ". "), Warnings: kept[:min(len(kept), maxWarnings)]}
 	if len(refused) > 0 {
 		out.Check = checkReservedTags
 	}

@@ -72,10 +72,7 @@ func fieldsOf(f *metav1.FieldsV1) string {
 		}
 	}
 	slices.Sort(names)
-	if more := len(names) - mostFields; more > 0 {
-		names = append(names[:mostFields], fmt.Sprintf("%d more fields", more))
-	}
-	return cmp.Or(strings.Join(names, ", "), "-")
+	return cmp.Or(diag.First(names, mostFields, ", "), "-")
 }
 
 func childrenOf(text json.RawMessage) map[string]json.RawMessage {

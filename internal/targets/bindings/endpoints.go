@@ -88,7 +88,7 @@ func (x Endpoints) machines() (wanted []registrar.Endpoint, found diag.List) {
 		}
 	}
 	if len(barred) > 0 {
-		found = x.notAllowed("endpoints without Pod are not registered: "+someOf(barred),
+		found = x.notAllowed("endpoints without Pod are not registered: "+diag.Some(barred),
 			"who runs the controller can allow addresses that are of no node by --endpoints-without-pods=%s=CIDR; remove the "+
 				"others from the EndpointSlices")
 	}
@@ -128,7 +128,7 @@ func (x Endpoints) forged() diag.List {
 	if len(refused) == 0 {
 		return nil
 	}
-	return x.notAllowed("endpoints that EndpointSlices say to be pods are not registered: "+someOf(refused),
+	return x.notAllowed("endpoints that EndpointSlices say to be pods are not registered: "+diag.Some(refused),
 		"name a pod of the namespace whose status has the address; name none for the address of another machine, which who "+
 			"runs the controller can allow by --endpoints-without-pods=%s=CIDR")
 }
@@ -147,17 +147,6 @@ func (x Endpoints) notAllowed(text, remedy string) (found diag.List) {
 		found = append(found, diag.New(about, "", diag.EndpointNotAllowed, text, fmt.Sprintf(remedy, x.Binding.Namespace)))
 	}
 	return found
-}
-
-// mostNamed is how many endpoints a finding names.
-const mostNamed = 5
-
-// someOf are the first of a list, and how many more there are.
-func someOf(list []string) string {
-	if len(list) <= mostNamed {
-		return strings.Join(list, ", ")
-	}
-	return fmt.Sprintf("%s, and %d more", strings.Join(list[:mostNamed], ", "), len(list)-mostNamed)
 }
 
 // outside reports whether an endpoint without Pod is known to be outside of the VPC, and is not registered for that.

@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
@@ -167,7 +166,7 @@ func closedSources(o *v1beta1.TargetGroupBinding, wide map[string]bool) diag.Lis
 		}), diag.NetworkingNotAllowed,
 			fmt.Sprintf("the security groups of nodes and pods do not admit %s: a binding of namespace %s may admit public "+
 				"addresses up to a /%d of IPv4 and a /%d of IPv6",
-				some(slices.Sorted(maps.Keys(wide))), o.Namespace, sgsync.PublicIPv4, sgsync.PublicIPv6),
+				diag.Some(slices.Sorted(maps.Keys(wide))), o.Namespace, sgsync.PublicIPv4, sgsync.PublicIPv6),
 			fmt.Sprintf("name the load balancer's security group, its subnets or the clients; who runs the controller can "+
 				"allow any source by --binding-networking=%s=%s", o.Namespace, allowlist.AnySource))}
 }
@@ -194,7 +193,7 @@ func closedPorts(o *v1beta1.TargetGroupBinding, closed []stack.Permission, at sg
 			return ""
 		}), diag.NetworkingNotAllowed,
 			fmt.Sprintf("the security groups of nodes and pods do not open %s: targets of the binding listen at %s",
-				some(texts(ports)), some(texts(at.Ports))),
+				diag.Some(texts(ports)), diag.Some(texts(at.Ports))),
 			fmt.Sprintf("name a port of the targets, or none, which stands for all of these; who runs the controller can allow "+
 				"any port by --binding-networking=%s=%s", o.Namespace, allowlist.AnyPort))}
 }
@@ -214,13 +213,4 @@ func texts(ports []int32) (out []string) {
 		out = append(out, strconv.Itoa(int(p)))
 	}
 	return out
-}
-
-// some are the first texts of a list, and how many there are beside these.
-func some(list []string) string {
-	const most = 5
-	if len(list) <= most {
-		return strings.Join(list, ", ")
-	}
-	return fmt.Sprintf("%s and %d others", strings.Join(list[:most], ", "), len(list)-most)
 }

@@ -146,6 +146,13 @@ func (t *Table) Knows(binding string) bool {
 	return ok
 }
 
+// Placed reports whether groups are known of which a binding needs something.
+func (t *Table) Placed(binding string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.needs[binding].groups) > 0
+}
+
 // Of is what a binding needs of a group.
 func (t *Table) Of(binding, group string) []stack.Permission {
 	t.mu.Lock()

@@ -1,9 +1,6 @@
 package doctor
 
-import (
-	"fmt"
-	"strings"
-)
+import "github.com/k8s-lbc/lbc/internal/model/diag"
 
 // Source is a part of the facts that is read by itself: it may fail, or take too long, without the others.
 type Source string
@@ -109,8 +106,5 @@ func join(before string, words []string) []string {
 	if len(words) == 0 {
 		return nil
 	}
-	if len(words) > most {
-		return []string{fmt.Sprintf("%s%s, and %d more", before, strings.Join(words[:most], ", "), len(words)-most)}
-	}
-	return []string{before + strings.Join(words, ", ")}
+	return []string{before + diag.First(words, most, ", ")}
 }

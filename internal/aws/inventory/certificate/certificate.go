@@ -102,11 +102,11 @@ type Certificates struct {
 	tags      *cache.Cache[string, map[string]string]
 	zones     *cache.Value[[]facts.HostedZone]
 
-	prefetched atomic.Bool // Prefetch was called for an owner that may have certificates
+	prefetched atomic.Bool   // Prefetch was called for an owner that may have certificates
+	lists      atomic.Uint64 // lists that were read, and certificates that they lacked and got back
 
 	mu      sync.Mutex
 	records map[string]*record // by ARN
-	listed  bool               // a list was read
 	writes  int64              // grows with each Record
 
 	// all and index are made of the records, and never change: callers hold them.
@@ -190,7 +190,7 @@ func (c *Certificates) All(ctx context.Context) (map[string]facts.Certificate, *
 func (c *Certificates) Listed() map[string]facts.Certificate {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.listed {
+	if c.Lists() == 0 {
 		return nil
 	}
 	return c.all

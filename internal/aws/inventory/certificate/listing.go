@@ -92,7 +92,7 @@ func (c *Certificates) readList(ctx context.Context) (struct{}, error) {
 // merge takes a list over: certificates that are new or changed, and those that are gone. c.mu is held.
 func (c *Certificates) merge(listed map[string]record, details map[string]*awsop.Certificate, began time.Time,
 	writes int64) {
-	changed := !c.listed
+	changed := c.Lists() == 0
 	for arn, r := range c.records {
 		if _, there := listed[arn]; !there && r.leaving {
 			r.Status = gone // its records are withdrawn after another deletion, which has nothing left to do
@@ -123,7 +123,7 @@ func (c *Certificates) merge(listed map[string]record, details map[string]*awsop
 			changed = true
 		}
 	}
-	c.listed = true
+	c.lists.Add(1)
 	if changed {
 		c.publish()
 	}

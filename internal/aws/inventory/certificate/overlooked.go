@@ -25,7 +25,7 @@ const mostConfirmed = 20
 func (c *Certificates) Overlooked(ctx context.Context, arns []string) (found bool, err error) {
 	for _, arn := range arns {
 		c.mu.Lock()
-		skip := !c.listed || c.records[arn] != nil || !strings.Contains(arn, ":acm:")
+		skip := c.Lists() == 0 || c.records[arn] != nil || !strings.Contains(arn, ":acm:")
 		c.mu.Unlock()
 		if skip {
 			continue
@@ -67,9 +67,13 @@ func (c *Certificates) restore(arn string, d *awsop.Certificate) {
 	defer c.mu.Unlock()
 	if c.records[arn] == nil {
 		c.records[arn] = &record{Certificate: cert, listed: cert}
+		c.lists.Add(1)
 		c.publish()
 	}
 }
+
+// Lists counts the lists that were read, and the certificates that they lacked and got back.
+func (c *Certificates) Lists() uint64 { return c.lists.Load() }
 
 func typeOf(d *awsop.Certificate) string {
 	switch {

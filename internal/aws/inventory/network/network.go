@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -54,6 +55,7 @@ type Network struct {
 	foreign   *cache.Cache[string, facts.Subnet]
 	addresses *cache.Value[map[string]facts.Address]
 	lists     *cache.Cache[string, stack.PrefixList]
+	listed    atomic.Uint64 // lists of subnets that were read
 }
 
 // New makes an empty Network around a VPC. wait is how long, in real time, a caller waits for a new answer where an old
@@ -70,7 +72,11 @@ func New(client awsclient.EC2, vpc string, now func() time.Time, wait time.Durat
 	n.subnets = cache.NewValue(cache.Config[string, map[string]facts.Subnet]{
 		Now: now, Lifetime: subnetLifetime, Stale: cache.Stale, Wait: wait, Passing: awsclient.Passing,
 	}, func(ctx context.Context) (map[string]facts.Subnet, error) {
-		return n.describeSubnets(ctx, "vpc-id", vpc)
+		list, err := n.describeSubnets(ctx, "vpc-id", vpc)
+		if err == nil {
+			n.listed.Add(1)
+		}
+		return list, err
 	})
 	n.routes = cache.NewValue(cache.Config[string, routing]{
 		Now: now, Lifetime: routeLifetime, Stale: cache.Stale, Wait: wait, Passing: awsclient.Passing,
@@ -116,6 +122,9 @@ func (n *Network) VPCAtHand(ctx context.Context, id string) (vpc *facts.VPC, kno
 func (n *Network) Subnets(ctx context.Context) (map[string]facts.Subnet, error) {
 	return n.subnets.Get(ctx)
 }
+
+// Lists counts the lists of the VPC's subnets that were read.
+func (n *Network) Lists() uint64 { return n.listed.Load() }
 
 // RoutedSubnets are the subnets of the VPC by id, each with Public filled in.
 func (n *Network) RoutedSubnets(ctx context.Context) (map[string]facts.Subnet, error) {

@@ -15,6 +15,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -61,6 +62,7 @@ type Groups struct {
 	list    *cache.Value[struct{}] // whether byID is the VPC's list; the groups themselves are below
 	rules   *cache.Cache[string, *group]
 	foreign *cache.Cache[string, facts.SecurityGroup]
+	lists   atomic.Uint64 // lists that were read, and groups that they lacked and got back
 
 	mu   sync.Mutex
 	byID map[string]*group
@@ -182,11 +184,15 @@ func (g *Groups) Overlooked(ctx context.Context, ids []string) (found bool, err 
 		}
 		if !gone.Proven() && got[0].vpc == g.cfg.VPC {
 			g.take(got)
+			g.lists.Add(1)
 			found = true
 		}
 	}
 	return found, nil
 }
+
+// Lists counts the lists that were read, and the groups that they lacked and got back.
+func (g *Groups) Lists() uint64 { return g.lists.Load() }
 
 // take takes over groups that were just read, unless they were written to meanwhile. Their rules keep their age, as
 // ForgetRules may have been called meanwhile.
@@ -245,6 +251,7 @@ func (g *Groups) replace(groups []awsop.SecurityGroup, writes int64) {
 	}
 	maps.DeleteFunc(g.gone, func(_ string, deleted int64) bool { return deleted <= writes })
 	g.asOf, g.view = writes, nil
+	g.lists.Add(1)
 }
 
 // store takes over a group that was just read. The lock is held.

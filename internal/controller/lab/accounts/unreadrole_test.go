@@ -4,11 +4,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
-	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 )
 
@@ -16,25 +14,20 @@ import (
 var roleReads = map[string]bool{"sts:AssumeRole": false, "sts:GetCallerIdentity": false,
 	"elasticloadbalancing:DescribeTargetGroups": true, "elasticloadbalancing:DescribeTargetHealth": true}
 
-// roleFaults are the ways in which they fail. Failures after which a call is tried again are not among them: the pause
+// roleWays are the ways in which they fail. Failures after which a call is tried again are not among them: the pause
 // before that lasts until the lab's clock goes on, which waits for the round.
-var roleFaults = map[string]gate.Fault{
-	"denied":  {Code: "AccessDenied", Status: 403},
-	"empty":   {Empty: true},
-	"expired": {Code: "ExpiredToken", Status: 403},
-	"partial": {Partial: true},
-}
+var roleWays = []string{"denied", "empty", "expired", "partial"}
 
 // TestFailedRoleTakesNoTargetAway has each read for a binding of another account fail in each way, in a new process,
 // while a pod comes: the target that stays is registered all the time, and the new one once the read works again.
 func TestFailedRoleTakesNoTargetAway(t *testing.T) {
 	tries := lab.OneOf(3)
 	for _, permission := range slices.Sorted(maps.Keys(roleReads)) {
-		for _, way := range slices.Sorted(maps.Keys(roleFaults)) {
+		for _, way := range roleWays {
 			if !tries.Next() {
 				continue
 			}
-			other, fault := roleReads[permission], roleFaults[way]
+			other := roleReads[permission]
 			t.Run(fmt.Sprintf("%s %s", permission, way), func(t *testing.T) {
 				l := accountsLab(t, "*")
 				b := otherBinding(l, "bound")
@@ -45,7 +38,7 @@ func TestFailedRoleTakesNoTargetAway(t *testing.T) {
 				if other {
 					sim = l.Other().Gate
 				}
-				fault.Service, fault.Action, _ = strings.Cut(permission, ":")
+				fault, _ := lab.UnreadFault(permission, way)
 				_, err := sim.AddFault(fault)
 				l.Must(err)
 				l.Restart()

@@ -211,10 +211,7 @@ func (t *translation) decided() Decided {
 		return d
 	}
 	const most = 8 // texts in a message; the first ones are corrected first
-	message := strings.Join(t.dropped[:min(most, len(t.dropped))], "; ")
-	if more := len(t.dropped) - most; more > 0 {
-		message += fmt.Sprintf("; and %d more", more)
-	}
+	message := diag.First(t.dropped, most, "; ")
 	switch {
 	case invalid:
 		d.Partly = &attachment.Problem{Reason: string(gatewayv1.RouteReasonUnsupportedValue), Message: FallBack + message}
