@@ -10,7 +10,7 @@ import (
 // one that shrinks by more than the slack gets a lower budget, so that nothing grows back.
 var budgets = map[string]int{
 	"api":        800,
-	"aws":        13000,
+	"aws":        13050,
 	"cmd":        350,
 	"compile":    9450,
 	"config":     100,

@@ -27,7 +27,7 @@ func (s *sender) actions(as []stack.Action) []elbv2types.Action {
 				MessageBody: optional(a.FixedResponse.MessageBody),
 			}
 		default:
-			authentication(&e, a)
+			s.authentication(&e, a)
 		}
 		out[i] = e
 	}

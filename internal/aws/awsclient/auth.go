@@ -10,21 +10,21 @@ import (
 )
 
 // authentication fills in the configuration of an action that authenticates the client before another action.
-func authentication(e *elbv2types.Action, a stack.Action) {
+func (s *sender) authentication(e *elbv2types.Action, a stack.Action) {
 	switch {
 	case a.OIDC != nil:
 		o := a.OIDC
 		e.AuthenticateOidcConfig = &elbv2types.AuthenticateOidcActionConfig{
 			Issuer: aws.String(o.Issuer), AuthorizationEndpoint: aws.String(o.AuthorizationEndpoint),
 			TokenEndpoint:    aws.String(o.TokenEndpoint),
-			UserInfoEndpoint: aws.String(o.UserInfoEndpoint), ClientId: aws.String(o.ClientID.Reveal()),
+			UserInfoEndpoint: aws.String(o.UserInfoEndpoint), ClientId: aws.String(s.reveal(o.ClientID)),
 			OnUnauthenticatedRequest: elbv2types.AuthenticateOidcActionConditionalBehaviorEnum(o.OnUnauthenticated),
 			Scope:                    optional(o.Scope), SessionCookieName: optional(o.Cookie),
 			SessionTimeout:                   optional(o.TimeoutSeconds),
 			AuthenticationRequestExtraParams: maps.Clone(o.ExtraParams),
 		}
 		if o.ClientSecret.Known() {
-			e.AuthenticateOidcConfig.ClientSecret = aws.String(o.ClientSecret.Reveal())
+			e.AuthenticateOidcConfig.ClientSecret = aws.String(s.reveal(o.ClientSecret))
 		} else {
 			e.AuthenticateOidcConfig.UseExistingClientSecret = aws.Bool(true)
 		}

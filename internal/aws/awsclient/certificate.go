@@ -36,7 +36,7 @@ func (s *sender) RequestCertificate(op awsop.RequestCertificate) {
 
 func (s *sender) ImportCertificate(op awsop.ImportCertificate) {
 	pair := op.Certificate.Import
-	in := &acm.ImportCertificateInput{Certificate: []byte(pair.Certificate), PrivateKey: []byte(pair.Key.Reveal())}
+	in := &acm.ImportCertificateInput{Certificate: []byte(pair.Certificate), PrivateKey: []byte(s.reveal(pair.Key))}
 	if pair.Chain != "" {
 		in.CertificateChain = []byte(pair.Chain)
 	}

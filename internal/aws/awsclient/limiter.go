@@ -176,7 +176,7 @@ func (l *Limiter) middleware(s *middleware.Stack) error {
 			call, err := l.do(ctx, service, operation, func(ctx context.Context) (err error) {
 				if out, meta, err = next.HandleInitialize(ctx, in); err != nil {
 					// as callers of the client see it
-					err = &smithy.OperationError{ServiceID: service, OperationName: operation, Err: err}
+					err = &smithy.OperationError{ServiceID: service, OperationName: operation, Err: withoutSecrets(ctx, err)}
 				}
 				return err
 			})

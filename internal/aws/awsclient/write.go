@@ -17,12 +17,14 @@ import (
 type Resolve func(stack.Ref) string
 
 // Write sends one operation to AWS. The operations on TargetGroupBindings are not AWS's, and AwaitTargets writes
-// nothing: they are an error. The error is the SDK's own, for Classify.
+// nothing: they are an error. The error is for Classify, and has no secrets.
 func Write(ctx context.Context, c Clients, op plan.Operation, resolve Resolve) (awsop.Output, error) {
 	s := sender{c: c, resolve: resolve}
 	s.refuse(op)
 	writes.send(&s, op)
-	return s.send(ctx)
+	ctx = withSecrets(ctx, s.secrets)
+	out, err := s.send(ctx)
+	return out, withoutSecrets(ctx, err)
 }
 
 // routes are the methods that make the requests of operations, by the type of the operation. S is what makes them.
@@ -82,6 +84,13 @@ type sender struct {
 	c       Clients
 	resolve Resolve
 	send    func(context.Context) (awsop.Output, error)
+	secrets []stack.Secret // of the request
+}
+
+// reveal is the text of a secret, for the request.
+func (s *sender) reveal(secret stack.Secret) string {
+	s.secrets = append(s.secrets, secret)
+	return secret.Reveal()
 }
 
 // errNoResource is an answer without the resource that it should describe.

@@ -3,13 +3,15 @@ package lab
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
-	"path"
+	paths "path"
 	"reflect"
 	"strings"
 	"sync/atomic"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/validation/path"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	clienttesting "k8s.io/client-go/testing"
@@ -100,7 +102,29 @@ func (m *Misreads) api(whole client.Client) client.Reader {
 	if m == nil {
 		return nil
 	}
-	return m.client(whole, func(w kubeWay) error { return w.live })
+	return named{m.client(whole, func(w kubeWay) error { return w.live })}
+}
+
+// named refuses names of objects as clients of the API server do, before they ask it. A cache refuses none.
+type named struct{ client.Reader }
+
+// Get implements client.Reader.
+func (r named) Get(ctx context.Context, key client.ObjectKey, o client.Object, options ...client.GetOption) error {
+	if err := Unnameable(key.Name); err != nil {
+		return err
+	}
+	return r.Reader.Get(ctx, key, o, options...)
+}
+
+// Unnameable is the error of clients of the API server that are to read an object of a name; nil = they read it.
+func Unnameable(name string) error {
+	if name == "" {
+		return errors.New("resource name may not be empty")
+	}
+	if problems := path.IsValidPathSegmentName(name); len(problems) > 0 {
+		return fmt.Errorf("invalid resource name %q: %v", name, problems)
+	}
+	return nil
 }
 
 // reader is a client as the API server answers, and the caches where these are believed.
@@ -144,5 +168,5 @@ func (m *Misreads) client(whole client.Client, of func(kubeWay) error) client.Cl
 // KindOf is the Go type of an object, or of the objects of a list, with its package: "core/v1.Service".
 func KindOf(o runtime.Object) string {
 	t := reflect.TypeOf(o).Elem()
-	return path.Base(path.Dir(t.PkgPath())) + "/" + path.Base(t.PkgPath()) + "." + strings.TrimSuffix(t.Name(), "List")
+	return paths.Base(paths.Dir(t.PkgPath())) + "/" + paths.Base(t.PkgPath()) + "." + strings.TrimSuffix(t.Name(), "List")
 }

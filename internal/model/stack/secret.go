@@ -8,8 +8,8 @@ import (
 	"strconv"
 )
 
-// hidden is printed in place of a Secret.
-const hidden = "(hidden)"
+// Hidden is printed in place of a Secret.
+const Hidden = "(hidden)"
 
 // Secret is a text that no plan, log, event or record may show: printing and encoding give "(hidden)". The zero value
 // is not known. The text is behind a pointer, so that printing a struct's unexported fields does not show it either.
@@ -52,7 +52,7 @@ func (s Secret) String() string {
 	if !s.Known() {
 		return ""
 	}
-	return hidden
+	return Hidden
 }
 
 // Format implements fmt.Formatter, for the verbs that do not use String.

@@ -2,6 +2,7 @@ package tenants
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
@@ -102,6 +104,67 @@ func TestNoSpellingOfAPolicyHoldsOthers(t *testing.T) {
 			l.Settle(g.Key)
 			if l.Get(g.Empty(), "web") {
 				t.Errorf("the victim's object is not released")
+			}
+		})
+	}
+}
+
+// partsOfGateway are what a tenant of namespace mal adds to Gateway shop/web, which admits routes and ListenerSets of
+// all namespaces.
+const partsOfGateway = `
+Service mal/web {spec: {ports: [{port: 80, targetPort: 8080}]}}
+LoadBalancerConfiguration mal/web {spec: {scheme: internal}}
+TargetGroupConfiguration mal/web {spec: {targetReference: {name: web}}}
+ListenerRuleConfiguration mal/web {spec: {tags: {team: mal}}}
+ListenerSet mal/web {spec: {parentRef: {name: web, namespace: shop}, listeners: [{name: more, port: 8080, protocol: HTTP}]}}
+HTTPRoute mal/web {spec: {parentRefs: [{name: web, namespace: shop}, {kind: ListenerSet, name: web}], rules: [{matches: [{path: {value: /mal}}], filters: [{type: ExtensionRef, extensionRef: {group: gateway.k8s.aws, kind: ListenerRuleConfiguration, name: web}}], backendRefs: [{name: web, port: 80}]}]}}`
+
+// TestNoSpellingOfAPolicyHoldsAGateway has each object that a tenant adds to a Gateway carry each policy in each
+// spelling. The victim edits before and after a restart, and then deletes the Gateway.
+func TestNoSpellingOfAPolicyHoldsAGateway(t *testing.T) {
+	t.Parallel()
+	for how := range spellings {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			l := lab.NewGateway(t, strings.NewReplacer("gatewayClassName: alb", "gatewayClassName: alb, allowedListeners: "+
+				"{namespaces: {from: All}}", "protocol: HTTP}", "protocol: HTTP, allowedRoutes: {namespaces: {from: All}}}").
+				Replace(lab.WebGateway))
+			l.SettleWeb()
+			for _, o := range lab.GatewayObjects(t, partsOfGateway) {
+				all := map[string]string{}
+				for _, policy := range []string{"ownership=observed", "approved-plan=none", "deletion-policy=Retain",
+					"replacement-policy=refuse", "drift-policy=ignore", "allow-deletion=false", "delete-duplicates=all",
+					"dry-run=true", "existing-load-balancer=payroll"} {
+					name, value, _ := strings.Cut(policy, "=")
+					for _, prefix := range []string{"gateway.k8s.aws/", "elbv2.k8s.aws/"} {
+						maps.Copy(all, spellings[how](prefix, name, value))
+					}
+				}
+				o.SetAnnotations(all)
+				l.Create(o)
+			}
+			l.SettleWeb()
+			if got := l.Answers("/mal"); !strings.Contains(got, "mal-web") {
+				t.Errorf("the tenant's route is answered by %s", got)
+			}
+			for _, path := range []string{"/one", "/two"} {
+				l.Apply(`HTTPRoute shop/edit {spec: {parentRefs: [{name: web}], rules: [{matches: [{path: {value: ` + path +
+					`}}], backendRefs: [{name: api, port: 80}]}]}}`)
+				l.SettleWeb()
+				if got := l.Answers(path); !strings.Contains(got, "api") {
+					t.Errorf("the edit to %s is answered by %s:\n%s", path, got, strings.Join(l.Events, "\n"))
+				}
+				l.Restart()
+			}
+			if at := slices.IndexFunc(l.Events, func(e string) bool {
+				return strings.Contains(e, " shop/") && strings.Contains(e, "mal/")
+			}); at >= 0 {
+				t.Errorf("the victim is told %s", l.Events[at])
+			}
+			l.Discard("Gateway shop/web {}")
+			l.SettleWeb()
+			if l.Get(&gatewayv1.Gateway{}, "web") || len(l.Sim.Resources().LoadBalancers) > 0 {
+				t.Errorf("the victim's Gateway is not released:\n%s", strings.Join(l.Events, "\n"))
 			}
 		})
 	}
