@@ -7,6 +7,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/compile/rules"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/quota"
@@ -70,7 +71,7 @@ func count(ports []portRules) (n int) {
 func (b *build) joinToFit(ports []portRules, admits int) {
 	rank := b.seniority()
 	members := b.group.All()
-	slices.SortFunc(members, func(i, j int) int { return cmp.Or(rank[j]-rank[i], j-i) })
+	sorting.By(members, func(i, j int) int { return cmp.Or(rank[j]-rank[i], j-i) })
 	for _, i := range members {
 		if b.members[i].State.LeftOut() {
 			continue

@@ -78,7 +78,7 @@ func (i *Inventory) aged(due func(arn string) bool) []string {
 			out = append(out, arn)
 		}
 	}
-	slices.SortFunc(out, func(a, b string) int {
+	sorting.By(out, func(a, b string) int {
 		return cmp.Or(i.tags[a].at.Compare(i.tags[b].at), cmp.Compare(a, b))
 	})
 	return out

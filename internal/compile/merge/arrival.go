@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
@@ -43,7 +44,7 @@ func (g *Group) Arrival(ranks []int) []int {
 		return nil
 	}
 	out := g.All()
-	slices.SortFunc(out, func(i, j int) int {
+	sorting.By(out, func(i, j int) int {
 		if c := cmp.Compare(ranks[i], ranks[j]); c != 0 || ranks[i] == 0 {
 			return cmp.Or(c, cmp.Compare(i, j))
 		}

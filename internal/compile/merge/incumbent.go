@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 )
@@ -323,7 +324,7 @@ func (g *Group) record(q conflict, r resolution) {
 // leaving keep their places among them. Members whose seniority is in doubt come last.
 func (g *Group) Seniority(leaving ...diag.Object) []diag.Object {
 	of := g.Counting(g.All())
-	slices.SortFunc(of, g.bySeniority)
+	sorting.By(of, g.bySeniority)
 	if len(g.doubted) > 0 {
 		doubted := func(i int) bool { return g.Doubts(g.Members[i].Object.Namespace) }
 		of = append(filter(of, func(i int) bool { return !doubted(i) }), filter(of, doubted)...)

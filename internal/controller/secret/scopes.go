@@ -2,9 +2,10 @@ package secret
 
 import (
 	"cmp"
-	"slices"
 
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 )
 
 const (
@@ -65,7 +66,7 @@ func scopesToWatch(read []types.NamespacedName, state func(scope) scopeState) []
 	for ns := range perNamespace {
 		namespaces = append(namespaces, ns)
 	}
-	slices.SortFunc(namespaces, func(a, b string) int {
+	sorting.By(namespaces, func(a, b string) int {
 		return cmp.Or(cmp.Compare(perNamespace[b], perNamespace[a]), cmp.Compare(a, b))
 	})
 	waiting, covered := map[string]bool{}, map[string]bool{}

@@ -6,7 +6,6 @@ package servicepods
 import (
 	"context"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -132,6 +131,6 @@ func podsOf(s *discoveryv1.EndpointSlice) (out []string) {
 			out = append(out, string(e.TargetRef.UID)+"/"+e.TargetRef.Name)
 		}
 	}
-	slices.SortFunc(out, strings.Compare)
+	slices.Sort(out)
 	return slices.Compact(out)
 }

@@ -317,7 +317,7 @@ func sorted[T metav1.Object](all []metav1.Object) []T {
 			out = append(out, t)
 		}
 	}
-	slices.SortFunc(out, func(a, b T) int {
+	sorting.By(out, func(a, b T) int {
 		return cmp.Or(cmp.Compare(a.GetNamespace(), b.GetNamespace()), cmp.Compare(a.GetName(), b.GetName()))
 	})
 	return out

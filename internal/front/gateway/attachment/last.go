@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 )
 
 // Last is the last valid version of a listener of a parent; ok is false if none is known. Nil = nothing is known.
@@ -43,7 +45,7 @@ func (ls *Listeners) order(last Last) []int {
 		}
 		return n + 1
 	}
-	slices.SortStableFunc(at, func(a, b int) int { return cmp.Compare(rank(a), rank(b)) })
+	sorting.StableBy(at, func(a, b int) int { return cmp.Compare(rank(a), rank(b)) })
 	return at
 }
 

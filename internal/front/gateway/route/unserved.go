@@ -1,7 +1,6 @@
 package route
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 
@@ -66,7 +65,7 @@ func (t *translation) reach(rules []routeRule) {
 			}
 		}
 	}
-	slices.SortFunc(t.member.Reached, cmp.Compare)
+	slices.Sort(t.member.Reached)
 }
 
 // unservable reports whether the last good version of a part of the route may take its place.

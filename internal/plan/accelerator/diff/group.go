@@ -70,7 +70,7 @@ func (b *builder) groups(i int, arn string, l accelerator.Listener) {
 	for j := range order {
 		order[j] = j
 	}
-	slices.SortFunc(order, func(a, c int) int { return cmp.Compare(declared[a].Region, declared[c].Region) })
+	sorting.By(order, func(a, c int) int { return cmp.Compare(declared[a].Region, declared[c].Region) })
 	var created []plan.StepID
 	surplus := func() {
 		for _, g := range accelerator.CloneListeners([]accelerator.Listener{*b.now.Listener(arn)})[0].Groups {

@@ -44,7 +44,7 @@ func match(declared, observed []accelerator.Listener) (out []int) {
 	for i := range byARN {
 		byARN[i] = i
 	}
-	slices.SortStableFunc(byARN, func(a, b int) int { return cmp.Compare(observed[a].ARN, observed[b].ARN) })
+	sorting.StableBy(byARN, func(a, b int) int { return cmp.Compare(observed[a].ARN, observed[b].ARN) })
 	for i := range declared {
 		for _, j := range byARN {
 			if out[i] < 0 && !taken[j] && declared[i].Key() == observed[j].Key() {
