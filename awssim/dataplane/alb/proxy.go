@@ -36,18 +36,9 @@ func (x *exchange) proxy(g *targetgroup.Group, t *targetgroup.Target, targets []
 	config := g.Config()
 	out := x.outgoing(ctx, config.Protocol == "HTTPS", host, uri, idle)
 
-	if body := x.body; body != nil {
-		if x.r.ProtoMajor == 1 { // the answer may begin before the body ends
-			_ = http.NewResponseController(x.w).EnableFullDuplex()
-		}
-		idle.OnExpiry(func() {
-			cancel(errIdle)
-			if !body.ended.Load() { // it may be waiting for the client
-				_ = http.NewResponseController(x.w).SetReadDeadline(time.Now())
-			}
-		})
+	if x.body != nil {
+		x.prepareBody(x.body, idle, cancel)
 	}
-
 	res, err := x.send(t, out, cancel)
 	if refused(err) && repeatable(x.r.Method) {
 		if other := g.Choose(x.conn.Zone, targets, t); other != nil && other != t {
@@ -91,6 +82,19 @@ func (x *exchange) proxy(g *targetgroup.Group, t *targetgroup.Target, targets []
 	x.setCopiedHeaders(res)
 	x.setCookies(g, t, res)
 	x.respond(res, *buf, buffered, idle)
+}
+
+// prepareBody lets the answer begin before the request's body ends, and idle end the wait for the client's next bytes.
+func (x *exchange) prepareBody(body *requestBody, idle *flow.IdleTimer, cancel context.CancelCauseFunc) {
+	if x.r.ProtoMajor == 1 {
+		_ = http.NewResponseController(x.w).EnableFullDuplex()
+	}
+	idle.OnExpiry(func() {
+		cancel(errIdle)
+		if !body.ended.Load() {
+			_ = http.NewResponseController(x.w).SetReadDeadline(time.Now())
+		}
+	})
 }
 
 // buffer reads an answer's body whose announced length fits into buf, so that an answer that is shorter than announced
