@@ -258,7 +258,7 @@ func (c BindingConfig) misplaced(arn, namespace string) bool {
 
 // shared refuses a target group that other bindings refer to, unless all of them are multi-cluster and may share it.
 func (c BindingConfig) shared(v *objects.View, b *v1beta1.TargetGroupBinding) Response {
-	multi, others := b.Spec.MultiClusterTargetGroup, []string(nil)
+	multi, foreign, others := b.Spec.MultiClusterTargetGroup, "", []string(nil)
 	for _, o := range objects.Naming[*v1beta1.TargetGroupBinding](v, objects.TargetGroupBinding,
 		objects.TargetGroupRefs(&b.Spec)...) {
 		if !sameGroup(&o.Spec, &b.Spec) || o.Namespace == b.Namespace && o.Name == b.Name || b.UID != "" && o.UID == b.UID {
@@ -270,11 +270,13 @@ func (c BindingConfig) shared(v *objects.View, b *v1beta1.TargetGroupBinding) Re
 		if c.defers(o, b) {
 			continue
 		}
-		multi = multi && o.Spec.MultiClusterTargetGroup && !c.misplaced(cmp.Or(b.Spec.TargetGroupARN,
-			o.Spec.TargetGroupARN), b.Namespace)
+		multi = multi && o.Spec.MultiClusterTargetGroup
+		if arn := cmp.Or(b.Spec.TargetGroupARN, o.Spec.TargetGroupARN); c.misplaced(arn, b.Namespace) {
+			foreign = arn
+		}
 		others = append(others, o.Namespace+"/"+o.Name)
 	}
-	if len(others) == 0 || multi {
+	if len(others) == 0 || multi && foreign == "" {
 		return Response{}
 	}
 	slices.Sort(others)
@@ -283,11 +285,16 @@ func (c BindingConfig) shared(v *objects.View, b *v1beta1.TargetGroupBinding) Re
 		group, field = b.Spec.TargetGroupName, "spec.targetGroupName"
 	}
 	text := fmt.Sprintf("TargetGroup %s is already bound to following TargetGroupBindings %v", group, others)
-	d := diag.New(owner.Object(b), field, diag.TargetGroupBound, text,
-		"set spec.multiClusterTargetGroup: true on all of them, or choose another target group")
-	return Response{Check: checkExistingGroups, Recheck: true, Finding: &d, Denied: fmt.Sprintf(
-		"%s. Please enable MultiCluster mode on all TargetGroupBindings referencing %s or choose a different "+
-			"Target Group ARN.", text, group)}
+	remedy := "set spec.multiClusterTargetGroup: true on all of them, or choose another target group"
+	denied := fmt.Sprintf("%s. Please enable MultiCluster mode on all TargetGroupBindings referencing %s or choose a "+
+		"different Target Group ARN.", text, group)
+	if multi {
+		remedy = fmt.Sprintf("choose another target group; the administrator of the controller can allow this one with "+
+			"--cross-namespace-target-groups=%s=%s", b.Namespace, naming.OfTargetGroup(foreign))
+		denied = text + "; " + remedy
+	}
+	d := diag.New(owner.Object(b), field, diag.TargetGroupBound, text, remedy)
+	return Response{Check: checkExistingGroups, Recheck: true, Finding: &d, Denied: denied}
 }
 
 // immutable lists the fields that an update changes and must not, once the binding is complete.

@@ -129,7 +129,8 @@ func TestBindingsAreRefusedForContradictionsAndForChangesOfTheirTargetGroup(t *t
 			new: "{targetGroupARN: '" + stacks + "', " + ref + "}"},
 		{name: "another namespace's target group, shared by both", others: strings.Replace(other(elsewheres, "true"),
 			"elsewhere", "else", 1), new: "{targetGroupARN: '" + elsewheres + "', multiClusterTargetGroup: true, " + ref + "}",
-			check: checkExistingGroups, says: "is already bound"},
+			check: checkExistingGroups, says: "; choose another target group; the administrator of the controller can allow " +
+				"this one with --cross-namespace-target-groups=ns=k8s-else-web"},
 		{name: "a name that another names", others: strings.Replace(other("", "false"), "targetGroupARN",
 			"targetGroupName: tg, targetGroupARN", 1), new: "{targetGroupName: tg, " + ref + "}", check: checkExistingGroups,
 			says: "TargetGroup tg is already bound"},
