@@ -42,6 +42,15 @@ type Withheld struct {
 // Reason is why the step is withheld.
 func (w Withheld) Reason() string { return "withheld by drift policy " + w.Group + "=" + w.Policy }
 
+// Values are the ARNs and ids behind the known references.
+func (p *Plan) Values() map[stack.Ref]string {
+	out := make(map[stack.Ref]string, len(p.Known))
+	for _, k := range p.Known {
+		out[k.Ref] = k.Value
+	}
+	return out
+}
+
 // Known is a reference and the ARN or id behind it.
 type Known struct {
 	Ref   stack.Ref `json:"ref"`

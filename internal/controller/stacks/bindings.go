@@ -164,9 +164,7 @@ func (b *BindingWriter) notePlanned(want *stack.Stack, p *plan.Plan, o awsop.Obs
 	for _, g := range o.SecurityGroups {
 		known[stack.Ref{Kind: stack.KindSecurityGroup, ID: g.ID}] = g.GroupID
 	}
-	for _, k := range p.Known {
-		known[k.Ref] = k.Value
-	}
+	maps.Copy(known, p.Values())
 	resolve := func(r stack.Ref) string { return cmp.Or(r.Literal, known[r]) }
 	for _, w := range want.Bindings {
 		w = awsop.Literal(w, resolve)

@@ -156,9 +156,16 @@ func disownedBy(key stack.Key, disowned []string, w front.Input) (found diag.Lis
 
 // lostBy are the parts that observed load balancers lose by a plan.
 func lostBy(p *plan.Plan, o awsop.Observed) (parts inventory.LostParts) {
-	known := map[stack.Ref]string{}
-	for _, k := range p.Known {
-		known[k.Ref] = k.Value
+	known := p.Values()
+	loseGroups := func(of string, stay []stack.Ref) {
+		for _, lb := range o.LoadBalancers {
+			for _, g := range lb.SecurityGroups {
+				stays := func(r stack.Ref) bool { return r.Literal == g.Literal || known[r] == g.Literal }
+				if lb.ARN == of && !slices.ContainsFunc(stay, stays) {
+					parts.SecurityGroups = append(parts.SecurityGroups, g.Literal)
+				}
+			}
+		}
 	}
 	for _, step := range p.Steps {
 		if step.Guard != nil {
@@ -168,14 +175,9 @@ func lostBy(p *plan.Plan, o awsop.Observed) (parts inventory.LostParts) {
 		case awsop.RemoveListenerCertificates:
 			parts.Certificates = append(parts.Certificates, op.Certificate)
 		case awsop.SetSecurityGroups:
-			for _, lb := range o.LoadBalancers {
-				for _, g := range lb.SecurityGroups {
-					stays := func(r stack.Ref) bool { return r.Literal == g.Literal || known[r] == g.Literal }
-					if lb.ARN == known[op.LoadBalancer] && !slices.ContainsFunc(op.Groups, stays) {
-						parts.SecurityGroups = append(parts.SecurityGroups, g.Literal)
-					}
-				}
-			}
+			loseGroups(known[op.LoadBalancer], op.Groups)
+		case awsop.DeleteLoadBalancer: // its own group is deleted as well, if the list has it
+			loseGroups(op.LoadBalancer.Literal, nil)
 		case awsop.SetSubnets:
 			for _, lb := range o.LoadBalancers {
 				for _, m := range lb.Subnets {
