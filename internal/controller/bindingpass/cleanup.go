@@ -115,9 +115,7 @@ func (b *Reconciler) clear(ctx context.Context, o *v1beta1.TargetGroupBinding) (
 	whose := b.ownership(o)
 	successors, own, err := b.successors(ctx, o, whose)
 	refused := b.stranded(o, nil)
-	if refused == nil {
-		b.locate(ctx, o, id.String())
-	}
+	b.locate(ctx, o, id.String())
 	switch {
 	case refused != nil: // nothing is called under a role that the binding may not name
 		b.Registry.Forget(group)

@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	paths "path"
+	"path"
 	"reflect"
 	"strings"
 	"sync/atomic"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/validation/path"
+	"k8s.io/apimachinery/pkg/api/validate/content"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	clienttesting "k8s.io/client-go/testing"
@@ -121,7 +121,7 @@ func Unnameable(name string) error {
 	if name == "" {
 		return errors.New("resource name may not be empty")
 	}
-	if problems := path.IsValidPathSegmentName(name); len(problems) > 0 {
+	if problems := content.IsPathSegmentName(name); len(problems) > 0 {
 		return fmt.Errorf("invalid resource name %q: %v", name, problems)
 	}
 	return nil
@@ -168,5 +168,5 @@ func (m *Misreads) client(whole client.Client, of func(kubeWay) error) client.Cl
 // KindOf is the Go type of an object, or of the objects of a list, with its package: "core/v1.Service".
 func KindOf(o runtime.Object) string {
 	t := reflect.TypeOf(o).Elem()
-	return paths.Base(paths.Dir(t.PkgPath())) + "/" + paths.Base(t.PkgPath()) + "." + strings.TrimSuffix(t.Name(), "List")
+	return path.Base(path.Dir(t.PkgPath())) + "/" + path.Base(t.PkgPath()) + "." + strings.TrimSuffix(t.Name(), "List")
 }

@@ -60,13 +60,13 @@ func (s *Reconciler) overlooked(ctx context.Context, at objects.Ref) (o client.O
 	o, _ = kind.Object.DeepCopyObject().(client.Object)
 	overlooked, _, err = reads.ConfirmingReader{Cache: s.Client, Live: s.Live}.Find(ctx, client.ObjectKey{
 		Namespace: at.Namespace, Name: at.Name}, o)
-	switch {
-	case errors.Is(err, absence.ErrUnknown):
+	if errors.Is(err, absence.ErrUnknown) {
 		return nil, false, err
-	case overlooked || err != nil: // it is gone, or objects of its kind or of its namespace are not cached
-		return nil, overlooked, nil
 	}
-	return o, false, nil
+	if cached := err == nil && !overlooked; !cached {
+		o = nil
+	}
+	return o, overlooked, nil
 }
 
 // lostMembers are the members of the last compilation that the stack does not have any more.
