@@ -8,8 +8,8 @@ import (
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 )
 
-// TestForgedLoadBalancersHoldNoStart has a tenant write LoadBalancer objects that name another cluster. A controller
-// does not start where all of them do.
+// TestForgedLoadBalancersHoldNoStart shows that the controller starts although a tenant has written LoadBalancer
+// objects that name another cluster. It does not start where all of them do.
 func TestForgedLoadBalancersHoldNoStart(t *testing.T) {
 	c := playgroundOf(t)
 	vic, mal := tenant(t, c, "namedvic"), tenant(t, c, "aaanamedmal") // which is read first

@@ -46,7 +46,8 @@ func waitFrontend(t *testing.T, c *harness.Cluster, stack string) (found string)
 	return found
 }
 
-// TestNewcomerChangesNoFrontend has a tenant join a group whose frontend leads to port 80 of the ALB only.
+// TestNewcomerChangesNoFrontend shows that a user of one namespace who joins a group changes nothing of its frontend NLB.
+// That leads to port 80 of the ALB only.
 func TestNewcomerChangesNoFrontend(t *testing.T) {
 	c := playgroundOf(t)
 	vic, mal := tenant(t, c, "frontvic"), tenant(t, c, "frontmal")
@@ -103,8 +104,8 @@ func TestNewcomerChangesNoFrontend(t *testing.T) {
 	}
 }
 
-// TestClassBindsFrontend has a tenant ask for more of a frontend than the class parameters permit, in a new Ingress and
-// in an edit of one.
+// TestClassBindsFrontend shows that a user of one namespace gets no frontend NLB beyond the class parameters, by a new
+// Ingress or by an edit of one.
 func TestClassBindsFrontend(t *testing.T) {
 	c := playgroundOf(t)
 	c.Apply(t, scene.IngressClass("frontbound", "{scheme: internal, inboundCIDRs: [10.0.0.0/8], "+

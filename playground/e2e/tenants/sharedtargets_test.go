@@ -9,8 +9,8 @@ import (
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 )
 
-// TestSharedTargetGroupTakesNoPodsOfTenant has a tenant bind a target group of another one that several clusters may
-// share, so that requests of the other's clients would reach his pods.
+// TestSharedTargetGroupTakesNoPodsOfTenant shows that a tenant's pods become no targets of another one's target group
+// that several clusters may share. Admission refuses his bindings, or their events say why they have no effect.
 func TestSharedTargetGroupTakesNoPodsOfTenant(t *testing.T) {
 	c := playgroundOf(t)
 	c.ApplyFile(t, "../../../config/multi-cluster/rbac.yaml")

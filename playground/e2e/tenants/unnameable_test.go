@@ -7,8 +7,9 @@ import (
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 )
 
-// TestUnnameableServicesHoldNobody has a tenant refer to Services of names that no object can have, and that clients of
-// the API server refuse to read, on the load balancers of others: an Ingress of a group, and a route of a Gateway.
+// TestUnnameableServicesHoldNobody shows that names which no object can have, and which clients of a real API server
+// refuse to read, hold nobody's load balancer. A tenant refers to Services of such names in an Ingress of a group and a
+// route of a Gateway.
 func TestUnnameableServicesHoldNobody(t *testing.T) {
 	c := playgroundOf(t)
 	vic, mal := tenant(t, c, "unnamevic"), tenant(t, c, "unnamemal")
