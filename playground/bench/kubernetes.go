@@ -24,13 +24,13 @@ var uncounted = []string{"leases", "events"}
 // requestLog is the API server's record of the controller's requests.
 type requestLog struct{ path string }
 
-// mark is where the record stands now; since returns what is after it.
+// mark is where the record's last complete line ends; since returns what is after it.
 func (l requestLog) mark() int64 {
-	info, err := os.Stat(l.path)
+	content, err := os.ReadFile(l.path)
 	if err != nil {
 		return 0 // nothing has been requested
 	}
-	return info.Size()
+	return int64(bytes.LastIndexByte(content, '\n') + 1)
 }
 
 // since counts the writes and the reads after a mark by resource, whether of the object or of its status, and those

@@ -39,4 +39,12 @@ func TestTheRecordOfTheAPIServerGivesWritesAndReadsByResource(t *testing.T) {
 	if over := (&Result{KubernetesReads: reads}).Exceeds(most); len(over) != 1 {
 		t.Errorf("over the limit: %q", over)
 	}
+	mark := l.mark() // within a line that the API server is writing
+	if err := os.WriteFile(l.path, []byte(lines+`{"verb":"get","stage":"ResponseComplete","objectRef":{"resource":"pods"}}`+"\n"),
+		0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, reads, err := l.since(mark); err != nil || !maps.Equal(reads, map[string]int{"pods": 1}) {
+		t.Errorf("after a mark within a line: %v, %v", reads, err)
+	}
 }

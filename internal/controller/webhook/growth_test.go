@@ -26,6 +26,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/lib/await"
+	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -150,11 +151,20 @@ var selections = map[string]func(i int) map[string]string{
 	},
 }
 
+// bytesExponent leaves room for the buffers of JSON, most of what a review allocates: the race detector takes them out of
+// their pools at random. What walks over all objects has an exponent near 1.
+func bytesExponent() float64 {
+	if longtest.Race {
+		return 0.5
+	}
+	return growth.Constant
+}
+
 func TestPodAdmissionCostDoesNotGrowWithServices(t *testing.T) { // not parallel: it counts bytes
 	for name, selector := range selections {
 		t.Run(name, func(t *testing.T) {
 			read := map[int]float64{}
-			growth.AtMost(t, growth.Constant, "bytes", func(n int) float64 {
+			growth.AtMost(t, bytesExponent(), "bytes", func(n int) float64 {
 				l := newLarge(t, n, selector)
 				pod := selector(n / 2)
 				pod["version"], pod["more"] = "7", "x"
@@ -175,7 +185,7 @@ func TestPodAdmissionCostDoesNotGrowWithServices(t *testing.T) { // not parallel
 // TestLongNamesDoNotMakePodAdmissionGrow shows that the Ingress of a binding is found by its shortened name.
 func TestLongNamesDoNotMakePodAdmissionGrow(t *testing.T) { // not parallel: it counts bytes
 	long := strings.Repeat("long-", 20)
-	growth.AtMost(t, growth.Constant, "bytes", func(n int) float64 {
+	growth.AtMost(t, bytesExponent(), "bytes", func(n int) float64 {
 		var all []client.Object
 		for i := range n {
 			at := target(i, map[string]string{"app": fmt.Sprint(i)})
@@ -244,7 +254,7 @@ func TestBindingAdmissionCostDoesNotGrowWithBindings(t *testing.T) { // not para
 	} {
 		t.Run(name, func(t *testing.T) {
 			read := map[int]float64{}
-			growth.AtMost(t, growth.Constant, "bytes", func(n int) float64 {
+			growth.AtMost(t, bytesExponent(), "bytes", func(n int) float64 {
 				l := newLarge(t, n, selections["one label"])
 				b := &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "new"}, Spec: group}
 				b.Spec.TargetType = ptr.To(v1beta1.TargetTypeIP)
