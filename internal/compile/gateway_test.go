@@ -52,7 +52,7 @@ func TestOnlyTheGatewayHasPorts(t *testing.T) {
 		t.Errorf("%+v", s.Listeners)
 	}
 	s = mustBuild(t, Compile(gatewayOf(stack.Application), account(), config(), nil))
-	if len(s.Listeners) != 1 || *s.Listeners[0].DefaultActions[0].FixedResponse != *notFound()[0].FixedResponse {
+	if len(s.Listeners) != 1 || *s.Listeners[0].DefaultActions[0].FixedResponse != *stack.NotFound()[0].FixedResponse {
 		t.Errorf("without routes: %+v", s.Listeners)
 	}
 }

@@ -61,9 +61,9 @@ func (b *build) buildListener(p *port, redirect int32) (all []rules.Rule, made b
 	var keepsActions bool
 	switch {
 	case redirect != 0 && p.protocol == "HTTP" && l.Joined: // as its default action would, if it were the stack's
-		l.DefaultActions = notFound()
+		l.DefaultActions = stack.NotFound()
 	case l.Joined:
-		l.DefaultActions = notFound()
+		l.DefaultActions = stack.NotFound()
 		all = b.portRules(p, ref)
 	case redirect != 0 && p.protocol == "HTTP":
 		l.DefaultActions = redirectTo(redirect)
@@ -222,7 +222,7 @@ func (b *build) defaultActions(p *port) (actions []stack.Action, kept bool, sour
 	})
 	switch {
 	case !ok:
-		return notFound(), false, intent.Source{}
+		return stack.NotFound(), false, intent.Source{}
 	case b.members[c.Member].State.LeftOut() || len(c.Value.actions) == 0:
 		return stack.UnavailableOf(b.e.Key.Owner), b.members[c.Member].State == quarantine.Frozen, c.Source
 	}
@@ -241,10 +241,4 @@ func (b *build) networkActions(candidates []merge.Owned[defaultBackend]) (action
 		return nil, true, c.Source
 	}
 	return b.actions(c.Member, c.Value.actions, c.Source), false, c.Source
-}
-
-// notFound answers a request that no rule of an ALB matches.
-func notFound() []stack.Action {
-	return []stack.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{
-		StatusCode: "404", ContentType: "text/plain"}}}
 }

@@ -48,6 +48,6 @@ func (b *build) serves() bool {
 	unavailable := stack.UnavailableOf(b.e.Key.Owner)
 	return slices.ContainsFunc(b.rules, func(r stack.Rule) bool { return !answers(r.Actions, unavailable) }) ||
 		slices.ContainsFunc(b.listen, func(l stack.Listener) bool {
-			return !answers(l.DefaultActions, unavailable) && !answers(l.DefaultActions, notFound())
+			return !answers(l.DefaultActions, unavailable) && !answers(l.DefaultActions, stack.NotFound())
 		})
 }

@@ -59,12 +59,16 @@ type Claim struct {
 	Values []string
 }
 
+// NotFound answers a request that no rule of an application load balancer matches.
+func NotFound() []Action {
+	return []Action{{Type: ActionFixedResponse, FixedResponse: &FixedResponse{"404", "text/plain", ""}}}
+}
+
 // UnavailableOf are the actions of a rule of an owner's stack that cannot be served: they answer 503.
 func UnavailableOf(o Owner) []Action {
-	body := "Ingress rule is invalid; see its events"
+	r := FixedResponse{"503", "text/plain", "Ingress rule is invalid; see its events"}
 	if o.OfGateway() {
-		body = "Route is invalid; see its status"
+		r.MessageBody = "Route is invalid; see its status"
 	}
-	return []Action{{Type: ActionFixedResponse, FixedResponse: &FixedResponse{StatusCode: "503", ContentType: "text/plain",
-		MessageBody: body}}}
+	return []Action{{Type: ActionFixedResponse, FixedResponse: &r}}
 }

@@ -129,7 +129,7 @@ func (d *differ) departListener(old *awsop.LoadBalancer, l *awsop.Listener, why 
 	}
 	op := awsop.ModifyListener{Ref: at, Listener: l.Listener}
 	op.Listener.Attributes, op.Listener.SNI, op.Listener.Tags, op.Listener.Mutual = nil, nil, nil, nil
-	op.Listener.DefaultActions = notFound()
+	op.Listener.DefaultActions = stack.NotFound()
 	return d.step(plan.Update, r, plan.Normal, op, why).ID
 }
 
@@ -142,10 +142,4 @@ func (d *differ) letGoOfTargets(arn string) {
 			delete(d.kept, bindingKey(b.Binding))
 		}
 	}
-}
-
-// notFound answers requests that no rule matches.
-func notFound() []stack.Action {
-	return []stack.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{
-		StatusCode: "404", ContentType: "text/plain"}}}
 }

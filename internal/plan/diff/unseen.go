@@ -88,7 +88,7 @@ func keepMemberless(s *stack.Stack, keep stack.Keep, obs *awsop.Observed, lb *aw
 	case departs && lb.Type == stack.Network:
 		return nil
 	case departs:
-		l.DefaultActions = notFound()
+		l.DefaultActions = stack.NotFound()
 	default:
 		defaults = []stack.Ref{listenerRef(l.ID)}
 	}
