@@ -79,6 +79,24 @@ func TestExplanationsOfGatewaysAndTheirPartsAreAsRecorded(t *testing.T) {
 	}
 }
 
+// TestExplanationTellsOfRuleThatNoRequestReaches explains the route of a public report and its Gateway.
+func TestExplanationTellsOfRuleThatNoRequestReaches(t *testing.T) {
+	t.Parallel()
+	for _, object := range []string{"httproute rx/users", "gateway rx/edge"} {
+		out, _, err := lbc(t, "", strings.Fields("explain "+object+
+			" -f ../../playground/e2e/reports/testdata/02-regex-route.yaml")...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range []string{"HTTPRoute rx/users: no request reaches this rule", "spec.rules[1] of HTTPRoute rx/users",
+			"(spec.rules[0])", "write that path as a regular expression in a later rule", "[HiddenRule]"} {
+			if !strings.Contains(out, text) {
+				t.Errorf("explain %s lacks %q:\n%s", object, text, out)
+			}
+		}
+	}
+}
+
 // TestAGatewayWithALongNameIsPlannedAndExplained has one whose tag and labels are shortened.
 func TestAGatewayWithALongNameIsPlannedAndExplained(t *testing.T) {
 	t.Parallel()

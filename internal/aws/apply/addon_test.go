@@ -329,7 +329,7 @@ func TestOutageOfAddOnsOpensNoLoadBalancer(t *testing.T) {
 	}
 
 	w.sim.Gate.ClearFaults()
-	w.clock.Advance(time.Minute)
+	w.clock.Advance(2 * time.Minute)
 	w.settle(want)
 	acl, protected, units := w.over()
 	if acl != *want.LoadBalancers[0].WebACL || !protected || units != 500 {

@@ -41,7 +41,7 @@ func (r *run) execute(ctx context.Context, s plan.Step) Outcome {
 			return o
 		}
 	}
-	if o, rejected := r.rejectedBefore(s); rejected {
+	if o, rejected := r.rejectedBefore(s); rejected && !r.hasRoom(ctx, s) {
 		return o
 	}
 	if o, wait := r.prepareAddOn(ctx, s); wait {

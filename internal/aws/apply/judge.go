@@ -43,7 +43,7 @@ func (r *run) judge(ctx context.Context, s plan.Step, err error) Outcome {
 	}
 	if effect := s.Op.About().Effect; effect.AddOn != "" {
 		o := r.judgeAddOn(s, e, failed, r.resolve(effect.Resource), effect.AddOn)
-		return r.remembered(s, e, o)
+		return r.remembered(ctx, s, e, o)
 	}
 	switch missing := e.Missing(); {
 	case e.Protected() && is[awsop.DeleteLoadBalancer](s.Op):
@@ -72,7 +72,7 @@ func (r *run) judge(ctx context.Context, s plan.Step, err error) Outcome {
 	if e.Full() { // another step may make room: end remembers it
 		return failed
 	}
-	return r.remembered(s, e, failed)
+	return r.remembered(ctx, s, e, failed)
 }
 
 // judgeProtected decides the outcome of the deletion of a load balancer that AWS protects.
@@ -90,34 +90,27 @@ func (r *run) judgeProtected(s plan.Step, e awsclient.Error, err error) Outcome 
 	return Outcome{State: Refused, Problem: d, Err: err}
 }
 
-// judgeInUse decides the outcome of a step that failed because something else uses the resource.
+// judgeInUse decides the outcome of a step that failed because something else uses the resource. After some minutes,
+// that is no part of the stack that AWS is still deleting.
 func (r *run) judgeInUse(s plan.Step, failed Outcome) Outcome {
 	o := r.wait(s, s.Op.About().UsedBy, failed.Err)
-	wait := o.Until.Sub(r.d.Now())
-	switch {
-	case is[awsop.DeleteCertificate](s.Op) && wait > longest: // a resource that is not the stack's uses it
-		failed.Problem.Remedy = "detach the certificate from the resources that its description in ACM lists; the " +
-			"controller then deletes it"
-	case wait <= often.Longest:
-		return o
-	default:
-		failed.Problem.Remedy = "remove the resources that use it; the controller then deletes it"
-	}
 	failed.Until = o.Until
+	switch wait := o.Until.Sub(r.d.Now()); {
+	case wait > often.Longest:
+		r.d.Inventory.Refusals().Refused(r.key, plan.Fingerprint(s.Op, r.resolve), r.refusal(s, failed, refusal.Obstacle))
+	case wait <= longest || !is[awsop.DeleteCertificate](s.Op): // a certificate has no parts that AWS still deletes
+		return o
+	}
 	return failed
 }
 
 // disagreed decides the outcome of a step that AWS rejects because the account differs from the observed state of the
 // plan. The first time the resource in conflict is read by its name: if it belongs to the stack, or does not exist, the
 // stack is read again and planned again at once. If it belongs to another owner, or AWS rejects the same write again,
-// the step fails, and is not sent again before a pause that grows to minutes.
+// the step fails, and is not sent again before a pause that grows to an hour, or before a look finds room.
 func (r *run) disagreed(ctx context.Context, s plan.Step, e awsclient.Error, failed Outcome) Outcome {
-	cause := refusal.Occupied
-	if removes(s.Op) {
-		cause = refusal.Obstacle
-	}
-	obstacle := r.refusal(s, failed, cause)
-	obstacle.Group = r.boundElsewhere(s.Op, e)
+	obstacle := r.refusal(s, failed, refusal.Obstacle)
+	obstacle.Group, obstacle.Room = r.boundElsewhere(s.Op, e), r.d.Inventory.Room(ctx, s.Op, e.Code)
 	n, until := r.d.Inventory.Refusals().Refused(r.key, plan.Fingerprint(s.Op, r.resolve), obstacle)
 	failed.Until = until
 	if n > 2 {
@@ -170,6 +163,13 @@ func ours(op plan.Operation, missing stack.Kind) bool {
 // problemOf is the diagnostic of an operation that AWS refuses, or has refused before.
 func problemOf(op plan.Operation, err error) diag.Diagnostic {
 	d := awsclient.Problem(plan.NameOf(op), err)
+	if op.About().UsedBy != "" && awsclient.Classify(err).InUse() {
+		d.Remedy = "remove the resources that use it; the controller then deletes it"
+		if is[awsop.DeleteCertificate](op) {
+			d.Remedy = "detach the certificate from the resources that its description in ACM lists; the controller then " +
+				"deletes it"
+		}
+	}
 	if change := awsop.ProtocolsOf(op); change.From != "" && d.Class == diag.Invalid && d.Code == diag.AWSRejected {
 		return protocolRefused(d, change)
 	}

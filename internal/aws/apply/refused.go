@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"context"
 	"slices"
 	"time"
 
@@ -18,12 +19,16 @@ const lookAgain = time.Second
 
 // remembered is the outcome of a step that failed, of which the memory of refusals takes note if AWS will refuse the
 // same write again.
-func (r *run) remembered(s plan.Step, e awsclient.Error, failed Outcome) Outcome {
+func (r *run) remembered(ctx context.Context, s plan.Step, e awsclient.Error, failed Outcome) Outcome {
 	cause, lasts := r.causeOf(s.Op, e)
 	if failed.State != Failed || !failed.Until.IsZero() || !lasts {
 		return failed
 	}
-	n, until := r.d.Inventory.Refusals().Refused(r.key, plan.Fingerprint(s.Op, r.resolve), r.refusal(s, failed, cause))
+	x := r.refusal(s, failed, cause)
+	if cause == refusal.Obstacle {
+		x.Room = r.d.Inventory.Room(ctx, s.Op, e.Code)
+	}
+	n, until := r.d.Inventory.Refusals().Refused(r.key, plan.Fingerprint(s.Op, r.resolve), x)
 	failed.Until = until
 	if _, targets := s.Op.(awsop.RegisterTargets); n == 1 && !targets {
 		failed.Until = r.d.Now().Add(lookAgain)
@@ -33,6 +38,9 @@ func (r *run) remembered(s plan.Step, e awsclient.Error, failed Outcome) Outcome
 
 // causeOf is why AWS refuses an operation; lasts is false if the same call may succeed at the next attempt.
 func (r *run) causeOf(op plan.Operation, e awsclient.Error) (_ refusal.Cause, lasts bool) {
+	if e.Code == awsclient.CodeNotPermitted && removes(op) {
+		return refusal.Obstacle, true
+	}
 	if e.Code == "" || e.Credentials || e.Class != diag.Invalid && e.Class != diag.NotFound && e.Class != diag.Quota {
 		return "", false
 	}
@@ -91,6 +99,16 @@ func (r *run) objectsOf(s plan.Step, err error) string {
 		return ""
 	}
 	return r.d.Objects(s, problemOf(s.Op, err))
+}
+
+// hasRoom looks whether what AWS refused a step for is gone: a name that was taken, or a quota of the account.
+func (r *run) hasRoom(ctx context.Context, s plan.Step) bool {
+	code, was := r.d.Inventory.Refusals().Room(r.key, plan.Fingerprint(s.Op, r.resolve))
+	if was == nil {
+		return false
+	}
+	now := r.d.Inventory.Room(ctx, s.Op, code)
+	return now != nil && *now > *was
 }
 
 // rejectedBefore is the outcome of a step whose operation AWS has refused, before the pause after that is over.

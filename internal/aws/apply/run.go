@@ -150,7 +150,7 @@ func (r *run) loop(ctx context.Context) {
 		switch {
 		case running > 0 && (!progress || slots >= r.d.Concurrency):
 			f := <-r.finished
-			r.end(f)
+			r.end(ctx, f)
 			running--
 			if f.slot {
 				slots--
@@ -205,13 +205,13 @@ func (r *run) putOff(o Outcome) bool {
 }
 
 // end records the outcome of a step, unless it failed at a quota and another step of the plan can make room.
-func (r *run) end(f finished) {
+func (r *run) end(ctx context.Context, f finished) {
 	if err := f.outcome.Err; f.outcome.State == Failed && err != nil {
 		if e := awsclient.Classify(err); e.Full() {
 			if r.postpone(f.id) {
 				return
 			}
-			f.outcome = r.remembered(r.steps[r.places[f.id]], e, f.outcome)
+			f.outcome = r.remembered(ctx, r.steps[r.places[f.id]], e, f.outcome)
 		}
 	}
 	r.settle(f.id, f.outcome)

@@ -33,8 +33,8 @@ var Operations = withAddOns(map[string]Operation{
 	"DeregisterTargets": elbv2Operation("DeregisterTargets",
 		"take pods, nodes or the ALB behind a network load balancer out of service"),
 	"DescribeAccountLimits": elbv2Operation("DescribeAccountLimits",
-		"know the account's limits, only where a load balancer would exceed AWS's defaults; without it AWS's refusals show "+
-			"what exceeds them"),
+		"know the account's limits, only where a load balancer would exceed AWS's defaults, or AWS refuses one; without it "+
+			"AWS's refusals show what exceeds them"),
 	"DescribeCapacityReservation":    elbv2Operation("DescribeCapacityReservation", "compare reserved capacity"),
 	"DescribeListenerAttributes":     elbv2Operation("DescribeListenerAttributes", "compare listener attributes"),
 	"DescribeListenerCertificates":   elbv2Operation("DescribeListenerCertificates", "compare certificates"),

@@ -74,6 +74,7 @@ type Inventory struct {
 	named        *cache.Cache[string, *facts.NamedLoadBalancer]
 	trustStores  *truststore.TrustStores
 	limits       *cache.Value[map[string]int]
+	names        *cache.Cache[stack.Kind, map[string]bool]
 	addOns       *addon.AddOns
 	certificates *certificate.Certificates
 
@@ -120,7 +121,7 @@ func New(clients awsclient.Clients, cfg Config) *Inventory {
 	i.named = i.newNamed()
 	i.trustStores = truststore.New(clients.ELBV2, truststore.Config{Cluster: cfg.Cluster, Now: cfg.Now, Wait: cfg.Moment,
 		Tags: i.allTags})
-	i.limits = i.newLimits()
+	i.limits, i.names = i.newLimits(), i.newNames()
 	i.groups = securitygroup.New(clients.EC2, securitygroup.Config{
 		Cluster: cfg.Cluster, VPC: cfg.VPC, Now: cfg.Now, Wait: cfg.Moment, Loaded: func(ctx context.Context) error {
 			return i.list(ctx, 1)

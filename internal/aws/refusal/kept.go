@@ -35,6 +35,7 @@ type Freed struct {
 	Name     string     `json:"name,omitempty"`
 	Forwards bool       `json:"forwards,omitempty"`
 	Group    string     `json:"group,omitempty"`
+	Room     *int       `json:"room,omitempty"`
 }
 
 // keep has the refusals of a stack kept for the next process. m.mu is held.
@@ -58,9 +59,9 @@ func (r *Refusal) kept(write string) Kept {
 		Answer:  r.answer,
 		Objects: r.Objects, Resources: r.Resources, Version: r.version, Count: r.count, At: r.at, Until: r.until,
 	}
-	if r.Cause.ofOthers() {
+	if r.Cause == Obstacle {
 		k.Obstacle = &Freed{Kind: r.Effect.Kind, Verb: r.Effect.Verb, Name: r.Effect.Name, Forwards: r.Effect.Forwards,
-			Group: r.Group}
+			Group: r.Group, Room: r.Room}
 	}
 	return k
 }
@@ -81,7 +82,8 @@ func (m *Memory) Restore(key stack.Key, all []Kept) {
 			version: k.Version, count: k.Count, at: k.At, until: k.Until,
 		}
 		if o := k.Obstacle; o != nil {
-			r.Effect, r.Group = plan.Effect{Kind: o.Kind, Verb: o.Verb, Name: o.Name, Forwards: o.Forwards}, o.Group
+			r.Effect = plan.Effect{Kind: o.Kind, Verb: o.Verb, Name: o.Name, Forwards: o.Forwards}
+			r.Group, r.Room = o.Group, o.Room
 		}
 		if m.of[key] == nil {
 			m.of[key] = map[string]*Refusal{}

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
-	"github.com/k8s-lbc/lbc/internal/lib/backoff"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
 )
@@ -19,40 +19,28 @@ type Cause string
 
 // The causes.
 const (
-	// Content: AWS does not accept what the write says. The next attempts are after 2, 8 and 30 minutes, then hourly.
+	// Content: AWS does not accept what the write says.
 	Content Cause = "content"
-	// Obstacle: something else in the account is in the way of a deletion, or a quota is used up, and no event says when
-	// that ends. The next attempts are after 10 s, 20 s and so on, at most 5 min.
+	// Obstacle: something else in the account has the name or the place that the write asks for, is in the way of a
+	// deletion, or uses up a quota. No event says when that ends. Where a look tells, an attempt comes sooner.
 	Obstacle Cause = "obstacle"
-	// Occupied: something else in the account has the name or the place that the write asks for. It often leaves within
-	// minutes. The next attempts are after 10, 20, 40, 80 and 160 s, 30 min, then hourly.
-	Occupied Cause = "occupied"
 )
 
-var (
-	contentPauses  = []time.Duration{2 * time.Minute, 8 * time.Minute, 30 * time.Minute, time.Hour}
-	obstaclePauses = backoff.Policy{First: 10 * time.Second, Longest: 5 * time.Minute}
-	occupiedPauses = []time.Duration{10 * time.Second, 20 * time.Second, 40 * time.Second, 80 * time.Second,
-		160 * time.Second, 30 * time.Minute, time.Hour}
-)
+// pauses are those after the refusals of a write in a row; the last one repeats.
+var pauses = []time.Duration{2 * time.Minute, 8 * time.Minute, 30 * time.Minute, time.Hour}
 
-// pause is the pause after the n-th refusal of a write in a row.
-func (c Cause) pause(n int) time.Duration {
-	pauses := contentPauses
-	switch c {
-	case Obstacle:
-		return obstaclePauses.Pause(n)
-	case Occupied:
-		pauses = occupiedPauses
-	case Content:
+// pause is the pause after the refusal. A right is granted without an event.
+func (r *Refusal) pause() time.Duration {
+	pause := pauses[min(max(r.count, 1), len(pauses))-1]
+	if r.answer.Class == diag.Denied {
+		return min(pause, lookEvery)
 	}
-	return pauses[min(max(n, 1), len(pauses))-1]
+	return pause
 }
 
-// ofOthers reports whether the cause is something else in the account, and not what the write says.
-func (c Cause) ofOthers() bool { return c == Obstacle || c == Occupied }
-
 const (
+	// lookEvery is the longest pause between looks whether an obstacle is gone.
+	lookEvery = 5 * time.Minute
 	// lifetime is how long a refusal is kept after the last attempt: no plan has the write any more.
 	lifetime = 3 * time.Hour
 	// most bounds the refusals of one stack.
@@ -71,10 +59,11 @@ type Refusal struct {
 	// Resources are the ARNs and ids that the write names. A change of one of them by this process may be what AWS was
 	// waiting for.
 	Resources []string
-	// Effect and Group are of causes Obstacle and Occupied: the effect of the write, and the target group that another
-	// load balancer uses.
+	// Effect, Group and Room are of cause Obstacle: the effect of the write, the target group that another load balancer
+	// uses, and how much room a look found at the refusal (nil = no look tells).
 	Effect plan.Effect
 	Group  string
+	Room   *int
 	// Secret: the write has a secret, so that nothing derived from it is kept in checkpoints.
 	Secret bool
 
@@ -118,11 +107,30 @@ func (m *Memory) Refused(key stack.Key, write string, r Refusal) (count int, unt
 	}
 	r.count++
 	r.answer = awsclient.Classify(r.Err)
-	r.version, r.at, r.until = m.version, now, now.Add(r.Cause.pause(r.count))
+	r.version, r.at, r.until = m.version, now, now.Add(r.pause())
 	m.of[key][write] = &r
 	m.bound(key)
 	m.keep(key)
-	return r.count, r.until
+	return r.count, r.next(now)
+}
+
+// next is when the plan with the write is looked at again. For an obstacle, that is soon: a look costs little.
+func (r *Refusal) next(now time.Time) time.Time {
+	if look := now.Add(lookEvery); r.Cause == Obstacle && look.Before(r.until) {
+		return look
+	}
+	return r.until
+}
+
+// Room is AWS's code for a write that waits for an obstacle to go, and how much room a look found then (nil = no look
+// tells).
+func (m *Memory) Room(key stack.Key, write string) (code string, room *int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if r := m.of[key][write]; r != nil {
+		return r.answer.Code, r.Room
+	}
+	return "", nil
 }
 
 // Any reports whether any write of a stack was refused.
@@ -132,21 +140,21 @@ func (m *Memory) Any(key stack.Key) bool {
 	return len(m.of[key]) > 0
 }
 
-// Before is AWS's error of a write that is not worth another attempt before until; nil if it may be sent. objects
-// returns what Refusal.Objects would be of a refusal with that error now.
+// Before is AWS's error of a write that is not worth another attempt now, and when the plan is to be looked at again;
+// nil if it may be sent. objects returns what Refusal.Objects would be of a refusal with that error now.
 func (m *Memory) Before(key stack.Key, write string, objects func(err error) string) (until time.Time, err error) {
 	m.mu.Lock()
 	r, now := m.of[key][write], m.now()
 	m.mu.Unlock()
 	// A clock that was set back must not hold a write up.
 	if r == nil || r.version != m.version || !now.Before(r.until) ||
-		r.until.Sub(now) > r.Cause.pause(len(occupiedPauses)) {
+		r.until.Sub(now) > pauses[len(pauses)-1] {
 		return time.Time{}, nil
 	}
 	if r.Cause == Content && objects != nil && objects(r.Err) != r.Objects {
 		return time.Time{}, nil
 	}
-	return r.until, r.Err
+	return r.next(now), r.Err
 }
 
 // Done forgets the refusals of a step, which AWS has accepted.
@@ -184,7 +192,7 @@ func (m *Memory) forget(key stack.Key, which func(string, *Refusal) bool) {
 // Edited ends the pauses of writes of a stack that something is in the way of: an edit may be about that. The next
 // pause is as long as it would have been. Refusals of what a write says end by their own objects only.
 func (m *Memory) Edited(key stack.Key) {
-	m.end(func(k stack.Key, r *Refusal) bool { return k == key && r.Cause.ofOthers() })
+	m.end(func(k stack.Key, r *Refusal) bool { return k == key && r.Cause == Obstacle })
 }
 
 // Changed ends all pauses of a stack: what AWS holds of it is found to be changed.
@@ -216,7 +224,7 @@ func (m *Memory) end(which func(stack.Key, *Refusal) bool) []stack.Key {
 // refused writes may succeed now, because the write may have removed the obstacle. If AWS refused a write because of
 // a resource, the write is due two minutes after its last attempt once another action has changed that resource.
 func (m *Memory) Wrote(key stack.Key, action string, effect plan.Effect, id string) []stack.Key {
-	freed := m.end(func(k stack.Key, r *Refusal) bool { return r.Cause.ofOthers() && r.freedBy(effect, id, k == key) })
+	freed := m.end(func(k stack.Key, r *Refusal) bool { return r.Cause == Obstacle && r.freedBy(effect, id, k == key) })
 	if effect.Verb != plan.Changes || id == "" {
 		return freed
 	}
@@ -224,7 +232,7 @@ func (m *Memory) Wrote(key stack.Key, action string, effect plan.Effect, id stri
 	defer m.mu.Unlock()
 	sooner := false
 	for _, r := range m.of[key] {
-		if first := r.at.Add(contentPauses[0]); r.Cause == Content && r.Action != action &&
+		if first := r.at.Add(pauses[0]); r.Cause == Content && r.Action != action &&
 			slices.Contains(r.Resources, id) && first.Before(r.until) {
 			r.until, sooner = first, true
 		}

@@ -82,24 +82,33 @@ func TestRefusedContentIsSentAfterGrowingPauses(t *testing.T) {
 	}
 }
 
-func TestOccupiedPlaceIsAskedForHourlyInTheEnd(t *testing.T) {
+func TestObstacleIsLookedAtEveryFiveMinutes(t *testing.T) {
 	t.Parallel()
 	w := newWorld("1")
-	begun := w.at
-	var got []time.Duration
-	for range 4 * 360 {
-		if w.sends("a", "1") {
-			got = append(got, w.at.Sub(begun))
-			w.Refused(shop, "a", Refusal{Step: "CreateLoadBalancer", Cause: Occupied, Err: invalid})
+	room := 3
+	x := Refusal{Step: "CreateLoadBalancer", Cause: Obstacle, Err: &smithy.GenericAPIError{Code: "TooManyLoadBalancers"},
+		Room: &room}
+	for n, want := range []time.Duration{2 * time.Minute, lookEvery, lookEvery, lookEvery} {
+		if _, until := w.Refused(shop, "a", x); until.Sub(w.at) != want {
+			t.Errorf("after %d refusals, the plan is looked at after %s", n+1, until.Sub(w.at))
 		}
-		w.at = w.at.Add(10 * time.Second)
+		w.start("1")
+		until, err := w.Before(shop, "a", nil)
+		if code, room := w.Room(shop, "a"); err == nil || until.Sub(w.at) != want || code != "TooManyLoadBalancers" ||
+			room == nil || *room != 3 {
+			t.Errorf("after %d refusals and a start: %v until %s, %s", n+1, err, until.Sub(w.at), code)
+		}
 	}
-	want := []time.Duration{0, 10, 30, 70, 150, 310, 2110, 5710, 9310, 12910}
-	for i := range want {
-		want[i] *= time.Second
+}
+
+func TestDeniedWriteIsSentEveryFiveMinutes(t *testing.T) {
+	t.Parallel()
+	w := newWorld("1")
+	for range 5 {
+		w.Refused(shop, "a", Refusal{Cause: Obstacle, Err: &smithy.GenericAPIError{Code: "AccessDenied"}})
 	}
-	if fmt.Sprint(got) != fmt.Sprint(want) {
-		t.Errorf("sent at %v, want %v", got, want)
+	if w.at = w.at.Add(lookEvery); !w.sends("a", "") {
+		t.Error("it is not sent after five minutes")
 	}
 }
 
@@ -171,13 +180,13 @@ func TestAnObstacleEndsByAnEditOrItsRemoval(t *testing.T) {
 		"another name is freed": {then: func(w *world) {
 			w.Wrote(other, "DeleteTargetGroup", deletion, "targetgroup/api/1")
 		}},
-		"ten seconds pass": {then: func(w *world) { w.at = w.at.Add(10 * time.Second) }, sends: true},
+		"two minutes pass": {then: func(w *world) { w.at = w.at.Add(2 * time.Minute) }, sends: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld("1")
 			effect := plan.Effect{Kind: stack.KindTargetGroup, Verb: plan.Creates, Name: "web"}
-			w.Refused(shop, "a", Refusal{Step: "CreateTargetGroup", Cause: Occupied, Err: invalid, Effect: effect})
+			w.Refused(shop, "a", Refusal{Step: "CreateTargetGroup", Cause: Obstacle, Err: invalid, Effect: effect})
 			c.then(w)
 			if sends := w.sends("a", ""); sends != c.sends {
 				t.Errorf("it is sent: %t, want %t", sends, c.sends)

@@ -1,7 +1,6 @@
 package accelerator
 
 import (
-	"strings"
 	"testing"
 	"time"
 
@@ -12,8 +11,7 @@ import (
 )
 
 // TestEachRefusedWriteKeepsItsBudget has AWS refuse what each write of an accelerator's life says, for three hours. The
-// write is sent after 2, 8 and 30 minutes, then once an hour; deletions, which something may be in the way of, more
-// often.
+// write is sent after 2, 8 and 30 minutes, then once an hour.
 func TestEachRefusedWriteKeepsItsBudget(t *testing.T) {
 	t.Parallel()
 	stages := []struct {
@@ -58,11 +56,7 @@ func TestEachRefusedWriteKeepsItsBudget(t *testing.T) {
 				return &smithy.GenericAPIError{Code: "InvalidArgumentException", Message: "not like this"}
 			}
 			stage.does(w)
-			budget := []int{4, 1, 1}
-			if strings.HasPrefix(action, "Delete") {
-				budget = []int{20, 13, 13}
-			}
-			for hour, most := range budget {
+			for hour, most := range []int{4, 1, 1} {
 				refused = 0
 				if run(time.Hour); refused > most || hour == 0 && refused == 0 {
 					t.Errorf("%s, hour %d: %d calls, want %d at most", action, hour+1, refused, most)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // noteUnused notes annotations about actions and Services that no backend names. They have no effect until a backend
@@ -34,10 +35,27 @@ func (t *translation) noteUnused() {
 				err != nil {
 				text, remedy = unusedAction(name, t.ingress.Annotations[key], err)
 			}
-			t.findings.Add(diag.New(Object(t.ingress), annotation.Key(key).Path(), diag.IgnoredSetting, text, remedy).In(
-				diag.Route))
+			code := diag.IgnoredSetting
+			if family == annotation.Conditions && strings.Contains(t.ingress.Annotations[key], string(stack.SourceIP)) {
+				code, text = diag.GuardNotApplied, text+"; it restricts the clients of no path"
+			}
+			t.findings.Add(diag.New(Object(t.ingress), annotation.Key(key).Path(), code, text, remedy).In(diag.Route))
 		}
 	}
+}
+
+// noteWithoutPaths notes a rule without paths, whose requests nothing of the Ingress answers.
+func (t *translation) noteWithoutPaths(rule int, host string) {
+	if t.ingress.Spec.DefaultBackend != nil { // which answers them
+		return
+	}
+	requests := "requests"
+	if host != "" {
+		requests += " for " + host
+	}
+	t.findings.Add(diag.New(Object(t.ingress), fmt.Sprintf("spec.rules[%d]", rule), diag.IgnoredSetting,
+		"the rule has no paths, and the Ingress has no default backend: it answers no "+requests,
+		"add http.paths with a path / and a backend, or remove the rule").In(diag.Route))
 }
 
 // grouped reports whether the Ingress is in a group, or may be.

@@ -194,8 +194,8 @@ var table = map[Code]Info{
 		"because of a spelling mistake"},
 	ForeignAnnotation: {Note, NoteReason, "an object has an annotation of another controller, which has " +
 		"no effect; the note says what to write instead"},
-	GuardNotApplied: {Note, NoteReason, "an object has an annotation of another controller that " +
-		"restricts or protects; it has no effect, and nothing restricts these requests instead"},
+	GuardNotApplied: {Note, NoteReason, "something that restricts or protects has no effect, such as an " +
+		"annotation of another controller, and nothing restricts these requests instead"},
 	UnsupportedFeature: {Note, NoteReason, "a setting is valid, but this version ignores it"},
 	IgnoredSetting:     {Note, NoteReason, "a setting has no effect because of another setting"},
 	EndedSupport: {Note, SupportEnded, "a setting has no effect, because AWS has ended the service behind it; " +

@@ -229,6 +229,20 @@ func TestFindingsDependOnWhatElseThereIs(t *testing.T) {
 		}, "", ""},
 		{"a target that leaves", "endpoints-unregistered", func(f *Facts) { f.TargetGroups[0].Targets[0].State = "draining" },
 			Error, "1 of 1"},
+		{"a Service without ready endpoints", "targets-absent", func(f *Facts) {
+			f.TargetGroups[0].Targets, f.Slices = nil, nil
+		}, Warning, "target group k8s-shop-web has no targets: Service shop/web has no ready endpoints"},
+		{"a Service whose endpoints could not be read", "targets-absent", func(f *Facts) {
+			f.TargetGroups[0].Targets, f.Slices = nil, nil
+			f.Unread = map[Source]Unread{Workloads: {Reason: "forbidden"}}
+		}, "", ""},
+		{"a Service without ready endpoints whose targets leave", "targets-absent", func(f *Facts) {
+			f.Slices, f.TargetGroups[0].Targets[0].State = nil, "draining"
+		}, "", ""},
+		{"a Service of another name", "targets-absent", func(f *Facts) {
+			f.Objects.Put(&corev1.Service{ObjectMeta: meta("shop", "web"), Spec: corev1.ServiceSpec{
+				Type: corev1.ServiceTypeExternalName, ExternalName: "interceptor.keda.svc.cluster.local"}})
+		}, Warning, "is of type ExternalName (interceptor.keda.svc.cluster.local) and has no endpoints"},
 		{"a short sleep", "termination-abrupt", func(f *Facts) {
 			f.Pods[0].Spec.TerminationGracePeriodSeconds = ptr(int64(60))
 			f.Pods[0].Spec.Containers[0].Lifecycle = &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{

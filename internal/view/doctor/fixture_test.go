@@ -280,6 +280,8 @@ func sick(t *testing.T) *Facts {
 	f.Denials = map[string]string{"TargetGroupBinding shop/of web": "ValidatingAdmissionPolicy require-team refuses " +
 		"TargetGroupBinding shop/of web: label team is missing"}
 	deleted := func(m *metav1.ObjectMeta) { m.DeletionTimestamp = &metav1.Time{Time: now.Add(-20 * time.Minute)} }
+	outside := binding("shop", "outside", "outside")
+	outside.Spec.ServiceRef.Name = "proxy"
 	f.Objects = snapshot(
 		classOf(meta("", "alb", annotated(networkingv1.AnnotationIsDefaultIngressClass, "true")), "none"),
 		classOf(meta("", "nginx", annotated(networkingv1.AnnotationIsDefaultIngressClass, "true")), ""),
@@ -288,6 +290,8 @@ func sick(t *testing.T) *Facts {
 		ingressOf(meta("shop", "one", finalized("ingress.k8s.aws/resources")), "alb"),
 		ingressOf(meta("shop", "two", finalized("ingress.k8s.aws/resources")), "alb"),
 		ingressOf(meta("shop", "lost"), "internal-alb"), binding("shop", "k8s-web", "web"), binding("shop", "copy", "web"),
+		&corev1.Service{ObjectMeta: meta("shop", "proxy"), Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeExternalName,
+			ExternalName: "interceptor.keda.svc.cluster.local"}}, outside,
 		&corev1.Namespace{ObjectMeta: meta("", "shop", func(m *metav1.ObjectMeta) {
 			m.Labels = map[string]string{gateLabel: "enabled"}
 		})},

@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/front/serviceport"
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
@@ -38,6 +39,13 @@ var trafficChecks = []Check{{
 		"TargetGroupBinding, or no node is registered.",
 	Remedy: "check that the controller runs and has a leader, and read the events of the TargetGroupBinding",
 	Find:   unregisteredEndpoints,
+}, {
+	Name: "targets-absent", Severity: Warning, Needs: []Source{Objects}, Uses: []Source{TargetHealth, Workloads},
+	About: "The target group of a TargetGroupBinding has no targets, because its Service is of type ExternalName, or " +
+		"because no pod that the Service selects has been ready for a minute. Requests get 503.",
+	Remedy: "compare the selector of the Service with the labels of the pods, and read why the pods are not ready: " +
+		"kubectl describe pod",
+	Find: absentTargets,
 }, {
 	Name: "readiness-gate-missing", Severity: Warning, Needs: []Source{Workloads, Objects},
 	About: "Pods of a namespace with readiness gates have none: they were created before the label, or while the " +
@@ -208,6 +216,28 @@ func unregisteredEndpoints(f *Facts) (out []Finding) {
 			missing, x.Text = []string{""}, "no node is registered in target group "+g.Name
 		}
 		if len(missing) > 0 {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// absentTargets are the bindings whose target groups stay empty for a reason that Kubernetes shows.
+func absentTargets(f *Facts) (out []Finding) {
+	_, unread := f.Unread[Workloads]
+	for _, b := range bindings(f) {
+		x := Finding{Object: nameOf(b)}
+		o, _ := f.Objects.Get(objects.Service, b.Namespace, b.Spec.ServiceRef.Name)
+		if svc, ok := o.(*corev1.Service); ok {
+			x.Text, x.Remedy = serviceport.WithoutEndpoints(svc)
+		}
+		i := slices.IndexFunc(f.TargetGroups, func(g TargetGroup) bool { return g.ARN == b.Spec.TargetGroupARN })
+		if x.Text == "" && !unread && i >= 0 && len(f.TargetGroups[i].Targets) == 0 &&
+			f.Now.Sub(b.CreationTimestamp.Time) > time.Minute && len(endpoints(f, b, nil)) == 0 {
+			x.Text = fmt.Sprintf("target group %s has no targets: Service %s/%s has no ready endpoints",
+				f.TargetGroups[i].Name, b.Namespace, b.Spec.ServiceRef.Name)
+		}
+		if x.Text != "" {
 			out = append(out, x)
 		}
 	}

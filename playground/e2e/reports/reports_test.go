@@ -60,7 +60,8 @@ const doubled = "arn:aws:acm:us-west-2:123456789012:certificate/0a1de0d0-0000-40
 var reports = []report{
 	{file: "02-regex-route", events: []told{
 		{"HTTPRoute", "users", []string{"no request reaches this rule", "spec.rules[1] of HTTPRoute rx/users"}}},
-		lint: []string{"[HiddenRule]"}, plan: []string{"[HiddenRule]"}},
+		lint: []string{"[HiddenRule]"}, plan: []string{"[HiddenRule]"}, check: explained("httproute rx/users",
+			"no request reaches this rule", "spec.rules[1] of HTTPRoute rx/users", "write that path as a regular expression")},
 	{file: "03-regex-ingress", events: []told{{"Ingress", "shop", []string{"no request reaches this rule", "/stock/"}},
 		{"Ingress", "shop", []string{"no request reaches this rule", "/orders", "paths[3] of Ingress rxi/shop"}},
 		{"Ingress", "shop", []string{"no request reaches this rule", "/legacy/"}}},
@@ -74,7 +75,8 @@ var reports = []report{
 	{file: "11-external-name", events: []told{{"Ingress", "scaled", []string{"ExternalName", "[NoTargets]"}},
 		{"HTTPRoute", "scaled", []string{"ExternalName", "[NoTargets]"}}},
 		lint: []string{"[NoTargets]"}, plan: []string{"[NoTargets]"},
-		answers: []answer{{"Ingress", "scaled", "http", "/", ""}}},
+		answers: []answer{{"Ingress", "scaled", "http", "/", ""}}, check: examined("targets-absent",
+			"Service shopk/interceptor-proxy is of type ExternalName", "name a Service that selects the pods")},
 	{file: "16-attribute-of-a-listener", events: []told{{"Service", "web", []string{"tcp.idle_timeout.seconds is no " +
 		"attribute of a target group", "listener-attributes", "target-group-attributes"}}},
 		lint: []string{"tcp.idle_timeout.seconds is no attribute of a target group",
@@ -117,7 +119,7 @@ var reports = []report{
 	{file: "50-refused-for-good", events: []told{
 		{"Ingress", "files", []string{`path "/files|old" has a character`, "[InvalidRule]"}}}, lint: []string{
 		`path "/files|old" has a character`},
-		plan: []string{`path "/files|old" has a character`}},
+		plan: []string{`path "/files|old" has a character`}, never: []string{"[HiddenRule]"}},
 }
 
 // TestReportedInputsAreToldAsTheyShould shows that users hear of each input on the right object, with
@@ -246,19 +248,47 @@ func delayIsSet(t *testing.T, c *harness.Cluster) {
 
 var errChanges = errors.New("what is wanted is not so")
 
+// explained expects what lbc explain says of an object.
+func explained(object string, texts ...string) func(*testing.T, *harness.Cluster) {
+	return func(t *testing.T, c *harness.Cluster) {
+		t.Helper()
+		want(t, "explain", lbc(t, c, append(strings.Fields("explain "+object), scope(c)...)...), texts)
+	}
+}
+
+// examined waits until lbc doctor says something in a check.
+func examined(check string, texts ...string) func(*testing.T, *harness.Cluster) {
+	return func(t *testing.T, c *harness.Cluster) {
+		t.Helper()
+		c.WaitFor(t, "a finding of doctor", func(context.Context) error {
+			out := lbc(t, c, append([]string{"doctor", "--check", check}, scope(c)...)...)
+			for _, text := range texts {
+				if !strings.Contains(out, text) {
+					return fmt.Errorf("%w: it lacks %q: %s", errChanges, text, out)
+				}
+			}
+			return nil
+		})
+	}
+}
+
+// scope are the flags for the cluster and its account.
+func scope(c *harness.Cluster) []string {
+	return []string{"--kubeconfig", c.Env.Kubeconfig, "--aws-region", "us-west-2", "--aws-vpc-id",
+		c.Simulator.Seed().VPC.ID, "--cluster-name", c.Simulator.Seed().Cluster.Name}
+}
+
 // planIsEmpty waits until lbc, which knows only what AWS holds, plans nothing: plan and controller agree.
 func planIsEmpty(t *testing.T, c *harness.Cluster) {
 	t.Helper()
-	scope := []string{"--kubeconfig", c.Env.Kubeconfig, "--aws-region", "us-west-2", "--aws-vpc-id",
-		c.Simulator.Seed().VPC.ID, "--cluster-name", c.Simulator.Seed().Cluster.Name}
 	c.WaitFor(t, "an empty plan", func(context.Context) error {
-		if out := lbc(t, c, append([]string{"plan", "-n", "crt"}, scope...)...); !strings.Contains(out,
+		if out := lbc(t, c, append([]string{"plan", "-n", "crt"}, scope(c)...)...); !strings.Contains(out,
 			"0 to create, 0 to change, 0 to replace, 0 to delete") && !strings.Contains(out, "nothing to do") {
 			return fmt.Errorf("%w: %s", errChanges, out)
 		}
 		return nil
 	})
-	out := lbc(t, c, append([]string{"explain", "ingress", "crt/found"}, scope...)...)
+	out := lbc(t, c, append([]string{"explain", "ingress", "crt/found"}, scope(c)...)...)
 	want(t, "explain", out, []string{"certificate-arn] of Ingress crt/named", "found in ACM for the hosts of " +
 		"Ingress crt/found"})
 }
