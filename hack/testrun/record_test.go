@@ -204,6 +204,30 @@ func TestLongFormsAreOfTheirPackagesOnly(t *testing.T) {
 	}
 }
 
+func TestEverySeedRunsOnceAndWithoutTheRaceDetector(t *testing.T) {
+	t.Chdir("../..")
+	suites, err := plan(t.Context(), "all", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := map[string]int{}
+	for _, s := range suites {
+		if s.race != (len(s.env) == 0) {
+			t.Errorf("%s: race detector %v, environment %v", s.name, s.race, s.env)
+		}
+		for _, p := range s.packages {
+			if !s.race {
+				long[p]++
+			}
+		}
+	}
+	for _, p := range []string{"/internal/compile", "/internal/controller/lab/chaos"} {
+		if long[module+p] != 1 {
+			t.Errorf("the long form of %s runs %d times", p, long[module+p])
+		}
+	}
+}
+
 func TestUsageOfATestBinaryIsRecorded(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "usage")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {

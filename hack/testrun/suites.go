@@ -64,11 +64,14 @@ func plan(ctx context.Context, name string, patterns []string) ([]suite, error) 
 			{name: "end to end", dir: "playground", args: playgroundArgs, packages: playground},
 		}
 		if name == "all" {
-			// Under the race detector, the tests of many troubles try only a sample.
+			// The race detector gets the short forms: it makes code several times slower, and looks for the same races in
+			// each seed.
 			suites = slices.Insert(suites, 1, suite{name: "packages with concurrency, every seed", dir: ".", args: []string{
 				"-timeout=40m"}, packages: concurrent})
 			for i := range suites {
-				suites[i].env = []string{longtest.Variable + "=1"}
+				if !suites[i].race {
+					suites[i].env = []string{longtest.Variable + "=1"}
+				}
 			}
 		}
 		return suites, nil

@@ -11,15 +11,16 @@ import (
 // Variable is the environment variable that selects the long forms and the long tests: they run if its value is 1.
 const Variable = "LBC_TEST_ALL"
 
-// raceShare is what part of a long form the race detector gets: one of eight cases. The detector makes each case
-// several times slower, and another run without the detector tries all cases.
-const raceShare = 8
-
 // Enabled reports whether tests run in their long form.
 func Enabled() bool { return os.Getenv(Variable) == "1" }
 
 // Seeds returns how many seeds, steps or random cases a test tries.
-func Seeds(short, long int) int { return form{long: Enabled(), race: Race}.seeds(short, long) }
+func Seeds(short, long int) int {
+	if Enabled() {
+		return long
+	}
+	return short
+}
 
 // RapidChecks sets how many cases each check of pgregory.net/rapid tries. The tests of a package call it in an init
 // function; the flag -rapid.checks overrides it.
@@ -30,7 +31,7 @@ func RapidChecks(short, long int) {
 }
 
 // Every returns the distance between the cases that a test tries: n in the short form, 1 in the long form.
-func Every(n int) int { return form{long: Enabled(), race: Race}.every(n) }
+func Every(n int) int { return Seeds(n, 1) }
 
 // Sample chooses cases of a list that is too long for the short form.
 type Sample struct{ every, seen int }
@@ -42,27 +43,4 @@ func OneOf(n int) *Sample { return &Sample{every: Every(n)} }
 func (s *Sample) Next() bool {
 	s.seen++
 	return (s.seen-1)%s.every == 0
-}
-
-// form is the form in which tests run.
-type form struct{ long, race bool }
-
-func (f form) seeds(short, long int) int {
-	switch {
-	case !f.long:
-		return short
-	case f.race:
-		return max(short, long/raceShare)
-	}
-	return long
-}
-
-func (f form) every(n int) int {
-	switch {
-	case !f.long:
-		return max(n, 1)
-	case f.race:
-		return max(min(n, raceShare), 1)
-	}
-	return 1
 }
