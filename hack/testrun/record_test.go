@@ -128,16 +128,22 @@ func TestConcurrentPackagesAreFound(t *testing.T) {
 	const lock, start, plain = "package p\nvar mu sync.Mutex\n", "package p\nfunc f() { go func() {}() }\n",
 		"package p\n// go!\n"
 	for _, c := range []struct {
-		code, test  string
-		short, long bool
+		dir, code, test string
+		short, long     bool
 	}{
-		{start, plain, true, true},
-		{lock, start, true, true},
-		{lock, plain, false, true},
-		{plain, start, false, true},
-		{plain, plain, false, false},
+		{"p", start, plain, true, true},
+		{"p", lock, start, true, true},
+		{"p", lock, plain, false, false},
+		{"p", plain, start, false, false},
+		{"p", plain, plain, false, false},
+		{"internal/controller/lab/p", plain, plain, true, true},
+		{"internal/controller/lab/chaos", plain, plain, false, true},
+		{"cmd/lbc", start, start, false, false},
 	} {
-		dir := t.TempDir()
+		dir := filepath.Join(t.TempDir(), filepath.FromSlash(c.dir))
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
 		for name, text := range map[string]string{"p.go": c.code, "p_test.go": c.test} {
 			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 				t.Fatal(err)

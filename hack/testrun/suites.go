@@ -146,8 +146,8 @@ var (
 // withRace is the directory below which every package has the race detector: its tests run whole controllers.
 const withRace = "internal/controller/lab/"
 
-// withoutRace are the directories whose tests make test runs without the race detector although something in them is
-// concurrent, and why. make test-all runs them with it.
+// withoutRace are the directories whose tests run without the race detector although something in them is concurrent,
+// and why. make test-all runs those of controllers with it.
 var withoutRace = map[string]string{
 	"cmd/lbc":                         "it prints what its packages report, and those have the detector",
 	"internal/controller/lab/chaos":   "many lives of a controller, whose code has the detector in the other labs",
@@ -170,22 +170,20 @@ func divide(packages []pack, long bool) (concurrent, others []string) {
 }
 
 // isConcurrent reports whether the tests of a package need the race detector: its code has locks, atomics, timers,
-// goroutines or servers, and its code or its tests start goroutines. In the long form, one of these is enough, in code
-// or tests.
+// goroutines or servers, and its code or its tests start goroutines.
 func isConcurrent(dir string, long bool) bool {
 	code, tests := sources(dir)
-	all := slices.Concat(code, tests)
 	dir = filepath.ToSlash(dir)
 	lab := strings.Contains(dir, "/"+withRace) && len(tests) > 0
-	if long {
-		return lab || matches(shares, all)
+	if lab && long {
+		return true
 	}
 	for d := range withoutRace {
 		if strings.HasSuffix(dir, "/"+d) {
 			return false
 		}
 	}
-	return lab || matches(shares, code) && matches(starts, all)
+	return lab || matches(shares, code) && matches(starts, slices.Concat(code, tests))
 }
 
 // sources returns the contents of the Go files of a directory.
