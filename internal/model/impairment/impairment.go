@@ -57,7 +57,7 @@ var Reasons = []Info{
 	{Definitions, "definitions", "The API server does not serve TargetGroupBindings or IngressClassParams."},
 	{DefinitionsOutdated, "definitions", "A CRD lacks fields or versions of this version of the controller. The " +
 		"API server drops such fields from objects without an error."},
-	{Rights, "rights", "The controller lacks an RBAC permission to read or write objects of a kind, or to hold its Lease."},
+	{Rights, "rights", "The controller lacks an RBAC permission to read or write objects, or to hold its Lease."},
 	{WebhookCertificate, "webhook-certificate", "The webhooks have no serving certificate yet."},
 }
 
