@@ -53,11 +53,11 @@ var Reasons = []Info{
 	{SharedClusterName, "cluster-name", "The controller of another cluster has the same --cluster-name, as its " +
 		"resources or actions in the account show. The controller deletes nothing that no object of this cluster claims."},
 	{SecondController, "leader", "A second controller works in this cluster: it writes the same LoadBalancer objects, " +
-		"or it leads by a Lease of the same name in another namespace."},
+		"or it holds a Lease of the same name in another namespace."},
 	{Definitions, "definitions", "The API server does not serve TargetGroupBindings or IngressClassParams."},
-	{DefinitionsOutdated, "definitions", "A definition lacks fields or versions of this version of the controller. The " +
+	{DefinitionsOutdated, "definitions", "A CRD lacks fields or versions of this version of the controller. The " +
 		"API server drops such fields from objects without an error."},
-	{Rights, "rights", "The controller lacks a right to read or write objects of a kind, or to hold its Lease."},
+	{Rights, "rights", "The controller lacks an RBAC permission to read or write objects, or to hold its Lease."},
 	{WebhookCertificate, "webhook-certificate", "The webhooks have no serving certificate yet."},
 }
 
