@@ -23,48 +23,48 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/transition"
 )
 
-// Options are what the way to the desired state depends on beside it: a plan has other steps with them. What only
-// refuses steps, or leaves some out, is a plan.Policy.
+// Options are further inputs on which the steps of a plan depend. What only refuses steps, or leaves some out, is a
+// plan.Policy.
 type Options struct {
 	Region Region
-	// DeleteAdopted: load balancers that were taken over are deleted without their consent: lbc cleanup, which runs with
-	// rights in AWS.
+	// DeleteAdopted: adopted load balancers are deleted without a tag that consents. lbc cleanup sets it, because its user
+	// has the right to delete in AWS.
 	DeleteAdopted bool
-	// ExternalTags are tag keys that others manage: they are neither written to nor removed from what exists, like those
-	// of AWS.
+	// ExternalTags are tag keys that others manage: like AWS's own tags, they are neither changed nor removed on existing
+	// resources.
 	ExternalTags []string
-	// Namespaces are those of the objects that the stack is made of, also of those that leave it. Bindings elsewhere are
-	// not its own.
+	// Namespaces are those of the objects that declare the stack or leave it. Bindings in other namespaces are not the
+	// stack's.
 	Namespaces []string
-	// LiftProtection are the identities of load balancers that are to go and whose objects declare
-	// deletion_protection.enabled=false: a step takes the protection off before the deletion.
+	// LiftProtection are the identities of load balancers whose objects leave and declare
+	// deletion_protection.enabled=false: a step switches the protection off before the deletion.
 	LiftProtection []string
-	// DeleteDuplicates are the ARNs and group ids of duplicates whose deletion is allowed, in the annotation of that
-	// name. A duplicate that is left alone keeps its bindings, and nothing waits for its deletion.
+	// DeleteDuplicates are the ARNs and group ids of duplicates whose deletion is allowed by annotation
+	// DuplicatesAnnotation. Other duplicates keep their bindings, and nothing waits for their deletion.
 	DeleteDuplicates     []string
 	DuplicatesAnnotation string
 	// RulesPerSecurityGroup is AWS's quota of the account; 0 = its default.
 	RulesPerSecurityGroup int
-	// Duplicates are the guards that earlier plans put on the deletion of duplicates, by ARN or group id. Once what
-	// serves is deleted, nothing else distinguishes its duplicates from what is still to be deleted.
+	// Duplicates are the guards that earlier plans put on the deletion of duplicates, by ARN or group id. Once the
+	// resource that serves is deleted, nothing else tells its duplicates from resources that are still to be deleted.
 	Duplicates map[string]*plan.Guard
-	// Foreign is how many targets of other clusters are registered in target groups that clusters share, by ARN. Such a
-	// group is not deleted: it loses the tags of the stack, and its binding goes.
+	// Foreign is how many targets of other clusters are registered in a target group that clusters share, by ARN. Such a
+	// group is not deleted: it loses the tags of the stack, and its binding is deleted.
 	Foreign map[string]int
 	// InUse are the target groups, security groups and certificates that others use, by ARN or id. AWS does not delete
 	// them: they stay, and nothing waits for their deletion.
 	InUse       map[string]bool
 	Replacement Replacement
-	// Arriving reports that hosts of the load balancer are served by another one until this one can serve them.
+	// Arriving is true if another load balancer serves hosts of this one until this one can serve them.
 	Arriving bool
 }
 
-// Region is what the region of the load balancer lacks.
+// Region is what ELB cannot do in the region of the load balancer.
 type Region struct {
 	// Unweighted: no forward has several target groups, so that new targets cannot warm up beside the old ones.
 	Unweighted bool
-	// FixedHealthChecks: protocol, codes, interval and timeout of the checks of target groups of NLBs cannot change; a
-	// group with others takes its place.
+	// FixedHealthChecks: protocol, codes, interval and timeout of the health checks of an NLB's target group cannot
+	// change; another group replaces it.
 	FixedHealthChecks bool
 }
 
@@ -124,7 +124,7 @@ func Stack(desired *stack.Stack, keep stack.Keep, obs awsop.Observed, opt Option
 	return d.finish()
 }
 
-// newDiffer makes the differ of one plan, which has identified what is observed.
+// newDiffer makes the differ of one plan. It has identified the observed resources.
 func newDiffer(desired *stack.Stack, keep stack.Keep, obs *awsop.Observed, opt Options) *differ {
 	groups := len(desired.TargetGroups)
 	d := &differ{
