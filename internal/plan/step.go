@@ -1,9 +1,8 @@
-// Package plan has plans: steps to write to AWS and Kubernetes, with an operation, reasons, dependencies, lanes and
-// guards, as values that can be printed as text and JSON. It also has policies, which filter steps.
+// Package plan defines plans: steps that write to AWS and Kubernetes, each with an operation, reasons, dependencies,
+// a lane and a guard, as values that can be printed as text and JSON. It also defines policies, which filter steps.
 //
-// It knows no operation; packages such as awsop have them. Function Stack of package diff makes plans, and its
-// example shows one. Package apply executes them. Package plan calls nothing and imports only the standard library,
-// diag and stack.
+// Package plan knows no operation: packages such as awsop define them. Function Stack of package diff makes plans,
+// and its example shows one. Package apply executes them. Package plan is pure.
 package plan
 
 import (

@@ -1,11 +1,10 @@
-// Package diff compares the stack that is wanted with what AWS holds and returns the plan that leads from one to the
-// other, with dependencies and guards such that no request goes unanswered on the way. It calls nothing and never
-// fails. It imports only the standard library, constraint, diag, inbound, naming, quota, stack, traffic and the
-// packages of plan.
+// Package diff compares the desired stack with the observed AWS resources, and returns the plan that leads from one
+// to the other. Dependencies and guards of its steps see to it that no request goes unanswered on the way. The
+// package is pure, and never fails.
 //
-// Stack is the one way in; the example of it shows what is observed, what is desired and the steps between. Files are
-// named after resources. What becomes of the rules of a listener, and in which order, is computed in package
-// transition; rule.go makes steps of it.
+// Stack is the one way in; its example shows what is observed, what is desired and the steps between. Files are named
+// after resources. Package transition computes what becomes of the rules of a listener, and in which order; rule.go
+// turns that into steps.
 package diff
 
 import (

@@ -1,6 +1,6 @@
-// Package policy holds the policies of plans for load balancers: filters that refuse steps, or order them, for reasons
-// which change nothing of the desired state. What changes the way is in diff.Options. It decides by its arguments
-// alone, and imports only the standard library, diag, drift, naming, plan, canonical, awsop, quota and stack.
+// Package policy holds the policies of plans for load balancers. A policy is a filter that refuses or orders steps,
+// and does not depend on the desired state alone. What changes the steps themselves is in diff.Options. The policies
+// decide by their arguments alone.
 package policy
 
 import (

@@ -1,7 +1,7 @@
 // Package registrar registers and deregisters targets. It resolves the endpoints of a TargetGroupBinding, compares
 // them with the registered targets, and makes the calls for the difference, batched per target group. These calls
-// never wait for work on load balancers. The resolution of endpoints is pure. The registry of target groups imports
-// plan, apply and awsclient, but no Kubernetes client.
+// never wait for work on load balancers. The resolution of endpoints is pure. The registry of target groups uses no
+// Kubernetes client.
 package registrar
 
 import (
