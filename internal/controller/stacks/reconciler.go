@@ -1,6 +1,7 @@
-// Package stacks makes passes over stacks, the load balancers of an Ingress, of a group of Ingresses, or of a Service:
-// it loads their objects, has them compiled and planned, applies the plan, and reports. It decides nothing about load
-// balancers: fronts, compile and plan do.
+// Package stacks makes passes over stacks: the load balancers of an Ingress, of a group of Ingresses or Services, of
+// a Service or of a Gateway. A pass loads the objects, has them compiled and planned, applies the plan, and reports.
+// The package decides nothing about load balancers: front, compile and plan do. pass.run and pass.try (pass.go) list
+// the phases of a pass in order.
 package stacks
 
 import (

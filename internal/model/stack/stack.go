@@ -1,6 +1,6 @@
 // Package stack holds the desired state of one load balancer and the resources around it, in the terms of AWS: plain
-// structs, sorted by identity, without status, and the text of conditions and actions. plan compares them with the
-// observed state. It imports the standard library only.
+// structs, sorted by identity, without status, and the text of conditions and actions. Package plan/diff compares
+// them with the observed state.
 package stack
 
 import (
