@@ -26,7 +26,8 @@ type apiFamily struct {
 	burst float64
 }
 
-// families of ELBv2, as AWS publishes them: what is not listed is non-mutating (Describe) or mutating.
+// elbv2Families are the families of ELBv2's actions, as AWS publishes them. Actions that are not listed are
+// non-mutating (Describe) or mutating.
 var elbv2Families = map[string]apiFamily{
 	"CreateLoadBalancer": {"elbv2/intensive", 0.2, 10},
 	"SetSubnets":         {"elbv2/intensive", 0.2, 10},
