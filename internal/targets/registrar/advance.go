@@ -84,7 +84,7 @@ func (r *Registry) readMembers(ctx context.Context, g *group) {
 			}
 			g.readFailed, g.reread = true, g.known
 			class := awsclient.Classify(err).Class
-			if class == diag.Denied { // no read will tell
+			if class == diag.Denied { // reads are denied
 				g.inherited = nil
 			}
 			g.overdue = class != diag.NotFound && class != diag.Invalid
@@ -145,7 +145,7 @@ func (r *Registry) start(ctx context.Context, g *group, a action, targets []Targ
 	})
 }
 
-// done records that AWS took a target.
+// done records that AWS accepted the call for a target.
 func (g *group) done(a action, t Target) {
 	key := t.Key()
 	g.failure = nil

@@ -153,9 +153,9 @@ func (r *Registry) sync(ctx context.Context, q Request, wait bool) (Change, erro
 	return g.collect(r.Clock.Now())
 }
 
-// Recheck reads a group again and compares: drifted reports that targets were registered or deregistered, or the group
-// deleted, outside the controller, and that the next Sync of the group will read it again. It does not hold up writes.
-// A write meanwhile can look like drift, which costs one read.
+// Recheck reads a group again and compares. drifted is true if targets were registered or deregistered, or the group
+// was deleted, outside the controller: then the next Sync reads the group again. Recheck does not delay writes. A
+// write meanwhile can look like drift, which costs one read.
 func (r *Registry) Recheck(ctx context.Context, of Group) (health []Health, drifted bool, err error) {
 	health, err = r.Health(ctx, of)
 	gone := codeOf(err) == awsclient.CodeTargetGroupNotFound
