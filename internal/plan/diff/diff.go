@@ -181,7 +181,7 @@ func newDiffer(desired *stack.Stack, keep stack.Keep, obs *awsop.Observed, opt O
 	return d
 }
 
-// finish is the plan of the steps.
+// finish returns the plan of the steps.
 func (d *differ) finish() plan.Plan {
 	d.awaitTakeover()
 	refs := sorting.Sorted(maps.Keys(d.known), compareRefs)
@@ -204,7 +204,7 @@ type differ struct {
 	plan  plan.Plan    // its Steps are filled at the end
 	steps []*plan.Step // pointers stay valid as the slice grows
 
-	known map[stack.Ref]string      // references that AWS holds and that stay
+	known map[stack.Ref]string      // references to existing resources that stay
 	made  map[stack.Ref]plan.StepID // references that a step produces
 	ids   map[plan.StepID]int
 	kept  map[string]bool // ARNs, group ids, and "namespace/name" of bindings that must not be touched
@@ -212,13 +212,13 @@ type differ struct {
 	keptActions      map[stack.Ref]bool // of keep
 	keptCertificates map[stack.Ref]bool // likewise
 
-	// releases are the steps after which a target group or security group is no longer used by something observed.
+	// releases are the steps after which no observed resource uses a target group or security group any more.
 	releases map[string][]plan.StepID
 
 	identities stack.Labels // of observed target groups and security groups, by ARN or group id
 
-	// frees are the deletions of load balancers that still use a target group, by its ARN: AWS lets a target group belong
-	// to one load balancer at a time.
+	// frees are the deletions of load balancers that still use a target group, by its ARN: in AWS, a target group
+	// belongs to one load balancer at a time.
 	frees map[string][]plan.StepID
 
 	groups       map[string]*awsop.SecurityGroup // matches of wanted resources, by identity
@@ -228,13 +228,13 @@ type differ struct {
 	balancers    map[string]*awsop.LoadBalancer
 	oldBalancers []*awsop.LoadBalancer
 	first        []plan.StepID // create load balancers whose names may be taken
-	// old ones that members still show, by the identity that they share with their successors
+	// relieved are old load balancers that members still show, by the identity that they share with their successors
 	relieved map[string]*awsop.LoadBalancer
-	// those of them that no member shows any more, by ARN: until when they stay
+	// later says until when such load balancers stay that no member shows any more, by ARN
 	later    map[string]time.Time
 	outgoing map[string]bool // target groups of these, by ARN
 	beside   map[string]bool // load balancers of others, by ARN
-	taken    plan.StepID     // gives the one that is taken over the tags of the stack
+	taken    plan.StepID     // gives the adopted load balancer the tags of the stack
 
 	forwards *transition.Targets
 	asides   map[int32]bool // ports of the listeners aside that are planned
@@ -251,19 +251,19 @@ type differ struct {
 	deregistered     map[string]plan.StepID    // by target group, load balancer and port: it ceases to be
 	deletedFrontends []plan.StepID
 	opened           []grant                // in managed security groups
-	toClose          []revocation           // what follows them
-	closeLater       []revocation           // what waits for the listeners of other ports
+	toClose          []revocation           // revocations that follow these grants
+	closeLater       []revocation           // revocations that wait for the listeners of other ports
 	arrivals         *arrivals              // what new listeners serve; nil = not known yet
-	moved            []moved                // rules that wait for it
-	awaitsPort       bool                   // a listener that is kept is not in AWS yet
+	moved            []moved                // rules that wait for new listeners
+	awaitsPort       bool                   // a kept listener does not exist in AWS yet
 	unused           map[string]bool        // wanted target groups of no wanted rule, by ARN; nil = not known yet
-	attached         plan.StepID            // the load balancer gets its security groups
-	ownCertificates  map[string]bool        // ARNs of those that are what is wanted
+	attached         plan.StepID            // the step that gives the load balancer its security groups
+	ownCertificates  map[string]bool        // ARNs of observed ones that are wanted
 	ownTrustStores   map[string]bool        // likewise
 	renewed          map[string]plan.StepID // imports of new content, by ARN
 }
 
-// resolve is the ARN or group id behind a reference, or a text that equals none.
+// resolve returns the ARN or group id of a reference, or a text that equals no other.
 func (d *differ) resolve(r stack.Ref) string {
 	if r.Literal == "" {
 		if v, ok := d.known[r]; ok {
@@ -273,7 +273,7 @@ func (d *differ) resolve(r stack.Ref) string {
 	return canonical.Literal(r)
 }
 
-// step appends a step; the steps that produce its references become needs.
+// step appends a step. It needs the steps that create the resources of its references.
 func (d *differ) step(a plan.Action, r stack.Ref, lane plan.Lane, op awsop.Operation, why ...string) *plan.Step {
 	id := plan.StepID(plan.NameOf(op) + " " + cmp.Or(r.ID, r.Literal))
 	d.ids[id]++
