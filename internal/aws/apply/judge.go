@@ -109,9 +109,9 @@ func (r *run) judgeInUse(s plan.Step, failed Outcome) Outcome {
 }
 
 // disagreed decides the outcome of a step that AWS rejects because the account differs from the observed state of the
-// plan. The first time, the controller reads the resource in conflict by its name. If the resource belongs to the
-// stack or does not exist, the controller reads the stack and plans again at once. If the resource belongs to another
-// owner, or AWS rejects the same write again, the step fails, and is repeated after a pause that grows to minutes.
+// plan. The first time the resource in conflict is read by its name: if it belongs to the stack, or does not exist, the
+// stack is read again and planned again at once. If it belongs to another owner, or AWS rejects the same write again,
+// the step fails, and is not sent again before a pause that grows to minutes.
 func (r *run) disagreed(ctx context.Context, s plan.Step, e awsclient.Error, failed Outcome) Outcome {
 	cause := refusal.Occupied
 	if removes(s.Op) {

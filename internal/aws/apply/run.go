@@ -204,7 +204,7 @@ func (r *run) putOff(o Outcome) bool {
 	return o.State == Waiting || o.State == Failed && o.Problem.Class == diag.Transient
 }
 
-// end records the outcome of a step. If the step exceeded a quota and another step can make room, it is postponed.
+// end records the outcome of a step, unless it failed at a quota and another step of the plan can make room.
 func (r *run) end(f finished) {
 	if err := f.outcome.Err; f.outcome.State == Failed && err != nil {
 		if e := awsclient.Classify(err); e.Full() {

@@ -10,11 +10,11 @@ func (i *Inventory) Lists() uint64 {
 	return i.certificates.Lists() + i.groups.Lists() + i.network.Lists()
 }
 
-// Overlooked is called before load balancers lose parts. It confirms that AWS's lists do not lack the parts by
-// mistake, such as an empty page. A part that is on a list costs nothing: the compiler decided about it, unless the
-// lists have changed since lists, the value of Lists before the stack was compiled. Overlooked reads other parts by
-// their ids. again is true if the lists have changed, or if one of these parts exists: the caller must compile again.
-// A part that is neither known to exist nor proven to be absent is an error.
+// Overlooked confirms, before load balancers lose parts, that AWS's lists do not lack them by mistake, as an empty page
+// does. Parts that the lists have cost nothing: the lists decided about them, unless they have changed since lists, the
+// value of Lists before the stack was compiled. The others are read by their ids. again reports that the lists have
+// changed, or that some of the others exist, so that the caller must compile again; what is neither known to exist nor
+// proven to be absent is an error.
 func (i *Inventory) Overlooked(ctx context.Context, parts LostParts, lists uint64) (again bool, err error) {
 	if len(parts.Certificates)+len(parts.SecurityGroups)+len(parts.Subnets) > 0 && lists != i.Lists() {
 		return true, nil

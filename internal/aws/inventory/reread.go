@@ -180,7 +180,7 @@ func (i *Inventory) listedAgain(ctx context.Context, known awsop.Observed) (awso
 		if slices.ContainsFunc(known.LoadBalancers, func(k awsop.LoadBalancer) bool {
 			return k.ARN == lb.ARN && k.Foreign
 		}) &&
-			// it now belongs to the stack
+			// which has become the stack's
 			!slices.ContainsFunc(own.LoadBalancers, func(o awsop.LoadBalancer) bool { return o.ARN == lb.ARN }) {
 			lb.Foreign, lb.Tags = true, tags[lb.ARN]
 			lb.Set(awsop.Read, awsop.PartTags)

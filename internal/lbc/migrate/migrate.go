@@ -1,6 +1,6 @@
 // Package migrate translates Ingresses into a Gateway with its routes and configurations that answers requests alike,
-// and reports what it cannot translate. Package ingress has read the Ingresses. It is pure: its input is a view, and
-// it reads neither files nor AWS.
+// and reports what it cannot. It translates what package ingress has read of the Ingresses. It is pure: its input is a
+// view, and it reads neither files nor AWS.
 package migrate
 
 import (

@@ -220,8 +220,8 @@ type Member struct {
 	// Unserved are routes that the load balancer cannot serve as declared. For each route, compile uses the last version
 	// that it could serve.
 	Unserved []Unserved `json:",omitempty"`
-	// Reached are the Services of other namespaces, as namespace/name, that the object may forward to now. It is set if a
-	// route is unserved.
+	// Reached are the Services of other namespaces that the object may forward to now, as namespace/name. They are set if
+	// a route is unserved.
 	Reached []string `json:",omitempty"`
 	// Certificates are the certificates that the stack shall own in ACM for this member. Listeners name them by identity.
 	Certificates []Certificate
@@ -332,8 +332,8 @@ type Route struct {
 	// Failing marks a route that was never served as declared: its Actions answer an error. It never counts as a last
 	// valid version.
 	Failing bool `json:",omitempty"`
-	// Stays marks a route whose served version is not known: an existing rule with its conditions keeps its actions. If
-	// AWS has no such rule, Actions answer; if they are empty, no rule is created.
+	// Stays marks a route of which the served version is not known: a rule that AWS has for the conditions keeps its
+	// actions. Where AWS has none, Actions answer; if they are empty, there is no rule.
 	Stays      bool              `json:",omitempty"`
 	Tags       map[string]string `json:",omitempty"` // of its rules, besides those of the member
 	Conditions []stack.Condition
