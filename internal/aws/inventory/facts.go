@@ -57,8 +57,8 @@ func (i *Inventory) Answer(ctx context.Context, needs []facts.Need) (facts.Facts
 	return out, nil
 }
 
-// answer reads the answer to the needs of one kind, whose keys are sorted. put enters the answer into facts. Needs of
-// stacks come one at a time.
+// answer reads what answers a kind of need for its keys, which are sorted; put enters it. Of stacks, at most one is
+// asked for at a time.
 func (i *Inventory) answer(ctx context.Context, kind facts.NeedKind, keys []string) (put func(*facts.Facts),
 	err error) {
 	switch kind {
