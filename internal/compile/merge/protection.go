@@ -32,7 +32,7 @@ type protection struct {
 
 // protections is the table of decision 2. Settings that are not listed have no protection: tags, capacity, and
 // attributes that tune the load balancer.
-var protections = slices.Concat(guards(), []protection{
+var protections = slices.Concat(protective(), []protection{
 	{"scheme", true, true, ranked(stack.InternetFacing, stack.Internal), true},
 	{"inbound-cidrs", true, true, fewerAddresses, false},
 	{"prefix-lists", true, true, fewerOf, false},
@@ -81,11 +81,11 @@ var protections = slices.Concat(guards(), []protection{
 	{"frontend-health/*", true, true, nil, false},
 })
 
-// guards are the rows of the attributes that guard a load balancer. Deletion protection holds all of it.
-func guards() (out []protection) {
-	for _, g := range constraint.LoadBalancerGuards {
-		out = append(out, protection{"attribute/" + g.Key, true, true, ranked(g.Values...),
-			g.Key == "deletion_protection.enabled"})
+// protective returns the rows of the protective attributes. Deletion protection holds the whole load balancer.
+func protective() (out []protection) {
+	for _, p := range constraint.ProtectiveAttributes {
+		out = append(out, protection{"attribute/" + p.Key, true, true, ranked(p.Values...),
+			p.Key == "deletion_protection.enabled"})
 	}
 	return out
 }

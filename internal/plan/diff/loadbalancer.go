@@ -110,22 +110,22 @@ func (d *differ) createLoadBalancer(w stack.LoadBalancer) {
 	d.addOns(r, nil, w)
 }
 
-// loadBalancerAttributes plans attributes. Those that guard a new load balancer have a step of their own: only for that
-// step does its first listener wait.
+// loadBalancerAttributes plans attributes. For a new load balancer, those that protect it have a step of their own: its
+// first listener waits only for that step.
 func (d *differ) loadBalancerAttributes(a plan.Action, r stack.Ref, w stack.LoadBalancer, have map[string]string) {
 	def := func(k string) (string, bool) { return canonical.LoadBalancerDefault(w, k) }
-	guards, rest := map[string]string{}, w.Attributes
+	protective, rest := map[string]string{}, w.Attributes
 	if a == plan.Create {
 		rest = maps.Clone(rest)
 		maps.DeleteFunc(rest, func(k, v string) bool {
-			if !constraint.Guards(k, v) {
+			if !constraint.Protects(k, v) {
 				return false
 			}
-			guards[k] = v
+			protective[k] = v
 			return true
 		})
 	}
-	for _, want := range []map[string]string{guards, rest} {
+	for _, want := range []map[string]string{protective, rest} {
 		d.attributes(a, r, attributeDiff{want, have, def}, func(as map[string]string) awsop.Operation {
 			return awsop.ModifyLoadBalancerAttributes{LoadBalancer: r, Attributes: as}
 		})

@@ -2,9 +2,8 @@ package constraint
 
 import "slices"
 
-// Guard is an attribute of load balancers that restricts requests or protects the load balancer. It has nothing to do
-// with plan.Guard, which is why a step must not be executed.
-type Guard struct {
+// Protective is an attribute of load balancers that restricts requests or protects the load balancer.
+type Protective struct {
 	Key     string
 	Values  []string // the loosest first
 	Default string   // AWS's
@@ -12,9 +11,9 @@ type Guard struct {
 	Requests bool
 }
 
-// LoadBalancerGuards are the attributes that guard a load balancer. Members of a group share them by this order of
+// ProtectiveAttributes are the protective attributes of load balancers. Members of a group share them by this order of
 // values, a new load balancer has them before its first listener, and impact reports which ones an edit loosens.
-var LoadBalancerGuards = []Guard{
+var ProtectiveAttributes = []Protective{
 	{"deletion_protection.enabled", []string{"false", "true"}, "false", false},
 	{"routing.http.drop_invalid_header_fields.enabled", []string{"false", "true"}, "false", true},
 	{"routing.http.desync_mitigation_mode", []string{"monitor", "defensive", "strictest"}, "defensive", true},
@@ -24,13 +23,13 @@ var LoadBalancerGuards = []Guard{
 	{"ipv6.deny_all_igw_traffic", []string{"false", "true"}, "false", false},
 }
 
-// Guards reports whether a value of an attribute restricts or protects a load balancer more than AWS's default does. A
-// value that is not in the list may do so.
-func Guards(key, value string) bool {
-	i := slices.IndexFunc(LoadBalancerGuards, func(g Guard) bool { return g.Key == key })
+// Protects reports whether a value of an attribute restricts or protects a load balancer more than AWS's default does.
+// A value that is not in the list may do so.
+func Protects(key, value string) bool {
+	i := slices.IndexFunc(ProtectiveAttributes, func(p Protective) bool { return p.Key == key })
 	if i < 0 {
 		return false
 	}
-	g := LoadBalancerGuards[i]
-	return !slices.Contains(g.Values[:slices.Index(g.Values, g.Default)+1], value)
+	p := ProtectiveAttributes[i]
+	return !slices.Contains(p.Values[:slices.Index(p.Values, p.Default)+1], value)
 }
