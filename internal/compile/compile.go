@@ -1,7 +1,8 @@
-// Package compile lowers intents to stacks: it builds a stack of the members that count, and again without the version
-// of a member that proves invalid. It joins its subpackages, which deal with members, rules and certificates, and fills
-// in defaults. It makes no calls to AWS: its input are facts, and facts that are missing are returned as needs. It
-// imports only pure packages.
+// Package compile lowers intents to stacks. It builds a stack from the members that count; if the version of a member
+// proves invalid, it builds the stack again without that version. It joins its subpackages, which deal with members,
+// rules and certificates, and fills in defaults. It makes no calls to AWS: its input are facts, and it returns
+// missing facts as needs. It is pure. Compile is the way in; build.run (build.go) lists the parts of a stack in
+// order.
 package compile
 
 import (

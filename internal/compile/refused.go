@@ -142,14 +142,14 @@ func (b *build) admitted(s constraint.Subject, all map[string]string, from func(
 			out = maps.Clone(all)
 		}
 		delete(out, key)
-		b.noteRefused(refusal, from(key), among, s.Kind == constraint.LoadBalancer && constraint.Guards(key, all[key]))
+		b.noteRefused(refusal, from(key), among, s.Kind == constraint.LoadBalancer && constraint.Protects(key, all[key]))
 	}
 	return out
 }
 
 // noteRefused reports an attribute that is left out, on the object that sets it, or where none of the members does on
-// the first of them. If the attribute guards, a member that does not serve yet is set aside.
-func (b *build) noteRefused(r constraint.Refusal, source intent.Source, among []int, guards bool) {
+// the first of them. If the attribute protects, a member that does not serve yet is quarantined.
+func (b *build) noteRefused(r constraint.Refusal, source intent.Source, among []int, protects bool) {
 	i := slices.IndexFunc(among, func(i int) bool { return b.members[i].Object == source.Object() })
 	switch {
 	case i >= 0:
@@ -172,7 +172,7 @@ func (b *build) noteRefused(r constraint.Refusal, source intent.Source, among []
 	}
 	d := diag.New(b.members[i].Object, path, code,
 		r.Problem+"; the controller does not set it, all other settings take effect", r.Remedy).In(diag.AddOn)
-	if guards && !r.Unfit {
+	if protects && !r.Unfit {
 		d.Text = r.Problem
 		b.withoutGuard(i, d, "the controller does not set it, and without it the load balancer serves unprotected; all "+
 			"other settings take effect")

@@ -66,7 +66,7 @@ func (r *run) madeNow(op plan.Operation) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.ContainsFunc(op.About().Refs, func(ref stack.Ref) bool {
-		return ref.Literal == "" && r.fresh[r.values[ref]]
+		return ref.Literal == "" && r.created[r.values[ref]]
 	})
 }
 

@@ -5,8 +5,7 @@ import "context"
 // LostParts are the parts that load balancers lose by a plan: certificates by ARN, security groups and subnets by id.
 type LostParts struct{ Certificates, SecurityGroups, Subnets []string }
 
-// Lists counts the changes of the lists by which Overlooked decides: lists that were read, and parts that lists lacked
-// and got back.
+// Lists counts changes of the lists that Overlooked uses: new lists, and parts that returned to a list.
 func (i *Inventory) Lists() uint64 {
 	return i.certificates.Lists() + i.groups.Lists() + i.network.Lists()
 }

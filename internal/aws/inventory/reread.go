@@ -15,7 +15,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// errForeign says that a resource does not carry the tags of its stack any more.
+// errForeign says that a resource no longer carries the tags of its stack.
 var errForeign = errors.New("no longer tagged as the stack's")
 
 // Reread reads the known parts of a stack again, by name, so the next diff sees changes made by hand. Attributes
@@ -46,7 +46,7 @@ func (i *Inventory) Reread(ctx context.Context, key stack.Key) (read bool, err e
 	if i.stacks[key] != e || e.stale != 0 || e.wrote != wrote {
 		return false, nil
 	}
-	// What was written through has another form than what is read, so that two reads are compared.
+	// Recorded writes have another form than reads, so two reads are compared.
 	found := textsOf(fresh)
 	if e.reread.found != nil && e.reread.wrote == wrote && !slices.Equal(e.reread.found, found) {
 		i.cfg.Refusals.Changed(key)
@@ -99,8 +99,8 @@ func textsOf(o awsop.Observed) (out []string) {
 	return out
 }
 
-// again reads what is known, as deep as it is known. One that is gone, or is no longer the stack's by its tags, is an
-// error.
+// again reads all known parts of the known resources. It is an error if one of them no longer exists, or no longer
+// carries the stack's tags.
 func (i *Inventory) again(ctx context.Context, known awsop.Observed) (awsop.Observed, error) {
 	out, err := i.listedAgain(ctx, known)
 	if err != nil {
@@ -128,7 +128,7 @@ func (i *Inventory) again(ctx context.Context, known awsop.Observed) (awsop.Obse
 	return out, nil
 }
 
-// listedAgain reads what a listing shows of a stack, by ARN and id.
+// listedAgain reads by ARN and id what a listing shows of a stack.
 func (i *Inventory) listedAgain(ctx context.Context, known awsop.Observed) (awsop.Observed, error) {
 	var balancers, targetGroups, groups []string
 	for _, lb := range known.LoadBalancers {

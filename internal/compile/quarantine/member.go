@@ -1,6 +1,6 @@
-// Package quarantine selects the version in which each member of a load balancer takes part: the current one, the last
-// good one, or none, so that an error of one member does not affect the others. decision 2 has the reasons. The errors
-// are the caller's. It imports diag, facts and intent.
+// Package quarantine selects the version in which each member of a load balancer takes part: the current one, the
+// last valid one, or none, so that an error of one member does not affect the others. Decision 2 has the reasons. Its
+// caller finds the errors. It is pure.
 package quarantine
 
 import (

@@ -1,6 +1,6 @@
 // Package impairment has the conditions under which the controller runs with less than it needs, and that may heal
-// while it runs: each is one sentence with a remedy. It keeps which of them hold and reports changes; it finds none,
-// and writes no log, event or metric. It imports the standard library only.
+// while it runs: each is one sentence with a remedy. It records which conditions hold, and reports changes. It does
+// not detect them, and writes no log, event or metric.
 package impairment
 
 import (

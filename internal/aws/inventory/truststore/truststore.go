@@ -1,6 +1,6 @@
-// Package truststore holds what is known of the trust stores of one account and region: those that users name, and
-// those that stacks own. A region has few, so all are read at once; tags only of those whose names have the form of the
-// controller's. Nothing is read unless a stack names, wants or may own one. It plans nothing.
+// Package truststore caches the trust stores of one account and Region: those that users name, and those that stacks
+// own. A Region has few, so all are read together; tags are read only if the name has the form of the controller's
+// names. Nothing is read unless a stack names, wants or may own a trust store. It plans nothing.
 package truststore
 
 import (

@@ -2,8 +2,7 @@
 // TCPRoutes, UDPRoutes and TLSRoutes become default actions of listeners; backends become target groups. For each
 // route it decides what is refused, and why. A mistake affects only its rule or backend, never other routes.
 //
-// It is pure. It does not decide which routes attach, nor anything about the load balancer itself. It imports its
-// neighbours, front/serviceport, objects, naming, intent, stack and diag.
+// It is pure. It does not decide which routes attach, nor anything about the load balancer itself.
 package route
 
 import (
