@@ -105,13 +105,7 @@ func (i *Inventory) answer(ctx context.Context, kind facts.NeedKind, keys []stri
 	case facts.NeedLoadBalancer:
 		return i.namedFacts(ctx, keys)
 	case facts.NeedTrustStore:
-		found, err := i.trustStores.ByName(ctx, keys)
-		return func(f *facts.Facts) {
-			f.TrustStores = map[string]string{}
-			for _, name := range keys {
-				f.TrustStores[name] = found[name]
-			}
-		}, err
+		return i.trustStoreFacts(ctx, keys)
 	case facts.NeedOwnTrustStores:
 		return i.ownTrustStoreFacts(ctx, keys[0])
 	case facts.NeedStack:
@@ -158,6 +152,16 @@ func (i *Inventory) ownCertificateFacts(ctx context.Context, name string) (put f
 			})
 		}
 	}, nil
+}
+
+func (i *Inventory) trustStoreFacts(ctx context.Context, names []string) (put func(*facts.Facts), err error) {
+	found, err := i.trustStores.ByName(ctx, names)
+	return func(f *facts.Facts) {
+		f.TrustStores = map[string]string{}
+		for _, name := range names {
+			f.TrustStores[name] = found[name]
+		}
+	}, err
 }
 
 func (i *Inventory) ownTrustStoreFacts(ctx context.Context, name string) (put func(*facts.Facts), err error) {
