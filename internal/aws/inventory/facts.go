@@ -57,10 +57,9 @@ func (i *Inventory) Answer(ctx context.Context, needs []facts.Need) (facts.Facts
 	return out, nil
 }
 
-// answer reads what answers a kind of need for its keys, which are sorted; put enters it. Of stacks, at most one is
-// asked for at a time.
-func (i *Inventory) answer(ctx context.Context, kind facts.NeedKind, keys []string) (put func(*facts.Facts),
-	err error) {
+// answer reads what answers a kind of need for its keys, which are sorted. The result enters it into facts. Of stacks,
+// at most one is asked for at a time.
+func (i *Inventory) answer(ctx context.Context, kind facts.NeedKind, keys []string) (func(*facts.Facts), error) {
 	switch kind {
 	case facts.NeedVPC:
 		v, err := i.network.VPC(ctx)
@@ -105,7 +104,8 @@ func (i *Inventory) answer(ctx context.Context, kind facts.NeedKind, keys []stri
 	case facts.NeedLoadBalancer:
 		return i.namedFacts(ctx, keys)
 	case facts.NeedTrustStore:
-		return i.trustStoreFacts(ctx, keys)
+		t, err := i.trustStores.ByName(ctx, keys)
+		return func(f *facts.Facts) { f.TrustStores = t }, err
 	case facts.NeedOwnTrustStores:
 		return i.ownTrustStoreFacts(ctx, keys[0])
 	case facts.NeedStack:
@@ -152,16 +152,6 @@ func (i *Inventory) ownCertificateFacts(ctx context.Context, name string) (put f
 			})
 		}
 	}, nil
-}
-
-func (i *Inventory) trustStoreFacts(ctx context.Context, names []string) (put func(*facts.Facts), err error) {
-	found, err := i.trustStores.ByName(ctx, names)
-	return func(f *facts.Facts) {
-		f.TrustStores = map[string]string{}
-		for _, name := range names {
-			f.TrustStores[name] = found[name]
-		}
-	}, err
 }
 
 func (i *Inventory) ownTrustStoreFacts(ctx context.Context, name string) (put func(*facts.Facts), err error) {
