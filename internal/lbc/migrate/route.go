@@ -61,7 +61,7 @@ func (u *unit) everything() bool {
 }
 
 func (b *balancer) fail(u *unit, text, remedy string) {
-	b.find(Failed, u.member.Object, u.route.Source.Path(), text, remedy)
+	b.Find(Failed, u.member.Object, u.route.Source.Path(), text, remedy)
 }
 
 // units are the rules of the members in the order in which the load balancer of the Ingresses tries them.
@@ -85,7 +85,7 @@ func (b *balancer) units() (out []*unit) {
 	}
 	out = slices.DeleteFunc(out, func(u *unit) bool { return len(u.ports) == 0 })
 	for _, u := range hide(out, anyHosts) {
-		b.find(Note, u.member.Object, u.route.Source.Path(),
+		b.Find(Note, u.member.Object, u.route.Source.Path(),
 			"no request reaches the rule behind the others, so it is not in the output", "remove it from the Ingress")
 	}
 	reached := func() {
@@ -436,17 +436,12 @@ func (b *balancer) newRoute(namespace, name string, ports []int, hosts []string)
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
 	}
 	for _, p := range ports {
-		ref := gatewayv1.ParentReference{Name: gatewayv1.ObjectName(b.gateway),
-			SectionName: ptr.To(gatewayv1.SectionName(b.ports[p].section()))}
-		if namespace != b.namespace {
-			ref.Namespace = ptr.To(gatewayv1.Namespace(b.namespace))
-		}
-		h.Spec.ParentRefs = append(h.Spec.ParentRefs, ref)
+		h.Spec.ParentRefs = append(h.Spec.ParentRefs, b.ParentRef(namespace, b.ports[p].section()))
 	}
 	for _, x := range hosts {
 		h.Spec.Hostnames = append(h.Spec.Hostnames, gatewayv1.Hostname(x))
 	}
-	b.add(h)
+	b.Add(h)
 	return h
 }
 
@@ -464,7 +459,7 @@ func (b *balancer) addRedirect() {
 		found = found || p.number == b.redirect && p.protocol == protocolHTTPS
 	}
 	if !found {
-		b.find(Warning, b.members[0].Object, "ssl-redirect",
+		b.Find(Warning, b.members[0].Object, "ssl-redirect",
 			fmt.Sprintf("there is no HTTPS listener at port %d, to which HTTP requests are redirected", b.redirect),
 			"add the port to listen-ports")
 	}
@@ -472,10 +467,10 @@ func (b *balancer) addRedirect() {
 		return
 	}
 	base := b.members[0].ingress.Name
-	if b.explicit() {
-		base = b.id.Name
+	if b.Explicit() {
+		base = b.ID.Name
 	}
-	h := b.newRoute(b.namespace, Name(b.namespace, base, "redirect"), ports, nil)
+	h := b.newRoute(b.Namespace, Name(b.Namespace, base, "redirect"), ports, nil)
 	h.Spec.Rules = []gatewayv1.HTTPRouteRule{{Filters: []gatewayv1.HTTPRouteFilter{{
 		Type: gatewayv1.HTTPRouteFilterRequestRedirect,
 		RequestRedirect: &gatewayv1.HTTPRequestRedirectFilter{Scheme: ptr.To("https"), Port: ptr.To(b.redirect),
