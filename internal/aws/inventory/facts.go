@@ -57,10 +57,9 @@ func (i *Inventory) Answer(ctx context.Context, needs []facts.Need) (facts.Facts
 	return out, nil
 }
 
-// answer reads what answers a kind of need for its keys, which are sorted; put enters it. Of stacks, at most one is
-// asked for at a time.
-func (i *Inventory) answer(ctx context.Context, kind facts.NeedKind, keys []string) (put func(*facts.Facts),
-	err error) {
+// answer reads what answers a kind of need for its keys, which are sorted. The result enters it into facts. Of stacks,
+// at most one is asked for at a time.
+func (i *Inventory) answer(ctx context.Context, kind facts.NeedKind, keys []string) (func(*facts.Facts), error) {
 	switch kind {
 	case facts.NeedVPC:
 		v, err := i.network.VPC(ctx)
@@ -105,13 +104,8 @@ func (i *Inventory) answer(ctx context.Context, kind facts.NeedKind, keys []stri
 	case facts.NeedLoadBalancer:
 		return i.namedFacts(ctx, keys)
 	case facts.NeedTrustStore:
-		found, err := i.trustStores.ByName(ctx, keys)
-		return func(f *facts.Facts) {
-			f.TrustStores = map[string]string{}
-			for _, name := range keys {
-				f.TrustStores[name] = found[name]
-			}
-		}, err
+		t, err := i.trustStores.ByName(ctx, keys)
+		return func(f *facts.Facts) { f.TrustStores = t }, err
 	case facts.NeedOwnTrustStores:
 		return i.ownTrustStoreFacts(ctx, keys[0])
 	case facts.NeedStack:

@@ -268,21 +268,26 @@ func (i *Inventory) merge(l *listing, tags map[string]readTags) (news []stack.Ke
 	for _, e := range i.stacks {
 		i.noteHaving(e)
 	}
-	all := make(map[string]readTags, len(tags))
-	for _, arn := range l.arns() {
-		t, ok := tags[arn]
-		if i.retagged[arn] > began.writes {
-			t, ok = i.tags[arn]
-		}
-		if ok {
-			all[arn] = t
-		}
-	}
-	i.tags, i.listed = all, began
+	i.tags, i.listed = i.tagsOf(l, tags), began
 	i.inAccount = map[quota.Limit]int{quota.ApplicationLoadBalancers: l.applications,
 		quota.NetworkLoadBalancers: l.networks, quota.TargetGroups: l.targetGroups}
 	i.kept, i.keptForeign = nil, nil
 	return news
+}
+
+// tagsOf is the tags of what a listing has: as read with it, or as written since it began. i.mu is held.
+func (i *Inventory) tagsOf(l *listing, read map[string]readTags) map[string]readTags {
+	out := make(map[string]readTags, len(read))
+	for _, arn := range l.arns() {
+		t, ok := read[arn]
+		if i.retagged[arn] > l.began.writes {
+			t, ok = i.tags[arn]
+		}
+		if ok {
+			out[arn] = t
+		}
+	}
+	return out
 }
 
 // vanished reports whether an error says that something does not exist.

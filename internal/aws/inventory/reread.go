@@ -143,25 +143,17 @@ func (i *Inventory) listedAgain(ctx context.Context, known awsop.Observed) (awso
 	found := awsop.Observed{Key: known.Key}
 	var tags map[string]map[string]string
 	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() error {
-		for some := range slices.Chunk(balancers, tagBatch) {
-			out, err := i.describeLoadBalancers(gctx, &elbv2.DescribeLoadBalancersInput{LoadBalancerArns: some})
-			if err != nil {
-				return err
-			}
-			found.LoadBalancers = append(found.LoadBalancers, out...)
-		}
-		return nil
+	g.Go(func() (err error) {
+		found.LoadBalancers, err = inBatches(balancers, func(arns []string) ([]awsop.LoadBalancer, error) {
+			return i.describeLoadBalancers(gctx, &elbv2.DescribeLoadBalancersInput{LoadBalancerArns: arns})
+		})
+		return err
 	})
-	g.Go(func() error {
-		for some := range slices.Chunk(targetGroups, tagBatch) {
-			out, err := i.describeTargetGroups(gctx, &elbv2.DescribeTargetGroupsInput{TargetGroupArns: some})
-			if err != nil {
-				return err
-			}
-			found.TargetGroups = append(found.TargetGroups, out...)
-		}
-		return nil
+	g.Go(func() (err error) {
+		found.TargetGroups, err = inBatches(targetGroups, func(arns []string) ([]awsop.TargetGroup, error) {
+			return i.describeTargetGroups(gctx, &elbv2.DescribeTargetGroupsInput{TargetGroupArns: arns})
+		})
+		return err
 	})
 	g.Go(func() (err error) {
 		found.SecurityGroups, err = i.groups.Read(gctx, groups...)
@@ -177,18 +169,29 @@ func (i *Inventory) listedAgain(ctx context.Context, known awsop.Observed) (awso
 		own = &awsop.Observed{Key: known.Key}
 	}
 	for _, lb := range found.LoadBalancers {
-		if slices.ContainsFunc(known.LoadBalancers, func(k awsop.LoadBalancer) bool {
-			return k.ARN == lb.ARN && k.Foreign
-		}) &&
-			// which has become the stack's
-			!slices.ContainsFunc(own.LoadBalancers, func(o awsop.LoadBalancer) bool { return o.ARN == lb.ARN }) {
-			lb.Foreign, lb.Tags = true, tags[lb.ARN]
-			lb.Set(awsop.Read, awsop.PartTags)
-			own.LoadBalancers = append(own.LoadBalancers, lb)
+		is := func(o awsop.LoadBalancer) bool { return o.ARN == lb.ARN }
+		if at := slices.IndexFunc(known.LoadBalancers, is); at < 0 || !known.LoadBalancers[at].Foreign ||
+			slices.ContainsFunc(own.LoadBalancers, is) { // the last: it has become the stack's
+			continue
 		}
+		lb.Foreign, lb.Tags = true, tags[lb.ARN]
+		lb.Set(awsop.Read, awsop.PartTags)
+		own.LoadBalancers = append(own.LoadBalancers, lb)
 	}
 	if hasMore(&known, own, nil) {
 		return found, fmt.Errorf("%s: %w", known.Key, errForeign)
 	}
 	return *own, nil
+}
+
+// inBatches reads some resources, as many at a time as a call may name.
+func inBatches[T any](ids []string, read func([]string) ([]T, error)) (out []T, err error) {
+	for some := range slices.Chunk(ids, tagBatch) {
+		got, err := read(some)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, got...)
+	}
+	return out, nil
 }
