@@ -50,6 +50,8 @@ func (b *build) fitRules(ports []portRules) {
 		for i := range all {
 			if !fitting.LeftOut[at] {
 				ports[n].rules = append(ports[n].rules, all[i])
+			} else {
+				b.leftOut(&all[i])
 			}
 			at++
 		}

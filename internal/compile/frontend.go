@@ -111,7 +111,7 @@ func (b *build) noteIdleFrontend() {
 // noteIdle notes settings of a member that have no effect for a reason.
 func (b *build) noteIdle(i int, settings []intent.Source, reason, remedy string) {
 	for _, s := range settings {
-		if !b.notedIdle(i, s) {
+		if !s.OfClass() && !b.notedIdle(i, s) { // a class has defaults for those of its members that have a use for them
 			b.note(i, diag.New(b.members[i].Object, s.Place(), diag.IgnoredSetting, "it has no effect: "+reason, remedy))
 		}
 	}

@@ -12,6 +12,14 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
+func TestClassDefaultOfFrontendIsNotNotedAsIdle(t *testing.T) {
+	t.Parallel()
+	m := ingress("shop", "a", func(m *intent.Member) { m.Settings.Frontend.Scheme = byClass(stack.Internal) })
+	if r := Compile(loadBalancer(m), account(), config(), nil); len(r.Diagnostics) > 0 {
+		t.Error(told(r.Diagnostics))
+	}
+}
+
 // TestAFrontendThatStaysThoughItIsSwitchedOffIsReported: what somebody else mistyped keeps a load balancer that its
 // owner wants gone.
 func TestAFrontendThatStaysThoughItIsSwitchedOffIsReported(t *testing.T) {

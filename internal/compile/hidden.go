@@ -3,7 +3,9 @@ package compile
 import (
 	"fmt"
 	"slices"
+	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
 	"github.com/k8s-lbc/lbc/internal/compile/rules"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
@@ -21,6 +23,7 @@ type reach struct {
 	reached bool
 	hidden  *rules.Hidden // one of its rules that none reaches
 	port    int32         // an HTTP port all of whose requests redirect
+	leftOut bool          // a limit of AWS leaves out one of its rules
 }
 
 // reachOf is what is known of a rule as declared.
@@ -55,6 +58,13 @@ func (b *build) reached(all []rules.Rule, dropped []rules.Hidden) {
 	}
 }
 
+// leftOut records a rule that a limit leaves out, and those that it was joined of.
+func (b *build) leftOut(w *rules.Rule) {
+	for _, source := range append(w.With, w.Route.Source) {
+		b.reachOf(declaredRule{w.Member, source}).leftOut = true
+	}
+}
+
 // redirected records the rules of a port whose requests all redirect to another one.
 func (b *build) redirected(p *port) {
 	for _, i := range p.members {
@@ -71,7 +81,8 @@ func (b *build) noteHidden(redirect int32) {
 	for _, at := range b.reachOrder {
 		r := b.reaches[at]
 		m := &b.members[at.member]
-		if r.reached || m.State.LeftOut() || at.source.Path() == "" || ofListener(at.source.Object()) {
+		if r.reached || at.source.Path() == "" || ofListener(at.source.Object()) ||
+			b.told(at, diag.OverlappingRule) {
 			continue
 		}
 		d := diag.New(m.Object, at.source.Place(), diag.HiddenRule, "", "")
@@ -87,10 +98,11 @@ func (b *build) noteHidden(redirect int32) {
 				"answers its requests"
 			d.Remedy = "redirect to another protocol, host, port or path, or remove the rule"
 		default:
-			if b.told(at) || b.members[r.hidden.By.Member].State.LeftOut() {
+			by := r.hidden.By
+			if b.told(declaredRule{by.Member, by.Route.Source}, "") {
 				continue
 			}
-			d.Text, d.Remedy = hiddenText(r.hidden, b.members[r.hidden.By.Member].Object)
+			d.Text, d.Remedy = hiddenText(r.hidden, b.members[by.Member].Object)
 		}
 		b.note(at.member, d)
 	}
@@ -99,10 +111,17 @@ func (b *build) noteHidden(redirect int32) {
 // ofListener reports whether a rule is one that a listener of a Gateway needs, which no route declares.
 func ofListener(o diag.Object) bool { return o.Kind == "Gateway" || o.Kind == "ListenerSet" }
 
-// told reports whether a finding says already that another member answers the requests of a rule.
-func (b *build) told(at declaredRule) bool {
-	return slices.ContainsFunc(b.notes[at.member], func(d diag.Diagnostic) bool {
-		return d.Code == diag.OverlappingRule && d.Path == at.source.Place()
+// told reports whether a finding says already that a rule as declared does not answer its requests: its object or the
+// rule is invalid, a limit leaves the rule out, or there is a note with a code.
+func (b *build) told(at declaredRule, note diag.Code) bool {
+	m, place := &b.members[at.member], at.source.Place()
+	if r := b.reaches[at]; m.State != quarantine.Current || r != nil && r.leftOut {
+		return true
+	}
+	return slices.ContainsFunc(slices.Concat(m.Diagnostics, b.notes[at.member]), func(d diag.Diagnostic) bool {
+		rest, within := strings.CutPrefix(d.Path, place)
+		return within && (rest == "" || rest[0] == '.' || rest[0] == '[') &&
+			(d.Class != diag.Note || d.Code == note)
 	})
 }
 

@@ -29,9 +29,9 @@ func (b *build) buildListeners() {
 		}
 	}
 	b.keepLost()
-	b.noteHidden(redirect)
 	b.fitCertificates()
 	b.fitRules(wanted)
+	b.noteHidden(redirect)
 	for _, w := range wanted {
 		b.placeRules(w.port, w.rules)
 	}

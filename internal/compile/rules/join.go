@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 
+	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/model/traffic"
 )
@@ -44,6 +45,7 @@ func join(in []Rule, n int, may func(*Rule) bool, same func(a, b *Rule) bool) []
 		n--
 		to := &out[candidates[i]]
 		to.Conditions = joined(to.Conditions, w.Conditions)
+		to.With = slices.Concat(to.With, w.With, []intent.Source{w.Route.Source})
 		places.add(candidates[i], to)
 	}
 	return out

@@ -12,7 +12,8 @@ import (
 type Rule struct {
 	Member int
 	Route  *intent.Route
-	Keep   bool // it does what AWS does now for its conditions
+	Keep   bool            // it does what AWS does now for its conditions
+	With   []intent.Source // of the rules that it was joined with
 	stack.Rule
 }
 
