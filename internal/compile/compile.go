@@ -130,7 +130,8 @@ func Compile(e intent.LoadBalancer, f facts.Facts, cfg Config, before *Memory) R
 		before = &Memory{}
 	}
 	for {
-		c := &compiler{e: e, f: f, cfg: cfg, good: before.Good, owners: before.Owners(), before: before}
+		c := &compiler{e: e, f: f, cfg: cfg, good: before.Good, owners: before.Owners(), before: before,
+			refused: map[refusedGroup]diag.Diagnostic{}}
 		r := c.compile()
 		// A member that was set aside for a value of a shared setting may be sound beside another member's value, which is in
 		// effect now: the next compilation would find so. Where settings are kept, none is put into effect.

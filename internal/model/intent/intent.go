@@ -220,8 +220,8 @@ type Member struct {
 	// Unserved are routes that the load balancer cannot serve as declared. For each route, compile uses the last version
 	// that it could serve.
 	Unserved []Unserved `json:",omitempty"`
-	// Reached are the Services of other namespaces that the object may forward to now, as namespace/name. They are set if
-	// a route is unserved.
+	// Reached are the objects of other namespaces that the object may forward to now (function Reached). They are set if
+	// something of the object is invalid.
 	Reached []string `json:",omitempty"`
 	// Certificates are the certificates that the stack shall own in ACM for this member. Listeners name them by identity.
 	Certificates []Certificate
@@ -243,6 +243,15 @@ type Member struct {
 	Withheld bool `json:"-"`
 	// ClassOfGroup is true if the class parameters of the member name the group: what they set applies to the whole group.
 	ClassOfGroup bool `json:"-"`
+}
+
+// Reached is how Member.Reached has the Service behind a target group of a type, or the Gateway. object is
+// namespace/name; without name, all of the namespace, and "/" all.
+func Reached(targetType, object string) string {
+	if targetType == stack.TargetALB {
+		return "Gateway " + object
+	}
+	return object
 }
 
 // Authority is the authority of a member over the shared settings of its group: those of the load balancer and of
@@ -332,6 +341,9 @@ type Route struct {
 	// Failing marks a route that was never served as declared: its Actions answer an error. It never counts as a last
 	// valid version.
 	Failing bool `json:",omitempty"`
+	// Withdrawn marks a route that names a Service of a namespace that does not permit it: no earlier version of its rule
+	// serves.
+	Withdrawn bool `json:",omitempty"`
 	// Stays marks a route of which the served version is not known: a rule that AWS has for the conditions keeps its
 	// actions. Where AWS has none, Actions answer; if they are empty, there is no rule.
 	Stays      bool              `json:",omitempty"`
