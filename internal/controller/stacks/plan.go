@@ -182,16 +182,24 @@ func lostBy(p *plan.Plan, o awsop.Observed) (parts inventory.LostParts) {
 			loseGroups(op.LoadBalancer.Literal, nil)
 		case awsop.SetSubnets:
 			for _, lb := range o.LoadBalancers {
-				for _, m := range lb.Subnets {
-					stays := func(w stack.SubnetMapping) bool { return w.Subnet == m.Subnet }
-					if lb.ARN == known[op.LoadBalancer] && !slices.ContainsFunc(op.Subnets, stays) {
-						parts.Subnets = append(parts.Subnets, m.Subnet)
-					}
+				if lb.ARN == known[op.LoadBalancer] {
+					parts.Subnets = append(parts.Subnets, subnetsWithout(lb.Subnets, op.Subnets)...)
+					parts.NewSubnets = append(parts.NewSubnets, subnetsWithout(op.Subnets, lb.Subnets)...)
 				}
 			}
 		}
 	}
 	return parts
+}
+
+// subnetsWithout returns the ids of subnets that others lack.
+func subnetsWithout(mappings, others []stack.SubnetMapping) (ids []string) {
+	for _, m := range mappings {
+		if !slices.ContainsFunc(others, func(o stack.SubnetMapping) bool { return o.Subnet == m.Subnet }) {
+			ids = append(ids, m.Subnet)
+		}
+	}
+	return ids
 }
 
 // deletedBy returns the ARNs and group ids of the resources that a plan deletes and that were found by tags, and
