@@ -10,11 +10,11 @@ import (
 // one that shrinks by more than the slack gets a lower budget, so that nothing grows back.
 var budgets = map[string]int{
 	"api":        800,
-	"aws":        13050,
+	"aws":        13090,
 	"cmd":        350,
-	"compile":    9530,
+	"compile":    9540,
 	"config":     100,
-	"controller": 26900,
+	"controller": 27030,
 	"front":      14220,
 	"kube":       5550,
 	"lib":        1150,
