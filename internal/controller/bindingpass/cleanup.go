@@ -1,12 +1,10 @@
 package bindingpass
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -58,11 +56,6 @@ func (b *Reconciler) cleanUp(ctx context.Context, o *v1beta1.TargetGroupBinding)
 	if err == nil && !k.opened {
 		k.opened, err = b.Gates.Open(ctx, client.ObjectKeyFromObject(o))
 	}
-	closed := false
-	if err == nil && k.opened {
-		b.memory.put(o, k)
-		closed, err = b.Networking.Closed(ctx, stack.ID{Namespace: o.Namespace, Name: o.Name}.String())
-	}
 	if h := (heldError{}); errors.As(err, &h) { // the end of the hold brings the binding back
 		b.reportPartial(ctx, o, diag.List{h.problem(bindingobject.BindingObject(o))})
 		return nil
@@ -75,9 +68,10 @@ func (b *Reconciler) cleanUp(ctx context.Context, o *v1beta1.TargetGroupBinding)
 		b.reportPartial(ctx, o, b.withStatus(o, found))
 		return err
 	}
-	if !closed { // their end brings the binding back
+	if !k.opened { // their end brings the binding back
 		return nil
 	}
+	b.memory.put(o, k)
 	b.Metrics.DeleteTargetGroup(o)
 	defer b.handOver(k.successors)
 	if err := b.removeFinalizer(o); err != nil {
@@ -121,7 +115,7 @@ func (b *Reconciler) clear(ctx context.Context, o *v1beta1.TargetGroupBinding) (
 	whose := b.ownership(o)
 	successors, own, err := b.successors(ctx, o, whose)
 	refused := b.stranded(o, nil)
-	unlocated := b.locate(ctx, o, id.String())
+	b.locate(ctx, o, id.String())
 	switch {
 	case refused != nil: // nothing is called under a role that the binding may not name
 		b.Registry.Forget(group)
@@ -160,7 +154,7 @@ func (b *Reconciler) clear(ctx context.Context, o *v1beta1.TargetGroupBinding) (
 		}
 	}
 	if err == nil && !needed {
-		err = cmp.Or(b.dropRecord(ctx, o, id), unlocated)
+		err = b.dropRecord(ctx, o, id)
 	}
 	if err != nil {
 		return successors, err
@@ -172,35 +166,17 @@ func (b *Reconciler) clear(ctx context.Context, o *v1beta1.TargetGroupBinding) (
 	return successors, nil
 }
 
-// longestSearch is how long the end of a binding waits for network interfaces of its endpoints that AWS does not show.
-const longestSearch = 10 * time.Minute
-
-// locate finds the security groups of the endpoints of a binding that ends before this process has found them.
-// Otherwise its rules would stay in groups without the cluster's tag, where no later look finds them. The error is why
-// not all are known.
-func (b *Reconciler) locate(ctx context.Context, o *v1beta1.TargetGroupBinding, id string) error {
+// locate finds the security groups of the endpoints of a binding that ends before this process has looked for them.
+// Otherwise its rules would stay in groups without the cluster's tag, where no later look finds them.
+func (b *Reconciler) locate(ctx context.Context, o *v1beta1.TargetGroupBinding, id string) {
 	if s := o.Spec; s.Networking == nil || s.TargetType == nil || s.IPAddressType == nil || b.Networking.Table.Placed(id) {
-		return nil
+		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, reads.LiveTimeout)
 	defer cancel()
-	of, err := b.Endpoints(ctx, o)
-	if err != nil || !of.Known {
-		return err
+	if of, err := b.Endpoints(ctx, o); err == nil && of.Known {
+		b.Networking.Locate(ctx, o, of.Targets)
 	}
-	unread, absent := b.Networking.Locate(ctx, o, of.Targets)
-	if unread != nil || absent == nil {
-		return unread
-	}
-	k := b.memory.get(o)
-	if k.searched.IsZero() {
-		k.searched = b.Now()
-		b.memory.put(o, k)
-	}
-	if b.Now().Sub(k.searched) >= longestSearch {
-		return nil // whatever had them is gone
-	}
-	return absent
 }
 
 // dropRecord drops the record of targets of a binding that shares its target group with other clusters.

@@ -49,8 +49,6 @@ type ending struct {
 	cleared    bool // nothing of it is left in AWS
 	successors []v1beta1.TargetGroupBinding
 	opened     bool // the gates of its pods
-	// searched is when network interfaces of its endpoints were looked for first that AWS does not show.
-	searched time.Time
 }
 
 // get is what is kept of a binding.

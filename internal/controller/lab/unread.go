@@ -28,7 +28,7 @@ type Unread struct {
 	Deletions map[string]client.Object
 
 	mu    sync.Mutex
-	lives map[string]*unreadLife // by edit and process
+	lives map[string]*unreadLife // by edit, of running processes
 }
 
 // Changes are the names of all edits and deletions.
@@ -49,27 +49,17 @@ func (u *Unread) change(l *Lab, name string) {
 	u.Edits[name](l)
 }
 
-// life is the life with an edit that a process carries out.
-func (u *Unread) life(edit, start string) *unreadLife {
+// life is the life with an edit of a running process.
+func (u *Unread) life(edit string) *unreadLife {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.lives == nil {
 		u.lives = map[string]*unreadLife{}
 	}
-	by := edit + ", " + start
-	if u.lives[by] == nil {
-		u.lives[by] = &unreadLife{of: u, edits: []string{edit}, start: start}
+	if u.lives[edit] == nil {
+		u.lives[edit] = &unreadLife{of: u, edits: []string{edit}, start: running}
 	}
-	return u.lives[by]
-}
-
-// Try fails where something is taken away because a read fails in a way while a process carries out an edit, or stays
-// different once the read works again.
-func (u *Unread) Try(t *testing.T, edit, start, permission, way string) {
-	t.Helper()
-	life := u.life(edit, start)
-	life.live(t)
-	life.misread(t, permission, way, rand.New(rand.NewPCG(1, 2))) //nolint:gosec // a choice of moments
+	return u.lives[edit]
 }
 
 // The processes that carry out edits.
@@ -262,7 +252,7 @@ type Misreading struct {
 // Try fails where something is taken away by the failed reads, or stays different after them.
 func (m Misreading) Try(t *testing.T) {
 	t.Helper()
-	life := m.Cluster.life(m.Edit, running)
+	life := m.Cluster.life(m.Edit)
 	life.live(t)
 	l := m.Cluster.Lab(t)
 	if m.Restarts {

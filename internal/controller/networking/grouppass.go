@@ -34,10 +34,10 @@ func (r *Reconciler) place(ctx context.Context, id string) queue.Retry {
 	r.mu.Lock()
 	w := r.requests[id]
 	if w == nil || w.binding == nil {
-		ending := r.ending[id] != ""
+		ending := r.ending[id]
 		r.mu.Unlock()
 		if ending {
-			return r.restrict(ctx, id)
+			r.restrict(ctx, id)
 		}
 		return queue.Retry{}
 	}
@@ -58,7 +58,7 @@ func (r *Reconciler) place(ctx context.Context, id string) queue.Retry {
 	var t sgsync.Touched
 	if placed {
 		if r.drains != nil && r.Table.Lend(id, x.String(), need, fromSourcesOf(asked, vague)) {
-			r.ending[x.String()] = id // as in Transfer
+			r.ending[x.String()] = true // as in Transfer
 			r.bindings.AddNow(x.String())
 			r.drains.follow(x)
 		}
@@ -101,28 +101,20 @@ func (r *Reconciler) rerun(next queue.Retry, stale func() bool) queue.Retry {
 	return next
 }
 
-// restrict ends what stays under a name in groups that a later process would not find. While these are not known,
-// everything stays.
-func (r *Reconciler) restrict(ctx context.Context, name string) queue.Retry {
+// restrict ends what stays under a name in groups that a later process would not find.
+func (r *Reconciler) restrict(ctx context.Context, name string) {
 	groups, err := r.Inventory.SecurityGroups().OfCluster(ctx)
 	if err != nil {
-		return queue.Retry{Failed: ctx.Err() == nil}
+		groups = nil
 	}
 	r.mu.Lock()
 	var t sgsync.Touched
-	binding := r.ending[name]
-	if binding != "" {
+	if r.ending[name] {
 		delete(r.ending, name)
 		t = r.Table.Restrict(name, groups)
-		r.awaitClosed(binding, t.Changed)
 	}
-	lives := r.requests[binding] != nil
 	r.mu.Unlock()
 	r.enqueue(ctx, t)
-	if binding != "" && !lives { // its end waits
-		r.Wake(nameOfRule(binding))
-	}
-	return queue.Retry{}
 }
 
 // reconcileGroup has one group admit what bindings need of it, and wakes the bindings that have something else to
@@ -133,7 +125,7 @@ func (r *Reconciler) reconcileGroup(ctx context.Context, group string) queue.Ret
 		return r.sweep(ctx)
 	}
 	r.mu.Lock()
-	reviews, closing := r.reviews, r.closingIn(group)
+	reviews := r.reviews
 	r.mu.Unlock()
 	ctx, stale := cache.NoteStale(ctx)
 	out := r.rules.Reconcile(ctx, group, func() bool { return !r.allKnown(ctx) || r.Unseen(ctx) })
@@ -179,7 +171,5 @@ func (r *Reconciler) reconcileGroup(ctx context.Context, group string) queue.Ret
 	if out.Err != nil && !reported {
 		r.Log.Info("rules that no binding needs cannot be revoked yet", "group", group, "error", out.Err.Error())
 	}
-	next := r.rerun(queue.Retry{Failed: out.Err != nil || len(out.Missing)+len(out.Full) > 0, At: out.Until}, stale)
-	r.noteClosed(group, closing, out.Err, (out.Err == nil || out.Ungranted) && next.At.IsZero())
-	return next
+	return r.rerun(queue.Retry{Failed: out.Err != nil || len(out.Missing)+len(out.Full) > 0, At: out.Until}, stale)
 }

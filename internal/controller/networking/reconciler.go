@@ -68,8 +68,7 @@ type Reconciler struct {
 
 	mu       sync.Mutex
 	requests map[string]*request    // by binding
-	ending   map[string]string      // names under which rules stay while targets drain, of which nothing was looked up yet
-	closing  map[string]*closing    // by binding: rules that it let go of
+	ending   map[string]bool        // names under which rules stay while targets drain, of which nothing was looked up yet
 	waiting  map[string]bool        // groups that hold rules which cannot be judged before more is known
 	swept    bool                   // groups of former bindings were looked for
 	suspects []types.NamespacedName // the bindings that were unknown when all were listed last
@@ -106,8 +105,7 @@ func New(o Options) *Reconciler {
 			Cluster: o.Chooser.Cluster, Table: table, Rules: o.Inventory.SecurityGroups(), Limit: o.RulesPerGroup,
 			Write: o.Write, Log: o.Log,
 		},
-		requests: map[string]*request{}, ending: map[string]string{}, waiting: map[string]bool{},
-		closing: map[string]*closing{},
+		requests: map[string]*request{}, ending: map[string]bool{}, waiting: map[string]bool{},
 	}
 	r.bindings, r.groups = queue.NewKeyed(o.Pause, o.Now, r.place), queue.NewKeyed(o.Pause, o.Now, r.reconcileGroup)
 	r.groups.Gather, r.groups.Delay = o.Gather, o.Delay
@@ -124,7 +122,6 @@ func (r *Reconciler) Remembered() map[string]int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return map[string]int{"wanted rules": len(r.requests), "rules to end": len(r.ending),
-		"rules to revoke":           len(r.closing),
 		"rules that are waited for": len(r.waiting)}
 }
 
@@ -243,13 +240,11 @@ func (r *Reconciler) RetainUnknown(ctx context.Context, o *v1beta1.TargetGroupBi
 }
 
 // Locate finds the groups of the endpoints of a binding that ends, and writes no rule: what the binding needs there is
-// let go of with the rest. It returns failed reads of AWS, and the interfaces that AWS does not show.
-func (r *Reconciler) Locate(ctx context.Context, o *v1beta1.TargetGroupBinding, targets bindings.Targets) (unread,
-	absent error) {
+// let go of with the rest.
+func (r *Reconciler) Locate(ctx context.Context, o *v1beta1.TargetGroupBinding, targets bindings.Targets) {
 	ctx = awsclient.WithCause(awsclient.WithPriority(ctx, awsclient.Vital), awsclient.TargetRules)
-	need, unclear, unread, absent := r.networks().Locate(ctx, o, targets)
+	need, unclear, _, _ := r.networks().Needs(ctx, o, targets)
 	r.Table.Extend(ruleID(o), need, unclear)
-	return unread, absent
 }
 
 // Release lets go of the rules that a binding, or a name under which they stayed, wants.
@@ -259,7 +254,6 @@ func (r *Reconciler) Release(ctx context.Context, id string) {
 	r.arrivals++
 	delete(r.ending, id)
 	t := r.Table.Set(id, nil)
-	r.awaitClosed(id, t.Changed)
 	r.mu.Unlock()
 	r.enqueue(ctx, t)
 }
@@ -270,7 +264,7 @@ func (r *Reconciler) Transfer(ctx context.Context, id, name string) {
 	r.mu.Lock()
 	delete(r.requests, id)
 	r.arrivals++
-	r.ending[name] = id
+	r.ending[name] = true
 	t := r.Table.Transfer(id, name)
 	r.mu.Unlock()
 	r.enqueue(ctx, t)

@@ -43,21 +43,6 @@ type Targets struct {
 func (n *Networks) Needs(ctx context.Context, o *v1beta1.TargetGroupBinding, of Targets) (
 	need map[string][]stack.Permission, unclear []stack.Permission, found diag.List, placed bool) {
 	where, err := n.groupsOf(ctx, o, ofPodsAndNodes(o, of.Endpoints))
-	return n.needs(ctx, o, of, where, err)
-}
-
-// Locate is Needs for a binding that ends. unread are failed reads of AWS, and absent the interfaces that AWS does not
-// show: its rules may be in further groups.
-func (n *Networks) Locate(ctx context.Context, o *v1beta1.TargetGroupBinding, of Targets) (
-	need map[string][]stack.Permission, unclear []stack.Permission, unread, absent error) {
-	where, err := n.groupsOf(ctx, o, ofPodsAndNodes(o, of.Endpoints))
-	need, unclear, _, _ = n.needs(ctx, o, of, where, err)
-	return need, unclear, JoinOnce(where.unread), JoinOnce(where.absent)
-}
-
-// needs is Needs for endpoints that were looked for, with the result of groupsOf.
-func (n *Networks) needs(ctx context.Context, o *v1beta1.TargetGroupBinding, of Targets, where *placement, err error) (
-	need map[string][]stack.Permission, unclear []stack.Permission, found diag.List, placed bool) {
 	need = map[string][]stack.Permission{}
 	var mistakes []Mistake
 	if err != nil || len(where.byGroup) == 0 { // wherever the others are, these may be their rules

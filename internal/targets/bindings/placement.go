@@ -3,7 +3,6 @@ package bindings
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"iter"
 	"maps"
@@ -43,8 +42,6 @@ type placement struct {
 	chosen  map[string]choice // by interface with several groups
 	lost    []registrar.Endpoint
 	errs    []error
-	unread  []error          // those of errs that are failed reads of AWS
-	absent  []error          // those of errs that are interfaces which AWS does not show
 	doubts  map[string]doubt // by interface
 }
 
@@ -80,7 +77,7 @@ func (n *Networks) groupsOf(ctx context.Context, o *v1beta1.TargetGroupBinding, 
 	p *placement, err error) {
 	p = n.placing(o)
 	if p.groups, err = n.knownGroups(ctx); err != nil {
-		p.lost, p.unread = endpoints.Slice(), []error{err}
+		p.lost = endpoints.Slice()
 		return p, err
 	}
 	p.find(ctx, endpoints)
@@ -147,18 +144,6 @@ func (p *placement) fail(err error, of ...*registrar.Endpoint) {
 	}
 }
 
-// failRead is fail after a failed read of AWS.
-func (p *placement) failRead(err error, of ...*registrar.Endpoint) {
-	p.fail(err, of...)
-	p.unread = append(p.unread, err)
-}
-
-// failAbsent is fail where AWS shows no interface of an endpoint.
-func (p *placement) failAbsent(err error, of *registrar.Endpoint) {
-	p.fail(err, of)
-	p.absent = append(p.absent, err)
-}
-
 func (p *placement) place(e *registrar.Endpoint, i network.Interface) {
 	c, known := p.chosen[i.ID]
 	if !known {
@@ -168,9 +153,7 @@ func (p *placement) place(e *registrar.Endpoint, i network.Interface) {
 		}
 	}
 	if c.err != nil {
-		if p.fail(c.err, e); errors.Unwrap(c.err) != nil { // the rules of a group could not be read
-			p.unread = append(p.unread, c.err)
-		}
+		p.fail(c.err, e)
 		return
 	}
 	if c.Doubt != "" {
@@ -196,15 +179,14 @@ func (p *placement) placeNodes(ctx context.Context, endpoints registrar.Endpoint
 	})
 	if err != nil {
 		p.errs, p.lost = append(p.errs, err), append(p.lost, endpoints.Slice()...)
-		p.unread = append(p.unread, err)
 		return
 	}
 	for _, e := range endpoints.All() {
 		if i, ok := sgsync.ForNode(of(e.ID)); ok {
 			p.place(e, i)
 		} else {
-			p.failAbsent(fmt.Errorf("cannot resolve node ENI for node %s: instance %s has no primary network interface",
-				e.Node, e.ID), e)
+			p.fail(fmt.Errorf("cannot resolve node ENI for node %s: instance %s has no primary network interface", e.Node, e.ID),
+				e)
 		}
 	}
 }
@@ -262,7 +244,7 @@ func (p *placement) placeBranches(ctx context.Context, endpoints []*registrar.En
 		}
 		byID, err := p.of.Interfaces.ByID(ctx, []string{eni})
 		if err != nil {
-			p.failRead(err, e)
+			p.fail(err, e)
 			continue
 		}
 		i := byID[eni]
@@ -325,7 +307,7 @@ func (p *placement) placeOnInstances(ctx context.Context, endpoints []*registrar
 		}
 		instances, err := read()
 		if err != nil {
-			p.failRead(err, on...)
+			p.fail(err, on...)
 			return rest
 		}
 		tried := on
@@ -365,7 +347,7 @@ func (p *placement) placeByAddress(ctx context.Context, endpoints []*registrar.E
 	}
 	found, err := p.of.Interfaces.ByAddress(ctx, p.of.VPC, of)
 	if err != nil {
-		p.failRead(err, endpoints...)
+		p.fail(err, endpoints...)
 		return
 	}
 	for _, e := range endpoints {
@@ -376,8 +358,7 @@ func (p *placement) placeByAddress(ctx context.Context, endpoints []*registrar.E
 		} else if i, ok := found[a[1]]; ok && i.Carries(a[0].IP) {
 			p.place(e, i)
 		} else {
-			p.failAbsent(fmt.Errorf("cannot resolve pod ENI for pods: %s/%s (%s) on node %s", e.Namespace, e.Pod, e.ID,
-				e.Node), e)
+			p.fail(fmt.Errorf("cannot resolve pod ENI for pods: %s/%s (%s) on node %s", e.Namespace, e.Pod, e.ID, e.Node), e)
 		}
 	}
 }

@@ -25,14 +25,10 @@ var clusters = []*lab.Unread{
 	{Name: "a group", Lab: sharedLab, Keys: sharedKeys, Edits: sharedEdits, Deletions: deletionOf("b")},
 	{Name: "guards", Lab: guardsLab, Keys: guardKeys, Edits: guardEdits, Deletions: deletionOf("guarded")},
 	{Name: "many", Lab: manyLab, Keys: lab.ManyKeys, Edits: manyEdits},
-	rare,
+	{Name: "rare resources", Lab: restLab, Keys: lab.RestKeys, Edits: restEdits},
 	{Name: "tagging API", Lab: taggingLab, Keys: sharedKeys, Edits: map[string]func(l *lab.Lab){
 		"a redirect": sharedEdits["a redirect"], "a tag of a load": sharedEdits["a tag of a load"]}},
 }
-
-// rare is the cluster with what is rare.
-var rare = &lab.Unread{Name: "rare resources", Lab: restLab, Keys: lab.RestKeys, Edits: restEdits,
-	Deletions: deletionOf("login")}
 
 // deletionOf is the deletion of an Ingress.
 func deletionOf(name string) map[string]client.Object {
@@ -117,23 +113,6 @@ func TestFailedReadTakesNothingAway(t *testing.T) {
 		t.Fatalf("the page has %d reads", len(reads))
 	}
 	lab.TryUnread(t, clusters, reads, lab.UnreadSample{Lives: lab.OneOf(53), Tries: lab.OneOf(37)})
-}
-
-// TestDeletionRevokesRulesAfterAFailedRead deletes an Ingress whose pods have a security group without the cluster's
-// tag, where no later process looks for rules.
-func TestDeletionRevokesRulesAfterAFailedRead(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct{ process, permission, way string }{
-		{"restarted", "ec2:DescribeNetworkInterfaces", "denied"},
-		{"restarted", "ec2:DescribeNetworkInterfaces", "empty"},
-		{"running", "ec2:DescribeSecurityGroups", "empty"},
-		{"running", "ec2:DescribeSecurityGroups", "partial"},
-	} {
-		t.Run(fmt.Sprintf("%s %s, %s", c.permission, c.way, c.process), func(t *testing.T) {
-			t.Parallel()
-			rare.Try(t, "deletion of login", c.process, c.permission, c.way)
-		})
-	}
 }
 
 // readsOfThePage are the reads of docs/permissions.md without those of Global Accelerator, which
