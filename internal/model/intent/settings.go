@@ -48,7 +48,7 @@ type SubnetSelector struct {
 	Tags       map[string][]string
 }
 
-// None, as name, ARN or id of a web ACL, means that the association is removed.
+// None is the name, ARN or id of a web ACL that removes the association.
 const None = "none"
 
 // AddOns are the optional features of a load balancer that carry no traffic. A feature that no member sets does not

@@ -67,3 +67,48 @@ func TestEditOfABackendCostsOnlyItsRules(t *testing.T) {
 		})
 	}
 }
+
+// TestWithdrawnGrantEndsEveryVersion has namespace mal withdraw its ReferenceGrant while the route that uses it is
+// invalid: neither its last valid version nor what AWS has of it forwards to namespace mal.
+func TestWithdrawnGrantEndsEveryVersion(t *testing.T) {
+	t.Parallel()
+	const odd = "\nService team/odd {spec: {ports: [{port: 80, targetPort: 8080}]}}\nTargetGroupConfiguration team/odd " +
+		"{spec: {targetReference: {name: odd}, defaultConfiguration: {healthCheckConfig: {healthCheckPort: odd}}}}"
+	for _, restarted := range []bool{false, true} {
+		l := lab.NewGateway(t, sharedGateway+grantToTeam+odd+mixedRoute("/first", ""))
+		l.SettleWeb()
+		if got := l.Answers("/theirs"); !strings.Contains(got, "mal-web") {
+			t.Fatalf("/theirs is answered by %s", got)
+		}
+		l.Apply(mixedRoute("/first", ", {name: odd, port: 80}"))
+		l.SettleWeb()
+		l.Discard(grantToTeam)
+		if restarted {
+			l.Restart()
+		}
+		l.SettleWeb()
+		if got := l.Answers("/theirs"); strings.Contains(got, "mal-web") {
+			t.Errorf("restarted %t: without the grant, /theirs is answered by %s", restarted, got)
+		}
+		if got := l.Answers("/first"); !strings.Contains(got, "team-web") {
+			t.Errorf("restarted %t: /first is answered by %s", restarted, got)
+		}
+	}
+	tcp := strings.NewReplacer("HTTPRoute", "TCPRoute", "gatewayClassName: alb", "gatewayClassName: nlb", "protocol: HTTP",
+		"protocol: TCP")
+	route := func(more string) string {
+		return "\nTCPRoute team/mixed {spec: {parentRefs: [{name: web, namespace: shop}], rules: [{backendRefs: [" +
+			"{name: web, port: 80}, {name: web, namespace: mal, port: 80}" + more + "]}]}}"
+	}
+	l := lab.NewGateway(t, tcp.Replace(sharedGateway+grantToTeam)+odd+route(""))
+	l.SettleWeb()
+	before := l.Answers("/")
+	l.Apply(route(", {name: odd, port: 80}"))
+	l.SettleWeb()
+	l.Discard(tcp.Replace(grantToTeam))
+	l.SettleWeb()
+	if got := l.Answers("/"); !strings.Contains(before, "mal-web") || strings.Contains(got, "mal-web") ||
+		!strings.Contains(got, "team-web") {
+		t.Errorf("without the grant, the port is answered by %s, before %s", got, before)
+	}
+}
