@@ -166,14 +166,14 @@ func (n *Network) Overlooked(ctx context.Context, ids []string) error {
 // read: none decided about them.
 func (n *Network) Misrouted(ctx context.Context, ids []string) error {
 	listed, known := n.routes.Peek()
-	if !known {
+	if !known || len(ids) == 0 {
 		return nil
 	}
+	read, err := n.routesOf(ctx, ids)
+	if err != nil {
+		return fmt.Errorf("looking whether subnets %s are public: %w", strings.Join(ids, ", "), err)
+	}
 	for _, id := range ids {
-		read, err := n.routesOf(ctx, id)
-		if err != nil {
-			return fmt.Errorf("looking whether subnet %s is public: %w", id, err)
-		}
 		if read.isPublic(id) != listed.isPublic(id) {
 			n.ForgetRoutes()
 			return fmt.Errorf("AWS's list of route tables lacks the one of subnet %s: %w", id, absence.ErrUnknown)
@@ -182,13 +182,15 @@ func (n *Network) Misrouted(ctx context.Context, ids []string) error {
 	return nil
 }
 
-// routesOf reads the route table of a subnet: its own one, or else the main one.
-func (n *Network) routesOf(ctx context.Context, subnet string) (routing, error) {
-	r, err := n.describeTables(ctx, filter("association.subnet-id", subnet))
-	if _, own := r.public[subnet]; own || err != nil {
+// routesOf reads the route tables of subnets: their own ones, and for those without one the main one.
+func (n *Network) routesOf(ctx context.Context, subnets []string) (routing, error) {
+	r, err := n.describeTables(ctx, filter("association.subnet-id", subnets...))
+	lacksOwn := func(subnet string) bool { _, own := r.public[subnet]; return !own }
+	if err != nil || !slices.ContainsFunc(subnets, lacksOwn) {
 		return r, err
 	}
-	r, err = n.describeTables(ctx, filter("association.main", "true"))
+	main, err := n.describeTables(ctx, filter("association.main", "true"))
+	r.main = main.main
 	return r, cmp.Or(err, r.incomplete())
 }
 
@@ -270,14 +272,14 @@ func (n *Network) describeZones(ctx context.Context) (map[string]facts.Locale, e
 	return m, nil
 }
 
-func (n *Network) describeSubnets(ctx context.Context, filter string, values ...string) (
+func (n *Network) describeSubnets(ctx context.Context, by string, values ...string) (
 	map[string]facts.Subnet, error) {
 	zones, err := n.zones.Get(ctx)
 	if err != nil {
 		return nil, err
 	}
 	out := map[string]facts.Subnet{}
-	in := &ec2.DescribeSubnetsInput{Filters: []ec2types.Filter{{Name: aws.String(filter), Values: values}},
+	in := &ec2.DescribeSubnetsInput{Filters: []ec2types.Filter{filter(by, values...)},
 		MaxResults: aws.Int32(1000)}
 	for p := ec2.NewDescribeSubnetsPaginator(n.ec2, in); p.HasMorePages(); {
 		page, err := p.NextPage(ctx)
@@ -366,8 +368,8 @@ func (n *Network) describeTables(ctx context.Context, more ...ec2types.Filter) (
 	return r, nil
 }
 
-func filter(name, value string) ec2types.Filter {
-	return ec2types.Filter{Name: &name, Values: []string{value}}
+func filter(name string, values ...string) ec2types.Filter {
+	return ec2types.Filter{Name: &name, Values: values}
 }
 
 func leadsOutside(r ec2types.Route) bool {
