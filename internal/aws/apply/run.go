@@ -311,11 +311,12 @@ func (r *run) produced(ref stack.Ref, value string) {
 	r.created[value] = true
 }
 
-// refersToCreated reports whether an operation refers to a resource of a kind that this run has created.
+// refersToCreated reports whether an operation refers to a resource of a kind, or of any kind if it is empty, that this
+// run has created.
 func (r *run) refersToCreated(op plan.Operation, kind stack.Kind) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.ContainsFunc(op.About().Refs, func(ref stack.Ref) bool {
-		return ref.Kind == kind && ref.Literal == "" && r.created[r.values[ref]]
+		return (kind == "" || ref.Kind == kind) && ref.Literal == "" && r.created[r.values[ref]]
 	})
 }
