@@ -21,15 +21,21 @@ type refusedGroup struct {
 }
 
 // refusedBackend is why a target group of a route cannot be built, by what an earlier build found.
-func (c *compiler) refusedBackend(m *intent.Member, r *intent.Route) (out diag.Diagnostic) {
+func (c *compiler) refusedBackend(m *intent.Member, r *intent.Route) (d diag.Diagnostic, refused bool) {
+	if len(c.refused) == 0 {
+		return d, false
+	}
 	for _, a := range r.Actions {
 		for _, b := range a.Backends {
-			if b.TargetGroup != nil && out.Text == "" {
-				out = c.refused[refusedGroup{m.Object, b.TargetGroup.ID}]
+			if b.TargetGroup == nil {
+				continue
+			}
+			if d, refused = c.refused[refusedGroup{m.Object, b.TargetGroup.ID}]; refused {
+				return d, true
 			}
 		}
 	}
-	return out
+	return d, false
 }
 
 // setRefusedAside makes each route of which AWS is certain to refuse a rule an unserved one: its last good version
@@ -48,7 +54,8 @@ func (c *compiler) setRefusedAside() {
 			lb.Members, cloned = unfitSetAside(lb, i, cloned)
 		}
 		if !slices.ContainsFunc(lb.Members[i].Routes, func(r intent.Route) bool {
-			return quarantine.Refused(&r) != "" || c.refusedBackend(&lb.Members[i], &r).Text != ""
+			_, refused := c.refusedBackend(&lb.Members[i], &r)
+			return refused || quarantine.Refused(&r) != ""
 		}) {
 			continue
 		}
@@ -119,7 +126,7 @@ func (c *compiler) setRoutesAside(m *intent.Member, unavailable *stack.FixedResp
 		r := before[at]
 		quarantine.Reach(m, r.Actions)
 		problem, remedy := quarantine.Refused(&r), "correct the value, or remove it"
-		if d := c.refusedBackend(m, &r); problem == "" {
+		if d, refused := c.refusedBackend(m, &r); problem == "" && refused {
 			problem, remedy = d.Text, d.Remedy
 		}
 		if problem == "" {
