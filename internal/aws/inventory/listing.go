@@ -78,6 +78,7 @@ type listing struct {
 	balancers   pages[awsop.LoadBalancer]
 	targets     pages[awsop.TargetGroup]
 	groups      pages[awsop.SecurityGroup]
+	users       []string // ARNs of the load balancers that use the target groups
 	// how many of each the account has in all VPCs
 	applications, networks, targetGroups int
 }
@@ -87,12 +88,12 @@ func (l *listing) arns() []string {
 	return arnsOf(&awsop.Observed{LoadBalancers: l.balancers.items, TargetGroups: l.targets.items})
 }
 
-// listLoadBalancers reads a page of the account's load balancers, and returns those of the VPC.
-func (i *Inventory) listLoadBalancers(ctx context.Context, l *listing, next *string) (out []awsop.LoadBalancer,
-	more *string, err error) {
-	page, err := i.clients.ELBV2.DescribeLoadBalancers(ctx, &elbv2.DescribeLoadBalancersInput{Marker: next})
+// listLoadBalancers reads some of the account's load balancers, and returns those of the VPC. n counts all.
+func (i *Inventory) listLoadBalancers(ctx context.Context, l *listing, in *elbv2.DescribeLoadBalancersInput) (
+	out []awsop.LoadBalancer, more *string, n int, err error) {
+	page, err := i.clients.ELBV2.DescribeLoadBalancers(ctx, in)
 	if err != nil {
-		return nil, nil, fmt.Errorf("describing load balancers: %w", err)
+		return nil, nil, 0, fmt.Errorf("describing load balancers: %w", err)
 	}
 	for _, lb := range page.LoadBalancers {
 		switch stack.LoadBalancerType(lb.Type) {
@@ -105,23 +106,24 @@ func (i *Inventory) listLoadBalancers(ctx context.Context, l *listing, next *str
 			out = append(out, awsclient.FromLoadBalancer(lb))
 		}
 	}
-	return out, page.NextMarker, nil
+	return out, page.NextMarker, len(page.LoadBalancers), nil
 }
 
-// listTargetGroups reads a page of the account's target groups, and returns those of the VPC.
-func (i *Inventory) listTargetGroups(ctx context.Context, l *listing, next *string) (out []awsop.TargetGroup,
-	more *string, err error) {
-	page, err := i.clients.ELBV2.DescribeTargetGroups(ctx, &elbv2.DescribeTargetGroupsInput{Marker: next})
+// listTargetGroups reads some of the account's target groups, and returns those of the VPC. n counts all.
+func (i *Inventory) listTargetGroups(ctx context.Context, l *listing, in *elbv2.DescribeTargetGroupsInput) (
+	out []awsop.TargetGroup, more *string, n int, err error) {
+	page, err := i.clients.ELBV2.DescribeTargetGroups(ctx, in)
 	if err != nil {
-		return nil, nil, fmt.Errorf("describing target groups: %w", err)
+		return nil, nil, 0, fmt.Errorf("describing target groups: %w", err)
 	}
 	l.targetGroups += len(page.TargetGroups)
 	for _, tg := range page.TargetGroups {
 		if aws.ToString(tg.VpcId) == i.cfg.VPC {
 			out = append(out, awsclient.FromTargetGroup(tg))
+			l.users = append(l.users, tg.LoadBalancerArns...)
 		}
 	}
-	return out, page.NextMarker, nil
+	return out, page.NextMarker, len(page.TargetGroups), nil
 }
 
 // pages are the pages of one list that were read, and where the next one begins.
@@ -167,12 +169,14 @@ func (i *Inventory) readList(ctx context.Context, need int64) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		return l.balancers.read(progressed, func(next *string) ([]awsop.LoadBalancer, *string, error) {
-			return i.listLoadBalancers(gctx, l, next)
+			out, more, _, err := i.listLoadBalancers(gctx, l, &elbv2.DescribeLoadBalancersInput{Marker: next})
+			return out, more, err
 		})
 	})
 	g.Go(func() error {
 		return l.targets.read(progressed, func(next *string) ([]awsop.TargetGroup, *string, error) {
-			return i.listTargetGroups(gctx, l, next)
+			out, more, _, err := i.listTargetGroups(gctx, l, &elbv2.DescribeTargetGroupsInput{Marker: next})
+			return out, more, err
 		})
 	})
 	g.Go(func() error {
@@ -181,6 +185,9 @@ func (i *Inventory) readList(ctx context.Context, need int64) error {
 		})
 	})
 	err := g.Wait()
+	if err == nil {
+		err = i.addLacking(ctx, l, progressed)
+	}
 	var tags map[string]readTags
 	if err == nil {
 		tags, err = i.listTags(ctx, l, progressed)

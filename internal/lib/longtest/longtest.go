@@ -39,6 +39,23 @@ type Sample struct{ every, seen int }
 // OneOf returns a Sample of one case of n, the first of each n. The long form tries all cases.
 func OneOf(n int) *Sample { return &Sample{every: Every(n)} }
 
+// Rotating is OneOf, but begins with the case that LBC_TEST_SLICE names: slice i begins with case i. So all slices
+// together try all cases, if n divides their number. If the command line names tests with -run, all cases are tried.
+func Rotating(n int) *Sample {
+	if named() {
+		return OneOf(1)
+	}
+	return rotated(n, os.Getenv(SliceVariable))
+}
+
+func rotated(n int, slice string) *Sample {
+	s := OneOf(n)
+	if i, _, err := parse(slice); err == nil { // Long reports a mistake
+		s.seen = n - int(i)%n
+	}
+	return s
+}
+
 // Next reports whether the test tries the next case.
 func (s *Sample) Next() bool {
 	s.seen++

@@ -16,6 +16,20 @@ func TestSampleTakesTheFirstOfEachN(t *testing.T) {
 	}
 }
 
+func TestSlicesTogetherTryAllCasesOfARotatingSample(t *testing.T) {
+	t.Setenv(Variable, "")
+	for slice, want := range map[string]string{"": "x---x---x", "0/12": "x---x---x", "1/12": "-x---x---", "6/12": "--x---x--",
+		"11/12": "---x---x-", "wrong": "x---x---x"} {
+		s, taken := rotated(4, slice), ""
+		for range 9 {
+			taken += map[bool]string{false: "-", true: "x"}[s.Next()]
+		}
+		if taken != want {
+			t.Errorf("slice %q: %s, want %s", slice, taken, want)
+		}
+	}
+}
+
 func TestTheVariableSelectsTheLongForm(t *testing.T) {
 	t.Setenv(SliceVariable, "") // a slice or -run may select the subtests, too
 	run := flag.Lookup("test.run").Value
