@@ -30,9 +30,7 @@ type LoadBalancer struct {
 	Capacity       Capacity
 	Associated     []string    // ids of VPC endpoint services that lead to it; they keep it from being deleted
 	Listeners      []*Listener // in the order of creation
-	Forced         string      // state that fault injection put it in, such as failed; empty: by time
-	ForcedReason   string
-	Outcome        Outcome // where provisioning ends instead of with active; zero: active
+	Outcome        Outcome     // where provisioning ends instead of with active; zero: active
 }
 
 // Zone is a load balancer's presence in one availability zone.
@@ -58,8 +56,6 @@ type Capacity struct {
 // StateAt is the load balancer's state code and reason at that time.
 func (lb *LoadBalancer) StateAt(now time.Time) (code, reason string) {
 	switch {
-	case lb.Forced != "":
-		return lb.Forced, lb.ForcedReason
 	case now.Before(lb.ActiveAt):
 		return "provisioning", ""
 	case lb.Outcome.State != "":

@@ -70,7 +70,7 @@ func (s *signer) data(claims json.RawMessage, balancer string, c *OIDC, now time
 }
 
 // PublicKey is the PEM of the key that signs user claims, if that is its id. AWS serves it at
-// https://public-keys.auth.awsop.REGION.amazonaws.com/ID.
+// https://public-keys.auth.elb.REGION.amazonaws.com/ID.
 func (a *Authenticator) PublicKey(id string) ([]byte, bool) {
 	return a.signer.pem, id == a.signer.id
 }

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
+	"github.com/k8s-lbc/lbc/internal/lib/await"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -135,9 +136,9 @@ func TestVerifiedClientsAreDescribedToTheTarget(t *testing.T) {
 	if _, err := w.withCertificate(nil).Get(secureBase + "/"); err == nil {
 		t.Error("a client without certificate was let in")
 	}
-	if n := w.plane.Stats().LoadBalancers[w.topo.LoadBalancers[0].ARN]["ClientTLSNegotiationErrorCount"]; n != 1 {
-		t.Errorf("%d failed handshakes", n)
-	}
+	await.Equal(t, "failed handshakes", func() int64 { // the client sees the failure first
+		return w.plane.Stats().LoadBalancers[w.topo.LoadBalancers[0].ARN]["ClientTLSNegotiationErrorCount"]
+	}, 1)
 }
 
 // checkPEM compares a header with certificates.

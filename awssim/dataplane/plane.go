@@ -41,8 +41,6 @@ type Options struct {
 	HealthInterval, HealthTimeout time.Duration
 	// ConnectTimeout is how long a target may take to accept a connection, and then for the TLS handshake: 10 s.
 	ConnectTimeout time.Duration
-	// OutsideClient is what a client on loopback counts as at an internet-facing load balancer: 203.0.113.1.
-	OutsideClient netip.Addr
 	// Random gives uniformly random bits; it must be safe for concurrent use.
 	Random func() uint64
 	// Logs gets the lines of the logs that load balancers' attributes ask for; nil drops them.
@@ -77,7 +75,7 @@ func New(o Options) *Plane {
 	p := &Plane{loadBalancers: map[string]*loadBalancer{}, targetGroups: map[string]*targetgroup.Group{}}
 	p.options = loadbalancer.Options{
 		Clock: o.Clock, Network: o.Network, Logs: o.Logs, Random: o.Random, Seed: maphash.MakeSeed(),
-		Outside:        o.OutsideClient,
+		Outside:        netip.AddrFrom4([4]byte{203, 0, 113, 1}),
 		ConnectTimeout: cmp.Or(o.ConnectTimeout, connectTimeout), Spawn: p.spawn, Begin: p.begin, End: p.work.Done,
 		TargetGroup: p.targetGroup, Logf: o.Logf,
 	}
@@ -90,9 +88,6 @@ func New(o Options) *Plane {
 	}
 	if o.HealthSink == nil {
 		o.HealthSink = func(targetgroup.HealthReport) {}
-	}
-	if !all.Outside.IsValid() {
-		all.Outside = netip.AddrFrom4([4]byte{203, 0, 113, 1})
 	}
 	if all.Random == nil {
 		all.Random = rand.Uint64

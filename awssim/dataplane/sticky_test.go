@@ -12,7 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// pods serves a handler per address and puts them in a target group with attributes.
+// podsIn serves a handler per address, and registers the addresses in a target group with attributes.
 func (w *world) podsIn(group string, attributes map[string]string, h func(ip string) http.Handler, ips ...string) {
 	w.Helper()
 	for _, ip := range ips {

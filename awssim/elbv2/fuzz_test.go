@@ -22,7 +22,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 )
 
-// Families of actions, each with what it needs of the others.
+// families are groups of actions, each with the other actions that it needs.
 var families = map[string][]string{
 	"load balancer": {"CreateLoadBalancer", "CreateLoadBalancer", "DeleteLoadBalancer", "DescribeLoadBalancers",
 		"SetSubnets", "SetSecurityGroups", "SetIpAddressType",

@@ -170,7 +170,7 @@ func (f File) applyGroups(a *account.Account) error {
 	return nil
 }
 
-// machine is what a node of an architecture runs on.
+// machines has the instance type of nodes by their architecture.
 var machines = map[string]struct{ architecture, instanceType string }{
 	"amd64": {"x86_64", "m6i.large"},
 	"arm64": {"arm64", "m6g.large"},

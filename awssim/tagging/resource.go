@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 )
 
 // resource is one tagged thing.
@@ -17,7 +18,7 @@ type resource struct {
 	service string // as in resource type filters: elasticloadbalancing
 	kind    string // loadbalancer
 	arn     string
-	tags    map[string]string
+	tags    tags
 }
 
 // isOf reports whether the resource is of one of the types; no type stands for all.
@@ -48,73 +49,58 @@ func (r resource) isIn(region string) bool {
 	return of == region
 }
 
+// tags are those of one resource.
+type tags = map[string]string
+
 // collect finds all resources of the account that are tagged or, by known, once were, by ARN; it adds to known.
 // The account is locked by the caller.
 func collect(a *account.Account, known map[string]bool) []resource {
-	all := []resource{}
-	add := func(service, kind, arn string, tags map[string]string) {
-		if len(tags) > 0 {
-			known[arn] = true
-		}
-		if known[arn] {
-			all = append(all, resource{service, kind, arn, maps.Clone(tags)})
-		}
-	}
-	for arn, lb := range a.LoadBalancers {
-		add("elasticloadbalancing", "loadbalancer", arn, lb.Tags)
-	}
-	for arn, tg := range a.TargetGroups {
-		add("elasticloadbalancing", "targetgroup", arn, tg.Tags)
-	}
-	for arn, l := range a.Listeners {
-		add("elasticloadbalancing", "listener", arn, l.Tags)
-	}
-	for arn, r := range a.Rules {
-		add("elasticloadbalancing", "listener-rule", arn, r.Tags)
-	}
-	for arn, s := range a.TrustStores {
-		add("elasticloadbalancing", "truststore", arn, s.Tags)
-	}
-	for arn, c := range a.Certificates {
-		add("acm", "certificate", arn, c.Tags)
-	}
-	for arn, w := range a.WebACLs {
-		add("wafv2", "webacl", arn, w.Tags)
-	}
-	for arn, s := range a.IPSets {
-		add("wafv2", "ipset", arn, s.Tags)
-	}
+	c := collector{account: a, known: known}
+	add(&c, "elasticloadbalancing", "loadbalancer", a.LoadBalancers, func(x *account.LoadBalancer) tags { return x.Tags })
+	add(&c, "elasticloadbalancing", "targetgroup", a.TargetGroups, func(x *account.TargetGroup) tags { return x.Tags })
+	add(&c, "elasticloadbalancing", "listener", a.Listeners, func(x *account.Listener) tags { return x.Tags })
+	add(&c, "elasticloadbalancing", "listener-rule", a.Rules, func(x *account.Rule) tags { return x.Tags })
+	add(&c, "elasticloadbalancing", "truststore", a.TrustStores, func(x *account.TrustStore) tags { return x.Tags })
+	add(&c, "acm", "certificate", a.Certificates, func(x *account.Certificate) tags { return x.Tags })
+	add(&c, "wafv2", "webacl", a.WebACLs, func(x *account.WebACL) tags { return x.Tags })
+	add(&c, "wafv2", "ipset", a.IPSets, func(x *account.IPSet) tags { return x.Tags })
+	add(&c, "globalaccelerator", "accelerator", a.Accelerators, func(x *account.Accelerator) tags { return x.Tags })
+	add(&c, "ec2", "vpc", a.VPCs, func(x *vpc.VPC) tags { return x.Tags })
+	add(&c, "ec2", "subnet", a.Subnets, func(x *vpc.Subnet) tags { return x.Tags })
+	add(&c, "ec2", "security-group", a.SecurityGroups, func(x *vpc.SecurityGroup) tags { return x.Tags })
+	add(&c, "ec2", "network-interface", a.Interfaces, func(x *vpc.Interface) tags { return x.Tags })
+	add(&c, "ec2", "instance", a.Instances, func(x *vpc.Instance) tags { return x.Tags })
+	add(&c, "ec2", "route-table", a.RouteTables, func(x *vpc.RouteTable) tags { return x.Tags })
+	add(&c, "ec2", "internet-gateway", a.InternetGateways, func(x *vpc.InternetGateway) tags { return x.Tags })
+	add(&c, "ec2", "elastic-ip", a.Addresses, func(x *vpc.ElasticAddress) tags { return x.Tags })
 	for _, p := range a.Protections {
-		add("shield", "protection", p.ARN, p.Tags)
+		c.add("shield", "protection", p.ARN, p.Tags)
 	}
-	for arn, x := range a.Accelerators {
-		add("globalaccelerator", "accelerator", arn, x.Tags)
+	sort.Slice(c.found, func(i, j int) bool { return c.found[i].arn < c.found[j].arn })
+	return c.found
+}
+
+type collector struct {
+	account *account.Account
+	known   map[string]bool // ARNs of what is or was tagged
+	found   []resource
+}
+
+// add adds the resources of a kind, which the account has by ARN, those of EC2 by id.
+func add[T any](c *collector, service, kind string, of map[string]T, tagsOf func(T) tags) {
+	for key, x := range of {
+		if service == "ec2" {
+			key = c.account.ARN("ec2", kind+"/"+key)
+		}
+		c.add(service, kind, key, tagsOf(x))
 	}
-	ec2 := func(kind, id string, tags map[string]string) { add("ec2", kind, a.ARN("ec2", kind+"/"+id), tags) }
-	for id, v := range a.VPCs {
-		ec2("vpc", id, v.Tags)
+}
+
+func (c *collector) add(service, kind, arn string, t tags) {
+	if len(t) > 0 {
+		c.known[arn] = true
 	}
-	for id, s := range a.Subnets {
-		ec2("subnet", id, s.Tags)
+	if c.known[arn] {
+		c.found = append(c.found, resource{service, kind, arn, maps.Clone(t)})
 	}
-	for id, g := range a.SecurityGroups {
-		ec2("security-group", id, g.Tags)
-	}
-	for id, n := range a.Interfaces {
-		ec2("network-interface", id, n.Tags)
-	}
-	for id, i := range a.Instances {
-		ec2("instance", id, i.Tags)
-	}
-	for id, t := range a.RouteTables {
-		ec2("route-table", id, t.Tags)
-	}
-	for id, g := range a.InternetGateways {
-		ec2("internet-gateway", id, g.Tags)
-	}
-	for id, e := range a.Addresses {
-		ec2("elastic-ip", id, e.Tags)
-	}
-	sort.Slice(all, func(i, j int) bool { return all[i].arn < all[j].arn })
-	return all
 }

@@ -63,10 +63,9 @@ type left struct {
 	held    []orphan.Holding
 	unread  []string
 	// alive is why a controller is believed to run; empty = none does.
-	alive  string
-	kube   client.Client // nil = there is no cluster
-	leases []doctor.Lease
-	own    *localtargets.Own // nil = not read yet
+	alive string
+	kube  client.Client     // nil = there is no cluster
+	own   *localtargets.Own // nil = not read yet
 }
 
 // read reads cluster and account.
@@ -82,7 +81,7 @@ func (o *leftOptions) read(ctx context.Context, given func(string) bool, errOut 
 		if err != nil {
 			return nil, err
 		}
-		l.claims, l.alive, l.leases, settings = facts.Claims(), alive(facts), facts.Leases, facts.Settings
+		l.claims, l.alive, settings = facts.Claims(), alive(facts), facts.Settings
 	}
 	if settings.Cluster == "" {
 		return nil, errors.New("the name of the cluster is not known, by which its resources are tagged: set --cluster-name")

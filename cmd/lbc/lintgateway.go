@@ -35,7 +35,7 @@ var elsewhereReasons = map[string]string{
 	string(gatewayv1.RouteReasonIncompatibleFilters):        "does not exist", "NotAccepted": "not found",
 }
 
-// unmetFindings are findings about the conditions that objects of files do not meet.
+// unmet returns findings about the conditions that objects of files do not meet.
 func (o *lintOptions) unmet(src *source, results []offline.Result) (out []finding) {
 	var all []gateway.Unmet
 	for i := range results {

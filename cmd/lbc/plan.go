@@ -128,28 +128,10 @@ func (o *planOptions) run(ctx context.Context, out, errOut io.Writer, in io.Read
 	}
 	hint(errOut, src.assumedClasses)
 	leftOut := src.sayBroken(errOut)
-	got, err := o.plans(ctx, src)
+	all, err := o.everything(ctx, src)
 	if err != nil {
 		return err
 	}
-	accelerators, ignored, err := o.accelerators(ctx, src, o.concernedAccelerators(src), got.Stacks)
-	if err != nil {
-		return err
-	}
-	for i := range accelerators {
-		got.Stacks = append(got.Stacks, accelerators[i].Result())
-	}
-	got.Diagnostics = append(got.Diagnostics, ignored...)
-	bound, err := o.bindings(ctx, src, o.concernedBindings(src), got.Stacks, false)
-	if err != nil {
-		return err
-	}
-	if o.limited() {
-		got.Diagnostics = slices.DeleteFunc(got.Diagnostics, func(d diag.Diagnostic) bool {
-			return d.Object.Namespace != o.namespace
-		})
-	}
-	all := o.judge(got, accelerators, bound)
 	if err := o.print(out, src, all); err != nil {
 		return err
 	}
@@ -158,16 +140,47 @@ func (o *planOptions) run(ctx context.Context, out, errOut io.Writer, in io.Read
 			return err
 		}
 	}
-	sayTriggers(errOut, all.triggers)
-	changes := bindingsChange(bound) || slices.ContainsFunc(got.Stacks, func(r offline.Result) bool {
+	return o.verdict(errOut, all, leftOut)
+}
+
+// everything makes the plans of load balancers, accelerators and bindings, and judges them.
+func (o *planOptions) everything(ctx context.Context, src *source) (judged, error) {
+	got, err := o.plans(ctx, src)
+	if err != nil {
+		return judged{}, err
+	}
+	accelerators, ignored, err := o.accelerators(ctx, src, o.concernedAccelerators(src), got.Stacks)
+	if err != nil {
+		return judged{}, err
+	}
+	for i := range accelerators {
+		got.Stacks = append(got.Stacks, accelerators[i].Result())
+	}
+	got.Diagnostics = append(got.Diagnostics, ignored...)
+	bound, err := o.bindings(ctx, src, o.concernedBindings(src), got.Stacks, false)
+	if err != nil {
+		return judged{}, err
+	}
+	if o.limited() {
+		got.Diagnostics = slices.DeleteFunc(got.Diagnostics, func(d diag.Diagnostic) bool {
+			return d.Object.Namespace != o.namespace
+		})
+	}
+	return o.judge(got, accelerators, bound), nil
+}
+
+// verdict says on errOut why the command fails, and returns its exit status as an error.
+func (o *planOptions) verdict(errOut io.Writer, got judged, leftOut bool) error {
+	sayTriggers(errOut, got.triggers)
+	changes := bindingsChange(got.bound) || slices.ContainsFunc(got.Stacks, func(r offline.Result) bool {
 		return !r.Plan.Empty()
 	})
-	invalid := got.Invalid() || bindingsInvalid(bound)
+	invalid := got.Invalid() || bindingsInvalid(got.bound)
 	if invalid {
 		o.noteQuarantine(errOut)
 	}
 	switch {
-	case len(all.triggers) > 0:
+	case len(got.triggers) > 0:
 		return exitFailOn
 	case o.ownFlags:
 		return judgeUpgrade(errOut, changes)

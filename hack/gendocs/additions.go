@@ -17,8 +17,8 @@ func additions() string {
 		{"What objects declare", []addition.Sort{addition.Annotation, addition.Label, addition.Field}},
 		{"What the controller writes", []addition.Sort{addition.Kind, addition.Finalizer, addition.Tag, addition.Condition}},
 	} {
-		fmt.Fprintf(&b, "### %s\n\n| Addition | Effect | Under the existing controller | Before |\n|---|---|---|---|\n",
-			part.title)
+		fmt.Fprintf(&b, "### %s\n\n| Addition | Effect | Under the existing controller | Before you go back |\n"+
+			"|---|---|---|---|\n", part.title)
 		for _, sort := range part.sorts {
 			for _, rows := range joined(sort) {
 				fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", title(rows), rows[0].Effect, cell(rows[0].After), cell(rows[0].Before))

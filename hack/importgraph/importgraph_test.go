@@ -3,13 +3,17 @@
 package importgraph
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -104,32 +108,40 @@ type pkg struct {
 	Deps       []string
 }
 
-// list asks go for our packages. It reads their directories, too: go keeps the result of a test until something that it
-// read changes, and does not see what other processes read.
+// list asks go for our packages, once. It reads their directories, too: go keeps the result of a test until something
+// that it read changes, and does not see what other processes read.
 func list(t *testing.T) map[string]pkg {
 	t.Helper()
+	pkgs, err := listed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return maps.Clone(pkgs)
+}
+
+var listed = sync.OnceValues(func() (map[string]pkg, error) {
 	for _, dir := range []string{"api", "awssim", "bench", "cmd", "hack", "internal"} {
 		err := filepath.WalkDir("../../"+dir, func(_ string, _ fs.DirEntry, err error) error { return err })
 		if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 	}
 	cmd := exec.Command("go", "list", "-json=ImportPath,Imports,Deps", "./...")
 	cmd.Dir = "../.."
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("go list: %v", err)
+		return nil, fmt.Errorf("go list: %w", err)
 	}
 	pkgs := map[string]pkg{}
-	for d := json.NewDecoder(strings.NewReader(string(out))); d.More(); {
+	for d := json.NewDecoder(bytes.NewReader(out)); d.More(); {
 		var p pkg
 		if err := d.Decode(&p); err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 		pkgs[strings.TrimPrefix(p.ImportPath, module)] = p
 	}
-	return pkgs
-}
+	return pkgs, nil
+})
 
 func TestPurePackagesReachNoShell(t *testing.T) {
 	t.Parallel()

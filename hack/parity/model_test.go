@@ -380,7 +380,7 @@ func (x *modelGateway) ingress() []any {
 	return out
 }
 
-// listener configuration of a port.
+// listenerConfig returns the listener configuration of a port.
 func (x *modelGateway) listenerConfig(protocol string, port int32) tree {
 	list, _ := x.config["listenerConfigurations"].([]any)
 	var out tree

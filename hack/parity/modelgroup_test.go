@@ -179,7 +179,7 @@ func (x *modelGateway) granted(r *modelRoute, kind, namespace, name string) bool
 	return false
 }
 
-// group is a target group with what its name depends on.
+// modelGroup is a target group with the values that its name depends on.
 type modelGroup struct {
 	route                         *modelRoute
 	namespace, name               string // of the backend

@@ -128,16 +128,22 @@ func TestConcurrentPackagesAreFound(t *testing.T) {
 	const lock, start, plain = "package p\nvar mu sync.Mutex\n", "package p\nfunc f() { go func() {}() }\n",
 		"package p\n// go!\n"
 	for _, c := range []struct {
-		code, test  string
-		short, long bool
+		dir, code, test string
+		short, long     bool
 	}{
-		{start, plain, true, true},
-		{lock, start, true, true},
-		{lock, plain, false, true},
-		{plain, start, false, true},
-		{plain, plain, false, false},
+		{"p", start, plain, true, true},
+		{"p", lock, start, true, true},
+		{"p", lock, plain, false, false},
+		{"p", plain, start, false, false},
+		{"p", plain, plain, false, false},
+		{"internal/controller/lab/p", plain, plain, true, true},
+		{"internal/controller/lab/chaos", plain, plain, false, true},
+		{"cmd/lbc", start, start, false, false},
 	} {
-		dir := t.TempDir()
+		dir := filepath.Join(t.TempDir(), filepath.FromSlash(c.dir))
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
 		for name, text := range map[string]string{"p.go": c.code, "p_test.go": c.test} {
 			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 				t.Fatal(err)
@@ -200,6 +206,30 @@ func TestLongFormsAreOfTheirPackagesOnly(t *testing.T) {
 		"/playground/e2e/degraded": true, "/playground/curl": false} {
 		if slices.Contains(all, module+p) != want {
 			t.Errorf("%s is there: %v", p, !want)
+		}
+	}
+}
+
+func TestEverySeedRunsOnceAndWithoutTheRaceDetector(t *testing.T) {
+	t.Chdir("../..")
+	suites, err := plan(t.Context(), "all", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := map[string]int{}
+	for _, s := range suites {
+		if s.race != (len(s.env) == 0) {
+			t.Errorf("%s: race detector %v, environment %v", s.name, s.race, s.env)
+		}
+		for _, p := range s.packages {
+			if !s.race {
+				long[p]++
+			}
+		}
+	}
+	for _, p := range []string{"/internal/compile", "/internal/controller/lab/chaos"} {
+		if long[module+p] != 1 {
+			t.Errorf("the long form of %s runs %d times", p, long[module+p])
 		}
 	}
 }

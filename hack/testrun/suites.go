@@ -64,11 +64,14 @@ func plan(ctx context.Context, name string, patterns []string) ([]suite, error) 
 			{name: "end to end", dir: "playground", args: playgroundArgs, packages: playground},
 		}
 		if name == "all" {
-			// Under the race detector, the tests of many troubles try only a sample.
+			// The race detector gets the short forms: it makes code several times slower, and looks for the same races in
+			// each seed.
 			suites = slices.Insert(suites, 1, suite{name: "packages with concurrency, every seed", dir: ".", args: []string{
 				"-timeout=40m"}, packages: concurrent})
 			for i := range suites {
-				suites[i].env = []string{longtest.Variable + "=1"}
+				if !suites[i].race {
+					suites[i].env = []string{longtest.Variable + "=1"}
+				}
 			}
 		}
 		return suites, nil
@@ -143,15 +146,23 @@ var (
 // withRace is the directory below which every package has the race detector: its tests run whole controllers.
 const withRace = "internal/controller/lab/"
 
-// withoutRace are the directories whose tests make test runs without the race detector although something in them is
-// concurrent, and why. make test-all runs them with it.
+// withoutRace are the directories whose tests run without the race detector although something in them is concurrent,
+// and why. make test-all runs those of controllers with it.
 var withoutRace = map[string]string{
-	"cmd/lbc":                         "it prints what its packages report, and those have the detector",
-	"internal/controller/lab/chaos":   "many lives of a controller, whose code has the detector in the other labs",
-	"internal/controller/lab/restart": "many lives of a controller, whose code has the detector in the other labs",
-	"internal/controller/lab/tenants": "many settings of one compiler, whose code has the detector in the other labs",
-	"awssim/wire":                     "it encodes what one goroutine has",
+	"cmd/lbc":                          "it prints what its packages report, and those have the detector",
+	"hack/testrun":                     "its tests plan suites, one at a time",
+	"internal/controller/lab/accounts": otherLabs,
+	"internal/controller/lab/chaos":    otherLabs,
+	"internal/controller/lab/consent":  otherLabs,
+	"internal/controller/lab/gateways": otherLabs,
+	"internal/controller/lab/restart":  otherLabs,
+	"internal/controller/lab/tenants":  otherLabs,
+	"internal/controller/lab/unread":   otherLabs,
+	"internal/controller/lab/upkeep":   otherLabs,
+	"awssim/wire":                      "it encodes what one goroutine has",
 }
+
+const otherLabs = "the controller's code has the detector in the labs bindings, inbound and ingresses"
 
 // divide tells the packages for the race detector from the others. The detector makes tests several times slower and
 // finds nothing where nothing is concurrent.
@@ -167,22 +178,20 @@ func divide(packages []pack, long bool) (concurrent, others []string) {
 }
 
 // isConcurrent reports whether the tests of a package need the race detector: its code has locks, atomics, timers,
-// goroutines or servers, and its code or its tests start goroutines. In the long form, one of these is enough, in code
-// or tests.
+// goroutines or servers, and its code or its tests start goroutines.
 func isConcurrent(dir string, long bool) bool {
 	code, tests := sources(dir)
-	all := slices.Concat(code, tests)
 	dir = filepath.ToSlash(dir)
 	lab := strings.Contains(dir, "/"+withRace) && len(tests) > 0
-	if long {
-		return lab || matches(shares, all)
+	if lab && long {
+		return true
 	}
 	for d := range withoutRace {
 		if strings.HasSuffix(dir, "/"+d) {
 			return false
 		}
 	}
-	return lab || matches(shares, code) && matches(starts, all)
+	return lab || matches(shares, code) && matches(starts, slices.Concat(code, tests))
 }
 
 // sources returns the contents of the Go files of a directory.

@@ -20,7 +20,7 @@ type addOns struct {
 
 // overlay is the merged setting of one part of stack.AddOns.
 type overlay interface {
-	// source is the name of the part, and where it is set.
+	// source returns the name of the part, and where it is set.
 	source() (field string, s intent.Source)
 	// choose sets the part. A part that no member sets stays as it is in AWS.
 	choose(b *build)
@@ -56,8 +56,8 @@ func (a *addOns) sources() map[string]intent.Source {
 	return out
 }
 
-// chooseAddOns sets the optional features. Network load balancers have capacity only. That of a Gateway which no member
-// sets stays, since the Gateway records what was reserved for it.
+// chooseAddOns sets the optional features. Network load balancers have only capacity. For a Gateway that sets none, the
+// capacity stays as it is, because the Gateway records what was reserved for it.
 func (b *build) chooseAddOns() {
 	s := &b.settings.addOns
 	if b.e.Type != stack.Application {
@@ -74,7 +74,7 @@ func (b *build) chooseAddOns() {
 	}
 }
 
-// allowed reports whether a feature is switched on; if it is not, the member that uses it gets a note.
+// allowed returns on, whether a feature is switched on. If it is off, the member that sets it gets a note.
 func allowed[T any](b *build, f merge.Owned[T], on bool, why string) bool {
 	if !on {
 		b.note(f.Member, diag.New(b.members[f.Member].Object, f.Source.Place(), diag.IgnoredSetting,
@@ -188,13 +188,13 @@ func (w webACL) choose(b *build) {
 	}
 }
 
-// withoutWebACL reports that the web ACL of a member is not known. The load balancer keeps the web ACL that it has.
+// withoutWebACL reports that the web ACL of a member cannot be resolved. The load balancer keeps its web ACL.
 func (b *build) withoutWebACL(i int, d diag.Diagnostic) {
 	b.withoutGuard(i, d, "the load balancer keeps its web ACL, and without one it serves unprotected")
 }
 
-// withoutGuard reports that something that protects cannot be applied. A member that serves goes on. One that does not
-// serve yet is set aside, because it would serve unprotected.
+// withoutGuard reports that a protection cannot be applied. A member that serves continues to serve. A member that
+// does not serve yet is quarantined, because it would serve unprotected.
 func (b *build) withoutGuard(i int, d diag.Diagnostic, serves string) {
 	lb, known := b.existing()
 	if !known {

@@ -59,6 +59,7 @@ type build struct {
 	listen   []stack.Listener
 	rules    []stack.Rule
 	keep     stack.Keep
+	refused  map[refusedGroup]diag.Diagnostic // as the compiler has them
 	// keepsLost reports that listeners are kept that may be those of versions that are not known.
 	keepsLost bool
 	unmade    []diag.Object         // members of which all rules are left out

@@ -1,7 +1,8 @@
-// Package compile lowers intents to stacks: it builds a stack of the members that count, and again without the version
-// of a member that proves invalid. It joins its subpackages, which deal with members, rules and certificates, and fills
-// in defaults. It makes no calls to AWS: its input are facts, and facts that are missing are returned as needs. It
-// imports only pure packages.
+// Package compile lowers intents to stacks. It builds a stack from the members that count; if the version of a member
+// proves invalid, it builds the stack again without that version. It joins its subpackages, which deal with members,
+// rules and certificates, and fills in defaults. It makes no calls to AWS: its input are facts, and it returns
+// missing facts as needs. It is pure. Compile is the way in; build.run (build.go) lists the parts of a stack in
+// order.
 package compile
 
 import (
@@ -129,7 +130,8 @@ func Compile(e intent.LoadBalancer, f facts.Facts, cfg Config, before *Memory) R
 		before = &Memory{}
 	}
 	for {
-		c := &compiler{e: e, f: f, cfg: cfg, good: before.Good, owners: before.Owners(), before: before}
+		c := &compiler{e: e, f: f, cfg: cfg, good: before.Good, owners: before.Owners(), before: before,
+			refused: map[refusedGroup]diag.Diagnostic{}}
 		r := c.compile()
 		// A member that was set aside for a value of a shared setting may be sound beside another member's value, which is in
 		// effect now: the next compilation would find so. Where settings are kept, none is put into effect.

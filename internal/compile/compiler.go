@@ -25,11 +25,15 @@ type compiler struct {
 	before  *Memory
 	owners  map[string]diag.Object // of target groups, as they were
 	members []quarantine.Member
+	// declared are the members without what took the place of their parts.
+	declared []intent.Member
 	// restored is what took the place of parts of members that cannot be served.
 	restored quarantine.Restored
 	// rejected reports that a build set a member aside that the front end found valid.
 	rejected      bool
 	keepsSettings bool // what members share stays as AWS holds it
+	// refused are the target groups that a build could not build because objects of another namespace are wrong.
+	refused map[refusedGroup]diag.Diagnostic
 }
 
 func (c *compiler) compile() Result {
@@ -44,22 +48,12 @@ func (c *compiler) compile() Result {
 	if quarantine.CheckMisspelt(&c.e, c.f, c.good, c.cfg.ManageBackendSecurityGroupRules) {
 		return c.waiting(needStack(&c.e))
 	}
-	if !c.cfg.StrictGroups {
-		setRefusedAside(&c.e)
-	}
-	var unknown bool
-	if c.restored, unknown = quarantine.Restore(&c.e, c.f, c.good); unknown {
+	c.declared = c.e.Members
+	if !c.begin() {
 		return c.waiting(needStack(&c.e))
-	}
-	c.members = make([]quarantine.Member, len(c.e.Members))
-	for i, m := range c.e.Members {
-		c.members[i] = quarantine.Member{Member: m}
 	}
 	if c.cfg.StrictGroups {
 		return c.strict()
-	}
-	if !c.setInvalidAside() {
-		return c.waiting(needStack(&c.e))
 	}
 	for {
 		if r, ok := c.hopeless(); ok {
@@ -91,6 +85,24 @@ func (c *compiler) compile() Result {
 		}
 		return c.finish(b)
 	}
+}
+
+// begin sets aside what cannot be served of the members as they are declared. It reports false while it is not known
+// what they have in AWS.
+func (c *compiler) begin() (known bool) {
+	c.e.Members = c.declared
+	if !c.cfg.StrictGroups {
+		c.setRefusedAside()
+	}
+	var unknown bool
+	if c.restored, unknown = quarantine.Restore(&c.e, c.f, c.good); unknown {
+		return false
+	}
+	c.members = make([]quarantine.Member, len(c.e.Members))
+	for i, m := range c.e.Members {
+		c.members[i] = quarantine.Member{Member: m}
+	}
+	return c.cfg.StrictGroups || c.setInvalidAside()
 }
 
 // setInvalidAside sets members aside that are invalid, have left or are withheld. done is false while it is not known
@@ -183,8 +195,13 @@ func (c *compiler) setAside(i int, reasons diag.List, shared bool) bool {
 	return true
 }
 
-// setFailedAside moves the members that failed in a build to their next state. It reports what setAside does.
+// setFailedAside moves the members that failed in a build to their next state. It reports what setAside does. If target
+// groups failed for objects of other namespaces, it begins again without these.
 func (c *compiler) setFailedAside(b *build) bool {
+	known := len(c.refused)
+	if maps.Copy(c.refused, b.refused); len(c.refused) > known {
+		return c.begin()
+	}
 	for i, failures := range b.failures {
 		if len(failures) > 0 && !c.setAside(i, failures, b.shared[i]) {
 			return false
@@ -234,6 +251,7 @@ func (c *compiler) newBuild() *build {
 		// of a rule, a target group and a binding
 		notes: make([]diag.List, n), failures: make([]diag.List, n), shared: make([]bool, n),
 		origins: make(map[stack.Ref]Origin, 3*routes),
+		refused: map[refusedGroup]diag.Diagnostic{},
 		labels:  maps.Clone(c.e.BindingLabels), keep: stack.Keep{Settings: c.keepsSettings, Departed: c.departed()},
 	}
 	for i, found := range c.restored.Findings {

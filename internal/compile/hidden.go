@@ -118,11 +118,11 @@ func (b *build) told(at declaredRule, note diag.Code) bool {
 	if r := b.reaches[at]; m.State != quarantine.Current || r != nil && r.leftOut {
 		return true
 	}
-	return slices.ContainsFunc(slices.Concat(m.Diagnostics, b.notes[at.member]), func(d diag.Diagnostic) bool {
+	tells := func(d diag.Diagnostic) bool {
 		rest, within := strings.CutPrefix(d.Path, place)
-		return within && (rest == "" || rest[0] == '.' || rest[0] == '[') &&
-			(d.Class != diag.Note || d.Code == note)
-	})
+		return within && (rest == "" || rest[0] == '.' || rest[0] == '[') && (d.Class != diag.Note || d.Code == note)
+	}
+	return slices.ContainsFunc(m.Diagnostics, tells) || slices.ContainsFunc(b.notes[at.member], tells)
 }
 
 // hiddenText says which rule answers the requests of another one, and what to write instead.

@@ -14,9 +14,35 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
+// refusedGroup is a target group of a member.
+type refusedGroup struct {
+	member diag.Object
+	id     string
+}
+
+// refusedBackend is why a target group of a route cannot be built, by what an earlier build found.
+func (c *compiler) refusedBackend(m *intent.Member, r *intent.Route) (d diag.Diagnostic, refused bool) {
+	if len(c.refused) == 0 {
+		return d, false
+	}
+	for _, a := range r.Actions {
+		for _, b := range a.Backends {
+			if b.TargetGroup == nil {
+				continue
+			}
+			if d, refused = c.refused[refusedGroup{m.Object, b.TargetGroup.ID}]; refused {
+				return d, true
+			}
+		}
+	}
+	return d, false
+}
+
 // setRefusedAside makes each route of which AWS is certain to refuse a rule an unserved one: its last good version
-// serves, or its requests get an error, and never the answer of a wider rule.
-func setRefusedAside(lb *intent.LoadBalancer) {
+// serves, or its requests get an error, and never the answer of a wider rule. So it does with routes to target groups
+// that cannot be built because objects of another namespace are wrong.
+func (c *compiler) setRefusedAside() {
+	lb := &c.e
 	if lb.Type != stack.Application {
 		return
 	}
@@ -27,13 +53,16 @@ func setRefusedAside(lb *intent.LoadBalancer) {
 		if !redirected {
 			lb.Members, cloned = unfitSetAside(lb, i, cloned)
 		}
-		if !slices.ContainsFunc(lb.Members[i].Routes, func(r intent.Route) bool { return quarantine.Refused(&r) != "" }) {
+		if !slices.ContainsFunc(lb.Members[i].Routes, func(r intent.Route) bool {
+			_, refused := c.refusedBackend(&lb.Members[i], &r)
+			return refused || quarantine.Refused(&r) != ""
+		}) {
 			continue
 		}
 		if !cloned {
 			lb.Members, cloned = slices.Clone(lb.Members), true // which are the caller's
 		}
-		setRoutesAside(&lb.Members[i], stack.UnavailableOf(lb.Key.Owner)[0].FixedResponse)
+		c.setRoutesAside(&lb.Members[i], stack.UnavailableOf(lb.Key.Owner)[0].FixedResponse)
 	}
 }
 
@@ -63,7 +92,7 @@ func unfitSetAside(lb *intent.LoadBalancer, i int, cloned bool) ([]intent.Member
 		r := m.Routes[at]
 		ports, problem := quarantine.Unfit(m, &r)
 		if len(ports) > 0 {
-			reached(m, &r)
+			quarantine.Reach(m, r.Actions)
 			u := intent.Unserved{Route: r, Before: len(routes), Path: r.Source.Place(), Text: problem,
 				Remedy: "serve it at HTTPS ports only, or with protocol version HTTP1"}
 			u.Route.Actions, u.Route.Authentication, u.Route.Transforms = []intent.Action{
@@ -85,7 +114,7 @@ func unfitSetAside(lb *intent.LoadBalancer, i int, cloned bool) ([]intent.Member
 }
 
 // setRoutesAside moves the routes of a member that AWS refuses to the unserved ones, in their places.
-func setRoutesAside(m *intent.Member, unavailable *stack.FixedResponse) {
+func (c *compiler) setRoutesAside(m *intent.Member, unavailable *stack.FixedResponse) {
 	before, unserved := m.Routes, m.Unserved
 	m.Routes, m.Unserved, m.Reached = make([]intent.Route, 0, len(before)), make([]intent.Unserved, 0, len(unserved)+1),
 		slices.Clone(m.Reached)
@@ -95,14 +124,16 @@ func setRoutesAside(m *intent.Member, unavailable *stack.FixedResponse) {
 			m.Unserved, unserved = append(m.Unserved, unserved[0]), unserved[1:]
 		}
 		r := before[at]
-		reached(m, &r)
-		problem := quarantine.Refused(&r)
+		quarantine.Reach(m, r.Actions)
+		problem, remedy := quarantine.Refused(&r), "correct the value, or remove it"
+		if d, refused := c.refusedBackend(m, &r); problem == "" && refused {
+			problem, remedy = d.Text, d.Remedy
+		}
 		if problem == "" {
 			m.Routes = append(m.Routes, r)
 			continue
 		}
-		u := intent.Unserved{Route: r, Before: len(m.Routes), Path: r.Source.Place(), Text: problem,
-			Remedy: "correct the value, or remove it"}
+		u := intent.Unserved{Route: r, Before: len(m.Routes), Path: r.Source.Place(), Text: problem, Remedy: remedy}
 		u.Route.Actions = []intent.Action{{Type: stack.ActionFixedResponse, FixedResponse: unavailable}}
 		u.Route.Authentication, u.Route.Transforms = nil, nil
 		if constraint.OfConditions(r.Conditions) != "" { // what had the requests before is not known
@@ -114,17 +145,6 @@ func setRoutesAside(m *intent.Member, unavailable *stack.FixedResponse) {
 	for _, u := range unserved {
 		u.Before = len(m.Routes)
 		m.Unserved = append(m.Unserved, u)
-	}
-}
-
-// reached notes the Services of other namespaces that a route forwards to, as the object may do that now.
-func reached(m *intent.Member, r *intent.Route) {
-	for _, a := range r.Actions {
-		for _, b := range a.Backends {
-			if g := b.TargetGroup; g != nil && g.ServiceName != "" && g.ServiceNamespace != m.Object.Namespace {
-				m.Reached = appendOnce(m.Reached, g.ServiceNamespace+"/"+g.ServiceName)
-			}
-		}
 	}
 }
 
@@ -142,14 +162,14 @@ func (b *build) admitted(s constraint.Subject, all map[string]string, from func(
 			out = maps.Clone(all)
 		}
 		delete(out, key)
-		b.noteRefused(refusal, from(key), among, s.Kind == constraint.LoadBalancer && constraint.Guards(key, all[key]))
+		b.noteRefused(refusal, from(key), among, s.Kind == constraint.LoadBalancer && constraint.Protects(key, all[key]))
 	}
 	return out
 }
 
 // noteRefused reports an attribute that is left out, on the object that sets it, or where none of the members does on
-// the first of them. If the attribute guards, a member that does not serve yet is set aside.
-func (b *build) noteRefused(r constraint.Refusal, source intent.Source, among []int, guards bool) {
+// the first of them. If the attribute protects, a member that does not serve yet is quarantined.
+func (b *build) noteRefused(r constraint.Refusal, source intent.Source, among []int, protects bool) {
 	i := slices.IndexFunc(among, func(i int) bool { return b.members[i].Object == source.Object() })
 	switch {
 	case i >= 0:
@@ -172,7 +192,7 @@ func (b *build) noteRefused(r constraint.Refusal, source intent.Source, among []
 	}
 	d := diag.New(b.members[i].Object, path, code,
 		r.Problem+"; the controller does not set it, all other settings take effect", r.Remedy).In(diag.AddOn)
-	if guards && !r.Unfit {
+	if protects && !r.Unfit {
 		d.Text = r.Problem
 		b.withoutGuard(i, d, "the controller does not set it, and without it the load balancer serves unprotected; all "+
 			"other settings take effect")

@@ -135,7 +135,7 @@ func (b *build) addRules(all []rules.Rule, p *port, at rules.MemberRoute, listen
 		}
 	case m.State.LeftOut():
 		// Existing rules of a frozen member stay as AWS holds them: an error does not affect live traffic.
-		w.Keep = m.State == quarantine.Frozen
+		w.Keep = m.State == quarantine.Frozen && !route.Withdrawn
 	case len(parts) == 0:
 		b.fail(i, diag.New(m.Object, route.Source.Place(), diag.InvalidRule, rules.OverLimit(route.Conditions),
 			"split the rule into several with fewer values or conditions; a Prefix path counts as two values"))

@@ -15,12 +15,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// exclusive merges a setting on which all members that have it must agree.
+// exclusive merges a setting on which all members that set it must agree.
 func exclusive[T any](b *build, get func(*intent.Settings) intent.Field[T], s merge.Setting[T]) merge.Owned[T] {
 	return among(b, b.group.All(), func(i int) intent.Field[T] { return get(&b.members[i].Settings) }, s)
 }
 
-// among merges a setting that some members share.
+// among merges a setting that some members share, and on which they must agree.
 func among[T any](b *build, members []int, get func(i int) intent.Field[T], s merge.Setting[T]) merge.Owned[T] {
 	var candidates []merge.Owned[T]
 	for _, i := range members {
@@ -33,8 +33,9 @@ func among[T any](b *build, members []int, get func(i int) intent.Field[T], s me
 	return c
 }
 
-// deciding is a setting of a member that holds or replaces what all have, as far as it counts: declared by a member
-// that decides, or by class parameters of one or of the group. Other values get a note that they are ignored.
+// deciding returns a member's value of a setting that holds or replaces the load balancer of all members, if the value
+// counts: the member decides about the load balancer, or class parameters declare the value. Other values are ignored,
+// with a note.
 func deciding[T any](b *build, i int, what string, f intent.Field[T]) intent.Field[T] {
 	m := &b.members[i]
 	if !f.Set || !b.group.Joinable || b.deciders.Decides(m.Object.Namespace) || m.ClassOfGroup && f.Source.OfClass() {
@@ -48,7 +49,7 @@ func deciding[T any](b *build, i int, what string, f intent.Field[T]) intent.Fie
 	return intent.Field[T]{}
 }
 
-// policy merges a setting that holds or replaces what all members have.
+// policy merges a setting that holds or replaces the load balancer of all members; see deciding.
 func policy(b *build, get func(*intent.Settings) intent.Field[string], s merge.Setting[string]) merge.Owned[string] {
 	return among(b, b.group.All(), func(i int) intent.Field[string] {
 		return deciding(b, i, s.What, get(&b.members[i].Settings))
@@ -106,7 +107,7 @@ func keyed(b *build, s merge.Setting[string], exists func(key, value string) boo
 
 func printed[T any](v T) string { return fmt.Sprint(v) }
 
-// setText is the text of a list, equal for lists that differ in order and repetition only.
+// setText returns the text of a list as a set: order and repetition do not count.
 func setText(list []string) string {
 	sorted := slices.Sorted(slices.Values(list))
 	return strings.Join(slices.Compact(sorted), " ")

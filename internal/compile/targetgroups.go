@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/model/constraint"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
@@ -51,7 +52,7 @@ func (b *build) buildTargetGroup(i int, want *intent.TargetGroup, source intent.
 	}
 	if d, bad := b.badTargetGroup(tg); bad {
 		d.Object, d.Path = b.members[i].Object, source.Path()
-		b.fail(i, d)
+		b.failGroup(i, tg, d)
 		return false
 	}
 	if tg.TargetType == stack.TargetALB && !b.ofItsGateway(i, tg, source) {
@@ -68,8 +69,8 @@ func (b *build) buildTargetGroup(i int, want *intent.TargetGroup, source intent.
 		out.IPAddressType = stack.IPv6
 	}
 	if problem := constraint.OfTargetGroup(out); problem != "" {
-		b.fail(i, diag.New(b.members[i].Object, source.Path(), diag.InvalidRule, problem, "correct the value, or remove it").
-			In(diag.Route))
+		b.failGroup(i, tg, diag.New(b.members[i].Object, source.Path(), diag.InvalidRule, problem,
+			"correct the value, or remove it").In(diag.Route))
 		return false
 	}
 	fields := map[string]intent.Source{"Backend": source}
@@ -87,6 +88,16 @@ func (b *build) buildTargetGroup(i int, want *intent.TargetGroup, source intent.
 		b.trace(stack.KindBinding, tg.ID, []int{i}, fields)
 	}
 	return true
+}
+
+// failGroup records that a target group of member i cannot be built. If the Service is of another namespace, only the
+// routes to it are set aside.
+func (b *build) failGroup(i int, tg *intent.TargetGroup, d diag.Diagnostic) {
+	m := &b.members[i]
+	if tg.ServiceNamespace != m.Object.Namespace && m.State == quarantine.Current && b.e.Type == stack.Application {
+		b.refused[refusedGroup{m.Object, tg.ID}] = d
+	}
+	b.fail(i, d)
 }
 
 // bind adds the binding of a target group.

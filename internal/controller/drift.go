@@ -281,9 +281,9 @@ func (s *DriftDetector) editIsDue(now time.Time) bool {
 	return false
 }
 
-// inherited is a target group of a former leader that did not end in order, unless all were checked: a call of it may
-// have arrived after this leader had read the targets of the group. Each is checked once, in place of the check that a
-// target group has within relistDelay of any start.
+// inherited returns a target group of a former leader that crashed: a call of that leader may have reached AWS after
+// this one read the targets of the group. Each group is checked once, instead of the check that target groups have
+// within RelistDelay of any start.
 func (s *DriftDetector) inherited(now time.Time, present map[driftUnit]bool) (x driftUnit, ok bool) {
 	since := now.Sub(s.begun)
 	if since < lateDelay || since >= RelistDelay || s.crashed == nil || !s.crashed() {
@@ -301,9 +301,9 @@ func (s *DriftDetector) inherited(now time.Time, present map[driftUnit]bool) (x 
 	return x, false
 }
 
-// firstChecked is the time that counts as the last check of a new unit, which was read when it was created or found.
-// The times are spread, so that not all checks are due at once. Target groups that exist soon after the start are
-// checked within relistDelay, because a call of the former leader may have arrived after this one had read their
+// firstChecked returns the time that counts as the last check of a new unit, which was read when it was created or
+// found. The times are spread, so that not all checks are due at once. Target groups that exist soon after the start
+// are checked within RelistDelay, because a call of the former leader may have reached AWS after this one read their
 // targets.
 func (s *DriftDetector) firstChecked(x driftUnit, now time.Time) time.Time {
 	spread := s.jitter() - 0.5

@@ -1,6 +1,7 @@
 // Package controller wires the controllers to Kubernetes: caches, watches, leadership, webhooks and the search for
-// drift. Passes over stacks and bindings are in packages below it, decisions about load balancers in front, compile and
-// plan.
+// drift. Wiring.setUp lists the parts. Packages below it make the passes: stacks over load balancers, bindingpass
+// over TargetGroupBindings, accelerator over GlobalAccelerators. Packages front, compile and plan make the decisions
+// about load balancers.
 package controller
 
 import (

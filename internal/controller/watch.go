@@ -51,7 +51,7 @@ import (
 )
 
 // add adds the controller of a kind of owner to the manager. It watches the owner's objects, the bindings of its
-// stacks, the kinds of objects that its front end reads besides, and more sources.
+// stacks, EndpointSlices, the other kinds that its front end reads (reading), and more sources.
 func (w *Wiring) add(s *stacks.Reconciler, workers int, reading []objects.Kind,
 	more ...source.TypedSource[stack.Key]) error {
 	m, kind := &stacks.OwnerEvents{Reconciler: s, Classes: reads.NewIndex[types.NamespacedName]()},
@@ -82,9 +82,9 @@ func (w *Wiring) add(s *stacks.Reconciler, workers int, reading []objects.Kind,
 	return w.mgr.Add(c)
 }
 
-// rereadAtResync reports whether everything is read from AWS again at the periodic resync, with thousands of calls at
-// once in a large account: only if drift detection, which checks one load balancer after the other, is off or less
-// frequent.
+// rereadAtResync reports whether the controller reads everything from AWS again at the periodic resync. In a large
+// account these are thousands of calls, so it does that only if drift detection, which checks one load balancer after
+// the other, is off or less frequent.
 func rereadAtResync(c *config.Config) bool {
 	return c.DriftInterval == 0 || c.SyncPeriod < c.DriftInterval
 }
@@ -116,7 +116,7 @@ func (w *Wiring) stacks(f front.Loader) *stacks.Reconciler {
 
 // readSecrets makes the readers of the Secrets and ConfigMaps that stacks of an owner read.
 func (w *Wiring) readSecrets(s *stacks.Reconciler) error {
-	core := w.start.api // a client of each group of the API for every owner would be memory for nothing
+	core := w.start.api // all owners share one client, to save memory
 	metadataOnly, err := metadataclient.NewForConfigAndClient(metadataclient.ConfigFor(w.mgr.GetConfig()),
 		w.mgr.GetHTTPClient())
 	if err != nil {
@@ -150,8 +150,7 @@ func (w *Wiring) setUpService(context.Context) error {
 	return w.add(s, w.Config.ServiceWorkers, w.referenceReading())
 }
 
-// referenceReading are the kinds that decide about target groups of other namespaces, which objects of a front end
-// name.
+// referenceReading returns the kinds that decide whether objects may name target groups of other namespaces.
 func (w *Wiring) referenceReading() []objects.Kind {
 	if !settings.References(w.Config).Grants {
 		return nil
@@ -159,7 +158,7 @@ func (w *Wiring) referenceReading() []objects.Kind {
 	return []objects.Kind{objects.ReferenceGrant}
 }
 
-// findHidden has the members of groups found that the caches do not show.
+// findHidden starts the search for group members that the caches do not show, because of --watch-namespace.
 func (w *Wiring) findHidden(s *stacks.Reconciler) {
 	if w.Config.WatchNamespace == "" {
 		return
@@ -169,14 +168,15 @@ func (w *Wiring) findHidden(s *stacks.Reconciler) {
 	w.starts(s.Hidden)
 }
 
-// GatewayReading are the kinds that passes over Gateways read besides Gateways, Secrets and ConfigMaps.
+// GatewayReading are the kinds that passes over Gateways read, beside Gateways, Secrets and ConfigMaps.
 var GatewayReading = append([]objects.Kind{
 	objects.GatewayClass, objects.ListenerSet, objects.ReferenceGrant, objects.LoadBalancerConfiguration,
 	objects.TargetGroupConfiguration,
 	objects.ListenerRuleConfiguration, objects.Namespace, objects.Service,
 }, objects.RouteKinds...)
 
-// DefinitionChanged queues the stacks whose passes read a kind, or write it, when its definition appears or goes.
+// DefinitionChanged is called when the definition of a kind is added or removed. It queues the stacks whose passes
+// read or write the kind.
 func (w *Wiring) DefinitionChanged(kind objects.Kind) {
 	if w.accelerators != nil && acceleratorsRead(kind) {
 		w.accelerators.WakeAll()
@@ -190,7 +190,8 @@ func (w *Wiring) DefinitionChanged(kind objects.Kind) {
 	}
 }
 
-// setUpGateways sets up the controllers of Gateways, of either family whose gate is on, and of what they rely on.
+// setUpGateways sets up the controllers of Gateways, for each family whose feature gate is on, and of the objects that
+// Gateways rely on.
 func (w *Wiring) setUpGateways(context.Context) error {
 	c := w.Config
 	if !c.ServesGateways() {
@@ -242,7 +243,7 @@ func (w *Wiring) setUpGateways(context.Context) error {
 	return nil
 }
 
-// watchRestricted has objects of namespaces that the caches do not show read again at intervals.
+// watchRestricted starts reading objects of namespaces that the caches do not show, at intervals.
 func (w *Wiring) watchRestricted(context.Context) error {
 	if w.restricted == nil {
 		return nil
@@ -265,7 +266,7 @@ func (w *Wiring) newRegistry() *registrar.Registry {
 	registry.Brake = brake.New(w.Config.DeregistrationBrake, w.Now)
 	w.Metrics.Count("lbc_deregistrations_held", registry.Brake.Held)
 	registry.Lag, registry.BecameHealthy = w.Metrics.ObserveTargetLag, w.Metrics.ObserveTargetHealthy
-	registry.Async = true // a pass that waited for a call would delay the next change of its binding
+	registry.Async = true // a pass that waits for a call would delay the next change of its binding
 	w.registry = registry
 	if w.checkpoints != nil {
 		w.checkpoints.Registered = func() map[string]any {
@@ -276,7 +277,7 @@ func (w *Wiring) newRegistry() *registrar.Registry {
 	return registry
 }
 
-// newGates makes what opens the readiness gates of pods.
+// newGates makes the writer of the readiness gates of pods.
 func (w *Wiring) newGates() *targethealth.Gates {
 	gates := targethealth.NewGates(w.mgr.GetClient(), w.uncopied, bindingpass.PodsByGate, w.Now,
 		w.Log.WithName("readiness"))
@@ -365,7 +366,7 @@ func (w *Wiring) setUpBindings(ctx context.Context) error {
 	return b.SetUp(ctx, w.mgr, c.BindingWorkers, c.BindingMaxBackoff)
 }
 
-// wakeAfterCalls has bindings woken by the end of what their passes wait for.
+// wakeAfterCalls makes the end of writes that passes wait for queue their bindings.
 func (w *Wiring) wakeAfterCalls(b *bindingpass.Reconciler) {
 	wake := func(priority int) func(types.NamespacedName) {
 		return func(binding types.NamespacedName) { b.Waker.Wake(priority, reconcile.Request{NamespacedName: binding}) }

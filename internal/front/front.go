@@ -22,10 +22,11 @@ import (
 // Loader is the front end of one kind of owner of stacks.
 type Loader interface {
 	Owner() stack.Owner
-	// Declared is the stack that an object of the owner's Kubernetes kind declares now. ok is false if it declares none:
-	// the object is not managed by this front end or, then with a diagnostic, its class or group is invalid, or looks like
-	// a mistake.
+	// Declared returns the stack that an object of the owner's Kubernetes kind declares now. ok is false if it declares
+	// none, because this front end does not manage the object, or because its class or group is invalid or looks like a
+	// mistake. The diagnostic then says what is wrong.
 	Declared(v *objects.View, o metav1.Object) (id stack.ID, ok bool, d *diag.Diagnostic)
+	// Load reads the objects of a stack and translates them.
 	Load(v *objects.View, id stack.ID) Input
 }
 
@@ -82,7 +83,7 @@ func (c Compiler) Compile(ctx context.Context, key stack.Key, w Input, before *c
 			if err != nil {
 				return compile.Result{}, nil, err
 			}
-			// it was taken over before
+			// the stack adopted the load balancer before its objects shared it
 			if lb := f.Existing; lb != nil && (slices.Contains(names, lb.ARN) || slices.Contains(names, lb.Name)) {
 				removed.Retention = stack.RetainTagged
 			}

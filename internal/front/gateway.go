@@ -19,9 +19,9 @@ type Gateway struct {
 	Config     gateway.Config
 	Family     attachment.Family
 	References References
-	// Exists reports whether AWS holds a load balancer with the tags of a stack that has rules of the existing controller,
-	// as it does for Gateways that are adopted; nil = the finalizer shows it, as this controller writes it together with
-	// the annotation that records how rules are made.
+	// Exists reports whether AWS has a load balancer with the tags of the stack, whose rules the existing controller made;
+	// nil = the finalizer shows it. This controller writes the finalizer together with the annotation that records how it
+	// creates rules.
 	Exists func(key stack.Key) bool
 }
 
@@ -76,9 +76,8 @@ func (f Gateway) Load(v *objects.View, id stack.ID) Input {
 	return w
 }
 
-// dryRun is the input of a Gateway under dry run: nothing of what it has is changed, also if it leaves the load
-// balancers of the family. What is decided about it is shown only where nothing of it is deployed, as the statuses are
-// those of what serves.
+// dryRun is the input of a Gateway under dry run: nothing that it has deployed changes, even if it leaves the family.
+// The decisions about it are shown only if nothing of it is deployed; otherwise statuses describe what serves.
 func (f Gateway) dryRun(v *objects.View, l gateway.Loaded, key stack.Key) Input {
 	balancer, decisions := gateway.Translate(v, f.Config, l, f.exists(l.Gateway, key))
 	w := Input{DryRun: &DryRun{LoadBalancer: balancer, Removed: l.State == gateway.Leaving, Objects: []metav1.Object{
@@ -98,7 +97,8 @@ func (f Gateway) exists(g *gatewayv1.Gateway, key stack.Key) bool {
 	return f.Exists(key)
 }
 
-// Recalling is a front end with what the compiler remembers of a stack: the last valid versions of its listeners.
+// Recalling returns a front end that also knows what the compiler remembers of a stack: the last valid versions of the
+// listeners of a Gateway.
 func Recalling(f Loader, before *compile.Memory) Loader {
 	g, is := f.(Gateway)
 	if !is || !before.Any() {

@@ -22,60 +22,61 @@ type Input struct {
 	// LoadBalancer is meaningful if Wanted.
 	LoadBalancer intent.LoadBalancer
 	Wanted       bool
-	// Members declare the load balancer: they get the finalizer and, in their status, its name. Leaving carry the
-	// finalizer, which is removed once the stack has no resources of theirs.
+	// Members declare the load balancer: they get the finalizer and, in their status, its name. Leaving are objects that
+	// carry the finalizer and no longer declare it: they lose the finalizer once the stack has no resources of theirs.
 	Members, Leaving []metav1.Object
-	// Emptied are those of Leaving that are members of their group as before: the load balancer is a further one on which
-	// no host is any more.
+	// Emptied are those of Leaving that are still members of their group: the load balancer is a shard of the group that
+	// has no hosts any more.
 	Emptied []metav1.Object
-	// Shards is how many load balancers the group may have; 0 = one. Where it has several, the others are set: the places
-	// of all its hosts, and its members with the routes on all load balancers, of which LoadBalancer has a part.
+	// Shards is how many load balancers the group may have; 0 = one. If it may have several, Placement is the shard of
+	// each host, and Group are the members with their routes on all shards. LoadBalancer has only those of one shard.
 	Shards    int
 	Placement shard.Placement
 	Group     []intent.Member
-	// Found are diagnostics that no member of the load balancer repeats.
+	// Found are diagnostics beside those of LoadBalancer's members.
 	Found diag.List
-	// Protected are the places where objects that leave declare deletion protection, by identity of the load balancer.
-	// LiftProtection are the identities for which they declare that there is none.
+	// Protected says where objects of Leaving declare deletion protection, by identity of the load balancer.
+	// LiftProtection are the identities for which they switch it off.
 	Protected      map[string]string
 	LiftProtection []string
 	// ClassOwnership are the ownerships that the classes of objects declare, by namespace/name of the object. ClassOfGroup
-	// has the objects whose class parameters name their group, likewise.
+	// has the objects whose class parameters name their group, by the same key.
 	ClassOwnership map[string]string
 	ClassOfGroup   map[string]bool
-	// ClassApprovals are the digests by which class parameters approve of takeovers.
+	// ClassApprovals are the digests of takeovers that class parameters approve.
 	ClassApprovals []string
-	// Authority is what class parameters of the group say of namespaces.
+	// Authority is what the group's class parameters allow each namespace.
 	Authority map[string]intent.Authority
-	// SetAside are members that set what they may not, and of which nothing is deployed (Governed).
+	// SetAside are members that are quarantined because they declare what they may not, and nothing of which is deployed
+	// (Governed).
 	SetAside []metav1.Object
-	// Forged are those of Leaving that carry the finalizer of the group and were never part of it (Governed).
+	// Forged are those of Leaving that carry the group's finalizer but were never members (Governed).
 	Forged []metav1.Object
 	// DryRun is set if objects are under dry run.
 	DryRun *DryRun
-	// Decisions are about a Gateway and the objects around it, whose statuses are made of them; nil for other kinds of
+	// Decisions are the decisions about a Gateway, its ListenerSets and routes, for their statuses; nil for other kinds of
 	// owners, and for the front end of the family that a Gateway has left.
 	Decisions *gateway.Decisions
 
-	// key, joined and remembered are of Governed: the stack, the objects of the last compilation in the order in which
-	// they joined, and the last valid values of their policies.
+	// Governed sets key, the stack; joined, the objects of the last compilation in the order in which they joined; and
+	// remembered, the last valid values of their policies.
 	key        stack.Key
 	joined     []diag.Object
 	remembered map[diag.Object]map[string]string
-	// protection is the deletion protection that those objects declare, for the load balancer and its frontend, that
-	// count; nil = none does.
+	// protection is the deletion protection that objects declare, for the load balancer and for its frontend. counts
+	// selects these objects; nil = no object declares any.
 	protection func(counts func(metav1.Object) bool) (balancer, frontend intent.Field[bool])
 }
 
 // DryRun is the desired load balancer with the objects under dry run.
 type DryRun struct {
 	LoadBalancer intent.LoadBalancer // meaningful unless Removed
-	Removed      bool                // without the dry run there is none
+	Removed      bool                // without the dry run, the load balancer would be deleted
 	Objects      []metav1.Object     // those under dry run, sorted by namespace and name
 	Deployed     bool                // something of a Gateway is deployed; Ingresses are deployed if they are members
 }
 
-// Input is what would be loaded without the dry run.
+// Input returns the input as it would be without the dry run.
 func (d *DryRun) Input() Input {
 	if d.Removed {
 		return Input{Leaving: d.Objects}
@@ -89,7 +90,7 @@ func underDryRun(o diag.Object, key annotation.Key) diag.Diagnostic {
 		"without the annotation", "remove the annotation to deploy it")
 }
 
-// removal is why no load balancer is desired. Without objects that leave there is no reason.
+// removal returns why the load balancer is to be deleted. Without objects that leave there is no reason.
 func (w Input) removal() stack.Removal {
 	switch {
 	case w.Wanted || len(w.Leaving) == 0:
@@ -100,9 +101,9 @@ func (w Input) removal() stack.Removal {
 	return stack.ObjectsDeleted
 }
 
-// retention is what stays of the load balancer when its objects are deleted: all of it if one of them does not say that
-// it is to be deleted. It keeps its tags unless all that say so let go of them, since tags that are gone cannot be had
-// back. One that is taken over stays unless its deletion is declared, and its own tag consents to that.
+// retention returns what stays of the load balancer when its objects are deleted. If one of them has the policy to
+// retain it, all of it stays. It keeps its tags if one of them wants that, because removed tags are lost. An adopted
+// load balancer stays unless an object declares its deletion, and its own tag consents.
 func (w Input) retention(of stack.Owner) stack.Retention {
 	kept := stack.RetainNothing
 	deleted := w.removal() == stack.ObjectsDeleted
@@ -170,8 +171,8 @@ func (w Input) Options(of stack.Owner, all diff.Options) diff.Options {
 	return all
 }
 
-// DeletionAllowed reports whether an annotation of an object that leaves and decides allows the deletion of the load
-// balancer of an owner, and which annotation that is.
+// DeletionAllowed reports whether an object that leaves, and may decide about the load balancer, allows its deletion by
+// an annotation. by is this annotation.
 func (w Input) DeletionAllowed(of stack.Owner) (allowed bool, by annotation.Key) {
 	by = owner.Of(of).AllowDeletion
 	return slices.ContainsFunc(w.deciding(w.left()), func(o metav1.Object) bool {
@@ -180,8 +181,8 @@ func (w Input) DeletionAllowed(of stack.Owner) (allowed bool, by annotation.Key)
 	}), by
 }
 
-// Hostnames are the names of load balancers of an owner in the status of the objects, in lower case and sorted. Objects
-// that leave a load balancer which other members still declare do not count.
+// Hostnames are the names of load balancers that the status of objects shows, in lower case and sorted. If members
+// still declare the load balancer, objects that leave it do not count.
 func (w Input) Hostnames(of stack.Owner) []string {
 	var out []string
 	objs := w.Members
@@ -197,7 +198,7 @@ func (w Input) Hostnames(of stack.Owner) []string {
 	return slices.Compact(out)
 }
 
-// protect declares the deletion protection of those of the objects that decide.
+// protect sets Protected and LiftProtection by the objects in namespaces that decide about the load balancer.
 func (w *Input) protect() {
 	if w.protection == nil {
 		return
@@ -207,8 +208,8 @@ func (w *Input) protect() {
 	w.declareProtection(w.protection(func(o metav1.Object) bool { return deciders.Decides(o.GetNamespace()) }))
 }
 
-// declareProtection sets Protected and LiftProtection by the declarations for a load balancer and for the network load
-// balancer in front of it. The protection of a load balancer extends to its frontend.
+// declareProtection sets Protected and LiftProtection from the deletion protection that is declared for a load balancer
+// and for its frontend. The protection of a load balancer extends to its frontend.
 func (w *Input) declareProtection(balancer, frontend intent.Field[bool]) {
 	if balancer.Value && !frontend.Value {
 		frontend = balancer

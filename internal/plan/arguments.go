@@ -12,8 +12,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 )
 
-// arguments is an operation as JSON. Its fields have the names of the Go structs, in the form that all other fields of
-// plans have: IPAddressType is ipAddressType. Keys of maps, as those of tags, stay as they are.
+// arguments writes an operation as JSON. Its fields have the names of the Go structs in lower camel case, like all
+// other fields of plans: IPAddressType is ipAddressType. Keys of maps, such as tags, do not change.
 type arguments struct{ Operation }
 
 // MarshalJSON writes fields in the order of their structs.
@@ -70,8 +70,8 @@ func writeJSON(b *bytes.Buffer, v reflect.Value) error {
 	return err
 }
 
-// writeFields writes the exported fields of a struct, those of embedded ones among them. first reports whether none
-// precedes them, and after them.
+// writeFields writes the exported fields of a struct, including those of embedded structs. first says whether no
+// field precedes them; the result says the same for the fields that follow.
 func writeFields(b *bytes.Buffer, v reflect.Value, first bool) (_ bool, err error) {
 	for i := range v.NumField() {
 		f, value := v.Type().Field(i), v.Field(i)
@@ -148,8 +148,8 @@ func keyText(k reflect.Value) (string, error) {
 	return string(text), err
 }
 
-// lowerCamel is the name of a field with its first word in lower case: ipAddressType of IPAddressType, arns of ARNs,
-// ipv6 of IPv6.
+// lowerCamel returns the name of a field with its first word in lower case: ipAddressType for IPAddressType, arns for
+// ARNs, ipv6 for IPv6.
 func lowerCamel(name string) string {
 	if rest, ok := strings.CutPrefix(name, "IPv"); ok {
 		return "ipv" + rest

@@ -2,11 +2,11 @@ package plan
 
 import "slices"
 
-// Policy is a filter from plan to plan: it refuses steps by a guard, or leaves steps out, or of a
-// step some of the attributes or tags that it sets. It adds none.
+// Policy is a filter from plan to plan: it refuses steps by a guard, or leaves out steps, or some attributes or tags
+// of a step. It adds no steps.
 type Policy func(Plan) Plan
 
-// Under returns the plan after policies, one after the other.
+// Under applies policies to the plan, one after the other.
 func (p Plan) Under(policies ...Policy) Plan {
 	for _, filter := range policies {
 		p = filter(p)
@@ -14,8 +14,8 @@ func (p Plan) Under(policies ...Policy) Plan {
 	return p
 }
 
-// Refuse returns the plan with a guard on a step, without the steps that only prepare for it: those that no other step
-// needs.
+// Refuse returns the plan with a guard on a step. Steps that only prepare for it, because no other step needs them, are
+// left out.
 func (p Plan) Refuse(id StepID, g *Guard) Plan {
 	refused, _ := p.Step(id)
 	needed := map[StepID]bool{}
@@ -40,7 +40,7 @@ func (p Plan) Refuse(id StepID, g *Guard) Plan {
 	return p
 }
 
-// without returns ids that remain; the list that was given in stays as it is.
+// without returns the remaining ids, and does not change its argument.
 func without(ids []StepID, drop func(StepID) bool) []StepID {
 	if !slices.ContainsFunc(ids, drop) {
 		return ids

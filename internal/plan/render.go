@@ -19,7 +19,7 @@ type TextOptions struct {
 	Details func(Step) []string
 }
 
-// mark is how the text shows an action.
+// mark is the sign and the colour of an action in the text.
 type mark struct{ sign, color string }
 
 var marks = map[Action]mark{
@@ -30,7 +30,8 @@ var marks = map[Action]mark{
 	Await:   {"…", "\x1b[36m"},
 }
 
-// Text is the plan for people: a line per step with its reason, further reasons below it, and a count at the end.
+// Text returns the plan for people: a line per step with its reason, further reasons below it, and a count at the
+// end.
 func (p *Plan) Text(o TextOptions) string {
 	var b strings.Builder
 	if p.Empty() && len(p.Withheld) == 0 {
@@ -107,12 +108,12 @@ func (r *rows) step(s Step, m mark, reasons []string) {
 	}
 }
 
-// headings are what the text of a plan begins with that is held as a whole, or as far as it waits for an approval, by
-// the code of the guard.
+// headings are the first words of the text of a plan that is held as a whole, or that waits for an approval, by the
+// code of the guard.
 var headings = map[diag.Code]string{diag.PlanNotApproved: "NOT APPROVED", diag.OnlyObserved: "OBSERVED",
 	diag.PlanOnHold: "ON HOLD", diag.TakeoverNotApproved: "NOT APPROVED"}
 
-// waits is the guard of the steps that wait for an approval beside others that are carried out; nil = there is none.
+// waits returns the guard of the steps that wait for an approval while others are executed; nil = there is none.
 func (p *Plan) waits() *Guard {
 	for _, s := range p.Steps {
 		if s.Guard != nil && s.Guard.Code == diag.TakeoverNotApproved {
@@ -136,7 +137,7 @@ func (p *Plan) Held() *Guard {
 	return first
 }
 
-// all are the steps and those that are withheld.
+// all returns the steps, including withheld ones.
 func (p *Plan) all() []Step {
 	out := slices.Clone(p.Steps)
 	for _, w := range p.Withheld {
@@ -145,7 +146,7 @@ func (p *Plan) all() []Step {
 	return out
 }
 
-// Plus is the sum of both.
+// Plus returns the sum of both.
 func (s Summary) Plus(o Summary) Summary {
 	return Summary{s.Create + o.Create, s.Update + o.Update, s.Replace + o.Replace, s.Delete + o.Delete,
 		s.Refused + o.Refused}

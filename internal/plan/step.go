@@ -1,9 +1,8 @@
-// Package plan has plans: steps to write to AWS and Kubernetes, with an operation, reasons, dependencies, lanes and
-// guards, as values that can be printed as text and JSON. It also has policies, which filter steps.
+// Package plan defines plans: steps that write to AWS and Kubernetes, each with an operation, reasons, dependencies,
+// a lane and a guard, as values that can be printed as text and JSON. It also defines policies, which filter steps.
 //
-// It knows no operation; packages such as awsop have them. Function Stack of package diff makes plans, and its
-// example shows one. Package apply executes them. Package plan calls nothing and imports only the standard library,
-// diag and stack.
+// Package plan knows no operation: packages such as awsop define them. Function Stack of package diff makes plans,
+// and its example shows one. Package apply executes them. Package plan is pure.
 package plan
 
 import (
@@ -19,20 +18,18 @@ import (
 type Plan struct {
 	Key   stack.Key `json:"key"`
 	Steps []Step    `json:"steps"`
-	// Known are the references of the steps that AWS already holds; the others are produced by steps.
+	// Known are the references to existing resources. Steps create the resources of other references.
 	Known []Known `json:"known,omitempty"`
-	// HandOver are the steps that must be done before objects show a resource that takes the place of the one that they
-	// show.
+	// HandOver are the steps that must be done before objects show the successor of the resource that they show.
 	HandOver []StepID `json:"handOver,omitempty"`
-	// Withheld are steps that the drift policy of the load balancer leaves out, or parts of steps. They are not carried
-	// out.
+	// Withheld are the steps, or parts of steps, that the drift policy of the load balancer leaves out.
 	Withheld []Withheld `json:"withheld,omitempty"`
-	// Assumed reports that steps may rest on what was not read from AWS. Such a plan is not executed: the observation is
-	// to be verified, and the diff made again.
+	// Assumed is true if steps may rest on parts that this process has not read from AWS. Such a plan is not executed: the
+	// parts must be read, and the diff repeated.
 	Assumed bool `json:"assumed,omitempty"`
 }
 
-// Withheld is a step that is left out because what it would undo was changed in AWS.
+// Withheld is a step that is left out because it would undo a change made in AWS.
 type Withheld struct {
 	Step   Step   `json:"step"`
 	Group  string `json:"group"`  // of fields, as package drift names it
@@ -42,7 +39,7 @@ type Withheld struct {
 // Reason is why the step is withheld.
 func (w Withheld) Reason() string { return "withheld by drift policy " + w.Group + "=" + w.Policy }
 
-// Values are the ARNs and ids behind the known references.
+// Values returns the ARNs and ids of the known references.
 func (p *Plan) Values() map[stack.Ref]string {
 	out := make(map[stack.Ref]string, len(p.Known))
 	for _, k := range p.Known {
@@ -51,7 +48,7 @@ func (p *Plan) Values() map[stack.Ref]string {
 	return out
 }
 
-// Known is a reference and the ARN or id behind it.
+// Known is a reference with its ARN or id.
 type Known struct {
 	Ref   stack.Ref `json:"ref"`
 	Value string    `json:"value"`
@@ -69,18 +66,17 @@ const (
 	Update  Action = "update"
 	Replace Action = "replace" // creates the successor of a resource that cannot be changed in place
 	Delete  Action = "delete"
-	Await   Action = "await" // changes nothing; what needs it goes on when the resource is ready
+	Await   Action = "await" // changes nothing: steps that need it wait until the resource is ready
 )
 
-// Lane says how vital a step is: a failure of a cosmetic one blocks nothing, and vital ones go first when calls are
-// scarce.
+// Lane says how urgent a step is: a failed cosmetic step blocks nothing, and vital steps go first if calls are limited.
 type Lane string
 
 // Lanes.
 const (
 	Vital    Lane = "vital"    // traffic depends on it
 	Normal   Lane = "normal"   // the rest
-	Cosmetic Lane = "cosmetic" // traffic goes on without it, as tags and attributes
+	Cosmetic Lane = "cosmetic" // traffic does not need it, such as tags and attributes
 )
 
 // Step is one write to AWS or Kubernetes.
@@ -89,17 +85,17 @@ type Step struct {
 	Action   Action
 	Resource stack.Ref // by identity; by ARN for a resource that carries no identity
 	Op       Operation
-	// Needs are the steps that must have succeeded, After those that must have ended one way or the other.
+	// Needs are steps that must succeed before this one. After are steps that must end before it, with or without success.
 	Needs []StepID
 	After []StepID
 	Lane  Lane
 	Why   []string // e.g. "idle_timeout.timeout_seconds 60 → 75"
 	Guard *Guard   // refuses the step; nil = none
-	// NotBefore is the time at which the step may be carried out; zero = at once.
+	// NotBefore is the earliest time for the step; zero = now.
 	NotBefore time.Time
 }
 
-// Need adds steps that must have succeeded. Empty ids are left out.
+// Need adds steps to Needs. Empty ids are left out.
 func (s *Step) Need(ids ...StepID) {
 	for _, id := range ids {
 		if id != "" && id != s.ID && !slices.Contains(s.Needs, id) {
@@ -108,7 +104,7 @@ func (s *Step) Need(ids ...StepID) {
 	}
 }
 
-// Follow adds steps that must have ended. Empty ids are left out.
+// Follow adds steps to After. Empty ids are left out.
 func (s *Step) Follow(ids ...StepID) {
 	for _, id := range ids {
 		if id != "" && id != s.ID && !slices.Contains(s.Needs, id) && !slices.Contains(s.After, id) {
@@ -122,11 +118,11 @@ type Guard struct {
 	Code   diag.Code `json:"code"`
 	Text   string    `json:"text"`
 	Remedy string    `json:"remedy"`
-	// RequestID is AWS's, if AWS is the reason.
+	// RequestID is the id of AWS's answer, if AWS is the reason.
 	RequestID string `json:"requestId,omitempty"`
 }
 
-// Empty reports whether nothing is to be done.
+// Empty reports whether the plan has no steps.
 func (p *Plan) Empty() bool { return len(p.Steps) == 0 }
 
 // Step returns a step by its id.

@@ -30,7 +30,7 @@ func existingValues(t *testing.T) []existingValue {
 	return rows
 }
 
-// at a dotted path of values; none is there if ok is false.
+// valueAt returns the value at a dotted path; ok is false if there is none.
 func valueAt(v map[string]any, path string) (found any, ok bool) {
 	name, rest, deeper := strings.Cut(path, ".")
 	found, ok = v[name]

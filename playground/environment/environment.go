@@ -107,35 +107,7 @@ func Start(ctx context.Context, o Options) (_ *Environment, err error) {
 		return nil, fmt.Errorf("start the AWS simulator: %w", err)
 	}
 	e.progress("AWS simulator", time.Since(began))
-
-	nodes, err := e.nodes()
-	if err != nil {
-		return nil, err
-	}
-	nodeLog, err := e.openLog("nodes")
-	if err != nil {
-		return nil, err
-	}
-	var installation []*unstructured.Unstructured
-	if o.Release != nil {
-		if err := o.Release.render(o.Repo.Chart(), e.Simulator.Seed()); err != nil {
-			return nil, err
-		}
-		installation = o.Release.objects()
-	}
-	before := time.Since(began)
-	e.Cluster, err = cluster.Start(ctx, cluster.Options{
-		Dir: o.Dir, Network: e.Simulator.Network, Nodes: nodes, Assign: e.assign, Release: e.release,
-		Firewall: e.Simulator.Admits,
-		CRDs:     o.Repo.CRDs(), Rights: o.Repo.Rights(), GatewayAPI: !o.WithoutGatewayAPI,
-		GlobalAccelerator: o.GlobalAccelerator, DualStack: o.DualStack, Manifests: o.Manifests, Installation: installation,
-		Requests: o.Requests, Launcher: e.launcher(), StandIns: o.StandIns, Logf: nodeLog.Printf,
-		Progress: func(what string, after time.Duration) { e.progress(what, before+after) },
-	})
-	if err != nil {
-		return nil, err
-	}
-	if e.Kubeconfig, err = e.Cluster.Plane.AdminKubeconfig(); err != nil {
+	if err := e.startCluster(ctx, began); err != nil {
 		return nil, err
 	}
 	if o.Controller == "" {
@@ -150,6 +122,39 @@ func Start(ctx context.Context, o Options) (_ *Environment, err error) {
 	}
 	e.progress(what, time.Since(began))
 	return e, nil
+}
+
+func (e *Environment) startCluster(ctx context.Context, began time.Time) error {
+	o := e.options
+	nodes, err := e.nodes()
+	if err != nil {
+		return err
+	}
+	nodeLog, err := e.openLog("nodes")
+	if err != nil {
+		return err
+	}
+	var installation []*unstructured.Unstructured
+	if o.Release != nil {
+		if err := o.Release.render(o.Repo.Chart(), e.Simulator.Seed()); err != nil {
+			return err
+		}
+		installation = o.Release.objects()
+	}
+	before := time.Since(began)
+	e.Cluster, err = cluster.Start(ctx, cluster.Options{
+		Dir: o.Dir, Network: e.Simulator.Network, Nodes: nodes, Assign: e.assign, Release: e.release,
+		Firewall: e.Simulator.Admits,
+		CRDs:     o.Repo.CRDs(), Rights: o.Repo.Rights(), GatewayAPI: !o.WithoutGatewayAPI,
+		GlobalAccelerator: o.GlobalAccelerator, DualStack: o.DualStack, Manifests: o.Manifests, Installation: installation,
+		Requests: o.Requests, Launcher: e.launcher(), StandIns: o.StandIns, Logf: nodeLog.Printf,
+		Progress: func(what string, after time.Duration) { e.progress(what, before+after) },
+	})
+	if err != nil {
+		return err
+	}
+	e.Kubeconfig, err = e.Cluster.Plane.AdminKubeconfig()
+	return err
 }
 
 func (e *Environment) progress(what string, after time.Duration) {

@@ -19,8 +19,8 @@ const (
 	headerLeaf       = "X-Amzn-Mtls-Clientcert-Leaf"
 )
 
-// TLSHeaders sets the headers about the client's TLS that attributes ask for. What a client sends under the same names
-// never counts.
+// tlsHeaders sets the headers about the client's TLS that attributes demand. They replace headers of the client with
+// the same names.
 func (x *exchange) tlsHeaders(h http.Header) {
 	name := x.snapshot.Listener.RequestHeader
 	if x.snapshot.Settings.TLSHeaders {

@@ -57,11 +57,11 @@ func (p Principals) given() bool {
 // String is the document as JSON.
 func (d *Document) String() string { return d.text }
 
-// kinds of policies differ in what their statements hold.
+// kind is a kind of policies. Kinds differ in what their statements may contain.
 type kind struct {
 	name       string
-	resources  bool // Resource or NotResource is needed; else neither may be given
-	principals bool // likewise
+	resources  bool // statements need Resource or NotResource; otherwise neither is allowed
+	principals bool // statements need Principal or NotPrincipal; otherwise neither is allowed
 	longest    int  // characters without space; IAM and AWS STS quotas
 }
 

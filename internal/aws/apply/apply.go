@@ -1,6 +1,7 @@
-// Package apply executes plans: every step as soon as the steps that it needs are done, a bounded number at a time, and
-// writes each result through to the inventory. It never sleeps: the outcome of a step that cannot succeed now has the
-// time of the next attempt.
+// Package apply executes plans: each step as soon as the steps that it needs are done, a bounded number at a time. It
+// records each result in the inventory. It never sleeps: if a step cannot succeed now, its outcome has the time of the
+// next attempt. Run is the way in; run.go orders the steps, execute.go sends one, and judge.go decides what an error
+// means.
 package apply
 
 import (
@@ -18,11 +19,10 @@ import (
 // ErrBindingExists is the error of Bindings.CreateBinding if an object of that name exists; it may be in deletion.
 var ErrBindingExists = errors.New("a TargetGroupBinding of that name exists")
 
-// ErrNamespaceEnds is the error of Bindings.CreateBinding if the namespace is being deleted: what the object is for is
-// about to go.
+// ErrNamespaceEnds is the error of Bindings.CreateBinding if the namespace is being deleted.
 var ErrNamespaceEnds = errors.New("the namespace is being deleted")
 
-// errAssumed is the error of all steps of a plan that was made of state that is not verified.
+// errAssumed is the error of all steps of a plan that rests on a checkpoint.
 var errAssumed = errors.New("the plan uses a checkpoint that is not compared with AWS yet")
 
 // ErrBindingsUndefined is the error of Bindings if the API server does not serve TargetGroupBindings.
@@ -41,17 +41,18 @@ type Bindings interface {
 	CreateBinding(ctx context.Context, b stack.Binding) error
 	// UpdateBinding patches the spec, and the labels and annotations of the stack; other labels and annotations stay.
 	UpdateBinding(ctx context.Context, b stack.Binding) error
-	// ReleaseBinding takes labels off the object. That it does not exist is no error.
+	// ReleaseBinding removes labels from the object. It is no error if the object does not exist.
 	ReleaseBinding(ctx context.Context, namespace, name string, labels []string) error
-	// DeleteBinding requests the deletion and does not wait for it. That the object does not exist is no error.
+	// DeleteBinding requests the deletion and does not wait for it. It is no error if the object does not exist.
 	DeleteBinding(ctx context.Context, namespace, name string) error
 }
 
-// Expected is what is known of the targets that a target group is to have. The zero value is that nothing is known.
+// Expected is what is known about the targets that a target group shall have. The zero value means that nothing is
+// known.
 type Expected struct {
 	Any        bool // targets are expected, though none may be registered yet
 	Registered bool // all expected ones are registered
-	Withheld   bool // further endpoints cannot be registered until their pods change, as those without QUIC server id
+	Withheld   bool // other endpoints cannot be registered until their pods change, e.g. without QUIC server id
 }
 
 // Deps are the dependencies of a run.
@@ -65,13 +66,13 @@ type Deps struct {
 	Expected func(targetGroup string) Expected
 	// Stabilize is the pause between reads of the state of a new load balancer that must become active; 0 = 2 min.
 	Stabilize time.Duration
-	// Hold refuses an operation at the moment in which it would be sent, as an administrator holds what it is about; nil =
-	// nothing is refused.
+	// Hold returns a guard if an administrator holds the subject of an operation. It is called right before the operation
+	// is sent; nil = nothing is held.
 	Hold func(key stack.Key, op plan.Operation) *plan.Guard
-	// Objects identifies the objects that a step comes from as far as a problem of it is about them, in their versions;
-	// nil = they are not known.
+	// Objects identifies the versions of the objects that a step comes from and that a problem is about; nil = they are
+	// not known.
 	Objects func(step plan.Step, problem diag.Diagnostic) string
-	// Concurrency bounds the steps under way at once; 0 = 8.
+	// Concurrency limits how many steps run at a time; 0 = 8.
 	Concurrency int
 }
 
@@ -82,7 +83,7 @@ type State string
 const (
 	Done    State = "done"
 	Waiting State = "waiting" // cannot succeed before Until
-	Blocked State = "blocked" // By did not get done
+	Blocked State = "blocked" // step By is not done
 	Failed  State = "failed"
 	Refused State = "refused" // its guard, or AWS's deletion protection, forbids it
 )
@@ -90,8 +91,8 @@ const (
 // Outcome is the end of one step.
 type Outcome struct {
 	State State
-	// Until is the time of the next attempt at a waiting step. For a failed step it is the time before which an attempt
-	// makes sense only after an edit; zero = the caller decides.
+	// Until is the time of the next attempt at a waiting step. A failed step is repeated before Until only after an edit;
+	// zero = the caller decides.
 	Until time.Time
 	On    string      // waiting: for what, e.g. "the network interfaces of the load balancer to go"
 	By    plan.StepID // blocked: the nearest step that is not done
@@ -138,7 +139,7 @@ func Run(ctx context.Context, p plan.Plan, d Deps) Result {
 	return Result{Outcomes: r.outcomes}
 }
 
-// refusedNow is the outcome of a step that its guard, or a hold, refuses at this moment.
+// refusedNow returns the outcome of a step that its guard or a hold refuses.
 func (r *run) refusedNow(s *plan.Step) (_ Outcome, refused bool) {
 	g := s.Guard
 	if g == nil && r.d.Hold != nil {
@@ -156,11 +157,11 @@ type HoldError struct{ Problem diag.Diagnostic }
 // Error implements error.
 func (e HoldError) Error() string { return e.Problem.Text }
 
-// Writer makes one attempt at an operation that is no step of a plan, such as a registration of targets. Its references
-// are literals. key and id name it through all attempts, by which refusals and pauses are counted.
+// Writer makes one attempt at an operation that is no step of a plan, such as a registration of targets. The
+// operation's references are literals. key and id identify it in all attempts, to count refusals and pauses.
 type Writer func(ctx context.Context, key stack.Key, id plan.StepID, op plan.Operation) Outcome
 
-// Write is a Writer. It goes before the calls of plans that wait for AWS.
+// Write is a Writer. Its call has priority over those of plans.
 func (d Deps) Write(ctx context.Context, key stack.Key, id plan.StepID, op plan.Operation) Outcome {
 	r := newRun(plan.Plan{Key: key}, d)
 	if err := context.Cause(ctx); err != nil {

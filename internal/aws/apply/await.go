@@ -13,7 +13,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// The largest numbers of reads of the health of targets that are to take over. The pauses are 1, 2, 4, 8, 16, 16, … s.
+// How many times the health of new targets is read at most. The pauses are 1, 2, 4, 8, 16, 16, … s.
 const (
 	mostWarming = 11 // two minutes, enough for the slowest common health checks of web services
 	// five minutes, the longest that network load balancers take to register targets, as far as is known
@@ -22,50 +22,50 @@ const (
 	mostUnregistered = 41 // ten minutes, as AWS rejects the expected targets, and without them there are only errors
 )
 
-// withheldPause is the pause before the next look whether any endpoint can be registered. Until one can, what serves
-// goes on serving, however long that takes.
+// withheldPause is the pause between checks whether an endpoint can be registered. Until one can, the old targets
+// serve, without a limit.
 const withheldPause = 30 * time.Second
 
 // awaitTargets is done when the targets of a group are ready to serve: at least one is healthy, and none is in its
 // first health check. After a number of reads it is done in any case, so that a group that never becomes healthy gets
-// its requests. If AWS denies the read, that number is small once the targets are registered. The health is not read in
-// the run in which the group is first used, because the first health check begins only then.
+// its requests. If AWS denies the read, that number is small once the targets are registered. If the run itself first
+// uses the group (begun), it does not read the health, because the first health check only begins.
 //
 // Several listeners may wait for the same group: one step reads, and the others wait for its outcome. Steps that await
 // occupy no slot of the run; see loop.
 func (r *run) awaitTargets(ctx context.Context, op awsop.AwaitTargets, begun bool) Outcome {
 	arn := r.resolve(op.TargetGroup)
 	r.mu.Lock()
-	look, looking := r.looks[arn]
-	if !looking {
-		look = &healthRead{done: make(chan struct{})}
-		r.looks[arn] = look
+	read, reading := r.reads[arn]
+	if !reading {
+		read = &healthRead{done: make(chan struct{})}
+		r.reads[arn] = read
 	}
 	r.mu.Unlock()
-	if looking {
-		<-look.done
-		return look.outcome
+	if reading {
+		<-read.done
+		return read.outcome
 	}
-	defer close(look.done)
+	defer close(read.done)
 	count := plan.StepID("targets of " + arn)
 	if begun {
-		look.outcome = r.warming(r.d.Inventory.Backoff(r.key, count), nil)
+		read.outcome = r.warming(r.d.Inventory.Backoff(r.key, count), nil)
 	} else {
 		var expected Expected
 		if own := op.TargetGroup.Literal == ""; own && r.d.Expected != nil {
 			expected = r.d.Expected(arn)
 		}
 		if expected.Withheld && !expected.Any {
-			look.outcome = Outcome{State: Waiting, Until: r.d.Now().Add(withheldPause), On: "endpoints for the new target group"}
-			return look.outcome
+			read.outcome = Outcome{State: Waiting, Until: r.d.Now().Add(withheldPause), On: "endpoints for the new target group"}
+			return read.outcome
 		}
 		most := mostWarming
 		if op.Network {
 			most = mostRegistering
 		}
-		look.outcome = r.readHealth(ctx, count, arn, most, expected)
+		read.outcome = r.readHealth(ctx, count, arn, most, expected)
 	}
-	return look.outcome
+	return read.outcome
 }
 
 // healthRead is a read of the health of a group's targets. outcome is valid when done is closed.
@@ -74,7 +74,7 @@ type healthRead struct {
 	outcome Outcome
 }
 
-// readHealth reads the health once, most times in all.
+// readHealth reads the health once. After most reads, in this run and in earlier ones, it is done in any case.
 func (r *run) readHealth(ctx context.Context, count plan.StepID, arn string, most int, expected Expected) Outcome {
 	out, err := r.d.Clients.ELBV2.DescribeTargetHealth(ctx, &elbv2.DescribeTargetHealthInput{
 		TargetGroupArn: aws.String(arn)})
@@ -93,7 +93,7 @@ func (r *run) readHealth(ctx context.Context, count plan.StepID, arn string, mos
 	if unseen && expected.Any && !expected.Registered || expected.Withheld {
 		most = mostUnregistered
 	}
-	ready = ready && !expected.Withheld // the few that are registered would get all requests
+	ready = ready && !expected.Withheld // the few registered targets would get all requests
 	if ready || n > most {
 		r.d.Inventory.Converged(r.key, count)
 		return Outcome{State: Done}
@@ -106,11 +106,11 @@ func (r *run) warming(n int, err error) Outcome {
 		On: "the new targets to become healthy", Err: err}
 }
 
-// mostLeaving bounds the pauses, as above, before a delayed deletion of a target group: two minutes, which nodes of
-// network load balancers may take to learn that their listener forwards to another one. Another process begins again.
+// mostLeaving is how many such pauses delay the deletion of a target group at most: two minutes, in which all nodes
+// of a network load balancer learn that its listener forwards to another group. A new process begins to count again.
 const mostLeaving = 11
 
-// delayDeletion puts the deletion of a target group off that nodes of a load balancer may still use.
+// delayDeletion puts off the deletion of a target group that nodes of a load balancer may still use.
 func (r *run) delayDeletion(s plan.Step) (o Outcome, wait bool) {
 	n := r.d.Inventory.Backoff(r.key, delayOf(s))
 	o = Outcome{State: Waiting, Until: r.d.Now().Add(time.Second << min(n-1, 4)),
@@ -120,7 +120,7 @@ func (r *run) delayDeletion(s plan.Step) (o Outcome, wait bool) {
 
 func delayOf(s plan.Step) plan.StepID { return "delay of " + s.ID }
 
-// readiness reports whether targets are ready to serve, and whether there are none that could become ready.
+// readiness reports whether targets are ready to serve. empty is true if no target can become ready.
 func readiness(all []elbv2types.TargetHealthDescription) (ready, empty bool) {
 	empty = true
 	for _, t := range all {

@@ -71,7 +71,7 @@ func (r *run) execute(ctx context.Context, s plan.Step) Outcome {
 	return Outcome{State: Done}
 }
 
-// impossible is the outcome of a step that no attempt can do.
+// impossible is the outcome of a step that can never succeed.
 func impossible(err error) Outcome {
 	return Outcome{State: Failed, Err: err, Problem: diag.New(diag.Object{}, "", diag.AWSUnavailable, err.Error(), "")}
 }
@@ -82,7 +82,7 @@ func failedToStart(balancer, remedy string) Outcome {
 	return Outcome{State: Failed, Err: err, Problem: diag.New(diag.Object{}, "", diag.AWSRejected, err.Error(), remedy)}
 }
 
-// write sends the operation and writes the answer through to the inventory.
+// write sends the operation, and records the answer in the inventory.
 func (r *run) write(ctx context.Context, s plan.Step) (awsop.Output, error) {
 	switch op := s.Op.(type) {
 	case awsop.CreateBinding:
@@ -116,7 +116,7 @@ func (r *run) send(ctx context.Context, op plan.Operation) (awsop.Output, error)
 	return out, nil
 }
 
-// awaitActive puts a step off until the load balancer that it relies on is active.
+// awaitActive puts a step off until the load balancer that it needs is active.
 func (r *run) awaitActive(ctx context.Context, s plan.Step, active plan.Active) (Outcome, bool) {
 	state, err := r.d.Inventory.Refresh(ctx, r.key, r.resolve(active.Ref))
 	switch {
@@ -131,8 +131,8 @@ func (r *run) awaitActive(ctx context.Context, s plan.Step, active plan.Active) 
 	return r.wait(s, "the load balancer "+active.Role+" to become active", nil), true
 }
 
-// Attempts at a waiting step are frequent at first: most waits end within waitsOften pauses of at most 16 s, which are
-// about three minutes. Longer waits have other causes than the time that AWS takes.
+// Attempts at a waiting step are frequent at first: most waits end within waitsOften pauses of at most 16 s, about
+// three minutes. Longer waits have other causes than the time that AWS needs.
 var (
 	often  = backoff.Policy{First: time.Second, Longest: 16 * time.Second}
 	seldom = backoff.Policy{First: 30 * time.Second, Longest: 5 * time.Minute}
@@ -140,8 +140,8 @@ var (
 
 const waitsOften = 14
 
-// pause is the pause after a step was put off n times in a row: 1 s, 2 s, 4 s, … 16 s, after three minutes 30 s, … 5
-// min.
+// pause returns the pause after a step was put off n times in a row: 1 s, 2 s, 4 s, … 16 s; after three minutes, 30 s
+// to 5 min.
 func pause(n int) time.Duration {
 	if n > waitsOften {
 		return seldom.Pause(n - waitsOften)

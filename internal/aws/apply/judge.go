@@ -19,8 +19,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
 )
 
-// longest is the longest pause in which a new resource may not be visible everywhere in AWS; after a longer one the
-// step fails.
+// longest limits the pauses while a new resource may not be visible everywhere in AWS. If the next pause would be
+// longer, the step fails.
 const longest = 8 * time.Second
 
 // judge decides the outcome of a step that failed with an error.
@@ -56,7 +56,7 @@ func (r *run) judge(ctx context.Context, s plan.Step, err error) Outcome {
 			o.Until = most
 		}
 		return o
-	case missing != "" && r.young(s.Op, missing), e.Code == awsclient.CodeInvalidTarget &&
+	case missing != "" && r.refersToCreated(s.Op, missing), e.Code == awsclient.CodeInvalidTarget &&
 		is[awsop.RegisterLoadBalancer](s.Op):
 		// AWS answers from replicas, on some of which a new load balancer, listener or other resource may be missing.
 		if o := r.wait(s, "the new resource to be visible everywhere in AWS", err); o.Until.Sub(r.d.Now()) <= longest {
@@ -77,8 +77,9 @@ func (r *run) judge(ctx context.Context, s plan.Step, err error) Outcome {
 
 // judgeProtected decides the outcome of the deletion of a load balancer that AWS protects.
 func (r *run) judgeProtected(s plan.Step, e awsclient.Error, err error) Outcome {
-	// The protection was switched on outside the controller. If the cached attributes differ, they are forgotten, and the
-	// next plan switches it off where that is declared. The second time the deletion is refused.
+	// Somebody switched the protection on. The first time, the inventory forgets the cached attributes if it has any: the
+	// next plan reads them, and switches the protection off if objects declare that. The second time, the deletion is
+	// refused.
 	known := r.d.Inventory.ForgetAttributes(r.key, r.resolve(s.Op.About().Refs[0]))
 	if known && r.d.Inventory.Backoff(r.key, s.ID) == 1 {
 		return Outcome{State: Waiting, Until: r.d.Now().Add(100 * time.Millisecond),
@@ -116,7 +117,7 @@ func (r *run) disagreed(ctx context.Context, s plan.Step, e awsclient.Error, fai
 	if n > 2 {
 		return failed
 	}
-	// The second read is for AWS's lists, which lag behind its writes.
+	// AWS's lists lag behind its writes: the resource is read again after the second refusal.
 	other, err := r.d.Inventory.TakenByOther(ctx, r.key, s.Op)
 	if other {
 		return failed
@@ -151,8 +152,8 @@ func is[T plan.Operation](op plan.Operation) bool {
 	return ok
 }
 
-// ours reports whether a missing resource is one that the controller manages. Target groups and security groups may
-// also be named by users: if these do not exist, reading the stack again does not help.
+// ours reports whether the controller manages a missing resource. Users can name target groups and security groups too:
+// if one of these does not exist, reading the stack again does not help.
 func ours(op plan.Operation, missing stack.Kind) bool {
 	if missing != stack.KindTargetGroup && missing != stack.KindSecurityGroup {
 		return true
@@ -176,8 +177,9 @@ func problemOf(op plan.Operation, err error) diag.Diagnostic {
 	return d
 }
 
-// protocolRefused is the finding that AWS refuses to change the protocol of a listener. A listener that is deleted and
-// made again would close the port, for good if AWS refuses the new protocol itself; so that is left to the user.
+// protocolRefused is the finding that AWS refuses to change the protocol of a listener. To delete and create the
+// listener again would close the port, for good if AWS refuses the new protocol itself. The controller leaves that to
+// the user.
 func protocolRefused(d diag.Diagnostic, p awsop.Protocols) diag.Diagnostic {
 	out := diag.New(d.Object, d.Path, diag.ProtocolRefused,
 		fmt.Sprintf("port %s stays %s, because AWS refuses to change its listener to %s: %s", p.Listener, p.From,
@@ -225,7 +227,7 @@ func bindingOf(op plan.Operation) diag.Object {
 	return o
 }
 
-// nameOf is the name inside a load balancer's ARN.
+// nameOf returns the name in the ARN of a load balancer.
 func nameOf(arn string) string {
 	if parts := strings.Split(arn, "/"); len(parts) >= 3 {
 		return parts[len(parts)-2]

@@ -2,13 +2,11 @@ package apply
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/aws/refusal"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
-	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
@@ -54,7 +52,7 @@ func (r *run) causeOf(op plan.Operation, e awsclient.Error) (_ refusal.Cause, la
 	case awsop.RegisterTargets:
 		return refusal.Content, e.Class == diag.Invalid // a new target group is not known everywhere in AWS
 	}
-	if e.Class == diag.NotFound && r.madeNow(op) {
+	if e.Class == diag.NotFound && r.refersToCreated(op, "") { // it may not be known everywhere in AWS
 		return "", false
 	}
 	if removes(op) || e.Class == diag.Quota { // what a deletion says is never wrong by itself
@@ -66,16 +64,6 @@ func (r *run) causeOf(op plan.Operation, e awsclient.Error) (_ refusal.Cause, la
 func removes(op plan.Operation) bool {
 	a := op.About()
 	return a.Removes || a.Verb == plan.Deletes
-}
-
-// madeNow reports whether an operation refers to anything that this run has created, which may not be known everywhere
-// in AWS.
-func (r *run) madeNow(op plan.Operation) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return slices.ContainsFunc(op.About().Refs, func(ref stack.Ref) bool {
-		return ref.Literal == "" && r.fresh[r.values[ref]]
-	})
 }
 
 // refusal is what is remembered of a step that failed.

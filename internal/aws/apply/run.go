@@ -22,26 +22,26 @@ type run struct {
 	steps    []plan.Step
 	outcomes map[plan.StepID]Outcome
 	started  map[plan.StepID]bool
-	yielded  map[plan.StepID]bool // removals that came first to make room under a quota
+	yielded  map[plan.StepID]bool // removals that were moved forward to make room under a quota
 	finished chan finished
 
-	// Plans may have thousands of steps: a step is looked at again only when what it waits for has ended.
-	places    map[plan.StepID]int         // in steps
+	// Plans may have thousands of steps: the loop checks a step again only when a step that it waits for has ended.
+	places    map[plan.StepID]int         // index in steps
 	waiting   map[plan.StepID][]dependent // the steps that wait for a step
-	open      []int                       // by place: how many of those that a step waits for have not ended, or fewer
-	unsettled []bool                      // by place: the step may be ready, or blocked
+	open      []int                       // by place: at most how many steps the step still waits for
+	unsettled []bool                      // by place: the loop must check whether the step is ready or blocked
 	removals  []int                       // places of steps that free something under a quota
 
-	mu     sync.Mutex
-	looks  map[string]*healthRead // by target group
-	values map[stack.Ref]string   // of references
-	fresh  map[string]bool        // ARNs and ids that this run created
+	mu      sync.Mutex
+	reads   map[string]*healthRead // by target group
+	values  map[stack.Ref]string   // of references
+	created map[string]bool        // ARNs and ids that this run created
 }
 
 type finished struct {
 	id      plan.StepID
 	outcome Outcome
-	slot    bool // it occupied one
+	slot    bool // the step occupied a slot
 }
 
 func newRun(p plan.Plan, d Deps) *run {
@@ -58,8 +58,8 @@ func newRun(p plan.Plan, d Deps) *run {
 		d: d, key: p.Key, steps: slices.Clone(p.Steps),
 		outcomes: map[plan.StepID]Outcome{}, started: map[plan.StepID]bool{}, yielded: map[plan.StepID]bool{},
 		finished: make(chan finished),
-		looks:    map[string]*healthRead{},
-		values:   map[stack.Ref]string{}, fresh: map[string]bool{},
+		reads:    map[string]*healthRead{},
+		values:   map[stack.Ref]string{}, created: map[string]bool{},
 	}
 	for _, k := range p.Known {
 		r.values[k.Ref] = k.Value
@@ -84,10 +84,10 @@ func newRun(p plan.Plan, d Deps) *run {
 // dependent is a step that waits for another one.
 type dependent struct {
 	place int
-	needs bool // the other one, else it comes after it
+	needs bool // the other step must succeed; otherwise it must only end
 }
 
-// depend has a step looked at when another one ends.
+// depend has the loop check a step again when another one ends.
 func (r *run) depend(place int, id plan.StepID, needs bool) {
 	r.waiting[id] = append(r.waiting[id], dependent{place, needs})
 	r.open[place]++
@@ -106,7 +106,7 @@ func (r *run) settle(id plan.StepID, o Outcome) {
 }
 
 func (r *run) loop(ctx context.Context) {
-	running, slots := 0, 0 // steps that await occupy no slot
+	running, slots := 0, 0 // steps that only await occupy no slot
 	for len(r.outcomes) < len(r.steps) {
 		if err := context.Cause(ctx); err != nil {
 			r.stop(err)
@@ -161,7 +161,7 @@ func (r *run) loop(ctx context.Context) {
 	}
 }
 
-// stop ends the steps that were not started: no call begins when the process ends.
+// stop ends the steps that were not started: no call begins once the process ends.
 func (r *run) stop(err error) {
 	for _, s := range r.steps {
 		if _, ended := r.outcomes[s.ID]; !ended && !r.started[s.ID] {
@@ -174,8 +174,8 @@ func (r *run) stopped(err error) Outcome {
 	return Outcome{State: Waiting, Until: r.d.Now(), On: "a controller that leads", Err: err}
 }
 
-// ready reports whether a step may start. by is a need that is not done, or, for an ordered step, an earlier step that
-// is put off.
+// ready reports whether a step may start. If the step is blocked, by is the step that blocks it: one that it needs and
+// that did not succeed, or, for an ordered step, an earlier one that is put off.
 func (r *run) ready(s *plan.Step) (ready bool, by plan.StepID) {
 	ready = true
 	for _, n := range s.Needs {
@@ -195,8 +195,8 @@ func (r *run) ready(s *plan.Step) (ready bool, by plan.StepID) {
 	return ready, ""
 }
 
-// putOff reports whether a step is tried again soon, or waits for one that is. A step that AWS rejects for good is not:
-// it must not delay steps that only come later.
+// putOff reports whether the step of an outcome is repeated soon, or waits for one that is. A step that AWS rejects for
+// good is not put off: it must not delay steps that only come after it.
 func (r *run) putOff(o Outcome) bool {
 	for o.State == Blocked {
 		o = r.outcomes[o.By]
@@ -217,8 +217,8 @@ func (r *run) end(ctx context.Context, f finished) {
 	r.settle(f.id, f.outcome)
 }
 
-// postpone orders one removal under the same quota before the step, and the step once more after it. Only removals from
-// the same load balancer or security group make room. It reports false if there is none left.
+// postpone moves one removal under the same quota before the step, and repeats the step after it. Only removals from
+// the same load balancer or security group make room. postpone reports false if there is no such removal left.
 func (r *run) postpone(id plan.StepID) bool {
 	at := r.places[id]
 	failed := &r.steps[at]
@@ -261,8 +261,8 @@ func (r *run) release(removal *plan.Step, id plan.StepID) {
 	removal.Needs, removal.After = free(removal.Needs), free(removal.After)
 }
 
-// limited is the load balancer or security group to which a quota applies. The quotas of rules, listeners and
-// certificates are per load balancer (Elastic Load Balancing's quotas).
+// limited returns the load balancer or security group to which a quota applies. Rules, listeners and certificates have
+// quotas per load balancer (Elastic Load Balancing's quotas).
 func (r *run) limited(q plan.Quota) string {
 	id := r.resolve(q.Of)
 	return cmp.Or(balancerOf(id), id)
@@ -285,7 +285,7 @@ func (r *run) refuse(err error) {
 	}
 }
 
-// strand ends a plan that refers to steps that it does not have, which the diff never returns.
+// strand ends steps that wait for themselves or for a step that the plan does not have. The diff returns no such plan.
 func (r *run) strand() {
 	for _, s := range r.steps {
 		if _, ended := r.outcomes[s.ID]; !ended {
@@ -308,14 +308,15 @@ func (r *run) produced(ref stack.Ref, value string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.values[stack.Ref{Kind: ref.Kind, ID: ref.ID}] = value
-	r.fresh[value] = true
+	r.created[value] = true
 }
 
-// young reports whether an operation refers to a resource of a kind that this run has created.
-func (r *run) young(op plan.Operation, kind stack.Kind) bool {
+// refersToCreated reports whether an operation refers to a resource of a kind, or of any kind if it is empty, that this
+// run has created.
+func (r *run) refersToCreated(op plan.Operation, kind stack.Kind) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.ContainsFunc(op.About().Refs, func(ref stack.Ref) bool {
-		return ref.Kind == kind && ref.Literal == "" && r.fresh[r.values[ref]]
+		return (kind == "" || ref.Kind == kind) && ref.Literal == "" && r.created[r.values[ref]]
 	})
 }

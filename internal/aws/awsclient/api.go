@@ -1,6 +1,7 @@
 // Package awsclient is the edge towards AWS: narrow interfaces over the SDK clients, their construction, the limiter
-// that every call passes, conversions between SDK shapes and ours, the classification of errors, and the list of
-// operations with their permissions. It keeps no state about resources.
+// of all calls, conversions between types of the SDK and of this project, the classification of errors, and the list
+// of operations with their permissions. It keeps no state about resources. Write (write.go) sends the operations of
+// plans.
 package awsclient
 
 import (

@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// bucket is a token bucket whose waiters are served by priority; those of one priority take turns by tenant. What adds
-// capacity goes before other calls of the highest priority, which get one token in capacityTurns all the same: targets
-// that come serve, those that go must not serve for long. Calls of normal priority get one token in two to four while
-// others go before them, so that the targets of one tenant do not stop the edits of another. With a rate of +Inf, which
-// is that of a family that AWS has not throttled, calls without a token are admitted as well, but few side by side at
-// first: if AWS's own bucket is empty, all of them are refused.
+// bucket is a token bucket whose waiters are served by priority; waiters of one priority take turns by tenant. Calls
+// that add capacity come before other calls of the highest priority, which still get one token in capacityTurns: new
+// targets must serve soon, and removed ones must not serve for long. Calls of normal priority get one token in two to
+// four while others come before them, so that the targets of one tenant do not stop the edits of another. A rate of
+// +Inf is that of a family that AWS has not throttled. Such a bucket also admits calls without a token, but only a
+// few in parallel at first: if AWS's own bucket is empty, AWS refuses all of them.
 type bucket struct {
 	clock Clock
 
@@ -22,45 +22,45 @@ type bucket struct {
 	burst  float64
 	floor  float64 // rate to fall to when AWS throttles an unlimited bucket, whose tokens come at this rate
 	tokens float64
-	calls  int // under way
-	paid   int // of them, those that took a token: they count as the first to end
+	calls  int // in progress
+	paid   int // how many of them took a token; these count as the first to end
 	// how many may be under way without a token if the rate is +Inf: one more after each of them that succeeds
 	beyond  int
 	at      time.Time   // when tokens was computed
 	waiting [4]turns    // by rank
-	turns   int         // tokens that capacity got in a row while others of the highest priority waited
-	ahead   int         // tokens that calls of higher priority got in a row while normal ones waited
+	turns   int         // tokens in a row for capacity while others of the highest priority waited
+	ahead   int         // tokens in a row for higher priorities while normal calls waited
 	timer   func() bool // pending wake-up, nil = none
 
 	cutAt time.Time // when the rate was last cut
 	good  int       // successes since then
 }
 
-// Ranks of waiters in a bucket. Those of the other priorities follow in their order.
+// Ranks of waiters in a bucket. The ranks of the other priorities follow in their order.
 const (
 	capacity = iota
 	vital
 	normal
 )
 
-// firstBeyond is how many calls are under way at once at first where there is no token, and again after restOfBeyond
-// without a call.
+// firstBeyond is how many calls may be in progress without a token at first, and again after restOfBeyond without a
+// call.
 const (
 	firstBeyond  = 4
 	restOfBeyond = time.Second
 )
 
-// capacityTurns is how many tokens there are for each one that vital calls get while capacity waits.
+// capacityTurns is how many tokens there are for each token that vital calls get while capacity waits.
 const capacityTurns = 3
 
-// normalWait is how long calls of normal priority wait for a token at most, in seconds, because others go before them.
+// normalWait limits, in seconds, how long calls of normal priority wait for a token because others come before them.
 const normalWait = 0.6
 
-// normalTurns is how many tokens there are for each one that calls of normal priority get while others go before them.
-// The lock is held.
+// normalTurns returns how many tokens there are for each token that calls of normal priority get while others come
+// before them. The caller holds the lock.
 func (b *bucket) normalTurns() int { return min(4, max(2, int(b.pace()*normalWait))) }
 
-// rankOf is the rank of a call.
+// rankOf returns the rank of a call.
 func rankOf(operation string, p Priority) int {
 	if p == Vital && operation == "RegisterTargets" {
 		return capacity
@@ -72,14 +72,14 @@ func newBucket(c Clock, rate, burst float64) *bucket {
 	return &bucket{clock: c, rate: rate, burst: burst, tokens: burst, beyond: firstBeyond, at: c.Now()}
 }
 
-// take waits for a token or for the end of ctx. After it, ended is called.
+// take waits for a token or for the end of ctx. The caller calls ended after the call.
 func (b *bucket) take(ctx context.Context, rank int) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	tenant := TenantOf(ctx)
 	w := &waiter{ready: make(chan struct{})}
-	if rank > normal && tenant != "" { // what a tenant needs least has its turns all the same: only its own calls go first
+	if rank > normal && tenant != "" { // even a tenant's least urgent calls get its turns: only its own calls come first
 		rank, w.low = normal, true
 	}
 	b.mu.Lock()
@@ -102,7 +102,7 @@ func (b *bucket) take(ctx context.Context, rank int) error {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		select {
-		case <-w.ready: // got its token in the meantime: give it back
+		case <-w.ready: // the waiter got a token meanwhile: return it
 			b.tokens++
 			b.calls--
 			b.paid = max(0, b.paid-1)
@@ -116,7 +116,7 @@ func (b *bucket) take(ctx context.Context, rank int) error {
 
 func (b *bucket) idle() bool { return b.standing() == 0 }
 
-// standing is how many calls wait. The lock is held.
+// standing returns how many calls wait. The caller holds the lock.
 func (b *bucket) standing() (n int) {
 	for rank := range b.waiting {
 		n += b.waiting[rank].waiting()
@@ -124,12 +124,12 @@ func (b *bucket) standing() (n int) {
 	return n
 }
 
-// admits reports whether a call may begin. The lock is held.
+// admits reports whether a call may begin. The caller holds the lock.
 func (b *bucket) admits() bool {
 	return b.tokens >= 1 || math.IsInf(b.rate, 1) && b.calls < b.beyond
 }
 
-// admit has a call begin. The lock is held.
+// admit records that a call begins. The caller holds the lock.
 func (b *bucket) admit() {
 	b.calls++
 	if b.tokens >= 1 || !math.IsInf(b.rate, 1) {
@@ -153,7 +153,7 @@ func (b *bucket) ended(succeeded bool) {
 	b.serve()
 }
 
-// pace is the number of tokens per second. The lock is held.
+// pace returns the number of tokens per second. The caller holds the lock.
 func (b *bucket) pace() float64 {
 	if math.IsInf(b.rate, 1) {
 		return b.floor
@@ -170,7 +170,7 @@ func (b *bucket) refill() {
 	b.at = now
 }
 
-// serve hands tokens to waiters and arms the timer for the next one. The lock is held.
+// serve gives tokens to waiters, and arms the timer for the next token. The caller holds the lock.
 func (b *bucket) serve() {
 	b.refill()
 	for b.admits() {
@@ -184,7 +184,7 @@ func (b *bucket) serve() {
 	b.arm()
 }
 
-// next takes the waiter whose turn it is; nil if none waits. The lock is held.
+// next removes and returns the waiter whose turn it is; nil if none waits. The caller holds the lock.
 func (b *bucket) next() *waiter {
 	rank := b.nextRank()
 	if rank < 0 {
@@ -193,7 +193,7 @@ func (b *bucket) next() *waiter {
 	return b.waiting[rank].pop()
 }
 
-// nextRank is the rank whose turn it is; -1 if no call waits. The lock is held.
+// nextRank returns the rank whose turn it is; -1 if no call waits. The caller holds the lock.
 func (b *bucket) nextRank() int {
 	rank := slices.IndexFunc(b.waiting[:], func(t turns) bool { return t.waiting() > 0 })
 	switch {
@@ -216,7 +216,7 @@ func (b *bucket) nextRank() int {
 	return rank
 }
 
-// arm schedules serve for when the next token is there. The lock is held.
+// arm schedules serve for the time of the next token. The caller holds the lock.
 func (b *bucket) arm() {
 	if b.timer != nil || b.idle() {
 		return
@@ -230,8 +230,9 @@ func (b *bucket) arm() {
 	})
 }
 
-// throttled slows down after AWS refused a call: to the published rate from above it, by halves below, but at most once
-// a second, since calls that were under way together are refused together.
+// throttled slows down after AWS refused a call: to AWS's published rate if the bucket was faster, otherwise to half
+// its rate. It does so at most once a second, because calls that were in progress at the same time are refused
+// together.
 func (b *bucket) throttled() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -249,8 +250,8 @@ func (b *bucket) throttled() {
 	b.rate = math.Max(b.rate/2, b.floor/8)
 }
 
-// exceeds reports whether calls go faster than AWS's published rate, or did until a refusal just now: then AWS refuses
-// because of this bucket.
+// exceeds reports whether calls exceed AWS's published rate, or did until a refusal just now: then this bucket is the
+// cause of the refusal.
 func (b *bucket) exceeds() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -258,12 +259,12 @@ func (b *bucket) exceeds() bool {
 	return b.rate > b.floor && b.tokens < 1 || !b.cutAt.IsZero() && b.clock.Now().Sub(b.cutAt) < time.Second
 }
 
-// trialPause is how many seconds a slowed bucket keeps to AWS's published rate before it tries to go faster. Each try
-// costs a refused call where the rate is the limit, as it is nearly everywhere.
+// trialPause is how many seconds a slowed bucket keeps AWS's published rate before it tries to go faster. Each try
+// costs a refused call if the published rate is the limit, as it nearly always is.
 const trialPause = 30
 
-// succeeded speeds a slowed bucket up again by a tenth for each second's worth of successes: to AWS's published rate at
-// once, beyond it after trialPause, and without limit once it goes ten times that rate.
+// succeeded speeds a slowed bucket up by a tenth for each second of successes: up to AWS's published rate without a
+// pause, beyond it after trialPause, and without a limit once it reaches ten times that rate.
 func (b *bucket) succeeded() {
 	b.mu.Lock()
 	defer b.mu.Unlock()

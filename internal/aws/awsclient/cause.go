@@ -2,7 +2,8 @@ package awsclient
 
 import "context"
 
-// Cause is the loop that makes a call, as metrics and traces name it. That of a pass is the name of its controller.
+// Cause is the loop that makes a call, by its name in metrics and traces. For a pass, it is the name of the
+// controller.
 type Cause string
 
 // Causes beside passes.
@@ -19,7 +20,7 @@ const (
 	otherCause     Cause = "other"
 )
 
-// Causes are the causes beside passes, and the one of calls under a context without a cause.
+// Causes are the causes beside passes, including that of calls under a context without a cause.
 func Causes() []Cause {
 	return []Cause{Listing, DriftSweep, Provisioning, CertificateSet, TargetHealth, ReadinessGates, Draining, TargetRules,
 		SharedGroup, otherCause}
@@ -32,7 +33,7 @@ func WithCause(ctx context.Context, c Cause) context.Context {
 	return context.WithValue(ctx, causeKey{}, c)
 }
 
-// CauseOf is the cause of calls under a context.
+// CauseOf returns the cause of calls under a context.
 func CauseOf(ctx context.Context) Cause {
 	if c, ok := ctx.Value(causeKey{}).(Cause); ok {
 		return c

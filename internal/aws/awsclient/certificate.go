@@ -89,7 +89,7 @@ func (s *sender) changeRecords(zone string, action route53types.ChangeAction, re
 		ChangeBatch: batch})
 }
 
-// notThere reports whether a record could not be deleted because it is gone, or by now has another value.
+// notThere reports whether a record could not be deleted because it does not exist, or has another value by now.
 func notThere(err error) bool {
 	var batch *route53types.InvalidChangeBatch
 	var api smithy.APIError
@@ -111,7 +111,7 @@ func certificateTags(tags map[string]string) []acmtypes.Tag {
 	return pairs(tags, func(k, v *string) acmtypes.Tag { return acmtypes.Tag{Key: k, Value: v} })
 }
 
-// FromCertificate is an observed certificate without its tags; ID and hosted zones are the caller's to fill in.
+// FromCertificate converts an observed certificate, without its tags. The caller sets ID and hosted zones.
 func FromCertificate(c *acmtypes.CertificateDetail) awsop.Certificate {
 	out := awsop.Certificate{
 		ARN: value(c.CertificateArn), Status: string(c.Status), Reason: string(c.FailureReason),
@@ -126,7 +126,7 @@ func FromCertificate(c *acmtypes.CertificateDetail) awsop.Certificate {
 	slices.Sort(out.Names)
 	out.Names = slices.Compact(out.Names)
 	for _, o := range c.DomainValidationOptions {
-		if r := o.ResourceRecord; r != nil { // ACM needs a moment to think of one
+		if r := o.ResourceRecord; r != nil { // ACM needs a moment to create the record
 			out.Records = append(out.Records, awsop.CertificateRecord{
 				Domain:           strings.TrimPrefix(value(o.DomainName), "*."),
 				ValidationRecord: awsop.ValidationRecord{Name: value(r.Name), Value: value(r.Value)},
@@ -136,10 +136,10 @@ func FromCertificate(c *acmtypes.CertificateDetail) awsop.Certificate {
 	return out
 }
 
-// serialNumber is a serial number in hexadecimal digits, of which ACM writes pairs: "07:71:f4".
+// serialNumber returns a serial number in hexadecimal digits. ACM writes pairs: "07:71:f4".
 func serialNumber(s string) string {
 	return strings.TrimLeft(strings.ToLower(strings.ReplaceAll(s, ":", "")), "0")
 }
 
-// keyAlgorithm is the name without the variants of its spelling: ACM writes RSA-2048 as well as RSA_2048.
+// keyAlgorithm returns the name of an algorithm in one spelling: ACM writes both RSA-2048 and RSA_2048.
 func keyAlgorithm(a acmtypes.KeyAlgorithm) string { return strings.ReplaceAll(string(a), "-", "_") }

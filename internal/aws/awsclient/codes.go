@@ -27,7 +27,7 @@ const (
 	CodeTargetGroupAssociation = "TargetGroupAssociationLimit"
 )
 
-// codeClasses is the one place that knows what AWS's codes mean.
+// codeClasses is the only place that knows the meaning of AWS's codes.
 var codeClasses = withAddOns(map[string]diag.Class{
 	// permission
 	"AccessDenied": diag.Denied, "AccessDeniedException": diag.Denied, "UnauthorizedOperation": diag.Denied,
@@ -114,6 +114,6 @@ var codeClasses = withAddOns(map[string]diag.Class{
 	"OptimisticLockException":   diag.Throttled, CodeAlreadyExists: diag.Conflict,
 	"InvalidOperationException":  diag.Invalid,
 	"InternalErrorException":     diag.Transient,
-	CodePriorRequest:             diag.Conflict, // not a rate: nothing but time helps
+	CodePriorRequest:             diag.Conflict, // not a rate: only time helps
 	"CapacityUnitsLimitExceeded": diag.Quota, "CapacityDecreaseRequestLimitExceeded": diag.Quota,
 }, func(s addOnService) map[string]diag.Class { return s.codes })

@@ -40,18 +40,19 @@ type ConnectOptions struct {
 	MaxAttempts int               // of a call of the instance metadata service, three at most
 	Endpoints   map[string]string // SDK service id → base URL
 	Version     string            // for the User-Agent
-	// Transport stands between the SDK and the network, if it is given.
+	// Transport is a layer between the SDK and the network; nil = none.
 	Transport func(sdkhttp.Doer) sdkhttp.Doer
-	// Anonymous requests are not signed, and no credentials are looked for: for a Transport that reaches no AWS.
+	// Anonymous: requests are not signed, and no credentials are looked for. It is for a Transport that does not reach
+	// AWS.
 	Anonymous bool
-	// Logger takes what the SDK logs, such as credentials that it looks for in vain; nil = standard error.
+	// Logger gets what the SDK logs, such as missing credentials; nil = standard error.
 	Logger logging.Logger
-	// CheckCredentials has Connect fail where no source has credentials, instead of the first call. Whether AWS accepts
-	// them only calls show.
+	// CheckCredentials makes Connect fail if no source has credentials, instead of the first call. Only calls show
+	// whether AWS accepts the credentials.
 	CheckCredentials bool
 }
 
-// Connection is a way to AWS in one scope.
+// Connection is a connection to AWS in one scope.
 type Connection struct {
 	Scope Scope
 
@@ -61,13 +62,14 @@ type Connection struct {
 	wrap      func(aws.HTTPClient) aws.HTTPClient
 }
 
-// SDK is the SDK's configuration of the connection, for a call that no client makes. endpoint is the one that is set
-// for the service of the call; empty = none is.
+// SDK returns the SDK's configuration of the connection, for a call without a client. endpoint is the configured
+// endpoint of the service; empty = none.
 func (c Connection) SDK(service string) (cfg aws.Config, endpoint string) {
 	return c.config, c.endpoints[service]
 }
 
-// Connect finds region, credentials and VPC. What may be supplied later is an error with a impairment.Condition.
+// Connect finds Region, credentials and VPC. If one is missing that may be supplied later, the error has an
+// impairment.Condition.
 func Connect(ctx context.Context, o ConnectOptions) (Connection, error) {
 	meta, err := metadata(ctx, o)
 	if err != nil {
@@ -116,8 +118,8 @@ func Connect(ctx context.Context, o ConnectOptions) (Connection, error) {
 	return c, nil
 }
 
-// Clients are the scope's clients. They make one attempt per call and leave it to the limiter to repeat it; nil =
-// nothing limits or repeats calls.
+// Clients returns the scope's clients. They make one attempt per call, and the limiter repeats calls; nil = nothing
+// limits or repeats calls.
 func (c Connection) Clients(l *Limiter) Clients {
 	cfg := c.config.Copy()
 	if l != nil {
@@ -129,13 +131,13 @@ func (c Connection) Clients(l *Limiter) Clients {
 	return clients(cfg, c.endpoints)
 }
 
-// credentialRetryer is for the calls that fetch credentials, which pass no Limiter: a throttled or unanswered one is
-// tried again for some three seconds before the call that needs the credentials fails.
+// credentialRetryer is for the calls that fetch credentials, which no Limiter handles. A throttled or unanswered call
+// is repeated for some three seconds before the call that needs the credentials fails.
 func credentialRetryer() aws.Retryer {
 	return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = 5, time.Second })
 }
 
-// httpClient ends a call that AWS does not answer, and keeps as many connections as a burst of work needs.
+// httpClient ends calls that AWS does not answer, and keeps as many connections as a burst of calls needs.
 func httpClient() *awshttp.BuildableClient {
 	return awshttp.NewBuildableClient().WithTimeout(30 * time.Second).WithTransportOptions(
 		func(t *http.Transport) { t.MaxIdleConnsPerHost = 64 })
@@ -165,7 +167,7 @@ func clients(cfg aws.Config, endpoints map[string]string) Clients {
 	return out
 }
 
-// override keeps what the environment says (AWS_ENDPOINT_URL) where the flag says nothing.
+// override keeps the value of the environment (AWS_ENDPOINT_URL) if the flag has none.
 func override(to **string, v *string) {
 	if v != nil {
 		*to = v
@@ -179,7 +181,7 @@ var partitions = []struct{ prefix, partition string }{
 	{"eu-isof-", "aws-iso-f"},
 }
 
-// PartitionOf is the partition of a Region, by its name.
+// PartitionOf returns the partition of a Region, by its name.
 func PartitionOf(region string) string {
 	for _, p := range partitions {
 		if strings.HasPrefix(region, p.prefix) {
@@ -189,7 +191,7 @@ func PartitionOf(region string) string {
 	return "aws"
 }
 
-// RegionPrefixes are the beginnings of the names of a partition's Regions; none for aws, which has all others.
+// RegionPrefixes returns the prefixes of the names of a partition's Regions; none for aws, which has all other names.
 func RegionPrefixes(partition string) (out []string) {
 	for _, p := range partitions {
 		if p.partition == partition {

@@ -10,8 +10,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/impairment"
 )
 
-// credentialFaults are what is wrong with credentials that AWS does not accept. Services have different codes and
-// sentences for the same cause.
+// credentialFaults says what is wrong with credentials that AWS refuses. Services have different codes and texts for
+// the same cause.
 var credentialFaults = map[string]string{
 	"ExpiredToken": "they have expired", "ExpiredTokenException": "they have expired",
 	CodeRequestExpired:      "they have expired",
@@ -22,11 +22,11 @@ var credentialFaults = map[string]string{
 	"MissingAuthenticationToken":  "AWS does not know them",
 }
 
-// rejectsCredentials reports whether AWS refused a call for its credentials and not for what it does.
+// rejectsCredentials reports whether AWS refused a call because of its credentials.
 func (e Error) rejectsCredentials() bool { return !e.Credentials && credentialFaults[e.Code] != "" }
 
-// Lack is what the error of a call shows that the controller lacks: credentials, or the permission for an action. ok is
-// false if it shows neither. The condition of a permission has the action as its Text.
+// Lack returns what the controller lacks according to the error of a call: credentials, or the permission for an
+// action. ok is false if the error shows neither. The condition for a permission has the action as its Text.
 func Lack(operation string, err error) (_ impairment.Condition, ok bool) {
 	e := Classify(err)
 	switch {
@@ -44,8 +44,8 @@ func Lack(operation string, err error) (_ impairment.Condition, ok bool) {
 	return impairment.Condition{Reason: impairment.Permissions, Text: action}, true
 }
 
-// rejectedCondition is that of an error for want of credentials, or of a call whose credentials AWS refused.
-// Its text is the same for all calls that fail for one cause.
+// rejectedCondition returns the condition for missing credentials, or for credentials that AWS refused. Its text is
+// the same for all calls that fail for one cause.
 func rejectedCondition(err error) impairment.Condition {
 	if e := Classify(err); !e.Credentials {
 		return impairment.Condition{Reason: impairment.Credentials, Text: "AWS does not accept the credentials: " +

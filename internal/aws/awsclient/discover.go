@@ -22,8 +22,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/impairment"
 )
 
-// metadata is the client of the instance metadata service. The environment (AWS_EC2_METADATA_DISABLED,
-// AWS_EC2_METADATA_SERVICE_ENDPOINT and AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE) counts for it as for the SDK's own.
+// metadata returns the client of the instance metadata service. The environment (AWS_EC2_METADATA_DISABLED,
+// AWS_EC2_METADATA_SERVICE_ENDPOINT and AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE) applies to it as to the SDK's own.
 func metadata(ctx context.Context, o ConnectOptions) (*imds.Client, error) {
 	cfg, err := config.LoadDefaultConfig(ctx, config.WithEC2IMDSEndpointMode(metadataMode()), config.WithLogger(o.Logger))
 	if err != nil {
@@ -40,7 +40,7 @@ func metadata(ctx context.Context, o ConnectOptions) (*imds.Client, error) {
 	}), nil
 }
 
-// metadataMode is IPv6 where the pod has no IPv4 address but those of loopback, unless the environment has a mode.
+// metadataMode is IPv6 if the pod has no IPv4 address except loopback, unless the environment sets a mode.
 func metadataMode() imds.EndpointModeState {
 	if os.Getenv("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE") != "" {
 		return imds.EndpointModeStateUnset
@@ -70,7 +70,7 @@ func findRegion(ctx context.Context, meta *imds.Client) (string, error) {
 	return out.Region, nil
 }
 
-// metadataCause is why the instance metadata service returned nothing, in the same words at each attempt.
+// metadataCause says why the instance metadata service returned nothing, with the same text at each attempt.
 func metadataCause(err error) string {
 	var network net.Error
 	if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &network) && network.Timeout() {
@@ -79,7 +79,7 @@ func metadataCause(err error) string {
 	return SteadyText(err.Error())
 }
 
-// findVPC finds the VPC by tags, by the instance that we run on, or by the node's instance (NODENAME).
+// findVPC finds the VPC by tags, by the instance that this process runs on, or by the node's instance (NODENAME).
 func findVPC(ctx context.Context, client EC2, meta *imds.Client, tags map[string]string) (string, error) {
 	if len(tags) > 0 {
 		return vpcByTags(ctx, client, tags)

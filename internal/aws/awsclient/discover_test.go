@@ -75,7 +75,7 @@ func TestWhatIsMissingIsASentenceWithARemedy(t *testing.T) {
 	}
 }
 
-// TestTheMetadataServiceIsReadOverIPv6WhereThereIsNoIPv4 looks at the mode of the endpoint, by the environment and by
+// TestTheMetadataServiceIsAskedOverIPv6WhereThereIsNoIPv4 checks the mode of the endpoint, by the environment and by
 // addresses.
 func TestTheMetadataServiceIsAskedOverIPv6WhereThereIsNoIPv4(t *testing.T) {
 	nowhere(t)

@@ -12,20 +12,21 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
-// Error is what is known of a failed AWS call.
+// Error is a classified error of an AWS call.
 type Error struct {
 	Class     diag.Class
 	Code      string // AWS's code; empty when AWS did not answer
 	Message   string
 	RequestID string
-	// Credentials reports that the controller got no credentials for the call, which was not sent: Code is that of the
-	// call that was to give them, such as AssumeRoleWithWebIdentity.
+	// Credentials is true if the controller got no credentials for the call, which was not sent. Code is then that of
+	// the call for credentials, such as AssumeRoleWithWebIdentity.
 	Credentials bool
-	// Unanswered is why AWS did not answer, if it did not; Message says it in words that are the same for each attempt.
+	// Unanswered says why AWS did not answer; empty = AWS answered. Message then has a text that is the same for each
+	// attempt.
 	Unanswered NoAnswer
 }
 
-// NoAnswer is why AWS did not answer a call; "" = it did, or nothing was sent. It is the error_code of metrics.
+// NoAnswer is why AWS did not answer a call; "" = it did, or nothing was sent. Metrics have it as error_code.
 type NoAnswer string
 
 // Reasons of calls without an answer.
@@ -35,20 +36,20 @@ const (
 	Canceled     NoAnswer = "canceled"
 )
 
-// Passing reports whether an error of an SDK call may be gone at the next attempt.
+// Passing reports whether the next attempt may succeed without a change.
 func Passing(err error) bool {
 	c := Classify(err).Class
 	return c == diag.Throttled || c == diag.Transient
 }
 
-// Remembered is the error of an earlier call, possibly of an earlier process, which is not sent again. Classify returns
+// Remembered is the error of an earlier call, possibly of an earlier process, which is not repeated. Classify returns
 // Answer.
 type Remembered struct{ Answer Error }
 
 // Error implements error.
 func (r *Remembered) Error() string { return codeAnd(r.Answer) }
 
-// Classify reads an error of an SDK call (or of the in-process simulator).
+// Classify classifies an error of an SDK call, or of the in-process simulator.
 func Classify(err error) Error {
 	if earlier := (*Remembered)(nil); errors.As(err, &earlier) {
 		return earlier.Answer
@@ -75,7 +76,7 @@ func Classify(err error) Error {
 	return e
 }
 
-// codeAnd is AWS's code, if there is one, and message.
+// codeAnd returns AWS's code, if there is one, and message.
 func codeAnd(e Error) string {
 	if e.Code == "" {
 		return e.Message

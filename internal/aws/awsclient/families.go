@@ -26,7 +26,8 @@ type apiFamily struct {
 	burst float64
 }
 
-// families of ELBv2, as AWS publishes them: what is not listed is non-mutating (Describe) or mutating.
+// elbv2Families are the families of ELBv2's actions, as AWS publishes them. Actions that are not listed are
+// non-mutating (Describe) or mutating.
 var elbv2Families = map[string]apiFamily{
 	"CreateLoadBalancer": {"elbv2/intensive", 0.2, 10},
 	"SetSubnets":         {"elbv2/intensive", 0.2, 10},
@@ -39,11 +40,11 @@ var elbv2Families = map[string]apiFamily{
 	"DescribeTrustStores": {"elbv2/trust-store-reads", 10, 40},
 }
 
-// sharedFamilies are the buckets that all calls of a service take a token from, besides that of their family, as AWS
-// publishes them.
+// sharedFamilies are the buckets from which all calls of a service take a token, in addition to that of their family,
+// as AWS publishes them.
 var sharedFamilies = map[string]apiFamily{ServiceELBV2: {"elbv2", 10, 40}}
 
-// IsRead reports whether an operation changes nothing, by AWS's naming. AssumeRole gives credentials out, and changes
+// IsRead reports whether an operation changes nothing, by its name. AssumeRole returns credentials and changes
 // nothing else.
 func IsRead(operation string) bool {
 	return strings.HasPrefix(operation, "Describe") || strings.HasPrefix(operation, "List") ||
@@ -79,7 +80,7 @@ func familyOf(service, operation string) apiFamily {
 	return usualFamily(service, operation)
 }
 
-// usualFamily is the bucket of an operation of which AWS publishes nothing.
+// usualFamily returns the bucket of an operation for which AWS publishes nothing.
 func usualFamily(service, operation string) apiFamily {
 	return apiFamily{service + "/" + operation, 5, 10}
 }

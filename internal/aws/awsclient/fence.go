@@ -11,9 +11,9 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 )
 
-// fenced sends what writes over connections of its own, which ask before each write of bytes whether the process may
-// still write to AWS. The limiter asks before it signs a request; a process that is suspended after that, or while it
-// connects, would send the request when it wakes up, however long another process has led.
+// fenced sends writes over connections of its own, which check before each write of bytes whether the process may
+// still write to AWS. The limiter checks before it signs a request. A process that is suspended after that, or while
+// it connects, would otherwise send the request when it wakes up, however long another process has led.
 type fenced struct{ reads, writes aws.HTTPClient }
 
 // Do implements aws.HTTPClient.
@@ -24,7 +24,7 @@ func (f fenced) Do(r *http.Request) (*http.Response, error) {
 	return f.writes.Do(r)
 }
 
-// fencedTransport is t with connections that fail once mayWrite does.
+// fencedTransport returns t with connections that fail once mayWrite does.
 func fencedTransport(t *awshttp.BuildableClient, mayWrite func() error) *awshttp.BuildableClient {
 	return t.WithTransportOptions(func(t *http.Transport) {
 		dial := t.DialContext
@@ -38,8 +38,8 @@ func fencedTransport(t *awshttp.BuildableClient, mayWrite func() error) *awshttp
 	})
 }
 
-// fencedConn returns one error from both directions after a write was refused: the transport reports that of the loop
-// that ends first.
+// fencedConn returns the same error from both directions after a refused write, because the transport reports the
+// error of the loop that ends first.
 type fencedConn struct {
 	net.Conn
 	mayWrite func() error

@@ -15,14 +15,14 @@ import (
 // secretsKey is the key of the secrets that the call of a context sends.
 type secretsKey struct{}
 
-// hiddenError is the error of a call without the secrets that the call sent. AWS may quote what it refuses, and events
-// and traces have more readers than Secrets.
+// hiddenError is the error of a call without the secrets that the call sent. AWS may quote what it refuses, and more
+// people can read events and traces than Secrets.
 type hiddenError struct {
 	err    error
 	hidden *strings.Replacer
 }
 
-// withSecrets is the context of a call that sends secrets.
+// withSecrets returns the context of a call that sends secrets.
 func withSecrets(ctx context.Context, secrets []stack.Secret) context.Context {
 	return context.WithValue(ctx, secretsKey{}, secrets)
 }
@@ -49,10 +49,10 @@ func withoutSecrets(ctx context.Context, err error) error {
 // Error implements error.
 func (e *hiddenError) Error() string { return e.hidden.Replace(e.err.Error()) }
 
-// Unwrap is for the facts of the call, such as its HTTP status and request ID.
+// Unwrap gives access to the details of the call, such as its HTTP status and request ID.
 func (e *hiddenError) Unwrap() error { return e.err }
 
-// As hides the secrets in the message of AWS.
+// As hides the secrets in AWS's message.
 func (e *hiddenError) As(target any) bool {
 	var api smithy.APIError
 	to, ok := target.(*smithy.APIError)

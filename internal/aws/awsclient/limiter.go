@@ -16,7 +16,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
-// Clock is the time that the limiter lives by. The simulator's clocks satisfy it.
+// Clock is the clock of the limiter. The simulator's clocks satisfy it.
 type Clock interface {
 	Now() time.Time
 	AfterFunc(d time.Duration, f func()) (stop func() bool)
@@ -48,7 +48,7 @@ func WithPriority(ctx context.Context, p Priority) context.Context {
 	return context.WithValue(ctx, priorityKey{}, p)
 }
 
-// PriorityOf is the priority that calls under a context have.
+// PriorityOf returns the priority of calls under a context.
 func PriorityOf(ctx context.Context) Priority {
 	p, _ := ctx.Value(priorityKey{}).(Priority)
 	return p
@@ -62,13 +62,13 @@ var ErrBusy = errors.New("other calls of the same kind go first; this one has no
 
 type maxWaitKey struct{}
 
-// WithMaxWait bounds how long each call made under the returned context waits for its turn, instead of holding its
-// caller for as long as a slow service (AWS WAF takes one association in two seconds) makes it queue. See ErrBusy.
+// WithMaxWait limits how long each call under the returned context waits for its turn. Otherwise its caller would
+// wait as long as a slow service makes it queue: AWS WAF accepts one association in two seconds. See ErrBusy.
 func WithMaxWait(ctx context.Context, d time.Duration) context.Context {
 	return context.WithValue(ctx, maxWaitKey{}, d)
 }
 
-// turn is ctx until the longest wait for a turn is over.
+// turn returns ctx with the end of the longest wait for a turn.
 func (l *Limiter) turn(ctx context.Context) (context.Context, func()) {
 	d, ok := ctx.Value(maxWaitKey{}).(time.Duration)
 	if !ok {
@@ -85,14 +85,14 @@ type Call struct {
 	Operation string
 	Cause     Cause
 	Attempts  int
-	Duration  time.Duration // waiting for the limiter included
-	Waited    time.Duration // of that, waiting
+	Duration  time.Duration // including the wait for the limiter
+	Waited    time.Duration // the wait for the limiter
 	Err       error         // nil or the last error
 	RequestID string        // AWS's, of the last request; for LimiterOptions.Trace only
 	Account   string        // of the role that was assumed for the call; empty = the controller's own role
 }
 
-// Throttle is one client-side limit, as --aws-api-throttle gives them.
+// Throttle is one client-side limit of --aws-api-throttle.
 type Throttle struct {
 	Service   string         // SDK service id
 	Operation *regexp.Regexp // unanchored
@@ -100,11 +100,11 @@ type Throttle struct {
 	Burst     int            // 0 = not limited
 }
 
-// Limiter paces calls. A family of operations that AWS meters together has one bucket, and a service whose calls share
-// one has it besides; a bucket is unlimited until AWS throttles its calls, then goes at AWS's published rate and speeds
-// up again while calls succeed. Buckets that the user asked for (Throttle) hold always and in addition. It retries what
-// AWS throttled, and reads that failed transiently; a write with an unknown outcome is never repeated here, because
-// only a fresh look at the account can tell what to do.
+// Limiter paces calls. A family of operations that AWS meters together has one bucket; if all calls of a service
+// share a bucket, the service has one too. A bucket is unlimited until AWS throttles its calls. Then it keeps AWS's
+// published rate, and speeds up again while calls succeed. Limits of the user (Throttle) always apply in addition.
+// The limiter repeats calls that AWS throttled, and reads that failed for passing reasons. It never repeats a write
+// with unknown outcome, because only a new read of the account shows what to do.
 type Limiter struct {
 	clock    Clock
 	attempts int
@@ -166,8 +166,8 @@ func NewLimiter(o LimiterOptions) *Limiter {
 	return l
 }
 
-// middleware makes an SDK client pass its calls through the limiter. It is the last one of the step in which the input
-// is complete and checked: what follows it, from the serialization on, is done again for each attempt.
+// middleware makes an SDK client pass its calls through the limiter. It is the last one of the step in which the
+// input is complete and checked. The steps after it, from serialization on, are repeated for each attempt.
 func (l *Limiter) middleware(s *middleware.Stack) error {
 	return s.Initialize.Add(middleware.InitializeMiddlewareFunc("Limiter",
 		func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (
@@ -191,8 +191,7 @@ func (l *Limiter) middleware(s *middleware.Stack) error {
 		}), middleware.After)
 }
 
-// Do runs one call of an operation: send makes one attempt, and is called again as long as a repetition is safe and may
-// help.
+// Do makes one call of an operation: send makes one attempt, and is repeated while that is safe and may help.
 func (l *Limiter) Do(ctx context.Context, service, operation string, send func(context.Context) error) error {
 	_, err := l.do(ctx, service, operation, send)
 	return err
@@ -256,7 +255,8 @@ func (l *Limiter) do(ctx context.Context, service, operation string, send func(c
 	return rec, err
 }
 
-// backoff is the pause after attempt n: 50 ms, doubled for each attempt, from half to one and a half of that.
+// backoff returns the pause after attempt n: 50 ms, doubled for each attempt, times a random factor from one half to
+// one and a half.
 func (l *Limiter) backoff(n int) time.Duration {
 	return time.Duration(float64(50*time.Millisecond) * math.Pow(2, float64(n)) * (0.5 + l.random()))
 }

@@ -88,7 +88,7 @@ func (s *sender) DeleteListener(op awsop.DeleteListener) {
 	request(s, s.c.ELBV2.DeleteListener, &elbv2.DeleteListenerInput{ListenerArn: s.id(op.Listener)})
 }
 
-// One certificate a call: AWS documents no more.
+// One certificate per call: AWS documents no more.
 
 func (s *sender) AddListenerCertificates(op awsop.AddListenerCertificates) {
 	request(s, s.c.ELBV2.AddListenerCertificates, &elbv2.AddListenerCertificatesInput{
@@ -109,7 +109,7 @@ func (s *sender) ModifyListenerAttributes(op awsop.ModifyListenerAttributes) {
 	})
 }
 
-// FromListener is an observed listener; further certificates, tags and attributes are the caller's to fill in.
+// FromListener converts an observed listener. The caller sets further certificates, tags and attributes.
 func FromListener(l elbv2types.Listener) awsop.Listener {
 	port := value(l.Port)
 	out := awsop.Listener{ARN: value(l.ListenerArn), Listener: stack.Listener{

@@ -82,7 +82,7 @@ func (s *sender) DeleteLoadBalancer(op awsop.DeleteLoadBalancer) {
 	request(s, s.c.ELBV2.DeleteLoadBalancer, &elbv2.DeleteLoadBalancerInput{LoadBalancerArn: s.id(op.LoadBalancer)})
 }
 
-// FromLoadBalancer is an observed load balancer; identity, tags and attributes are the caller's to fill in.
+// FromLoadBalancer converts an observed load balancer. The caller sets identity, tags and attributes.
 func FromLoadBalancer(l elbv2types.LoadBalancer) awsop.LoadBalancer {
 	lb := awsop.LoadBalancer{
 		ARN: value(l.LoadBalancerArn), DNSName: value(l.DNSName), HostedZone: value(l.CanonicalHostedZoneId),

@@ -16,7 +16,8 @@ var missingKinds = map[string]stack.Kind{
 	"InvalidSecurityGroup": stack.KindSecurityGroup,
 }
 
-// Missing is the kind of a stack's resource that the error says does not exist; "" if it says no such thing.
+// Missing returns the kind of a stack's resource that does not exist according to the error; "" = the error says no
+// such thing.
 func (e Error) Missing() stack.Kind {
 	// CreateLoadBalancer has no code of its own for an unknown security group.
 	if e.Code == "InvalidConfigurationRequest" && strings.Contains(e.Message, "security groups are invalid") {
@@ -25,7 +26,8 @@ func (e Error) Missing() stack.Kind {
 	return missingKinds[e.Code]
 }
 
-// disagreements are the codes that say: something is there that, as far as we know, is not, or the reverse.
+// disagreements are the codes that contradict what the controller knows: a resource exists that it does not know, or
+// the reverse.
 var disagreements = map[string]bool{
 	CodeDuplicatePermission: true, CodePermissionNotFound: true,
 	"DuplicateListener": true, "DuplicateLoadBalancerName": true, "DuplicateTargetGroupName": true,
@@ -33,7 +35,7 @@ var disagreements = map[string]bool{
 	"PriorityInUse": true, CodeTargetGroupAssociation: true, CodeAlreadyExists: true,
 }
 
-// Disagrees reports whether the account differs from what the caller believed, so that a fresh look may help.
+// Disagrees reports whether the account differs from what the caller assumed, so that a new read may help.
 func (e Error) Disagrees() bool { return disagreements[e.Code] }
 
 var full = map[string]bool{
@@ -41,16 +43,16 @@ var full = map[string]bool{
 	"TooManyUniqueTargetGroupsPerLoadBalancer": true,
 }
 
-// Propagating reports whether AWS does not know everywhere yet what was created a moment ago, and says that it will.
+// Propagating reports whether AWS says that a new resource is not known everywhere yet, and will be.
 func (e Error) Propagating() bool { return e.Code == CodeWAFUnavailable }
 
-// Pending reports whether an earlier change of a capacity reservation is still under way.
+// Pending reports whether an earlier change of a capacity reservation is still in progress.
 func (e Error) Pending() bool { return e.Code == CodePriorRequest || e.Code == CodeCapacityPending }
 
-// Full reports whether a quota of the resource's parent is reached, so that deleting siblings makes room.
+// Full reports whether a quota of the parent resource is reached, so that deleting siblings makes room.
 func (e Error) Full() bool { return full[e.Code] }
 
-// Protected reports whether deletion protection is in the way.
+// Protected reports whether deletion protection prevents the call.
 func (e Error) Protected() bool {
 	return e.Code == CodeNotPermitted && strings.Contains(strings.ToLower(e.Message), "deletion protection")
 }

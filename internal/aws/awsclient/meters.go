@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-// meters are the buckets that AWS meters an operation with: that of its family, and, if the service has one, that of
+// meters are the buckets by which AWS meters an operation: that of its family, and, if the service has one, that of
 // all its calls.
 type meters struct {
 	family *bucket
@@ -23,7 +23,7 @@ func (l *Limiter) meters(service, operation string) meters {
 	return m
 }
 
-// bucketOf is the bucket of a family. The lock is held.
+// bucketOf returns the bucket of a family. The caller holds the lock.
 func (l *Limiter) bucketOf(f apiFamily) *bucket {
 	b := l.families[f.name]
 	if b == nil {
@@ -34,8 +34,8 @@ func (l *Limiter) bucketOf(f apiFamily) *bucket {
 	return b
 }
 
-// take waits for a token of each bucket. The scarce one comes first: who waits for it holds no token that others could
-// use.
+// take waits for a token of each bucket. The scarcer bucket comes first, so that a waiting call holds no token that
+// others could use.
 func (m meters) take(ctx context.Context, rank int) error {
 	if err := m.family.take(ctx, rank); err != nil {
 		return err
@@ -65,9 +65,9 @@ func (m meters) succeeded() {
 	}
 }
 
-// throttled slows down the bucket that AWS refused a call of. AWS does not say which one it was: the shared bucket if
-// calls of all families together exceed its published rate, and that of the family if its own calls do, or if none
-// explains the refusal.
+// throttled slows down the bucket that caused a refusal. AWS does not say which one it was: it is the shared bucket
+// if calls of all families together exceed its published rate; it is the family's bucket if its own calls do, or if
+// nothing explains the refusal.
 func (m meters) throttled() {
 	shared := m.shared != nil && m.shared.exceeds()
 	family := !shared || m.family.exceeds()

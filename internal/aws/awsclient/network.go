@@ -15,9 +15,9 @@ import (
 	"syscall"
 )
 
-// networkKinds are the ways in which a request comes to no answer, most particular first. Their texts hold nothing that
-// differs from one attempt to the next, such as ports and addresses, because findings are distinguished by their texts;
-// %s is the host.
+// networkKinds are the reasons why a request gets no answer, most specific first. Their texts contain nothing that
+// differs between attempts, such as ports and addresses, because findings are distinguished by their texts. %s is the
+// host.
 var networkKinds = []struct {
 	is    func(error) bool
 	cause NoAnswer
@@ -55,7 +55,7 @@ func timedOut(err error) bool {
 		errors.As(err, &n) && n.Timeout()
 }
 
-// networkText says why AWS did not answer; cause is "" if the error is of no kind in the table.
+// networkText says why AWS did not answer; cause is "" if the table has no such error.
 func networkText(err error) (text string, cause NoAnswer) {
 	host := "AWS"
 	if u := (*url.Error)(nil); errors.As(err, &u) {
@@ -78,8 +78,8 @@ var (
 	times   = regexp.MustCompile(`\b\d{8}T\d{6}Z|\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`)
 )
 
-// SteadyText is the text of an error of AWS or of the API server without request ids, ports and times, so that the same
-// trouble has the same text at each attempt.
+// SteadyText returns the text of an error of AWS or of the API server without request ids, ports and times, so that
+// the same problem has the same text at each attempt.
 func SteadyText(text string) string { return withoutTimes(passing.ReplaceAllString(text, "")) }
 
 func withoutTimes(text string) string { return times.ReplaceAllString(text, "(time)") }

@@ -15,7 +15,8 @@ type Operation struct {
 	Purpose    string // for the documentation of permissions
 }
 
-// Operations lists every AWS call of the controller by name, and those that AWS asks permission for on the way.
+// Operations lists every AWS call of the controller by name, and the calls for which AWS demands permission
+// indirectly.
 var Operations = withAddOns(map[string]Operation{
 	"AddListenerCertificates": elbv2Operation("AddListenerCertificates",
 		"attach certificates that clients choose by server name"),

@@ -23,7 +23,7 @@ var problemCodes = map[diag.Class]diag.Code{
 	diag.Transient:   diag.AWSUnavailable,
 }
 
-// problemOf are the AWS codes that say more than their class.
+// problemOf are the AWS codes with a more specific diagnostic than their class.
 var problemOf = map[string]diag.Code{
 	"DuplicateLoadBalancerName": diag.NameTaken,
 	"DuplicateTargetGroupName":  diag.NameTaken,
@@ -51,9 +51,8 @@ var remedies = map[diag.Code]string{
 	diag.AWSUnavailable:        "nothing to do: the controller tries again",
 }
 
-// Problem turns an error of an AWS call into a diagnostic. Operation names the call (for denials: its permission); it
-// may be empty if the caller does not know it, since errors of the SDK tell. Object and Path are the caller's to fill
-// in.
+// Problem turns an error of an AWS call into a diagnostic. operation names the call, for denials its permission. It
+// may be empty, because errors of the SDK name the call. The caller sets Object and Path.
 func Problem(operation string, err error) diag.Diagnostic {
 	if role := (*RoleError)(nil); errors.As(err, &role) {
 		return roleProblem(role)
@@ -88,15 +87,15 @@ func Problem(operation string, err error) diag.Diagnostic {
 	return d
 }
 
-// withoutEncoded leaves out what EC2 adds to a refusal, some hundred characters that differ each time. The log has
-// them, for aws sts decode-authorization-message.
+// withoutEncoded removes what EC2 adds to a refusal: some hundred characters that differ each time. The log has them,
+// for aws sts decode-authorization-message.
 func withoutEncoded(text string) string {
 	text, _, _ = strings.Cut(text, " Encoded authorization failure message:")
 	return text
 }
 
-// deniedAction and deniedResource are how AWS names what it denies. The action may be another one than that of the
-// call: a rule with a Cognito login needs cognito-idp:DescribeUserPoolClient.
+// deniedAction and deniedResource match AWS's text for what it denies. The action may differ from that of the call: a
+// rule with a Cognito login needs cognito-idp:DescribeUserPoolClient.
 var (
 	deniedAction   = regexp.MustCompile(`not authorized to perform: ([a-z0-9-]+:[A-Za-z0-9]+)`)
 	deniedResource = regexp.MustCompile(`on resource: (arn:\S+)`)

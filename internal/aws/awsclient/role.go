@@ -18,13 +18,13 @@ import (
 )
 
 const (
-	// renewBefore is how long before their end the credentials of a role are renewed, while they serve on, and lastUse how
-	// long before their end a call may still begin with them.
+	// renewBefore is how long before their end the credentials of a role are renewed, while they continue to serve.
+	// lastUse is how long before their end the last call with them may begin.
 	renewBefore = 5 * time.Minute
 	lastUse     = 30 * time.Second
-	// assumeTimeout bounds a call of AssumeRole with its attempts.
+	// assumeTimeout limits the time of a call of AssumeRole with all its attempts.
 	assumeTimeout = 20 * time.Second
-	// assumePause is the pause after a role could not be assumed, for all calls of its scope together.
+	// assumePause is the pause after a role could not be assumed, for all calls of its scope.
 	assumePause = 10 * time.Second
 )
 
@@ -42,30 +42,31 @@ func (e *RoleError) Error() string {
 // Unwrap is the error of AssumeRole.
 func (e *RoleError) Unwrap() error { return e.Err }
 
-// OfRole reports whether an error is that of a role that could not be assumed.
+// OfRole reports whether the cause of an error is a role that could not be assumed.
 func OfRole(err error) bool {
 	e := (*RoleError)(nil)
 	return errors.As(err, &e)
 }
 
-// roleCredentials are those of one scope's role. STS is asked once for all calls that need them at the same time, and
-// again before they end; calls do not wait for that while the former ones serve. It is safe for concurrent use.
+// roleCredentials are the credentials of one scope's role. One call of STS serves all calls that need credentials at
+// the same time. They are renewed before they end, and calls do not wait for that while the old ones serve. It is
+// safe for concurrent use.
 type roleCredentials struct {
 	scope   Scope
 	session string
 	sts     STS // of the controller's own role
 	clock   Clock
-	// came is called when the role can be assumed again after it could not.
+	// came is called when the role can be assumed again after a failure.
 	came func(Scope)
-	// turns bounds the calls of AssumeRole of each tenant; nil = nothing does.
+	// turns limits the calls of AssumeRole of each tenant; nil = no limit.
 	turns *assumeTurns
 
 	mu      sync.Mutex
-	tenant  string // of the last call that had one; calls in the background count as those of that tenant
+	tenant  string // of the last call with a tenant; calls in the background count as this tenant's
 	current aws.Credentials
 	failure *RoleError    // of the last attempt; nil = it succeeded
-	retry   time.Time     // STS is not asked before
-	flight  chan struct{} // closed when the call of AssumeRole under way ends; nil = none is
+	retry   time.Time     // the earliest time of the next call of STS
+	flight  chan struct{} // closed when the present call of AssumeRole ends; nil = there is none
 }
 
 // Retrieve implements aws.CredentialsProvider.
@@ -95,7 +96,7 @@ func (c *roleCredentials) Retrieve(ctx context.Context) (aws.Credentials, error)
 		case flight == nil:
 			return aws.Credentials{}, failure
 		}
-		queued(ctx) // STS may not answer for a while: the pass that calls occupies no worker of others
+		queued(ctx) // STS may not answer for a while: the calling pass must not occupy a worker
 		select {
 		case <-flight:
 		case <-ctx.Done():
@@ -104,7 +105,7 @@ func (c *roleCredentials) Retrieve(ctx context.Context) (aws.Credentials, error)
 	}
 }
 
-// renew asks STS.
+// renew calls STS.
 func (c *roleCredentials) renew(ctx context.Context, ended chan struct{}) {
 	ctx, cancel := context.WithTimeout(WithPriority(ctx, Vital), assumeTimeout)
 	defer cancel()
@@ -134,14 +135,14 @@ func (c *roleCredentials) renew(ctx context.Context, ended chan struct{}) {
 	}
 }
 
-// user is the tenant that called last.
+// user returns the tenant that called last.
 func (c *roleCredentials) user() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.tenant
 }
 
-// reject drops credentials that AWS did not accept, as of a session that was revoked, unless they have been replaced.
+// reject drops credentials that AWS refused, such as those of a revoked session, unless they have been replaced.
 func (c *roleCredentials) reject(refused aws.Credentials) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -150,8 +151,9 @@ func (c *roleCredentials) reject(refused aws.Credentials) {
 	}
 }
 
-// middleware has a call wait for credentials before the limiter admits it: calls of a role that cannot be assumed take
-// no turn of others. A call whose credentials AWS rejects is sent once more with new ones, since it had no effect.
+// middleware makes a call wait for credentials before the limiter admits it, so that calls of a role that cannot be
+// assumed take no turns of others. A call whose credentials AWS rejects had no effect, and is sent once more with new
+// ones.
 func (c *roleCredentials) middleware(s *middleware.Stack) error {
 	return s.Initialize.Add(middleware.InitializeMiddlewareFunc("AssumedRole",
 		func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (
@@ -170,7 +172,7 @@ func (c *roleCredentials) middleware(s *middleware.Stack) error {
 		}), middleware.After)
 }
 
-// assumed is the connection of a role's scope.
+// assumed returns the connection of a role's scope.
 func (c Connection) assumed(credentials *roleCredentials) Connection {
 	c.Scope, c.config = credentials.scope, c.config.Copy()
 	c.config.Credentials = credentials
@@ -178,7 +180,7 @@ func (c Connection) assumed(credentials *roleCredentials) Connection {
 	return c
 }
 
-// roleProblem is the diagnostic of a role that could not be assumed.
+// roleProblem returns the diagnostic of a role that could not be assumed.
 func roleProblem(e *RoleError) diag.Diagnostic {
 	inner := classifyRole(e)
 	d := diag.New(diag.Object{}, "", diag.RoleNotAssumed,
@@ -188,8 +190,8 @@ func roleProblem(e *RoleError) diag.Diagnostic {
 	return d
 }
 
-// roleRemedies are by the class of STS's answer. STS refuses a role that does not exist, one that does not trust the
-// caller and a wrong external id in the same words.
+// roleRemedies are the remedies by the class of STS's answer. STS has the same text for a role that does not exist, a
+// role that does not trust the caller, and a wrong external id.
 var roleRemedies = map[diag.Class]string{
 	diag.Denied: "allow the controller's role the action sts:AssumeRole on it (lbc iam-policy --assumable-roles), and " +
 		"look whether the role exists, " +
@@ -199,7 +201,8 @@ var roleRemedies = map[diag.Class]string{
 	diag.Transient: "nothing to do: STS is asked again every ten seconds",
 }
 
-// classifyRole reads the answer of STS. The code of another call than the one that failed is in the message only.
+// classifyRole classifies the answer of STS. If another call than the failed one was refused, its code is only in the
+// message.
 func classifyRole(e *RoleError) Error {
 	out := classify(e.Err)
 	switch {

@@ -8,11 +8,12 @@ import (
 )
 
 const (
-	// mostRoles is how many scopes of roles have clients at the same time. One that is used less is connected again at its
+	// mostRoles limits how many role scopes have clients at the same time. The least used one is connected again at its
 	// next use.
 	mostRoles = 256
-	// assumeRate and assumeBurst bound how often AssumeRole is called for one tenant, per second and at once. Who names
-	// more roles or external ids waits; AWS allows 600 calls per second of an account, which its other programs need, too.
+	// assumeRate and assumeBurst limit the calls of AssumeRole for one tenant, per second and in a burst. A tenant with
+	// more roles or external ids waits. AWS allows 600 calls per second for an account, and its other programs need some
+	// of them.
 	assumeRate  = 5
 	assumeBurst = 100
 )

@@ -23,7 +23,7 @@ func (s *sender) RegisterTargets(op awsop.RegisterTargets) {
 	})
 }
 
-// deregisterTargets leaves the zone out: identity is address and port.
+// DeregisterTargets omits the zone: address and port identify a target.
 func (s *sender) DeregisterTargets(op awsop.DeregisterTargets) {
 	in := &elbv2.DeregisterTargetsInput{TargetGroupArn: s.id(op.TargetGroup), Targets: targetDescriptions(op.Targets)}
 	for i := range in.Targets {

@@ -1,7 +1,7 @@
 // Package iampolicy makes the IAM policies of the controller's role: the standard one that existing installations
 // attach, additions to it, and the smallest one for a list of actions, scoped to a cluster; as JSON, Terraform and
-// CloudFormation. It has the resources and conditions of each action. It does not evaluate policies, calls nothing, and
-// imports the standard library and sigs.k8s.io/yaml only.
+// CloudFormation. It has the resources and conditions of each action. It does not evaluate policies, and calls
+// nothing.
 package iampolicy
 
 import (

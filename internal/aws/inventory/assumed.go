@@ -8,9 +8,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// withoutAssumed is an observation without the parts that are only assumed: what a deletion of everything needs is in
-// listings. Assumed tags stay: they say which resources are the stack's, and are read again before any of them is
-// deleted (Disowned).
+// withoutAssumed returns an observation without the parts that are only assumed, for a plan that deletes everything:
+// listings show all that such a plan needs. Assumed tags stay: they say which resources are the stack's, and are read
+// again before a resource is deleted (Disowned).
 func withoutAssumed(obs awsop.Observed) awsop.Observed {
 	o := obs.Clone()
 	forget := func(p *awsop.Parts, x awsop.Part) bool {
@@ -54,7 +54,7 @@ func withoutAssumed(obs awsop.Observed) awsop.Observed {
 	return o
 }
 
-// Verify makes the next Observed of a stack read what is only assumed of it.
+// Verify makes the next Observed of a stack read its assumed parts.
 func (i *Inventory) Verify(key stack.Key) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -77,7 +77,7 @@ func (e *entry) markTagsUncertain(p *awsop.Parts, arn string) {
 	}
 }
 
-// Assumed lists the stacks of which parts are only assumed.
+// Assumed lists the stacks with assumed parts.
 func (i *Inventory) Assumed() []stack.Key {
 	i.mu.Lock()
 	defer i.mu.Unlock()

@@ -19,8 +19,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// namedLifetime is how old what is known of a load balancer of others may be: its owner's listeners decide which ports
-// are free.
+// namedLifetime is how long an answer about a load balancer of others counts: the listeners of its owner decide which
+// ports are free.
 const namedLifetime = 5 * time.Minute
 
 // newNamed caches load balancers that objects name, by ARN or name.
@@ -95,8 +95,8 @@ func (i *Inventory) findNamed(ctx context.Context, name string) (*foundBalancer,
 	return nil, nil
 }
 
-// readBeside makes the load balancers of others on which a stack has, or may have, listeners and rules, and the one
-// that it takes over, part of what is known of it. They carry no tags of the stack, so that no listing shows them.
+// readBeside adds two kinds of load balancers to the observation of a stack: those of others on which the stack may
+// have listeners and rules, and the one that it adopts. They do not carry the stack's tags, so no listing shows them.
 func (i *Inventory) readBeside(ctx context.Context, e *entry, desired *stack.Stack) error {
 	if desired == nil || len(desired.Beside) == 0 && desired.Adopts == "" {
 		return nil
@@ -136,8 +136,8 @@ func (i *Inventory) readBeside(ctx context.Context, e *entry, desired *stack.Sta
 	return nil
 }
 
-// adopted has the load balancer of others that a stack takes over for that of the stack, which it is once it has its
-// tags.
+// adopted marks the load balancer that a stack adopts as the stack's own, although it does not carry the stack's tags
+// yet.
 func adopted(o *awsop.Observed, desired *stack.Stack) {
 	if desired == nil || desired.Adopts == "" {
 		return
@@ -149,8 +149,8 @@ func adopted(o *awsop.Observed, desired *stack.Stack) {
 	}
 }
 
-// ConsentTags are the tags by which load balancers consent to what is done with them, by ARN, as AWS has them now. One
-// that is gone has none.
+// ConsentTags reads the tags by which load balancers consent to changes, by ARN. A load balancer that does not exist
+// has none.
 func (i *Inventory) ConsentTags(ctx context.Context, arns map[string]bool) (map[string]map[string]string, error) {
 	tags, err := i.allTags(ctx, slices.Sorted(maps.Keys(arns)))
 	if err != nil {

@@ -14,11 +14,11 @@ import (
 
 const targetGroupLifetime = 20 * time.Minute
 
-// absentPauses are those between reads of what was asked for by name and does not exist: people fix that.
+// absentPauses are the pauses between reads of a name that does not exist: users correct that soon.
 var absentPauses = backoff.Policy{First: absentLifetime, Longest: absentLifetime}
 
-// newTargetGroups caches target groups of users by name. Each is one call: a missing name would fail a call for
-// several.
+// newTargetGroups caches target groups of users by name. It reads one name per call, because a missing name would
+// fail a call for several.
 func (i *Inventory) newTargetGroups() *cache.Cache[string, *facts.TargetGroup] {
 	return cache.New(cache.Config[string, *facts.TargetGroup]{
 		Now: i.cfg.Now, Lifetime: targetGroupLifetime, Absence: absentPauses, Stale: cache.Stale, Wait: i.cfg.Moment,

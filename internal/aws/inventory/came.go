@@ -9,17 +9,18 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// arrivals are the load balancers and target groups with tags of the cluster that were made while this process leads,
-// and not by it. Inventory.mu guards them.
+// arrivals are the load balancers and target groups with tags of the cluster that another process created while this
+// process leads. Inventory.mu guards them.
 type arrivals struct {
 	seen map[string]bool        // ARNs that listings have shown, of the whole VPC
 	of   map[stack.Key][]string // ARNs by stack
-	// stacks that this process has written to: what it made may be found before its answer is known
+	// written are the stacks that this process has written to: a listing may show a resource before this process knows the
+	// answer of its own call.
 	written map[stack.Key]bool
 }
 
-// Came are the ARNs of what came into the account of a stack since this process had listed it completely, and was not
-// made by this process. A listing that shows it is the next one that is made for another reason.
+// Came returns the ARNs of resources of a stack that another process created since the first complete listing of this
+// process. Came causes no listing: the next one for another reason shows such resources.
 func (i *Inventory) Came(key stack.Key) []string {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -29,7 +30,8 @@ func (i *Inventory) Came(key stack.Key) []string {
 	return slices.Clone(i.came.of[key])
 }
 
-// noteArrivals takes note of what a listing shows for the first time; found is that of this cluster. i.mu is held.
+// noteArrivals records the resources that a listing shows for the first time. found are those of this cluster. The
+// caller holds i.mu.
 func (i *Inventory) noteArrivals(l *listing, found map[stack.Key]*awsop.Observed) {
 	complete := i.listed.invalidations > 0 && absence.OfList(i.listed.at, i.firstListing, listLag).Proven()
 	for key, o := range found {

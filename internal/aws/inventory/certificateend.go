@@ -8,8 +8,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/inventory/certificate"
 )
 
-// FirstCertificateEnd is when the first of ACM's certificates expires that listeners of stacks have, as of the last
-// list of certificates; zero = that is not known. It reads nothing.
+// FirstCertificateEnd returns when the first ACM certificate of the stacks' listeners expires, according to the last
+// list of certificates; zero = it is not known. It reads nothing.
 func (i *Inventory) FirstCertificateEnd() (first time.Time) {
 	for _, u := range i.CertificateUses() {
 		if first.IsZero() || u.NotAfter.Before(first) {
@@ -19,14 +19,14 @@ func (i *Inventory) FirstCertificateEnd() (first time.Time) {
 	return first
 }
 
-// CertificateUse is a certificate of ACM that listeners of stacks have.
+// CertificateUse is an ACM certificate that listeners of stacks use.
 type CertificateUse struct {
 	certificate.End
 
 	Stacks []string // sorted
 }
 
-// CertificateUses are the certificates that listeners of stacks have and whose end is known, as of the last list of
+// CertificateUses returns the certificates that listeners of stacks use and whose end is known from the last list of
 // certificates, sorted by ARN. It reads nothing.
 func (i *Inventory) CertificateUses() (out []CertificateUse) {
 	of := map[string][]string{}

@@ -12,11 +12,11 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// Claim checks that what a create call answered belongs to the stack that asked for it. AWS answers CreateLoadBalancer
-// and CreateTargetGroup with the resource that already has the name if its settings are the same, whoever owns it. A
-// tenant who declares the name of another's resource would get that resource, with everything that is on it. The error
-// is that of a name which is taken. Only a declared name costs a call: nobody else's resource has a generated one,
-// except of this cluster.
+// Claim checks that the resource in the answer of a create call belongs to the stack that made the call. If a
+// resource already has the name, and its settings are the same, AWS answers CreateLoadBalancer and CreateTargetGroup
+// with that resource, whoever owns it. A tenant who declares the name of another's resource would get that resource,
+// with everything on it. Claim then returns the error of a name that is taken. Only a declared name costs a call:
+// outside this cluster, no resource has a generated name.
 func (i *Inventory) Claim(ctx context.Context, key stack.Key, op plan.Operation, arn string) error {
 	name, code, tags := created(op)
 	if name == "" || arn == "" {
@@ -46,7 +46,8 @@ func (i *Inventory) Claim(ctx context.Context, key stack.Key, op plan.Operation,
 	return &smithy.GenericAPIError{Code: code, Message: fmt.Sprintf("%s exists and belongs to others", name)}
 }
 
-// created is the name of what an operation creates, the code of AWS's error for a name that is taken, and the tags.
+// created returns the name and the tags of the resource that an operation creates, and AWS's error code for a name that
+// is taken.
 func created(op plan.Operation) (name, code string, tags map[string]string) {
 	switch op := op.(type) {
 	case awsop.CreateLoadBalancer:
@@ -57,8 +58,8 @@ func created(op plan.Operation) (name, code string, tags map[string]string) {
 	return "", "", nil
 }
 
-// claim returns the tags that a resource is known to have. One that is not known gets the tags of who asks, so that of
-// two who get the same answer at the same time only the first keeps it.
+// claim returns the known tags of a resource. If none are known, it records tags, those of the caller: if two callers
+// get the same resource at the same time, only the first keeps it.
 func (i *Inventory) claim(arn string, tags map[string]string) (known map[string]string, existed bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()

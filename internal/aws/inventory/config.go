@@ -7,72 +7,72 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// Config says whose resources are meant.
+// Config says whose resources the inventory reads, and how.
 type Config struct {
 	Cluster string
 	VPC     string
 	// Now is the clock of lifetimes; nil = time.Now.
 	Now func() time.Time
-	// AddOnTimeout is how long to wait, in real time, for what AWS answers about add-ons; 0 = two seconds.
+	// AddOnTimeout limits, in real time, the wait for answers about add-ons; 0 = two seconds.
 	AddOnTimeout time.Duration
-	// Moment is how long to wait, in real time, for a new answer where the one that was read last serves on; 0 = as
-	// AddOnTimeout, if that is set, else a quarter of a second.
+	// Moment limits, in real time, the wait for a new answer if an old answer can serve instead; 0 = AddOnTimeout if
+	// that is set, otherwise a quarter of a second.
 	Moment time.Duration
-	// RequestCertificates and ImportCertificates say that stacks may own certificates of these kinds; else their tags are
-	// not read.
+	// RequestCertificates and ImportCertificates say that stacks may own certificates of these kinds. Otherwise the tags
+	// of certificates are not read.
 	RequestCertificates, ImportCertificates bool
-	// TrustStores says that stacks may own trust stores; else they are read only where one is seen.
+	// TrustStores says that stacks may own trust stores. Otherwise they are read only if a listener shows one.
 	TrustStores bool
 	// WithoutCertificates are owners whose stacks own none.
 	WithoutCertificates []stack.Owner
-	// CertificatesChanged is called after a listing with the names of the certificates that came, went, or became fit or
-	// unfit for listeners since the one before. It must not block; nil = nothing is called.
+	// CertificatesChanged is called after a listing with the names of the certificates that were added or removed, or
+	// became fit or unfit for listeners, since the listing before. It must not block; nil = no call.
 	CertificatesChanged func(names []string)
-	// Refusals has the writes that AWS refuses; nil = the inventory makes a memory of its own, which ends with the
+	// Refusals remembers the writes that AWS refuses; nil = the inventory makes its own memory, which ends with the
 	// process.
 	Refusals *refusal.Memory
-	// Freed is called with the stacks of which a write that AWS refused is worth another attempt, because this process
-	// wrote to what was in its way, those whose tags others changed, and those of which a listing holds what was not
-	// known. It must not block; nil = nothing is called.
+	// Freed is called with stacks that need another pass: a refused write may succeed now, because this process changed
+	// what was in its way; others changed the tags of their resources; or a listing shows resources that were not known.
+	// It must not block; nil = no call.
 	Freed func(keys []stack.Key)
-	// Progress is called about every ten seconds while a listing is under way, with how many load balancers and target
-	// groups of the VPC have been looked through, of how many. It must not block; nil = nothing is called.
+	// Progress is called about every ten seconds during a listing. read of the VPC's load balancers and target groups are
+	// done, out of of. It must not block; nil = no call.
 	Progress func(read, of int)
 	// TaggingAPI says that tags may be read by the Resource Groups Tagging API.
 	TaggingAPI bool
-	// Authorities says that the authorities of private certificates are of interest.
+	// Authorities says that the authorities of private certificates are read.
 	Authorities bool
 }
 
-// How long what was read is believed. What this process writes is written through and does not age by itself; stacks
-// are read again when they are invalidated.
+// How long answers of AWS count. What this process writes is recorded, and does not age; stacks are read again when
+// they are invalidated.
 const (
-	// goneLifetime is for a target group that this process deleted: its binding goes within seconds.
+	// goneLifetime is for a target group that this process deleted: its binding is deleted within seconds.
 	goneLifetime = time.Hour
 
-	// confirmedFor is how long the tags of what a plan deletes count as just read; absenceConfirmedFor is how old a
-	// listing may be that holds no load balancer of a stack, when one is created.
+	// confirmedFor is how long the tags of a resource count as just read when a plan deletes it. absenceConfirmedFor is
+	// how old a listing without a load balancer of the stack may be when a plan creates one.
 	confirmedFor        = time.Minute
 	absenceConfirmedFor = 10 * time.Minute
 
-	// foreignLifetime is when the tags of load balancers and target groups of others are read again in the background,
-	// twenty at a time.
+	// foreignLifetime is the age at which the tags of load balancers and target groups of others are read again in the
+	// background, twenty at a time.
 	foreignLifetime = time.Hour
 
 	// listLag is how long after a write AWS's lists may still miss it. AWS promises no bound: its API references say that
 	// EC2's and Elastic Load Balancing's reads are eventually consistent, and what people measure is up to a few seconds.
 	listLag = 5 * time.Second
 
-	// absentLifetime is for what was looked up by name or id and does not exist: users correct that soon.
+	// absentLifetime is for a name or id that does not exist: users correct that soon.
 	absentLifetime = 15 * time.Second
-	// limitLifetime is how long the account's limits are believed: AWS raises them on request, and who has asked waits for
-	// it. limitDenied is how long it is believed that they may not be read.
+	// limitLifetime is how long the account's limits count: AWS raises them on request, and the user waits for that.
+	// limitDenied is how long a denied read of them counts.
 	limitLifetime = 5 * time.Minute
 	limitDenied   = 10 * time.Minute
-	// loadTimeout bounds a shared read; of a listing, the time in which nothing of it comes back.
+	// loadTimeout limits the time of a shared read, and the time without any answer during a listing.
 	loadTimeout = time.Minute
-	// partialLifetime is how long what a failed listing had read may be gone on from.
+	// partialLifetime is how long the next listing may continue a failed one.
 	partialLifetime = 10 * time.Minute
-	// progressEvery is how often a listing under way calls Config.Progress.
+	// progressEvery is how often a listing calls Config.Progress.
 	progressEvery = 10 * time.Second
 )

@@ -14,7 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// confirmation is whose a resource was, by its tags, when they were last read again.
+// confirmation says who owned a resource, by its tags, when they were last read again.
 type confirmation struct {
 	at    time.Time
 	owner stack.Key
@@ -22,12 +22,12 @@ type confirmation struct {
 	gone  bool // it does not exist
 }
 
-// confirmations are what was read again before deletions. Inventory.mu guards them. Those older than confirmedFor are
-// dropped.
+// confirmations are the results of reads before deletions. Inventory.mu guards them. They are dropped after
+// confirmedFor.
 type confirmations struct {
 	of     map[string]confirmation // by ARN or group id
-	asked  map[string]bool         // what callers wait for
-	absent int64                   // number of invalidations that the newest listing for ConfirmAbsence needs
+	asked  map[string]bool         // the resources that callers wait for
+	absent int64                   // how many invalidations the newest listing for ConfirmAbsence must come after
 }
 
 func (c *confirmations) recent(id string, now time.Time) bool {
@@ -63,7 +63,7 @@ func (i *Inventory) Disowned(ctx context.Context, key stack.Key, ids []string) (
 	}
 }
 
-// readAsked reads the tags that callers wait for, and as many more as the calls take.
+// readAsked reads the tags that callers wait for, and as many more as fit into the calls.
 func (i *Inventory) readAsked(ctx context.Context) error {
 	i.mu.Lock()
 	began := i.version()
@@ -71,7 +71,7 @@ func (i *Inventory) readAsked(ctx context.Context) error {
 	maps.DeleteFunc(i.confirmed.of, func(_ string, c confirmation) bool { return at.Sub(c.at) >= confirmedFor })
 	var arns, groups []string
 	for id := range i.confirmed.asked {
-		if i.confirmed.recent(id, at) { // by the call before, which was filled up with it: it may be deleted by now
+		if i.confirmed.recent(id, at) { // the call before read it too; it may be deleted by now
 			continue
 		}
 		if strings.HasPrefix(id, "arn:") {
@@ -110,13 +110,14 @@ func (i *Inventory) readAsked(ctx context.Context) error {
 	return nil
 }
 
-// noteOwner takes over whose a resource is. name is its ARN, or the name of a security group.
+// noteOwner records who owns a resource. name is its ARN, or the name of a security group.
 func (i *Inventory) noteOwner(id, name string, tags map[string]string, exists bool, at time.Time) {
 	owner, _, owned := naming.StackOf(i.cfg.Cluster, name, tags)
 	i.confirmed.of[id] = confirmation{at: at, owner: owner, owned: owned, gone: !exists}
 }
 
-// filled adds resources of the cluster that were not confirmed lately, so that the calls are full. i.mu is held.
+// filled adds resources of the cluster that were not confirmed lately, so that the calls are full. The caller holds
+// i.mu.
 func (i *Inventory) filled(arns, groups []string, now time.Time) (moreARNs, moreGroups []string) {
 	x, y := filling{list: arns, batch: tagBatch}, filling{list: groups, batch: securitygroup.Batch}
 	old := func(id string) bool { return !i.confirmed.recent(id, now) }
@@ -134,15 +135,15 @@ func (i *Inventory) filled(arns, groups []string, now time.Time) (moreARNs, more
 	return x.all(), y.all()
 }
 
-// filling are the ids of calls, and the first others in order that the last call takes. It keeps no more of them,
-// however many there are.
+// filling are the ids of calls, and in order the first other ids that fit into the last call.
 type filling struct {
 	list  []string
-	batch int // ids of a call
+	batch int // how many ids a call takes
 	more  []string
 }
 
-// offer takes an id that is old, if there is room for it or it is before another one. Without a call there is no room.
+// offer takes an id for which old is true, if there is room for it or it comes before another one. Without a call there
+// is no room.
 func (f *filling) offer(id string, old func(string) bool) {
 	room := (f.batch - len(f.list)%f.batch) % f.batch
 	if len(f.list) == 0 || room == 0 || len(f.more) == room && id >= f.more[room-1] {
@@ -156,13 +157,14 @@ func (f *filling) offer(id string, old func(string) bool) {
 	f.more = f.more[:min(len(f.more), room)]
 }
 
-// all are the ids of the calls.
+// all returns the ids of the calls.
 func (f *filling) all() []string {
 	slices.Sort(f.list)
 	return append(f.list, f.more...)
 }
 
-// disown forgets the resources that are not the stack's any more, and has a stack read again that has got one of them.
+// disown forgets the resources that no longer belong to a stack. If one of them belongs to another stack now, that
+// stack is read again.
 func (i *Inventory) disown(key stack.Key, ids []string) []string {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -184,9 +186,10 @@ func (i *Inventory) disown(key stack.Key, ids []string) []string {
 	return out
 }
 
-// ConfirmAbsence makes sure, before the caller creates a load balancer for a stack, that the listing which holds none
-// is not older than absenceConfirmedFor. news reports that something of the stack was found, so that the caller must
-// make a new plan. Stacks that create load balancers at about the same time share one listing.
+// ConfirmAbsence is called before the caller creates a load balancer for a stack. It makes sure that the listing
+// without such a load balancer is not older than absenceConfirmedFor. news is true if a new listing shows a resource
+// of the stack: the caller must make a new plan. Stacks that create load balancers at about the same time share one
+// listing.
 func (i *Inventory) ConfirmAbsence(ctx context.Context, key stack.Key) (news bool, err error) {
 	i.mu.Lock()
 	if i.cfg.Now().Sub(i.listed.at) < absenceConfirmedFor && !i.assumesTags() {
@@ -208,9 +211,9 @@ func (i *Inventory) ConfirmAbsence(ctx context.Context, key stack.Key) (news boo
 	return e != nil && e.stale != 0, nil
 }
 
-// Missed reads target groups by ARN that no listing had, and reports whether any of them exists and is the stack's:
-// AWS's lists lag behind writes, those of a former process among them. The next Observed has it. A group that this
-// process deleted is not asked for.
+// Missed reads target groups by ARN that no listing showed, and reports whether one of them exists and is the stack's:
+// AWS's lists lag behind writes, including those of a former process. The next Observed then shows it. Missed does not
+// read groups that this process deleted.
 func (i *Inventory) Missed(ctx context.Context, key stack.Key, arns []string) (exists bool, err error) {
 	for _, arn := range arns {
 		if i.Gone(arn) {

@@ -10,12 +10,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// EnsureConsistent proves that nothing of a stack is overlooked, for a caller that is about to release its objects for
-// good. AWS's lists lag behind writes, so that a listing may miss what a former process wrote just before this one
-// began to read, what a write of unknown outcome made, or what this process made a moment before the stack was
-// invalidated. Without proof, look again after wait, and make a new plan. An object that is younger than this process's
-// first listing had no former process; since is when the oldest object of the stack was made. It costs one listing for
-// all stacks together.
+// EnsureConsistent proves that AWS has no resource of a stack, for a caller that is about to remove the finalizers of
+// the stack's objects. AWS's lists lag behind writes. So a listing may miss a resource that a former process wrote
+// just before this one began to read, that a write with unknown outcome created, or that this process created just
+// before the stack was invalidated. Without proof, the caller makes a new plan after wait. since is when the oldest
+// object of the stack was created: no former process wrote for an object that is younger than the first listing.
+// EnsureConsistent costs one listing for all stacks together.
 func (i *Inventory) EnsureConsistent(ctx context.Context, key stack.Key, since time.Time) (rest absence.Absence,
 	wait time.Duration, err error) {
 	e := i.entry(key)
@@ -43,11 +43,11 @@ func (i *Inventory) EnsureConsistent(ctx context.Context, key stack.Key, since t
 	return rest, wait, nil
 }
 
-// consistent is the proof that the listing that a stack rests on cannot miss anything of it, or how long until a
-// listing can be that; 0 = one that begins now. i.mu is held.
+// consistent returns the proof that the stack's listing missed nothing. Without proof, it returns how long until a
+// listing can be one; 0 = a listing that begins now. The caller holds i.mu.
 func (i *Inventory) consistent(e *entry, since time.Time) (absence.Absence, time.Duration) {
 	from := i.lagFrom(e, since)
-	if from.IsZero() { // nothing was written that a listing may miss, whatever it is stale for
+	if from.IsZero() { // no write that a listing may miss, even if the stack is stale
 		return absence.OfList(i.cfg.Now(), from, listLag), 0
 	}
 	if e.stale == 0 {
@@ -58,7 +58,8 @@ func (i *Inventory) consistent(e *entry, since time.Time) (absence.Absence, time
 	return absence.Absence{}, max(0, from.Add(listLag).Sub(i.cfg.Now()))
 }
 
-// lagFrom is when something of a stack may have been written last that listings may miss; zero = never. i.mu is held.
+// lagFrom returns the time of the last possible write for a stack that listings may miss; zero = there is none. The
+// caller holds i.mu.
 func (i *Inventory) lagFrom(e *entry, since time.Time) time.Time {
 	if since.Before(i.firstListing) && e.lagFrom.Before(i.firstListing) {
 		return i.firstListing
@@ -66,15 +67,15 @@ func (i *Inventory) lagFrom(e *entry, since time.Time) time.Time {
 	return e.lagFrom
 }
 
-// sufficesSoon reports whether a listing is under way that is proof for a stack when it ends: it began late enough, and
-// a stack that waits for a listing takes it over. i.mu is held.
+// sufficesSoon reports whether a listing in progress will be proof for a stack: it began late enough, and the stack
+// will use it. The caller holds i.mu.
 func (i *Inventory) sufficesSoon(e *entry, since time.Time) bool {
 	takesOver := e.stale == 0 || e.stale <= i.underWay.invalidations && e.wrote <= i.underWay.writes
 	return i.lists > 0 && takesOver && absence.OfList(i.underWay.at, i.lagFrom(e, since), listLag).Proven()
 }
 
-// ListAgain makes a listing that cannot miss what a former process wrote before this one began to read, unless there
-// was one since. Config.Freed is called with the stacks of resources that come to light.
+// ListAgain makes a listing that cannot miss writes of a former process, unless there was one already. Config.Freed is
+// called with the stacks of newly found resources.
 func (i *Inventory) ListAgain(ctx context.Context) error {
 	i.mu.Lock()
 	if i.listed.invalidations > 0 && absence.OfList(i.listed.at, i.firstListing, listLag).Proven() {
@@ -87,19 +88,19 @@ func (i *Inventory) ListAgain(ctx context.Context) error {
 	return i.list(ctx, need)
 }
 
-// confirm takes note that a listing which began then holds nothing of a stack that was not known; if it does, ok is
-// false, and the stack is to be read again. i.mu is held.
+// confirm records that a listing, which began at a version, shows no resource of a stack that was not known. If it does
+// show one, ok is false, and the stack must be read again. The caller holds i.mu.
 func (i *Inventory) confirm(e *entry, found *awsop.Observed, began version) (ok bool) {
 	if found != nil && hasMore(found, &e.obs, i.deleted) {
 		i.markStale(e)
 		return false
 	}
-	e.at = began.at // whatever this process wrote since: that is known
+	e.at = began.at // this process knows what it has written since
 	return true
 }
 
-// hasMore reports whether an observation has a load balancer, target group or security group that another one lacks;
-// except what is gone, which nil means nothing is.
+// hasMore reports whether an observation has a load balancer, target group or security group that another one lacks.
+// Resources for which gone is true do not count; gone may be nil.
 func hasMore(has, lacks *awsop.Observed, gone func(id string) bool) bool {
 	there := map[string]bool{}
 	for _, id := range idsOf(lacks) {
@@ -108,7 +109,7 @@ func hasMore(has, lacks *awsop.Observed, gone func(id string) bool) bool {
 	return slices.ContainsFunc(idsOf(has), func(id string) bool { return !there[id] && (gone == nil || !gone(id)) })
 }
 
-// deleted reports whether this process deleted a resource lately. i.mu is held.
+// deleted reports whether this process deleted a resource lately. The caller holds i.mu.
 func (i *Inventory) deleted(id string) bool {
 	_, deleted := i.gone[id]
 	return deleted || i.groups.Gone(id)

@@ -40,8 +40,8 @@ func (i *Inventory) describeTargetGroups(ctx context.Context, in *elbv2.Describe
 	return out, nil
 }
 
-// find reads a load balancer, target group or security group by ARN or group id, or by name. One that AWS says does not
-// exist is no error; an answer without the resource that was named by id is one.
+// find reads a load balancer, target group or security group by ARN or group id, or by name. It is no error if AWS says
+// that the resource does not exist. It is an error if the answer lacks a resource that was named by its id.
 func (i *Inventory) find(ctx context.Context, kind stack.Kind, id, name string) (found awsop.Observed, err error) {
 	var ids, names []string
 	if id != "" {
@@ -66,7 +66,7 @@ func (i *Inventory) find(ctx context.Context, kind stack.Kind, id, name string) 
 	case stack.KindListener, stack.KindRule, stack.KindBinding, stack.KindCertificate, stack.KindTrustStore:
 	}
 	missing := err != nil && vanished(err)
-	// answers that lack a name, or a group of a filter, are no contradiction
+	// an answer without a name, or without the group of a filter, means that the resource does not exist
 	if id == "" || kind == stack.KindSecurityGroup {
 		if missing {
 			err = nil
@@ -105,7 +105,7 @@ func (i *Inventory) describeAttributes(ctx context.Context, arn string) (out map
 	return nil, fmt.Errorf("describing attributes of %s: %w", arn, err)
 }
 
-// kindOf is the kind of what has an ARN: a load balancer, a target group or a listener.
+// kindOf returns the kind of the resource with an ARN: load balancer, target group or listener.
 func kindOf(arn string) stack.Kind {
 	switch {
 	case strings.Contains(arn, ":loadbalancer/"):
@@ -124,7 +124,7 @@ func arnsOf(o *awsop.Observed) (arns []string) {
 	return arns
 }
 
-// byStack sorts what was found by the stacks of this cluster that its tags name; tags are those of an ARN.
+// byStack groups found resources by the stacks of this cluster that their tags name. tags returns the tags of an ARN.
 func (i *Inventory) byStack(found awsop.Observed,
 	tags func(arn string) map[string]string) map[stack.Key]*awsop.Observed {
 	of := map[stack.Key]*awsop.Observed{}

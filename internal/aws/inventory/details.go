@@ -16,11 +16,11 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// readers bounds the reads that one question has under way.
+// readers limits how many reads run in parallel for one question.
 const readers = 8
 
-// readDetails reads what a diff with desired needs beyond the bulk listing and is not known yet. A stack that this
-// process created is known to the bottom.
+// readDetails reads what a diff with desired needs beyond the listing and what is not known yet. Of a stack that this
+// process created, everything is known.
 func (i *Inventory) readDetails(ctx context.Context, e *entry, desired *stack.Stack) error {
 	if desired == nil {
 		return nil
@@ -51,7 +51,7 @@ func (i *Inventory) readDetails(ctx context.Context, e *entry, desired *stack.St
 	return nil
 }
 
-// managesAttributes reports whether a stack has attributes for its resource of an identity: only of such a one they are
+// managesAttributes reports whether a stack declares attributes for its resource with an identity. Only then they are
 // read.
 func managesAttributes(s *stack.Stack, kind stack.Kind, id string) bool {
 	return kind == stack.KindLoadBalancer && slices.ContainsFunc(s.LoadBalancers,
@@ -65,11 +65,11 @@ func managesAttributes(s *stack.Stack, kind stack.Kind, id string) bool {
 		})
 }
 
-// details is one reading below the level of listings: what to read, and what came back.
+// details is one read below the level of listings: what to read, and the answers.
 type details struct {
 	i   *Inventory
 	obs awsop.Observed
-	// reads reports whether a part of the resource with an ARN and an identity is to be read, of which p is known.
+	// reads reports whether to read a part of the resource with an ARN and an identity; p says what is known of it.
 	reads func(x awsop.Part, arn, id string, p *awsop.Parts) bool
 
 	listenersOf, rulesOf, certificatesOf, attributesOf, targetsOf []string // ARNs
@@ -77,7 +77,7 @@ type details struct {
 	read Snapshot // without tags
 }
 
-// plan decides what to read of what is known.
+// plan decides what to read, by what is known.
 func (d *details) plan() {
 	for n := range d.obs.LoadBalancers {
 		lb := &d.obs.LoadBalancers[n]
@@ -113,7 +113,7 @@ func (d *details) planListener(l *awsop.Listener) {
 	d.planAttributes(l.ARN, l.ID, &l.Parts)
 }
 
-// run reads what is planned, and what that shows to be needed besides.
+// run reads what is planned, and what these answers show to be needed in addition.
 func (d *details) run(ctx context.Context) error {
 	d.read = newSnapshot()
 	if err := each(ctx, d.targetsOf, d.i.describeTargets, d.read.Targets); err != nil {
@@ -143,7 +143,7 @@ func (d *details) run(ctx context.Context) error {
 	return d.readTags(ctx)
 }
 
-// each runs one read per ARN, some at a time, and enters the results once all have succeeded.
+// each runs one read per ARN, some in parallel, and records the results once all have succeeded.
 func each[T any](ctx context.Context, arns []string, read func(context.Context, string) (T, error),
 	into map[string]T) error {
 	results := make([]T, len(arns))
@@ -225,7 +225,7 @@ func (i *Inventory) describeRules(ctx context.Context, listener string) ([]awsop
 	return out, nil
 }
 
-// describeCertificates lists the further certificates of a listener, sorted, never nil.
+// describeCertificates lists the certificates of a listener besides the default one, sorted, never nil.
 func (i *Inventory) describeCertificates(ctx context.Context, listener string) ([]string, error) {
 	out := []string{}
 	for p := elbv2.NewDescribeListenerCertificatesPaginator(i.clients.ELBV2, &elbv2.DescribeListenerCertificatesInput{
@@ -244,12 +244,12 @@ func (i *Inventory) describeCertificates(ctx context.Context, listener string) (
 	return out, nil
 }
 
-// Registered lists what is registered in a target group now and does not drain.
+// Registered reads the targets that are registered in a target group and do not drain.
 func (i *Inventory) Registered(ctx context.Context, targetGroup string) ([]awsop.Target, error) {
 	return i.describeTargets(ctx, targetGroup)
 }
 
-// describeTargets lists what is registered and does not drain, never nil.
+// describeTargets lists the registered targets that do not drain, never nil.
 func (i *Inventory) describeTargets(ctx context.Context, targetGroup string) ([]awsop.Target, error) {
 	got, err := i.clients.ELBV2.DescribeTargetHealth(ctx, &elbv2.DescribeTargetHealthInput{
 		TargetGroupArn: aws.String(targetGroup)})

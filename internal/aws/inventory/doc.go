@@ -1,11 +1,10 @@
-// Package inventory is the only cache of AWS. It lists by tags what the stacks of the cluster hold, reads load
-// balancers, listeners, rules and target groups back, takes over what apply writes, and joins the packages below it,
-// one for each noun of AWS: network, securitygroup, certificate, truststore, addon. It decides nothing and writes
-// nothing.
+// Package inventory is the only cache of AWS. It lists the resources of the cluster's stacks by tags, reads load
+// balancers, listeners, rules and target groups, and records what apply writes. It joins the packages below it, one for
+// each kind of resource: network, securitygroup, certificate, truststore, addon. It decides and writes nothing.
 //
-// All exported functions may be called concurrently. Maps and slices that they return must not be changed; they do not
-// change either. Errors are those of AWS, wrapped: what awsclient.Passing says of them holds. After any error nothing
-// may be concluded about what exists.
+// All exported functions may be called concurrently. Maps and slices that they return do not change, and callers must
+// not change them. Errors are those of AWS, wrapped, so awsclient.Passing works. After an error, nothing may be
+// concluded about which resources exist.
 //
 // # Stacks
 //
@@ -35,11 +34,11 @@
 //	Reread misses something                    | invalid
 //	nothing wants or holds the stack (Forget)  | no entry
 //
-// That nothing of a stack exists is proven by EnsureConsistent alone: it returns an absence.Absence if the stack rests
-// on a listing that began after everything that such a listing could miss.
+// Only EnsureConsistent proves that no resource of a stack exists: it returns an absence.Absence if the stack rests
+// on a listing that began after every write that it could miss.
 //
-// What a write changes is derived from the operation alone: awsop.Advance is the observation after it, and
-// plan.About names the resource that is created, changed or deleted, or that is uncertain when the answer is lost.
+// The operation alone says what a write changes: awsop.Advance returns the observation after it, and plan.About names
+// the resource that is created, changed or deleted, or that is uncertain if the answer is lost.
 //
 // # Facts
 //
@@ -51,8 +50,8 @@
 //	forgotten (InvalidateFacts)     | what AWS answers, within cache.ReadTimeout; if that fails for a passing reason, the old answer
 //	an absence older than its life  | what AWS answers, within cache.ReadTimeout
 //
-// This holds for what is looked up by name or id, for security groups and their rules (RulesAtHand), for certificates
-// and for interfaces as well. A passing failure leaves the old answer; any other one is the answer until AWS is read
-// again. Code that concludes from an old answer that something does not exist, or that takes something away, forgets it
-// first and reads again.
+// The same applies to lookups by name or id, to security groups and their rules (RulesAtHand), to certificates and to
+// interfaces. After a passing failure the old answer stays; any other failure is the answer until AWS is read again.
+// Code that concludes from an old answer that something does not exist, or that takes something away, first forgets the
+// answer and reads again.
 package inventory

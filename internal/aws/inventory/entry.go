@@ -7,22 +7,21 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// version is a point in the history of the inventory: how many invalidations and writes there were before, and when it
-// was. What began to be read at a version shows what was written up to it, as far as AWS's reads show it at once; see
-// listLag.
+// version is a point in the history of the inventory: its time, and how many invalidations and writes there were
+// before. A read that begins at a version shows the writes before it, except that AWS's reads may lag; see listLag.
 type version struct {
 	invalidations, writes int64
 	at                    time.Time
 }
 
-// version is the present one. i.mu is held.
+// version returns the present version. The caller holds i.mu.
 func (i *Inventory) version() version {
 	v := i.history
 	v.at = i.cfg.Now()
 	return v
 }
 
-// markStale has a stack wait for a listing that begins from now on. i.mu is held.
+// markStale makes a stack wait for a listing that begins from now on. The caller holds i.mu.
 func (i *Inventory) markStale(e *entry) {
 	i.history.invalidations++
 	e.stale = i.history.invalidations
@@ -30,8 +29,8 @@ func (i *Inventory) markStale(e *entry) {
 
 // entry is one stack.
 type entry struct {
-	// reading holds an element while the stack is read, so that it is read once. It is no mutex, as AWS may not answer,
-	// and its callers may give up.
+	// reading holds an element while the stack is read, so that it is read once. It is not a mutex, because AWS may not
+	// answer, and waiting callers may give up.
 	reading chan struct{}
 
 	// The rest is guarded by Inventory.mu. Copies of obs are handed out, and its maps are shared: they are replaced, never
@@ -39,9 +38,9 @@ type entry struct {
 	obs       awsop.Observed
 	stale     int64     // version.invalidations at the newest invalidation; 0 = trustworthy
 	wrote     int64     // version.writes at the newest write-through
-	at        time.Time // when the newest listing began that it rests on
-	lagFrom   time.Time // when something was written that the newest listing may miss; zero = never
-	createdAt time.Time // when this process last created something of it that listings find; zero = never
+	at        time.Time // when the newest listing that it rests on began
+	lagFrom   time.Time // the time of the last write that the newest listing may miss; zero = there is none
+	createdAt time.Time // when this process last created a resource of it that listings show; zero = never
 	// uncertain resources are read before the stack is planned again.
 	uncertain []uncertain
 	reread    reread
@@ -54,7 +53,7 @@ func (i *Inventory) entry(key stack.Key) *entry {
 	e := i.stacks[key]
 	if e == nil {
 		e = newEntry(key)
-		e.at = i.listed.at // which had nothing of it
+		e.at = i.listed.at // this listing showed nothing of the stack
 		if i.listed.invalidations == 0 {
 			e.stale = 1 // any listing will do
 		}
@@ -67,7 +66,7 @@ func newEntry(key stack.Key) *entry {
 	return &entry{obs: awsop.Observed{Key: key}, reading: make(chan struct{}, 1)}
 }
 
-// loadBalancer is what is known of a load balancer; nil = it is not the stack's.
+// loadBalancer returns the observed load balancer with an ARN; nil = it is not the stack's.
 func (e *entry) loadBalancer(arn string) *awsop.LoadBalancer {
 	for n := range e.obs.LoadBalancers {
 		if e.obs.LoadBalancers[n].ARN == arn {
@@ -88,8 +87,8 @@ func (i *Inventory) Forget(key stack.Key) {
 	}
 }
 
-// ResetBackoff ends all counts of Backoff of a stack, and forgets its refusals: none of its steps waits any more. A
-// count that stayed would make the next wait of that name as long as the last one.
+// ResetBackoff ends all counts of Backoff of a stack, and forgets its refusals, because no step of the stack waits any
+// more. Otherwise the next wait of the same step would begin with the last, long pause.
 func (i *Inventory) ResetBackoff(key stack.Key) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -101,16 +100,16 @@ func (i *Inventory) resetBackoff(key stack.Key) {
 	i.cfg.Refusals.Forget(key)
 }
 
-// empty reports that AWS holds nothing of a stack, as far as is known.
+// empty reports whether AWS has no resource of a stack, as far as is known.
 func (e *entry) empty() bool {
-	if len(e.obs.LoadBalancers) > 0 && !e.obs.Owned() { // what is left on those of others was planned to go
+	if len(e.obs.LoadBalancers) > 0 && !e.obs.Owned() { // the rest, on load balancers of others, is planned to be deleted
 		return len(e.obs.TargetGroups)+len(e.obs.SecurityGroups) == 0
 	}
 	return len(e.obs.LoadBalancers)+len(e.obs.Listeners)+len(e.obs.Rules)+len(e.obs.TargetGroups)+
 		len(e.obs.SecurityGroups) == 0
 }
 
-// RereadCost is about how many reads Reread of a stack takes; 0 = there is nothing to read.
+// RereadCost returns about how many reads Reread needs for a stack; 0 = there is nothing to read.
 func (i *Inventory) RereadCost(key stack.Key) int {
 	i.mu.Lock()
 	defer i.mu.Unlock()

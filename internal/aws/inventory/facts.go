@@ -15,7 +15,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// Answer answers needs in bulk. What cannot be answered is in Facts.Errors, each with what went wrong; the error is
+// Answer answers needs in bulk. Needs without an answer are in Facts.Errors, each with its error; the returned error is
 // that of ctx. The maps of the answer must not be changed.
 func (i *Inventory) Answer(ctx context.Context, needs []facts.Need) (facts.Facts, error) {
 	keys := map[facts.NeedKind][]string{}
@@ -57,10 +57,9 @@ func (i *Inventory) Answer(ctx context.Context, needs []facts.Need) (facts.Facts
 	return out, nil
 }
 
-// answer reads what answers a kind of need for its keys, which are sorted; put enters it. Of stacks, at most one is
-// asked for at a time.
-func (i *Inventory) answer(ctx context.Context, kind facts.NeedKind, keys []string) (put func(*facts.Facts),
-	err error) {
+// answer reads what answers a kind of need for its keys, which are sorted. The result enters it into facts. Of stacks,
+// at most one is asked for at a time.
+func (i *Inventory) answer(ctx context.Context, kind facts.NeedKind, keys []string) (func(*facts.Facts), error) {
 	switch kind {
 	case facts.NeedVPC:
 		v, err := i.network.VPC(ctx)
@@ -68,7 +67,7 @@ func (i *Inventory) answer(ctx context.Context, kind facts.NeedKind, keys []stri
 	case facts.NeedSubnets:
 		s, err := i.network.Subnets(ctx)
 		return func(f *facts.Facts) {
-			if !f.Routes { // else the subnets are there, with their routes
+			if !f.Routes { // otherwise f has the subnets with their routes
 				f.Subnets = s
 			}
 		}, err
@@ -105,13 +104,8 @@ func (i *Inventory) answer(ctx context.Context, kind facts.NeedKind, keys []stri
 	case facts.NeedLoadBalancer:
 		return i.namedFacts(ctx, keys)
 	case facts.NeedTrustStore:
-		found, err := i.trustStores.ByName(ctx, keys)
-		return func(f *facts.Facts) {
-			f.TrustStores = map[string]string{}
-			for _, name := range keys {
-				f.TrustStores[name] = found[name]
-			}
-		}, err
+		t, err := i.trustStores.ByName(ctx, keys)
+		return func(f *facts.Facts) { f.TrustStores = t }, err
 	case facts.NeedOwnTrustStores:
 		return i.ownTrustStoreFacts(ctx, keys[0])
 	case facts.NeedStack:
@@ -128,7 +122,7 @@ func (i *Inventory) answer(ctx context.Context, kind facts.NeedKind, keys []stri
 	return nil, fmt.Errorf("no answer is known to needs of kind %q", kind)
 }
 
-// orNil has an element for each key: nil for what was not found.
+// orNil returns an element for each key: nil if found has none.
 func orNil[T any](found map[string]T, keys []string) map[string]*T {
 	out := map[string]*T{}
 	for _, k := range keys {
@@ -175,7 +169,7 @@ func (i *Inventory) ownTrustStoreFacts(ctx context.Context, name string) (put fu
 	}, err
 }
 
-// stackFacts answers from the bulk listing.
+// stackFacts answers a need of a stack from the listing.
 func (i *Inventory) stackFacts(ctx context.Context, name string) (put func(*facts.Facts), err error) {
 	key, err := stack.ParseKey(name)
 	if err != nil {
@@ -217,7 +211,7 @@ func (i *Inventory) stackFacts(ctx context.Context, name string) (put func(*fact
 	}, nil
 }
 
-// balancerFacts is what the compiler may know of a load balancer, whose ever it is.
+// balancerFacts returns the facts about a load balancer, whoever owns it.
 func balancerFacts(lb *awsop.LoadBalancer) facts.LoadBalancer {
 	x := facts.LoadBalancer{ARN: lb.ARN, Name: lb.Name, Type: lb.Type, Scheme: lb.Scheme, IPAddressType: lb.IPAddressType,
 		IPAMPool: lb.IPAMPool, CustomerOwnedPool: lb.CustomerOwnedPool, Tags: lb.Tags}
@@ -233,14 +227,13 @@ func balancerFacts(lb *awsop.LoadBalancer) facts.LoadBalancer {
 	return x
 }
 
-// stackDetailFacts answers from the reading that a diff of the stack needs as well: what is read here is not read again
-// for the diff.
+// stackDetailFacts answers from the read that the diff of the stack needs too, so the diff does not repeat it.
 func (i *Inventory) stackDetailFacts(ctx context.Context, name string) (put func(*facts.Facts), err error) {
 	key, err := stack.ParseKey(name)
 	if err != nil {
 		return nil, err
 	}
-	// A load balancer whose attributes are managed: only of such a one they are read.
+	// Attributes are read only if the desired load balancer declares some: this one does.
 	managed := stack.LoadBalancer{ID: stack.LoadBalancerIdentity, Attributes: map[string]string{"": ""}}
 	o, err := i.Observed(ctx, key, &stack.Stack{Key: key, LoadBalancers: []stack.LoadBalancer{managed}})
 	if err != nil {
@@ -268,8 +261,8 @@ func (i *Inventory) stackDetailFacts(ctx context.Context, name string) (put func
 	return func(f *facts.Facts) { f.Details = d }, nil
 }
 
-// InvalidateFacts forgets answers, so that the next Answer reads them again. A need of something by name or id that
-// gives none is all of its kind.
+// InvalidateFacts forgets answers, so that the next Answer reads them again. A need without name or id stands for all
+// needs of its kind.
 func (i *Inventory) InvalidateFacts(needs ...facts.Need) {
 	for _, n := range needs {
 		switch n.Kind {
@@ -311,7 +304,7 @@ func (i *Inventory) InvalidateFacts(needs ...facts.Need) {
 	}
 }
 
-// keysOf is the key of a need; none if it has none, which stands for all of its kind.
+// keysOf returns the key of a need; none for a need that stands for all of its kind.
 func keysOf(n facts.Need) []string {
 	if n.Key == "" {
 		return nil
@@ -324,13 +317,13 @@ var (
 	groupFacts  = []facts.Need{{Kind: facts.NeedSecurityGroups}, {Kind: facts.NeedForeignGroup}}
 )
 
-// refuted are the facts that an error of AWS shows not to be true any more: what a plan was made of is gone, or has no
-// room left.
+// refuted are the needs whose answers an error code of AWS shows to be outdated: the resource no longer exists, or
+// has no room left.
 var refuted = map[string][]facts.Need{
 	"SubnetNotFound": subnetFacts, "InvalidSubnetID.NotFound": subnetFacts, "InvalidSubnet": subnetFacts,
 	"CertificateNotFound": {{Kind: facts.NeedCertificates}},
 	"TrustStoreNotFound":  {{Kind: facts.NeedTrustStore}}, "DuplicateTrustStoreName": {{Kind: facts.NeedTrustStore}},
-	"RulesPerSecurityGroupLimitExceeded": {{Kind: facts.NeedPrefixList}}, // one may have got more entries
+	"RulesPerSecurityGroupLimitExceeded": {{Kind: facts.NeedPrefixList}}, // a prefix list may have more entries now
 	"TargetGroupNotFound":                {{Kind: facts.NeedTargetGroupName}},
 	"DuplicateListener":                  {{Kind: facts.NeedLoadBalancer}}, "ListenerNotFound": {
 		{Kind: facts.NeedLoadBalancer}}, "LoadBalancerNotFound": {{Kind: facts.NeedLoadBalancer}},

@@ -15,12 +15,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// foreignInAListing bounds how many foreign load balancers have their tags read again by one listing: ten calls. The
-// oldest come first.
+// foreignInAListing limits how many foreign load balancers one listing reads the tags of again: ten calls. The tags
+// that were read longest ago come first.
 const foreignInAListing = 10 * tagBatch
 
-// Foreigners are load balancers and target groups whose tags name no stack of this cluster, by the first eight bytes of
-// the hash of their ARN, which take a tenth of the room of the ARN in a checkpoint.
+// Foreigners are load balancers and target groups whose tags name no stack of this cluster. Each is the first eight
+// bytes of the hash of its ARN, which take a tenth of the ARN's space in a checkpoint.
 type Foreigners []uint64
 
 func foreigner(arn string) uint64 {
@@ -28,7 +28,7 @@ func foreigner(arn string) uint64 {
 	return binary.BigEndian.Uint64(sum[:])
 }
 
-// Foreign are the foreign load balancers and target groups of the VPC, in a form that outlives the process.
+// Foreign returns the foreign load balancers and target groups of the VPC, for a checkpoint.
 func (i *Inventory) Foreign() Foreigners {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -43,9 +43,9 @@ func (i *Inventory) Foreign() Foreigners {
 	return out
 }
 
-// AssumeForeign takes over what an earlier process knew to be foreign at a time. The first listing does not read the
-// tags of those; they are read again in the background as those that this process has read at that time would be. Later
-// it has no effect.
+// AssumeForeign restores which resources an earlier process knew to be foreign at a time. The first listing does not
+// read their tags; the background reads them as if this process had read them at that time. After the first listing,
+// AssumeForeign has no effect.
 func (i *Inventory) AssumeForeign(kept Foreigners, since time.Time) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -54,7 +54,7 @@ func (i *Inventory) AssumeForeign(kept Foreigners, since time.Time) {
 	}
 }
 
-// assumedForeign are the tags of what an earlier process knew to be foreign, among some resources. i.mu is held.
+// assumedForeign returns the tags of those resources that an earlier process knew to be foreign. The caller holds i.mu.
 func (i *Inventory) assumedForeign(arns []string) map[string]readTags {
 	out := map[string]readTags{}
 	if len(i.keptForeign) == 0 {
@@ -68,9 +68,8 @@ func (i *Inventory) assumedForeign(arns []string) map[string]readTags {
 	return out
 }
 
-// aged are the resources whose tags are due to be read again, those read longest ago first: foreign ones, and those of
-// which only an earlier process has read them. Foreign are those whose tags name no stack of this cluster: others may
-// tag them for it at any time. i.mu is held.
+// aged returns the resources whose tags are due to be read again, the oldest first: foreign ones, which others may
+// tag for this cluster at any time, and those whose tags only an earlier process has read. The caller holds i.mu.
 func (i *Inventory) aged(due func(arn string) bool) []string {
 	var out []string
 	for arn, t := range i.tags {
@@ -84,8 +83,8 @@ func (i *Inventory) aged(due func(arn string) bool) []string {
 	return out
 }
 
-// agedForAListing are the foreign load balancers whose tags a listing reads again, so that a load balancer is not
-// created for a stack that has got one. i.mu is held.
+// agedForAListing returns the foreign load balancers whose tags a listing reads again. Otherwise the controller could
+// create a second load balancer for a stack for which others tagged one. The caller holds i.mu.
 func (i *Inventory) agedForAListing() []string {
 	now := i.cfg.Now()
 	old := i.aged(func(arn string) bool {
@@ -94,10 +93,10 @@ func (i *Inventory) agedForAListing() []string {
 	return old[:min(len(old), foreignInAListing)]
 }
 
-// RereadTags reads again the tags of the foreign load balancers and target groups, one call at most, that were read
-// longest ago, if that is longer than foreignLifetime, and of those whose tags an earlier process left. What turns out
-// to be of a stack is read by the stack's next Observed, and Config.Freed is called with it. read reports whether a
-// call was made.
+// RereadTags makes at most one call to read tags again: of foreign load balancers and target groups whose tags are
+// older than foreignLifetime, the oldest first, and of resources whose tags only an earlier process has read. If a
+// resource turns out to be a stack's, the stack's next Observed reads it, and Config.Freed is called with the stack.
+// read reports whether a call was made.
 func (i *Inventory) RereadTags(ctx context.Context) (read bool, err error) {
 	i.mu.Lock()
 	now := i.cfg.Now()
@@ -116,7 +115,7 @@ func (i *Inventory) RereadTags(ctx context.Context) (read bool, err error) {
 	i.mu.Lock()
 	for _, arn := range old {
 		t, exists := tags[arn]
-		// written or read meanwhile
+		// this process wrote or read the tags meanwhile
 		if was, known := i.tags[arn]; !known || was.at.After(begun.at) || i.retagged[arn] > begun.writes {
 			continue
 		}
@@ -138,7 +137,7 @@ func (i *Inventory) RereadTags(ctx context.Context) (read bool, err error) {
 	return true, nil
 }
 
-// gain has a stack read a resource that was tagged for it by others. i.mu is held.
+// gain makes a stack read a resource that others tagged for it. The caller holds i.mu.
 func (i *Inventory) gain(key stack.Key, arn string) {
 	e := i.stacks[key]
 	if e == nil {

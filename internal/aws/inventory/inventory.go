@@ -41,28 +41,28 @@ type Inventory struct {
 	sharing chan struct{} // holds an element while the shared group is created
 
 	history      version   // invalidations and writes so far
-	listed       version   // at which the newest complete listing began; zero = none yet
+	listed       version   // at which the newest complete listing began; zero = there was none
 	firstListing time.Time // when the first listing began
-	lists        int       // listings under way
+	lists        int       // how many listings are in progress
 	underWay     version   // at which the newest of them began
-	// partial is what the last attempt at a listing had read when a passing error ended it; nil = nothing.
+	// partial is what the last listing had read before a passing error ended it; nil = nothing.
 	partial *listing
-	// unlisted are the tags of target groups that were read for themselves, as no listing shows them.
+	// unlisted are the tags of target groups that no listing shows, and that were read one by one.
 	unlisted map[string]readTags
-	// retagged is version.writes when this process last wrote the tags of a resource, while tagReads reads of tags are
-	// under way.
+	// retagged is version.writes when this process last wrote the tags of a resource, while tagReads reads of tags are in
+	// progress.
 	retagged map[string]int64
 	tagReads int
 	stacks   map[stack.Key]*entry
-	// by ARN: the stack that had a target group or load balancer last; listings drop what is gone
+	// having is, by ARN, the last known stack of a target group or load balancer; listings drop what no longer exists.
 	having  map[string]stack.Key
 	tags    map[string]readTags  // by ARN, of every load balancer and target group of the VPC
 	created map[string]time.Time // target groups that this process created, and when
 	gone    map[string]time.Time // load balancers and target groups that this process deleted lately, and when
-	// came is what another writer made of stacks since a listing that could not miss anything.
+	// came are resources of stacks that another process created since a listing that could not miss anything.
 	came arrivals
-	// inAccount counts what the account has in all VPCs, as of the newest listing, and what this process has made and
-	// deleted since.
+	// inAccount counts the resources of the account in all VPCs: those of the newest listing, and those that this process
+	// has created or deleted since.
 	inAccount map[quota.Limit]int
 	// backoffs counts how often a step was put off; it has a lock of its own.
 	backoffs *backoff.Failures[stepKey]
@@ -78,10 +78,10 @@ type Inventory struct {
 	addOns       *addon.AddOns
 	certificates *certificate.Certificates
 
-	// kept is what an earlier process knew, until the first listing, and keptSince when it wrote that down.
+	// kept is what an earlier process knew, until the first listing; keptSince is when it wrote that down.
 	kept      map[stack.Key]Snapshot
 	keptSince time.Time
-	// keptForeign is what an earlier process knew to be foreign, until the first listing, and foreignSince when.
+	// keptForeign is what an earlier process knew to be foreign, until the first listing; foreignSince is when.
 	keptForeign  Foreigners
 	foreignSince time.Time
 
@@ -146,8 +146,8 @@ func (i *Inventory) Load(ctx context.Context) error {
 	return g.Wait()
 }
 
-// Observed is what AWS holds for a stack. Desired says how deep to look: what it does not manage is not read; nil reads
-// the bulk listing only. Bindings are not filled in.
+// Observed returns the AWS resources of a stack. What desired does not manage is not read; if it is nil, only the
+// listing is read. The caller adds bindings.
 func (i *Inventory) Observed(ctx context.Context, key stack.Key, desired *stack.Stack) (awsop.Observed, error) {
 	e := i.entry(key)
 	select {
@@ -167,13 +167,13 @@ func (i *Inventory) Observed(ctx context.Context, key stack.Key, desired *stack.
 		if err == nil {
 			break
 		}
-		if !vanished(err) || attempt > 0 { // something was deleted behind our back: look once more
+		if !vanished(err) || attempt > 0 { // others deleted a resource meanwhile: read once more
 			return awsop.Observed{}, fmt.Errorf("reading the resources of %s: %w", key, err)
 		}
 		i.Invalidate(key)
 	}
 	certificates, err := i.certificates.Of(ctx, key, desired)
-	if err != nil && !denied(err) { // without the permission everything else goes on
+	if err != nil && !denied(err) { // without the permission, the controller does everything else
 		return awsop.Observed{}, fmt.Errorf("reading the certificates of %s: %w", key, err)
 	}
 	i.mu.Lock()
@@ -202,9 +202,9 @@ func (i *Inventory) Observed(ctx context.Context, key stack.Key, desired *stack.
 	return out, nil
 }
 
-// readsTrustStores reports whether a stack may own trust stores: it wants some, a listener has one that may be, the
-// list is known so that looking costs nothing, or trust stores are made at all, so that one may be left that a process
-// was about to delete.
+// readsTrustStores reports whether to read the trust stores of a stack: it wants some; a listener has one that may be
+// the stack's; the list is known, so that the read costs nothing; or the controller creates trust stores, and an
+// earlier process may have left one.
 func (i *Inventory) readsTrustStores(o *awsop.Observed, desired *stack.Stack) bool {
 	if desired == nil || !owner.Of(desired.Key.Owner).OwnsTrustStores {
 		return false
@@ -215,8 +215,8 @@ func (i *Inventory) readsTrustStores(o *awsop.Observed, desired *stack.Stack) bo
 		})
 }
 
-// ensureListed makes sure that the entry rests on a listing that began after its last invalidation, and that nothing in
-// it is uncertain.
+// ensureListed makes sure that the entry rests on a listing that began after its last invalidation, and has no
+// uncertain resource.
 func (i *Inventory) ensureListed(ctx context.Context, e *entry) error {
 	for {
 		i.mu.Lock()
@@ -232,8 +232,8 @@ func (i *Inventory) ensureListed(ctx context.Context, e *entry) error {
 	}
 }
 
-// RefusedFirstListing reports whether an error says that the role may not read the account, which this process has not
-// listed before. Where nothing asks for load balancers, that is an answer: the role is for TargetGroupBindings alone.
+// RefusedFirstListing reports whether an error says that the role may not read the account, before this process has
+// listed it once. If no object declares a load balancer, that is an answer: the role is only for TargetGroupBindings.
 func (i *Inventory) RefusedFirstListing(err error) bool {
 	known := diag.Diagnostic{}
 	if err == nil || !denied(err) && (!errors.As(err, &known) || known.Class != diag.Denied) {
@@ -244,7 +244,7 @@ func (i *Inventory) RefusedFirstListing(err error) bool {
 	return i.listed.invalidations == 0
 }
 
-// Keys lists the stacks of which AWS holds something, sorted.
+// Keys lists the stacks with resources in AWS, sorted.
 func (i *Inventory) Keys(ctx context.Context) ([]stack.Key, error) {
 	if err := i.list(ctx, 1); err != nil {
 		return nil, err
@@ -261,8 +261,8 @@ func (i *Inventory) Keys(ctx context.Context) ([]stack.Key, error) {
 	return out, nil
 }
 
-// Listed is what the last listing and the writes since show of a stack: load balancers, target groups and security
-// groups. It reads nothing.
+// Listed returns the load balancers, target groups and security groups of a stack, by the last listing and the writes
+// since. It reads nothing.
 func (i *Inventory) Listed(key stack.Key) awsop.Observed {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -273,13 +273,13 @@ func (i *Inventory) Listed(key stack.Key) awsop.Observed {
 	return e.obs.Clone()
 }
 
-// SecurityGroups is what is known of security groups.
+// SecurityGroups returns the cache of security groups.
 func (i *Inventory) SecurityGroups() *securitygroup.Groups { return i.groups }
 
-// Certificates is what is known of the certificates in ACM.
+// Certificates returns the cache of the certificates in ACM.
 func (i *Inventory) Certificates() *certificate.Certificates { return i.certificates }
 
-// TrustStores is what is known of trust stores.
+// TrustStores returns the cache of trust stores.
 func (i *Inventory) TrustStores() *truststore.TrustStores { return i.trustStores }
 
 // Invalidate forgets what is known of a stack; the next Observed reads it again.
@@ -301,9 +301,8 @@ func (i *Inventory) invalidate(key stack.Key) {
 	}
 }
 
-// NotFound takes note that a target group of a stack does not exist any more, and reports whether that is news: then
-// the stack is read again. Of one that this process has just created it is not believed: AWS may not know it
-// everywhere.
+// NotFound records that a target group of a stack no longer exists, and reports whether that is news: then the stack is
+// read again. If this process has just created the group, it is no news: not every part of AWS may know the group yet.
 func (i *Inventory) NotFound(key stack.Key, arn string) bool {
 	i.mu.Lock()
 	e := i.stacks[key]
@@ -333,7 +332,7 @@ func (i *Inventory) Gone(arn string) bool {
 	return ok
 }
 
-// SharedGroup is the cluster's backend security group, if it is known to exist.
+// SharedGroup returns the cluster's shared backend security group, if it is known to exist.
 func (i *Inventory) SharedGroup() (id string, ok bool) {
 	if groups := i.groups.Backend(); len(groups) > 0 {
 		return groups[0].GroupID, true
@@ -341,8 +340,8 @@ func (i *Inventory) SharedGroup() (id string, ok bool) {
 	return "", false
 }
 
-// CreateShared creates the cluster's shared group unless it exists: of stacks that need it at the same time, one
-// creates it. create must record what it does before it returns.
+// CreateShared creates the cluster's shared security group unless it exists. If several stacks need it at the same
+// time, one of them creates it. create must record its result before it returns.
 func (i *Inventory) CreateShared(ctx context.Context, create func() (awsop.Output, error)) (awsop.Output, error) {
 	select {
 	case i.sharing <- struct{}{}:
@@ -356,10 +355,10 @@ func (i *Inventory) CreateShared(ctx context.Context, create func() (awsop.Outpu
 	return create()
 }
 
-// ForgetAddOns makes the next Observed read again what lies over a load balancer.
+// ForgetAddOns makes the next Observed read the add-ons of a load balancer again.
 func (i *Inventory) ForgetAddOns(arn string) { i.addOns.Forget(arn) }
 
-// VPCAtHand is the cluster's VPC or another one as it was read last, see network.Network.VPCAtHand.
+// VPCAtHand returns a VPC, the cluster's or another one, as it was read last; see network.Network.VPCAtHand.
 func (i *Inventory) VPCAtHand(ctx context.Context, id string) (vpc *facts.VPC, known bool) {
 	return i.network.VPCAtHand(ctx, id)
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// newLimits caches the account's limits. They are read only where something would exceed AWS's defaults.
+// newLimits caches the account's limits. They are read only if a load balancer would exceed AWS's defaults.
 func (i *Inventory) newLimits() *cache.Value[map[string]int] {
 	return cache.NewValue(cache.Config[string, map[string]int]{
 		Now: i.cfg.Now, Lifetime: limitLifetime, Stale: cache.Stale, Wait: i.cfg.Moment, Passing: awsclient.Passing,
@@ -28,14 +28,14 @@ func (i *Inventory) newLimits() *cache.Value[map[string]int] {
 	}, i.readLimits)
 }
 
-// compared are the limits with which compilations compare a load balancer. AWS lists each of an account.
+// compared are the limits that the compiler compares a load balancer with. AWS lists each of them for every account.
 var compared = []quota.Limit{
 	quota.ListenersOf(stack.Application), quota.CertificatesOf(stack.Application), quota.CertificatesOf(stack.Network),
 	quota.RulesOfApplicationLoadBalancer, quota.TargetGroupsOfApplicationLoadBalancer,
 }
 
-// readLimits reads the account's limits by name. A list without one that is compared is no answer: AWS's default may be
-// lower, and what is beyond it serves.
+// readLimits reads the account's limits by name. A list without one of the compared limits is an error: with AWS's
+// lower default, the controller could take away what serves.
 func (i *Inventory) readLimits(ctx context.Context) (map[string]int, error) {
 	all, in := map[string]int{}, &elbv2.DescribeAccountLimitsInput{}
 	for {

@@ -17,7 +17,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// list makes sure that a listing is known that began after need invalidations or later. Concurrent callers share one.
+// list makes sure that there is a listing that began after need invalidations or later. Concurrent callers share one.
 func (i *Inventory) list(ctx context.Context, need int64) error {
 	for {
 		i.mu.Lock()
@@ -28,7 +28,7 @@ func (i *Inventory) list(ctx context.Context, need int64) error {
 		}
 		if _, err := unbounded(ctx, i, "list", func(ctx context.Context) (struct{}, error) {
 			i.mu.Lock()
-			enough := i.listed.invalidations >= need // since this caller looked
+			enough := i.listed.invalidations >= need // another caller may have listed meanwhile
 			i.mu.Unlock()
 			if enough {
 				return struct{}{}, nil
@@ -40,8 +40,8 @@ func (i *Inventory) list(ctx context.Context, need int64) error {
 	}
 }
 
-// shared runs a read once for all callers that need it at the same time, for loadTimeout at most; a caller that gives
-// up does not end it for the others.
+// shared runs a read once for all callers that need it at the same time, for at most loadTimeout. A caller that gives
+// up does not end the read for others.
 func shared[T any](ctx context.Context, i *Inventory, name string, read func(context.Context) (T, error)) (T, error) {
 	return unbounded(ctx, i, name, func(ctx context.Context) (T, error) {
 		ctx, cancel := context.WithTimeout(ctx, loadTimeout)
@@ -50,7 +50,7 @@ func shared[T any](ctx context.Context, i *Inventory, name string, read func(con
 	})
 }
 
-// unbounded is shared for a read that bounds itself.
+// unbounded is shared without loadTimeout, for a read that limits its own time.
 func unbounded[T any](ctx context.Context, i *Inventory, name string, read func(context.Context) (T, error)) (
 	T, error) {
 	ch := i.flight.DoChan(name, func() (any, error) { return read(context.WithoutCancel(ctx)) })
@@ -70,28 +70,30 @@ func unbounded[T any](ctx context.Context, i *Inventory, name string, read func(
 	}
 }
 
-// listing is what one pass over the account has found so far. It shows the account as it was when it began or later.
+// listing is the result of one listing of the account so far. It shows the account as it was when the listing began, or
+// later.
 type listing struct {
 	began       version
 	groupsBegan securitygroup.Listing
 	balancers   pages[awsop.LoadBalancer]
 	targets     pages[awsop.TargetGroup]
 	groups      pages[awsop.SecurityGroup]
-	// How many the account has of each type in all VPCs.
+	users       []string // ARNs of the load balancers that use the target groups
+	// how many of each the account has in all VPCs
 	applications, networks, targetGroups int
 }
 
-// arns are those of the load balancers and target groups that were listed.
+// arns returns the ARNs of the listed load balancers and target groups.
 func (l *listing) arns() []string {
 	return arnsOf(&awsop.Observed{LoadBalancers: l.balancers.items, TargetGroups: l.targets.items})
 }
 
-// listLoadBalancers reads a page of those of the account, and returns those of the VPC.
-func (i *Inventory) listLoadBalancers(ctx context.Context, l *listing, next *string) (out []awsop.LoadBalancer,
-	more *string, err error) {
-	page, err := i.clients.ELBV2.DescribeLoadBalancers(ctx, &elbv2.DescribeLoadBalancersInput{Marker: next})
+// listLoadBalancers reads some of the account's load balancers, and returns those of the VPC. n counts all.
+func (i *Inventory) listLoadBalancers(ctx context.Context, l *listing, in *elbv2.DescribeLoadBalancersInput) (
+	out []awsop.LoadBalancer, more *string, n int, err error) {
+	page, err := i.clients.ELBV2.DescribeLoadBalancers(ctx, in)
 	if err != nil {
-		return nil, nil, fmt.Errorf("describing load balancers: %w", err)
+		return nil, nil, 0, fmt.Errorf("describing load balancers: %w", err)
 	}
 	for _, lb := range page.LoadBalancers {
 		switch stack.LoadBalancerType(lb.Type) {
@@ -104,33 +106,34 @@ func (i *Inventory) listLoadBalancers(ctx context.Context, l *listing, next *str
 			out = append(out, awsclient.FromLoadBalancer(lb))
 		}
 	}
-	return out, page.NextMarker, nil
+	return out, page.NextMarker, len(page.LoadBalancers), nil
 }
 
-// listTargetGroups reads a page of those of the account, and returns those of the VPC.
-func (i *Inventory) listTargetGroups(ctx context.Context, l *listing, next *string) (out []awsop.TargetGroup,
-	more *string, err error) {
-	page, err := i.clients.ELBV2.DescribeTargetGroups(ctx, &elbv2.DescribeTargetGroupsInput{Marker: next})
+// listTargetGroups reads some of the account's target groups, and returns those of the VPC. n counts all.
+func (i *Inventory) listTargetGroups(ctx context.Context, l *listing, in *elbv2.DescribeTargetGroupsInput) (
+	out []awsop.TargetGroup, more *string, n int, err error) {
+	page, err := i.clients.ELBV2.DescribeTargetGroups(ctx, in)
 	if err != nil {
-		return nil, nil, fmt.Errorf("describing target groups: %w", err)
+		return nil, nil, 0, fmt.Errorf("describing target groups: %w", err)
 	}
 	l.targetGroups += len(page.TargetGroups)
 	for _, tg := range page.TargetGroups {
 		if aws.ToString(tg.VpcId) == i.cfg.VPC {
 			out = append(out, awsclient.FromTargetGroup(tg))
+			l.users = append(l.users, tg.LoadBalancerArns...)
 		}
 	}
-	return out, page.NextMarker, nil
+	return out, page.NextMarker, len(page.TargetGroups), nil
 }
 
-// pages are the pages of one list that were read, and where to go on.
+// pages are the pages of one list that were read, and where the next one begins.
 type pages[T any] struct {
 	items []T
 	next  *string
 	done  bool
 }
 
-// read reads what is left. one reads the page at a token.
+// read reads the rest of the pages. one reads the page at a token.
 func (p *pages[T]) read(progressed func(), one func(next *string) (items []T, more *string, err error)) error {
 	for !p.done {
 		items, more, err := one(p.next)
@@ -144,9 +147,9 @@ func (p *pages[T]) read(progressed func(), one func(next *string) (items []T, mo
 	return nil
 }
 
-// readList makes a listing for callers that need one that began after need invalidations or later. It has no bound in
-// time, for a large account whose reads AWS throttles takes minutes: it ends when nothing comes back for loadTimeout.
-// What an attempt has read that a passing error ended, the next one does not read again.
+// readList makes a listing for callers that need one that began after need invalidations or later. Its time is not
+// limited, because a large account takes minutes if AWS throttles: it fails if there is no answer for loadTimeout.
+// After a passing error, the next listing continues with what this one has read.
 func (i *Inventory) readList(ctx context.Context, need int64) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -166,12 +169,14 @@ func (i *Inventory) readList(ctx context.Context, need int64) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		return l.balancers.read(progressed, func(next *string) ([]awsop.LoadBalancer, *string, error) {
-			return i.listLoadBalancers(gctx, l, next)
+			out, more, _, err := i.listLoadBalancers(gctx, l, &elbv2.DescribeLoadBalancersInput{Marker: next})
+			return out, more, err
 		})
 	})
 	g.Go(func() error {
 		return l.targets.read(progressed, func(next *string) ([]awsop.TargetGroup, *string, error) {
-			return i.listTargetGroups(gctx, l, next)
+			out, more, _, err := i.listTargetGroups(gctx, l, &elbv2.DescribeTargetGroupsInput{Marker: next})
+			return out, more, err
 		})
 	})
 	g.Go(func() error {
@@ -180,6 +185,9 @@ func (i *Inventory) readList(ctx context.Context, need int64) error {
 		})
 	})
 	err := g.Wait()
+	if err == nil {
+		err = i.addLacking(ctx, l, progressed)
+	}
 	var tags map[string]readTags
 	if err == nil {
 		tags, err = i.listTags(ctx, l, progressed)
@@ -189,7 +197,7 @@ func (i *Inventory) readList(ctx context.Context, need int64) error {
 		if stalled {
 			err = context.Cause(ctx)
 		}
-		if stalled || awsclient.Passing(err) { // else the pages themselves may be what AWS does not take, as an old token
+		if stalled || awsclient.Passing(err) { // otherwise AWS may have refused the pages themselves, such as an old token
 			i.mu.Lock()
 			i.partial = l
 			i.mu.Unlock()
@@ -200,7 +208,7 @@ func (i *Inventory) readList(ctx context.Context, need int64) error {
 	return nil
 }
 
-// beginList is the listing that the last attempt left, if it began late enough, or a new one.
+// beginList returns the listing that the last attempt left, if it began late enough; otherwise a new one.
 func (i *Inventory) beginList(need int64) *listing {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -218,8 +226,8 @@ func (i *Inventory) beginList(need int64) *listing {
 	return l
 }
 
-// merge takes a listing over: for stacks that are stale or new. Others are written through and need none; news are
-// those of which it holds what no listing before it had.
+// merge updates stale and new stacks from a listing. Other stacks need no update, because writes are recorded. news are
+// the stacks of which the listing shows a resource that no earlier one showed.
 func (i *Inventory) merge(l *listing, tags map[string]readTags) (news []stack.Key) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -239,7 +247,7 @@ func (i *Inventory) merge(l *listing, tags map[string]readTags) (news []stack.Ke
 		if e.stale > began.invalidations {
 			continue
 		}
-		if e.wrote > began.writes { // written to while we read: look again
+		if e.wrote > began.writes { // this process wrote during the listing: list again
 			i.markStale(e)
 			continue
 		}
@@ -249,7 +257,7 @@ func (i *Inventory) merge(l *listing, tags map[string]readTags) (news []stack.Ke
 		i.assume(e, tags)
 		e.stale, e.at, e.absent = 0, began.at, nil
 		if began.at.Before(e.createdAt.Add(listLag)) && e.lagFrom.Before(e.createdAt) {
-			e.lagFrom = e.createdAt // what was written through is forgotten, and may not be listed yet
+			e.lagFrom = e.createdAt // records of writes are forgotten, and the list may not show these writes yet
 		}
 	}
 	for k, o := range found {
@@ -267,21 +275,26 @@ func (i *Inventory) merge(l *listing, tags map[string]readTags) (news []stack.Ke
 	for _, e := range i.stacks {
 		i.noteHaving(e)
 	}
-	all := make(map[string]readTags, len(tags))
-	for _, arn := range l.arns() {
-		t, ok := tags[arn]
-		if i.retagged[arn] > began.writes {
-			t, ok = i.tags[arn]
-		}
-		if ok {
-			all[arn] = t
-		}
-	}
-	i.tags, i.listed = all, began
+	i.tags, i.listed = i.tagsOf(l, tags), began
 	i.inAccount = map[quota.Limit]int{quota.ApplicationLoadBalancers: l.applications,
 		quota.NetworkLoadBalancers: l.networks, quota.TargetGroups: l.targetGroups}
 	i.kept, i.keptForeign = nil, nil
 	return news
+}
+
+// tagsOf is the tags of what a listing has: as read with it, or as written since it began. i.mu is held.
+func (i *Inventory) tagsOf(l *listing, read map[string]readTags) map[string]readTags {
+	out := make(map[string]readTags, len(read))
+	for _, arn := range l.arns() {
+		t, ok := read[arn]
+		if i.retagged[arn] > l.began.writes {
+			t, ok = i.tags[arn]
+		}
+		if ok {
+			out[arn] = t
+		}
+	}
+	return out
 }
 
 // vanished reports whether an error says that something does not exist.

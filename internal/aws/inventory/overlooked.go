@@ -1,12 +1,15 @@
 package inventory
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
-// LostParts are the parts that load balancers lose by a plan: certificates by ARN, security groups and subnets by id.
-type LostParts struct{ Certificates, SecurityGroups, Subnets []string }
+// LostParts are the parts that load balancers lose by a plan: certificates by ARN, security groups and subnets by id;
+// and the subnets that they get instead.
+type LostParts struct{ Certificates, SecurityGroups, Subnets, NewSubnets []string }
 
-// Lists counts the changes of the lists by which Overlooked decides: lists that were read, and parts that lists lacked
-// and got back.
+// Lists counts changes of the lists that Overlooked uses: new lists, and parts that returned to a list.
 func (i *Inventory) Lists() uint64 {
 	return i.certificates.Lists() + i.groups.Lists() + i.network.Lists()
 }
@@ -15,9 +18,10 @@ func (i *Inventory) Lists() uint64 {
 // does. Parts that the lists have cost nothing: the lists decided about them, unless they have changed since lists, the
 // value of Lists before the stack was compiled. The others are read by their ids. again reports that the lists have
 // changed, or that some of the others exist, so that the caller must compile again; what is neither known to exist nor
-// proven to be absent is an error.
+// proven to be absent is an error, and so are subnets whose routes are not as the list of route tables has them.
 func (i *Inventory) Overlooked(ctx context.Context, parts LostParts, lists uint64) (again bool, err error) {
-	if len(parts.Certificates)+len(parts.SecurityGroups)+len(parts.Subnets) > 0 && lists != i.Lists() {
+	moved := slices.Concat(parts.Subnets, parts.NewSubnets)
+	if len(parts.Certificates)+len(parts.SecurityGroups)+len(moved) > 0 && lists != i.Lists() {
 		return true, nil
 	}
 	certificates, err := i.certificates.Overlooked(ctx, parts.Certificates)
@@ -28,5 +32,8 @@ func (i *Inventory) Overlooked(ctx context.Context, parts LostParts, lists uint6
 	if err != nil {
 		return false, err
 	}
-	return certificates || groups, i.network.Overlooked(ctx, parts.Subnets)
+	if err := i.network.Overlooked(ctx, parts.Subnets); err != nil {
+		return false, err
+	}
+	return certificates || groups, i.network.Misrouted(ctx, moved)
 }

@@ -3,6 +3,7 @@ package inventory_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"testing"
 	"time"
 
@@ -135,6 +136,47 @@ func TestChangedListsDecideNothingOfEarlierPlans(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestPartOfTheRouteTablesMovesNoLoadBalancer has a list of route tables that lacks the one of a public subnet, or the
+// main one.
+func TestPartOfTheRouteTablesMovesNoLoadBalancer(t *testing.T) {
+	t.Parallel()
+	for _, main := range []bool{true, false} {
+		t.Run(fmt.Sprintf("lacks the main table=%t", main), func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			tables := maps.Clone(f.sim.Account.RouteTables)
+			listed := maps.Clone(tables)
+			for id, table := range tables {
+				if table.Main == main {
+					delete(listed, id)
+				}
+			}
+			f.sim.Account.RouteTables = listed
+			got, err := f.inv.Answer(t.Context(), []facts.Need{{Kind: facts.NeedRoutes}})
+			f.sim.Account.RouteTables = tables
+			if unknown := err != nil || len(got.Errors) > 0; unknown != main {
+				t.Fatalf("unknown: %t, %v %v", unknown, err, got.Errors)
+			}
+			moved := []inventory.LostParts{{Subnets: []string{publicSubnet}}, {NewSubnets: []string{publicSubnet}}}
+			for _, parts := range moved {
+				_, err := f.inv.Overlooked(t.Context(), parts, f.inv.Lists())
+				if unknown := errors.Is(err, absence.ErrUnknown); unknown == main {
+					t.Errorf("%+v: %v", parts, err)
+				}
+			}
+			f.clock.Advance(time.Minute)
+			if !f.answer(facts.Need{Kind: facts.NeedRoutes}).Subnets[publicSubnet].Public {
+				t.Error("in the end the subnet is not public")
+			}
+			for _, parts := range moved {
+				if again, err := f.inv.Overlooked(t.Context(), parts, f.inv.Lists()); again || err != nil {
+					t.Errorf("in the end, %+v: %t, %v", parts, again, err)
+				}
+			}
+		})
 	}
 }
 

@@ -17,20 +17,20 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// Owner is whose a target group is, by its tags. The zero value is that of a target group of a user.
+// Owner says which stack a target group belongs to, by its tags. The zero value is the owner of a user's target group.
 type Owner struct {
 	Stack stack.Key
-	// TargetGroup is its identity in the stack.
+	// TargetGroup is the identity of the target group in the stack.
 	TargetGroup string
-	// Claimants are the namespaces of the stacks that its tags name, each between commas, if these are several and nothing
-	// tells which one it belongs to.
+	// Claimants is set if the tags name several stacks, and nothing tells to which one the target group belongs. It has
+	// the namespaces of these stacks, each between commas.
 	Claimants string
 }
 
 // External reports whether the target group is a user's.
 func (o Owner) External() bool { return o == Owner{} }
 
-// ClaimedBy reports whether the tags of a target group that several stacks claim name a stack whose targets are of a namespace.
+// ClaimedBy reports whether several stacks claim the target group, and one of them is of a namespace.
 func (o Owner) ClaimedBy(namespace string) bool {
 	return namespace != "" && strings.Contains(o.Claimants, ","+namespace+",")
 }
@@ -72,16 +72,17 @@ func (i *Inventory) TargetGroupOwner(ctx context.Context, arn string) (Owner, er
 	return i.ownerByTags(arn, tags), nil
 }
 
-// denialPause is how long AWS is not asked again for the tags of a target group that it denies.
+// denialPause is how long the tags of a target group are not read again after AWS has denied them.
 const denialPause = time.Minute
 
-// ownerDenial is that AWS denies the tags of a target group.
+// ownerDenial records that AWS denied the tags of a target group.
 type ownerDenial struct {
 	err error
 	at  time.Time
 }
 
-// deniedOwner is the error with which AWS has just denied the tags of a target group; nil if it has not.
+// deniedOwner returns the error with which AWS denied the tags of a target group within denialPause; nil = there is
+// none.
 func (i *Inventory) deniedOwner(arn string) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -91,7 +92,7 @@ func (i *Inventory) deniedOwner(arn string) error {
 	return nil
 }
 
-// outdated reports whether what is known of a target group was read for itself, and long ago.
+// outdated reports whether the tags of a target group were read outside listings, and long ago.
 func (i *Inventory) outdated(arn string) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -125,7 +126,7 @@ func (i *Inventory) KnownOwner(arn string) (owner Owner, known bool) {
 	return i.ownerByTags(arn, read.tags), ok
 }
 
-// noteHaving enters the target groups and load balancers of a stack into the index by ARN. i.mu is held.
+// noteHaving enters the target groups and load balancers of a stack into the index by ARN. The caller holds i.mu.
 func (i *Inventory) noteHaving(e *entry) {
 	if i.having == nil {
 		i.having = map[string]stack.Key{}
@@ -134,7 +135,7 @@ func (i *Inventory) noteHaving(e *entry) {
 		i.having[e.obs.TargetGroups[n].ARN] = e.obs.Key
 	}
 	for n := range e.obs.LoadBalancers {
-		// its own stack goes before those that show it
+		// the stack that owns it has precedence over stacks that only show it
 		if lb := &e.obs.LoadBalancers[n]; !lb.Foreign || i.stacks[i.having[lb.ARN]] == nil {
 			i.having[lb.ARN] = e.obs.Key
 		}
@@ -153,9 +154,9 @@ func (e *entry) owns(arn string) bool {
 var askable = regexp.MustCompile(
 	`^arn:aws[a-z-]*:elasticloadbalancing:[a-z0-9-]+:[0-9]{12}:(targetgroup|loadbalancer/(app|net|gwy))/[A-Za-z0-9-]{1,32}/[0-9a-f]{16}$`)
 
-// ownerFacts answers, for target groups and load balancers, from the bulk listing, and asks AWS about what that does
-// not show: it may be younger. An ARN that AWS would not take costs no call, and what AWS refuses to tell is not of
-// this cluster. Without an answer nothing is known.
+// ownerFacts answers which stacks own target groups and load balancers. It answers from the listing, and asks AWS
+// about resources that the listing does not show, because they may be younger. An ARN that AWS would not accept costs
+// no call. A resource whose tags AWS refuses to show is not this cluster's. Without an answer nothing is known.
 func (i *Inventory) ownerFacts(ctx context.Context, arns []string) (put func(*facts.Facts), err error) {
 	if err := i.list(ctx, 1); err != nil {
 		return nil, fmt.Errorf("listing the target groups of the cluster: %w", err)
@@ -187,7 +188,7 @@ func (i *Inventory) ownerByTags(arn string, tags map[string]string) Owner {
 	return Owner{Stack: key, TargetGroup: id}
 }
 
-// settled reports whether an error is AWS's last word: another attempt gets the same.
+// settled reports whether another attempt would get the same error from AWS.
 func settled(err error) bool {
 	class := awsclient.Classify(err).Class
 	return class == diag.Denied || class == diag.Invalid || class == diag.NotFound
@@ -205,7 +206,7 @@ func (i *Inventory) HoldsRetained() bool {
 	return false
 }
 
-// LoadBalancers is how many load balancers of the cluster's stacks are known.
+// LoadBalancers returns how many load balancers of the cluster's stacks are known.
 func (i *Inventory) LoadBalancers() int {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -220,8 +221,8 @@ func (i *Inventory) LoadBalancers() int {
 	return n
 }
 
-// Holder is the stack of this cluster that has a load balancer or target group of a name, as far as that is known
-// without asking AWS.
+// Holder returns the stack of this cluster that has a load balancer or target group with a name, as far as it is known
+// without a call.
 func (i *Inventory) Holder(kind stack.Kind, name string) (holder stack.Key, known bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()

@@ -76,7 +76,7 @@ func (b busyCompute) DescribeSecurityGroups(ctx context.Context, in *ec2.Describ
 	return b.EC2.DescribeSecurityGroups(ctx, in, o...)
 }
 
-// account is an account that several stacks write to, some of it by others' hands.
+// busyAccount is an account that several stacks write to, and others too.
 type busyAccount struct {
 	*fixture
 	raw awsclient.Clients

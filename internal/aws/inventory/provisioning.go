@@ -17,7 +17,7 @@ import (
 // reference).
 const balancersPerRead = 20
 
-// Provisioning lists the load balancers that AWS was still making when they were seen last, with their stacks.
+// Provisioning lists the load balancers that were provisioning when they were last read, with their stacks.
 func (i *Inventory) Provisioning() map[string]stack.Key {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -32,9 +32,9 @@ func (i *Inventory) Provisioning() map[string]stack.Key {
 	return out
 }
 
-// RefreshStates reads the states of load balancers, twenty in a call, and returns the stacks of those that changed. If
-// one of them is gone, the stacks of its twenty are read again by their next pass, and are returned, too. What was read
-// before an error counts.
+// RefreshStates reads the states of load balancers, twenty per call, and returns the stacks of those that changed. If
+// one load balancer no longer exists, RefreshStates also returns the stacks of all load balancers of its call, and
+// their next pass reads them again. What was read before an error counts.
 func (i *Inventory) RefreshStates(ctx context.Context, stacks map[string]stack.Key) (changed []stack.Key, err error) {
 	for some := range slices.Chunk(slices.Sorted(maps.Keys(stacks)), balancersPerRead) {
 		balancers, err := i.describeLoadBalancers(ctx, &elbv2.DescribeLoadBalancersInput{LoadBalancerArns: some})
@@ -58,7 +58,7 @@ func (i *Inventory) RefreshStates(ctx context.Context, stacks map[string]stack.K
 	return slices.Compact(changed), nil
 }
 
-// setState takes over the state of a load balancer, and reports whether it is another than before.
+// setState records the state of a load balancer, and reports whether it has changed.
 func (i *Inventory) setState(key stack.Key, arn, state string) (changed bool) {
 	return i.amend(key, arn, func(lb *awsop.LoadBalancer) bool {
 		changed := lb.State != state
@@ -67,8 +67,8 @@ func (i *Inventory) setState(key stack.Key, arn, state string) (changed bool) {
 	})
 }
 
-// ForgetAttributes drops what is known of a load balancer's attributes, which AWS has just shown to be wrong. It
-// reports whether anything was known. They are read again when a stack manages them.
+// ForgetAttributes forgets the attributes of a load balancer, because AWS has just shown them to be outdated. It
+// reports whether any were known. They are read again when a stack manages them.
 func (i *Inventory) ForgetAttributes(key stack.Key, arn string) bool {
 	return i.amend(key, arn, func(lb *awsop.LoadBalancer) bool {
 		known := lb.Attributes != nil
@@ -78,7 +78,7 @@ func (i *Inventory) ForgetAttributes(key stack.Key, arn string) bool {
 	})
 }
 
-// amend changes what is known of a load balancer of a stack, and returns what change does.
+// amend changes the observation of a load balancer of a stack, and returns the result of change.
 func (i *Inventory) amend(key stack.Key, arn string, change func(*awsop.LoadBalancer) bool) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -90,14 +90,14 @@ func (i *Inventory) amend(key stack.Key, arn string, change func(*awsop.LoadBala
 	return false
 }
 
-// State is the state of a load balancer as last seen; "" = not known.
+// State returns the last known state of a load balancer; "" = it is not known.
 func (i *Inventory) State(key stack.Key, arn string) (state string) {
 	i.amend(key, arn, func(lb *awsop.LoadBalancer) bool { state = lb.State; return false })
 	return state
 }
 
-// Refresh updates the state of a load balancer by one read, and returns it; "" = it does not exist. One that is known
-// to be active stays so, and is not read.
+// Refresh reads the state of a load balancer, and returns it; "" = it does not exist. A load balancer that is known
+// to be active stays active, and is not read.
 func (i *Inventory) Refresh(ctx context.Context, key stack.Key, arn string) (state string, err error) {
 	if i.State(key, arn) == "active" {
 		return "active", nil

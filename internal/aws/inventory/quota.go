@@ -10,9 +10,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// QuotaUse is what is used of AWS's limits, as far as it is known: of those for the account by all of it, of those for
-// a load balancer by the one of the stacks that uses most. It takes a step for each listener: only where a stack has
-// several load balancers its rules are gone through.
+// QuotaUse returns how much of AWS's limits is used, as far as it is known. For limits of the account, everything in
+// the account counts; for limits of a load balancer, the load balancer of the stacks that uses most. Its cost is one
+// step per listener, and one per rule for stacks with several load balancers.
 func (i *Inventory) QuotaUse() (uses []quota.Use) {
 	all := []quota.LoadBalancer{{Type: stack.Application}, {Type: stack.Network}} // so that each limit is shown
 	i.mu.Lock()
@@ -36,10 +36,10 @@ func (i *Inventory) QuotaUse() (uses []quota.Use) {
 func appendCounts(all []quota.LoadBalancer, o *awsop.Observed) []quota.LoadBalancer {
 	for n := range o.LoadBalancers {
 		lb := &o.LoadBalancers[n]
-		if lb.Foreign { // whose owner counts
+		if lb.Foreign { // its owner counts it
 			continue
 		}
-		only := len(o.LoadBalancers) == 1 // else one takes the place of the other, or an NLB is in front of it
+		only := len(o.LoadBalancers) == 1 // otherwise one replaces the other, or is an NLB in front of it
 		has := quota.LoadBalancer{Type: lb.Type}
 		listeners := map[string]bool{}
 		for k := range o.Listeners {
@@ -74,7 +74,7 @@ func counted[T any](all []T, counts func(*T) bool) (n int) {
 	return n
 }
 
-// limitOf is the limit of the account that a load balancer or target group counts against.
+// limitOf returns the limit of the account that a load balancer or target group counts against.
 func limitOf(arn string) quota.Limit {
 	switch {
 	case kindOf(arn) == stack.KindTargetGroup:

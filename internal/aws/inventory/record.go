@@ -10,7 +10,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// stepKey names a step through all passes over its stack.
+// stepKey identifies a step in all passes over its stack.
 type stepKey struct {
 	stack stack.Key
 	step  plan.StepID
@@ -28,7 +28,7 @@ func (i *Inventory) Converged(key stack.Key, id plan.StepID) {
 	i.cfg.Refusals.Done(key, id)
 }
 
-// Record writes a successful operation through; resolve gives the ARN or group id behind a reference.
+// Record updates the inventory by a successful operation. resolve returns the ARN or group id of a reference.
 func (i *Inventory) Record(key stack.Key, op plan.Operation, out awsop.Output, resolve func(stack.Ref) string) {
 	i.addOns.Record(op, out, resolve)
 	i.groups.Record(op, out, resolve)
@@ -52,13 +52,13 @@ func (i *Inventory) notify(keys []stack.Key) {
 	}
 }
 
-// record advances what is known of a stack by a write of the resource with an ARN or group id. i.mu is held.
+// record advances the observation of a stack by a write of the resource with an ARN or group id. The caller holds i.mu.
 func (i *Inventory) record(key stack.Key, effect plan.Effect, id string, advance func(awsop.Observed) awsop.Observed) {
 	i.history.writes++
 	i.came.written[key] = true
 	e := i.stacks[key]
 	if e == nil {
-		e = newEntry(key) // for what is known beside the stacks
+		e = newEntry(key) // which only takes the write to what is known outside stacks
 	}
 	after := advance(e.obs)
 	switch effect.Kind {
@@ -67,7 +67,7 @@ func (i *Inventory) record(key stack.Key, effect plan.Effect, id string, advance
 			return g.GroupID == id &&
 				g.Shared
 		}) {
-			return // no stack's, see securitygroup.Groups.Backend
+			return // it belongs to no stack; see securitygroup.Groups.Backend
 		}
 	case stack.KindLoadBalancer, stack.KindTargetGroup:
 		i.recordListed(&after, effect, id)
@@ -83,8 +83,8 @@ func (i *Inventory) record(key stack.Key, effect plan.Effect, id string, advance
 	}
 }
 
-// recordListed takes over what a write of a load balancer or target group means for listings and their tags. i.mu is
-// held.
+// recordListed records what a write of a load balancer or target group means for listings and tags. The caller holds
+// i.mu.
 func (i *Inventory) recordListed(after *awsop.Observed, effect plan.Effect, arn string) {
 	now := i.cfg.Now()
 	switch effect.Verb {

@@ -15,7 +15,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// errForeign says that a resource does not carry the tags of its stack any more.
+// errForeign says that a resource no longer carries the tags of its stack.
 var errForeign = errors.New("no longer tagged as the stack's")
 
 // Reread reads the known parts of a stack again, by name, so the next diff sees changes made by hand. Attributes
@@ -46,7 +46,7 @@ func (i *Inventory) Reread(ctx context.Context, key stack.Key) (read bool, err e
 	if i.stacks[key] != e || e.stale != 0 || e.wrote != wrote {
 		return false, nil
 	}
-	// What was written through has another form than what is read, so that two reads are compared.
+	// Recorded writes have another form than reads, so two reads are compared.
 	found := textsOf(fresh)
 	if e.reread.found != nil && e.reread.wrote == wrote && !slices.Equal(e.reread.found, found) {
 		i.cfg.Refusals.Changed(key)
@@ -99,8 +99,8 @@ func textsOf(o awsop.Observed) (out []string) {
 	return out
 }
 
-// again reads what is known, as deep as it is known. One that is gone, or is no longer the stack's by its tags, is an
-// error.
+// again reads all known parts of the known resources. It is an error if one of them no longer exists, or no longer
+// carries the stack's tags.
 func (i *Inventory) again(ctx context.Context, known awsop.Observed) (awsop.Observed, error) {
 	out, err := i.listedAgain(ctx, known)
 	if err != nil {
@@ -128,7 +128,7 @@ func (i *Inventory) again(ctx context.Context, known awsop.Observed) (awsop.Obse
 	return out, nil
 }
 
-// listedAgain reads what a listing shows of a stack, by ARN and id.
+// listedAgain reads by ARN and id what a listing shows of a stack.
 func (i *Inventory) listedAgain(ctx context.Context, known awsop.Observed) (awsop.Observed, error) {
 	var balancers, targetGroups, groups []string
 	for _, lb := range known.LoadBalancers {
@@ -143,25 +143,17 @@ func (i *Inventory) listedAgain(ctx context.Context, known awsop.Observed) (awso
 	found := awsop.Observed{Key: known.Key}
 	var tags map[string]map[string]string
 	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() error {
-		for some := range slices.Chunk(balancers, tagBatch) {
-			out, err := i.describeLoadBalancers(gctx, &elbv2.DescribeLoadBalancersInput{LoadBalancerArns: some})
-			if err != nil {
-				return err
-			}
-			found.LoadBalancers = append(found.LoadBalancers, out...)
-		}
-		return nil
+	g.Go(func() (err error) {
+		found.LoadBalancers, err = inBatches(balancers, func(arns []string) ([]awsop.LoadBalancer, error) {
+			return i.describeLoadBalancers(gctx, &elbv2.DescribeLoadBalancersInput{LoadBalancerArns: arns})
+		})
+		return err
 	})
-	g.Go(func() error {
-		for some := range slices.Chunk(targetGroups, tagBatch) {
-			out, err := i.describeTargetGroups(gctx, &elbv2.DescribeTargetGroupsInput{TargetGroupArns: some})
-			if err != nil {
-				return err
-			}
-			found.TargetGroups = append(found.TargetGroups, out...)
-		}
-		return nil
+	g.Go(func() (err error) {
+		found.TargetGroups, err = inBatches(targetGroups, func(arns []string) ([]awsop.TargetGroup, error) {
+			return i.describeTargetGroups(gctx, &elbv2.DescribeTargetGroupsInput{TargetGroupArns: arns})
+		})
+		return err
 	})
 	g.Go(func() (err error) {
 		found.SecurityGroups, err = i.groups.Read(gctx, groups...)
@@ -177,18 +169,29 @@ func (i *Inventory) listedAgain(ctx context.Context, known awsop.Observed) (awso
 		own = &awsop.Observed{Key: known.Key}
 	}
 	for _, lb := range found.LoadBalancers {
-		if slices.ContainsFunc(known.LoadBalancers, func(k awsop.LoadBalancer) bool {
-			return k.ARN == lb.ARN && k.Foreign
-		}) &&
-			// which has become the stack's
-			!slices.ContainsFunc(own.LoadBalancers, func(o awsop.LoadBalancer) bool { return o.ARN == lb.ARN }) {
-			lb.Foreign, lb.Tags = true, tags[lb.ARN]
-			lb.Set(awsop.Read, awsop.PartTags)
-			own.LoadBalancers = append(own.LoadBalancers, lb)
+		is := func(o awsop.LoadBalancer) bool { return o.ARN == lb.ARN }
+		if at := slices.IndexFunc(known.LoadBalancers, is); at < 0 || !known.LoadBalancers[at].Foreign ||
+			slices.ContainsFunc(own.LoadBalancers, is) { // the last: it has become the stack's
+			continue
 		}
+		lb.Foreign, lb.Tags = true, tags[lb.ARN]
+		lb.Set(awsop.Read, awsop.PartTags)
+		own.LoadBalancers = append(own.LoadBalancers, lb)
 	}
 	if hasMore(&known, own, nil) {
 		return found, fmt.Errorf("%s: %w", known.Key, errForeign)
 	}
 	return *own, nil
+}
+
+// inBatches reads some resources, as many at a time as a call may name.
+func inBatches[T any](ids []string, read func([]string) ([]T, error)) (out []T, err error) {
+	for some := range slices.Chunk(ids, tagBatch) {
+		got, err := read(some)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, got...)
+	}
+	return out, nil
 }

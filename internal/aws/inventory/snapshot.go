@@ -10,11 +10,11 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// Snapshot is what is known of a stack below the level of listings, in a form that outlives the process: its JSON is in
-// checkpoints. What is missing was not known. There is no secret in it: of what has one, nothing is in it.
+// Snapshot is what is known of a stack below the level of listings. Its JSON is in checkpoints, so it outlives the
+// process. A missing part was not known. Parts that contain a secret are left out.
 type Snapshot struct {
 	Listeners map[string][]awsop.Listener `json:",omitempty"` // by ARN of the load balancer; an entry lists all
-	Rules     map[string][]awsop.Rule     `json:",omitempty"` // by ARN of the listener; likewise, default rules left out
+	Rules     map[string][]awsop.Rule     `json:",omitempty"` // by ARN of the listener; without default rules
 	// Certificates are by ARN of the listener, those besides the default one.
 	Certificates map[string][]string          `json:",omitempty"`
 	Attributes   map[string]map[string]string `json:",omitempty"` // by ARN
@@ -35,8 +35,8 @@ func (d Snapshot) Empty() bool {
 	return len(d.Listeners)+len(d.Rules)+len(d.Certificates)+len(d.Attributes)+len(d.Targets)+len(d.Tags) == 0
 }
 
-// Snapshot is what is known of a stack below the level of listings. It is empty while the stack is uncertain or
-// invalid. What it returns must not be changed.
+// Snapshot returns what is known of a stack below the level of listings. It is empty while the stack is uncertain or
+// invalid. The caller must not change it.
 func (i *Inventory) Snapshot(key stack.Key) Snapshot {
 	i.mu.Lock()
 	e := i.stacks[key]
@@ -53,7 +53,7 @@ func (i *Inventory) Snapshot(key stack.Key) Snapshot {
 		}
 	}
 	for _, lb := range o.LoadBalancers {
-		if lb.Foreign { // no listing shows it to the next process
+		if lb.Foreign { // no listing of the next process shows it
 			continue
 		}
 		attributes(lb.ARN, &lb.Parts, lb.Attributes)
@@ -99,8 +99,8 @@ func (i *Inventory) Snapshot(key stack.Key) Snapshot {
 	return d
 }
 
-// dropSecrets leaves out the lists in which anything signs users in: it would be read back without the client's
-// credentials, and look as if it were changed.
+// dropSecrets removes the lists with actions that sign users in. Without the client's credentials, such an action would
+// look like a change after it is restored.
 func (d *Snapshot) dropSecrets(o awsop.Observed) {
 	for _, r := range o.Rules {
 		if signsIn(r.Actions) {
@@ -118,9 +118,9 @@ func signsIn(as []stack.Action) bool {
 	return slices.ContainsFunc(as, func(a stack.Action) bool { return a.OIDC != nil })
 }
 
-// Assume takes over what an earlier process knew, and wrote down at a time. It is for the first listing, which shows
-// what of it still exists; later it has no effect. Of what a listing shows only tags are assumed, as they take a call
-// for twenty resources.
+// Assume restores what an earlier process knew, and wrote down at the time since. The first listing shows which of
+// these resources still exist; after it, Assume has no effect. Of the resources that a listing shows, only tags are
+// assumed, because they cost a call for each twenty resources.
 func (i *Inventory) Assume(kept map[stack.Key]Snapshot, since time.Time) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -129,8 +129,8 @@ func (i *Inventory) Assume(kept map[stack.Key]Snapshot, since time.Time) {
 	}
 }
 
-// assume adds to an entry that has just been listed for the first time, with these tags, what an earlier process knew
-// of it. i.mu is held.
+// assume adds what an earlier process knew to an entry that has just been listed for the first time. The caller holds
+// i.mu.
 func (i *Inventory) assume(e *entry, tags map[string]readTags) {
 	d, ok := i.kept[e.obs.Key]
 	if !ok {
@@ -150,7 +150,7 @@ func (i *Inventory) assume(e *entry, tags map[string]readTags) {
 	d.putInto(o, awsop.Assumed)
 }
 
-// putInto puts what is known of the resources of an observation there, in a state; tags are left out.
+// putInto adds the snapshot's parts to the resources of an observation, in a state. Tags are left out.
 func (d Snapshot) putInto(o *awsop.Observed, state awsop.State) {
 	attributes := func(arn string, p *awsop.Parts, into *map[string]string) {
 		if a := d.Attributes[arn]; a != nil {

@@ -16,19 +16,19 @@ import (
 const (
 	// indexPage is how many resources GetResources returns at most with a call.
 	indexPage = 100
-	// indexLag is how old what the index of tags shows may be: AWS promises no bound, and it was seen to be behind by
-	// minutes. Tags of it never count as just read.
+	// indexLag is how far the index of tags may lag: AWS promises no limit, and lags of minutes were seen. Tags from the
+	// index never count as just read.
 	indexLag = 10 * time.Minute
 )
 
 // indexed are the types of resources whose tags are listed.
 var indexed = []string{"elasticloadbalancing:loadbalancer", "elasticloadbalancing:targetgroup"}
 
-// listIndexed reads the tags of resources by the Resource Groups Tagging API, if that may be used and takes fewer calls
-// than DescribeTags. It hands over what it finds, and returns the resources that are left for DescribeTags: those that
-// the index does not have, because they have no tags or are new, those that were the cluster's when they were read
-// last, whose tags this process may have written since the index took them over, and all if AWS does not answer. A role
-// that lacks the permission is a condition that startup.Calls shows.
+// listIndexed reads the tags of resources by the Resource Groups Tagging API, if flags allow it and it takes fewer
+// calls than DescribeTags. It hands over the tags that it finds, and returns the resources that are left for
+// DescribeTags: resources that the index does not have, because they have no tags or are new; resources that were
+// last known as the cluster's, because this process may have written their tags since; and all resources if AWS does
+// not answer. If the role lacks the permission, startup.Calls reports it.
 func (i *Inventory) listIndexed(ctx context.Context, arns []string, progressed func(),
 	take func(arn string, t readTags)) (left []string) {
 	if !i.cfg.TaggingAPI || i.clients.Tagging == nil {
@@ -64,7 +64,7 @@ func (i *Inventory) listIndexed(ctx context.Context, arns []string, progressed f
 	return left
 }
 
-// lastSeenOwn are those of resources whose tags were the cluster's when this process read or wrote them last.
+// lastSeenOwn returns the resources whose tags were the cluster's when this process last read or wrote them.
 func (i *Inventory) lastSeenOwn(arns []string) (own []string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -76,7 +76,7 @@ func (i *Inventory) lastSeenOwn(arns []string) (own []string) {
 	return own
 }
 
-// getResources are the tags of all load balancers and target groups of the account that have any, by ARN.
+// getResources returns the tags of all tagged load balancers and target groups of the account, by ARN.
 func (i *Inventory) getResources(ctx context.Context, progressed func()) (map[string]map[string]string, error) {
 	out := map[string]map[string]string{}
 	in := &resourcegroupstaggingapi.GetResourcesInput{ResourceTypeFilters: slices.Clone(indexed),
@@ -88,7 +88,7 @@ func (i *Inventory) getResources(ctx context.Context, progressed func()) (map[st
 		}
 		progressed()
 		for _, r := range page.ResourceTagMappingList {
-			if len(r.Tags) > 0 { // without tags it was tagged once
+			if len(r.Tags) > 0 { // the index also has resources that had tags once
 				out[aws.ToString(r.ResourceARN)] = awsclient.ResourceTags(r.Tags)
 			}
 		}

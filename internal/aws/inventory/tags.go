@@ -28,7 +28,7 @@ type readTags struct {
 	assumed bool // an earlier process read or wrote them, at that time
 }
 
-// retag takes over the tags of a resource that this process wrote; nil = they are to be read. i.mu is held.
+// retag records the tags of a resource that this process wrote; nil = they must be read. The caller holds i.mu.
 func (i *Inventory) retag(arn string, tags map[string]string) {
 	if i.tagReads > 0 {
 		i.retagged[arn] = i.history.writes
@@ -40,16 +40,16 @@ func (i *Inventory) retag(arn string, tags map[string]string) {
 	i.tags[arn] = readTags{tags: maps.Clone(tags), version: i.version()}
 }
 
-// endTagRead ends a read of tags that counts in tagReads. i.mu is held.
+// endTagRead ends a read of tags that counts in tagReads. The caller holds i.mu.
 func (i *Inventory) endTagRead() {
 	if i.tagReads--; i.tagReads == 0 {
 		clear(i.retagged)
 	}
 }
 
-// takeTags takes over tags that were just read. If an earlier process left others, the stack to which those belong has
-// the resource read by its next question; differs is then true. of is that stack, or zero if no earlier process left
-// any. i.mu is held.
+// takeTags records tags that were just read. If an earlier process left tags of the resource, of is the stack that
+// those name. differs is true if they differ from the tags that were read: then the next Observed of that stack reads
+// the resource. The caller holds i.mu.
 func (i *Inventory) takeTags(arn string, t readTags) (of stack.Key, differs bool) {
 	was := i.tags[arn]
 	i.tags[arn] = t
@@ -74,7 +74,7 @@ func (i *Inventory) takeTags(arn string, t readTags) (of stack.Key, differs bool
 	return of, true
 }
 
-// assumesTags reports whether tags are left that only an earlier process has read. i.mu is held.
+// assumesTags reports whether there are tags that only an earlier process has read. The caller holds i.mu.
 func (i *Inventory) assumesTags() bool {
 	for _, t := range i.tags {
 		if t.assumed {
@@ -84,8 +84,8 @@ func (i *Inventory) assumesTags() bool {
 	return false
 }
 
-// keptTags are the tags of load balancers and target groups as an earlier process knew them, of those that they make
-// the stack's under which they were kept. i.mu is held.
+// keptTags returns the tags of load balancers and target groups that an earlier process kept for a stack, if they name
+// that stack. The caller holds i.mu.
 func (i *Inventory) keptTags() map[string]readTags {
 	out := map[string]readTags{}
 	for key, d := range i.kept {
@@ -98,7 +98,7 @@ func (i *Inventory) keptTags() map[string]readTags {
 	return out
 }
 
-// listTags reads the tags that are not believed, of all that was listed, and returns those and the believed ones.
+// listTags returns the tags of all listed resources: believed ones (believedTags), and others that it reads.
 func (i *Inventory) listTags(ctx context.Context, l *listing, progressed func()) (map[string]readTags, error) {
 	all := l.arns()
 	i.mu.Lock()
@@ -151,9 +151,9 @@ func (i *Inventory) beginTagRead(asked int) tagRead {
 	return tagRead{i.version(), asked}
 }
 
-// keepTags takes over tags as soon as they are read, so that a listing that fails later need not read them again. Of a
-// resource whose tags this process has written since, what was read may be older. differ are the stacks that an earlier
-// process left other tags of.
+// keepTags records tags as soon as they are read, so that they need not be read again if the listing fails later. It
+// skips resources whose tags this process has written since, because the read may be older. differ are the stacks for
+// which an earlier process left other tags.
 func (i *Inventory) keepTags(read map[string]map[string]string, begun tagRead) (differ []stack.Key) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -167,9 +167,9 @@ func (i *Inventory) keepTags(read map[string]map[string]string, begun tagRead) (
 	return differ
 }
 
-// believedTags are those that were read since the stack that they name, or that the resource is known to belong to, was
-// invalidated, but of foreign load balancers the oldest. Only the first listing believes those of an earlier process.
-// i.mu is held.
+// believedTags returns the tags that a listing need not read: those that were read since their stack was last
+// invalidated, without those of agedForAListing. Their stack is the one that they name, or that the resource is known
+// to belong to. Only the first listing believes tags of an earlier process. The caller holds i.mu.
 func (i *Inventory) believedTags() map[string]readTags {
 	out := maps.Clone(i.tags)
 	old := func(e *entry, arn string) bool { return e != nil && e.stale > i.tags[arn].invalidations }
@@ -194,8 +194,8 @@ func (i *Inventory) believedTags() map[string]readTags {
 	return out
 }
 
-// describeTags reads tags in batches, and hands over each as it comes, several at a time; what vanished in the meantime
-// is left out. No batch is begun after one has failed, but those under way come to their end.
+// describeTags reads tags in batches, several in parallel, and hands over each batch when it arrives. Resources that no
+// longer exist are left out. After a batch has failed, no other one begins; batches in progress end.
 func (i *Inventory) describeTags(ctx context.Context, arns []string,
 	take func(tagRead, map[string]map[string]string)) error {
 	var g errgroup.Group
@@ -219,7 +219,7 @@ func (i *Inventory) describeTags(ctx context.Context, arns []string,
 	return g.Wait()
 }
 
-// allTags reads the tags of some resources; what vanished is left out.
+// allTags reads the tags of some resources, without those that no longer exist.
 func (i *Inventory) allTags(ctx context.Context, arns []string) (map[string]map[string]string, error) {
 	out := make(map[string]map[string]string, len(arns))
 	var mu sync.Mutex
@@ -231,8 +231,8 @@ func (i *Inventory) allTags(ctx context.Context, arns []string) (map[string]map[
 	return out, err
 }
 
-// describeTagBatch reads the tags of a batch. A resource that is missing fails the whole call: those that this process
-// has deleted meanwhile are left out, and else the batch is halved until the missing one stands alone.
+// describeTagBatch reads the tags of a batch. A missing resource fails the whole call. describeTagBatch then leaves out
+// resources that this process has deleted meanwhile; otherwise it halves the batch until the missing one is alone.
 func (i *Inventory) describeTagBatch(ctx context.Context, arns []string) (map[string]map[string]string, error) {
 	out := map[string]map[string]string{}
 	got, err := i.clients.ELBV2.DescribeTags(ctx, &elbv2.DescribeTagsInput{ResourceArns: arns})

@@ -10,18 +10,16 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// uncertain is a resource of a stack that is to be read by itself before the stack is planned again: an operation on
-// it, or its creation, may have had an effect or not. It is known by ARN or group id, or, if it is not known to exist,
-// by name.
+// uncertain is a resource of a stack that must be read before the stack is planned again: an operation that creates or
+// changes it may have had an effect or not. Its key is its ARN or group id, or its name if it is not known to exist.
 type uncertain struct {
 	kind     stack.Kind
 	id, name string
 	tags     bool // it exists; only its tags are uncertain
 }
 
-// MarkUncertain takes note of an operation of which it is not known whether it had an effect. The next Observed reads
-// what it concerns, by ARN, id or name, and nothing else of the account; resolve gives the ARN or group id behind a
-// reference.
+// MarkUncertain records an operation that may have had an effect or not. The next Observed reads the resource of the
+// operation, by ARN, id or name, and nothing else of the account. resolve returns the ARN or group id of a reference.
 func (i *Inventory) MarkUncertain(key stack.Key, op plan.Operation, resolve func(stack.Ref) string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -54,8 +52,8 @@ func (e *entry) markUncertain(u uncertain) {
 	}
 }
 
-// forgetListeners forgets the listeners of a load balancer and what is below them, so that they are read when a plan
-// needs them. The load balancer is given by its ARN, or by that of a listener or rule of it.
+// forgetListeners forgets the listeners of a load balancer and their rules, so that they are read when a plan needs
+// them. arn is that of the load balancer, or of one of its listeners or rules.
 func (e *entry) forgetListeners(arn string) {
 	if n := slices.IndexFunc(e.obs.Rules, func(r awsop.Rule) bool { return r.ARN == arn }); n >= 0 {
 		arn = e.obs.Rules[n].Listener.Literal
@@ -69,7 +67,7 @@ func (e *entry) forgetListeners(arn string) {
 	e.dropListeners(func(l awsop.Listener) bool { return l.LoadBalancer.Literal == arn })
 }
 
-// dropListeners takes listeners and their rules out of what is known.
+// dropListeners removes listeners and their rules from the observation.
 func (e *entry) dropListeners(which func(awsop.Listener) bool) {
 	o := &e.obs
 	o.Listeners = slices.DeleteFunc(o.Listeners, which)
@@ -78,8 +76,8 @@ func (e *entry) dropListeners(which func(awsop.Listener) bool) {
 	})
 }
 
-// readUncertain reads what is uncertain of a stack that has not been invalidated. If the stack is written to meanwhile
-// it stays uncertain.
+// readUncertain reads the uncertain resources of a stack that has not been invalidated. If this process writes to the
+// stack meanwhile, they stay uncertain.
 func (i *Inventory) readUncertain(ctx context.Context, e *entry) error {
 	i.mu.Lock()
 	all, wrote := slices.Clone(e.uncertain), e.wrote
@@ -143,7 +141,7 @@ func (i *Inventory) readUncertain(ctx context.Context, e *entry) error {
 	return nil
 }
 
-// put takes over resources that were just read.
+// put replaces resources by those that were just read.
 func (e *entry) put(own *awsop.Observed) {
 	o := &e.obs
 	for _, lb := range own.LoadBalancers {
@@ -160,8 +158,8 @@ func (e *entry) put(own *awsop.Observed) {
 	}
 }
 
-// drop takes a resource out of what is known of a stack. What is below a load balancer stays until it is known to be
-// gone.
+// drop removes a resource from the observation of a stack. The listeners of a load balancer stay until it is known to
+// be gone; see forgetOrphans.
 func (e *entry) drop(id string) {
 	e.obs.LoadBalancers = slices.DeleteFunc(e.obs.LoadBalancers, func(lb awsop.LoadBalancer) bool { return lb.ARN == id })
 	e.obs.TargetGroups = slices.DeleteFunc(e.obs.TargetGroups, func(tg awsop.TargetGroup) bool { return tg.ARN == id })
@@ -170,14 +168,14 @@ func (e *entry) drop(id string) {
 	})
 }
 
-// forgetOrphans forgets the listeners of load balancers that do not exist any more.
+// forgetOrphans forgets the listeners of load balancers that no longer exist.
 func (e *entry) forgetOrphans() {
 	e.dropListeners(func(l awsop.Listener) bool { return e.loadBalancer(l.LoadBalancer.Literal) == nil })
 }
 
-// TakenByOther reads what has the name that AWS says is taken, by that name. It reports true if that is not the stack's
-// by its tags, so that no other reading helps. It reports false if that is the stack's, or gone, or if the operation
-// creates nothing that has a name of its own. It costs two calls at most.
+// TakenByOther reads the resource with the name that AWS says is taken. It reports true if the resource does not
+// carry the stack's tags: reading the stack again does not help. It reports false if the resource is the stack's or
+// does not exist, or if the operation creates no resource with a name of its own. It costs at most two calls.
 func (i *Inventory) TakenByOther(ctx context.Context, key stack.Key, op plan.Operation) (bool, error) {
 	effect := op.About().Effect
 	if effect.Name == "" {

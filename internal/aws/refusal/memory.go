@@ -1,6 +1,6 @@
-// Package refusal remembers the writes that AWS refuses, so that the same write is not sent again before something
-// changes that the refusal may rest on. Stacks, bindings and accelerators share one memory, which checkpoints keep
-// across restarts.
+// Package refusal remembers the writes that AWS refuses, so that the controller does not repeat a write before
+// something changes that the refusal may depend on. Stacks, bindings and accelerators share one memory, which
+// checkpoints keep across restarts.
 package refusal
 
 import (

@@ -1,6 +1,6 @@
-// Package certificates finds the certificates of a member's listener: the named ones, those that the stack owns in ACM,
-// and those that are discovered by its hosts. A listener does not wait for certificates that are not issued yet. It
-// imports diag, facts, intent, naming and stack.
+// Package certificates finds the certificates of a member's listener: the named ones, those that the stack owns in
+// ACM, and those that are discovered by its hosts. A listener does not wait for certificates that are not issued yet.
+// The package is pure.
 package certificates
 
 import (

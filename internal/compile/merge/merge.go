@@ -1,7 +1,6 @@
 // Package merge resolves conflicts of settings that the members of a group share: the value in effect is the
-// incumbent's, else the strictest, else the first by precedence. decision 2 has the rules as a table; protection.go has
-// it as code. Values are texts here. The settings, and their values in AWS, are the caller's. It imports diag and
-// intent.
+// incumbent's, otherwise the strictest, otherwise the first by precedence. Decision 2 has the rules as a table, and
+// protection.go as code. Values are texts here. Its caller has the settings and their values in AWS. It is pure.
 package merge
 
 import (

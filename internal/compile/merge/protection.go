@@ -11,26 +11,28 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// protection is how a shared setting is protected against members that did not set it. A value in effect stays for
-// every setting; protection applies where no value is in effect.
+// protection says whose value of a shared setting applies if no value is in effect. A value in effect stays in effect,
+// whatever the setting.
 type protection struct {
 	// setting is the name without the listener's port; a final * matches any rest.
 	setting string
-	// defaults: if no member sets the setting, the default counts as set by the members of the last compilation.
+	// defaults: if no member sets the setting, the default counts as a value of the members of the last compilation.
 	defaults bool
-	// restricts: values are out if there is a tighter one, and seniority decides before group.order, which a new member
-	// chooses.
+	// restricts: of values that cannot be compared, that of the older member applies. Its group.order does not count,
+	// because a new member chooses its own.
 	restricts bool
-	// tighter reports whether a allows strictly less than b. Nil, or false both ways: they cannot be compared.
+	// tighter reports whether a allows strictly less than b: then a applies. If tighter is nil, or false both ways, a and
+	// b cannot be compared.
 	tighter func(a, b string) bool
-	// aside: another value than the one in effect sets a member aside that does not decide, as the value would replace,
-	// expose or hold the load balancer of others as a whole. Of other settings it is ignored.
+	// aside: a member that does not decide about the setting, and declares another value than the one in effect, is
+	// quarantined: its value would replace, expose or hold the whole load balancer. Without aside, only the value is
+	// ignored.
 	aside bool
 }
 
 // protections is the table of decision 2. Settings that are not listed have no protection: tags, capacity, and
 // attributes that tune the load balancer.
-var protections = slices.Concat(guards(), []protection{
+var protections = slices.Concat(protective(), []protection{
 	{"scheme", true, true, ranked(stack.InternetFacing, stack.Internal), true},
 	{"inbound-cidrs", true, true, fewerAddresses, false},
 	{"prefix-lists", true, true, fewerOf, false},
@@ -50,7 +52,7 @@ var protections = slices.Concat(guards(), []protection{
 	{"attribute/access_logs.s3.enabled", true, true, ranked("false", "true"), false},
 	{"attribute/connection_logs.s3.enabled", true, true, ranked("false", "true"), false},
 	{"attribute/health_check_logs.s3.enabled", true, true, ranked("false", "true"), false},
-	// another bucket shows the requests of all members to its owner
+	// the owner of another bucket sees the requests of all members
 	{"attribute/access_logs.s3.*", true, true, nil, false},
 	{"attribute/connection_logs.s3.*", true, true, nil, false},
 	{"attribute/health_check_logs.s3.*", true, true, nil, false},
@@ -66,7 +68,7 @@ var protections = slices.Concat(guards(), []protection{
 	{"ipam-ipv4-pool-id", true, false, nil, true},
 	{"default-backend", true, false, nil, false},
 
-	// the edits of all members take effect under correct
+	// correct: the edits of all members take effect
 	{"drift-policy/*", true, true, ranked("ignore", "report", "correct"), false},
 
 	{"replacement-policy", true, true, replacement.Tighter, false},
@@ -75,20 +77,20 @@ var protections = slices.Concat(guards(), []protection{
 	{"frontend/scheme", true, true, ranked(stack.InternetFacing, stack.Internal), true},
 	{"frontend/security-groups", true, true, isSet, false},
 	{"frontend/*", true, false, nil, false},
-	{"frontend-port/*", true, true, nil, false}, // another port shows the hosts of members to more clients
+	{"frontend-port/*", true, true, nil, false}, // another port exposes the hosts of members to more clients
 	{"frontend-health/*", true, true, nil, false},
 })
 
-// guards are the entries of the attributes that guard a load balancer. Deletion protection holds it as a whole.
-func guards() (out []protection) {
-	for _, g := range constraint.LoadBalancerGuards {
-		out = append(out, protection{"attribute/" + g.Key, true, true, ranked(g.Values...),
-			g.Key == "deletion_protection.enabled"})
+// protective returns the rows of the protective attributes. Deletion protection holds the whole load balancer.
+func protective() (out []protection) {
+	for _, p := range constraint.ProtectiveAttributes {
+		out = append(out, protection{"attribute/" + p.Key, true, true, ranked(p.Values...),
+			p.Key == "deletion_protection.enabled"})
 	}
 	return out
 }
 
-// protectionOf is the first entry of the table for a setting.
+// protectionOf returns the first row of the table that matches a setting.
 func protectionOf(setting string) protection {
 	setting, _, _ = strings.Cut(setting, "@")
 	for _, p := range protections {
@@ -100,7 +102,7 @@ func protectionOf(setting string) protection {
 	return protection{setting: setting}
 }
 
-// setsAside reports whether another value of a setting than the one in effect sets a member aside that does not decide.
+// setsAside reports whether a member that does not decide is quarantined for a value that is not in effect.
 func setsAside(setting string) bool { return protectionOf(setting).aside }
 
 // Tighter compares values of a setting: whether a allows strictly less than b. Nil = they cannot be compared.
@@ -114,7 +116,7 @@ func ranked(values ...string) func(a, b string) bool {
 	}
 }
 
-// isSet compares values of which any is tighter than none.
+// isSet compares values of a setting where any value is tighter than none.
 func isSet(a, b string) bool { return a != "" && b == "" }
 
 // associates compares web ACLs: one is tighter than none, and two cannot be compared.

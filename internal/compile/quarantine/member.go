@@ -1,6 +1,6 @@
-// Package quarantine selects the version in which each member of a load balancer takes part: the current one, the last
-// good one, or none, so that an error of one member does not affect the others. decision 2 has the reasons. The errors
-// are the caller's. It imports diag, facts and intent.
+// Package quarantine selects the version in which each member of a load balancer takes part: the current one, the
+// last valid one, or none, so that an error of one member does not affect the others. Decision 2 has the reasons. Its
+// caller finds the errors. It is pure.
 package quarantine
 
 import (
@@ -52,7 +52,7 @@ func (m *Member) Demote(reasons diag.List, shared bool, good map[diag.Object]int
 		// The settings are those of the last good version; order in the group and age are the present ones.
 		last.Order, last.Created, last.Authority, last.Diagnostics = m.Order, m.Created, m.Authority, nil
 		last.Withheld, last.ClassOfGroup = m.Withheld, m.ClassOfGroup
-		m.Member, m.Shared = last, false
+		m.Member, m.Shared = withoutWithdrawn(last, m.Member), false
 		return
 	}
 	m.State = Frozen
@@ -63,6 +63,7 @@ func (m *Member) Demote(reasons diag.List, shared bool, good map[diag.Object]int
 
 // Remember is the version of a member to remember for the next compilation, if it has no good version.
 func (m *Member) Remember(was intent.Member, notes diag.List) intent.Member {
+	was.Reached = nil
 	switch m.State {
 	case Rejected:
 		return intent.Member{Object: was.Object, Diagnostics: m.Reasons}

@@ -51,7 +51,7 @@ func Restore(lb *intent.LoadBalancer, f facts.Facts, good map[diag.Object]intent
 		r.stays = r.stays && f.Existing != nil
 		r.routes()
 		r.listeners()
-		m.Unserved, m.Reached = nil, nil
+		m.Unserved = nil
 		out.Findings[i] = r.found
 		if r.kept {
 			out.Kept = append(out.Kept, m.Object)
@@ -113,7 +113,7 @@ func (r *restoring) instead(u *intent.Unserved) []intent.Route {
 	case len(one.Conditions) == 0:
 		r.report(u, "; the rule is left out")
 		return nil
-	case r.stays:
+	case r.stays && !one.Withdrawn:
 		r.kept = true
 		one.Stays = true
 		r.report(u, "; an existing rule for its requests does not change")
@@ -208,11 +208,61 @@ func (r *restoring) reaches(g *intent.Route) bool {
 }
 
 func (r *restoring) permitted(a intent.Action) bool {
-	return !slices.ContainsFunc(a.Backends, func(b intent.Backend) bool {
-		g := b.TargetGroup
-		return g != nil && g.ServiceName != "" && g.ServiceNamespace != r.member.Object.Namespace &&
-			!slices.Contains(r.member.Reached, g.ServiceNamespace+"/"+g.ServiceName)
-	})
+	return !slices.ContainsFunc(a.Backends, func(b intent.Backend) bool { return withdrawn(r.member, b) })
+}
+
+// withdrawn reports whether a backend is an object of another namespace that a member may forward to no longer.
+func withdrawn(m *intent.Member, b intent.Backend) bool {
+	g := b.TargetGroup
+	return g != nil && g.ServiceName != "" && g.ServiceNamespace != m.Object.Namespace &&
+		!slices.ContainsFunc([]string{"/", g.ServiceNamespace + "/", g.ServiceNamespace + "/" + g.ServiceName},
+			func(s string) bool { return slices.Contains(m.Reached, intent.Reached(g.TargetType, s)) })
+}
+
+// Reach notes the objects of other namespaces that the present version of a member forwards to: it may do that.
+func Reach(m *intent.Member, actions []intent.Action) {
+	for _, a := range actions {
+		for _, b := range a.Backends {
+			if g := b.TargetGroup; withdrawn(m, b) {
+				m.Reached = append(slices.Clip(m.Reached), intent.Reached(g.TargetType, g.ServiceNamespace+"/"+g.ServiceName))
+			}
+		}
+	}
+}
+
+// withoutWithdrawn is the last good version of a member without the backends that it may forward to no longer. Requests
+// that had no others get an error.
+func withoutWithdrawn(last intent.Member, now intent.Member) intent.Member {
+	for i := range now.Routes {
+		Reach(&now, now.Routes[i].Actions)
+	}
+	for i := range now.Listeners {
+		Reach(&now, now.Listeners[i].Default)
+	}
+	left := func(actions []intent.Action) []intent.Action {
+		out := slices.Clone(actions)
+		for i := range out {
+			out[i].Backends = slices.DeleteFunc(slices.Clone(out[i].Backends), func(b intent.Backend) bool {
+				return withdrawn(&now, b)
+			})
+			if len(out[i].Backends) < len(actions[i].Backends) && len(out[i].Backends) == 0 {
+				return nil
+			}
+		}
+		return out
+	}
+	last.Routes, last.Listeners = slices.Clone(last.Routes), slices.Clone(last.Listeners)
+	for i := range last.Routes {
+		last.Routes[i].Actions = left(last.Routes[i].Actions)
+	}
+	for i := range last.Listeners {
+		if l := &last.Listeners[i]; len(l.Default) > 0 {
+			if l.Default = left(l.Default); l.Default == nil {
+				l.DefaultSource = intent.Source{}
+			}
+		}
+	}
+	return last
 }
 
 // current is a route of the last good version with the target groups of the current one, where that has them.

@@ -1,11 +1,11 @@
-// Package rules orders the routes of a listener, splits routes that exceed ELB's limits into several rules, joins rules
-// that one can replace, and drops rules that match no request. Actions and identities are the caller's. It imports
-// diag, intent, stack and traffic.
+// Package rules orders the routes of a listener, splits routes that exceed ELB's limits into several rules, joins
+// rules that one can replace, and drops rules that match no request. Its caller sets actions and identities. It is
+// pure.
 //
 // The first rule that matches a request answers it. Members are ordered by group.order and name, as with the existing
-// controller, with an exception: of equal group.order, a member does not come before one of another namespace that
-// joined earlier, if their rules may match the same requests. Otherwise the choice of a name would be enough to take
-// over traffic. decision 2 has this rule beside others.
+// controller, with one exception: of two members with equal group.order, the one that joined later does not come
+// before one of another namespace if their rules may match the same requests. Otherwise, a member could take over
+// traffic by the choice of its name. Decision 2 has this rule beside others.
 package rules
 
 import (

@@ -1,7 +1,6 @@
-// Package shard decides which load balancer of a group each hostname is on: it divides the routes of a group into units
-// that must stay together, places units on load balancers and keeps each where it is, and takes from an intent what one
-// load balancer has of it. Whether units fit, its caller finds out. It imports the standard library, intent, stack and
-// traffic.
+// Package shard decides which load balancer of a group serves each hostname. It divides the routes of a group into
+// units that must stay together, places units on load balancers and keeps each where it is, and returns the part of
+// an intent that one load balancer serves. Its caller finds out whether units fit. It is pure.
 package shard
 
 import (

@@ -1,5 +1,6 @@
-// Package accelerator is the controller of GlobalAccelerators: a pass reads the object and what its endpoints name,
-// plans, carries the plan out, and writes the status. Decisions are in internal/plan/accelerator and below it.
+// Package accelerator is the controller of GlobalAccelerators: a pass reads the object and the objects that its
+// endpoints name, plans, executes the plan, and writes the status. Packages below internal/plan/accelerator make the
+// decisions.
 package accelerator
 
 import (

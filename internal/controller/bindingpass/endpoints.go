@@ -164,9 +164,9 @@ func (b *Reconciler) declaring(ctx context.Context, o *v1beta1.TargetGroupBindin
 	return []diag.Object{owner.Object(of)}
 }
 
-// Zones gives the zone to send for addresses outside the target group's VPC ("all"); nil for instances, whose zone AWS
-// knows. Of a VPC that is not known yet all addresses are taken to be inside. It does not wait for AWS, see
-// network.Network.VPCAtHand.
+// Zones returns the zone to send with each endpoint: "all" for addresses outside the target group's VPC. zone is nil
+// for instances, whose zone AWS knows. If the VPC is not known yet, all addresses count as inside. Zones does not
+// wait for AWS; see network.Network.VPCAtHand.
 func (b *Reconciler) Zones(ctx context.Context, o *v1beta1.TargetGroupBinding) (zone func(registrar.Endpoint) string,
 	known bool) {
 	if *o.Spec.TargetType != v1beta1.TargetTypeIP {

@@ -27,9 +27,9 @@ type memory struct {
 // kept is what is kept of a binding.
 type kept struct {
 	uid       types.UID
-	protected bool // it has had our finalizer
-	// marked is the binding as the cache showed it last, and when it got our finalizer, for a time after that; see
-	// vanished.
+	finalized bool // the API server has taken our finalizer once
+	// marked is the binding as the cache showed it last, from the write of our finalizer at markedAt until markedFor is
+	// over; see vanished.
 	marked   *v1beta1.TargetGroupBinding
 	markedAt time.Time
 	group    *elbtypes.TargetGroup // that its spec is completed from, or compared with, as it was read
@@ -81,17 +81,18 @@ func (m *memory) put(o *v1beta1.TargetGroupBinding, k kept) {
 	m.of[client.ObjectKeyFromObject(o)] = k
 }
 
-// markedFor is for how long after the write of its finalizer a binding may turn out to be gone in that moment. What is
-// gone later proves nothing: it was released by hand, or an older state of the cluster was restored.
+// markedFor limits how long after the write of its finalizer a binding can vanish because its deletion overtook the
+// write. A binding that vanishes later proves nothing: a user removed its finalizer, or restored an older cluster.
 const markedFor = 15 * time.Second
 
-// vanished is a binding that is gone although it got our finalizer, with it; nil = there is none of that name. The API
-// server looks for finalizers first and deletes then, whatever was written between the two.
+// vanished returns a binding, with our finalizer, that no longer exists although our finalizer was written to it; nil =
+// there is none of that name. The API server looks for finalizers before it deletes, and deletes even if one is written
+// in between.
 func (m *memory) vanished(name types.NamespacedName, now time.Time) *v1beta1.TargetGroupBinding {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	k := m.of[name]
-	if k.marked == nil || !k.protected || !k.cleared && now.Sub(k.markedAt) > markedFor {
+	if k.marked == nil || !k.finalized || !k.cleared && now.Sub(k.markedAt) > markedFor {
 		return nil
 	}
 	o := k.marked.DeepCopy()
@@ -132,7 +133,7 @@ func (c *ChangeTimes) note(binding types.NamespacedName) {
 	}
 }
 
-// restore notes a change of which the time is known, as when a pass that took it over could not carry it out.
+// restore notes a change with the time at which it came, such as a change that a failed pass has taken.
 func (c *ChangeTimes) restore(binding types.NamespacedName, at time.Time) {
 	if c == nil || at.IsZero() {
 		return
@@ -144,8 +145,8 @@ func (c *ChangeTimes) restore(binding types.NamespacedName, at time.Time) {
 	}
 }
 
-// take is the time of the first change that the pass takes over which is about to read the endpoints; zero if there is
-// none.
+// take returns when the first change of a binding came that no pass has taken, and forgets it; zero = there is none. A
+// pass calls take before it reads the endpoints.
 func (c *ChangeTimes) take(binding client.ObjectKey) time.Time {
 	if c == nil {
 		return time.Time{}

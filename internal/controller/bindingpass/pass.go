@@ -24,32 +24,32 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
-// pass brings the target group and the security groups of a binding to the endpoints that there are. Its phases are
-// methods, which run lists.
+// pass reconciles one binding: its target group, and the security group rules that its targets need, follow its
+// endpoints. Its phases are methods, which run lists.
 type pass struct {
 	reconciler *Reconciler
 	binding    *v1beta1.TargetGroupBinding
 	name       client.ObjectKey
 	id         stack.ID
-	unwritten  diag.List // what the API server did not take, which is reported in addition
+	unwritten  diag.List // writes to the binding that the API server refused
 
 	whose      *ownership
-	since      time.Time // the change that the pass takes over
+	since      time.Time // when the first change came that no earlier pass has handled; zero = it is not known
 	endpoints  registrar.Endpoints
 	port       int32 // of endpoints without one
 	found      diag.List
 	preceding  map[string]bool // targets that were registered before the binding
-	ownerKnown bool            // it is known who registered what the pass finds
-	zonesKnown bool
+	ownerKnown bool            // whether it is known who registered the targets of the group
+	zonesKnown bool            // whether it is known which addresses are outside the VPC
 	request    registrar.Request
-	held       []registrar.Endpoint // targets that a brake keeps
-	onHold     diag.List
+	held       []registrar.Endpoint // targets that the brake keeps registered
+	onHold     diag.List            // that an administrator holds the binding
 	change     registrar.Change
 	err        error // of the calls for targets
 	gatesErr   error
-	settled    bool      // the rules of security groups are written
+	settled    bool      // the security group rules are written
 	unadmitted diag.List // findings about these rules
-	atWork     bool      // the stack replaces a target group that is lost
+	replacing  bool      // the binding's stack replaces a target group that AWS no longer has
 }
 
 func (b *Reconciler) newPass(o *v1beta1.TargetGroupBinding, unwritten diag.List) *pass {
@@ -74,13 +74,13 @@ func ended(result reconcile.Result, err error) exit {
 // run runs the phases of a pass.
 func (p *pass) run(ctx context.Context) (reconcile.Result, error) {
 	for _, enter := range []func(context.Context) exit{
-		p.own,     // may the binding have its target group?
-		p.resolve, // the endpoints that it wants
-		p.precede, // the targets that it must not deregister
-		p.ask,     // completes the request, and hands endpoints to networking; the last phase before targets are written
-		p.sync,    // starts the writes of targets
-		p.gate,
-		p.judge,
+		p.own,          // may the binding have its target group?
+		p.resolve,      // the endpoints that it wants
+		p.makeRequest,  // what the registrar is to register, and must not deregister
+		p.requestRules, // hands the endpoints to networking; the last phase before targets are written
+		p.sync,         // starts the writes of targets
+		p.gate,         // writes the readiness gates of pods
+		p.judge,        // decides what a failed write means
 		p.report,
 	} {
 		if left := enter(ctx); left.done {
@@ -90,7 +90,7 @@ func (p *pass) run(ctx context.Context) (reconcile.Result, error) {
 	return reconcile.Result{}, nil
 }
 
-// retain ends a pass that leaves targets and rules as they are, because of an error. found are its findings; none = the
+// retain ends a pass because of an error, and leaves targets and rules as they are. found are its findings; nil = the
 // pass reports nothing.
 func (p *pass) retain(ctx context.Context, found diag.List, err error) exit {
 	if found != nil {
@@ -118,7 +118,7 @@ func (p *pass) own(ctx context.Context) exit {
 	}
 	if d := b.Conflicts.Superseded(owner, o, others); d != nil {
 		var again reconcile.Result
-		if b.OtherNamespaces != nil { // no watch reports that a binding of another namespace goes
+		if b.OtherNamespaces != nil { // no watch reports that a binding of another namespace is deleted
 			again.RequeueAfter = PollInterval
 		}
 		b.suspend(ctx, o, diag.List{*d})
@@ -178,8 +178,9 @@ func (p *pass) unresolved(ctx context.Context, err error) exit {
 	return p.retain(ctx, diag.List{reporting.APIRefusal(bindingobject.BindingObject(o), diag.ObjectsUnread, err)}, err)
 }
 
-// precede finds the targets that are not the binding's: nothing is registered before they are known.
-func (p *pass) precede(ctx context.Context) exit {
+// makeRequest makes the request to the registrar. It first finds the targets that the binding must not deregister,
+// because they were registered before it: without them nothing is registered.
+func (p *pass) makeRequest(ctx context.Context) exit {
 	b, o := p.reconciler, p.binding
 	b.moveScope(o)
 	preceding, known, err := b.precedingOf(ctx, p.whose, bindings.Targets{Endpoints: p.endpoints, Port: p.port})
@@ -206,8 +207,8 @@ func (p *pass) precede(ctx context.Context) exit {
 	return exit{}
 }
 
-// ask completes the request for targets, and has the rules of security groups written that they need.
-func (p *pass) ask(ctx context.Context) exit {
+// requestRules has networking write the security group rules that the wanted targets need, and those that stay.
+func (p *pass) requestRules(ctx context.Context) exit {
 	b, o := p.reconciler, p.binding
 	if b.memory.edited(o) {
 		b.Inventory.Refusals().Changed(registrar.Key(p.id))
@@ -221,7 +222,7 @@ func (p *pass) ask(ctx context.Context) exit {
 	return exit{}
 }
 
-// sync registers and deregisters targets. Its calls may end after it.
+// sync hands the request to the registrar, whose calls may end after the pass.
 func (p *pass) sync(ctx context.Context) exit {
 	b := p.reconciler
 	syncing, trace := tracing.Start(ctx, "targets")
@@ -233,14 +234,14 @@ func (p *pass) sync(ctx context.Context) exit {
 	return exit{}
 }
 
-// gate writes the readiness gates of pods. The pass goes on only if no call is left whose end brings the binding back.
+// gate writes the readiness gates of pods. It ends the pass if calls are in progress: their end queues the binding.
 func (p *pass) gate(ctx context.Context) exit {
 	b, o := p.reconciler, p.binding
 	p.gatesErr = b.Gates.Observe(ctx, o, p.request.Group, p.endpoints, p.change)
 	if p.gatesErr != nil && ctx.Err() == nil {
 		b.Metrics.CountFailure(metrics.BindingControllerLabel, metrics.GatesNotWritten)
 	}
-	if !o.Spec.MultiClusterTargetGroup && b.RegisteredTargets.Exists(p.id) { // it was shared until now
+	if !o.Spec.MultiClusterTargetGroup && b.RegisteredTargets.Exists(p.id) { // clusters shared the group until now
 		if err := b.RegisteredTargets.Delete(ctx, p.id); err != nil {
 			return ended(reconcile.Result{}, err)
 		}
@@ -260,13 +261,13 @@ func (p *pass) judge(ctx context.Context) exit {
 	key, owned := bindingobject.StackOfBinding(objects.New(reads.NewCacheReader(ctx, b.Client, nil)), o.Labels)
 	lost := missing && owned && !deleted
 	if lost {
-		b.OnTargetGroupLost(key, o.Spec.TargetGroupARN) // its stack makes another group, or deletes the binding
+		b.OnTargetGroupLost(key, o.Spec.TargetGroupARN) // the stack creates another group, or deletes the binding
 	}
-	p.atWork = lost && b.Failures.NumRequeues(p.name) == 0
+	p.replacing = lost && b.Failures.NumRequeues(p.name) == 0
 	if p.err != nil && (deleted || p.endpoints.Len() == 0 && missing) {
-		p.err = nil // the group went with its load balancer, and the binding is about to follow
+		p.err = nil // the group was deleted with its load balancer, and the binding is deleted next
 	}
-	if p.err != nil && !p.atWork {
+	if p.err != nil && !p.replacing {
 		b.countFailure(o, workOf(p.err))
 		p.found = append(p.found, p.problem(p.err)...)
 	}
@@ -308,9 +309,9 @@ func (p *pass) report(ctx context.Context) exit {
 	}
 	b.Metrics.SetTargetGroup(o)
 	report := reporting.Report{Found: found, Changed: changed}
-	if self := []diag.Object{bindingobject.BindingObject(o)}; (p.settled || found.HasErrors()) && !p.atWork {
+	if self := []diag.Object{bindingobject.BindingObject(o)}; (p.settled || found.HasErrors()) && !p.replacing {
 		report.Objects, report.Found = self, b.withStatus(o, found)
-	} else { // its rules wake it when they are written, and its stack ends what it waits for
+	} else { // the end of the writes of rules queues the binding, and so does its stack
 		report.Waiting = self
 	}
 	b.report(ctx, o, report)

@@ -43,7 +43,7 @@ import (
 // where a binding ends, names its target group by name, or shares it with another binding.
 type Reconciler struct {
 	Client    client.Client
-	APIReader client.Reader // the API server; nil = caches are believed
+	APIReader client.Reader // reads from the API server what the caches may lack; nil = the caches suffice
 	Shared    *readable.Shared
 	ELBV2     awsclient.ELBV2
 	Scope     awsclient.Scope // of ELBV2
@@ -69,7 +69,7 @@ type Reconciler struct {
 	Metrics            *metrics.Metrics
 	Health             *targethealth.Watch
 	Drains             *networking.Drains
-	DeletedByStack     func(binding client.ObjectKey) bool // by its stack, which needs it no more
+	DeletedByStack     func(binding client.ObjectKey) bool // whether its stack deleted the binding
 	Gates              *targethealth.Gates
 	Writes             *objectwriter.Writer // of statuses, finalizers and completed specs
 	Counts             *Counts              // nil = none are shown
@@ -88,32 +88,31 @@ type Reconciler struct {
 	Traces             *tracing.Passes[reconcile.Request]            // nil = none
 	Waiting            *waiting.Board                                // nil = what waits is not counted, and not woken
 	Holds              *hold.Book                                    // nil = nothing is held
-	Begin              func(context.Context) (end func(), err error) // a pass begins: what an earlier process left is read
+	Begin              func(context.Context) (end func(), err error) // called first; reads checkpoints
 	missingNodes       waits
 	evidence           evidence
-	nodesRead          nodeReads // by which passes choose among the endpoints of pods
-	nodesHeld          nodeReads // by which passes keep instances that are not wanted any more
+	nodesRead          nodeReads // nodes by which passes choose among the endpoints of pods
+	nodesHeld          nodeReads // nodes by which passes keep instances that are no longer wanted
 	nodeLists          nodeLists
 	resolved           resolved
 	Unavailable        queue.UnavailableUnits[reconcile.Request]
 	Changes            *ChangeTimes
 	Failures           *backoff.Failures[types.NamespacedName] // attempts at targets
-	TargetGroupDeleted func(arn string) bool                   // the target group was deleted by this process
-	OnGone             func()                                  // a binding is gone, and its rules with it
+	TargetGroupDeleted func(arn string) bool                   // whether this process deleted the target group
+	OnGone             func()                                  // called when a binding and its rules are gone
 	// Contested reports whether the controller of another cluster of the same name registers targets in a target group;
 	// nil = none does.
 	Contested func(arn string) bool
 	// DrainSeconds is for how many seconds the load balancer of a binding may need a pod that ends; nil = it is not known.
 	DrainSeconds func(ctx context.Context, o *v1beta1.TargetGroupBinding) int64
-	// Dropped reports whether the stack of a binding declares it no more, so that what its Service lacks is no news; nil =
-	// it is not asked.
+	// Dropped reports whether the stack of a binding no longer declares it. Then a missing Service is not reported; nil =
+	// it is always reported.
 	Dropped func(ctx context.Context, o *v1beta1.TargetGroupBinding) bool
 	// OnTargetGroupLost is called when the target group of a stack does not exist any more.
 	OnTargetGroupLost func(key stack.Key, arn string)
 }
 
-// Reconcile makes one pass over a binding, which is one trace. What it reads of AWS goes before the calls of all
-// others, as its writes do.
+// Reconcile makes one pass over a binding, and one trace. Its calls to AWS have priority over those of stacks.
 func (b *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
 	ctx, trace := b.Traces.Start(ctx, req, metrics.BindingControllerLabel)
 	if trace.Recorded() {
@@ -147,7 +146,7 @@ func (b *Reconciler) reconcile(ctx context.Context, req reconcile.Request) (reco
 				return reconcile.Result{}, err
 			}
 			b.Forget(req.NamespacedName)
-			b.Networking.Review(ctx) // others may have waited for it
+			b.Networking.Review(ctx) // the rules of other bindings may have waited for it
 			b.OnGone()
 			again, err := b.Gates.Absent(ctx, req.NamespacedName)
 			return reconcile.Result{RequeueAfter: again}, err
@@ -159,10 +158,10 @@ func (b *Reconciler) reconcile(ctx context.Context, req reconcile.Request) (reco
 		return reconcile.Result{}, b.cleanUp(ctx, o)
 	}
 	spent = b.Metrics.StartStage(metrics.BindingControllerLabel, metrics.StageBindingFinalizer)
-	protected, err := b.protect(o)
+	finalized, err := b.ensureFinalizer(o)
 	spent()
 	unwritten := notWritten(o, diag.FinalizerNotAdded, err)
-	if !protected { // its end brings the binding back
+	if !finalized { // the end of this write queues the binding
 		b.reportPartial(ctx, o, unwritten)
 		b.Networking.Retain(ctx, o)
 		return reconcile.Result{}, nil
@@ -175,7 +174,7 @@ func (b *Reconciler) reconcile(ctx context.Context, req reconcile.Request) (reco
 		b.suspend(ctx, o, diag.List{*d})
 		return b.retryLater(*d)
 	case !complete:
-		return reconcile.Result{}, nil // our own edit brings us back
+		return reconcile.Result{}, nil // the completed spec is an edit, which queues the binding
 	}
 	d, again := b.verify(ctx, o)
 	if d != nil {
@@ -193,7 +192,7 @@ func unitOf(o *v1beta1.TargetGroupBinding) string {
 	return "binding:" + o.Namespace + "/" + o.Name
 }
 
-// report reports a pass over a binding, unless it ends with the process.
+// report reports a pass over a binding, unless the process ends.
 func (b *Reconciler) report(ctx context.Context, o *v1beta1.TargetGroupBinding, a reporting.Report) {
 	if ctx.Err() == nil {
 		n := waiting.NoteOf(ctx)
@@ -204,7 +203,7 @@ func (b *Reconciler) report(ctx context.Context, o *v1beta1.TargetGroupBinding, 
 	}
 }
 
-// retryLater retries what may get right by itself; what only an edit cures waits for the edit.
+// retryLater queues the binding again unless only an edit helps: the edit queues it.
 func (b *Reconciler) retryLater(d diag.Diagnostic) (reconcile.Result, error) {
 	if d.Class == diag.Invalid {
 		return reconcile.Result{}, nil
@@ -212,13 +211,13 @@ func (b *Reconciler) retryLater(d diag.Diagnostic) (reconcile.Result, error) {
 	return reconcile.Result{RequeueAfter: b.RequeueAfter}, nil
 }
 
-// countFailure counts what kept targets of a binding from being as they should.
+// countFailure counts a failure of the work on a binding's targets.
 func (b *Reconciler) countFailure(o *v1beta1.TargetGroupBinding, work metrics.BindingWork) {
 	b.Metrics.CountBindingFailure(o.Spec.TargetType != nil && *o.Spec.TargetType == v1beta1.TargetTypeInstance, work)
 }
 
-// workOf is the part of a pass that an error is of: the operation of AWS that failed, or else the record of targets in
-// a shared target group.
+// workOf names the part of a pass that failed with an error: the operation of AWS, or the record of targets in a shared
+// target group.
 func workOf(err error) metrics.BindingWork {
 	var call *smithy.OperationError
 	if errors.As(err, &call) {
@@ -230,8 +229,8 @@ func workOf(err error) metrics.BindingWork {
 	return ""
 }
 
-// notWritten is the finding that the API server did not take a write; none if another writer was faster, or the object
-// is gone.
+// notWritten is the finding that the API server refused a write. There is none if the write was a conflict, or the
+// object is gone.
 func notWritten(o *v1beta1.TargetGroupBinding, code diag.Code, err error) diag.List {
 	if err == nil || apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
 		return nil
@@ -239,15 +238,15 @@ func notWritten(o *v1beta1.TargetGroupBinding, code diag.Code, err error) diag.L
 	return diag.List{reporting.APIRefusal(bindingobject.BindingObject(o), code, err)}
 }
 
-// suspend leaves targets as they are, and the rules that may be theirs, of a binding that cannot be understood: a
-// typing mistake must not cut off what serves. An edit of what is wrong brings the binding back.
+// suspend reports what is wrong with a binding, and leaves its targets and rules as they are: a typing mistake must not
+// cut off targets that serve. An edit of what is wrong queues the binding.
 func (b *Reconciler) suspend(ctx context.Context, o *v1beta1.TargetGroupBinding, found diag.List) {
 	b.report(ctx, o, reporting.Report{Waiting: []diag.Object{bindingobject.BindingObject(o)},
 		Found: b.withStatus(o, found)})
 	b.Networking.Retain(ctx, o)
 }
 
-// registeredOf stores the targets of a binding whose target group is shared among clusters; nil if it is not.
+// registeredOf returns where the targets of a binding are recorded; nil if clusters do not share its target group.
 func (b *Reconciler) registeredOf(o *v1beta1.TargetGroupBinding) registrar.RegisteredTargets {
 	if !o.Spec.MultiClusterTargetGroup {
 		return nil
@@ -255,7 +254,7 @@ func (b *Reconciler) registeredOf(o *v1beta1.TargetGroupBinding) registrar.Regis
 	return b.RegisteredTargets
 }
 
-// reportPartial reports what a pass found that ended early.
+// reportPartial reports the findings of a pass that ended early.
 func (b *Reconciler) reportPartial(ctx context.Context, o *v1beta1.TargetGroupBinding, found diag.List) {
 	b.report(ctx, o, reporting.Report{Found: found, Partial: true})
 }

@@ -53,9 +53,10 @@ func (b *Reconciler) withStatus(o *v1beta1.TargetGroupBinding, found diag.List) 
 	return append(found, notWritten(o, diag.StatusNotWritten, b.setStatus(o, found))...)
 }
 
-// protect has our finalizer put on a binding, and reports whether targets may be registered for it: without one the
-// binding could go while they stay. A binding that had it once in this life is served while it is put on again.
-func (b *Reconciler) protect(o *v1beta1.TargetGroupBinding) (ok bool, err error) {
+// ensureFinalizer has the controller's finalizer added to a binding, and reports whether targets may be registered for
+// it: without the finalizer the binding could be deleted while its targets stay. If somebody removes the finalizer, the
+// binding is served while the controller adds it again.
+func (b *Reconciler) ensureFinalizer(o *v1beta1.TargetGroupBinding) (ok bool, err error) {
 	k, now := b.memory.get(o), b.Now()
 	shown := controllerutil.ContainsFinalizer(o, naming.BindingFinalizer)
 	done := shown
@@ -74,10 +75,10 @@ func (b *Reconciler) protect(o *v1beta1.TargetGroupBinding) (ok bool, err error)
 	default:
 		k.marked = nil
 	}
-	if k.protected = k.protected || done; k.protected != before.protected || k.marked != before.marked {
+	if k.finalized = k.finalized || done; k.finalized != before.finalized || k.marked != before.marked {
 		b.memory.put(o, k)
 	}
-	return k.protected, err
+	return k.finalized, err
 }
 
 // removeFinalizer queues the removal of our finalizer from a binding.

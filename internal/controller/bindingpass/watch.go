@@ -45,8 +45,8 @@ func ServiceOfSlice(o client.Object) []string {
 // PodsByGate is the cache index of pods by the bindings that their readiness gates name.
 const PodsByGate = "spec.readinessGates"
 
-// SetUp indexes what passes read and has the manager run them: workers at a time, and after failures in a row with
-// pauses of up to longest.
+// SetUp adds the indexes that passes read, and adds the controller to the manager. workers is how many passes run at a
+// time; longest is the longest pause after repeated failures.
 func (b *Reconciler) SetUp(ctx context.Context, mgr manager.Manager, workers int, longest time.Duration) error {
 	if err := mgr.GetFieldIndexer().IndexField(ctx, &v1beta1.TargetGroupBinding{}, ByService, ServiceOf); err != nil {
 		return err
@@ -125,7 +125,7 @@ func (b *Reconciler) BindingEvent() handler.TypedEventHandler[client.Object, rec
 		}
 		b.noteCause(requestFor(after), "TargetGroupBinding", after)
 		if queue.IsResync(before, after) {
-			q.Add(requestFor(after)) // as urgent as resyncs are
+			q.Add(requestFor(after)) // with the priority of resyncs
 			return
 		}
 		b.Networking.Arrived()
@@ -133,7 +133,8 @@ func (b *Reconciler) BindingEvent() handler.TypedEventHandler[client.Object, rec
 	})
 }
 
-// ServiceEvent wakes the bindings of a Service when something of it changed.
+// ServiceEvent handles events of Services and EndpointSlices: it queues the bindings of the Service that name returns,
+// if changed reports that the update matters.
 func (b *Reconciler) ServiceEvent(name func(client.Object) string,
 	changed func(before, after client.Object) bool) handler.TypedEventHandler[client.Object, reconcile.Request] {
 	return queue.Handle(func(ctx context.Context, before, after client.Object, q queue.Of[reconcile.Request]) {
@@ -150,7 +151,8 @@ func (b *Reconciler) ServiceEvent(name func(client.Object) string,
 	})
 }
 
-// wakeService wakes the bindings of a Service for a change of it or, noted for each of them, of its endpoints.
+// wakeService queues the bindings of a Service. endpoints is true if its endpoints changed: then the time of the change
+// is noted for each binding.
 func (b *Reconciler) wakeService(ctx context.Context, changed client.Object, service string, endpoints bool,
 	q queue.Of[reconcile.Request]) {
 	if service == "" {
@@ -172,8 +174,8 @@ func (b *Reconciler) wakeService(ctx context.Context, changed client.Object, ser
 	}
 }
 
-// CallEnded brings a binding back when a call for its targets has ended. The calls of one change end at about the same
-// time, and one pass reports all.
+// CallEnded queues a binding when a call for its targets has ended. The calls of one change end at about the same time,
+// and one pass reports all of them.
 func (b *Reconciler) CallEnded(binding stack.ID) {
 	b.Waker.WakeAfter(queue.Coalesce, queue.CallEnded, reconcile.Request{NamespacedName: types.NamespacedName{
 		Namespace: binding.Namespace, Name: binding.Name}})
@@ -194,9 +196,9 @@ func EndpointsChanged(before, after client.Object) bool {
 		n.Endpoints)
 }
 
-// PodEvent wakes the bindings that a pod's readiness gates name, when its containers become ready or stop being so, as
-// an endpoint that only waits for a gate is registered already, and when it is asked to end, which its EndpointSlice
-// shows later. Conditions that this process writes cause no pass, unless another writer takes them back.
+// PodEvent queues the bindings that a pod's readiness gates name in two cases: its containers become ready or unready,
+// because an endpoint that waits only for its gate is registered; or its deletion begins, which its EndpointSlice shows
+// later. Conditions that this process writes queue nothing, unless another writer reverts them.
 func (b *Reconciler) PodEvent() handler.TypedEventHandler[client.Object, reconcile.Request] {
 	return queue.Handle(func(_ context.Context, before, after client.Object, q queue.Of[reconcile.Request]) {
 		was, _ := before.(*corev1.Pod)
@@ -225,7 +227,7 @@ func gateMatters(was, is *corev1.Pod, gate corev1.PodConditionType) bool {
 		readiness.Of(was, gate).Status == corev1.ConditionTrue && readiness.Waits(is, gate)
 }
 
-// TargetGroups are the target groups of bindings that are not on their way out.
+// TargetGroups are the target groups of all bindings that serve, by binding.
 func (b *Reconciler) TargetGroups(ctx context.Context) map[types.NamespacedName]registrar.Group {
 	var list v1beta1.TargetGroupBindingList
 	if b.Client.List(ctx, &list, client.UnsafeDisableDeepCopy) != nil {
@@ -240,12 +242,12 @@ func (b *Reconciler) TargetGroups(ctx context.Context) map[types.NamespacedName]
 	return out
 }
 
-// serving reports whether a binding has a target group and is not on its way out.
+// serving reports whether a binding has a target group and is not being deleted.
 func (b *Reconciler) serving(o *v1beta1.TargetGroupBinding) bool {
 	return o.DeletionTimestamp == nil && o.Spec.TargetGroupARN != "" && admission.Role(b.Roles, o) == nil
 }
 
-// Serves reports whether TargetGroups has a target group for a binding.
+// Serves reports whether TargetGroups has this target group for a binding.
 func (b *Reconciler) Serves(ctx context.Context, binding types.NamespacedName, group registrar.Group) bool {
 	o := &v1beta1.TargetGroupBinding{}
 	return b.Client.Get(ctx, binding, o, client.UnsafeDisableDeepCopy) == nil && b.serving(o) && b.group(o) == group

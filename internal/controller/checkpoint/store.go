@@ -1,6 +1,6 @@
 // Package checkpoint stores state of the controller in ConfigMaps, so that the next leader need not read it from AWS
-// again. Entries are JSON by kind and name; their meaning is not known here. What is restored is an assumption until it
-// is verified.
+// again. Entries are JSON by kind and name, and the package does not know their meaning. Restored state is an
+// assumption until it is verified.
 package checkpoint
 
 import (

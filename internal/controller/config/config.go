@@ -1,6 +1,5 @@
-// Package config is the controller's configuration: every flag and feature gate with name, default, check and meaning,
-// as one table each. It parses and validates; it opens no connection. It imports pflag, the pure packages assumable,
-// consent, drift, replacement, serverid and tagkey only.
+// Package config is the controller's configuration: every flag and feature gate with name, default, check and
+// meaning, as one table each. It parses and validates; it opens no connection.
 package config
 
 import (

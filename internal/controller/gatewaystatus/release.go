@@ -19,9 +19,9 @@ import (
 // releaseInterval is the pause between two looks whether the definition of Gateways is being removed.
 const releaseInterval = 2 * time.Second
 
-// Release lets Gateways go that the API server deletes because their definition is being removed: it removes their
-// finalizers, for which the removal waits, and nothing in AWS. Passes do not see these deletions (package optional).
-// Gateways that were deleted before, which they see, are left to them.
+// Release removes the finalizers of Gateways that the API server deletes because their definition is being removed: the
+// removal of the definition waits for that. Release deletes nothing in AWS. Passes do not see these deletions
+// (package optionalkinds). Gateways that a user deleted before are left to passes, which see those deletions.
 type Release struct {
 	Config    gateway.Config
 	Client    client.Client // reads from the cache

@@ -29,103 +29,129 @@ type Loop struct {
 	Run   func(context.Context)
 }
 
+// unit is what a work queue holds: a stack, or a binding.
+type unit struct {
+	stack   stack.Key
+	binding types.NamespacedName
+}
+
+// schedule is the work of a span of simulated time: when units and background loops are due.
+type schedule struct {
+	*Lab
+	due      map[unit]time.Time
+	failures *backoff.Failures[unit]
+	bindings map[unit]string // as their watch showed them last
+	loops    []Loop
+	ticks    []time.Time // by loop
+	passes   int
+}
+
 // Pass reconciles stacks and bindings for a span of simulated time, as the work queues would: each unit when it is
 // due, and no earlier. It also runs the background loops.
 func (l *Lab) Pass(span time.Duration, loops []Loop, keys ...stack.Key) {
 	l.Helper()
-	type unit struct {
-		stack   stack.Key
-		binding types.NamespacedName
-	}
 	end := l.Clock.Now().Add(span)
-	due := map[unit]time.Time{}
+	s := &schedule{Lab: l, due: map[unit]time.Time{}, bindings: map[unit]string{}, loops: loops,
+		ticks: slices.Repeat([]time.Time{l.Clock.Now()}, len(loops)),
+		failures: backoff.NewFailures[unit](backoff.Policy{First: queue.FirstRetry, Longest: l.Config.BindingMaxBackoff},
+			l.Clock.Now, nil)}
 	for _, key := range keys {
-		due[unit{stack: key}] = l.Clock.Now()
+		s.due[unit{stack: key}] = l.Clock.Now()
 	}
-	failures := backoff.NewFailures[unit](backoff.Policy{First: queue.FirstRetry, Longest: l.Config.BindingMaxBackoff},
-		l.Clock.Now, nil)
-	known := map[unit]string{} // what a watch brings back
-	ticks := make([]time.Time, len(loops))
-	for i := range ticks {
-		ticks[i] = l.Clock.Now()
-	}
-	after := func(u unit, r reconcile.Result, err error) {
-		delete(due, u)
-		now := l.Clock.Now()
-		switch {
-		case errors.Is(err, queue.ErrRequeue) || apierrors.IsConflict(err):
-			due[u] = now.Add(queue.Coalesce)
-		case err != nil && u.stack != (stack.Key{}):
-			due[u] = now.Add(l.ReconcilerOf(u.stack).Retries.When(u.stack))
-		case err != nil:
-			due[u] = now.Add(l.Bound.Unavailable.Pause(reconcile.Request{NamespacedName: u.binding}, failures.When(u)))
-		case r.RequeueAfter > 0:
-			due[u] = now.Add(r.RequeueAfter)
-			failures.Forget(u)
-		default:
-			failures.Forget(u)
-		}
-	}
-	notice := func() {
-		for _, key := range l.Woken {
-			due[unit{stack: key}] = l.Clock.Now()
-		}
-		l.Woken = nil
-		for _, b := range l.AllBindings() {
-			spec, err := json.Marshal(b.Spec)
-			l.Must(err)
-			u, is := unit{binding: client.ObjectKeyFromObject(&b)}, fmt.Sprint(string(spec), b.DeletionTimestamp != nil)
-			if known[u] != is {
-				known[u], due[u] = is, l.Clock.Now()
-			}
-		}
-	}
-	for passes := 0; l.Clock.Now().Before(end); {
-		notice()
-		for i, x := range loops {
-			if !l.Clock.Now().Before(ticks[i]) {
-				x.Run(l.Context())
-				ticks[i] = l.Clock.Now().Add(x.Every)
-			}
-		}
-		for u, at := range maps.Clone(due) {
-			if at.After(l.Clock.Now()) {
-				continue
-			}
-			if passes++; passes > 20000 {
-				l.Fatal("passes without end")
-			}
-			if u.stack != (stack.Key{}) {
-				r, err := l.ReconcilerOf(u.stack).Reconcile(l.Context(), u.stack)
-				after(u, r, err)
-			} else {
-				r, err := l.Bound.Reconcile(l.Context(), reconcile.Request{NamespacedName: u.binding})
-				after(u, r, err)
-			}
-		}
+	for l.Clock.Now().Before(end) {
+		s.notice()
+		s.runLoops()
+		s.reconcileDue()
 		l.RunQueues(l.Context())
 		for _, b := range l.BindingsWoken {
-			due[unit{binding: b}] = l.Clock.Now()
+			s.due[unit{binding: b}] = l.Clock.Now()
 		}
 		l.BindingsWoken = nil
-		notice()
-		next := end
-		for _, k := range l.Bound.Networking.Queues() {
-			if _, pause, _ := k.Next(); pause > 0 {
-				ticks = append(ticks, l.Clock.Now().Add(pause))
-			}
-		}
-		for _, at := range slices.Concat(slices.Collect(maps.Values(due)), ticks) {
-			if at.Before(next) {
-				next = at
-			}
-		}
-		ticks = ticks[:len(loops)]
-		l.Clock.Advance(max(next.Sub(l.Clock.Now()), time.Millisecond))
+		s.notice()
+		l.Clock.Advance(max(s.next(end).Sub(l.Clock.Now()), time.Millisecond))
 	}
 }
 
-// Warnings are the events of a span that tell trouble, by object.
+// notice makes stacks due that were woken, and bindings that changed.
+func (s *schedule) notice() {
+	for _, key := range s.Woken {
+		s.due[unit{stack: key}] = s.Clock.Now()
+	}
+	s.Woken = nil
+	for _, b := range s.AllBindings() {
+		spec, err := json.Marshal(b.Spec)
+		s.Must(err)
+		u, is := unit{binding: client.ObjectKeyFromObject(&b)}, fmt.Sprint(string(spec), b.DeletionTimestamp != nil)
+		if s.bindings[u] != is {
+			s.bindings[u], s.due[u] = is, s.Clock.Now()
+		}
+	}
+}
+
+func (s *schedule) runLoops() {
+	for i, x := range s.loops {
+		if !s.Clock.Now().Before(s.ticks[i]) {
+			x.Run(s.Context())
+			s.ticks[i] = s.Clock.Now().Add(x.Every)
+		}
+	}
+}
+
+func (s *schedule) reconcileDue() {
+	for u, at := range maps.Clone(s.due) {
+		if at.After(s.Clock.Now()) {
+			continue
+		}
+		if s.passes++; s.passes > 20000 {
+			s.Fatal("passes without end")
+		}
+		if u.stack != (stack.Key{}) {
+			r, err := s.ReconcilerOf(u.stack).Reconcile(s.Context(), u.stack)
+			s.after(u, r, err)
+		} else {
+			r, err := s.Bound.Reconcile(s.Context(), reconcile.Request{NamespacedName: u.binding})
+			s.after(u, r, err)
+		}
+	}
+}
+
+// after makes a unit due again as its result asks.
+func (s *schedule) after(u unit, r reconcile.Result, err error) {
+	delete(s.due, u)
+	now := s.Clock.Now()
+	switch {
+	case errors.Is(err, queue.ErrRequeue) || apierrors.IsConflict(err):
+		s.due[u] = now.Add(queue.Coalesce)
+	case err != nil && u.stack != (stack.Key{}):
+		s.due[u] = now.Add(s.ReconcilerOf(u.stack).Retries.When(u.stack))
+	case err != nil:
+		s.due[u] = now.Add(s.Bound.Unavailable.Pause(reconcile.Request{NamespacedName: u.binding}, s.failures.When(u)))
+	case r.RequeueAfter > 0:
+		s.due[u] = now.Add(r.RequeueAfter)
+		s.failures.Forget(u)
+	default:
+		s.failures.Forget(u)
+	}
+}
+
+// next is when the next unit, loop or queue is due, and end at the latest.
+func (s *schedule) next(end time.Time) time.Time {
+	next := end
+	times := slices.Concat(slices.Collect(maps.Values(s.due)), s.ticks)
+	for _, k := range s.Bound.Networking.Queues() {
+		if _, pause, _ := k.Next(); pause > 0 {
+			times = append(times, s.Clock.Now().Add(pause))
+		}
+	}
+	for _, at := range times {
+		if at.Before(next) {
+			next = at
+		}
+	}
+	return next
+}
+
+// Warnings returns the events since from that report trouble, by object.
 func (l *Lab) Warnings(from int) map[string][]string {
 	out := map[string][]string{}
 	for _, e := range l.Events[from:] {
@@ -145,7 +171,7 @@ func cutLast(s, sep string) (before, after string, ok bool) {
 	return s[:i], s[i+len(sep):], true
 }
 
-// Counts are the calls to AWS since a mark, by action.
+// Counts returns how many calls to AWS were made since a mark, in all and by action.
 func (l *Lab) Counts(mark uint64) (total int, by map[string]int) {
 	by = map[string]int{}
 	for _, c := range l.Sim.Gate.Calls(gate.Filter{After: mark}) {
@@ -155,7 +181,7 @@ func (l *Lab) Counts(mark uint64) (total int, by map[string]int) {
 	return total, by
 }
 
-// Foreign makes a load balancer of a name that is nobody's, and returns its ARN.
+// Foreign creates a load balancer that no stack owns, and returns its ARN.
 func (l *Lab) Foreign(name string) string {
 	l.Helper()
 	out, err := l.Sim.Balancing.CreateLoadBalancer(l.Context(), &elbv2.CreateLoadBalancerInput{

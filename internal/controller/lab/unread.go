@@ -49,6 +49,11 @@ func (u *Unread) change(l *Lab, name string) {
 	u.Edits[name](l)
 }
 
+// deletes reports whether one of the changes is a deletion.
+func (u *Unread) deletes(changes []string) bool {
+	return slices.ContainsFunc(changes, func(name string) bool { return u.Deletions[name] != nil })
+}
+
 // life is the life with an edit of a running process.
 func (u *Unread) life(edit string) *unreadLife {
 	u.mu.Lock()
@@ -135,6 +140,9 @@ func (u *unreadLife) live(t *testing.T) {
 		l.Reread()
 		l.PassWith(17*time.Minute, u.of.Keys...)
 		u.after, u.removals = l.Parts(), l.removals(mark)
+		if u.of.deletes(u.edits) { // bindings of what is deleted may end before its target groups are known
+			u.removals["DeregisterTargets"] = true
+		}
 		maps.Copy(u.between, u.after)
 	})
 }

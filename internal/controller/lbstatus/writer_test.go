@@ -86,7 +86,7 @@ func flush(ctx context.Context, w *Writer) {
 	}
 }
 
-// pass is one over a group with an Ingress in each namespace.
+// groupPass is a pass over a group with an Ingress in each namespace.
 func groupPass(namespaces ...string) reporting.Pass {
 	p := reporting.Pass{Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "front"}}, Now: time.Unix(100, 0),
 		Observed: &awsop.Observed{

@@ -1,5 +1,5 @@
-// Package leaderdoctor makes those checks of lbc doctor in the leader that it can answer from what it holds: its caches
-// of objects, its events and its inventory of AWS. It calls AWS never, and the API server only to write the report.
+// Package leaderdoctor makes those checks of lbc doctor that the leader can answer from its caches of objects, its
+// events and its inventory of AWS. It never calls AWS, and calls the API server only to write the report.
 package leaderdoctor
 
 import (

@@ -1,6 +1,6 @@
 // Package metrics has the controller's metrics: those of the existing controller, under their names, for its
-// dashboards, and this controller's own under lbc_. It decides nothing, and knows of stacks and bindings only what
-// it counts.
+// dashboards, and this controller's own under lbc_. It decides nothing, and knows about stacks and bindings only the
+// numbers that it counts.
 package metrics
 
 import (

@@ -1,7 +1,6 @@
-// Package networking has the security groups of pods and nodes admit the sources that spec.networking of
-// TargetGroupBindings names: it finds the groups of endpoints, records what each binding needs of them, and brings one
-// group after the other to it. It registers no targets. It imports bindings, secgroup, targets, inventory and
-// controller/queue.
+// Package networking writes the security group rules that targets need: it has the security groups of pods and nodes
+// admit the sources that spec.networking of TargetGroupBindings names. It finds the groups of endpoints, records what
+// each binding needs of them, and updates one group after the other. It registers no targets.
 package networking
 
 import (

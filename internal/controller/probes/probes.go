@@ -1,5 +1,5 @@
-// Package probes answers /healthz and /readyz from the start of the process to its end: the checks of parts as they
-// come, and what the controller lacks meanwhile. It decides nothing about either.
+// Package probes answers /healthz and /readyz from the start of the process to its end: by the checks of the parts
+// that have been set up, and by what the controller still lacks. It decides nothing about either.
 package probes
 
 import (

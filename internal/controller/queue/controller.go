@@ -21,15 +21,15 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 )
 
-// Options are what a controller is made of.
+// Options are the parts of a controller.
 type Options[U comparable] struct {
 	Name       string
 	Reconciler reconcile.TypedReconciler[U]
-	Workers    int                           // passes at once, beside those that are detached
+	Workers    int                           // how many passes run at a time, beside detached ones
 	Retries    workqueue.TypedRateLimiter[U] // nil = pauses from 5 ms to 1000 s
 	Log        logr.Logger
-	LogUnit    func(logr.Logger, U) logr.Logger // adds what names a unit
-	// the tenant of a unit, as awsclient.WithTenant names it; nil = all units are the controller's
+	LogUnit    func(logr.Logger, U) logr.Logger // adds the name of a unit
+	// Tenant returns the tenant of a unit, as awsclient.WithTenant names it; nil = all units are the controller's.
 	Tenant func(U) string
 
 	detachAfter time.Duration // 0 = DetachAfter
@@ -43,9 +43,9 @@ func LogObject(log logr.Logger, r reconcile.Request) logr.Logger {
 // NamespaceOf is the Tenant of requests.
 func NamespaceOf(r reconcile.Request) string { return r.Namespace }
 
-// Controller makes passes over the units of a queue that sources fill, as the controllers of controller-runtime do and
-// with their metrics. It has no goroutines that wait for work: each pass runs in one of its own. With places for a
-// thousand slow passes these would be megabytes of stacks. It is a manager.Runnable that waits for leadership.
+// Controller makes passes over the units of a queue that sources fill, like the controllers of controller-runtime and
+// with their metrics. Each pass has its own goroutine, and no goroutine waits for work: with room for a thousand slow
+// passes, waiting goroutines would take megabytes. Controller is a manager.Runnable that waits for leadership.
 type Controller[U comparable] struct {
 	options Options[U]
 	pool    *WorkerPool[U]
@@ -140,7 +140,7 @@ func (c *Controller[U]) pass(ctx context.Context, q priorityqueue.PriorityQueue[
 	ended(result, err)
 }
 
-// reconcile makes a panic of a pass its error.
+// reconcile makes a pass, and turns its panic into an error.
 func (c *Controller[U]) reconcile(ctx context.Context, unit U) (_ reconcile.Result, err error) {
 	defer func() {
 		if r := recover(); r != nil {

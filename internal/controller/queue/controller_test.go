@@ -114,7 +114,7 @@ func goroutines(method string) int {
 	return n
 }
 
-// by itself: it counts the goroutines of the process
+// The test does not run in parallel, because it counts the goroutines of the process.
 func TestAControllerWithoutWorkHasNoGoroutinesThatWaitForIt(t *testing.T) {
 	r := newTestController(t, "idle")
 	for n := range 10 {

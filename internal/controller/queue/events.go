@@ -59,7 +59,7 @@ func Relevant(before, after client.Object) bool {
 	case *corev1.Service:
 		n, ok := after.(*corev1.Service)
 		return !ok || !equality.Semantic.DeepEqual(o.Spec, n.Spec)
-	case *gatewayv1.Gateway: // one that changes its family waits for the load balancer of the former one
+	case *gatewayv1.Gateway: // a Gateway that changes its family waits until the old finalizer is removed
 		if len(after.GetFinalizers()) < len(before.GetFinalizers()) {
 			return true
 		}
@@ -69,8 +69,8 @@ func Relevant(before, after client.Object) bool {
 	return before.GetGeneration() != after.GetGeneration() || before.GetGeneration() == 0
 }
 
-// read are the annotations that front ends read. Classes, their parameters and Namespaces concern many load balancers
-// at once, so that each of their annotations which is read is named here.
+// read returns the annotations that front ends read. A class, class parameters or a Namespace concern many load
+// balancers at a time, so read names each of their annotations that counts.
 func read(o client.Object, annotations map[string]string) map[string]string {
 	key := ""
 	switch o.(type) {
@@ -92,7 +92,7 @@ func read(o client.Object, annotations map[string]string) map[string]string {
 	return nil
 }
 
-// withoutCause are annotations without the one in which a deleted object shows why it stays.
+// withoutCause removes the annotation in which the controller shows why a deleted object stays.
 func withoutCause(annotations map[string]string) map[string]string {
 	if _, ok := annotations[naming.DeletionCause]; !ok {
 		return annotations
@@ -102,8 +102,8 @@ func withoutCause(annotations map[string]string) map[string]string {
 	return annotations
 }
 
-// unrecorded are the annotations of an object after an update, without the record of the rule construction if the
-// update is that of the first pass over a Gateway: it puts record and finalizer on it together.
+// unrecorded returns the annotations of an object after an update. If the update is the first pass's own, which adds
+// the record of the rule construction to a Gateway together with the finalizer, the record is left out.
 func unrecorded(before, after client.Object) map[string]string {
 	const record = string(annotation.GatewayRuleConstruction)
 	annotations := after.GetAnnotations()
@@ -135,7 +135,7 @@ func Shows(before, after client.Object) bool {
 	return s != t || x != y
 }
 
-// Newest is the object after an event, or before it if it was deleted.
+// Newest returns the object after an event; if it was deleted, the object before.
 func Newest(before, after client.Object) client.Object {
 	if after != nil {
 		return after

@@ -11,26 +11,27 @@ import (
 	"github.com/k8s-lbc/lbc/internal/lib/backoff"
 )
 
-// Keyed runs work by key beside the queues of controllers: one run of a key at a time, different keys in parallel. A
-// key that is added during its run runs once more. A key that fails is tried again after growing pauses. A key has an
-// entry only while it waits or runs. It is safe for concurrent use.
+// Keyed runs work by key, outside the queues of controllers: one run of a key at a time, different keys in parallel. A
+// key that is added during its run runs once more. A key that fails runs again after growing pauses. A key has an
+// entry only while it waits or runs. Keyed is safe for concurrent use.
 type Keyed struct {
 	run    func(ctx context.Context, key string) Retry
 	Now    func() time.Time
 	Pauses backoff.Policy // after consecutive failures of a key
 	// Gather is how long a key of AddNow waits for further additions, and Delay how long a key of Add waits.
 	Gather, Delay time.Duration
-	Slots         int // runs that start at once; 0 = keyedSlots
+	Slots         int // how many runs can start at the same time; 0 = keyedSlots
 
 	mu      sync.Mutex
 	entries map[string]*keyedEntry
 	signal  chan struct{}
 }
 
-// Retry is when a key runs again. The zero value = when it is added again.
+// Retry says when a key runs again. The zero value: when it is added again.
 type Retry struct {
 	Failed bool // it runs again after a pause
-	// the pause is LongestAPIPause at most: the run waits for the API server, or for other work of this process
+	// Soon limits the pause to LongestAPIPause, because the run waits for the API server or for other work of this
+	// process.
 	Soon bool
 	At   time.Time // the earliest time of the next run; without Failed, the time of the next run
 }
@@ -38,17 +39,17 @@ type Retry struct {
 type keyedEntry struct {
 	due      time.Time
 	running  bool
-	again    time.Time // when it is due again, as it was added while it ran; zero = it was not
-	addedNow bool      // by AddNow
+	again    time.Time // when a key that was added during its run is due again; zero = it was not added
+	addedNow bool      // it was added by AddNow during its run
 	failures int
 }
 
 const (
 	// SlotTime is how long a run occupies one of the slots. A longer run, which waits for AWS, releases its slot.
 	SlotTime = 100 * time.Millisecond
-	// keyedSlots bounds the runs that start at once, so that thousands of keys after a start do not occupy all processors.
+	// keyedSlots limits the runs that start at the same time: thousands of keys after a start must not occupy all CPUs.
 	keyedSlots = 8
-	// longestPause is the ceiling of pauses after failures.
+	// longestPause limits the pauses after failures.
 	longestPause = 5 * time.Minute
 )
 
@@ -88,8 +89,8 @@ func (k *Keyed) add(key string, now bool) {
 	k.notify()
 }
 
-// RetryFailed has all keys that failed run without the rest of their pauses, one after the other with a spacing, since
-// a cause of failures has ended. What fails again pauses for as long as before.
+// RetryFailed is called when a cause of failures has ended. It ends the pauses of all failed keys, one after the other
+// with a spacing. A key that fails again pauses for as long as before.
 func (k *Keyed) RetryFailed(spacing time.Duration) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -103,8 +104,8 @@ func (k *Keyed) RetryFailed(spacing time.Duration) {
 	k.notify()
 }
 
-// LookAgain has a key that failed run without the rest of its pause, to see whether the cause has ended. If it fails
-// again, its pauses grow on.
+// LookAgain ends the pause of a failed key, because the cause may have ended. If the key fails again, its pauses keep
+// growing.
 func (k *Keyed) LookAgain(key string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

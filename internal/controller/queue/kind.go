@@ -10,9 +10,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 )
 
-// Kind is controller-runtime's source of the objects of a kind. That one looks every tenth of a second whether its
-// handler has had the objects that the cache holds, so that the first pass of a new leader would wait that long. This
-// one goes on when the handler has had them.
+// Kind is controller-runtime's source of the objects of a kind, except for its start. controller-runtime checks every
+// tenth of a second whether the handler has received the cached objects, and the first pass of a new leader would wait
+// for that. Kind continues as soon as the handler has received them.
 func Kind[U comparable](c cache.Cache, o client.Object, h handler.TypedEventHandler[client.Object,
 	U]) source.TypedSyncingSource[U] {
 	return source.TypedKind(cache.Cache(promptCache{c}), o, h)
@@ -46,7 +46,7 @@ func (i promptInformer) AddEventHandlerWithOptions(h toolscache.ResourceEventHan
 	return promptRegistration{r, i.ctx}, nil
 }
 
-// promptRegistration is a registration whose first look waits until the handler has had what there is.
+// promptRegistration is a registration whose first HasSynced waits until the handler has received the cached objects.
 type promptRegistration struct {
 	toolscache.ResourceEventHandlerRegistration
 	ctx context.Context //nolint:containedctx // ends the wait

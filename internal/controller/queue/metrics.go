@@ -9,7 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
-// passMetrics are the metrics that controller-runtime has of its controllers, for one of this package.
+// passMetrics are the metrics of one controller, the same that controller-runtime has for its own controllers.
 type passMetrics struct {
 	passes           *prometheus.CounterVec // by result
 	errors, terminal prometheus.Counter
@@ -52,7 +52,7 @@ func newPassMetrics(controller string, maxConcurrent int) passMetrics {
 	return m
 }
 
-// registered is the collector that controller-runtime has registered under the name of c, and c without one.
+// registered returns the collector that controller-runtime has registered under the name of c; without one, c.
 func registered[C prometheus.Collector](c C) C {
 	var already prometheus.AlreadyRegisteredError
 	if err := ctrlmetrics.Registry.Register(c); errors.As(err, &already) {
@@ -63,7 +63,7 @@ func registered[C prometheus.Collector](c C) C {
 	return c
 }
 
-// begin counts a pass that begins; ended counts its end.
+// begin counts the begin of a pass; ended counts its end.
 func (m passMetrics) begin() (ended func(reconcile.Result, error)) {
 	begun := time.Now()
 	m.active.Inc()

@@ -1,6 +1,6 @@
 // Package queue has controllers and the parts of their queues: priorities, a pool of workers that slow passes do not
-// block, work by key outside a queue, event handlers, and pauses while the API server is unavailable. Stacks and
-// bindings are only type parameters.
+// block, work by key outside a queue, event handlers, and pauses while the API server is unavailable. It does not know
+// what it queues: stacks and bindings are type parameters.
 package queue
 
 import (
@@ -30,11 +30,11 @@ const (
 // Priorities of queued work, most urgent first. Objects that existed when the controller started, and the periodic
 // resync, come last: controller-runtime gives them handler.LowPriority.
 const (
-	Urgent    = 10                      // an edit of the object itself, where others are queued with it
+	Urgent    = 10                      // an edit of the object itself, if other events queue it too
 	Normal    = 0                       // any other event
-	CallEnded = -5                      // a call has ended: its effect is in place, and only its report is due
+	CallEnded = -5                      // a call has ended: only its report is due
 	Bulk      = -10                     // an event that concerns many units, such as one of a node
-	Drift     = handler.LowPriority / 2 // AWS may differ from what was written
+	Drift     = handler.LowPriority / 2 // a change in AWS by others is possible
 )
 
 // Of is the queue of a controller of units of type U.
@@ -85,17 +85,17 @@ func (w *Waker[U]) WakeAfter(after time.Duration, priority int, units ...U) {
 	}
 }
 
-// ErrRequeue is the error of a pass that is to be repeated at once. WorkerPool does not treat it as a failure.
+// ErrRequeue is the error of a pass that must be repeated at once. WorkerPool does not count it as a failure.
 var ErrRequeue = errors.New("something that was read changed meanwhile")
 
-// Background gives calls to AWS that no pass waits for the lowest priority: while AWS throttles, they come last. Passes
-// over bindings, which register targets, come first, and passes over stacks in between.
+// Background gives calls to AWS the lowest priority, because no pass waits for them. While AWS throttles, calls for
+// bindings, which register targets, come first, then calls for stacks, then these.
 func Background(ctx context.Context, c awsclient.Cause) context.Context {
 	return awsclient.WithCause(awsclient.WithPriority(ctx, awsclient.Cosmetic), c)
 }
 
-// EveryBeside calls f at each tick until ctx ends, beside former calls that go on, unless as many are under way as may
-// be. It returns when all have ended.
+// EveryBeside calls f at each tick until ctx ends, even if earlier calls still run. A tick at which most calls run is
+// skipped. EveryBeside returns when all calls have ended.
 func EveryBeside(ctx context.Context, pause time.Duration, most int, f func(context.Context)) {
 	var all sync.WaitGroup
 	slots := make(chan struct{}, most)

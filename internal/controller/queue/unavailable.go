@@ -48,7 +48,7 @@ func (x *UnavailableUnits[U]) Note(u U, err error) {
 	x.units[u] = true
 }
 
-// Pause bounds the pause of a unit.
+// Pause returns the pause of a unit: d, or LongestAPIPause if that is shorter and the unit waits for the API server.
 func (x *UnavailableUnits[U]) Pause(u U, d time.Duration) time.Duration {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -65,7 +65,7 @@ func (x *UnavailableUnits[U]) Len() int {
 	return len(x.units)
 }
 
-// RateLimiter is a rate limiter whose pauses LongestAPIPause bounds for units that failed because the API server was
+// RateLimiter is a rate limiter that limits pauses to LongestAPIPause for units that failed because the API server was
 // unavailable.
 type RateLimiter[U comparable] struct {
 	workqueue.TypedRateLimiter[U]

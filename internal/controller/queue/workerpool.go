@@ -16,14 +16,14 @@ import (
 const (
 	// DetachAfter is how long a pass occupies a worker of its controller.
 	DetachAfter = 3 * time.Second
-	// detachedPerWorker is the largest number of detached passes for each worker, and mostDetached that of a pool: each
-	// has a goroutine. A tenant gets half of them at most.
+	// detachedPerWorker limits the detached passes per worker, and mostDetached those of a pool, because each has a
+	// goroutine. A tenant gets half of them at most.
 	detachedPerWorker = 16
 	mostDetached      = 256
-	// retryDetach is the pause before a unit is tried again if too many passes are detached, or too many of its tenant
-	// under way.
+	// retryDetach is the pause before a unit is tried again if too many passes are detached, or if too many passes of its
+	// tenant run.
 	retryDetach = time.Second
-	// slowMemory is how long a unit is recorded as slow: one without a pass for so long may be gone.
+	// slowMemory is how long a unit counts as slow after its last pass. A unit without a pass for longer may not exist.
 	slowMemory = time.Hour
 )
 
@@ -43,12 +43,12 @@ type WorkerPool[U comparable] struct {
 	detachAfter time.Duration
 	maxDetached int
 	workers     chan struct{}  // has an element per busy worker, from before its unit is taken from the queue
-	tenant      func(U) string // on whose behalf a pass is made; nil = on the controller's, and no tenant has a share
+	tenant      func(U) string // the tenant of a unit; nil = all units are the controller's, and the pool limits no tenant
 
 	mu       sync.Mutex
 	detached int
-	under    map[string]int  // passes under way by tenant
-	all      int             // of all tenants
+	under    map[string]int  // running passes by tenant
+	all      int             // running passes of all tenants
 	slow     map[U]time.Time // units whose last pass was slow, and when it ended
 }
 
@@ -59,7 +59,7 @@ func NewWorkerPool[U comparable](inner reconcile.TypedReconciler[U], workers int
 		mostDetached), workers: make(chan struct{}, workers), slow: map[U]time.Time{}, under: map[string]int{}}
 }
 
-// MaxConcurrent is the number of passes that may run at once, detached ones among them.
+// MaxConcurrent is how many passes can run at a time, including detached ones.
 func (p *WorkerPool[U]) MaxConcurrent() int { return cap(p.workers) + p.maxDetached }
 
 // Acquire occupies a worker for the next unit, unless cancel is closed first.
@@ -120,8 +120,8 @@ func (p *WorkerPool[U]) Reconcile(ctx context.Context, u U) (reconcile.Result, e
 	return res, err
 }
 
-// enter counts a pass of a tenant. It reports false if the tenant has as many passes under way as there is room for
-// besides.
+// enter counts a pass of a tenant. It reports false if the tenant has as many running passes as the pool has room
+// left.
 func (p *WorkerPool[U]) enter(tenant string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -142,7 +142,7 @@ func (p *WorkerPool[U]) leave(tenant string) {
 	}
 }
 
-// Failure is the error of a pass if it is a failure; nil of one that is only repeated.
+// Failure returns the error of a pass if it is a failure; nil if the pass is only repeated.
 func Failure(err error) error {
 	if apierrors.IsConflict(err) || errors.Is(err, ErrRequeue) {
 		return nil

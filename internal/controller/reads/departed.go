@@ -19,7 +19,7 @@ type Departed struct {
 	newest, older map[objects.Ref]bool
 }
 
-// Note takes the deletion of an object.
+// Note records that an object was deleted.
 func (d *Departed) Note(kind objects.Kind, o client.Object) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -32,7 +32,7 @@ func (d *Departed) Note(kind objects.Kind, o client.Object) {
 	d.newest[objects.Ref{Kind: kind, Namespace: o.GetNamespace(), Name: o.GetName()}] = true
 }
 
-// Only is a Departed that has no other object than one; nil = its deletion was not shown.
+// Only returns a Departed that has one object only; nil = no informer has shown its deletion.
 func (d *Departed) Only(kind objects.Kind, key client.ObjectKey) *Departed {
 	if !d.Has(kind, key) {
 		return nil
@@ -40,7 +40,7 @@ func (d *Departed) Only(kind objects.Kind, key client.ObjectKey) *Departed {
 	return &Departed{newest: map[objects.Ref]bool{{Kind: kind, Namespace: key.Namespace, Name: key.Name}: true}}
 }
 
-// Has reports whether the deletion of an object was shown, of those that are kept.
+// Has reports whether an informer has shown the deletion of an object, as far as Departed remembers.
 func (d *Departed) Has(kind objects.Kind, key client.ObjectKey) bool {
 	if d == nil {
 		return false

@@ -1,6 +1,6 @@
-// Package reads is how controllers read Kubernetes objects: from the caches, with a look at the API server where
-// absence must be proven, and with an index of what each unit of work has read, by which events find the units. It
-// knows no stacks and no bindings.
+// Package reads reads Kubernetes objects for controllers. It reads from the caches, and from the API server if absence
+// must be proven. An index records what each unit of work has read, so that an event finds the units that it concerns.
+// The package does not know stacks or bindings.
 package reads
 
 import (
@@ -11,15 +11,15 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 )
 
-// Index keeps which unit of work read which objects, so that an event about an object reaches exactly the units whose
-// result depends on it. It takes the place of rules about which kinds of objects refer to which.
+// Index records which unit of work read which objects, so that an event about an object reaches exactly the units whose
+// result depends on it. It makes rules about references between kinds of objects unnecessary.
 type Index[U comparable] struct {
 	mu      sync.Mutex
 	reads   map[U][]objects.Read
 	readers map[objects.Read]units[U] // by what they read
 
-	// recent is a ring of the latest events, of mostRecent at last. By it an event that comes after a unit has read, and
-	// before Update, is not lost.
+	// recent is a ring of the latest events, at most mostRecent. Through it, an event between the reads of a unit and its
+	// Update is not lost.
 	recent []objects.Change
 	seq    uint64
 }
@@ -39,12 +39,12 @@ func (x *Index[U]) Begin() uint64 {
 	return x.seq
 }
 
-// Update replaces the reads of a unit. stale reports that one of them changed since begun, so that the unit is to be
+// Update replaces the reads of a unit. stale is true if one of these objects changed since begun: the unit must be
 // reconciled again.
 func (x *Index[U]) Update(u U, begun uint64, reads []objects.Read) (stale bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if before, ok := x.reads[u]; !ok || !slices.Equal(before, reads) { // most passes read what the one before has read
+	if before, ok := x.reads[u]; !ok || !slices.Equal(before, reads) { // most passes read the same as the pass before
 		x.drop(u)
 		x.reads[u] = reads
 		for _, r := range reads {
@@ -91,8 +91,9 @@ func (x *Index[U]) drop(u U) {
 	delete(x.reads, u)
 }
 
-// Affected records an event about an object and returns the units that read it, or a list that it is or was part of. It
-// looks up one entry for each form of read and each object that is named, however many units there are.
+// Affected records an event about an object, and returns the units that read the object, or a list that contains or
+// contained it. Its cost does not depend on the number of units: it looks up one entry for each form of read and each
+// object that the change names.
 func (x *Index[U]) Affected(c objects.Change) []U {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -111,7 +112,7 @@ func (x *Index[U]) Affected(c objects.Change) []U {
 	return slices.Collect(maps.Keys(found))
 }
 
-// Units are those with reads, unordered.
+// Units returns the units that have read something, unordered.
 func (x *Index[U]) Units() []U {
 	x.mu.Lock()
 	defer x.mu.Unlock()

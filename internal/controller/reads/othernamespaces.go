@@ -15,28 +15,28 @@ import (
 )
 
 const (
-	// OtherNamespacesLife is how long the last list counts while the API server gives no newer one.
+	// OtherNamespacesLife is how long the last list counts while newer lists fail.
 	OtherNamespacesLife = 15 * time.Minute
-	// ListTimeout bounds a list.
+	// ListTimeout limits the time of a list.
 	ListTimeout = 10 * time.Second
 	// FirstListWait is how long the first passes of a process wait for a list.
 	FirstListWait = time.Second
-	// longestListPause is the ceiling of pauses after lists that failed.
+	// longestListPause limits the pauses after failed lists.
 	longestListPause = time.Minute
 )
 
-// OtherNamespaces lists objects of a kind in other namespaces, where --watch-namespace restricts the caches to one. A
-// restricted cache proves no absence, so the API server is read now and then, beside the passes.
+// OtherNamespaces lists objects of a kind in other namespaces if --watch-namespace restricts the caches to one. Such a
+// cache proves no absence, so OtherNamespaces reads the API server at intervals, outside the passes.
 type OtherNamespaces[T any] struct {
 	Live      client.Reader
-	Namespace string // that the caches show
+	Namespace string // the one that the caches show
 	Now       func() time.Time
 	Log       logr.Logger
 	Interval  time.Duration // between lists; a list proves absence for one and a half of it
-	// List lists what is outside of namespace, and Same compares two items.
+	// List lists the objects outside namespace, and Same compares two items.
 	List func(ctx context.Context, live client.Reader, namespace string) ([]T, error)
 	Same func(x, y T) bool
-	// FailureMessage is logged of a list that failed.
+	// FailureMessage is logged when a list fails.
 	FailureMessage string
 	// OnChange is called after a list that differs from the one before, or that follows one that was too old.
 	OnChange func(ctx context.Context)
@@ -45,8 +45,8 @@ type OtherNamespaces[T any] struct {
 	mu    sync.Mutex
 	first chan struct{} // closed by Proceed
 	found []T
-	at    time.Time // when the list that returned found was sent; zero = none succeeded
-	cause error     // why the newest list failed; nil = it did not
+	at    time.Time // when the list that returned found began; zero = no list has succeeded
+	cause error     // why the newest list failed; nil = it succeeded
 }
 
 // Start lists until ctx ends; it implements manager.Runnable.
@@ -70,7 +70,7 @@ func (g *OtherNamespaces[T]) Start(ctx context.Context) error {
 	}
 }
 
-// Poll lists once. A list that fails leaves the result of the last one.
+// Poll lists once. If the list fails, the former result stays.
 func (g *OtherNamespaces[T]) Poll(ctx context.Context) (ok bool) {
 	bounded, cancel := context.WithTimeout(ctx, ListTimeout)
 	defer cancel()
@@ -114,7 +114,7 @@ func (g *OtherNamespaces[T]) proceed() chan struct{} {
 // lifetime is how long a list proves absence.
 func (g *OtherNamespaces[T]) lifetime() time.Duration { return 3 * g.Interval / 2 }
 
-// Known is the result of the last list; complete is false if there may be more.
+// Known returns the result of the last list; complete is false if there may be other objects.
 func (g *OtherNamespaces[T]) Known(ctx context.Context) (found []T, complete bool) {
 	select {
 	case <-g.proceed():
@@ -130,7 +130,7 @@ func (g *OtherNamespaces[T]) Known(ctx context.Context) (found []T, complete boo
 	}
 }
 
-// Cause is why the last list is not complete.
+// Cause returns why the last list is not complete.
 func (g *OtherNamespaces[T]) Cause() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -25,12 +25,12 @@ import (
 // CacheLag is how long the process trusts its own writes while the cache does not show them.
 const CacheLag = 10 * time.Second
 
-// LiveTimeout bounds a read of what the cache does not hold from the API server.
+// LiveTimeout limits the time of a read from the API server.
 const LiveTimeout = 10 * time.Second
 
-// ConfirmingReader reads what the cache does not hold from the API server. Objects that are applied together reach the
-// caches of their kinds in any order, and a cache may be behind: only the API server's own NotFound proves that an
-// object does not exist. Any other error is never taken for a NotFound.
+// ConfirmingReader reads objects from the cache, and from the API server if the cache does not have them. Objects
+// that are applied together reach the caches of their kinds in any order, and a cache may lag: only a NotFound of the
+// API server proves that an object does not exist. No other error counts as a NotFound.
 type ConfirmingReader struct {
 	Cache client.Reader
 	Live  client.Reader // the API server; nil = the cache is trusted
@@ -43,12 +43,12 @@ func (r ConfirmingReader) Get(ctx context.Context, key client.ObjectKey, o clien
 	return gone, err
 }
 
-// Find is Get. overlooked reports that the cache lacks the object and the API server has it. If the API server does not
-// say whether it has the object, the error wraps absence.ErrUnknown; errors of the cache do not.
+// Find is Get with one more result: overlooked is true if the API server has the object and the cache does not. If the
+// API server does not say whether it has the object, the error wraps absence.ErrUnknown; errors of the cache do not.
 func (r ConfirmingReader) Find(ctx context.Context, key client.ObjectKey, o client.Object) (overlooked bool,
 	gone absence.Absence, err error) {
 	err = r.Cache.Get(ctx, key, o)
-	if gone = absence.OfName(key.Namespace, key.Name); err != nil && gone.Proven() { // the server is not asked for it
+	if gone = absence.OfName(key.Namespace, key.Name); err != nil && gone.Proven() { // no object can have this name
 		return false, gone, apierrors.NewNotFound(schema.GroupResource{Resource: kindOf(o)}, key.Name)
 	}
 	if !apierrors.IsNotFound(err) {
@@ -67,14 +67,12 @@ func (r ConfirmingReader) Find(ctx context.Context, key client.ObjectKey, o clie
 	return err == nil, gone, err
 }
 
-// kindOf is the kind of an object, or of the objects of a list: the Go types of the Kubernetes API have the names of
-// their kinds.
+// kindOf returns the kind of an object, or of the objects of a list, from the name of its Go type.
 func kindOf(o runtime.Object) string {
 	return strings.TrimSuffix(reflect.Indirect(reflect.ValueOf(o)).Type().Name(), "List")
 }
 
-// List reads a list. An empty one is confirmed by the API server: its error, or a list of what the cache lacks, is the
-// answer.
+// List reads a list from the cache. If it is empty, List returns the list, or the error, of the API server instead.
 func (r ConfirmingReader) List(ctx context.Context, list client.ObjectList, options ...client.ListOption) error {
 	if err := r.Cache.List(ctx, list, options...); err != nil || r.Live == nil || meta.LenList(list) > 0 {
 		return err
@@ -90,18 +88,18 @@ func (r ConfirmingReader) List(ctx context.Context, list client.ObjectList, opti
 // Definitions are the optional kinds that the cluster serves.
 type Definitions interface{ Serves(kind objects.Kind) bool }
 
-// CacheReader is the objects.Reader of one pass. It reads the informer caches, or the API server if reader is a client
-// of that. It is not safe for concurrent use.
+// CacheReader is the objects.Reader of one pass. It reads the informer caches (NewCacheReader) or the API server
+// (NewLiveReader). It is not safe for concurrent use.
 type CacheReader struct {
 	Definitions Definitions // nil = all optional kinds are served
-	// Departed are objects whose absence the cache proves; nil = none. Those that others need to serve traffic, as
-	// Services, must not be among them: where one is deleted and created again at once, the API server shows the new one
+	// Departed are objects whose absence the cache proves; nil = none. It must not contain objects that others need to
+	// serve traffic, such as Services: if one is deleted and created again at once, the API server shows the new one
 	// first.
 	Departed *Departed
-	// Confirm are kinds to which others than stacks refer: their absence is confirmed by the API server as well.
+	// Confirm are further kinds whose absence the API server must confirm, because objects beside stacks refer to them.
 	Confirm []objects.Kind
-	// PodOfService reads the pod that stands for those behind a Service; nil without an error means that there is none.
-	// Nil = none is read.
+	// PodOfService reads the pod that represents those behind a Service; a nil pod without an error means that there is
+	// none. If PodOfService is nil, no pod is read.
 	PodOfService func(namespace, service string) (*corev1.Pod, error)
 	// Selectors is the index of Services by their selectors. Nil = all Services of a namespace are listed.
 	Selectors *Selectors
@@ -110,13 +108,13 @@ type CacheReader struct {
 	unindexed bool
 	get       func(kind objects.Kind, key client.ObjectKey, o client.Object) (absence.Absence, error)
 	list      func(kind objects.Kind, list client.ObjectList, which client.ListOption) error
-	err       error // the first read that showed neither an object nor its absence
-	// unwatched are the reads in namespaces that the caches do not show. Repeating these is of no use.
+	err       error // of the first read that showed neither an object nor its absence
+	// unwatched are the reads in namespaces that the caches do not show. It is useless to repeat them.
 	unwatched map[objects.Read]error
 }
 
-// NewCacheReader makes a reader for a pass that ends with ctx. live is the API server, which is read for the kinds that
-// others refer to where reader shows none; nil = reader is trusted.
+// NewCacheReader makes a reader for a pass that ends with ctx. If reader does not have an object of a kind that others
+// refer to, the reader asks live, the API server; nil = reader is trusted.
 func NewCacheReader(ctx context.Context, reader, live client.Reader) *CacheReader {
 	r := &CacheReader{unwatched: map[objects.Read]error{}}
 	r.get = func(kind objects.Kind, key client.ObjectKey, o client.Object) (absence.Absence, error) {
@@ -129,8 +127,8 @@ func NewCacheReader(ctx context.Context, reader, live client.Reader) *CacheReade
 	r.list = func(kind objects.Kind, list client.ObjectList, which client.ListOption) error {
 		sure := ConfirmingReader{Cache: reader}
 		namespace, one := which.(client.InNamespace)
-		if kind == objects.ReferenceGrant && one && namespace != "" && r.Serves(kind) { // without the last one, a reference
-			sure.Live = live // would be refused
+		if kind == objects.ReferenceGrant && one && namespace != "" && r.Serves(kind) { // without a grant, a
+			sure.Live = live // reference would be refused
 		}
 		return sure.List(ctx, list, which, client.UnsafeDisableDeepCopy)
 	}
@@ -144,8 +142,8 @@ func NewLiveReader(ctx context.Context, api client.Reader) *CacheReader {
 	return r
 }
 
-// confirmed are the kinds that others refer to. Absence of the others needs no proof: an event of their own deletion
-// causes the read.
+// confirmed are the kinds that other objects refer to: the API server must confirm their absence. For other kinds, the
+// event of the deletion itself causes the read.
 var confirmed = map[objects.Kind]bool{
 	objects.Service: true, objects.IngressClass: true, objects.IngressClassParams: true, objects.Namespace: true,
 	objects.GatewayClass: true, objects.Gateway: true, objects.ListenerSet: true,
@@ -195,7 +193,7 @@ func (r *CacheReader) podOfService(namespace, service string) (metav1.Object, bo
 	return pod, pod != nil
 }
 
-// Why implements objects.ReasonReader: the object, or with an empty name the objects of the namespace, are not watched.
+// Why implements objects.ReasonReader: it returns why an object is not watched, or, without a name, a namespace.
 func (r *CacheReader) Why(kind objects.Kind, namespace, name string) error {
 	return r.unwatched[objects.Read{Kind: kind, Namespace: namespace, Name: name}]
 }
@@ -205,8 +203,8 @@ func (r *CacheReader) List(kind objects.Kind, namespace string) []metav1.Object 
 	return r.listed(kind, objects.Read{Kind: kind, Namespace: namespace}, client.InNamespace(namespace))
 }
 
-// ListNaming implements objects.Reader, by the index of readable.References. Of the API server, it lists all objects of
-// the kind.
+// ListNaming implements objects.Reader, by the index of readable.References. The API server has no such index: from it,
+// ListNaming reads all objects of the kind.
 func (r *CacheReader) ListNaming(kind objects.Kind, to objects.Ref) []metav1.Object {
 	if r.unindexed {
 		return slices.DeleteFunc(r.List(kind, ""), func(o metav1.Object) bool {

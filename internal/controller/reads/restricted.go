@@ -16,13 +16,13 @@ import (
 	"github.com/k8s-lbc/lbc/internal/lib/absence"
 )
 
-// ErrListing is the cause of errors of reads that came before the first list of the objects, which is under way.
+// ErrListing is the cause of the error of a read while the first list of the objects is in progress.
 var ErrListing = errors.New("their first list is under way")
 
 // UnwatchedError is the error of a read of an object in a namespace that --watch-namespace excludes.
 type UnwatchedError struct {
 	Namespace, Watched string
-	Cause              error // why the API server refused the object; nil = it was not read there
+	Cause              error // why the API server refused the object; nil = it was not asked
 }
 
 // Error implements error.
@@ -35,20 +35,20 @@ func (e *UnwatchedError) Error() string {
 }
 
 const (
-	// RereadInterval is the pause between reads of an object of another namespace, of which there are no events.
+	// RereadInterval is the pause between reads of an object of another namespace, which has no events.
 	RereadInterval = time.Minute
-	// unreadLifetime is how long an object of another namespace is read again that no pass has read.
+	// unreadLifetime is how long such an object is read again after a pass last used it.
 	unreadLifetime = time.Hour
 )
 
-// Restricted is a Reader beside caches that show one namespace. Objects of other namespaces are unknown, but for the
-// configurations that GatewayClasses name: these are read from the API server, again every minute.
+// Restricted is a Reader for caches that show one namespace. Objects of other namespaces are unknown, except for the
+// configurations that GatewayClasses name: Restricted reads these from the API server, and again every minute.
 type Restricted struct {
 	Cache     client.Reader
 	Live      client.Reader // the API server
-	Namespace string        // that the caches show
+	Namespace string        // the one that the caches show
 	Now       func() time.Time
-	// OnChange is called after an object of another namespace was made, changed or deleted.
+	// OnChange is called after an object of another namespace was created, changed or deleted.
 	OnChange func(c objects.Change)
 
 	mu   sync.Mutex
@@ -62,12 +62,12 @@ type restrictedKey struct {
 
 type restrictedRead struct {
 	object client.Object // nil = it does not exist
-	absent error         // then
+	absent error         // the NotFound, if object is nil
 	at     time.Time     // when it was read
-	used   time.Time     // when a pass read it
+	used   time.Time     // when a pass last used it
 }
 
-// Hides is the error of reads in a namespace; nil = the caches show it.
+// Hides returns the error of reads in a namespace; nil = the caches show the namespace.
 func (r *Restricted) Hides(namespace string) error {
 	if namespace == "" || namespace == r.Namespace {
 		return nil
@@ -133,7 +133,7 @@ func (r *Restricted) fetch(ctx context.Context, of restrictedKey) (*restrictedRe
 	return out, nil
 }
 
-// List implements client.Reader. A list of all namespaces has the objects of the namespace that the caches show.
+// List implements client.Reader. A list of all namespaces has only the objects of the namespace that the caches show.
 func (r *Restricted) List(ctx context.Context, list client.ObjectList, opts ...client.ListOption) error {
 	var o client.ListOptions
 	o.ApplyOptions(opts)
@@ -143,7 +143,7 @@ func (r *Restricted) List(ctx context.Context, list client.ObjectList, opts ...c
 	return r.Cache.List(ctx, list, opts...)
 }
 
-// Reread reads all objects of other namespaces again that passes use.
+// Reread reads all objects of other namespaces that passes use again.
 func (r *Restricted) Reread(ctx context.Context) {
 	r.mu.Lock()
 	before := map[restrictedKey]*restrictedRead{}

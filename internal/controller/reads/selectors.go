@@ -11,8 +11,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 )
 
-// Selectors is the index of the Services of a cache by their selectors. An index of the informer would need one value
-// for each Service, and each pair of a selector may be one that most Services have.
+// Selectors is the index of the Services of a cache by their selectors. An index of the informer would not help: it
+// could only use one pair of a selector as key, and most Services may have the same pair.
 type Selectors struct {
 	index  objects.Selectors
 	synced func() bool

@@ -6,17 +6,17 @@ import (
 	"slices"
 )
 
-// units is a set of units. Most objects are read by one unit; a map for each of them would be most of the memory of an
-// index.
+// units is a set of units. Most objects are read by one unit, and a map for each object would take most of the memory
+// of an index.
 type units[U comparable] struct {
 	few  []U
 	many map[U]bool // nil = all are in few
 }
 
-// mostFew is the size from which on a set is a map.
+// mostFew is the largest size of a set without a map.
 const mostFew = 8
 
-// with is the set and u. It takes the place of the former set.
+// with returns the set with u. It replaces the former set.
 func (s units[U]) with(u U) units[U] {
 	switch {
 	case s.many != nil:
@@ -34,7 +34,7 @@ func (s units[U]) with(u U) units[U] {
 	return s
 }
 
-// without is the set without u. It takes the place of the former set.
+// without returns the set without u. It replaces the former set.
 func (s units[U]) without(u U) units[U] {
 	delete(s.many, u)
 	if i := slices.Index(s.few, u); i >= 0 {

@@ -1,6 +1,6 @@
-// Package reporting computes what users see of passes: events from diagnostics, and the status of LoadBalancer objects.
-// What the status of Ingresses and Services shows is in owner. Everything here but Reporter is pure; nothing here
-// writes to Kubernetes except through an event recorder.
+// Package reporting computes what users see of passes: events from diagnostics, and the status of LoadBalancer
+// objects. Package owner has the status of Ingresses, Services and Gateways. Everything here except Reporter is pure,
+// and only Reporter writes: events, through an event recorder.
 package reporting
 
 import (

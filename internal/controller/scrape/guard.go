@@ -1,6 +1,5 @@
-// Package scrape lets only those clients read /metrics whom the API server knows and permits to get it
-// (--metrics-secure). controller-runtime has such a filter, which links the library of API servers; this one makes the
-// same two reviews.
+// Package scrape restricts /metrics to clients that the API server authenticates and authorizes (--metrics-secure).
+// controller-runtime has such a filter, which links the library of API servers; this one makes the same two reviews.
 package scrape
 
 import (

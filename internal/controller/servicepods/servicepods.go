@@ -20,7 +20,7 @@ import (
 )
 
 const (
-	// validity bounds the time for which a pod is believed to be the one that was read, should an event be lost.
+	// validity limits how long a result counts, in case an event is lost.
 	validity = 10 * time.Minute
 	// page is how many pods one read of the API server returns.
 	page = 500
@@ -39,16 +39,16 @@ type Reader struct {
 type known struct {
 	selector string
 	pod      *corev1.Pod // nil = there is none
-	at       time.Time   // zero = it is being read
+	at       time.Time   // when the pod was read; zero = the read is in progress
 }
 
-// New makes a Reader. Services come from a cache, pods from live.
+// New makes a Reader. It reads Services from a cache, and pods from live, the API server.
 func New(services, live client.Reader, now func() time.Time) *Reader {
 	return &Reader{services: services, live: live, now: now, read: map[types.NamespacedName]*known{}}
 }
 
-// Pod is the pod that stands for those behind a Service, as objects.Representative has it; nil without an error means
-// that there is none. It must not be modified.
+// Pod returns the pod that represents those behind a Service (objects.Representative); nil without an error means that
+// there is none. The caller must not modify it.
 func (r *Reader) Pod(ctx context.Context, namespace, service string) (*corev1.Pod, error) {
 	name := types.NamespacedName{Namespace: namespace, Name: service}
 	svc := &corev1.Service{}
@@ -64,7 +64,7 @@ func (r *Reader) Pod(ctx context.Context, namespace, service string) (*corev1.Po
 		r.mu.Unlock()
 		return k.pod, nil
 	}
-	mine := &known{selector: selector} // Changed takes it away
+	mine := &known{selector: selector} // Changed removes it if the endpoints change during the read
 	r.read[name] = mine
 	r.mu.Unlock()
 	pod, err := Read(ctx, r.live, svc)
@@ -79,7 +79,7 @@ func (r *Reader) Pod(ctx context.Context, namespace, service string) (*corev1.Po
 	return pod, nil
 }
 
-// Read is the pod that stands for those behind a Service now; nil without an error means that there is none.
+// Read reads the pod that represents those behind a Service now; nil without an error means that there is none.
 func Read(ctx context.Context, live client.Reader, svc *corev1.Service) (pod *corev1.Pod, err error) {
 	if len(svc.Spec.Selector) == 0 {
 		return nil, nil //nolint:nilnil // documented
@@ -107,7 +107,7 @@ func Read(ctx context.Context, live client.Reader, svc *corev1.Service) (pod *co
 	}
 }
 
-// Changed forgets what was read of a Service whose endpoints changed, and returns the change for those who read it.
+// Changed forgets the pod of a Service whose endpoints changed, and returns the change for the index of reads.
 func (r *Reader) Changed(service types.NamespacedName) objects.Change {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -115,13 +115,13 @@ func (r *Reader) Changed(service types.NamespacedName) objects.Change {
 	return objects.Change{Kind: objects.PodOfService, Namespace: service.Namespace, Name: service.Name}
 }
 
-// PodsChanged reports whether an update of an EndpointSlice shows other pods, or pods that end. Nil stands for a slice
-// that is not there.
+// PodsChanged reports whether an update of an EndpointSlice adds or removes pods, or shows that a pod terminates. nil
+// is a slice that does not exist.
 func PodsChanged(before, after *discoveryv1.EndpointSlice) bool {
 	return !slices.Equal(podsOf(before), podsOf(after))
 }
 
-// podsOf are the pods of a slice that do not end, sorted.
+// podsOf returns the pods of a slice that do not terminate, sorted.
 func podsOf(s *discoveryv1.EndpointSlice) (out []string) {
 	if s == nil {
 		return nil

@@ -1,5 +1,5 @@
-// Package settings says what flags mean to each package: it turns them into the configuration of front ends, compiler,
-// planner and inventory, for the controller and the command line alike.
+// Package settings turns flags into the configuration of front ends, compiler and planner, for the controller and the
+// command line. Package inventoryscope does so for the inventory.
 package settings
 
 import (
@@ -17,8 +17,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// Loaders are the front ends of all kinds of owners that are served, as flags configure them. With includeDryRun
-// objects under dry run count as if they were not.
+// Loaders returns the front ends of all kinds of owners that flags enable. With includeDryRun, objects under dry run
+// are loaded as if they were not.
 func Loaders(c *config.Config, includeDryRun bool) map[stack.Owner]front.Loader {
 	ing := Ingress(c)
 	ing.Config.IncludeDryRun = includeDryRun
@@ -38,7 +38,7 @@ func gatewayLoader(c *config.Config, family attachment.Family, includeDryRun boo
 	return f
 }
 
-// Ingress is the front end of Ingress groups as flags configure it.
+// Ingress returns the front end of Ingress groups.
 func Ingress(c *config.Config) front.Ingress {
 	return front.Ingress{References: References(c), Config: ingress.Config{
 		IngressClass: c.IngressClass, TolerateMissingService: c.TolerateMissingService,
@@ -51,7 +51,7 @@ func Ingress(c *config.Config) front.Ingress {
 	}}
 }
 
-// Service is the front end of Services as flags configure it.
+// Service returns the front end of Services.
 func Service(c *config.Config) front.Service {
 	return front.Service{References: References(c), Config: service.Config{
 		LoadBalancerClass: c.LoadBalancerClass, Off: !c.Gates.Enabled(config.EnableServiceController),
@@ -64,7 +64,7 @@ func Service(c *config.Config) front.Service {
 	}}
 }
 
-// GatewayConfig is the configuration of both front ends of Gateways.
+// GatewayConfig returns the configuration of both front ends of Gateways.
 func GatewayConfig(c *config.Config) gateway.Config {
 	out := gateway.Config{ListenerSets: c.Gates.Enabled(config.GatewayListenerSet), TrustStores: c.TrustStores.Bucket !=
 		"", CompatibleRules: c.ExistingFeaturesOnly, WatchNamespace: c.WatchNamespace, Route: route.Config{
@@ -85,12 +85,12 @@ func GatewayConfig(c *config.Config) gateway.Config {
 	return out
 }
 
-// Gateway is the front end of the Gateways of a family as flags configure it.
+// Gateway returns the front end of the Gateways of a family.
 func Gateway(c *config.Config, f attachment.Family) front.Gateway {
 	return front.Gateway{Config: GatewayConfig(c), Family: f, References: References(c)}
 }
 
-// References are the kinds that a controller with such flags reads.
+// References says which objects decide about references to target groups of other namespaces.
 func References(c *config.Config) front.References {
 	return front.References{Grants: c.ServesGateways() || c.ServesAccelerators(), Namespaces: c.WatchNamespace == ""}
 }

@@ -10,9 +10,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// additions are notes about what the members of a stack have beyond the existing controller, where only its features
-// are admitted: from before the flag was set, or from a time in which no webhook answered. Those of a group are
-// reported with its first load balancer.
+// additions returns notes about what members use beyond the existing controller, if --existing-features-only is set:
+// such objects are older than the flag, or no webhook answered when they were written. A group reports them with its
+// first load balancer.
 func (s *Reconciler) additions(key stack.Key, w front.Input) (found diag.List) {
 	if _, n := naming.ShardOf(key.ID); n > 0 || !s.Compile.ExistingFeaturesOnly {
 		return nil

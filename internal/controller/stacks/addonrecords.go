@@ -14,8 +14,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// records are the annotations that record what is made of a Gateway's load balancer, each with whether a stack is to
-// have none of it, and with the steps that take it away.
+// records are the annotations that record what exists on a Gateway's load balancer. Each says whether the stack shall
+// have none of it, and which steps remove it.
 var records = map[string]struct {
 	none  func(*stack.Stack) bool
 	takes func(plan.Step) bool
@@ -40,7 +40,7 @@ var records = map[string]struct {
 	},
 }
 
-// noAddOn reports whether the load balancer is to have none of an add-on.
+// noAddOn reports whether the load balancer shall not have an add-on.
 func noAddOn(none func(*stack.AddOns) bool) func(*stack.Stack) bool {
 	return func(want *stack.Stack) bool { return none(&want.LoadBalancers[0].AddOns) }
 }
@@ -50,8 +50,8 @@ func about(a awsop.AddOn) func(plan.Step) bool {
 	return func(s plan.Step) bool { return s.Op.About().Setting == string(a) }
 }
 
-// recordRemovedAddOns records on a Gateway that add-ons, and the like, are taken away which it does not want any more:
-// those of which AWS was read, and of whose removal every step is done.
+// recordRemovedAddOns records on a Gateway that add-ons which it no longer wants are removed: those that were read
+// from AWS, and whose removal steps are all done.
 func (p *pass) recordRemovedAddOns(ctx context.Context) refusedWrites {
 	w, want := p.input, p.compiled.Stack
 	if w.Decisions == nil || p.observed.Pending || len(want.LoadBalancers) == 0 {

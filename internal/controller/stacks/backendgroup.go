@@ -38,10 +38,10 @@ type BackendGroup struct {
 	run       func(context.Context, plan.Plan) apply.Result
 	cluster   string
 	Log       logr.Logger
-	// is called when AWS keeps refusing to delete the group, with the owner of the stack that was released last; nil = it
-	// is not
+	// Failed is called when AWS keeps refusing to delete the group, with the owner of the stack that was released last;
+	// nil = no call.
 	Failed   func(stack.Owner)
-	Unserved []stack.Owner // whose objects are not read
+	Unserved []stack.Owner // owners whose objects are not read
 	signal   chan struct{} // check was called
 
 	DefaultTags  map[string]string
@@ -55,49 +55,49 @@ type BackendGroup struct {
 	Restricted bool
 	asked      atomic.Bool // check was called since the last look
 	released   atomic.Pointer[stack.Owner]
-	witness    atomic.Pointer[protectedObject] // mostly it answers the next look
+	witness    atomic.Pointer[protectedObject] // the object that showed in the last look that the group is needed
 
-	mu    sync.Mutex // held while the group is deleted
+	mu    sync.Mutex // locked while the group is deleted
 	users map[stack.Key]bool
 
-	looks    int    // how many looks are left until the group is believed to be needed
+	looks    int    // how many looks are left before the group counts as needed
 	failures int    // attempts to delete it in a row that AWS refused
-	logged   string // what was logged of them
+	logged   string // what was logged about these attempts
 }
 
 const (
-	// logAfter is the number of refused attempts after which it is logged what refers to the group. That is after a
-	// minute: the network interfaces of a deleted load balancer take about as long to go.
+	// logAfter is the number of refused attempts after which the references to the group are logged. That is about a
+	// minute, in which the network interfaces of a deleted load balancer disappear.
 	logAfter = 6
-	// BackendLooks is how often a look is repeated. A look that finds the group needed is repeated so often, first after
-	// this pause and then after ever longer ones: the cache may still show the object whose release was the reason to
-	// look, for as long as a minute if the machine has much else to do.
+	// BackendLooks is how often a look is repeated if it finds the group needed, first after this pause and then after
+	// longer ones. The cache may still show the object whose release caused the look, for up to a minute on a busy
+	// machine.
 	BackendLooks = 13
 	backendPause = 25 * time.Millisecond
-	// longestDeletion bounds an attempt to delete the group: passes wait for its end.
+	// longestDeletion limits the time of an attempt to delete the group, because passes wait for its end.
 	longestDeletion = 10 * time.Second
 )
 
 // backendRetry are the pauses between attempts while network interfaces or rules still refer to the group. A user's
-// rule, as one of a database that lets the group in, may do so for ever.
+// rule, such as that of a database, may refer to it for ever.
 var backendRetry = backoff.Policy{First: 2 * time.Second, Longest: 10 * time.Minute}
 
 // NewBackendGroup makes the runnable for a cluster; run applies a plan.
 func NewBackendGroup(c client.Reader, inv *inventory.Inventory, run func(context.Context, plan.Plan) apply.Result,
 	cluster string, log logr.Logger) *BackendGroup {
 	b := &BackendGroup{client: c, inventory: inv, run: run, cluster: cluster, Log: log, signal: make(chan struct{}, 1)}
-	b.released.Store(new(stack.Ingress)) // as which a group that is left behind by a restart counts
+	b.released.Store(new(stack.Ingress)) // a group that a restart left behind counts as this owner's
 	return b
 }
 
-// Released asks for a look after a stack of an owner is gone; it never blocks.
+// Released requests a look after a stack of an owner no longer exists. It never blocks.
 func (b *BackendGroup) Released(o stack.Owner) {
 	b.released.Store(&o)
 	b.Check()
 }
 
-// Use keeps the group for a stack that is about to be made, until Forget: the cache does not show the finalizers of its
-// objects yet. If the group is being deleted, Use returns when that has ended.
+// Use keeps the group for a stack that will be created, until Forget: the cache does not show the finalizers of its
+// objects yet. If the group is being deleted, Use waits for the end of that.
 func (b *BackendGroup) Use(key stack.Key) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -107,14 +107,14 @@ func (b *BackendGroup) Use(key stack.Key) {
 	b.users[key] = true
 }
 
-// Forget ends Use. The caches show what else needs the group.
+// Forget ends Use: from now on, the caches show whether the stack needs the group.
 func (b *BackendGroup) Forget(key stack.Key) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.users, key)
 }
 
-// Check asks for a look; it never blocks.
+// Check requests a look. It never blocks.
 func (b *BackendGroup) Check() {
 	b.asked.Store(true)
 	select {
@@ -136,7 +136,7 @@ func (b *BackendGroup) Start(ctx context.Context) error {
 		case <-again:
 		}
 		again = nil
-		select { // load balancers that go at once are looked for together
+		select { // one look for load balancers that are deleted at the same time
 		case <-ctx.Done():
 			return nil
 		case <-time.After(backendPause):
@@ -147,8 +147,8 @@ func (b *BackendGroup) Start(ctx context.Context) error {
 	}
 }
 
-// Look deletes the group if nothing needs it, and returns the time until the next look; 0 = none before one is asked
-// for.
+// Look deletes the group if nothing needs it. It returns the time until the next look; 0 = none before one is
+// requested.
 func (b *BackendGroup) Look(ctx context.Context) (again time.Duration) {
 	if b.asked.Swap(false) {
 		b.looks = BackendLooks
@@ -168,7 +168,7 @@ func (b *BackendGroup) Look(ctx context.Context) (again time.Duration) {
 		return 0
 	}
 	b.failures++
-	if b.failures >= logAfter && b.Failed != nil { // before, network interfaces of load balancers are on their way
+	if b.failures >= logAfter && b.Failed != nil { // before that, network interfaces of load balancers may still disappear
 		b.Failed(*b.released.Load())
 	}
 	return backendRetry.Pause(b.failures)
@@ -177,7 +177,7 @@ func (b *BackendGroup) Look(ctx context.Context) (again time.Duration) {
 // backendKey is the stack under which the group's deletion runs; it owns nothing else.
 var backendKey = stack.Key{Owner: "elbv2.k8s.aws", ID: stack.ID{Name: stack.BackendSecurityGroup}}
 
-// removeUnused deletes the group unless a stack has come that uses it; false = another attempt is due.
+// removeUnused deletes the group unless a new stack uses it. It returns false if another attempt is due.
 func (b *BackendGroup) removeUnused(ctx context.Context) (settled bool) {
 	ctx, cancel := context.WithTimeout(ctx, longestDeletion)
 	defer cancel()
@@ -186,7 +186,7 @@ func (b *BackendGroup) removeUnused(ctx context.Context) (settled bool) {
 	return len(b.users) > 0 || b.remove(ctx)
 }
 
-// remove deletes the group, which nothing needs; false = another attempt is due.
+// remove deletes the group, which nothing needs. It returns false if another attempt is due.
 func (b *BackendGroup) remove(ctx context.Context) (settled bool) {
 	need := facts.Need{Kind: facts.NeedSecurityGroups}
 	f, err := b.inventory.Answer(ctx, []facts.Need{need})
@@ -211,7 +211,7 @@ func (b *BackendGroup) remove(ctx context.Context) (settled bool) {
 	return settled
 }
 
-// logOpen logs, once, which groups are not taken for the shared one because of their rules.
+// logOpen logs once which groups do not count as the shared group, because of their rules.
 func (b *BackendGroup) logOpen() {
 	if b.inventory == nil {
 		return
@@ -251,7 +251,7 @@ func (b *BackendGroup) tag(ctx context.Context) {
 	}
 }
 
-// logRefusal logs, once, what keeps AWS from deleting the group.
+// logRefusal logs once what prevents AWS from deleting the group.
 func (b *BackendGroup) logRefusal(ctx context.Context, group string, o apply.Outcome) {
 	b.Log.V(1).Info("the shared backend security group is still in use", "group", group, "outcome", o.State, "on", o.On)
 	if b.failures+1 < logAfter {
@@ -267,8 +267,8 @@ func (b *BackendGroup) logRefusal(ctx context.Context, group string, o apply.Out
 	}
 }
 
-// Needed reports whether any object still carries a finalizer of ours, or a binding still lets the group in: AWS keeps
-// a group that a rule refers to, and the rules go after the load balancers.
+// Needed reports whether an object still carries a finalizer of ours, or a binding still allows the group. AWS keeps
+// a group that a rule refers to, and rules are deleted after load balancers.
 func (b *BackendGroup) Needed(ctx context.Context) (bool, error) {
 	if b.Restricted || b.Shared != nil && b.Shared() {
 		return true, nil
@@ -295,14 +295,14 @@ func (b *BackendGroup) Needed(ctx context.Context) (bool, error) {
 	return slices.ContainsFunc(bindings.Items, func(o v1beta1.TargetGroupBinding) bool { return admits(&o, group) }), nil
 }
 
-// protectedObject is an object that had a finalizer of ours when all were looked at.
+// protectedObject is an object that carried a finalizer of ours in the last complete look.
 type protectedObject struct {
 	owner stack.Owner
 	kind  objects.Kind
 	key   client.ObjectKey
 }
 
-// stillProtected reports whether the object that a look found protected last still is. It costs no list.
+// stillProtected reports whether the object that the last look found protected still is. It needs no list.
 func (b *BackendGroup) stillProtected(ctx context.Context) bool {
 	w := b.witness.Load()
 	if w == nil {
@@ -313,7 +313,7 @@ func (b *BackendGroup) stillProtected(ctx context.Context) bool {
 		len(naming.StacksOfFinalizers(w.owner, o)) > 0
 }
 
-// fewObjects are looked at before all are: mostly one of them has a finalizer.
+// fewObjects is how many objects are read before all are: usually one of them carries a finalizer.
 const fewObjects = 16
 
 // anyProtected reports whether an object of a kind has a finalizer of ours.
@@ -338,7 +338,7 @@ func (b *BackendGroup) anyProtected(ctx context.Context, k owner.Kind) (protecte
 	return false, nil
 }
 
-// admits reports whether a binding asks for rules whose source is the group.
+// admits reports whether a binding requests rules whose source is the group.
 func admits(o *v1beta1.TargetGroupBinding, group string) bool {
 	return o.Spec.Networking != nil && slices.ContainsFunc(o.Spec.Networking.Ingress,
 		func(r v1beta1.NetworkingIngressRule) bool {

@@ -31,8 +31,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/bindings"
 )
 
-// BindingWriter writes TargetGroupBindings for the executor. It lists those of a stack from the cache, together with
-// its own latest writes.
+// BindingWriter writes TargetGroupBindings for the executor. It lists the bindings of a stack from the cache,
+// together with its own latest writes.
 type BindingWriter struct {
 	Client client.Client
 	// Planned are told what is written; nil = nobody is.
@@ -59,7 +59,7 @@ func (b *BindingWriter) CreateBinding(ctx context.Context, want stack.Binding) e
 	o := &v1beta1.TargetGroupBinding{}
 	o.Namespace, o.Name, o.Labels, o.Annotations = want.Namespace, want.Name, maps.Clone(want.Labels),
 		maps.Clone(want.Annotations)
-	// which spares the binding's first pass a write
+	// this saves the binding's first pass a write
 	o.Spec, o.Finalizers = bindingobject.BindingSpec(want), []string{naming.BindingFinalizer}
 	made := o.DeepCopy()
 	b.Planned.Note(want) // before the object is seen
@@ -86,8 +86,8 @@ func (b *BindingWriter) CreateBinding(ctx context.Context, want stack.Binding) e
 	return nil
 }
 
-// undefinedKind names the cause of an error of the API server if that is a missing definition: a client that has looked
-// for it lately knows no such kind, another one gets a 404 that is not of the resource's own handler.
+// undefinedKind names the cause of an error of the API server if that is a missing definition. A client that has just
+// looked for it knows no such kind; another client gets a 404 that does not come from the resource's own handler.
 func undefinedKind(err error) error {
 	if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) && apierrors.IsUnexpectedServerError(err) {
 		return fmt.Errorf("%w (%w)", apply.ErrBindingsUndefined, err)
@@ -95,7 +95,7 @@ func undefinedKind(err error) error {
 	return err
 }
 
-// lostLabels reports whether the object in the way is ours and only lost its labels: it binds the very target group.
+// lostLabels reports whether the existing object is ours and only lost its labels: it binds the same target group.
 func (b *BindingWriter) lostLabels(ctx context.Context, want stack.Binding) bool {
 	o := &v1beta1.TargetGroupBinding{}
 	err := b.Client.Get(ctx, client.ObjectKey{Namespace: want.Namespace, Name: want.Name}, o)
@@ -177,7 +177,7 @@ func (b *BindingWriter) notePlanned(want *stack.Stack, p *plan.Plan, o awsop.Obs
 	}
 }
 
-// Deleted reports whether it was this process that deleted a binding, lately.
+// Deleted reports whether this process deleted a binding lately.
 func (b *BindingWriter) Deleted(key client.ObjectKey) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -215,7 +215,7 @@ func (b *BindingWriter) NoteDeleted(o client.Object) {
 // ByStack is the cache index of bindings by the stacks that their labels name.
 const ByStack = "metadata.labels.stack"
 
-// StackOf are the keys of a binding in the index ByStack: the labels of each stack that it may be of.
+// StackOf returns the keys of a binding in the index ByStack: the labels of each stack that it may belong to.
 func StackOf(o client.Object) (keys []string) {
 	labels := o.GetLabels()
 	for _, k := range owner.Kinds {
@@ -266,7 +266,7 @@ func (b *BindingWriter) List(ctx context.Context, key stack.Key) ([]awsop.Bindin
 	return out, nil
 }
 
-// overlay shows our own recent writes where the cache is behind them.
+// overlay adds our own recent writes that the cache does not show yet.
 func (b *BindingWriter) overlay(found map[client.ObjectKey]*v1beta1.TargetGroupBinding, labels map[string]string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -285,7 +285,7 @@ func (b *BindingWriter) overlay(found map[client.ObjectKey]*v1beta1.TargetGroupB
 			delete(found, key)
 		case w.object != nil && bindingobject.HasLabels(w.object.Labels, labels) &&
 			(cached == nil || cached.UID != w.object.UID || cached.Generation < w.object.Generation):
-			found[key] = w.object // of two of one name, ours took the place of the other
+			found[key] = w.object // if two have one name, ours replaced the other
 		}
 	}
 }

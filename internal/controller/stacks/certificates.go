@@ -17,24 +17,25 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// CertificateWatcher reads the list of certificates for the stacks that find theirs by host: often while a host is
-// without one, else seldom, and never if no stack does. The inventory wakes the stacks that a new certificate concerns.
+// CertificateWatcher reads the list of certificates for the stacks that find certificates by host: often while a host
+// has no certificate, otherwise seldom, and never if no stack finds any by host. The inventory wakes the stacks that
+// a new certificate concerns.
 type CertificateWatcher struct {
 	Read   func(ctx context.Context, age time.Duration) error
 	Owners []*Reconciler // of all kinds; those whose front end names no hosts need nothing
-	Always bool          // read while no stack misses one, too
+	Always bool          // read the list even if no stack lacks a certificate
 	Now    func() time.Time
 	Log    logr.Logger
 
 	failures int       // in a row
-	next     time.Time // not before then
+	next     time.Time // the earliest time of the next read
 }
 
-// CertificateTick is how often it is decided whether to look. It is no interval of retries: how old the list may be
-// bounds the reads.
+// CertificateTick is how often the watcher decides whether to look. It does not make reads more frequent: the allowed
+// age of the list limits them.
 const CertificateTick = 2 * time.Second
 
-// certificatePauses are those after looks that failed.
+// certificatePauses are the pauses after failed looks.
 var certificatePauses = backoff.Policy{First: 5 * time.Second, Longest: time.Minute}
 
 // Start runs until ctx ends; it implements manager.Runnable, and runs on the leader only.
@@ -43,7 +44,7 @@ func (w *CertificateWatcher) Start(ctx context.Context) error {
 	return nil
 }
 
-// Look reads the list of certificates, if it is time and a stack needs it.
+// Look reads the list of certificates, if it is due and a stack needs it.
 func (w *CertificateWatcher) Look(ctx context.Context) {
 	if w.Now().Before(w.next) {
 		return
@@ -72,13 +73,14 @@ func (w *CertificateWatcher) Look(ctx context.Context) {
 	}
 }
 
-// discovery is what a stack asked of the list of certificates.
+// discovery records what a stack looked up in the list of certificates.
 type discovery struct {
 	hosts  []string // sorted, once each
-	missed bool     // for one of them there was none
+	missed bool     // one of them had no certificate
 }
 
-// discoveryOf is what the last compilation asked, for members as they are and for those whose last good version serves.
+// discoveryOf returns what the last compilation looked up, for present members and for those whose last valid version
+// serves.
 func discoveryOf(e intent.LoadBalancer, good map[diag.Object]intent.Member, found diag.List) discovery {
 	var d discovery
 	ask := func(m intent.Member) {
@@ -100,7 +102,7 @@ func discoveryOf(e intent.LoadBalancer, good map[diag.Object]intent.Member, foun
 	return d
 }
 
-// discoveries reports whether any stack finds certificates by host, and whether one of them is without.
+// discoveries reports whether any stack finds certificates by host, and whether one of them lacks one.
 func (s *Reconciler) discoveries() (asked, missed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -110,7 +112,7 @@ func (s *Reconciler) discoveries() (asked, missed bool) {
 	return asked, missed
 }
 
-// CertificatesChanged wakes exactly the stacks that asked for a host that one of the names covers.
+// CertificatesChanged wakes exactly the stacks that looked up a host that one of the names covers.
 func (s *Reconciler) CertificatesChanged(names []string) {
 	var concerned []stack.Key
 	s.mu.Lock()

@@ -16,8 +16,8 @@ func (s *Reconciler) compiler() front.Compiler {
 	return front.Compiler{Facts: s.Inventory, Config: s.Compile}
 }
 
-// compileStack compiles an input and keeps the members that came out well for the next time. stale reports whether an
-// answer is past its lifetime: that something is missing in AWS is not concluded from such a one.
+// compileStack compiles an input, and remembers its valid members for the next time. stale reports whether an answer
+// is past its lifetime: from such an answer nobody concludes that something does not exist in AWS.
 func (s *Reconciler) compileStack(ctx context.Context, key stack.Key, w front.Input, stale func() bool) (
 	compile.Result, error) {
 	s.mu.Lock()
@@ -54,15 +54,14 @@ func (s *Reconciler) compileStack(ctx context.Context, key stack.Key, w front.In
 	return c, nil
 }
 
-// askedOfAWS are the needs that AWS answers, without those of the stack itself, which the inventory invalidates by
-// itself.
+// askedOfAWS returns the needs that AWS answers, without those of the stack itself, which the inventory invalidates.
 func askedOfAWS(needs []facts.Need) []facts.Need {
 	return slices.DeleteFunc(slices.Clone(needs), func(n facts.Need) bool {
 		return n.Kind == facts.NeedStack || n.Kind == facts.NeedStackDetails
 	})
 }
 
-// keepObserved has the next process begin with what is known of a stack.
+// keepObserved lets the next process begin with what is known of a stack.
 func (s *Reconciler) keepObserved(key stack.Key) {
 	if d := s.Inventory.Snapshot(key); !d.Empty() {
 		s.Checkpoints.Put(checkpoint.Observed, key.String(), d)
@@ -71,7 +70,7 @@ func (s *Reconciler) keepObserved(key stack.Key) {
 	}
 }
 
-// expect is what AWS holds of a stack, as far as it is known; parts of it may be assumptions.
+// expect returns the known AWS resources of a stack. Parts of them may be assumed.
 func (s *Reconciler) expect(ctx context.Context, key stack.Key, desired *stack.Stack, w front.Input) (
 	awsop.Observed, error) {
 	o, err := s.Inventory.Observed(ctx, key, desired)
@@ -83,8 +82,8 @@ func (s *Reconciler) expect(ctx context.Context, key stack.Key, desired *stack.S
 	return o, err
 }
 
-// observe is what AWS holds of a stack, for callers that conclude more from it than that nothing is to be done: what is
-// only assumed is read first.
+// observe returns the AWS resources of a stack for callers that conclude more than "nothing is to be done". Assumed
+// parts are read first.
 func (s *Reconciler) observe(ctx context.Context, key stack.Key, desired *stack.Stack, w front.Input) (
 	awsop.Observed, error) {
 	o, err := s.expect(ctx, key, desired, w)

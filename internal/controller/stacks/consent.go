@@ -14,8 +14,8 @@ import (
 // errConsentChanged is the error of a pass that rests on a consent which AWS no longer has.
 var errConsentChanged = errors.New("the consent of a load balancer of others has changed")
 
-// freshConsents reads the tags by which load balancers of others consent to what a plan does again, before it is
-// carried out, and returns the observation with them. Listings and facts may be minutes old.
+// freshConsents reads again, before a plan is executed, the tags by which load balancers of others consent to it. It
+// returns the observation with these tags. Listings and facts may be minutes old.
 func (s *Reconciler) freshConsents(ctx context.Context, c compile.Result, o awsop.Observed) (awsop.Observed, error) {
 	asked := map[string]bool{}
 	for arn := range c.Consents {

@@ -7,8 +7,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
 )
 
-// constructed is the input of a Gateway in which no construction of rules is recorded: rules that are there stay as
-// they are. loaded reports that the input was loaded again, as the front end had derived another construction.
+// constructed returns the input of a Gateway without a recorded construction of rules: existing rules stay as they
+// are. loaded reports that the input was loaded again, because the front end had derived another construction.
 func (p *pass) constructed(ctx context.Context) (_ front.Input, loaded bool, err error) {
 	s, key, w := p.reconciler, p.key, p.input
 	f, is := p.front.(front.Gateway)

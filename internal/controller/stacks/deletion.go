@@ -19,14 +19,14 @@ import (
 )
 
 const (
-	// patience is how long a deletion fails for what may pass by itself until its object shows the cause.
+	// patience is how long a deletion fails for passing reasons before its object shows the cause.
 	patience = 30 * time.Second
-	// overdue is how long a deletion waits for AWS until that is a finding.
+	// overdue is how long a deletion waits for AWS before that is a finding.
 	overdue = 5 * time.Minute
 )
 
-// overdueDeletions are findings on the deleted objects that stay, though nothing failed for them, because AWS or
-// another member is not ready.
+// overdueDeletions returns findings on deleted objects that stay without a failure, because AWS or another member is
+// not ready.
 func (s *Reconciler) overdueDeletions(t passReport) (found diag.List) {
 	if t.releasing {
 		return nil
@@ -44,7 +44,7 @@ func (s *Reconciler) overdueDeletions(t passReport) (found diag.List) {
 	return found
 }
 
-// waitsFor says what the objects of a stack that leave wait for; empty = for nothing that is known.
+// waitsFor says what the leaving objects of a stack wait for; empty = nothing that is known.
 func waitsFor(t passReport) string {
 	if t.plan != nil {
 		for _, step := range t.plan.Steps {
@@ -61,10 +61,10 @@ func waitsFor(t passReport) string {
 	return ""
 }
 
-// showDeletions has each object that is deleted say in an annotation why it stays: in a namespace that is being
-// deleted, the API server refuses events and deletes the LoadBalancer object.
+// showDeletions makes each deleted object say in an annotation why it stays: in a namespace that is being deleted,
+// the API server refuses events and deletes the LoadBalancer object.
 func (s *Reconciler) showDeletions(ctx context.Context, t passReport) {
-	if t.releasing { // the annotation goes with the finalizer
+	if t.releasing { // the annotation is removed with the finalizer
 		return
 	}
 	var leaving []metav1.Object
@@ -84,7 +84,7 @@ func (s *Reconciler) showDeletions(ctx context.Context, t passReport) {
 	}
 }
 
-// deletionCause is the cause to show for which an object that is deleted stays; empty = none yet.
+// deletionCause returns the cause to show for which a deleted object stays; empty = none yet.
 func (s *Reconciler) deletionCause(t passReport, m client.Object) string {
 	d, ok := reporting.Cause(t.found, owner.Object(m))
 	if !ok || (d.Class == diag.Transient || d.Class == diag.Throttled) &&
@@ -98,7 +98,7 @@ func (s *Reconciler) deletionCause(t passReport, m client.Object) string {
 	return d.Message()
 }
 
-// showCause brings the annotation of a deleted object to a cause, and reports whether that changed it.
+// showCause sets the annotation of a deleted object to a cause, and reports whether that changed the object.
 func showCause(o client.Object, cause string) bool {
 	var want map[string]string
 	if cause != "" {

@@ -28,9 +28,9 @@ func (s *Reconciler) withhold(key stack.Key, c compile.Result, o awsop.Observed)
 	return policy.Withhold(by, wanted, s.appliedTo(key, wanted, o), o)
 }
 
-// appliedTo are the fields of a stack that were applied last. Without a record, because the policy is new, none count
-// as applied in the process that has seen the stack before, and for a load balancer that does not exist: everything
-// becomes as it is wanted once. In a new process the record is lost, and what exists counts as applied, so that a start
+// appliedTo returns the fields of a stack that were last applied. Without a record, because the policy is new, no
+// field counts as applied in a process that has seen the stack before, and for a load balancer that does not exist:
+// everything is applied once. A new process has lost the record, so existing values count as applied, and a start
 // undoes nothing.
 func (s *Reconciler) appliedTo(key stack.Key, wanted policy.Fields, o awsop.Observed) policy.Fields {
 	s.mu.Lock()
@@ -45,7 +45,7 @@ func (s *Reconciler) appliedTo(key stack.Key, wanted policy.Fields, o awsop.Obse
 	return wanted
 }
 
-// record keeps the fields that were applied last, for this process and the next; nil = no drift policy needs them.
+// record keeps the last applied fields, for this process and the next; nil = no drift policy needs them.
 func (s *Reconciler) record(key stack.Key, applied policy.Fields) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -53,14 +53,14 @@ func (s *Reconciler) record(key stack.Key, applied policy.Fields) {
 	if st.memory == nil || st.memory.Applied == nil && applied == nil {
 		return
 	}
-	m := *st.memory // what was put into the checkpoint stays as it is
+	m := *st.memory // the checkpoint keeps the former value
 	m.Applied = applied
 	st.memory = &m
 	s.Checkpoints.Put(checkpoint.Memory, key.String(), &m)
 }
 
-// noteApplied keeps, before a load balancer is made, that nothing of it was applied yet. Without that a process which
-// begins in the middle would take for applied what is still to be made.
+// noteApplied records, before a load balancer is created, that nothing of it was applied yet. Otherwise a process
+// that starts in between would count fields as applied that are still to be created.
 func (s *Reconciler) noteApplied(ctx context.Context, key stack.Key, c compile.Result, o awsop.Observed,
 	p *plan.Plan) error {
 	if front.DriftPolicies(c, s.DriftPolicy).Corrects() || c.Stack.Removal != stack.NotRemoved || !creates(p) {
@@ -73,7 +73,7 @@ func (s *Reconciler) noteApplied(ctx context.Context, key stack.Key, c compile.R
 	return nil
 }
 
-// settle keeps what counts as applied after a plan was carried out.
+// settle records the fields that count as applied after a plan was executed.
 func (s *Reconciler) settle(key stack.Key, c compile.Result, o awsop.Observed, p *plan.Plan, r apply.Result) {
 	if c.Stack.Removal != stack.NotRemoved || c.Keep.Settings {
 		return
@@ -92,9 +92,9 @@ func (s *Reconciler) settle(key stack.Key, c compile.Result, o awsop.Observed, p
 	s.record(key, policy.Settle(wanted, s.appliedTo(key, wanted, o), p, o, done))
 }
 
-// driftFound counts what a check found changed in AWS, and returns what there is to say of it: of what is put back, if
-// the plan is the first one after the check, no object was edited, AWS's answers decide the same as before and nothing
-// was left to do; of what is reported, in each pass.
+// driftFound counts the changes in AWS that a check found, and returns the notes about them. Changes that are undone
+// are noted if the plan is the first one after the check, no object was edited, AWS's answers lead to the same
+// decisions as before, and nothing was unfinished. Changes that are only reported are noted in each pass.
 func (p *pass) driftFound() diag.List {
 	s := p.reconciler
 	s.mu.Lock()
@@ -127,8 +127,9 @@ func (p *pass) driftFound() diag.List {
 	return append(p.driftNotes(corrected, correctedNote), p.driftNotes(left, reportedNote)...)
 }
 
-// decidedBy is a hash of what a stack wants because of AWS's answers, and not of objects alone: certificates, trust
-// stores, subnets, security groups and web ACLs. If it changes, AWS was changed, but nothing of the load balancer.
+// decidedBy returns a hash of what a stack wants because of AWS's answers, and not because of objects alone:
+// certificates, trust stores, subnets, security groups and web ACLs. If it changes, something in AWS was changed, but
+// nothing of the load balancer.
 func decidedBy(s *stack.Stack) uint64 {
 	h := fnv.New64a()
 	write := func(parts ...string) {
@@ -159,7 +160,7 @@ func decidedBy(s *stack.Stack) uint64 {
 	return h.Sum64()
 }
 
-// driftNote says what becomes of changes that were made in AWS.
+// driftNote says what happens to changes that were made in AWS.
 type driftNote struct {
 	code         diag.Code
 	text, remedy string
@@ -173,7 +174,7 @@ var (
 		"declare the change in Kubernetes, undo it in AWS, or set drift policy correct, which undoes it"}
 )
 
-// driftNotes are notes about steps, one on each of the objects that their resources come from.
+// driftNotes returns notes about steps, on each of the objects that their resources come from.
 func (p *pass) driftNotes(steps []plan.Step, note driftNote) (out diag.List) {
 	changes := map[diag.Object][]string{}
 	var order []diag.Object
@@ -195,7 +196,7 @@ func (p *pass) driftNotes(steps []plan.Step, note driftNote) (out diag.List) {
 	return out
 }
 
-// changeOf is a step as a short text.
+// changeOf describes a step in a short text.
 func changeOf(step plan.Step) string {
 	text := string(step.ID)
 	if len(step.Why) > 0 {
@@ -204,7 +205,7 @@ func changeOf(step plan.Step) string {
 	return text
 }
 
-// reported are the changes that a drift policy of report withholds.
+// reported returns the changes that a drift policy of report withholds.
 func reported(p *plan.Plan) (out []string) {
 	for _, x := range p.Withheld {
 		if x.Policy == string(drift.Report) {

@@ -25,15 +25,15 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
 )
 
-// OwnerEvents finds the stacks that an event of an object that owns stacks, or of what decides about its class,
-// concerns.
+// OwnerEvents handles events of the objects that own stacks, and of the objects that stacks read. It queues the stacks
+// that an event concerns.
 type OwnerEvents struct {
 	*Reconciler
-	Classes *reads.Index[types.NamespacedName] // what decided about each object
-	// Reread is called with stacks at resyncs; nil = what AWS holds is not read again.
+	Classes *reads.Index[types.NamespacedName] // what decided about the class of each owner
+	// Reread has AWS read again for a stack at a resync; nil = it is not read again.
 	Reread func(stack.Key)
-	// Prefetch is called as stacks are queued, and does not wait for what it begins to read for their passes; nil =
-	// nothing is.
+	// Prefetch is called when stacks are queued. It starts reads that their passes need, and does not wait for them; nil =
+	// nothing is read ahead.
 	Prefetch func(context.Context)
 }
 
@@ -45,7 +45,7 @@ func (m *OwnerEvents) stacksOf(ctx context.Context, o metav1.Object) []stack.Key
 	keys, broken := front.StacksOf(m.Front, v, o)
 	stale := m.Classes.Update(name, begun, v.Reads())
 	switch {
-	case v.Err() != nil: // the class may be there; the passes that this event causes read it again
+	case v.Err() != nil: // the class may exist; the passes that this event causes read it again
 	case broken != nil:
 		m.Reporter.Report(classOf(name), reporting.Report{Found: diag.List{*broken}, Partial: true})
 	default:
@@ -85,7 +85,7 @@ func (s *Reconciler) noteEdit(key stack.Key, kind objects.Kind, o metav1.Object)
 // kind returns the kind of the owner's objects.
 func (m *OwnerEvents) kind() objects.Kind { return objects.Kind(owner.Of(m.Front.Owner()).Kind) }
 
-// OnOwner is the handler of events of objects that own stacks.
+// OnOwner returns the handler of events of objects that own stacks.
 func (m *OwnerEvents) OnOwner() handler.TypedEventHandler[client.Object, stack.Key] {
 	return queue.Handle(func(ctx context.Context, before, after client.Object, q queue.Of[stack.Key]) {
 		o := queue.Newest(before, after)
@@ -100,7 +100,7 @@ func (m *OwnerEvents) OnOwner() handler.TypedEventHandler[client.Object, stack.K
 			return
 		}
 		if !again {
-			// also a group that it was a member of and that nothing in it names any more
+			// this includes a group that the object has left and no longer names
 			m.wakeReaders(objects.ChangeOf(m.kind(), before, after), q)
 		}
 		for _, x := range []client.Object{before, after} {
@@ -119,8 +119,8 @@ func (m *OwnerEvents) OnOwner() handler.TypedEventHandler[client.Object, stack.K
 // classOf names what decides about the class of an object as a unit of the reporter.
 func classOf(name types.NamespacedName) string { return "class of " + name.String() }
 
-// OnRead is the handler of objects that are read: it wakes the stacks that read them, and the owners whose class they
-// decide.
+// OnRead returns the handler of events of a kind that stacks read: it queues the stacks that have read the object, and
+// those of owners whose class the object decides.
 func (m *OwnerEvents) OnRead(kind objects.Kind) handler.TypedEventHandler[client.Object, stack.Key] {
 	return queue.Handle(func(ctx context.Context, before, after client.Object, q queue.Of[stack.Key]) {
 		if queue.IsResync(before, after) || !queue.Relevant(before, after) {
@@ -136,8 +136,8 @@ func (m *OwnerEvents) OnRead(kind objects.Kind) handler.TypedEventHandler[client
 	})
 }
 
-// OnEndpoints is the handler of EndpointSlices: it wakes the stacks whose health checks are made from readiness probes
-// of pods of which some came or went.
+// OnEndpoints returns the handler of events of EndpointSlices: it queues the stacks whose health checks follow the
+// readiness probes of pods, if pods were added or removed.
 func (m *OwnerEvents) OnEndpoints() handler.TypedEventHandler[client.Object, stack.Key] {
 	return queue.Handle(func(_ context.Context, before, after client.Object, q queue.Of[stack.Key]) {
 		o, _ := before.(*discoveryv1.EndpointSlice)
@@ -156,7 +156,7 @@ func (m *OwnerEvents) OnEndpoints() handler.TypedEventHandler[client.Object, sta
 	})
 }
 
-// wakeReaders wakes the stacks that a change concerns by what they read.
+// wakeReaders queues the stacks that have read a changed object.
 func (s *Reconciler) wakeReaders(c objects.Change, q queue.Of[stack.Key]) {
 	for _, key := range s.Index.Affected(c) {
 		s.Traces.Note(key, string(c.Kind), c.Namespace, c.Name)
@@ -176,7 +176,7 @@ func declares(kind objects.Kind) bool {
 		kind == objects.ListenerRuleConfiguration || slices.Contains(objects.RouteKinds, kind)
 }
 
-// wakeOthers wakes the stacks of other objects that a change concerns by what they read.
+// wakeOthers queues the stacks that have read a changed object, except the object's own.
 func (s *Reconciler) wakeOthers(c objects.Change, q queue.Of[stack.Key]) {
 	for _, key := range s.Index.Affected(c) {
 		if key.ID != naming.StackID(c.Namespace, c.Name) {
@@ -186,8 +186,8 @@ func (s *Reconciler) wakeOthers(c objects.Change, q queue.Of[stack.Key]) {
 	}
 }
 
-// WakeOwner wakes the stack whose labels a binding carries, for what others do to it. gone is called for each one that
-// is deleted, before its stack is woken.
+// WakeOwner returns the handler of events of bindings: it queues the stack whose labels a binding carries when the
+// binding changes or is deleted. gone is called with each deleted binding, before its stack is queued.
 func (s *Reconciler) WakeOwner(gone func(client.Object)) handler.TypedEventHandler[client.Object, stack.Key] {
 	return queue.Handle(func(ctx context.Context, before, after client.Object, q queue.Of[stack.Key]) {
 		if queue.IsResync(before, after) || before == nil || (after != nil && !queue.Relevant(before, after)) {

@@ -14,13 +14,13 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// markAwaited is when a pass is made again over a Gateway whose mark of deletion did not come. The mark makes one by
-// itself.
+// markAwaited is the pause before another pass over a Gateway whose deletion mark did not arrive. The mark itself
+// causes a pass.
 const markAwaited = 10 * time.Second
 
-// gatewayDeletionUnseen reports whether a Gateway that lost routes is being deleted, which its cache does not show yet.
-// Of objects that are deleted together those of each kind reach their cache by themselves: rules would be deleted one
-// by one before their load balancer.
+// gatewayDeletionUnseen reports whether a Gateway that lost routes is being deleted, and its cache does not show that
+// yet. If objects are deleted together, each kind reaches its own cache separately: without this check, rules would
+// be deleted one by one before their load balancer.
 func (s *Reconciler) gatewayDeletionUnseen(ctx context.Context, key stack.Key, w front.Input) (bool, error) {
 	if w.Decisions == nil || !w.Wanted || s.Live == nil || len(w.Members) == 0 ||
 		len(lostMembers(s.MemoryOf(key), w.LoadBalancer.Members)) == 0 {

@@ -29,17 +29,17 @@ import (
 const (
 	// hiddenInterval is how often the objects of other namespaces are listed, once there is an explicit group.
 	hiddenInterval = 3 * time.Minute
-	// hiddenPage bounds an answer: an object is large, and little of it is kept.
+	// hiddenPage limits the size of an answer: objects are large, and little of each is kept.
 	hiddenPage = 500
 )
 
-// hiddenMember is an object of another namespace, in the explicit groups of whose load balancers it may have something.
+// hiddenMember is an object of another namespace that may have resources in explicit groups.
 type hiddenMember struct {
 	name   string // with its namespace
 	groups []stack.ID
 }
 
-// HiddenMembers knows the members that explicit groups have in other namespaces, where --watch-namespace restricts the
+// HiddenMembers knows the members that explicit groups have in other namespaces, if --watch-namespace restricts the
 // caches to one.
 type HiddenMembers struct {
 	reads.OtherNamespaces[hiddenMember]
@@ -86,8 +86,8 @@ func (h *HiddenMembers) Start(ctx context.Context) error {
 	}
 }
 
-// members lists the objects of other namespaces that may have something of an explicit group's load balancer. One that
-// carries no finalizer and shows no address never had anything.
+// members lists the objects of other namespaces that may have resources of an explicit group's load balancer. An
+// object without finalizer and address never had any.
 func (h *HiddenMembers) members(ctx context.Context, live client.Reader, namespace string) (out []hiddenMember,
 	err error) {
 	v, kind := objects.New(reads.NewCacheReader(ctx, h.cache, nil)), owner.Of(h.front.Owner())
@@ -123,7 +123,7 @@ func (h *HiddenMembers) members(ctx context.Context, live client.Reader, namespa
 	}
 }
 
-// Unseen is why members of an explicit group may be missing; nil = they are not.
+// Unseen returns why members of an explicit group may be missing; nil = none is missing.
 func (h *HiddenMembers) Unseen(ctx context.Context, id stack.ID) *intent.Unseen {
 	h.explicitGroup()
 	kind := owner.Of(h.front.Owner())
@@ -156,8 +156,8 @@ func (h *HiddenMembers) Unseen(ctx context.Context, id stack.ID) *intent.Unseen 
 	return u
 }
 
-// withUnseen is an input that names members which cannot be seen. If all visible members have left, the load balancer
-// stays for the others.
+// withUnseen returns the input with the members that cannot be read. If all visible members have left, the load
+// balancer stays for the others.
 func (s *Reconciler) withUnseen(ctx context.Context, key stack.Key, w front.Input) (front.Input, error) {
 	if s.Hidden == nil || key.ID.Namespace != "" {
 		return w, nil

@@ -13,13 +13,14 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan"
 )
 
-// inUse are the resources of a stack that AWS did not delete because others use them, by ARN or id: when that was.
+// inUse are the resources of a stack that AWS did not delete because others use them, by ARN or id, with the time of
+// the refusal.
 type inUse map[string]time.Time
 
-// inUseFor is for how long passes leave out the deletion of such a resource.
+// inUseFor is how long passes leave out the deletion of such a resource.
 const inUseFor = time.Minute
 
-// at are those whose deletion is not tried at a time.
+// at returns the resources whose deletion is left out at a time.
 func (u inUse) at(now time.Time) map[string]bool {
 	out := map[string]bool{}
 	for id, since := range u {
@@ -30,9 +31,9 @@ func (u inUse) at(now time.Time) map[string]bool {
 	return out
 }
 
-// noteInUse notes the resources that AWS refused to delete because others use them, so that the next pass goes on
-// without: an object that is deleted does not wait for another one. found tells of them; again reports that there are
-// some.
+// noteInUse records the resources that AWS refused to delete because others use them, so that the next pass continues
+// without these deletions: a deleted object must not wait for others. found are the findings about them; again is
+// true if there are any.
 func (s *Reconciler) noteInUse(ctx context.Context, key stack.Key, w front.Input, p *plan.Plan, r apply.Result) (
 	found diag.List, again bool) {
 	for _, step := range p.Steps {

@@ -13,16 +13,16 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// holds decides which unfinished steps hold up the release of objects that leave. A stack that goes as a whole holds
-// them with every step. Of one that stays, only deletions of what is not known to be somebody else's do: whoever leaves
-// a group waits neither for the health of the targets of others nor for what AWS refuses them.
+// holds decides which unfinished steps delay the release of objects that leave. If the whole stack is removed, every
+// step does. Otherwise only deletions of resources do that are not known to belong to others: an object that leaves a
+// group waits neither for the health of others' targets nor for AWS's refusals of others' settings.
 type holds struct {
 	input    front.Input
 	origins  map[stack.Ref]compile.Origin
 	observed *awsop.Observed
 }
 
-// by reports whether a step that is not done holds up the release.
+// by reports whether an unfinished step delays the release.
 func (h holds) by(step *plan.Step) bool {
 	if !h.input.Wanted {
 		return true
@@ -42,7 +42,8 @@ func (h holds) by(step *plan.Step) bool {
 	return len(ids) == 0 || slices.ContainsFunc(ids, h.leavers)
 }
 
-// leavers reports whether a target group is not known, by its identity, to be of a namespace of which no object leaves.
+// leavers reports whether a target group may belong to a namespace of an object that leaves, by the identity of the
+// group.
 func (h holds) leavers(id string) bool {
 	ns := naming.NamespaceOfTargetGroup(id)
 	for _, o := range h.input.Leaving {
@@ -53,8 +54,8 @@ func (h holds) leavers(id string) bool {
 	return false
 }
 
-// madeFor are the identities of the target groups that a resource is, or that it binds or forwards to; none = it does
-// not say whose it is.
+// madeFor returns the identities of the target groups that a resource is, binds or forwards to; none = the resource
+// does not show whose it is.
 func (h holds) madeFor(r stack.Ref) (ids []string) {
 	var actions []stack.Action
 	switch r.Kind {
@@ -72,7 +73,7 @@ func (h holds) madeFor(r stack.Ref) (ids []string) {
 				actions = h.observed.Listeners[i].DefaultActions
 			}
 		}
-		for i := range h.observed.Rules { // which go with the listener
+		for i := range h.observed.Rules { // the rules are deleted with the listener
 			if h.observed.Rules[i].Listener.Literal == r.Literal {
 				actions = append(slices.Clip(actions), h.observed.Rules[i].Actions...)
 			}

@@ -26,8 +26,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// writeMembers makes a write to each of the members, none where Change is nil, and waits for all. what names the write
-// in errors. It returns the members as they are then; a member to which the write was refused is as before.
+// writeMembers makes a write to each of the members, except where Change is nil, and waits for all. what names the
+// write in errors. It returns the members after the writes; a member whose write was refused is unchanged.
 func (s *Reconciler) writeMembers(ctx context.Context, what string, members []metav1.Object,
 	write func(m client.Object) objectwriter.Write) (
 	after []metav1.Object, refused refusedWrites) {
@@ -52,8 +52,8 @@ func (s *Reconciler) writeMembers(ctx context.Context, what string, members []me
 	return after, refused
 }
 
-// addFinalizers puts our finalizer, and the annotations that later passes rely on, on all members that lack them, and
-// returns those that the API server refused.
+// addFinalizers adds our finalizer, and the annotations that later passes rely on, to all members that lack them. It
+// returns the refused writes.
 func (s *Reconciler) addFinalizers(ctx context.Context, id stack.ID, w front.Input) refusedWrites {
 	key := stack.Key{Owner: s.Front.Owner(), ID: id}
 	name, annotations := naming.Finalizer(key), map[string]string(nil)
@@ -73,8 +73,8 @@ func (s *Reconciler) addFinalizers(ctx context.Context, id stack.ID, w front.Inp
 	return refused
 }
 
-// releaseMembers takes our finalizer off the objects that left, now that nothing of theirs exists any more, except
-// those that still show what is not theirs, as a write to them was refused.
+// releaseMembers removes our finalizer from objects that left, because none of their resources exists any more. It
+// skips objects that still show a load balancer that is not theirs, because a write to them was refused.
 func (s *Reconciler) releaseMembers(ctx context.Context, key stack.Key, w front.Input,
 	unwritten refusedWrites) refusedWrites {
 	kind, name := owner.Of(key.Owner), naming.Finalizer(key)
@@ -108,7 +108,7 @@ func (s *Reconciler) releaseMembers(ctx context.Context, key stack.Key, w front.
 	return refused
 }
 
-// oldest is when the first of objects was made.
+// oldest returns when the first of objects was created.
 func oldest(all []metav1.Object) time.Time {
 	var first time.Time
 	for _, o := range all {
@@ -119,14 +119,14 @@ func oldest(all []metav1.Object) time.Time {
 	return first
 }
 
-// refusedWrites are writes to members that the API server refused: for lack of a right, which concerns all of them, or
-// because a policy of the cluster refuses edits of one.
+// refusedWrites are writes to members that the API server refused: for lack of a right, which concerns all members,
+// or because a policy of the cluster refuses edits of one.
 type refusedWrites []refusedWrite
 
 type refusedWrite struct {
 	object diag.Object
 	err    error
-	code   diag.Code // empty = that of the part of the pass
+	code   diag.Code // empty = the code of the part of the pass
 }
 
 // err is nil if nothing was refused.
@@ -138,7 +138,7 @@ func (r refusedWrites) err() error {
 	return errors.Join(all...)
 }
 
-// conflicted reports that others wrote at the same time, which is no failure: another pass is due.
+// conflicted reports whether others wrote at the same time. That is no failure, but another pass is due.
 func (r refusedWrites) conflicted() bool { return apierrors.IsConflict(r.err()) }
 
 // of reports whether a write to an object was refused.
@@ -146,7 +146,7 @@ func (r refusedWrites) of(o diag.Object) bool {
 	return slices.ContainsFunc(r, func(w refusedWrite) bool { return w.object == o })
 }
 
-// found are the findings of what was refused, on the objects concerned.
+// found returns the findings about refused writes, on their objects.
 func (r refusedWrites) found(code diag.Code) diag.List {
 	var out diag.List
 	for _, w := range r {
@@ -155,7 +155,7 @@ func (r refusedWrites) found(code diag.Code) diag.List {
 	return out
 }
 
-// without is the input of the members to which nothing was refused.
+// without returns the input without the members whose writes were refused.
 func (r refusedWrites) without(w front.Input) front.Input {
 	w.LoadBalancer.Members = slices.DeleteFunc(slices.Clone(w.LoadBalancer.Members),
 		func(m intent.Member) bool { return r.of(m.Object) })
@@ -163,7 +163,7 @@ func (r refusedWrites) without(w front.Input) front.Input {
 	return w
 }
 
-// endRefused ends a pass that cannot go on after what was refused, and has it tried again.
+// endRefused ends a pass that cannot continue after refused writes. The pass is repeated.
 func (s *Reconciler) endRefused(ctx context.Context, t passReport, code diag.Code, refused refusedWrites) (
 	reconcile.Result, error) {
 	if refused.conflicted() {

@@ -21,15 +21,15 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// outcome sums up the outcomes of a plan.
+// outcome is the summary of the outcomes of a plan.
 type outcome struct {
 	found   diag.List
 	wait    time.Time // the earliest time at which a waiting step may succeed
-	retry   time.Time // the earliest time at which a failed step is worth another attempt that is not sent again before
+	retry   time.Time // the earliest time of the next attempt at a refused step
 	err     error     // other failures that a retry may cure
 	refused bool
-	vital   bool          // a step that holds up the release of objects that leave did not get done
-	waiting []diag.Object // members whose resources, or those of all, did not get done
+	vital   bool          // a step that delays the release of objects that leave is not done
+	waiting []diag.Object // members whose resources, or shared resources, are not done
 }
 
 func (s *Reconciler) summarize(p *plan.Plan, r apply.Result, origins map[stack.Ref]compile.Origin, w front.Input,
@@ -59,14 +59,14 @@ func (s *Reconciler) summarize(p *plan.Plan, r apply.Result, origins map[stack.R
 		case apply.Refused:
 			o.Problem.Text += unprotected(p, step)
 			v.found = append(v.found, s.attribute(o.Problem, origins, step, w)...)
-			v.refused = v.refused || o.Problem.Code != diag.DuplicateResource // which waits for an edit
+			v.refused = v.refused || o.Problem.Code != diag.DuplicateResource // a duplicate waits for an edit
 		case apply.Done, apply.Blocked:
 		}
 	}
 	return v
 }
 
-// unprotected says what it means that a step failed which protects a load balancer; empty for other steps.
+// unprotected says what it means that a protective step failed; empty for other steps.
 func unprotected(p *plan.Plan, step plan.Step) string {
 	if !awsop.Protects(step.Op) {
 		return ""
@@ -79,22 +79,23 @@ func unprotected(p *plan.Plan, step plan.Step) string {
 	return "; the load balancer serves as before, without this protection"
 }
 
-// settingOfCode names the setting that a refusal of this code is about, whatever the operation.
+// settingOfCode names the setting that a refusal with this code is about, whatever the operation.
 var settingOfCode = map[diag.Code]string{
 	diag.NameTaken: "Name", diag.InvalidSubnets: "Subnets", diag.SecurityGroupNotFound: "SecurityGroups",
 	diag.CertificateNotFound: "Certificates",
 	diag.ProtocolRefused:     "Protocol",
 }
 
-// mentions are the words of AWS for the part of a new load balancer that it refuses.
+// mentions are AWS's words for the part of a new load balancer that it refuses.
 var mentions = []struct{ word, setting string }{
 	{"subnet", "Subnets"}, {"availability zone", "Subnets"}, {"security group", "SecurityGroups"},
 	{"load balancer name", "Name"},
 }
 
-// attribute puts a problem of a step on the objects that the step's resource comes from: on the one whose setting it is
-// about, if that is known. What a class or a configuration sets is reported there and on the members, or on the routes
-// whose target group it is: their authors may not see those.
+// attribute reports a problem of a step on the objects that the step's resource comes from: on the object whose
+// setting it is about, if that is known. A setting of a class or a configuration is reported there, and on the
+// members, or on the routes whose target group it concerns, because their authors may not see the class or
+// configuration.
 func (s *Reconciler) attribute(d diag.Diagnostic, origins map[stack.Ref]compile.Origin, step plan.Step,
 	w front.Input) diag.List {
 	origin := origins[subject(step)]
@@ -121,7 +122,7 @@ func (s *Reconciler) attribute(d diag.Diagnostic, origins map[stack.Ref]compile.
 		on(src.Object(), src.Path())
 		readers := objects
 		switch {
-		// which the Gateway names, and not its routes
+		// the Gateway names it, not its routes
 		case src.OfConfiguration() && step.Resource.Kind != stack.KindTargetGroup:
 			readers = objectsOf(w.Members)
 		case !src.OfClass() && !src.OfConfiguration():
@@ -139,7 +140,7 @@ func (s *Reconciler) attribute(d diag.Diagnostic, origins map[stack.Ref]compile.
 	return out
 }
 
-// holder names the object of this cluster that has the name that a step would give; empty if none is known to have it.
+// holder names the object of this cluster that has the name which a step would give; empty = none is known.
 func (s *Reconciler) holder(step plan.Step) string {
 	name := ""
 	switch op := step.Op.(type) {
@@ -155,8 +156,8 @@ func (s *Reconciler) holder(step plan.Step) string {
 	return fmt.Sprintf("; %s belongs to %s", name, owner.Named(key))
 }
 
-// subject is the resource for whose sake a step is carried out: of a listener aside, the listener that is to change its
-// protocol.
+// subject returns the resource for which a step is executed: for a listener aside, the listener whose protocol
+// changes.
 func subject(step plan.Step) stack.Ref {
 	if p := awsop.ProtocolsOf(step.Op); p.From != "" {
 		return stack.Ref{Kind: stack.KindListener, ID: p.Listener}
@@ -164,7 +165,7 @@ func subject(step plan.Step) stack.Ref {
 	return step.Resource
 }
 
-// portOf is the port of a listener; 0 = the resource is none.
+// portOf returns the port of a listener; 0 = the resource is not a listener.
 func portOf(r stack.Ref) int32 {
 	if r.Kind != stack.KindListener {
 		return 0
@@ -176,9 +177,9 @@ func portOf(r stack.Ref) int32 {
 	return int32(port)
 }
 
-// sourcesOf are the places where what a problem is about was written, as far as that is known.
+// sourcesOf returns where the settings that a problem is about are declared, as far as it is known.
 func sourcesOf(d diag.Diagnostic, origin compile.Origin, op plan.Operation) []intent.Source {
-	if d.Class == diag.Transient { // what passes by itself is about no setting
+	if d.Class == diag.Transient { // a passing problem is about no setting
 		return nil
 	}
 	setting := op.About().Setting
@@ -203,7 +204,7 @@ func sourcesOf(d diag.Diagnostic, origin compile.Origin, op plan.Operation) []in
 	return out
 }
 
-// keysOf are the keys of the attributes or tags that an operation sets: those that a text names, if it names any.
+// keysOf returns the keys of the attributes or tags that an operation sets; if a text names some of them, only those.
 func keysOf(op plan.Operation, text string) []string {
 	all := slices.Sorted(maps.Keys(op.About().Values))
 	named := slices.DeleteFunc(slices.Clone(all), func(k string) bool { return !strings.Contains(text, k) })
@@ -213,8 +214,8 @@ func keysOf(op plan.Operation, text string) []string {
 	return all
 }
 
-// membersOf are the members whose settings are not in effect while a step is not done: all of them if it is about what
-// they share.
+// membersOf returns the members whose settings are not in effect while a step is not done: all members, if the step
+// is about a shared resource.
 func membersOf(step plan.Step, origins map[stack.Ref]compile.Origin, w front.Input) []diag.Object {
 	objects := origins[step.Resource].Objects
 	if len(objects) == 0 || step.Resource.Kind == stack.KindLoadBalancer || step.Resource.Kind == stack.KindListener {
@@ -223,7 +224,7 @@ func membersOf(step plan.Step, origins map[stack.Ref]compile.Origin, w front.Inp
 	return objects
 }
 
-// readProblem is the finding, on all objects, of a read that failed: it is about what they share.
+// readProblem returns the finding, on all objects, about a failed read.
 func readProblem(err error, w front.Input) diag.List {
 	if errors.Is(err, apply.ErrBindingsUndefined) {
 		return toAll(apply.BindingsUndefined(), w)
@@ -231,8 +232,8 @@ func readProblem(err error, w front.Input) diag.List {
 	return toAll(awsclient.Problem("", err), w)
 }
 
-// certificatesUnread is the finding on objects that leave why they cannot go yet: what their stack owns in ACM would
-// stay for good.
+// certificatesUnread returns the finding on objects that leave why they must stay: otherwise the stack's certificates
+// or trust stores would stay in AWS for good.
 func certificatesUnread(g plan.Guard, w front.Input) diag.List {
 	d := diag.New(diag.Object{}, "", g.Code, "the controller cannot tell whether ACM has certificates of it; its "+
 		"finalizer stays until they are known to be deleted: "+g.Text, g.Remedy)
@@ -240,7 +241,7 @@ func certificatesUnread(g plan.Guard, w front.Input) diag.List {
 	return toAll(d, w)
 }
 
-// toAll puts what is about all of a stack on each of its objects.
+// toAll reports a finding about the whole stack on each of its objects.
 func toAll(d diag.Diagnostic, w front.Input) diag.List {
 	var out diag.List
 	for _, o := range objectsOf(slices.Concat(w.Members, w.Leaving)) {

@@ -31,36 +31,36 @@ type pass struct {
 
 	reader    *secret.PassReader
 	view      *objects.View
-	indexedAt uint64       // when the objects were read, for the index
+	indexedAt uint64       // when the pass began to read objects, for the index
 	outdated  bool         // objects changed while they were read
-	moveAt    time.Time    // when hosts can move between the group's load balancers; zero = none wait for that
-	front     front.Loader // with what is remembered of the stack
+	moveAt    time.Time    // when hosts can move between the group's load balancers; zero = no host waits
+	front     front.Loader // which knows what the controller remembers of the stack
 	input     front.Input
-	unedited  bool          // the members are as they were in the last pass
-	marked    bool          // the members need no finalizer any more
-	unmarked  refusedWrites // members that got no finalizer, without which the pass goes on
+	unedited  bool          // no member changed since the last pass
+	marked    bool          // no member needs the finalizer to be added
+	unmarked  refusedWrites // members whose finalizer was refused: the pass continues without them
 
 	attempt
 }
 
-// attempt is what a pass knows from the phase compile on. If AWS holds something else than the pass assumed, the pass
-// begins a new attempt.
+// attempt is what a pass knows from the phase compile on. If AWS contradicts what the pass assumed, the pass begins a
+// new attempt.
 type attempt struct {
 	report    passReport
 	stale     func() bool // whether the stack was compiled from answers that are being read again
 	observes  bool        // nothing is written to AWS
 	deployed  func()      // ends the measurement of the stage Deploy
 	compiled  compile.Result
-	lists     uint64 // of the inventory, before the stack was compiled
+	lists     uint64 // Inventory.Lists before the stack was compiled
 	observed  awsop.Observed
 	plan      plan.Plan
 	result    apply.Result
 	outcome   outcome
 	unwritten refusedWrites   // writes to members that the API server refused
-	held      bool            // a brake holds deletions, or the whole plan
-	switched  []metav1.Object // the members as they are now, if they showed another load balancer until now
-	gone      bool            // nothing is left of objects that leave
-	unproven  bool            // AWS must prove that nothing is left
+	held      bool            // deletions, or the whole plan, are held
+	switched  []metav1.Object // the members with their new status, if they showed another load balancer before
+	gone      bool            // no resource of objects that leave seems to be left
+	unproven  bool            // a list from AWS must still prove that
 }
 
 // exit says how a pass leaves a phase. The zero value enters the next phase.
@@ -123,7 +123,7 @@ func (p *pass) run(ctx context.Context) (reconcile.Result, error) {
 	if ctx.Err() == nil {
 		return p.requeue(result, err)
 	}
-	return reconcile.Result{}, nil // the process ends, or leads no more: what failed by that is no failure
+	return reconcile.Result{}, nil // the process ends or lost the lease: errors from that are no failures
 }
 
 // try makes one attempt.
@@ -144,7 +144,7 @@ func (p *pass) try(ctx context.Context) exit {
 	)
 }
 
-// requeue adds to the result of the last attempt what else needs another pass.
+// requeue adds to the result of the last attempt what else requires another pass.
 func (p *pass) requeue(result reconcile.Result, err error) (reconcile.Result, error) {
 	if err != nil {
 		return result, err
@@ -159,5 +159,5 @@ func (p *pass) requeue(result reconcile.Result, err error) (reconcile.Result, er
 	if p.outdated {
 		return result, queue.ErrRequeue
 	}
-	return result, p.reader.Unread // the others are served; the pass is made again, with back-off
+	return result, p.reader.Unread // an unread Secret delays only its member; the pass is repeated with back-off
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan"
 )
 
-// note records what must not get lost before the plan is carried out, and takes the load balancer off objects that
-// leave.
+// note writes checkpoints that must exist before the plan is executed, and removes the load balancer from the status of
+// objects that leave.
 func (p *pass) note(ctx context.Context) exit {
 	s := p.reconciler
 	if !p.held {
@@ -33,7 +33,7 @@ func (p *pass) note(ctx context.Context) exit {
 	return exit{}
 }
 
-// apply carries out the plan.
+// apply executes the plan.
 func (p *pass) apply(ctx context.Context) exit {
 	s := p.reconciler
 	if p.plan.Empty() {
@@ -54,7 +54,7 @@ func (p *pass) apply(ctx context.Context) exit {
 		trace.End(nil) // the calls below it show what failed
 	}
 	p.deployed()
-	// without the deletions that others are in the way of
+	// again: without deletions of resources that others use
 	if used, again := s.noteInUse(ctx, p.key, p.input, &p.plan, p.result); again {
 		p.input.Found = append(slices.Clone(p.input.Found), used...)
 		return exit{again: true}
@@ -62,13 +62,13 @@ func (p *pass) apply(ctx context.Context) exit {
 	return exit{}
 }
 
-// settle records what the plan came to.
+// settle records the results of the plan.
 func (p *pass) settle(ctx context.Context) exit {
 	s := p.reconciler
 	s.noteUnfinished(p.key, &p.plan, p.result)
 	s.settle(p.key, p.compiled, p.observed, &p.plan, p.result)
 	p.outcome = s.summarize(&p.plan, p.result, p.compiled.Origins, p.input, &p.observed)
-	if p.observes { // objects that leave do not wait for what is not to be done
+	if p.observes { // objects that leave do not wait for steps that are never executed
 		p.outcome.vital = false
 	}
 	p.report.found = append(p.report.found, p.outcome.found...)
@@ -96,7 +96,7 @@ func (p *pass) show(ctx context.Context) exit {
 		p.report.found = append(p.report.found, addressNotes(p.kind, &after, p.compiled.Stack, ready, p.input.Members)...)
 	}
 	s.keepObserved(p.key)
-	// not for what is put back: two writers that disagree would go on for ever
+	// not after drift is corrected: two writers that disagree would never end
 	if s.ScheduleReview != nil && !p.unedited && !p.plan.Empty() && !creates(&p.plan) {
 		s.ScheduleReview(p.key)
 	}
@@ -111,19 +111,19 @@ func (p *pass) show(ctx context.Context) exit {
 	return exit{}
 }
 
-// conclude reports the pass, and decides whether objects that leave can be released.
+// conclude reports the pass, and decides whether objects that leave can lose their finalizer.
 func (p *pass) conclude(ctx context.Context) exit {
 	retained := retainedBy(p.input, p.key, p.compiled, p.observed)
 	p.report.found = append(p.report.found, retained...)
 	p.gone = !p.outcome.vital
-	// an owner of certificates or trust stores stays until they are known to be gone
+	// an owner of certificates or trust stores stays until these are known to be deleted
 	if unread := cmp.Or(p.observed.CertificatesUnread, p.observed.TrustStoresUnread); unread != nil && !p.input.Wanted {
 		p.report.found = append(p.report.found, certificatesUnread(*unread, p.input)...)
 		p.gone = false
 	}
 	p.report.releasing = p.gone && !p.input.Wanted && len(p.unwritten) == 0
 	p.reconciler.report(ctx, p.report)
-	if p.switched != nil && len(p.unwritten) == 0 { // the load balancer that they showed is shown no more
+	if p.switched != nil && len(p.unwritten) == 0 { // no status shows the former load balancer any more
 		p.input.Members = p.switched
 		return exit{again: true}
 	}
@@ -131,7 +131,7 @@ func (p *pass) conclude(ctx context.Context) exit {
 	return exit{}
 }
 
-// release takes the finalizer off objects that leave, and ends the pass.
+// release removes the finalizer from objects that leave, and ends the pass.
 func (p *pass) release(ctx context.Context) exit {
 	s := p.reconciler
 	if p.unproven {
@@ -140,7 +140,7 @@ func (p *pass) release(ctx context.Context) exit {
 			return ended(s.soonest(p.key, wait, errors.Join(err, p.unwritten.err())))
 		}
 	}
-	if p.gone { // what is optional or cosmetic holds up no object that leaves
+	if p.gone { // optional and cosmetic steps delay no object that leaves
 		spent := s.Metrics.StartStage(p.kind.Controller, p.kind.Stages.Release)
 		refused := s.releaseMembers(ctx, p.key, p.input, p.unwritten)
 		spent()

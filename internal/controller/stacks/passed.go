@@ -18,12 +18,12 @@ type Passed struct {
 	Input    front.Input
 	Compiled compile.Result // without Stack if it cannot be built, or was not built
 	Plan     *plan.Plan     // nil = none was made
-	Began    time.Time      // when the controller began to carry the plan out; zero = it has no steps
+	Began    time.Time      // when the controller began to execute the plan; zero = it has no steps
 	Result   apply.Result   // of the plan
 	Found    diag.List
 }
 
-// notePassed passes on what a pass came to.
+// notePassed passes on the result of a pass.
 func (s *Reconciler) notePassed(t passReport) {
 	if s.OnPassed == nil {
 		return

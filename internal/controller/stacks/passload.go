@@ -36,16 +36,16 @@ func (p *pass) load(ctx context.Context) exit {
 	p.outdated = s.Index.Update(key, p.indexedAt, p.view.Reads())
 	if err := p.view.Err(); err != nil {
 		s.reportUnread(ctx, key, p.input, err)
-		return ended(reconcile.Result{}, err) // what is not known must not look as if it were absent
+		return ended(reconcile.Result{}, err) // an unknown object must not count as absent
 	}
 	return exit{}
 }
 
-// remember completes the input by what the reconciler remembers of the stack: objects that it released, and settings in
+// remember adds to the input what the reconciler remembers of the stack: objects that it released, and settings in
 // effect.
 func (p *pass) remember(ctx context.Context) (_ exit) {
 	s, key := p.reconciler, p.key
-	if _, n := naming.ShardOf(key.ID); n > 0 { // as the group's first load balancer has them
+	if _, n := naming.ShardOf(key.ID); n > 0 { // the state of the group's first load balancer has them
 		p.input.DryRun, p.input.Found = nil, nil
 	}
 	p.input.Found = append(p.input.Found, s.additions(key, p.input)...)
@@ -69,7 +69,7 @@ func (p *pass) remember(ctx context.Context) (_ exit) {
 	return exit{}
 }
 
-// absent ends the pass if there is nothing of the stack, or only dry runs.
+// absent ends the pass if nothing of the stack exists, or if all its objects are under dry run.
 func (p *pass) absent(ctx context.Context) exit {
 	s, key := p.reconciler, p.key
 	if p.input.DryRun == nil {
@@ -93,7 +93,7 @@ func (p *pass) absent(ctx context.Context) exit {
 	return ended(reconcile.Result{}, nil)
 }
 
-// place reduces the input to the load balancer's part of it, and waits for objects that are about to come.
+// place reduces the input to the part that this load balancer serves, and waits for objects that will appear soon.
 func (p *pass) place(ctx context.Context) exit {
 	s, key := p.reconciler, p.key
 	var err error
@@ -121,7 +121,7 @@ func (p *pass) place(ctx context.Context) exit {
 	switch ends, err := s.gatewayDeletionUnseen(ctx, key, p.input); {
 	case err != nil:
 		return ended(reconcile.Result{}, err)
-	case ends && p.outdated: // among many deletions, each pass finds that more has changed
+	case ends && p.outdated: // during many deletions, each pass would find further changes
 		return p.ifOutdated()
 	case ends:
 		return ended(reconcile.Result{RequeueAfter: markAwaited}, nil)
@@ -129,7 +129,8 @@ func (p *pass) place(ctx context.Context) exit {
 	return exit{}
 }
 
-// construct completes the input by how AWS's rules are constructed, by holds, and by whether users edited the members.
+// construct adds to the input how rules are constructed and which holds apply, and finds out whether users edited the
+// members.
 func (p *pass) construct(ctx context.Context) exit {
 	s, key := p.reconciler, p.key
 	input, loaded, err := p.constructed(ctx)
@@ -148,7 +149,7 @@ func (p *pass) construct(ctx context.Context) exit {
 	return exit{}
 }
 
-// failedEarly ends a pass before its first attempt; a process that ends reports nothing.
+// failedEarly ends a pass before its first attempt. If the process ends, it reports nothing.
 func (p *pass) failedEarly(ctx context.Context, err error) exit {
 	if ctx.Err() != nil {
 		return ended(reconcile.Result{}, nil)
@@ -156,5 +157,5 @@ func (p *pass) failedEarly(ctx context.Context, err error) exit {
 	return ended(p.reconciler.endFailed(ctx, passReport{key: p.key, input: p.input}, readProblem(err, p.input), err))
 }
 
-// ifOutdated ends a pass, and makes another one if objects changed while this one read them.
+// ifOutdated ends a pass. If objects changed while the pass read them, the pass is repeated.
 func (p *pass) ifOutdated() exit { return ended(reconcile.Result{}, again(p.outdated)) }

@@ -27,24 +27,24 @@ func (p *pass) begin(ctx context.Context) context.Context {
 	return ctx
 }
 
-// failed ends a pass that cannot go on because of err, and has it tried again.
+// failed ends a pass that cannot continue because of err. The pass is repeated.
 func (p *pass) failed(ctx context.Context, found diag.List, err error) exit {
 	left := ended(p.reconciler.endFailed(ctx, p.report, found, err))
 	left.cause = err
 	return left
 }
 
-// unread is failed for what AWS or the API server did not answer.
+// unread is failed for a read that AWS or the API server did not answer.
 func (p *pass) unread(ctx context.Context, err error) exit {
 	return p.failed(ctx, readProblem(err, p.input), err)
 }
 
-// refused ends a pass that cannot go on because the API server refused writes.
+// refused ends a pass that cannot continue because the API server refused writes.
 func (p *pass) refused(ctx context.Context, code diag.Code, writes refusedWrites) exit {
 	return ended(p.reconciler.endRefused(ctx, p.report, code, writes))
 }
 
-// compile compiles the input to the stack that the objects want.
+// compile compiles the input to the desired stack.
 func (p *pass) compile(ctx context.Context) exit {
 	s, key := p.reconciler, p.key
 	if p.input.Wanted {
@@ -66,19 +66,19 @@ func (p *pass) compile(ctx context.Context) exit {
 	}
 	p.report.found = append(p.report.found, waitForOthers(p.input, p.report.found)...)
 	s.report(ctx, p.report)
-	// Objects that leave do not wait for the others to become valid: what is left of them goes with the next plan.
+	// Objects that leave do not wait until the others are valid: the next plan removes what is left of them.
 	if refused := s.releaseMembers(ctx, key, p.input, nil); len(refused) > 0 {
 		return ended(reconcile.Result{}, refused.err())
 	}
 	return ended(s.retryLater(key, p.report.found, p.stale()))
 }
 
-// mark puts the finalizer on the members before anything of theirs is made. Members that refuse it while AWS holds
-// nothing of them are left out.
+// mark adds the finalizer to the members before the pass creates any of their resources. If the API server refuses it
+// for a member without resources in AWS, the pass continues without this member.
 func (p *pass) mark(ctx context.Context) exit {
 	s := p.reconciler
 	spent := s.Metrics.StartStage(p.kind.Controller, p.kind.Stages.Finalizer)
-	p.marked = p.marked || p.observes || p.compiled.Departure // nothing is made that would have to go with an object
+	p.marked = p.marked || p.observes || p.compiled.Departure // no resource is created
 	var refused refusedWrites
 	if !p.marked {
 		refused = s.addFinalizers(ctx, p.key.ID, p.input)
@@ -100,14 +100,14 @@ func (p *pass) mark(ctx context.Context) exit {
 	return exit{again: true}
 }
 
-// annotate shows the compiled stack in an annotation, where that is asked for.
+// annotate writes the compiled stack into an annotation of the first member, if the feature gate is on.
 func (p *pass) annotate(ctx context.Context) exit {
 	p.report.found = append(p.report.found, p.reconciler.showPlan(ctx, p.compiled.Stack, p.input)...)
 	p.report.stale = p.stale()
 	return exit{}
 }
 
-// decide makes the plan: it observes, plans, and confirms what the plan rests on.
+// decide makes the plan: it observes AWS, plans, and confirms the facts that the plan rests on.
 func (p *pass) decide(ctx context.Context) exit {
 	p.deployed = p.reconciler.Metrics.StartStage(p.kind.Controller, p.kind.Stages.Deploy)
 	planning, trace := tracing.Start(ctx, "plan")
@@ -120,12 +120,12 @@ func (p *pass) decide(ctx context.Context) exit {
 	return left
 }
 
-// basis is what the pass plans from.
+// basis returns the input of the pass's plan.
 func (p *pass) basis(foreign map[string]int) basis {
 	return basis{key: p.key, input: p.input, compiled: p.compiled, observed: p.observed, foreign: foreign}
 }
 
-// observe learns what AWS holds of the stack; parts of it may be assumptions.
+// observe gets the stack's resources in AWS from the inventory. Parts of them may be assumed.
 func (p *pass) observe(ctx context.Context) exit {
 	var err error
 	if p.observed, err = p.reconciler.expect(ctx, p.key, p.compiled.Stack, p.input); err != nil {
@@ -134,11 +134,11 @@ func (p *pass) observe(ctx context.Context) exit {
 	return exit{}
 }
 
-// planFirst makes a first plan. If it rests on assumptions, the pass reads AWS and begins again.
+// planFirst makes a first plan. If the plan rests on assumed parts, the pass begins again and reads them.
 func (p *pass) planFirst(ctx context.Context) exit {
 	s := p.reconciler
 	p.plan = s.plan(p.basis(nil))
-	// an object that leaves is released only once nothing of it is there
+	// an object that leaves loses its finalizer only once AWS has none of its resources
 	if p.plan.Assumed || p.observed.Assumed() && len(p.input.Leaving) > 0 {
 		s.Inventory.Verify(p.key)
 		return exit{again: true}
@@ -150,10 +150,12 @@ func (p *pass) planFirst(ctx context.Context) exit {
 	return exit{again: again}
 }
 
-// confirm reads again what the plan rests on: the tags of what it deletes, and who uses it where clusters share it; if
-// it creates a load balancer, that AWS holds none of the stack; and if it creates bindings again because their target
-// groups are gone, that these are. If any of it differs, the stack is planned again. Consents of load balancers of
-// others are read again unless there is nothing to do.
+// confirm reads again what the plan rests on, and plans again if anything differs:
+//   - the tags of the resources that the plan deletes;
+//   - the targets of other clusters in shared target groups that the plan deletes;
+//   - whether AWS has a load balancer of the stack, if the plan creates one;
+//   - whether target groups are missing, if the plan creates their bindings again;
+//   - the consents of load balancers of others, unless there is nothing to do.
 func (p *pass) confirm(ctx context.Context) exit {
 	err := p.confirmed(ctx)
 	switch {
@@ -170,7 +172,7 @@ func (p *pass) confirmed(ctx context.Context) error {
 	s := p.reconciler
 	foreign := map[string]int{}
 	replan := func() { p.plan = s.plan(p.basis(foreign)) }
-	if s.Holds.OfKey(p.key) != nil { // nothing of the plan is carried out
+	if s.Holds.OfKey(p.key) != nil { // no step of the plan is executed
 		replan()
 		return nil
 	}
@@ -202,8 +204,8 @@ func (p *pass) confirmed(ctx context.Context) error {
 	}
 }
 
-// foreignTargets adds to foreign the targets of other clusters in the target groups that the plan deletes. news reports
-// that it found some.
+// foreignTargets adds to foreign the targets of other clusters in the target groups that the plan deletes. news is
+// true if it found some.
 func (p *pass) foreignTargets(ctx context.Context, foreign map[string]int) (news bool, err error) {
 	s := p.reconciler
 	registered := front.RegisteredTargets{InAWS: s.Inventory.Registered, Recorded: s.Recorded}
@@ -212,8 +214,8 @@ func (p *pass) foreignTargets(ctx context.Context, foreign map[string]int) (news
 	return len(found) > 0, err
 }
 
-// contradicted compares AWS with what the plan assumes. disowned are resources that the plan deletes and that are not
-// the stack's any more. news reports that AWS holds what the plan creates.
+// contradicted compares AWS with what the plan assumes. disowned are resources that the plan deletes, and that no
+// longer belong to the stack. news is true if AWS has a resource that the plan creates.
 func (p *pass) contradicted(ctx context.Context) (disowned []string, news bool, err error) {
 	inventory := p.reconciler.Inventory
 	deleted, creates := deletedBy(&p.plan)
@@ -235,7 +237,7 @@ func (p *pass) contradicted(ctx context.Context) (disowned []string, news bool, 
 	return disowned, news, nil
 }
 
-// hold applies the last policies. After it the plan is final.
+// hold applies the final policies. After hold, the plan does not change any more.
 func (p *pass) hold(ctx context.Context) exit {
 	s := p.reconciler
 	s.Bindings.notePlanned(p.compiled.Stack, &p.plan, p.observed)

@@ -21,17 +21,17 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/policy"
 )
 
-// basis is what a plan of a stack is made from.
+// basis is the input of a plan of a stack.
 type basis struct {
 	key      stack.Key
 	input    front.Input
 	compiled compile.Result
 	observed awsop.Observed
 	foreign  map[string]int // targets of other clusters by target group; see foreignTargets
-	approved plan.Policy    // that of the final plan: holds what users have to approve
+	approved plan.Policy    // a final policy, which holds a plan that users must approve
 }
 
-// plan is the plan from what is observed of a stack to what is compiled, under the policies that apply to each plan.
+// plan returns the plan from the observed to the compiled stack, under the policies that apply to each plan.
 func (s *Reconciler) plan(from basis) plan.Plan {
 	options := from.input.Options(from.key.Owner, s.Options)
 	options.Foreign, options.Replacement = from.foreign, front.Replacement(from.compiled, s.ReplacementPolicy, s.Now())
@@ -44,8 +44,8 @@ func (s *Reconciler) plan(from basis) plan.Plan {
 	return diff.Stack(from.compiled.Stack, from.compiled.Keep, from.observed, options).Under(each...)
 }
 
-// policies are all policies of a stack's plans, in the order in which they apply: those of each plan, and those that
-// apply once, to the plan that is carried out. braked is called if the last one, the brake, holds deletions or the
+// policies returns all policies of a stack's plans, in the order in which they apply: each apply to each plan, and
+// final apply once, to the plan that is executed. braked is called if the last one, the brake, holds deletions or the
 // whole plan.
 func (s *Reconciler) policies(from basis, braked func()) (each, final []plan.Policy) {
 	key, desired := from.key, from.compiled.Stack
@@ -69,7 +69,8 @@ func (s *Reconciler) policies(from basis, braked func()) (each, final []plan.Pol
 	return each, final
 }
 
-// seniorFirst has the rules of the members that joined first created first, where there may be more than AWS allows.
+// seniorFirst orders the creation of rules, if AWS may not allow all of them: those of the members that joined first
+// come first.
 func seniorFirst(c compile.Result, o awsop.Observed) plan.Policy {
 	var joined []diag.Object
 	if c.Memory != nil {
@@ -88,8 +89,9 @@ func (s *Reconciler) holdImports(key stack.Key, desired *stack.Stack) plan.Polic
 	return policy.HoldImports(s.Inventory.Certificates().Held(key, desired))
 }
 
-// holdDeletion refuses the plan that deletes a load balancer whose objects are not deleted, if more of that kind than
-// usual come within a short time without consent.
+// holdDeletion is the brake. It refuses a plan that deletes a load balancer whose objects exist, if there are more such
+// plans than usual within a short time, and no object consents. It also refuses plans that an administrator holds, and
+// deletions of load balancers in which another cluster registers targets.
 func (s *Reconciler) holdDeletion(key stack.Key, w front.Input, desired *stack.Stack, p plan.Plan) (_ plan.Plan,
 	held bool) {
 	if h := s.Holds.OfKey(key); h != nil && !p.Empty() {
@@ -142,7 +144,7 @@ func (s *Reconciler) deletesContested(p *plan.Plan) bool {
 	return balancer && group
 }
 
-// disownedBy are the findings, on all objects, about resources that are not the stack's any more.
+// disownedBy returns the findings, on all objects, about resources that no longer belong to the stack.
 func disownedBy(key stack.Key, disowned []string, w front.Input) (found diag.List) {
 	for _, id := range disowned {
 		for _, object := range objectsOf(slices.Concat(w.Members, w.Leaving)) {
@@ -154,7 +156,7 @@ func disownedBy(key stack.Key, disowned []string, w front.Input) (found diag.Lis
 	return found
 }
 
-// lostBy are the parts that observed load balancers lose by a plan.
+// lostBy returns the parts that observed load balancers lose by a plan.
 func lostBy(p *plan.Plan, o awsop.Observed) (parts inventory.LostParts) {
 	known := p.Values()
 	loseGroups := func(of string, stay []stack.Ref) {
@@ -180,11 +182,9 @@ func lostBy(p *plan.Plan, o awsop.Observed) (parts inventory.LostParts) {
 			loseGroups(op.LoadBalancer.Literal, nil)
 		case awsop.SetSubnets:
 			for _, lb := range o.LoadBalancers {
-				for _, m := range lb.Subnets {
-					stays := func(w stack.SubnetMapping) bool { return w.Subnet == m.Subnet }
-					if lb.ARN == known[op.LoadBalancer] && !slices.ContainsFunc(op.Subnets, stays) {
-						parts.Subnets = append(parts.Subnets, m.Subnet)
-					}
+				if lb.ARN == known[op.LoadBalancer] {
+					parts.Subnets = append(parts.Subnets, subnetsWithout(lb.Subnets, op.Subnets)...)
+					parts.NewSubnets = append(parts.NewSubnets, subnetsWithout(op.Subnets, lb.Subnets)...)
 				}
 			}
 		}
@@ -192,8 +192,18 @@ func lostBy(p *plan.Plan, o awsop.Observed) (parts inventory.LostParts) {
 	return parts
 }
 
-// deletedBy are the ARNs and group ids of what a plan deletes that was found by tags, and whether it creates a load
-// balancer.
+// subnetsWithout returns the ids of subnets that others lack.
+func subnetsWithout(mappings, others []stack.SubnetMapping) (ids []string) {
+	for _, m := range mappings {
+		if !slices.ContainsFunc(others, func(o stack.SubnetMapping) bool { return o.Subnet == m.Subnet }) {
+			ids = append(ids, m.Subnet)
+		}
+	}
+	return ids
+}
+
+// deletedBy returns the ARNs and group ids of the resources that a plan deletes and that were found by tags, and
+// whether the plan creates a load balancer.
 func deletedBy(p *plan.Plan) (ids []string, creates bool) {
 	for _, step := range p.Steps {
 		if step.Guard != nil {
@@ -213,8 +223,8 @@ func deletedBy(p *plan.Plan) (ids []string, creates bool) {
 	return ids, creates
 }
 
-// missedBy are the ARNs of the target groups of bindings that a plan creates again because AWS's lists have no such
-// group: deleting a binding deregisters its targets.
+// missedBy returns the ARNs of the target groups of bindings that a plan creates again because AWS's lists do not have
+// these groups. The plan deletes the old bindings, which deregisters their targets.
 func missedBy(p *plan.Plan, o awsop.Observed) []string {
 	var arns []string
 	for _, step := range p.Steps {
@@ -234,10 +244,10 @@ func missedBy(p *plan.Plan, o awsop.Observed) []string {
 // duplicates are the guards on the deletion of a stack's duplicates, by ARN or group id.
 type duplicates = map[string]*plan.Guard
 
-// noteDuplicates keeps the guards that a plan puts on the deletion of duplicates for the next plans of the stack. Those
-// of a stack that is removed are kept until it is gone, because what they are duplicates of goes first. Once that is
-// gone nothing in AWS distinguishes a duplicate from what is still to be deleted, so the guards are in a checkpoint
-// before a plan with deletions is carried out.
+// noteDuplicates keeps the guards that a plan puts on the deletion of duplicates, for the next plans of the stack. A
+// removed stack keeps them until it no longer exists. Once the original is deleted, nothing in AWS distinguishes its
+// duplicates from resources that are still to be deleted. Therefore the guards are written to a checkpoint before a
+// plan with deletions is executed.
 func (s *Reconciler) noteDuplicates(ctx context.Context, key stack.Key, p *plan.Plan, removal stack.Removal) error {
 	s.mu.Lock()
 	found := duplicates{}
@@ -269,8 +279,7 @@ func (s *Reconciler) noteDuplicates(ctx context.Context, key stack.Key, p *plan.
 	return nil
 }
 
-// checkpointProblem is the finding, on all objects, that a checkpoint was not written that must be before anything is
-// deleted.
+// checkpointProblem is the finding, on all objects, that a checkpoint could not be written before deletions.
 func checkpointProblem(err error, w front.Input) diag.List {
 	return toAll(reporting.APIRefusal(diag.Object{}, diag.CheckpointNotWritten, err), w)
 }

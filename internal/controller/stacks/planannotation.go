@@ -30,7 +30,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
 )
 
-// annotationLimit is what Kubernetes admits for the keys and values of all annotations of an object together, in bytes.
+// annotationLimit is how many bytes Kubernetes allows for all annotations of an object, keys and values together.
 const annotationLimit = 256 << 10
 
 // planKeys are the annotations that carry plans.
@@ -41,8 +41,8 @@ func showsPlan(key string) bool {
 	return slices.ContainsFunc(owner.Kinds, func(k owner.Kind) bool { return slices.Contains(planKeys(k.DryRun), key) })
 }
 
-// dryRun shows what would be done if the objects under dry run were deployed: the stack goes into an annotation, an
-// event counts the steps. It writes nothing to AWS.
+// dryRun shows what the controller would do if the objects under dry run were deployed: an annotation has the stack,
+// and an event counts the steps. It writes nothing to AWS.
 func (s *Reconciler) dryRun(ctx context.Context, key stack.Key, w front.Input) error {
 	before := s.MemoryOf(key)
 	r := w.DryRun
@@ -98,8 +98,8 @@ func (s *Reconciler) dryRun(ctx context.Context, key stack.Key, w front.Input) e
 	return nil
 }
 
-// decideDryRun has the statuses written of a Gateway of which nothing is deployed: what is decided about it, and that
-// it is not programmed.
+// decideDryRun hands over the statuses of a Gateway of which nothing is deployed: the decisions about it, and that it
+// is not programmed.
 func (s *Reconciler) decideDryRun(key stack.Key, w front.Input, found diag.List) {
 	if w.Decisions == nil || s.Decided == nil {
 		return
@@ -112,11 +112,11 @@ func (s *Reconciler) decideDryRun(key stack.Key, w front.Input, found diag.List)
 	s.Decided(key, w.Decisions.Statuses(o))
 }
 
-// dryRunOf names the dry run of a stack as a unit of the reporter.
+// dryRunOf is the name of a stack's dry run in the reporter.
 func dryRunOf(key stack.Key) string { return key.String() + " dry run" }
 
-// rememberDeployed takes what objects under dry run are for what was deployed of them, where that is not known since
-// the start: deploying them would change nothing. So their group need not wait for them.
+// rememberDeployed records the present version of objects under dry run as their deployed version, if the latter is
+// not known since the start: to deploy them would change nothing. Then their group need not wait for them.
 func (s *Reconciler) rememberDeployed(key stack.Key, under []metav1.Object, deployed *compile.Memory) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -139,7 +139,7 @@ func (s *Reconciler) rememberDeployed(key stack.Key, under []metav1.Object, depl
 	st.memory = &memory
 }
 
-// waitForOthers is the finding, on members without mistakes of their own, why nothing is built.
+// waitForOthers returns the finding, on members without mistakes of their own, why no stack is built.
 func waitForOthers(w front.Input, found diag.List) diag.List {
 	if w.DryRun != nil && !found.HasErrors() {
 		return waitForDryRun(w)
@@ -147,7 +147,7 @@ func waitForOthers(w front.Input, found diag.List) diag.List {
 	var wrong []string
 	for _, d := range found {
 		if d.Code == diag.GroupWaits {
-			return nil // compile has reported it on all members
+			return nil // compile has reported this on all members
 		}
 		if name := d.Object.String(); d.Class != diag.Note && !slices.Contains(wrong, name) {
 			wrong = append(wrong, name)
@@ -165,8 +165,8 @@ func waitForOthers(w front.Input, found diag.List) diag.List {
 	return out
 }
 
-// waitForDryRun is the finding on members that wait for one under dry run: what that one had before is not known any
-// more since the controller restarted.
+// waitForDryRun returns the finding on members that wait for a member under dry run, whose deployed version is not
+// known since the controller restarted.
 func waitForDryRun(w front.Input) diag.List {
 	under := owner.Object(w.DryRun.Objects[0])
 	var out diag.List
@@ -181,11 +181,11 @@ func waitForDryRun(w front.Input) diag.List {
 	return out
 }
 
-// showPlan writes the stack to the first active member if that is asked for, and takes what earlier passes wrote off
-// the others. Members under dry run show the dry run instead.
+// showPlan writes the stack into an annotation of the first active member, if the feature gate is on, and removes
+// such annotations of earlier passes from other members. Members under dry run show their dry run instead.
 func (s *Reconciler) showPlan(ctx context.Context, desired *stack.Stack, w front.Input) diag.List {
 	var found diag.List
-	if _, n := naming.ShardOf(desired.Key.ID); n > 0 { // the annotation has the group's first load balancer
+	if _, n := naming.ShardOf(desired.Key.ID); n > 0 { // the annotation shows only the group's first load balancer
 		return nil
 	}
 	first := true
@@ -205,8 +205,8 @@ func (s *Reconciler) showPlan(ctx context.Context, desired *stack.Stack, w front
 	return found
 }
 
-// writePlan writes a stack to an object's annotations; nil removes it. A failure is logged and changes nothing else:
-// the plan is for reading.
+// writePlan writes a stack into an object's annotations; nil removes it. A failure is only logged, because the plan
+// is only for reading.
 func (s *Reconciler) writePlan(ctx context.Context, m metav1.Object, desired *stack.Stack) diag.List {
 	o, ok := m.(client.Object)
 	keys := owner.Of(s.Front.Owner()).DryRun
@@ -226,8 +226,8 @@ func (s *Reconciler) writePlan(ctx context.Context, m metav1.Object, desired *st
 	return found
 }
 
-// planAnnotations are the annotations that show a stack on an object: as plain JSON, compressed if that does not fit,
-// and none if even that does not.
+// planAnnotations returns the annotations that show a stack on an object: plain JSON; compressed JSON if the plain
+// one does not fit; none if neither fits.
 func planAnnotations(o metav1.Object, keys owner.DryRun, desired *stack.Stack) (map[string]string, diag.List, error) {
 	if desired == nil {
 		return nil, nil, nil
@@ -263,7 +263,7 @@ func planAnnotations(o metav1.Object, keys owner.DryRun, desired *stack.Stack) (
 	return map[string]string{packed: short}, diag.List{d}, nil
 }
 
-// compress is gzip in base64; the same text gives the same result.
+// compress returns gzip in base64; the same text gives the same result.
 func compress(text []byte) (string, error) {
 	var b bytes.Buffer
 	z, err := gzip.NewWriterLevel(&b, gzip.BestCompression)

@@ -13,7 +13,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// creates reports whether a plan makes a load balancer, of which nothing can be changed by hand yet.
+// creates reports whether a plan creates a load balancer. Nobody can have changed it by hand yet.
 func creates(p *plan.Plan) bool {
 	return slices.ContainsFunc(p.Steps, func(step plan.Step) bool {
 		_, ok := step.Op.(awsop.CreateLoadBalancer)
@@ -21,8 +21,8 @@ func creates(p *plan.Plan) bool {
 	})
 }
 
-// logPlan logs a plan that is about to be carried out. One that failed before and is the same is logged at debug only,
-// and so are all while AWS does not accept the credentials.
+// logPlan logs a plan before its execution. A plan that is the same as the last failed one is logged only at debug
+// level, and so are all plans while AWS refuses the credentials.
 func (s *Reconciler) logPlan(log logr.Logger, key stack.Key, p *plan.Plan) {
 	s.mu.Lock()
 	again := s.state(key).failed == planText(p)
@@ -33,7 +33,7 @@ func (s *Reconciler) logPlan(log logr.Logger, key stack.Key, p *plan.Plan) {
 	log.Info("carrying out plan", "summary", p.Summary(), "steps", describe(p))
 }
 
-// notePlan notes a plan that failed, for logPlan.
+// notePlan records a failed plan, for logPlan.
 func (s *Reconciler) notePlan(key stack.Key, p *plan.Plan, result apply.Result) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

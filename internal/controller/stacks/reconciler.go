@@ -1,6 +1,7 @@
-// Package stacks makes passes over stacks, the load balancers of an Ingress, of a group of Ingresses, or of a Service:
-// it loads their objects, has them compiled and planned, applies the plan, and reports. It decides nothing about load
-// balancers: fronts, compile and plan do.
+// Package stacks makes passes over stacks: the load balancers of an Ingress, of a group of Ingresses or Services, of
+// a Service or of a Gateway. A pass loads the objects, has them compiled and planned, applies the plan, and reports.
+// The package decides nothing about load balancers: front, compile and plan do. pass.run and pass.try (pass.go) list
+// the phases of a pass in order.
 package stacks
 
 import (
@@ -39,12 +40,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/hold"
 )
 
-// Reconciler brings the load balancers of one kind of owner to what their objects specify: load, compile, plan, apply,
+// Reconciler makes the load balancers of one kind of owner what their objects declare: load, compile, plan, apply,
 // report.
 type Reconciler struct {
 	Front       front.Loader
 	Client      client.Client
-	Live        client.Reader     // the API server; nil = caches are believed
+	Live        client.Reader     // the API server; nil = caches suffice
 	Definitions reads.Definitions // nil = all optional kinds are served
 	// Removals is how often the definition of a kind was removed since the start; nil = never.
 	Removals   func(kind objects.Kind) int
@@ -67,19 +68,18 @@ type Reconciler struct {
 	Contested   func(arn string) bool
 	Status      *lbstatus.Writer
 	Checkpoints *checkpoint.Writer // nil = a restart forgets
-	// Expected is what is known of the targets that a target group is to have; nil = nothing.
+	// Expected returns what is known about the targets that a target group shall have; nil = nothing is known.
 	Expected func(targetGroup string) apply.Expected
-	// Recorded are the keys of the targets that this cluster registered through a binding of a target group that clusters
-	// share.
+	// Recorded returns the keys of the targets that this cluster registered through a binding of a shared target group.
 	Recorded func(ctx context.Context, binding stack.ID) (keys []string, known bool, err error)
-	// ScheduleReview is called with load balancers that were changed as wanted, so that what others changed by hand is
-	// found then, too; nil = it is not.
+	// ScheduleReview is called with changed load balancers, so that changes made by hand are found soon afterwards; nil
+	// = no call.
 	ScheduleReview func(key stack.Key)
-	// Decided is called at the end of each pass, also one that failed, with the statuses of the objects that it decided
-	// about; nil = none are written. Forgotten is called with stacks of which nothing is left.
+	// Decided is called at the end of each pass, even of a failed one, with the statuses of the objects that the pass
+	// decided about; nil = no statuses are written. Forgotten is called with stacks of which nothing exists any more.
 	Decided   func(key stack.Key, changes []gateway.Change)
 	Forgotten func(key stack.Key)
-	// OnPassed is called with what each pass that reports came to; nil = no call.
+	// OnPassed is called with the result of each pass that reports; nil = no call.
 	OnPassed func(Passed)
 	// Loading is called at the beginning of each pass: something of the stack may have changed; nil = no call.
 	Loading           func(key stack.Key)
@@ -98,13 +98,12 @@ type Reconciler struct {
 
 	mu     sync.Mutex
 	states map[stack.Key]*stackState
-	// released are the objects of each stack that lost the finalizer and that the cache showed in the last pass, or may
-	// show in the next.
+	// released are, by stack, the objects that lost the finalizer and that the cache may still show.
 	released map[stack.Key][]types.UID
 }
 
-// Reconcile makes one pass over a stack, which is one trace. It returns an error only for what a retry may cure;
-// findings that only an edit can cure are reported as events and wait for the edit.
+// Reconcile makes one pass over a stack, and one trace. It returns an error only if a retry may help. Findings that
+// only an edit cures are reported as events, and wait for the edit.
 func (s *Reconciler) Reconcile(ctx context.Context, key stack.Key) (res reconcile.Result, err error) {
 	defer func() { s.Retries.Unavailable.Note(key, err) }()
 	s.Waiting.Begin(waiting.Stacks, key.String())
@@ -131,7 +130,7 @@ func (s *Reconciler) reader(ctx context.Context, live client.Reader) *reads.Cach
 	return r
 }
 
-// again asks for another pass if what the last one rests on has changed meanwhile.
+// again requests another pass if something that the last one rests on has changed meanwhile.
 func again(stale bool) error {
 	if stale {
 		return queue.ErrRequeue

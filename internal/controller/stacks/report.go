@@ -21,29 +21,29 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// passReport is what there is to report of a pass, as far as it came.
+// passReport is the report of a pass, as far as the pass came.
 type passReport struct {
 	key      stack.Key
 	input    front.Input
 	compiled compile.Result
 	observed *awsop.Observed // nil = not known
-	ready    bool            // one that takes the place of another load balancer can be shown
+	ready    bool            // members can show the successor of a load balancer
 	plan     *plan.Plan      // nil = none was made
-	began    time.Time       // when the plan began to be carried out
+	began    time.Time       // when the execution of the plan began
 	result   apply.Result
 	found    diag.List
-	changed  bool // something was changed, and all of it succeeded
-	partial  bool // the pass ended before everything was looked at
-	unedited bool // the members are as they were in the last pass
-	stale    bool // what it was compiled from is being read again
-	// releasing: nothing of the load balancers is left, and the objects that leave are about to lose the finalizer
+	changed  bool // the pass changed something, and all changes succeeded
+	partial  bool // the pass ended early
+	unedited bool // no member changed since the last pass
+	stale    bool // answers that it was compiled from are being read again
+	// releasing: nothing of the load balancers exists any more, and the objects that leave will lose the finalizer now.
 	releasing bool
-	// waiting are the members whose settings are not in effect though nothing is wrong with themselves.
+	// waiting are the members whose settings are not in effect although nothing is wrong with them.
 	waiting []diag.Object
 }
 
-// report ends a pass: events on the objects concerned, metrics, and the LoadBalancer object. A pass that ends with the
-// process reports nothing: what its canceled calls left undone is found by the next leader.
+// report ends a pass: it writes events on the objects concerned, metrics, and the LoadBalancer object. If the process
+// ends, it reports nothing: the next leader finds what the canceled calls left undone.
 func (s *Reconciler) report(ctx context.Context, t passReport) {
 	if ctx.Err() != nil {
 		return
@@ -64,7 +64,7 @@ func (s *Reconciler) report(ctx context.Context, t passReport) {
 	s.Metrics.CountFindings(s.Front.Owner(), t.found)
 	s.Reporter.Report(t.key.String(), account)
 	s.notePassed(t)
-	if t.releasing && t.compiled.Stack.Removal == stack.ObjectsDeleted { // nothing shows the stack in a moment
+	if t.releasing && t.compiled.Stack.Removal == stack.ObjectsDeleted { // no object shows the stack in a moment
 		return
 	}
 	shown := statusPass(t, s.Now)
@@ -75,7 +75,7 @@ func (s *Reconciler) report(ctx context.Context, t passReport) {
 	s.decide(t)
 }
 
-// decide has the statuses written that a pass decides about, with what is known of the load balancer.
+// decide hands over the statuses of the objects that a pass decides about, with what is known of the load balancer.
 func (s *Reconciler) decide(t passReport) {
 	d := t.input.Decisions
 	if d == nil || s.Decided == nil {
@@ -98,7 +98,7 @@ func (s *Reconciler) decide(t passReport) {
 	s.Decided(t.key, d.Statuses(known))
 }
 
-// unmade are the objects of which every rule was to be made and none was.
+// unmade returns the objects none of whose rules exists: all were to be created, and none was.
 func unmade(t passReport) (out []diag.Object) {
 	if t.compiled.Stack == nil {
 		return nil
@@ -125,7 +125,7 @@ func unmade(t passReport) (out []diag.Object) {
 	return slices.DeleteFunc(out, func(o diag.Object) bool { return made[o] })
 }
 
-// rejected are the members that are invalid and never were good.
+// rejected returns the members that are invalid and never were valid.
 func rejected(t passReport) (out []diag.Object) {
 	if t.compiled.Memory == nil {
 		return nil
@@ -140,8 +140,8 @@ func rejected(t passReport) (out []diag.Object) {
 	return out
 }
 
-// pending are the members, and parts of a Gateway, whose version of a pass is not in effect: all of a pass that did not
-// come to its end, else those of steps that were not done.
+// pending returns the members, and parts of a Gateway, whose present version is not in effect: all, if the pass did
+// not reach its end; otherwise those of steps that are not done.
 func pending(t passReport) (out []diag.Object) {
 	if t.compiled.Stack == nil || t.partial || t.plan == nil {
 		return objectsOf(slices.Concat(t.input.Members, t.input.Decisions.Parts()))
@@ -202,7 +202,7 @@ func statusPass(t passReport, now func() time.Time) reporting.Pass {
 	return p
 }
 
-// endFailed reports what a pass found that cannot go on, and has it tried again.
+// endFailed reports the findings of a pass that cannot continue. The pass is repeated.
 func (s *Reconciler) endFailed(ctx context.Context, t passReport, found diag.List, err error) (
 	reconcile.Result, error) {
 	t.found, t.changed, t.partial, t.releasing = append(t.found, found...), false, true, false
@@ -210,10 +210,10 @@ func (s *Reconciler) endFailed(ctx context.Context, t passReport, found diag.Lis
 	return reconcile.Result{}, err
 }
 
-// reportUnread reports on the objects of a stack that others could not be read.
+// reportUnread reports on the objects of a stack that other objects could not be read.
 func (s *Reconciler) reportUnread(ctx context.Context, key stack.Key, w front.Input, err error) {
 	t := passReport{key: key, input: w, partial: true}
-	t.input.Decisions = nil // they rest on objects that are not known
+	t.input.Decisions = nil // decisions would rest on unknown objects
 	for _, m := range slices.Concat(w.Members, w.Leaving) {
 		t.found = append(t.found, reporting.APIRefusal(owner.Object(m), diag.ObjectsUnread, err))
 	}

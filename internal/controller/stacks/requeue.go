@@ -14,7 +14,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// next is when to make another pass after one that came to its end. pending reports that add-ons were still being read.
+// next returns when to make another pass after one that reached its end. pending is true if add-ons were still being
+// read.
 func (s *Reconciler) next(t passReport, end outcome, pending bool) (reconcile.Result, error) {
 	key := t.key
 	var wait time.Duration
@@ -42,8 +43,7 @@ func (s *Reconciler) next(t passReport, end outcome, pending bool) (reconcile.Re
 	return s.orSooner(result, end.retry), nil
 }
 
-// orSooner has the next pass made at the time of the next attempt at what AWS has refused, if there is one and it is
-// sooner.
+// orSooner returns the time of the next attempt at refused writes, if it is earlier than that of the next pass.
 func (s *Reconciler) orSooner(r reconcile.Result, retry time.Time) reconcile.Result {
 	if retry.IsZero() {
 		return r
@@ -54,12 +54,11 @@ func (s *Reconciler) orSooner(r reconcile.Result, retry time.Time) reconcile.Res
 	return r
 }
 
-// unrefused is when to make another pass for the sake of anything but what AWS has refused, which has a time of its
-// own.
+// unrefused returns when to make another pass for other reasons than refused writes, which have their own time.
 func (s *Reconciler) unrefused(t passReport, end outcome) (reconcile.Result, error) {
 	key := t.key
 	if imported(t.plan, t.result) {
-		return reconcile.Result{}, queue.ErrRequeue // now that it has an ARN, listeners can name it
+		return reconcile.Result{}, queue.ErrRequeue // listeners can name it now, by its ARN
 	}
 	if madeTrustStore(t.plan, t.result) {
 		return reconcile.Result{}, queue.ErrRequeue
@@ -80,8 +79,8 @@ func (s *Reconciler) unrefused(t passReport, end outcome) (reconcile.Result, err
 	return s.retryLater(key, found, t.stale)
 }
 
-// soonest has a pass made again that failed, or in which something waits for AWS. A lasting failure neither delays by
-// minutes what waits for a moment, nor is it tried each moment.
+// soonest queues another pass after one that failed, or in which something waits for AWS. A lasting failure does not
+// delay what waits only for a moment, and is not repeated each moment.
 func (s *Reconciler) soonest(key stack.Key, wait time.Duration, err error) (reconcile.Result, error) {
 	if err == nil || wait == 0 {
 		return reconcile.Result{RequeueAfter: wait}, err
@@ -89,7 +88,7 @@ func (s *Reconciler) soonest(key stack.Key, wait time.Duration, err error) (reco
 	return reconcile.Result{RequeueAfter: max(wait, min(s.Retries.failed(key, failing), longestBesideWaiting))}, nil
 }
 
-// imported reports whether a certificate came to be that no listener could name before.
+// imported reports whether the pass created a certificate that no listener could name before.
 func imported(p *plan.Plan, r apply.Result) bool {
 	return slices.ContainsFunc(p.Steps, func(step plan.Step) bool {
 		op, ok := step.Op.(awsop.ImportCertificate)
@@ -97,7 +96,7 @@ func imported(p *plan.Plan, r apply.Result) bool {
 	})
 }
 
-// madeTrustStore reports whether a trust store came to be that no listener could name before.
+// madeTrustStore reports whether the pass created a trust store that no listener could name before.
 func madeTrustStore(p *plan.Plan, r apply.Result) bool {
 	return slices.ContainsFunc(p.Steps, func(step plan.Step) bool {
 		_, ok := step.Op.(awsop.CreateTrustStore)
@@ -105,8 +104,8 @@ func madeTrustStore(p *plan.Plan, r apply.Result) bool {
 	})
 }
 
-// freedName reports whether a target group was deleted whose name another one may be to get, which has a name of its
-// own until then.
+// freedName reports whether the pass deleted a target group whose name another target group shall get. Until then,
+// the other one has a generated name.
 func freedName(want *stack.Stack, p *plan.Plan, r apply.Result) bool {
 	return want != nil && slices.ContainsFunc(want.TargetGroups, func(tg stack.TargetGroup) bool { return tg.Declared }) &&
 		slices.ContainsFunc(p.Steps, func(step plan.Step) bool {
@@ -115,8 +114,8 @@ func freedName(want *stack.Stack, p *plan.Plan, r apply.Result) bool {
 		})
 }
 
-// retryLater has another pass made after a pause if the pass rests on answers that are being read again, or if
-// something was found that may become right without an edit of the objects.
+// retryLater queues another pass after a pause if the pass rests on answers that are being read again, or if a
+// finding may be cured without an edit of the objects.
 func (s *Reconciler) retryLater(key stack.Key, found diag.List, stale bool) (reconcile.Result, error) {
 	if stale {
 		return s.Retries.later(key, staleFacts), nil
@@ -139,7 +138,7 @@ func (s *Reconciler) retryLater(key stack.Key, found diag.List, stale bool) (rec
 	for _, d := range found {
 		switch d.Class {
 		case diag.Denied, diag.Credentials, diag.Quota:
-			if d.Code == diag.PolicyDenied { // the pass is made again as a failed one
+			if d.Code == diag.PolicyDenied { // the pass is repeated like a failed one
 				continue
 			}
 			return s.Retries.later(key, missing), nil
@@ -154,8 +153,8 @@ func (s *Reconciler) retryLater(key stack.Key, found diag.List, stale bool) (rec
 	return reconcile.Result{}, nil
 }
 
-// missingInAWS reports a finding that an edit in AWS may cure, which no event announces: a subnet gets its tag, a
-// certificate is issued.
+// missingInAWS reports whether an edit in AWS may cure a finding. No event announces such an edit: a subnet gets its
+// tag, a certificate is issued.
 func missingInAWS(d diag.Diagnostic) bool {
 	return slices.Contains([]diag.Code{
 		diag.NoSubnets, diag.InvalidSubnets, diag.SecurityGroupNotFound, diag.CertificateNotFound, diag.TargetGroupNotFound,

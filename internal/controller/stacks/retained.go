@@ -13,8 +13,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
 )
 
-// retainedBy are the notes on objects that are deleted while their load balancer stays, as they ask for; none if
-// nothing stays. c and o are what the plan rests on.
+// retainedBy returns the notes on deleted objects whose load balancer stays because they declare that; none if
+// nothing stays. c and o are the input of the plan.
 func retainedBy(w front.Input, key stack.Key, c compile.Result, o awsop.Observed) (found diag.List) {
 	if c.Stack.Removal == stack.NotRemoved || len(o.LoadBalancers) == 0 {
 		return nil

@@ -23,18 +23,18 @@ type cause string
 
 const (
 	failing       cause = "failing"        // a pass that failed
-	guarded       cause = "guarded"        // a step that a guard or deletion protection keeps from happening
+	guarded       cause = "guarded"        // a step that a guard or deletion protection refuses
 	readingAddOns cause = "reading addons" // add-ons that were not read in time
 	readingFacts  cause = "reading facts"  // a question that AWS did not answer
-	throttled     cause = "throttled"      // a question that AWS refused because it is asked too much
-	staleFacts    cause = "stale facts"    // answers that served on while AWS is asked again
+	throttled     cause = "throttled"      // a question that AWS throttled
+	staleFacts    cause = "stale facts"    // old answers that serve while AWS is read again
 	refusedSecret cause = "refused Secret" // a Secret that may not be read; no event announces that a Role was granted
 	// what only an edit in AWS cures, which no event announces: a subnet gets its tag
 	missing cause = "missing"
 )
 
-// pauses are those between passes, by cause. An edit of the stack's objects, and of whatever they refer to, makes a
-// pass at once.
+// pauses are the pauses between passes, by cause. An edit of the stack's objects, or of objects that they refer to,
+// causes a pass at once.
 var pauses = map[cause]backoff.Policy{
 	failing:       {First: queue.FirstRetry, Longest: queue.LongestRetry},
 	guarded:       {First: 20 * time.Second, Longest: 5 * time.Minute},
@@ -46,7 +46,7 @@ var pauses = map[cause]backoff.Policy{
 	missing:       {First: time.Minute, Longest: 5 * time.Minute},
 }
 
-// longestBesideWaiting is the longest pause after a pass that failed and in which something waits for AWS.
+// longestBesideWaiting is the longest pause after a failed pass in which something also waits for AWS.
 const longestBesideWaiting = 13 * time.Second
 
 type retryKey struct {
@@ -54,9 +54,9 @@ type retryKey struct {
 	cause cause
 }
 
-// Retries counts, by stack and cause, the passes that another one must follow. For the controller's work queue it is
-// the rate limiter: the queue forgets failures whenever a pass asks for a time, which alternates with failing; retries
-// does not.
+// Retries counts, by stack and cause, the passes that another one must follow. It is also the rate limiter of the
+// controller's queue: the queue forgets failures whenever a pass asks for a time, which alternates with failures;
+// Retries does not.
 type Retries struct {
 	failures    *backoff.Failures[retryKey]
 	Unavailable queue.UnavailableUnits[stack.Key]
@@ -84,7 +84,7 @@ func (r *Retries) later(key stack.Key, c cause) reconcile.Result {
 // done ends the count of a cause.
 func (r *Retries) done(key stack.Key, c cause) { r.failures.Forget(retryKey{key, c}) }
 
-// forget ends all counts of a stack: it is gone, or its objects were edited.
+// forget ends all counts of a stack, because it no longer exists or its objects were edited.
 func (r *Retries) forget(key stack.Key) {
 	r.failures.ForgetFunc(func(k retryKey) bool { return k.stack == key })
 }
@@ -102,7 +102,7 @@ func (r *Retries) NumRequeues(key stack.Key) int {
 	return r.failures.NumRequeues(retryKey{key, failing})
 }
 
-// edited reports whether a member was edited since the last pass, or one came or went. What controllers write does not
+// edited reports whether since the last pass a member was edited, added or removed. Writes of controllers do not
 // count: status, finalizers, and the annotation that shows the stack.
 func (s *Reconciler) edited(key stack.Key, w front.Input) bool {
 	now := editsOf(w)
@@ -114,7 +114,7 @@ func (s *Reconciler) edited(key stack.Key, w front.Input) bool {
 	return before != "" && before != now
 }
 
-// editsOf identifies what users wrote of an input's members.
+// editsOf identifies the parts of an input's members that users write.
 func editsOf(w front.Input) string {
 	h := sha256.New()
 	for _, o := range slices.Concat(w.Members, w.Leaving) {
@@ -123,7 +123,7 @@ func editsOf(w front.Input) string {
 	return string(h.Sum(nil))
 }
 
-// writeEdits writes what users wrote of an object.
+// writeEdits writes the parts of an object that users write.
 func writeEdits(h hash.Hash, o metav1.Object) {
 	_, _ = fmt.Fprintf(h, "%s\x00%d\x00%t\x00", o.GetUID(), o.GetGeneration(), leaving(o))
 	for _, k := range slices.Sorted(maps.Keys(o.GetAnnotations())) {

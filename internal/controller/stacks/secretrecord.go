@@ -46,7 +46,7 @@ func logins(c compile.Result) []login {
 	return out
 }
 
-// unsentSecrets are the Secrets, as namespace/name, that a step should have brought to AWS and did not.
+// unsentSecrets are the Secrets, as namespace/name, whose content a step should have sent to AWS and did not.
 func unsentSecrets(p *plan.Plan, r apply.Result) map[string]bool {
 	out := map[string]bool{}
 	for _, s := range p.Steps {
@@ -60,16 +60,16 @@ func unsentSecrets(p *plan.Plan, r apply.Result) map[string]bool {
 	return out
 }
 
-// recordSecrets records on each Ingress which client secrets were sent to AWS, by their fingerprints: AWS never returns
-// them, and after a restart nothing else shows whether a Secret was edited meanwhile. A failed write leaves a mark that
-// equals no fingerprint.
+// recordSecrets records on each Ingress the fingerprints of the client secrets that were sent to AWS. AWS never
+// returns client secrets, and after a restart nothing else shows whether a Secret was edited meanwhile. A failed
+// write leaves a mark that equals no fingerprint.
 func (s *Reconciler) recordSecrets(ctx context.Context, c compile.Result, p *plan.Plan, r apply.Result,
 	members []metav1.Object) refusedWrites {
 	failed, all := unsentSecrets(p, r), logins(c)
 	_, refused := s.writeMembers(ctx, "recording the secrets of", members, func(m client.Object) objectwriter.Write {
 		read := annotation.NewReader(&annotation.Findings{}, owner.Object(m), m.GetAnnotations())
 		old, now := read.Map(annotation.WrittenSecrets).Value, map[string]string{}
-		if len(c.Keep.Resources) > 0 { // what stays untouched may use Secrets that the stack does not show
+		if len(c.Keep.Resources) > 0 { // kept resources may use Secrets that the stack does not show
 			maps.Copy(now, old)
 		}
 		for _, l := range all {
@@ -106,7 +106,7 @@ func (s *Reconciler) recordSecrets(ctx context.Context, c compile.Result, p *pla
 	return refused
 }
 
-// hasAnnotations reports whether the annotations of an object with these keys are as wanted.
+// hasAnnotations reports whether an object has the wanted values of the annotations with these keys.
 func hasAnnotations(o metav1.Object, keys []string, want map[string]string) bool {
 	return !slices.ContainsFunc(keys, func(k string) bool {
 		have, ok := o.GetAnnotations()[k]
@@ -115,8 +115,8 @@ func hasAnnotations(o metav1.Object, keys []string, want map[string]string) bool
 	})
 }
 
-// annotate brings the annotations of an object with these keys to what is wanted, and reports whether that changed
-// them.
+// annotate gives an object the wanted values of the annotations with these keys, and reports whether that changed the
+// object.
 func annotate(o client.Object, keys []string, want map[string]string) (changed bool) {
 	if hasAnnotations(o, keys, want) {
 		return false

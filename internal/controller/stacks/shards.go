@@ -20,9 +20,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// placed is the part that the load balancer of a stack has of its group, if the group has several. The memory of the
-// first load balancer has the placement, by which the passes over all of them go. next is when a move ends; zero = none
-// does.
+// placed returns the part of its group that the load balancer of a stack serves, if the group has several. The state
+// of the first load balancer has the placement that the passes over all of them use. next is when a move ends; zero =
+// no host moves.
 func (s *Reconciler) placed(ctx context.Context, key stack.Key, w front.Input) (part front.Input, next time.Time,
 	err error) {
 	if !w.Wanted || !w.Sharded(key) {
@@ -51,8 +51,8 @@ func (s *Reconciler) placement(key stack.Key) (p shard.Placement, known bool) {
 	return m.Placement, true
 }
 
-// place keeps a placement in the place of another one, and wakes the passes over the load balancers of which it
-// differs. ok is false if a pass over another load balancer of the group has made a placement meanwhile.
+// place replaces the placement of a group, and queues the load balancers for which it differs. ok is false if a pass
+// over another load balancer of the group has replaced the placement meanwhile.
 func (s *Reconciler) place(key stack.Key, before shard.Placement, known bool, after shard.Placement) (ok bool) {
 	if after == nil {
 		after = shard.Placement{}
@@ -62,7 +62,7 @@ func (s *Reconciler) place(key stack.Key, before shard.Placement, known bool, af
 	st := s.state(first)
 	m := compile.Memory{}
 	if st.memory != nil {
-		m = *st.memory // what was put into the checkpoint stays as it is
+		m = *st.memory // the checkpoint keeps the former value
 	}
 	if known != (m.Placement != nil) || !before.Equal(m.Placement) {
 		s.mu.Unlock()
@@ -80,7 +80,7 @@ func (s *Reconciler) place(key stack.Key, before shard.Placement, known bool, af
 	return true
 }
 
-// wakeShards makes passes over the other load balancers of the group of a stack.
+// wakeShards queues the other load balancers of the group of a stack.
 func (s *Reconciler) wakeShards(key stack.Key, last int) {
 	for n := range last + 1 {
 		if other := front.ShardKey(key, n); other != key {
@@ -89,9 +89,9 @@ func (s *Reconciler) wakeShards(key stack.Key, last int) {
 	}
 }
 
-// noteServed notes after a pass whether its load balancer serves the hosts that were on their way to it, and that the
-// statuses show those that have arrived, which the pass over the first load balancer writes. By a placement that has
-// changed since the pass began nothing is concluded: another pass is due.
+// noteServed records after a pass whether its load balancer serves the hosts that move to it, and whether statuses,
+// which the pass over the first load balancer writes, show the hosts that have arrived. If the placement has changed
+// since the pass began, it concludes nothing: another pass is due.
 func (s *Reconciler) noteServed(key stack.Key, w front.Input, ready, written bool) {
 	if _, n := naming.ShardOf(key.ID); w.Placement != nil && w.Wanted {
 		after := w.Placement
@@ -107,8 +107,8 @@ func (s *Reconciler) noteServed(key stack.Key, w front.Input, ready, written boo
 	}
 }
 
-// shardsShown are the load balancers of a group, of which first is the group's first one, as statuses show them. All
-// have the same ports. The list is short if the group has one, and one that is not known yet has no name.
+// shardsShown returns the load balancers of a group, as statuses show them. first is the group's first one. All have
+// the same ports. A load balancer that is not known yet has no name.
 func (s *Reconciler) shardsShown(ctx context.Context, key stack.Key, w front.Input, first owner.LoadBalancer) (
 	all []owner.LoadBalancer, err error) {
 	all = append(all, first)
@@ -131,8 +131,8 @@ func (s *Reconciler) shardsShown(ctx context.Context, key stack.Key, w front.Inp
 	return all, nil
 }
 
-// showOf is what the status of a member shows of the load balancers of its group: that of its first host first. One
-// that is not known yet is left out; ok is false if none is known, and the status stays.
+// showOf returns what the status of a member shows of the load balancers of its group: the one of its first host
+// first. Unknown ones are left out; ok is false if none is known, and the status stays.
 func showOf(w front.Input, all []owner.LoadBalancer, m metav1.Object) (show owner.LoadBalancer, ok bool) {
 	declared, known := memberOf(w, m)
 	if !known {
@@ -154,7 +154,7 @@ func showOf(w front.Input, all []owner.LoadBalancer, m metav1.Object) (show owne
 	return show, show.Hostname != ""
 }
 
-// memberOf is what an object declares of a group with several load balancers, on all of them.
+// memberOf returns what an object declares in a group with several load balancers, on all of them.
 func memberOf(w front.Input, o metav1.Object) (m intent.Member, known bool) {
 	at := slices.IndexFunc(w.Group, func(x intent.Member) bool {
 		return x.Object.Namespace == o.GetNamespace() && x.Object.Name == o.GetName()
@@ -165,13 +165,13 @@ func memberOf(w front.Input, o metav1.Object) (m intent.Member, known bool) {
 	return w.Group[at], true
 }
 
-// left are the objects of those that leave that are in the group no more.
+// left returns the objects of those that leave which are no longer members of the group.
 func left(w front.Input) []metav1.Object {
 	return slices.DeleteFunc(slices.Clone(w.Leaving), func(o metav1.Object) bool { return slices.Contains(w.Emptied, o) })
 }
 
-// wakeWriter makes a pass over the first load balancer of a group, which writes the statuses, if a member with hosts on
-// another one does not show its name yet.
+// wakeWriter queues the first load balancer of a group, whose pass writes the statuses, if a member with hosts on
+// another load balancer does not show its name yet.
 func (s *Reconciler) wakeWriter(key stack.Key, w front.Input, name string) {
 	_, n := naming.ShardOf(key.ID)
 	kind := owner.Of(key.Owner)

@@ -18,22 +18,22 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan"
 )
 
-// stackState is what the reconciler keeps of a stack between passes.
+// stackState is what the reconciler remembers of a stack between passes.
 type stackState struct {
 	memory     *compile.Memory
 	edits      string       // what users wrote of the members in the last pass; see editsOf
 	duplicates duplicates   // see noteDuplicates
 	missed     []facts.Need // what AWS did not have in the last pass
-	discovery  discovery    // what the stack needs of the list of certificates
+	discovery  discovery    // what the stack looked up in the list of certificates
 	begun      time.Time    // the first pass over a new Gateway
-	checked    bool         // what AWS holds was read again in search of drift, and no plan was made since
+	checked    bool         // the stack was read again to find drift, and no plan was made since
 	failed     string       // the last plan, if it failed; see logPlan
-	unfinished bool         // steps of the last plan were not carried out
-	decided    uint64       // hash of what the last plan wanted by AWS's answers; see decidedBy
-	applied    bool         // a pass of this process came to its end
+	unfinished bool         // steps of the last plan are not done
+	decided    uint64       // hash of the last plan's decisions by AWS's answers; see decidedBy
+	applied    bool         // a pass of this process has reached its end
 	marked     []mark       // members that got our finalizer lately
-	deciding   []string     // the namespaces that decide what the members share
-	inUse      inUse        // resources that AWS does not delete, as others use them
+	deciding   []string     // the namespaces that decide about shared settings
+	inUse      inUse        // resources that AWS does not delete because others use them
 }
 
 // state returns the state of a stack; s.mu is held.
@@ -49,12 +49,12 @@ func (s *Reconciler) state(key stack.Key) *stackState {
 	return st
 }
 
-// awaitRoutes is how long a new Gateway waits for the first of its routes. Applied together, they reach the caches one
-// after the other, and a load balancer that is made without rules takes a second pass.
+// awaitRoutes is how long a new Gateway waits for the first of its routes. Objects that are applied together reach
+// the caches one after the other, and a load balancer that is created without rules would need a second pass.
 const awaitRoutes = 250 * time.Millisecond
 
-// routesAwaited is how long the first routes of a Gateway are waited for; 0 = there are some, it has a load balancer,
-// or they did not come.
+// routesAwaited returns how long to wait for the first routes of a Gateway; 0 = it has routes or a load balancer, or
+// awaitRoutes is over.
 func (s *Reconciler) routesAwaited(key stack.Key, w front.Input) time.Duration {
 	marked := func(o metav1.Object) bool { return slices.Contains(o.GetFinalizers(), naming.Finalizer(key)) }
 	if w.Decisions == nil || !w.Wanted || len(w.LoadBalancer.Members) > len(w.Members) ||
@@ -70,7 +70,7 @@ func (s *Reconciler) routesAwaited(key stack.Key, w front.Input) time.Duration {
 	return max(0, st.begun.Add(awaitRoutes).Sub(s.Now()))
 }
 
-// noteReleased records objects that were being deleted and have lost the finalizer: they are gone for good.
+// noteReleased records deleted objects that have lost the finalizer: they no longer exist.
 func (s *Reconciler) noteReleased(key stack.Key, all []metav1.Object) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -89,8 +89,8 @@ func (s *Reconciler) noteReleased(key stack.Key, all []metav1.Object) {
 	}
 }
 
-// unreleased are the objects of leaving that have the finalizer still. A cache shows those that lost it for a moment
-// longer.
+// unreleased returns the objects of leaving that still carry the finalizer. A cache shows those that lost it for a
+// moment longer.
 func (s *Reconciler) unreleased(key stack.Key, leaving []metav1.Object) []metav1.Object {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -123,7 +123,8 @@ func (s *Reconciler) MemoryOf(key stack.Key) *compile.Memory {
 	return nil
 }
 
-// Deciding are the namespaces that decide what the members of a stack share; known is false before the first pass.
+// Deciding returns the namespaces that decide about the shared settings of a stack; known is false before the first
+// pass.
 func (s *Reconciler) Deciding(key stack.Key) (namespaces []string, known bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -133,8 +134,8 @@ func (s *Reconciler) Deciding(key stack.Key) (namespaces []string, known bool) {
 	return nil, false
 }
 
-// Restore takes what earlier processes left of the owner's stacks: what the compiler remembers, and what is known to be
-// a duplicate, however long ago, as ARNs and ids are not used twice.
+// Restore restores what earlier processes left about the owner's stacks: what the compiler remembers, and which
+// resources are known duplicates. The age of the latter does not matter, because ARNs and ids are never reused.
 func (s *Reconciler) Restore(restored checkpoint.Restored) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -160,8 +161,8 @@ func (s *Reconciler) Restore(restored checkpoint.Restored) {
 	}
 }
 
-// Unvisited are the stacks that earlier processes remembered and over which this one has made no pass: no object wants
-// them.
+// Unvisited returns the stacks that earlier processes remembered and for which this process has made no pass: no
+// object declares them.
 func (s *Reconciler) Unvisited() []stack.Key {
 	visited := map[stack.Key]bool{}
 	for _, key := range s.Index.Units() {
@@ -178,7 +179,7 @@ func (s *Reconciler) Unvisited() []stack.Key {
 	return out
 }
 
-// Counts are the sizes of what is kept of stacks.
+// Counts are the sizes of the reconciler's state.
 func (s *Reconciler) Counts() map[string]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -217,7 +218,7 @@ func (s *Reconciler) forget(key stack.Key) {
 	}
 }
 
-// NoteCheck notes that what AWS holds of a stack was read again in search of drift.
+// NoteCheck records that a stack was read again to find drift.
 func (s *Reconciler) NoteCheck(key stack.Key) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -226,7 +227,7 @@ func (s *Reconciler) NoteCheck(key stack.Key) {
 	}
 }
 
-// noteUnfinished notes whether steps of a plan were not carried out.
+// noteUnfinished records whether steps of a plan are not done.
 func (s *Reconciler) noteUnfinished(key stack.Key, p *plan.Plan, r apply.Result) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -21,9 +21,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// writeStatus writes the name of the load balancer into the status of the members as soon as it is known, whatever else
-// may have failed. ready reports that one that takes the place of another can be shown. switched are the members as
-// they are now, if they showed a load balancer until now that is there besides the one that they show; nil = none did.
+// writeStatus writes the name of the load balancer into the status of the members as soon as it is known, whatever
+// else failed. ready is true if members can show a successor. switched are the members with their new status, if they
+// showed another load balancer before that still exists; nil = none did.
 func (s *Reconciler) writeStatus(ctx context.Context, key stack.Key, c compile.Result, w front.Input, ready bool) (
 	o awsop.Observed, switched []metav1.Object, refused refusedWrites, err error) {
 	desired := c.Stack
@@ -70,7 +70,7 @@ func (s *Reconciler) writeStatus(ctx context.Context, key stack.Key, c compile.R
 	return o, nil, refused, nil
 }
 
-// portsOfOthers are the ports of listeners that were made of other members only.
+// portsOfOthers returns the ports of listeners that only other members declare.
 func portsOfOthers(c compile.Result, member diag.Object) (out []int32) {
 	for i := range c.Stack.Listeners {
 		l := &c.Stack.Listeners[i]
@@ -82,7 +82,7 @@ func portsOfOthers(c compile.Result, member diag.Object) (out []int32) {
 	return out
 }
 
-// addressNotes are notes on the members of which the status cannot show a load balancer, with its name.
+// addressNotes returns notes on the members whose status cannot show a load balancer, with its name.
 func addressNotes(kind owner.Kind, o *awsop.Observed, desired *stack.Stack, ready bool, members []metav1.Object) (
 	found diag.List) {
 	lb, _ := shown(o, desired, ready)
@@ -101,7 +101,7 @@ func addressNotes(kind owner.Kind, o *awsop.Observed, desired *stack.Stack, read
 	return found
 }
 
-// shown is the load balancer of a stack whose name to show, with its ports; nil = there is none yet.
+// shown returns the load balancer of a stack whose name to show, with its ports; nil = there is none yet.
 func shown(o *awsop.Observed, desired *stack.Stack, ready bool) (*awsop.LoadBalancer, []int32) {
 	if len(desired.LoadBalancers) == 0 {
 		return nil, nil
@@ -116,7 +116,7 @@ func shown(o *awsop.Observed, desired *stack.Stack, ready bool) (*awsop.LoadBala
 	return shownLoadBalancer(o, lb, ready)
 }
 
-// portsOn are the ports of a load balancer of others on which the stack has a listener, or rules.
+// portsOn returns the ports of a load balancer of others on which the stack has a listener or rules.
 func portsOn(o *awsop.Observed, lb *awsop.LoadBalancer, desired *stack.Stack) (ports []int32) {
 	for _, l := range o.Listeners {
 		if l.LoadBalancer.Literal == lb.ARN && slices.ContainsFunc(desired.Listeners,
@@ -127,8 +127,9 @@ func portsOn(o *awsop.Observed, lb *awsop.LoadBalancer, desired *stack.Stack) (p
 	return ports
 }
 
-// shownLoadBalancer is the load balancer whose name to show, with its ports: a new one from the beginning, but one that
-// replaces another only once it is ready, active and has listeners, because until then the other one serves.
+// shownLoadBalancer returns the load balancer whose name to show, with its ports. A new load balancer is shown from
+// its creation on. A successor is shown only once it is ready: active and with listeners, because until then the old
+// one serves.
 func shownLoadBalancer(o *awsop.Observed, lb *awsop.LoadBalancer, ready bool) (*awsop.LoadBalancer, []int32) {
 	ports := map[string][]int32{}
 	for _, l := range o.Listeners {
@@ -148,12 +149,12 @@ func shownLoadBalancer(o *awsop.Observed, lb *awsop.LoadBalancer, ready bool) (*
 	return lb, ports[lb.ARN]
 }
 
-// handedOver reports whether all is done that must be before members show a load balancer that replaces another.
+// handedOver reports whether all steps are done that must be before members show a successor.
 func handedOver(p *plan.Plan, r apply.Result) bool {
 	return !slices.ContainsFunc(p.HandOver, func(id plan.StepID) bool { return r.Outcomes[id].State != apply.Done })
 }
 
-// withoutAddOns is an input in whose observation add-ons do not matter.
+// withoutAddOns returns an input whose observation needs no add-ons.
 func withoutAddOns(desired *stack.Stack) *stack.Stack {
 	out := *desired
 	out.LoadBalancers = slices.Clone(desired.LoadBalancers)
@@ -163,14 +164,13 @@ func withoutAddOns(desired *stack.Stack) *stack.Stack {
 	return &out
 }
 
-// published reports whether objects show a load balancer: with AddressWhenActive once AWS says that it is active, and
-// from then on.
+// published reports whether objects show a load balancer: with AddressWhenActive, only once AWS has said that it is
+// active.
 func (s *Reconciler) published(lb *awsop.LoadBalancer, before []string) bool {
 	return !s.AddressWhenActive || lb.Active() || slices.Contains(before, strings.ToLower(lb.DNSName))
 }
 
-// frontendOf is the network load balancer in front of the ALB, if there is one that is wanted or kept; nil = there is
-// none.
+// frontendOf returns the network load balancer in front of the ALB, if it is wanted or kept; nil = there is none.
 func frontendOf(o *awsop.Observed, desired *stack.Stack, keep stack.Keep) *awsop.LoadBalancer {
 	for i := range o.LoadBalancers {
 		lb := &o.LoadBalancers[i]
@@ -184,8 +184,8 @@ func frontendOf(o *awsop.Observed, desired *stack.Stack, keep stack.Keep) *awsop
 	return nil
 }
 
-// clearStatus takes the names of a stack's load balancers off the objects that leave it for another group or another
-// controller, so that no traffic is sent where it is not served any more.
+// clearStatus removes the names of a stack's load balancers from objects that leave it for another group or
+// controller, so that clients do not send requests to a load balancer that no longer serves them.
 func (s *Reconciler) clearStatus(ctx context.Context, o awsop.Observed, leaving []metav1.Object) refusedWrites {
 	kind, names := owner.Of(s.Front.Owner()), []string(nil)
 	for _, lb := range o.LoadBalancers {

@@ -18,13 +18,13 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// ties are the kinds that tie members to their stack.
+// ties are the kinds that connect members to their stack.
 var ties = []objects.Kind{objects.IngressClass, objects.GatewayClass, objects.Gateway, objects.ListenerSet}
 
-// unprovenLoss returns the first object that the cache lacks although the API server has it, among the members that
-// the stack lost since the last compilation and what ties these to it. A cache that is listed again may lack objects
-// for a moment; the rules of such a member must stay. The error says that the API server did not answer whether it has
-// the object.
+// unprovenLoss returns the first object that the API server has and the cache lacks, among the members that the stack
+// lost since the last compilation and the objects that connect them to it. A cache that is listed again may lack
+// objects for a moment; the rules of such a member must stay. It returns an error if the API server did not answer
+// whether it has the object.
 func (s *Reconciler) unprovenLoss(ctx context.Context, key stack.Key, w front.Input) (lacking string, err error) {
 	if s.Live == nil {
 		return "", nil
@@ -69,7 +69,7 @@ func (s *Reconciler) overlooked(ctx context.Context, at objects.Ref) (o client.O
 	return o, overlooked, nil
 }
 
-// lostMembers are the members of the last compilation that the stack does not have any more.
+// lostMembers returns the members of the last compilation that the stack no longer has.
 func lostMembers(before *compile.Memory, now []intent.Member) (out []diag.Object) {
 	if before == nil {
 		return nil

@@ -22,7 +22,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// use is that something which is not of a stack uses a resource of the stack.
+// use says that something outside the stack uses a resource of the stack.
 type use struct {
 	id   string // ARN or id of the resource
 	user string // empty = nothing is known to use it
@@ -31,7 +31,7 @@ type use struct {
 	text, remedy string
 }
 
-// userOf is what uses a resource that AWS refused to delete, and is not of its stack.
+// userOf returns what uses a resource that AWS refused to delete, if it does not belong to the stack.
 func (s *Reconciler) userOf(ctx context.Context, key stack.Key, op plan.Operation, leaving []metav1.Object) (u use,
 	err error) {
 	const remedy = "let it use another resource, and delete this one; lbc orphans lists it"
@@ -65,8 +65,8 @@ func (s *Reconciler) overdue(leaving []metav1.Object) bool {
 	})
 }
 
-// userOfTargetGroup is the name of a load balancer that is not of a stack and that uses a target group; empty = there
-// is none.
+// userOfTargetGroup returns the name of a load balancer outside the stack that uses a target group; empty = there is
+// none.
 func (s *Reconciler) userOfTargetGroup(ctx context.Context, key stack.Key, arn string) (string, error) {
 	groups, err := s.Clients.ELBV2.DescribeTargetGroups(ctx, &elbv2.DescribeTargetGroupsInput{
 		TargetGroupArns: []string{arn}})
@@ -80,7 +80,7 @@ func (s *Reconciler) userOfTargetGroup(ctx context.Context, key stack.Key, arn s
 	return s.otherBalancer(ctx, key, arns)
 }
 
-// userOfCertificate is what is not of a stack and uses a certificate; empty = nothing does.
+// userOfCertificate returns what uses a certificate and does not belong to the stack; empty = nothing.
 func (s *Reconciler) userOfCertificate(ctx context.Context, key stack.Key, arn string) (string, error) {
 	c, err := s.Clients.ACM.DescribeCertificate(ctx, &acm.DescribeCertificateInput{CertificateArn: &arn})
 	if err != nil || c.Certificate == nil {
@@ -97,7 +97,7 @@ func (s *Reconciler) userOfCertificate(ctx context.Context, key stack.Key, arn s
 	return named(name), err
 }
 
-// errUnread is that AWS does not show a resource.
+// errUnread says that AWS does not show a resource.
 var errUnread = errors.New("AWS does not show the resource")
 
 // named names a load balancer in a text.
@@ -108,11 +108,11 @@ func named(balancer string) string {
 	return "load balancer " + balancer
 }
 
-// mostUsers is of how many load balancers one pass asks whether they use a resource.
+// mostUsers is how many load balancers one pass checks for their use of a resource.
 const mostUsers = 10
 
-// otherBalancer is the name of the first of some load balancers that exists and is not of a stack; empty = there is
-// none.
+// otherBalancer returns the name of the first of some load balancers that exists and does not belong to the stack;
+// empty = there is none.
 func (s *Reconciler) otherBalancer(ctx context.Context, key stack.Key, arns []string) (string, error) {
 	return s.firstOther(ctx, key, arns, func(arn string) (in elbv2.DescribeLoadBalancersInput, is func(string) bool) {
 		return elbv2.DescribeLoadBalancersInput{LoadBalancerArns: []string{arn}}, func(found string) bool {
@@ -121,8 +121,8 @@ func (s *Reconciler) otherBalancer(ctx context.Context, key stack.Key, arns []st
 	})
 }
 
-// firstOther asks AWS for one load balancer after the other: one that is gone among several would fail the call for
-// all.
+// firstOther reads one load balancer after the other: in a call for several, one that no longer exists would fail the
+// whole call.
 func (s *Reconciler) firstOther(ctx context.Context, key stack.Key, list []string,
 	ask func(string) (elbv2.DescribeLoadBalancersInput, func(arn string) bool)) (string, error) {
 	if len(list) == 0 {
@@ -136,7 +136,7 @@ func (s *Reconciler) firstOther(ctx context.Context, key stack.Key, list []strin
 		in, is := ask(one)
 		out, err := s.Clients.ELBV2.DescribeLoadBalancers(ctx, &in)
 		if err != nil && awsclient.Classify(err).Missing() == stack.KindLoadBalancer {
-			continue // AWS has yet to notice that it is gone
+			continue // AWS does not know yet that it no longer exists
 		}
 		if err != nil {
 			return "", fmt.Errorf("reading load balancer %s: %w", one, err)
@@ -151,8 +151,9 @@ func (s *Reconciler) firstOther(ctx context.Context, key stack.Key, list []strin
 	return "", nil
 }
 
-// userOfSecurityGroup is what is not of a stack and uses a security group; empty = nothing does. The rules of bindings
-// of the stack may outlive its load balancer for a while, so that rules of other groups count only with rules.
+// userOfSecurityGroup returns what uses a security group and does not belong to the stack; empty = nothing. Rules of
+// the stack's bindings may outlive its load balancer for a while, so rules of other groups count only if rules is
+// true.
 func (s *Reconciler) userOfSecurityGroup(ctx context.Context, key stack.Key, id string, rules bool) (string, error) {
 	interfaces, err := s.Clients.EC2.DescribeNetworkInterfaces(ctx, &ec2.DescribeNetworkInterfacesInput{
 		Filters: []ec2types.Filter{{Name: aws.String("group-id"), Values: []string{id}}},

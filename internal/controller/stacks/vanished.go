@@ -17,21 +17,22 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// A finalizer that comes while an object is being deleted does not hold it: the API server looks for finalizers first
-// and deletes then, whatever was written between the two (Store.Delete of
-// k8s.io/apiserver/pkg/registry/generic/registry). The write of the finalizer succeeds, and the object is gone.
+// A finalizer that is written while an object is being deleted does not stop the deletion: the API server looks for
+// finalizers first and then deletes, even if one is written in between (Store.Delete of
+// k8s.io/apiserver/pkg/registry/generic/registry). The write of the finalizer succeeds, and the object no longer
+// exists.
 
-// markedFor is for how long after a pass that wrote its finalizer an object may turn out to be gone in that moment.
-// What is gone later proves nothing: it was released by hand, which is how users keep a load balancer, or an older
-// state of the cluster was restored.
+// markedFor limits how long after a pass that wrote its finalizer an object can vanish because its deletion overtook
+// the write. An object that vanishes later proves nothing: a user removed the finalizer, which is how users keep a
+// load balancer, or restored an older state of the cluster.
 const markedFor = 15 * time.Second
 
 // mark is a member that got our finalizer.
 type mark struct {
 	object metav1.Object // as the cache showed it last
 	at     time.Time     // the end of the pass that wrote it
-	gone   bool          // in the moment of the mark
-	// removals is how often the definition of its kind had been removed: a removal deletes the object, too.
+	gone   bool          // its deletion overtook the mark
+	// removals is how often the definition of its kind had been removed: a removal deletes the object too.
 	removals int
 }
 
@@ -51,7 +52,7 @@ func (s *Reconciler) noteMarked(key stack.Key, members []metav1.Object, refused 
 	}
 }
 
-// endMarking notes the end of a pass that began at a time.
+// endMarking records the end of a pass that began at a time.
 func (s *Reconciler) endMarking(key stack.Key, begun time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -64,8 +65,8 @@ func (s *Reconciler) endMarking(key stack.Key, begun time.Time) {
 	}
 }
 
-// noteShown drops the marks that have become old, and those of members that the cache shows as being deleted: the
-// finalizer holds them.
+// noteShown drops old marks, and the marks of members that the cache shows as being deleted: the finalizer holds
+// these.
 func (s *Reconciler) noteShown(key stack.Key, w front.Input) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -85,8 +86,8 @@ func (s *Reconciler) noteShown(key stack.Key, w front.Input) {
 	}
 }
 
-// vanished are the members of a stack without objects that got our finalizer and are gone nevertheless, as objects that
-// are being deleted: what was made for them is to be deleted.
+// vanished returns, for a stack without objects, the members that got our finalizer and no longer exist. They count
+// as objects that are being deleted, so their resources are deleted.
 func (s *Reconciler) vanished(ctx context.Context, key stack.Key) (gone []metav1.Object, err error) {
 	s.mu.Lock()
 	var marked []mark
@@ -122,7 +123,7 @@ func (s *Reconciler) vanished(ctx context.Context, key stack.Key) (gone []metav1
 	return gone, nil
 }
 
-// removals is how often the definition of an object's kind was removed since the start.
+// removals returns how often the definition of an object's kind was removed since the start.
 func (s *Reconciler) removals(o metav1.Object) int {
 	kind, ok := objects.KindOf(o)
 	if !ok || s.Removals == nil {

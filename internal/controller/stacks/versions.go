@@ -16,16 +16,16 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan"
 )
 
-// versions returns a function that identifies the objects on which a problem of a step is reported, by what users wrote
-// of them: once one of them is edited, AWS is asked again what it has refused. An edit of another member does not have
-// it asked again. The function may be called concurrently.
+// versions returns a function that identifies the versions of the objects on which a problem of a step is reported,
+// by the parts that users write. After an edit of one of them, a refused write is sent again; an edit of another
+// member does not cause that. The function may be called concurrently.
 func (p *pass) versions() func(plan.Step, diag.Diagnostic) string {
 	members := map[diag.Object]metav1.Object{}
 	for _, o := range slices.Concat(p.input.Members, p.input.Leaving) {
 		members[unversioned(owner.Object(o))] = o
 	}
 	var mu sync.Mutex
-	view := p.view.Fork() // a pass depends on nothing that is read for this
+	view := p.view.Fork() // these reads are no dependencies of the pass
 	return func(step plan.Step, d diag.Diagnostic) string {
 		var concerned []diag.Object
 		for _, found := range p.reconciler.attribute(d, p.compiled.Origins, step, p.input) {
@@ -39,7 +39,7 @@ func (p *pass) versions() func(plan.Step, diag.Diagnostic) string {
 		h := sha256.New()
 		for _, o := range slices.Compact(concerned) {
 			object, known := members[o]
-			if !known && objects.Kind(o.Kind) != objects.Secret { // whose content the write has
+			if !known && objects.Kind(o.Kind) != objects.Secret { // the write contains its content
 				object, known = objects.Lookup[metav1.Object](view, objects.Kind(o.Kind), o.Namespace, o.Name)
 			}
 			if known {
@@ -50,7 +50,7 @@ func (p *pass) versions() func(plan.Step, diag.Diagnostic) string {
 	}
 }
 
-// unversioned is an object by its name alone.
+// unversioned identifies an object by its name alone.
 func unversioned(o diag.Object) diag.Object {
 	o.UID = ""
 	return o

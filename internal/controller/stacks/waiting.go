@@ -20,7 +20,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan"
 )
 
-// noteFound notes what a pass found, for noteWaiting.
+// noteFound records the findings of a pass, for noteWaiting.
 func noteFound(ctx context.Context, t passReport) {
 	n := waiting.NoteOf(ctx)
 	for _, m := range t.input.Leaving {
@@ -31,7 +31,7 @@ func noteFound(ctx context.Context, t passReport) {
 	n.Found, n.Leaving, n.Unfinished = t.found, deletedSince(t.input.Leaving), unfinished(t.plan, t.result)
 }
 
-// deletedSince is when the first deletion of objects began; zero = there are none.
+// deletedSince returns when the first deletion of objects began; zero = there is none.
 func deletedSince(leaving []metav1.Object) (first time.Time) {
 	for _, o := range leaving {
 		if at := o.GetDeletionTimestamp(); at != nil && (first.IsZero() || at.Time.Before(first)) {
@@ -41,8 +41,8 @@ func deletedSince(leaving []metav1.Object) (first time.Time) {
 	return first
 }
 
-// unfinished reports whether a step that is not cosmetic failed, or waits. One that is refused, as without an approval,
-// is not to be done.
+// unfinished reports whether a step that is not cosmetic failed or waits. A refused step, such as one without
+// approval, does not count.
 func unfinished(p *plan.Plan, r apply.Result) bool {
 	return p != nil && slices.ContainsFunc(p.Steps, func(step plan.Step) bool {
 		state := r.Outcomes[step.ID].State
@@ -50,8 +50,8 @@ func unfinished(p *plan.Plan, r apply.Result) bool {
 	})
 }
 
-// noteWaiting notes whether a stack, and deletions of its objects, wait after a pass. What fails as AWS does not accept
-// the credentials is not tried again by each stack and needs no line of the log: the Board wakes it when they are
+// noteWaiting records whether a stack, and deletions of its objects, wait after a pass. If AWS refuses the
+// credentials, stacks do not retry one by one and log nothing: the Board wakes them once the credentials are
 // accepted.
 func (s *Reconciler) noteWaiting(ctx context.Context, key stack.Key, n *waiting.Note, res reconcile.Result, err error) (
 	reconcile.Result, error) {

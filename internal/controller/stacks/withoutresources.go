@@ -11,9 +11,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan"
 )
 
-// withoutResources are those of the members that lack our finalizer of which AWS is proven to hold nothing, so that the
-// stack can go on without them. A missing finalizer proves nothing: replacing an object takes it off, and policies
-// refuse to put it on again. c is what the whole input compiles to.
+// withoutResources returns the members without our finalizer of which AWS provably has no resources, so that the
+// stack can continue without them. A missing finalizer alone proves nothing: replacing an object removes it, and
+// policies may refuse to add it again. c is the result of compiling the whole input.
 func (s *Reconciler) withoutResources(ctx context.Context, key stack.Key, w front.Input, c compile.Result,
 	lacking refusedWrites) (refusedWrites, error) {
 	observed, err := s.observe(ctx, key, c.Stack, w)
@@ -28,7 +28,7 @@ func (s *Reconciler) withoutResources(ctx context.Context, key stack.Key, w fron
 		if err != nil {
 			return nil, fmt.Errorf("compiling %s without %s: %w", key, r.object, err)
 		}
-		if rest.Stack == nil { // the others make no stack by themselves, which proves nothing of this one
+		if rest.Stack == nil { // the others alone make no stack, so nothing is proven about this one
 			continue
 		}
 		without := s.plan(basis{key: key, input: w, compiled: rest, observed: observed})
@@ -39,9 +39,8 @@ func (s *Reconciler) withoutResources(ctx context.Context, key stack.Key, w fron
 	return out, nil
 }
 
-// provenAbsent compares the plan of a whole stack with that of the same stack without one member. The member has
-// nothing in AWS if leaving it out deletes nothing that stays otherwise, and modifies nothing that is left as it is
-// otherwise.
+// provenAbsent compares the plan of a whole stack with the plan of the same stack without one member. The member has
+// no resources in AWS if leaving it out deletes and modifies nothing that the whole plan leaves unchanged.
 func provenAbsent(with, without *plan.Plan) absence.Absence {
 	touched, deleted := map[stack.Ref]bool{}, map[stack.Ref]bool{}
 	for _, step := range with.Steps {

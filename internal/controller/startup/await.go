@@ -1,6 +1,6 @@
-// Package startup is how the controller begins with less than it needs: it tries again until region, VPC, credentials
-// and the API server are there, follows what AWS and the API server refuse later, and shows each condition in the log,
-// as an event and as a metric. It starts no controllers.
+// Package startup lets the controller start with less than it needs. It repeats attempts until Region, VPC,
+// credentials and the API server are available, follows what AWS and the API server refuse later, and shows each
+// condition in the log, as an event and as a metric. It starts no controllers.
 package startup
 
 import (

@@ -1,6 +1,6 @@
-// Package targethealth follows the health of targets after they were registered: it writes the readiness gates of pods
-// (Gates), and warns of target groups without a healthy target (Watch). It registers nothing; readiness decides what a
-// condition is. It imports targets, readiness, status and controller-runtime's client.
+// Package targethealth follows the health of targets after they were registered: it writes the readiness gates of
+// pods (Gates), and warns of target groups without a healthy target (Watch). It registers nothing. Package readiness
+// decides the content of the gates' conditions.
 package targethealth
 
 import (

@@ -12,10 +12,10 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 )
 
-// otherError is OpenTelemetry's word for an error without a code.
+// otherError is OpenTelemetry's code for an error without a code.
 const otherError = "_OTHER"
 
-// RecordCall records a call of AWS that has ended, in the pass that its context is of.
+// RecordCall records an AWS call that has ended, in the pass of its context.
 func RecordCall(ctx context.Context, c awsclient.Call) {
 	t := tracerOf(ctx)
 	if t == nil {
@@ -41,8 +41,7 @@ func RecordCall(ctx context.Context, c awsclient.Call) {
 	span.End(trace.WithTimestamp(ended))
 }
 
-// Writes records the writes to the API server of a client that is made with it as rest.Config.Wrap takes it, in the
-// passes that they are of.
+// Writes is a wrapper for rest.Config.Wrap. It records the client's writes to the API server in their passes.
 func Writes(next http.RoundTripper) http.RoundTripper { return writes{next} }
 
 type writes struct{ next http.RoundTripper }
@@ -74,5 +73,5 @@ func (w writes) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// WrappedRoundTripper is the transport below, for clients that look for its connections.
+// WrappedRoundTripper returns the wrapped transport, for clients that look for its connections.
 func (w writes) WrappedRoundTripper() http.RoundTripper { return w.next }

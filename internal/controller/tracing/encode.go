@@ -10,8 +10,8 @@ import (
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 )
 
-// message is spans of one Tracer as OTLP has them. TracesData has the wire format of ExportTraceServiceRequest, whose
-// package needs gRPC.
+// message encodes spans of one Tracer for OTLP. TracesData has the wire format of ExportTraceServiceRequest, whose
+// package would link gRPC.
 func message(spans []sdktrace.ReadOnlySpan) *tracepb.TracesData {
 	out := make([]*tracepb.Span, len(spans))
 	for i, s := range spans {
@@ -58,7 +58,7 @@ func attributes(all []attribute.KeyValue) []*commonpb.KeyValue {
 	return out
 }
 
-// value is the value of an attribute; of kinds that spans and resources here do not have, its text.
+// value encodes the value of an attribute. Values of kinds that this package does not use become text.
 func value(v attribute.Value) *commonpb.AnyValue {
 	switch v.Type() {
 	case attribute.INT64:

@@ -23,16 +23,16 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/config"
 )
 
-// firstPause is the pause before a refused export is tried again; the next ones are twice as long each.
+// firstPause is the pause before a refused export is repeated; each further pause is twice as long.
 const firstPause = 500 * time.Millisecond
 
-// exporter sends spans by OTLP over HTTP. OpenTelemetry's own exporter is not used: it links gRPC (decision 23). The
-// SDK calls it in one goroutine, drops spans while the queue before it is full, and calls nothing else meanwhile.
+// exporter sends spans by OTLP over HTTP. OpenTelemetry's own exporter is not used, because it links gRPC (decision
+// 23). The SDK calls exporter in one goroutine, and drops spans while its queue is full.
 type exporter struct {
 	to      config.Traces
 	client  *http.Client
 	log     logr.Logger
-	failing bool // the last export failed, which has been logged
+	failing bool // the last export failed, and the failure was logged
 }
 
 func newExporter(o Options) (*exporter, error) {
@@ -49,7 +49,7 @@ func newExporter(o Options) (*exporter, error) {
 		}
 	}
 	if o.CertificateFile != "" {
-		own := func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { // read for each connection, as it may be renewed
+		own := func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { // read for each connection: it may be renewed
 			c, err := tls.LoadX509KeyPair(o.CertificateFile, o.KeyFile)
 			return &c, err
 		}
@@ -64,8 +64,8 @@ func newExporter(o Options) (*exporter, error) {
 	return &exporter{to: o.Traces, client: &http.Client{Transport: transport}, log: o.Log}, nil
 }
 
-// ExportSpans implements sdktrace.SpanExporter. It logs the first failure in a row, and the success after it; it
-// returns no error, which the SDK would write past the log.
+// ExportSpans implements sdktrace.SpanExporter. It logs the first of several failures in a row, and the first success
+// after them. It returns no error: the SDK would print it outside the log.
 func (e *exporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
 	if len(spans) == 0 {
 		return nil
@@ -93,7 +93,7 @@ func (e *exporter) Shutdown(context.Context) error {
 	return nil
 }
 
-// Shown is an endpoint without a password, for the log.
+// Shown returns an endpoint without its password, for the log.
 func Shown(endpoint string) string {
 	if u, err := url.Parse(endpoint); err == nil {
 		return u.Redacted()
@@ -101,7 +101,7 @@ func Shown(endpoint string) string {
 	return ""
 }
 
-// remedy is what to check. Port 4317 answers a request of HTTP with an error that does not show why.
+// remedy says what to check. Port 4317 is gRPC's: its error for an HTTP request does not say why.
 func (e *exporter) remedy() string {
 	if u, err := url.Parse(e.to.Endpoint); err == nil && u.Port() == "4317" {
 		return "4317 is usually the collector's port of gRPC: name that of HTTP, usually 4318"
@@ -122,10 +122,10 @@ func (e *exporter) encode(spans []sdktrace.ReadOnlySpan) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// errAgain marks a refusal that OTLP has clients try again.
+// errAgain marks a refusal after which OTLP clients try again.
 var errAgain = errors.New("the collector is busy")
 
-// send sends a message until the collector takes it, refuses it for good, does not answer, or ctx ends.
+// send sends a message until the collector accepts it, refuses it for good, does not answer, or ctx ends.
 func (e *exporter) send(ctx context.Context, body []byte) error {
 	for pause := firstPause; ; pause *= 2 {
 		after, err := e.post(ctx, body)
@@ -142,7 +142,7 @@ func (e *exporter) send(ctx context.Context, body []byte) error {
 	}
 }
 
-// post makes one request. after is the pause that the collector asks for.
+// post makes one request. after is the pause that the collector demands.
 func (e *exporter) post(ctx context.Context, body []byte) (after time.Duration, err error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, e.to.Endpoint, bytes.NewReader(body))
 	if err != nil {
@@ -158,7 +158,7 @@ func (e *exporter) post(ctx context.Context, body []byte) (after time.Duration, 
 	resp, err := e.client.Do(r)
 	if err != nil {
 		var at *url.Error
-		if errors.As(err, &at) { // without the address, which is named beside it and may have a password
+		if errors.As(err, &at) { // without the address: the log names it, and it may have a password
 			err = at.Err
 		}
 		return 0, err

@@ -10,10 +10,10 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// maxCauses bounds the objects that are named as causes of one pass.
+// maxCauses limits the objects that one pass names as its causes.
 const maxCauses = 16
 
-// Passes records the passes of a controller over its units, a trace for each. Nil records none.
+// Passes records the passes of a controller over its units, one trace per pass. A nil Passes records none.
 type Passes[U comparable] struct {
 	tracer *Tracer
 
@@ -21,7 +21,7 @@ type Passes[U comparable] struct {
 	causes map[U][]string // objects whose events queued a unit since its last pass
 }
 
-// NewPasses makes the Passes of a controller; nil for a nil Tracer.
+// NewPasses makes the Passes of a controller; nil if the Tracer is nil.
 func NewPasses[U comparable](t *Tracer) *Passes[U] {
 	if t == nil {
 		return nil
@@ -29,7 +29,7 @@ func NewPasses[U comparable](t *Tracer) *Passes[U] {
 	return &Passes[U]{tracer: t, causes: map[U][]string{}}
 }
 
-// Note notes the object whose event is about to queue a unit, as a cause of its next pass.
+// Note records an object whose event queues a unit, as a cause of the unit's next pass.
 func (p *Passes[U]) Note(unit U, kind, namespace, name string) {
 	if p == nil {
 		return
@@ -45,7 +45,7 @@ func (p *Passes[U]) Note(unit U, kind, namespace, name string) {
 	}
 }
 
-// Start begins the trace of a pass. Log lines under the returned context have its id.
+// Start begins the trace of a pass. Log lines under the returned context have the trace's id.
 func (p *Passes[U]) Start(ctx context.Context, unit U, controller string) (context.Context, Span) {
 	if p == nil {
 		return ctx, Span{}

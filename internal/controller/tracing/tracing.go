@@ -1,6 +1,6 @@
 // Package tracing records passes as traces of OpenTelemetry: a span for each part of a pass, each AWS call and each
-// write to the API server, exported by OTLP over HTTP. It decides nothing and holds nothing up: what a collector does
-// not take is dropped.
+// write to the API server, exported by OTLP over HTTP. It decides and delays nothing: spans that a collector does not
+// accept are dropped.
 package tracing
 
 import (
@@ -18,10 +18,10 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/config"
 )
 
-// scope is what made the spans, in the words of OpenTelemetry.
+// scope is OpenTelemetry's name of the library that creates the spans.
 const scope = "github.com/k8s-lbc/lbc"
 
-// flushTime bounds the export of the last spans at the end of the process.
+// flushTime limits the export of the last spans at the end of the process.
 const flushTime = 5 * time.Second
 
 // Tracer makes traces. A nil Tracer makes none, at no cost.
@@ -31,15 +31,15 @@ type Tracer struct {
 	now      func() time.Time
 }
 
-// Options are what a Tracer is made of.
+// Options are the parameters of a Tracer.
 type Options struct {
 	config.Traces                   // as TracesOf returns them
-	Resource      map[string]string // what is traced; OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME go before it
+	Resource      map[string]string // describes the process; the variables OTEL_… have precedence
 	Now           func() time.Time
 	Log           logr.Logger
 }
 
-// New makes a Tracer; nil where traces are off. It opens no connection: the collector may come later.
+// New makes a Tracer; nil if traces are off. It opens no connection: the collector may start later.
 func New(o Options) (*Tracer, error) {
 	if o.Endpoint == "" || o.Ratio == 0 {
 		return nil, nil
@@ -59,17 +59,17 @@ func New(o Options) (*Tracer, error) {
 	if of == nil {
 		return nil, fmt.Errorf("describing the process in traces: %w", err)
 	}
-	if err != nil { // what can be read of the environment holds
+	if err != nil { // the valid parts of the environment count
 		o.Log.Info("OTEL_RESOURCE_ATTRIBUTES is not wholly used in traces", "reason", err.Error())
 	}
-	// The exporter ends an export by itself, with a better reason.
+	// The exporter ends an export before this timeout, with a better reason.
 	p := sdktrace.NewTracerProvider(sdktrace.WithBatcher(e, sdktrace.WithExportTimeout(2*o.Timeout)),
 		sdktrace.WithResource(of),
 		sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(o.Ratio))))
 	return &Tracer{provider: p, tracer: p.Tracer(scope), now: o.Now}, nil
 }
 
-// End exports what has been recorded and not been exported, for at most five seconds. Nothing is exported after it.
+// End exports the remaining spans, for at most five seconds. Nothing is exported after it.
 func (t *Tracer) End() {
 	if t == nil {
 		return
@@ -87,14 +87,14 @@ func tracerOf(ctx context.Context) *Tracer {
 	return t
 }
 
-// Span is a part of a trace under way. The zero value records nothing.
+// Span is a part of a trace in progress. The zero value records nothing.
 type Span struct {
 	span   trace.Span
 	tracer *Tracer
 }
 
-// Start begins a part of the pass that a context is of. The calls made under the returned context are parts of it. The
-// span is the zero value where the pass is not recorded.
+// Start begins a part of the pass of a context. Calls under the returned context belong to this part. The span is the
+// zero value if the pass is not recorded.
 func Start(ctx context.Context, name string) (context.Context, Span) {
 	t := tracerOf(ctx)
 	if t == nil {
@@ -104,7 +104,7 @@ func Start(ctx context.Context, name string) (context.Context, Span) {
 	return ctx, Span{span, t}
 }
 
-// Recorded reports whether the span is part of a trace: the values of its attributes need not be made otherwise.
+// Recorded reports whether the span is part of a trace. If not, callers need not compute its attributes.
 func (s Span) Recorded() bool { return s.span != nil }
 
 // Set sets an attribute.

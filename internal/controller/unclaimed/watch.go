@@ -1,6 +1,7 @@
-// Package unclaimed looks, while this process leads, at stacks in AWS with the tags of the cluster that no object
-// claims: the controller of another cluster with the same name may manage them. Package orphan decides what is
-// unclaimed, package namesake what is certain enough. It changes nothing.
+// Package unclaimed watches, while this process leads, for stacks in AWS that carry the tags of the cluster and that no
+// object claims: the controller of another cluster with the same name may manage them. Package orphan decides which
+// stacks are unclaimed, and package namesake whether the evidence for another cluster is sufficient. Package unclaimed
+// changes nothing.
 package unclaimed
 
 import (
@@ -22,16 +23,16 @@ import (
 )
 
 const (
-	// pause is the pause between two looks. Two looks in a row confirm that a stack is unclaimed: one that is just created
-	// or deleted may seem so.
+	// pause is the pause between two looks. Two looks in a row confirm that a stack is unclaimed, because a stack that is
+	// just being created or deleted may seem so.
 	pause = 15 * time.Second
-	// readsPerLook is how many stacks have their targets read in a look.
+	// readsPerLook is for how many stacks one look reads the targets.
 	readsPerLook = 10
 	// reread is the pause between reads of the targets of a stack that stays unclaimed.
 	reread = time.Hour
 )
 
-// Account is what AWS holds, as package inventory has read it.
+// Account is the AWS account as package inventory has read it.
 type Account interface {
 	Keys(ctx context.Context) ([]stack.Key, error)
 	Listed(key stack.Key) awsop.Observed
@@ -44,25 +45,25 @@ type Watch struct {
 	// Objects reads the informers' caches of all namespaces; Synced reports whether they are complete.
 	Objects  func(ctx context.Context) objects.Reader
 	Synced   func(ctx context.Context) bool
-	Declared func() []stack.Key // over which passes are made: they need no look
+	Declared func() []stack.Key // stacks that objects declare: they need no look
 	Serves   func(of stack.Owner) bool
 	// Targets reads the targets of a target group.
 	Targets func(ctx context.Context, arn string) ([]namesake.Target, error)
-	Shared  *namesake.Shared // takes what another cluster of the same name manages
+	Shared  *namesake.Shared // records what another cluster of the same name manages
 	Now     func() time.Time
 	Log     logr.Logger
 
 	before   map[stack.Key][]string // the resources of each unclaimed stack at the last look that counts
 	examined map[stack.Key]*examination
-	denied   bool // the last look, while nothing was declared: the role may be for TargetGroupBindings alone
+	denied   bool // AWS denied the last look; without declared stacks, the role may be only for TargetGroupBindings
 }
 
-// examination is what reads of the targets of a stack have shown.
+// examination is the result of reading the targets of a stack.
 type examination struct {
 	before, now   []namesake.Target
 	began, latest time.Time
-	next          time.Time // not before
-	pending       bool      // a second read decides
+	next          time.Time // the earliest time of the next read
+	pending       bool      // the second read, which decides, is still to come
 }
 
 // Start looks until ctx ends. It implements manager.Runnable and runs on the leader only.
@@ -71,7 +72,7 @@ func (w *Watch) Start(ctx context.Context) error {
 	return nil
 }
 
-// Look looks once. A look that does not see everything does not count.
+// Look looks once. If it cannot read everything, it does not count.
 func (w *Watch) Look(ctx context.Context) {
 	found, ok := w.find(ctx)
 	if !ok {
@@ -108,7 +109,7 @@ func (w *Watch) Look(ctx context.Context) {
 	w.before = now
 }
 
-// confirmed reports whether the look before has found a stack with at least these resources.
+// confirmed reports whether the look before found the stack unclaimed, with at least these resources.
 func (w *Watch) confirmed(key stack.Key, ids []string) bool {
 	before, known := w.before[key]
 	return known && !slices.ContainsFunc(ids, func(id string) bool { return !slices.Contains(before, id) })
@@ -146,8 +147,8 @@ func (w *Watch) find(ctx context.Context) (found []orphan.Orphan, ok bool) {
 	return slices.DeleteFunc(found, func(o orphan.Orphan) bool { return declared[o.Key] || !w.Serves(o.Key.Owner) }), true
 }
 
-// examine reads the targets of a stack. Those that serve and are none of this cluster are read again once they had the
-// time to become unhealthy.
+// examine reads the targets of a stack. If healthy targets of another cluster serve, it reads them again after the time
+// in which they would become unhealthy.
 func (w *Watch) examine(ctx context.Context, o orphan.Orphan, was *examination, unhealthy time.Duration) *examination {
 	x := &examination{}
 	if was != nil && was.pending {
@@ -174,8 +175,8 @@ func (w *Watch) examine(ctx context.Context, o orphan.Orphan, was *examination, 
 	return x
 }
 
-// serving are the targets of a stack's target groups, up to the first target group with any that serve and are none of
-// this cluster.
+// serving returns the targets of a stack's target groups, up to the first target group with targets that serve and do
+// not belong to this cluster.
 func (w *Watch) serving(ctx context.Context, o orphan.Orphan) (all []namesake.Target, err error) {
 	for _, r := range o.Resources {
 		if r.Kind != stack.KindTargetGroup {
@@ -192,7 +193,7 @@ func (w *Watch) serving(ctx context.Context, o orphan.Orphan) (all []namesake.Ta
 	return all, nil
 }
 
-// lag is how long a load balancer may call a target of a stack healthy that no longer answers.
+// lag returns how long a target of a stack may still count as healthy after it stops answering.
 func lag(o *awsop.Observed) (longest time.Duration) {
 	for _, tg := range o.TargetGroups {
 		h := tg.HealthCheck

@@ -1,5 +1,5 @@
-// Package waiting keeps which stacks, bindings and deletions wait now, since when, and for what kind of failure, and
-// has them tried again when the cause has ended. It knows units by name only, makes no attempts, and writes no metric.
+// Package waiting records which stacks, bindings and deletions wait now, since when, and for what kind of failure. It
+// has them tried again when the cause ends. It knows units only by name, makes no attempts, and writes no metric.
 package waiting
 
 import (

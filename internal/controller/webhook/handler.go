@@ -1,5 +1,5 @@
 // Package webhook serves the admission webhooks over HTTPS, and renews and publishes their certificate. Package
-// admission makes the responses, package servingcert the certificate.
+// admission makes the responses, and package servingcert the certificate.
 package webhook
 
 import (

@@ -1,6 +1,6 @@
-// Package admission validates and completes objects before the API server stores them: refusals, patches and warnings,
-// in the words of the events that would follow. It reads objects through an objects.View only, calls neither AWS nor
-// the API server, and serves no HTTP.
+// Package admission validates and completes objects before the API server stores them: refusals, patches and
+// warnings, with the texts of the events that would follow. It reads objects only through an objects.View, calls
+// neither AWS nor the API server, and serves no HTTP.
 package admission
 
 import (

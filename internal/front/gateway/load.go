@@ -18,7 +18,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// State is what a Gateway wants of the load balancers of a family.
+// State says whether a Gateway wants a load balancer of a family.
 type State int
 
 // The states.
@@ -31,29 +31,29 @@ const (
 	Leaving
 )
 
-// Loaded is a Gateway with what decides about its load balancer of one family.
+// Loaded is a Gateway with the objects that decide about its load balancer of one family.
 type Loaded struct {
 	State   State
 	Gateway *gatewayv1.Gateway // nil = it does not exist
 	Class   *gatewayv1.GatewayClass
 	Family  attachment.Family
-	// Reports is true for the family whose pass writes the status of the Gateway, its ListenerSets and routes: one of the
-	// two.
+	// Reports is true if the pass of this family writes the statuses of the Gateway, its ListenerSets and routes. It is
+	// true for at most one of the two families.
 	Reports bool
-	// Unknown is why class or configuration are not known. The load balancer stays as it was.
+	// Unknown says why the class or a configuration is not known. The load balancer then does not change.
 	Unknown *attachment.Problem
-	// waiting is why a load balancer that the Gateway declares is not made yet.
+	// waiting says why the declared load balancer is not created yet.
 	waiting *attachment.Problem
 
 	configuration configuration.Layers[configv1.LoadBalancerConfigurationSpec]
-	// configurations are those of the Gateway and of its class, either of which may be nil; annotations of the class's
+	// configurations are those of the Gateway and of its class, in this order; both may be nil. Annotations of the class's
 	// have precedence.
 	configurations []*configv1.LoadBalancerConfiguration
 	defaults       configuration.Defaults
 	listeners      *attachment.Listeners
 }
 
-// Load loads the Gateway of a stack. Neither a class nor a configuration that cannot be read is a cause to delete.
+// Load loads the Gateway of a stack. A class or configuration that cannot be read is no cause to delete.
 func Load(v *objects.View, cfg Config, key stack.Key) Loaded {
 	g, ok := naming.Declarer[*gatewayv1.Gateway](v, objects.Gateway, key.ID)
 	if !ok {
@@ -65,12 +65,12 @@ func Load(v *objects.View, cfg Config, key stack.Key) Loaded {
 		if ours {
 			l.State = Leaving
 			l.readClass(v)
-			l.configure(v) // for the declared protection against deletion only
+			l.configure(v) // only for the declared deletion protection
 		}
 		return l
 	}
 	l.readClass(v)
-	if l.Class == nil { // the last good version stays; without finalizer it may be another controller's
+	if l.Class == nil { // the last valid version stays; without our finalizer, the class may be another controller's
 		if ours {
 			l.State, l.Reports = Wanted, l.Family == attachment.Application || !Finalized(g, other)
 			l.Unknown = &attachment.Problem{Reason: string(gatewayv1.GatewayReasonInvalid),
@@ -92,7 +92,7 @@ func Load(v *objects.View, cfg Config, key stack.Key) Loaded {
 	}
 	switch decided := l.listeners.Family; {
 	case decided == l.Family:
-	case decided == attachment.Auto && ours: // no listener decides: what exists stays
+	case decided == attachment.Auto && ours: // no listener decides: the existing load balancer stays
 		l.State, l.Reports = Wanted, l.Family == attachment.Application || !Finalized(g, other)
 		l.configure(v)
 		return l
@@ -108,7 +108,7 @@ func Load(v *objects.View, cfg Config, key stack.Key) Loaded {
 	}
 	l.State, l.Reports = Wanted, true
 	l.configure(v)
-	if !ours && Finalized(g, other) { // both would have security groups of one name
+	if !ours && Finalized(g, other) { // the security groups of both would have the same name
 		l.State, l.waiting = Nothing, &attachment.Problem{Reason: string(gatewayv1.GatewayReasonPending),
 			Message: fmt.Sprintf("The %s load balancer that the Gateway had (finalizer %s) is deleted first.", other,
 				Finalizer(other))}
@@ -116,7 +116,7 @@ func Load(v *objects.View, cfg Config, key stack.Key) Loaded {
 	return l
 }
 
-// otherThan is the other family of load balancers.
+// otherThan returns the other family of load balancers.
 func otherThan(f attachment.Family) attachment.Family {
 	if f == attachment.Network {
 		return attachment.Application
@@ -124,10 +124,10 @@ func otherThan(f attachment.Family) attachment.Family {
 	return attachment.Network
 }
 
-// incumbent is the family that the listeners of a Gateway are judged by. Where they decide, the family of the load
-// balancer that the Gateway has stays as long as it has listeners of it: an edit of one listener does not replace the
-// load balancer of the others. ListenerSets, which may be of others, count where no listener of the Gateway itself
-// decides.
+// incumbent returns the family that a Gateway keeps or gets. If listeners decide the family, the Gateway keeps the
+// family of its load balancer as long as it has a listener of this family: an edit of one listener must not replace
+// the load balancer of the others. ListenerSets may belong to others; they count only if no listener of the Gateway
+// itself decides.
 func (l *Loaded) incumbent(family attachment.Family) attachment.Family {
 	has := l.Gateway.Finalizers
 	if family != attachment.Auto || slices.Contains(has, finalizerALB) == slices.Contains(has, finalizerNLB) {
@@ -152,7 +152,7 @@ func (l *Loaded) incumbent(family attachment.Family) attachment.Family {
 	return l.listeners.Family
 }
 
-// Finalized reports whether a Gateway may have a load balancer of a family.
+// Finalized reports whether a Gateway carries the finalizer of a family, and so may have a load balancer of it.
 func Finalized(g *gatewayv1.Gateway, f attachment.Family) bool {
 	return slices.Contains(g.Finalizers, Finalizer(f))
 }
@@ -181,13 +181,13 @@ func (l *Loaded) judge(v *objects.View, cfg Config, family attachment.Family) {
 	l.listeners = attachment.Judge(l.Gateway, sets, family, v.NamespaceLabels, cfg.Last.of)
 }
 
-// ref is the Gateway as others name it.
+// ref returns the reference by which other objects name the Gateway.
 func (l *Loaded) ref() objects.Ref {
 	return objects.Ref{Kind: objects.Gateway, Namespace: l.Gateway.Namespace, Name: l.Gateway.Name}
 }
 
 // configure finds the configurations of class and Gateway, and the default TargetGroupConfigurations that these name.
-// The first problem is in Unknown; what can be read is read nevertheless.
+// It puts the first problem into Unknown, and still reads the others.
 func (l *Loaded) configure(v *objects.View) {
 	var class, own *configv1.LoadBalancerConfiguration
 	fail := func(p *attachment.Problem) {
@@ -227,8 +227,8 @@ func (l *Loaded) configure(v *objects.View) {
 	}
 }
 
-// ClassConfiguration is the LoadBalancerConfiguration of a class; nil if it names none, or if it cannot be used, which
-// is the problem.
+// ClassConfiguration returns the LoadBalancerConfiguration of a class; nil if the class names none. If it cannot be
+// used, ClassConfiguration returns the problem.
 func ClassConfiguration(v *objects.View, c *gatewayv1.GatewayClass) (*configv1.LoadBalancerConfiguration,
 	*attachment.Problem) {
 	ref := c.Spec.ParametersRef
@@ -268,8 +268,8 @@ func loadConfiguration(v *objects.View, ref gatewayv1.LocalParametersReference, 
 	return nil, invalidParameters("%s names LoadBalancerConfiguration %s/%s, which does not exist", path, namespace, name)
 }
 
-// DefaultTargetGroups is the TargetGroupConfiguration that a LoadBalancerConfiguration names; nil if it names none, or
-// if it cannot be used, which is the problem.
+// DefaultTargetGroups returns the TargetGroupConfiguration that a LoadBalancerConfiguration names; nil if it names
+// none. If it cannot be used, DefaultTargetGroups returns the problem.
 func DefaultTargetGroups(v *objects.View, c *configv1.LoadBalancerConfiguration) (*configv1.TargetGroupConfiguration,
 	*attachment.Problem) {
 	if c.Spec.DefaultTargetGroupConfiguration == nil {
@@ -291,8 +291,8 @@ func DefaultTargetGroups(v *objects.View, c *configv1.LoadBalancerConfiguration)
 	return t, nil
 }
 
-// DeletionProtection is the protection against deletion that the configurations declare; not set if they declare none,
-// or cannot be read.
+// DeletionProtection returns the deletion protection that the configurations declare. It is not set if they declare
+// none, or cannot be read.
 func (l *Loaded) DeletionProtection() intent.Field[bool] {
 	f := l.attributes()[deletionProtection]
 	on, err := strconv.ParseBool(f.Value)
@@ -302,7 +302,8 @@ func (l *Loaded) DeletionProtection() intent.Field[bool] {
 	return intent.Of(on, f.Source)
 }
 
-// ClassOwnership is the ownership that the configurations declare; not set if they declare none, or cannot be read.
+// ClassOwnership returns the ownership that the configurations declare. It is not set if they declare none, or cannot
+// be read.
 func (l *Loaded) ClassOwnership() (out intent.Field[string]) {
 	for _, c := range l.configurations {
 		if c == nil {
@@ -316,8 +317,8 @@ func (l *Loaded) ClassOwnership() (out intent.Field[string]) {
 	return out
 }
 
-// ClassApprovals are the digests by which the configuration of the class approves of takeovers. That of the Gateway
-// itself is for those who ask.
+// ClassApprovals returns the digests of takeovers that the configuration of the class approves. The configuration of
+// the Gateway itself does not count: it belongs to those who ask for the approval.
 func (l *Loaded) ClassApprovals() []string {
 	if len(l.configurations) < 2 || l.configurations[1] == nil {
 		return nil
@@ -325,5 +326,5 @@ func (l *Loaded) ClassApprovals() []string {
 	return annotation.Approvals(l.configurations[1].Annotations)
 }
 
-// IsFinalizer reports whether a finalizer is that of Gateways with a load balancer.
+// IsFinalizer reports whether a finalizer is that of either family.
 func IsFinalizer(name string) bool { return name == finalizerALB || name == finalizerNLB }

@@ -14,8 +14,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// attached is a route that names the Gateway or one of its ListenerSets, in its spec or in its status, and what becomes
-// of its parentRefs.
+// attached is a route that names the Gateway or one of its ListenerSets, in its spec or in its status, with the
+// decisions about its parentRefs.
 type attached struct {
 	object    metav1.Object
 	route     attachment.Route
@@ -23,8 +23,8 @@ type attached struct {
 	decisions []attachment.Decision
 }
 
-// attach finds the routes of the Gateway and of ListenerSets that name it, and decides where they attach. Routes of the
-// kinds of the other family are found, too: no listener admits them, which is their status.
+// attach finds the routes of the Gateway and of ListenerSets that name it, and decides where they attach. It finds
+// routes of the kinds of the other family too: no listener admits them, and their status says so.
 func (t *translation) attach() {
 	var all []attached
 	for _, kind := range objects.RouteKinds {
@@ -49,7 +49,7 @@ func (t *translation) attach() {
 	t.routes = all
 }
 
-// routesOf are the routes of a kind that name a Gateway or one of ListenerSets, each once.
+// routesOf returns the routes of a kind that name a Gateway or one of its ListenerSets, each once.
 func routesOf(v *objects.View, kind objects.Kind, at objects.Ref, sets []*gatewayv1.ListenerSet) (out []metav1.Object) {
 	parents := []objects.Ref{at}
 	for _, s := range sets {
@@ -67,7 +67,7 @@ func routesOf(v *objects.View, kind objects.Kind, at objects.Ref, sets []*gatewa
 	return out
 }
 
-// hostnamesOf are the hostnames of a route; nil for kinds without any.
+// hostnamesOf returns the hostnames of a route; nil for kinds without hostnames.
 func hostnamesOf(o metav1.Object) []gatewayv1.Hostname {
 	switch r := o.(type) {
 	case *gatewayv1.HTTPRoute:
@@ -80,7 +80,7 @@ func hostnamesOf(o metav1.Object) []gatewayv1.Hostname {
 	return nil
 }
 
-// routeHosts are the hostnames that routes serve at a listener.
+// routeHosts returns the hostnames that routes serve at a listener.
 func (t *translation) routeHosts(listener int) (out []string) {
 	for i := range t.routes {
 		for _, d := range t.routes[i].decisions {

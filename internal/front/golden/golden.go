@@ -1,6 +1,6 @@
 // Package golden supports the golden cases of front ends: it reads a case's objects, renders intents as short YAML
-// without unset fields and with sources on one line, and compares it with the expected file, which -update rewrites.
-// Only tests import it; it imports manifest and diag.
+// without unset fields and with sources on one line, and compares the YAML with the expected file, which -update
+// rewrites. Only tests import it.
 package golden
 
 import (

@@ -39,7 +39,7 @@ func (t *translation) addOns(spec v1beta1.IngressClassParamsSpec) intent.AddOns 
 	return out
 }
 
-// filled is f, or not set if its value is empty.
+// filled returns f; a field that is not set if its value is empty.
 func filled(f intent.Field[string]) intent.Field[string] {
 	if f.Value == "" {
 		return intent.Field[string]{}
@@ -47,9 +47,9 @@ func filled(f intent.Field[string]) intent.Field[string] {
 	return f
 }
 
-// refuseClassicWebACL reports a web ACL of WAF Classic, which AWS ended on 2025-09-30: nothing is associated. The
-// former key counts only if the present one is absent. If the Ingress has a WAFv2 web ACL, or wants none, no guard is
-// missing.
+// refuseClassicWebACL reports a web ACL of WAF Classic, which AWS ended on 2025-09-30: the controller associates
+// nothing. The former key counts only if the present one is absent. If the Ingress has a WAFv2 web ACL, or wants
+// none, it does not lack protection.
 func (t *translation) refuseClassicWebACL(out intent.AddOns) {
 	key := annotation.ClassicWebACL
 	if _, _, ok := t.read.Raw(key); !ok {
@@ -75,5 +75,5 @@ func (t *translation) refuseClassicWebACL(out intent.AddOns) {
 	}
 }
 
-// names reports whether a web ACL is named, rather than none.
+// names reports whether a setting names a web ACL; the value none does not.
 func names(f intent.Field[string]) bool { return f.Set && f.Value != intent.None }

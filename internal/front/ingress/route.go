@@ -57,7 +57,6 @@ func (t *translation) routes(most int) []intent.Route {
 	var out []intent.Route
 	for i, rule := range t.ingress.Spec.Rules {
 		if rule.HTTP == nil {
-			t.noteWithoutPaths(i, rule.Host)
 			continue
 		}
 		paths := t.sorted(i, rule)

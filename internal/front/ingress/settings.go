@@ -13,8 +13,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 )
 
-// settings are the settings of the load balancer. A class parameter that is set overrides the annotation, which is then
-// not read. Of attributes and tags, each key is overridden by itself.
+// settings reads the settings of the load balancer. A class parameter overrides the annotation, which is then not read.
+// Attributes and tags are overridden key by key.
 func (t *translation) settings() intent.Settings {
 	var spec v1beta1.IngressClassParamsSpec
 	if t.class.Params != nil {
@@ -51,8 +51,8 @@ func (t *translation) settings() intent.Settings {
 	return s
 }
 
-// driftPolicy are the policies that the class parameters declare, and of the annotation those for other groups of
-// fields. What is wrong with the class parameters is reported on the Ingress, as for other settings.
+// driftPolicy returns the policies of the class parameters, and those of the annotation for other groups of fields.
+// Problems of the class parameters are reported on the Ingress, as for other settings.
 func (t *translation) driftPolicy() map[string]intent.Field[string] {
 	out := t.read.DriftPolicy(annotation.DriftPolicy)
 	if t.class.Params == nil {
@@ -66,7 +66,7 @@ func (t *translation) driftPolicy() map[string]intent.Field[string] {
 	return out
 }
 
-// replacementPolicy is the policy that the class parameters declare, else that of the annotation.
+// replacementPolicy returns the policy of the class parameters, otherwise that of the annotation.
 func (t *translation) replacementPolicy() intent.Field[string] {
 	own := t.read.ReplacementPolicy(annotation.ReplacementPolicy)
 	if t.class.Params == nil {
@@ -78,7 +78,7 @@ func (t *translation) replacementPolicy() intent.Field[string] {
 	return own
 }
 
-// classOwnership is the ownership that the class parameters declare.
+// classOwnership returns the ownership that the class parameters declare.
 func (t *translation) classOwnership() intent.Field[string] {
 	if t.class.Params == nil {
 		return intent.Field[string]{}
@@ -86,7 +86,7 @@ func (t *translation) classOwnership() intent.Field[string] {
 	return ofClass(t, annotation.Reader.ClassOwnership)
 }
 
-// ofClass reads an annotation of the class parameters. What is wrong with it is reported on the Ingress.
+// ofClass reads an annotation of the class parameters. Its problems are reported on the Ingress.
 func ofClass[T any](t *translation, read func(annotation.Reader) T) T {
 	f := &annotation.Findings{}
 	out := read(annotation.NewReader(f, t.params("").Object(), t.class.Params.Annotations))
@@ -97,7 +97,7 @@ func ofClass[T any](t *translation, read func(annotation.Reader) T) T {
 	return out
 }
 
-// text is the class parameter at path if it is not empty, else the annotation.
+// text returns the class parameter at path if it is not empty, otherwise the annotation.
 func (t *translation) text(class, path string, k annotation.Key) intent.Field[string] {
 	if class != "" {
 		return intent.Of(class, t.params(path))
@@ -137,8 +137,8 @@ func (t *translation) subnets(class *v1beta1.SubnetSelector) intent.Field[intent
 	return intent.Of(intent.SubnetSelector{IDsOrNames: list.Value}, list.Source)
 }
 
-// sslRedirect is the port that HTTP listeners redirect to. An invalid class parameter overrides the annotation, too,
-// and turns redirection off, as in the existing controller.
+// sslRedirect returns the port that HTTP listeners redirect to. An invalid class parameter overrides the annotation
+// too, and switches redirection off, as in the existing controller.
 func (t *translation) sslRedirect(class string) intent.Field[int32] {
 	if class == "" {
 		return t.read.Int32(annotation.SSLRedirect)
@@ -154,7 +154,7 @@ func (t *translation) sslRedirect(class string) intent.Field[int32] {
 	return intent.Of(int32(n), source)
 }
 
-// tags are the tags of r's objects, overridden per key by those of the class.
+// tags returns the tags of r's objects, overridden key by key by those of the class.
 func (t *translation) tags(r annotation.Reader) map[string]intent.Field[string] {
 	var class map[string]string
 	if t.class.Params != nil {
@@ -174,7 +174,7 @@ func (t *translation) attributes(list []v1beta1.Attribute) map[string]string {
 	return out
 }
 
-// overlay makes fields of the entries of base, overridden per key by those of top. It is nil if there are none.
+// overlay returns the entries of base as fields, overridden key by key by those of top; nil if there are none.
 func overlay(base intent.Field[map[string]string], top map[string]string,
 	source func() intent.Source) map[string]intent.Field[string] {
 	out := intent.Entries(base)

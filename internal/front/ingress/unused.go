@@ -44,20 +44,6 @@ func (t *translation) noteUnused() {
 	}
 }
 
-// noteWithoutPaths notes a rule without paths, whose requests nothing of the Ingress answers.
-func (t *translation) noteWithoutPaths(rule int, host string) {
-	if t.ingress.Spec.DefaultBackend != nil { // which answers them
-		return
-	}
-	requests := "requests"
-	if host != "" {
-		requests += " for " + host
-	}
-	t.findings.Add(diag.New(Object(t.ingress), fmt.Sprintf("spec.rules[%d]", rule), diag.IgnoredSetting,
-		"the rule has no paths, and the Ingress has no default backend: it answers no "+requests,
-		"add http.paths with a path / and a backend, or remove the rule").In(diag.Route))
-}
-
 // grouped reports whether the Ingress is in a group, or may be.
 func (t *translation) grouped() bool {
 	id, d := groupOf(t.class, t.ingress)

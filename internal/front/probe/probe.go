@@ -1,5 +1,5 @@
-// Package probe makes health checks of target groups from readiness probes of pods, for all front ends.
-// It returns problems and records no findings; where the pods are read is not its concern.
+// Package probe makes health checks of target groups from readiness probes of pods, for all front ends. It returns
+// problems and records no findings. Its caller reads the pods.
 package probe
 
 import (

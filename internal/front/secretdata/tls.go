@@ -1,6 +1,6 @@
-// Package secretdata reads what load balancers take from Secrets: certificates with their keys as ACM imports them, and
-// the credentials of clients of OpenID providers; and it words why a Secret cannot be used. What names a Secret, and
-// where that is permitted, is the caller's concern. It imports Kubernetes API types, diag, objects and stack.
+// Package secretdata reads the parts of Secrets that load balancers need: certificates with their keys, as ACM
+// imports them, and the credentials of clients of OpenID providers. It also has the texts that say why a Secret
+// cannot be used. Its caller knows which object names a Secret, and whether that is permitted.
 package secretdata
 
 import (

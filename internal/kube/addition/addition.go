@@ -1,7 +1,7 @@
 // Package addition holds the table of what this controller has and the existing AWS Load Balancer Controller v3.5
-// lacks: annotations, labels, fields, kinds, finalizers, flags and values. Each row says what becomes of the addition
-// when the existing controller is put back, and what to do before. Admission under --existing-features-only, lbc
-// rollback-check and docs/tasks/going-back.md come from it. It imports nothing of ours.
+// lacks: annotations, labels, fields, kinds, finalizers, flags and values. Each row says what happens to the addition
+// if the existing controller returns, and what to do before. Admission under --existing-features-only, lbc
+// rollback-check and docs/tasks/going-back.md use it.
 package addition
 
 import (

@@ -12,7 +12,7 @@ type Syntax string
 
 // The grammars; decode.go defines them.
 const (
-	String Syntax = "string" // taken as it is, not trimmed
+	String Syntax = "string" // not trimmed
 	Bool   Syntax = "bool"   // as strconv.ParseBool
 	Int32  Syntax = "int32"  // decimal
 	Int64  Syntax = "int64"  // decimal
@@ -21,7 +21,7 @@ const (
 	JSON   Syntax = "json"   // member names without regard to case, unknown members ignored
 )
 
-// Scope is the kinds of objects on which an annotation is read.
+// Scope says on which kinds of objects an annotation is read. It has nothing to do with diag.Scope.
 type Scope string
 
 // The scopes.
@@ -31,28 +31,30 @@ const (
 	OnService Scope = "Service"
 	OnPod     Scope = "Pod"
 	OnGateway Scope = "Gateway"
-	OnRoute   Scope = "route" // no annotation is
+	OnRoute   Scope = "route" // on which no annotation is read
 	Written   Scope = "written by the controller"
 )
 
-// Entry is the row of one annotation.
+// Entry is the row of one annotation. docs/architecture.md (Places of an annotation) lists what else a new one needs.
 type Entry struct {
 	Key    Key
 	Family string // what follows a Key that ends in a dot, for documentation: "<protocol>-<port>"
 	Syntax Syntax
 	Scope  Scope
-	// Costs is the scope of an invalid value: what is not made or changed because of it.
+	// Costs is what an invalid value affects: the controller does not create or change it.
 	Costs diag.Scope
-	// Setting names what the annotation sets if its absence deletes, replaces or opens something. A misspelt key in the
-	// place of the annotation then counts as an invalid value. Empty = its absence has no such effect.
+	// Setting is set if the absence of the annotation deletes, replaces or exposes something. A misspelt key instead of
+	// the annotation then counts as an invalid value. Its text names the setting, as package compile does
+	// (intent.Misspelling). Empty = the absence has no such effect.
 	Setting string
 	// Class is the field of IngressClassParams that takes precedence; empty = none.
 	Class string
 	// Default is the value if the annotation is absent, for documentation; empty = the feature is not used.
 	Default string
-	// Merge is how the values of a group's members combine; empty = they do not.
+	// Merge says how the values of a group's members combine, for documentation; package compile decides. Empty = they do
+	// not combine.
 	Merge string
-	// Values are the valid values, if they are enumerated. Complaint begins the message about another one.
+	// Values are the valid values, if they are enumerated. Complaint begins the message about any other value.
 	Values    []string
 	Complaint string
 	// Min and Max are AWS's bounds of a number, if they differ.

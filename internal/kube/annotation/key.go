@@ -1,5 +1,6 @@
-// Package annotation holds the table of all annotations, and the typed reader, the spelling advice and the reference
-// page that are made from it. Front ends translate the values.
+// Package annotation holds the table of all annotations (entry.go, ingress.go, service.go), and the typed reader and
+// the advice on spelling that use it. docs/annotations.md is generated from the table. Front ends translate the
+// values.
 package annotation
 
 // Key is the full key of an annotation. A key that ends in a dot is a family: see For.

@@ -1,5 +1,5 @@
-// Package definition compares CustomResourceDefinitions with those of config/crd: which fields each version of them
-// has. lbc doctor compares the definitions that a cluster has stored, the controller the schemas that its API server
+// Package definition compares CustomResourceDefinitions with those of config/crd: which fields each version has. lbc
+// doctor compares the definitions that a cluster stores; the controller compares the schemas that its API server
 // publishes.
 package definition
 

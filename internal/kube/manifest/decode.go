@@ -1,6 +1,5 @@
-// Package manifest reads objects from files as the API server would take them: it decodes them, finds the line of a
-// mistake, and fills in defaults. The command line and tests use it; the controller reads objects through informers. It
-// imports objects and API types.
+// Package manifest reads objects from files as the API server would accept them: it decodes them, finds the line of a
+// mistake, and fills in defaults. The command line and tests use it; the controller reads objects through informers.
 package manifest
 
 import (

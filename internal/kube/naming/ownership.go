@@ -9,14 +9,14 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/tagkey"
 )
 
-// claim is a stack that the tags of a resource name, with an identity in it.
+// claim is a stack that the tags of a resource name, with the identity of the resource in it.
 type claim struct {
 	key stack.Key
 	id  string
 }
 
-// claims are the stacks of a cluster that tags name. There is one for each kind of owner at most, because keys of tags
-// are unique.
+// claims returns the stacks of a cluster that tags name. There is at most one for each kind of owner, because tag
+// keys are unique.
 func claims(cluster string, tags map[string]string) (out []claim) {
 	if !ofCluster(cluster, tags) {
 		return nil
@@ -31,8 +31,8 @@ func claims(cluster string, tags map[string]string) (out []claim) {
 	return out
 }
 
-// ofCluster reports whether tags are of a cluster. The key of the first ALB ingress controller counts only without the
-// key of today: users of another cluster may have added it.
+// ofCluster reports whether tags belong to a cluster. The key of the first ALB ingress controller counts only without
+// the present key: users of another cluster may have added it.
 func ofCluster(cluster string, tags map[string]string) bool {
 	if of, ok := tags[ClusterTag]; ok {
 		return of == cluster
@@ -40,12 +40,12 @@ func ofCluster(cluster string, tags map[string]string) bool {
 	return tags[LegacyClusterTag] == cluster
 }
 
-// Ambiguous reports whether the tags of a resource name stacks of several kinds: users of controllers that admit any
-// tag have added some.
+// Ambiguous reports whether the tags of a resource name stacks of several kinds: users of a controller that allows
+// any tag have added some.
 func Ambiguous(cluster string, tags map[string]string) bool { return len(claims(cluster, tags)) > 1 }
 
-// Claimants are the namespaces of the stacks that the tags of a resource name if these are several, sorted: those of
-// their objects, and those that their identities of target groups may mean.
+// Claimants returns, if the tags of a resource name several stacks, the namespaces of these stacks, sorted: those of
+// their objects, and those that the identities of target groups may mean.
 func Claimants(cluster string, tags map[string]string) (out []string) {
 	all := claims(cluster, tags)
 	if len(all) < 2 {
@@ -61,10 +61,10 @@ func Claimants(cluster string, tags map[string]string) (out []string) {
 	return slices.DeleteFunc(slices.Compact(out), func(s string) bool { return s == "" })
 }
 
-// StackOf is the stack of a cluster that a resource belongs to, and the resource's identity in it. resource is its ARN,
-// or the name of a security group; empty = not known. ok is false for a resource that belongs to no stack of the
-// cluster. Tags that name several stacks are believed only if the type and the name of the resource fit exactly one of
-// them.
+// StackOf returns the stack of a cluster that a resource belongs to, and the identity of the resource in it. resource
+// is its ARN, or the name of a security group; empty = not known. ok is false if the resource belongs to no stack of
+// the cluster. If tags name several stacks, the resource belongs to one of them only if its type and name fit exactly
+// one.
 func StackOf(cluster, resource string, tags map[string]string) (key stack.Key, id string, ok bool) {
 	all := claims(cluster, tags)
 	for _, fits := range []func(claim) bool{
@@ -82,8 +82,8 @@ func StackOf(cluster, resource string, tags map[string]string) (key stack.Key, i
 	return all[0].key, all[0].id, true
 }
 
-// hasType reports whether stacks of the kind may have a resource of the type that an ARN shows, and whether the
-// identity is one of such a resource.
+// hasType reports whether stacks of the kind may have a resource of the type of an ARN, and whether the identity fits
+// this type.
 func (c claim) hasType(arn string) bool {
 	kind, frontend := owner.Of(c.key.Owner), c.ofFrontend()
 	switch {
@@ -105,13 +105,13 @@ func (c claim) hasType(arn string) bool {
 	return true
 }
 
-// ofFrontend reports whether the identity is one of the network load balancer in front of an ALB, or of what belongs to
-// it.
+// ofFrontend reports whether the identity is that of a frontend (the network load balancer in front of an ALB) or of
+// one of its parts.
 func (c claim) ofFrontend() bool {
 	return c.key.Owner == stack.Ingress && strings.HasPrefix(c.id, stack.FrontendIdentity)
 }
 
-// ofBalancer reports whether an ARN is of a load balancer of a type, or of what is on it.
+// ofBalancer reports whether an ARN is that of a load balancer of a type, or of one of its parts.
 func ofBalancer(arn, of string) bool {
 	for _, kind := range []string{":loadbalancer/", ":listener/", ":listener-rule/"} {
 		if strings.Contains(arn, kind+of+"/") {
@@ -121,8 +121,8 @@ func ofBalancer(arn, of string) bool {
 	return false
 }
 
-// hasName reports whether a resource has the name that the stack gives to one with the identity, as far as the name
-// follows from both.
+// hasName reports whether a resource has the name that the stack gives to a resource with the identity, as far as the
+// name follows from both.
 func (c claim) hasName(cluster, resource string) bool {
 	name := resource
 	if strings.HasPrefix(resource, "arn:") {
@@ -175,7 +175,8 @@ func (c claim) namesTargetGroup(name string) bool {
 	return of == short(service, 8)
 }
 
-// namesOwn reports whether a load balancer or security group of the stack may have a name, if the user gave none.
+// namesOwn reports whether a name fits a load balancer or security group of the stack for which the user declared no
+// name.
 func (c claim) namesOwn(cluster, name string) bool {
 	is := func(formula string) bool {
 		// a further security group

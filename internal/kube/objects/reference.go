@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 	gatewayv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
 )
@@ -97,18 +98,39 @@ func grantRef(from From, namespace string) Ref { return Ref{from.Kind, from.Name
 
 // granted reports whether a ReferenceGrant permits a reference.
 func granted(v *View, from From, to Ref) bool {
-	fromGroup := groups[from.Kind]
-	toGroup, ok := groups[to.Kind]
-	if fromGroup != gatewayv1.GroupName && from.Kind != GlobalAccelerator || !ok {
-		return false
+	return slices.ContainsFunc(grantedIn(v, to.Namespace, from, to.Kind), func(r Ref) bool {
+		return r.Name == "" || r.Name == to.Name
+	})
+}
+
+// Granted are the objects of a kind in other namespaces that an object may refer to, as Get decides it. A Ref without
+// name stands for all objects of its namespace, one without namespace for all of the cluster.
+func Granted(v *View, from From, kind Kind) []Ref {
+	out := grantedIn(v, "", from, kind)
+	if v.Why(ReferenceGrant, "", "") != nil { // each reference counts
+		return []Ref{{Kind: kind}}
 	}
-	return slices.ContainsFunc(Grants(v, to.Namespace, from),
-		func(g *gatewayv1beta1.ReferenceGrant) bool {
-			return slices.ContainsFunc(g.Spec.From, func(f gatewayv1.ReferenceGrantFrom) bool {
-				return string(f.Group) == fromGroup && Kind(f.Kind) == from.Kind && string(f.Namespace) == from.Namespace
-			}) && slices.ContainsFunc(g.Spec.To, func(t gatewayv1.ReferenceGrantTo) bool {
-				return string(t.Group) == toGroup && Kind(t.Kind) == to.Kind && (t.Name == nil || *t.Name == "" ||
-					string(*t.Name) == to.Name)
-			})
-		})
+	return out
+}
+
+// grantedIn are the objects of a kind that ReferenceGrants of a namespace, or of all if it is empty, permit.
+func grantedIn(v *View, namespace string, from From, kind Kind) (out []Ref) {
+	fromGroup := groups[from.Kind]
+	toGroup, ok := groups[kind]
+	if fromGroup != gatewayv1.GroupName && from.Kind != GlobalAccelerator || !ok {
+		return nil
+	}
+	for _, g := range Grants(v, namespace, from) {
+		if !slices.ContainsFunc(g.Spec.From, func(f gatewayv1.ReferenceGrantFrom) bool {
+			return string(f.Group) == fromGroup && Kind(f.Kind) == from.Kind && string(f.Namespace) == from.Namespace
+		}) {
+			continue
+		}
+		for _, t := range g.Spec.To {
+			if string(t.Group) == toGroup && Kind(t.Kind) == kind {
+				out = append(out, Ref{kind, g.Namespace, string(ptr.Deref(t.Name, ""))})
+			}
+		}
+	}
+	return out
 }

@@ -1,5 +1,5 @@
-// Package objects is the access of front ends to Kubernetes objects: a View that records every read, of absent objects,
-// too, so that the caller knows the objects that a result depends on. It also holds the rule for references across
+// Package objects gives front ends access to Kubernetes objects: a View records every read, also of absent objects,
+// so that the caller knows on which objects a result depends. It also holds the rule for references across
 // namespaces. It never writes.
 package objects
 

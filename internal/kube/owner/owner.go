@@ -1,7 +1,7 @@
 // Package owner is the registry of the kinds of owners of stacks: what a kind is called in Kubernetes, in names,
-// annotations, finalizers, metrics and events, and how the status of its objects shows a load balancer. A new kind is
-// an entry here and a front end. It reads and writes nothing. It imports stack, diag, annotation, objects and
-// Kubernetes API types.
+// annotations, finalizers, metrics and events, and how the status of its objects shows a load balancer. A new kind
+// needs an entry here and a front end; docs/architecture.md (Add a front end) lists the other places. The package
+// reads and writes nothing.
 package owner
 
 import (
@@ -19,48 +19,49 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// Kind is a kind of owners of stacks. Several may have the same kind of Kubernetes objects, as Gateways of two classes:
-// then each object belongs to the front end that declares a stack of it, or whose finalizer it carries, and no function
-// finds the owner by the object.
+// Kind is a kind of owners of stacks. Several kinds may share one Kubernetes kind, such as Gateways of two families.
+// Then an object belongs to the front end whose Declared returns a stack, or whose finalizer the object carries. So
+// no function returns the owner of an object.
 type Kind struct {
 	Owner            stack.Owner // the prefix of tags and labels
 	Kind, APIVersion string      // of the Kubernetes objects
-	Names            []string    // of the Kubernetes kind on the command line: the singular, the plural, and shorter ones
+	Names            []string    // of the Kubernetes kind on the command line: singular, plural, short names
 	// Controller is the name of its controller: the component of its events, and a label of metrics.
 	Controller string
-	// Prefix and GroupPrefix begin the names of LoadBalancer objects, of one object and of a group.
+	// Prefix and GroupPrefix begin the names of LoadBalancer objects: of the stack of one object, and of a group.
 	Prefix, GroupPrefix string
-	// Finalizer is that of an object with a stack of its own. GroupFinalizer begins that of the members of a group; empty
-	// if there are no groups.
+	// Finalizer is the finalizer of an object with a stack of its own. GroupFinalizer begins the finalizer of the
+	// members of a group; empty = the kind has no groups.
 	Finalizer, GroupFinalizer string
-	// GroupType is that of the load balancers of groups; empty if there are none.
+	// GroupType is the type of the load balancers of groups; empty = the kind has no groups.
 	GroupType stack.LoadBalancerType
 	// AllowDeletion and DeleteDuplicates are the annotations by which an object consents to deletions.
 	AllowDeletion, DeleteDuplicates annotation.Key
-	// DeletionPolicy is the annotation that decides what becomes of the load balancer when the object is deleted.
+	// DeletionPolicy is the annotation that says whether the load balancer is deleted with the object.
 	DeletionPolicy annotation.Key
 	// Ownership is the annotation that says what the controller may do with the load balancer.
 	Ownership annotation.Key
 	// Existing is the annotation that names a load balancer of others.
 	Existing annotation.Key
-	// ApprovedPlan is the annotation that names the only state that may be made in AWS.
+	// ApprovedPlan is the annotation with the digest of the only state that the controller may create in AWS.
 	ApprovedPlan annotation.Key
 	// DriftPolicy and ReplacementPolicy are the annotations of those policies.
 	DriftPolicy, ReplacementPolicy annotation.Key
-	// MultiCluster is the annotation by which clusters share target groups; empty if there is none.
+	// MultiCluster is the annotation by which clusters share target groups; empty = there is none.
 	MultiCluster     annotation.Key
-	DryRun           DryRun // annotations; Services have none
+	DryRun           DryRun // its annotations; Services have none
 	OwnsCertificates bool   // its stacks may own certificates in ACM
 	OwnsTrustStores  bool   // its stacks may own trust stores
 	Stages           Stages // of its passes
-	// MayDeclare reports whether an object of the Kubernetes kind may declare a load balancer, of whatever class.
+	// MayDeclare reports whether an object of the Kubernetes kind may declare a load balancer, whatever its class.
 	MayDeclare func(o metav1.Object) bool
-	// Hostnames are the names of load balancers that an object shows.
+	// Hostnames returns the names of load balancers that the status of an object shows.
 	Hostnames func(o metav1.Object) []string
-	// Unshown is why the status of an object cannot show a load balancer; empty = it can.
+	// Unshown returns why the status of an object cannot show a load balancer; empty = it can.
 	Unshown func(o metav1.Object) string
-	// Show brings the status of an object to a load balancer. Clear takes the names of load balancers off one that leaves
-	// the stack, and Release all of them off one whose load balancer is gone. Each reports whether it changed the object.
+	// Show writes a load balancer into the status of an object. Clear removes the names of load balancers from an object
+	// that leaves the stack. Release removes all names from an object whose load balancer no longer exists. Each reports
+	// whether it changed the object.
 	Show    func(o metav1.Object, lb LoadBalancer) bool
 	Clear   func(o metav1.Object, names []string) bool
 	Release func(o metav1.Object) bool
@@ -72,17 +73,17 @@ func (k Kind) Resource() string {
 		k.Names[1]).GroupResource().String()
 }
 
-// DryRun are the annotations of a dry run: the one that asks for it, and those that show the plan, plain or compressed.
+// DryRun are the annotations of a dry run: one that requests it, and two that show the plan, plain or compressed.
 type DryRun struct{ Wanted, Plan, Packed annotation.Key }
 
 // LoadBalancer is what the status of an object shows.
 type LoadBalancer struct {
 	Hostname string
 	Ports    []int32 // of its listeners
-	Frontend string  // the name of the load balancer in front of it; empty if there is none
-	// Beside are the further load balancers of a group on which hosts of the object are.
+	Frontend string  // the name of the load balancer in front of it; empty = there is none
+	// Beside are the further load balancers of a group that serve hosts of the object.
 	Beside []LoadBalancer
-	// OthersPorts are those that the object has no part of.
+	// OthersPorts are the ports that only other members serve.
 	OthersPorts []int32
 }
 
@@ -131,7 +132,7 @@ var Kinds = []Kind{{
 }, gateways(stack.GatewayALB, "gateway.k8s.aws/alb", "gateway-alb-"), gateways(stack.GatewayNLB, "gateway.k8s.aws/nlb",
 	"gateway-nlb-")}
 
-// gateways is the kind of Gateways with the load balancers of one family. name is both their controller and their
+// gateways returns the kind of Gateways with load balancers of one family. name is both their controller and their
 // finalizer.
 func gateways(o stack.Owner, name, prefix string) Kind {
 	return Kind{
@@ -162,7 +163,7 @@ func isLoadBalancer(o metav1.Object) bool {
 	return ok && s.Spec.Type == corev1.ServiceTypeLoadBalancer
 }
 
-// Of is the kind of a stack's owner.
+// Of returns the kind of a stack's owner.
 func Of(o stack.Owner) Kind {
 	for _, k := range Kinds {
 		if k.Owner == o {
@@ -172,7 +173,7 @@ func Of(o stack.Owner) Kind {
 	return Kind{}
 }
 
-// Named names what a stack is of: an object, or a group of them.
+// Named names the owner of a stack in texts: an object, or a group of objects.
 func Named(key stack.Key) string {
 	kind := Of(key.Owner).Kind
 	if key.ID.Namespace == "" {

@@ -1,5 +1,5 @@
-// Package readable has what the controller and the command line share about Kubernetes: the kinds that they read. It
-// watches and writes nothing.
+// Package readable has the list of the Kubernetes kinds that the controller and the command line read. It watches and
+// writes nothing.
 package readable
 
 import (

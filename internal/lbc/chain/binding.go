@@ -1,5 +1,5 @@
-// Package chain explains TargetGroupBindings and GlobalAccelerators for lbc explain: the chain from the object to what
-// AWS has of it.
+// Package chain explains TargetGroupBindings and GlobalAccelerators for lbc explain: the chain from the object to its
+// resources in AWS.
 package chain
 
 import (

@@ -54,7 +54,7 @@ var Units = [unitCount]struct{ Name, About string }{
 	poolAddresses:        {"public IPv4 addresses of an IPAM pool", "AWS does not bill addresses of your own ranges"},
 	accelerators:         {"accelerators", "of AWS Global Accelerator"},
 	acceleratorAddresses: {"IPv4 addresses of accelerators", "two for each accelerator"},
-	privateCertificates:  {"certificates of a private CA", "certificates that a private authority issues for the stack"},
+	privateCertificates:  {"certificates of a private CA", "certificates that a private CA issues for the stack"},
 	webACLs:              {"associated web ACLs", "AWS WAF bills requests by web ACL"},
 	shields:              {"Shield Advanced protections", "load balancers that Shield Advanced protects"},
 	trustStores:          {"trust stores of listeners", "those by which ALBs verify client certificates, for each ALB"},

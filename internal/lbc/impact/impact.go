@@ -1,6 +1,6 @@
 // Package impact says what plans change beside AWS's resources themselves: the units of the bill, and who can reach
-// what. It compares each observation with the one after the steps of its plan, by the same Advance with which the
-// controller keeps its caches. It is pure.
+// what. It compares each observation with the one after the steps of its plan, by the same Advance that updates the
+// controller's caches. It is pure.
 package impact
 
 import (
@@ -85,12 +85,12 @@ var Kinds = []kindRow{
 		"a port opens to somebody: a listener, a wider source, another scheme, or a security group that lbc does not read"},
 	{LosesLogin, true, "requests no longer need a login or a token, or the token needs fewer claims"},
 	{LosesCertificate, true, "a listener no longer verifies client certificates, or accepts expired ones"},
-	{LosesProtection, true, "a web ACL, a Shield protection, TLS, or an attribute that protects goes"},
+	{LosesProtection, true, "a web ACL, a Shield protection, TLS, or a protecting attribute is removed"},
 	{ChangesLogin, true, "another identity provider or issuer decides who may pass"},
 	{ChangesProtection, true, "another web ACL or trust store decides what may pass"},
 	{Reaches, true, "requests reach a Service that they did not reach before"},
 	{Fails, true, "requests that were answered get an error 5xx"},
-	{Renames, true, "the DNS name of a load balancer changes or goes, or hosts move to another load balancer"},
+	{Renames, true, "the DNS name of a load balancer changes or disappears, or hosts move to another load balancer"},
 	{Unserved, false, "requests that reached a Service get an error 4xx, such as the default 404"},
 	{Closes, false, "a port closes to somebody"},
 }

@@ -28,10 +28,10 @@ func (c *comparison) protections(id string) (out []Change) {
 	if cmp.Or(x.PrivateLinkRules, "on") == "on" && y.PrivateLinkRules == "off" {
 		add(LosesProtection, "security group rules for PrivateLink", "on", "off")
 	}
-	for _, g := range constraint.LoadBalancerGuards {
-		before, after := attribute(x, g.Key), attribute(y, g.Key)
-		if g.Requests && merge.Tighter("attribute/"+g.Key)(before, after) {
-			add(LosesProtection, "attribute "+g.Key, before, after)
+	for _, p := range constraint.ProtectiveAttributes {
+		before, after := attribute(x, p.Key), attribute(y, p.Key)
+		if p.Requests && merge.Tighter("attribute/"+p.Key)(before, after) {
+			add(LosesProtection, "attribute "+p.Key, before, after)
 		}
 	}
 	return out

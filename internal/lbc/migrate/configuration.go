@@ -7,8 +7,11 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	configv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
+	"github.com/k8s-lbc/lbc/internal/kube/annotation"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
 )
 
 // service is a Service by its name.
@@ -69,4 +72,60 @@ func (c Configurations) Objects() (out []metav1.Object) {
 		out = append(out, o)
 	}
 	return out
+}
+
+// CheckKeys are the annotations that set a health check.
+type CheckKeys struct {
+	FromProbe, Protocol, Port, Path, SuccessCodes, Interval, Timeout, Healthy, Unhealthy annotation.Key
+}
+
+// Properties are those of a target group, with the defaults in which its objects and Gateways differ written out. Of a
+// health check that is made from readiness probes, only what annotations set is written out. declared is the value of
+// an annotation for the target group.
+func Properties(g *intent.TargetGroup, origin string, keys CheckKeys,
+	declared func(annotation.Key) (string, bool)) configv1.TargetGroupProps {
+	h, c := g.HealthCheck, &configv1.HealthCheckConfiguration{}
+	_, probed := declared(keys.FromProbe)
+	if probed {
+		c.HealthCheckFrom = ptr.To(configv1.FromReadinessProbe)
+	}
+	wanted := func(k annotation.Key) bool { _, ok := declared(k); return ok || !probed }
+	if wanted(keys.Protocol) {
+		c.HealthCheckProtocol = ptr.To(configv1.HealthCheckProtocol(h.Protocol))
+	}
+	if wanted(keys.Path) {
+		c.HealthCheckPath = &h.Path
+	}
+	if wanted(keys.SuccessCodes) {
+		c.Matcher = &configv1.HealthCheckMatcher{HTTPCode: &h.Matcher}
+		if g.ProtocolVersion == "GRPC" {
+			c.Matcher = &configv1.HealthCheckMatcher{GRPCCode: &h.Matcher}
+		}
+	}
+	for _, n := range []struct {
+		k     annotation.Key
+		value int32
+		to    **int32
+	}{
+		{keys.Interval, h.IntervalSeconds, &c.HealthCheckInterval},
+		{keys.Timeout, h.TimeoutSeconds, &c.HealthCheckTimeout},
+		{keys.Healthy, h.HealthyThreshold, &c.HealthyThresholdCount},
+		{keys.Unhealthy, h.UnhealthyThreshold, &c.UnhealthyThresholdCount},
+	} {
+		if wanted(n.k) {
+			*n.to = ptr.To(n.value)
+		}
+	}
+	if written, ok := declared(keys.Port); ok { // as it is written: the intent has the node port of a name
+		c.HealthCheckPort = &written
+	}
+	p := configv1.TargetGroupProps{TargetGroupAttributes: AttributesOf(g.Attributes), Tags: WithOrigin(g.Tags, origin),
+		HealthCheckConfig: c}
+	if len(g.NodeLabels) > 0 {
+		p.NodeSelector = &metav1.LabelSelector{MatchLabels: g.NodeLabels}
+	}
+	if g.MultiCluster {
+		p.EnableMultiCluster = ptr.To(true)
+	}
+	return p
 }

@@ -1,6 +1,7 @@
 // Package migrate translates Ingresses into a Gateway with its routes and configurations that answers requests alike,
-// and reports what it cannot. It translates what package ingress has read of the Ingresses. It is pure: its input is a
-// view, and it reads neither files nor AWS.
+// and reports what it cannot. It translates what package ingress has read of the Ingresses. The translation of Services
+// in package network uses its Translation and Group. It is pure: its input is a view, and it reads neither files nor
+// AWS.
 package migrate
 
 import (
@@ -12,8 +13,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
@@ -101,39 +100,36 @@ func (r *Result) Failed() bool {
 		slices.ContainsFunc(r.Skipped, func(s Skipped) bool { return s.Invalid })
 }
 
+// kind is what is particular to Ingresses.
+func kind() Kind {
+	return Kind{
+		Name: "Ingress", Plural: "Ingresses", Before: stack.Ingress, After: stack.GatewayALB,
+		Class: ClassName, Controller: Controller, GroupName: annotation.GroupName, Carried: carried, Rows: Rows(),
+		Order: []string{"GatewayClass", "LoadBalancerConfiguration", "Gateway", "HTTPRoute", "TargetGroupConfiguration",
+			"ListenerRuleConfiguration"},
+	}
+}
+
 // Translate translates the Ingresses of a view.
 func Translate(v *objects.View, o Options) Result {
-	t := &translator{view: v, options: o, configurations: Configurations{}, fates: fates()}
-	ids := t.groups()
-	for _, id := range ids {
+	t := &translator{NewTranslation(v, kind(), o.DryRun), o}
+	for _, id := range t.groups() {
 		t.group(id)
 	}
-	t.result.Objects = append(t.result.Objects, t.configurations.Objects()...)
-	if len(t.result.Pairs) > 0 {
-		t.add(&gatewayv1.GatewayClass{
-			TypeMeta:   metav1.TypeMeta{APIVersion: gatewayv1.GroupVersion.String(), Kind: "GatewayClass"},
-			ObjectMeta: metav1.ObjectMeta{Name: ClassName},
-			Spec:       gatewayv1.GatewayClassSpec{ControllerName: Controller},
-		})
+	for _, c := range t.Configurations.Objects() {
+		t.Add(c)
 	}
-	SortObjects(t.result.Objects, order)
-	t.result.Findings = SortFindings(t.result.Findings)
-	return t.result
+	return t.Finish()
 }
 
-// translator is the state of a translation.
+// translator is the translation of Ingresses.
 type translator struct {
-	view           *objects.View
-	options        Options
-	configurations Configurations
-	fates          map[annotation.Key]Row
-	result         Result
+	*Translation
+	options Options
 }
 
-func (t *translator) add(o metav1.Object) { t.result.Objects = append(t.result.Objects, o) }
-
-func (t *translator) find(s Severity, object diag.Object, field, text, remedy string) {
-	t.result.Findings = append(t.result.Findings, NewFinding(s, object, field, text, remedy))
+func (t *translator) selected(ing *networkingv1.Ingress) bool {
+	return t.options.Select == nil || t.options.Select(ing)
 }
 
 // NewFinding is a finding about a field of an object.
@@ -144,11 +140,11 @@ func NewFinding(s Severity, object diag.Object, field, text, remedy string) Find
 // groups are the groups of the selected Ingresses: explicit ones by name, then the others.
 func (t *translator) groups() []stack.ID {
 	seen := map[stack.ID]bool{}
-	for _, ing := range t.view.Ingresses() {
-		if t.options.Select != nil && !t.options.Select(ing) {
+	for _, ing := range t.View.Ingresses() {
+		if !t.selected(ing) {
 			continue
 		}
-		id, ok, d := ingress.GroupOf(t.view, t.options.Ingress, ing)
+		id, ok, d := ingress.GroupOf(t.View, t.options.Ingress, ing)
 		switch {
 		case ok:
 			seen[id] = true
@@ -160,25 +156,17 @@ func (t *translator) groups() []stack.ID {
 			t.skip(ing, "its class is not one of this controller", false)
 		}
 	}
-	ids := slices.Collect(maps.Keys(seen))
-	slices.SortFunc(ids, func(a, b stack.ID) int {
-		explicit := func(id stack.ID) int { return len(id.Namespace) }
-		return cmp.Or(cmp.Compare(min(explicit(a), 1), min(explicit(b), 1)), strings.Compare(a.Namespace, b.Namespace),
-			strings.Compare(a.Name, b.Name))
-	})
-	slices.SortFunc(t.result.Skipped, func(a, b Skipped) int { return strings.Compare(a.Object, b.Object) })
-	return ids
+	return t.Groups(seen)
 }
 
 func (t *translator) skip(ing *networkingv1.Ingress, why string, invalid bool) {
-	t.result.Skipped = append(t.result.Skipped, Skipped{ingress.Object(ing).String(), why, invalid})
+	t.Skip(ingress.Object(ing), why, invalid)
 }
 
 // member is a translated Ingress of a group.
 type member struct {
-	intent.Member
+	*Member
 	ingress *networkingv1.Ingress
-	origin  string // value of OriginTag
 	tags    map[string]string
 }
 
@@ -186,48 +174,39 @@ type member struct {
 func (t *translator) group(id stack.ID) {
 	config := t.options.Ingress
 	config.IncludeDryRun = true
-	g := ingress.Load(t.view, config, id)
-	desired := ingress.Translate(t.view, config, g)
+	g := ingress.Load(t.View, config, id)
+	desired := ingress.Translate(t.View, config, g)
 	var members []member
+	var shared []*Member
 	for _, m := range desired.Members {
-		ing, ok := t.view.Ingress(m.Object.Namespace, m.Object.Name)
+		ing, ok := t.View.Ingress(m.Object.Namespace, m.Object.Name)
 		if !ok {
 			continue
 		}
-		if t.options.Select != nil && !t.options.Select(ing) {
-			t.find(Warning, m.Object, "", "it is a member of group "+id.String()+
-				" and not selected, so the Gateway does not contain it", "select all Ingresses of the group")
+		if !t.selected(ing) {
+			t.Unselected(m.Object, id)
 			continue
 		}
 		if !t.examine(ing, m) {
 			continue
 		}
-		one := member{Member: m, ingress: ing, origin: "ingress/" + ing.Namespace + "/" + ing.Name, tags: map[string]string{}}
+		one := member{Member: t.NewMember(m, ing), ingress: ing, tags: map[string]string{}}
 		for k, f := range m.Settings.Tags {
 			one.tags[k] = f.Value
 		}
-		members = append(members, one)
+		members, shared = append(members, one), append(shared, one.Member)
 	}
 	if len(members) == 0 {
 		return
 	}
-	b := &balancer{translator: t, id: id, members: members}
+	b := &balancer{Group: t.NewGroup(id, shared), members: members}
 	b.translate()
 }
 
 // examine reports what is known of an Ingress. valid is false if it has errors, and is skipped: the controller serves
 // none of its routes either.
 func (t *translator) examine(ing *networkingv1.Ingress, m intent.Member) (valid bool) {
-	var wrong []string
-	for _, d := range m.Diagnostics {
-		if d.Class == diag.Note {
-			t.find(Note, d.Object, d.Path, d.Text, d.Remedy)
-			continue
-		}
-		wrong = append(wrong, d.Path+": "+d.Text)
-	}
-	if len(wrong) > 0 {
-		t.skip(ing, strings.Join(wrong, "; "), true)
+	if !t.Valid(ingress.Object(ing), m) {
 		return false
 	}
 	t.annotations(ingress.Object(ing), ing.Annotations)
@@ -235,7 +214,7 @@ func (t *translator) examine(ing *networkingv1.Ingress, m intent.Member) (valid 
 		t.annotations(owner.Object(svc), svc.Annotations)
 	}
 	if t.missesClass(ing) {
-		t.find(Note, m.Object, "spec.ingressClassName", "the IngressClass is in none of the files; it is assumed to be one "+
+		t.Find(Note, m.Object, "spec.ingressClassName", "the IngressClass is in none of the files; it is assumed to be one "+
 			"of this controller, without parameters", "also pass the file of the IngressClass, or read from the cluster")
 	}
 	return true
@@ -248,7 +227,7 @@ func (t *translator) missesClass(ing *networkingv1.Ingress) bool {
 	if ing.Spec.IngressClassName == nil {
 		return false
 	}
-	c, ok := t.view.IngressClass(*ing.Spec.IngressClassName)
+	c, ok := t.View.IngressClass(*ing.Spec.IngressClassName)
 	return ok && c.Annotations[AssumedAnnotation] != ""
 }
 
@@ -263,8 +242,8 @@ func (t *translator) annotations(o diag.Object, all map[string]string) {
 		if !ok || strings.HasPrefix(k, frontendSettings) {
 			continue
 		}
-		if r := t.fates[e.Key]; r.Fate == Cannot && !idle(all[k]) {
-			t.find(Failed, o, annotation.Key(k).Path(), r.Why, r.Remedy)
+		if r := t.Fates[e.Key]; r.Fate == Cannot && !idle(all[k]) {
+			t.Find(Failed, o, annotation.Key(k).Path(), r.Why, r.Remedy)
 		}
 	}
 }
@@ -280,7 +259,7 @@ func (t *translator) servicesOf(m intent.Member) (out []*corev1.Service) {
 				if b.TargetGroup == nil {
 					continue
 				}
-				if svc, ok := t.view.Service(b.TargetGroup.ServiceNamespace, b.TargetGroup.ServiceName); ok &&
+				if svc, ok := t.View.Service(b.TargetGroup.ServiceNamespace, b.TargetGroup.ServiceName); ok &&
 					!slices.Contains(out, svc) {
 					out = append(out, svc)
 				}
@@ -294,29 +273,6 @@ func (t *translator) servicesOf(m intent.Member) (out []*corev1.Service) {
 		add(l.Default)
 	}
 	return out
-}
-
-// order of the kinds in the output.
-var order = []string{"GatewayClass", "LoadBalancerConfiguration", "Gateway", "HTTPRoute", "TargetGroupConfiguration",
-	"ListenerRuleConfiguration"}
-
-// KindOf is the kind of an object of the output.
-func KindOf(o metav1.Object) string {
-	if typed, ok := o.(runtime.Object); ok {
-		return typed.GetObjectKind().GroupVersionKind().Kind
-	}
-	return ""
-}
-
-// SortObjects sorts objects as they are written: cluster-wide ones, then by namespace, by kind in the order of kinds,
-// and by name.
-func SortObjects(all []metav1.Object, kinds []string) {
-	rank := func(o metav1.Object) int { return slices.Index(kinds, KindOf(o)) }
-	class := func(o metav1.Object) int { return min(len(o.GetNamespace()), 1) }
-	slices.SortStableFunc(all, func(a, b metav1.Object) int {
-		return cmp.Or(cmp.Compare(class(a), class(b)), strings.Compare(a.GetNamespace(), b.GetNamespace()),
-			cmp.Compare(rank(a), rank(b)), strings.Compare(a.GetName(), b.GetName()))
-	})
 }
 
 // SortFindings sorts findings by their severity and objects, and leaves each out but once.

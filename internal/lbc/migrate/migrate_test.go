@@ -111,8 +111,8 @@ func TestAGatewayHasTheAnnotationsThatItsRowsPromise(t *testing.T) {
 			ing.Annotations[string(r.Key)], want[to] = "value of "+to, "value of "+to
 		}
 	}
-	b := &balancer{translator: &translator{}, members: []member{{ingress: ing}}}
-	if got := b.annotationsOfGateway(); !maps.Equal(got, want) || len(want) < 5 {
+	g := &Group{Translation: NewTranslation(nil, kind(), false), Members: []*Member{{Source: ing}}}
+	if got := g.annotations(); !maps.Equal(got, want) || len(want) < 5 {
 		t.Errorf("%v, want %v", got, want)
 	}
 }

@@ -29,7 +29,7 @@ func (b *balancer) rule(u *unit, route string, matches []gatewayv1.HTTPRouteMatc
 	if len(u.route.Authentication) > 0 && slices.ContainsFunc(u.ports, func(p int) bool {
 		return b.ports[p].protocol == protocolHTTP
 	}) {
-		b.find(Warning, u.member.Object, u.route.Source.Path(),
+		b.Find(Warning, u.member.Object, u.route.Source.Path(),
 			"HTTP listeners of the Ingress serve the path without a login; HTTP listeners of the Gateway answer 500",
 			"redirect HTTP to HTTPS, by annotation ssl-redirect")
 	}
@@ -70,7 +70,7 @@ func (b *balancer) rule(u *unit, route string, matches []gatewayv1.HTTPRouteMatc
 		}
 	}
 	if len(u.member.tags) > 0 || len(spec.Actions)+len(spec.Conditions) > 0 {
-		spec.Tags = withOrigin(u.member.tags, u.member.origin)
+		spec.Tags = WithOrigin(u.member.tags, u.member.Origin)
 		r.Filters = append(r.Filters, gatewayv1.HTTPRouteFilter{Type: gatewayv1.HTTPRouteFilterExtensionRef,
 			ExtensionRef: &gatewayv1.LocalObjectReference{
 				Group: gatewayv1.Group(configv1.GroupVersion.Group), Kind: "ListenerRuleConfiguration",
@@ -96,21 +96,13 @@ func (b *balancer) ruleConfiguration(u *unit, spec configv1.ListenerRuleConfigur
 				ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: key}, Spec: spec,
 			}
 			b.rules[ns+"/"+key] = c
-			b.add(c)
+			b.Add(c)
 			return key
 		}
 		if equality.Semantic.DeepEqual(have.Spec, spec) {
 			return key
 		}
 	}
-}
-
-func withOrigin(tags map[string]string, origin string) map[string]string {
-	out := map[string]string{OriginTag: origin}
-	for k, v := range tags {
-		out[k] = v
-	}
-	return out
 }
 
 // backends are the backends of a forward, whose target groups are noted for their configuration.
@@ -120,7 +112,7 @@ func (b *balancer) backends(u *unit, route string, a intent.Action) (out []gatew
 		ref.Weight = x.Weight
 		switch g := x.TargetGroup; {
 		case g != nil:
-			svc, ok := b.view.Service(g.ServiceNamespace, g.ServiceName)
+			svc, ok := b.View.Service(g.ServiceNamespace, g.ServiceName)
 			if !ok {
 				continue // ingress has reported it
 			}
@@ -135,7 +127,7 @@ func (b *balancer) backends(u *unit, route string, a intent.Action) (out []gatew
 						fmt.Sprintf("Service %s is in none of the files, so the number of its port %s is unknown; the output "+
 							"has %d instead", g.ServiceName, g.ServicePort, p.Port)
 				}
-				b.find(severity, u.member.Object, x.Source.Path(), text,
+				b.Find(severity, u.member.Object, x.Source.Path(), text,
 					"also pass the file of the Service, or read from the cluster")
 			}
 			ref.Name, ref.Port = gatewayv1.ObjectName(g.ServiceName), ptr.To(p.Port)
@@ -145,7 +137,7 @@ func (b *balancer) backends(u *unit, route string, a intent.Action) (out []gatew
 			if x.TargetGroupARN != "" {
 				ref.Name = gatewayv1.ObjectName(nameInARN(x.TargetGroupARN))
 			}
-			b.find(Warning, u.member.Object, x.Source.Path(),
+			b.Find(Warning, u.member.Object, x.Source.Path(),
 				fmt.Sprintf("target group %s is not the controller's, and AWS attaches a target group to one load balancer only",
 					ref.Name),
 				"make another target group for the Gateway, or cut the traffic over before the Gateway is deployed")
@@ -294,7 +286,7 @@ func (b *balancer) rewrites(u *unit, matches []gatewayv1.HTTPRouteMatch) (out []
 			}
 			f.Path = &gatewayv1.HTTPPathModifier{Type: gatewayv1.PrefixMatchHTTPPathModifier, ReplacePrefixMatch: &rest}
 		default:
-			b.find(Failed, u.member.Object, annotation.Transforms.For(u.about).Path(),
+			b.Find(Failed, u.member.Object, annotation.Transforms.For(u.about).Path(),
 				fmt.Sprintf("a route has no rewrite of %s to %s; it is left out", r.Regex, r.Replace),
 				"match a prefix, and replace it by ReplacePrefixMatch, or rewrite in the application")
 		}

@@ -153,7 +153,7 @@ func frontendRows() (out []Row) {
 func ownRows() []Row {
 	var out []Row
 	for _, c := range carried {
-		out = append(out, to(c.from, "Gateway annotation "+string(c.to)))
+		out = append(out, to(c.From, "Gateway annotation "+string(c.To)))
 	}
 	return append(out, []Row{
 		{Key: annotation.ApprovedPlan, Fate: Kept, Why: "it approves of a plan for the Ingress"},
@@ -167,21 +167,12 @@ func ownRows() []Row {
 }
 
 // carried are the annotations of Ingresses that Gateways have under a key of their own.
-var carried = []struct{ from, to annotation.Key }{
+var carried = []Carried{
 	{annotation.DriftPolicy, annotation.GatewayDriftPolicy},
 	{annotation.ReplacementPolicy, annotation.GatewayReplacementPolicy},
 	{annotation.AllowDeletion, annotation.GatewayAllowDeletion},
 	{annotation.ExistingLoadBalancer, annotation.GatewayExisting},
 	{annotation.Ownership, annotation.GatewayOwnership},
-}
-
-// fates are the rows by key.
-func fates() map[annotation.Key]Row {
-	out := map[annotation.Key]Row{}
-	for _, r := range Rows() {
-		out[r.Key] = r
-	}
-	return out
 }
 
 // OfExternalDNS reports whether an annotation is one that external-dns reads; from its version 0.22 on, they begin

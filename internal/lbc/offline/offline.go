@@ -1,5 +1,5 @@
-// Package offline makes plans without a running controller, from objects of a view and the state of AWS in an
-// inventory, by the same packages as the controller. It writes nothing.
+// Package offline makes plans without a running controller: from objects of a view and the state of AWS in an
+// inventory, with the packages that the controller uses. It writes nothing.
 package offline
 
 import (

@@ -1,5 +1,5 @@
-// Package simulation asks IAM whether the policies of a role allow calls. It is the one call of IAM, so that it does
-// without IAM's client of the SDK.
+// Package simulation asks IAM whether the policies of a role allow calls. It makes the only call to IAM, without the
+// SDK's client of IAM.
 package simulation
 
 import (

@@ -1,6 +1,6 @@
-// Package survey reads the facts that lbc doctor examines, of a cluster and an AWS account: each source by itself and
-// within a time limit, so that one that fails or hangs keeps no other from being read. It decides nothing and writes
-// nothing.
+// Package survey reads the facts that lbc doctor examines, of a cluster and an AWS account. It reads each source
+// separately and within a time limit, so that a source that fails or hangs does not affect the others. It decides and
+// writes nothing.
 package survey
 
 import (

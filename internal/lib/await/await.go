@@ -1,5 +1,5 @@
-// Package await lets tests wait for conditions instead of sleeping. Only tests import the package. Tests in a bubble of
-// testing/synctest need it not: they sleep, as time passes there once all goroutines wait.
+// Package await lets tests wait for conditions instead of sleeping. Only tests import the package. Tests in a bubble
+// of testing/synctest do not need it: they can sleep, because time passes there once all goroutines wait.
 package await
 
 import (

@@ -1,7 +1,6 @@
-// Package cache holds answers by key: how long they are believed, how long a key without answer is left alone, and
-// which answers serve on while they are read again. It reads by the function that it is given, once for all callers
-// that need a key at the same time. It is independent of AWS and Kubernetes, and imports backoff and the standard
-// library only.
+// Package cache holds answers by key. It decides how long an answer counts, how long a key without answer is not read
+// again, and which old answers serve while they are read again. It reads by a function that it is given, once for all
+// callers that need a key at the same time. It is independent of AWS and Kubernetes.
 package cache
 
 import (

@@ -15,6 +15,7 @@ type core[K comparable] struct {
 
 	mu      sync.Mutex
 	entries map[K]*entry[K]
+	loads   atomic.Uint64 // grows while mu is held
 }
 
 // entry is what is known of one key.
@@ -160,6 +161,7 @@ func (c *core[K]) put(k K, v any) {
 	defer c.mu.Unlock()
 	e := c.at(k)
 	*e = entry[K]{value: v, found: true, read: c.cfg.Now()}
+	c.loads.Add(1)
 }
 
 func (c *core[K]) update(k K, change func(any) any) {
@@ -205,6 +207,9 @@ func (c *core[K]) Delete(keys ...K) {
 		}
 	}
 }
+
+// Loads counts the answers that were taken over. What Get returns after Loads is no older than the last of them.
+func (c *core[K]) Loads() uint64 { return c.loads.Load() }
 
 // Len is how many keys anything is known of.
 func (c *core[K]) Len() int {

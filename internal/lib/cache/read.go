@@ -137,6 +137,7 @@ func (c *core[K]) end(k K, f *flight[K]) {
 	}
 	e.read = now
 	e.value, e.found = f.answers[k]
+	c.loads.Add(1)
 	if e.misses++; e.found {
 		e.misses = 0
 	}

@@ -44,6 +44,9 @@ func (v *Value[V]) Failure() error { return v.of.Failure("") }
 // Put takes over an answer that was learned otherwise. A read under way does not replace it.
 func (v *Value[V]) Put(value V) { v.of.Put("", value) }
 
+// Loads counts the answers that were taken over, as Cache.Loads does.
+func (v *Value[V]) Loads() uint64 { return v.of.Loads() }
+
 // Forget has the next Get read the answer again, whether or not it is being read. What was known serves only if that
 // fails for a passing reason.
 func (v *Value[V]) Forget() { v.of.Forget() }

@@ -1,5 +1,5 @@
-// Package cputime measures what work costs the processor. Only tests import the package. A test that compares the time
-// on the clock with a bound fails on a machine with much other work; processor time hardly depends on it.
+// Package cputime measures how much processor time work takes. Only tests import the package. A test that limits the
+// time on the clock fails on a busy machine; processor time hardly depends on other work.
 package cputime
 
 import (

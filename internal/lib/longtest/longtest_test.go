@@ -5,32 +5,6 @@ import (
 	"testing"
 )
 
-func TestFormsOfATest(t *testing.T) {
-	t.Parallel()
-	for _, tt := range []struct {
-		form         form
-		seeds, every int // of seeds(2, 80) and of every(20)
-	}{
-		{form{}, 2, 20},
-		{form{race: true}, 2, 20},
-		{form{long: true}, 80, 1},
-		{form{long: true, race: true}, 10, 8},
-	} {
-		if n := tt.form.seeds(2, 80); n != tt.seeds {
-			t.Errorf("%+v: %d seeds, want %d", tt.form, n, tt.seeds)
-		}
-		if n := tt.form.every(20); n != tt.every {
-			t.Errorf("%+v: one of %d, want one of %d", tt.form, n, tt.every)
-		}
-	}
-	if n := (form{long: true, race: true}).seeds(4, 12); n != 4 {
-		t.Errorf("the long form has %d seeds, fewer than the short form", n)
-	}
-	if n := (form{long: true, race: true}).every(3); n != 3 {
-		t.Errorf("the long form tries one of %d, the short form one of 3", n)
-	}
-}
-
 func TestSampleTakesTheFirstOfEachN(t *testing.T) {
 	t.Parallel()
 	s, taken := &Sample{every: 3}, ""
@@ -39,6 +13,20 @@ func TestSampleTakesTheFirstOfEachN(t *testing.T) {
 	}
 	if taken != "x--x--x" {
 		t.Error(taken)
+	}
+}
+
+func TestSlicesTogetherTryAllCasesOfARotatingSample(t *testing.T) {
+	t.Setenv(Variable, "")
+	for slice, want := range map[string]string{"": "x---x---x", "0/12": "x---x---x", "1/12": "-x---x---", "6/12": "--x---x--",
+		"11/12": "---x---x-", "wrong": "x---x---x"} {
+		s, taken := rotated(4, slice), ""
+		for range 9 {
+			taken += map[bool]string{false: "-", true: "x"}[s.Next()]
+		}
+		if taken != want {
+			t.Errorf("slice %q: %s, want %s", slice, taken, want)
+		}
 	}
 }
 
@@ -57,6 +45,13 @@ func TestTheVariableSelectsTheLongForm(t *testing.T) {
 		})
 		if Enabled() != long || ran != long {
 			t.Errorf("%s=%q: enabled %v, ran %v", Variable, value, Enabled(), ran)
+		}
+		seeds, every := 2, 20
+		if long {
+			seeds, every = 80, 1
+		}
+		if Seeds(2, 80) != seeds || Every(20) != every {
+			t.Errorf("%s=%q: %d seeds, one of %d", Variable, value, Seeds(2, 80), Every(20))
 		}
 	}
 }

@@ -19,16 +19,19 @@ const SliceVariable = "LBC_TEST_SLICE"
 // name.
 func Long(t testing.TB, why string) {
 	t.Helper()
-	named := flag.Lookup("test.run")
-	runs, err := selected(t.Name(), choice{
-		all: Enabled(), slice: os.Getenv(SliceVariable), named: named != nil && named.Value.String() != "",
-	})
+	runs, err := selected(t.Name(), choice{all: Enabled(), slice: os.Getenv(SliceVariable), named: named()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !runs {
 		t.Skipf("long: %s; %s=1 runs the test", why, Variable)
 	}
+}
+
+// named reports whether the command line names tests with -run.
+func named() bool {
+	f := flag.Lookup("test.run")
+	return f != nil && f.Value.String() != ""
 }
 
 // InSlice reports whether slice i/n of the long tests, if it is not empty, has a test.

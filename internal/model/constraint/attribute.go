@@ -32,10 +32,10 @@ type Subject struct {
 type Attribute struct {
 	Kind Kind
 	Key  string
-	// Of says which resources of the kind have it, in words; has decides.
+	// Of describes the resources of the kind that have the attribute. has decides whether one does.
 	Of  string
 	has func(Subject) bool
-	// problem is what is wrong with a value, as the end of a sentence; empty if nothing is.
+	// problem says what is wrong with a value, as the end of a sentence; empty = nothing.
 	problem func(v string) string
 	// Refused are examples of values that AWS refuses.
 	Refused []string
@@ -116,7 +116,7 @@ func bucket(v string) string {
 	return ""
 }
 
-// optional has an empty value set the default again.
+// optional allows an empty value too, which resets the attribute to its default.
 func optional(then func(string) string) func(string) string {
 	return func(v string) string {
 		if v == "" {
@@ -149,7 +149,8 @@ var (
 	onTCP   = protocols("TCP", "TCP_UDP", "TCP_QUIC")
 )
 
-// Attributes are all that AWS knows of load balancers, target groups and listeners of the types that are made here.
+// Attributes are all attributes that AWS knows, of load balancers, target groups and listeners of the types that the
+// controller creates.
 var Attributes = slices.Concat(balancerAttributes, groupAttributes, listenerAttributes)
 
 const (
@@ -279,14 +280,14 @@ var byKey = func() map[string][]*Attribute {
 	return out
 }()
 
-// Refusal is what AWS refuses of an attribute.
+// Refusal says why AWS refuses an attribute.
 type Refusal struct {
-	Problem, Remedy string // empty if nothing is certain
-	// Unfit reports that other resources of the kind have the attribute.
+	Problem, Remedy string // empty = no refusal is known
+	// Unfit is true if other resources of the kind have the attribute, and this one has not.
 	Unfit bool
 }
 
-// settings are where attributes of each kind are declared.
+// settings names where users declare the attributes of each kind.
 var settings = map[Kind]string{
 	LoadBalancer: "load balancer attributes (load-balancer-attributes, of a Service aws-load-balancer-attributes)",
 	TargetGroup:  "target group attributes (target-group-attributes)",
@@ -296,7 +297,8 @@ var settings = map[Kind]string{
 // Known reports whether a table has an attribute.
 func Known(key string) bool { return len(byKey[key]) > 0 }
 
-// OfAttribute is what AWS refuses of an attribute of a resource. A key that no table has may be newer than this one.
+// OfAttribute says why AWS refuses an attribute of a resource. A key without a row may be newer than the table: no
+// refusal is known.
 func OfAttribute(s Subject, key, value string) Refusal {
 	known := byKey[key]
 	if len(known) == 0 {

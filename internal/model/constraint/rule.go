@@ -1,6 +1,7 @@
-// Package constraint is what AWS is certain to refuse, whatever the account holds: one table a field or combination,
-// with values that are refused as examples. The compiler leaves out what it finds, so that the command line and the
-// controller agree. The simulator judges by itself; hack/constraints sends each example to it. It imports stack only.
+// Package constraint has the tables of what AWS is certain to refuse, whatever the account contains: one table for
+// each field or combination, with refused values as examples. The compiler leaves out what the tables refuse, so that
+// the command line and the controller agree. The simulator decides by itself; hack/constraints sends each example to
+// it. The package is pure.
 package constraint
 
 import (

@@ -1,6 +1,6 @@
 // Package diag holds diagnostics: a problem or a note, its object and field, the reason, and a remedy, with the table
-// of their codes. Front ends, the compiler, cloud and apply make diagnostics, and status reports them. Retries are
-// decided elsewhere, by their class. It imports the standard library only.
+// of their codes. Front ends, the compiler, awsclient and apply make diagnostics, and package reporting reports them.
+// The class of a diagnostic decides about retries, elsewhere. The package is pure.
 package diag
 
 import (
@@ -77,7 +77,7 @@ type Diagnostic struct {
 	Text      string // what is wrong and why, lower case, no final stop
 	Remedy    string // what the user can do, lower case, no final stop; may be empty only for Transient
 	RequestID string // AWS request id, if an AWS call was refused
-	Class     Class  // that of the code, unless the producer sets another one (cloud classifies errors)
+	Class     Class  // that of the code, unless the producer sets another one (awsclient classifies errors)
 	Phase     Phase  // when it was made; empty = by the code
 	Scope     Scope  // what the problem affects; that of the code, unless the producer sets another one
 	Port      int32  // of the listener that is not made or changed because of it; 0 = none

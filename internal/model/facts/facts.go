@@ -1,6 +1,6 @@
-// Package facts holds what compile may need to know of AWS: subnets, VPC, certificates, security groups, existing load
-// balancers. Queries and answers are plain values. The choosers return what they chose, or the problem with a table of
-// reasons. It makes no calls: inventory reads. It imports only the standard library, diag and stack.
+// Package facts holds what compile may need to know about AWS: subnets, VPC, certificates, security groups, existing
+// load balancers. Queries and answers are plain values. The choosers return what they chose, or the problem with a
+// table of reasons. Package facts makes no calls: inventory answers the queries.
 package facts
 
 import (

@@ -1,6 +1,6 @@
 // Package impairment has the conditions under which the controller runs with less than it needs, and that may heal
-// while it runs: each is one sentence with a remedy. It keeps which of them hold and reports changes; it finds none,
-// and writes no log, event or metric. It imports the standard library only.
+// while it runs: each is one sentence with a remedy. It records which conditions hold, and reports changes. It does
+// not detect them, and writes no log, event or metric.
 package impairment
 
 import (
@@ -53,11 +53,11 @@ var Reasons = []Info{
 	{SharedClusterName, "cluster-name", "The controller of another cluster has the same --cluster-name, as its " +
 		"resources or actions in the account show. The controller deletes nothing that no object of this cluster claims."},
 	{SecondController, "leader", "A second controller works in this cluster: it writes the same LoadBalancer objects, " +
-		"or it leads by a Lease of the same name in another namespace."},
+		"or it holds a Lease of the same name in another namespace."},
 	{Definitions, "definitions", "The API server does not serve TargetGroupBindings or IngressClassParams."},
-	{DefinitionsOutdated, "definitions", "A definition lacks fields or versions of this version of the controller. The " +
+	{DefinitionsOutdated, "definitions", "A CRD lacks fields or versions of this version of the controller. The " +
 		"API server drops such fields from objects without an error."},
-	{Rights, "rights", "The controller lacks a right to read or write objects of a kind, or to hold its Lease."},
+	{Rights, "rights", "The controller lacks an RBAC permission to read or write objects, or to hold its Lease."},
 	{WebhookCertificate, "webhook-certificate", "The webhooks have no serving certificate yet."},
 }
 

@@ -9,28 +9,28 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
-// Party is an object of a group: a member, or an object that leaves the group and still has something in AWS.
+// Party is an object of a group: a member, or an object that leaves the group and still has resources in AWS.
 type Party struct {
 	Object    diag.Object
 	Created   int64 // Unix seconds; 0 = not known, or not created yet
 	Authority Authority
-	// Deployed reports that the object carries the finalizer of the group, so that something of it is or was in AWS.
+	// Deployed is true if the object carries the finalizer of the group: it has or had resources in AWS.
 	Deployed bool
 }
 
-// Deciders are the namespaces of a group that decide what the objects of the group share. The unit of trust is the
-// namespace, because Kubernetes grants the right to edit objects by namespace.
+// Deciders are the namespaces that decide about the shared settings of a group. Namespaces decide, and not objects,
+// because Kubernetes grants the right to edit objects by namespace.
 type Deciders struct {
 	Namespaces []string // sorted
 	// Oldest is the oldest object of the group, if its namespace decides.
 	Oldest diag.Object
-	// ByClass reports that class parameters of the group name the namespaces.
+	// ByClass is true if class parameters of the group name the namespaces.
 	ByClass bool
 }
 
-// DecidersOf are the namespaces that decide in a group: those that class parameters of the group name, else the
-// namespace of the oldest object. joined are the objects of the last compilation in the order in which they joined; nil
-// = not known.
+// DecidersOf returns the namespaces that decide in a group: those that class parameters of the group name, otherwise
+// the namespace of the oldest object. joined are the objects of the last compilation in the order in which they
+// joined; nil = not known.
 func DecidersOf(parties []Party, joined []diag.Object) Deciders {
 	var out Deciders
 	for _, p := range parties {
@@ -47,8 +47,8 @@ func DecidersOf(parties []Party, joined []diag.Object) Deciders {
 	return out
 }
 
-// seniority orders objects by when they joined the group. Objects for which that is not known come last: those of which
-// something is deployed first, then by age and name.
+// seniority orders objects by when they joined the group. Objects for which that is not known come last: deployed ones
+// first, then by age and name.
 func seniority(joined []diag.Object) func(x, y Party) int {
 	places := make(map[diag.Object]int, len(joined))
 	for at, o := range joined {
@@ -78,10 +78,10 @@ func seniority(joined []diag.Object) func(x, y Party) int {
 	}
 }
 
-// Decides reports whether objects of a namespace decide what the group shares.
+// Decides reports whether objects of a namespace decide about the shared settings.
 func (d Deciders) Decides(namespace string) bool { return slices.Contains(d.Namespaces, namespace) }
 
-// Why is the reason that an object does not decide, as a sentence without a period.
+// Why returns why an object does not decide, as a sentence without a period.
 func (d Deciders) Why(o diag.Object) string {
 	if d.ByClass {
 		return "the class parameters let only other namespaces set what the group shares"
@@ -90,7 +90,7 @@ func (d Deciders) Why(o diag.Object) string {
 		diag.Plural(o.Kind), d.Oldest.Namespace, d.Oldest)
 }
 
-// Remedy is what the author of an object that does not decide can do.
+// Remedy returns what the author of an object that does not decide can do.
 func (d Deciders) Remedy() string {
 	if d.ByClass {
 		return "remove it, use a group of your own, or have it set in a namespace that spec.group.settingsNamespaces of " +

@@ -1,5 +1,5 @@
-// Package intent holds desired load balancers with listeners, routes and backends, as front ends translate them from
-// Kubernetes objects of any kind, before AWS is consulted. Every setting carries the place where it is declared.
+// Package intent holds desired load balancers with listeners, routes and backends. Front ends translate them from
+// Kubernetes objects of any kind, before AWS is read. Every setting carries the place where it is declared.
 package intent
 
 import (
@@ -13,16 +13,17 @@ import (
 )
 
 // Source is the object and field where a value is declared; the zero value = nowhere. Sources with the same object and
-// path are ==. A Source is no larger than a pointer, as a member has some forty settings, most of which are not set.
+// path are ==. A Source is as small as a pointer, because a member has some forty settings, most of them not set.
 type Source struct{ at unique.Handle[place] }
 
-// place is the content of a Source. Its JSON is that of checkpoints.
+// place is the content of a Source. Checkpoints contain its JSON.
 type place struct {
 	Object diag.Object
 	Path   string
 }
 
-// At is a source. A path is, for example, "metadata.annotations[alb.ingress.kubernetes.io/scheme]" or "spec.scheme".
+// At returns a source. A path is, for example, "metadata.annotations[alb.ingress.kubernetes.io/scheme]" or
+// "spec.scheme".
 func At(o diag.Object, path string) Source {
 	if p := (place{o, path}); p != (place{}) {
 		return Source{unique.Make(p)}
@@ -37,7 +38,7 @@ func (s Source) place() place {
 	return s.at.Value()
 }
 
-// Equal is ==, for comparisons that look into structs.
+// Equal is ==, for packages that compare structs by reflection.
 func (s Source) Equal(to Source) bool { return s == to }
 
 // String is the object and the field.
@@ -75,7 +76,7 @@ func (s Source) OfClass() bool { return s.Object().Kind == "IngressClassParams" 
 // name.
 func (s Source) OfConfiguration() bool { return strings.HasSuffix(s.Object().Kind, "Configuration") }
 
-// Place is the field path, with the object if that is not the member itself.
+// Place returns the field path; with the object, if that is class parameters, a configuration or a ListenerSet.
 func (s Source) Place() string {
 	if s.OfClass() || s.OfConfiguration() || s.Object().Kind == "ListenerSet" {
 		return s.Path() + " of " + s.Object().String()
@@ -105,7 +106,7 @@ func Entries(m Field[map[string]string]) map[string]Field[string] {
 	return out
 }
 
-// Or returns the value if set, else def.
+// Or returns the value if it is set, otherwise def.
 func (f Field[T]) Or(def T) T {
 	if f.Set {
 		return f.Value
@@ -133,65 +134,64 @@ type LoadBalancer struct {
 	Type    stack.LoadBalancerType
 	Names   Names
 	Members []Member
-	// KeepsScheme reports that without a declared scheme the one of the existing load balancer is kept, instead of the
-	// default.
+	// KeepsScheme: if no scheme is declared, the load balancer keeps its scheme, instead of getting the default.
 	KeepsScheme bool `json:"-"`
-	// RefusesIPv6Ranges reports that IPv6 source ranges of a load balancer without IPv6 addresses are an error, instead of
-	// being ignored.
+	// RefusesIPv6Ranges: IPv6 source ranges are an error for a load balancer without IPv6 addresses. Otherwise they are
+	// ignored.
 	RefusesIPv6Ranges bool `json:"-"`
-	// ICMPFromPrefixLists reports that ICMP for path MTU discovery is admitted from prefix lists, too.
+	// ICMPFromPrefixLists: ICMP for path MTU discovery is allowed from prefix lists too.
 	ICMPFromPrefixLists bool `json:"-"`
-	// OnePerPort reports that a port is that of one member, and others that declare it do without, as on an NLB, whose
-	// listeners have no rules.
+	// OnePerPort: a port belongs to one member, and other members that declare it do not get it. This is so on an NLB,
+	// whose listeners have no rules.
 	OnePerPort bool `json:"-"`
-	// FixedPorts reports that a port exists only if a member declares it that may have more than routes.
+	// FixedPorts: a port exists only if a member declares it whose authority is not RoutesOnly.
 	FixedPorts bool `json:"-"`
-	// RulePerPort reports that TargetGroupBindings have a rule for each port of targets, instead of one with all ports.
+	// RulePerPort: TargetGroupBindings have one networking rule for each port of targets, instead of one with all ports.
 	RulePerPort bool `json:"-"`
 	// Labels are those of the objects that declare the load balancer, for TargetGroupBindings; nil = they are not copied.
 	Labels map[diag.Object]map[string]string `json:"-"`
-	// BindingLabels and BindingAnnotations are of every TargetGroupBinding, besides those of the stack.
+	// BindingLabels and BindingAnnotations are further labels and annotations of every TargetGroupBinding.
 	BindingLabels      map[string]string `json:",omitempty"`
 	BindingAnnotations map[string]string `json:",omitempty"`
-	// Deciders decide what the members share; nil = as DecidersOf finds them among the members. Leaving are objects that
-	// left the group and still have something in AWS.
+	// Deciders decide about shared settings; nil = DecidersOf finds them among the members. Leaving are objects that
+	// left the group and still have resources in AWS.
 	Deciders *Deciders     `json:"-"`
 	Leaving  []diag.Object `json:"-"`
-	// Policies are the last valid values of the annotations of members that decide about the load balancer as a whole; nil
-	// = not known.
+	// Policies are, by member, the last valid values of its annotations that concern the whole load balancer; nil = not
+	// known.
 	Policies map[diag.Object]map[string]string `json:"-"`
-	// Listeners are the last valid versions of the listeners of objects, by object and name, as the front end writes them;
-	// nil = the front end has none. An empty text stands for one that is not known. The compiler passes them on.
+	// Listeners are the last valid versions of listeners, by object and name, in the front end's own format; nil = the
+	// front end has none. An empty text is a version that is not known. The compiler only passes them on.
 	Listeners map[diag.Object]map[string]string `json:"-"`
-	// ListenersLost reports that one of them is not known: ports that AWS has and no member declares may be its.
+	// ListenersLost: one of these versions is not known. Ports in AWS that no member declares may belong to it.
 	ListenersLost bool `json:"-"`
-	// References are what decides which target groups of other objects the members may name; nil = no member names one.
+	// References decide which target groups of other objects the members may name; nil = no member names one.
 	References *References `json:",omitempty"`
-	// Unseen reports that objects outside Members may be part of the load balancer; nil = Members is complete.
+	// Unseen says why members may be missing from Members; nil = Members is complete.
 	Unseen *Unseen
 }
 
-// References are what Kubernetes says about references to target groups across namespaces.
+// References are the objects of Kubernetes that decide about references to target groups across namespaces.
 type References struct {
 	Grants []Grant `json:",omitempty"`
-	// Namespaces are those that exist; nil = they are not known.
+	// Namespaces are the existing namespaces; nil = they are not known.
 	Namespaces []string `json:",omitempty"`
-	// Services are those of the namespaces whose grants name a Service, by namespace.
+	// Services are, by namespace, the Services of the namespaces whose grants name a Service.
 	Services map[string][]string `json:",omitempty"`
 }
 
-// Grant is a permission to name objects of a namespace, as a ReferenceGrant gives it.
+// Grant is a permission of a ReferenceGrant to name objects of a namespace.
 type Grant struct {
 	FromKind, FromNamespace string
 	Namespace               string
-	TargetGroup             bool   // of target groups by their names, instead of Services
+	TargetGroup             bool   // the grant permits target groups by name, instead of Services
 	Name                    string // empty = all
 }
 
-// Unseen is why members may be missing from a load balancer.
+// Unseen says why members may be missing from a load balancer.
 type Unseen struct {
-	Namespace string // the namespace of which Members is complete
-	Why       string // as a reason after "because"
+	Namespace string // Members is complete for this namespace
+	Why       string // a reason after "because"
 	Remedy    string
 }
 
@@ -200,8 +200,8 @@ type Names interface {
 	LoadBalancer(cluster string, id stack.ID, scheme string) string
 	SecurityGroup(cluster string, id stack.ID) string
 	TargetGroup(cluster string, id stack.ID, g *TargetGroup) string // of the target type that g has
-	// TargetGroups are the prefixes of the identities of all target groups of a member. Those of another member may have
-	// them, too.
+	// TargetGroups returns the prefixes of the identities of all target groups of a member. Target groups of another
+	// member may have the same prefixes.
 	TargetGroups(member diag.Object) []string
 }
 
@@ -217,48 +217,56 @@ type Member struct {
 	Settings  Settings
 	Listeners []Listener
 	Routes    []Route // in rule order
-	// Unserved are routes that the load balancer cannot serve as declared. Per route, compile uses the last version that
-	// it could serve.
+	// Unserved are routes that the load balancer cannot serve as declared. For each route, compile uses the last version
+	// that it could serve.
 	Unserved []Unserved `json:",omitempty"`
-	// Reached are the Services of other namespaces that the object may forward to now, as namespace/name. They are set if
-	// a route is unserved.
+	// Reached are the objects of other namespaces that the object may forward to now (function Reached). They are set if
+	// something of the object is invalid.
 	Reached []string `json:",omitempty"`
-	// Certificates are those that the stack is to own in ACM for this member; its listeners name them by identity.
+	// Certificates are the certificates that the stack shall own in ACM for this member. Listeners name them by identity.
 	Certificates []Certificate
-	// TrustStores are those that the stack is to own for this member; its listeners name them by identity.
+	// TrustStores are the trust stores that the stack shall own for this member. Listeners name them by identity.
 	TrustStores []TrustStore `json:",omitempty"`
-	// Diagnostics of translation. A member with errors among them is quarantined by compile: its last good version is
-	// used if there is one, else it is left out and its matches answer 503.
+	// Diagnostics are the findings of the translation. If they contain an error, compile quarantines the member: its last
+	// valid version serves, or without one its matches answer 503.
 	Diagnostics diag.List
-	// Misspelt are missing settings for which a misspelt key is present, of those whose absence deletes, replaces or opens
+	// Misspelt are missing settings for which a misspelt key is present, if their absence deletes, replaces or exposes
 	// something. compile keeps their former values.
 	Misspelt []Misspelling
-	// Former marks a member whose class or group name has become invalid while it is part of the load balancer, so that
-	// its present version does not apply. Its last good version is kept. Without one, nothing that it may own can be
-	// changed or deleted, and the stack cannot be built until the member is corrected. In checkpoints it has the name that
-	// earlier versions gave it.
+	// Former marks a member whose class or group name became invalid while it was part of the load balancer. Its present
+	// version does not apply, and its last valid version stays. Without a known one, nothing that the member may own can
+	// be changed or deleted, and the stack cannot be built until the member is corrected. Checkpoints use the former
+	// name of the field.
 	Former bool `json:"Held"`
-	// Withheld marks a member that sets what it may not, and of which something is deployed: its present version is not
-	// deployed. Unlike a former member, it does not hold up the others where its last good version is not known.
+	// Withheld marks a deployed member that sets what it may not: its present version is not deployed. Unlike a Former
+	// member, it does not delay the others if its last valid version is not known.
 	Withheld bool `json:"-"`
-	// ClassOfGroup reports that the class parameters of the member name the group, so that what they set is set for all of
-	// it.
+	// ClassOfGroup is true if the class parameters of the member name the group: what they set applies to the whole group.
 	ClassOfGroup bool `json:"-"`
 }
 
-// Authority is the authority of a member over what the members of its group share: settings of the load balancer and of
+// Reached is how Member.Reached has the Service behind a target group of a type, or the Gateway. object is
+// namespace/name; without name, all of the namespace, and "/" all.
+func Reached(targetType, object string) string {
+	if targetType == stack.TargetALB {
+		return "Gateway " + object
+	}
+	return object
+}
+
+// Authority is the authority of a member over the shared settings of its group: those of the load balancer and of
 // listeners.
 type Authority string
 
-// The authorities. Where one member is deciding, those that are not have routes only.
+// The authorities. If one member is Deciding, each other member is Deciding or RoutesOnly.
 const (
-	Equal      Authority = ""            // as the other members
+	Equal      Authority = ""            // the same as that of the other members
 	Deciding   Authority = "deciding"    // class parameters of the group name its namespace
 	RoutesOnly Authority = "routes-only" // class parameters of the group name other namespaces
 )
 
-// Misspelling is an unknown key that is most likely misspelt, or, if Key and Meant are the same, an invalid value that
-// counts as the default.
+// Misspelling is an unknown key that is most likely misspelt. If Key and Meant are the same, it is an invalid value
+// that would count as the default.
 type Misspelling struct {
 	Setting string // its name in compile: "scheme", "inbound-cidrs"
 	Key     string // as it is written
@@ -266,38 +274,39 @@ type Misspelling struct {
 	Source  Source
 }
 
-// Listener is what a member desires of one port.
+// Listener is what a member declares for one port.
 type Listener struct {
 	Source       Source // where port and protocol are declared; its path is empty for a listener by default
 	Port         int32
 	Protocol     string          // HTTP, HTTPS, TCP, TLS, UDP, TCP_UDP, QUIC, TCP_QUIC
 	Certificates Field[[]string] // explicit ARNs, first = default
-	// Owned are identities of the member's own certificates, where no ARN is given; the first is the default one.
+	// Owned are identities of the member's own certificates, if it names no ARN; the first is the default one.
 	Owned []string
-	// DiscoverFirst are hosts whose certificates in ACM are used in the place of Owned, if each of them has one.
+	// DiscoverFirst are hosts whose certificates in ACM replace Owned, if each of the hosts has one.
 	DiscoverFirst []string
 	// DiscoverHosts are the hosts for which compile finds certificates if Certificates is not set.
 	DiscoverHosts []string
-	// Hosts are those that a route serves on a secure port, whose certificates are found for the listener of its Gateway.
+	// Hosts are the hosts that a route serves on a secure port. Certificates for them are found for the listener of the
+	// Gateway.
 	Hosts []string
-	// ToCover are the hosts of an Ingress with Certificates, and those of the listeners of a Gateway. They are of findings
-	// only: neither memory nor approvals have them.
+	// ToCover are the hosts of an Ingress with Certificates, and of the listeners of a Gateway. Only findings use them;
+	// neither memory nor approvals contain them.
 	ToCover   []string `json:"-"`
 	SSLPolicy Field[string]
 	// HTTPS; the trust store by ARN, name, or identity of one of the member's own
 	Mutual       Field[stack.MutualAuthentication]
 	ALPN         Field[string]
 	InboundCIDRs Field[[]string]
-	NoRanges     bool // InboundCIDRs is set to no range: only PrefixLists are admitted
+	NoRanges     bool // InboundCIDRs is set to an empty list: only PrefixLists are allowed
 	PrefixLists  Field[[]string]
 	Attributes   map[string]Field[string]
 	// Default is the default action; empty = 404 (ALB). For an NLB it is the forward to the port's target group.
 	Default       []Action
 	DefaultSource Source
-	// Unserved is why the load balancer cannot serve the port as declared: the default action of the last good version
-	// stays. Empty = it can.
+	// Unserved says why the load balancer cannot serve the port as declared: then the default action of the last valid
+	// version stays. Empty = it can.
 	Unserved string `json:",omitempty"`
-	// ICMP: also admit path MTU messages ("on"); NLB only.
+	// ICMP: whether path MTU messages are allowed too ("on"); NLB only.
 	ICMP Field[string]
 	// TransportProtocols of the security group rule ("tcp", "udp"); empty = tcp.
 	TransportProtocols []string
@@ -305,12 +314,12 @@ type Listener struct {
 
 // Unserved is a route that the load balancer cannot serve as declared.
 type Unserved struct {
-	// Route has the port and conditions of its requests. Without conditions they are not known. Actions answer where no
-	// earlier version served the requests; empty = there is no rule then.
+	// Route has the port and conditions of its requests; without conditions, these are not known. Its actions answer
+	// requests that no earlier version served; without actions, such requests get no rule.
 	Route Route
 	// Before is the index in Member.Routes of the route that follows in rule order.
 	Before int
-	// Stand are conditions for the same requests in the place of declared ones that AWS refuses, where no earlier version
+	// Stand are conditions for the same requests. They replace declared conditions that AWS refuses, if no earlier version
 	// served any.
 	Stand []stack.Condition `json:",omitempty"`
 	// Path, Text and Remedy are the finding.
@@ -321,17 +330,20 @@ type Unserved struct {
 type Route struct {
 	Source Source
 	Ports  []int32
-	// Precedence orders the routes of all members, as the rules of Gateway API require: compared element by element, the
-	// lower first. Routes of equal precedence, as are all of Ingresses, are in the order of their members.
+	// Precedence orders the routes of all members, as Gateway API requires: compared element by element, the lower first.
+	// Routes of equal precedence are in the order of their members; all routes of Ingresses have equal precedence.
 	Precedence []int32 `json:",omitempty"`
-	// Alternative is equal for routes of the member that are alternatives of one rule of its object: compile joins those
-	// with the same actions into one rule where order and limits permit. 0 = the route has none.
+	// Alternative is the same number for routes that are alternatives of one rule of the object: compile joins those
+	// with the same actions into one rule if order and limits allow it. 0 = the route has no alternatives.
 	Alternative int32 `json:",omitempty"`
-	// Verbatim marks a route whose rule is made even if no request reaches it, as the existing controller makes it.
+	// Verbatim marks a route whose rule is created even if no request reaches it, as the existing controller does.
 	Verbatim bool `json:",omitempty"`
-	// Failing marks a route that never was served as declared, so that its Actions are an error. It is no last good
-	// version.
+	// Failing marks a route that was never served as declared: its Actions answer an error. It never counts as a last
+	// valid version.
 	Failing bool `json:",omitempty"`
+	// Withdrawn marks a route that names a Service of a namespace that does not permit it: no earlier version of its rule
+	// serves.
+	Withdrawn bool `json:",omitempty"`
 	// Stays marks a route of which the served version is not known: a rule that AWS has for the conditions keeps its
 	// actions. Where AWS has none, Actions answer; if they are empty, there is no rule.
 	Stays      bool              `json:",omitempty"`
@@ -339,8 +351,8 @@ type Route struct {
 	Conditions []stack.Condition
 	Actions    []Action
 	Transforms []stack.Transform
-	// Authentication stands in front of Actions on HTTPS listeners: a login of users, or the validation of tokens. Other
-	// listeners ignore it. In checkpoints it has the name that earlier versions gave it.
+	// Authentication comes before Actions on HTTPS listeners: a login of users, or the validation of tokens. Other
+	// listeners ignore it. Checkpoints use the former name of the field.
 	Authentication []Action `json:"Guard"`
 }
 
@@ -377,30 +389,30 @@ type TargetGroup struct {
 	ServiceUID       string
 	ServicePort      string // as written in the Ingress; decimal for Services and routes
 	TargetType       string // "" = controller default
-	// node port or numeric target port; 1 if the target port is named; never 0: fronts report Services that cannot serve
+	// Port is the node port or the numeric target port; 1 if the target port is named. It is never 0: front ends report
+	// Services that cannot serve.
 	Port            int32
 	TargetPort      string // Service targetPort as networking port: decimal or name (ip), node port (instance)
 	Protocol        string
 	ProtocolVersion string
 	IPv6            bool
-	// the Service has IPv4 addresses, too, which a load balancer without IPv6 uses
+	// IPv4: the Service has IPv4 addresses too, for a load balancer without IPv6.
 	IPv4      bool `json:",omitempty"`
-	IPv4First bool `json:",omitempty"` // of the two, IPv4 is used where the load balancer admits both
-	// Beside is the identity of the target group that is the first of the same forward, of which AWS demands one family;
+	IPv4First bool `json:",omitempty"` // IPv4 is used if the load balancer allows both families
+	// Beside is the identity of the first target group of the same forward, because AWS demands that both have one family;
 	// empty = there is none.
 	Beside      string `json:",omitempty"`
 	ControlPort int32
 	HealthCheck stack.HealthCheck
 	Attributes  map[string]string
-	// AttributesSource is where they are declared; its path is empty where that is not known.
+	// AttributesSource is where attributes are declared; its path is empty if that is not known.
 	AttributesSource Source `json:",omitzero"`
-	// member's tags under Service's tags (tracking and default tags are added by compile)
+	// Tags are the member's tags, overridden by the Service's. compile adds tracking and default tags.
 	Tags            map[string]string
 	NodeLabels      map[string]string
 	NodeExpressions []stack.NodeExpression `json:",omitempty"`
 	MultiCluster    bool
-	// Balancer is the ARN of the application load balancer that is the only target, of target type alb; then there is no
-	// Service.
+	// Balancer is the ARN of the only target of a group with target type alb: an ALB. Such a group has no Service.
 	Balancer string `json:",omitempty"`
 	Source   Source
 }

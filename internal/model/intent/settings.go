@@ -2,7 +2,7 @@ package intent
 
 import "github.com/k8s-lbc/lbc/internal/model/stack"
 
-// Settings concern the load balancer as a whole.
+// Settings concern the whole load balancer.
 type Settings struct {
 	Name             Field[string]
 	Scheme           Field[string]
@@ -14,28 +14,28 @@ type Settings struct {
 	Attributes       map[string]Field[string]
 	Tags             map[string]Field[string]
 	SSLRedirectPort  Field[int32]
-	// Mappings are an NLB's addresses, without subnets: entry i holds the i-th value of each of the four lists that were
-	// given. AllocationID belongs to the i-th subnet; PrivateIPv4, IPv6 and SourceNATPrefix, unless it is auto_assigned,
+	// Mappings are an NLB's addresses, without subnets: entry i has the i-th value of each of the four declared lists.
+	// AllocationID belongs to the i-th subnet. PrivateIPv4, IPv6 and SourceNATPrefix (unless it is auto_assigned) belong
 	// to the subnet whose range contains them.
 	Mappings Field[[]stack.SubnetMapping]
-	// AddressSources are where the lists are declared of which Mappings is made, if each has a place of its own.
+	// AddressSources says where the lists of Mappings are declared, if each has its own place.
 	AddressSources AddressSources `json:",omitzero"`
 	SourceNAT      Field[string]  // NLB: enable-prefix-for-ipv6-source-nat, "on" or "off"
-	// PrivateLinkRules is whether the inbound rules of an NLB's groups apply to PrivateLink traffic, "on" or "off".
+	// PrivateLinkRules says whether the inbound rules of an NLB's groups apply to PrivateLink traffic, "on" or "off".
 	PrivateLinkRules Field[string]
-	// Addresses are Elastic IP addresses, one for each subnet: those of an NLB, or of the frontend of an ALB, in place of
+	// Addresses are Elastic IP addresses, one for each subnet, of an NLB or of the frontend of an ALB. They replace
 	// Mappings and Frontend.Allocations.
 	Addresses Field[[]string]
 	AddOns    AddOns
 	Frontend  Frontend
-	// Existing is a load balancer of others, by ARN or name, on which the listeners and rules are made; nothing else of
-	// the settings applies to it.
+	// Existing is a load balancer of others, by ARN or name, on which listeners and rules are created. No other setting
+	// applies to it.
 	Existing Field[string] `json:",omitzero"`
-	// Adopted is a load balancer of others, by ARN or name, that becomes the stack's.
+	// Adopted is a load balancer of others, by ARN or name, that the stack adopts.
 	Adopted Field[string] `json:",omitzero"`
-	// DriftPolicy has the policies for what is changed in AWS by hand, by group of fields.
+	// DriftPolicy has the policies for changes made in AWS by hand, by group of fields.
 	DriftPolicy map[string]Field[string] `json:",omitempty"`
-	// ReplacementPolicy is what becomes of an edit that would replace the load balancer, as package replacement prints it.
+	// ReplacementPolicy is the policy for edits that would replace the load balancer, in the text of package replacement.
 	ReplacementPolicy Field[string] `json:",omitzero"`
 }
 
@@ -48,15 +48,16 @@ type SubnetSelector struct {
 	Tags       map[string][]string
 }
 
-// None is the name, ARN or id of a web ACL that stands for the removal of the association.
+// None is the name, ARN or id of a web ACL that removes the association.
 const None = "none"
 
-// AddOns are the optional features of a load balancer that carry no traffic. What no member sets stays as it is in AWS.
+// AddOns are the optional features of a load balancer that carry no traffic. A feature that no member sets does not
+// change in AWS.
 type AddOns struct {
 	CustomerOwnedPool Field[string] // of an Outpost
 	IPAMPool          Field[string] // not set = Amazon's addresses
 	Capacity          Field[int32]  // reserved units; 0 = none
-	WebACLName        Field[string] // WAFv2, or None; names take precedence over ARNs, of all members
+	WebACLName        Field[string] // WAFv2, or None; a name of any member has precedence over ARNs
 	WebACL            Field[string] // WAFv2, an ARN or None
 	Shield            Field[bool]   // Shield Advanced
 }
@@ -70,7 +71,7 @@ type Certificate struct {
 	Authority string
 	// Import is the content of a Secret; nil = the certificate is requested.
 	Import *stack.KeyPair
-	// Broken marks an invalid Secret: the certificate that was imported from it before stays in use.
+	// Broken marks an invalid Secret: the certificate that was imported from it stays in use.
 	Broken bool
 }
 
@@ -84,11 +85,10 @@ type Frontend struct {
 	Allocations    Field[[]string] // of Elastic IP addresses; the i-th belongs to the i-th subnet
 	Attributes     Field[map[string]string]
 	Tags           Field[map[string]string]
-	// Ports lead from ports of the frontend to ports of the ALB. Not set: each port of the member's listeners leads to
-	// itself.
+	// Ports maps ports of the frontend to ports of the ALB. Not set = the ports of the member's listeners, each to itself.
 	Ports       Field[map[int32]int32]
 	HealthCheck FrontendHealthCheck
-	// Broken marks an invalid setting: an existing frontend stays as it is, and none is made.
+	// Broken marks an invalid setting: an existing frontend does not change, and none is created.
 	Broken bool
 }
 
@@ -104,13 +104,13 @@ type FrontendHealthCheck struct {
 	UnhealthyThreshold Field[int32]
 }
 
-// Sources are those of the settings that have an effect only with a frontend.
+// Sources returns the sources of the settings that have an effect only with a frontend.
 func (f *Frontend) Sources() []Source {
 	return append(sources(f.Scheme, f.Subnets, f.SecurityGroups, f.Allocations, f.Attributes, f.Tags, f.Ports),
 		f.HealthCheck.Sources()...)
 }
 
-// Sources are those of the settings.
+// Sources returns the sources of the settings.
 func (h *FrontendHealthCheck) Sources() []Source {
 	return sources(h.Protocol, h.Port, h.Path, h.Matcher, h.IntervalSeconds, h.TimeoutSeconds, h.HealthyThreshold,
 		h.UnhealthyThreshold)

@@ -1,6 +1,6 @@
 // Package sgrules computes with inbound rules of security groups: which traffic they admit, the fewest rules that
 // admit exactly some traffic, how rules count against the quota of a group, and in which of several groups a rule
-// belongs. It imports stack only.
+// belongs. It is pure.
 //
 // It does not decide which rules are wanted: compile does for load balancers, and sgsync for pods and nodes.
 package sgrules

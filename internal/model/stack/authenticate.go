@@ -15,7 +15,7 @@ const (
 	DefaultSessionTimeout    = 604800 // seconds: a week
 )
 
-// Session is what the two ways of signing users in share. Zero values mean AWS's defaults.
+// Session has the common fields of both ways to sign users in. Zero values mean AWS's defaults.
 type Session struct {
 	OnUnauthenticated string            `json:",omitempty"` // authenticate, allow or deny
 	Scope             string            `json:",omitempty"` // requested claims, separated by spaces
@@ -28,12 +28,12 @@ type Session struct {
 type AuthenticateOIDC struct {
 	Issuer, AuthorizationEndpoint, TokenEndpoint, UserInfoEndpoint string
 	Session
-	// ClientID and ClientSecret come from a Kubernetes Secret. AWS never returns the client secret. A desired action that
-	// has neither is withheld: the Secret cannot be read, and only an action that exists in AWS stays.
+	// ClientID and ClientSecret come from a Kubernetes Secret. AWS never returns the client secret. A desired action
+	// without them is withheld, because the Secret cannot be read: an existing action in AWS stays, and none is created.
 	ClientID, ClientSecret Secret
 	SecretName             string `json:",omitempty"` // namespace/name of the Kubernetes Secret; empty in observations
-	// SecretChanged marks a client secret that differs from the one that was sent to AWS last, as far as that is recorded.
-	// It decides where the observed secret is not known.
+	// SecretChanged is true if the client secret differs from the last one that was sent to AWS, as far as that is
+	// recorded. It counts only if the observed secret is not known.
 	SecretChanged bool `json:",omitempty"`
 }
 
@@ -52,19 +52,19 @@ type ValidateJWT struct {
 	Claims               []Claim `json:",omitempty"`
 }
 
-// Claim is one that a token must have, in addition to those that AWS always checks.
+// Claim is a claim that a token must have, in addition to those that AWS always checks.
 type Claim struct {
 	Format string // single-string, string-array or space-separated-values
 	Name   string
 	Values []string
 }
 
-// NotFound answers a request that no rule of an application load balancer matches.
+// NotFound returns the actions for requests that no rule of an ALB matches.
 func NotFound() []Action {
 	return []Action{{Type: ActionFixedResponse, FixedResponse: &FixedResponse{"404", "text/plain", ""}}}
 }
 
-// UnavailableOf are the actions of a rule of an owner's stack that cannot be served: they answer 503.
+// UnavailableOf returns the actions for requests whose rule cannot be served, in a stack of an owner: they answer 503.
 func UnavailableOf(o Owner) []Action {
 	r := FixedResponse{"503", "text/plain", "Ingress rule is invalid; see its events"}
 	if o.OfGateway() {

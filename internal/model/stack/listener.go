@@ -11,13 +11,13 @@ type Listener struct {
 	SSLPolicy    string   // HTTPS and TLS; empty otherwise
 	Certificates []string // ARNs; [0] is the default certificate
 	ALPN         string   // TLS only; empty = not managed
-	// Joined marks a listener of others, on a load balancer of others: only rules on it are the stack's.
+	// Joined marks a listener of others, on a load balancer of others: the stack owns only its rules.
 	Joined     bool `json:",omitempty"`
 	Attributes map[string]string
 	Mutual     *MutualAuthentication `json:",omitempty"` // HTTPS only; nil = not managed
 	Tags       map[string]string
-	// SNI lists the certificates to attach through AddListenerCertificates. The default one is not among them; in an
-	// observation it may be, because the existing controller attaches it once more.
+	// SNI lists the certificates to attach by AddListenerCertificates, without the default one. In an observation it may
+	// contain the default one, because the existing controller attaches it a second time.
 	SNI []string
 }
 
@@ -43,13 +43,13 @@ type Action struct {
 	JWT     *ValidateJWT         `json:",omitempty"`
 }
 
-// MaxConditionValues is how many values ELB admits in the conditions of one rule.
+// MaxConditionValues is how many values ELB allows in the conditions of one rule.
 const MaxConditionValues = 5
 
-// MaxWildcards is how many wildcards ELB admits in the conditions of one rule.
+// MaxWildcards is how many wildcards ELB allows in the conditions of one rule.
 const MaxWildcards = 6
 
-// MaxForwardTargets is how many target groups ELB admits in one forward.
+// MaxForwardTargets is how many target groups ELB allows in one forward.
 const MaxForwardTargets = 5
 
 // Forward distributes over target groups.
@@ -91,7 +91,7 @@ const (
 	MutualVerify      = "verify"
 )
 
-// MutualAuthentication is what an HTTPS listener does with client certificates. All but the mode belongs to
+// MutualAuthentication says what an HTTPS listener does with client certificates. All fields except Mode belong to
 // MutualVerify.
 type MutualAuthentication struct {
 	Mode         string

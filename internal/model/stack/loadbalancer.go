@@ -36,7 +36,7 @@ type LoadBalancer struct {
 	IPAddressType  string
 	Subnets        []SubnetMapping
 	SecurityGroups []Ref // nil for an NLB without groups
-	// Attributes names only the attributes that a user set; others are not managed.
+	// Attributes has only the attributes that users declare; others are not managed.
 	Attributes map[string]string
 	Tags       map[string]string
 	// NetworkSourceNAT is EnablePrefixForIpv6SourceNat ("on"/"off"); empty = not managed. NLB only.
@@ -48,8 +48,8 @@ type LoadBalancer struct {
 	CustomerOwnedPool string `json:",omitempty"`
 	// IPAMPool is the pool of the public IPv4 addresses; empty = Amazon's. ALB only.
 	IPAMPool string `json:",omitempty"`
-	// ARN is that of a load balancer of others, of which the stack has listeners and rules, and nothing else. Empty = the
-	// stack's own.
+	// ARN is the ARN of a load balancer of others, on which the stack owns only listeners and rules. Empty = the load
+	// balancer is the stack's own.
 	ARN string `json:",omitempty"`
 	AddOns
 }
@@ -65,7 +65,7 @@ type SubnetMapping struct {
 	SourceNATPrefix string `json:",omitempty"`
 }
 
-// Fixed reports whether an address in the subnet is chosen by a request, instead of by AWS.
+// Fixed reports whether the mapping chooses an address, instead of AWS.
 func (m SubnetMapping) Fixed() bool {
 	return m.AllocationID != "" || m.PrivateIPv4 != "" || m.IPv6 != ""
 }
@@ -73,7 +73,8 @@ func (m SubnetMapping) Fixed() bool {
 // AutoAssigned is the source NAT prefix that AWS chooses.
 const AutoAssigned = "auto_assigned"
 
-// SourceNATPrefix is a prefix for source NAT in canonical text. AWS takes IPv6 prefixes of 80 bits, and AutoAssigned.
+// SourceNATPrefix returns a prefix for source NAT in canonical text. AWS accepts IPv6 prefixes of 80 bits, and
+// AutoAssigned.
 func SourceNATPrefix(text string) (string, error) {
 	prefix, err := netip.ParsePrefix(text)
 	switch {

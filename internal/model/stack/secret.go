@@ -11,8 +11,9 @@ import (
 // Hidden is printed in place of a Secret.
 const Hidden = "(hidden)"
 
-// Secret is a text that no plan, log, event or record may show: printing and encoding give "(hidden)". The zero value
-// is not known. The text is behind a pointer, so that printing a struct's unexported fields does not show it either.
+// Secret is a text that no plan, log, event or record may show: printed or encoded it is "(hidden)". The zero value
+// is a secret that is not known. The text is behind a pointer, so printing a struct's unexported fields does not show
+// it.
 type Secret struct {
 	text        *string
 	fingerprint string
@@ -30,7 +31,7 @@ func NewSecret(text, key string) Secret {
 	return s
 }
 
-// Reveal is the text, for the call that sends it; empty if it is not known.
+// Reveal returns the text, for the call that sends it; empty if it is not known.
 func (s Secret) Reveal() string {
 	if s.text == nil {
 		return ""

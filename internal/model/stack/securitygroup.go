@@ -12,8 +12,8 @@ const (
 	BackendSecurityGroup = "backend-sg"             // the cluster-wide shared one
 )
 
-// NthManagedSecurityGroup is the identity of the managed group with a number from 1: a load balancer has further ones
-// where its rules do not fit into one.
+// NthManagedSecurityGroup returns the identity of the nth managed security group, from 1. A load balancer has several
+// if its rules do not fit into one.
 func NthManagedSecurityGroup(n int) string {
 	if n == 1 {
 		return ManagedSecurityGroup
@@ -52,14 +52,14 @@ type Permission struct {
 	Description string
 }
 
-// PrefixList is what a list of ranges that permissions name counts against the quota of rules.
+// PrefixList says how a prefix list that permissions name counts against the quota of rules.
 type PrefixList struct {
 	MaxEntries int // how many ranges it may have
 	IPv6       bool
 }
 
-// CanonicalRange writes a range as EC2 stores it: host bits cleared, IPv6 compressed and in lower case. ok is false for
-// what is no range.
+// CanonicalRange writes a range as EC2 stores it: host bits cleared, IPv6 compressed and in lower case. ok is false
+// if cidr is not a range.
 func CanonicalRange(cidr string) (canonical string, ok bool) {
 	p, err := netip.ParsePrefix(strings.TrimSpace(cidr))
 	if err != nil {

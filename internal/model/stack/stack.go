@@ -1,6 +1,6 @@
 // Package stack holds the desired state of one load balancer and the resources around it, in the terms of AWS: plain
-// structs, sorted by identity, without status, and the text of conditions and actions. plan compares them with the
-// observed state. It imports the standard library only.
+// structs, sorted by identity, without status, and the text of conditions and actions. Package plan/diff compares
+// them with the observed state.
 package stack
 
 import (
@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// ID identifies a stack: an explicit Ingress group has an empty namespace.
+// ID identifies a stack of an owner. The namespace of an explicit group is empty.
 type ID struct {
 	Namespace string
 	Name      string
@@ -32,8 +32,8 @@ func ParseID(text string) ID {
 	return ID{Name: text}
 }
 
-// Owner is the front end that a stack belongs to; it is the prefix of the tracking tags (<owner>/stack,
-// <owner>/resource) and of the binding labels.
+// Owner is the kind of owner that a stack belongs to (package owner). Its text is the prefix of the tracking tags
+// (<owner>/stack, <owner>/resource) and of the labels of bindings.
 type Owner string
 
 // Owners.
@@ -44,7 +44,7 @@ const (
 	GatewayNLB Owner = "gateway.k8s.aws.nlb"
 )
 
-// OfGateway reports whether the stacks of an owner are made for Gateways.
+// OfGateway reports whether the owner's objects are Gateways.
 func (o Owner) OfGateway() bool { return o == GatewayALB || o == GatewayNLB }
 
 // Key identifies a stack among all owners.
@@ -56,8 +56,8 @@ type Key struct {
 // String is "ingress.k8s.aws:namespace/name".
 func (k Key) String() string { return string(k.Owner) + ":" + k.ID.String() }
 
-// Tenant names who shares AWS's limits with others through this stack: its namespace, or its group, which may have
-// members of several namespaces. No namespace has a name as that of a group.
+// Tenant names the tenant of a stack, whose calls share AWS's limits with those of other tenants: the namespace, or the
+// group, whose members may belong to several namespaces. No namespace can have such a name as a group gets here.
 func (k Key) Tenant() string {
 	if k.ID.Namespace != "" {
 		return k.ID.Namespace
@@ -109,17 +109,17 @@ type Ref struct {
 	Literal string `json:"literal,omitempty"`
 }
 
-// Literal makes a reference to something that AWS already holds.
+// Literal makes a reference to a resource that exists in AWS.
 func Literal(k Kind, v string) Ref { return Ref{Kind: k, Literal: v} }
 
-// Stack is the desired state of one load balancer. Slices are sorted by identity (rules: by listener port, then order),
-// but for a load balancer and its listeners, which come before those in front of it.
+// Stack is the desired state of one load balancer. Slices are sorted by identity (rules: by listener port, then order).
+// Exception: a load balancer and its listeners come before the frontend and its listeners.
 type Stack struct {
 	Key            Key
 	Cluster        string
 	VPC            string
 	SecurityGroups []SecurityGroup `json:"securityGroups,omitempty"`
-	// PrefixLists are those that rules name, by id, as far as they are known.
+	// PrefixLists are the prefix lists that rules name, by id, as far as they are known.
 	PrefixLists   map[string]PrefixList `json:"prefixLists,omitempty"`
 	TargetGroups  []TargetGroup         `json:"targetGroups,omitempty"`
 	LoadBalancers []LoadBalancer        `json:"loadBalancers,omitempty"`
@@ -128,16 +128,16 @@ type Stack struct {
 	Bindings      []Binding             `json:"bindings,omitempty"`
 	Certificates  []Certificate         `json:"certificates,omitempty"` // those that the stack owns
 	TrustStores   []TrustStore          `json:"trustStores,omitempty"`  // those that the stack owns
-	Removal       Removal               `json:"removal,omitempty"`      // set where nothing is to stay
-	// Beside are load balancers of others, by ARN or name, on which there may be listeners and rules of the stack.
+	Removal       Removal               `json:"removal,omitempty"`      // set if the stack is to be deleted
+	// Beside are load balancers of others, by ARN or name, which may have listeners and rules of the stack.
 	Beside []string `json:"beside,omitempty"`
-	// Adopts is the ARN of the load balancer of others that is the stack's from now on; empty = none. What is there and
-	// has no tags of the stack is not wanted.
+	// Adopts is the ARN of a load balancer of others that the stack adopts; empty = none. Its parts without the stack's
+	// tags are not wanted.
 	Adopts    string    `json:"adopts,omitempty"`
-	Retention Retention `json:"retention,omitempty"` // of one that is removed because its objects are deleted
+	Retention Retention `json:"retention,omitempty"` // of a removed stack whose objects are deleted
 }
 
-// Removal is the reason that a stack is to be deleted. Without a reason nothing is deleted, also if the stack has no
+// Removal is the reason why a stack is to be deleted. Without a reason nothing is deleted, even if the stack has no
 // resources.
 type Removal string
 
@@ -149,20 +149,20 @@ const (
 	Orphaned       Removal = "no object claims it"
 )
 
-// Retention is what stays in AWS of a stack whose objects are deleted.
+// Retention says what stays in AWS of a stack whose objects are deleted.
 type Retention string
 
 // Retentions.
 const (
 	RetainNothing     Retention = ""
 	RetainTagged      Retention = "retained"              // all of it, with the tags of the stack and a mark
-	RetainWithoutTags Retention = "retained without tags" // all of it, and nothing is the stack's any more
-	// RetainUnlessDeletable is of a load balancer that was taken over: all of it stays, with the tags, unless a tag of the
-	// load balancer consents to its deletion.
+	RetainWithoutTags Retention = "retained without tags" // all of it, without the tags of the stack
+	// RetainUnlessDeletable is for an adopted load balancer: all of it stays, with the tags, unless a tag of the load
+	// balancer consents to its deletion.
 	RetainUnlessDeletable Retention = "retained unless deletable"
 )
 
-// Removed is the desired state of a stack that is to be deleted.
+// Removed returns the desired state of a stack that is to be deleted.
 func Removed(key Key, cluster, vpc string, why Removal) *Stack {
 	return &Stack{Key: key, Cluster: cluster, VPC: vpc, Removal: why}
 }
@@ -173,69 +173,68 @@ func (s *Stack) Empty() bool {
 		len(s.Certificates)+len(s.TrustStores) == 0
 }
 
-// Keep is what stays as AWS holds it, whatever a Stack has: an input of the diff beside the stack, because what should
-// be there is not known. The zero value keeps nothing.
+// Keep names resources that stay as they are in AWS, whatever the Stack has, because their desired state is not
+// known. It is an input of the diff, together with the stack. The zero value keeps nothing.
 type Keep struct {
-	// Resources are neither changed nor deleted although the stack may lack them, nor is what hangs on them: a listener
+	// Resources are neither changed nor deleted, even if the stack lacks them. The same applies to their parts: a listener
 	// keeps its rules. A reference of kind Certificate or TrustStore without identity means all those of the stack.
 	Resources []Ref `json:"resources,omitempty"`
-	// Actions are rules and listeners of the stack. A rule does what AWS does now for its conditions, a listener has the
-	// default actions that AWS holds. Those of the stack are for where AWS has none.
+	// Actions are rules and listeners of the stack that keep their present actions: a rule those of the observed rule with
+	// the same conditions, a listener its observed default actions. The actions of the stack apply only if AWS has none.
 	Actions []Ref `json:"actions,omitempty"`
-	// Certificates are listeners of the stack some of whose certificates are not known. Such a listener keeps the
-	// certificates that AWS holds, its default one included. Those of the stack are attached as well.
+	// Certificates are listeners of the stack with certificates that are not known. Such a listener keeps all its
+	// certificates in AWS, including the default one. The certificates of the stack are attached too.
 	Certificates []Ref `json:"certificates,omitempty"`
-	// Brought are the certificates of listeners with those who declare them, or did. Nobody's certificate waits for one of
-	// others. A certificate that is not among them may be anybody's.
+	// Brought says which namespaces declare or declared the certificates of listeners: no certificate waits for one of
+	// other namespaces. A certificate that Brought does not name may belong to any namespace.
 	Brought []BroughtCertificate `json:"brought,omitempty"`
-	// Namespaces are those of the routes that declare target groups, or did, by the identity of the target group. An
-	// identity that is not among them may not say which namespace it means.
+	// Namespaces says, by the identity of a target group, which namespace has or had the route that declares the group.
+	// For other identities, the namespace may not be known.
 	Namespaces map[string]string `json:"-"`
-	// Rules are existing rules that the stack lacks, by the identity of the listener.
+	// Rules selects existing rules that stay although the stack lacks them, by the identity of the listener.
 	Rules map[string]KeptRules `json:"rules,omitempty"`
-	// Tags are keys that a user declares and may not: what AWS has under such a key stays, and nothing is written.
+	// Tags are keys that users declare but must not: tags with such keys are neither changed nor written.
 	Tags []string `json:"tags,omitempty"`
-	// Settings are load balancers, security groups, listeners, certificates and tags. Only rules, target groups and
-	// bindings become as they are in the stack, on listeners that exist. Where AWS holds no load balancer, nothing is
-	// planned.
+	// Settings keeps load balancers, security groups, listeners, certificates and tags. The diff then plans only rules,
+	// target groups and bindings, on existing listeners. If AWS has no load balancer, it plans nothing.
 	Settings bool `json:"settings,omitempty"`
-	// SeenNamespace is that of all objects that the stack was made of, where those of other namespaces cannot be seen:
-	// only rules and target groups that are known to be of its objects go. Empty = all objects were seen. It needs
-	// Settings.
+	// SeenNamespace is set if objects of other namespaces cannot be read: the stack was made of the objects of this
+	// namespace alone. Then only rules and target groups are deleted that are known to belong to its objects. Empty = all
+	// objects were read. It needs Settings.
 	SeenNamespace string `json:"seenNamespace,omitempty"`
-	// Departed are the objects that leave the group. The listeners, rules and target groups that are known to be of these
-	// objects are deleted, whatever else is kept; with Settings, also on ports of which the stack has no listener.
+	// Departed are the objects that leave the group. The listeners, rules and target groups that are known to belong to
+	// them are deleted, whatever else is kept; with Settings, also on ports for which the stack has no listener.
 	Departed Departed `json:"departed,omitzero"`
 }
 
-// Departed are objects by the identities of their target groups: those that begin with one of the prefixes, and with
-// none of Except.
+// Departed selects objects by the identities of their target groups: identities that begin with one of Prefixes, and
+// with none of Except.
 type Departed struct {
 	Prefixes []string `json:"prefixes,omitempty"`
 	Except   []string `json:"except,omitempty"`
 }
 
-// Any reports whether there are such objects.
+// Any reports whether Departed selects any objects.
 func (d Departed) Any() bool { return len(d.Prefixes) > 0 }
 
-// Made reports whether a target group was made for one of the objects, by its identity.
+// Made reports whether a target group belongs to one of the objects, by its identity.
 func (d Departed) Made(id string) bool {
 	begins := func(p string) bool { return strings.HasPrefix(id, p) }
 	return slices.ContainsFunc(d.Prefixes, begins) && !slices.ContainsFunc(d.Except, begins)
 }
 
-// BroughtCertificate is a certificate of the listener on a port with the namespaces whose objects declare it, or did.
+// BroughtCertificate is a certificate of the listener on a port, with the namespaces whose objects declare or
+// declared it.
 type BroughtCertificate struct {
 	Port       int32    `json:"port"`
 	ARN        string   `json:"arn"`
 	Namespaces []string `json:"namespaces"`
 }
 
-// KeptRules selects rules that may belong to a member whose rules are unknown at the moment: rules that forward to a
-// target group whose identity begins with one of the prefixes, and rules that forward to no target group of the
-// stack.
+// KeptRules selects rules that may belong to a member whose rules are not known now: rules that forward to a target
+// group whose identity begins with one of the prefixes, and rules that forward to no target group of the stack.
 type KeptRules struct {
 	Prefixes []string `json:"prefixes"`
-	// Except are identities that begin so, but whose target groups are known to be of others.
+	// Except are identities with such a prefix whose target groups are known to belong to others.
 	Except []string `json:"except,omitempty"`
 }

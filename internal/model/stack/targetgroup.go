@@ -12,7 +12,8 @@ const (
 type TargetGroup struct {
 	ID   string // identity: "<ns>/<ingress>-<service>:<port>", "<ns>/<service>:<port>", or that of a frontend
 	Name string // used at creation only, unless it is declared
-	// the name is, and by no other of the stack, so that a group with another one is replaced; never of target type alb
+	// Declared: users declare the name, and for no other group of the stack. Then a group with another name is replaced.
+	// It is never set for target type alb.
 	Declared        bool `json:",omitempty"`
 	TargetType      string
 	Port            int32
@@ -21,10 +22,9 @@ type TargetGroup struct {
 	IPAddressType   string // ipv4 (the default; then omitted at creation) or ipv6
 	ControlPort     int32  // target control port; 0 = none
 	HealthCheck     HealthCheck
-	Attributes      map[string]string // only what is set
+	Attributes      map[string]string // only declared ones
 	Tags            map[string]string
-	// Balancer is the load balancer that is the only target, at Port, of a group with target type alb. No binding
-	// registers it.
+	// Balancer is the only target, at Port, of a group with target type alb: a load balancer. No binding registers it.
 	Balancer Ref `json:",omitzero"`
 }
 
@@ -56,8 +56,7 @@ type Binding struct {
 	VPC          string
 	MultiCluster bool
 	NodeLabels   map[string]string // spec.nodeSelector.matchLabels; nil = none
-	// NodeExpressions are spec.nodeSelector.matchExpressions; all of them and all labels hold for the nodes that are
-	// registered.
+	// NodeExpressions are spec.nodeSelector.matchExpressions. A registered node matches all of them and all labels.
 	NodeExpressions []NodeExpression `json:",omitempty"`
 	// Networking is nil if the rules of node and pod security groups are not managed.
 	Networking []NetworkingRule

@@ -1,6 +1,5 @@
 // Package support has the versions of Kubernetes that this version of the controller supports. The chart,
-// docs/support.md, lbc doctor and the tests of expressions take them from here, or a test holds them to it. It imports
-// the standard library only.
+// docs/support.md, lbc doctor and the tests of expressions use this list, or a test compares them with it.
 package support
 
 import (

@@ -1,5 +1,5 @@
-// Package tagkey says which keys of tags are the controller's alone. Flags, admission, the compiler and the reading of
-// tags ask it. It imports the standard library only.
+// Package tagkey says which tag keys only the controller may set. Flags, admission, the compiler and the reading of
+// tags use it.
 package tagkey
 
 import (

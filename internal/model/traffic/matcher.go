@@ -1,6 +1,6 @@
-// Package traffic evaluates rule conditions as an ALB does: which rule of a listener a request matches, what a redirect
-// or transform makes of the request, and whether two rules can match the same request. It sends nothing and chooses no
-// target. It imports internal/model/stack and the standard library's pure parts.
+// Package traffic evaluates rule conditions as an ALB does: which rule of a listener a request matches, what a
+// redirect or transform makes of the request, and whether two rules can match the same request. It is pure: it sends
+// nothing and chooses no target.
 package traffic
 
 import (

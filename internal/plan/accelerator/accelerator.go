@@ -1,6 +1,6 @@
-// Package accelerator is an accelerator of AWS Global Accelerator as a value: its listeners, endpoint groups and
-// endpoints, as an object declares them and as AWS holds them. Packages below it make the one of objects (declare),
-// plan the way from one to the other (diff, operation) and execute it (account). It decides nothing.
+// Package accelerator defines an accelerator of AWS Global Accelerator as a value: its listeners, endpoint groups and
+// endpoints, as an object declares them and as they are observed in AWS. Packages below it make it from objects
+// (declare) and plan changes (diff, operation); aws/accelerator/account executes them. It decides nothing.
 package accelerator
 
 import (

@@ -6,11 +6,11 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan"
 )
 
-// about is the description of an operation in the making.
+// about is the description of an operation that its methods complete.
 type about struct{ plan.About }
 
-// The fields of resources by which drift policies decide, as plan.Fields names them. Each attribute and each tag is a
-// field of its own.
+// The fields of resources by which drift policies decide, by their names in plan.Fields. Each attribute and each tag
+// is a field of its own.
 const (
 	FieldRules          = "rules"
 	FieldListener       = "listener"
@@ -34,23 +34,24 @@ func creates(k stack.Kind, name string) about {
 func changes(r stack.Ref) about { return effect(r.Kind, plan.Changes, r) }
 func retags(r stack.Ref) about  { return effect(r.Kind, plan.Retags, r) }
 
-// deletes waits for what AWS says the resource is used by.
+// deletes describes a deletion. usedBy says what the operation waits for if AWS refuses it because the resource is in
+// use.
 func deletes(r stack.Ref, usedBy string) about {
 	a := effect(r.Kind, plan.Deletes, r).removes()
 	a.UsedBy = usedBy
 	return a
 }
 
-// unseen is an operation that changes nothing which is observed.
+// unseen describes an operation that changes nothing that is observed.
 func unseen(refs ...stack.Ref) about { return about{plan.About{Refs: refs}} }
 
-// action is the AWS action, where the type has another name.
+// action sets the name of the AWS action, if the type of the operation has another name.
 func (a about) action(name string) about {
 	a.Action = name
 	return a
 }
 
-// below is what a listener or rule is created on.
+// below sets the resource on which a listener or rule is created.
 func (a about) below(r stack.Ref) about {
 	a.Below, a.Refs = r, append(a.Refs, r)
 	return a
@@ -62,25 +63,25 @@ func (a about) uses(refs ...stack.Ref) about {
 	return a
 }
 
-// forwards is for listeners and rules: what they forward to, and the credentials of their logins.
+// forwards adds what the actions of a listener or rule use: target groups, and the credentials of logins.
 func (a about) forwards(as []stack.Action) about {
 	a.Forwards, a.Refs, a.Secrets = true, append(TargetGroupsOf(as), a.Refs...), secretsOf(as)
 	return a
 }
 
-// removes is for operations whose success is that something does not exist.
+// removes says that the operation succeeds if the resource does not exist.
 func (a about) removes() about {
 	a.Removes = true
 	return a
 }
 
-// setting names the setting that a refusal is about.
+// setting sets the setting that a refusal is about.
 func (a about) setting(name string) about {
 	a.Setting = name
 	return a
 }
 
-// entries are attributes or tags that are set.
+// entries sets the attributes or tags that the operation sets.
 func (a about) entries(setting string, all map[string]string, with func(some map[string]string) plan.Operation) about {
 	a.Setting, a.Values = setting, all
 	a.Only = func(keys []string) plan.Operation {
@@ -93,13 +94,13 @@ func (a about) entries(setting string, all map[string]string, with func(some map
 	return a
 }
 
-// drops are tags that are removed.
+// drops sets the tags that the operation removes.
 func (a about) drops(keys []string, only func(keys []string) plan.Operation) about {
 	a.Drops, a.Only = keys, only
 	return a
 }
 
-// ordered operations do not overtake each other.
+// ordered says that the operation does not overtake another ordered one.
 func (a about) ordered() about {
 	a.Ordered = true
 	return a
@@ -115,13 +116,13 @@ func (a about) frees(of stack.Ref, counts string) about {
 	return a
 }
 
-// writes are the declared fields of a resource that the operation writes.
+// writes sets the declared fields of a resource that the operation writes.
 func (a about) writes(g drift.Group, of stack.Ref, names ...string) about {
 	a.Writes = plan.Fields{Group: g, Of: of, Names: names}
 	return a
 }
 
-// after is a load balancer that must be active first; nil = none.
+// after sets a load balancer that must be active first; nil = none.
 func (a about) after(r *stack.Ref, role string) about {
 	if r != nil {
 		a.Active, a.Refs = plan.Active{Ref: *r, Role: role}, append(a.Refs, *r)
@@ -130,8 +131,8 @@ func (a about) after(r *stack.Ref, role string) about {
 }
 
 // Apart returns an operation for each attribute or tag of an operation that sets several of them by one call. AWS
-// refuses such a call as a whole if it refuses one value, and several members of a group may have declared the values.
-// Nil = the operation sets one, or something else.
+// refuses such a call as a whole if it refuses one value, and the values may belong to several members of a group.
+// nil = the operation sets only one, or something else.
 func Apart(op plan.Operation) (out []plan.Operation) {
 	a := op.About()
 	if a.Only == nil || len(a.Values) < 2 {

@@ -115,7 +115,7 @@ func Protects(op plan.Operation) bool {
 		return true
 	case ModifyLoadBalancerAttributes:
 		for key, value := range op.Attributes {
-			if constraint.Guards(key, value) {
+			if constraint.Protects(key, value) {
 				return true
 			}
 		}

@@ -1,8 +1,7 @@
-// Package awsop is what AWS holds of a stack, and the operations that change it: what each is called, what it refers
-// to, which resource it writes (About), and what an observation looks like after it (Advance). Which parts of an
-// observation are read, and what may be concluded from the others, is in their State. It decides nothing: package diff
-// plans, package awsclient sends. It imports only the standard library, diag, drift, naming, plan,
-// canonical and stack.
+// Package awsop defines the AWS resources of a stack as they are observed, and the operations that change them. An
+// operation says what it is called, what it refers to and which resource it writes (About), and what an observation
+// looks like after it (Advance). State says which parts of an observation are read, and what may be concluded from
+// the others. Package awsop decides nothing: package diff plans, and package awsclient sends.
 package awsop
 
 import (

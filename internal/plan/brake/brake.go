@@ -1,6 +1,5 @@
 // Package brake limits deletions of load balancers, and of targets, within a short time: those beyond the limit are
-// held until an annotation allows them. It counts and decides; it deletes nothing. It imports nothing but the standard
-// library.
+// held until an annotation allows them. It counts and decides; it deletes nothing.
 package brake
 
 import (

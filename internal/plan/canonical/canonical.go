@@ -1,6 +1,5 @@
-// Package canonical decides whether two values mean the same to AWS, whatever they are written like: actions,
-// conditions and rules of security groups as texts, and the values that AWS takes where none is given. It imports only
-// the standard library and stack.
+// Package canonical decides whether two values mean the same to AWS, even if they are written differently: actions,
+// conditions and security group rules as texts, and AWS's defaults. It is pure.
 package canonical
 
 import (

@@ -6,8 +6,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// Attribute defaults of AWS, so that asking for a default right after creation costs no call. An attribute that is not
-// listed, or whose default depends on more than its kind, has no known default: asking for it is always sent.
+// AWS's defaults of attributes. An object that declares a default of a new resource costs no call. An attribute that is
+// not listed, or whose default depends on more than its kind of resource, has no known default: the controller always
+// sends it.
 
 var loadBalancerDefaults = map[string]string{
 	"deletion_protection.enabled": "false",
@@ -43,7 +44,7 @@ var networkDefaults = map[string]string{
 	"secondary_ips.auto_assigned.per_subnet": "0",
 }
 
-// LoadBalancerDefault is the value of an attribute that was never set; ok is false if it is not known.
+// LoadBalancerDefault returns AWS's default of an attribute of a load balancer; ok is false if it is not known.
 func LoadBalancerDefault(lb stack.LoadBalancer, key string) (string, bool) {
 	if v, ok := loadBalancerDefaults[key]; ok {
 		return v, true
@@ -84,7 +85,7 @@ var networkGroupDefaults = map[string]string{
 	"proxy_protocol_v2.enabled": "false",
 }
 
-// TargetGroupDefault is LoadBalancerDefault of target groups.
+// TargetGroupDefault returns AWS's default of an attribute of a target group; ok is false if it is not known.
 func TargetGroupDefault(tg stack.TargetGroup, key string) (string, bool) {
 	if v, ok := targetGroupDefaults[key]; ok {
 		return v, true
@@ -114,7 +115,8 @@ func TargetGroupDefault(tg stack.TargetGroup, key string) (string, bool) {
 	return v, ok
 }
 
-// ListenerDefault knows the attributes whose default is the same wherever they apply.
+// ListenerDefault returns AWS's default of an attribute of a listener; ok is false if it is not known, or differs
+// between listeners.
 func ListenerDefault(_ stack.Listener, key string) (string, bool) {
 	switch {
 	case key == "tcp.idle_timeout.seconds":

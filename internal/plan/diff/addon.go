@@ -10,8 +10,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// addOns plans the add-ons of a load balancer; have is nil for one that is to be created, which has none. Network load
-// balancers have capacity only.
+// addOns plans the add-ons of a load balancer. have is nil for a load balancer that will be created. Network load
+// balancers have only capacity.
 func (d *differ) addOns(r stack.Ref, have *awsop.LoadBalancer, w stack.LoadBalancer) {
 	a, was := plan.Update, awsop.LoadBalancer{}
 	if have == nil {
@@ -21,7 +21,7 @@ func (d *differ) addOns(r stack.Ref, have *awsop.LoadBalancer, w stack.LoadBalan
 	}
 	add := func(on awsop.AddOn, op awsop.Operation, why string) *plan.Step {
 		lane := plan.Cosmetic
-		if awsop.Protects(op) { // traffic goes on without it, unprotected
+		if awsop.Protects(op) { // without the step, requests are served unprotected
 			lane = plan.Normal
 		}
 		s := d.step(a, r, lane, op, why)
@@ -57,7 +57,8 @@ func (d *differ) capacity(add func(awsop.AddOn, awsop.Operation, string) *plan.S
 	}
 }
 
-// webACLs: AWS refuses the web ACL of one generation while one of another is there, so what goes, goes first.
+// webACLs plans web ACLs. AWS refuses a web ACL of one generation while the load balancer has one of another, so
+// removals come first.
 func (d *differ) webACLs(add func(awsop.AddOn, awsop.Operation, string) *plan.Step, r stack.Ref,
 	was *awsop.LoadBalancer, w stack.LoadBalancer) {
 	order := slices.Clone(awsop.Firewalls)
@@ -80,7 +81,7 @@ func (d *differ) webACLs(add func(awsop.AddOn, awsop.Operation, string) *plan.St
 	}
 }
 
-// shield: a protection that the controller did not make counts, but is never taken away.
+// shield plans Shield Advanced. A protection that the controller did not create counts, but is never removed.
 func (d *differ) shield(add func(awsop.AddOn, awsop.Operation, string) *plan.Step, r stack.Ref, was *awsop.LoadBalancer,
 	w stack.LoadBalancer) {
 	if w.Shield == nil || was.Shield == nil && d.unavailable(awsop.AddOnShield, was.Unread) == nil {
@@ -98,8 +99,8 @@ func (d *differ) shield(add func(awsop.AddOn, awsop.Operation, string) *plan.Ste
 	}
 }
 
-// endShieldProtection ends the protection, if it is known and ours, of a load balancer that a step deletes: Shield
-// keeps it otherwise.
+// endShieldProtection ends the protection of a load balancer that a step deletes, if the protection is known and
+// ours: otherwise Shield keeps it.
 func (d *differ) endShieldProtection(r stack.Ref, old *awsop.LoadBalancer, deleted plan.StepID) {
 	if old.Protection.Ours() {
 		at := stack.Literal(stack.KindLoadBalancer, old.ARN)

@@ -7,16 +7,15 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// A load balancer that is taken over has listeners and rules of its former owner. Nothing of them is wanted; what of it
-// goes, and when, is a matter of policies.
+// An adopted load balancer has listeners and rules of its former owner. The stack wants none of them; policies decide
+// which of them are deleted, and when.
 
-// adopted reports whether an observed listener is on the load balancer that is taken over.
+// adopted reports whether an observed listener is on the adopted load balancer.
 func (d *differ) adopted(l *awsop.Listener) bool {
 	return d.want.Adopts != "" && l.LoadBalancer.Literal == d.want.Adopts
 }
 
-// takeOver gives a load balancer the tags by which it is found as the stack's, before anything else is done with it,
-// and returns it with these tags.
+// takeOver gives an adopted load balancer the stack's tags, before any other step, and returns it with these tags.
 func (d *differ) takeOver(have *awsop.LoadBalancer, w stack.LoadBalancer) *awsop.LoadBalancer {
 	if have.ARN != d.want.Adopts || d.own(have.Tags) {
 		return have
@@ -36,8 +35,8 @@ func (d *differ) takeOver(have *awsop.LoadBalancer, w stack.LoadBalancer) *awsop
 	return &taken
 }
 
-// awaitTakeover has what is done with the load balancer that is taken over wait for its tags: without them, it would
-// not be found again.
+// awaitTakeover makes the steps on an adopted load balancer wait for its tags: without them, the controller would not
+// find it again.
 func (d *differ) awaitTakeover() {
 	after := false
 	for _, s := range d.steps {
@@ -52,7 +51,7 @@ func (d *differ) awaitTakeover() {
 	}
 }
 
-// withTags returns a listener that is taken over with tags that are known: without any, it has none.
+// withTags returns an adopted listener with known tags: if none were read, it has none.
 func (d *differ) withTags(l *awsop.Listener) *awsop.Listener {
 	if !d.adopted(l) || l.Tags != nil {
 		return l
@@ -62,8 +61,8 @@ func (d *differ) withTags(l *awsop.Listener) *awsop.Listener {
 	return &out
 }
 
-// deleteForeignRules plans that the rules of the former owner go from a listener that is taken over, once those of the
-// stack are there: from is the first step that may make one.
+// deleteForeignRules plans the deletion of the former owner's rules on an adopted listener, after the stack's rules
+// exist. from is the first step that may create one.
 func (d *differ) deleteForeignRules(l *awsop.Listener, from int) {
 	if !d.adopted(l) || d.keep.Settings {
 		return

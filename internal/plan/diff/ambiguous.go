@@ -7,12 +7,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// A user of a controller that admits any tag can put tags of another stack on resources of his own. Beside a resource
-// whose tags name this stack only, one whose tags name others, too, is not the stack's: it is neither a duplicate nor
-// anything else that needs attention.
+// With a controller that allows any tag, a user can put tags of another stack on his own resources. If one resource
+// has tags of this stack only, and another one has tags of several stacks, the latter does not belong to this stack:
+// it is not even a duplicate.
 
-// withoutAmbiguous returns what is observed without the resources whose tags name several stacks, where another one has
-// their identity.
+// withoutAmbiguous returns the observation without the resources whose tags name several stacks, if another resource
+// has their identity.
 func withoutAmbiguous(cluster string, obs awsop.Observed) awsop.Observed {
 	var left []string
 	obs.LoadBalancers = sure(obs.LoadBalancers, &left, func(lb *awsop.LoadBalancer) (string, string, bool) {
@@ -40,8 +40,8 @@ func withoutAmbiguous(cluster string, obs awsop.Observed) awsop.Observed {
 	return obs
 }
 
-// sure are the resources of a list without those of doubt, unless there is no other one of their identity; left gets
-// the ARNs or ids of what is left out.
+// sure returns the resources of a list without doubtful ones, unless a doubtful one is the only one of its identity.
+// left gets the ARNs or ids of those that are left out.
 func sure[R any](list []R, left *[]string, of func(*R) (identity, id string, sure bool)) []R {
 	known, doubt := map[string]bool{}, false
 	for i := range list {

@@ -13,15 +13,16 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// A network load balancer registers and checks targets only while a listener forwards to their target group, and a
-// forward admits one protocol of target groups. Where the new group has another one than the old, a listener aside, on
-// a port that no client knows, forwards to it until its targets are healthy and the listener proper turns to them.
-// Should the process end meanwhile, the listener aside is one on a port that is not wanted, which is deleted after the
-// switch.
+// A network load balancer registers and checks targets only while a listener forwards to their target group, and all
+// target groups of a forward have one protocol. If the new group has another protocol than the old one, a listener
+// aside, on a port that no client knows, forwards to the new group until its targets are healthy and the real
+// listener uses it. If the process ends meanwhile, the listener aside is on a port that is not wanted, and is deleted
+// after the switch.
 
 const lastPort = 65535
 
-// aside is the listener aside of one that is to become w; nil if there is no use for one, or no room.
+// aside returns the listener aside for the change of a listener to w; nil if it is not needed, or if there is no
+// room.
 func (d *differ) aside(have *awsop.Listener, w stack.Listener) *stack.Listener {
 	if d.application(w.LoadBalancer) || !shareTransport(have.Protocol, w.Protocol) {
 		return nil
@@ -62,8 +63,8 @@ func shareTransport(x, y string) bool {
 	return tcp(x) && tcp(y) || udp(x) && udp(y)
 }
 
-// leavesNetwork reports of observed listeners whether they are of a network load balancer and on a port that is not
-// wanted.
+// leavesNetwork returns a function that reports whether an observed listener is on a network load balancer and on a
+// port that is not wanted.
 func (d *differ) leavesNetwork() func(*awsop.Listener) bool {
 	wanted := map[string]map[int32]bool{} // by ARN of the load balancer
 	for _, lb := range d.want.LoadBalancers {
@@ -80,8 +81,8 @@ func (d *differ) leavesNetwork() func(*awsop.Listener) bool {
 	}
 }
 
-// takeover are the steps by which other listeners of a network load balancer turn to the target groups of one that
-// goes: until then their targets are checked because of it.
+// takeover returns the steps by which other listeners of a network load balancer begin to use the target groups of a
+// listener that is deleted: until then, its targets are checked because of that listener.
 func (d *differ) takeover(l *awsop.Listener) (ids []plan.StepID) {
 	if !d.leavesNetwork()(l) {
 		return nil
@@ -98,8 +99,8 @@ func (d *differ) takeover(l *awsop.Listener) (ids []plan.StepID) {
 	return ids
 }
 
-// stillUsed reports whether nodes of a network load balancer that stays may send connections to a target group although
-// no listener forwards there any more.
+// stillUsed reports whether nodes of a remaining network load balancer may send connections to a target group
+// although no listener forwards to it any more.
 func (d *differ) stillUsed(tg *awsop.TargetGroup) bool {
 	stays := func(lb stack.LoadBalancer) bool {
 		return lb.Type == stack.Network && d.known[loadBalancerRef(lb.ID)] != ""

@@ -10,9 +10,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/canonical"
 )
 
-// settled replaces a login whose credentials are withheld by what AWS holds in its place, if that is the same login of
-// the same namespace. Nothing else may be served there: a login cannot be made without credentials, and what is behind
-// it must not be served without.
+// settled gives a login whose credentials are withheld the credentials of the observed actions, if these have the
+// same login of the same namespace. Otherwise it returns actions that answer 503: a login cannot be created without
+// credentials, and the requests behind it must not be served without a login.
 func (d *differ) settled(want, have []stack.Action) []stack.Action {
 	w, h := canonical.Login(want), canonical.Login(have)
 	if w == nil || !w.Withheld() {
@@ -35,9 +35,9 @@ func (d *differ) settled(want, have []stack.Action) []stack.Action {
 	return out
 }
 
-// sameNamespace reports whether observed actions forward to a target group of the namespace of a login's Secret. The
-// credentials of a login serve nobody else: in a group, who takes the place of another member and names a Secret that
-// cannot be read would get the tokens of the other's users.
+// sameNamespace reports whether observed actions forward to a target group of the namespace of a login's Secret.
+// Credentials of a login serve only that namespace. Otherwise a member that replaces another one, and names a Secret
+// that cannot be read, would get the tokens of the other's users.
 func (d *differ) sameNamespace(w *stack.AuthenticateOIDC, have []stack.Action) bool {
 	namespace, _, _ := strings.Cut(w.SecretName, "/")
 	return slices.ContainsFunc(awsop.TargetGroupsOf(have), func(ref stack.Ref) bool {
@@ -46,8 +46,8 @@ func (d *differ) sameNamespace(w *stack.AuthenticateOIDC, have []stack.Action) b
 	})
 }
 
-// settleRules settles the actions of wanted rules by those of existing rules that are the same in all else: a rule
-// cannot be recreated without credentials.
+// settleRules gives wanted rules with withheld logins the actions of existing rules that are the same otherwise: a
+// rule cannot be recreated without credentials.
 func (d *differ) settleRules(want []stack.Rule, have []*awsop.Rule) {
 	for i := range want {
 		w := &want[i]

@@ -16,8 +16,8 @@ func bindingKey(b stack.Binding) string { return b.Namespace + "/" + b.Name }
 
 func bindingRef(id string) stack.Ref { return stack.Ref{Kind: stack.KindBinding, ID: id} }
 
-// bindings plans the objects that register targets: right after their target groups, so that targets are healthy by the
-// time that rules send them traffic.
+// bindings plans the objects that register targets, right after their target groups: targets are then healthy by the
+// time rules send them requests.
 func (d *differ) bindings() {
 	byName := make(map[string]*awsop.Binding, len(d.obs.Bindings))
 	serving := make(map[boundTo][]*awsop.Binding, len(d.obs.Bindings))
@@ -56,11 +56,11 @@ func (d *differ) bindings() {
 	}
 }
 
-// boundTo is what makes an observed binding one that a stack wants.
+// boundTo identifies an observed binding that a stack may want.
 type boundTo struct{ namespace, targetGroup string }
 
-// bindingOf is the observed binding of a wanted one: of the same target group and namespace. Of several it is the one
-// that has the name of the target group. Nil means that there is none.
+// bindingOf returns the observed binding for a wanted one: of the same target group and namespace. If there are
+// several, it is the one with the name of the target group. nil = there is none.
 func (d *differ) bindingOf(w stack.Binding, serving map[boundTo][]*awsop.Binding) *awsop.Binding {
 	arn, ok := d.known[w.TargetGroup]
 	if !ok {
@@ -75,10 +75,10 @@ func (d *differ) bindingOf(w stack.Binding, serving map[boundTo][]*awsop.Binding
 	return have
 }
 
-// ownsBinding reports whether an observed binding is the stack's own. Labels are not enough, as a copy of a binding
-// carries them in any namespace: the identity of the target group has the namespace of the original. For a target group
-// that is not observed any more, the namespace must be that of the stack or of one of its members, unless the binding
-// is marked as the original (markOriginals).
+// ownsBinding reports whether an observed binding is the stack's own. Labels are not enough, because a copy of a
+// binding carries them in any namespace. The identity of the target group contains the namespace of the original. If
+// the target group is no longer observed, the namespace must be that of the stack or of one of its members, or the
+// binding must be marked as the original (markOriginals).
 func (d *differ) ownsBinding(b *awsop.Binding) bool {
 	if id := d.identities[b.TargetGroup.Literal]; naming.NamespaceOfTargetGroup(id) != "" {
 		return naming.BindsIn(id, b.Namespace)
@@ -88,9 +88,8 @@ func (d *differ) ownsBinding(b *awsop.Binding) bool {
 		slices.ContainsFunc(d.want.Bindings, func(w stack.Binding) bool { return w.Namespace == b.Namespace })
 }
 
-// bindingName is the wanted name of a new binding, unless it belongs to the binding of a target group that serves,
-// which may be about to be replaced: then it is the name of the target group, which the binding of a successor has
-// anyway, or one that follows from it.
+// bindingName returns the name of a new binding: the wanted one, unless the binding of another target group that
+// serves has it, which may be replaced soon. Then it is the name of the new target group, or one derived from it.
 func (d *differ) bindingName(w stack.Binding, byName map[string]*awsop.Binding) string {
 	taken := func(name string) bool {
 		old := byName[w.Namespace+"/"+name]
@@ -107,7 +106,7 @@ func (d *differ) bindingName(w stack.Binding, byName map[string]*awsop.Binding) 
 	return name
 }
 
-// bindingChanges says what differs of the fields that can change; labels and annotations of others are not looked at.
+// bindingChanges says which changeable fields differ. It ignores labels and annotations of others.
 func (d *differ) bindingChanges(have, want stack.Binding) []string {
 	var why reasons
 	why.value("service", have.ServiceName+":"+have.ServicePort, want.ServiceName+":"+want.ServicePort)
@@ -129,7 +128,7 @@ func (d *differ) bindingChanges(have, want stack.Binding) []string {
 		want.Annotations)...)...)
 }
 
-// unset says which labels or annotations are wanted and not there.
+// unset says which wanted labels or annotations are missing.
 func unset(what string, have, want map[string]string) []string {
 	var out []string
 	for k, v := range want {
@@ -141,9 +140,9 @@ func unset(what string, have, want map[string]string) []string {
 	return out
 }
 
-// markOriginals marks the bindings of target groups that go, by ARN of these, where the namespace is not that of the
-// stack: once the group is gone nothing else distinguishes them from copies, should the process end or the API server
-// fail before they are deleted. The mark is of the object's own namespace and name, so that a copy has another one.
+// markOriginals marks the bindings of deleted target groups, by ARN, if their namespace is not the stack's. Once the
+// group is deleted, nothing else distinguishes originals from copies, if the process ends or the API server fails
+// before the bindings are deleted. The mark contains the object's own namespace and name, so a copy has a wrong one.
 func (d *differ) markOriginals() map[string][]plan.StepID {
 	marks := map[string][]plan.StepID{}
 	for i := range d.obs.Bindings {
@@ -166,8 +165,8 @@ func (d *differ) markOriginals() map[string][]plan.StepID {
 	return marks
 }
 
-// deleteBindings deletes the objects whose target groups go: after them, because a target group that is gone needs no
-// deregistration.
+// deleteBindings deletes the objects of deleted target groups, after these: a target group that no longer exists
+// needs no deregistration.
 func (d *differ) deleteBindings() {
 	for i := range d.obs.Bindings {
 		b := &d.obs.Bindings[i]
@@ -185,8 +184,8 @@ func (d *differ) deleteBindings() {
 	}
 }
 
-// mayServe reports whether a listener may forward to a target group that is in no list: lists may be behind. A load
-// balancer that is in no list may have listeners.
+// mayServe reports whether a listener may forward to a target group that no list shows: lists may lag. A load
+// balancer that no list shows may have listeners.
 func (d *differ) mayServe(targetGroup string) bool {
 	if slices.ContainsFunc(d.want.LoadBalancers, func(w stack.LoadBalancer) bool { return d.balancers[w.ID] == nil }) {
 		return true
@@ -199,7 +198,7 @@ func (d *differ) mayServe(targetGroup string) bool {
 	return false
 }
 
-// routing are the steps after which requests go where the stack wants.
+// routing returns the steps after which requests are routed as the stack wants.
 func (d *differ) routing() (ids []plan.StepID) {
 	for _, s := range d.steps {
 		switch s.Op.(type) {

@@ -15,8 +15,8 @@ import (
 
 func certificateRef(id string) stack.Ref { return stack.Ref{Kind: stack.KindCertificate, ID: id} }
 
-// wantedCertificates plans what the stack owns in ACM, except for deletions. Nothing waits for a certificate here: the
-// stack names it in a listener as soon as it is issued.
+// wantedCertificates plans the stack's own certificates in ACM, except for deletions. No step waits for a
+// certificate: the stack names it in a listener as soon as it is issued.
 func (d *differ) wantedCertificates() {
 	if d.obs.CertificatesUnread != nil {
 		return
@@ -38,7 +38,8 @@ func (d *differ) wantedCertificates() {
 	}
 }
 
-// matchCertificate is the observed certificate that is what is wanted, or about to be; of several the best.
+// matchCertificate returns the observed certificate that is, or will be, the wanted one; if there are several, the
+// best.
 func (d *differ) matchCertificate(w stack.Certificate) *awsop.Certificate {
 	var best *awsop.Certificate
 	rank := func(c *awsop.Certificate) int {
@@ -59,7 +60,7 @@ func (d *differ) matchCertificate(w stack.Certificate) *awsop.Certificate {
 	return best
 }
 
-// mismatches is why an observed certificate can never become the wanted one.
+// mismatches says why an observed certificate can never become the wanted one.
 func mismatches(c *awsop.Certificate, w stack.Certificate) []string {
 	var why reasons
 	if w.Import != nil {
@@ -99,14 +100,14 @@ func (d *differ) makeCertificate(w stack.Certificate) {
 		why...).ID
 }
 
-// token makes a repetition of one request recognisable: the same desired certificate in place of the same certificate.
+// token identifies a repeated request: the same desired certificate that replaces the same observed one.
 func token(key stack.Key, w stack.Certificate, replaced string) string {
 	sum := sha256.Sum256([]byte(strings.Join(append([]string{key.String(), w.ID, w.Authority, replaced}, w.Names...),
 		"\x00")))
 	return hex.EncodeToString(sum[:])[:32]
 }
 
-// renewImport imports content that is not the one that was imported last.
+// renewImport imports new content into a certificate.
 func (d *differ) renewImport(have *awsop.Certificate, w stack.Certificate) {
 	if have.Content == w.Import.Hash {
 		return
@@ -139,7 +140,7 @@ func (d *differ) publish(c *awsop.Certificate) {
 	}
 }
 
-// tagCertificate sets missing tags. Nothing else is removed: the permission to do so is not among those of the feature.
+// tagCertificate adds missing tags. It removes none, because the feature's permissions do not include that.
 func (d *differ) tagCertificate(have *awsop.Certificate, w stack.Certificate) {
 	set, _, why := d.tagChanges(have.Tags, w.Tags, nil)
 	if len(set) == 0 {
@@ -150,8 +151,8 @@ func (d *differ) tagCertificate(have *awsop.Certificate, w stack.Certificate) {
 	s.Need(d.renewed[have.ARN])
 }
 
-// deleteCertificates deletes what is no longer wanted, after nothing uses it; records go after it, unless another
-// certificate needs them.
+// deleteCertificates deletes unwanted certificates, after nothing uses them, and then their validation records,
+// unless another certificate needs these.
 func (d *differ) deleteCertificates() {
 	if slices.Contains(d.keep.Resources, stack.Ref{Kind: stack.KindCertificate}) {
 		return
@@ -178,7 +179,7 @@ func (d *differ) deleteCertificates() {
 	}
 }
 
-// inUse reports whether a listener that is wanted, or that keeps its certificates, has the certificate.
+// inUse reports whether a wanted listener, or one that keeps its certificates, has the certificate.
 func (d *differ) inUse(arn string) bool {
 	has := func(l stack.Listener) bool {
 		return slices.Contains(l.Certificates, arn) || slices.Contains(l.SNI, arn)
@@ -197,7 +198,7 @@ func (d *differ) validates(domain string) bool {
 	})
 }
 
-// releasing are the steps after which listeners have let go of certificates.
+// releasing returns the steps after which listeners no longer use certificates.
 func (d *differ) releasing() []plan.StepID {
 	var out []plan.StepID
 	for _, s := range d.steps {

@@ -11,12 +11,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// tags plans the tag changes of one resource; exempt keys are left as they are. Tags go before others come: a resource
-// has at most 50. It returns the step that adds tags; nil if none does.
+// tags plans the tag changes of one resource. exempt keys do not change. Tags are removed before others are added,
+// because a resource has at most 50. It returns the step that adds tags; nil if there is none.
 func (d *differ) tags(r stack.Ref, have, want map[string]string, exempt ...string) *plan.Step {
 	set, drop, why := d.tagChanges(have, want, exempt)
 	var add, remove awsop.Operation = awsop.AddTags{Resource: r, Tags: set}, awsop.RemoveTags{Resource: r, Keys: drop}
-	if r.Kind == stack.KindSecurityGroup { // which is EC2's
+	if r.Kind == stack.KindSecurityGroup { // EC2 has other calls for tags
 		add, remove = awsop.CreateTags{Group: r, Tags: set}, awsop.DeleteTags{Group: r, Keys: drop}
 	}
 	var dropped plan.StepID
@@ -31,8 +31,8 @@ func (d *differ) tags(r stack.Ref, have, want map[string]string, exempt ...strin
 	return s
 }
 
-// tagChanges compares tags. Nil on either side means not managed, or not known: no change. Where settings are kept,
-// tags are.
+// tagChanges compares tags. nil on either side means not managed, or not known: no change. If settings are kept, tags
+// are too.
 func (d *differ) tagChanges(have, want map[string]string, exempt []string) (set map[string]string, drop, why []string) {
 	if have == nil || want == nil || d.keep.Settings {
 		return nil, nil, nil
@@ -74,14 +74,13 @@ func (d *differ) ours(tags map[string]string) bool {
 	return tags == nil || tags[naming.StackTag(d.plan.Key.Owner)] == d.plan.Key.ID.String()
 }
 
-// attributeDiff compares the attributes that a resource is to have with those that it has. def gives AWS's default of
-// an attribute.
+// attributeDiff compares wanted attributes with observed ones. def returns AWS's default of an attribute.
 type attributeDiff struct {
 	want, have map[string]string
 	def        func(key string) (string, bool)
 }
 
-// attributes plans the attributes that differ, as many by one operation as AWS takes.
+// attributes plans the attributes that differ, in as few operations as AWS allows.
 func (d *differ) attributes(action plan.Action, r stack.Ref, a attributeDiff,
 	op func(map[string]string) awsop.Operation) {
 	const most = 20
@@ -148,7 +147,7 @@ func (r *reasons) value(what, have, want string) {
 	}
 }
 
-// managed is value where an empty wanted value leaves the observed one as it is.
+// managed is value, except that an empty wanted value means no change.
 func (r *reasons) managed(what, have, want string) { r.value(what, have, cmp.Or(want, have)) }
 
 func change(what, from, to string) string { return what + " " + from + " → " + to }

@@ -12,10 +12,10 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// A load balancer that was taken over is deleted only if its own tag lets the namespaces of its objects do that.
+// An adopted load balancer is deleted only if its own tag allows the namespaces of its objects to do so.
 
-// ConsentsToDeletion reports whether the tag of a load balancer lets the objects of namespaces delete it: each of them.
-// Without namespaces, it lets the cluster.
+// ConsentsToDeletion reports whether the tag of a load balancer allows each of namespaces to delete it. Without
+// namespaces, it reports whether the tag allows the cluster.
 func ConsentsToDeletion(lb *awsop.LoadBalancer, cluster string, namespaces []string) bool {
 	if len(namespaces) == 0 {
 		namespaces = []string{""}
@@ -25,8 +25,8 @@ func ConsentsToDeletion(lb *awsop.LoadBalancer, cluster string, namespaces []str
 	})
 }
 
-// Retention is what stays in AWS of a stack that is removed: what its objects ask for, but all of it where a load
-// balancer that was taken over does not consent to its deletion.
+// Retention returns what stays in AWS of a removed stack: what its objects declare, or all of it if an adopted load
+// balancer does not consent to its deletion.
 func Retention(desired *stack.Stack, obs *awsop.Observed, opt Options) stack.Retention {
 	asked := desired.Retention
 	if asked != stack.RetainNothing && asked != stack.RetainUnlessDeletable {
@@ -44,7 +44,7 @@ func Retention(desired *stack.Stack, obs *awsop.Observed, opt Options) stack.Ret
 	return stack.RetainNothing
 }
 
-// withRetention is the desired stack with the retention that AWS's tags leave.
+// withRetention returns the desired stack with the retention that the tags in AWS allow.
 func withRetention(desired *stack.Stack, obs *awsop.Observed, opt Options) *stack.Stack {
 	if desired.Removal == stack.NotRemoved {
 		return desired
@@ -54,14 +54,13 @@ func withRetention(desired *stack.Stack, obs *awsop.Observed, opt Options) *stac
 	return &out
 }
 
-// undeletable reports whether an old load balancer stays because it was taken over and does not consent to its
-// deletion.
+// undeletable reports whether an old load balancer stays because it was adopted and does not consent to its deletion.
 func (d *differ) undeletable(old *awsop.LoadBalancer) bool {
 	return !d.opt.DeleteAdopted && (old.Adopted() || old.ARN == d.want.Adopts) && !ConsentsToDeletion(old, d.want.Cluster,
 		d.opt.Namespaces)
 }
 
-// stays is the guard on the deletion of an old load balancer; nil = it goes.
+// stays returns the guard on the deletion of an old load balancer; nil = it may be deleted.
 func (d *differ) stays(old *awsop.LoadBalancer) *plan.Guard {
 	switch {
 	case d.undeletable(old):

@@ -1,11 +1,10 @@
-// Package diff compares the stack that is wanted with what AWS holds and returns the plan that leads from one to the
-// other, with dependencies and guards such that no request goes unanswered on the way. It calls nothing and never
-// fails. It imports only the standard library, constraint, diag, inbound, naming, quota, stack, traffic and the
-// packages of plan.
+// Package diff compares the desired stack with the observed AWS resources, and returns the plan that leads from one
+// to the other. Dependencies and guards of its steps see to it that no request goes unanswered on the way. The
+// package is pure, and never fails.
 //
-// Stack is the one way in; the example of it shows what is observed, what is desired and the steps between. Files are
-// named after resources. What becomes of the rules of a listener, and in which order, is computed in package
-// transition; rule.go makes steps of it.
+// Stack is the one way in; its example shows what is observed, what is desired and the steps between. Files are named
+// after resources. Package transition computes what becomes of the rules of a listener, and in which order; rule.go
+// turns that into steps.
 package diff
 
 import (
@@ -23,48 +22,48 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/transition"
 )
 
-// Options are what the way to the desired state depends on beside it: a plan has other steps with them. What only
-// refuses steps, or leaves some out, is a plan.Policy.
+// Options are further inputs on which the steps of a plan depend. What only refuses steps, or leaves some out, is a
+// plan.Policy.
 type Options struct {
 	Region Region
-	// DeleteAdopted: load balancers that were taken over are deleted without their consent: lbc cleanup, which runs with
-	// rights in AWS.
+	// DeleteAdopted: adopted load balancers are deleted without a tag that consents. lbc cleanup sets it, because its user
+	// has the right to delete in AWS.
 	DeleteAdopted bool
-	// ExternalTags are tag keys that others manage: they are neither written to nor removed from what exists, like those
-	// of AWS.
+	// ExternalTags are tag keys that others manage: like AWS's own tags, they are neither changed nor removed on existing
+	// resources.
 	ExternalTags []string
-	// Namespaces are those of the objects that the stack is made of, also of those that leave it. Bindings elsewhere are
-	// not its own.
+	// Namespaces are those of the objects that declare the stack or leave it. Bindings in other namespaces are not the
+	// stack's.
 	Namespaces []string
-	// LiftProtection are the identities of load balancers that are to go and whose objects declare
-	// deletion_protection.enabled=false: a step takes the protection off before the deletion.
+	// LiftProtection are the identities of load balancers whose objects leave and declare
+	// deletion_protection.enabled=false: a step switches the protection off before the deletion.
 	LiftProtection []string
-	// DeleteDuplicates are the ARNs and group ids of duplicates whose deletion is allowed, in the annotation of that
-	// name. A duplicate that is left alone keeps its bindings, and nothing waits for its deletion.
+	// DeleteDuplicates are the ARNs and group ids of duplicates whose deletion is allowed by annotation
+	// DuplicatesAnnotation. Other duplicates keep their bindings, and nothing waits for their deletion.
 	DeleteDuplicates     []string
 	DuplicatesAnnotation string
 	// RulesPerSecurityGroup is AWS's quota of the account; 0 = its default.
 	RulesPerSecurityGroup int
-	// Duplicates are the guards that earlier plans put on the deletion of duplicates, by ARN or group id. Once what
-	// serves is deleted, nothing else distinguishes its duplicates from what is still to be deleted.
+	// Duplicates are the guards that earlier plans put on the deletion of duplicates, by ARN or group id. Once the
+	// resource that serves is deleted, nothing else tells its duplicates from resources that are still to be deleted.
 	Duplicates map[string]*plan.Guard
-	// Foreign is how many targets of other clusters are registered in target groups that clusters share, by ARN. Such a
-	// group is not deleted: it loses the tags of the stack, and its binding goes.
+	// Foreign is how many targets of other clusters are registered in a target group that clusters share, by ARN. Such a
+	// group is not deleted: it loses the tags of the stack, and its binding is deleted.
 	Foreign map[string]int
 	// InUse are the target groups, security groups and certificates that others use, by ARN or id. AWS does not delete
 	// them: they stay, and nothing waits for their deletion.
 	InUse       map[string]bool
 	Replacement Replacement
-	// Arriving reports that hosts of the load balancer are served by another one until this one can serve them.
+	// Arriving is true if another load balancer serves hosts of this one until this one can serve them.
 	Arriving bool
 }
 
-// Region is what the region of the load balancer lacks.
+// Region is what ELB cannot do in the region of the load balancer.
 type Region struct {
 	// Unweighted: no forward has several target groups, so that new targets cannot warm up beside the old ones.
 	Unweighted bool
-	// FixedHealthChecks: protocol, codes, interval and timeout of the checks of target groups of NLBs cannot change; a
-	// group with others takes its place.
+	// FixedHealthChecks: protocol, codes, interval and timeout of the health checks of an NLB's target group cannot
+	// change; another group replaces it.
 	FixedHealthChecks bool
 }
 
@@ -124,7 +123,7 @@ func Stack(desired *stack.Stack, keep stack.Keep, obs awsop.Observed, opt Option
 	return d.finish()
 }
 
-// newDiffer makes the differ of one plan, which has identified what is observed.
+// newDiffer makes the differ of one plan. It has identified the observed resources.
 func newDiffer(desired *stack.Stack, keep stack.Keep, obs *awsop.Observed, opt Options) *differ {
 	groups := len(desired.TargetGroups)
 	d := &differ{
@@ -182,7 +181,7 @@ func newDiffer(desired *stack.Stack, keep stack.Keep, obs *awsop.Observed, opt O
 	return d
 }
 
-// finish is the plan of the steps.
+// finish returns the plan of the steps.
 func (d *differ) finish() plan.Plan {
 	d.awaitTakeover()
 	refs := sorting.Sorted(maps.Keys(d.known), compareRefs)
@@ -205,7 +204,7 @@ type differ struct {
 	plan  plan.Plan    // its Steps are filled at the end
 	steps []*plan.Step // pointers stay valid as the slice grows
 
-	known map[stack.Ref]string      // references that AWS holds and that stay
+	known map[stack.Ref]string      // references to existing resources that stay
 	made  map[stack.Ref]plan.StepID // references that a step produces
 	ids   map[plan.StepID]int
 	kept  map[string]bool // ARNs, group ids, and "namespace/name" of bindings that must not be touched
@@ -213,13 +212,13 @@ type differ struct {
 	keptActions      map[stack.Ref]bool // of keep
 	keptCertificates map[stack.Ref]bool // likewise
 
-	// releases are the steps after which a target group or security group is no longer used by something observed.
+	// releases are the steps after which no observed resource uses a target group or security group any more.
 	releases map[string][]plan.StepID
 
 	identities stack.Labels // of observed target groups and security groups, by ARN or group id
 
-	// frees are the deletions of load balancers that still use a target group, by its ARN: AWS lets a target group belong
-	// to one load balancer at a time.
+	// frees are the deletions of load balancers that still use a target group, by its ARN: in AWS, a target group
+	// belongs to one load balancer at a time.
 	frees map[string][]plan.StepID
 
 	groups       map[string]*awsop.SecurityGroup // matches of wanted resources, by identity
@@ -229,13 +228,13 @@ type differ struct {
 	balancers    map[string]*awsop.LoadBalancer
 	oldBalancers []*awsop.LoadBalancer
 	first        []plan.StepID // create load balancers whose names may be taken
-	// old ones that members still show, by the identity that they share with their successors
+	// relieved are old load balancers that members still show, by the identity that they share with their successors
 	relieved map[string]*awsop.LoadBalancer
-	// those of them that no member shows any more, by ARN: until when they stay
+	// later says until when such load balancers stay that no member shows any more, by ARN
 	later    map[string]time.Time
 	outgoing map[string]bool // target groups of these, by ARN
 	beside   map[string]bool // load balancers of others, by ARN
-	taken    plan.StepID     // gives the one that is taken over the tags of the stack
+	taken    plan.StepID     // gives the adopted load balancer the tags of the stack
 
 	forwards *transition.Targets
 	asides   map[int32]bool // ports of the listeners aside that are planned
@@ -252,19 +251,19 @@ type differ struct {
 	deregistered     map[string]plan.StepID    // by target group, load balancer and port: it ceases to be
 	deletedFrontends []plan.StepID
 	opened           []grant                // in managed security groups
-	toClose          []revocation           // what follows them
-	closeLater       []revocation           // what waits for the listeners of other ports
+	toClose          []revocation           // revocations that follow these grants
+	closeLater       []revocation           // revocations that wait for the listeners of other ports
 	arrivals         *arrivals              // what new listeners serve; nil = not known yet
-	moved            []moved                // rules that wait for it
-	awaitsPort       bool                   // a listener that is kept is not in AWS yet
+	moved            []moved                // rules that wait for new listeners
+	awaitsPort       bool                   // a kept listener does not exist in AWS yet
 	unused           map[string]bool        // wanted target groups of no wanted rule, by ARN; nil = not known yet
-	attached         plan.StepID            // the load balancer gets its security groups
-	ownCertificates  map[string]bool        // ARNs of those that are what is wanted
+	attached         plan.StepID            // the step that gives the load balancer its security groups
+	ownCertificates  map[string]bool        // ARNs of observed ones that are wanted
 	ownTrustStores   map[string]bool        // likewise
 	renewed          map[string]plan.StepID // imports of new content, by ARN
 }
 
-// resolve is the ARN or group id behind a reference, or a text that equals none.
+// resolve returns the ARN or group id of a reference, or a text that equals no other.
 func (d *differ) resolve(r stack.Ref) string {
 	if r.Literal == "" {
 		if v, ok := d.known[r]; ok {
@@ -274,7 +273,7 @@ func (d *differ) resolve(r stack.Ref) string {
 	return canonical.Literal(r)
 }
 
-// step appends a step; the steps that produce its references become needs.
+// step appends a step. It needs the steps that create the resources of its references.
 func (d *differ) step(a plan.Action, r stack.Ref, lane plan.Lane, op awsop.Operation, why ...string) *plan.Step {
 	id := plan.StepID(plan.NameOf(op) + " " + cmp.Or(r.ID, r.Literal))
 	d.ids[id]++

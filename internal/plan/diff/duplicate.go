@@ -12,20 +12,19 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// Resources are found by tags, which other tools can copy. Of several with one identity the one that serves is kept;
-// the others are duplicates, which are deleted only with the consent of Options.DeleteDuplicates. A resource of the
-// identity that cannot become what is wanted, because its type or scheme is another one, is no duplicate: it is
-// replaced.
+// Resources are found by tags, which other tools can copy. If several have one identity, the one that serves is kept.
+// The others are duplicates, which are deleted only with the consent of Options.DeleteDuplicates. A resource that
+// cannot become the wanted one, because it has another type or scheme, is not a duplicate: it is replaced.
 
-// How much a target group or security group is in use, the most first.
+// How much a target group or security group is in use, from the most.
 const (
-	usedByKept = iota // by a load balancer that is the observed one of a wanted one
+	usedByKept = iota // by the load balancer that serves
 	usedByOther
 	bound // it has a binding
 	notUsed
 )
 
-// targetGroupUse is how much each observed target group is in use, by ARN.
+// targetGroupUse returns how much each observed target group is in use, by ARN.
 func (d *differ) targetGroupUse() map[string]int {
 	out := map[string]int{}
 	for _, tg := range d.obs.TargetGroups {
@@ -44,7 +43,7 @@ func (d *differ) targetGroupUse() map[string]int {
 	return out
 }
 
-// hasBinding reports whether an observed target group is bound, used or not.
+// hasBinding reports whether an observed target group has a binding, even if it is not in use.
 func (d *differ) hasBinding(tg *awsop.TargetGroup) bool {
 	return slices.ContainsFunc(d.obs.Bindings, func(b awsop.Binding) bool {
 		return b.TargetGroup.Literal == tg.ARN &&
@@ -52,7 +51,7 @@ func (d *differ) hasBinding(tg *awsop.TargetGroup) bool {
 	})
 }
 
-// groupUse is the same of security groups, by id.
+// groupUse returns how much each observed security group is in use, by id.
 func (d *differ) groupUse() map[string]int {
 	out := map[string]int{}
 	for _, g := range d.obs.SecurityGroups {
@@ -75,7 +74,7 @@ func (d *differ) useBy(balancer string) int {
 	return usedByOther
 }
 
-// serving is the observed target group of an identity that can become the wanted one and that is most in use; nil =
+// serving returns the observed target group of an identity that can become the wanted one and is most in use; nil =
 // there is none.
 func (d *differ) serving(want stack.TargetGroup) *awsop.TargetGroup {
 	var out *awsop.TargetGroup
@@ -87,7 +86,8 @@ func (d *differ) serving(want stack.TargetGroup) *awsop.TargetGroup {
 	return out
 }
 
-// servingGroup is the same of security groups. Of shared ones the first by id serves, as for every other stack.
+// servingGroup returns the security group of an identity that is most in use. Of shared ones it is the first by id,
+// as for every other stack.
 func (d *differ) servingGroup(id string) *awsop.SecurityGroup {
 	var out *awsop.SecurityGroup
 	for i := range d.obs.SecurityGroups {
@@ -104,8 +104,8 @@ func (d *differ) mayDeleteDuplicate(id string) bool {
 	return slices.Contains(d.opt.DeleteDuplicates, id)
 }
 
-// spare puts the guard on the deletion of a duplicate. The step is cosmetic: that a duplicate stays holds up nothing
-// else, not even the release of an object that is deleted.
+// spare puts the guard on the deletion of a duplicate. The step is cosmetic: a duplicate that stays delays nothing,
+// not even the release of a deleted object.
 func (d *differ) spare(s *plan.Step, id, name, servingID, servingName string) {
 	s.Lane, s.Why = plan.Cosmetic, []string{"is a duplicate of " + servingName}
 	s.Guard = &plan.Guard{
@@ -119,8 +119,8 @@ func (d *differ) spare(s *plan.Step, id, name, servingID, servingName string) {
 	d.spared[id] = true
 }
 
-// remembered is the guard that an earlier plan put on the deletion of a duplicate of which nothing else is observed any
-// more; nil = there is none.
+// remembered returns the guard that an earlier plan put on the deletion of a duplicate whose original is no longer
+// observed; nil = there is none.
 func (d *differ) remembered(id string) *plan.Guard {
 	if d.mayDeleteDuplicate(id) {
 		return nil

@@ -157,7 +157,7 @@ func testKey() stack.Key {
 	return stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "web-front"}}
 }
 
-// path is a wanted rule by path, forwarding to one target group, or to several as "a=80,b=20".
+// testRule is a wanted rule for a path. It forwards to one target group, or to several as in "a=80,b=20".
 func testRule(port, order int, path, target string) stack.Rule {
 	return stack.Rule{
 		ID: fmt.Sprintf("%d:%d", port, order), Listener: listenerRef(fmt.Sprint(port)), Order: int32(order),

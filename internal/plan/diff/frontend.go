@@ -11,8 +11,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// letGo plans that target groups lose a load balancer as their target, at one port or at any (0): AWS refuses to delete
-// what is a target. With a successor, that one must be active first.
+// letGo plans that target groups lose a load balancer as their target, at one port or at any (0): AWS does not delete
+// a load balancer that is a target. If there is a successor, it must be active first.
 func (d *differ) letGo(balancer string, port int32, successor *stack.Ref, why string) []plan.StepID {
 	var out []plan.StepID
 	for i := range d.obs.TargetGroups {
@@ -24,8 +24,8 @@ func (d *differ) letGo(balancer string, port int32, successor *stack.Ref, why st
 	return out
 }
 
-// deregister plans that a target group loses one load balancer, once. What no frontend uses any more is let go after
-// the frontend has turned away from it.
+// deregister plans, once, that a target group loses a load balancer. If no frontend will use the group any more, the
+// frontend first stops forwarding to it.
 func (d *differ) deregister(tg *awsop.TargetGroup, t awsop.Target, successor *stack.Ref, why string) plan.StepID {
 	key := tg.ARN + " " + t.ID + " " + strconv.Itoa(int(t.Port))
 	if id, planned := d.deregistered[key]; planned {
@@ -44,7 +44,7 @@ func (d *differ) deregister(tg *awsop.TargetGroup, t awsop.Target, successor *st
 	return s.ID
 }
 
-// registrations plans that load balancers become the targets of the groups that are wanted to lead to them.
+// registrations plans that load balancers become the targets of their wanted target groups.
 func (d *differ) registrations() {
 	for i := range d.want.TargetGroups {
 		w := &d.want.TargetGroups[i]
@@ -56,7 +56,7 @@ func (d *differ) registrations() {
 		var former []plan.StepID
 		registered := false
 		successor := &w.Balancer
-		if w.Balancer.ID == "" { // another stack's, which brings it to serve
+		if w.Balancer.ID == "" { // a load balancer of another stack, which creates it
 			successor = nil
 		}
 		if have := d.targets[w.ID]; have != nil {
@@ -85,7 +85,7 @@ func (d *differ) registrations() {
 	}
 }
 
-// needRegistered makes a step wait until the target groups that it puts to use have their load balancer.
+// needRegistered makes a step wait until the target groups that it uses have their load balancer as target.
 func (d *differ) needRegistered(s *plan.Step, as []stack.Action) {
 	for _, ref := range awsop.TargetGroupsOf(as) {
 		if id := d.registered[ref]; d.ofAnother(ref) {
@@ -103,7 +103,7 @@ func (d *differ) ofAnother(group stack.Ref) bool {
 	})
 }
 
-// deleteFrontends deletes the load balancers that stand in front of others and are not wanted any more, before those.
+// deleteFrontends deletes unwanted frontends, before the load balancers behind them.
 func (d *differ) deleteFrontends() {
 	for _, old := range d.oldBalancers {
 		if old.ID == stack.FrontendIdentity && d.successor(old) == nil {

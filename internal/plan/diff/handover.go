@@ -9,12 +9,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// A load balancer of another type or scheme takes the place of one whose name clients know. AWS lets a target group
-// belong to one load balancer at a time, so the successor gets target groups of its own, and both serve: until the
-// successor is ready, and then until no member shows the name of the former one any more. A later plan deletes the
-// former one with its target groups.
+// A load balancer of another type or scheme replaces one whose name clients know. In AWS, a target group belongs to
+// one load balancer at a time, so the successor gets its own target groups. Both load balancers serve until the
+// successor is ready, and then until no member shows the name of the former one. A later plan deletes the former one
+// with its target groups.
 
-// relieve keeps the old load balancers that members still show, with all that hangs on them.
+// relieve keeps the old load balancers that members still show, with all their parts.
 func (d *differ) relieve() {
 	if d.want.Removal != stack.NotRemoved {
 		return
@@ -29,11 +29,11 @@ func (d *differ) relieve() {
 		if !d.obs.Shown(old) && until.IsZero() {
 			continue
 		}
-		if d.balancers[w.ID] == nil && old.Name == w.Name { // AWS knows a name once: the old one must go first
+		if d.balancers[w.ID] == nil && old.Name == w.Name { // names are unique in AWS: the old one is deleted first
 			continue
 		}
 		used, serves := d.usedBy(old.ARN)
-		// a group that is not the stack's must move
+		// a target group of others must move to the successor
 		if !serves || slices.ContainsFunc(d.forwardsOf(*w), func(r stack.Ref) bool { return used[r.Literal] }) {
 			continue
 		}
@@ -49,7 +49,8 @@ func (d *differ) relieve() {
 	}
 }
 
-// usedBy are the target groups, by ARN, to which an observed load balancer forwards, and whether it has listeners.
+// usedBy returns the target groups, by ARN, to which an observed load balancer forwards, and whether it has
+// listeners.
 func (d *differ) usedBy(balancer string) (used map[string]bool, serves bool) {
 	used = map[string]bool{}
 	for l, as := range d.obs.Actions() {
@@ -63,7 +64,7 @@ func (d *differ) usedBy(balancer string) (used map[string]bool, serves bool) {
 	return used, serves
 }
 
-// forwardsOf are the target groups to which a wanted load balancer is to forward, each once.
+// forwardsOf returns the target groups to which a wanted load balancer shall forward, each once.
 func (d *differ) forwardsOf(w stack.LoadBalancer) []stack.Ref {
 	var out []stack.Ref
 	note := func(as []stack.Action) {
@@ -88,9 +89,9 @@ func (d *differ) forwardsOf(w stack.LoadBalancer) []stack.Ref {
 	return out
 }
 
-// handOver plans what must be done before members may show a load balancer that relieves another: its listeners and
-// rules, which are the steps from the given one on, and that it is active and its targets are fit to serve. A member
-// that shows it has decided that already.
+// handOver plans the conditions for members to show a load balancer that relieves another: its listeners and rules,
+// which are the steps from the given one on; it is active; and its targets can serve. If a member shows it already,
+// they have been met before.
 func (d *differ) handOver(w stack.LoadBalancer, from int) {
 	arriving := d.opt.Arriving && w.ID == stack.LoadBalancerIdentity
 	if d.relieved[w.ID] == nil && !arriving {
@@ -117,10 +118,10 @@ func (d *differ) handOver(w stack.LoadBalancer, from int) {
 	}
 }
 
-// replaced reports whether another target group has taken the place of one in front of which nothing is any more, or
-// nothing will be. A binding of the stack, or else its name or a tag, distinguishes it from a duplicate: the controller
-// binds only what serves or served, and the name of a successor follows from that of the former one, which is in a tag
-// of one with a declared name, unless the object was deleted and created again meanwhile.
+// replaced reports whether another target group has replaced one that no listener uses, or will use. A binding of the
+// stack, its name or a tag distinguishes it from a duplicate: the controller binds only groups that serve or served.
+// The name of a successor follows from that of the former group; for a declared name, a tag of the successor has the
+// former name, unless the object was deleted and created again meanwhile.
 func (d *differ) replaced(tg, by *awsop.TargetGroup) bool {
 	use, marked := d.tgUse[tg.ARN], tg.Tags[naming.ReplacesTag] != "" || by.Tags[naming.ReplacesTag] == tg.Name
 	switch {

@@ -9,8 +9,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/canonical"
 )
 
-// keepActions gives each wanted rule whose actions are kept those of an existing rule of the same conditions, unless
-// that one is what another wanted rule is. note is called with the actions that stay.
+// keepActions gives each wanted rule with kept actions the actions of an existing rule with the same conditions,
+// unless that rule matches another wanted rule. note is called with the kept actions.
 func keepActions(kept map[stack.Ref]bool, want []stack.Rule, have []*awsop.Rule, resolve canonical.Resolver,
 	note func([]stack.Action)) {
 	keeps := func(r *stack.Rule) bool { return kept[stack.Ref{Kind: stack.KindRule, ID: r.ID}] }
@@ -52,8 +52,8 @@ func keepActions(kept map[stack.Ref]bool, want []stack.Rule, have []*awsop.Rule,
 	}
 }
 
-// keepCertificates gives a wanted listener the certificates that AWS holds for it: the default one first, then the
-// wanted ones, then the others.
+// keepCertificates gives a wanted listener its observed certificates: the default one first, then the wanted ones,
+// then the others.
 func keepCertificates(w *stack.Listener, have stack.Listener) {
 	if len(have.Certificates) == 0 {
 		return
@@ -70,14 +70,14 @@ func keepCertificates(w *stack.Listener, have stack.Listener) {
 	}
 }
 
-// keepsCertificates reports whether a wanted listener that AWS holds keeps its certificates.
+// keepsCertificates reports whether an existing wanted listener keeps its certificates.
 func (d *differ) keepsCertificates(l awsop.Listener) bool {
 	return slices.ContainsFunc(d.want.Listeners, func(w stack.Listener) bool {
 		return w.Port == l.Port && d.keptCertificates[listenerRef(w.ID)] && d.known[w.LoadBalancer] == l.LoadBalancer.Literal
 	})
 }
 
-// keepForwards keeps the target groups of actions that stay, and their bindings.
+// keepForwards keeps the target groups of kept actions, and their bindings.
 func (d *differ) keepForwards(as []stack.Action) {
 	d.keepTargets(as)
 	for _, b := range d.obs.Bindings {
@@ -87,7 +87,7 @@ func (d *differ) keepForwards(as []stack.Action) {
 	}
 }
 
-// keepsRule reports whether a rule that the stack lacks stays, by the identities of the target groups behind it.
+// keepsRule reports whether a rule that the stack lacks stays, by the identities of its target groups.
 func (d *differ) keepsRule(k stack.KeptRules, r *awsop.Rule) bool {
 	known := false
 	for _, ref := range awsop.TargetGroupsOf(r.Actions) {
@@ -110,7 +110,7 @@ func refSet(refs []stack.Ref) map[stack.Ref]bool {
 	return out
 }
 
-// Effective is a desired stack with what AWS holds in the place of what is kept, to be shown.
+// Effective returns a desired stack with the observed values of what is kept, for display.
 func Effective(want *stack.Stack, keep stack.Keep, obs awsop.Observed) *stack.Stack {
 	want, keep = withoutDeparted(want, keep, &obs)
 	if keep.Settings {
@@ -166,8 +166,8 @@ func Effective(want *stack.Stack, keep stack.Keep, obs awsop.Observed) *stack.St
 	return &out
 }
 
-// waitingFor are the observed listeners that stay because a listener that is kept is not in AWS yet: those that are not
-// wanted, which the missing one may take the place of, and those that are to redirect to the missing one.
+// waitingFor returns the observed listeners that stay because a kept listener does not exist in AWS yet: unwanted
+// ones, which the missing one may replace, and those that shall redirect to it.
 func (d *differ) waitingFor(kept []stack.Ref) (out []stack.Ref) {
 	missing := map[string]bool{} // ports
 	for _, r := range kept {
@@ -190,8 +190,8 @@ func (d *differ) waitingFor(kept []stack.Ref) (out []stack.Ref) {
 	return out
 }
 
-// undeclared are the observed listeners that are kept and on whose ports the stack admits nobody, as no object declares
-// them now.
+// undeclared returns the kept observed listeners on whose ports the stack allows no source, because no object
+// declares them now.
 func (d *differ) undeclared(kept []stack.Ref) (out []stack.Ref) {
 	admitted := func(port int32) bool {
 		return slices.ContainsFunc(d.want.SecurityGroups, func(g stack.SecurityGroup) bool {
@@ -206,7 +206,7 @@ func (d *differ) undeclared(kept []stack.Ref) (out []stack.Ref) {
 	return out
 }
 
-// keepOpen has managed security groups admit what they admit on the ports of listeners that stay and are not wanted.
+// keepOpen makes managed security groups keep their rules on the ports of listeners that stay and are not wanted.
 func (d *differ) keepOpen(listeners []stack.Ref) {
 	var ports []int32
 	for _, l := range d.obs.Listeners {
@@ -231,7 +231,7 @@ func (d *differ) keepOpen(listeners []stack.Ref) {
 	d.want = &want
 }
 
-// onPorts are the rules that are about one of the ports.
+// onPorts returns the rules for one of the ports.
 func onPorts(rules []stack.Permission, ports []int32) (out []stack.Permission) {
 	for _, p := range rules {
 		if slices.ContainsFunc(ports, func(port int32) bool { return p.FromPort <= port && port <= p.ToPort }) {
@@ -241,7 +241,8 @@ func onPorts(rules []stack.Permission, ports []int32) (out []stack.Permission) {
 	return out
 }
 
-// keepResources marks what must not be touched: the resources named, what they are made of, and what they hang on.
+// keepResources marks resources that must not be touched: the named ones, their parts, and the resources that they
+// need.
 func (d *differ) keepResources(refs []stack.Ref) {
 	for r := range d.obs.Resources(stack.KindLoadBalancer, stack.KindListener, stack.KindRule, stack.KindTargetGroup,
 		stack.KindSecurityGroup) {
@@ -259,7 +260,7 @@ func (d *differ) keepResources(refs []stack.Ref) {
 	d.keepAlive()
 }
 
-// keepAlive marks what kept resources need: a listener keeps its load balancer alive, a load balancer its security
+// keepAlive marks what kept resources need: a listener needs its load balancer, and a load balancer its security
 // groups.
 func (d *differ) keepAlive() {
 	for _, l := range d.obs.Listeners {
@@ -282,11 +283,11 @@ func (d *differ) keepTargets(as []stack.Action) {
 	}
 }
 
-// aliveMark is the key under which a resource is kept from deletion, though not from change.
+// aliveMark is the key under which a resource is kept from deletion, but not from change.
 func aliveMark(arn string) string { return "alive:" + arn }
 
-// mayDelete reports whether an observed resource may be deleted, by its ARN or group id: it is neither kept nor needed
-// by what is kept, no duplicate that is left alone, and not in use outside of the stack.
+// mayDelete reports whether an observed resource may be deleted, by its ARN or group id: it is not kept, no kept
+// resource needs it, it is no spared duplicate, and nothing outside the stack uses it.
 func (d *differ) mayDelete(id string) bool {
 	return !d.kept[id] && !d.kept[aliveMark(id)] && !d.spared[id] && !d.opt.InUse[id]
 }

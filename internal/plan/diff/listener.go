@@ -58,11 +58,11 @@ func (d *differ) listeners() {
 		}
 		d.handOver(w, from)
 		if n == 0 {
-			d.registrations() // before the listeners of a frontend turn to them
+			d.registrations() // before the listeners of a frontend use them
 		}
 	}
 	d.deleteMoved()
-	for _, w := range slices.Backward(d.want.LoadBalancers) { // a frontend lets go of what is behind it
+	for _, w := range slices.Backward(d.want.LoadBalancers) { // a frontend first releases the load balancer behind it
 		if arn := d.known[loadBalancerRef(w.ID)]; arn != "" {
 			d.deleteListeners(have[arn], wanted[w.ID], fresh[w.ID])
 		}
@@ -74,8 +74,8 @@ func (d *differ) listeners() {
 	d.closeReplaced(all)
 }
 
-// openProtected has a first listener wait for what is to protect its load balancer: without that it must not be opened.
-// A load balancer that has listeners already goes on.
+// openProtected makes a first listener wait for the steps that protect its load balancer: it must not be opened
+// unprotected. A load balancer with listeners continues to serve.
 func (d *differ) openProtected(balancer string, listener plan.StepID) {
 	at := slices.IndexFunc(d.steps, func(s *plan.Step) bool { return s.ID == listener })
 	if at < 0 {
@@ -89,8 +89,8 @@ func (d *differ) openProtected(balancer string, listener plan.StepID) {
 	}
 }
 
-// redirectsLast are the wanted listeners in their order, but that those which redirect to one that AWS lacks come after
-// it.
+// redirectsLast returns the wanted listeners in their order, except that listeners which redirect to a missing
+// listener come after that one.
 func (d *differ) redirectsLast(have map[int32]*awsop.Listener) []stack.Listener {
 	created := map[string]bool{}
 	for _, l := range d.want.Listeners {
@@ -157,7 +157,7 @@ func (d *differ) createListener(w stack.Listener, rules []stack.Rule) plan.StepI
 	return id
 }
 
-// needFreed makes a step wait until the old load balancer lets go of the target groups that the step puts to use.
+// needFreed makes a step wait until the old load balancer no longer uses the target groups that the step uses.
 func (d *differ) needFreed(s *plan.Step, as []stack.Action) {
 	for _, ref := range awsop.TargetGroupsOf(as) {
 		s.Need(d.frees[d.resolve(ref)]...)
@@ -184,8 +184,8 @@ func (d *differ) updateListener(have *awsop.Listener, w stack.Listener, rules []
 		w.Mutual = d.released(have.Listener)
 	}
 	why := d.listenerChanges(have.Listener, w)
-	// Certificates go in before the default one leaves its place, so that no server name is without its certificate; but
-	// only a listener with TLS takes any.
+	// Certificates are added before the default one changes, so that no server name is without its certificate. Only a
+	// listener with TLS accepts certificates.
 	tls := w.SSLPolicy != "" || len(w.Certificates) > 0
 	early := tls && have.Protocol == w.Protocol
 	var attached attachments
@@ -224,7 +224,7 @@ func (d *differ) updateListener(have *awsop.Listener, w stack.Listener, rules []
 	d.deleteForeignRules(have, from)
 }
 
-// mutualText is what a listener does with client certificates: the canonical text, and the one for people.
+// mutualText describes what a listener does with client certificates: as canonical text, and for people.
 func mutualText(m *stack.MutualAuthentication) string {
 	if m == nil || m.Mode == "" {
 		return stack.MutualOff
@@ -264,7 +264,7 @@ func (d *differ) listenerChanges(have, want stack.Listener) []string {
 	return why
 }
 
-// firstOf is the default certificate of a list; empty = there is none.
+// firstOf returns the default certificate of a list; empty = there is none.
 func firstOf(certificates []string) string {
 	if len(certificates) == 0 {
 		return ""
@@ -285,8 +285,8 @@ func (a attachments) steps() (out []plan.StepID) {
 	return out
 }
 
-// awaited are the steps that attach what may replace the certificate which a step detaches: all but those for objects
-// of other namespaces.
+// awaited returns the steps that attach certificates which may replace the one that a step detaches: all, except
+// those for objects of other namespaces.
 func (d *differ) awaited(port int32, detach *plan.Step, attached attachments) (out []plan.StepID) {
 	op, ok := detach.Op.(awsop.RemoveListenerCertificates)
 	if !ok {
@@ -304,7 +304,7 @@ func (d *differ) awaited(port int32, detach *plan.Step, attached attachments) (o
 	return out
 }
 
-// broughtBy are the namespaces whose objects brought a certificate to a port; none = not known.
+// broughtBy returns the namespaces whose objects declared a certificate for a port; none = not known.
 func (d *differ) broughtBy(port int32, arn string) []string {
 	for _, c := range d.keep.Brought {
 		if c.Port == port && c.ARN == arn {
@@ -314,7 +314,7 @@ func (d *differ) broughtBy(port int32, arn string) []string {
 	return nil
 }
 
-// of is the step that attaches a certificate; empty = there is none.
+// of returns the step that attaches a certificate; empty = there is none.
 func (a attachments) of(certificate string) (id plan.StepID) {
 	for _, one := range a {
 		if one.certificate == certificate {
@@ -340,12 +340,12 @@ func (d *differ) attach(r stack.Ref, have, want stack.Listener, after ...plan.St
 	return added
 }
 
-// detach removes the certificates that are too many, and returns the steps.
+// detach removes the surplus certificates, and returns the steps.
 func (d *differ) detach(r stack.Ref, have, want stack.Listener) (steps []*plan.Step) {
 	old := slices.Clone(have.SNI)
 	sort.Strings(old)
 	for _, c := range old {
-		if !slices.Contains(want.SNI, c) && c != firstOf(want.Certificates) { // beside the default one it does no harm
+		if !slices.Contains(want.SNI, c) && c != firstOf(want.Certificates) { // attached twice, the default one is harmless
 			steps = append(steps, d.step(plan.Update, r, plan.Normal, awsop.RemoveListenerCertificates{
 				Listener: r, Certificate: c}, "detach certificate "+c))
 		}
@@ -353,8 +353,8 @@ func (d *differ) detach(r stack.Ref, have, want stack.Listener) (steps []*plan.S
 	return steps
 }
 
-// sniWanted is the sorted set of further certificates to attach. The default one serves its names anyway: it is not
-// attached once more, and stays where the existing controller has done so.
+// sniWanted returns the sorted set of further certificates to attach. The default one is not attached a second time,
+// but such an attachment by the existing controller stays.
 func sniWanted(w stack.Listener) []string {
 	out := slices.Clone(w.SNI)
 	if len(w.Certificates) > 0 {
@@ -371,8 +371,8 @@ func (d *differ) listenerAttributes(a plan.Action, r stack.Ref, w stack.Listener
 	})
 }
 
-// deleteListeners deletes the listeners on ports that are not wanted, after the new ones are there. A listener without
-// our tag was added outside of the controller and stays, unless its load balancer is taken over.
+// deleteListeners deletes the listeners on unwanted ports, after the new ones exist. A listener without our tag was
+// added outside the controller and stays, unless its load balancer is adopted.
 func (d *differ) deleteListeners(have map[int32]*awsop.Listener, wanted map[int32]bool, fresh []plan.StepID) {
 	for _, p := range slices.Sorted(maps.Keys(have)) {
 		l := have[p]
@@ -393,7 +393,7 @@ func (d *differ) deleteListeners(have map[int32]*awsop.Listener, wanted map[int3
 	}
 }
 
-// tagged reports whether listeners and rules carry tags in this cluster; if not, their lack proves nothing.
+// tagged reports whether listeners and rules carry tags in this cluster. If not, missing tags prove nothing.
 func (d *differ) tagged() bool {
 	return len(d.want.Listeners) == 0 || slices.ContainsFunc(d.want.Listeners, func(l stack.Listener) bool {
 		return l.Tags != nil

@@ -17,7 +17,8 @@ import (
 
 func loadBalancerRef(id string) stack.Ref { return stack.Ref{Kind: stack.KindLoadBalancer, ID: id} }
 
-// matchLoadBalancers pairs wanted load balancers with observed ones of their type and scheme; the others are old.
+// matchLoadBalancers pairs wanted load balancers with observed ones of the same type and scheme. The other observed
+// ones are old.
 func (d *differ) matchLoadBalancers() {
 	sort.SliceStable(d.obs.LoadBalancers, func(i, j int) bool {
 		return d.obs.LoadBalancers[i].ARN < d.obs.LoadBalancers[j].ARN
@@ -38,9 +39,9 @@ func (d *differ) matchLoadBalancers() {
 	}
 }
 
-// namedLoadBalancers creates load balancers whose names others may have, before anything that is of no use without
-// them: a target group would be left over if AWS refuses the load balancer. Generated names contain a hash of the
-// stack, so that nothing waits for those.
+// namedLoadBalancers creates load balancers whose names may be taken, before other resources of the stack: if AWS
+// refuses the load balancer, no target group is left over. Generated names contain a hash of the stack, so nothing
+// waits for load balancers with those.
 func (d *differ) namedLoadBalancers() {
 	for _, w := range d.want.LoadBalancers {
 		old := slices.ContainsFunc(d.oldBalancers, func(lb *awsop.LoadBalancer) bool { return lb.ID == w.ID })
@@ -55,7 +56,7 @@ func (d *differ) namedLoadBalancers() {
 func (d *differ) loadBalancers() {
 	d.deleteFrontends()
 	for _, w := range d.want.LoadBalancers {
-		if w.ARN != "" { // that of others
+		if w.ARN != "" { // a load balancer of others, on which the stack has listeners
 			continue
 		}
 		if have := d.balancers[w.ID]; have != nil {
@@ -91,10 +92,10 @@ func (d *differ) createLoadBalancer(w stack.LoadBalancer) {
 		if d.relieved[w.ID] == old {
 			why = append(why, old.Name+" stays until the objects show the name of the new one")
 		}
-		if g := d.stays(old); g != nil { // without its predecessor's target groups it would be of no use
+		if g := d.stays(old); g != nil { // the new one could not use the target groups of the old one
 			guard = g
 		}
-		if old.Name == w.Name { // AWS knows a name once: the old one must go first
+		if old.Name == w.Name { // names are unique in AWS: the old one is deleted first
 			first = d.deleteLoadBalancer(old, nil)
 		}
 	}
@@ -109,22 +110,22 @@ func (d *differ) createLoadBalancer(w stack.LoadBalancer) {
 	d.addOns(r, nil, w)
 }
 
-// loadBalancerAttributes plans attributes. Those that guard a new load balancer have a step of their own: its first
-// listener waits for that one alone.
+// loadBalancerAttributes plans attributes. For a new load balancer, those that protect it have a step of their own: its
+// first listener waits only for that step.
 func (d *differ) loadBalancerAttributes(a plan.Action, r stack.Ref, w stack.LoadBalancer, have map[string]string) {
 	def := func(k string) (string, bool) { return canonical.LoadBalancerDefault(w, k) }
-	guards, rest := map[string]string{}, w.Attributes
+	protective, rest := map[string]string{}, w.Attributes
 	if a == plan.Create {
 		rest = maps.Clone(rest)
 		maps.DeleteFunc(rest, func(k, v string) bool {
-			if !constraint.Guards(k, v) {
+			if !constraint.Protects(k, v) {
 				return false
 			}
-			guards[k] = v
+			protective[k] = v
 			return true
 		})
 	}
-	for _, want := range []map[string]string{guards, rest} {
+	for _, want := range []map[string]string{protective, rest} {
 		d.attributes(a, r, attributeDiff{want, have, def}, func(as map[string]string) awsop.Operation {
 			return awsop.ModifyLoadBalancerAttributes{LoadBalancer: r, Attributes: as}
 		})
@@ -171,8 +172,8 @@ func (d *differ) readdress(r stack.Ref, have, w stack.LoadBalancer) {
 	}
 }
 
-// privateLinkRules sets what a new load balancer does with PrivateLink traffic, which AWS takes with its groups after
-// the creation only.
+// privateLinkRules plans whether inbound rules apply to PrivateLink traffic of a new load balancer. AWS accepts the
+// setting only after the creation, together with security groups.
 func (d *differ) privateLinkRules(r stack.Ref, w stack.LoadBalancer) {
 	if why := privateLinkChange(stack.LoadBalancer{}, w); len(why) > 0 && len(w.SecurityGroups) > 0 {
 		d.step(plan.Create, r, plan.Normal, awsop.SetSecurityGroups{LoadBalancer: r, Groups: w.SecurityGroups,
@@ -180,14 +181,14 @@ func (d *differ) privateLinkRules(r stack.Ref, w stack.LoadBalancer) {
 	}
 }
 
-// privateLinkChange compares the use of inbound rules for PrivateLink traffic; where it was never set, they are used.
+// privateLinkChange compares whether inbound rules apply to PrivateLink traffic. By default they do.
 func privateLinkChange(have, want stack.LoadBalancer) (why reasons) {
 	why.managed("inbound rules on PrivateLink traffic", cmp.Or(have.PrivateLinkRules, "on"), want.PrivateLinkRules)
 	return why
 }
 
-// setSecurityGroups compares the groups as sets. A network load balancer that was created without groups can never get
-// any.
+// setSecurityGroups compares security groups as sets. AWS never adds groups to a network load balancer that was created
+// without any.
 func (d *differ) setSecurityGroups(r stack.Ref, have *awsop.LoadBalancer, w stack.LoadBalancer) (plan.StepID, bool) {
 	if len(w.SecurityGroups) == 0 || len(have.SecurityGroups) == 0 && w.Type == stack.Network {
 		return "", false
@@ -216,7 +217,7 @@ func (d *differ) setSecurityGroups(r stack.Ref, have *awsop.LoadBalancer, w stac
 	s := d.step(plan.Update, r, plan.Normal, op, why...)
 	for _, g := range d.opened {
 		switch {
-		case removes: // what the groups that go admit is open in the others
+		case removes: // the remaining groups must first admit what the removed ones admit
 			s.Need(g.step)
 		case d.moving():
 			s.Follow(g.step)
@@ -232,7 +233,7 @@ func containsGroup(groups []stack.Ref, id string, resolve canonical.Resolver) bo
 	return slices.ContainsFunc(groups, func(g stack.Ref) bool { return resolve(g) == id })
 }
 
-// deleteLoadBalancers deletes the old load balancers of a stack that is removed, and those whose successor serves.
+// deleteLoadBalancers deletes the old load balancers of a removed stack, and those that have a successor.
 func (d *differ) deleteLoadBalancers() {
 	for _, old := range d.oldBalancers {
 		frontend := old.ID == stack.FrontendIdentity // which a valid edit switches off
@@ -243,7 +244,7 @@ func (d *differ) deleteLoadBalancers() {
 	}
 }
 
-// successor is the wanted load balancer that takes the place of an old one.
+// successor returns the wanted load balancer that replaces an old one.
 func (d *differ) successor(old *awsop.LoadBalancer) *stack.LoadBalancer {
 	for i := range d.want.LoadBalancers {
 		if d.want.LoadBalancers[i].ID == old.ID {
@@ -253,8 +254,8 @@ func (d *differ) successor(old *awsop.LoadBalancer) *stack.LoadBalancer {
 	return nil
 }
 
-// liftsProtection reports whether the deletion protection of an old load balancer is to be taken off: its successor
-// declares so, or the objects of one that has none.
+// liftsProtection reports whether the plan switches off the deletion protection of an old load balancer: its successor
+// declares it off, or, if it has no successor, its objects do.
 func (d *differ) liftsProtection(old *awsop.LoadBalancer) bool {
 	if w := d.successor(old); w != nil {
 		return w.Attributes[awsop.DeletionProtection] == "false"
@@ -262,14 +263,15 @@ func (d *differ) liftsProtection(old *awsop.LoadBalancer) bool {
 	return slices.Contains(d.opt.LiftProtection, old.ID)
 }
 
-// protected reports whether an old load balancer stays because AWS protects it. The plan depends on it: such a one is
-// not relieved, and nothing lets go of it. What the objects of a successor declare says nothing yet about an old one
-// that AWS does not protect.
+// protected reports whether an old load balancer stays because AWS protects it. Then the plan neither relieves it nor
+// removes anything from it. An old load balancer that AWS does not protect is not protected by what the objects of its
+// successor declare.
 func (d *differ) protected(old *awsop.LoadBalancer) bool {
 	return old.Attributes[awsop.DeletionProtection] == "true" && !d.liftsProtection(old)
 }
 
-// deleteLoadBalancer plans one call: AWS deletes listeners and rules along with it.
+// deleteLoadBalancer plans the deletion of an old load balancer, with which AWS deletes its listeners and rules. It
+// returns "" if the load balancer is kept, or is a duplicate without consent.
 func (d *differ) deleteLoadBalancer(old *awsop.LoadBalancer, successor *stack.Ref) plan.StepID {
 	if !d.mayDelete(old.ARN) {
 		return ""
@@ -330,14 +332,14 @@ func Protected(name string) *plan.Guard {
 	}
 }
 
-// release notes that after a step nothing observed in these actions refers to their target groups any more.
+// release notes that a step removes the references of observed actions to their target groups.
 func (d *differ) release(as []stack.Action, id plan.StepID) {
 	for _, r := range awsop.TargetGroupsOf(as) {
 		d.releases[r.Literal] = append(d.releases[r.Literal], id)
 	}
 }
 
-// free is release, by the deletion of a load balancer.
+// free is release for a step that deletes the load balancer of the actions.
 func (d *differ) free(as []stack.Action, id plan.StepID) {
 	d.release(as, id)
 	for _, r := range awsop.TargetGroupsOf(as) {

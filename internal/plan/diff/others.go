@@ -10,15 +10,15 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/transition"
 )
 
-// A load balancer of others has listeners and rules of several owners. There, what has no tags is not the stack's,
-// whatever the cluster tags elsewhere.
+// A load balancer of others has listeners and rules of several owners. There, resources without tags never belong to
+// the stack, even in a cluster that does not tag listeners and rules.
 
-// own reports whether tags are those of the stack.
+// own reports whether tags are the stack's.
 func (d *differ) own(tags map[string]string) bool {
 	return tags[naming.ClusterTag] == d.want.Cluster && tags[naming.StackTag(d.plan.Key.Owner)] == d.plan.Key.ID.String()
 }
 
-// others reports whether an observed listener is that of others, on a load balancer of others.
+// others reports whether an observed listener belongs to others, on a load balancer of others.
 func (d *differ) others(l *awsop.Listener) bool {
 	return d.beside[l.LoadBalancer.Literal] && !d.own(l.Tags)
 }
@@ -33,8 +33,8 @@ func (d *differ) joins(l *awsop.Listener) bool {
 	return false
 }
 
-// joinListener plans the rules of the stack on a listener of others, and nothing else of it. One that came into the way
-// of a listener of the stack since that was compiled gets none.
+// joinListener plans the stack's rules on a listener of others, and nothing else of it. If such a listener has
+// appeared on the port of one of the stack's own listeners since the compilation, it gets no rules.
 func (d *differ) joinListener(have *awsop.Listener, w stack.Listener, rules []stack.Rule) {
 	if !d.joins(have) || !d.application(w.LoadBalancer) {
 		return
@@ -45,9 +45,9 @@ func (d *differ) joinListener(have *awsop.Listener, w stack.Listener, rules []st
 	d.phases(d.transition(in, have, rules), map[transition.ID]plan.StepID{}, nil, nil)
 }
 
-// leaveOthers plans that what the stack has no longer goes from load balancers of others: its listeners on those that
-// it does not want, and its rules on listeners that it does not join. What is there in their place waits for their
-// target groups.
+// leaveOthers plans the deletion of the stack's unwanted listeners and rules on load balancers of others: its
+// listeners on load balancers that it does not want, and its rules on listeners that it does not join. Resources that
+// replace them wait for their target groups.
 func (d *differ) leaveOthers() {
 	wanted := map[string]bool{}
 	for _, w := range d.want.LoadBalancers {

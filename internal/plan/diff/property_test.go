@@ -145,7 +145,7 @@ func converge(t *rapid.T, f *fakeAWS, want *stack.Stack) {
 	}
 }
 
-// TestMovesAreFew reorders: whatever the order, one SetRulePriorities at most.
+// TestReorderingIsAtMostOneWrite reorders rules: any new order takes at most one SetRulePriorities.
 func TestReorderingIsAtMostOneWrite(t *testing.T) {
 	t.Parallel()
 	paths := []string{"/a", "/b", "/c", "/d", "/e", "/f"}

@@ -15,8 +15,8 @@ import (
 // that of the security group rules of its port, wait for what replaces it. In a group, only the rules and listeners of
 // the member that moves wait.
 
-// replacesPorts reports whether the listeners that are not wanted wait for the new ones. At AWS's default limit, which
-// is one for both types of load balancers, they make room instead.
+// replacesPorts reports whether unwanted listeners stay until the new ones exist. At AWS's default limit, which is
+// the same for both types of load balancers, they make room instead.
 func (d *differ) replacesPorts() bool {
 	if d.want.Key.ID.Namespace == "" {
 		return false
@@ -24,7 +24,8 @@ func (d *differ) replacesPorts() bool {
 	return d.hasRoomForPorts()
 }
 
-// hasRoomForPorts reports whether AWS lacks a wanted listener, and has room for it beside those that are not wanted.
+// hasRoomForPorts reports whether a wanted listener is missing in AWS, and there is room for it beside the unwanted
+// ones.
 func (d *differ) hasRoomForPorts() bool {
 	stays := len(d.obs.Listeners)
 	for _, w := range d.want.Listeners {
@@ -40,8 +41,8 @@ func (d *differ) lacks(w stack.Listener) bool {
 	return !slices.ContainsFunc(d.obs.Listeners, func(l awsop.Listener) bool { return l.Port == w.Port })
 }
 
-// arrivals are the rules that AWS lacks, and the default actions of listeners that it lacks, by load balancer and what
-// they have in common with those of other ports.
+// arrivals are the missing rules, and the default actions of missing listeners, indexed by load balancer and by what
+// they have in common with rules of other ports.
 type arrivals struct {
 	all                    []stack.Rule // without ID, they are the default actions of a listener
 	byTarget, byConditions map[[2]string][]int
@@ -101,8 +102,8 @@ func answers(as []stack.Action) bool {
 	})
 }
 
-// successors are the arrivals that serve in place of a rule, or of default actions, of another port: those with one of
-// its target groups or, of the same namespace, with its conditions.
+// successors returns the arrivals that serve instead of a rule, or of default actions, of another port: those with
+// one of its target groups, or, in the same namespace, with its conditions.
 func (d *differ) successors(balancer string, old stack.Rule) (out []stack.Ref) {
 	a := d.arriving()
 	if len(a.all) == 0 || !answers(old.Actions) {
@@ -122,14 +123,14 @@ func (d *differ) successors(balancer string, old stack.Rule) (out []stack.Ref) {
 	return out
 }
 
-// replaced is a listener that is not wanted, by what of it moves.
+// replaced is an unwanted listener, with the parts of it that move.
 type replaced struct {
 	successors []stack.Ref
-	apart      []moved // rules that go without the listener: what others have moves, too
+	apart      []moved // rules that are deleted before the listener, because rules of others on it move too
 }
 
-// replacement is what becomes of a listener that is not wanted. Where its default actions are those of somebody who
-// does not move, nothing waits.
+// replacement says what happens to an unwanted listener. If its default actions belong to somebody who does not move,
+// nothing waits.
 func (d *differ) replacement(l *awsop.Listener) (out replaced) {
 	movers := map[string][]stack.Action{} // by namespaces
 	note := func(r stack.Rule) (to []stack.Ref) {
@@ -165,7 +166,7 @@ func (d *differ) replacement(l *awsop.Listener) (out replaced) {
 	return out
 }
 
-// deleteApart deletes, before a listener that is not wanted, the rules that must not wait with it for others.
+// deleteApart deletes, before an unwanted listener, the rules that must not wait with it for others.
 func (d *differ) deleteApart(l *awsop.Listener) (r replaced, deleted []plan.StepID) {
 	if r = d.replacement(l); d.replacesPorts() {
 		r.apart = nil
@@ -179,7 +180,7 @@ func (d *differ) deleteApart(l *awsop.Listener) (r replaced, deleted []plan.Step
 	return r, deleted
 }
 
-// awaitSuccessors has the deletion of a listener wait for what replaces the listener.
+// awaitSuccessors makes the deletion of a listener wait for its successors.
 func (d *differ) awaitSuccessors(s *plan.Step, l *awsop.Listener, r replaced, fresh []plan.StepID) {
 	s.Need(d.madeOf(r.successors)...)
 	if d.replacesPorts() {
@@ -194,7 +195,7 @@ func (d *differ) awaitSuccessors(s *plan.Step, l *awsop.Listener, r replaced, fr
 	}
 }
 
-// madeOf are the steps that make resources, and those that give a listener its default actions.
+// madeOf returns the steps that create resources, and those that give a listener its default actions.
 func (d *differ) madeOf(refs []stack.Ref) (out []plan.StepID) {
 	for _, r := range refs {
 		if id := d.made[r]; id != "" && !slices.Contains(out, id) {
@@ -216,8 +217,8 @@ func (d *differ) deleteRule(r *awsop.Rule) *plan.Step {
 	return s
 }
 
-// deleteMoved deletes the rules whose requests new listeners serve, after these can, and after the listener of the
-// rules is as it is to be. The last one goes first.
+// deleteMoved deletes rules whose requests new listeners serve, last to first, after the new listeners can serve and
+// the listener of the rules has its final form.
 func (d *differ) deleteMoved() {
 	last := map[stack.Ref]plan.StepID{}
 	for _, m := range slices.Backward(d.moved) {
@@ -228,7 +229,7 @@ func (d *differ) deleteMoved() {
 	}
 }
 
-// moved is a rule that is not wanted any more on the port of a listener, and the successors that its deletion awaits.
+// moved is an unwanted rule on the port of a listener, with the successors that its deletion waits for.
 type moved struct {
 	rule     *awsop.Rule
 	listener stack.Ref
@@ -255,7 +256,7 @@ func (d *differ) ofReplacedPorts(rules []stack.Permission) (waiting, rest []stac
 	return waiting, rest
 }
 
-// closeReplaced closes the ports that are replaced, after what replaces them is there.
+// closeReplaced closes the replaced ports after their successors exist.
 func (d *differ) closeReplaced(fresh []plan.StepID) {
 	for _, x := range d.closeLater {
 		if d.replacesPorts() {
@@ -271,7 +272,7 @@ func (d *differ) closeReplaced(fresh []plan.StepID) {
 	}
 }
 
-// wantedDefault are the default actions that a listener is to have.
+// wantedDefault returns the default actions that a listener shall have.
 func (d *differ) wantedDefault(r stack.Ref) []stack.Action {
 	for _, l := range d.want.Listeners {
 		if listenerRef(l.ID) == r {

@@ -19,16 +19,16 @@ type Replacement struct {
 	Now    time.Time // by which replacement.Policy.Keep is measured
 }
 
-// refusal is a wanted load balancer that does not take the place of the one that exists.
+// refusal is a wanted load balancer that does not replace the existing one.
 type refusal struct {
 	wanted stack.LoadBalancer
 	stays  *awsop.LoadBalancer
 	lacks  string // what its listeners would lack because it is not known; empty = the policy refuses
 }
 
-// keepPlaces has load balancers whose replacement is refused wanted with the scheme and the place that they have, so
-// that everything else is planned for them. A load balancer of another type cannot become what is wanted: its
-// replacement is planned with a guard.
+// keepPlaces gives load balancers whose replacement is refused their observed scheme and place, so that everything
+// else is planned for them. A load balancer of another type cannot become the wanted one: its replacement is planned
+// with a guard.
 func keepPlaces(desired *stack.Stack, keep stack.Keep, obs *awsop.Observed, r Replacement) (*stack.Stack, []refusal) {
 	var refused []refusal
 	kept := *desired
@@ -59,7 +59,7 @@ func keepPlaces(desired *stack.Stack, keep stack.Keep, obs *awsop.Observed, r Re
 	return &kept, refused
 }
 
-// unknownOf says what a successor of a load balancer would lack, because it is kept as AWS holds it and is not known;
+// unknownOf says what a successor of a load balancer would lack, because it is kept as it is in AWS and is not known;
 // empty = nothing.
 func unknownOf(lb *awsop.LoadBalancer, keep stack.Keep, obs *awsop.Observed) string {
 	for _, l := range obs.Listeners {
@@ -76,8 +76,8 @@ func unknownOf(lb *awsop.LoadBalancer, keep stack.Keep, obs *awsop.Observed) str
 	return ""
 }
 
-// predecessor is the load balancer of another type or scheme whose place a wanted one would take; of several, the one
-// that objects show.
+// predecessor returns the load balancer of another type or scheme that a wanted one would replace; if there are
+// several, the one that objects show.
 func predecessor(obs *awsop.Observed, w stack.LoadBalancer) (out *awsop.LoadBalancer) {
 	for i := range obs.LoadBalancers {
 		if lb := &obs.LoadBalancers[i]; lb.ID == w.ID && (out == nil || obs.Shown(lb) && !obs.Shown(out)) {
@@ -87,7 +87,7 @@ func predecessor(obs *awsop.Observed, w stack.LoadBalancer) (out *awsop.LoadBala
 	return out
 }
 
-// refuseReplacements plans the load balancers that are not made, each with a guard.
+// refuseReplacements plans the load balancers that are not created, each with a guard.
 func (d *differ) refuseReplacements(refused []refusal) {
 	for _, r := range refused {
 		var why reasons
@@ -123,8 +123,8 @@ func replacementRefused(name string, why reasons, by string) *plan.Guard {
 	}
 }
 
-// keptUntil is the time until which an old load balancer that no object shows any more stays with all that hangs on it;
-// zero = it does not.
+// keptUntil returns until when an old load balancer that no object shows any more stays, with all its parts; zero =
+// it does not stay.
 func (d *differ) keptUntil(old *awsop.LoadBalancer) time.Time {
 	keep := d.opt.Replacement.Policy.Keep
 	by := d.balancers[old.ID]
@@ -141,8 +141,8 @@ func (d *differ) keptUntil(old *awsop.LoadBalancer) time.Time {
 	return time.Time{}
 }
 
-// deleteLater plans the deletion of a load balancer that is kept for a time. Its target groups and security groups
-// follow in the plan that is made then.
+// deleteLater plans the deletion of a load balancer that is kept for a time. The plan that is made then also deletes
+// its target groups and security groups.
 func (d *differ) deleteLater(old *awsop.LoadBalancer, successor *stack.Ref, until time.Time) {
 	r := stack.Ref{Kind: stack.KindLoadBalancer, ID: old.ID, Literal: old.ARN}
 	op := awsop.DeleteLoadBalancer{LoadBalancer: stack.Literal(stack.KindLoadBalancer, old.ARN), Successor: successor}

@@ -10,13 +10,13 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// retains reports whether the plan for a stack leaves its load balancer to itself. What is left of one that does not
-// exist is deleted as ever.
+// retains reports whether the plan releases the load balancers of a stack and leaves them in AWS. If none exists, the
+// rest of the stack is deleted as usual.
 func retains(desired *stack.Stack, obs *awsop.Observed) bool {
 	return desired.Retention != stack.RetainNothing && obs.Owned()
 }
 
-// retain lets the stack go and its load balancers stay.
+// retain plans that the controller releases the stack, and that its load balancers stay.
 func (d *differ) retain() {
 	if d.want.Retention == stack.RetainWithoutTags {
 		d.disown()
@@ -32,9 +32,9 @@ func (d *differ) retain() {
 	}
 }
 
-// disown takes the tags and labels off by which the controller finds what a stack holds. Load balancers come last and
-// one after the other: as long as one of them is the stack's, a plan that is made anew goes on here, where without one
-// what is left of the stack would be deleted.
+// disown removes the tags and labels by which the controller finds the stack's resources. Load balancers come last,
+// one after the other: while one of them is the stack's, a new plan continues here. Without one, the rest of the
+// stack would be deleted.
 func (d *differ) disown() {
 	const why = "it stays and is no longer managed, because of the deletion policy of its objects"
 	var before []plan.StepID

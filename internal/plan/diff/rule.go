@@ -11,14 +11,14 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/transition"
 )
 
-// transition computes how the rules of a listener become the wanted ones, and keeps what stays. l is nil for a new
-// listener.
+// transition computes the changes from the observed to the wanted rules of a listener, and keeps the target groups of
+// rules that stay. l is nil for a new listener.
 func (d *differ) transition(in transition.Input, l *awsop.Listener, want []stack.Rule) []transition.Phase {
 	in.Targets, in.Stays, in.Held = d.forwards, map[string]bool{}, map[string]bool{}
 	for i := range d.obs.Rules {
 		switch r := &d.obs.Rules[i]; {
 		case l == nil || r.Listener.Literal != l.ARN:
-		case (d.beside[l.LoadBalancer.Literal] || d.adopted(l)) && !d.own(r.Tags): // the stack's rules stay behind it
+		case (d.beside[l.LoadBalancer.Literal] || d.adopted(l)) && !d.own(r.Tags): // others' rules come first
 			in.Taken, in.Behind = append(in.Taken, r.Priority), max(in.Behind, r.Priority)
 		case d.kept[r.ARN]:
 			in.Taken = append(in.Taken, r.Priority)
@@ -50,7 +50,7 @@ func (d *differ) transition(in transition.Input, l *awsop.Listener, want []stack
 	return t.Phases
 }
 
-// targetsOf are the target groups that a listener is to forward to, by ARN.
+// targetsOf are the target groups that the wanted actions of a listener forward to, by ARN.
 func (d *differ) targetsOf(in transition.Input) map[string]bool {
 	out := map[string]bool{}
 	for _, w := range append(slices.Clip(in.Want), stack.Rule{Actions: d.wantedDefault(in.Listener)}) {
@@ -66,9 +66,9 @@ func (d *differ) rulesTagged(want []stack.Rule) bool {
 	return slices.ContainsFunc(want, func(r stack.Rule) bool { return r.Tags != nil }) || len(want) == 0 && d.tagged()
 }
 
-// phases plans the changes of a transition. ids are the steps of its changes so far. Modifications of the listener,
-// have, follow attached, and need the attachment of the certificate that is the default one until then. The last one is
-// returned, if there is one.
+// phases plans a step for each change of a transition, and adds it to ids. have is the observed listener. A
+// modification of the listener comes after the steps that attach certificates, and needs the one that attaches the
+// certificate that is still the default one. phases returns the last modification of the listener, if there is one.
 func (d *differ) phases(phases []transition.Phase, ids map[transition.ID]plan.StepID, attached attachments,
 	have *awsop.Listener) (modified plan.StepID) {
 	for _, p := range phases {
@@ -110,7 +110,7 @@ func (d *differ) phases(phases []transition.Phase, ids map[transition.ID]plan.St
 	return modified
 }
 
-// ruleTags plans tags, but for the identity of a rule: it keeps the one that it was made with.
+// ruleTags plans the tags of a rule, except the tag of its identity: a rule keeps the one that it was created with.
 func (d *differ) ruleTags(c transition.Change) {
 	resource := naming.ResourceTag(d.plan.Key.Owner)
 	if _, ok := c.Tags.Have.Tags[resource]; ok {

@@ -16,7 +16,8 @@ import (
 
 func groupRef(id string) stack.Ref { return stack.Ref{Kind: stack.KindSecurityGroup, ID: id} }
 
-// matchSecurityGroups pairs wanted groups with observed ones by identity; of several the one that is most in use stays.
+// matchSecurityGroups pairs wanted groups with observed ones by identity. If several have one identity, the one that
+// is most in use counts.
 func (d *differ) matchSecurityGroups() {
 	sort.SliceStable(d.obs.SecurityGroups, func(i, j int) bool {
 		return d.obs.SecurityGroups[i].GroupID < d.obs.SecurityGroups[j].GroupID
@@ -52,9 +53,8 @@ func (d *differ) securityGroups() {
 	}
 }
 
-// arrangedRules are the rules that each managed group is to have. All are to admit together what is wanted of all of
-// them. What stands stays, be it one rule for each port and range or joined ones; few rules that are new are not
-// joined.
+// arrangedRules returns the rules that each managed group shall have. Together, the groups allow what is wanted of
+// all of them. Existing rules stay, whether single or joined; a few new rules are not joined.
 func (d *differ) arrangedRules() map[string][]stack.Permission {
 	out := map[string][]stack.Permission{}
 	var ids []string
@@ -94,7 +94,7 @@ func (d *differ) rulesPerGroup() int {
 	return cmp.Or(d.opt.RulesPerSecurityGroup, quota.RulesPerSecurityGroup)
 }
 
-// byIdentity are observed rules in which groups that are wanted stand by identity, as in wanted rules.
+// byIdentity returns observed rules in which wanted groups appear by identity, as in wanted rules.
 func (d *differ) byIdentity(rules []stack.Permission) []stack.Permission {
 	out := slices.Clone(rules)
 	for i := range out {
@@ -113,18 +113,18 @@ type grant struct {
 	rules []stack.Permission
 }
 
-// revocation is what of a managed group is to be closed once what takes its place is open.
+// revocation is a set of rules of a managed group that are removed once their successors exist.
 type revocation struct {
 	group  stack.Ref
 	rules  []stack.Permission
 	grants []grant // in the same group
 }
 
-// permissions plans the changes of the inbound rules of a managed group, all of which are ours. It opens before it
-// closes, except as far as the group has no room. Grants that take the place of rules on the same ports are a step of
-// their own, so that they do not fail with others. Where the load balancer has several managed groups, or is to have
-// another number, what is closed may be open in another group by then: it waits for all grants, and for the load
-// balancer to have the groups.
+// permissions plans the changes of the inbound rules of a managed group, all of which are ours. It adds rules before
+// it removes others, unless the group has no room. Rules that replace others on the same ports have their own step,
+// so that they do not fail with others. If the load balancer has several managed groups, or their number changes, a
+// removed rule may move to another group: its removal waits for all additions, and until the load balancer has its
+// groups.
 func (d *differ) permissions(r stack.Ref, have, want []stack.Permission) {
 	add := missing(want, d.resolve, have, canonical.Literal)
 	drop := missing(have, canonical.Literal, want, d.resolve)
@@ -166,7 +166,7 @@ func (d *differ) permissions(r stack.Ref, have, want []stack.Permission) {
 	d.revoke(later)
 }
 
-// samePorts divides rules by whether one of other rules is about one of the same ports.
+// samePorts divides rules by whether one of other rules is for the same ports.
 func samePorts(rules, others []stack.Permission) (same, rest []stack.Permission) {
 	for _, p := range rules {
 		if slices.ContainsFunc(others, func(o stack.Permission) bool { return sharePort(p, o) }) {
@@ -178,7 +178,7 @@ func samePorts(rules, others []stack.Permission) (same, rest []stack.Permission)
 	return same, rest
 }
 
-// sharePort reports whether two rules are about one port of one protocol.
+// sharePort reports whether two rules share a port of one protocol.
 func sharePort(a, b stack.Permission) bool {
 	const all = "-1"
 	if a.Protocol == all || b.Protocol == all {
@@ -187,8 +187,8 @@ func sharePort(a, b stack.Permission) bool {
 	return a.Protocol == b.Protocol && a.FromPort <= b.ToPort && b.FromPort <= a.ToPort
 }
 
-// revoke plans a revocation: what was opened on the same ports must be open, and after must have succeeded. Ports on
-// which nothing is opened are closed in any case.
+// revoke plans a revocation. Rules on the same ports must be added first, and after must have succeeded. Ports
+// without added rules are closed in any case.
 func (d *differ) revoke(x revocation, after ...plan.StepID) {
 	var opened []stack.Permission
 	for _, g := range x.grants {
@@ -283,8 +283,8 @@ func (d *differ) permissionsText(verb string, ps []stack.Permission) []string {
 	return out
 }
 
-// deleteSecurityGroups deletes managed groups that are not wanted. The network interfaces of a load balancer outlive
-// it, so the last of them decides when AWS lets go; shared groups are never deleted here.
+// deleteSecurityGroups deletes unwanted managed groups. The network interfaces of a deleted load balancer remain for
+// a while, and AWS deletes a group only after the last of them. Shared groups are never deleted here.
 func (d *differ) deleteSecurityGroups() {
 	for i := range d.obs.SecurityGroups {
 		g := &d.obs.SecurityGroups[i]
@@ -317,8 +317,8 @@ func DeleteShared(key stack.Key, g awsop.SecurityGroup) plan.Plan {
 	}}}
 }
 
-// TagShared plans the tags that the cluster-wide group lacks, or has with other values. Those that others put on it
-// stay, and so do the external ones.
+// TagShared plans the tags that the cluster-wide group lacks, or has with other values. Tags of others stay, and so
+// do external ones.
 func TagShared(key stack.Key, g awsop.SecurityGroup, want map[string]string, external []string) plan.Plan {
 	r := stack.Ref{Kind: stack.KindSecurityGroup, ID: g.ID, Literal: g.GroupID}
 	set, _, why := (&differ{opt: Options{ExternalTags: external}}).tagChanges(g.Tags, want, nil)

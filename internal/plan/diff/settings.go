@@ -7,8 +7,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// keepSettings returns a desired stack of which only rules, target groups and bindings differ from what AWS holds, and
-// what is kept beside it. ok is false if it is not clear which load balancer of AWS's is meant.
+// keepSettings returns a desired stack that differs from AWS only in rules, target groups and bindings, and what else
+// is kept. ok is false if it is not clear which load balancer of AWS is meant.
 func keepSettings(want *stack.Stack, keep stack.Keep, obs *awsop.Observed) (_ *stack.Stack, _ stack.Keep, ok bool) {
 	lb, ok := keptBalancer(want, obs)
 	if !ok {
@@ -49,8 +49,8 @@ func keepSettings(want *stack.Stack, keep stack.Keep, obs *awsop.Observed) (_ *s
 	return &s, keep, true
 }
 
-// keptBalancer is the load balancer that AWS holds for a stack; ok is false if there is none, or if several differ in
-// what cannot be changed, of which one is about to replace the other.
+// keptBalancer returns the existing load balancer of a stack. ok is false if there is none, or if several differ in
+// settings that cannot change, so that one will replace the other.
 func keptBalancer(want *stack.Stack, obs *awsop.Observed) (lb *awsop.LoadBalancer, ok bool) {
 	if len(want.LoadBalancers) == 0 {
 		return nil, false
@@ -75,15 +75,15 @@ func keptBalancer(want *stack.Stack, obs *awsop.Observed) (lb *awsop.LoadBalance
 
 // keptListeners are listeners that stay although the settings of a stack are not known.
 type keptListeners struct {
-	// untouched are not changed, and keep their rules: those that are not wanted, and those that redirect in AWS or are
-	// wanted to, or have another protocol, because rules mean another thing there.
+	// untouched do not change, and keep their rules: unwanted ones, those that redirect in AWS or shall redirect, and
+	// those with another protocol, because rules mean something else there.
 	untouched  []stack.Ref
 	defaults   []stack.Ref // their default actions stay
-	memberless []string    // ARNs of those that are not wanted, and lose what objects that leave have there
+	memberless []string    // ARNs of unwanted ones, which lose the rules of objects that leave
 }
 
-// keepListeners gives each wanted listener that AWS holds the settings that it has there, and leaves out the others
-// with their rules.
+// keepListeners gives each existing wanted listener its settings in AWS, and leaves out other wanted listeners with
+// their rules.
 func keepListeners(s *stack.Stack, keep stack.Keep, obs *awsop.Observed, lb *awsop.LoadBalancer) (out keptListeners) {
 	wanted, rules := s.Listeners, s.Rules
 	s.Listeners, s.Rules = nil, nil
@@ -130,7 +130,7 @@ func keepListeners(s *stack.Stack, keep stack.Keep, obs *awsop.Observed, lb *aws
 	return out
 }
 
-// existingRules are the rules that AWS holds of a listener, as those of a stack.
+// existingRules returns the observed rules of a listener in the form of a stack's rules.
 func existingRules(obs *awsop.Observed, arn string, at stack.Ref) []stack.Rule {
 	var out []stack.Rule
 	for _, r := range obs.Rules {
@@ -147,7 +147,8 @@ func redirects(as []stack.Action) bool {
 	return slices.ContainsFunc(as, func(a stack.Action) bool { return a.Redirect != nil })
 }
 
-// keepTargetGroups leaves out the target groups that AWS lacks and neither a rule nor a listener is left for.
+// keepTargetGroups leaves out wanted target groups that do not exist in AWS and that no remaining rule or listener
+// uses.
 func keepTargetGroups(s *stack.Stack, obs *awsop.Observed) {
 	used := map[stack.Ref]bool{}
 	uses := func(as []stack.Action) {
@@ -170,7 +171,8 @@ func keepTargetGroups(s *stack.Stack, obs *awsop.Observed) {
 	})
 }
 
-// keepBindings gives bindings the sources that those in AWS's place admit: they are a setting of the load balancer.
+// keepBindings gives bindings the sources of the observed bindings, because sources are a setting of the load
+// balancer.
 func keepBindings(s *stack.Stack, obs *awsop.Observed) {
 	s.Bindings = slices.DeleteFunc(slices.Clone(s.Bindings), func(w stack.Binding) bool {
 		return !slices.ContainsFunc(s.TargetGroups, func(tg stack.TargetGroup) bool {

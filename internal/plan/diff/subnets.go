@@ -8,7 +8,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// subnetChanges compares subnets as sets of ids; addresses of a subnet that stays cannot be changed.
+// subnetChanges compares subnets as sets of ids. The addresses of a remaining subnet cannot change.
 func subnetChanges(have, want stack.LoadBalancer) []string {
 	if len(want.Subnets) == 0 {
 		return nil
@@ -39,8 +39,8 @@ func subnetChanges(have, want stack.LoadBalancer) []string {
 	return why
 }
 
-// newIPv6Addresses are the changes of a load balancer that gets IPv6 addresses of its choice in subnets that it has, as
-// it becomes dualstack.
+// newIPv6Addresses returns the changes of a load balancer that becomes dualstack and gets chosen IPv6 addresses in
+// its subnets.
 func newIPv6Addresses(have, want stack.LoadBalancer) (why reasons) {
 	if want.Type != stack.Network || want.IPAddressType != stack.Dualstack || cmp.Or(have.IPAddressType, stack.IPv4) !=
 		stack.IPv4 {
@@ -56,9 +56,9 @@ func newIPv6Addresses(have, want stack.LoadBalancer) (why reasons) {
 	return why
 }
 
-// withAddresses are the wanted subnets, those that the load balancer has with the addresses that they have: AWS demands
-// that these are repeated. A prefix for source NAT that AWS chose is repeated, too: it refuses another one while there
-// are UDP listeners.
+// withAddresses returns the wanted subnets. Existing subnets get their observed addresses, because AWS demands that
+// these are repeated. A prefix for source NAT that AWS chose is repeated too: AWS refuses another one while there are
+// UDP listeners.
 func withAddresses(have, want stack.LoadBalancer) []stack.SubnetMapping {
 	out := slices.Clone(want.Subnets)
 	for i := range out {

@@ -17,8 +17,8 @@ import (
 
 func targetGroupRef(id string) stack.Ref { return stack.Ref{Kind: stack.KindTargetGroup, ID: id} }
 
-// matchTargetGroups pairs wanted target groups with observed ones that can become what is wanted; of several the one
-// that is most in use stays.
+// matchTargetGroups pairs wanted target groups with observed ones that can become the wanted ones. If there are
+// several, the one that is most in use counts.
 func (d *differ) matchTargetGroups() {
 	sort.SliceStable(d.obs.TargetGroups, func(i, j int) bool {
 		return d.obs.TargetGroups[i].ARN < d.obs.TargetGroups[j].ARN
@@ -38,8 +38,8 @@ func (d *differ) matchTargetGroups() {
 	}
 }
 
-// replacementReason says why an observed target group cannot become the wanted one; empty = it can. AWS changes none of
-// these of a target group that exists.
+// replacementReason says why an observed target group cannot become the wanted one; empty = it can. AWS changes none
+// of these settings of an existing target group.
 func (d *differ) replacementReason(have *awsop.TargetGroup, want stack.TargetGroup) string {
 	version := func(tg stack.TargetGroup) string {
 		if tg.ProtocolVersion == "" && (tg.Protocol == "HTTP" || tg.Protocol == "HTTPS") {
@@ -68,11 +68,10 @@ func (d *differ) replacementReason(have *awsop.TargetGroup, want stack.TargetGro
 	return ""
 }
 
-// misnamed reports whether an observed target group has another name than the declared one, and can have that. One that
-// is bound by an object of the declared name stays: the existing controller renames the binding only. One stays, too,
-// while another group of the stack has the name: a group of the same identity is either the successor or goes; one of
-// another identity keeps the name or leaves it. If it leaves it, a group with a name of its own in between is the way,
-// as names may be exchanged.
+// misnamed reports whether an observed target group must be replaced because it has another name than the declared
+// one. A group stays if an object with the declared name binds it, because the existing controller only renames the
+// binding. A group also stays while another group of the stack has the name. If that other group gives the name up,
+// the successor first gets a name of its own, because names may be exchanged.
 func (d *differ) misnamed(have *awsop.TargetGroup, want stack.TargetGroup) bool {
 	if !want.Declared || have.Name == want.Name {
 		return false
@@ -105,9 +104,9 @@ func (d *differ) named(name string) *awsop.TargetGroup {
 	return nil
 }
 
-// successorTags are the tags of a new target group. With a declared name they name the most used group of the same
-// identity: should the process end before the new one is bound, nothing else distinguishes either from a duplicate once
-// yet another name is declared.
+// successorTags returns the tags of a new target group. For a declared name, they name the most used group of the
+// same identity: if the process ends before the new group is bound, and yet another name is declared, nothing else
+// distinguishes either group from a duplicate.
 func (d *differ) successorTags(w stack.TargetGroup) map[string]string {
 	if !w.Declared || len(d.alike[w.ID]) == 0 {
 		return w.Tags
@@ -173,9 +172,8 @@ func (d *differ) targetGroups() {
 	}
 }
 
-// freeName is the wanted name of a new target group, unless one that it replaces has it: AWS allows no second target
-// group of a name beside the first, and the name holds neither the IP address type nor, of a group for load balancers,
-// the port.
+// freeName returns the wanted name of a new target group, unless a group that it replaces has this name: names are
+// unique in AWS, and the name contains neither the IP address type nor, for groups of load balancers, the port.
 func (d *differ) freeName(w stack.TargetGroup) string {
 	name := w.Name
 	for d.named(name) != nil {
@@ -191,7 +189,7 @@ func (d *differ) targetGroupAttributes(a plan.Action, r stack.Ref, w stack.Targe
 	})
 }
 
-// healthCheckChanges says what differs, of the fields that are wanted.
+// healthCheckChanges says which wanted fields differ.
 func healthCheckChanges(have, want stack.HealthCheck) []string {
 	var why reasons
 	number := func(name string, h, w int32) {
@@ -210,7 +208,7 @@ func healthCheckChanges(have, want stack.HealthCheck) []string {
 	return why
 }
 
-// deleteTargetGroups deletes what is not wanted, once nothing forwards to it.
+// deleteTargetGroups deletes unwanted target groups, once nothing forwards to them.
 func (d *differ) deleteTargetGroups() {
 	marks := d.markOriginals()
 	for i := range d.obs.TargetGroups {
@@ -251,8 +249,8 @@ func (d *differ) deleteTargetGroups() {
 	}
 }
 
-// forwardsByARN reports whether a wanted rule or listener names a target group itself. While it does, AWS does not
-// delete the target group.
+// forwardsByARN reports whether a wanted rule or listener names a target group by its ARN. Then AWS does not delete
+// the target group.
 func (d *differ) forwardsByARN(arn string) bool {
 	forwards := func(actions []stack.Action) bool {
 		return slices.ContainsFunc(actions, func(a stack.Action) bool {

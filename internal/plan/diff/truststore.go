@@ -13,10 +13,10 @@ import (
 
 func trustStoreRef(id string) stack.Ref { return stack.Ref{Kind: stack.KindTrustStore, ID: id} }
 
-// place is where the bundle of a trust store is, as its tag has it.
+// place is the location of a trust store's bundle, in the format of its tag.
 func place(t stack.TrustStore) string { return naming.Bundle(t.Bucket, t.Key) }
 
-// wantedTrustStores plans the trust stores that the stack owns, except for deletions. Nothing waits for one here: the
+// wantedTrustStores plans the stack's own trust stores, except for deletions. No step waits for a trust store: the
 // stack names it in a listener as soon as it is active.
 func (d *differ) wantedTrustStores() {
 	if d.obs.TrustStoresUnread != nil {
@@ -49,9 +49,9 @@ func (d *differ) upload(a plan.Action, w stack.TrustStore) plan.StepID {
 		"authorities of clients to "+place(w)).ID
 }
 
-// renewTrustStore brings a trust store to another bundle, and its tags, of which that of the bundle comes last.
+// renewTrustStore gives a trust store another bundle, and its tags, of which the bundle's comes last.
 func (d *differ) renewTrustStore(have *awsop.TrustStore, w stack.TrustStore) {
-	if w.Bundle == "" { // not known: what the tags say stays
+	if w.Bundle == "" { // not known: the tags do not change
 		return
 	}
 	r := trustStoreRef(w.ID)
@@ -89,8 +89,8 @@ func (d *differ) deleteBundle(r stack.Ref, lane plan.Lane, tag string) *plan.Ste
 		"no trust store uses it any more")
 }
 
-// deleteTrustStores deletes what is no longer wanted, after nothing uses it. The bundle goes before it: afterwards
-// nothing shows where it is.
+// deleteTrustStores deletes unwanted trust stores, after nothing uses them. The bundle is deleted first, because
+// afterwards nothing shows where it is.
 func (d *differ) deleteTrustStores() {
 	if d.obs.TrustStoresUnread != nil || slices.Contains(d.keep.Resources, stack.Ref{Kind: stack.KindTrustStore}) {
 		return
@@ -111,8 +111,8 @@ func (d *differ) deleteTrustStores() {
 	}
 }
 
-// released is the mutual authentication of a listener that is declared no more: off, if clients are verified by a trust
-// store of the stack that is to go; else nil, which leaves it as it is.
+// released returns the mutual authentication for a listener that no longer declares any: off, if a trust store
+// verifies clients that will be deleted; otherwise nil, which changes nothing.
 func (d *differ) released(have stack.Listener) *stack.MutualAuthentication {
 	if have.Mutual == nil || have.Mutual.TrustStore == "" || slices.Contains(d.keep.Resources,
 		stack.Ref{Kind: stack.KindTrustStore}) {
@@ -127,8 +127,7 @@ func (d *differ) released(have stack.Listener) *stack.MutualAuthentication {
 	return nil
 }
 
-// verifiesBy reports whether a listener that is wanted, or that must not be touched, verifies clients by the trust
-// store.
+// verifiesBy reports whether a wanted or kept listener verifies clients by the trust store.
 func (d *differ) verifiesBy(arn string) bool {
 	has := func(l stack.Listener) bool { return l.Mutual != nil && l.Mutual.TrustStore == arn }
 	return slices.ContainsFunc(d.want.Listeners, has) ||

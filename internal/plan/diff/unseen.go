@@ -10,10 +10,10 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/canonical"
 )
 
-// unseen are the rules and target groups of a load balancer that must not be touched because objects which cannot be
-// seen may have made them: what is not known to be of the namespace that is seen; "" = all are seen. A rule that
-// forwards to no target group of ours shows by itself nothing of whose it is; it is taken for that of the wanted rule
-// that does the same. If no member is left, the listeners stay, for the rules of others.
+// unseen returns the rules and target groups of a load balancer that must not be touched because objects that cannot
+// be read may own them: all that are not known to belong to the visible namespace; "" = all objects are visible. A
+// rule that forwards to no target group of ours does not show its owner: it counts as the wanted rule with the same
+// conditions and actions. If no member is left, the listeners stay for the rules of others.
 func unseen(namespace string, s *stack.Stack, obs *awsop.Observed) []stack.Ref {
 	if namespace == "" {
 		return nil
@@ -28,8 +28,8 @@ func unseen(namespace string, s *stack.Stack, obs *awsop.Observed) []stack.Ref {
 	})...)
 }
 
-// staying are the rules of listeners that no member of a stack wants, without those of objects that leave; with the
-// target groups if the stack has no listener.
+// staying returns the rules of listeners that no member of a stack wants, without those of objects that leave; if the
+// stack has no listener, also the target groups.
 func staying(departed stack.Departed, nothing bool, listeners []string, obs *awsop.Observed) (keep []stack.Ref) {
 	if !departed.Any() {
 		return nil
@@ -45,7 +45,7 @@ func staying(departed stack.Departed, nothing bool, listeners []string, obs *aws
 	return keep
 }
 
-// groupsExcept are the target groups of other objects than those that may lose theirs.
+// groupsExcept returns the target groups of objects other than those whose groups may be deleted.
 func groupsExcept(obs *awsop.Observed, mayGo func(id string) bool) (keep []stack.Ref) {
 	for _, tg := range obs.TargetGroups {
 		if !mayGo(tg.ID) {
@@ -55,8 +55,9 @@ func groupsExcept(obs *awsop.Observed, mayGo func(id string) bool) (keep []stack
 	return keep
 }
 
-// rulesExcept are the rules that forward to a target group of other objects than those that may lose theirs, and those
-// of which known is false. ours is false for a rule that forwards to no target group of the stack.
+// rulesExcept returns the rules that forward to a target group of objects other than those whose groups may be
+// deleted, and the rules for which known is false. ours is false for a rule that forwards to no target group of the
+// stack.
 func rulesExcept(obs *awsop.Observed, mayGo func(id string) bool, known func(r *awsop.Rule, ours bool) bool) (
 	keep []stack.Ref) {
 	identities := map[string]string{}
@@ -78,9 +79,9 @@ func rulesExcept(obs *awsop.Observed, mayGo func(id string) bool, known func(r *
 	return keep
 }
 
-// keepMemberless gives a stack without members a listener that AWS holds. It returns the listener if its default
-// actions stay: those that forward to target groups of objects that leave do not, and a listener of a network load
-// balancer has nothing else.
+// keepMemberless gives a stack without members an existing listener. It returns the listener if its default actions
+// stay. They do not stay if they forward to target groups of objects that leave; a listener of a network load
+// balancer then has nothing left.
 func keepMemberless(s *stack.Stack, keep stack.Keep, obs *awsop.Observed, lb *awsop.LoadBalancer,
 	have *awsop.Listener) (defaults []stack.Ref) {
 	l, departs := memberless(have, lb.ID), ofDeparted(keep, obs, have.DefaultActions)
@@ -96,7 +97,7 @@ func keepMemberless(s *stack.Stack, keep stack.Keep, obs *awsop.Observed, lb *aw
 	return defaults
 }
 
-// memberless is a listener that AWS holds as one of a stack without members.
+// memberless returns an existing listener in the form of a stack without members.
 func memberless(have *awsop.Listener, balancer string) stack.Listener {
 	l := have.Listener
 	l.ID, l.LoadBalancer = naming.ListenerID(have.Port), loadBalancerRef(balancer)

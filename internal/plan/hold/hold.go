@@ -1,7 +1,6 @@
-// Package hold reads holds, by which an administrator stops writes to AWS for a time, and decides which load balancers
-// they concern. The holds are in one ConfigMap of the controller's namespace, so that only administrators can write
-// them. It decides by its arguments and a clock alone, and imports only the standard library, diag, owner, plan, elb
-// and stack.
+// Package hold reads holds, by which an administrator stops writes to AWS for a time, and decides which load
+// balancers they concern. All holds are in one ConfigMap of the controller's namespace, so that only administrators
+// can write them. The package decides by its arguments and a clock alone.
 package hold
 
 import (

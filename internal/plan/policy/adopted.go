@@ -38,7 +38,7 @@ func HoldDestructive(o awsop.Observed, guard func(held []plan.Step) plan.Guard) 
 				s.Guard, at[s.ID] = &g, true
 			}
 		}
-		for i := len(h.steps) - 1; i >= 0; i-- { // what needs a step stands behind it
+		for i := len(h.steps) - 1; i >= 0; i-- { // steps that need a step come after it
 			if s := &h.steps[i]; s.Guard == nil && s.Action == plan.Await && preparesFor(h.steps[i+1:], s.ID, at) {
 				s.Guard, at[s.ID] = &g, true
 			}
@@ -48,7 +48,7 @@ func HoldDestructive(o awsop.Observed, guard func(held []plan.Step) plan.Guard) 
 	}
 }
 
-// preparesFor reports whether there are steps that wait for one, and all of them are held.
+// preparesFor reports whether steps wait for the step with an ID, and all of them are held.
 func preparesFor(steps []plan.Step, id plan.StepID, held map[plan.StepID]bool) bool {
 	used := false
 	for _, s := range steps {
@@ -66,12 +66,12 @@ func preparesFor(steps []plan.Step, id plan.StepID, held map[plan.StepID]bool) b
 // holder is the state of a HoldDestructive.
 type holder struct {
 	o     awsop.Observed
-	made  map[stack.Ref]bool // by the plan
+	made  map[stack.Ref]bool // resources that the plan creates
 	steps []plan.Step
 	held  []plan.Step
 }
 
-// split appends a step; where some of its keys are held and others are not, two.
+// split appends a step. If only some of its keys are held, it appends two.
 func (h *holder) split(s plan.Step) {
 	taken, keyed := h.takes(s)
 	switch {
@@ -95,13 +95,13 @@ func (h *holder) split(s plan.Step) {
 	}
 }
 
-// destructive reports whether a step that sets no tags or attributes takes something away from what is there. What is
-// not known to be harmless does.
+// destructive reports whether a step that sets no tags or attributes takes something away from existing resources. Any
+// step that is not known to be harmless counts.
 func (h *holder) destructive(s plan.Step) bool {
 	switch s.Action {
 	case plan.Await:
 		return false
-	case plan.Create: // a listener aside is there to have another one changed
+	case plan.Create: // a listener aside only prepares the change of another listener
 		return awsop.ProtocolsOf(s.Op) != awsop.Protocols{}
 	case plan.Replace, plan.Delete:
 		return true
@@ -113,7 +113,7 @@ func (h *holder) destructive(s plan.Step) bool {
 		return false // they add
 	case awsop.UpdateBinding, awsop.ImportCertificate, awsop.AddTagsToCertificate, awsop.PublishValidation,
 		awsop.ModifyTrustStore, awsop.PutObject:
-		return false // they are about what only the stack can have made
+		return false // they write resources that only the stack can have created
 	}
 	return !h.made[s.Resource]
 }
@@ -160,7 +160,7 @@ func (h *holder) takes(s plan.Step) (taken func(key string) bool, ok bool) {
 	return nil, false
 }
 
-// differs reports of keys whether their value is not the default.
+// differs returns a function that reports whether a key has another value than the default.
 func differs(have map[string]string, def func(string) (string, bool)) func(string) bool {
 	return func(k string) bool {
 		v, set := have[k]
@@ -169,12 +169,12 @@ func differs(have map[string]string, def func(string) (string, bool)) func(strin
 	}
 }
 
-// hasTag reports of keys whether a resource has such a tag; those by which resources are found as the stack's do not
-// count.
+// hasTag returns a function that reports whether a resource has a tag with a key. The tags by which the stack's
+// resources are found do not count.
 func (h *holder) hasTag(r stack.Ref) func(string) bool {
 	var have map[string]string
 	for x := range h.o.Resources(r.Kind) {
-		if r.Kind != stack.KindTrustStore && is(r, x.ID, x.Literal) { // which is the stack's own
+		if r.Kind != stack.KindTrustStore && is(r, x.ID, x.Literal) { // it belongs to the stack
 			have = x.Tags
 		}
 	}
@@ -185,7 +185,7 @@ func (h *holder) hasTag(r stack.Ref) func(string) bool {
 	}
 }
 
-// is reports whether a reference means a resource.
+// is reports whether a reference means the resource with an identity or ARN.
 func is(r stack.Ref, id, arn string) bool {
 	if r.Literal != "" {
 		return r.Literal == arn

@@ -65,7 +65,7 @@ type choice struct {
 	held    bool
 }
 
-// split appends a step; where some of the keys that it sets are withheld and others are not, two.
+// split appends a step. If only some of the keys that it sets are withheld, it appends two.
 func (f *filter) split(s plan.Step) {
 	w := writtenBy(s, f.ids)
 	if !w.keyed {
@@ -94,8 +94,8 @@ func (f *filter) withholds(g drift.Group, fields ...string) bool {
 	return false
 }
 
-// release decides again about steps that depend on others; changed reports that one of them was released, or is now
-// withheld.
+// release decides again about steps that depend on others. changed is true if one of them is no longer withheld, or is
+// withheld now.
 func (f *filter) release() (changed bool) {
 	for i := range f.steps {
 		x := &f.steps[i]
@@ -103,11 +103,11 @@ func (f *filter) release() (changed bool) {
 			y := &f.steps[j]
 			needed := slices.Contains(x.Needs, y.ID) && i != j
 			switch {
-			case x.held && !y.held && needed && f.makes(x, y), // what it writes or refers to is made anew
+			case x.held && !y.held && needed && f.makes(x, y), // the resource that it writes or refers to is recreated
 				// a field is written whole or not at all
 				x.held && !y.held && !x.written.keyed && overlap(x.written.fields, y.written.fields):
 				x.held, changed = false, true
-			// what is in use is not deleted
+			// a resource in use is not deleted
 			case !x.held && y.held && needed && x.written.group == "" && x.Action == plan.Delete:
 				x.held, x.written.group, changed = true, y.written.group, true
 			case !x.held && y.held && (needed || aside(y) && slices.Contains(x.After, y.ID)):
@@ -118,16 +118,15 @@ func (f *filter) release() (changed bool) {
 	return changed
 }
 
-// makes reports whether y makes something anew by which the withheld x has to be carried out. A field that is ignored
-// follows a target group only if that takes the place of another one.
+// makes reports whether y recreates a resource, so that the withheld x must be executed too. An ignored field follows a
+// target group only if that replaces another one.
 func (f *filter) makes(x, y *choice) bool {
 	_, group := y.Op.(awsop.CreateTargetGroup)
 	return y.Action == plan.Replace || y.Action == plan.Create && (f.by.Of(x.written.group) == drift.Report || !group ||
 		x.Resource == y.Resource)
 }
 
-// aside reports whether a step makes a listener that others follow: one that stands in for another for as long as that
-// changes.
+// aside reports whether a step creates a listener aside, which stands in for another listener while that changes.
 func aside(y *choice) bool {
 	_, listener := y.Op.(awsop.CreateListener)
 	return listener
@@ -137,7 +136,7 @@ func overlap(a, b []string) bool {
 	return slices.ContainsFunc(a, func(s string) bool { return slices.Contains(b, s) })
 }
 
-// result are the steps that are carried out, without those that only prepare for others, and the withheld ones.
+// result returns the steps to execute, without those that only prepare withheld steps, and the withheld steps.
 func (f *filter) result() (out []plan.Step, held []plan.Withheld) {
 	gone := map[plan.StepID]bool{}
 	for _, x := range f.steps {
@@ -147,7 +146,7 @@ func (f *filter) result() (out []plan.Step, held []plan.Withheld) {
 	}
 	for _, x := range f.steps {
 		if !x.held {
-			delete(gone, x.ID) // a part of it is carried out
+			delete(gone, x.ID) // a part of the step is executed
 		}
 	}
 	uses := func(s plan.Step, id plan.StepID) bool {
@@ -184,7 +183,8 @@ func (f *filter) result() (out []plan.Step, held []plan.Withheld) {
 	return out, held
 }
 
-// identitiesOf are the identities of observed resources by ARN or group id; of a rule, that of its listener.
+// identitiesOf returns the identities of observed resources by ARN or group id; for a rule, the identity of its
+// listener.
 func identitiesOf(o awsop.Observed) map[string]string {
 	out := map[string]string{"": string(o.Key.Owner)}
 	for r := range o.Resources(stack.KindLoadBalancer, stack.KindTargetGroup, stack.KindSecurityGroup) {
@@ -202,7 +202,7 @@ func identitiesOf(o awsop.Observed) map[string]string {
 	return out
 }
 
-// idOf is the identity of what a reference means.
+// idOf returns the identity of the resource that a reference means.
 func idOf(r stack.Ref, ids map[string]string) string {
 	if r.ID != "" || r.Literal == "" {
 		return r.ID

@@ -14,10 +14,11 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// Fields are hashes of the values of fields, by name: of a stack as it is wanted, or as it was applied last.
+// Fields are hashes of the values of a stack's fields, by name: as they are wanted, or as they were last applied.
 type Fields map[string]string
 
-// fieldOf is a field of a resource, as plan.Fields names it; of attributes and tags, what precedes their keys.
+// fieldOf returns the name of a field of a resource, as in plan.Fields; for attributes and tags, the part before the
+// key.
 func fieldOf(name string, of stack.Ref) string {
 	switch name {
 	case awsop.FieldInbound: // all resources have one
@@ -72,7 +73,7 @@ func Wanted(s *stack.Stack) Fields {
 
 func (f Fields) set(field string, values ...any) {
 	h := fnv.New64a()
-	_ = json.NewEncoder(h).Encode(values) // structs of a stack have a JSON form, and a hash takes everything
+	_ = json.NewEncoder(h).Encode(values) // neither JSON of a stack nor a hash returns an error
 	f[field] = strconv.FormatUint(h.Sum64(), 36)
 }
 
@@ -82,7 +83,7 @@ func (f Fields) entries(prefix string, values map[string]string) {
 	}
 }
 
-// secrets tell credentials of clients apart, which have no JSON form.
+// secrets returns texts that differ if credentials of clients differ: credentials have no JSON form.
 func secrets(as []stack.Action) (out []string) {
 	for _, a := range as {
 		if a.OIDC != nil {
@@ -92,9 +93,9 @@ func secrets(as []stack.Action) (out []string) {
 	return out
 }
 
-// Settle are the fields that count as applied last after a plan was carried out: as they are wanted, but for those of
-// steps that were not done, of withheld ones, and of tags that were not read. applied is what counted before; nil =
-// nothing is known, and the fields of withheld steps count as they are wanted.
+// Settle returns the fields that count as last applied after the execution of a plan: the wanted ones, except for the
+// fields of steps that were not done or were withheld, and of tags that were not read. applied counted before; nil =
+// nothing is known, and the fields of withheld steps count as wanted.
 func Settle(wanted, applied Fields, p *plan.Plan, o awsop.Observed, done func(plan.StepID) bool) Fields {
 	out, ids := maps.Clone(wanted), identitiesOf(o)
 	former := func(field string) {
@@ -145,15 +146,14 @@ func unread(o awsop.Observed, field string) bool {
 	return false
 }
 
-// written is what a step writes of a group of fields. The zero value is that of a step to which no drift policy
-// applies.
+// written says which fields of a group a step writes. The zero value means that no drift policy applies to the step.
 type written struct {
 	group  drift.Group
 	fields []string
-	keyed  bool // fields has one prefix, which the keys of the operation complete
+	keyed  bool // fields has one prefix, and a field is the prefix with a key of the operation
 }
 
-// writtenBy is what a step writes.
+// writtenBy returns the fields that a step writes.
 func writtenBy(s plan.Step, ids map[string]string) written {
 	f := s.Op.About().Writes
 	f.Of.ID = idOf(f.Of, ids)
@@ -172,8 +172,8 @@ func tracks(ids map[string]string, key string) bool {
 		key == naming.ResourceTag(owner)
 }
 
-// withKeys is a step with some of the keys of its operation; ok is false if none are left. A step has a reason for each
-// of its keys, or reasons for all of them.
+// withKeys returns a step with some of the keys of its operation; ok is false if none are left. A step has either one
+// reason for each key, or reasons for all keys together.
 func withKeys(s plan.Step, keep func(key string) bool) (_ plan.Step, ok bool) {
 	about := s.Op.About()
 	keys := about.Keys()

@@ -1,6 +1,6 @@
-// Package policy holds the policies of plans for load balancers: filters that refuse steps, or order them, for reasons
-// which change nothing of the desired state. What changes the way is in diff.Options. It decides by its arguments
-// alone, and imports only the standard library, diag, drift, naming, plan, canonical, awsop, quota and stack.
+// Package policy holds the policies of plans for load balancers: filters that refuse, leave out or order steps, and do
+// not change the desired state. An option that changes which steps lead to the desired state is in diff.Options. The
+// policies are pure.
 package policy
 
 import (
@@ -12,7 +12,8 @@ import (
 )
 
 // Protect refuses to delete load balancers whose objects declare deletion protection, whether or not AWS protects them.
-// declared says where, by identity: "IngressClassParams prod, spec.loadBalancerAttributes".
+// declared says where the protection is declared, by identity of the load balancer: "IngressClassParams prod,
+// spec.loadBalancerAttributes".
 func Protect(declared map[string]string, o awsop.Observed) plan.Policy {
 	return func(p plan.Plan) plan.Plan {
 		for _, s := range p.Steps {
@@ -37,7 +38,7 @@ func Protect(declared map[string]string, o awsop.Observed) plan.Policy {
 	}
 }
 
-// HoldImports refuses imports into ACM that must wait, by identity of the certificate.
+// HoldImports refuses imports into ACM that must wait. held has their guards, by identity of the certificate.
 func HoldImports(held map[string]plan.Guard) plan.Policy {
 	return func(p plan.Plan) plan.Plan {
 		p.Steps = slices.Clone(p.Steps)
@@ -52,10 +53,10 @@ func HoldImports(held map[string]plan.Guard) plan.Policy {
 	}
 }
 
-// None changes nothing.
+// None is the policy that changes nothing.
 func None(p plan.Plan) plan.Plan { return p }
 
-// HoldAll refuses every step that is not refused already.
+// HoldAll refuses every step that has no guard yet.
 func HoldAll(g plan.Guard) plan.Policy {
 	return func(p plan.Plan) plan.Plan {
 		p.Steps = slices.Clone(p.Steps)

@@ -11,9 +11,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// SeniorFirst orders the creation of more rules than AWS's default quota, so that AWS refuses those of the members that
-// joined last. joined are the members in the order in which they joined, of the member that each rule is of. Of rules
-// that share requests, the order of their creation stays.
+// SeniorFirst applies if a plan creates more rules than AWS's default quota. It orders their creation so that AWS
+// refuses those of the members that joined last. joined are the members in the order in which they joined; of returns
+// the member of a rule. Rules that share requests keep their order.
 func SeniorFirst(o awsop.Observed, joined []diag.Object, of func(stack.Ref) diag.Object) plan.Policy {
 	return func(p plan.Plan) plan.Plan {
 		var creates []int
@@ -28,7 +28,7 @@ func SeniorFirst(o awsop.Observed, joined []diag.Object, of func(stack.Ref) diag
 		}
 		rank := make(map[diag.Object]int, len(joined))
 		for at, object := range joined {
-			rank[object] = at - len(joined) // one that did not join comes last
+			rank[object] = at - len(joined) // a member that is not in joined comes last
 		}
 		at := make(map[plan.StepID]int, len(p.Steps))
 		for i, s := range p.Steps {
@@ -49,7 +49,7 @@ func SeniorFirst(o awsop.Observed, joined []diag.Object, of func(stack.Ref) diag
 			s := &p.Steps[at[id]]
 			s.After = slices.Clone(s.After)
 			switch {
-			case n == room: // the others fit
+			case n == room: // the earlier ones fit
 				s.Follow(order[:n]...)
 			case n > room:
 				s.Follow(order[n-1])
@@ -68,7 +68,7 @@ func SeniorFirst(o awsop.Observed, joined []diag.Object, of func(stack.Ref) diag
 	}
 }
 
-// inOrder are steps and all that they depend on, each after what it depends on.
+// inOrder returns steps and all their dependencies, each step after its dependencies.
 func inOrder(steps []plan.Step, at map[plan.StepID]int, which []int) (out []int) {
 	met := make([]bool, len(steps))
 	var visit func(i int)

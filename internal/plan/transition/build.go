@@ -12,26 +12,26 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/canonical"
 )
 
-// builder makes the changes of what is decided, phase by phase.
+// builder makes the changes of a decision, phase by phase.
 type builder struct {
 	*Input
 	decision
 	reroutes bool // the default actions change
-	shared   bool // rules are of several namespaces
+	shared   bool // the rules belong to several namespaces
 	out      Transition
 	last     ID
 
-	// What later changes depend on.
-	roomMade ID // moves observed rules, so that new ones find room
+	// Changes that later changes depend on.
+	roomMade ID // moves observed rules to make room for new ones
 	awaited  awaited
 	fresh    []done // rules that match what they did not match before
-	modified []done // the others that change before the move
+	modified []done // other rules that change before the move
 	moved    ID
-	staged   []done // new rules that answer as their requests were answered before
-	rerouted ID
+	staged   []done // new rules that answer their requests as before, until their targets are healthy
+	rerouted ID     // changes the default actions
 }
 
-// done is the change after which a rule is what is wanted, or at least there.
+// done is a rule with the change after which it is as wanted, or at least exists.
 type done struct {
 	id ID
 	*Pair
@@ -58,7 +58,7 @@ func (b *builder) build() {
 	}
 }
 
-// add appends a change to the last phase. Of what it depends on, zeros and doubles are left out.
+// add appends a change to the last phase, without the zeros and duplicates in its dependencies.
 func (b *builder) add(c Change) ID {
 	b.last++
 	c.ID = b.last
@@ -77,8 +77,8 @@ func (b *builder) add(c Change) ID {
 	return c.ID
 }
 
-// modifyListener gives the listener other default actions, and what else is wanted of it. Rules that answer what the
-// default actions answered come first, if it can wait.
+// modifyListener changes the default actions of the listener and its other settings. If it can wait, new rules that
+// answer the requests of the old default actions come first.
 func (b *builder) modifyListener(now bool) {
 	if !now || b.Modify == nil {
 		return
@@ -136,7 +136,7 @@ func (b *builder) room() {
 	}
 }
 
-// prewarm sets what the rules that will change need first.
+// prewarm warms up the new targets of rules that change.
 func (b *builder) prewarm() {
 	var all []waiting
 	for i := range b.pairs {
@@ -147,7 +147,7 @@ func (b *builder) prewarm() {
 		var staged ID
 		s := b.Targets.prewarm(p.Have.Actions, p.Want.Actions)
 		if p.awaits = s.awaited(); b.served(i) {
-			p.awaits = s.cold // changes of others need the rule: its targets serve behind one in front of it already
+			p.awaits = s.cold // other changes need this rule; a rule in front of it already uses the other targets
 		}
 		if s.first != nil {
 			why := b.Targets.Labels.Actions(p.Have.Actions) + " → " + b.Targets.Labels.Actions(s.first)
@@ -167,7 +167,7 @@ func (b *builder) createAndModify() {
 		case p.Have == nil:
 			b.create(p, observed, &order)
 		case !p.modify || b.moment(i) != beforeMove:
-		case p.renames(): // for requests, that is a new rule
+		case p.renames(): // requests see a new rule
 			b.fresh = append(b.fresh, done{order.add(b.modify(p, order.sharing(p.Want.Conditions)), p.Want.Conditions), p})
 		case len(b.moves) > 0:
 			b.modified = append(b.modified, done{b.modify(p, nil), p})
@@ -177,9 +177,8 @@ func (b *builder) createAndModify() {
 	}
 }
 
-// create makes a rule that changes nothing for its requests while its targets become healthy, if one observed rule, or
-// the default actions, forwards all of them: it does the same, with the new targets beside, or those that a switch puts
-// beside already.
+// create creates a rule. If one observed rule, or the default actions, forwards all its requests, the new rule first
+// forwards them in the same way, with the new targets beside if AWS allows it, until those are healthy.
 func (b *builder) create(p *Pair, observed []*awsop.Rule, order *overlapping) {
 	rule, today := *p.Want, &stack.Rule{Actions: b.Default}
 	if i := slices.IndexFunc(observed, func(r *awsop.Rule) bool {
@@ -206,8 +205,8 @@ func (b *builder) create(p *Pair, observed []*awsop.Rule, order *overlapping) {
 	}
 }
 
-// guarding are the new rules with a login, or a check of tokens, whose requests a wider new rule of the same namespace
-// would answer without it, if AWS refused them.
+// guarding are the new rules with a login or a check of tokens whose requests a wider new rule of the same namespace
+// would answer unprotected if AWS refused them.
 func (b *builder) guarding(wider stack.Rule) (out []ID) {
 	if Authenticates(wider.Actions) {
 		return nil
@@ -221,12 +220,12 @@ func (b *builder) guarding(wider stack.Rule) (out []ID) {
 	return out
 }
 
-// Authenticates reports whether a login or a check of tokens stands in front.
+// Authenticates reports whether actions begin with a login or a check of tokens.
 func Authenticates(as []stack.Action) bool {
 	return slices.ContainsFunc(as, func(a stack.Action) bool { return a.OIDC != nil || a.Cognito != nil || a.JWT != nil })
 }
 
-// modify makes an observed rule what is wanted.
+// modify gives an observed rule the wanted actions and transforms.
 func (b *builder) modify(p *Pair, after []ID) ID {
 	needs := append([]ID{b.moved}, b.awaited.of(p.awaits)...)
 	return b.modifyRule(p, *p.Want, Change{Why: b.Targets.changes(p), Needs: needs, After: after,
@@ -249,7 +248,7 @@ func (b *builder) setPriorities(moves []awsop.RulePriority, c Change) ID {
 	return b.add(c)
 }
 
-// move puts everything in place with one call.
+// move gives all rules their final priorities with one call.
 func (b *builder) move() {
 	if len(b.moves) == 0 {
 		return
@@ -279,8 +278,8 @@ func (b *builder) modifyMoved() {
 	}
 }
 
-// switchOver makes new rules what is wanted when their targets are healthy. Until then, observed actions answer their
-// requests.
+// switchOver gives staged rules their wanted actions when their targets are healthy. Until then, observed actions
+// answer their requests.
 func (b *builder) switchOver() {
 	var all []waiting
 	for _, s := range b.staged {
@@ -304,7 +303,7 @@ func (b *builder) tag() {
 	}
 }
 
-// delete deletes what is not wanted, last to first where it shares requests.
+// delete deletes surplus rules. Those that share requests are deleted last to first.
 func (b *builder) delete() {
 	var order overlapping
 	hurried := b.hurried()
@@ -318,15 +317,16 @@ func (b *builder) delete() {
 		if b.shared && !b.succeeded(old) {
 			c.After = nil
 		}
-		b.before(old, hurried[old], &c)
+		b.dependOnTakeover(old, hurried[old], &c)
 		order.add(b.add(c), old.Conditions)
 	}
 }
 
-// before adds to the deletion of a rule what it depends on: the changes of what may take its requests. In a listener of
-// several namespaces these are the changes of its own namespace. Whose a rule is that forwards to no target group is
-// not known: the deletion needs one that answers alike, and follows the others.
-func (b *builder) before(old *awsop.Rule, hurried bool, c *Change) {
+// dependOnTakeover adds to the deletion of a rule its dependencies: the changes of what may take its requests over.
+// In a listener of several namespaces, only changes of the rule's own namespace count. If a rule forwards to no
+// target group, its namespace is not known: the deletion needs changes that give the same answer, and follows the
+// others.
+func (b *builder) dependOnTakeover(old *awsop.Rule, hurried bool, c *Change) {
 	of, _ := b.Targets.tenants(old.Actions)
 	if b.rerouted != 0 && takesOver(b.Modify.Listener.DefaultActions, old.Actions, b.Targets.Resolve) {
 		c.Needs = append(c.Needs, b.rerouted)
@@ -355,20 +355,21 @@ func (b *builder) before(old *awsop.Rule, hurried bool, c *Change) {
 	}
 }
 
-// takesOver reports whether default actions answer the requests of a rule that goes: they give the same answer, or
+// takesOver reports whether default actions can answer the requests of a deleted rule: they give the same answer, or
 // redirect every request.
 func takesOver(defaults, old []stack.Action, resolve canonical.Resolver) bool {
 	redirects := slices.ContainsFunc(defaults, func(a stack.Action) bool { return a.Redirect != nil })
 	return redirects || sameAnswer(defaults, old, resolve)
 }
 
-// waiting are target groups whose health is awaited after the change that puts them in place, if there is one.
+// waiting are target groups whose targets must become healthy after staged, the change that puts them in use; 0 = no
+// such change.
 type waiting struct {
 	targets []stack.Ref
 	staged  ID
 }
 
-// awaited are the changes that end when the targets of a target group are fit to serve.
+// awaited has for each target group the change that ends when its targets are healthy.
 type awaited map[stack.Ref]ID
 
 func (a awaited) of(targets []stack.Ref) (ids []ID) {
@@ -378,7 +379,7 @@ func (a awaited) of(targets []stack.Ref) (ids []ID) {
 	return ids
 }
 
-// await adds a change for each target group.
+// await adds a change for each target group, which ends when its targets are healthy.
 func (b *builder) await(all ...waiting) awaited {
 	var order []stack.Ref
 	after := map[stack.Ref][]ID{}
@@ -400,8 +401,8 @@ func (b *builder) await(all ...waiting) awaited {
 	return out
 }
 
-// overlapping orders changes of rules: a rule must not be there before one with which it shares requests and that goes
-// first, else those requests would be answered wrongly for a moment. Rules that share none may change in any order.
+// overlapping orders changes of rules. If two rules share requests, the later one must not change before the earlier
+// one, or those requests would get a wrong answer for a moment. Rules that share no requests may change in any order.
 type overlapping struct {
 	ids        []ID
 	conditions [][]stack.Condition
@@ -416,7 +417,7 @@ func (o *overlapping) add(id ID, cs []stack.Condition) ID {
 	return id
 }
 
-// sharing lists the changes that one of a rule with these conditions must follow.
+// sharing lists the changes that a change of a rule with these conditions must follow.
 func (o *overlapping) sharing(cs []stack.Condition) (out []ID) {
 	switch n := len(o.ids); {
 	case n == mostCompared:

@@ -1,21 +1,21 @@
-// Package transition computes how the rules and the default actions of one listener get from what is observed to what
-// is wanted, such that a request that gets the same answer before and after gets it all the time. Compute is pure: it
-// returns phases of changes, with what each change depends on, as a value to be checked; package diff turns them into
-// steps. Which rules are wanted, which may be deleted, and tags are decided there. It imports only the standard
-// library, naming, plan, stack, traffic, and awsop and canonical of plan.
+// Package transition computes the changes that lead from the observed to the wanted rules and default actions of one
+// listener. A request that gets the same answer before and after gets it at every moment between. Compute is pure: it
+// returns phases of changes with their dependencies. Package diff decides which rules are wanted, which may be deleted,
+// and their tags, and turns changes into steps. transition imports only the standard library, naming, plan, stack,
+// traffic, and awsop and canonical of plan.
 //
-// Whatever order the dependencies leave open, no request notices the way, because:
+// In whatever order the dependencies allow the changes, no request notices them:
 //
-//   - A rule's successor is there before the rule goes. New rules are created first to last where they share requests,
-//     so that none of them is met by what belongs to one in front of it.
-//   - If a new rule belongs where no priority is free, one atomic call moves those behind it on, in their order, before
-//     it is created.
-//   - If the order changes, new rules are created behind all others, where they take no requests, and one atomic call
-//     then puts everything in place, what is to be deleted behind all. Only if a rule that stays leaves no priorities
-//     behind the others do these pass it.
-//   - A rule is modified only where no request can notice: see moment and renamed. Else it is recreated.
-//   - What goes away goes last to first where it shares requests, after the default actions became what they shall be.
-//   - Requests get new targets only once these are healthy, as far as weights allow for it: see Targets.prewarm.
+//   - A rule's successor exists before the rule is deleted. New rules that share requests are created first to last, so
+//     that no rule answers requests of a rule in front of it.
+//   - If a new rule belongs where no priority is free, one atomic call first moves the rules behind it to higher
+//     priorities, in their order.
+//   - If the order changes, new rules are created behind all others, where they get no requests. One atomic call then
+//     gives all rules their final priorities, with the rules that are to be deleted behind all others. Only if no
+//     priorities are left behind a rule that stays, the others move in front of that rule.
+//   - A rule is modified only if no request can notice (moment and renamed). Otherwise it is recreated.
+//   - Rules that share requests are deleted last to first, after the default actions have changed.
+//   - Requests get new targets only once these are healthy, if weights allow it (Targets.prewarm).
 //   - No change waits for targets of another namespace, see tenants.go.
 package transition
 
@@ -33,30 +33,30 @@ type Input struct {
 
 	Want     []stack.Rule    // in the order in which they are evaluated
 	Observed []*awsop.Rule   // those that may become wanted ones, by priority
-	Stays    map[string]bool // ARNs of those that are not deleted if they become none
-	Held     map[string]bool // ARNs of those of Stays that are ours: they move where another rule needs their priority
-	Taken    []int32         // priorities of further rules
-	Behind   int32           // the rules belong behind this priority, as far as there is room; 0 = anywhere
+	Stays    map[string]bool // ARNs of observed rules that are not deleted even if no wanted rule matches them
+	Held     map[string]bool // ARNs of those of Stays that may move if another rule needs their priority
+	Taken    []int32         // priorities of rules of others
+	Behind   int32           // wanted rules get priorities behind this one if there is room; 0 = any
 
 	Default []stack.Action // observed default actions; nil for a new listener
-	// gives the listener the wanted default actions, and whatever else differs; nil = nothing does
+	// Modify gives the listener the wanted default actions and other settings; nil = none differs.
 	Modify *awsop.ModifyListener
-	Early  bool     // Modify must not wait for rules, as it changes the protocol
+	Early  bool     // Modify must not wait for rules, because it changes the protocol
 	Why    []string // of Modify
-	// Aside is the listener, of a network load balancer, on a port that no client knows, behind which targets are checked
-	// that AWS allows in no forward beside the old ones; nil = there is none.
+	// Aside is a listener of a network load balancer on a port that no client knows. Behind it, AWS checks new targets
+	// that no forward can have beside the old ones; nil = none is needed.
 	Aside *stack.Listener
 
 	Targets *Targets
 }
 
-// Transition is what to change. Changes stand in an order in which they may be made one by one.
+// Transition is the result of Compute. Its changes are in an order in which they can be made one by one.
 type Transition struct {
 	Phases []Phase       // all of them, in the order of the constants
 	Stay   []*awsop.Rule // observed rules that are not wanted, and stay
 }
 
-// Phase is a part of a transition. A change waits only for what it depends on, not for the phase before.
+// Phase is a part of a transition. A change waits only for its dependencies, not for the phase before.
 type Phase struct {
 	Name    Name
 	Changes []Change
@@ -89,12 +89,12 @@ type Change struct {
 	Resource stack.Ref
 	Op       awsop.Operation // nil: only tags are to be compared
 	Why      []string
-	// Needs are the changes that must have succeeded, After those that must have ended.
+	// Needs are changes that must succeed before this one; After are changes that must end before it.
 	Needs, After []ID
 
 	Sets     []stack.Action // actions that the operation puts in place
-	Releases []stack.Action // observed ones that no request gets from there any more
-	Tags     *Pair          // whose tags are to be compared
+	Releases []stack.Action // observed actions that no longer answer requests after the operation
+	Tags     *Pair          // the rule whose tags are to be compared
 }
 
 // Compute decides what becomes of each rule and returns the changes.

@@ -1,5 +1,5 @@
-// Package bindingobject converts TargetGroupBindings from and to those of stacks, and finds the stack of one by its
-// labels.
+// Package bindingobject converts between TargetGroupBindings and the bindings of stacks, and finds the stack of a
+// TargetGroupBinding by its labels.
 package bindingobject
 
 import (

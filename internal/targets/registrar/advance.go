@@ -9,12 +9,13 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
-// readTime is how long the first read of a group may take before what is wanted is registered without it, but for what
-// earlier processes have most likely registered: registering a target that is registered has no effect (ELB API
-// reference, RegisterTargets).
+// readTime limits how long registrations wait for the first read of a group. After it, the registrar registers wanted
+// targets except those that earlier processes have most likely registered. To register a target again has no effect
+// (ELB API reference, RegisterTargets).
 const readTime = time.Second
 
-// advance starts every call that a group needs and that need not wait for one under way. The lock of the group is held.
+// advance starts every call that a group needs and that need not wait for a call in progress. The caller holds the
+// group's lock.
 func (r *Registry) advance(ctx context.Context, g *group) {
 	q := g.request
 	if (!g.known || g.reread) && !g.written && r.createdHere(g.Group) {
@@ -38,7 +39,8 @@ func (r *Registry) advance(ctx context.Context, g *group) {
 	g.noteWaiting(q, staying, r.Clock.Now())
 }
 
-// begin runs a call beside, and then, under the lock, takes over its result and starts what waited for it.
+// begin runs call in a goroutine, without the group's lock. When call returns, begin runs the function that it returned
+// under the lock, and starts the calls that waited for it.
 func (r *Registry) begin(ctx context.Context, g *group, call func() (result func())) {
 	go func() {
 		result := call()
@@ -82,7 +84,7 @@ func (r *Registry) readMembers(ctx context.Context, g *group) {
 			}
 			g.readFailed, g.reread = true, g.known
 			class := awsclient.Classify(err).Class
-			if class == diag.Denied { // no read will tell
+			if class == diag.Denied { // reads are denied
 				g.inherited = nil
 			}
 			g.overdue = class != diag.NotFound && class != diag.Invalid
@@ -143,7 +145,7 @@ func (r *Registry) start(ctx context.Context, g *group, a action, targets []Targ
 	})
 }
 
-// done records that AWS took a target.
+// done records that AWS accepted the call for a target.
 func (g *group) done(a action, t Target) {
 	key := t.Key()
 	g.failure = nil

@@ -7,8 +7,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 )
 
-// Registered lists what is registered in a scope, by ARN, in the groups of which that is known for certain: the targets
-// that a binding wanted, and in groups that are shared all.
+// Registered lists the registered targets of a scope, by ARN, of groups for which they are known for certain: the
+// targets that a binding wanted; in shared groups, all targets.
 func (r *Registry) Registered(in awsclient.Scope) map[string][]Target {
 	r.mu.Lock()
 	groups := make([]*group, 0, len(r.groups))
@@ -27,7 +27,7 @@ func (r *Registry) Registered(in awsclient.Scope) map[string][]Target {
 	return out
 }
 
-// certain lists the members of a group, sorted, unless any of it is in doubt or under way.
+// certain lists the members of a group, sorted. It reports false if a member is uncertain or has a call in progress.
 func (g *group) certain() ([]Target, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -47,10 +47,10 @@ func (g *group) certain() ([]Target, bool) {
 	return out, true
 }
 
-// Assume takes over the registered targets that an earlier process knew when it ended, for groups of which this
-// process knows nothing. Missing targets are registered and unwanted ones deregistered at once. Both are harmless if
-// the assumption is wrong, because AWS accepts registrations of registered targets and deregistrations of unknown
-// ones. Recheck finds what the assumption misses.
+// Assume restores the registered targets that an earlier process knew when it ended, for groups of which this process
+// knows nothing. Missing targets are registered and unwanted ones deregistered at once. Both are harmless if the
+// assumption is wrong, because AWS accepts registrations of registered targets and deregistrations of unknown ones.
+// Recheck finds what the assumption misses.
 func (r *Registry) Assume(in awsclient.Scope, members map[string][]Target) {
 	for arn, ts := range members {
 		g := r.group(Group{in, arn})

@@ -9,28 +9,27 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 )
 
-// An EndpointSlice is the word of whoever may write it. Which pod has an address is in the status of the pod, which
-// only its kubelet writes.
+// Anybody with the right to write EndpointSlices can put any address into one. Which pod has an address is in the
+// status of the pod, which only its kubelet writes.
 
-// Confirmer is a Cluster that may be behind, and can ask the API server.
+// Confirmer is a Cluster whose caches may lag, and that can ask the API server.
 type Confirmer interface {
-	// ConfirmedPod returns a pod that the cluster does not show at an address, as the API server has it, if it exists.
-	// Where that is not known, ok is false, and the caller of the resolution learns that from the Confirmer.
+	// ConfirmedPod reads a pod from the API server, because the caches do not show it at an address. ok is false if it
+	// does not exist, or if that is not known: the Confirmer tells its owner about the latter.
 	ConfirmedPod(ctx context.Context, namespace, name, address string) (pod *corev1.Pod, ok bool)
 }
 
-// sliceController is the manager of the EndpointSlices that Kubernetes makes of pods. They name what was a pod a moment
-// ago, which nobody has to be told.
+// sliceController is the manager of the EndpointSlices that Kubernetes makes from pods. If such a slice names a pod
+// that has just ended, no finding is needed.
 const sliceController = "endpointslice-controller.k8s.io"
 
 // Ended reports whether all containers of a pod have ended for good. Its status keeps the addresses, which other pods
-// may have meanwhile.
+// may have by now.
 func Ended(pod *corev1.Pod) bool {
 	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
 }
 
-// HasAddress reports whether an address is one of a pod's. A pod in the network of its node has the addresses of the
-// node.
+// HasAddress reports whether a pod has an address. A pod in the network of its node has the addresses of the node.
 func HasAddress(pod *corev1.Pod, address string) bool {
 	a, err := netip.ParseAddr(address)
 	if err != nil || a.Is4In6() || Ended(pod) {
@@ -46,20 +45,20 @@ func HasAddress(pod *corev1.Pod, address string) bool {
 			(is(s.HostIP) || slices.ContainsFunc(s.HostIPs, func(h corev1.HostIP) bool { return is(h.IP) }))
 }
 
-// Holds reports whether a pod that is not asked to end has an address.
+// Holds reports whether a pod has an address and is not being deleted.
 func Holds(pod *corev1.Pod, address string) bool {
 	return pod.DeletionTimestamp == nil && HasAddress(pod, address)
 }
 
-// Why an endpoint of a pod is no target.
+// Reasons why an endpoint of a pod is no target.
 const (
 	podMissing    = "its pod does not exist"
 	podTerminates = "its pod terminates"
 )
 
-// claimedPod is the pod that an endpoint names, if the address of the endpoint is the pod's. Where the cached one, nil
-// if there is none, does not show that, the API server is asked. Of another endpoint, why says what is wrong, and
-// refused that it is no matter of time.
+// claimedPod returns the pod that an endpoint names, if the pod has the endpoint's address. If the cached pod (nil =
+// there is none) does not show that, claimedPod asks the API server. Otherwise why says what is wrong, and refused is
+// true if time does not cure it.
 func claimedPod(ctx context.Context, c Cluster, namespace string, e *discoveryv1.Endpoint, cached *corev1.Pod) (
 	pod *corev1.Pod, why string, refused bool) {
 	pod, ok := cached, cached != nil
@@ -81,15 +80,15 @@ func claimedPod(ctx context.Context, c Cluster, namespace string, e *discoveryv1
 	return pod, "", false
 }
 
-// terminates reports whether the pod of an endpoint is asked to end. One of that name with another UID may have a
-// successor.
+// terminates reports whether the pod of an endpoint is being deleted. If the pod has another UID than the endpoint
+// says, the endpoint may mean a successor.
 func terminates(pod *corev1.Pod, e *discoveryv1.Endpoint) bool {
 	return pod.DeletionTimestamp != nil && (e.TargetRef.UID == "" || pod.UID == e.TargetRef.UID)
 }
 
-// reserved are the ranges in which no machine of a VPC has an address of its own: those of the machine that sends (RFC
-// 6890), of services that AWS offers to each instance (instance metadata, DNS, time, credentials), and those that stand
-// for an IPv4 address.
+// reserved are the ranges in which no machine of a VPC has its own address: those of the sending machine itself (RFC
+// 6890), those of services that AWS offers to each instance (instance metadata, DNS, time, credentials), and those
+// that represent an IPv4 address.
 var reserved = []netip.Prefix{
 	netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("240.0.0.0/4"),
 	netip.MustParsePrefix("fd00:ec2::/32"),

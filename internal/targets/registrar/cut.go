@@ -1,7 +1,7 @@
 package registrar
 
-// cut chooses which endpoints to register where there is room for some: over the zones as evenly as can be, counting
-// those that are registered already, in a zone over the nodes, and then in the order given. It keeps that order.
+// cut chooses which endpoints to register if there is room for some only. It spreads them evenly over zones, counting
+// the registered ones; within a zone over nodes; and then in the given order. chosen and omitted keep that order.
 func cut(registered, register []Endpoint, room int, zone func(Endpoint) string) (chosen, omitted []Endpoint) {
 	zones := map[string]string{} // of nodes
 	zoneOf := func(e Endpoint) string {

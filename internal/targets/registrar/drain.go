@@ -2,8 +2,8 @@ package registrar
 
 import "slices"
 
-// FoundDraining reports whether the last read of a group found targets that drain, and whether it is known, or will not
-// be soon, what is registered.
+// FoundDraining reports whether the last read of a group found draining targets. known is true if the registered
+// targets are known, or will not be known soon.
 func (r *Registry) FoundDraining(of Group) (draining, known bool) {
 	g := r.known(of)
 	if g == nil {
@@ -14,8 +14,8 @@ func (r *Registry) FoundDraining(of Group) (draining, known bool) {
 	return g.draining, g.known || g.overdue
 }
 
-// KeepRules has the next process read a group instead of assuming what is registered in it, as rules stay because of
-// targets that drain.
+// KeepRules makes the next process read a group instead of assuming its registered targets, because rules stay for
+// draining targets.
 func (r *Registry) KeepRules(of Group, keep bool) {
 	if g := r.known(of); g != nil {
 		g.mu.Lock()
@@ -24,7 +24,7 @@ func (r *Registry) KeepRules(of Group, keep bool) {
 	}
 }
 
-// Leaving reports whether targets of a group are still to be deregistered.
+// Leaving reports whether targets of a group must still be deregistered.
 func (r *Registry) Leaving(of Group) bool {
 	g := r.known(of)
 	if g == nil {
@@ -44,7 +44,7 @@ func (r *Registry) Leaving(of Group) bool {
 	return false
 }
 
-// known is a group of which something is known; nil = nothing is.
+// known returns the state of a group; nil = nothing is known of it.
 func (r *Registry) known(of Group) *group {
 	r.mu.Lock()
 	defer r.mu.Unlock()

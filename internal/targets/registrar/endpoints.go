@@ -1,7 +1,7 @@
 // Package registrar registers and deregisters targets. It resolves the endpoints of a TargetGroupBinding, compares
 // them with the registered targets, and makes the calls for the difference, batched per target group. These calls
-// never wait for work on load balancers. The resolution of endpoints is pure. The registry of target groups imports
-// plan, apply and awsclient, but no Kubernetes client.
+// never wait for work on load balancers. The resolution of endpoints is pure. The registry of target groups uses no
+// Kubernetes client.
 package registrar
 
 import (
@@ -50,7 +50,7 @@ func KeySet(keys []string) map[string]bool {
 // Endpoint is a target with the Kubernetes objects behind it.
 type Endpoint struct {
 	Target
-	Namespace, Pod string // of ip targets; no Pod: the address of something else
+	Namespace, Pod string // of ip targets; without Pod, the address does not belong to a pod
 	Node           string
 }
 
@@ -73,17 +73,17 @@ func PortOf(svc *corev1.Service, ref intstr.IntOrString) (corev1.ServicePort, bo
 // Candidate is an endpoint of a Service, and whether it may be a target.
 type Candidate struct {
 	Endpoint
-	// Ready: Unknown is that of an endpoint on a node that does not report.
+	// Ready is Unknown for an endpoint on a node that does not report.
 	Ready corev1.ConditionStatus
-	// Why is what keeps the endpoint from being a target, empty if nothing does.
+	// Why says why the endpoint is no target; empty = it may be one.
 	Why string
-	// Lacks: Why is what the node lacks, which is reported.
+	// Lacks: Why says what the node lacks, and is reported.
 	Lacks bool
-	// Refused: Why is that the address is not shown to be one of the pod that the endpoint names, which is reported.
+	// Refused: the pod that the endpoint names does not show the address, which is reported.
 	Refused bool
 }
 
-// PodCandidates are all endpoints of pods behind a Service port of a family of addresses.
+// PodCandidates returns all endpoints of pods behind a Service port, for one address family.
 func PodCandidates(ctx context.Context, c Cluster, port corev1.ServicePort, slicesOf []*discoveryv1.EndpointSlice,
 	ipv6 bool) (out []Candidate) {
 	eachEndpoint(port, slicesOf, ipv6, func(s *discoveryv1.EndpointSlice, e *discoveryv1.Endpoint, number int32) {
@@ -94,18 +94,18 @@ func PodCandidates(ctx context.Context, c Cluster, port corev1.ServicePort, slic
 	return out
 }
 
-// Behind are the endpoints behind a Service port, of a family of addresses.
+// Behind are the endpoints behind a Service port, for one address family.
 type Behind struct {
 	Port   corev1.ServicePort
 	Slices []*discoveryv1.EndpointSlice
 	IPv6   bool
 }
 
-// scratch has lists in which endpoints are gathered and sorted. Most passes find those of the pass before.
+// scratch has reusable lists for gathering and sorting endpoints: most passes find the endpoints of the pass before.
 var scratch = sync.Pool{New: func() any { return new([]Endpoint) }}
 
-// Serving are the endpoints of pods that Serving chooses among the candidates, and the candidates that are refused. If
-// these endpoints are those of before, the result is that list, and else it shares what is as before.
+// Serving returns the endpoints of pods that function Serving chooses among the candidates, and the refused
+// candidates. The result shares unchanged parts with before, the former list; if nothing changed, it is before.
 func (b Behind) Serving(ctx context.Context, c Cluster, failOpen bool, before Endpoints) (serving Endpoints,
 	refused []Candidate) {
 	gathered, _ := scratch.Get().(*[]Endpoint)
@@ -128,7 +128,7 @@ func (b Behind) Serving(ctx context.Context, c Cluster, failOpen bool, before En
 		in = unknown
 	}
 	serving = before.revised(sortOnce(in))
-	clear(used) // keeps no name of a pod
+	clear(used) // the pool must not keep names of pods
 	*gathered = used
 	scratch.Put(gathered)
 	return serving, refused
@@ -140,7 +140,7 @@ func PodlessEndpoints(port corev1.ServicePort, slicesOf []*discoveryv1.EndpointS
 	return Serving(PodlessCandidates(port, slicesOf, ipv6), false)
 }
 
-// PodlessCandidates are all addresses behind a Service port of a family, behind which no Pod stands.
+// PodlessCandidates returns all addresses behind a Service port, for one address family, that belong to no Pod.
 func PodlessCandidates(port corev1.ServicePort, slicesOf []*discoveryv1.EndpointSlice, ipv6 bool) (out []Candidate) {
 	eachEndpoint(port, slicesOf, ipv6, func(s *discoveryv1.EndpointSlice, e *discoveryv1.Endpoint, number int32) {
 		if ofPod(e) {
@@ -186,7 +186,8 @@ func familyOf(ipv6 bool) discoveryv1.AddressType {
 	return discoveryv1.AddressTypeIPv4
 }
 
-// slicePorts are the port numbers of a slice that belong to a Service port; a Service port without name matches all.
+// slicePorts returns the port numbers of a slice that belong to a Service port. A Service port without name matches
+// all.
 func slicePorts(s *discoveryv1.EndpointSlice, name string) []int32 {
 	var out []int32
 	for _, p := range s.Ports {
@@ -198,7 +199,7 @@ func slicePorts(s *discoveryv1.EndpointSlice, name string) []int32 {
 	return out
 }
 
-// podCandidate is a pod's endpoint.
+// podCandidate returns the candidate for an endpoint of a pod.
 func podCandidate(ctx context.Context, c Cluster, s *discoveryv1.EndpointSlice, e *discoveryv1.Endpoint,
 	port int32) Candidate {
 	out := Candidate{Ready: corev1.ConditionFalse, Endpoint: Endpoint{
@@ -209,7 +210,7 @@ func podCandidate(ctx context.Context, c Cluster, s *discoveryv1.EndpointSlice, 
 	if e.NodeName != nil {
 		out.Node = *e.NodeName
 	}
-	if out.Namespace != s.Namespace { // an EndpointSlice that somebody wrote must not reach past the owner of the pod
+	if out.Namespace != s.Namespace { // a hand-written EndpointSlice must not reach pods of others
 		out.Why, out.Refused = "its pod is in another namespace", true
 		return out
 	}
@@ -223,7 +224,7 @@ func podCandidate(ctx context.Context, c Cluster, s *discoveryv1.EndpointSlice, 
 		pod = nil
 	}
 	switch {
-	case ok && terminates(pod, e): // the slice is about to show it
+	case ok && terminates(pod, e): // the slice will show it soon
 		out.Why = podTerminates
 	case ready:
 	case !ok:
@@ -254,7 +255,7 @@ func podCandidate(ctx context.Context, c Cluster, s *discoveryv1.EndpointSlice, 
 	return out
 }
 
-// unready is why an endpoint is no target whose node is not ready.
+// unready returns why an endpoint on a node that is not ready is no target.
 func unready(node corev1.ConditionStatus) string {
 	if node == corev1.ConditionUnknown {
 		return "its node does not report"
@@ -262,7 +263,7 @@ func unready(node corev1.ConditionStatus) string {
 	return "its node is not ready"
 }
 
-// NodeReady is the status of the Ready condition of a node.
+// NodeReady returns the status of the Ready condition of a node.
 func NodeReady(n *corev1.Node) corev1.ConditionStatus {
 	for _, c := range n.Status.Conditions {
 		if c.Type == corev1.NodeReady {
@@ -272,8 +273,8 @@ func NodeReady(n *corev1.Node) corev1.ConditionStatus {
 	return corev1.ConditionFalse
 }
 
-// Serving are the endpoints that are ready (failOpen: of unknown readiness, if none is ready), each once, sorted by
-// key.
+// Serving returns the ready endpoints, each once, sorted by key. With failOpen, if none is ready, it returns those of
+// unknown readiness.
 func Serving(all []Candidate, failOpen bool) []Endpoint {
 	in := ofStatus(all, corev1.ConditionTrue)
 	if len(in) == 0 && failOpen {
@@ -310,7 +311,7 @@ func ofStatus(all []Candidate, ready corev1.ConditionStatus) []Endpoint {
 	return out
 }
 
-// Refused are the candidates that are not the pods that their EndpointSlices name.
+// Refused returns the candidates with Refused set.
 func Refused(all []Candidate) []Candidate {
 	return slices.DeleteFunc(slices.Clone(all), func(c Candidate) bool { return !c.Refused })
 }
@@ -328,11 +329,12 @@ func mustParse(s string) labels.Selector {
 	return sel
 }
 
-// Skipped is a node that is left out because of what it lacks, which is reported; the others are registered.
+// Skipped is a node that is left out because it lacks something, which is reported. Other nodes are registered.
 type Skipped struct{ Node, Why string }
 
-// NodeEndpoints are the instances that serve a node port, sorted by key: nodes that the default and the given selector
-// admit, that no autoscaler is about to remove, and that are ready (failOpen: of unknown readiness, if none is ready).
+// NodeEndpoints returns the instances that serve a node port, sorted by key: ready nodes that the default and the given
+// selector match, and that no autoscaler will remove soon. With failOpen, if none is ready, it returns those of unknown
+// readiness.
 func NodeEndpoints(nodes []*corev1.Node, selector *metav1.LabelSelector, nodePort int32, failOpen bool) ([]Endpoint,
 	[]Skipped, error) {
 	all, err := NodeCandidates(nodes, selector, nodePort)
@@ -345,7 +347,7 @@ func NodeEndpoints(nodes []*corev1.Node, selector *metav1.LabelSelector, nodePor
 	return Serving(all, failOpen), skipped, err
 }
 
-// NodeCandidates are all nodes, as endpoints of a node port.
+// NodeCandidates returns all nodes, as endpoints of a node port.
 func NodeCandidates(nodes []*corev1.Node, selector *metav1.LabelSelector, nodePort int32) ([]Candidate, error) {
 	chosen := labels.Everything()
 	if selector != nil {
@@ -380,7 +382,7 @@ func NodeCandidates(nodes []*corev1.Node, selector *metav1.LabelSelector, nodePo
 	return out, nil
 }
 
-// leaving reports whether a node is one that the cluster autoscaler or Karpenter is about to remove.
+// leaving reports whether the cluster autoscaler or Karpenter will remove a node soon.
 func leaving(n *corev1.Node) bool {
 	return slices.ContainsFunc(n.Spec.Taints, func(t corev1.Taint) bool {
 		return t.Key == "ToBeDeletedByClusterAutoscaler" || t.Key == "karpenter.sh/disrupted" &&
@@ -388,14 +390,14 @@ func leaving(n *corev1.Node) bool {
 	})
 }
 
-// NodeStays reports whether a node serves according to its own object: it is not deleted, cordoned, shut down, about to
-// be removed or excluded from load balancers. Its readiness does not count, as it fails for all nodes at once where the
-// control plane loses touch with them.
+// NodeStays reports whether a node serves according to its own object: it is not being deleted, cordoned, shut down,
+// about to be removed or excluded from load balancers. Its readiness does not count, because all nodes become unready
+// at the same time if the control plane loses contact with them.
 func NodeStays(n *corev1.Node) bool {
 	return !n.Spec.Unschedulable && !PodsLeave(n, true) && defaultNodes.Matches(labels.Set(n.Labels))
 }
 
-// InstanceID is the EC2 instance of a node, the last part of its provider id; why is what is wrong with it.
+// InstanceID returns the EC2 instance of a node, the last part of its provider id; why says what is wrong with it.
 func InstanceID(n *corev1.Node) (id, why string) {
 	p := n.Spec.ProviderID
 	if p == "" {

@@ -14,41 +14,42 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// Group names a target group. ARNs are unique in AWS; the scope says with which clients the group is reached.
+// Group names a target group. ARNs are unique in AWS; the scope says which clients reach the group.
 type Group struct {
 	Scope awsclient.Scope
 	ARN   string
 }
 
-// group is what is known of one target group, what is wanted of it, and the calls that are under way. Its mutex is
-// never held over a call; the methods expect it to be held.
+// group is the state of one target group: what is known, what is wanted, and the calls in progress. Its mutex is never
+// held during a call. Callers of its methods hold the mutex.
 type group struct {
 	Group
 
 	mu      sync.Mutex
-	request *Request // the latest; nil = none
+	request *Request // the latest one; nil = none
 	keys    *keyCache
 
-	known   bool // members are all that there are
-	reread  bool // to be read again, although it is known
-	written bool // something was sent, so that a group of our own making is no longer empty for certain
-	// inherited are the targets that were wanted when this process began, by key, until a read tells which of them are
+	known   bool // members has all registered targets
+	reread  bool // the group must be read again, although it is known
+	written bool // a call was sent, so a group that this process created may no longer be empty
+	// inherited are the targets that were wanted when this process began, by key, until a read shows which of them are
 	// registered.
 	inherited map[string]Target
 	// members are the targets that may be registered, without draining ones.
 	members map[string]member
-	// own are the keys of members, and of targets that may be registered, that a request has wanted.
+	// own are the keys of targets that a request has wanted, and that are or may be registered.
 	own map[string]bool
-	// elsewhere are the ids of instances in other VPCs, which AWS does not take. An instance stays in its VPC.
+	// elsewhere are the ids of instances in other VPCs, which AWS refuses. An instance never changes its VPC.
 	elsewhere map[string]bool
 	// homeZones: AWS demands the zone of each address.
 	homeZones bool
 	records   map[stack.ID]*record
-	// by key: when the change came of which AWS has not taken the call yet, but for calls under way
+	// since is, by key, when the change came whose call AWS has not accepted yet. Targets of calls in progress are not
+	// in it.
 	since   map[string]time.Time
-	waits   map[string]wait // by key: targets that AWS has not taken, or given up, as they are wanted
-	failure error           // the last one, since when AWS has taken nothing
-	// by key of registered targets that no read has shown to be healthy yet: when the change came
+	waits   map[string]wait // by key: targets that AWS has not registered or deregistered as wanted
+	failure error           // the last failure; nil once AWS has accepted a call again
+	// unproven is, by key of registered targets that no read has shown healthy yet, when their change came.
 	unproven map[string]time.Time
 
 	moves      moves
@@ -57,12 +58,12 @@ type group struct {
 
 	reading   bool
 	overdue   bool            // the read did not end in time, or failed
-	touched   map[string]bool // keys whose registration ended since the read under way began
+	touched   map[string]bool // keys whose call ended since the present read began
 	calls     map[action]*calls
 	holding   holding
 	recording bool // a record is being loaded or saved
 
-	// What the next Sync returns.
+	// The results that the next Sync returns.
 	errs                     []error
 	readFailed, recordFailed bool
 	retry                    time.Time
@@ -71,14 +72,14 @@ type group struct {
 	omitted                  []string
 
 	ended   chan struct{} // closed and replaced whenever a call ends
-	waiters int           // Syncs that wait for that
+	waiters int           // how many Syncs wait for ended
 }
 
 // member is a target of a group.
 type member struct {
 	Target
-	// uncertain: the outcome of the last call for it is not known. It is registered again if it is wanted, deregistered if
-	// not.
+	// uncertain: the outcome of the last call for the target is not known. If it is wanted, it is registered again;
+	// otherwise it is deregistered.
 	uncertain bool
 }
 
@@ -89,15 +90,15 @@ const (
 	deregister action = "DeregisterTargets"
 )
 
-// calls are those of one action that are under way.
+// calls are the calls of one action that are in progress.
 type calls struct {
 	n      int
-	keys   map[string]bool // of their targets
-	failed map[string]bool // targets that the next Sync tries again
+	keys   map[string]bool // keys of their targets
+	failed map[string]bool // keys of targets that the next Sync tries again
 }
 
-// writesPerGroup is how many writes of one action may be under way for a group, of up to callsPerWrite calls at once
-// each. Further targets gather until one of them ends.
+// writesPerGroup limits the writes of one action in progress for a group, each of up to callsPerWrite parallel calls.
+// Further targets wait until one of them ends, and are then sent together.
 const writesPerGroup = 4
 
 func newGroup(of Group) *group {
@@ -114,12 +115,12 @@ func (g *group) busy() bool {
 	return g.reading || g.recording || g.calls[register].n+g.calls[deregister].n > 0
 }
 
-// moving reports whether a target has a call under way.
+// moving reports whether a target has a call in progress.
 func (g *group) moving(key string) bool {
 	return g.calls[register].keys[key] || g.calls[deregister].keys[key]
 }
 
-// setMembers takes over what a read found, except for targets that a call was sent for since the read began.
+// setMembers replaces members by the result of a read, except for targets whose call was sent since the read began.
 func (g *group) setMembers(health []Health) {
 	before := g.members
 	g.members, g.known, g.inherited = map[string]member{}, true, nil
@@ -144,8 +145,8 @@ func (g *group) setMembers(health []Health) {
 	})
 }
 
-// differs reports whether what a read found is something else than what is known. Of a group that other clusters use
-// too only the targets count that are recorded as this cluster's.
+// differs reports whether a read differs from members. In a group that other clusters use too, only targets count
+// that are recorded as this cluster's.
 func (g *group) differs(health []Health) bool {
 	found := map[string]bool{}
 	for _, h := range health {
@@ -165,8 +166,8 @@ func (g *group) differs(health []Health) bool {
 	return len(found) > 0
 }
 
-// foreign are the targets that this process had registered and that a read does not find, sorted, and those that it
-// finds and that no request has wanted.
+// foreign returns the targets that this process registered and that a read does not show, sorted, and the targets
+// that the read shows and that no request has wanted.
 func (g *group) foreign(health []Health) (deregistered []string, others []Health) {
 	found := map[string]bool{}
 	for _, h := range health {
@@ -206,13 +207,13 @@ func (g *group) claimsDiffer(found map[string]bool) bool {
 	return false
 }
 
-// toRegister are the wanted targets that a call is to be started for. It notes those that Max leaves out.
+// toRegister returns the wanted targets for which a call must start. It records the targets that Max leaves out.
 func (g *group) toRegister(ctx context.Context, q *Request) []Target {
 	g.omitted = nil
 	if !g.known && (!g.overdue || q.Max > 0 && q.Want.Len() > q.Max) {
 		return nil
 	}
-	var mine map[string]bool // what is recorded, of a shared group
+	var mine map[string]bool // recorded targets, in a shared group
 	if q.Record != nil {
 		mine = g.recordOf(q.Binding).keys
 	}
@@ -250,7 +251,7 @@ func (g *group) toRegister(ctx context.Context, q *Request) []Target {
 	return g.placed(q, missing, homeZone)
 }
 
-// placed are endpoints as targets, with their zones.
+// placed returns endpoints as targets, with their zones.
 func (g *group) placed(q *Request, missing []Endpoint, homeZone func(Endpoint) string) []Target {
 	if len(missing) == 0 {
 		return nil
@@ -268,7 +269,7 @@ func (g *group) placed(q *Request, missing []Endpoint, homeZone func(Endpoint) s
 	return out
 }
 
-// staying is how many targets are registered, or about to be, that are not to be deregistered.
+// staying returns how many targets stay registered, or will be registered.
 func (g *group) staying(q *Request) int {
 	n := 0
 	wanted := g.wanted(q)
@@ -285,7 +286,7 @@ func (g *group) staying(q *Request) int {
 	return n
 }
 
-// mayLeave reports whether a target that is not wanted is the binding's to deregister.
+// mayLeave reports whether the binding may deregister a target that it does not want.
 func (g *group) mayLeave(q *Request, key string) bool {
 	if _, held := g.holding.held[key]; held || q.Preceding[key] {
 		return false
@@ -296,7 +297,7 @@ func (g *group) mayLeave(q *Request, key string) bool {
 	return !q.Unseen || g.own[key]
 }
 
-// notOurs are the targets that stay registered although no binding that is seen wants them.
+// notOurs returns the targets that stay registered although no visible binding wants them.
 func (g *group) notOurs() []string {
 	if g.request == nil || !g.request.Unseen || g.request.Record != nil || !g.known {
 		return nil
@@ -312,7 +313,7 @@ func (g *group) notOurs() []string {
 	return out
 }
 
-// toDeregister are the targets that are not wanted and that a call is to be started for, but for those that stay.
+// toDeregister returns the unwanted targets for which a call must start, without those that stay.
 func (g *group) toDeregister(q *Request, staying []Endpoint) []Target {
 	if g.calls[deregister].n >= writesPerGroup {
 		return nil
@@ -331,7 +332,7 @@ func (g *group) toDeregister(q *Request, staying []Endpoint) []Target {
 	return out
 }
 
-// collect returns what happened since it was called last, and has what failed tried again.
+// collect returns what happened since the last call of collect, and allows failed targets to be tried again.
 func (g *group) collect(now time.Time) (Change, error) {
 	c := Change{Added: g.added, Omitted: g.omitted, LeftOut: len(g.omitted), Pending: g.busy(), NotOurs: g.notOurs()}
 	if !g.retry.IsZero() {

@@ -25,13 +25,13 @@ type Health struct {
 	State, Reason, Description string
 }
 
-// errDeleted is AWS's answer about a target group that this process has deleted.
+// errDeleted is AWS's answer for a target group that this process has deleted.
 var errDeleted = &awsclient.Remembered{Answer: awsclient.Error{
 	Class: diag.NotFound, Code: awsclient.CodeTargetGroupNotFound, Message: "this controller has deleted the target group",
 }}
 
-// Health reads the state of every target of a group, or only of the given ones, of which AWS calls those "unused" that
-// are not registered.
+// Health reads the state of all targets of a group, or only of the given ones. AWS calls given targets "unused" if
+// they are not registered.
 func (r *Registry) Health(ctx context.Context, of Group, only ...Target) ([]Health, error) {
 	account, err := r.account(of.Scope)
 	if err != nil {
@@ -48,8 +48,7 @@ func (r *Registry) Health(ctx context.Context, of Group, only ...Target) ([]Heal
 	return all, nil
 }
 
-// Describe reads the state of every target of a target group, or only of the given ones, as Registry.Health does, and
-// concludes nothing from it.
+// Describe reads the same as Registry.Health, but concludes nothing from it.
 func Describe(ctx context.Context, d Describer, arn string, only ...Target) ([]Health, error) {
 	in := &elbv2.DescribeTargetHealthInput{TargetGroupArn: aws.String(arn)}
 	for _, t := range only {
@@ -72,7 +71,7 @@ func Describe(ctx context.Context, d Describer, arn string, only ...Target) ([]H
 			Zone: aws.ToString(d.Target.AvailabilityZone), ServerID: aws.ToString(d.Target.QuicServerId)}
 		if at := slices.IndexFunc(only, func(o Target) bool { return o.Address() == t.Address() }); at >= 0 &&
 			t.ServerID == "" {
-			t.ServerID = only[at].ServerID // the request has none, and AWS has none of a target that is not registered
+			t.ServerID = only[at].ServerID // neither the request nor AWS has the id of a target that is not registered
 		}
 		all = append(all, Health{
 			Target: t,
@@ -83,7 +82,7 @@ func Describe(ctx context.Context, d Describer, arn string, only ...Target) ([]H
 	return all, nil
 }
 
-// Draining reports that the target is deregistered, or cut off for its health, while requests to it are finished.
+// Draining reports whether the target is deregistered, or cut off because of its health, and still finishes requests.
 func (h Health) Draining() bool {
 	return h.State == string(types.TargetHealthStateEnumDraining) ||
 		h.State == string(types.TargetHealthStateEnumUnhealthyDraining)

@@ -11,15 +11,15 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/brake"
 )
 
-// holding is the state of a group by which Hold finds that most of its targets are given up although what is behind
-// them still serves.
+// holding is the state by which Hold finds that a group would lose most of its targets although their pods or nodes
+// still serve.
 type holding struct {
-	// stood are the endpoints that were wanted last, and those that are held.
+	// stood are the endpoints that the last request wanted, and the held ones.
 	stood wants
-	// left are the endpoints that were given up within the window of the brake although what is behind them served, and
+	// left are the endpoints that requests dropped within the window of the brake although their pods or nodes served, and
 	// when.
 	left map[string]time.Time
-	// held are not deregistered until the brake, the binding or the end of what is behind them says so.
+	// held are not deregistered until the brake or the binding allows it, or their pod or node ends.
 	held map[string]Endpoint
 }
 
@@ -42,7 +42,7 @@ func (r *Registry) Hold(q Request, allowed bool, serves func(Endpoint) bool) []E
 			suspects[e.Key()] = e
 		}
 	})
-	if len(suspects) > 0 { // another port of the same pod or node is an edit of the port
+	if len(suspects) > 0 { // another port of the same pod or node means that the port was edited
 		ids := map[string]bool{}
 		for _, e := range suspects {
 			ids[e.ID] = false
@@ -78,7 +78,7 @@ func (r *Registry) Hold(q Request, allowed bool, serves func(Endpoint) bool) []E
 	return sorting.Sorted(maps.Values(h.held), func(a, b Endpoint) int { return cmp.Compare(a.Key(), b.Key()) })
 }
 
-// HeldFor lists the bindings whose targets of a pod or, with an empty namespace, of a node are held.
+// HeldFor lists the bindings with held targets of a pod, or of a node if namespace is empty.
 func (r *Registry) HeldFor(namespace, name string) []stack.ID {
 	if r.Brake.Held() == 0 {
 		return nil

@@ -1,11 +1,11 @@
 package registrar
 
-// A process that begins without knowing what is registered finds bindings whose targets an earlier process, or the
-// existing controller, has registered. Until the targets of a group are read, only what has changed since is written,
-// however long the read takes.
+// When a process starts without knowing the registered targets, an earlier process or the existing controller has
+// usually registered the targets of bindings. Until the targets of a group are read, however long that takes, only
+// changes since the start are written.
 
-// inherit takes over what the first request for a group wants, as an earlier process has most likely registered it. Of
-// that, what a later request does not want may be registered, and is deregistered without a read.
+// inherit records the targets that the first request for a group wants, because an earlier process has most likely
+// registered them. If a later request does not want one of them, it is deregistered without a read.
 func (g *group) inherit(q *Request) {
 	if g.request == nil && !g.known && !g.written && !q.New {
 		g.inherited = make(map[string]Target, q.Want.Len())
@@ -27,7 +27,7 @@ func (g *group) inherit(q *Request) {
 	}
 }
 
-// waitsForRead reports whether a target is not registered before a read tells that it is missing.
+// waitsForRead reports whether a target must not be registered before a read shows that it is missing.
 func (g *group) waitsForRead(key string) bool {
 	_, inherited := g.inherited[key]
 	return inherited && !g.known

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// compareTargets orders targets as their keys are ordered, without making the keys.
+// compareTargets orders targets by their keys, without making the keys.
 func compareTargets(a, b *Target) int {
 	if a.ID != b.ID {
 		n := min(len(a.ID), len(b.ID))
@@ -42,16 +42,16 @@ func (t *Target) In(keys map[string]bool) bool {
 
 func cmpKeys(a, b Target) int { return compareTargets(&a, &b) }
 
-// wants are the endpoints of a request. Those of nodes have no port: the target groups of all node ports share their
-// list.
+// wants are the endpoints of a request. Endpoints of nodes have no port, because the target groups of all node ports
+// share one list.
 type wants struct {
 	of   Endpoints
-	port int32 // of the endpoints without one
+	port int32 // of endpoints without a port
 }
 
 func (q *Request) wants() wants { return wants{q.Want, q.Port} }
 
-// all are the endpoints with their ports and positions.
+// all iterates over the endpoints with their ports and positions.
 func (w wants) all() iter.Seq2[int, Endpoint] {
 	return func(yield func(int, Endpoint) bool) {
 		for i, e := range w.of.All() {
@@ -62,7 +62,7 @@ func (w wants) all() iter.Seq2[int, Endpoint] {
 	}
 }
 
-// ported is an endpoint with its port.
+// ported returns an endpoint with its port.
 func (w wants) ported(e *Endpoint) Endpoint {
 	out := *e
 	if out.Port == 0 {
@@ -71,8 +71,8 @@ func (w wants) ported(e *Endpoint) Endpoint {
 	return out
 }
 
-// inOrder reports whether a list is sorted by key and has each key once. One whose endpoints share a port is so at any
-// port.
+// inOrder reports whether a list is sorted by key and has each key once. If its endpoints share a port, the port does
+// not matter.
 func inOrder(list []Endpoint) bool {
 	for i := 1; i < len(list); i++ {
 		if compareTargets(&list[i-1].Target, &list[i].Target) >= 0 {
@@ -96,7 +96,7 @@ func (w wants) inOrder() bool {
 	return true
 }
 
-// same reports whether two lists are one. The endpoints of a request never change.
+// same reports whether both are the same list. The endpoints of a request never change.
 func (w wants) same(as wants) bool {
 	return w.of.one(as.of) && (w.of.n == 0 || w.port == as.port)
 }
@@ -173,8 +173,8 @@ func Differ(before, after Endpoints, gone, come func(Endpoint)) {
 		})
 }
 
-// keyCache are the keys of the endpoints that a group was asked for last. The next request mostly wants nearly the same
-// endpoints, and then costs what differs. It only saves work: any list gives the same keys.
+// keyCache has the keys of the endpoints of a group's last request. The next request usually wants nearly the same
+// endpoints, and then costs only the difference. The cache only saves work, and does not change results.
 type keyCache struct {
 	of      wants
 	ordered bool
@@ -193,7 +193,7 @@ func newKeyCache(of wants) *keyCache {
 	return k
 }
 
-// turn makes the cache one of another list. It reports false if the lists are not in order.
+// turn changes the cache to another list. It reports false if the lists are not in order.
 func (k *keyCache) turn(to wants) bool {
 	if !k.ordered || !to.inOrder() {
 		return false
@@ -203,12 +203,12 @@ func (k *keyCache) turn(to wants) bool {
 		func(e Endpoint) { next = append(next, e.Key()); k.set[next[len(next)-1]] = true },
 		func(i, n int, _, _ *Endpoint) { next = append(next, k.list[i:i+n]...) })
 	k.of, k.list, k.spare = to, next, k.list
-	clear(k.spare[:cap(k.spare)]) // keeps no key of a target that is gone
+	clear(k.spare[:cap(k.spare)]) // do not keep keys of former targets in memory
 	return true
 }
 
-// keysOf are the keys of what a request wants. They hold until keysOf is called for another request, and nobody changes
-// them. The lock of the group is held.
+// keysOf returns the keys of the targets that a request wants. They are valid until keysOf is called for another
+// request. Callers must not change them, and hold the group's lock.
 func (g *group) keysOf(q *Request) *keyCache {
 	to := q.wants()
 	if g.keys != nil && g.keys.of.same(to) {

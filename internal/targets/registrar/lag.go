@@ -16,9 +16,8 @@ const (
 	Deregister = "deregister"
 )
 
-// changed notes since when the targets are waited for that a request wants and the one before it did not, or the other
-// way round; not those of a request that follows from no change of which the time is known. The methods expect the lock
-// of the group.
+// changed records, for each target that only one of two successive requests wants, when its change came. If the time of
+// the change is not known, it records nothing. Callers of the methods here hold the group's lock.
 func (g *group) changed(before *Request, q Request) {
 	var was wants
 	if before != nil {
@@ -37,8 +36,8 @@ func (g *group) note(key string, since time.Time) {
 	g.since[key] = since
 }
 
-// unnoted drops the times of targets that no call is to be sent for: they are as they are wanted, are held, are left
-// out, or have a call under way. It is called when every call that may be sent is.
+// unnoted drops the times of targets that need no call: they are as wanted, held, left out, or have a call in
+// progress. It is called after all possible calls were started.
 func (g *group) unnoted(q *Request) {
 	if len(g.since) == 0 || !g.known {
 		return
@@ -47,7 +46,7 @@ func (g *group) unnoted(q *Request) {
 	maps.DeleteFunc(g.since, func(key string, _ time.Time) bool {
 		_, member := g.members[key]
 		switch {
-		case g.moving(key): // the opposite of it is to follow
+		case g.moving(key): // the opposite call follows
 			return false
 		case wanted[key]:
 			return g.inPlace(key)
@@ -56,14 +55,13 @@ func (g *group) unnoted(q *Request) {
 	})
 }
 
-// inPlace reports whether nothing more is to be done to register a target: it is registered for certain, or left out.
+// inPlace reports whether a target needs no registration: it is registered for certain, or left out.
 func (g *group) inPlace(key string) bool {
 	m, member := g.members[key]
 	return member && !m.uncertain || slices.Contains(g.omitted, key)
 }
 
-// timed are the times since when targets are waited for that a call is about to be sent for. Those that AWS does not
-// take get their times back.
+// timed takes the times of targets for which a call starts. Targets that AWS does not accept get their times back.
 func (g *group) timed(sent []Target) map[string]time.Time {
 	out := map[string]time.Time{}
 	for _, t := range sent {
@@ -75,9 +73,8 @@ func (g *group) timed(sent []Target) map[string]time.Time {
 	return out
 }
 
-// reportLag calls Lag for targets that AWS took, which may be long after the change that made the call necessary: a
-// call that is refused for ever is no good sample. The other targets are waited for since the same times as before,
-// unless a later change wants the opposite.
+// reportLag calls Lag for the targets that AWS accepted. The other targets get their times back, unless a later change
+// wants the opposite: a call that AWS always refuses must not be measured.
 func (r *Registry) reportLag(g *group, a action, sent, done []Target, since map[string]time.Time) {
 	if len(since) == 0 {
 		return
@@ -102,8 +99,8 @@ func (r *Registry) reportLag(g *group, a action, sent, done []Target, since map[
 	}
 }
 
-// prove begins to wait for the health of a target that was registered, if the time of its change is known, and ends
-// that of one that was deregistered.
+// prove begins to wait for the health of a registered target, if the time of its change is known. For a deregistered
+// target it ends the wait.
 func (g *group) prove(a action, key string, since map[string]time.Time) {
 	delete(g.unproven, key)
 	if at, ok := since[key]; ok && a == register {

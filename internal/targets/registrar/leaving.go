@@ -8,15 +8,16 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// ShuttingDown is a part of the message by which a kubelet reports its node as not ready while the machine is shut
-// down, and ends the pods.
+// ShuttingDown is a part of the kubelet's message that its node is not ready because the machine shuts down, which
+// ends the pods.
 const ShuttingDown = "node is shutting down"
 
-// stoppedTaint is what cloud providers put on the node of an instance that is stopped.
+// stoppedTaint is the taint that cloud providers add to the node of a stopped instance.
 const stoppedTaint = "node.cloudprovider.kubernetes.io/shutdown"
 
-// PodsLeave reports whether the pods of a node are about to end with it: it is deleted, shut down or stopped, or an
-// autoscaler is about to remove it. excluded adds nodes with the label that excludes them from load balancers.
+// PodsLeave reports whether the pods of a node will soon end with it: the node is being deleted, shut down or
+// stopped, or an autoscaler will remove it. excluded adds nodes with the label that excludes them from load
+// balancers.
 func PodsLeave(n *corev1.Node, excluded bool) bool {
 	if n.DeletionTimestamp != nil || leaving(n) {
 		return true
@@ -31,9 +32,9 @@ func PodsLeave(n *corev1.Node, excluded bool) bool {
 	return slices.ContainsFunc(n.Spec.Taints, stopped) || slices.ContainsFunc(n.Status.Conditions, down)
 }
 
-// Staying are the endpoints of pods without those on nodes that PodsLeave reports, so that they drain before their pods
-// end. If these are more than half of all, none is left out: the others could not take their requests, and the pods
-// serve until they are asked to end.
+// Staying returns the endpoints of pods without those on nodes that PodsLeave reports, so that the latter drain
+// before their pods end. If they are more than half of all endpoints, none is left out: the others could not serve
+// their requests, and the pods serve until their deletion begins.
 func Staying(ctx context.Context, c Cluster, endpoints Endpoints, excluded bool) Endpoints {
 	leaves, some := map[string]bool{}, false
 	for _, e := range endpoints.All() {

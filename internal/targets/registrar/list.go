@@ -9,16 +9,15 @@ import (
 // partSize is how many endpoints a new part of a list has.
 const partSize = 64
 
-// Endpoints is a list of endpoints in parts. A list that differs from the one before in a few endpoints shares the
-// other parts with it, so that one endpoint more or less costs one part. Nobody changes a list or its parts. The zero
-// value is the empty list.
+// Endpoints is an immutable list of endpoints in parts. A new list shares unchanged parts with the list before, so one
+// endpoint more or less costs one part. The zero value is the empty list.
 type Endpoints struct {
 	parts     [][]Endpoint // none is empty
 	n         int
 	unordered bool // not sorted by key, or with a key that occurs twice
 }
 
-// EndpointsOf makes a list, which is a copy.
+// EndpointsOf makes a list of copies.
 func EndpointsOf(all ...Endpoint) Endpoints {
 	return Endpoints{parts: appendParts(nil, all), n: len(all), unordered: !inOrder(all)}
 }
@@ -34,7 +33,7 @@ func appendParts(to [][]Endpoint, all []Endpoint) [][]Endpoint {
 // Len is the number of endpoints.
 func (l Endpoints) Len() int { return l.n }
 
-// All are the endpoints with their positions. Nobody changes them.
+// All iterates over the endpoints with their positions. Callers must not change them.
 func (l Endpoints) All() iter.Seq2[int, *Endpoint] {
 	return func(yield func(int, *Endpoint) bool) {
 		n := 0
@@ -49,15 +48,15 @@ func (l Endpoints) All() iter.Seq2[int, *Endpoint] {
 	}
 }
 
-// Slice is a copy of the list in one piece.
+// Slice returns a copy of the list in one piece.
 func (l Endpoints) Slice() []Endpoint { return slices.Concat(l.parts...) }
 
-// revised is the list of all, which is in order. It shares the parts that are as before.
+// revised returns the list of all, which is in order. It shares unchanged parts with l.
 func (l Endpoints) revised(all []Endpoint) Endpoints {
 	if l.n == 0 || l.unordered || len(l.parts) > 4*(len(all)/partSize+1) {
 		return EndpointsOf(all...)
 	}
-	var parts [][]Endpoint // nil while all parts are as before
+	var parts [][]Endpoint // nil while no part has changed
 	rest := all
 	for k, was := range l.parts {
 		end := len(rest)
@@ -87,7 +86,7 @@ func (l Endpoints) revised(all []Endpoint) Endpoints {
 	return Endpoints{parts: parts, n: len(all)}
 }
 
-// Without is the list without some of its endpoints.
+// Without returns the list without some of its endpoints.
 func (l Endpoints) Without(drop func(Endpoint) bool) Endpoints {
 	out := Endpoints{unordered: l.unordered}
 	for k, part := range l.parts {
@@ -107,7 +106,7 @@ func (l Endpoints) Without(drop func(Endpoint) bool) Endpoints {
 	return out
 }
 
-// With is the list with more endpoints after its own.
+// With returns the list with more endpoints at its end.
 func (l Endpoints) With(more ...Endpoint) Endpoints {
 	if len(more) == 0 {
 		return l
@@ -134,15 +133,15 @@ func (l Endpoints) Equal(as Endpoints) bool {
 	return true
 }
 
-// one reports whether two lists are the same one.
+// one reports whether both are the same list.
 func (l Endpoints) one(as Endpoints) bool {
 	return l.n == as.n && (l.n == 0 || &l.parts[0] == &as.parts[0])
 }
 
 // cursor is a position in a list.
 type cursor struct {
-	parts [][]Endpoint // those that are left
-	at    int          // in the first of them
+	parts [][]Endpoint // the remaining parts
+	at    int          // position in the first of them
 }
 
 func (c *cursor) ended() bool { return len(c.parts) == 0 }
@@ -155,7 +154,8 @@ func (c *cursor) advance() {
 	}
 }
 
-// skipShared moves two cursors past a part that both are at the beginning of, and returns its size; 0 = there is none.
+// skipShared moves two cursors past a shared part, if both are at its beginning, and returns its size; 0 = there is
+// none.
 func skipShared(a, b *cursor) int {
 	if a.ended() || b.ended() || a.at > 0 || b.at > 0 || &a.parts[0][0] != &b.parts[0][0] {
 		return 0

@@ -12,19 +12,19 @@ import (
 	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 )
 
-// A Service that turns to another port of its pods replaces all targets at once, while AWS has yet to register and to
-// check the new ones: an ALB would have no target to send to. The pods serve on the old port, too, or nothing would
-// have been lost later, so a target of the old port is deregistered when that of the new port is healthy. Nodes are
-// another matter: a node port that a Service no longer has is closed at once.
+// If a Service changes to another port of its pods, all its targets are replaced at the same time. AWS must first
+// register and check the new ones, and an ALB would have no target meanwhile. Pods usually still serve on the old
+// port. Therefore a target of the old port is deregistered once the target of the new port is healthy. This does not
+// apply to nodes, because Kubernetes closes a former node port at once.
 
-// movedAtMost is how long a target of an old port stays: the longest that network load balancers take to register and
-// check one.
+// movedAtMost limits how long a target of an old port stays: it is the longest time in which network load balancers
+// register and check a target.
 const movedAtMost = 5 * time.Minute
 
-// movedPauses are those before the reads of the health of the new targets.
+// movedPauses are the pauses before reads of the health of the new targets.
 var movedPauses = backoff.Policy{First: 10 * time.Second, Longest: time.Minute}
 
-// settledStates are those of targets that serve as well as they ever will: healthy, or not checked.
+// settledStates are the final states of targets that may serve: healthy, or not checked.
 var settledStates = []types.TargetHealthStateEnum{types.TargetHealthStateEnumHealthy, types.TargetHealthStateEnumUnused,
 	types.TargetHealthStateEnumUnavailable}
 
@@ -34,10 +34,10 @@ type moves struct {
 	// settled are the keys of targets that the last read found healthy, or not checked at all.
 	settled map[string]bool
 	looks   int
-	pending bool // a look is to come
+	pending bool // a read is scheduled
 }
 
-// note takes over what a read found of health.
+// note records the result of a read of health.
 func (m *moves) note(health []Health) {
 	m.settled = map[string]bool{}
 	for _, h := range health {
@@ -47,7 +47,7 @@ func (m *moves) note(health []Health) {
 	}
 }
 
-// moved are the targets of old ports that stay, as endpoints of their pods, sorted by key.
+// moved returns the targets of old ports that stay, as endpoints of their pods, sorted by key.
 func (g *group) moved(q *Request, now time.Time) []Endpoint {
 	if q.Max > 0 && 2*q.Want.Len() > q.Max {
 		return nil // there is no room for both
@@ -75,7 +75,7 @@ func (g *group) moved(q *Request, now time.Time) []Endpoint {
 	var out []Endpoint
 	for _, t := range unwanted {
 		e, ok := to[t.ID]
-		if !ok || e.Port == t.Port { // of the same port with another server id, which cannot be registered beside it
+		if !ok || e.Port == t.Port { // the same port with another server id cannot be registered beside it
 			continue
 		}
 		key := t.Key()
@@ -95,7 +95,7 @@ func (g *group) moved(q *Request, now time.Time) []Endpoint {
 	return out
 }
 
-// awaitMoved has the health of the group read while targets of old ports stay. The lock of the group is held.
+// awaitMoved schedules reads of the group's health while targets of old ports stay. The caller holds the group's lock.
 func (r *Registry) awaitMoved(ctx context.Context, g *group, staying []Endpoint) {
 	if len(staying) == 0 {
 		maps.DeleteFunc(g.moves.since, func(key string, _ time.Time) bool { _, member := g.members[key]; return !member })
@@ -118,8 +118,8 @@ func (r *Registry) awaitMoved(ctx context.Context, g *group, staying []Endpoint)
 	})
 }
 
-// Moved are the targets that stay registered although the request does not want them, since their pods are wanted on
-// another port whose target is not healthy yet. It is called before Sync.
+// Moved returns the targets that stay registered although the request does not want them: their pods are wanted on
+// another port, whose target is not healthy yet. It is called before Sync.
 func (r *Registry) Moved(q Request) []Endpoint {
 	g := r.group(q.Group)
 	g.mu.Lock()

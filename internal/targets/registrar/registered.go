@@ -9,8 +9,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// RegisteredTargets stores which targets a binding registers in a group that other clusters use too, for longer than
-// the process lives.
+// RegisteredTargets stores which targets a binding registers in a group that other clusters use too. The records
+// outlive the process.
 type RegisteredTargets interface {
 	// Load returns the keys of the targets; known is false if nothing was ever saved.
 	Load(ctx context.Context, binding stack.ID) (keys []string, known bool, err error)
@@ -18,8 +18,8 @@ type RegisteredTargets interface {
 	Save(ctx context.Context, binding stack.ID, keys []string) error
 }
 
-// record is what RegisteredTargets holds of a binding: targets that it may have registered. Before anything was saved
-// there are none, because nothing shows which of the registered targets are this cluster's.
+// record is the record of a binding in RegisteredTargets: targets that the binding may have registered. Before the
+// first Save it is empty, because nothing shows which of the registered targets are this cluster's.
 type record struct {
 	loaded, saved bool
 	keys          map[string]bool
@@ -34,9 +34,9 @@ func (g *group) recordOf(binding stack.ID) *record {
 	return c
 }
 
-// advanceRecord loads the record of a binding; saves what is wanted beside it before anything is registered, so that
-// each target that this cluster registers is in the record whatever happens afterwards; and saves what is wanted alone
-// once the rest is deregistered. The lock of the group is held.
+// advanceRecord loads the record of a binding. Before anything is registered, it saves the record with the wanted
+// targets added, so that each target that this cluster registers is in the record, whatever happens afterwards. Once
+// other targets are deregistered, it saves the wanted targets alone. The caller holds the group's lock.
 func (r *Registry) advanceRecord(ctx context.Context, g *group, q *Request) {
 	save := func(keys map[string]bool) {
 		r.callRecord(ctx, g, q, "noting", func() (*record, error) {
@@ -44,7 +44,7 @@ func (r *Registry) advanceRecord(ctx context.Context, g *group, q *Request) {
 		})
 	}
 	c := g.recordOf(q.Binding)
-	wanted := maps.Clone(g.wanted(q)) // saved, and counted after others were asked for
+	wanted := maps.Clone(g.wanted(q)) // a later request changes the original
 	all := maps.Clone(wanted)
 	maps.Copy(all, c.keys)
 	switch {
@@ -61,7 +61,7 @@ func (r *Registry) advanceRecord(ctx context.Context, g *group, q *Request) {
 	}
 }
 
-// callRecord loads or saves the record of a binding. After an error it is not known what is stored.
+// callRecord loads or saves the record of a binding. After an error, the stored record is not known.
 func (r *Registry) callRecord(ctx context.Context, g *group, q *Request, what string, call func() (*record, error)) {
 	g.recording = true
 	r.begin(ctx, g, func() func() {
@@ -78,7 +78,8 @@ func (r *Registry) callRecord(ctx context.Context, g *group, q *Request, what st
 	})
 }
 
-// Own are the keys of the targets of a group that requests have wanted, in this process or in one that it continues.
+// Own returns the keys of the targets of a group that requests have wanted, in this process or in the one whose state
+// Assume restored.
 func (r *Registry) Own(of Group) map[string]bool {
 	g := r.known(of)
 	if g == nil {

@@ -32,22 +32,21 @@ type Registry struct {
 	// of them ends.
 	Async    bool
 	Progress func(binding stack.ID)
-	// Clock is the time of lags and of the pause before targets are registered in a group that could not be read.
+	// Clock measures lags, and the pause before targets are registered in a group that could not be read.
 	Clock awsclient.Clock
-	// Lag is called for each target whose change has a time (Request.Since) with the time from then until AWS has taken
-	// its call; nil = no call. It must not wait.
+	// Lag is called for each target of a request with a time (Request.Since): after is the time from the change until AWS
+	// has accepted the call. nil = no call. Lag must not wait.
 	Lag func(operation string, after time.Duration)
-	// BecameHealthy is called for each target whose change had a time when a read of health shows for the first time since
-	// its registration that it is healthy, with the time from the change until then, and with what the read was made for;
-	// nil = no call.
+	// BecameHealthy is called for each target of a request with a time when a read of health first shows that the target
+	// is healthy: cause is what the read was for, and after the time from the change until then. nil = no call.
 	BecameHealthy func(cause awsclient.Cause, after time.Duration)
 	// Seen is called with the health of each group that is read to learn, or to verify, what is registered; nil = no call.
 	Seen func(arn string, health []Health)
-	// Compared is called with each group that Recheck has read and that no other cluster is meant to use: with the targets
-	// that this process had registered and that are no longer, and with those that are registered and that no request has
-	// wanted; nil = no call.
+	// Compared is called after Recheck has read a group that clusters do not share. deregistered are targets that this
+	// process registered and that are no longer registered; others are registered targets that no request has wanted.
+	// nil = no call.
 	Compared func(of Group, deregistered []string, others []Health)
-	// Brake holds up deregistrations of most targets of many groups; nil = none.
+	// Brake delays the deregistration of most targets of many groups; nil = no brake.
 	Brake *brake.Brake
 
 	account func(awsclient.Scope) (Account, error)
@@ -56,14 +55,15 @@ type Registry struct {
 	groups map[Group]*group
 }
 
-// NewRegistry makes an empty registry that waits for its calls. account connects to the account of a scope; its error
-// is that of each call there.
+// NewRegistry makes an empty registry that waits for its calls. account connects to the account of a scope. If account
+// fails, each call in that scope fails with its error.
 func NewRegistry(account func(awsclient.Scope) (Account, error)) *Registry {
 	return &Registry{account: account, groups: map[Group]*group{}, Clock: awsclient.WallClock{},
 		Progress: func(stack.ID) {}}
 }
 
-// Request is what a binding wants of its target group. Its functions are called under a lock: they must not wait.
+// Request says which targets a binding wants in its target group. Its functions are called under a lock: they must not
+// wait.
 type Request struct {
 	Group
 	Binding stack.ID // namespace and name of the binding
@@ -75,13 +75,12 @@ type Request struct {
 	New bool
 	// Withheld: there are endpoints that Want leaves out until their pods change.
 	Withheld bool
-	// Since is when the change came that the request follows from; zero = it is not known.
+	// Since is when the change came that caused the request; zero = it is not known.
 	Since time.Time
-	// Record is there if other clusters register targets in the same group: only targets in the record are deregistered.
+	// Record is set if other clusters register targets in the same group: only targets in the record are deregistered.
 	Record RegisteredTargets
-	// Unseen: bindings that the controller cannot see may have registered targets in the group. Of what is not wanted only
-	// its own targets are deregistered: those that a request has wanted, in this process or in the one that Assume
-	// continues.
+	// Unseen: bindings that the controller cannot see may have registered targets in the group. Then only targets are
+	// deregistered that a request has wanted, in this process or in the earlier one whose state Assume restored.
 	Unseen bool
 	// Preceding are the keys of targets that were registered before the binding came: it never deregisters them.
 	Preceding map[string]bool
@@ -89,29 +88,29 @@ type Request struct {
 	Max int
 	// Zone is the zone to send with an address; nil = none.
 	Zone func(Endpoint) string
-	// HomeZone is the zone that an endpoint is in, if that is known. It replaces AllZones in groups for which AWS does not
-	// take that, and Max is spread over zones; nil = nothing does, and it is not.
+	// HomeZone is the zone of an endpoint; empty = it is not known. HomeZone replaces AllZones in groups for which AWS
+	// refuses AllZones, and lets Max be spread over zones; nil = neither.
 	HomeZone func(context.Context, Endpoint) string
 }
 
 // AllZones is the zone of addresses outside the VPC (ELB API reference, TargetDescription).
 const AllZones = "all"
 
-// Change is what was done since the last Sync of the group that returned.
+// Change is what the registry did since the last Sync of the group returned.
 type Change struct {
-	// Registered and Deregistered are how many targets were; 0 while Pending, and counted in the Change that ends it.
+	// Registered and Deregistered count targets. They are 0 while Pending: the Change that is no longer Pending has them.
 	Registered, Deregistered int
 	LeftOut                  int // because of Max
 	// Added are the keys of the registered targets, Omitted of those that were left out.
 	Added, Omitted []string
-	// Elsewhere are the wanted instances that are not registered, as they are not in the VPC of the group.
+	// Elsewhere are the wanted instances that are not registered because they are not in the VPC of the group.
 	Elsewhere []string
-	// Pending reports that calls are under way, Unanswered the keys of the wanted targets that they register.
+	// Pending is true while calls are in progress. Unanswered are the keys of the wanted targets that they register.
 	Pending    bool
 	Unanswered []string
 	// NotOurs are the keys of targets that are not wanted and stay registered because of Unseen, sorted.
 	NotOurs []string
-	// Retry is the pause before AWS may take what it has refused because of its limits; 0 = it is not known.
+	// Retry is the pause before AWS may accept targets that it refused because of its limits; 0 = it is not known.
 	Retry time.Duration
 }
 
@@ -154,9 +153,9 @@ func (r *Registry) sync(ctx context.Context, q Request, wait bool) (Change, erro
 	return g.collect(r.Clock.Now())
 }
 
-// Recheck reads a group again and compares: drifted reports that targets were registered or deregistered, or the group
-// deleted, outside the controller, and that the next Sync of the group will read it again. It does not hold up writes.
-// A write meanwhile can look like drift, which costs one read.
+// Recheck reads a group again and compares. drifted is true if targets were registered or deregistered, or the group
+// was deleted, outside the controller: then the next Sync reads the group again. Recheck does not delay writes. A
+// write meanwhile can look like drift, which costs one read.
 func (r *Registry) Recheck(ctx context.Context, of Group) (health []Health, drifted bool, err error) {
 	health, err = r.Health(ctx, of)
 	gone := codeOf(err) == awsclient.CodeTargetGroupNotFound
@@ -175,7 +174,7 @@ func (r *Registry) Recheck(ctx context.Context, of Group) (health []Health, drif
 	}()
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if gone { // which the next Sync finds out and reports
+	if gone { // the next Sync reports it
 		g.known, g.overdue, g.written, g.members, g.inherited = false, false, true, map[string]member{}, nil
 		return nil, true, nil
 	}
@@ -197,7 +196,7 @@ func (r *Registry) Clear(ctx context.Context, q Request) (left Change, err error
 	q.Want = Endpoints{}
 	r.Hold(q, true, func(Endpoint) bool { return false })
 	left, err = r.sync(ctx, q, true)
-	// one was deregistered outside the controller: read again which there are
+	// a target was deregistered outside the controller: this Sync reads the group again
 	if codeOf(err) == awsclient.CodeInvalidTarget {
 		left, err = r.sync(ctx, q, true)
 	}
@@ -206,7 +205,7 @@ func (r *Registry) Clear(ctx context.Context, q Request) (left Change, err error
 		err = nil
 	}
 	if err == nil {
-		err = context.Cause(ctx) // of a wait that ctx ended nothing is known
+		err = context.Cause(ctx) // if ctx ended the wait, the result of the calls is not known
 	}
 	if err == nil {
 		r.Forget(q.Group)
@@ -221,14 +220,14 @@ func codeOf(err error) string {
 	return awsclient.Classify(err).Code
 }
 
-// wantsZones reports the refusal of targets because their zone was not said.
+// wantsZones reports whether AWS refused targets because the call did not name their zone.
 func wantsZones(err error) bool {
 	return err != nil && awsclient.Classify(err).Code == awsclient.CodeValidation &&
 		strings.Contains(strings.ToLower(err.Error()), "you must specify an availability zone")
 }
 
-// Expected is what the last request for a group expects, and whether that is registered, as far as this process knows.
-// Until a pass over its binding has made one, targets are expected.
+// Expected says whether the last request for a group wants targets, and whether they are registered, as far as this
+// process knows. Without a request yet, it says that the group has targets.
 func (r *Registry) Expected(of Group) apply.Expected {
 	r.mu.Lock()
 	g := r.groups[of]
@@ -248,7 +247,7 @@ func (r *Registry) Expected(of Group) apply.Expected {
 	return apply.Expected{Any: g.request.Want.Len() > 0, Registered: !missing, Withheld: g.request.Withheld}
 }
 
-// Taken are endpoints without the instances of other VPCs that AWS was found not to take in a group.
+// Taken returns endpoints without the instances that AWS refused in a group because they are in another VPC.
 func (r *Registry) Taken(of Group, all Endpoints) Endpoints {
 	g := r.known(of)
 	if g == nil {

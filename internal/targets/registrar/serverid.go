@@ -10,9 +10,9 @@ import (
 // IsQUIC reports whether targets of a protocol have server ids.
 func IsQUIC(protocol string) bool { return strings.HasSuffix(protocol, "QUIC") }
 
-// WithServerIDs are the endpoints of a QUIC target group with the server ids of their pods, which are in the
-// environment variable of a name. missing are those without an id, and repeated those with the id of another address
-// before them, as AWS allows an id once: neither can be registered.
+// WithServerIDs returns the endpoints of a QUIC target group with the server ids of their pods, which are in an
+// environment variable. missing are endpoints without an id. repeated are endpoints with the id of an earlier
+// address, because AWS allows an id only once. Neither can be registered.
 func WithServerIDs(ctx context.Context, c Cluster, all Endpoints, variable string) (identified, missing,
 	repeated []Endpoint) {
 	holder := map[string]string{} // address by server id
@@ -35,9 +35,9 @@ func WithServerIDs(ctx context.Context, c Cluster, all Endpoints, variable strin
 	return identified, missing, repeated
 }
 
-// addresses are those of targets that are registered, or about to be, with another server id than the request wants, by
-// Target.Address. AWS takes a registration of a registered target as done and keeps its server id, so that the new one
-// waits for the end of the old one.
+// addresses are the addresses (Target.Address) of targets that are registered, or will be, with another server id
+// than the request wants. AWS ignores the registration of a registered address and keeps its server id. So the new
+// target waits until the old one is deregistered.
 func (g *group) addresses(q *Request) map[string]bool {
 	wanted := map[string]string{} // key by address
 	for _, e := range q.wants().all() {

@@ -9,15 +9,15 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
-// wait is a target that AWS is still to register or to deregister.
+// wait is a target that AWS must still register or deregister.
 type wait struct {
 	action action
 	since  time.Time
 }
 
-// noteWaiting notes which targets wait after every call that may be sent is: for a call under way, for the next attempt
-// at one that failed, or for their turn. Those that are held, left out, or stay for another port do not wait. The lock
-// of the group is held.
+// noteWaiting records which targets wait after all possible calls were started: for a call in progress, for the next
+// attempt after a failure, or for their turn. Targets that are held, left out, or stay for another port do not wait.
+// The caller holds the group's lock.
 func (g *group) noteWaiting(q *Request, staying []Endpoint, now time.Time) {
 	waits := map[string]wait{}
 	note := func(a action, key string) {
@@ -48,9 +48,9 @@ func (g *group) noteWaiting(q *Request, staying []Endpoint, now time.Time) {
 	g.waits = waits
 }
 
-// Waiting is how many targets AWS has not registered or deregistered as they are wanted, and for how long the first of
-// them waits. What a binding names wrongly, such as a target group that does not exist or a role that cannot be
-// assumed, is not counted: its status shows it.
+// Waiting returns how many targets AWS has not registered or deregistered as wanted, and for how long the first of
+// them has waited. Bindings that name a target group that does not exist, or a role that cannot be assumed, do not
+// count: their status shows the problem.
 func (r *Registry) Waiting() (n int, oldest time.Duration) {
 	r.mu.Lock()
 	groups := slices.Collect(maps.Values(r.groups))
@@ -69,7 +69,7 @@ func (r *Registry) Waiting() (n int, oldest time.Duration) {
 	return n, oldest
 }
 
-// misnamed reports whether only an edit of the binding, or of what it names, cures a failure.
+// misnamed reports whether only an edit of the binding, or of the resource that it names, cures a failure.
 func misnamed(err error) bool {
 	if err == nil {
 		return false

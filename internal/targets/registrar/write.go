@@ -17,23 +17,23 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// batch is how many targets one call carries, as the existing controller sends them; AWS takes up to 1,000.
+// batch is how many targets one call carries, as in the existing controller; AWS accepts up to 1,000.
 const batch = 200
 
-// callsPerWrite is how many calls of one write are under way at once.
+// callsPerWrite is how many calls of one write run in parallel.
 const callsPerWrite = 8
 
-// sent is what became of targets that were sent to AWS.
+// sent is the result of sending targets to AWS.
 type sent struct {
 	done      []Target
-	uncertain []Target // it is not known whether AWS took them
-	absent    []Target // AWS does not know them, or says so of one among them
+	uncertain []Target // it is not known whether AWS accepted them
+	absent    []Target // AWS does not know one of them, or all
 	elsewhere []Target // instances that are not in the VPC of the group
 	errs      []error
-	retry     time.Time // when AWS may take what it refused because of its limits
+	retry     time.Time // when AWS may accept targets that it refused because of its limits
 }
 
-// write registers or deregisters targets, in as many calls as it takes, side by side.
+// write registers or deregisters targets, by calls in parallel of at most batch targets each.
 func (r *Registry) write(ctx context.Context, q Request, a action, targets []Target) (out sent) {
 	account, err := r.account(q.Scope)
 	if err != nil {
@@ -82,12 +82,12 @@ func (s *sent) add(o sent) {
 	}
 }
 
-// otherVPC is a part of AWS's refusal of instances of other VPCs than the target group's.
+// otherVPC is a part of AWS's message when it refuses instances that are not in the VPC of the target group.
 const otherVPC = "not in the target group VPC"
 
-// registerOthers registers what it can of a part that AWS refused because of one target among it, such as an instance
-// that is being terminated: AWS takes all of a call or nothing. Those that the refusal names are left out of the next
-// attempt; if it names none, halves are tried.
+// registerOthers registers what it can of a part that AWS refused because of one target, such as an instance that is
+// being terminated: AWS accepts all targets of a call or none. The next attempt leaves out the targets that the refusal
+// names; if it names none, registerOthers tries each half.
 func (r *Registry) registerOthers(ctx context.Context, q Request, part []Target, refusal error) sent {
 	var named, others []Target
 	for _, t := range part {

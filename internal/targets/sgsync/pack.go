@@ -1,6 +1,6 @@
-// Package sgsync decides which inbound rules the security groups of pods and nodes need for the load balancers in front
-// of them, over all TargetGroupBindings together, and has the differences written. Packing and diffing are pure. It
-// imports stack, inbound, plan, inventory, cloud and apply; it knows nothing of Kubernetes.
+// Package sgsync decides which inbound rules the security groups of pods and nodes need for the load balancers in
+// front of them, over all TargetGroupBindings together, and has the differences written. Packing and diffing are
+// pure. The package uses no Kubernetes client.
 package sgsync
 
 import (

@@ -1,6 +1,6 @@
 // Package console is the web console: a page of static files, and the JSON that it reads, about load balancers, their
-// rules, targets, findings and plans. It reads nothing itself: a Source has the data. It writes nothing, has no login,
-// and answers only for a loopback name. It imports only the standard library.
+// rules, targets, findings and plans. It reads nothing itself: a Source has the data. It writes nothing, has no
+// login, and answers only for a loopback name.
 package console
 
 import (

@@ -111,16 +111,9 @@ func (o *upOptions) run(ctx context.Context, out io.Writer) error {
 			return err
 		}
 	}
-	var text strings.Builder
 	g := guide{self: o.settings.self(), endpoints: endpoints, dir: dir, examples: root.Example(""),
 		gatewayAPI: !o.noGatewayAPI}
-	if err := g.write(ctx, &text, env); err != nil {
-		return err
-	}
-	if _, err := io.WriteString(out, text.String()); err != nil {
-		return err
-	}
-	if err := d.change(func(e *state.Endpoints) { e.Ready, e.Summary = true, text.String() }); err != nil {
+	if err := g.publish(ctx, env, d, out); err != nil {
 		return err
 	}
 	return stay(ctx, env, out, time.Second)
@@ -196,6 +189,18 @@ type guide struct {
 	dir        state.Dir
 	examples   string // the directory of the examples
 	gatewayAPI bool   // the cluster has Gateways
+}
+
+// publish prints the guide, and keeps it in the description of the playground, which is ready from then on.
+func (g guide) publish(ctx context.Context, env *environment.Environment, d *description, out io.Writer) error {
+	var text strings.Builder
+	if err := g.write(ctx, &text, env); err != nil {
+		return err
+	}
+	if _, err := io.WriteString(out, text.String()); err != nil {
+		return err
+	}
+	return d.change(func(e *state.Endpoints) { e.Ready, e.Summary = true, text.String() })
 }
 
 // write prints the guide to the playground that env runs.

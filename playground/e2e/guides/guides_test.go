@@ -88,10 +88,13 @@ func newScenario(c *harness.Cluster, r *row) *scenario {
 func TestEachExampleAloneDoesWhatItShows(t *testing.T) {
 	c := cluster(t)
 	before := c.Simulator.Resources()
+	sample := longtest.Rotating(12)
 	for _, r := range slices.Concat(rows, gatewayRows) {
+		if !sample.Next() {
+			continue
+		}
 		s := newScenario(c, &r)
 		t.Run(s.file, func(t *testing.T) {
-			longtest.Long(t, "it runs each example by itself; TestAllExamplesTogetherDoWhatTheyShow runs all at once")
 			s.gone(t)
 			c.WaitAccount(t, before) // what an example that failed made takes a while to go
 			mark := c.Mark()
@@ -113,6 +116,7 @@ func TestEachExampleAloneDoesWhatItShows(t *testing.T) {
 // TestAllExamplesTogetherDoWhatTheyShow shows that all examples of the guides serve at once, and
 // that neither a restart nor an unrelated edit writes anything.
 func TestAllExamplesTogetherDoWhatTheyShow(t *testing.T) {
+	longtest.Long(t, "it has some forty examples settle, and all requests of them answered again after each edit")
 	c := cluster(t)
 	var all []*scenario
 	for _, r := range slices.Concat(rows, gatewayRows) {

@@ -1,6 +1,6 @@
-// Package account knows the accelerators of the account: what AWS holds of each, cached and written through, so that a
-// pass that changes nothing makes no call; whose they are, by their tags; and the load balancers behind their
-// endpoints. It runs plans, one write after the other, as AWS takes one change of an accelerator at a time.
+// Package account caches the accelerators of the account, and records the controller's writes to them, so that a pass
+// that changes nothing makes no call. It knows their owners, by tags, and the load balancers behind their endpoints.
+// It executes plans one write after the other, because AWS accepts one change of an accelerator at a time.
 package account
 
 import (

@@ -83,7 +83,7 @@ func (a *Account) balancer(ctx context.Context, n declare.Need) declare.Balancer
 }
 
 // NameOf is the name of the load balancer in its DNS name: internal-NAME-HASH.REGION.elb.amazonaws.com,
-// NAME-HASH.awsop.REGION.amazonaws.com, perhaps after "dualstack.". "" = it is not one.
+// NAME-HASH.elb.REGION.amazonaws.com, perhaps after "dualstack.". "" = it is not one.
 func NameOf(host string) string {
 	host = strings.TrimPrefix(strings.ToLower(host), "dualstack.")
 	label, rest, _ := strings.Cut(host, ".")

@@ -1,6 +1,6 @@
-// Package addon holds what is known of the add-ons of load balancers: web ACLs, protection by Shield Advanced, reserved
-// capacity. It reads what stacks want, waits for it for a moment only, and takes over what is written. Each kind of
-// add-on is one reading, see kinds.
+// Package addon caches the add-ons of load balancers: web ACLs, protection by Shield Advanced, reserved capacity. It
+// reads the add-ons that stacks declare, waits only a moment for the answers, and records writes. Each kind of add-on
+// has its own read; see kinds.
 package addon
 
 import (

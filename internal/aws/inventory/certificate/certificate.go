@@ -1,6 +1,6 @@
-// Package certificate holds what is known of the certificates in ACM: those that listeners may take, those that stacks
-// own, and how often Secrets were imported. The hosted zones of Route 53 belong to it, as validation records are
-// written to them. It reads lists and details, takes over what is written, and plans nothing. //
+// Package certificate caches the certificates in ACM: those that listeners may use, those that stacks own, and how
+// often Secrets were imported. It also caches the hosted zones of Route 53, in which validation records are written.
+// It reads lists and details, records writes, and plans nothing.
 //
 //	what is read          | believed for                           | forgotten by
 //	the list              | Lifetime for discovery; for what       | MarkUncertain, Forget
@@ -8,7 +8,7 @@
 //	details by ARN        | detailLifetime; for what stacks own,   | a list that shows another status, type or names
 //	                      | tagLifetime; while it is being         |
 //	                      | issued, pendingLifetime                |
-//	tags by ARN           | tagLifetime                            | (this process writes ours, and takes that over)
+//	tags by ARN           | tagLifetime                            | (this process records its own writes)
 //
 // A certificate that this process made is known at once, and stays until a list that began after its creation misses
 // it.

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -55,7 +54,6 @@ type Network struct {
 	foreign   *cache.Cache[string, facts.Subnet]
 	addresses *cache.Value[map[string]facts.Address]
 	lists     *cache.Cache[string, stack.PrefixList]
-	listed    atomic.Uint64 // lists of subnets that were read
 }
 
 // New makes an empty Network around a VPC. wait is how long, in real time, a caller waits for a new answer where an old
@@ -72,11 +70,7 @@ func New(client awsclient.EC2, vpc string, now func() time.Time, wait time.Durat
 	n.subnets = cache.NewValue(cache.Config[string, map[string]facts.Subnet]{
 		Now: now, Lifetime: subnetLifetime, Stale: cache.Stale, Wait: wait, Passing: awsclient.Passing,
 	}, func(ctx context.Context) (map[string]facts.Subnet, error) {
-		list, err := n.describeSubnets(ctx, "vpc-id", vpc)
-		if err == nil {
-			n.listed.Add(1)
-		}
-		return list, err
+		return n.describeSubnets(ctx, "vpc-id", vpc)
 	})
 	n.routes = cache.NewValue(cache.Config[string, routing]{
 		Now: now, Lifetime: routeLifetime, Stale: cache.Stale, Wait: wait, Passing: awsclient.Passing,
@@ -123,8 +117,8 @@ func (n *Network) Subnets(ctx context.Context) (map[string]facts.Subnet, error) 
 	return n.subnets.Get(ctx)
 }
 
-// Lists counts the lists of the VPC's subnets that were read.
-func (n *Network) Lists() uint64 { return n.listed.Load() }
+// Lists counts the lists of the VPC's subnets and route tables that were read.
+func (n *Network) Lists() uint64 { return n.subnets.Loads() + n.routes.Loads() }
 
 // RoutedSubnets are the subnets of the VPC by id, each with Public filled in.
 func (n *Network) RoutedSubnets(ctx context.Context) (map[string]facts.Subnet, error) {
@@ -165,6 +159,39 @@ func (n *Network) Overlooked(ctx context.Context, ids []string) error {
 		}
 	}
 	return nil
+}
+
+// Misrouted confirms the routes of subnets that a load balancer is about to lose or to get: the list of route tables
+// may lack their tables. If the routes differ, the list is read again, and an error says so. Without a list nothing is
+// read: none decided about them.
+func (n *Network) Misrouted(ctx context.Context, ids []string) error {
+	listed, known := n.routes.Peek()
+	if !known || len(ids) == 0 {
+		return nil
+	}
+	read, err := n.routesOf(ctx, ids)
+	if err != nil {
+		return fmt.Errorf("looking whether subnets %s are public: %w", strings.Join(ids, ", "), err)
+	}
+	for _, id := range ids {
+		if read.isPublic(id) != listed.isPublic(id) {
+			n.ForgetRoutes()
+			return fmt.Errorf("AWS's list of route tables lacks the one of subnet %s: %w", id, absence.ErrUnknown)
+		}
+	}
+	return nil
+}
+
+// routesOf reads the route tables of subnets: their own ones, and for those without one the main one.
+func (n *Network) routesOf(ctx context.Context, subnets []string) (routing, error) {
+	r, err := n.describeTables(ctx, filter("association.subnet-id", subnets...))
+	lacksOwn := func(subnet string) bool { _, own := r.public[subnet]; return !own }
+	if err != nil || !slices.ContainsFunc(subnets, lacksOwn) {
+		return r, err
+	}
+	main, err := n.describeTables(ctx, filter("association.main", "true"))
+	r.main = main.main
+	return r, cmp.Or(err, r.incomplete())
 }
 
 // Addresses are the Elastic IP addresses of the account by their text. The map must not be changed.
@@ -245,14 +272,14 @@ func (n *Network) describeZones(ctx context.Context) (map[string]facts.Locale, e
 	return m, nil
 }
 
-func (n *Network) describeSubnets(ctx context.Context, filter string, values ...string) (
+func (n *Network) describeSubnets(ctx context.Context, by string, values ...string) (
 	map[string]facts.Subnet, error) {
 	zones, err := n.zones.Get(ctx)
 	if err != nil {
 		return nil, err
 	}
 	out := map[string]facts.Subnet{}
-	in := &ec2.DescribeSubnetsInput{Filters: []ec2types.Filter{{Name: aws.String(filter), Values: values}},
+	in := &ec2.DescribeSubnetsInput{Filters: []ec2types.Filter{filter(by, values...)},
 		MaxResults: aws.Int32(1000)}
 	for p := ec2.NewDescribeSubnetsPaginator(n.ec2, in); p.HasMorePages(); {
 		page, err := p.NextPage(ctx)
@@ -288,22 +315,40 @@ func subnet(s *ec2types.Subnet, zones map[string]facts.Locale) facts.Subnet {
 // routing says which subnets have a route to an internet gateway.
 type routing struct {
 	public map[string]bool // subnets with a route table of their own
-	main   bool            // whether the main route table, which holds for all others, has one
+	main   *bool           // whether the main route table, which holds for all others, has one; nil = it was not read
+}
+
+// incomplete is an error if the main route table, which each VPC has, was not read.
+func (r routing) incomplete() error {
+	if r.main == nil {
+		return fmt.Errorf("AWS's answer lacks the main route table: %w", absence.ErrUnknown)
+	}
+	return nil
+}
+
+func (r routing) isPublic(subnet string) bool {
+	public, own := r.public[subnet]
+	return public || !own && aws.ToBool(r.main)
 }
 
 func (r routing) apply(subnets map[string]facts.Subnet) map[string]facts.Subnet {
 	out := make(map[string]facts.Subnet, len(subnets))
 	for id, s := range subnets {
-		public, own := r.public[id]
-		s.Public = public || !own && r.main
+		s.Public = r.isPublic(id)
 		out[id] = s
 	}
 	return out
 }
 
 func (n *Network) describeRoutes(ctx context.Context) (routing, error) {
+	r, err := n.describeTables(ctx)
+	return r, cmp.Or(err, r.incomplete())
+}
+
+// describeTables reads the route tables of the VPC that filters select.
+func (n *Network) describeTables(ctx context.Context, more ...ec2types.Filter) (routing, error) {
 	r := routing{public: map[string]bool{}}
-	in := &ec2.DescribeRouteTablesInput{Filters: []ec2types.Filter{{Name: aws.String("vpc-id"), Values: []string{n.vpc}}}}
+	in := &ec2.DescribeRouteTablesInput{Filters: append(more, filter("vpc-id", n.vpc))}
 	for p := ec2.NewDescribeRouteTablesPaginator(n.ec2, in); p.HasMorePages(); {
 		page, err := p.NextPage(ctx)
 		if err != nil {
@@ -313,7 +358,7 @@ func (n *Network) describeRoutes(ctx context.Context) (routing, error) {
 			public := slices.ContainsFunc(t.Routes, leadsOutside)
 			for _, a := range t.Associations {
 				if aws.ToBool(a.Main) {
-					r.main = public
+					r.main = &public
 				} else if a.SubnetId != nil {
 					r.public[*a.SubnetId] = public
 				}
@@ -321,6 +366,10 @@ func (n *Network) describeRoutes(ctx context.Context) (routing, error) {
 		}
 	}
 	return r, nil
+}
+
+func filter(name string, values ...string) ec2types.Filter {
+	return ec2types.Filter{Name: &name, Values: values}
 }
 
 func leadsOutside(r ec2types.Route) bool {

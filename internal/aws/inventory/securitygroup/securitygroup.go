@@ -1,6 +1,5 @@
-// Package securitygroup holds what is known of the security groups of the VPC, with inbound rules and tags, and of
-// others that were looked up by id. It reads them, and takes over what is written; which rules should be there is
-// decided in internal/targets/sgsync.
+// Package securitygroup caches the security groups of the VPC, with inbound rules and tags, and others that were looked
+// up by id. It reads them, and records writes. Package sgsync (internal/targets) decides which rules they should have.
 //
 //	what is known of a group            | what Rules returns | what RulesAtHand returns
 //	rules within Lifetime               | them               | them

@@ -1,6 +1,6 @@
-// Package truststore holds what is known of the trust stores of one account and region: those that users name, and
-// those that stacks own. A region has few, so all are read at once; tags only of those whose names have the form of the
-// controller's. Nothing is read unless a stack names, wants or may own one. It plans nothing.
+// Package truststore caches the trust stores of one account and Region: those that users name, and those that stacks
+// own. A Region has few, so all are read together; tags are read only if the name has the form of the controller's
+// names. Nothing is read unless a stack names, wants or may own a trust store. It plans nothing.
 package truststore
 
 import (
@@ -115,9 +115,9 @@ func (t *TrustStores) read(ctx context.Context) (struct{}, error) {
 	return struct{}{}, nil
 }
 
-// ByName are the ARNs of trust stores by name; those that do not exist are missing, and those of stacks, whose names
-// follow from public values: AWS deletes none that another load balancer uses. That one is missing is believed briefly
-// only, and not of a list from before it was first wanted.
+// ByName are the ARNs of trust stores by name. An ARN is empty if the trust store does not exist, or is a stack's: names
+// of stacks' trust stores follow from public values, and AWS deletes none that another load balancer uses. That one
+// does not exist is believed briefly only, and not of a list from before it was first wanted.
 func (t *TrustStores) ByName(ctx context.Context, names []string) (map[string]string, error) {
 	asked := t.cfg.Now()
 	_, err := t.list.Get(ctx)
@@ -148,17 +148,17 @@ func (t *TrustStores) wantsList(names []string, found map[string]string, asked t
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.listedAt.Before(asked) && slices.ContainsFunc(names, func(name string) bool {
-		return found[name] == "" &&
-			!t.missing[name]
+		return found[name] == "" && !t.missing[name]
 	})
 }
 
+// noteMissing notes the names that were not found, and gives them an empty ARN.
 func (t *TrustStores) noteMissing(names []string, found map[string]string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, name := range names {
 		if found[name] == "" {
-			t.missing[name] = true
+			found[name], t.missing[name] = "", true
 		} else {
 			delete(t.missing, name)
 		}

@@ -1,6 +1,6 @@
-// Package localtargets reads the targets of target groups, and decides of those that are healthy whether they are pods
-// or nodes of this cluster. Package twin concludes from that whether another cluster's controller is at work; nothing
-// is concluded here, and nothing is written.
+// Package localtargets reads the targets of target groups, and finds out whether healthy ones are pods or nodes of this
+// cluster. It concludes and writes nothing: package namesake concludes whether another cluster's controller manages the
+// target groups.
 package localtargets
 
 import (
@@ -20,20 +20,19 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/ownership/namesake"
 )
 
-// Cluster is the cluster whose pods and nodes are distinguished from other targets. The zero value is one that does not
-// exist any more.
+// Cluster is the cluster whose pods and nodes count as local. The zero value is a cluster that no longer exists.
 type Cluster struct {
-	// Objects has the nodes and EndpointSlices, perhaps of a cache; nil = there are none.
+	// Objects reads nodes and EndpointSlices, from a cache or from the API server; nil = there are none.
 	Objects client.Reader
-	// Pods is asked for the pods with an address that Objects does not have; it must know the field status.podIP, as the
-	// API server does.
+	// Pods reads the pods with an address that no node or EndpointSlice has. It must support the field selector
+	// status.podIP, as the API server does.
 	Pods client.Reader
 }
 
-// Own are the addresses and instances that are known to be of the cluster at one time.
+// Own are the addresses and instances that belonged to the cluster when Cluster.Own read them.
 type Own struct {
 	known map[string]bool
-	pods  client.Reader // nil = known is all
+	pods  client.Reader // nil = no others belong to the cluster
 }
 
 // Own reads nodes and EndpointSlices.
@@ -67,13 +66,13 @@ func (c Cluster) Own(ctx context.Context) (*Own, error) {
 	return o, nil
 }
 
-// has reports whether an address or instance is of the cluster. Pods that no Service selects are read.
+// has reports whether an address or instance belongs to the cluster. It reads pods that no Service selects.
 func (o *Own) has(ctx context.Context, id string) (bool, error) {
 	if o.known[id] || o.pods == nil {
 		return o.known[id], nil
 	}
 	if _, err := netip.ParseAddr(id); err != nil {
-		return false, nil //nolint:nilerr // it is the id of an instance, of another cluster
+		return false, nil //nolint:nilerr // it is the id of an instance of another cluster
 	}
 	var pods corev1.PodList
 	if err := o.pods.List(ctx, &pods, client.MatchingFields{"status.podIP": id}); err != nil {
@@ -83,7 +82,8 @@ func (o *Own) has(ctx context.Context, id string) (bool, error) {
 	return o.known[id], nil
 }
 
-// Target is a target with its state as AWS has it. Where it is from is asked only of one that is healthy.
+// Target returns a target with its state in AWS. It finds out whether the target is local only if the target is
+// healthy.
 func (o *Own) Target(ctx context.Context, id, state string) (t namesake.Target, err error) {
 	t = namesake.Target{ID: id, Healthy: state == string(types.TargetHealthStateEnumHealthy)}
 	if t.Healthy {

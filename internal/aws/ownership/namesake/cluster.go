@@ -1,6 +1,6 @@
-// Package namesake finds what shows another controller at work on what is this one's: that of another cluster with the
-// same --cluster-name in the account, or a second one in the same cluster. Its inputs are what was seen in AWS and in
-// the cluster, its output findings; it reads and writes nothing.
+// Package namesake finds evidence that another controller manages this controller's resources: one of another cluster
+// with the same --cluster-name in the account, or a second one in the same cluster. Its inputs are observations of
+// AWS and of the cluster, and its output are findings. It reads and writes nothing.
 package namesake
 
 import (

@@ -1,6 +1,6 @@
-// Package orphan finds what AWS holds of a cluster and no object of the cluster claims, and how long that has been so.
-// Its input is what was listed by the cluster's tags and the objects of the cluster; it reads and writes nothing. It
-// imports the standard library, annotation, diag, naming, objects, owner, stack and Kubernetes API types.
+// Package orphan finds AWS resources that carry the cluster's tags and that no object of the cluster claims, and how
+// long that has been so. Its input are the resources, as they were listed by tags, and the objects of the cluster. It
+// reads and writes nothing itself.
 package orphan
 
 import (

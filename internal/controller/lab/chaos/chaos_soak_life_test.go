@@ -257,7 +257,7 @@ func (x *atNoTime[U]) passed(u U, r reconcile.Result, err error) {
 	}
 }
 
-// end ends the process that leads. One that ends by itself closes its checkpoints.
+// endLife ends the process that leads. A process that ends by itself closes its checkpoints.
 func (s *soak) endLife(how string) {
 	s.Helper()
 	life := s.life

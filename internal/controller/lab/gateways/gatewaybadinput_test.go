@@ -31,7 +31,7 @@ func rounds(l *lab.Lab, n int, keys ...stack.Key) {
 	l.RunQueues(l.Context())
 }
 
-// listeners are as many of HTTP, each with a port of its own.
+// listenersFrom returns n HTTP listeners, each with its own port.
 func listenersFrom(first, n int) string {
 	var out []string
 	for i := range n {

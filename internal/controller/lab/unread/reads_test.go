@@ -24,7 +24,7 @@ import (
 var clusters = []*lab.Unread{
 	{Name: "a group", Lab: sharedLab, Keys: sharedKeys, Edits: sharedEdits, Deletions: deletionOf("b")},
 	{Name: "guards", Lab: guardsLab, Keys: guardKeys, Edits: guardEdits, Deletions: deletionOf("guarded")},
-	{Name: "many", Lab: manyLab, Keys: lab.ManyKeys, Edits: manyEdits},
+	{Name: "many", Lab: manyLab, Keys: lab.ManyKeys, Edits: manyEdits, Deletions: deletionOf("web")},
 	{Name: "rare resources", Lab: restLab, Keys: lab.RestKeys, Edits: restEdits},
 	{Name: "tagging API", Lab: taggingLab, Keys: sharedKeys, Edits: map[string]func(l *lab.Lab){
 		"a redirect": sharedEdits["a redirect"], "a tag of a load": sharedEdits["a tag of a load"]}},

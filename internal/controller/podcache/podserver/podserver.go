@@ -1,4 +1,5 @@
-// Package podserver is test support: as much of an API server as lists and watches pods, all or those of a namespace.
+// Package podserver is test support: the part of an API server that lists and watches pods, of all namespaces or of
+// one.
 package podserver
 
 import (

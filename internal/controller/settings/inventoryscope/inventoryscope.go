@@ -1,5 +1,5 @@
-// Package inventoryscope says by flags whose resources the inventory reads.
-// It is apart from settings, since who only compiles links no client of AWS.
+// Package inventoryscope turns flags into the configuration of the inventory: whose resources it reads. It is not a
+// part of settings, because programs that only compile must not link AWS clients.
 package inventoryscope
 
 import (
@@ -8,8 +8,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// Of says whose resources are meant and what may be asked about them; clock and AddOnTimeout are the caller's to fill
-// in.
+// Of returns the configuration. The caller sets the clock and AddOnTimeout.
 func Of(c *config.Config) inventory.Config {
 	out := inventory.Config{
 		Cluster: c.ClusterName, VPC: c.VPC,

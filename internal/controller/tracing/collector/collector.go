@@ -1,5 +1,5 @@
-// Package collector is test support: a collector of traces that decodes what it gets by OTLP over HTTP, and shows
-// traces as text. Only tests import it.
+// Package collector is test support: a collector of traces that decodes spans from OTLP over HTTP, and shows traces as
+// text. Only tests import it.
 package collector
 
 import (
@@ -23,14 +23,14 @@ import (
 type Span struct {
 	Trace, ID, Parent string // as hexadecimal digits; Parent is empty for the root
 	Name              string
-	Client            bool              // it is a call of another service
+	Client            bool              // a call to another service
 	Attributes        map[string]string // lists joined by commas
 	Error             string            // the description of a failure
 	Failed            bool
 	Start, End        uint64 // nanoseconds since 1970
 }
 
-// Collector is a collector under URL.
+// Collector is a collector that listens at URL.
 type Collector struct {
 	URL string
 
@@ -51,7 +51,7 @@ func New(t testing.TB) *Collector {
 	return c
 }
 
-// Refuse has the next requests answered by these statuses.
+// Refuse makes the collector answer the next requests with these statuses.
 func (c *Collector) Refuse(statuses ...int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -88,7 +88,7 @@ func (c *Collector) take(r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	var m tracepb.TracesData // as ExportTraceServiceRequest on the wire
+	var m tracepb.TracesData // the wire format of ExportTraceServiceRequest
 	if err := proto.Unmarshal(data, &m); err != nil {
 		return err
 	}
@@ -139,33 +139,33 @@ func text(v *commonpb.AnyValue) string {
 	return fmt.Sprintf("unknown kind %T", v)
 }
 
-// Spans are the spans that have arrived.
+// Spans returns the spans that have arrived.
 func (c *Collector) Spans() []Span {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Clone(c.spans)
 }
 
-// Resource is what the newest spans are of.
+// Resource returns the attributes of the resource of the newest spans.
 func (c *Collector) Resource() map[string]string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.resource
 }
 
-// Requests are the requests that have arrived, without their bodies.
+// Requests returns the requests that have arrived, without their bodies.
 func (c *Collector) Requests() []*http.Request {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Clone(c.requests)
 }
 
-// Roots are the spans without a parent.
+// Roots returns the spans without a parent.
 func Roots(spans []Span) []Span {
 	return slices.DeleteFunc(slices.Clone(spans), func(s Span) bool { return s.Parent != "" })
 }
 
-// Tree is a span with all below it as text, one name per line, indented, sorted among those of one parent.
+// Tree returns a span and all spans below it as text: one name per line, indented, and sorted below each parent.
 func Tree(spans []Span, of Span) string {
 	var below []string
 	for _, s := range spans {

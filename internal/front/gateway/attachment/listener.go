@@ -1,6 +1,6 @@
-// Package attachment decides which listeners of a Gateway and of its ListenerSets are valid, and which routes attach to
-// which of them with which hostnames. It is pure: objects and labels of namespaces in, decisions out. What routes
-// contain, certificates and AWS are not its concern. It imports only Kubernetes and Gateway API types.
+// Package attachment decides which listeners of a Gateway and of its ListenerSets are valid, and which routes attach
+// to which of them with which hostnames. It is pure: objects and labels of namespaces in, decisions out. It knows
+// nothing of the content of routes, of certificates and of AWS.
 package attachment
 
 import (

@@ -1,6 +1,6 @@
-// Package conditions words what is decided about Gateways, their listeners, ListenerSets and routes as conditions, and
-// joins these with what a status holds already: conditions and parents of other controllers stay, and times move only
-// with a condition's status. It is pure. It imports the Gateway API's types and attachment.
+// Package conditions turns decisions about Gateways, their listeners, ListenerSets and routes into conditions, and
+// joins these with the existing status: conditions and parents of other controllers stay, and times change only with
+// a condition's status. It is pure.
 package conditions
 
 import (

@@ -1,6 +1,5 @@
-// Package configuration finds the value of each field of LoadBalancerConfigurations and TargetGroupConfigurations where
-// several apply, and where it was written. It is pure; what a value means is not its concern. It imports
-// api/gateway/v1, diag and intent.
+// Package configuration finds the value of each field of LoadBalancerConfigurations and TargetGroupConfigurations if
+// several apply, and where it was declared. It is pure, and does not know what a value means.
 package configuration
 
 import (

@@ -1,6 +1,6 @@
 // Package reference has the tables of what the fields of LoadBalancerConfigurations, TargetGroupConfigurations and
-// ListenerRuleConfigurations effect in AWS, and makes docs/gateway-reference.md of them and of the schemas in
-// config/crd, which have the types. It reads no files, and the controller does not need it. It imports annotation.
+// ListenerRuleConfigurations effect in AWS. It makes docs/gateway-reference.md of the tables and of the schemas in
+// config/crd, which have the types. It reads no files, and the controller does not need it.
 package reference
 
 import (

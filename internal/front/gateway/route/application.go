@@ -23,6 +23,8 @@ type routeRule struct {
 	backends []gatewayv1.HTTPBackendRef
 	http     *gatewayv1.HTTPRouteRule // nil for a GRPCRoute
 	session  bool                     // sessionPersistence is set
+	// withdrawn reports that a backend is of a namespace that does not permit the reference.
+	withdrawn bool
 }
 
 // match is a match of a rule.
@@ -120,9 +122,6 @@ func (t *translation) application(sites []site) {
 		}
 		t.member.Routes = append(t.member.Routes, u.route)
 	}
-	if len(t.member.Unserved) > 0 {
-		t.reach(rules)
-	}
 }
 
 // ofRule appends the units of a rule on all ports. What an ALB cannot do of it is recorded.
@@ -132,6 +131,7 @@ func (t *translation) ofRule(out []*unit, r *routeRule, places []place) []*unit 
 		t.refuse(gatewayv1.RouteReasonIncompatibleFilters, *problem)
 	}
 	before := len(t.dropped)
+	r.withdrawn = t.withdrawn(r)
 	supported := t.supported(r)
 	t.match(r, config)
 	var f *forwarding
@@ -204,7 +204,7 @@ func (t *translation) unit(r *routeRule, j int, p *place, h placedHost) *unit {
 	}
 	u := &unit{position: position, route: intent.Route{
 		Source: t.source(r.at), Ports: []int32{p.port}, Precedence: c.Precedence(position), Verbatim: c == rule.Compatible,
-		Conditions: conditions,
+		Conditions: conditions, Withdrawn: r.withdrawn,
 	}}
 	if c == rule.Standard {
 		u.route.Alternative = int32(r.index) + 1

@@ -3,6 +3,7 @@ package route
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -23,6 +24,7 @@ type backend struct {
 	intent.Backend
 	usable bool   // else requests are not sent there, which is recorded
 	unfit  string // why the listener cannot have such a backend, so that the rule is left out there
+	wrong  string // a mistake in objects of another namespace: the last good version of the rule serves
 }
 
 // groupKey is a reference to a backend, behind listeners of a protocol.
@@ -54,9 +56,25 @@ func (t *translation) backend(w weighted, s *site) *backend {
 	if b, made := t.groups[k]; made {
 		return b
 	}
+	t.wrong = ""
 	b := t.newBackend(k, w.at, s)
+	b.wrong = t.wrong
+	if b.usable || b.unfit != "" || b.wrong != "" {
+		t.reach(objects.Kind(k.kind), k.namespace, k.name)
+	}
 	t.groups[k] = b
 	return b
+}
+
+// mistake records a mistake for which a backend of a namespace cannot serve as declared. The last good version serves:
+// that of the whole route, or, where another namespace made the mistake, that of the rules that name the backend.
+func (t *translation) mistake(namespace string, d diag.Diagnostic) {
+	if namespace != t.route.Route.Namespace {
+		t.wrong = d.Text
+	}
+	if (t.wrong == "" || t.in.Family == attachment.Network) && !slices.Contains(t.member.Diagnostics, d) {
+		t.member.Diagnostics = append(t.member.Diagnostics, d)
+	}
 }
 
 func (t *translation) newBackend(k groupKey, at string, s *site) *backend {
@@ -88,7 +106,7 @@ func (t *translation) unreadable(k groupKey, at string, err error) *backend {
 	default: // it may serve: what the route had is not taken away
 		text := fmt.Sprintf("%s (%s:%s) cannot be read: %v", k.kind, k.namespace, k.name, err)
 		t.unresolve(gatewayv1.RouteReasonBackendNotFound, text)
-		t.member.Diagnostics = append(t.member.Diagnostics, diag.New(t.object, at, diag.InvalidRule, text,
+		t.mistake(k.namespace, diag.New(t.object, at, diag.InvalidRule, text,
 			"name an object of a namespace that the controller reads, or have it watch all namespaces").In(diag.Route))
 	}
 	return &backend{}
@@ -111,7 +129,7 @@ func (t *translation) service(k groupKey, at string, s *site) *backend {
 	}
 	if text, remedy := serviceport.WithoutEndpoints(svc); text != "" {
 		t.unresolve(gatewayv1.RouteReasonBackendNotFound, text+"; "+remedy)
-		t.member.Diagnostics = append(t.member.Diagnostics, diag.New(t.object, at, diag.NoTargets, text, remedy))
+		t.mistake(k.namespace, diag.New(t.object, at, diag.NoTargets, text, remedy))
 	}
 	return t.ofService(svc, port, at, s)
 }
@@ -140,7 +158,7 @@ func (t *translation) chained(k groupKey, at string, s *site) *backend {
 		text := fmt.Sprintf("Gateway (%s:%s) is not programmed, so the ARN of its load balancer is unknown",
 			k.namespace, k.name)
 		t.unresolve(gatewayv1.RouteReasonBackendNotFound, text)
-		t.member.Diagnostics = append(t.member.Diagnostics, diag.New(t.object, at, diag.InvalidRule, text,
+		t.mistake(k.namespace, diag.New(t.object, at, diag.InvalidRule, text,
 			"correct the problem that the condition Programmed of that Gateway shows").In(diag.Route))
 		return &backend{}
 	case arn == "":

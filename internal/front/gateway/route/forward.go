@@ -81,7 +81,7 @@ func (f *forwarding) make(t *translation, p *place, secure bool) *onProtocol {
 		t.drop(r.at, "gRPC needs an HTTPS listener, and port %d has protocol HTTP", p.port)
 		return &onProtocol{}
 	}
-	backends, ok := t.backends(r, secure)
+	backends, wrong, ok := t.backends(r, secure)
 	switch {
 	case f.broken:
 		return &onProtocol{actions: fixed("500"), final: true, unserved: t.notAccepted(r)}
@@ -93,6 +93,8 @@ func (f *forwarding) make(t *translation, p *place, secure bool) *onProtocol {
 		return &onProtocol{}
 	case f.response != nil:
 		return &onProtocol{actions: f.response, guard: f.guard, final: true}
+	case wrong != nil:
+		return &onProtocol{actions: fixed("503"), guard: f.guard, unserved: wrong}
 	case total(backends) == 0:
 		return &onProtocol{actions: fixed("500"), guard: f.guard}
 	}
@@ -112,7 +114,8 @@ func total(backends []intent.Backend) (n int) {
 }
 
 // backends are the usable backends of a rule; ok is false if an ALB cannot do what they ask for, which is recorded.
-func (t *translation) backends(r *routeRule, secure bool) (out []intent.Backend, ok bool) {
+// wrong is a mistake of another namespace.
+func (t *translation) backends(r *routeRule, secure bool) (out []intent.Backend, wrong *problem, ok bool) {
 	refs := make([]weighted, 0, len(r.backends))
 	for i := range r.backends {
 		refs = append(refs, weighted{fmt.Sprintf("%s.backendRefs[%d]", r.at, i), &r.backends[i].BackendRef})
@@ -121,7 +124,13 @@ func (t *translation) backends(r *routeRule, secure bool) (out []intent.Backend,
 	if secure {
 		listener.protocol = protocolHTTPS
 	}
-	return t.targets(refs, place{site: &listener}, r.at)
+	out, ok = t.targets(refs, place{site: &listener}, r.at)
+	for _, w := range refs {
+		if b := t.backend(w, &listener); b.wrong != "" && wrong == nil {
+			wrong = &problem{w.at, b.wrong}
+		}
+	}
+	return out, wrong, ok
 }
 
 // weighted is a backendRef with its field.

@@ -2,8 +2,7 @@
 // TCPRoutes, UDPRoutes and TLSRoutes become default actions of listeners; backends become target groups. For each
 // route it decides what is refused, and why. A mistake affects only its rule or backend, never other routes.
 //
-// It is pure. It does not decide which routes attach, nor anything about the load balancer itself. It imports its
-// neighbours, front/serviceport, objects, naming, intent, stack and diag.
+// It is pure. It does not decide which routes attach, nor anything about the load balancer itself.
 package route
 
 import (
@@ -143,6 +142,7 @@ type translation struct {
 	configurations map[string]*ruleConfiguration
 	used           []string // names of configurations, in order
 	http           bool     // the route is attached to an HTTP listener
+	wrong          string   // of the backend that is resolved now
 
 	member     intent.Member
 	effective  bool // some of it serves as it is meant
@@ -192,6 +192,11 @@ func Common(o metav1.Object) (status *gatewayv1.RouteStatus, spec *gatewayv1.Com
 // decided is the result.
 func (t *translation) decided() Decided {
 	invalid := t.member.Diagnostics.HasErrors() // its last good version serves, if there is one
+	if invalid || unservable(&t.member) {
+		t.reachGranted()
+	} else {
+		t.member.Reached = nil
+	}
 	d := Decided{Member: t.member, Serves: len(t.member.Routes) > 0 || invalid || unservable(&t.member),
 		Refused: t.refused, Unresolved: t.unresolved, Found: t.found}
 	for i := range t.member.Listeners {

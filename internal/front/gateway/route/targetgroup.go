@@ -83,16 +83,12 @@ func Properties(v *objects.View, defaults configuration.Defaults, backend object
 	return configuration.TargetGroup(own, defaults, of), all
 }
 
-// fail records a mistake in a configuration or Service, for which the route as a whole is set aside: its last good
-// version serves.
+// fail records a mistake in a configuration or Service.
 func (g *group) fail(f intent.Source, code diag.Code, text, remedy string) {
 	if f.Object().Name != "" {
 		text = f.Object().String() + ", " + f.Path() + ": " + text
 	}
-	d := diag.New(g.t.object, g.at, code, text, remedy).In(diag.Route)
-	if !slices.Contains(g.t.member.Diagnostics, d) {
-		g.t.member.Diagnostics = append(g.t.member.Diagnostics, d)
-	}
+	g.t.mistake(g.ServiceNamespace, diag.New(g.t.object, g.at, code, text, remedy).In(diag.Route))
 	g.t.drop(g.at, "%s", text)
 }
 

@@ -4,11 +4,12 @@ import (
 	"slices"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/ptr"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // problem is why a load balancer cannot serve a part of a route as declared.
@@ -47,25 +48,34 @@ func (t *translation) notAccepted(r *routeRule) *problem {
 	return nil
 }
 
-// reach records the Services of other namespaces to which the route may forward: a rule that stays forwards to no other
-// ones.
-func (t *translation) reach(rules []routeRule) {
-	for i := range rules {
-		for j := range rules[i].backends {
-			b := &rules[i].backends[j]
-			if b.Namespace == nil || string(*b.Namespace) == t.route.Route.Namespace || b.Kind != nil &&
-				string(*b.Kind) != string(objects.Service) {
-				continue
-			}
-			ref := objects.Ref{Kind: objects.Service, Namespace: string(*b.Namespace), Name: string(b.Name)}
-			name := ref.Namespace + "/" + ref.Name
-			if _, err := objects.Get[*corev1.Service](t.in.View, t.from(), ref); err == nil &&
-				!slices.Contains(t.member.Reached, name) {
-				t.member.Reached = append(t.member.Reached, name)
-			}
+// reachable are the kinds of objects of other namespaces that a route may forward to, with the types of their targets.
+var reachable = map[objects.Kind]string{objects.Service: stack.TargetIP, objects.Gateway: stack.TargetALB}
+
+// reach notes that the route may forward to an object.
+func (t *translation) reach(kind objects.Kind, namespace, name string) {
+	if of, ok := reachable[kind]; ok && namespace != t.route.Route.Namespace {
+		t.member.Reached = append(t.member.Reached, intent.Reached(of, namespace+"/"+name))
+	}
+}
+
+// reachGranted notes all objects of other namespaces to which the route may forward: an earlier version of it, or of a
+// rule, forwards to no other ones.
+func (t *translation) reachGranted() {
+	for kind := range reachable {
+		for _, to := range objects.Granted(t.in.View, t.from(), kind) {
+			t.reach(kind, to.Namespace, to.Name)
 		}
 	}
 	slices.Sort(t.member.Reached)
+}
+
+// withdrawn reports whether a rule names a Service of a namespace that does not permit it.
+func (t *translation) withdrawn(r *routeRule) bool {
+	return slices.ContainsFunc(r.backends, func(b gatewayv1.HTTPBackendRef) bool {
+		return string(ptr.Deref(b.Kind, gatewayv1.Kind(objects.Service))) == string(objects.Service) && b.Namespace != nil &&
+			!objects.Permits(t.in.View, t.from(), objects.Ref{Kind: objects.Service, Namespace: string(*b.Namespace),
+				Name: string(b.Name)})
+	})
 }
 
 // unservable reports whether the last good version of a part of the route may take its place.

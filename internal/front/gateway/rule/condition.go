@@ -1,6 +1,5 @@
-// Package rule makes conditions, transforms and the order of an ALB's rules of the matches and filters of HTTPRoutes
-// and GRPCRoutes, by either of two constructions. It is pure, and knows neither listeners nor target groups. It imports
-// the Gateway API's types, attachment, stack and the standard library.
+// Package rule turns the matches and filters of HTTPRoutes and GRPCRoutes into conditions, transforms and the order
+// of an ALB's rules, by one of several constructions. It is pure, and knows neither listeners nor target groups.
 package rule
 
 import (

@@ -1,4 +1,4 @@
-// Package drain computes how long a pod must serve after it is asked to end, because load balancers still send
+// Package drain computes how long a pod must serve after its deletion begins, because load balancers still send
 // requests to a deregistered target. It also computes what a new pod lacks for that: a sleep before its containers
 // are stopped, and a longer grace period.
 package drain

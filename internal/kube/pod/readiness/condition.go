@@ -1,5 +1,5 @@
 // Package readiness holds the logic of readiness gates of pods: the gate of a binding, the condition by the health of
-// targets, its patch, and the schedule of health checks of AWS's state. It watches and writes nothing.
+// targets, its patch, and the schedule of reads of the targets' health. It watches and writes nothing.
 package readiness
 
 import (

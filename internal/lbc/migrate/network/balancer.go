@@ -3,7 +3,6 @@ package network
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -40,14 +39,10 @@ const certificateOption, ofConfiguration = "gateway.k8s.aws/certificates", "Load
 
 // balancer is the translation of one load balancer.
 type balancer struct {
-	*translator
-	id            stack.ID
-	members       []*member
-	namespace     string // of the Gateway
-	gateway       string
-	configuration string
-	ports         []port
-	stickiness    map[int32]bool // by port
+	*migrate.Group
+	members    []*member
+	ports      []port
+	stickiness map[int32]bool // by port
 }
 
 // port is a listener of the load balancer.
@@ -71,23 +66,7 @@ func section(protocol string, port int32) string {
 	return strings.ToLower(protocol) + "-" + strconv.Itoa(int(port))
 }
 
-func (b *balancer) explicit() bool { return b.id.Namespace == "" }
-
 func (b *balancer) translate() {
-	first := b.members[0].service
-	b.namespace, b.gateway, b.configuration = first.Namespace, migrate.Name(first.Namespace, first.Name, "gateway"),
-		migrate.Name(first.Namespace, first.Name, "lb-config")
-	p := migrate.Pair{Before: stack.Key{Owner: stack.Service, ID: b.id}, From: "Service " + b.id.String()}
-	if b.explicit() {
-		b.gateway, b.configuration = migrate.Name("", b.id.Name, "grp-gw"), migrate.Name("", b.id.Name, "grp-lb")
-		p.From = "group " + b.id.Name
-	}
-	p.After, p.To = stack.Key{Owner: stack.GatewayNLB, ID: stack.ID{Namespace: b.namespace, Name: b.gateway}}, "Gateway "+
-		b.namespace+"/"+b.gateway
-	for _, m := range b.members {
-		p.Members = append(p.Members, m.Object.String())
-	}
-	b.result.Pairs = append(b.result.Pairs, p)
 	b.stickiness = map[int32]bool{}
 	b.mergePorts()
 	for _, p := range b.ports {
@@ -106,7 +85,7 @@ func (b *balancer) mergePorts() {
 	for _, m := range b.members {
 		for _, l := range m.Listeners {
 			if other := taken[l.Port]; other != nil {
-				b.find(migrate.Failed, m.Object, "spec.ports", fmt.Sprintf("port %d is also one of %s, which has the listener",
+				b.Find(migrate.Failed, m.Object, "spec.ports", fmt.Sprintf("port %d is also one of %s, which has the listener",
 					l.Port, other.Object), "use another port")
 				continue
 			}
@@ -121,106 +100,46 @@ func (b *balancer) mergePorts() {
 	slices.SortFunc(b.ports, func(x, y port) int { return int(x.Port - y.Port) })
 }
 
-// merged is the value of a setting that members share: that of the first member that has one. A disagreement is
-// reported: the controller may have another member's value in effect.
-func merged[T any](b *balancer, what string, get func(*intent.Settings) intent.Field[T]) (out intent.Field[T]) {
-	for _, m := range b.members {
-		f := get(&m.Settings)
-		switch {
-		case f.Set && !out.Set:
-			out = f
-		case f.Set && fmt.Sprint(out.Value) != fmt.Sprint(f.Value):
-			b.find(migrate.Warning, m.Object, f.Source.Place(), fmt.Sprintf("%s %v differs from %v of %s, which is used", what,
-				f.Value, out.Value, out.Source.Object()),
-				"check which value is in effect, and have the Services of the group agree")
-		}
-	}
-	return out
-}
-
-// mergedKeys is merged for each key of maps.
-func mergedKeys(b *balancer, what string,
-	get func(*intent.Settings) map[string]intent.Field[string]) map[string]string {
-	out := map[string]string{}
-	for _, m := range b.members {
-		for k := range get(&m.Settings) {
-			if _, done := out[k]; !done {
-				out[k] = merged(b, what+" "+k, func(s *intent.Settings) intent.Field[string] { return get(s)[k] }).Value
-			}
-		}
-	}
-	return out
-}
-
-// pointer is the value of a field, or nil.
-func pointer[T any](f intent.Field[T]) *T {
-	if !f.Set {
-		return nil
-	}
-	return &f.Value
-}
-
 func (b *balancer) addConfiguration() {
-	c := &configv1.LoadBalancerConfiguration{
-		TypeMeta:   metav1.TypeMeta{APIVersion: configv1.GroupVersion.String(), Kind: "LoadBalancerConfiguration"},
-		ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: b.configuration},
-	}
+	c := b.Configuration()
 	s := &c.Spec
-	text := func(what string, get func(*intent.Settings) intent.Field[string]) *string {
-		return pointer(merged(b, what, get))
-	}
-	s.Scheme = (*configv1.Scheme)(text("scheme", func(s *intent.Settings) intent.Field[string] { return s.Scheme }))
-	s.IPAddressType = (*configv1.IPAddressType)(
-		text("IP address type", func(s *intent.Settings) intent.Field[string] { return s.IPAddressType }))
-	s.EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic = text("use of inbound rules for PrivateLink",
+	s.EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic = b.Text("use of inbound rules for PrivateLink",
 		func(s *intent.Settings) intent.Field[string] { return s.PrivateLinkRules })
 	b.subnets(s)
-	s.SecurityGroups = merged(b, "security groups", func(s *intent.Settings) intent.Field[[]string] {
-		return s.SecurityGroups
-	}).Value
-	s.DisableSecurityGroup = pointer(merged(b, "absence of security groups", func(s *intent.Settings) intent.Field[bool] {
-		return s.NoSecurityGroups
-	}))
-	s.ManageBackendSecurityGroupRules = pointer(merged(b, "management of backend rules",
+	s.DisableSecurityGroup = migrate.Pointer(migrate.Merged(b.Group, "absence of security groups",
+		func(s *intent.Settings) intent.Field[bool] { return s.NoSecurityGroups }))
+	s.ManageBackendSecurityGroupRules = migrate.Pointer(migrate.Merged(b.Group, "management of backend rules",
 		func(s *intent.Settings) intent.Field[bool] { return s.ManageBackend }))
 	if len(s.SecurityGroups) == 0 && !ptr.Deref(s.DisableSecurityGroup, false) {
 		b.ranges(s)
-	}
-	s.LoadBalancerAttributes = migrate.AttributesOf(
-		mergedKeys(b, "attribute", func(s *intent.Settings) map[string]intent.Field[string] { return s.Attributes }))
-	s.Tags = mergedKeys(b, "tag", func(s *intent.Settings) map[string]intent.Field[string] { return s.Tags })
-	if s.Tags[migrate.OriginTag] = b.members[0].origin; b.explicit() {
-		s.Tags[migrate.OriginTag] = "service-group/" + b.id.Name
-	}
-	if f := merged(b, "capacity", func(s *intent.Settings) intent.Field[int32] { return s.AddOns.Capacity }); f.Set {
-		s.MinimumLoadBalancerCapacity = &configv1.MinimumLoadBalancerCapacity{CapacityUnits: f.Value}
 	}
 	for _, p := range b.ports {
 		if l, ok := b.listenerConfiguration(p); ok {
 			s.ListenerConfigurations = append(s.ListenerConfigurations, l)
 		}
 	}
-	b.add(c)
+	b.Add(c)
 }
 
 // subnets sets the subnets, and for source NAT a prefix of each that AWS chooses: prefixes that the Service names are
 // of its load balancer.
 func (b *balancer) subnets(s *configv1.LoadBalancerConfigurationSpec) {
-	for _, id := range merged(b, "subnets", func(s *intent.Settings) intent.Field[intent.SubnetSelector] {
+	for _, id := range migrate.Merged(b.Group, "subnets", func(s *intent.Settings) intent.Field[intent.SubnetSelector] {
 		return s.Subnets
 	}).Value.IDsOrNames {
 		s.LoadBalancerSubnets = append(s.LoadBalancerSubnets, configv1.SubnetConfiguration{Identifier: id})
 	}
-	nat := merged(b, "source NAT", func(s *intent.Settings) intent.Field[string] { return s.SourceNAT })
+	nat := migrate.Merged(b.Group, "source NAT", func(s *intent.Settings) intent.Field[string] { return s.SourceNAT })
 	if nat.Value != "on" {
 		return
 	}
-	mappings := merged(b, "addresses", func(s *intent.Settings) intent.Field[[]stack.SubnetMapping] { return s.Mappings }).
-		Value
+	mappings := migrate.Merged(b.Group, "addresses", func(s *intent.Settings) intent.Field[[]stack.SubnetMapping] {
+		return s.Mappings
+	}).Value
 	if slices.ContainsFunc(mappings, func(m stack.SubnetMapping) bool {
 		return m.SourceNATPrefix != "" && m.SourceNATPrefix != stack.AutoAssigned
 	}) {
-		b.find(migrate.Failed, nat.Source.Object(), annotation.ServiceSourceNATPrefixes.Path(),
+		b.Find(migrate.Failed, nat.Source.Object(), annotation.ServiceSourceNATPrefixes.Path(),
 			"a prefix belongs to one load balancer, and the Service's load balancer has it while both serve: AWS chooses "+
 				"other prefixes for the Gateway",
 			"name other prefixes of the subnets in spec.loadBalancerSubnets[].sourceNatIPv6Prefix of the "+
@@ -230,7 +149,7 @@ func (b *balancer) subnets(s *configv1.LoadBalancerConfigurationSpec) {
 		s.LoadBalancerSubnets = make([]configv1.SubnetConfiguration, len(mappings))
 	}
 	if len(s.LoadBalancerSubnets) == 0 {
-		b.find(migrate.Failed, nat.Source.Object(), nat.Source.Path(),
+		b.Find(migrate.Failed, nat.Source.Object(), nat.Source.Path(),
 			"a LoadBalancerConfiguration has source NAT by a prefix for each subnet, and the Service names no subnets",
 			"name the subnets in spec.loadBalancerSubnets of the LoadBalancerConfiguration, each with sourceNatIPv6Prefix: "+
 				stack.AutoAssigned)
@@ -253,7 +172,7 @@ func (b *balancer) ranges(s *configv1.LoadBalancerConfigurationSpec) {
 			s.SecurityGroupPrefixes = lists
 		} else if first := b.ports[0]; !slices.Equal(first.InboundCIDRs.Value, cidrs) ||
 			!slices.Equal(first.PrefixLists.Value, lists) || first.ICMP.Set != p.ICMP.Set {
-			b.find(migrate.Failed, p.of.Object, rangesAt(p),
+			b.Find(migrate.Failed, p.of.Object, rangesAt(p),
 				fmt.Sprintf("port %d admits other addresses than port %d of %s, but a Gateway admits the same addresses to all "+
 					"its ports; the output uses those of port %d", p.Port, first.Port, first.of.Object, first.Port),
 				"name security groups with the rules in spec.securityGroups of the LoadBalancerConfiguration")
@@ -264,7 +183,7 @@ func (b *balancer) ranges(s *configv1.LoadBalancerConfigurationSpec) {
 	}
 	s.EnableICMP = ptr.To(true)
 	if len(s.SecurityGroupPrefixes) > 0 {
-		b.find(migrate.Failed, b.ports[0].of.Object, annotation.ServiceICMP.Path(),
+		b.Find(migrate.Failed, b.ports[0].of.Object, annotation.ServiceICMP.Path(),
 			"a Gateway admits ICMP from source ranges only, and the Service also from its prefix lists",
 			"name security groups with the rules in spec.securityGroups of the LoadBalancerConfiguration")
 	}
@@ -283,7 +202,7 @@ func rangesAt(p port) string {
 // listenerConfiguration is what the LoadBalancerConfiguration says of a port; ok is false if that is nothing.
 func (b *balancer) listenerConfiguration(p port) (l configv1.ListenerConfiguration, ok bool) {
 	l.ProtocolPort = configv1.ProtocolPort(fmt.Sprintf("%s:%d", p.protocol, p.Port))
-	l.SSLPolicy, l.ALPNPolicy = pointer(p.SSLPolicy), (*configv1.ALPNPolicy)(pointer(p.ALPN))
+	l.SSLPolicy, l.ALPNPolicy = migrate.Pointer(p.SSLPolicy), (*configv1.ALPNPolicy)(migrate.Pointer(p.ALPN))
 	for i, arn := range p.Certificates.Value {
 		if i == 0 {
 			l.DefaultCertificate = &arn
@@ -307,17 +226,7 @@ func (b *balancer) listenerConfiguration(p port) (l configv1.ListenerConfigurati
 }
 
 func (b *balancer) addGateway() {
-	g := &gatewayv1.Gateway{
-		TypeMeta:   metav1.TypeMeta{APIVersion: gatewayv1.GroupVersion.String(), Kind: "Gateway"},
-		ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: b.gateway, Annotations: b.annotationsOfGateway()},
-		Spec: gatewayv1.GatewaySpec{
-			GatewayClassName: ClassName,
-			Infrastructure: &gatewayv1.GatewayInfrastructure{ParametersRef: &gatewayv1.LocalParametersReference{
-				Group: gatewayv1.Group(configv1.GroupVersion.Group), Kind: "LoadBalancerConfiguration", Name: b.configuration,
-			}},
-		},
-	}
-	foreign := slices.ContainsFunc(b.members, func(m *member) bool { return m.service.Namespace != b.namespace })
+	var listeners []gatewayv1.Listener
 	for _, p := range b.ports {
 		for _, protocol := range p.transports() {
 			l := gatewayv1.Listener{Name: gatewayv1.SectionName(section(protocol, p.Port)), Port: p.Port,
@@ -328,42 +237,10 @@ func (b *balancer) addGateway() {
 						certificateOption: ofConfiguration},
 				}
 			}
-			if foreign {
-				l.AllowedRoutes = &gatewayv1.AllowedRoutes{Namespaces: &gatewayv1.RouteNamespaces{
-					From: ptr.To(gatewayv1.NamespacesFromAll)}}
-			}
-			g.Spec.Listeners = append(g.Spec.Listeners, l)
+			listeners = append(listeners, l)
 		}
 	}
-	if foreign {
-		b.find(migrate.Warning, b.members[0].Object, annotation.ServiceGroupName.Path(),
-			"the Services of the group are in several namespaces, so the listeners of the Gateway admit routes of all "+
-				"namespaces (allowedRoutes.namespaces.from: All)",
-			"replace it by a selector of the namespaces of the group")
-	}
-	b.add(g)
-}
-
-func (b *balancer) annotationsOfGateway() map[string]string {
-	out := map[string]string{}
-	if b.options.DryRun {
-		out[string(annotation.GatewayDryRun)] = "true"
-	}
-	for _, p := range []struct{ from, to annotation.Key }{
-		{annotation.ServiceDriftPolicy, annotation.GatewayDriftPolicy}, {annotation.ServiceReplacementPolicy,
-			annotation.GatewayReplacementPolicy},
-		{annotation.ServiceAllowDeletion, annotation.GatewayAllowDeletion},
-	} {
-		for _, m := range b.members {
-			if v, ok := m.service.Annotations[string(p.from)]; ok && out[string(p.to)] == "" {
-				out[string(p.to)] = v
-			}
-		}
-	}
-	if len(out) == 0 {
-		return nil
-	}
-	return out
+	b.AddGateway(listeners)
 }
 
 // noteCutover reports how the Service gives up its load balancer once that of the Gateway has all clients. It then
@@ -391,10 +268,10 @@ func (b *balancer) noteCutover(m *member) {
 	if m.Settings.Attributes[deletionProtection].Value == "true" {
 		remedy += "; before that, set " + deletionProtection + "=false on the Service, as its load balancer is protected"
 	}
-	b.find(migrate.Note, m.Object, "spec.type", "its load balancer serves together with the Gateway's until the Service "+
+	b.Find(migrate.Note, m.Object, "spec.type", "its load balancer serves together with the Gateway's until the Service "+
 		"no longer requests one; the Service stays as the backend of the routes", remedy)
 	if m.nodes && m.service.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal {
-		b.find(migrate.Warning, m.Object, "spec.externalTrafficPolicy",
+		b.Find(migrate.Warning, m.Object, "spec.externalTrafficPolicy",
 			"nodes are checked on the health check node port, which the API server gives to Services of type LoadBalancer "+
 				"only: when the type is changed, the checks of the Gateway's target groups fail",
 			"before that, set healthCheckConfig of the TargetGroupConfiguration to protocol TCP and port traffic-port, on "+
@@ -412,11 +289,7 @@ func (b *balancer) addRoute(p port) {
 	if protocol == udp {
 		kind = "UDPRoute"
 	}
-	ref := gatewayv1.ParentReference{Name: gatewayv1.ObjectName(b.gateway),
-		SectionName: ptr.To(gatewayv1.SectionName(section(protocol, p.Port)))}
-	if svc.Namespace != b.namespace {
-		ref.Namespace = ptr.To(gatewayv1.Namespace(b.namespace))
-	}
+	ref := b.ParentRef(svc.Namespace, section(protocol, p.Port))
 	id := configv1.RouteIdentifier{Kind: kind, Namespace: svc.Namespace, Name: name}
 	refs := b.backends(p, id)
 	if len(refs) == 0 {
@@ -426,11 +299,11 @@ func (b *balancer) addRoute(p port) {
 	meta := metav1.ObjectMeta{Namespace: svc.Namespace, Name: name}
 	common := gatewayv1.CommonRouteSpec{ParentRefs: []gatewayv1.ParentReference{ref}}
 	if protocol == udp {
-		b.add(&gatewayv1.UDPRoute{TypeMeta: typed, ObjectMeta: meta, Spec: gatewayv1.UDPRouteSpec{CommonRouteSpec: common,
+		b.Add(&gatewayv1.UDPRoute{TypeMeta: typed, ObjectMeta: meta, Spec: gatewayv1.UDPRouteSpec{CommonRouteSpec: common,
 			Rules: []gatewayv1.UDPRouteRule{{BackendRefs: refs}}}})
 		return
 	}
-	b.add(&gatewayv1.TCPRoute{TypeMeta: typed, ObjectMeta: meta, Spec: gatewayv1.TCPRouteSpec{CommonRouteSpec: common,
+	b.Add(&gatewayv1.TCPRoute{TypeMeta: typed, ObjectMeta: meta, Spec: gatewayv1.TCPRouteSpec{CommonRouteSpec: common,
 		Rules: []gatewayv1.TCPRouteRule{{BackendRefs: refs}}}})
 }
 
@@ -443,7 +316,7 @@ func (b *balancer) backends(p port, route configv1.RouteIdentifier) (out []gatew
 		for _, x := range a.Backends {
 			g := x.TargetGroup
 			if g == nil {
-				b.find(migrate.Failed, p.of.Object, x.Source.Place(),
+				b.Find(migrate.Failed, p.of.Object, x.Source.Place(),
 					fmt.Sprintf("target group %s is attached to the Service's load balancer, and AWS allows one for each target group",
 						x.TargetGroupARN),
 					"make another target group of the same targets, and name it in backendRefs of "+route.Kind+" "+route.Name+
@@ -458,18 +331,11 @@ func (b *balancer) backends(p port, route configv1.RouteIdentifier) (out []gatew
 				Name: gatewayv1.ObjectName(g.ServiceName), Port: ptr.To(int32(number))}, Weight: x.Weight}
 			out = append(out, ref)
 			p.of.nodes = p.of.nodes || g.ServiceName == p.of.service.Name && g.TargetType == stack.TargetInstance
-			if !b.configurations.Note(g.ServiceNamespace, g.ServiceName, route, b.properties(p, g)) {
-				b.find(migrate.Failed, p.of.Object, x.Source.Place(), "the ports of Service "+g.ServiceName+
+			if !b.Configurations.Note(g.ServiceNamespace, g.ServiceName, route, b.properties(p, g)) {
+				b.Find(migrate.Failed, p.of.Object, x.Source.Place(), "the ports of Service "+g.ServiceName+
 					" have different settings, and a route has one for all ports of a Service", "make a Service for each port")
 			}
 		}
 	}
-	return out
-}
-
-// tagsOf are the tags of a target group.
-func tagsOf(g *intent.TargetGroup, origin string) map[string]string {
-	out := map[string]string{migrate.OriginTag: origin}
-	maps.Copy(out, g.Tags)
 	return out
 }

@@ -4,15 +4,11 @@
 package network
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	configv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
 	"github.com/k8s-lbc/lbc/internal/front/service"
@@ -31,10 +27,17 @@ const (
 	Controller = "gateway.k8s.aws/nlb"
 )
 
-// order of the kinds in the output. What a target group is made of comes before its route, which would have another one
-// meanwhile if all is applied at once.
-var order = []string{"GatewayClass", "LoadBalancerConfiguration", "TargetGroupConfiguration", "Gateway",
-	"TCPRoute", "UDPRoute"}
+// kind is what is particular to Services.
+func kind() migrate.Kind {
+	return migrate.Kind{
+		Name: "Service", Plural: "Services", Before: stack.Service, After: stack.GatewayNLB,
+		Class: ClassName, Controller: Controller, GroupName: annotation.ServiceGroupName, Carried: carried, Rows: Rows(),
+		// The configuration of a target group comes before its route, which would have another target group meanwhile if all
+		// is applied at once.
+		Order: []string{"GatewayClass", "LoadBalancerConfiguration", "TargetGroupConfiguration", "Gateway",
+			"TCPRoute", "UDPRoute"},
+	}
+}
 
 // Options are what a translation depends on beside its objects.
 type Options struct {
@@ -47,41 +50,22 @@ type Options struct {
 
 // Translate translates the Services of a view that this controller serves. They stay as they are.
 func Translate(v *objects.View, o Options) migrate.Result {
-	t := &translator{view: v, options: o, configurations: migrate.Configurations{}, fates: fates()}
+	t := &translator{migrate.NewTranslation(v, kind(), o.DryRun), o}
 	for _, id := range t.groups() {
 		t.group(id)
 	}
 	t.addConfigurations()
-	if len(t.result.Pairs) > 0 {
-		t.add(&gatewayv1.GatewayClass{
-			TypeMeta:   metav1.TypeMeta{APIVersion: gatewayv1.GroupVersion.String(), Kind: "GatewayClass"},
-			ObjectMeta: metav1.ObjectMeta{Name: ClassName},
-			Spec:       gatewayv1.GatewayClassSpec{ControllerName: Controller},
-		})
-	}
-	migrate.SortObjects(t.result.Objects, order)
-	t.result.Findings = migrate.SortFindings(t.result.Findings)
-	return t.result
+	return t.Finish()
 }
 
-// translator is the state of a translation.
+// translator is the translation of Services.
 type translator struct {
-	view           *objects.View
-	options        Options
-	configurations migrate.Configurations
-	fates          map[annotation.Key]migrate.Row
-	result         migrate.Result
-}
-
-func (t *translator) add(o metav1.Object) { t.result.Objects = append(t.result.Objects, o) }
-
-func (t *translator) find(s migrate.Severity, object diag.Object, field, text, remedy string) {
-	t.result.Findings = append(t.result.Findings, migrate.NewFinding(s, object, field, text, remedy))
+	*migrate.Translation
+	options Options
 }
 
 func (t *translator) skip(svc *corev1.Service, why string, invalid bool) {
-	t.result.Skipped = append(t.result.Skipped, migrate.Skipped{Object: owner.Object(svc).String(), Why: why,
-		Invalid: invalid})
+	t.Skip(owner.Object(svc), why, invalid)
 }
 
 func (t *translator) selected(svc *corev1.Service) bool {
@@ -91,7 +75,7 @@ func (t *translator) selected(svc *corev1.Service) bool {
 // groups are the stacks of the selected Services: groups by name, then Services alone.
 func (t *translator) groups() []stack.ID {
 	seen := map[stack.ID]bool{}
-	for _, svc := range t.view.Services("") {
+	for _, svc := range t.View.Services("") {
 		_, typed := svc.Annotations[string(annotation.ServiceType)]
 		if !t.selected(svc) || svc.Spec.Type != corev1.ServiceTypeLoadBalancer && svc.Spec.LoadBalancerClass == nil &&
 			!typed {
@@ -114,65 +98,51 @@ func (t *translator) groups() []stack.ID {
 				"provider's controller", false)
 		}
 	}
-	slices.SortFunc(t.result.Skipped, func(a, b migrate.Skipped) int { return strings.Compare(a.Object, b.Object) })
-	return slices.SortedFunc(maps.Keys(seen), func(a, b stack.ID) int {
-		alone := func(id stack.ID) int { return min(len(id.Namespace), 1) }
-		return cmp.Or(cmp.Compare(alone(a), alone(b)), strings.Compare(a.Namespace, b.Namespace),
-			strings.Compare(a.Name, b.Name))
-	})
+	return t.Groups(seen)
 }
 
 // member is a translated Service of a group.
 type member struct {
-	intent.Member
+	*migrate.Member
 	service *corev1.Service
-	origin  string // value of migrate.OriginTag
-	nodes   bool   // its target groups have nodes
+	nodes   bool // its target groups have nodes
 }
 
 // group translates one load balancer.
 func (t *translator) group(id stack.ID) {
-	g := service.Load(t.view, t.options.Service, id)
-	desired := service.Translate(t.view, t.options.Service, g)
+	g := service.Load(t.View, t.options.Service, id)
+	desired := service.Translate(t.View, t.options.Service, g)
 	var members []*member
+	var shared []*migrate.Member
 	for i, m := range desired.Members {
 		svc := g.Members[i]
 		if !t.selected(svc) {
-			t.find(migrate.Warning, m.Object, "", "it is a member of group "+id.String()+
-				" and not selected, so the Gateway does not contain it", "select all Services of the group")
+			t.Unselected(m.Object, id)
 			continue
 		}
 		if t.examine(svc, m) {
-			members = append(members, &member{Member: m, service: svc, origin: "service/" + svc.Namespace + "/" + svc.Name})
+			one := t.NewMember(m, svc)
+			members, shared = append(members, &member{Member: one, service: svc}), append(shared, one)
 		}
 	}
 	if len(members) == 0 {
 		return
 	}
-	b := &balancer{translator: t, id: id, members: members}
+	b := &balancer{Group: t.NewGroup(id, shared), members: members}
 	b.translate()
 }
 
 // examine reports what is known of a Service. valid is false if it has errors, and is skipped: the controller does not
 // serve what it declares either.
 func (t *translator) examine(svc *corev1.Service, m intent.Member) (valid bool) {
-	var wrong []string
-	for _, d := range m.Diagnostics {
-		if d.Class == diag.Note {
-			t.find(migrate.Note, d.Object, d.Path, d.Text, d.Remedy)
-			continue
-		}
-		wrong = append(wrong, d.Path+": "+d.Text)
-	}
-	if len(wrong) > 0 {
-		t.skip(svc, strings.Join(wrong, "; "), true)
+	if !t.Valid(owner.Object(svc), m) {
 		return false
 	}
 	for _, k := range slices.Sorted(maps.Keys(svc.Annotations)) {
 		t.annotation(m.Object, annotation.Key(k), svc.Annotations[k])
 	}
 	if !m.Settings.Scheme.Set && len(svc.Status.LoadBalancer.Ingress) > 0 {
-		t.find(migrate.Warning, m.Object, annotation.ServiceScheme.Path(),
+		t.Find(migrate.Warning, m.Object, annotation.ServiceScheme.Path(),
 			"it declares no scheme, so its load balancer keeps the current scheme; the Gateway's load balancer has "+
 				"--default-load-balancer-scheme",
 			"set spec.scheme of the LoadBalancerConfiguration to the scheme of the present load balancer, if that "+
@@ -184,7 +154,7 @@ func (t *translator) examine(svc *corev1.Service, m intent.Member) (valid bool) 
 // annotation reports an annotation that has no equal, or that is to be looked at.
 func (t *translator) annotation(o diag.Object, k annotation.Key, value string) {
 	if migrate.OfExternalDNS(string(k)) {
-		t.find(migrate.Note, o, k.Path(), "external-dns makes a record of it for the Service, and the routes are without "+
+		t.Find(migrate.Note, o, k.Path(), "external-dns makes a record of it for the Service, and the routes are without "+
 			"it, or there would be records of both", "move it to a route when you move DNS to the Gateway")
 		return
 	}
@@ -192,30 +162,30 @@ func (t *translator) annotation(o diag.Object, k annotation.Key, value string) {
 	if !ok || value == "" {
 		return
 	}
-	r := t.fates[e.Key]
+	r := t.Fates[e.Key]
 	switch {
 	case e.Key == annotation.ServiceName:
-		t.find(migrate.Warning, o, k.Path(), r.Why, "if you need a name, write another one in spec.loadBalancerName of the "+
+		t.Find(migrate.Warning, o, k.Path(), r.Why, "if you need a name, write another one in spec.loadBalancerName of the "+
 			"LoadBalancerConfiguration")
 	case e.Key == annotation.ServiceOwnership && value == annotation.ManagedIt:
 	case r.Fate == migrate.Cannot:
-		t.find(migrate.Failed, o, k.Path(), r.Why, r.Remedy)
+		t.Find(migrate.Failed, o, k.Path(), r.Why, r.Remedy)
 	}
 }
 
 // addConfigurations adds the TargetGroupConfigurations, and reports Services that have one already.
 func (t *translator) addConfigurations() {
-	for _, o := range t.configurations.Objects() {
-		t.add(o)
+	for _, o := range t.Configurations.Objects() {
+		t.Add(o)
 		c, ok := o.(*configv1.TargetGroupConfiguration)
 		if !ok {
 			continue
 		}
 		backend := objects.Ref{Kind: objects.Service, Namespace: c.Namespace, Name: c.Spec.TargetReference.Name}
-		for _, other := range objects.Naming[*configv1.TargetGroupConfiguration](t.view, objects.TargetGroupConfiguration,
+		for _, other := range objects.Naming[*configv1.TargetGroupConfiguration](t.View, objects.TargetGroupConfiguration,
 			backend) {
 			if other.Name != c.Name {
-				t.find(migrate.Failed, diag.Object{Kind: "Service", Namespace: backend.Namespace, Name: backend.Name}, "",
+				t.Find(migrate.Failed, diag.Object{Kind: "Service", Namespace: backend.Namespace, Name: backend.Name}, "",
 					fmt.Sprintf("TargetGroupConfiguration %s is about it already, and of several the first by name counts",
 						other.Name),
 					"put what TargetGroupConfiguration "+c.Name+" has into its routeConfigurations, for the routes of the new Gateway")

@@ -123,10 +123,11 @@ const quicContainers = annotation.ServicePrefix + "aws-load-balancer-quic-enable
 
 // ownRows are the annotations about how the controller treats the load balancer of the Service.
 func ownRows() []migrate.Row {
-	return []migrate.Row{
-		to(annotation.ServiceDriftPolicy, "Gateway annotation "+string(annotation.GatewayDriftPolicy)),
-		to(annotation.ServiceReplacementPolicy, "Gateway annotation "+string(annotation.GatewayReplacementPolicy)),
-		to(annotation.ServiceAllowDeletion, "Gateway annotation "+string(annotation.GatewayAllowDeletion)),
+	var out []migrate.Row
+	for _, c := range carried {
+		out = append(out, to(c.From, "Gateway annotation "+string(c.To)))
+	}
+	return append(out, []migrate.Row{
 		cannot(annotation.ServiceOwnership, "others share the load balancer, and two objects cannot have a listener on one "+
 			"port there: the Gateway has its own load balancer",
 			"do not change the Service; or delete it first, and then apply the Gateway with annotations "+
@@ -135,14 +136,12 @@ func ownRows() []migrate.Row {
 		kept(annotation.ServiceDeletionPolicy, "it is about the deletion of the Service"),
 		kept(annotation.ServiceApprovedPlan, "it approves of a plan for the Service"),
 		kept(annotation.ServiceDeleteDuplicates, "it names resources of the Service"),
-	}
+	}...)
 }
 
-// fates are the rows by key.
-func fates() map[annotation.Key]migrate.Row {
-	out := map[annotation.Key]migrate.Row{}
-	for _, r := range Rows() {
-		out[r.Key] = r
-	}
-	return out
+// carried are the annotations of Services that Gateways have under a key of their own.
+var carried = []migrate.Carried{
+	{From: annotation.ServiceDriftPolicy, To: annotation.GatewayDriftPolicy},
+	{From: annotation.ServiceReplacementPolicy, To: annotation.GatewayReplacementPolicy},
+	{From: annotation.ServiceAllowDeletion, To: annotation.GatewayAllowDeletion},
 }

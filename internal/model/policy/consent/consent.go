@@ -1,6 +1,6 @@
-// Package consent decides which load balancers that no object of the cluster has made the objects of a namespace may
-// share or take over. An object cannot consent for itself: the flag --existing-load-balancers consents, or a tag of the
-// load balancer in AWS. Nothing that a user of the cluster writes does. It imports allowlist only.
+// Package consent decides which load balancers of others the objects of a namespace may share or adopt. An object
+// cannot consent for itself, and nothing that a user of the cluster writes does: only the flag
+// --existing-load-balancers, or a tag of the load balancer in AWS. The package is pure.
 package consent
 
 import (

@@ -1,6 +1,6 @@
-// Package drift holds the policies for what is changed in AWS by hand: the groups of fields, what becomes of a change,
-// and the text in which flags and annotations declare policies. What a policy does to a plan is in package plan/policy.
-// It imports the standard library only.
+// Package drift holds the policies for changes that are made in AWS by hand: the groups of fields, what happens to a
+// change, and the text by which flags and annotations declare policies. Package plan/policy has the effect of a
+// policy on a plan. The package is pure.
 package drift
 
 import (

@@ -1,6 +1,6 @@
-// Package iamroles decides which IAM roles the TargetGroupBindings of a namespace may name: an allow-list of patterns,
-// as the flag --assumable-roles gives it, and the form of a role's ARN. Whether AWS lets the controller assume a role
-// is not known here. It imports allowlist only.
+// Package iamroles decides which IAM roles the TargetGroupBindings of a namespace may name: an allow-list of patterns
+// from the flag --assumable-roles, and the form of a role's ARN. It does not know whether AWS lets the controller
+// assume a role. The package is pure.
 package iamroles
 
 import (

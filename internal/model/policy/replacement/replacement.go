@@ -1,7 +1,6 @@
 // Package replacement holds the policy for load balancers that an edit would replace, because AWS cannot change their
-// scheme or type: whether they may be, and for how long the former one stays. It has the text in which flags and
-// annotations declare the policy; what the policy does to a plan is in package plan/diff. It imports the standard
-// library only.
+// scheme or type: whether they may be replaced, and for how long the former one stays. It has the text by which flags
+// and annotations declare the policy. Package plan/diff has the effect of the policy on a plan. The package is pure.
 package replacement
 
 import (

@@ -1,6 +1,6 @@
-// Package check finds what AWS is certain to refuse of a GlobalAccelerator, and what it may refuse, by the declaration
-// alone. Admission, the command line and the controller have it in common. It neither reads other objects nor knows
-// what AWS holds: what depends on the load balancers of endpoints is decided where they are known.
+// Package check finds what AWS is certain to refuse of a GlobalAccelerator, and what it may refuse, from the
+// declaration alone. Admission, the command line and the controller share it. It neither reads other objects nor
+// knows AWS: what depends on the load balancers of endpoints is decided later, once these are known.
 package check
 
 import (

@@ -86,7 +86,7 @@ func Needs(c Config, ga *agav1beta1.GlobalAccelerator, endpoints []Endpoint) []N
 func isNetwork(id string) bool { return strings.Contains(id, ":loadbalancer/net/") }
 
 // foreignRegion is the Region in the name of a load balancer, if it is not region: name.REGION.elb.amazonaws.com of an
-// ALB, name.awsop.REGION.amazonaws.com of an NLB. Names of another form have none.
+// ALB, name.elb.REGION.amazonaws.com of an NLB. Names of another form have none.
 func foreignRegion(host, region string) string {
 	labels := strings.Split(host, ".")
 	for i, l := range labels {

@@ -1,5 +1,5 @@
-// Package declare makes the accelerator that a GlobalAccelerator declares, of the object, the objects that its
-// endpoints name, and what AWS answers about their load balancers. Endpoints reads objects; Needs has the questions for
+// Package declare makes the accelerator that a GlobalAccelerator declares, from the object, the objects that its
+// endpoints name, and AWS's answers about their load balancers. Endpoints reads objects; Needs has the questions for
 // AWS; Accelerator takes the answers. It is pure.
 package declare
 

@@ -1,6 +1,6 @@
-// Package diff plans how an accelerator gets from what AWS holds to what an object declares. Steps stand in an order in
-// which AWS allows each of them: it refuses two listeners of a protocol with a port in common, and port overrides that
-// disagree with listeners, at every moment and not only at the end. It is a pure function.
+// Package diff plans the changes from the observed accelerator to the declared one. At every moment, AWS refuses two
+// listeners of a protocol with a port in common, and port overrides that disagree with listeners. So the steps are in
+// an order in which AWS allows each of them. It is pure.
 package diff
 
 import (

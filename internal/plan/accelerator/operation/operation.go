@@ -1,5 +1,5 @@
-// Package operation has the operations that change an accelerator, a struct per action of AWS Global Accelerator, and
-// what an observation is after each. It decides nothing: package diff plans, package awsclient sends.
+// Package operation has the operations that change an accelerator, one struct for each action of AWS Global
+// Accelerator, and the observation after each. It decides nothing: package diff plans, and package awsclient sends.
 package operation
 
 import (

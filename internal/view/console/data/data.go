@@ -1,5 +1,5 @@
-// Package data makes the views of the web console of the results of compile and plan, for the command line. It reads
-// nothing and decides nothing.
+// Package data makes the views of the web console from the results of compile and plan, for the command line. It
+// reads and decides nothing.
 package data
 
 import (

@@ -2,8 +2,9 @@ package constraint
 
 import "testing"
 
-// TestValuesBeyondTheDefaultGuard has values of each guard up to AWS's default, beyond it, and unknown ones.
-func TestValuesBeyondTheDefaultGuard(t *testing.T) {
+// TestValuesBeyondTheDefaultProtect has values of each protective attribute up to AWS's default, beyond it, and unknown
+// ones.
+func TestValuesBeyondTheDefaultProtect(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		key, value string
@@ -22,7 +23,7 @@ func TestValuesBeyondTheDefaultGuard(t *testing.T) {
 		{"ipv6.deny_all_igw_traffic", "false", false}, {"ipv6.deny_all_igw_traffic", "true", true},
 		{"deletion_protection.enabled", "yes", true}, {"idle_timeout.timeout_seconds", "1", false},
 	} {
-		if got := Guards(c.key, c.value); got != c.want {
+		if got := Protects(c.key, c.value); got != c.want {
 			t.Errorf("%s=%s: %t", c.key, c.value, got)
 		}
 	}
