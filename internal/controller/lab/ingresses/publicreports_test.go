@@ -40,10 +40,6 @@ func useAnnotation(name string) func(*networkingv1.Ingress) {
 func inputs() map[string]input {
 	group := lab.GroupMember("shop", "api", 1, nil)
 	return map[string]input{
-		"a rule without paths": {change: func(i *networkingv1.Ingress) {
-			i.Spec.Rules = append(i.Spec.Rules, networkingv1.IngressRule{Host: "empty.example.com"})
-		}, told: []string{"spec.rules[1]", "no paths", "requests for empty.example.com", "http.paths"},
-			answers: map[string]string{"/web": "web:80"}},
 		"conditions on clients for another name": {annotations: map[string]string{"conditions.wbe": restricted},
 			told:    []string{"[GuardNotApplied]", "conditions.wbe", "no backend of the Ingress is wbe"},
 			answers: map[string]string{"/web": "web:80"}},
