@@ -96,9 +96,11 @@ func (r *run) judgeProtected(s plan.Step, e awsclient.Error, err error) Outcome 
 func (r *run) judgeInUse(s plan.Step, failed Outcome) Outcome {
 	o := r.wait(s, s.Op.About().UsedBy, failed.Err)
 	failed.Until = o.Until
+	refusals, write := r.d.Inventory.Refusals(), plan.Fingerprint(s.Op, r.resolve)
+	code, _ := refusals.Room(r.key, write)
 	switch wait := o.Until.Sub(r.d.Now()); {
-	case wait > often.Longest:
-		r.d.Inventory.Refusals().Refused(r.key, plan.Fingerprint(s.Op, r.resolve), r.refusal(s, failed, refusal.Obstacle))
+	case wait > often.Longest, code != "":
+		_, failed.Until = refusals.Refused(r.key, write, r.refusal(s, failed, refusal.Obstacle))
 	case wait <= longest || !is[awsop.DeleteCertificate](s.Op): // a certificate has no parts that AWS still deletes
 		return o
 	}

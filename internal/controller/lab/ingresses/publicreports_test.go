@@ -48,8 +48,7 @@ func inputs() map[string]input {
 			told:    []string{"[GuardNotApplied]", `"sourceip" is unknown`, "source-ip"},
 			answers: map[string]string{"/web": "web:80"}},
 		"conditions without an action": {annotations: map[string]string{"conditions.admin": restricted},
-			change: useAnnotation("admin"), told: []string{"[InvalidRule]", "actions.admin", "add the annotation"},
-			answers: map[string]string{"/admin": "0 load balancers"}},
+			change: useAnnotation("admin"), told: []string{"[BackendServiceMissing]", "admin"}},
 		"instance targets of a Service without node ports": {annotations: map[string]string{"target-type": "instance"},
 			told: []string{"[WrongServiceType]", "no node port", "target-type: ip"}, answers: map[string]string{
 				"/web": "0 load balancers"}},
@@ -131,21 +130,6 @@ func TestEditOfReportedInputKeepsWhatServes(t *testing.T) {
 				t.Errorf("/web is answered by %q after the edit:\n%s", got, strings.Join(l.Events, "\n"))
 			}
 		})
-	}
-}
-
-// TestBindingThatSomebodyDeletesIsMadeAgain deletes the binding of an Ingress that serves.
-func TestBindingThatSomebodyDeletesIsMadeAgain(t *testing.T) {
-	t.Parallel()
-	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Ingress("web", nil, "web"),
-		lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
-	l.Create(lab.Pods("a", "10.0.128.50")...)
-	l.Settle(lab.Key("web"))
-	b := l.AllBindings()[0]
-	l.Must(l.Client.Delete(t.Context(), &b))
-	l.Pass(time.Minute, nil, lab.Key("web"))
-	if got := l.Sim.Resources().TargetGroups; len(l.AllBindings()) != 1 || len(got) != 1 || len(got[0].Targets) != 1 {
-		t.Errorf("%d bindings; target groups %+v", len(l.AllBindings()), got)
 	}
 }
 

@@ -88,7 +88,7 @@ func TestADisagreementWithAWSCostsFewCallsAndOneEvent(t *testing.T) {
 			l.Pass(10*time.Minute, nil, lab.Key("web"))
 			total, by := l.Counts(mark)
 			t.Logf("%d calls: %v", total, by)
-			if by[tc.action] > tc.attempts || by[tc.action] < 5 || total > tc.calls {
+			if by[tc.action] > tc.attempts || by[tc.action] < 2 || total > tc.calls {
 				t.Errorf("%d calls in ten minutes, want at most %d: %v", total, tc.calls, by)
 			}
 			warned := l.Warnings(0)["Ingress shop/web"]
