@@ -10,7 +10,7 @@ import (
 // one that shrinks by more than the slack gets a lower budget, so that nothing grows back.
 var budgets = map[string]int{
 	"api":        800,
-	"aws":        13090,
+	"aws":        13160,
 	"cmd":        350,
 	"compile":    9540,
 	"config":     100,

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 )
 
 // feed gives a record the lines of a run and returns what is printed.
@@ -231,6 +234,41 @@ func TestEverySeedRunsOnceAndWithoutTheRaceDetector(t *testing.T) {
 		if long[module+p] != 1 {
 			t.Errorf("the long form of %s runs %d times", p, long[module+p])
 		}
+	}
+}
+
+func TestLongTestsOfSliceRunWithoutTheRaceDetector(t *testing.T) {
+	t.Chdir("../..")
+	packages, err := list(t.Context(), ".", module+"/...")
+	if err != nil {
+		t.Fatal(err)
+	}
+	concurrent, _ := divide(packages, false)
+	var found []string
+	for i := range 12 {
+		slice := fmt.Sprintf("%d/12", i)
+		s, err := longOf(packages, concurrent, slice)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if slices.Contains(s.packages, module+"/internal/controller/lab/ingresses") &&
+			strings.Contains(s.args[1], "TestACrashWhileAHostMovesLosesNoHost") {
+			found = append(found, slice)
+		}
+	}
+	if len(found) != 1 {
+		t.Fatalf("slices %v run the test, want one", found)
+	}
+	t.Setenv(longtest.SliceVariable, found[0])
+	suites, err := plan(t.Context(), "test", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if race := suites[0]; !race.race || !slices.Equal(race.env, []string{longtest.SliceVariable + "="}) {
+		t.Errorf("race detector %v, environment %v", race.race, race.env)
+	}
+	if s := suites[1]; s.race || s.name != "long tests of the slice" {
+		t.Errorf("the second suite is %q, race detector %v", s.name, s.race)
 	}
 }
 

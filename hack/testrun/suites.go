@@ -45,8 +45,13 @@ func plan(ctx context.Context, name string, patterns []string) ([]suite, error) 
 	}
 	concurrent, others := divide(packages, name == "all")
 	playground := []string{"./..."}
+	var sliced suite
 	if name == "test" {
-		if playground, err = core(ctx, os.Getenv(longtest.SliceVariable)); err != nil {
+		slice := os.Getenv(longtest.SliceVariable)
+		if playground, err = core(ctx, slice); err != nil {
+			return nil, err
+		}
+		if sliced, err = longOf(packages, concurrent, slice); err != nil {
 			return nil, err
 		}
 	}
@@ -63,9 +68,15 @@ func plan(ctx context.Context, name string, patterns []string) ([]suite, error) 
 			image,
 			{name: "end to end", dir: "playground", args: playgroundArgs, packages: playground},
 		}
+		// The race detector gets the short forms: it makes code several times slower, and looks for the same races in
+		// each seed.
+		if name == "test" {
+			suites[0].env = []string{longtest.SliceVariable + "="}
+		}
+		if len(sliced.packages) > 0 {
+			suites = slices.Insert(suites, 1, sliced)
+		}
 		if name == "all" {
-			// The race detector gets the short forms: it makes code several times slower, and looks for the same races in
-			// each seed.
 			suites = slices.Insert(suites, 1, suite{name: "packages with concurrency, every seed", dir: ".", args: []string{
 				"-timeout=40m"}, packages: concurrent})
 			for i := range suites {
@@ -258,6 +269,38 @@ func hasCore(tests []string, slice string) (bool, error) {
 		}
 	}
 	return false, nil
+}
+
+// long finds the tests that are long as a whole, in the sources of a package.
+var long = regexp.MustCompile(`(?m)^func (Test\w+)\(t \*testing\.T\) \{\n(?:\tt\.Parallel\(\)\n)?\t` +
+	regexp.QuoteMeta(longCall))
+
+// longOf returns a suite of the long tests of a slice, of those packages whose paths are listed. Without such tests, the
+// suite has no packages.
+func longOf(packages []pack, paths []string, slice string) (suite, error) {
+	s := suite{name: "long tests of the slice", dir: "."}
+	var names []string
+	for _, p := range packages {
+		if !slices.Contains(paths, p.path) {
+			continue
+		}
+		_, tests := sources(p.dir)
+		before := len(names)
+		for _, m := range long.FindAllStringSubmatch(strings.Join(tests, "\n"), -1) {
+			runs, err := longtest.InSlice(m[1], slice)
+			if err != nil {
+				return suite{}, err
+			}
+			if runs {
+				names = append(names, m[1])
+			}
+		}
+		if len(names) > before {
+			s.packages = append(s.packages, p.path)
+		}
+	}
+	s.args = []string{"-timeout=40m", "-run=^(" + strings.Join(names, "|") + ")$"}
+	return s, nil
 }
 
 // area returns the suites of some packages: themselves, with the race detector where something is concurrent, then what

@@ -9,10 +9,12 @@ import (
 	"time"
 
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/smithy-go"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/aws/apply"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
@@ -66,13 +68,8 @@ func TestAStepWaitsForAllThatItNeedsOrFollows(t *testing.T) {
 	}
 }
 
-func TestARemovalThatMakesRoomAtAQuotaStillNeedsWhatItNeeded(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, account.Instant())
-	w.settle(shop("web", "/a/*"))
-	if _, err := w.sim.Gate.AddFault(gate.Fault{Action: "CreateRule", Code: "TooManyRules", Message: "full"}); err != nil {
-		t.Fatal(err)
-	}
+// exchange returns steps that create a rule of the load balancer and remove another one.
+func (w *world) exchange() (create, remove plan.Step) {
 	var listener, rule string
 	for _, l := range w.sim.Resources().LoadBalancers[0].Listeners {
 		if l.Port == 443 {
@@ -83,10 +80,59 @@ func TestARemovalThatMakesRoomAtAQuotaStillNeedsWhatItNeeded(t *testing.T) {
 	fresh.Listener = stack.Literal(stack.KindListener, listener)
 	fresh.Actions = []stack.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{
 		StatusCode: "404"}}}
-	create := plan.Step{ID: "create", Action: plan.Create, Resource: stack.Ref{Kind: stack.KindRule, ID: "new"},
-		Op: awsop.CreateRule{Rule: fresh, Priority: 7}}
-	remove := plan.Step{ID: "remove", Action: plan.Delete, Op: awsop.DeleteRule{Rule: stack.Literal(stack.KindRule, rule)},
-		Needs: []plan.StepID{"other", "create"}}
+	return plan.Step{ID: "create", Action: plan.Create, Resource: stack.Ref{Kind: stack.KindRule, ID: "new"},
+			Op: awsop.CreateRule{Rule: fresh, Priority: 7}},
+		plan.Step{ID: "remove", Action: plan.Delete, Op: awsop.DeleteRule{Rule: stack.Literal(stack.KindRule, rule)}}
+}
+
+// late answers the first CreateRule by an exceeded quota, once a rule was removed.
+type late struct {
+	awsclient.ELBV2
+	removed chan struct{}
+	refused atomic.Bool
+}
+
+func (l *late) CreateRule(ctx context.Context, in *elbv2.CreateRuleInput, o ...func(*elbv2.Options)) (
+	*elbv2.CreateRuleOutput, error) {
+	if l.refused.Swap(true) {
+		return l.ELBV2.CreateRule(ctx, in, o...)
+	}
+	<-l.removed
+	return nil, &smithy.GenericAPIError{Code: "TooManyRules"}
+}
+
+func (l *late) DeleteRule(ctx context.Context, in *elbv2.DeleteRuleInput, o ...func(*elbv2.Options)) (
+	*elbv2.DeleteRuleOutput, error) {
+	out, err := l.ELBV2.DeleteRule(ctx, in, o...)
+	close(l.removed)
+	return out, err
+}
+
+// TestStepThatMetAQuotaIsRepeatedAfterARemovalBesideIt has a removal make room while AWS refuses the step.
+func TestStepThatMetAQuotaIsRepeatedAfterARemovalBesideIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, account.Instant())
+	w.settle(shop("web", "/a/*"))
+	create, remove := w.exchange()
+	clients := w.clients()
+	clients.ELBV2 = &late{ELBV2: clients.ELBV2, removed: make(chan struct{})}
+	r := apply.Run(t.Context(), plan.Plan{Key: shop("web").Key, Steps: []plan.Step{create, remove}},
+		apply.Deps{Clients: clients, Inventory: w.inv, Now: w.clock.Now, Concurrency: 2})
+	if r.Count(apply.Done) != 2 {
+		t.Errorf("%+v", r.Outcomes)
+	}
+}
+
+func TestARemovalThatMakesRoomAtAQuotaStillNeedsWhatItNeeded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, account.Instant())
+	w.settle(shop("web", "/a/*"))
+	if _, err := w.sim.Gate.AddFault(gate.Fault{Action: "CreateRule", Code: "TooManyRules", Message: "full"}); err != nil {
+		t.Fatal(err)
+	}
+	create, remove := w.exchange()
+	rule := remove.Op.(awsop.DeleteRule).Rule.Literal
+	remove.Needs = []plan.StepID{"other", "create"}
 	r := w.runPaced(1, paced{"other": func() error { return errors.New("no") }}, create, pacedStep("other"), remove)
 	if o := r.Outcomes["remove"]; o.State != apply.Blocked || o.By != "other" {
 		t.Errorf("the removal: %+v", o)

@@ -23,6 +23,8 @@ type run struct {
 	outcomes map[plan.StepID]Outcome
 	started  map[plan.StepID]bool
 	yielded  map[plan.StepID]bool // removals that were moved forward to make room under a quota
+	turns    int
+	turn     map[plan.StepID]int // when a step last started or succeeded, in turns
 	finished chan finished
 
 	// Plans may have thousands of steps: the loop checks a step again only when a step that it waits for has ended.
@@ -57,6 +59,7 @@ func newRun(p plan.Plan, d Deps) *run {
 	r := &run{
 		d: d, key: p.Key, steps: slices.Clone(p.Steps),
 		outcomes: map[plan.StepID]Outcome{}, started: map[plan.StepID]bool{}, yielded: map[plan.StepID]bool{},
+		turn:     map[plan.StepID]int{},
 		finished: make(chan finished),
 		reads:    map[string]*healthRead{},
 		values:   map[stack.Ref]string{}, created: map[string]bool{},
@@ -96,6 +99,10 @@ func (r *run) depend(place int, id plan.StepID, needs bool) {
 // settle records the outcome of a step.
 func (r *run) settle(id plan.StepID, o Outcome) {
 	r.outcomes[id] = o
+	if o.State == Done {
+		r.turns++
+		r.turn[id] = r.turns
+	}
 	for _, d := range r.waiting[id] {
 		r.open[d.place]--
 		if r.open[d.place] <= 0 || d.needs && o.State != Done || !d.needs && r.steps[d.place].Op.About().Ordered &&
@@ -136,6 +143,8 @@ func (r *run) loop(ctx context.Context) {
 				progress = true
 			case ready:
 				r.started[s.ID] = true
+				r.turns++
+				r.turn[s.ID] = r.turns
 				running++
 				if s.Action != plan.Await {
 					slots++
@@ -217,8 +226,9 @@ func (r *run) end(ctx context.Context, f finished) {
 	r.settle(f.id, f.outcome)
 }
 
-// postpone moves one removal under the same quota before the step, and repeats the step after it. Only removals from
-// the same load balancer or security group make room. postpone reports false if there is no such removal left.
+// postpone repeats the step after one removal under the same quota: one that is under way, one that succeeded after the
+// step began, or one that it moves before the step. Only removals from the same load balancer or security group make
+// room. postpone reports false if there is no such removal left.
 func (r *run) postpone(id plan.StepID) bool {
 	at := r.places[id]
 	failed := &r.steps[at]
@@ -228,16 +238,22 @@ func (r *run) postpone(id plan.StepID) bool {
 	}
 	for _, i := range r.removals {
 		s := &r.steps[i]
-		if _, ended := r.outcomes[s.ID]; ended || !makesRoom(s.Op.About().Quota) || s.Guard != nil || r.started[s.ID] ||
-			r.yielded[s.ID] {
+		o, ended := r.outcomes[s.ID]
+		waits := !r.started[s.ID]
+		if !makesRoom(s.Op.About().Quota) || ended && (o.State != Done || r.turn[s.ID] < r.turn[id]) ||
+			!ended && waits && (s.Guard != nil || r.yielded[s.ID]) {
 			continue
 		}
-		r.release(s, id)
-		failed.After = append(slices.Clone(failed.After), s.ID)
-		r.depend(at, s.ID, false)
-		r.open[i] = 0 // it waits for fewer now
-		r.unsettled[i], r.unsettled[at] = true, true
-		r.started[id], r.yielded[s.ID] = false, true
+		if !ended {
+			failed.After = append(slices.Clone(failed.After), s.ID)
+			r.depend(at, s.ID, false)
+		}
+		if !ended && waits {
+			r.release(s, id)
+			r.open[i] = 0 // it waits for fewer now
+			r.unsettled[i], r.yielded[s.ID] = true, true
+		}
+		r.started[id], r.unsettled[at] = false, true
 		return true
 	}
 	return false

@@ -8,9 +8,7 @@ import (
 
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
-	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/lib/absence"
-	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
@@ -30,8 +28,7 @@ func (i *Inventory) addLacking(ctx context.Context, l *listing, progressed func(
 		} else {
 			groups, _, n, err = i.listTargetGroups(ctx, l, &elbv2.DescribeTargetGroupsInput{TargetGroupArns: []string{arn}})
 		}
-		missing := err != nil && awsclient.Classify(err).Class == diag.NotFound
-		if _, err = absence.OfRead(n > 0, missing, err); err != nil {
+		if _, err = absence.OfRead(n > 0, err != nil && vanished(err), err); err != nil {
 			return fmt.Errorf("looking whether %s, which the list lacks, exists: %w", arn, err)
 		}
 		progressed()

@@ -83,7 +83,7 @@ func forwardToARN(arn string) string { return `{"type":"forward","targetGroupARN
 func TestSettingOfAMemberHoldsNoEditOfOthers(t *testing.T) {
 	t.Parallel()
 	const prefix = "alb.ingress.kubernetes.io/"
-	sample := longtest.OneOf(7)
+	sample := longtest.OneOf(14)
 	for _, name := range slices.Sorted(maps.Keys(unfitSettings)) {
 		values := unfitSettings[name]
 		for _, when := range []string{"newcomer", "edit"} {
