@@ -9,6 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 )
 
 // TestEachRefusedWriteKeepsItsBudget has AWS refuse what each write of an accelerator's life says, for three hours. The
@@ -16,6 +17,7 @@ import (
 // often.
 func TestEachRefusedWriteKeepsItsBudget(t *testing.T) {
 	t.Parallel()
+	sample := longtest.Rotating(3)
 	stages := []struct {
 		name    string
 		does    func(*world)
@@ -35,6 +37,9 @@ func TestEachRefusedWriteKeepsItsBudget(t *testing.T) {
 	}
 	for n, stage := range stages {
 		for _, action := range stage.refused {
+			if !sample.Next() {
+				continue
+			}
 			w, refused := example(t), 0
 			run := func(span time.Duration) {
 				for end := w.clock.Now().Add(span); w.clock.Now().Before(end); {
