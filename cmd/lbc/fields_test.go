@@ -106,7 +106,7 @@ func TestEachFieldHasAnEffectOrAFinding(t *testing.T) {
 	for _, rows := range readFieldRows(t) {
 		t.Run(rows.Kind, func(t *testing.T) {
 			t.Parallel()
-			bases, sample := map[string]outcome{}, longtest.OneOf(4)
+			bases, sample := map[string]outcome{}, longtest.Rotating(12)
 			for _, field := range slices.Sorted(maps.Keys(rows.Fields)) {
 				if !sample.Next() {
 					continue

@@ -160,20 +160,21 @@ const withRace = "internal/controller/lab/"
 // withoutRace are the directories whose tests run without the race detector although something in them is concurrent,
 // and why. make test-all runs those of controllers with it.
 var withoutRace = map[string]string{
-	"cmd/lbc":                          "it prints what its packages report, and those have the detector",
-	"hack/testrun":                     "its tests plan suites, one at a time",
-	"internal/controller/lab/accounts": otherLabs,
-	"internal/controller/lab/chaos":    otherLabs,
-	"internal/controller/lab/consent":  otherLabs,
-	"internal/controller/lab/gateways": otherLabs,
-	"internal/controller/lab/restart":  otherLabs,
-	"internal/controller/lab/tenants":  otherLabs,
-	"internal/controller/lab/unread":   otherLabs,
-	"internal/controller/lab/upkeep":   otherLabs,
-	"awssim/wire":                      "it encodes what one goroutine has",
+	"cmd/lbc":                           "it prints what its packages report, and those have the detector",
+	"hack/testrun":                      "its tests plan suites, one at a time",
+	"internal/controller/lab/accounts":  otherLabs,
+	"internal/controller/lab/chaos":     otherLabs,
+	"internal/controller/lab/consent":   otherLabs,
+	"internal/controller/lab/gateways":  otherLabs,
+	"internal/controller/lab/ingresses": otherLabs,
+	"internal/controller/lab/restart":   otherLabs,
+	"internal/controller/lab/tenants":   otherLabs,
+	"internal/controller/lab/unread":    otherLabs,
+	"internal/controller/lab/upkeep":    otherLabs,
+	"awssim/wire":                       "it encodes what one goroutine has",
 }
 
-const otherLabs = "the controller's code has the detector in the labs bindings, inbound and ingresses"
+const otherLabs = "the controller's code has the detector in the labs bindings and inbound"
 
 // divide tells the packages for the race detector from the others. The detector makes tests several times slower and
 // finds nothing where nothing is concurrent.

@@ -8,12 +8,14 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 )
 
 // TestEachRefusedWriteKeepsItsBudget has AWS refuse what each write of an accelerator's life says, for three hours. The
 // write is sent after 2, 8 and 30 minutes, then once an hour.
 func TestEachRefusedWriteKeepsItsBudget(t *testing.T) {
 	t.Parallel()
+	sample := longtest.Rotating(3)
 	stages := []struct {
 		name    string
 		does    func(*world)
@@ -33,6 +35,9 @@ func TestEachRefusedWriteKeepsItsBudget(t *testing.T) {
 	}
 	for n, stage := range stages {
 		for _, action := range stage.refused {
+			if !sample.Next() {
+				continue
+			}
 			w, refused := example(t), 0
 			run := func(span time.Duration) {
 				for end := w.clock.Now().Add(span); w.clock.Now().Before(end); {

@@ -286,7 +286,7 @@ func (e *evil) accelerator() {
 // and without another tenant, who declares what he likes. No accelerator of his has a load balancer of the tenant.
 func TestNeighbourChangesNoAccelerator(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(longtest.Seeds(12, 100)) { //nolint:gosec // small
+	for seed := range uint64(longtest.Seeds(6, 100)) { //nolint:gosec // small
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			r := rand.New(rand.NewPCG(seed, 32)) //nolint:gosec // drawn to be repeated

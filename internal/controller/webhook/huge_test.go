@@ -159,7 +159,7 @@ func hugeObjects() map[string]huge {
 func TestHugeObjectsAreReviewedWithLittle(t *testing.T) { // not parallel: it counts bytes
 	l := newLarge(t, 100, selections["one label"])
 	objects := hugeObjects()
-	kinds := longtest.OneOf(4)
+	kinds := longtest.Rotating(12)
 	for _, name := range slices.Sorted(maps.Keys(objects)) {
 		if !kinds.Next() {
 			continue

@@ -377,7 +377,7 @@ var rotations = map[string]func(r *rotation){
 // Only if somebody replaces the bundles, requests are refused, until the leader looks.
 func TestNoRequestIsRefusedWhileCertificatesChange(t *testing.T) {
 	t.Parallel()
-	sample := longtest.OneOf(3)
+	sample := longtest.Rotating(12)
 	for _, name := range slices.Sorted(maps.Keys(rotations)) {
 		rotate := rotations[name]
 		if !sample.Next() {

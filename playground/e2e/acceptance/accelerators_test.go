@@ -18,6 +18,7 @@ import (
 // reach pods behind Services, Ingresses and Gateways, and that edits change it in place. The cases
 // can share load balancers.
 func TestG7AcceleratorsInFrontOfEveryKindOfLoadBalancer(t *testing.T) {
+	longtest.Long(t, "a minute of processor time; internal/controller/accelerator has the cases without traffic")
 	t.Parallel()
 	a := accelerate(t)
 	const on80 = "TCP 80-80 NONE us-west-2 100%: "

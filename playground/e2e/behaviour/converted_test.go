@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 )
 
@@ -22,6 +23,7 @@ func convertedMatch(kind, path, service string) string {
 // TestConvertedIngressIsServedAsBefore shows that a Gateway with a listener for each host, as
 // ingress2gateway writes it for an Ingress, serves each request as the Ingress does.
 func TestConvertedIngressIsServedAsBefore(t *testing.T) {
+	longtest.Long(t, "cmd/lbc compares the answers without traffic")
 	t.Parallel()
 	c := cluster(t)
 	const ns = "converted"

@@ -217,6 +217,7 @@ func TestLeaderKilledDuringRolloutFailsNoRequest(t *testing.T) {
 // TestControllerUpgradeDuringRolloutFailsNoRequest shows that no request fails when controller and
 // application are rolled out at once, and how short the gap of leadership is.
 func TestControllerUpgradeDuringRolloutFailsNoRequest(t *testing.T) {
+	longtest.Long(t, "a variant of TestLeaderKilledDuringRolloutFailsNoRequest, which make test runs")
 	c := start(t)
 	const ns = "upgraded"
 	url := gated(t, c, ns)

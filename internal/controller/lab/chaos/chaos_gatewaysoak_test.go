@@ -108,7 +108,7 @@ const gatewaySoakSteps = 25
 // version of each object.
 func TestRandomEditsOfGatewaysEndWhereAFreshStartDoes(t *testing.T) {
 	t.Parallel()
-	seeds, first := longtest.Seeds(2, 12), 1
+	seeds, first := longtest.Seeds(1, 12), 1
 	for name, to := range map[string]*int{"LBC_EDITS_SEEDS": &seeds, "LBC_EDITS_FIRST": &first} {
 		if n, err := strconv.Atoi(os.Getenv(name)); err == nil {
 			*to = n

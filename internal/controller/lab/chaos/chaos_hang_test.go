@@ -171,7 +171,7 @@ func TestWhileAnOperationHangsTargetsOfOtherGroupsComeAndGo(t *testing.T) {
 		}
 		called = l.Called(mark)
 	})
-	hangs := lab.OneOf(6)
+	hangs := lab.OneOf(12)
 	for n, permission := range called {
 		for kind, fault := range map[string]gate.Fault{"before it has an effect": {Latency: hangTime, Reset: true},
 			"after its effect": {Delay: hangTime, Lose: true}} {

@@ -34,7 +34,7 @@ var refusedBudget = []int{4, 1, 1}
 func TestEachRefusedWriteKeepsItsBudget(t *testing.T) {
 	t.Parallel()
 	_, called := undisturbed(t)
-	sample := lab.OneOf(20)
+	sample := lab.OneOf(40)
 	for _, permission := range called {
 		service, action, _ := strings.Cut(permission, ":")
 		if awsclient.IsRead(action) || repeatable[action] != "" || !sample.Next() {

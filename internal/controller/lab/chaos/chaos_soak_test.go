@@ -73,7 +73,7 @@ func number(name string, otherwise int) int {
 // soakSteps is how many steps of ten seconds a story has: LBC_EDITS_STEPS, or half an hour in the long form and where
 // LBC_EDITS_SEEDS asks for seeds.
 func soakSteps() int {
-	steps := longtest.Seeds(60, 180)
+	steps := longtest.Seeds(30, 180)
 	if os.Getenv("LBC_EDITS_SEEDS") != "" {
 		steps = 180
 	}
