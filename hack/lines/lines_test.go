@@ -10,7 +10,7 @@ import (
 // one that shrinks by more than the slack gets a lower budget, so that nothing grows back.
 var budgets = map[string]int{
 	"api":        800,
-	"aws":        13160,
+	"aws":        13270,
 	"cmd":        350,
 	"compile":    9540,
 	"config":     100,
@@ -21,7 +21,7 @@ var budgets = map[string]int{
 	"model":      6690,
 	"plan":       11350,
 	"targets":    4900,
-	"view":       3051,
+	"view":       3075,
 }
 
 const slack = 600
