@@ -355,7 +355,8 @@ func TestObjectsThatAreNotServedAreFound(t *testing.T) {
 		{"failing", scene.Ingress("failing", "web", scene.Class, scene.Annotations{"healthcheck-interval-seconds": "soon"}),
 			trouble{check: "object-failing", severity: "warning", object: "Ingress failing/web",
 				evidence: "healthcheck-interval-seconds"}, nil},
-		{"hollow", scene.Ingress("hollow", "web", scene.Class, nil), trouble{check: "targets-absent", severity: "warning",
+		{"hollow", scene.Ingress("hollow", "web", scene.Class, scene.Annotations{
+			"target-type": "ip"}), trouble{check: "targets-absent", severity: "warning",
 			object: "TargetGroupBinding hollow/", evidence: "Service hollow/web has no ready endpoints",
 			args: []string{"--kubeconfig", between(t, c, 10*time.Minute, nil)}}, nil},
 		{
