@@ -276,8 +276,8 @@ func hasCore(tests []string, slice string) (bool, error) {
 var long = regexp.MustCompile(`(?m)^func (Test\w+)\(t \*testing\.T\) \{\n(?:\tt\.Parallel\(\)\n)?\t` +
 	regexp.QuoteMeta(longCall))
 
-// longOf returns a suite of the long tests of a slice, of those packages whose paths are listed. Without such tests, the
-// suite has no packages.
+// longOf returns a suite of the long tests of a slice, of those packages whose paths are listed. Without such tests,
+// the suite has no packages.
 func longOf(packages []pack, paths []string, slice string) (suite, error) {
 	s := suite{name: "long tests of the slice", dir: "."}
 	var names []string
