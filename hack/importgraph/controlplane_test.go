@@ -42,8 +42,8 @@ func TestOnlyTheProgramOfThePlaygroundLinksAControlPlane(t *testing.T) {
 				}
 				met[prefix] = true
 				if !slices.Contains(may, dir) {
-					t.Errorf("playground/%s imports %s. Packages start a control plane as a process: playground/controlplane.", dir,
-						imported)
+					t.Errorf("playground/%s imports %s. Packages start a control plane as a process: "+
+						"playground/controlplane.", dir, imported)
 				}
 			}
 		}

@@ -145,7 +145,8 @@ func (e *Environment) startCluster(ctx context.Context, began time.Time) error {
 	}
 	before := time.Since(began)
 	e.Cluster, err = cluster.Start(ctx, cluster.Options{
-		Dir: o.Dir, ControlPlane: o.ControlPlane, Network: e.Simulator.Network, Nodes: nodes, Assign: e.assign, Release: e.release,
+		Dir: o.Dir, ControlPlane: o.ControlPlane,
+		Network: e.Simulator.Network, Nodes: nodes, Assign: e.assign, Release: e.release,
 		Firewall: e.Simulator.Admits,
 		CRDs:     o.Repo.CRDs(), Rights: o.Repo.Rights(), GatewayAPI: !o.WithoutGatewayAPI,
 		GlobalAccelerator: o.GlobalAccelerator, DualStack: o.DualStack, Manifests: o.Manifests, Installation: installation,

@@ -108,6 +108,7 @@ func (s *session) obey(ctx context.Context, r controlplane.Request) error {
 		return cp.snapshotEtcd(r.Snapshot)
 	case controlplane.ActionRestore:
 		return cp.restoreEtcd(ctx, r.Snapshot)
+	case controlplane.ActionStart, controlplane.ActionCancel: // obeyed elsewhere
 	}
 	return fmt.Errorf("%q is no action of a control plane", r.Action)
 }
