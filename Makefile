@@ -37,7 +37,7 @@ endif
 # make lint runs vet over our packages; go test would run it over each of the two thousand that they import, too.
 export GOFLAGS := -trimpath -vet=off $(LIBRARIES:%='-gcflags=%=-l -dwarf=false') $(INLINED:%='-gcflags=%=-dwarf=false') \
 	$(DESCRIBED:%='-gcflags=%=-l -dwarf=false -d=wrapglobalmapctl=2') $(OVERLAY:%=-overlay=%) $(GOFLAGS)
-# Without cgo, test binaries are linked by Go itself and not by gcc, which takes ten seconds more for each that has a Kubernetes in it. The race detector needs it.
+# Without cgo, programs are linked by Go itself and not by gcc, which takes ten seconds more for the one that has a Kubernetes in it. The race detector needs it.
 export CGO_ENABLED ?= 0
 # The compiler collects garbage less often: a tenth less time for some more memory.
 BUILD := GOGC=$${GOGC:-200} bin/progress $(GO) build
@@ -64,6 +64,13 @@ build-controller: bin/progress
 	@echo "building the controller and lbc (minutes the first time, seconds later)"
 	@$(BUILD) -ldflags '$(LDFLAGS)' -o bin/ ./cmd/controller ./cmd/lbc
 
+# The programs that end-to-end tests start. Only the playground links a Kubernetes; the tests run its control plane as a process.
+.PHONY: build-of-tests
+build-of-tests: build-controller
+	@echo "building the playground, whose control plane the tests run"
+	@$(BUILD) -C playground -ldflags '$(LDFLAGS) $(KUBERNETES_LDFLAGS)' -o ../bin/ ./cmd/playground
+PROGRAMS_OF_TESTS = CONTROLLER=$(CURDIR)/bin/controller PLAYGROUND=$(CURDIR)/bin/playground
+
 # What is measured is compiled as releases are, with inlining in all packages, the API server and etcd among them.
 .PHONY: build-bench
 build-bench: bin/progress
@@ -86,13 +93,13 @@ sizes: build-playground ## build the three programs and compare their sizes with
 # Tests of one area and of what depends on it: make test PKG=./internal/compile/... One test alone: make test PKG=./internal/plan RUN='^TestX$$$$'.
 PKG ?=
 RUN ?=
-TESTRUN = CONTROLLER=$(CURDIR)/bin/controller bin/testrun $(if $(RUN),-run '$(RUN)') $(if $(TESTFLAGS),-flags '$(TESTFLAGS)')
-# Only end-to-end tests need the controller's binary.
-CONTROLLER_OF_TESTS = $(if $(filter-out ./playground%,$(PKG)),,build-controller)
+TESTRUN = $(PROGRAMS_OF_TESTS) bin/testrun $(if $(RUN),-run '$(RUN)') $(if $(TESTFLAGS),-flags '$(TESTFLAGS)')
+# Only end-to-end tests need the binaries.
+BINARIES_OF_TESTS = $(if $(filter-out ./playground%,$(PKG)),,build-of-tests)
 
 .PHONY: test
-test: bin/testrun $(CONTROLLER_OF_TESTS) ## all that a change needs, 15 minutes: race detector where something is concurrent, core end-to-end tests; PKG=./internal/compile/... for an area, RUN=TestX for one test
-	@$(if $(CONTROLLER_OF_TESTS),LBC_BINARIES=$(CURDIR)/bin $(GO) test -count=1 ./hack/budget -run 'Binaries/(controller|lbc)$$')
+test: bin/testrun $(BINARIES_OF_TESTS) ## all that a change needs, 15 minutes: race detector where something is concurrent, core end-to-end tests; PKG=./internal/compile/... for an area, RUN=TestX for one test
+	@$(if $(BINARIES_OF_TESTS),LBC_BINARIES=$(CURDIR)/bin $(GO) test -count=1 ./hack/budget -run Binaries)
 	@$(TESTRUN) $(if $(PKG),area $(PKG),test)
 
 .PHONY: check
@@ -101,7 +108,7 @@ check: bin/testrun bin/golangci-lint ## the loop while working, 4 minutes: unit 
 	@bin/golangci-lint run --allow-parallel-runners ./...
 
 .PHONY: test-all
-test-all: bin/testrun build-controller ## everything there is, 75 minutes: every seed, all end-to-end suites, conformance, companions, fuzzing, a short soak
+test-all: bin/testrun build-of-tests ## everything there is, 75 minutes: every seed, all end-to-end suites, conformance, companions, fuzzing, a short soak
 	@$(TESTRUN) all
 	@$(MAKE) --no-print-directory growth
 	@$(MAKE) --no-print-directory conformance
@@ -120,7 +127,7 @@ growth: ## print what one event costs with 250, 1,000 and 4,000 objects, and the
 
 .PHONY: testtimes
 testtimes: bin/testrun ## print the hundred dearest tests of the last run of each suite; MEASURE=1 runs make test first and records processor time
-	@$(if $(MEASURE),$(MAKE) --no-print-directory build-controller && $(TESTRUN) -measure test)
+	@$(if $(MEASURE),$(MAKE) --no-print-directory build-of-tests && $(TESTRUN) -measure test)
 	@bin/testrun times
 
 .PHONY: e2e-tests
@@ -136,8 +143,8 @@ coverage: bin/testrun build-controller ## statement coverage of make test and of
 # All of the table of docs/benchmarks.md, or the cells that CELLS chooses, such as CELLS='node death/NLB.*/with$$'.
 RUNS_EACH ?= 20
 .PHONY: interruptions
-interruptions: build-controller ## the requests that are lost while pods, nodes, settings or the controller change, as a table; RUNS_EACH=1 for one run of each cell, CELLS chooses some
-	@LBC_INTERRUPTION_RUNS=$(RUNS_EACH) LBC_INTERRUPTION_CELLS='$(CELLS)' LBC_INTERRUPTION_RESULTS=$(CURDIR)/playground/e2e/interruption/testdata/results.json CONTROLLER=$(CURDIR)/bin/controller \
+interruptions: build-of-tests ## the requests that are lost while pods, nodes, settings or the controller change, as a table; RUNS_EACH=1 for one run of each cell, CELLS chooses some
+	@LBC_INTERRUPTION_RUNS=$(RUNS_EACH) LBC_INTERRUPTION_CELLS='$(CELLS)' LBC_INTERRUPTION_RESULTS=$(CURDIR)/playground/e2e/interruption/testdata/results.json $(PROGRAMS_OF_TESTS) \
 		$(GO) test -C playground -count=1 -timeout 24h -v $(TESTFLAGS) -run '^TestNoRequestIsLost' ./e2e/interruption
 	@$(MAKE) --no-print-directory interruptions-page
 
@@ -151,8 +158,8 @@ interruptions-page: ## write the table of docs/benchmarks.md from the results of
 
 # As root, or with net.ipv4.ip_unprivileged_port_start=0: the tests' clients use the ports of load balancers.
 .PHONY: conformance
-conformance: build-controller ## the Gateway API's conformance tests in the playground, compared with their lists; RUNS=http,layer4,grpc selects, CONFORMANCE_TEST=NAME runs one
-	@CONTROLLER=$(CURDIR)/bin/controller LBC_VERSION=$(VERSION) LBC_CONFORMANCE=$${RUNS:-all} LBC_CONFORMANCE_TEST=$$CONFORMANCE_TEST \
+conformance: build-of-tests ## the Gateway API's conformance tests in the playground, compared with their lists; RUNS=http,layer4,grpc selects, CONFORMANCE_TEST=NAME runs one
+	@$(PROGRAMS_OF_TESTS) LBC_VERSION=$(VERSION) LBC_CONFORMANCE=$${RUNS:-all} LBC_CONFORMANCE_TEST=$$CONFORMANCE_TEST \
 		$(GO) test -C playground -count=1 -timeout 60m -v -run '^TestConformance$$' ./conformance
 
 .PHONY: conformance-page
@@ -217,14 +224,14 @@ random-edits: ## random edits, restarts and faults in one process, from LBC_EDIT
 	@LBC_EDITS_SEEDS=$${LBC_EDITS_SEEDS:-100} $(GO) test -count=1 -timeout 60m -run TestRandomEditsRestartsAndFaultsEndWhereAFreshStartDoes ./internal/controller/lab/chaos
 
 .PHONY: soak
-soak: build-controller ## the binary under random edits, rollouts, node deaths, kills, upgrades and faults while clients send requests; SEED (default random) repeats one, TIME (default 3m) is how long
-	@seed=$${SEED:-$$RANDOM}; echo "seed $$seed: make soak SEED=$$seed TIME=$${TIME:-3m} repeats it"; LBC_SOAK_SEED=$$seed LBC_SOAK_TIME=$${TIME:-3m} CONTROLLER=$(CURDIR)/bin/controller \
+soak: build-of-tests ## the binary under random edits, rollouts, node deaths, kills, upgrades and faults while clients send requests; SEED (default random) repeats one, TIME (default 3m) is how long
+	@seed=$${SEED:-$$RANDOM}; echo "seed $$seed: make soak SEED=$$seed TIME=$${TIME:-3m} repeats it"; LBC_SOAK_SEED=$$seed LBC_SOAK_TIME=$${TIME:-3m} $(PROGRAMS_OF_TESTS) \
 		$(GO) test -C playground -count=1 -timeout 24h -v $(TESTFLAGS) -run '^TestNoRequestFailsUnexplainedAndNothingIsLeftWhateverHappens$$' ./e2e/soak
 
 # The programs are compiled only once; the tests take a minute or two.
 .PHONY: companions
-companions: build-controller bin/companions/external-dns bin/companions/rollouts-controller bin/companions/cert-manager bin/companions/pebble ## external-dns, Argo Rollouts and cert-manager, their own code, beside the controller; compiles them for many minutes the first time
-	@LBC_TEST_ALL=1 LBC_COMPANIONS=$(CURDIR)/bin/companions CONTROLLER=$(CURDIR)/bin/controller $(GO) test -C playground -count=1 -timeout 30m -v $(TESTFLAGS) ./e2e/companions
+companions: build-of-tests bin/companions/external-dns bin/companions/rollouts-controller bin/companions/cert-manager bin/companions/pebble ## external-dns, Argo Rollouts and cert-manager, their own code, beside the controller; compiles them for many minutes the first time
+	@LBC_TEST_ALL=1 LBC_COMPANIONS=$(CURDIR)/bin/companions $(PROGRAMS_OF_TESTS) $(GO) test -C playground -count=1 -timeout 30m -v $(TESTFLAGS) ./e2e/companions
 
 .PHONY: bench
 bench: build-bench ## the budget table and the simulator, measured; CONTROLLER=path measures another binary, ENDPOINT=url another AWS mock

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures the statement coverage of "make test" and of "make test-all" over our packages, merged over all test binaries and over the
-# controller's processes of the end-to-end tests. Fails if make test covers less than 97 % of what make test-all covers,
+# processes of the end-to-end tests, the controller and the control plane. Fails if make test covers less than 97 % of what make test-all covers,
 # and if a test fails.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -8,6 +8,7 @@ out=${1:?a directory for the counters}
 rm -rf "$out"
 mkdir -p "$out/bin"
 go build -cover -coverpkg=github.com/k8s-lbc/lbc/... -o "$out/bin/" ./cmd/controller ./cmd/lbc
+go build -C playground -cover -coverpkg=github.com/k8s-lbc/lbc/... -o "$(realpath "$out")/bin/" ./cmd/playground
 covered() { # DIRECTORIES, separated by commas: covered statements, all statements
 	go tool covdata textfmt -i "$1" -o "$out/statements.txt"
 	awk 'NR > 1 && $1 !~ /zz_generated|_generated\.go/ {all += $2; if ($3 > 0) hit += $2} END {print hit, all}' "$out/statements.txt"
@@ -16,7 +17,7 @@ covered() { # DIRECTORIES, separated by commas: covered statements, all statemen
 failed=0
 for form in test long; do
 	mkdir -p "$out/$form"
-	CONTROLLER=$out/bin/controller GOCOVERDIR=$out/$form bin/testrun -cover "$out/$form" "$form" || failed=1
+	CONTROLLER=$out/bin/controller PLAYGROUND=$out/bin/playground GOCOVERDIR=$out/$form bin/testrun -cover "$out/$form" "$form" || failed=1
 done
 read -r short statements <<<"$(covered "$out/test")"
 read -r long _ <<<"$(covered "$out/test,$out/long")"

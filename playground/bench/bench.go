@@ -28,6 +28,7 @@ import (
 type Options struct {
 	Dir            string // for data, certificates and logs/; it must exist
 	Repo           repository.Root
+	ControlPlane   []string // the command that runs the control plane: see controlplane.Options
 	Controller     string   // the binary to measure
 	ControllerArgs []string // further ones, which win over the usual ones
 	// Endpoint is the base URL of an AWS mock; empty: a simulator of our own.
@@ -51,6 +52,11 @@ type Options struct {
 // settled is how long nothing may happen before a step counts as over. Far longer than anything waits for a burst's
 // end.
 const settled = 1500 * time.Millisecond
+
+// gcPercent is for the processes of the simulator and of the control plane, which run on the processors that the
+// controller uses: they collect garbage less often than Go does by default, so that what the rows measure is less of
+// them. The controller's process decides about its own.
+const gcPercent = 400
 
 // session is a running measurement.
 type session struct {
@@ -89,10 +95,7 @@ func Run(ctx context.Context, o Options) (results []Result, err error) {
 			chosen = slices.DeleteFunc(chosen, func(r row) bool { return r.kind == computeKind })
 		}
 	}
-	// The API server, etcd and the simulator run in this process, on the processors that the controller uses. They collect
-	// garbage less often than Go does by default, so that what the rows measure is less of them. The controller's process
-	// decides about its own.
-	defer debug.SetGCPercent(debug.SetGCPercent(400))
+	defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
 	s := &session{o: o, exist: map[*population]int{}, requests: requestLog{filepath.Join(o.Dir, "logs", "requests.log")}}
 	defer s.close()
 	for _, r := range chosen {
@@ -137,8 +140,9 @@ func (s *session) open(ctx context.Context, pods, nodes int) (err error) {
 	}
 	started, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
-	s.cluster, err = cluster.Start(started, cluster.Options{Dir: s.o.Dir, OnlyAPI: true, CRDs: s.o.Repo.CRDs(),
-		Rights: s.o.Repo.Rights(), GatewayAPI: true, GlobalAccelerator: true, Requests: s.requests.path})
+	s.cluster, err = cluster.Start(started, cluster.Options{Dir: s.o.Dir, ControlPlane: s.o.ControlPlane,
+		GCPercent: gcPercent, OnlyAPI: true, CRDs: s.o.Repo.CRDs(), Rights: s.o.Repo.Rights(), GatewayAPI: true,
+		GlobalAccelerator: true, Requests: s.requests.path})
 	if err != nil {
 		return err
 	}

@@ -89,6 +89,9 @@ func economy(t *testing.T, rows ...string) []Result {
 		counted := r.Kind == string(countKind)
 		return !counted && measured[r.Row] < attempts && len(r.Exceeds(generous(r))) > 0
 	}
+	if o.ControlPlane, err = root.ControlPlane(); err != nil {
+		t.Fatal(err)
+	}
 	if o.Controller == "" {
 		if o.Controller, err = root.Controller(); err != nil {
 			t.Fatal(err)

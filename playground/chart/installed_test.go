@@ -21,6 +21,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/playground/cluster"
 	"github.com/k8s-lbc/lbc/playground/manifest"
+	"github.com/k8s-lbc/lbc/playground/repository"
 )
 
 // helm installs releases as Helm's client does it. Helm 3, and Helm 4 for releases that Helm 3 made, patch each object
@@ -141,8 +142,9 @@ func TestHelmUpgradeAndRollbackKeepEachObject(t *testing.T) {
 	ours := render(t, load(t), base(), Release{Upgrade: true}).Objects
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // on a machine with much else to do
 	defer cancel()
-	c, err := cluster.Start(ctx, cluster.Options{Dir: t.TempDir(), OnlyAPI: true, CRDs: "../../config/crd",
-		Installation: []*unstructured.Unstructured{}})
+	root := must(repository.FindFromProcess())
+	c, err := cluster.Start(ctx, cluster.Options{Dir: t.TempDir(), ControlPlane: must(root.ControlPlane()), OnlyAPI: true,
+		CRDs: "../../config/crd", Installation: []*unstructured.Unstructured{}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,8 +194,9 @@ func TestHelmUpgradeAndRollbackKeepEachObject(t *testing.T) {
 func TestAnUpgradeKeepsRightsThatABindingNeeds(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	c, err := cluster.Start(ctx, cluster.Options{Dir: t.TempDir(), OnlyAPI: true, CRDs: "../../config/crd",
-		Installation: []*unstructured.Unstructured{}})
+	root := must(repository.FindFromProcess())
+	c, err := cluster.Start(ctx, cluster.Options{Dir: t.TempDir(), ControlPlane: must(root.ControlPlane()), OnlyAPI: true,
+		CRDs: "../../config/crd", Installation: []*unstructured.Unstructured{}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,12 +20,16 @@ import (
 
 // Options configure Start.
 type Options struct {
-	Dir      string // of the control plane: data, certificates, kubeconfigs, logs
-	Network  *vnet.Network
-	Nodes    []node.Spec
-	Assign   func(node string) ([]netip.Addr, error)
-	Release  func(node string, addrs []netip.Addr) error
-	Firewall vnet.Firewall // firewall of pods and nodes; nil: none
+	Dir string // of the control plane: data, certificates, kubeconfigs, logs
+	// ControlPlane is the command that runs the control plane: see controlplane.Options.
+	ControlPlane []string
+	// GCPercent is how much garbage the control plane makes until it collects it; 0: what GOGC says.
+	GCPercent int
+	Network   *vnet.Network
+	Nodes     []node.Spec
+	Assign    func(node string) ([]netip.Addr, error)
+	Release   func(node string, addrs []netip.Addr) error
+	Firewall  vnet.Firewall // firewall of pods and nodes; nil: none
 	// CRDs is a directory whose *.yaml files are applied before Start returns; empty: none.
 	CRDs string
 	// Rights is a file or directory with the controller's ServiceAccount and what it may do; empty: none.
@@ -75,8 +79,8 @@ func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
 		}
 	}()
 	began := time.Now()
-	if c.Plane, err = controlplane.Start(ctx, controlplane.Options{Dir: o.Dir, Progress: o.Progress, OnlyAPI: o.OnlyAPI,
-		DualStack: o.DualStack, Requests: o.Requests}); err != nil {
+	if c.Plane, err = controlplane.Start(ctx, controlplane.Options{Program: o.ControlPlane, Dir: o.Dir,
+		Progress: o.Progress, OnlyAPI: o.OnlyAPI, DualStack: o.DualStack, Requests: o.Requests, GCPercent: o.GCPercent}); err != nil {
 		return nil, err
 	}
 	admin := c.Plane.AdminConfig()

@@ -26,6 +26,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/kubectl"
 	"github.com/k8s-lbc/lbc/playground/node"
+	"github.com/k8s-lbc/lbc/playground/repository"
 	"github.com/k8s-lbc/lbc/playground/standin"
 )
 
@@ -98,16 +99,24 @@ func (a *addresses) release(_ string, addrs []netip.Addr) error {
 	return nil
 }
 
-// A process runs one control plane, so this is one story.
+// A control plane takes seconds to start, so this is one story.
 func TestAWorkloadRunsAnswersAndEnds(t *testing.T) {
 	longtest.Long(t, "it is about the playground, which every end-to-end test uses")
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
+	root, err := repository.FindFromProcess()
+	if err != nil {
+		t.Fatal(err)
+	}
+	plane, err := root.ControlPlane()
+	if err != nil {
+		t.Fatal(err)
+	}
 	network := vnet.New()
 	book := &addresses{next: netip.MustParseAddr("10.0.128.100"), taken: map[netip.Addr]bool{}}
 	host := netip.MustParseAddr("10.0.128.10")
 	c, err := Start(ctx, Options{
-		Dir: t.TempDir(), Network: network, Assign: book.assign, Release: book.release, Logf: t.Logf,
+		Dir: t.TempDir(), ControlPlane: plane, Network: network, Assign: book.assign, Release: book.release, Logf: t.Logf,
 		CRDs: "../../config/crd", Rights: "../../config/rbac", GatewayAPI: true,
 		Manifests: []string{write(t, t.TempDir(), "added.yaml", added)},
 		Nodes: []node.Spec{

@@ -1,7 +1,8 @@
-// Package controlplane runs a real Kubernetes control plane inside this process: etcd without fsync, kube-apiserver
-// with token authentication and RBAC, the kube controllers that Ingress, Service and Pod objects need, and
-// kube-scheduler, all on loopback. It has no nodes, no AWS and no load balancer controller. It imports
-// k8s.io/kubernetes, etcd and client-go, nothing of the root module.
+// Package controlplane runs a real Kubernetes control plane as a child process that never outlives this one: etcd
+// without fsync, kube-apiserver with token authentication and RBAC, the kube controllers that Ingress, Service and Pod
+// objects need, and kube-scheduler, all on loopback. It has no nodes, no AWS and no load balancer controller. The child
+// runs package server; this package does not link it, so that a program that uses a control plane stays small. It
+// imports client-go and process, nothing of the root module.
 package controlplane
 
 import (
@@ -10,20 +11,24 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
-	"sync"
 	"time"
 
 	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
+
+	"github.com/k8s-lbc/lbc/playground/process"
 )
 
 // Options configure Start.
 type Options struct {
+	// Program is the command of the child, such as "bin/playground controlplane". It runs server.Serve with its standard
+	// input and output.
+	Program []string `json:"-"`
 	// Dir receives data, certificates, kubeconfigs and, below logs/, one file per component. It must exist. The data of an
 	// earlier run in it is not reused.
 	Dir string
 	// Progress, if not nil, gets each component that became ready and how long after the start.
-	Progress func(component string, after time.Duration)
+	Progress func(component string, after time.Duration) `json:"-"`
 	// OnlyAPI leaves kube-controller-manager and kube-scheduler out: objects are as written, and nothing else
 	// takes processor time.
 	OnlyAPI bool
@@ -34,39 +39,23 @@ type Options struct {
 	// Requests is a file that gets a line of JSON, an audit event, for each request of the load balancer controller;
 	// empty: none.
 	Requests string
+	// GCPercent is how much garbage the child makes until it collects it, as GOGC; 0: what GOGC says.
+	GCPercent int
 }
 
-// ControlPlane is a running control plane. Kubernetes components keep process-wide state (klog, feature gates), so a
-// process runs one at a time.
+// ControlPlane is a running control plane.
 type ControlPlane struct {
 	dir     string
-	creds   *credentials
-	options Options
-	etcd    *etcdServer
-	door    *door  // of the API server
-	address string // its host:port
-
-	mu      sync.Mutex // guards running
-	running []*component
+	creds   *Credentials
+	address string // of the API server, host:port
+	child   *process.Process
+	calls   *calls
 }
 
-// component is one started part, stopped by cancelling its context.
-type component struct {
-	name     string
-	cancel   context.CancelFunc
-	done     chan struct{}
-	err      error // valid after done is closed
-	stopping bool  // its end is no failure
-}
-
-// Start starts every part and returns when the API server is ready; controllers and scheduler may still be filling
+// Start starts the child and returns when the API server is ready; controllers and scheduler may still be filling
 // their caches. ctx bounds the start only. The error names the component that failed and its log file.
 func Start(ctx context.Context, opts Options) (_ *ControlPlane, err error) {
 	began := time.Now()
-	progress := opts.Progress
-	if progress == nil {
-		progress = func(string, time.Duration) {}
-	}
 	if err := os.RemoveAll(filepath.Join(opts.Dir, "data")); err != nil {
 		return nil, fmt.Errorf("remove the data of an earlier run: %w", err)
 	}
@@ -75,132 +64,138 @@ func Start(ctx context.Context, opts Options) (_ *ControlPlane, err error) {
 			return nil, fmt.Errorf("create the control plane's directory: %w", err)
 		}
 	}
-	cp := &ControlPlane{dir: opts.Dir, options: opts}
-	defer func() {
-		if err != nil {
-			cp.Stop()
-		}
-	}()
+	cp := &ControlPlane{dir: opts.Dir}
 	if err := takeLogs(cp.LogPath("apiserver")); err != nil {
 		return nil, err
 	}
 	if cp.creds, err = newCredentials(filepath.Join(opts.Dir, "pki")); err != nil {
 		return nil, err
 	}
-	if cp.etcd, err = startEtcd(ctx, cp.etcdDir(), cp.LogPath("etcd")); err != nil {
-		return nil, fmt.Errorf("start etcd (log %s): %w", cp.LogPath("etcd"), err)
+	progress := func(component string) {
+		if opts.Progress != nil {
+			opts.Progress(component, time.Since(began))
+		}
 	}
-	progress("etcd", time.Since(began))
-
-	if err := cp.startAPIServer(opts); err != nil {
-		return nil, fmt.Errorf("start kube-apiserver (log %s): %w", cp.LogPath("apiserver"), err)
+	if err := cp.launch(opts.Program, progress); err != nil {
+		return nil, fmt.Errorf("start the control plane: %w", err)
 	}
-	if err := cp.waitReady(ctx); err != nil {
-		return nil, fmt.Errorf("start kube-apiserver (log %s): %w", cp.LogPath("apiserver"), err)
+	answer, err := cp.ask(ctx, Request{Action: ActionStart, Options: &opts, Credentials: cp.creds})
+	if err != nil {
+		cp.Stop()
+		return nil, err
 	}
-	progress("kube-apiserver", time.Since(began))
-	if opts.OnlyAPI {
-		return cp, nil
-	}
-
-	if err := cp.startControllers(); err != nil {
-		return nil, fmt.Errorf("start kube-controller-manager (log %s): %w", cp.LogPath("controller-manager"), err)
-	}
-	if err := cp.startScheduler(); err != nil {
-		return nil, fmt.Errorf("start kube-scheduler (log %s): %w", cp.LogPath("scheduler"), err)
-	}
-	progress("kube-controller-manager and kube-scheduler", time.Since(began))
+	cp.address = answer.Address
 	return cp, nil
 }
 
-// Stop ends all parts in reverse order and waits for them, at most a few seconds each. It may be called more than once.
-func (cp *ControlPlane) Stop() {
-	cp.mu.Lock()
-	running := cp.running
-	cp.running = nil
-	cp.mu.Unlock()
-	if cp.door != nil {
-		cp.door.letGo() // what ends may have something to say first
+// launch starts the child. The process-wide log of its libraries, and its trace if it crashes, are the API server's
+// log.
+func (cp *ControlPlane) launch(program []string, progress func(component string)) error {
+	if len(program) == 0 {
+		return errors.New("no program runs it")
 	}
-	for _, c := range slices.Backward(running) {
-		c.cancel()
-		select {
-		case <-c.done:
-		case <-time.After(5 * time.Second): // the process is about to end; an open watch must not hold it
-		}
+	in, requests, err := os.Pipe()
+	if err != nil {
+		return err
 	}
-	if cp.door != nil {
-		cp.door.close()
+	defer in.Close() //nolint:errcheck // the child's, if it has started
+	messages, out, err := os.Pipe()
+	if err != nil {
+		return errors.Join(err, requests.Close())
 	}
-	if cp.etcd != nil {
-		cp.etcd.stop()
-		cp.etcd = nil
+	defer out.Close() //nolint:errcheck // the same
+	cp.calls = &calls{requests: requests, messages: messages, progress: progress, ended: make(chan struct{}),
+		waiting: map[int]chan Message{}}
+	if cp.child, err = process.Start(process.Options{Path: program[0], Args: program[1:], Env: os.Environ(),
+		Stdin: in, Stdout: out, Log: cp.LogPath("apiserver")}); err != nil {
+		return errors.Join(err, requests.Close(), messages.Close())
 	}
-	flushLogs()
+	go cp.calls.listen()
+	return nil
 }
 
-// Failed reports the first component that ended by itself, nil if all run.
+// Stop ends the child and waits for it, a few seconds at most. It may be called more than once.
+func (cp *ControlPlane) Stop() {
+	cp.calls.end()
+	ctx, cancel := context.WithTimeout(context.Background(), process.Grace)
+	defer cancel()
+	cp.child.Stop(ctx)
+	klog.Flush()
+}
+
+// Failed reports the first component that ended by itself, or the end of the child; nil if all run.
 func (cp *ControlPlane) Failed() error {
-	cp.mu.Lock()
-	defer cp.mu.Unlock()
-	for _, c := range cp.running {
-		if c.stopping {
-			continue
-		}
-		select {
-		case <-c.done:
-			return fmt.Errorf("%s ended: %w", c.name, c.err)
-		default:
-		}
+	if err := cp.calls.failed(); err != nil {
+		return err
+	}
+	if err := cp.child.Err(); err != nil {
+		return fmt.Errorf("control plane: %w", err)
 	}
 	return nil
+}
+
+// RestartAPIServer stops the API server, which cuts all its connections, and starts it again at the same address. Until
+// it is ready connections end at once. Everything else keeps running.
+func (cp *ControlPlane) RestartAPIServer(ctx context.Context) error {
+	_, err := cp.ask(ctx, Request{Action: ActionRestart})
+	return err
+}
+
+// PauseAPIServer has the API server stand still, as a process that is suspended: connections stay, and nothing is
+// answered.
+func (cp *ControlPlane) PauseAPIServer() error {
+	_, err := cp.ask(context.Background(), Request{Action: ActionPause})
+	return err
+}
+
+// ResumeAPIServer ends PauseAPIServer.
+func (cp *ControlPlane) ResumeAPIServer() error {
+	_, err := cp.ask(context.Background(), Request{Action: ActionResume})
+	return err
+}
+
+// CutAPIServer ends all connections of the API server, so that all watches begin anew.
+func (cp *ControlPlane) CutAPIServer() {
+	_, _ = cp.ask(context.Background(), Request{Action: ActionCut}) // a child that has ended has no connections
+}
+
+// SnapshotEtcd copies the content of etcd to a directory that must not exist. What is written meanwhile may be part of
+// it.
+func (cp *ControlPlane) SnapshotEtcd(dir string) error {
+	_, err := cp.ask(context.Background(), Request{Action: ActionSnapshot, Snapshot: dir})
+	return err
+}
+
+// RestoreEtcd restores the content of etcd from a snapshot and starts the API server again, so resource versions go
+// back. Watches of clients begin again. Other components are not restarted: client-go needs up to 45 s until it
+// lists again.
+func (cp *ControlPlane) RestoreEtcd(ctx context.Context, snapshot string) error {
+	_, err := cp.ask(ctx, Request{Action: ActionRestore, Snapshot: snapshot})
+	return err
 }
 
 // Address is the host:port on which the API server listens.
 func (cp *ControlPlane) Address() string { return cp.address }
 
 // LogPath is the log file of a component: apiserver, etcd, controller-manager or scheduler.
-func (cp *ControlPlane) LogPath(component string) string {
-	return filepath.Join(cp.dir, "logs", component+".log")
-}
+func (cp *ControlPlane) LogPath(component string) string { return LogPath(cp.dir, component) }
+
+// LogPath is the log file of a component of the control plane in a directory.
+func LogPath(dir, component string) string { return filepath.Join(dir, "logs", component+".log") }
 
 // AdminConfig is the configuration of a client in the group system:masters, without client-side rate limits.
-func (cp *ControlPlane) AdminConfig() *rest.Config { return cp.config(userAdmin) }
+func (cp *ControlPlane) AdminConfig() *rest.Config { return cp.creds.Config(cp.address, Admin) }
 
 // NodeConfig is the configuration of the simulated kubelets and of the node port proxy.
-func (cp *ControlPlane) NodeConfig() *rest.Config { return cp.config(userNodes) }
-
-func (cp *ControlPlane) config(u user) *rest.Config {
-	return &rest.Config{
-		Host:            "https://" + cp.address,
-		BearerToken:     cp.creds.tokens[u.name],
-		UserAgent:       "playground/" + u.short,
-		QPS:             -1, // API priority and fairness is the limit that matters
-		TLSClientConfig: rest.TLSClientConfig{CAData: cp.creds.caPEM},
-		// Else what the components are warned of, such as the old kind Endpoints, goes wherever a kubectl in this process
-		// prints.
-		WarningHandler: rest.NoWarnings{},
-	}
-}
+func (cp *ControlPlane) NodeConfig() *rest.Config { return cp.creds.Config(cp.address, Nodes) }
 
 // AdminKubeconfig writes a kubeconfig with all rights and returns its path.
-func (cp *ControlPlane) AdminKubeconfig() (string, error) { return cp.kubeconfig(userAdmin) }
+func (cp *ControlPlane) AdminKubeconfig() (string, error) {
+	return cp.creds.Kubeconfig(cp.dir, cp.address, Admin)
+}
 
 // ControllerKubeconfig writes a kubeconfig of the service account that the load balancer controller's manifests use;
 // its rights are whatever RBAC gives to kube-system/aws-load-balancer-controller.
-func (cp *ControlPlane) ControllerKubeconfig() (string, error) { return cp.kubeconfig(userController) }
-
-// run starts f as a component with a context of its own.
-func (cp *ControlPlane) run(ctx context.Context, name string, f func(context.Context) error) {
-	ctx, cancel := context.WithCancel(ctx)
-	c := &component{name: name, cancel: cancel, done: make(chan struct{})}
-	go func() {
-		defer close(c.done)
-		if c.err = f(ctx); c.err == nil {
-			c.err = errors.New("without an error")
-		}
-	}()
-	cp.mu.Lock()
-	defer cp.mu.Unlock()
-	cp.running = append(slices.DeleteFunc(cp.running, func(c *component) bool { return c.stopping }), c)
+func (cp *ControlPlane) ControllerKubeconfig() (string, error) {
+	return cp.creds.Kubeconfig(cp.dir, cp.address, Controller)
 }

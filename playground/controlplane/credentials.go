@@ -18,59 +18,62 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
-// user is a user of the API server, authenticated by a token.
-type user struct {
-	name   string // as RBAC sees it
+// User is a user of the API server, authenticated by a token.
+type User struct {
+	Name   string // as RBAC sees it
 	short  string // file name of the kubeconfig
 	groups []string
 }
 
+var masters = []string{"system:masters"}
+
+// The users of a control plane.
 var (
-	masters         = []string{"system:masters"}
-	userAdmin       = user{"playground-admin", "admin", masters}
-	userNodes       = user{"playground-nodes", "nodes", masters}
-	userControllers = user{"system:kube-controller-manager", "controller-manager", masters}
-	userScheduler   = user{"system:kube-scheduler", "scheduler", masters}
-	// The load balancer controller has the rights of its manifests, no more, so that a missing one shows here.
-	userController = user{
+	Admin       = User{"playground-admin", "admin", masters}
+	Nodes       = User{"playground-nodes", "nodes", masters}
+	Controllers = User{"system:kube-controller-manager", "controller-manager", masters}
+	Scheduler   = User{"system:kube-scheduler", "scheduler", masters}
+	// Controller is the load balancer controller. It has the rights of its manifests, no more, so that a missing one shows
+	// here.
+	Controller = User{
 		"system:serviceaccount:kube-system:aws-load-balancer-controller", "controller",
 		[]string{"system:serviceaccounts", "system:serviceaccounts:kube-system"},
 	}
 )
 
-type credentials struct {
-	dir               string
-	caPEM             []byte
-	caFile            string
-	servingCert       string
-	servingKey        string
-	kubeletCert       string // of the server of the kubelets
-	kubeletKey        string
-	kubeletClientCert string // of the API server, to kubelets
-	kubeletClientKey  string
-	serviceAccountKey string
-	tokenFile         string
-	tokens            map[string]string // user name → token
+// Credentials are the keys of a control plane, in files, and the tokens of its users.
+type Credentials struct {
+	CA                []byte // PEM
+	CAFile            string
+	ServingCert       string
+	ServingKey        string
+	KubeletCert       string // of the server of the kubelets
+	KubeletKey        string
+	KubeletClientCert string // of the API server, to kubelets
+	KubeletClientKey  string
+	ServiceAccountKey string
+	TokenFile         string
+	Tokens            map[string]string // user name → token
 }
 
 // newCredentials writes a fresh CA, the API server's certificate, the service account key and the token file below dir.
-func newCredentials(dir string) (*credentials, error) {
-	c := &credentials{
-		dir:               dir,
-		caFile:            filepath.Join(dir, "ca.pem"),
-		servingCert:       filepath.Join(dir, "apiserver.pem"),
-		servingKey:        filepath.Join(dir, "apiserver.key"),
-		kubeletCert:       filepath.Join(dir, "kubelet.pem"),
-		kubeletKey:        filepath.Join(dir, "kubelet.key"),
-		kubeletClientCert: filepath.Join(dir, "kubelet-client.pem"),
-		kubeletClientKey:  filepath.Join(dir, "kubelet-client.key"),
-		serviceAccountKey: filepath.Join(dir, "service-account.key"),
-		tokenFile:         filepath.Join(dir, "tokens.csv"),
-		tokens:            map[string]string{},
+func newCredentials(dir string) (*Credentials, error) {
+	c := &Credentials{
+		CAFile:            filepath.Join(dir, "ca.pem"),
+		ServingCert:       filepath.Join(dir, "apiserver.pem"),
+		ServingKey:        filepath.Join(dir, "apiserver.key"),
+		KubeletCert:       filepath.Join(dir, "kubelet.pem"),
+		KubeletKey:        filepath.Join(dir, "kubelet.key"),
+		KubeletClientCert: filepath.Join(dir, "kubelet-client.pem"),
+		KubeletClientKey:  filepath.Join(dir, "kubelet-client.key"),
+		ServiceAccountKey: filepath.Join(dir, "service-account.key"),
+		TokenFile:         filepath.Join(dir, "tokens.csv"),
+		Tokens:            map[string]string{},
 	}
 	ca, caKey, err := newCertificate(&x509.Certificate{
 		Subject:               pkix.Name{CommonName: "playground-ca"},
@@ -89,24 +92,24 @@ func newCredentials(dir string) (*credentials, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.caPEM = certPEM(ca)
-	files := map[string][]byte{c.caFile: c.caPEM, c.serviceAccountKey: keyPEM(saKey), c.tokenFile: []byte(tokens)}
+	c.CA = certPEM(ca)
+	files := map[string][]byte{c.CAFile: c.CA, c.ServiceAccountKey: keyPEM(saKey), c.TokenFile: []byte(tokens)}
 	for _, signed := range []struct {
 		certFile, keyFile string
 		template          x509.Certificate
 	}{
-		{c.servingCert, c.servingKey, x509.Certificate{
+		{c.ServingCert, c.ServingKey, x509.Certificate{
 			Subject:     pkix.Name{CommonName: "kube-apiserver"},
 			ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 			DNSNames:    []string{"localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"},
 			IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv4(172, 20, 0, 1)},
 		}},
-		{c.kubeletCert, c.kubeletKey, x509.Certificate{
+		{c.KubeletCert, c.KubeletKey, x509.Certificate{
 			Subject:     pkix.Name{CommonName: "kubelet"},
 			ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 			DNSNames:    []string{"localhost"},
 		}},
-		{c.kubeletClientCert, c.kubeletClientKey, x509.Certificate{
+		{c.KubeletClientCert, c.KubeletClientKey, x509.Certificate{
 			Subject:     pkix.Name{CommonName: "kube-apiserver-kubelet-client"},
 			ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 		}},
@@ -141,15 +144,15 @@ func writeAll(files map[string][]byte) error {
 }
 
 // newTokens makes the users' tokens, and returns the text of the token file.
-func (c *credentials) newTokens() (string, error) {
+func (c *Credentials) newTokens() (string, error) {
 	var tokens strings.Builder
-	for i, u := range []user{userAdmin, userNodes, userControllers, userScheduler, userController} {
+	for i, u := range []User{Admin, Nodes, Controllers, Scheduler, Controller} {
 		b := make([]byte, 16)
 		if _, err := rand.Read(b); err != nil {
 			return "", fmt.Errorf("make a token: %w", err)
 		}
-		c.tokens[u.name] = hex.EncodeToString(b)
-		fmt.Fprintf(&tokens, "%s,%s,uid-%d,%q\n", c.tokens[u.name], u.name, i, strings.Join(u.groups, ","))
+		c.Tokens[u.Name] = hex.EncodeToString(b)
+		fmt.Fprintf(&tokens, "%s,%s,uid-%d,%q\n", c.Tokens[u.Name], u.Name, i, strings.Join(u.groups, ","))
 	}
 	return tokens.String(), nil
 }
@@ -182,30 +185,44 @@ func newCertificate(template, parent *x509.Certificate, parentKey *ecdsa.Private
 // KubeletServing is the TLS configuration of the server of the kubelets, which answers to the API server only. Its name
 // is localhost.
 func (cp *ControlPlane) KubeletServing() (*tls.Config, error) {
-	certificate, err := tls.LoadX509KeyPair(cp.creds.kubeletCert, cp.creds.kubeletKey)
+	certificate, err := tls.LoadX509KeyPair(cp.creds.KubeletCert, cp.creds.KubeletKey)
 	if err != nil {
 		return nil, fmt.Errorf("read the certificate of the kubelets: %w", err)
 	}
 	clients := x509.NewCertPool()
-	clients.AppendCertsFromPEM(cp.creds.caPEM)
+	clients.AppendCertsFromPEM(cp.creds.CA)
 	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{certificate},
 		ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: clients}, nil
 }
 
-// kubeconfig writes the file of a user. It replaces it as a whole: processes started before may be reading it.
-func (cp *ControlPlane) kubeconfig(u user) (string, error) {
+// Config is the configuration of a user's client of the API server at an address, without client-side rate limits.
+func (c *Credentials) Config(address string, u User) *rest.Config {
+	return &rest.Config{
+		Host:            "https://" + address,
+		BearerToken:     c.Tokens[u.Name],
+		UserAgent:       "playground/" + u.short,
+		QPS:             -1, // API priority and fairness is the limit that matters
+		TLSClientConfig: rest.TLSClientConfig{CAData: c.CA},
+		// Else what the components are warned of, such as the old kind Endpoints, goes wherever a kubectl in this process
+		// prints.
+		WarningHandler: rest.NoWarnings{},
+	}
+}
+
+// Kubeconfig writes a user's kubeconfig for the API server at an address into a directory, and returns its path. It
+// replaces the file as a whole: processes started before may be reading it.
+func (c *Credentials) Kubeconfig(dir, address string, u User) (string, error) {
 	config := clientcmdapi.NewConfig()
-	config.Clusters["playground"] = &clientcmdapi.Cluster{Server: "https://" + cp.address,
-		CertificateAuthorityData: cp.creds.caPEM}
-	config.AuthInfos[u.short] = &clientcmdapi.AuthInfo{Token: cp.creds.tokens[u.name]}
+	config.Clusters["playground"] = &clientcmdapi.Cluster{Server: "https://" + address, CertificateAuthorityData: c.CA}
+	config.AuthInfos[u.short] = &clientcmdapi.AuthInfo{Token: c.Tokens[u.Name]}
 	config.Contexts["playground"] = &clientcmdapi.Context{Cluster: "playground", AuthInfo: u.short}
 	config.CurrentContext = "playground"
-	path := filepath.Join(cp.dir, u.short+".kubeconfig")
+	path := filepath.Join(dir, u.short+".kubeconfig")
 	content, err := clientcmd.Write(*config)
-	if err != nil {
-		return "", fmt.Errorf("write kubeconfig: %w", err)
+	if err == nil {
+		err = replaceFile(path, content)
 	}
-	if err := replaceFile(path, content); err != nil {
+	if err != nil {
 		return "", fmt.Errorf("write kubeconfig: %w", err)
 	}
 	return path, nil

@@ -10,8 +10,7 @@ import (
 // TestAKubeconfigIsNeverSeenHalfWritten: replicas of the controller are started at one moment, each after its
 // kubeconfig was written.
 func TestAKubeconfigIsNeverSeenHalfWritten(t *testing.T) {
-	cp := &ControlPlane{dir: t.TempDir(), address: "127.0.0.1:6443", creds: &credentials{caPEM: []byte("authority"),
-		tokens: map[string]string{}}}
+	cp := &ControlPlane{dir: t.TempDir(), address: "127.0.0.1:6443", creds: &Credentials{CA: []byte("authority")}}
 	path, err := cp.ControllerKubeconfig()
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,6 @@
 // Package environment is everything that a playground runs: the AWS simulator with its data plane, the simulated
 // cluster on the same virtual network, and the real controller binary as a child process. It has no command line and
-// prints nothing. It imports the other packages of this module, the simulator and Kubernetes' writer of volumes.
+// prints nothing. It imports the other packages of this module, and the simulator.
 package environment
 
 import (
@@ -31,6 +31,8 @@ import (
 type Options struct {
 	Dir  string // for data, certificates and logs/; it must exist
 	Repo repository.Root
+	// ControlPlane is the command that runs the control plane: see controlplane.Options.
+	ControlPlane []string
 	// Controller is the binary to run; empty: none is run.
 	Controller     string
 	ControllerArgs []string // of every start, after ours, so that they win
@@ -143,7 +145,8 @@ func (e *Environment) startCluster(ctx context.Context, began time.Time) error {
 	}
 	before := time.Since(began)
 	e.Cluster, err = cluster.Start(ctx, cluster.Options{
-		Dir: o.Dir, Network: e.Simulator.Network, Nodes: nodes, Assign: e.assign, Release: e.release,
+		Dir: o.Dir, ControlPlane: o.ControlPlane,
+		Network: e.Simulator.Network, Nodes: nodes, Assign: e.assign, Release: e.release,
 		Firewall: e.Simulator.Admits,
 		CRDs:     o.Repo.CRDs(), Rights: o.Repo.Rights(), GatewayAPI: !o.WithoutGatewayAPI,
 		GlobalAccelerator: o.GlobalAccelerator, DualStack: o.DualStack, Manifests: o.Manifests, Installation: installation,

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,7 +13,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/kubernetes/pkg/volume/util"
 
 	"github.com/k8s-lbc/lbc/playground/manifest"
 	"github.com/k8s-lbc/lbc/playground/node"
@@ -224,27 +222,19 @@ func (l *launcher) await(p *podProcess, began time.Time) {
 // defaultCertificates is the directory of the webhooks' certificate in the pods.
 const defaultCertificates = "/tmp/k8s-webhook-server/serving-certs"
 
-// write copies the files of a pod's volumes to this machine as a kubelet does, all of a directory at once, and returns
-// where each directory is.
+// write copies the files of a pod's volumes to this machine, and returns where each directory is.
 func (l *launcher) write(pod *corev1.Pod, files map[string][]byte) (map[string]string, error) {
-	dirs, volumes := map[string]string{}, map[string]map[string]util.FileProjection{}
+	dirs, volumes := map[string]string{}, map[string]map[string][]byte{}
 	for name, content := range files {
 		dir := filepath.Join(l.env.Dir, "pods", pod.Name, strings.TrimPrefix(filepath.Dir(name), "/"))
 		dirs[filepath.Dir(name)] = dir
 		if volumes[dir] == nil {
-			volumes[dir] = map[string]util.FileProjection{}
+			volumes[dir] = map[string][]byte{}
 		}
-		volumes[dir][filepath.Base(name)] = util.FileProjection{Data: content, Mode: 0o600}
+		volumes[dir][filepath.Base(name)] = content
 	}
-	for dir, payload := range volumes {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return nil, fmt.Errorf("make the volumes of pod %s: %w", pod.Name, err)
-		}
-		w, err := util.NewAtomicWriter(dir, "pod "+pod.Name)
-		if err == nil {
-			err = w.Write(payload, nil)
-		}
-		if err != nil {
+	for dir, content := range volumes {
+		if err := writeVolume(dir, content); err != nil {
 			return nil, fmt.Errorf("write the volumes of pod %s: %w", pod.Name, err)
 		}
 	}

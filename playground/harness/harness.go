@@ -92,7 +92,7 @@ type Cluster struct {
 	args []string // of the running controller
 }
 
-// shared is the cluster of this test binary: the control plane keeps process-wide state, so there cannot be two.
+// shared is the cluster of this test binary: its tests share one, because a start takes seconds.
 var shared struct {
 	sync.Mutex
 	cluster *Cluster
@@ -237,6 +237,9 @@ func (o Options) environment(dir string, root repository.Root) (_ environment.Op
 	}
 	if options.Profile.Name == "" {
 		options.Profile = account.Instant()
+	}
+	if options.ControlPlane, err = root.ControlPlane(); err != nil {
+		return options, err
 	}
 	if !o.NoController {
 		if options.Controller = o.ControllerPath; options.Controller == "" {

@@ -1,5 +1,5 @@
-// Package process runs the load balancer controller's binary as a child that never outlives this process. It imports
-// only the standard library.
+// Package process runs a program, such as the load balancer controller, as a child that never outlives this process. It
+// imports only the standard library.
 package process
 
 import (
@@ -25,6 +25,8 @@ type Options struct {
 	Args []string
 	Env  []string // the whole environment, as of os/exec
 	Log  string   // file that receives standard output and standard error, appended to
+	// Stdin and Stdout, if not nil, are the child's in place of nothing and Log.
+	Stdin, Stdout *os.File
 }
 
 // Process is a running child.
@@ -50,6 +52,12 @@ func Start(o Options) (*Process, error) {
 	command := exec.Command(o.Path, o.Args...)
 	command.Env = o.Env
 	command.Stdout, command.Stderr = log, log
+	if o.Stdin != nil {
+		command.Stdin = o.Stdin
+	}
+	if o.Stdout != nil {
+		command.Stdout = o.Stdout
+	}
 	command.SysProcAttr = attributes()
 	p := &Process{command: command, log: o.Log, done: make(chan struct{})}
 	if info, err := log.Stat(); err == nil {

@@ -79,17 +79,33 @@ func (r Root) Controller() (string, error) {
 	return path, CheckBinary(path)
 }
 
-// CheckBinary reports a file that cannot be run.
+// ControlPlane is the command by which tests run a control plane: that of the binary $PLAYGROUND or else of
+// bin/playground.
+func (r Root) ControlPlane() ([]string, error) {
+	path := os.Getenv("PLAYGROUND")
+	if path == "" {
+		path = filepath.Join(string(r), "bin", "playground")
+	}
+	return ControlPlaneOf(path), check("playground", path, `"make build-playground", or name one with PLAYGROUND`)
+}
+
+// ControlPlaneOf is the command by which a binary of the playground runs a control plane.
+func ControlPlaneOf(playground string) []string { return []string{playground, "controlplane"} }
+
+// CheckBinary reports a file of the controller that cannot be run.
 func CheckBinary(path string) error {
+	return check("controller", path, `"make build", or name one with --controller`)
+}
+
+func check(program, path, build string) error {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return fmt.Errorf("the controller's binary %s does not exist: run \"make build\", or name one with --controller",
-			path)
+		return fmt.Errorf("the %s's binary %s does not exist: run %s", program, path, build)
 	case err != nil:
-		return fmt.Errorf("the controller's binary: %w", err)
+		return fmt.Errorf("the %s's binary: %w", program, err)
 	case info.IsDir() || info.Mode()&0o111 == 0:
-		return fmt.Errorf("the controller's binary %s is not an executable file", path)
+		return fmt.Errorf("the %s's binary %s is not an executable file", program, path)
 	}
 	return nil
 }

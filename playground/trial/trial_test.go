@@ -25,10 +25,15 @@ func TestTheExamplesAnswerAndLeaveNothingBehind(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	plane, err := root.ControlPlane()
+	if err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
 	defer cancel()
 	env, err := environment.Start(ctx, environment.Options{
-		Dir: t.TempDir(), Repo: root, Controller: controller, Profile: account.Instant(),
+		Dir: t.TempDir(), Repo: root, ControlPlane: plane, Controller: controller,
+		Profile:        account.Instant(),
 		HealthInterval: 100 * time.Millisecond, HealthTimeout: 5 * time.Second,
 		Progress: func(what string, after time.Duration) { t.Logf("%v %s", after, what) },
 	})

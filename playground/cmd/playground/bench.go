@@ -75,6 +75,9 @@ func (b *benchmark) run(ctx context.Context, s *settings, out, progress io.Write
 		Timeout:  b.timeout,
 		Progress: func(text string) { fmt.Fprintln(progress, text) }, //nolint:errcheck // a terminal
 	}
+	if options.ControlPlane, err = controlPlane(); err != nil {
+		return err
+	}
 	if options.Controller, err = b.binary(root); err != nil {
 		return err
 	}

@@ -50,7 +50,8 @@ Without a command it runs "up".`,
 			"or the binary)")
 	root.Flags().AddFlagSet(up.Flags())
 	root.AddCommand(up, newDown(s), newStatus(s), newEnv(s), newApply(s), newKubectl(s), newCurl(s), newExec(s), newAWS(s),
-		newLogs(s), newController(s), newAPIServer(s), newNode(s), newFault(s), newClock(s), newRun(s), newBench(s))
+		newLogs(s), newController(s), newAPIServer(s), newNode(s), newFault(s), newClock(s), newRun(s), newBench(s),
+		newControlPlane())
 	return root
 }
 

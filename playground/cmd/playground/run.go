@@ -81,9 +81,6 @@ func (o *runOptions) run(ctx context.Context, files []string, out io.Writer) (er
 		}
 		_ = os.RemoveAll(temporary)
 	}()
-	if err := keepTerminal(dir); err != nil {
-		return err
-	}
 	options, err := o.options(dir, root)
 	if err != nil {
 		return err

@@ -81,9 +81,6 @@ func (o *upOptions) run(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	defer lock.Release()
-	if err := keepTerminal(dir); err != nil {
-		return err
-	}
 	fmt.Fprintln(out, "Starting a playground") //nolint:errcheck // a terminal
 	env, endpoints, err := o.start(ctx, dir, options, out)
 	if err != nil {

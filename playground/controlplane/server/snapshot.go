@@ -1,4 +1,4 @@
-package controlplane
+package server
 
 import (
 	"context"
@@ -17,19 +17,19 @@ const (
 	etcdLog   = "member/wal/*.wal"
 )
 
-// SnapshotEtcd copies the content of etcd to a directory that must not exist. What is written meanwhile may be part of
+// snapshotEtcd copies the content of etcd to a directory that must not exist. What is written meanwhile may be part of
 // it.
-func (cp *ControlPlane) SnapshotEtcd(dir string) error {
+func (cp *controlPlane) snapshotEtcd(dir string) error {
 	if err := cp.etcd.snapshot(cp.etcdDir(), dir); err != nil {
 		return fmt.Errorf("copy the content of etcd: %w", err)
 	}
 	return nil
 }
 
-// RestoreEtcd restores the content of etcd from a snapshot and starts the API server again, so resource versions go
+// restoreEtcd restores the content of etcd from a snapshot and starts the API server again, so resource versions go
 // back. Watches of clients begin again. Other components are not restarted: client-go needs up to 45 s until it
 // lists again.
-func (cp *ControlPlane) RestoreEtcd(ctx context.Context, snapshot string) error {
+func (cp *controlPlane) restoreEtcd(ctx context.Context, snapshot string) error {
 	if _, err := os.Stat(filepath.Join(snapshot, etcdStore)); err != nil {
 		return fmt.Errorf("restore etcd from a snapshot: %w", err)
 	}
@@ -47,15 +47,15 @@ func (cp *ControlPlane) RestoreEtcd(ctx context.Context, snapshot string) error 
 	if err != nil {
 		return fmt.Errorf("restore etcd from a snapshot: %w", err)
 	}
-	etcd, err := startEtcd(ctx, cp.etcdDir(), cp.LogPath("etcd"))
+	etcd, err := startEtcd(ctx, cp.etcdDir(), cp.logPath("etcd"))
 	if err != nil {
-		return fmt.Errorf("start etcd (log %s): %w", cp.LogPath("etcd"), err)
+		return fmt.Errorf("start etcd (log %s): %w", cp.logPath("etcd"), err)
 	}
 	cp.etcd = etcd
 	return cp.startAgain(ctx)
 }
 
-func (cp *ControlPlane) etcdDir() string { return filepath.Join(cp.dir, "data") }
+func (cp *controlPlane) etcdDir() string { return filepath.Join(cp.options.Dir, "data") }
 
 // snapshot copies the store first: the log, which is copied last, has all that came after it, as it has after a crash.
 func (e *etcdServer) snapshot(from, to string) (err error) {

@@ -1,11 +1,9 @@
-package controlplane
+package server
 
 import (
 	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -17,34 +15,20 @@ import (
 	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/internal/model/support"
 	"github.com/k8s-lbc/lbc/playground/chart"
+	"github.com/k8s-lbc/lbc/playground/controlplane"
 	"github.com/k8s-lbc/lbc/playground/manifest"
 	"github.com/k8s-lbc/lbc/playground/repository"
 )
 
-// emulatedVariable names the version that a process of this test emulates: a process runs one API server.
-const emulatedVariable = "LBC_TEST_EMULATED"
-
 // TestEmulatedKubernetesTakesTheChart shows that API servers that emulate each version of which
 // docs/support.md says so take the definitions and all objects of the chart.
 func TestEmulatedKubernetesTakesTheChart(t *testing.T) {
-	if version := os.Getenv(emulatedVariable); version != "" {
-		installOn(t, version)
-		return
-	}
 	longtest.Long(t, "it starts an API server for each version; a test of crdrules compiles the expressions "+
 		"for all of them")
 	for _, r := range support.Kubernetes {
-		if r.Test != support.Emulated {
-			continue
+		if r.Test == support.Emulated {
+			t.Run(r.String(), func(t *testing.T) { installOn(t, r.String()) })
 		}
-		t.Run(r.String(), func(t *testing.T) {
-			//nolint:gosec // this program
-			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestEmulatedKubernetesTakesTheChart$", "-test.v")
-			cmd.Env = append(os.Environ(), emulatedVariable+"="+r.String())
-			if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "emulates "+r.String()) {
-				t.Errorf("%v\n%s", err, out)
-			}
-		})
 	}
 }
 
@@ -53,7 +37,8 @@ func installOn(t *testing.T, version string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	cp, err := Start(ctx, Options{Dir: t.TempDir(), OnlyAPI: true, Emulated: version})
+	cp, err := controlplane.Start(ctx, controlplane.Options{Program: thisProgram, Dir: t.TempDir(), OnlyAPI: true,
+		Emulated: version})
 	if err != nil {
 		t.Fatal(err)
 	}

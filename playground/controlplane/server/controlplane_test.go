@@ -1,4 +1,4 @@
-package controlplane
+package server
 
 import (
 	"context"
@@ -18,16 +18,16 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/k8s-lbc/lbc/internal/lib/longtest"
+	"github.com/k8s-lbc/lbc/playground/controlplane"
 )
 
-// One control plane per process, so one test with parts.
+// A control plane takes seconds to start, so one test with parts.
 func TestTheControlPlaneRunsTheControllersOfADeployment(t *testing.T) {
 	longtest.Long(t, "it is about the playground, which every end-to-end test uses")
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
-	cp, err := Start(ctx, Options{Dir: t.TempDir(), Progress: func(c string, d time.Duration) {
-		t.Logf("%s after %v", c, d)
-	}})
+	cp, err := controlplane.Start(ctx, controlplane.Options{Program: thisProgram, Dir: t.TempDir(),
+		Progress: func(c string, d time.Duration) { t.Logf("%s after %v", c, d) }})
 	if err != nil {
 		t.Fatal(err)
 	}

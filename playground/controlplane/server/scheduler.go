@@ -1,4 +1,4 @@
-package controlplane
+package server
 
 import (
 	"context"
@@ -7,10 +7,12 @@ import (
 	"k8s.io/klog/v2"
 	"k8s.io/kubernetes/cmd/kube-scheduler/app"
 	"k8s.io/kubernetes/cmd/kube-scheduler/app/options"
+
+	"github.com/k8s-lbc/lbc/playground/controlplane"
 )
 
-func (cp *ControlPlane) startScheduler() error {
-	kubeconfig, err := cp.kubeconfig(userScheduler)
+func (cp *controlPlane) startScheduler() error {
+	kubeconfig, err := cp.creds.Kubeconfig(cp.options.Dir, cp.address, controlplane.Scheduler)
 	if err != nil {
 		return err
 	}
@@ -25,7 +27,7 @@ func (cp *ControlPlane) startScheduler() error {
 	if err := parse(*opts.Flags, flags); err != nil {
 		return err
 	}
-	logger, err := componentLogger(cp.LogPath("scheduler"))
+	logger, err := componentLogger(cp.logPath("scheduler"))
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package controlplane
+package server
 
 import (
 	"context"
@@ -15,41 +15,43 @@ import (
 	cliflag "k8s.io/component-base/cli/flag"
 	"k8s.io/kubernetes/cmd/kube-apiserver/app"
 	"k8s.io/kubernetes/cmd/kube-apiserver/app/options"
+
+	"github.com/k8s-lbc/lbc/playground/controlplane"
 )
 
-// ServiceCIDR is where cluster addresses of Services come from; it overlaps no VPC of the example accounts.
-const ServiceCIDR = "172.20.0.0/16"
+// serviceCIDR is where cluster addresses of Services come from; it overlaps no VPC of the example accounts.
+const serviceCIDR = "172.20.0.0/16"
 
-// ServiceIPv6CIDR is where those of IPv6 come from; unique local addresses.
-const ServiceIPv6CIDR = "fd5b:7c20::/112"
+// serviceIPv6CIDR is where those of IPv6 come from; unique local addresses.
+const serviceIPv6CIDR = "fd5b:7c20::/112"
 
 // serviceCIDRs are the ranges of the addresses of Services.
-func (o Options) serviceCIDRs() string {
+func serviceCIDRs(o controlplane.Options) string {
 	if o.DualStack {
-		return ServiceCIDR + "," + ServiceIPv6CIDR
+		return serviceCIDR + "," + serviceIPv6CIDR
 	}
-	return ServiceCIDR
+	return serviceCIDR
 }
 
 // apiServerFlags are the flags that every API server of a playground has.
-func (cp *ControlPlane) apiServerFlags(o Options) []string {
+func (cp *controlPlane) apiServerFlags(o controlplane.Options) []string {
 	flags := []string{
 		"--etcd-servers=" + cp.etcd.url,
 		"--bind-address=127.0.0.1",
-		"--tls-cert-file=" + cp.creds.servingCert,
-		"--tls-private-key-file=" + cp.creds.servingKey,
-		"--client-ca-file=" + cp.creds.caFile,
-		"--token-auth-file=" + cp.creds.tokenFile,
+		"--tls-cert-file=" + cp.creds.ServingCert,
+		"--tls-private-key-file=" + cp.creds.ServingKey,
+		"--client-ca-file=" + cp.creds.CAFile,
+		"--token-auth-file=" + cp.creds.TokenFile,
 		"--authorization-mode=RBAC",
 		// Kubelets are a server on this machine: nodes have their name as InternalDNS.
 		"--kubelet-preferred-address-types=InternalDNS",
-		"--kubelet-certificate-authority=" + cp.creds.caFile,
-		"--kubelet-client-certificate=" + cp.creds.kubeletClientCert,
-		"--kubelet-client-key=" + cp.creds.kubeletClientKey,
+		"--kubelet-certificate-authority=" + cp.creds.CAFile,
+		"--kubelet-client-certificate=" + cp.creds.KubeletClientCert,
+		"--kubelet-client-key=" + cp.creds.KubeletClientKey,
 		"--service-account-issuer=https://kubernetes.default.svc",
-		"--service-account-key-file=" + cp.creds.serviceAccountKey,
-		"--service-account-signing-key-file=" + cp.creds.serviceAccountKey,
-		"--service-cluster-ip-range=" + o.serviceCIDRs(),
+		"--service-account-key-file=" + cp.creds.ServiceAccountKey,
+		"--service-account-signing-key-file=" + cp.creds.ServiceAccountKey,
+		"--service-cluster-ip-range=" + serviceCIDRs(o),
 		// The Service "kubernetes" would get a loopback endpoint, which EndpointSlices refuse.
 		"--endpoint-reconciler-type=none",
 		"--allow-privileged=true",
@@ -61,7 +63,7 @@ func (cp *ControlPlane) apiServerFlags(o Options) []string {
 	return flags
 }
 
-func (cp *ControlPlane) startAPIServer(o Options) error {
+func (cp *controlPlane) startAPIServer(o controlplane.Options) error {
 	if cp.door == nil {
 		socket, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -117,8 +119,8 @@ const startHooks = 10 * time.Second
 
 // waitReady polls /readyz; the server has no channel for it. When ctx ends first, it returns as soon as the server can
 // be stopped.
-func (cp *ControlPlane) waitReady(ctx context.Context) error {
-	transport, err := rest.TransportFor(cp.AdminConfig())
+func (cp *controlPlane) waitReady(ctx context.Context) error {
+	transport, err := rest.TransportFor(cp.creds.Config(cp.address, controlplane.Admin))
 	if err != nil {
 		return err
 	}
@@ -129,7 +131,7 @@ func (cp *ControlPlane) waitReady(ctx context.Context) error {
 	abandoned := ctx.Done()
 	var late <-chan time.Time
 	for {
-		if err := cp.Failed(); err != nil {
+		if err := cp.failed(); err != nil {
 			return err
 		}
 		resp, err := client.Get("https://" + cp.address + "/readyz")

@@ -1,4 +1,4 @@
-package controlplane
+package server
 
 import (
 	"errors"
@@ -18,7 +18,7 @@ func TestDiffShowsDifferentLinesOnly(t *testing.T) {
 	}{
 		{pair{1, 2, 3}, pair{1, 2, 3}, ""},
 		{pair{1, 2, 3}, pair{1, 5, 3}, "-   \"B\": 2\n+   \"B\": 5\n"},
-		{pair{1, 2, 3}, pair{1, 2, 4}, "- controlplane.pair{A:1, B:2, c:3}\n+ controlplane.pair{A:1, B:2, c:4}\n"},
+		{pair{1, 2, 3}, pair{1, 2, 4}, "- server.pair{A:1, B:2, c:3}\n+ server.pair{A:1, B:2, c:4}\n"},
 		{[]string{"a"}, []string(nil), "- [\n-   \"a\"\n- ]\n+ null\n"},
 		{1, "1", "- 1\n+ \"1\"\n"},
 	} {

@@ -1,4 +1,4 @@
-package controlplane
+package server
 
 import (
 	"context"
@@ -40,6 +40,8 @@ import (
 	"k8s.io/kubernetes/pkg/controller/statefulset"
 	"k8s.io/kubernetes/pkg/controller/tainteviction"
 	tokens "k8s.io/kubernetes/pkg/serviceaccount"
+
+	"github.com/k8s-lbc/lbc/playground/controlplane"
 )
 
 // controllers are Kubernetes' own, each made directly: the program that bundles them all also links storage, cloud and
@@ -87,13 +89,13 @@ var constructors = []constructor{
 	{"clusterrole-aggregation", (*controllers).clusterRoles},
 }
 
-func (cp *ControlPlane) startControllers() error {
-	logger, err := componentLogger(cp.LogPath("controller-manager"))
+func (cp *controlPlane) startControllers() error {
+	logger, err := componentLogger(cp.logPath("controller-manager"))
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(klog.NewContext(context.Background(), logger))
-	c, err := newControllers(cp.config(userControllers), cp.creds)
+	c, err := newControllers(cp.creds.Config(cp.address, controlplane.Controllers), cp.creds)
 	if err != nil {
 		cancel()
 		return err
@@ -120,12 +122,12 @@ func (cp *ControlPlane) startControllers() error {
 	return nil
 }
 
-func newControllers(config *rest.Config, creds *credentials) (*controllers, error) {
+func newControllers(config *rest.Config, creds *controlplane.Credentials) (*controllers, error) {
 	// Everything is fresh for as long as the playground runs; the period spreads the resyncs of different kinds.
 	resync := time.Duration(float64(12*time.Hour) * (1 + rand.Float64()))
-	c := &controllers{config: config, ca: creds.caPEM, started: make(chan struct{})}
+	c := &controllers{config: config, ca: creds.CA, started: make(chan struct{})}
 	var err error
-	if c.key, err = keyutil.PrivateKeyFromFile(creds.serviceAccountKey); err != nil {
+	if c.key, err = keyutil.PrivateKeyFromFile(creds.ServiceAccountKey); err != nil {
 		return nil, err
 	}
 	if c.client, err = kubernetes.NewForConfig(config); err != nil {

@@ -1,9 +1,11 @@
-package controlplane
+package server
 
 import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/k8s-lbc/lbc/playground/controlplane"
 )
 
 // requestsPolicy has the API server record each request of the load balancer controller, watches when they are
@@ -17,9 +19,9 @@ rules:
 `
 
 // record returns the flags by which the API server records requests in a file.
-func (cp *ControlPlane) record(file string) ([]string, error) {
-	path := filepath.Join(cp.dir, "audit-policy.yaml")
-	if err := os.WriteFile(path, fmt.Appendf(nil, requestsPolicy, userController.name), 0o600); err != nil {
+func (cp *controlPlane) record(file string) ([]string, error) {
+	path := filepath.Join(cp.options.Dir, "audit-policy.yaml")
+	if err := os.WriteFile(path, fmt.Appendf(nil, requestsPolicy, controlplane.Controller.Name), 0o600); err != nil {
 		return nil, fmt.Errorf("write the audit policy: %w", err)
 	}
 	return []string{"--audit-policy-file=" + path, "--audit-log-path=" + file}, nil

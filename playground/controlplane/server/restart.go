@@ -1,4 +1,4 @@
-package controlplane
+package server
 
 import (
 	"context"
@@ -13,9 +13,9 @@ const apiServerName = "kube-apiserver"
 // stopTime bounds how long a server may take to end.
 const stopTime = 20 * time.Second
 
-// RestartAPIServer stops the API server, which cuts all its connections, and starts it again at the same address. Until
+// restartAPIServer stops the API server, which cuts all its connections, and starts it again at the same address. Until
 // it is ready connections end at once. Everything else keeps running.
-func (cp *ControlPlane) RestartAPIServer(ctx context.Context) error {
+func (cp *controlPlane) restartAPIServer(ctx context.Context) error {
 	if err := cp.stopAPIServer(ctx); err != nil {
 		return err
 	}
@@ -23,39 +23,36 @@ func (cp *ControlPlane) RestartAPIServer(ctx context.Context) error {
 }
 
 // startAgain starts the API server that stopAPIServer has stopped, and returns when it is ready.
-func (cp *ControlPlane) startAgain(ctx context.Context) error {
+func (cp *controlPlane) startAgain(ctx context.Context) error {
 	err := cp.startAPIServer(cp.options)
 	if err == nil {
 		err = cp.waitReady(ctx)
 	}
 	if err != nil {
-		return fmt.Errorf("start kube-apiserver (log %s): %w", cp.LogPath("apiserver"), err)
+		return fmt.Errorf("start kube-apiserver (log %s): %w", cp.logPath("apiserver"), err)
 	}
 	return nil
 }
 
-// PauseAPIServer has the API server stand still, as a process that is suspended: connections stay, and nothing is
+// pauseAPIServer has the API server stand still, as a process that is suspended: connections stay, and nothing is
 // answered.
-func (cp *ControlPlane) PauseAPIServer() error {
+func (cp *controlPlane) pauseAPIServer() error {
 	if !cp.door.hold() {
 		return errors.New("the API server is paused already")
 	}
 	return nil
 }
 
-// ResumeAPIServer ends PauseAPIServer.
-func (cp *ControlPlane) ResumeAPIServer() error {
+// resumeAPIServer ends pauseAPIServer.
+func (cp *controlPlane) resumeAPIServer() error {
 	if !cp.door.letGo() {
 		return errors.New("the API server is not paused")
 	}
 	return nil
 }
 
-// CutAPIServer ends all connections of the API server, so that all watches begin anew.
-func (cp *ControlPlane) CutAPIServer() { cp.door.cut() }
-
 // stopAPIServer ends the API server and its connections.
-func (cp *ControlPlane) stopAPIServer(ctx context.Context) error {
+func (cp *controlPlane) stopAPIServer(ctx context.Context) error {
 	cp.door.letGo()
 	cp.mu.Lock()
 	server := cp.component(apiServerName)
@@ -80,13 +77,13 @@ func (cp *ControlPlane) stopAPIServer(ctx context.Context) error {
 				cp.door.cut()
 			}
 		case <-ctx.Done():
-			return fmt.Errorf("stop kube-apiserver (log %s): %w", cp.LogPath("apiserver"), ctx.Err())
+			return fmt.Errorf("stop kube-apiserver (log %s): %w", cp.logPath("apiserver"), ctx.Err())
 		}
 	}
 }
 
 // component is the last one by a name, nil if there is none. The lock is held.
-func (cp *ControlPlane) component(name string) *component {
+func (cp *controlPlane) component(name string) *component {
 	for i := len(cp.running) - 1; i >= 0; i-- {
 		if cp.running[i].name == name {
 			return cp.running[i]
