@@ -79,8 +79,9 @@ func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
 		}
 	}()
 	began := time.Now()
-	if c.Plane, err = controlplane.Start(ctx, controlplane.Options{Program: o.ControlPlane, Dir: o.Dir,
-		Progress: o.Progress, OnlyAPI: o.OnlyAPI, DualStack: o.DualStack, Requests: o.Requests, GCPercent: o.GCPercent}); err != nil {
+	c.Plane, err = controlplane.Start(ctx, controlplane.Options{Program: o.ControlPlane, Dir: o.Dir,
+		Progress: o.Progress, OnlyAPI: o.OnlyAPI, DualStack: o.DualStack, Requests: o.Requests, GCPercent: o.GCPercent})
+	if err != nil {
 		return nil, err
 	}
 	admin := c.Plane.AdminConfig()
