@@ -83,12 +83,7 @@ func testsOf(pkg string, text []byte) ([]endToEnd, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the tests of %s: %w", pkg, err)
 	}
-	var long []string
-	for _, m := range begun.FindAllStringSubmatch(string(text), -1) {
-		if strings.HasPrefix(strings.TrimSpace(m[2]), longCall) {
-			long = append(long, m[1])
-		}
-	}
+	_, long := testsIn(string(text))
 	var tests []endToEnd
 	var faults []error
 	for _, d := range f.Decls {

@@ -250,31 +250,49 @@ func core(ctx context.Context, slice string) ([]string, error) {
 // longCall begins each long test.
 const longCall = "longtest.Long(t, "
 
-// begun finds the beginnings of tests and the first line of each.
-var begun = regexp.MustCompile(`(?m)^func ((?:Test|Example|Fuzz)[A-Z0-9_]\w*)\(.*\{\n(.*)$`)
+// begun finds the beginnings of tests: the name, and the call of Long if the test begins with it.
+var begun = regexp.MustCompile(`(?m)^func ((?:Test|Example|Fuzz)[A-Z0-9_]\w*)\(.*\{\n(?:\tt\.Parallel\(\)\n)?(\t` +
+	regexp.QuoteMeta(longCall) + `)?`)
 
-// hasCore reports whether one of the tests in the sources runs: each but those that begin with a call of Long, and of
-// these those in the slice.
-func hasCore(tests []string, slice string) (bool, error) {
-	for _, text := range tests {
+// testsIn returns the names of the tests in sources: those of the short form, and those that are long as a whole.
+func testsIn(sources ...string) (core, long []string) {
+	for _, text := range sources {
 		for _, m := range begun.FindAllStringSubmatch(text, -1) {
-			if m[1] == "TestMain" {
-				continue
-			}
-			if !strings.HasPrefix(strings.TrimSpace(m[2]), longCall) {
-				return true, nil
-			}
-			if runs, err := longtest.InSlice(m[1], slice); runs || err != nil {
-				return runs, err
+			switch {
+			case m[1] == "TestMain":
+			case m[2] != "":
+				long = append(long, m[1])
+			default:
+				core = append(core, m[1])
 			}
 		}
 	}
-	return false, nil
+	return core, long
 }
 
-// long finds the tests that are long as a whole, in the sources of a package.
-var long = regexp.MustCompile(`(?m)^func (Test\w+)\(t \*testing\.T\) \{\n(?:\tt\.Parallel\(\)\n)?\t` +
-	regexp.QuoteMeta(longCall))
+// hasCore reports whether one of the tests in the sources runs: one of the short form, or a long one in the slice.
+func hasCore(tests []string, slice string) (bool, error) {
+	core, long := testsIn(tests...)
+	if len(core) > 0 {
+		return true, nil
+	}
+	sliced, err := inSlice(long, slice)
+	return len(sliced) > 0, err
+}
+
+// inSlice returns those of long tests that a slice has.
+func inSlice(long []string, slice string) (names []string, err error) {
+	for _, name := range long {
+		runs, err := longtest.InSlice(name, slice)
+		if err != nil {
+			return nil, err
+		}
+		if runs {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
 
 // longOf returns a suite of the long tests of a slice, of those packages whose paths are listed. Without such tests,
 // the suite has no packages.
@@ -286,17 +304,13 @@ func longOf(packages []pack, paths []string, slice string) (suite, error) {
 			continue
 		}
 		_, tests := sources(p.dir)
-		before := len(names)
-		for _, m := range long.FindAllStringSubmatch(strings.Join(tests, "\n"), -1) {
-			runs, err := longtest.InSlice(m[1], slice)
-			if err != nil {
-				return suite{}, err
-			}
-			if runs {
-				names = append(names, m[1])
-			}
+		_, long := testsIn(tests...)
+		sliced, err := inSlice(long, slice)
+		if err != nil {
+			return suite{}, err
 		}
-		if len(names) > before {
+		if len(sliced) > 0 {
+			names = append(names, sliced...)
 			s.packages = append(s.packages, p.path)
 		}
 	}

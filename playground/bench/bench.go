@@ -21,6 +21,8 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/seed"
 	"github.com/k8s-lbc/lbc/playground/cluster"
+	"github.com/k8s-lbc/lbc/playground/controlplane"
+	"github.com/k8s-lbc/lbc/playground/process"
 	"github.com/k8s-lbc/lbc/playground/repository"
 )
 
@@ -126,9 +128,8 @@ func (s *session) open(ctx context.Context, pods, nodes int) (err error) {
 	if err := os.MkdirAll(filepath.Join(s.o.Dir, "logs"), 0o700); err != nil {
 		return fmt.Errorf("create the directory of the logs: %w", err)
 	}
-	if s.log, err = os.OpenFile(filepath.Join(s.o.Dir, "logs", "simulator.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY,
-		0o600); err != nil {
-		return fmt.Errorf("open the log: %w", err)
+	if s.log, err = process.OpenLog(controlplane.LogPath(s.o.Dir, "simulator")); err != nil {
+		return err
 	}
 	described := roomy(seed.Default(), pods, nodes)
 	if s.o.Account != nil {

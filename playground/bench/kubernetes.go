@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"slices"
@@ -34,21 +35,25 @@ func (l requestLog) mark() int64 {
 }
 
 // since counts the writes and the reads after a mark by resource, whether of the object or of its status, and those
-// that the API server refused too. Watches and the discovery of kinds, which is read every few seconds, are no reads.
-func (l requestLog) since(mark int64) (writes, reads map[string]int, err error) {
-	content, err := os.ReadFile(l.path)
+// that the API server refused too; next marks the end of what was counted. Watches and the discovery of kinds, which is
+// read every few seconds, are no reads.
+func (l requestLog) since(mark int64) (writes, reads map[string]int, next int64, err error) {
+	f, err := os.Open(l.path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, nil
+		return nil, nil, mark, nil
 	}
-	if err != nil || int64(len(content)) < mark {
-		return nil, nil, fmt.Errorf("read the record of Kubernetes requests from byte %d on: %d bytes, %w", mark,
-			len(content), err)
+	if err != nil {
+		return nil, nil, mark, fmt.Errorf("read the record of Kubernetes requests: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // only read
+	if _, err := f.Seek(mark, io.SeekStart); err != nil {
+		return nil, nil, mark, fmt.Errorf("read the record of Kubernetes requests from byte %d on: %w", mark, err)
 	}
 	writes, reads = map[string]int{}, map[string]int{}
-	for rest := bufio.NewReader(bytes.NewReader(content[mark:])); ; {
+	for rest := bufio.NewReader(f); ; {
 		line, err := rest.ReadBytes('\n')
-		if err != nil { // the last line is not complete
-			return writes, reads, nil //nolint:nilerr // what follows comes with the next look
+		if errors.Is(err, io.EOF) { // the last line is not complete: what follows comes with the next look
+			return writes, reads, mark, nil
 		}
 		var e struct {
 			Stage     string `json:"stage"`
@@ -57,9 +62,13 @@ func (l requestLog) since(mark int64) (writes, reads map[string]int, err error) 
 				Resource string `json:"resource"`
 			} `json:"objectRef"`
 		}
-		if err := json.Unmarshal(line, &e); err != nil {
-			return nil, nil, fmt.Errorf("read the record of Kubernetes requests: %w", err)
+		if err == nil {
+			err = json.Unmarshal(line, &e)
 		}
+		if err != nil {
+			return nil, nil, mark, fmt.Errorf("read the record of Kubernetes requests: %w", err)
+		}
+		mark += int64(len(line))
 		switch resource := e.ObjectRef.Resource; {
 		case e.Stage != "ResponseComplete" || resource == "" || slices.Contains(uncounted, resource) || e.Verb == "watch":
 		case e.Verb == "get" || e.Verb == "list":

@@ -11,7 +11,7 @@ import (
 func TestTheRecordOfTheAPIServerGivesWritesAndReadsByResource(t *testing.T) {
 	t.Parallel()
 	l := requestLog{filepath.Join(t.TempDir(), "requests.log")}
-	if writes, reads, err := l.since(l.mark()); len(writes)+len(reads) > 0 || err != nil {
+	if writes, reads, _, err := l.since(l.mark()); len(writes)+len(reads) > 0 || err != nil {
 		t.Errorf("before the first request: %v, %v, %v", writes, reads, err)
 	}
 	lines := ""
@@ -27,8 +27,8 @@ func TestTheRecordOfTheAPIServerGivesWritesAndReadsByResource(t *testing.T) {
 	if err := os.WriteFile(l.path, []byte(lines+`{"verb":"ge`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	writes, reads, err := l.since(0)
-	if err != nil || !maps.Equal(writes, map[string]int{"services": 1, "configmaps": 1, "targetgroupbindings": 1}) ||
+	writes, reads, next, err := l.since(0)
+	if err != nil || next != l.mark() || !maps.Equal(writes, map[string]int{"services": 1, "configmaps": 1, "targetgroupbindings": 1}) ||
 		!maps.Equal(reads, map[string]int{"gateways": 2}) {
 		t.Errorf("writes %v, reads %v, %v", writes, reads, err)
 	}
@@ -44,7 +44,7 @@ func TestTheRecordOfTheAPIServerGivesWritesAndReadsByResource(t *testing.T) {
 		0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, reads, err := l.since(mark); err != nil || !maps.Equal(reads, map[string]int{"pods": 1}) {
+	if _, reads, _, err := l.since(mark); err != nil || !maps.Equal(reads, map[string]int{"pods": 1}) {
 		t.Errorf("after a mark within a line: %v, %v", reads, err)
 	}
 }

@@ -378,7 +378,7 @@ func (s *session) run(ctx context.Context, r row) (Result, error) {
 	}
 	result.tally(s.endpoint.Recorder.Since(mark))
 	var err error
-	result.Kubernetes, result.KubernetesReads, err = s.requests.since(requested)
+	result.Kubernetes, result.KubernetesReads, _, err = s.requests.since(requested)
 	return result, err
 }
 

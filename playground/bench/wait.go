@@ -29,9 +29,10 @@ func (s *session) until(ctx context.Context, what string, f func(ctx context.Con
 	}
 }
 
-// idle waits until neither AWS nor the controller's queues have had anything to do for the time.
+// idle waits until for the time neither AWS nor the controller's queues have had anything to do, and the controller has
+// written to no object. It writes statuses beside its queues.
 func (s *session) idle(ctx context.Context, quiet time.Duration) error {
-	since, passes := time.Now(), -1.0
+	since, passes, requested := time.Now(), -1.0, s.requests.mark()
 	var asked time.Time
 	return s.until(ctx, "the controller to come to rest", func(context.Context) (bool, error) {
 		if time.Since(asked) < quiet/10 { // writing its metrics keeps the controller busy, too
@@ -42,9 +43,14 @@ func (s *session) idle(ctx context.Context, quiet time.Duration) error {
 		if err != nil {
 			return false, err
 		}
-		if w.busy > 0 || w.passes != passes {
+		writes, _, next, err := s.requests.since(requested)
+		if err != nil {
+			return false, err
+		}
+		if w.busy > 0 || w.passes != passes || requestsOfResource(writes, allResources) > 0 {
 			since, passes = time.Now(), w.passes
 		}
+		requested = next
 		return time.Since(since) >= quiet && s.endpoint.Recorder.QuietFor() >= quiet, nil
 	})
 }

@@ -3,17 +3,18 @@ package controlplane
 import (
 	"flag"
 	"fmt"
-	"os"
 
 	"k8s.io/klog/v2"
+
+	"github.com/k8s-lbc/lbc/playground/process"
 )
 
 // takeLogs sends what goes through this process' klog (client libraries) to the end of a file: a user's terminal is for
 // progress.
 func takeLogs(path string) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	f, err := process.OpenLog(path)
 	if err != nil {
-		return fmt.Errorf("open log file: %w", err)
+		return err
 	}
 	flags := flag.NewFlagSet("klog", flag.ContinueOnError)
 	klog.InitFlags(flags)

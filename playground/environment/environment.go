@@ -23,7 +23,9 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/seed"
 	"github.com/k8s-lbc/lbc/awssim/simclient"
 	"github.com/k8s-lbc/lbc/playground/cluster"
+	"github.com/k8s-lbc/lbc/playground/controlplane"
 	"github.com/k8s-lbc/lbc/playground/node"
+	"github.com/k8s-lbc/lbc/playground/process"
 	"github.com/k8s-lbc/lbc/playground/repository"
 )
 
@@ -226,14 +228,12 @@ func (e *Environment) Endpoints(ctx context.Context) ([]simclient.Endpoint, erro
 }
 
 // LogPath is the log of a component: controller, simulator, nodes, apiserver, etcd, controller-manager or scheduler.
-func (e *Environment) LogPath(component string) string { return logPath(e.Dir, component) }
-
-func logPath(dir, component string) string { return filepath.Join(dir, "logs", component+".log") }
+func (e *Environment) LogPath(component string) string { return controlplane.LogPath(e.Dir, component) }
 
 func (e *Environment) openLog(component string) (*log.Logger, error) {
-	f, err := os.OpenFile(e.LogPath(component), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	f, err := process.OpenLog(e.LogPath(component))
 	if err != nil {
-		return nil, fmt.Errorf("open the log: %w", err)
+		return nil, err
 	}
 	e.logs = append(e.logs, f)
 	return log.New(f, "", log.Ldate|log.Ltime|log.Lmicroseconds), nil

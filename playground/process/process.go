@@ -42,12 +42,21 @@ type Process struct {
 	err      error // how it ended; valid after done
 }
 
+// OpenLog opens a log to append to it. Only its owner can read a new one.
+func OpenLog(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the log: %w", err)
+	}
+	return f, nil
+}
+
 // Start starts the child in a separate process group. Ctrl-C at the terminal then reaches only the parent, which
 // decides in which order processes end.
 func Start(o Options) (*Process, error) {
-	log, err := os.OpenFile(o.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	log, err := OpenLog(o.Log)
 	if err != nil {
-		return nil, fmt.Errorf("open the log of %s: %w", o.Path, err)
+		return nil, fmt.Errorf("start %s: %w", o.Path, err)
 	}
 	command := exec.Command(o.Path, o.Args...)
 	command.Env = o.Env

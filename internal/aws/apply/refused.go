@@ -22,11 +22,7 @@ func (r *run) remembered(ctx context.Context, s plan.Step, e awsclient.Error, fa
 	if failed.State != Failed || !failed.Until.IsZero() || !lasts {
 		return failed
 	}
-	x := r.refusal(s, failed, cause)
-	if cause == refusal.Obstacle {
-		x.Room = r.d.Inventory.Room(ctx, s.Op, e.Code)
-	}
-	n, until := r.d.Inventory.Refusals().Refused(r.key, plan.Fingerprint(s.Op, r.resolve), x)
+	n, until := r.d.Inventory.Refusals().Refused(r.key, plan.Fingerprint(s.Op, r.resolve), r.refusal(ctx, s, failed, cause))
 	failed.Until = until
 	if _, targets := s.Op.(awsop.RegisterTargets); n == 1 && !targets {
 		failed.Until = r.d.Now().Add(lookAgain)
@@ -67,7 +63,7 @@ func removes(op plan.Operation) bool {
 }
 
 // refusal is what is remembered of a step that failed.
-func (r *run) refusal(s plan.Step, failed Outcome, cause refusal.Cause) refusal.Refusal {
+func (r *run) refusal(ctx context.Context, s plan.Step, failed Outcome, cause refusal.Cause) refusal.Refusal {
 	x := refusal.Refusal{
 		Step: s.ID, Action: plan.NameOf(s.Op), Cause: cause, Err: failed.Err, Secret: len(s.Op.About().Secrets) > 0,
 		Effect: s.Op.About().Effect,
@@ -75,8 +71,11 @@ func (r *run) refusal(s plan.Step, failed Outcome, cause refusal.Cause) refusal.
 	for _, ref := range s.Op.About().Refs {
 		x.Resources = append(x.Resources, r.resolve(ref))
 	}
-	if cause == refusal.Content {
+	switch cause {
+	case refusal.Content:
 		x.Objects = r.objectsOf(s, failed.Err)
+	case refusal.Obstacle:
+		x.Room = r.d.Inventory.Room(ctx, s.Op, awsclient.Classify(failed.Err).Code)
 	}
 	return x
 }

@@ -82,14 +82,14 @@ func (i *Inventory) findNamed(ctx context.Context, name string) (*foundBalancer,
 	if strings.HasPrefix(name, "arn:") {
 		in = &elbv2.DescribeLoadBalancersInput{LoadBalancerArns: []string{name}}
 	}
-	page, err := i.clients.ELBV2.DescribeLoadBalancers(ctx, in)
+	page, _, err := i.balancerPage(ctx, in)
 	if err != nil {
 		if vanished(err) {
 			return nil, nil
 		}
 		return nil, fmt.Errorf("reading load balancer %s: %w", name, err)
 	}
-	for _, lb := range page.LoadBalancers {
+	for _, lb := range page {
 		return &foundBalancer{awsclient.FromLoadBalancer(lb), aws.ToString(lb.VpcId)}, nil
 	}
 	return nil, nil

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
@@ -14,30 +15,44 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
+// balancerPage makes one call: load balancers, and where the next page of them begins.
+func (i *Inventory) balancerPage(ctx context.Context, in *elbv2.DescribeLoadBalancersInput) (
+	page []elbv2types.LoadBalancer, more *string, err error) {
+	out, err := i.clients.ELBV2.DescribeLoadBalancers(ctx, in)
+	if err != nil {
+		return nil, nil, fmt.Errorf("describing load balancers: %w", err)
+	}
+	return out.LoadBalancers, out.NextMarker, nil
+}
+
+// targetGroupPage makes one call: target groups, and where the next page of them begins.
+func (i *Inventory) targetGroupPage(ctx context.Context, in *elbv2.DescribeTargetGroupsInput) (
+	page []elbv2types.TargetGroup, more *string, err error) {
+	out, err := i.clients.ELBV2.DescribeTargetGroups(ctx, in)
+	if err != nil {
+		return nil, nil, fmt.Errorf("describing target groups: %w", err)
+	}
+	return out.TargetGroups, out.NextMarker, nil
+}
+
 // describeLoadBalancers makes one call, which names load balancers.
 func (i *Inventory) describeLoadBalancers(ctx context.Context, in *elbv2.DescribeLoadBalancersInput) (
 	out []awsop.LoadBalancer, err error) {
-	page, err := i.clients.ELBV2.DescribeLoadBalancers(ctx, in)
-	if err != nil {
-		return nil, fmt.Errorf("describing load balancers: %w", err)
-	}
-	for _, lb := range page.LoadBalancers {
+	page, _, err := i.balancerPage(ctx, in)
+	for _, lb := range page {
 		out = append(out, awsclient.FromLoadBalancer(lb))
 	}
-	return out, nil
+	return out, err
 }
 
 // describeTargetGroups makes one call, which names target groups.
 func (i *Inventory) describeTargetGroups(ctx context.Context, in *elbv2.DescribeTargetGroupsInput) (
 	out []awsop.TargetGroup, err error) {
-	page, err := i.clients.ELBV2.DescribeTargetGroups(ctx, in)
-	if err != nil {
-		return nil, fmt.Errorf("describing target groups: %w", err)
-	}
-	for _, tg := range page.TargetGroups {
+	page, _, err := i.targetGroupPage(ctx, in)
+	for _, tg := range page {
 		out = append(out, awsclient.FromTargetGroup(tg))
 	}
-	return out, nil
+	return out, err
 }
 
 // find reads a load balancer, target group or security group by ARN or group id, or by name. It is no error if AWS says

@@ -91,11 +91,8 @@ func (l *listing) arns() []string {
 // listLoadBalancers reads some of the account's load balancers, and returns those of the VPC. n counts all.
 func (i *Inventory) listLoadBalancers(ctx context.Context, l *listing, in *elbv2.DescribeLoadBalancersInput) (
 	out []awsop.LoadBalancer, more *string, n int, err error) {
-	page, err := i.clients.ELBV2.DescribeLoadBalancers(ctx, in)
-	if err != nil {
-		return nil, nil, 0, fmt.Errorf("describing load balancers: %w", err)
-	}
-	for _, lb := range page.LoadBalancers {
+	page, more, err := i.balancerPage(ctx, in)
+	for _, lb := range page {
 		switch stack.LoadBalancerType(lb.Type) {
 		case stack.Application:
 			l.applications++
@@ -106,24 +103,21 @@ func (i *Inventory) listLoadBalancers(ctx context.Context, l *listing, in *elbv2
 			out = append(out, awsclient.FromLoadBalancer(lb))
 		}
 	}
-	return out, page.NextMarker, len(page.LoadBalancers), nil
+	return out, more, len(page), err
 }
 
 // listTargetGroups reads some of the account's target groups, and returns those of the VPC. n counts all.
 func (i *Inventory) listTargetGroups(ctx context.Context, l *listing, in *elbv2.DescribeTargetGroupsInput) (
 	out []awsop.TargetGroup, more *string, n int, err error) {
-	page, err := i.clients.ELBV2.DescribeTargetGroups(ctx, in)
-	if err != nil {
-		return nil, nil, 0, fmt.Errorf("describing target groups: %w", err)
-	}
-	l.targetGroups += len(page.TargetGroups)
-	for _, tg := range page.TargetGroups {
+	page, more, err := i.targetGroupPage(ctx, in)
+	l.targetGroups += len(page)
+	for _, tg := range page {
 		if aws.ToString(tg.VpcId) == i.cfg.VPC {
 			out = append(out, awsclient.FromTargetGroup(tg))
 			l.users = append(l.users, tg.LoadBalancerArns...)
 		}
 	}
-	return out, page.NextMarker, len(page.TargetGroups), nil
+	return out, more, len(page), err
 }
 
 // pages are the pages of one list that were read, and where the next one begins.

@@ -2,7 +2,6 @@ package inventory
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
@@ -60,28 +59,25 @@ func (i *Inventory) newNames() *cache.Cache[stack.Kind, map[string]bool] {
 	})
 }
 
-func (i *Inventory) readNames(ctx context.Context, kind stack.Kind) (names map[string]bool, found bool, err error) {
-	names = map[string]bool{}
-	all := pages[struct{}]{}
-	err = all.read(func() {}, func(next *string) (_ []struct{}, more *string, err error) {
+func (i *Inventory) readNames(ctx context.Context, kind stack.Kind) (taken map[string]bool, found bool, err error) {
+	taken = map[string]bool{}
+	var names pages[*string]
+	err = names.read(func() {}, func(next *string) (page []*string, more *string, err error) {
 		if kind == stack.KindTargetGroup {
-			page, err := i.clients.ELBV2.DescribeTargetGroups(ctx, &elbv2.DescribeTargetGroupsInput{Marker: next})
-			if err != nil {
-				return nil, nil, fmt.Errorf("describing target groups: %w", err)
+			groups, more, err := i.targetGroupPage(ctx, &elbv2.DescribeTargetGroupsInput{Marker: next})
+			for n := range groups {
+				page = append(page, groups[n].TargetGroupName)
 			}
-			for n := range page.TargetGroups {
-				names[aws.ToString(page.TargetGroups[n].TargetGroupName)] = true
-			}
-			return nil, page.NextMarker, nil
+			return page, more, err
 		}
-		page, err := i.clients.ELBV2.DescribeLoadBalancers(ctx, &elbv2.DescribeLoadBalancersInput{Marker: next})
-		if err != nil {
-			return nil, nil, fmt.Errorf("describing load balancers: %w", err)
+		balancers, more, err := i.balancerPage(ctx, &elbv2.DescribeLoadBalancersInput{Marker: next})
+		for n := range balancers {
+			page = append(page, balancers[n].LoadBalancerName)
 		}
-		for n := range page.LoadBalancers {
-			names[aws.ToString(page.LoadBalancers[n].LoadBalancerName)] = true
-		}
-		return nil, page.NextMarker, nil
+		return page, more, err
 	})
-	return names, err == nil, err
+	for _, name := range names.items {
+		taken[aws.ToString(name)] = true
+	}
+	return taken, err == nil, err
 }

@@ -133,6 +133,13 @@ func (m *Memory) Room(key stack.Key, write string) (code string, room *int) {
 	return "", nil
 }
 
+// Known reports whether AWS has refused a write.
+func (m *Memory) Known(key stack.Key, write string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.of[key][write] != nil
+}
+
 // Any reports whether any write of a stack was refused.
 func (m *Memory) Any(key stack.Key) bool {
 	m.mu.Lock()

@@ -160,6 +160,15 @@ func podsOf(f *Facts) map[[2]string]*corev1.Pod {
 	return all
 }
 
+// targetGroups are the target groups by ARN.
+func targetGroups(f *Facts) map[string]*TargetGroup {
+	all := make(map[string]*TargetGroup, len(f.TargetGroups))
+	for i := range f.TargetGroups {
+		all[f.TargetGroups[i].ARN] = &f.TargetGroups[i]
+	}
+	return all
+}
+
 // endpoints are the ready ones of the Service of a binding.
 func endpoints(f *Facts, b *v1beta1.TargetGroupBinding, pods map[[2]string]*corev1.Pod) (out []endpoint) {
 	for i := range f.Slices {
@@ -187,13 +196,12 @@ func endpoints(f *Facts, b *v1beta1.TargetGroupBinding, pods map[[2]string]*core
 const registering = 30 * time.Second
 
 func unregisteredEndpoints(f *Facts) (out []Finding) {
-	pods := podsOf(f)
+	pods, groups := podsOf(f), targetGroups(f)
 	for _, b := range bindings(f) {
-		i := slices.IndexFunc(f.TargetGroups, func(g TargetGroup) bool { return g.ARN == b.Spec.TargetGroupARN })
-		if i < 0 || b.Spec.TargetType == nil {
+		g := groups[b.Spec.TargetGroupARN]
+		if g == nil || b.Spec.TargetType == nil {
 			continue
 		}
-		g := f.TargetGroups[i]
 		var missing []string
 		all := endpoints(f, b, pods)
 		// the controller tells of endpoints without pods why they are no targets
@@ -225,17 +233,18 @@ func unregisteredEndpoints(f *Facts) (out []Finding) {
 // absentTargets are the bindings whose target groups stay empty for a reason that Kubernetes shows.
 func absentTargets(f *Facts) (out []Finding) {
 	_, unread := f.Unread[Workloads]
+	groups := targetGroups(f)
 	for _, b := range bindings(f) {
 		x := Finding{Object: nameOf(b)}
 		o, _ := f.Objects.Get(objects.Service, b.Namespace, b.Spec.ServiceRef.Name)
 		if svc, ok := o.(*corev1.Service); ok {
 			x.Text, x.Remedy = serviceport.WithoutEndpoints(svc)
 		}
-		i := slices.IndexFunc(f.TargetGroups, func(g TargetGroup) bool { return g.ARN == b.Spec.TargetGroupARN })
-		if x.Text == "" && !unread && i >= 0 && len(f.TargetGroups[i].Targets) == 0 &&
+		g := groups[b.Spec.TargetGroupARN]
+		if x.Text == "" && !unread && g != nil && len(g.Targets) == 0 &&
 			f.Now.Sub(b.CreationTimestamp.Time) > time.Minute && len(endpoints(f, b, nil)) == 0 {
-			x.Text = fmt.Sprintf("target group %s has no targets: Service %s/%s has no ready endpoints",
-				f.TargetGroups[i].Name, b.Namespace, b.Spec.ServiceRef.Name)
+			x.Text = fmt.Sprintf("target group %s has no targets: Service %s/%s has no ready endpoints", g.Name, b.Namespace,
+				b.Spec.ServiceRef.Name)
 		}
 		if x.Text != "" {
 			out = append(out, x)

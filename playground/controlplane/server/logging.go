@@ -1,18 +1,17 @@
 package server
 
 import (
-	"fmt"
-	"os"
-
 	"github.com/go-logr/logr"
 	"k8s.io/klog/v2/textlogger"
+
+	"github.com/k8s-lbc/lbc/playground/process"
 )
 
 // componentLogger is a logger of its own for a component that takes one from its context.
 func componentLogger(path string) (logr.Logger, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	f, err := process.OpenLog(path)
 	if err != nil {
-		return logr.Logger{}, fmt.Errorf("open log file: %w", err)
+		return logr.Logger{}, err
 	}
 	return textlogger.NewLogger(textlogger.NewConfig(textlogger.Output(f))), nil
 }
