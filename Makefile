@@ -90,7 +90,7 @@ sizes: build-playground ## build the three programs and compare their sizes with
 
 ##@ Develop
 
-# Tests of one area and of what depends on it: make test PKG=./internal/compile/... One test alone: make test PKG=./internal/plan RUN='^TestX$$$$'.
+# Tests of one area and of the packages that import it: make test PKG=./internal/compile/... One test alone: make test PKG=./internal/plan RUN='^TestX$$$$'.
 PKG ?=
 RUN ?=
 TESTRUN = $(PROGRAMS_OF_TESTS) bin/testrun $(if $(RUN),-run '$(RUN)') $(if $(TESTFLAGS),-flags '$(TESTFLAGS)')

@@ -112,13 +112,13 @@ func longForms(ctx context.Context) ([]suite, error) {
 // pack is a package as go list prints it.
 type pack struct {
 	path, dir string
-	imports   []string // also indirect
+	imports   []string
 	tests     []string // imports of its tests
 }
 
 // list lists packages of the module in dir, a directory relative to the root.
 func list(ctx context.Context, dir string, patterns ...string) ([]pack, error) {
-	const format = "{{.ImportPath}}\t{{.Dir}}\t{{join .Deps \" \"}}\t{{join .TestImports \" \"}} {{join " +
+	const format = "{{.ImportPath}}\t{{.Dir}}\t{{join .Imports \" \"}}\t{{join .TestImports \" \"}} {{join " +
 		".XTestImports \" \"}}"
 	//nolint:gosec // our own arguments
 	cmd := exec.CommandContext(ctx, "go", append([]string{"list", "-C", dir, "-e", "-f", format}, patterns...)...)
@@ -319,7 +319,7 @@ func longOf(packages []pack, paths []string, slice string) (suite, error) {
 }
 
 // area returns the suites of some packages: themselves, with the race detector where something is concurrent, then what
-// depends on them, without.
+// imports them, without.
 func area(ctx context.Context, patterns []string) ([]suite, error) {
 	if len(patterns) == 0 {
 		return nil, errors.New("name the packages of the area, such as ./internal/compile")
@@ -334,7 +334,7 @@ func area(ctx context.Context, patterns []string) ([]suite, error) {
 	}
 	var suites []suite
 	if len(root) > 0 {
-		own, dependents, err := dependents(ctx, root)
+		own, importers, err := importersOf(ctx, root)
 		if err != nil {
 			return nil, err
 		}
@@ -343,7 +343,7 @@ func area(ctx context.Context, patterns []string) ([]suite, error) {
 			suite{name: "the area, race detector on", dir: ".", race: true, args: []string{"-timeout=20m"},
 				packages: concurrent},
 			suite{name: "the area", dir: ".", args: []string{"-timeout=20m"}, packages: others},
-			suite{name: "packages that depend on the area", dir: ".", args: []string{"-timeout=20m"}, packages: dependents})
+			suite{name: "packages that import the area", dir: ".", args: []string{"-timeout=20m"}, packages: importers})
 	}
 	if len(playground) > 0 {
 		suites = append(suites, suite{name: "playground", dir: "playground", args: playgroundArgs, packages: playground})
@@ -351,9 +351,9 @@ func area(ctx context.Context, patterns []string) ([]suite, error) {
 	return slices.DeleteFunc(suites, func(s suite) bool { return len(s.packages) == 0 }), nil
 }
 
-// dependents returns the packages of the patterns, and the paths of those that import them, directly or not, also by
-// their tests.
-func dependents(ctx context.Context, patterns []string) (own []pack, importers []string, err error) {
+// importersOf returns the packages of the patterns, and the paths of those that import them, also by their tests. What
+// depends on them through others is left to check and test: for a central package, that is nearly everything.
+func importersOf(ctx context.Context, patterns []string) (own []pack, importers []string, err error) {
 	if own, err = list(ctx, ".", patterns...); err != nil {
 		return nil, nil, err
 	}
@@ -361,18 +361,10 @@ func dependents(ctx context.Context, patterns []string) (own []pack, importers [
 	if err != nil {
 		return nil, nil, err
 	}
-	ours, reached := map[string]bool{}, map[string]bool{}
-	for _, p := range own {
-		ours[p.path], reached[p.path] = true, true
-	}
-	isReached := func(path string) bool { return reached[path] }
+	ours := paths(own)
+	isOurs := func(path string) bool { return slices.Contains(ours, path) }
 	for _, p := range all {
-		if slices.ContainsFunc(p.imports, func(path string) bool { return ours[path] }) {
-			reached[p.path] = true
-		}
-	}
-	for _, p := range all {
-		if !ours[p.path] && (reached[p.path] || slices.ContainsFunc(p.tests, isReached)) {
+		if !isOurs(p.path) && (slices.ContainsFunc(p.imports, isOurs) || slices.ContainsFunc(p.tests, isOurs)) {
 			importers = append(importers, p.path)
 		}
 	}
