@@ -92,7 +92,7 @@ func unfitSetAside(lb *intent.LoadBalancer, i int, cloned bool) ([]intent.Member
 		r := m.Routes[at]
 		ports, problem := quarantine.Unfit(m, &r)
 		if len(ports) > 0 {
-			quarantine.Reach(m, r.Actions)
+			m.Reached = append(m.Reached, m.ReachedBy(r.Actions)...)
 			u := intent.Unserved{Route: r, Before: len(routes), Path: r.Source.Place(), Text: problem,
 				Remedy: "serve it at HTTPS ports only, or with protocol version HTTP1"}
 			u.Route.Actions, u.Route.Authentication, u.Route.Transforms = []intent.Action{
@@ -124,7 +124,7 @@ func (c *compiler) setRoutesAside(m *intent.Member, unavailable *stack.FixedResp
 			m.Unserved, unserved = append(m.Unserved, unserved[0]), unserved[1:]
 		}
 		r := before[at]
-		quarantine.Reach(m, r.Actions)
+		m.Reached = append(m.Reached, m.ReachedBy(r.Actions)...)
 		problem, remedy := quarantine.Refused(&r), "correct the value, or remove it"
 		if d, refused := c.refusedBackend(m, &r); problem == "" && refused {
 			problem, remedy = d.Text, d.Remedy

@@ -98,7 +98,7 @@ func (f Gateway) exists(g *gatewayv1.Gateway, key stack.Key) bool {
 }
 
 // Recalling returns a front end that also knows what the compiler remembers of a stack: the last valid versions of the
-// listeners of a Gateway.
+// listeners of a Gateway, and to what those of its routes forward.
 func Recalling(f Loader, before *compile.Memory) Loader {
 	g, is := f.(Gateway)
 	if !is || !before.Any() {
@@ -107,6 +107,10 @@ func Recalling(f Loader, before *compile.Memory) Loader {
 	g.Config.Last = gateway.Versions{}
 	if before.Listeners != nil {
 		g.Config.Last = before.Listeners
+	}
+	g.Config.Route.Reached = func(route diag.Object) []intent.Reached {
+		last := before.Good[route]
+		return last.Reaches()
 	}
 	return g
 }

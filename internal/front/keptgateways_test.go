@@ -19,7 +19,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"pgregory.net/rapid"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	lbcgatewayv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
@@ -208,4 +210,30 @@ func TestEditsOfGatewaysKeepAnswers(t *testing.T) {
 		}
 		keepsAnswers(rt, s, edits, ask)
 	})
+}
+
+// TestEditKeepsBackendsOfOtherNamespaces makes a rule with a backend of another namespace invalid, by its own edit and by
+// one of the Gateway's defaults.
+func TestEditKeepsBackendsOfOtherNamespaces(t *testing.T) {
+	t.Parallel()
+	edits := []edit{
+		{name: "a target group that does not exist", make: func(s served) {
+			kind := gatewayv1.Kind("TargetGroupName")
+			sceneObject[*gatewayv1.HTTPRoute](s, "HTTPRoute/shop/web").Spec.Rules[2].BackendRefs[0].Kind = &kind
+		}},
+		{name: "a target type that does not exist", make: func(s served) {
+			unknown := lbcgatewayv1.TargetType("alb")
+			sceneObject[*lbcgatewayv1.TargetGroupConfiguration](s, "TargetGroupConfiguration/infra/all").
+				Spec.DefaultConfiguration.TargetType = &unknown
+		}},
+	}
+	for _, c := range allConstruction {
+		s := servedGateway(t, attachment.Application, c, false)
+		for _, e := range edits {
+			invalid, wrong, _ := s.edited(t, s.compile(t, nil), []edit{e}, gatewayRequests(), false)
+			if !invalid || wrong != "" {
+				t.Errorf("%s, %s: invalid %t, %s", c, e.name, invalid, wrong)
+			}
+		}
+	}
 }

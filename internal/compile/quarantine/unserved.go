@@ -213,32 +213,14 @@ func (r *restoring) permitted(a intent.Action) bool {
 
 // withdrawn reports whether a backend is an object of another namespace that a member may forward to no longer.
 func withdrawn(m *intent.Member, b intent.Backend) bool {
-	g := b.TargetGroup
-	return g != nil && g.ServiceName != "" && g.ServiceNamespace != m.Object.Namespace &&
-		!slices.ContainsFunc([]string{"/", g.ServiceNamespace + "/", g.ServiceNamespace + "/" + g.ServiceName},
-			func(s string) bool { return slices.Contains(m.Reached, intent.Reached(g.TargetType, s)) })
-}
-
-// Reach notes the objects of other namespaces that the present version of a member forwards to: it may do that.
-func Reach(m *intent.Member, actions []intent.Action) {
-	for _, a := range actions {
-		for _, b := range a.Backends {
-			if g := b.TargetGroup; withdrawn(m, b) {
-				m.Reached = append(slices.Clip(m.Reached), intent.Reached(g.TargetType, g.ServiceNamespace+"/"+g.ServiceName))
-			}
-		}
-	}
+	r, foreign := m.Foreign(b)
+	return foreign && !slices.Contains(m.Reached, r)
 }
 
 // withoutWithdrawn is the last good version of a member without the backends that it may forward to no longer. Requests
 // that had no others get an error.
 func withoutWithdrawn(last intent.Member, now intent.Member) intent.Member {
-	for i := range now.Routes {
-		Reach(&now, now.Routes[i].Actions)
-	}
-	for i := range now.Listeners {
-		Reach(&now, now.Listeners[i].Default)
-	}
+	now.Reached = append(slices.Clip(now.Reached), now.Reaches()...)
 	left := func(actions []intent.Action) []intent.Action {
 		out := slices.Clone(actions)
 		for i := range out {

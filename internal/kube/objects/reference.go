@@ -103,16 +103,6 @@ func granted(v *View, from From, to Ref) bool {
 	})
 }
 
-// Granted are the objects of a kind in other namespaces that an object may refer to, as Get decides it. A Ref without
-// name stands for all objects of its namespace, one without namespace for all of the cluster.
-func Granted(v *View, from From, kind Kind) []Ref {
-	out := grantedIn(v, "", from, kind)
-	if v.Why(ReferenceGrant, "", "") != nil { // each reference counts
-		return []Ref{{Kind: kind}}
-	}
-	return out
-}
-
 // grantedIn are the objects of a kind that ReferenceGrants of a namespace, or of all if it is empty, permit.
 func grantedIn(v *View, namespace string, from From, kind Kind) (out []Ref) {
 	fromGroup := groups[from.Kind]

@@ -100,9 +100,9 @@ type Member struct {
 	// Unserved are routes that the load balancer cannot serve as declared. For each route, compile uses the last version
 	// that it could serve.
 	Unserved []Unserved `json:",omitempty"`
-	// Reached are the objects of other namespaces that the object may forward to now (function Reached). They are set if
-	// something of the object is invalid.
-	Reached []string `json:",omitempty"`
+	// Reached are the objects of other namespaces to which its present and its last valid version forward, as far as they
+	// may forward to them now.
+	Reached []Reached `json:",omitempty"`
 	// Certificates are the certificates that the stack shall own in ACM for this member. Listeners name them by identity.
 	Certificates []Certificate
 	// TrustStores are the trust stores that the stack shall own for this member. Listeners name them by identity.
@@ -125,13 +125,42 @@ type Member struct {
 	ClassOfGroup bool `json:"-"`
 }
 
-// Reached is how Member.Reached has the Service behind a target group of a type, or the Gateway. object is
-// namespace/name; without name, all of the namespace, and "/" all.
-func Reached(targetType, object string) string {
-	if targetType == stack.TargetALB {
-		return "Gateway " + object
+// Reached is an object of another namespace to which a route forwards.
+type Reached struct {
+	Gateway         bool // behind a target group of type alb; otherwise a Service
+	Namespace, Name string
+}
+
+// Reaches are the objects of other namespaces to which a member forwards.
+func (m *Member) Reaches() (out []Reached) {
+	for i := range m.Routes {
+		out = append(out, m.ReachedBy(m.Routes[i].Actions)...)
 	}
-	return object
+	for i := range m.Listeners {
+		out = append(out, m.ReachedBy(m.Listeners[i].Default)...)
+	}
+	return out
+}
+
+// ReachedBy are the objects of other namespaces to which actions of a member forward.
+func (m *Member) ReachedBy(actions []Action) (out []Reached) {
+	for _, a := range actions {
+		for _, b := range a.Backends {
+			if r, foreign := m.Foreign(b); foreign {
+				out = append(out, r)
+			}
+		}
+	}
+	return out
+}
+
+// Foreign returns the object behind a backend of a member, and whether it is in another namespace.
+func (m *Member) Foreign(b Backend) (r Reached, foreign bool) {
+	g := b.TargetGroup
+	if g == nil || g.ServiceName == "" || g.ServiceNamespace == m.Object.Namespace {
+		return Reached{}, false
+	}
+	return Reached{g.TargetType == stack.TargetALB, g.ServiceNamespace, g.ServiceName}, true
 }
 
 // Authority is the authority of a member over the shared settings of its group: those of the load balancer and of

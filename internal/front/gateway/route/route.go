@@ -27,6 +27,9 @@ import (
 // Config has the controller's flags about routes.
 type Config struct {
 	DefaultTargetType string // empty = instance
+	// Reached returns the objects of other namespaces to which the last valid version of a route forwards; nil = no such
+	// version is known.
+	Reached func(route diag.Object) []intent.Reached
 }
 
 // Input is what routes are translated by.
@@ -192,11 +195,7 @@ func Common(o metav1.Object) (status *gatewayv1.RouteStatus, spec *gatewayv1.Com
 // decided is the result.
 func (t *translation) decided() Decided {
 	invalid := t.member.Diagnostics.HasErrors() // its last good version serves, if there is one
-	if invalid || unservable(&t.member) {
-		t.reachGranted()
-	} else {
-		t.member.Reached = nil
-	}
+	t.reachAgain()
 	d := Decided{Member: t.member, Serves: len(t.member.Routes) > 0 || invalid || unservable(&t.member),
 		Refused: t.refused, Unresolved: t.unresolved, Found: t.found}
 	for i := range t.member.Listeners {

@@ -9,7 +9,6 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
-	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // problem is why a load balancer cannot serve a part of a route as declared.
@@ -48,25 +47,31 @@ func (t *translation) notAccepted(r *routeRule) *problem {
 	return nil
 }
 
-// reachable are the kinds of objects of other namespaces that a route may forward to, with the types of their targets.
-var reachable = map[objects.Kind]string{objects.Service: stack.TargetIP, objects.Gateway: stack.TargetALB}
-
 // reach notes that the route may forward to an object.
 func (t *translation) reach(kind objects.Kind, namespace, name string) {
-	if of, ok := reachable[kind]; ok && namespace != t.route.Route.Namespace {
-		t.member.Reached = append(t.member.Reached, intent.Reached(of, namespace+"/"+name))
+	if namespace == t.route.Route.Namespace || kind != objects.Service && kind != objects.Gateway {
+		return
 	}
+	t.member.Reached = append(t.member.Reached, intent.Reached{Gateway: kind == objects.Gateway, Namespace: namespace,
+		Name: name})
 }
 
-// reachGranted notes all objects of other namespaces to which the route may forward: an earlier version of it, or of a
-// rule, forwards to no other ones.
-func (t *translation) reachGranted() {
-	for kind := range reachable {
-		for _, to := range objects.Granted(t.in.View, t.from(), kind) {
-			t.reach(kind, to.Namespace, to.Name)
+// reachAgain notes the objects of other namespaces to which the last valid version of the route forwards, as far as the
+// route may still forward to them. compile may find that the present version is not valid.
+func (t *translation) reachAgain() {
+	if t.in.Config.Reached == nil {
+		return
+	}
+	for _, r := range t.in.Config.Reached(t.object) {
+		kind := objects.Service
+		if r.Gateway {
+			kind = objects.Gateway
+		}
+		if !slices.Contains(t.member.Reached, r) &&
+			objects.Permits(t.in.View, t.from(), objects.Ref{Kind: kind, Namespace: r.Namespace, Name: r.Name}) {
+			t.member.Reached = append(t.member.Reached, r)
 		}
 	}
-	slices.Sort(t.member.Reached)
 }
 
 // withdrawn reports whether a rule names a Service of a namespace that does not permit it.
