@@ -10,18 +10,18 @@ import (
 // one that shrinks by more than the slack gets a lower budget, so that nothing grows back.
 var budgets = map[string]int{
 	"api":        800,
-	"aws":        13270,
+	"aws":        13272,
 	"cmd":        350,
 	"compile":    9540,
 	"config":     100,
 	"controller": 26910,
-	"front":      14220,
+	"front":      14243,
 	"kube":       5550,
 	"lib":        1150,
-	"model":      6690,
+	"model":      6716,
 	"plan":       11350,
 	"targets":    4900,
-	"view":       3075,
+	"view":       3080,
 }
 
 const slack = 600

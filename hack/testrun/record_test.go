@@ -187,7 +187,7 @@ func TestAreaIncludesImporters(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(own) != 1 || !slices.Contains(importers, module+"/internal/compile") || slices.Contains(importers, own[0].path) ||
-		slices.Contains(importers, module+"/internal/lbc/offline") {
+		slices.Contains(importers, module+"/internal/front") {
 		t.Errorf("%v, %v", own, importers)
 	}
 }

@@ -22,7 +22,8 @@ func (r *run) remembered(ctx context.Context, s plan.Step, e awsclient.Error, fa
 	if failed.State != Failed || !failed.Until.IsZero() || !lasts {
 		return failed
 	}
-	n, until := r.d.Inventory.Refusals().Refused(r.key, plan.Fingerprint(s.Op, r.resolve), r.refusal(ctx, s, failed, cause))
+	said := r.refusal(ctx, s, failed, cause)
+	n, until := r.d.Inventory.Refusals().Refused(r.key, plan.Fingerprint(s.Op, r.resolve), said)
 	failed.Until = until
 	if _, targets := s.Op.(awsop.RegisterTargets); n == 1 && !targets {
 		failed.Until = r.d.Now().Add(lookAgain)
