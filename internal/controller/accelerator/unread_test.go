@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
+	simaccount "github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 )
@@ -109,4 +111,33 @@ func unread(t *testing.T, permission string, fault *gate.Fault, restarts bool) {
 		w.clock.Advance(max(r.RequeueAfter%(5*time.Minute), 5*time.Second))
 	}
 	w.want("in the end", w.accelerators(), strings.Replace(before, " 80-81", " 80-81 443-443", 1))
+}
+
+// TestFailedReadChangesNoPreservationOfAddresses has a new process that cannot read whether a network load balancer
+// preserves the addresses of clients, which one without security groups does not. An edit is in effect all the same.
+func TestFailedReadChangesNoPreservationOfAddresses(t *testing.T) {
+	t.Parallel()
+	plain := agav1beta1.Endpoint{Type: agav1beta1.EndpointID, EndpointID: to(prefix + "net/k8s-plain/50dc"),
+		Weight: to(int32(128)), ClientIPPreservationEnabled: to(true)}
+	w := newWorld(t, object([]int32{80}, plain))
+	w.balancer("k8s-plain", func(lb *simaccount.LoadBalancer) { lb.SecurityGroups = nil })
+	w.settle()
+	before := w.accelerators()
+	if !strings.Contains(before, "k8s-plain/50dc 128 false") {
+		t.Fatal(before)
+	}
+	_, err := w.sim.Gate.AddFault(gate.Fault{Action: "DescribeLoadBalancers", Code: "AccessDenied", Status: 403})
+	w.must(err)
+	w.restart()
+	ga := w.get()
+	ga.Spec.Listeners[0].PortRanges[0].ToPort = 81
+	ga.Generation++
+	w.must(w.client.Update(t.Context(), ga))
+	for range 4 {
+		if _, err := w.pass(); err != nil {
+			t.Errorf("%v\n%s", err, strings.Join(w.events, "\n"))
+		}
+		w.clock.Advance(time.Minute)
+	}
+	w.want("account", w.accelerators(), strings.Replace(before, "80-80", "80-81", 1))
 }

@@ -1,6 +1,7 @@
 package bindingpass
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,7 +35,7 @@ func (b *Reconciler) Remembered() map[string]int {
 var errCheckpointsUnread = errors.New("checkpoints cannot be read yet, so it is not known which targets were " +
 	"registered before the binding")
 
-// cleanUp ends what there is of a binding: in AWS, then the waiting of its pods, then our finalizer.
+// cleanUp ends what there is of a binding: in AWS, then our finalizer. Its pods do not wait for AWS.
 func (b *Reconciler) cleanUp(ctx context.Context, o *v1beta1.TargetGroupBinding) error {
 	if !controllerutil.ContainsFinalizer(o, naming.BindingFinalizer) {
 		waiting.NoteOf(ctx).Released = true
@@ -50,11 +51,14 @@ func (b *Reconciler) cleanUp(ctx context.Context, o *v1beta1.TargetGroupBinding)
 	} else {
 		b.Networking.Review(ctx) // of the groups of its rules, which wait where the API server was away when they were let go
 	}
-	if err == nil && !k.opened {
-		err = b.Pods.require(ctx, o, b.Client, b.APIReader) // else a pod that is not in the cache would wait for ever
+	if !k.opened {
+		opened, unopened := b.openGates(ctx, o)
+		err, k.opened = cmp.Or(err, unopened), k.cleared && opened // else pods may come that wait for it
 	}
-	if err == nil && !k.opened {
-		k.opened, err = b.Gates.Open(ctx, client.ObjectKeyFromObject(o))
+	closed := false
+	if err == nil && k.opened {
+		b.memory.put(o, k)
+		closed, err = b.closed(ctx, o)
 	}
 	if h := (heldError{}); errors.As(err, &h) { // the end of the hold brings the binding back
 		b.reportPartial(ctx, o, diag.List{h.problem(bindingobject.BindingObject(o))})
@@ -68,10 +72,9 @@ func (b *Reconciler) cleanUp(ctx context.Context, o *v1beta1.TargetGroupBinding)
 		b.reportPartial(ctx, o, b.withStatus(o, found))
 		return err
 	}
-	if !k.opened { // their end brings the binding back
+	if !closed { // the end of what it waits for brings the binding back
 		return nil
 	}
-	b.memory.put(o, k)
 	b.Metrics.DeleteTargetGroup(o)
 	defer b.handOver(k.successors)
 	if err := b.removeFinalizer(o); err != nil {
@@ -80,6 +83,14 @@ func (b *Reconciler) cleanUp(ctx context.Context, o *v1beta1.TargetGroupBinding)
 	}
 	waiting.NoteOf(ctx).Released = true
 	return nil
+}
+
+// openGates opens the gates of the pods of a binding that ends.
+func (b *Reconciler) openGates(ctx context.Context, o *v1beta1.TargetGroupBinding) (opened bool, err error) {
+	if err := b.Pods.require(ctx, o, b.Client, b.APIReader); err != nil { // else a pod that is not in the cache would wait
+		return false, err
+	}
+	return b.Gates.Open(ctx, client.ObjectKeyFromObject(o))
 }
 
 // endVanished cleans up after a binding that is gone although it got our finalizer. ended reports that nothing is left
@@ -106,7 +117,7 @@ func (b *Reconciler) endVanished(ctx context.Context, name client.ObjectKey) (en
 
 // clear deregisters what the binding registered, unless its target group is gone as well, its stack makes it again, or
 // another binding of its namespace has it or waits for it, which then knows what to keep; and it drops its rules, when
-// what it deregistered has drained.
+// what it deregistered has drained. A read that fails delays only what needs it.
 func (b *Reconciler) clear(ctx context.Context, o *v1beta1.TargetGroupBinding) (successors []v1beta1.TargetGroupBinding,
 	err error) {
 	id, group := stack.ID{Namespace: o.Namespace, Name: o.Name}, b.group(o)
@@ -114,47 +125,35 @@ func (b *Reconciler) clear(ctx context.Context, o *v1beta1.TargetGroupBinding) (
 	release, needed := func() { b.Networking.Release(ctx, id.String()) }, false
 	whose := b.ownership(o)
 	successors, own, err := b.successors(ctx, o, whose)
-	refused := b.stranded(o, nil)
-	b.locate(ctx, o, id.String())
+	refused, deleted, idle := b.stranded(o, nil), b.TargetGroupDeleted(group.ARN), !b.served(o)
+	if whose.err != nil && (refused != nil || deleted || idle || inherited(o, successors)) {
+		err = nil // whoever has the target group, nothing is deregistered
+	}
+	unlocated := b.locate(ctx, o, id.String())
 	switch {
 	case refused != nil: // nothing is called under a role that the binding may not name
 		b.Registry.Forget(group)
 		b.reportPartial(ctx, o, diag.List{*refused})
-	case b.TargetGroupDeleted(group.ARN):
+	case deleted:
 		b.Registry.Forget(group)
-	case !b.served(o): // nothing registered is its own
+	case idle: // nothing registered is its own
 	case err == nil && group.ARN != "" && !inherited(o, successors) && own:
-		if needed, err = b.stillNeeded(ctx, o); needed || err != nil {
+		if needed = b.stillNeeded(ctx, o); needed {
+			err = ctx.Err()
 			release = func() { b.Drains.Keep(ctx, id.String(), group) }
 			break
 		}
-		preceding, known, unread := b.precedingOf(ctx, whose, bindings.Targets{})
-		if err = unread; err == nil && !known {
-			err = errCheckpointsUnread
-		}
-		if err != nil {
-			break
-		}
-		unseen, _ := b.mayServe(ctx, o)
-		unseen = unseen || b.Contested != nil && b.Contested(group.ARN)
-		var left registrar.Change
-		left, err = b.Registry.Clear(ctx, registrar.Request{Group: group, Binding: id, Record: b.registeredOf(o),
-			Unseen: unseen, Preceding: preceding})
+		err = b.deregister(ctx, o, whose)
 		if d := b.stranded(o, err); d != nil {
 			err = nil
 			b.Registry.Forget(group)
 			b.reportPartial(ctx, o, diag.List{*d})
-			break
-		}
-		if err == nil && len(left.NotOurs) > 0 && b.OtherNamespaces != nil {
-			b.reportPartial(ctx, o, diag.List{b.OtherNamespaces.registeredByOthers(o, left.NotOurs)})
-		}
-		if o.Spec.Networking != nil {
+		} else if o.Spec.Networking != nil {
 			release = func() { b.Drains.Begin(ctx, id.String(), group) }
 		}
 	}
 	if err == nil && !needed {
-		err = b.dropRecord(ctx, o, id)
+		err = cmp.Or(b.dropRecord(ctx, o, id), unlocated)
 	}
 	if err != nil {
 		return successors, err
@@ -166,17 +165,57 @@ func (b *Reconciler) clear(ctx context.Context, o *v1beta1.TargetGroupBinding) (
 	return successors, nil
 }
 
-// locate finds the security groups of the endpoints of a binding that ends before this process has looked for them.
-// Otherwise its rules would stay in groups without the cluster's tag, where no later look finds them.
-func (b *Reconciler) locate(ctx context.Context, o *v1beta1.TargetGroupBinding, id string) {
+// deregister deregisters what a binding registered.
+func (b *Reconciler) deregister(ctx context.Context, o *v1beta1.TargetGroupBinding, whose *ownership) error {
+	preceding, known, err := b.precedingOf(ctx, whose, bindings.Targets{})
+	switch {
+	case err != nil:
+		return err
+	case !known:
+		return errCheckpointsUnread
+	}
+	unseen, _ := b.mayServe(ctx, o)
+	unseen = unseen || b.Contested != nil && b.Contested(o.Spec.TargetGroupARN)
+	left, err := b.Registry.Clear(ctx, registrar.Request{Group: b.group(o), Record: b.registeredOf(o), Unseen: unseen,
+		Binding: stack.ID{Namespace: o.Namespace, Name: o.Name}, Preceding: preceding})
+	if err == nil && len(left.NotOurs) > 0 && b.OtherNamespaces != nil {
+		b.reportPartial(ctx, o, diag.List{b.OtherNamespaces.registeredByOthers(o, left.NotOurs)})
+	}
+	return err
+}
+
+// locate finds the security groups of the endpoints of a binding that ends before this process has found them.
+// Otherwise its rules would stay in groups without the cluster's tag, where no later look finds them. The error is that
+// of a read because of which they may stay there.
+func (b *Reconciler) locate(ctx context.Context, o *v1beta1.TargetGroupBinding, id string) error {
 	if s := o.Spec; s.Networking == nil || s.TargetType == nil || s.IPAddressType == nil || b.Networking.Table.Placed(id) {
-		return
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, reads.LiveTimeout)
 	defer cancel()
-	if of, err := b.Endpoints(ctx, o); err == nil && of.Known {
-		b.Networking.Locate(ctx, o, of.Targets)
+	of, err := b.Endpoints(ctx, o)
+	if err == nil && of.Known {
+		err = b.Networking.Locate(ctx, o, of.Targets)
 	}
+	if neverServed(o) {
+		return nil
+	}
+	return err
+}
+
+// neverServed reports whether no pass has completed for a binding: it waits for no read that shows what it may have.
+func neverServed(o *v1beta1.TargetGroupBinding) bool {
+	return o.Status.ObservedGeneration == nil && !bindingobject.OfStack(o.Labels)
+}
+
+// closed reports whether the rules of a binding that ends are revoked where no later process would revoke them.
+func (b *Reconciler) closed(ctx context.Context, o *v1beta1.TargetGroupBinding) (bool, error) {
+	if neverServed(o) {
+		return true, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, reads.LiveTimeout)
+	defer cancel()
+	return b.Networking.Closed(ctx, stack.ID{Namespace: o.Namespace, Name: o.Name}.String())
 }
 
 // dropRecord drops the record of targets of a binding that shares its target group with other clusters.
@@ -195,22 +234,20 @@ func inherited(o *v1beta1.TargetGroupBinding, successors []v1beta1.TargetGroupBi
 
 // stillNeeded reports whether a binding that goes is made again by its stack, so that its targets stay registered
 // meanwhile: its stack has not deleted it, load balancers use its target group, and its namespace stays. The removal of
-// the definition of TargetGroupBindings deletes all of them, and takes nothing out of service so.
-func (b *Reconciler) stillNeeded(ctx context.Context, o *v1beta1.TargetGroupBinding) (bool, error) {
+// the definition of TargetGroupBindings deletes all of them, and takes nothing out of service so. While AWS does not say
+// whether they use it, they may: the binding must not wait, as nothing new is registered before it is made again.
+func (b *Reconciler) stillNeeded(ctx context.Context, o *v1beta1.TargetGroupBinding) bool {
 	if !bindingobject.OfStack(o.Labels) || b.DeletedByStack(client.ObjectKeyFromObject(o)) {
-		return false, nil
+		return false
 	}
 	ns := &corev1.Namespace{}
 	if err := b.Client.Get(ctx, client.ObjectKey{Name: o.Namespace}, ns); err == nil && ns.DeletionTimestamp != nil {
-		return false, nil
+		return false
 	}
 	out, err := b.ELBV2.DescribeTargetGroups(ctx, &elbv2.DescribeTargetGroupsInput{
 		TargetGroupArns: []string{o.Spec.TargetGroupARN}})
-	switch {
-	case err != nil && awsclient.Classify(err).Code == awsclient.CodeTargetGroupNotFound:
-		return false, nil
-	case err != nil:
-		return false, fmt.Errorf("reading whether a load balancer uses the target group: %w", err)
+	if err != nil {
+		return awsclient.Classify(err).Code != awsclient.CodeTargetGroupNotFound
 	}
-	return len(out.TargetGroups) == 1 && len(out.TargetGroups[0].LoadBalancerArns) > 0, nil
+	return len(out.TargetGroups) == 1 && len(out.TargetGroups[0].LoadBalancerArns) > 0
 }

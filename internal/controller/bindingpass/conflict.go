@@ -49,7 +49,7 @@ func (b *Reconciler) binders(ctx context.Context, o *v1beta1.TargetGroupBinding)
 
 // successors are the bindings that have the target group of a binding when it is gone: those in conflict with it, and
 // bindings that name the group and have not been completed yet. own is false for a binding that must not serve, so that
-// nothing registered is its own.
+// nothing registered is its own. While it is not known whose the group is, successors are those whoever has it.
 func (b *Reconciler) successors(ctx context.Context, o *v1beta1.TargetGroupBinding, whose *ownership) (
 	successors []v1beta1.TargetGroupBinding, own bool, err error) {
 	others, err := b.binders(ctx, o)
@@ -58,7 +58,7 @@ func (b *Reconciler) successors(ctx context.Context, o *v1beta1.TargetGroupBindi
 	}
 	owner, err := whose.among(ctx, others)
 	if err != nil {
-		return nil, false, err
+		return b.Conflicts.Conflicting(owner, o, others), false, err
 	}
 	own, successors = !b.Conflicts.Misplaced(owner, o, others), b.Conflicts.Conflicting(owner, o, others)
 	name := naming.OfTargetGroup(o.Spec.TargetGroupARN)

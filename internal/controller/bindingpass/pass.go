@@ -1,11 +1,13 @@
 package bindingpass
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -34,6 +36,7 @@ type pass struct {
 	unwritten  diag.List // writes to the binding that the API server refused
 
 	whose      *ownership
+	unowned    error     // of the read that shows whose the target group is
 	since      time.Time // when the first change came that no earlier pass has handled; zero = it is not known
 	endpoints  registrar.Endpoints
 	port       int32 // of endpoints without one
@@ -114,7 +117,7 @@ func (p *pass) own(ctx context.Context) exit {
 	}
 	owner, err := p.whose.among(ctx, others)
 	if err != nil {
-		return p.retain(ctx, p.problem(err), err)
+		return p.withoutOwner(ctx, err)
 	}
 	if d := b.Conflicts.Superseded(owner, o, others); d != nil {
 		var again reconcile.Result
@@ -129,9 +132,26 @@ func (p *pass) own(ctx context.Context) exit {
 		b.suspend(ctx, o, diag.List{*d})
 		return ended(reconcile.Result{}, nil)
 	case err != nil:
-		return p.retain(ctx, p.problem(err), err)
+		return p.withoutOwner(ctx, err)
 	}
 	return exit{}
+}
+
+// withoutOwner ends a pass that cannot read whose the target group is, unless the binding has served it since its last
+// edit: then its pods are registered, and what others registered stays. Nobody who binds the group too can stop it.
+func (p *pass) withoutOwner(ctx context.Context, err error) exit {
+	if !inService(p.binding) {
+		return p.retain(ctx, p.problem(err), err)
+	}
+	p.unowned = err
+	return exit{}
+}
+
+// inService reports whether a binding as it is now has served its target group, and was not told since that it may not.
+func inService(o *v1beta1.TargetGroupBinding) bool {
+	ready := meta.FindStatusCondition(o.Status.Conditions, "Ready")
+	return ready != nil && ready.Reason != string(diag.TargetGroupBound) && ready.Reason != string(
+		diag.TargetGroupNotAllowed) && o.Status.ObservedGeneration != nil && *o.Status.ObservedGeneration == o.Generation
 }
 
 // resolve finds the endpoints that the binding wants.
@@ -194,7 +214,7 @@ func (p *pass) makeRequest(ctx context.Context) exit {
 	p.zonesKnown = zonesKnown
 	var unseen bool
 	unseen, p.ownerKnown = b.mayServe(ctx, o)
-	if !known || b.Contested != nil && b.Contested(o.Spec.TargetGroupARN) {
+	if !known || p.unowned != nil || b.Contested != nil && b.Contested(o.Spec.TargetGroupARN) {
 		unseen, p.ownerKnown = true, false // what others registered stays, without a note on the binding
 	}
 	p.request = registrar.Request{
@@ -278,6 +298,9 @@ func (p *pass) judge(ctx context.Context) exit {
 func (p *pass) findings(ctx context.Context) diag.List {
 	b, o := p.reconciler, p.binding
 	found := slices.Concat(p.found, p.unadmitted, p.unwritten, b.podNotes(ctx, o, p.endpoints), p.onHold)
+	if p.unowned != nil {
+		found = append(found, p.problem(p.unowned)...)
+	}
 	if len(p.held) > 0 {
 		found = append(found, targetsHeld(o, p.held))
 	}
@@ -319,8 +342,8 @@ func (p *pass) report(ctx context.Context) exit {
 		return ended(reconcile.Result{RequeueAfter: b.retryAfter(p.name, p.err, p.change.Retry, p.zonesKnown)}, nil)
 	}
 	b.Failures.Forget(p.name)
-	if p.gatesErr != nil || len(p.held)+len(p.change.NotOurs) == 0 {
-		return ended(reconcile.Result{}, p.gatesErr)
+	if err := cmp.Or(p.gatesErr, p.unowned); err != nil || len(p.held)+len(p.change.NotOurs) == 0 {
+		return ended(reconcile.Result{}, err)
 	}
 	return ended(reconcile.Result{RequeueAfter: b.RequeueAfter}, nil)
 }

@@ -99,7 +99,7 @@ func (d *Drains) transfer(ctx context.Context, x drain, look drainLook) {
 	d.mu.Lock()
 	d.due[x] = &look
 	d.mu.Unlock()
-	d.reconciler.Transfer(ctx, x.binding, x.String())
+	d.reconciler.Transfer(ctx, x.binding, x.String(), look.kept)
 }
 
 // needed reports whether the rules of a binding whose targets stayed are still needed.

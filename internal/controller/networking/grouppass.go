@@ -34,10 +34,10 @@ func (r *Reconciler) place(ctx context.Context, id string) queue.Retry {
 	r.mu.Lock()
 	w := r.requests[id]
 	if w == nil || w.binding == nil {
-		ending := r.ending[id]
+		ending := r.ending[id] != ""
 		r.mu.Unlock()
 		if ending {
-			r.restrict(ctx, id)
+			return r.restrict(ctx, id)
 		}
 		return queue.Retry{}
 	}
@@ -58,7 +58,7 @@ func (r *Reconciler) place(ctx context.Context, id string) queue.Retry {
 	var t sgsync.Touched
 	if placed {
 		if r.drains != nil && r.Table.Lend(id, x.String(), need, fromSourcesOf(asked, vague)) {
-			r.ending[x.String()] = true // as in Transfer
+			r.lend(id, x.String()) // as in Transfer
 			r.bindings.AddNow(x.String())
 			r.drains.follow(x)
 		}
@@ -101,20 +101,27 @@ func (r *Reconciler) rerun(next queue.Retry, stale func() bool) queue.Retry {
 	return next
 }
 
-// restrict ends what stays under a name in groups that a later process would not find.
-func (r *Reconciler) restrict(ctx context.Context, name string) {
+// restrict ends what stays under a name in groups that a later process would not find. All of it stays while these are
+// not known.
+func (r *Reconciler) restrict(ctx context.Context, name string) queue.Retry {
 	groups, err := r.Inventory.SecurityGroups().OfCluster(ctx)
 	if err != nil {
-		groups = nil
+		r.noteUnlisted(name, err)
+		return queue.Retry{Failed: ctx.Err() == nil}
 	}
 	r.mu.Lock()
 	var t sgsync.Touched
-	if r.ending[name] {
-		delete(r.ending, name)
+	var wake func()
+	if r.ending[name] != "" {
 		t = r.Table.Restrict(name, groups)
+		wake = r.close(name, t.Changed)
 	}
 	r.mu.Unlock()
 	r.enqueue(ctx, t)
+	if wake != nil {
+		wake()
+	}
+	return queue.Retry{}
 }
 
 // reconcileGroup has one group admit what bindings need of it, and wakes the bindings that have something else to
@@ -125,7 +132,7 @@ func (r *Reconciler) reconcileGroup(ctx context.Context, group string) queue.Ret
 		return r.sweep(ctx)
 	}
 	r.mu.Lock()
-	reviews := r.reviews
+	reviews, closing := r.reviews, r.closingIn(group)
 	r.mu.Unlock()
 	ctx, stale := cache.NoteStale(ctx)
 	out := r.rules.Reconcile(ctx, group, func() bool { return !r.allKnown(ctx) || r.Unseen(ctx) })
@@ -171,5 +178,7 @@ func (r *Reconciler) reconcileGroup(ctx context.Context, group string) queue.Ret
 	if out.Err != nil && !reported {
 		r.Log.Info("rules that no binding needs cannot be revoked yet", "group", group, "error", out.Err.Error())
 	}
-	return r.rerun(queue.Retry{Failed: out.Err != nil || len(out.Missing)+len(out.Full) > 0, At: out.Until}, stale)
+	next := r.rerun(queue.Retry{Failed: out.Err != nil || len(out.Missing)+len(out.Full) > 0, At: out.Until}, stale)
+	r.noteClosed(group, closing, out.Err, (out.Err == nil || out.Ungranted) && next.At.IsZero())
+	return next
 }

@@ -67,8 +67,10 @@ type Reconciler struct {
 	drains *Drains // nil = rules of endpoints that leave go at once
 
 	mu       sync.Mutex
-	requests map[string]*request    // by binding
-	ending   map[string]bool        // names under which rules stay while targets drain, of which nothing was looked up yet
+	requests map[string]*request // by binding
+	// ending are the names under which rules of bindings stay while targets drain, and whose groups were not looked up yet.
+	ending   map[string]string
+	closing  map[string]*closing    // by binding
 	waiting  map[string]bool        // groups that hold rules which cannot be judged before more is known
 	swept    bool                   // groups of former bindings were looked for
 	suspects []types.NamespacedName // the bindings that were unknown when all were listed last
@@ -105,7 +107,8 @@ func New(o Options) *Reconciler {
 			Cluster: o.Chooser.Cluster, Table: table, Rules: o.Inventory.SecurityGroups(), Limit: o.RulesPerGroup,
 			Write: o.Write, Log: o.Log,
 		},
-		requests: map[string]*request{}, ending: map[string]bool{}, waiting: map[string]bool{},
+		requests: map[string]*request{}, ending: map[string]string{}, waiting: map[string]bool{},
+		closing: map[string]*closing{},
 	}
 	r.bindings, r.groups = queue.NewKeyed(o.Pause, o.Now, r.place), queue.NewKeyed(o.Pause, o.Now, r.reconcileGroup)
 	r.groups.Gather, r.groups.Delay = o.Gather, o.Delay
@@ -122,7 +125,7 @@ func (r *Reconciler) Remembered() map[string]int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return map[string]int{"wanted rules": len(r.requests), "rules to end": len(r.ending),
-		"rules that are waited for": len(r.waiting)}
+		"rules to revoke": len(r.closing), "rules that are waited for": len(r.waiting)}
 }
 
 // Start runs until ctx ends; it implements manager.Runnable.
@@ -240,11 +243,12 @@ func (r *Reconciler) RetainUnknown(ctx context.Context, o *v1beta1.TargetGroupBi
 }
 
 // Locate finds the groups of the endpoints of a binding that ends, and writes no rule: what the binding needs there is
-// let go of with the rest.
-func (r *Reconciler) Locate(ctx context.Context, o *v1beta1.TargetGroupBinding, targets bindings.Targets) {
+// let go of with the rest. The error is that of reads because of which some groups are not known.
+func (r *Reconciler) Locate(ctx context.Context, o *v1beta1.TargetGroupBinding, targets bindings.Targets) error {
 	ctx = awsclient.WithCause(awsclient.WithPriority(ctx, awsclient.Vital), awsclient.TargetRules)
-	need, unclear, _, _ := r.networks().Needs(ctx, o, targets)
+	need, unclear, unread := r.networks().Locate(ctx, o, targets)
 	r.Table.Extend(ruleID(o), need, unclear)
+	return unread
 }
 
 // Release lets go of the rules that a binding, or a name under which they stayed, wants.
@@ -252,19 +256,23 @@ func (r *Reconciler) Release(ctx context.Context, id string) {
 	r.mu.Lock()
 	delete(r.requests, id)
 	r.arrivals++
-	delete(r.ending, id)
 	t := r.Table.Set(id, nil)
+	wake := r.close(id, t.Changed)
 	r.mu.Unlock()
 	r.enqueue(ctx, t)
+	wake()
 }
 
 // Transfer has the rules of a binding that ends stay under another name until that is released. A later process sweeps
-// them away, for it knows nothing of the name; in groups where it would not find them they do not stay.
-func (r *Reconciler) Transfer(ctx context.Context, id, name string) {
+// them away, for it knows nothing of the name; in groups where it would not find them they stay only if the binding
+// is made again.
+func (r *Reconciler) Transfer(ctx context.Context, id, name string, again bool) {
 	r.mu.Lock()
 	delete(r.requests, id)
 	r.arrivals++
-	r.ending[name] = true
+	if !again {
+		r.lend(id, name)
+	}
 	t := r.Table.Transfer(id, name)
 	r.mu.Unlock()
 	r.enqueue(ctx, t)

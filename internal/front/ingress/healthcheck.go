@@ -43,8 +43,7 @@ func (t *translation) healthCheck(read annotation.Reader, svc *corev1.Service, p
 		of := probe.Group{Service: svc, Port: port, TargetType: g.TargetType, ProtocolVersion: g.ProtocolVersion}
 		var problem string
 		if d, problem = of.HealthCheck(t.view, d); problem != "" {
-			read.Note(annotation.HealthCheck, diag.UnusableReadinessProbe, problem+"; the health check is the usual one",
-				probe.Remedy)
+			read.Note(annotation.HealthCheck, diag.UnusableReadinessProbe, problem, probe.Remedy)
 		}
 	}
 	h := stack.HealthCheck{

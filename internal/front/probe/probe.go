@@ -39,20 +39,21 @@ const (
 const GRPCHealthPath = "/grpc.health.v1.Health/Check"
 
 // HealthCheck returns the health check that matches the readiness probe of the pods behind the Service, with times
-// within AWS's limits. Without a pod, nothing is set, so the target group keeps its health check. If AWS has no such
-// check, problem is the reason.
+// within AWS's limits. Without a pod, or while none can be read, nothing is set, so the target group keeps its health
+// check. If AWS has no such check, it is otherwise. problem is the reason, and what becomes of the check.
 func (g Group) HealthCheck(v *objects.View, otherwise stack.HealthCheck) (h stack.HealthCheck, problem string) {
 	pod, ok := v.PodOfService(g.Service.Namespace, g.Service.Name)
 	if !ok {
 		if err := v.Why(objects.PodOfService, g.Service.Namespace, g.Service.Name); err != nil {
-			return otherwise, fmt.Sprintf("the pods of Service %s/%s cannot be read: %v", g.Service.Namespace,
-				g.Service.Name, err)
+			return stack.HealthCheck{}, fmt.Sprintf("the pods of Service %s/%s cannot be read: %v; a target group keeps its "+
+				"health check, and a new one gets AWS's default", g.Service.Namespace, g.Service.Name, err)
 		}
 		return stack.HealthCheck{}, ""
 	}
 	h, problem = g.of(pod, otherwise)
 	if problem != "" {
-		return otherwise, fmt.Sprintf("pod %s of Service %s/%s: %s", pod.Name, g.Service.Namespace, g.Service.Name, problem)
+		return otherwise, fmt.Sprintf("pod %s of Service %s/%s: %s; the health check is the usual one", pod.Name,
+			g.Service.Namespace, g.Service.Name, problem)
 	}
 	return h, ""
 }

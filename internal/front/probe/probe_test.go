@@ -198,7 +198,7 @@ func (unreadable) Why(objects.Kind, string, string) error { return errors.New("f
 func TestPodsThatCannotBeReadAreAProblem(t *testing.T) {
 	t.Parallel()
 	g := Group{Service: web(), Port: web().Spec.Ports[0], TargetType: stack.TargetIP}
-	if got, problem := g.HealthCheck(objects.New(unreadable{objects.Snapshot{}}), usual); got != usual ||
+	if got, problem := g.HealthCheck(objects.New(unreadable{objects.Snapshot{}}), usual); got != (stack.HealthCheck{}) ||
 		!strings.Contains(problem, "the pods of Service shop/web cannot be read: forbidden") {
 		t.Errorf("%+v, %q", got, problem)
 	}

@@ -40,8 +40,7 @@ func (t *translation) healthCheck(svc *corev1.Service, port corev1.ServicePort, 
 		of := probe.Group{Service: svc, Port: port, TargetType: targetType, Network: true}
 		var problem string
 		if d, problem = of.HealthCheck(t.view, d); problem != "" {
-			t.read.Note(annotation.ServiceHealthCheck, diag.UnusableReadinessProbe, problem+
-				"; the health check is the usual one", probe.Remedy)
+			t.read.Note(annotation.ServiceHealthCheck, diag.UnusableReadinessProbe, problem, probe.Remedy)
 		}
 	}
 	h := stack.HealthCheck{

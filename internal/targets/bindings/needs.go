@@ -43,6 +43,21 @@ type Targets struct {
 func (n *Networks) Needs(ctx context.Context, o *v1beta1.TargetGroupBinding, of Targets) (
 	need map[string][]stack.Permission, unclear []stack.Permission, found diag.List, placed bool) {
 	where, err := n.groupsOf(ctx, o, ofPodsAndNodes(o, of.Endpoints))
+	return n.needs(ctx, o, of, where, err)
+}
+
+// Locate is Needs for a binding that ends. unread are the failed reads, because of which it may have rules in further
+// groups.
+func (n *Networks) Locate(ctx context.Context, o *v1beta1.TargetGroupBinding, of Targets) (
+	need map[string][]stack.Permission, unclear []stack.Permission, unread error) {
+	where, err := n.groupsOf(ctx, o, ofPodsAndNodes(o, of.Endpoints))
+	need, unclear, _, _ = n.needs(ctx, o, of, where, err)
+	return need, unclear, where.unread()
+}
+
+// needs is Needs for endpoints that groupsOf has looked for.
+func (n *Networks) needs(ctx context.Context, o *v1beta1.TargetGroupBinding, of Targets, where *placement, err error) (
+	need map[string][]stack.Permission, unclear []stack.Permission, found diag.List, placed bool) {
 	need = map[string][]stack.Permission{}
 	var mistakes []Mistake
 	if err != nil || len(where.byGroup) == 0 { // wherever the others are, these may be their rules

@@ -3,6 +3,7 @@ package bindings
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"maps"
@@ -77,7 +78,7 @@ func (n *Networks) groupsOf(ctx context.Context, o *v1beta1.TargetGroupBinding, 
 	p *placement, err error) {
 	p = n.placing(o)
 	if p.groups, err = n.knownGroups(ctx); err != nil {
-		p.lost = endpoints.Slice()
+		p.lost, p.errs = endpoints.Slice(), []error{err}
 		return p, err
 	}
 	p.find(ctx, endpoints)
@@ -144,6 +145,18 @@ func (p *placement) fail(err error, of ...*registrar.Endpoint) {
 	}
 }
 
+func (p *placement) unresolved(e *registrar.Endpoint, format string, args ...any) {
+	p.fail(sgsync.Unresolved(fmt.Sprintf(format, args...)), e)
+}
+
+// unread are the reads that failed. That EC2 does not know what it was asked for is an answer.
+func (p *placement) unread() error {
+	return JoinOnce(slices.DeleteFunc(slices.Clone(p.errs), func(err error) bool {
+		class := awsclient.Classify(err).Class
+		return errors.As(err, new(sgsync.Unresolved)) || class == diag.NotFound || class == diag.Invalid
+	}))
+}
+
 func (p *placement) place(e *registrar.Endpoint, i network.Interface) {
 	c, known := p.chosen[i.ID]
 	if !known {
@@ -185,8 +198,7 @@ func (p *placement) placeNodes(ctx context.Context, endpoints registrar.Endpoint
 		if i, ok := sgsync.ForNode(of(e.ID)); ok {
 			p.place(e, i)
 		} else {
-			p.fail(fmt.Errorf("cannot resolve node ENI for node %s: instance %s has no primary network interface", e.Node, e.ID),
-				e)
+			p.unresolved(e, "cannot resolve node ENI for node %s: instance %s has no primary network interface", e.Node, e.ID)
 		}
 	}
 }
@@ -288,7 +300,7 @@ func (p *placement) placeOnInstances(ctx context.Context, endpoints []*registrar
 	on := endpoints[:0]
 	for _, e := range endpoints {
 		if _, err := netip.ParseAddr(e.ID); err != nil {
-			p.fail(fmt.Errorf("pod %s/%s has no usable address: %w", e.Namespace, e.Pod, err), e)
+			p.unresolved(e, "pod %s/%s has no usable address: %v", e.Namespace, e.Pod, err)
 		} else if id := p.instance(e); id == "" {
 			rest = append(rest, e)
 		} else {
@@ -358,7 +370,7 @@ func (p *placement) placeByAddress(ctx context.Context, endpoints []*registrar.E
 		} else if i, ok := found[a[1]]; ok && i.Carries(a[0].IP) {
 			p.place(e, i)
 		} else {
-			p.fail(fmt.Errorf("cannot resolve pod ENI for pods: %s/%s (%s) on node %s", e.Namespace, e.Pod, e.ID, e.Node), e)
+			p.unresolved(e, "cannot resolve pod ENI for pods: %s/%s (%s) on node %s", e.Namespace, e.Pod, e.ID, e.Node)
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package sgsync
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -76,7 +75,7 @@ func (c Chooser) Choose(i network.Interface, of Groups) (Choice, error) {
 	case len(serving) > 0:
 		candidates = serving
 	case len(tagged) == 0:
-		return Choice{}, errors.New(text + "; " + DoubtRemedy(i.Groups))
+		return Choice{}, Unresolved(text + "; " + DoubtRemedy(i.Groups))
 	}
 	if owned := filter(candidates, func(g string) bool { return of.Tags(g)[c.tag()] == "owned" }); len(owned) > 0 {
 		candidates = owned
@@ -84,6 +83,13 @@ func (c Chooser) Choose(i network.Interface, of Groups) (Choice, error) {
 	chosen := slices.Min(candidates)
 	return Choice{chosen, text + ": " + chosen + " gets the rules"}, nil
 }
+
+// Unresolved is the answer of AWS that an endpoint has no security group for the rules of load balancers. A read that
+// fails is none.
+type Unresolved string
+
+// Error implements error.
+func (u Unresolved) Error() string { return string(u) }
 
 // DoubtRemedy says how it becomes clear which of an interface's groups is meant.
 func DoubtRemedy(groups []string) string {

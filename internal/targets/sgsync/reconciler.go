@@ -50,6 +50,8 @@ var Key = stack.Key{Owner: "elbv2.k8s.aws", ID: stack.ID{Name: "target-security-
 type Outcome struct {
 	// Err is why the group is not as it should be for the bindings that need it.
 	Err error
+	// Ungranted reports whether Err is that of a grant. What is to be revoked waits for it.
+	Ungranted bool
 	// Missing are the sources that do not exist, with EC2's error: they fail only the bindings that name them.
 	Missing map[string]error
 	// Full are the bindings whose rules do not fit into the group. No call was made for them.
@@ -119,7 +121,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, group string, partial func()
 		if sgrules.Count(slices.Concat(current, grant)) > limit {
 			first, revoke = sgrules.Room(current, grant, revoke, trafficOf(needs), limit)
 		}
-		until, err := r.change(ctx, group, first, grant, revoke)
+		until, ungranted, err := r.change(ctx, group, first, grant, revoke)
 		if err == nil {
 			out.Until = until
 			return out
@@ -137,7 +139,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, group string, partial func()
 			continue
 		}
 		if out.Until = until; until.IsZero() {
-			out.Err = err
+			out.Err, out.Ungranted = err, ungranted
 		}
 		return out
 	}
@@ -192,9 +194,9 @@ func (r *Reconciler) missing(ctx context.Context, perms []stack.Permission, refu
 
 // change grants before it revokes, but for what makes room; if AWS says that the group is full it revokes first. It
 // logs both before they are sent, as passes over stacks log their plans, because these groups hold rules of others too.
-// until is when a call that waits for AWS is worth another try, with or without its error.
+// until is when a call that waits for AWS is worth another try, with or without its error. ungranted: it was the grant.
 func (r *Reconciler) change(ctx context.Context, group string, first, grant, revoke []stack.Permission) (
-	until time.Time, err error) {
+	until time.Time, ungranted bool, err error) {
 	done := apply.Outcome{State: apply.Done}
 	ref, cleared, granted, revoked := stack.Literal(stack.KindSecurityGroup, group), done, done, done
 	try := func(what string, op plan.Operation, rules []stack.Permission, out *apply.Outcome) {
@@ -217,16 +219,16 @@ func (r *Reconciler) change(ctx context.Context, group string, first, grant, rev
 	if full {
 		authorize()
 	}
-	for _, o := range []apply.Outcome{cleared, granted, revoked} {
+	for n, o := range []apply.Outcome{cleared, granted, revoked} {
 		switch o.State {
 		case apply.Failed:
-			return time.Time{}, o.Err
+			return time.Time{}, n == 1, o.Err
 		case apply.Waiting:
-			return o.Until, o.Err
+			return o.Until, n == 1, o.Err
 		case apply.Done, apply.Blocked, apply.Refused:
 		}
 	}
-	return time.Time{}, nil
+	return time.Time{}, false, nil
 }
 
 // trafficOf is what all bindings need.

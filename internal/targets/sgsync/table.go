@@ -22,6 +22,7 @@ type need struct {
 	groups map[string][]stack.Permission
 	// unplaced are permissions of endpoints whose security group is unknown: wherever such rules are, they stay.
 	unplaced []stack.Permission
+	placed   bool // the groups of all endpoints were known once
 }
 
 // Touched are the groups that a change of the table concerns.
@@ -41,7 +42,7 @@ func (t *Table) Set(binding string, groups map[string][]stack.Permission) Touche
 	if groups == nil {
 		delete(t.needs, binding)
 	} else {
-		t.needs[binding] = need{groups: groups}
+		t.needs[binding] = need{groups: groups, placed: true}
 	}
 	return compare(before.groups, groups)
 }
@@ -52,14 +53,14 @@ func (t *Table) Set(binding string, groups map[string][]stack.Permission) Touche
 func (t *Table) Extend(binding string, groups map[string][]stack.Permission, unplaced []stack.Permission) Touched {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	before := t.needs[binding].groups
-	all := maps.Clone(before)
+	before := t.needs[binding]
+	all := maps.Clone(before.groups)
 	if all == nil {
 		all = map[string][]stack.Permission{}
 	}
 	maps.Copy(all, groups)
-	t.needs[binding] = need{groups: all, unplaced: unplaced}
-	return compare(before, all)
+	t.needs[binding] = need{groups: all, unplaced: unplaced, placed: before.placed}
+	return compare(before.groups, all)
 }
 
 // Transfer has what a binding needs be needed under another name instead.
@@ -146,11 +147,11 @@ func (t *Table) Knows(binding string) bool {
 	return ok
 }
 
-// Placed reports whether groups are known of which a binding needs something.
+// Placed reports whether the groups of all endpoints of a binding were known once since the start.
 func (t *Table) Placed(binding string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return len(t.needs[binding].groups) > 0
+	return t.needs[binding].placed
 }
 
 // Of is what a binding needs of a group.

@@ -117,10 +117,24 @@ func (g *Groups) OfCluster(ctx context.Context) ([]string, error) {
 	}
 	var out []string
 	for id, x := range groups {
-		if v := x.Tags[naming.SubnetClusterTagPrefix+g.cfg.Cluster]; v == "owned" || v == "shared" {
+		if g.ofCluster(x.Tags) {
 			out = append(out, id)
 		}
 	}
 	slices.Sort(out)
 	return out, nil
+}
+
+// HasClusterTag reports whether a group carries the cluster's tag, or is gone.
+func (g *Groups) HasClusterTag(ctx context.Context, id string) (bool, error) {
+	tags, err := g.readTags(ctx, id)
+	if err != nil && awsclient.Classify(err).Class == diag.NotFound {
+		return true, nil
+	}
+	return g.ofCluster(tags), err
+}
+
+func (g *Groups) ofCluster(tags map[string]string) bool {
+	v := tags[naming.SubnetClusterTagPrefix+g.cfg.Cluster]
+	return v == "owned" || v == "shared"
 }

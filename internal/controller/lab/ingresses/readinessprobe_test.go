@@ -73,6 +73,8 @@ func TestAHealthCheckFollowsTheReadinessProbeOfThePods(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := lab.New(t, account.Profile{}, c.objects...)
+			l.Misreads = &lab.Misreads{}
+			l.Restart()
 			l.Settle(c.key)
 			slice := &discoveryv1.EndpointSlice{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-1",
 				Labels: map[string]string{discoveryv1.LabelServiceName: "web"}}}
@@ -123,6 +125,13 @@ func TestAHealthCheckFollowsTheReadinessProbeOfThePods(t *testing.T) {
 			expect("the former pod is gone", "HTTP traffic-port /new 20", pods(after), "ModifyTargetGroup")
 			expect("no pod", "HTTP traffic-port /new 20", pods())
 			expect("a pod of that template", "HTTP traffic-port /new 20", pods(after))
+			l.Misreads.Fail("core/v1.Pod", "denied")
+			expect("pods that cannot be read", "HTTP traffic-port /new 20", pods(before))
+			if events := strings.Join(l.Events, "\n"); !strings.Contains(events, "a target group keeps its health check") {
+				t.Error("no event tells that pods cannot be read:", l.Events)
+			}
+			l.Misreads.End()
+			expect("the former pod can be read", "HTTP traffic-port /old 20", pods(before, after), "ModifyTargetGroup")
 			expect("a probe that AWS does not have", c.usual,
 				pods(probedPod("exec", 3, corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: []string{"ok"}}})),
 				"ModifyTargetGroup")

@@ -116,7 +116,7 @@ func (g *group) probed(port corev1.ServicePort, at intent.Source, otherwise stac
 	h, problem := of.HealthCheck(g.t.in.View, otherwise)
 	if problem != "" {
 		g.t.found = append(g.t.found, diag.New(at.Object(), at.Path()+".healthCheckFrom", diag.UnusableReadinessProbe,
-			problem+"; the health check is the usual one", probe.Remedy))
+			problem, probe.Remedy))
 	}
 	return h
 }

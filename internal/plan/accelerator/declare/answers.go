@@ -202,8 +202,11 @@ func (b *building) loadOne(e *Endpoint, answers Answers) loadedEndpoint {
 }
 
 // preserve corrects the client IP preservation of an endpoint that cannot have it: the field is true by default, also
-// where AWS refuses that.
+// where AWS refuses that. While it is not known whether AWS does, the endpoint keeps what it has.
 func (b *building) preserve(e *Endpoint, out *loadedEndpoint, a Balancer) {
+	if a.Problem != "" && isNetwork(e.ID) && ptr.Deref(out.PreserveClientIP, false) {
+		out.PreserveClientIP = nil
+	}
 	if !a.Network || !ptr.Deref(out.PreserveClientIP, false) {
 		return
 	}
