@@ -116,7 +116,8 @@ func (c *Certificates) Held(key stack.Key, desired *stack.Stack) map[string]plan
 		out[w.ID] = plan.Guard{
 			Code: diag.ImportsHeld,
 			Text: fmt.Sprintf("%s imported into ACM %d times within a week, and the next import waits until %s, because AWS "+
-				"limits imports per year; the last imported certificate keeps serving", what, n, until.UTC().Format(time.RFC3339)),
+				"limits imports per year; the last imported certificate keeps serving",
+				what, n, until.UTC().Format(time.RFC3339)),
 			Remedy: "find out who rewrites Secrets so often",
 		}
 	}
