@@ -8,7 +8,6 @@ import (
 	"time"
 
 	networkingv1 "k8s.io/api/networking/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
@@ -75,44 +74,6 @@ func TestManyDeletionsThatNoObjectAskedForWaitForConsent(t *testing.T) {
 	l.Settle(keys[4])
 	if l.Balancers() != 1 || l.Ingresses.Brake.Held() != 0 {
 		t.Errorf("%d load balancers, %d held", l.Balancers(), l.Ingresses.Brake.Held())
-	}
-}
-
-// TestTenantsDeletionsHoldNoneOfOthers has another tenant give up load balancers, each of a group of its own, without
-// deleting their Ingresses.
-func TestTenantsDeletionsHoldNoneOfOthers(t *testing.T) {
-	t.Parallel()
-	l, keys := brakedLab(t)
-	svc := lab.Service("web")
-	svc.Namespace = "mal"
-	l.Create(svc, lab.TheirClass("theirs"))
-	var evil []client.Object
-	var groups []stack.Key
-	for i := range 5 {
-		name := fmt.Sprint("mal-", i)
-		o := lab.Ingress(name, map[string]string{"group.name": name}, "web")
-		o.Namespace = "mal"
-		evil, groups = append(evil, o), append(groups, stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: name}})
-	}
-	l.Create(evil...)
-	l.Settle(groups...)
-	for n, o := range evil {
-		if got := l.Ingresses.Tenant(groups[n]); got != "mal" {
-			t.Errorf("the tenant of a group is %s", got)
-		}
-		i := &networkingv1.Ingress{}
-		l.Must(l.Client.Get(t.Context(), client.ObjectKeyFromObject(o), i))
-		i.Spec.IngressClassName = new("theirs")
-		l.Must(l.Client.Update(t.Context(), i))
-	}
-	l.Settle(groups...)
-	if l.Balancers() != 8 || l.Ingresses.Brake.Held() != 3 {
-		t.Fatalf("%d load balancers, %d held", l.Balancers(), l.Ingresses.Brake.Held())
-	}
-	l.Reclass("web-0")
-	l.Settle(keys...)
-	if l.Balancers() != 7 {
-		t.Errorf("the deletion of another tenant is held:\n%s", strings.Join(l.Events, "\n"))
 	}
 }
 
