@@ -29,8 +29,18 @@ func (w *Wiring) newCheckpoints(restore func(checkpoint.Restored)) *checkpoint.W
 		return nil
 	}
 	config := CheckpointConfig(w.Config, namespace, w.Now, log)
-	config.Fenced = w.fenced
+	config.Fenced, config.Tenant = w.fenced, w.tenant
 	return checkpoint.NewWriter(checkpoint.New(w.ownObjects(), config), restore, log)
+}
+
+// tenant names the tenant of a stack.
+func (w *Wiring) tenant(key stack.Key) string {
+	for _, s := range w.Owners {
+		if s.Front.Owner() == key.Owner {
+			return s.Tenant(key)
+		}
+	}
+	return key.Tenant()
 }
 
 // CheckpointConfig is the configuration of the store of checkpoints.

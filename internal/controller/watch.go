@@ -65,7 +65,7 @@ func (w *Wiring) add(s *stacks.Reconciler, workers int, reading []objects.Kind,
 	c := queue.NewController(queue.Options[stack.Key]{
 		Name: kind.Controller, Reconciler: s, Workers: workers, Retries: s.Retries, Log: w.mgr.GetLogger(),
 		LogUnit: func(log logr.Logger, key stack.Key) logr.Logger { return log.WithValues("stack", key.ID.String()) },
-		Tenant:  stack.Key.Tenant,
+		Tenant:  s.Tenant,
 	})
 	watch := func(k objects.Kind, h handler.TypedEventHandler[client.Object, stack.Key]) {
 		more = append(more, queue.Kind(w.mgr.GetCache(), readable.Kinds[k].Object, h))

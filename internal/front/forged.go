@@ -56,6 +56,10 @@ func (w *Input) shownByMembers(before *compile.Memory) (out []string) {
 	return out
 }
 
+// Owners are the objects to which the load balancer belongs: members, also those that are set aside, and objects that
+// leave.
+func (w Input) Owners() []metav1.Object { return slices.Concat(w.Members, w.SetAside, w.left()) }
+
 // left are the objects that leave the load balancer, without those that were never part of it.
 func (w Input) left() []metav1.Object {
 	if len(w.Forged) == 0 {

@@ -30,14 +30,19 @@ type Loader interface {
 	Load(v *objects.View, id stack.ID) Input
 }
 
+// mostFinalizers limits the stacks that StacksOf returns for finalizers: users can forge tens of thousands.
+const mostFinalizers = 64
+
 // StacksOf are the stacks of a front end that depend on an object, each once and sorted: those whose finalizers it
-// carries, and the one that it declares. The diagnostic is that of Loader.Declared.
+// carries, of which the first mostFinalizers count, and the one that it declares. The diagnostic is that of
+// Loader.Declared.
 func StacksOf(f Loader, v *objects.View, o metav1.Object) (keys []stack.Key, d *diag.Diagnostic) {
 	kind := owner.Of(f.Owner())
 	if !kind.Is(o) {
 		return nil, nil
 	}
 	ids := naming.StacksOfFinalizers(kind.Owner, o)
+	ids = ids[:min(len(ids), mostFinalizers)]
 	id, ok, d := f.Declared(v, o)
 	if ok {
 		ids = append(ids, id)

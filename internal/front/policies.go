@@ -57,7 +57,7 @@ func (w Input) Governed(key stack.Key, before *compile.Memory) Input {
 // they are released, as long as something of theirs is in AWS.
 func (w Input) deciders() intent.Deciders {
 	var parties []intent.Party
-	for _, o := range slices.Concat(w.Members, w.left(), w.SetAside) {
+	for _, o := range w.Owners() {
 		p := intent.Party{Object: owner.Object(o), Authority: w.Authority[o.GetNamespace()], Deployed: w.deployed(o)}
 		if at := o.GetCreationTimestamp(); !at.IsZero() {
 			p.Created = at.Unix()

@@ -327,7 +327,7 @@ func (s *Store) object(id shardID) (m *corev1.ConfigMap, left int) {
 		}
 	}
 	s.mu.Unlock()
-	items, left = fitting(items)
+	items, left = fitting(items, s.cfg.Tenant)
 	for _, i := range items {
 		m.BinaryData[i.key] = i.packed
 	}

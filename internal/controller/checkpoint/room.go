@@ -28,12 +28,13 @@ func (i item) size() int { return len(i.key) + len(i.packed) }
 
 // fitting are the items that a ConfigMap has room for. What is left out is history, on which nothing rests, then the
 // largest item of whoever takes most: otherwise a tenant with many objects, or large ones, would have the state of
-// others forgotten.
-func fitting(items []item) (out []item, left int) {
-	total, of := 0, map[string]int{}
+// others forgotten. tenant names the tenants of stacks.
+func fitting(items []item, tenant func(stack.Key) string) (out []item, left int) {
+	total, of, whose := 0, map[string]int{}, map[ID]string{}
 	for _, i := range items {
 		total += i.size()
-		of[tenantOf(i.id)] += i.size()
+		whose[i.id] = tenantOf(i.id, tenant)
+		of[whose[i.id]] += i.size()
 	}
 	out = slices.Clone(items)
 	for total > mostBytes {
@@ -43,14 +44,14 @@ func fitting(items []item) (out []item, left int) {
 			if histories && i.id.Kind != History {
 				continue
 			}
-			if at < 0 || cmp.Or(cmp.Compare(of[tenantOf(i.id)], of[tenantOf(out[at].id)]), cmp.Compare(i.size(),
+			if at < 0 || cmp.Or(cmp.Compare(of[whose[i.id]], of[whose[out[at].id]]), cmp.Compare(i.size(),
 				out[at].size()), cmp.Compare(i.key, out[at].key)) > 0 {
 				at = n
 			}
 		}
 		gone := out[at]
 		total -= gone.size()
-		of[tenantOf(gone.id)] -= gone.size()
+		of[whose[gone.id]] -= gone.size()
 		out = slices.Delete(out, at, at+1)
 		left++
 	}
@@ -58,7 +59,7 @@ func fitting(items []item) (out []item, left int) {
 }
 
 // tenantOf names whose an entry is: a namespace or a group, as far as its name shows that.
-func tenantOf(id ID) string {
+func tenantOf(id ID, tenant func(stack.Key) string) string {
 	name := id.Name
 	if of, ok := RefusalsOf(name); ok {
 		name = of
@@ -67,7 +68,7 @@ func tenantOf(id ID) string {
 		return name
 	}
 	if key, err := stack.ParseKey(name); err == nil {
-		return key.Tenant()
+		return tenant(key)
 	}
 	namespace, _, _ := strings.Cut(name, "/")
 	return namespace

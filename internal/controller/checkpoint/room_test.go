@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -21,6 +22,7 @@ func TestManyEntriesOfATenantLeaveRoomForOthers(t *testing.T) {
 		"refusals": {RefusalsName(key("shop", "web")), RefusalsName(key("mal", "%d"))},
 		"bindings": {"shop/web", "mal/%d"},
 		"a group":  {key("", "front"), key("mal", "%d")},
+		"groups":   {key("shop", "web"), key("", "mal-%d")},
 	} {
 		kind := Memory
 		if name == "bindings" {
@@ -30,7 +32,12 @@ func TestManyEntriesOfATenantLeaveRoomForOthers(t *testing.T) {
 		for n := range 200 {
 			items = append(items, item{ID{kind, fmt.Sprintf(names[1], n)}, fmt.Sprint("evil", n), make([]byte, 10<<10)})
 		}
-		out, left := fitting(items)
+		out, left := fitting(items, func(key stack.Key) string {
+			if strings.HasPrefix(key.ID.Name, "mal-") {
+				return "mal"
+			}
+			return key.Tenant()
+		})
 		size, kept := 0, false
 		for _, i := range out {
 			size += i.size()

@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // Config is the location and the scope of checkpoints.
@@ -36,6 +37,8 @@ type Config struct {
 	Log    logr.Logger
 	// Fenced is called once another process has begun a newer term; nil = nothing is called.
 	Fenced func()
+	// Tenant names the tenant of a stack; nil = as far as its key shows that.
+	Tenant func(stack.Key) string
 }
 
 // Client has the calls to the API server that the store needs. The role of the existing controller's chart permits
@@ -109,6 +112,9 @@ var ErrFenced = errors.New("a newer leader writes the checkpoints")
 
 // New returns a store. Nothing is read or written before Open; entries may be put before.
 func New(c Client, cfg Config) *Store {
+	if cfg.Tenant == nil {
+		cfg.Tenant = stack.Key.Tenant
+	}
 	s := &Store{cfg: cfg, client: c, entries: map[ID]*entry{}, shards: map[shardID]*shard{}, progress: func() {},
 		zip: sync.Pool{New: func() any { return gzip.NewWriter(io.Discard) }}}
 	for _, id := range allShards() {

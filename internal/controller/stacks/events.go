@@ -69,6 +69,22 @@ func (m *OwnerEvents) enqueue(ctx context.Context, o metav1.Object, reread bool,
 		}
 		m.Traces.Note(key, string(m.kind()), o.GetNamespace(), o.GetName())
 		m.noteEdit(key, m.kind(), o)
+		m.noteTenant(key, false, o)
+	}
+	add(q, keys)
+}
+
+// fewStacks is how many stacks an event concerns at most without coming after the events of others.
+const fewStacks = 16
+
+// add queues the stacks that an event concerns. Those of an event that concerns many come last: one edit of a tenant's
+// must not delay the edits of others by thousands of passes.
+func add(q queue.Of[stack.Key], keys []stack.Key) {
+	if len(keys) > fewStacks {
+		queue.Add(q, queue.Coalesce, queue.Bulk, keys...)
+		return
+	}
+	for _, key := range keys {
 		q.AddAfter(key, queue.Coalesce)
 	}
 }
@@ -158,14 +174,15 @@ func (m *OwnerEvents) OnEndpoints() handler.TypedEventHandler[client.Object, sta
 
 // wakeReaders queues the stacks that have read a changed object.
 func (s *Reconciler) wakeReaders(c objects.Change, q queue.Of[stack.Key]) {
-	for _, key := range s.Index.Affected(c) {
+	keys := s.Index.Affected(c)
+	for _, key := range keys {
 		s.Traces.Note(key, string(c.Kind), c.Namespace, c.Name)
 		if declares(c.Kind) {
 			s.Status.Edited(key, lbstatus.Edit{Object: v1alpha1.ObjectReference{Kind: string(c.Kind), Namespace: c.Namespace,
 				Name: c.Name}})
 		}
-		q.AddAfter(key, queue.Coalesce)
 	}
+	add(q, keys)
 }
 
 // declares reports whether objects of a kind declare parts of the load balancer of a Gateway, which is the only member

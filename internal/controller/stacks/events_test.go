@@ -1,9 +1,11 @@
 package stacks
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -13,6 +15,7 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 
@@ -22,6 +25,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/reporting"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
+	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/readable"
@@ -313,6 +317,83 @@ func TestAResyncReadsAWSAgainOnlyIfThatIsConfigured(t *testing.T) {
 		}
 		if (reread > 0) != (f != nil) {
 			t.Errorf("%d stacks are read again", reread)
+		}
+	}
+}
+
+// order queues stacks and returns the namespaces of the stacks in the order in which passes over them begin.
+func order(t *testing.T, act func(q queue.Of[stack.Key])) (namespaces []string) {
+	t.Helper()
+	q := priorityqueue.New[stack.Key](t.Name())
+	defer q.ShutDown()
+	act(q)
+	time.Sleep(queue.Coalesce) // in a bubble of synctest
+	synctest.Wait()
+	for n := q.Len(); n > 0; n-- {
+		key, _ := q.Get()
+		namespaces = append(namespaces, key.ID.Namespace)
+		q.Done(key)
+	}
+	return namespaces
+}
+
+// TestAnEventOfManyStacksComesLast has another tenant edit a Service that many of his Ingresses name, or an Ingress
+// with forged finalizers of many groups, before an edit of somebody's own Ingress.
+func TestAnEventOfManyStacksComesLast(t *testing.T) {
+	t.Parallel()
+	const many = 1000
+	forged := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "mal", Name: "forged"}}
+	for n := range many {
+		forged.Finalizers = append(forged.Finalizers, fmt.Sprint("group.ingress.k8s.aws/front-", n))
+	}
+	for name, act := range map[string]func(r *eventScene, q queue.Of[stack.Key]){
+		"a Service": func(r *eventScene, q queue.Of[stack.Key]) {
+			svc := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}
+			for n := range many {
+				v := objects.New(reads.NewCacheReader(t.Context(), r.client, nil))
+				v.Service(svc.Namespace, svc.Name)
+				r.members.Index.Update(stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "mal", Name: fmt.Sprint(n)}},
+					r.members.Index.Begin(), v.Reads())
+			}
+			r.members.wakeReaders(objects.ChangeOf(objects.Service, svc, nil), q)
+		},
+		"forged finalizers": func(r *eventScene, q queue.Of[stack.Key]) {
+			r.members.enqueue(t.Context(), forged, false, q)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newEventScene(t)
+				web := &networkingv1.Ingress{}
+				if err := r.client.Get(t.Context(), client.ObjectKey{Namespace: "blog", Name: "web"}, web); err != nil {
+					t.Fatal(err)
+				}
+				got := order(t, func(q queue.Of[stack.Key]) {
+					act(r, q)
+					r.members.enqueue(t.Context(), web, false, q)
+				})
+				if name == "forged finalizers" && len(got) > 100 {
+					t.Errorf("%d stacks are woken", len(got))
+				}
+				if slices.Index(got, "blog") != 0 {
+					t.Errorf("the pass of the other namespace is number %d of %d", slices.Index(got, "blog"), len(got))
+				}
+			})
+		})
+	}
+}
+
+// TestGroupsOfANamespaceAreOneTenant has Ingresses of one namespace, then one of another, declare a group.
+func TestGroupsOfANamespaceAreOneTenant(t *testing.T) {
+	t.Parallel()
+	r := newEventScene(t)
+	key := stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "front"}}
+	for _, c := range []struct{ namespace, want string }{{"mal", "mal"}, {"mal", "mal"}, {"shop", "group/front"}} {
+		r.members.enqueue(t.Context(), &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: c.namespace,
+			Name: "web", Annotations: map[string]string{string(annotation.GroupName): "front"}}}, false, &testQueue{t: t})
+		if got := r.members.Tenant(key); got != c.want {
+			t.Errorf("after an event of namespace %s the tenant is %s, want %s", c.namespace, got, c.want)
 		}
 	}
 }

@@ -56,6 +56,7 @@ func (p *pass) remember(ctx context.Context) (_ exit) {
 	p.input = p.input.Governed(key, s.MemoryOf(front.ShardKey(key, 0)))
 	s.noteShown(key, p.input)
 	if !p.input.Nothing() {
+		s.noteTenant(key, true, p.input.Owners()...)
 		return exit{}
 	}
 	var err error

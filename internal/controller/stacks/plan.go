@@ -112,7 +112,7 @@ func (s *Reconciler) holdDeletion(key stack.Key, w front.Input, desired *stack.S
 		})), true
 	case desired.Removal != stack.NotDeclared || allowed:
 		s.Brake.Forget(key.String())
-	case deletes && !s.Brake.Allow(key.String(), s.Inventory.LoadBalancers()):
+	case deletes && !s.Brake.Allow(key.String(), s.Tenant(key), s.Inventory.LoadBalancers()):
 		return p.Under(policy.HoldDeletions(plan.Guard{
 			Code: diag.DeletionsHeld,
 			Text: fmt.Sprintf("the controller does not delete load balancer %s yet: %s, and more load balancers than usual "+

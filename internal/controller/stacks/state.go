@@ -1,6 +1,7 @@
 package stacks
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"time"
@@ -33,6 +34,7 @@ type stackState struct {
 	applied    bool         // a pass of this process has reached its end
 	marked     []mark       // members that got our finalizer lately
 	deciding   []string     // the namespaces that decide about shared settings
+	tenant     string       // of a group; see Tenant
 	inUse      inUse        // resources that AWS does not delete because others use them
 }
 
@@ -132,6 +134,37 @@ func (s *Reconciler) Deciding(key stack.Key) (namespaces []string, known bool) {
 		return st.deciding, st.deciding != nil
 	}
 	return nil, false
+}
+
+// Tenant names the tenant of a stack, whose calls share AWS's limits with those of other tenants: a namespace. A group
+// whose objects are of one namespace belongs to that namespace, so that a namespace with many groups is one tenant. A
+// group of several namespaces is a tenant of its own.
+func (s *Reconciler) Tenant(key stack.Key) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if st := s.states[key]; st != nil && st.tenant != "" {
+		return st.tenant
+	}
+	return key.Tenant()
+}
+
+// noteTenant notes the objects of a group: all of them, or one in addition to the known ones.
+func (s *Reconciler) noteTenant(key stack.Key, all bool, objs ...metav1.Object) {
+	if key.ID.Namespace != "" {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := s.state(key)
+	if all {
+		st.tenant = ""
+	}
+	for _, o := range objs {
+		if st.tenant = cmp.Or(st.tenant, o.GetNamespace()); st.tenant != o.GetNamespace() {
+			st.tenant = key.Tenant()
+			return
+		}
+	}
 }
 
 // Restore restores what earlier processes left about the owner's stacks: what the compiler remembers, and which

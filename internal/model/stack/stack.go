@@ -56,8 +56,8 @@ type Key struct {
 // String is "ingress.k8s.aws:namespace/name".
 func (k Key) String() string { return string(k.Owner) + ":" + k.ID.String() }
 
-// Tenant names the tenant of a stack, whose calls share AWS's limits with those of other tenants: the namespace, or the
-// group, whose members may belong to several namespaces. No namespace can have such a name as a group gets here.
+// Tenant names the tenant of a stack as far as its key shows that: the namespace, or the group, whose members may
+// belong to several namespaces. No namespace can have such a name as a group gets here.
 func (k Key) Tenant() string {
 	if k.ID.Namespace != "" {
 		return k.ID.Namespace

@@ -3,6 +3,7 @@
 package brake
 
 import (
+	"maps"
 	"sync"
 	"time"
 )
@@ -17,48 +18,64 @@ type Brake struct {
 	now  func() time.Time
 
 	mu     sync.Mutex
-	passed map[string]time.Time // allowed deletions by id, and since when
-	held   map[string]time.Time // held deletions by id, and since when
+	passed map[string]deletion // allowed deletions by id
+	held   map[string]deletion // held deletions by id
+}
+
+// deletion is when a tenant first asked for a deletion.
+type deletion struct {
+	tenant string
+	at     time.Time
 }
 
 // New makes a brake that allows most deletions within Window whatever their share; 0 turns it off.
 func New(most int, now func() time.Time) *Brake {
-	return &Brake{most: most, now: now, passed: map[string]time.Time{}, held: map[string]time.Time{}}
+	return &Brake{most: most, now: now, passed: map[string]deletion{}, held: map[string]deletion{}}
 }
 
-// Allow reports whether a resource may be deleted. existing is the number of resources of its kind, this one included.
-// The deletion is held if, with it, both the limit of New and a quarter of all would be exceeded within Window. A held
-// deletion stays held until Forget.
-func (b *Brake) Allow(id string, existing int) bool {
+// Allow reports whether a resource of a tenant may be deleted. existing is the number of resources of its kind, this
+// one included. The deletion is held if, with it, both the limit of New and a quarter of all would be exceeded within
+// Window. Of each other tenant, deletions count up to half of the limit, so that no tenant alone has those of others
+// held. A held deletion stays held until Forget.
+func (b *Brake) Allow(id, tenant string, existing int) bool {
 	if b == nil || b.most <= 0 {
 		return true
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := b.now()
-	for k, at := range b.passed {
-		if now.Sub(at) >= Window {
-			delete(b.passed, k)
-		}
-	}
+	maps.DeleteFunc(b.passed, func(_ string, d deletion) bool { return now.Sub(d.at) >= Window })
 	if _, held := b.held[id]; held {
 		return false
 	}
 	if _, passed := b.passed[id]; passed {
 		return true
 	}
-	count := 1 + len(b.passed)
-	for _, at := range b.held {
-		if now.Sub(at) < Window {
-			count++
-		}
-	}
-	if all := existing + len(b.passed); count > b.most && 4*count > all {
-		b.held[id] = now
+	if count, all := b.count(tenant), existing+len(b.passed); count > b.most && 4*count > all {
+		b.held[id] = deletion{tenant, now}
 		return false
 	}
-	b.passed[id] = now
+	b.passed[id] = deletion{tenant, now}
 	return true
+}
+
+// count returns how many deletions within Window count for one more of a tenant, this one included.
+func (b *Brake) count(tenant string) (n int) {
+	of := map[string]int{}
+	for _, all := range []map[string]deletion{b.passed, b.held} {
+		for _, d := range all {
+			if b.now().Sub(d.at) < Window {
+				of[d.tenant]++
+			}
+		}
+	}
+	for other, m := range of {
+		if other != tenant {
+			m = min(m, b.most/2)
+		}
+		n += m
+	}
+	return n + 1
 }
 
 // Forget drops a held deletion that is allowed by other means or no longer needed.

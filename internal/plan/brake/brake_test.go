@@ -15,7 +15,7 @@ func stepped(most int) (b *Brake, at *time.Time) {
 // pass asks for n deletions of the standing ones, one after the other, and counts those that may go on.
 func pass(b *Brake, from, n, standing int) (passed int) {
 	for i := from; i < from+n; i++ {
-		if b.Allow(fmt.Sprint(i), standing-passed) {
+		if b.Allow(fmt.Sprint(i), "shop", standing-passed) {
 			passed++
 		}
 	}
@@ -40,7 +40,7 @@ func TestMoreDeletionsThanUsualWaitAndAFewNever(t *testing.T) {
 		}
 	}
 	var none *Brake
-	if !none.Allow("x", 1) || none.Held() != 0 {
+	if !none.Allow("x", "shop", 1) || none.Held() != 0 {
 		t.Error("no brake holds")
 	}
 	none.Forget("x")
@@ -51,11 +51,11 @@ func TestWhatWaitsWaitsUntilItIsConsentedTo(t *testing.T) {
 	b, now := stepped(2)
 	pass(b, 0, 4, 4)
 	*now = now.Add(24 * time.Hour)
-	if b.Allow("3", 2) || b.Allow("2", 2) || b.Held() != 2 {
+	if b.Allow("3", "shop", 2) || b.Allow("2", "shop", 2) || b.Held() != 2 {
 		t.Error("time alone lets it pass")
 	}
 	b.Forget("2")
-	if !b.Allow("2", 2) || b.Allow("3", 1) || b.Held() != 1 {
+	if !b.Allow("2", "shop", 2) || b.Allow("3", "shop", 1) || b.Held() != 1 {
 		t.Error("consent does not count for its own")
 	}
 	b.Forget("3")
@@ -68,7 +68,7 @@ func TestDeletionsCountWithinTheWindowOnly(t *testing.T) {
 	t.Parallel()
 	b, now := stepped(2)
 	for i := range 20 {
-		if !b.Allow(fmt.Sprint(i), 20-i) {
+		if !b.Allow(fmt.Sprint(i), "shop", 20-i) {
 			t.Fatalf("deletion %d is held", i)
 		}
 		*now = now.Add(Window / 2)
@@ -82,11 +82,36 @@ func TestWhatPassedPassesAgain(t *testing.T) {
 	t.Parallel()
 	b, _ := stepped(1)
 	for range 5 { // passes over one deletion that takes a while
-		if !b.Allow("a", 2) {
+		if !b.Allow("a", "shop", 2) {
 			t.Fatal("held")
 		}
 	}
-	if b.Allow("b", 2) {
+	if b.Allow("b", "shop", 2) {
 		t.Error("the second passes")
+	}
+}
+
+// TestDeletionsOfATenantHoldNoneOfOthers has a tenant delete as many as there are, and another one a few. Over many
+// tenants, deletions add up.
+func TestDeletionsOfATenantHoldNoneOfOthers(t *testing.T) {
+	t.Parallel()
+	b, _ := stepped(10)
+	for i := range 30 {
+		b.Allow(fmt.Sprint("evil-", i), "mal", 40)
+	}
+	for i := range 5 {
+		if !b.Allow(fmt.Sprint(i), "shop", 40) {
+			t.Errorf("deletion %d of another tenant is held", i)
+		}
+	}
+	b, _ = stepped(10)
+	passed := 0
+	for i := range 40 {
+		if b.Allow(fmt.Sprint(i), fmt.Sprint("tenant-", i), 40-passed) {
+			passed++
+		}
+	}
+	if passed != 10 {
+		t.Errorf("of 40 tenants, %d deletions pass", passed)
 	}
 }

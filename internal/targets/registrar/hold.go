@@ -64,7 +64,7 @@ func (r *Registry) Hold(q Request, allowed bool, serves func(Endpoint) bool) []E
 			r.Brake.Forget(q.ARN)
 		}
 		h.held = nil
-	case len(h.held) > 0, most && !r.Brake.Allow(q.ARN, groups):
+	case len(h.held) > 0, most && !r.Brake.Allow(q.ARN, q.Binding.Namespace, groups):
 		h.held = suspects
 		h.stood.of = h.stood.of.With(slices.Collect(maps.Values(suspects))...)
 	default:

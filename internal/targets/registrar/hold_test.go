@@ -82,6 +82,21 @@ func TestMostTargetsOfManyGroupsStayWhileTheirPodsServe(t *testing.T) {
 	}
 }
 
+// TestTargetsOfATenantHoldNoneOfOthers has another tenant's Services select nothing, and then one of this tenant's.
+func TestTargetsOfATenantHoldNoneOfOthers(t *testing.T) {
+	t.Parallel()
+	h := newHoldBench(t, 6)
+	for i := range 5 {
+		q := h.request(i)
+		q.Binding.Namespace = "mal"
+		h.r.Hold(q, false, func(Endpoint) bool { return true })
+	}
+	if h.pass(5, false, "10.0.0.9"); h.r.Brake.Held() != 3 {
+		t.Errorf("%d held", h.r.Brake.Held())
+	}
+	h.registered(5, 1)
+}
+
 // TestTargetsThatGoStepByStepAreHeldWhenMostWent gives up one target of four after the other.
 func TestTargetsThatGoStepByStepAreHeldWhenMostWent(t *testing.T) {
 	t.Parallel()

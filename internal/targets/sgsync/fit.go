@@ -24,9 +24,14 @@ type Fitted struct {
 	Refused map[string]int
 }
 
+// groupRules is how many rules of a group only security groups as sources may take. All load balancers of a cluster
+// reach the targets in the group by a few such rules: a tenant with many ranges of addresses must leave room for them.
+const groupRules = 4
+
 // Fit is Changes within the limit of rules of a group. Where the rules do not fit in the shapes that stand, all of them
-// are joined. Where that is not enough, bindings whose rules stand come first, then each that still fits; the others
-// get nothing, and nothing is taken from them.
+// are joined. Where that is not enough, bindings whose rules stand come first, then each that still fits, if necessary
+// with all ports of a security group from the lowest to the highest in one rule; the others get nothing, and nothing is
+// taken from them.
 func Fit(current []stack.Permission, needs []Need, state func(stack.Permission) RuleState, partial bool,
 	limit int) Fitted {
 	var wanted []stack.Permission
@@ -35,11 +40,12 @@ func Fit(current []stack.Permission, needs []Need, state func(stack.Permission) 
 	}
 	var f Fitted
 	f.Grant, f.Revoke, f.Waits = Changes(current, wanted, state, partial)
-	if count(current, f.Grant, f.Revoke) <= limit || len(f.Grant) == 0 {
+	most := max(limit-1, sgrules.Count(current)) // the last rule is for one that takes the place of others
+	if fits(current, f.Grant, f.Revoke, most) || len(f.Grant) == 0 {
 		return f
 	}
 	grant, revoke, waits := changesTo(current, Pack(wanted, nil), state, partial)
-	if count(current, grant, revoke) <= limit {
+	if fits(current, grant, revoke, most) {
 		return Fitted{Grant: grant, Revoke: revoke, Waits: waits}
 	}
 	f.Grant, f.Refused = nil, map[string]int{}
@@ -53,10 +59,16 @@ func Fit(current []stack.Permission, needs []Need, state func(stack.Permission) 
 			accepted = append(accepted, n.Permissions...)
 		}
 	}
+	_, f.Revoke, _ = Changes(current, accepted, state, partial)
+	f.Revoke = dispensable(current, accepted, f.Revoke)
 	for _, n := range open {
 		with := slices.Concat(accepted, n.Permissions)
 		grant, _, _ := changesTo(current, Pack(with, current), state, true)
-		if total := count(current, grant, f.Revoke); total > limit {
+		total := sgrules.Count(changed(current, grant, f.Revoke))
+		if !fits(current, grant, f.Revoke, most) {
+			grant, _, _ = changesTo(current, Pack(hulls(with), current), state, true)
+		}
+		if !fits(current, grant, f.Revoke, limit) {
 			f.Refused[n.Binding] = total
 			continue
 		}
@@ -65,14 +77,46 @@ func Fit(current []stack.Permission, needs []Need, state func(stack.Permission) 
 	return f
 }
 
-// count is how many rules EC2 counts in a group after changes.
-func count(current, grant, revoke []stack.Permission) int {
+// dispensable returns those of the rules to revoke without which everything that needs them is admitted as before.
+func dispensable(current, admitted, revoke []stack.Permission) []stack.Permission {
+	lost := slices.DeleteFunc(slices.Clone(admitted), sgrules.Of(changed(current, nil, revoke)).Admits)
+	return slices.DeleteFunc(revoke, func(rule stack.Permission) bool {
+		return slices.ContainsFunc(lost, func(p stack.Permission) bool { return mayMatch(rule, p) })
+	})
+}
+
+// hulls joins the ports of each security group: one rule from the lowest to the highest.
+func hulls(perms []stack.Permission) (out []stack.Permission) {
+	for s, ports := range spansBySource(perms) {
+		if s.group != "" {
+			all := sgrules.JoinPorts(ports)
+			ports = []Ports{{From: all[0].From, To: all[len(all)-1].To}}
+		}
+		out = append(out, s.permissions(ports)...)
+	}
+	return out
+}
+
+// fits reports whether a group has room for changes: by all its rules, and by those other than rules of the controller
+// with a security group as their source.
+func fits(current, grant, revoke []stack.Permission, limit int) bool {
+	others := func(rules []stack.Permission) int {
+		return sgrules.Count(slices.DeleteFunc(slices.Clone(rules), func(p stack.Permission) bool {
+			return p.Group.Literal != "" && HasLabel(p.Description)
+		}))
+	}
+	after := changed(current, grant, revoke)
+	return sgrules.Count(after) <= limit && others(after) <= max(limit-groupRules, others(current))
+}
+
+// changed are the rules of a group after changes.
+func changed(current, grant, revoke []stack.Permission) []stack.Permission {
 	gone := map[identity]bool{}
 	for _, p := range revoke {
 		gone[identityOf(p)] = true
 	}
 	left := slices.DeleteFunc(slices.Clone(current), func(p stack.Permission) bool { return gone[identityOf(p)] })
-	return sgrules.Count(append(left, grant...))
+	return append(left, grant...)
 }
 
 // FullError says that the rules of a binding do not fit into a group.
@@ -82,9 +126,9 @@ type FullError struct {
 }
 
 func (e *FullError) Error() string {
-	return fmt.Sprintf("it would need %d inbound rules, and AWS allows %d in a security group; it has %d, %d of them "+
-		"not of load balancers, and the rules of this binding are not among them",
-		e.Needed, e.Limit, e.Have, e.Other)
+	return fmt.Sprintf("it would need %d inbound rules, and AWS allows %d in a security group, of which %d are kept for "+
+		"security groups as sources; it has %d, %d of them not of load balancers, and the rules of this binding are not "+
+		"among them", e.Needed, e.Limit, groupRules, e.Have, e.Other)
 }
 
 // Remedy says what to do about it.

@@ -117,6 +117,61 @@ func TestABindingThatHasItsRulesKeepsThemWhereAnotherOneDoesNotFit(t *testing.T)
 	}
 }
 
+// TestRangesOfATenantLeaveRulesForOthers has a tenant's bindings admit ranges until no more fit. Targets of others that
+// listen on ever new ports are reached nevertheless, and those that are reached stay so.
+func TestRangesOfATenantLeaveRulesForOthers(t *testing.T) {
+	t.Parallel()
+	for name, from := range map[string][]stack.Permission{"a new group": nil,
+		"one from the lowest to the highest port": {tcp(8080, 8090, "sg-b")}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDesk(&account{rules: map[string][]stack.Permission{"sg-node": from}})
+			d.Set("a/web", on("sg-node", tcp(8080, 8080, "sg-b"), tcp(8090, 8090, "sg-b")))
+			for i := range 100 {
+				d.Set(fmt.Sprintf("mal/%02d", i), on("sg-node", apart(100, 443)[i]))
+			}
+			d.k.Reconcile(t.Context(), "sg-node", never)
+			if n := sgrules.Count(d.rules["sg-node"]); n < 50 || n > 58 {
+				t.Errorf("the group has %d rules at first", n)
+			}
+			for port := int32(9000); port < 9200; port += 10 {
+				binding := fmt.Sprint("shop/", port)
+				d.Set(binding, on("sg-node", tcp(port, port, "sg-b")))
+				if out := d.k.Reconcile(t.Context(), "sg-node", never); out.Of(binding, d.Of(binding, "sg-node")) != nil {
+					t.Fatalf("port %d: %v", port, out.Of(binding, d.Of(binding, "sg-node")))
+				}
+				if n := sgrules.Count(d.rules["sg-node"]); n > 60 {
+					t.Fatalf("the group has %d rules", n)
+				}
+				for _, p := range []int32{8080, 8090, port} {
+					if !sgrules.Of(d.rules["sg-node"]).Admits(tcp(p, p, "sg-b")) {
+						t.Fatalf("once port %d is open, %d is not: %v", port, p, d.rules["sg-node"])
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestAFullGroupKeepsTheRangeOfPortsThatStandsForSeveral has a group that the existing controller filled: of its load
+// balancers, one rule admits all ports. Another tenant's targets listen on a further port.
+func TestAFullGroupKeepsTheRangeOfPortsThatStandsForSeveral(t *testing.T) {
+	t.Parallel()
+	d := newDesk(&account{rules: map[string][]stack.Permission{"sg-node": append(byHand(apart(59, 22)),
+		tcp(8080, 9090, "sg-b"))}})
+	d.Set("shop/a", on("sg-node", tcp(8080, 8080, "sg-b")))
+	d.Set("shop/b", on("sg-node", tcp(9090, 9090, "sg-b")))
+	d.Set("mal/c", on("sg-node", tcp(10000, 10000, "sg-b")))
+	for range 3 {
+		d.k.Reconcile(t.Context(), "sg-node", never)
+		for _, port := range []int32{8080, 9090} {
+			if !sgrules.Of(d.rules["sg-node"]).Admits(tcp(port, port, "sg-b")) {
+				t.Fatalf("port %d is closed: %v", port, d.writes)
+			}
+		}
+	}
+}
+
 func TestAFullGroupGivesUpWhatNoBindingNeedsBeforeItTakesMore(t *testing.T) {
 	t.Parallel()
 	d := newDesk(&account{rules: map[string][]stack.Permission{"sg-node": apart(60, 443)}})

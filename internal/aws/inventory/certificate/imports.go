@@ -3,10 +3,12 @@ package certificate
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/k8s-lbc/lbc/internal/lib/backoff"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
 )
@@ -18,6 +20,9 @@ const (
 	// freeImports are admitted to one Secret of one stack within importWeek; further ones wait for importPauses.
 	freeImports = 10
 	importWeek  = 7 * 24 * time.Hour
+	// freeImportsOfNamespace are admitted to all Secrets of one namespace within importWeek: users can create new Secrets
+	// without end.
+	freeImportsOfNamespace = facts.ImportsPerYear / 5
 	// importSlack is how far apart two accounts of one import may be: our clock's, and ACM's in a listing.
 	importSlack = time.Minute
 )
@@ -29,7 +34,7 @@ var importPauses = backoff.Policy{First: time.Minute, Longest: 24 * time.Hour}
 type importLog struct {
 	// gone are those of certificates that do not exist any more.
 	gone []time.Time
-	// own are those by this process, by stack and identity.
+	// own are those by this process, by stack and identity, and by namespace.
 	own map[string][]time.Time
 }
 
@@ -66,7 +71,9 @@ func (r *record) noticed(at time.Time) {
 // imported notes an import by this process.
 func (c *Certificates) imported(owner, arn string, at time.Time) {
 	l := &c.imports
-	l.own[owner] = append(slices.DeleteFunc(l.own[owner], func(t time.Time) bool { return at.Sub(t) > importWeek }), at)
+	for _, of := range []string{owner, namespaceOf(owner)} {
+		l.own[of] = append(slices.DeleteFunc(l.own[of], func(t time.Time) bool { return at.Sub(t) > importWeek }), at)
+	}
 	if r := c.records[arn]; r != nil {
 		r.imports = append(r.imports, at)
 	}
@@ -95,7 +102,11 @@ func (c *Certificates) Held(key stack.Key, desired *stack.Stack) map[string]plan
 		if w.Import == nil {
 			continue
 		}
-		until, n := c.imports.pause(ownerOf(key, w.ID), now)
+		owner, what := ownerOf(key, w.ID), "the Secret with the certificate for "+w.Domain+" was"
+		until, n := c.imports.pause(owner, freeImports, now)
+		if of, m := c.imports.pause(namespaceOf(owner), freeImportsOfNamespace, now); of.After(until) {
+			until, n, what = of, m, "Secrets of the namespace were"
+		}
 		if !now.Before(until) {
 			continue
 		}
@@ -104,24 +115,31 @@ func (c *Certificates) Held(key stack.Key, desired *stack.Stack) map[string]plan
 		}
 		out[w.ID] = plan.Guard{
 			Code: diag.ImportsHeld,
-			Text: fmt.Sprintf("the Secret with the certificate for %s was imported into ACM %d times within a week, and the "+
-				"next import waits until %s, because AWS limits imports per year; the last imported certificate keeps serving",
-				w.Domain, n, until.UTC().Format(time.RFC3339)),
-			Remedy: "find out who rewrites the Secret so often",
+			Text: fmt.Sprintf("%s imported into ACM %d times within a week, and the next import waits until %s, because AWS "+
+				"limits imports per year; the last imported certificate keeps serving",
+				what, n, until.UTC().Format(time.RFC3339)),
+			Remedy: "find out who rewrites Secrets so often",
 		}
 	}
 	return out
 }
 
-// pause is until when the next import must wait, and how many there were in the last week.
-func (l *importLog) pause(owner string, now time.Time) (until time.Time, recent int) {
+// pause is until when the next import must wait, of which so many are free within a week, and how many there were.
+func (l *importLog) pause(owner string, free int, now time.Time) (until time.Time, recent int) {
 	times := l.own[owner]
 	recent = countAfter(times, now.Add(-importWeek))
-	if recent < freeImports {
+	if recent < free {
 		return time.Time{}, recent
 	}
-	return times[len(times)-1].Add(importPauses.Pause(recent - freeImports + 1)), recent
+	return times[len(times)-1].Add(importPauses.Pause(recent - free + 1)), recent
 }
 
 // ownerOf names a certificate of a stack through all its lives.
 func ownerOf(key stack.Key, id string) string { return key.String() + " " + id }
+
+// namespaceOf names the namespace of the Secret of a certificate; no certificate has that name.
+func namespaceOf(owner string) string {
+	_, secret, _ := strings.Cut(owner, " imported/")
+	namespace, _, _ := strings.Cut(secret, "/")
+	return namespace
+}
