@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -104,6 +105,14 @@ func unconnected(src *source) (out []finding) {
 			}
 		case *configv1.TargetGroupConfiguration:
 			src.unconnectedTargets(x, namedRefs[at], backendRefs, note)
+		case *corev1.Service:
+			if backendRefs[at] {
+				continue
+			}
+			for _, d := range unnamedAnnotations(src, x) {
+				out = append(out, finding{File: p.file, Line: p.line(d.Path), Severity: severityNote, Object: nameOf(x),
+					Field: d.Path, Reason: string(d.Code), Message: d.Text, Remedy: d.Remedy})
+			}
 		case *gatewayv1.ListenerSet:
 			if g := missingGateways(v, x); len(g) > 0 {
 				note("spec.parentRef", "it is not checked: "+g[0]+" is in none of the files",

@@ -6,14 +6,20 @@ import (
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/utils/ptr"
 
 	configv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
+	"github.com/k8s-lbc/lbc/internal/front/admission"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/route"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/kube/pod/drain"
+	"github.com/k8s-lbc/lbc/internal/kube/pod/readiness"
+	"github.com/k8s-lbc/lbc/internal/kube/pod/serverid"
 	"github.com/k8s-lbc/lbc/internal/model/constraint"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
@@ -72,23 +78,47 @@ func misplaced(src *source) (out []finding) {
 			note("spec.parameters.namespace", "scope and namespace have no effect: IngressClassParams have no namespace",
 				"remove spec.parameters.scope and spec.parameters.namespace")
 		}
+		if ns, ok := p.object.(*corev1.Namespace); ok {
+			noteInjection(ns, note)
+		}
 		if !withoutAnnotations(kind) {
 			continue
 		}
-		for _, k := range slices.Sorted(maps.Keys(p.object.GetAnnotations())) {
-			e, known := annotation.Lookup(annotation.Key(k))
-			if !annotation.Ours(k) || known && (string(e.Scope) == string(kind) || e.Scope == annotation.Written) {
-				continue
-			}
-			read := "no object: it is unknown"
-			if known {
-				read = string(e.Scope)
-			}
-			note(annotation.Key(k).Path(), fmt.Sprintf("annotation %s has no effect on kind %s; it is read on: %s", k, kind,
-				read), "move it there, or remove it")
+		f := annotation.Findings{}
+		annotation.CheckKind(&f, owner.Object(p.object), p.object.GetAnnotations())
+		for _, d := range f.List() {
+			out = append(out, finding{File: p.file, Line: p.line(d.Path), Severity: severityNote, Object: nameOf(p.object),
+				Field: d.Path, Reason: string(d.Code), Message: d.Text, Remedy: d.Remedy})
 		}
 	}
 	return out
+}
+
+// injection are the labels of a Namespace that have pods of it changed at their creation.
+var injection = []string{readiness.NamespaceLabel, drain.NamespaceLabel, serverid.NamespaceLabel,
+	admission.AgentNamespaceLabel}
+
+// noteInjection notes such a label that is an annotation, or that has another value than the only one with an effect.
+func noteInjection(ns *corev1.Namespace, note func(field, text, remedy string)) {
+	for _, k := range injection {
+		if _, ok := ns.Annotations[k]; ok {
+			note(annotation.Key(k).Path(), fmt.Sprintf("annotation %s has no effect: it is a label of namespaces", k),
+				"write it as a label, with value enabled")
+		}
+		if v := ns.Labels[k]; !slices.Contains([]string{"", "enabled", "disabled", "false"}, v) {
+			note("metadata.labels["+k+"]", fmt.Sprintf("label %s: %q has no effect", k, v), "write enabled, or remove it")
+		}
+	}
+}
+
+// unnamedAnnotations are findings about annotations for target groups on a Service that nothing in the files names.
+func unnamedAnnotations(src *source, svc *corev1.Service) diag.List {
+	f := annotation.Findings{}
+	if svc.Spec.Type != corev1.ServiceTypeLoadBalancer && !objects.NamedByIngress(objects.New(src.reader), svc) {
+		annotation.Check(&f, owner.Object(svc), annotation.OnBoth, svc.Annotations)
+		annotation.CheckUnnamed(&f, owner.Object(svc), svc.Annotations)
+	}
+	return f.List()
 }
 
 // unknownAttributes are findings about attributes that no table has: AWS refuses them unless they are newer.
@@ -136,5 +166,5 @@ func keysOf(all []configv1.Attribute) (out []string) {
 // withoutAnnotations reports whether objects of a kind have no annotations of Ingresses, Services or Gateways.
 func withoutAnnotations(k objects.Kind) bool {
 	kinds := append([]objects.Kind{objects.Ingress, objects.Service, objects.Gateway}, objects.RouteKinds...)
-	return !slices.Contains(kinds, k) && !strings.HasPrefix(string(k), "LoadBalancerConfig")
+	return !slices.Contains(kinds, k)
 }

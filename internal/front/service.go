@@ -7,7 +7,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/internal/front/service"
+	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -23,12 +25,16 @@ type Service struct {
 func (Service) Owner() stack.Owner { return stack.Service }
 
 // Declared implements Loader.
-func (f Service) Declared(_ *objects.View, o metav1.Object) (id stack.ID, ok bool, d *diag.Diagnostic) {
+func (f Service) Declared(v *objects.View, o metav1.Object) (id stack.ID, ok bool, d *diag.Diagnostic) {
 	svc, ok := o.(*corev1.Service)
 	if !ok {
 		return stack.ID{}, false, nil
 	}
-	return service.StackOf(f.Config, svc)
+	if id, ok, d = service.StackOf(f.Config, svc); !ok && d == nil && service.Plain(f.Config, svc) &&
+		!objects.NamedByIngress(v, svc) { // a pass over the Ingress notes each
+		d = annotation.WithoutBalancer(owner.Object(svc), string(svc.Spec.Type), svc.Annotations)
+	}
+	return id, ok, d
 }
 
 // Load implements Loader.

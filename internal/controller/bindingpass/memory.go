@@ -41,6 +41,7 @@ type kept struct {
 	served       registrar.Group // the target group, and the scope in which it is reached, of the last pass that served it
 	moved        bool            // an edit since the process began has given it another target group
 	generation   int64           // of the last pass that asked for targets
+	emptySince   time.Time       // since when its Service has no endpoints; zero = it has some
 	ending
 }
 

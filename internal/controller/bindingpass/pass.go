@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -15,6 +16,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/controller/reporting"
 	"github.com/k8s-lbc/lbc/internal/controller/tracing"
@@ -301,6 +303,7 @@ func (p *pass) findings(ctx context.Context) diag.List {
 	if p.unowned != nil {
 		found = append(found, p.problem(p.unowned)...)
 	}
+	found = append(found, p.withoutPods(ctx)...)
 	if len(p.held) > 0 {
 		found = append(found, targetsHeld(o, p.held))
 	}
@@ -317,6 +320,32 @@ func (p *pass) findings(ctx context.Context) diag.List {
 		found = append(found, bindings.LeftOut(o, p.change.LeftOut, b.MaxTargets))
 	}
 	return found
+}
+
+// withoutPodsFor is how long a Service may have no endpoints before its owner hears of it: a rollout may take a
+// moment.
+const withoutPodsFor = time.Minute
+
+// withoutPods are the findings that the Service of a binding has had no endpoints for a minute.
+func (p *pass) withoutPods(ctx context.Context) diag.List {
+	b, o := p.reconciler, p.binding
+	kept := b.memory.get(o)
+	empty := *o.Spec.TargetType == v1beta1.TargetTypeIP && p.endpoints.Len() == 0 && len(p.found) == 0
+	svc := &corev1.Service{}
+	switch now := b.Now(); {
+	case !empty && kept.emptySince.IsZero():
+	case !empty:
+		kept.emptySince = time.Time{}
+		b.memory.put(o, kept)
+	case kept.emptySince.IsZero():
+		kept.emptySince = now
+		b.memory.put(o, kept)
+		b.Waker.WakeAfter(withoutPodsFor, queue.Normal, reconcile.Request{NamespacedName: p.name})
+	case now.Sub(kept.emptySince) >= withoutPodsFor && b.Client.Get(ctx, client.ObjectKey{Namespace: o.Namespace,
+		Name: o.Spec.ServiceRef.Name}, svc) == nil:
+		return bindings.WithoutPods(o, svc, append(b.about(ctx, o), b.declaring(ctx, o)...))
+	}
+	return nil
 }
 
 // report reports the pass, and ends it.

@@ -3,6 +3,7 @@ package gatewaystatus
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -18,7 +19,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/reporting"
 	"github.com/k8s-lbc/lbc/internal/controller/secret"
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
+	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
 	"github.com/k8s-lbc/lbc/internal/kube/readable"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
@@ -96,6 +99,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconc
 	if o.GetDeletionTimestamp() == nil {
 		if r.status != nil {
 			change, notes = r.status(v, r.Config, o)
+		}
+		if !slices.Contains(objects.RouteKinds, r.Kind) { // passes over Gateways note those of routes
+			f := annotation.Findings{}
+			annotation.CheckKind(&f, owner.Object(o), o.GetAnnotations())
+			notes = append(notes, f.List()...)
 		}
 	} else if r.finalizer != "" && controllerutil.ContainsFinalizer(o, r.finalizer) {
 		_, used = r.user(v, r.Config, o)

@@ -18,7 +18,7 @@ import (
 // Names of the target control agent in pods, namespaces and installations.
 const (
 	agentPodLabel       = "elbv2.k8s.aws/alb-target-control-agent-inject"
-	agentNamespaceLabel = "elbv2.k8s.aws/alb-target-control-agent-injection"
+	AgentNamespaceLabel = "elbv2.k8s.aws/alb-target-control-agent-injection"
 	agentAnnotation     = "elbv2.k8s.aws/alb-target-control-agent-"
 	agentContainer      = "alb-target-control-agent"
 	checkAgent          = "albTargetControlAgentInjector"
@@ -43,7 +43,7 @@ func WantsAgent(v *objects.View, pod *corev1.Pod) bool {
 		return true
 	}
 	ns, ok := v.Namespace(pod.Namespace)
-	return ok && ns.Labels[agentNamespaceLabel] == "enabled"
+	return ok && ns.Labels[AgentNamespaceLabel] == "enabled"
 }
 
 // NoAgentConfig refuses a pod while the configuration of its agent cannot be read. Without an agent, the pod would get

@@ -85,7 +85,7 @@ func (t *translation) targetGroup(svc *corev1.Service, written, at string) *inte
 func (t *translation) newTargetGroup(id string, svc *corev1.Service, written, at string) *intent.TargetGroup {
 	object := owner.Object(svc)
 	annotation.Check(t.findings, object, annotation.OnBoth, svc.Annotations)
-	if _, typed := svc.Annotations[string(annotation.ServiceType)]; !typed &&
+	if kind := svc.Annotations[string(annotation.ServiceType)]; kind != "nlb-ip" && kind != "external" &&
 		svc.Spec.Type != corev1.ServiceTypeLoadBalancer {
 		annotation.CheckWithoutLoadBalancer(t.findings, object, svc.Annotations)
 	}

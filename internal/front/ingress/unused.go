@@ -10,6 +10,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
@@ -58,6 +59,12 @@ func (t *translation) told(k annotation.Key) bool {
 // noteClass notes what the class of the Ingress makes meaningless.
 func (t *translation) noteClass() {
 	ing := t.ingress
+	if c, ok := t.view.IngressClass(t.class.Name); ok && t.class.Name != "" {
+		annotation.CheckKind(t.findings, owner.Object(c), c.Annotations)
+	}
+	if p := t.class.Params; p != nil {
+		annotation.CheckKind(t.findings, owner.Object(p), p.Annotations)
+	}
 	if !t.grouped() && !t.told(annotation.GroupOrder) {
 		t.read.Ignored(annotation.GroupOrder, fmt.Sprintf("annotation %s has no effect: the Ingress is in no group",
 			annotation.GroupOrder), fmt.Sprintf("set %s, or remove it", annotation.GroupName))

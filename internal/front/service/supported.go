@@ -80,6 +80,12 @@ func Unserved(cfg Config, svc *corev1.Service) *diag.Diagnostic {
 	return nil
 }
 
+// Plain reports whether a Service has no load balancer of any controller.
+func Plain(cfg Config, svc *corev1.Service) bool {
+	return !cfg.Off && svc.Spec.Type != corev1.ServiceTypeLoadBalancer && !Supported(cfg, svc) &&
+		!PendingFinalization(svc) && svc.DeletionTimestamp == nil && !slices.Contains(svc.Finalizers, cloudProviderFinalizer)
+}
+
 const (
 	cloudProviderFinalizer = "service.kubernetes.io/load-balancer-cleanup"
 	classPrefix            = "service.k8s.aws/"

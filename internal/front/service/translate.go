@@ -38,6 +38,9 @@ func translate(v *objects.View, cfg Config, svc *corev1.Service, grouped bool) i
 		targetGroups: map[string]*intent.TargetGroup{},
 	}
 	annotation.Check(f, owner.Object(svc), annotation.OnService, svc.Annotations)
+	if annotation.OfIngress(svc.Annotations) && !objects.NamedByIngress(v, svc) {
+		annotation.CheckUnnamed(f, owner.Object(svc), svc.Annotations)
+	}
 	m := intent.Member{Object: owner.Object(svc), Settings: t.settings(), Misspelt: annotation.Misspellings(
 		owner.Object(svc), annotation.OnService, svc.Annotations)}
 	m.Listeners = t.listeners(m.Settings)

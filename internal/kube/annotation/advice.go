@@ -54,7 +54,7 @@ func checkOthers(f *Findings, o diag.Object, on Scope, k Key, annotations map[st
 	meant := otherDomain(on, k)
 	_, there := annotations[string(meant)]
 	switch {
-	case on == OnIngress && strings.HasPrefix(string(k), serviceLoadBalancerPrefix):
+	case on == OnIngress && (ofBalancer(k) || foreign[k]):
 		f.Add(otherPrefix(o, k))
 	case on == OnService && strings.HasPrefix(string(k), IngressPrefix):
 		checkIngressKey(f, o, k)
@@ -62,6 +62,12 @@ func checkOthers(f *Findings, o diag.Object, on Scope, k Key, annotations map[st
 		d := unknown(o, k)
 		d.Remedy = fmt.Sprintf("did you mean %s?", meant)
 		f.Add(d)
+	case readOn(k) == string(Written):
+	case prefix(k) == GatewayPrefix && readOn(k) == "":
+		f.Add(unknown(o, k))
+	case prefix(k) == GatewayPrefix, prefix(k) == classPrefix && readOn(k) != "":
+		f.Add(diag.New(o, k.Path(), diag.IgnoredSetting,
+			fmt.Sprintf("annotation %s has no effect on this object; it is read on: %s", k, readOn(k)), elsewhere(on)))
 	default:
 		if d, ok := ofOther(o, string(k), annotations[string(k)]); ok {
 			f.Add(d)
@@ -105,6 +111,12 @@ func OfService(annotations map[string]string) bool {
 	return anyBegins(annotations, serviceLoadBalancerPrefix)
 }
 
+// ofBalancer reports whether a key is one of load balancers of Services.
+func ofBalancer(k Key) bool {
+	e, _ := Lookup(k)
+	return strings.HasPrefix(string(k), serviceLoadBalancerPrefix) && !foreign[k] || e.Scope == OnService
+}
+
 func anyBegins(annotations map[string]string, prefix string) bool {
 	for k := range annotations {
 		if strings.HasPrefix(k, prefix) {
@@ -118,7 +130,7 @@ func anyBegins(annotations map[string]string, prefix string) bool {
 func claims(on Scope, k string) bool {
 	if on == OnGateway || on == OnRoute {
 		return strings.HasPrefix(k, GatewayPrefix) || strings.HasPrefix(k, IngressPrefix) ||
-			strings.HasPrefix(k, serviceLoadBalancerPrefix)
+			strings.HasPrefix(k, serviceLoadBalancerPrefix) || ofBalancer(Key(k))
 	}
 	if on != OnService {
 		return strings.HasPrefix(k, IngressPrefix)

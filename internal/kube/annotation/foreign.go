@@ -61,7 +61,7 @@ func guards(key, value string) bool {
 func ofOtherController(key string) bool {
 	domain := prefix(Key(key))
 	if domain == ServicePrefix {
-		return !strings.HasPrefix(key, ServicePrefix+"aws-")
+		return !strings.HasPrefix(key, ServicePrefix+"aws-") && !ofBalancer(Key(key))
 	}
 	return hasPrefix(key, otherControllers) || !ofOurs(domain) &&
 		slices.ContainsFunc([]string{"ingress", "load-balancer", "loadbalancer"}, func(w string) bool {
@@ -88,11 +88,6 @@ func ofOurs(domain string) bool {
 	return slices.ContainsFunc([]string{IngressPrefix, ServicePrefix, GatewayPrefix}, func(p string) bool {
 		return len(lower) < 2*len(p) && Distance(lower, p) <= 2
 	})
-}
-
-// Ours reports whether a key has a prefix of the controller's annotations.
-func Ours(k string) bool {
-	return hasPrefix(k, []string{IngressPrefix, serviceLoadBalancerPrefix, GatewayPrefix})
 }
 
 // otherDomain is the known key of such objects that a key with another domain, or without one, most likely stands

@@ -203,19 +203,21 @@ func counterpart(k Key) Key {
 
 // otherPrefix is the finding about a key of load balancers of Services on an object without one.
 func otherPrefix(o diag.Object, k Key) diag.Diagnostic {
-	remedy := "remove it"
+	remedy, read := "remove it", "Services with a network load balancer"
 	if c := counterpart(k); c != "" {
 		remedy = "write " + string(c) + ", or remove it"
 	}
+	if e, _ := Lookup(k); e.Scope == OnPod {
+		read = "Pods"
+	}
 	return diag.New(o, k.Path(), diag.IgnoredSetting,
-		fmt.Sprintf("annotation %s has no effect on this object: it is read on Services with a network load balancer", k),
-		remedy)
+		fmt.Sprintf("annotation %s has no effect on this object: it is read on %s", k, read), remedy)
 }
 
 // CheckWithoutLoadBalancer reports the keys of load balancers on a Service that has none.
 func CheckWithoutLoadBalancer(f *Findings, o diag.Object, annotations map[string]string) {
 	for _, k := range slices.Sorted(maps.Keys(annotations)) {
-		if strings.HasPrefix(k, serviceLoadBalancerPrefix) && !foreign[Key(k)] {
+		if ofBalancer(Key(k)) {
 			d := otherPrefix(o, Key(k))
 			if c := counterpart(Key(k)); c == "" || !onBackend(c) {
 				d.Remedy = "remove it, or give the Service type LoadBalancer"

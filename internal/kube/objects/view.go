@@ -310,6 +310,12 @@ func Naming[T metav1.Object](v *View, kind Kind, to ...Ref) []T {
 	})
 }
 
+// NamedByIngress reports whether an Ingress names a Service. It is for notes only, and no read: passes do not wait for
+// an answer that is up to date.
+func NamedByIngress(v *View, svc *corev1.Service) bool {
+	return len(v.reader.ListNaming(Ingress, BackendRef(svc.Namespace, svc.Name))) > 0
+}
+
 func sorted[T metav1.Object](all []metav1.Object) []T {
 	var out []T
 	for _, o := range all {

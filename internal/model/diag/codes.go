@@ -345,7 +345,8 @@ var table = map[Code]Info{
 		"the deletion of an object has waited for AWS for minutes; the object, and its namespace, stay until the " +
 			"deletion is complete"},
 	NoTargets: {Note, NoteReason, "a target group has no targets, because its Service has a type without " +
-		"endpoints, or no node has the requested labels; its requests get no answer, or 503"},
+		"endpoints, no node has the requested labels, or no pod has been ready for a minute that its Service selects; its " +
+		"requests get no answer, or 503"},
 	NoHealthyTargets: {Note, UnhealthyTargets, "no target of a target group passes its health check"},
 	VerifyingListeners: {Note, NoteReason, "more listeners of a Gateway verify clients than AWS allows for one load " +
 		"balancer by default"},

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/front/serviceport"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/pod/serverid"
 	"github.com/k8s-lbc/lbc/internal/lib/allowlist"
@@ -251,14 +252,37 @@ func (n Nodes) None(o *v1beta1.TargetGroupBinding, about func() []diag.Object) (
 	if n.none == "" {
 		return nil
 	}
+	return empty(o, about(), "spec.nodeSelector", n.none,
+		"label the nodes that are to be targets, or correct the labels that this object asks for")
+}
+
+// WithoutPods are the findings that a target group is empty because its Service has no endpoints.
+func WithoutPods(o *v1beta1.TargetGroupBinding, svc *corev1.Service, about []diag.Object) diag.List {
+	why, remedy := serviceport.WithoutEndpoints(svc)
+	switch {
+	case why != "":
+	case len(svc.Spec.Selector) == 0:
+		why = fmt.Sprintf("Service %s has no selector, and no EndpointSlice gives it ready endpoints", svc.Name)
+		remedy = "give the Service a selector, or create an EndpointSlice for it"
+	default:
+		why = fmt.Sprintf("no pod with the labels %s, which Service %s selects, has been ready for a minute",
+			labels.FormatLabels(svc.Spec.Selector), svc.Name)
+		remedy = "compare the selector of the Service with the labels of the pods, and read why the pods are not ready: " +
+			"kubectl describe pod"
+	}
+	return empty(o, about, "spec.serviceRef", why, remedy)
+}
+
+// empty are the findings that a target group is empty. path is the field of the binding that decides it.
+func empty(o *v1beta1.TargetGroupBinding, about []diag.Object, path, why, remedy string) (found diag.List) {
 	text := fmt.Sprintf("target group %s has no targets, so its requests get no answer: %s",
-		naming.OfTargetGroup(o.Spec.TargetGroupARN), n.none)
-	for _, x := range about() {
-		path, remedy := "", "label the nodes that are to be targets, or correct the labels that this object asks for"
+		naming.OfTargetGroup(o.Spec.TargetGroupARN), why)
+	for _, x := range about {
+		at := ""
 		if x.Kind == "TargetGroupBinding" {
-			path = "spec.nodeSelector"
+			at = path
 		}
-		found = append(found, diag.New(x, path, diag.NoTargets, text, remedy))
+		found = append(found, diag.New(x, at, diag.NoTargets, text, remedy))
 	}
 	return found
 }

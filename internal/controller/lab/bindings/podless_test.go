@@ -141,6 +141,40 @@ func TestTheOwnerLearnsOfEndpointsThatAreNoTargets(t *testing.T) {
 		"Service shop/web FailedNetworkReconcile: endpoints without Pod are not registered: 10.0.0.10:5432")
 }
 
+// TestOwnersLearnThatAServiceHasNoPods has a Service whose selector no pod has: its binding, the Service and the Ingress
+// hear of it after a minute, once, and again after pods came and went.
+func TestOwnersLearnThatAServiceHasNoPods(t *testing.T) {
+	t.Parallel()
+	svc := lab.Service("web")
+	svc.Spec.Selector = map[string]string{"app": "web"}
+	l := lab.New(t, account.Profile{}, lab.Class(), svc, lab.Ingress("web", nil, "web"))
+	l.Settle(lab.Key("web"))
+	const text = "no pod with the labels app=web, which Service web selects, has been ready for a minute"
+	if told := strings.Join(l.Events, "\n"); strings.Contains(told, text) {
+		t.Errorf("told at once: %s", told)
+	}
+	for range 2 {
+		l.Clock.Advance(time.Minute)
+		l.Settle()
+	}
+	b := l.AllBindings()[0]
+	for _, o := range []string{"Ingress shop/web", "Service shop/web", "TargetGroupBinding shop/" + b.Name} {
+		if !l.Saw(o, "Note", "[NoTargets]", text) {
+			t.Errorf("%s does not hear of it:\n%s", o, strings.Join(l.Events, "\n"))
+		}
+	}
+	if n := strings.Count(strings.Join(l.Events, "\n"), text); n != 3 {
+		t.Errorf("told %d times", n)
+	}
+	l.Events = nil
+	l.Create(lab.Pods("a", "10.0.128.50")...)
+	l.Clock.Advance(time.Minute)
+	l.Settle()
+	if told := strings.Join(l.Events, "\n"); strings.Contains(told, "[NoTargets]") {
+		t.Errorf("told with pods: %s", told)
+	}
+}
+
 // behind has the cache of a lab show a pod as it is given, nil: not at all. The API server has it as the lab does, or
 // answers with an error.
 func behind(l *lab.Lab, name string, cached *corev1.Pod, refuses error) {

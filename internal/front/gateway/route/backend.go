@@ -14,6 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
 	"github.com/k8s-lbc/lbc/internal/front/serviceport"
+	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
@@ -131,7 +132,23 @@ func (t *translation) service(k groupKey, at string, s *site) *backend {
 		t.unresolve(gatewayv1.RouteReasonBackendNotFound, text+"; "+remedy)
 		t.mistake(k.namespace, diag.New(t.object, at, diag.NoTargets, text, remedy))
 	}
+	t.noteAnnotations(svc)
 	return t.ofService(svc, port, at, s)
+}
+
+// noteAnnotations notes annotations of a Service that have no effect, as routes read none. Where an Ingress names the
+// Service, its pass judges them.
+func (t *translation) noteAnnotations(svc *corev1.Service) {
+	f := annotation.Findings{}
+	annotation.CheckRouteBackend(&f, ObjectOf(svc, gatewayv1.Kind(objects.Service)), svc.Annotations)
+	if len(f.List()) == 0 || objects.NamedByIngress(t.in.View, svc) {
+		return
+	}
+	for _, d := range f.List() {
+		if !slices.Contains(t.found, d) {
+			t.found = append(t.found, d)
+		}
+	}
 }
 
 // chained is an ALB Gateway behind a network load balancer. Its condition Programmed has the ARN of its load balancer.

@@ -1,0 +1,159 @@
+package annotation
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+)
+
+// classPrefix is the prefix of the keys that classes of Ingresses and Gateways have in their parameters.
+const classPrefix = "elbv2.k8s.aws/"
+
+// onParameters are the kinds on which keys are read that are in no row of the table, or on another kind than its Scope.
+var onParameters = map[Key][]string{
+	ClassDriftPolicy: parameterKinds, ClassReplacementPolicy: parameterKinds, ClassOwnership: parameterKinds,
+	ClassApprovedPlan: parameterKinds, ClassFrontendScheme: {"IngressClassParams"},
+	GatewayRuleConstruction: {"Gateway", "GatewayClass"},
+}
+
+// prefixes are those of keys that, if they are unknown, are misspelt ones of this controller.
+var prefixes = []string{IngressPrefix, serviceLoadBalancerPrefix, GatewayPrefix}
+
+var parameterKinds = []string{"IngressClassParams", "LoadBalancerConfiguration"}
+
+// readOn is where a key is read, as text; empty if it is unknown.
+func readOn(k Key) string {
+	if kinds, ok := onParameters[k]; ok {
+		return strings.Join(kinds, ", ")
+	}
+	e, _ := Lookup(k)
+	return string(e.Scope)
+}
+
+// CheckKind reports the keys of this controller on an object of a kind that declares no load balancer: a class, its
+// parameters, a configuration, a ListenerSet, a namespace or a pod.
+func CheckKind(f *Findings, o diag.Object, annotations map[string]string) {
+	for _, k := range slices.Sorted(maps.Keys(annotations)) {
+		read := readOn(Key(k))
+		switch {
+		case strings.HasPrefix(k, classPrefix) && read == "":
+			if meant := nearestParameter(Key(k), o.Kind); meant != "" {
+				d := unknown(o, Key(k))
+				d.Remedy = fmt.Sprintf("did you mean %s?", meant)
+				f.Add(d)
+			}
+		case read == "" && !hasPrefix(k, prefixes), read == string(Written), slices.Contains(strings.Split(read, ", "),
+			o.Kind):
+		case read == "":
+			f.Add(unknown(o, Key(k)))
+		default:
+			f.Add(diag.New(o, Key(k).Path(), diag.IgnoredSetting, fmt.Sprintf("annotation %s has no effect on kind %s; it is "+
+				"read on: %s", k, o.Kind, read), instead(Key(k), o.Kind)))
+		}
+	}
+}
+
+// nearestParameter is the key that a misspelt one of parameters of a kind stands for; empty if none is near.
+func nearestParameter(k Key, kind string) Key {
+	names := map[string]Key{}
+	for known, kinds := range onParameters {
+		if strings.HasPrefix(string(known), classPrefix) && slices.Contains(kinds, kind) {
+			names[suffix(known)] = known
+		}
+	}
+	return names[nearestOf(strings.ToLower(suffix(k)), names)]
+}
+
+// instead is what to do about a key on a kind that does not read it.
+func instead(k Key, kind string) string {
+	e, _ := Lookup(k)
+	switch {
+	case e.Class != "" && (kind == "IngressClass" || kind == "IngressClassParams"):
+		return "set spec." + e.Class + " of the IngressClassParams, or remove it"
+	case e.Scope == OnIngress || e.Scope == OnBoth || e.Scope == OnService:
+		if kind == "GatewayClass" || kind == "ListenerSet" || strings.HasSuffix(kind, "Configuration") {
+			return elsewhere(OnGateway)
+		}
+	}
+	return "move it there, or remove it"
+}
+
+// routeFields are the fields of a TargetGroupConfiguration that set for routes what a key sets for Ingresses.
+var routeFields = map[Key]string{
+	Tags: "tags", TargetType: "targetType", BackendProtocol: "protocol", BackendProtocolVersion: "protocolVersion",
+	TargetGroupAttributes: "targetGroupAttributes", TargetNodeLabels: "nodeSelector", MultiCluster: "enableMultiCluster",
+	TargetControlPort: "targetControlPort", HealthCheck: "healthCheckConfig.healthCheckFrom",
+	HealthCheckPort:     "healthCheckConfig.healthCheckPort",
+	HealthCheckProtocol: "healthCheckConfig.healthCheckProtocol", HealthCheckPath: "healthCheckConfig.healthCheckPath",
+	HealthCheckInterval: "healthCheckConfig.healthCheckInterval",
+	HealthCheckTimeout:  "healthCheckConfig.healthCheckTimeout",
+	HealthyThreshold:    "healthCheckConfig.healthyThresholdCount",
+	UnhealthyThreshold:  "healthCheckConfig.unhealthyThresholdCount", SuccessCodes: "healthCheckConfig.matcher",
+}
+
+// CheckRouteBackend reports the keys on a backend Service of routes, which read none. Those of load balancers of
+// Services are reported whether or not a route names the Service (WithoutBalancer).
+func CheckRouteBackend(f *Findings, o diag.Object, annotations map[string]string) {
+	const text = "annotation %s has no effect on target groups of routes of a Gateway"
+	for _, k := range slices.Sorted(maps.Keys(annotations)) {
+		if ofBalancer(Key(k)) {
+			continue
+		}
+		e, known := Lookup(Key(k))
+		field := routeFields[e.Key]
+		switch {
+		case e.Key == AuthType && annotations[k] == "none":
+		case field != "":
+			f.Add(diag.New(o, Key(k).Path(), diag.IgnoredSetting, fmt.Sprintf(text, k), fmt.Sprintf("set "+
+				"spec.defaultConfiguration.%s of a TargetGroupConfiguration whose spec.targetReference.name is %s, or remove it",
+				field, o.Name)))
+		case known && strings.HasPrefix(k, IngressPrefix+"auth-"):
+			f.Add(diag.New(o, Key(k).Path(), diag.GuardNotApplied, fmt.Sprintf(text+"; their requests are not authenticated",
+				k), "name a ListenerRuleConfiguration with an action of type authenticate-oidc or authenticate-cognito in the "+
+				"rules of the routes"))
+		case known && e.Scope == OnIngress:
+			f.Add(diag.New(o, Key(k).Path(), diag.IgnoredSetting, fmt.Sprintf("annotation %s has no effect on this object; it "+
+				"is read on: %s", k, e.Scope), elsewhere(OnRoute)))
+		case !known && strings.HasPrefix(k, IngressPrefix):
+			f.Add(unknown(o, Key(k)))
+		case !strings.HasPrefix(k, IngressPrefix):
+			checkOthers(f, o, OnBoth, Key(k), annotations)
+		}
+	}
+}
+
+// CheckUnnamed reports the keys for target groups of Ingresses on a Service that no Ingress names.
+func CheckUnnamed(f *Findings, o diag.Object, annotations map[string]string) {
+	for _, k := range slices.Sorted(maps.Keys(annotations)) {
+		if e, known := Lookup(Key(k)); !known || e.Scope != OnBoth {
+			continue
+		}
+		remedy := "name the Service in an Ingress, or remove it"
+		if c := counterpart(Key(k)); c != "" {
+			remedy = "write " + string(c) + ", or remove it"
+		}
+		f.Add(diag.New(o, Key(k).Path(), diag.IgnoredSetting, fmt.Sprintf("annotation %s has no effect: no Ingress names "+
+			"the Service", k), remedy))
+	}
+}
+
+// WithoutBalancer is the finding about the keys of load balancers on a Service that has none; nil if it has no such
+// key.
+func WithoutBalancer(o diag.Object, kind string, annotations map[string]string) *diag.Diagnostic {
+	var keys []string
+	for _, k := range slices.Sorted(maps.Keys(annotations)) {
+		if ofBalancer(Key(k)) {
+			keys = append(keys, k)
+		}
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	d := diag.New(o, Key(keys[0]).Path(), diag.IgnoredSetting, fmt.Sprintf("annotation %s has no effect: a Service of "+
+		"type %s has no load balancer", diag.First(keys, mostUnknown, ", "), kind),
+		"remove it, or give the Service type LoadBalancer")
+	return &d
+}
