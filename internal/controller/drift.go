@@ -77,9 +77,10 @@ type DriftDetector struct {
 	turnsAt  time.Time
 
 	mu     sync.Mutex
-	edited map[stack.Key]time.Time // when to check stacks that were edited
-	beside map[string]bool         // namespaces with a check in the scope of a role under way
-	ended  sync.WaitGroup          // of these checks
+	edits  []edit             // checks of stacks that were edited, the first one first
+	edited map[stack.Key]bool // the stacks of edits
+	beside map[string]bool    // namespaces with a check in the scope of a role under way
+	ended  sync.WaitGroup     // of these checks
 }
 
 // driftUnit is what one check is of: a stack, or a binding with its target group.
@@ -87,6 +88,12 @@ type driftUnit struct {
 	stack   stack.Key
 	binding types.NamespacedName
 	group   registrar.Group // of binding; zero = a stack
+}
+
+// edit is a check of a stack that was edited, and when it is due.
+type edit struct {
+	stack stack.Key
+	at    time.Time
 }
 
 // Start runs until ctx ends. It implements manager.Runnable and runs on the leader only.
@@ -100,25 +107,25 @@ func (s *DriftDetector) Start(ctx context.Context) error {
 func (s *DriftDetector) Schedule(key stack.Key) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, waits := s.edited[key]; !waits {
-		if s.edited == nil {
-			s.edited = map[stack.Key]time.Time{}
-		}
-		s.edited[key] = s.now().Add(editDelay)
+	if s.edited[key] {
+		return
 	}
+	if s.edited == nil {
+		s.edited = map[stack.Key]bool{}
+	}
+	s.edited[key], s.edits = true, append(s.edits, edit{key, s.now().Add(editDelay)})
 }
 
 // dueEdit removes the edited stack whose check has been due the longest, if any is due.
 func (s *DriftDetector) dueEdit(now time.Time) (key stack.Key, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for k, at := range s.edited {
-		if !at.After(now) && (!ok || at.Before(s.edited[key])) {
-			key, ok = k, true
-		}
+	if len(s.edits) == 0 || s.edits[0].at.After(now) {
+		return key, false
 	}
+	key, s.edits = s.edits[0].stack, s.edits[1:]
 	delete(s.edited, key)
-	return key, ok
+	return key, true
 }
 
 // tick makes one check, if one is due.
@@ -189,8 +196,10 @@ func (s *DriftDetector) choose(ctx context.Context, now time.Time) (driftUnit, b
 	if s.checked == nil {
 		s.checked = map[driftUnit]time.Time{}
 	}
-	if s.exists != nil && now.Sub(s.turnsAt) < turnsLast && now.Sub(s.begun) >= RelistDelay+verificationDelay &&
-		!s.editIsDue(now) {
+	if s.exists != nil && now.Sub(s.turnsAt) < turnsLast && now.Sub(s.begun) >= RelistDelay+verificationDelay {
+		if key, ok := s.dueEdit(now); ok && s.exists(ctx, driftUnit{stack: key}) {
+			return driftUnit{stack: key}, true
+		}
 		return s.nextTurn(ctx, now)
 	}
 	present, reads := map[driftUnit]bool{}, 0
@@ -267,18 +276,6 @@ func (s *DriftDetector) nextTurn(ctx context.Context, now time.Time) (driftUnit,
 		}
 	}
 	return driftUnit{}, false
-}
-
-// editIsDue reports whether a stack that was edited is to be checked.
-func (s *DriftDetector) editIsDue(now time.Time) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, at := range s.edited {
-		if !at.After(now) {
-			return true
-		}
-	}
-	return false
 }
 
 // inherited returns a target group of a former leader that crashed: a call of that leader may have reached AWS after

@@ -293,6 +293,31 @@ func TestIdleSecondCostsTheSameHoweverMuchThereIs(t *testing.T) { // not paralle
 	})
 }
 
+// TestCheckOfAnEditCostsTheSameHoweverMuchThereIs shows that the check of a stack that was edited pays for no other.
+func TestCheckOfAnEditCostsTheSameHoweverMuchThereIs(t *testing.T) { // not parallel: it counts bytes
+	growth.AtMost(t, growth.Constant, "bytes of the check after an edit, by load balancers", func(n int) float64 {
+		s := newScene(24 * time.Hour)
+		s.begun = s.now().Add(-time.Hour)
+		for i := range n {
+			s.stackKeys = append(s.stackKeys, keyNamed(fmt.Sprint("app-", i)))
+		}
+		now := s.now()
+		s.now = func() time.Time { return now }
+		s.tick(t.Context())
+		var next int
+		spent := growth.Bytes(func() {
+			s.Schedule(s.stackKeys[next])
+			next, now = next+1, now.Add(editDelay)
+			s.turnsAt = now // the look at all units is counted elsewhere
+			s.tick(t.Context())
+		})
+		if len(s.looks) != next {
+			t.Errorf("%d checks after %d edits", len(s.looks), next)
+		}
+		return spent
+	})
+}
+
 func TestAUnitThatIsGoneLosesItsTurn(t *testing.T) {
 	t.Parallel()
 	s := newScene(40 * time.Second)
