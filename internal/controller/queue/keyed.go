@@ -2,6 +2,7 @@ package queue
 
 import (
 	"cmp"
+	"container/heap"
 	"context"
 	"maps"
 	"slices"
@@ -24,6 +25,7 @@ type Keyed struct {
 
 	mu      sync.Mutex
 	entries map[string]*keyedEntry
+	waiting dueFirst // the entries that do not run
 	signal  chan struct{}
 }
 
@@ -37,11 +39,43 @@ type Retry struct {
 }
 
 type keyedEntry struct {
+	key      string
+	place    int // in waiting
 	due      time.Time
 	running  bool
 	again    time.Time // when a key that was added during its run is due again; zero = it was not added
 	addedNow bool      // it was added by AddNow during its run
 	failures int
+}
+
+// dueFirst is a heap of entries. The first has been due the longest.
+type dueFirst []*keyedEntry
+
+func (h dueFirst) Len() int { return len(h) }
+
+func (h dueFirst) Less(i, j int) bool {
+	return cmp.Or(h[i].due.Compare(h[j].due), cmp.Compare(h[i].key, h[j].key)) < 0
+}
+
+func (h dueFirst) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].place, h[j].place = i, j
+}
+
+// Push implements heap.Interface.
+func (h *dueFirst) Push(x any) {
+	if e, ok := x.(*keyedEntry); ok {
+		e.place = len(*h)
+		*h = append(*h, e)
+	}
+}
+
+// Pop implements heap.Interface.
+func (h *dueFirst) Pop() any {
+	last := len(*h) - 1
+	e := (*h)[last]
+	(*h)[last], *h = nil, (*h)[:last]
+	return e
 }
 
 const (
@@ -75,7 +109,8 @@ func (k *Keyed) add(key string, now bool) {
 		if now {
 			pause = k.Gather
 		}
-		k.entries[key] = &keyedEntry{due: k.Now().Add(max(pause, k.Gather))}
+		k.entries[key] = &keyedEntry{key: key, due: k.Now().Add(max(pause, k.Gather))}
+		heap.Push(&k.waiting, k.entries[key])
 	case e.running && e.again.IsZero():
 		e.again, e.addedNow = k.Now().Add(k.Delay), now
 	case e.running:
@@ -83,10 +118,16 @@ func (k *Keyed) add(key string, now bool) {
 	case now:
 		e.failures = 0
 		if due := k.Now().Add(k.Gather); due.Before(e.due) { // further additions do not prolong the wait
-			e.due = due
+			k.move(e, due)
 		}
 	}
 	k.notify()
+}
+
+// move changes when an entry that does not run is due. k.mu is held.
+func (k *Keyed) move(e *keyedEntry, due time.Time) {
+	e.due = due
+	heap.Fix(&k.waiting, e.place)
 }
 
 // RetryFailed is called when a cause of failures has ended. It ends the pauses of all failed keys, one after the other
@@ -97,7 +138,7 @@ func (k *Keyed) RetryFailed(spacing time.Duration) {
 	due := k.Now()
 	for _, key := range slices.Sorted(maps.Keys(k.entries)) {
 		if e := k.entries[key]; e.failures > 0 && !e.running && due.Before(e.due) {
-			e.due = due
+			k.move(e, due)
 			due = due.Add(spacing)
 		}
 	}
@@ -110,7 +151,7 @@ func (k *Keyed) LookAgain(key string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if e := k.entries[key]; e != nil && e.failures > 0 && !e.running && k.Now().Before(e.due) {
-		e.due = k.Now()
+		k.move(e, k.Now())
 	}
 	k.notify()
 }
@@ -186,20 +227,16 @@ func (k *Keyed) rest(ctx context.Context, pause time.Duration) bool {
 func (k *Keyed) Next() (key string, pause time.Duration, ok bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	var first *keyedEntry
-	for x, e := range k.entries {
-		if !e.running && (first == nil || e.due.Before(first.due) || e.due.Equal(first.due) && x < key) {
-			key, first = x, e
-		}
-	}
-	if first == nil {
+	if len(k.waiting) == 0 {
 		return "", 0, false
 	}
+	first := k.waiting[0]
 	if pause = first.due.Sub(k.Now()); pause > 0 {
 		return "", pause, false
 	}
+	heap.Pop(&k.waiting)
 	first.running, first.again, first.addedNow = true, time.Time{}, false
-	return key, 0, true
+	return first.key, 0, true
 }
 
 // Run runs a key that Next returned, and schedules it again as its Retry demands.
@@ -230,5 +267,6 @@ func (k *Keyed) Run(ctx context.Context, key string) {
 		delete(k.entries, key)
 		return
 	}
+	heap.Push(&k.waiting, e)
 	k.notify()
 }

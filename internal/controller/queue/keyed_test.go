@@ -233,3 +233,26 @@ func TestLookAtFailedKeyHasItsPausesGrowOn(t *testing.T) {
 		t.Error(d)
 	}
 }
+
+// TestNextLooksAtNoOtherKey shows that a thousand keys that wait do not make each of them cost a look at the others: a
+// look at the key that has no entry would panic.
+func TestNextLooksAtNoOtherKey(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(0, 0)
+	k := NewKeyed(time.Second, func() time.Time { return now }, func(_ context.Context, key string) Retry {
+		return Retry{Failed: key == "7"}
+	})
+	k.entries["other"] = nil
+	for _, key := range []string{"9", "8", "7"} {
+		k.Add(key)
+		now = now.Add(time.Second)
+	}
+	k.AddNow("8") // it is due already
+	if diff := cmp.Diff([]string{"9", "8", "7"}, k.runDue(t.Context())); diff != "" {
+		t.Error(diff)
+	}
+	now = now.Add(time.Second)
+	if diff := cmp.Diff([]string{"7"}, k.runDue(t.Context())); diff != "" {
+		t.Error(diff)
+	}
+}
