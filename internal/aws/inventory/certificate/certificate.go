@@ -106,8 +106,10 @@ type Certificates struct {
 	lists      atomic.Uint64 // lists that were read, and certificates that they lacked and got back
 
 	mu      sync.Mutex
-	records map[string]*record // by ARN
-	writes  int64              // grows with each Record
+	records map[string]*record               // by ARN
+	byStack map[stack.Key]map[string]*record // those whose tags name a stack
+	tagsDue time.Time                        // when tags are due to be read, of certificates that no list has shown since
+	writes  int64                            // grows with each Record
 
 	// all and index are made of the records, and never change: callers hold them.
 	all   map[string]facts.Certificate
@@ -148,7 +150,8 @@ var errOld = errors.New("the list of certificates is not of today")
 func New(clients awsclient.Clients, cfg Config) *Certificates {
 	c := &Certificates{
 		cfg: cfg, acm: clients.ACM, route53: clients.Route53,
-		records: map[string]*record{}, requested: map[string]int{}, imports: importLog{own: map[string][]time.Time{}},
+		records: map[string]*record{}, byStack: map[stack.Key]map[string]*record{},
+		requested: map[string]int{}, imports: importLog{own: map[string][]time.Time{}},
 	}
 	c.list = cache.NewValue(cache.Config[string, struct{}]{Now: cfg.Now, Lifetime: ownListLifetime,
 		Passing: awsclient.Passing}, c.readList)

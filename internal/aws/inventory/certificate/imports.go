@@ -84,6 +84,7 @@ func (c *Certificates) forget(arn string, now time.Time) {
 	if r := c.records[arn]; r != nil {
 		l := &c.imports
 		l.gone = slices.DeleteFunc(append(l.gone, r.imports...), func(t time.Time) bool { return now.Sub(t) > importYear })
+		c.unindex(r)
 		delete(c.records, arn)
 	}
 }

@@ -125,6 +125,7 @@ func (c *Certificates) merge(listed map[string]record, details map[string]*awsop
 	}
 	c.lists.Add(1)
 	if changed {
+		c.tagsDue = time.Time{}
 		c.publish()
 	}
 }

@@ -66,7 +66,7 @@ func (c *Certificates) restore(arn string, d *awsop.Certificate) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.records[arn] == nil {
-		c.records[arn] = &record{Certificate: cert, listed: cert}
+		c.records[arn], c.tagsDue = &record{Certificate: cert, listed: cert}, time.Time{}
 		c.lists.Add(1)
 		c.publish()
 	}

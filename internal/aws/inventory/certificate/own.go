@@ -106,8 +106,8 @@ func (c *Certificates) listOrOld(ctx context.Context, age time.Duration) (old bo
 func (c *Certificates) ownARNs(key stack.Key) (own, pending []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for arn, r := range c.records {
-		if k, _, ok := naming.StackOf(c.cfg.Cluster, r.ARN, r.Tags); !ok || k != key || !c.cfg.mayOwn(r.Type) {
+	for arn, r := range c.byStack[key] {
+		if !c.cfg.mayOwn(r.Type) {
 			continue
 		}
 		own = append(own, arn)
@@ -144,10 +144,11 @@ func (c *Certificates) KnownOwned() map[stack.Key][]string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	out := map[stack.Key][]string{}
-	for arn, r := range c.records {
-		if key, _, ok := naming.StackOf(c.cfg.Cluster, r.ARN, r.Tags); ok && c.cfg.mayOwn(r.Type) &&
-			!slices.Contains(c.cfg.Without, key.Owner) {
-			out[key] = append(out[key], arn)
+	for key, own := range c.byStack {
+		for arn, r := range own {
+			if c.cfg.mayOwn(r.Type) && !slices.Contains(c.cfg.Without, key.Owner) {
+				out[key] = append(out[key], arn)
+			}
 		}
 	}
 	return out

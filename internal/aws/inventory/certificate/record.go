@@ -1,6 +1,7 @@
 package certificate
 
 import (
+	"reflect"
 	"time"
 
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
@@ -33,6 +34,10 @@ func (c *Certificates) Record(key stack.Key, op plan.Operation, out awsop.Output
 		_, was.ID, _ = naming.StackOf(c.cfg.Cluster, r.ARN, r.Tags)
 		before.Certificates = []awsop.Certificate{was}
 	}
+	var shown facts.Certificate // before the operation
+	if r != nil {
+		shown = r.Certificate
+	}
 	for _, is := range awsop.Advance(before, op, out, resolve).Certificates {
 		if r == nil {
 			r = c.add(is)
@@ -53,7 +58,9 @@ func (c *Certificates) Record(key stack.Key, op plan.Operation, out awsop.Output
 		if len(is.Published) > len(r.published) {
 			r.published, r.watched = is.Published, now
 		}
-		c.publish()
+		if !reflect.DeepEqual(shown, r.Certificate) { // else all of them would be published with each renewal of one
+			c.publish()
+		}
 	}
 }
 
@@ -80,7 +87,7 @@ func (c *Certificates) add(is awsop.Certificate) *record {
 
 // tag takes over tags that this process wrote. c.mu is held.
 func (c *Certificates) tag(r *record, tags map[string]string) {
-	r.setTags(tags, c.cfg.Now())
+	c.setTags(r, tags)
 	c.tags.Put(r.ARN, r.Tags)
 }
 
@@ -113,9 +120,8 @@ func (c *Certificates) Wait(key stack.Key) time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var wait time.Duration
-	for _, r := range c.records {
-		if k, _, ok := naming.StackOf(c.cfg.Cluster, r.ARN, r.Tags); !ok || k != key || !c.cfg.mayOwn(r.Type) ||
-			r.Status == "ISSUED" {
+	for _, r := range c.byStack[key] {
+		if !c.cfg.mayOwn(r.Type) || r.Status == issued {
 			continue
 		}
 		next := time.Minute

@@ -32,7 +32,7 @@ func (c *Certificates) updateTags(ctx context.Context) error {
 		c.mu.Lock()
 		for arn, tags := range got {
 			if r := c.records[arn]; r != nil {
-				r.setTags(tags, c.cfg.Now())
+				c.setTags(r, tags)
 			}
 		}
 		c.mu.Unlock()
@@ -71,10 +71,21 @@ func (c *Certificates) untagged() (arns []string, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := c.cfg.Now()
+	if now.Before(c.tagsDue) {
+		return nil, nil
+	}
+	next := now.Add(tagLifetime)
 	for arn, r := range c.records {
-		if c.cfg.mayOwn(r.Type) && (r.tagsAt.IsZero() || now.Sub(r.tagsAt) > tagLifetime) {
+		switch due := r.tagsAt.Add(tagLifetime); {
+		case !c.cfg.mayOwn(r.Type):
+		case r.tagsAt.IsZero() || now.After(due):
 			arns = append(arns, arn)
+		case due.Before(next):
+			next = due
 		}
+	}
+	if len(arns) == 0 {
+		c.tagsDue = next
 	}
 	if len(arns) > 0 && c.unread != nil && now.Before(c.retryTags) {
 		return nil, c.unread
@@ -98,12 +109,28 @@ func (c *Certificates) readTags(ctx context.Context, arn string) (map[string]str
 	return tags, true, nil
 }
 
-// setTags replaces the tags; those with all keys of the tracking tags mark what some stack of some cluster owns.
-func (r *record) setTags(tags map[string]string, at time.Time) {
+// setTags replaces the tags that were just read or written; those with all keys of the tracking tags mark what some
+// stack of some cluster owns. c.mu is held.
+func (c *Certificates) setTags(r *record, tags map[string]string) {
 	_, cluster := tags[naming.ClusterTag]
 	owned := slices.ContainsFunc(owner.Kinds, func(k owner.Kind) bool {
 		_, stack := tags[naming.StackTag(k.Owner)]
 		return stack && k.OwnsCertificates
 	})
-	r.Tags, r.Owned, r.tagsAt = maps.Clone(tags), cluster && owned, at
+	c.unindex(r)
+	r.Tags, r.Owned, r.tagsAt = maps.Clone(tags), cluster && owned, c.cfg.Now()
+	if key, _, ok := naming.StackOf(c.cfg.Cluster, r.ARN, r.Tags); ok {
+		if c.byStack[key] == nil {
+			c.byStack[key] = map[string]*record{}
+		}
+		c.byStack[key][r.ARN] = r
+	}
+}
+
+// unindex removes a certificate from those of its stack. c.mu is held.
+func (c *Certificates) unindex(r *record) {
+	key, _, _ := naming.StackOf(c.cfg.Cluster, r.ARN, r.Tags)
+	if delete(c.byStack[key], r.ARN); len(c.byStack[key]) == 0 {
+		delete(c.byStack, key)
+	}
 }
