@@ -54,6 +54,7 @@ func (r *Registry) Hold(q Request, allowed bool, serves func(Endpoint) bool) []E
 		}
 		maps.DeleteFunc(suspects, func(_ string, e Endpoint) bool { return ids[e.ID] })
 	}
+	defer func(held int) { r.noteHolding(g, held) }(len(h.held))
 	now := r.Clock.Now()
 	maps.DeleteFunc(h.left, func(key string, at time.Time) bool { return wanted[key] || now.Sub(at) >= brake.Window })
 	most := 2*(len(suspects)+len(h.left)) > h.stood.of.Len()+len(h.left)
@@ -80,11 +81,8 @@ func (r *Registry) Hold(q Request, allowed bool, serves func(Endpoint) bool) []E
 
 // HeldFor lists the bindings with held targets of a pod, or of a node if namespace is empty.
 func (r *Registry) HeldFor(namespace, name string) []stack.ID {
-	if r.Brake.Held() == 0 {
-		return nil
-	}
 	r.mu.Lock()
-	groups := slices.Collect(maps.Values(r.groups))
+	groups := slices.Collect(maps.Values(r.holding))
 	r.mu.Unlock()
 	var out []stack.ID
 	for _, g := range groups {
@@ -98,6 +96,20 @@ func (r *Registry) HeldFor(namespace, name string) []stack.ID {
 		g.mu.Unlock()
 	}
 	return out
+}
+
+// noteHolding records that a group, which had so many held targets, has some now, or none. Callers hold the group's
+// lock.
+func (r *Registry) noteHolding(g *group, had int) {
+	has := len(g.holding.held) > 0
+	if has == (had > 0) {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if delete(r.holding, g.Group); has && r.groups[g.Group] == g {
+		r.holding[g.Group] = g
+	}
 }
 
 func (r *Registry) size() int {

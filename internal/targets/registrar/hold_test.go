@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/controller/growth"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/brake"
 )
@@ -169,4 +170,24 @@ func BenchmarkHold(b *testing.B) {
 	for b.Loop() {
 		r.Hold(q, false, func(Endpoint) bool { return true })
 	}
+}
+
+// TestPodsThatEndCostNoLookAtOtherGroups has the brake hold the targets of one group of many: each pod of the cluster
+// that ends asks which bindings hold it.
+func TestPodsThatEndCostNoLookAtOtherGroups(t *testing.T) { // not parallel: it counts bytes
+	growth.AtMost(t, growth.Constant, "bytes of a pod that ends while targets are held, by target groups",
+		func(n int) float64 {
+			h := newHoldBench(t, 5)
+			for i := range 5 {
+				h.pass(i, false)
+			}
+			for i := range n {
+				h.r.group(Group{ARN: fmt.Sprint("other-", i)})
+			}
+			return growth.Bytes(func() {
+				if got := h.r.HeldFor("shop", "pod-10.0.0.1"); len(got) != 3 {
+					t.Errorf("held for %v", got)
+				}
+			})
+		})
 }

@@ -51,14 +51,15 @@ type Registry struct {
 
 	account func(awsclient.Scope) (Account, error)
 
-	mu     sync.Mutex
-	groups map[Group]*group
+	mu      sync.Mutex
+	groups  map[Group]*group
+	holding map[Group]*group // those with held targets
 }
 
 // NewRegistry makes an empty registry that waits for its calls. account connects to the account of a scope. If account
 // fails, each call in that scope fails with its error.
 func NewRegistry(account func(awsclient.Scope) (Account, error)) *Registry {
-	return &Registry{account: account, groups: map[Group]*group{}, Clock: awsclient.WallClock{},
+	return &Registry{account: account, groups: map[Group]*group{}, holding: map[Group]*group{}, Clock: awsclient.WallClock{},
 		Progress: func(stack.ID) {}}
 }
 
@@ -275,6 +276,7 @@ func (r *Registry) Forget(of Group) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.groups, of)
+	delete(r.holding, of)
 }
 
 func (r *Registry) group(of Group) *group {
