@@ -85,10 +85,7 @@ func (m *Memory) Restore(key stack.Key, all []Kept) {
 			r.Effect = plan.Effect{Kind: o.Kind, Verb: o.Verb, Name: o.Name, Forwards: o.Forwards}
 			r.Group, r.Room = o.Group, o.Room
 		}
-		if m.of[key] == nil {
-			m.of[key] = map[string]*Refusal{}
-		}
-		m.of[key][string(write)] = r
+		m.put(key, string(write), r)
 	}
 	m.keep(key) // else the entry is dropped as one that no process needs
 }

@@ -84,11 +84,42 @@ type Memory struct {
 
 	mu sync.Mutex
 	of map[stack.Key]map[string]*Refusal
+	// awaiting has the refusals that writes of other stacks may end, by what these write; see awaited.
+	awaiting map[string]map[*Refusal]stack.Key
+	swept    time.Time // when refusals were last looked through for old ones
 }
 
 // New returns an empty memory. version is that of the code: another one may send another call for the same write.
 func New(now func() time.Time, version string) *Memory {
-	return &Memory{now: now, version: version, of: map[stack.Key]map[string]*Refusal{}}
+	return &Memory{now: now, version: version, of: map[stack.Key]map[string]*Refusal{},
+		awaiting: map[string]map[*Refusal]stack.Key{}}
+}
+
+// put enters a refusal in place of the one before; nil forgets that. m.mu is held.
+func (m *Memory) put(key stack.Key, write string, r *Refusal) {
+	if before := m.of[key][write]; before != nil {
+		for _, what := range before.awaited() {
+			if delete(m.awaiting[what], before); len(m.awaiting[what]) == 0 {
+				delete(m.awaiting, what)
+			}
+		}
+	}
+	if r == nil {
+		if delete(m.of[key], write); len(m.of[key]) == 0 {
+			delete(m.of, key)
+		}
+		return
+	}
+	if m.of[key] == nil {
+		m.of[key] = map[string]*Refusal{}
+	}
+	m.of[key][write] = r
+	for _, what := range r.awaited() {
+		if m.awaiting[what] == nil {
+			m.awaiting[what] = map[*Refusal]stack.Key{}
+		}
+		m.awaiting[what][r] = key
+	}
 }
 
 // Refused takes note of a refusal. write identifies the write with all that it says. It returns how often in a row AWS
@@ -97,10 +128,7 @@ func (m *Memory) Refused(key stack.Key, write string, r Refusal) (count int, unt
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.now()
-	m.expire(now)
-	if m.of[key] == nil {
-		m.of[key] = map[string]*Refusal{}
-	}
+	m.sweep(now)
 	if before := m.of[key][write]; before != nil && before.Objects == r.Objects && before.version == m.version &&
 		before.Cause == r.Cause {
 		r.count = before.count
@@ -108,7 +136,7 @@ func (m *Memory) Refused(key stack.Key, write string, r Refusal) (count int, unt
 	r.count++
 	r.answer = awsclient.Classify(r.Err)
 	r.version, r.at, r.until = m.version, now, now.Add(r.pause())
-	m.of[key][write] = &r
+	m.put(key, write, &r)
 	m.bound(key)
 	m.keep(key)
 	return r.count, r.next(now)
@@ -185,11 +213,8 @@ func (m *Memory) forget(key stack.Key, which func(string, *Refusal) bool) {
 	had := len(m.of[key])
 	for w, r := range m.of[key] {
 		if which(w, r) {
-			delete(m.of[key], w)
+			m.put(key, w, nil)
 		}
-	}
-	if len(m.of[key]) == 0 {
-		delete(m.of, key)
 	}
 	if len(m.of[key]) != had {
 		m.keep(key)
@@ -198,31 +223,50 @@ func (m *Memory) forget(key stack.Key, which func(string, *Refusal) bool) {
 
 // Edited ends the pauses of writes of a stack that something is in the way of: an edit may be about that. The next
 // pause is as long as it would have been. Refusals of what a write says end by their own objects only.
-func (m *Memory) Edited(key stack.Key) {
-	m.end(func(k stack.Key, r *Refusal) bool { return k == key && r.Cause == Obstacle })
-}
+func (m *Memory) Edited(key stack.Key) { m.endAll(key, Obstacle) }
 
 // Changed ends all pauses of a stack: what AWS holds of it is found to be changed.
-func (m *Memory) Changed(key stack.Key) {
-	m.end(func(k stack.Key, _ *Refusal) bool { return k == key })
-}
+func (m *Memory) Changed(key stack.Key) { m.endAll(key, Obstacle, Content) }
 
-// end ends the pauses of some refused writes and returns their stacks.
-func (m *Memory) end(which func(stack.Key, *Refusal) bool) []stack.Key {
+// endAll ends the pauses of a stack's writes that were refused for some causes.
+func (m *Memory) endAll(key stack.Key, causes ...Cause) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var keys []stack.Key
-	for k, all := range m.of {
-		ended := false
-		for _, r := range all {
-			if !r.until.IsZero() && which(k, r) {
-				r.until, ended = time.Time{}, true
+	ended := false
+	for _, r := range m.of[key] {
+		ended = slices.Contains(causes, r.Cause) && r.end() || ended
+	}
+	if ended {
+		m.keep(key)
+	}
+}
+
+// end ends the pause, and reports whether there was one.
+func (r *Refusal) end() bool {
+	paused := !r.until.IsZero()
+	r.until = time.Time{}
+	return paused
+}
+
+// freed ends the pauses of writes whose obstacle a write of a stack may have removed, and returns their stacks. m.mu is
+// held.
+func (m *Memory) freed(key stack.Key, effect plan.Effect, id string) (keys []stack.Key) {
+	ended := map[stack.Key]bool{}
+	for _, r := range m.of[key] {
+		if r.Cause == Obstacle && r.freedBy(effect, id, true) && r.end() {
+			ended[key] = true
+		}
+	}
+	for _, what := range frees(effect, id) {
+		for r, of := range m.awaiting[what] {
+			if r.freedBy(effect, id, of == key) && r.end() {
+				ended[of] = true
 			}
 		}
-		if ended {
-			keys = append(keys, k)
-			m.keep(k)
-		}
+	}
+	for k := range ended {
+		keys = append(keys, k)
+		m.keep(k)
 	}
 	return keys
 }
@@ -231,12 +275,12 @@ func (m *Memory) end(which func(stack.Key, *Refusal) bool) []stack.Key {
 // refused writes may succeed now, because the write may have removed the obstacle. If AWS refused a write because of
 // a resource, the write is due two minutes after its last attempt once another action has changed that resource.
 func (m *Memory) Wrote(key stack.Key, action string, effect plan.Effect, id string) []stack.Key {
-	freed := m.end(func(k stack.Key, r *Refusal) bool { return r.Cause == Obstacle && r.freedBy(effect, id, k == key) })
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	freed := m.freed(key, effect, id)
 	if effect.Verb != plan.Changes || id == "" {
 		return freed
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	sooner := false
 	for _, r := range m.of[key] {
 		if first := r.at.Add(pauses[0]); r.Cause == Content && r.Action != action &&
@@ -253,22 +297,22 @@ func (m *Memory) Wrote(key stack.Key, action string, effect plan.Effect, id stri
 	return freed
 }
 
-// expire forgets refusals of writes that are not attempted any more. m.mu is held.
-func (m *Memory) expire(now time.Time) {
+// sweep forgets, at intervals, refusals of writes that are not attempted any more. m.mu is held.
+func (m *Memory) sweep(now time.Time) {
+	if now.Sub(m.swept) < lifetime/12 {
+		return
+	}
+	m.swept = now
 	for key, all := range m.of {
 		had := len(all)
 		for w, r := range all {
 			if now.Sub(r.at) > lifetime {
-				delete(all, w)
+				m.put(key, w, nil)
 			}
 		}
-		if len(all) == had {
-			continue
+		if len(all) < had {
+			m.keep(key)
 		}
-		if len(all) == 0 {
-			delete(m.of, key)
-		}
-		m.keep(key)
 	}
 }
 
@@ -281,6 +325,6 @@ func (m *Memory) bound(key stack.Key) {
 				oldest = w
 			}
 		}
-		delete(all, oldest)
+		m.put(key, oldest, nil)
 	}
 }
