@@ -90,15 +90,15 @@ func (g *Gates) due() (key types.NamespacedName, of registrar.Group, only []regi
 	}
 	room := lookers - len(g.looking)
 	var first *group
-	for k, x := range g.groups {
+	g.eachWaiting(func(k types.NamespacedName, x *group) {
 		if n := under[k.Namespace]; n > 0 && n >= room { // the looks of one namespace may all hang: the rest is for others
-			continue
+			return
 		}
 		at := x.schedule.Due()
 		if !at.IsZero() && !at.After(now) && !g.looking[k] && (first == nil || at.Before(first.schedule.Due())) {
 			key, first = k, x
 		}
-	}
+	})
 	if first == nil {
 		return key, registrar.Group{}, nil
 	}
@@ -189,7 +189,7 @@ func (g *Gates) patchAll(ctx context.Context, all *sync.WaitGroup) (started int)
 	for job := range g.patching {
 		underWay[job.binding]++
 	}
-	for key, x := range g.groups {
+	g.eachWaiting(func(key types.NamespacedName, x *group) {
 		room := min(patchers-g.young[key], mostPatches-underWay[key])
 		for uid, p := range x.waiting {
 			job := podPatch{key, uid}
@@ -202,7 +202,7 @@ func (g *Gates) patchAll(ctx context.Context, all *sync.WaitGroup) (started int)
 				room--
 			}
 		}
-	}
+	})
 	for job, pod := range jobs {
 		g.patching[job] = true
 		g.young[job.binding]++

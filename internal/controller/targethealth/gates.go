@@ -56,7 +56,9 @@ type Gates struct {
 
 	mu     sync.Mutex
 	groups map[types.NamespacedName]*group
-	ended  map[types.NamespacedName]time.Time // bindings whose end was seen
+	// waiting are the groups in which pods wait, and some in which none waits any more.
+	waiting map[types.NamespacedName]bool
+	ended   map[types.NamespacedName]time.Time // bindings whose end was seen
 	// looking and patching are the looks and patches under way; young counts, by binding, the patches that have not lasted
 	// patchTimeout yet.
 	looking  map[types.NamespacedName]bool
@@ -142,7 +144,8 @@ func NewGates(c client.Client, shared *readable.Shared, index string, now func()
 		Ended:  func(types.NamespacedName) {},
 		Report: func(diag.Diagnostic) {}, Opened: func(types.NamespacedName, time.Duration) {},
 		now: now, log: log, signal: make(chan struct{}, 1),
-		groups: map[types.NamespacedName]*group{}, ended: map[types.NamespacedName]time.Time{},
+		groups: map[types.NamespacedName]*group{}, waiting: map[types.NamespacedName]bool{},
+		ended:   map[types.NamespacedName]time.Time{},
 		looking: map[types.NamespacedName]bool{}, patching: map[podPatch]bool{}, young: map[types.NamespacedName]int{},
 	}
 }
@@ -194,7 +197,7 @@ func (g *Gates) Observe(ctx context.Context, o *v1beta1.TargetGroupBinding, of r
 	if !group.looks() {
 		group.rest()
 	}
-	g.groups[key] = group
+	g.put(key, group)
 	g.wake()
 	return nil
 }
@@ -395,7 +398,7 @@ func (g *Gates) settle(ctx context.Context, key types.NamespacedName, wanted fun
 		delete(g.groups, key)
 		return true, nil
 	}
-	g.groups[key] = group
+	g.put(key, group)
 	g.wake()
 	return false, nil
 }
@@ -405,6 +408,20 @@ func (g *Gates) Bindings() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return len(g.groups)
+}
+
+// put enters the group of a binding. g.mu is held.
+func (g *Gates) put(key types.NamespacedName, x *group) { g.groups[key], g.waiting[key] = x, true }
+
+// eachWaiting calls a function for each group in which pods wait. g.mu is held.
+func (g *Gates) eachWaiting(do func(types.NamespacedName, *group)) {
+	for key := range g.waiting {
+		if x := g.groups[key]; x != nil && len(x.waiting) > 0 {
+			do(key, x)
+		} else {
+			delete(g.waiting, key)
+		}
+	}
 }
 
 func (g *Gates) wake() {

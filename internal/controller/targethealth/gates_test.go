@@ -422,7 +422,7 @@ func TestPatchesThatHangHoldUpNeitherThoseOfTheirBindingNorOthers(t *testing.T) 
 			}
 			return x
 		}
-		g.groups[gateKey] = group(g.cached[:pods]...)
+		g.put(gateKey, group(g.cached[:pods]...))
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan struct{})
 		go func() {
@@ -432,7 +432,7 @@ func TestPatchesThatHangHoldUpNeitherThoseOfTheirBindingNorOthers(t *testing.T) 
 		g.wake()
 		synctest.Wait()
 		g.mu.Lock()
-		g.groups[types.NamespacedName{Namespace: "shop", Name: "other"}] = group(other)
+		g.put(types.NamespacedName{Namespace: "shop", Name: "other"}, group(other))
 		g.mu.Unlock()
 		begun := time.Now()
 		g.wake()
@@ -579,8 +579,8 @@ func TestALookOrAPatchThatHangsHoldsUpNoOther(t *testing.T) {
 		}
 		return x
 	}
-	g.groups[types.NamespacedName{Namespace: "shop", Name: "hangs"}] = group("arn:hangs", 1, 0)
-	g.groups[gateKey] = group(gateARN, 2, 1, 2)
+	g.put(types.NamespacedName{Namespace: "shop", Name: "hangs"}, group("arn:hangs", 1, 0))
+	g.put(gateKey, group(gateARN, 2, 1, 2))
 	var looks sync.WaitGroup
 	looks.Go(func() { g.lookAtOne(t.Context()) })
 	looks.Go(func() { g.lookAtOne(t.Context()) })
@@ -633,8 +633,8 @@ func TestLooksOfANamespaceLeaveRoomForOthers(t *testing.T) {
 	add := func(namespace, name string, since time.Duration) {
 		due := readiness.Schedule{}
 		due.Find(g.at.Add(-since))
-		g.groups[types.NamespacedName{Namespace: namespace, Name: name}] = &group{of: registrar.Group{ARN: name},
-			schedule: due}
+		g.put(types.NamespacedName{Namespace: namespace, Name: name}, &group{of: registrar.Group{ARN: name},
+			schedule: due, waiting: map[types.UID]*waitingPod{"u": {}}})
 	}
 	for i := range 4 * lookers {
 		add("mal", fmt.Sprint("evil-", i), time.Hour)
@@ -647,5 +647,20 @@ func TestLooksOfANamespaceLeaveRoomForOthers(t *testing.T) {
 	}
 	if taken["shop"] != 1 || taken["mal"] > lookers/2 || taken["mal"] == 0 {
 		t.Errorf("%d looks are under way: %v", lookers, taken)
+	}
+}
+
+// TestGatesLookAtBindingsWithWaitingPodsOnly has a binding whose pods are all ready: a look at it would panic. There
+// are four looks a second, and more after each pass and each condition that was written.
+func TestGatesLookAtBindingsWithWaitingPodsOnly(t *testing.T) {
+	t.Parallel()
+	g := newGated(1)
+	g.groups[types.NamespacedName{Namespace: "shop", Name: "other"}] = nil
+	g.pass(t, 0, 1, 0)
+	g.states["web-0"] = healthy
+	g.look(t, 2*time.Second)
+	expectPatches(t, g, "registered and healthy", "web-0 False Elb.RegistrationInProgress", "web-0 True ")
+	if key, _, _ := g.due(); key.Name != "" || len(g.waiting) > 0 {
+		t.Errorf("%v is looked at, %v are kept", key, g.waiting)
 	}
 }
