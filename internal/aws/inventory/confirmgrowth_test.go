@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/controller/growth"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
@@ -35,4 +36,27 @@ func TestDeletionCostsNoBytesOfOtherStacks(t *testing.T) { // not parallel: it c
 			}
 		})
 	})
+}
+
+// TestProvisioningLooksAtNoStackAtRest has a stack at which a look would panic: there are four looks a second.
+func TestProvisioningLooksAtNoStackAtRest(t *testing.T) {
+	t.Parallel()
+	i := New(awsclient.Clients{}, Config{})
+	k := stack.Key{ID: stack.ID{Name: "web"}}
+	e := i.entry(k)
+	e.obs.LoadBalancers = []awsop.LoadBalancer{{ARN: "arn:web", LoadBalancer: stack.LoadBalancer{Name: "web"},
+		State: "provisioning"}}
+	i.noteHaving(e)
+	i.stacks[stack.Key{ID: stack.ID{Name: "at-rest"}}] = nil
+	if got := i.Provisioning(); len(got) != 1 || got["arn:web"] != k {
+		t.Errorf("provisioning: %v", got)
+	}
+	i.setState(k, "arn:web", "active")
+	if got := i.Provisioning(); len(got) > 0 || len(i.starting) > 0 {
+		t.Errorf("provisioning: %v, kept: %v", got, i.starting)
+	}
+	i.setState(k, "arn:web", "provisioning")
+	if got := i.Provisioning(); len(got) != 1 {
+		t.Errorf("provisioning: %v", got)
+	}
 }

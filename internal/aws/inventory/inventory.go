@@ -55,10 +55,12 @@ type Inventory struct {
 	tagReads int
 	stacks   map[stack.Key]*entry
 	// having is, by ARN, the last known stack of a target group or load balancer; listings drop what no longer exists.
-	having  map[string]stack.Key
-	tags    map[string]readTags  // by ARN, of every load balancer and target group of the VPC
-	created map[string]time.Time // target groups that this process created, and when
-	gone    map[string]time.Time // load balancers and target groups that this process deleted lately, and when
+	having map[string]stack.Key
+	// starting are the load balancers that were provisioning when they were last read, and some that are not any more.
+	starting map[string]stack.Key
+	tags     map[string]readTags  // by ARN, of every load balancer and target group of the VPC
+	created  map[string]time.Time // target groups that this process created, and when
+	gone     map[string]time.Time // load balancers and target groups that this process deleted lately, and when
 	// came are resources of stacks that another process created since a listing that could not miss anything.
 	came arrivals
 	// inAccount counts the resources of the account in all VPCs: those of the newest listing, and those that this process
@@ -107,7 +109,7 @@ func New(clients awsclient.Clients, cfg Config) *Inventory {
 	}
 	i := &Inventory{
 		cfg: cfg, clients: clients, history: version{invalidations: 1}, sharing: make(chan struct{}, 1),
-		stacks: map[stack.Key]*entry{},
+		stacks: map[stack.Key]*entry{}, starting: map[string]stack.Key{},
 
 		confirmed: confirmations{of: map[string]confirmation{}, asked: map[string]bool{}},
 		tags:      map[string]readTags{}, unlisted: map[string]readTags{}, retagged: map[string]int64{},

@@ -139,6 +139,9 @@ func (i *Inventory) noteHaving(e *entry) {
 		if lb := &e.obs.LoadBalancers[n]; !lb.Foreign || i.stacks[i.having[lb.ARN]] == nil {
 			i.having[lb.ARN] = e.obs.Key
 		}
+		if provisioning(&e.obs.LoadBalancers[n]) {
+			i.starting[e.obs.LoadBalancers[n].ARN] = e.obs.Key
+		}
 	}
 }
 

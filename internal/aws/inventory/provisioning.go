@@ -22,14 +22,19 @@ func (i *Inventory) Provisioning() map[string]stack.Key {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	out := map[string]stack.Key{}
-	for key, e := range i.stacks {
-		for _, lb := range e.obs.LoadBalancers {
-			if lb.State == "provisioning" && !lb.Foreign {
-				out[lb.ARN] = key
-			}
+	for arn, key := range i.starting {
+		if e := i.stacks[key]; e != nil && provisioning(e.loadBalancer(arn)) {
+			out[arn] = key
+		} else {
+			delete(i.starting, arn)
 		}
 	}
 	return out
+}
+
+// provisioning reports whether a stack's own load balancer was provisioning when it was last read; nil = it has none.
+func provisioning(lb *awsop.LoadBalancer) bool {
+	return lb != nil && lb.State == "provisioning" && !lb.Foreign
 }
 
 // RefreshStates reads the states of load balancers, twenty per call, and returns the stacks of those that changed. If
@@ -62,7 +67,9 @@ func (i *Inventory) RefreshStates(ctx context.Context, stacks map[string]stack.K
 func (i *Inventory) setState(key stack.Key, arn, state string) (changed bool) {
 	return i.amend(key, arn, func(lb *awsop.LoadBalancer) bool {
 		changed := lb.State != state
-		lb.State = state
+		if lb.State = state; provisioning(lb) {
+			i.starting[arn] = key
+		}
 		return changed
 	})
 }
