@@ -186,18 +186,18 @@ func (s *Reader) fetch(ctx context.Context, key types.NamespacedName, r *entry) 
 
 // watched reports whether a watch delivers each change of a Secret. s.mu is locked.
 func (s *Reader) watched(key types.NamespacedName) bool {
-	for _, scope := range []scope{{}, {Namespace: key.Namespace}, key} {
-		if w := s.watchers[scope]; w != nil && w.state == scopeListed {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc([]scope{{}, {Namespace: key.Namespace}, key}, s.listed)
+}
+
+// listed reports whether a scope is watched and has been listed. s.mu is locked.
+func (s *Reader) listed(scope scope) bool {
+	w := s.watchers[scope]
+	return w != nil && w.state == scopeListed
 }
 
 // adjust starts and stops watches as scopesToWatch selects them. s.mu is locked.
 func (s *Reader) adjust() {
-	if w := s.watchers[scope{}]; s.list == nil || w != nil && w.state == scopeListed && len(s.watchers) == 1 &&
-		len(s.order) > 0 {
+	if s.list == nil || s.listed(scope{}) && len(s.watchers) == 1 && len(s.order) > 0 {
 		return
 	}
 	want := map[scope]bool{}
@@ -257,7 +257,11 @@ func (s *Reader) Poll(ctx context.Context) {
 	s.mu.Lock()
 	var oldest *entry
 	var key types.NamespacedName
-	for _, k := range s.order {
+	polled := s.order
+	if s.listed(scope{}) { // the watch of the cluster covers all
+		polled = nil
+	}
+	for _, k := range polled {
 		if r := s.entries[k]; (oldest == nil || r.read.Before(oldest.read)) && s.now().Sub(r.read) >= pollAge &&
 			!s.watched(k) {
 			oldest, key = r, k

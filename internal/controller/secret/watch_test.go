@@ -300,3 +300,12 @@ func TestARefusedWatchIsTriedAgainLater(t *testing.T) {
 	f.retain()
 	f.until(t, "only the namespace is watched", func() bool { return len(f.watchers) == 1 && f.watched(keys[9]) })
 }
+
+// TestPollLooksAtNoSecretThatIsWatched has a Secret at which a look would panic: there is a poll each second.
+func TestPollLooksAtNoSecretThatIsWatched(t *testing.T) {
+	t.Parallel()
+	f := newScene(t)
+	f.watchers[scope{}] = &watcher{Reader: f.Reader, state: scopeListed}
+	f.order, f.retained = []types.NamespacedName{idp}, f.clock
+	f.Poll(t.Context())
+}
