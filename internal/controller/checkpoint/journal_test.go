@@ -93,6 +93,26 @@ func (a *store) open(t *testing.T) (*Store, Restored) {
 	return s, restored
 }
 
+// TestFlushLooksAtChangedEntriesOnly has an entry at which a look would panic: some changes flush before they go on.
+func TestFlushLooksAtChangedEntriesOnly(t *testing.T) {
+	t.Parallel()
+	a := newStore()
+	s, _ := a.open(t)
+	s.entries[memory("untouched")] = nil
+	for _, id := range []ID{memory("web"), {Preceding, "shop/web"}} {
+		s.Put(id, "1")
+		must(t, s.Flush(t.Context()))
+		if len(s.pending) > 0 {
+			t.Errorf("still to be written: %v", s.pending)
+		}
+		s.Delete(id)
+		must(t, s.Flush(t.Context()))
+		if s.entries[id] != nil || s.byShard[shardOf(id)][id] != nil {
+			t.Errorf("%v is kept", id)
+		}
+	}
+}
+
 func TestTheBytesOfAnEditDoNotGrowWithTheStacks(t *testing.T) {
 	t.Parallel()
 	longtest.Long(t, "thousands of edits, each written")

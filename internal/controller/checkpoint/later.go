@@ -26,7 +26,7 @@ func (s *Store) enter(id ID, value any, later bool) {
 	e := s.entries[id]
 	if e == nil {
 		e = &entry{}
-		s.entries[id] = e
+		s.add(id, e)
 	}
 	waits := e.pending && e.later
 	if later && !waits {
@@ -34,6 +34,7 @@ func (s *Store) enter(id ID, value any, later bool) {
 	}
 	e.later = later && (waits || !e.pending) // one that was to be written at once still is
 	e.value, e.pending, e.touched = value, true, true
+	s.pending[id] = e
 }
 
 // encode encodes the pending values: those that may wait only with others, or when their time is over, or all.
@@ -53,10 +54,11 @@ func (s *Store) take(later bool, most int) map[ID]any {
 	pending := map[ID]any{}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for id, e := range s.entries {
-		if e.pending && e.later == later && len(pending) < most {
+	for id, e := range s.pending {
+		if e.later == later && len(pending) < most {
 			pending[id] = e.value
 			e.value, e.pending, e.later = nil, false, false
+			delete(s.pending, id)
 		}
 	}
 	return pending
@@ -67,8 +69,8 @@ func (s *Store) overdue() bool {
 	now := s.cfg.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, e := range s.entries {
-		if e.pending && e.later && now.Sub(e.since) >= laterInterval {
+	for _, e := range s.pending {
+		if e.later && now.Sub(e.since) >= laterInterval {
 			return true
 		}
 	}

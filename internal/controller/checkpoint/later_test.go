@@ -123,10 +123,10 @@ func TestHistoryIsLeftOutBeforeAllOthers(t *testing.T) {
 	id := shardOf(memory("shop/web"))
 	for n := 0; len(s.entries) < 3; n++ {
 		if of := history(fmt.Sprint("shop/", n)); shardOf(of) == id {
-			s.entries[of] = &entry{packed: make([]byte, 400<<10)}
+			s.add(of, &entry{packed: make([]byte, 400<<10)})
 		}
 	}
-	s.entries[memory("shop/web")] = &entry{packed: make([]byte, 600<<10)}
+	s.add(memory("shop/web"), &entry{packed: make([]byte, 600<<10)})
 	m, left := s.object(id)
 	if left != 3 || len(m.BinaryData[dataKey(memory("shop/web"))]) != 600<<10 {
 		t.Errorf("%d entries are left out of a ConfigMap that has %d", left, len(m.BinaryData))

@@ -101,7 +101,7 @@ func (s *Store) open(ctx context.Context, headed func(complete bool)) (restored 
 	defer s.mu.Unlock()
 	for id, e := range loaded {
 		if newer := s.entries[id]; newer == nil {
-			s.entries[id] = e
+			s.add(id, e)
 		} else if newer.packed == nil {
 			newer.packed, newer.sum = e.packed, e.sum
 		}
@@ -321,8 +321,8 @@ func (s *Store) object(id shardID) (m *corev1.ConfigMap, left int) {
 	m.Data[sequenceKey] = strconv.FormatInt(s.journal.last, 10)
 	var items []item
 	s.mu.Lock()
-	for of, e := range s.entries {
-		if e.packed != nil && shardOf(of) == id {
+	for of, e := range s.byShard[id] {
+		if e.packed != nil {
 			items = append(items, item{of, dataKey(of), e.packed})
 		}
 	}

@@ -79,6 +79,8 @@ type Store struct {
 	mu      sync.Mutex
 	state   state
 	entries map[ID]*entry
+	byShard map[shardID]map[ID]*entry // the same entries
+	pending map[ID]*entry             // those whose value is not encoded yet
 }
 
 // ID names an entry.
@@ -115,12 +117,26 @@ func New(c Client, cfg Config) *Store {
 	if cfg.Tenant == nil {
 		cfg.Tenant = stack.Key.Tenant
 	}
-	s := &Store{cfg: cfg, client: c, entries: map[ID]*entry{}, shards: map[shardID]*shard{}, progress: func() {},
+	s := &Store{cfg: cfg, client: c, shards: map[shardID]*shard{}, progress: func() {},
 		zip: sync.Pool{New: func() any { return gzip.NewWriter(io.Discard) }}}
+	s.clear()
 	for _, id := range allShards() {
 		s.shards[id] = &shard{}
 	}
 	return s
+}
+
+func (s *Store) clear() {
+	s.entries, s.byShard, s.pending = map[ID]*entry{}, map[shardID]map[ID]*entry{}, map[ID]*entry{}
+}
+
+// add adds an entry. s.mu is held.
+func (s *Store) add(id ID, e *entry) {
+	of := shardOf(id)
+	if s.byShard[of] == nil {
+		s.byShard[of] = map[ID]*entry{}
+	}
+	s.entries[id], s.byShard[of][id] = e, e
 }
 
 // whileOpening has a function called whenever Open has read or written an object.
@@ -139,6 +155,7 @@ func (s *Store) Delete(id ID) {
 	defer s.mu.Unlock()
 	if e := s.entries[id]; e != nil {
 		e.value, e.pending, e.touched, e.later = nil, true, true, false
+		s.pending[id] = e
 	}
 }
 
@@ -177,7 +194,8 @@ func (s *Store) opened() bool {
 func (s *Store) stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.state, s.entries = off, map[ID]*entry{}
+	s.state = off
+	s.clear()
 }
 
 // untouchedLifetime is how long after a start entries stay that are not put again: their objects may be gone.
@@ -187,9 +205,10 @@ const untouchedLifetime = time.Hour
 func (s *Store) dropUntouched() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, e := range s.entries {
+	for id, e := range s.entries {
 		if !e.touched {
 			e.pending, e.touched, e.later = true, true, false
+			s.pending[id] = e
 		}
 	}
 }
@@ -288,6 +307,7 @@ func (s *Store) replace(id ID, gone bool, packed []byte, sum [32]byte) (changed 
 	case e == nil:
 	case gone && !e.pending:
 		delete(s.entries, id)
+		delete(s.byShard[shardOf(id)], id)
 		return e.packed != nil
 	case packed != nil:
 		e.packed, e.sum = packed, sum
