@@ -10,17 +10,17 @@ import (
 // one that shrinks by more than the slack gets a lower budget, so that nothing grows back.
 var budgets = map[string]int{
 	"api":        800,
-	"aws":        13272,
+	"aws":        13404,
 	"cmd":        350,
 	"compile":    9540,
 	"config":     100,
-	"controller": 26910,
-	"front":      14243,
-	"kube":       5550,
+	"controller": 27224,
+	"front":      14279,
+	"kube":       5624,
 	"lib":        1150,
-	"model":      6716,
+	"model":      6717,
 	"plan":       11350,
-	"targets":    4900,
+	"targets":    4942,
 	"view":       3080,
 }
 
