@@ -24,6 +24,7 @@ var allowed = map[string]string{
 	"internal/controller/queue/controller_test.go: Reconcile":                                           "a pass takes time, as AWS does; nothing waits for its end by this sleep",
 	"internal/aws/inventory/large_test.go: read":                                                        "runs in the bubbles of the tests of large accounts",
 	"internal/aws/awsclient/turns_test.go: call":                                                        "runs in the bubbles of the tests of turns",
+	"internal/controller/stacks/events_test.go: order":                                                  "runs in the bubble of the test of events of many stacks",
 	"internal/controller/lab/tenants/fairlimits_test.go: pass":                                          "runs in the bubble of the test of AWS's limits",
 	"internal/controller/queue/tenant_test.go: wake":                                                    "runs in the bubbles of the tests of tenants",
 	"playground/alerts/fleet_test.go: watchClusters":                                                    "runs in the bubbles of the table of alerts",
