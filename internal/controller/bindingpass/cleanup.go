@@ -234,8 +234,8 @@ func inherited(o *v1beta1.TargetGroupBinding, successors []v1beta1.TargetGroupBi
 
 // stillNeeded reports whether a binding that goes is made again by its stack, so that its targets stay registered
 // meanwhile: its stack has not deleted it, load balancers use its target group, and its namespace stays. The removal of
-// the definition of TargetGroupBindings deletes all of them, and takes nothing out of service so. While AWS does not say
-// whether they use it, they may: the binding must not wait, as nothing new is registered before it is made again.
+// the definition of TargetGroupBindings deletes all of them, and takes nothing out of service so. While AWS does not
+// say whether they use it, they may: the binding must not wait, as nothing new is registered before it is made again.
 func (b *Reconciler) stillNeeded(ctx context.Context, o *v1beta1.TargetGroupBinding) bool {
 	if !bindingobject.OfStack(o.Labels) || b.DeletedByStack(client.ObjectKeyFromObject(o)) {
 		return false

@@ -68,7 +68,7 @@ type Reconciler struct {
 
 	mu       sync.Mutex
 	requests map[string]*request // by binding
-	// ending are the names under which rules of bindings stay while targets drain, and whose groups were not looked up yet.
+	// ending are the names under which rules of bindings stay while targets drain, whose groups were not looked up yet.
 	ending   map[string]string
 	closing  map[string]*closing    // by binding
 	waiting  map[string]bool        // groups that hold rules which cannot be judged before more is known

@@ -59,8 +59,8 @@ type Registry struct {
 // NewRegistry makes an empty registry that waits for its calls. account connects to the account of a scope. If account
 // fails, each call in that scope fails with its error.
 func NewRegistry(account func(awsclient.Scope) (Account, error)) *Registry {
-	return &Registry{account: account, groups: map[Group]*group{}, holding: map[Group]*group{}, Clock: awsclient.WallClock{},
-		Progress: func(stack.ID) {}}
+	return &Registry{account: account, groups: map[Group]*group{}, holding: map[Group]*group{},
+		Clock: awsclient.WallClock{}, Progress: func(stack.ID) {}}
 }
 
 // Request says which targets a binding wants in its target group. Its functions are called under a lock: they must not
