@@ -92,6 +92,10 @@ func servedGateway(t *testing.T, family attachment.Family, construction string, 
 	return s
 }
 
+// taken are the answers of rules from which somebody took a backend: 500 as the Gateway API has it, and 503 where an
+// earlier version of the route is kept without it.
+var taken = []string{"500", "503", "no listener"}
+
 // gone is the removal of an object that others refer to.
 func (t tenants) gone() edit {
 	name := t.pick("removed object", "LoadBalancerConfiguration/infra/class", "LoadBalancerConfiguration/infra/own",
@@ -101,7 +105,7 @@ func (t tenants) gone() edit {
 	e := edit{name: name + " removed", make: func(s served) { delete(s.objects, name) }}
 	if strings.HasPrefix(name, "Service/") || strings.HasPrefix(name, "ReferenceGrant/") ||
 		strings.HasPrefix(name, "ListenerRule") {
-		e.may = []string{"500", "no listener"}
+		e.may = taken
 	}
 	return e
 }
@@ -115,7 +119,7 @@ func (t tenants) gatewayEdit(s served, all map[string]map[string]unfitRow) edit 
 		e := t.backendEdit()
 		name := t.pick("backend", "Service/shop/web", "Service/shop/api", "Service/data/far")
 		was := e.make
-		e.name, e.may = name+": "+e.name, []string{"500", "no listener"}
+		e.name, e.may = name+": "+e.name, taken
 		e.make = func(s served) { // backendEdit names the Services of Ingresses
 			if svc, ok := s.objects[name].(*corev1.Service); ok {
 				one := served{objects: map[string]metav1.Object{}}
