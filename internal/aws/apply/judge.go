@@ -49,7 +49,7 @@ func (r *run) judge(ctx context.Context, s plan.Step, err error) Outcome {
 	case e.Protected() && is[awsop.DeleteLoadBalancer](s.Op):
 		return r.judgeProtected(s, e, err)
 	case e.InUse() && s.Op.About().UsedBy != "":
-		return r.judgeInUse(ctx, s, failed)
+		return r.judgeInUse(ctx, s, e, failed)
 	case e.Class == diag.Throttled:
 		o := r.wait(s, "AWS to accept calls again", err)
 		if most := r.d.Now().Add(often.Longest); o.Until.After(most) { // the limiter slows all calls down already
@@ -93,13 +93,13 @@ func (r *run) judgeProtected(s plan.Step, e awsclient.Error, err error) Outcome 
 
 // judgeInUse decides the outcome of a step that failed because something else uses the resource. After some minutes,
 // that is no part of the stack that AWS is still deleting.
-func (r *run) judgeInUse(ctx context.Context, s plan.Step, failed Outcome) Outcome {
+func (r *run) judgeInUse(ctx context.Context, s plan.Step, e awsclient.Error, failed Outcome) Outcome {
 	o := r.wait(s, s.Op.About().UsedBy, failed.Err)
 	failed.Until = o.Until
 	refusals, write := r.d.Inventory.Refusals(), plan.Fingerprint(s.Op, r.resolve)
 	switch wait := o.Until.Sub(r.d.Now()); {
 	case wait > often.Longest, refusals.Known(r.key, write):
-		_, failed.Until = refusals.Refused(r.key, write, r.refusal(ctx, s, failed, refusal.Obstacle))
+		_, failed.Until = refusals.Refused(r.key, write, r.refusal(ctx, s, e, failed, refusal.Obstacle))
 	case wait <= longest || !is[awsop.DeleteCertificate](s.Op): // a certificate has no parts that AWS still deletes
 		return o
 	}
@@ -111,7 +111,7 @@ func (r *run) judgeInUse(ctx context.Context, s plan.Step, failed Outcome) Outco
 // stack is read again and planned again at once. If it belongs to another owner, or AWS rejects the same write again,
 // the step fails, and is not sent again before a pause that grows to an hour, or before a look finds room.
 func (r *run) disagreed(ctx context.Context, s plan.Step, e awsclient.Error, failed Outcome) Outcome {
-	obstacle := r.refusal(ctx, s, failed, refusal.Obstacle)
+	obstacle := r.refusal(ctx, s, e, failed, refusal.Obstacle)
 	obstacle.Group = r.boundElsewhere(s.Op, e)
 	n, until := r.d.Inventory.Refusals().Refused(r.key, plan.Fingerprint(s.Op, r.resolve), obstacle)
 	failed.Until = until

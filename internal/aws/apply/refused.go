@@ -22,7 +22,7 @@ func (r *run) remembered(ctx context.Context, s plan.Step, e awsclient.Error, fa
 	if failed.State != Failed || !failed.Until.IsZero() || !lasts {
 		return failed
 	}
-	said := r.refusal(ctx, s, failed, cause)
+	said := r.refusal(ctx, s, e, failed, cause)
 	n, until := r.d.Inventory.Refusals().Refused(r.key, plan.Fingerprint(s.Op, r.resolve), said)
 	failed.Until = until
 	if _, targets := s.Op.(awsop.RegisterTargets); n == 1 && !targets {
@@ -63,8 +63,9 @@ func removes(op plan.Operation) bool {
 	return a.Removes || a.Verb == plan.Deletes
 }
 
-// refusal is what is remembered of a step that failed.
-func (r *run) refusal(ctx context.Context, s plan.Step, failed Outcome, cause refusal.Cause) refusal.Refusal {
+// refusal is what is remembered of a step that failed with an error of AWS.
+func (r *run) refusal(ctx context.Context, s plan.Step, e awsclient.Error, failed Outcome,
+	cause refusal.Cause) refusal.Refusal {
 	x := refusal.Refusal{
 		Step: s.ID, Action: plan.NameOf(s.Op), Cause: cause, Err: failed.Err, Secret: len(s.Op.About().Secrets) > 0,
 		Effect: s.Op.About().Effect,
@@ -76,7 +77,7 @@ func (r *run) refusal(ctx context.Context, s plan.Step, failed Outcome, cause re
 	case refusal.Content:
 		x.Objects = r.objectsOf(s, failed.Err)
 	case refusal.Obstacle:
-		x.Room = r.d.Inventory.Room(ctx, s.Op, awsclient.Classify(failed.Err).Code)
+		x.Room = r.d.Inventory.Room(ctx, s.Op, e.Code)
 	}
 	return x
 }

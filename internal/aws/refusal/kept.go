@@ -24,6 +24,7 @@ type Kept struct {
 	Obstacle  *Freed          `json:"obstacle,omitempty"`
 	Version   string          `json:"version,omitempty"`
 	Count     int             `json:"count"`
+	Early     int             `json:"early,omitempty"`
 	At        time.Time       `json:"at"`
 	Until     time.Time       `json:"until"`
 }
@@ -57,7 +58,8 @@ func (r *Refusal) kept(write string) Kept {
 	k := Kept{
 		Write: base64.RawStdEncoding.EncodeToString([]byte(write)), Step: r.Step, Action: r.Action, Cause: r.Cause,
 		Answer:  r.answer,
-		Objects: r.Objects, Resources: r.Resources, Version: r.version, Count: r.count, At: r.at, Until: r.until,
+		Objects: r.Objects, Resources: r.Resources, Version: r.version, Count: r.count, Early: r.early, At: r.at,
+		Until: r.until,
 	}
 	if r.Cause == Obstacle {
 		k.Obstacle = &Freed{Kind: r.Effect.Kind, Verb: r.Effect.Verb, Name: r.Effect.Name, Forwards: r.Effect.Forwards,
@@ -79,7 +81,7 @@ func (m *Memory) Restore(key stack.Key, all []Kept) {
 		r := &Refusal{
 			Step: k.Step, Action: k.Action, Cause: k.Cause, Err: &awsclient.Remembered{Answer: k.Answer}, answer: k.Answer,
 			Objects: k.Objects, Resources: k.Resources,
-			version: k.Version, count: k.Count, at: k.At, until: k.Until,
+			version: k.Version, count: k.Count, early: k.Early, at: k.At, until: k.Until,
 		}
 		if o := k.Obstacle; o != nil {
 			r.Effect = plan.Effect{Kind: o.Kind, Verb: o.Verb, Name: o.Name, Forwards: o.Forwards}

@@ -26,12 +26,13 @@ const (
 	Obstacle Cause = "obstacle"
 )
 
-// pauses are those after the refusals of a write in a row; the last one repeats.
+// pauses are those after the refusals of a write in a row; the last one repeats. If a quota is used up, a refusal of an
+// attempt before the end of its pause does not count: it came early because somebody else got through.
 var pauses = []time.Duration{2 * time.Minute, 8 * time.Minute, 30 * time.Minute, time.Hour}
 
 // pause is the pause after the refusal. A right is granted without an event.
 func (r *Refusal) pause() time.Duration {
-	pause := pauses[min(max(r.count, 1), len(pauses))-1]
+	pause := pauses[min(max(r.count-r.early, 1), len(pauses))-1]
 	if r.answer.Class == diag.Denied {
 		return min(pause, lookEvery)
 	}
@@ -70,6 +71,7 @@ type Refusal struct {
 	answer    awsclient.Error // what Err says
 	version   string          // of the code
 	count     int             // refusals of the same write in a row
+	early     int             // of these, refusals of attempts before the end of a pause
 	at, until time.Time
 }
 
@@ -131,7 +133,10 @@ func (m *Memory) Refused(key stack.Key, write string, r Refusal) (count int, unt
 	m.sweep(now)
 	if before := m.of[key][write]; before != nil && before.Objects == r.Objects && before.version == m.version &&
 		before.Cause == r.Cause {
-		r.count = before.count
+		r.count, r.early = before.count, before.early
+		if before.answer.Class == diag.Quota && (now.Before(before.until) || before.until.IsZero()) {
+			r.early++
+		}
 	}
 	r.count++
 	r.answer = awsclient.Classify(r.Err)

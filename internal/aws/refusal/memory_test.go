@@ -89,6 +89,7 @@ func TestObstacleIsLookedAtEveryFiveMinutes(t *testing.T) {
 	x := Refusal{Step: "CreateLoadBalancer", Cause: Obstacle, Err: &smithy.GenericAPIError{Code: "TooManyLoadBalancers"},
 		Room: &room}
 	for n, want := range []time.Duration{2 * time.Minute, lookEvery, lookEvery, lookEvery} {
+		w.at = w.at.Add(time.Hour)
 		if _, until := w.Refused(shop, "a", x); until.Sub(w.at) != want {
 			t.Errorf("after %d refusals, the plan is looked at after %s", n+1, until.Sub(w.at))
 		}
@@ -105,10 +106,39 @@ func TestDeniedWriteIsSentEveryFiveMinutes(t *testing.T) {
 	t.Parallel()
 	w := newWorld("1")
 	for range 5 {
+		w.at = w.at.Add(time.Hour)
 		w.Refused(shop, "a", Refusal{Cause: Obstacle, Err: &smithy.GenericAPIError{Code: "AccessDenied"}})
 	}
 	if w.at = w.at.Add(lookEvery); !w.sends("a", "") {
 		t.Error("it is not sent after five minutes")
+	}
+}
+
+func TestAnAttemptBeforeTheEndOfAPauseDoesNotLengthenTheNext(t *testing.T) {
+	t.Parallel()
+	full := Refusal{Cause: Obstacle, Err: &smithy.GenericAPIError{Code: "TooManyTargetGroups"}}
+	for name, early := range map[string]func(w *world){
+		"another stack got through": func(w *world) { w.Edited(shop) },
+		"a look found room":         func(*world) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld("1")
+			w.Refused(shop, "a", full)
+			for range 5 {
+				w.at = w.at.Add(time.Second)
+				early(w)
+				w.Refused(shop, "a", full)
+				w.start("1")
+			}
+			if w.at = w.at.Add(pauses[0]); !w.sends("a", "") {
+				t.Error("it is not sent after two minutes")
+			}
+			w.Refused(shop, "a", full)
+			if w.at = w.at.Add(pauses[1] - time.Second); w.sends("a", "") {
+				t.Error("the pause does not grow")
+			}
+		})
 	}
 }
 
@@ -201,6 +231,7 @@ func TestAChangeOfWhatAWriteNamesBringsItForward(t *testing.T) {
 	t.Parallel()
 	w := newWorld("1")
 	for range 4 {
+		w.at = w.at.Add(time.Hour)
 		w.Refused(shop, "a", content("1"))
 	}
 	changed := plan.Effect{Kind: stack.KindRule, Verb: plan.Changes}
