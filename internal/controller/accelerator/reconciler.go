@@ -84,10 +84,10 @@ type Reconciler struct {
 
 // memory is what passes over an object leave to the next ones.
 type memory struct {
-	balancers map[string]string // the load balancer that each endpoint had at last, by name
-	polls     int               // looks at the deployment of a change, in a row
-	polled    time.Time
-	deleting  bool // a pass has seen that the object is being deleted
+	declare.Memory
+	polls    int // looks at the deployment of a change, in a row
+	polled   time.Time
+	deleting bool // a pass has seen that the object is being deleted
 }
 
 // New makes a reconciler without Client.
@@ -102,7 +102,7 @@ func (r *Reconciler) memory(name types.NamespacedName) *memory {
 	defer r.mu.Unlock()
 	m := r.known[name]
 	if m == nil {
-		m = &memory{balancers: map[string]string{}}
+		m = &memory{Memory: declare.Memory{Balancers: map[string]string{}}}
 		r.known[name] = m
 	}
 	return m
@@ -235,7 +235,8 @@ func (p *pass) reach(ctx context.Context, endpoints []declare.Endpoint, permit f
 		built()
 		return reconcile.Result{}, queue.ErrRequeue
 	}
-	d, found := declare.Accelerator(p.Config, p.ga, endpoints, answers, p.memory.balancers)
+	p.memory.Stands = declare.Stands(p.ga, endpoints, answers, p.memory.Memory)
+	d, found := declare.Accelerator(p.Config, p.ga, endpoints, answers, p.memory.Memory)
 	p.found = append(p.found, found...)
 	built()
 	if invalid(found) { // the accelerator stays as it is, and its status with it
@@ -257,9 +258,9 @@ func (p *pass) reach(ctx context.Context, endpoints []declare.Endpoint, permit f
 	}
 	resolved := declare.Resolved(endpoints, answers)
 	if result.Complete() && !waits(p.found) { // what is not declared any more was removed
-		p.memory.balancers = resolved
+		p.memory.Balancers = resolved
 	} else {
-		maps.Copy(p.memory.balancers, resolved)
+		maps.Copy(p.memory.Balancers, resolved)
 	}
 	p.byoip(o)
 	if result.Busy {

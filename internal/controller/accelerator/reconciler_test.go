@@ -401,6 +401,59 @@ func TestAnEndpointWhoseObjectIsGoneIsRemoved(t *testing.T) {
 	}
 }
 
+func TestAnEditOfAnEndpointTakesNothingAwayUntilItIsKnown(t *testing.T) {
+	t.Parallel()
+	for name, edit := range map[string]func(*agav1beta1.Endpoint){
+		"its Service is misspelt":          func(e *agav1beta1.Endpoint) { e.Name = to("wbe") },
+		"its namespace is misspelt":        func(e *agav1beta1.Endpoint) { e.Namespace = to("defaults") },
+		"its type is wrong":                func(e *agav1beta1.Endpoint) { e.Type = agav1beta1.EndpointGateway },
+		"its Service is of another type":   func(e *agav1beta1.Endpoint) { e.Name = to("inside") },
+		"its Service has no load balancer": func(e *agav1beta1.Endpoint) { e.Name = to("next") },
+		"its Ingress has no load balancer": func(e *agav1beta1.Endpoint) { e.Type = agav1beta1.EndpointIngress },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inside := service("default", "inside", "")
+			inside.Spec.Type = corev1.ServiceTypeClusterIP
+			w := newWorld(t, object([]int32{80}, endpoint(agav1beta1.EndpointService, "", "web"),
+				endpoint(agav1beta1.EndpointService, "", "api"), endpoint(agav1beta1.EndpointService, "", "old")),
+				service("default", "web", "k8s-web", 80), service("default", "api", "k8s-api", 80),
+				service("default", "old", "k8s-old", 80), service("default", "next", ""), inside,
+				&networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "web"}})
+			for _, lb := range []string{"k8s-web", "k8s-api", "k8s-old", "k8s-next"} {
+				w.balancer(lb)
+			}
+			w.settle()
+			before := w.accelerators()
+			endpoints := func(change func([]agav1beta1.Endpoint) []agav1beta1.Endpoint) {
+				w.edit(func(ga *agav1beta1.GlobalAccelerator) {
+					g := &ga.Spec.Listeners[0].EndpointGroups[0]
+					g.Endpoints = change(g.Endpoints)
+				})
+				w.settle1()
+			}
+			endpoints(func(all []agav1beta1.Endpoint) []agav1beta1.Endpoint { edit(&all[0]); return all })
+			w.want("after the edit", w.accelerators(), before)
+			endpoints(func(all []agav1beta1.Endpoint) []agav1beta1.Endpoint { return all[:2] })
+			before = strings.ReplaceAll(before, "   loadbalancer/net/k8s-old/50dc 128 true\n", "")
+			w.want("after a later edit took out another one", w.accelerators(), before)
+			w.restart()
+			w.settle1()
+			if name != "its namespace is misspelt" { // as if a namespace had withdrawn its permission
+				w.want("after a restart", w.accelerators(), before)
+			}
+			w.must(w.client.Status().Update(t.Context(), service("default", "next", "k8s-next", 80)))
+			endpoints(func(all []agav1beta1.Endpoint) []agav1beta1.Endpoint {
+				all[0] = endpoint(agav1beta1.EndpointService, "", "next")
+				return all
+			})
+			if got := w.accelerators(); strings.Contains(got, "k8s-web") || !strings.Contains(got, "k8s-next") {
+				t.Errorf("at last:\n%s", got)
+			}
+		})
+	}
+}
+
 // behind is a cache that lacks objects which the API server has.
 type behind struct{ client.Client }
 

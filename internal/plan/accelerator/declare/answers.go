@@ -115,6 +115,47 @@ func Resolved(endpoints []Endpoint, answers Answers) map[string]string {
 	return out
 }
 
+// Memory is what earlier passes over an object know. The zero value knows nothing.
+type Memory struct {
+	Balancers map[string]string // the last load balancer of each endpoint by its name, also of those no longer declared
+	Stands    map[string]Stand  // by the name of the endpoint: see Stands
+}
+
+// Stand is what stays for an endpoint whose load balancer was never known: an edit may have misspelt the endpoint, or
+// named one whose load balancer is still made, and took out one that serves.
+type Stand struct {
+	Balancers []string // those that the edit took out, as far as they are of objects of the same namespace
+	All       bool     // whatever the group has: what it had before the edit is not known
+}
+
+// Stands are the stands of the endpoints of an object by Endpoint.Name, after those of the last pass.
+func Stands(ga *agav1beta1.GlobalAccelerator, endpoints []Endpoint, answers Answers, before Memory) map[string]Stand {
+	declared, resolved := map[string]bool{}, Resolved(endpoints, answers)
+	for i := range endpoints {
+		declared[endpoints[i].Name] = true
+	}
+	edited := Stand{All: len(before.Balancers) == 0}
+	for name, arn := range before.Balancers {
+		if parts := strings.Split(name, "/"); !declared[name] && len(parts) == 3 && parts[1] == ga.Namespace {
+			edited.Balancers = append(edited.Balancers, arn)
+		}
+	}
+	slices.Sort(edited.Balancers)
+	out := map[string]Stand{}
+	for i := range endpoints {
+		name := endpoints[i].Name
+		if endpoints[i].State == Given || resolved[name] != "" || before.Balancers[name] != "" {
+			continue
+		}
+		s, was := before.Stands[name]
+		if !was {
+			s = edited
+		}
+		out[name] = s
+	}
+	return out
+}
+
 // place is where an endpoint is declared.
 type place struct{ listener, group, index int }
 
@@ -122,10 +163,11 @@ type place struct{ listener, group, index int }
 type loadedEndpoint struct {
 	accelerator.Endpoint
 	ready   bool
-	given   bool   // by an id
-	waiting bool   // its load balancer is not known at this moment, and never was
-	held    string // its load balancer is not known at this moment, and was this one
-	known   bool   // that it has none
+	given   bool     // by an id
+	waiting bool     // its load balancer is not known at this moment, and never was
+	held    string   // its load balancer is not known at this moment, and was this one
+	stands  []string // load balancers that stay until its own is known
+	known   bool     // that it has none
 	ports   []Port
 	problem string // why ports are not known
 }
@@ -135,10 +177,18 @@ func (b *building) load(endpoints []Endpoint, answers Answers, remembered map[st
 	out, current := map[place]loadedEndpoint{}, map[string]bool{}
 	for i := range endpoints {
 		e := &endpoints[i]
+		told := len(b.found)
 		l := b.loadOne(e, answers)
 		if !l.ready && !l.known {
 			l.held = remembered[e.Name]
 			l.waiting = l.held == ""
+		}
+		if s, stands := b.stands[e.Name]; stands && !l.ready {
+			l.stands, l.waiting = s.Balancers, l.waiting || s.All && !e.unpermitted
+			l.known = l.known && !l.waiting && len(l.stands) == 0
+			if len(l.stands) > 0 && len(b.found) > told {
+				b.found[told].Text += "; what it replaces stays until then"
+			}
 		}
 		current[l.ID], current[l.held] = true, true
 		out[place{e.Listener, e.Group, e.Index}] = l

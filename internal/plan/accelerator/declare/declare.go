@@ -61,6 +61,7 @@ type building struct {
 	// emptied: the only endpoint of an accelerator whose ports are those of its load balancer is known to be gone.
 	emptied bool
 	gone    []string // load balancers that endpoints had, and none has any more
+	stands  map[string]Stand
 }
 
 func (b *building) wrong(path, text, remedy string) {
@@ -72,11 +73,10 @@ func (b *building) note(path, text, remedy string) {
 }
 
 // Accelerator returns the accelerator that the object declares. If a finding has class Invalid, the accelerator in
-// AWS must not change. endpoints are the results of Endpoints. remembered has the last load balancer of each
-// endpoint by Endpoint.Name, also of endpoints that are no longer declared.
-func Accelerator(c Config, ga *agav1beta1.GlobalAccelerator, endpoints []Endpoint, answers Answers,
-	remembered map[string]string) (accelerator.Declared, diag.List) {
-	b := &building{config: c, ga: ga}
+// AWS must not change. endpoints are the results of Endpoints.
+func Accelerator(c Config, ga *agav1beta1.GlobalAccelerator, endpoints []Endpoint, answers Answers, m Memory) (
+	accelerator.Declared, diag.List) {
+	b := &building{config: c, ga: ga, stands: m.Stands}
 	key := KeyOf(ga.Namespace, ga.Name)
 	kind := cmp.Or(string(ga.Spec.IPAddressType), accelerator.IPV4)
 	out := accelerator.Declared{
@@ -88,7 +88,7 @@ func Accelerator(c Config, ga *agav1beta1.GlobalAccelerator, endpoints []Endpoin
 		out.Name = *ga.Spec.Name
 	}
 	out.ExternalTags = append(slices.Clone(out.ExternalTags), b.refuseTags()...)
-	loaded := b.load(endpoints, answers, remembered)
+	loaded := b.load(endpoints, answers, m.Balancers)
 	listeners, deferred := b.discover(loaded)
 	b.check(listeners, loaded)
 	if out.Deferred, out.Emptied = deferred, b.emptied; deferred {
@@ -156,6 +156,7 @@ func (b *building) listener(l declared, loaded map[place]loadedEndpoint) acceler
 		}
 		for k := range g.Endpoints {
 			e := loaded[place{l.index, j, k}]
+			group.Held = append(group.Held, e.stands...)
 			switch {
 			case e.ready:
 				group.Endpoints = append(group.Endpoints, e.Endpoint)

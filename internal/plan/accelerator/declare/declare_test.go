@@ -286,7 +286,7 @@ func TestWhatObjectsDeclare(t *testing.T) {
 					t.Errorf("AWS is asked for %+v", n)
 				}
 			}
-			d, found := Accelerator(config, c.ga, endpoints, answers, nil)
+			d, found := Accelerator(config, c.ga, endpoints, answers, Memory{})
 			if got := outcome(d, found); got != c.want {
 				t.Errorf("got\n%s\nwant\n%s", got, c.want)
 			}
@@ -306,7 +306,7 @@ func TestTagsOfAccelerators(t *testing.T) {
 	c.DefaultTags, c.ExternalTags = map[string]string{"team": "platform", "env": "prod"}, []string{"finance"}
 	ga := object()
 	ga.Spec.Tags = map[string]string{"team": "blue", "aga.k8s.aws/stack": "forged"}
-	tags := func() map[string]string { d, _ := Accelerator(c, ga, nil, nil, nil); return d.Tags }
+	tags := func() map[string]string { d, _ := Accelerator(c, ga, nil, nil, Memory{}); return d.Tags }
 	if got := tags(); got["team"] != "platform" || got["env"] != "prod" || got["aga.k8s.aws/stack"] != "default/web" ||
 		got["elbv2.k8s.aws/cluster-region"] != "us-west-2" || len(got) != 6 {
 		t.Errorf("%v", got)
@@ -316,7 +316,7 @@ func TestTagsOfAccelerators(t *testing.T) {
 		t.Errorf("tags of objects win: %v", got)
 	}
 	ga.Spec.Tags["finance"] = "1"
-	if _, found := Accelerator(c, ga, nil, nil, nil); len(found) != 2 ||
+	if _, found := Accelerator(c, ga, nil, nil, Memory{}); len(found) != 2 ||
 		found[0].Text != "external managed tag key finance cannot be specified" {
 		t.Errorf("%v", found)
 	}
@@ -327,7 +327,7 @@ func TestReservedTagsOfAccelerators(t *testing.T) {
 	ga := object()
 	ga.Spec.Tags = map[string]string{"team": "blue", "ingress.k8s.aws/stack": "vic/web", "aga.k8s.aws/stack": "vic/web",
 		"elbv2.k8s.aws/cluster-region": "x"}
-	d, found := Accelerator(config, ga, nil, nil, nil)
+	d, found := Accelerator(config, ga, nil, nil, Memory{})
 	if _, written := d.Tags["ingress.k8s.aws/stack"]; written || d.Tags["team"] != "blue" || d.Tags["aga.k8s.aws/stack"] !=
 		"default/web" || d.Tags["elbv2.k8s.aws/cluster-region"] != "us-west-2" {
 		t.Errorf("tags %v", d.Tags)
@@ -346,12 +346,13 @@ func TestWhatIsKnownOfEndpointsDecidesWhatMayGo(t *testing.T) {
 	ga := object(listener("TCP", []int32{80}, groupOf(named("Service", "web"), named("Service", "waits"))))
 	endpoints := Endpoints(objects.FromObjects([]any{service("web", nlb), service("waits", "")}), ga)
 	answers := Answers{nlb: {ARN: "new"}}
-	d, _ := Accelerator(config, ga, endpoints, answers, map[string]string{"Service/default/web": "old",
-		"Service/default/gone": "gone"})
+	d, _ := Accelerator(config, ga, endpoints, answers, Memory{Balancers: map[string]string{
+		"Service/default/web": "old", "Service/default/gone": "gone"}})
 	if g := d.Listeners[0].Groups[0]; !g.Waiting || len(g.Held) > 0 || !slices.Equal(g.Gone, []string{"gone", "old"}) {
 		t.Errorf("an endpoint that never had one: %+v", g)
 	}
-	d, _ = Accelerator(config, ga, endpoints, answers, map[string]string{"Service/default/waits": "its"})
+	d, _ = Accelerator(config, ga, endpoints, answers, Memory{Balancers: map[string]string{
+		"Service/default/waits": "its"}})
 	if g := d.Listeners[0].Groups[0]; g.Waiting || !slices.Equal(g.Held, []string{"its"}) {
 		t.Errorf("an endpoint that had one: %+v", g)
 	}

@@ -53,6 +53,8 @@ type Endpoint struct {
 
 	spec   *agav1beta1.Endpoint
 	object objects.Ref // that the endpoint names; zero of one by an id
+	// unpermitted: the object is of another namespace, which does not permit the reference.
+	unpermitted bool
 }
 
 // path is the path of the endpoint's declaration.
@@ -111,6 +113,7 @@ func (e *Endpoint) read(v *objects.View, namespace string) {
 	var foreign *objects.ForeignError
 	switch {
 	case errors.As(err, &foreign):
+		e.unpermitted = true
 		e.gone(fmt.Sprintf("no ReferenceGrant of namespace %s admits references from GlobalAccelerators of "+
 			"namespace %s to %s %s", ref.Namespace, namespace, ref.Kind, ref.Name),
 			"create a ReferenceGrant there, or correct the reference")

@@ -36,7 +36,7 @@ func TestHugeAcceleratorIsRefusedBeforeItIsRead(t *testing.T) {
 			took := cputime.Of(func() {
 				v := objects.FromObjects([]any{})
 				all := Endpoints(v, ga)
-				_, found := Accelerator(config, ga, all, Answers{}, nil)
+				_, found := Accelerator(config, ga, all, Answers{}, Memory{})
 				if len(all)+len(Needs(config, ga, all)) > 0 || len(found) != 1 || !found.HasErrors() ||
 					!strings.Contains(found[0].Text, "the controller admits") {
 					t.Errorf("%d endpoints, %d findings: %.2000v", len(all), len(found), found)

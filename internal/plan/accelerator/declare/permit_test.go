@@ -88,7 +88,7 @@ func TestARNsOfOthersNeedAReferenceGrant(t *testing.T) {
 				t.Errorf("needs %+v", needs)
 			}
 			Permit(v, ga, endpoints, answers, nil)
-			d, found := Accelerator(config, ga, endpoints, answers, nil)
+			d, found := Accelerator(config, ga, endpoints, answers, Memory{})
 			group := d.Listeners[0].Groups[0]
 			if group.Waiting != c.waits || len(group.Endpoints) == 1 == c.waits {
 				t.Errorf("group %+v", group)
@@ -123,7 +123,7 @@ func TestInternalBalancerOfGroupIsForThoseWhoDecide(t *testing.T) {
 		Permit(v, ga, endpoints, answers, func(of stack.Key) ([]string, bool) {
 			return c.deciding, of == group && c.deciding != nil
 		})
-		d, found := Accelerator(config, ga, endpoints, answers, nil)
+		d, found := Accelerator(config, ga, endpoints, answers, Memory{})
 		if of := d.Listeners[0].Groups[0]; of.Waiting != c.waits || len(of.Endpoints) == 1 == c.waits {
 			t.Errorf("%s: group %+v, findings %v", name, of, found)
 		}
@@ -180,7 +180,7 @@ func TestStatusOfIngressNamesItsOwnBalancerOnly(t *testing.T) {
 			ga := object(listener("TCP", []int32{80}, groupOf(endpoint)))
 			endpoints, answers := Endpoints(v, ga), Answers{host: {ARN: prefix + "app/secret/50dc", Owner: c.owner}}
 			Permit(v, ga, endpoints, answers, nil)
-			d, found := Accelerator(config, ga, endpoints, answers, nil)
+			d, found := Accelerator(config, ga, endpoints, answers, Memory{})
 			if group := d.Listeners[0].Groups[0]; group.Waiting != c.waits || len(group.Endpoints) == 1 == c.waits {
 				t.Errorf("group %+v, findings %v", group, found)
 			}

@@ -31,10 +31,9 @@ var unfitFields = map[string]unfitField{
 	"spec.listeners[].endpointGroups[].trafficDialPercentage": {unfit: []any{101}, asks: true},
 	"spec.listeners[].endpointGroups[].portOverrides[].*":     {unfit: []any{80, 443, 9000, 70000}},
 	"spec.listeners[].endpointGroups[].endpoints[].type": {
-		unfit: []any{"Service", "Ingress", "Gateway", "EndpointID", "Odd"}, asks: true},
-	// An endpoint whose object does not exist is removed (docs/decisions/0036-accelerators.md).
-	"spec.listeners[].endpointGroups[].endpoints[].name":      {unfit: []any{"missing"}, asks: true},
-	"spec.listeners[].endpointGroups[].endpoints[].namespace": {unfit: []any{"elsewhere"}, asks: true},
+		unfit: []any{"Service", "Ingress", "Gateway", "EndpointID", "Odd"}},
+	"spec.listeners[].endpointGroups[].endpoints[].name":      {unfit: []any{"missing"}},
+	"spec.listeners[].endpointGroups[].endpoints[].namespace": {unfit: []any{"elsewhere"}},
 	"spec.listeners[].endpointGroups[].endpoints[].endpointID": {
 		unfit: []any{prefix + "net/no/no"}, asks: true},
 	"spec.listeners[].endpointGroups[].endpoints[].weight":                      {unfit: []any{256}, asks: true},
@@ -106,21 +105,32 @@ func refused(found diag.List) bool {
 func declaredOf(ga *agav1beta1.GlobalAccelerator) (accelerator.Declared, diag.List) {
 	web, dns := "web-1.elb.us-west-2.amazonaws.com", "dns-1.elb.us-west-2.amazonaws.com"
 	v := objects.FromObjects([]any{service("web", web, "tcp 80", "tcp 443"), service("dns", dns, "udp 53")})
-	return Accelerator(config, ga, Endpoints(v, ga), Answers{
+	answers := Answers{
 		web:                    {ARN: prefix + "net/web/web", Network: true, SecurityGroups: true},
 		dns:                    {ARN: prefix + "net/dns/dns", Network: true, SecurityGroups: true},
-		prefix + "app/api/api": {ARN: prefix + "app/api/api"}}, nil)
+		prefix + "app/api/api": {ARN: prefix + "app/api/api"}}
+	m := Memory{Balancers: map[string]string{"Service/default/web": prefix + "net/web/web",
+		"Service/default/dns": prefix + "net/dns/dns"}}
+	endpoints := Endpoints(v, ga)
+	m.Stands = Stands(ga, endpoints, answers, m)
+	return Accelerator(config, ga, endpoints, answers, m)
 }
 
-// servedBy are the ports with their endpoints.
+// servedBy are the ports with their endpoints, also those that stay if AWS has them.
 func servedBy(d accelerator.Declared) (out []string) {
 	for _, l := range d.Listeners {
 		for _, r := range l.Ports {
 			for port := r.From; port <= r.To; port++ {
 				for _, g := range l.Groups {
+					serves := g.Held
 					for _, e := range g.Endpoints {
-						if g.Dial > 0 && e.Weight > 0 {
-							out = append(out, fmt.Sprint(l.Protocol, ":", port, " ", g.Region, " ", e.ID))
+						if e.Weight > 0 {
+							serves = append(serves, e.ID)
+						}
+					}
+					for _, id := range serves {
+						if g.Dial > 0 {
+							out = append(out, fmt.Sprint(l.Protocol, ":", port, " ", g.Region, " ", id))
 						}
 					}
 				}
