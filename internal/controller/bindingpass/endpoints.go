@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -31,8 +32,8 @@ type Resolved struct {
 }
 
 // Endpoints resolves what the binding wants registered. A Service that is proven not to exist, or lacks the port, wants
-// nothing. An error is one of reading, and says nothing of what is wanted: a Service that could not be looked for may
-// well exist.
+// nothing, unless an edit of the binding named it: that may be a mistake, and the targets stay. An error is one of
+// reading, and says nothing of what is wanted: a Service that could not be looked for may well exist.
 func (b *Reconciler) Endpoints(ctx context.Context, o *v1beta1.TargetGroupBinding) (Resolved, error) {
 	ref := o.Spec.ServiceRef
 	svc := &corev1.Service{}
@@ -40,44 +41,79 @@ func (b *Reconciler) Endpoints(ctx context.Context, o *v1beta1.TargetGroupBindin
 		Namespace: o.Namespace, Name: ref.Name}, svc)
 	switch {
 	case absence.Proven():
-		return Resolved{Found: diag.List{bindings.ServiceMissing(o)}, Known: true}, nil
+		return b.withoutService(o, bindings.ServiceMissing(o)), nil
 	case err != nil:
 		return Resolved{}, fmt.Errorf("reading Service %s/%s: %w", o.Namespace, ref.Name, err)
 	}
 	port, d := registrar.Backend(o, svc)
 	if d != nil {
-		//nolint:nilerr // what is wrong with the binding is a finding
-		return Resolved{Found: diag.List{*d}, Known: d.Code == diag.ServiceMissing}, nil
+		if d.Code == diag.ServiceMissing {
+			return b.withoutService(o, *d), nil
+		}
+		return Resolved{Found: diag.List{*d}}, nil
 	}
 	if *o.Spec.TargetType == v1beta1.TargetTypeIP {
-		wanted, found, err := b.addressEndpoints(ctx, o, port)
-		return Resolved{Targets: bindings.Targets{Endpoints: wanted}, Found: found, Known: err == nil}, err
+		return b.addressEndpoints(ctx, o, port)
 	}
 	return b.nodeEndpoints(ctx, o, port)
 }
 
+// withoutService is what a binding wants whose Service, or its port, does not exist.
+func (b *Reconciler) withoutService(o *v1beta1.TargetGroupBinding, d diag.Diagnostic) Resolved {
+	if bindingobject.OfStack(o.Labels) || !b.editedSinceServed(o) {
+		return Resolved{Found: diag.List{d}, Known: true}
+	}
+	d.Text += "; the registered targets stay, as an edit of the TargetGroupBinding may have misspelt it"
+	d.Remedy += "; delete the TargetGroupBinding to deregister the targets"
+	return Resolved{Found: diag.List{d}}
+}
+
+// editedSinceServed reports whether a binding has served its target group, and was edited since.
+func (b *Reconciler) editedSinceServed(o *v1beta1.TargetGroupBinding) bool {
+	if served := b.memory.get(o).generation; served != 0 {
+		return served != o.Generation
+	}
+	ready, served := meta.FindStatusCondition(o.Status.Conditions, "Ready"), o.Status.ObservedGeneration
+	switch {
+	case ready == nil, served != nil && *served == o.Generation:
+		return false
+	case ready.ObservedGeneration != o.Generation:
+		return true
+	}
+	return ready.Reason == string(diag.ServiceMissing) || ready.Reason == string(diag.NoTargetsAfterEdit)
+}
+
+// withoutTargets is what a binding wants whose newest edit names what has no targets.
+func withoutTargets(o *v1beta1.TargetGroupBinding, path, why, remedy string, found ...diag.Diagnostic) Resolved {
+	return Resolved{Found: append(found, diag.New(bindingobject.BindingObject(o), path, diag.NoTargetsAfterEdit,
+		why+"; the targets that were registered before the edit stay", remedy))}
+}
+
 // addressEndpoints are the addresses of Pods, and those of other machines in the VPC of the target group.
 func (b *Reconciler) addressEndpoints(ctx context.Context, o *v1beta1.TargetGroupBinding, port corev1.ServicePort) (
-	wanted registrar.Endpoints, found diag.List, err error) {
+	Resolved, error) {
 	begun := b.resolved.begin()
 	slicesOf, err := b.slicesOf(ctx, o)
 	if err != nil {
-		return wanted, nil, err
+		return Resolved{}, err
 	}
-	cache, ipv6 := b.newConfirmingReader(client.ObjectKeyFromObject(o)), *o.Spec.IPAddressType == v1beta1.IPAddressTypeIPv6
+	behind := registrar.Behind{Port: port, Slices: slicesOf, IPv6: *o.Spec.IPAddressType == v1beta1.IPAddressTypeIPv6}
+	if n := behind.Count(); n > registrar.MostEndpoints {
+		return Resolved{Found: bindings.TooMany(n, append(b.about(ctx, o), b.declaring(ctx, o)...))}, nil
+	}
 	key := client.ObjectKeyFromObject(o)
-	pods, refused := registrar.Behind{Port: port, Slices: slicesOf, IPv6: ipv6}.Serving(ctx, cache, b.FailOpen,
-		b.resolved.last(key))
+	cache := b.newConfirmingReader(key)
+	pods, refused := behind.Serving(ctx, cache, b.FailOpen, b.resolved.last(key))
 	if b.resolved.keep(key, pods, begun) {
 		b.Waker.WakeAfter(queue.Coalesce, queue.Urgent, reconcile.Request{NamespacedName: key})
 	}
-	podless := registrar.PodlessEndpoints(port, slicesOf, ipv6)
-	if err := cache.end(b, client.ObjectKeyFromObject(o)); err != nil {
-		return wanted, nil, err
+	podless := registrar.PodlessEndpoints(port, slicesOf, behind.IPv6)
+	if err := cache.end(b, key); err != nil {
+		return Resolved{}, err
 	}
 	nodes, err := b.nodesBeside(ctx, o, podless)
 	if err != nil {
-		return wanted, nil, err
+		return Resolved{}, err
 	}
 	x := bindings.Endpoints{
 		Binding: o, Cluster: cache.notingCluster, ExcludedNodes: b.ExcludedNodes, QUICVariable: b.QUICVariable,
@@ -87,7 +123,11 @@ func (b *Reconciler) addressEndpoints(ctx context.Context, o *v1beta1.TargetGrou
 	}
 	wanted, found, unidentified := x.Addresses(ctx)
 	b.countUnidentified(o, unidentified)
-	return wanted, found, nil
+	if wanted.Len() == 0 && !bindingobject.OfStack(o.Labels) && b.editedSinceServed(o) {
+		return withoutTargets(o, "spec.serviceRef", fmt.Sprintf("Service %s/%s has no ready endpoints", o.Namespace,
+			o.Spec.ServiceRef.Name), "make pods of the Service ready, or name another one", found...), nil
+	}
+	return Resolved{Targets: bindings.Targets{Endpoints: wanted}, Found: found, Known: true}, nil
 }
 
 // slicesOf are the EndpointSlices of the Service of a binding. Nobody changes them.
@@ -133,6 +173,9 @@ func (b *Reconciler) nodeEndpoints(ctx context.Context, o *v1beta1.TargetGroupBi
 	nodes, err := b.nodeLists.chosen(ctx, b.nodeReader(), o.Spec.NodeSelector, b.FailOpen)
 	if err != nil {
 		return Resolved{}, err
+	}
+	if why, remedy := nodes.Empty(); why != "" && b.editedSinceServed(o) {
+		return withoutTargets(o, "spec.nodeSelector", why, remedy), nil
 	}
 	wanted, found, known := nodes.Instances(o)
 	found = append(found, nodes.None(o, func() []diag.Object {

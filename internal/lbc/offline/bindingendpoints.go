@@ -85,6 +85,13 @@ func (p *bindingPlanner) addresses(ctx context.Context, b *plannedBinding, about
 		return
 	}
 	ipv6 := *o.Spec.IPAddressType == v1beta1.IPAddressTypeIPv6
+	for _, family := range []bool{false, true} {
+		if n := (registrar.Behind{Port: b.Port, Slices: slicesOf, IPv6: family}).Count(); n > registrar.MostEndpoints {
+			b.State = Unserved
+			b.Diagnostics = append(b.Diagnostics, bindings.TooMany(n, about)...)
+			return
+		}
+	}
 	pods, machines := registrar.PodCandidates(ctx, p.workloads, b.Port, slicesOf, ipv6), registrar.PodlessCandidates(
 		b.Port, slicesOf, ipv6)
 	x := bindings.Endpoints{

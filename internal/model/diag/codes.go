@@ -128,6 +128,7 @@ const (
 	PodsUngated            Code = "PodsUngated"
 	PodsUnidentified       Code = "PodsUnidentified"
 	ServiceMissing         Code = "BackendServiceMissing"
+	NoTargetsAfterEdit     Code = "NoTargetsAfterEdit"
 	EndpointNotResolved    Code = "EndpointNotResolved"
 	EndpointNotAllowed     Code = "EndpointNotAllowed"
 	ZoneNotEnabled         Code = "ZoneNotEnabled"
@@ -369,6 +370,8 @@ var table = map[Code]Info{
 			"stays until it can"},
 	EndpointNotAllowed: {Note, FailedNetwork, "EndpointSlices of a Service name addresses that do not belong to " +
 		"pods of its namespace, and --endpoints-without-pods does not allow them"},
+	NoTargetsAfterEdit: {NotFound, BackendNotFound, "an edit of a TargetGroupBinding names a Service without ready " +
+		"endpoints, or labels that no node has; the former targets stay"},
 	EndpointNotResolved: {NotFound, FailedNetwork,
 		"the controller cannot determine the network interface or security group of an endpoint"},
 	ZoneNotEnabled: {Note, UnhealthyTargets, "targets are in availability zones in which their load balancer " +

@@ -55,6 +55,18 @@ func ServiceMissing(o *v1beta1.TargetGroupBinding) diag.Diagnostic {
 		"create the Service, or name another one")
 }
 
+// TooMany are the findings that a Service port has more endpoints than are looked at. about are the binding, its
+// Service and what declares it.
+func TooMany(n int, about []diag.Object) (found diag.List) {
+	for _, o := range about {
+		found = append(found, diag.New(o, "", diag.InvalidBinding, fmt.Sprintf("EndpointSlices of the Service have %d "+
+			"pairs of address and port, and at most %d are looked at; what is registered stays", n, registrar.MostEndpoints),
+			"remove ports and addresses from the EndpointSlices, or name the Service's port, so that only ports of that name "+
+				"count"))
+	}
+	return found
+}
+
 // Addresses returns the addresses to register: those of Pods, and those of other machines that the binding's
 // namespace is allowed to register. unidentified are the endpoints that QUIC excludes, because they have no server
 // id.
@@ -78,8 +90,9 @@ func (x Endpoints) Addresses(ctx context.Context) (wanted registrar.Endpoints, f
 // machines are the endpoints without Pod that are registered. The others are reported.
 func (x Endpoints) machines() (wanted []registrar.Endpoint, found diag.List) {
 	var barred, outside []string
+	nodeAt := registrar.NodesAt(x.Nodes)
 	for _, e := range x.Podless {
-		switch why := x.barred(e); {
+		switch why := x.barred(e, nodeAt); {
 		case why != "":
 			barred = append(barred, e.Key()+" ("+why+")")
 		case x.outside(e): // whether the load balancer has a way to it is not known here
@@ -105,11 +118,11 @@ func (x Endpoints) machines() (wanted []registrar.Endpoint, found diag.List) {
 }
 
 // barred is why an endpoint without Pod may not be registered, whatever VPC it is in.
-func (x Endpoints) barred(e registrar.Endpoint) string {
+func (x Endpoints) barred(e registrar.Endpoint, nodeAt func(address string) (string, bool)) string {
 	if registrar.Reserved(e.ID) {
 		return "a reserved address"
 	}
-	if node, ok := registrar.NodeAt(x.Nodes, e.ID); ok {
+	if node, ok := nodeAt(e.ID); ok {
 		return "the address of node " + node
 	}
 	if a, err := netip.ParseAddr(e.ID); err != nil || !x.Allowed.Allow(x.Binding.Namespace, a) {
@@ -121,8 +134,10 @@ func (x Endpoints) barred(e registrar.Endpoint) string {
 // forged are the findings that endpoints are not the pods that their EndpointSlices name.
 func (x Endpoints) forged() diag.List {
 	var refused []string
+	told := map[string]bool{}
 	for _, c := range x.Refused {
-		if text := c.Key() + " of pod " + c.Namespace + "/" + c.Pod + " (" + c.Why + ")"; !slices.Contains(refused, text) {
+		if text := c.Key() + " of pod " + c.Namespace + "/" + c.Pod + " (" + c.Why + ")"; !told[text] {
+			told[text] = true
 			refused = append(refused, text)
 		}
 	}
@@ -249,11 +264,16 @@ func whyNone(nodes []*corev1.Node, selector *metav1.LabelSelector) string {
 
 // None are the findings that a target group is empty because of the node selector of its binding.
 func (n Nodes) None(o *v1beta1.TargetGroupBinding, about func() []diag.Object) (found diag.List) {
-	if n.none == "" {
+	why, remedy := n.Empty()
+	if why == "" {
 		return nil
 	}
-	return empty(o, about(), "spec.nodeSelector", n.none,
-		"label the nodes that are to be targets, or correct the labels that this object asks for")
+	return empty(o, about(), "spec.nodeSelector", why, remedy)
+}
+
+// Empty is why a selector chooses no node; empty if it chooses some, or there is none.
+func (n Nodes) Empty() (why, remedy string) {
+	return n.none, "label the nodes that are to be targets, or correct the labels that this object asks for"
 }
 
 // WithoutPods are the findings that a target group is empty because its Service has no endpoints.
@@ -349,13 +369,13 @@ func (x Endpoints) Judge(ctx context.Context, all []registrar.Candidate, wanted 
 		by[e.Address()] = e
 	}
 	out := make([]Judgement, 0, len(all))
-	shown := map[string]bool{}
+	shown, nodeAt := map[string]bool{}, registrar.NodesAt(x.Nodes)
 	for _, c := range all {
 		j := Judgement{Endpoint: c.Endpoint, Why: c.Why}
 		if e, ok := by[c.Address()]; ok && e.Pod == c.Pod && e.Node == c.Node && !shown[c.Address()] {
 			j.Endpoint, j.Why, shown[c.Address()] = e, "", true
 		} else if c.Why == "" {
-			j.Why = x.why(ctx, c.Endpoint, shown[c.Address()])
+			j.Why = x.why(ctx, c.Endpoint, shown[c.Address()], nodeAt)
 		}
 		out = append(out, j)
 	}
@@ -367,7 +387,8 @@ func (x Endpoints) Judge(ctx context.Context, all []registrar.Candidate, wanted 
 }
 
 // why is what leaves out an endpoint that is ready.
-func (x Endpoints) why(ctx context.Context, e registrar.Endpoint, repeated bool) string {
+func (x Endpoints) why(ctx context.Context, e registrar.Endpoint, repeated bool,
+	nodeAt func(address string) (string, bool)) string {
 	node, known := x.Cluster.Node(ctx, e.Node)
 	protocol := x.Binding.Spec.TargetGroupProtocol
 	switch {
@@ -375,8 +396,8 @@ func (x Endpoints) why(ctx context.Context, e registrar.Endpoint, repeated bool)
 		return "another endpoint has its address and port"
 	case e.Pod != "" && known && registrar.PodsLeave(node, x.ExcludedNodes):
 		return "its node is about to go, or excluded from load balancers"
-	case e.Pod == "" && ofAddress(x.Binding) && x.barred(e) != "":
-		return x.barred(e)
+	case e.Pod == "" && ofAddress(x.Binding) && x.barred(e, nodeAt) != "":
+		return x.barred(e, nodeAt)
 	case e.Pod == "" && x.outside(e):
 		return "its address is not in " + x.Binding.Spec.VpcID
 	case protocol != nil && registrar.IsQUIC(string(*protocol)):

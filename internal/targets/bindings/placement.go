@@ -17,7 +17,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/aws/inventory/network"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
-	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 	"github.com/k8s-lbc/lbc/internal/targets/sgsync"
@@ -112,12 +111,12 @@ func (p *placement) find(ctx context.Context, endpoints registrar.Endpoints) {
 }
 
 func (n *Networks) knownGroups(ctx context.Context) (sgsync.Groups, error) {
-	f, err := n.Inventory.Answer(ctx, []facts.Need{{Kind: facts.NeedSecurityGroups}})
-	if err != nil {
+	tags := n.Inventory.SecurityGroups().TagsAtHand(ctx)
+	if err := ctx.Err(); err != nil {
 		return sgsync.Groups{}, err
 	}
 	return sgsync.Groups{
-		Tags: func(group string) map[string]string { return f.SecurityGroups[group].Tags },
+		Tags: tags,
 		Serves: func(group string) (bool, error) {
 			rules, _, err := n.Inventory.SecurityGroups().RulesAtHand(ctx, group)
 			if err != nil && awsclient.Classify(err).Code == awsclient.CodeGroupNotFound { // the interface has left it meanwhile

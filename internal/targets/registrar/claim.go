@@ -107,19 +107,21 @@ func Reserved(address string) bool {
 		slices.ContainsFunc(reserved, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
-// NodeAt returns the name of the node that has an address, if one has.
-func NodeAt(nodes []*corev1.Node, address string) (name string, ok bool) {
-	a, err := netip.ParseAddr(address)
-	if err != nil {
-		return "", false
-	}
+// NodesAt returns what finds the name of the node that has an address, if one has.
+func NodesAt(nodes []*corev1.Node) func(address string) (name string, ok bool) {
+	at := map[netip.Addr]string{}
 	for _, n := range nodes {
-		if slices.ContainsFunc(n.Status.Addresses, func(x corev1.NodeAddress) bool {
-			b, err := netip.ParseAddr(x.Address)
-			return err == nil && a.Unmap() == b.Unmap()
-		}) {
-			return n.Name, true
+		for _, x := range n.Status.Addresses {
+			if a, err := netip.ParseAddr(x.Address); err == nil && at[a.Unmap()] == "" {
+				at[a.Unmap()] = n.Name
+			}
 		}
 	}
-	return "", false
+	return func(address string) (name string, ok bool) {
+		a, err := netip.ParseAddr(address)
+		if err == nil {
+			name, ok = at[a.Unmap()]
+		}
+		return name, ok
+	}
 }

@@ -172,7 +172,7 @@ func TestNodeAtAnAddress(t *testing.T) {
 		"10.0.128.10": "n", "203.0.113.10": "n", "2001:db8::10": "n", "::ffff:10.0.128.10": "n", "10.0.128.11": "",
 		"n.example.com": "", "": "",
 	} {
-		if name, ok := NodeAt([]*corev1.Node{node("other", "", corev1.ConditionTrue, nil), n}, address); name != want ||
+		if name, ok := NodesAt([]*corev1.Node{node("other", "", corev1.ConditionTrue, nil), n})(address); name != want ||
 			ok != (want != "") {
 			t.Errorf("%s: %q", address, name)
 		}

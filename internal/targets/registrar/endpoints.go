@@ -101,6 +101,20 @@ type Behind struct {
 	IPv6   bool
 }
 
+// MostEndpoints is how many endpoints of a Service port are looked at: far more than a target group takes. The API
+// server admits EndpointSlices of 1,000 addresses and 20,000 ports.
+const MostEndpoints = 20_000
+
+// Count is how many endpoints there are, each counted once for each port of its slice that belongs to the Service port.
+func (b Behind) Count() (n int) {
+	for _, s := range b.Slices {
+		if s.AddressType == familyOf(b.IPv6) {
+			n += len(s.Endpoints) * len(slicePorts(s, b.Port.Name))
+		}
+	}
+	return n
+}
+
 // scratch has reusable lists for gathering and sorting endpoints: most passes find the endpoints of the pass before.
 var scratch = sync.Pool{New: func() any { return new([]Endpoint) }}
 
