@@ -83,7 +83,7 @@ func unfitSetAside(lb *intent.LoadBalancer, i int, cloned bool) ([]intent.Member
 	m = &members[i]
 	unserved := m.Unserved
 	var routes []intent.Route
-	m.Unserved, m.Reached = nil, slices.Clone(m.Reached)
+	m.Unserved = nil
 	for at := range m.Routes {
 		for len(unserved) > 0 && unserved[0].Before <= at {
 			unserved[0].Before = len(routes)
@@ -92,7 +92,6 @@ func unfitSetAside(lb *intent.LoadBalancer, i int, cloned bool) ([]intent.Member
 		r := m.Routes[at]
 		ports, problem := quarantine.Unfit(m, &r)
 		if len(ports) > 0 {
-			m.Reached = append(m.Reached, m.ReachedBy(r.Actions)...)
 			u := intent.Unserved{Route: r, Before: len(routes), Path: r.Source.Place(), Text: problem,
 				Remedy: "serve it at HTTPS ports only, or with protocol version HTTP1"}
 			u.Route.Actions, u.Route.Authentication, u.Route.Transforms = []intent.Action{
@@ -116,15 +115,13 @@ func unfitSetAside(lb *intent.LoadBalancer, i int, cloned bool) ([]intent.Member
 // setRoutesAside moves the routes of a member that AWS refuses to the unserved ones, in their places.
 func (c *compiler) setRoutesAside(m *intent.Member, unavailable *stack.FixedResponse) {
 	before, unserved := m.Routes, m.Unserved
-	m.Routes, m.Unserved, m.Reached = make([]intent.Route, 0, len(before)), make([]intent.Unserved, 0, len(unserved)+1),
-		slices.Clone(m.Reached)
+	m.Routes, m.Unserved = make([]intent.Route, 0, len(before)), make([]intent.Unserved, 0, len(unserved)+1)
 	for at := range before {
 		for len(unserved) > 0 && unserved[0].Before <= at {
 			unserved[0].Before = len(m.Routes)
 			m.Unserved, unserved = append(m.Unserved, unserved[0]), unserved[1:]
 		}
 		r := before[at]
-		m.Reached = append(m.Reached, m.ReachedBy(r.Actions)...)
 		problem, remedy := quarantine.Refused(&r), "correct the value, or remove it"
 		if d, refused := c.refusedBackend(m, &r); problem == "" && refused {
 			problem, remedy = d.Text, d.Remedy

@@ -108,7 +108,7 @@ func Recalling(f Loader, before *compile.Memory) Loader {
 	if before.Listeners != nil {
 		g.Config.Last = before.Listeners
 	}
-	g.Config.Route.Reached = func(route diag.Object) []intent.Reached {
+	g.Config.Reached = func(route diag.Object) []intent.Reached {
 		last := before.Good[route]
 		return last.Reaches()
 	}

@@ -92,9 +92,8 @@ func servedGateway(t *testing.T, family attachment.Family, construction string, 
 	return s
 }
 
-// taken are the answers of rules from which somebody took a backend: 500 as the Gateway API has it, and 503 where an
-// earlier version of the route is kept without it.
-var taken = []string{"500", "503", "no listener"}
+// taken are the answers of rules from which somebody took a backend.
+var taken = []string{"500", "no listener"}
 
 // gone is the removal of an object that others refer to.
 func (t tenants) gone() edit {

@@ -218,9 +218,8 @@ func withdrawn(m *intent.Member, b intent.Backend) bool {
 }
 
 // withoutWithdrawn is the last good version of a member without the backends that it may forward to no longer. Requests
-// that had no others get an error.
+// that had no others get the error of a route that never might forward to them.
 func withoutWithdrawn(last intent.Member, now intent.Member) intent.Member {
-	now.Reached = append(slices.Clip(now.Reached), now.Reaches()...)
 	left := func(actions []intent.Action) []intent.Action {
 		out := slices.Clone(actions)
 		for i := range out {
@@ -235,7 +234,14 @@ func withoutWithdrawn(last intent.Member, now intent.Member) intent.Member {
 	}
 	last.Routes, last.Listeners = slices.Clone(last.Routes), slices.Clone(last.Listeners)
 	for i := range last.Routes {
-		last.Routes[i].Actions = left(last.Routes[i].Actions)
+		one := &last.Routes[i]
+		if len(one.Actions) == 0 {
+			continue
+		}
+		if one.Actions = left(one.Actions); one.Actions == nil {
+			one.Actions = []intent.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{
+				StatusCode: "500", ContentType: "text/plain"}}}
+		}
 	}
 	for i := range last.Listeners {
 		if l := &last.Listeners[i]; len(l.Default) > 0 {

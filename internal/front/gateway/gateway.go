@@ -46,6 +46,9 @@ type Config struct {
 	Now func() time.Time `json:"-"`
 	// Last has the last valid versions of listeners; nil = none is known.
 	Last Versions `json:"-"`
+	// Reached returns the objects of other namespaces to which the last valid version of a route forwards; nil = no such
+	// version is known.
+	Reached func(route diag.Object) []intent.Reached `json:"-"`
 }
 
 // Names of controllers without a flag that sets another one.

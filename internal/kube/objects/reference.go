@@ -98,29 +98,22 @@ func grantRef(from From, namespace string) Ref { return Ref{from.Kind, from.Name
 
 // granted reports whether a ReferenceGrant permits a reference.
 func granted(v *View, from From, to Ref) bool {
-	return slices.ContainsFunc(grantedIn(v, to.Namespace, from, to.Kind), func(r Ref) bool {
-		return r.Name == "" || r.Name == to.Name
-	})
-}
-
-// grantedIn are the objects of a kind that ReferenceGrants of a namespace, or of all if it is empty, permit.
-func grantedIn(v *View, namespace string, from From, kind Kind) (out []Ref) {
 	fromGroup := groups[from.Kind]
-	toGroup, ok := groups[kind]
-	if fromGroup != gatewayv1.GroupName && from.Kind != GlobalAccelerator || !ok {
-		return nil
+	toGroup, known := groups[to.Kind]
+	if fromGroup != gatewayv1.GroupName && from.Kind != GlobalAccelerator || !known {
+		return false
 	}
-	for _, g := range Grants(v, namespace, from) {
-		if !slices.ContainsFunc(g.Spec.From, func(f gatewayv1.ReferenceGrantFrom) bool {
-			return string(f.Group) == fromGroup && Kind(f.Kind) == from.Kind && string(f.Namespace) == from.Namespace
-		}) {
-			continue
-		}
-		for _, t := range g.Spec.To {
-			if string(t.Group) == toGroup && Kind(t.Kind) == kind {
-				out = append(out, Ref{kind, g.Namespace, string(ptr.Deref(t.Name, ""))})
-			}
+	permitted := func(t gatewayv1.ReferenceGrantTo) bool {
+		return string(t.Group) == toGroup && Kind(t.Kind) == to.Kind && (ptr.Deref(t.Name, "") == "" ||
+			string(*t.Name) == to.Name)
+	}
+	permits := func(f gatewayv1.ReferenceGrantFrom) bool {
+		return string(f.Group) == fromGroup && Kind(f.Kind) == from.Kind && string(f.Namespace) == from.Namespace
+	}
+	for _, g := range Grants(v, to.Namespace, from) {
+		if slices.ContainsFunc(g.Spec.From, permits) && slices.ContainsFunc(g.Spec.To, permitted) {
+			return true
 		}
 	}
-	return out
+	return false
 }

@@ -134,16 +134,15 @@ type Reached struct {
 // Reaches are the objects of other namespaces to which a member forwards.
 func (m *Member) Reaches() (out []Reached) {
 	for i := range m.Routes {
-		out = append(out, m.ReachedBy(m.Routes[i].Actions)...)
+		out = append(out, m.reachedBy(m.Routes[i].Actions)...)
 	}
 	for i := range m.Listeners {
-		out = append(out, m.ReachedBy(m.Listeners[i].Default)...)
+		out = append(out, m.reachedBy(m.Listeners[i].Default)...)
 	}
 	return out
 }
 
-// ReachedBy are the objects of other namespaces to which actions of a member forward.
-func (m *Member) ReachedBy(actions []Action) (out []Reached) {
+func (m *Member) reachedBy(actions []Action) (out []Reached) {
 	for _, a := range actions {
 		for _, b := range a.Backends {
 			if r, foreign := m.Foreign(b); foreign {

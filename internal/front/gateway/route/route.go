@@ -27,9 +27,6 @@ import (
 // Config has the controller's flags about routes.
 type Config struct {
 	DefaultTargetType string // empty = instance
-	// Reached returns the objects of other namespaces to which the last valid version of a route forwards; nil = no such
-	// version is known.
-	Reached func(route diag.Object) []intent.Reached
 }
 
 // Input is what routes are translated by.
@@ -47,6 +44,9 @@ type Input struct {
 	Stickiness map[int32]*stack.Stickiness
 	// QUIC are the ports of network load balancers for which QUIC is declared.
 	QUIC map[int32]bool
+	// Reached returns the objects of other namespaces to which the last valid version of a route forwards; nil = no such
+	// version is known.
+	Reached func(route diag.Object) []intent.Reached
 }
 
 // Attached is a route of the Gateway with what is decided about its parentRefs.

@@ -59,10 +59,10 @@ func (t *translation) reach(kind objects.Kind, namespace, name string) {
 // reachAgain notes the objects of other namespaces to which the last valid version of the route forwards, as far as the
 // route may still forward to them. compile may find that the present version is not valid.
 func (t *translation) reachAgain() {
-	if t.in.Config.Reached == nil {
+	if t.in.Reached == nil {
 		return
 	}
-	for _, r := range t.in.Config.Reached(t.object) {
+	for _, r := range t.in.Reached(t.object) {
 		kind := objects.Service
 		if r.Gateway {
 			kind = objects.Gateway
