@@ -1,12 +1,15 @@
 package ingress
 
 import (
+	"cmp"
 	"fmt"
+	"strings"
 
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
@@ -39,10 +42,11 @@ func Classify(v *objects.View, cfg Config, ing *networkingv1.Ingress) (Class, *d
 		return Class{}, nil
 	}
 	if value, ok := ing.Annotations[LegacyClassAnnotation]; ok {
-		if cfg.IngressClass != "" {
-			return Class{Managed: value == cfg.IngressClass}, nil
+		own := cmp.Or(cfg.IngressClass, "alb")
+		if value == own || value == "" && cfg.IngressClass == "" {
+			return Class{Managed: true}, nil
 		}
-		return Class{Managed: value == "" || value == "alb"}, nil
+		return Class{}, misspeltClass(v, ing, value, own)
 	}
 	if ing.Spec.IngressClassName != nil {
 		return classNamed(v, ing, *ing.Spec.IngressClassName)
@@ -64,6 +68,26 @@ func Classify(v *objects.View, cfg Config, ing *networkingv1.Ingress) (Class, *d
 	}
 	return Class{}, invalidClass(ing, fmt.Sprintf("multiple default IngressClasses found: %v", defaults),
 		"set spec.ingressClassName, or leave the annotation "+defaultClassAnnotation+" on one class only")
+}
+
+// mostTypingErrors is how far a misspelt name of a class is from the right one.
+const mostTypingErrors = 2
+
+// misspeltClass is the diagnostic of an Ingress that has a load balancer, and whose annotation seems to misspell our
+// class. An annotation for another controller releases the load balancer.
+func misspeltClass(v *objects.View, ing *networkingv1.Ingress, value, own string) *diag.Diagnostic {
+	if !served(ing) || annotation.Distance(strings.ToLower(value), own) > mostTypingErrors {
+		return nil
+	}
+	if _, exists := v.IngressClass(value); exists {
+		return nil
+	}
+	text := fmt.Sprintf("no IngressClass %q exists, and %q may be meant; its load balancer keeps its former rules and "+
+		"settings", value, own)
+	d := invalidClass(ing, text, fmt.Sprintf("write %q; to release the load balancer, remove the Ingress, or name another "+
+		"controller's class that exists", own))
+	d.Path = "metadata.annotations[" + LegacyClassAnnotation + "]"
+	return d
 }
 
 // served reports whether an Ingress carries the finalizer of a group, and so has or had a load balancer.

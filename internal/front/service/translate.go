@@ -1,6 +1,9 @@
 package service
 
 import (
+	"slices"
+	"strconv"
+
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
@@ -45,14 +48,40 @@ func translate(v *objects.View, cfg Config, svc *corev1.Service, grouped bool) i
 		owner.Object(svc), annotation.OnService, svc.Annotations)}
 	m.Listeners = t.listeners(m.Settings)
 	t.noteDoubts(m.Settings.Scheme.Value)
-	if value, source, ok := t.read.Raw(annotation.ServiceTargetType); ok && value != stack.TargetIP &&
-		value != stack.TargetInstance {
-		key := string(annotation.ServiceTargetType) // the value counts as instance, as in the existing controller
-		m.Misspelt = append(m.Misspelt, intent.Misspelling{Setting: "target-type", Key: key, Meant: key, Source: source})
-	}
+	m.Misspelt = append(m.Misspelt, t.misspeltValues(m.Listeners)...)
 	annotation.CheckEmpty(f, owner.Object(svc), annotation.OnService, svc.Annotations)
 	m.Diagnostics = f.List()
 	return m
+}
+
+// misspeltValues are values that count as the default, as in the existing controller.
+func (t *translation) misspeltValues(listeners []intent.Listener) (out []intent.Misspelling) {
+	for _, v := range []struct {
+		setting string
+		key     annotation.Key
+		fits    func(value string) bool
+	}{
+		{"target-type", annotation.ServiceTargetType, func(v string) bool {
+			return v == stack.TargetIP || v == stack.TargetInstance
+		}},
+		{"backend-protocol", annotation.ServiceBackendProtocol, func(v string) bool {
+			return v == "ssl" || v == "tcp" || v == "http" || !secure(listeners)
+		}},
+		{"tcp-udp-listener", annotation.ServiceTCPUDPListener, func(v string) bool {
+			_, err := strconv.ParseBool(v)
+			return err == nil
+		}},
+	} {
+		if value, source, ok := t.read.Raw(v.key); ok && !v.fits(value) {
+			out = append(out, intent.Misspelling{Setting: v.setting, Key: string(v.key), Meant: string(v.key), Source: source})
+		}
+	}
+	return out
+}
+
+// secure reports whether the load balancer ends TLS.
+func secure(listeners []intent.Listener) bool {
+	return slices.ContainsFunc(listeners, func(l intent.Listener) bool { return l.Protocol == tls })
 }
 
 // translation is the state of the translation of one Service.

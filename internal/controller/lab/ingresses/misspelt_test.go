@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 )
@@ -45,6 +47,55 @@ func TestAMisspeltSchemeReplacesNoLoadBalancer(t *testing.T) {
 			balancers := l.Sim.Resources().LoadBalancers
 			if w := l.Writes(mark); len(w) > 0 || len(balancers) != 1 || balancers[0].ARN != serving {
 				t.Errorf("written %v, load balancers %+v", w, balancers)
+			}
+		})
+	}
+}
+
+// TestAMisspeltValueOfAServiceChangesNothing edits values that count as the default, with and without a restart.
+func TestAMisspeltValueOfAServiceChangesNothing(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ key, right, wrong, after string }{
+		"TLS to targets":          {"backend-protocol", "ssl", "SSL", "tcp"},
+		"another name of it":      {"backend-protocol", "ssl", "tls", "tcp"},
+		"TCP and UDP of one port": {"enable-tcp-udp-listener", "true", "ture", "false"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			const prefix = "service.beta.kubernetes.io/aws-load-balancer-"
+			svc := lab.CrashBalancer("net")
+			l := lab.New(t, account.Profile{})
+			if c.key == "backend-protocol" {
+				svc.Annotations[prefix+"ssl-cert"] = l.Certify("example.com")
+			} else {
+				udp := svc.Spec.Ports[0]
+				udp.Name, udp.Protocol = "udp", corev1.ProtocolUDP
+				svc.Spec.Ports = append(svc.Spec.Ports, udp)
+			}
+			svc.Annotations[prefix+c.key] = c.right
+			l.Create(svc)
+			l.Checkpointed = true
+			l.Restart()
+			key := lab.ServiceKey("net")
+			l.Settle(key)
+			set := func(value string) {
+				l.Edited("net", func(s *corev1.Service) { s.Annotations[prefix+c.key] = value })
+				l.Settle(key)
+			}
+			mark := l.Mark()
+			set(c.wrong)
+			l.End()
+			l.Restart()
+			l.Settle(key)
+			if w := l.Writes(mark); len(w) > 0 {
+				t.Errorf("written %v", w)
+			}
+			if told := strings.Join(l.Events, "\n"); !strings.Contains(told, "the value of annotation "+prefix+c.key+
+				" cannot be understood") {
+				t.Errorf("told %s", told)
+			}
+			if set(c.after); len(l.Writes(mark)) == 0 {
+				t.Error("a right value has no effect")
 			}
 		})
 	}

@@ -70,3 +70,35 @@ func TestAnIngressThatNamesItsClassNoMoreKeepsItsLoadBalancerUntilAnotherControl
 		})
 	}
 }
+
+// TestAMisspeltLegacyClassKeepsTheLoadBalancer edits the annotation, restarts, and then names another controller.
+func TestAMisspeltLegacyClassKeepsTheLoadBalancer(t *testing.T) {
+	t.Parallel()
+	for _, wrong := range []string{"abl", "ALB", "al", "albb"} {
+		t.Run(wrong, func(t *testing.T) {
+			t.Parallel()
+			web := lab.Ingress("web", nil, "websvc")
+			web.Spec.IngressClassName, web.Annotations[ingress.LegacyClassAnnotation] = nil, "alb"
+			l := lab.New(t, account.Profile{}, lab.Service("websvc"), web)
+			key := lab.Key("web")
+			l.Settle(key)
+			mark := l.Mark()
+			name := func(class string) {
+				l.Edit("web", func(i *networkingv1.Ingress) { i.Annotations[ingress.LegacyClassAnnotation] = class })
+				l.Settle(key)
+			}
+			name(wrong)
+			l.Restart()
+			l.Settle(key)
+			if w := l.Writes(mark); len(w) > 0 || l.Balancers() != 1 {
+				t.Errorf("written %v, left %v", w, l.Left())
+			}
+			if !l.Told("web", "its load balancer keeps its former rules", `"alb" may be meant`) {
+				t.Errorf("no event tells it:\n%s", strings.Join(l.Events, "\n"))
+			}
+			if name("nginx"); l.Balancers() != 0 {
+				t.Errorf("of an Ingress of another controller %v is left", l.Left())
+			}
+		})
+	}
+}
