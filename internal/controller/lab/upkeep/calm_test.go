@@ -179,7 +179,8 @@ func TestDeletionProtectionSwitchedOnByHandYieldsToADeclaredFalse(t *testing.T) 
 	t.Parallel()
 	const key, declared = "load-balancer-attributes", "deletion_protection.enabled=false"
 	setUp := func(t *testing.T, annotations map[string]string) *lab.Lab {
-		l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Ingress("web", annotations, "web"))
+		l := lab.New(t, account.Profile{}, append(lab.Pods("a", "10.0.128.50"), lab.Class(), lab.Service("web"),
+			lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"), lab.Ingress("web", annotations, "web"))...)
 		l.Settle(lab.Key("web"))
 		_, err := l.Sim.Balancing.ModifyLoadBalancerAttributes(l.Context(), &elbv2.ModifyLoadBalancerAttributesInput{
 			LoadBalancerArn: aws.String(l.Sim.Resources().LoadBalancers[0].ARN),
