@@ -21,9 +21,9 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/seed"
 	"github.com/k8s-lbc/lbc/playground/cluster"
-	"github.com/k8s-lbc/lbc/playground/controlplane"
 	"github.com/k8s-lbc/lbc/playground/process"
 	"github.com/k8s-lbc/lbc/playground/repository"
+	"github.com/k8s-lbc/lbc/playground/state"
 )
 
 // Options configure Run.
@@ -125,10 +125,7 @@ func Run(ctx context.Context, o Options) (results []Result, err error) {
 // open starts cluster, AWS and nothing else, with addresses for so many pods and so many nodes at least.
 func (s *session) open(ctx context.Context, pods, nodes int) (err error) {
 	began := time.Now()
-	if err := os.MkdirAll(filepath.Join(s.o.Dir, "logs"), 0o700); err != nil {
-		return fmt.Errorf("create the directory of the logs: %w", err)
-	}
-	if s.log, err = process.OpenLog(controlplane.LogPath(s.o.Dir, "simulator")); err != nil {
+	if s.log, err = process.OpenLog(state.Dir(s.o.Dir).LogPath("simulator")); err != nil {
 		return err
 	}
 	described := roomy(seed.Default(), pods, nodes)

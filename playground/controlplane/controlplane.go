@@ -17,6 +17,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/k8s-lbc/lbc/playground/process"
+	"github.com/k8s-lbc/lbc/playground/state"
 )
 
 // Options configure Start.
@@ -178,10 +179,7 @@ func (cp *ControlPlane) RestoreEtcd(ctx context.Context, snapshot string) error 
 func (cp *ControlPlane) Address() string { return cp.address }
 
 // LogPath is the log file of a component: apiserver, etcd, controller-manager or scheduler.
-func (cp *ControlPlane) LogPath(component string) string { return LogPath(cp.dir, component) }
-
-// LogPath is the log file of a component of the control plane in a directory.
-func LogPath(dir, component string) string { return filepath.Join(dir, "logs", component+".log") }
+func (cp *ControlPlane) LogPath(component string) string { return state.Dir(cp.dir).LogPath(component) }
 
 // AdminConfig is the configuration of a client in the group system:masters, without client-side rate limits.
 func (cp *ControlPlane) AdminConfig() *rest.Config { return cp.creds.Config(cp.address, Admin) }

@@ -23,10 +23,10 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/seed"
 	"github.com/k8s-lbc/lbc/awssim/simclient"
 	"github.com/k8s-lbc/lbc/playground/cluster"
-	"github.com/k8s-lbc/lbc/playground/controlplane"
 	"github.com/k8s-lbc/lbc/playground/node"
 	"github.com/k8s-lbc/lbc/playground/process"
 	"github.com/k8s-lbc/lbc/playground/repository"
+	"github.com/k8s-lbc/lbc/playground/state"
 )
 
 // Options configure Start.
@@ -228,7 +228,7 @@ func (e *Environment) Endpoints(ctx context.Context) ([]simclient.Endpoint, erro
 }
 
 // LogPath is the log of a component: controller, simulator, nodes, apiserver, etcd, controller-manager or scheduler.
-func (e *Environment) LogPath(component string) string { return controlplane.LogPath(e.Dir, component) }
+func (e *Environment) LogPath(component string) string { return state.Dir(e.Dir).LogPath(component) }
 
 func (e *Environment) openLog(component string) (*log.Logger, error) {
 	f, err := process.OpenLog(e.LogPath(component))

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/k8s-lbc/lbc/playground/controlplane"
+	"github.com/k8s-lbc/lbc/playground/state"
 )
 
 // controlPlane is a running control plane. Its parts end with the process.
@@ -65,7 +66,7 @@ func (cp *controlPlane) failed() error {
 }
 
 func (cp *controlPlane) logPath(component string) string {
-	return controlplane.LogPath(cp.options.Dir, component)
+	return state.Dir(cp.options.Dir).LogPath(component)
 }
 
 // run starts f as a component with a context of its own.
