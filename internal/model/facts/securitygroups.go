@@ -2,7 +2,6 @@ package facts
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -28,16 +27,6 @@ func ResolveSecurityGroups(f Facts, vpc string, want []string) GroupChoice {
 		needs, problem := f.Request(Need{Kind: NeedSecurityGroups})
 		return GroupChoice{Needs: needs, Problem: problem}
 	}
-	byName := map[string][]string{}
-	for _, id := range slices.Sorted(maps.Keys(f.SecurityGroups)) {
-		tags := f.SecurityGroups[id].Tags
-		if _, managed := tags[managedTag]; managed {
-			continue
-		}
-		if name := tags["Name"]; name != "" {
-			byName[name] = append(byName[name], id)
-		}
-	}
 	u := unresolved{
 		prefix: "sg-", one: "a security group", all: "security groups", need: NeedForeignGroup,
 		badID: "InvalidGroupId.Malformed", noID: "InvalidGroup.NotFound",
@@ -48,7 +37,7 @@ func ResolveSecurityGroups(f Facts, vpc string, want []string) GroupChoice {
 	for _, w := range want {
 		found := []string{w}
 		if !strings.HasPrefix(w, u.prefix) {
-			if found = byName[w]; len(found) == 0 {
+			if found = groupsNamed(f, w); len(found) == 0 {
 				u.missing = append(u.missing, fmt.Sprintf("no group of VPC %s has the Name tag %q", vpc, w))
 			}
 		} else if _, ok := f.SecurityGroups[w]; !ok && resolveUnlisted(f, &u, w, f.ForeignGroups) == nil {
@@ -64,4 +53,15 @@ func ResolveSecurityGroups(f Facts, vpc string, want []string) GroupChoice {
 		return GroupChoice{Needs: needs, Problem: problem}
 	}
 	return GroupChoice{IDs: ids}
+}
+
+// groupsNamed are the ids of the groups of the VPC with a Name tag, sorted, but those that a controller made.
+func groupsNamed(f Facts, name string) (ids []string) {
+	for id, g := range f.SecurityGroups {
+		if _, managed := g.Tags[managedTag]; !managed && name != "" && g.Tags["Name"] == name {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
 }

@@ -2,6 +2,7 @@ package securitygroup
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
@@ -25,10 +26,10 @@ func (g *Groups) Record(op plan.Operation, out awsop.Output, resolve func(stack.
 	}
 	id := resolve(effect.Resource)
 	if effect.Verb == plan.Deletes {
-		delete(g.byID, id)
+		g.keep(id, nil)
 		g.rules.Forget(id)
 		g.rules.Delete(id)
-		g.gone[id], g.view = g.writes, nil
+		g.gone[id] = g.writes
 		return
 	}
 	x := group{vpc: g.cfg.VPC, wrote: g.writes}
@@ -45,7 +46,7 @@ func (g *Groups) Record(op plan.Operation, out awsop.Output, resolve func(stack.
 		g.store(&x)
 		return
 	}
-	g.byID[id], g.view = &x, nil
+	g.keep(id, &x)
 	g.rules.Update(id, func(*group) *group { return &x })
 }
 
@@ -53,10 +54,10 @@ func (g *Groups) Record(op plan.Operation, out awsop.Output, resolve func(stack.
 // cannot be read counts as such: no rule is taken away because AWS did not answer.
 func (g *Groups) OfAnotherCluster(ctx context.Context, id string) bool {
 	if tags, known := g.tags(id); known && g.foreignTo(tags) {
-		_, _ = g.AtHand(ctx) // so that it is noticed some time if this is no longer true
+		_ = g.atHand(ctx) // so that it is noticed some time if this is no longer true
 		return true
 	}
-	if _, err := g.OfVPC(ctx); err != nil {
+	if err := g.young(ctx); err != nil {
 		return true
 	}
 	tags, err := g.readTags(ctx, id)
@@ -111,18 +112,12 @@ func (g *Groups) tags(id string) (tags map[string]string, known bool) {
 
 // OfCluster lists the groups of the VPC that carry the cluster's tag, sorted.
 func (g *Groups) OfCluster(ctx context.Context) ([]string, error) {
-	groups, err := g.OfVPC(ctx)
-	if err != nil {
+	if err := g.young(ctx); err != nil {
 		return nil, err
 	}
-	var out []string
-	for id, x := range groups {
-		if g.ofCluster(x.Tags) {
-			out = append(out, id)
-		}
-	}
-	slices.Sort(out)
-	return out, nil
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Sorted(maps.Keys(g.ofCluster)), nil
 }
 
 // HasClusterTag reports whether a group carries the cluster's tag, or is gone.
@@ -131,10 +126,10 @@ func (g *Groups) HasClusterTag(ctx context.Context, id string) (bool, error) {
 	if err != nil && awsclient.Classify(err).Class == diag.NotFound {
 		return true, nil
 	}
-	return g.ofCluster(tags), err
+	return g.clusterTagged(tags), err
 }
 
-func (g *Groups) ofCluster(tags map[string]string) bool {
+func (g *Groups) clusterTagged(tags map[string]string) bool {
 	v := tags[naming.SubnetClusterTagPrefix+g.cfg.Cluster]
 	return v == "owned" || v == "shared"
 }

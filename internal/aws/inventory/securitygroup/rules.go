@@ -52,7 +52,7 @@ func (g *Groups) RulesAtHand(ctx context.Context, id string) (rules []stack.Perm
 // Admitting lists the groups of the VPC that have an inbound rule whose source is a group, sorted; none if they cannot
 // be read.
 func (g *Groups) Admitting(ctx context.Context, source string) []string {
-	if _, err := g.OfVPC(ctx); err != nil {
+	if err := g.young(ctx); err != nil {
 		return nil
 	}
 	g.mu.Lock()

@@ -71,9 +71,9 @@ type Groups struct {
 	forgets int64                          // grows with each Forget
 	asOf    int64                          // value of writes when the newest list began
 	view    map[string]facts.SecurityGroup // groups of the VPC as facts; nil = to be made
-	backend []awsop.SecurityGroup          // made with view
-	// made with view: groups that would be the backend group, if their rules admitted nothing
-	open []string
+	// ofBackend are the groups of the VPC with the tags and the name of the backend group, and ofCluster those with the
+	// cluster's tag.
+	ofBackend, ofCluster map[string]bool
 }
 
 // group is one group. It is not changed once it is shared.
@@ -89,7 +89,8 @@ func (x *group) facts() facts.SecurityGroup {
 
 // New makes Groups of which nothing is known.
 func New(client awsclient.EC2, cfg Config) *Groups {
-	g := &Groups{cfg: cfg, ec2: client, byID: map[string]*group{}, gone: map[string]int64{}}
+	g := &Groups{cfg: cfg, ec2: client, byID: map[string]*group{}, gone: map[string]int64{},
+		ofBackend: map[string]bool{}, ofCluster: map[string]bool{}}
 	g.list = cache.NewValue(cache.Config[string, struct{}]{
 		Now: cfg.Now, Lifetime: Lifetime, Stale: cache.Stale, Wait: cfg.Wait, Passing: awsclient.Passing,
 	}, g.readList)
@@ -200,7 +201,7 @@ func (g *Groups) take(groups []*group) {
 	defer g.mu.Unlock()
 	for _, x := range groups {
 		if g.includes(x) {
-			g.byID[x.GroupID], g.view = x, nil
+			g.keep(x.GroupID, x)
 		}
 	}
 }
@@ -242,20 +243,26 @@ func (g *Groups) replace(groups []awsop.SecurityGroup, writes int64) {
 	if writes < g.asOf { // a younger list is known
 		return
 	}
-	maps.DeleteFunc(g.byID, func(_ string, x *group) bool { return x.wrote <= writes })
+	listed := make(map[string]bool, len(groups))
 	for _, x := range groups {
+		listed[x.GroupID] = true
 		if x := (&group{x, g.cfg.VPC, writes}); g.includes(x) {
 			g.store(x)
 		}
 	}
+	for id, x := range g.byID {
+		if !listed[id] && x.wrote <= writes {
+			g.keep(id, nil)
+		}
+	}
 	maps.DeleteFunc(g.gone, func(_ string, deleted int64) bool { return deleted <= writes })
-	g.asOf, g.view = writes, nil
+	g.asOf = writes
 	g.lists.Add(1)
 }
 
 // store takes over a group that was just read. The lock is held.
 func (g *Groups) store(x *group) {
-	g.byID[x.GroupID], g.view = x, nil
+	g.keep(x.GroupID, x)
 	g.rules.Put(x.GroupID, x)
 }
 
@@ -298,31 +305,56 @@ func (g *Groups) readForeign(ctx context.Context, ids []string) (map[string]fact
 // OfVPC are the groups of the VPC by id. If listing them again fails for a passing reason, those that were known serve
 // on.
 func (g *Groups) OfVPC(ctx context.Context) (map[string]facts.SecurityGroup, error) {
-	if err := g.cfg.Loaded(ctx); err != nil {
+	if err := g.young(ctx); err != nil {
 		return nil, err
 	}
-	return g.listed(func() error { _, err := g.list.Within(ctx, Lifetime); return err })
+	return g.facts(), nil
 }
 
 // AtHand are the groups of the VPC for a caller that concludes nothing from what is missing among them: those that were
 // listed last serve on while they are listed again.
 func (g *Groups) AtHand(ctx context.Context) (map[string]facts.SecurityGroup, error) {
-	if err := g.cfg.Loaded(ctx); err != nil {
+	if err := g.atHand(ctx); err != nil {
 		return nil, err
 	}
-	return g.listed(func() error { _, err := g.list.Get(ctx); return err })
+	return g.facts(), nil
 }
 
-// listed are the groups of the VPC after read has made sure of a list, which is read again if it was forgotten
-// meanwhile.
-func (g *Groups) listed(read func() error) (map[string]facts.SecurityGroup, error) {
+// TagsAtHand returns the tags of single groups of the VPC, as AtHand has them; nil = of a group that it does not have.
+func (g *Groups) TagsAtHand(ctx context.Context) func(id string) map[string]string {
+	err := g.atHand(ctx)
+	return func(id string) map[string]string {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if x := g.byID[id]; err == nil && x != nil && x.vpc == g.cfg.VPC {
+			return x.Tags
+		}
+		return nil
+	}
+}
+
+// young makes sure that the groups are listed for OfVPC.
+func (g *Groups) young(ctx context.Context) error {
+	return g.listed(ctx, func() error { _, err := g.list.Within(ctx, Lifetime); return err })
+}
+
+// atHand makes sure that the groups are listed for AtHand.
+func (g *Groups) atHand(ctx context.Context) error {
+	return g.listed(ctx, func() error { _, err := g.list.Get(ctx); return err })
+}
+
+// listed calls read to make sure of a list, and again if the list was forgotten meanwhile.
+func (g *Groups) listed(ctx context.Context, read func() error) error {
+	if err := g.cfg.Loaded(ctx); err != nil {
+		return err
+	}
 	for {
 		began := g.BeginListing()
 		if err := read(); err != nil {
-			return nil, err
+			return err
 		}
 		if !g.forgotten(began) {
-			return g.facts(), nil
+			return nil
 		}
 	}
 }
@@ -330,7 +362,14 @@ func (g *Groups) listed(read func() error) (map[string]facts.SecurityGroup, erro
 func (g *Groups) facts() map[string]facts.SecurityGroup {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.derive()
+	if g.view == nil {
+		g.view = map[string]facts.SecurityGroup{}
+		for id, x := range g.byID {
+			if x.vpc == g.cfg.VPC {
+				g.view[id] = x.facts()
+			}
+		}
+	}
 	return g.view
 }
 
