@@ -10,17 +10,17 @@ import (
 // one that shrinks by more than the slack gets a lower budget, so that nothing grows back.
 var budgets = map[string]int{
 	"api":        800,
-	"aws":        13404,
+	"aws":        13448,
 	"cmd":        350,
 	"compile":    9540,
 	"config":     100,
-	"controller": 27224,
-	"front":      14279,
+	"controller": 27271,
+	"front":      14323,
 	"kube":       5624,
 	"lib":        1150,
-	"model":      6717,
-	"plan":       11350,
-	"targets":    4942,
+	"model":      6718,
+	"plan":       11383,
+	"targets":    5004,
 	"view":       3080,
 }
 

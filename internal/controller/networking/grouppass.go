@@ -71,6 +71,10 @@ func (r *Reconciler) place(ctx context.Context, id string) queue.Retry {
 	clear(w.awaited)
 	for _, g := range slices.Concat(t.Changed, t.Same) {
 		w.awaited[g] = true
+		if r.asking[g] == nil {
+			r.asking[g] = map[string]bool{}
+		}
+		r.asking[g][id] = true
 	}
 	maps.DeleteFunc(w.refused, func(g string, _ error) bool { return !w.awaited[g] })
 	news := w.changed(before)
@@ -145,8 +149,10 @@ func (r *Reconciler) reconcileGroup(ctx context.Context, group string) queue.Ret
 	if out.Waits {
 		r.waiting[group] = true
 	}
-	for id, w := range r.requests {
-		if !w.awaited[group] && w.refused[group] == nil {
+	for id := range r.asking[group] {
+		w := r.requests[id]
+		if w == nil || !w.awaited[group] && w.refused[group] == nil {
+			delete(r.asking[group], id)
 			continue
 		}
 		before := w.findings()

@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/controller/growth"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/targets/sgsync"
 )
@@ -80,4 +82,29 @@ func TestQuestionWhetherAllAreKnownCostsNoList(t *testing.T) { // not parallel: 
 			}
 		})
 	})
+}
+
+type anyRules = sgsync.Rules
+
+// noRules are security groups without rules.
+type noRules struct{ anyRules }
+
+func (noRules) RulesAtHand(context.Context, string) ([]stack.Permission, bool, error) {
+	return nil, true, nil
+}
+func (noRules) OfSeveralClusters(context.Context, string) bool { return false }
+
+// TestLookAtAGroupLooksAtNoOtherBinding has a binding that asks for rules of another group: a look at it would panic.
+func TestLookAtAGroupLooksAtNoOtherBinding(t *testing.T) {
+	t.Parallel()
+	r, all := manyBindings(t, 1)
+	r.Unseen = func(context.Context) bool { return false }
+	r.Now = func() time.Time { return time.Unix(0, 0) }
+	r.rules = &sgsync.Reconciler{Table: r.Table, Rules: noRules{}}
+	r.bindings, r.groups = queue.NewKeyed(0, r.Now, nil), queue.NewKeyed(0, r.Now, nil)
+	r.Table.Set(nameOf(all[0]), map[string][]stack.Permission{})
+	r.requests["shop/other"] = nil
+	if next := r.reconcileGroup(t.Context(), "sg-1"); next != (queue.Retry{}) {
+		t.Errorf("next: %+v", next)
+	}
 }

@@ -68,6 +68,8 @@ type Reconciler struct {
 
 	mu       sync.Mutex
 	requests map[string]*request // by binding
+	// asking are, by group, the bindings that await it or that it refuses, and former ones.
+	asking map[string]map[string]bool
 	// ending are the names under which rules of bindings stay while targets drain, whose groups were not looked up yet.
 	ending   map[string]string
 	closing  map[string]*closing    // by binding
@@ -107,8 +109,8 @@ func New(o Options) *Reconciler {
 			Cluster: o.Chooser.Cluster, Table: table, Rules: o.Inventory.SecurityGroups(), Limit: o.RulesPerGroup,
 			Write: o.Write, Log: o.Log,
 		},
-		requests: map[string]*request{}, ending: map[string]string{}, waiting: map[string]bool{},
-		closing: map[string]*closing{},
+		requests: map[string]*request{}, asking: map[string]map[string]bool{},
+		ending: map[string]string{}, waiting: map[string]bool{}, closing: map[string]*closing{},
 	}
 	r.bindings, r.groups = queue.NewKeyed(o.Pause, o.Now, r.place), queue.NewKeyed(o.Pause, o.Now, r.reconcileGroup)
 	r.groups.Gather, r.groups.Delay = o.Gather, o.Delay

@@ -84,8 +84,8 @@ func misspeltClass(v *objects.View, ing *networkingv1.Ingress, value, own string
 	}
 	text := fmt.Sprintf("no IngressClass %q exists, and %q may be meant; its load balancer keeps its former rules and "+
 		"settings", value, own)
-	d := invalidClass(ing, text, fmt.Sprintf("write %q; to release the load balancer, remove the Ingress, or name another "+
-		"controller's class that exists", own))
+	d := invalidClass(ing, text, fmt.Sprintf("write %q; to release the load balancer, delete the Ingress, or name an "+
+		"existing class of another controller", own))
 	d.Path = "metadata.annotations[" + LegacyClassAnnotation + "]"
 	return d
 }

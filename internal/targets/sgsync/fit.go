@@ -28,23 +28,25 @@ type Fitted struct {
 // reach the targets in the group by a few such rules: a tenant with many ranges of addresses must leave room for them.
 const groupRules = 4
 
+// Needs are what bindings need of a group: together, and each. Each is called only if the group has no room for all.
+type Needs struct {
+	All  []stack.Permission
+	Each func() []Need
+}
+
 // Fit is Changes within the limit of rules of a group. Where the rules do not fit in the shapes that stand, all of them
 // are joined. Where that is not enough, bindings whose rules stand come first, then each that still fits, if necessary
 // with all ports of a security group from the lowest to the highest in one rule; the others get nothing, and nothing is
 // taken from them.
-func Fit(current []stack.Permission, needs []Need, state func(stack.Permission) RuleState, partial bool,
+func Fit(current []stack.Permission, needs Needs, state func(stack.Permission) RuleState, partial bool,
 	limit int) Fitted {
-	var wanted []stack.Permission
-	for _, n := range needs {
-		wanted = append(wanted, n.Permissions...)
-	}
 	var f Fitted
-	f.Grant, f.Revoke, f.Waits = Changes(current, wanted, state, partial)
+	f.Grant, f.Revoke, f.Waits = Changes(current, needs.All, state, partial)
 	most := max(limit-1, sgrules.Count(current)) // the last rule is for one that takes the place of others
 	if fits(current, f.Grant, f.Revoke, most) || len(f.Grant) == 0 {
 		return f
 	}
-	grant, revoke, waits := changesTo(current, Pack(wanted, nil), state, partial)
+	grant, revoke, waits := changesTo(current, Pack(needs.All, nil), state, partial)
 	if fits(current, grant, revoke, most) {
 		return Fitted{Grant: grant, Revoke: revoke, Waits: waits}
 	}
@@ -52,7 +54,7 @@ func Fit(current []stack.Permission, needs []Need, state func(stack.Permission) 
 	standing := sgrules.Of(current)
 	var accepted []stack.Permission
 	var open []Need
-	for _, n := range needs {
+	for _, n := range needs.Each() {
 		if slices.ContainsFunc(n.Permissions, func(p stack.Permission) bool { return !standing.Admits(p) }) {
 			open = append(open, n)
 		} else {

@@ -90,7 +90,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, group string, partial func()
 		current, fresh, err := r.current(ctx, group, read)
 		if err != nil {
 			if needs, _ := r.Table.needsOf(group, nil); awsclient.Classify(err).Code != awsclient.CodeGroupNotFound ||
-				len(needs) > 0 {
+				len(needs.All) > 0 {
 				out.Err = err
 			} // a group that is gone needs no cleaning
 			return out
@@ -119,7 +119,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, group string, partial func()
 		}
 		var first []stack.Permission // what goes before the grant
 		if sgrules.Count(slices.Concat(current, grant)) > limit {
-			first, revoke = sgrules.Room(current, grant, revoke, trafficOf(needs), limit)
+			first, revoke = sgrules.Room(current, grant, revoke, sgrules.Of(needs.All), limit)
 		}
 		until, ungranted, err := r.change(ctx, group, first, grant, revoke)
 		if err == nil {
@@ -229,15 +229,6 @@ func (r *Reconciler) change(ctx context.Context, group string, first, grant, rev
 		}
 	}
 	return time.Time{}, false, nil
-}
-
-// trafficOf is what all bindings need.
-func trafficOf(needs []Need) sgrules.Traffic {
-	var all []stack.Permission
-	for _, n := range needs {
-		all = append(all, n.Permissions...)
-	}
-	return sgrules.Of(all)
 }
 
 func texts(rules []stack.Permission) []string {

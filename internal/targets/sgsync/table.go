@@ -15,6 +15,44 @@ import (
 type Table struct {
 	mu    sync.Mutex
 	needs map[string]need // by binding
+	// wanted counts, by group, the needs for each permission, and unplaced those for permissions of need.unplaced: a look
+	// at a group goes through what differs, and not through all bindings.
+	wanted   map[string]counts
+	unplaced counts
+}
+
+// counts are how often permissions are needed.
+type counts map[stack.Permission]int
+
+func (c counts) add(perms []stack.Permission, n int) {
+	for _, p := range perms {
+		if c[p] += n; c[p] == 0 {
+			delete(c, p)
+		}
+	}
+}
+
+// put replaces what a binding needs; nil forgets the binding. The lock is held.
+func (t *Table) put(binding string, n *need) {
+	before := t.needs[binding]
+	t.unplaced.add(before.unplaced, -1)
+	for g, perms := range before.groups {
+		if t.wanted[g].add(perms, -1); len(t.wanted[g]) == 0 {
+			delete(t.wanted, g)
+		}
+	}
+	if n == nil {
+		delete(t.needs, binding)
+		return
+	}
+	t.needs[binding] = *n
+	t.unplaced.add(n.unplaced, 1)
+	for g, perms := range n.groups {
+		if t.wanted[g] == nil {
+			t.wanted[g] = counts{}
+		}
+		t.wanted[g].add(perms, 1)
+	}
 }
 
 // need is what one binding needs.
@@ -32,7 +70,9 @@ type Touched struct {
 }
 
 // NewTable makes an empty table.
-func NewTable() *Table { return &Table{needs: map[string]need{}} }
+func NewTable() *Table {
+	return &Table{needs: map[string]need{}, wanted: map[string]counts{}, unplaced: counts{}}
+}
 
 // Set records all that a binding needs, group by group; nil forgets the binding.
 func (t *Table) Set(binding string, groups map[string][]stack.Permission) Touched {
@@ -40,9 +80,9 @@ func (t *Table) Set(binding string, groups map[string][]stack.Permission) Touche
 	defer t.mu.Unlock()
 	before := t.needs[binding]
 	if groups == nil {
-		delete(t.needs, binding)
+		t.put(binding, nil)
 	} else {
-		t.needs[binding] = need{groups: groups, placed: true}
+		t.put(binding, &need{groups: groups, placed: true})
 	}
 	return compare(before.groups, groups)
 }
@@ -59,7 +99,7 @@ func (t *Table) Extend(binding string, groups map[string][]stack.Permission, unp
 		all = map[string][]stack.Permission{}
 	}
 	maps.Copy(all, groups)
-	t.needs[binding] = need{groups: all, unplaced: unplaced, placed: before.placed}
+	t.put(binding, &need{groups: all, unplaced: unplaced, placed: before.placed})
 	return compare(before.groups, all)
 }
 
@@ -75,8 +115,8 @@ func (t *Table) Transfer(binding, name string) Touched {
 	for g, perms := range from.groups {
 		all[g] = slices.Concat(all[g], perms)
 	}
-	delete(t.needs, binding)
-	t.needs[name] = need{groups: all, unplaced: slices.Concat(to.unplaced, from.unplaced)}
+	t.put(binding, nil)
+	t.put(name, &need{groups: all, unplaced: slices.Concat(to.unplaced, from.unplaced)})
 	return Touched{Same: slices.Sorted(maps.Keys(from.groups))}
 }
 
@@ -101,7 +141,7 @@ func (t *Table) Lend(binding, name string, groups map[string][]stack.Permission,
 		}
 	}
 	if lent {
-		t.needs[name] = need{groups: all, unplaced: to.unplaced}
+		t.put(name, &need{groups: all, unplaced: to.unplaced})
 	}
 	return lent
 }
@@ -116,7 +156,7 @@ func (t *Table) Restrict(name string, groups []string) Touched {
 	}
 	rest := maps.Clone(n.groups)
 	maps.DeleteFunc(rest, func(g string, _ []stack.Permission) bool { return !slices.Contains(groups, g) })
-	t.needs[name] = need{groups: rest, unplaced: n.unplaced}
+	t.put(name, &need{groups: rest, unplaced: n.unplaced})
 	return compare(n.groups, rest)
 }
 
@@ -161,10 +201,24 @@ func (t *Table) Of(binding, group string) []stack.Permission {
 	return t.needs[binding].groups[group]
 }
 
-// needsOf is what each binding needs of a group, sorted by binding, but from sources that do not exist, and the
-// permissions of endpoints whose groups are unknown. Both are of one moment: a binding whose endpoints are found passes
-// from the one to the other.
-func (t *Table) needsOf(group string, missing map[string]error) (needs []Need, unplaced []stack.Permission) {
+// needsOf is what bindings need of a group, but from sources that do not exist, and the permissions of
+// endpoints whose groups are unknown. Both are of one moment: a binding whose endpoints are found passes from the one
+// to the other.
+func (t *Table) needsOf(group string, missing map[string]error) (needs Needs, unplaced []stack.Permission) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for p := range t.wanted[group] {
+		if missing[p.Group.Literal] == nil {
+			needs.All = append(needs.All, p)
+		}
+	}
+	needs.Each = func() []Need { return t.eachNeed(group, missing) }
+	return needs, slices.Collect(maps.Keys(t.unplaced))
+}
+
+// eachNeed is what each binding needs of a group, sorted by binding, but from sources that do not exist. It looks at
+// all bindings.
+func (t *Table) eachNeed(group string, missing map[string]error) (needs []Need) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for binding, n := range t.needs {
@@ -174,8 +228,7 @@ func (t *Table) needsOf(group string, missing map[string]error) (needs []Need, u
 		if len(perms) > 0 {
 			needs = append(needs, Need{binding, perms})
 		}
-		unplaced = append(unplaced, n.unplaced...)
 	}
 	sorting.By(needs, func(a, b Need) int { return strings.Compare(a.Binding, b.Binding) })
-	return needs, unplaced
+	return needs
 }
