@@ -68,10 +68,10 @@ func (b *Reconciler) withoutService(o *v1beta1.TargetGroupBinding, d diag.Diagno
 	return Resolved{Found: diag.List{d}}
 }
 
-// editedSinceServed reports whether a binding has served its target group, and was edited since.
+// editedSinceServed reports whether a binding had targets, and was edited since.
 func (b *Reconciler) editedSinceServed(o *v1beta1.TargetGroupBinding) bool {
-	if served := b.memory.get(o).generation; served != 0 {
-		return served != o.Generation
+	if k := b.memory.get(o); k.generation != 0 {
+		return k.generation != o.Generation && k.some
 	}
 	ready, served := meta.FindStatusCondition(o.Status.Conditions, "Ready"), o.Status.ObservedGeneration
 	switch {

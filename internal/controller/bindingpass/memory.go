@@ -41,6 +41,7 @@ type kept struct {
 	served       registrar.Group // the target group, and the scope in which it is reached, of the last pass that served it
 	moved        bool            // an edit since the process began has given it another target group
 	generation   int64           // of the last pass that asked for targets
+	some         bool            // that pass asked for any
 	emptySince   time.Time       // since when its Service has no endpoints; zero = it has some
 	ending
 }
@@ -62,12 +63,13 @@ func (m *memory) get(o *v1beta1.TargetGroupBinding) kept {
 	return kept{uid: o.UID}
 }
 
-// edited reports whether a binding was edited since the last pass of this process that asked for targets.
-func (m *memory) edited(o *v1beta1.TargetGroupBinding) bool {
+// edited reports whether a binding was edited since the last pass of this process that asked for targets. This one asks
+// for so many.
+func (m *memory) edited(o *v1beta1.TargetGroupBinding, targets int) bool {
 	k := m.get(o)
 	before := k.generation
-	if before != o.Generation {
-		k.generation = o.Generation
+	if some := targets > 0; before != o.Generation || k.some != some {
+		k.generation, k.some = o.Generation, some
 		m.put(o, k)
 	}
 	return before != 0 && before != o.Generation

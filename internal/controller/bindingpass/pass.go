@@ -232,7 +232,7 @@ func (p *pass) makeRequest(ctx context.Context) exit {
 // requestRules has networking write the security group rules that the wanted targets need, and those that stay.
 func (p *pass) requestRules(ctx context.Context) exit {
 	b, o := p.reconciler, p.binding
-	if b.memory.edited(o) {
+	if b.memory.edited(o, p.endpoints.Len()) {
 		b.Inventory.Refusals().Changed(registrar.Key(p.id))
 	}
 	p.held = b.heldTargets(ctx, o, p.request, p.found)

@@ -110,3 +110,18 @@ func TestASelectorOfNoNodeKeepsTheNodes(t *testing.T) {
 	label(nil)
 	registered("without the label again", 0)
 }
+
+// TestABindingBeforeItsPodsTellsOfNoEdit has a binding, which the controller completes, before its pods are ready.
+func TestABindingBeforeItsPodsTellsOfNoEdit(t *testing.T) {
+	t.Parallel()
+	l := lab.New(t, account.Profile{}, lab.Service("web"))
+	b := lab.Binding(l.TargetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP)
+	b.Generation = 1
+	l.Create(b)
+	l.Settle()
+	edit(l, b, func(*v1beta1.TargetGroupBindingSpec) {}) // as the API server counts what the controller completes
+	l.Settle()
+	if told := strings.Join(l.Events, "\n"); strings.Contains(told, "NoTargetsAfterEdit") {
+		t.Errorf("told %s", told)
+	}
+}
