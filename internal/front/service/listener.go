@@ -273,7 +273,7 @@ func (t *translation) mergesTCPAndUDP() bool {
 
 // noteUnused notes annotations that no listener uses.
 func (t *translation) noteUnused(listeners []intent.Listener, used map[annotation.Key]bool, certificates bool) {
-	secure := secure(listeners)
+	secure := endsTLS(listeners)
 	if p := t.read.String(annotation.ServiceBackendProtocol); secure && p.Set && p.Value != "ssl" && p.Value != "tcp" {
 		t.read.Ignored(annotation.ServiceBackendProtocol,
 			fmt.Sprintf("value %q counts as tcp: the load balancer reaches targets of TLS listeners without TLS", p.Value),

@@ -65,7 +65,7 @@ func (t *translation) misspeltValues(listeners []intent.Listener) (out []intent.
 			return v == stack.TargetIP || v == stack.TargetInstance
 		}},
 		{"backend-protocol", annotation.ServiceBackendProtocol, func(v string) bool {
-			return v == "ssl" || v == "tcp" || v == "http" || !secure(listeners)
+			return v == "ssl" || v == "tcp" || v == "http" || !endsTLS(listeners)
 		}},
 		{"tcp-udp-listener", annotation.ServiceTCPUDPListener, func(v string) bool {
 			_, err := strconv.ParseBool(v)
@@ -79,8 +79,7 @@ func (t *translation) misspeltValues(listeners []intent.Listener) (out []intent.
 	return out
 }
 
-// secure reports whether the load balancer ends TLS.
-func secure(listeners []intent.Listener) bool {
+func endsTLS(listeners []intent.Listener) bool {
 	return slices.ContainsFunc(listeners, func(l intent.Listener) bool { return l.Protocol == tls })
 }
 
