@@ -213,6 +213,21 @@ func TestLongFormsAreOfTheirPackagesOnly(t *testing.T) {
 	}
 }
 
+func TestPackagesWithTheLargestTestsBeginFirst(t *testing.T) {
+	t.Chdir("../..")
+	for _, command := range []string{"test", "all"} {
+		suites, err := plan(t.Context(), command, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := suites[len(suites)-1].packages
+		first := slices.Index(last, module+"/playground/e2e/behaviour")
+		if light := slices.Index(last, module+"/playground/curl"); first < 0 || first >= light || light < len(last)/2 {
+			t.Errorf("%s: e2e/behaviour is package %d and curl %d of %d", command, first, light, len(last))
+		}
+	}
+}
+
 func TestEverySeedRunsOnceAndWithoutTheRaceDetector(t *testing.T) {
 	t.Chdir("../..")
 	suites, err := plan(t.Context(), "all", nil)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,9 +45,10 @@ func plan(ctx context.Context, name string, patterns []string) ([]suite, error) 
 		return nil, err
 	}
 	concurrent, others := divide(packages, name == "all")
-	playground := []string{"./..."}
+	var playground []string
 	var sliced suite
-	if name == "test" {
+	switch name {
+	case "test":
 		slice := os.Getenv(longtest.SliceVariable)
 		if playground, err = core(ctx, slice); err != nil {
 			return nil, err
@@ -54,6 +56,12 @@ func plan(ctx context.Context, name string, patterns []string) ([]suite, error) 
 		if sliced, err = longOf(packages, concurrent, slice); err != nil {
 			return nil, err
 		}
+	case "all":
+		all, err := list(ctx, "playground", "./...")
+		if err != nil {
+			return nil, err
+		}
+		playground = paths(all)
 	}
 	image := suite{name: "image builder", dir: "hack/tools/image", packages: []string{"./..."}}
 	switch name {
@@ -109,14 +117,16 @@ func longForms(ctx context.Context) ([]suite, error) {
 	return suites, nil
 }
 
-// pack is a package as go list prints it.
+// pack is a package as go list prints it, and the bytes of its tests.
 type pack struct {
 	path, dir string
+	size      int
 	imports   []string
 	tests     []string // imports of its tests
 }
 
-// list lists packages of the module in dir, a directory relative to the root.
+// list lists packages of the module in dir, a directory relative to the root. Those with the largest tests come first:
+// go test begins packages in the order of its arguments, and one of several minutes that begins last runs alone.
 func list(ctx context.Context, dir string, patterns ...string) ([]pack, error) {
 	const format = "{{.ImportPath}}\t{{.Dir}}\t{{join .Imports \" \"}}\t{{join .TestImports \" \"}} {{join " +
 		".XTestImports \" \"}}"
@@ -131,10 +141,12 @@ func list(ctx context.Context, dir string, patterns ...string) ([]pack, error) {
 	for line := range strings.Lines(string(out)) {
 		fields := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
 		if len(fields) == 4 {
-			packages = append(packages, pack{path: fields[0], dir: fields[1], imports: strings.Fields(fields[2]),
-				tests: strings.Fields(fields[3])})
+			_, tests := sources(fields[1])
+			packages = append(packages, pack{path: fields[0], dir: fields[1], size: len(strings.Join(tests, "")),
+				imports: strings.Fields(fields[2]), tests: strings.Fields(fields[3])})
 		}
 	}
+	slices.SortStableFunc(packages, func(a, b pack) int { return cmp.Compare(b.size, a.size) })
 	return packages, nil
 }
 
