@@ -3,7 +3,7 @@ package plan
 import "slices"
 
 // Policy is a filter from plan to plan: it refuses steps by a guard, or leaves out steps, or some attributes or tags
-// of a step. It adds no steps.
+// of a step, or orders steps. It adds none.
 type Policy func(Plan) Plan
 
 // Under applies policies to the plan, one after the other.

@@ -8,7 +8,8 @@
 //
 // # Stacks
 //
-// Every stack has an entry, which is in one of these states (TestEventsLeadFromStateToStateAsInTheTable):
+// Every stack has an entry, which is in one of the first four of these states; the others come in addition
+// (TestEventsLeadFromStateToStateAsInTheTable):
 //
 //	state      | fields of entry            | what Observed does              | what a caller may conclude from it afterwards
 //	unlisted   | nothing is listed          | waits for the first listing     | (nothing before that)

@@ -3,6 +3,7 @@ package bindingpass
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
@@ -29,26 +30,36 @@ type Resolved struct {
 	bindings.Targets
 	Found diag.List
 	Known bool
+	// edited are the findings if an edit of the binding led to there being nothing; nil = nothing is wanted either way.
+	edited diag.List
 }
 
-// Endpoints resolves what the binding wants registered. A Service that is proven not to exist, or lacks the port, wants
-// nothing, unless an edit of the binding named it: that may be a mistake, and the targets stay. An error is one of
+// Endpoints resolves what the binding wants registered. A binding whose newest edit led to nothing, such as a Service
+// that is proven not to exist, may be mistaken: what it wants is not known, and the targets stay. An error is one of
 // reading, and says nothing of what is wanted: a Service that could not be looked for may well exist.
 func (b *Reconciler) Endpoints(ctx context.Context, o *v1beta1.TargetGroupBinding) (Resolved, error) {
+	of, err := b.wanted(ctx, o)
+	if of.edited != nil && b.editedSinceServed(o) {
+		return Resolved{Found: of.edited}, err
+	}
+	return of, err
+}
+
+func (b *Reconciler) wanted(ctx context.Context, o *v1beta1.TargetGroupBinding) (Resolved, error) {
 	ref := o.Spec.ServiceRef
 	svc := &corev1.Service{}
 	absence, err := (reads.ConfirmingReader{Cache: b.Client, Live: b.APIReader}).Get(ctx, client.ObjectKey{
 		Namespace: o.Namespace, Name: ref.Name}, svc)
 	switch {
 	case absence.Proven():
-		return b.withoutService(o, bindings.ServiceMissing(o)), nil
+		return withoutService(o, bindings.ServiceMissing(o)), nil
 	case err != nil:
 		return Resolved{}, fmt.Errorf("reading Service %s/%s: %w", o.Namespace, ref.Name, err)
 	}
 	port, d := registrar.Backend(o, svc)
 	if d != nil {
 		if d.Code == diag.ServiceMissing {
-			return b.withoutService(o, *d), nil
+			return withoutService(o, *d), nil
 		}
 		return Resolved{Found: diag.List{*d}}, nil
 	}
@@ -59,13 +70,14 @@ func (b *Reconciler) Endpoints(ctx context.Context, o *v1beta1.TargetGroupBindin
 }
 
 // withoutService is what a binding wants whose Service, or its port, does not exist.
-func (b *Reconciler) withoutService(o *v1beta1.TargetGroupBinding, d diag.Diagnostic) Resolved {
-	if bindingobject.OfStack(o.Labels) || !b.editedSinceServed(o) {
-		return Resolved{Found: diag.List{d}, Known: true}
+func withoutService(o *v1beta1.TargetGroupBinding, d diag.Diagnostic) Resolved {
+	of := Resolved{Found: diag.List{d}, Known: true}
+	if !bindingobject.OfStack(o.Labels) {
+		d.Text += "; the registered targets stay, as an edit of the TargetGroupBinding may have misspelt it"
+		d.Remedy += "; delete the TargetGroupBinding to deregister the targets"
+		of.edited = diag.List{d}
 	}
-	d.Text += "; the registered targets stay, as an edit of the TargetGroupBinding may have misspelt it"
-	d.Remedy += "; delete the TargetGroupBinding to deregister the targets"
-	return Resolved{Found: diag.List{d}}
+	return of
 }
 
 // editedSinceServed reports whether a binding had targets, and was edited since.
@@ -83,10 +95,10 @@ func (b *Reconciler) editedSinceServed(o *v1beta1.TargetGroupBinding) bool {
 	return ready.Reason == string(diag.ServiceMissing) || ready.Reason == string(diag.NoTargetsAfterEdit)
 }
 
-// withoutTargets is what a binding wants whose newest edit names what has no targets.
-func withoutTargets(o *v1beta1.TargetGroupBinding, path, why, remedy string, found ...diag.Diagnostic) Resolved {
-	return Resolved{Found: append(found, diag.New(bindingobject.BindingObject(o), path, diag.NoTargetsAfterEdit,
-		why+"; the targets that were registered before the edit stay", remedy))}
+// noTargets is the finding about an edit that led to a binding without targets.
+func noTargets(o *v1beta1.TargetGroupBinding, path, why, remedy string) diag.Diagnostic {
+	return diag.New(bindingobject.BindingObject(o), path, diag.NoTargetsAfterEdit,
+		why+"; the targets that were registered before the edit stay", remedy)
 }
 
 // addressEndpoints are the addresses of Pods, and those of other machines in the VPC of the target group.
@@ -123,11 +135,12 @@ func (b *Reconciler) addressEndpoints(ctx context.Context, o *v1beta1.TargetGrou
 	}
 	wanted, found, unidentified := x.Addresses(ctx)
 	b.countUnidentified(o, unidentified)
-	if wanted.Len() == 0 && !bindingobject.OfStack(o.Labels) && b.editedSinceServed(o) {
-		return withoutTargets(o, "spec.serviceRef", fmt.Sprintf("Service %s/%s has no ready endpoints", o.Namespace,
-			o.Spec.ServiceRef.Name), "make pods of the Service ready, or name another one", found...), nil
+	of := Resolved{Targets: bindings.Targets{Endpoints: wanted}, Found: found, Known: true}
+	if wanted.Len() == 0 && !bindingobject.OfStack(o.Labels) {
+		of.edited = append(slices.Clip(found), noTargets(o, "spec.serviceRef", fmt.Sprintf("Service %s/%s has no ready endpoints",
+			o.Namespace, o.Spec.ServiceRef.Name), "make pods of the Service ready, or name another one"))
 	}
-	return Resolved{Targets: bindings.Targets{Endpoints: wanted}, Found: found, Known: true}, nil
+	return of, nil
 }
 
 // slicesOf are the EndpointSlices of the Service of a binding. Nobody changes them.
@@ -174,14 +187,15 @@ func (b *Reconciler) nodeEndpoints(ctx context.Context, o *v1beta1.TargetGroupBi
 	if err != nil {
 		return Resolved{}, err
 	}
-	if why, remedy := nodes.Empty(); why != "" && b.editedSinceServed(o) {
-		return withoutTargets(o, "spec.nodeSelector", why, remedy), nil
-	}
 	wanted, found, known := nodes.Instances(o)
 	found = append(found, nodes.None(o, func() []diag.Object {
 		return append(b.about(ctx, o), b.declaring(ctx, o)...)
 	})...)
-	return Resolved{bindings.Targets{Endpoints: wanted, Port: port.NodePort}, found, known}, nil
+	of := Resolved{Targets: bindings.Targets{Endpoints: wanted, Port: port.NodePort}, Found: found, Known: known}
+	if why, remedy := nodes.Empty(); why != "" {
+		of.edited = diag.List{noTargets(o, "spec.nodeSelector", why, remedy)}
+	}
+	return of, nil
 }
 
 // about are a binding and its Service, if that can be read.

@@ -173,6 +173,9 @@ func (r *Reconciler) reconcileGroup(ctx context.Context, group string) queue.Ret
 			concerned = append(concerned, client.ObjectKeyFromObject(w.binding))
 		}
 	}
+	if len(r.asking[group]) == 0 {
+		delete(r.asking, group)
+	}
 	missed := out.Waits && r.reviews != reviews // by a review that did not find the group waiting yet
 	r.mu.Unlock()
 	if missed {

@@ -51,8 +51,8 @@ type Entry struct {
 	Class string
 	// Default is the value if the annotation is absent, for documentation; empty = the feature is not used.
 	Default string
-	// Merge says how the values of a group's members combine, for documentation; package compile decides. Empty = they do
-	// not combine.
+	// Merge says how the values of a group's members combine, for documentation and the tests of groups; package compile
+	// decides. Empty = they do not combine.
 	Merge string
 	// Values are the valid values, if they are enumerated. Complaint begins the message about any other value.
 	Values    []string

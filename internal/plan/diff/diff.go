@@ -69,7 +69,8 @@ type Region struct {
 
 // Stack plans the steps from the observed to the desired stack, except for parts that keep does not change. A stack
 // with a Removal plans the deletion of everything observed. An empty stack without one plans nothing, and neither
-// does nil. A load balancer is never deleted without a successor, unless it is a frontend.
+// does nil. Without a Removal, a load balancer is deleted only if another one takes its place, if
+// it is a frontend, or if it is a duplicate and its objects consent.
 //
 // Both sides are canonicalised first, so an explicit default is not a change. New resources are created before old
 // ones are deleted. The steps of the plan are in an order in which they could be executed one by one.
