@@ -29,7 +29,7 @@ func (i *inputs) bindings(ctx context.Context, s *source, concerned func(*v1beta
 	in := offline.BindingInput{
 		View: v, Config: &i.config, Balancing: s.clients.ELBV2, Compute: s.clients.EC2, Inventory: s.inventory,
 		Only: concerned, Stacks: planned,
-		Live: s.kube != nil, BuiltIn: s.builtIn, Recorded: s.cluster.Recorded, Explained: explained,
+		Live: s.kube != nil, Former: s.formerBinding, BuiltIn: s.builtIn, Recorded: s.cluster.Recorded, Explained: explained,
 	}
 	namespaces := map[string]bool{}
 	var rules bool
@@ -60,6 +60,22 @@ func (i *inputs) bindings(ctx context.Context, s *source, concerned func(*v1beta
 		return offline.Bindings{}, nil
 	}
 	return offline.PlanBindings(ctx, in)
+}
+
+// formerBinding is a binding of the cluster, also if one of a file takes its place; nil if there is none.
+func (s *source) formerBinding(namespace, name string) *v1beta1.TargetGroupBinding {
+	for _, p := range s.fromFiles {
+		b, ok := p.object.(*v1beta1.TargetGroupBinding)
+		if ok && b.Namespace == namespace && b.Name == name {
+			former, _ := p.former.(*v1beta1.TargetGroupBinding)
+			return former
+		}
+	}
+	if s.kube == nil {
+		return nil
+	}
+	have, _ := objects.Lookup[*v1beta1.TargetGroupBinding](objects.New(s.reader), objects.TargetGroupBinding, namespace, name)
+	return have
 }
 
 // changed reports whether the files have a binding: an edit may take rules away.

@@ -283,6 +283,42 @@ func TestABindingWhoseTargetsAreRegisteredHasNothingToDo(t *testing.T) {
 	}
 }
 
+func TestPlanOfAMisspeltBindingDeregistersNothing(t *testing.T) {
+	objects := objectsOf(t, "testdata/binding.yaml", "web-copy", "gone", "typed", "elsewhere", "other-account", "blind")
+	for _, o := range objects {
+		if b, ok := o.(*v1beta1.TargetGroupBinding); ok {
+			b.Generation, b.Status.ObservedGeneration = 1, aws.Int64(1)
+			b.Status.Conditions = []metav1.Condition{{Type: "Ready", Status: metav1.ConditionTrue, ObservedGeneration: 1}}
+		}
+	}
+	clients, _ := boundCluster(t, objects...)
+	const nodes = "arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/nodes/2234567890abcdef"
+	for group, target := range map[string]elbv2types.TargetDescription{
+		boundWeb: {Id: aws.String("10.0.128.21"), Port: aws.Int32(8080)},
+		nodes:    {Id: aws.String("i-0a1de0000000000a1"), Port: aws.Int32(30080)},
+	} {
+		if _, err := clients.ELBV2.RegisterTargets(t.Context(), &elbv2.RegisterTargetsInput{TargetGroupArn: aws.String(group),
+			Targets: []elbv2types.TargetDescription{target}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, spec := range map[string]string{
+		"web": "targetGroupName: web, serviceRef: {name: wbe, port: http}",
+		"nodes": `targetGroupARN: "` + nodes + `", serviceRef: {name: web, port: 80}, nodeSelector: {matchLabels: {pool: wbe}}`,
+	} {
+		file := filepath.Join(t.TempDir(), "edited.yaml")
+		if err := os.WriteFile(file, []byte("apiVersion: elbv2.k8s.aws/v1beta1\nkind: TargetGroupBinding\nmetadata: {name: "+
+			name+", namespace: shop}\nspec: {"+spec+"}\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, errOut, err := lbc(t, "", "plan", "-f", file, "--context", "c")
+		if err != nil || !strings.Contains(out, "not served; nothing would be changed") || !strings.Contains(out,
+			" stay") || strings.Contains(out, "DeregisterTargets") {
+			t.Errorf("%s: %v\n%s%s", name, err, out, errOut)
+		}
+	}
+}
+
 func TestWithoutTheRightToListPodsANoteTakesThePlaceOfAPlan(t *testing.T) {
 	_, s := boundCluster(t, objectsOf(t, "testdata/binding.yaml", "web-copy", "gone", "typed", "elsewhere",
 		"other-account", "blind", "nodes")...)

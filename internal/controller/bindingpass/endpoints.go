@@ -8,7 +8,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -73,9 +72,7 @@ func (b *Reconciler) wanted(ctx context.Context, o *v1beta1.TargetGroupBinding) 
 func withoutService(o *v1beta1.TargetGroupBinding, d diag.Diagnostic) Resolved {
 	of := Resolved{Found: diag.List{d}, Known: true}
 	if !bindingobject.OfStack(o.Labels) {
-		d.Text += "; the registered targets stay, as an edit of the TargetGroupBinding may have misspelt it"
-		d.Remedy += "; delete the TargetGroupBinding to deregister the targets"
-		of.edited = diag.List{d}
+		of.edited = diag.List{bindings.Misspelt(d)}
 	}
 	return of
 }
@@ -85,20 +82,7 @@ func (b *Reconciler) editedSinceServed(o *v1beta1.TargetGroupBinding) bool {
 	if k := b.memory.get(o); k.generation != 0 {
 		return k.generation != o.Generation && k.some
 	}
-	ready, served := meta.FindStatusCondition(o.Status.Conditions, "Ready"), o.Status.ObservedGeneration
-	switch {
-	case ready == nil, served != nil && *served == o.Generation:
-		return false
-	case ready.ObservedGeneration != o.Generation:
-		return true
-	}
-	return ready.Reason == string(diag.ServiceMissing) || ready.Reason == string(diag.NoTargetsAfterEdit)
-}
-
-// noTargets is the finding about an edit that led to a binding without targets.
-func noTargets(o *v1beta1.TargetGroupBinding, path, why, remedy string) diag.Diagnostic {
-	return diag.New(bindingobject.BindingObject(o), path, diag.NoTargetsAfterEdit,
-		why+"; the targets that were registered before the edit stay", remedy)
+	return bindings.EditedSinceServed(o)
 }
 
 // addressEndpoints are the addresses of Pods, and those of other machines in the VPC of the target group.
@@ -137,8 +121,7 @@ func (b *Reconciler) addressEndpoints(ctx context.Context, o *v1beta1.TargetGrou
 	b.countUnidentified(o, unidentified)
 	of := Resolved{Targets: bindings.Targets{Endpoints: wanted}, Found: found, Known: true}
 	if wanted.Len() == 0 && !bindingobject.OfStack(o.Labels) {
-		of.edited = append(slices.Clip(found), noTargets(o, "spec.serviceRef", fmt.Sprintf("Service %s/%s has no ready endpoints",
-			o.Namespace, o.Spec.ServiceRef.Name), "make pods of the Service ready, or name another one"))
+		of.edited = append(slices.Clip(found), bindings.Unready(o))
 	}
 	return of, nil
 }
@@ -191,11 +174,8 @@ func (b *Reconciler) nodeEndpoints(ctx context.Context, o *v1beta1.TargetGroupBi
 	found = append(found, nodes.None(o, func() []diag.Object {
 		return append(b.about(ctx, o), b.declaring(ctx, o)...)
 	})...)
-	of := Resolved{Targets: bindings.Targets{Endpoints: wanted, Port: port.NodePort}, Found: found, Known: known}
-	if why, remedy := nodes.Empty(); why != "" {
-		of.edited = diag.List{noTargets(o, "spec.nodeSelector", why, remedy)}
-	}
-	return of, nil
+	return Resolved{Targets: bindings.Targets{Endpoints: wanted, Port: port.NodePort}, Found: found, Known: known,
+		edited: nodes.Emptied(o)}, nil
 }
 
 // about are a binding and its Service, if that can be read.

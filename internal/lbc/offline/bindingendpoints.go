@@ -7,6 +7,8 @@ import (
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/controller/config"
@@ -45,7 +47,7 @@ func (p *bindingPlanner) resolve(ctx context.Context, b *plannedBinding) error {
 	}
 	svc, ok := objects.Lookup[*corev1.Service](p.View, objects.Service, o.Namespace, o.Spec.ServiceRef.Name)
 	if !ok {
-		b.Diagnostics = append(b.Diagnostics, bindings.ServiceMissing(o))
+		p.withoutService(b, bindings.ServiceMissing(o))
 		if !p.Live { // the cluster may have it
 			b.State = Unknown
 		}
@@ -53,9 +55,10 @@ func (p *bindingPlanner) resolve(ctx context.Context, b *plannedBinding) error {
 	}
 	port, d := registrar.Backend(o, svc)
 	if d != nil {
-		b.Diagnostics = append(b.Diagnostics, *d)
-		if d.Code != diag.ServiceMissing {
-			b.State = Unserved
+		if d.Code == diag.ServiceMissing {
+			p.withoutService(b, *d)
+		} else {
+			b.refuse(Unserved, *d)
 		}
 		return nil
 	}
@@ -67,6 +70,27 @@ func (p *bindingPlanner) resolve(ctx context.Context, b *plannedBinding) error {
 		p.instances(ctx, b, about)
 	}
 	return nil
+}
+
+// withoutService is a binding whose Service, or its port, does not exist.
+func (p *bindingPlanner) withoutService(b *plannedBinding, d diag.Diagnostic) {
+	if bindingobject.OfStack(b.Object.Labels) || !p.editedSinceServed(b.Object) {
+		b.Diagnostics = append(b.Diagnostics, d)
+		return
+	}
+	b.refuse(Unserved, bindings.Misspelt(d))
+}
+
+// editedSinceServed reports whether the controller has served a binding that the plan edits, or that was edited since.
+func (p *bindingPlanner) editedSinceServed(o *v1beta1.TargetGroupBinding) bool {
+	have := p.Former(o.Namespace, o.Name)
+	if have == nil {
+		return false
+	}
+	// the spec of the cluster may not be complete yet
+	edited := !equality.Semantic.DeepDerivative(have.Spec, o.Spec) ||
+		!equality.Semantic.DeepEqual(have.Spec.NodeSelector, o.Spec.NodeSelector)
+	return edited && meta.FindStatusCondition(have.Status.Conditions, "Ready") != nil || bindings.EditedSinceServed(have)
 }
 
 // unplanned: what a binding wants registered is not known.
@@ -104,6 +128,9 @@ func (p *bindingPlanner) addresses(ctx context.Context, b *plannedBinding, about
 	}
 	list, found, _ := x.Addresses(ctx)
 	wanted := list.Slice()
+	if len(wanted) == 0 && !bindingobject.OfStack(o.Labels) && p.editedSinceServed(o) {
+		b.State, found = Unserved, append(found, bindings.Unready(o))
+	}
 	b.wanted, b.Diagnostics = wanted, append(b.Diagnostics, found...)
 	b.Endpoints = x.Judge(ctx, append(pods, machines...), wanted)
 	for _, c := range append(registrar.PodCandidates(ctx, p.workloads, b.Port, slicesOf, !ipv6),
@@ -120,8 +147,12 @@ func (p *bindingPlanner) instances(ctx context.Context, b *plannedBinding, about
 		b.unplanned("the files have no nodes", "add the nodes, or read a cluster with --context")
 		return
 	}
-	wanted, found, known := bindings.Instances(o, p.workloads.nodes, b.Port,
-		p.Config.Gates.Enabled(config.EndpointsFailOpen))
+	nodes := bindings.ChooseNodes(p.workloads.nodes, o.Spec.NodeSelector, p.Config.Gates.Enabled(config.EndpointsFailOpen))
+	if edited := nodes.Emptied(o); edited != nil && p.editedSinceServed(o) {
+		b.refuse(Unserved, edited[0])
+		return
+	}
+	wanted, found, known := bindings.Instances(o, nodes, b.Port)
 	b.Diagnostics = append(b.Diagnostics, found...)
 	if !known {
 		b.State = Unserved

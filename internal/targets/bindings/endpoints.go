@@ -221,9 +221,9 @@ func (x Endpoints) identified(ctx context.Context, all registrar.Endpoints) (wan
 }
 
 // Instances are the nodes that are to be registered. If a mistake hides which, known is false.
-func Instances(o *v1beta1.TargetGroupBinding, nodes []*corev1.Node, port corev1.ServicePort, failOpen bool) (
+func Instances(o *v1beta1.TargetGroupBinding, nodes Nodes, port corev1.ServicePort) (
 	wanted []registrar.Endpoint, found diag.List, known bool) {
-	shared, found, known := ChooseNodes(nodes, o.Spec.NodeSelector, failOpen).Instances(o)
+	shared, found, known := nodes.Instances(o)
 	wanted = shared.Slice()
 	for i := range wanted {
 		wanted[i].Port = port.NodePort
@@ -264,16 +264,21 @@ func whyNone(nodes []*corev1.Node, selector *metav1.LabelSelector) string {
 
 // None are the findings that a target group is empty because of the node selector of its binding.
 func (n Nodes) None(o *v1beta1.TargetGroupBinding, about func() []diag.Object) (found diag.List) {
-	why, remedy := n.Empty()
-	if why == "" {
+	if n.none == "" {
 		return nil
 	}
-	return empty(o, about(), "spec.nodeSelector", why, remedy)
+	return empty(o, about(), "spec.nodeSelector", n.none, relabel)
 }
 
-// Empty is why a selector chooses no node; empty if it chooses some, or there is none.
-func (n Nodes) Empty() (why, remedy string) {
-	return n.none, "label the nodes that are to be targets, or correct the labels that this object asks for"
+const relabel = "label the nodes that are to be targets, or correct the labels that this object asks for"
+
+// Emptied is the finding that an edit has given a binding a selector that chooses no node; nil if it chooses some, or
+// there is none.
+func (n Nodes) Emptied(o *v1beta1.TargetGroupBinding) diag.List {
+	if n.none == "" {
+		return nil
+	}
+	return diag.List{emptied(o, "spec.nodeSelector", n.none, relabel)}
 }
 
 // WithoutPods are the findings that a target group is empty because its Service has no endpoints.
