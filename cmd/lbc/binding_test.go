@@ -303,7 +303,7 @@ func TestPlanOfAMisspeltBindingDeregistersNothing(t *testing.T) {
 		}
 	}
 	for name, spec := range map[string]string{
-		"web": "targetGroupName: web, serviceRef: {name: wbe, port: http}",
+		"web":   "targetGroupName: web, serviceRef: {name: wbe, port: http}",
 		"nodes": `targetGroupARN: "` + nodes + `", serviceRef: {name: web, port: 80}, nodeSelector: {matchLabels: {pool: wbe}}`,
 	} {
 		file := filepath.Join(t.TempDir(), "edited.yaml")
