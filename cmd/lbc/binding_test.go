@@ -312,7 +312,7 @@ func TestPlanOfAMisspeltBindingDeregistersNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		out, errOut, err := lbc(t, "", "plan", "-f", file, "--context", "c")
-		if err != nil || !strings.Contains(out, "not served; nothing would be changed") || !strings.Contains(out,
+		if !errors.Is(err, exitInvalid) || !strings.Contains(out, "not served; nothing would be changed") || !strings.Contains(out,
 			" stay") || strings.Contains(out, "DeregisterTargets") {
 			t.Errorf("%s: %v\n%s%s", name, err, out, errOut)
 		}
