@@ -61,6 +61,7 @@ type Listener struct {
 	Flows        flow.Set           // flows, and tunnels of HTTP
 
 	snapshot atomic.Pointer[Snapshot]
+	secure   atomic.Pointer[Snapshot] // the last one with TLS: a connection that began with it may still shake hands
 	mu       sync.Mutex
 	conns    map[*Conn]bool
 }
@@ -68,9 +69,9 @@ type Listener struct {
 // NewListener makes a listener of a load balancer.
 func (b *LoadBalancer) NewListener(s *Snapshot) *Listener {
 	l := &Listener{LoadBalancer: b, Port: s.Listener.Port, Protocol: s.Listener.Protocol, conns: map[*Conn]bool{}}
-	l.snapshot.Store(s)
+	l.Update(s)
 	l.TLS = sync.OnceValue(func() *tls.Config {
-		return handshake.Config(func() *handshake.Server { return l.Snapshot().handshakes() },
+		return handshake.Config(func() *handshake.Server { return l.secure.Load().handshakes() },
 			func(c net.Conn) *handshake.Client { return c.(interface{ HelloOf() *handshake.Client }).HelloOf() })
 	})
 	return l
@@ -80,7 +81,12 @@ func (b *LoadBalancer) NewListener(s *Snapshot) *Listener {
 func (l *Listener) Snapshot() *Snapshot { return l.snapshot.Load() }
 
 // Update makes the next connections and requests use s.
-func (l *Listener) Update(s *Snapshot) { l.snapshot.Store(s) }
+func (l *Listener) Update(s *Snapshot) {
+	l.snapshot.Store(s)
+	if s.Listener.Secure() {
+		l.secure.Store(s)
+	}
+}
 
 // Conn is a client's connection.
 type Conn struct {
