@@ -199,8 +199,6 @@ func (t *Trial) WaitAnswers(ctx context.Context, tried func(verify.Request)) (in
 func (t *Trial) Settle(ctx context.Context, d time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
 	for {
 		r := t.env.Simulator.Resources()
 		settled := true
@@ -215,10 +213,8 @@ func (t *Trial) Settle(ctx context.Context, d time.Duration) error {
 		if settled {
 			return nil
 		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := sleep.For(ctx, 20*time.Millisecond); err != nil {
+			return err
 		}
 	}
 }
