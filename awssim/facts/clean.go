@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"slices"
 	"time"
+
+	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 )
 
 // cleaning is how long resources may be in use by what was deleted before them.
@@ -49,7 +51,7 @@ func Clean(ctx context.Context, o Options, known []Resource) []string {
 		if len(left) > 0 {
 			o.Progress("waiting until %d resources can be deleted: %s", len(left), reasons[0])
 		}
-		if !wait(ctx, pause) { // lists lag behind deletions, so that the next look may find what is gone
+		if sleep.For(ctx, pause) != nil { // lists lag behind deletions, so that the next look may find what is gone
 			return append(reasons, problems...)
 		}
 		pause = min(2*pause, 10*time.Second)

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 )
 
 const (
@@ -210,22 +212,10 @@ func (r *runner) step(ctx context.Context, s Step, scope vars, made *[]Resource)
 			said = time.Now()
 			r.Progress("waiting for %s since %.0f s, for at most %s", s.title(), o.waited.Seconds(), patience)
 		}
-		if !wait(ctx, pause) {
+		if sleep.For(ctx, pause) != nil {
 			return outcome{unchecked: "interrupted"}
 		}
 		pause = min(2*pause, 5*time.Second)
-	}
-}
-
-// wait pauses, and reports whether ctx goes on.
-func wait(ctx context.Context, pause time.Duration) bool {
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }
 

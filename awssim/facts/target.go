@@ -16,6 +16,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 )
 
 // Target is the servers behind the load balancers of a run: two of HTTP, which answer what they were asked, and
@@ -106,7 +108,7 @@ func echo(port int) http.Handler {
 	})
 	mux.HandleFunc("/wait/{seconds}", func(w http.ResponseWriter, r *http.Request) {
 		seconds, _ := strconv.Atoi(r.PathValue("seconds"))
-		if wait(r.Context(), time.Duration(min(seconds, 60))*time.Second) {
+		if sleep.For(r.Context(), time.Duration(min(seconds, 60))*time.Second) == nil {
 			w.WriteHeader(http.StatusOK)
 		}
 	})

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 )
 
 // Knobs change how the provider behaves. The zero value is a provider that works and asks users to sign in.
@@ -88,14 +90,8 @@ func (k Knobs) fault(endpoint string) Fault {
 
 // strike waits and answers by the fault, and reports whether that was all.
 func (f Fault) strike(w http.ResponseWriter, r *http.Request) bool {
-	if f.Delay > 0 {
-		t := time.NewTimer(time.Duration(f.Delay))
-		defer t.Stop()
-		select {
-		case <-t.C:
-		case <-r.Context().Done():
-			return true
-		}
+	if f.Delay > 0 && sleep.For(r.Context(), time.Duration(f.Delay)) != nil {
+		return true
 	}
 	if f.Status == 0 {
 		return false

@@ -1,7 +1,7 @@
 // Package vnet is a virtual network inside one process: addresses, TCP and UDP ports, connections between them. Pods,
 // nodes and load balancers of a simulated VPC live on it, so that nothing is ever sent to a private address of the
 // machine's own network; an address may be backed by a loopback socket. No routing tables, no packets. It imports only
-// the standard library.
+// the standard library and internal/lib/sleep.
 package vnet
 
 import (
@@ -16,6 +16,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 )
 
 // A SYN without an answer is sent again after firstRetry (RFC 6298), and after twice as long each further time. After
@@ -288,7 +290,7 @@ func (n *Network) dialTCP(ctx context.Context, from, to netip.AddrPort) (net.Con
 		if !errors.Is(err, errDropped) {
 			return c, err
 		}
-		if !wait(ctx, firstRetry<<retry) {
+		if sleep.For(ctx, firstRetry<<retry) != nil {
 			break
 		}
 	}
@@ -323,16 +325,4 @@ func (n *Network) sendSYN(ctx context.Context, from, to netip.AddrPort) (net.Con
 		return forward(ctx, "tcp", from, to)
 	}
 	return nil, os.NewSyscallError("connect", ErrRefused)
-}
-
-// wait reports whether d passed before ctx ended.
-func wait(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -86,8 +86,8 @@ func New(o Options) (*Server, error) {
 		}
 		for action := range operations {
 			if d.actions != nil && !d.actions[action] {
-				return nil, fmt.Errorf("wire: service %s: the wire names of %s are not known, add it to "+
-					"awssim/wire/internal/names/actions.go and run go generate", name, action)
+				return nil, fmt.Errorf("wire: service %s: the wire names of %s are not known: run go generate ./awssim/wire",
+					name, action)
 			}
 		}
 		s.operations[name] = operations

@@ -47,10 +47,7 @@ func consoleCommand() *cobra.Command {
 		Long:    consoleHelp,
 		Example: consoleExample,
 		Args:    cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			o.files = append(o.files, args...)
-			return o.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), cmd.InOrStdin())
-		},
+		RunE:    o.withFiles(o.run),
 	}
 	o.besideCluster = true
 	o.flags(cmd)

@@ -87,7 +87,7 @@ func TestTheConsoleShowsWhyARequestGetsItsAnswer(t *testing.T) {
 		From: "198.51.100.7", Follow: true}
 	w, err := s.Ask(t.Context(), ask)
 	if err != nil || !strings.Contains(w.Result, "answer 301") || w.Next == nil || !strings.Contains(w.Next.Result,
-		"forward to") || len(w.Next.Groups) != 1 {
+		"forward to") || len(w.Next.TargetGroups) != 1 {
 		t.Errorf("%v: %+v", err, w)
 	}
 	for name, tt := range map[string]struct {

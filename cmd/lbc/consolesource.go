@@ -255,20 +255,20 @@ func lastPlans(ctx context.Context, src *source, key stack.Key) []console.Pass {
 }
 
 // Ask implements console.Source.
-func (s *consoleSource) Ask(ctx context.Context, q console.Question) (console.Walk, error) {
+func (s *consoleSource) Ask(ctx context.Context, q console.Question) (explain.Walk, error) {
 	request, err := data.Request(q)
 	if err != nil {
-		return console.Walk{}, err
+		return explain.Walk{}, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r, src, err := s.result(q.Key)
 	if err != nil {
-		return console.Walk{}, err
+		return explain.Walk{}, err
 	}
 	in := s.input(src, r)
 	if err := data.Answerable(in); err != nil {
-		return console.Walk{}, err
+		return explain.Walk{}, err
 	}
 	if in.Targets, err = healthOf(ctx, src, r.Observed); err != nil {
 		in.Targets = nil // the way does not depend on it

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -59,6 +60,15 @@ type inputs struct {
 	command     *cobra.Command
 	commandLine *pflag.FlagSet
 	config      config.Config
+}
+
+// withFiles runs a command whose arguments are files, as those of -f are.
+func (i *inputs) withFiles(run func(ctx context.Context, out, errOut io.Writer, in io.Reader) error) func(
+	*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		i.files = append(i.files, args...)
+		return run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), cmd.InOrStdin())
+	}
 }
 
 // flags declares them on a command.

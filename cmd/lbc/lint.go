@@ -97,10 +97,7 @@ func lintCommand() *cobra.Command {
 		Long:    lintHelp,
 		Example: lintExample,
 		Args:    cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			o.files = append(o.files, args...)
-			return o.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), cmd.InOrStdin())
-		},
+		RunE:    o.withFiles(o.run),
 	}
 	o.inputs.flags(cmd)
 	o.outputs.flags(cmd, "text", "json", "yaml", "github")

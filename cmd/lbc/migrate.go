@@ -95,10 +95,7 @@ func migrateCommand() *cobra.Command {
 		Long:    migrateHelp,
 		Example: migrateExample,
 		Args:    cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			o.files = append(o.files, args...)
-			return o.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), cmd.InOrStdin())
-		},
+		RunE:    o.withFiles(o.run),
 	}
 	o.inputs.flags(cmd)
 	o.outputs.flags(cmd, "text", "json", "yaml")

@@ -91,10 +91,7 @@ func planCommand() *cobra.Command {
 		Long:    planHelp,
 		Example: planExample,
 		Args:    cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			o.files = append(o.files, args...)
-			return o.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), cmd.InOrStdin())
-		},
+		RunE:    o.withFiles(o.run),
 	}
 	o.besideCluster = true
 	o.inputs.flags(cmd)

@@ -91,10 +91,7 @@ func rollbackCommand() *cobra.Command {
 		Long:    rollbackHelp,
 		Example: rollbackExample,
 		Args:    cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			o.files = append(o.files, args...)
-			return o.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), cmd.InOrStdin())
-		},
+		RunE:    o.withFiles(o.run),
 	}
 	o.inputs.flags(cmd)
 	o.outputs.flags(cmd, "text", "json", "yaml")

@@ -18,6 +18,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
@@ -123,7 +124,7 @@ func (o *waitOptions) run(ctx context.Context, args []string, out, errOut io.Wri
 		}
 	}
 	w := newWaiter(k, &o.config, kind, name, *o)
-	return w.wait(ctx, out, errOut, paused)
+	return w.wait(ctx, out, errOut, func(ctx context.Context, pause time.Duration) { _ = sleep.For(ctx, pause) })
 }
 
 // target is the object that the arguments name, and a client of its cluster.
@@ -143,16 +144,6 @@ func (i *inputs) target(args []string) (objects.Kind, client.ObjectKey, client.C
 	}
 	k, err := clientOf(rc)
 	return kind, client.ObjectKey{Namespace: namespace, Name: name}, k, err
-}
-
-// paused returns once a pause is over or ctx ends.
-func paused(ctx context.Context, pause time.Duration) {
-	t := time.NewTimer(pause)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-t.C:
-	}
 }
 
 // objectOf are the kind and the name of the arguments: KIND/NAME, KIND NAME or KIND NAMESPACE/NAME.

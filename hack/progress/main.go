@@ -1,160 +1,185 @@
-// Command progress runs commands one after the other and prints, every few seconds, how far they are: of builds, what
-// part of the packages that are not in the cache is compiled, and about how long the rest takes; of other commands, for
-// how long they have been at work. It imports the standard library only, since its own compilation comes before
-// anything is printed.
+// Command progress runs a go build and prints every ten seconds what part of the packages that are not in the cache is
+// compiled, and about how long the rest takes. It imports the standard library only, since its own compilation comes
+// before anything is printed.
 //
-//	progress go build -o bin/ ./cmd/... -- go build -C playground -o ../bin/ ./cmd/playground
+//	progress go build -C playground -o ../bin/ ./cmd/playground
 package main
 
 import (
 	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"slices"
-	"strings"
-	"sync"
 	"syscall"
 	"time"
 )
 
-// every is the time between two lines.
-const every = 10 * time.Second
+const (
+	// every is the time between two lines.
+	every = 10 * time.Second
+	// linked is the part of a compilation, by sources, that linking takes.
+	linked = 25
+	// perPackage are the bytes of sources that take as long to compile as a package does besides. With it, the estimates
+	// for a first make playground were between three quarters and all of what the rest took.
+	perPackage = 50_000
+	// few is a number of packages that are compiled before a duration can be estimated.
+	few = 50
+)
 
 func main() {
-	var stages []*stage
-	for _, args := range split(os.Args[1:]) {
-		stages = append(stages, newStage(args))
-	}
-	if len(stages) == 0 {
-		fmt.Fprintln(os.Stderr, "progress: name a command, and further ones after --")
+	list, build := commands(os.Args[1:])
+	if list == nil {
+		fmt.Fprintln(os.Stderr, "usage: progress go build [-C DIR] [FLAGS] -o PATH PACKAGES")
 		os.Exit(2)
 	}
-	os.Exit(run(stages, os.Stderr))
-}
-
-// split cuts commands apart at each --.
-func split(args []string) (commands [][]string) {
-	for len(args) > 0 {
-		i := slices.Index(args, "--")
-		if i < 0 {
-			return append(commands, args)
-		}
-		if i > 0 {
-			commands = append(commands, args[:i])
-		}
-		args = args[i+1:]
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	w := work{size: map[string]int64{}}
+	if err := w.list(ctx, list); err != nil { // the build itself reports it better
+		fmt.Fprintln(os.Stderr, "  … the duration cannot be estimated:", err)
 	}
-	return commands
+	if len(w.size) >= few {
+		fmt.Fprintf(os.Stderr, "  %d packages are to be compiled; what is compiled once is kept\n", len(w.size))
+	}
+	os.Exit(w.build(ctx, build))
 }
 
-// run executes the stages until one fails, and gives its exit status.
-func run(stages []*stage, out io.Writer) int {
-	began := time.Now()
-	w := newWork()
-	for _, s := range stages {
-		if s.build != nil {
-			if err := w.add(*s.build, out); err != nil { // the build itself reports it better
-				fmt.Fprintln(out, "  … the duration cannot be estimated:", err) //nolint:errcheck // a terminal
+// commands are the command that lists what a build compiles, and the build with the flag to print it; nil if args are
+// no go build.
+func commands(args []string) (list, build []string) {
+	verb, out := slices.Index(args, "build"), slices.Index(args, "-o")
+	if verb < 1 || out < verb || len(args) < out+3 {
+		return nil, nil
+	}
+	list = slices.Replace(slices.Clone(args), out, out+2, "-e", "-deps", "-json=ImportPath,Dir,GoFiles,CgoFiles,Stale,Name")
+	list[verb] = "list"
+	return list, slices.Insert(slices.Clone(args), out, "-v")
+}
+
+// work is what is to be compiled and what is. The measure is the size of sources, and perPackage.
+type work struct {
+	size  map[string]int64 // of packages that are not in the cache
+	total int64
+	begun []int64 // sizes of the packages that are being compiled or are compiled, in order
+	sum   int64   // of begun
+	began time.Time
+}
+
+// list reads what a build compiles; go downloads the modules that are not on this machine, and says so.
+func (w *work) list(ctx context.Context, args []string) error {
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...) //nolint:gosec // of the Makefile
+	cmd.Stderr = os.Stderr
+	stdout, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(w.read(stdout), cmd.Wait())
+}
+
+// read takes packages as go list prints them.
+func (w *work) read(in io.Reader) error {
+	var all int64
+	for d := json.NewDecoder(in); ; {
+		var p struct {
+			ImportPath, Dir, Name string
+			GoFiles, CgoFiles     []string
+			Stale                 bool
+		}
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		size := int64(perPackage)
+		for _, f := range slices.Concat(p.GoFiles, p.CgoFiles) {
+			if info, err := os.Stat(filepath.Join(p.Dir, f)); err == nil {
+				size += info.Size()
 			}
 		}
-	}
-	if text := w.announce(); text != "" {
-		fmt.Fprintln(out, "  "+text) //nolint:errcheck // a terminal
-	}
-	w.start(time.Now())
-	done := make(chan struct{})
-	var reporter sync.WaitGroup
-	reporter.Go(func() {
-		tick := time.NewTicker(every)
-		defer tick.Stop()
-		for {
-			select {
-			case now := <-tick.C:
-				fmt.Fprintln(out, "  "+w.line(now, now.Sub(began))) //nolint:errcheck // a terminal
-			case <-done:
-				return
-			}
+		all += size
+		if !p.Stale || p.ImportPath == "unsafe" {
+			continue
 		}
-	})
-	defer reporter.Wait()
-	defer close(done)
-	for _, s := range stages {
-		if status := s.run(w, out); status != 0 {
-			return status
+		if p.Name == "main" { // it is compiled, and all that it imports is linked
+			size += all / linked
 		}
+		w.size[p.ImportPath] = size
+		w.total += size
 	}
-	return 0
 }
 
-// stage is one command.
-type stage struct {
-	args  []string
-	build *build // nil: no build
-}
-
-func newStage(args []string) *stage {
-	if b, ok := parse(args); ok {
-		return &stage{args: b.verbose, build: &b}
+// build runs the build, and returns its exit status.
+func (w *work) build(ctx context.Context, args []string) int {
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...) //nolint:gosec // of the Makefile
+	cmd.Stdout = os.Stdout
+	stderr, err := cmd.StderrPipe()
+	if err == nil {
+		err = cmd.Start()
 	}
-	return &stage{args: args}
-}
-
-func (s *stage) run(w *work, out io.Writer) int {
-	cmd := exec.Command(s.args[0], s.args[1:]...) //nolint:gosec // of the Makefile
-	cmd.Stdin, cmd.Stdout = os.Stdin, os.Stdout
-	var lines sync.WaitGroup
-	if s.build == nil {
-		cmd.Stderr = os.Stderr
-	} else {
-		pipe, err := cmd.StderrPipe()
-		if err != nil {
-			fmt.Fprintln(out, "progress:", err) //nolint:errcheck // a terminal
-			return 1
-		}
-		defer pipe.Close() //nolint:errcheck // of a command that did not start
-		lines.Go(func() { w.follow(pipe, out) })
-	}
-	// A signal of the terminal reaches the command without help; its end is awaited.
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	defer signal.Stop(signals)
-	if err := cmd.Start(); err != nil {
-		fmt.Fprintln(out, "progress:", err) //nolint:errcheck // a terminal
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "progress:", err)
 		return 1
 	}
-	ended := make(chan struct{})
+	w.began = time.Now()
+	lines := make(chan string)
 	go func() {
-		for {
-			select {
-			case s := <-signals:
-				if s == syscall.SIGTERM {
-					_ = cmd.Process.Signal(s)
-				}
-			case <-ended:
-				return
-			}
+		defer close(lines)
+		for s := bufio.NewScanner(stderr); s.Scan(); {
+			lines <- s.Text()
 		}
 	}()
-	lines.Wait() // before Wait, which closes the pipe
-	_ = cmd.Wait()
-	close(ended)
-	if code := cmd.ProcessState.ExitCode(); code >= 0 {
-		return code
-	}
-	return 1 // by a signal
-}
-
-// follow takes the names of packages out of what a build prints, and passes the rest on.
-func (w *work) follow(in io.Reader, out io.Writer) {
-	lines := bufio.NewScanner(in)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		if text := lines.Text(); !w.started(strings.TrimSpace(text)) {
-			fmt.Fprintln(out, text) //nolint:errcheck // a terminal
+	for tick, open := time.Tick(every), true; open; {
+		var text string
+		select {
+		case now := <-tick:
+			fmt.Fprintln(os.Stderr, "  "+w.line(now))
+		case text, open = <-lines:
+			if open && !w.begin(text) {
+				fmt.Fprintln(os.Stderr, text)
+			}
 		}
 	}
-	_, _ = io.Copy(out, in) // a line that is too long
+	if err := cmd.Wait(); err != nil && cmd.ProcessState.ExitCode() < 0 {
+		return 1 // ended by a signal
+	}
+	return cmd.ProcessState.ExitCode()
 }
+
+// begin notes that the build compiles a package. It reports whether the text is the name of one.
+func (w *work) begin(text string) bool {
+	size, ok := w.size[text]
+	if ok {
+		w.begun = append(w.begun, size)
+		w.sum += size
+	}
+	return ok
+}
+
+// line is the state of the work.
+func (w *work) line(now time.Time) string {
+	elapsed, done := now.Sub(w.began), w.sum
+	for _, size := range w.begun[max(0, len(w.begun)-2):] { // they are still being compiled
+		done -= size / 2
+	}
+	if len(w.size) < few || done <= 0 {
+		return "… at work for " + rounded(elapsed)
+	}
+	text := fmt.Sprintf("… %d of %d packages, %d%%", len(w.begun), len(w.size), 100*done/w.total)
+	if len(w.begun) < few {
+		return text
+	}
+	return text + ", about " + rounded(time.Duration(float64(elapsed)*float64(w.total-done)/float64(done))) + " left"
+}
+
+// rounded is a duration in tens of seconds.
+func rounded(d time.Duration) string { return max(every, d.Round(10*time.Second)).String() }

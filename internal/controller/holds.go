@@ -25,6 +25,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/waiting"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/lib/absence"
+	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/plan/hold"
 )
@@ -173,10 +174,7 @@ func (h *holdWatcher) allowed(ctx context.Context, err error) {
 		return
 	}
 	h.forbidden.Store(true)
-	select {
-	case <-ctx.Done():
-	case <-time.After(holdRetry):
-	}
+	_ = sleep.For(ctx, holdRetry)
 }
 
 // NeedLeaderElection implements manager.LeaderElectionRunnable.

@@ -12,6 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/stacks"
 	"github.com/k8s-lbc/lbc/internal/lib/backoff"
+	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
@@ -51,10 +52,8 @@ func (l *Loader) Start(ctx context.Context) error {
 		make  func(context.Context) (again time.Duration)
 	}{{VerifyDelay, l.Verify}, {RelistDelay - VerifyDelay, l.Relist}} {
 		for pause := attempt.after; pause > 0; pause = attempt.make(background) {
-			select {
-			case <-ctx.Done():
+			if sleep.For(ctx, pause) != nil {
 				return nil
-			case <-time.After(pause):
 			}
 		}
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/admission"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 	"github.com/k8s-lbc/lbc/internal/model/impairment"
 )
 
@@ -125,10 +126,8 @@ func (s awaitedServer) Start(ctx context.Context) error {
 	for s.flags.CertSecret == "" && !s.files.Exist() {
 		f := s.files.Complete()
 		s.report(fmt.Errorf("there are no %s and %s in %s", f.Cert, f.Key, f.Dir))
-		select {
-		case <-ctx.Done():
+		if sleep.For(ctx, certificatePause) != nil {
 			return nil
-		case <-time.After(certificatePause):
 		}
 	}
 	if s.flags.CertSecret == "" {

@@ -13,6 +13,8 @@ import (
 	"net/url"
 	"sync"
 	"time"
+
+	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 )
 
 // Faults are what happens to requests; the zero value lets all through.
@@ -181,12 +183,7 @@ func (p *Proxy) answer(r *http.Response) error {
 		p.counts.Late++
 	}
 	p.mu.Unlock()
-	select {
-	case <-time.After(delay):
-	case <-r.Request.Context().Done():
-		return errGone
-	}
-	if !p.pass(r.Request, nil) {
+	if sleep.For(r.Request.Context(), delay) != nil || !p.pass(r.Request, nil) {
 		return errGone
 	}
 	return nil

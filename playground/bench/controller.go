@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/seed"
+	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 	"github.com/k8s-lbc/lbc/playground/process"
 )
 
@@ -88,12 +89,7 @@ const afterStart = 9 * time.Second
 
 // grown waits until the process has run for afterStart.
 func (c *controller) grown(ctx context.Context) error {
-	select {
-	case <-time.After(afterStart - time.Since(c.started)):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return sleep.For(ctx, afterStart-time.Since(c.started))
 }
 
 // stop asks the binary to end and waits for it.

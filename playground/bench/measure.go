@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 )
 
 const touchKey = "bench.example.com/touched"
@@ -82,10 +84,8 @@ func measureScale(ctx context.Context, s *session, _ *Result) error {
 const givenBack = 12 * time.Second
 
 func measureMemory(ctx context.Context, s *session, r *Result) (err error) {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(givenBack):
+	if err := sleep.For(ctx, givenBack); err != nil {
+		return err
 	}
 	r.Bytes, err = s.control.resident()
 	return err
@@ -165,19 +165,10 @@ func havingRestartedCrowd(ctx context.Context, s *session) error {
 	if err := measureLargeRestart(ctx, s, nil); err != nil {
 		return err
 	}
-	return sleep(ctx, beforeSweep-time.Since(began))
+	return sleep.For(ctx, beforeSweep-time.Since(began))
 }
 
-func measureSweep(ctx context.Context, _ *session, _ *Result) error { return sleep(ctx, sweepTime) }
-
-func sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
+func measureSweep(ctx context.Context, _ *session, _ *Result) error { return sleep.For(ctx, sweepTime) }
 
 func deleting(p *population) measure {
 	return func(ctx context.Context, s *session, _ *Result) error {

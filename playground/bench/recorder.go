@@ -2,7 +2,6 @@ package bench
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 )
 
 // Call is one AWS call that passed the recorder.
@@ -201,7 +202,7 @@ func (r *Recorder) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 		status.Header().Set("Content-Type", "text/xml")
 		status.WriteHeader(http.StatusBadRequest)
 		_, _ = io.WriteString(status, throttled)
-	case wait(q.Context(), delay):
+	case sleep.For(q.Context(), delay) == nil:
 		r.next.ServeHTTP(status, q)
 	}
 }
@@ -251,21 +252,6 @@ func (r *Recorder) end(n, status int) {
 	if !r.calls[n].Look {
 		r.active--
 		r.last = now
-	}
-}
-
-// wait returns false if ctx ended before d passed.
-func wait(ctx context.Context, d time.Duration) bool {
-	if d <= 0 {
-		return ctx.Err() == nil
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
+
+	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 )
 
 // settling prepares the account, nodes and pods of a size, with no load balancer of the cluster yet.
@@ -61,7 +63,7 @@ func restarted(z size, p *population) func(context.Context, *session) error {
 		if err := measureLargeRestart(ctx, s, nil); err != nil {
 			return err
 		}
-		return sleep(ctx, beforeSweep-time.Since(began))
+		return sleep.For(ctx, beforeSweep-time.Since(began))
 	}
 }
 
@@ -148,7 +150,7 @@ func (s *session) createRegistered(ctx context.Context, z size, p *population, n
 		if err != nil || w.busy == 0 {
 			return err == nil, err
 		}
-		return false, sleep(ctx, settled/10) // writing its metrics keeps the controller busy, too
+		return false, sleep.For(ctx, settled/10) // writing its metrics keeps the controller busy, too
 	})
 }
 

@@ -8,6 +8,8 @@ import (
 
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 )
 
 // slowAccount are the limits of ELBv2 in an account that others keep busy. Load balancers are created at AWS's own
@@ -66,7 +68,7 @@ func smallBesideLarge(ctx context.Context, s *session, r *Result) error {
 		return err
 	}
 	s.exist[members] = many
-	if err := sleep(ctx, settled); err != nil { // the writes of the group wait for their turns
+	if err := sleep.For(ctx, settled); err != nil { // the writes of the group wait for their turns
 		return err
 	}
 	began := time.Now()

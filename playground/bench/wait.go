@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 	"github.com/k8s-lbc/lbc/playground/process"
 )
 
@@ -87,7 +88,7 @@ func (s *session) queuesRest(ctx context.Context, quiet time.Duration) error {
 		if w.busy > 0 || w.passes != passes || passes == 0 {
 			since, passes = time.Now(), w.passes
 		}
-		return time.Since(since) >= quiet, sleep(ctx, quiet/20)
+		return time.Since(since) >= quiet, sleep.For(ctx, quiet/20)
 	})
 }
 
@@ -188,6 +189,6 @@ func (s *session) untilGone(ctx context.Context) error {
 		if err != nil || n == groups {
 			return n == groups, err
 		}
-		return false, sleep(ctx, time.Duration(n-groups)*100*time.Microsecond) // a list of thousands takes the machine's time
+		return false, sleep.For(ctx, time.Duration(n-groups)*100*time.Microsecond) // a list of thousands takes the machine's time
 	})
 }

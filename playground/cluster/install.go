@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
 
+	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 	"github.com/k8s-lbc/lbc/playground/cluster/gatewayapi"
 	"github.com/k8s-lbc/lbc/playground/manifest"
 )
@@ -263,13 +264,4 @@ func setConditions(ctx context.Context, client *manifest.Client, crd *unstructur
 	return err
 }
 
-func pause(ctx context.Context) error {
-	t := time.NewTimer(50 * time.Millisecond)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
+func pause(ctx context.Context) error { return sleep.For(ctx, 50*time.Millisecond) }

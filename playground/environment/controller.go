@@ -16,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 	"github.com/k8s-lbc/lbc/playground/process"
 	"github.com/k8s-lbc/lbc/playground/repository"
 )
@@ -223,11 +224,7 @@ func (e *Environment) waitFor(ctx context.Context, condition func(context.Contex
 		if err == nil {
 			return nil
 		}
-		t := time.NewTimer(25 * time.Millisecond)
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			t.Stop()
+		if sleep.For(ctx, 25*time.Millisecond) != nil {
 			return fmt.Errorf("the controller is not healthy: %w (last: %w); the end of its log (%s):\n%s",
 				ctx.Err(), err, e.LogPath("controller"), process.Tail(e.LogPath("controller"), 20))
 		}

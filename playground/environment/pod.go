@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 	"github.com/k8s-lbc/lbc/playground/manifest"
 	"github.com/k8s-lbc/lbc/playground/node"
 	"github.com/k8s-lbc/lbc/playground/process"
@@ -131,10 +132,8 @@ func (l *launcher) Launch(ctx context.Context, pod *corev1.Pod, c corev1.Contain
 		running, crashed := control.pods.running, control.pods.crashed
 		control.mu.Unlock()
 		if crashed != nil {
-			select {
-			case <-time.After(crashTime):
-			case <-ctx.Done():
-				return nil, ctx.Err()
+			if err := sleep.For(ctx, crashTime); err != nil {
+				return nil, err
 			}
 		}
 		select {

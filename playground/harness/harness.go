@@ -25,6 +25,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim"
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/seed"
+	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 	"github.com/k8s-lbc/lbc/playground/curl"
 	"github.com/k8s-lbc/lbc/playground/environment"
 	"github.com/k8s-lbc/lbc/playground/repository"
@@ -357,14 +358,7 @@ func (c *Cluster) endsToReturn() bool {
 // supervise starts a controller that endsToReturn again, as a cluster does, until ctx ends: on a machine with much to
 // do, the API server may take the ten seconds for an answer after which a leader ends.
 func (c *Cluster) supervise(ctx context.Context) {
-	tick := time.NewTicker(200 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
+	for sleep.For(ctx, 200*time.Millisecond) == nil {
 		c.mu.Lock()
 		if !c.mayEnd.Load() && c.endsToReturn() {
 			c.Env.StopController() // which forgets it

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 	"github.com/k8s-lbc/lbc/playground/manifest"
 )
 
@@ -84,9 +85,7 @@ func (c *Cluster) remove(ctx context.Context, path string, objects []*unstructur
 		if failed := c.failed(); failed != nil {
 			return failed
 		}
-		select {
-		case <-time.After(removalPause):
-		case <-ctx.Done():
+		if sleep.For(ctx, removalPause) != nil {
 			return errors.Join(fmt.Errorf("left after %v: %s", 2*Timeout, strings.Join(left, ", ")), err)
 		}
 	}

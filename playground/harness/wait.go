@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/playground/report"
+	"github.com/k8s-lbc/lbc/playground/trial"
 )
 
 var (
@@ -23,27 +24,14 @@ func (c *Cluster) WaitFor(t testing.TB, what string, f func(ctx context.Context)
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), Timeout)
 	defer cancel()
-	tick := time.NewTicker(25 * time.Millisecond)
-	defer tick.Stop()
 	began := time.Now()
-	var last error // before the deadline was exceeded
-	for {
-		err := f(ctx)
-		if err == nil {
-			return
-		}
-		if last == nil || ctx.Err() == nil {
-			last = err
-		}
-		if failed := c.failed(); failed != nil {
-			t.Fatalf("%s: %v; %v", what, last, failed)
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			t.Fatalf("waited %v for %s: %v\n%s", time.Since(began).Round(time.Second), what, last,
-				c.Report(context.WithoutCancel(ctx)))
-		}
+	err := trial.Repeat(ctx, c.failed, f)
+	switch {
+	case err != nil && ctx.Err() == nil:
+		t.Fatalf("%s: %v", what, err)
+	case err != nil:
+		t.Fatalf("waited %v for %s: %v\n%s", time.Since(began).Round(time.Second), what, err,
+			c.Report(context.WithoutCancel(ctx)))
 	}
 }
 

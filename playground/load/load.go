@@ -14,6 +14,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 )
 
 // Dial connects to an address, whose host may be the name of a load balancer.
@@ -84,10 +86,8 @@ func (c *Clients) Add(n int, pause time.Duration, of func() Client) {
 				if c.calm.Load() {
 					wait *= calmly
 				}
-				select {
-				case <-c.ctx.Done():
+				if sleep.For(c.ctx, wait) != nil {
 					return
-				case <-time.After(wait):
 				}
 				err := client.Call(c.ctx)
 				if c.ctx.Err() != nil {

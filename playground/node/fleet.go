@@ -20,6 +20,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/k8s-lbc/lbc/awssim/vnet"
+	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 )
 
 // Spec describes one node.
@@ -207,13 +208,4 @@ func (f *Fleet) later(d time.Duration, what func()) {
 }
 
 // retry waits between attempts to talk to an API server that is busy; it reports false when ctx ended.
-func retry(ctx context.Context) bool {
-	t := time.NewTimer(200 * time.Millisecond)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
+func retry(ctx context.Context) bool { return sleep.For(ctx, 200*time.Millisecond) == nil }

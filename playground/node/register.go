@@ -11,6 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	coordinationclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
+
+	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 )
 
 type listOptions = metav1.ListOptions
@@ -120,11 +122,7 @@ func (f *Fleet) heartbeat(ctx context.Context, s Spec) {
 			}
 			continue
 		}
-		t := time.NewTimer(leaseRenewal)
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			t.Stop()
+		if sleep.For(ctx, leaseRenewal) != nil {
 			return
 		}
 	}

@@ -13,6 +13,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 )
 
 // mounted are files of volumes by their paths in the container. A path is the same file in all containers of a pod.
@@ -125,14 +127,7 @@ const refreshInterval = time.Second
 // refresh writes what Secrets and ConfigMaps contain now to the volumes of the pod's programs, until ctx ends. Of those
 // that are gone the files stay, as with a kubelet.
 func (w *worker) refresh(ctx context.Context, files mounted) {
-	tick := time.NewTicker(refreshInterval)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
-		}
+	for sleep.For(ctx, refreshInterval) == nil {
 		pod := w.current()
 		now, err := w.read(ctx, pod)
 		if err != nil || maps.EqualFunc(now, files, bytes.Equal) {

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 )
 
 const (
@@ -195,15 +197,8 @@ func (r *relay) begin() error {
 	}
 	r.refresh()
 	r.work.Go(func() {
-		tick := time.NewTicker(refreshPause)
-		defer tick.Stop()
-		for {
-			select {
-			case <-tick.C:
-				r.refresh()
-			case <-r.ctx.Done():
-				return
-			}
+		for sleep.For(r.ctx, refreshPause) == nil {
+			r.refresh()
 		}
 	})
 	content, err := json.Marshal(order{Start: true})

@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 )
 
 // Identity is what the answers of a server contain about it.
@@ -103,14 +105,7 @@ func pause(r *http.Request, duration string) bool {
 	if err != nil || d <= 0 {
 		return true
 	}
-	t := time.NewTimer(min(d, maxDelay))
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-r.Context().Done():
-		return false
-	}
+	return sleep.For(r.Context(), min(d, maxDelay)) == nil
 }
 
 // Server is a running stand-in.

@@ -21,6 +21,7 @@ import (
 	"k8s.io/client-go/dynamic"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
+	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 	"github.com/k8s-lbc/lbc/playground/curl"
 	"github.com/k8s-lbc/lbc/playground/environment"
 	"github.com/k8s-lbc/lbc/playground/kubectl"
@@ -198,8 +199,6 @@ func (t *Trial) WaitAnswers(ctx context.Context, tried func(verify.Request)) (in
 func (t *Trial) Settle(ctx context.Context, d time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
 	for {
 		r := t.env.Simulator.Resources()
 		settled := true
@@ -214,10 +213,8 @@ func (t *Trial) Settle(ctx context.Context, d time.Duration) error {
 		if settled {
 			return nil
 		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := sleep.For(ctx, 20*time.Millisecond); err != nil {
+			return err
 		}
 	}
 }
@@ -276,28 +273,32 @@ func (t *Trial) wait(ctx context.Context, what string, f func(context.Context) e
 	began := time.Now()
 	bounded, cancel := context.WithTimeout(ctx, t.options.Timeout)
 	defer cancel()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
+	err := Repeat(bounded, t.env.Failed, f)
+	switch {
+	case err == nil || bounded.Err() == nil:
+		return err
+	case ctx.Err() != nil:
+		return ctx.Err()
+	}
+	return fmt.Errorf("waited %v for %s: %w\n%s", time.Since(began).Round(time.Second), what, err, t.Report(ctx))
+}
+
+// Repeat repeats f until it succeeds, failed returns an error, or ctx ends. It returns the last error of f before that.
+func Repeat(ctx context.Context, failed func() error, f func(context.Context) error) error {
 	var last error
 	for {
-		err := f(bounded)
+		err := f(ctx)
 		if err == nil {
 			return nil
 		}
-		if bounded.Err() != nil && last != nil {
-			err = last // the end of the wait is not the cause
+		if last == nil || ctx.Err() == nil { // the end of ctx is not the cause
+			last = err
 		}
-		last = err
-		if failed := t.env.Failed(); failed != nil {
-			return errors.Join(failed, err)
+		if err := failed(); err != nil {
+			return errors.Join(err, last)
 		}
-		select {
-		case <-tick.C:
-		case <-bounded.Done():
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			return fmt.Errorf("waited %v for %s: %w\n%s", time.Since(began).Round(time.Second), what, err, t.Report(ctx))
+		if sleep.For(ctx, 25*time.Millisecond) != nil {
+			return last
 		}
 	}
 }

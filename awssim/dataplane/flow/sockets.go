@@ -9,6 +9,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 )
 
 // CloseWrite sends the end of what is written to a connection, if its kind can.
@@ -39,12 +41,7 @@ func Accept(ctx context.Context, l net.Listener, take func(net.Conn), failed fun
 			take(c)
 		case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.ECONNABORTED):
 			failed(err)
-			pause := time.NewTimer(acceptPause)
-			select {
-			case <-pause.C:
-			case <-ctx.Done():
-				pause.Stop()
-			}
+			_ = sleep.For(ctx, acceptPause)
 		default:
 			return
 		}

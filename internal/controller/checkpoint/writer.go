@@ -8,6 +8,7 @@ import (
 	"github.com/go-logr/logr"
 
 	"github.com/k8s-lbc/lbc/internal/lib/backoff"
+	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 )
 
 const (
@@ -137,11 +138,9 @@ func (w *Writer) Start(ctx context.Context) error {
 	failures := 0
 	logged := ""
 	for w.Store.Enabled() {
-		select {
-		case <-ctx.Done():
+		if sleep.For(ctx, writePauses.Pause(failures+1)) != nil {
 			w.End(ctx)
 			return nil
-		case <-time.After(writePauses.Pause(failures + 1)):
 		}
 		isOpen, err := w.Write(ctx)
 		if err == nil && isOpen {

@@ -131,49 +131,30 @@ type Gateways struct {
 	ALBWorkers, NLBWorkers, ClassWorkers int // passes at once, as the others
 }
 
+// parsed is a list of what is allowed. One that cannot be parsed allows nothing; Validate refuses it.
+func parsed[T any](list T, _ error) T { return list }
+
 // Roles returns the roles that TargetGroupBindings may name.
-func (c *Config) Roles() iamroles.Roles {
-	roles, err := iamroles.Parse(c.AssumableRoles)
-	if err != nil {
-		return nil // Validate refuses it
-	}
-	return roles
-}
+func (c *Config) Roles() iamroles.Roles { return parsed(iamroles.Parse(c.AssumableRoles)) }
 
 // AllowedTargetGroups is one of the lists of target groups.
 func (c *Config) AllowedTargetGroups(list []string) allowlist.List {
-	l, err := allowlist.TargetGroups(list)
-	if err != nil {
-		return nil // Validate refuses it
-	}
-	return l
+	return parsed(allowlist.TargetGroups(list))
 }
 
 // AddressesWithoutPods returns the addresses that endpoints without a Pod may have.
 func (c *Config) AddressesWithoutPods() allowlist.Addresses {
-	l, err := allowlist.AddressRanges(c.EndpointsWithoutPods)
-	if err != nil {
-		return nil // Validate refuses it
-	}
-	return l
+	return parsed(allowlist.AddressRanges(c.EndpointsWithoutPods))
 }
 
 // AllowedNetworking is what spec.networking of bindings may open beyond its limits, by namespace.
 func (c *Config) AllowedNetworking() allowlist.List {
-	l, err := allowlist.Networking(c.BindingNetworking)
-	if err != nil {
-		return nil // Validate refuses it
-	}
-	return l
+	return parsed(allowlist.Networking(c.BindingNetworking))
 }
 
 // LoadBalancersOfOthers returns the existing load balancers that objects may share or adopt.
 func (c *Config) LoadBalancersOfOthers() consent.Balancers {
-	balancers, err := consent.Parse(c.ExistingLoadBalancers)
-	if err != nil {
-		return nil // Validate refuses it
-	}
-	return balancers
+	return parsed(consent.Parse(c.ExistingLoadBalancers))
 }
 
 // ServesGateways reports whether Gateways of any class are served.
@@ -272,27 +253,26 @@ func (c *Config) Validate() error {
 	return cmp.Or(c.validateMetrics(), c.Traces.validate(), c.Webhooks.validate())
 }
 
+// refusal is why a list cannot be parsed.
+func refusal[T any](_ T, err error) error { return err }
+
 // validateLists checks the lists of what is allowed, and the policies.
 func (c *Config) validateLists() error {
-	if _, err := iamroles.Parse(c.AssumableRoles); err != nil {
-		return fmt.Errorf("invalid value for --assumable-roles: %w", err)
-	}
-	for flag, list := range map[string][]string{
-		"bindable-target-groups": c.BindableTargetGroups, "external-target-groups": c.ExternalTargetGroups,
-		"cross-namespace-target-groups": c.CrossNamespaceTargetGroups,
+	for _, list := range []struct {
+		flag string
+		err  error
+	}{
+		{"assumable-roles", refusal(iamroles.Parse(c.AssumableRoles))},
+		{"bindable-target-groups", refusal(allowlist.TargetGroups(c.BindableTargetGroups))},
+		{"external-target-groups", refusal(allowlist.TargetGroups(c.ExternalTargetGroups))},
+		{"cross-namespace-target-groups", refusal(allowlist.TargetGroups(c.CrossNamespaceTargetGroups))},
+		{"endpoints-without-pods", refusal(allowlist.AddressRanges(c.EndpointsWithoutPods))},
+		{"binding-networking", refusal(allowlist.Networking(c.BindingNetworking))},
+		{"existing-load-balancers", refusal(consent.Parse(c.ExistingLoadBalancers))},
 	} {
-		if _, err := allowlist.TargetGroups(list); err != nil {
-			return fmt.Errorf("invalid value for --%s: %w", flag, err)
+		if list.err != nil {
+			return fmt.Errorf("invalid value for --%s: %w", list.flag, list.err)
 		}
-	}
-	if _, err := allowlist.AddressRanges(c.EndpointsWithoutPods); err != nil {
-		return fmt.Errorf("invalid value for --endpoints-without-pods: %w", err)
-	}
-	if _, err := allowlist.Networking(c.BindingNetworking); err != nil {
-		return fmt.Errorf("invalid value for --binding-networking: %w", err)
-	}
-	if _, err := consent.Parse(c.ExistingLoadBalancers); err != nil {
-		return fmt.Errorf("invalid value for --existing-load-balancers: %w", err)
 	}
 	if _, err := drift.Parse(c.DriftPolicy); err != nil {
 		return fmt.Errorf("invalid value %q for --drift-policy: %w; %s", c.DriftPolicy, err, drift.Remedy())

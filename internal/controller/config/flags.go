@@ -7,7 +7,6 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/kube/pod/serverid"
 	"github.com/k8s-lbc/lbc/internal/lib/allowlist"
-	"github.com/k8s-lbc/lbc/internal/model/policy/iamroles"
 )
 
 // spare holds the values of flags that a Config does not have: of features that this version does not have, and of what
@@ -93,7 +92,7 @@ func bindTenants(fs *pflag.FlagSet, c *Config) {
 	fs.StringSliceVar(&c.CopiedLabels, "copied-labels", nil,
 		"keys of labels that the controller copies from an Ingress, Service or Gateway to its TargetGroupBindings and "+
 			"LoadBalancer object")
-	fs.StringSliceVar(&c.AssumableRoles, "assumable-roles", []string{iamroles.Any},
+	fs.StringSliceVar(&c.AssumableRoles, "assumable-roles", []string{allowlist.Any},
 		"ARNs of the roles that TargetGroupBindings may name to reach target groups of other accounts; * stands for any "+
 			"characters; NAMESPACE=ARN allows a role only to bindings of a namespace; none: no role")
 	fs.StringSliceVar(&c.ExistingLoadBalancers, "existing-load-balancers", []string{allowlist.None},

@@ -23,6 +23,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/readable"
 	"github.com/k8s-lbc/lbc/internal/lib/backoff"
+	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 )
 
 // syncTimeout bounds how long a read waits for the first list of a kind, which may not be permitted.
@@ -125,10 +126,7 @@ func (c *Cache) start(ctx context.Context, kind objects.Kind) {
 		}
 		failures++
 		c.log.Info("the informer of a kind could not be started; it is tried again", "kind", kind, "cause", err.Error())
-		select {
-		case <-ctx.Done():
-		case <-time.After(startPauses.Pause(failures)):
-		}
+		_ = sleep.For(ctx, startPauses.Pause(failures))
 	}
 }
 

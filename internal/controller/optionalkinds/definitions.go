@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 )
 
 const (
@@ -104,10 +105,8 @@ func (d *Definitions) OnChange(f func(objects.Kind)) { d.onChange = append(d.onC
 func (d *Definitions) Run(ctx context.Context) {
 	for {
 		d.Look(ctx)
-		select {
-		case <-ctx.Done():
+		if sleep.For(ctx, Interval) != nil {
 			return
-		case <-time.After(Interval):
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package optionalkinds
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 )
 
 // Doubt is how old a deletion is when discovery confirms it, where the definition itself cannot be read. The removal of
@@ -109,10 +111,8 @@ func (g *guard) ListWithContext(ctx context.Context, o metav1.ListOptions) (runt
 			if replaced {
 				pause = reappear
 			}
-			select {
-			case <-ctx.Done():
-				return nil, ctx.Err()
-			case <-time.After(pause):
+			if err := sleep.For(ctx, pause); err != nil {
+				return nil, err
 			}
 			read = read.Add(pause)
 		}
@@ -136,12 +136,7 @@ const rightPause = 5 * time.Minute
 func (g *guard) awaitRight(ctx context.Context, err error) error {
 	g.definitions.log.Info("objects of a kind that has no effect on load balancers may not be listed, and are "+
 		"not reported on", "kind", g.kind, "cause", err.Error())
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(rightPause):
-	}
-	return err
+	return cmp.Or(sleep.For(ctx, rightPause), err)
 }
 
 // marks reports whether an object has the mark of its deletion, and this alone ends what it declares.

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/internal/lib/backoff"
+	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 )
 
 const (
@@ -62,10 +63,8 @@ func (g *OtherNamespaces[T]) Start(ctx context.Context) error {
 			pause = pauses.Pause(failures)
 		}
 		g.Proceed()
-		select {
-		case <-ctx.Done():
+		if sleep.For(ctx, pause) != nil {
 			return nil
-		case <-time.After(pause):
 		}
 	}
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
 	"github.com/k8s-lbc/lbc/internal/kube/readable"
 	"github.com/k8s-lbc/lbc/internal/lib/backoff"
+	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
@@ -136,10 +137,8 @@ func (b *BackendGroup) Start(ctx context.Context) error {
 		case <-again:
 		}
 		again = nil
-		select { // one look for load balancers that are deleted at the same time
-		case <-ctx.Done():
+		if sleep.For(ctx, backendPause) != nil { // one look for load balancers that are deleted at the same time
 			return nil
-		case <-time.After(backendPause):
 		}
 		if pause := b.Look(ctx); pause > 0 {
 			again = time.After(pause)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/internal/lib/backoff"
+	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 	"github.com/k8s-lbc/lbc/internal/model/impairment"
 )
 
@@ -40,10 +41,8 @@ func Await(ctx context.Context, s *impairment.Conditions, reasons []impairment.R
 		if err == nil {
 			return nil
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(pauses.Pause(failures)):
+		if err := sleep.For(ctx, pauses.Pause(failures)); err != nil {
+			return err
 		}
 	}
 }

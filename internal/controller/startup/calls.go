@@ -10,6 +10,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/lib/backoff"
+	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 	"github.com/k8s-lbc/lbc/internal/model/impairment"
 )
 
@@ -160,15 +161,8 @@ func (c *Calls) recovered(r impairment.Reason) {
 
 // Run looks for what begins or ends by time alone until ctx ends.
 func (c *Calls) Run(ctx context.Context) {
-	tick := time.NewTicker(sweepInterval)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			c.Sweep()
-		}
+	for sleep.For(ctx, sweepInterval) == nil {
+		c.Sweep()
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/k8s-lbc/lbc/internal/kube/definition"
+	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/impairment"
 )
@@ -38,10 +39,8 @@ type Schemas struct {
 func (s *Schemas) Run(ctx context.Context) {
 	for {
 		s.Look(ctx)
-		select {
-		case <-ctx.Done():
+		if sleep.For(ctx, schemaInterval) != nil {
 			return
-		case <-time.After(schemaInterval):
 		}
 	}
 }

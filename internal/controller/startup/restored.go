@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/resourceversion"
+
+	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 )
 
 // versionInterval is the pause between looks at the API server's resource version. It bounds how long a process works
@@ -38,8 +40,6 @@ func (v *Versions) OnBack(f func()) {
 
 // Run returns an error when the version has gone back, and nil when ctx ends.
 func (v *Versions) Run(ctx context.Context) error {
-	tick := time.NewTicker(versionInterval)
-	defer tick.Stop()
 	for {
 		if err := v.look(ctx); err != nil {
 			v.mu.Lock()
@@ -49,10 +49,8 @@ func (v *Versions) Run(ctx context.Context) error {
 			}
 			return err
 		}
-		select {
-		case <-ctx.Done():
+		if sleep.For(ctx, versionInterval) != nil {
 			return nil
-		case <-tick.C:
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	authorizationclient "k8s.io/client-go/kubernetes/typed/authorization/v1"
 
+	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 	"github.com/k8s-lbc/lbc/internal/model/impairment"
 )
 
@@ -83,10 +84,8 @@ func (r *Rights) Missing(ctx context.Context, refusal error) {
 // review ends when the right is granted, in a namespace and on an object if they are named.
 func (r *Rights) review(ctx context.Context, right Right, namespace, name string) {
 	for failures := 1; r.denied(ctx, right, namespace, name) != no; failures++ {
-		select {
-		case <-ctx.Done():
+		if sleep.For(ctx, pauses.Pause(failures)) != nil {
 			return
-		case <-time.After(pauses.Pause(failures)):
 		}
 	}
 	r.mu.Lock()

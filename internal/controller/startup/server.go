@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 	"github.com/k8s-lbc/lbc/internal/model/impairment"
 )
 
@@ -123,10 +124,7 @@ func (s *Server) suspect(ctx context.Context) {
 			if errors.As(err, &c) && ctx.Err() == nil {
 				s.Conditions.Set(c)
 			}
-			select {
-			case <-ctx.Done():
-			case <-time.After(pauses.Pause(failures)):
-			}
+			_ = sleep.For(ctx, pauses.Pause(failures))
 		}
 	}()
 }

@@ -21,6 +21,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 )
 
 // firstPause is the pause before a refused export is repeated; each further pause is twice as long.
@@ -132,11 +133,7 @@ func (e *exporter) send(ctx context.Context, body []byte) error {
 		if !errors.Is(err, errAgain) {
 			return err
 		}
-		timer := time.NewTimer(max(pause, after))
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if sleep.For(ctx, max(pause, after)) != nil {
 			return err
 		}
 	}

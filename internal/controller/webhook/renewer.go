@@ -18,6 +18,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/admission"
 	"github.com/k8s-lbc/lbc/internal/lib/backoff"
 	"github.com/k8s-lbc/lbc/internal/lib/servingcert"
+	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 )
 
 // Renewer issues and renews the certificate in a Secret and writes its authority into the webhook configurations. It
@@ -85,20 +86,9 @@ func (r *Renewer) Start(ctx context.Context) error {
 		if err == nil {
 			last, failures = "", 0
 		}
-		if !sleep(ctx, wait) {
+		if sleep.For(ctx, wait) != nil {
 			return nil
 		}
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/internal/lib/servingcert"
+	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 )
 
 // Source provides the server of every replica with the certificate that the Renewer stores. It shows a new certificate
@@ -82,7 +83,7 @@ func (s *Source) Start(ctx context.Context) error {
 			(failures == 0 || (failures > issueAttempts || apierrors.IsForbidden(err)) && !s.ready()) {
 			s.Report(err)
 		}
-		if !sleep(ctx, wait) {
+		if sleep.For(ctx, wait) != nil {
 			return nil
 		}
 	}

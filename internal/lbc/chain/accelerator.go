@@ -249,13 +249,7 @@ func (e *AcceleratorExplanation) Text(color bool) string {
 			g.text(t)
 		}
 	}
-	if len(e.Findings) > 0 {
-		t.Line("")
-		t.Line("%s", t.Bold("Findings"))
-	}
-	for _, f := range e.Findings {
-		t.Line("  %s: %s: %s", f.Severity, f.Object, f.Line())
-	}
+	t.Findings(e.Findings)
 	return t.String()
 }
 

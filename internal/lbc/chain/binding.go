@@ -254,13 +254,7 @@ func (e *BindingExplanation) Text(color bool) string {
 		}
 		t.Line("%s", line)
 	}
-	if len(e.Findings) > 0 {
-		t.Line("")
-		t.Line("%s", t.Bold("Findings"))
-	}
-	for _, f := range e.Findings {
-		t.Line("  %s: %s: %s", f.Severity, f.Object, f.Line())
-	}
+	t.Findings(e.Findings)
 	return t.String()
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/internal/aws/apply"
+	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/targets/sgsync"
@@ -73,10 +74,8 @@ func (a *Account) Delete(ctx context.Context, key stack.Key, out io.Writer) erro
 		if !waits { // the next plan shows whether anything is left
 			pause = shortestPause
 		}
-		select {
-		case <-ctx.Done():
+		if sleep.For(ctx, pause) != nil {
 			return fmt.Errorf("%s: run it again to delete the rest: %w", key, context.Cause(ctx))
-		case <-time.After(pause):
 		}
 	}
 }

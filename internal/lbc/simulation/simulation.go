@@ -24,6 +24,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 )
 
 // iamEndpoints are the only endpoints of IAM by partition, with the Region that they are signed for.
@@ -132,9 +133,7 @@ func (c Client) simulatedPage(ctx context.Context, form url.Values) (page simula
 		if pauseErr != nil {
 			return page, err
 		}
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
+		if sleep.For(ctx, pause) != nil {
 			return page, err
 		}
 	}

@@ -192,8 +192,8 @@ func (r *reader) instances(ctx context.Context, s state) (put, error) {
 	for ; len(ids) > 0; ids = ids[min(page, len(ids)):] {
 		in := &ec2.DescribeInstancesInput{
 			Filters: []ec2types.Filter{{Name: aws.String("instance-id"), Values: ids[:min(page, len(ids))]}}}
-		for {
-			out, err := s.clients.EC2.DescribeInstances(ctx, in)
+		for p := ec2.NewDescribeInstancesPaginator(s.clients.EC2, in); p.HasMorePages(); {
+			out, err := p.NextPage(ctx)
 			if err != nil {
 				return nil, err
 			}
@@ -201,9 +201,6 @@ func (r *reader) instances(ctx context.Context, s state) (put, error) {
 				for i := range res.Instances {
 					all = append(all, instance(s, &res.Instances[i], names[aws.ToString(res.Instances[i].InstanceId)]))
 				}
-			}
-			if in.NextToken = out.NextToken; aws.ToString(in.NextToken) == "" {
-				break
 			}
 		}
 	}

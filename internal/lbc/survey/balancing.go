@@ -76,31 +76,25 @@ func (r *reader) loadBalancers(ctx context.Context, s state) (put, error) {
 }
 
 func describeLoadBalancers(ctx context.Context, client awsclient.ELBV2) (all []elbv2types.LoadBalancer, err error) {
-	in := &elbv2.DescribeLoadBalancersInput{}
-	for {
-		out, err := client.DescribeLoadBalancers(ctx, in)
+	for p := elbv2.NewDescribeLoadBalancersPaginator(client, nil); p.HasMorePages(); {
+		out, err := p.NextPage(ctx)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, out.LoadBalancers...)
-		if in.Marker = out.NextMarker; aws.ToString(in.Marker) == "" {
-			return all, nil
-		}
 	}
+	return all, nil
 }
 
 func describeTargetGroups(ctx context.Context, client awsclient.ELBV2) (all []elbv2types.TargetGroup, err error) {
-	in := &elbv2.DescribeTargetGroupsInput{}
-	for {
-		out, err := client.DescribeTargetGroups(ctx, in)
+	for p := elbv2.NewDescribeTargetGroupsPaginator(client, nil); p.HasMorePages(); {
+		out, err := p.NextPage(ctx)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, out.TargetGroups...)
-		if in.Marker = out.NextMarker; aws.ToString(in.Marker) == "" {
-			return all, nil
-		}
 	}
+	return all, nil
 }
 
 // tagged is how many resources AWS describes the tags of at a time.
@@ -167,8 +161,8 @@ func (r *reader) listeners(ctx context.Context, s state) (put, error) {
 
 func readListeners(ctx context.Context, client awsclient.ELBV2, lb *doctor.LoadBalancer) error {
 	in := &elbv2.DescribeListenersInput{LoadBalancerArn: &lb.ARN}
-	for {
-		out, err := client.DescribeListeners(ctx, in)
+	for p := elbv2.NewDescribeListenersPaginator(client, in); p.HasMorePages(); {
+		out, err := p.NextPage(ctx)
 		if err != nil {
 			return err
 		}
@@ -186,16 +180,13 @@ func readListeners(ctx context.Context, client awsclient.ELBV2, lb *doctor.LoadB
 				}
 			}
 		}
-		if in.Marker = out.NextMarker; aws.ToString(in.Marker) == "" {
-			return nil
-		}
 	}
+	return nil
 }
 
 func countRules(ctx context.Context, client awsclient.ELBV2, listener *string, lb *doctor.LoadBalancer) error {
-	in := &elbv2.DescribeRulesInput{ListenerArn: listener}
-	for {
-		out, err := client.DescribeRules(ctx, in)
+	for p := elbv2.NewDescribeRulesPaginator(client, &elbv2.DescribeRulesInput{ListenerArn: listener}); p.HasMorePages(); {
+		out, err := p.NextPage(ctx)
 		if err != nil {
 			return err
 		}
@@ -204,16 +195,14 @@ func countRules(ctx context.Context, client awsclient.ELBV2, listener *string, l
 				lb.Rules++
 			}
 		}
-		if in.Marker = out.NextMarker; aws.ToString(in.Marker) == "" {
-			return nil
-		}
 	}
+	return nil
 }
 
 func readCertificates(ctx context.Context, client awsclient.ELBV2, listener *string, lb *doctor.LoadBalancer) error {
 	in := &elbv2.DescribeListenerCertificatesInput{ListenerArn: listener}
-	for {
-		out, err := client.DescribeListenerCertificates(ctx, in)
+	for p := elbv2.NewDescribeListenerCertificatesPaginator(client, in); p.HasMorePages(); {
+		out, err := p.NextPage(ctx)
 		if err != nil {
 			return err
 		}
@@ -225,10 +214,8 @@ func readCertificates(ctx context.Context, client awsclient.ELBV2, listener *str
 				lb.Certificates = append(lb.Certificates, arn)
 			}
 		}
-		if in.Marker = out.NextMarker; aws.ToString(in.Marker) == "" {
-			return nil
-		}
 	}
+	return nil
 }
 
 // certificates reads those of ACM that listeners have; IAM's have no dates there.

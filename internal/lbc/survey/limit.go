@@ -19,9 +19,9 @@ import (
 )
 
 func (r *reader) limits(ctx context.Context, s state) (put, error) {
-	all, in := map[quota.Limit]int{}, &elbv2.DescribeAccountLimitsInput{}
-	for {
-		out, err := s.clients.ELBV2.DescribeAccountLimits(ctx, in)
+	all := map[quota.Limit]int{}
+	for p := elbv2.NewDescribeAccountLimitsPaginator(s.clients.ELBV2, nil); p.HasMorePages(); {
+		out, err := p.NextPage(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -31,10 +31,8 @@ func (r *reader) limits(ctx context.Context, s state) (put, error) {
 				all[quota.Limit(aws.ToString(l.Name))] = n
 			}
 		}
-		if in.Marker = out.NextMarker; aws.ToString(in.Marker) == "" {
-			return func(s *state) { s.facts.Limits = all }, nil
-		}
 	}
+	return func(s *state) { s.facts.Limits = all }, nil
 }
 
 // accountAttributes is a call that the controller does not make.
@@ -59,18 +57,16 @@ func (r *reader) groupRules(ctx context.Context, s state) (put, error) {
 	var all []doctor.GroupRules
 	in := &ec2.DescribeSecurityGroupsInput{
 		Filters: []ec2types.Filter{{Name: aws.String("vpc-id"), Values: []string{s.config.VPC}}}, MaxResults: aws.Int32(1000)}
-	for {
-		out, err := s.clients.EC2.DescribeSecurityGroups(ctx, in)
+	for p := ec2.NewDescribeSecurityGroupsPaginator(s.clients.EC2, in); p.HasMorePages(); {
+		out, err := p.NextPage(ctx)
 		if err != nil {
 			return nil, err
 		}
 		for i := range out.SecurityGroups {
 			all = append(all, rulesOf(&out.SecurityGroups[i]))
 		}
-		if in.NextToken = out.NextToken; aws.ToString(in.NextToken) == "" {
-			return func(s *state) { s.facts.Rules, s.facts.GroupLimit = all, limit }, nil
-		}
 	}
+	return func(s *state) { s.facts.Rules, s.facts.GroupLimit = all, limit }, nil
 }
 
 func rulesOf(g *ec2types.SecurityGroup) doctor.GroupRules {
@@ -88,16 +84,14 @@ func (r *reader) certificateList(ctx context.Context, s state) (put, error) {
 	in := &acm.ListCertificatesInput{Includes: &acmtypes.Filters{KeyTypes: acmtypes.KeyAlgorithm("").Values()},
 		MaxItems: aws.Int32(1000)}
 	var imported []time.Time
-	for {
-		out, err := s.clients.ACM.ListCertificates(ctx, in)
+	for p := acm.NewListCertificatesPaginator(s.clients.ACM, in); p.HasMorePages(); {
+		out, err := p.NextPage(ctx)
 		if err != nil {
 			return nil, err
 		}
 		for i := range out.CertificateSummaryList {
 			imported = append(imported, aws.ToTime(out.CertificateSummaryList[i].ImportedAt))
 		}
-		if in.NextToken = out.NextToken; aws.ToString(in.NextToken) == "" {
-			return func(s *state) { s.facts.Imported = imported }, nil
-		}
 	}
+	return func(s *state) { s.facts.Imported = imported }, nil
 }

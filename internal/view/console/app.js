@@ -277,11 +277,11 @@ function example(d) {
 const asked = new Map(); // what was last asked of each load balancer
 
 function walk(w, hop = 0) {
-  const good = !w.problem && !/^answer [45]/.test(w.result || "") && w.groups.every((g) => !g.health || /(^|\s)[1-9]\d* healthy/.test(g.health));
+  const good = !w.problem && !/^answer [45]/.test(w.result || "") && (w.targetGroups || []).every((g) => !g.health || /(^|\s)[1-9]\d* healthy/.test(g.health));
   return [
     el("div", { class: "result" + (good ? "" : " bad-edge"), role: "status" }, hop ? el("small", { class: "none" }, "the redirect is followed") : "", el("code", {}, w.request), el("strong", {}, w.problem || w.result),
-      w.listener ? el("small", { class: "none" }, "listener " + w.listener) : "", w.groups.map((g) => el("div", {}, el("code", {}, g.targetGroup), ` ${g.chance} · `, g.health || "health not known"))),
-    w.tried.length ? [el("h3", {}, "Rules in the order of evaluation"), el("ol", { class: "tried" }, w.tried.map((t) => el("li", { class: t.failed ? null : "match" },
+      w.listener ? el("small", { class: "none" }, "listener " + w.listener) : "", (w.targetGroups || []).map((g) => el("div", {}, el("code", {}, g.id), ` ${g.chance} · `, g.health || "health not known"))),
+    w.tried ? [el("h3", {}, "Rules in the order of evaluation"), el("ol", { class: "tried" }, w.tried.map((t) => el("li", { class: t.failed ? null : "match" },
       el("span", { class: t.failed ? "none" : "good", role: "img", "aria-label": t.failed ? "does not match" : "matches" }, t.failed ? "✕" : "✓"), el("span", { class: "badge" }, t.rule),
       el("div", {}, el("div", { class: "code" }, t.conditions), t.failed ? el("div", { class: "none" }, t.failed) : "", t.owner ? el("small", { class: "none" }, t.owner, t.source ? " · " + t.source : "") : ""))))] : "",
     w.stopped ? el("p", { class: "wait" }, "The redirect " + w.stopped) : "", w.next ? walk(w.next, hop + 1) : "",

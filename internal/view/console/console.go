@@ -18,6 +18,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/k8s-lbc/lbc/internal/view/explain"
 )
 
 //go:embed index.html style.css app.js
@@ -40,7 +42,7 @@ type Source interface {
 	// LoadBalancer is one of them with the health of its targets as it is now.
 	LoadBalancer(ctx context.Context, key string) (Detail, error)
 	// Ask is the way of a request through a load balancer.
-	Ask(ctx context.Context, q Question) (Walk, error)
+	Ask(ctx context.Context, q Question) (explain.Walk, error)
 	// Plans are the plan annotations of Gateways and Ingresses.
 	Plans(ctx context.Context) ([]Planned, error)
 }

@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/k8s-lbc/lbc/internal/view/explain"
 )
 
 // shop is a source with one load balancer.
@@ -33,11 +35,11 @@ func (shop) LoadBalancer(_ context.Context, key string) (Detail, error) {
 	return Detail{Summary: Summary{Key: key}}, nil
 }
 
-func (shop) Ask(_ context.Context, q Question) (Walk, error) {
+func (shop) Ask(_ context.Context, q Question) (explain.Walk, error) {
 	if q.From == "nowhere" {
-		return Walk{}, fmt.Errorf("%w: the client", ErrInvalid)
+		return explain.Walk{}, fmt.Errorf("%w: the client", ErrInvalid)
 	}
-	return Walk{Request: q.Request + " " + strings.Join(q.Headers, ",") + fmt.Sprint(q.Follow)}, nil
+	return explain.Walk{Request: q.Request + " " + strings.Join(q.Headers, ",") + fmt.Sprint(q.Follow)}, nil
 }
 
 func (s shop) Plans(context.Context) ([]Planned, error) { return s.plans, nil }

@@ -14,6 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/internal/lib/testbrowser"
 	"github.com/k8s-lbc/lbc/internal/view/console"
+	"github.com/k8s-lbc/lbc/internal/view/explain"
 )
 
 // account is a source with many load balancers, of which the first is a shop with pods in every state.
@@ -55,11 +56,12 @@ func shop() console.Summary {
 }
 
 var findings = []console.Finding{
-	{Key: "ingress.k8s.aws:shop", Severity: "error", Object: "Ingress legal/imprint",
+	{Key: "ingress.k8s.aws:shop", Finding: explain.Finding{Severity: "error", Object: "Ingress legal/imprint",
 		Field: "spec.rules[0].http.paths[0].backend", Reason: "ServiceNotFound",
-		Message: "Service legal/imprint does not exist", Remedy: "create the Service, or name another one"},
-	{Key: "ingress.k8s.aws:shop", Severity: "note", Object: "Ingress shop/cart", Field: "metadata.annotations[x]",
-		Reason: "UnknownAnnotation", Message: "annotation " + evil + " is not known", Remedy: "remove it"},
+		Message: "Service legal/imprint does not exist", Remedy: "create the Service, or name another one"}},
+	{Key: "ingress.k8s.aws:shop", Finding: explain.Finding{Severity: "note", Object: "Ingress shop/cart",
+		Field: "metadata.annotations[x]", Reason: "UnknownAnnotation",
+		Message: "annotation " + evil + " is not known", Remedy: "remove it"}},
 }
 
 func (account) LoadBalancer(_ context.Context, key string) (console.Detail, error) {
@@ -70,7 +72,8 @@ func (account) LoadBalancer(_ context.Context, key string) (console.Detail, erro
 		Action: "redirect to HTTPS, port 443 (HTTP_301)"}
 	pods := func(name string, healths ...string) (out []console.Target) {
 		for i, h := range healths {
-			t := console.Target{ID: fmt.Sprintf("10.0.%d.%d", 128+i*16, 20+len(name)+i), Port: 8080, Health: h,
+			t := console.Target{
+				Target: explain.Target{ID: fmt.Sprintf("10.0.%d.%d", 128+i*16, 20+len(name)+i), Port: 8080, Health: h},
 				Object: fmt.Sprintf("Pod shop/%s-6d5f9-%c%c2kx", name, 'a'+i, 'q'-i)}
 			if h == "unhealthy" {
 				t.Reason = "Target.ResponseCodeMismatch"
@@ -127,15 +130,15 @@ func (account) LoadBalancer(_ context.Context, key string) (console.Detail, erro
 	}, nil
 }
 
-func (account) Ask(_ context.Context, q console.Question) (console.Walk, error) {
+func (account) Ask(_ context.Context, q console.Question) (explain.Walk, error) {
 	if !strings.HasPrefix(q.Request, "GET ") {
-		return console.Walk{}, fmt.Errorf("%w: %q is no request", console.ErrInvalid, q.Request)
+		return explain.Walk{}, fmt.Errorf("%w: %q is no request", console.ErrInvalid, q.Request)
 	}
-	return console.Walk{
-		Request: q.Request, Listener: "HTTPS 443", Result: "forward to blue×80 + green×20", Groups: []console.Outcome{
-			{TargetGroup: "blue", Chance: "80%", Health: "3 healthy"}, {TargetGroup: "green", Chance: "20%",
+	return explain.Walk{
+		Request: q.Request, Listener: "HTTPS 443", Result: "forward to blue×80 + green×20", TargetGroups: []explain.Share{
+			{ID: "blue", Chance: "80%", Health: "3 healthy"}, {ID: "green", Chance: "20%",
 				Health: "1 healthy, 1 initial"}},
-		Tried: []console.Tried{
+		Tried: []explain.Tried{
 			{Rule: "443:1", Owner: "Ingress shop/cart", Source: "spec.rules[0]",
 				Conditions: "host shop.example.com, path /cart or /cart/*", Failed: `path is "/checkout", not /cart or /cart/*`},
 			{Rule: "443:2", Owner: "Ingress shop/front", Source: "spec.rules[0]", Conditions: "host shop.example.com, path /*"},

@@ -1,6 +1,10 @@
 package console
 
-import "time"
+import (
+	"time"
+
+	"github.com/k8s-lbc/lbc/internal/view/explain"
+)
 
 // Overview is all load balancers that the objects of a cluster, or of files, declare.
 type Overview struct {
@@ -94,22 +98,14 @@ type TargetGroup struct {
 
 // Target is one target.
 type Target struct {
-	ID     string `json:"id"`
-	Port   int32  `json:"port"`
-	Health string `json:"health"`
-	Reason string `json:"reason,omitempty"`
+	explain.Target
 	Object string `json:"object,omitempty"` // the pod or node
 }
 
 // Finding is something that is wrong or worth to know.
 type Finding struct {
-	Key      string `json:"key,omitempty"` // of the load balancer
-	Severity string `json:"severity"`      // error, warning or note
-	Object   string `json:"object"`
-	Field    string `json:"field,omitempty"`
-	Reason   string `json:"reason"`
-	Message  string `json:"message"`
-	Remedy   string `json:"remedy,omitempty"`
+	Key string `json:"key,omitempty"` // of the load balancer
+	explain.Finding
 }
 
 // Step is one step of a plan.
@@ -146,32 +142,4 @@ type Question struct {
 	Headers []string
 	From    string // address of the client
 	Follow  bool   // redirects
-}
-
-// Walk is the way of a request through the rules of a listener.
-type Walk struct {
-	Request  string    `json:"request"`
-	Listener string    `json:"listener,omitempty"`
-	Problem  string    `json:"problem,omitempty"` // why it reaches no rule
-	Tried    []Tried   `json:"tried"`
-	Result   string    `json:"result,omitempty"`
-	Groups   []Outcome `json:"groups"`
-	Stopped  string    `json:"stopped,omitempty"` // why a redirect is not followed
-	Next     *Walk     `json:"next,omitempty"`
-}
-
-// Tried is one rule that is looked at.
-type Tried struct {
-	Rule       string `json:"rule"`
-	Owner      string `json:"owner,omitempty"`
-	Source     string `json:"source,omitempty"`
-	Conditions string `json:"conditions"`
-	Failed     string `json:"failed,omitempty"` // empty = the rule matches
-}
-
-// Outcome is a target group that the request may go to.
-type Outcome struct {
-	TargetGroup string `json:"targetGroup"`
-	Chance      string `json:"chance"`
-	Health      string `json:"health,omitempty"`
 }

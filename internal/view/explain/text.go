@@ -37,13 +37,7 @@ func (e *Explanation) Text(color bool) string {
 			}
 		}
 	}
-	if len(e.Findings) > 0 {
-		t.Line("")
-		t.Line("%s", t.Bold("Findings"))
-	}
-	for _, f := range e.Findings {
-		t.Line("  %s: %s: %s", f.Severity, f.Object, f.Line())
-	}
+	t.Findings(e.Findings)
 	if e.Request != nil {
 		t.Line("")
 		e.Request.text(t)
@@ -226,6 +220,17 @@ type Page struct {
 // Line adds a line, without blanks at its end.
 func (p *Page) Line(format string, args ...any) {
 	p.WriteString(strings.TrimRight(diag.VisibleStyled(fmt.Sprintf(format, args...)), " ") + "\n")
+}
+
+// Findings adds a heading and a line for each finding, if there are any.
+func (p *Page) Findings(all []Finding) {
+	if len(all) > 0 {
+		p.Line("")
+		p.Line("%s", p.Bold("Findings"))
+	}
+	for _, f := range all {
+		p.Line("  %s: %s: %s", f.Severity, f.Object, f.Line())
+	}
 }
 
 // Fields adds a line for each field: its name, its value, and where that comes from.

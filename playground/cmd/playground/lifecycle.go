@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
+	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 	"github.com/k8s-lbc/lbc/playground/process"
 	"github.com/k8s-lbc/lbc/playground/state"
 )
@@ -56,17 +57,13 @@ func newDown(s *settings) *cobra.Command {
 func gone(ctx context.Context, dir state.Dir, timeout time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
 	for {
 		_, err := dir.Running()
 		var not *state.NotRunningError
 		if errors.As(err, &not) {
 			return nil
 		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
+		if sleep.For(ctx, 50*time.Millisecond) != nil {
 			return fmt.Errorf("still running after %v", timeout)
 		}
 	}
@@ -230,15 +227,11 @@ func printLog(ctx context.Context, out io.Writer, path string, tail int, follow 
 	if _, err := f.Seek(0, io.SeekEnd); err != nil {
 		return err
 	}
-	tick := time.NewTicker(200 * time.Millisecond)
-	defer tick.Stop()
 	for {
 		if _, err := io.Copy(out, f); err != nil {
 			return err
 		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
+		if sleep.For(ctx, 200*time.Millisecond) != nil {
 			return nil
 		}
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 	"github.com/k8s-lbc/lbc/playground/environment"
 	"github.com/k8s-lbc/lbc/playground/process"
 	"github.com/k8s-lbc/lbc/playground/report"
@@ -157,26 +158,20 @@ type parts interface {
 // stay waits for the end: the user's, or of a part of the cluster. The end of the controller is only printed: what it
 // made goes on.
 func stay(ctx context.Context, p parts, out io.Writer, every time.Duration) error {
-	tick := time.NewTicker(every)
-	defer tick.Stop()
 	reported := false
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-			if err := p.ClusterFailed(); err != nil {
-				return err
-			}
-			err := p.ControllerFailed()
-			if err != nil && !reported {
-				//nolint:errcheck // a terminal
-				fmt.Fprintf(out, "\nThe controller has exited; the cluster and the account keep running. Start it again with "+
-					"\"playground controller start\".\n%v\n", err)
-			}
-			reported = err != nil
+	for sleep.For(ctx, every) == nil {
+		if err := p.ClusterFailed(); err != nil {
+			return err
 		}
+		err := p.ControllerFailed()
+		if err != nil && !reported {
+			//nolint:errcheck // a terminal
+			fmt.Fprintf(out, "\nThe controller has exited; the cluster and the account keep running. Start it again with "+
+				"\"playground controller start\".\n%v\n", err)
+		}
+		reported = err != nil
 	}
+	return nil
 }
 
 // guide is the text about a running playground: what there is and how to use it.

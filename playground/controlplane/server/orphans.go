@@ -13,6 +13,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
+
+	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 )
 
 // orphans removes pods that no kubelet removes: those of a node that is gone, and those that were deleted before they
@@ -37,14 +39,8 @@ func (o *orphans) run(ctx context.Context) {
 		return
 	}
 	var suspects map[types.UID]bool
-	for tick := time.NewTicker(orphanLooks); ; {
-		select {
-		case <-ctx.Done():
-			tick.Stop()
-			return
-		case <-tick.C:
-			suspects = o.look(ctx, suspects)
-		}
+	for sleep.For(ctx, orphanLooks) == nil {
+		suspects = o.look(ctx, suspects)
 	}
 }
 

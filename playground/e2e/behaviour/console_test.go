@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/k8s-lbc/lbc/internal/view/console"
+	"github.com/k8s-lbc/lbc/internal/view/explain"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -117,9 +118,10 @@ func TestConsoleShowsLastPlanEventsAndTargets(t *testing.T) {
 		}
 		return nil
 	})
-	var w console.Walk
+	var w explain.Walk
 	if err := get(t.Context(), "/api/request", neturl.Values{"key": {key}, "request": {"GET http://" + lb.DNSName + "/"},
-		"from": {"192.0.2.1"}}, &w); err != nil || len(w.Groups) != 1 || !strings.Contains(w.Groups[0].Health, "healthy") {
+		"from": {"192.0.2.1"}}, &w); err != nil || len(w.TargetGroups) != 1 ||
+		!strings.Contains(w.TargetGroups[0].Health, "healthy") {
 		t.Errorf("%v: %+v", err, w)
 	}
 	var refused struct{ Error string }

@@ -1,6 +1,6 @@
 // Command names reads the source of the AWS SDK's serialisers and writes down, for the wire package, where the name of
 // a member on the wire is not what the codec derives from its Go name. Run it with go generate after the SDK changed or
-// an action was added to actions.go.
+// the simulator's EC2 has another action.
 package main
 
 import (
@@ -14,10 +14,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode"
+
+	"github.com/k8s-lbc/lbc/awssim/ec2"
 )
 
 func main() {
@@ -87,9 +90,8 @@ func run() error {
 		return err
 	}
 	tables.write(&b, "zone")
-	actions := slices.Sorted(slices.Values(computeActions))
 	b.WriteString("// computeActions are the actions of EC2 whose names are above.\nvar computeActions = []string{\n")
-	for _, a := range slices.Compact(actions) {
+	for _, a := range computeActions() {
 		fmt.Fprintf(&b, "%q,\n", a)
 	}
 	b.WriteString("}\n")
@@ -100,17 +102,29 @@ func run() error {
 	return os.WriteFile("names.go", text, 0o644)
 }
 
+// computeActions are the actions of EC2 (out of some seven hundred) that the simulator answers, sorted.
+func computeActions() (names []string) {
+	service := reflect.TypeFor[*ec2.Service]()
+	for i := range service.NumMethod() {
+		if m := service.Method(i); m.Type.IsVariadic() { // the SDK's options are the last parameter of each
+			names = append(names, m.Name)
+		}
+	}
+	return names
+}
+
 // compute writes the names of EC2.
 func compute(b *bytes.Buffer) error {
 	dir, err := sdk("ec2")
 	if err != nil {
 		return err
 	}
-	in, err := names(filepath.Join(dir, "serializers.go"), "serialize", "Input", computeActions, serialized)
+	actions := computeActions()
+	in, err := names(filepath.Join(dir, "serializers.go"), "serialize", "Input", actions, serialized)
 	if err != nil {
 		return err
 	}
-	out, err := names(filepath.Join(dir, "deserializers.go"), "deserialize", "Output", computeActions, deserialized)
+	out, err := names(filepath.Join(dir, "deserializers.go"), "deserialize", "Output", actions, deserialized)
 	if err != nil {
 		return err
 	}

@@ -66,14 +66,7 @@ func hostsAndPaths(r stack.Rule) (hosts, paths []string) {
 	for _, c := range r.Conditions {
 		switch c.Field {
 		case stack.HostHeader:
-			for _, v := range c.Values {
-				hosts = append(hosts, variants(v)...)
-			}
-			for _, e := range c.Regex {
-				if s, ok := example(e); ok {
-					hosts = append(hosts, s)
-				}
-			}
+			hosts = append(hosts, matching(c)...)
 		case stack.PathPattern:
 			for _, v := range c.Values {
 				paths = append(paths, beside(v)...)
@@ -118,7 +111,7 @@ func special(base traffic.Request, r stack.Rule) []traffic.Request {
 		var set []func(*traffic.Request)
 		switch c.Field {
 		case stack.HTTPHeader:
-			for _, v := range headerValues(c) {
+			for _, v := range matching(c) {
 				set = append(set, func(q *traffic.Request) {
 					h := map[string][]string{textproto.CanonicalMIMEHeaderKey(c.HeaderName): {v}}
 					for k, x := range q.Header {
@@ -176,7 +169,8 @@ func last(p netip.Prefix) netip.Addr {
 	return out
 }
 
-func headerValues(c stack.Condition) (out []string) {
+// matching are values that a condition matches, and some beside them.
+func matching(c stack.Condition) (out []string) {
 	for _, v := range c.Values {
 		out = append(out, variants(v)...)
 	}

@@ -11,14 +11,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/lib/allowlist"
 )
 
-// Roles is an allow-list. The zero value allows none.
-type Roles allowlist.List
-
-// Patterns of every role, and of none.
-const (
-	Any  = allowlist.Any
-	None = allowlist.None
-)
+// Roles is an allow-list of roles.
+type Roles = allowlist.List
 
 // arnForm is that of the ARN of a role (STS API Reference, AssumeRole, RoleArn): its partition, account, and path with
 // name.
@@ -27,27 +21,14 @@ var arnForm = regexp.MustCompile(`^arn:(aws[a-z-]*):iam::([0-9]{12}):role/((?:[\
 // Parse reads an allow-list: patterns of ARNs of roles, each for the bindings of all namespaces, or of one as
 // NAMESPACE=PATTERN.
 func Parse(list []string) (Roles, error) {
-	out, err := allowlist.Parse(list, "the ARN of a role", func(pattern string) error {
+	return allowlist.Parse(list, "the ARN of a role", func(pattern string) error {
 		if !strings.HasPrefix(pattern, "arn:") || !strings.Contains(pattern, ":role/") {
 			return fmt.Errorf("%q is neither * nor the ARN of a role such as arn:aws:iam::123456789012:role/targets, in which "+
 				"* stands for any characters", pattern)
 		}
 		return nil
 	})
-	return Roles(out), err
 }
-
-// Allow reports whether the bindings of a namespace may name a role.
-func (r Roles) Allow(namespace, role string) bool {
-	return len(allowlist.List(r).Match(namespace, role)) > 0
-}
-
-// Unlimited reports whether the bindings of every namespace may name every role.
-func (r Roles) Unlimited() bool { return allowlist.List(r).Unlimited() }
-
-// Patterns returns the ARN patterns that the controller's role must be allowed to assume. It omits *, which names no
-// role.
-func (r Roles) Patterns() []string { return allowlist.List(r).Patterns() }
 
 // Account is the id of the account of a role; ok is false of what is not the ARN of a role.
 func Account(role string) (id string, ok bool) {

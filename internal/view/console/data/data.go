@@ -82,8 +82,7 @@ func (b *LoadBalancer) Summary() console.Summary {
 func Findings(key string, all []explain.Finding) []console.Finding {
 	out := make([]console.Finding, 0, len(all))
 	for _, f := range all {
-		out = append(out, console.Finding{Key: key, Severity: f.Severity, Object: f.Object, Field: f.Field, Reason: f.Reason,
-			Message: f.Message, Remedy: f.Remedy})
+		out = append(out, console.Finding{Key: key, Finding: f})
 	}
 	ErrorsFirst(out)
 	return out
@@ -129,7 +128,7 @@ func (b *LoadBalancer) Detail(e explain.Explanation) console.Detail {
 			}
 		}
 		for _, t := range tg.Targets {
-			x.Targets = append(x.Targets, console.Target{ID: t.ID, Port: t.Port, Health: t.Health, Reason: t.Reason})
+			x.Targets = append(x.Targets, console.Target{Target: t})
 		}
 		d.TargetGroups = append(d.TargetGroups, x)
 	}
@@ -255,23 +254,6 @@ func Steps(p plan.Plan) []console.Step {
 			Action: "withheld", Resource: resourceText(w.Step.Resource), Operation: plan.NameOf(w.Step.Op),
 			Why: append([]string{}, w.Step.Why...), Refused: w.Reason(),
 		})
-	}
-	return out
-}
-
-// Walk is the way of a request.
-func Walk(w explain.Walk) console.Walk {
-	out := console.Walk{Request: w.Request, Listener: w.Listener, Problem: w.Problem, Tried: []console.Tried{},
-		Result: w.Result, Groups: []console.Outcome{}, Stopped: w.Stopped}
-	for _, t := range w.Tried {
-		out.Tried = append(out.Tried, console.Tried(t))
-	}
-	for _, g := range w.TargetGroups {
-		out.Groups = append(out.Groups, console.Outcome{TargetGroup: g.ID, Chance: g.Chance, Health: g.Health})
-	}
-	if w.Next != nil {
-		next := Walk(*w.Next)
-		out.Next = &next
 	}
 	return out
 }

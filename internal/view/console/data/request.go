@@ -38,9 +38,9 @@ func Answerable(in explain.Input) error {
 }
 
 // Ask is the way of a request through a load balancer that answers some. With follow set, redirects are followed.
-func Ask(in explain.Input, r traffic.Request, follow bool) console.Walk {
+func Ask(in explain.Input, r traffic.Request, follow bool) explain.Walk {
 	if follow {
-		return Walk(explain.Follow(in, r))
+		return explain.Follow(in, r)
 	}
-	return Walk(explain.Ask(in, r))
+	return explain.Ask(in, r)
 }
