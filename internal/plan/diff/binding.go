@@ -17,7 +17,8 @@ func bindingKey(b stack.Binding) string { return b.Namespace + "/" + b.Name }
 func bindingRef(id string) stack.Ref { return stack.Ref{Kind: stack.KindBinding, ID: id} }
 
 // bindings plans the objects that register targets, right after their target groups: targets are then healthy by the
-// time rules send them requests.
+// time rules send them requests. Pods wait for their readiness gates of each binding. While AWS refuses the first load
+// balancer of a stack, there are therefore no bindings: pods that others serve would wait for it.
 func (d *differ) bindings() {
 	byName := make(map[string]*awsop.Binding, len(d.obs.Bindings))
 	serving := make(map[boundTo][]*awsop.Binding, len(d.obs.Bindings))
@@ -26,6 +27,12 @@ func (d *differ) bindings() {
 		byName[bindingKey(b.Binding)] = b
 		if at := (boundTo{b.Namespace, b.TargetGroup.Literal}); !b.Deleting {
 			serving[at] = append(serving[at], b)
+		}
+	}
+	var first []plan.StepID
+	if len(d.balancers)+len(d.oldBalancers) == 0 {
+		for _, w := range d.want.LoadBalancers {
+			first = append(first, d.made[loadBalancerRef(w.ID)])
 		}
 	}
 	for _, w := range d.want.Bindings {
@@ -41,7 +48,7 @@ func (d *differ) bindings() {
 					"its target group does not exist any more").ID
 				d.handledBindings[bindingKey(w)] = true
 			}
-			d.step(plan.Create, r, plan.Vital, awsop.CreateBinding{Binding: w}, w.ServiceName+":"+w.ServicePort).Need(gone)
+			d.step(plan.Create, r, plan.Vital, awsop.CreateBinding{Binding: w}, w.ServiceName+":"+w.ServicePort).Need(append(first, gone)...)
 		case d.kept[bindingKey(have.Binding)]:
 		default:
 			if why := d.bindingChanges(have.Binding, w); len(why) > 0 {
