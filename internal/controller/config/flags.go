@@ -21,8 +21,8 @@ type spare struct {
 	deleteOrphans time.Duration
 }
 
-// bind declares every flag. Names, types and defaults are those of the existing controller, which lacks some of them,
-// such as --strict-groups.
+// bind declares every flag. Names, types and most defaults are those of the existing controller, which lacks some of
+// them, such as --strict-groups.
 func bind(fs *pflag.FlagSet, c *Config, s *spare) {
 	c.Throttle = DefaultThrottle()
 	bindDefaults(fs, c)
@@ -73,8 +73,8 @@ func bindTargets(fs *pflag.FlagSet, c *Config, s *spare) {
 			"targets, unless they are more than half of a target group")
 	fs.BoolVar(&s.nodeDrain, "enable-node-drain-condition", false, removed+"the controller writes no conditions to nodes")
 	fs.StringVar(&c.NodeSecurityGroup, "node-security-group", "",
-		"ID of the security group to which load balancer rules are added, on each network interface of nodes and pods that "+
-			"has it; if empty, tags select the group")
+		"ID of the security group of nodes and pods to which the controller adds its rules, on each network interface that "+
+			"has the group; if empty, tags select it")
 	fs.IntVar(&c.RulesPerSecurityGroup, "max-rules-per-security-group", 0,
 		"the account's quota of inbound rules per security group; 0 = AWS's default of 60")
 	fs.IntVar(&c.MaxTargetsPerGroup, "max-targets-per-target-group", 0,
@@ -122,20 +122,36 @@ func bindTenants(fs *pflag.FlagSet, c *Config) {
 		"key=value label that a Secret must have before the controller reads it")
 }
 
+// workers are the flags that limit how many reconciles run in parallel. A reconcile waits for AWS most of its time, and
+// the limiter paces calls whatever their number. Few workers therefore save nothing and delay urgent work, above all
+// that of targets.
+var workers = []struct {
+	flag  string
+	of    func(*Config) *int
+	usual int
+	usage string
+}{
+	{"ingress-max-concurrent-reconciles", func(c *Config) *int { return &c.IngressWorkers }, 48,
+		"number of Ingress groups to reconcile in parallel (existing controller: 3)"},
+	{"service-max-concurrent-reconciles", func(c *Config) *int { return &c.ServiceWorkers }, 48,
+		"number of Services to reconcile in parallel (existing controller: 3)"},
+	{"targetgroupbinding-max-concurrent-reconciles", func(c *Config) *int { return &c.BindingWorkers }, 32,
+		"number of TargetGroupBindings to reconcile in parallel (existing controller: 3)"},
+	{"alb-gateway-max-concurrent-reconciles", func(c *Config) *int { return &c.Gateways.ALBWorkers }, 48,
+		"number of ALB Gateways to reconcile in parallel (existing controller: 3)"},
+	{"nlb-gateway-max-concurrent-reconciles", func(c *Config) *int { return &c.Gateways.NLBWorkers }, 48,
+		"number of NLB Gateways to reconcile in parallel (existing controller: 3)"},
+	{"gateway-class-max-concurrent-reconciles", func(c *Config) *int { return &c.Gateways.ClassWorkers }, 3,
+		"number of GatewayClasses, and of each kind of Gateway configuration, to reconcile in parallel"},
+	{"globalaccelerator-max-concurrent-reconciles", func(c *Config) *int { return &c.Accelerators.Workers }, 1,
+		"number of GlobalAccelerators to reconcile in parallel"},
+}
+
 // bindWorkers declares how much is reconciled in parallel, and the names of Gateways' controllers.
 func bindWorkers(fs *pflag.FlagSet, c *Config) {
-	fs.IntVar(&c.IngressWorkers, "ingress-max-concurrent-reconciles", 3,
-		"number of Ingress groups to reconcile in parallel; 48 if not set")
-	fs.IntVar(&c.ServiceWorkers, "service-max-concurrent-reconciles", 3,
-		"number of Services to reconcile in parallel; 48 if not set")
-	fs.IntVar(&c.BindingWorkers, "targetgroupbinding-max-concurrent-reconciles", 3,
-		"number of TargetGroupBindings to reconcile in parallel; 32 if not set")
-	fs.IntVar(&c.Gateways.ClassWorkers, "gateway-class-max-concurrent-reconciles", 3,
-		"number of GatewayClasses, and of each kind of Gateway configuration, to reconcile in parallel")
-	fs.IntVar(&c.Gateways.ALBWorkers, "alb-gateway-max-concurrent-reconciles", 3,
-		"number of ALB Gateways to reconcile in parallel; 48 if not set")
-	fs.IntVar(&c.Gateways.NLBWorkers, "nlb-gateway-max-concurrent-reconciles", 3,
-		"number of NLB Gateways to reconcile in parallel; 48 if not set")
+	for _, w := range workers {
+		fs.IntVar(w.of(c), w.flag, w.usual, w.usage)
+	}
 	fs.StringVar(&c.Gateways.ALB, "alb-gateway-controller-name", "gateway.k8s.aws/alb",
 		"spec.controllerName of the GatewayClasses whose Gateways become ALBs")
 	fs.StringVar(&c.Gateways.NLB, "nlb-gateway-controller-name", "gateway.k8s.aws/nlb",
@@ -143,8 +159,6 @@ func bindWorkers(fs *pflag.FlagSet, c *Config) {
 	fs.StringVar(&c.Gateways.Auto, "auto-gateway-controller-name", "gateway.k8s.aws/auto",
 		"spec.controllerName of the GatewayClasses whose Gateways become ALBs or NLBs, depending on the protocols of "+
 			"their listeners")
-	fs.IntVar(&c.Accelerators.Workers, "globalaccelerator-max-concurrent-reconciles", 1,
-		"number of GlobalAccelerators to reconcile in parallel")
 	fs.DurationVar(&c.BindingMaxBackoff, "targetgroupbinding-max-exponential-backoff-delay", defaultMaxBackoff,
 		"longest pause between retries of a TargetGroupBinding")
 	fs.DurationVar(&c.Accelerators.MaxBackoff, "globalaccelerator-max-exponential-backoff-delay", defaultMaxBackoff,
@@ -177,13 +191,12 @@ func bindIngress(fs *pflag.FlagSet, c *Config, s *spare) {
 			"creates trust stores from them. If empty, such listeners are not accepted; needs additional permissions")
 	fs.StringVar(&c.TrustStores.Prefix, "trust-store-prefix", "trust-stores", "prefix of the keys in --trust-store-bucket")
 	fs.IntVar(&c.DeletionBrake, "deletion-brake", 10,
-		"number of load balancers that the controller may delete within ten minutes although their objects exist, because "+
-			"these no longer declare them; more deletions, beyond a quarter of all load balancers, wait for "+
-			"consent; 0 = no limit")
+		"how many load balancers may be deleted within ten minutes because their objects no longer declare them. If more "+
+			"than this, and more than a quarter of all, would be deleted, the rest waits for consent; 0 = no limit")
 	fs.DurationVar(&s.deleteOrphans, "delete-orphans-after", 0, removed+"use lbc orphans and lbc cleanup --orphans")
 	fs.IntVar(&c.DeregistrationBrake, "deregistration-brake", 10,
-		"number of target groups that may lose most of their targets within ten minutes although the pods or nodes exist; "+
-			"more deregistrations, beyond a quarter of all target groups, wait for consent; 0 = no limit")
+		"how many target groups may lose most of their targets within ten minutes although their pods or nodes exist. If "+
+			"more than this, and more than a quarter of all, would lose them, the rest waits for consent; 0 = no limit")
 	fs.BoolVar(&c.ExistingFeaturesOnly, "existing-features-only", false,
 		"refuse at admission all features that the AWS Load Balancer Controller v3.5 lacks, so that you can go back to it "+
 			"at any time; new Gateways get its rules. You can still edit other parts of objects that already have such "+
