@@ -73,8 +73,8 @@ var bindingChecks = []Check{{
 	Find:   boundTwice,
 }, {
 	Name: "load-balancers-shareable", Severity: Note, Needs: []Source{Objects},
-	About: "Three or more Ingresses of a namespace with the same class and scheme have a load balancer each. Or three or " +
-		"more Services of a namespace do, with the same scheme and different ports. One shared load balancer costs less.",
+	About: "Three or more Ingresses of a namespace with the same class and scheme have a load balancer each. Or three " +
+		"or more Services of a namespace do, with the same scheme and different ports. One shared load balancer costs less.",
 	Remedy: "give Ingresses the same annotation alb.ingress.kubernetes.io/group.name, Services the same " +
 		"service.beta.kubernetes.io/aws-load-balancer-group-name; their address changes",
 	Find: shareable,
