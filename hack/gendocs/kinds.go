@@ -24,8 +24,8 @@ type kind struct {
 
 // pagesOfKinds are the kinds of elbv2.k8s.aws, with the page that tells how each is used.
 var pagesOfKinds = []struct{ file, about string }{
-	{"ingressclassparams", "Settings of all Ingresses of a class, which override annotations. An IngressClass names them " +
-		"in `spec.parameters`; [annotations.md](annotations.md) has the annotation of each setting."},
+	{"ingressclassparams", "Settings of all Ingresses of a class, which override annotations. An IngressClass names " +
+		"them in `spec.parameters`; [annotations.md](annotations.md) has the annotation of each setting."},
 	{"targetgroupbindings", "Registers the endpoints of a Service with a target group. The controller creates one for " +
 		"each target group that it owns; you create one for [a target group that the controller did not " +
 		"create](tasks/target-group-binding.md)."},
