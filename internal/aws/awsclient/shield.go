@@ -27,8 +27,7 @@ var shieldService = addOnService{
 	id: ServiceShield,
 	operations: map[string]Operation{
 		"CreateProtection": {ServiceShield, "shield:CreateProtection", "have Shield Advanced protect a load balancer"},
-		"DeleteProtection": {ServiceShield, "shield:DeleteProtection",
-			"end a protection that the controller created and no object declares any more"},
+		"DeleteProtection": {ServiceShield, "shield:DeleteProtection", "end a protection that no object declares any more"},
 		"DescribeProtection": {ServiceShield, "shield:DescribeProtection",
 			"read whether a load balancer is protected, if an annotation asks for it"},
 		"GetSubscriptionState": {ServiceShield, "shield:GetSubscriptionState",

@@ -73,8 +73,7 @@ func bindTargets(fs *pflag.FlagSet, c *Config, s *spare) {
 			"targets, unless they are more than half of a target group")
 	fs.BoolVar(&s.nodeDrain, "enable-node-drain-condition", false, removed+"the controller writes no conditions to nodes")
 	fs.StringVar(&c.NodeSecurityGroup, "node-security-group", "",
-		"ID of the security group of nodes and pods to which the controller adds its rules, on each network interface that "+
-			"has the group; if empty, tags select it")
+		"ID of the security group of nodes and pods to which the controller adds its rules; empty: tags select it")
 	fs.IntVar(&c.RulesPerSecurityGroup, "max-rules-per-security-group", 0,
 		"the account's quota of inbound rules per security group; 0 = AWS's default of 60")
 	fs.IntVar(&c.MaxTargetsPerGroup, "max-targets-per-target-group", 0,
@@ -122,36 +121,22 @@ func bindTenants(fs *pflag.FlagSet, c *Config) {
 		"key=value label that a Secret must have before the controller reads it")
 }
 
-// workers are the flags that limit how many reconciles run in parallel. A reconcile waits for AWS most of its time, and
-// the limiter paces calls whatever their number. Few workers therefore save nothing and delay urgent work, above all
-// that of targets.
-var workers = []struct {
-	flag  string
-	of    func(*Config) *int
-	usual int
-	usage string
-}{
-	{"ingress-max-concurrent-reconciles", func(c *Config) *int { return &c.IngressWorkers }, 48,
-		"number of Ingress groups to reconcile in parallel (existing controller: 3)"},
-	{"service-max-concurrent-reconciles", func(c *Config) *int { return &c.ServiceWorkers }, 48,
-		"number of Services to reconcile in parallel (existing controller: 3)"},
-	{"targetgroupbinding-max-concurrent-reconciles", func(c *Config) *int { return &c.BindingWorkers }, 32,
-		"number of TargetGroupBindings to reconcile in parallel (existing controller: 3)"},
-	{"alb-gateway-max-concurrent-reconciles", func(c *Config) *int { return &c.Gateways.ALBWorkers }, 48,
-		"number of ALB Gateways to reconcile in parallel (existing controller: 3)"},
-	{"nlb-gateway-max-concurrent-reconciles", func(c *Config) *int { return &c.Gateways.NLBWorkers }, 48,
-		"number of NLB Gateways to reconcile in parallel (existing controller: 3)"},
-	{"gateway-class-max-concurrent-reconciles", func(c *Config) *int { return &c.Gateways.ClassWorkers }, 3,
-		"number of GatewayClasses, and of each kind of Gateway configuration, to reconcile in parallel"},
-	{"globalaccelerator-max-concurrent-reconciles", func(c *Config) *int { return &c.Accelerators.Workers }, 1,
-		"number of GlobalAccelerators to reconcile in parallel"},
-}
-
-// bindWorkers declares how much is reconciled in parallel, and the names of Gateways' controllers.
+// bindWorkers declares how much is reconciled in parallel, and the names of Gateways' controllers. A reconcile waits
+// for AWS most of its time, and the limiter paces calls whatever their number. Few workers therefore save nothing and
+// delay urgent work, above all that of targets.
 func bindWorkers(fs *pflag.FlagSet, c *Config) {
-	for _, w := range workers {
-		fs.IntVar(w.of(c), w.flag, w.usual, w.usage)
-	}
+	fs.IntVar(&c.IngressWorkers, "ingress-max-concurrent-reconciles", 48,
+		"number of Ingress groups to reconcile in parallel (existing controller: 3)")
+	fs.IntVar(&c.ServiceWorkers, "service-max-concurrent-reconciles", 48,
+		"number of Services to reconcile in parallel (existing controller: 3)")
+	fs.IntVar(&c.BindingWorkers, "targetgroupbinding-max-concurrent-reconciles", 32,
+		"number of TargetGroupBindings to reconcile in parallel (existing controller: 3)")
+	fs.IntVar(&c.Gateways.ClassWorkers, "gateway-class-max-concurrent-reconciles", 3,
+		"number of GatewayClasses, and of each kind of Gateway configuration, to reconcile in parallel")
+	fs.IntVar(&c.Gateways.ALBWorkers, "alb-gateway-max-concurrent-reconciles", 48,
+		"number of ALB Gateways to reconcile in parallel (existing controller: 3)")
+	fs.IntVar(&c.Gateways.NLBWorkers, "nlb-gateway-max-concurrent-reconciles", 48,
+		"number of NLB Gateways to reconcile in parallel (existing controller: 3)")
 	fs.StringVar(&c.Gateways.ALB, "alb-gateway-controller-name", "gateway.k8s.aws/alb",
 		"spec.controllerName of the GatewayClasses whose Gateways become ALBs")
 	fs.StringVar(&c.Gateways.NLB, "nlb-gateway-controller-name", "gateway.k8s.aws/nlb",
@@ -159,6 +144,8 @@ func bindWorkers(fs *pflag.FlagSet, c *Config) {
 	fs.StringVar(&c.Gateways.Auto, "auto-gateway-controller-name", "gateway.k8s.aws/auto",
 		"spec.controllerName of the GatewayClasses whose Gateways become ALBs or NLBs, depending on the protocols of "+
 			"their listeners")
+	fs.IntVar(&c.Accelerators.Workers, "globalaccelerator-max-concurrent-reconciles", 1,
+		"number of GlobalAccelerators to reconcile in parallel")
 	fs.DurationVar(&c.BindingMaxBackoff, "targetgroupbinding-max-exponential-backoff-delay", defaultMaxBackoff,
 		"longest pause between retries of a TargetGroupBinding")
 	fs.DurationVar(&c.Accelerators.MaxBackoff, "globalaccelerator-max-exponential-backoff-delay", defaultMaxBackoff,

@@ -97,11 +97,11 @@ func Parse(args []string) (*Config, error) {
 	if changed(fs.Lookup("version")) {
 		return nil, ErrVersion
 	}
-	for _, w := range workers {
-		if n := w.of(c); *n < 1 {
-			*n = w.usual
+	fs.VisitAll(func(f *pflag.Flag) {
+		if n, err := fs.GetInt(f.Name); err == nil && n < 1 && strings.HasSuffix(f.Name, "-max-concurrent-reconciles") {
+			_ = f.Value.Set(f.DefValue) // a default is valid
 		}
-	}
+	})
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
