@@ -24,13 +24,13 @@ type kind struct {
 
 // pagesOfKinds are the kinds of elbv2.k8s.aws, with the page that tells how each is used.
 var pagesOfKinds = []struct{ file, about string }{
-	{"ingressclassparams", "What holds for all Ingresses of a class, whatever their annotations say. An IngressClass " +
-		"names it in `spec.parameters`; [annotations.md](annotations.md) has the annotation of each setting."},
-	{"targetgroupbindings", "Registers the endpoints of a Service with a target group. The controller makes one for " +
-		"each target group that it owns; you make one for [a target group that something else " +
-		"made](tasks/target-group-binding.md)."},
-	{"loadbalancers", "What the controller knows of a load balancer. The controller writes it and nobody else; " +
-		"[observing.md](operations/observing.md#status-of-each-load-balancer) tells how to read it."},
+	{"ingressclassparams", "Settings of all Ingresses of a class, which override annotations. An IngressClass names " +
+		"them in `spec.parameters`; [annotations.md](annotations.md) has the annotation of each setting."},
+	{"targetgroupbindings", "Registers the endpoints of a Service with a target group. The controller creates one for " +
+		"each target group that it owns; you create one for [a target group that the controller did not " +
+		"create](tasks/target-group-binding.md)."},
+	{"loadbalancers", "The state of a load balancer. Only the controller writes this object; " +
+		"[observing.md](operations/observing.md#status-of-each-load-balancer) says how to read it."},
 	{"albtargetcontrolconfigs", "Settings of the target control agents that the controller adds to pods, with feature " +
 		"gate `ALBTargetControlAgent`."},
 }
@@ -41,7 +41,7 @@ For users and operators who write or read these objects.
 Afterwards you know each field, its default and its limits.
 
 ` + generated + `The fields of the stored version of each kind, as ` + "`kubectl explain`" +
-	` shows them. A field that is required is in bold.
+	` shows them. Required fields are in bold.
 
 `
 

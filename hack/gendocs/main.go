@@ -165,22 +165,25 @@ func findings() string {
 	return b.String()
 }
 
+// flagsOnlyHere are the flags that the existing controller does not have.
+var flagsOnlyHere = strings.Fields(`
+	existing-features-only strict-groups deletion-brake object-labels copied-labels assumable-roles
+	existing-load-balancers bindable-target-groups binding-networking external-target-groups
+	cross-namespace-target-groups endpoints-without-pods node-security-group max-rules-per-security-group
+	deregistration-brake open-readiness-gates-after exclude-ip-targets-by-node-label drift-check-interval
+	drift-policy replacement-policy publish-address enable-checkpoints enable-tls-secret-import webhook-bind-host
+	pprof-bind-addr metrics-secure metrics-cert-dir otlp-traces-endpoint otlp-traces-sampling-ratio version
+	webhook-cert-secret webhook-cert-lifetime webhook-configurations
+	console-bind-addr delete-orphans-after enable-node-drain-condition
+`)
+
 func flags() string {
 	generated := introduction("operators who configure the controller",
 		"know the name, the default and the meaning of each flag and feature gate")
 	var b strings.Builder
-	b.WriteString("# Flags\n\n" + generated + "Flags have the names and defaults of the AWS Load Balancer " +
-		"Controller.\nOnly this controller has these flags: `--existing-features-only`, `--strict-groups`, " +
-		"`--deletion-brake`, `--object-labels`, `--copied-labels`, `--assumable-roles`, `--existing-load-balancers`, " +
-		"`--bindable-target-groups`, `--binding-networking`, `--external-target-groups`, " +
-		"`--cross-namespace-target-groups`, `--endpoints-without-pods`, `--node-security-group`, " +
-		"`--max-rules-per-security-group`, `--deregistration-brake`, `--open-readiness-gates-after`, " +
-		"`--exclude-ip-targets-by-node-label`, `--drift-check-interval`, " +
-		"`--drift-policy`, `--replacement-policy`, `--publish-address`, `--enable-checkpoints`, " +
-		"`--enable-tls-secret-import`, `--webhook-bind-host`,\n`--pprof-bind-addr`, `--metrics-secure`, " +
-		"`--metrics-cert-dir`, `--otlp-traces-endpoint`, `--otlp-traces-sampling-ratio`, " +
-		"`--version`, `--webhook-cert-secret`, `--webhook-cert-lifetime` and `--webhook-configurations`.\n\n" +
-		"| Flag | Default | Meaning |\n|---|---|---|\n")
+	b.WriteString("# Flags\n\n" + generated + "Flags have the names of the AWS Load Balancer Controller, and its " +
+		"defaults unless a row says otherwise.\nColumn *Only here* marks the flags that it does not have.\n\n" +
+		"| Flag | Only here | Default | Meaning |\n|---|---|---|---|\n")
 	config.FlagSet(&config.Config{}).VisitAll(func(f *pflag.Flag) {
 		if f.Name == "feature-gates" {
 			return
@@ -192,7 +195,11 @@ func flags() string {
 		if def != "" && def != "[]" {
 			def = "`" + strings.ReplaceAll(def, "|", "\\|") + "`"
 		}
-		fmt.Fprintf(&b, "| `--%s` | %s | %s |\n", f.Name, strings.Trim(def, "[]"), f.Usage)
+		only := ""
+		if slices.Contains(flagsOnlyHere, f.Name) {
+			only = "yes"
+		}
+		fmt.Fprintf(&b, "| `--%s` | %s | %s | %s |\n", f.Name, only, strings.Trim(def, "[]"), f.Usage)
 	})
 	b.WriteString("\n## Feature gates\n\n`--feature-gates=Name=bool,Name=bool`\n\n| Gate | Default | Meaning " +
 		"|\n|---|---|---|\n")

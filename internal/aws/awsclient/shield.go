@@ -27,7 +27,7 @@ var shieldService = addOnService{
 	id: ServiceShield,
 	operations: map[string]Operation{
 		"CreateProtection": {ServiceShield, "shield:CreateProtection", "have Shield Advanced protect a load balancer"},
-		"DeleteProtection": {ServiceShield, "shield:DeleteProtection", "end a protection of ours where none is wanted"},
+		"DeleteProtection": {ServiceShield, "shield:DeleteProtection", "end a protection that no object declares any more"},
 		"DescribeProtection": {ServiceShield, "shield:DescribeProtection",
 			"read whether a load balancer is protected, if an annotation asks for it"},
 		"GetSubscriptionState": {ServiceShield, "shield:GetSubscriptionState",

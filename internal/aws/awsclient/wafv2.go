@@ -26,7 +26,7 @@ var wafv2Service = addOnService{
 	id: ServiceWAFv2,
 	operations: map[string]Operation{
 		"AssociateWebACL":    {ServiceWAFv2, "wafv2:AssociateWebACL", "put a web ACL before a load balancer"},
-		"DisassociateWebACL": {ServiceWAFv2, "wafv2:DisassociateWebACL", "take a web ACL away where none is wanted"},
+		"DisassociateWebACL": {ServiceWAFv2, "wafv2:DisassociateWebACL", "remove a web ACL that no object declares any more"},
 		"GetWebACLForResource": {ServiceWAFv2, "wafv2:GetWebACLForResource",
 			"know the web ACL of a load balancer for which an annotation names one"},
 		"ListWebACLs": {ServiceWAFv2, "wafv2:ListWebACLs", "find a web ACL by name"},

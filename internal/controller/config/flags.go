@@ -20,8 +20,8 @@ type spare struct {
 	deleteOrphans time.Duration
 }
 
-// bind declares every flag. Names, types and defaults are those of the existing controller, which lacks some of them,
-// such as --strict-groups.
+// bind declares every flag. Names, types and most defaults are those of the existing controller, which lacks some of
+// them, such as --strict-groups.
 func bind(fs *pflag.FlagSet, c *Config, s *spare) {
 	c.Throttle = DefaultThrottle()
 	bindDefaults(fs, c)
@@ -72,8 +72,7 @@ func bindTargets(fs *pflag.FlagSet, c *Config, s *spare) {
 			"targets, unless they are more than half of a target group")
 	fs.BoolVar(&s.nodeDrain, "enable-node-drain-condition", false, removed+"the controller writes no conditions to nodes")
 	fs.StringVar(&c.NodeSecurityGroup, "node-security-group", "",
-		"ID of the security group to which load balancer rules are added, on each network interface of nodes and pods that "+
-			"has it; if empty, tags select the group")
+		"ID of the security group of nodes and pods to which the controller adds its rules; empty: tags select it")
 	fs.IntVar(&c.RulesPerSecurityGroup, "max-rules-per-security-group", 0,
 		"the account's quota of inbound rules per security group; 0 = AWS's default of 60")
 	fs.IntVar(&c.MaxTargetsPerGroup, "max-targets-per-target-group", 0,
@@ -121,20 +120,22 @@ func bindTenants(fs *pflag.FlagSet, c *Config) {
 		"key=value label that a Secret must have before the controller reads it")
 }
 
-// bindWorkers declares how much is reconciled in parallel, and the names of Gateways' controllers.
+// bindWorkers declares how much is reconciled in parallel, and the names of Gateways' controllers. A reconcile waits
+// for AWS most of its time, and the limiter paces calls whatever their number. Few workers therefore save nothing and
+// delay urgent work, above all that of targets.
 func bindWorkers(fs *pflag.FlagSet, c *Config) {
-	fs.IntVar(&c.IngressWorkers, "ingress-max-concurrent-reconciles", 3,
-		"number of Ingress groups to reconcile in parallel; 48 if not set")
-	fs.IntVar(&c.ServiceWorkers, "service-max-concurrent-reconciles", 3,
-		"number of Services to reconcile in parallel; 48 if not set")
-	fs.IntVar(&c.BindingWorkers, "targetgroupbinding-max-concurrent-reconciles", 3,
-		"number of TargetGroupBindings to reconcile in parallel; 32 if not set")
+	fs.IntVar(&c.IngressWorkers, "ingress-max-concurrent-reconciles", 48,
+		"number of Ingress groups to reconcile in parallel (existing controller: 3)")
+	fs.IntVar(&c.ServiceWorkers, "service-max-concurrent-reconciles", 48,
+		"number of Services to reconcile in parallel (existing controller: 3)")
+	fs.IntVar(&c.BindingWorkers, "targetgroupbinding-max-concurrent-reconciles", 32,
+		"number of TargetGroupBindings to reconcile in parallel (existing controller: 3)")
 	fs.IntVar(&c.Gateways.ClassWorkers, "gateway-class-max-concurrent-reconciles", 3,
 		"number of GatewayClasses, and of each kind of Gateway configuration, to reconcile in parallel")
-	fs.IntVar(&c.Gateways.ALBWorkers, "alb-gateway-max-concurrent-reconciles", 3,
-		"number of ALB Gateways to reconcile in parallel; 48 if not set")
-	fs.IntVar(&c.Gateways.NLBWorkers, "nlb-gateway-max-concurrent-reconciles", 3,
-		"number of NLB Gateways to reconcile in parallel; 48 if not set")
+	fs.IntVar(&c.Gateways.ALBWorkers, "alb-gateway-max-concurrent-reconciles", 48,
+		"number of ALB Gateways to reconcile in parallel (existing controller: 3)")
+	fs.IntVar(&c.Gateways.NLBWorkers, "nlb-gateway-max-concurrent-reconciles", 48,
+		"number of NLB Gateways to reconcile in parallel (existing controller: 3)")
 	fs.StringVar(&c.Gateways.ALB, "alb-gateway-controller-name", "gateway.k8s.aws/alb",
 		"spec.controllerName of the GatewayClasses whose Gateways become ALBs")
 	fs.StringVar(&c.Gateways.NLB, "nlb-gateway-controller-name", "gateway.k8s.aws/nlb",
@@ -176,13 +177,12 @@ func bindIngress(fs *pflag.FlagSet, c *Config, s *spare) {
 			"creates trust stores from them. If empty, such listeners are not accepted; needs additional permissions")
 	fs.StringVar(&c.TrustStores.Prefix, "trust-store-prefix", "trust-stores", "prefix of the keys in --trust-store-bucket")
 	fs.IntVar(&c.DeletionBrake, "deletion-brake", 10,
-		"number of load balancers that the controller may delete within ten minutes although their objects exist, because "+
-			"these no longer declare them; more deletions, beyond a quarter of all load balancers, wait for "+
-			"consent; 0 = no limit")
+		"how many load balancers may be deleted within ten minutes because their objects no longer declare them. If more "+
+			"than this, and more than a quarter of all, would be deleted, the rest waits for consent; 0 = no limit")
 	fs.DurationVar(&s.deleteOrphans, "delete-orphans-after", 0, removed+"use lbc orphans and lbc cleanup --orphans")
 	fs.IntVar(&c.DeregistrationBrake, "deregistration-brake", 10,
-		"number of target groups that may lose most of their targets within ten minutes although the pods or nodes exist; "+
-			"more deregistrations, beyond a quarter of all target groups, wait for consent; 0 = no limit")
+		"how many target groups may lose most of their targets within ten minutes although their pods or nodes exist. If "+
+			"more than this, and more than a quarter of all, would lose them, the rest waits for consent; 0 = no limit")
 	fs.BoolVar(&c.ExistingFeaturesOnly, "existing-features-only", false,
 		"refuse at admission all features that the AWS Load Balancer Controller v3.5 lacks, so that you can go back to it "+
 			"at any time; new Gateways get its rules. You can still edit other parts of objects that already have such "+

@@ -74,23 +74,6 @@ var unusable = []struct {
 		func(c *Config) { c.SyncPeriod = 0 }, "a period below 0 turns the resync off"},
 }
 
-// defaultWorkers are the passes at once where a flag is not given. A pass waits for AWS nearly all of its time, and the
-// limiter paces calls whatever their number. Few workers therefore save nothing and delay urgent work, above all that
-// of targets.
-var defaultWorkers = []struct {
-	flag    string
-	of      func(*Config) *int
-	workers int
-}{
-	{"ingress-max-concurrent-reconciles", func(c *Config) *int { return &c.IngressWorkers }, 48},
-	{"service-max-concurrent-reconciles", func(c *Config) *int { return &c.ServiceWorkers }, 48},
-	{"targetgroupbinding-max-concurrent-reconciles", func(c *Config) *int { return &c.BindingWorkers }, 32},
-	{"alb-gateway-max-concurrent-reconciles", func(c *Config) *int { return &c.Gateways.ALBWorkers }, 48},
-	{"nlb-gateway-max-concurrent-reconciles", func(c *Config) *int { return &c.Gateways.NLBWorkers }, 48},
-	{"gateway-class-max-concurrent-reconciles", func(c *Config) *int { return &c.Gateways.ClassWorkers }, 3},
-	{"globalaccelerator-max-concurrent-reconciles", func(c *Config) *int { return &c.Accelerators.Workers }, 1},
-}
-
 // UsageError is a command line that cannot be parsed (exit status 2), as opposed to values that are not admissible (1).
 type UsageError struct{ Err error }
 
@@ -114,11 +97,11 @@ func Parse(args []string) (*Config, error) {
 	if changed(fs.Lookup("version")) {
 		return nil, ErrVersion
 	}
-	for _, d := range defaultWorkers {
-		if !fs.Changed(d.flag) || *d.of(c) < 1 {
-			*d.of(c) = d.workers
+	fs.VisitAll(func(f *pflag.Flag) {
+		if n, err := fs.GetInt(f.Name); err == nil && n < 1 && strings.HasSuffix(f.Name, "-max-concurrent-reconciles") {
+			_ = f.Value.Set(f.DefValue) // a default is valid
 		}
-	}
+	})
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}

@@ -2,7 +2,7 @@ package impairment
 
 // Remedies that several conditions, or findings of lbc doctor, have.
 const (
-	ApplyDefinitions = "apply the definitions of this version (kubectl apply --server-side --force-conflicts -f " +
+	ApplyDefinitions = "apply the CRDs of this version (kubectl apply --server-side --force-conflicts -f " +
 		"config/crd, or -k crds in the directory of the chart); helm upgrade does not"
 	GrantRights = "apply the ClusterRole and the bindings of this version of the chart or manifests"
 

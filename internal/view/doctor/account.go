@@ -29,8 +29,8 @@ var accountChecks = []Check{{
 	Name: "cluster-name-shared", Severity: Error, Needs: []Source{LoadBalancers}, Uses: []Source{TargetHealth, Objects,
 		Workloads, Nodes}, Skip: withoutName,
 	About: "Another cluster of the account has the same name, and the controllers may delete each other's resources. " +
-		"The sign is a load balancer or target group with this cluster's tag in another VPC, or one without an object " +
-		"whose healthy targets are neither pods nor nodes of this cluster.",
+		"There are two signs: a load balancer or target group in another VPC has this cluster's tag, or one without an " +
+		"object has healthy targets that are neither pods nor nodes of this cluster.",
 	Remedy: "give one of the clusters another name before it has load balancers; --cluster-name need not be " +
 		"the name in EKS",
 	Find: func(f *Facts) []Finding { return append(sharedName(f), servedElsewhere(f)...) },

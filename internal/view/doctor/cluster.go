@@ -16,10 +16,9 @@ func clusterChecks() []Check {
 	return []Check{{
 		Name: "kubernetes-outdated", Severity: Warning, Needs: []Source{APIServer},
 		About: "The API server is older than Kubernetes v" + support.Oldest().String() +
-			", the oldest supported version ([support.md](support.md)): it does not support the match conditions of the " +
-			"webhooks, and may not evaluate the rules in definitions. " +
-			"The API server then stores mistakes, and the creation of all Services waits for the controller. It is an error " +
-			"if the API server is older than v" + minimum.String() +
+			", the oldest supported version ([support.md](support.md)). It ignores the match conditions of the webhooks, and " +
+			"may not check the rules of the CRDs. It may store invalid objects, and creating any Service needs the " +
+			"controller's webhook. It is an error if the API server is older than v" + minimum.String() +
 			": it then does not serve the kinds that the controller reads.",
 		Remedy: "update the cluster",
 		Find:   outdatedKubernetes,
@@ -32,26 +31,26 @@ func clusterChecks() []Check {
 		Find:   untestedKubernetes,
 	}, {
 		Name: "crd-missing", Severity: Error, Needs: []Source{Definitions},
-		About: "A definition of the controller's custom resources is missing. Without the definition of " +
-			"TargetGroupBindings the controller registers no target. Without that of IngressClassParams classes have no " +
-			"parameters. Without others, the features that need them wait.",
+		About: "A CRD of the controller is missing. Without the CRD of TargetGroupBindings the controller registers no " +
+			"target. Without the CRD of IngressClassParams, classes have no parameters. Without other CRDs, the features " +
+			"that need them wait.",
 		Remedy: impairment.ApplyDefinitions,
 		Find:   missingDefinitions,
 	}, {
 		Name: "crd-outdated", Severity: Warning, Needs: []Source{Definitions},
-		About: "A definition lacks fields or versions of this version of the controller. The API server silently " +
-			"drops such fields.",
+		About: "A CRD lacks fields or versions of this version of the controller. The API server silently drops such " +
+			"fields.",
 		Remedy: impairment.ApplyDefinitions,
 		Find:   outdatedDefinitions,
 	}, {
 		Name: "gateway-api-incomplete", Severity: Warning, Needs: []Source{Definitions}, Skip: withoutGatewayAPI,
 		About:  "The installed Gateway API lacks kinds that the controller serves, or has only an older version of them.",
-		Remedy: "install the standard channel of Gateway API v" + gatewayAPI,
+		Remedy: "install the standard channel of Gateway API v" + gatewayAPI + " or newer",
 		Find:   missingGatewayKinds,
 	}, {
 		Name: "gateway-api-outdated", Severity: Warning, Needs: []Source{Definitions}, Skip: withoutGatewayAPI,
-		About:  "The definitions of the Gateway API are older than the controller expects.",
-		Remedy: "install the standard channel of Gateway API v" + gatewayAPI,
+		About:  "The CRDs of the Gateway API are older than the controller expects.",
+		Remedy: "install the standard channel of Gateway API v" + gatewayAPI + " or newer",
 		Find:   outdatedGatewayAPI,
 	}, {
 		Name: "rbac-denied", Severity: Error, Needs: []Source{Rights},

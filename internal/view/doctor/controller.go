@@ -52,8 +52,8 @@ var controllerChecks = []Check{{
 }, {
 	Name: "status-unattended", Severity: Warning, Needs: []Source{Controller},
 	About: "LoadBalancer objects show an old state, because no controller updates them. The Lease of the leader is not " +
-		"renewed, or the existing controller holds it and does not write these objects. kubectl wait on their condition " +
-		"Ready always succeeds.",
+		"renewed, or the existing controller holds it and does not write these objects. kubectl wait " +
+		"--for=condition=Ready may succeed although the state is old.",
 	Remedy: "start the controller again; or, if you have removed it for good, delete the objects, which deletes nothing " +
 		"in AWS: kubectl delete loadbalancers.elbv2.k8s.aws -A --all",
 	Find: unattendedStatuses,

@@ -19,7 +19,7 @@ var limitChecks = []Check{{
 	Find: usedLimits,
 }, {
 	Name: "quota-security-groups", Severity: Warning, Needs: []Source{SecurityGroups, LoadBalancers, Network, Instances},
-	About: "A load balancer has the maximum number of security groups of a network interface, or a security group of a " +
+	About: "A load balancer has the maximum number of security groups of a network interface. Or a security group of a " +
 		"load balancer, of the cluster or of nodes has four fifths of the rules that AWS allows. " +
 		"The account's own limit is not known, so the check uses AWS's default.",
 	Remedy: "ask AWS for more (Service Quotas of Amazon VPC), name prefix lists or fewer address ranges (inbound-cidrs " +

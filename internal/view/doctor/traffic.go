@@ -41,8 +41,8 @@ var trafficChecks = []Check{{
 	Find:   unregisteredEndpoints,
 }, {
 	Name: "targets-absent", Severity: Warning, Needs: []Source{Objects}, Uses: []Source{TargetHealth, Workloads},
-	About: "The target group of a TargetGroupBinding has no targets, because its Service is of type ExternalName, or " +
-		"because no pod that the Service selects has been ready for a minute. Requests get 503.",
+	About: "The target group of a TargetGroupBinding has no targets, so requests get 503. The Service is of type " +
+		"ExternalName, or no pod that it selects has been ready for a minute.",
 	Remedy: "compare the selector of the Service with the labels of the pods, and read why the pods are not ready: " +
 		"kubectl describe pod",
 	Find: absentTargets,
@@ -73,8 +73,8 @@ var bindingChecks = []Check{{
 	Find:   boundTwice,
 }, {
 	Name: "load-balancers-shareable", Severity: Note, Needs: []Source{Objects},
-	About: "Three or more Ingresses of a namespace with the same class and scheme, or Services of a namespace with the " +
-		"same scheme and ports of their own, have a load balancer each. One shared load balancer costs less.",
+	About: "Three or more Ingresses of a namespace with the same class and scheme have a load balancer each. Or three " +
+		"or more Services of a namespace do, with the same scheme and different ports. One shared load balancer costs less.",
 	Remedy: "give Ingresses the same annotation alb.ingress.kubernetes.io/group.name, Services the same " +
 		"service.beta.kubernetes.io/aws-load-balancer-group-name; their address changes",
 	Find: shareable,
