@@ -107,8 +107,7 @@ func (b *build) tagListener(p *port, l *stack.Listener) {
 	if !b.cfg.Gates.ListenerRulesTagging && b.lb.ARN == "" && b.adopts == "" {
 		return
 	}
-	user, sources := keyed(b, merge.Setting[string]{Name: fmt.Sprintf("listener-tag@%d", p.number), What: "tag",
-		Among: p.members}, b.existsTag, b.userTags)
+	user, sources := b.sharedTags(fmt.Sprintf("listener-tag@%d", p.number), p.members, false)
 	l.Tags = b.tags(user, l.ID)
 	b.traceKeys(stack.KindListener, l.ID, "Tags", sources)
 }

@@ -207,7 +207,7 @@ func (b *build) mergeShared() shared {
 		Quiet: true, Among: all}, b.existsAttribute, func(i int) map[string]intent.Field[string] {
 		return b.members[i].Settings.Attributes
 	})
-	s.tags, s.tagsSource = keyed(b, merge.Setting[string]{Name: "tag", What: "tag", Among: all}, b.existsTag, b.userTags)
+	s.tags, s.tagsSource = b.sharedTags("tag", all, true)
 	s.addOns = b.mergeAddOns()
 	s.driftPolicy, _ = keyed(b, merge.Setting[string]{Name: "drift-policy", What: "drift policy of", Among: all}, nil,
 		func(i int) map[string]intent.Field[string] {

@@ -1,12 +1,15 @@
 package compile
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
 
+	"github.com/k8s-lbc/lbc/internal/compile/merge"
 	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/constraint"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
@@ -86,6 +89,55 @@ func (b *build) externalTag(tags map[string]string) string {
 
 // mostTags is how many tags AWS allows of a resource.
 const mostTags = 50
+
+// sharedTags merges the tags of members for a resource that they share. AWS refuses the whole resource if it would have
+// more than mostTags. What exceeds them is left out: tags that AWS does not have yet before others, and of the members
+// that joined last first. With tell, these members are told.
+func (b *build) sharedTags(setting string, among []int, tell bool) (map[string]string, map[string]intent.Source) {
+	user, sources := keyed(b, merge.Setting[string]{Name: setting, What: "tag", Among: among}, b.existsTag, b.userTags)
+	if len(b.tags(user, "")) <= mostTags {
+		return user, sources
+	}
+	joined, members := b.seniority(), map[diag.Object]int{}
+	for _, i := range among {
+		members[b.members[i].Object] = i
+	}
+	rank := func(key string) (standing, seniority int) {
+		if b.f.Existing == nil || !b.existsTag(key, user[key]) {
+			standing = 1
+		}
+		if i, ok := members[sources[key].Object()]; ok {
+			seniority = joined[i] + 1 // tags of class parameters come before
+		}
+		return standing, seniority
+	}
+	keys := slices.Sorted(maps.Keys(user))
+	sorting.StableBy(keys, func(x, y string) int {
+		standsX, joinedX := rank(x)
+		standsY, joinedY := rank(y)
+		return cmp.Or(standsX-standsY, joinedX-joinedY)
+	})
+	left := map[int][]string{}
+	for len(keys) > 0 && len(b.tags(user, "")) > mostTags {
+		key := keys[len(keys)-1]
+		if i, ok := members[sources[key].Object()]; ok {
+			left[i] = append(left[i], key)
+		}
+		delete(user, key)
+		delete(sources, key)
+		keys = keys[:len(keys)-1]
+	}
+	for i, of := range left {
+		if tell {
+			slices.Sort(of)
+			b.note(i, excess(b.members[i].Object, "",
+				fmt.Sprintf("with the tags of all members, what they share would have more than the %d tags that AWS allows: "+
+					"%d tags of this object are left out: %s", mostTags, len(of), diag.Some(of)),
+				"remove tags, or use another load balancer"))
+		}
+	}
+	return user, sources
+}
 
 // checkTags reports keys that are managed externally, and tags that AWS takes of no resource, before it has refused
 // some of several.

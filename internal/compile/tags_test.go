@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
@@ -84,4 +85,45 @@ func TestReservedTagsAreNotWritten(t *testing.T) {
 			t.Errorf("%s: keys that stay in AWS: %v", name, kept)
 		}
 	}
+}
+
+// withTags has a member declare so many tags.
+func withTags(n int) func(*intent.Member) {
+	return func(m *intent.Member) {
+		m.Settings.Tags = map[string]intent.Field[string]{}
+		for i := range n {
+			m.Settings.Tags[fmt.Sprintf("%s%02d", m.Object.Name, i)] = set(m, "tags", "x")
+		}
+	}
+}
+
+// TestTagsOfAMemberTakeNoRoomOfOthers has two members that together declare more tags than AWS allows of a resource.
+func TestTagsOfAMemberTakeNoRoomOfOthers(t *testing.T) {
+	t.Parallel()
+	web, evil := ingress("shop", "web", born(1), withTags(20)), ingress("mal", "evil", born(2), withTags(40))
+	cfg := config()
+	cfg.Gates.ListenerRulesTagging = true
+	r := Compile(loadBalancer(evil, web), account(), cfg, nil)
+	s := mustBuild(t, r)
+	shared := []map[string]string{s.LoadBalancers[0].Tags}
+	for _, l := range s.Listeners {
+		shared = append(shared, l.Tags)
+	}
+	for _, g := range s.SecurityGroups {
+		if !g.Shared {
+			shared = append(shared, g.Tags)
+		}
+	}
+	for _, tags := range shared {
+		own := 0
+		for i := range 20 {
+			if tags[fmt.Sprintf("web%02d", i)] == "x" {
+				own++
+			}
+		}
+		if len(tags) != mostTags || own != 20 {
+			t.Errorf("%d tags, %d of web: %v", len(tags), own, tags)
+		}
+	}
+	same(t, "findings", codes(r.Diagnostics), []string{"evil QuotaExceeded"})
 }

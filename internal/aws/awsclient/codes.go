@@ -14,6 +14,7 @@ const (
 	CodeTrustStoreInUse     = "TrustStoreInUse"
 	CodeNotPermitted        = "OperationNotPermitted"
 	CodeTooManyRules        = "TooManyRules"
+	CodeTooManyTargets      = "TooManyTargets"
 	CodeValidation          = "ValidationError"
 	CodeWAFUnavailable      = "WAFUnavailableEntityException"
 	CodeAlreadyExists       = "ResourceAlreadyExistsException"
@@ -51,7 +52,7 @@ var codeClasses = withAddOns(map[string]diag.Class{
 	// quotas
 	"TooManyActions": diag.Quota, "TooManyCertificates": diag.Quota, "TooManyListeners": diag.Quota,
 	"TooManyLoadBalancers": diag.Quota, "TooManyRegistrationsForTargetId": diag.Quota, CodeTooManyRules: diag.Quota,
-	"TooManyTags": diag.Quota, "TooManyTargetGroups": diag.Quota, "TooManyTargets": diag.Quota,
+	"TooManyTags": diag.Quota, "TooManyTargetGroups": diag.Quota, CodeTooManyTargets: diag.Quota,
 	"TagLimitExceeded":                         diag.Quota,
 	"TooManyUniqueTargetGroupsPerLoadBalancer": diag.Quota, "SecurityGroupLimitExceeded": diag.Quota,
 	CodeTooManyPermissions: diag.Quota, "SecurityGroupsPerInterfaceLimitExceeded": diag.Quota,

@@ -56,6 +56,8 @@ type Inventory struct {
 	stacks   map[stack.Key]*entry
 	// having is, by ARN, the last known stack of a target group or load balancer; listings drop what no longer exists.
 	having map[string]stack.Key
+	// holders are, by name, the last known stacks with a load balancer, target group or security group.
+	holders map[string][]stack.Key
 	// starting are the load balancers that were provisioning when they were last read, and some that are not any more.
 	starting map[string]stack.Key
 	tags     map[string]readTags  // by ARN, of every load balancer and target group of the VPC

@@ -126,15 +126,29 @@ func (i *Inventory) KnownOwner(arn string) (owner Owner, known bool) {
 	return i.ownerByTags(arn, read.tags), ok
 }
 
-// noteHaving enters the target groups and load balancers of a stack into the index by ARN. The caller holds i.mu.
+// noteHaving enters the resources of a stack into the indexes by ARN and by name. The caller holds i.mu.
 func (i *Inventory) noteHaving(e *entry) {
 	if i.having == nil {
-		i.having = map[string]stack.Key{}
+		i.having, i.holders = map[string]stack.Key{}, map[string][]stack.Key{}
+	}
+	named := func(name string) {
+		if !slices.Contains(i.holders[name], e.obs.Key) {
+			i.holders[name] = append(i.holders[name], e.obs.Key)
+		}
+	}
+	for n := range e.obs.SecurityGroups {
+		if !e.obs.SecurityGroups[n].Shared {
+			named(e.obs.SecurityGroups[n].Name)
+		}
 	}
 	for n := range e.obs.TargetGroups {
 		i.having[e.obs.TargetGroups[n].ARN] = e.obs.Key
+		named(e.obs.TargetGroups[n].Name)
 	}
 	for n := range e.obs.LoadBalancers {
+		if !e.obs.LoadBalancers[n].Foreign {
+			named(e.obs.LoadBalancers[n].Name)
+		}
 		// the stack that owns it has precedence over stacks that only show it
 		if lb := &e.obs.LoadBalancers[n]; !lb.Foreign || i.stacks[i.having[lb.ARN]] == nil {
 			i.having[lb.ARN] = e.obs.Key
@@ -224,22 +238,38 @@ func (i *Inventory) LoadBalancers() int {
 	return n
 }
 
-// Holder returns the stack of this cluster that has a load balancer or target group with a name, as far as it is known
-// without a call.
+// Holder returns the stack of this cluster that has a load balancer, target group or security group with a name, as far
+// as it is known without a call.
 func (i *Inventory) Holder(kind stack.Kind, name string) (holder stack.Key, known bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	for key, e := range i.stacks {
-		for _, lb := range e.obs.LoadBalancers {
-			if kind == stack.KindLoadBalancer && lb.Name == name && !lb.Foreign {
-				return key, true
-			}
-		}
-		for _, tg := range e.obs.TargetGroups {
-			if kind == stack.KindTargetGroup && tg.Name == name {
-				return key, true
-			}
+	for _, key := range i.holders[name] {
+		if e := i.stacks[key]; e != nil && e.holds(kind, name) {
+			return key, true
 		}
 	}
 	return stack.Key{}, false
+}
+
+// TakenBeside returns a function that reports whether another stack than one has a resource with a name.
+func (i *Inventory) TakenBeside(key stack.Key) func(stack.Kind, string) bool {
+	return func(kind stack.Kind, name string) bool {
+		holder, known := i.Holder(kind, name)
+		return known && holder != key
+	}
+}
+
+// holds reports whether a stack has a resource with a name.
+func (e *entry) holds(kind stack.Kind, name string) bool {
+	switch kind {
+	case stack.KindLoadBalancer:
+		return slices.ContainsFunc(e.obs.LoadBalancers, func(lb awsop.LoadBalancer) bool {
+			return lb.Name == name && !lb.Foreign
+		})
+	case stack.KindTargetGroup:
+		return slices.ContainsFunc(e.obs.TargetGroups, func(tg awsop.TargetGroup) bool { return tg.Name == name })
+	case stack.KindSecurityGroup:
+		return slices.ContainsFunc(e.obs.SecurityGroups, func(g awsop.SecurityGroup) bool { return g.Name == name })
+	}
+	return false
 }

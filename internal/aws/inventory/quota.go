@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"strings"
@@ -72,6 +73,29 @@ func counted[T any](all []T, counts func(*T) bool) (n int) {
 		}
 	}
 	return n
+}
+
+// BalancerOf returns the load balancer in front of a target group of a stack, and its type; empty = it is not known.
+func (i *Inventory) BalancerOf(targetGroup string) (arn string, t stack.LoadBalancerType) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if e := i.stacks[i.having[targetGroup]]; e != nil {
+		for n := range e.obs.LoadBalancers {
+			if lb := &e.obs.LoadBalancers[n]; lb.ID != stack.FrontendIdentity {
+				return lb.ARN, lb.Type
+			}
+		}
+	}
+	return "", ""
+}
+
+// Limit returns a limit of the account; 0 = it is not known.
+func (i *Inventory) Limit(ctx context.Context, l quota.Limit) int {
+	limits, err := i.limits.Get(ctx)
+	if err != nil {
+		return 0
+	}
+	return limits[string(l)]
 }
 
 // limitOf returns the limit of the account that a load balancer or target group counts against.

@@ -223,7 +223,7 @@ func (p *pass) makeRequest(ctx context.Context) exit {
 		Group: b.group(o), Binding: p.id, Want: p.endpoints, Port: p.port, Since: p.since, Max: b.MaxTargets, Unseen: unseen,
 		New:      o.Status.ObservedGeneration == nil || b.memory.get(o).moved,
 		Withheld: len(b.memory.get(o).unidentified) > 0,
-		Record:   b.registeredOf(o), Preceding: preceding,
+		Record:   b.registeredOf(o), Preceding: preceding, Balancer: p.balancer(ctx),
 		Zone: zone, HomeZone: b.homeZone(o),
 	}
 	return exit{}
@@ -316,7 +316,10 @@ func (p *pass) findings(ctx context.Context) diag.List {
 	if len(p.change.Elsewhere) > 0 {
 		found = append(found, bindings.InOtherVPC(o, b.about(ctx, o), p.change.Elsewhere, p.endpoints.Len())...)
 	}
-	if p.change.LeftOut > 0 {
+	switch {
+	case p.change.LeftOut > 0 && p.change.Share > 0:
+		found = append(found, bindings.BeyondShare(b.about(ctx, o), p.change.LeftOut, p.request.Balancer, p.change.Share)...)
+	case p.change.LeftOut > 0:
 		found = append(found, bindings.LeftOut(o, p.change.LeftOut, b.MaxTargets))
 	}
 	return found

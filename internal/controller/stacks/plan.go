@@ -34,6 +34,7 @@ type basis struct {
 // plan returns the plan from the observed to the compiled stack, under the policies that apply to each plan.
 func (s *Reconciler) plan(from basis) plan.Plan {
 	options := from.input.Options(from.key.Owner, s.Options)
+	options.Taken = s.Inventory.TakenBeside(from.key)
 	options.Foreign, options.Replacement = from.foreign, front.Replacement(from.compiled, s.ReplacementPolicy, s.Now())
 	s.mu.Lock()
 	if st := s.states[from.key]; st != nil {

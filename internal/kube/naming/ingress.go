@@ -111,6 +111,12 @@ func FrontendTargetGroup(cluster string, id stack.ID, port int32, healthCheckPor
 		healthCheckProtocol))
 }
 
+// Apart is a name for a stack's resource instead of a generated one that another stack has. Its last ten characters are
+// a hash of that name and the stack.
+func Apart(name string, of stack.Key) string {
+	return name[:max(0, len(name)-10)] + hash10(name, of.String())
+}
+
 // Successor is the name of a target group that replaces one of the same name, since names are unique in AWS: its last
 // ten characters are a hash of the former name and the new port.
 func Successor(name string, port int32) string {

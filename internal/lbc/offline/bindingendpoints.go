@@ -109,12 +109,10 @@ func (p *bindingPlanner) addresses(ctx context.Context, b *plannedBinding, about
 		return
 	}
 	ipv6 := *o.Spec.IPAddressType == v1beta1.IPAddressTypeIPv6
-	for _, family := range []bool{false, true} {
-		if n := (registrar.Behind{Port: b.Port, Slices: slicesOf, IPv6: family}).Count(); n > registrar.MostEndpoints {
-			b.State = Unserved
-			b.Diagnostics = append(b.Diagnostics, bindings.TooMany(n, about)...)
-			return
-		}
+	if n := (registrar.Behind{Port: b.Port, Slices: slicesOf, IPv6: ipv6}).Count(); n > registrar.MostEndpoints {
+		b.State = Unserved
+		b.Diagnostics = append(b.Diagnostics, bindings.TooMany(n, about)...)
+		return
 	}
 	pods, machines := registrar.PodCandidates(ctx, p.workloads, b.Port, slicesOf, ipv6), registrar.PodlessCandidates(
 		b.Port, slicesOf, ipv6)
@@ -133,6 +131,9 @@ func (p *bindingPlanner) addresses(ctx context.Context, b *plannedBinding, about
 	}
 	b.wanted, b.Diagnostics = wanted, append(b.Diagnostics, found...)
 	b.Endpoints = x.Judge(ctx, append(pods, machines...), wanted)
+	if (registrar.Behind{Port: b.Port, Slices: slicesOf, IPv6: !ipv6}).Count() > registrar.MostEndpoints {
+		return // nobody reads so many lines
+	}
 	for _, c := range append(registrar.PodCandidates(ctx, p.workloads, b.Port, slicesOf, !ipv6),
 		registrar.PodlessCandidates(b.Port, slicesOf, !ipv6)...) {
 		b.Endpoints = append(b.Endpoints, bindings.Judgement{Endpoint: c.Endpoint, Why: fmt.Sprintf("its address is not of "+

@@ -40,11 +40,11 @@ func (p *bindingPlanner) steps(b *plannedBinding) {
 	at := stack.Ref{Kind: stack.KindTargetGroup, ID: cmp.Or(naming.OfTargetGroup(arn), arn)}
 	for part := range slices.Chunk(b.Register, targetsPerStep) {
 		add(plan.Step{Resource: at, Op: awsop.RegisterTargets{TargetGroup: stack.Literal(stack.KindTargetGroup, arn),
-			Targets: elbTargets(part)}, Why: b.lines(part)})
+			Targets: part}, Why: b.lines(part)})
 	}
 	for part := range slices.Chunk(b.Deregister, targetsPerStep) {
 		add(plan.Step{Resource: at, Op: awsop.DeregisterTargets{TargetGroup: stack.Literal(stack.KindTargetGroup, arn),
-			Targets: elbTargets(part)}, Why: b.lines(part)})
+			Targets: part}, Why: b.lines(part)})
 	}
 }
 
@@ -52,14 +52,6 @@ func authorization(g GroupRules) plan.Step {
 	at := stack.Literal(stack.KindSecurityGroup, g.Group)
 	return plan.Step{Resource: at, Op: awsop.AuthorizeSecurityGroupIngress{Group: at, Permissions: g.Rules},
 		Why: ruleLines("open ", g.Rules)}
-}
-
-func elbTargets(in []registrar.Target) []awsop.Target {
-	out := make([]awsop.Target, 0, len(in))
-	for _, t := range in {
-		out = append(out, awsop.Target(t))
-	}
-	return out
 }
 
 // linesPerStep is how many targets are written out.

@@ -110,13 +110,9 @@ func (b *plannedBinding) noteWrites(ops []plan.Operation) {
 	for _, op := range ops {
 		switch op := op.(type) {
 		case awsop.RegisterTargets:
-			for _, t := range op.Targets {
-				b.Register = append(b.Register, registrar.Target(t))
-			}
+			b.Register = append(b.Register, op.Targets...)
 		case awsop.DeregisterTargets:
-			for _, t := range op.Targets {
-				b.Deregister = append(b.Deregister, registrar.Target(t))
-			}
+			b.Deregister = append(b.Deregister, op.Targets...)
 		}
 	}
 	for _, l := range [][]registrar.Target{b.Register, b.Deregister} {

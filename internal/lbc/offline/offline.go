@@ -179,6 +179,10 @@ func (s *planning) diff(ctx context.Context, result *Result, needs *stack.Stack,
 	}
 	result.Observed = o.Clone() // a diff sorts in place
 	opt := w.Options(key.Owner, settings.PlanOptions(s.Config))
+	opt.Taken = func(kind stack.Kind, name string) bool {
+		holder, known := s.Account.Holder(kind, name)
+		return known && holder != key
+	}
 	opt.Replacement = front.Replacement(compiled, settings.ReplacementPolicy(s.Config), time.Now())
 	approved, err := front.Approval(w, needs, o, s.compile.LoadBalancersOfOthers)
 	if err != nil {

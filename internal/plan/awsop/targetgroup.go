@@ -170,6 +170,25 @@ func (t Target) Key() string {
 	return t.Address() + ":" + t.ServerID
 }
 
+// AppendKey appends Key, without making it.
+func (t *Target) AppendKey(to []byte) []byte {
+	to = append(append(to, t.ID...), ':')
+	to = strconv.AppendInt(to, int64(t.Port), 10)
+	if t.ServerID != "" {
+		to = append(append(to, ':'), t.ServerID...)
+	}
+	return to
+}
+
+// In reports whether a set has the key of a target, without making the key.
+func (t *Target) In(keys map[string]bool) bool {
+	if len(keys) == 0 {
+		return false
+	}
+	var key [128]byte
+	return keys[string(t.AppendKey(key[:0]))]
+}
+
 func (tg *TargetGroup) id() string { return tg.ARN }
 
 func (a advancer) targetGroup(r stack.Ref, change func(*TargetGroup)) {

@@ -54,6 +54,9 @@ type Options struct {
 	// them: they stay, and nothing waits for their deletion.
 	InUse       map[string]bool
 	Replacement Replacement
+	// Taken reports whether another stack of the cluster has a load balancer, target group or security group with a name;
+	// nil = none has.
+	Taken func(kind stack.Kind, name string) bool
 	// Arriving is true if another load balancer serves hosts of this one until this one can serve them.
 	Arriving bool
 }

@@ -79,7 +79,8 @@ func (d *differ) loadBalancers() {
 
 func (d *differ) createLoadBalancer(w stack.LoadBalancer) {
 	r := loadBalancerRef(w.ID)
-	a, why := plan.Create, reasons{w.Name}
+	name := d.nameApart(stack.KindLoadBalancer, w.Name)
+	a, why := plan.Create, reasons{name}
 	var first plan.StepID
 	var guard *plan.Guard
 	for _, old := range d.oldBalancers {
@@ -100,6 +101,7 @@ func (d *differ) createLoadBalancer(w stack.LoadBalancer) {
 		}
 	}
 	op := awsop.CreateLoadBalancer{LoadBalancer: w}
+	op.LoadBalancer.Name = name
 	op.LoadBalancer.Attributes, op.LoadBalancer.AddOns = nil, stack.AddOns{}
 	s := d.step(a, r, plan.Vital, op, why...)
 	s.Need(first)
@@ -108,6 +110,15 @@ func (d *differ) createLoadBalancer(w stack.LoadBalancer) {
 	d.privateLinkRules(r, w)
 	d.loadBalancerAttributes(plan.Create, r, w, nil)
 	d.addOns(r, nil, w)
+}
+
+// nameApart returns the name of a new resource: the given one, unless it is generated and another stack has it. Names
+// that tenants choose can lead to the same generated name, and AWS admits a name once.
+func (d *differ) nameApart(kind stack.Kind, name string) string {
+	for d.opt.Taken != nil && naming.Generated(name) && d.opt.Taken(kind, name) {
+		name = naming.Apart(name, d.obs.Key)
+	}
+	return name
 }
 
 // loadBalancerAttributes plans attributes. For a new load balancer, those that protect it have a step of their own: its

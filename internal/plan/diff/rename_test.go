@@ -226,3 +226,44 @@ func TestTargetGroupsWaitForALoadBalancerWhoseNameMayBeTaken(t *testing.T) {
 		}
 	}
 }
+
+// TestNamesOfOtherStacksAreLeftToThem creates resources whose generated names another stack has, and two target groups
+// that would have one name.
+func TestNamesOfOtherStacksAreLeftToThem(t *testing.T) {
+	t.Parallel()
+	const balancer, group, opens = "k8s-shop-web-0123456789", "k8s-shop-a-0123456789", "k8s-shop-web-9876543210"
+	want := testStack("/a", "/b")
+	want.LoadBalancers[0].Name, want.SecurityGroups[0].Name = balancer, opens
+	want.TargetGroups[0].Name, want.TargetGroups[1].Name = group, group
+	for name, taken := range map[string][]string{
+		"none": nil, "all": {balancer, group, opens},
+		"those for which they are left": {balancer, naming.Apart(balancer, testKey()), opens},
+	} {
+		var names []string
+		options := Options{Taken: func(_ stack.Kind, name string) bool { return slices.Contains(taken, name) }}
+		for _, step := range Stack(want, stack.Keep{}, newFake(testKey()).obs, options).Steps {
+			switch op := step.Op.(type) {
+			case awsop.CreateLoadBalancer:
+				names = append(names, op.LoadBalancer.Name)
+			case awsop.CreateTargetGroup:
+				names = append(names, op.TargetGroup.Name)
+			case awsop.CreateSecurityGroup:
+				if !op.Group.Shared {
+					names = append(names, op.Group.Name)
+				}
+			}
+		}
+		kept := 0
+		for i, n := range names {
+			if slices.Contains(taken, n) || !naming.Generated(n) || slices.Contains(names[:i], n) {
+				t.Errorf("%s: %s is taken, declared or given twice, of %v", name, n, names)
+			}
+			if n == balancer || n == group || n == opens {
+				kept++
+			}
+		}
+		if len(names) != 4 || taken == nil && kept != 3 {
+			t.Errorf("%s: names %v", name, names)
+		}
+	}
+}

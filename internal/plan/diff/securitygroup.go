@@ -39,7 +39,10 @@ func (d *differ) securityGroups() {
 		if have == nil {
 			op := awsop.CreateSecurityGroup{VPC: d.want.VPC, Group: w}
 			op.Group.Ingress = nil
-			d.made[r] = d.step(plan.Create, r, plan.Normal, op, w.Name).ID
+			if !w.Shared {
+				op.Group.Name = d.nameApart(stack.KindSecurityGroup, w.Name)
+			}
+			d.made[r] = d.step(plan.Create, r, plan.Normal, op, op.Group.Name).ID
 			have = &awsop.SecurityGroup{}
 		}
 		if w.Shared || d.kept[have.GroupID] {

@@ -172,14 +172,30 @@ func (d *differ) targetGroups() {
 	}
 }
 
-// freeName returns the wanted name of a new target group, unless a group that it replaces has this name: names are
-// unique in AWS, and the name contains neither the IP address type nor, for groups of load balancers, the port.
+// freeName returns the wanted name of a new target group, unless another group has this name: names are unique in AWS,
+// and the name contains neither the IP address type nor, for groups of load balancers, the port.
 func (d *differ) freeName(w stack.TargetGroup) string {
 	name := w.Name
-	for d.named(name) != nil {
-		name = naming.Successor(name, w.Port)
+	for {
+		switch apart := d.nameApart(stack.KindTargetGroup, name); {
+		case apart != name:
+			name = apart
+		case d.named(name) != nil || naming.Generated(name) && d.given(name):
+			name = naming.Successor(name, w.Port)
+		default:
+			return name
+		}
 	}
-	return name
+}
+
+// given reports whether a wanted target group has, or gets, a name.
+func (d *differ) given(name string) bool {
+	for _, is := range d.names {
+		if is == name {
+			return true
+		}
+	}
+	return false
 }
 
 func (d *differ) targetGroupAttributes(a plan.Action, r stack.Ref, w stack.TargetGroup, have map[string]string,

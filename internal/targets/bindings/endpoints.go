@@ -351,6 +351,18 @@ func LeftOut(o *v1beta1.TargetGroupBinding, n, limit int) diag.Diagnostic {
 		"raise the flag, or run fewer pods")
 }
 
+// BeyondShare are the findings that endpoints are not registered, because the namespace has its share of the targets
+// that AWS admits behind a load balancer. about are the binding and its Service.
+func BeyondShare(about []diag.Object, n int, of registrar.Balancer, share int) (found diag.List) {
+	for _, x := range about {
+		found = append(found, diag.New(x, "", diag.QuotaExceeded,
+			fmt.Sprintf("%d endpoints are not registered: AWS admits %d targets behind load balancer %s, and the share of "+
+				"namespace %s is %d", n, of.Max, of.ARN, x.Namespace, share),
+			"run fewer pods, use a load balancer of your own, or have AWS raise the quota of targets per load balancer"))
+	}
+	return found
+}
+
 // ZoneOf gives the zone to send for addresses outside a VPC ("all").
 func ZoneOf(vpc *facts.VPC) func(registrar.Endpoint) string {
 	return func(e registrar.Endpoint) string {

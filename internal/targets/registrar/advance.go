@@ -30,6 +30,10 @@ func (r *Registry) advance(ctx context.Context, g *group) {
 	if t := g.toRegister(ctx, q); len(t) > 0 {
 		r.start(ctx, g, register, t)
 	}
+	for _, binding := range g.freed {
+		r.Progress(binding)
+	}
+	g.freed = nil
 	staying := g.moved(q, r.Clock.Now())
 	if t := g.toDeregister(q, staying); len(t) > 0 {
 		r.start(ctx, g, deregister, t)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"slices"
+	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -107,20 +108,24 @@ func Reserved(address string) bool {
 		slices.ContainsFunc(reserved, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
-// NodesAt returns what finds the name of the node that has an address, if one has.
+// NodesAt returns what finds the name of the node that has an address, if one has. It looks at the nodes when it is
+// first asked: most bindings have no endpoint without a Pod.
 func NodesAt(nodes []*corev1.Node) func(address string) (name string, ok bool) {
-	at := map[netip.Addr]string{}
-	for _, n := range nodes {
-		for _, x := range n.Status.Addresses {
-			if a, err := netip.ParseAddr(x.Address); err == nil && at[a.Unmap()] == "" {
-				at[a.Unmap()] = n.Name
+	byAddress := sync.OnceValue(func() map[netip.Addr]string {
+		at := map[netip.Addr]string{}
+		for _, n := range nodes {
+			for _, x := range n.Status.Addresses {
+				if a, err := netip.ParseAddr(x.Address); err == nil && at[a.Unmap()] == "" {
+					at[a.Unmap()] = n.Name
+				}
 			}
 		}
-	}
+		return at
+	})
 	return func(address string) (name string, ok bool) {
 		a, err := netip.ParseAddr(address)
 		if err == nil {
-			name, ok = at[a.Unmap()]
+			name, ok = byAddress()[a.Unmap()]
 		}
 		return name, ok
 	}

@@ -70,6 +70,10 @@ type group struct {
 	registered, deregistered int
 	added                    []string
 	omitted                  []string
+	share                    int // of the namespace; 0 = there is room for all
+
+	shares *shares
+	freed  []stack.ID // bindings for whose targets there may be room now
 
 	ended   chan struct{} // closed and replaced whenever a call ends
 	waiters int           // how many Syncs wait for ended
@@ -207,9 +211,9 @@ func (g *group) claimsDiffer(found map[string]bool) bool {
 	return false
 }
 
-// toRegister returns the wanted targets for which a call must start. It records the targets that Max leaves out.
+// toRegister returns the wanted targets for which a call must start. It records the targets for which there is no room.
 func (g *group) toRegister(ctx context.Context, q *Request) []Target {
-	g.omitted = nil
+	g.omitted, g.share = nil, 0
 	if !g.known && (!g.overdue || q.Max > 0 && q.Want.Len() > q.Max) {
 		return nil
 	}
@@ -229,7 +233,7 @@ func (g *group) toRegister(ctx context.Context, q *Request) []Target {
 		m, member := g.members[key]
 		switch {
 		case member && !m.uncertain || g.calls[register].keys[key]:
-			if q.Max > 0 { // else nobody asks
+			if q.Max > 0 || q.Balancer.Max > 0 { // else nobody asks
 				there = append(there, e)
 			}
 		case g.waitsForRead(key), g.elsewhere[e.ID] || g.calls[deregister].keys[key] || g.calls[register].failed[key] ||
@@ -238,7 +242,13 @@ func (g *group) toRegister(ctx context.Context, q *Request) []Target {
 			missing = append(missing, e)
 		}
 	}
-	if room := max(q.Max-g.staying(q), 0); q.Max > 0 && len(missing) > room {
+	staying, room := g.staying(q), len(missing)
+	if q.Max > 0 {
+		room = min(room, max(q.Max-staying, 0))
+	}
+	room, share, freed := g.shares.take(q, staying, room)
+	g.share, g.freed = share, append(g.freed, freed...)
+	if len(missing) > room {
 		var omitted []Endpoint
 		missing, omitted = cut(there, missing, room, homeZone)
 		for _, e := range omitted {
@@ -334,7 +344,8 @@ func (g *group) toDeregister(q *Request, staying []Endpoint) []Target {
 
 // collect returns what happened since the last call of collect, and allows failed targets to be tried again.
 func (g *group) collect(now time.Time) (Change, error) {
-	c := Change{Added: g.added, Omitted: g.omitted, LeftOut: len(g.omitted), Pending: g.busy(), NotOurs: g.notOurs()}
+	c := Change{Added: g.added, Omitted: g.omitted, LeftOut: len(g.omitted), Share: g.share, Pending: g.busy(),
+		NotOurs: g.notOurs()}
 	if !g.retry.IsZero() {
 		c.Retry = max(g.retry.Sub(now), time.Millisecond)
 	}

@@ -3,7 +3,6 @@ package registrar
 import (
 	"bytes"
 	"iter"
-	"strconv"
 	"strings"
 )
 
@@ -18,26 +17,7 @@ func compareTargets(a, b *Target) int {
 		return 0
 	}
 	var x, y [128]byte
-	return bytes.Compare(a.appendKey(x[:0]), b.appendKey(y[:0]))
-}
-
-// appendKey appends Target.Key.
-func (t *Target) appendKey(to []byte) []byte {
-	to = append(append(to, t.ID...), ':')
-	to = strconv.AppendInt(to, int64(t.Port), 10)
-	if t.ServerID != "" {
-		to = append(append(to, ':'), t.ServerID...)
-	}
-	return to
-}
-
-// In reports whether a set has the key of a target, without making the key.
-func (t *Target) In(keys map[string]bool) bool {
-	if len(keys) == 0 {
-		return false
-	}
-	var key [128]byte
-	return keys[string(t.appendKey(key[:0]))]
+	return bytes.Compare(a.AppendKey(x[:0]), b.AppendKey(y[:0]))
 }
 
 func cmpKeys(a, b Target) int { return compareTargets(&a, &b) }

@@ -29,7 +29,7 @@ type Account struct {
 // the first use.
 type Registry struct {
 	// Async: Sync does not wait for the calls that it starts. Its Change is Pending then, and Progress is called when one
-	// of them ends.
+	// of them ends, and when there is room again for targets that were left out. It must not wait.
 	Async    bool
 	Progress func(binding stack.ID)
 	// Clock measures lags, and the pause before targets are registered in a group that could not be read.
@@ -50,6 +50,7 @@ type Registry struct {
 	Brake *brake.Brake
 
 	account func(awsclient.Scope) (Account, error)
+	shares  shares
 
 	mu      sync.Mutex
 	groups  map[Group]*group
@@ -60,7 +61,8 @@ type Registry struct {
 // fails, each call in that scope fails with its error.
 func NewRegistry(account func(awsclient.Scope) (Account, error)) *Registry {
 	return &Registry{account: account, groups: map[Group]*group{}, holding: map[Group]*group{},
-		Clock: awsclient.WallClock{}, Progress: func(stack.ID) {}}
+		shares: shares{of: map[string]map[Group]claim{}, at: map[Group]string{}},
+		Clock:  awsclient.WallClock{}, Progress: func(stack.ID) {}}
 }
 
 // Request says which targets a binding wants in its target group. Its functions are called under a lock: they must not
@@ -87,6 +89,8 @@ type Request struct {
 	Preceding map[string]bool
 	// Max limits how many targets are registered; 0 = no limit.
 	Max int
+	// Balancer is the load balancer in front of the group, which several bindings share.
+	Balancer Balancer
 	// Zone is the zone to send with an address; nil = none.
 	Zone func(Endpoint) string
 	// HomeZone is the zone of an endpoint; empty = it is not known. HomeZone replaces AllZones in groups for which AWS
@@ -101,7 +105,9 @@ const AllZones = "all"
 type Change struct {
 	// Registered and Deregistered count targets. They are 0 while Pending: the Change that is no longer Pending has them.
 	Registered, Deregistered int
-	LeftOut                  int // because of Max
+	LeftOut                  int // because of Max or Share
+	// Share is how many targets the namespace may have behind the load balancer, if there is not room for all.
+	Share int
 	// Added are the keys of the registered targets, Omitted of those that were left out.
 	Added, Omitted []string
 	// Elsewhere are the wanted instances that are not registered because they are not in the VPC of the group.
@@ -273,6 +279,9 @@ func (r *Registry) Invalidate(of Group) {
 // Forget drops a group that no binding serves any more.
 func (r *Registry) Forget(of Group) {
 	r.Brake.Forget(of.ARN)
+	for _, binding := range r.shares.leave(of) {
+		r.Progress(binding)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.groups, of)
@@ -285,6 +294,7 @@ func (r *Registry) group(of Group) *group {
 	g := r.groups[of]
 	if g == nil {
 		g = newGroup(of)
+		g.shares = &r.shares
 		r.groups[of] = g
 	}
 	return g

@@ -63,6 +63,9 @@ func (r *Registry) write(ctx context.Context, q Request, a action, targets []Tar
 		case refused && a == register:
 			out.add(r.registerOthers(ctx, q, part, err))
 			continue
+		case a == register && codeOf(o.Err) == awsclient.CodeTooManyTargets && len(part) > 1:
+			out.add(r.registerFitting(ctx, q, part))
+			continue
 		case refused:
 			out.absent = append(out.absent, part...)
 		case o.Err != nil && awsclient.Classify(o.Err).Class == diag.Transient:
@@ -115,13 +118,21 @@ func (r *Registry) registerOthers(ctx context.Context, q Request, part []Target,
 	return out
 }
 
+// registerFitting registers as many targets as it can of a part that AWS refused because of a quota: half of them, and
+// then what it can of the other half; of a half that AWS refuses too, what it can, and nothing of the other half.
+func (r *Registry) registerFitting(ctx context.Context, q Request, part []Target) sent {
+	half := (len(part) + 1) / 2
+	out := r.write(ctx, q, register, part[:half])
+	if len(out.errs) == 0 {
+		out.add(r.write(ctx, q, register, part[half:]))
+	}
+	return out
+}
+
 func operation(a action, arn string, part []Target) plan.Operation {
-	in, ref := make([]awsop.Target, 0, len(part)), stack.Literal(stack.KindTargetGroup, arn)
-	for _, t := range part {
-		in = append(in, awsop.Target(t))
-	}
+	ref := stack.Literal(stack.KindTargetGroup, arn)
 	if a == register {
-		return awsop.RegisterTargets{TargetGroup: ref, Targets: in}
+		return awsop.RegisterTargets{TargetGroup: ref, Targets: part}
 	}
-	return awsop.DeregisterTargets{TargetGroup: ref, Targets: in}
+	return awsop.DeregisterTargets{TargetGroup: ref, Targets: part}
 }

@@ -54,7 +54,8 @@ func New(clients awsclient.Clients, config declare.Config, lifetime time.Duratio
 	return &Account{
 		clients: clients, config: config, lifetime: lifetime, now: now, entries: map[stack.Key]*entry{},
 		foreign:   map[string]foreign{},
-		balancers: balancers{hosts: map[string]answer{}}, edited: map[stack.Key]string{}, Refusals: refusal.New(now, ""),
+		balancers: balancers{hosts: map[string]map[string]answer{}}, edited: map[stack.Key]string{},
+		Refusals: refusal.New(now, ""),
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -25,14 +26,16 @@ const (
 	balancerFor = time.Hour
 	// problemFor is how long a name without a load balancer is not asked for again.
 	problemFor = 10 * time.Second
-	// maxBalancers bounds the answers; beyond it, all are forgotten.
+	// maxBalancers bounds the answers of a namespace; beyond it, all of its own are forgotten.
 	maxBalancers = 2000
+	// tagsPerCall is how many load balancers one DescribeTags describes.
+	tagsPerCall = 20
 )
 
-// balancers are answers about load balancers, by the key of the need.
+// balancers are answers about load balancers, by namespace of those that ask and by the key of the need.
 type balancers struct {
 	mu    sync.Mutex
-	hosts map[string]answer
+	hosts map[string]map[string]answer
 }
 
 type answer struct {
@@ -40,31 +43,55 @@ type answer struct {
 	until time.Time
 }
 
-// Balancers answers needs. An answer that AWS does not give has a Problem; one that it gave before serves on.
-func (a *Account) Balancers(ctx context.Context, needs []declare.Need) declare.Answers {
+// Balancers answers the needs of a namespace. An answer that AWS does not give has a Problem; one that it gave before
+// serves on.
+func (a *Account) Balancers(ctx context.Context, namespace string, needs []declare.Need) declare.Answers {
 	out := declare.Answers{}
+	var due []declare.Need
+	var arns []string
 	for _, n := range needs {
-		out[n.Key()] = a.balancer(ctx, n)
+		before, fresh := a.answered(namespace, n)
+		if out[n.Key()] = before.Balancer; fresh {
+			continue
+		}
+		if due = append(due, n); n.ARN != "" {
+			arns = append(arns, n.ARN)
+		}
+	}
+	owners := a.ownersOf(ctx, arns)
+	for _, n := range due {
+		out[n.Key()] = a.ask(ctx, namespace, n, owners)
 	}
 	return out
 }
 
-func (a *Account) balancer(ctx context.Context, n declare.Need) declare.Balancer {
-	b, now, key := &a.balancers, a.now(), n.Key()
-	if n.Listeners {
-		key += " with listeners"
-	} else if n.Settings {
-		key += " with settings"
+// memoryKey identifies the answer to a need.
+func memoryKey(n declare.Need) string {
+	switch {
+	case n.Listeners:
+		return n.Key() + " with listeners"
+	case n.Settings:
+		return n.Key() + " with settings"
 	}
-	b.mu.Lock()
-	before, known := b.hosts[key]
-	b.mu.Unlock()
-	if known && now.Before(before.until) {
-		return before.Balancer
-	}
-	found, err := a.look(ctx, n)
+	return n.Key()
+}
+
+// answered returns the last answer to a need, and whether it still counts.
+func (a *Account) answered(namespace string, n declare.Need) (before answer, fresh bool) {
+	a.balancers.mu.Lock()
+	defer a.balancers.mu.Unlock()
+	before = a.balancers.hosts[namespace][memoryKey(n)]
+	return before, a.now().Before(before.until)
+}
+
+// ask asks AWS, and remembers the answer.
+func (a *Account) ask(ctx context.Context, namespace string, n declare.Need, owners map[string]owner) declare.Balancer {
+	b, now := &a.balancers, a.now()
+	before, _ := a.answered(namespace, n)
+	found, err := a.look(ctx, n, owners)
 	until := now.Add(balancerFor)
 	if err != nil {
+		known := !before.until.IsZero()
 		found, until = declare.Balancer{Problem: err.Error()}, now.Add(problemFor)
 		if unknown := (*unknownOwnerError)(nil); errors.As(err, &unknown) {
 			found.OwnerProblem = err.Error()
@@ -75,10 +102,10 @@ func (a *Account) balancer(ctx context.Context, n declare.Need) declare.Balancer
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.hosts) >= maxBalancers {
-		clear(b.hosts)
+	if b.hosts[namespace] == nil || len(b.hosts[namespace]) >= maxBalancers {
+		b.hosts[namespace] = map[string]answer{}
 	}
-	b.hosts[key] = answer{found, until}
+	b.hosts[namespace][memoryKey(n)] = answer{found, until}
 	return found
 }
 
@@ -95,8 +122,8 @@ func NameOf(host string) string {
 }
 
 // look asks AWS for one load balancer.
-func (a *Account) look(ctx context.Context, n declare.Need) (declare.Balancer, error) {
-	owner, err := a.ownerOf(ctx, n.ARN)
+func (a *Account) look(ctx context.Context, n declare.Need, owners map[string]owner) (declare.Balancer, error) {
+	owner, err := owners[n.ARN].key, owners[n.ARN].err
 	if err != nil {
 		return declare.Balancer{}, err
 	}
@@ -134,8 +161,10 @@ func (a *Account) look(ctx context.Context, n declare.Need) (declare.Balancer, e
 				aws.ToString(found.LoadBalancerName))
 	}
 	if n.ARN == "" { // whose it is matters here, too: whoever may write the status of an object chooses the name
-		if owner, err = a.ownerOf(ctx, aws.ToString(found.LoadBalancerArn)); err != nil {
-			return declare.Balancer{}, err
+		arn := aws.ToString(found.LoadBalancerArn)
+		of := a.ownersOf(ctx, []string{arn})[arn]
+		if owner = of.key; of.err != nil {
+			return declare.Balancer{}, of.err
 		}
 	}
 	out := declare.Balancer{
@@ -151,33 +180,61 @@ func (a *Account) look(ctx context.Context, n declare.Need) (declare.Balancer, e
 	return out, nil
 }
 
-// ownerOf is the stack of this cluster to which a load balancer belongs by its tags; zero = to none. AWS shows the tags
-// of load balancers of this account only.
-func (a *Account) ownerOf(ctx context.Context, arn string) (stack.Key, error) {
-	if arn == "" {
-		return stack.Key{}, nil
-	}
-	if a.KnownOwner != nil {
-		if key, known := a.KnownOwner(arn); known {
-			return key, nil
+// owner is the stack of this cluster to which a load balancer belongs by its tags; the zero key = to none.
+type owner struct {
+	key stack.Key
+	err error // the owner is not known at this moment
+}
+
+// ownersOf returns the owners of load balancers, by ARN. AWS shows the tags of load balancers of this account only.
+func (a *Account) ownersOf(ctx context.Context, arns []string) map[string]owner {
+	out := map[string]owner{}
+	var unknown []string
+	for _, arn := range arns {
+		if a.KnownOwner != nil {
+			if key, known := a.KnownOwner(arn); known {
+				out[arn] = owner{key: key}
+				continue
+			}
 		}
+		unknown = append(unknown, arn)
 	}
-	got, err := a.clients.ELBV2.DescribeTags(ctx, &elbv2.DescribeTagsInput{ResourceArns: []string{arn}})
-	if err != nil {
-		if awsclient.Passing(err) {
-			return stack.Key{}, &unknownOwnerError{problem("DescribeTags", err)}
+	slices.Sort(unknown)
+	for part := range slices.Chunk(slices.Compact(unknown), tagsPerCall) {
+		a.readOwners(ctx, part, out)
+	}
+	return out
+}
+
+// readOwners reads owners by one call. If AWS refuses it because of one of the load balancers, each is read by itself.
+func (a *Account) readOwners(ctx context.Context, arns []string, out map[string]owner) {
+	got, err := a.clients.ELBV2.DescribeTags(ctx, &elbv2.DescribeTagsInput{ResourceArns: arns})
+	switch {
+	case err != nil && awsclient.Passing(err):
+		for _, arn := range arns {
+			out[arn] = owner{err: &unknownOwnerError{problem("DescribeTags", err)}}
 		}
-		return stack.Key{}, nil
+		return
+	case err != nil && len(arns) > 1:
+		for _, arn := range arns {
+			a.readOwners(ctx, []string{arn}, out)
+		}
+		return
+	case err != nil:
+		out[arns[0]] = owner{}
+		return
 	}
-	if len(got.TagDescriptions) == 0 { // AWS describes also what has no tags
-		return stack.Key{}, &unknownOwnerError{problem("DescribeTags", errors.New("AWS answered without the tags"))}
+	for _, arn := range arns { // AWS describes also what has no tags
+		out[arn] = owner{err: &unknownOwnerError{problem("DescribeTags", errors.New("AWS answered without the tags"))}}
 	}
 	for _, d := range got.TagDescriptions {
-		if key, _, ours := naming.StackOf(a.config.Cluster, arn, awsclient.BalancingPairs(d.Tags)); ours {
-			return key, nil
+		arn := aws.ToString(d.ResourceArn)
+		key, _, ours := naming.StackOf(a.config.Cluster, arn, awsclient.BalancingPairs(d.Tags))
+		if !ours {
+			key = stack.Key{}
 		}
+		out[arn] = owner{key: key}
 	}
-	return stack.Key{}, nil
 }
 
 // unknownOwnerError is the error of a look at a load balancer of which AWS does not show at this moment whose it is.

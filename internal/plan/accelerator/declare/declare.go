@@ -100,6 +100,15 @@ func Accelerator(c Config, ga *agav1beta1.GlobalAccelerator, endpoints []Endpoin
 	return out, b.found
 }
 
+// Unfit returns what AWS would refuse whatever load balancers the endpoints have: AWS need not be asked about them.
+func Unfit(c Config, ga *agav1beta1.GlobalAccelerator) diag.List {
+	b := &building{config: c, ga: ga}
+	b.tags(KeyOf(ga.Namespace, ga.Name))
+	b.refuseTags()
+	b.check(nil, nil)
+	return b.found
+}
+
 // refuseTags reports the reserved keys of the object's tags, which are not written, and returns those that stay in AWS
 // if an earlier controller wrote them. Nothing else of the object waits.
 func (b *building) refuseTags() (stay []string) {

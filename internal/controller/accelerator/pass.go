@@ -1,0 +1,275 @@
+package accelerator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/aws/accelerator/account"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/controller/metrics"
+	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/accelerator"
+	"github.com/k8s-lbc/lbc/internal/plan/accelerator/declare"
+	"github.com/k8s-lbc/lbc/internal/plan/accelerator/diff"
+)
+
+// errRetry is the error of a pass that is made again after a pause which grows. What it is about was reported.
+var errRetry = errors.New("some changes of the accelerator failed")
+
+// pass is one pass over an object.
+type pass struct {
+	*Reconciler
+	ga     *agav1beta1.GlobalAccelerator
+	object diag.Object
+	key    stack.Key
+	memory *memory
+	found  diag.List
+	absent bool // AWS is known to have no accelerator of the object
+}
+
+func (p *pass) name() types.NamespacedName { return client.ObjectKeyFromObject(p.ga) }
+
+// finalizer adds the finalizer: nothing is made in AWS before the object has it.
+func (p *pass) finalizer(ctx context.Context) error {
+	defer p.Metrics.StartStage(Name, metrics.StageAcceleratorFinalizer)()
+	after, err := objectwriter.Apply(ctx, p.Client, objectwriter.Write{Object: p.ga, Part: objectwriter.Finalizer,
+		Marks: true, Change: func(o client.Object) bool {
+			return o.GetDeletionTimestamp() == nil && controllerutil.AddFinalizer(o, naming.AcceleratorFinalizer)
+		}})
+	if err != nil {
+		p.report(reporting.Report{Waiting: []diag.Object{p.object}, Found: diag.List{
+			reporting.APIRefusal(p.object, diag.FinalizerNotAdded, err)}, Partial: true})
+		return fmt.Errorf("finalizer of GlobalAccelerator %s: %w", p.name(), err)
+	}
+	if ga, ok := after.(*agav1beta1.GlobalAccelerator); ok {
+		p.ga = ga
+	}
+	if !controllerutil.ContainsFinalizer(p.ga, naming.AcceleratorFinalizer) {
+		return queue.ErrRequeue // it is being deleted
+	}
+	return nil
+}
+
+// report counts findings and makes events of them.
+func (p *pass) report(r reporting.Report) {
+	p.Metrics.CountAcceleratorFindings(r.Found)
+	p.Reporter.Report(unit(p.name()), r)
+}
+
+// reach brings the accelerator to what is declared. permit withholds endpoints that may not be named; stale = an object
+// that it read has changed.
+func (p *pass) reach(ctx context.Context, endpoints []declare.Endpoint, permit func(declare.Answers) (stale bool)) (
+	reconcile.Result, error) {
+	built := p.Metrics.StartStage(Name, metrics.StageAcceleratorBuild)
+	if found := declare.Unfit(p.Config, p.ga); invalid(found) { // no answer of AWS would change that
+		p.found = append(p.found, found...)
+		built()
+		return p.end(ctx, accelerator.Observed{}, reasonModel, nil)
+	}
+	answers := p.Account.Balancers(ctx, p.ga.Namespace, declare.Needs(p.Config, p.ga, endpoints))
+	if permit(answers) {
+		built()
+		return reconcile.Result{}, queue.ErrRequeue
+	}
+	p.memory.Stands = declare.Stands(p.ga, endpoints, answers, p.memory.Memory)
+	d, found := declare.Accelerator(p.Config, p.ga, endpoints, answers, p.memory.Memory)
+	p.found = append(p.found, found...)
+	built()
+	if invalid(found) { // the accelerator stays as it is, and its status with it
+		return p.end(ctx, accelerator.Observed{}, reasonModel, nil)
+	}
+	deployed := p.Metrics.StartStage(Name, metrics.StageAcceleratorDeploy)
+	o, result, err := p.deploy(ctx, d)
+	deployed()
+	p.absent = err == nil && !o.Exists()
+	for _, problem := range result.Problems {
+		problem.Object, problem.Phase = p.object, diag.Deploying
+		p.found = append(p.found, problem)
+	}
+	if err != nil {
+		p.found = append(p.found, p.unread(err))
+	}
+	if err != nil || len(result.Problems) > 0 {
+		return p.end(ctx, o, reasonDeployment, errRetry)
+	}
+	resolved := declare.Resolved(endpoints, answers)
+	if result.Complete() && !waits(p.found) { // what is not declared any more was removed
+		p.memory.Balancers = resolved
+	} else {
+		maps.Copy(p.memory.Balancers, resolved)
+	}
+	p.byoip(o)
+	if result.Busy {
+		return p.end(ctx, o, "", errRetry)
+	}
+	return p.end(ctx, o, "", nil)
+}
+
+// deploy plans how the accelerator gets to what is declared, carries the plan out, and returns what AWS holds then.
+func (p *pass) deploy(ctx context.Context, d accelerator.Declared) (accelerator.Observed, account.Result, error) {
+	o, err := p.Account.Observe(ctx, p.key, ptr.Deref(p.ga.Status.AcceleratorARN, ""))
+	if err != nil {
+		return accelerator.Observed{}, account.Result{}, err
+	}
+	plan := diff.Plan(d, o)
+	if plan.Empty() {
+		o, err = p.poll(ctx, o)
+		return o, account.Result{}, err
+	}
+	if p.held(&plan) {
+		return o, account.Result{Blocked: len(plan.Steps)}, nil
+	}
+	p.memory.polls, p.memory.polled = 0, p.Now()
+	p.Metrics.CountSteps(accelerator.Owner, &plan)
+	result := p.run(ctx, plan, func(made accelerator.Observed) { p.shown(ctx, made) })
+	o, err = p.Account.Observe(ctx, p.key, "")
+	return o, result, err
+}
+
+// run carries a plan out.
+func (p *pass) run(ctx context.Context, of plan.Plan, created func(accelerator.Observed)) account.Result {
+	began := p.Now()
+	result := p.Account.Run(ctx, of, created)
+	if p.OnPlan != nil && !of.Empty() {
+		p.OnPlan(p.ga, began, &of, result)
+	}
+	return result
+}
+
+// invalid reports whether the object declares what AWS does not allow.
+func invalid(found diag.List) bool {
+	for _, d := range found {
+		if d.Code == diag.InvalidAccelerator && d.Class != diag.Note {
+			return true
+		}
+	}
+	return false
+}
+
+// waits reports whether an endpoint has no load balancer.
+func waits(found diag.List) bool {
+	for _, d := range found {
+		if d.Code == diag.EndpointNotLoaded {
+			return true
+		}
+	}
+	return false
+}
+
+// unread is the finding of an accelerator that cannot be read.
+func (p *pass) unread(err error) diag.Diagnostic {
+	var foreign *account.NotOwnedError
+	d := awsclient.Problem("", err)
+	if errors.As(err, &foreign) {
+		d = diag.New(p.object, "status.acceleratorARN", diag.AcceleratorNotOwned, foreign.Error(),
+			"if it should belong to this object, give it the object's tags (docs/decisions/0036-accelerators.md); otherwise "+
+				"remove status.acceleratorARN")
+	}
+	d.Object, d.Phase = p.object, diag.Deploying
+	return d
+}
+
+// poll looks whether AWS has deployed the last change, at growing pauses.
+func (p *pass) poll(ctx context.Context, o accelerator.Observed) (accelerator.Observed, error) {
+	if o.Status == accelerator.Deployed || p.Now().Before(p.memory.polled.Add(polls.Pause(p.memory.polls))) {
+		return o, nil
+	}
+	p.memory.polls++
+	p.memory.polled = p.Now()
+	return p.Account.Refresh(ctx, p.key)
+}
+
+// byoip notes addresses that the object asks for in vain: they count when an accelerator is made.
+func (p *pass) byoip(o accelerator.Observed) {
+	has := map[string]bool{}
+	for _, s := range o.IPSets {
+		for _, ip := range s.Addresses {
+			has[ip] = true
+		}
+	}
+	for i, ip := range p.ga.Spec.IPAddresses {
+		if !has[ip] && o.Exists() {
+			p.found = append(p.found, diag.New(p.object, fmt.Sprintf("spec.ipAddresses[%d]", i), diag.IgnoredSetting,
+				fmt.Sprintf("the accelerator does not have the address %s: AWS assigns addresses only when an "+
+					"accelerator is created", ip), "delete the object and create it again, or remove the address"))
+		}
+	}
+}
+
+// end writes the status, reports the findings, and says when to look again.
+func (p *pass) end(ctx context.Context, o accelerator.Observed, failure reason, err error) (reconcile.Result, error) {
+	deployed := o.Exists() && o.Status == accelerator.Deployed
+	if p.writeStatus(ctx, statusOf(p.ga, o, p.absent, failure, p.found)) {
+		err = errors.Join(err, errRetry)
+	}
+	report := reporting.Report{Found: p.found}
+	if deployed && failure == "" && err == nil && !waits(p.found) {
+		report.Objects = []diag.Object{p.object}
+	} else {
+		report.Waiting = []diag.Object{p.object}
+	}
+	p.report(report)
+	switch {
+	case err != nil:
+		return reconcile.Result{}, err
+	case o.Exists() && !deployed:
+		return reconcile.Result{RequeueAfter: max(time.Second, p.memory.polled.Add(polls.Pause(p.memory.polls)).Sub(
+			p.Now()))}, nil
+	case waits(p.found):
+		return reconcile.Result{RequeueAfter: p.waitFor()}, nil
+	}
+	if at := p.Account.Expiry(p.key); !at.IsZero() {
+		return reconcile.Result{RequeueAfter: max(time.Second, at.Sub(p.Now()))}, nil
+	}
+	return reconcile.Result{}, nil
+}
+
+// waitFor is the pause before endpoints are looked at again: shorter while AWS makes a load balancer, of which no event
+// comes.
+func (p *pass) waitFor() time.Duration {
+	for _, d := range p.found {
+		if d.Code == diag.EndpointNotLoaded && d.Class == diag.Transient {
+			return 15 * time.Second
+		}
+	}
+	return recheck
+}
+
+// writeStatus writes the status if it differs, and reports whether that failed.
+func (p *pass) writeStatus(ctx context.Context, change func(*agav1beta1.GlobalAccelerator) bool) (failed bool) {
+	after, err := objectwriter.Apply(ctx, p.Client, objectwriter.Write{Object: p.ga, Part: objectwriter.Status,
+		Change: func(o client.Object) bool {
+			ga, ok := o.(*agav1beta1.GlobalAccelerator)
+			return ok && change(ga)
+		}})
+	if err != nil {
+		p.found = append(p.found, reporting.APIRefusal(p.object, diag.StatusNotWritten, err))
+		return true
+	}
+	if ga, ok := after.(*agav1beta1.GlobalAccelerator); ok {
+		p.ga = ga
+	}
+	return false
+}
+
+// shown writes the ARN of an accelerator that was just created, before anything is made below it. Where that fails, the
+// accelerator is found again by its tags.
+func (p *pass) shown(ctx context.Context, o accelerator.Observed) {
+	p.writeStatus(ctx, statusOf(p.ga, o, false, "", nil))
+}

@@ -1,0 +1,123 @@
+package registrar
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+)
+
+// unready returns why an endpoint on a node that is not ready is no target.
+func unready(node corev1.ConditionStatus) string {
+	if node == corev1.ConditionUnknown {
+		return "its node does not report"
+	}
+	return "its node is not ready"
+}
+
+// NodeReady returns the status of the Ready condition of a node.
+func NodeReady(n *corev1.Node) corev1.ConditionStatus {
+	for _, c := range n.Status.Conditions {
+		if c.Type == corev1.NodeReady {
+			return c.Status
+		}
+	}
+	return corev1.ConditionFalse
+}
+
+// defaultNodes are the nodes that serve instance targets, unless they are excluded by label.
+var defaultNodes = mustParse(
+	"!node-role.kubernetes.io/master,!node.kubernetes.io/exclude-from-external-load-balancers," +
+		"!alpha.service-controller.kubernetes.io/exclude-balancer,eks.amazonaws.com/compute-type notin (fargate,hybrid)")
+
+func mustParse(s string) labels.Selector {
+	sel, err := labels.Parse(s)
+	if err != nil {
+		panic(err) // a constant of this package
+	}
+	return sel
+}
+
+// Skipped is a node that is left out because it lacks something, which is reported. Other nodes are registered.
+type Skipped struct{ Node, Why string }
+
+// NodeEndpoints returns the instances that serve a node port, sorted by key: ready nodes that the default and the given
+// selector match, and that no autoscaler will remove soon. With failOpen, if none is ready, it returns those of unknown
+// readiness.
+func NodeEndpoints(nodes []*corev1.Node, selector *metav1.LabelSelector, nodePort int32, failOpen bool) ([]Endpoint,
+	[]Skipped, error) {
+	all, err := NodeCandidates(nodes, selector, nodePort)
+	var skipped []Skipped
+	for _, c := range all {
+		if c.Lacks {
+			skipped = append(skipped, Skipped{c.Node, c.Why})
+		}
+	}
+	return Serving(all, failOpen), skipped, err
+}
+
+// NodeCandidates returns all nodes, as endpoints of a node port.
+func NodeCandidates(nodes []*corev1.Node, selector *metav1.LabelSelector, nodePort int32) ([]Candidate, error) {
+	chosen := labels.Everything()
+	if selector != nil {
+		s, err := metav1.LabelSelectorAsSelector(selector)
+		if err != nil {
+			return nil, err
+		}
+		chosen = s
+	}
+	var out []Candidate
+	for _, n := range nodes {
+		l := labels.Set(n.Labels)
+		c := Candidate{Endpoint: Endpoint{Target: Target{Port: nodePort}, Node: n.Name}, Ready: corev1.ConditionFalse}
+		id, lacks := InstanceID(n)
+		c.ID = id
+		switch ready := NodeReady(n); {
+		case !defaultNodes.Matches(l):
+			c.Why = "its labels exclude it from load balancers"
+		case !chosen.Matches(l):
+			c.Why = "spec.nodeSelector does not select it"
+		case leaving(n):
+			c.Why = "an autoscaler is about to remove it"
+		case lacks != "":
+			c.Why, c.Lacks = lacks, true
+		case ready != corev1.ConditionTrue:
+			c.Ready, c.Why = ready, unready(ready)
+		default:
+			c.Ready = ready
+		}
+		out = append(out, c)
+	}
+	return out, nil
+}
+
+// leaving reports whether the cluster autoscaler or Karpenter will remove a node soon.
+func leaving(n *corev1.Node) bool {
+	return slices.ContainsFunc(n.Spec.Taints, func(t corev1.Taint) bool {
+		return t.Key == "ToBeDeletedByClusterAutoscaler" || t.Key == "karpenter.sh/disrupted" &&
+			t.Effect == corev1.TaintEffectNoSchedule
+	})
+}
+
+// NodeStays reports whether a node serves according to its own object: it is not being deleted, cordoned, shut down,
+// about to be removed or excluded from load balancers. Its readiness does not count, because all nodes become unready
+// at the same time if the control plane loses contact with them.
+func NodeStays(n *corev1.Node) bool {
+	return !n.Spec.Unschedulable && !PodsLeave(n, true) && defaultNodes.Matches(labels.Set(n.Labels))
+}
+
+// InstanceID returns the EC2 instance of a node, the last part of its provider id; why says what is wrong with it.
+func InstanceID(n *corev1.Node) (id, why string) {
+	p := n.Spec.ProviderID
+	if p == "" {
+		return "", "providerID is not specified for node: " + n.Name
+	}
+	id = p[strings.LastIndex(p, "/")+1:]
+	if !strings.HasPrefix(id, "i-") {
+		return "", fmt.Sprintf("providerID %s is invalid for EC2 instances, node: %s", p, n.Name)
+	}
+	return id, ""
+}
