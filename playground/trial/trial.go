@@ -297,7 +297,8 @@ func (t *Trial) wait(ctx context.Context, what string, f func(context.Context) e
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			return fmt.Errorf("waited %v for %s: %w\n%s", time.Since(began).Round(time.Second), what, err, t.Report(ctx))
+			return fmt.Errorf("%s did not happen within %v: %w\n%s", what, time.Since(began).Round(time.Second), err,
+				t.Report(ctx))
 		}
 	}
 }

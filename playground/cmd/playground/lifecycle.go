@@ -67,7 +67,7 @@ func gone(ctx context.Context, dir state.Dir, timeout time.Duration) error {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return fmt.Errorf("still running after %v", timeout)
+			return fmt.Errorf("the playground has not ended after %v (--timeout)", timeout)
 		}
 	}
 }
