@@ -204,7 +204,7 @@ func TestAnNLBKeepsTheSchemeAndTheLackOfGroupsThatItHas(t *testing.T) {
 		m.Settings.NoSecurityGroups = set(m, "disable-nlb-sg", true)
 	})
 	if r := Compile(off, f, config(), nil); r.Stack != nil || !strings.Contains(r.Diagnostics[0].Text,
-		"conflicting security groups") {
+		"AWS cannot remove the last security group") {
 		t.Errorf("groups are taken away: %+v", r)
 	}
 }
