@@ -32,7 +32,7 @@ func TestParametersOfAClassAreTakenOnlyIfTheyAreOurs(t *testing.T) {
 		"another kind": {networkingv1.IngressClassParametersReference{APIGroup: ptr.To(paramsGroup), Kind: "Params",
 			Name: "p"}, "names no IngressClassParams"},
 		"no such object": {networkingv1.IngressClassParametersReference{APIGroup: ptr.To(paramsGroup), Kind: paramsKind,
-			Name: "q"}, `"q", named by IngressClass alb, not found`},
+			Name: "q"}, `"q", named by IngressClass alb, does not exist`},
 		"scope is no use": {networkingv1.IngressClassParametersReference{APIGroup: ptr.To(paramsGroup), Kind: paramsKind,
 			Name: "p", Scope: ptr.To("Namespace"), Namespace: ptr.To("n")}, ""},
 	} {
