@@ -269,7 +269,7 @@ func TestABindingWhoseTargetsAreRegisteredHasNothingToDo(t *testing.T) {
 	// Without its Service, nothing is wanted.
 	out, errOut, err := lbc(t, "", "plan", "--exit-code")
 	if !errors.Is(err, exitInvalid) || !strings.Contains(out, "DeregisterTargets  i-0a1de0000000000a1:30080") ||
-		!strings.Contains(out, "backend not found: service shop/web") {
+		!strings.Contains(out, "Service shop/web does not exist") {
 		t.Errorf("%v\n%s%s", err, out, errOut)
 	}
 	service := filepath.Join(t.TempDir(), "service.yaml")
@@ -436,7 +436,9 @@ func TestARecordingHasWhatPlansOfBindingsRead(t *testing.T) {
 		want, _, _ := lbc(t, "", strings.Fields(command+bindingFile)...)
 		out, errOut, err := lbc(t, "", strings.Fields(command+" -f testdata/binding.yaml --account "+file+podlessFlag)...)
 		// which the simulator's own client has not
-		out = regexp.MustCompile(` \(request id [0-9a-f-]+\)|DescribeTargetGroups: `).ReplaceAllString(out, "")
+		out = regexp.MustCompile(` \(request id [0-9a-f-]+\)`).ReplaceAllString(out, "")
+		out = regexp.MustCompile(`AWS refused DescribeTargetGroups: (.*) \((TargetGroupNotFound)\)`).ReplaceAllString(out,
+			"$2: $1")
 		if diff := cmp.Diff(want, out); diff != "" || out == "" {
 			t.Errorf("%s: %v\n%s (-want +got)\n%s", command, err, errOut, diff)
 		}

@@ -173,8 +173,8 @@ func (o *cleanupOptions) refuseServing(ctx context.Context, l *left, keys []stac
 		}
 		ids, err := l.serving(ctx, h.Resources)
 		if err != nil {
-			return fmt.Errorf("it is not known whether %s serves another cluster: %w; --ignore-targets deletes it nevertheless",
-				h.Key, err)
+			return fmt.Errorf("lbc deletes nothing, because it cannot tell whether %s serves another cluster: %w. To delete it "+
+				"anyway, add --ignore-targets", h.Key, err)
 		}
 		if len(ids) > 0 {
 			lines = append(lines, fmt.Sprintf("%s: %s", h.Key, strings.Join(ids, ", ")))

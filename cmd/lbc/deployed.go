@@ -25,7 +25,7 @@ func (i *inputs) settings(ctx context.Context, k client.Reader, errOut io.Writer
 	case err != nil && !enough:
 		return fmt.Errorf("%w; set --cluster-name, --aws-vpc-id and the flags that your controller runs with", err)
 	case err != nil:
-		fmt.Fprintf(errOut, "lbc: the controller's flags are not known: %v\n", err) //nolint:errcheck // a hint
+		fmt.Fprintf(errOut, "lbc: the controller's flags are unknown: %v\n", err) //nolint:errcheck // a hint
 		return nil
 	case len(found) == 0 && enough:
 		return nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -161,7 +162,7 @@ func (o *doctorOptions) checks() (selected []doctor.Check, err error) {
 		}
 	}
 	if len(selected) == 0 {
-		return nil, fmt.Errorf("--skip leaves no check")
+		return nil, errors.New("--skip excludes every check; name fewer")
 	}
 	return selected, nil
 }

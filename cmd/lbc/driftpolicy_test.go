@@ -43,9 +43,9 @@ func TestLintRefusesDriftPoliciesThatAreNotUnderstood(t *testing.T) {
 		t.Errorf("error = %v, want exit status 2", err)
 	}
 	for _, want := range []string{
-		`unknown group of fields "all"`, "metadata.annotations[elbv2.k8s.aws/drift-policy] of IngressClassParams prod",
-		`unknown drift policy "reprot"`, "metadata.annotations[alb.ingress.kubernetes.io/drift-policy]",
-		`unknown drift policy "never"`, "metadata.annotations[service.beta.kubernetes.io/aws-load-balancer-drift-policy]",
+		`"all" is not a group of fields`, "metadata.annotations[elbv2.k8s.aws/drift-policy] of IngressClassParams prod",
+		`"reprot" is not a drift policy`, "metadata.annotations[alb.ingress.kubernetes.io/drift-policy]",
+		`"never" is not a drift policy`, "metadata.annotations[service.beta.kubernetes.io/aws-load-balancer-drift-policy]",
 		"write one of correct, report, ignore for all groups of fields",
 	} {
 		if !strings.Contains(out, want) {

@@ -124,7 +124,7 @@ func (o *explainOptions) run(ctx context.Context, args []string, out, errOut io.
 	}
 	from, err := netip.ParseAddr(o.from)
 	if err != nil {
-		return fmt.Errorf("--from: %w", err)
+		return fmt.Errorf("--from %q is not an IP address; write one such as 198.51.100.7", o.from)
 	}
 	src, err := o.open(ctx, errOut, in)
 	if err != nil {
@@ -339,7 +339,7 @@ func healthOf(ctx context.Context, src *source, o awsop.Observed) (map[string][]
 		got, err := src.clients.ELBV2.DescribeTargetHealth(ctx, &elbv2.DescribeTargetHealthInput{
 			TargetGroupArn: aws.String(tg.ARN)})
 		if err != nil {
-			return out, fmt.Errorf("describing targets of %s: %w", tg.Name, err)
+			return out, fmt.Errorf("AWS did not return the targets of target group %s: %w", tg.Name, err)
 		}
 		targets := []explain.Target{}
 		for _, d := range got.TargetHealthDescriptions {

@@ -208,7 +208,7 @@ func TestWrongUseOfExplainIsExplained(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
 		{"explain ingress shop -f ../../examples/shop.yaml",
 			"Ingress default/shop is not found: there is shop/front, shop/preview; -n chooses the namespace"},
-		{"explain ingress shop", "name manifests with -f, or a cluster with --kubeconfig"},
+		{"explain ingress shop", "name files with -f, or a cluster with --kubeconfig"},
 		{"explain pod shop -f ../../examples/shop.yaml",
 			`"pod" cannot be explained: write ingress, service, gateway, httproute, grpcroute, tcproute, udproute, tlsroute, listenerset, globalaccelerator or targetgroupbinding`},
 		{"explain shop -f ../../examples/shop.yaml", "name the kind and the object"},
@@ -218,7 +218,7 @@ func TestWrongUseOfExplainIsExplained(t *testing.T) {
 			"write it as 'GET https://shop.example.com/path'"},
 		{"explain ingress shop/front -f ../../examples/shop.yaml --request http://x/ -H nonsense",
 			"write it as 'Name: value'"},
-		{"explain ingress shop/front -f ../../examples/shop.yaml --from nowhere", "--from: "},
+		{"explain ingress shop/front -f ../../examples/shop.yaml --from nowhere", "--from \"nowhere\" is not an IP address"},
 		{"explain ingress shop/front -f ../../examples/shop.yaml -L", "need a request: add --request"},
 		{"explain -f ../../examples/shop.yaml", "name one of: ingress shop/front, ingress shop/preview"},
 		{"explain svc -f ../../examples/shop.yaml", "there is nothing to explain: no Ingress, no Gateway, and no Service " +
@@ -245,8 +245,8 @@ func TestAnInvalidIngressIsExplainedByItsFindings(t *testing.T) {
 	if !errors.As(err, &code) || code != exitInvalid {
 		t.Errorf("error = %v", err)
 	}
-	for _, want := range []string{"cannot be built; existing resources are not changed", "unknown scheme: publik",
-		"did you mean alb.ingress.kubernetes.io/target-type?"} {
+	for _, want := range []string{"cannot be built; existing resources are not changed",
+		`scheme: "publik" is not a valid value`, "did you mean alb.ingress.kubernetes.io/target-type?"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is missing in:\n%s", want, out)
 		}

@@ -180,7 +180,7 @@ func (o *holdOptions) hold(scope hold.Scope, now time.Time) (hold.Hold, error) {
 	if err != nil {
 		d, err := time.ParseDuration(o.until)
 		if err != nil {
-			return hold.Hold{}, fmt.Errorf("--until %q: neither a time such as 2026-12-01T06:00:00Z nor a duration such as 2h",
+			return hold.Hold{}, fmt.Errorf("--until %q is neither a time such as 2026-12-01T06:00:00Z nor a duration such as 2h",
 				o.until)
 		}
 		until = now.Add(d)
@@ -188,12 +188,12 @@ func (o *holdOptions) hold(scope hold.Scope, now time.Time) (hold.Hold, error) {
 	until = until.UTC().Truncate(time.Second)
 	switch {
 	case !until.After(now):
-		return hold.Hold{}, fmt.Errorf("--until %s: is past", o.until)
+		return hold.Hold{}, fmt.Errorf("--until %s is in the past; write a later time, or a duration such as 2h", o.until)
 	case until.Sub(now) > hold.Longest:
-		return hold.Hold{}, fmt.Errorf("--until %s: more than seven days from now; set the hold again before it ends",
-			o.until)
+		return hold.Hold{}, fmt.Errorf("--until %s is more than seven days from now; write an earlier time, and set "+
+			"the hold again", o.until)
 	case strings.TrimSpace(o.reason) == "":
-		return hold.Hold{}, errors.New("--reason: must say why")
+		return hold.Hold{}, errors.New("--reason is empty; say why you hold")
 	}
 	h := hold.Hold{Scope: scope, Until: until, Since: now.UTC().Truncate(time.Second), Reason: o.reason, By: o.reach.as}
 	if u, err := user.Current(); err == nil && h.By == "" {

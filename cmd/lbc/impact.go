@@ -53,7 +53,7 @@ func (o *planOptions) judge(got offline.Outcome, accelerators []offline.Accelera
 func unknownImpact(got offline.Outcome, bound offline.Bindings) (out []impact.Unknown) {
 	for _, r := range got.Stacks {
 		if r.Unbuildable {
-			what := "it cannot be built; what a corrected version would change is not known"
+			what := "it cannot be built, so lbc cannot tell what a corrected version would change"
 			out = append(out, impact.Unknown{Of: r.Key.String(), What: what, Exposes: true})
 		}
 	}

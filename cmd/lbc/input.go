@@ -134,10 +134,11 @@ func (i *inputs) cluster() (*rest.Config, error) {
 	}
 	rc, namespace, err := i.reach.config(i.config.Kubeconfig)
 	if errors.Is(err, errNoCluster) && len(i.files) == 0 {
-		return nil, fmt.Errorf("no objects: name manifests with -f, or a cluster with --kubeconfig: %w", err)
+		return nil, errors.New("no manifests and no cluster: name files with -f, or a cluster with --kubeconfig and " +
+			"--context")
 	}
 	if errors.Is(err, errNoCluster) {
-		return nil, fmt.Errorf("%w; lbc %s -f, without kubectl, needs no cluster", err, i.command.Name())
+		return nil, fmt.Errorf("%w; or run lbc %s -f FILE instead of kubectl lbc", err, i.command.Name())
 	}
 	i.namespace = cmp.Or(i.namespace, namespace)
 	return rc, err

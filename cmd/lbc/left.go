@@ -84,10 +84,10 @@ func (o *leftOptions) read(ctx context.Context, given func(string) bool, errOut 
 		l.claims, l.alive, settings = facts.Claims(), alive(facts), facts.Settings
 	}
 	if settings.Cluster == "" {
-		return nil, errors.New("the name of the cluster is not known, by which its resources are tagged: set --cluster-name")
+		return nil, errors.New("the name of the cluster is unknown; set --cluster-name")
 	}
 	if settings.VPC == "" {
-		return nil, errors.New("the VPC of the cluster is not known: set --aws-vpc-id")
+		return nil, errors.New("the VPC of the cluster is unknown; set --aws-vpc-id")
 	}
 	c := o.config
 	c.ClusterName, c.Region, c.VPC = settings.Cluster, settings.Region, settings.VPC
@@ -113,7 +113,7 @@ func (o *leftOptions) read(ctx context.Context, given func(string) bool, errOut 
 func (o *leftOptions) survey(ctx context.Context, given func(string) bool, errOut io.Writer) (*doctor.Facts, error) {
 	cluster, err := clusterConfig(o.config.Kubeconfig, &o.reach)
 	if err != nil {
-		return nil, fmt.Errorf("%w; or say --no-cluster if it does not exist any more", err)
+		return nil, fmt.Errorf("%w; or add --no-cluster if the cluster no longer exists", err)
 	}
 	sources := []doctor.Source{doctor.Controller, doctor.Objects, doctor.Account}
 	facts := survey.Read(ctx, survey.Options{

@@ -157,10 +157,10 @@ spec: {ingressClassName: alb, rules: [{host: a.example.com}]}
 			"-:6: error: Ingress default/shop: \"arn:aws:acm:region:account:certificate/cert-id\" is not the ARN of " +
 				"a certificate"},
 		{fmt.Sprintf(ingress, `security-groups: sg-frontend-12345678`),
-			"-:6: error: Ingress default/shop: couldn't find all security groups: sg-frontend-12345678 is not a " +
-				"security group id"},
+			"-:6: error: Ingress default/shop: these security groups do not exist or cannot be used: " +
+				"sg-frontend-12345678 is not a security group id"},
 		{fmt.Sprintf(ingress, `subnets: "subnet-front, subnet-2"`),
-			"-:6: error: Ingress default/shop: couldn't find all subnets: subnet-front is not a subnet id"},
+			"-:6: error: Ingress default/shop: these subnets do not exist or cannot be used: subnet-front is not a subnet id"},
 		{`
 apiVersion: elbv2.k8s.aws/v1beta1
 kind: TargetGroupBinding
@@ -278,8 +278,8 @@ spec: {ingressClassName: alb, %s}
 		var code exitCode
 		out, _, err := lbc(t, fmt.Sprintf(alone, "15s", backend), "lint", "-")
 		if !errors.As(err, &code) || code != exitInvalid || strings.Count(out, " error: ") != 1 ||
-			!strings.Contains(out, "-:7: error: Ingress default/shop: failed to parse int32 annotation, "+
-				"alb.ingress.kubernetes.io/healthcheck-interval-seconds: 15s") {
+			!strings.Contains(out, "-:7: error: Ingress default/shop: "+
+				"alb.ingress.kubernetes.io/healthcheck-interval-seconds: \"15s\" is not a whole number") {
 			t.Errorf("%s: %v\n%s", name, err, out)
 		}
 		out, _, err = lbc(t, fmt.Sprintf(alone, "15", backend), "lint", "-")

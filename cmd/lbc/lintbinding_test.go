@@ -45,14 +45,14 @@ func TestLintFindsWhatIsWrongWithABindingWithoutAnAccount(t *testing.T) {
 		{arn + ", nodeSelector: {matchExpressions: [{key: pool, operator: Foo}]}, " + ref, "spec.nodeSelector",
 			"not a valid label selector operator"},
 		{arn + ", targetType: instance, iamRoleArnToAssume: 'arn:aws:iam::123456789012:role/r', " + ref,
-			"spec.iamRoleArnToAssume", "Unable to use instance target type while using assume role"},
+			"spec.iamRoleArnToAssume", "iamRoleArnToAssume is set, and allows no instance targets"},
 		{arn + ", targetType: instance, targetGroupProtocol: QUIC, " + ref, "spec.targetGroupProtocol",
 			"QUIC protocol is not supported for Instance target types."},
-		{arn + ", vpcID: vpc-1, " + ref, "spec.vpcID", "VPC Id must begin with 'vpc-'"},
+		{arn + ", vpcID: vpc-1, " + ref, "spec.vpcID", "is not the ID of a VPC"},
 		{arn + ", serviceRef: {name: web, port: https}", "spec.serviceRef.port",
-			"unable to find port https on service default/web"},
+			"Service default/web has no port https"},
 		{arn + ", targetType: instance, serviceRef: {name: inside, port: 80}", "spec.serviceRef",
-			"service type must be either 'NodePort' or 'LoadBalancer': default/inside"},
+			"Service default/inside has no node ports"},
 		{arn + ", targetType: instance, serviceRef: {name: unexposed, port: 80}", "spec.serviceRef.port",
 			"service default/unexposed has no node port for port 80"},
 		{open("from: [{ipBlock: {cidr: 10.0.0.0/33}}], ports: []"), "spec.networking.ingress[0].from[0]", "is not a CIDR"},
@@ -106,7 +106,7 @@ func TestLintFindsTwoBindingsOfATargetGroupThatTheyDoNotShare(t *testing.T) {
 	}
 	for more, want := range map[string]int{"": 2, ", multiClusterTargetGroup: true": 0} {
 		out, _, _ := lbc(t, one("a", more)+one("b", more), "lint", "-")
-		if n := strings.Count(out, "is already bound to following TargetGroupBindings [default/"); n != want ||
+		if n := strings.Count(out, "is already bound by default/"); n != want ||
 			strings.Count(out, "(spec.targetGroupARN) [TargetGroupBound]\n  → set spec.multiClusterTargetGroup: true") != want {
 			t.Errorf("%d findings, want %d:\n%s", n, want, out)
 		}

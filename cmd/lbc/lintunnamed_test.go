@@ -11,10 +11,10 @@ func TestLintFindsWhatNothingReads(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"an annotation of a class": {"{apiVersion: networking.k8s.io/v1, kind: IngressClass, metadata: {name: alb, annotations: " +
 			"{alb.ingress.kubernetes.io/inbound-cidrs: 10.0.0.0/8}}, spec: {controller: ingress.k8s.aws/alb}}",
-			"note: IngressClass alb: annotation alb.ingress.kubernetes.io/inbound-cidrs has no effect on kind IngressClass"},
+			"note: IngressClass alb: annotation alb.ingress.kubernetes.io/inbound-cidrs has no effect on this object"},
 		"an annotation of a pod": {"{apiVersion: v1, kind: Pod, metadata: {name: web, annotations: " +
 			"{alb.ingress.kubernetes.io/target-type: ip}}, spec: {containers: [{name: a, image: a}]}}",
-			"note: Pod default/web: annotation alb.ingress.kubernetes.io/target-type has no effect on kind Pod"},
+			"note: Pod default/web: annotation alb.ingress.kubernetes.io/target-type has no effect on this object"},
 		"an annotation that a pod has": {"{apiVersion: v1, kind: Pod, metadata: {name: web, annotations: " +
 			"{service.beta.kubernetes.io/aws-load-balancer-quic-enabled-containers: a}}, spec: {containers: [{name: a, " +
 			"image: a}]}}", ""},

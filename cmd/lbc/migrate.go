@@ -133,7 +133,7 @@ func (o *migrateOptions) check() error {
 	case !ok:
 		return fmt.Errorf("--from %q: must be ingress, nlb-service, service or v1-ingress", o.from)
 	case o.name != "" && (o.from == fromService || o.from == fromNLB):
-		return errors.New("--ingress-name names no Service; choose with --namespaces")
+		return errors.New("--ingress-name selects only Ingresses; to select Services, use --namespaces")
 	case o.extension != "yaml" && o.extension != "json":
 		return fmt.Errorf("--output-format %q: must be yaml or json", o.extension)
 	case o.split != "" && o.split != "namespace":

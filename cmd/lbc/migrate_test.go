@@ -215,7 +215,7 @@ func TestWhatMigrateIsAskedForIsCheckedFirst(t *testing.T) {
 	}
 	for want, args := range map[string][]string{
 		"values.yaml:1: document 1: this is not a K": {"-f", values},
-		"no objects: name manifests":                 {},
+		"no manifests and no cluster":                {},
 		`--output-format "xml": must be yaml`:        {"-f", "x", "--output-format", "xml"},
 		`--split "kind": must be namespace`:          {"-f", "x", "--split", "kind"},
 		"--split makes several files":                {"-f", "x", "--split", "namespace"},

@@ -130,7 +130,7 @@ func (d *orphansDocument) text() string {
 		b.WriteString("\n")
 	}
 	for _, x := range d.Unclear {
-		doubt := "not known whether an object claims it: "
+		doubt := "an object may claim it: "
 		if x.retained {
 			doubt = "retained: "
 		}

@@ -262,7 +262,7 @@ func TestWrongUseIsExplained(t *testing.T) {
 		stdin string
 		want  string
 	}{
-		{"", "", "name manifests with -f, or a cluster with --kubeconfig"},
+		{"", "", "name files with -f, or a cluster with --kubeconfig"},
 		{"-f /nonexistent.yaml", "", "no such file"},
 		{"-f - -o toml", badIngress, "must be text, json, yaml, stack or markdown"},
 		{"-f - --color red", badIngress, "must be auto, always or never"},
@@ -481,7 +481,7 @@ spec: {ingressClassName: alb, rules: [{host: a.example.com}]}
 `
 	out, _, err := lbcPlan(t, manifest, "-f", "-")
 	if err != nil || !strings.Contains(out, "CreateLoadBalancer") ||
-		!strings.Contains(out, "note: Ingress default/shop: annotation dry-run prevents the deployment") {
+		!strings.Contains(out, "note: Ingress default/shop: annotation dry-run is set, so the controller") {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
@@ -525,7 +525,7 @@ func TestPlansShowTheCertificatesThatAreRequested(t *testing.T) {
 func TestAnObjectThatNothingCanBeBuiltOfIsReportedWithStatusTwo(t *testing.T) {
 	t.Parallel()
 	for setting, want := range map[string]string{
-		`group.name: "Bad Name"`:        "error: Ingress default/shop: invalid ingress group",
+		`group.name: "Bad Name"`:        "error: Ingress default/shop: \"Bad Name\" is not a valid group name",
 		`subnets: "subnet-1, subnet-2"`: "ingress.k8s.aws:default/shop: cannot be built; nothing would be changed\n",
 	} {
 		out, _, err := lbcPlan(t, strings.Replace(misspelt, "traget-type: ip", setting, 1), "-f", "-")

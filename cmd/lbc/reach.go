@@ -29,7 +29,7 @@ func (r *reach) flags(f *pflag.FlagSet) {
 func (r *reach) given() bool { return r.context != "" || r.as != "" || len(r.asGroups) > 0 }
 
 // errNoCluster: neither flags nor environment nor the home directory name a cluster.
-var errNoCluster = errors.New("there is no $KUBECONFIG, no ~/.kube/config and no current context; name one with " +
+var errNoCluster = errors.New("no cluster: neither $KUBECONFIG nor ~/.kube/config names one; name one with " +
 	"--kubeconfig and --context")
 
 // config is how the cluster is reached, and the namespace of the context, as kubectl finds them.

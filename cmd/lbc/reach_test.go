@@ -274,7 +274,7 @@ spec:
 	t.Setenv("KUBECONFIG", "/nonexistent")
 	t.Setenv("HOME", t.TempDir())
 	if _, err := run(t, "kubectl-lbc", "plan", "-f", file); err == nil || !strings.Contains(err.Error(),
-		"lbc plan -f, without kubectl, needs no cluster") {
+		"or run lbc plan -f FILE instead of kubectl lbc") {
 		t.Errorf("without a cluster: %v", err)
 	}
 }

@@ -156,7 +156,7 @@ func readAll(ctx context.Context, inv *inventory.Inventory, clients awsclient.Cl
 		for _, tg := range o.TargetGroups {
 			if _, err := clients.ELBV2.DescribeTargetHealth(ctx, &elbv2.DescribeTargetHealthInput{
 				TargetGroupArn: aws.String(tg.ARN)}); err != nil {
-				return fmt.Errorf("describing targets of %s: %w", tg.Name, err)
+				return fmt.Errorf("AWS did not return the targets of target group %s: %w", tg.Name, err)
 			}
 		}
 	}

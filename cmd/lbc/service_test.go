@@ -100,9 +100,9 @@ spec: {type: LoadBalancer, loadBalancerClass: service.k8s.aws/nlb, ports: [{port
 	}
 	for flag, want := range map[string]string{
 		"--load-balancer-class=example.com/nlb": "and --load-balancer-class is example.com/nlb; the load balancer " +
-			"stays as it is",
+			"does not change",
 		"--feature-gates=EnableServiceController=false": "the feature gate EnableServiceController is off; the load " +
-			"balancer stays as it is",
+			"balancer does not change",
 	} {
 		out, _, _ := lbc(t, "", "plan", "-f", file, flag)
 		if !strings.Contains(out, want) || strings.Contains(out, "DeleteLoadBalancer") {

@@ -15,9 +15,8 @@ func judgeUpgrade(errOut io.Writer, changes bool) error {
 	}
 	//nolint:errcheck // a hint
 	fmt.Fprintln(errOut, "lbc: version "+version+" with these flags would make the changes above in AWS, so lbc refuses "+
-		"the upgrade. "+
-		"Compare the plans of lbc plan -A of both versions: changes that the installed version plans too are not caused by "+
-		"the upgrade. To upgrade anyway, run helm upgrade with  --set upgradeCheck.enabled=false")
+		"the upgrade. Run lbc plan -A with the installed version too: the upgrade does not cause changes that both list. "+
+		"To upgrade anyway: helm upgrade --set upgradeCheck.enabled=false")
 	return exitChanges
 }
 

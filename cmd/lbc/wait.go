@@ -158,7 +158,7 @@ func objectOf(args []string) (objects.Kind, string, error) {
 	}
 	switch {
 	case !ok:
-		return "", "", fmt.Errorf("%q is no kind of object that lbc looks at: write %s", word,
+		return "", "", fmt.Errorf("lbc does not support the kind %q here; write %s", word,
 			list(append(kindNames(), loadBalancerNames[0])))
 	case name == "" || strings.HasSuffix(name, "/") || strings.HasPrefix(name, "/"):
 		return "", "", fmt.Errorf("%q is not the name of an object: write KIND/NAME, such as ingress/shop",

@@ -342,7 +342,7 @@ func TestWaitEndsWithItsTimeout(t *testing.T) {
 func TestWaitRefusesArgumentsThatNameNothing(t *testing.T) {
 	t.Parallel()
 	for args, want := range map[string]string{
-		"pod/web": "is no kind of object", "ingress": "is not the name of an object",
+		"pod/web": "does not support the kind", "ingress": "is not the name of an object",
 		"ingress/": "is not the name of an object", "ingress/web --for ready": "write current or deleted",
 		"ingress/web --timeout 0s": "more than 0",
 	} {

@@ -176,8 +176,8 @@ func (w webACL) choose(b *build) {
 	case known:
 		b.lb.WebACL = &arn
 	case b.f.WebACLs != nil:
-		b.withoutWebACL(w.Member, diag.New(o, w.Source.Place(), diag.WebACLNotFound, fmt.Sprintf("couldn't find WAFv2 "+
-			"WebACL with name: %s", w.Value),
+		b.withoutWebACL(w.Member, diag.New(o, w.Source.Place(), diag.WebACLNotFound, fmt.Sprintf("web ACL %s does "+
+			"not exist in this account and region", w.Value),
 			"name a regional web ACL of this account and region, or give its ARN"))
 	default:
 		if p := b.f.Failed(need); p != nil {
@@ -206,7 +206,7 @@ func (b *build) withoutGuard(i int, d diag.Diagnostic, serves string) {
 		b.note(i, d)
 		return
 	}
-	d.Text += "; it is not opened, because it would serve unprotected"
+	d.Text += quarantine.Closed
 	b.fail(i, d)
 }
 

@@ -76,7 +76,7 @@ func bound[T any](b *build, s *merge.Owned[T], by bounds) {
 	if s.Set {
 		o := b.members[max(s.Member, 0)].Object
 		b.note(max(s.Member, 0), diag.New(o, s.Source.Place(), diag.ConflictingSettings,
-			fmt.Sprintf("conflicting %s of the frontend NLB: %v of %s is ignored, because the class parameters %s restrict the "+
+			fmt.Sprintf("%s of the frontend NLB: %v of %s has no effect, because the class parameters %s restrict the "+
 				"load balancer by %s", by.what, s.Value, o, by.class.Object().Name, by.class.Path()), by.remedy))
 	}
 	*s = merge.Owned[T]{Member: -1}

@@ -104,7 +104,7 @@ func TestClassParametersBindTheFrontend(t *testing.T) {
 	}
 	for _, what := range []string{"scheme", "subnets", "security groups"} {
 		if !slices.ContainsFunc(r.Diagnostics, func(d diag.Diagnostic) bool {
-			return strings.Contains(d.Text, "conflicting "+what+" of the frontend NLB") &&
+			return strings.Contains(d.Text, what+" of the frontend NLB") &&
 				strings.Contains(d.Text, "class parameters class restrict")
 		}) {
 			t.Errorf("nobody is told about %s: %v", what, r.Diagnostics)

@@ -21,7 +21,7 @@ func (c *compiler) judge(i int) bool {
 				return false
 			}
 			if !quarantine.Serves(m.Object, c.f.Existing != nil, c.good) {
-				d.Text += "; it is not opened, because it would serve unprotected"
+				d.Text += quarantine.Closed
 				errors = append(errors, d)
 			}
 		}

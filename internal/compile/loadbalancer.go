@@ -51,7 +51,7 @@ func (b *build) chooseScheme() {
 			return
 		}
 		b.failShared(s.Member, diag.New(b.members[s.Member].Object, s.Source.Place(), diag.InvalidAnnotation,
-			fmt.Sprintf("unknown scheme: %s", s.Value), "use internal or internet-facing"))
+			fmt.Sprintf("scheme %q is not a valid value", s.Value), "use internal or internet-facing"))
 		return
 	}
 	if !b.e.KeepsScheme && !b.undecided() {
@@ -87,7 +87,7 @@ func (b *build) chooseIPAddressType() {
 	}
 	if !slices.Contains(valid, s.Value) {
 		b.failShared(s.Member, diag.New(b.members[s.Member].Object, s.Source.Place(), diag.InvalidAnnotation,
-			fmt.Sprintf("unknown IPAddressType: %s", s.Value), "use "+strings.Join(valid, " or ")))
+			fmt.Sprintf("IP address type %q is not a valid value", s.Value), "use "+strings.Join(valid, " or ")))
 		return
 	}
 	b.lb.IPAddressType = s.Value

@@ -57,50 +57,50 @@ func TestConflictsAboutWhatGuardsNothingAreSettledByClassThenOrderThenAgeThenNam
 func TestEverySharedSettingIsMerged(t *testing.T) {
 	t.Parallel()
 	cases := map[string][2]func(*intent.Member){
-		"conflicting load balancer name": each(func(m *intent.Member, v string) {
+		"load balancer name": each(func(m *intent.Member, v string) {
 			m.Settings.Name = set(m, "load-balancer-name", v)
 		}, "x", "y"),
-		"conflicting IP address type": each(func(m *intent.Member, v string) {
+		"IP address type": each(func(m *intent.Member, v string) {
 			m.Settings.IPAddressType = set(m, "ip-address-type", v)
 		}, "ipv4", "dualstack"),
-		"conflicting security groups": each(func(m *intent.Member, v []string) {
+		"security groups": each(func(m *intent.Member, v []string) {
 			m.Settings.SecurityGroups = set(m, "security-groups", v)
 		}, []string{"front"}, []string{"front", "twin"}),
-		"conflicting management": each(func(m *intent.Member, v bool) {
+		"management": each(func(m *intent.Member, v bool) {
 			m.Settings.ManageBackend = set(m, "manage", v)
 		}, true, false),
-		"conflicting load balancer attribute": each(func(m *intent.Member, v string) {
+		"load balancer attribute": each(func(m *intent.Member, v string) {
 			m.Settings.Attributes = one(m, "idle", v)
 		}, "60", "70"),
-		"conflicting tag Team": each(func(m *intent.Member, v string) { m.Settings.Tags = one(m, "Team", v) },
+		"tag Team": each(func(m *intent.Member, v string) { m.Settings.Tags = one(m, "Team", v) },
 			"x", "y"),
-		"conflicting listener attribute": each(func(m *intent.Member, v string) {
+		"listener attribute": each(func(m *intent.Member, v string) {
 			m.Listeners[0].Attributes = one(m, "k", v)
 		}, "x", "y"),
-		"conflicting inbound CIDRs of port 80": each(func(m *intent.Member, v []string) {
+		"inbound CIDRs of port 80": each(func(m *intent.Member, v []string) {
 			m.Listeners[0].InboundCIDRs = set(m, "inbound-cidrs", v)
 		},
 			[]string{"10.0.0.0/8"}, []string{"11.0.0.0/8"}),
-		"conflicting prefix lists": each(func(m *intent.Member, v []string) { m.Listeners[0].PrefixLists = set(m, "pl", v) },
+		"prefix lists": each(func(m *intent.Member, v []string) { m.Listeners[0].PrefixLists = set(m, "pl", v) },
 			[]string{"pl-1"}, []string{"pl-2"}),
-		"conflicting protocol of port 80": each(func(m *intent.Member, v string) {
+		"protocol of port 80: ": each(func(m *intent.Member, v string) {
 			m.Listeners[0] = intent.Listener{Port: 80, Protocol: v, Certificates: set(m, "certificate-arn",
 				[]string{certificate1})}
 		}, "HTTP", "HTTPS"),
-		"conflicting ssl policy of port 443": each(func(m *intent.Member, v string) {
+		"ssl policy of port 443": each(func(m *intent.Member, v string) {
 			https(certificate1)(m)
 			m.Listeners[1].SSLPolicy = set(m, "ssl-policy", v)
 		}, "x", "y"),
-		"conflicting default backend of port 80": each(func(m *intent.Member, v string) {
+		"default backend of port 80": each(func(m *intent.Member, v string) {
 			m.Listeners[0].Default = forwardTo(targetGroup(m.Object, v))
 			m.Listeners[0].DefaultSource = intent.At(m.Object, "spec.defaultBackend")
 		}, "x", "y"),
-		"conflicting subnets": each(func(m *intent.Member, v intent.SubnetSelector) {
+		"subnets": each(func(m *intent.Member, v intent.SubnetSelector) {
 			m.Settings.Subnets = set(m, "subnets", v)
 		},
 			intent.SubnetSelector{IDsOrNames: []string{"subnet-0a2", "subnet-0b2"}}, intent.SubnetSelector{
 				IDsOrNames: []string{"subnet-0a1", "subnet-0b1"}}),
-		"conflicting SSL redirect port": each(func(m *intent.Member, v int32) {
+		"SSL redirect port": each(func(m *intent.Member, v int32) {
 			https(certificate1)(m)
 			m.Settings.SSLRedirectPort = set(m, "ssl-redirect", v)
 		}, 443, 8443),
@@ -112,7 +112,7 @@ func TestEverySharedSettingIsMerged(t *testing.T) {
 			t.Errorf("%s: diagnostics %v", what, r.Diagnostics)
 		}
 		agreeing := Compile(loadBalancer(ingress("n", "a", c[0]), ingress("n", "b", c[0])), account(), config(), nil)
-		if what != "conflicting default backend of port 80" && len(agreeing.Diagnostics) > 0 {
+		if what != "default backend of port 80" && len(agreeing.Diagnostics) > 0 {
 			t.Errorf("%s: members that agree: %v", what, agreeing.Diagnostics)
 		}
 	}

@@ -125,12 +125,12 @@ func (b *build) placeAddresses() (ok bool) {
 		to := &b.lb.Subnets[i]
 		if to.PrivateIPv4, ok = subnet.IPv4Of(private); !ok && len(private) > 0 {
 			b.invalidAddresses(v4, "list one valid address inside each subnet's CIDR block",
-				"expect one private IPv4 address configured for subnet: %s", subnet.ID)
+				"no private IPv4 address of the list is in subnet %s, or several are", subnet.ID)
 			return false
 		}
 		if to.IPv6, ok = subnet.IPv6Of(public); !ok && len(public) > 0 {
 			b.invalidAddresses(v6, "list one valid address inside each subnet's IPv6 CIDR block",
-				"expect one IPv6 address configured for subnet: %s", subnet.ID)
+				"no IPv6 address of the list is in subnet %s, or several are", subnet.ID)
 			return false
 		}
 		if p, ok := subnet.PrefixOf(chosen); ok {
@@ -140,8 +140,8 @@ func (b *build) placeAddresses() (ok bool) {
 	}
 	if placed != len(chosen) {
 		b.invalidAddresses(nat, "list one prefix of 80 bits inside each subnet's IPv6 CIDR block, or "+stack.AutoAssigned,
-			"expect at most one source NAT prefix configured for each subnet, inside of it: value must be within subnet CIDR "+
-				"range: %s, not %s", b.ipv6Ranges(), strings.Join(chosen, ", "))
+			"each source NAT prefix must be in a subnet of its own: the subnets have %s, and the list has %s",
+			b.ipv6Ranges(), strings.Join(chosen, ", "))
 	}
 	return placed == len(chosen)
 }

@@ -71,7 +71,7 @@ func (b *build) mutual(p *port) (m *stack.MutualAuthentication, safe bool) {
 		b.lookUpOf(p.mutual.Member, p.mutual.Source, need)
 	} else if _, asked := b.f.TrustStores[name]; asked {
 		b.fail(p.mutual.Member, diag.New(o, p.mutual.Source.Place(), diag.TrustStoreNotFound,
-			fmt.Sprintf("couldn't find TrustStore with name %s", name),
+			fmt.Sprintf("trust store %s does not exist", name),
 			"create the trust store in the load balancer's region, or name one that exists, by name or ARN"))
 	}
 	return nil, false

@@ -204,7 +204,7 @@ func TestAnNLBKeepsTheSchemeAndTheLackOfGroupsThatItHas(t *testing.T) {
 		m.Settings.NoSecurityGroups = set(m, "disable-nlb-sg", true)
 	})
 	if r := Compile(off, f, config(), nil); r.Stack != nil || !strings.Contains(r.Diagnostics[0].Text,
-		"conflicting security groups") {
+		"AWS cannot remove the last security group") {
 		t.Errorf("groups are taken away: %+v", r)
 	}
 }
@@ -233,7 +233,7 @@ func TestFixedAddressesOfAnNLB(t *testing.T) {
 		"dualstack":       mappings(stack.Internal, stack.SubnetMapping{IPv6: "2001:db8::1"}),
 		"subnet-0b2": mappings(stack.Internal, stack.SubnetMapping{PrivateIPv4: "10.0.32.9"}, stack.SubnetMapping{
 			PrivateIPv4: "10.9.0.9"}),
-		"one private IPv4": mappings(stack.Internal, stack.SubnetMapping{PrivateIPv4: "10.0.32.9"}, stack.SubnetMapping{
+		"no private IPv4 ": mappings(stack.Internal, stack.SubnetMapping{PrivateIPv4: "10.0.32.9"}, stack.SubnetMapping{
 			PrivateIPv4: "x"}),
 	} {
 		if r := Compile(e, account(), config(), nil); r.Stack != nil || !strings.Contains(r.Diagnostics[0].Text, text) {
@@ -273,10 +273,10 @@ func TestPrefixesForSourceNATAreThoseOfTheSubnetsThatContainThem(t *testing.T) {
 		}
 	}
 	for text, r := range map[string]Result{
-		"dualstack":                     compiled(stack.IPv4, a, b),
-		"must match":                    compiled(stack.Dualstack, a),
-		"at most one source NAT prefix": compiled(stack.Dualstack, a, "2001:db8:0:a2:2::/80"),
-		"value must be within subnet CIDR range: subnet-0a2 [2001:db8:0:a2::/64], subnet-0b2": compiled(stack.Dualstack, a,
+		"dualstack":  compiled(stack.IPv4, a, b),
+		"must match": compiled(stack.Dualstack, a),
+		"each source NAT prefix must be in a subnet of its own: ": compiled(stack.Dualstack, a, "2001:db8:0:a2:2::/80"),
+		"in a subnet of its own: the subnets have subnet-0a2 [2001:db8:0:a2::/64], subnet-0b2": compiled(stack.Dualstack, a,
 			"2001:db8:1::/80"),
 	} {
 		if r.Stack != nil || !strings.Contains(r.Diagnostics[0].Text, text) {

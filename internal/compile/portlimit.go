@@ -143,11 +143,11 @@ func (b *build) notePorts(all []*port, out map[*port]bool, exceeded *limit) {
 		case b.e.Key.Owner.OfGateway():
 			for _, p := range left {
 				b.noteWithoutListener(i, []*port{p}, sum, exceeded,
-					fmt.Sprintf("remove %d listeners, or declare them in another Gateway", len(out)))
+					fmt.Sprintf("remove %d of the listeners, or declare them in another Gateway", len(out)))
 			}
 		case len(left) > 0:
-			b.noteWithoutListener(i, left, sum, exceeded, fmt.Sprintf("remove %d ports, or declare them in %s with a load "+
-				"balancer of its own", len(out), a(b.members[i].Object.Kind)))
+			b.noteWithoutListener(i, left, sum, exceeded, fmt.Sprintf("remove %d of the ports, or declare them in %s with a "+
+				"load balancer of its own", len(out), a(b.members[i].Object.Kind)))
 		}
 	}
 }

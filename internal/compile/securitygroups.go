@@ -110,7 +110,7 @@ func (b *build) withoutGroups() bool {
 	if kept {
 		i := max(off.Member, 0)
 		b.failShared(i, diag.New(b.members[i].Object, off.Source.Place(), diag.InvalidAnnotation,
-			"conflicting security groups configuration: the object wants a network load balancer without security groups, "+
+			"the object wants a network load balancer without security groups, "+
 				"but AWS cannot remove the last security group of an existing one",
 			"recreate the load balancer, or let it keep security groups"))
 	} else if off.Or(false) {

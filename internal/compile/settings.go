@@ -43,7 +43,7 @@ func deciding[T any](b *build, i int, what string, f intent.Field[T]) intent.Fie
 	}
 	if m.State != quarantine.Rejected {
 		b.note(i, diag.New(m.Object, f.Source.Place(), diag.ConflictingSettings,
-			fmt.Sprintf("conflicting %s: %v of %s is ignored, because %s", what, f.Value, m.Object, b.deciders.Why(m.Object)),
+			fmt.Sprintf("%s: %v of %s has no effect, because %s", what, f.Value, m.Object, b.deciders.Why(m.Object)),
 			b.deciders.Remedy()))
 	}
 	return intent.Field[T]{}

@@ -206,21 +206,21 @@ func (b *build) badTargetGroup(tg *intent.TargetGroup) (diag.Diagnostic, bool) {
 	switch {
 	case tg.TargetType == stack.TargetALB && b.e.Type == stack.Network && tg.Balancer != "":
 	case tg.TargetType != stack.TargetInstance && tg.TargetType != stack.TargetIP:
-		return bad(diag.InvalidAnnotation, "use instance or ip", "unknown targetType: %s", tg.TargetType)
+		return bad(diag.InvalidAnnotation, "use instance or ip", "target type %q is neither instance nor ip", tg.TargetType)
 	case tg.TargetType == stack.TargetIP && !b.cfg.Gates.EnableIPTargetType:
 		return bad(diag.InvalidAnnotation, "use target type instance, or start the controller with the feature gate "+
 			"EnableIPTargetType",
-			"unsupported targetType: ip when EnableIPTargetType is false")
+			"target type ip is not allowed: the feature gate EnableIPTargetType is off")
 	case tg.Port == 0 && tg.TargetType == stack.TargetIP:
 		return bad(diag.WrongServiceType, "give the port of Service "+service+" a target port",
-			"TargetGroup port is empty. Are you using the correct service type?")
+			"the port of Service %s has no target port", service)
 	case tg.Port == 0:
 		return bad(diag.WrongServiceType, "change Service "+service+
 			" to type NodePort or LoadBalancer, or use target type ip",
-			"TargetGroup port is empty. When using Instance targets, your service be must of type 'NodePort' or 'LoadBalancer'")
+			"Service %s has no node port, which instance targets need", service)
 	case tg.ControlPort != 0 && tg.TargetType == stack.TargetInstance:
 		return bad(diag.InvalidAnnotation, "use target type ip, or remove the target control port",
-			"target control port is not supported for instance target target group")
+			"a target control port has no effect on instance targets")
 	case quic(tg.Protocol) && tg.TargetType == stack.TargetInstance:
 		return bad(diag.InvalidAnnotation, "use target type ip, or set another protocol than QUIC for the port",
 			"QUIC protocol is not supported for Instance target types.")

@@ -86,8 +86,8 @@ func (d *DryRun) Input() Input {
 
 // underDryRun is the note on an object whose plan includes what its dry run prevents.
 func underDryRun(o diag.Object, key annotation.Key) diag.Diagnostic {
-	return diag.New(o, key.Path(), diag.DryRun, "annotation dry-run prevents the deployment; the plan is the one "+
-		"without the annotation", "remove the annotation to deploy it")
+	return diag.New(o, key.Path(), diag.DryRun, "annotation dry-run is set, so the controller deploys nothing of "+
+		"this object; the plan shows what it would deploy", "remove the annotation to deploy it")
 }
 
 // removal returns why the load balancer is to be deleted. Without objects that leave there is no reason.

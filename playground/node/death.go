@@ -19,7 +19,7 @@ func (f *Fleet) Kill(name string) error {
 	spec, ok := f.nodes[name]
 	if !ok || f.dead[name] {
 		f.mu.Unlock()
-		return fmt.Errorf("kill node %s: no such node lives", name)
+		return fmt.Errorf("node %s does not exist or is already dead; \"playground kubectl get nodes\" lists the nodes", name)
 	}
 	f.dead[name] = true
 	f.beats[name]()
@@ -40,7 +40,7 @@ func (f *Fleet) Revive(ctx context.Context, name string) error {
 	delete(f.dead, name)
 	f.mu.Unlock()
 	if !dead {
-		return fmt.Errorf("revive node %s: it was not killed", name)
+		return fmt.Errorf("node %s was not killed, so there is nothing to revive", name)
 	}
 	if err := f.guard(spec.Addresses(), f.options.Firewall); err != nil {
 		return fmt.Errorf("revive node %s: %w", name, err)

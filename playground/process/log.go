@@ -14,14 +14,14 @@ import (
 func (p *Process) Log(ctx context.Context, follow bool, lines int) (io.ReadCloser, error) {
 	f, err := os.Open(p.log)
 	if err != nil {
-		return nil, fmt.Errorf("read the log of %s: %w", p.command.Path, err)
+		return nil, fmt.Errorf("there is no log of %s: %w", p.command.Path, err)
 	}
 	r := &logReader{ctx: ctx, process: p, file: f, follow: follow, at: p.begins}
 	if lines >= 0 {
 		written, err := io.ReadAll(&logReader{ctx: ctx, process: p, file: f, at: p.begins})
 		if err != nil {
 			_ = f.Close()
-			return nil, fmt.Errorf("read the log of %s: %w", p.command.Path, err)
+			return nil, fmt.Errorf("the log of %s cannot be read: %w", p.command.Path, err)
 		}
 		r.at += int64(lastLines(written, lines))
 	}

@@ -23,7 +23,7 @@ func Default() (Dir, error) {
 	}
 	home, err := os.UserHomeDir()
 	if err != nil {
-		return "", fmt.Errorf("find a place for the playground's state: %w; name one with --state-dir", err)
+		return "", fmt.Errorf("cannot find a directory for the playground's state: %w; name one with --state-dir", err)
 	}
 	return Dir(filepath.Join(home, ".local", "state", "lbc-playground")), nil
 }
@@ -78,7 +78,7 @@ type Lock struct {
 // *RunningError.
 func (d Dir) Take() (*Lock, error) {
 	if err := os.MkdirAll(string(d), 0o700); err != nil {
-		return nil, fmt.Errorf("create the state directory: %w", err)
+		return nil, fmt.Errorf("cannot create the state directory: %w; name another one with --state-dir", err)
 	}
 	f, err := os.OpenFile(d.path("lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -97,7 +97,7 @@ func (d Dir) Take() (*Lock, error) {
 	}
 	if err := errors.Join(os.RemoveAll(d.path("logs")), d.sweep()); err != nil {
 		_ = f.Close()
-		return nil, fmt.Errorf("remove what an earlier playground left: %w", err)
+		return nil, fmt.Errorf("cannot remove the files of an earlier playground: %w", err)
 	}
 	return &Lock{f, d}, nil
 }

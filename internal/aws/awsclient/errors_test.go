@@ -71,7 +71,7 @@ func TestADenialNamesTheMissingPermission(t *testing.T) {
 		!strings.Contains(d.Remedy, "elasticloadbalancing:CreateRule") {
 		t.Errorf("%+v", d)
 	}
-	if d.Text != "CreateRule: AccessDenied: User x is not authorized" {
+	if d.Text != "AWS refused CreateRule: User x is not authorized (AccessDenied)" {
 		t.Errorf("text %q", d.Text)
 	}
 }
@@ -90,7 +90,7 @@ func TestAProblemOfAnUnnamedCallTakesTheNameFromTheSDK(t *testing.T) {
 	err := fmt.Errorf("targets: %w", &smithy.OperationError{ServiceID: ServiceELBV2, OperationName: "RegisterTargets",
 		Err: answered(403, "AccessDenied", "no")})
 	d := Problem("", err)
-	if d.Text != "RegisterTargets: AccessDenied: no" ||
+	if d.Text != "AWS refused RegisterTargets: no (AccessDenied)" ||
 		!strings.Contains(d.Remedy, "elasticloadbalancing:RegisterTargets") {
 		t.Errorf("%+v", d)
 	}

@@ -66,9 +66,12 @@ func Problem(operation string, err error) diag.Diagnostic {
 		code = problemCodes[e.Class]
 	}
 	text := withoutEncoded(codeAnd(e))
-	switch {
+	switch refused := e.Code != "" && e.Message != "" && e.Class != diag.Throttled && e.Class != diag.Transient; {
 	case e.rejectsCredentials(): // the same for all calls
 		text = "AWS does not accept the controller's credentials: " + text
+	case operation != "" && e.Unanswered == "" && refused:
+		message := strings.TrimRight(withoutEncoded(e.Message), ". ")
+		text = "AWS refused " + operation + ": " + message + " (" + e.Code + ")"
 	case operation != "" && e.Unanswered == "":
 		text = operation + ": " + text
 	}

@@ -92,7 +92,8 @@ func (d Finder) checkZones(out *Found, object diag.Object, c intent.Certificate)
 		return true
 	}
 	out.Problems = append(out.Problems, diag.New(object, c.Source.Path(), diag.HostedZoneNotFound,
-		fmt.Sprintf("pre-check failed for domain %q: no hosted zone found for validation records; nothing is requested",
+		fmt.Sprintf("no public hosted zone of Route 53 can hold the validation record of %q, so the controller requests no "+
+			"certificate",
 			strings.Join(without, `", "`)),
 		"create a public hosted zone for it in Route 53, or name a private authority with acm-pca-arn"))
 	return false

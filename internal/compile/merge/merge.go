@@ -59,7 +59,7 @@ func Of[T any](member int, f intent.Field[T]) Owned[T] { return Owned[T]{member,
 // Setting describes a shared setting.
 type Setting[T any] struct {
 	Name string         // as in Group.InEffect; one of a listener has its port after an "@"
-	What string         // as in "conflicting <what>"
+	What string         // as in "<what>: VALUE of OBJECT has no effect"
 	Text func(T) string // canonical: equal texts are equal values; nil = as fmt prints them
 	Show func(T) string // nil = as fmt prints them, strings quoted
 	// Quiet makes an annotation that differs from class parameters a note.
@@ -132,12 +132,12 @@ func (g *Group) settle(q conflict, what string, quiet bool, show func(i int) str
 		o := g.Members[c.member].Object
 		if code == diag.ConflictingSettings && setsAside(q.setting) && g.SetAside != nil &&
 			g.SetAside(c.member, diag.New(o, c.path, diag.SettingNotPermitted,
-				fmt.Sprintf("conflicting %s: %s of %s is not permitted, because %s", what, show(i), o, why), remedy).In(
+				fmt.Sprintf("%s: %s of %s is refused, because %s", what, show(i), o, why), remedy).In(
 				diag.Route)) {
 			continue
 		}
 		g.Note(c.member, diag.New(o, c.path, code,
-			fmt.Sprintf("conflicting %s: %s of %s is ignored, because %s", what, show(i), o, why), remedy))
+			fmt.Sprintf("%s: %s of %s has no effect, because %s", what, show(i), o, why), remedy))
 	}
 	return r.winner
 }

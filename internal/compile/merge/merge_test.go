@@ -57,7 +57,7 @@ func TestANoteOnTheMemberThatLosesNamesTheValueThatHoldsItsMemberAndTheRule(t *t
 				t.Errorf("%s: %+v holds", test.rule, holds)
 			}
 			if len(noted) != 1 || !strings.Contains(noted[0].Text, `"internal" of Ingress shop/`+test.loser.Object.Name+
-				` is ignored, because Ingress shop/b has "internet-facing", `+test.rule) {
+				` has no effect, because Ingress shop/b has "internet-facing", `+test.rule) {
 				t.Errorf("%s: %v", test.rule, noted)
 			}
 		}

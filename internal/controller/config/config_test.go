@@ -76,7 +76,7 @@ func TestCommandLinesThatCannotBeParsedAreUsageErrors(t *testing.T) {
 	for _, tc := range []struct{ args, want string }{
 		{"--enable-acm-certificates", "unknown flag"},
 		{"--feature-gates=Nope=true", "unknown feature: Nope"},
-		{"--feature-gates=EnableRGTAPI", "invalid mapStringBool"},
+		{"--feature-gates=EnableRGTAPI", "is not a feature gate with a value"},
 		{"--sync-period=soon", "invalid"},
 		{"--aws-api-throttle=EC2", "must be formatted as serviceID:operationRegex=rate:burst"},
 		{"--aws-api-throttle=EC2:Describe=x:1", "must be valid float number"},

@@ -129,7 +129,7 @@ func (g *Gates) Set(s string) error {
 		name, raw, ok := strings.Cut(item, "=")
 		on, err := strconv.ParseBool(strings.TrimSpace(raw))
 		if !ok || err != nil {
-			return fmt.Errorf("failed to parse feature-gates settings due to invalid mapStringBool: %s", item)
+			return fmt.Errorf("%q is not a feature gate with a value, such as EnableIPTargetType=false", item)
 		}
 		gate := Gate(strings.TrimSpace(name))
 		if alias, ok := gateAliases[string(gate)]; ok {

@@ -92,7 +92,8 @@ func addressNotes(kind owner.Kind, o *awsop.Observed, desired *stack.Stack, read
 	for _, m := range members {
 		if why := kind.Unshown(m); why != "" {
 			found = append(found, diag.New(owner.Object(m), "status.loadBalancer", diag.AddressNotShown,
-				fmt.Sprintf("load balancer %s has the address %s; %s", lb.Name, strings.ToLower(lb.DNSName), why),
+				fmt.Sprintf("the status of this Service cannot show the address of load balancer %s: %s; the address is %s",
+					lb.Name, why, strings.ToLower(lb.DNSName)),
 				"use the address, which kubectl get lb shows, too, or set spec.type: LoadBalancer; to have no load balancer, "+
 					"remove annotation service.beta.kubernetes.io/aws-load-balancer-type, or start the controller with feature gate "+
 					"ServiceTypeLoadBalancerOnly"))

@@ -107,7 +107,8 @@ func TestRequestsAreAnsweredAsTheAPIServerAsks(t *testing.T) {
 		code                               int32
 		says, patch, refused               string
 	}{
-		{name: "a refusal", path: IngressPath, operation: "CREATE", object: absentClass, code: 403, says: `"fresh" not found`,
+		{name: "a refusal", path: IngressPath, operation: "CREATE", object: absentClass, code: 403,
+			says:    `"fresh" does not exist`,
 			refused: IngressPath + " checkIngressClass"},
 		{name: "a deletion", path: IngressPath, operation: "DELETE", old: absentClass, allowed: true},
 		{name: "an update that changes nothing", path: IngressPath, operation: "UPDATE", old: absentClass,

@@ -49,7 +49,7 @@ func WantsAgent(v *objects.View, pod *corev1.Pod) bool {
 // NoAgentConfig refuses a pod while the configuration of its agent cannot be read. Without an agent, the pod would get
 // no requests.
 func NoAgentConfig(cause string) Response {
-	return denied(checkAgent, "unable to read ALBTargetControlConfig "+AgentConfigName+": "+cause+
+	return denied(checkAgent, "ALBTargetControlConfig "+AgentConfigName+" cannot be read: "+cause+
 		"; try again, or set the pod's label "+agentPodLabel+`: "false"`)
 }
 

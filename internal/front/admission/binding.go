@@ -153,12 +153,11 @@ func Contradiction(b *v1beta1.TargetGroupBinding) (check string, d *diag.Diagnos
 		return bad(checkNodeSelector, "nodeSelector", "TargetGroupBinding cannot set NodeSelector when TargetType is ip",
 			"remove nodeSelector, or bind a target group of type instance")
 	case isType(v1beta1.TargetTypeInstance) && s.IamRoleArnToAssume != "":
-		return bad(checkAssumeRole, "iamRoleArnToAssume", "Unable to use instance target type while using assume role",
+		return bad(checkAssumeRole, "iamRoleArnToAssume", "iamRoleArnToAssume is set, and allows no instance targets",
 			"remove iamRoleArnToAssume, or bind a target group of type ip")
 	case s.VpcID != "" && !vpcID.MatchString(s.VpcID):
-		return bad(checkVPC, "vpcID", fmt.Sprintf("ValidationError: vpcID %s failed to satisfy constraint: VPC Id must "+
-			"begin with 'vpc-' followed by 8, 17 or 32 lowercase letters (a-f) or numbers.", s.VpcID),
-			"leave it out, or set it to the VPC of the target group")
+		return bad(checkVPC, "vpcID", fmt.Sprintf("vpcID %q is not the ID of a VPC", s.VpcID),
+			"remove vpcID, or set it to the VPC of the target group")
 	case isType(v1beta1.TargetTypeInstance) && s.TargetGroupProtocol != nil && (*s.TargetGroupProtocol == "QUIC" ||
 		*s.TargetGroupProtocol == "TCP_QUIC"):
 		return bad(checkProtocol, "targetGroupProtocol", "QUIC protocol is not supported for Instance target types.",
@@ -284,10 +283,10 @@ func (c BindingConfig) shared(v *objects.View, b *v1beta1.TargetGroupBinding) Re
 	if group == "" {
 		group, field = b.Spec.TargetGroupName, "spec.targetGroupName"
 	}
-	text := fmt.Sprintf("TargetGroup %s is already bound to following TargetGroupBindings %v", group, others)
+	text := fmt.Sprintf("target group %s is already bound by %s", group, strings.Join(others, ", "))
 	remedy := "set spec.multiClusterTargetGroup: true on all of them, or choose another target group"
-	denied := fmt.Sprintf("%s. Please enable MultiCluster mode on all TargetGroupBindings referencing %s or choose a "+
-		"different Target Group ARN.", text, group)
+	denied := fmt.Sprintf("%s; set spec.multiClusterTargetGroup on all TargetGroupBindings of %s, or choose another "+
+		"target group", text, group)
 	if multi {
 		remedy = fmt.Sprintf("choose another target group; the administrator of the controller can allow this one with "+
 			"--cross-namespace-target-groups=%s=%s", b.Namespace, naming.OfTargetGroup(foreign))

@@ -110,7 +110,8 @@ func paramsWarnings(s v1beta1.IngressClassParamsSpec) []string {
 	var all []string
 	if s.Group != nil {
 		if problem := naming.GroupNameProblem(s.Group.Name); problem != "" {
-			all = append(all, fmt.Sprintf("spec.group.name: %s: %q; no Ingress can use the class", problem, s.Group.Name))
+			all = append(all, fmt.Sprintf("spec.group.name: %q is not a valid group name, so no Ingress can use the class: %s",
+				s.Group.Name, problem))
 		}
 		if _, err := metav1.LabelSelectorAsSelector(s.Group.NamespaceSelector); err != nil {
 			all = append(all, fmt.Sprintf("spec.group.namespaceSelector: %v; no Ingress can join the group", err))

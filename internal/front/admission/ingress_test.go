@@ -87,16 +87,16 @@ func TestIngressesAreRefusedForWhatTheyBringAndWarnedOfTheRest(t *testing.T) {
 		{name: "without class where those are ours", config: IngressConfig{}, new: ing("-", "scheme", "wrong"),
 			says: "scheme"},
 		{name: "missing class", new: ing("absent", "scheme", "internal"), check: checkClass,
-			says: `invalid ingress class: ingressclasses.networking.k8s.io "absent" not found`},
-		{name: "missing class of who knows whom", new: ing("absent"), says: "not found"},
-		{name: "class of unknown parameters", new: ing("odd"), check: checkClass, says: "references unknown parameters"},
+			says: `IngressClass "absent" does not exist`},
+		{name: "missing class of who knows whom", new: ing("absent"), says: "does not exist"},
+		{name: "class of unknown parameters", new: ing("odd"), check: checkClass, says: "names no IngressClassParams"},
 		{name: "class whose parameters come last", new: ing("early", "scheme", "internal"), says: `"comes-last"`},
 		{name: "namespace that the class does not admit", new: ing("team"), check: checkClass,
-			says: "namespaceSelector of IngressClassParams team mismatch"},
+			says: "namespaceSelector of IngressClassParams team excludes this namespace"},
 		{name: "edit of an Ingress whose class is gone", old: ing("absent", "scheme", "internal"),
-			new: ing("absent", "scheme", "internet-facing"), says: "not found"},
+			new: ing("absent", "scheme", "internet-facing"), says: "does not exist"},
 		{name: "move to a class that is missing", old: ing("alb"), new: ing("absent", "scheme", "internal"),
-			check: checkClassUsage, says: "not found"},
+			check: checkClassUsage, says: "does not exist"},
 		{name: "finalizer that comes off whatever is wrong", old: ing("alb", "conditions.web", "{", "scheme", "x"),
 			new: with(ing("alb", "conditions.web", "{", "scheme", "x"), func(i *networkingv1.Ingress) { i.Finalizers = nil })},
 		{name: "deletion", old: ing("alb"), new: with(ing("absent", "conditions.web", "{"),
@@ -138,8 +138,8 @@ func TestIngressesAreRefusedForWhatTheyBringAndWarnedOfTheRest(t *testing.T) {
 			says: "did you mean alb.ingress.kubernetes.io/scheme?"},
 		{name: "web ACL of WAF Classic", new: ing("alb", "waf-acl-id", "00000000-0000-4000-8000-000000000001"),
 			says: "AWS ended WAF Classic on 2025-09-30"},
-		{name: "bad group name", new: ing("alb", "group.name", "Not_A_Name"), says: "groupName must consist of"},
-		{name: "bad order", new: ing("alb", "group.order", "2000"), says: "within [-1000:1000]"},
+		{name: "bad group name", new: ing("alb", "group.name", "Not_A_Name"), says: "is not a valid group name"},
+		{name: "bad order", new: ing("alb", "group.order", "2000"), says: "from -1000 to 1000"},
 		{name: "Service that may come next", new: with(ing("alb"), func(i *networkingv1.Ingress) {
 			i.Spec.Rules[0].HTTP.Paths[0].Backend.Service.Name = "next"
 		})},
@@ -187,7 +187,7 @@ func TestTwoDefaultClassesRefuseOnlyWhatIsSurelyOurs(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	if got := Ingress(view(t, two), c, nil, ing("-", "scheme", "internal")); !strings.Contains(got.Denied,
-		"multiple default IngressClasses found") {
+		"several IngressClasses are the default") {
 		t.Errorf("%+v", got)
 	}
 }
@@ -219,7 +219,7 @@ func TestAnIngressThatItsGroupDoesNotAdmitIsRefusedAndOneThatIsInItAlreadyIsNot(
 	}{"created": {nil, member, true}, "moved": {outside, member, true}, "edited": {member, edited, false}, "elsewhere": {
 		nil, outside, false}} {
 		if got := Ingress(v, IngressConfig{}, c.old, c.ing); (got.Denied != "") != c.denied || c.denied &&
-			!strings.Contains(got.Denied, "not admitted to group closed") {
+			!strings.Contains(got.Denied, "does not admit it to group closed") {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}

@@ -102,26 +102,26 @@ func TestBindingsAreRefusedForContradictionsAndForChangesOfTheirTargetGroup(t *t
 		{name: "node selector with instance targets", new: "{targetGroupARN: arn:tg, targetType: instance, " +
 			"nodeSelector: {}, " + ref + "}"},
 		{name: "role with instance targets", new: "{targetGroupARN: arn:tg, targetType: instance, iamRoleArnToAssume: r, " +
-			ref + "}", check: checkAssumeRole, says: "Unable to use instance target type while using assume role"},
+			ref + "}", check: checkAssumeRole, says: "iamRoleArnToAssume is set, and allows no instance targets"},
 		{name: "QUIC to instances", new: "{targetGroupARN: arn:tg, targetType: instance, targetGroupProtocol: QUIC, " + ref +
 			"}", check: checkProtocol, says: "QUIC protocol is not supported for Instance target types."},
 		{name: "no VPC's id", new: "{targetGroupARN: arn:tg, vpcID: vpc-1, " + ref + "}", check: checkVPC,
-			says: "ValidationError: vpcID vpc-1 failed to satisfy constraint"},
+			says: `vpcID "vpc-1" is not the ID of a VPC`},
 		{name: "another's target group", others: other("arn:tg", "false"), new: "{targetGroupARN: arn:tg, " + ref + "}",
-			check: checkExistingGroups, says: "TargetGroup arn:tg is already bound to following TargetGroupBindings " +
-				"[elsewhere/other]. Please enable MultiCluster mode"},
+			check: checkExistingGroups, says: "target group arn:tg is already bound by " +
+				"elsewhere/other; set spec.multiClusterTargetGroup"},
 		{name: "another's target group, shared by one side", others: other("arn:tg", "false"),
 			new: "{targetGroupARN: arn:tg, multiClusterTargetGroup: true, " + ref + "}", check: checkExistingGroups,
 			says: "already bound"},
 		{name: "another's target group, shared by both", others: other("arn:tg", "true"),
 			new: "{targetGroupARN: arn:tg, multiClusterTargetGroup: true, " + ref + "}"},
 		{name: "another's target group, by name", others: other(arn, "false"), new: "{targetGroupName: tg, " + ref + "}",
-			check: checkExistingGroups, says: "TargetGroup tg is already bound to following TargetGroupBindings " +
-				"[elsewhere/other]"},
+			check: checkExistingGroups, says: "target group tg is already bound by " +
+				"elsewhere/other"},
 		{name: "a target group that another names", others: strings.Replace(strings.Replace(other("", "false"),
 			"targetGroupARN", "targetGroupName: tg, targetGroupARN", 1), "elsewhere", "ns", 1),
 			new: "{targetGroupARN: '" + arn + "', " + ref + "}", check: checkExistingGroups,
-			says: "TargetGroup " + arn + " is already bound"},
+			says: "target group " + arn + " is already bound"},
 		{name: "a target group that another namespace names, perhaps before it exists",
 			others: strings.Replace(other("", "false"), "targetGroupARN", "targetGroupName: tg, targetGroupARN", 1),
 			new:    "{targetGroupARN: '" + arn + "', " + ref + "}"},
@@ -133,7 +133,7 @@ func TestBindingsAreRefusedForContradictionsAndForChangesOfTheirTargetGroup(t *t
 				"this one with --cross-namespace-target-groups=ns=k8s-else-web"},
 		{name: "a name that another names", others: strings.Replace(other("", "false"), "targetGroupARN",
 			"targetGroupName: tg, targetGroupARN", 1), new: "{targetGroupName: tg, " + ref + "}", check: checkExistingGroups,
-			says: "TargetGroup tg is already bound"},
+			says: "target group tg is already bound"},
 		{name: "the same name in another account", others: other(arn, "false"),
 			new: "{targetGroupName: tg, iamRoleArnToAssume: '" + role + "', " + ref + "}"},
 		{name: "no role's ARN", new: "{targetGroupARN: arn:tg, iamRoleArnToAssume: r, " + ref + "}", check: checkAssumeRole,

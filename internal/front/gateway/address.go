@@ -31,9 +31,9 @@ func (t *translation) addresses(s *intent.Settings) {
 		}
 		switch {
 		case kind != gatewayv1.IPAddressType && kind != gatewayv1.HostnameAddressType:
-			text := fmt.Sprintf("address %d is of type %s; load balancers have addresses of type IPAddress and Hostname", i,
+			text := fmt.Sprintf("address type %q is not supported, so the load balancer does not get this address",
 				kind)
-			t.report(source, diag.UnsupportedAddress, text, "remove it, or use type IPAddress with an Elastic IP address")
+			t.report(source, diag.UnsupportedAddress, text, "use type IPAddress or Hostname, or remove the address")
 			if t.refused == nil {
 				t.refused = &attachment.Problem{Reason: string(gatewayv1.GatewayReasonUnsupportedAddress), Message: text}
 			}

@@ -62,7 +62,7 @@ func (t *translation) deciders() intent.Deciders {
 		}
 		if problems := validation.IsDNS1123Label(name); len(problems) > 0 {
 			t.add(diag.New(Object(t.Gateway), key.Path(), diag.InvalidAnnotation, fmt.Sprintf("%q is not the name of a "+
-				"namespace: %s", name, problems[0]),
+				"namespace, so this entry has no effect", name),
 				"write names of namespaces, separated by commas").In(diag.AddOn))
 			continue
 		}

@@ -78,14 +78,14 @@ func actionProblem(j annotation.Action) string {
 	simple := j.TargetGroupARN != nil || j.TargetGroupName != nil
 	switch {
 	case !simple && j.Forward == nil:
-		return "missing ForwardConfig or TargetGroupARN/TargetGroupName: a forward names its target groups"
+		return "missing forwardConfig or targetGroupARN/targetGroupName: a forward names its target groups"
 	case simple && j.Forward != nil:
-		return "either ForwardConfig or TargetGroupARN/TargetGroupName can be specified"
+		return "forwardConfig and targetGroupARN/targetGroupName exclude each other"
 	case simple:
 		return ""
 	}
 	if problem := forwardProblem(j.Forward); problem != "" {
-		return "invalid ForwardConfig: " + problem
+		return "forwardConfig: " + problem
 	}
 	return ""
 }
@@ -99,17 +99,17 @@ var fixedContentTypes = map[string]bool{
 func fixedResponseProblem(j *planjson.FixedResponse) string {
 	switch {
 	case j == nil:
-		return "missing FixedResponseConfig"
+		return "missing fixedResponseConfig"
 	case j.StatusCode == "":
-		return "invalid FixedResponseConfig: statusCode is required"
+		return "fixedResponseConfig: statusCode is required"
 	case len(j.StatusCode) != 3 || !strings.Contains("245", j.StatusCode[:1]) ||
 		strings.Trim(j.StatusCode, "0123456789") != "":
-		return fmt.Sprintf("invalid FixedResponseConfig: statusCode must be 2XX, 4XX or 5XX: %s", j.StatusCode)
+		return fmt.Sprintf("fixedResponseConfig: statusCode must be 2XX, 4XX or 5XX: %s", j.StatusCode)
 	case !fixedContentTypes[j.ContentType]:
-		return fmt.Sprintf("invalid FixedResponseConfig: contentType must be within [text/plain, text/css, text/html, "+
-			"application/javascript, application/json]: %s", j.ContentType)
+		return fmt.Sprintf("fixedResponseConfig: contentType must be text/plain, text/css, text/html, "+
+			"application/javascript or application/json, not %q", j.ContentType)
 	case len(j.MessageBody) > 1024:
-		return fmt.Sprintf("invalid FixedResponseConfig: messageBody has %d bytes, AWS allows 1024", len(j.MessageBody))
+		return fmt.Sprintf("fixedResponseConfig: messageBody has %d bytes, AWS allows 1024", len(j.MessageBody))
 	}
 	return ""
 }
@@ -117,11 +117,11 @@ func fixedResponseProblem(j *planjson.FixedResponse) string {
 func redirectProblem(j *planjson.Redirect) string {
 	switch {
 	case j == nil:
-		return "missing RedirectConfig"
+		return "missing redirectConfig"
 	case j.StatusCode == "":
-		return "invalid RedirectConfig: statusCode is required"
+		return "redirectConfig: statusCode is required"
 	case j.StatusCode != "HTTP_301" && j.StatusCode != "HTTP_302":
-		return fmt.Sprintf("invalid RedirectConfig: statusCode must be within [HTTP_301, HTTP_302]: %s", j.StatusCode)
+		return fmt.Sprintf("redirectConfig: statusCode must be HTTP_301 or HTTP_302, not %q", j.StatusCode)
 	}
 	return ""
 }
@@ -129,7 +129,7 @@ func redirectProblem(j *planjson.Redirect) string {
 func forwardProblem(j *annotation.Forward) string {
 	for _, g := range j.TargetGroups {
 		if problem := targetGroupProblem(g); problem != "" {
-			return "invalid TargetGroupTuple: " + problem
+			return "targetGroups: " + problem
 		}
 	}
 	switch {
@@ -140,11 +140,11 @@ func forwardProblem(j *annotation.Forward) string {
 	}
 	for _, g := range j.TargetGroups {
 		if g.Weight == nil && len(j.TargetGroups) > 1 {
-			return "weight must be set when route to multiple target groups"
+			return "each of several target groups needs a weight"
 		}
 	}
 	if s := j.Stickiness; s != nil && s.DurationSeconds != nil && (*s.DurationSeconds < 1 || *s.DurationSeconds > 604800) {
-		return fmt.Sprintf("durationSeconds of targetGroupStickinessConfig must be within [1, 604800]: %d",
+		return fmt.Sprintf("durationSeconds of targetGroupStickinessConfig must be from 1 to 604800, not %d",
 			*s.DurationSeconds)
 	}
 	return ""
@@ -156,11 +156,11 @@ func targetGroupProblem(j annotation.TargetGroup) string {
 	case !literal && j.ServiceName == nil:
 		return "missing serviceName or targetGroupARN/targetGroupName"
 	case literal && j.ServiceName != nil:
-		return "either serviceName or targetGroupARN/targetGroupName can be specified"
+		return "serviceName and targetGroupARN/targetGroupName exclude each other"
 	case !literal && j.ServicePort == nil:
 		return "missing servicePort"
 	case j.Weight != nil && (*j.Weight < 0 || *j.Weight > 999):
-		return fmt.Sprintf("weight must be within [0, 999]: %d", *j.Weight)
+		return fmt.Sprintf("weight must be from 0 to 999, not %d", *j.Weight)
 	}
 	return ""
 }

@@ -33,7 +33,7 @@ func NotAdmitted(v *objects.View, ing *networkingv1.Ingress, id stack.ID) *diag.
 			continue
 		}
 		d := diag.New(Object(ing), annotation.GroupName.Path(), diag.InvalidGroup,
-			fmt.Sprintf("not admitted to group %s by spec.group.namespaceSelector of IngressClassParams %s: %s", id.Name,
+			fmt.Sprintf("spec.group.namespaceSelector does not admit it to group %s (IngressClassParams %s): %s", id.Name,
 				p.Name, why),
 			"use another group, or add the labels of the selector to the namespace")
 		return &d

@@ -94,7 +94,7 @@ func (t *translation) newTargetGroup(id string, svc *corev1.Service, written, at
 	port, ok := serviceport.Find(svc, written)
 	if !ok {
 		t.findings.Add(diag.New(Object(t.ingress), at, diag.ServicePortNotFound,
-			fmt.Sprintf("unable to find port %s on service %s/%s, which has %s", written, svc.Namespace, svc.Name,
+			fmt.Sprintf("Service %[2]s/%[3]s has no port %[1]s; it has %[4]s", written, svc.Namespace, svc.Name,
 				serviceport.Describe(svc)),
 			"name one of its ports, or add the port to the Service"))
 		return nil
@@ -131,7 +131,7 @@ func (t *translation) newTargetGroup(id string, svc *corev1.Service, written, at
 	if control := read.Int32(k); control.Set {
 		g.ControlPort = control.Value
 		if g.TargetType == stack.TargetInstance {
-			read.Invalid(k, "target control port is not supported for instance target target group",
+			read.Invalid(k, "a target control port has no effect on instance targets",
 				"use target type ip, or remove the annotation")
 			g.ControlPort = 0
 		}
@@ -150,7 +150,7 @@ func (t *translation) targetType(read annotation.Reader) string {
 		kind = read.String(annotation.TargetType).Or(kind)
 	}
 	if kind == stack.TargetIP && t.config.IPTargetTypeDisabled {
-		const text = "unsupported targetType: ip when EnableIPTargetType is false"
+		const text = "target type ip is not allowed: the feature gate EnableIPTargetType is off"
 		const remedy = "use target type instance, or enable the feature gate EnableIPTargetType"
 		if fromClass {
 			t.findings.Add(diag.New(Object(t.ingress), "spec.targetType of IngressClassParams "+t.class.Params.Name,
@@ -172,8 +172,8 @@ func (t *translation) reportNoNodePort(svc *corev1.Service, port corev1.ServiceP
 		why = "declared by " + source.Object().String()
 	}
 	t.findings.Add(diag.New(Object(t.ingress), at, diag.WrongServiceType,
-		fmt.Sprintf("TargetGroup port is empty. When using Instance targets (%s), your service be must of type 'NodePort' "+
-			"or 'LoadBalancer'; port %d of Service %s/%s, of type %s, has no node port",
+		fmt.Sprintf("port %[2]d of Service %[3]s/%[4]s (type %[5]s) has no node port, which instance targets need "+
+			"(%[1]s)",
 			why, port.Port, svc.Namespace, svc.Name, cmp.Or(svc.Spec.Type, corev1.ServiceTypeClusterIP)),
 		"change the Service to type NodePort or LoadBalancer, or set annotation "+string(annotation.TargetType)+": ip"))
 }

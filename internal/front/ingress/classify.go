@@ -66,7 +66,7 @@ func Classify(v *objects.View, cfg Config, ing *networkingv1.Ingress) (Class, *d
 		}
 		return class, d
 	}
-	return Class{}, invalidClass(ing, fmt.Sprintf("multiple default IngressClasses found: %v", defaults),
+	return Class{}, invalidClass(ing, fmt.Sprintf("several IngressClasses are the default of the cluster: %v", defaults),
 		"set spec.ingressClassName, or leave the annotation "+defaultClassAnnotation+" on one class only")
 }
 
@@ -116,7 +116,7 @@ func defaultClasses(v *objects.View) (names []string) {
 func classNamed(v *objects.View, ing *networkingv1.Ingress, name string) (Class, *diag.Diagnostic) {
 	c, ok := v.IngressClass(name)
 	if !ok {
-		return Class{}, invalidClass(ing, fmt.Sprintf("ingressclasses.networking.k8s.io %q not found", name),
+		return Class{}, invalidClass(ing, fmt.Sprintf("IngressClass %q does not exist", name),
 			"create the IngressClass, or name an existing one")
 	}
 	if c.Spec.Controller != Controller {
@@ -128,18 +128,18 @@ func classNamed(v *objects.View, ing *networkingv1.Ingress, name string) (Class,
 		return class, nil
 	}
 	if !namesParams(ref) {
-		return Class{}, invalidClass(ing, fmt.Sprintf("IngressClass %s references unknown parameters", name),
+		return Class{}, invalidClass(ing, fmt.Sprintf("spec.parameters of IngressClass %s names no IngressClassParams", name),
 			"set apiGroup "+paramsGroup+" and kind "+paramsKind+" in spec.parameters of the class, or remove spec.parameters")
 	}
 	params, ok := v.IngressClassParams(ref.Name)
 	if !ok {
-		return Class{}, invalidClass(ing, fmt.Sprintf("ingressclassparams.elbv2.k8s.aws %q, named by IngressClass "+
-			"%s, not found", ref.Name, name),
+		return Class{}, invalidClass(ing, fmt.Sprintf("IngressClassParams %q, named by IngressClass "+
+			"%s, does not exist", ref.Name, name),
 			"create the IngressClassParams, or correct spec.parameters of the class")
 	}
 	if why := excludes(v, params.Spec.NamespaceSelector, ing.Namespace); why != "" {
-		return Class{}, invalidClass(ing, fmt.Sprintf("namespaceSelector of IngressClassParams %s mismatch: %s",
-			params.Name, why),
+		return Class{}, invalidClass(ing, fmt.Sprintf("namespaceSelector of IngressClassParams %s excludes this "+
+			"namespace: %s", params.Name, why),
 			"add the labels of the selector to the namespace, or use another class")
 	}
 	class.Params = params
@@ -186,7 +186,7 @@ func excludes(v *objects.View, selector *metav1.LabelSelector, namespace string)
 	}
 	has, ok := v.NamespaceLabels(namespace, keys...)
 	if !ok {
-		return fmt.Sprintf("namespace %s not found", namespace)
+		return fmt.Sprintf("namespace %s does not exist", namespace)
 	}
 	if !s.Matches(has) {
 		return fmt.Sprintf("namespace %s does not match %s", namespace, s)
@@ -195,6 +195,6 @@ func excludes(v *objects.View, selector *metav1.LabelSelector, namespace string)
 }
 
 func invalidClass(ing *networkingv1.Ingress, text, remedy string) *diag.Diagnostic {
-	d := diag.New(Object(ing), "spec.ingressClassName", diag.InvalidIngressClass, "invalid ingress class: "+text, remedy)
+	d := diag.New(Object(ing), "spec.ingressClassName", diag.InvalidIngressClass, text, remedy)
 	return &d
 }

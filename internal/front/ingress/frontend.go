@@ -39,7 +39,7 @@ func (t *translation) frontend() intent.Frontend {
 			strings.Join(routingPolicies, " or "))
 	}
 	if list := r.List(annotation.FrontendSubnets); list.Set && len(list.Value) == 0 {
-		r.Invalid(annotation.FrontendSubnets, "unable to resolve at least one subnet: the list is empty",
+		r.Invalid(annotation.FrontendSubnets, "the list of subnets is empty",
 			"name subnets, or remove the annotation")
 	}
 	if t.class.Params != nil {
@@ -89,8 +89,8 @@ func frontendHealthCheck(r annotation.Reader) intent.FrontendHealthCheck {
 	}
 	if n, err := strconv.Atoi(h.Port.Value); h.Port.Set && h.Port.Value != stack.TrafficPort &&
 		(err != nil || n < 1 || n > 65535) {
-		r.Invalid(annotation.FrontendHealthCheckPort, fmt.Sprintf("failed to resolve healthCheckPort: %q is neither "+
-			"traffic-port nor a port", h.Port.Value),
+		r.Invalid(annotation.FrontendHealthCheckPort, fmt.Sprintf("health check port %q is neither "+
+			"traffic-port nor a number", h.Port.Value),
 			"write traffic-port or a number from 1 to 65535")
 	}
 	if h.Path.Set && !annotation.ValidHealthCheckPath(h.Path.Value) {

@@ -53,7 +53,7 @@ func groupOf(class Class, ing *networkingv1.Ingress) (stack.ID, *diag.Diagnostic
 		return naming.StackID(ing.Namespace, ing.Name), misspeltGroup(ing)
 	}
 	if text := naming.GroupNameProblem(name); text != "" {
-		d := diag.New(o, path, diag.InvalidGroup, fmt.Sprintf("invalid ingress group: %s: %q", text, name),
+		d := diag.New(o, path, diag.InvalidGroup, fmt.Sprintf("%[2]q is not a valid group name: %[1]s", text, name),
 			"correct the group name")
 		return stack.ID{}, &d
 	}
@@ -223,10 +223,10 @@ func orderOf(ing *networkingv1.Ingress) (int32, *diag.Diagnostic) {
 	var text string
 	switch {
 	case err != nil:
-		text = fmt.Sprintf("failed to load Ingress group order for ingress: %s/%s: %q is not a whole number "+
-			"within [-1000:1000]", ing.Namespace, ing.Name, raw)
+		text = fmt.Sprintf("group.order of Ingress %s/%s: %q is not a whole number "+
+			"from -1000 to 1000", ing.Namespace, ing.Name, raw)
 	case n < -1000 || n > 1000:
-		text = fmt.Sprintf("explicit Ingress group order must be within [-1000:1000], Ingress: %s/%s, order: %d",
+		text = fmt.Sprintf("group.order of Ingress %s/%s: %d is not a whole number from -1000 to 1000",
 			ing.Namespace, ing.Name, n)
 	default:
 		return int32(n), nil

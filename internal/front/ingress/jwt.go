@@ -68,7 +68,7 @@ func claimProblem(c planjson.Claim) string {
 	case len(c.Values) == 0:
 		return "values must not be empty for additional claims for jwt validation"
 	case !slices.Contains(claimFormats, c.Format):
-		return fmt.Sprintf("format of claim %s must be within [%s]: %s", c.Name, strings.Join(claimFormats, ", "), c.Format)
+		return fmt.Sprintf("format of claim %s must be one of %s, not %q", c.Name, strings.Join(claimFormats, ", "), c.Format)
 	case slices.Contains(reservedClaims, c.Name):
 		return fmt.Sprintf("claim %s cannot be additional: AWS always checks it", c.Name)
 	case len(c.Values) > maxClaimValues:

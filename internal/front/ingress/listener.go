@@ -113,11 +113,11 @@ func (t *translation) checkCIDRs(cidrs intent.Field[[]string]) {
 		}
 		if cidrs.Source.OfClass() {
 			t.findings.Add(diag.New(Object(t.ingress), cidrs.Source.Place(), diag.InvalidAnnotation,
-				fmt.Sprintf("invalid CIDR in IngressClassParams InboundCIDR %s: %v", c, err), remedy).In(diag.Listener))
+				fmt.Sprintf("spec.inboundCIDRs of IngressClassParams: %s: %v", c, err), remedy).In(diag.Listener))
 			continue
 		}
 		t.read.Invalid(annotation.InboundCIDRs,
-			fmt.Sprintf("invalid inbound-cidrs settings on Ingress: %s/%s: %v", t.ingress.Namespace, t.ingress.Name, err),
+			fmt.Sprintf("inbound-cidrs of Ingress %s/%s: %v", t.ingress.Namespace, t.ingress.Name, err),
 			remedy)
 	}
 }
@@ -135,7 +135,7 @@ func (t *translation) listenPorts(certificates bool) []intent.Listener {
 	}
 	var entries []map[string]int32
 	if err := json.Unmarshal([]byte(raw), &entries); err != nil {
-		t.read.Invalid(annotation.ListenPorts, fmt.Sprintf("failed to parse listen-ports configuration: `%s`: %v", raw,
+		t.read.Invalid(annotation.ListenPorts, fmt.Sprintf("listen-ports is `%s`: %v", raw,
 			annotation.JSONError(err)), "")
 		return nil
 	}
@@ -149,9 +149,9 @@ func (t *translation) listenPorts(certificates bool) []intent.Listener {
 			port := e[protocol]
 			switch {
 			case protocol != protocolHTTP && protocol != protocolHTTPS:
-				t.read.Invalid(annotation.ListenPorts, "listen protocol must be within [HTTP, HTTPS]: "+protocol, "")
+				t.read.Invalid(annotation.ListenPorts, "listen protocol must be HTTP or HTTPS, not "+protocol, "")
 			case port < 1 || port > 65535:
-				t.read.Invalid(annotation.ListenPorts, fmt.Sprintf("listen port must be within [1, 65535]: %d", port), "")
+				t.read.Invalid(annotation.ListenPorts, fmt.Sprintf("listen port must be from 1 to 65535, not %d", port), "")
 			case byPort[port] != "" && byPort[port] != protocol:
 				t.read.Ignored(annotation.ListenPorts, fmt.Sprintf("%s has no effect on port %d: a later entry of annotation %s "+
 					"makes it %s", byPort[port], port, annotation.ListenPorts, protocol), "give each port one protocol")

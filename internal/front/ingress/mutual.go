@@ -59,7 +59,7 @@ func (j mutualJSON) problem() string {
 	}
 	switch {
 	case j.Port < 1 || j.Port > 65535:
-		return fmt.Sprintf("listen port must be within [1, 65535]: %d", j.Port)
+		return fmt.Sprintf("listen port must be from 1 to 65535, not %d", j.Port)
 	case j.Mode == "":
 		return "mutualAuthentication mode cannot be empty" + on
 	case !slices.Contains([]string{stack.MutualOff, stack.MutualPassthrough, stack.MutualVerify}, j.Mode):

@@ -128,7 +128,7 @@ func (t *translation) subnets(class *v1beta1.SubnetSelector) intent.Field[intent
 	}
 	list := t.read.List(annotation.Subnets)
 	if list.Set && len(list.Value) == 0 {
-		t.read.Invalid(annotation.Subnets, "unable to resolve at least one subnet: the list is empty",
+		t.read.Invalid(annotation.Subnets, "the list of subnets is empty",
 			"name subnets, or remove the annotation")
 	}
 	if len(list.Value) == 0 {

@@ -77,8 +77,8 @@ func (t *translation) checkCovered(c intent.Certificate, hosts []string, source 
 func (t *translation) keyPair(name string, source intent.Source) (pair *stack.KeyPair, names []string) {
 	full := t.ingress.Namespace + "/" + name
 	report := func(c diag.Code, text, remedy string) {
-		t.findings.Add(diag.New(Object(t.ingress), source.Path(), c, text+"; the earlier import stays in use", remedy).In(
-			diag.Certificate))
+		t.findings.Add(diag.New(Object(t.ingress), source.Path(), c, text+"; any certificate imported earlier stays in use",
+			remedy).In(diag.Certificate))
 	}
 	secret, ok := t.secret(name, secretUse{field: "secretName", create: "create it with type kubernetes.io/tls, or " +
 		"correct secretName"}, report)

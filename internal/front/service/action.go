@@ -117,7 +117,7 @@ func actionProblem(j annotation.Action) string {
 	if j.Forward == nil {
 		return "missing ForwardConfig"
 	}
-	const prefix = "invalid ForwardConfig: "
+	const prefix = "forwardConfig: "
 	weight := func(w *int32) bool { return w == nil || *w >= 0 && *w <= 999 }
 	if !weight(j.Forward.BaseWeight) {
 		return prefix + "baseServiceWeight must be between 0 and 999"
@@ -125,11 +125,11 @@ func actionProblem(j annotation.Action) string {
 	for _, g := range j.Forward.TargetGroups {
 		switch {
 		case (g.ARN == nil) == (g.ServiceName == nil):
-			return prefix + "invalid TargetGroupTuple: precisely one of targetGroupARN and serviceName can be specified"
+			return prefix + "targetGroups: each entry needs either targetGroupARN or serviceName"
 		case g.ServiceName != nil && g.ServicePort == nil:
-			return prefix + "invalid TargetGroupTuple: missing servicePort"
+			return prefix + "targetGroups: missing servicePort"
 		case !weight(g.Weight):
-			return prefix + "invalid TargetGroupTuple: target group weight must be between 0 and 999"
+			return prefix + "targetGroups: weight must be from 0 to 999"
 		case g.Weight == nil && len(j.Forward.TargetGroups) > 1:
 			return prefix + "weight must be set when routing to multiple target groups"
 		}
@@ -152,7 +152,7 @@ func (t *translation) weighted(l listener, k annotation.Key, g annotation.Target
 	port, ok := serviceport.Find(svc, written)
 	if !ok {
 		t.report(diag.Route, k.Path(), diag.ServicePortNotFound,
-			fmt.Sprintf("unable to find port %s on service %s/%s, which has %s", written, svc.Namespace, svc.Name,
+			fmt.Sprintf("Service %[2]s/%[3]s has no port %[1]s; it has %[4]s", written, svc.Namespace, svc.Name,
 				serviceport.Describe(svc)), "name one of its ports")
 		return b, false
 	}

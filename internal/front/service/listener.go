@@ -192,7 +192,7 @@ func (t *translation) unmatched(entries []string) []string {
 // checkSSLPorts reports entries that match no port of the Service.
 func (t *translation) checkSSLPorts(entries []string) {
 	if unused := t.unmatched(entries); len(unused) > 0 {
-		t.read.Invalid(annotation.ServiceSSLPorts, fmt.Sprintf("Unused port in ssl-ports annotation %v", unused),
+		t.read.Invalid(annotation.ServiceSSLPorts, fmt.Sprintf("ssl-ports names ports that the Service lacks: %v", unused),
 			"name ports of the Service, by number or name")
 	}
 }

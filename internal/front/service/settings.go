@@ -39,7 +39,7 @@ func (t *translation) settings() intent.Settings {
 			"write a name of at most 32 characters, or remove the annotation")
 	}
 	if subnets := t.read.List(annotation.ServiceSubnets); subnets.Set && len(subnets.Value) == 0 {
-		t.read.Invalid(annotation.ServiceSubnets, "unable to resolve at least one subnet: the list is empty",
+		t.read.Invalid(annotation.ServiceSubnets, "the list of subnets is empty",
 			"name subnets, or remove the annotation")
 	} else if subnets.Set {
 		s.Subnets = intent.Of(intent.SubnetSelector{IDsOrNames: subnets.Value}, subnets.Source)
@@ -122,8 +122,8 @@ func (t *translation) attributes() map[string]intent.Field[string] {
 	}
 	if p, ok := out[clientRoutingPolicy]; ok && !slices.Contains(clientRoutingPolicies, p.Value) {
 		t.read.Invalid(annotation.ServiceAttributes,
-			fmt.Sprintf("invalid dns_record.client_routing_policy set in annotation aws-load-balancer-attributes: got '%s' "+
-				"expected one of ['any_availability_zone', 'partial_availability_zone_affinity', 'availability_zone_affinity']",
+			fmt.Sprintf("dns_record.client_routing_policy is %q, and must be any_availability_zone, "+
+				"partial_availability_zone_affinity or availability_zone_affinity",
 				p.Value),
 			"write one of them")
 	}
@@ -237,7 +237,7 @@ func (t *translation) sourceNATPrefixes(s *intent.Settings) intent.Field[[]strin
 	for i, p := range prefixes.Value {
 		canonical, err := stack.SourceNATPrefix(p)
 		if err != nil {
-			t.read.Invalid(key, fmt.Sprintf("Invalid value in source-nat-ipv6-prefixes: %s: %v", p, err),
+			t.read.Invalid(key, fmt.Sprintf("source-nat-ipv6-prefixes: %s: %v", p, err),
 				"write a prefix of 80 bits in the subnet, or "+stack.AutoAssigned)
 		}
 		prefixes.Value[i] = canonical

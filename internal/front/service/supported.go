@@ -103,7 +103,7 @@ func Unclear(cfg Config, svc *corev1.Service) (d diag.Diagnostic, unclear bool) 
 	if Supported(cfg, svc) || !PendingFinalization(svc) || svc.DeletionTimestamp != nil {
 		return diag.Diagnostic{}, false
 	}
-	const stays = "; the load balancer stays as it is"
+	const stays = "; the load balancer does not change"
 	held := func(path, text, remedy string) (diag.Diagnostic, bool) {
 		return diag.New(owner.Object(svc), path, diag.HeldByFlags, text+stays, remedy).In(diag.LoadBalancer), true
 	}

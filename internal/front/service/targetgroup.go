@@ -103,8 +103,8 @@ func (t *translation) targetType(svc *corev1.Service, port corev1.ServicePort, a
 	requested := t.read.String(annotation.ServiceTargetType).Or(cmp.Or(t.config.DefaultTargetType, stack.TargetInstance))
 	legacy, _, _ := t.read.Raw(annotation.ServiceType)
 	if requested == stack.TargetIP && t.config.IPTargetTypeDisabled {
-		t.read.Invalid(annotation.ServiceTargetType, "unsupported targetType: ip when EnableIPTargetType is false",
-			"use target type instance, or enable the feature gate EnableIPTargetType")
+		t.read.Invalid(annotation.ServiceTargetType, "target type ip is not allowed: the feature gate "+
+			"EnableIPTargetType is off", "use target type instance, or enable the feature gate EnableIPTargetType")
 		return "", false
 	}
 	if legacy == "nlb-ip" || requested == stack.TargetIP {
@@ -120,15 +120,15 @@ func (t *translation) targetType(svc *corev1.Service, port corev1.ServicePort, a
 	unallocated := svc.Spec.AllocateLoadBalancerNodePorts != nil && !*svc.Spec.AllocateLoadBalancerNodePorts
 	switch {
 	case serviceType == corev1.ServiceTypeClusterIP:
-		t.report(diag.Route, at, diag.WrongServiceType, fmt.Sprintf("unsupported service type %q for load balancer target "+
-			"type %q: Service %s/%s", serviceType, requested, svc.Namespace, svc.Name), remedy)
+		t.report(diag.Route, at, diag.WrongServiceType, fmt.Sprintf("type %q has no node ports, which target "+
+			"type %q needs: Service %s/%s", serviceType, requested, svc.Namespace, svc.Name), remedy)
 	case port.NodePort == 0 && unallocated:
-		t.report(diag.Route, at, diag.WrongServiceType, fmt.Sprintf("unable to support instance target type with an "+
-			"unallocated NodePort: port %d of Service %s/%s", port.Port, svc.Namespace, svc.Name), remedy)
+		t.report(diag.Route, at, diag.WrongServiceType, fmt.Sprintf("port %d of Service %s/%s has no node port, "+
+			"because the Service allocates none; instance targets need one", port.Port, svc.Namespace, svc.Name), remedy)
 	case port.NodePort == 0:
 		t.report(diag.Route, at, diag.WrongServiceType,
-			fmt.Sprintf("TargetGroup port is empty. When using Instance targets, your service be must of type 'NodePort' or "+
-				"'LoadBalancer'; port %d of Service %s/%s, of type %s, has no node port",
+			fmt.Sprintf("port %d of Service %s/%s (type %s) has no node port, which instance "+
+				"targets need",
 				port.Port, svc.Namespace, svc.Name, serviceType), remedy)
 	default:
 		return stack.TargetInstance, true
@@ -165,7 +165,7 @@ func (t *translation) targetGroupAttributes(port int32) map[string]string {
 			if _, _, exists := t.read.Raw(k); !exists {
 				blame = annotation.ServiceTGAttributes
 			}
-			t.read.Invalid(blame, fmt.Sprintf("failed to parse attribute preserve_client_ip.enabled=%s: neither true nor "+
+			t.read.Invalid(blame, fmt.Sprintf("attribute preserve_client_ip.enabled is %q, and must be true or "+
 				"false", v), "write true or false")
 		}
 	}

@@ -80,7 +80,7 @@ func TestATypoInTheTypeOfAServiceGivesNothingUp(t *testing.T) {
 			if unclear != (c.want != "") || !strings.Contains(d.Text, c.want) {
 				t.Errorf("unclear: %v, %q, want %q", unclear, d.Text, c.want)
 			}
-			if unclear && (d.Class == diag.Note || d.Remedy == "" || !strings.Contains(d.Text, "stays as it is")) {
+			if unclear && (d.Class == diag.Note || d.Remedy == "" || !strings.Contains(d.Text, "does not change")) {
 				t.Errorf("it is not told as a mistake, with what comes of it and a remedy: %+v", d)
 			}
 		})

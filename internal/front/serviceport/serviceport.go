@@ -77,7 +77,7 @@ func HealthCheck(svc *corev1.Service, written, targetType string) (port, problem
 	}
 	if n, err := strconv.ParseInt(written, 10, 32); err == nil {
 		if n < 1 || n > 65535 {
-			return "", fmt.Sprintf("health check port must be within [1, 65535]: %d", n),
+			return "", fmt.Sprintf("health check port %d is not a number from 1 to 65535", n),
 				"write a number from 1 to 65535, or traffic-port"
 		}
 		return written, "", ""
@@ -85,15 +85,16 @@ func HealthCheck(svc *corev1.Service, written, targetType string) (port, problem
 	found, ok := Find(svc, written)
 	switch {
 	case !ok:
-		return "", fmt.Sprintf("failed to resolve healthCheckPort: unable to find port %s on service %s/%s, which has %s",
-				written, svc.Namespace, svc.Name, Describe(svc)),
+		return "", fmt.Sprintf("Service %s/%s has no port %q, which the health check names; it has %s",
+				svc.Namespace, svc.Name, written, Describe(svc)),
 			"write a number, traffic-port, or the name of a port of the Service"
 	case targetType == stack.TargetInstance && found.NodePort == 0:
-		return "", fmt.Sprintf("failed to resolve healthCheckPort: port %s of service %s/%s has no node port", written,
+		return "", fmt.Sprintf("port %q of Service %s/%s, which the health check names, has no node port", written,
 				svc.Namespace, svc.Name),
 			"write a number or traffic-port"
 	case targetType == stack.TargetIP && found.TargetPort.Type == intstr.String:
-		return "", "cannot use named healthCheckPort for IP TargetType when service's targetPort is a named port",
+		return "", fmt.Sprintf("the health check names port %q of Service %s/%s, whose targetPort is a name "+
+				"too: targets of type ip need a number", written, svc.Namespace, svc.Name),
 			"write the number of the port, or give the Service a numeric targetPort"
 	}
 	_, port = Target(found, targetType)

@@ -58,13 +58,14 @@ func TestAHealthCheckPortIsANumberTheTrafficPortOrAName(t *testing.T) {
 	for _, c := range []struct{ written, kind, want, problem string }{
 		{"traffic-port", "ip", "traffic-port", ""},
 		{"8081", "ip", "8081", ""},
-		{"70000", "ip", "", "health check port must be within [1, 65535]: 70000"},
+		{"70000", "ip", "", "health check port 70000 is not a number from 1 to 65535"},
 		{"http", "ip", "8080", ""},
 		{"http", "instance", "30080", ""},
-		{"named", "ip", "", "cannot use named healthCheckPort for IP TargetType when service's targetPort is a named port"},
-		{"named", "instance", "", "failed to resolve healthCheckPort: port named of service shop/web has no node port"},
-		{"nosuch", "instance", "", "failed to resolve healthCheckPort: unable to find port nosuch on service shop/web, " +
-			"which has ports 80 (http), 81 (named), 82"},
+		{"named", "ip", "", "the health check names port \"named\" of Service shop/web, whose targetPort is a name too: " +
+			"targets of type ip need a number"},
+		{"named", "instance", "", "port \"named\" of Service shop/web, which the health check names, has no node port"},
+		{"nosuch", "instance", "", "Service shop/web has no port \"nosuch\", which the health check names; " +
+			"it has ports 80 (http), 81 (named), 82"},
 	} {
 		got, problem, remedy := HealthCheck(web(), c.written, c.kind)
 		if got != c.want || problem != c.problem || (remedy != "") != (problem != "") {

@@ -43,7 +43,7 @@ func Check(f *Findings, o diag.Object, on Scope, annotations map[string]string) 
 			f.Add(unknown(o, key))
 		case !applies(e.Scope, on):
 			f.Add(diag.New(o, key.Path(), diag.IgnoredSetting,
-				fmt.Sprintf("annotation %s has no effect on this object; it is read on: %s", k, e.Scope), elsewhere(on)))
+				unread(k, e.Scope), elsewhere(on)))
 		}
 	}
 }
@@ -67,7 +67,7 @@ func checkOthers(f *Findings, o diag.Object, on Scope, k Key, annotations map[st
 		f.Add(unknown(o, k))
 	case prefix(k) == GatewayPrefix, prefix(k) == classPrefix && readOn(k) != "":
 		f.Add(diag.New(o, k.Path(), diag.IgnoredSetting,
-			fmt.Sprintf("annotation %s has no effect on this object; it is read on: %s", k, readOn(k)), elsewhere(on)))
+			unread(k, readOn(k)), elsewhere(on)))
 	default:
 		if d, ok := ofOther(o, string(k), annotations[string(k)]); ok {
 			f.Add(d)
@@ -90,8 +90,7 @@ func checkIngressKey(f *Findings, o diag.Object, k Key) {
 		f.Add(unknown(o, k))
 		return
 	}
-	f.Add(diag.New(o, k.Path(), diag.IgnoredSetting, fmt.Sprintf("annotation %s has no effect on this object; it is "+
-		"read on: Ingress", k), remedy))
+	f.Add(diag.New(o, k.Path(), diag.IgnoredSetting, unread(k, OnIngress), remedy))
 }
 
 // elsewhere is what to do about an annotation that such an object does not have.

@@ -14,11 +14,11 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/planjson"
 )
 
-// The decoders return the first error of a value, in the words of the existing controller.
+// The decoders return the first error of a value.
 
-func decodeString(e Entry, _ Key, raw string) (string, error) {
+func decodeString(e Entry, k Key, raw string) (string, error) {
 	if e.Values != nil && !slices.Contains(e.Values, raw) {
-		return "", fmt.Errorf("%s: %s", e.Complaint, raw)
+		return "", fmt.Errorf("%s: %q is not a valid value", k, raw)
 	}
 	return raw, nil
 }
@@ -26,7 +26,7 @@ func decodeString(e Entry, _ Key, raw string) (string, error) {
 func decodeBool(_ Entry, k Key, raw string) (bool, error) {
 	b, err := strconv.ParseBool(raw)
 	if err != nil {
-		return false, fmt.Errorf("failed to parse bool annotation, %s: %s: neither true nor false", k, raw)
+		return false, fmt.Errorf("%s: %q is neither true nor false", k, raw)
 	}
 	return b, nil
 }
@@ -40,21 +40,15 @@ func decodeInt64(e Entry, k Key, raw string) (int64, error) { return decodeInt(e
 
 func decodeInt(e Entry, k Key, raw string, bits int) (int64, error) {
 	n, err := strconv.ParseInt(raw, 10, bits)
-	if err != nil {
-		return 0, fmt.Errorf("failed to parse int%d annotation, %s: %s: %s", bits, k, raw, notANumber(err))
-	}
-	if e.Min != e.Max && (n < e.Min || n > e.Max) {
-		return 0, fmt.Errorf("annotation %s: %d is outside %d to %d, the range that AWS allows", k, n, e.Min, e.Max)
+	switch bounded := e.Min != e.Max; {
+	case bounded && (err != nil || n < e.Min || n > e.Max):
+		return 0, fmt.Errorf("%s: %q is not a whole number from %d to %d", k, raw, e.Min, e.Max)
+	case errors.Is(err, strconv.ErrRange):
+		return 0, fmt.Errorf("%s: %q does not fit into %d bits", k, raw, bits)
+	case err != nil:
+		return 0, fmt.Errorf("%s: %q is not a whole number", k, raw)
 	}
 	return n, nil
-}
-
-// notANumber is why a number does not parse, without the names of Go's functions.
-func notANumber(err error) string {
-	if errors.Is(err, strconv.ErrRange) {
-		return "too large"
-	}
-	return "not a whole number"
 }
 
 // decodeList splits at commas, trims items and drops empty ones. Order and duplicates are kept; there is no escaping.
@@ -76,7 +70,7 @@ func decodeMap(_ Entry, k Key, raw string) (map[string]string, error) {
 		key, value, ok := strings.Cut(item, "=")
 		key = strings.TrimSpace(key)
 		if !ok || key == "" {
-			return nil, fmt.Errorf("failed to parse stringMap annotation, %s: %s", k, raw)
+			return nil, fmt.Errorf("%s: %q is not a list of key=value pairs", k, raw)
 		}
 		out[key] = strings.TrimSpace(value)
 	}
@@ -145,7 +139,7 @@ func escaped(e Entry, raw string) string {
 func decodeJSON[T any](_ Entry, k Key, raw string) (T, error) {
 	var v T
 	if err := json.Unmarshal([]byte(raw), &v); err != nil {
-		return v, fmt.Errorf("failed to parse json annotation, %s: %s: %w", k, raw, JSONError(err))
+		return v, fmt.Errorf("%s: %w", k, JSONError(err))
 	}
 	return v, nil
 }
@@ -154,12 +148,12 @@ func decodeJSON[T any](_ Entry, k Key, raw string) (T, error) {
 func JSONError(err error) error {
 	var wrong *json.UnmarshalTypeError
 	if broken := (*json.SyntaxError)(nil); errors.As(err, &broken) {
-		return fmt.Errorf("not JSON (at byte %d)", broken.Offset)
+		return fmt.Errorf("the value is not valid JSON (at byte %d)", broken.Offset)
 	}
 	if !errors.As(err, &wrong) {
 		return err
 	}
-	return fmt.Errorf("%s must not be a JSON %s (offset %d)", cmp.Or(wrong.Field, "the whole"), wrong.Value, wrong.Offset)
+	return fmt.Errorf("%s must not be a JSON %s (at byte %d)", cmp.Or(wrong.Field, "the value"), wrong.Value, wrong.Offset)
 }
 
 // remedy describes a valid value.

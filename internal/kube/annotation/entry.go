@@ -54,9 +54,8 @@ type Entry struct {
 	// Merge says how the values of a group's members combine, for documentation and the tests of groups; package compile
 	// decides. Empty = they do not combine.
 	Merge string
-	// Values are the valid values, if they are enumerated. Complaint begins the message about any other value.
-	Values    []string
-	Complaint string
+	// Values are the valid values, if they are enumerated.
+	Values []string
 	// Min and Max are AWS's bounds of a number, if they differ.
 	Min, Max int64
 	Doc      string
@@ -155,7 +154,7 @@ var gatewayEntries = []Entry{
 		Example: "H4sIAAAAAAAA/6quBQQAAP//Q7+mowIAAAA=",
 		Doc:     "The same, compressed with gzip and in base64, if it is too large for an annotation. Not read."},
 	{Key: GatewayRuleConstruction, Syntax: String, Values: []string{"compatible", "standard", "plain-hosts"},
-		Complaint: "unknown rule construction", Scope: OnGateway, Costs: diag.Route, Example: "standard",
+		Scope: OnGateway, Costs: diag.Route, Example: "standard",
 		Default: "compatible, if AWS had a load balancer of the Gateway when the controller first saw it; otherwise the " +
 			"same annotation of its GatewayClass; otherwise plain-hosts",
 		Doc: "How the controller creates rules from routes: as the AWS Load Balancer Controller does (compatible), as " +

@@ -17,7 +17,7 @@ func TestLabelsThatNoNodeCanCarryAreRefused(t *testing.T) {
 		"pool=web, node.kubernetes.io/kind=": {map[string]string{"pool": "web", "node.kubernetes.io/kind": ""}, ""},
 		"pool=a b":                           {nil, "pool=a b cannot be a label"},
 		"my pool=a":                          {nil, "my pool=a cannot be a label"},
-		"pool":                               {nil, "failed to parse stringMap annotation"},
+		"pool":                               {nil, "is not a list of key=value pairs"},
 	} {
 		f := &Findings{}
 		got := NewReader(f, diag.Object{Kind: "Service", Name: "web"}, map[string]string{string(ServiceNodeLabels): raw}).

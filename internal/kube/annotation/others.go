@@ -211,7 +211,7 @@ func otherPrefix(o diag.Object, k Key) diag.Diagnostic {
 		read = "Pods"
 	}
 	return diag.New(o, k.Path(), diag.IgnoredSetting,
-		fmt.Sprintf("annotation %s has no effect on this object: it is read on %s", k, read), remedy)
+		unread(k, read), remedy)
 }
 
 // CheckWithoutLoadBalancer reports the keys of load balancers on a Service that has none.

@@ -27,13 +27,13 @@ var servicePlacementEntries = []Entry{
 		Doc: "Name of the load balancer, at most 32 characters; used at creation only."},
 	{Key: ServiceScheme, Syntax: String, Scope: OnService, Costs: diag.LoadBalancer, Setting: "scheme",
 		Default: "the existing load balancer's scheme, otherwise --default-load-balancer-scheme (internal)",
-		Values:  []string{"internal", "internet-facing"}, Complaint: "unknown scheme", Example: "internet-facing",
+		Values:  []string{"internal", "internet-facing"}, Example: "internet-facing",
 		Doc: "Whether the load balancer has public addresses. A change replaces the load balancer."},
 	{Key: ServiceInternal, Syntax: Bool, Scope: OnService, Costs: diag.LoadBalancer, Setting: "scheme", Example: "true",
 		Doc: "Former spelling of scheme, read only if scheme is absent."},
 	{Key: ServiceIPAddressType, Syntax: String, Scope: OnService, Costs: diag.LoadBalancer, Setting: "ip-address-type",
 		Default: "ipv4",
-		Values:  []string{"ipv4", "dualstack"}, Complaint: "unknown IPAddressType", Example: "dualstack",
+		Values:  []string{"ipv4", "dualstack"}, Example: "dualstack",
 		Doc: "Address family of the load balancer."},
 	{Key: ServiceSubnets, Syntax: List, Scope: OnService, Costs: diag.LoadBalancer, Setting: "subnets",
 		Default: "discovered by tags or route tables", Example: "subnet-0a1, subnet-0b1",
@@ -47,8 +47,8 @@ var servicePlacementEntries = []Entry{
 		Example: "2001:db8:1::15, 2001:db8:2::15", Doc: "IPv6 addresses, one in each subnet; dualstack only."},
 	{Key: ServiceSourceNAT, Syntax: String, Scope: OnService, Costs: diag.LoadBalancer, Default: "off", Values: []string{
 		"on", "off"},
-		Complaint: "Invalid enable-prefix-for-ipv6-source-nat value, valid values are ['on', 'off']", Example: "on",
-		Doc: "Whether prefixes are used for source NAT, which UDP over IPv6 needs; dualstack only."},
+		Example: "on",
+		Doc:     "Whether prefixes are used for source NAT, which UDP over IPv6 needs; dualstack only."},
 	{Key: ServiceSourceNATPrefixes, Syntax: List, Scope: OnService, Costs: diag.LoadBalancer, Setting: "addresses",
 		Example: "auto_assigned, 2001:db8:2::/80", Doc: "IPv6 /80 prefixes for source NAT, each inside a subnet, or " +
 			"auto_assigned; one per subnet."},
@@ -79,8 +79,7 @@ var servicePlacementEntries = []Entry{
 		Doc: "Value on admits ICMP messages for path MTU discovery."},
 	{Key: ServicePrivateLinkRules, Syntax: String, Scope: OnService, Costs: diag.LoadBalancer,
 		Setting: "private-link-rules", Default: "untouched", Values: []string{"on", "off"},
-		Complaint: "Invalid value for securityGroupsInboundRulesOnPrivateLink status, value must be one of [on, off]",
-		Example:   "off",
+		Example: "off",
 		Doc: "Whether the inbound rules of the load balancer's security groups apply to PrivateLink traffic. AWS applies " +
 			"them unless it is off."},
 }
@@ -114,8 +113,7 @@ var serviceListenerEntries = []Entry{
 			"certificates."},
 	{Key: ServiceALPN, Syntax: String, Scope: OnService, Costs: diag.Listener, Values: []string{"None", "HTTP1Only",
 		"HTTP2Only", "HTTP2Optional", "HTTP2Preferred"},
-		Complaint: "invalid ALPN policy, policy must be one of [None, HTTP1Only, HTTP2Only, HTTP2Optional, HTTP2Preferred]",
-		Example:   "HTTP2Preferred", Doc: "ALPN policy of TLS listeners."},
+		Example: "HTTP2Preferred", Doc: "ALPN policy of TLS listeners."},
 	{Key: ServiceListenerAttributes, Family: "<protocol>-<port>", Syntax: Map, Scope: OnService, Costs: diag.Listener,
 		Example: "tcp.idle_timeout.seconds=400",
 		Doc: "Attributes of the listener with that protocol and port, e.g. aws-load-balancer-listener-attributes.TCP-80; " +
@@ -139,8 +137,7 @@ var serviceTargetEntries = []Entry{
 		Example: "deregistration_delay.timeout_seconds=30",
 		Doc:     "Attributes of the target group of one Service port, over the general ones."},
 	{Key: ServiceProxyProtocol, Syntax: String, Scope: OnService, Costs: diag.Route, Values: []string{"*"},
-		Complaint: "invalid value for Load Balancer proxy protocol v2 annotation, only value currently supported is *",
-		Example:   "*", Doc: "Proxy protocol v2 towards all targets."},
+		Example: "*", Doc: "Proxy protocol v2 towards all targets."},
 	{Key: ServiceProxyProtocolPorts, Syntax: List, Scope: OnService, Costs: diag.Route, Example: "80, 443",
 		Doc: "Service ports, by number, with proxy protocol v2; off for the others."},
 	{Key: ServiceNodeLabels, Syntax: Map, Scope: OnService, Costs: diag.Route, Default: "all nodes", Example: "pool=web",
@@ -192,7 +189,7 @@ var serviceTargetEntries = []Entry{
 
 var serviceHealthEntries = []Entry{
 	{Key: ServiceHealthCheck, Syntax: String, Scope: OnService, Costs: diag.Route, Default: "of the other annotations",
-		Values: []string{FromReadinessProbe}, Complaint: "healthcheck must be " + FromReadinessProbe + " if it is set",
+		Values:  []string{FromReadinessProbe},
 		Example: FromReadinessProbe,
 		Doc: "`from-readiness-probe`: the health check is that of the readiness probe of the pods; what the other " +
 			"annotations set takes precedence ([health-checks.md](tasks/health-checks.md))."},

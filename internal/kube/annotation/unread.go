@@ -33,6 +33,11 @@ func readOn(k Key) string {
 	return string(e.Scope)
 }
 
+// unread is the text about a key that has no effect on an object.
+func unread[K, S ~string](k K, on S) string {
+	return fmt.Sprintf("annotation %s has no effect on this object: the controller reads it only on %s", k, on)
+}
+
 // CheckKind reports the keys of this controller on an object of a kind that declares no load balancer: a class, its
 // parameters, a configuration, a ListenerSet, a namespace or a pod.
 func CheckKind(f *Findings, o diag.Object, annotations map[string]string) {
@@ -50,8 +55,7 @@ func CheckKind(f *Findings, o diag.Object, annotations map[string]string) {
 		case read == "":
 			f.Add(unknown(o, Key(k)))
 		default:
-			f.Add(diag.New(o, Key(k).Path(), diag.IgnoredSetting, fmt.Sprintf("annotation %s has no effect on kind %s; it is "+
-				"read on: %s", k, o.Kind, read), instead(Key(k), o.Kind)))
+			f.Add(diag.New(o, Key(k).Path(), diag.IgnoredSetting, unread(k, read), instead(Key(k), o.Kind)))
 		}
 	}
 }
@@ -115,8 +119,7 @@ func CheckRouteBackend(f *Findings, o diag.Object, annotations map[string]string
 				k), "name a ListenerRuleConfiguration with an action of type authenticate-oidc or authenticate-cognito in the "+
 				"rules of the routes"))
 		case known && e.Scope == OnIngress:
-			f.Add(diag.New(o, Key(k).Path(), diag.IgnoredSetting, fmt.Sprintf("annotation %s has no effect on this object; it "+
-				"is read on: %s", k, e.Scope), elsewhere(OnRoute)))
+			f.Add(diag.New(o, Key(k).Path(), diag.IgnoredSetting, unread(k, e.Scope), elsewhere(OnRoute)))
 		case !known && strings.HasPrefix(k, IngressPrefix):
 			f.Add(unknown(o, Key(k)))
 		case !strings.HasPrefix(k, IngressPrefix):

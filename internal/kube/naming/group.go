@@ -13,10 +13,9 @@ var groupPattern = regexp.MustCompile(`^([a-z0-9][-a-z0-9.]*)?[a-z0-9]$`)
 func GroupNameProblem(name string) string {
 	switch {
 	case !groupPattern.MatchString(name):
-		return "groupName must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an " +
-			"alphanumeric character"
+		return "use lower-case letters, digits, \"-\" and \".\", with a letter or digit at both ends"
 	case len(name) > 63:
-		return "groupName must be no more than 63 characters"
+		return "use at most 63 characters"
 	}
 	return ""
 }

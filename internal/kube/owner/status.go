@@ -106,8 +106,8 @@ func unshownOnService(m metav1.Object) string {
 	if !ok || o.Spec.Type == corev1.ServiceTypeLoadBalancer {
 		return ""
 	}
-	return "the status of this Service cannot show the address: the API server allows it only for type LoadBalancer, " +
-		"and this Service is of type " + string(cmp.Or(o.Spec.Type, corev1.ServiceTypeClusterIP))
+	return "the API server allows it only for type LoadBalancer, and this Service is of type " +
+		string(cmp.Or(o.Spec.Type, corev1.ServiceTypeClusterIP))
 }
 
 // releaseService empties the status of a Service, unless it carries the finalizer of another stack, whose load balancer

@@ -368,10 +368,10 @@ func TestTheGroupOfANodeIsTheOneThatTheControllerTakes(t *testing.T) {
 	}{
 		"one is tagged": {tagged: tags("sg-1"), group: "sg-1"},
 		"both are tagged": {tagged: tags("sg-1", "sg-2"), rules: []doctor.GroupRules{{ID: "sg-1"}, {ID: "sg-2"}},
-			group: "sg-1", why: "sg-1 gets the rules"},
+			group: "sg-1", why: "adds its rules to sg-1"},
 		"both are tagged, one has rules for load balancers": {tagged: tags("sg-1", "sg-2"), rules: serving, group: "sg-2",
-			why: "sg-2 gets the rules"},
-		"none is tagged, one has rules for load balancers": {rules: serving, group: "sg-2", why: "sg-2 gets the rules"},
+			why: "adds its rules to sg-2"},
+		"none is tagged, one has rules for load balancers": {rules: serving, group: "sg-2", why: "adds its rules to sg-2"},
 		"none is tagged and none has rules": {rules: []doctor.GroupRules{{ID: "sg-1"}, {ID: "sg-2"}},
 			why: "expected exactly one"},
 		"both are tagged, and the rules could not be read": {tagged: tags("sg-1", "sg-2"), why: "could not be read"},

@@ -283,8 +283,8 @@ var table = map[Code]Info{
 	TargetsKept: {Note, NoteReason, "targets that were registered before a TargetGroupBinding was created " +
 		"stay registered in its target group"},
 	WebACLNotFound: {NotFound, FailedBuildModel,
-		"a named web ACL does not exist in the account and region; an object that serves keeps AWS's web ACL, and a new " +
-			"object is not opened"},
+		"a named web ACL does not exist in the account and region; an object that serves keeps AWS's web ACL, and " +
+			"clients do not reach a new object"},
 	NotSubscribed: {NotFound, FailedDeployModel,
 		"the account has no subscription to Shield Advanced, so Shield cannot protect anything"},
 	TrustStoreNotFound: {NotFound, FailedBuildModel, "a named trust store does not exist"},
@@ -351,8 +351,8 @@ var table = map[Code]Info{
 	NoHealthyTargets: {Note, UnhealthyTargets, "no target of a target group passes its health check"},
 	VerifyingListeners: {Note, NoteReason, "more listeners of a Gateway verify clients than AWS allows for one load " +
 		"balancer by default"},
-	UnusableReadinessProbe: {Note, NoteReason, "the health check should follow the readiness probe of the pods, but no " +
-		"health check of AWS does the same; the usual health check is used instead"},
+	UnusableReadinessProbe: {Note, NoteReason, "AWS has no health check that does the same as the pods' readiness " +
+		"probe; the default health check is used"},
 	UnansweredHealthCheck: {Note, NoteReason, "health checks of targets behind a UDP listener use TCP on a port where " +
 		"the Service has only UDP, so all targets may be unhealthy"},
 	ReadinessGateClosed: {Note, UnhealthyTargets, "pods have waited for minutes for their targets to become healthy"},
@@ -376,8 +376,8 @@ var table = map[Code]Info{
 		"the controller cannot determine the network interface or security group of an endpoint"},
 	ZoneNotEnabled: {Note, UnhealthyTargets, "targets are in availability zones in which their load balancer " +
 		"has no subnet, so they get no requests"},
-	SecurityGroupUnclear: {Note, FailedNetwork, "the tags of several security groups of a network interface match the " +
-		"group for rules of load balancers; one of them gets the rules"},
+	SecurityGroupUnclear: {Note, FailedNetwork, "the tags do not show which security group of a network interface gets " +
+		"the rules for load balancers; the controller chose one"},
 	InvalidNetworking: {Invalid, FailedNetwork, "spec.networking of a TargetGroupBinding has an invalid peer or " +
 		"port; the controller applies the rest of it, and revokes no rule that it may declare"},
 	NetworkingNotAllowed: {Invalid, FailedNetwork, "spec.networking of a TargetGroupBinding asks for ports on which " +
@@ -417,8 +417,8 @@ var table = map[Code]Info{
 		"the controller may not read a Secret, because of Kubernetes' permissions or --required-secrets-label; its earlier " +
 			"content stays in use, and new rules with login answer 503"},
 	InvalidCACertificate: {Invalid, FailedBuildModel,
-		"a reference of spec.tls.frontend of a Gateway leads to no CA certificates; if no reference of a port does, its " +
-			"HTTPS listeners are not accepted"},
+		"a reference of spec.tls.frontend names no usable CA certificates; if a port has no usable reference, the " +
+			"controller does not accept its HTTPS listeners"},
 	CACertificateUnread: {Transient, FailedBuildModel,
 		"the API server did not return a ConfigMap with CA certificates, or the controller may not read it; an existing " +
 			"trust store does not change, and a listener that needs a new one waits"},

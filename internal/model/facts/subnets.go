@@ -138,7 +138,7 @@ func enough(subnets []Subnet, q SubnetQuery, code diag.Code, table string) *Prob
 	if len(subnets) >= least {
 		return nil
 	}
-	text := fmt.Sprintf("subnets count less than minimal required count: %d < %d", len(subnets), least)
+	text := fmt.Sprintf("%d of the required %d subnets are usable", len(subnets), least)
 	if table != "" {
 		text += ". Evaluated: " + table
 	}

@@ -91,7 +91,7 @@ func TestDiscoveryPicksOneSubnetPerZone(t *testing.T) {
 		"by the route tables, internal": {[]string{"a1 a public", "b2 b -", "a2 a -"},
 			func(q *SubnetQuery) { q.Scheme = stack.Internal }, "a2 b2", ""},
 		"roles win over routes": {[]string{"a1 a elb=1", "b1 b public", "c1 c public"}, nil, "",
-			"subnets count less than minimal required count: 1 < 2"},
+			"1 of the required 2 subnets are usable"},
 		"no routes without the gate": {[]string{"a1 a public", "b1 b public"},
 			func(q *SubnetQuery) { q.ByReachability = false }, "", "unable to resolve at least one subnet"},
 		"one is too few for an ALB": {[]string{"a1 a elb=1"}, nil, "", "1 < 2"},
@@ -214,7 +214,7 @@ func TestWhereSubnetsAreLackingThoseToProvideAreReported(t *testing.T) {
 		}
 		few := vpc("a1 a elb=1,ielb=1,tier=x,side=y")
 		if got := ChooseSubnets(few, q); got.Problem == nil || got.Problem.Remedy != c.want || len(got.Subnets) > 0 ||
-			got.Problem.Text != "subnets count less than minimal required count: 1 < 2. Evaluated: subnet-a1 (a) "+
+			got.Problem.Text != "1 of the required 2 subnets are usable. Evaluated: subnet-a1 (a) "+
 				"chosen: eligible" {
 			t.Errorf("%s, too few: %+v", name, got.Problem)
 		}

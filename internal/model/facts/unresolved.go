@@ -44,7 +44,7 @@ func resolveUnlisted[T any](f Facts, u *unresolved, id string, answers map[strin
 // outcome is what AWS must be asked for, or why something is not resolved. Both are empty if all is.
 func (u *unresolved) outcome() ([]Need, *Problem) {
 	problem := u.absent
-	problem.Text = "couldn't find all " + u.all + ": "
+	problem.Text = "these " + u.all + " do not exist or cannot be used: "
 	switch {
 	case u.failed != nil:
 		return nil, u.failed

@@ -51,7 +51,7 @@ type Endpoints struct {
 // ServiceMissing is the finding that the Service of a binding does not exist.
 func ServiceMissing(o *v1beta1.TargetGroupBinding) diag.Diagnostic {
 	return diag.New(bindingobject.BindingObject(o), "spec.serviceRef.name", diag.ServiceMissing,
-		fmt.Sprintf("backend not found: service %s/%s", o.Namespace, o.Spec.ServiceRef.Name),
+		fmt.Sprintf("Service %s/%s does not exist", o.Namespace, o.Spec.ServiceRef.Name),
 		"create the Service, or name another one")
 }
 

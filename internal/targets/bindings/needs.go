@@ -227,7 +227,8 @@ func (n *Networks) portNumbers(ctx context.Context, o *v1beta1.TargetGroupBindin
 	if len(without) == 0 {
 		return out, Mistake{}
 	}
-	return out, Mistake{Text: fmt.Sprintf("unable to find port %s on pod %s", p.Port.StrVal, strings.Join(without, ", ")),
+	return out, Mistake{Text: fmt.Sprintf("no container of these pods has a port named %s: %s", p.Port.StrVal,
+		strings.Join(without, ", ")),
 		Remedy: "name a port of the pods' containers, or write its number"}
 }
 

@@ -52,7 +52,7 @@ func TestAPortByNameIsWhatEachPodCallsSo(t *testing.T) {
 			span(8080, 8080), span(9090, 9090)}, ""},
 		"a name of nobody yet": {named, v1beta1.TargetTypeIP, nil, nil, ""},
 		"a name that a pod does not have": {ptr.To(intstr.FromString("other")), v1beta1.TargetTypeIP, members("a"), nil,
-			"unable to find port other on pod shop/a"},
+			"no container of these pods has a port named other: shop/a"},
 		"nodes have no names of ports": {named, v1beta1.TargetTypeInstance, members("a"), nil,
 			"named ports can only be used with pod endpoints"},
 	} {

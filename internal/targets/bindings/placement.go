@@ -65,7 +65,7 @@ func (p *placement) doubtful() diag.List {
 	first := p.doubts[slices.Min(slices.Collect(maps.Keys(p.doubts)))]
 	text := first.text
 	if n := len(p.doubts) - 1; n > 0 {
-		text += fmt.Sprintf("; so it is with %d other interfaces of the binding", n)
+		text += fmt.Sprintf("; %d more network interfaces of this binding have the same problem", n)
 	}
 	return diag.List{diag.New(bindingobject.BindingObject(p.binding), "spec.networking", diag.SecurityGroupUnclear, text,
 		sgsync.DoubtRemedy(first.groups))}

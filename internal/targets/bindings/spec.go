@@ -71,7 +71,8 @@ func Describe(ctx context.Context, balancing TargetGroups, o *v1beta1.TargetGrou
 	}
 	if n := len(out.TargetGroups); n != 1 {
 		d := diag.New(bindingobject.BindingObject(o), path, diag.InvalidBinding,
-			fmt.Sprintf("expecting a single targetGroup with query [%s%s] but got %d", s.TargetGroupARN, s.TargetGroupName, n),
+			fmt.Sprintf("target group %s%s: AWS has %d of them, and the binding needs exactly one", s.TargetGroupARN,
+				s.TargetGroupName, n),
 			"name an existing target group")
 		return elbtypes.TargetGroup{}, &d
 	}
@@ -101,22 +102,22 @@ func Mismatch(o *v1beta1.TargetGroupBinding, tg elbtypes.TargetGroup) *diag.Diag
 	arn, family := aws.ToString(tg.TargetGroupArn), cmp.Or(string(tg.IpAddressType), stack.IPv4)
 	switch {
 	case tg.TargetType != elbtypes.TargetTypeEnumIp && tg.TargetType != elbtypes.TargetTypeEnumInstance:
-		return fail("spec.targetType", "unsupported TargetType: "+string(tg.TargetType),
+		return fail("spec.targetType", fmt.Sprintf("target group %s has type %s, which cannot be bound", arn, tg.TargetType),
 			"bind a target group of type ip or instance")
 	case s.TargetType != nil && string(*s.TargetType) != string(tg.TargetType):
-		return fail("spec.targetType", fmt.Sprintf("targetType of TargetGroup %s is %s, not %s", arn, tg.TargetType,
-			*s.TargetType), "leave spec.targetType out, or set it so")
+		return fail("spec.targetType", fmt.Sprintf("targetType is %s, but target group %s has type %s", *s.TargetType, arn,
+			tg.TargetType), "remove targetType, or set it to "+string(tg.TargetType))
 	case s.TargetGroupProtocol != nil && string(*s.TargetGroupProtocol) != string(tg.Protocol):
-		return fail("spec.targetGroupProtocol", fmt.Sprintf("TargetGroup %s protocol differs (got %s, expected %s)", arn,
-			*s.TargetGroupProtocol, tg.Protocol), "leave it out, or set it so")
+		return fail("spec.targetGroupProtocol", fmt.Sprintf("targetGroupProtocol is %s, but target group %s has %s",
+			*s.TargetGroupProtocol, arn, tg.Protocol), "remove targetGroupProtocol, or set it to "+string(tg.Protocol))
 	case s.IPAddressType != nil && string(*s.IPAddressType) != family:
-		return fail("spec.ipAddressType", fmt.Sprintf("invalid IP address type %s for TargetGroup %s", *s.IPAddressType, arn),
-			"leave it out, or set it to "+family)
+		return fail("spec.ipAddressType", fmt.Sprintf("ipAddressType is %s, but target group %s has %s", *s.IPAddressType,
+			arn, family), "remove ipAddressType, or set it to "+family)
 	case s.VpcID != "" && s.VpcID != aws.ToString(tg.VpcId):
-		return fail("spec.vpcID", fmt.Sprintf("invalid VpcID %s doesnt match VpcID from TargetGroup %s", s.VpcID, arn),
-			"leave it out, or set it to "+aws.ToString(tg.VpcId))
+		return fail("spec.vpcID", fmt.Sprintf("vpcID is %s, but target group %s is in VPC %s", s.VpcID, arn,
+			aws.ToString(tg.VpcId)), "remove vpcID, or set it to "+aws.ToString(tg.VpcId))
 	case tg.TargetType == elbtypes.TargetTypeEnumIp && s.NodeSelector != nil:
-		return fail("spec.nodeSelector", "TargetGroupBinding cannot set NodeSelector when TargetType is ip",
+		return fail("spec.nodeSelector", "nodeSelector is set, but the target group has type ip, which uses no nodes",
 			"remove nodeSelector")
 	}
 	return nil

@@ -29,10 +29,10 @@ func Backend(b *v1beta1.TargetGroupBinding, svc *corev1.Service) (port corev1.Se
 	switch byNode := b.Spec.TargetType != nil && *b.Spec.TargetType == v1beta1.TargetTypeInstance; {
 	case !ok:
 		return bad("spec.serviceRef.port", diag.ServiceMissing,
-			fmt.Sprintf("backend not found: unable to find port %s on service %s", b.Spec.ServiceRef.Port.String(), name),
+			fmt.Sprintf("Service %s has no port %s", name, b.Spec.ServiceRef.Port.String()),
 			"name a port of the Service")
 	case byNode && svc.Spec.Type != corev1.ServiceTypeNodePort && svc.Spec.Type != corev1.ServiceTypeLoadBalancer:
-		return bad("spec.serviceRef", diag.InvalidBinding, "service type must be either 'NodePort' or 'LoadBalancer': "+name,
+		return bad("spec.serviceRef", diag.InvalidBinding, "Service "+name+" has no node ports, which instance targets need",
 			"change the Service's type, or use ip targets")
 	case byNode && port.NodePort == 0:
 		return bad("spec.serviceRef.port", diag.InvalidBinding, fmt.Sprintf("service %s has no node port for port %d", name,

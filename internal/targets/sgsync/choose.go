@@ -2,6 +2,7 @@ package sgsync
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -57,13 +58,12 @@ func (c Chooser) Choose(i network.Interface, of Groups) (Choice, error) {
 	if len(tagged) == 1 {
 		return Choice{Group: tagged[0]}, nil
 	}
-	extra := ""
-	if len(c.ExtraTags) > 0 {
-		extra = fmt.Sprintf(" and %v", c.ExtraTags)
+	tags := c.tag()
+	for _, k := range slices.Sorted(maps.Keys(c.ExtraTags)) {
+		tags += " and " + k + "=" + c.ExtraTags[k]
 	}
-	text := fmt.Sprintf("expected exactly one securityGroup tagged with kubernetes.io/cluster/%s%s for eni %s, got: "+
-		"[%s] (clusterName: %s)",
-		c.Cluster, extra, i.ID, strings.Join(tagged, " "), c.Cluster)
+	text := fmt.Sprintf("network interface %s: %d security groups have the tag %s, and exactly one should [%s]",
+		i.ID, len(tagged), tags, strings.Join(tagged, " "))
 	candidates := tagged
 	if len(candidates) == 0 {
 		candidates = i.Groups
@@ -81,7 +81,7 @@ func (c Chooser) Choose(i network.Interface, of Groups) (Choice, error) {
 		candidates = owned
 	}
 	chosen := slices.Min(candidates)
-	return Choice{chosen, text + ": " + chosen + " gets the rules"}, nil
+	return Choice{chosen, text + ": the controller adds its rules to " + chosen}, nil
 }
 
 // Unresolved is the answer of AWS that an endpoint has no security group for the rules of load balancers. A read that

@@ -50,12 +50,12 @@ func TestTheGroupOfAnInterfaceIsTheNamedOneItsOnlyOneOrOneByItsTagsAndRules(t *t
 		"without tags the one that serves": {groups: []string{"sg-plain", "sg-other"}, serves: []string{
 			"sg-plain"}, want: "sg-plain", doubt: true},
 		"none is tagged": {groups: []string{"sg-plain", "sg-other"},
-			err: "expected exactly one securityGroup tagged with kubernetes.io/cluster/demo for eni eni-1, got: []"},
+			err: "network interface eni-1: 0 security groups have the tag kubernetes.io/cluster/demo, "},
 		"further tags that nobody has": {groups: []string{"sg-ours", "sg-shared"}, extra: map[string]string{
-			"tier": "db"}, err: "got: []"},
+			"tier": "db"}, err: "kubernetes.io/cluster/demo and tier=db, and exactly one should []"},
 		"a further tag without a value": {groups: []string{"sg-ours", "sg-shared"}, extra: map[string]string{
 			"tier": ""}, err: "name it by --node-security-group"},
-		"no groups at all": {err: "got: []"},
+		"no groups at all": {err: "and exactly one should []"},
 		"several that are tagged, and cannot be read": {groups: []string{"sg-ours", "sg-shared"}, unread: true,
 			err: "has rules for load balancers: throttled"},
 		"none is tagged, and they cannot be read": {groups: []string{"sg-plain", "sg-other"}, unread: true,

@@ -161,11 +161,11 @@ func TestFindingsDependOnWhatElseThereIs(t *testing.T) {
 		}, "", ""},
 		{"no lease", "controller-leaderless", func(f *Facts) { f.Leases = nil }, "", ""},
 		{"an interface of which no group is chosen", "security-group-ambiguous", func(f *Facts) {
-			f.Instances[0].Groups, f.Instances[0].Extended = "expected exactly one; tag one", ""
-		}, Error, "expected exactly one"},
+			f.Instances[0].Groups, f.Instances[0].Extended = "exactly one should; tag one", ""
+		}, Error, "exactly one should"},
 		{"an interface of which one group is chosen", "security-group-ambiguous", func(f *Facts) {
-			f.Instances[0].Groups = "expected exactly one: sg-1 gets the rules"
-		}, Warning, "sg-1 gets the rules"},
+			f.Instances[0].Groups = "exactly one should: the controller adds its rules to sg-1"
+		}, Warning, "adds its rules to sg-1"},
 		{"a hop limit where all is given", "imds-unreachable", func(f *Facts) { f.Instances[0].HopLimit = 1 }, "", ""},
 		{"a hop limit before the installation", "imds-unreachable", func(f *Facts) {
 			f.Instances[0].HopLimit, f.Controllers = 1, nil

@@ -298,8 +298,8 @@ func sick(t *testing.T) *Facts {
 		gatewayClassOf("refused", metav1.ConditionFalse), gatewayClassOf("unseen", ""), &gatewayv1.Gateway{
 			ObjectMeta: meta("shop", "edge"), Spec: gatewayv1.GatewaySpec{GatewayClassName: "edge"}},
 	)
-	f.Instances = []Instance{{ID: "i-1", Node: "n1", VPC: "vpc-2", HopLimit: 1, Groups: "expected exactly one " +
-		"securityGroup tagged with kubernetes.io/cluster/demo for eni eni-1, got: [sg-1 sg-2]; tag exactly one"}}
+	f.Instances = []Instance{{ID: "i-1", Node: "n1", VPC: "vpc-2", HopLimit: 1, Groups: "network interface eni-1: " +
+		"2 security groups have the tag kubernetes.io/cluster/demo, and exactly one should [sg-1 sg-2]; tag exactly one"}}
 	f.AWS.Subnets = subnets(3, "us-west-2a", "us-west-2b")
 	f.Slices = []discoveryv1.EndpointSlice{endpointsOf("shop", map[string]string{"10.0.1.9": "web-1"})}
 	f.Pods = []corev1.Pod{podOf("shop", "web-1", 5)}

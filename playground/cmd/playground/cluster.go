@@ -27,7 +27,7 @@ const snapshotDir = "etcd-snapshot"
 func (l lab) SnapshotEtcd() error {
 	dir := filepath.Join(l.Dir, snapshotDir)
 	if err := os.RemoveAll(dir); err != nil {
-		return fmt.Errorf("remove the former snapshot: %w", err)
+		return fmt.Errorf("cannot remove the earlier snapshot: %w", err)
 	}
 	return l.ControlPlane.SnapshotEtcd(dir)
 }

@@ -14,7 +14,7 @@ import (
 func controlPlane() ([]string, error) {
 	exe, err := os.Executable()
 	if err != nil {
-		return nil, fmt.Errorf("find this program, which runs the control plane too: %w", err)
+		return nil, fmt.Errorf("cannot find this program, which also runs the control plane: %w", err)
 	}
 	return repository.ControlPlaneOf(exe), nil
 }

@@ -154,10 +154,12 @@ func knownOperation(ctx context.Context, client *simclient.Client, name string) 
 		}
 	}
 	if len(like) == 0 {
-		return fmt.Errorf("no operation %q is known; name its service with --service if it exists", name)
+		return fmt.Errorf("%q is not an operation of AWS that the controller calls; if it exists, name its service with "+
+			"--service", name)
 	}
 	slices.Sort(like)
-	return fmt.Errorf("no operation %q is known, did you mean %s? Name its service with --service if it exists", name,
+	return fmt.Errorf("%q is not an operation of AWS that the controller calls: did you mean %s? If it exists, name its "+
+		"service with --service", name,
 		strings.Join(slices.Compact(like), " or "))
 }
 

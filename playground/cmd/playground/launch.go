@@ -181,7 +181,7 @@ func (l *launch) release() (*environment.Release, error) {
 	case l.from == "":
 		return nil, nil
 	case l.from != "chart":
-		return nil, fmt.Errorf("--from %q is not chart", l.from)
+		return nil, fmt.Errorf("--from %q is unknown; the only value is chart", l.from)
 	}
 	values := map[string]any{}
 	for _, file := range l.values {

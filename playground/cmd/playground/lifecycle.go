@@ -64,7 +64,7 @@ func gone(ctx context.Context, dir state.Dir, timeout time.Duration) error {
 			return nil
 		}
 		if sleep.For(ctx, 50*time.Millisecond) != nil {
-			return fmt.Errorf("still running after %v", timeout)
+			return fmt.Errorf("the playground has not ended after %v (--timeout)", timeout)
 		}
 	}
 }

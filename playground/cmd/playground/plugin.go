@@ -27,7 +27,7 @@ const (
 func pluginPath() (string, error) {
 	self, err := os.Executable()
 	if err != nil {
-		return "", fmt.Errorf("find lbc: %w", err)
+		return "", fmt.Errorf("cannot find lbc: %w", err)
 	}
 	beside := filepath.Join(filepath.Dir(self), pluginCommand)
 	if info, err := os.Stat(beside); err == nil && !info.IsDir() {
@@ -75,7 +75,7 @@ func runPlugin(ctx context.Context, s *settings, io streams, args ...string) err
 	case errors.As(err, &exit):
 		return silent{exit.ExitCode()} // lbc has printed why
 	case err != nil:
-		return fmt.Errorf("run lbc: %w", err)
+		return fmt.Errorf("cannot run lbc: %w", err)
 	}
 	return nil
 }

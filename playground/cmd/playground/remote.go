@@ -178,7 +178,8 @@ func (r *remote) obey(ctx context.Context, o order) (result outcome, err error) 
 		defer r.node.Unlock()
 		return result, do()
 	}
-	return result, fmt.Errorf("the running playground cannot %v: it is of another version", o)
+	return result, fmt.Errorf("the running playground cannot %v, because it has another version; end it with playground "+
+		"down, and start it again", o)
 }
 
 // direct carries out an order for the controller.

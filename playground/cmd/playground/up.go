@@ -272,12 +272,12 @@ func runDetached(ctx context.Context, s *settings, out io.Writer) error {
 		return &state.RunningError{Dir: dir, PID: e.PID}
 	}
 	if err := os.MkdirAll(string(dir), 0o700); err != nil {
-		return fmt.Errorf("create the state directory: %w", err)
+		return fmt.Errorf("cannot create the state directory: %w; name another one with --state-dir", err)
 	}
 	logPath := filepath.Join(string(dir), "up.log")
 	log, err := os.Create(logPath)
 	if err != nil {
-		return fmt.Errorf("create the log: %w", err)
+		return fmt.Errorf("cannot create the log of the playground: %w; name another directory with --state-dir", err)
 	}
 	defer log.Close() //nolint:errcheck // the child writes it
 	exe, err := os.Executable()
@@ -294,7 +294,7 @@ func runDetached(ctx context.Context, s *settings, out io.Writer) error {
 	child.Stdout, child.Stderr = log, log
 	child.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := child.Start(); err != nil {
-		return fmt.Errorf("start the playground: %w", err)
+		return fmt.Errorf("the playground did not start: %w", err)
 	}
 	ended := make(chan struct{})
 	go func() { _ = child.Wait(); close(ended) }()

@@ -14,7 +14,7 @@ var conflicts = []struct {
 	first, second    string
 	contains         []string
 }{
-	{"gscheme", "scheme", "internal", "internet-facing", []string{"conflicting scheme", `"internet-facing"`,
+	{"gscheme", "scheme", "internal", "internet-facing", []string{"scheme: ", `"internet-facing"`,
 		`"internal"`}},
 	{"gattr", "load-balancer-attributes", "idle_timeout.timeout_seconds=70", "idle_timeout.timeout_seconds=80",
 		[]string{"idle_timeout.timeout_seconds", "70", "80"}},

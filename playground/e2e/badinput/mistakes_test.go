@@ -123,14 +123,14 @@ var mistakes = []mistake{
 		name: "noparams", reason: "FailedLoadGroupID", warning: true,
 		bad:  ofClass(func(ns string) string { return scene.IngressClass(ns, "") }),
 		good: func(ns string) string { return scene.Params(ns, "{scheme: internal}") },
-		contains: []string{`ingressclassparams.elbv2.k8s.aws "noparams"`, "spec.ingressClassName",
+		contains: []string{`IngressClassParams "noparams"`, "spec.ingressClassName",
 			"create the IngressClassParams"},
 	},
 	{
 		name: "noclass", refused: true,
 		bad:  ofClass(func(string) string { return "" }),
 		good: func(ns string) string { return scene.IngressClass(ns, "{scheme: internal}") },
-		contains: []string{`ingressclasses.networking.k8s.io "noclass" not found`, "spec.ingressClassName",
+		contains: []string{`IngressClass "noclass" does not exist`, "spec.ingressClassName",
 			"create the IngressClass"},
 	},
 	{

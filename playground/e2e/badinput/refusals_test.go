@@ -81,22 +81,22 @@ var refusals = []refusal{
 	{
 		name: "manylbs", fault: full("CreateLoadBalancer", "k8s-manylbs-", "TooManyLoadBalancers"),
 		reason:   "FailedDeployModel",
-		contains: []string{"CreateLoadBalancer: TooManyLoadBalancers", "quota"},
+		contains: []string{"AWS refused CreateLoadBalancer", "TooManyLoadBalancers", "quota"},
 	},
 	{
 		name: "manytgs", fault: full("CreateTargetGroup", "k8s-manytgs-", "TooManyTargetGroups"), reason: "FailedDeployModel",
-		contains:  []string{"CreateTargetGroup: TooManyTargetGroups", "quota"},
+		contains:  []string{"AWS refused CreateTargetGroup", "TooManyTargetGroups", "quota"},
 		meanwhile: hasAddress,
 	},
 	{
 		name: "manyrule", fault: full("CreateRule", "k8s-manyrule-", "TooManyRules"), reason: "FailedDeployModel",
-		contains:  []string{"CreateRule: TooManyRules", "quota"},
+		contains:  []string{"AWS refused CreateRule", "TooManyRules", "quota"},
 		meanwhile: hasAddress,
 	},
 	{
 		name: "manysgs", fault: full("CreateSecurityGroup", "k8s-manysgs-", "SecurityGroupLimitExceeded"),
 		reason:   "FailedDeployModel",
-		contains: []string{"CreateSecurityGroup: SecurityGroupLimitExceeded", "quota"},
+		contains: []string{"AWS refused CreateSecurityGroup", "SecurityGroupLimitExceeded", "quota"},
 	},
 	{
 		name: "failing", fault: gate.Fault{Action: "CreateLoadBalancer", Resource: "k8s-failing-", Code: "InternalFailure",

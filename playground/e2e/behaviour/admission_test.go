@@ -107,7 +107,7 @@ func TestObjectsAdmittedWithoutWebhooksAreServedLater(t *testing.T) {
 	}
 	c.RestartController(t)
 	serve(t, c, ns, "web", "/")
-	if e := c.WaitEvent(t, "Ingress", ns, "lost", "FailedLoadGroupID"); !strings.Contains(e.Message, "not found") {
+	if e := c.WaitEvent(t, "Ingress", ns, "lost", "FailedLoadGroupID"); !strings.Contains(e.Message, "does not exist") {
 		t.Errorf("event: %s", e.Message)
 	}
 	c.Kubectl(t, "delete", "ingress", "-n", ns, "web", "lost", "--timeout="+harness.Timeout.String())

@@ -127,7 +127,7 @@ func admits(t *testing.T, c *harness.Cluster) {
 	refused := c.ApplyRefused(t, "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: misled, namespace: "+
 		"default, annotations: {alb.ingress.kubernetes.io/scheme: internal}}\nspec: {ingressClassName: no-such-class, "+
 		"defaultBackend: {service: {name: web, port: {number: 80}}}}\n")
-	if !strings.Contains(refused, "vingress.elbv2.k8s.aws") || !strings.Contains(refused, `"no-such-class" not found`) {
+	if !strings.Contains(refused, "vingress.elbv2.k8s.aws") || !strings.Contains(refused, `"no-such-class" does not exist`) {
 		t.Errorf("refused: %s", refused)
 	}
 	c.Kubectl(t, "create", "service", "loadbalancer", "admitted", "-n", "default", "--tcp=80:80")

@@ -190,7 +190,7 @@ func TestANodeWithTwoGroupsOfTheClusterIsFound(t *testing.T) {
 	c.Apply(t, "apiVersion: v1\nkind: Node\nmetadata: {name: double}\nspec: {providerID: \"aws:///us-west-2a/"+id+
 		"\", unschedulable: true}\n")
 	found(t, c, trouble{check: "security-group-ambiguous", severity: "warning", object: "Node double",
-		evidence: "sg-0a1de000000000001 gets the rules"})
+		evidence: "adds its rules to sg-0a1de000000000001"})
 }
 
 // TestTroublesOfTrafficAreFound shows that lbc doctor finds unhealthy targets, expiring

@@ -41,7 +41,7 @@ var refusals = []refusal{
 	{
 		file: "refused/50-missing-ingress-class.yaml", namespace: "refused-class", kind: "Ingress", name: "my-app-ingress",
 		atApply: true,
-		contains: []string{`invalid ingress class: ingressclasses.networking.k8s.io "no-such-class" not found`,
+		contains: []string{`IngressClass "no-such-class" does not exist`,
 			"create the IngressClass"}, then: makeClass,
 	},
 	{

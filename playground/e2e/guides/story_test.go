@@ -243,7 +243,7 @@ func refuseOutsider(t *testing.T, s *scenario) {
 		"dev-class-params internet-facing ipv4 …")
 	path := s.c.Repo.Example(filepath.Join("guides", "refused", "15-class-in-wrong-namespace.yaml"))
 	mark := s.c.Mark()
-	s.refused(t, path, "invalid ingress class: namespaceSelector of IngressClassParams dev-class-params mismatch",
+	s.refused(t, path, "namespaceSelector of IngressClassParams dev-class-params excludes this namespace",
 		"add the labels of the selector to the namespace")
 	if _, err := s.c.Client.NetworkingV1().Ingresses("dev-outsider").Get(t.Context(), "dev-app",
 		metav1.GetOptions{}); !apierrors.IsNotFound(err) {

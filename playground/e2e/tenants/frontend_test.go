@@ -67,19 +67,19 @@ func TestNewcomerChangesNoFrontend(t *testing.T) {
 		types scene.Annotations
 		reads []string
 	}{
-		"listener": {nil, []string{"conflicting target of port 8081 of the frontend NLB"}},
+		"listener": {nil, []string{"target of port 8081 of the frontend NLB"}},
 		"ports": {scene.Annotations{"frontend-nlb-listener-port-mapping": "8081=8081,9000=8081,9001=80"}, []string{
-			"conflicting target of port 8081", "conflicting target of port 9000", "conflicting target of port 9001"}},
+			"target of port 8081", "target of port 9000", "target of port 9001"}},
 		"groups": {scene.Annotations{"frontend-nlb-security-groups": "sg-0a1de000000000002",
-			"frontend-nlb-listener-port-mapping": "80=80"}, []string{"conflicting security groups of the frontend NLB"}},
+			"frontend-nlb-listener-port-mapping": "80=80"}, []string{"security groups of the frontend NLB"}},
 		"check": {scene.Annotations{"frontend-nlb-listener-port-mapping": "80=80",
 			"frontend-nlb-healthcheck-path": "/nowhere", "frontend-nlb-healthcheck-port": "8081"}, []string{
-			"conflicting health check path of port 80", "conflicting health check port of port 80"}},
+			"health check path of port 80", "health check port of port 80"}},
 		"disabled": {scene.Annotations{"enable-frontend-nlb": "false", "frontend-nlb-listener-port-mapping": "80=80"},
-			[]string{"conflicting enabling of the frontend NLB"}},
+			[]string{"enabling of the frontend NLB"}},
 		"tags": {scene.Annotations{"frontend-nlb-tags": "Team=mal", "frontend-nlb-listener-port-mapping": "80=80",
-			"frontend-nlb-attributes": "deletion_protection.enabled=true"}, []string{"conflicting tags of the frontend NLB",
-			"conflicting attributes of the frontend NLB"}},
+			"frontend-nlb-attributes": "deletion_protection.enabled=true"}, []string{"tags of the frontend NLB",
+			"attributes of the frontend NLB"}},
 	}
 	attack := ""
 	for name, row := range rows {
@@ -120,7 +120,7 @@ func TestClassBindsFrontend(t *testing.T) {
 	told := func(name string) {
 		t.Helper()
 		for _, what := range []string{"scheme", "security groups", "subnets"} {
-			waitTold(t, c, "Ingress", "boundmal/"+name, "conflicting "+what+" of the frontend NLB")
+			waitTold(t, c, "Ingress", "boundmal/"+name, what+" of the frontend NLB")
 		}
 	}
 	before := waitFrontend(t, c, "boundmal/edited")

@@ -28,19 +28,19 @@ func TestTheSpecOfABindingMustBeWhatItsTargetGroupIs(t *testing.T) {
 	}{
 		"the protocol": {func(s *v1beta1.TargetGroupBindingSpec) {
 			s.TargetGroupProtocol = ptr.To(v1beta1.Protocol("HTTPS"))
-		}, "protocol differs (got HTTPS, expected HTTP) (spec.targetGroupProtocol)"},
+		}, "targetGroupProtocol is HTTPS, but target group arn:"},
 		"the type": {func(s *v1beta1.TargetGroupBindingSpec) {
 			s.TargetType = ptr.To(v1beta1.TargetTypeInstance)
-		}, "is ip, not instance (spec.targetType)"},
+		}, "has type ip (spec.targetType); remove targetType, or set it to ip"},
 		"the family": {func(s *v1beta1.TargetGroupBindingSpec) {
 			s.IPAddressType = ptr.To(v1beta1.IPAddressTypeIPv6)
-		}, "invalid IP address type ipv6 for TargetGroup"},
+		}, "ipAddressType is ipv6, but target group arn:"},
 		"the VPC": {func(s *v1beta1.TargetGroupBindingSpec) { s.VpcID = "vpc-0a1de0000000000ff" },
-			"invalid VpcID vpc-0a1de0000000000ff doesnt match VpcID from TargetGroup"},
+			"vpcID is vpc-0a1de0000000000ff, but target group arn:"},
 		"a selector of nodes": {func(s *v1beta1.TargetGroupBindingSpec) { s.NodeSelector = &metav1.LabelSelector{} },
-			"cannot set NodeSelector when TargetType is ip (spec.nodeSelector)"},
+			"has type ip, which uses no nodes (spec.nodeSelector)"},
 		"a function": {func(s *v1beta1.TargetGroupBindingSpec) { s.TargetGroupName = "function" },
-			"unsupported TargetType: lambda (spec.targetType)"},
+			"has type lambda, which cannot be bound (spec.targetType)"},
 		"a group that is not there": {func(s *v1beta1.TargetGroupBindingSpec) { s.TargetGroupName = "nobodys" },
 			"target group nobodys: "},
 		"a name of a shared group": {func(s *v1beta1.TargetGroupBindingSpec) { s.MultiClusterTargetGroup = true },
@@ -83,13 +83,13 @@ func TestACompleteBindingIsComparedWithItsTargetGroup(t *testing.T) {
 		says   string
 	}{
 		"the protocol": {func(s *v1beta1.TargetGroupBindingSpec) { s.TargetGroupProtocol = ptr.To(v1beta1.Protocol("TCP")) },
-			"protocol differs (got TCP, expected HTTP) (spec.targetGroupProtocol)"},
+			"targetGroupProtocol is TCP, but target group arn:"},
 		"the type": {func(s *v1beta1.TargetGroupBindingSpec) { s.TargetType = ptr.To(v1beta1.TargetTypeInstance) },
-			"is ip, not instance (spec.targetType)"},
+			"has type ip (spec.targetType); remove targetType, or set it to ip"},
 		"the family": {func(s *v1beta1.TargetGroupBindingSpec) { s.IPAddressType = ptr.To(v1beta1.IPAddressTypeIPv6) },
-			"invalid IP address type ipv6 for TargetGroup"},
+			"ipAddressType is ipv6, but target group arn:"},
 		"the VPC": {func(s *v1beta1.TargetGroupBindingSpec) { s.VpcID = "vpc-0a1de0000000000ff" },
-			"invalid VpcID vpc-0a1de0000000000ff doesnt match VpcID from TargetGroup"},
+			"vpcID is vpc-0a1de0000000000ff, but target group arn:"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -177,7 +177,7 @@ func TestAMistakeInABindingTakesNoTargetAway(t *testing.T) {
 		}, "spec.nodeSelector"},
 		{"a Service without node ports", func(b *v1beta1.TargetGroupBinding, s *corev1.Service) {
 			b.Spec.NodeSelector, s.Spec.Type = nil, corev1.ServiceTypeClusterIP
-		}, "service type must be either 'NodePort' or 'LoadBalancer'"},
+		}, "has no node ports, which instance targets need"},
 		{"a Service that allocates no node ports", func(_ *v1beta1.TargetGroupBinding, s *corev1.Service) {
 			s.Spec.Type, s.Spec.AllocateLoadBalancerNodePorts, s.Spec.Ports[0].NodePort = corev1.ServiceTypeLoadBalancer,
 				ptr.To(false), 0

@@ -41,7 +41,7 @@ func TestABindingThatCannotBeUnderstoodHoldsBackOnlyRulesThatMayBeItsOwn(t *test
 		}, `ipBlock.cidr "10.0.0.0/33" is not a CIDR (spec.networking.ingress[0].from[0])`, "InvalidNetworking",
 			[]string{lab.Peer + " 8080-8080"}},
 		"a port that the pod does not have": {
-			byName, "unable to find port web on pod shop/web-a-0 (spec.networking.ingress[0].ports[0].port)",
+			byName, "no container of these pods has a port named web: shop/web-a-0 (spec.networking.ingress[0].ports[0].port)",
 			"InvalidNetworking", []string{lab.Peer + " 7070-7070", lab.Peer + " 8080-8080"}},
 		"a port by name of nobody knows whom": {func(b *v1beta1.TargetGroupBinding) {
 			byName(b)

@@ -177,5 +177,5 @@ func TestOfTwoGroupsThatTagsAllowTheOneWithRulesIsKeptAndTheDoubtReported(t *tes
 	if c := meta.FindStatusCondition(b.Status.Conditions, "Ready"); c == nil || c.Status != "True" {
 		t.Errorf("condition %+v", c)
 	}
-	l.ToldOnce(lab.NodeGroup+" gets the rules", "[SecurityGroupUnclear]")
+	l.ToldOnce("the controller adds its rules to "+lab.NodeGroup, "[SecurityGroupUnclear]")
 }

@@ -75,7 +75,7 @@ func TestNoStatusIsWrittenToAServiceThatIsNotOfTypeLoadBalancer(t *testing.T) {
 			l.Settle(key)
 			lb := l.Sim.Resources().LoadBalancers[0]
 			if told := l.Warnings(0)["Service shop/net"]; len(told) != 1 ||
-				!strings.HasPrefix(told[0], "Note: load balancer ") || !strings.Contains(told[0], strings.ToLower(lb.DNSName)) ||
+				!strings.HasPrefix(told[0], "Note: the status of ") || !strings.Contains(told[0], strings.ToLower(lb.DNSName)) ||
 				!strings.Contains(told[0], "[AddressNotShown]") {
 				t.Errorf("told %v", told)
 			}

@@ -24,9 +24,9 @@ func TestAFlagThatChangesTakesNoLoadBalancerOfAServiceAlong(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ flag, says string }{
 		"another class": {"--load-balancer-class=example.com/nlb",
-			"class service.k8s.aws/nlb, and --load-balancer-class is example.com/nlb; the load balancer stays as it is"},
+			"class service.k8s.aws/nlb, and --load-balancer-class is example.com/nlb; the load balancer does not change"},
 		"the gate off": {"--feature-gates=EnableServiceController=false",
-			"the feature gate EnableServiceController is off; the load balancer stays as it is"},
+			"the feature gate EnableServiceController is off; the load balancer does not change"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

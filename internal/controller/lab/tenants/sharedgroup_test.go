@@ -18,8 +18,8 @@ import (
 func ignored(l *lab.Lab, object string) int {
 	n := 0
 	for _, e := range l.Events {
-		if strings.HasPrefix(e, object+" ") && (strings.Contains(e, "is ignored, because") ||
-			strings.Contains(e, "is not permitted, because")) {
+		if strings.HasPrefix(e, object+" ") && (strings.Contains(e, "has no effect, because") ||
+			strings.Contains(e, "is refused, because")) {
 			n++
 		}
 	}

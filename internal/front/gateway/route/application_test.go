@@ -309,7 +309,7 @@ func TestBackendsThatCannotBeUsed(t *testing.T) {
 		"a Gateway behind ALBs": {"kind: Gateway, group: gateway.networking.k8s.io, name: gw, port: 80", "",
 			"InvalidKind: spec.rules[0].backendRefs[0]: a Gateway can be the backend of a TCPRoute, UDPRoute or TLSRoute of a " +
 				"network load balancer only"},
-		"absent":       {"name: gone, port: 80", "", "BackendNotFound: Service (shop:gone) not found)"},
+		"absent":       {"name: gone, port: 80", "", "BackendNotFound: Service shop/gone does not exist"},
 		"no such port": {"name: web, port: 99", "", "BackendNotFound: Unable to find service port for port 99"},
 		"another namespace": {"name: far, namespace: other, port: 80", "",
 			"RefNotPermitted: No explicit ReferenceGrant exists to allow the reference."},

@@ -103,9 +103,9 @@ func (t *translation) unreadable(k groupKey, at string, err error) *backend {
 	case errors.As(err, &foreign):
 		t.unresolve(gatewayv1.RouteReasonRefNotPermitted, "No explicit ReferenceGrant exists to allow the reference.")
 	case errors.Is(err, objects.ErrAbsent):
-		t.unresolve(gatewayv1.RouteReasonBackendNotFound, fmt.Sprintf("%s (%s:%s) not found)", k.kind, k.namespace, k.name))
+		t.unresolve(gatewayv1.RouteReasonBackendNotFound, fmt.Sprintf("%s %s/%s does not exist", k.kind, k.namespace, k.name))
 	default: // it may serve: what the route had is not taken away
-		text := fmt.Sprintf("%s (%s:%s) cannot be read: %v", k.kind, k.namespace, k.name, err)
+		text := fmt.Sprintf("%s %s/%s cannot be read: %v", k.kind, k.namespace, k.name, err)
 		t.unresolve(gatewayv1.RouteReasonBackendNotFound, text)
 		t.mistake(k.namespace, diag.New(t.object, at, diag.InvalidRule, text,
 			"name an object of a namespace that the controller reads, or have it watch all namespaces").In(diag.Route))

@@ -94,7 +94,7 @@ func TestRoutesOfNetworkLoadBalancers(t *testing.T) {
 			"BackendNotFound: Gateway (shop:waiting) is not usable yet, LB ARN is not provisioned)"},
 		"one that does not exist": {
 			networkRoute("TCPRoute", "r", "tcp", backs("{kind: Gateway, group: gateway.networking.k8s.io, name: "+
-				"gone, port: 443}")), "5432 TCP →", "", "BackendNotFound: Gateway (shop:gone) not found)"},
+				"gone, port: 443}")), "5432 TCP →", "", "BackendNotFound: Gateway shop/gone does not exist"},
 		"one of others": {
 			networkRoute("TCPRoute", "r", "tcp", backs("{kind: Gateway, group: gateway.networking.k8s.io, name: "+
 				"foreign, port: 443}")), "5432 TCP →", "",

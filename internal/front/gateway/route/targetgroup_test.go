@@ -102,8 +102,8 @@ func TestInvalidTargetGroupConfigurationsSetTheRouteAside(t *testing.T) {
 		"protocol: TCP": "protocol TCP: a target group of an application load balancer " +
 			"has protocol HTTP or HTTPS",
 		"targetType: instance":                            "your service must be of type 'NodePort' or 'LoadBalancer'",
-		"healthCheckConfig: {healthCheckPort: none}":      "unable to find port none",
-		"healthCheckConfig: {healthCheckPort: \"70000\"}": "within [1, 65535]",
+		"healthCheckConfig: {healthCheckPort: none}":      `has no port "none"`,
+		"healthCheckConfig: {healthCheckPort: \"70000\"}": "from 1 to 65535",
 		"healthCheckConfig: {healthCheckProtocol: TCP}":   "health check protocol TCP: the load balancer has HTTP, HTTPS",
 	} {
 		_, d := groupOf(t, around, httpRoute, properties)

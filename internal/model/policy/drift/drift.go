@@ -105,13 +105,13 @@ func Parse(text string) (Policies, error) {
 		item = short(item)
 		switch {
 		case !slices.Contains(Known, p):
-			return nil, fmt.Errorf("%q: unknown drift policy %q: none of %s", item, short(string(p)), words(Known))
+			return nil, fmt.Errorf("%q: %q is not a drift policy (%s)", item, short(string(p)), words(Known))
 		case !grouped && rest != "":
-			return nil, fmt.Errorf("%q: a second policy without a group, beside %q", item, rest)
+			return nil, fmt.Errorf("%q: %q already sets the policy of all groups", item, rest)
 		case !grouped:
 			rest = p
 		case !slices.ContainsFunc(Groups, func(i Info) bool { return i.Group == g }):
-			return nil, fmt.Errorf("%q: unknown group of fields %q: none of %s", item, short(string(g)), words(names()))
+			return nil, fmt.Errorf("%q: %q is not a group of fields (%s)", item, short(string(g)), words(names()))
 		case out[g] != "":
 			return nil, fmt.Errorf("%q: group %s has a policy already, %s", item, g, out[g])
 		default:

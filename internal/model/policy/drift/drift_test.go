@@ -40,10 +40,10 @@ func TestPoliciesAreReadFromTheirText(t *testing.T) {
 func TestAPolicyThatIsNotUnderstoodIsNamed(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"Report":                   `unknown drift policy "Report": none of correct, report, ignore`,
-		"tags=":                    `unknown drift policy ""`,
-		"tag=report":               `unknown group of fields "tag": none of rules, listeners, load-balancer, tags,`,
-		"report,ignore":            `"ignore": a second policy without a group, beside "report"`,
+		"Report":                   `"Report" is not a drift policy (correct, report, ignore)`,
+		"tags=":                    `"" is not a drift policy`,
+		"tag=report":               `"tag" is not a group of fields (rules, listeners, load-balancer, tags,`,
+		"report,ignore":            `"ignore": "report" already sets the policy of all groups`,
 		"tags=ignore,tags=correct": `"tags=correct": group tags has a policy already, ignore`,
 	} {
 		if _, err := Parse(text); err == nil || !strings.Contains(err.Error(), want) {

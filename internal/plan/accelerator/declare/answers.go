@@ -213,7 +213,7 @@ func (b *building) loadOne(e *Endpoint, answers Answers) loadedEndpoint {
 	case Given:
 		a, ok := answers[e.ID]
 		if ok && a.OwnerProblem != "" {
-			problem = "whose " + e.ID + " is cannot be read: " + a.OwnerProblem
+			problem = "the owner of load balancer " + e.ID + " is unknown, because its tags cannot be read: " + a.OwnerProblem
 			break
 		}
 		out.ID, out.ready, out.given = e.ID, true, true
@@ -232,7 +232,8 @@ func (b *building) loadOne(e *Endpoint, answers Answers) loadedEndpoint {
 			problem, remedy, out.known = fmt.Sprintf("the load balancer %s of %s is in Region %s, and the controller "+
 				"works in %s only", e.Host, e.Name, region, b.config.Region), "give its ARN as endpointID", true
 		case !answered || a.Problem != "":
-			problem = fmt.Sprintf("failed to resolve DNS name to ARN: %s: %s", e.Host, cmp.Or(a.Problem, "AWS was not asked"))
+			problem = fmt.Sprintf("load balancer %s was not found: %s; an endpoint that serves stays", e.Host,
+				cmp.Or(a.Problem, "AWS was not asked"))
 		default:
 			out.ID, out.ready = a.ARN, true
 			b.preserve(e, &out, a)
