@@ -148,9 +148,13 @@ func (o *Overview) Unmet() (out []Unmet) {
 func (d *Decisions) Properties(v *objects.View, backend objects.Ref,
 	of diag.Object) configuration.Layers[configv1.TargetGroupProps] {
 	layers, _ := route.Properties(v, d.defaults, backend, configuration.Route{Kind: of.Kind, Namespace: of.Namespace,
-		Name: of.Name})
+		Name: of.Name}, former)
 	return layers
 }
+	former := ""
+	if d.config.Configured != nil {
+		former = d.config.Configured(of, backend)
+	}
 
 // ClassProblem is why a class is not accepted; nil if it is, or if it is another controller's.
 func ClassProblem(v *objects.View, cfg Config, c *gatewayv1.GatewayClass) *attachment.Problem {

@@ -32,7 +32,7 @@ func Translate(v *objects.View, cfg Config, l Loaded, exists bool) (intent.LoadB
 	in := route.Input{
 		View: v, Config: cfg.Route, Gateway: l.Gateway, Family: l.Family, Construction: t.rules, Hosts: d.construction,
 		Defaults: l.defaults, Listeners: t.servedListeners(),
-		Stickiness: t.stickiness, QUIC: t.quic, Reached: cfg.Reached,
+		Stickiness: t.stickiness, QUIC: t.quic, Reached: cfg.Reached, Configured: cfg.Configured,
 	}
 	d.routes = make([]decidedRoute, 0, len(t.routes))
 	at := make([]int, 0, len(t.routes))
