@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -73,6 +74,7 @@ func adopt(s objects.Snapshot, objs []metav1.Object) {
 		if len(o.GetFinalizers()) == 0 {
 			o.SetFinalizers(have.GetFinalizers())
 		}
+		adoptStatus(o, have)
 		if g, ok := o.(*gatewayv1.Gateway); ok {
 			adoptRecords(g, have)
 		}
@@ -80,6 +82,15 @@ func adopt(s objects.Snapshot, objs []metav1.Object) {
 		if old, ok := have.(*corev1.Service); ok && isService {
 			adoptPorts(svc, old)
 		}
+	}
+}
+
+// adoptStatus gives an object without a status the one that the cluster has: manifests have none, and who applies them
+// changes none.
+func adoptStatus(o, have metav1.Object) {
+	status := func(o metav1.Object) reflect.Value { return reflect.ValueOf(o).Elem().FieldByName("Status") }
+	if to := status(o); to.IsValid() && to.IsZero() {
+		to.Set(status(have))
 	}
 }
 

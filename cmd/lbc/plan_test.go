@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/controller/settings"
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
 	"github.com/k8s-lbc/lbc/internal/kube/manifest"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
@@ -536,6 +537,57 @@ func TestAnObjectThatNothingCanBeBuiltOfIsReportedWithStatusTwo(t *testing.T) {
 		out, _, _ = lbcPlan(t, strings.Replace(misspelt, "traget-type: ip", setting, 1), "-o", "json", "-f", "-")
 		if strings.Contains(out, "null") {
 			t.Errorf("%s: programs iterate over steps:\n%s", setting, out)
+		}
+	}
+}
+
+// TestPlanKeepsRouteWithStrayParentRef has a route of a file, without a status, that names no Gateway any more: it stays
+// a member of the Gateway whose status the route of the cluster has.
+func TestPlanKeepsRouteWithStrayParentRef(t *testing.T) {
+	t.Parallel()
+	read := func(text string) (out []metav1.Object) {
+		out, _, err := manifest.Decode([]byte(text), "shop")
+		if err != nil {
+			t.Fatal(err)
+		}
+		manifest.FillIn(out)
+		return out
+	}
+	route := func(parent, status string) string {
+		return "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: r}\n" +
+			"spec: {parentRefs: [{name: " + parent + "}], rules: [{filters: [{type: RequestRedirect, " +
+			"requestRedirect: {hostname: a.test}}]}]}\n" + status
+	}
+	s := objects.Snapshot{}
+	for _, o := range read(`
+apiVersion: gateway.networking.k8s.io/v1
+kind: GatewayClass
+metadata: {name: alb}
+spec: {controllerName: gateway.k8s.aws/alb}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: web, finalizers: [gateway.k8s.aws/alb]}
+spec: {gatewayClassName: alb, listeners: [{name: a, port: 80, protocol: HTTP}]}
+---
+` + route("web", "status: {parents: [{parentRef: {name: web}, controllerName: gateway.k8s.aws/alb, conditions: "+
+		"[{type: Accepted, status: 'True', reason: Accepted, message: '', lastTransitionTime: null}]}]}")) {
+		s.Put(o)
+	}
+	c := &config.Config{}
+	config.FlagSet(c)
+	members := func(file string) int {
+		files := read(file)
+		adopt(s, files)
+		for _, o := range files {
+			s.Put(o)
+		}
+		w := settings.Loaders(c, true)[stack.GatewayALB].Load(objects.New(s), stack.ID{Namespace: "shop", Name: "web"})
+		return len(w.LoadBalancer.Members)
+	}
+	for _, parent := range []string{"web", "wbe"} {
+		if got := members(route(parent, "")); got != 2 {
+			t.Errorf("parentRef %s: %d members, want the Gateway and the route", parent, got)
 		}
 	}
 }

@@ -98,7 +98,7 @@ func (f Gateway) exists(g *gatewayv1.Gateway, key stack.Key) bool {
 }
 
 // Recalling returns a front end that also knows what the compiler remembers of a stack: the last valid versions of the
-// listeners of a Gateway, and to what those of its routes forward.
+// listeners of a Gateway, to what those of its routes forward, and what configured their target groups.
 func Recalling(f Loader, before *compile.Memory) Loader {
 	g, is := f.(Gateway)
 	if !is || !before.Any() {
@@ -111,6 +111,10 @@ func Recalling(f Loader, before *compile.Memory) Loader {
 	g.Config.Reached = func(route diag.Object) []intent.Reached {
 		last := before.Good[route]
 		return last.Reaches()
+	}
+	g.Config.Configured = func(route diag.Object, of objects.Ref) string {
+		last := before.Good[route]
+		return last.Configuration(intent.Reached{Gateway: of.Kind == objects.Gateway, Namespace: of.Namespace, Name: of.Name})
 	}
 	return g
 }

@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/k8s-lbc/lbc/internal/compile"
+	"github.com/k8s-lbc/lbc/internal/front/gateway"
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
@@ -64,7 +65,22 @@ func (s served) compile(t interface{ Fatal(...any) }, before *compile.Memory) co
 	if s.account != nil {
 		changes = *s.account
 	}
-	return answered(t, Recalling(s.f, before), s.key, s.list(), before, changes...)
+	c := answered(t, Recalling(s.f, before), s.key, s.list(), before, changes...)
+	s.show(c)
+	return c
+}
+
+// show writes the statuses that a pass decides about, as the controller does.
+func (s served) show(c compiled) {
+	if c.Decisions == nil {
+		return
+	}
+	found := slices.Concat(c.Found, c.Diagnostics)
+	for _, change := range c.Decisions.Statuses(gateway.Outcome{Found: found, Kept: c.Kept}) {
+		if o := s.objects[fmt.Sprintf("%s/%s/%s", change.Kind, change.Namespace, change.Name)]; o != nil {
+			change.Apply(o, metav1.Time{})
+		}
+	}
 }
 
 func (s served) text() (out string) {

@@ -5,12 +5,12 @@ import (
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/api/gateway/v1"
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/route"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -72,6 +72,10 @@ var byKind = map[objects.Kind]rules{
 	objects.TargetGroupConfiguration: {
 		controller: "aws-lbc-targetgroupconfiguration-controller", finalizer: "gateway.k8s.aws/targetgroupconfigurations",
 		user: targetGroupUser,
+		status: statusOf(func(v *objects.View, _ gateway.Config, c *v1.TargetGroupConfiguration) (gateway.Change,
+			diag.List) {
+			return gateway.Change{}, gateway.StrayTargets(v, c)
+		}),
 		reading: append([]objects.Kind{objects.Gateway, objects.GatewayClass, objects.LoadBalancerConfiguration,
 			objects.Service, objects.ReferenceGrant}, objects.RouteKinds...),
 	},
@@ -164,14 +168,10 @@ func targetGroupUser(v *objects.View, cfg gateway.Config, o client.Object) (stri
 		}
 		return "", false
 	}
-	of := objects.Ref{Kind: objects.Kind(ptr.Deref(c.Spec.TargetReference.Kind, string(objects.Service))),
-		Namespace: o.GetNamespace(), Name: c.Spec.TargetReference.Name}
-	if of.Kind != objects.Service && of.Kind != objects.Gateway {
+	if route.Stray(v, c) {
 		return "", false
 	}
-	if _, exists := objects.Lookup[metav1.Object](v, of.Kind, of.Namespace, of.Name); !exists {
-		return "", false
-	}
+	of := route.TargetOf(c)
 	for _, kind := range objects.RouteKinds {
 		if user, ok := first(objects.PermittedNaming[metav1.Object](v, kind, of)); ok {
 			return user, true

@@ -9,6 +9,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
@@ -73,6 +74,17 @@ func (t *translation) versions() Versions {
 		}
 		out[of][string(l.Name)] = text
 	}
+	for o, listeners := range t.config.Last { // routes may still name a listener by its former name
+		p := attachment.Parent{Kind: gatewayv1.Kind(o.Kind), Namespace: o.Namespace, Name: o.Name}
+		for name, text := range listeners {
+			if out[o] == nil || out[o][name] != "" {
+				continue
+			}
+			if _, ok := t.listeners.Renamed(p, gatewayv1.SectionName(name), t.config.Last.of); ok {
+				out[o][name] = text
+			}
+		}
+	}
 	return out
 }
 
@@ -88,6 +100,15 @@ func (v Versions) lost() bool {
 
 // noteInvalid finds the listeners that are not valid, each on its object, and says what serves instead.
 func (t *translation) noteInvalid(d *Decisions) {
+	if wrong := attachment.InvalidAdmission(t.Gateway); wrong != "" {
+		d.note(diag.List{diag.New(Object(t.Gateway), "spec.allowedListeners.namespaces", diag.InvalidListener,
+			wrong+"; ListenerSets that were admitted before stay, no others are", "correct it").In(diag.Rule)})
+	}
+	for _, s := range t.stray {
+		d.note(diag.List{diag.New(owner.Object(s), "spec.parentRef", diag.InvalidListener, fmt.Sprintf("it names no Gateway "+
+			"that exists; its listeners stay at Gateway %s/%s as before", t.Gateway.Namespace, t.Gateway.Name),
+			"correct the reference, or delete the ListenerSet").In(diag.Rule)})
+	}
 	for i := range t.listeners.All {
 		l := &t.listeners.All[i]
 		problem := l.AsDeclared().Problem

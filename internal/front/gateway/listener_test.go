@@ -54,7 +54,9 @@ func TestAPortHasOneListenerOfTheEffectiveProtocol(t *testing.T) {
 		{"allowed routes that are null", "alb", "{name: a, port: 80, protocol: HTTP, allowedRoutes: null}",
 			"HTTP:80", albKey()},
 		{"a selector that does not parse", "alb", "{name: a, port: 80, protocol: HTTP, allowedRoutes: {namespaces: {from: " +
-			"Selector, selector: {matchExpressions: [{key: a, operator: Nonsense}]}}}}", "HTTP:80", albKey()},
+			"Selector, selector: {matchExpressions: [{key: a, operator: Nonsense}]}}}}, {name: b, port: 81, " +
+			"protocol: HTTP}", "HTTP:81",
+			albKey()},
 	} {
 		m, _ := translated(t, c.key, "Gateway shop/web {spec: {gatewayClassName: "+c.class+", listeners: ["+c.listeners+"]}}")
 		if got := listenersText(m.Listeners); got != c.want || m.Former {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 
+	"k8s.io/utils/ptr"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	configv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
@@ -51,6 +52,7 @@ type Loaded struct {
 	configurations []*configv1.LoadBalancerConfiguration
 	defaults       configuration.Defaults
 	listeners      *attachment.Listeners
+	stray          []*gatewayv1.ListenerSet // see straySets
 }
 
 // Load loads the Gateway of a stack. A class or configuration that cannot be read is no cause to delete.
@@ -176,9 +178,43 @@ func (l *Loaded) readClass(v *objects.View) {
 func (l *Loaded) judge(v *objects.View, cfg Config, family attachment.Family) {
 	var sets []*gatewayv1.ListenerSet
 	if cfg.ListenerSets {
-		sets = objects.Naming[*gatewayv1.ListenerSet](v, objects.ListenerSet, l.ref())
+		l.stray = l.straySets(v, cfg.Last)
+		sets = slices.Concat(objects.Naming[*gatewayv1.ListenerSet](v, objects.ListenerSet, l.ref()), l.stray)
 	}
 	l.listeners = attachment.Judge(l.Gateway, sets, family, v.NamespaceLabels, cfg.Last.of)
+}
+
+// straySets are the ListenerSets of the Gateway whose parentRef was edited so that it names no Gateway that exists: the
+// valid versions of their listeners stay. Each is a copy that names the Gateway, and has these listeners.
+func (l *Loaded) straySets(v *objects.View, last Versions) (out []*gatewayv1.ListenerSet) {
+	for o := range last {
+		if o.Kind != kindListenerSet {
+			continue
+		}
+		s, ok := objects.Lookup[*gatewayv1.ListenerSet](v, objects.ListenerSet, o.Namespace, o.Name)
+		if !ok || string(s.UID) != o.UID || s.DeletionTimestamp != nil ||
+			ptr.Deref(s.Spec.ParentRef.Group, gatewayv1.GroupName) != gatewayv1.GroupName {
+			continue
+		}
+		if at := gatewayOf(s); ptr.Deref(s.Spec.ParentRef.Kind, kindGateway) == kindGateway {
+			if _, exists := objects.Lookup[*gatewayv1.Gateway](v, at.Kind, at.Namespace, at.Name); exists ||
+				v.Why(at.Kind, at.Namespace, at.Name) != nil {
+				continue
+			}
+		}
+		stays := s.DeepCopy()
+		stays.Spec.ParentRef = gatewayv1.ParentGatewayReference{Name: gatewayv1.ObjectName(l.Gateway.Name),
+			Namespace: ptr.To(gatewayv1.Namespace(l.Gateway.Namespace))}
+		stays.Spec.Listeners = nil
+		for _, e := range s.Spec.Listeners {
+			p := attachment.Parent{Kind: kindListenerSet, Namespace: s.Namespace, Name: s.Name}
+			if version, ok := last.of(p, e.Name); ok {
+				stays.Spec.Listeners = append(stays.Spec.Listeners, gatewayv1.ListenerEntry(version))
+			}
+		}
+		out = append(out, stays)
+	}
+	return out
 }
 
 // ref returns the reference by which other objects name the Gateway.

@@ -46,7 +46,7 @@ type RouteOverview struct {
 
 // ParentOverview is one parentRef of a route, and the conditions of it that are not met.
 type ParentOverview struct {
-	Ref      int // index in the route's parentRefs
+	Field    string // the parentRef
 	Attached []attachment.Attached
 	Problems []attachment.Problem
 }
@@ -88,7 +88,11 @@ func (d *Decisions) routeOverview(r *decidedRoute, found diag.List) RouteOvervie
 		out.Configurations = r.decided.Configurations
 	}
 	for i, e := range d.entries(r, Outcome{Found: found}) {
-		p := ParentOverview{Ref: r.decisions[i].ParentRef, Attached: r.decisions[i].Attached}
+		p := ParentOverview{Field: fmt.Sprintf("spec.parentRefs[%d]", r.decisions[i].ParentRef),
+			Attached: r.decisions[i].Attached}
+		if r.decisions[i].ParentRef >= r.declared {
+			p.Field = "former parentRef"
+		}
 		for _, c := range []struct {
 			kind gatewayv1.RouteConditionType
 			bad  metav1.ConditionStatus
@@ -131,7 +135,7 @@ func (o *Overview) Unmet() (out []Unmet) {
 		r := &o.Routes[i]
 		for _, p := range r.Parents {
 			for _, problem := range p.Problems {
-				add(r.Object, fmt.Sprintf("spec.parentRefs[%d]", p.Ref), &problem)
+				add(r.Object, p.Field, &problem)
 			}
 		}
 		for _, c := range r.Configurations {
@@ -147,8 +151,12 @@ func (o *Overview) Unmet() (out []Unmet) {
 // Properties are the properties of target groups of a backend for a route of the Gateway.
 func (d *Decisions) Properties(v *objects.View, backend objects.Ref,
 	of diag.Object) configuration.Layers[configv1.TargetGroupProps] {
+	former := ""
+	if d.config.Configured != nil {
+		former = d.config.Configured(of, backend)
+	}
 	layers, _ := route.Properties(v, d.defaults, backend, configuration.Route{Kind: of.Kind, Namespace: of.Namespace,
-		Name: of.Name})
+		Name: of.Name}, former)
 	return layers
 }
 

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -9,6 +10,7 @@ import (
 	"k8s.io/utils/ptr"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	configv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/conditions"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/route"
@@ -147,6 +149,38 @@ func (c Config) withAncestors(have []gatewayv1.PolicyAncestorStatus, p *gatewayv
 		}
 		out[at].Conditions = conditions.Merge(out[at].Conditions, []metav1.Condition{
 			conditions.PolicyWithoutEffect(UnverifiedTargets+"; "+UnverifiedTargetsRemedy, p.Generation)}, now)
+	}
+	return out
+}
+
+// StrayTargets are notes about what a TargetGroupConfiguration names that does not exist. Routes of other namespaces
+// are not looked up: nobody learns by a note whether they exist.
+func StrayTargets(v *objects.View, c *configv1.TargetGroupConfiguration) (out diag.List) {
+	note := func(path, text, remedy string) {
+		out = append(out, diag.New(owner.Object(c), path, diag.IgnoredSetting, text, remedy))
+	}
+	if c.Spec.TargetReference != nil {
+		if to := route.TargetOf(c); route.Stray(v, c) {
+			note("spec.targetReference", fmt.Sprintf("%s %s/%s does not exist", to.Kind, to.Namespace, to.Name),
+				"correct the reference")
+		}
+	} else if len(objects.Naming[*configv1.LoadBalancerConfiguration](v, objects.LoadBalancerConfiguration, objects.Ref{
+		Kind: objects.TargetGroupConfiguration, Namespace: c.Namespace, Name: c.Name})) == 0 {
+		note("", "it has no effect: it has no targetReference, and no LoadBalancerConfiguration names it as default",
+			"add spec.targetReference, or name it in defaultTargetGroupConfiguration")
+	}
+	for i := range c.Spec.RouteConfigurations {
+		id := c.Spec.RouteConfigurations[i].RouteIdentifier
+		at, kind := fmt.Sprintf("spec.routeConfigurations[%d].routeIdentifier", i), objects.Kind(id.Kind)
+		switch {
+		case !slices.Contains(objects.RouteKinds, kind):
+			note(at, fmt.Sprintf("it has no effect: %q is no kind of routes", id.Kind), "write one such as HTTPRoute")
+		case id.Name == "" || id.Namespace != c.Namespace || !v.Serves(kind):
+		default:
+			if _, ok := objects.Lookup[metav1.Object](v, kind, id.Namespace, id.Name); !ok {
+				note(at, fmt.Sprintf("it has no effect: %s %s/%s does not exist", kind, id.Namespace, id.Name), "correct it")
+			}
+		}
 	}
 	return out
 }

@@ -21,6 +21,10 @@ type attached struct {
 	route     attachment.Route
 	status    *gatewayv1.RouteStatus
 	decisions []attachment.Decision
+	// declared is the number of its parentRefs. Those of route.Parents that follow are former ones, by which it still
+	// serves; astray is then the parentRef that took their place and leads nowhere.
+	declared int
+	astray   *route.Astray
 }
 
 // attach finds the routes of the Gateway and of ListenerSets that name it, and decides where they attach. It finds
@@ -43,7 +47,7 @@ func (t *translation) attach() {
 	})
 	for i := range all {
 		if all[i].object.GetDeletionTimestamp() == nil {
-			all[i].decisions = t.listeners.Attach(all[i].route)
+			t.decide(&all[i])
 		}
 	}
 	t.routes = all

@@ -311,7 +311,7 @@ func (d *Decisions) routeStatus(r *decidedRoute, o Outcome) Change {
 	entries := d.entries(r, o)
 	return Change{objects.Kind(r.route.Kind), r.route.Namespace, r.route.Name,
 		func(object metav1.Object, now metav1.Time) bool {
-			status, spec, ok := route.Common(object)
+			status, _, ok := route.Common(object)
 			if !ok || object.GetUID() != r.object.GetUID() {
 				return false
 			}
@@ -332,7 +332,7 @@ func (d *Decisions) routeStatus(r *decidedRoute, o Outcome) Change {
 					merged = append(merged, e)
 				}
 			}
-			status.Parents, _ = conditions.Parents(have, spec.ParentRefs, r.route.Namespace, merged, now)
+			status.Parents, _ = conditions.Parents(have, r.route.Namespace, merged, now)
 			if status.Parents == nil {
 				status.Parents = []gatewayv1.RouteParentStatus{}
 			}
@@ -400,9 +400,12 @@ func (d *Decisions) entriesOf(r *decidedRoute, refused, unresolved,
 	out := make([]gatewayv1.RouteParentStatus, 0, len(r.decisions))
 	for _, decision := range r.decisions {
 		e := gatewayv1.RouteParentStatus{ParentRef: r.route.Parents[decision.ParentRef], ControllerName: d.controller}
-		if decision.Problem != nil {
+		switch {
+		case decision.ParentRef >= r.declared: // accepted: by this entry, later passes find what serves
+			e.Conditions = conditions.Route(nil, unresolved, r.decided.Partly, r.object.GetGeneration())
+		case decision.Problem != nil:
 			e.Conditions = conditions.Route(decision.Problem, nil, nil, r.object.GetGeneration())
-		} else {
+		default:
 			e.Conditions = conditions.Route(refused, unresolved, partly, r.object.GetGeneration())
 		}
 		out = append(out, e)

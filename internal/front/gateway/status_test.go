@@ -365,6 +365,7 @@ func TestEntriesOfOthersSurviveAndOursGoWithTheirParentRef(t *testing.T) {
 	}
 	w, _ := run(t, `
 Gateway shop/web {spec: {gatewayClassName: alb, listeners: [{name: a, port: 80, protocol: HTTP}]}, status: {conditions: [{type: example.com/Own, status: 'True', reason: Own, message: '', lastTransitionTime: 2020-01-01T00:00:00Z}]}}
+Gateway shop/other {spec: {gatewayClassName: alb, listeners: [{name: a, port: 80, protocol: HTTP}]}}
 HTTPRoute shop/moved {spec: {parentRefs: [{name: other}]}, status: {parents: [`+
 		strings.Join([]string{
 			entry("gateway.k8s.aws/alb", "{name: web}"), entry("gateway.k8s.aws/nlb", "{name: web}"),

@@ -32,7 +32,7 @@ func Translate(v *objects.View, cfg Config, l Loaded, exists bool) (intent.LoadB
 	in := route.Input{
 		View: v, Config: cfg.Route, Gateway: l.Gateway, Family: l.Family, Construction: t.rules, Hosts: d.construction,
 		Defaults: l.defaults, Listeners: t.servedListeners(),
-		Stickiness: t.stickiness, QUIC: t.quic, Reached: cfg.Reached,
+		Stickiness: t.stickiness, QUIC: t.quic, Reached: cfg.Reached, Configured: cfg.Configured,
 	}
 	d.routes = make([]decidedRoute, 0, len(t.routes))
 	at := make([]int, 0, len(t.routes))
@@ -42,7 +42,8 @@ func Translate(v *objects.View, cfg Config, l Loaded, exists bool) (intent.LoadB
 		d.routes = append(d.routes, decidedRoute{attached: *r})
 		if slices.ContainsFunc(r.decisions, func(d attachment.Decision) bool { return len(d.Attached) > 0 }) {
 			at = append(at, i)
-			in.Routes = append(in.Routes, route.Attached{Object: r.object, Route: r.route, Decisions: r.decisions})
+			in.Routes = append(in.Routes, route.Attached{Object: r.object, Route: r.route, Decisions: r.decisions,
+				Astray: r.astray})
 		}
 	}
 	out.Members[0].Routes = route.Isolation(in)

@@ -142,6 +142,37 @@ func (m *Member) Reaches() (out []Reached) {
 	return out
 }
 
+// Configuration is the TargetGroupConfiguration that configures the target groups of a Service or Gateway for a member,
+// by name; empty = there is none.
+func (m *Member) Configuration(of Reached) string {
+	in := func(actions []Action) string {
+		for i := range actions {
+			for _, b := range actions[i].Backends {
+				if g := b.TargetGroup; g != nil && g.Configuration != "" && g.reached() == of {
+					return g.Configuration
+				}
+			}
+		}
+		return ""
+	}
+	for i := range m.Routes {
+		if name := in(m.Routes[i].Actions); name != "" {
+			return name
+		}
+	}
+	for i := range m.Listeners {
+		if name := in(m.Listeners[i].Default); name != "" {
+			return name
+		}
+	}
+	return ""
+}
+
+// reached is the object behind a target group.
+func (g *TargetGroup) reached() Reached {
+	return Reached{g.TargetType == stack.TargetALB, g.ServiceNamespace, g.ServiceName}
+}
+
 func (m *Member) reachedBy(actions []Action) (out []Reached) {
 	for _, a := range actions {
 		for _, b := range a.Backends {
@@ -159,7 +190,7 @@ func (m *Member) Foreign(b Backend) (r Reached, foreign bool) {
 	if g == nil || g.ServiceName == "" || g.ServiceNamespace == m.Object.Namespace {
 		return Reached{}, false
 	}
-	return Reached{g.TargetType == stack.TargetALB, g.ServiceNamespace, g.ServiceName}, true
+	return g.reached(), true
 }
 
 // Authority is the authority of a member over the shared settings of its group: those of the load balancer and of
@@ -315,6 +346,8 @@ type TargetGroup struct {
 	Attributes  map[string]string
 	// AttributesSource is where attributes are declared; its path is empty if that is not known.
 	AttributesSource Source `json:",omitzero"`
+	// Configuration is the TargetGroupConfiguration of its Service or Gateway, by name; empty = there is none.
+	Configuration string `json:",omitempty"`
 	// Tags are the member's tags, overridden by the Service's. compile adds tracking and default tags.
 	Tags            map[string]string
 	NodeLabels      map[string]string

@@ -138,7 +138,7 @@ func (x *explainer) gateway() *Gateway {
 		r := &in.Routes[i]
 		explained := GatewayRoute{Route: r.Object.String()}
 		for _, p := range r.Parents {
-			parent := GatewayParent{Field: fmt.Sprintf("spec.parentRefs[%d]", p.Ref)}
+			parent := GatewayParent{Field: p.Field}
 			for _, a := range p.Attached {
 				text := hosts(a.Hostnames)
 				parent.Listeners = append(parent.Listeners, all[a.Listener].title()+text)

@@ -92,6 +92,10 @@ func TestListenersAreValidatedInTheOrderOfTheContract(t *testing.T) {
 		{"a mode that HTTPS does not have", Application,
 			"{name: a, port: 443, protocol: HTTPS, tls: {mode: Passthrough}}", "a: UnsupportedValue"},
 		{"a mode without TLS", Network, "{name: a, port: 53, protocol: UDP, tls: {mode: Passthrough}}", "a: valid"},
+		{"a selector that does not parse", Application, "{name: a, port: 80, protocol: HTTP, allowedRoutes: {namespaces: " +
+			"{from: Selector, selector: {matchExpressions: [{key: a, operator: Near}]}}}}", "a: UnsupportedValue"},
+		{"no selector", Application, "{name: a, port: 80, protocol: HTTP, allowedRoutes: {namespaces: {from: Selector}}}",
+			"a: UnsupportedValue"},
 		{"filters", Application, "{name: a, port: 80, protocol: HTTP, filters: {requests: [{type: ExtensionRef, " +
 			"extensionRef: {group: example.com, kind: Login, name: x}}]}}", "a: UnsupportedValue"},
 		{"two modes of TLS", Network, "{name: a, port: 443, protocol: TLS, hostname: a.com, tls: {mode: Passthrough}}, " +
@@ -211,6 +215,31 @@ func TestListenerSetsAreAdmittedByTheirGatewayAndTheOlderOneWinsAConflict(t *tes
 			if got := ls.text(); got != c.want || strings.Join(rejected, " ") != c.rejected {
 				t.Errorf("%s: %s, want %s; rejected %v, want %s", c.allowed, got, c.want, rejected, c.rejected)
 			}
+		}
+	}
+}
+
+// TestInvalidAdmissionKeepsAdmittedListenerSets has sets that a Gateway admitted before its spec.allowedListeners
+// became invalid, by memory and by status, and one that names the Gateway since.
+func TestInvalidAdmissionKeepsAdmittedListenerSets(t *testing.T) {
+	t.Parallel()
+	g := gateway(t, "{name: own, port: 80, protocol: HTTP, hostname: gw.com}")
+	remembered := set(t, "a", "remembered", time.Hour, "{name: r, port: 81, protocol: HTTP}")
+	shown := set(t, "b", "shown", time.Minute, "{name: s, port: 82, protocol: HTTP}")
+	shown.Status.Conditions = []metav1.Condition{{Type: "Accepted", Status: metav1.ConditionTrue}}
+	elsewhere := set(t, "b", "elsewhere", time.Second, "{name: e, port: 83, protocol: HTTP}")
+	elsewhere.Generation, elsewhere.Status = 1, shown.Status
+	last := func(p Parent, name gatewayv1.SectionName) (l gatewayv1.Listener, ok bool) {
+		return l, p.Name == "remembered" && name == "r"
+	}
+	for _, invalid := range []string{"from: Selector", "from: Odd",
+		"from: Selector, selector: {matchExpressions: [{key: team, operator: Near}]}"} {
+		g.Spec.AllowedListeners = read[gatewayv1.GatewaySpec](t, "{allowedListeners: {namespaces: {"+invalid+"}}}").
+			AllowedListeners
+		sets := []*gatewayv1.ListenerSet{remembered, shown, elsewhere}
+		const want = "own: valid, r: valid, s: valid"
+		if got := Judge(g, sets, Application, noNamespaces, last).text(); got != want {
+			t.Errorf("%s: %s, want %s", invalid, got, want)
 		}
 	}
 }

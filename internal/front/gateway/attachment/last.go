@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/internal/lib/sorting"
@@ -20,12 +22,48 @@ func (last Last) of(l *Listener) (gatewayv1.Listener, bool) {
 	return last(l.Parent, l.Name)
 }
 
+// admitted reports whether the Gateway admitted a ListenerSet before: one of its listeners was valid, or its status
+// shows it. A status of another generation may be about another Gateway.
+func (last Last) admitted(set *gatewayv1.ListenerSet) bool {
+	c := meta.FindStatusCondition(set.Status.Conditions, string(gatewayv1.ListenerSetConditionAccepted))
+	return c != nil && c.Status == metav1.ConditionTrue && c.ObservedGeneration == set.Generation ||
+		slices.ContainsFunc(set.Spec.Listeners, func(e gatewayv1.ListenerEntry) bool {
+			_, ok := last.of(&Listener{Parent: Parent{"ListenerSet", set.Namespace, set.Name},
+				Listener: gatewayv1.Listener{Name: e.Name}})
+			return ok
+		})
+}
+
 // has reports whether a listener was valid before with the same port, protocol and hostname.
 func (last Last) has(l *Listener) bool {
 	version, ok := last.of(l)
 	before := Listener{Parent: l.Parent, Listener: version}
-	return ok && before.Port == l.Port && before.Protocol == l.Protocol && before.hostname() == l.hostname() &&
-		before.mode() == l.mode()
+	return ok && before.same(l)
+}
+
+// same reports whether two listeners of a parent differ at most in their name and in what they admit.
+func (l *Listener) same(o *Listener) bool {
+	return l.Parent == o.Parent && l.Port == o.Port && l.Protocol == o.Protocol && l.hostname() == o.hostname() &&
+		l.mode() == o.mode()
+}
+
+// Renamed returns the present name of a listener whose former name no listener of its parent has.
+func (ls *Listeners) Renamed(p Parent, former gatewayv1.SectionName, last Last) (name gatewayv1.SectionName, ok bool) {
+	for i := range ls.All {
+		if l := &ls.All[i]; former == "" || l.Name == former && l.Parent == p {
+			return "", false
+		}
+	}
+	before := Listener{Parent: p, Listener: gatewayv1.Listener{Name: former}}
+	if before.Listener, ok = last.of(&before); !ok {
+		return "", false
+	}
+	for i := range ls.All {
+		if l := &ls.All[i]; before.same(l) {
+			return l.Name, true
+		}
+	}
+	return "", false
 }
 
 // order is the order in which listeners take ports and hostnames, as indexes of All. An edit of a listener does not

@@ -126,7 +126,7 @@ func Judge(gateway *gatewayv1.Gateway, sets []*gatewayv1.ListenerSet, family Fam
 		if !names(set.Spec.ParentRef, set.Namespace, own) {
 			continue
 		}
-		if !admits(gateway, set, namespaces) {
+		if !admits(gateway, set, namespaces) && (InvalidAdmission(gateway) == "" || !last.admitted(set)) {
 			ls.Rejected = append(ls.Rejected, set)
 			continue
 		}
@@ -226,6 +226,33 @@ func admits(gateway *gatewayv1.Gateway, set *gatewayv1.ListenerSet, namespaces N
 	return namespaceAllowed(from, a.Namespaces.Selector, gateway.Namespace, set.Namespace, namespaces)
 }
 
+// InvalidAdmission says what is wrong with spec.allowedListeners of a Gateway; empty = nothing. The ListenerSets that
+// it admitted before then stay.
+func InvalidAdmission(gateway *gatewayv1.Gateway) string {
+	a := gateway.Spec.AllowedListeners
+	if a == nil || a.Namespaces == nil || a.Namespaces.From == nil {
+		return ""
+	}
+	return invalidNamespaces(*a.Namespaces.From, a.Namespaces.Selector)
+}
+
+// invalidNamespaces says what is wrong with a choice of namespaces; empty = nothing.
+func invalidNamespaces(from gatewayv1.FromNamespaces, selector *metav1.LabelSelector) string {
+	switch from {
+	case gatewayv1.NamespacesFromAll, gatewayv1.NamespacesFromSame, gatewayv1.NamespacesFromNone:
+		return ""
+	case gatewayv1.NamespacesFromSelector:
+		if selector == nil {
+			return "from is Selector, and there is no selector; add one"
+		}
+		if _, err := metav1.LabelSelectorAsSelector(selector); err != nil {
+			return fmt.Sprintf("the selector is not valid: %v", err)
+		}
+		return ""
+	}
+	return fmt.Sprintf("from is %q; write All, Same or Selector", from)
+}
+
 func namespaceAllowed(from gatewayv1.FromNamespaces, selector *metav1.LabelSelector, own, other string,
 	namespaces Namespaces) bool {
 	switch from {
@@ -269,6 +296,11 @@ func (l *Listener) unsupportedValue() string {
 	}
 	if l.Protocol == gatewayv1.HTTPSProtocolType && l.passes() {
 		return "a listener of protocol HTTPS terminates TLS; use mode Terminate, or protocol TLS"
+	}
+	if a := l.AllowedRoutes; a != nil && a.Namespaces != nil && a.Namespaces.From != nil {
+		if wrong := invalidNamespaces(*a.Namespaces.From, a.Namespaces.Selector); wrong != "" {
+			return "allowedRoutes.namespaces: " + wrong
+		}
 	}
 	if l.Filters != nil && len(l.Filters.Requests) > 0 { // one of them may admit users only
 		return "a load balancer runs no filters before it chooses a rule; remove them, and authenticate in rules"

@@ -55,8 +55,7 @@ func (ls *Listeners) Attach(r Route) []Decision {
 		var candidates int
 		for j := range ls.All {
 			l := &ls.All[j]
-			if l.Parent != parent || ref.SectionName != nil && *ref.SectionName != l.Name || ref.Port != nil &&
-				*ref.Port != l.Port {
+			if l.Parent != parent || !Selects(ref, &l.Listener) {
 				continue
 			}
 			candidates++
@@ -84,6 +83,12 @@ func (ls *Listeners) Attach(r Route) []Decision {
 	return out
 }
 
+// Selects reports whether a parentRef selects a listener of the parent that it names. An empty name or port is none.
+func Selects(ref gatewayv1.ParentReference, l *gatewayv1.Listener) bool {
+	name, port := ptr.Deref(ref.SectionName, ""), ptr.Deref(ref.Port, 0)
+	return (name == "" || name == l.Name) && (port == 0 || port == l.Port)
+}
+
 // rejects reports whether a parent is a ListenerSet that the Gateway does not admit.
 func (ls *Listeners) rejects(p Parent) bool {
 	return slices.ContainsFunc(ls.Rejected, func(s *gatewayv1.ListenerSet) bool {
@@ -96,6 +101,11 @@ func (ls *Listeners) noListener(p Parent, ref gatewayv1.ParentReference) string 
 		return fmt.Sprintf("%s %s/%s is not admitted by its Gateway, whose spec.allowedListeners says which are", p.Kind,
 			p.Namespace, p.Name)
 	}
+	return NoListener(p, ref)
+}
+
+// NoListener says that a parent has no listener that a parentRef names.
+func NoListener(p Parent, ref gatewayv1.ParentReference) string {
 	text := fmt.Sprintf("%s %s/%s has no listener", p.Kind, p.Namespace, p.Name)
 	if ref.SectionName != nil {
 		text += " named " + string(*ref.SectionName)

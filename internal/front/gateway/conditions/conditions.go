@@ -289,31 +289,20 @@ func Route(refused, unresolved, partly *attachment.Problem, generation int64) []
 // maxParents is how many parents the status of a route may have.
 const maxParents = 32
 
-// Parents joins what is decided about parentRefs of a route with the parents that its status has. Entries of other
-// controllers stay, ours of parentRefs that the spec has no more go. complete is false if there was no room for all.
-func Parents(have []gatewayv1.RouteParentStatus, spec []gatewayv1.ParentReference, namespace string,
-	decided []gatewayv1.RouteParentStatus, now metav1.Time) (out []gatewayv1.RouteParentStatus, complete bool) {
-	same := func(a, b gatewayv1.ParentReference) bool { return normal(a, namespace) == normal(b, namespace) }
+// Parents joins what is decided about parentRefs of a route with the parents that its status has. All other entries
+// stay. complete is false if there was no room for all.
+func Parents(have []gatewayv1.RouteParentStatus, namespace string, decided []gatewayv1.RouteParentStatus,
+	now metav1.Time) (out []gatewayv1.RouteParentStatus, complete bool) {
 	decided = slices.Clone(decided)
-	controllers := map[gatewayv1.GatewayController]bool{}
-	for _, d := range decided {
-		controllers[d.ControllerName] = true
-	}
 	for _, h := range have {
 		i := slices.IndexFunc(decided, func(d gatewayv1.RouteParentStatus) bool {
-			return d.ControllerName == h.ControllerName && same(d.ParentRef, h.ParentRef)
+			return d.ControllerName == h.ControllerName && SameParent(d.ParentRef, h.ParentRef, namespace)
 		})
-		switch {
-		case i >= 0:
-			d := decided[i]
-			d.Conditions = mergeOwn(h.Conditions, d.Conditions, now)
-			out = append(out, d)
+		if i >= 0 {
+			h.ParentRef, h.Conditions = decided[i].ParentRef, mergeOwn(h.Conditions, decided[i].Conditions, now)
 			decided = slices.Delete(decided, i, i+1)
-		case !controllers[h.ControllerName], slices.ContainsFunc(spec, func(r gatewayv1.ParentReference) bool {
-			return same(r, h.ParentRef)
-		}):
-			out = append(out, h)
 		}
+		out = append(out, h)
 	}
 	for _, d := range decided {
 		if len(out) == maxParents {
@@ -341,6 +330,11 @@ type reference struct {
 	group   gatewayv1.Group
 	section gatewayv1.SectionName
 	port    gatewayv1.PortNumber
+}
+
+// SameParent reports whether two parentRefs of routes in a namespace mean the same.
+func SameParent(a, b gatewayv1.ParentReference, namespace string) bool {
+	return normal(a, namespace) == normal(b, namespace)
 }
 
 func normal(r gatewayv1.ParentReference, namespace string) reference {

@@ -173,7 +173,7 @@ func TestLongMessagesAreCutAtACharacter(t *testing.T) {
 	}
 }
 
-func TestParentsOfOtherControllersStayAndThoseThatTheSpecHasNoMoreGo(t *testing.T) {
+func TestParentsThatAreNotDecidedAboutStay(t *testing.T) {
 	t.Parallel()
 	const ours, other = gatewayv1.GatewayController("gateway.k8s.aws/alb"), gatewayv1.GatewayController(
 		"example.com/other")
@@ -198,9 +198,9 @@ func TestParentsOfOtherControllersStayAndThoseThatTheSpecHasNoMoreGo(t *testing.
 		Status: metav1.ConditionTrue})
 	decided := []gatewayv1.RouteParentStatus{entry(ref("a"), ours, metav1.Time{}, "Judged"),
 		entry(ref("c"), ours, metav1.Time{}, "Judged")}
-	got, complete := Parents(have, []gatewayv1.ParentReference{ref("a"), ref("b"), ref("c")}, "shop", decided, now)
+	got, complete := Parents(have, "shop", decided, now)
 	want := []gatewayv1.RouteParentStatus{
-		entry(ref("a"), ours, before, "Judged"), have[1], have[3], have[4], entry(ref("c"), ours, now, "Judged"),
+		entry(ref("a"), ours, before, "Judged"), have[1], have[2], have[3], have[4], entry(ref("c"), ours, now, "Judged"),
 	}
 	if diff := cmp.Diff(want, got); diff != "" || !complete {
 		t.Errorf("complete %v: %s", complete, diff)
@@ -210,7 +210,7 @@ func TestParentsOfOtherControllersStayAndThoseThatTheSpecHasNoMoreGo(t *testing.
 	for i := range full32 {
 		full32[i] = entry(ref(fmt.Sprint(i)), other, before, "Foreign")
 	}
-	if got, complete := Parents(full32, nil, "shop", decided, now); complete || len(got) != maxParents {
+	if got, complete := Parents(full32, "shop", decided, now); complete || len(got) != maxParents {
 		t.Errorf("%d parents, complete %v", len(got), complete)
 	}
 }

@@ -47,6 +47,9 @@ type Input struct {
 	// Reached returns the objects of other namespaces to which the last valid version of a route forwards; nil = no such
 	// version is known.
 	Reached func(route diag.Object) []intent.Reached
+	// Configured returns the name of the TargetGroupConfiguration that configures a backend of the last version of a
+	// route; nil = no such version is known.
+	Configured func(route diag.Object, backend objects.Ref) string
 }
 
 // Attached is a route of the Gateway with what is decided about its parentRefs.
@@ -54,7 +57,12 @@ type Attached struct {
 	Object    metav1.Object
 	Route     attachment.Route
 	Decisions []attachment.Decision
+	// Astray is why some of the parentRefs are former ones; nil = none is. Then the last good version of the route serves.
+	Astray *Astray
 }
+
+// Astray is a parentRef of a route that leads nowhere.
+type Astray struct{ Path, Text string }
 
 // Decided is what becomes of a route.
 type Decided struct {
@@ -170,6 +178,11 @@ func newTranslation(in *Input, r *Attached) *translation {
 	t.member = intent.Member{Object: t.object, Authority: intent.RoutesOnly}
 	if created := r.Object.GetCreationTimestamp(); !created.IsZero() {
 		t.member.Created = created.Unix()
+	}
+	if a := r.Astray; a != nil {
+		t.drop(a.Path, "%s", a.Text)
+		t.member.Diagnostics = diag.List{diag.New(t.object, a.Path, diag.InvalidRule, a.Text,
+			"correct the parentRef; to detach the route, delete the parentRef")}
 	}
 	return t
 }

@@ -46,13 +46,22 @@ type group struct {
 	*intent.TargetGroup
 }
 
-// propsOf are the properties of target groups of a backend for the route. Several TargetGroupConfigurations of one
-// backend are a mistake: the first by name counts.
-func (t *translation) propsOf(kind objects.Kind, namespace, name string) configuration.Layers[props] {
+// propsOf are the properties of target groups of a backend for the route, and the name of the backend's own
+// TargetGroupConfiguration. Several of one backend are a mistake: the first by name counts.
+func (t *translation) propsOf(kind objects.Kind, namespace, name string) (ls configuration.Layers[props], own string) {
 	of := configuration.Route{Kind: string(t.route.Route.Kind), Namespace: t.route.Route.Namespace,
 		Name: t.route.Route.Name}
-	layers, all := Properties(t.in.View, t.in.Defaults, objects.Ref{Kind: kind, Namespace: namespace, Name: name}, of)
+	backend, former := objects.Ref{Kind: kind, Namespace: namespace, Name: name}, ""
+	if t.in.Configured != nil {
+		former = t.in.Configured(t.object, backend)
+	}
+	layers, all := Properties(t.in.View, t.in.Defaults, backend, of, former)
 	for i, c := range all {
+		if to := TargetOf(c); to != backend {
+			t.ignoredOf(ObjectOf(c, "TargetGroupConfiguration"), "spec.targetReference", fmt.Sprintf("%s %s/%s does not exist; "+
+				"the settings still apply to %s %s/%s", to.Kind, to.Namespace, to.Name, kind, namespace, name),
+				"correct the reference; to reset the settings, delete the TargetGroupConfiguration")
+		}
 		if r := c.Spec.TargetReference; r != nil && r.Group != nil && *r.Group != "" && *r.Group != gatewayv1.GroupName {
 			t.ignoredOf(ObjectOf(c, "TargetGroupConfiguration"), "spec.targetReference.group", "group has no effect: kind and "+
 				"name decide", "remove it")
@@ -63,14 +72,41 @@ func (t *translation) propsOf(kind objects.Kind, namespace, name string) configu
 				"delete one of the two")
 		}
 	}
-	return layers
+	if len(all) > 0 {
+		own = all[0].Name
+	}
+	return layers, own
+}
+
+// TargetOf is the object that a TargetGroupConfiguration with a targetReference is about.
+func TargetOf(c *lbcgatewayv1.TargetGroupConfiguration) objects.Ref {
+	return objects.Ref{Kind: objects.Kind(cmp.Or(ptr.Deref(c.Spec.TargetReference.Kind, ""), string(objects.Service))),
+		Namespace: c.Namespace, Name: c.Spec.TargetReference.Name}
+}
+
+// Stray reports whether a TargetGroupConfiguration with a targetReference is about an object that does not exist.
+func Stray(v *objects.View, c *lbcgatewayv1.TargetGroupConfiguration) bool {
+	to := TargetOf(c)
+	if to.Kind != objects.Service && to.Kind != objects.Gateway {
+		return true
+	}
+	_, exists := objects.Lookup[metav1.Object](v, to.Kind, to.Namespace, to.Name)
+	return !exists && v.Why(to.Kind, to.Namespace, to.Name) == nil
 }
 
 // Properties are the properties of target groups of a backend for a route, and the TargetGroupConfigurations that name
-// the backend, of which the first counts.
-func Properties(v *objects.View, defaults configuration.Defaults, backend objects.Ref, of configuration.Route) (
-	configuration.Layers[props], []*lbcgatewayv1.TargetGroupConfiguration) {
+// the backend, of which the first counts. If none does, it is the former one while that names nothing that exists: such
+// an edit is a mistake, for which no target group changes.
+func Properties(v *objects.View, defaults configuration.Defaults, backend objects.Ref, of configuration.Route,
+	former string) (configuration.Layers[props], []*lbcgatewayv1.TargetGroupConfiguration) {
 	all := objects.Naming[*lbcgatewayv1.TargetGroupConfiguration](v, objects.TargetGroupConfiguration, backend)
+	if len(all) == 0 && former != "" {
+		c, ok := objects.Lookup[*lbcgatewayv1.TargetGroupConfiguration](v, objects.TargetGroupConfiguration,
+			backend.Namespace, former)
+		if ok && c.Spec.TargetReference != nil && Stray(v, c) {
+			all = append(all, c)
+		}
+	}
 	var own *lbcgatewayv1.TargetGroupConfiguration
 	if len(all) > 0 {
 		own = all[0]
@@ -92,10 +128,13 @@ func (g *group) fail(f intent.Source, code diag.Code, text, remedy string) {
 
 // ofService is the backend of a Service port.
 func (t *translation) ofService(svc *corev1.Service, port corev1.ServicePort, at string, s *site) *backend {
-	g := &group{t: t, layers: t.propsOf(objects.Service, svc.Namespace, svc.Name), at: at, svc: svc, site: s}
+	g := &group{t: t, at: at, svc: svc, site: s}
+	var own string
+	g.layers, own = t.propsOf(objects.Service, svc.Namespace, svc.Name)
 	targetType := value(g.layers, "targetType", func(p *props) *lbcgatewayv1.TargetType { return p.TargetType })
 	kind := string(targetType.Or(lbcgatewayv1.TargetType(cmp.Or(t.in.Config.DefaultTargetType, stack.TargetInstance))))
 	g.TargetGroup = g.base(svc.Namespace, svc.Name, kind)
+	g.Configuration = own
 	g.ServiceUID, g.ServicePort = string(svc.UID), strconv.Itoa(int(port.Port))
 	g.IPv6 = slices.Contains(svc.Spec.IPFamilies, corev1.IPv6Protocol)
 	g.IPv4 = g.IPv6 && slices.Contains(svc.Spec.IPFamilies, corev1.IPv4Protocol)
@@ -137,8 +176,11 @@ func (t *translation) ofService(svc *corev1.Service, port corev1.ServicePort, at
 
 // ofBalancer is the backend of an application load balancer.
 func (t *translation) ofBalancer(gateway *gatewayv1.Gateway, port int32, arn, at string, s *site) *backend {
-	g := &group{t: t, layers: t.propsOf(objects.Gateway, gateway.Namespace, gateway.Name), at: at, site: s}
+	g := &group{t: t, at: at, site: s}
+	var own string
+	g.layers, own = t.propsOf(objects.Gateway, gateway.Namespace, gateway.Name)
 	g.TargetGroup = g.base(gateway.Namespace, gateway.Name, stack.TargetALB)
+	g.Configuration = own
 	g.Port, g.TargetPort, g.ServicePort, g.Balancer = port, strconv.Itoa(int(port)), strconv.Itoa(int(port)), arn
 	g.Protocol = protocolTCP
 	if p := value(g.layers, "protocol", func(p *props) *lbcgatewayv1.Protocol { return p.Protocol }); p.Set &&

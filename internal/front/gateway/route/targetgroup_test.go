@@ -85,7 +85,7 @@ func TestFieldsOfTargetGroups(t *testing.T) {
 			}
 			want := base
 			test.change(&want)
-			want.Object, want.Source = g.Object, g.Source
+			want.Object, want.Source, want.Configuration = g.Object, g.Source, "c"
 			if diff := cmp.Diff(&want, g); diff != "" {
 				t.Error(diff)
 			}
