@@ -28,7 +28,7 @@ How values are written:
 | list | items separated by commas; blanks around items and empty items are dropped; there is no escaping |
 | map | ` + "`key=value`" +
 		` items separated by commas; blanks around keys and values are dropped; a backslash takes the next character literally, so ` + "`\\,`" + ` is a comma in a value; the last of several equal keys applies; a comma at the end is ignored |
-| json | JSON; member names are matched without regard to case, unknown members have no effect, and a note names them |
+| json | JSON; member names are matched without regard to case, unknown members have no effect, and a note names them; an edit that misspells one is invalid |
 
 An invalid value is reported as an event on its object, with the annotation's name and the form of a valid value.
 The other members of the object's group are not affected. An unknown key with one of the prefixes below is reported with the most

@@ -3,6 +3,7 @@ package front
 import (
 	"cmp"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -78,6 +79,7 @@ func (t tenants) classEdit() edit {
 		"parameters removed":         func(s served) { delete(s.objects, "IngressClassParams/alb") },
 		"other parameters":           parameters("elbv2.k8s.aws", "IngressClassParams", "other"),
 		"parameters of another kind": parameters("", "ConfigMap", "alb"),
+		"a misspelt controller":      func(s served) { classOf(s).Spec.Controller = "ingress.k8s.aws/alp" },
 	}
 	what := t.pick("change", slices.Sorted(maps.Keys(changes))...)
 	return edit{name: what, make: changes[what]}
@@ -202,4 +204,47 @@ func (t tenants) serviceEdit() edit {
 	}
 	what := t.pick("change", slices.Sorted(maps.Keys(changes))...)
 	return edit{name: what, make: func(s served) { changes[what](sceneObject[*corev1.Service](s, "Service/one")) }}
+}
+
+// namesInValues are the names in values of annotations that a typing error makes unknown: members, and fields of
+// conditions.
+var namesInValues = regexp.MustCompile(`"([A-Za-z]{3,})":|"field":"([a-z-]+)"`)
+
+// typo swaps two letters of a name in an annotation of an object: in its key, or in its value.
+func (t tenants) typo(s served, on string) edit {
+	o := s.objects[on]
+	if o == nil {
+		return edit{name: "no typo", typo: true, make: func(served) {}}
+	}
+	key := t.pick("annotation", slices.Sorted(maps.Keys(o.GetAnnotations()))...)
+	value := o.GetAnnotations()[key]
+	of, inKey := key, true
+	from, to := strings.LastIndex(key, "/")+1, len(key)
+	if at := strings.Index(key, "aws-load-balancer-"); at >= 0 {
+		from = at + len("aws-load-balancer-")
+	}
+	names := namesInValues.FindAllStringSubmatchIndex(value, -1)
+	if len(names) > 0 && rapid.Bool().Draw(t.T, "in the value") {
+		of, inKey = value, false
+		name := names[rapid.IntRange(0, len(names)-1).Draw(t.T, "name")]
+		if from, to = name[2], name[3]; from < 0 {
+			from, to = name[4], name[5]
+		}
+	}
+	at := rapid.IntRange(from, to-2).Draw(t.T, "letter")
+	for ; at > from && of[at] == of[at+1]; at-- {
+	}
+	typed := of[:at] + of[at+1:at+2] + of[at:at+1] + of[at+2:]
+	return edit{name: on + " " + key + ": " + typed, typo: true, make: func(s served) {
+		o := s.objects[on]
+		if o == nil || o.GetAnnotations()[key] != value {
+			return
+		}
+		all := o.GetAnnotations()
+		if delete(all, key); inKey {
+			all[typed] = value
+		} else {
+			all[key] = typed
+		}
+	}}
 }

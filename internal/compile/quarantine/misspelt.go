@@ -13,7 +13,7 @@ import (
 // setting may have been in effect before, the key counts as an invalid value: the last good version of the member
 // serves. If the last good version has the same misspelling, the value that was in effect stays, and other edits of the
 // object take effect. Without a remembered version, as after a restart without checkpoint, the value in AWS is the one
-// that was in effect.
+// that was in effect. The same applies to what is misspelt in a value, such as a member of JSON.
 
 // CheckMisspelt applies that to the members. good are the last good versions, and manageBackend is the default of the
 // setting. It reports whether the load balancer that exists has to be looked up first.
@@ -38,12 +38,17 @@ func CheckMisspelt(lb *intent.LoadBalancer, f facts.Facts, good map[diag.Object]
 			continue // the look-up has failed, which the build reports
 		}
 		for _, wrong := range m.Misspelt {
-			newly := remembers && !slices.ContainsFunc(last.Misspelt, func(w intent.Misspelling) bool {
-				return w.Setting == wrong.Setting
-			})
-			if newly || !remembers && wrong.Setting == "security-groups" && mixedGroups(m, f.Existing, manageBackend) {
-				m.Diagnostics = append(m.Diagnostics, diag.New(m.Object, wrong.Source.Path(), diag.InvalidAnnotation,
-					misspelt(wrong), "correct it, or remove it to have the default").In(diag.LoadBalancer))
+			text, invalid := misspelt(wrong), false
+			switch {
+			case remembers:
+				text, invalid = inEdit(wrong, &last, text)
+			case wrong.Guards:
+				invalid = !Serves(m.Object, f.Existing != nil, good)
+			default:
+				invalid = wrong.Setting == "security-groups" && mixedGroups(m, f.Existing, manageBackend)
+			}
+			if invalid {
+				m.Diagnostics = append(m.Diagnostics, found(m, wrong, text))
 				continue
 			}
 			kept := false
@@ -63,8 +68,46 @@ func CheckMisspelt(lb *intent.LoadBalancer, f facts.Facts, good map[diag.Object]
 	return false
 }
 
+// inEdit reports whether a misspelling is new since the last good version, and its text.
+func inEdit(w intent.Misspelling, last *intent.Member, text string) (string, bool) {
+	if slices.ContainsFunc(last.Misspelt, func(o intent.Misspelling) bool {
+		return o.Setting == w.Setting && o.Source.Object().String() == w.Source.Object().String()
+	}) {
+		return "", false
+	}
+	if len(w.Lacks) == 0 {
+		return text, true
+	}
+	at := slices.IndexFunc(last.Named, func(name string) bool { return slices.Contains(w.Lacks, name) })
+	if at < 0 {
+		return "", false
+	}
+	if was := last.Named[at]; was != w.Setting {
+		text += ", and " + was + " is missing"
+	}
+	return text, true
+}
+
+// found is the finding about a misspelling that counts as an invalid value.
+func found(m *intent.Member, w intent.Misspelling, text string) diag.Diagnostic {
+	object, scope, remedy := w.Source.Object(), diag.LoadBalancer, "correct it, or remove it to have the default"
+	if w.Source.OfClass() {
+		object = m.Object
+	}
+	if w.Guards {
+		scope = diag.Route
+	}
+	if w.Text != "" {
+		remedy = "correct it, or remove it"
+	}
+	return diag.New(object, w.Source.Place(), diag.InvalidAnnotation, text, remedy).In(scope)
+}
+
 // misspelt is the text of a diagnostic.
 func misspelt(w intent.Misspelling) string {
+	if w.Text != "" {
+		return w.Text
+	}
 	if w.Key == w.Meant {
 		return fmt.Sprintf("the value of annotation %s cannot be understood", w.Key)
 	}

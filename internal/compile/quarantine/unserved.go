@@ -326,7 +326,7 @@ func (r *restoring) listeners() {
 // report adds a finding, once for each problem: the parts of a rule on several ports and hosts have the same one.
 func (r *restoring) report(u *intent.Unserved, consequence string) {
 	remedy := cmp.Or(u.Remedy, "correct the field, or remove it")
-	d := diag.New(r.member.Object, u.Path, diag.InvalidRule, u.Text+consequence, remedy).In(diag.Rule)
+	d := diag.New(r.member.Object, u.Path, cmp.Or(u.Code, diag.InvalidRule), u.Text+consequence, remedy).In(diag.Rule)
 	if !slices.Contains(r.found, d) {
 		r.found = append(r.found, d)
 	}

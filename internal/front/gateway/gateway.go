@@ -7,8 +7,10 @@ package gateway
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
@@ -91,6 +93,17 @@ func (c Config) family(name gatewayv1.GatewayController) (f attachment.Family, o
 func (c Config) Manages(class *gatewayv1.GatewayClass) bool {
 	_, ok := c.family(class.Spec.ControllerName)
 	return ok
+}
+
+// meant is the name of ours that a class most likely misspells as the name of its controller; empty if the class is
+// ours, or another controller's.
+func (c Config) meant(class *gatewayv1.GatewayClass) string {
+	name := class.Spec.ControllerName
+	if c.Manages(class) || slices.Contains([]gatewayv1.GatewayController{ControllerALB, ControllerNLB, ControllerAuto},
+		name) || meta.IsStatusConditionTrue(class.Status.Conditions, string(gatewayv1.GatewayClassConditionStatusAccepted)) {
+		return ""
+	}
+	return annotation.NearestOf(string(name), string(c.ALB), string(c.NLB), string(c.Auto))
 }
 
 // Owner is the owner of the stacks of a family.

@@ -72,11 +72,11 @@ func Load(v *objects.View, cfg Config, key stack.Key) Loaded {
 		return l
 	}
 	l.readClass(v)
-	if l.Class == nil { // the last valid version stays; without our finalizer, the class may be another controller's
+	// the last valid version stays; without our finalizer, the class may be another controller's
+	if problem := l.withoutClass(cfg); problem != "" {
 		if ours {
 			l.State, l.Reports = Wanted, l.Family == attachment.Application || !Finalized(g, other)
-			l.Unknown = &attachment.Problem{Reason: string(gatewayv1.GatewayReasonInvalid),
-				Message: fmt.Sprintf("GatewayClass %s does not exist", g.Spec.GatewayClassName)}
+			l.Unknown = &attachment.Problem{Reason: string(gatewayv1.GatewayReasonInvalid), Message: problem}
 			l.judge(v, cfg, l.Family)
 		}
 		return l
@@ -116,6 +116,19 @@ func Load(v *objects.View, cfg Config, key stack.Key) Loaded {
 				Finalizer(other))}
 	}
 	return l
+}
+
+// withoutClass is why the class of the Gateway is not known: it does not exist, or the name of its controller seems to
+// be misspelt. Empty = it is known.
+func (l *Loaded) withoutClass(cfg Config) string {
+	if l.Class == nil {
+		return fmt.Sprintf("GatewayClass %s does not exist", l.Gateway.Spec.GatewayClassName)
+	}
+	if meant := cfg.meant(l.Class); meant != "" {
+		return fmt.Sprintf("GatewayClass %s names controller %q, and %q may be meant", l.Class.Name,
+			l.Class.Spec.ControllerName, meant)
+	}
+	return ""
 }
 
 // otherThan returns the other family of load balancers.

@@ -82,9 +82,32 @@ func (t *translation) targetGroup(svc *corev1.Service, written, at string) *inte
 	return g
 }
 
+// withoutEndpoints is the backend of actions whose Service can never have endpoints, and why; nil if there is none.
+func (t *translation) withoutEndpoints(actions []intent.Action) (b *intent.Backend, text, remedy string) {
+	for _, a := range actions {
+		for i := range a.Backends {
+			b := &a.Backends[i]
+			if b.TargetGroup == nil || b.Weight != nil && *b.Weight == 0 {
+				continue
+			}
+			svc, err := t.service(b.TargetGroup.ServiceNamespace, b.TargetGroup.ServiceName)
+			if err != nil || svc.Spec.Type != corev1.ServiceTypeExternalName {
+				continue
+			}
+			_, remedy := serviceport.WithoutEndpoints(svc)
+			return b, fmt.Sprintf("Service %s/%s is of type ExternalName (%s) and has no endpoints", svc.Namespace, svc.Name,
+				svc.Spec.ExternalName), remedy
+		}
+	}
+	return nil, "", ""
+}
+
 func (t *translation) newTargetGroup(id string, svc *corev1.Service, written, at string) *intent.TargetGroup {
 	object := owner.Object(svc)
 	annotation.Check(t.findings, object, annotation.OnBoth, svc.Annotations)
+	for _, m := range annotation.Misspellings(object, annotation.OnBoth, svc.Annotations) {
+		t.findings.Misspell(m)
+	}
 	if kind := svc.Annotations[string(annotation.ServiceType)]; kind != "nlb-ip" && kind != "external" &&
 		svc.Spec.Type != corev1.ServiceTypeLoadBalancer {
 		annotation.CheckWithoutLoadBalancer(t.findings, object, svc.Annotations)
@@ -98,9 +121,6 @@ func (t *translation) newTargetGroup(id string, svc *corev1.Service, written, at
 				serviceport.Describe(svc)),
 			"name one of its ports, or add the port to the Service"))
 		return nil
-	}
-	if text, remedy := serviceport.WithoutEndpoints(svc); text != "" {
-		t.findings.Add(diag.New(Object(t.ingress), at, diag.NoTargets, text, remedy))
 	}
 	g := &intent.TargetGroup{
 		ID: id, Object: Object(t.ingress), ServiceNamespace: svc.Namespace, ServiceName: svc.Name,

@@ -3,7 +3,6 @@ package ingress
 import (
 	"cmp"
 	"fmt"
-	"strings"
 
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -70,13 +69,10 @@ func Classify(v *objects.View, cfg Config, ing *networkingv1.Ingress) (Class, *d
 		"set spec.ingressClassName, or leave the annotation "+defaultClassAnnotation+" on one class only")
 }
 
-// mostTypingErrors is how far a misspelt name of a class is from the right one.
-const mostTypingErrors = 2
-
 // misspeltClass is the diagnostic of an Ingress that has a load balancer, and whose annotation seems to misspell our
 // class. An annotation for another controller releases the load balancer.
 func misspeltClass(v *objects.View, ing *networkingv1.Ingress, value, own string) *diag.Diagnostic {
-	if !served(ing) || annotation.Distance(strings.ToLower(value), own) > mostTypingErrors {
+	if !served(ing) || annotation.NearestOf(value, own) == "" {
 		return nil
 	}
 	if _, exists := v.IngressClass(value); exists {
@@ -88,6 +84,20 @@ func misspeltClass(v *objects.View, ing *networkingv1.Ingress, value, own string
 		"existing class of another controller", own))
 	d.Path = "metadata.annotations[" + LegacyClassAnnotation + "]"
 	return d
+}
+
+// misspeltController is the diagnostic of an Ingress of a class whose controller seems to be a misspelt name of this one.
+// The load balancer of an Ingress stays; a class of another controller releases it.
+func misspeltController(ing *networkingv1.Ingress, c *networkingv1.IngressClass) *diag.Diagnostic {
+	if annotation.NearestOf(c.Spec.Controller, Controller) == "" {
+		return nil
+	}
+	text := fmt.Sprintf("IngressClass %s names controller %q, and %q may be meant", c.Name, c.Spec.Controller, Controller)
+	if served(ing) {
+		text += "; its load balancer keeps its former rules and settings"
+	}
+	return invalidClass(ing, text, fmt.Sprintf("create the class again with spec.controller %s; to release the load "+
+		"balancer, delete the Ingress, or name a class of another controller", Controller))
 }
 
 // served reports whether an Ingress carries the finalizer of a group, and so has or had a load balancer.
@@ -120,7 +130,7 @@ func classNamed(v *objects.View, ing *networkingv1.Ingress, name string) (Class,
 			"create the IngressClass, or name an existing one")
 	}
 	if c.Spec.Controller != Controller {
-		return Class{}, nil
+		return Class{}, misspeltController(ing, c)
 	}
 	class := Class{Managed: true, Name: name}
 	ref := c.Spec.Parameters

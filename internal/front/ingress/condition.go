@@ -44,10 +44,10 @@ func (t *translation) conditionsOf(service string) *conditions {
 				if unknown++; unknown > maxUnknown {
 					continue
 				}
-				t.findings.Add(diag.New(Object(t.ingress), k.Path(), diag.GuardNotApplied,
-					fmt.Sprintf("condition %d: field %q is unknown, so the condition is left out and the rule matches more",
-						i, j.Field),
+				text := fmt.Sprintf("condition %d: field %q is unknown", i, j.Field)
+				t.findings.Add(diag.New(Object(t.ingress), k.Path(), diag.GuardNotApplied, text+" and has no effect",
 					"use host-header, path-pattern, http-header, http-request-method, query-string or source-ip").In(diag.Route))
+				t.read.Misspell(k, fmt.Sprintf("[%d].field", i), text, true)
 			}
 		}
 	}

@@ -56,6 +56,10 @@ func (t *translation) listeners() ([]intent.Listener, []intent.Certificate) {
 			const path = "spec.defaultBackend"
 			l.DefaultSource = t.here(path)
 			authentication, actions := t.authenticated(t.backend(t.ingress.Spec.DefaultBackend, path))
+			if b, text, remedy := t.withoutEndpoints(actions); b != nil {
+				t.findings.Add(diag.New(Object(t.ingress), b.Source.Path(), diag.NoTargets, text, remedy))
+				t.findings.Misspell(intent.Misspelling{Setting: path, Key: path, Meant: path, Source: t.here(path), Text: text})
+			}
 			if l.Protocol == protocolHTTPS {
 				actions = slices.Concat(authentication, actions)
 			}
@@ -204,9 +208,12 @@ func listenerRemedy(listeners []intent.Listener) string {
 
 func (t *translation) noteUnusedListenerAttributes(listeners []intent.Listener) {
 	used := map[annotation.Key]bool{}
+	var names []string
 	for _, l := range listeners {
-		used[attributesKey(l)] = true
+		k := attributesKey(l)
+		used[k], names = true, append(names, strings.TrimPrefix(string(k), string(annotation.ListenerAttributes)))
 	}
+	t.read.CheckKeys(annotation.ListenerAttributes, names)
 	for _, k := range slices.Sorted(maps.Keys(t.ingress.Annotations)) {
 		if key := annotation.Key(k); strings.HasPrefix(k, string(annotation.ListenerAttributes)) && !used[key] {
 			t.read.Ignored(key, fmt.Sprintf("annotation %s has no effect: the Ingress has no such listener", k),

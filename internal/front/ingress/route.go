@@ -50,7 +50,7 @@ func (t *translation) counted(m *intent.Member) bool {
 	return false
 }
 
-// routes are the desired rules, or the first of them. For each rule of the Ingress exact paths come first, then
+// routes are the desired rules, or the first of them, without those whose targets cannot exist: these are unserved. For each rule of the Ingress exact paths come first, then
 // prefixes from long to short, then the others.
 func (t *translation) routes(most int) []intent.Route {
 	regex := t.lenient(annotation.RegexPathMatch)
@@ -61,9 +61,16 @@ func (t *translation) routes(most int) []intent.Route {
 		}
 		paths := t.sorted(i, rule)
 		for _, p := range paths[:min(len(paths), most)] {
-			if r, ok := t.route(p, regex); ok {
-				out = append(out, r)
+			r, ok := t.route(p, regex)
+			if !ok {
+				continue
 			}
+			if b, text, remedy := t.withoutEndpoints(r.Actions); b != nil {
+				t.unserved = append(t.unserved, intent.Unserved{Route: r, Before: len(out), Path: b.Source.Path(), Text: text,
+					Remedy: remedy, Code: diag.NoTargets})
+				continue
+			}
+			out = append(out, r)
 		}
 		if most -= len(paths); most <= 0 {
 			break

@@ -94,6 +94,9 @@ func ofClass[T any](t *translation, read func(annotation.Reader) T) T {
 		d.Object, d.Path = Object(t.ingress), t.params(d.Path).Place()
 		t.findings.Add(d)
 	}
+	for _, m := range f.Misspelt() {
+		t.findings.Misspell(m)
+	}
 	return out
 }
 
@@ -138,7 +141,7 @@ func (t *translation) subnets(class *v1beta1.SubnetSelector) intent.Field[intent
 }
 
 // sslRedirect returns the port that HTTP listeners redirect to. An invalid class parameter overrides the annotation
-// too, and switches redirection off, as in the existing controller.
+// too, and switches redirection off, as in the existing controller; in an edit it counts as misspelt.
 func (t *translation) sslRedirect(class string) intent.Field[int32] {
 	if class == "" {
 		return t.read.Int32(annotation.SSLRedirect)
@@ -146,9 +149,11 @@ func (t *translation) sslRedirect(class string) intent.Field[int32] {
 	source := t.params("spec.sslRedirectPort")
 	n, err := strconv.ParseInt(class, 10, 32)
 	if err != nil || n < 1 || n > 65535 {
-		t.findings.Add(diag.New(Object(t.ingress), source.Place(), diag.IgnoredSetting,
-			fmt.Sprintf("sslRedirectPort %q of the class parameters is not a port, so nothing is redirected", class),
+		text := fmt.Sprintf("sslRedirectPort %q of the class parameters is not a port", class)
+		t.findings.Add(diag.New(Object(t.ingress), source.Place(), diag.IgnoredSetting, text+" and has no effect",
 			"write a number from 1 to 65535").In(diag.LoadBalancer))
+		t.findings.Misspell(intent.Misspelling{Setting: "ssl-redirect", Key: source.Path(), Meant: source.Path(),
+			Source: source, Text: text})
 		return intent.Field[int32]{}
 	}
 	return intent.Of(int32(n), source)

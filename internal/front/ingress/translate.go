@@ -36,6 +36,7 @@ type translation struct {
 	conditions   map[string]*conditions         // by Service name; nil = malformed, which is reported
 	actions      map[annotation.Key]*annotation.Action
 	transforms   map[string]*[]stack.Transform // by Service name; nil = malformed, which is reported
+	unserved     []intent.Unserved
 }
 
 func translate(v *objects.View, cfg Config, m member) intent.Member {
@@ -58,7 +59,6 @@ func translate(v *objects.View, cfg Config, m member) intent.Member {
 	out.Settings = t.settings()
 	out.Listeners, out.Certificates = t.listeners()
 	annotation.Check(f, Object(ing), annotation.OnIngress, ing.Annotations)
-	out.Misspelt = annotation.Misspellings(Object(ing), annotation.OnIngress, ing.Annotations)
 	t.read.Bool(annotation.DryRun) // applied by Load; an invalid value is reported here
 	t.read.CheckApproval(annotation.ApprovedPlan)
 	t.read.CheckDeletionPolicy(annotation.DeletionPolicy)
@@ -69,10 +69,12 @@ func translate(v *objects.View, cfg Config, m member) intent.Member {
 	} else {
 		out.Routes = t.routes(mostUnavailable)
 	}
+	out.Unserved = t.unserved
 	t.noteClass()
 	t.read.NoteUnneeded(t.grouped())
 	annotation.CheckEmpty(f, Object(ing), annotation.OnIngress, ing.Annotations)
-	out.Diagnostics = f.List()
+	out.Diagnostics, out.Named = f.List(), f.Named()
+	out.Misspelt = append(annotation.Misspellings(Object(ing), annotation.OnIngress, ing.Annotations), f.Misspelt()...)
 	return out
 }
 
@@ -117,6 +119,9 @@ func Examine(v *objects.View, cfg Config, ing *networkingv1.Ingress) (Class, dia
 			out.Diagnostics = append(out.Diagnostics, diag.New(Object(ing), r.Source.Path(), diag.InvalidRule, problem,
 				"correct the value, or remove it").In(diag.Rule))
 		}
+	}
+	for _, u := range out.Unserved {
+		out.Diagnostics = append(out.Diagnostics, diag.New(Object(ing), u.Path, u.Code, u.Text, u.Remedy).In(diag.Rule))
 	}
 	return class, out.Diagnostics
 }

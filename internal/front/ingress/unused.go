@@ -15,6 +15,10 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
+// ofBackends are the families of annotations whose keys name backends.
+var ofBackends = []annotation.Key{annotation.Actions, annotation.Conditions, annotation.Transforms,
+	annotation.TargetControlPort}
+
 // noteUnused notes annotations about actions and Services that no backend names. They have no effect until a backend
 // names them.
 func (t *translation) noteUnused() {
@@ -24,8 +28,7 @@ func (t *translation) noteUnused() {
 		used[b.Name+"."+b.Port.Name], used[fmt.Sprint(b.Name, ".", b.Port.Number)] = true, true
 	}
 	for _, key := range slices.Sorted(maps.Keys(t.ingress.Annotations)) {
-		for _, family := range []annotation.Key{annotation.Actions, annotation.Conditions, annotation.Transforms,
-			annotation.TargetControlPort} {
+		for _, family := range ofBackends {
 			name, ok := strings.CutPrefix(key, string(family.For("")))
 			if !ok || name == "" || used[name] || family == annotation.TargetControlPort && t.namesPort(name) {
 				continue
@@ -42,6 +45,10 @@ func (t *translation) noteUnused() {
 			}
 			t.findings.Add(diag.New(Object(t.ingress), annotation.Key(key).Path(), code, text, remedy).In(diag.Route))
 		}
+	}
+	names := slices.Sorted(maps.Keys(used))
+	for _, family := range ofBackends {
+		t.read.CheckKeys(family, names)
 	}
 }
 

@@ -19,7 +19,7 @@ func TestActionThatNoBackendNamesIsNoted(t *testing.T) {
 		}}, Spec: networkingv1.IngressSpec{DefaultBackend: &networkingv1.IngressBackend{
 		Service: &networkingv1.IngressServiceBackend{Name: "used"}}}}
 	f := &annotation.Findings{}
-	tr := &translation{ingress: ing, findings: f}
+	tr := &translation{ingress: ing, findings: f, read: annotation.NewReader(f, Object(ing), ing.Annotations)}
 	tr.noteUnused()
 	found := f.List()
 	if len(found) != 2 || found[0].Path != annotation.Key(key("spare")).Path() || found[1].Path != annotation.Key(

@@ -39,12 +39,15 @@ func (t *translation) noteDoubts(scheme string) {
 	served := t.servedPorts()
 	const remedy = "name a port of the Service by its number"
 	family := string(annotation.ServicePortTGAttributes)
+	ports := slices.Sorted(maps.Keys(served))
+	t.read.CheckKeys(annotation.ServicePortTGAttributes, ports)
 	for _, k := range slices.Sorted(maps.Keys(t.service.Annotations)) {
 		if port, ok := strings.CutPrefix(k, family); ok && !served[port] {
 			t.read.Ignored(annotation.Key(k), fmt.Sprintf("annotation %s has no effect: no target group is for port %s", k,
 				port), remedy)
 		}
 	}
+	t.read.CheckEntries(annotation.ServiceProxyProtocolPorts, ports)
 	for _, port := range t.read.List(annotation.ServiceProxyProtocolPorts).Value {
 		if _, err := strconv.Atoi(port); err == nil && !served[port] { // another text is an error
 			t.read.Ignored(annotation.ServiceProxyProtocolPorts,

@@ -173,6 +173,14 @@ func (t *translation) protocols(certificates bool) []listener {
 
 // noteUnusedQUIC notes entries that match no port of the Service, and therefore have no effect.
 func (t *translation) noteUnusedQUIC(entries []string) {
+	var names []string
+	for _, p := range t.service.Spec.Ports {
+		names = append(names, strconv.Itoa(int(p.Port)))
+		if p.Name != "" {
+			names = append(names, p.Name)
+		}
+	}
+	t.read.CheckEntries(annotation.ServiceQUICPorts, names)
 	if unused := t.unmatched(entries); len(unused) > 0 {
 		t.read.Ignored(annotation.ServiceQUICPorts, fmt.Sprintf("no port of the Service is %s", strings.Join(unused, " or ")),
 			"name ports of the Service, by number or name")
@@ -263,6 +271,7 @@ func (t *translation) mergesTCPAndUDP() bool {
 	}
 	b, err := strconv.ParseBool(raw)
 	if err != nil {
+		t.misspeltValue("tcp-udp-listener", annotation.ServiceTCPUDPListener)
 		t.read.Ignored(annotation.ServiceTCPUDPListener,
 			fmt.Sprintf("value %q is neither true nor false, so the feature gate EnableTCPUDPListener decides", raw),
 			"write true or false")
@@ -288,6 +297,15 @@ func (t *translation) noteUnused(listeners []intent.Listener, used map[annotatio
 			}
 			t.read.Ignored(k, fmt.Sprintf("annotation %s has no effect: the Service has no TLS listener", k), remedy)
 		}
+	}
+	for _, family := range []annotation.Key{annotation.ServiceListenerAttributes, annotation.ServiceActions} {
+		var names []string
+		for _, k := range slices.Sorted(maps.Keys(used)) {
+			if name, ok := strings.CutPrefix(string(k), string(family)); ok {
+				names = append(names, name)
+			}
+		}
+		t.read.CheckKeys(family, names)
 	}
 	for _, k := range slices.Sorted(maps.Keys(t.service.Annotations)) {
 		key := annotation.Key(k)

@@ -2,7 +2,6 @@ package service
 
 import (
 	"slices"
-	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -44,18 +43,19 @@ func translate(v *objects.View, cfg Config, svc *corev1.Service, grouped bool) i
 	if annotation.OfIngress(svc.Annotations) && !objects.NamedByIngress(v, svc) {
 		annotation.CheckUnnamed(f, owner.Object(svc), svc.Annotations)
 	}
-	m := intent.Member{Object: owner.Object(svc), Settings: t.settings(), Misspelt: annotation.Misspellings(
-		owner.Object(svc), annotation.OnService, svc.Annotations)}
+	m := intent.Member{Object: owner.Object(svc), Settings: t.settings()}
 	m.Listeners = t.listeners(m.Settings)
 	t.noteDoubts(m.Settings.Scheme.Value)
-	m.Misspelt = append(m.Misspelt, t.misspeltValues(m.Listeners)...)
+	t.misspeltValues(m.Listeners)
 	annotation.CheckEmpty(f, owner.Object(svc), annotation.OnService, svc.Annotations)
-	m.Diagnostics = f.List()
+	m.Diagnostics, m.Named = f.List(), f.Named()
+	m.Misspelt = append(annotation.Misspellings(owner.Object(svc), annotation.OnService, svc.Annotations),
+		f.Misspelt()...)
 	return m
 }
 
-// misspeltValues are values that count as the default, as in the existing controller.
-func (t *translation) misspeltValues(listeners []intent.Listener) (out []intent.Misspelling) {
+// misspeltValues finds values that count as the default, as in the existing controller.
+func (t *translation) misspeltValues(listeners []intent.Listener) {
 	for _, v := range []struct {
 		setting string
 		key     annotation.Key
@@ -67,16 +67,17 @@ func (t *translation) misspeltValues(listeners []intent.Listener) (out []intent.
 		{"backend-protocol", annotation.ServiceBackendProtocol, func(v string) bool {
 			return v == "ssl" || v == "tcp" || v == "http" || !endsTLS(listeners)
 		}},
-		{"tcp-udp-listener", annotation.ServiceTCPUDPListener, func(v string) bool {
-			_, err := strconv.ParseBool(v)
-			return err == nil
-		}},
+		{"icmp", annotation.ServiceICMP, func(v string) bool { return v == "on" || v == "off" }},
 	} {
-		if value, source, ok := t.read.Raw(v.key); ok && !v.fits(value) {
-			out = append(out, intent.Misspelling{Setting: v.setting, Key: string(v.key), Meant: string(v.key), Source: source})
+		if value, _, ok := t.read.Raw(v.key); ok && !v.fits(value) {
+			t.misspeltValue(v.setting, v.key)
 		}
 	}
-	return out
+}
+
+func (t *translation) misspeltValue(setting string, k annotation.Key) {
+	_, source, _ := t.read.Raw(k)
+	t.findings.Misspell(intent.Misspelling{Setting: setting, Key: string(k), Meant: string(k), Source: source})
 }
 
 func endsTLS(listeners []intent.Listener) bool {

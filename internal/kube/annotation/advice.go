@@ -190,7 +190,11 @@ func Misspellings(o diag.Object, on Scope, annotations map[string]string) []inte
 		if _, there := annotations[string(meant)]; there || e.Setting == "" || !applies(e.Scope, on) {
 			continue
 		}
-		out = append(out, intent.Misspelling{Setting: e.Setting, Key: k, Meant: string(meant),
+		setting := e.Setting
+		if e.Family != "" {
+			setting = string(meant)
+		}
+		out = append(out, intent.Misspelling{Setting: setting, Key: k, Meant: string(meant),
 			Source: intent.At(o, Key(k).Path())})
 	}
 	return out

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
 )
 
 // mostUnknown bounds the unknown members of a value that are noted, and mostElements the elements of a list that are
@@ -18,7 +19,12 @@ const (
 	mostElements = 200
 )
 
-// noteUnknown notes the members of a JSON value that the type of the annotation has not.
+// guarding are the JSON annotations that restrict who is served. Any unknown member of them may have been meant as a
+// restriction.
+var guarding = []Key{Conditions, JWTValidation, AuthIDPCognito, AuthIDPOIDC}
+
+// noteUnknown notes the members of a JSON value that the type of the annotation has not. Those that may stand for a
+// missing one are misspelt.
 func (r Reader) noteUnknown(k Key, raw string, of reflect.Type) {
 	var value any
 	if json.Unmarshal([]byte(raw), &value) != nil {
@@ -31,11 +37,27 @@ func (r Reader) noteUnknown(k Key, raw string, of reflect.Type) {
 			remedy = fmt.Sprintf("did you mean %s?", m.meant)
 		}
 		r.Note(k, diag.IgnoredSetting, fmt.Sprintf("%s of annotation %s is unknown and has no effect", m.path, k), remedy)
+		e, _ := Lookup(k)
+		if guards := slices.Contains(guarding, e.Key); guards || m.instead {
+			r.Misspell(k, m.path, fmt.Sprintf("%s of annotation %s is unknown", m.path, k), guards)
+		}
 	}
 }
 
-// unknownMember is a member of a JSON value that no field stands for, and the field that it most likely means.
-type unknownMember struct{ path, meant string }
+// Misspell adds a part of a value that has no effect and is most likely misspelt. guards is true if the annotation
+// restricts who is served.
+func (r Reader) Misspell(k Key, part, text string, guards bool) {
+	_, source, _ := r.Raw(k)
+	r.findings.Misspell(intent.Misspelling{Setting: string(k) + " " + part, Key: string(k), Meant: string(k),
+		Source: source, Text: text, Guards: guards})
+}
+
+// unknownMember is a member of a JSON value that no field stands for, and the field that it most likely means. instead
+// is true if the value lacks that field.
+type unknownMember struct {
+	path, meant string
+	instead     bool
+}
 
 func unknownMembers(path string, value any, of reflect.Type) (out []unknownMember) {
 	for of.Kind() == reflect.Pointer {
@@ -67,7 +89,10 @@ func unknownMembers(path string, value any, of reflect.Type) (out []unknownMembe
 				out = append(out, unknownMembers(at, v[name], t)...)
 				continue
 			}
-			out = append(out, unknownMember{at, nearestOf(strings.ToLower(name), names)})
+			meant := nearestOf(strings.ToLower(name), names)
+			out = append(out, unknownMember{at, meant, meant != "" && !slices.ContainsFunc(members, func(m string) bool {
+				return strings.EqualFold(m, meant)
+			})})
 		}
 	}
 	return out
@@ -78,12 +103,21 @@ func implementsJSON(t reflect.Type) bool {
 }
 
 func nearestOf[V any](name string, among map[string]V) (best string) {
+	return NearestOf(name, slices.Sorted(maps.Keys(among))...)
+}
+
+// NearestOf returns the first of the names that a misspelt one most likely stands for, without regard to case; empty
+// if none is near.
+func NearestOf(name string, among ...string) (best string) {
 	if len(name) > longestName {
 		return ""
 	}
 	distance := 2 + len(name)/8
-	for _, other := range slices.Sorted(maps.Keys(among)) {
-		if d := Distance(name, other); d < distance {
+	for _, other := range among {
+		if lengths := len(other) - len(name); max(lengths, -lengths) >= distance {
+			continue
+		}
+		if d := Distance(strings.ToLower(name), strings.ToLower(other)); d < distance {
 			best, distance = other, d
 		}
 	}

@@ -16,10 +16,13 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/policy/replacement"
 )
 
-// Findings collects diagnostics, each once.
+// Findings collects diagnostics, each once. It also collects the misspellings of an object, and what its annotations
+// name, which tell an edit that misspells a name (intent.Misspelling).
 type Findings struct {
-	list diag.List
-	seen map[finding]bool
+	list     diag.List
+	seen     map[finding]bool
+	misspelt []intent.Misspelling
+	named    []string
 }
 
 type finding struct {
@@ -39,6 +42,23 @@ func (f *Findings) Add(ds ...diag.Diagnostic) {
 		}
 	}
 }
+
+// Misspell adds a misspelling if it is not there yet.
+func (f *Findings) Misspell(m intent.Misspelling) {
+	if f.seen == nil {
+		f.seen = map[finding]bool{}
+	}
+	if k := (finding{m.Source.Object(), m.Meant, m.Setting}); !f.seen[k] {
+		f.seen[k] = true
+		f.misspelt = append(f.misspelt, m)
+	}
+}
+
+// Misspelt returns the misspellings in the order in which they were added.
+func (f *Findings) Misspelt() []intent.Misspelling { return f.misspelt }
+
+// Named returns the keys and entries that name something, in the order in which they were added.
+func (f *Findings) Named() []string { return f.named }
 
 // List returns the diagnostics in the order in which they were added.
 func (f *Findings) List() diag.List { return f.list }
@@ -213,6 +233,7 @@ func (r Reader) ClassFrontendScheme() intent.Field[string] {
 	raw, source, ok := r.Raw(ClassFrontendScheme)
 	if e, _ := Lookup(FrontendScheme); ok && !slices.Contains(e.Values, raw) {
 		r.Note(ClassFrontendScheme, diag.IgnoredSetting, fmt.Sprintf("unknown scheme: %s", raw), e.remedy())
+		r.Misspell(ClassFrontendScheme, "value", fmt.Sprintf("unknown scheme: %s", raw), false)
 		ok = false
 	}
 	if !ok {

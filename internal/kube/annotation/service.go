@@ -75,7 +75,8 @@ var servicePlacementEntries = []Entry{
 	{Key: ServicePrefixLists, Syntax: List, Scope: OnService, Costs: diag.Listener, Setting: "prefix-lists",
 		Example: "pl-0123456789abcdef0", Doc: "Prefix lists that may reach the load balancer; they replace the " +
 			"default addresses."},
-	{Key: ServiceICMP, Syntax: String, Scope: OnService, Costs: diag.Listener, Default: "off", Example: "on",
+	{Key: ServiceICMP, Syntax: String, Scope: OnService, Costs: diag.Listener, Setting: "icmp",
+		Default: "off", Example: "on",
 		Doc: "Value on admits ICMP messages for path MTU discovery."},
 	{Key: ServicePrivateLinkRules, Syntax: String, Scope: OnService, Costs: diag.LoadBalancer,
 		Setting: "private-link-rules", Default: "untouched", Values: []string{"on", "off"},
@@ -118,10 +119,10 @@ var serviceListenerEntries = []Entry{
 		Example: "tcp.idle_timeout.seconds=400",
 		Doc: "Attributes of the listener with that protocol and port, e.g. aws-load-balancer-listener-attributes.TCP-80; " +
 			"not for TLS. One that is removed keeps its last value."},
-	{Key: ServiceTCPUDPListener, Syntax: Bool, Scope: OnService, Costs: diag.Listener,
+	{Key: ServiceTCPUDPListener, Syntax: Bool, Scope: OnService, Costs: diag.Listener, Setting: "tcp-udp-listener",
 		Default: "gate EnableTCPUDPListener (false)", Example: "true",
 		Doc: "Whether a TCP and a UDP port of one number become one TCP_UDP listener."},
-	{Key: ServiceQUICPorts, Syntax: List, Scope: OnService, Costs: diag.Listener, Example: "443",
+	{Key: ServiceQUICPorts, Syntax: List, Scope: OnService, Costs: diag.Listener, Setting: "quic-ports", Example: "443",
 		Doc: "UDP ports, by number or name, whose listeners are QUIC, or TCP_QUIC where TCP shares the number; with `ip` " +
 			"targets. See [QUIC](tasks/nlb.md#quic)."},
 	{Key: ServiceActions, Family: "<protocol>-<port>", Syntax: JSON, Scope: OnService, Costs: diag.Route,
@@ -131,15 +132,17 @@ var serviceListenerEntries = []Entry{
 }
 
 var serviceTargetEntries = []Entry{
-	{Key: ServiceTGAttributes, Syntax: Map, Scope: OnService, Costs: diag.Route,
+	{Key: ServiceTGAttributes, Syntax: Map, Scope: OnService, Costs: diag.Route, Setting: "target-group-attributes",
 		Example: "preserve_client_ip.enabled=true", Doc: "Attributes of the target groups."},
 	{Key: ServicePortTGAttributes, Family: "<port>", Syntax: Map, Scope: OnService, Costs: diag.Route,
+		Setting: "target-group-attributes.port",
 		Example: "deregistration_delay.timeout_seconds=30",
 		Doc:     "Attributes of the target group of one Service port, over the general ones."},
-	{Key: ServiceProxyProtocol, Syntax: String, Scope: OnService, Costs: diag.Route, Values: []string{"*"},
-		Example: "*", Doc: "Proxy protocol v2 towards all targets."},
-	{Key: ServiceProxyProtocolPorts, Syntax: List, Scope: OnService, Costs: diag.Route, Example: "80, 443",
-		Doc: "Service ports, by number, with proxy protocol v2; off for the others."},
+	{Key: ServiceProxyProtocol, Syntax: String, Scope: OnService, Costs: diag.Route, Setting: "proxy-protocol",
+		Values: []string{"*"}, Example: "*", Doc: "Proxy protocol v2 towards all targets."},
+	{Key: ServiceProxyProtocolPorts, Syntax: List, Scope: OnService, Costs: diag.Route, Setting: "proxy-protocol-ports",
+		Example: "80, 443",
+		Doc:     "Service ports, by number, with proxy protocol v2; off for the others."},
 	{Key: ServiceNodeLabels, Syntax: Map, Scope: OnService, Costs: diag.Route, Default: "all nodes", Example: "pool=web",
 		Doc: "Labels of the nodes that become instance targets."},
 	{Key: ServiceDriftPolicy, Syntax: String, Scope: OnService, Costs: diag.AddOn,

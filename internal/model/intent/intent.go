@@ -113,6 +113,8 @@ type Member struct {
 	// Misspelt are missing settings for which a misspelt key is present, if their absence deletes, replaces or exposes
 	// something. compile keeps their former values.
 	Misspelt []Misspelling
+	// Named are the keys and entries of annotations that name a backend, a listener or a port, as Misspelling.Lacks.
+	Named []string `json:",omitempty"`
 	// Former marks a member whose class or group name became invalid while it was part of the load balancer. Its present
 	// version does not apply, and its last valid version stays. Without a known one, nothing that the member may own can
 	// be changed or deleted, and the stack cannot be built until the member is corrected. Checkpoints use the former
@@ -211,6 +213,13 @@ type Misspelling struct {
 	Key     string // as it is written
 	Meant   string // the key that it resembles
 	Source  Source
+	// Text is the problem; empty = Key is unknown, and Meant is missing.
+	Text string `json:",omitempty"`
+	// Guards is true if the setting restricts who is served: a member that does not serve yet is invalid, too.
+	Guards bool `json:",omitempty"`
+	// Lacks is set for a key or an entry that names nothing: what could be written instead of it, and is not. It counts as
+	// misspelt if one of them is among the Named of the last valid version, because the edit ends its effect.
+	Lacks []string `json:"-"`
 }
 
 // Listener is what a member declares for one port.
@@ -261,8 +270,9 @@ type Unserved struct {
 	// Stand are conditions for the same requests. They replace declared conditions that AWS refuses, if no earlier version
 	// served any.
 	Stand []stack.Condition `json:",omitempty"`
-	// Path, Text and Remedy are the finding.
+	// Path, Text and Remedy are the finding, and Code its code; empty = InvalidRule.
 	Path, Text, Remedy string
+	Code               diag.Code `json:",omitempty"`
 }
 
 // Route is one desired rule; Ports empty = on every listener of the member.
