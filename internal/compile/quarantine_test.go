@@ -212,7 +212,7 @@ func TestErrorsThatOnlyCompileFindsSetTheMemberAside(t *testing.T) {
 		"no node port": {func(m *intent.Member) {
 			g := m.Routes[0].Actions[0].Backends[0].TargetGroup
 			g.TargetType, g.Port = "instance", 0
-		}, diag.WrongServiceType, "NodePort"},
+		}, diag.WrongServiceType, "no node port"},
 		"IPv6 behind IPv4": {func(m *intent.Member) {
 			m.Routes[0].Actions[0].Backends[0].TargetGroup.IPv6 = true
 		}, diag.InvalidAnnotation, "dual-stack"},

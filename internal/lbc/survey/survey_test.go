@@ -373,7 +373,7 @@ func TestTheGroupOfANodeIsTheOneThatTheControllerTakes(t *testing.T) {
 			why: "adds its rules to sg-2"},
 		"none is tagged, one has rules for load balancers": {rules: serving, group: "sg-2", why: "adds its rules to sg-2"},
 		"none is tagged and none has rules": {rules: []doctor.GroupRules{{ID: "sg-1"}, {ID: "sg-2"}},
-			why: "expected exactly one"},
+			why: "exactly one should"},
 		"both are tagged, and the rules could not be read": {tagged: tags("sg-1", "sg-2"), why: "could not be read"},
 		"both are tagged, one is named by the flag": {tagged: tags("sg-1", "sg-2"), named: "sg-1", rules: serving,
 			group: "sg-1"},

@@ -94,7 +94,7 @@ func TestDiscoveryPicksOneSubnetPerZone(t *testing.T) {
 			"1 of the required 2 subnets are usable"},
 		"no routes without the gate": {[]string{"a1 a public", "b1 b public"},
 			func(q *SubnetQuery) { q.ByReachability = false }, "", "unable to resolve at least one subnet"},
-		"one is too few for an ALB": {[]string{"a1 a elb=1"}, nil, "", "1 < 2"},
+		"one is too few for an ALB": {[]string{"a1 a elb=1"}, nil, "", "1 of the required 2 subnets"},
 		"one will do with the gate": {[]string{"a1 a elb=1"}, func(q *SubnetQuery) { q.SingleSubnet = true }, "a1",
 			""},
 		"one will do for an NLB": {[]string{"a1 a elb=1"}, func(q *SubnetQuery) { q.Type = stack.Network }, "a1",
@@ -253,7 +253,7 @@ func TestNamedSubnetsKeepTheirOrderAndAreChecked(t *testing.T) {
 		"made in the meantime": {[]string{"subnet-02", "subnet-0a"}, "02 0a", ""},
 		"twice":                {[]string{"subnet-0a", "subnet-0a"}, "", "listed twice"},
 		"one zone":             {[]string{"subnet-0a", "subnet-0c"}, "", "multiple subnets in same Availability Zone a"},
-		"one only":             {[]string{"subnet-0a"}, "", "1 < 2"},
+		"one only":             {[]string{"subnet-0a"}, "", "1 of the required 2 subnets"},
 		"two locales":          {[]string{"subnet-0d", "subnet-0e"}, "", "multiple locales: [local-zone outpost]"},
 		"one local zone":       {[]string{"subnet-0d"}, "0d", ""},
 	}

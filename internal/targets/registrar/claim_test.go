@@ -24,8 +24,8 @@ func (b behind) ConfirmedPod(_ context.Context, _, name, _ string) (*corev1.Pod,
 	return p, ok
 }
 
-// claim is a slice of namespace shop with one endpoint.
-func claim(e discoveryv1.Endpoint, ipv6 bool) *discoveryv1.EndpointSlice {
+// claiming is a slice of namespace shop with one endpoint.
+func claiming(e discoveryv1.Endpoint, ipv6 bool) *discoveryv1.EndpointSlice {
 	return &discoveryv1.EndpointSlice{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "shop"}, AddressType: familyOf(ipv6),
 		Ports: []discoveryv1.EndpointPort{{Port: ptr.To[int32](80)}}, Endpoints: []discoveryv1.Endpoint{e},
@@ -118,7 +118,7 @@ func TestAnEndpointOfAPodHasAnAddressOfThePod(t *testing.T) {
 			}
 			a, _ := netip.ParseAddr(c.address)
 			ipv6 := a.Is6()
-			s := claim(endpoint(c.address, "a", ptr.To(!c.not), nil), ipv6)
+			s := claiming(endpoint(c.address, "a", ptr.To(!c.not), nil), ipv6)
 			s.Endpoints[0].TargetRef.UID = c.uid
 			got := PodCandidates(t.Context(), of, corev1.ServicePort{}, []*discoveryv1.EndpointSlice{s}, ipv6)
 			if len(got) != 1 || got[0].Why != c.why || got[0].Refused != (c.why != "" && !c.quiet) {

@@ -85,7 +85,10 @@ func TestFieldsOfTargetGroups(t *testing.T) {
 			}
 			want := base
 			test.change(&want)
-			want.Object, want.Source, want.Configuration = g.Object, g.Source, "c"
+			want.Object, want.Source = g.Object, g.Source
+			if test.properties != "" {
+				want.Configuration = "c"
+			}
 			if diff := cmp.Diff(&want, g); diff != "" {
 				t.Error(diff)
 			}
