@@ -307,8 +307,8 @@ func (w *Wiring) newNetworking() *networking.Reconciler {
 // setUpBindings sets up the controller of bindings.
 func (w *Wiring) setUpBindings(ctx context.Context) error {
 	c, report := w.Config, w.recorder("targetGroupBinding")
-	if err := w.mgr.GetFieldIndexer().IndexField(ctx, &v1beta1.TargetGroupBinding{}, stacks.ByStack,
-		stacks.StackOf); err != nil {
+	if err := w.mgr.GetFieldIndexer().IndexField(ctx, &v1beta1.TargetGroupBinding{}, reads.ByStack,
+		reads.StackOf); err != nil {
 		return err
 	}
 	registry := w.newRegistry()

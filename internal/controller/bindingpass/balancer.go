@@ -6,6 +6,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/model/quota"
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
@@ -33,8 +34,9 @@ func (p *pass) balancer(ctx context.Context) registrar.Balancer {
 func (p *pass) sharing(ctx context.Context) int {
 	b := p.reconciler
 	own, _ := b.Inventory.KnownOwner(p.binding.Spec.TargetGroupARN)
+	labels := naming.Labels(own.Stack)
 	var list v1beta1.TargetGroupBindingList
-	if b.Client.List(ctx, &list, client.MatchingLabels(naming.Labels(own.Stack))) != nil {
+	if b.Client.List(ctx, &list, reads.OfStack(labels), client.MatchingLabels(labels)) != nil {
 		return 0
 	}
 	of := map[string]bool{}

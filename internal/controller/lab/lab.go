@@ -146,7 +146,7 @@ func NewObserved(t *testing.T, profile account.Profile, calls func(ctx context.C
 	tracker := clienttesting.NewObjectTracker(scheme, serializer.NewCodecFactory(scheme).UniversalDecoder())
 	b := fake.NewClientBuilder().WithScheme(scheme).WithObjectTracker(tracker).WithObjects(objects...).
 		WithIndex(&v1beta1.TargetGroupBinding{}, bindingpass.ByTargetGroup, bindingpass.TargetGroupOf).
-		WithIndex(&v1beta1.TargetGroupBinding{}, stacks.ByStack, stacks.StackOf).
+		WithIndex(&v1beta1.TargetGroupBinding{}, reads.ByStack, reads.StackOf).
 		WithIndex(&v1beta1.TargetGroupBinding{}, bindingpass.ByService, bindingpass.ServiceOf).
 		WithIndex(&v1beta1.TargetGroupBinding{}, bindingpass.ByNodeSelector, bindingpass.NodeSelectorOf).
 		WithIndex(&discoveryv1.EndpointSlice{}, bindingpass.SlicesByService, bindingpass.ServiceOfSlice).

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -22,7 +20,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
-	"github.com/k8s-lbc/lbc/internal/kube/owner"
 	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
@@ -212,43 +209,11 @@ func (b *BindingWriter) NoteDeleted(o client.Object) {
 	}
 }
 
-// ByStack is the cache index of bindings by the stacks that their labels name.
-const ByStack = "metadata.labels.stack"
-
-// StackOf returns the keys of a binding in the index ByStack: the labels of each stack that it may belong to.
-func StackOf(o client.Object) (keys []string) {
-	labels := o.GetLabels()
-	for _, k := range owner.Kinds {
-		for _, of := range []stack.ID{{Name: "group"}, {Namespace: "namespace", Name: "name"}} {
-			has := naming.Labels(stack.Key{Owner: k.Owner, ID: of})
-			complete := true
-			for key := range has {
-				value, ok := labels[key]
-				has[key], complete = value, complete && ok
-			}
-			if complete {
-				keys = append(keys, indexed(has))
-			}
-		}
-	}
-	return keys
-}
-
-// indexed is the value of labels in the index ByStack.
-func indexed(labels map[string]string) string {
-	var out []string
-	for _, key := range slices.Sorted(maps.Keys(labels)) {
-		out = append(out, key+"="+labels[key])
-	}
-	return strings.Join(out, ",")
-}
-
 // List lists the bindings of a stack for its observation.
 func (b *BindingWriter) List(ctx context.Context, key stack.Key) ([]awsop.Binding, error) {
 	labels := naming.Labels(key)
 	var list v1beta1.TargetGroupBindingList
-	if err := b.Client.List(ctx, &list, client.MatchingFields{ByStack: indexed(labels)},
-		client.MatchingLabels(labels)); err != nil {
+	if err := b.Client.List(ctx, &list, reads.OfStack(labels), client.MatchingLabels(labels)); err != nil {
 		return nil, fmt.Errorf("listing TargetGroupBindings of %s: %w", key, undefinedKind(err))
 	}
 	found := map[client.ObjectKey]*v1beta1.TargetGroupBinding{}

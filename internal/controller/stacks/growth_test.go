@@ -15,6 +15,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/controller/growth"
+	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
 	"github.com/k8s-lbc/lbc/internal/lib/await"
@@ -41,7 +42,7 @@ func labelled(name string, labels map[string]string) *v1beta1.TargetGroupBinding
 	return &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, Labels: labels}}
 }
 
-var byStack = []growth.Index{{Object: &v1beta1.TargetGroupBinding{}, Field: ByStack, Of: StackOf}}
+var byStack = []growth.Index{{Object: &v1beta1.TargetGroupBinding{}, Field: reads.ByStack, Of: reads.StackOf}}
 
 func TestIndexFindsTheBindingsOfEachKindOfStack(t *testing.T) {
 	t.Parallel()

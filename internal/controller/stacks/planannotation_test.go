@@ -70,7 +70,7 @@ func newTestReconciler(t *testing.T, objects ...client.Object) (*Reconciler, *[]
 		Controller: ingress.Controller}}
 	b := fake.NewClientBuilder().WithScheme(scheme).WithObjects(append(objects, class)...).WithStatusSubresource(
 		&networkingv1.Ingress{}).
-		WithIndex(&v1beta1.TargetGroupBinding{}, ByStack, StackOf)
+		WithIndex(&v1beta1.TargetGroupBinding{}, reads.ByStack, reads.StackOf)
 	for _, k := range readable.Kinds {
 		if k.Optional || k.Grouped {
 			b = b.WithIndex(k.Object, readable.References, readable.ReferenceValues)

@@ -21,6 +21,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
+	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/controller/stacks"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/readable"
@@ -95,8 +96,8 @@ func TestWhatWasWrittenToABindingIsForgottenWhenItIsSeenToGo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := fake.NewClientBuilder().WithScheme(scheme).WithIndex(&v1beta1.TargetGroupBinding{}, stacks.ByStack,
-		stacks.StackOf).Build()
+	c := fake.NewClientBuilder().WithScheme(scheme).WithIndex(&v1beta1.TargetGroupBinding{}, reads.ByStack,
+		reads.StackOf).Build()
 	b := stacks.NewBindingWriter(c, func() time.Time { return time.Unix(100, 0) })
 	key := lab.Key("front")
 	want := stack.Binding{Name: "k8s-web", Namespace: "shop", Labels: map[string]string{
@@ -140,8 +141,8 @@ func TestABindingWhoseCreationWasNotAnsweredIsRemembered(t *testing.T) {
 		TargetType: stack.TargetIP}
 	for _, effect := range []bool{true, false} {
 		attempts := 0
-		c := fake.NewClientBuilder().WithScheme(scheme).WithIndex(&v1beta1.TargetGroupBinding{}, stacks.ByStack,
-			stacks.StackOf).WithInterceptorFuncs(interceptor.Funcs{
+		c := fake.NewClientBuilder().WithScheme(scheme).WithIndex(&v1beta1.TargetGroupBinding{}, reads.ByStack,
+			reads.StackOf).WithInterceptorFuncs(interceptor.Funcs{
 			Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
 				if attempts++; attempts > 1 {
 					return c.Create(ctx, o, opts...)

@@ -17,7 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
 	"github.com/k8s-lbc/lbc/internal/controller/bindingpass"
-	"github.com/k8s-lbc/lbc/internal/controller/stacks"
+	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/kube/readable"
 )
 
@@ -29,7 +29,7 @@ type informers struct {
 
 // soakIndexes are those of caches.
 var soakIndexes = map[string]func(client.Object) []string{
-	readable.References: readable.ReferenceValues, stacks.ByStack: stacks.StackOf,
+	readable.References: readable.ReferenceValues, reads.ByStack: reads.StackOf,
 	bindingpass.ByTargetGroup: bindingpass.TargetGroupOf, bindingpass.ByService: bindingpass.ServiceOf,
 	bindingpass.ByNodeSelector: bindingpass.NodeSelectorOf, bindingpass.SlicesByService: bindingpass.ServiceOfSlice,
 }
