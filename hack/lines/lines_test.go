@@ -10,17 +10,17 @@ import (
 // one that shrinks by more than the slack gets a lower budget, so that nothing grows back.
 var budgets = map[string]int{
 	"api":        800,
-	"aws":        13448,
+	"aws":        13547,
 	"cmd":        350,
-	"compile":    9540,
+	"compile":    9613,
 	"config":     100,
-	"controller": 27258,
-	"front":      14323,
-	"kube":       5624,
+	"controller": 27268,
+	"front":      14721,
+	"kube":       5719,
 	"lib":        1163,
-	"model":      6718,
-	"plan":       11383,
-	"targets":    5004,
+	"model":      6740,
+	"plan":       11438,
+	"targets":    5184,
 	"view":       3080,
 }
 

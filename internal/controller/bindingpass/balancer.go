@@ -36,7 +36,8 @@ func (p *pass) sharing(ctx context.Context) int {
 	own, _ := b.Inventory.KnownOwner(p.binding.Spec.TargetGroupARN)
 	labels := naming.Labels(own.Stack)
 	var list v1beta1.TargetGroupBindingList
-	if b.Client.List(ctx, &list, reads.OfStack(labels), client.MatchingLabels(labels)) != nil {
+	if b.Client.List(ctx, &list, client.MatchingFields{reads.ByStack: reads.Indexed(labels)},
+		client.MatchingLabels(labels)) != nil {
 		return 0
 	}
 	of := map[string]bool{}

@@ -27,19 +27,15 @@ func StackOf(o client.Object) (keys []string) {
 				has[key], complete = value, complete && ok
 			}
 			if complete {
-				keys = append(keys, indexed(has))
+				keys = append(keys, Indexed(has))
 			}
 		}
 	}
 	return keys
 }
 
-// OfStack selects the bindings that have the labels of a stack, in the index ByStack.
-func OfStack(labels map[string]string) client.MatchingFields {
-	return client.MatchingFields{ByStack: indexed(labels)}
-}
-
-func indexed(labels map[string]string) string {
+// Indexed is the value of labels of a stack in the index ByStack.
+func Indexed(labels map[string]string) string {
 	var out []string
 	for _, key := range slices.Sorted(maps.Keys(labels)) {
 		out = append(out, key+"="+labels[key])

@@ -213,7 +213,8 @@ func (b *BindingWriter) NoteDeleted(o client.Object) {
 func (b *BindingWriter) List(ctx context.Context, key stack.Key) ([]awsop.Binding, error) {
 	labels := naming.Labels(key)
 	var list v1beta1.TargetGroupBindingList
-	if err := b.Client.List(ctx, &list, reads.OfStack(labels), client.MatchingLabels(labels)); err != nil {
+	if err := b.Client.List(ctx, &list, client.MatchingFields{reads.ByStack: reads.Indexed(labels)},
+		client.MatchingLabels(labels)); err != nil {
 		return nil, fmt.Errorf("listing TargetGroupBindings of %s: %w", key, undefinedKind(err))
 	}
 	found := map[client.ObjectKey]*v1beta1.TargetGroupBinding{}

@@ -42,7 +42,7 @@ func TestDeniedDeletionSaysWhyOnObjectAndNamespace(t *testing.T) {
 		t.Errorf("the object says %q", got)
 	}
 	if told := strings.Join(l.Events, "\n"); !strings.Contains(told,
-		"Namespace shop FailedDeployModel: Ingress shop/front: DeleteLoadBalancer") {
+		"Namespace shop FailedDeployModel: Ingress shop/front: AWS refused DeleteLoadBalancer") {
 		t.Errorf("events:\n%s", told)
 	}
 	if got := board.Reasons(); got["AccessDenied"] != 1 {

@@ -73,7 +73,7 @@ func TestAGatewayOfTheWatchedNamespaceIsServedWhateverNamesOtherNamespaces(t *te
 			"(spec.listeners[0].allowedRoutes.namespaces.from)",
 		"ListenerSets of other namespaces than shop are not served",
 		"[" + string(diag.UnwatchedNamespaces) + "]",
-		"Service (pay:pay) cannot be read: namespace pay is not watched (--watch-namespace=shop)",
+		"Service pay/pay cannot be read: namespace pay is not watched (--watch-namespace=shop)",
 	} {
 		if !strings.Contains(events, want) {
 			t.Errorf("no event says %q:\n%s", want, events)

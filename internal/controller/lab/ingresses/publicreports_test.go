@@ -46,7 +46,7 @@ func inputs() map[string]input {
 		"conditions of a misspelt field": {annotations: map[string]string{
 			"conditions.web": strings.Replace(restricted, "source-ip", "sourceip", 1)},
 			told:    []string{"[GuardNotApplied]", `"sourceip" is unknown`, "source-ip"},
-			answers: map[string]string{"/web": "web:80"}},
+			answers: map[string]string{"/web": "0 load balancers"}},
 		"conditions without an action": {annotations: map[string]string{"conditions.admin": restricted},
 			change: useAnnotation("admin"), told: []string{"[BackendServiceMissing]", "admin"}},
 		"instance targets of a Service without node ports": {annotations: map[string]string{"target-type": "instance"},

@@ -45,7 +45,6 @@ func TestGroupsOfOneGeneratedNameBothServe(t *testing.T) {
 		t.Fatalf("%d load balancers, shown: %v\n%s", l.Balancers(), hosts, strings.Join(l.Events, "\n"))
 	}
 	mark := l.Mark()
-	l.Crash()
 	l.Restart()
 	l.Settle(keys...)
 	if w := l.Writes(mark); len(w) > 0 {
