@@ -74,7 +74,8 @@ func (s *source) formerBinding(namespace, name string) *v1beta1.TargetGroupBindi
 	if s.kube == nil {
 		return nil
 	}
-	have, _ := objects.Lookup[*v1beta1.TargetGroupBinding](objects.New(s.reader), objects.TargetGroupBinding, namespace, name)
+	have, _ := objects.Lookup[*v1beta1.TargetGroupBinding](objects.New(s.reader), objects.TargetGroupBinding, namespace,
+		name)
 	return have
 }
 

@@ -58,7 +58,8 @@ func commands(args []string) (list, build []string) {
 	if verb < 1 || out < verb || len(args) < out+3 {
 		return nil, nil
 	}
-	list = slices.Replace(slices.Clone(args), out, out+2, "-e", "-deps", "-json=ImportPath,Dir,GoFiles,CgoFiles,Stale,Name")
+	list = slices.Replace(slices.Clone(args), out, out+2, "-e", "-deps",
+		"-json=ImportPath,Dir,GoFiles,CgoFiles,Stale,Name")
 	list[verb] = "list"
 	return list, slices.Insert(slices.Clone(args), out, "-v")
 }

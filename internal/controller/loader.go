@@ -53,7 +53,7 @@ func (l *Loader) Start(ctx context.Context) error {
 	}{{VerifyDelay, l.Verify}, {RelistDelay - VerifyDelay, l.Relist}} {
 		for pause := attempt.after; pause > 0; pause = attempt.make(background) {
 			if sleep.For(ctx, pause) != nil {
-				return nil
+				return nil //nolint:nilerr // the process ends
 			}
 		}
 	}

@@ -127,7 +127,7 @@ func (s awaitedServer) Start(ctx context.Context) error {
 		f := s.files.Complete()
 		s.report(fmt.Errorf("there are no %s and %s in %s", f.Cert, f.Key, f.Dir))
 		if sleep.For(ctx, certificatePause) != nil {
-			return nil
+			return nil //nolint:nilerr // the process ends
 		}
 	}
 	if s.flags.CertSecret == "" {

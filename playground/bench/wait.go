@@ -189,6 +189,7 @@ func (s *session) untilGone(ctx context.Context) error {
 		if err != nil || n == groups {
 			return n == groups, err
 		}
-		return false, sleep.For(ctx, time.Duration(n-groups)*100*time.Microsecond) // a list of thousands takes the machine's time
+		// a list of thousands takes the machine's time
+		return false, sleep.For(ctx, time.Duration(n-groups)*100*time.Microsecond)
 	})
 }

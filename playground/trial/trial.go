@@ -280,7 +280,8 @@ func (t *Trial) wait(ctx context.Context, what string, f func(context.Context) e
 	case ctx.Err() != nil:
 		return ctx.Err()
 	}
-	return fmt.Errorf("%s did not happen within %v: %w\n%s", what, time.Since(began).Round(time.Second), err, t.Report(ctx))
+	return fmt.Errorf("%s did not happen within %v: %w\n%s", what, time.Since(began).Round(time.Second), err,
+		t.Report(ctx))
 }
 
 // Repeat repeats f until it succeeds, failed returns an error, or ctx ends. It returns the last error of f before that.

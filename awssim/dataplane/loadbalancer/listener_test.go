@@ -26,7 +26,8 @@ func TestAHandshakeOutlivesTheProtocolOfItsListener(t *testing.T) {
 		s.handshakes = func() *handshake.Server { return handshake.NewServer(&s.Listener, false) }
 		return s
 	}
-	certificate := topology.Certificate{ARN: "arn:web", TLS: tls.Certificate{Leaf: &x509.Certificate{DNSNames: []string{"web"}}}}
+	certificate := topology.Certificate{ARN: "arn:web", TLS: tls.Certificate{Leaf: &x509.Certificate{
+		DNSNames: []string{"web"}}}}
 	l := new(LoadBalancer).NewListener(snapshot(topology.Listener{Port: 443, Protocol: "TLS",
 		Certificates: []topology.Certificate{certificate}}))
 	l.Update(snapshot(topology.Listener{Port: 443, Protocol: "TCP"}))

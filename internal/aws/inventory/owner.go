@@ -261,7 +261,7 @@ func (i *Inventory) TakenBeside(key stack.Key) func(stack.Kind, string) bool {
 
 // holds reports whether a stack has a resource with a name.
 func (e *entry) holds(kind stack.Kind, name string) bool {
-	switch kind {
+	switch kind { //nolint:exhaustive // only these have names that are derived from others
 	case stack.KindLoadBalancer:
 		return slices.ContainsFunc(e.obs.LoadBalancers, func(lb awsop.LoadBalancer) bool {
 			return lb.Name == name && !lb.Foreign

@@ -38,7 +38,8 @@ func CheckMisspelt(lb *intent.LoadBalancer, f facts.Facts, good map[diag.Object]
 			continue // the look-up has failed, which the build reports
 		}
 		for _, wrong := range m.Misspelt {
-			text, invalid := misspelt(wrong), false
+			text := misspelt(wrong)
+			var invalid bool
 			switch {
 			case remembers:
 				text, invalid = inEdit(wrong, &last, text)

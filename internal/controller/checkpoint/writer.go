@@ -140,7 +140,7 @@ func (w *Writer) Start(ctx context.Context) error {
 	for w.Store.Enabled() {
 		if sleep.For(ctx, writePauses.Pause(failures+1)) != nil {
 			w.End(ctx)
-			return nil
+			return nil //nolint:nilerr // the process ends
 		}
 		isOpen, err := w.Write(ctx)
 		if err == nil && isOpen {

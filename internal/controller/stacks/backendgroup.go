@@ -138,7 +138,7 @@ func (b *BackendGroup) Start(ctx context.Context) error {
 		}
 		again = nil
 		if sleep.For(ctx, backendPause) != nil { // one look for load balancers that are deleted at the same time
-			return nil
+			return nil //nolint:nilerr // the process ends
 		}
 		if pause := b.Look(ctx); pause > 0 {
 			again = time.After(pause)

@@ -87,7 +87,7 @@ func (r *Renewer) Start(ctx context.Context) error {
 			last, failures = "", 0
 		}
 		if sleep.For(ctx, wait) != nil {
-			return nil
+			return nil //nolint:nilerr // the process ends
 		}
 	}
 }

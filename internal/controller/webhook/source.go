@@ -84,7 +84,7 @@ func (s *Source) Start(ctx context.Context) error {
 			s.Report(err)
 		}
 		if sleep.For(ctx, wait) != nil {
-			return nil
+			return nil //nolint:nilerr // the process ends
 		}
 	}
 }

@@ -86,8 +86,8 @@ func misspeltClass(v *objects.View, ing *networkingv1.Ingress, value, own string
 	return d
 }
 
-// misspeltController is the diagnostic of an Ingress of a class whose controller seems to be a misspelt name of this one.
-// The load balancer of an Ingress stays; a class of another controller releases it.
+// misspeltController is the diagnostic of an Ingress of a class whose controller seems to be a misspelt name of this
+// one. The load balancer of an Ingress stays; a class of another controller releases it.
 func misspeltController(ing *networkingv1.Ingress, c *networkingv1.IngressClass) *diag.Diagnostic {
 	if annotation.NearestOf(c.Spec.Controller, Controller) == "" {
 		return nil

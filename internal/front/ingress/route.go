@@ -50,8 +50,8 @@ func (t *translation) counted(m *intent.Member) bool {
 	return false
 }
 
-// routes are the desired rules, or the first of them, without those whose targets cannot exist: these are unserved. For each rule of the Ingress exact paths come first, then
-// prefixes from long to short, then the others.
+// routes are the desired rules, or the first of them, without those whose targets cannot exist: these are unserved. For
+// each rule of the Ingress exact paths come first, then prefixes from long to short, then the others.
 func (t *translation) routes(most int) []intent.Route {
 	regex := t.lenient(annotation.RegexPathMatch)
 	var out []intent.Route

@@ -1,5 +1,5 @@
-// Package backoff schedules retries: pauses that grow to a ceiling, and failures in a row by key. It starts no timer and
-// makes no attempt; the caller provides clock and randomness. It imports the standard library only.
+// Package backoff schedules retries: pauses that grow to a ceiling, and failures in a row by key. It starts no timer
+// and makes no attempt; the caller provides clock and randomness. It imports the standard library only.
 package backoff
 
 import (

@@ -48,7 +48,9 @@ func (d *differ) bindings() {
 					"its target group does not exist any more").ID
 				d.handledBindings[bindingKey(w)] = true
 			}
-			d.step(plan.Create, r, plan.Vital, awsop.CreateBinding{Binding: w}, w.ServiceName+":"+w.ServicePort).Need(append(first, gone)...)
+			s := d.step(plan.Create, r, plan.Vital, awsop.CreateBinding{Binding: w}, w.ServiceName+":"+w.ServicePort)
+			s.Need(gone)
+			s.Need(first...)
 		case d.kept[bindingKey(have.Binding)]:
 		default:
 			if why := d.bindingChanges(have.Binding, w); len(why) > 0 {
