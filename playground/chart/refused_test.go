@@ -155,7 +155,7 @@ func TestNotesNameWhatHasNoEffect(t *testing.T) {
 			want: "podDisruptionBudget: the chart creates none for a single pod"},
 		{values: `{clusterName: c, keepTLSSecret: true}`,
 			want: "keepTLSSecret: Secret aws-load-balancer-tls is not in the cluster"},
-		{values: `{clusterName: c}`, upgrade: true, want: "helm upgrade does not upgrade definitions"},
+		{values: `{clusterName: c}`, upgrade: true, want: "helm upgrade does not upgrade CRDs"},
 	} {
 		r := render(t, c, values(t, tc.values), Release{Upgrade: tc.upgrade, APIs: tc.apis})
 		if !strings.Contains(r.Notes, tc.want) {
