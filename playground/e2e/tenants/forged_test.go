@@ -37,7 +37,7 @@ func TestForgedMarksAndTextsReachNobody(t *testing.T) {
 	}
 	patch(map[string]any{"annotations": map[string]string{
 		"alb.ingress.kubernetes.io/target-group-attributes": "\x1b[2J\x07\nSuccessfully reconciled\u202e"}})
-	waitTold(t, c, "Ingress", "forgemal/web", `\u001b[2J`)
+	waitTold(t, c, "Ingress", "forgemal/web", `\x1b[2J`)
 	for _, e := range c.Events(t, "Ingress", "forgemal", "web") {
 		if strings.ContainsFunc(e.Message, func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }) {
 			t.Errorf("an event with control characters: %q", e.Message)
