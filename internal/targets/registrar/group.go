@@ -105,8 +105,8 @@ type calls struct {
 // Further targets wait until one of them ends, and are then sent together.
 const writesPerGroup = 4
 
-func newGroup(of Group) *group {
-	g := &group{Group: of, members: map[string]member{}, own: map[string]bool{}, elsewhere: map[string]bool{},
+func newGroup(of Group, s *shares) *group {
+	g := &group{Group: of, shares: s, members: map[string]member{}, own: map[string]bool{}, elsewhere: map[string]bool{},
 		records: map[stack.ID]*record{}, since: map[string]time.Time{}, waits: map[string]wait{},
 		unproven: map[string]time.Time{}, ended: make(chan struct{}), calls: map[action]*calls{}}
 	for _, a := range []action{register, deregister} {
@@ -221,7 +221,7 @@ func (g *group) toRegister(ctx context.Context, q *Request) []Target {
 	if q.Record != nil {
 		mine = g.recordOf(q.Binding).keys
 	}
-	var missing, there []Endpoint
+	var missing []Endpoint
 	taken := g.addresses(q)
 	var homeZone func(Endpoint) string
 	if q.HomeZone != nil {
@@ -230,14 +230,9 @@ func (g *group) toRegister(ctx context.Context, q *Request) []Target {
 	keys := g.keysOf(q).list
 	for i, e := range q.wants().all() {
 		key := keys[i]
-		m, member := g.members[key]
 		switch {
-		case member && !m.uncertain || g.calls[register].keys[key]:
-			if q.Max > 0 || q.Balancer.Max > 0 { // else nobody asks
-				there = append(there, e)
-			}
-		case g.waitsForRead(key), g.elsewhere[e.ID] || g.calls[deregister].keys[key] || g.calls[register].failed[key] ||
-			q.Record != nil && !mine[key] || taken[e.Address()]:
+		case g.has(key), g.waitsForRead(key), g.elsewhere[e.ID] || g.calls[deregister].keys[key] ||
+			g.calls[register].failed[key] || q.Record != nil && !mine[key] || taken[e.Address()]:
 		default:
 			missing = append(missing, e)
 		}
@@ -249,7 +244,12 @@ func (g *group) toRegister(ctx context.Context, q *Request) []Target {
 	room, share, freed := g.shares.take(q, staying, room)
 	g.share, g.freed = share, append(g.freed, freed...)
 	if len(missing) > room {
-		var omitted []Endpoint
+		var there, omitted []Endpoint
+		for i, e := range q.wants().all() {
+			if g.has(keys[i]) {
+				there = append(there, e)
+			}
+		}
 		missing, omitted = cut(there, missing, room, homeZone)
 		for _, e := range omitted {
 			g.omitted = append(g.omitted, e.Key())
@@ -259,6 +259,12 @@ func (g *group) toRegister(ctx context.Context, q *Request) []Target {
 		return nil
 	}
 	return g.placed(q, missing, homeZone)
+}
+
+// has reports whether a target is registered for certain, or a call registers it.
+func (g *group) has(key string) bool {
+	m, member := g.members[key]
+	return member && !m.uncertain || g.calls[register].keys[key]
 }
 
 // placed returns endpoints as targets, with their zones.

@@ -52,7 +52,7 @@ func someEndpoints() *rapid.Generator[[]Endpoint] {
 func TestKeysAreThoseOfTheListAskedForLast(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		g := newGroup(Group{})
+		g := newGroup(Group{}, new(shares))
 		var before wants
 		for _, list := range rapid.SliceOfN(someEndpoints(), 1, 6).Draw(t, "lists") {
 			of := wants{EndpointsOf(list...), 0}
@@ -80,7 +80,7 @@ func TestKeysAreThoseOfTheListAskedForLast(t *testing.T) {
 func TestSharedListIsThatOfItsPort(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		shared, own := newGroup(Group{}), newGroup(Group{})
+		shared, own := newGroup(Group{}, new(shares)), newGroup(Group{}, new(shares))
 		var sharedBefore, ownBefore wants
 		for _, list := range rapid.SliceOfN(someEndpoints(), 1, 6).Draw(t, "lists") {
 			port := rapid.SampledFrom([]int32{8, 80, 30000}).Draw(t, "port")

@@ -35,7 +35,7 @@ func someChange(t *rapid.T, ranks map[int]int) {
 func TestRevisedListIsThatOfItsEndpoints(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		ranks, list, g := map[int]int{}, Endpoints{}, newGroup(Group{})
+		ranks, list, g := map[int]int{}, Endpoints{}, newGroup(Group{}, new(shares))
 		for range rapid.IntRange(1, 5).Draw(t, "changes") {
 			someChange(t, ranks)
 			before, all := list, podsAt(ranks)

@@ -293,8 +293,7 @@ func (r *Registry) group(of Group) *group {
 	defer r.mu.Unlock()
 	g := r.groups[of]
 	if g == nil {
-		g = newGroup(of)
-		g.shares = &r.shares
+		g = newGroup(of, &r.shares)
 		r.groups[of] = g
 	}
 	return g

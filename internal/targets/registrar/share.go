@@ -38,9 +38,6 @@ func (c claim) needs() int { return max(c.want, c.have) }
 // for all. staying counts the targets of the group that are registered. freed are the bindings that lacked room and may
 // have some now.
 func (s *shares) take(q *Request, staying, missing int) (room, share int, freed []stack.ID) {
-	if s == nil {
-		return missing, 0, nil
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.at[q.Group] != q.Balancer.ARN {
