@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -16,10 +18,37 @@ import (
 	"github.com/k8s-lbc/lbc/internal/lbc/survey"
 )
 
-// settings completes the controller's flags by those of its Deployment in the cluster, and says so; flags of the
-// command line win.
-func (i *inputs) settings(ctx context.Context, k client.Reader, errOut io.Writer) error {
+// flagsVariable is the environment variable with the controller's flags, separated by spaces, for a cluster without a
+// Deployment of the controller that the user may read.
+const flagsVariable = "LBC_FLAGS"
+
+// controllers returns the command lines of the cluster's controllers: those of their Deployments, else the one of
+// LBC_FLAGS.
+func controllers(ctx context.Context, k client.Reader) ([]survey.Deployed, error) {
 	found, err := survey.DeployedControllers(ctx, k)
+	if args := strings.Fields(os.Getenv(flagsVariable)); len(found) == 0 && len(args) > 0 {
+		return []survey.Deployed{{Name: flagsVariable, Args: args}}, nil
+	}
+	return found, err
+}
+
+// addVariable completes name, region and VPC of the cluster by those of LBC_FLAGS.
+func addVariable(c *config.Config) error {
+	var theirs config.Config
+	flags := config.FlagSet(&theirs)
+	flags.Usage = func() {}
+	if err := flags.Parse(strings.Fields(os.Getenv(flagsVariable))); err != nil {
+		return fmt.Errorf("the environment variable %s: %w", flagsVariable, err)
+	}
+	c.ClusterName, c.Region, c.VPC = cmp.Or(c.ClusterName, theirs.ClusterName), cmp.Or(c.Region, theirs.Region),
+		cmp.Or(c.VPC, theirs.VPC)
+	return nil
+}
+
+// settings completes the controller's flags by those of its Deployment in the cluster, or of LBC_FLAGS, and says so;
+// flags of the command line win.
+func (i *inputs) settings(ctx context.Context, k client.Reader, errOut io.Writer) error {
+	found, err := controllers(ctx, k)
 	enough := i.config.ClusterName != "" || i.account != "" || i.simulated
 	switch {
 	case err != nil && !enough:
@@ -32,7 +61,8 @@ func (i *inputs) settings(ctx context.Context, k client.Reader, errOut io.Writer
 	case len(found) == 0:
 		return errors.New("the cluster has no Deployment of the controller (label " +
 			"app.kubernetes.io/name=aws-load-balancer-controller) to read its flags from: " +
-			"set --cluster-name, --aws-region and --aws-vpc-id, and the flags that your controller runs with")
+			"set --cluster-name, --aws-region and --aws-vpc-id, and the flags that your controller runs with, here or " +
+			"in the environment variable " + flagsVariable)
 	}
 	d := found[0]
 	taken, err := i.take(d)

@@ -110,6 +110,9 @@ func (o *doctorOptions) run(ctx context.Context, given func(string) bool, out, e
 	if o.leader {
 		return o.showLeader(ctx, out)
 	}
+	if err := addVariable(&o.config); err != nil {
+		return err
+	}
 	cluster, err := clusterConfig(o.config.Kubeconfig, &o.reach)
 	if err != nil {
 		return err

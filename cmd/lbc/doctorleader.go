@@ -14,17 +14,16 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/internal/controller/config"
-	"github.com/k8s-lbc/lbc/internal/lbc/survey"
 	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
 
 // elected is the Lease of the controller of a cluster, in whose namespace its own objects are. namespace is that of a
-// flag; empty = that of the controller's Deployment.
+// flag; empty = that of the controller's Deployment, or of LBC_FLAGS.
 func elected(ctx context.Context, k client.Reader, namespace string) (client.ObjectKey, error) {
 	if namespace != "" {
 		return client.ObjectKey{Namespace: namespace, Name: leaseOf(nil).Name}, nil
 	}
-	found, err := survey.DeployedControllers(ctx, k)
+	found, err := controllers(ctx, k)
 	if err != nil {
 		return client.ObjectKey{}, fmt.Errorf("%w; name the controller's namespace with --leader-election-namespace", err)
 	}
@@ -32,7 +31,7 @@ func elected(ctx context.Context, k client.Reader, namespace string) (client.Obj
 	for _, d := range found {
 		of := leaseOf(d.Args)
 		of.Namespace = cmp.Or(of.Namespace, d.Namespace)
-		if !slices.ContainsFunc(all, func(k client.ObjectKey) bool { return k.Namespace == of.Namespace }) {
+		if of.Namespace != "" && !slices.ContainsFunc(all, func(k client.ObjectKey) bool { return k.Namespace == of.Namespace }) {
 			all = append(all, of)
 		}
 	}

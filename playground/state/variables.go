@@ -17,9 +17,17 @@ func (e Endpoints) Variables() []string {
 		"AWS_ENDPOINT_URL=" + e.Simulator, "AWS_REGION=" + e.Region, "AWS_DEFAULT_REGION=" + e.Region,
 		"AWS_ACCESS_KEY_ID=" + UserKey, "AWS_SECRET_ACCESS_KEY=playground", "AWS_EC2_METADATA_DISABLED=true",
 		"AWS_PROFILE=", "AWS_SESSION_TOKEN=",
+		"LBC_FLAGS=" + strings.Join(e.controllerFlags(), " "),
 		// A file of the user's cannot turn on what does not go with an endpoint.
 		"AWS_USE_FIPS_ENDPOINT=false", "AWS_USE_DUALSTACK_ENDPOINT=false", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=false",
 	}
+}
+
+// controllerFlags are the flags of the controller by which lbc finds the account and the controller's own objects. lbc
+// prefers those of the controller's Deployment, which only a playground from the chart has.
+func (e Endpoints) controllerFlags() []string {
+	return []string{"--cluster-name=" + e.Cluster, "--aws-region=" + e.Region, "--aws-vpc-id=" + e.VPC,
+		"--leader-election-namespace=kube-system"}
 }
 
 // Assignments are the variables for a POSIX shell.

@@ -19,8 +19,9 @@ func TestProgramsAndShellsGetTheSameVariablesAndNothingOfTheUsers(t *testing.T) 
 		"AWS_ACCESS_KEY_ID=AKIAPLAYGROUNDUSER01", "AWS_DEFAULT_REGION=us-west-2", "AWS_EC2_METADATA_DISABLED=true",
 		"AWS_ENDPOINT_URL=http://127.0.0.1:1", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=false", "AWS_REGION=us-west-2",
 		"AWS_SECRET_ACCESS_KEY=playground", "AWS_USE_DUALSTACK_ENDPOINT=false", "AWS_USE_FIPS_ENDPOINT=false",
-		"CLUSTER_NAME=demo", "KUBECONFIG=/s s/admin.kubeconfig", "PATH=/bin:/usr/bin",
-		"VPC_ID=vpc-1",
+		"CLUSTER_NAME=demo", "KUBECONFIG=/s s/admin.kubeconfig",
+		"LBC_FLAGS=--cluster-name=demo --aws-region=us-west-2 --aws-vpc-id=vpc-1 --leader-election-namespace=kube-system",
+		"PATH=/bin:/usr/bin", "VPC_ID=vpc-1",
 	}
 	service := append(slices.Clone(users), "AWS_ENDPOINT_URL_S3=https://theirs.example.com")
 	if got := slices.Sorted(slices.Values(e.Environ(service))); !slices.Equal(got, want) {

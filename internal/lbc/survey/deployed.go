@@ -15,12 +15,17 @@ import (
 
 // Deployed is a controller's command line, as a Deployment has it.
 type Deployed struct {
-	Namespace, Name string
+	Namespace, Name string // without a namespace, Name is what else has the command line
 	Args            []string
 	Region          string // of the environment; empty = none
 }
 
-func (d Deployed) String() string { return "Deployment " + d.Namespace + "/" + d.Name }
+func (d Deployed) String() string {
+	if d.Namespace == "" {
+		return d.Name
+	}
+	return "Deployment " + d.Namespace + "/" + d.Name
+}
 
 // DeployedControllers are the Deployments of the controller and its predecessors, sorted by namespace and name.
 func DeployedControllers(ctx context.Context, k client.Reader) (out []Deployed, err error) {

@@ -11,10 +11,10 @@ func newEnv(s *settings) *cobra.Command {
 		Use:   "env",
 		Short: "Print shell variables that point other programs at the cluster and the account",
 		Long: `env prints assignments for a POSIX shell. With them, kubectl and other programs that read KUBECONFIG use the
-playground's cluster; the AWS CLI and SDKs use the simulated account. The AWS CLI before 2.13 also needs
---endpoint-url $AWS_ENDPOINT_URL.`,
+playground's cluster; the AWS CLI and SDKs use the simulated account; lbc knows the controller's flags. The AWS CLI
+before 2.13 also needs --endpoint-url $AWS_ENDPOINT_URL.`,
 		Example: `  eval "$(playground env)"
-  lbc plan -A --cluster-name $CLUSTER_NAME --aws-vpc-id $VPC_ID`,
+  lbc plan -A`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			_, e, err := s.running()
