@@ -40,7 +40,7 @@ var bindings = []struct {
 	{
 		"bindtype", "targetGroupARN: TG, targetType: instance, serviceRef: {name: web, port: 80}",
 		"targetGroupARN: TG, targetType: ip, serviceRef: {name: web, port: 80}",
-		"FailedReconcile", []string{"targetType", "is ip, not instance", "spec.targetType", "set it", "[InvalidBinding]"},
+		"FailedReconcile", []string{"targetType", "targetType is instance", "has type ip", "spec.targetType", "set it", "[InvalidBinding]"},
 	},
 	{
 		"bindsvc", "targetGroupARN: TG, serviceRef: {name: missing, port: 80}",
@@ -55,7 +55,7 @@ var bindings = []struct {
 	{
 		"bindnode", "targetGroupARN: TG, nodeSelector: {matchLabels: {pool: a}}, serviceRef: {name: web, port: 80}",
 		"targetGroupARN: TG, nodeSelector: null, serviceRef: {name: web, port: 80}",
-		"FailedReconcile", []string{"NodeSelector", "spec.nodeSelector", "remove nodeSelector"},
+		"FailedReconcile", []string{"nodeSelector is set", "spec.nodeSelector", "remove nodeSelector"},
 	},
 }
 

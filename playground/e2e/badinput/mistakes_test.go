@@ -48,7 +48,7 @@ var mistakes = []mistake{
 				"actions.go": `{"type": "forward", "forwardConfig": {"targetGroups": [{"serviceName": "web", "servicePort": "http"}]}}`,
 			}, scene.Path{Path: "/", Service: "go", Port: "name: use-annotation"})
 		},
-		contains: []string{"alb.ingress.kubernetes.io/actions.go", "json", "not JSON"},
+		contains: []string{"alb.ingress.kubernetes.io/actions.go", "not valid JSON"},
 	},
 	annotation("bool", "multi-cluster-target-group", "maybe", "maybe", "true or false"),
 	annotation("word", "healthcheck-interval-seconds", "soon", "soon", "whole number"),
@@ -66,7 +66,7 @@ var mistakes = []mistake{
 	{
 		name: "groupname", bad: annotated("group.name", "Not_A_Name"), good: annotated(), reason: "FailedLoadGroupID",
 		warning:  true,
-		contains: []string{"Not_A_Name", "lower case", "group.name"},
+		contains: []string{"Not_A_Name", "lower-case", "group.name"},
 	},
 	{
 		name: "spelling", bad: annotated("helthcheck-path", "/health"), good: annotated(), reason: "UnknownAnnotation",
