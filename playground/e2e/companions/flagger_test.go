@@ -172,7 +172,7 @@ func writtenWeights(c *harness.Cluster, after uint64) map[int32]time.Time {
 // shownCanaryWeight is the weight of the canary that the LoadBalancer object of the Gateway shows.
 func shownCanaryWeight(t *testing.T, c *harness.Cluster) (weight int) {
 	t.Helper()
-	text, err := c.TryKubectl(t, "get", "lb", "-n", releases, "gateway-web", "-o",
+	text, err := c.TryKubectl(t, "get", "lb", "-n", releases, "gateway-alb-web", "-o",
 		`jsonpath={.status.rules[0].forward[?(@.service.name=="web-canary")].weight}`)
 	if err != nil || text == "" {
 		return 0
