@@ -30,13 +30,14 @@ const releases = "releases"
 // lag is how long a weight of a route may take to reach AWS.
 const lag = time.Second
 
-// TestFlaggerReleasesThroughAnHTTPRoute follows docs/tasks/flagger.md with the real Flagger: each weight that Flagger
-// writes into its HTTPRoute is in AWS within a second and in the status of the LoadBalancer object, and no request fails.
+// TestFlaggerReleasesThroughAnHTTPRoute shows that the real Flagger releases as docs/tasks/flagger.md
+// says: each weight of its HTTPRoute is in AWS within a second and in the status of the LoadBalancer
+// object, and no request fails.
 func TestFlaggerReleasesThroughAnHTTPRoute(t *testing.T) {
 	longtest.Long(t, "it needs the programs of make companions")
 	c := cluster(t)
-	define(t, c, filepath.Join(sources(t, c, "flagger", "github.com/fluxcd/flagger"), "artifacts", "flagger", "crd.yaml"),
-		"canaries.flagger.app")
+	source := sources(t, c, "flagger", "github.com/fluxcd/flagger")
+	define(t, c, filepath.Join(source, "artifacts", "flagger", "crd.yaml"), "canaries.flagger.app")
 	established(t, c, "metrictemplates.flagger.app", "alertproviders.flagger.app")
 	start(t, c, "flagger", "-mesh-provider=gatewayapi:v1", "-namespace="+releases, "-port="+freePorts(t, 1)[0],
 		"-metrics-server=http://127.0.0.1:1")
