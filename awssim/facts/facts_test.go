@@ -149,7 +149,7 @@ func TestEveryFactIsARowOfTheLists(t *testing.T) {
 	}
 }
 
-// TestPermissionsOfThePageAreThoseOfTheFacts looks for each call of the facts in the page's table.
+// TestPermissionsOfThePageAreThoseOfTheFacts looks for each call of the facts in the page's table, and for their number.
 func TestPermissionsOfThePageAreThoseOfTheFacts(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../../docs/simulator.md")
@@ -159,6 +159,9 @@ func TestPermissionsOfThePageAreThoseOfTheFacts(t *testing.T) {
 	_, section, _ := strings.Cut(string(page), "### Permissions")
 	section, _, _ = strings.Cut(section, "\n### ")
 	all := book(t, "")
+	if count := fmt.Sprintf("\n%d checks of these facts", len(all.Facts)); !strings.Contains(string(page), count) {
+		t.Errorf("docs/simulator.md does not say%s", count)
+	}
 	steps := []facts.Step{}
 	for _, fixture := range all.Fixtures {
 		steps = append(steps, fixture.Steps...)

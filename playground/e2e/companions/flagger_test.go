@@ -45,6 +45,11 @@ func TestFlaggerReleasesThroughAnHTTPRoute(t *testing.T) {
 	c.Apply(t, files["application.yaml"])
 	c.Apply(t, files["canary.yaml"])
 	waitPhase(t, c, "Initialized", nil)
+	// Flagger creates these pods before it creates the route, so that no load balancer is known to need them.
+	if sleep := c.Kubectl(t, "get", "pods", "-n", releases, "-l", "app=web-primary", "-o",
+		"jsonpath={.items[0].spec.containers[0].lifecycle.preStop.sleep.seconds}"); sleep == "" {
+		t.Fatal("the first pods have no sleep before their end")
+	}
 	address := scene.GatewayAddress(t, c, releases, "web")
 	c.WaitGet(t, "http://"+address+"/", "", 200, "first")
 
