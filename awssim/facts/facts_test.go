@@ -148,7 +148,8 @@ func TestEveryFactIsARowOfTheLists(t *testing.T) {
 	}
 }
 
-// TestPermissionsOfThePageAreThoseOfTheFacts looks for each call of the facts in the page's table, and for their number.
+// TestPermissionsOfThePageAreThoseOfTheFacts looks for each call of the facts in the page's table, and for their
+// number.
 func TestPermissionsOfThePageAreThoseOfTheFacts(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../../docs/simulator.md")
