@@ -230,7 +230,7 @@ soak: build-of-tests ## the binary under random edits, rollouts, node deaths, ki
 
 # The programs are compiled only once; the tests take a minute or two.
 .PHONY: companions
-companions: build-of-tests bin/companions/external-dns bin/companions/rollouts-controller bin/companions/cert-manager bin/companions/pebble ## external-dns, Argo Rollouts and cert-manager, their own code, beside the controller; compiles them for many minutes the first time
+companions: build-of-tests bin/companions/external-dns bin/companions/rollouts-controller bin/companions/flagger bin/companions/cert-manager bin/companions/pebble ## external-dns, Argo Rollouts, Flagger and cert-manager, their own code, beside the controller; compiles them for many minutes the first time
 	@LBC_TEST_ALL=1 LBC_COMPANIONS=$(CURDIR)/bin/companions $(PROGRAMS_OF_TESTS) $(GO) test -C playground -count=1 -timeout 30m -v $(TESTFLAGS) ./e2e/companions
 
 .PHONY: bench
@@ -322,6 +322,10 @@ bin/companions/external-dns: hack/tools/externaldns/go.mod bin/progress
 bin/companions/rollouts-controller: hack/tools/argorollouts/go.mod bin/progress
 	@echo "building the controller of Argo Rollouts"
 	@$(BUILD) -C hack/tools/argorollouts -o ../../../bin/companions/ github.com/argoproj/argo-rollouts/cmd/rollouts-controller
+
+bin/companions/flagger: hack/tools/flagger/go.mod bin/progress
+	@echo "building Flagger"
+	@$(BUILD) -C hack/tools/flagger -o ../../../bin/companions/ github.com/fluxcd/flagger/cmd/flagger
 
 bin/companions/cert-manager: hack/tools/certmanager/go.mod hack/tools/certmanager/main.go bin/progress
 	@echo "building the controllers of cert-manager"

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/acm"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 )
@@ -25,7 +26,7 @@ type Clients map[string]any
 func NewClients(cfg aws.Config) Clients {
 	return Clients{
 		"elbv2": elbv2.NewFromConfig(cfg), "ec2": ec2.NewFromConfig(cfg), "acm": acm.NewFromConfig(cfg),
-		"sts": sts.NewFromConfig(cfg),
+		"sts": sts.NewFromConfig(cfg), "tagging": resourcegroupstaggingapi.NewFromConfig(cfg),
 	}
 }
 
