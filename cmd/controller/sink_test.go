@@ -39,7 +39,7 @@ func former(t *testing.T, level zapcore.Level, to zapcore.WriteSyncer) logr.Logg
 	return zapr.NewLogger(z)
 }
 
-// withoutTime leaves out the first value of a line, which is the level, and the second, the time.
+// withoutTime is a line without its time, which follows the level.
 func withoutTime(line string) string {
 	level, rest, _ := strings.Cut(line, `"ts":"`)
 	_, rest, _ = strings.Cut(rest, `"`)
@@ -79,12 +79,12 @@ func TestLinesAreThoseOfZap(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var lines [2]string
-			for i, make := range []func(zapcore.WriteSyncer) logr.Logger{
+			for i, begin := range []func(zapcore.WriteSyncer) logr.Logger{
 				func(w zapcore.WriteSyncer) logr.Logger { return former(t, zapcore.InfoLevel, w) },
 				func(w zapcore.WriteSyncer) logr.Logger { return newLog(zapcore.InfoLevel, w) },
 			} {
 				var b bytes.Buffer
-				l := make(zapcore.AddSync(&b))
+				l := begin(zapcore.AddSync(&b))
 				l.Info("message", "key", value, "last", 1)
 				l.Error(errors.New("failed"), "message", "key", value)
 				l.WithName("a").WithValues("with", value).WithName("b").Error(nil, "message")

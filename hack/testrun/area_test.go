@@ -45,7 +45,8 @@ func TestAreaRunsWhatImportsItAndThePipeline(t *testing.T) {
 	check("left", left, "indirect", "tested", "testedThrough", labs, labs+"/chaos")
 
 	text := leftOut([]suite{{left: left}})
-	for _, want := range []string{"not run: 5 packages", "./indirect ./internal/controller/lab ", "make check", "make test"} {
+	for _, want := range []string{"not run: 5 packages", "./indirect ./internal/controller/lab ", "make check",
+		"make test"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not in %q", want, text)
 		}
@@ -72,8 +73,8 @@ func TestAreaOfTheCompilerNeedsNoLab(t *testing.T) {
 		}
 		all, left = append(all, s.packages...), append(left, s.left...)
 	}
-	for p, runs := range map[string]bool{"/internal/compile": true, "/internal/compile/rules": true, "/internal/front": true,
-		"/internal/controller/stacks": true, "/internal/controller/lab/restart": false} {
+	for p, runs := range map[string]bool{"/internal/compile": true, "/internal/compile/rules": true,
+		"/internal/front": true, "/internal/controller/stacks": true, "/internal/controller/lab/restart": false} {
 		if slices.Contains(all, module+p) != runs || slices.Contains(left, module+p) == runs {
 			t.Errorf("%s: runs %v, want %v", p, !runs, runs)
 		}
