@@ -19,7 +19,8 @@ KUBERNETES_LDFLAGS := -X k8s.io/component-base/version.gitVersion=$(KUBERNETES) 
 GO ?= go
 # The same for building, testing and linting, so that they share what is compiled. Only the standard library is compiled with inlining and with
 # tables for debuggers. That takes a quarter off the first build and 2 percent off programs. See docs/decisions/0006-modules.md.
-LIBRARIES := github.com/... go.etcd.io/... go.opentelemetry.io/... google.golang.org/... k8s.io/... sigs.k8s.io/...
+LIBRARIES := github.com/... go.etcd.io/... go.opentelemetry.io/... go.uber.org/... go.yaml.in/... golang.org/... google.golang.org/... gopkg.in/... \
+	k8s.io/... sigs.k8s.io/...
 # The linker leaves out what nothing uses of OpenTelemetry's names, if they are compiled with inlining, and of the descriptions of fields in
 # Kubernetes' types, if the compiler puts the code that fills each map into a function of its own.
 INLINED := go.opentelemetry.io/otel/attribute go.opentelemetry.io/otel/semconv/...
@@ -90,7 +91,8 @@ sizes: build-playground ## build the three programs and compare their sizes with
 
 ##@ Develop
 
-# Tests of one area and of the packages that import it: make test PKG=./internal/compile/... One test alone: make test PKG=./internal/plan RUN='^TestX$$$$'.
+# One area: make test PKG=./internal/compile/... runs its tests, those of the packages that import it and the golden files of the whole
+# pipeline, and names what it leaves to make check. One test alone: make test PKG=./internal/plan RUN='^TestX$$$$'.
 PKG ?=
 RUN ?=
 TESTRUN = $(PROGRAMS_OF_TESTS) bin/testrun $(if $(RUN),-run '$(RUN)') $(if $(TESTFLAGS),-flags '$(TESTFLAGS)')
@@ -98,7 +100,7 @@ TESTRUN = $(PROGRAMS_OF_TESTS) bin/testrun $(if $(RUN),-run '$(RUN)') $(if $(TES
 BINARIES_OF_TESTS = $(if $(filter-out ./playground%,$(PKG)),,build-of-tests)
 
 .PHONY: test
-test: bin/testrun $(BINARIES_OF_TESTS) ## all that a change needs, 15 minutes: race detector where something is concurrent, core end-to-end tests; PKG=./internal/compile/... for an area, RUN=TestX for one test
+test: bin/testrun $(BINARIES_OF_TESTS) ## all that a change needs, 15 minutes: race detector where something is concurrent, core end-to-end tests; PKG=./internal/compile/... for an area and what imports it, 2 minutes; RUN=TestX for one of its tests
 	@$(if $(BINARIES_OF_TESTS),LBC_BINARIES=$(CURDIR)/bin $(GO) test -count=1 ./hack/budget -run Binaries)
 	@$(TESTRUN) $(if $(PKG),area $(PKG),test)
 

@@ -9,8 +9,6 @@ import (
 	"os"
 
 	"github.com/go-logr/logr"
-	"github.com/go-logr/zapr"
-	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -86,15 +84,5 @@ func restConfig(kubeconfig string) (*rest.Config, error) {
 	return clientcmd.BuildConfigFromFlags("", kubeconfig)
 }
 
-// log writes JSON lines to standard error, as users of the existing controller parse them.
-func log(level zapcore.Level) logr.Logger {
-	c := zap.NewProductionConfig()
-	c.Level = zap.NewAtomicLevelAt(level)
-	c.EncoderConfig.EncodeTime = zapcore.RFC3339TimeEncoder
-	c.DisableCaller, c.DisableStacktrace = true, true
-	z, err := c.Build()
-	if err != nil {
-		return logr.Discard()
-	}
-	return zapr.NewLogger(z)
-}
+// log writes to standard error.
+func log(level zapcore.Level) logr.Logger { return newLog(level, os.Stderr) }

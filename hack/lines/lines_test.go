@@ -11,16 +11,16 @@ import (
 var budgets = map[string]int{
 	"api":        800,
 	"aws":        13547,
-	"cmd":        350,
-	"compile":    9614,
+	"cmd":        430,
+	"compile":    9620,
 	"config":     100,
 	"controller": 27268,
-	"front":      14721,
+	"front":      14725,
 	"kube":       5719,
 	"lib":        1163,
 	"model":      6740,
-	"plan":       11440,
-	"targets":    5184,
+	"plan":       11445,
+	"targets":    5190,
 	"view":       3080,
 }
 

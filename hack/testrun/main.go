@@ -6,7 +6,7 @@
 //	testrun all               all suites, long form (LBC_TEST_ALL=1)
 //	testrun long              the packages that have long forms, in these, without the race detector
 //	testrun check             unit and golden tests without the race detector, with Go's cache of results
-//	testrun area ./internal/compile/... -run 'TestX'
+//	testrun area ./internal/compile/...   some packages, those that import them, and golden files of the whole pipeline
 //	testrun times             the dearest tests of the last runs
 //	testrun list              each end-to-end test, and what only it shows
 package main
@@ -19,6 +19,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"syscall"
 )
 
@@ -98,6 +99,9 @@ func command(ctx context.Context, args []string, o options) error {
 	suites, err := plan(ctx, name, rest)
 	if err != nil {
 		return err
+	}
+	if o.run != "" {
+		suites = slices.DeleteFunc(suites, func(s suite) bool { return s.importers })
 	}
 	if o.cover != "" {
 		if o.cover, err = filepath.Abs(o.cover); err != nil {

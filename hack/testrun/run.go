@@ -39,6 +39,9 @@ func runSuites(ctx context.Context, suites []suite, o options) error {
 	}
 	fmt.Printf("%d passed, %d failed, %d skipped\n", passed, failed, skipped)
 	fmt.Printf("took %s\n", time.Since(began).Round(time.Second))
+	if o.run == "" {
+		fmt.Print(leftOut(suites))
+	}
 	if len(failures) == 0 {
 		return nil
 	}
@@ -54,6 +57,9 @@ func runSuite(ctx context.Context, s suite, o options) (*record, error) {
 	former, err := load(o.times, s.name)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
+	}
+	if len(former) == 0 {
+		former = unmeasured(s)
 	}
 	usage, err := os.CreateTemp("", "testrun-usage-")
 	if err != nil {
@@ -178,7 +184,7 @@ func (r *record) line(text string, now time.Time) string {
 // time left.
 func (r *record) progress(now time.Time, elapsed time.Duration, packages int, former []timing) string {
 	done, total := float64(len(r.ended)), float64(max(packages, len(r.ended)))
-	text := fmt.Sprintf("… %d packages done", len(r.ended))
+	text := fmt.Sprintf("… %d tests, %d packages done", len(r.tests)-len(r.ended), len(r.ended))
 	if doneSeconds, seconds := r.share(former); seconds > 0 {
 		done, total = doneSeconds, seconds
 	} else if packages <= 1 {
@@ -213,6 +219,23 @@ func (r *record) share(former []timing) (done, total float64) {
 		}
 	}
 	return done, total
+}
+
+// unmeasured are the tests of a suite that was never run here, as if each took one second, so that the share done grows
+// with each test: the first packages are the largest, and end after minutes.
+func unmeasured(s suite) (tests []timing) {
+	for _, p := range s.packages {
+		dir, ours := strings.CutPrefix(p, module+"/")
+		if !ours {
+			dir = filepath.Join(s.dir, p)
+		}
+		_, text := sources(dir)
+		core, long := testsIn(text...)
+		for _, name := range slices.Concat(core, long) {
+			tests = append(tests, timing{Package: p, Test: name, Seconds: 1})
+		}
+	}
+	return tests
 }
 
 // repeats are the commands that repeat each failed test of a suite alone.

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -26,6 +25,9 @@ type suite struct {
 	env      []string
 	args     []string // flags of go test
 	packages []string
+	// importers says that the packages only import the area: tests that -run names are not among them.
+	importers bool
+	left      []string // packages that depend on the area and do not run
 }
 
 // playgroundArgs: tests of whole playgrounds wait far more than they compute, so more packages run at a time than there
@@ -328,57 +330,4 @@ func longOf(packages []pack, paths []string, slice string) (suite, error) {
 	}
 	s.args = []string{"-timeout=40m", "-run=^(" + strings.Join(names, "|") + ")$"}
 	return s, nil
-}
-
-// area returns the suites of some packages: themselves, with the race detector where something is concurrent, then what
-// imports them, without.
-func area(ctx context.Context, patterns []string) ([]suite, error) {
-	if len(patterns) == 0 {
-		return nil, errors.New("name the packages of the area, such as ./internal/compile")
-	}
-	var root, playground []string
-	for _, p := range patterns {
-		if rest, ok := strings.CutPrefix(p, "./playground/"); ok {
-			playground = append(playground, "./"+rest)
-		} else {
-			root = append(root, p)
-		}
-	}
-	var suites []suite
-	if len(root) > 0 {
-		own, importers, err := importersOf(ctx, root)
-		if err != nil {
-			return nil, err
-		}
-		concurrent, others := divide(own, false)
-		suites = append(suites,
-			suite{name: "the area, race detector on", dir: ".", race: true, args: []string{"-timeout=20m"},
-				packages: concurrent},
-			suite{name: "the area", dir: ".", args: []string{"-timeout=20m"}, packages: others},
-			suite{name: "packages that import the area", dir: ".", args: []string{"-timeout=20m"}, packages: importers})
-	}
-	if len(playground) > 0 {
-		suites = append(suites, suite{name: "playground", dir: "playground", args: playgroundArgs, packages: playground})
-	}
-	return slices.DeleteFunc(suites, func(s suite) bool { return len(s.packages) == 0 }), nil
-}
-
-// importersOf returns the packages of the patterns, and the paths of those that import them, also by their tests. What
-// depends on them through others is left to check and test: for a central package, that is nearly everything.
-func importersOf(ctx context.Context, patterns []string) (own []pack, importers []string, err error) {
-	if own, err = list(ctx, ".", patterns...); err != nil {
-		return nil, nil, err
-	}
-	all, err := list(ctx, ".", module+"/...")
-	if err != nil {
-		return nil, nil, err
-	}
-	ours := paths(own)
-	isOurs := func(path string) bool { return slices.Contains(ours, path) }
-	for _, p := range all {
-		if !isOurs(p.path) && (slices.ContainsFunc(p.imports, isOurs) || slices.ContainsFunc(p.tests, isOurs)) {
-			importers = append(importers, p.path)
-		}
-	}
-	return own, importers, nil
 }

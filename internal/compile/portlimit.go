@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/quota"
@@ -31,7 +32,7 @@ func (b *build) limitPorts() {
 		_, ok := d.Listeners[p.number]
 		return ok || moved[p]
 	}
-	slices.SortStableFunc(needed, func(x, y *port) int {
+	sorting.StableBy(needed, func(x, y *port) int {
 		switch {
 		case stands(x) && !stands(y):
 			return -1
@@ -70,7 +71,7 @@ func (b *build) movedPorts(needed []*port, places map[*port]int, d *facts.LoadBa
 		}
 	}
 	order := slices.Clone(needed)
-	slices.SortStableFunc(order, func(x, y *port) int { return cmp.Compare(places[x], places[y]) })
+	sorting.StableBy(order, func(x, y *port) int { return cmp.Compare(places[x], places[y]) })
 	out := map[*port]bool{}
 	for _, p := range order {
 		of := b.members[b.declarer(p)].Object.Namespace

@@ -3,6 +3,7 @@ package transition
 import (
 	"slices"
 
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/model/traffic"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
@@ -112,7 +113,7 @@ func (d *decision) recreate() (found bool) {
 }
 
 func sortByPriority(rules []*awsop.Rule) {
-	slices.SortStableFunc(rules, func(a, b *awsop.Rule) int { return int(a.Priority - b.Priority) })
+	sorting.StableBy(rules, func(a, b *awsop.Rule) int { return int(a.Priority - b.Priority) })
 }
 
 // moment is when a rule may be modified.

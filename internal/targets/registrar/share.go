@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -107,7 +108,7 @@ func waiting(all map[Group]claim, but Group) (out []stack.ID) {
 			out = append(out, c.binding)
 		}
 	}
-	slices.SortFunc(out, func(a, b stack.ID) int { return cmp.Compare(a.String(), b.String()) })
+	sorting.By(out, func(a, b stack.ID) int { return cmp.Compare(a.String(), b.String()) })
 	return out
 }
 
