@@ -61,7 +61,7 @@ type Registry struct {
 // fails, each call in that scope fails with its error.
 func NewRegistry(account func(awsclient.Scope) (Account, error)) *Registry {
 	return &Registry{account: account, groups: map[Group]*group{}, holding: map[Group]*group{},
-		shares: shares{of: map[string]map[Group]claim{}, at: map[Group]string{}},
+		shares: shares{of: map[string]*claims{}, at: map[Group]string{}},
 		Clock:  awsclient.WallClock{}, Progress: func(stack.ID) {}}
 }
 
