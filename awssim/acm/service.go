@@ -23,7 +23,7 @@ const service = "acm"
 type Service struct {
 	account *account.Account
 	entry   call.Entry
-	ended   map[string]map[string]time.Time // by certificate and load balancer: when ACM drops the use; the account's lock
+	ended   map[string]map[string]time.Time // by certificate and load balancer: when ACM drops the use
 }
 
 // New is the service over that account; calls pass g, which may be nil. It follows the account's changes from now on.

@@ -2,6 +2,7 @@ package registrar
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -164,6 +165,30 @@ func TestRequestCostsNothingOfOtherGroupsOfItsBalancer(t *testing.T) { // not pa
 				t.Errorf("%d targets are needed of %d groups", needs, n)
 			}
 			b.steps = nil
+		})
+	})
+}
+
+// TestScrapeCostsNothingOfGroupsAtRest asks how many targets wait, as each scrape of the metrics does.
+func TestScrapeCostsNothingOfGroupsAtRest(t *testing.T) { // not parallel: it counts bytes
+	growth.AtMost(t, growth.Constant, "bytes of a look at what waits, by target groups", func(n int) float64 {
+		b := &balancing{}
+		r := newRegistry(b, b.write, func(string) bool { return true })
+		pass := func(group int) {
+			q := Request{Group: Group{ARN: fmt.Sprint("arn-", group)}, Want: want("10.0.0.1")}
+			if _, err := r.Sync(t.Context(), q); err != nil && b.fail == nil {
+				t.Fatal(err)
+			}
+		}
+		for group := range n {
+			pass(group)
+		}
+		b.fail = errors.New("throttled")
+		pass(n)
+		return growth.Bytes(func() {
+			if waits, _ := r.Waiting(); waits != 1 {
+				t.Errorf("%d targets of %d groups wait", waits, n)
+			}
 		})
 	})
 }

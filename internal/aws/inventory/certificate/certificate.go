@@ -114,9 +114,10 @@ type Certificates struct {
 	// all and index are made of the records, and never change: callers hold them.
 	all   map[string]facts.Certificate
 	index *facts.CertificateIndex
+	news  []string // names of certificates of which discovery would say something else now, Changed not being called yet
+
 	// validated are ARNs by the domain of a validation record; nil = it is made when it is needed.
 	validated map[string][]string
-	news      []string // names of certificates of which discovery would say something else now, Changed not being called yet
 
 	unread       error // why tags cannot be read; until retryTags it is the answer wherever they are needed
 	retryTags    time.Time
