@@ -23,8 +23,9 @@ func (c *Certificates) Record(key stack.Key, op plan.Operation, out awsop.Output
 	case effect.Kind != stack.KindCertificate:
 		return
 	case effect.Verb == plan.Deletes:
+		r := c.records[arn]
 		c.forget(arn)
-		c.publish()
+		c.publishUnlessOwned(r)
 		return
 	}
 	var before awsop.Observed
