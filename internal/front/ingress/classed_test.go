@@ -13,13 +13,13 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// annotations are annotations by key; an empty value means that there is none.
-type annotations map[annotation.Key]string
+// keyed are annotations by key; an empty value means that there is none.
+type keyed map[annotation.Key]string
 
 // web returns Ingress shop/web with annotations, and a view of it and of its class, whose IngressClassParams have
 // others.
-func web(own, ofClass annotations) (*networkingv1.Ingress, *objects.View) {
-	set := func(all annotations) map[string]string {
+func web(own, ofClass keyed) (*networkingv1.Ingress, *objects.View) {
+	set := func(all keyed) map[string]string {
 		out := map[string]string{}
 		for k, v := range all {
 			if v != "" {

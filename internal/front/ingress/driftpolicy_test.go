@@ -22,7 +22,7 @@ func TestDriftPoliciesAreDeclaredByClassThenAnnotation(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, v := web(annotations{annotation.DriftPolicy: c.own}, annotations{annotation.ClassDriftPolicy: c.class})
+			_, v := web(keyed{annotation.DriftPolicy: c.own}, keyed{annotation.ClassDriftPolicy: c.class})
 			m, costs := translateWeb(v)
 			if by := m.Settings.DriftPolicy; by["rules"].Value != c.rules || by["tags"].Value != c.tags {
 				t.Errorf("rules %q, tags %q, want %q, %q", by["rules"].Value, by["tags"].Value, c.rules, c.tags)

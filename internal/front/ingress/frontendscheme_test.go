@@ -18,8 +18,8 @@ func TestSchemeOfAFrontendIsDeclaredByClassElseAnnotation(t *testing.T) {
 		{class: "internal", want: "internal", ofClass: true},
 		{class: "Internet-Facing", own: "internal", want: "internal", told: true},
 	} {
-		_, v := web(annotations{annotation.Frontend: "true", annotation.FrontendScheme: c.own},
-			annotations{annotation.ClassFrontendScheme: c.class})
+		_, v := web(keyed{annotation.Frontend: "true", annotation.FrontendScheme: c.own},
+			keyed{annotation.ClassFrontendScheme: c.class})
 		m, _ := translateWeb(v)
 		got := m.Settings.Frontend.Scheme
 		if got.Value != c.want || got.Source.OfClass() != c.ofClass {

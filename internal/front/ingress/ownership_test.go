@@ -34,8 +34,8 @@ func TestAnOwnershipIsDeclaredByClassElseAnnotation(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			ing, v := web(annotations{annotation.Ownership: c.own, annotation.ExistingLoadBalancer: c.existing},
-				annotations{annotation.ClassOwnership: c.class})
+			ing, v := web(keyed{annotation.Ownership: c.own, annotation.ExistingLoadBalancer: c.existing},
+				keyed{annotation.ClassOwnership: c.class})
 			if c.deleted {
 				now := metav1.Now()
 				ing.DeletionTimestamp, ing.Finalizers = &now, []string{"ingress.k8s.aws/resources"}

@@ -23,8 +23,8 @@ func TestAReplacementPolicyIsDeclaredByClassElseAnnotation(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, v := web(annotations{annotation.ReplacementPolicy: c.own},
-				annotations{annotation.ClassReplacementPolicy: c.class})
+			_, v := web(keyed{annotation.ReplacementPolicy: c.own},
+				keyed{annotation.ClassReplacementPolicy: c.class})
 			m, costs := translateWeb(v)
 			if got := m.Settings.ReplacementPolicy; got.Value != c.want || got.Set != (c.want != "") {
 				t.Errorf("%q, want %q", got.Value, c.want)

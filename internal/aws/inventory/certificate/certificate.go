@@ -114,7 +114,6 @@ type Certificates struct {
 	// all and index are made of the records, and never change: callers hold them.
 	all   map[string]facts.Certificate
 	index *facts.CertificateIndex
-	due   bool     // records have changed since in a way that concerns no other stack
 	news  []string // names of certificates of which discovery would say something else now, Changed not being called yet
 
 	// validated are ARNs by the domain of a validation record; nil = it is made when it is needed.

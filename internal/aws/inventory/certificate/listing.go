@@ -94,7 +94,7 @@ func (c *Certificates) readList(ctx context.Context) (struct{}, error) {
 // merge takes a list over: certificates that are new or changed, and those that are gone. c.mu is held.
 func (c *Certificates) merge(listed map[string]record, details map[string]*awsop.Certificate, began time.Time,
 	writes int64) {
-	changed := c.Lists() == 0 || c.due
+	changed := c.Lists() == 0
 	for arn, r := range c.records {
 		if _, there := listed[arn]; !there && r.leaving {
 			r.Status = gone // its records are withdrawn after another deletion, which has nothing left to do
@@ -150,20 +150,10 @@ func (c *Certificates) Ends(arns []string) (out []End) {
 	return out
 }
 
-// publishUnlessOwned publishes what became of a certificate. If a stack owns it, that waits for the next list: no other
-// stack discovers it, and new answers cost a step per certificate. c.mu is held.
-func (c *Certificates) publishUnlessOwned(r *record) {
-	if r == nil || r.Owned {
-		c.due = true
-		return
-	}
-	c.publish()
-}
-
 // publish makes new answers of the records. c.mu is held.
 func (c *Certificates) publish() {
 	before := c.all
-	c.validated, c.due = nil, false
+	c.validated = nil
 	c.all = make(map[string]facts.Certificate, len(c.records))
 	for arn, r := range c.records {
 		c.all[arn] = r.Certificate
@@ -239,7 +229,7 @@ func (c *Certificates) describe(ctx context.Context, arn string) (*awsop.Certifi
 	defer c.mu.Unlock()
 	if r := c.records[arn]; r != nil && r.Status != d.Status {
 		r.Status, r.listed.Status = d.Status, d.Status
-		c.publishUnlessOwned(r)
+		c.publish()
 	}
 	return &d, true, nil
 }

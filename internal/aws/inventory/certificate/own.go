@@ -239,7 +239,7 @@ func (c *Certificates) needed(domain, except string) bool {
 	}
 	return slices.ContainsFunc(c.validated[validatedBy(domain)], func(arn string) bool {
 		r := c.records[arn]
-		return arn != except && r != nil && r.Type == "AMAZON_ISSUED" && (r.Status == issued || r.Status == awsop.Pending)
+		return arn != except && r.Type == "AMAZON_ISSUED" && (r.Status == issued || r.Status == awsop.Pending)
 	})
 }
 
@@ -249,9 +249,8 @@ func validatedBy(name string) string { return strings.ToLower(strings.TrimPrefix
 func (c *Certificates) drop(arn string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	r := c.records[arn]
 	c.forget(arn)
-	c.publishUnlessOwned(r)
+	c.publish()
 }
 
 // withZones fills in where the records belong.

@@ -23,9 +23,8 @@ func (c *Certificates) Record(key stack.Key, op plan.Operation, out awsop.Output
 	case effect.Kind != stack.KindCertificate:
 		return
 	case effect.Verb == plan.Deletes:
-		r := c.records[arn]
 		c.forget(arn)
-		c.publishUnlessOwned(r)
+		c.publish()
 		return
 	}
 	var before awsop.Observed

@@ -63,28 +63,6 @@ func TestRenewalCostsNoBytesOfOtherCertificates(t *testing.T) { // not parallel:
 	})
 }
 
-// TestDeletionCostsNoBytesOfOtherCertificates has certificates of stacks deleted. The next list takes them out of the
-// answers.
-func TestDeletionCostsNoBytesOfOtherCertificates(t *testing.T) { // not parallel: it counts bytes
-	growth.AtMost(t, growth.Constant, "bytes of a deletion, by certificates", func(n int) float64 {
-		c, deleted := imports(n), 0
-		spent := growth.Bytes(func() {
-			arn := fmt.Sprint("arn:", deleted)
-			deleted++
-			c.Record(keyOf(0), awsop.DeleteCertificate{Certificate: stack.Literal(stack.KindCertificate, arn)}, awsop.Output{},
-				func(r stack.Ref) string { return r.Literal })
-		})
-		listed := map[string]record{}
-		for arn, r := range c.records {
-			listed[arn] = *r
-		}
-		if c.merge(listed, nil, c.cfg.Now(), c.writes); len(c.all) != n-deleted {
-			t.Errorf("%d certificates after the next list, want %d", len(c.all), n-deleted)
-		}
-		return spent
-	})
-}
-
 // TestImportsOfTheLastYearAreCountedOnce has imports that a list and this process report, in any order.
 func TestImportsOfTheLastYearAreCountedOnce(t *testing.T) {
 	t.Parallel()
