@@ -10,7 +10,7 @@ import (
 // one that shrinks by more than the slack gets a lower budget, so that nothing grows back.
 var budgets = map[string]int{
 	"api":        800,
-	"aws":        13547,
+	"aws":        13641,
 	"cmd":        350,
 	"compile":    9614,
 	"config":     100,
@@ -20,7 +20,7 @@ var budgets = map[string]int{
 	"lib":        1163,
 	"model":      6740,
 	"plan":       11440,
-	"targets":    5184,
+	"targets":    5220,
 	"view":       3080,
 }
 
