@@ -113,8 +113,7 @@ func (s Sampler) count(ctx context.Context) {
 			continue // the kind is not read
 		}
 		n := s.Metrics.cached.WithLabelValues(strings.ToLower(string(kind)))
-		//nolint:errcheck // fails only if the informer has ended
-		informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
+		informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{ //nolint:errcheck // fails only at the end of a process
 			AddFunc: func(any) { n.Inc() }, DeleteFunc: func(any) { n.Dec() }})
 	}
 }
