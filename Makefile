@@ -119,7 +119,7 @@ test-all: bin/testrun build-of-tests ## everything there is, 75 minutes: every s
 	@$(MAKE) --no-print-directory soak TIME=3m
 
 # Counts, no times: the rows are the same on each machine. Rows of tests that fail are printed too.
-GROWTH_PACKAGES = ./internal/aws/inventory ./internal/controller/bindingpass ./internal/controller/networking ./internal/controller/stacks ./internal/controller/webhook ./internal/targets/bindings ./internal/targets/registrar
+GROWTH_PACKAGES = ./awssim/acm ./internal/aws/inventory ./internal/aws/inventory/certificate ./internal/controller/bindingpass ./internal/controller/networking ./internal/controller/stacks ./internal/controller/webhook ./internal/targets/bindings ./internal/targets/registrar
 .PHONY: growth
 growth: ## print what one event costs with 250, 1,000 and 4,000 objects, and the exponent; fails where the cost grows
 	@echo "| test | counted | 250 | 1,000 | 4,000 | exponent |"

@@ -41,6 +41,9 @@ type Account struct {
 
 	changed    []func()
 	visibility visibility
+
+	users    map[string]map[string]int // by ARN of certificate and load balancer: how many listeners
+	released []func(certificate, loadBalancer string)
 }
 
 // lagStream separates the random numbers of lags from those that others draw from the same seed.

@@ -54,13 +54,54 @@ type Certificate struct {
 
 // CertificateUsers are the ARNs of the load balancers whose listeners serve the certificate, in ascending order.
 func (a *Account) CertificateUsers(arn string) []string {
-	users := map[string]bool{}
-	for _, l := range a.Listeners {
-		if l.Certificate == arn || slices.Contains(l.Certificates, arn) {
-			users[l.LoadBalancer.ARN] = true
+	return slices.Sorted(maps.Keys(a.users[arn]))
+}
+
+// OnRelease has f called, under the lock, when no listener of a load balancer serves a certificate any more.
+func (a *Account) OnRelease(f func(certificate, loadBalancer string)) {
+	a.released = append(a.released, f)
+}
+
+// Serve sets the certificates of a listener: the default one, empty without TLS, and those chosen by server name.
+func (a *Account) Serve(l *Listener, certificate string, others []string) {
+	before := served(l)
+	l.Certificate, l.Certificates = certificate, others
+	a.use(l, served(l), 1)
+	a.use(l, before, -1)
+}
+
+// served are the ARNs of the certificates of a listener.
+func served(l *Listener) []string {
+	all := append([]string{l.Certificate}, l.Certificates...)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// use counts that a listener serves certificates (by = 1), or no longer does (by = -1).
+func (a *Account) use(l *Listener, certificates []string, by int) {
+	if a.users == nil {
+		a.users = map[string]map[string]int{}
+	}
+	lb := l.LoadBalancer.ARN
+	for _, arn := range certificates {
+		if arn == "" {
+			continue
+		}
+		of := a.users[arn]
+		if of == nil {
+			of = map[string]int{}
+			a.users[arn] = of
+		}
+		if of[lb] += by; of[lb] > 0 {
+			continue
+		}
+		if delete(of, lb); len(of) == 0 {
+			delete(a.users, arn)
+		}
+		for _, f := range a.released {
+			f(arn, lb)
 		}
 	}
-	return slices.Sorted(maps.Keys(users))
 }
 
 // Certificate finds a certificate by ARN, in its state of now.

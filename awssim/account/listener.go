@@ -47,6 +47,7 @@ func (a *Account) AddListener(l *Listener, defaultRule *Rule) {
 	}
 	l.Seq = a.next()
 	a.Listeners[l.ARN] = l
+	a.use(l, served(l), 1)
 	l.LoadBalancer.Listeners = append(l.LoadBalancer.Listeners, l)
 	defaultRule.Listener, defaultRule.Default = l, true
 	a.AddRule(defaultRule)
@@ -58,6 +59,7 @@ func (a *Account) RemoveListener(l *Listener) {
 		a.RemoveRule(r)
 	}
 	delete(a.Listeners, l.ARN)
+	a.use(l, served(l), -1)
 	lb := l.LoadBalancer
 	lb.Listeners = slices.DeleteFunc(lb.Listeners, func(o *Listener) bool { return o == l })
 }

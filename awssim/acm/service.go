@@ -6,6 +6,7 @@ package acm
 
 import (
 	"regexp"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
@@ -22,14 +23,14 @@ const service = "acm"
 type Service struct {
 	account *account.Account
 	entry   call.Entry
-	uses    uses // guarded by the account's lock
+	ended   map[string]map[string]time.Time // by certificate and load balancer: when ACM drops the use
 }
 
 // New is the service over that account; calls pass g, which may be nil. It follows the account's changes from now on.
 func New(a *account.Account, g *gate.Gate) *Service {
 	s := &Service{account: a, entry: call.Entry{Service: service, Account: a, Gate: g}}
 	if a.Profile.CertificateRelease > 0 {
-		a.OnChange(s.noteReleases)
+		a.OnRelease(s.released)
 	}
 	return s
 }

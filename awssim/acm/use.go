@@ -7,51 +7,26 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account"
 )
 
-// use is a certificate in a load balancer.
-type use struct{ certificate, loadBalancer string }
-
-// uses are the uses of certificates as ACM reports them. It drops one some time after its end.
-type uses struct {
-	last  map[use]bool
-	ended map[use]time.Time // when ACM drops it
-}
-
-// noteReleases compares the account with what it was after the last change.
-func (s *Service) noteReleases() {
-	s.account.Lock()
-	defer s.account.Unlock()
-	now := map[use]bool{}
-	for _, l := range s.account.Listeners {
-		for _, arn := range append([]string{l.Certificate}, l.Certificates...) {
-			if arn != "" {
-				now[use{arn, l.LoadBalancer.ARN}] = true
-			}
-		}
+// released notes that a load balancer does not serve a certificate any more: ACM reports the use for some time after.
+func (s *Service) released(certificate, loadBalancer string) {
+	if s.ended == nil {
+		s.ended = map[string]map[string]time.Time{}
 	}
-	at := s.account.Clock.Now()
-	for u, until := range s.uses.ended {
-		if now[u] || !at.Before(until) {
-			delete(s.uses.ended, u)
-		}
+	if s.ended[certificate] == nil {
+		s.ended[certificate] = map[string]time.Time{}
 	}
-	for u := range s.uses.last {
-		if now[u] {
-			continue
-		}
-		if s.uses.ended == nil {
-			s.uses.ended = map[use]time.Time{}
-		}
-		s.uses.ended[u] = at.Add(s.account.Profile.CertificateRelease)
-	}
-	s.uses.last = now
+	s.ended[certificate][loadBalancer] = s.account.Clock.Now().Add(s.account.Profile.CertificateRelease)
 }
 
 // users are the load balancers that serve the certificate, as ACM shows them.
 func (s *Service) users(c *account.Certificate) []string {
 	users := append([]string{}, s.account.CertificateUsers(c.ARN)...) // empty, AWS sends it as well
-	for u, until := range s.uses.ended {
-		if u.certificate == c.ARN && s.account.Clock.Now().Before(until) && !slices.Contains(users, u.loadBalancer) {
-			users = append(users, u.loadBalancer)
+	for lb, until := range s.ended[c.ARN] {
+		switch {
+		case !s.account.Clock.Now().Before(until):
+			delete(s.ended[c.ARN], lb)
+		case !slices.Contains(users, lb):
+			users = append(users, lb)
 		}
 	}
 	slices.Sort(users)

@@ -26,7 +26,6 @@ var reasons = map[string]string{
 	"controller/bindingpass nodeLists.list":    "bindings of instances share the list until a node changes",
 	"controller/gatewaystatus Release.release": "at intervals, after a class was given up",
 	"controller/lbstatus Writer.List":          "once at the start, and after a failed list",
-	"controller/metrics Sampler.count":         "counts for a scrape of the metrics, at intervals",
 	"controller/networking Reconciler.listBindings": "rules are revoked only if all bindings are known; asked only " +
 		"while a group waits for that, and until the security groups were listed once",
 	"controller/optionalkinds Cache.List":     "passes on the list of its caller",

@@ -161,7 +161,7 @@ func (w *Wiring) setUp(ctx context.Context) error {
 		},
 		gatewayNotice{controllers: unservedControllers(w.Config), reader: w.mgr.GetAPIReader(),
 			namespace: w.Config.WatchNamespace, record: w.recorder("gateway"), log: w.Log.WithName("gateway")},
-		metrics.Sampler{Metrics: w.Metrics, Cache: w.mgr.GetClient(), Unserved: w.unserved()},
+		metrics.Sampler{Metrics: w.Metrics, Cache: w.mgr.GetCache(), Unserved: w.unserved()},
 	)
 	for _, r := range w.runnables {
 		if err := w.mgr.Add(r); err != nil {

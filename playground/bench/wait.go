@@ -14,16 +14,12 @@ import (
 func (s *session) until(ctx context.Context, what string, f func(ctx context.Context) (bool, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, s.o.Timeout)
 	defer cancel()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
 	for {
 		ok, err := f(ctx)
 		if err != nil || ok {
 			return err
 		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
+		if sleep.For(ctx, 10*time.Millisecond) != nil {
 			return fmt.Errorf("waited for %s: %w; the end of the controller's log (%s):\n%s", what, ctx.Err(),
 				s.control.logPath(), process.Tail(s.control.logPath(), 15))
 		}

@@ -67,7 +67,7 @@ func (s *Listeners) AddListenerCertificates(ctx context.Context, in *elb.AddList
 			return nil, apierr.New("TooManyCertificates", "The maximum number of certificates per load balancer, '%d', "+
 				"would be exceeded", most)
 		}
-		l.Certificates = after
+		s.account.Serve(l, l.Certificate, after)
 		return out, nil
 	})
 }
@@ -110,7 +110,7 @@ func (s *Listeners) RemoveListenerCertificates(ctx context.Context, in *elb.Remo
 			}
 			after = slices.DeleteFunc(after, func(have string) bool { return have == arn })
 		}
-		l.Certificates = after
+		s.account.Serve(l, l.Certificate, after)
 		return &elb.RemoveListenerCertificatesOutput{}, nil
 	})
 }

@@ -180,13 +180,14 @@ func (s *Listeners) modifyListener(in *elb.ModifyListenerInput) (*elb.ModifyList
 	if have := lb.Listener(want.port); have != nil && have != l {
 		return nil, duplicateListener(lb)
 	}
-	changed := want.protocol != l.Protocol
+	changed, others := want.protocol != l.Protocol, l.Certificates
+	if changed && !secure(want.protocol) {
+		others = nil
+	}
+	s.account.Serve(l, want.certificate, others)
 	setListener(l, want)
 	if changed {
 		l.Attributes = listenerAttributes.Complete(l, l.Attributes)
-		if !secure(l.Protocol) {
-			l.Certificates = nil
-		}
 	}
 	s.account.SetActions(l.Default(), want.actions)
 	return &elb.ModifyListenerOutput{Listeners: []types.Listener{describeListener(l)}}, nil

@@ -69,6 +69,7 @@ func (i *Inventory) Verify(key stack.Key) {
 		e.markTagsUncertain(&e.obs.TargetGroups[n].Parts, e.obs.TargetGroups[n].ARN)
 	}
 	e.obs = withoutAssumed(e.obs)
+	i.recount(key)
 }
 
 func (e *entry) markTagsUncertain(p *awsop.Parts, arn string) {

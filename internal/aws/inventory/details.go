@@ -48,6 +48,7 @@ func (i *Inventory) readDetails(ctx context.Context, e *entry, desired *stack.St
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	d.read.putInto(&e.obs, awsop.Read)
+	i.recount(e.obs.Key)
 	return nil
 }
 

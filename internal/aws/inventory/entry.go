@@ -84,6 +84,7 @@ func (i *Inventory) Forget(key stack.Key) {
 	i.resetBackoff(key)
 	if e := i.stacks[key]; e != nil && i.lists == 0 && e.stale == 0 && len(e.uncertain) == 0 && e.empty() {
 		delete(i.stacks, key)
+		i.recount(key)
 	}
 }
 

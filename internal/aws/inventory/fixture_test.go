@@ -56,11 +56,13 @@ func newFixtureWith(t *testing.T, times account.Profile) *fixture {
 	f.inv = inventory.New(awsclient.Clients{ELBV2: sim.Balancing, EC2: sim.Compute, ACM: sim.Trust, STS: sim.Identity,
 		WAFv2: sim.Firewall, Shield: sim.Shield},
 		inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now})
+	t.Cleanup(func() { f.inv.CheckTotals(t) })
 	return f
 }
 
 // reads counts the calls since the last count, by action.
 func (f *fixture) reads() map[string]int {
+	f.inv.CheckTotals(f)
 	out := map[string]int{}
 	for _, c := range f.sim.Gate.Calls(gate.Filter{}) {
 		out[c.Action]++

@@ -60,6 +60,7 @@ type Inventory struct {
 	holders map[string][]stack.Key
 	// starting are the load balancers that were provisioning when they were last read, and some that are not any more.
 	starting map[string]stack.Key
+	totals   totals
 	tags     map[string]readTags  // by ARN, of every load balancer and target group of the VPC
 	created  map[string]time.Time // target groups that this process created, and when
 	gone     map[string]time.Time // load balancers and target groups that this process deleted lately, and when

@@ -126,8 +126,10 @@ func (i *Inventory) KnownOwner(arn string) (owner Owner, known bool) {
 	return i.ownerByTags(arn, read.tags), ok
 }
 
-// noteHaving enters the resources of a stack into the indexes by ARN and by name. The caller holds i.mu.
+// noteHaving enters the resources of a stack into the indexes by ARN and by name, and counts them anew. The caller
+// holds i.mu.
 func (i *Inventory) noteHaving(e *entry) {
+	i.recount(e.obs.Key)
 	if i.having == nil {
 		i.having, i.holders = map[string]stack.Key{}, map[string][]stack.Key{}
 	}
@@ -209,33 +211,6 @@ func (i *Inventory) ownerByTags(arn string, tags map[string]string) Owner {
 func settled(err error) bool {
 	class := awsclient.Classify(err).Class
 	return class == diag.Denied || class == diag.Invalid || class == diag.NotFound
-}
-
-// HoldsRetained reports whether a load balancer stays in AWS without an object.
-func (i *Inventory) HoldsRetained() bool {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	for _, e := range i.stacks {
-		if slices.ContainsFunc(e.obs.LoadBalancers, func(lb awsop.LoadBalancer) bool { return lb.Retained() }) {
-			return true
-		}
-	}
-	return false
-}
-
-// LoadBalancers returns how many load balancers of the cluster's stacks are known.
-func (i *Inventory) LoadBalancers() int {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	n := 0
-	for _, e := range i.stacks {
-		for _, lb := range e.obs.LoadBalancers {
-			if !lb.Foreign {
-				n++
-			}
-		}
-	}
-	return n
 }
 
 // Holder returns the stack of this cluster that has a load balancer, target group or security group with a name, as far

@@ -229,6 +229,7 @@ func TestWhateverHappensWhileTheAccountIsReadIsKnownInTheEnd(t *testing.T) {
 				r.Fatal(err)
 			}
 			m.todo = nil
+			f.inv.CheckTotals(t)
 			for range rapid.IntRange(0, 3).Draw(r, "writes") {
 				a.change(k, what.Draw(r, "write"), true)
 			}

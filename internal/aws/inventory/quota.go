@@ -11,21 +11,22 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
+// limited are the types of load balancers whose limits are shown even if none is used.
+var limited = []quota.LoadBalancer{{Type: stack.Application}, {Type: stack.Network}}
+
 // QuotaUse returns how much of AWS's limits is used, as far as it is known. For limits of the account, everything in
-// the account counts; for limits of a load balancer, the load balancer of the stacks that uses most. Its cost is one
-// step per listener, and one per rule for stacks with several load balancers.
+// the account counts; for limits of a load balancer, the load balancer of the stacks that uses most.
 func (i *Inventory) QuotaUse() (uses []quota.Use) {
-	all := []quota.LoadBalancer{{Type: stack.Application}, {Type: stack.Network}} // so that each limit is shown
 	i.mu.Lock()
+	defer i.mu.Unlock()
 	most := maps.Clone(i.inAccount)
-	for _, e := range i.stacks {
-		all = appendCounts(all, &e.obs)
-	}
-	i.mu.Unlock()
-	for _, lb := range all {
+	for _, lb := range limited {
 		for _, u := range lb.Uses() {
-			most[u.Limit] = max(most[u.Limit], u.Used)
+			most[u.Limit] = max(most[u.Limit], 0)
 		}
+	}
+	for u := range i.sums().uses {
+		most[u.Limit] = max(most[u.Limit], u.Used)
 	}
 	for _, l := range slices.Sorted(maps.Keys(most)) {
 		uses = append(uses, quota.Use{Limit: l, Used: max(most[l], 0)})

@@ -38,6 +38,7 @@ func (i *Inventory) MarkUncertain(key stack.Key, op plan.Operation, resolve func
 	case stack.KindListener, stack.KindRule:
 		e.forgetListeners(resolve(effect.Resource))
 		e.forgetListeners(resolve(effect.Below))
+		i.recount(key)
 	case stack.KindCertificate:
 		i.certificates.MarkUncertain(effect, resolve)
 	case stack.KindTrustStore:
@@ -137,6 +138,7 @@ func (i *Inventory) readUncertain(ctx context.Context, e *entry) error {
 	}
 	e.put(own)
 	e.forgetOrphans()
+	i.recount(e.obs.Key)
 	e.uncertain = slices.DeleteFunc(e.uncertain, func(u uncertain) bool { return slices.Contains(all, u) })
 	return nil
 }

@@ -71,8 +71,8 @@ func (b *Reconciler) wanted(ctx context.Context, o *v1beta1.TargetGroupBinding) 
 // withoutService is what a binding wants whose Service, or its port, does not exist.
 func withoutService(o *v1beta1.TargetGroupBinding, d diag.Diagnostic) Resolved {
 	of := Resolved{Found: diag.List{d}, Known: true}
-	if !bindingobject.OfStack(o.Labels) {
-		of.edited = diag.List{bindings.Misspelt(d)}
+	if misspelt, ok := bindings.Misspelt(o, d); ok {
+		of.edited = diag.List{misspelt}
 	}
 	return of
 }

@@ -2,6 +2,7 @@ package bindingpass
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 
@@ -16,8 +17,9 @@ const healthPortLifetime = 5 * time.Minute
 
 // healthPorts are the ports of health checks, by target group. The zero value is ready to use.
 type healthPorts struct {
-	mu sync.Mutex
-	of map[registrar.Group]healthPort
+	mu    sync.Mutex
+	of    map[registrar.Group]healthPort
+	swept time.Time // when those of bindings that are gone, or that do not ask any more, were dropped last
 }
 
 type healthPort struct {
@@ -38,10 +40,9 @@ func (h *healthPorts) put(of registrar.Group, p healthPort) {
 	if h.of == nil {
 		h.of = map[registrar.Group]healthPort{}
 	}
-	for g, old := range h.of { // of bindings that are gone, or that do not ask any more
-		if p.at.Sub(old.at) > 2*healthPortLifetime {
-			delete(h.of, g)
-		}
+	if p.at.Sub(h.swept) > healthPortLifetime { // not each time: after a restart all bindings ask at once
+		h.swept = p.at
+		maps.DeleteFunc(h.of, func(_ registrar.Group, old healthPort) bool { return p.at.Sub(old.at) > 2*healthPortLifetime })
 	}
 	h.of[of] = p
 }

@@ -8,18 +8,18 @@ import (
 	"strings"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/meta"
-	"sigs.k8s.io/controller-runtime/pkg/client"
+	toolscache "k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
 	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 const (
-	sampleEvery      = 30 * time.Second
 	topTalkersWindow = 3 * time.Minute
 	topTalkers       = 3
 )
@@ -82,7 +82,7 @@ func (m *Metrics) endWindow() {
 // Sampler updates the metrics that no pass moves. It runs on every replica.
 type Sampler struct {
 	Metrics *Metrics
-	Cache   client.Reader
+	Cache   cache.Informers
 	// Unserved are owners whose objects are not counted.
 	Unserved []stack.Owner
 }
@@ -93,22 +93,13 @@ func (Sampler) NeedLeaderElection() bool { return false }
 // Start runs until ctx ends.
 func (s Sampler) Start(ctx context.Context) error {
 	s.count(ctx)
-	sample, window := time.NewTicker(sampleEvery), time.NewTicker(topTalkersWindow)
-	defer sample.Stop()
-	defer window.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-sample.C:
-			s.count(ctx)
-		case <-window.C:
-			s.Metrics.endWindow()
-		}
+	for sleep.For(ctx, topTalkersWindow) == nil {
+		s.Metrics.endWindow()
 	}
+	return nil
 }
 
-// count counts the objects of the caches.
+// count counts the objects of the caches, each when it comes and goes.
 func (s Sampler) count(ctx context.Context) {
 	kinds := []objects.Kind{objects.TargetGroupBinding}
 	for _, k := range owner.Kinds {
@@ -117,9 +108,12 @@ func (s Sampler) count(ctx context.Context) {
 		}
 	}
 	for _, kind := range kinds {
-		list := readable.List(kind)
-		if s.Cache.List(ctx, list, client.UnsafeDisableDeepCopy) == nil {
-			s.Metrics.cached.WithLabelValues(strings.ToLower(string(kind))).Set(float64(meta.LenList(list)))
+		informer, err := s.Cache.GetInformer(ctx, readable.Kinds[kind].Object, cache.BlockUntilSynced(false))
+		if err != nil {
+			continue // the kind is not read
 		}
+		n := s.Metrics.cached.WithLabelValues(strings.ToLower(string(kind)))
+		informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{ //nolint:errcheck // fails only at the end of a process
+			AddFunc: func(any) { n.Inc() }, DeleteFunc: func(any) { n.Dec() }})
 	}
 }

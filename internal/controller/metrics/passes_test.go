@@ -12,7 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/cache/informertest"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
@@ -86,9 +86,17 @@ func TestStagesRequestsAndCachesAreMeasured(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(&corev1.Service{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}).Build()
+	c := &informertest.FakeInformers{Scheme: scheme}
 	Sampler{Metrics: m, Cache: c}.count(t.Context())
+	services, err := c.FakeInformerFor(t.Context(), &corev1.Service{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	web := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}
+	services.Add(web)
+	services.Update(web, web)
+	services.Add(&corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "api"}})
+	services.Delete(web)
 	for name, want := range map[string][]string{
 		"awslbc_controller_reconcile_stage_duration": {
 			"controller=ingress reconcile_stage=deploy_model", "controller=service reconcile_stage=cleanup_load_balancer",

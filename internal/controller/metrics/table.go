@@ -60,7 +60,7 @@ var Table = []Row{
 		"endpoints that the controller does not register, because they have no QUIC server id or the id of another " +
 			"endpoint; each counts once, by TargetGroupBinding"},
 	{"awslbc_controller_cache_object_total", Gauge, []string{"resource"}, nil,
-		"objects in the informer caches, counted every 30 seconds"},
+		"objects in the informer caches"},
 	{"awslbc_controller_top_talkers", Gauge, []string{"controller", "namespace", "name"}, nil,
 		"reconciles of the three objects of each kind with the most reconciles in the last three minutes; for an Ingress " +
 			"group, `name` is the group"},

@@ -18,12 +18,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/apply"
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/aws/inventory"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
 	"github.com/k8s-lbc/lbc/internal/kube/readable"
 	"github.com/k8s-lbc/lbc/internal/lib/backoff"
-	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
@@ -43,7 +43,7 @@ type BackendGroup struct {
 	// nil = no call.
 	Failed   func(stack.Owner)
 	Unserved []stack.Owner // owners whose objects are not read
-	signal   chan struct{} // check was called
+	queue    *queue.Keyed  // of looks
 
 	DefaultTags  map[string]string
 	ExternalTags []string // keys that others manage
@@ -86,7 +86,14 @@ var backendRetry = backoff.Policy{First: 2 * time.Second, Longest: 10 * time.Min
 // NewBackendGroup makes the runnable for a cluster; run applies a plan.
 func NewBackendGroup(c client.Reader, inv *inventory.Inventory, run func(context.Context, plan.Plan) apply.Result,
 	cluster string, log logr.Logger) *BackendGroup {
-	b := &BackendGroup{client: c, inventory: inv, run: run, cluster: cluster, Log: log, signal: make(chan struct{}, 1)}
+	b := &BackendGroup{client: c, inventory: inv, run: run, cluster: cluster, Log: log}
+	b.queue = queue.NewKeyed(0, time.Now, func(ctx context.Context, _ string) (r queue.Retry) {
+		if pause := b.Look(ctx); pause > 0 {
+			r.At = time.Now().Add(pause)
+		}
+		return r
+	})
+	b.queue.Gather = backendPause        // one look for load balancers that are deleted at the same time
 	b.released.Store(new(stack.Ingress)) // a group that a restart left behind counts as this owner's
 	return b
 }
@@ -118,32 +125,13 @@ func (b *BackendGroup) Forget(key stack.Key) {
 // Check requests a look. It never blocks.
 func (b *BackendGroup) Check() {
 	b.asked.Store(true)
-	select {
-	case b.signal <- struct{}{}:
-	default:
-	}
+	b.queue.AddNow(b.cluster)
 }
 
 // Start runs until ctx ends; it implements manager.Runnable.
 func (b *BackendGroup) Start(ctx context.Context) error {
-	ctx = awsclient.WithCause(ctx, awsclient.SharedGroup)
 	b.Check()
-	var again <-chan time.Time
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-b.signal:
-		case <-again:
-		}
-		again = nil
-		if sleep.For(ctx, backendPause) != nil { // one look for load balancers that are deleted at the same time
-			return nil //nolint:nilerr // the process ends
-		}
-		if pause := b.Look(ctx); pause > 0 {
-			again = time.After(pause)
-		}
-	}
+	return b.queue.Start(awsclient.WithCause(ctx, awsclient.SharedGroup))
 }
 
 // Look deletes the group if nothing needs it. It returns the time until the next look; 0 = none before one is

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -45,7 +46,7 @@ func TestAServiceIsReleasedByTwoWrites(t *testing.T) {
 			}
 			var writes []string
 			s, _ := newTestReconciler(t)
-			s.Front, s.Backend = front.Service{}, &BackendGroup{}
+			s.Front, s.Backend = front.Service{}, NewBackendGroup(nil, nil, nil, "demo", logr.Discard())
 			s.Client = fake.NewClientBuilder().WithScheme(scheme).WithObjects(web).WithStatusSubresource(
 				web).WithInterceptorFuncs(interceptor.Funcs{
 				Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch,
@@ -96,7 +97,7 @@ func TestThePassAfterTheEventOfADeletionReadsNothingFromTheAPIServer(t *testing.
 	for shown, want := range map[bool]int{true: 0, false: 1} {
 		s, _ := newTestReconciler(t)
 		live := &counting{Reader: s.Client}
-		s.Front, s.Live, s.Backend = front.Service{}, live, &BackendGroup{}
+		s.Front, s.Live, s.Backend = front.Service{}, live, NewBackendGroup(nil, nil, nil, "demo", logr.Discard())
 		web := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}
 		web.Spec.Type = corev1.ServiceTypeLoadBalancer
 		if shown {

@@ -1,15 +1,8 @@
 package gateway
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/base64"
-	"encoding/pem"
 	"fmt"
-	"math/big"
 	"slices"
 	"strings"
 	"sync"
@@ -18,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/k8s-lbc/lbc/internal/lib/servingcert"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
@@ -176,26 +170,12 @@ HTTPRoute shop/other {spec: {parentRefs: [{name: other}], hostnames: [other.com]
 
 // keyPair is a certificate with its key for the Secrets of all tests, valid in 2026.
 var keyPair = sync.OnceValues(func() (string, string) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	b, _, err := servingcert.Renew(servingcert.Bundle{}, servingcert.Policy{Hosts: []string{"a.com"},
+		Lifetime: 365 * 24 * time.Hour}, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
 	if err != nil {
 		panic(err)
 	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "a.com"}, DNSNames: []string{"a.com"},
-		NotBefore: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), NotAfter: time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC),
-	}
-	certificate, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		panic(err)
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		panic(err)
-	}
-	encode := func(kind string, data []byte) string {
-		return base64.StdEncoding.EncodeToString(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: data}))
-	}
-	return encode("CERTIFICATE", certificate), encode("PRIVATE KEY", private)
+	return base64.StdEncoding.EncodeToString(b.Cert), base64.StdEncoding.EncodeToString(b.Key)
 })
 
 func secret(name string) string {

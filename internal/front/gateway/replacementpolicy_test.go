@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/k8s-lbc/lbc/internal/model/diag"
@@ -27,33 +26,11 @@ func TestAReplacementPolicyIsDeclaredByConfigurationsElseAnnotation(t *testing.T
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			annotated := func(key, value string) string {
-				if value == "" {
-					return ""
-				}
-				return `metadata: {annotations: {` + key + `: "` + value + `"}}, `
-			}
-			ref := func(name, namespace string) string {
-				return "parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, name: " + name + namespace + "}"
-			}
-			m, _ := translated(t, albKey(), "GatewayClass shared {spec: {controllerName: gateway.k8s.aws/alb, "+
-				ref("class", ", namespace: shop")+"}}\n"+
-				"Gateway shop/web {"+annotated("gateway.k8s.aws/replacement-policy", c.gateway)+
-				"spec: {gatewayClassName: shared, infrastructure: {"+ref("own", "")+"}, listeners: ["+httpListener+"]}}\n"+
-				"LoadBalancerConfiguration shop/own {"+annotated("elbv2.k8s.aws/replacement-policy", c.own)+"spec: {}}\n"+
-				"LoadBalancerConfiguration shop/class {"+annotated("elbv2.k8s.aws/replacement-policy", c.class)+"spec: {}}\n")
+			m := withPolicies(t, "replacement-policy", c.class, c.own, c.gateway)
 			if got := m.Settings.ReplacementPolicy; got.Value != c.want || got.Set != (c.want != "") {
 				t.Errorf("%q, want %q", got.Value, c.want)
 			}
-			got := findings(m.Diagnostics)
-			if (c.found == "") != (len(m.Diagnostics) == 0) || !strings.Contains(got, c.found) {
-				t.Errorf("findings %q, want one of %s", got, c.found)
-			}
-			for _, d := range m.Diagnostics {
-				if d.Scope != c.costs {
-					t.Errorf("a mistake costs %q, want %q", d.Scope, c.costs)
-				}
-			}
+			wantMistake(t, m, c.found, c.costs)
 		})
 	}
 }

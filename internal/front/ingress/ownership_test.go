@@ -3,22 +3,14 @@ package ingress
 import (
 	"testing"
 
-	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 
-	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
-	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
-	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 func TestAnOwnershipIsDeclaredByClassElseAnnotation(t *testing.T) {
 	t.Parallel()
-	class := &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}, Spec: networkingv1.IngressClassSpec{
-		Controller: Controller, Parameters: &networkingv1.IngressClassParametersReference{
-			APIGroup: &v1beta1.GroupVersion.Group, Kind: paramsKind, Name: "p"}}}
 	for name, c := range map[string]struct {
 		class, own, existing string
 		shared, adopted      string
@@ -42,24 +34,13 @@ func TestAnOwnershipIsDeclaredByClassElseAnnotation(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			web := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web",
-				Annotations: map[string]string{}}, Spec: networkingv1.IngressSpec{IngressClassName: ptr.To("alb")}}
-			params := &v1beta1.IngressClassParams{ObjectMeta: metav1.ObjectMeta{Name: "p", Annotations: map[string]string{}}}
-			for k, v := range map[annotation.Key]string{annotation.Ownership: c.own,
-				annotation.ExistingLoadBalancer: c.existing} {
-				if v != "" {
-					web.Annotations[string(k)] = v
-				}
-			}
-			if c.class != "" {
-				params.Annotations[string(annotation.ClassOwnership)] = c.class
-			}
+			ing, v := web(keyed{annotation.Ownership: c.own, annotation.ExistingLoadBalancer: c.existing},
+				keyed{annotation.ClassOwnership: c.class})
 			if c.deleted {
 				now := metav1.Now()
-				web.DeletionTimestamp, web.Finalizers = &now, []string{"ingress.k8s.aws/resources"}
+				ing.DeletionTimestamp, ing.Finalizers = &now, []string{"ingress.k8s.aws/resources"}
 			}
-			v := objects.FromObjects([]metav1.Object{web, class, params})
-			g := Load(v, defaults(), stack.ID{Namespace: "shop", Name: "web"})
+			g := loadWeb(v)
 			if got, known := ClassOwnership(v, g)["shop/web"]; got != c.ofClass || known != (c.ofClass != "") {
 				t.Errorf("the class's is %q, want %q", got, c.ofClass)
 			}

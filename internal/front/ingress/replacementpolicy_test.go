@@ -3,22 +3,12 @@ package ingress
 import (
 	"testing"
 
-	networkingv1 "k8s.io/api/networking/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
-
-	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
-	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
-	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 func TestAReplacementPolicyIsDeclaredByClassElseAnnotation(t *testing.T) {
 	t.Parallel()
-	class := &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}, Spec: networkingv1.IngressClassSpec{
-		Controller: Controller, Parameters: &networkingv1.IngressClassParametersReference{
-			APIGroup: &v1beta1.GroupVersion.Group, Kind: paramsKind, Name: "p"}}}
 	for name, c := range map[string]struct {
 		class, own string
 		want       string
@@ -33,25 +23,11 @@ func TestAReplacementPolicyIsDeclaredByClassElseAnnotation(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			web := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"},
-				Spec: networkingv1.IngressSpec{IngressClassName: ptr.To("alb")}}
-			params := &v1beta1.IngressClassParams{ObjectMeta: metav1.ObjectMeta{Name: "p"}}
-			if c.own != "" {
-				web.Annotations = map[string]string{string(annotation.ReplacementPolicy): c.own}
-			}
-			if c.class != "" {
-				params.Annotations = map[string]string{string(annotation.ClassReplacementPolicy): c.class}
-			}
-			v := objects.FromObjects([]metav1.Object{web, class, params})
-			m := Translate(v, defaults(), Load(v, defaults(), stack.ID{Namespace: "shop", Name: "web"})).Members[0]
+			_, v := web(keyed{annotation.ReplacementPolicy: c.own},
+				keyed{annotation.ClassReplacementPolicy: c.class})
+			m, costs := translateWeb(v)
 			if got := m.Settings.ReplacementPolicy; got.Value != c.want || got.Set != (c.want != "") {
 				t.Errorf("%q, want %q", got.Value, c.want)
-			}
-			var costs diag.Scope
-			for _, d := range m.Diagnostics {
-				if d.Code == diag.InvalidAnnotation {
-					costs = d.Scope
-				}
 			}
 			if costs != c.costs {
 				t.Errorf("a mistake costs %q, want %q: %v", costs, c.costs, m.Diagnostics)

@@ -116,22 +116,14 @@ var gatewayEntries = []Entry{
 			"LoadBalancerConfigurations takes precedence."},
 	{Key: GatewayDeletionPolicy, Syntax: String, Scope: OnGateway, Costs: diag.AddOn, Default: "`Delete`",
 		Example: "Retain",
-		Doc: "What the controller does with the load balancer when the object, or the last one of its group, is deleted: " +
-			"`Delete` deletes it; `Retain` keeps it in AWS with its target groups, whose targets are updated as long as " +
-			"their Services exist. If the object is created again, it adopts the load balancer. `RetainWithoutTags` keeps it " +
-			"and removes the controller's tags, so that somebody else can own it " +
-			"([deletion-policy.md](tasks/deletion-policy.md))."},
+		Doc:     deletionPolicyDoc},
 	{Key: GatewayApprovedPlan, Syntax: String, Scope: OnGateway, Costs: diag.AddOn, Default: "every plan is applied",
 		Example: "none",
-		Doc: "Digest of the approved state: the controller changes the load balancer only towards this state. The value " +
-			"is `none`, or the digest that `lbc plan` and event `PlanNotApproved` print. Targets need no approval " +
-			"([approve.md](tasks/approve.md))."},
+		Doc:     approvedPlanDoc},
 	{Key: GatewayAllowDeletion, Syntax: Bool, Scope: OnGateway, Costs: diag.AddOn, Default: "false", Example: "true",
-		Doc: "If true, the controller may delete the load balancer that the object no longer declares, although " +
-			"--deletion-brake holds the deletion."},
+		Doc: allowDeletionDoc},
 	{Key: GatewayDeleteDuplicates, Syntax: List, Scope: OnGateway, Costs: diag.AddOn, Example: "sg-0123456789abcdef0",
-		Doc: "ARNs of load balancers and target groups, and ids of security groups, that carry the tags of this load " +
-			"balancer, do not serve, and may be deleted."},
+		Doc: deleteDuplicatesDoc},
 	{Key: GatewayDriftPolicy, Syntax: String, Scope: OnGateway, Costs: diag.AddOn,
 		Default: "the class's policy, otherwise --drift-policy (correct)", Example: "report,tags=ignore",
 		Doc: "Policy for changes made in AWS by hand: `correct`, `report` or `ignore`, or `GROUP=POLICY` for groups of " +

@@ -180,22 +180,14 @@ var routingEntries = []Entry{
 			"nothing to AWS ([ownership.md](tasks/ownership.md)). Annotation elbv2.k8s.aws/ownership of the " +
 			"IngressClassParams takes precedence."},
 	{Key: DeletionPolicy, Syntax: String, Scope: OnIngress, Costs: diag.AddOn, Default: "`Delete`", Example: "Retain",
-		Doc: "What the controller does with the load balancer when the object, or the last one of its group, is deleted: " +
-			"`Delete` deletes it; `Retain` keeps it in AWS with its target groups, whose targets are updated as long as " +
-			"their Services exist. If the object is created again, it adopts the load balancer. `RetainWithoutTags` keeps it " +
-			"and removes the controller's tags, so that somebody else can own it " +
-			"([deletion-policy.md](tasks/deletion-policy.md))."},
+		Doc: deletionPolicyDoc},
 	{Key: ApprovedPlan, Syntax: String, Scope: OnIngress, Costs: diag.AddOn, Default: "every plan is applied",
 		Example: "none",
-		Doc: "Digest of the approved state: the controller changes the load balancer only towards this state. The value " +
-			"is `none`, or the digest that `lbc plan` and event `PlanNotApproved` print. Targets need no approval " +
-			"([approve.md](tasks/approve.md))."},
+		Doc:     approvedPlanDoc},
 	{Key: AllowDeletion, Syntax: Bool, Scope: OnIngress, Costs: diag.AddOn, Default: "false", Example: "true",
-		Doc: "If true, the controller may delete the load balancer that the object no longer declares, although " +
-			"--deletion-brake holds the deletion."},
+		Doc: allowDeletionDoc},
 	{Key: DeleteDuplicates, Syntax: List, Scope: OnIngress, Costs: diag.AddOn, Example: "sg-0123456789abcdef0",
-		Doc: "ARNs of load balancers and target groups, and ids of security groups, that carry the tags of this load " +
-			"balancer, do not serve, and may be deleted."},
+		Doc: deleteDuplicatesDoc},
 	{Key: MultiCluster, Syntax: Bool, Scope: OnBoth, Costs: diag.Route, Default: "false", Example: "true",
 		Doc: "Whether other clusters register targets in the same target group; true on either object applies."},
 	{Key: TargetControlPort, Family: "<Service name>.<Service port>", Syntax: Int32, Scope: OnBoth, Costs: diag.Route,

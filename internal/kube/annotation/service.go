@@ -167,22 +167,14 @@ var serviceTargetEntries = []Entry{
 			"would do, and writes nothing to AWS ([ownership.md](tasks/ownership.md))."},
 	{Key: ServiceDeletionPolicy, Syntax: String, Scope: OnService, Costs: diag.AddOn, Default: "`Delete`",
 		Example: "Retain",
-		Doc: "What the controller does with the load balancer when the object, or the last one of its group, is deleted: " +
-			"`Delete` deletes it; `Retain` keeps it in AWS with its target groups, whose targets are updated as long as " +
-			"their Services exist. If the object is created again, it adopts the load balancer. `RetainWithoutTags` keeps it " +
-			"and removes the controller's tags, so that somebody else can own it " +
-			"([deletion-policy.md](tasks/deletion-policy.md))."},
+		Doc:     deletionPolicyDoc},
 	{Key: ServiceApprovedPlan, Syntax: String, Scope: OnService, Costs: diag.AddOn, Default: "every plan is applied",
 		Example: "none",
-		Doc: "Digest of the approved state: the controller changes the load balancer only towards this state. The value " +
-			"is `none`, or the digest that `lbc plan` and event `PlanNotApproved` print. Targets need no approval " +
-			"([approve.md](tasks/approve.md))."},
+		Doc:     approvedPlanDoc},
 	{Key: ServiceAllowDeletion, Syntax: Bool, Scope: OnService, Costs: diag.AddOn, Default: "false", Example: "true",
-		Doc: "If true, the controller may delete the load balancer that the object no longer declares, although " +
-			"--deletion-brake holds the deletion."},
+		Doc: allowDeletionDoc},
 	{Key: ServiceDeleteDuplicates, Syntax: List, Scope: OnService, Costs: diag.AddOn, Example: "sg-0123456789abcdef0",
-		Doc: "ARNs of load balancers and target groups, and ids of security groups, that carry the tags of this load " +
-			"balancer, do not serve, and may be deleted."},
+		Doc: deleteDuplicatesDoc},
 	{Key: ServiceMultiCluster, Syntax: Bool, Scope: OnService, Costs: diag.Route, Default: "false", Example: "true",
 		Doc: "Whether other clusters register targets in the same target groups."},
 	{Key: service("quic-enabled-containers"), Syntax: List, Scope: OnPod, Costs: diag.Route, Example: "server",

@@ -74,11 +74,11 @@ func (p *bindingPlanner) resolve(ctx context.Context, b *plannedBinding) error {
 
 // withoutService is a binding whose Service, or its port, does not exist.
 func (p *bindingPlanner) withoutService(b *plannedBinding, d diag.Diagnostic) {
-	if bindingobject.OfStack(b.Object.Labels) || !p.editedSinceServed(b.Object) {
+	if misspelt, ok := bindings.Misspelt(b.Object, d); ok && p.editedSinceServed(b.Object) {
+		b.refuse(Unserved, misspelt)
+	} else {
 		b.Diagnostics = append(b.Diagnostics, d)
-		return
 	}
-	b.refuse(Unserved, bindings.Misspelt(d))
 }
 
 // editedSinceServed reports whether the controller has served a binding that the plan edits, or that was edited since.

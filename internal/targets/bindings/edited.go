@@ -10,11 +10,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
 )
 
-// Misspelt is ServiceMissing, or the finding that the Service lacks the port, of a binding that an edit has given it.
-func Misspelt(d diag.Diagnostic) diag.Diagnostic {
+// Misspelt returns ServiceMissing, or the finding that the Service lacks the port, for the case that an edit of the
+// binding led to it. ok is false for the binding of a stack, which users do not edit.
+func Misspelt(o *v1beta1.TargetGroupBinding, d diag.Diagnostic) (_ diag.Diagnostic, ok bool) {
 	d.Text += "; the registered targets stay, as an edit of the TargetGroupBinding may have misspelt it"
 	d.Remedy += "; delete the TargetGroupBinding to deregister the targets"
-	return d
+	return d, !bindingobject.OfStack(o.Labels)
 }
 
 // Unready is the finding that an edit has given a binding a Service without ready endpoints.

@@ -54,7 +54,7 @@ func (r *Registry) Hold(q Request, allowed bool, serves func(Endpoint) bool) []E
 		}
 		maps.DeleteFunc(suspects, func(_ string, e Endpoint) bool { return ids[e.ID] })
 	}
-	defer func(held int) { r.noteHolding(g, held) }(len(h.held))
+	defer func(had bool) { r.index(r.holding, g, had, len(h.held) > 0) }(len(h.held) > 0)
 	now := r.Clock.Now()
 	maps.DeleteFunc(h.left, func(key string, at time.Time) bool { return wanted[key] || now.Sub(at) >= brake.Window })
 	most := 2*(len(suspects)+len(h.left)) > h.stood.of.Len()+len(h.left)
@@ -98,17 +98,15 @@ func (r *Registry) HeldFor(namespace, name string) []stack.ID {
 	return out
 }
 
-// noteHolding records that a group, which had so many held targets, has some now, or none. Callers hold the group's
-// lock.
-func (r *Registry) noteHolding(g *group, had int) {
-	has := len(g.holding.held) > 0
-	if has == (had > 0) {
+// index enters a group into one of the registry's maps, such as holding, or removes it. Callers hold the group's lock.
+func (r *Registry) index(in map[Group]*group, g *group, had, has bool) {
+	if has == had {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if delete(r.holding, g.Group); has && r.groups[g.Group] == g {
-		r.holding[g.Group] = g
+	if delete(in, g.Group); has && r.groups[g.Group] == g {
+		in[g.Group] = g
 	}
 }
 

@@ -2,6 +2,7 @@ package registrar
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/k8s-lbc/lbc/internal/controller/growth"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // someTarget is made anew for each test: a generator is not to be shared by tests that run at once.
@@ -121,7 +123,7 @@ func TestRequestCostsWhatDiffersFromTheOneBefore(t *testing.T) { // not parallel
 		full := EndpointsOf(all...)
 		fewer := full.revised(slices.Delete(slices.Clone(all), n/2, n/2+1))
 		pass := func(want Endpoints) {
-			q := Request{Group: tg, Want: want, Port: 30080, Since: time.Unix(1, 0)}
+			q := Request{Group: tg, Want: want, Port: 30080, Since: time.Unix(1, 0), Balancer: Balancer{"lb", 2 * n, 0}}
 			r.Hold(q, false, func(Endpoint) bool { return false })
 			r.Moved(q)
 			if c, err := r.Sync(t.Context(), q); err != nil || c.Pending {
@@ -138,4 +140,55 @@ func TestRequestCostsWhatDiffersFromTheOneBefore(t *testing.T) { // not parallel
 		return spent
 	})
 	growth.Log(t, "calls of AWS for one target less and one more", calls)
+}
+
+// TestRequestCostsNothingOfOtherGroupsOfItsBalancer has one target less and one more of a target group, among many
+// behind the same load balancer, each in a namespace of its own.
+func TestRequestCostsNothingOfOtherGroupsOfItsBalancer(t *testing.T) { // not parallel: it counts bytes
+	growth.AtMost(t, growth.Constant, "bytes, by target groups of the load balancer", func(n int) float64 {
+		b := &balancing{}
+		r := newRegistry(b, b.write, func(string) bool { return true })
+		pass := func(group int, ids ...string) {
+			q := Request{Binding: stack.ID{Namespace: fmt.Sprint("ns-", group), Name: "b"},
+				Group: Group{ARN: fmt.Sprint("arn-", group)}, Want: want(ids...), Balancer: Balancer{"lb", 3 * n, 0}}
+			if c, err := r.Sync(t.Context(), q); err != nil || c.Pending || c.LeftOut > 0 {
+				t.Fatal(c, err)
+			}
+		}
+		for group := range n {
+			pass(group, "10.0.0.1", "10.0.0.2")
+		}
+		return growth.Bytes(func() {
+			pass(7, "10.0.0.1")
+			pass(7, "10.0.0.1", "10.0.0.2")
+			if needs := r.Needed("lb", Group{ARN: "arn-7"}, 5); needs != 2*(n-1)+5 {
+				t.Errorf("%d targets are needed of %d groups", needs, n)
+			}
+			b.steps = nil
+		})
+	})
+}
+
+// TestScrapeCostsNothingOfGroupsAtRest asks how many targets wait, as each scrape of the metrics does.
+func TestScrapeCostsNothingOfGroupsAtRest(t *testing.T) { // not parallel: it counts bytes
+	growth.AtMost(t, growth.Constant, "bytes of a look at what waits, by target groups", func(n int) float64 {
+		b := &balancing{}
+		r := newRegistry(b, b.write, func(string) bool { return true })
+		pass := func(group int) {
+			q := Request{Group: Group{ARN: fmt.Sprint("arn-", group)}, Want: want("10.0.0.1")}
+			if _, err := r.Sync(t.Context(), q); err != nil && b.fail == nil {
+				t.Fatal(err)
+			}
+		}
+		for group := range n {
+			pass(group)
+		}
+		b.fail = errors.New("throttled")
+		pass(n)
+		return growth.Bytes(func() {
+			if waits, _ := r.Waiting(); waits != 1 {
+				t.Errorf("%d targets of %d groups wait", waits, n)
+			}
+		})
+	})
 }

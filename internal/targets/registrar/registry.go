@@ -55,13 +55,14 @@ type Registry struct {
 	mu      sync.Mutex
 	groups  map[Group]*group
 	holding map[Group]*group // those with held targets
+	waiting map[Group]*group // those with targets that wait
 }
 
 // NewRegistry makes an empty registry that waits for its calls. account connects to the account of a scope. If account
 // fails, each call in that scope fails with its error.
 func NewRegistry(account func(awsclient.Scope) (Account, error)) *Registry {
-	return &Registry{account: account, groups: map[Group]*group{}, holding: map[Group]*group{},
-		shares: shares{of: map[string]map[Group]claim{}, at: map[Group]string{}},
+	return &Registry{account: account, groups: map[Group]*group{}, holding: map[Group]*group{}, waiting: map[Group]*group{},
+		shares: shares{of: map[string]*claims{}, at: map[Group]string{}},
 		Clock:  awsclient.WallClock{}, Progress: func(stack.ID) {}}
 }
 
@@ -286,6 +287,7 @@ func (r *Registry) Forget(of Group) {
 	defer r.mu.Unlock()
 	delete(r.groups, of)
 	delete(r.holding, of)
+	delete(r.waiting, of)
 }
 
 func (r *Registry) group(of Group) *group {

@@ -2,7 +2,6 @@ package registrar
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"sync"
 
@@ -22,8 +21,57 @@ type Balancer struct {
 // behind it. It is safe for concurrent use.
 type shares struct {
 	mu sync.Mutex
-	of map[string]map[Group]claim // by ARN of the load balancer
-	at map[Group]string           // the load balancer of each group
+	of map[string]*claims // by ARN of the load balancer
+	at map[Group]string   // the load balancer of each group
+}
+
+// claims are those of the target groups behind one load balancer, and their sums, so that a request costs the same
+// however many there are.
+type claims struct {
+	of         map[Group]claim
+	total      int // that all groups need
+	namespaces map[string]sum
+	short      map[Group]stack.ID // the bindings of groups that lack room
+}
+
+// sum is that of the claims of a namespace.
+type sum struct{ groups, needs, have int }
+
+func newClaims() *claims {
+	return &claims{of: map[Group]claim{}, namespaces: map[string]sum{}, short: map[Group]stack.ID{}}
+}
+
+// set replaces the claim of a group, and returns the one before.
+func (all *claims) set(g Group, c claim) (before claim) {
+	before = all.drop(g)
+	all.of[g] = c
+	all.add(c, 1)
+	if c.short {
+		all.short[g] = c.binding
+	}
+	return before
+}
+
+// drop removes the claim of a group, and returns it.
+func (all *claims) drop(g Group) (before claim) {
+	before, ok := all.of[g]
+	if ok {
+		delete(all.of, g)
+		delete(all.short, g)
+		all.add(before, -1)
+	}
+	return before
+}
+
+// add adds a claim to the sums (by = 1), or removes it (by = -1).
+func (all *claims) add(c claim, by int) {
+	ns := c.binding.Namespace
+	n := all.namespaces[ns]
+	n = sum{n.groups + by, n.needs + by*c.needs(), n.have + by*c.have}
+	if all.namespaces[ns] = n; n.groups == 0 {
+		delete(all.namespaces, ns)
+	}
+	all.total += by * c.needs()
 }
 
 // claim is what a target group needs of its load balancer.
@@ -49,23 +97,18 @@ func (s *shares) take(q *Request, staying, missing int) (room, share int, freed 
 	}
 	all := s.of[q.Balancer.ARN]
 	if all == nil {
-		all = map[Group]claim{}
+		all = newClaims()
 		s.of[q.Balancer.ARN] = all
 	}
-	before, now := all[q.Group], claim{binding: q.Binding, want: q.Want.Len(), have: staying}
-	all[q.Group], s.at[q.Group] = now, q.Balancer.ARN
-	if room, share = missing, allowance(all, q.Binding.Namespace, q.Balancer); share > 0 {
-		left := share
-		for _, c := range all {
-			if c.binding.Namespace == q.Binding.Namespace {
-				left -= c.have
-			}
-		}
-		room = min(missing, max(left, 0))
+	now := claim{binding: q.Binding, want: q.Want.Len(), have: staying}
+	before := all.set(q.Group, now)
+	s.at[q.Group] = q.Balancer.ARN
+	if room, share = missing, all.allowance(q.Binding.Namespace, q.Balancer); share > 0 {
+		room = min(missing, max(share-all.namespaces[q.Binding.Namespace].have, 0))
 	}
 	now.have, now.short = staying+room, room < missing
-	if all[q.Group] = now; now.needs() < before.needs() || now.have < before.have {
-		freed = append(freed, waiting(all, q.Group)...)
+	if all.set(q.Group, now); now.needs() < before.needs() || now.have < before.have {
+		freed = append(freed, all.waiting(q.Group)...)
 	}
 	return room, share, freed
 }
@@ -73,25 +116,25 @@ func (s *shares) take(q *Request, staying, missing int) (room, share int, freed 
 // allowance returns how many targets of a load balancer a namespace may have; 0 = there is room for all that are
 // wanted. A namespace may have what it needs up to an equal share. Those that need more divide evenly what is left,
 // except for a tenth of the room: it stays free for those that need no more than an equal share.
-func allowance(all map[Group]claim, namespace string, of Balancer) int {
+func (all *claims) allowance(namespace string, of Balancer) int {
 	if of.Max == 0 {
 		return 0
 	}
-	total, needs := 0, map[string]int{}
-	for _, c := range all {
-		total += c.needs()
-		needs[c.binding.Namespace] += c.needs()
-	}
-	rest, n := of.Max-of.Max/10, len(needs)
+	rest, n := of.Max-of.Max/10, len(all.namespaces)
 	sharing := max(n, of.Namespaces)
 	equal := of.Max / sharing
 	switch {
-	case total <= rest, sharing == 1 && total <= of.Max:
+	case all.total <= rest, sharing == 1 && all.total <= of.Max:
 		return 0
-	case needs[namespace] <= equal:
+	case all.namespaces[namespace].needs <= equal:
 		return equal
 	}
-	for _, need := range slices.Sorted(maps.Values(needs)) {
+	var needs []int
+	for _, of := range all.namespaces {
+		needs = append(needs, of.needs)
+	}
+	slices.Sort(needs)
+	for _, need := range needs {
 		if n == 1 || need > rest/n {
 			break
 		}
@@ -102,10 +145,10 @@ func allowance(all map[Group]claim, namespace string, of Balancer) int {
 }
 
 // waiting returns the bindings of other groups for whose targets there was no room, in order.
-func waiting(all map[Group]claim, but Group) (out []stack.ID) {
-	for of, c := range all {
-		if of != but && c.short {
-			out = append(out, c.binding)
+func (all *claims) waiting(but Group) (out []stack.ID) {
+	for of, binding := range all.short {
+		if of != but {
+			out = append(out, binding)
 		}
 	}
 	sorting.By(out, func(a, b stack.ID) int { return cmp.Compare(a.String(), b.String()) })
@@ -121,12 +164,15 @@ func (s *shares) leave(of Group) []stack.ID {
 
 func (s *shares) drop(of Group) []stack.ID {
 	arn := s.at[of]
-	all := s.of[arn]
 	delete(s.at, of)
-	if delete(all, of); len(all) == 0 {
+	all := s.of[arn]
+	if all == nil {
+		return nil
+	}
+	if all.drop(of); len(all.of) == 0 {
 		delete(s.of, arn)
 	}
-	return waiting(all, of)
+	return all.waiting(of)
 }
 
 // Needed returns how many targets the target groups behind a load balancer need, as far as this process knows, if one
@@ -134,10 +180,9 @@ func (s *shares) drop(of Group) []stack.ID {
 func (r *Registry) Needed(balancer string, of Group, want int) int {
 	r.shares.mu.Lock()
 	defer r.shares.mu.Unlock()
-	for other, c := range r.shares.of[balancer] {
-		if other != of {
-			want += c.needs()
-		}
+	all := r.shares.of[balancer]
+	if all == nil {
+		return want
 	}
-	return want
+	return want + all.total - all.of[of].needs()
 }

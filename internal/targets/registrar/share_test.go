@@ -131,12 +131,12 @@ func TestAllowance(t *testing.T) {
 		"large ones share evenly": {map[string]int{"a": 2000, "b": 2000, "c": 100}, 1000, 0, map[string]int{
 			"a": 400, "c": 333}},
 	} {
-		all := map[Group]claim{}
+		all := newClaims()
 		for namespace, n := range c.needs {
-			all[Group{ARN: namespace}] = claim{binding: stack.ID{Namespace: namespace}, want: n}
+			all.set(Group{ARN: namespace}, claim{binding: stack.ID{Namespace: namespace}, want: n})
 		}
 		for namespace, want := range c.want {
-			if got := allowance(all, namespace, Balancer{"lb", c.most, c.sharing}); got != want {
+			if got := all.allowance(namespace, Balancer{"lb", c.most, c.sharing}); got != want {
 				t.Errorf("%s: %s may have %d, want %d", name, namespace, got, want)
 			}
 		}

@@ -53,7 +53,7 @@ func (g *group) noteWaiting(q *Request, staying []Endpoint, now time.Time) {
 // count: their status shows the problem.
 func (r *Registry) Waiting() (n int, oldest time.Duration) {
 	r.mu.Lock()
-	groups := slices.Collect(maps.Values(r.groups))
+	groups := slices.Collect(maps.Values(r.waiting))
 	r.mu.Unlock()
 	now := r.Clock.Now()
 	for _, g := range groups {

@@ -47,14 +47,14 @@ type answer struct {
 // serves on.
 func (a *Account) Balancers(ctx context.Context, namespace string, needs []declare.Need) declare.Answers {
 	out := declare.Answers{}
-	var due []declare.Need
+	var due []asked
 	var arns []string
 	for _, n := range needs {
 		before, fresh := a.answered(namespace, n)
 		if out[n.Key()] = before.Balancer; fresh {
 			continue
 		}
-		if due = append(due, n); n.ARN != "" {
+		if due = append(due, asked{n, before}); n.ARN != "" {
 			arns = append(arns, n.ARN)
 		}
 	}
@@ -84,19 +84,23 @@ func (a *Account) answered(namespace string, n declare.Need) (before answer, fre
 	return before, a.now().Before(before.until)
 }
 
+// asked is a need whose answer no longer counts.
+type asked struct {
+	declare.Need
+	before answer
+}
+
 // ask asks AWS, and remembers the answer.
-func (a *Account) ask(ctx context.Context, namespace string, n declare.Need, owners map[string]owner) declare.Balancer {
-	b, now := &a.balancers, a.now()
-	before, _ := a.answered(namespace, n)
-	found, err := a.look(ctx, n, owners)
+func (a *Account) ask(ctx context.Context, namespace string, n asked, owners map[string]owner) declare.Balancer {
+	b, now, before := &a.balancers, a.now(), n.before
+	found, err := a.look(ctx, n.Need, owners)
 	until := now.Add(balancerFor)
 	if err != nil {
-		known := !before.until.IsZero()
 		found, until = declare.Balancer{Problem: err.Error()}, now.Add(problemFor)
 		if unknown := (*unknownOwnerError)(nil); errors.As(err, &unknown) {
 			found.OwnerProblem = err.Error()
 		}
-		if known && before.Problem == "" {
+		if !before.until.IsZero() && before.Problem == "" {
 			found = before.Balancer
 		}
 	}
@@ -105,7 +109,7 @@ func (a *Account) ask(ctx context.Context, namespace string, n declare.Need, own
 	if b.hosts[namespace] == nil || len(b.hosts[namespace]) >= maxBalancers {
 		b.hosts[namespace] = map[string]answer{}
 	}
-	b.hosts[namespace][memoryKey(n)] = answer{found, until}
+	b.hosts[namespace][memoryKey(n.Need)] = answer{found, until}
 	return found
 }
 

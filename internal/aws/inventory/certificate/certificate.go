@@ -116,6 +116,9 @@ type Certificates struct {
 	index *facts.CertificateIndex
 	news  []string // names of certificates of which discovery would say something else now, Changed not being called yet
 
+	// validated are ARNs by the domain of a validation record; nil = it is made when it is needed.
+	validated map[string][]string
+
 	unread       error // why tags cannot be read; until retryTags it is the answer wherever they are needed
 	retryTags    time.Time
 	tagsFailures int            // in a row

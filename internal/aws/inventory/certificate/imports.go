@@ -32,8 +32,8 @@ var importPauses = backoff.Policy{First: time.Minute, Longest: 24 * time.Hour}
 
 // importLog is what is known of imports into ACM. Certificates.mu guards it.
 type importLog struct {
-	// gone are those of certificates that do not exist any more.
-	gone []time.Time
+	// all are those of the last year, of certificates that do not exist any more too, ascending.
+	all []time.Time
 	// own are those by this process, by stack and identity, and by namespace.
 	own map[string][]time.Time
 }
@@ -43,29 +43,33 @@ type importLog struct {
 func (c *Certificates) ImportsLastYear() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	since := c.cfg.Now().Add(-importYear)
-	n := countAfter(c.imports.gone, since)
-	for _, r := range c.records {
-		n += countAfter(r.imports, since)
-	}
-	return n
+	return len(after(c.imports.all, c.cfg.Now().Add(-importYear)))
 }
 
-func countAfter(times []time.Time, since time.Time) int {
-	n := 0
-	for _, t := range times {
+// after returns the times after a time; all are in order.
+func after(all []time.Time, since time.Time) []time.Time {
+	first, _ := slices.BinarySearchFunc(all, since, func(t, since time.Time) int {
 		if t.After(since) {
-			n++
+			return 1
 		}
-	}
-	return n
+		return -1
+	})
+	return all[first:]
 }
 
 // noticed adds an import that a list shows, unless it is known.
-func (r *record) noticed(at time.Time) {
+func (c *Certificates) noticed(r *record, at time.Time) {
 	if !at.IsZero() && !slices.ContainsFunc(r.imports, func(t time.Time) bool { return at.Before(t.Add(importSlack)) }) {
-		r.imports = append(r.imports, at)
+		c.count(r, at)
 	}
+}
+
+// count adds an import. A look at it costs the same however many there were.
+func (c *Certificates) count(r *record, at time.Time) {
+	r.imports = append(r.imports, at)
+	all := after(c.imports.all, c.cfg.Now().Add(-importYear))
+	n := len(all) - len(after(all, at))
+	c.imports.all = slices.Insert(all, n, at)
 }
 
 // imported notes an import by this process.
@@ -75,15 +79,13 @@ func (c *Certificates) imported(owner, arn string, at time.Time) {
 		l.own[of] = append(slices.DeleteFunc(l.own[of], func(t time.Time) bool { return at.Sub(t) > importWeek }), at)
 	}
 	if r := c.records[arn]; r != nil {
-		r.imports = append(r.imports, at)
+		c.count(r, at)
 	}
 }
 
 // forget drops a certificate that does not exist any more; what it took of the quota stays taken.
-func (c *Certificates) forget(arn string, now time.Time) {
+func (c *Certificates) forget(arn string) {
 	if r := c.records[arn]; r != nil {
-		l := &c.imports
-		l.gone = slices.DeleteFunc(append(l.gone, r.imports...), func(t time.Time) bool { return now.Sub(t) > importYear })
 		c.unindex(r)
 		delete(c.records, arn)
 	}
@@ -128,7 +130,7 @@ func (c *Certificates) Held(key stack.Key, desired *stack.Stack) map[string]plan
 // pause is until when the next import must wait, of which so many are free within a week, and how many there were.
 func (l *importLog) pause(owner string, free int, now time.Time) (until time.Time, recent int) {
 	times := l.own[owner]
-	recent = countAfter(times, now.Add(-importWeek))
+	recent = len(after(times, now.Add(-importWeek)))
 	if recent < free {
 		return time.Time{}, recent
 	}

@@ -69,7 +69,9 @@ func (c *Certificates) readList(ctx context.Context) (struct{}, error) {
 				Domains: domains(aws.ToString(s.DomainName), s.SubjectAlternativeNameSummaries),
 			}
 			r := record{Certificate: cert, listed: cert, createdAt: aws.ToTime(s.CreatedAt), notAfter: aws.ToTime(s.NotAfter)}
-			r.noticed(aws.ToTime(s.ImportedAt))
+			if s.ImportedAt != nil {
+				r.imports = []time.Time{*s.ImportedAt}
+			}
 			listed[cert.ARN] = r
 			if s.Type == acmtypes.CertificateTypePrivate && c.cfg.Authorities ||
 				aws.ToBool(s.HasAdditionalSubjectAlternativeNames) ||
@@ -98,7 +100,7 @@ func (c *Certificates) merge(listed map[string]record, details map[string]*awsop
 			r.Status = gone // its records are withdrawn after another deletion, which has nothing left to do
 			changed = true
 		} else if !there && r.showsIn(began, writes) {
-			c.forget(arn, began)
+			c.forget(arn)
 			changed = true
 		}
 	}
@@ -106,14 +108,8 @@ func (c *Certificates) merge(listed map[string]record, details map[string]*awsop
 		if d := details[arn]; d != nil {
 			n.Domains, n.CA = domains(d.Domain, d.Names), d.Authority
 		}
-		old := c.records[arn]
-		if old != nil {
-			old.notAfter = n.notAfter
-			for _, at := range n.imports {
-				old.noticed(at)
-			}
-		}
-		switch {
+		old, imports := c.records[arn], n.imports
+		switch n.imports = nil; {
 		case old == nil:
 			c.records[arn] = &n
 			changed = true
@@ -121,6 +117,11 @@ func (c *Certificates) merge(listed map[string]record, details map[string]*awsop
 			old.Status, old.Type, old.Domains, old.CA, old.listed = n.Status, n.Type, n.Domains, n.CA, n.listed
 			c.forgetDetail(arn)
 			changed = true
+		}
+		r := c.records[arn]
+		r.notAfter = n.notAfter
+		for _, at := range imports {
+			c.noticed(r, at)
 		}
 	}
 	c.lists.Add(1)
@@ -152,6 +153,7 @@ func (c *Certificates) Ends(arns []string) (out []End) {
 // publish makes new answers of the records. c.mu is held.
 func (c *Certificates) publish() {
 	before := c.all
+	c.validated = nil
 	c.all = make(map[string]facts.Certificate, len(c.records))
 	for arn, r := range c.records {
 		c.all[arn] = r.Certificate

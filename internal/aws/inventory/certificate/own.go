@@ -228,23 +228,28 @@ func (c *Certificates) overdue(key stack.Key, d awsop.Certificate, r *record, no
 
 // needed reports whether another certificate needs the validation record of a domain. c.mu is held.
 func (c *Certificates) needed(domain, except string) bool {
-	for arn, r := range c.records {
-		if arn == except || r.Type != "AMAZON_ISSUED" || r.Status != "ISSUED" && r.Status != awsop.Pending {
-			continue
-		}
-		if slices.ContainsFunc(r.Domains, func(d string) bool {
-			return strings.EqualFold(strings.TrimPrefix(d, "*."), domain)
-		}) {
-			return true
+	if c.validated == nil {
+		c.validated = map[string][]string{}
+		for arn, r := range c.records {
+			for _, d := range r.Domains {
+				d = validatedBy(d)
+				c.validated[d] = append(c.validated[d], arn)
+			}
 		}
 	}
-	return false
+	return slices.ContainsFunc(c.validated[validatedBy(domain)], func(arn string) bool {
+		r := c.records[arn]
+		return arn != except && r.Type == "AMAZON_ISSUED" && (r.Status == issued || r.Status == awsop.Pending)
+	})
 }
+
+// validatedBy is the domain whose validation record proves a name.
+func validatedBy(name string) string { return strings.ToLower(strings.TrimPrefix(name, "*.")) }
 
 func (c *Certificates) drop(arn string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.forget(arn, c.cfg.Now())
+	c.forget(arn)
 	c.publish()
 }
 

@@ -23,7 +23,7 @@ func (c *Certificates) Record(key stack.Key, op plan.Operation, out awsop.Output
 	case effect.Kind != stack.KindCertificate:
 		return
 	case effect.Verb == plan.Deletes:
-		c.forget(arn, now)
+		c.forget(arn)
 		c.publish()
 		return
 	}

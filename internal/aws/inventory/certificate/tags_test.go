@@ -63,16 +63,44 @@ func TestRenewalCostsNoBytesOfOtherCertificates(t *testing.T) { // not parallel:
 	})
 }
 
+// TestImportsOfTheLastYearAreCountedOnce has imports that a list and this process report, in any order.
+func TestImportsOfTheLastYearAreCountedOnce(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1000, 0)
+	c := imports(3)
+	c.cfg.Now = func() time.Time { return now }
+	c.imported("a", "arn:1", now)
+	c.noticed(c.records["arn:2"], now.Add(-time.Hour))
+	c.noticed(c.records["arn:2"], now.Add(-time.Hour))
+	c.noticed(c.records["arn:0"], now.Add(-importYear+time.Minute))
+	c.noticed(c.records["arn:0"], time.Time{})
+	c.forget("arn:2")
+	for _, want := range []int{3, 2, 0} {
+		if got := c.ImportsLastYear(); got != want {
+			t.Errorf("%d imports, want %d", got, want)
+		}
+		now = now.Add(map[int]time.Duration{3: 2 * time.Minute, 2: importYear}[want])
+	}
+}
+
 // TestPassLooksAtNoCertificateOfOtherStacks has a certificate at which a look would panic.
 func TestPassLooksAtNoCertificateOfOtherStacks(t *testing.T) {
 	t.Parallel()
 	c := imports(2)
+	c.records["arn:0"].Type = "AMAZON_ISSUED"
+	if !c.needed("WEB-0.example.com", "arn:1") || c.needed("web-0.example.com", "arn:0") ||
+		c.needed("web-1.example.com", "arn:0") {
+		t.Error("a validation record of another certificate is not found")
+	}
 	if arns, err := c.untagged(); err != nil || len(arns) > 0 {
 		t.Errorf("untagged: %v, %v", arns, err)
 	}
 	c.records["arn:other"] = nil
 	if own, pending := c.ownARNs(keyOf(1)); len(own) != 1 || own[0] != "arn:1" || len(pending) > 0 {
 		t.Errorf("own: %v, pending: %v", own, pending)
+	}
+	if c.needed("web-1.example.com", "arn:1") || c.ImportsLastYear() != 0 {
+		t.Error("another certificate needs the validation record")
 	}
 	if wait := c.Wait(keyOf(1)); wait != 0 {
 		t.Errorf("waits for %v", wait)
@@ -82,7 +110,7 @@ func TestPassLooksAtNoCertificateOfOtherStacks(t *testing.T) {
 	}
 	delete(c.records, "arn:other")
 	c.mu.Lock()
-	c.forget("arn:1", c.cfg.Now())
+	c.forget("arn:1")
 	c.mu.Unlock()
 	if own, _ := c.ownARNs(keyOf(1)); len(own) > 0 || len(c.byStack) != 1 {
 		t.Errorf("one that is gone: %v", own)

@@ -1,0 +1,170 @@
+package inventory
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/k8s-lbc/lbc/internal/aws/inventory/certificate"
+	"github.com/k8s-lbc/lbc/internal/model/quota"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+)
+
+// share is what one stack adds to the totals.
+type share struct {
+	balancers, retained int
+	uses                []quota.Use // of each load balancer
+	certificates        []string    // ARNs that its listeners use
+}
+
+// totals are sums over all stacks. A read of them costs one step per stack that has changed since the read before, so
+// that a scrape of the metrics and a deletion do not visit all stacks. Inventory.mu guards them.
+type totals struct {
+	of                  map[stack.Key]share
+	changed             map[stack.Key]bool // stacks whose share may be another one by now
+	balancers, retained int
+	uses                map[quota.Use]int             // how many load balancers use so much of a limit
+	users               map[string]map[stack.Key]bool // by ARN of the certificate
+	unsorted            []string                      // certificates of users that ends lacks
+	ends                []certificate.End             // ascending, some of certificates that have no user any more
+	lists               uint64                        // certificate.Certificates.Lists when ends was made
+}
+
+func newTotals() totals {
+	return totals{of: map[stack.Key]share{}, changed: map[stack.Key]bool{}, uses: map[quota.Use]int{},
+		users: map[string]map[stack.Key]bool{}}
+}
+
+// recount has the share of a stack computed again, because its observation changes. The caller holds i.mu.
+func (i *Inventory) recount(key stack.Key) {
+	if i.totals.of == nil {
+		i.totals = newTotals()
+	}
+	i.totals.changed[key] = true
+}
+
+// sums returns the totals of now. The caller holds i.mu.
+func (i *Inventory) sums() *totals {
+	t := &i.totals
+	for key := range t.changed {
+		t.add(key, t.of[key], -1)
+		delete(t.of, key)
+		if e := i.stacks[key]; e != nil {
+			t.of[key] = shareOf(&e.obs)
+			t.add(key, t.of[key], 1)
+		}
+	}
+	clear(t.changed)
+	return t
+}
+
+func shareOf(o *awsop.Observed) (s share) {
+	for n := range o.LoadBalancers {
+		if lb := &o.LoadBalancers[n]; !lb.Foreign {
+			s.balancers++
+		}
+		if o.LoadBalancers[n].Retained() {
+			s.retained++
+		}
+	}
+	for _, lb := range appendCounts(nil, o) {
+		s.uses = append(s.uses, lb.Uses()...)
+	}
+	for n := range o.Listeners {
+		s.certificates = append(append(s.certificates, o.Listeners[n].Certificates...), o.Listeners[n].SNI...)
+	}
+	return s
+}
+
+// add adds the share of a stack to the totals (by = 1), or removes it (by = -1).
+func (t *totals) add(key stack.Key, s share, by int) {
+	t.balancers += by * s.balancers
+	t.retained += by * s.retained
+	for _, u := range s.uses {
+		if t.uses[u] += by; t.uses[u] == 0 {
+			delete(t.uses, u)
+		}
+	}
+	for _, arn := range s.certificates {
+		switch of := t.users[arn]; {
+		case by > 0 && of == nil:
+			t.users[arn] = map[stack.Key]bool{key: true}
+			t.unsorted = append(t.unsorted, arn)
+		case by > 0:
+			of[key] = true
+		default:
+			if delete(of, key); len(of) == 0 {
+				delete(t.users, arn)
+			}
+		}
+	}
+}
+
+// LoadBalancers returns how many load balancers of the cluster's stacks are known.
+func (i *Inventory) LoadBalancers() int {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.sums().balancers
+}
+
+// HoldsRetained reports whether a load balancer stays in AWS without an object.
+func (i *Inventory) HoldsRetained() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.sums().retained > 0
+}
+
+// FirstCertificateEnd returns when the first ACM certificate of the stacks' listeners expires, according to the last
+// list of certificates; zero = it is not known. It reads nothing.
+func (i *Inventory) FirstCertificateEnd() time.Time {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	t := i.sums()
+	if lists := i.certificates.Lists(); lists != t.lists {
+		t.lists, t.ends, t.unsorted = lists, nil, slices.Collect(maps.Keys(t.users))
+	}
+	byEnd := func(a, b certificate.End) int { return a.NotAfter.Compare(b.NotAfter) }
+	if t.ends == nil {
+		t.ends = i.certificates.Ends(t.unsorted)
+		slices.SortFunc(t.ends, byEnd)
+	} else {
+		for _, end := range i.certificates.Ends(t.unsorted) {
+			at, _ := slices.BinarySearchFunc(t.ends, end, byEnd)
+			t.ends = slices.Insert(t.ends, at, end)
+		}
+	}
+	t.unsorted = nil
+	for len(t.ends) > 0 {
+		arn := t.ends[0].ARN
+		if len(t.users[arn]) > 0 && len(i.certificates.Ends([]string{arn})) > 0 {
+			return t.ends[0].NotAfter
+		}
+		t.ends = t.ends[1:]
+	}
+	return time.Time{}
+}
+
+// CertificateUse is an ACM certificate that listeners of stacks use.
+type CertificateUse struct {
+	certificate.End
+
+	Stacks []string // sorted
+}
+
+// CertificateUses returns the certificates that listeners of stacks use and whose end is known from the last list of
+// certificates, sorted by ARN. It reads nothing.
+func (i *Inventory) CertificateUses() (out []CertificateUse) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	users := i.sums().users
+	for _, end := range i.certificates.Ends(slices.Sorted(maps.Keys(users))) {
+		use := CertificateUse{End: end}
+		for key := range users[end.ARN] {
+			use.Stacks = append(use.Stacks, key.String())
+		}
+		slices.Sort(use.Stacks)
+		out = append(out, use)
+	}
+	return out
+}

@@ -1,0 +1,85 @@
+package inventory
+
+import (
+	"fmt"
+	"maps"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/controller/growth"
+	"github.com/k8s-lbc/lbc/internal/model/quota"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+)
+
+// CheckTotals compares the kept totals with those of a walk over all stacks.
+func (i *Inventory) CheckTotals(t testing.TB) {
+	t.Helper()
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	have, want := i.sums(), newTotals()
+	for key, e := range i.stacks {
+		want.add(key, shareOf(&e.obs), 1)
+	}
+	if have.balancers != want.balancers || have.retained != want.retained || !maps.Equal(have.uses, want.uses) {
+		t.Errorf("%d load balancers, %d retained, uses %v; want %d, %d, %v", have.balancers, have.retained, have.uses,
+			want.balancers, want.retained, want.uses)
+	}
+	if d := cmp.Diff(want.users, have.users); d != "" && len(want.users)+len(have.users) > 0 {
+		t.Errorf("users of certificates (-want +got):\n%s", d)
+	}
+}
+
+// manyStacks returns an inventory of n stacks with a load balancer, a listener and a certificate each.
+func manyStacks(n int) *Inventory {
+	i := New(awsclient.Clients{}, Config{Now: time.Now})
+	for s := range n {
+		arn := fmt.Sprint("arn:", s)
+		e := i.entry(stack.Key{ID: stack.ID{Name: fmt.Sprint(s)}})
+		e.obs.LoadBalancers = []awsop.LoadBalancer{{ARN: arn, LoadBalancer: stack.LoadBalancer{Type: stack.Application}}}
+		e.obs.Listeners = []awsop.Listener{{ARN: arn + "/l", Listener: stack.Listener{Certificates: []string{arn + "/c"},
+			LoadBalancer: stack.Literal(stack.KindLoadBalancer, arn)}}}
+		i.noteHaving(e)
+	}
+	return i
+}
+
+// TestScrapeCostsNoBytesOfOtherStacks has one stack change between two scrapes of the metrics.
+func TestScrapeCostsNoBytesOfOtherStacks(t *testing.T) { // not parallel: it counts bytes
+	growth.AtMost(t, growth.Constant, "bytes of the totals after a change of one stack, by stacks", func(n int) float64 {
+		i := manyStacks(n)
+		e := i.entry(stack.Key{ID: stack.ID{Name: "0"}})
+		rules := 0
+		return growth.Bytes(func() {
+			rules++
+			e.obs.Rules = append(e.obs.Rules, awsop.Rule{})
+			i.noteHaving(e)
+			if got := i.LoadBalancers(); got != n || i.HoldsRetained() || !i.FirstCertificateEnd().IsZero() {
+				t.Errorf("%d load balancers, want %d", got, n)
+			}
+			for _, u := range i.QuotaUse() {
+				if u.Limit == quota.RulesOfApplicationLoadBalancer && u.Used != rules {
+					t.Errorf("%d rules, want %d", u.Used, rules)
+				}
+			}
+		})
+	})
+}
+
+// TestDeletionLooksAtNoStackAtRest has stacks at which a look would panic.
+func TestDeletionLooksAtNoStackAtRest(t *testing.T) {
+	t.Parallel()
+	i := manyStacks(3)
+	if n := i.LoadBalancers(); n != 3 {
+		t.Fatalf("%d load balancers", n)
+	}
+	for key := range i.stacks {
+		i.stacks[key] = nil
+	}
+	if n := i.LoadBalancers(); n != 3 || i.HoldsRetained() {
+		t.Errorf("%d load balancers", n)
+	}
+}
