@@ -165,6 +165,5 @@ func keysOf(all []configv1.Attribute) (out []string) {
 
 // withoutAnnotations reports whether objects of a kind have no annotations of Ingresses, Services or Gateways.
 func withoutAnnotations(k objects.Kind) bool {
-	kinds := append([]objects.Kind{objects.Ingress, objects.Service, objects.Gateway}, objects.RouteKinds...)
-	return !slices.Contains(kinds, k)
+	return !slices.Contains(owner.KubernetesKinds(nil), k) && !slices.Contains(objects.RouteKinds, k)
 }

@@ -56,8 +56,3 @@ func (w *Wiring) knownOwner(arn string) (stack.Key, bool) {
 	o, known := w.Inventory.KnownOwner(arn)
 	return o.Stack, known && o.Stack != (stack.Key{})
 }
-
-// acceleratorsRead reports whether passes over GlobalAccelerators depend on the definition of a kind.
-func acceleratorsRead(kind objects.Kind) bool {
-	return kind == objects.Gateway || kind == objects.ReferenceGrant || kind == objects.GlobalAccelerator
-}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/go-logr/logr"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -20,6 +21,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/apply"
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/aws/inventory/network"
+	"github.com/k8s-lbc/lbc/internal/controller/accelerator"
 	"github.com/k8s-lbc/lbc/internal/controller/bindingpass"
 	"github.com/k8s-lbc/lbc/internal/controller/config"
 	"github.com/k8s-lbc/lbc/internal/controller/gatewaystatus"
@@ -178,7 +180,7 @@ var GatewayReading = append([]objects.Kind{
 // DefinitionChanged is called when the definition of a kind is added or removed. It queues the stacks whose passes
 // read or write the kind.
 func (w *Wiring) DefinitionChanged(kind objects.Kind) {
-	if w.accelerators != nil && acceleratorsRead(kind) {
+	if w.accelerators != nil && slices.Contains(accelerator.Reading, kind) {
 		w.accelerators.WakeAll()
 	}
 	for _, s := range w.Owners {

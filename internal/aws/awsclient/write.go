@@ -23,7 +23,7 @@ func Write(ctx context.Context, c Clients, op plan.Operation, resolve Resolve) (
 	s.refuse(op)
 	writes.send(&s, op)
 	ctx = withSecrets(ctx, s.secrets)
-	out, err := s.send(ctx)
+	out, err := s.send(ctx) // the last line before AWS: the SDK's client, with the Limiter as a middleware
 	return out, withoutSecrets(ctx, err)
 }
 
@@ -79,7 +79,7 @@ var writes = routesOf(
 	by((*sender).ModifyTrustStore), by((*sender).DeleteTrustStore),
 )
 
-// sender makes the request of an operation; its methods stand in the files of the resources.
+// sender builds the request of an operation. Its methods are in the files of the resources, and call nothing.
 type sender struct {
 	c       Clients
 	resolve Resolve

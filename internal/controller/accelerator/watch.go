@@ -11,13 +11,14 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
 	"github.com/k8s-lbc/lbc/internal/kube/readable"
 	"github.com/k8s-lbc/lbc/internal/lib/backoff"
 )
 
-// reading are the kinds that passes read.
-var reading = []objects.Kind{objects.GlobalAccelerator, objects.Service, objects.Ingress, objects.Gateway,
-	objects.ReferenceGrant}
+// Reading are the kinds that passes read.
+var Reading = append(owner.KubernetesKinds(func(k owner.Kind) bool { return k.InAccelerators }),
+	objects.GlobalAccelerator, objects.ReferenceGrant)
 
 // SetUp has the manager run the reconciler with workers at a time; longest is the longest pause between passes that
 // fail.
@@ -26,7 +27,7 @@ func (r *Reconciler) SetUp(mgr manager.Manager, workers int, longest time.Durati
 	c := queue.NewController(queue.Options[reconcile.Request]{Name: Name, Reconciler: r, Workers: workers,
 		Retries: retries, Log: mgr.GetLogger(), LogUnit: queue.LogObject, Tenant: queue.NamespaceOf})
 	c.Watch(r.Waker.Source())
-	for _, kind := range reading {
+	for _, kind := range Reading {
 		c.Watch(queue.Kind(mgr.GetCache(), readable.Kinds[kind].Object, r.events(kind)))
 	}
 	return mgr.Add(c)

@@ -13,6 +13,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
 
 // The bounds of what is kept of events.
@@ -44,13 +45,9 @@ type warning struct {
 // NewEvents makes Events without any.
 func NewEvents(now func() time.Time) *Events { return &Events{now: now, of: map[diag.Object]*past{}} }
 
-// about are the kinds of objects whose events are kept.
-var about = []objects.Kind{objects.Ingress, objects.Service, objects.TargetGroupBinding, objects.Gateway,
-	objects.GlobalAccelerator}
-
 // Recorded takes note of an event.
 func (e *Events) Recorded(o diag.Object, event reporting.Event) {
-	if e == nil || !slices.Contains(about, objects.Kind(o.Kind)) {
+	if e == nil || !slices.Contains(doctor.OwnerKinds, objects.Kind(o.Kind)) {
 		return
 	}
 	o = diag.Object{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name}

@@ -134,7 +134,7 @@ func (p *pass) try(ctx context.Context) exit {
 		p.mark, // adds the finalizer: the first write to objects
 		p.annotate,
 		p.decide, // observe, plan, confirm
-		p.hold,   // after this phase the plan is final
+		p.hold,   // after this phase the decision is final
 		p.note,   // the last phase before AWS is written to
 		p.apply,  // the only phase that writes to AWS
 		p.settle,

@@ -237,7 +237,7 @@ func (p *pass) contradicted(ctx context.Context) (disowned []string, news bool, 
 	return disowned, news, nil
 }
 
-// hold applies the final policies. After hold, the plan does not change any more.
+// hold applies the final policies. After its last line the decision is final: the plan does not change any more.
 func (p *pass) hold(ctx context.Context) exit {
 	s := p.reconciler
 	s.Bindings.notePlanned(p.compiled.Stack, &p.plan, p.observed)

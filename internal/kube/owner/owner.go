@@ -6,6 +6,7 @@ package owner
 
 import (
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -52,6 +53,7 @@ type Kind struct {
 	DryRun           DryRun // its annotations; Services have none
 	OwnsCertificates bool   // its stacks may own certificates in ACM
 	OwnsTrustStores  bool   // its stacks may own trust stores
+	InAccelerators   bool   // its load balancers may be endpoints of accelerators, which then read its objects
 	Stages           Stages // of its passes
 	// MayDeclare reports whether an object of the Kubernetes kind may declare a load balancer, whatever its class.
 	MayDeclare func(o metav1.Object) bool
@@ -106,7 +108,8 @@ var Kinds = []Kind{{
 	DeletionPolicy: annotation.DeletionPolicy, Ownership: annotation.Ownership, Existing: annotation.ExistingLoadBalancer,
 	ApprovedPlan: annotation.ApprovedPlan, AllowDeletion: annotation.AllowDeletion,
 	DeleteDuplicates: annotation.DeleteDuplicates, MultiCluster: annotation.MultiCluster, OwnsCertificates: true,
-	DryRun: DryRun{annotation.DryRun, annotation.DryRunPlan, annotation.DryRunPlanGzip},
+	InAccelerators: true,
+	DryRun:         DryRun{annotation.DryRun, annotation.DryRunPlan, annotation.DryRunPlanGzip},
 	Stages: Stages{
 		Load: "fetch_ingress", Finalizer: "add_group_finalizer", Build: "build_model", Deploy: "deploy_model",
 		Status: "dns_resolve_and_update_status", Release: "remove_group_finalizer",
@@ -122,7 +125,7 @@ var Kinds = []Kind{{
 	DeletionPolicy: annotation.ServiceDeletionPolicy, Ownership: annotation.ServiceOwnership,
 	Existing: annotation.ServiceExistingLoadBalancer, ApprovedPlan: annotation.ServiceApprovedPlan,
 	AllowDeletion: annotation.ServiceAllowDeletion, DeleteDuplicates: annotation.ServiceDeleteDuplicates,
-	MultiCluster: annotation.ServiceMultiCluster,
+	MultiCluster: annotation.ServiceMultiCluster, InAccelerators: true,
 	Stages: Stages{
 		Load: "fetch_service", Finalizer: "add_finalizers", Build: "build_model", Deploy: "deploy_model",
 		Status: "update_status", Release: "cleanup_load_balancer",
@@ -143,7 +146,7 @@ func gateways(o stack.Owner, name, prefix string) Kind {
 		DeletionPolicy: annotation.GatewayDeletionPolicy, Ownership: annotation.GatewayOwnership,
 		Existing: annotation.GatewayExisting, ApprovedPlan: annotation.GatewayApprovedPlan,
 		AllowDeletion: annotation.GatewayAllowDeletion, DeleteDuplicates: annotation.GatewayDeleteDuplicates,
-		OwnsCertificates: true, OwnsTrustStores: o == stack.GatewayALB,
+		OwnsCertificates: true, OwnsTrustStores: o == stack.GatewayALB, InAccelerators: true,
 		DryRun: DryRun{annotation.GatewayDryRun, annotation.GatewayDryRunPlan, annotation.GatewayDryRunPlanGzip},
 		Stages: Stages{
 			Load: "fetch_gateway", Finalizer: "add_finalizers", Build: "build_model", Deploy: "deploy_model",
@@ -171,6 +174,16 @@ func Of(o stack.Owner) Kind {
 		}
 	}
 	return Kind{}
+}
+
+// KubernetesKinds returns the Kubernetes kinds of the owners that match, each once; nil = of all.
+func KubernetesKinds(match func(Kind) bool) (out []objects.Kind) {
+	for _, k := range Kinds {
+		if kind := objects.Kind(k.Kind); (match == nil || match(k)) && !slices.Contains(out, kind) {
+			out = append(out, kind)
+		}
+	}
+	return out
 }
 
 // Named names the owner of a stack in texts: an object, or a group of objects.

@@ -29,7 +29,7 @@ func TestEachKindIsCompleteAndHasAnOwnerOfItsOwn(t *testing.T) {
 		for i := range v.NumField() {
 			if f := v.Type().Field(i).Name; v.Field(i).IsZero() &&
 				!slices.Contains([]string{"GroupPrefix", "GroupFinalizer", "GroupType", "DryRun", "MultiCluster",
-					"OwnsCertificates", "OwnsTrustStores"}, f) {
+					"OwnsCertificates", "OwnsTrustStores", "InAccelerators"}, f) {
 				t.Errorf("%s has no %s", k.Kind, f)
 			}
 		}

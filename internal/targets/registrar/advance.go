@@ -27,7 +27,7 @@ func (r *Registry) advance(ctx context.Context, g *group) {
 	if q.Record != nil && !g.recording && !g.recordFailed {
 		r.advanceRecord(ctx, g, q)
 	}
-	if t := g.toRegister(ctx, q); len(t) > 0 {
+	if t := g.toRegister(ctx, q); len(t) > 0 { // the decision is final
 		r.start(ctx, g, register, t)
 	}
 	for _, binding := range g.freed {

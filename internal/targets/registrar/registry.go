@@ -12,7 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/brake"
 )
 
-// Account is what a registry calls in one scope.
+// Account is what a registry calls in one scope. Wiring.Account of internal/controller sets Write to apply.Deps.Write.
 type Account struct {
 	ELBV2 Describer
 	Write apply.Writer

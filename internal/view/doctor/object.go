@@ -15,6 +15,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
 )
 
 // objectChecks are those of the controller that the leader makes.
@@ -38,12 +39,12 @@ var objectChecks = []Check{{
 	Find: stuckDeletions,
 }}
 
-var ownerKinds = []objects.Kind{objects.Ingress, objects.Service, objects.TargetGroupBinding, objects.Gateway,
-	objects.GlobalAccelerator}
+// OwnerKinds are the kinds whose objects may carry finalizers of the controller.
+var OwnerKinds = append(owner.KubernetesKinds(nil), objects.TargetGroupBinding, objects.GlobalAccelerator)
 
 // owners are the objects that may carry finalizers of the controller.
 func owners(f *Facts) (out []metav1.Object) {
-	for _, kind := range ownerKinds {
+	for _, kind := range OwnerKinds {
 		out = append(out, list[metav1.Object](f, kind)...)
 	}
 	return out
@@ -76,7 +77,7 @@ func standing(f *Facts) (out []*corev1.Event) {
 	}
 	for i := range f.Events {
 		e := &f.Events[i]
-		gone := !unread && slices.Contains(ownerKinds, objects.Kind(e.InvolvedObject.Kind)) && !here[involved(e)]
+		gone := !unread && slices.Contains(OwnerKinds, objects.Kind(e.InvolvedObject.Kind)) && !here[involved(e)]
 		if e.Type == corev1.EventTypeWarning && !gone && f.Now.Sub(lastSeen(e)) < recent &&
 			!lastSeen(e).Before(well[involved(e)]) {
 			out = append(out, e)

@@ -7,10 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
@@ -86,7 +83,8 @@ func (e *Endpoint) declares(of stack.Key) bool {
 
 // isMember reports whether an object is a member of the group that has a load balancer.
 func isMember(v *objects.View, ref objects.Ref, of stack.Key, named string) bool {
-	return of.ID.Namespace == "" && ref.Kind == objects.Kind(owner.Of(of.Owner).Kind) &&
+	kind := owner.Of(of.Owner)
+	return of.ID.Namespace == "" && kind.InAccelerators && ref.Kind == objects.Kind(kind.Kind) &&
 		slices.ContainsFunc(members(v, ref.Kind, ref.Namespace), func(o metav1.Object) bool {
 			return o.GetName() == ref.Name && deployed(o, of, named)
 		})
@@ -117,37 +115,23 @@ func isOf(host, named string) bool {
 }
 
 // mayName reports whether objects of a namespace may name the load balancer of a stack of another one, or of a group.
+// They may not if the stack's owner is of a kind whose objects accelerators do not read.
 func mayName(v *objects.View, namespace string, of stack.Key, named string) bool {
-	kind := objects.Kind(owner.Of(of.Owner).Kind)
+	kind := owner.Of(of.Owner)
+	if !kind.InAccelerators {
+		return false
+	}
 	if of.ID.Namespace == "" {
-		return slices.ContainsFunc(members(v, kind, namespace), func(o metav1.Object) bool {
+		return slices.ContainsFunc(members(v, objects.Kind(kind.Kind), namespace), func(o metav1.Object) bool {
 			return deployed(o, of, named)
 		})
 	}
-	from, ref := objects.From{Kind: objects.GlobalAccelerator, Namespace: namespace}, objects.Ref{
-		Kind: kind, Namespace: of.ID.Namespace, Name: of.ID.Name}
-	var err error
-	switch kind {
-	case objects.Ingress:
-		_, err = objects.Get[*networkingv1.Ingress](v, from, ref)
-	case objects.Service:
-		_, err = objects.Get[*corev1.Service](v, from, ref)
-	default:
-		_, err = objects.Get[*gatewayv1.Gateway](v, from, ref)
-	}
+	_, err := objects.Get[metav1.Object](v, objects.From{Kind: objects.GlobalAccelerator, Namespace: namespace},
+		objects.Ref{Kind: objects.Kind(kind.Kind), Namespace: of.ID.Namespace, Name: of.ID.Name})
 	return err == nil || errors.Is(err, objects.ErrAbsent) // whose load balancer is about to go
 }
 
 // members are the objects of a namespace that may be members of a group.
-func members(v *objects.View, kind objects.Kind, namespace string) (out []metav1.Object) {
-	if kind == objects.Ingress {
-		for _, o := range objects.List[*networkingv1.Ingress](v, kind, namespace) {
-			out = append(out, o)
-		}
-		return out
-	}
-	for _, o := range objects.List[*corev1.Service](v, kind, namespace) {
-		out = append(out, o)
-	}
-	return out
+func members(v *objects.View, kind objects.Kind, namespace string) []metav1.Object {
+	return objects.List[metav1.Object](v, kind, namespace)
 }

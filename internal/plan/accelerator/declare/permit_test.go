@@ -1,6 +1,7 @@
 package declare
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -97,6 +99,31 @@ func TestARNsOfOthersNeedAReferenceGrant(t *testing.T) {
 				t.Errorf("findings %v", found)
 			}
 		})
+	}
+}
+
+// TestKindThatAcceleratorsDoNotReadIsRefused has a kind of owner that is not InAccelerators. It is not parallel, because
+// it changes the registry.
+func TestKindThatAcceleratorsDoNotReadIsRefused(t *testing.T) {
+	all := owner.Kinds
+	t.Cleanup(func() { owner.Kinds = all })
+	const arn = prefix + "app/secret/50dc"
+	permitted := func(in bool) bool {
+		owner.Kinds = append(slices.Clip(slices.Clone(all)), owner.Kind{Owner: "route.k8s.aws", Kind: string(objects.HTTPRoute),
+			InAccelerators: in})
+		v := objects.FromObjects([]any{&gatewayv1beta1.ReferenceGrant{ObjectMeta: at("victim", "grant"),
+			Spec: gatewayv1.ReferenceGrantSpec{
+				From: []gatewayv1.ReferenceGrantFrom{{Group: "aga.k8s.aws", Kind: "GlobalAccelerator", Namespace: "default"}},
+				To:   []gatewayv1.ReferenceGrantTo{{Group: gatewayv1.GroupName, Kind: "HTTPRoute"}},
+			}}})
+		ga := object(listener("TCP", []int32{80}, groupOf(given(arn))))
+		endpoints := Endpoints(v, ga)
+		Permit(v, ga, endpoints, Answers{arn: {Owner: stack.Key{Owner: "route.k8s.aws", ID: stack.ID{Namespace: "victim",
+			Name: "web"}}}}, nil)
+		return endpoints[0].State == Given
+	}
+	if !permitted(true) || permitted(false) {
+		t.Errorf("permitted: %t if accelerators read the kind, %t otherwise", permitted(true), permitted(false))
 	}
 }
 
