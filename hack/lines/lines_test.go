@@ -10,17 +10,17 @@ import (
 // one that shrinks by more than the slack gets a lower budget, so that nothing grows back.
 var budgets = map[string]int{
 	"api":        800,
-	"aws":        13547,
+	"aws":        13553,
 	"cmd":        350,
 	"compile":    9614,
 	"config":     100,
-	"controller": 27268,
+	"controller": 27555,
 	"front":      14721,
-	"kube":       5719,
+	"kube":       5725,
 	"lib":        1163,
 	"model":      6740,
-	"plan":       11440,
-	"targets":    5184,
+	"plan":       11465,
+	"targets":    5330,
 	"view":       3080,
 }
 
