@@ -44,7 +44,8 @@ func TestFindingsOfOthersStayInTheStatus(t *testing.T) {
 	}
 	found = append(found, diag.New(diag.Object{Kind: "Ingress", Namespace: "shop", Name: "web"}, "spec",
 		diag.InvalidAnnotation, "mistake", "correct it"))
-	shown := LoadBalancer(Pass{Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "front"}}, Found: found}, v1alpha1.LoadBalancerStatus{}).Findings
+	front := stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "front"}}
+	shown := LoadBalancer(Pass{Key: front, Found: found}, v1alpha1.LoadBalancerStatus{}).Findings
 	if len(shown) != maxFindings || shown[maxFindings-1].Object.Namespace != "shop" {
 		t.Errorf("%d findings, the last one of %+v", len(shown), shown[len(shown)-1].Object)
 	}

@@ -279,9 +279,8 @@ func TestFurtherSecurityGroupHasANameOfItsOwn(t *testing.T) {
 	want.SecurityGroups = append(want.SecurityGroups, further)
 	taken := []string{first, further.Name}
 	var names []string
-	for _, step := range Stack(want, stack.Keep{}, newFake(testKey()).obs, Options{Taken: func(_ stack.Kind, name string) bool {
-		return slices.Contains(taken, name)
-	}}).Steps {
+	options := Options{Taken: func(_ stack.Kind, name string) bool { return slices.Contains(taken, name) }}
+	for _, step := range Stack(want, stack.Keep{}, newFake(testKey()).obs, options).Steps {
 		if op, ok := step.Op.(awsop.CreateSecurityGroup); ok && !op.Group.Shared {
 			names = append(names, op.Group.Name)
 		}

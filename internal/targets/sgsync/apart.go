@@ -1,7 +1,9 @@
 package sgsync
 
 import (
+	"cmp"
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/k8s-lbc/lbc/internal/aws/apply"
@@ -62,6 +64,18 @@ func (r *Reconciler) apart(ctx context.Context, group string, grant []stack.Perm
 		return nil
 	}
 	return missing, divide(sources, refusal)
+}
+
+// isolate finds the sources because of which EC2 refuses a grant, and grants the rules of all others. found is false if
+// another error ended the search, or no source is to blame.
+func (r *Reconciler) isolate(ctx context.Context, group string, grant []stack.Permission, refusal error,
+	out *Outcome) (found bool, err error) {
+	if !r.exists(ctx, group, refusal) {
+		return false, refusal
+	}
+	missing, other := r.apart(ctx, group, grant, refusal)
+	maps.Copy(out.Missing, missing)
+	return other == nil && len(missing) > 0, cmp.Or(other, refusal)
 }
 
 // exists reports whether a group is there, after EC2 has said of a grant in it that some group is not.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -131,18 +130,16 @@ func (r *Reconciler) Reconcile(ctx context.Context, group string, partial func()
 			}
 			return out
 		}
-		switch code := awsclient.Classify(err).Code; {
-		case ungranted && until.IsZero() && refusesSource(err) && r.exists(ctx, group, err):
-			parted++
-			missing, other := r.apart(ctx, group, grant, err)
-			maps.Copy(out.Missing, missing)
-			switch err = cmp.Or(other, err); {
-			case other != nil || len(missing) == 0:
-			case parted < mostParted:
-				continue
-			default:
+		if ungranted && until.IsZero() && refusesSource(err) {
+			var found bool
+			if found, err = r.isolate(ctx, group, grant, err, &out); found {
+				if parted++; parted < mostParted {
+					continue
+				}
 				return out
 			}
+		}
+		switch code := awsclient.Classify(err).Code; {
 		case again:
 		case code == awsclient.CodeDuplicatePermission, code == awsclient.CodePermissionNotFound,
 			code == awsclient.CodeTooManyPermissions:

@@ -225,7 +225,8 @@ func (t *Table) Of(binding, group string) []stack.Permission {
 }
 
 // former is what a binding needed of the groups of which it needs something else now. The lock is held.
-func (t *Table) former(binding string, before need, groups map[string][]stack.Permission) map[string][]stack.Permission {
+func (t *Table) former(binding string, before need,
+	groups map[string][]stack.Permission) map[string][]stack.Permission {
 	out := map[string][]stack.Permission{}
 	for g, perms := range groups {
 		last := before.former[g]
@@ -251,7 +252,9 @@ func (t *Table) settle(group string, missing map[source]error) {
 	defer t.mu.Unlock()
 	for binding := range t.edited[group] {
 		n := t.needs[binding]
-		if !slices.ContainsFunc(n.groups[group], func(p stack.Permission) bool { return missing[sourceOf(normalise(p))] != nil }) {
+		if !slices.ContainsFunc(n.groups[group], func(p stack.Permission) bool {
+			return missing[sourceOf(normalise(p))] != nil
+		}) {
 			delete(n.former, group)
 			delete(t.edited[group], binding)
 		}

@@ -55,9 +55,9 @@ func TestValueThatAWSRefusesHoldsNoEditOfOthers(t *testing.T) {
 func TestPrefixListThatIsNoneClosesNoPortOfOthers(t *testing.T) {
 	t.Parallel()
 	const prefix = "alb.ingress.kubernetes.io/"
-	l := lab.New(t, account.Profile{}, append(append(lab.GroupMember("shop", "web", 0, nil), lab.GroupMember("mal", "evil",
-		9, map[string]string{"listen-ports": `[{"HTTP":9443}]`, "security-group-prefix-lists": "pl-0123456789abcdef0"})...),
-		lab.Class())...)
+	evil := lab.GroupMember("mal", "evil", 9, map[string]string{"listen-ports": `[{"HTTP":9443}]`,
+		"security-group-prefix-lists": "pl-0123456789abcdef0"})
+	l := lab.New(t, account.Profile{}, append(append(lab.GroupMember("shop", "web", 0, nil), evil...), lab.Class())...)
 	for range 3 {
 		_, _ = l.Round(lab.FrontGroup) // with what AWS refuses
 	}
