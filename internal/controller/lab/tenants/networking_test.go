@@ -3,6 +3,7 @@ package tenants
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
@@ -55,6 +56,7 @@ func TestSourceThatEC2RefusesClosesNoPortOfOthers(t *testing.T) {
 func TestBindingOfAnotherKeepsNoRuleOpen(t *testing.T) {
 	t.Parallel()
 	l, b := lab.BoundLab(t)
+	l.Clock.Advance(time.Hour)
 	evil := lab.Binding(b.Spec.TargetGroupARN+"0", v1beta1.TargetTypeIP)
 	evil.Namespace, evil.Spec.ServiceRef.Name = "mal", "none"
 	evil.Spec.Networking.Ingress[0].Ports = nil
