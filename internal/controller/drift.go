@@ -2,20 +2,14 @@ package controller
 
 import (
 	"context"
-	"math/rand/v2"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
-	"github.com/k8s-lbc/lbc/internal/controller/bindingpass"
-	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
-	"github.com/k8s-lbc/lbc/internal/controller/stacks"
 	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
@@ -76,9 +70,14 @@ type DriftDetector struct {
 	turns    []turn                  // the next checks, as of turnsAt
 	turnsAt  time.Time
 
+	tenant    func(key stack.Key) string // of a stack
+	afterEdit bool                       // the last check was of an edited stack: others have their turn
+
 	mu     sync.Mutex
 	edits  []edit             // checks of stacks that were edited, the first one first
 	edited map[stack.Key]bool // the stacks of edits
+	served map[string]int     // by tenant that waits, the number of the last check of an edit
+	checks int                // of edits
 	beside map[string]bool    // namespaces with a check in the scope of a role under way
 	ended  sync.WaitGroup     // of these checks
 }
@@ -90,42 +89,11 @@ type driftUnit struct {
 	group   registrar.Group // of binding; zero = a stack
 }
 
-// edit is a check of a stack that was edited, and when it is due.
-type edit struct {
-	stack stack.Key
-	at    time.Time
-}
-
 // Start runs until ctx ends. It implements manager.Runnable and runs on the leader only.
 func (s *DriftDetector) Start(ctx context.Context) error {
 	queue.Every(queue.Background(ctx, awsclient.DriftSweep), checkPause, nil, s.tick)
 	s.ended.Wait()
 	return nil
-}
-
-// Schedule schedules a check of a stack that was edited.
-func (s *DriftDetector) Schedule(key stack.Key) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.edited[key] {
-		return
-	}
-	if s.edited == nil {
-		s.edited = map[stack.Key]bool{}
-	}
-	s.edited[key], s.edits = true, append(s.edits, edit{key, s.now().Add(editDelay)})
-}
-
-// dueEdit removes the edited stack whose check has been due the longest, if any is due.
-func (s *DriftDetector) dueEdit(now time.Time) (key stack.Key, ok bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.edits) == 0 || s.edits[0].at.After(now) {
-		return key, false
-	}
-	key, s.edits = s.edits[0].stack, s.edits[1:]
-	delete(s.edited, key)
-	return key, true
 }
 
 // tick makes one check, if one is due.
@@ -191,17 +159,40 @@ func (s *DriftDetector) readTags(ctx context.Context, now time.Time) (read bool)
 }
 
 // choose finds the next unit to check: an edited stack, then one with restored state, then the unit whose last check is
-// the oldest.
-func (s *DriftDetector) choose(ctx context.Context, now time.Time) (driftUnit, bool) {
+// the oldest. After an edited stack, the others come first: edits without end must not stop their checks.
+func (s *DriftDetector) choose(ctx context.Context, now time.Time) (x driftUnit, ok bool) {
 	if s.checked == nil {
 		s.checked = map[driftUnit]time.Time{}
 	}
-	if s.exists != nil && now.Sub(s.turnsAt) < turnsLast && now.Sub(s.begun) >= RelistDelay+verificationDelay {
-		if key, ok := s.dueEdit(now); ok && s.exists(ctx, driftUnit{stack: key}) {
-			return driftUnit{stack: key}, true
+	if s.exists == nil || now.Sub(s.turnsAt) >= turnsLast || now.Sub(s.begun) < RelistDelay+verificationDelay {
+		if x, ok := s.look(ctx, now); ok {
+			return x, true
 		}
-		return s.nextTurn(ctx, now)
 	}
+	if s.afterEdit {
+		if x, ok = s.nextTurn(ctx, now); ok {
+			s.afterEdit = false
+			return x, true
+		}
+	}
+	if key, ok := s.dueEdit(now); ok && s.present(ctx, driftUnit{stack: key}) {
+		s.afterEdit = true
+		return driftUnit{stack: key}, true
+	}
+	return s.nextTurn(ctx, now)
+}
+
+// present reports whether a unit is still there.
+func (s *DriftDetector) present(ctx context.Context, x driftUnit) bool {
+	if s.exists != nil {
+		return s.exists(ctx, x)
+	}
+	_, ok := s.checked[x]
+	return ok
+}
+
+// look looks at all units, and finds their turns. It returns a target group of a former leader that is checked at once.
+func (s *DriftDetector) look(ctx context.Context, now time.Time) (driftUnit, bool) {
 	present, reads := map[driftUnit]bool{}, 0
 	for _, key := range s.stacks() {
 		present[driftUnit{stack: key}] = true
@@ -217,14 +208,8 @@ func (s *DriftDetector) choose(ctx context.Context, now time.Time) (driftUnit, b
 			delete(s.checked, x)
 		}
 	}
-	if key, ok := s.dueEdit(now); ok && present[driftUnit{stack: key}] {
-		return driftUnit{stack: key}, true
-	}
-	if x, ok := s.inherited(now, present); ok {
-		return x, true
-	}
 	s.takeTurns(now, present)
-	return s.nextTurn(ctx, now)
+	return s.inherited(now, present)
 }
 
 // A turn is a check that is due at a time.
@@ -351,57 +336,5 @@ func (s *DriftDetector) check(ctx context.Context, x driftUnit) {
 		s.log.Info("targets were changed outside the controller", "binding", x.binding.String(), "targetGroup", x.group.ARN)
 		s.found()
 		s.wakeBinding(x.binding)
-	}
-}
-
-// setUpDriftDetector sets up the search for drift, unless it is off.
-func (w *Wiring) setUpDriftDetector() {
-	if w.Config.DriftInterval == 0 {
-		return
-	}
-	detector := w.NewDriftDetector(w.Owners, w.bindings, func(key stack.Key) {
-		for _, s := range w.Owners {
-			if s.Front.Owner() == key.Owner {
-				s.NoteCheck(key)
-			}
-		}
-		w.wake(queue.Drift, key)
-	})
-	for _, s := range w.Owners {
-		s.ScheduleReview = detector.Schedule
-	}
-	w.starts(detector)
-}
-
-// NewDriftDetector connects a detector to the controllers.
-func (w *Wiring) NewDriftDetector(all []*stacks.Reconciler, b *bindingpass.Reconciler,
-	wake func(key stack.Key)) *DriftDetector {
-	return &DriftDetector{
-		interval: w.Config.DriftInterval, now: w.Now, log: w.Log.WithName("drift"),
-		jitter: func() float64 { return 0.5 + rand.Float64() }, //nolint:gosec // spreads load
-		stacks: func() []stack.Key {
-			var keys []stack.Key
-			for _, s := range all {
-				keys = append(keys, s.Index.Units()...)
-			}
-			return keys
-		},
-		targets:     b.TargetGroups,
-		reread:      w.Inventory.Reread,
-		cost:        w.Inventory.RereadCost,
-		assumed:     w.Inventory.Assumed,
-		recheck:     b.Registry.Recheck,
-		tags:        w.Inventory.RereadTags,
-		wake:        wake,
-		wakeBinding: func(n types.NamespacedName) { b.Waker.Wake(queue.Drift, reconcile.Request{NamespacedName: n}) },
-		found:       func() { w.Metrics.CountDrift(metrics.BindingControllerLabel) },
-		record:      w.lbStatus.SetHealth,
-		crashed:     w.crashed.Load,
-		exists: func(ctx context.Context, x driftUnit) bool {
-			if x.group != (registrar.Group{}) {
-				return b.Serves(ctx, x.binding, x.group)
-			}
-			return slices.ContainsFunc(all, func(s *stacks.Reconciler) bool { return s.Index.Has(x.stack) })
-		},
 	}
 }

@@ -56,7 +56,7 @@ func (r *run) execute(ctx context.Context, s plan.Step) Outcome {
 	}
 	out, err := r.write(ctx, s)
 	switch {
-	case err != nil && len(parts) > 0 && awsclient.Classify(err).Class == diag.Invalid:
+	case err != nil && len(parts) > 0 && refusesPart(s.Op, err):
 		return r.writeApart(ctx, s, parts)
 	case err != nil:
 		return r.judge(ctx, s, err)
@@ -69,6 +69,13 @@ func (r *run) execute(ctx context.Context, s plan.Step) Outcome {
 		r.produced(s.Resource, out.ID)
 	}
 	return Outcome{State: Done}
+}
+
+// refusesPart reports whether AWS refuses an operation because of something in it, which may be one part of it.
+func refusesPart(op plan.Operation, err error) bool {
+	class := awsclient.Classify(err).Class
+	_, opens := op.(awsop.AuthorizeSecurityGroupIngress) // which may name a prefix list that does not exist
+	return class == diag.Invalid || opens && class == diag.NotFound
 }
 
 // impossible is the outcome of a step that can never succeed.

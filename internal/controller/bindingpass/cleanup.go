@@ -125,6 +125,7 @@ func (b *Reconciler) clear(ctx context.Context, o *v1beta1.TargetGroupBinding) (
 	release, needed := func() { b.Networking.Release(ctx, id.String()) }, false
 	whose := b.ownership(o)
 	successors, own, err := b.successors(ctx, o, whose)
+	b.Networking.Inherit(o, successors)
 	refused, deleted, idle := b.stranded(o, nil), b.TargetGroupDeleted(group.ARN), !b.served(o)
 	if whose.err != nil && (refused != nil || deleted || idle || inherited(o, successors)) {
 		err = nil // whoever has the target group, nothing is deregistered

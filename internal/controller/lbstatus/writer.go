@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -116,6 +117,10 @@ func NewWriter(c client.Client, r client.Reader, namespace string, now func() ti
 	}
 	w.Queue = w.writes.Queue
 	w.Queue.Gather, w.Queue.Pauses, w.Queue.Slots = gather, rewritePauses, slots
+	w.Queue.Tenant = func(id string) string {
+		_, name, _ := strings.Cut(id, ":") // of the key of a stack
+		return stack.Key{ID: stack.ParseID(name)}.Tenant()
+	}
 	return w
 }
 

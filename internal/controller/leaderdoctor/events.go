@@ -80,12 +80,18 @@ func (e *Events) Recorded(o diag.Object, event reporting.Event) {
 // last is when the last warning was.
 func (p *past) last() time.Time { return p.warnings[len(p.warnings)-1].at }
 
-// forgetOldest forgets the object whose last warning is the oldest. e.mu is held.
+// forgetOldest forgets, of the namespace that has the most objects, the one whose last warning is the oldest. e.mu is
+// held.
 func (e *Events) forgetOldest() {
+	count := map[string]int{}
+	for o := range e.of {
+		count[o.Namespace]++
+	}
 	var oldest diag.Object
 	var at time.Time
 	for o, p := range e.of {
-		if at.IsZero() || p.last().Before(at) {
+		more := count[o.Namespace] - count[oldest.Namespace]
+		if at.IsZero() || more > 0 || more == 0 && p.last().Before(at) {
 			oldest, at = o, p.last()
 		}
 	}

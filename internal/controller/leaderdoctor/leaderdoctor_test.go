@@ -307,3 +307,23 @@ func TestUnservedKindsAreNotListed(t *testing.T) {
 		t.Error("there are numbers before the first examination")
 	}
 }
+
+// TestWarningsOfATenantLeaveThoseOfOthers has a tenant make mistakes in more objects than are kept.
+func TestWarningsOfATenantLeaveThoseOfOthers(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(0, 0)
+	e := NewEvents(func() time.Time { return now })
+	warn := func(namespace, name string) diag.Object {
+		o := diag.Object{Kind: "Ingress", Namespace: namespace, Name: name}
+		e.Recorded(o, reporting.Event{Type: corev1.EventTypeWarning, Reason: "FailedBuildModel", Message: "mistake"})
+		now = now.Add(time.Second)
+		return o
+	}
+	web := warn("shop", "web")
+	for i := range 2 * mostObjects {
+		warn("mal", fmt.Sprint("evil-", i))
+	}
+	if len(e.of) != mostObjects || e.of[web] == nil {
+		t.Errorf("%d objects are kept, without shop/web: %t", len(e.of), e.of[web] == nil)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
@@ -37,7 +38,8 @@ func manyBindings(t *testing.T, n int) (*Reconciler, []client.Object) {
 	for i := range n {
 		all = append(all, &v1beta1.TargetGroupBinding{
 			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: fmt.Sprintf("app-%04d", i)},
-			Spec:       v1beta1.TargetGroupBindingSpec{Networking: &v1beta1.TargetGroupBindingNetworking{}}})
+			Spec:       v1beta1.TargetGroupBindingSpec{Networking: &v1beta1.TargetGroupBindingNetworking{}},
+			Status:     v1beta1.TargetGroupBindingStatus{ObservedGeneration: ptr.To[int64](1)}})
 	}
 	c := growth.NewCluster(t, all...)
 	return &Reconciler{Options: Options{Client: onlyReads{cache: c}}, Table: sgsync.NewTable(),

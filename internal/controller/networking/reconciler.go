@@ -72,9 +72,11 @@ type Reconciler struct {
 	asking map[string]map[string]bool
 	// ending are the names under which rules of bindings stay while targets drain, whose groups were not looked up yet.
 	ending   map[string]string
-	closing  map[string]*closing    // by binding
-	waiting  map[string]bool        // groups that hold rules which cannot be judged before more is known
-	swept    bool                   // groups of former bindings were looked for
+	closing  map[string]*closing // by binding
+	waiting  map[string]bool     // groups that hold rules which cannot be judged before more is known
+	swept    bool                // groups of former bindings were looked for
+	begun    time.Time
+	heirs    map[string]bool        // bindings that may need the rules of one that ended
 	suspects []types.NamespacedName // the bindings that were unknown when all were listed last
 	arrivals int                    // grows with each binding that comes or is edited, and with what is forgotten of one
 	known    bool                   // all were known at arrivals knownAt
@@ -110,10 +112,12 @@ func New(o Options) *Reconciler {
 			Write: o.Write, Log: o.Log,
 		},
 		requests: map[string]*request{}, asking: map[string]map[string]bool{},
+		begun: o.Now(), heirs: map[string]bool{},
 		ending: map[string]string{}, waiting: map[string]bool{}, closing: map[string]*closing{},
 	}
 	r.bindings, r.groups = queue.NewKeyed(o.Pause, o.Now, r.place), queue.NewKeyed(o.Pause, o.Now, r.reconcileGroup)
 	r.groups.Gather, r.groups.Delay = o.Gather, o.Delay
+	r.bindings.Tenant = func(id string) string { return stack.ParseID(id).Namespace }
 	// a process that ended may have left rules, and there may be no binding whose pass would ask for them
 	r.groups.Add(sweepKey)
 	return r
@@ -143,7 +147,7 @@ func (r *Reconciler) Start(ctx context.Context) error {
 // networks finds the groups of endpoints in the caches.
 func (r *Reconciler) networks() *bindings.Networks {
 	return &bindings.Networks{Cluster: readable.Cluster{Reader: r.Client, Shared: r.Shared}, Inventory: r.Inventory,
-		Interfaces: r.Interfaces, Chooser: r.Chooser, VPC: r.VPC, Limits: r.Limits}
+		Interfaces: r.Interfaces, Chooser: r.Chooser, VPC: r.VPC, Limits: r.Limits, Own: r.claims}
 }
 
 func ruleID(o *v1beta1.TargetGroupBinding) string {
@@ -196,7 +200,7 @@ func (r *Reconciler) Read(ctx context.Context, o *v1beta1.TargetGroupBinding, dr
 	if !first {
 		return
 	}
-	if draining && r.drains != nil {
+	if draining && r.drains != nil && r.mayHaveRules(o) {
 		unplaced, unclear, _ := r.networks().Permissions(ctx, o, nil)
 		x := drain{ruleID(o), w.of}
 		r.Table.Extend(x.String(), nil, append(unplaced, unclear...))
@@ -226,13 +230,13 @@ func (r *Reconciler) Retain(ctx context.Context, o *v1beta1.TargetGroupBinding) 
 		return
 	}
 	unplaced, unclear, _ := r.networks().Permissions(ctx, o, nil)
-	id := ruleID(o)
+	id, own := ruleID(o), r.claims(o, append(unplaced, unclear...))
 	r.mu.Lock()
 	if w := r.requests[id]; w != nil {
 		w.binding = nil // what is being looked up for it is out of date
 		w.serial++
 	}
-	t := r.Table.Extend(id, nil, append(unplaced, unclear...))
+	t := r.Table.Extend(id, nil, own)
 	r.mu.Unlock()
 	r.enqueue(ctx, t)
 }
@@ -257,6 +261,7 @@ func (r *Reconciler) Locate(ctx context.Context, o *v1beta1.TargetGroupBinding, 
 func (r *Reconciler) Release(ctx context.Context, id string) {
 	r.mu.Lock()
 	delete(r.requests, id)
+	delete(r.heirs, id)
 	r.arrivals++
 	t := r.Table.Set(id, nil)
 	wake := r.close(id, t.Changed)
@@ -271,6 +276,7 @@ func (r *Reconciler) Release(ctx context.Context, id string) {
 func (r *Reconciler) Transfer(ctx context.Context, id, name string, again bool) {
 	r.mu.Lock()
 	delete(r.requests, id)
+	delete(r.heirs, id)
 	r.arrivals++
 	if !again {
 		r.lend(id, name)

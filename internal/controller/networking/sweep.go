@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -11,6 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // Review has the groups looked at that waited until all bindings are known.
@@ -103,7 +105,43 @@ func (r *Reconciler) Arrived() {
 
 // isUnknown reports whether the needs of a binding are not recorded, or not what is registered for it.
 func (r *Reconciler) isUnknown(o *v1beta1.TargetGroupBinding) bool {
-	return o.Spec.Networking != nil && o.DeletionTimestamp == nil && (!r.Table.Knows(ruleID(o)) || r.isUnread(ruleID(o)))
+	return o.Spec.Networking != nil && o.DeletionTimestamp == nil && (!r.Table.Knows(ruleID(o)) || r.isUnread(ruleID(o))) &&
+		r.mayHaveRules(o)
+}
+
+// mayHaveRules reports whether an earlier process, or this one, may have written rules for a binding. A user's binding
+// that was never in service has none: whoever may create bindings could otherwise keep the rules of all others open. For
+// a while after the start, every binding may have some: its status may not have been written.
+func (r *Reconciler) mayHaveRules(o *v1beta1.TargetGroupBinding) bool {
+	if o.Status.ObservedGeneration != nil || r.Limits.Planned.Is(o) || r.Now().Sub(r.begun) < inherits {
+		return true
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.heirs[ruleID(o)]
+}
+
+// Inherit records that bindings may need the rules of one of their namespace that ends.
+func (r *Reconciler) Inherit(from *v1beta1.TargetGroupBinding, successors []v1beta1.TargetGroupBinding) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range successors {
+		if successors[i].Namespace == from.Namespace && from.Spec.Networking != nil {
+			r.heirs[ruleID(&successors[i])] = true
+		}
+	}
+}
+
+// inherits is the time after a start in which a binding without a status may have rules of an earlier process.
+const inherits = 5 * time.Minute
+
+// claims returns, of rules that a binding may need while its endpoints or the meaning of its networking are not known,
+// those that may be its own: none once its needs were known, because these stay, and none if it has no rules.
+func (r *Reconciler) claims(o *v1beta1.TargetGroupBinding, rules []stack.Permission) []stack.Permission {
+	if r.Table.Placed(ruleID(o)) || !r.mayHaveRules(o) {
+		return nil
+	}
+	return rules
 }
 
 // isUnread reports whether it is not known yet what is registered for a binding.

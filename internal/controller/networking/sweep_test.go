@@ -7,6 +7,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
@@ -27,7 +28,8 @@ func TestTheBindingThatIsNotKnownIsAskedForBeforeAllAre(t *testing.T) {
 	const many = 100
 	of := func(n int) *v1beta1.TargetGroupBinding {
 		return &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: fmt.Sprintf("app-%03d", n)},
-			Spec: v1beta1.TargetGroupBindingSpec{Networking: &v1beta1.TargetGroupBindingNetworking{}}}
+			Spec:   v1beta1.TargetGroupBindingSpec{Networking: &v1beta1.TargetGroupBindingNetworking{}},
+			Status: v1beta1.TargetGroupBindingStatus{ObservedGeneration: ptr.To[int64](1)}}
 	}
 	for n := range many {
 		b.WithObjects(of(n))

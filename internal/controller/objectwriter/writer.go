@@ -3,6 +3,7 @@ package objectwriter
 import (
 	"context"
 	"maps"
+	"strings"
 	"sync"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // Writer writes in the background, so a pass ends however slow the API server is, and no object waits for another.
@@ -64,6 +66,7 @@ func New(c client.Client, now func() time.Time, log logr.Logger) *Writer {
 		w.mu.Unlock()
 		return write(ctx)
 	})
+	w.Queue.Tenant = namespaceOf
 	return w
 }
 
@@ -137,6 +140,12 @@ func (w *Writer) Run(id string, do func(context.Context) error) {
 
 // idOf is the key of a write in the queue.
 func idOf(p Part, object client.ObjectKey) string { return string(p) + " " + object.String() }
+
+// namespaceOf is the namespace of the object of a write.
+func namespaceOf(id string) string {
+	_, object, _ := strings.Cut(id, " ")
+	return stack.ParseID(object).Namespace
+}
 
 // stands reports whether the last write was made so lately that the cache may not show it. The lock is held.
 func (w *Writer) stands(e *entry) bool { return e.last != nil && w.now().Sub(e.at) < reads.CacheLag }

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/lib/backoff"
 )
 
@@ -22,10 +23,14 @@ type Keyed struct {
 	// Gather is how long a key of AddNow waits for further additions, and Delay how long a key of Add waits.
 	Gather, Delay time.Duration
 	Slots         int // how many runs can start at the same time; 0 = keyedSlots
+	// Tenant returns the tenant of a key, as awsclient.WithTenant names it. Tenants take turns. Nil = all keys are the
+	// controller's.
+	Tenant func(key string) string
 
 	mu      sync.Mutex
 	entries map[string]*keyedEntry
-	waiting dueFirst // the entries that do not run
+	waiting dueFirst // the entries that neither run nor are in ready
+	ready   tenants  // the entries that are due
 	signal  chan struct{}
 }
 
@@ -40,12 +45,44 @@ type Retry struct {
 
 type keyedEntry struct {
 	key      string
-	place    int // in waiting
+	place    int // in waiting; negative in ready
 	due      time.Time
 	running  bool
 	again    time.Time // when a key that was added during its run is due again; zero = it was not added
 	addedNow bool      // it was added by AddNow during its run
 	failures int
+}
+
+// tenants are entries that are due, by tenant. The first tenant is next.
+type tenants struct {
+	order []string
+	of    map[string][]*keyedEntry
+}
+
+func (t *tenants) push(tenant string, e *keyedEntry) {
+	if len(t.of[tenant]) == 0 {
+		t.order = append(t.order, tenant)
+	}
+	if t.of == nil {
+		t.of = map[string][]*keyedEntry{}
+	}
+	e.place, t.of[tenant] = -1, append(t.of[tenant], e)
+}
+
+// pop takes the entry of the next tenant that has been due the longest; nil if there is none.
+func (t *tenants) pop() *keyedEntry {
+	if len(t.order) == 0 {
+		return nil
+	}
+	tenant := t.order[0]
+	e := t.of[tenant][0]
+	t.order, t.of[tenant] = t.order[1:], t.of[tenant][1:]
+	if len(t.of[tenant]) > 0 {
+		t.order = append(t.order, tenant)
+	} else {
+		delete(t.of, tenant)
+	}
+	return e
 }
 
 // dueFirst is a heap of entries. The first has been due the longest.
@@ -126,6 +163,9 @@ func (k *Keyed) add(key string, now bool) {
 
 // move changes when an entry that does not run is due. k.mu is held.
 func (k *Keyed) move(e *keyedEntry, due time.Time) {
+	if e.place < 0 {
+		return // it is due
+	}
 	e.due = due
 	heap.Fix(&k.waiting, e.place)
 }
@@ -222,25 +262,40 @@ func (k *Keyed) rest(ctx context.Context, pause time.Duration) bool {
 	return true
 }
 
-// Next takes the key that has been due the longest. If none is due, pause is the time until the next one is, 0 if none
-// waits. Start calls Next and Run; tests with a stepped clock call them instead.
+// Next takes the next key that is due: tenants take turns, and of one tenant the key that has been due the longest is
+// next. If none is due, pause is the time until the next one is, 0 if none waits. Start calls Next and Run; tests with
+// a stepped clock call them instead.
 func (k *Keyed) Next() (key string, pause time.Duration, ok bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if len(k.waiting) == 0 {
-		return "", 0, false
+	for now := k.Now(); len(k.waiting) > 0 && !now.Before(k.waiting[0].due); {
+		if e, is := heap.Pop(&k.waiting).(*keyedEntry); is {
+			k.ready.push(k.tenant(e.key), e)
+		}
 	}
-	first := k.waiting[0]
-	if pause = first.due.Sub(k.Now()); pause > 0 {
+	e := k.ready.pop()
+	if e == nil && len(k.waiting) > 0 {
+		pause = k.waiting[0].due.Sub(k.Now())
+	}
+	if e == nil {
 		return "", pause, false
 	}
-	heap.Pop(&k.waiting)
-	first.running, first.again, first.addedNow = true, time.Time{}, false
-	return first.key, 0, true
+	e.running, e.again, e.addedNow = true, time.Time{}, false
+	return e.key, 0, true
+}
+
+func (k *Keyed) tenant(key string) string {
+	if k.Tenant == nil {
+		return ""
+	}
+	return k.Tenant(key)
 }
 
 // Run runs a key that Next returned, and schedules it again as its Retry demands.
 func (k *Keyed) Run(ctx context.Context, key string) {
+	if k.Tenant != nil {
+		ctx = awsclient.WithTenant(ctx, k.Tenant(key))
+	}
 	r := k.run(ctx, key)
 	k.mu.Lock()
 	defer k.mu.Unlock()

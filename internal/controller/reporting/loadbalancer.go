@@ -1,6 +1,7 @@
 package reporting
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
@@ -117,10 +118,8 @@ func LoadBalancer(p Pass, before v1alpha1.LoadBalancerStatus) v1alpha1.LoadBalan
 		s.LastPlan = planOf(p, before.LastPlan)
 	}
 	s.Findings = nil
-	for _, d := range p.Found {
-		if len(s.Findings) < maxFindings {
-			s.Findings = append(s.Findings, findingOf(d))
-		}
+	for _, d := range inTurn(p.Found, maxFindings) {
+		s.Findings = append(s.Findings, findingOf(d))
 	}
 	if d, ok := worst(p.Found); ok {
 		f := findingOf(d)
@@ -215,6 +214,27 @@ func Owners(members []Member, namespace, apiVersion string) []metav1.OwnerRefere
 			out = append(out, metav1.OwnerReference{APIVersion: apiVersion, Kind: m.Object.Kind, Name: m.Object.Name,
 				UID: types.UID(m.Object.UID)})
 		}
+	}
+	return out
+}
+
+// inTurn returns at most n findings, in their order. If there are more, namespaces take turns, so that the mistakes of
+// one member of a group hide none of another.
+func inTurn(all diag.List, n int) (out diag.List) {
+	if len(all) <= n {
+		return all
+	}
+	turn, count := make([]int, len(all)), map[string]int{}
+	order := make([]int, len(all))
+	for i, d := range all {
+		turn[i], order[i] = count[d.Object.Namespace], i
+		count[d.Object.Namespace]++
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(turn[a], turn[b]) })
+	order = order[:n]
+	slices.Sort(order)
+	for _, i := range order {
+		out = append(out, all[i])
 	}
 	return out
 }

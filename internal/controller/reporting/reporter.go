@@ -5,6 +5,7 @@ package reporting
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -20,6 +21,10 @@ import (
 // repeatAfter is the interval at which the event of a lasting finding is repeated, so that it stays in the event
 // history (one hour by default).
 const repeatAfter = 20 * time.Minute
+
+// mostEvents is how many findings about an object a pass records one by one. client-go drops more events of one object,
+// and those of other objects while its queue is full.
+const mostEvents = 25
 
 // Event is one event to record.
 type Event struct {
@@ -174,10 +179,7 @@ func (r *Reporter) object(unit string, o diag.Object, a Report) {
 		maps.DeleteFunc(current, func(_ string, last time.Time) bool { return now.Sub(last) >= repeatAfter })
 	}
 	found := map[string]bool{}
-	for _, d := range a.Found {
-		if d.Object != o {
-			continue
-		}
+	for _, d := range firstOf(o, a.Found) {
 		t.failing = t.failing || d.Class != diag.Note
 		e := EventOf(d)
 		key := identity(e.Reason, d)
@@ -201,6 +203,39 @@ func (r *Reporter) object(unit string, o diag.Object, a Report) {
 		r.succeeded(o)
 		t.ok = true
 	}
+}
+
+// firstOf returns the findings about an object; of too many the first ones, failures before notes, of which the last
+// one says how many there are besides.
+func firstOf(o diag.Object, all diag.List) (out diag.List) {
+	known := map[string]bool{}
+	for _, d := range all {
+		if d.Object != o {
+			continue
+		}
+		if key := identity("", d); !known[key] {
+			known[key] = true
+			out = append(out, d)
+		}
+	}
+	more := len(out) - mostEvents
+	if more <= 0 {
+		return out
+	}
+	slices.SortStableFunc(out, func(a, b diag.Diagnostic) int {
+		return cmp.Compare(place(a), place(b))
+	})
+	out = out[:mostEvents]
+	last := &out[mostEvents-1]
+	last.Text = fmt.Sprintf("%s; `lbc explain` shows %d more findings about this object", last.Text, more)
+	return out
+}
+
+func place(d diag.Diagnostic) int {
+	if d.Class == diag.Note {
+		return 1
+	}
+	return 0
 }
 
 func fails(o diag.Object, found diag.List) bool {

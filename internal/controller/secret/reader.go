@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -63,6 +64,8 @@ type Reader struct {
 	begin    func(*watcher) // begins a watch that ends with the controller
 	queue    queue.Of[stack.Key]
 	entries  map[types.NamespacedName]*entry
+	polls    int                    // background reads
+	polled   map[string]int         // by namespace, the value of polls at its last one
 	order    []types.NamespacedName // keys of entries, by when they were first read
 	watchers map[scope]*watcher
 	retained time.Time
@@ -120,7 +123,7 @@ func newReader(client Core, list func(namespace string) cache.ListWatch, x *read
 	now func() time.Time, log logr.Logger) *Reader {
 	return &Reader{client: client, list: list, index: x, now: now, log: log,
 		begin: func(w *watcher) { w.start(context.Background()) }, entries: map[types.NamespacedName]*entry{},
-		watchers: map[scope]*watcher{}}
+		polled: map[string]int{}, watchers: map[scope]*watcher{}}
 }
 
 // Start implements source.TypedFunc: changes wake stacks in the queue until ctx ends.
@@ -250,24 +253,11 @@ func (s *Reader) Run(ctx context.Context) error {
 	return nil
 }
 
-// Poll reads the Secret that was read the longest time ago, among those that no watch covers, unless that was within
-// pollAge.
+// Poll reads a Secret that no watch covers, unless each of them was read within pollAge. Namespaces take turns, because
+// one may name thousands of Secrets; in a namespace, the Secret that was read the longest time ago comes first.
 func (s *Reader) Poll(ctx context.Context) {
 	s.retain()
-	s.mu.Lock()
-	var oldest *entry
-	var key types.NamespacedName
-	polled := s.order
-	if s.listed(scope{}) { // the watch of the cluster covers all
-		polled = nil
-	}
-	for _, k := range polled {
-		if r := s.entries[k]; (oldest == nil || r.read.Before(oldest.read)) && s.now().Sub(r.read) >= pollAge &&
-			!s.watched(k) {
-			oldest, key = r, k
-		}
-	}
-	s.mu.Unlock()
+	key, oldest := s.nextPoll()
 	if oldest == nil {
 		return
 	}
@@ -275,6 +265,27 @@ func (s *Reader) Poll(ctx context.Context) {
 	if _, changed, err := s.fetch(ctx, key, oldest); err == nil && changed {
 		s.wake(key)
 	}
+}
+
+// nextPoll returns the Secret that Poll reads next, and its entry; nil = none is due.
+func (s *Reader) nextPoll() (next types.NamespacedName, of *entry) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.listed(scope{}) { // the watch of the cluster covers all
+		return next, nil
+	}
+	for _, key := range s.order {
+		r, turn, first := s.entries[key], s.polled[key.Namespace], s.polled[next.Namespace]
+		if (of == nil || turn < first || turn == first && r.read.Before(of.read)) &&
+			s.now().Sub(r.read) >= pollAge && !s.watched(key) {
+			next, of = key, r
+		}
+	}
+	if of != nil {
+		s.polls++
+		s.polled[next.Namespace] = s.polls
+	}
+	return next, of
 }
 
 // retain drops Secrets that no stack has read for a while, and retries forbidden watches that may be permitted by now.
@@ -293,6 +304,9 @@ func (s *Reader) retain() {
 			delete(s.entries, key)
 		}
 		return unread
+	})
+	maps.DeleteFunc(s.polled, func(namespace string, _ int) bool {
+		return !slices.ContainsFunc(s.order, func(key types.NamespacedName) bool { return key.Namespace == namespace })
 	})
 	s.adjust()
 }

@@ -2,6 +2,7 @@ package secret
 
 import (
 	"cmp"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/types"
 
@@ -30,6 +31,20 @@ const (
 	scopeListed               // it delivers each change
 	scopeForbidden            // the API server has answered Forbidden, lately
 )
+
+// inTurn is one Secret of each namespace, then a second one of each, and so on, up to maxWatches of each: a namespace
+// that names many Secrets leaves watches to others.
+func inTurn(read []types.NamespacedName) (out []types.NamespacedName) {
+	var turns [maxWatches][]types.NamespacedName
+	count := map[string]int{}
+	for _, k := range read {
+		if turn := count[k.Namespace]; turn < maxWatches {
+			turns[turn] = append(turns[turn], k)
+			count[k.Namespace]++
+		}
+	}
+	return slices.Concat(turns[:]...)
+}
 
 // scopesToWatch are the scopes to watch for the Secrets that are read, given in the order of their first reads. The
 // widest permitted scopes come first, because a watch costs the API server and this process about the same whatever its
@@ -78,7 +93,7 @@ func scopesToWatch(read []types.NamespacedName, state func(scope) scopeState) []
 			waiting[ns], covered[ns] = true, covers
 		}
 	}
-	for _, k := range read {
+	for _, k := range inTurn(read) {
 		if len(out) >= maxWatches {
 			break
 		}

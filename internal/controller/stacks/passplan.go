@@ -102,7 +102,7 @@ func (p *pass) mark(ctx context.Context) exit {
 
 // annotate writes the compiled stack into an annotation of the first member, if the feature gate is on.
 func (p *pass) annotate(ctx context.Context) exit {
-	p.report.found = append(p.report.found, p.reconciler.showPlan(ctx, p.compiled.Stack, p.input)...)
+	p.report.found = append(p.report.found, p.reconciler.showPlan(ctx, p.compiled, p.input)...)
 	p.report.stale = p.stale()
 	return exit{}
 }

@@ -71,7 +71,8 @@ func (s *Reconciler) dryRun(ctx context.Context, key stack.Key, w front.Input) e
 		}
 		for _, o := range r.Objects {
 			if !r.Removed { // the object may declare another load balancer, whose plan it shows
-				shown = append(shown, s.writePlan(ctx, o, c.Stack)...)
+				plan := planFor(o.GetNamespace(), c, declaring(w), w.LoadBalancer.Deciders)
+				shown = append(shown, s.writePlan(ctx, o, plan)...)
 			}
 		}
 	}
@@ -183,9 +184,9 @@ func waitForDryRun(w front.Input) diag.List {
 
 // showPlan writes the stack into an annotation of the first active member, if the feature gate is on, and removes
 // such annotations of earlier passes from other members. Members under dry run show their dry run instead.
-func (s *Reconciler) showPlan(ctx context.Context, desired *stack.Stack, w front.Input) diag.List {
+func (s *Reconciler) showPlan(ctx context.Context, c compile.Result, w front.Input) diag.List {
 	var found diag.List
-	if _, n := naming.ShardOf(desired.Key.ID); n > 0 { // the annotation shows only the group's first load balancer
+	if _, n := naming.ShardOf(c.Stack.Key.ID); n > 0 { // the annotation shows only the group's first load balancer
 		return nil
 	}
 	first := true
@@ -196,7 +197,8 @@ func (s *Reconciler) showPlan(ctx context.Context, desired *stack.Stack, w front
 			continue
 		}
 		if s.AnnotatePlan && first {
-			found = append(found, s.writePlan(ctx, m, desired)...)
+			shown := planFor(m.GetNamespace(), c, declaring(w), w.LoadBalancer.Deciders)
+			found = append(found, s.writePlan(ctx, m, shown)...)
 			first = false
 			continue
 		}

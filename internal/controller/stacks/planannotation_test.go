@@ -23,6 +23,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim"
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/aws/inventory"
+	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/controller/config"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
@@ -152,17 +153,17 @@ func TestAPlanIsOnTheFirstMemberOnlyAndOnNoneWithoutTheGate(t *testing.T) {
 		return strings.Join(out, "|")
 	}
 	s.AnnotatePlan = true
-	s.showPlan(t.Context(), desired, members())
+	s.showPlan(t.Context(), compile.Result{Stack: desired}, members())
 	if got, want := plans(), `{"id":"g","resources":{}}|me|me`; got != want {
 		t.Errorf("with the gate: %s, want %s", got, want)
 	}
 	version := stored(t, s.Client, "a").ResourceVersion
-	s.showPlan(t.Context(), desired, members())
+	s.showPlan(t.Context(), compile.Result{Stack: desired}, members())
 	if again := stored(t, s.Client, "a").ResourceVersion; again != version {
 		t.Errorf("an unchanged plan was written again")
 	}
 	s.AnnotatePlan = false
-	s.showPlan(t.Context(), desired, members())
+	s.showPlan(t.Context(), compile.Result{Stack: desired}, members())
 	if got, want := plans(), `|me|me`; got != want {
 		t.Errorf("without the gate: %s, want %s", got, want)
 	}

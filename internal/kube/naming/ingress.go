@@ -3,6 +3,7 @@ package naming
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
@@ -112,9 +113,13 @@ func FrontendTargetGroup(cluster string, id stack.ID, port int32, healthCheckPor
 }
 
 // Apart is a name for a stack's resource instead of a generated one that another stack has. Its last ten characters are
-// a hash of that name and the stack.
+// a hash of that name and the stack; the number of a further security group follows them.
 func Apart(name string, of stack.Key) string {
-	return name[:max(0, len(name)-10)] + hash10(name, of.String())
+	base, number := name, ""
+	if at := strings.LastIndexByte(name, '-'); at > 0 && !Generated(name) && Generated(name[:at]) {
+		base, number = name[:at], name[at:]
+	}
+	return base[:max(0, len(base)-10)] + hash10(base, of.String()) + number
 }
 
 // Successor is the name of a target group that replaces one of the same name, since names are unique in AWS: its last

@@ -130,10 +130,13 @@ func (a about) after(r *stack.Ref, role string) about {
 	return a
 }
 
-// Apart returns an operation for each attribute or tag of an operation that sets several of them by one call. AWS
-// refuses such a call as a whole if it refuses one value, and the values may belong to several members of a group.
-// nil = the operation sets only one, or something else.
+// Apart returns an operation for each attribute or tag of an operation that sets several of them by one call, and for
+// each kind of source of one that opens ports. AWS refuses such a call as a whole if it refuses one value, and the
+// values may belong to several members of a group. nil = the operation sets only one, or something else.
 func Apart(op plan.Operation) (out []plan.Operation) {
+	if opens, ok := op.(AuthorizeSecurityGroupIngress); ok {
+		return opens.apart()
+	}
 	a := op.About()
 	if a.Only == nil || len(a.Values) < 2 {
 		return nil

@@ -46,6 +46,30 @@ func (o AuthorizeSecurityGroupIngress) advance(a advancer) {
 	})
 }
 
+// apart returns an operation for each prefix list and each security group that is a source, and one for all ranges,
+// which were checked before. nil = there is one of these, or the group is not one of a load balancer.
+func (o AuthorizeSecurityGroupIngress) apart() (out []plan.Operation) {
+	if o.Group.Literal != "" {
+		return nil
+	}
+	var sources []string
+	of := map[string][]stack.Permission{}
+	for _, p := range o.Permissions {
+		source := p.PrefixList + p.Group.ID + p.Group.Literal
+		if of[source] == nil {
+			sources = append(sources, source)
+		}
+		of[source] = append(of[source], p)
+	}
+	for _, source := range sources {
+		out = append(out, AuthorizeSecurityGroupIngress{o.Group, of[source]})
+	}
+	if len(out) < 2 {
+		return nil
+	}
+	return out
+}
+
 // RevokeSecurityGroupIngress removes inbound rules in one atomic call.
 type RevokeSecurityGroupIngress struct {
 	Group       stack.Ref

@@ -113,9 +113,9 @@ func (d *differ) createLoadBalancer(w stack.LoadBalancer) {
 }
 
 // nameApart returns the name of a new resource: the given one, unless it is generated and another stack has it. Names
-// that tenants choose can lead to the same generated name, and AWS admits a name once.
+// that tenants choose can lead to the same generated name, and AWS admits a name once. Users name no security groups.
 func (d *differ) nameApart(kind stack.Kind, name string) string {
-	for d.opt.Taken != nil && naming.Generated(name) && d.opt.Taken(kind, name) {
+	for d.opt.Taken != nil && (kind == stack.KindSecurityGroup || naming.Generated(name)) && d.opt.Taken(kind, name) {
 		name = naming.Apart(name, d.obs.Key)
 	}
 	return name

@@ -267,3 +267,26 @@ func TestNamesOfOtherStacksAreLeftToThem(t *testing.T) {
 		}
 	}
 }
+
+// TestFurtherSecurityGroupHasANameOfItsOwn has another stack have the names of all security groups of a stack.
+func TestFurtherSecurityGroupHasANameOfItsOwn(t *testing.T) {
+	t.Parallel()
+	want := testStack("/a")
+	first := "k8s-shop-web-9876543210"
+	want.SecurityGroups[0].Name = first
+	further := want.SecurityGroups[0]
+	further.ID, further.Name = stack.ManagedSecurityGroup+"-2", naming.NthSecurityGroup(first, 2)
+	want.SecurityGroups = append(want.SecurityGroups, further)
+	taken := []string{first, further.Name}
+	var names []string
+	options := Options{Taken: func(_ stack.Kind, name string) bool { return slices.Contains(taken, name) }}
+	for _, step := range Stack(want, stack.Keep{}, newFake(testKey()).obs, options).Steps {
+		if op, ok := step.Op.(awsop.CreateSecurityGroup); ok && !op.Group.Shared {
+			names = append(names, op.Group.Name)
+		}
+	}
+	apart := naming.Apart(first, testKey())
+	if !slices.Equal(names, []string{apart, apart + "-2"}) {
+		t.Errorf("names %v", names)
+	}
+}

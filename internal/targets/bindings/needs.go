@@ -28,6 +28,9 @@ type Networks struct {
 	Chooser    sgsync.Chooser
 	VPC        string // of the cluster
 	Limits     Limits
+	// Own returns, of rules that a binding may have while something about it is not known, those that may be its own; nil
+	// = all.
+	Own func(o *v1beta1.TargetGroupBinding, rules []stack.Permission) []stack.Permission
 }
 
 // Targets are endpoints of a binding. Port is the port of those without one, as the instances of all node ports are one
@@ -67,6 +70,9 @@ func (n *Networks) needs(ctx context.Context, o *v1beta1.TargetGroupBinding, of 
 	for group, members := range where.byGroup {
 		perms, more, wrong := n.Permissions(ctx, o, members)
 		need[group], unclear, mistakes = perms, append(unclear, more...), append(mistakes, wrong...)
+	}
+	if n.Own != nil {
+		unclear = n.Own(o, unclear)
 	}
 	undecided, exceeding := n.limit(ctx, o, need, of)
 	unclear = append(unclear, undecided...)

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -52,8 +51,9 @@ type Outcome struct {
 	Err error
 	// Ungranted reports whether Err is that of a grant. What is to be revoked waits for it.
 	Ungranted bool
-	// Missing are the sources that do not exist, with EC2's error: they fail only the bindings that name them.
-	Missing map[string]error
+	// Missing are the sources that EC2 refuses, such as a group that does not exist, with its error: they fail only the
+	// bindings that name them.
+	Missing map[source]error
 	// Full are the bindings whose rules do not fit into the group. No call was made for them.
 	Full map[string]error
 	// Waits reports whether something is left to do once the needs of other bindings are known.
@@ -71,7 +71,7 @@ func (o Outcome) Of(binding string, perms []stack.Permission) error {
 		return err
 	}
 	for _, p := range perms {
-		if err := o.Missing[p.Group.Literal]; err != nil {
+		if err := o.Missing[sourceOf(normalise(p))]; err != nil {
 			return err
 		}
 	}
@@ -79,17 +79,18 @@ func (o Outcome) Of(binding string, perms []stack.Permission) error {
 }
 
 // Reconcile updates one group to the union of needs. partial reports whether the needs of some bindings are unknown.
-// If the account differs from the inventory, Reconcile reads the rules again and tries once more. If a source does
-// not exist, EC2 refuses the whole call, and Reconcile then writes the rules of all other sources.
+// If the account differs from the inventory, Reconcile reads the rules again and tries once more. EC2 refuses a whole
+// call because of one source, such as a group that does not exist, is of another network, or is no id at all. Reconcile
+// then writes the rules of all other sources.
 //
 // Reconcile grants missing rules by the last known state, without another read. It revokes rules only by a fresh
 // read, because another cluster may need one of them meanwhile.
 func (r *Reconciler) Reconcile(ctx context.Context, group string, partial func() bool) Outcome {
-	out := Outcome{Missing: map[string]error{}}
-	for again, read := false, false; ; {
+	out := Outcome{Missing: map[source]error{}}
+	for again, read, parted := false, false, 0; ; {
 		current, fresh, err := r.current(ctx, group, read)
 		if err != nil {
-			if needs, _ := r.Table.needsOf(group, nil); awsclient.Classify(err).Code != awsclient.CodeGroupNotFound ||
+			if needs, _ := r.Table.needsOf(group, refused{}); awsclient.Classify(err).Code != awsclient.CodeGroupNotFound ||
 				len(needs.All) > 0 {
 				out.Err = err
 			} // a group that is gone needs no cleaning
@@ -99,7 +100,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, group string, partial func()
 		own, limit := m.own(current), limitOf(r.Limit, current)
 		// before the needs: those of a binding that becomes known in between are in both, or in neither
 		someUnknown := partial()
-		needs, unplaced := r.Table.needsOf(group, out.Missing)
+		needs, unplaced := r.Table.needsOf(group, refused{out.Missing, sgrules.Of(own).Admits})
 		fitted := Fit(own, needs, r.state(ctx, m, as, unplaced), someUnknown, limit)
 		grant, revoke := fitted.Grant, fitted.Revoke
 		out.Full = full(group, own, fitted.Refused, limit)
@@ -115,6 +116,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, group string, partial func()
 		}
 		out.Waits = fitted.Waits
 		if len(grant)+len(revoke) == 0 {
+			r.Table.settle(group, out.Missing)
 			return out
 		}
 		var first []stack.Permission // what goes before the grant
@@ -123,14 +125,21 @@ func (r *Reconciler) Reconcile(ctx context.Context, group string, partial func()
 		}
 		until, ungranted, err := r.change(ctx, group, first, grant, revoke)
 		if err == nil {
-			out.Until = until
+			if out.Until = until; until.IsZero() {
+				r.Table.settle(group, out.Missing)
+			}
 			return out
 		}
-		switch code := awsclient.Classify(err).Code; {
-		case code == awsclient.CodeGroupNotFound && len(out.Missing) == 0:
-			if out.Missing = r.missing(ctx, grant, err); len(out.Missing) > 0 {
-				continue
+		if ungranted && until.IsZero() && refusesSource(err) {
+			var found bool
+			if found, err = r.isolate(ctx, group, grant, err, &out); found {
+				if parted++; parted < mostParted {
+					continue
+				}
+				return out
 			}
+		}
+		switch code := awsclient.Classify(err).Code; {
 		case again:
 		case code == awsclient.CodeDuplicatePermission, code == awsclient.CodePermissionNotFound,
 			code == awsclient.CodeTooManyPermissions:
@@ -173,25 +182,6 @@ func (r *Reconciler) state(ctx context.Context, m marks, as map[identity]string,
 	}
 }
 
-// missing are the groups among the sources of permissions that do not exist, each with the error of the call that names
-// it.
-func (r *Reconciler) missing(ctx context.Context, perms []stack.Permission, refusal error) map[string]error {
-	out := map[string]error{}
-	for _, p := range perms {
-		id := p.Group.Literal
-		if _, done := out[id]; id == "" || done {
-			continue
-		}
-		r.Rules.ForgetRules(id)
-		out[id] = nil
-		if _, err := r.Rules.Rules(ctx, id); err != nil && awsclient.Classify(err).Code == awsclient.CodeGroupNotFound {
-			out[id] = refusal
-		}
-	}
-	maps.DeleteFunc(out, func(_ string, err error) bool { return err == nil })
-	return out
-}
-
 // change grants before it revokes, but for what makes room; if AWS says that the group is full it revokes first. It
 // logs both before they are sent, as passes over stacks log their plans, because these groups hold rules of others too.
 // until is when a call that waits for AWS is worth another try, with or without its error. ungranted: it was the grant.
@@ -206,7 +196,9 @@ func (r *Reconciler) change(ctx context.Context, group string, first, grant, rev
 		}
 	}
 	authorize := func() {
-		try("opening ports", awsop.AuthorizeSecurityGroupIngress{Group: ref, Permissions: grant}, grant, &granted)
+		if len(grant) > 0 {
+			granted = r.authorize(ctx, group, grant)
+		}
 	}
 	try("closing ports", awsop.RevokeSecurityGroupIngress{Group: ref, Permissions: first}, first, &cleared)
 	if cleared.State == apply.Done {

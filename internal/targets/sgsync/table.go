@@ -19,6 +19,8 @@ type Table struct {
 	// at a group goes through what differs, and not through all bindings.
 	wanted   map[string]counts
 	unplaced counts
+	// edited are, by group, the bindings that needed something else of it before, until all that they need is granted.
+	edited map[string]map[string]bool
 }
 
 // counts are how often permissions are needed.
@@ -61,6 +63,9 @@ type need struct {
 	// unplaced are permissions of endpoints whose security group is unknown: wherever such rules are, they stay.
 	unplaced []stack.Permission
 	placed   bool // the groups of all endpoints were known once
+	// certain are the groups of the last Set, and former, by group, needs of before it: they stay if EC2 refuses a source
+	// that is new in it.
+	certain, former map[string][]stack.Permission
 }
 
 // Touched are the groups that a change of the table concerns.
@@ -71,7 +76,8 @@ type Touched struct {
 
 // NewTable makes an empty table.
 func NewTable() *Table {
-	return &Table{needs: map[string]need{}, wanted: map[string]counts{}, unplaced: counts{}}
+	return &Table{needs: map[string]need{}, wanted: map[string]counts{}, unplaced: counts{},
+		edited: map[string]map[string]bool{}}
 }
 
 // Set records all that a binding needs, group by group; nil forgets the binding.
@@ -82,7 +88,7 @@ func (t *Table) Set(binding string, groups map[string][]stack.Permission) Touche
 	if groups == nil {
 		t.put(binding, nil)
 	} else {
-		t.put(binding, &need{groups: groups, placed: true})
+		t.put(binding, &need{groups: groups, placed: true, certain: groups, former: t.former(binding, before, groups)})
 	}
 	return compare(before.groups, groups)
 }
@@ -98,9 +104,26 @@ func (t *Table) Extend(binding string, groups map[string][]stack.Permission, unp
 	if all == nil {
 		all = map[string][]stack.Permission{}
 	}
-	maps.Copy(all, groups)
-	t.put(binding, &need{groups: all, unplaced: unplaced, placed: before.placed})
+	for g, perms := range groups {
+		all[g] = union(perms, before.certain[g])
+	}
+	t.put(binding, &need{groups: all, unplaced: unplaced, placed: before.placed, certain: before.certain,
+		former: before.former})
 	return compare(before.groups, all)
+}
+
+// union is the permissions of a, and those of b that a lacks.
+func union(a, b []stack.Permission) []stack.Permission {
+	out, has := slices.Clone(a), make(map[stack.Permission]bool, len(a))
+	for _, p := range a {
+		has[p] = true
+	}
+	for _, p := range b {
+		if !has[p] {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 // Transfer has what a binding needs be needed under another name instead.
@@ -201,34 +224,85 @@ func (t *Table) Of(binding, group string) []stack.Permission {
 	return t.needs[binding].groups[group]
 }
 
-// needsOf is what bindings need of a group, but from sources that do not exist, and the permissions of
-// endpoints whose groups are unknown. Both are of one moment: a binding whose endpoints are found passes from the one
-// to the other.
-func (t *Table) needsOf(group string, missing map[string]error) (needs Needs, unplaced []stack.Permission) {
+// former is what a binding needed of the groups of which it needs something else now. The lock is held.
+func (t *Table) former(binding string, before need,
+	groups map[string][]stack.Permission) map[string][]stack.Permission {
+	out := map[string][]stack.Permission{}
+	for g, perms := range groups {
+		last := before.former[g]
+		if len(last) == 0 {
+			last = before.groups[g]
+		}
+		if all := union(perms, last); len(all) > len(perms) {
+			out[g] = all[len(perms):]
+		}
+		if len(out[g]) > 0 {
+			if t.edited[g] == nil {
+				t.edited[g] = map[string]bool{}
+			}
+			t.edited[g][binding] = true
+		}
+	}
+	return out
+}
+
+// settle drops what bindings needed of a group before their edits, unless EC2 refuses a source that they name now.
+func (t *Table) settle(group string, missing map[source]error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for binding := range t.edited[group] {
+		n := t.needs[binding]
+		if !slices.ContainsFunc(n.groups[group], func(p stack.Permission) bool {
+			return missing[sourceOf(normalise(p))] != nil
+		}) {
+			delete(n.former, group)
+			delete(t.edited[group], binding)
+		}
+	}
+	if len(t.edited[group]) == 0 {
+		delete(t.edited, group)
+	}
+}
+
+// needsOf is what bindings need of a group, but from refused sources, and the permissions of endpoints whose groups are
+// unknown. Both are of one moment: a binding whose endpoints are found passes from the one to the other.
+func (t *Table) needsOf(group string, without refused) (needs Needs, unplaced []stack.Permission) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for p := range t.wanted[group] {
-		if missing[p.Group.Literal] == nil {
+		if !without.has(p) {
 			needs.All = append(needs.All, p)
 		}
 	}
-	needs.Each = func() []Need { return t.eachNeed(group, missing) }
+	if len(without.sources) > 0 {
+		for binding := range t.edited[group] {
+			needs.All = append(needs.All, t.needs[binding].kept(group, without)...)
+		}
+	}
+	needs.Each = func() []Need { return t.eachNeed(group, without) }
 	return needs, slices.Collect(maps.Keys(t.unplaced))
 }
 
-// eachNeed is what each binding needs of a group, sorted by binding, but from sources that do not exist. It looks at
-// all bindings.
-func (t *Table) eachNeed(group string, missing map[string]error) (needs []Need) {
+// kept is what a binding needed of a group before an edit, if EC2 refuses a source that the edit names.
+func (n need) kept(group string, without refused) []stack.Permission {
+	if !slices.ContainsFunc(n.groups[group], without.has) {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(n.former[group]), without.has)
+}
+
+// eachNeed is what each binding needs of a group, in the order in which they get room, but from refused sources. It
+// looks at all bindings.
+func (t *Table) eachNeed(group string, without refused) (needs []Need) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for binding, n := range t.needs {
-		perms := slices.DeleteFunc(slices.Clone(n.groups[group]), func(p stack.Permission) bool {
-			return missing[p.Group.Literal] != nil
-		})
-		if len(perms) > 0 {
+		perms := slices.DeleteFunc(slices.Clone(n.groups[group]), without.has)
+		if perms = append(perms, n.kept(group, without)...); len(perms) > 0 {
 			needs = append(needs, Need{binding, perms})
 		}
 	}
 	sorting.By(needs, func(a, b Need) int { return strings.Compare(a.Binding, b.Binding) })
+	fair(needs)
 	return needs
 }

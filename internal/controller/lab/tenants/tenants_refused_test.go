@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	networkingv1 "k8s.io/api/networking/v1"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
@@ -45,5 +47,37 @@ func TestValueThatAWSRefusesHoldsNoEditOfOthers(t *testing.T) {
 				t.Errorf("load balancer %+v\n%s", lb, strings.Join(l.Events, "\n"))
 			}
 		})
+	}
+}
+
+// TestPrefixListThatIsNoneClosesNoPortOfOthers has a newcomer of a group open a port of its own to a prefix list that
+// does not exist.
+func TestPrefixListThatIsNoneClosesNoPortOfOthers(t *testing.T) {
+	t.Parallel()
+	const prefix = "alb.ingress.kubernetes.io/"
+	evil := lab.GroupMember("mal", "evil", 9, map[string]string{"listen-ports": `[{"HTTP":9443}]`,
+		"security-group-prefix-lists": "pl-0123456789abcdef0"})
+	l := lab.New(t, account.Profile{}, append(append(lab.GroupMember("shop", "web", 0, nil), evil...), lab.Class())...)
+	for range 3 {
+		_, _ = l.Round(lab.FrontGroup) // with what AWS refuses
+	}
+	l.Edit("web", func(i *networkingv1.Ingress) {
+		i.Annotations[prefix+"listen-ports"] = `[{"HTTP":80},{"HTTP":8081}]`
+	})
+	for range 3 {
+		_, _ = l.Round(lab.FrontGroup)
+	}
+	open := map[int32]bool{}
+	groups, err := l.Sim.Compute.DescribeSecurityGroups(t.Context(), &ec2.DescribeSecurityGroupsInput{})
+	l.Must(err)
+	for _, g := range groups.SecurityGroups {
+		for _, p := range g.IpPermissions {
+			if len(p.IpRanges) > 0 {
+				open[aws.ToInt32(p.FromPort)] = true
+			}
+		}
+	}
+	if !open[80] || !open[8081] {
+		t.Errorf("open are %v\n%s", open, strings.Join(l.Events, "\n"))
 	}
 }

@@ -1,0 +1,72 @@
+package tenants
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/internal/controller/lab"
+)
+
+// TestSourceThatEC2RefusesClosesNoPortOfOthers has a binding of another namespace name a source that is no security
+// group, before a binding needs its first rule in the group of the nodes.
+func TestSourceThatEC2RefusesClosesNoPortOfOthers(t *testing.T) {
+	t.Parallel()
+	l := lab.New(t, account.Profile{}, lab.Service("web"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+	bind := func(namespace, address string) *v1beta1.TargetGroupBinding {
+		tg, err := l.Sim.Balancing.CreateTargetGroup(t.Context(), &elbv2.CreateTargetGroupInput{Name: &namespace,
+			Protocol: elbtypes.ProtocolEnumHttp, Port: aws.Int32(80), TargetType: elbtypes.TargetTypeEnumIp,
+			VpcId: aws.String(lab.VPC)})
+		l.Must(err)
+		b := lab.Binding(aws.ToString(tg.TargetGroups[0].TargetGroupArn), v1beta1.TargetTypeIP)
+		b.Namespace = namespace
+		for _, o := range lab.Pods("a", address) {
+			o.SetNamespace(namespace)
+			if slice, ok := o.(*discoveryv1.EndpointSlice); ok {
+				slice.Endpoints[0].TargetRef.Namespace = namespace
+			}
+			l.Create(o)
+		}
+		return b
+	}
+	svc := lab.Service("web")
+	svc.Namespace = "mal"
+	evil := bind("mal", "10.0.128.60")
+	evil.Spec.Networking.Ingress[0].From = []v1beta1.NetworkingPeer{{SecurityGroup: &v1beta1.SecurityGroup{
+		GroupID: "nodes"}}}
+	l.Create(svc, evil)
+	l.Settle()
+	l.Create(bind("shop", "10.0.128.50"))
+	l.Settle()
+	if got, want := l.Admitted(lab.NodeGroup), []string{lab.Peer + " 8080-8080"}; !slices.Equal(got, want) {
+		t.Errorf("rules %v, want %v", got, want)
+	}
+}
+
+// TestBindingOfAnotherKeepsNoRuleOpen has a binding of another namespace, which was never in service, ask for the rules
+// of others.
+func TestBindingOfAnotherKeepsNoRuleOpen(t *testing.T) {
+	t.Parallel()
+	l, b := lab.BoundLab(t)
+	l.Clock.Advance(time.Hour)
+	evil := lab.Binding(b.Spec.TargetGroupARN+"0", v1beta1.TargetTypeIP)
+	evil.Namespace, evil.Spec.ServiceRef.Name = "mal", "none"
+	evil.Spec.Networking.Ingress[0].Ports = nil
+	l.Create(evil)
+	l.Settle()
+	l.Must(l.Client.Get(t.Context(), client.ObjectKeyFromObject(b), b))
+	b.Spec.Networking = nil
+	l.Must(l.Client.Update(t.Context(), b))
+	l.Settle()
+	if got := l.Admitted(lab.NodeGroup); len(got) > 0 {
+		t.Errorf("rules %v stay", got)
+	}
+}

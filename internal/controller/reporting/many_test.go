@@ -1,0 +1,52 @@
+package reporting
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/k8s-lbc/lbc/api/v1alpha1"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+)
+
+// TestManyFindingsOfAnObjectAreFewEvents has a tenant make thousands of mistakes in one object: events of others would
+// be dropped.
+func TestManyFindingsOfAnObjectAreFewEvents(t *testing.T) {
+	t.Parallel()
+	var told []string
+	r := NewReporter(func(o diag.Object, e Event) { told = append(told, o.Name+": "+e.Message) },
+		func() time.Time { return time.Unix(0, 0) })
+	evil, web := diag.Object{Kind: "Ingress", Namespace: "mal", Name: "evil"}, diag.Object{Kind: "Ingress",
+		Namespace: "shop", Name: "web"}
+	var found diag.List
+	for i := range 5000 {
+		found = append(found, diag.New(evil, "spec", diag.InvalidAnnotation, fmt.Sprint("mistake ", i), "correct it"))
+	}
+	found = append(found, diag.New(web, "spec", diag.InvalidAnnotation, "mistake", "correct it"))
+	for range 2 {
+		r.Report("front", Report{Objects: []diag.Object{evil, web}, Found: found, Unedited: true})
+	}
+	if len(told) != mostEvents+1 || !strings.Contains(told[mostEvents-1], "shows 4975 more findings") ||
+		!strings.HasPrefix(told[mostEvents], "web") {
+		t.Errorf("%d events: %s", len(told), strings.Join(told, "\n"))
+	}
+}
+
+// TestFindingsOfOthersStayInTheStatus has a tenant make more mistakes than the status of a load balancer shows.
+func TestFindingsOfOthersStayInTheStatus(t *testing.T) {
+	t.Parallel()
+	var found diag.List
+	for i := range 2 * maxFindings {
+		found = append(found, diag.New(diag.Object{Kind: "Ingress", Namespace: "mal", Name: "evil"}, "spec",
+			diag.InvalidAnnotation, fmt.Sprint("mistake ", i), "correct it"))
+	}
+	found = append(found, diag.New(diag.Object{Kind: "Ingress", Namespace: "shop", Name: "web"}, "spec",
+		diag.InvalidAnnotation, "mistake", "correct it"))
+	front := stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "front"}}
+	shown := LoadBalancer(Pass{Key: front, Found: found}, v1alpha1.LoadBalancerStatus{}).Findings
+	if len(shown) != maxFindings || shown[maxFindings-1].Object.Namespace != "shop" {
+		t.Errorf("%d findings, the last one of %+v", len(shown), shown[len(shown)-1].Object)
+	}
+}

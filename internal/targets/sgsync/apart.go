@@ -1,0 +1,119 @@
+package sgsync
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/k8s-lbc/lbc/internal/aws/apply"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+)
+
+// mostParted is how often one Reconcile looks for sources that EC2 refuses: the rules of others may fit into a group
+// only without those that were found.
+const mostParted = 4
+
+// refusesSource reports whether EC2 refuses a grant because of what it says, which may be one source of many.
+func refusesSource(err error) bool {
+	class := awsclient.Classify(err).Class
+	return class == diag.Invalid || class == diag.NotFound
+}
+
+// apart grants, by halves, the rules of a call that EC2 has refused. missing are the sources that it refuses alone: a
+// binding names any source, and those of other bindings must not wait for it. other is an error that ended the search.
+func (r *Reconciler) apart(ctx context.Context, group string, grant []stack.Permission, refusal error) (
+	missing map[source]error, other error) {
+	var sources []source
+	of := map[source][]stack.Permission{}
+	for _, p := range grant {
+		s := sourceOf(normalise(p))
+		if of[s] == nil {
+			sources = append(sources, s)
+		}
+		of[s] = append(of[s], p)
+	}
+	sorting.By(sources, compareSources)
+	missing = map[source]error{}
+	var divide func(part []source, refusal error) error
+	divide = func(part []source, refusal error) error {
+		if len(part) == 1 {
+			missing[part[0]] = refusal
+			return nil
+		}
+		for _, half := range [][]source{part[:len(part)/2], part[len(part)/2:]} {
+			var rules []stack.Permission
+			for _, s := range half {
+				rules = append(rules, of[s]...)
+			}
+			switch out := r.authorize(ctx, group, rules); {
+			case out.State == apply.Done:
+			case out.State != apply.Failed || !refusesSource(out.Err):
+				return out.Err
+			default:
+				if err := divide(half, out.Err); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
+	return missing, divide(sources, refusal)
+}
+
+// isolate finds the sources because of which EC2 refuses a grant, and grants the rules of all others. found is false if
+// another error ended the search, or no source is to blame.
+func (r *Reconciler) isolate(ctx context.Context, group string, grant []stack.Permission, refusal error,
+	out *Outcome) (found bool, err error) {
+	if !r.exists(ctx, group, refusal) {
+		return false, refusal
+	}
+	missing, other := r.apart(ctx, group, grant, refusal)
+	maps.Copy(out.Missing, missing)
+	return other == nil && len(missing) > 0, cmp.Or(other, refusal)
+}
+
+// exists reports whether a group is there, after EC2 has said of a grant in it that some group is not.
+func (r *Reconciler) exists(ctx context.Context, group string, refusal error) bool {
+	if awsclient.Classify(refusal).Code != awsclient.CodeGroupNotFound {
+		return true
+	}
+	r.Rules.ForgetRules(group)
+	_, err := r.Rules.Rules(ctx, group)
+	return err == nil
+}
+
+// authorize opens ports of a group. It logs them before, as passes over stacks log their plans.
+func (r *Reconciler) authorize(ctx context.Context, group string, rules []stack.Permission) apply.Outcome {
+	op := awsop.AuthorizeSecurityGroupIngress{Group: stack.Literal(stack.KindSecurityGroup, group), Permissions: rules}
+	r.Log.Info("opening ports", "group", group, "rules", texts(rules))
+	return r.Write(ctx, Key, plan.StepID(plan.NameOf(op)+" "+group), op)
+}
+
+// refused are the sources that EC2 refuses, and what admits permissions at present.
+type refused struct {
+	sources map[source]error
+	stands  func(stack.Permission) bool
+}
+
+// has reports whether a permission has a refused source, and no rule admits it yet.
+func (r refused) has(p stack.Permission) bool {
+	return len(r.sources) > 0 && r.sources[sourceOf(normalise(p))] != nil && !r.stands(p)
+}
+
+// fair sorts what bindings need so that no namespace takes all the room of a group: a binding's place is how many rules
+// its namespace has with it.
+func fair(needs []Need) {
+	total, place := map[string]int{}, map[string]int{}
+	for _, n := range needs {
+		namespace := stack.ParseID(n.Binding).Namespace
+		total[namespace] += len(n.Permissions)
+		place[n.Binding] = total[namespace]
+	}
+	slices.SortStableFunc(needs, func(a, b Need) int { return place[a.Binding] - place[b.Binding] })
+}
