@@ -29,6 +29,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/lbc/migrate/equality"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -114,6 +115,10 @@ func problems(l diag.List) string {
 func compiled(ctx context.Context, snapshot objects.Snapshot, key stack.Key, in front.FactSource, c *config.Config) (
 	*stack.Stack, diag.List, error) {
 	w := settings.Loaders(c, true)[key.Owner].Load(objects.New(snapshot), key.ID)
+	for i := range w.LoadBalancer.Members { // which serve already, whatever their misspelt keys were to restrict
+		m := &w.LoadBalancer.Members[i]
+		m.Misspelt = slices.DeleteFunc(m.Misspelt, func(x intent.Misspelling) bool { return x.Key != x.Meant })
+	}
 	r, _, err := front.Compiler{Facts: in, Config: settings.Compile(c)}.Compile(ctx, key, w, nil)
 	return r.Stack, append(slices.Clone(r.Diagnostics), w.Found...), err
 }

@@ -45,6 +45,7 @@ func (c *compiler) compile() Result {
 	if len(c.e.Members) == 0 {
 		return Result{Memory: &Memory{}} // a removal is stack.Removed
 	}
+	quarantine.RestoreOrder(&c.e, c.good)
 	if quarantine.CheckMisspelt(&c.e, c.f, c.good, c.cfg.ManageBackendSecurityGroupRules) {
 		return c.waiting(needStack(&c.e))
 	}

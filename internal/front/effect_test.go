@@ -12,6 +12,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
 	"github.com/k8s-lbc/lbc/internal/front/service"
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
@@ -142,6 +143,21 @@ func effectCases() (out []effectCase) {
 // effectOf is what is made of an Ingress or Service with annotations, and the findings.
 func effectOf(t *testing.T, on string, annotations, ofService map[string]string) (string, diag.List) {
 	t.Helper()
+	e := effectAfter(t, on, annotations, ofService, nil)
+	return e.all, e.found
+}
+
+// effect is what a pass makes of annotations: all as text, and the part that an edit must not lose.
+type effect struct {
+	all, kept string
+	built     bool
+	found     diag.List
+	memory    *compile.Memory
+}
+
+// effectAfter is the effect of annotations after a pass that remembered before.
+func effectAfter(t *testing.T, on string, annotations, ofService map[string]string, before *compile.Memory) effect {
+	t.Helper()
 	web := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Annotations: ofService},
 		Spec: corev1.ServiceSpec{
 			Type: corev1.ServiceTypeNodePort, Selector: map[string]string{"app": "web"}, Ports: []corev1.ServicePort{
@@ -182,7 +198,7 @@ func effectOf(t *testing.T, on string, annotations, ofService map[string]string)
 	v := objects.FromObjects(objs)
 	id, ok, d := f.Declared(v, declares)
 	key := stack.Key{Owner: f.Owner(), ID: id}
-	c := pass(t, f, key, objs, nil)
+	c := pass(t, f, key, objs, before)
 	found := slices.Concat(c.Found, c.Diagnostics)
 	if d != nil {
 		found = append(found, *d)
@@ -202,7 +218,70 @@ func effectOf(t *testing.T, on string, annotations, ofService map[string]string)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(text), found
+	kept, err := json.Marshal([]any{c.Stack, c.DryRun != nil, fmt.Sprint(c.ReplacementPolicy), fmt.Sprint(c.DriftPolicy)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return effect{all: string(text), kept: string(kept), built: c.Stack != nil, found: found, memory: c.Memory}
+}
+
+// typed are a key with two letters of its fixed part swapped, and one with a misspelt domain.
+func typed(key string) []string {
+	e, _ := annotation.Lookup(annotation.Key(key))
+	at := len(strings.TrimSuffix(string(e.Key), ".")) - 2
+	for ; key[at] == key[at+1]; at-- {
+	}
+	return []string{key[:at] + key[at+1:at+2] + key[at:at+1] + key[at+2:],
+		strings.NewReplacer(ofALB, "alb.ingress.kuberentes.io/", ofNLB, "service.bta.kubernetes.io/").Replace(key)}
+}
+
+// TestMisspeltKeysChangeNothing misspells the key of each annotation that has an effect: what serves does not change,
+// twice in a row, and a finding says so.
+func TestMisspeltKeysChangeNothing(t *testing.T) {
+	t.Parallel()
+	tried := 0
+	for _, c := range effectCases() {
+		prefix, key, _ := strings.Cut(c.key, "/")
+		after := func(key string, before *compile.Memory) effect {
+			own, ofService := map[string]string{}, map[string]string{}
+			for k, v := range beside(strings.TrimPrefix(c.key, prefix+"/")) {
+				own[prefix+"/"+k] = v
+			}
+			if c.on == "Service" {
+				ofService[key] = c.value
+			} else {
+				own[key] = c.value
+			}
+			delete(own, "")
+			delete(ofService, "")
+			return effectAfter(t, c.on, own, ofService, before)
+		}
+		old := after(c.key, nil)
+		serves := old.built && !slices.ContainsFunc(old.found, func(d diag.Diagnostic) bool {
+			return d.Class != diag.Note
+		})
+		group := key == "group.name" || key == "aws-load-balancer-group-name"
+		if !serves || group || old.kept == after("", old.memory).kept {
+			continue
+		}
+		tried++
+		for _, wrong := range typed(c.key) {
+			memory := old.memory
+			for range 2 {
+				now := after(wrong, memory)
+				told := slices.ContainsFunc(now.found, func(d diag.Diagnostic) bool {
+					return d.Class != diag.Note && strings.Contains(d.Text, "keeps serving") && strings.Contains(d.Text, wrong)
+				})
+				if now.kept != old.kept || !told {
+					t.Errorf("%s %s: stays %t, found %v", c.on, wrong, now.kept == old.kept, now.found)
+				}
+				memory = now.memory
+			}
+		}
+	}
+	if tried < 90 {
+		t.Errorf("%d keys were misspelt", tried)
+	}
 }
 
 // TestEachAnnotationHasAnEffectOrAFinding sets each annotation of the table to a valid value: what is made differs from

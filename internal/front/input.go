@@ -128,11 +128,12 @@ func (w Input) retention(of stack.Owner) stack.Retention {
 	return kept
 }
 
-// deletionPolicy returns the deletion policy of an object. An invalid one without known last valid value retains the
-// load balancer, because a deletion cannot be undone.
+// deletionPolicy returns the deletion policy of an object. An invalid or misspelt one without known last valid value
+// retains the load balancer, because a deletion cannot be undone.
 func (w Input) deletionPolicy(of stack.Owner, o metav1.Object) (policy string, ok bool) {
 	k := owner.Of(of).DeletionPolicy
-	if _, ok := o.GetAnnotations()[string(k)]; !ok {
+	_, written := o.GetAnnotations()[string(k)]
+	if _, misspelt := annotation.MisspeltFor(k, o.GetAnnotations()); !written && !misspelt {
 		return "", false
 	}
 	value, known := w.policy(o, k)

@@ -32,6 +32,8 @@ var unfitKinds = map[string]reflect.Type{
 	"TargetGroupConfiguration":  reflect.TypeFor[configv1.TargetGroupConfiguration](),
 	"ListenerRuleConfiguration": reflect.TypeFor[configv1.ListenerRuleConfiguration](),
 	"IngressClassParams":        reflect.TypeFor[v1beta1.IngressClassParams](),
+	// TestUnfitFieldsKeepTargets (internal/controller/lab/bindings) edits them.
+	"TargetGroupBinding": reflect.TypeFor[v1beta1.TargetGroupBinding](),
 }
 
 // unfitRow is what a row of testdata/unfit.yaml says of a field.

@@ -176,6 +176,7 @@ func TestMisspeltPartsOfIngressesChangeNothing(t *testing.T) {
 		"listener":              {"HTTPS-443: routing", "HTTPS-433: routing", "HTTPS-443 is missing"},
 		"key of a Service":      {"auth-type: none", "auth-tpye: none", "auth-tpye is unknown"},
 		"scheme of the class":   {"nlb-scheme: internal}", "nlb-scheme: internl}", "unknown scheme: internl"},
+		"key of the class":      {"nlb-scheme: internal}", "nlb-shceme: internal}", "nlb-shceme is unknown"},
 		"controller of the class": {"ingress.k8s.aws/alb,", "ingress.k8s.aws/alp,",
 			`names controller "ingress.k8s.aws/alp"`},
 		"a rule is removed": {"- host: a.example.com\n    http:\n      paths:\n      - {path: /, pathType: Prefix, " +
@@ -250,6 +251,31 @@ func TestUnknownConditionsOpenNothingNew(t *testing.T) {
 	}
 }
 
+// TestNamespaceOfClassParametersIsNoted has a class refer to its parameters as if these had a namespace.
+func TestNamespaceOfClassParametersIsNoted(t *testing.T) {
+	t.Parallel()
+	text := strings.NewReplacer("REDIRECT", "", "kind: IngressClassParams, name: alb}",
+		"kind: IngressClassParams, name: alb, scope: Namespace, namespace: shop}").Replace(guardedIngress)
+	c := served{f: albs, key: ingressOfShop, objects: byName(decode(t, text))}.compile(t, nil)
+	if c.Stack == nil || !slices.ContainsFunc(c.Diagnostics, func(d diag.Diagnostic) bool {
+		return d.Path == "spec.parameters.namespace" && d.Class == diag.Note
+	}) {
+		t.Errorf("found %v", c.Diagnostics)
+	}
+}
+
+// TestMisspeltOwnershipOfTheClassWritesNothing has a class whose load balancers are only observed.
+func TestMisspeltOwnershipOfTheClassWritesNothing(t *testing.T) {
+	t.Parallel()
+	for _, annotated := range []string{"ownership: observed", "ownership: observd", "onwership: observed"} {
+		text := strings.ReplaceAll(guardedIngress, "frontend-nlb-scheme: internal}", annotated+"}")
+		w := albs.Load(objects.FromObjects(decode(t, text)), ingressOfShop.ID).Governed(ingressOfShop, nil)
+		if !w.Observes(stack.Ingress) {
+			t.Errorf("%s: writes", annotated)
+		}
+	}
+}
+
 // TestMisspeltControllerOfGatewayClassReleasesNothing makes the class of a Gateway again.
 func TestMisspeltControllerOfGatewayClassReleasesNothing(t *testing.T) {
 	t.Parallel()
@@ -286,4 +312,44 @@ func byName(all []metav1.Object) map[string]metav1.Object {
 		out[fmt.Sprintf("%T/%s/%s", o, o.GetNamespace(), o.GetName())] = o
 	}
 	return out
+}
+
+// TestMisspeltRestrictionsOpenNothingNew has misspelt keys of annotations that restrict who is served on a new object:
+// nothing answers. One that another controller has served goes on.
+func TestMisspeltRestrictionsOpenNothingNew(t *testing.T) {
+	t.Parallel()
+	text := strings.ReplaceAll(guardedIngress, "REDIRECT", "")
+	asks := traffic.Request{Scheme: "https", Port: 443, Host: "b.example.com", Path: "/api", Method: "GET"}
+	for _, key := range []string{"inbound-cidr", "security-group-inbound-cidrs", "security-group", "wafv2-acl-arm",
+		"waf-acl-name", "shield-advanced-protecton", "auth-typ", "jwt-validaton", "mutual-autentication", "dry-runn",
+		"ownershp", "aproved-plan"} {
+		edited := strings.Replace(text, "  annotations:\n", "  annotations:\n    alb.ingress.kubernetes.io/"+key+": x\n", 1)
+		if key == "jwt-validaton" {
+			edited = strings.Replace(text, "jwt-validation", key, 1)
+		}
+		s := served{f: albs, key: ingressOfShop, objects: byName(decode(t, edited))}
+		if c := s.compile(t, nil); !lost(c.answer(asks)) || !strings.Contains(c.complaint(), key) {
+			t.Errorf("%s: a new Ingress answers %q: %s", key, c.answer(asks), c.complaint())
+		}
+		exists := []func(*facts.Facts){func(f *facts.Facts) {
+			f.Existing = &facts.LoadBalancer{ARN: "arn:lb", Type: stack.Application, Scheme: stack.Internal,
+				IPAddressType: stack.IPv4, Subnets: []string{"subnet-a", "subnet-b"}, ManagedGroup: true}
+		}}
+		s.account = &exists
+		if c := s.compile(t, nil); lost(c.answer(asks)) {
+			t.Errorf("%s: an Ingress that served answers %q: %s", key, c.answer(asks), c.complaint())
+		}
+	}
+	nlbs := Service{Config: service.Config{LoadBalancerClass: "service.k8s.aws/nlb"}}
+	of := stack.Key{Owner: stack.Service, ID: ingressOfShop.ID}
+	for _, key := range []string{"load-balancer-source-range", "aws-load-balancer-source-ranges",
+		"aws-load-balancer-security-group", "aws-load-balancer-security-group-prefix-list", "aws-load-balancer-ownershp",
+		"aws-load-balancer-aproved-plan"} {
+		edited := strings.Replace(weightedService, "  annotations:\n",
+			"  annotations:\n    service.beta.kubernetes.io/"+key+": x\n", 1)
+		c := served{f: nlbs, key: of, objects: byName(decode(t, edited))}.compile(t, nil)
+		if is := c.answer(traffic.Request{Port: 80}); !lost(is) || !strings.Contains(c.complaint(), key) {
+			t.Errorf("%s: a new Service answers %q: %s", key, is, c.complaint())
+		}
+	}
 }

@@ -88,20 +88,19 @@ func (w Input) deciding(objects []metav1.Object) (out []metav1.Object) {
 }
 
 // policy is the value of an annotation that decides about a load balancer as a whole, in canonical form. Of an invalid
-// one the last valid value counts, if it is known; set is false if there is none.
+// one, or one whose key is misspelt, the last valid value counts, if it is known; set is false if there is none.
 func (w Input) policy(o metav1.Object, k annotation.Key) (value string, set bool) {
 	raw, ok := o.GetAnnotations()[string(k)]
 	if k == annotation.ClassOwnership {
 		raw, ok = w.ClassOwnership[nameOf(o)]
 	}
-	if !ok {
-		return "", false
-	}
-	if value, ok = annotation.Policy(k, raw); ok {
+	if value, valid := annotation.Policy(k, raw); ok && valid {
 		return value, true
 	}
-	value, ok = w.remembered[owner.Object(o)][string(k)]
-	return value, ok
+	if value, set = w.remembered[owner.Object(o)][string(k)]; set && !ok {
+		_, set = annotation.MisspeltFor(k, o.GetAnnotations())
+	}
+	return value, set
 }
 
 // policies are all such values of the annotations of an object.
@@ -130,10 +129,7 @@ func (w *Input) recallPolicies() {
 		}
 		recalled := func(k annotation.Key) (value string, source intent.Source, ok bool) {
 			raw, written := o.GetAnnotations()[string(k)]
-			if !written {
-				return "", source, false
-			}
-			if _, valid := annotation.Policy(k, raw); valid {
+			if _, valid := annotation.Policy(k, raw); written && valid {
 				return "", source, false
 			}
 			value, ok = w.policy(o, k)

@@ -1,6 +1,7 @@
 package quarantine
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -9,8 +10,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 )
 
-// A misspelt key leaves its setting at the default, which may delete or replace a load balancer, or open it. If the
-// setting may have been in effect before, the key counts as an invalid value: the last good version of the member
+// A misspelt key leaves its setting at the default, which may open, replace or delete a load balancer, or fail the
+// health checks of its targets. If the setting may have been in effect before, or restricts who is served by an object
+// that does not serve yet, the key counts as an invalid value: the last good version of the member
 // serves. If the last good version has the same misspelling, the value that was in effect stays, and other edits of the
 // object take effect. Without a remembered version, as after a restart without checkpoint, the value in AWS is the one
 // that was in effect. The same applies to what is misspelt in a value, such as a member of JSON.
@@ -43,10 +45,9 @@ func CheckMisspelt(lb *intent.LoadBalancer, f facts.Facts, good map[diag.Object]
 			switch {
 			case remembers:
 				text, invalid = inEdit(wrong, &last, text)
-			case wrong.Guards:
-				invalid = !Serves(m.Object, f.Existing != nil, good)
 			default:
-				invalid = wrong.Setting == "security-groups" && mixedGroups(m, f.Existing, manageBackend)
+				invalid = wrong.Guards && !Serves(m.Object, f.Existing != nil, good) ||
+					wrong.Setting == "security-groups" && mixedGroups(m, f.Existing, manageBackend)
 			}
 			if invalid {
 				m.Diagnostics = append(m.Diagnostics, found(m, wrong, text))
@@ -67,6 +68,27 @@ func CheckMisspelt(lb *intent.LoadBalancer, f facts.Facts, good map[diag.Object]
 		}
 	}
 	return false
+}
+
+// RestoreOrder sorts members whose order is unknown by the order of their last good versions: elsewhere, their rules
+// would hide those of other members, or be hidden.
+func RestoreOrder(lb *intent.LoadBalancer, good map[diag.Object]intent.Member) {
+	members := slices.Clone(lb.Members)
+	moved := false
+	for i := range members {
+		m := &members[i]
+		if last, known := good[m.Object]; known && m.Unordered && last.Order != m.Order {
+			m.Order, moved = last.Order, true
+		}
+	}
+	if !moved {
+		return
+	}
+	slices.SortStableFunc(members, func(x, y intent.Member) int {
+		return cmp.Or(cmp.Compare(x.Order, y.Order), cmp.Compare(x.Object.Namespace+"/"+x.Object.Name,
+			y.Object.Namespace+"/"+y.Object.Name))
+	})
+	lb.Members = members
 }
 
 // inEdit reports whether a misspelling is new since the last good version, and its text.

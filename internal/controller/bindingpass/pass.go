@@ -20,6 +20,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/controller/reporting"
 	"github.com/k8s-lbc/lbc/internal/controller/tracing"
+	"github.com/k8s-lbc/lbc/internal/front/admission"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -299,7 +300,8 @@ func (p *pass) judge(ctx context.Context) exit {
 // findings are all findings of the pass.
 func (p *pass) findings(ctx context.Context) diag.List {
 	b, o := p.reconciler, p.binding
-	found := slices.Concat(p.found, p.unadmitted, p.unwritten, b.podNotes(ctx, o, p.endpoints), p.onHold)
+	found := slices.Concat(p.found, p.unadmitted, p.unwritten, b.podNotes(ctx, o, p.endpoints), p.onHold,
+		admission.Idle(o))
 	if p.unowned != nil {
 		found = append(found, p.problem(p.unowned)...)
 	}

@@ -129,11 +129,26 @@ func Binding(v *objects.View, c BindingConfig, old, b *v1beta1.TargetGroupBindin
 	if old == nil || !sameGroup(&old.Spec, s) || old.Spec.MultiClusterTargetGroup != s.MultiClusterTargetGroup {
 		out = c.shared(v, b)
 	}
-	if s.AssumeRoleExternalId != "" && s.IamRoleArnToAssume == "" {
-		out.Warnings = append(out.Warnings, "spec.assumeRoleExternalId has no effect without spec.iamRoleArnToAssume; name "+
-			"the role, or remove it")
+	for _, d := range Idle(b) {
+		out.Warnings = append(out.Warnings, d.Text+"; "+d.Remedy)
 	}
 	return out
+}
+
+// Idle are the notes about fields of a binding that have no effect.
+func Idle(b *v1beta1.TargetGroupBinding) (found diag.List) {
+	s := &b.Spec
+	if s.AssumeRoleExternalId != "" && s.IamRoleArnToAssume == "" {
+		found = append(found, diag.New(owner.Object(b), "spec.assumeRoleExternalId", diag.IgnoredSetting,
+			"spec.assumeRoleExternalId has no effect without spec.iamRoleArnToAssume", "name the role, or remove it"))
+	}
+	bound := groupName(s)
+	if s.TargetGroupARN != "" && bound != "" && s.TargetGroupName != "" && s.TargetGroupName != bound {
+		found = append(found, diag.New(owner.Object(b), "spec.targetGroupName", diag.IgnoredSetting,
+			fmt.Sprintf("spec.targetGroupName %q has no effect: spec.targetGroupARN names target group %s", s.TargetGroupName,
+				bound), "remove targetGroupName, or set it to "+bound))
+	}
+	return found
 }
 
 // Contradiction is what no target group could satisfy in the spec of a binding, and the check that finds it; nil if

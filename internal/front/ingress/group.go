@@ -22,8 +22,10 @@ type member struct {
 	ingress *networkingv1.Ingress
 	class   Class
 	order   int32
-	former  bool
-	found   diag.List
+	// unordered is set if the order is a default because the annotation is invalid.
+	unordered bool
+	former    bool
+	found     diag.List
 	// authority over the settings that members share, by the group's class parameters.
 	authority intent.Authority
 }
@@ -144,10 +146,7 @@ func (g *Group) join(v *objects.View, cfg Config, ing *networkingv1.Ingress) {
 	}
 	m.authority = authorityOf(fork, ing, group)
 	v.Adopt(fork)
-	m.order, d = orderOf(ing)
-	if d != nil {
-		m.found = append(m.found, *d)
-	}
+	m.setOrder()
 	g.members = append(g.members, m)
 }
 
@@ -211,6 +210,15 @@ func classesOf(v *objects.View, group stack.ID) map[string]bool {
 		}
 	}
 	return out
+}
+
+// setOrder sets the order of a member.
+func (m *member) setOrder() {
+	var d *diag.Diagnostic
+	if m.order, d = orderOf(m.ingress); d != nil {
+		m.found = append(m.found, *d)
+	}
+	m.unordered = d != nil
 }
 
 // orderOf is annotation group.order, -1000 to 1000, 0 by default and if it is invalid.

@@ -1,6 +1,8 @@
 package ingress
 
 import (
+	"slices"
+
 	networkingv1 "k8s.io/api/networking/v1"
 
 	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
@@ -75,6 +77,9 @@ func translate(v *objects.View, cfg Config, m member) intent.Member {
 	annotation.CheckEmpty(f, Object(ing), annotation.OnIngress, ing.Annotations)
 	out.Diagnostics, out.Named = f.List(), f.Named()
 	out.Misspelt = append(annotation.Misspellings(Object(ing), annotation.OnIngress, ing.Annotations), f.Misspelt()...)
+	out.Unordered = m.unordered || slices.ContainsFunc(out.Misspelt, func(w intent.Misspelling) bool {
+		return w.Meant == string(annotation.GroupOrder)
+	})
 	return out
 }
 
@@ -107,11 +112,7 @@ func Examine(v *objects.View, cfg Config, ing *networkingv1.Ingress) (Class, dia
 	if d != nil {
 		m.found = append(m.found, *d)
 	}
-	order, d := orderOf(ing)
-	if d != nil {
-		m.found = append(m.found, *d)
-	}
-	m.order = order
+	m.setOrder()
 	out := translate(v, cfg, m)
 	for i := range out.Routes {
 		r := &out.Routes[i]

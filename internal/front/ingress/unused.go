@@ -68,9 +68,18 @@ func (t *translation) noteClass() {
 	ing := t.ingress
 	if c, ok := t.view.IngressClass(t.class.Name); ok && t.class.Name != "" {
 		annotation.CheckKind(t.findings, owner.Object(c), c.Annotations)
+		if ref := c.Spec.Parameters; ref != nil && ref.Namespace != nil {
+			text := fmt.Sprintf("namespace %q of spec.parameters has no effect: IngressClassParams have no namespace",
+				*ref.Namespace)
+			t.findings.Add(diag.New(owner.Object(c), "spec.parameters.namespace", diag.IgnoredSetting, text,
+				"remove it, and set scope: Cluster"))
+		}
 	}
 	if p := t.class.Params; p != nil {
 		annotation.CheckKind(t.findings, owner.Object(p), p.Annotations)
+		for _, wrong := range annotation.MisspeltParameters(t.params("").Object(), p.Annotations) {
+			t.findings.Misspell(wrong)
+		}
 	}
 	if !t.grouped() && !t.told(annotation.GroupOrder) {
 		t.read.Ignored(annotation.GroupOrder, fmt.Sprintf("annotation %s has no effect: the Ingress is in no group",

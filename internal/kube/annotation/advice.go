@@ -1,6 +1,7 @@
 package annotation
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -135,7 +136,8 @@ func claims(on Scope, k string) bool {
 		return strings.HasPrefix(k, IngressPrefix)
 	}
 	_, known := Lookup(Key(k))
-	return strings.HasPrefix(k, ServicePrefix+"aws-") || known && strings.HasPrefix(k, ServicePrefix)
+	return strings.HasPrefix(k, ServicePrefix+"aws-") || strings.HasPrefix(k, ServicePrefix) && (known ||
+		Misspelt(Key(k)) != "")
 }
 
 func applies(scope, on Scope) bool {
@@ -157,11 +159,26 @@ const longestName = 63
 // Misspelt is the known key that an unknown one most likely stands for; empty if the key is known, belongs to another
 // controller or resembles none.
 func Misspelt(k Key) Key {
-	if _, ok := Lookup(k); ok || foreign[k] || prefix(k) != IngressPrefix &&
-		!strings.HasPrefix(string(k), serviceLoadBalancerPrefix) {
+	if _, ok := Lookup(k); ok || foreign[k] {
 		return ""
 	}
-	return Nearest(k)
+	meant := cmp.Or(formerNames[k], Nearest(k))
+	if hasPrefix(string(k), prefixes) || !strings.HasPrefix(string(meant), serviceLoadBalancerPrefix) {
+		return meant
+	}
+	return "" // of another cloud
+}
+
+// meantBy is the known key that a key of such objects most likely stands for, whose name or domain is misspelt. A key
+// without a domain may be of others.
+func meantBy(on Scope, k string) Key {
+	switch {
+	case claims(on, k):
+		return Misspelt(Key(k))
+	case ofOurs(prefix(Key(k))):
+		return otherDomain(on, Key(k))
+	}
+	return ""
 }
 
 // MisspeltFor is the first key of an object that most likely stands for a known one, which the object lacks.
@@ -169,33 +186,30 @@ func MisspeltFor(meant Key, annotations map[string]string) (k Key, ok bool) {
 	if _, there := annotations[string(meant)]; there {
 		return "", false
 	}
+	e, _ := Lookup(meant)
 	for _, k := range slices.Sorted(maps.Keys(annotations)) {
-		if Misspelt(Key(k)) == meant {
+		if meantBy(e.Scope, k) == meant {
 			return Key(k), true
 		}
 	}
 	return "", false
 }
 
-// Misspellings are the keys of an object, in order, that most likely stand for an annotation that the object lacks and
-// whose absence deletes, replaces or opens something.
+// Misspellings are the keys of an object, in order, that most likely stand for an annotation that the object lacks.
 func Misspellings(o diag.Object, on Scope, annotations map[string]string) []intent.Misspelling {
 	var out []intent.Misspelling
 	for _, k := range slices.Sorted(maps.Keys(annotations)) {
-		if !claims(on, k) {
+		meant := meantBy(on, k)
+		e, known := Lookup(meant)
+		if _, there := annotations[string(meant)]; there || !known || e.Scope == Written || !applies(e.Scope, on) {
 			continue
 		}
-		meant := Misspelt(Key(k))
-		e, _ := Lookup(meant)
-		if _, there := annotations[string(meant)]; there || e.Setting == "" || !applies(e.Scope, on) {
-			continue
-		}
-		setting := e.Setting
+		setting := cmp.Or(e.Setting, suffix(meant))
 		if e.Family != "" {
 			setting = string(meant)
 		}
 		out = append(out, intent.Misspelling{Setting: setting, Key: k, Meant: string(meant),
-			Source: intent.At(o, Key(k).Path())})
+			Source: intent.At(o, Key(k).Path()), Guards: slices.Contains(restricting, e.Key)})
 	}
 	return out
 }

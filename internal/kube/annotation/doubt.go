@@ -23,6 +23,13 @@ const (
 // restriction.
 var guarding = []Key{Conditions, JWTValidation, AuthIDPCognito, AuthIDPOIDC}
 
+// restricting are the annotations without which a load balancer admits more requests, or is created at all.
+var restricting = append([]Key{
+	InboundCIDRs, PrefixLists, SecurityGroups, FrontendSecurityGroups, WebACLARN, WebACLName, Shield,
+	MutualAuthentication, AuthType, DryRun, Ownership, ApprovedPlan, ServiceSourceRanges, ServicePrefixLists,
+	ServiceSecurityGroups, ServiceOwnership, ServiceApprovedPlan,
+}, guarding...)
+
 // noteUnknown notes the members of a JSON value that the type of the annotation has not. Those that may stand for a
 // missing one are misspelt.
 func (r Reader) noteUnknown(k Key, raw string, of reflect.Type) {

@@ -43,9 +43,8 @@ type Entry struct {
 	Scope  Scope
 	// Costs is what an invalid value affects: the controller does not create or change it.
 	Costs diag.Scope
-	// Setting is set if the absence of the annotation deletes, replaces or exposes something. A misspelt key instead of
-	// the annotation then counts as an invalid value. Its text names the setting, as package compile does
-	// (intent.Misspelling). Empty = the absence has no such effect.
+	// Setting is the name that package compile has for the setting (intent.Misspelling). Empty = what follows the slash
+	// of the key.
 	Setting string
 	// Class is the field of IngressClassParams that takes precedence; empty = none.
 	Class string

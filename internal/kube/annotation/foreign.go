@@ -86,7 +86,8 @@ func ofOurs(domain string) bool {
 		return strings.Contains(rest, "ingress") || strings.Contains(rest, "kubernetes")
 	}
 	return slices.ContainsFunc([]string{IngressPrefix, ServicePrefix, GatewayPrefix}, func(p string) bool {
-		return len(lower) < 2*len(p) && Distance(lower, p) <= 2
+		lengths := len(lower) - len(p) // a lower bound of the distance
+		return max(lengths, -lengths) <= 2 && Distance(lower, p) <= 2
 	})
 }
 

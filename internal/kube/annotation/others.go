@@ -244,7 +244,10 @@ var meantAttribute = []struct{ words, attribute string }{
 }
 
 // formerNames are keys of the ALB ingress controller v1, and before, that stand for another one than the nearest.
-var formerNames = map[Key]Key{IngressPrefix + "attributes": LoadBalancerAttributes}
+var formerNames = map[Key]Key{
+	IngressPrefix + "attributes":                   LoadBalancerAttributes,
+	IngressPrefix + "security-group-inbound-cidrs": InboundCIDRs,
+}
 
 // suggestion is what an unknown key probably stands for, as a remedy; empty if nothing is near. Unlike Nearest, it
 // decides nothing.

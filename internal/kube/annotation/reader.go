@@ -357,20 +357,28 @@ func (r Reader) OfOthers(class intent.Field[string], ownership, existing Key) (s
 	return shared, adopted
 }
 
-// ClassOwnership is the ownership that class parameters declare for the load balancers of their class. One that is none
-// has them observed, and sets no member aside.
+// ClassOwnership is the ownership that class parameters declare for the load balancers of their class. One that is
+// invalid or misspelt has them observed, and sets no member aside.
 func (r Reader) ClassOwnership() intent.Field[string] {
 	raw, source, ok := r.Raw(ClassOwnership)
+	if ok && isOwnership(raw) {
+		return intent.Of(raw, source)
+	}
+	text, remedy := fmt.Sprintf("%q is none of %s", raw, ownerships), "write "+strings.ReplaceAll(ownerships, " and ",
+		" or ")
 	if !ok {
-		return intent.Field[string]{}
+		wrong := MisspeltParameters(r.objects[0].Object, r.objects[0].annotations)
+		i := slices.IndexFunc(wrong, func(w intent.Misspelling) bool { return w.Meant == string(ClassOwnership) })
+		if i < 0 {
+			return intent.Field[string]{}
+		}
+		source = wrong[i].Source
+		text, remedy = fmt.Sprintf("annotation %s is unknown, and %s is missing", wrong[i].Key, ClassOwnership),
+			"correct the key, or remove it"
 	}
-	if !isOwnership(raw) {
-		r.findings.Add(diag.New(source.Object(), source.Path(), diag.InvalidAnnotation,
-			fmt.Sprintf("%q is none of %s; the load balancers of the class are only observed", raw, ownerships),
-			"write "+strings.ReplaceAll(ownerships, " and ", " or ")).In(diag.AddOn))
-		raw = ObservedIt
-	}
-	return intent.Of(raw, source)
+	r.findings.Add(diag.New(source.Object(), source.Path(), diag.InvalidAnnotation, text+
+		"; the load balancers of the class are only observed", remedy).In(diag.AddOn))
+	return intent.Of(ObservedIt, source)
 }
 
 // Approvals are the digests by which class parameters approve of takeovers.

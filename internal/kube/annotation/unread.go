@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
 )
 
 // classPrefix is the prefix of the keys that classes of Ingresses and Gateways have in their parameters.
@@ -58,6 +59,21 @@ func CheckKind(f *Findings, o diag.Object, annotations map[string]string) {
 			f.Add(diag.New(o, Key(k).Path(), diag.IgnoredSetting, unread(k, read), instead(Key(k), o.Kind)))
 		}
 	}
+}
+
+// MisspeltParameters are the keys of class parameters, in order, that most likely stand for one that these lack.
+func MisspeltParameters(o diag.Object, annotations map[string]string) (out []intent.Misspelling) {
+	for _, k := range slices.Sorted(maps.Keys(annotations)) {
+		if !strings.HasPrefix(k, classPrefix) || readOn(Key(k)) != "" {
+			continue
+		}
+		meant := nearestParameter(Key(k), parameterKinds[0])
+		if _, there := annotations[string(meant)]; meant != "" && !there {
+			out = append(out, intent.Misspelling{Setting: string(meant), Key: k, Meant: string(meant),
+				Source: intent.At(o, Key(k).Path())})
+		}
+	}
+	return out
 }
 
 // nearestParameter is the key that a misspelt one of parameters of a kind stands for; empty if none is near.

@@ -88,9 +88,11 @@ type Names interface {
 // Member is the part of the load balancer that one Kubernetes object declares. LoadBalancer.Members is in the order of
 // precedence.
 type Member struct {
-	Object  diag.Object
-	Order   int32 // group.order; lower wins conflicts
-	Created int64 // Unix seconds of creation; older wins conflicts between members of equal Order
+	Object diag.Object
+	Order  int32 // group.order; lower wins conflicts
+	// Unordered is true if Order is a default because group.order is invalid or misspelt: the last valid Order counts.
+	Unordered bool  `json:"-"`
+	Created   int64 // Unix seconds of creation; older wins conflicts between members of equal Order
 	// Authority over the settings that members share.
 	Authority Authority
 	// Settings that come from IngressClassParams (by their Source) win conflicts over annotations.
@@ -110,8 +112,7 @@ type Member struct {
 	// Diagnostics are the findings of the translation. If they contain an error, compile quarantines the member: its last
 	// valid version serves, or without one its matches answer 503.
 	Diagnostics diag.List
-	// Misspelt are missing settings for which a misspelt key is present, if their absence deletes, replaces or exposes
-	// something. compile keeps their former values.
+	// Misspelt are missing settings for which a misspelt key is present. compile keeps their former values.
 	Misspelt []Misspelling
 	// Named are the keys and entries of annotations that name a backend, a listener or a port, as Misspelling.Lacks.
 	Named []string `json:",omitempty"`
