@@ -170,16 +170,9 @@ func StrayTargets(v *objects.View, c *configv1.TargetGroupConfiguration) (out di
 			"add spec.targetReference, or name it in defaultTargetGroupConfiguration")
 	}
 	for i := range c.Spec.RouteConfigurations {
-		id := c.Spec.RouteConfigurations[i].RouteIdentifier
-		at, kind := fmt.Sprintf("spec.routeConfigurations[%d].routeIdentifier", i), objects.Kind(id.Kind)
-		switch {
-		case !slices.Contains(objects.RouteKinds, kind):
-			note(at, fmt.Sprintf("it has no effect: %q is no kind of routes", id.Kind), "write one such as HTTPRoute")
-		case id.Name == "" || id.Namespace != c.Namespace || !v.Serves(kind):
-		default:
-			if _, ok := objects.Lookup[metav1.Object](v, kind, id.Namespace, id.Name); !ok {
-				note(at, fmt.Sprintf("it has no effect: %s %s/%s does not exist", kind, id.Namespace, id.Name), "correct it")
-			}
+		if text := route.StrayIdentifier(v, c, c.Spec.RouteConfigurations[i].RouteIdentifier, ""); text != "" {
+			note(fmt.Sprintf("spec.routeConfigurations[%d].routeIdentifier", i), "it has no effect: "+text,
+				"write kind, namespace and name of a route, kind and namespace, or kind alone")
 		}
 	}
 	return out
