@@ -87,7 +87,7 @@ func TestFieldsOfListenerRuleConfigurations(t *testing.T) {
 		"addresses of a match": {"conditions: [{field: source-ip, sourceIPConfig: {values: [10.0.0.0/8]}, " +
 			"matchIndexes: [0]}]", "443 path/* sour10.0.0.0/8 → web=1"},
 		"addresses of no match": {"conditions: [{field: source-ip, sourceIPConfig: {values: [10.0.0.0/8]}, " +
-			"matchIndexes: [1]}]", "443 path/* → web=1"},
+			"matchIndexes: [1]}]", "443 path/* → 500"},
 		"the fields of sessions": {oidc + ", scope: email, sessionCookieName: S, sessionTimeout: 60, " +
 			"onUnauthenticatedRequest: deny, authenticationRequestExtraParams: {a: b}}}]", login},
 	} {
