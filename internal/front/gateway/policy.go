@@ -13,6 +13,7 @@ import (
 	configv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/conditions"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/configuration"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/route"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
@@ -168,6 +169,9 @@ func StrayTargets(v *objects.View, c *configv1.TargetGroupConfiguration) (out di
 		Kind: objects.TargetGroupConfiguration, Namespace: c.Namespace, Name: c.Name})) == 0 {
 		note("", "it has no effect: it has no targetReference, and no LoadBalancerConfiguration names it as default",
 			"add spec.targetReference, or name it in defaultTargetGroupConfiguration")
+	}
+	for _, r := range configuration.RepeatedInTargetGroups(c) {
+		note(r.Path(), "it has no effect: "+r.Text(), "join the entries, or remove one")
 	}
 	for i := range c.Spec.RouteConfigurations {
 		if text := route.StrayIdentifier(v, c, c.Spec.RouteConfigurations[i].RouteIdentifier, ""); text != "" {

@@ -162,6 +162,7 @@ func (t *translation) noteIgnored() {
 	}
 	t.noteUnwatched()
 	t.noteOverridden()
+	t.noteRepeated()
 	t.noteUnusedPorts()
 	for i := range t.listeners.All {
 		l := &t.listeners.All[i]
@@ -184,6 +185,18 @@ func (t *translation) noteOverridden() {
 	for _, s := range configuration.Overridden(t.configuration) {
 		t.ignored(s, fmt.Sprintf("%s of the GatewayClass has another value", t.configuration[0].Object),
 			"remove it here, or have the configuration of the class set mergingMode to prefer-gateway")
+	}
+}
+
+// noteRepeated notes entries of the configurations that other entries of the same list override.
+func (t *translation) noteRepeated() {
+	for _, c := range t.configurations {
+		if c == nil {
+			continue
+		}
+		for _, r := range configuration.RepeatedInLoadBalancer(c) {
+			t.ignored(r.Source, r.Text(), "join the entries, or remove one")
+		}
 	}
 }
 
