@@ -47,7 +47,7 @@ var keyPair = sync.OnceValues(func() (string, string) {
 		panic(err)
 	}
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "a.test"},
-		DNSNames:  []string{"a.test"},
+		DNSNames: []string{"a.test"}, IsCA: true, BasicConstraintsValid: true, // an authority, too
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour * 24 * 365)}
 	certificate, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
