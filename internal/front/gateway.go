@@ -112,9 +112,9 @@ func Recalling(f Loader, before *compile.Memory) Loader {
 		last := before.Good[route]
 		return last.Reaches()
 	}
-	g.Config.Configured = func(route diag.Object, of objects.Ref) string {
+	g.Config.Configured = func(route diag.Object, of objects.Ref) *intent.TargetGroup {
 		last := before.Good[route]
-		return last.Configuration(intent.Reached{Gateway: of.Kind == objects.Gateway, Namespace: of.Namespace, Name: of.Name})
+		return last.GroupOf(intent.Reached{Gateway: of.Kind == objects.Gateway, Namespace: of.Namespace, Name: of.Name})
 	}
 	return g
 }

@@ -213,7 +213,7 @@ var namesInValues = regexp.MustCompile(`"([A-Za-z]{3,})":|"field":"([a-z-]+)"`)
 // typo swaps two letters of a name in an annotation of an object: in its key, or in its value.
 func (t tenants) typo(s served, on string) edit {
 	o := s.objects[on]
-	if o == nil {
+	if o == nil || len(o.GetAnnotations()) == 0 {
 		return edit{name: "no typo", typo: true, make: func(served) {}}
 	}
 	key := t.pick("annotation", slices.Sorted(maps.Keys(o.GetAnnotations()))...)

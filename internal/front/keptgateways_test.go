@@ -1,8 +1,15 @@
 package front
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/base64"
+	"encoding/pem"
 	"fmt"
+	"math/big"
 	"os"
 	"strings"
 	"sync"
@@ -19,7 +26,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
 	"github.com/k8s-lbc/lbc/internal/lib/longtest"
-	"github.com/k8s-lbc/lbc/internal/lib/servingcert"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/model/traffic"
 )
@@ -36,12 +42,25 @@ func readScene(t *testing.T, name string) string {
 
 // keyPair is a certificate of a.test with its key, in base64.
 var keyPair = sync.OnceValues(func() (string, string) {
-	b, _, err := servingcert.Renew(servingcert.Bundle{}, servingcert.Policy{Hosts: []string{"a.test"},
-		Lifetime: 365 * 24 * time.Hour}, time.Now())
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		panic(err)
 	}
-	return base64.StdEncoding.EncodeToString(b.Cert), base64.StdEncoding.EncodeToString(b.Key)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "a.test"},
+		DNSNames: []string{"a.test"}, IsCA: true, BasicConstraintsValid: true, // an authority, too
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour * 24 * 365)}
+	certificate, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		panic(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		panic(err)
+	}
+	encode := func(kind string, data []byte) string {
+		return base64.StdEncoding.EncodeToString(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: data}))
+	}
+	return encode("CERTIFICATE", certificate), encode("PRIVATE KEY", private)
 })
 
 // servedGateway is a Gateway of a family that serves, with routes of another namespace.

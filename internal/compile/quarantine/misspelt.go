@@ -114,7 +114,11 @@ func inEdit(w intent.Misspelling, last *intent.Member, text string) (string, boo
 // found is the finding about a misspelling that counts as an invalid value.
 func found(m *intent.Member, w intent.Misspelling, text string) diag.Diagnostic {
 	object, scope, remedy := w.Source.Object(), diag.LoadBalancer, "correct it, or remove it to have the default"
-	if w.Source.OfClass() {
+	code := diag.InvalidAnnotation
+	if w.Source.OfConfiguration() || object.Kind == "Gateway" {
+		code = diag.InvalidConfiguration
+	}
+	if w.Source.OfClass() || w.Source.OfConfiguration() {
 		object = m.Object
 	}
 	if w.Guards {
@@ -123,7 +127,7 @@ func found(m *intent.Member, w intent.Misspelling, text string) diag.Diagnostic 
 	if w.Text != "" {
 		remedy = "correct it, or remove it"
 	}
-	return diag.New(object, w.Source.Place(), diag.InvalidAnnotation, text, remedy).In(scope)
+	return diag.New(object, w.Source.Place(), code, text, remedy).In(scope)
 }
 
 // misspelt is the text of a diagnostic.

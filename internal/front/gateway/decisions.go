@@ -34,6 +34,7 @@ type Decisions struct {
 
 	config     Config
 	controller gatewayv1.GatewayController
+	author     gatewayv1.GatewayController // of the entries in the statuses of routes
 	gateway    *gatewayv1.Gateway
 	refused    *attachment.Problem
 	waiting    *attachment.Problem

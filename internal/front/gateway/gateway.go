@@ -51,9 +51,9 @@ type Config struct {
 	// Reached returns the objects of other namespaces to which the last valid version of a route forwards; nil = no such
 	// version is known.
 	Reached func(route diag.Object) []intent.Reached `json:"-"`
-	// Configured returns the name of the TargetGroupConfiguration that configures a backend of the last version of a
-	// route; nil = no such version is known.
-	Configured func(route diag.Object, backend objects.Ref) string `json:"-"`
+	// Configured returns the first target group of a backend in the last valid version of a route; nil = no such version
+	// is known.
+	Configured func(route diag.Object, backend objects.Ref) *intent.TargetGroup `json:"-"`
 }
 
 // Names of controllers without a flag that sets another one.

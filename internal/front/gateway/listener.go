@@ -182,15 +182,46 @@ func (t *translation) noteUnmatched(
 	configured map[configv1.ProtocolPort]configuration.Layer[configv1.ListenerConfiguration], ports []port) {
 	var keys []configv1.ProtocolPort
 	var names []string
+	of := map[string]bool{}
 	for i := range ports {
-		keys, names = append(keys, ports[i].protocolPort()), append(names, string(ports[i].protocolPort()))
+		key := ports[i].protocolPort()
+		keys, names = append(keys, key), append(names, string(key))
+		_, of[entryOf("listenerConfigurations", string(key))] = configured[key]
 	}
+	lacking := t.nameEntries(of)
 	for _, k := range configuration.Unmatched(configured, keys) {
 		c := configured[k]
 		remedy := "write the protocol and port of a listener: " + strings.Join(names, ", ")
 		if len(names) == 0 {
 			remedy = "correct the listeners"
 		}
-		t.ignored(intent.At(c.Object, c.Path), fmt.Sprintf("no listener has protocolPort %s", k), remedy)
+		text := fmt.Sprintf("no listener has protocolPort %s", k)
+		t.ignored(intent.At(c.Object, c.Path), text, remedy)
+		t.misspell(entryOf("listenerConfigurations", string(k)), intent.At(c.Object, c.Path), text, lacking)
+	}
+}
+
+// entryOf describes an entry of a list by the listener that it names.
+func entryOf(list, listener string) string { return list + "[" + listener + "]" }
+
+// nameEntries records the entries that name listeners, and returns those that are not written. of has the entries that
+// could be written, and whether each is.
+func (t *translation) nameEntries(of map[string]bool) (lacking []string) {
+	for _, entry := range slices.Sorted(maps.Keys(of)) {
+		if of[entry] {
+			t.names = append(t.names, entry)
+		} else {
+			lacking = append(lacking, entry)
+		}
+	}
+	return lacking
+}
+
+// misspell records an entry that names no listener. If one of the lacking entries was in effect, the entry counts as
+// misspelt: its settings, such as the authentication of clients, must not end by a mistake.
+func (t *translation) misspell(entry string, at intent.Source, text string, lacking []string) {
+	if len(lacking) > 0 {
+		t.misspelt = append(t.misspelt, intent.Misspelling{Setting: entry, Key: entry, Meant: entry, Source: at, Text: text,
+			Lacks: lacking})
 	}
 }

@@ -153,7 +153,9 @@ func (d *Decisions) Properties(v *objects.View, backend objects.Ref,
 	of diag.Object) configuration.Layers[configv1.TargetGroupProps] {
 	former := ""
 	if d.config.Configured != nil {
-		former = d.config.Configured(of, backend)
+		if last := d.config.Configured(of, backend); last != nil {
+			former = last.Configuration
+		}
 	}
 	layers, _ := route.Properties(v, d.defaults, backend, configuration.Route{Kind: of.Kind, Namespace: of.Namespace,
 		Name: of.Name}, former)

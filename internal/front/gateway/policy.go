@@ -13,6 +13,7 @@ import (
 	configv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/conditions"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/configuration"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/route"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
@@ -169,17 +170,13 @@ func StrayTargets(v *objects.View, c *configv1.TargetGroupConfiguration) (out di
 		note("", "it has no effect: it has no targetReference, and no LoadBalancerConfiguration names it as default",
 			"add spec.targetReference, or name it in defaultTargetGroupConfiguration")
 	}
+	for _, r := range configuration.RepeatedInTargetGroups(c) {
+		note(r.Path(), "it has no effect: "+r.Text(), "join the entries, or remove one")
+	}
 	for i := range c.Spec.RouteConfigurations {
-		id := c.Spec.RouteConfigurations[i].RouteIdentifier
-		at, kind := fmt.Sprintf("spec.routeConfigurations[%d].routeIdentifier", i), objects.Kind(id.Kind)
-		switch {
-		case !slices.Contains(objects.RouteKinds, kind):
-			note(at, fmt.Sprintf("it has no effect: %q is no kind of routes", id.Kind), "write one such as HTTPRoute")
-		case id.Name == "" || id.Namespace != c.Namespace || !v.Serves(kind):
-		default:
-			if _, ok := objects.Lookup[metav1.Object](v, kind, id.Namespace, id.Name); !ok {
-				note(at, fmt.Sprintf("it has no effect: %s %s/%s does not exist", kind, id.Namespace, id.Name), "correct it")
-			}
+		if text := route.StrayIdentifier(v, c, c.Spec.RouteConfigurations[i].RouteIdentifier, ""); text != "" {
+			note(fmt.Sprintf("spec.routeConfigurations[%d].routeIdentifier", i), "it has no effect: "+text,
+				"write kind, namespace and name of a route, kind and namespace, or kind alone")
 		}
 	}
 	return out

@@ -53,6 +53,28 @@ func (t *translation) attach() {
 	t.routes = all
 }
 
+// author is the controller by whose name entries are written into the statuses of routes: that of the class, or, if the
+// class is not known, the one that has written entries before.
+func (t *translation) author() gatewayv1.GatewayController {
+	if t.Class != nil && t.config.meant(t.Class) == "" {
+		return t.Class.Spec.ControllerName
+	}
+	sets := slices.Concat(t.listeners.Admitted, t.listeners.Rejected)
+	for i := range t.routes {
+		r := &t.routes[i]
+		for _, s := range r.status.Parents {
+			if t.config.writes(s.ControllerName) && names(s.ParentRef, r.route.Namespace, t.Gateway.Namespace, t.Gateway.Name,
+				sets) {
+				return s.ControllerName
+			}
+		}
+	}
+	if t.Family == attachment.Network {
+		return t.config.NLB
+	}
+	return t.config.ALB
+}
+
 // routesOf returns the routes of a kind that name a Gateway or one of its ListenerSets, each once.
 func routesOf(v *objects.View, kind objects.Kind, at objects.Ref, sets []*gatewayv1.ListenerSet) (out []metav1.Object) {
 	parents := []objects.Ref{at}

@@ -399,7 +399,7 @@ func (d *Decisions) entriesOf(r *decidedRoute, refused, unresolved,
 	partly *attachment.Problem) []gatewayv1.RouteParentStatus {
 	out := make([]gatewayv1.RouteParentStatus, 0, len(r.decisions))
 	for _, decision := range r.decisions {
-		e := gatewayv1.RouteParentStatus{ParentRef: r.route.Parents[decision.ParentRef], ControllerName: d.controller}
+		e := gatewayv1.RouteParentStatus{ParentRef: r.route.Parents[decision.ParentRef], ControllerName: d.author}
 		switch {
 		case decision.ParentRef >= r.declared: // accepted: by this entry, later passes find what serves
 			e.Conditions = conditions.Route(nil, unresolved, r.decided.Partly, r.object.GetGeneration())

@@ -25,6 +25,7 @@ func Translate(v *objects.View, cfg Config, l Loaded, exists bool) (intent.LoadB
 	d.construction, d.defaults = t.construction(exists, d), l.defaults
 	t.rules = d.construction.Rules()
 	t.attach()
+	d.author = t.author()
 	t.contest(d)
 	own := t.member(d)
 	out := t.loadBalancer()

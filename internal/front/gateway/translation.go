@@ -38,6 +38,9 @@ type translation struct {
 	quic         map[int32]bool              // ports for which QUIC is declared
 	clients      map[int32]clientValidation  // of HTTPS ports that spec.tls.frontend is about
 	trustStores  []intent.TrustStore
+	// What of the configurations names listeners, as intent.Member has it.
+	names    []string
+	misspelt []intent.Misspelling
 }
 
 // report adds a finding on the Gateway, once.
@@ -90,7 +93,7 @@ func (t *translation) member(d *Decisions) intent.Member {
 	}
 	m.Former = t.Unknown != nil || t.refused != nil || !slices.ContainsFunc(t.listeners.All,
 		func(l attachment.Listener) bool { return l.Problem == nil })
-	m.Diagnostics = t.found
+	m.Diagnostics, m.Named, m.Misspelt = t.found, t.names, t.misspelt
 	return m
 }
 
@@ -159,6 +162,7 @@ func (t *translation) noteIgnored() {
 	}
 	t.noteUnwatched()
 	t.noteOverridden()
+	t.noteRepeated()
 	t.noteUnusedPorts()
 	for i := range t.listeners.All {
 		l := &t.listeners.All[i]
@@ -184,18 +188,42 @@ func (t *translation) noteOverridden() {
 	}
 }
 
+// noteRepeated notes entries of the configurations that other entries of the same list override.
+func (t *translation) noteRepeated() {
+	for _, c := range t.configurations {
+		if c == nil {
+			continue
+		}
+		for _, r := range configuration.RepeatedInLoadBalancer(c) {
+			t.ignored(r.Source, r.Text(), "join the entries, or remove one")
+		}
+	}
+}
+
 // noteUnusedPorts notes settings of spec.tls.frontend for ports without an HTTPS listener.
 func (t *translation) noteUnusedPorts() {
 	if t.Gateway.Spec.TLS == nil || t.Gateway.Spec.TLS.Frontend == nil {
 		return
 	}
-	for i, p := range t.Gateway.Spec.TLS.Frontend.PerPort {
-		if !slices.ContainsFunc(t.listeners.All, func(l attachment.Listener) bool {
-			return l.Port == p.Port && l.Protocol == gatewayv1.HTTPSProtocolType
-		}) {
-			t.ignored(t.here(fmt.Sprintf("spec.tls.frontend.perPort[%d].port", i)), fmt.Sprintf("no HTTPS listener has port %d",
-				p.Port), "write the port of an HTTPS listener, or remove the entry")
+	const list = "spec.tls.frontend.perPort"
+	written, of := map[int32]bool{}, map[string]bool{}
+	for _, p := range t.Gateway.Spec.TLS.Frontend.PerPort {
+		written[p.Port] = true
+	}
+	for i := range t.listeners.All {
+		if l := &t.listeners.All[i]; l.Protocol == gatewayv1.HTTPSProtocolType {
+			of[entryOf(list, fmt.Sprint(l.Port))] = written[l.Port]
 		}
+	}
+	lacking := t.nameEntries(of)
+	for i, p := range t.Gateway.Spec.TLS.Frontend.PerPort {
+		entry := entryOf(list, fmt.Sprint(p.Port))
+		if _, used := of[entry]; used {
+			continue
+		}
+		at, text := t.here(fmt.Sprintf("%s[%d].port", list, i)), fmt.Sprintf("no HTTPS listener has port %d", p.Port)
+		t.ignored(at, text, "write the port of an HTTPS listener, or remove the entry")
+		t.misspell(entry, at, text, lacking)
 	}
 }
 

@@ -145,30 +145,29 @@ func (m *Member) Reaches() (out []Reached) {
 	return out
 }
 
-// Configuration is the TargetGroupConfiguration that configures the target groups of a Service or Gateway for a member,
-// by name; empty = there is none.
-func (m *Member) Configuration(of Reached) string {
-	in := func(actions []Action) string {
+// GroupOf is the first target group of a Service or Gateway for a member; nil = there is none.
+func (m *Member) GroupOf(of Reached) *TargetGroup {
+	in := func(actions []Action) *TargetGroup {
 		for i := range actions {
 			for _, b := range actions[i].Backends {
-				if g := b.TargetGroup; g != nil && g.Configuration != "" && g.reached() == of {
-					return g.Configuration
+				if g := b.TargetGroup; g != nil && g.reached() == of {
+					return g
 				}
 			}
 		}
-		return ""
+		return nil
 	}
 	for i := range m.Routes {
-		if name := in(m.Routes[i].Actions); name != "" {
-			return name
+		if g := in(m.Routes[i].Actions); g != nil {
+			return g
 		}
 	}
 	for i := range m.Listeners {
-		if name := in(m.Listeners[i].Default); name != "" {
-			return name
+		if g := in(m.Listeners[i].Default); g != nil {
+			return g
 		}
 	}
-	return ""
+	return nil
 }
 
 // reached is the object behind a target group.
@@ -328,6 +327,13 @@ type Backend struct {
 	Source          Source
 }
 
+// Identifier is a routeIdentifier of a TargetGroupConfiguration, which is named by namespace and name.
+type Identifier struct {
+	Configuration   string
+	Kind            string
+	Namespace, Name string `json:",omitempty"`
+}
+
 // TargetGroup is the desired target group of one Service port, resolved against the Service.
 type TargetGroup struct {
 	ID               string      // identity as in stack.TargetGroup.ID
@@ -359,6 +365,9 @@ type TargetGroup struct {
 	AttributesSource Source `json:",omitzero"`
 	// Configuration is the TargetGroupConfiguration of its Service or Gateway, by name; empty = there is none.
 	Configuration string `json:",omitempty"`
+	// Identified are the routeIdentifiers of TargetGroupConfigurations by which routeConfigurations apply to it. Strays
+	// are those that name no route that exists.
+	Identified, Strays []Identifier `json:",omitempty"`
 	// Tags are the member's tags, overridden by the Service's. compile adds tracking and default tags.
 	Tags            map[string]string
 	NodeLabels      map[string]string

@@ -117,10 +117,7 @@ type Defaults struct {
 // which may be nil, before the defaults. Of two defaults, the routeConfigurations of the one without precedence have no
 // effect.
 func TargetGroup(own *gatewayv1.TargetGroupConfiguration, d Defaults, r Route) Layers[gatewayv1.TargetGroupProps] {
-	first, second := d.Class, d.Gateway
-	if d.PreferGateway || first == nil {
-		first, second = second, first
-	}
+	first, second := d.ordered()
 	out := ofRoute(own, r)
 	if first == nil {
 		return append(out, ofRoute(second, r)...)
@@ -128,6 +125,25 @@ func TargetGroup(own *gatewayv1.TargetGroupConfiguration, d Defaults, r Route) L
 	out = append(out, ofRoute(first, r)...)
 	if second != nil {
 		out = append(out, layerOf(second, "spec.defaultConfiguration", &second.Spec.DefaultConfiguration))
+	}
+	return out
+}
+
+// ordered are the defaults, the one with precedence first.
+func (d Defaults) ordered() (first, second *gatewayv1.TargetGroupConfiguration) {
+	if d.PreferGateway || d.Class == nil {
+		return d.Gateway, d.Class
+	}
+	return d.Class, d.Gateway
+}
+
+// Identifying are the configurations whose routeConfigurations have an effect on target groups.
+func Identifying(own *gatewayv1.TargetGroupConfiguration, d Defaults) (out []*gatewayv1.TargetGroupConfiguration) {
+	first, _ := d.ordered()
+	for _, c := range []*gatewayv1.TargetGroupConfiguration{own, first} {
+		if c != nil {
+			out = append(out, c)
+		}
 	}
 	return out
 }
@@ -146,7 +162,7 @@ func ofRoute(c *gatewayv1.TargetGroupConfiguration, r Route) Layers[gatewayv1.Ta
 	var out Layers[gatewayv1.TargetGroupProps]
 	best, rank := -1, 0
 	for i := range c.Spec.RouteConfigurations {
-		if n := fit(c.Spec.RouteConfigurations[i].RouteIdentifier, r); n > rank {
+		if n := Fit(c.Spec.RouteConfigurations[i].RouteIdentifier, r); n > rank {
 			best, rank = i, n
 		}
 	}
@@ -158,8 +174,8 @@ func ofRoute(c *gatewayv1.TargetGroupConfiguration, r Route) Layers[gatewayv1.Ta
 	return append(out, layerOf(c, "spec.defaultConfiguration", &c.Spec.DefaultConfiguration))
 }
 
-// fit is how well an identifier fits a route: 3 the route itself, 2 its kind and namespace, 1 its kind, 0 not at all.
-func fit(id gatewayv1.RouteIdentifier, r Route) int {
+// Fit is how well an identifier fits a route: 3 the route itself, 2 its kind and namespace, 1 its kind, 0 not at all.
+func Fit(id gatewayv1.RouteIdentifier, r Route) int {
 	switch {
 	case id.Kind != r.Kind:
 		return 0

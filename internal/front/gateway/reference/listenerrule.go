@@ -74,6 +74,7 @@ var afterLogins = []entry{
 		effect: "SourceIpConfig.Values: address ranges of clients. AWS allows five values in a rule; if there are more, " +
 			"the controller creates several rules."},
 	{path: "conditions[].matchIndexes", of: alb, absent: "all",
-		effect: "The matches of the rule that get the condition, counted from 0."},
+		effect: "The matches of the rule that get the condition, counted from 0. If the rule lacks one of them and " +
+			"another match would be open, the rule keeps its last valid version, and a new rule answers 500."},
 	{path: "tags", of: alb, absent: "`--default-tags`", effect: "Tags of the rules."},
 }

@@ -102,7 +102,7 @@ For a target group of a route and a Service, each field has the first value that
 3. the same two of the preferred default (the GatewayClass's, unless ` + "`mergingMode`" + ` says otherwise);
 4. ` + "`defaultConfiguration`" + ` of the other default.
 
-Attributes and tags are combined by key. If two TargetGroupConfigurations name one Service, the first by name applies, and an event says so. A ` + "`targetReference`" + ` that is edited so that it names nothing changes no target group.
+Attributes and tags are combined by key. If two TargetGroupConfigurations name one Service, the first by name applies, and an event says so. A ` + "`targetReference`" + ` or ` + "`routeIdentifier`" + ` that is edited so that it names nothing changes no target group.
 
 | Field | Type | Default | Load balancers | In AWS |
 |---|---|---|---|---|

@@ -98,6 +98,7 @@ type unit struct {
 // application translates an HTTPRoute or a GRPCRoute.
 func (t *translation) application(sites []site) {
 	t.noteLost()
+	t.noteUncovered()
 	places := t.places(sites)
 	for i := range places {
 		t.noteHosts(t.listen(places[i].port, places[i].protocol))

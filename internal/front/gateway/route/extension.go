@@ -101,15 +101,33 @@ func (t *translation) accepted(r *routeRule, c *ruleConfiguration) (*ruleConfigu
 		return nil, ptr.To(fmt.Sprintf("%s: ListenerRuleConfiguration %s/%s is not accepted. Reason: %s", r.at, c.Namespace,
 			c.Name, c.Message))
 	}
-	for i := range c.sources {
-		for _, index := range ptr.Deref(c.sources[i].MatchIndexes, nil) {
-			if index < 0 || index >= len(r.matches) {
-				t.ignored(r.at, fmt.Sprintf("ListenerRuleConfiguration %s has a condition for match %d, and the rule has %d",
-					c.Name, index, len(r.matches)), "correct matchIndexes")
-			}
-		}
+	if text := t.checkIndexes(r, c); text != "" {
+		return nil, ptr.To(r.at + ": " + text)
 	}
 	return c, nil
+}
+
+// checkIndexes notes conditions for matches that a rule does not have. It returns the mistake if such a condition leaves
+// a match of the rule open to all addresses.
+func (t *translation) checkIndexes(r *routeRule, c *ruleConfiguration) string {
+	open := 0
+	for open < len(r.matches) && len(c.sourceIPs(open)) > 0 {
+		open++
+	}
+	for i := range c.sources {
+		for _, index := range ptr.Deref(c.sources[i].MatchIndexes, nil) {
+			if index >= 0 && index < len(r.matches) {
+				continue
+			}
+			text := fmt.Sprintf("ListenerRuleConfiguration %s has a condition for match %d, and the rule has %d", c.Name, index,
+				len(r.matches))
+			if open < len(r.matches) {
+				return fmt.Sprintf("%s; match %d would be open to all addresses; matchIndexes count from 0", text, open)
+			}
+			t.ignored(r.at, text, "correct matchIndexes")
+		}
+	}
+	return ""
 }
 
 // configure reads a spec. The message says what is wrong with it, and where.

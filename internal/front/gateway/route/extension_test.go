@@ -86,8 +86,6 @@ func TestFieldsOfListenerRuleConfigurations(t *testing.T) {
 			"443 path/* sour10.0.0.0/8 → web=1"},
 		"addresses of a match": {"conditions: [{field: source-ip, sourceIPConfig: {values: [10.0.0.0/8]}, " +
 			"matchIndexes: [0]}]", "443 path/* sour10.0.0.0/8 → web=1"},
-		"addresses of no match": {"conditions: [{field: source-ip, sourceIPConfig: {values: [10.0.0.0/8]}, " +
-			"matchIndexes: [1]}]", "443 path/* → web=1"},
 		"the fields of sessions": {oidc + ", scope: email, sessionCookieName: S, sessionTimeout: 60, " +
 			"onUnauthenticatedRequest: deny, authenticationRequestExtraParams: {a: b}}}]", login},
 	} {

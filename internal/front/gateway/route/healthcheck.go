@@ -54,6 +54,9 @@ func (g *group) healthCheck(port corev1.ServicePort) (ok bool) {
 	override(&h.TimeoutSeconds, c.HealthCheckTimeout)
 	override(&h.HealthyThreshold, c.HealthyThresholdCount)
 	override(&h.UnhealthyThreshold, c.UnhealthyThresholdCount)
+	if !g.keepsMatcher(f.Source, c, h) {
+		return false
+	}
 	if c.Matcher != nil {
 		if g.ProtocolVersion == "GRPC" {
 			override(&h.Matcher, c.Matcher.GRPCCode)
@@ -94,7 +97,7 @@ func (g *group) noteCheck(at intent.Source, c *lbcgatewayv1.HealthCheckConfigura
 	note := func(field, why, remedy string) {
 		g.t.ignoredOf(at.Object(), at.Path()+"."+field, field+" has no effect: "+why, remedy)
 	}
-	m := ptr.Deref(c.Matcher, lbcgatewayv1.HealthCheckMatcher{})
+	unfit, why, remedy := g.unfitMatcher(c)
 	switch {
 	case protocol == protocolTCP && (c.HealthCheckPath != nil || c.Matcher != nil):
 		field := "healthCheckPath"
@@ -102,11 +105,34 @@ func (g *group) noteCheck(at intent.Source, c *lbcgatewayv1.HealthCheckConfigura
 			field = "matcher"
 		}
 		note(field, "the health check has protocol TCP", "set healthCheckProtocol: HTTP, or remove the field")
-	case g.ProtocolVersion == "GRPC" && m.HTTPCode != nil && m.GRPCCode == nil:
-		note("matcher.httpCode", "the target group speaks gRPC", "write grpcCode")
-	case g.ProtocolVersion != "GRPC" && m.GRPCCode != nil && m.HTTPCode == nil:
-		note("matcher.grpcCode", "the target group does not speak gRPC", "write httpCode")
+	case unfit != "":
+		note(unfit, why, remedy)
 	}
+}
+
+// unfitMatcher is the field of a matcher whose codes are those of another protocol than the target group's, if it has
+// no others; empty = there is none.
+func (g *group) unfitMatcher(c *lbcgatewayv1.HealthCheckConfiguration) (field, why, remedy string) {
+	m := ptr.Deref(c.Matcher, lbcgatewayv1.HealthCheckMatcher{})
+	switch {
+	case g.ProtocolVersion == "GRPC" && m.HTTPCode != nil && m.GRPCCode == nil:
+		return "matcher.httpCode", "the target group speaks gRPC", "write grpcCode"
+	case g.ProtocolVersion != "GRPC" && m.GRPCCode != nil && m.HTTPCode == nil:
+		return "matcher.grpcCode", "the target group does not speak gRPC", "write httpCode"
+	}
+	return "", "", ""
+}
+
+// keepsMatcher reports whether a matcher with the codes of another protocol leaves the codes as they are. An edit that
+// replaces the codes by those of another protocol is a mistake, which is recorded.
+func (g *group) keepsMatcher(at intent.Source, c *lbcgatewayv1.HealthCheckConfiguration, byDefault stack.HealthCheck) bool {
+	field, why, remedy := g.unfitMatcher(c)
+	if field == "" || g.last == nil || g.last.ProtocolVersion != g.ProtocolVersion || g.last.HealthCheck.Matcher == "" ||
+		g.last.HealthCheck.Matcher == byDefault.Matcher {
+		return true
+	}
+	g.fail(at, diag.InvalidRule, field+" has no effect: "+why+", and it had codes "+g.last.HealthCheck.Matcher, remedy)
+	return false
 }
 
 // probed is the health check from the readiness probe of the pods.

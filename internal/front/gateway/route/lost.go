@@ -2,6 +2,7 @@ package route
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
@@ -64,6 +65,35 @@ func (t *translation) noteIsolated(a attachment.Attached) {
 			}
 		}
 	}
+}
+
+// noteUncovered notes hostnames of the route that no listener has. A route that names other parents, too, may have them
+// served there, and that a parent does not admit the route is told in its status.
+func (t *translation) noteUncovered() {
+	_, spec, ok := Common(t.route.Object)
+	if !ok || len(t.route.Decisions) < len(spec.ParentRefs) || slices.ContainsFunc(t.route.Decisions,
+		func(d attachment.Decision) bool { return d.Problem != nil }) {
+		return
+	}
+	for i, h := range t.route.Route.Hostnames {
+		if !t.covered(string(h)) {
+			t.ignored(fmt.Sprintf("spec.hostnames[%d]", i), fmt.Sprintf("hostname %s has no effect: no listener to which the "+
+				"route is attached has it", h), "add a listener with this hostname, or remove it here")
+		}
+	}
+}
+
+// covered reports whether a listener to which the route is attached has a hostname, or a part of it.
+func (t *translation) covered(host string) bool {
+	if _, err := netip.ParseAddr(host); err == nil {
+		return false // no listener has addresses
+	}
+	return slices.ContainsFunc(t.route.Decisions, func(d attachment.Decision) bool {
+		return slices.ContainsFunc(d.Attached, func(a attachment.Attached) bool {
+			_, common := attachment.Narrower(hostnameOf(&t.in.Listeners.All[a.Listener]), host)
+			return common
+		})
+	})
 }
 
 // attachedTo reports whether the route is attached to a listener.

@@ -47,9 +47,9 @@ type Input struct {
 	// Reached returns the objects of other namespaces to which the last valid version of a route forwards; nil = no such
 	// version is known.
 	Reached func(route diag.Object) []intent.Reached
-	// Configured returns the name of the TargetGroupConfiguration that configures a backend of the last version of a
-	// route; nil = no such version is known.
-	Configured func(route diag.Object, backend objects.Ref) string
+	// Configured returns the first target group of a backend in the last valid version of a route; nil = no such version
+	// is known.
+	Configured func(route diag.Object, backend objects.Ref) *intent.TargetGroup
 }
 
 // Attached is a route of the Gateway with what is decided about its parentRefs.

@@ -43,19 +43,20 @@ type group struct {
 	at     string // the backendRef
 	svc    *corev1.Service
 	site   *site
+	last   *intent.TargetGroup // of the last valid version of the route; nil = it is not known
 	*intent.TargetGroup
 }
 
-// propsOf are the properties of target groups of a backend for the route, and the name of the backend's own
-// TargetGroupConfiguration. Several of one backend are a mistake: the first by name counts.
-func (t *translation) propsOf(kind objects.Kind, namespace, name string) (ls configuration.Layers[props], own string) {
-	of := configuration.Route{Kind: string(t.route.Route.Kind), Namespace: t.route.Route.Namespace,
-		Name: t.route.Route.Name}
-	backend, former := objects.Ref{Kind: kind, Namespace: namespace, Name: name}, ""
-	if t.in.Configured != nil {
-		former = t.in.Configured(t.object, backend)
+// propsOf are the properties of target groups of a backend for the route, and the backend's own
+// TargetGroupConfiguration; nil = there is none. Several of one backend are a mistake: the first by name counts. last
+// is the last version of the target group.
+func (t *translation) propsOf(backend objects.Ref, last *intent.TargetGroup) (ls configuration.Layers[props],
+	own *lbcgatewayv1.TargetGroupConfiguration) {
+	kind, namespace, name, former := backend.Kind, backend.Namespace, backend.Name, ""
+	if last != nil {
+		former = last.Configuration
 	}
-	layers, all := Properties(t.in.View, t.in.Defaults, backend, of, former)
+	layers, all := Properties(t.in.View, t.in.Defaults, backend, t.configured(), former)
 	for i, c := range all {
 		if to := TargetOf(c); to != backend {
 			t.ignoredOf(ObjectOf(c, "TargetGroupConfiguration"), "spec.targetReference", fmt.Sprintf("%s %s/%s does not exist; "+
@@ -73,7 +74,7 @@ func (t *translation) propsOf(kind objects.Kind, namespace, name string) (ls con
 		}
 	}
 	if len(all) > 0 {
-		own = all[0].Name
+		own = all[0]
 	}
 	return layers, own
 }
@@ -128,13 +129,16 @@ func (g *group) fail(f intent.Source, code diag.Code, text, remedy string) {
 
 // ofService is the backend of a Service port.
 func (t *translation) ofService(svc *corev1.Service, port corev1.ServicePort, at string, s *site) *backend {
-	g := &group{t: t, at: at, svc: svc, site: s}
-	var own string
-	g.layers, own = t.propsOf(objects.Service, svc.Namespace, svc.Name)
+	backendRef := objects.Ref{Kind: objects.Service, Namespace: svc.Namespace, Name: svc.Name}
+	g := &group{t: t, at: at, svc: svc, site: s, last: t.last(backendRef)}
+	var own *lbcgatewayv1.TargetGroupConfiguration
+	g.layers, own = t.propsOf(backendRef, g.last)
 	targetType := value(g.layers, "targetType", func(p *props) *lbcgatewayv1.TargetType { return p.TargetType })
 	kind := string(targetType.Or(lbcgatewayv1.TargetType(cmp.Or(t.in.Config.DefaultTargetType, stack.TargetInstance))))
 	g.TargetGroup = g.base(svc.Namespace, svc.Name, kind)
-	g.Configuration = own
+	if !g.configure(own, t.in.Defaults) {
+		return &backend{}
+	}
 	g.ServiceUID, g.ServicePort = string(svc.UID), strconv.Itoa(int(port.Port))
 	g.IPv6 = slices.Contains(svc.Spec.IPFamilies, corev1.IPv6Protocol)
 	g.IPv4 = g.IPv6 && slices.Contains(svc.Spec.IPFamilies, corev1.IPv4Protocol)
@@ -176,11 +180,14 @@ func (t *translation) ofService(svc *corev1.Service, port corev1.ServicePort, at
 
 // ofBalancer is the backend of an application load balancer.
 func (t *translation) ofBalancer(gateway *gatewayv1.Gateway, port int32, arn, at string, s *site) *backend {
-	g := &group{t: t, at: at, site: s}
-	var own string
-	g.layers, own = t.propsOf(objects.Gateway, gateway.Namespace, gateway.Name)
+	backendRef := objects.Ref{Kind: objects.Gateway, Namespace: gateway.Namespace, Name: gateway.Name}
+	g := &group{t: t, at: at, site: s, last: t.last(backendRef)}
+	var own *lbcgatewayv1.TargetGroupConfiguration
+	g.layers, own = t.propsOf(backendRef, g.last)
 	g.TargetGroup = g.base(gateway.Namespace, gateway.Name, stack.TargetALB)
-	g.Configuration = own
+	if !g.configure(own, configuration.Defaults{}) {
+		return &backend{}
+	}
 	g.Port, g.TargetPort, g.ServicePort, g.Balancer = port, strconv.Itoa(int(port)), strconv.Itoa(int(port)), arn
 	g.Protocol = protocolTCP
 	if p := value(g.layers, "protocol", func(p *props) *lbcgatewayv1.Protocol { return p.Protocol }); p.Set &&

@@ -32,7 +32,7 @@ func (t *translation) unmatched(r *routeRule, j int, p *place, since int) *unit 
 	return u
 }
 
-// notAccepted is the problem of a rule whose ListenerRuleConfiguration exists and is not accepted. Nil = a filter of
+// notAccepted is the problem of a rule whose ListenerRuleConfiguration exists and is not accepted, or leaves a match open. Nil = a filter of
 // the rule names no configuration, so that the Gateway API asks for an error.
 func (t *translation) notAccepted(r *routeRule) *problem {
 	for k := range r.filters {
@@ -40,8 +40,15 @@ func (t *translation) notAccepted(r *routeRule) *problem {
 		if r.filters[k].Type != gatewayv1.HTTPRouteFilterExtensionRef || ref == nil {
 			continue
 		}
-		if c, read := t.configurations[string(ref.Name)]; read && !c.Accepted {
+		c, read := t.configurations[string(ref.Name)]
+		if !read {
+			continue
+		}
+		if !c.Accepted {
 			return &problem{r.at, "ListenerRuleConfiguration " + c.Namespace + "/" + c.Name + " is not accepted: " + c.Message}
+		}
+		if text := t.checkIndexes(r, c); text != "" {
+			return &problem{r.at, text}
 		}
 	}
 	return nil
