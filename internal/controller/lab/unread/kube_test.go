@@ -104,7 +104,7 @@ var otherKubeReads = map[string]string{
 	"albtargetcontrolconfigs":   "the webhook of pods reads them: TestAnAgentIsWhatConfigurationAndPodDescribe",
 	"loadbalancers":             "the controller writes them and decides nothing by them",
 	"leases":                    "they name another leader, and decide nothing",
-	"globalaccelerators":        "TestFailedReadTakesNoEndpointAway of package accelerator",
+	"globalaccelerators":        "TestFailedReadOfObjectsTakesNoEndpointAway of package accelerator",
 	"backendtlspolicies":        "they have no effect",
 	"customresourcedefinitions": "TestADefinitionThatIsRemovedDeletesNoLoadBalancer, of package ingresses",
 }
