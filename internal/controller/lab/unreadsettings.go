@@ -26,6 +26,9 @@ func (l *Lab) settings(out map[string]bool) {
 		}
 	}
 	for _, tg := range l.Sim.Account.TargetGroups {
+		if tg.LoadBalancer == nil && len(tg.Targets) == 0 {
+			continue // it serves nothing
+		}
 		name := "target group " + tg.Name
 		set(out, name, map[string]any{"protocol": tg.Protocol + tg.ProtocolVersion, "check": checkOf(tg.HealthCheck)})
 		each(out, name+" attribute", tg.Attributes)
