@@ -10,11 +10,11 @@ import (
 // one that shrinks by more than the slack gets a lower budget, so that nothing grows back.
 var budgets = map[string]int{
 	"api":        800,
-	"aws":        13547,
+	"aws":        13558,
 	"cmd":        350,
 	"compile":    9614,
 	"config":     100,
-	"controller": 27268,
+	"controller": 27326,
 	"front":      14721,
 	"kube":       5719,
 	"lib":        1163,

@@ -70,7 +70,8 @@ func kubeLab(t *testing.T) *lab.Lab {
 	}
 	l.Create(lab.Ingress("front", map[string]string{"group.name": "front"}, "s0"),
 		lab.Ingress("back", map[string]string{"group.name": "front"}, "s1"),
-		lab.Ingress("nodes", map[string]string{"target-type": "instance", "healthcheck": "from-readiness-probe"}, "nodes"), lab.Sealed("sealed", "tls"))
+		lab.Ingress("nodes", map[string]string{"target-type": "instance", "healthcheck": "from-readiness-probe"}, "nodes"),
+		lab.Sealed("sealed", "tls"))
 	l.Apply(`Gateway shop/secure {spec: {gatewayClassName: alb, tls: {frontend: {default: {validation: {` +
 		`caCertificateRefs: [{group: "", kind: ConfigMap, name: ca}]}}}}, listeners: [{name: https, port: 443, ` +
 		`protocol: HTTPS, hostname: www.example.com}]}}
