@@ -20,6 +20,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reporting"
+	"github.com/k8s-lbc/lbc/internal/controller/waiting"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -225,6 +226,7 @@ func (p *pass) end(ctx context.Context, o accelerator.Observed, failure reason, 
 		report.Waiting = []diag.Object{p.object}
 	}
 	p.report(report)
+	waiting.NoteOf(ctx).Found = p.found
 	switch {
 	case err != nil:
 		return reconcile.Result{}, err

@@ -59,7 +59,7 @@ type Reconciler struct {
 	Reporter    *reporting.Reporter
 	Metrics     *metrics.Metrics
 	Holds       *hold.Book     // nil = nothing is held
-	Waiting     *waiting.Board // nil = deletions that wait are not counted
+	Waiting     *waiting.Board // nil = what waits is not counted, and not woken
 	Now         func() time.Time
 	// OnPlan is called with each plan that was carried out; nil = no call.
 	OnPlan func(o metav1.Object, began time.Time, p *plan.Plan, r account.Result)
@@ -70,6 +70,8 @@ type Reconciler struct {
 
 	Index *reads.Index[types.NamespacedName]
 	Waker queue.Waker[reconcile.Request]
+
+	retries *backoff.Failures[reconcile.Request] // nil = passes that fail are not queued again
 
 	mu    sync.Mutex
 	known map[types.NamespacedName]*memory
@@ -103,6 +105,13 @@ func (r *Reconciler) memory(name types.NamespacedName) *memory {
 
 // Reconcile implements reconcile.Reconciler.
 func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconcile.Result, error) {
+	r.Waiting.Begin(waiting.Stacks, board(q.NamespacedName))
+	ctx, note := waiting.Start(ctx)
+	res, err := r.reconcile(ctx, q)
+	return r.noteWaiting(ctx, q, note, res, err)
+}
+
+func (r *Reconciler) reconcile(ctx context.Context, q reconcile.Request) (reconcile.Result, error) {
 	r.Metrics.CountPass(Name, q.Namespace, q.Name)
 	defer r.Metrics.StartStage(Name, metrics.StageAcceleratorReconcile)()
 	loaded := r.Metrics.StartStage(Name, metrics.StageAcceleratorLoad)
@@ -164,7 +173,7 @@ func (r *Reconciler) forget(name types.NamespacedName) {
 	r.Index.Forget(name)
 	r.Account.Forget(declare.KeyOf(name.Namespace, name.Name))
 	r.Reporter.End(unit(name))
-	r.Waiting.Ends(waiting.Deletions, string(objects.GlobalAccelerator)+" "+name.String())
+	r.Waiting.Ends(waiting.Deletions, board(name))
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.known, name)

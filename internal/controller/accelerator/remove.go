@@ -104,7 +104,9 @@ func (p *pass) holdRemoval(ctx context.Context, reason string) (reconcile.Result
 
 // failedRemoval ends a pass that could not delete. The finding of the call has the reason, as an event of cleaning up.
 func (p *pass) failedRemoval(ctx context.Context, found ...diag.Diagnostic) (reconcile.Result, error) {
-	for _, d := range append(p.found, found...) {
+	all := append(p.found, found...)
+	waiting.NoteOf(ctx).Found = all
+	for _, d := range all {
 		if d.Class != diag.Note {
 			found = append(found[:0:0], diag.New(p.object, "", diag.AcceleratorNotDeleted, d.Text, d.Remedy))
 			found[0].RequestID = d.RequestID

@@ -3,114 +3,303 @@ package accelerator
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
+	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
 	simaccount "github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/apierr"
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 )
 
-// unreadFaults are the ways in which a read of AWS fails; nil = it hangs.
+// unreadFaults are the ways in which a read of AWS fails; nil = it hangs, or its second page fails.
 var unreadFaults = map[string]*gate.Fault{
-	"denied":    {Code: "AccessDeniedException", Status: 403},
-	"empty":     {Empty: true},
-	"expired":   {Code: "ExpiredTokenException", Status: 403},
-	"failing":   {Code: "InternalServiceErrorException", Status: 500},
-	"hanging":   nil,
-	"partial":   {Partial: true},
-	"throttled": {Kind: "throttled"},
+	"denied":            {Code: "AccessDeniedException", Status: 403},
+	"empty":             {Empty: true},
+	"expired":           {Code: "ExpiredTokenException", Status: 403},
+	"failing":           {Code: "InternalServiceErrorException", Status: 500},
+	"hanging":           nil,
+	"partial":           {Partial: true},
+	"second page fails": nil,
+	"throttled":         {Kind: "throttled"},
 }
 
-// readsOfAccelerators are the reads that docs/permissions.md has for accelerators, with that of load balancers.
+// readsOfAccelerators are the reads that docs/permissions.md has for accelerators, with those of load balancers.
 func readsOfAccelerators(t *testing.T) []string {
 	t.Helper()
 	page, err := os.ReadFile("../../../docs/permissions.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := []string{"elasticloadbalancing:DescribeLoadBalancers"}
+	out := []string{"elasticloadbalancing:DescribeListeners", "elasticloadbalancing:DescribeLoadBalancers",
+		"elasticloadbalancing:DescribeTags"}
 	for _, row := range regexp.MustCompile("(?m)^\\| `(globalaccelerator:([A-Za-z]+))` ").FindAllStringSubmatch(
 		string(page), -1) {
 		if awsclient.IsRead(row[2]) {
 			out = append(out, row[1])
 		}
 	}
-	if len(out) < 6 {
+	if len(out) < 8 {
 		t.Fatalf("the page has the reads %v", out)
 	}
 	return out
 }
 
-// TestFailedReadTakesNoEndpointAway has each read fail in each way while a Service gets a port: what the accelerator has
-// before and after stays, no second one is made, and the port is there once the read works again.
+// unreadWorlds have an accelerator: with the ports of its Service; with ARNs; with the ports of the listeners of an ARN;
+// and with an object of each kind in another namespace.
+var unreadWorlds = map[string]func(*testing.T) *world{
+	"a Service": func(t *testing.T) *world {
+		t.Helper()
+		w := example(t)
+		w.balancer("k8s-other")
+		return w
+	},
+	"ARNs": func(t *testing.T) *world {
+		t.Helper()
+		w := newWorld(t, object([]int32{80}, byARN("k8s-plain"), byARN("k8s-bare")))
+		for _, name := range []string{"k8s-plain", "k8s-bare", "k8s-other"} {
+			w.balancer(name, func(lb *simaccount.LoadBalancer) {
+				if name == "k8s-bare" {
+					lb.SecurityGroups = nil
+				}
+			})
+		}
+		return w
+	},
+	"ports of an ARN": func(t *testing.T) *world {
+		t.Helper()
+		w := newWorld(t, object(nil, byARN("k8s-plain")))
+		w.balancer("k8s-plain")
+		w.listener("k8s-plain", 80)
+		w.listener("k8s-plain", 81)
+		return w
+	},
+	"objects of each kind": func(t *testing.T) *world {
+		t.Helper()
+		ingress := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}
+		ingress.Status.LoadBalancer.Ingress = []networkingv1.IngressLoadBalancerIngress{
+			{Hostname: "k8s-ingress-50dc.us-west-2.elb.amazonaws.com"}}
+		gateway := &gatewayv1.Gateway{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}
+		gateway.Status.Addresses = []gatewayv1.GatewayStatusAddress{
+			{Type: to(gatewayv1.HostnameAddressType), Value: host("k8s-gateway")}}
+		w := newWorld(t, object([]int32{80}, endpoint(agav1beta1.EndpointService, "shop", "web"),
+			endpoint(agav1beta1.EndpointIngress, "shop", "web"), endpoint(agav1beta1.EndpointGateway, "shop", "web")),
+			service("shop", "web", "k8s-service", 80), ingress, gateway, grant("shop", "", "Service"),
+			grant("shop", "networking.k8s.io", "Ingress"), grant("shop", "gateway.networking.k8s.io", "Gateway"))
+		for _, name := range []string{"k8s-service", "k8s-gateway", "k8s-other"} {
+			w.balancer(name)
+		}
+		w.balancer("k8s-ingress", func(lb *simaccount.LoadBalancer) {
+			lb.ARN, lb.Type = prefix+"app/k8s-ingress/50dc", "application"
+			lb.DNSName = ingress.Status.LoadBalancer.Ingress[0].Hostname
+		})
+		return w
+	},
+}
+
+func byARN(balancer string) agav1beta1.Endpoint {
+	return agav1beta1.Endpoint{Type: agav1beta1.EndpointID, EndpointID: to(prefix + "net/" + balancer + "/50dc"),
+		Weight: to(int32(128)), ClientIPPreservationEnabled: to(true)}
+}
+
+// listener adds a listener of a load balancer.
+func (w *world) listener(balancer string, port int32) {
+	w.sim.Account.Lock()
+	defer w.sim.Account.Unlock()
+	lb := w.sim.Account.LoadBalancers[prefix+"net/"+balancer+"/50dc"]
+	w.sim.Account.AddListener(&simaccount.Listener{ARN: fmt.Sprintf("%s/%d", strings.Replace(lb.ARN, ":loadbalancer/",
+		":listener/", 1), port), LoadBalancer: lb, Port: port, Protocol: "TCP"}, &simaccount.Rule{ARN: fmt.Sprintf(
+		"%s/%d/0", strings.Replace(lb.ARN, ":loadbalancer/", ":listener-rule/", 1), port)})
+}
+
+// unreadEdits take nothing away.
+var unreadEdits = map[string]func(*world){
+	"none": func(*world) {},
+	"a port of the Service": func(w *world) { // without one, a Service that nothing names
+		s := service("default", "web", "k8s-default-web-1a2b", 80, 81, 443)
+		w.must(client.IgnoreNotFound(w.client.Status().Update(w.t.Context(), s)))
+	},
+	"a weight": func(w *world) {
+		w.edit(func(ga *agav1beta1.GlobalAccelerator) {
+			ga.Spec.Listeners[0].EndpointGroups[0].Endpoints[0].Weight = to(int32(64))
+		})
+	},
+	"a tag": func(w *world) {
+		w.edit(func(ga *agav1beta1.GlobalAccelerator) { ga.Spec.Tags = map[string]string{"team": "red"} })
+	},
+	"another endpoint": func(w *world) {
+		w.edit(func(ga *agav1beta1.GlobalAccelerator) {
+			g := &ga.Spec.Listeners[0].EndpointGroups[0]
+			g.Endpoints = append(g.Endpoints, byARN("k8s-other"))
+		})
+	},
+}
+
+// parts are what the account has of accelerators, each as a text: endpoints with and without their settings.
+func (w *world) parts() map[string]bool {
+	out := map[string]bool{}
+	for line := range strings.Lines(w.accelerators()) {
+		line = strings.TrimSpace(line)
+		out[line] = true
+		words := strings.Fields(line)
+		if out[words[0]] = true; words[0] == "TCP" {
+			for _, ports := range words[2:] {
+				delete(out, line)
+				out["ports "+ports] = true
+			}
+		}
+	}
+	w.sim.Account.Lock()
+	defer w.sim.Account.Unlock()
+	for _, x := range w.sim.Account.AcceleratorsInOrder() {
+		for key, value := range x.Tags {
+			out["tag "+key+" = "+value] = true
+		}
+	}
+	return out
+}
+
+// TestFailedReadTakesNoEndpointAway has each read of AWS fail in each way during edits: what the accelerator has before
+// and after stays, no second one is made, and the edit is in effect once the read works again. The short form tries some
+// of the reads.
 func TestFailedReadTakesNoEndpointAway(t *testing.T) {
 	t.Parallel()
+	sample := longtest.OneOf(37) // not a multiple of the number of edits, worlds or ways
 	for _, permission := range readsOfAccelerators(t) {
-		for way, fault := range unreadFaults {
-			for _, restarts := range []bool{false, true} {
-				t.Run(fmt.Sprintf("%s %s, restart %t", permission, way, restarts), func(t *testing.T) {
-					t.Parallel()
-					unread(t, permission, fault, restarts)
-				})
+		for _, way := range slices.Sorted(maps.Keys(unreadFaults)) {
+			for _, of := range slices.Sorted(maps.Keys(unreadWorlds)) {
+				for _, edit := range slices.Sorted(maps.Keys(unreadEdits)) {
+					for _, restarts := range []bool{false, true} {
+						if !sample.Next() {
+							continue
+						}
+						t.Run(fmt.Sprintf("%s %s, %s, %s, restart %t", permission, way, of, edit, restarts), func(t *testing.T) {
+							t.Parallel()
+							u := unreadLife{of: of, edit: edit, restarts: restarts}
+							u.fail, u.end = awsFailure(permission, way)
+							u.try(t)
+						})
+					}
+				}
 			}
 		}
 	}
 }
 
-func unread(t *testing.T, permission string, fault *gate.Fault, restarts bool) {
-	t.Helper()
-	w := example(t)
-	w.settle()
-	before := w.accelerators()
+// awsFailure begins and ends that a read of AWS fails in a way.
+func awsFailure(permission, way string) (begin, end func(*world)) {
 	of, action, _ := strings.Cut(permission, ":")
-	if fault == nil {
-		w.judge = func(_ context.Context, s, a string, _ any) error {
-			if s == of && a == action {
-				return context.DeadlineExceeded
-			}
+	judge := func(_ context.Context, s, a string, in any) error {
+		if s != of || a != action {
 			return nil
 		}
-	} else {
-		f := *fault
-		f.Service, f.Action = of, action
-		_, err := w.sim.Gate.AddFault(f)
-		w.must(err)
+		if way == "hanging" {
+			return context.DeadlineExceeded
+		}
+		for _, field := range []string{"Marker", "NextToken"} {
+			if f := reflect.Indirect(reflect.ValueOf(in)).FieldByName(field); f.IsValid() && !f.IsNil() {
+				return apierr.WithStatus(500, "InternalFailure", "the second page fails")
+			}
+		}
+		return nil
 	}
-	if restarts {
+	pages := func(w *world, size int) {
+		w.sim.Account.Lock()
+		w.sim.Account.Trouble.PageSize = size
+		w.sim.Account.Unlock()
+	}
+	begin = func(w *world) {
+		if fault := unreadFaults[way]; fault != nil {
+			f := *fault
+			f.Service, f.Action = of, action
+			_, err := w.sim.Gate.AddFault(f)
+			w.must(err)
+			return
+		}
+		if way == "second page fails" {
+			pages(w, 1)
+		}
+		w.judge = judge
+	}
+	return begin, func(w *world) {
+		w.mu.Lock()
+		w.judge = nil
+		w.mu.Unlock()
+		w.sim.Gate.ClearFaults()
+		pages(w, 0)
+	}
+}
+
+// unreadLife is an edit of a world while reads fail.
+type unreadLife struct {
+	of, edit  string
+	restarts  bool // a new process carries out the edit
+	fail, end func(*world)
+}
+
+// whole are the parts of the world before and after the edit where each read succeeds.
+func (u *unreadLife) whole(t *testing.T) (before, after map[string]bool) {
+	t.Helper()
+	w := unreadWorlds[u.of](t)
+	w.settle()
+	if before = w.parts(); len(before) < 8 {
+		t.Fatalf("account:\n%s\n%s", w.accelerators(), w.told())
+	}
+	unreadEdits[u.edit](w)
+	w.clock.Advance(2 * time.Hour)
+	w.restart()
+	w.settle()
+	return before, w.parts()
+}
+
+func (u *unreadLife) try(t *testing.T) {
+	t.Helper()
+	before, after := u.whole(t)
+	w := unreadWorlds[u.of](t)
+	w.settle()
+	if u.restarts {
 		w.restart()
 	} else {
 		w.clock.Advance(2 * time.Hour) // what was read is old
 	}
-	w.must(w.client.Status().Update(t.Context(), service("default", "web", "k8s-default-web-1a2b", 80, 81, 443)))
+	u.fail(w)
+	unreadEdits[u.edit](w)
 	for range 4 {
 		_, _ = w.pass()
-		now := w.accelerators()
-		for line := range strings.Lines(before) {
-			if kept := strings.Contains(now, strings.TrimSuffix(line, " 80-81\n")); !kept {
-				t.Errorf("gone: %s of\n%s", line, now)
+		now := w.parts()
+		for part := range before {
+			if after[part] && !now[part] {
+				t.Errorf("gone: %s of\n%s", part, w.accelerators())
 			}
 		}
-		if n := strings.Count(now, " IPV4 "); n != 1 {
-			t.Errorf("%d accelerators:\n%s", n, now)
+		if n := strings.Count(w.accelerators(), " IPV4 "); n != 1 {
+			t.Errorf("%d accelerators:\n%s", n, w.accelerators())
 		}
 		w.clock.Advance(time.Minute)
 	}
-	w.mu.Lock()
-	w.judge = nil
-	w.mu.Unlock()
-	w.sim.Gate.ClearFaults()
+	u.end(w)
 	w.clock.Advance(2 * time.Hour)
 	w.restart()
 	for range 20 {
 		r, _ := w.pass()
 		w.clock.Advance(max(r.RequeueAfter%(5*time.Minute), 5*time.Second))
 	}
-	w.want("in the end", w.accelerators(), strings.Replace(before, " 80-81", " 80-81 443-443", 1))
+	if now := w.parts(); !maps.Equal(now, after) {
+		t.Errorf("in the end:\n%s, want %v", w.accelerators(), slices.Sorted(maps.Keys(after)))
+	}
 }
 
 // TestFailedReadChangesNoPreservationOfAddresses has a new process that cannot read whether a network load balancer

@@ -23,9 +23,9 @@ var Reading = append(owner.KubernetesKinds(func(k owner.Kind) bool { return k.In
 // SetUp has the manager run the reconciler with workers at a time; longest is the longest pause between passes that
 // fail.
 func (r *Reconciler) SetUp(mgr manager.Manager, workers int, longest time.Duration) error {
-	retries := backoff.NewFailures[reconcile.Request](backoff.Policy{First: FirstRetry, Longest: longest}, r.Now, nil)
+	r.retries = backoff.NewFailures[reconcile.Request](backoff.Policy{First: FirstRetry, Longest: longest}, r.Now, nil)
 	c := queue.NewController(queue.Options[reconcile.Request]{Name: Name, Reconciler: r, Workers: workers,
-		Retries: retries, Log: mgr.GetLogger(), LogUnit: queue.LogObject, Tenant: queue.NamespaceOf})
+		Retries: r.retries, Log: mgr.GetLogger(), LogUnit: queue.LogObject, Tenant: queue.NamespaceOf})
 	c.Watch(r.Waker.Source())
 	for _, kind := range Reading {
 		c.Watch(queue.Kind(mgr.GetCache(), readable.Kinds[kind].Object, r.events(kind)))

@@ -246,6 +246,9 @@ func matchOf(part string) string {
 	if match, _, is := strings.Cut(part, ", "); is && strings.Contains(match, " if ") {
 		return match
 	}
+	if setting, _, is := strings.Cut(part, " = "); is {
+		return setting
+	}
 	return strings.TrimRight(part, "0123456789abcdefghijklmnopqrstuvwxyz-")
 }
 

@@ -57,6 +57,7 @@ func (l *Lab) Parts() map[string]bool {
 		}
 	}
 	l.guards(r, out)
+	l.settings(out)
 	for _, g := range r.SecurityGroups {
 		for _, p := range g.Ingress {
 			out[fmt.Sprintf("group %s admits %s %d-%d %s", g.Name, p.Protocol, p.From, p.To, names[p.Peer]+

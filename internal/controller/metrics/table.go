@@ -75,16 +75,16 @@ var Table = []Row{
 			"credentials do not count"},
 	{"lbc_waiting", Gauge, []string{"what"}, nil,
 		"work that waits now, on the leader, by kind. `targets`: targets that AWS has not registered or deregistered yet. " +
-			"`stacks`: stacks in a reconcile, or with unfinished work that does not need an edit. " +
-			"`deletions`: deleted stacks and TargetGroupBindings with a finalizer"},
+			"`stacks`: stacks and GlobalAccelerators in a reconcile, or with unfinished work that does not need an edit. " +
+			"`deletions`: deleted stacks, TargetGroupBindings and GlobalAccelerators with a finalizer"},
 	{"lbc_waiting_oldest_seconds", Gauge, []string{"what"}, nil,
 		"how long the oldest work has waited, by the `what` of `lbc_waiting`; 0 if nothing waits"},
 	{"lbc_deletions_waiting", Gauge, []string{"reason"}, nil,
 		"`deletions` of `lbc_waiting`, by reason: the code of a [finding](findings.md), such as `DeletionProtected` or " +
 			"`AccessDenied`, or `InProgress` if nothing failed. On the leader"},
 	{"lbc_failing", Gauge, []string{"class"}, nil,
-		"stacks and TargetGroupBindings whose last reconcile failed, by [class](findings.md) of the failure. Failures that " +
-			"need an edit do not count. On the leader"},
+		"stacks, TargetGroupBindings and GlobalAccelerators whose last reconcile failed, by [class](findings.md) of the " +
+			"failure. Failures that need an edit do not count. On the leader"},
 	{"lbc_check", Gauge, []string{"check", "severity"}, nil,
 		"findings of the [checks](doctor.md#in-the-leader) that the leader makes once a minute, by name of the check and " +
 			"severity (`error`, `warning`, `note`); `lbc doctor --leader` shows them"},

@@ -15,6 +15,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator/declare"
 )
@@ -214,18 +215,17 @@ func (a *Account) ownersOf(ctx context.Context, arns []string) map[string]owner 
 func (a *Account) readOwners(ctx context.Context, arns []string, out map[string]owner) {
 	got, err := a.clients.ELBV2.DescribeTags(ctx, &elbv2.DescribeTagsInput{ResourceArns: arns})
 	switch {
-	case err != nil && awsclient.Passing(err):
-		for _, arn := range arns {
-			out[arn] = owner{err: &unknownOwnerError{problem("DescribeTags", err)}}
-		}
-		return
-	case err != nil && len(arns) > 1:
+	case err != nil && len(arns) > 1 && absent(err):
 		for _, arn := range arns {
 			a.readOwners(ctx, []string{arn}, out)
 		}
 		return
 	case err != nil:
-		out[arns[0]] = owner{}
+		for _, arn := range arns {
+			if out[arn] = (owner{}); !absent(err) && !a.lacks(ctx, arn, err) {
+				out[arn] = owner{err: &unknownOwnerError{problem("DescribeTags", err)}}
+			}
+		}
 		return
 	}
 	for _, arn := range arns { // AWS describes also what has no tags
@@ -239,6 +239,22 @@ func (a *Account) readOwners(ctx context.Context, arns []string, out map[string]
 		}
 		out[arn] = owner{key: key}
 	}
+}
+
+// absent reports whether AWS refuses a call because this account has no such load balancer, or it is none.
+func absent(err error) bool {
+	c := awsclient.Classify(err).Class
+	return c == diag.NotFound || c == diag.Invalid
+}
+
+// lacks reports whether a load balancer whose tags AWS denies is known not to be in this account: a denied read of tags
+// says nothing of the owner.
+func (a *Account) lacks(ctx context.Context, arn string, denied error) bool {
+	if awsclient.Classify(denied).Class != diag.Denied {
+		return false
+	}
+	_, err := a.clients.ELBV2.DescribeLoadBalancers(ctx, &elbv2.DescribeLoadBalancersInput{LoadBalancerArns: []string{arn}})
+	return err != nil && absent(err)
 }
 
 // unknownOwnerError is the error of a look at a load balancer of which AWS does not show at this moment whose it is.

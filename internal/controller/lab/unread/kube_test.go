@@ -15,6 +15,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/client-go/kubernetes/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -58,13 +59,19 @@ func kubeLab(t *testing.T) *lab.Lab {
 	l.Create(class, params, lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
 	nodes := lab.Service("nodes")
 	nodes.Spec.Type, nodes.Spec.Ports[0].NodePort = corev1.ServiceTypeNodePort, 30080
-	l.Create(nodes, lab.Service("s0"), lab.Service("s1"), lab.CrashBalancer("edge"))
+	nodes.Spec.Selector = map[string]string{"app": "probed"}
+	probed := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "probed", Labels: nodes.Spec.Selector},
+		Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "web", ReadinessProbe: &corev1.Probe{PeriodSeconds: 20,
+			TimeoutSeconds: 3, SuccessThreshold: 1, FailureThreshold: 4, ProbeHandler: corev1.ProbeHandler{
+				HTTPGet: &corev1.HTTPGetAction{Path: probedPath, Port: intstr.FromInt32(8080)}}}}}}}
+	l.Create(nodes, probed, lab.Service("s0"), lab.Service("s1"), lab.CrashBalancer("edge"))
 	for n, service := range []string{"s0", "s1", "edge", "web", "net", "nodes"} {
 		l.Create(lab.ChaosEndpoints(service, "a", lab.SoakAddress(n, 0))...)
 	}
 	l.Create(lab.Ingress("front", map[string]string{"group.name": "front"}, "s0"),
 		lab.Ingress("back", map[string]string{"group.name": "front"}, "s1"),
-		lab.Ingress("nodes", map[string]string{"target-type": "instance"}, "nodes"), lab.Sealed("sealed", "tls"))
+		lab.Ingress("nodes", map[string]string{"target-type": "instance", "healthcheck": "from-readiness-probe"}, "nodes"),
+		lab.Sealed("sealed", "tls"))
 	l.Apply(`Gateway shop/secure {spec: {gatewayClassName: alb, tls: {frontend: {default: {validation: {` +
 		`caCertificateRefs: [{group: "", kind: ConfigMap, name: ca}]}}}}, listeners: [{name: https, port: 443, ` +
 		`protocol: HTTPS, hostname: www.example.com}]}}
@@ -76,8 +83,16 @@ HTTPRoute shop/secure {spec: {parentRefs: [{name: secure}], rules: [{backendRefs
 	if n := len(l.Sim.Resources().LoadBalancers); n != len(kubeKeys) {
 		t.Fatalf("%d load balancers of %d stacks:\n%s", n, len(kubeKeys), strings.Join(l.Events, "\n"))
 	}
+	if !slices.ContainsFunc(slices.Collect(maps.Keys(l.Parts())), func(part string) bool {
+		return strings.Contains(part, probedPath)
+	}) {
+		t.Fatalf("no health check of a readiness probe:\n%s", strings.Join(l.Events, "\n"))
+	}
 	return l
 }
+
+// probedPath is the path of a readiness probe, which a health check follows.
+const probedPath = "/probed"
 
 var kubeKeys = []stack.Key{lab.FrontKey, lab.Key("nodes"), lab.Key("sealed"), lab.ServiceKey("edge"),
 	lab.GatewayKey(stack.GatewayALB, "web"), lab.GatewayKey(stack.GatewayALB, "plain"),
@@ -104,7 +119,7 @@ var otherKubeReads = map[string]string{
 	"albtargetcontrolconfigs":   "the webhook of pods reads them: TestAnAgentIsWhatConfigurationAndPodDescribe",
 	"loadbalancers":             "the controller writes them and decides nothing by them",
 	"leases":                    "they name another leader, and decide nothing",
-	"globalaccelerators":        "TestFailedReadTakesNoEndpointAway of package accelerator",
+	"globalaccelerators":        "TestFailedReadOfObjectsTakesNoEndpointAway of package accelerator",
 	"backendtlspolicies":        "they have no effect",
 	"customresourcedefinitions": "TestADefinitionThatIsRemovedDeletesNoLoadBalancer, of package ingresses",
 }
