@@ -94,7 +94,7 @@ func refusalsOf(p placed, response admission.Response, code diag.Code) (out []fi
 // unservable are what keeps a binding from the endpoints of its Service, or its rules from having a meaning.
 func unservable(v *objects.View, b *v1beta1.TargetGroupBinding) (found diag.List) {
 	if svc, ok := objects.Lookup[*corev1.Service](v, objects.Service, b.Namespace, b.Spec.ServiceRef.Name); ok {
-		if _, d := registrar.Backend(b, svc); d != nil {
+		if _, d := registrar.ServicePortOf(b, svc); d != nil {
 			found = append(found, *d)
 		}
 	}

@@ -234,7 +234,7 @@ func (t *teller) nameUnits() {
 	}
 	id := stack.ID{Namespace: t.name.Namespace, Name: t.name.Name}
 	if t.kind == objects.TargetGroupBinding {
-		t.units[registrar.Key(id).String()] = true
+		t.units[registrar.CallsKey(id).String()] = true
 	}
 	if t.kind == objects.GlobalAccelerator {
 		t.units[stack.Key{Owner: accelerator.Owner, ID: id}.String()] = true
@@ -354,7 +354,7 @@ func (t *teller) bindings(ctx context.Context) {
 		}
 		for i := range list.Items {
 			if b := &list.Items[i]; arns[b.Spec.TargetGroupARN] {
-				t.units[registrar.Key(stack.ID{Namespace: b.Namespace, Name: b.Name}).String()] = true
+				t.units[registrar.CallsKey(stack.ID{Namespace: b.Namespace, Name: b.Name}).String()] = true
 				t.objects[titleOf(referenceTo(objects.TargetGroupBinding, b))] = true
 			}
 		}

@@ -45,7 +45,7 @@ balancer in front of it, a certificate, or an add-on that traffic does not depen
 		for _, e := range annotation.Entries() {
 			if name, ok := strings.CutPrefix(string(e.Key), prefix); ok {
 				fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s | %s | %s | %s |\n",
-					name+e.Family, syntax(e), e.Scope, cell(e.Default), code(e.Class), cell(e.Merge), e.Costs, cell(e.Doc)+
+					name+e.Family, syntax(e), e.Scope, cell(e.Default), code(e.Class), cell(e.Merge), e.Affects, cell(e.Doc)+
 						" Example: "+code(e.Example))
 			}
 		}

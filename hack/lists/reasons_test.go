@@ -58,7 +58,7 @@ var reasons = map[string]string{
 	"controller/accelerator Reconciler.WakeAll": "the same",
 	"controller/stacks Reconciler.WakeGroups":   "a namespace that no watch shows may have a member of any group",
 	"controller/stacks Reconciler.Unvisited":    "once after the start",
-	"front References.load": "only for load balancers that forward to a target group by its ARN, the Services of " +
+	"front TargetGroupReferences.load": "only for load balancers that forward to a target group by its ARN, the Services of " +
 		"namespaces whose grants name one",
 	"kube/objects Grants":              "there are few grants",
 	"kube/objects View.NamespaceNames": "only for load balancers that forward to a target group by its ARN",

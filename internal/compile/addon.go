@@ -43,7 +43,7 @@ func (b *build) mergeAddOns() addOns {
 
 // mergeText merges an add-on whose value is one word.
 func (b *build) mergeText(setting, what string, get func(*intent.AddOns) intent.Field[string]) merge.Owned[string] {
-	return exclusive(b, func(s *intent.Settings) intent.Field[string] { return get(&s.AddOns) },
+	return agreed(b, func(s *intent.Settings) intent.Field[string] { return get(&s.AddOns) },
 		merge.Setting[string]{Name: setting, What: what})
 }
 
@@ -110,7 +110,7 @@ func (b *build) chooseAddressPools(s *addOns) {
 type capacity struct{ merge.Owned[int32] }
 
 func (b *build) mergeCapacity() capacity {
-	return capacity{exclusive(b, func(s *intent.Settings) intent.Field[int32] { return s.AddOns.Capacity },
+	return capacity{agreed(b, func(s *intent.Settings) intent.Field[int32] { return s.AddOns.Capacity },
 		merge.Setting[int32]{Name: "capacity", What: "capacity reservation"})}
 }
 
@@ -130,7 +130,7 @@ func (c capacity) choose(b *build) {
 type shielding struct{ merge.Owned[bool] }
 
 func (b *build) mergeShield() shielding {
-	return shielding{exclusive(b, func(s *intent.Settings) intent.Field[bool] { return s.AddOns.Shield },
+	return shielding{agreed(b, func(s *intent.Settings) intent.Field[bool] { return s.AddOns.Shield },
 		merge.Setting[bool]{Name: "shield-advanced-protection", What: "shield advanced protection", Fallback: "false"})}
 }
 

@@ -75,7 +75,7 @@ func broken(path string) func(*intent.Member) {
 	costs := diag.Route
 	if key, ok := strings.CutPrefix(path, "metadata.annotations["); ok {
 		e, _ := annotation.Lookup(annotation.Key(strings.TrimSuffix(key, "]")))
-		costs = e.Costs
+		costs = e.Affects
 	}
 	return func(m *intent.Member) {
 		m.Diagnostics = append(m.Diagnostics, diag.New(m.Object, path, diag.InvalidAnnotation, "something is wrong",

@@ -61,7 +61,7 @@ func frontendSetting[T any](b *build, what string, text func(T) string,
 		s.Exists = func(v T) bool { groups, _ := any(v).([]string); return b.existsFrontendGroups(groups) }
 		s.ByDefault = b.sharesGroupsWithFrontend
 	}
-	return exclusive(b, func(settings *intent.Settings) intent.Field[T] { return get(&settings.Frontend) }, s)
+	return agreed(b, func(settings *intent.Settings) intent.Field[T] { return get(&settings.Frontend) }, s)
 }
 
 // mergeFrontend merges the settings of the frontend. It needs the merged ports.

@@ -15,8 +15,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// exclusive merges a setting on which all members that set it must agree.
-func exclusive[T any](b *build, get func(*intent.Settings) intent.Field[T], s merge.Setting[T]) merge.Owned[T] {
+// agreed merges a setting on which all members that set it must agree.
+func agreed[T any](b *build, get func(*intent.Settings) intent.Field[T], s merge.Setting[T]) merge.Owned[T] {
 	return among(b, b.group.All(), func(i int) intent.Field[T] { return get(&b.members[i].Settings) }, s)
 }
 
@@ -172,36 +172,36 @@ func (b *build) mergeShared() shared {
 	b.adopt(s.adopted) // first, as what exists decides between members
 	s.existing = policy(b, func(s *intent.Settings) intent.Field[string] { return s.Existing },
 		merge.Setting[string]{Name: "existing-load-balancer", What: "load balancer of others"})
-	s.name = exclusive(b, func(s *intent.Settings) intent.Field[string] { return s.Name },
+	s.name = agreed(b, func(s *intent.Settings) intent.Field[string] { return s.Name },
 		merge.Setting[string]{Name: "load-balancer-name", What: "load balancer name"})
-	s.scheme = exclusive(b, func(s *intent.Settings) intent.Field[string] { return s.Scheme },
+	s.scheme = agreed(b, func(s *intent.Settings) intent.Field[string] { return s.Scheme },
 		merge.Setting[string]{Name: "scheme", What: "scheme", Fallback: cmp.Or(b.cfg.DefaultScheme, stack.Internal),
 			Exists: b.existsScheme, ByDefault: func() bool {
 				return b.existsScheme(cmp.Or(b.cfg.DefaultScheme, stack.Internal))
 			}})
-	s.ipAddressType = exclusive(b, func(s *intent.Settings) intent.Field[string] { return s.IPAddressType },
+	s.ipAddressType = agreed(b, func(s *intent.Settings) intent.Field[string] { return s.IPAddressType },
 		merge.Setting[string]{Name: "ip-address-type", What: "IP address type", Fallback: stack.IPv4,
 			Exists: b.existsAddressType, ByDefault: func() bool { return b.existsAddressType(stack.IPv4) }})
-	s.subnets = exclusive(b, func(s *intent.Settings) intent.Field[intent.SubnetSelector] { return s.Subnets },
+	s.subnets = agreed(b, func(s *intent.Settings) intent.Field[intent.SubnetSelector] { return s.Subnets },
 		merge.Setting[intent.SubnetSelector]{Name: "subnets", What: "subnets", Text: selectorText, Show: showSelector,
 			Exists: b.existsSubnets, ByDefault: never})
-	s.securityGroups = exclusive(b, func(s *intent.Settings) intent.Field[[]string] { return nonEmpty(s.SecurityGroups) },
+	s.securityGroups = agreed(b, func(s *intent.Settings) intent.Field[[]string] { return nonEmpty(s.SecurityGroups) },
 		merge.Setting[[]string]{Name: "security-groups", What: "security groups", Text: setText, Exists: b.existsGroups,
 			ByDefault: b.existsManagedGroup})
-	s.noSecurityGroups = exclusive(b, func(s *intent.Settings) intent.Field[bool] { return s.NoSecurityGroups },
+	s.noSecurityGroups = agreed(b, func(s *intent.Settings) intent.Field[bool] { return s.NoSecurityGroups },
 		merge.Setting[bool]{Name: "no-security-groups", What: "disabling of security groups", Fallback: printed(false)})
-	s.manageBackend = exclusive(b, func(s *intent.Settings) intent.Field[bool] { return s.ManageBackend },
+	s.manageBackend = agreed(b, func(s *intent.Settings) intent.Field[bool] { return s.ManageBackend },
 		merge.Setting[bool]{Name: "manage-backend-security-group-rules", What: "management of backend security group rules",
 			Fallback: printed(b.cfg.ManageBackendSecurityGroupRules)})
-	s.sslRedirect = exclusive(b, func(s *intent.Settings) intent.Field[int32] { return s.SSLRedirectPort },
+	s.sslRedirect = agreed(b, func(s *intent.Settings) intent.Field[int32] { return s.SSLRedirectPort },
 		merge.Setting[int32]{Name: "ssl-redirect", What: "SSL redirect port"})
-	s.mappings = exclusive(b, func(s *intent.Settings) intent.Field[[]stack.SubnetMapping] { return s.Mappings },
+	s.mappings = agreed(b, func(s *intent.Settings) intent.Field[[]stack.SubnetMapping] { return s.Mappings },
 		merge.Setting[[]stack.SubnetMapping]{Name: "addresses", What: "addresses of subnets"})
-	s.addresses = exclusive(b, func(s *intent.Settings) intent.Field[[]string] { return nonEmpty(s.Addresses) },
+	s.addresses = agreed(b, func(s *intent.Settings) intent.Field[[]string] { return nonEmpty(s.Addresses) },
 		merge.Setting[[]string]{Name: "elastic-ip-addresses", What: "Elastic IP addresses", Text: setText})
-	s.sourceNAT = exclusive(b, func(s *intent.Settings) intent.Field[string] { return s.SourceNAT },
+	s.sourceNAT = agreed(b, func(s *intent.Settings) intent.Field[string] { return s.SourceNAT },
 		merge.Setting[string]{Name: "ipv6-source-nat", What: "IPv6 source NAT"})
-	s.privateLinkRules = exclusive(b, func(s *intent.Settings) intent.Field[string] { return s.PrivateLinkRules },
+	s.privateLinkRules = agreed(b, func(s *intent.Settings) intent.Field[string] { return s.PrivateLinkRules },
 		merge.Setting[string]{Name: "private-link-rules", What: "use of inbound rules for PrivateLink traffic"})
 	s.attributes, s.attributesSource = keyed(b, merge.Setting[string]{Name: attributes, What: "load balancer attribute",
 		Quiet: true, Among: all}, b.existsAttribute, func(i int) map[string]intent.Field[string] {

@@ -12,17 +12,18 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
-// Account is what the registry of targets calls in a scope. Nothing else is written in the scope of another role, whose
-// target groups others have made.
-func (w *Wiring) Account(in awsclient.Scope) (registrar.Account, error) {
+// ScopeCalls is what the registry of targets calls in a scope. Nothing else is written in the scope of another role,
+// whose target groups others have made.
+func (w *Wiring) ScopeCalls(in awsclient.Scope) (registrar.ScopeCalls, error) {
 	if in == w.Scopes.Own() {
-		return registrar.Account{ELBV2: w.Clients.ELBV2, Write: w.deps().Write, CreatedHere: w.Inventory.CreatedHere,
+		return registrar.ScopeCalls{ELBV2: w.Clients.ELBV2, Write: w.deps().Write, CreatedHere: w.Inventory.CreatedHere,
 			Gone: w.Inventory.Gone}, nil
 	}
 	clients, err := w.ofRole(in)
 	deps := w.deps()
 	deps.Clients = clients
-	return registrar.Account{ELBV2: clients.ELBV2, Write: deps.Write, CreatedHere: func(string) bool { return false }}, err
+	return registrar.ScopeCalls{ELBV2: clients.ELBV2, Write: deps.Write, CreatedHere: func(string) bool { return false }},
+		err
 }
 
 // Assumed is Elastic Load Balancing in the scope of a role.

@@ -52,9 +52,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/sgsync"
 )
 
-// add adds the controller of a kind of owner to the manager. It watches the owner's objects, the bindings of its
-// stacks, EndpointSlices, the other kinds that its front end reads (reading), and more sources.
-func (w *Wiring) add(s *stacks.Reconciler, workers int, reading []objects.Kind,
+// addController adds the controller of a kind of owner to the manager. It watches the owner's objects, the bindings of
+// its stacks, EndpointSlices, the other kinds that its front end reads (reading), and more sources.
+func (w *Wiring) addController(s *stacks.Reconciler, workers int, reading []objects.Kind,
 	more ...source.TypedSource[stack.Key]) error {
 	m, kind := &stacks.OwnerEvents{Reconciler: s, Classes: reads.NewIndex[types.NamespacedName]()},
 		owner.Of(s.Front.Owner())
@@ -91,8 +91,8 @@ func rereadAtResync(c *config.Config) bool {
 	return c.DriftInterval == 0 || c.SyncPeriod < c.DriftInterval
 }
 
-// stacks makes the controller of the stacks of a front end.
-func (w *Wiring) stacks(f front.Loader) *stacks.Reconciler {
+// newStackReconciler makes the controller of the stacks of a front end.
+func (w *Wiring) newStackReconciler(f front.Loader) *stacks.Reconciler {
 	s := &stacks.Reconciler{
 		Front: f, Client: w.mgr.GetClient(), Live: w.mgr.GetAPIReader(), Inventory: w.Inventory, Clients: w.Clients,
 		Bindings: w.Writer, Backend: w.backend, Status: w.lbStatus, Checkpoints: w.checkpoints,
@@ -136,25 +136,25 @@ func (w *Wiring) readSecrets(s *stacks.Reconciler) error {
 
 func (w *Wiring) setUpIngress(context.Context) error {
 	c, f := w.Config, settings.Ingress(w.Config)
-	s := w.stacks(f)
+	s := w.newStackReconciler(f)
 	w.findHidden(s)
 	if err := w.readSecrets(s); err != nil {
 		return err
 	}
 	reading := append([]objects.Kind{objects.IngressClass, objects.IngressClassParams, objects.Namespace, objects.Service},
 		w.referenceReading()...)
-	return w.add(s, c.IngressWorkers, reading, source.TypedFunc[stack.Key](s.Secrets.Start))
+	return w.addController(s, c.IngressWorkers, reading, source.TypedFunc[stack.Key](s.Secrets.Start))
 }
 
 func (w *Wiring) setUpService(context.Context) error {
-	s := w.stacks(settings.Service(w.Config))
+	s := w.newStackReconciler(settings.Service(w.Config))
 	w.findHidden(s)
-	return w.add(s, w.Config.ServiceWorkers, w.referenceReading())
+	return w.addController(s, w.Config.ServiceWorkers, w.referenceReading())
 }
 
 // referenceReading returns the kinds that decide whether objects may name target groups of other namespaces.
 func (w *Wiring) referenceReading() []objects.Kind {
-	if !settings.References(w.Config).Grants {
+	if !settings.TargetGroupReferences(w.Config).Grants {
 		return nil
 	}
 	return []objects.Kind{objects.ReferenceGrant}
@@ -213,7 +213,7 @@ func (w *Wiring) setUpGateways(context.Context) error {
 		if !c.Gates.Enabled(of.gate) {
 			continue
 		}
-		s := w.stacks(settings.Gateway(c, of.family))
+		s := w.newStackReconciler(settings.Gateway(c, of.family))
 		s.Decided, s.Forgotten, s.Definitions, s.Removals = statuses.Set, statuses.Forget, w.definitions,
 			w.definitions.Removals
 		if err := w.readSecrets(s); err != nil {
@@ -223,7 +223,7 @@ func (w *Wiring) setUpGateways(context.Context) error {
 		if s.ConfigMaps != nil {
 			starts = append(starts, source.TypedFunc[stack.Key](s.ConfigMaps.Start))
 		}
-		if err := w.add(s, of.workers, GatewayReading, starts...); err != nil {
+		if err := w.addController(s, of.workers, GatewayReading, starts...); err != nil {
 			return err
 		}
 		secrets = cmp.Or(secrets, s.Secrets)
@@ -264,7 +264,7 @@ func (w *Wiring) watchRestricted(context.Context) error {
 
 // newRegistry returns the registry of targets, whose state checkpoints keep.
 func (w *Wiring) newRegistry() *registrar.Registry {
-	registry := registrar.NewRegistry(w.Account)
+	registry := registrar.NewRegistry(w.ScopeCalls)
 	registry.Brake = brake.New(w.Config.DeregistrationBrake, w.Now)
 	w.Metrics.Count("lbc_deregistrations_held", registry.Brake.Held)
 	registry.Lag, registry.BecameHealthy = w.Metrics.ObserveTargetLag, w.Metrics.ObserveTargetHealthy

@@ -18,7 +18,7 @@ import (
 type Gateway struct {
 	Config     gateway.Config
 	Family     attachment.Family
-	References References
+	References TargetGroupReferences
 	// Exists reports whether AWS has a load balancer with the tags of the stack, whose rules the existing controller made;
 	// nil = the finalizer shows it. This controller writes the finalizer together with the annotation that records how it
 	// creates rules.

@@ -18,7 +18,7 @@ import (
 // Ingress is the front end of Ingress groups.
 type Ingress struct {
 	Config     ingress.Config
-	References References
+	References TargetGroupReferences
 }
 
 // Owner implements Loader.

@@ -13,8 +13,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 )
 
-// References says which kinds are read to decide about references to target groups of other namespaces.
-type References struct {
+// TargetGroupReferences says which kinds are read to decide about references to target groups of other namespaces.
+type TargetGroupReferences struct {
 	Grants     bool // ReferenceGrants are served
 	Namespaces bool // the namespaces of the cluster may be listed
 }
@@ -24,7 +24,7 @@ const kindTargetGroup = "TargetGroup"
 
 // load sets the References of a load balancer of which a member names a target group. A member with errors may be
 // served in an earlier version, which is not known here and may name one.
-func (r References) load(v *objects.View, lb *intent.LoadBalancer) {
+func (r TargetGroupReferences) load(v *objects.View, lb *intent.LoadBalancer) {
 	names := func(m intent.Member) bool { return m.Diagnostics.HasErrors() || namesTargetGroup(m) }
 	if !slices.ContainsFunc(lb.Members, names) {
 		return

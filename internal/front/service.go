@@ -18,7 +18,7 @@ import (
 // Service is the front end of Services.
 type Service struct {
 	Config     service.Config
-	References References
+	References TargetGroupReferences
 }
 
 // Owner implements Loader.

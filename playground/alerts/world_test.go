@@ -132,14 +132,15 @@ func newWorld(ctx context.Context, t *testing.T) *world {
 		Sending: calls.Sending,
 		Attempt: func(c awsclient.Call) { m.ObserveRequest(c); calls.Answered(c) },
 	})
-	w.registry = registrar.NewRegistry(func(awsclient.Scope) (registrar.Account, error) {
-		return registrar.Account{ELBV2: w, CreatedHere: func(string) bool { return false }, Write: func(ctx context.Context,
-			_ stack.Key, _ plan.StepID, op plan.Operation) apply.Outcome {
-			if err := w.call(ctx, plan.NameOf(op)); err != nil {
-				return apply.Outcome{State: apply.Failed, Err: err}
-			}
-			return apply.Outcome{State: apply.Done}
-		}}, nil
+	w.registry = registrar.NewRegistry(func(awsclient.Scope) (registrar.ScopeCalls, error) {
+		return registrar.ScopeCalls{ELBV2: w, CreatedHere: func(string) bool { return false },
+			Write: func(ctx context.Context,
+				_ stack.Key, _ plan.StepID, op plan.Operation) apply.Outcome {
+				if err := w.call(ctx, plan.NameOf(op)); err != nil {
+					return apply.Outcome{State: apply.Failed, Err: err}
+				}
+				return apply.Outcome{State: apply.Done}
+			}}, nil
 	})
 	w.registry.Async, w.registry.Lag = true, m.ObserveTargetLag
 	w.collect(m)

@@ -34,7 +34,7 @@ func (r *run) prepareAddOn(ctx context.Context, s plan.Step) (Outcome, bool) {
 	if r.d.Inventory.Backoff(r.key, s.ID) > 1 {
 		var err error
 		if state, err = r.d.Inventory.Refresh(ctx, r.key, arn); err != nil {
-			return r.judge(ctx, s, err), true
+			return r.interpretError(ctx, s, err), true
 		}
 	}
 	switch {
@@ -48,9 +48,9 @@ func (r *run) prepareAddOn(ctx context.Context, s plan.Step) (Outcome, bool) {
 
 func starting(state string) bool { return state == "" || state == "provisioning" }
 
-// judgeAddOn decides the outcome of a failed operation on an add-on of a load balancer. Nothing else of the stack is
-// read again.
-func (r *run) judgeAddOn(s plan.Step, e awsclient.Error, failed Outcome, lb string, on awsop.AddOn) Outcome {
+// interpretAddOn decides the outcome of a failed operation on an add-on of a load balancer. Nothing else of the stack
+// is read again.
+func (r *run) interpretAddOn(s plan.Step, e awsclient.Error, failed Outcome, lb string, on awsop.AddOn) Outcome {
 	switch {
 	case e.Class == diag.Throttled:
 		return r.wait(s, "AWS to accept calls again", failed.Err)

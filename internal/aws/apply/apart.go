@@ -18,7 +18,7 @@ func (r *run) writeApart(ctx context.Context, s plan.Step, parts []plan.Operatio
 		if !known {
 			if _, err := r.send(ctx, op); err == nil {
 				continue
-			} else if o = r.judge(ctx, part, err); o.State != Failed || o.Until.IsZero() {
+			} else if o = r.interpretError(ctx, part, err); o.State != Failed || o.Until.IsZero() {
 				return o // all are sent again
 			}
 		}

@@ -1,7 +1,7 @@
 // Package apply executes plans: each step as soon as the steps that it needs are done, a bounded number at a time. It
 // records each result in the inventory. It never sleeps: if a step cannot succeed now, its outcome has the time of the
-// next attempt. Run is the way in; run.go orders the steps, execute.go sends one, and judge.go decides what an error
-// means.
+// next attempt. Run is the way in; run.go orders the steps, execute.go sends one, and interpret.go decides what an
+// error means.
 package apply
 
 import (

@@ -59,7 +59,7 @@ func (r *run) execute(ctx context.Context, s plan.Step) Outcome {
 	case err != nil && len(parts) > 0 && refusesPart(s.Op, err):
 		return r.writeApart(ctx, s, parts)
 	case err != nil:
-		return r.judge(ctx, s, err)
+		return r.interpretError(ctx, s, err)
 	}
 	r.d.Inventory.Converged(r.key, s.ID)
 	if deletion.Delayed {
@@ -128,7 +128,7 @@ func (r *run) awaitActive(ctx context.Context, s plan.Step, active plan.Active) 
 	state, err := r.d.Inventory.Refresh(ctx, r.key, r.resolve(active.Ref))
 	switch {
 	case err != nil:
-		return r.judge(ctx, s, err), true
+		return r.interpretError(ctx, s, err), true
 	case state == "active" || state == "active_impaired":
 		return Outcome{}, false
 	case state == "failed":

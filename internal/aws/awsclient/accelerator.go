@@ -108,32 +108,33 @@ func acceleratorOperations(purposes map[string]string) map[string]Operation {
 // WriteAccelerator sends one operation on an accelerator to AWS. The error is the SDK's own, for Classify.
 func WriteAccelerator(ctx context.Context, c Accelerators, op operation.Operation, resolve operation.Resolve) (
 	operation.Output, error) {
-	s := acceleratorSender{c: c, resolve: resolve}
-	acceleratorWrites.send(&s, op)
-	return s.send(ctx)
+	s := acceleratorRequestBuilder{c: c, resolve: resolve}
+	acceleratorRequests.prepare(&s, op)
+	return s.call(ctx)
 }
 
-var acceleratorWrites = routesOf(
-	by((*acceleratorSender).CreateAccelerator), by((*acceleratorSender).UpdateAccelerator),
-	by((*acceleratorSender).DeleteAccelerator), by((*acceleratorSender).TagResource),
-	by((*acceleratorSender).UntagResource), by((*acceleratorSender).CreateListener),
-	by((*acceleratorSender).UpdateListener), by((*acceleratorSender).DeleteListener),
-	by((*acceleratorSender).CreateEndpointGroup), by((*acceleratorSender).UpdateEndpointGroup),
-	by((*acceleratorSender).DeleteEndpointGroup), by((*acceleratorSender).AddEndpoints),
-	by((*acceleratorSender).RemoveEndpoints),
+var acceleratorRequests = newRequestTable(
+	by((*acceleratorRequestBuilder).CreateAccelerator), by((*acceleratorRequestBuilder).UpdateAccelerator),
+	by((*acceleratorRequestBuilder).DeleteAccelerator), by((*acceleratorRequestBuilder).TagResource),
+	by((*acceleratorRequestBuilder).UntagResource), by((*acceleratorRequestBuilder).CreateListener),
+	by((*acceleratorRequestBuilder).UpdateListener), by((*acceleratorRequestBuilder).DeleteListener),
+	by((*acceleratorRequestBuilder).CreateEndpointGroup), by((*acceleratorRequestBuilder).UpdateEndpointGroup),
+	by((*acceleratorRequestBuilder).DeleteEndpointGroup), by((*acceleratorRequestBuilder).AddEndpoints),
+	by((*acceleratorRequestBuilder).RemoveEndpoints),
 )
 
-// acceleratorSender makes the request of an operation.
-type acceleratorSender struct {
+// acceleratorRequestBuilder builds the request of an operation.
+type acceleratorRequestBuilder struct {
 	c       Accelerators
 	resolve operation.Resolve
-	send    func(context.Context) (operation.Output, error)
+	call    func(context.Context) (operation.Output, error)
 }
 
 // exchange sets the request of an operation, and how its answer is read; nil = it is of no interest.
-func exchange[I, O any](s *acceleratorSender, action func(context.Context, *I, ...func(*aga.Options)) (*O, error),
+func exchange[I, O any](s *acceleratorRequestBuilder, action func(context.Context, *I, ...func(*aga.Options)) (*O,
+	error),
 	in *I, read func(*O) operation.Output) {
-	s.send = func(ctx context.Context) (operation.Output, error) {
+	s.call = func(ctx context.Context) (operation.Output, error) {
 		out, err := action(ctx, in)
 		if err != nil || read == nil {
 			return operation.Output{}, err
@@ -142,7 +143,7 @@ func exchange[I, O any](s *acceleratorSender, action func(context.Context, *I, .
 	}
 }
 
-func (s *acceleratorSender) CreateAccelerator(op operation.CreateAccelerator) {
+func (s *acceleratorRequestBuilder) CreateAccelerator(op operation.CreateAccelerator) {
 	exchange(s, s.c.CreateAccelerator, &aga.CreateAcceleratorInput{
 		Name: aws.String(op.Name), IpAddressType: agatypes.IpAddressType(op.IPAddressType), IpAddresses: op.IPAddresses,
 		Enabled:          aws.Bool(true),
@@ -153,7 +154,7 @@ func (s *acceleratorSender) CreateAccelerator(op operation.CreateAccelerator) {
 	})
 }
 
-func (s *acceleratorSender) UpdateAccelerator(op operation.UpdateAccelerator) {
+func (s *acceleratorRequestBuilder) UpdateAccelerator(op operation.UpdateAccelerator) {
 	exchange(s, s.c.UpdateAccelerator, &aga.UpdateAcceleratorInput{
 		AcceleratorArn: aws.String(s.resolve(op.Accelerator)), Name: aws.String(op.Name),
 		IpAddressType: agatypes.IpAddressType(op.IPAddressType), Enabled: aws.Bool(op.Enabled),
@@ -163,22 +164,22 @@ func (s *acceleratorSender) UpdateAccelerator(op operation.UpdateAccelerator) {
 	})
 }
 
-func (s *acceleratorSender) DeleteAccelerator(op operation.DeleteAccelerator) {
+func (s *acceleratorRequestBuilder) DeleteAccelerator(op operation.DeleteAccelerator) {
 	exchange(s, s.c.DeleteAccelerator, &aga.DeleteAcceleratorInput{AcceleratorArn: aws.String(s.resolve(op.Accelerator))},
 		nil)
 }
 
-func (s *acceleratorSender) TagResource(op operation.TagResource) {
+func (s *acceleratorRequestBuilder) TagResource(op operation.TagResource) {
 	exchange(s, s.c.TagResource, &aga.TagResourceInput{ResourceArn: aws.String(s.resolve(op.Accelerator)),
 		Tags: acceleratorTags(op.Tags)}, nil)
 }
 
-func (s *acceleratorSender) UntagResource(op operation.UntagResource) {
+func (s *acceleratorRequestBuilder) UntagResource(op operation.UntagResource) {
 	exchange(s, s.c.UntagResource, &aga.UntagResourceInput{ResourceArn: aws.String(s.resolve(op.Accelerator)),
 		TagKeys: op.Keys}, nil)
 }
 
-func (s *acceleratorSender) CreateListener(op operation.CreateListener) {
+func (s *acceleratorRequestBuilder) CreateListener(op operation.CreateListener) {
 	exchange(s, s.c.CreateListener, &aga.CreateListenerInput{
 		AcceleratorArn: aws.String(s.resolve(op.Accelerator)), Protocol: agatypes.Protocol(op.Protocol),
 		PortRanges: portRanges(op.Ports), ClientAffinity: agatypes.ClientAffinity(op.Affinity),
@@ -187,18 +188,18 @@ func (s *acceleratorSender) CreateListener(op operation.CreateListener) {
 	})
 }
 
-func (s *acceleratorSender) UpdateListener(op operation.UpdateListener) {
+func (s *acceleratorRequestBuilder) UpdateListener(op operation.UpdateListener) {
 	exchange(s, s.c.UpdateListener, &aga.UpdateListenerInput{
 		ListenerArn: aws.String(s.resolve(op.Listener)), Protocol: agatypes.Protocol(op.Protocol),
 		PortRanges: portRanges(op.Ports), ClientAffinity: agatypes.ClientAffinity(op.Affinity),
 	}, nil)
 }
 
-func (s *acceleratorSender) DeleteListener(op operation.DeleteListener) {
+func (s *acceleratorRequestBuilder) DeleteListener(op operation.DeleteListener) {
 	exchange(s, s.c.DeleteListener, &aga.DeleteListenerInput{ListenerArn: aws.String(s.resolve(op.Listener))}, nil)
 }
 
-func (s *acceleratorSender) CreateEndpointGroup(op operation.CreateEndpointGroup) {
+func (s *acceleratorRequestBuilder) CreateEndpointGroup(op operation.CreateEndpointGroup) {
 	exchange(s, s.c.CreateEndpointGroup, &aga.CreateEndpointGroupInput{
 		ListenerArn: aws.String(s.resolve(op.Listener)), EndpointGroupRegion: aws.String(op.Region),
 		TrafficDialPercentage: aws.Float32(op.Dial), PortOverrides: portOverrides(op.Overrides),
@@ -207,7 +208,7 @@ func (s *acceleratorSender) CreateEndpointGroup(op operation.CreateEndpointGroup
 	})
 }
 
-func (s *acceleratorSender) UpdateEndpointGroup(op operation.UpdateEndpointGroup) {
+func (s *acceleratorRequestBuilder) UpdateEndpointGroup(op operation.UpdateEndpointGroup) {
 	in := &aga.UpdateEndpointGroupInput{EndpointGroupArn: aws.String(s.resolve(op.Group)), TrafficDialPercentage: op.Dial,
 		PortOverrides: portOverrides(op.Overrides), EndpointConfigurations: endpoints(op.Endpoints)}
 	if op.NoOverrides {
@@ -218,12 +219,12 @@ func (s *acceleratorSender) UpdateEndpointGroup(op operation.UpdateEndpointGroup
 	})
 }
 
-func (s *acceleratorSender) DeleteEndpointGroup(op operation.DeleteEndpointGroup) {
+func (s *acceleratorRequestBuilder) DeleteEndpointGroup(op operation.DeleteEndpointGroup) {
 	exchange(s, s.c.DeleteEndpointGroup, &aga.DeleteEndpointGroupInput{EndpointGroupArn: aws.String(s.resolve(op.Group))},
 		nil)
 }
 
-func (s *acceleratorSender) AddEndpoints(op operation.AddEndpoints) {
+func (s *acceleratorRequestBuilder) AddEndpoints(op operation.AddEndpoints) {
 	exchange(s, s.c.AddEndpoints, &aga.AddEndpointsInput{EndpointGroupArn: aws.String(s.resolve(op.Group)),
 		EndpointConfigurations: endpoints(op.Endpoints)},
 		func(out *aga.AddEndpointsOutput) operation.Output {
@@ -231,7 +232,7 @@ func (s *acceleratorSender) AddEndpoints(op operation.AddEndpoints) {
 		})
 }
 
-func (s *acceleratorSender) RemoveEndpoints(op operation.RemoveEndpoints) {
+func (s *acceleratorRequestBuilder) RemoveEndpoints(op operation.RemoveEndpoints) {
 	in := &aga.RemoveEndpointsInput{EndpointGroupArn: aws.String(s.resolve(op.Group))}
 	for _, id := range op.IDs {
 		in.EndpointIdentifiers = append(in.EndpointIdentifiers, agatypes.EndpointIdentifier{EndpointId: aws.String(id)})

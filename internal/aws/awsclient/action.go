@@ -11,7 +11,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-func (s *sender) actions(as []stack.Action) []elbv2types.Action {
+func (s *requestBuilder) actions(as []stack.Action) []elbv2types.Action {
 	out := make([]elbv2types.Action, len(as))
 	for i, a := range as {
 		e := elbv2types.Action{Type: elbv2types.ActionTypeEnum(a.Type), Order: aws.Int32(int32(i + 1))}
@@ -34,7 +34,7 @@ func (s *sender) actions(as []stack.Action) []elbv2types.Action {
 	return out
 }
 
-func (s *sender) forward(f *stack.Forward) *elbv2types.ForwardActionConfig {
+func (s *requestBuilder) forward(f *stack.Forward) *elbv2types.ForwardActionConfig {
 	out := &elbv2types.ForwardActionConfig{}
 	for _, t := range f.TargetGroups {
 		out.TargetGroups = append(out.TargetGroups, elbv2types.TargetGroupTuple{

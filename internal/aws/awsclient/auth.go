@@ -10,7 +10,7 @@ import (
 )
 
 // authentication fills in the configuration of an action that authenticates the client before another action.
-func (s *sender) authentication(e *elbv2types.Action, a stack.Action) {
+func (s *requestBuilder) authentication(e *elbv2types.Action, a stack.Action) {
 	switch {
 	case a.OIDC != nil:
 		o := a.OIDC

@@ -20,9 +20,9 @@ import (
 // validationTTL is the time to live of validation records, in seconds. A deletion must name it.
 const validationTTL = 60
 
-func (s *sender) RequestCertificate(op awsop.RequestCertificate) {
+func (s *requestBuilder) RequestCertificate(op awsop.RequestCertificate) {
 	c := op.Certificate
-	create(s, s.c.ACM.RequestCertificate, &acm.RequestCertificateInput{
+	setCreate(s, s.c.ACM.RequestCertificate, &acm.RequestCertificateInput{
 		DomainName:              aws.String(c.Domain),
 		SubjectAlternativeNames: c.Names,
 		ValidationMethod:        acmtypes.ValidationMethodDns,
@@ -34,7 +34,7 @@ func (s *sender) RequestCertificate(op awsop.RequestCertificate) {
 	})
 }
 
-func (s *sender) ImportCertificate(op awsop.ImportCertificate) {
+func (s *requestBuilder) ImportCertificate(op awsop.ImportCertificate) {
 	pair := op.Certificate.Import
 	in := &acm.ImportCertificateInput{Certificate: []byte(pair.Certificate), PrivateKey: []byte(s.reveal(pair.Key))}
 	if pair.Chain != "" {
@@ -42,32 +42,32 @@ func (s *sender) ImportCertificate(op awsop.ImportCertificate) {
 	}
 	if op.At != (stack.Ref{}) {
 		in.CertificateArn = s.id(op.At)
-		request(s, s.c.ACM.ImportCertificate, in)
+		setCall(s, s.c.ACM.ImportCertificate, in)
 		return
 	}
 	in.Tags = certificateTags(op.Certificate.Tags)
-	create(s, s.c.ACM.ImportCertificate, in, func(out *acm.ImportCertificateOutput) awsop.Output {
+	setCreate(s, s.c.ACM.ImportCertificate, in, func(out *acm.ImportCertificateOutput) awsop.Output {
 		return awsop.Output{ID: value(out.CertificateArn)}
 	})
 }
 
-func (s *sender) AddTagsToCertificate(op awsop.AddTagsToCertificate) {
-	request(s, s.c.ACM.AddTagsToCertificate, &acm.AddTagsToCertificateInput{CertificateArn: s.id(op.Certificate),
+func (s *requestBuilder) AddTagsToCertificate(op awsop.AddTagsToCertificate) {
+	setCall(s, s.c.ACM.AddTagsToCertificate, &acm.AddTagsToCertificateInput{CertificateArn: s.id(op.Certificate),
 		Tags: certificateTags(op.Tags)})
 }
 
-func (s *sender) DeleteCertificate(op awsop.DeleteCertificate) {
-	request(s, s.c.ACM.DeleteCertificate, &acm.DeleteCertificateInput{CertificateArn: s.id(op.Certificate)})
+func (s *requestBuilder) DeleteCertificate(op awsop.DeleteCertificate) {
+	setCall(s, s.c.ACM.DeleteCertificate, &acm.DeleteCertificateInput{CertificateArn: s.id(op.Certificate)})
 }
 
-func (s *sender) PublishValidation(op awsop.PublishValidation) {
+func (s *requestBuilder) PublishValidation(op awsop.PublishValidation) {
 	s.changeRecords(op.Zone, route53types.ChangeActionUpsert, op.Records)
 }
 
-func (s *sender) WithdrawValidation(op awsop.WithdrawValidation) {
+func (s *requestBuilder) WithdrawValidation(op awsop.WithdrawValidation) {
 	s.changeRecords(op.Zone, route53types.ChangeActionDelete, []awsop.ValidationRecord{op.Record})
-	send := s.send
-	s.send = func(ctx context.Context) (awsop.Output, error) {
+	send := s.call
+	s.call = func(ctx context.Context) (awsop.Output, error) {
 		out, err := send(ctx)
 		if notThere(err) {
 			err = nil
@@ -76,7 +76,8 @@ func (s *sender) WithdrawValidation(op awsop.WithdrawValidation) {
 	}
 }
 
-func (s *sender) changeRecords(zone string, action route53types.ChangeAction, records []awsop.ValidationRecord) {
+func (s *requestBuilder) changeRecords(zone string, action route53types.ChangeAction,
+	records []awsop.ValidationRecord) {
 	batch := &route53types.ChangeBatch{}
 	for _, r := range records {
 		batch.Changes = append(batch.Changes, route53types.Change{
@@ -85,7 +86,7 @@ func (s *sender) changeRecords(zone string, action route53types.ChangeAction, re
 				ResourceRecords: []route53types.ResourceRecord{{Value: aws.String(r.Value)}},
 			}})
 	}
-	request(s, s.c.Route53.ChangeResourceRecordSets, &route53.ChangeResourceRecordSetsInput{HostedZoneId: aws.String(zone),
+	setCall(s, s.c.Route53.ChangeResourceRecordSets, &route53.ChangeResourceRecordSetsInput{HostedZoneId: aws.String(zone),
 		ChangeBatch: batch})
 }
 

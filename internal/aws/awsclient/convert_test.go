@@ -29,7 +29,7 @@ func TestActionsSurviveTheWayToAWSAndBack(t *testing.T) {
 		{Type: stack.ActionValidateJWT, JWT: &stack.ValidateJWT{JWKSEndpoint: "https://a.example.com/k", Issuer: "a",
 			Claims: []stack.Claim{{Format: "string-array", Name: "groups", Values: []string{"a", "b"}}}}},
 	}
-	if diff := cmp.Diff(as, FromActions((&sender{resolve: byLiteral}).actions(as))); diff != "" {
+	if diff := cmp.Diff(as, FromActions((&requestBuilder{resolve: byLiteral}).actions(as))); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -47,7 +47,7 @@ func TestALoginSurvivesTheWayToAWSAndBackButForItsSecret(t *testing.T) {
 		Session: session(), ClientID: stack.NewSecret("id", ""), ClientSecret: stack.NewSecret("s3cret", "key"),
 		SecretName: "shop/idp",
 	}
-	sent := (&sender{resolve: byLiteral}).actions([]stack.Action{{Type: stack.ActionAuthenticateOIDC, OIDC: &o}})
+	sent := (&requestBuilder{resolve: byLiteral}).actions([]stack.Action{{Type: stack.ActionAuthenticateOIDC, OIDC: &o}})
 	if c := sent[0].AuthenticateOidcConfig; value(c.ClientSecret) != "s3cret" || c.UseExistingClientSecret != nil {
 		t.Errorf("sent %v, %v", value(c.ClientSecret), c.UseExistingClientSecret)
 	}
@@ -58,7 +58,7 @@ func TestALoginSurvivesTheWayToAWSAndBackButForItsSecret(t *testing.T) {
 		t.Error(diff)
 	}
 	// What was read can be written again: AWS keeps the secret that it has.
-	sent = (&sender{resolve: byLiteral}).actions(got)
+	sent = (&requestBuilder{resolve: byLiteral}).actions(got)
 	if c := sent[0].AuthenticateOidcConfig; c.ClientSecret != nil || !value(c.UseExistingClientSecret) ||
 		value(c.ClientId) != "id" {
 		t.Errorf("sent again: %v, %v", c.ClientSecret, c.UseExistingClientSecret)

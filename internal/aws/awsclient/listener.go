@@ -51,9 +51,9 @@ func fromMutual(m *elbv2types.MutualAuthenticationAttributes) *stack.MutualAuthe
 	}
 }
 
-func (s *sender) CreateListener(op awsop.CreateListener) {
+func (s *requestBuilder) CreateListener(op awsop.CreateListener) {
 	l := op.Listener
-	create(s, s.c.ELBV2.CreateListener, &elbv2.CreateListenerInput{
+	setCreate(s, s.c.ELBV2.CreateListener, &elbv2.CreateListenerInput{
 		LoadBalancerArn: s.id(l.LoadBalancer),
 		Port:            aws.Int32(l.Port),
 		Protocol:        elbv2types.ProtocolEnum(l.Protocol),
@@ -69,9 +69,9 @@ func (s *sender) CreateListener(op awsop.CreateListener) {
 	})
 }
 
-func (s *sender) ModifyListener(op awsop.ModifyListener) {
+func (s *requestBuilder) ModifyListener(op awsop.ModifyListener) {
 	l := op.Listener
-	request(s, s.c.ELBV2.ModifyListener, &elbv2.ModifyListenerInput{
+	setCall(s, s.c.ELBV2.ModifyListener, &elbv2.ModifyListenerInput{
 		ListenerArn:    s.id(op.Ref),
 		Port:           aws.Int32(l.Port),
 		Protocol:       elbv2types.ProtocolEnum(l.Protocol),
@@ -84,26 +84,26 @@ func (s *sender) ModifyListener(op awsop.ModifyListener) {
 	})
 }
 
-func (s *sender) DeleteListener(op awsop.DeleteListener) {
-	request(s, s.c.ELBV2.DeleteListener, &elbv2.DeleteListenerInput{ListenerArn: s.id(op.Listener)})
+func (s *requestBuilder) DeleteListener(op awsop.DeleteListener) {
+	setCall(s, s.c.ELBV2.DeleteListener, &elbv2.DeleteListenerInput{ListenerArn: s.id(op.Listener)})
 }
 
 // One certificate per call: AWS documents no more.
 
-func (s *sender) AddListenerCertificates(op awsop.AddListenerCertificates) {
-	request(s, s.c.ELBV2.AddListenerCertificates, &elbv2.AddListenerCertificatesInput{
+func (s *requestBuilder) AddListenerCertificates(op awsop.AddListenerCertificates) {
+	setCall(s, s.c.ELBV2.AddListenerCertificates, &elbv2.AddListenerCertificatesInput{
 		ListenerArn: s.id(op.Listener), Certificates: []elbv2types.Certificate{{CertificateArn: aws.String(op.Certificate)}},
 	})
 }
 
-func (s *sender) RemoveListenerCertificates(op awsop.RemoveListenerCertificates) {
-	request(s, s.c.ELBV2.RemoveListenerCertificates, &elbv2.RemoveListenerCertificatesInput{
+func (s *requestBuilder) RemoveListenerCertificates(op awsop.RemoveListenerCertificates) {
+	setCall(s, s.c.ELBV2.RemoveListenerCertificates, &elbv2.RemoveListenerCertificatesInput{
 		ListenerArn: s.id(op.Listener), Certificates: []elbv2types.Certificate{{CertificateArn: aws.String(op.Certificate)}},
 	})
 }
 
-func (s *sender) ModifyListenerAttributes(op awsop.ModifyListenerAttributes) {
-	request(s, s.c.ELBV2.ModifyListenerAttributes, &elbv2.ModifyListenerAttributesInput{
+func (s *requestBuilder) ModifyListenerAttributes(op awsop.ModifyListenerAttributes) {
+	setCall(s, s.c.ELBV2.ModifyListenerAttributes, &elbv2.ModifyListenerAttributesInput{
 		ListenerArn: s.id(op.Listener),
 		Attributes:  balancingPairs[elbv2types.ListenerAttribute](op.Attributes),
 	})

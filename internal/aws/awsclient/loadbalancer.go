@@ -26,7 +26,7 @@ func subnetMappings(ms []stack.SubnetMapping) []elbv2types.SubnetMapping {
 	return out
 }
 
-func (s *sender) CreateLoadBalancer(op awsop.CreateLoadBalancer) {
+func (s *requestBuilder) CreateLoadBalancer(op awsop.CreateLoadBalancer) {
 	lb := op.LoadBalancer
 	in := &elbv2.CreateLoadBalancerInput{
 		Name:                         aws.String(lb.Name),
@@ -42,22 +42,22 @@ func (s *sender) CreateLoadBalancer(op awsop.CreateLoadBalancer) {
 	if len(lb.SecurityGroups) > 0 {
 		in.SecurityGroups = s.all(lb.SecurityGroups)
 	}
-	create(s, s.c.ELBV2.CreateLoadBalancer, in, func(out *elbv2.CreateLoadBalancerOutput) awsop.Output {
+	setCreate(s, s.c.ELBV2.CreateLoadBalancer, in, func(out *elbv2.CreateLoadBalancerOutput) awsop.Output {
 		made := FromLoadBalancer(first(out.LoadBalancers))
 		return awsop.Output{ID: made.ARN, DNSName: made.DNSName, HostedZone: made.HostedZone, State: made.State}
 	})
 }
 
-func (s *sender) SetSecurityGroups(op awsop.SetSecurityGroups) {
+func (s *requestBuilder) SetSecurityGroups(op awsop.SetSecurityGroups) {
 	enforced := elbv2types.EnforceSecurityGroupInboundRulesOnPrivateLinkTrafficEnum(op.PrivateLinkRules)
-	request(s, s.c.ELBV2.SetSecurityGroups, &elbv2.SetSecurityGroupsInput{
+	setCall(s, s.c.ELBV2.SetSecurityGroups, &elbv2.SetSecurityGroupsInput{
 		LoadBalancerArn: s.id(op.LoadBalancer), SecurityGroups: s.all(op.Groups),
 		EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic: enforced,
 	})
 }
 
-func (s *sender) SetSubnets(op awsop.SetSubnets) {
-	request(s, s.c.ELBV2.SetSubnets, &elbv2.SetSubnetsInput{
+func (s *requestBuilder) SetSubnets(op awsop.SetSubnets) {
+	setCall(s, s.c.ELBV2.SetSubnets, &elbv2.SetSubnetsInput{
 		LoadBalancerArn:              s.id(op.LoadBalancer),
 		SubnetMappings:               subnetMappings(op.Subnets),
 		EnablePrefixForIpv6SourceNat: elbv2types.EnablePrefixForIpv6SourceNatEnum(op.NetworkSourceNAT),
@@ -65,21 +65,21 @@ func (s *sender) SetSubnets(op awsop.SetSubnets) {
 	})
 }
 
-func (s *sender) SetIpAddressType(op awsop.SetIpAddressType) {
-	request(s, s.c.ELBV2.SetIpAddressType, &elbv2.SetIpAddressTypeInput{
+func (s *requestBuilder) SetIpAddressType(op awsop.SetIpAddressType) {
+	setCall(s, s.c.ELBV2.SetIpAddressType, &elbv2.SetIpAddressTypeInput{
 		LoadBalancerArn: s.id(op.LoadBalancer), IpAddressType: elbv2types.IpAddressType(op.IPAddressType),
 	})
 }
 
-func (s *sender) ModifyLoadBalancerAttributes(op awsop.ModifyLoadBalancerAttributes) {
-	request(s, s.c.ELBV2.ModifyLoadBalancerAttributes, &elbv2.ModifyLoadBalancerAttributesInput{
+func (s *requestBuilder) ModifyLoadBalancerAttributes(op awsop.ModifyLoadBalancerAttributes) {
+	setCall(s, s.c.ELBV2.ModifyLoadBalancerAttributes, &elbv2.ModifyLoadBalancerAttributesInput{
 		LoadBalancerArn: s.id(op.LoadBalancer),
 		Attributes:      balancingPairs[elbv2types.LoadBalancerAttribute](op.Attributes),
 	})
 }
 
-func (s *sender) DeleteLoadBalancer(op awsop.DeleteLoadBalancer) {
-	request(s, s.c.ELBV2.DeleteLoadBalancer, &elbv2.DeleteLoadBalancerInput{LoadBalancerArn: s.id(op.LoadBalancer)})
+func (s *requestBuilder) DeleteLoadBalancer(op awsop.DeleteLoadBalancer) {
+	setCall(s, s.c.ELBV2.DeleteLoadBalancer, &elbv2.DeleteLoadBalancerInput{LoadBalancerArn: s.id(op.LoadBalancer)})
 }
 
 // FromLoadBalancer converts an observed load balancer. The caller sets identity, tags and attributes.
@@ -123,24 +123,24 @@ func FromLoadBalancer(l elbv2types.LoadBalancer) awsop.LoadBalancer {
 	return lb
 }
 
-func (s *sender) ModifyCapacityReservation(op awsop.ModifyCapacityReservation) {
+func (s *requestBuilder) ModifyCapacityReservation(op awsop.ModifyCapacityReservation) {
 	in := &elbv2.ModifyCapacityReservationInput{LoadBalancerArn: s.id(op.LoadBalancer)}
 	if op.Units > 0 {
 		in.MinimumLoadBalancerCapacity = &elbv2types.MinimumLoadBalancerCapacity{CapacityUnits: aws.Int32(op.Units)}
 	} else {
 		in.ResetCapacityReservation = aws.Bool(true)
 	}
-	request(s, s.c.ELBV2.ModifyCapacityReservation, in)
+	setCall(s, s.c.ELBV2.ModifyCapacityReservation, in)
 }
 
-func (s *sender) ModifyIpPools(op awsop.ModifyIpPools) {
+func (s *requestBuilder) ModifyIpPools(op awsop.ModifyIpPools) {
 	in := &elbv2.ModifyIpPoolsInput{LoadBalancerArn: s.id(op.LoadBalancer)}
 	if op.Pool != "" {
 		in.IpamPools = ipamPools(op.Pool)
 	} else {
 		in.RemoveIpamPools = []elbv2types.RemoveIpamPoolEnum{elbv2types.RemoveIpamPoolEnumIpv4}
 	}
-	request(s, s.c.ELBV2.ModifyIpPools, in)
+	setCall(s, s.c.ELBV2.ModifyIpPools, in)
 }
 
 // ipamPools is nil for Amazon's addresses.

@@ -112,8 +112,8 @@ func fromTransforms(ts []elbv2types.RuleTransform) []stack.Transform {
 	return out
 }
 
-func (s *sender) CreateRule(op awsop.CreateRule) {
-	create(s, s.c.ELBV2.CreateRule, &elbv2.CreateRuleInput{
+func (s *requestBuilder) CreateRule(op awsop.CreateRule) {
+	setCreate(s, s.c.ELBV2.CreateRule, &elbv2.CreateRuleInput{
 		ListenerArn: s.id(op.Rule.Listener),
 		Priority:    aws.Int32(op.Priority),
 		Conditions:  conditions(op.Rule.Conditions),
@@ -125,7 +125,7 @@ func (s *sender) CreateRule(op awsop.CreateRule) {
 	})
 }
 
-func (s *sender) ModifyRule(op awsop.ModifyRule) {
+func (s *requestBuilder) ModifyRule(op awsop.ModifyRule) {
 	in := &elbv2.ModifyRuleInput{
 		RuleArn:    s.id(op.Ref),
 		Conditions: conditions(op.Rule.Conditions),
@@ -135,21 +135,21 @@ func (s *sender) ModifyRule(op awsop.ModifyRule) {
 	if len(in.Transforms) == 0 {
 		in.ResetTransforms = aws.Bool(true)
 	}
-	request(s, s.c.ELBV2.ModifyRule, in)
+	setCall(s, s.c.ELBV2.ModifyRule, in)
 }
 
-func (s *sender) SetRulePriorities(op awsop.SetRulePriorities) {
+func (s *requestBuilder) SetRulePriorities(op awsop.SetRulePriorities) {
 	in := &elbv2.SetRulePrioritiesInput{}
 	for _, p := range op.Priorities {
 		in.RulePriorities = append(in.RulePriorities, elbv2types.RulePriorityPair{
 			RuleArn: s.id(p.Rule), Priority: aws.Int32(p.Priority),
 		})
 	}
-	request(s, s.c.ELBV2.SetRulePriorities, in)
+	setCall(s, s.c.ELBV2.SetRulePriorities, in)
 }
 
-func (s *sender) DeleteRule(op awsop.DeleteRule) {
-	request(s, s.c.ELBV2.DeleteRule, &elbv2.DeleteRuleInput{RuleArn: s.id(op.Rule)})
+func (s *requestBuilder) DeleteRule(op awsop.DeleteRule) {
+	setCall(s, s.c.ELBV2.DeleteRule, &elbv2.DeleteRuleInput{RuleArn: s.id(op.Rule)})
 }
 
 // FromRule is an observed rule of a listener; identity and tags are the caller's to fill in. Ok is false for default

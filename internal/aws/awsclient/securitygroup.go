@@ -60,7 +60,7 @@ func FromPermissions(ips []ec2types.IpPermission) []stack.Permission {
 	return out
 }
 
-func (s *sender) CreateSecurityGroup(op awsop.CreateSecurityGroup) {
+func (s *requestBuilder) CreateSecurityGroup(op awsop.CreateSecurityGroup) {
 	in := &ec2.CreateSecurityGroupInput{
 		VpcId: aws.String(op.VPC), GroupName: aws.String(op.Group.Name), Description: aws.String(op.Group.Description),
 	}
@@ -68,23 +68,23 @@ func (s *sender) CreateSecurityGroup(op awsop.CreateSecurityGroup) {
 		in.TagSpecifications = []ec2types.TagSpecification{{ResourceType: ec2types.ResourceTypeSecurityGroup,
 			Tags: computeTags(op.Group.Tags)}}
 	}
-	create(s, s.c.EC2.CreateSecurityGroup, in, func(out *ec2.CreateSecurityGroupOutput) awsop.Output {
+	setCreate(s, s.c.EC2.CreateSecurityGroup, in, func(out *ec2.CreateSecurityGroupOutput) awsop.Output {
 		return awsop.Output{ID: value(out.GroupId)}
 	})
 }
 
-func (s *sender) AuthorizeSecurityGroupIngress(op awsop.AuthorizeSecurityGroupIngress) {
-	request(s, s.c.EC2.AuthorizeSecurityGroupIngress, &ec2.AuthorizeSecurityGroupIngressInput{
+func (s *requestBuilder) AuthorizeSecurityGroupIngress(op awsop.AuthorizeSecurityGroupIngress) {
+	setCall(s, s.c.EC2.AuthorizeSecurityGroupIngress, &ec2.AuthorizeSecurityGroupIngressInput{
 		GroupId: s.id(op.Group), IpPermissions: Permissions(op.Permissions, s.resolve),
 	})
 }
 
-func (s *sender) RevokeSecurityGroupIngress(op awsop.RevokeSecurityGroupIngress) {
-	request(s, s.c.EC2.RevokeSecurityGroupIngress, &ec2.RevokeSecurityGroupIngressInput{
+func (s *requestBuilder) RevokeSecurityGroupIngress(op awsop.RevokeSecurityGroupIngress) {
+	setCall(s, s.c.EC2.RevokeSecurityGroupIngress, &ec2.RevokeSecurityGroupIngressInput{
 		GroupId: s.id(op.Group), IpPermissions: Permissions(op.Permissions, s.resolve),
 	})
 }
 
-func (s *sender) DeleteSecurityGroup(op awsop.DeleteSecurityGroup) {
-	request(s, s.c.EC2.DeleteSecurityGroup, &ec2.DeleteSecurityGroupInput{GroupId: s.id(op.Group)})
+func (s *requestBuilder) DeleteSecurityGroup(op awsop.DeleteSecurityGroup) {
+	setCall(s, s.c.EC2.DeleteSecurityGroup, &ec2.DeleteSecurityGroupInput{GroupId: s.id(op.Group)})
 }

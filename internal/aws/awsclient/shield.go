@@ -43,14 +43,14 @@ var shieldService = addOnService{
 	},
 }
 
-func (s *sender) CreateProtection(op awsop.CreateProtection) {
-	create(s, s.c.Shield.CreateProtection, &shield.CreateProtectionInput{
+func (s *requestBuilder) CreateProtection(op awsop.CreateProtection) {
+	setCreate(s, s.c.Shield.CreateProtection, &shield.CreateProtectionInput{
 		Name: aws.String(naming.ProtectionName), ResourceArn: s.id(op.LoadBalancer),
 	}, func(out *shield.CreateProtectionOutput) awsop.Output {
 		return awsop.Output{Protection: value(out.ProtectionId)}
 	})
 }
 
-func (s *sender) DeleteProtection(op awsop.DeleteProtection) {
-	request(s, s.c.Shield.DeleteProtection, &shield.DeleteProtectionInput{ProtectionId: aws.String(op.Protection)})
+func (s *requestBuilder) DeleteProtection(op awsop.DeleteProtection) {
+	setCall(s, s.c.Shield.DeleteProtection, &shield.DeleteProtectionInput{ProtectionId: aws.String(op.Protection)})
 }

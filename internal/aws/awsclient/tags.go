@@ -61,25 +61,25 @@ func ResourceTags(tags []taggingtypes.Tag) map[string]string {
 	return unpaired(tags, func(t taggingtypes.Tag) (k, v *string) { return t.Key, t.Value })
 }
 
-func (s *sender) AddTags(op awsop.AddTags) {
-	request(s, s.c.ELBV2.AddTags, &elbv2.AddTagsInput{ResourceArns: []string{s.resolve(op.Resource)},
+func (s *requestBuilder) AddTags(op awsop.AddTags) {
+	setCall(s, s.c.ELBV2.AddTags, &elbv2.AddTagsInput{ResourceArns: []string{s.resolve(op.Resource)},
 		Tags: balancingPairs[elbv2types.Tag](op.Tags)})
 }
 
-func (s *sender) RemoveTags(op awsop.RemoveTags) {
-	request(s, s.c.ELBV2.RemoveTags, &elbv2.RemoveTagsInput{ResourceArns: []string{s.resolve(op.Resource)},
+func (s *requestBuilder) RemoveTags(op awsop.RemoveTags) {
+	setCall(s, s.c.ELBV2.RemoveTags, &elbv2.RemoveTagsInput{ResourceArns: []string{s.resolve(op.Resource)},
 		TagKeys: op.Keys})
 }
 
-func (s *sender) CreateTags(op awsop.CreateTags) {
-	request(s, s.c.EC2.CreateTags, &ec2.CreateTagsInput{Resources: []string{s.resolve(op.Group)},
+func (s *requestBuilder) CreateTags(op awsop.CreateTags) {
+	setCall(s, s.c.EC2.CreateTags, &ec2.CreateTagsInput{Resources: []string{s.resolve(op.Group)},
 		Tags: computeTags(op.Tags)})
 }
 
-func (s *sender) DeleteTags(op awsop.DeleteTags) {
+func (s *requestBuilder) DeleteTags(op awsop.DeleteTags) {
 	in := &ec2.DeleteTagsInput{Resources: []string{s.resolve(op.Group)}}
 	for _, k := range op.Keys {
 		in.Tags = append(in.Tags, ec2types.Tag{Key: aws.String(k)})
 	}
-	request(s, s.c.EC2.DeleteTags, in)
+	setCall(s, s.c.EC2.DeleteTags, in)
 }

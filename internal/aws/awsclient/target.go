@@ -17,27 +17,27 @@ func targetDescriptions(ts []awsop.Target) []elbv2types.TargetDescription {
 	return out
 }
 
-func (s *sender) RegisterTargets(op awsop.RegisterTargets) {
-	request(s, s.c.ELBV2.RegisterTargets, &elbv2.RegisterTargetsInput{
+func (s *requestBuilder) RegisterTargets(op awsop.RegisterTargets) {
+	setCall(s, s.c.ELBV2.RegisterTargets, &elbv2.RegisterTargetsInput{
 		TargetGroupArn: s.id(op.TargetGroup), Targets: targetDescriptions(op.Targets),
 	})
 }
 
 // DeregisterTargets omits the zone: address and port identify a target.
-func (s *sender) DeregisterTargets(op awsop.DeregisterTargets) {
+func (s *requestBuilder) DeregisterTargets(op awsop.DeregisterTargets) {
 	in := &elbv2.DeregisterTargetsInput{TargetGroupArn: s.id(op.TargetGroup), Targets: targetDescriptions(op.Targets)}
 	for i := range in.Targets {
 		in.Targets[i].AvailabilityZone = nil
 	}
-	request(s, s.c.ELBV2.DeregisterTargets, in)
+	setCall(s, s.c.ELBV2.DeregisterTargets, in)
 }
 
-func (s *sender) RegisterLoadBalancer(op awsop.RegisterLoadBalancer) {
+func (s *requestBuilder) RegisterLoadBalancer(op awsop.RegisterLoadBalancer) {
 	s.RegisterTargets(awsop.RegisterTargets{TargetGroup: op.TargetGroup, Targets: []awsop.Target{
 		{ID: s.resolve(op.LoadBalancer), Port: op.Port}}})
 }
 
-func (s *sender) DeregisterLoadBalancer(op awsop.DeregisterLoadBalancer) {
+func (s *requestBuilder) DeregisterLoadBalancer(op awsop.DeregisterLoadBalancer) {
 	s.DeregisterTargets(awsop.DeregisterTargets{TargetGroup: op.TargetGroup, Targets: []awsop.Target{
 		{ID: s.resolve(op.LoadBalancer), Port: op.Port}}})
 }

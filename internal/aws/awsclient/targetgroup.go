@@ -22,7 +22,7 @@ func matcher(version, codes string) *elbv2types.Matcher {
 	return &elbv2types.Matcher{HttpCode: aws.String(codes)}
 }
 
-func (s *sender) CreateTargetGroup(op awsop.CreateTargetGroup) {
+func (s *requestBuilder) CreateTargetGroup(op awsop.CreateTargetGroup) {
 	tg := op.TargetGroup
 	hc := tg.HealthCheck
 	in := &elbv2.CreateTargetGroupInput{
@@ -47,14 +47,14 @@ func (s *sender) CreateTargetGroup(op awsop.CreateTargetGroup) {
 	if tg.IPAddressType == stack.IPv6 {
 		in.IpAddressType = elbv2types.TargetGroupIpAddressTypeEnumIpv6
 	}
-	create(s, s.c.ELBV2.CreateTargetGroup, in, func(out *elbv2.CreateTargetGroupOutput) awsop.Output {
+	setCreate(s, s.c.ELBV2.CreateTargetGroup, in, func(out *elbv2.CreateTargetGroupOutput) awsop.Output {
 		return awsop.Output{ID: value(first(out.TargetGroups).TargetGroupArn)}
 	})
 }
 
-func (s *sender) ModifyTargetGroup(op awsop.ModifyTargetGroup) {
+func (s *requestBuilder) ModifyTargetGroup(op awsop.ModifyTargetGroup) {
 	hc := op.HealthCheck
-	request(s, s.c.ELBV2.ModifyTargetGroup, &elbv2.ModifyTargetGroupInput{
+	setCall(s, s.c.ELBV2.ModifyTargetGroup, &elbv2.ModifyTargetGroupInput{
 		TargetGroupArn:             s.id(op.TargetGroup),
 		HealthCheckEnabled:         aws.Bool(true),
 		HealthCheckPort:            optional(hc.Port),
@@ -68,15 +68,15 @@ func (s *sender) ModifyTargetGroup(op awsop.ModifyTargetGroup) {
 	})
 }
 
-func (s *sender) ModifyTargetGroupAttributes(op awsop.ModifyTargetGroupAttributes) {
-	request(s, s.c.ELBV2.ModifyTargetGroupAttributes, &elbv2.ModifyTargetGroupAttributesInput{
+func (s *requestBuilder) ModifyTargetGroupAttributes(op awsop.ModifyTargetGroupAttributes) {
+	setCall(s, s.c.ELBV2.ModifyTargetGroupAttributes, &elbv2.ModifyTargetGroupAttributesInput{
 		TargetGroupArn: s.id(op.TargetGroup),
 		Attributes:     balancingPairs[elbv2types.TargetGroupAttribute](op.Attributes),
 	})
 }
 
-func (s *sender) DeleteTargetGroup(op awsop.DeleteTargetGroup) {
-	request(s, s.c.ELBV2.DeleteTargetGroup, &elbv2.DeleteTargetGroupInput{TargetGroupArn: s.id(op.TargetGroup)})
+func (s *requestBuilder) DeleteTargetGroup(op awsop.DeleteTargetGroup) {
+	setCall(s, s.c.ELBV2.DeleteTargetGroup, &elbv2.DeleteTargetGroupInput{TargetGroupArn: s.id(op.TargetGroup)})
 }
 
 // FromTargetGroup is an observed target group; identity, tags and attributes are the caller's to fill in.

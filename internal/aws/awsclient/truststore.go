@@ -43,8 +43,8 @@ func (l *lazyS3) PutObject(ctx context.Context, in *s3.PutObjectInput, o ...func
 	return l.client().PutObject(ctx, in, o...)
 }
 
-func (s *sender) PutObject(op awsop.PutObject) {
-	s.send = func(ctx context.Context) (awsop.Output, error) {
+func (s *requestBuilder) PutObject(op awsop.PutObject) {
+	s.call = func(ctx context.Context) (awsop.Output, error) {
 		_, err := s.c.S3.PutObject(ctx, &s3.PutObjectInput{
 			Bucket: aws.String(op.Bucket), Key: aws.String(op.Key), Body: strings.NewReader(op.Content),
 			ContentType: aws.String("application/x-pem-file"),
@@ -53,16 +53,16 @@ func (s *sender) PutObject(op awsop.PutObject) {
 	}
 }
 
-func (s *sender) DeleteObject(op awsop.DeleteObject) {
-	s.send = func(ctx context.Context) (awsop.Output, error) {
+func (s *requestBuilder) DeleteObject(op awsop.DeleteObject) {
+	s.call = func(ctx context.Context) (awsop.Output, error) {
 		_, err := s.c.S3.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: aws.String(op.Bucket), Key: aws.String(op.Key)})
 		return awsop.Output{}, err
 	}
 }
 
-func (s *sender) CreateTrustStore(op awsop.CreateTrustStore) {
+func (s *requestBuilder) CreateTrustStore(op awsop.CreateTrustStore) {
 	t := op.TrustStore
-	create(s, s.c.ELBV2.CreateTrustStore, &elbv2.CreateTrustStoreInput{
+	setCreate(s, s.c.ELBV2.CreateTrustStore, &elbv2.CreateTrustStoreInput{
 		Name: aws.String(t.Name), CaCertificatesBundleS3Bucket: aws.String(t.Bucket), CaCertificatesBundleS3Key: aws.String(
 			t.Key), Tags: balancingPairs[elbv2types.Tag](t.Tags),
 	}, func(out *elbv2.CreateTrustStoreOutput) awsop.Output {
@@ -71,13 +71,13 @@ func (s *sender) CreateTrustStore(op awsop.CreateTrustStore) {
 	})
 }
 
-func (s *sender) ModifyTrustStore(op awsop.ModifyTrustStore) {
-	request(s, s.c.ELBV2.ModifyTrustStore, &elbv2.ModifyTrustStoreInput{
+func (s *requestBuilder) ModifyTrustStore(op awsop.ModifyTrustStore) {
+	setCall(s, s.c.ELBV2.ModifyTrustStore, &elbv2.ModifyTrustStoreInput{
 		TrustStoreArn: s.id(op.Ref), CaCertificatesBundleS3Bucket: aws.String(op.TrustStore.Bucket),
 		CaCertificatesBundleS3Key: aws.String(op.TrustStore.Key),
 	})
 }
 
-func (s *sender) DeleteTrustStore(op awsop.DeleteTrustStore) {
-	request(s, s.c.ELBV2.DeleteTrustStore, &elbv2.DeleteTrustStoreInput{TrustStoreArn: s.id(op.TrustStore)})
+func (s *requestBuilder) DeleteTrustStore(op awsop.DeleteTrustStore) {
+	setCall(s, s.c.ELBV2.DeleteTrustStore, &elbv2.DeleteTrustStoreInput{TrustStoreArn: s.id(op.TrustStore)})
 }

@@ -37,13 +37,13 @@ var wafv2Service = addOnService{
 	family: func(operation string) apiFamily { return firewallFamily(ServiceWAFv2, operation) },
 }
 
-func (s *sender) AssociateWebACL(op awsop.AssociateWebACL) {
-	request(s, s.c.WAFv2.AssociateWebACL, &wafv2.AssociateWebACLInput{WebACLArn: aws.String(op.WebACL),
+func (s *requestBuilder) AssociateWebACL(op awsop.AssociateWebACL) {
+	setCall(s, s.c.WAFv2.AssociateWebACL, &wafv2.AssociateWebACLInput{WebACLArn: aws.String(op.WebACL),
 		ResourceArn: s.id(op.LoadBalancer)})
 }
 
-func (s *sender) DisassociateWebACL(op awsop.DisassociateWebACL) {
-	request(s, s.c.WAFv2.DisassociateWebACL, &wafv2.DisassociateWebACLInput{ResourceArn: s.id(op.LoadBalancer)})
+func (s *requestBuilder) DisassociateWebACL(op awsop.DisassociateWebACL) {
+	setCall(s, s.c.WAFv2.DisassociateWebACL, &wafv2.DisassociateWebACLInput{ResourceArn: s.id(op.LoadBalancer)})
 }
 
 // firewallFamily is one bucket per operation, and a slow one: the developer guide's "AWS WAF quotas".

@@ -19,76 +19,86 @@ type Resolve func(stack.Ref) string
 // Write sends one operation to AWS. The operations on TargetGroupBindings are not AWS's, and AwaitTargets writes
 // nothing: they are an error. The error is for Classify, and has no secrets.
 func Write(ctx context.Context, c Clients, op plan.Operation, resolve Resolve) (awsop.Output, error) {
-	s := sender{c: c, resolve: resolve}
+	s := requestBuilder{c: c, resolve: resolve}
 	s.refuse(op)
-	writes.send(&s, op)
+	requests.prepare(&s, op)
 	ctx = withSecrets(ctx, s.secrets)
-	out, err := s.send(ctx) // the last line before AWS: the SDK's client, with the Limiter as a middleware
+	out, err := s.call(ctx) // the last line before AWS: the SDK's client, with the Limiter as a middleware
 	return out, withoutSecrets(ctx, err)
 }
 
-// routes are the methods that make the requests of operations, by the type of the operation. S is what makes them.
-type routes[S any] map[reflect.Type]func(*S, plan.Operation)
+// requestTable are the methods that build the requests of operations, by the type of the operation; S builds them.
+type requestTable[S any] map[reflect.Type]func(*S, plan.Operation)
 
-func (r routes[S]) send(s *S, op plan.Operation) {
-	if send := r[reflect.TypeOf(op)]; send != nil {
-		send(s, op)
+func (r requestTable[S]) prepare(s *S, op plan.Operation) {
+	if prepare := r[reflect.TypeOf(op)]; prepare != nil {
+		prepare(s, op)
 	}
 }
 
-// route is one of routes.
-type route[S any] struct {
-	op   reflect.Type
-	send func(*S, plan.Operation)
+// requestRow is a row of a requestTable.
+type requestRow[S any] struct {
+	op      reflect.Type
+	prepare func(*S, plan.Operation)
 }
 
-func by[S any, O plan.Operation](send func(*S, O)) route[S] {
-	return route[S]{reflect.TypeFor[O](), func(s *S, op plan.Operation) {
+func by[S any, O plan.Operation](prepare func(*S, O)) requestRow[S] {
+	return requestRow[S]{reflect.TypeFor[O](), func(s *S, op plan.Operation) {
 		if op, ok := op.(O); ok {
-			send(s, op)
+			prepare(s, op)
 		}
 	}}
 }
 
-func routesOf[S any](all ...route[S]) routes[S] {
-	out := routes[S]{}
+func newRequestTable[S any](all ...requestRow[S]) requestTable[S] {
+	out := requestTable[S]{}
 	for _, r := range all {
-		out[r.op] = r.send
+		out[r.op] = r.prepare
 	}
 	return out
 }
 
-var writes = routesOf(
-	by((*sender).CreateSecurityGroup), by((*sender).AuthorizeSecurityGroupIngress),
-	by((*sender).RevokeSecurityGroupIngress), by((*sender).DeleteSecurityGroup),
-	by((*sender).CreateTags), by((*sender).DeleteTags), by((*sender).AddTags), by((*sender).RemoveTags),
-	by((*sender).CreateTargetGroup), by((*sender).ModifyTargetGroup), by((*sender).ModifyTargetGroupAttributes),
-	by((*sender).DeleteTargetGroup), by((*sender).RegisterTargets), by((*sender).DeregisterTargets),
-	by((*sender).RegisterLoadBalancer), by((*sender).DeregisterLoadBalancer),
-	by((*sender).CreateLoadBalancer), by((*sender).SetSecurityGroups), by((*sender).SetSubnets),
-	by((*sender).SetIpAddressType), by((*sender).ModifyLoadBalancerAttributes), by((*sender).ModifyIpPools),
-	by((*sender).ModifyCapacityReservation), by((*sender).DeleteLoadBalancer),
-	by((*sender).AssociateWebACL), by((*sender).DisassociateWebACL), by((*sender).CreateProtection),
-	by((*sender).DeleteProtection),
-	by((*sender).CreateListener), by((*sender).ModifyListener), by((*sender).ModifyListenerAttributes),
-	by((*sender).AddListenerCertificates), by((*sender).RemoveListenerCertificates), by((*sender).DeleteListener),
-	by((*sender).CreateRule), by((*sender).ModifyRule), by((*sender).SetRulePriorities), by((*sender).DeleteRule),
-	by((*sender).RequestCertificate), by((*sender).ImportCertificate), by((*sender).AddTagsToCertificate),
-	by((*sender).DeleteCertificate), by((*sender).PublishValidation), by((*sender).WithdrawValidation),
-	by((*sender).PutObject), by((*sender).DeleteObject), by((*sender).CreateTrustStore),
-	by((*sender).ModifyTrustStore), by((*sender).DeleteTrustStore),
+var requests = newRequestTable(
+	by((*requestBuilder).CreateSecurityGroup), by((*requestBuilder).AuthorizeSecurityGroupIngress),
+	by((*requestBuilder).RevokeSecurityGroupIngress), by((*requestBuilder).DeleteSecurityGroup),
+	by((*requestBuilder).CreateTags), by((*requestBuilder).DeleteTags), by((*requestBuilder).AddTags),
+	by((*requestBuilder).RemoveTags),
+	by((*requestBuilder).CreateTargetGroup), by((*requestBuilder).ModifyTargetGroup),
+	by((*requestBuilder).ModifyTargetGroupAttributes),
+	by((*requestBuilder).DeleteTargetGroup), by((*requestBuilder).RegisterTargets),
+	by((*requestBuilder).DeregisterTargets),
+	by((*requestBuilder).RegisterLoadBalancer), by((*requestBuilder).DeregisterLoadBalancer),
+	by((*requestBuilder).CreateLoadBalancer), by((*requestBuilder).SetSecurityGroups), by((*requestBuilder).SetSubnets),
+	by((*requestBuilder).SetIpAddressType), by((*requestBuilder).ModifyLoadBalancerAttributes),
+	by((*requestBuilder).ModifyIpPools),
+	by((*requestBuilder).ModifyCapacityReservation), by((*requestBuilder).DeleteLoadBalancer),
+	by((*requestBuilder).AssociateWebACL), by((*requestBuilder).DisassociateWebACL),
+	by((*requestBuilder).CreateProtection),
+	by((*requestBuilder).DeleteProtection),
+	by((*requestBuilder).CreateListener), by((*requestBuilder).ModifyListener),
+	by((*requestBuilder).ModifyListenerAttributes),
+	by((*requestBuilder).AddListenerCertificates), by((*requestBuilder).RemoveListenerCertificates),
+	by((*requestBuilder).DeleteListener),
+	by((*requestBuilder).CreateRule), by((*requestBuilder).ModifyRule), by((*requestBuilder).SetRulePriorities),
+	by((*requestBuilder).DeleteRule),
+	by((*requestBuilder).RequestCertificate), by((*requestBuilder).ImportCertificate),
+	by((*requestBuilder).AddTagsToCertificate),
+	by((*requestBuilder).DeleteCertificate), by((*requestBuilder).PublishValidation),
+	by((*requestBuilder).WithdrawValidation),
+	by((*requestBuilder).PutObject), by((*requestBuilder).DeleteObject), by((*requestBuilder).CreateTrustStore),
+	by((*requestBuilder).ModifyTrustStore), by((*requestBuilder).DeleteTrustStore),
 )
 
-// sender builds the request of an operation. Its methods are in the files of the resources, and call nothing.
-type sender struct {
+// requestBuilder builds the request of an operation. Its methods are in the files of the resources, and call nothing.
+type requestBuilder struct {
 	c       Clients
 	resolve Resolve
-	send    func(context.Context) (awsop.Output, error)
+	call    func(context.Context) (awsop.Output, error)
 	secrets []stack.Secret // of the request
 }
 
 // reveal is the text of a secret, for the request.
-func (s *sender) reveal(secret stack.Secret) string {
+func (s *requestBuilder) reveal(secret stack.Secret) string {
 	s.secrets = append(s.secrets, secret)
 	return secret.Reveal()
 }
@@ -96,18 +106,18 @@ func (s *sender) reveal(secret stack.Secret) string {
 // errNoResource is an answer without the resource that it should describe.
 var errNoResource = errors.New("aws answered without the resource that was created")
 
-// request is a call whose answer is of no interest.
-func request[I, O, F any](s *sender, action func(context.Context, *I, ...func(*F)) (*O, error), in *I) {
-	s.send = func(ctx context.Context) (awsop.Output, error) {
+// setCall sets a call whose answer is of no interest.
+func setCall[I, O, F any](s *requestBuilder, action func(context.Context, *I, ...func(*F)) (*O, error), in *I) {
+	s.call = func(ctx context.Context) (awsop.Output, error) {
 		_, err := action(ctx, in)
 		return awsop.Output{}, err
 	}
 }
 
-// create is a call that creates what output finds in its answer.
-func create[I, O, F any](s *sender, action func(context.Context, *I, ...func(*F)) (*O, error), in *I,
+// setCreate sets a call that creates what output finds in its answer.
+func setCreate[I, O, F any](s *requestBuilder, action func(context.Context, *I, ...func(*F)) (*O, error), in *I,
 	output func(*O) awsop.Output) {
-	s.send = func(ctx context.Context) (awsop.Output, error) {
+	s.call = func(ctx context.Context) (awsop.Output, error) {
 		out, err := action(ctx, in)
 		if err != nil {
 			return awsop.Output{}, err
@@ -120,16 +130,16 @@ func create[I, O, F any](s *sender, action func(context.Context, *I, ...func(*F)
 }
 
 // refuse is for what is no write to AWS.
-func (s *sender) refuse(op plan.Operation) {
-	s.send = func(context.Context) (awsop.Output, error) {
+func (s *requestBuilder) refuse(op plan.Operation) {
+	s.call = func(context.Context) (awsop.Output, error) {
 		return awsop.Output{}, fmt.Errorf("%s is not a write to AWS", plan.NameOf(op))
 	}
 }
 
 // id is the ARN or group id behind a reference.
-func (s *sender) id(r stack.Ref) *string { return aws.String(s.resolve(r)) }
+func (s *requestBuilder) id(r stack.Ref) *string { return aws.String(s.resolve(r)) }
 
-func (s *sender) all(refs []stack.Ref) []string {
+func (s *requestBuilder) all(refs []stack.Ref) []string {
 	out := make([]string, len(refs))
 	for i, r := range refs {
 		out[i] = s.resolve(r)

@@ -31,9 +31,9 @@ func TestEachOperationHasItsMethod(t *testing.T) {
 		sent []string
 		none []string // that are no writes to AWS
 	}{
-		{"../../plan/awsop", namesOf(writes), []string{"AwaitTargets", "CreateBinding", "UpdateBinding", "ReleaseBinding",
+		{"../../plan/awsop", namesOf(requests), []string{"AwaitTargets", "CreateBinding", "UpdateBinding", "ReleaseBinding",
 			"DeleteBinding"}},
-		{"../../plan/accelerator/operation", namesOf(acceleratorWrites), nil},
+		{"../../plan/accelerator/operation", namesOf(acceleratorRequests), nil},
 	} {
 		want := describedIn(t, c.dir)
 		if got := slices.Sorted(slices.Values(append(c.sent, c.none...))); !slices.Equal(got, want) {
@@ -42,7 +42,7 @@ func TestEachOperationHasItsMethod(t *testing.T) {
 	}
 }
 
-func namesOf[S any](r routes[S]) (out []string) {
+func namesOf[S any](r requestTable[S]) (out []string) {
 	for op := range r {
 		out = append(out, op.Name())
 	}

@@ -55,7 +55,7 @@ func (b *Reconciler) wanted(ctx context.Context, o *v1beta1.TargetGroupBinding) 
 	case err != nil:
 		return Resolved{}, fmt.Errorf("reading Service %s/%s: %w", o.Namespace, ref.Name, err)
 	}
-	port, d := registrar.Backend(o, svc)
+	port, d := registrar.ServicePortOf(o, svc)
 	if d != nil {
 		if d.Code == diag.ServiceMissing {
 			return withoutService(o, *d), nil
@@ -93,7 +93,8 @@ func (b *Reconciler) addressEndpoints(ctx context.Context, o *v1beta1.TargetGrou
 	if err != nil {
 		return Resolved{}, err
 	}
-	behind := registrar.Behind{Port: port, Slices: slicesOf, IPv6: *o.Spec.IPAddressType == v1beta1.IPAddressTypeIPv6}
+	behind := registrar.ServicePortEndpoints{Port: port, Slices: slicesOf,
+		IPv6: *o.Spec.IPAddressType == v1beta1.IPAddressTypeIPv6}
 	if n := behind.Count(); n > registrar.MostEndpoints {
 		return Resolved{Found: bindings.TooMany(n, append(b.about(ctx, o), b.declaring(ctx, o)...))}, nil
 	}

@@ -80,13 +80,13 @@ func ended(result reconcile.Result, err error) exit {
 // run runs the phases of a pass.
 func (p *pass) run(ctx context.Context) (reconcile.Result, error) {
 	for _, enter := range []func(context.Context) exit{
-		p.own,          // may the binding have its target group?
-		p.resolve,      // the endpoints that it wants
-		p.makeRequest,  // what the registrar is to register, and must not deregister
-		p.requestRules, // hands the endpoints to networking; the last phase before targets are written
-		p.sync,         // starts the writes of targets
-		p.gate,         // writes the readiness gates of pods
-		p.judge,        // decides what a failed write means
+		p.checkConflict,   // may the binding have its target group?
+		p.resolve,         // the endpoints that it wants
+		p.makeRequest,     // what the registrar is to register, and must not deregister
+		p.requestRules,    // hands the endpoints to networking; the last phase before targets are written
+		p.sync,            // starts the writes of targets
+		p.gate,            // writes the readiness gates of pods
+		p.classifyFailure, // decides what a failed write means
 		p.report,
 	} {
 		if left := enter(ctx); left.done {
@@ -111,8 +111,8 @@ func (p *pass) problem(err error) diag.List {
 	return diag.List{bindings.Problem(p.binding, "spec.targetGroupARN", err)}
 }
 
-// own ends the pass if another binding has the target group, or the binding may not name it.
-func (p *pass) own(ctx context.Context) exit {
+// checkConflict ends the pass if another binding has the target group, or the binding may not name it.
+func (p *pass) checkConflict(ctx context.Context) exit {
 	b, o := p.reconciler, p.binding
 	others, err := b.binders(ctx, o)
 	if err != nil {
@@ -234,7 +234,7 @@ func (p *pass) makeRequest(ctx context.Context) exit {
 func (p *pass) requestRules(ctx context.Context) exit {
 	b, o := p.reconciler, p.binding
 	if b.memory.edited(o, p.endpoints.Len()) {
-		b.Inventory.Refusals().Changed(registrar.Key(p.id))
+		b.Inventory.Refusals().Changed(registrar.CallsKey(p.id))
 	}
 	p.held = b.heldTargets(ctx, o, p.request, p.found)
 	staying := slices.Concat(p.held, b.Registry.Moved(p.request))
@@ -276,8 +276,8 @@ func (p *pass) gate(ctx context.Context) exit {
 	return exit{}
 }
 
-// judge decides what an error of the calls for targets means.
-func (p *pass) judge(ctx context.Context) exit {
+// classifyFailure decides what an error of the calls for targets means.
+func (p *pass) classifyFailure(ctx context.Context) exit {
 	b, o := p.reconciler, p.binding
 	missing := p.err != nil && awsclient.Classify(p.err).Code == awsclient.CodeTargetGroupNotFound
 	deleted := b.TargetGroupDeleted(o.Spec.TargetGroupARN)

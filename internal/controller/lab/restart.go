@@ -49,8 +49,8 @@ import (
 
 // NewRegistry makes a registry of one account.
 func NewRegistry(elb registrar.Describer, write apply.Writer, inv *inventory.Inventory) *registrar.Registry {
-	return registrar.NewRegistry(func(awsclient.Scope) (registrar.Account, error) {
-		return registrar.Account{ELBV2: elb, Write: write, CreatedHere: inv.CreatedHere, Gone: inv.Gone}, nil
+	return registrar.NewRegistry(func(awsclient.Scope) (registrar.ScopeCalls, error) {
+		return registrar.ScopeCalls{ELBV2: elb, Write: write, CreatedHere: inv.CreatedHere, Gone: inv.Gone}, nil
 	})
 }
 
@@ -173,7 +173,7 @@ func (l *Lab) startRegistry(p *process) {
 	p.accounts = &controller.Wiring{Config: l.Config, Log: l.Logger, Scopes: l.Scopes, Clients: p.clients,
 		Inventory: l.Inventory, Writer: p.bindings, Now: l.Clock.Now}
 	if l.Scopes != nil {
-		registry = registrar.NewRegistry(p.accounts.Account)
+		registry = registrar.NewRegistry(p.accounts.ScopeCalls)
 	}
 	p.registry = registry
 	expected := func(arn string) apply.Expected { return registry.Expected(registrar.Group{ARN: arn}) }

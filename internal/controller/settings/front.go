@@ -40,7 +40,7 @@ func gatewayLoader(c *config.Config, family attachment.Family, includeDryRun boo
 
 // Ingress returns the front end of Ingress groups.
 func Ingress(c *config.Config) front.Ingress {
-	return front.Ingress{References: References(c), Config: ingress.Config{
+	return front.Ingress{References: TargetGroupReferences(c), Config: ingress.Config{
 		IngressClass: c.IngressClass, TolerateMissingService: c.TolerateMissingService,
 		TolerateMissingAction: c.TolerateMissingAction,
 		DefaultTargetType:     c.DefaultTargetType, IPTargetTypeDisabled: !c.Gates.Enabled(config.EnableIPTargetType),
@@ -53,7 +53,7 @@ func Ingress(c *config.Config) front.Ingress {
 
 // Service returns the front end of Services.
 func Service(c *config.Config) front.Service {
-	return front.Service{References: References(c), Config: service.Config{
+	return front.Service{References: TargetGroupReferences(c), Config: service.Config{
 		LoadBalancerClass: c.LoadBalancerClass, Off: !c.Gates.Enabled(config.EnableServiceController),
 		DefaultTargetType:    c.DefaultTargetType,
 		IPTargetTypeDisabled: !c.Gates.Enabled(config.EnableIPTargetType), LoadBalancerTypeOnly: c.Gates.Enabled(
@@ -87,10 +87,11 @@ func GatewayConfig(c *config.Config) gateway.Config {
 
 // Gateway returns the front end of the Gateways of a family.
 func Gateway(c *config.Config, f attachment.Family) front.Gateway {
-	return front.Gateway{Config: GatewayConfig(c), Family: f, References: References(c)}
+	return front.Gateway{Config: GatewayConfig(c), Family: f, References: TargetGroupReferences(c)}
 }
 
-// References says which objects decide about references to target groups of other namespaces.
-func References(c *config.Config) front.References {
-	return front.References{Grants: c.ServesGateways() || c.ServesAccelerators(), Namespaces: c.WatchNamespace == ""}
+// TargetGroupReferences says which objects decide about references to target groups of other namespaces.
+func TargetGroupReferences(c *config.Config) front.TargetGroupReferences {
+	return front.TargetGroupReferences{Grants: c.ServesGateways() || c.ServesAccelerators(),
+		Namespaces: c.WatchNamespace == ""}
 }

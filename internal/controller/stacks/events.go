@@ -177,7 +177,7 @@ func (s *Reconciler) wakeReaders(c objects.Change, q queue.Of[stack.Key]) {
 	keys := s.Index.Affected(c)
 	for _, key := range keys {
 		s.Traces.Note(key, string(c.Kind), c.Namespace, c.Name)
-		if declares(c.Kind) {
+		if isGatewayPart(c.Kind) {
 			s.Status.Edited(key, lbstatus.Edit{Object: v1alpha1.ObjectReference{Kind: string(c.Kind), Namespace: c.Namespace,
 				Name: c.Name}})
 		}
@@ -185,9 +185,9 @@ func (s *Reconciler) wakeReaders(c objects.Change, q queue.Of[stack.Key]) {
 	add(q, keys)
 }
 
-// declares reports whether objects of a kind declare parts of the load balancer of a Gateway, which is the only member
-// of its stack.
-func declares(kind objects.Kind) bool {
+// isGatewayPart reports whether objects of a kind declare parts of the load balancer of a Gateway, which is the only
+// member of its stack.
+func isGatewayPart(kind objects.Kind) bool {
 	return kind == objects.ListenerSet || kind == objects.LoadBalancerConfiguration ||
 		kind == objects.TargetGroupConfiguration ||
 		kind == objects.ListenerRuleConfiguration || slices.Contains(objects.RouteKinds, kind)

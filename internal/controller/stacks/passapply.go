@@ -12,9 +12,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan"
 )
 
-// note writes checkpoints that must exist before the plan is executed, and removes the load balancer from the status of
-// objects that leave.
-func (p *pass) note(ctx context.Context) exit {
+// checkpoint writes checkpoints that must exist before the plan is executed, and removes the load balancer from the
+// status of objects that leave.
+func (p *pass) checkpoint(ctx context.Context) exit {
 	s := p.reconciler
 	if !p.held {
 		p.unwritten = s.clearStatus(ctx, p.observed, left(p.input))

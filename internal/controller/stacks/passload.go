@@ -84,7 +84,7 @@ func (p *pass) absent(ctx context.Context) exit {
 	case p.input.DryRun != nil:
 		return p.ifOutdated()
 	case p.input.Decisions != nil:
-		s.decide(passReport{key: key, input: p.input})
+		s.reportDecisions(passReport{key: key, input: p.input})
 		return p.ifOutdated()
 	}
 	s.forget(key)
@@ -130,9 +130,9 @@ func (p *pass) place(ctx context.Context) exit {
 	return exit{}
 }
 
-// construct adds to the input how rules are constructed and which holds apply, and finds out whether users edited the
-// members.
-func (p *pass) construct(ctx context.Context) exit {
+// prepareInput adds to the input how rules are constructed and which holds apply, and finds out whether users edited
+// the members.
+func (p *pass) prepareInput(ctx context.Context) exit {
 	s, key := p.reconciler, p.key
 	input, loaded, err := p.constructed(ctx)
 	if p.input = input; err != nil {

@@ -107,8 +107,8 @@ func (p *pass) annotate(ctx context.Context) exit {
 	return exit{}
 }
 
-// decide makes the plan: it observes AWS, plans, and confirms the facts that the plan rests on.
-func (p *pass) decide(ctx context.Context) exit {
+// makePlan makes the plan: it observes AWS, plans, and confirms the facts that the plan rests on.
+func (p *pass) makePlan(ctx context.Context) exit {
 	p.deployed = p.reconciler.Metrics.StartStage(p.kind.Controller, p.kind.Stages.Deploy)
 	planning, trace := tracing.Start(ctx, "plan")
 	left := inOrder(planning, p.observe, p.planFirst)
@@ -237,8 +237,8 @@ func (p *pass) contradicted(ctx context.Context) (disowned []string, news bool, 
 	return disowned, news, nil
 }
 
-// hold applies the final policies. After its last line the decision is final: the plan does not change any more.
-func (p *pass) hold(ctx context.Context) exit {
+// finishPlan applies the final policies. After its last line the decision is final: the plan does not change any more.
+func (p *pass) finishPlan(ctx context.Context) exit {
 	s := p.reconciler
 	s.Bindings.notePlanned(p.compiled.Stack, &p.plan, p.observed)
 	approved, err := front.Approval(p.input, p.compiled.Stack, p.observed, s.Compile.LoadBalancersOfOthers)

@@ -72,11 +72,12 @@ func (s *Reconciler) report(ctx context.Context, t passReport) {
 		shown.Held = h.Scope.String() + " " + h.Text()
 	}
 	s.Status.Enqueue(shown)
-	s.decide(t)
+	s.reportDecisions(t)
 }
 
-// decide hands over the statuses of the objects that a pass decides about, with what is known of the load balancer.
-func (s *Reconciler) decide(t passReport) {
+// reportDecisions hands over the statuses of the objects that a pass decides about, with what is known of the load
+// balancer.
+func (s *Reconciler) reportDecisions(t passReport) {
 	d := t.input.Decisions
 	if d == nil || s.Decided == nil {
 		return

@@ -45,8 +45,8 @@ func TestUnhealthyTargetsAreReportedOnTheBindingWhereDescribeShowsThem(t *testin
 	aws := &health{state: elbtypes.TargetHealthStateEnumUnhealthy}
 	type event struct{ UID, Type, Reason string }
 	var events []event
-	h := NewWatch(registrar.NewRegistry(func(awsclient.Scope) (registrar.Account, error) {
-		return registrar.Account{ELBV2: aws}, nil
+	h := NewWatch(registrar.NewRegistry(func(awsclient.Scope) (registrar.ScopeCalls, error) {
+		return registrar.ScopeCalls{ELBV2: aws}, nil
 	}),
 		func(o diag.Object, e reporting.Event) {
 			events = append(events, event{o.UID, e.Type, e.Reason})
@@ -83,8 +83,8 @@ func TestTargetsInZonesWhereTheLoadBalancerIsNotAreReported(t *testing.T) {
 	now := time.Unix(0, 0)
 	aws := &health{state: elbtypes.TargetHealthStateEnumUnused, description: zoneNotEnabled}
 	var told []string
-	h := NewWatch(registrar.NewRegistry(func(awsclient.Scope) (registrar.Account, error) {
-		return registrar.Account{ELBV2: aws}, nil
+	h := NewWatch(registrar.NewRegistry(func(awsclient.Scope) (registrar.ScopeCalls, error) {
+		return registrar.ScopeCalls{ELBV2: aws}, nil
 	}),
 		func(_ diag.Object, e reporting.Event) { told = append(told, e.Type+" "+e.Message) }, unseen,
 		func() time.Time { return now })
@@ -114,8 +114,8 @@ func TestASickGroupThatLosesAllItsTargetsIsNotCalledHealthy(t *testing.T) {
 		now := time.Unix(0, 0)
 		aws := &health{state: elbtypes.TargetHealthStateEnumUnhealthy}
 		var events []string
-		h := NewWatch(registrar.NewRegistry(func(awsclient.Scope) (registrar.Account, error) {
-			return registrar.Account{ELBV2: aws}, nil
+		h := NewWatch(registrar.NewRegistry(func(awsclient.Scope) (registrar.ScopeCalls, error) {
+			return registrar.ScopeCalls{ELBV2: aws}, nil
 		}), func(_ diag.Object, e reporting.Event) { events = append(events, e.Reason) }, unseen,
 			func() time.Time { return now })
 		h.Expect(registrar.Group{ARN: "arn"}, diag.Object{Kind: "TargetGroupBinding", Namespace: "shop", Name: "web"})
@@ -138,8 +138,8 @@ func TestNewTargetsAreLookedAtUntilTheyHaveAnsweredTheirChecks(t *testing.T) {
 	now := time.Unix(0, 0)
 	aws := &health{state: elbtypes.TargetHealthStateEnumInitial}
 	var seen []string
-	h := NewWatch(registrar.NewRegistry(func(awsclient.Scope) (registrar.Account, error) {
-		return registrar.Account{ELBV2: aws}, nil
+	h := NewWatch(registrar.NewRegistry(func(awsclient.Scope) (registrar.ScopeCalls, error) {
+		return registrar.ScopeCalls{ELBV2: aws}, nil
 	}), func(diag.Object, reporting.Event) {},
 		func(_ string, all []registrar.Health) { seen = append(seen, all[0].State) }, func() time.Time { return now })
 	h.Expect(registrar.Group{ARN: "arn"}, diag.Object{Name: "web"})
@@ -158,8 +158,8 @@ func TestTargetsInZonesWithoutSubnetAreReportedOnTheBindingAndItsServiceOnce(t *
 	now := time.Unix(0, 0)
 	aws := &health{state: elbtypes.TargetHealthStateEnumUnused, description: zoneNotEnabled}
 	var events []string
-	h := NewWatch(registrar.NewRegistry(func(awsclient.Scope) (registrar.Account, error) {
-		return registrar.Account{ELBV2: aws}, nil
+	h := NewWatch(registrar.NewRegistry(func(awsclient.Scope) (registrar.ScopeCalls, error) {
+		return registrar.ScopeCalls{ELBV2: aws}, nil
 	}),
 		func(o diag.Object, e reporting.Event) { events = append(events, o.Kind+" "+e.Message) }, unseen,
 		func() time.Time { return now })

@@ -204,7 +204,7 @@ func Misspellings(o diag.Object, on Scope, annotations map[string]string) []inte
 		if _, there := annotations[string(meant)]; there || !known || e.Scope == Written || !applies(e.Scope, on) {
 			continue
 		}
-		setting := cmp.Or(e.Setting, suffix(meant))
+		setting := cmp.Or(e.GuardedSetting, suffix(meant))
 		if e.Family != "" {
 			setting = string(meant)
 		}

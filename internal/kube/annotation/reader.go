@@ -146,7 +146,7 @@ func (r Reader) decode(k Key, as reflect.Type, take func(Entry, string) error) (
 	e, _ := Lookup(k)
 	if err := take(e, raw); err != nil {
 		r.findings.Add(diag.New(source.Object(), source.Path(), diag.InvalidAnnotation, err.Error(),
-			cmp.Or(escaped(e, raw), e.remedy())).In(e.Costs))
+			cmp.Or(escaped(e, raw), e.remedy())).In(e.Affects))
 		return source, false
 	}
 	if e.Syntax == JSON {
@@ -167,7 +167,7 @@ func (r Reader) Invalid(k Key, text, remedy string) {
 	}
 	e, _ := Lookup(k)
 	r.findings.Add(diag.New(source.Object(), source.Path(), diag.InvalidAnnotation, text, cmp.Or(remedy, e.remedy())).
-		In(e.Costs))
+		In(e.Affects))
 }
 
 // Ignored notes that an annotation has no effect.

@@ -75,7 +75,7 @@ type Binding struct {
 	TargetGroup elbtypes.TargetGroup
 	Port        corev1.ServicePort // of the Service
 	// Endpoints are all endpoints of the Service, and why some are no targets.
-	Endpoints            []bindings.Judgement
+	Endpoints            []bindings.ExplainedEndpoint
 	Register, Deregister []registrar.Target
 	// Health is that of what is registered; Recorded are the keys of the targets that this cluster registered, of a target
 	// group that clusters share.
@@ -111,7 +111,7 @@ func (b *Binding) ID() stack.ID { return stack.ID{Namespace: b.Object.Namespace,
 
 // Result is the plan as one among those of stacks.
 func (b *Binding) Result() Result {
-	r := Result{Key: registrar.Key(b.ID()), Plan: b.Plan, Diagnostics: b.Diagnostics, Unbuildable: b.State != Served}
+	r := Result{Key: registrar.CallsKey(b.ID()), Plan: b.Plan, Diagnostics: b.Diagnostics, Unbuildable: b.State != Served}
 	switch b.State {
 	case Unserved:
 		r.Instead = "not served; nothing would be changed"

@@ -53,7 +53,7 @@ func (p *bindingPlanner) resolve(ctx context.Context, b *plannedBinding) error {
 		}
 		return nil
 	}
-	port, d := registrar.Backend(o, svc)
+	port, d := registrar.ServicePortOf(o, svc)
 	if d != nil {
 		if d.Code == diag.ServiceMissing {
 			p.withoutService(b, *d)
@@ -109,7 +109,8 @@ func (p *bindingPlanner) addresses(ctx context.Context, b *plannedBinding, about
 		return
 	}
 	ipv6 := *o.Spec.IPAddressType == v1beta1.IPAddressTypeIPv6
-	if n := (registrar.Behind{Port: b.Port, Slices: slicesOf, IPv6: ipv6}).Count(); n > registrar.MostEndpoints {
+	if n := (registrar.ServicePortEndpoints{Port: b.Port, Slices: slicesOf,
+		IPv6: ipv6}).Count(); n > registrar.MostEndpoints {
 		b.State = Unserved
 		b.Diagnostics = append(b.Diagnostics, bindings.TooMany(n, about)...)
 		return
@@ -118,7 +119,7 @@ func (p *bindingPlanner) addresses(ctx context.Context, b *plannedBinding, about
 		b.Port, slicesOf, ipv6)
 	x := bindings.Endpoints{
 		Binding: o, Cluster: p.workloads, ExcludedNodes: p.Config.ExcludedNodes, QUICVariable: p.Config.QUICVariable,
-		Pods:    registrar.EndpointsOf(registrar.Serving(pods, p.Config.Gates.Enabled(config.EndpointsFailOpen))...),
+		Pods:    registrar.EndpointsOf(registrar.ChooseServing(pods, p.Config.Gates.Enabled(config.EndpointsFailOpen))...),
 		Refused: registrar.Refused(pods), Podless: registrar.PodlessEndpoints(b.Port, slicesOf, ipv6),
 		Allowed: p.Config.AddressesWithoutPods(), Nodes: p.workloads.nodes,
 		VPC:   sync.OnceValues(func() (*facts.VPC, bool) { return p.Inventory.VPCAtHand(ctx, o.Spec.VpcID) }),
@@ -130,14 +131,15 @@ func (p *bindingPlanner) addresses(ctx context.Context, b *plannedBinding, about
 		b.State, found = Unserved, append(found, bindings.Unready(o))
 	}
 	b.wanted, b.Diagnostics = wanted, append(b.Diagnostics, found...)
-	b.Endpoints = x.Judge(ctx, append(pods, machines...), wanted)
-	if (registrar.Behind{Port: b.Port, Slices: slicesOf, IPv6: !ipv6}).Count() > registrar.MostEndpoints {
+	b.Endpoints = x.Explain(ctx, append(pods, machines...), wanted)
+	if (registrar.ServicePortEndpoints{Port: b.Port, Slices: slicesOf, IPv6: !ipv6}).Count() > registrar.MostEndpoints {
 		return // nobody reads so many lines
 	}
 	for _, c := range append(registrar.PodCandidates(ctx, p.workloads, b.Port, slicesOf, !ipv6),
 		registrar.PodlessCandidates(b.Port, slicesOf, !ipv6)...) {
-		b.Endpoints = append(b.Endpoints, bindings.Judgement{Endpoint: c.Endpoint, Why: fmt.Sprintf("its address is not of "+
-			"family %s, which the target group takes", *o.Spec.IPAddressType)})
+		b.Endpoints = append(b.Endpoints, bindings.ExplainedEndpoint{Endpoint: c.Endpoint,
+			Why: fmt.Sprintf("its address is not of "+
+				"family %s, which the target group takes", *o.Spec.IPAddressType)})
 	}
 }
 
@@ -177,5 +179,5 @@ func (p *bindingPlanner) instances(ctx context.Context, b *plannedBinding, about
 	b.Endpoints = bindings.Endpoints{Binding: o, Cluster: p.workloads, VPC: func() (*facts.VPC, bool) {
 		return nil,
 			false
-	}}.Judge(ctx, all, wanted)
+	}}.Explain(ctx, all, wanted)
 }

@@ -18,7 +18,7 @@ const targetsPerStep = 200
 
 // steps makes the plan of a binding.
 func (p *bindingPlanner) steps(b *plannedBinding) {
-	b.Plan = plan.Plan{Key: registrar.Key(b.ID())}
+	b.Plan = plan.Plan{Key: registrar.CallsKey(b.ID())}
 	if b.State != Served {
 		return
 	}
@@ -64,7 +64,8 @@ func (b *plannedBinding) lines(ts []registrar.Target) (out []string) {
 			return append(out, fmt.Sprintf("and %d more", len(ts)-i))
 		}
 		line := t.Key()
-		if at := slices.IndexFunc(b.Endpoints, func(j bindings.Judgement) bool { return j.Address() == t.Address() }); at >=
+		if at := slices.IndexFunc(b.Endpoints,
+			func(j bindings.ExplainedEndpoint) bool { return j.Address() == t.Address() }); at >=
 			0 {
 			j := b.Endpoints[at]
 			switch {

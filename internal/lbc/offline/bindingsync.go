@@ -57,8 +57,9 @@ func (p *bindingPlanner) sync(ctx context.Context, b *plannedBinding) error {
 		return nil
 	}
 	o, did := b.Object, &collector{}
-	registry := registrar.NewRegistry(func(awsclient.Scope) (registrar.Account, error) {
-		return registrar.Account{ELBV2: p.Balancing, Write: did.write, CreatedHere: func(string) bool { return false }}, nil
+	registry := registrar.NewRegistry(func(awsclient.Scope) (registrar.ScopeCalls, error) {
+		return registrar.ScopeCalls{ELBV2: p.Balancing, Write: did.write, CreatedHere: func(string) bool { return false }},
+			nil
 	})
 	registry.Clock = stopped{time.Now()}
 	registry.Seen = func(_ string, health []registrar.Health) { b.Health = health }

@@ -373,22 +373,23 @@ func ZoneOf(vpc *facts.VPC) func(registrar.Endpoint) string {
 	}
 }
 
-// Judgement is an endpoint of a binding's Service, and why it is no target.
-type Judgement struct {
+// ExplainedEndpoint is an endpoint of a binding's Service, and why it is no target.
+type ExplainedEndpoint struct {
 	registrar.Endpoint
 	Why string // empty = it is a target
 }
 
-// Judge gives a reason to each candidate that is not wanted. Nodes and pods are judged in the same way.
-func (x Endpoints) Judge(ctx context.Context, all []registrar.Candidate, wanted []registrar.Endpoint) []Judgement {
+// Explain gives a reason to each candidate that is not wanted. Nodes and pods are judged in the same way.
+func (x Endpoints) Explain(ctx context.Context, all []registrar.Candidate,
+	wanted []registrar.Endpoint) []ExplainedEndpoint {
 	by := map[string]registrar.Endpoint{} // wanted, by address
 	for _, e := range wanted {
 		by[e.Address()] = e
 	}
-	out := make([]Judgement, 0, len(all))
+	out := make([]ExplainedEndpoint, 0, len(all))
 	shown, nodeAt := map[string]bool{}, registrar.NodesAt(x.Nodes)
 	for _, c := range all {
-		j := Judgement{Endpoint: c.Endpoint, Why: c.Why}
+		j := ExplainedEndpoint{Endpoint: c.Endpoint, Why: c.Why}
 		if e, ok := by[c.Address()]; ok && e.Pod == c.Pod && e.Node == c.Node && !shown[c.Address()] {
 			j.Endpoint, j.Why, shown[c.Address()] = e, "", true
 		} else if c.Why == "" {
@@ -396,7 +397,7 @@ func (x Endpoints) Judge(ctx context.Context, all []registrar.Candidate, wanted 
 		}
 		out = append(out, j)
 	}
-	sorting.StableBy(out, func(a, b Judgement) int {
+	sorting.StableBy(out, func(a, b ExplainedEndpoint) int {
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Pod, b.Pod), cmp.Compare(a.Node, b.Node),
 			cmp.Compare(a.Key(), b.Key()))
 	})

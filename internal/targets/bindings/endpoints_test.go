@@ -79,7 +79,7 @@ func TestAnEndpointThatIsReadyAndNoTargetHasAReason(t *testing.T) {
 			all = append(all, registrar.Candidate{Endpoint: e, Ready: corev1.ConditionTrue})
 		}
 		got, n := map[string]string{}, 0
-		for _, j := range x.Judge(t.Context(), all, wanted) {
+		for _, j := range x.Explain(t.Context(), all, wanted) {
 			key := j.Pod
 			if key == "" {
 				key = j.Node

@@ -37,7 +37,7 @@ func TestAsManyEndpointsAsAreLookedAtCostLittle(t *testing.T) { // not parallel:
 		s.Endpoints = append(s.Endpoints, discoveryv1.Endpoint{
 			Addresses: []string{fmt.Sprintf("10.1.%d.%d", n/250, 1+n%250)}})
 	}
-	behind := registrar.Behind{Slices: []*discoveryv1.EndpointSlice{s}}
+	behind := registrar.ServicePortEndpoints{Slices: []*discoveryv1.EndpointSlice{s}}
 	if n := behind.Count(); n != registrar.MostEndpoints {
 		t.Fatalf("%d endpoints", n)
 	}

@@ -39,7 +39,7 @@ func (g *group) certain() ([]Target, bool) {
 		if m.uncertain {
 			return nil, false
 		}
-		if g.own[m.Key()] || g.request != nil && g.request.Record != nil {
+		if g.requested[m.Key()] || g.request != nil && g.request.Record != nil {
 			out = append(out, m.Target)
 		}
 	}
@@ -58,7 +58,7 @@ func (r *Registry) Assume(in awsclient.Scope, members map[string][]Target) {
 		if !g.known && !g.busy() && !g.written {
 			g.known = true
 			for _, t := range ts {
-				g.members[t.Key()], g.own[t.Key()] = member{Target: t}, true
+				g.members[t.Key()], g.requested[t.Key()] = registeredTarget{Target: t}, true
 			}
 		}
 		g.mu.Unlock()

@@ -103,14 +103,14 @@ func TestEachNodeThatIsNoTargetHasAReason(t *testing.T) {
 	}
 }
 
-// TestServingPodsAreThoseOfTheCandidates shows that Behind.Serving finds what the candidates say, and returns the list
-// of before where that is the same.
+// TestServingPodsAreThoseOfTheCandidates shows that ServicePortEndpoints.Serving finds what the candidates say, and
+// returns the list of before where that is the same.
 func TestServingPodsAreThoseOfTheCandidates(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		c := cluster{pods: map[string]*corev1.Pod{}, nodes: map[string]*corev1.Node{
 			"up": node("up", "", corev1.ConditionTrue, nil), "silent": node("silent", "", corev1.ConditionUnknown, nil)}}
-		b := Behind{Port: corev1.ServicePort{}}
+		b := ServicePortEndpoints{Port: corev1.ServicePort{}}
 		for range rapid.IntRange(0, 3).Draw(t, "slices") {
 			s := &discoveryv1.EndpointSlice{AddressType: discoveryv1.AddressTypeIPv4, Ports: []discoveryv1.EndpointPort{
 				{Port: ptr.To[int32](80)}}}
@@ -128,7 +128,7 @@ func TestServingPodsAreThoseOfTheCandidates(t *testing.T) {
 		failOpen := rapid.Bool().Draw(t, "failOpen")
 		all := PodCandidates(t.Context(), c, b.Port, b.Slices, false)
 		got, refused := b.Serving(t.Context(), c, failOpen, Endpoints{})
-		if diff := cmp.Diff(Serving(all, failOpen), got.Slice(), cmpopts.EquateEmpty()); diff != "" {
+		if diff := cmp.Diff(ChooseServing(all, failOpen), got.Slice(), cmpopts.EquateEmpty()); diff != "" {
 			t.Fatalf("(-candidates +serving)\n%s", diff)
 		}
 		if diff := cmp.Diff(Refused(all), refused, cmpopts.EquateEmpty()); diff != "" {

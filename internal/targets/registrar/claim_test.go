@@ -124,7 +124,7 @@ func TestAnEndpointOfAPodHasAnAddressOfThePod(t *testing.T) {
 			if len(got) != 1 || got[0].Why != c.why || got[0].Refused != (c.why != "" && !c.quiet) {
 				t.Fatalf("%+v, want %q", got, c.why)
 			}
-			if targets := Serving(got, true); (len(targets) == 1) != (c.why == "") {
+			if targets := ChooseServing(got, true); (len(targets) == 1) != (c.why == "") {
 				t.Errorf("targets %v", targets)
 			}
 			s.Labels = map[string]string{discoveryv1.LabelManagedBy: sliceController}

@@ -63,9 +63,9 @@ type Candidate struct {
 	Refused bool
 }
 
-// Serving returns the ready endpoints, each once, sorted by key. With failOpen, if none is ready, it returns those of
-// unknown readiness.
-func Serving(all []Candidate, failOpen bool) []Endpoint {
+// ChooseServing returns the ready endpoints, each once, sorted by key. With failOpen, if none is ready, it returns
+// those of unknown readiness.
+func ChooseServing(all []Candidate, failOpen bool) []Endpoint {
 	in := ofStatus(all, corev1.ConditionTrue)
 	if len(in) == 0 && failOpen {
 		in = ofStatus(all, corev1.ConditionUnknown)

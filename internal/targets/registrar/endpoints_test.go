@@ -67,7 +67,8 @@ func TestAnEndpointIsOnTheNodeOfItsPod(t *testing.T) {
 		Endpoints: []discoveryv1.Endpoint{endpoint("10.0.0.1", "a", ptr.To(true), nil), written,
 			endpoint("10.0.0.3", "c", ptr.To(true), nil), endpoint("10.0.0.4", "nobody", ptr.To(true), nil)}}
 	var nodes []string
-	for _, e := range Serving(PodCandidates(t.Context(), c, corev1.ServicePort{Port: 80}, []*discoveryv1.EndpointSlice{s},
+	for _, e := range ChooseServing(PodCandidates(t.Context(), c, corev1.ServicePort{Port: 80},
+		[]*discoveryv1.EndpointSlice{s},
 		false), true) {
 		nodes = append(nodes, e.Node)
 	}
@@ -124,7 +125,7 @@ func TestPodEndpointsFollowReadinessAndGates(t *testing.T) {
 			v6 := &discoveryv1.EndpointSlice{AddressType: discoveryv1.AddressTypeIPv6, Ports: s.Ports,
 				Endpoints: []discoveryv1.Endpoint{endpoint("2001:db8::1", "a", yes, nil)}}
 			var got []string
-			for _, e := range Serving(PodCandidates(t.Context(), c, corev1.ServicePort{Name: "http"},
+			for _, e := range ChooseServing(PodCandidates(t.Context(), c, corev1.ServicePort{Name: "http"},
 				[]*discoveryv1.EndpointSlice{s, v6}, false), tc.failOpen) {
 				got = append(got, e.Key())
 			}
@@ -252,7 +253,7 @@ func TestPodsOfOtherNamespacesAreNoTargets(t *testing.T) {
 		}}}
 		s.Namespace = "shop"
 		c := cluster{pods: map[string]*corev1.Pod{"a": pod("a", "good", corev1.ConditionTrue, "10.0.128.50")}}
-		if got := Serving(PodCandidates(t.Context(), c, corev1.ServicePort{}, []*discoveryv1.EndpointSlice{s}, false),
+		if got := ChooseServing(PodCandidates(t.Context(), c, corev1.ServicePort{}, []*discoveryv1.EndpointSlice{s}, false),
 			true); len(got) != want {
 			t.Errorf("namespace %q: %v", namespace, got)
 		}

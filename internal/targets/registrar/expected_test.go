@@ -27,7 +27,7 @@ func TestTargetsAreExpectedUntilTheirBindingWantsNoneOrTheyAreRegistered(t *test
 	g := r.group(tg)
 	for _, uncertain := range []bool{true, false} {
 		g.mu.Lock()
-		g.members[one.Key()] = member{one, uncertain}
+		g.members[one.Key()] = registeredTarget{one, uncertain}
 		g.mu.Unlock()
 		expect("it may be registered", apply.Expected{Any: true, Registered: !uncertain})
 	}

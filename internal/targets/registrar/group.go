@@ -36,9 +36,9 @@ type group struct {
 	// registered.
 	inherited map[string]Target
 	// members are the targets that may be registered, without draining ones.
-	members map[string]member
-	// own are the keys of targets that a request has wanted, and that are or may be registered.
-	own map[string]bool
+	members map[string]registeredTarget
+	// requested are the keys of targets that a request has wanted, and that are or may be registered.
+	requested map[string]bool
 	// elsewhere are the ids of instances in other VPCs, which AWS refuses. An instance never changes its VPC.
 	elsewhere map[string]bool
 	// homeZones: AWS demands the zone of each address.
@@ -79,8 +79,8 @@ type group struct {
 	waiters int           // how many Syncs wait for ended
 }
 
-// member is a target of a group.
-type member struct {
+// registeredTarget is a registered target of a group.
+type registeredTarget struct {
 	Target
 	// uncertain: the outcome of the last call for the target is not known. If it is wanted, it is registered again;
 	// otherwise it is deregistered.
@@ -106,8 +106,9 @@ type calls struct {
 const writesPerGroup = 4
 
 func newGroup(of Group, s *shares) *group {
-	g := &group{Group: of, shares: s, members: map[string]member{}, own: map[string]bool{}, elsewhere: map[string]bool{},
-		records: map[stack.ID]*record{}, since: map[string]time.Time{}, waits: map[string]wait{},
+	g := &group{Group: of, shares: s, members: map[string]registeredTarget{}, requested: map[string]bool{},
+		elsewhere: map[string]bool{},
+		records:   map[stack.ID]*record{}, since: map[string]time.Time{}, waits: map[string]wait{},
 		unproven: map[string]time.Time{}, ended: make(chan struct{}), calls: map[action]*calls{}}
 	for _, a := range []action{register, deregister} {
 		g.calls[a] = &calls{keys: map[string]bool{}, failed: map[string]bool{}}
@@ -127,14 +128,14 @@ func (g *group) moving(key string) bool {
 // setMembers replaces members by the result of a read, except for targets whose call was sent since the read began.
 func (g *group) setMembers(health []Health) {
 	before := g.members
-	g.members, g.known, g.inherited = map[string]member{}, true, nil
+	g.members, g.known, g.inherited = map[string]registeredTarget{}, true, nil
 	g.draining = slices.ContainsFunc(health, Health.Draining)
 	g.moves.note(slices.DeleteFunc(slices.Clone(health), func(h Health) bool {
 		return g.touched[h.Key()] || g.moving(h.Key())
 	}))
 	for _, h := range health {
 		if key := h.Key(); !h.Draining() && !g.touched[key] && !g.moving(key) {
-			g.members[key] = member{Target: h.Target}
+			g.members[key] = registeredTarget{Target: h.Target}
 		}
 	}
 	for key, m := range before {
@@ -143,7 +144,7 @@ func (g *group) setMembers(health []Health) {
 		}
 	}
 	wanted := g.wanted(g.request)
-	maps.DeleteFunc(g.own, func(key string, _ bool) bool {
+	maps.DeleteFunc(g.requested, func(key string, _ bool) bool {
 		_, member := g.members[key]
 		return !member && !wanted[key]
 	})
@@ -179,12 +180,12 @@ func (g *group) foreign(health []Health) (deregistered []string, others []Health
 			continue
 		}
 		found[h.Key()] = true
-		if !g.own[h.Key()] && (g.request == nil || !g.request.Preceding[h.Key()]) {
+		if !g.requested[h.Key()] && (g.request == nil || !g.request.Preceding[h.Key()]) {
 			others = append(others, h)
 		}
 	}
 	for key, m := range g.members {
-		if g.own[key] && !m.uncertain && !found[key] {
+		if g.requested[key] && !m.uncertain && !found[key] {
 			deregistered = append(deregistered, key)
 		}
 	}
@@ -310,7 +311,7 @@ func (g *group) mayLeave(q *Request, key string) bool {
 	if q.Record != nil {
 		return g.recordOf(q.Binding).keys[key]
 	}
-	return !q.Unseen || g.own[key]
+	return !q.Unseen || g.requested[key]
 }
 
 // notOurs returns the targets that stay registered although no visible binding wants them.
@@ -321,7 +322,7 @@ func (g *group) notOurs() []string {
 	wanted := g.wanted(g.request)
 	var out []string
 	for key := range g.members {
-		if !wanted[key] && !g.own[key] {
+		if !wanted[key] && !g.requested[key] {
 			out = append(out, key)
 		}
 	}

@@ -21,7 +21,7 @@ func (g *group) inherit(q *Request) {
 	wanted := g.wanted(q)
 	for key, t := range g.inherited {
 		if !wanted[key] {
-			g.members[key] = member{Target: t, uncertain: true}
+			g.members[key] = registeredTarget{Target: t, uncertain: true}
 			delete(g.inherited, key)
 		}
 	}

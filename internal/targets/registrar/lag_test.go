@@ -151,8 +151,8 @@ func TestTheTimeUntilATargetIsHealthyIsReportedOnceAfterItsRegistration(t *testi
 	h := newHanging()
 	r, c, progress := asyncRegistry(h, true)
 	states := answers{}
-	r.account = func(awsclient.Scope) (Account, error) {
-		return Account{states, h.write, func(string) bool { return true }, nil}, nil
+	r.account = func(awsclient.Scope) (ScopeCalls, error) {
+		return ScopeCalls{states, h.write, func(string) bool { return true }, nil}, nil
 	}
 	var told []string
 	r.BecameHealthy = func(cause awsclient.Cause, after time.Duration) {

@@ -100,7 +100,8 @@ func TestAPodThatTerminatesIsNoEndpoint(t *testing.T) {
 	} {
 		s := &discoveryv1.EndpointSlice{AddressType: discoveryv1.AddressTypeIPv4, Ports: []discoveryv1.EndpointPort{
 			{Port: ptr.To[int32](8080)}}, Endpoints: []discoveryv1.Endpoint{tc.endpoint}}
-		if got := Serving(PodCandidates(t.Context(), c, corev1.ServicePort{Port: 80}, []*discoveryv1.EndpointSlice{s}, false),
+		if got := ChooseServing(PodCandidates(t.Context(), c, corev1.ServicePort{Port: 80}, []*discoveryv1.EndpointSlice{s},
+			false),
 			true); len(got) != tc.want {
 			t.Errorf("%s: %v", name, got)
 		}

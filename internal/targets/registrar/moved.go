@@ -114,7 +114,7 @@ func (r *Registry) awaitMoved(ctx context.Context, g *group, staying []Endpoint)
 			return
 		}
 		g.reread = true
-		r.advance(ctx, g)
+		r.startCalls(ctx, g)
 	})
 }
 

@@ -56,7 +56,7 @@ func NodeEndpoints(nodes []*corev1.Node, selector *metav1.LabelSelector, nodePor
 			skipped = append(skipped, Skipped{c.Node, c.Why})
 		}
 	}
-	return Serving(all, failOpen), skipped, err
+	return ChooseServing(all, failOpen), skipped, err
 }
 
 // NodeCandidates returns all nodes, as endpoints of a node port.

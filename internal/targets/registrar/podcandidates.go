@@ -23,8 +23,8 @@ func PodCandidates(ctx context.Context, c Cluster, port corev1.ServicePort, slic
 	return out
 }
 
-// Behind are the endpoints behind a Service port, for one address family.
-type Behind struct {
+// ServicePortEndpoints are the endpoints behind a Service port, for one address family.
+type ServicePortEndpoints struct {
 	Port   corev1.ServicePort
 	Slices []*discoveryv1.EndpointSlice
 	IPv6   bool
@@ -35,7 +35,7 @@ type Behind struct {
 const MostEndpoints = 20_000
 
 // Count is how many endpoints there are, each counted once for each port of its slice that belongs to the Service port.
-func (b Behind) Count() (n int) {
+func (b ServicePortEndpoints) Count() (n int) {
 	for s := range b.ports() {
 		n += len(s.Endpoints)
 	}
@@ -45,9 +45,10 @@ func (b Behind) Count() (n int) {
 // scratch has reusable lists for gathering and sorting endpoints: most passes find the endpoints of the pass before.
 var scratch = sync.Pool{New: func() any { return new([]Endpoint) }}
 
-// Serving returns the endpoints of pods that function Serving chooses among the candidates, and the refused
+// Serving returns the endpoints of pods that ChooseServing chooses among the candidates, and the refused
 // candidates. The result shares unchanged parts with before, the former list; if nothing changed, it is before.
-func (b Behind) Serving(ctx context.Context, c Cluster, failOpen bool, before Endpoints) (serving Endpoints,
+func (b ServicePortEndpoints) Serving(ctx context.Context, c Cluster, failOpen bool,
+	before Endpoints) (serving Endpoints,
 	refused []Candidate) {
 	gathered, _ := scratch.Get().(*[]Endpoint)
 	in, unknown := (*gathered)[:0], []Endpoint(nil)
@@ -78,7 +79,7 @@ func (b Behind) Serving(ctx context.Context, c Cluster, failOpen bool, before En
 // PodlessEndpoints returns the ready addresses behind a Service port that belong to no Pod, such as machines in
 // EndpointSlices written by hand or mirrored from Endpoints; sorted by key.
 func PodlessEndpoints(port corev1.ServicePort, slicesOf []*discoveryv1.EndpointSlice, ipv6 bool) []Endpoint {
-	return Serving(PodlessCandidates(port, slicesOf, ipv6), false)
+	return ChooseServing(PodlessCandidates(port, slicesOf, ipv6), false)
 }
 
 // PodlessCandidates returns all addresses behind a Service port, for one address family, that belong to no Pod.
@@ -104,7 +105,7 @@ func PodlessCandidates(port corev1.ServicePort, slicesOf []*discoveryv1.Endpoint
 // belongs to the Service port.
 func eachEndpoint(port corev1.ServicePort, slicesOf []*discoveryv1.EndpointSlice, ipv6 bool,
 	f func(s *discoveryv1.EndpointSlice, e *discoveryv1.Endpoint, number int32)) {
-	for s, number := range (Behind{Port: port, Slices: slicesOf, IPv6: ipv6}).ports() {
+	for s, number := range (ServicePortEndpoints{Port: port, Slices: slicesOf, IPv6: ipv6}).ports() {
 		for i := range s.Endpoints {
 			if len(s.Endpoints[i].Addresses) > 0 {
 				f(s, &s.Endpoints[i], number)
@@ -115,7 +116,7 @@ func eachEndpoint(port corev1.ServicePort, slicesOf []*discoveryv1.EndpointSlice
 
 // ports iterates over the slices of the family, and over the port numbers of each that belong to the Service port. A
 // Service port without name matches all.
-func (b Behind) ports() iter.Seq2[*discoveryv1.EndpointSlice, int32] {
+func (b ServicePortEndpoints) ports() iter.Seq2[*discoveryv1.EndpointSlice, int32] {
 	return func(yield func(*discoveryv1.EndpointSlice, int32) bool) {
 		for _, s := range b.Slices {
 			for _, p := range s.Ports {

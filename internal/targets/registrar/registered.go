@@ -34,10 +34,10 @@ func (g *group) recordOf(binding stack.ID) *record {
 	return c
 }
 
-// advanceRecord loads the record of a binding. Before anything is registered, it saves the record with the wanted
+// startRecordCalls loads the record of a binding. Before anything is registered, it saves the record with the wanted
 // targets added, so that each target that this cluster registers is in the record, whatever happens afterwards. Once
 // other targets are deregistered, it saves the wanted targets alone. The caller holds the group's lock.
-func (r *Registry) advanceRecord(ctx context.Context, g *group, q *Request) {
+func (r *Registry) startRecordCalls(ctx context.Context, g *group, q *Request) {
 	save := func(keys map[string]bool) {
 		r.callRecord(ctx, g, q, "noting", func() (*record, error) {
 			return &record{true, true, keys}, q.Record.Save(ctx, q.Binding, slices.Sorted(maps.Keys(keys)))
@@ -87,5 +87,5 @@ func (r *Registry) Own(of Group) map[string]bool {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return maps.Clone(g.own)
+	return maps.Clone(g.requested)
 }

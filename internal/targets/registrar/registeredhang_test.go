@@ -32,8 +32,8 @@ func TestARecordThatHangsDelaysOnlyTheTargetsThatItIsMadeFor(t *testing.T) {
 	t.Parallel()
 	h := newHanging("1", "theirs")
 	r, _, progress := asyncRegistry(h, false)
-	r.account = func(awsclient.Scope) (Account, error) {
-		return Account{h, h.write, func(group string) bool { return group == arn+"-other" }, nil}, nil
+	r.account = func(awsclient.Scope) (ScopeCalls, error) {
+		return ScopeCalls{h, h.write, func(group string) bool { return group == arn+"-other" }, nil}, nil
 	}
 	c := &hangingRecord{keys: []string{"1:80", "2:80"}, begun: make(chan []string, 1), let: make(chan struct{})}
 	shared := of("2", "3")

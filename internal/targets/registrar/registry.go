@@ -12,8 +12,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/brake"
 )
 
-// Account is what a registry calls in one scope. Wiring.Account of internal/controller sets Write to apply.Deps.Write.
-type Account struct {
+// ScopeCalls is what a registry calls in one scope. Wiring.ScopeCalls of internal/controller sets Write to
+// apply.Deps.Write.
+type ScopeCalls struct {
 	ELBV2 Describer
 	Write apply.Writer
 	// CreatedHere reports whether this process created a target group and did not read it since. Then no other process has
@@ -49,7 +50,7 @@ type Registry struct {
 	// Brake delays the deregistration of most targets of many groups; nil = no brake.
 	Brake *brake.Brake
 
-	account func(awsclient.Scope) (Account, error)
+	account func(awsclient.Scope) (ScopeCalls, error)
 	shares  shares
 
 	mu      sync.Mutex
@@ -60,7 +61,7 @@ type Registry struct {
 
 // NewRegistry makes an empty registry that waits for its calls. account connects to the account of a scope. If account
 // fails, each call in that scope fails with its error.
-func NewRegistry(account func(awsclient.Scope) (Account, error)) *Registry {
+func NewRegistry(account func(awsclient.Scope) (ScopeCalls, error)) *Registry {
 	return &Registry{account: account, groups: map[Group]*group{}, holding: map[Group]*group{}, waiting: map[Group]*group{},
 		shares: shares{of: map[string]*claims{}, at: map[Group]string{}},
 		Clock:  awsclient.WallClock{}, Progress: func(stack.ID) {}}
@@ -122,8 +123,8 @@ type Change struct {
 	Retry time.Duration
 }
 
-// Key is the stack under which the target calls of a binding run; it owns no resources.
-func Key(binding stack.ID) stack.Key { return stack.Key{Owner: "elbv2.k8s.aws", ID: binding} }
+// CallsKey is the stack under which the target calls of a binding run; it owns no resources.
+func CallsKey(binding stack.ID) stack.Key { return stack.Key{Owner: "elbv2.k8s.aws", ID: binding} }
 
 // Sync replaces the request of a group, and starts the calls that the new request needs: it registers missing
 // targets and deregisters unwanted ones. A target with a call in progress waits for the end of this call. All
@@ -141,11 +142,11 @@ func (r *Registry) sync(ctx context.Context, q Request, wait bool) (Change, erro
 	g.inherit(&q)
 	g.request = &q
 	for _, key := range g.keysOf(&q).list {
-		if !g.own[key] {
-			g.own[key] = true
+		if !g.requested[key] {
+			g.requested[key] = true
 		}
 	}
-	r.advance(ctx, g)
+	r.startCalls(ctx, g)
 	for wait && g.busy() {
 		ended := g.ended
 		g.waiters++
@@ -183,7 +184,7 @@ func (r *Registry) Recheck(ctx context.Context, of Group) (health []Health, drif
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if gone { // the next Sync reports it
-		g.known, g.overdue, g.written, g.members, g.inherited = false, false, true, map[string]member{}, nil
+		g.known, g.overdue, g.written, g.members, g.inherited = false, false, true, map[string]registeredTarget{}, nil
 		return nil, true, nil
 	}
 	if !g.known || g.busy() {

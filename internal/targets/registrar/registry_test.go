@@ -29,7 +29,7 @@ var tg = Group{ARN: arn}
 
 // newRegistry makes a registry of one account.
 func newRegistry(read Describer, write apply.Writer, fresh func(arn string) bool) *Registry {
-	return NewRegistry(func(awsclient.Scope) (Account, error) { return Account{read, write, fresh, nil}, nil })
+	return NewRegistry(func(awsclient.Scope) (ScopeCalls, error) { return ScopeCalls{read, write, fresh, nil}, nil })
 }
 
 // balancing fakes what is registered, and the executor.
@@ -114,12 +114,12 @@ func TestAGroupIsReachedByTheClientsOfItsScopeAndHeldApartFromThatOfAnother(t *t
 	t.Parallel()
 	ours, theirs := &balancing{}, &balancing{}
 	role := awsclient.Scope{Role: "arn:aws:iam::123456789012:role/other"}
-	r := NewRegistry(func(in awsclient.Scope) (Account, error) {
+	r := NewRegistry(func(in awsclient.Scope) (ScopeCalls, error) {
 		b := map[awsclient.Scope]*balancing{{}: ours, role: theirs}[in]
 		if b == nil {
-			return Account{}, errors.New("no such role")
+			return ScopeCalls{}, errors.New("no such role")
 		}
-		return Account{b, b.write, func(string) bool { return true }, nil}, nil
+		return ScopeCalls{b, b.write, func(string) bool { return true }, nil}, nil
 	})
 	for _, q := range []Request{{Group: tg, Want: want("10.0.0.1")},
 		{Group: Group{role, arn}, Want: want("10.0.0.2", "10.0.0.3")}} {

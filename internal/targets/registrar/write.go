@@ -46,7 +46,7 @@ func (r *Registry) write(ctx context.Context, q Request, a action, targets []Tar
 	for i, part := range parts {
 		op := operation(a, q.ARN, part)
 		calls.Go(func() error {
-			outcomes[i] = account.Write(ctx, Key(q.Binding), plan.StepID(fmt.Sprintf("%s %d", a, i+1)), op)
+			outcomes[i] = account.Write(ctx, CallsKey(q.Binding), plan.StepID(fmt.Sprintf("%s %d", a, i+1)), op)
 			return nil
 		})
 	}

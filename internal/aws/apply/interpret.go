@@ -23,8 +23,8 @@ import (
 // longer, the step fails.
 const longest = 8 * time.Second
 
-// judge decides the outcome of a step that failed with an error.
-func (r *run) judge(ctx context.Context, s plan.Step, err error) Outcome {
+// interpretError decides the outcome of a step that failed with an error.
+func (r *run) interpretError(ctx context.Context, s plan.Step, err error) Outcome {
 	if errors.Is(err, ErrBindingExists) {
 		return r.wait(s, "the old TargetGroupBinding of the same name to be deleted", err)
 	}
@@ -42,14 +42,14 @@ func (r *run) judge(ctx context.Context, s plan.Step, err error) Outcome {
 		return failed
 	}
 	if effect := s.Op.About().Effect; effect.AddOn != "" {
-		o := r.judgeAddOn(s, e, failed, r.resolve(effect.Resource), effect.AddOn)
+		o := r.interpretAddOn(s, e, failed, r.resolve(effect.Resource), effect.AddOn)
 		return r.remembered(ctx, s, e, o)
 	}
 	switch missing := e.Missing(); {
 	case e.Protected() && is[awsop.DeleteLoadBalancer](s.Op):
-		return r.judgeProtected(s, e, err)
+		return r.interpretProtected(s, e, err)
 	case e.InUse() && s.Op.About().UsedBy != "":
-		return r.judgeInUse(ctx, s, e, failed)
+		return r.interpretInUse(ctx, s, e, failed)
 	case e.Class == diag.Throttled:
 		o := r.wait(s, "AWS to accept calls again", err)
 		if most := r.d.Now().Add(often.Longest); o.Until.After(most) { // the limiter slows all calls down already
@@ -75,8 +75,8 @@ func (r *run) judge(ctx context.Context, s plan.Step, err error) Outcome {
 	return r.remembered(ctx, s, e, failed)
 }
 
-// judgeProtected decides the outcome of the deletion of a load balancer that AWS protects.
-func (r *run) judgeProtected(s plan.Step, e awsclient.Error, err error) Outcome {
+// interpretProtected decides the outcome of the deletion of a load balancer that AWS protects.
+func (r *run) interpretProtected(s plan.Step, e awsclient.Error, err error) Outcome {
 	// Somebody switched the protection on. The first time, the inventory forgets the cached attributes if it has any: the
 	// next plan reads them, and switches the protection off if objects declare that. The second time, the deletion is
 	// refused.
@@ -91,9 +91,9 @@ func (r *run) judgeProtected(s plan.Step, e awsclient.Error, err error) Outcome 
 	return Outcome{State: Refused, Problem: d, Err: err}
 }
 
-// judgeInUse decides the outcome of a step that failed because something else uses the resource. After some minutes,
-// that is no part of the stack that AWS is still deleting.
-func (r *run) judgeInUse(ctx context.Context, s plan.Step, e awsclient.Error, failed Outcome) Outcome {
+// interpretInUse decides the outcome of a step that failed because something else uses the resource. After some
+// minutes, that is no part of the stack that AWS is still deleting.
+func (r *run) interpretInUse(ctx context.Context, s plan.Step, e awsclient.Error, failed Outcome) Outcome {
 	o := r.wait(s, s.Op.About().UsedBy, failed.Err)
 	failed.Until = o.Until
 	refusals, write := r.d.Inventory.Refusals(), plan.Fingerprint(s.Op, r.resolve)

@@ -16,10 +16,10 @@ func InvalidSelector(b *v1beta1.TargetGroupBinding, err error) diag.Diagnostic {
 		"correct the selector")
 }
 
-// Backend returns the port of a Service that a binding refers to. If d is not nil, it says why the binding has no
+// ServicePortOf returns the port of a Service that a binding refers to. If d is not nil, it says why the binding has no
 // targets there: the port does not exist, so no targets are wanted; or another problem hides which targets are
 // wanted.
-func Backend(b *v1beta1.TargetGroupBinding, svc *corev1.Service) (port corev1.ServicePort, d *diag.Diagnostic) {
+func ServicePortOf(b *v1beta1.TargetGroupBinding, svc *corev1.Service) (port corev1.ServicePort, d *diag.Diagnostic) {
 	bad := func(path string, code diag.Code, text, remedy string) (corev1.ServicePort, *diag.Diagnostic) {
 		d := diag.New(bindingobject.BindingObject(b), path, code, text, remedy)
 		return port, &d

@@ -14,9 +14,9 @@ import (
 // (ELB API reference, RegisterTargets).
 const readTime = time.Second
 
-// advance starts every call that a group needs and that need not wait for a call in progress. The caller holds the
+// startCalls starts every call that a group needs and that need not wait for a call in progress. The caller holds the
 // group's lock.
-func (r *Registry) advance(ctx context.Context, g *group) {
+func (r *Registry) startCalls(ctx context.Context, g *group) {
 	q := g.request
 	if (!g.known || g.reread) && !g.written && r.createdHere(g.Group) {
 		g.known, g.reread = true, false
@@ -25,7 +25,7 @@ func (r *Registry) advance(ctx context.Context, g *group) {
 		r.readMembers(ctx, g)
 	}
 	if q.Record != nil && !g.recording && !g.recordFailed {
-		r.advanceRecord(ctx, g, q)
+		r.startRecordCalls(ctx, g, q)
 	}
 	if t := g.toRegister(ctx, q); len(t) > 0 { // the decision is final
 		r.start(ctx, g, register, t)
@@ -52,7 +52,7 @@ func (r *Registry) begin(ctx context.Context, g *group, call func() (result func
 		result := call()
 		g.mu.Lock()
 		result()
-		r.advance(ctx, g)
+		r.startCalls(ctx, g)
 		close(g.ended)
 		g.ended = make(chan struct{})
 		binding, waited := g.request.Binding, g.waiters > 0
@@ -72,7 +72,7 @@ func (r *Registry) readMembers(ctx context.Context, g *group) {
 			defer g.mu.Unlock()
 			if g.reading && !g.known && g.request != nil {
 				g.overdue = true
-				r.advance(ctx, g)
+				r.startCalls(ctx, g)
 			}
 		})
 	}
@@ -126,7 +126,7 @@ func (r *Registry) start(ctx context.Context, g *group, a action, targets []Targ
 				g.prove(a, t.Key(), since)
 			}
 			for _, t := range sent.uncertain {
-				g.members[t.Key()] = member{t, true}
+				g.members[t.Key()] = registeredTarget{t, true}
 			}
 			for _, t := range sent.elsewhere {
 				delete(c.failed, t.Key())
@@ -159,11 +159,11 @@ func (g *group) done(a action, t Target) {
 	delete(g.moves.settled, key)
 	if a == deregister {
 		delete(g.members, key)
-		delete(g.own, key)
+		delete(g.requested, key)
 		g.deregistered++
 		return
 	}
-	g.members[key], g.own[key] = member{Target: t}, true
+	g.members[key], g.requested[key] = registeredTarget{Target: t}, true
 	g.registered++
 	g.added = append(g.added, key)
 }
