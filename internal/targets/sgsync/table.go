@@ -19,7 +19,8 @@ type Table struct {
 	// at a group goes through what differs, and not through all bindings.
 	wanted   map[string]counts
 	unplaced counts
-	// edited are, by group, the bindings that needed something else of it before, until all that they need is granted.
+	// edited are, by group, the bindings that needed something else of it before, or may have in an earlier process, until
+	// all that they need is granted.
 	edited map[string]map[string]bool
 }
 
@@ -66,6 +67,9 @@ type need struct {
 	// certain are the groups of the last Set, and former, by group, needs of before it: they stay if EC2 refuses a source
 	// that is new in it.
 	certain, former map[string][]stack.Permission
+	// inherits are the groups in which an earlier process may have written rules for the binding: all rules to its ports
+	// stay there while EC2 refuses one of its sources.
+	inherits map[string]bool
 }
 
 // Touched are the groups that a change of the table concerns.
@@ -88,7 +92,8 @@ func (t *Table) Set(binding string, groups map[string][]stack.Permission) Touche
 	if groups == nil {
 		t.put(binding, nil)
 	} else {
-		t.put(binding, &need{groups: groups, placed: true, certain: groups, former: t.former(binding, before, groups)})
+		t.put(binding, &need{groups: groups, placed: true, certain: groups, former: t.former(binding, before, groups),
+			inherits: t.inherits(binding, before, groups)})
 	}
 	return compare(before.groups, groups)
 }
@@ -108,7 +113,7 @@ func (t *Table) Extend(binding string, groups map[string][]stack.Permission, unp
 		all[g] = union(perms, before.certain[g])
 	}
 	t.put(binding, &need{groups: all, unplaced: unplaced, placed: before.placed, certain: before.certain,
-		former: before.former})
+		former: before.former, inherits: before.inherits})
 	return compare(before.groups, all)
 }
 
@@ -237,13 +242,30 @@ func (t *Table) former(binding string, before need,
 			out[g] = all[len(perms):]
 		}
 		if len(out[g]) > 0 {
-			if t.edited[g] == nil {
-				t.edited[g] = map[string]bool{}
-			}
-			t.edited[g][binding] = true
+			t.noteEdited(g, binding)
 		}
 	}
 	return out
+}
+
+// inherits are the groups in which rules of an earlier process for a binding may differ from what it needs now: the
+// first needs of a binding that may have had rules when the process began. The lock is held.
+func (t *Table) inherits(binding string, before need, groups map[string][]stack.Permission) map[string]bool {
+	out := map[string]bool{}
+	for g := range groups {
+		if before.inherits[g] || !before.placed && len(before.unplaced) > 0 {
+			out[g] = true
+			t.noteEdited(g, binding)
+		}
+	}
+	return out
+}
+
+func (t *Table) noteEdited(group, binding string) {
+	if t.edited[group] == nil {
+		t.edited[group] = map[string]bool{}
+	}
+	t.edited[group][binding] = true
 }
 
 // settle drops what bindings needed of a group before their edits, unless EC2 refuses a source that they name now.
@@ -256,6 +278,7 @@ func (t *Table) settle(group string, missing map[source]error) {
 			return missing[sourceOf(normalise(p))] != nil
 		}) {
 			delete(n.former, group)
+			delete(n.inherits, group)
 			delete(t.edited[group], binding)
 		}
 	}
@@ -274,13 +297,30 @@ func (t *Table) needsOf(group string, without refused) (needs Needs, unplaced []
 			needs.All = append(needs.All, p)
 		}
 	}
+	unplaced = slices.Collect(maps.Keys(t.unplaced))
 	if len(without.sources) > 0 {
 		for binding := range t.edited[group] {
-			needs.All = append(needs.All, t.needs[binding].kept(group, without)...)
+			n := t.needs[binding]
+			needs.All = append(needs.All, n.kept(group, without)...)
+			unplaced = append(unplaced, n.inherited(group, without)...)
 		}
 	}
 	needs.Each = func() []Need { return t.eachNeed(group, without) }
-	return needs, slices.Collect(maps.Keys(t.unplaced))
+	return needs, unplaced
+}
+
+// inherited are the ports of a binding with refused sources, from any source, if an earlier process may have opened
+// them.
+func (n need) inherited(group string, without refused) (ports []stack.Permission) {
+	if !n.inherits[group] {
+		return nil
+	}
+	for _, p := range n.groups[group] {
+		if without.has(p) {
+			ports = append(ports, stack.Permission{Protocol: p.Protocol, FromPort: p.FromPort, ToPort: p.ToPort})
+		}
+	}
+	return ports
 }
 
 // kept is what a binding needed of a group before an edit, if EC2 refuses a source that the edit names.
