@@ -7,7 +7,7 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$1"
-dir=$(cd "$1" && pwd)
+dir=$(cd "$1" && pwd -P)
 export GOTOOLCHAIN="${GOTOOLCHAIN:-auto}" GOFLAGS=''
 root=$(go env GOROOT)
 case $root in

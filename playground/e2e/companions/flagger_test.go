@@ -30,9 +30,9 @@ const releases = "releases"
 // lag is how long a weight of a route may take to reach AWS.
 const lag = time.Second
 
-// TestFlaggerReleasesThroughAnHTTPRoute shows that the real Flagger releases as docs/tasks/flagger.md
-// says: each weight of its HTTPRoute is in AWS within a second and in the status of the LoadBalancer
-// object, and no request fails.
+// TestFlaggerReleasesThroughAnHTTPRoute shows that the real Flagger releases through an HTTPRoute, as
+// docs/tasks/flagger.md says. Each weight is in AWS within a second and in the status of the LoadBalancer object, and
+// no request fails.
 func TestFlaggerReleasesThroughAnHTTPRoute(t *testing.T) {
 	longtest.Long(t, "it needs the programs of make companions")
 	c := cluster(t)
