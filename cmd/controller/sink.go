@@ -138,6 +138,8 @@ func replaced(key string, m logr.Marshaler) (k string, value any) {
 type texts []string
 
 // MarshalLogArray implements zapcore.ArrayMarshaler.
+//
+//nolint:unparam // the interface has an error
 func (t texts) MarshalLogArray(to zapcore.ArrayEncoder) error {
 	for _, s := range t {
 		to.AppendString(s)

@@ -31,7 +31,8 @@ func elected(ctx context.Context, k client.Reader, namespace string) (client.Obj
 	for _, d := range found {
 		of := leaseOf(d.Args)
 		of.Namespace = cmp.Or(of.Namespace, d.Namespace)
-		if of.Namespace != "" && !slices.ContainsFunc(all, func(k client.ObjectKey) bool { return k.Namespace == of.Namespace }) {
+		same := func(k client.ObjectKey) bool { return k.Namespace == of.Namespace }
+		if of.Namespace != "" && !slices.ContainsFunc(all, same) {
 			all = append(all, of)
 		}
 	}

@@ -10,17 +10,17 @@ import (
 // one that shrinks by more than the slack gets a lower budget, so that nothing grows back.
 var budgets = map[string]int{
 	"api":        800,
-	"aws":        13669,
+	"aws":        13671,
 	"cmd":        430,
 	"compile":    9638,
 	"config":     100,
-	"controller": 27596,
-	"front":      15060,
+	"controller": 27598,
+	"front":      15062,
 	"kube":       5790,
 	"lib":        1163,
 	"model":      6747,
 	"plan":       11449,
-	"targets":    5410,
+	"targets":    5411,
 	"view":       3080,
 }
 

@@ -3,6 +3,7 @@ package front
 import (
 	"encoding/base64"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -123,7 +124,8 @@ func TestConditionOfNoMatchOpensNoRule(t *testing.T) {
 				}
 				rules++
 				if memory != nil && !strings.Contains(text, "10.0.0.0/8") ||
-					memory == nil && (r.Actions[0].FixedResponse == nil || r.Actions[0].FixedResponse.StatusCode != "500") {
+					memory == nil && (r.Actions[0].FixedResponse == nil ||
+						r.Actions[0].FixedResponse.StatusCode != fmt.Sprint(http.StatusInternalServerError)) {
 					t.Errorf("%s, memory %t: %s does %+v", construction, memory != nil, text, r.Actions[0])
 				}
 			}

@@ -267,7 +267,7 @@ func TestNamespaceOfClassParametersIsNoted(t *testing.T) {
 // TestMisspeltOwnershipOfTheClassWritesNothing has a class whose load balancers are only observed.
 func TestMisspeltOwnershipOfTheClassWritesNothing(t *testing.T) {
 	t.Parallel()
-	for _, annotated := range []string{"ownership: observed", "ownership: observd", "onwership: observed"} {
+	for _, annotated := range []string{"ownership: observed", "ownership: observd", "onwership: observed"} { //nolint:misspell // that is the test
 		text := strings.ReplaceAll(guardedIngress, "frontend-nlb-scheme: internal}", annotated+"}")
 		w := albs.Load(objects.FromObjects(decode(t, text)), ingressOfShop.ID).Governed(ingressOfShop, nil)
 		if !w.Observes(stack.Ingress) {

@@ -105,13 +105,13 @@ func (r *Reconciler) Arrived() {
 
 // isUnknown reports whether the needs of a binding are not recorded, or not what is registered for it.
 func (r *Reconciler) isUnknown(o *v1beta1.TargetGroupBinding) bool {
-	return o.Spec.Networking != nil && o.DeletionTimestamp == nil && (!r.Table.Knows(ruleID(o)) || r.isUnread(ruleID(o))) &&
-		r.mayHaveRules(o)
+	return o.Spec.Networking != nil && o.DeletionTimestamp == nil &&
+		(!r.Table.Knows(ruleID(o)) || r.isUnread(ruleID(o))) && r.mayHaveRules(o)
 }
 
 // mayHaveRules reports whether an earlier process, or this one, may have written rules for a binding. A user's binding
-// that was never in service has none: whoever may create bindings could otherwise keep the rules of all others open. For
-// a while after the start, every binding may have some: its status may not have been written.
+// that was never in service has none: whoever may create bindings could otherwise keep the rules of all others open.
+// For a while after the start, every binding may have some: its status may not have been written.
 func (r *Reconciler) mayHaveRules(o *v1beta1.TargetGroupBinding) bool {
 	if o.Status.ObservedGeneration != nil || r.Limits.Planned.Is(o) || r.Now().Sub(r.begun) < inherits {
 		return true

@@ -62,7 +62,8 @@ type Registry struct {
 // NewRegistry makes an empty registry that waits for its calls. account connects to the account of a scope. If account
 // fails, each call in that scope fails with its error.
 func NewRegistry(account func(awsclient.Scope) (ScopeCalls, error)) *Registry {
-	return &Registry{account: account, groups: map[Group]*group{}, holding: map[Group]*group{}, waiting: map[Group]*group{},
+	return &Registry{account: account,
+		groups: map[Group]*group{}, holding: map[Group]*group{}, waiting: map[Group]*group{},
 		shares: shares{of: map[string]*claims{}, at: map[Group]string{}},
 		Clock:  awsclient.WallClock{}, Progress: func(stack.ID) {}}
 }

@@ -78,6 +78,10 @@ func (o Outcome) Of(binding string, perms []stack.Permission) error {
 	return nil
 }
 
+// outOfDate are the refusals of EC2 because the rules are not those of the last read.
+var outOfDate = []string{awsclient.CodeDuplicatePermission, awsclient.CodePermissionNotFound,
+	awsclient.CodeTooManyPermissions}
+
 // Reconcile updates one group to the union of needs. partial reports whether the needs of some bindings are unknown.
 // If the account differs from the inventory, Reconcile reads the rules again and tries once more. EC2 refuses a whole
 // call because of one source, such as a group that does not exist, is of another network, or is no id at all. Reconcile
@@ -139,10 +143,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, group string, partial func()
 				return out
 			}
 		}
-		switch code := awsclient.Classify(err).Code; {
-		case again:
-		case code == awsclient.CodeDuplicatePermission, code == awsclient.CodePermissionNotFound,
-			code == awsclient.CodeTooManyPermissions:
+		if !again && slices.Contains(outOfDate, awsclient.Classify(err).Code) {
 			again = true
 			r.Rules.ForgetRules(group)
 			continue

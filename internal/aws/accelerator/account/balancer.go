@@ -253,7 +253,8 @@ func (a *Account) lacks(ctx context.Context, arn string, denied error) bool {
 	if awsclient.Classify(denied).Class != diag.Denied {
 		return false
 	}
-	_, err := a.clients.ELBV2.DescribeLoadBalancers(ctx, &elbv2.DescribeLoadBalancersInput{LoadBalancerArns: []string{arn}})
+	_, err := a.clients.ELBV2.DescribeLoadBalancers(ctx,
+		&elbv2.DescribeLoadBalancersInput{LoadBalancerArns: []string{arn}})
 	return err != nil && absent(err)
 }
 

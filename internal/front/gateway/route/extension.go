@@ -107,8 +107,8 @@ func (t *translation) accepted(r *routeRule, c *ruleConfiguration) (*ruleConfigu
 	return c, nil
 }
 
-// checkIndexes notes conditions for matches that a rule does not have. It returns the mistake if such a condition leaves
-// a match of the rule open to all addresses.
+// checkIndexes notes conditions for matches that a rule does not have. It returns the mistake if such a condition
+// leaves a match of the rule open to all addresses.
 func (t *translation) checkIndexes(r *routeRule, c *ruleConfiguration) string {
 	open := 0
 	for open < len(r.matches) && len(c.sourceIPs(open)) > 0 {

@@ -125,7 +125,8 @@ func (g *group) unfitMatcher(c *lbcgatewayv1.HealthCheckConfiguration) (field, w
 
 // keepsMatcher reports whether a matcher with the codes of another protocol leaves the codes as they are. An edit that
 // replaces the codes by those of another protocol is a mistake, which is recorded.
-func (g *group) keepsMatcher(at intent.Source, c *lbcgatewayv1.HealthCheckConfiguration, byDefault stack.HealthCheck) bool {
+func (g *group) keepsMatcher(at intent.Source, c *lbcgatewayv1.HealthCheckConfiguration,
+	byDefault stack.HealthCheck) bool {
 	field, why, remedy := g.unfitMatcher(c)
 	if field == "" || g.last == nil || g.last.ProtocolVersion != g.ProtocolVersion || g.last.HealthCheck.Matcher == "" ||
 		g.last.HealthCheck.Matcher == byDefault.Matcher {

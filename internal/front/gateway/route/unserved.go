@@ -32,8 +32,8 @@ func (t *translation) unmatched(r *routeRule, j int, p *place, since int) *unit 
 	return u
 }
 
-// notAccepted is the problem of a rule whose ListenerRuleConfiguration exists and is not accepted, or leaves a match open. Nil = a filter of
-// the rule names no configuration, so that the Gateway API asks for an error.
+// notAccepted is the problem of a rule whose ListenerRuleConfiguration exists and is not accepted, or leaves a match
+// open. Nil = a filter of the rule names no configuration, so that the Gateway API asks for an error.
 func (t *translation) notAccepted(r *routeRule) *problem {
 	for k := range r.filters {
 		ref := r.filters[k].ExtensionRef
