@@ -10,14 +10,15 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/sgrules"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// mostParted is how often one Reconcile looks for sources that EC2 refuses: the rules of others may fit into a group
-// only without those that were found.
-const mostParted = 4
+// mostSearches is how often one Reconcile searches for sources that EC2 refuses: the rules of others may fit into a
+// group only without those that were found.
+const mostSearches = 4
 
 // refusesSource reports whether EC2 refuses a grant because of what it says, which may be one source of many.
 func refusesSource(err error) bool {
@@ -54,7 +55,7 @@ func (r *Reconciler) apart(ctx context.Context, group string, grant []stack.Perm
 			switch out := r.authorize(ctx, group, rules); {
 			case out.State == apply.Done:
 			case out.State != apply.Failed || !refusesSource(out.Err):
-				return out.Err
+				return cmp.Or(out.Err, refusal)
 			default:
 				if err := divide(half, out.Err); err != nil {
 					return err
@@ -67,7 +68,7 @@ func (r *Reconciler) apart(ctx context.Context, group string, grant []stack.Perm
 }
 
 // isolate finds the sources because of which EC2 refuses a grant, and grants the rules of all others. found is false if
-// another error ended the search, or no source is to blame.
+// another error ended the search.
 func (r *Reconciler) isolate(ctx context.Context, group string, grant []stack.Permission, refusal error,
 	out *Outcome) (found bool, err error) {
 	if !r.exists(ctx, group, refusal) {
@@ -75,7 +76,7 @@ func (r *Reconciler) isolate(ctx context.Context, group string, grant []stack.Pe
 	}
 	missing, other := r.apart(ctx, group, grant, refusal)
 	maps.Copy(out.Missing, missing)
-	return other == nil && len(missing) > 0, cmp.Or(other, refusal)
+	return other == nil, cmp.Or(other, refusal)
 }
 
 // exists reports whether a group is there, after EC2 has said of a grant in it that some group is not.
@@ -95,11 +96,27 @@ func (r *Reconciler) authorize(ctx context.Context, group string, rules []stack.
 	return r.Write(ctx, Key, plan.StepID(plan.NameOf(op)+" "+group), op)
 }
 
-// refused are the sources that EC2 refuses, and what admits permissions at present.
+// refused are the sources that EC2 refuses.
 type refused struct {
 	sources map[source]error
-	stands  func(stack.Permission) bool
+	// stands is what admits permissions now, and stood what did when the look at the group began.
+	stands, stood func(stack.Permission) bool
+	// searching: the search for refused sources has not ended; any source may be one.
+	searching bool
+	// inherits: rules of an earlier process may be those of a binding with refused sources.
+	inherits bool
 }
+
+// at enters the rules of a group.
+func (r *refused) at(own []stack.Permission, searching bool) {
+	r.stands, r.searching = sgrules.Of(own).Admits, searching
+	if r.stood == nil {
+		r.stood = r.stands
+	}
+}
+
+// any reports whether a source is refused, or may be.
+func (r refused) any() bool { return r.searching || len(r.sources) > 0 }
 
 // has reports whether a permission has a refused source, and no rule admits it yet.
 func (r refused) has(p stack.Permission) bool {

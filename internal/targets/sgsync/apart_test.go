@@ -63,8 +63,12 @@ func TestManyRefusedSourcesLeaveRoom(t *testing.T) {
 		}
 		d.Set(fmt.Sprint("mal/", i), on("sg-node", perms...))
 	}
+	old := tcp(7070, 7070, "sg-b") // of a binding that needs it no more
+	old.Description = Label
+	d.rules["sg-node"] = []stack.Permission{old}
 	d.Set("shop/web", on("sg-node", tcp(8080, 8080, "sg-b")))
-	if err := d.bring(t, "sg-node", "shop/web", never); err != nil || len(d.rules["sg-node"]) != 1 {
+	if err := d.bring(t, "sg-node", "shop/web", never); err != nil || len(d.rules["sg-node"]) != 1 ||
+		d.rules["sg-node"][0].FromPort != 8080 {
 		t.Errorf("%v, rules %v", err, d.rules["sg-node"])
 	}
 }
@@ -104,4 +108,93 @@ func TestNamespacesGetRoomInTurn(t *testing.T) {
 	if err := d.bring(t, "sg-node", "shop/web", never); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestRefusedEditKeepsOnlyWhatServed edits a binding that names a source that EC2 refuses: what stays of the former
+// rules, and for how long.
+func TestRefusedEditKeepsOnlyWhatServed(t *testing.T) {
+	t.Parallel()
+	web := func(sources ...string) (perms []stack.Permission) {
+		for _, s := range sources {
+			perms = append(perms, tcp(8080, 8080, s))
+		}
+		return perms
+	}
+	tests := map[string]struct {
+		edits [][]stack.Permission // with a look at the group after each
+		want  []stack.Permission
+	}{
+		"a source is replaced by a refused one": {[][]stack.Permission{web("sg-b"), web("typo")}, web("sg-b")},
+		"a source is taken away beside a refused one": {
+			[][]stack.Permission{web("sg-b", "sg-c"), web("sg-b", "sg-c", "typo"), web("sg-c", "typo")}, web("sg-c")},
+		"the port changes beside a refused source": {
+			[][]stack.Permission{web("sg-b", "typo"), {tcp(9090, 9090, "sg-b"), tcp(9090, 9090, "typo")}},
+			[]stack.Permission{tcp(9090, 9090, "sg-b")}},
+		"a second mistake": {[][]stack.Permission{web("sg-b"), web("sg-c", "typo"), web("typo", "nodes")},
+			web("sg-b", "sg-c")},
+		"corrected": {[][]stack.Permission{web("sg-b"), web("typo"), web("sg-c")}, web("sg-c")},
+	}
+	for name, tt := range tests {
+		d := refusing("InvalidGroupId.Malformed", "typo", "nodes")
+		for _, perms := range tt.edits {
+			d.Set("shop/web", on("sg-node", perms...))
+			for range 2 {
+				_ = d.k.Reconcile(t.Context(), "sg-node", never)
+			}
+		}
+		if got := d.rules["sg-node"]; len(got) != len(tt.want) || slices.ContainsFunc(tt.want, func(p stack.Permission) bool {
+			return !slices.Contains(got, p)
+		}) {
+			t.Errorf("%s: rules %v, want %v", name, got, tt.want)
+		}
+	}
+}
+
+// TestRefusedEditOpensNothing corrects a source before anybody has looked at the group.
+func TestRefusedEditOpensNothing(t *testing.T) {
+	t.Parallel()
+	d := refusing("InvalidGroupId.Malformed", "typo")
+	d.Set("shop/web", on("sg-node", tcp(8080, 8080, "sg-b")))
+	d.Set("shop/web", on("sg-node", tcp(8080, 8080, "typo")))
+	_ = d.k.Reconcile(t.Context(), "sg-node", never)
+	d.expect(t, "never declared for long", "sg-node")
+}
+
+// TestRefusedEditDuringALookKeepsWhatServed edits a binding while EC2 is called for it.
+func TestRefusedEditDuringALookKeepsWhatServed(t *testing.T) {
+	t.Parallel()
+	d := refusing("InvalidGroupId.Malformed", "typo")
+	write, edited := d.k.Write, false
+	d.k.Write = func(ctx context.Context, key stack.Key, id plan.StepID, op plan.Operation) apply.Outcome {
+		if !edited {
+			edited = true
+			d.Set("shop/web", on("sg-node", tcp(8080, 8080, "typo")))
+		}
+		return write(ctx, key, id, op)
+	}
+	d.Set("shop/web", on("sg-node", tcp(8080, 8080, "sg-b")))
+	for range 3 {
+		_ = d.k.Reconcile(t.Context(), "sg-node", never)
+	}
+	d.expect(t, "edited during a look", "sg-node", tcp(8080, 8080, "sg-b"))
+}
+
+// TestRefusedSourceKeepsRulesOfAnEarlierProcess has a process begin with a binding whose source EC2 refuses.
+func TestRefusedSourceKeepsRulesOfAnEarlierProcess(t *testing.T) {
+	t.Parallel()
+	former, other := tcp(8080, 8080, "sg-b"), tcp(9090, 9090, "sg-b")
+	former.Description, other.Description = Label, Label
+	d := refusing("InvalidGroupId.Malformed", "typo")
+	d.rules["sg-node"] = []stack.Permission{former, other}
+	inherits := true
+	d.k.Inherits = func() bool { return inherits }
+	d.Extend("shop/web", nil, []stack.Permission{tcp(8080, 8080, "typo")})
+	d.Set("shop/web", on("sg-node", tcp(8080, 8080, "typo")))
+	for range 2 {
+		_ = d.k.Reconcile(t.Context(), "sg-node", never)
+	}
+	d.expect(t, "begun", "sg-node", former)
+	inherits = false
+	_ = d.k.Reconcile(t.Context(), "sg-node", never)
+	d.expect(t, "an hour later", "sg-node")
 }

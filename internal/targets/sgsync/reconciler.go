@@ -40,6 +40,9 @@ type Reconciler struct {
 	Limit   int // of rules in a group; 0 = AWS's default
 	Write   apply.Writer
 	Log     logr.Logger
+	// Inherits reports whether rules to the ports of a binding with a refused source may be those that an earlier process
+	// wrote for it; nil = they may not.
+	Inherits func() bool
 }
 
 // Key is the stack under which rule changes run; it owns no resources.
@@ -91,22 +94,24 @@ var outOfDate = []string{awsclient.CodeDuplicatePermission, awsclient.CodePermis
 // read, because another cluster may need one of them meanwhile.
 func (r *Reconciler) Reconcile(ctx context.Context, group string, partial func() bool) Outcome {
 	out := Outcome{Missing: map[source]error{}}
-	for again, read, parted := false, false, 0; ; {
+	known := refused{sources: out.Missing, inherits: r.Inherits != nil && r.Inherits()}
+	for again, read, searches := false, false, 0; ; {
 		current, fresh, err := r.current(ctx, group, read)
 		if err != nil {
-			if needs, _ := r.Table.needsOf(group, refused{}); awsclient.Classify(err).Code != awsclient.CodeGroupNotFound ||
-				len(needs.All) > 0 {
-				out.Err = err
-			} // a group that is gone needs no cleaning
+			out.Err = r.unread(group, err)
 			return out
 		}
 		m, as := marks{r.Cluster, r.Rules.OfSeveralClusters(ctx, group)}, descriptions(current)
 		own, limit := m.own(current), limitOf(r.Limit, current)
 		// before the needs: those of a binding that becomes known in between are in both, or in neither
 		someUnknown := partial()
-		needs, unplaced := r.Table.needsOf(group, refused{out.Missing, sgrules.Of(own).Admits})
+		known.at(own, searches == mostSearches)
+		needs, unplaced, seen := r.Table.needsOf(group, known)
 		fitted := Fit(own, needs, r.state(ctx, m, as, unplaced), someUnknown, limit)
 		grant, revoke := fitted.Grant, fitted.Revoke
+		if known.searching {
+			grant = nil // revocations do not wait for the end of the search
+		}
 		out.Full = full(group, own, fitted.Refused, limit)
 		m.sign(grant)
 		for n, p := range revoke {
@@ -120,7 +125,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, group string, partial func()
 		}
 		out.Waits = fitted.Waits
 		if len(grant)+len(revoke) == 0 {
-			r.Table.settle(group, out.Missing)
+			r.Table.settle(group, seen, known)
 			return out
 		}
 		var first []stack.Permission // what goes before the grant
@@ -130,17 +135,15 @@ func (r *Reconciler) Reconcile(ctx context.Context, group string, partial func()
 		until, ungranted, err := r.change(ctx, group, first, grant, revoke)
 		if err == nil {
 			if out.Until = until; until.IsZero() {
-				r.Table.settle(group, out.Missing)
+				r.Table.settle(group, seen, known)
 			}
 			return out
 		}
 		if ungranted && until.IsZero() && refusesSource(err) {
 			var found bool
 			if found, err = r.isolate(ctx, group, grant, err, &out); found {
-				if parted++; parted < mostParted {
-					continue
-				}
-				return out
+				searches++
+				continue
 			}
 		}
 		if !again && slices.Contains(outOfDate, awsclient.Classify(err).Code) {
@@ -153,6 +156,17 @@ func (r *Reconciler) Reconcile(ctx context.Context, group string, partial func()
 		}
 		return out
 	}
+}
+
+// unread is why a group whose rules cannot be read is not as it should be; nil for one that is gone and that no binding
+// needs.
+func (r *Reconciler) unread(group string, err error) error {
+	needs, _, seen := r.Table.needsOf(group, refused{})
+	if awsclient.Classify(err).Code != awsclient.CodeGroupNotFound || len(needs.All) > 0 {
+		return err
+	}
+	r.Table.settle(group, seen, refused{})
+	return nil
 }
 
 // current are the rules of a group: if read, as AWS returns them now, else as they were read last.

@@ -19,9 +19,10 @@ type Table struct {
 	// at a group goes through what differs, and not through all bindings.
 	wanted   map[string]counts
 	unplaced counts
-	// edited are, by group, the bindings that needed something else of it before, or may have in an earlier process, until
-	// all that they need is granted.
-	edited map[string]map[string]bool
+	// edited has, by group, the bindings whose former rules may still be needed: they changed, or are new since the start,
+	// and no look at the group has granted all of their rules since. The number is that of the edit.
+	edited map[string]map[string]int
+	edits  int // since the start
 }
 
 // counts are how often permissions are needed.
@@ -63,10 +64,11 @@ type need struct {
 	groups map[string][]stack.Permission
 	// unplaced are permissions of endpoints whose security group is unknown: wherever such rules are, they stay.
 	unplaced []stack.Permission
-	placed   bool // the groups of all endpoints were known once
-	// certain are the groups of the last Set, and former, by group, needs of before it: they stay if EC2 refuses a source
-	// that is new in it.
-	certain, former map[string][]stack.Permission
+	placed   bool                          // the groups of all endpoints were known once
+	certain  map[string][]stack.Permission // the groups of the last Set
+	// former are, by group, needs of before an edit. Those of them that stand stay while EC2 refuses a source that the edit
+	// has added, which is in added.
+	former, added map[string][]stack.Permission
 	// inherits are the groups in which an earlier process may have written rules for the binding: all rules to its ports
 	// stay there while EC2 refuses one of its sources.
 	inherits map[string]bool
@@ -81,7 +83,7 @@ type Touched struct {
 // NewTable makes an empty table.
 func NewTable() *Table {
 	return &Table{needs: map[string]need{}, wanted: map[string]counts{}, unplaced: counts{},
-		edited: map[string]map[string]bool{}}
+		edited: map[string]map[string]int{}}
 }
 
 // Set records all that a binding needs, group by group; nil forgets the binding.
@@ -92,8 +94,10 @@ func (t *Table) Set(binding string, groups map[string][]stack.Permission) Touche
 	if groups == nil {
 		t.put(binding, nil)
 	} else {
-		t.put(binding, &need{groups: groups, placed: true, certain: groups, former: t.former(binding, before, groups),
-			inherits: t.inherits(binding, before, groups)})
+		n := &need{groups: groups, placed: true, certain: groups, former: map[string][]stack.Permission{},
+			added: map[string][]stack.Permission{}, inherits: map[string]bool{}}
+		t.remember(binding, before, n)
+		t.put(binding, n)
 	}
 	return compare(before.groups, groups)
 }
@@ -113,7 +117,7 @@ func (t *Table) Extend(binding string, groups map[string][]stack.Permission, unp
 		all[g] = union(perms, before.certain[g])
 	}
 	t.put(binding, &need{groups: all, unplaced: unplaced, placed: before.placed, certain: before.certain,
-		former: before.former, inherits: before.inherits})
+		former: before.former, added: before.added, inherits: before.inherits})
 	return compare(before.groups, all)
 }
 
@@ -229,57 +233,65 @@ func (t *Table) Of(binding, group string) []stack.Permission {
 	return t.needs[binding].groups[group]
 }
 
-// former is what a binding needed of the groups of which it needs something else now. The lock is held.
-func (t *Table) former(binding string, before need,
-	groups map[string][]stack.Permission) map[string][]stack.Permission {
-	out := map[string][]stack.Permission{}
-	for g, perms := range groups {
-		last := before.former[g]
-		if len(last) == 0 {
-			last = before.groups[g]
+// remember notes what stays of the rules of before an edit, should EC2 refuse a source that the edit adds. Of an earlier
+// process the rules are not known: those to the ports of a binding may be its own. The lock is held.
+func (t *Table) remember(binding string, before need, now *need) {
+	for g, perms := range now.groups {
+		added, last := newSources(before.groups[g], perms), union(before.former[g], before.groups[g])
+		news := len(added) > 0 && before.placed
+		if !news { // what an edit only takes away does not stay
+			added, last = before.added[g], before.former[g]
 		}
-		if all := union(perms, last); len(all) > len(perms) {
-			out[g] = all[len(perms):]
+		if kept := union(perms, last)[len(perms):]; len(kept) > 0 {
+			now.former[g], now.added[g] = kept, added
 		}
-		if len(out[g]) > 0 {
-			t.noteEdited(g, binding)
+		first := !before.placed && len(before.unplaced) > 0
+		if first || before.inherits[g] {
+			now.inherits[g] = true
 		}
-	}
-	return out
-}
-
-// inherits are the groups in which rules of an earlier process for a binding may differ from what it needs now: the
-// first needs of a binding that may have had rules when the process began. The lock is held.
-func (t *Table) inherits(binding string, before need, groups map[string][]stack.Permission) map[string]bool {
-	out := map[string]bool{}
-	for g := range groups {
-		if before.inherits[g] || !before.placed && len(before.unplaced) > 0 {
-			out[g] = true
-			t.noteEdited(g, binding)
+		if first && !before.inherits[g] || news && len(now.former[g]) > 0 {
+			if t.edited[g] == nil {
+				t.edited[g] = map[string]int{}
+			}
+			t.edits++
+			t.edited[g][binding] = t.edits
 		}
 	}
-	return out
 }
 
-func (t *Table) noteEdited(group, binding string) {
-	if t.edited[group] == nil {
-		t.edited[group] = map[string]bool{}
+// newSources are the permissions of sources that were not there before.
+func newSources(before, now []stack.Permission) []stack.Permission {
+	had := map[source]bool{}
+	for _, p := range before {
+		had[sourceOf(normalise(p))] = true
 	}
-	t.edited[group][binding] = true
+	return slices.DeleteFunc(slices.Clone(now), func(p stack.Permission) bool { return had[sourceOf(normalise(p))] })
 }
 
-// settle drops what bindings needed of a group before their edits, unless EC2 refuses a source that they name now.
-func (t *Table) settle(group string, missing map[source]error) {
+// settle drops what bindings needed of a group before edits that a look has seen, unless EC2 refuses a source that they
+// added. Of what remains, it drops what no rule admits.
+func (t *Table) settle(group string, seen int, without refused) {
+	if without.searching {
+		return
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for binding := range t.edited[group] {
+	for binding, edit := range t.edited[group] {
+		if edit > seen {
+			continue
+		}
 		n := t.needs[binding]
-		if !slices.ContainsFunc(n.groups[group], func(p stack.Permission) bool {
-			return missing[sourceOf(normalise(p))] != nil
-		}) {
+		if !slices.ContainsFunc(n.groups[group], without.has) {
 			delete(n.former, group)
+			delete(n.added, group)
 			delete(n.inherits, group)
 			delete(t.edited[group], binding)
+			continue
+		}
+		if n.former[group] != nil {
+			n.former[group] = slices.DeleteFunc(slices.Clone(n.former[group]), func(p stack.Permission) bool {
+				return !without.stood(p)
+			})
 		}
 	}
 	if len(t.edited[group]) == 0 {
@@ -288,8 +300,9 @@ func (t *Table) settle(group string, missing map[source]error) {
 }
 
 // needsOf is what bindings need of a group, but from refused sources, and the permissions of endpoints whose groups are
-// unknown. Both are of one moment: a binding whose endpoints are found passes from the one to the other.
-func (t *Table) needsOf(group string, without refused) (needs Needs, unplaced []stack.Permission) {
+// unknown. Both are of one moment: a binding whose endpoints are found passes from the one to the other. seen is the
+// last edit of that moment.
+func (t *Table) needsOf(group string, without refused) (needs Needs, unplaced []stack.Permission, seen int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for p := range t.wanted[group] {
@@ -298,7 +311,7 @@ func (t *Table) needsOf(group string, without refused) (needs Needs, unplaced []
 		}
 	}
 	unplaced = slices.Collect(maps.Keys(t.unplaced))
-	if len(without.sources) > 0 {
+	if without.any() {
 		for binding := range t.edited[group] {
 			n := t.needs[binding]
 			needs.All = append(needs.All, n.kept(group, without)...)
@@ -306,29 +319,31 @@ func (t *Table) needsOf(group string, without refused) (needs Needs, unplaced []
 		}
 	}
 	needs.Each = func() []Need { return t.eachNeed(group, without) }
-	return needs, unplaced
+	return needs, unplaced, t.edits
 }
 
 // inherited are the ports of a binding with refused sources, from any source, if an earlier process may have opened
 // them.
 func (n need) inherited(group string, without refused) (ports []stack.Permission) {
-	if !n.inherits[group] {
+	if !n.inherits[group] || !without.inherits {
 		return nil
 	}
 	for _, p := range n.groups[group] {
-		if without.has(p) {
+		if without.searching || without.has(p) {
 			ports = append(ports, stack.Permission{Protocol: p.Protocol, FromPort: p.FromPort, ToPort: p.ToPort})
 		}
 	}
 	return ports
 }
 
-// kept is what a binding needed of a group before an edit, if EC2 refuses a source that the edit names.
+// kept is what a binding needed of a group before an edit, and rules admit, if EC2 refuses a source that the edit added.
 func (n need) kept(group string, without refused) []stack.Permission {
-	if !slices.ContainsFunc(n.groups[group], without.has) {
+	if !without.searching && !slices.ContainsFunc(n.added[group], without.has) {
 		return nil
 	}
-	return slices.DeleteFunc(slices.Clone(n.former[group]), without.has)
+	return slices.DeleteFunc(slices.Clone(n.former[group]), func(p stack.Permission) bool {
+		return without.has(p) || !without.stood(p)
+	})
 }
 
 // eachNeed is what each binding needs of a group, in the order in which they get room, but from refused sources. It
