@@ -113,7 +113,7 @@ func (r *Reconciler) isUnknown(o *v1beta1.TargetGroupBinding) bool {
 // that was never in service has none: whoever may create bindings could otherwise keep the rules of all others open.
 // For a while after the start, every binding may have some: its status may not have been written.
 func (r *Reconciler) mayHaveRules(o *v1beta1.TargetGroupBinding) bool {
-	if o.Status.ObservedGeneration != nil || r.Limits.Planned.Is(o) || r.Now().Sub(r.begun) < inherits {
+	if o.Status.ObservedGeneration != nil || r.Limits.Planned.Is(o) || r.Now().Sub(r.begun) < statusGrace {
 		return true
 	}
 	r.mu.Lock()
@@ -140,8 +140,8 @@ func inheritsUntil(now func() time.Time, end time.Time) func() bool {
 	return func() bool { return now().Before(end) }
 }
 
-// inherits is the time after a start in which a binding without a status may have rules of an earlier process.
-const inherits = 5 * time.Minute
+// statusGrace is the time after a start in which a binding without a status may have rules of an earlier process.
+const statusGrace = 5 * time.Minute
 
 // claims returns, of rules that a binding may need while its endpoints or the meaning of its networking are not known,
 // those that may be its own: none once its needs were known, because these stay, and none if it has no rules.

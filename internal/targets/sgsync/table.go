@@ -66,8 +66,8 @@ type need struct {
 	unplaced []stack.Permission
 	placed   bool                          // the groups of all endpoints were known once
 	certain  map[string][]stack.Permission // the groups of the last Set
-	// former are, by group, needs of before an edit. Those of them that stand stay while EC2 refuses a source that the edit
-	// has added, which is in added.
+	// former are, by group, needs of before an edit. Those of them that stand stay while EC2 refuses a source that the
+	// edit has added, which is in added.
 	former, added map[string][]stack.Permission
 	// inherits are the groups in which an earlier process may have written rules for the binding: all rules to its ports
 	// stay there while EC2 refuses one of its sources.
@@ -233,8 +233,8 @@ func (t *Table) Of(binding, group string) []stack.Permission {
 	return t.needs[binding].groups[group]
 }
 
-// remember notes what stays of the rules of before an edit, should EC2 refuse a source that the edit adds. Of an earlier
-// process the rules are not known: those to the ports of a binding may be its own. The lock is held.
+// remember notes what stays of the rules of before an edit, should EC2 refuse a source that the edit adds. The rules of
+// an earlier process are not known: those to the ports of a binding may be its own. The lock is held.
 func (t *Table) remember(binding string, before need, now *need) {
 	for g, perms := range now.groups {
 		added, last := newSources(before.groups[g], perms), union(before.former[g], before.groups[g])
@@ -336,7 +336,8 @@ func (n need) inherited(group string, without refused) (ports []stack.Permission
 	return ports
 }
 
-// kept is what a binding needed of a group before an edit, and rules admit, if EC2 refuses a source that the edit added.
+// kept is what a binding needed of a group before an edit, and rules admit, if EC2 refuses a source that the edit
+// added.
 func (n need) kept(group string, without refused) []stack.Permission {
 	if !without.searching && !slices.ContainsFunc(n.added[group], without.has) {
 		return nil
