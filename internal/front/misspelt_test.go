@@ -321,6 +321,7 @@ func TestMisspeltRestrictionsOpenNothingNew(t *testing.T) {
 	text := strings.ReplaceAll(guardedIngress, "REDIRECT", "")
 	asks := traffic.Request{Scheme: "https", Port: 443, Host: "b.example.com", Path: "/api", Method: "GET"}
 	for _, key := range []string{"inbound-cidr", "security-group-inbound-cidrs", "security-group", "wafv2-acl-arm",
+		"wafv2-acl-id", "web-acl-arn",
 		"waf-acl-name", "shield-advanced-protecton", "auth-typ", "jwt-validaton", "mutual-autentication", "dry-runn",
 		"ownershp", "aproved-plan"} {
 		edited := strings.Replace(text, "  annotations:\n", "  annotations:\n    alb.ingress.kubernetes.io/"+key+": x\n", 1)

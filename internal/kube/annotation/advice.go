@@ -222,27 +222,42 @@ func Nearest(k Key) Key {
 		return ""
 	}
 	var best Key
-	bestDistance := 3 + len(suffix(k))/10
+	bestDistance := longestName
 	for _, e := range entries {
-		candidate := e.Key
-		if e.Family != "" {
-			// Compare as many dots as the family has; the rest is a name of the user.
-			dots := strings.Count(string(e.Key[len(prefix(e.Key)):]), ".")
-			rest := cutDots(suffix(k), dots)
-			if rest == "" {
-				continue
-			}
-			candidate += Key(rest)
-		}
-		// The difference in length is a lower bound of the distance.
-		if lengths := len(candidate) - len(k); prefix(candidate) != prefix(k) || max(lengths, -lengths) >= bestDistance {
+		if prefix(e.Key) != prefix(k) {
 			continue
 		}
-		if d := Distance(strings.ToLower(suffix(k)), strings.ToLower(suffix(candidate))); d < bestDistance {
-			best, bestDistance = candidate, d
+		name, known, rest := suffix(k), suffix(e.Key), ""
+		if e.Family != "" {
+			// Compare as many dots as the family has; the rest is a name of the user.
+			if rest = cutDots(name, strings.Count(known, ".")); rest == "" {
+				continue
+			}
+			name, known = strings.TrimSuffix(name[:len(name)-len(rest)], "."), strings.TrimSuffix(known, ".")
+		}
+		name, known = differing(strings.ToLower(name), known)
+		tolerance := min(bestDistance, 2+len(name)/8)
+		// The difference in length is a lower bound of the distance.
+		if lengths := len(known) - len(name); max(lengths, -lengths) >= tolerance {
+			continue
+		}
+		if d := Distance(name, known); d < tolerance {
+			best, bestDistance = e.Key+Key(rest), d
 		}
 	}
 	return best
+}
+
+// differing cuts the words off with which both names begin: load-balancer-arn is no misspelt load-balancer-name.
+func differing(a, b string) (restOfA, restOfB string) {
+	for {
+		word, rest, more := strings.Cut(a, "-")
+		other, restOfOther, moreOfOther := strings.Cut(b, "-")
+		if !more || !moreOfOther || word != other {
+			return a, b
+		}
+		a, b = rest, restOfOther
+	}
 }
 
 func prefix(k Key) string { return string(k[:strings.IndexByte(string(k), '/')+1]) }

@@ -18,6 +18,13 @@ var otherControllers = []string{
 	"metallb.io/", "metallb.universe.tf/", "tailscale.com/", "kubernetes.digitalocean.com/", "azure/frontdoor",
 }
 
+// othersOfAWS are domains of further controllers and parts of EKS below k8s.aws. Some have the same names behind the
+// slash, such as services.k8s.aws/deletion-policy.
+var othersOfAWS = []string{
+	"services.k8s.aws/", "karpenter.k8s.aws/", "vpc.k8s.aws/", "vpcresources.k8s.aws/", "networking.k8s.aws/",
+	"application-networking.k8s.aws/",
+}
+
 // guardWords are parts of keys of other controllers that restrict or protect.
 var guardWords = []string{
 	"whitelist", "allowlist", "allow-list", "denylist", "deny-list", "blacklist", "block-list", "allowed-ip", "auth",
@@ -79,6 +86,8 @@ func ofOurs(domain string) bool {
 	lower := strings.ToLower(domain)
 	first, rest, _ := strings.Cut(lower, ".")
 	switch {
+	case slices.ContainsFunc(othersOfAWS, func(d string) bool { return strings.HasSuffix("."+lower, "."+d) }):
+		return false
 	case strings.HasSuffix(strings.TrimSuffix(lower, "/"), "k8s.aws"),
 		first == "service" && strings.HasSuffix(rest, "kubernetes.io/"):
 		return true

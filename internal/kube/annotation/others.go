@@ -243,10 +243,15 @@ var meantAttribute = []struct{ words, attribute string }{
 	{"http2", "routing.http2.enabled=true"},
 }
 
-// formerNames are keys of the ALB ingress controller v1, and before, that stand for another one than the nearest.
+// formerNames are keys of the ALB ingress controller v1, and before, and those named like a key of the other prefix,
+// that stand for another one than the nearest.
 var formerNames = map[Key]Key{
 	IngressPrefix + "attributes":                   LoadBalancerAttributes,
 	IngressPrefix + "security-group-inbound-cidrs": InboundCIDRs,
+	IngressPrefix + "wafv2-acl-id":                 WebACLARN,
+	IngressPrefix + "web-acl-arn":                  WebACLARN,
+	serviceLoadBalancerPrefix + "tags":             ServiceTags,
+	serviceLoadBalancerPrefix + "ssl-policy":       ServiceSSLPolicy,
 }
 
 // suggestion is what an unknown key probably stands for, as a remedy; empty if nothing is near. Unlike Nearest, it
