@@ -204,14 +204,41 @@ func Misspellings(o diag.Object, on Scope, annotations map[string]string) []inte
 		if _, there := annotations[string(meant)]; there || !known || e.Scope == Written || !applies(e.Scope, on) {
 			continue
 		}
-		setting := cmp.Or(e.GuardedSetting, suffix(meant))
+		w := intent.Misspelling{Setting: cmp.Or(e.GuardedSetting, suffix(meant)), Key: k, Meant: string(meant),
+			Source: intent.At(o, Key(k).Path()), Guards: slices.Contains(restricting, e.Key)}
 		if e.Family != "" {
-			setting = string(meant)
+			w.Setting = string(meant)
 		}
-		out = append(out, intent.Misspelling{Setting: setting, Key: k, Meant: string(meant),
-			Source: intent.At(o, Key(k).Path()), Guards: slices.Contains(restricting, e.Key)})
+		if !w.Guards {
+			w.Lacks = []string{annotated(o, on, string(meant))}
+		}
+		out = append(out, w)
 	}
 	return out
+}
+
+// annotated is an annotation as Misspelling.Lacks and Member.Named have it; on is as of Check, and empty for class
+// parameters.
+func annotated(o diag.Object, on Scope, k string) string {
+	if on == OnBoth || on == "" {
+		return k + " of " + o.String()
+	}
+	return k // of the member itself
+}
+
+// NameKeys adds the known keys of an object to what is named, which tell an edit that misspells one of them from one
+// that adds an unknown key. Those that restrict need it not: in doubt, an unknown key was meant as one.
+func (f *Findings) NameKeys(o diag.Object, on Scope, annotations map[string]string) {
+	for _, k := range slices.Sorted(maps.Keys(annotations)) {
+		e, _ := Lookup(Key(k))
+		if read := readOn(Key(k)); read == "" || read == string(Written) || slices.Contains(restricting, e.Key) {
+			continue
+		}
+		if once := (finding{o, k, "named"}); !f.seen[once] {
+			f.saw(once)
+			f.named = append(f.named, annotated(o, on, k))
+		}
+	}
 }
 
 // Nearest is the known key that a misspelt one most likely stands for; empty if none is near. Of a family, the rest of

@@ -103,14 +103,16 @@ func ofOurs(domain string) bool {
 // otherDomain is the known key of such objects that a key with another domain, or without one, most likely stands
 // for; empty if there is none.
 func otherDomain(on Scope, k Key) Key {
-	domain, name := prefix(k), strings.ToLower(strings.TrimSpace(suffix(k)))
-	if len(name) > longestName || domain != "" && !ofOurs(domain) && domain != "kubernetes.io/" {
+	domain, written := prefix(k), strings.TrimSpace(suffix(k))
+	name := strings.ToLower(written)
+	if len(name) > longestName || len(name) != len(written) || domain != "" && !ofOurs(domain) && domain != "kubernetes.io/" {
 		return ""
 	}
 	for _, p := range []string{IngressPrefix, ServicePrefix, GatewayPrefix} {
 		candidate := Key(p + strings.TrimPrefix(name, strings.TrimSuffix(p, "/")+"."))
 		if e, ok := Lookup(candidate); ok && candidate != k && applies(e.Scope, on) && e.Scope != Written {
-			return candidate
+			rest := len(candidate) - len(e.Key) // a name of the user, in its own case
+			return candidate[:len(e.Key)] + Key(written[len(written)-rest:])
 		}
 	}
 	return ""
