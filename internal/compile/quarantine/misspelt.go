@@ -73,6 +73,9 @@ func CheckMisspelt(lb *intent.LoadBalancer, f facts.Facts, good map[diag.Object]
 // RestoreOrder sorts members whose order is unknown by the order of their last good versions: elsewhere, their rules
 // would hide those of other members, or be hidden.
 func RestoreOrder(lb *intent.LoadBalancer, good map[diag.Object]intent.Member) {
+	if !slices.ContainsFunc(lb.Members, func(m intent.Member) bool { return m.Unordered }) {
+		return // which is so in most passes: members are large
+	}
 	members := slices.Clone(lb.Members)
 	moved := false
 	for i := range members {

@@ -159,7 +159,7 @@ const longestName = 63
 // Misspelt is the known key that an unknown one most likely stands for; empty if the key is known, belongs to another
 // controller or resembles none.
 func Misspelt(k Key) Key {
-	if _, ok := Lookup(k); ok || foreign[k] {
+	if _, ok := Lookup(k); ok || foreign[k] || unlike[k] != "" {
 		return ""
 	}
 	meant := cmp.Or(formerNames[k], Nearest(k))

@@ -254,9 +254,19 @@ var formerNames = map[Key]Key{
 	serviceLoadBalancerPrefix + "ssl-policy":       ServiceSSLPolicy,
 }
 
+// unlike are keys that resemble known ones and stand for something that the controller has no annotation for, with what
+// to do about them.
+var unlike = map[Key]string{
+	IngressPrefix + "outbound-cidrs": "remove it; to restrict what leaves the load balancer, name security groups with " +
+		"such rules in " + string(SecurityGroups),
+}
+
 // suggestion is what an unknown key probably stands for, as a remedy; empty if nothing is near. Unlike Nearest, it
 // decides nothing.
 func suggestion(k Key) string {
+	if remedy := unlike[k]; remedy != "" {
+		return remedy
+	}
 	if best := cmp.Or(formerNames[k], Nearest(k)); best != "" {
 		return fmt.Sprintf("did you mean %s?", best)
 	}
