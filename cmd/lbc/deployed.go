@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
@@ -23,10 +24,11 @@ import (
 const flagsVariable = "LBC_FLAGS"
 
 // controllers returns the command lines of the cluster's controllers: those of their Deployments, else the one of
-// LBC_FLAGS.
+// LBC_FLAGS if there is no Deployment or none may be read.
 func controllers(ctx context.Context, k client.Reader) ([]survey.Deployed, error) {
 	found, err := survey.DeployedControllers(ctx, k)
-	if args := strings.Fields(os.Getenv(flagsVariable)); len(found) == 0 && len(args) > 0 {
+	args := strings.Fields(os.Getenv(flagsVariable))
+	if len(found) == 0 && len(args) > 0 && (err == nil || apierrors.IsForbidden(err)) {
 		return []survey.Deployed{{Name: flagsVariable, Args: args}}, nil
 	}
 	return found, err

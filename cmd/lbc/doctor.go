@@ -111,7 +111,7 @@ func (o *doctorOptions) run(ctx context.Context, given func(string) bool, out, e
 		return o.showLeader(ctx, out)
 	}
 	if err := addVariable(&o.config); err != nil {
-		return err
+		fmt.Fprintf(errOut, "lbc: %v; doctor goes on without it\n", err) //nolint:errcheck // a hint
 	}
 	cluster, err := clusterConfig(o.config.Kubeconfig, &o.reach)
 	if err != nil {

@@ -83,6 +83,6 @@ func WithRules(key stack.Key) *stack.Stack {
 
 // BuildingAs is the front end that builds rules of Gateways that record no construction in c.
 func (f Gateway) BuildingAs(c rule.Construction) Gateway {
-	f.Exists, f.Config.Rules = func(stack.Key) bool { return false }, c
+	f.Exists, f.Config.Rules = func(stack.Key) bool { return c != "" }, c
 	return f
 }

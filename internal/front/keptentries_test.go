@@ -137,6 +137,38 @@ func TestConditionOfNoMatchOpensNoRule(t *testing.T) {
 	}
 }
 
+// TestConditionOfNoMatchKeepsAServedRule has such a condition after the swap from the existing controller, which serves
+// the rule without it: it goes on, and later passes keep it.
+func TestConditionOfNoMatchKeepsAServedRule(t *testing.T) {
+	t.Parallel()
+	for _, construction := range allConstruction {
+		s := servedGateway(t, attachment.Application, construction, false)
+		sceneObject[*lbcgatewayv1.ListenerRuleConfiguration](s, "ListenerRuleConfiguration/shop/one").Spec.Conditions =
+			[]lbcgatewayv1.Condition{{Field: "source-ip", MatchIndexes: &[]int{1}, SourceIPConfig: &lbcgatewayv1.
+				SourceIPConditionConfig{Values: []string{"10.0.0.0/8"}}}}
+		sceneObject[*gatewayv1.Gateway](s, "Gateway/infra/gw").Status.Addresses = []gatewayv1.GatewayStatusAddress{
+			{Value: "gw-1.us-west-2.elb.amazonaws.com"}}
+		var memory *compile.Memory
+		for pass := range 3 {
+			c := s.copied().compile(t, memory)
+			memory = c.Memory
+			rules := 0
+			for i := range c.Stack.Rules {
+				r := &c.Stack.Rules[i]
+				if !strings.Contains(fmt.Sprint(r.Conditions), "GET") {
+					continue
+				}
+				if rules++; r.Actions[0].FixedResponse != nil {
+					t.Errorf("%s, pass %d: %+v does %+v", construction, pass, r.Conditions, r.Actions[0].FixedResponse)
+				}
+			}
+			if rules == 0 {
+				t.Errorf("%s, pass %d: no rules", construction, pass)
+			}
+		}
+	}
+}
+
 // controllersOf are the controllers of the entries in the status of a route.
 func controllersOf(s served, name string) (out []string) {
 	var all []gatewayv1.RouteParentStatus

@@ -177,12 +177,32 @@ func TestMisspeltPartsOfIngressesChangeNothing(t *testing.T) {
 		"key of a Service":      {"auth-type: none", "auth-tpye: none", "auth-tpye is unknown"},
 		"scheme of the class":   {"nlb-scheme: internal}", "nlb-scheme: internl}", "unknown scheme: internl"},
 		"key of the class":      {"nlb-scheme: internal}", "nlb-shceme: internal}", "nlb-shceme is unknown"},
+		"key of the Ingress":    {"target-type: ip", "target-tpye: ip", "target-tpye is unknown"},
+		"key of a family":       {"listener-attributes.H", "listener-atributes.H", "listener-atributes.HTTPS-443 is unknown"},
 		"controller of the class": {"ingress.k8s.aws/alb,", "ingress.k8s.aws/alp,",
 			`names controller "ingress.k8s.aws/alp"`},
 		"a rule is removed": {"- host: a.example.com\n    http:\n      paths:\n      - {path: /, pathType: Prefix, " +
 			"backend: {service: {name: web, port: {number: 80}}}}\n  ", "", ""},
 		"a condition is removed": {`{"field":"source-ip","sourceIPConfig":{"values":["192.0.2.0/24"]}},`, "", ""},
 	})
+}
+
+// TestAnAddedUnknownKeyHoldsNothingUp adds keys that resemble known ones which the objects never had, and a host.
+func TestAnAddedUnknownKeyHoldsNothingUp(t *testing.T) {
+	t.Parallel()
+	text := strings.ReplaceAll(guardedIngress, "REDIRECT", "")
+	memory := served{f: albs, key: ingressOfShop, objects: byName(decode(t, text))}.compile(t, nil).Memory
+	for before, key := range map[string]string{
+		"    alb.ingress.kubernetes.io/target-type: ip\n": "    alb.ingress.kubernetes.io/healthcheck-pathh: /x\n",
+		"auth-type: none":      ", alb.ingress.kubernetes.io/tag: a=b",
+		"nlb-scheme: internal": ", elbv2.k8s.aws/drift-polic: x",
+	} {
+		edited := strings.ReplaceAll(strings.Replace(text, before, before+key, 1), "a.example.com", "c.example.com")
+		c := served{f: albs, key: ingressOfShop, objects: byName(decode(t, edited))}.compile(t, memory)
+		if c.complaint() != "" || !strings.Contains(fmt.Sprint(c.Stack.Rules), "c.example.com") {
+			t.Errorf("%s: the host is not served: %s", key, c.complaint())
+		}
+	}
 }
 
 func TestMisspeltRedirectOfTheClassChangesNothing(t *testing.T) {
@@ -321,6 +341,7 @@ func TestMisspeltRestrictionsOpenNothingNew(t *testing.T) {
 	text := strings.ReplaceAll(guardedIngress, "REDIRECT", "")
 	asks := traffic.Request{Scheme: "https", Port: 443, Host: "b.example.com", Path: "/api", Method: "GET"}
 	for _, key := range []string{"inbound-cidr", "security-group-inbound-cidrs", "security-group", "wafv2-acl-arm",
+		"wafv2-acl-id", "web-acl-arn",
 		"waf-acl-name", "shield-advanced-protecton", "auth-typ", "jwt-validaton", "mutual-autentication", "dry-runn",
 		"ownershp", "aproved-plan"} {
 		edited := strings.Replace(text, "  annotations:\n", "  annotations:\n    alb.ingress.kubernetes.io/"+key+": x\n", 1)

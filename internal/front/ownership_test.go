@@ -7,6 +7,8 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/k8s-lbc/lbc/internal/kube/annotation"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/planjson"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -110,4 +112,33 @@ func digestOfStack(t *testing.T, s *stack.Stack) string {
 		t.Fatal(err)
 	}
 	return digest
+}
+
+// TestARemovedPolicyCountsNoMore removes annotations whose values are remembered: a misspelt key keeps them, none does
+// not.
+func TestARemovedPolicyCountsNoMore(t *testing.T) {
+	t.Parallel()
+	for _, key := range groups {
+		k := owner.Of(key.Owner)
+		with := func(annotations map[annotation.Key]string) Input {
+			o := deployed(key, of(key, "shop/web", 0, annotations))
+			w := inGroup(key, o)
+			w.remembered = map[diag.Object]map[string]string{owner.Object(o): {
+				string(k.Ownership): annotation.SharedIt, string(k.Existing): "platform", string(k.AllowDeletion): "true"}}
+			return w
+		}
+		shared := map[annotation.Key]string{k.Ownership: annotation.SharedIt}
+		if w := with(shared); !w.Observes(key.Owner) {
+			t.Errorf("%s: %s without %s is %s", key.Owner, k.Ownership, k.Existing, w.ownership(key.Owner, w.Members[0]))
+		}
+		shared[k.Existing+"x"] = "platform"
+		if w := with(shared); w.Observes(key.Owner) {
+			t.Errorf("%s: misspelt %s is not kept", key.Owner, k.Existing)
+		}
+		w := with(nil)
+		w.Wanted, w.Members, w.Leaving = false, nil, w.Members
+		if allowed, by := w.DeletionAllowed(key.Owner); allowed {
+			t.Errorf("%s: allowed by %s, which is removed", key.Owner, by)
+		}
+	}
 }

@@ -98,7 +98,9 @@ func (w Input) policy(o metav1.Object, k annotation.Key) (value string, set bool
 		return value, true
 	}
 	if value, set = w.remembered[owner.Object(o)][string(k)]; set && !ok {
-		_, set = annotation.MisspeltFor(k, o.GetAnnotations())
+		if _, misspelt := annotation.MisspeltFor(k, o.GetAnnotations()); !misspelt {
+			return "", false
+		}
 	}
 	return value, set
 }

@@ -11,8 +11,8 @@ import (
 )
 
 // A misspelt key leaves its setting at the default, which may open, replace or delete a load balancer, or fail the
-// health checks of its targets. If the setting may have been in effect before, or restricts who is served by an object
-// that does not serve yet, the key counts as an invalid value: the last good version of the member
+// health checks of its targets. If the setting was in effect before, or restricts who is served by an object that does
+// not serve yet, the key counts as an invalid value: the last good version of the member
 // serves. If the last good version has the same misspelling, the value that was in effect stays, and other edits of the
 // object take effect. Without a remembered version, as after a restart without checkpoint, the value in AWS is the one
 // that was in effect. The same applies to what is misspelt in a value, such as a member of JSON.
@@ -73,6 +73,9 @@ func CheckMisspelt(lb *intent.LoadBalancer, f facts.Facts, good map[diag.Object]
 // RestoreOrder sorts members whose order is unknown by the order of their last good versions: elsewhere, their rules
 // would hide those of other members, or be hidden.
 func RestoreOrder(lb *intent.LoadBalancer, good map[diag.Object]intent.Member) {
+	if !slices.ContainsFunc(lb.Members, func(m intent.Member) bool { return m.Unordered }) {
+		return // which is so in most passes: members are large
+	}
 	members := slices.Clone(lb.Members)
 	moved := false
 	for i := range members {
@@ -105,7 +108,7 @@ func inEdit(w intent.Misspelling, last *intent.Member, text string) (string, boo
 	if at < 0 {
 		return "", false
 	}
-	if was := last.Named[at]; was != w.Setting {
+	if was := last.Named[at]; w.Text != "" && was != w.Setting {
 		text += ", and " + was + " is missing"
 	}
 	return text, true

@@ -93,7 +93,10 @@ func (t *translation) member(d *Decisions) intent.Member {
 	}
 	m.Former = t.Unknown != nil || t.refused != nil || !slices.ContainsFunc(t.listeners.All,
 		func(l attachment.Listener) bool { return l.Problem == nil })
-	m.Diagnostics, m.Named, m.Misspelt = t.found, t.names, t.misspelt
+	var f annotation.Findings
+	f.NameKeys(Object(g), annotation.OnGateway, g.Annotations)
+	m.Diagnostics, m.Named = t.found, slices.Concat(t.names, f.Named())
+	m.Misspelt = slices.Concat(annotation.Misspellings(Object(g), annotation.OnGateway, g.Annotations), t.misspelt)
 	return m
 }
 

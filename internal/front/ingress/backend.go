@@ -105,6 +105,7 @@ func (t *translation) withoutEndpoints(actions []intent.Action) (b *intent.Backe
 func (t *translation) newTargetGroup(id string, svc *corev1.Service, written, at string) *intent.TargetGroup {
 	object := owner.Object(svc)
 	annotation.Check(t.findings, object, annotation.OnBoth, svc.Annotations)
+	t.findings.NameKeys(object, annotation.OnBoth, svc.Annotations)
 	for _, m := range annotation.Misspellings(object, annotation.OnBoth, svc.Annotations) {
 		t.findings.Misspell(m)
 	}

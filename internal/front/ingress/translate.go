@@ -75,6 +75,7 @@ func translate(v *objects.View, cfg Config, m member) intent.Member {
 	t.noteClass()
 	t.read.NoteUnneeded(t.grouped())
 	annotation.CheckEmpty(f, Object(ing), annotation.OnIngress, ing.Annotations)
+	f.NameKeys(Object(ing), annotation.OnIngress, ing.Annotations)
 	out.Diagnostics, out.Named = f.List(), f.Named()
 	out.Misspelt = append(annotation.Misspellings(Object(ing), annotation.OnIngress, ing.Annotations), f.Misspelt()...)
 	out.Unordered = m.unordered || slices.ContainsFunc(out.Misspelt, func(w intent.Misspelling) bool {

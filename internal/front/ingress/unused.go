@@ -77,6 +77,7 @@ func (t *translation) noteClass() {
 	}
 	if p := t.class.Params; p != nil {
 		annotation.CheckKind(t.findings, owner.Object(p), p.Annotations)
+		t.findings.NameKeys(t.params("").Object(), "", p.Annotations)
 		for _, wrong := range annotation.MisspeltParameters(t.params("").Object(), p.Annotations) {
 			t.findings.Misspell(wrong)
 		}

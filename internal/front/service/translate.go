@@ -48,6 +48,7 @@ func translate(v *objects.View, cfg Config, svc *corev1.Service, grouped bool) i
 	t.noteDoubts(m.Settings.Scheme.Value)
 	t.misspeltValues(m.Listeners)
 	annotation.CheckEmpty(f, owner.Object(svc), annotation.OnService, svc.Annotations)
+	f.NameKeys(owner.Object(svc), annotation.OnService, svc.Annotations)
 	m.Diagnostics, m.Named = f.List(), f.Named()
 	m.Misspelt = append(annotation.Misspellings(owner.Object(svc), annotation.OnService, svc.Annotations),
 		f.Misspelt()...)

@@ -159,7 +159,7 @@ const longestName = 63
 // Misspelt is the known key that an unknown one most likely stands for; empty if the key is known, belongs to another
 // controller or resembles none.
 func Misspelt(k Key) Key {
-	if _, ok := Lookup(k); ok || foreign[k] {
+	if _, ok := Lookup(k); ok || foreign[k] || unlike[k] != "" {
 		return ""
 	}
 	meant := cmp.Or(formerNames[k], Nearest(k))
@@ -204,14 +204,41 @@ func Misspellings(o diag.Object, on Scope, annotations map[string]string) []inte
 		if _, there := annotations[string(meant)]; there || !known || e.Scope == Written || !applies(e.Scope, on) {
 			continue
 		}
-		setting := cmp.Or(e.GuardedSetting, suffix(meant))
+		w := intent.Misspelling{Setting: cmp.Or(e.GuardedSetting, suffix(meant)), Key: k, Meant: string(meant),
+			Source: intent.At(o, Key(k).Path()), Guards: slices.Contains(restricting, e.Key)}
 		if e.Family != "" {
-			setting = string(meant)
+			w.Setting = string(meant)
 		}
-		out = append(out, intent.Misspelling{Setting: setting, Key: k, Meant: string(meant),
-			Source: intent.At(o, Key(k).Path()), Guards: slices.Contains(restricting, e.Key)})
+		if !w.Guards {
+			w.Lacks = []string{annotated(o, on, string(meant))}
+		}
+		out = append(out, w)
 	}
 	return out
+}
+
+// annotated is an annotation as Misspelling.Lacks and Member.Named have it; on is as of Check, and empty for class
+// parameters.
+func annotated(o diag.Object, on Scope, k string) string {
+	if on == OnBoth || on == "" {
+		return k + " of " + o.String()
+	}
+	return k // of the member itself
+}
+
+// NameKeys adds the known keys of an object to what is named, which tell an edit that misspells one of them from one
+// that adds an unknown key. Those that restrict need it not: in doubt, an unknown key was meant as one.
+func (f *Findings) NameKeys(o diag.Object, on Scope, annotations map[string]string) {
+	for _, k := range slices.Sorted(maps.Keys(annotations)) {
+		e, _ := Lookup(Key(k))
+		if read := readOn(Key(k)); read == "" || read == string(Written) || slices.Contains(restricting, e.Key) {
+			continue
+		}
+		if once := (finding{o, k, "named"}); !f.seen[once] {
+			f.saw(once)
+			f.named = append(f.named, annotated(o, on, k))
+		}
+	}
 }
 
 // Nearest is the known key that a misspelt one most likely stands for; empty if none is near. Of a family, the rest of
@@ -222,27 +249,42 @@ func Nearest(k Key) Key {
 		return ""
 	}
 	var best Key
-	bestDistance := 3 + len(suffix(k))/10
+	bestDistance := longestName
 	for _, e := range entries {
-		candidate := e.Key
-		if e.Family != "" {
-			// Compare as many dots as the family has; the rest is a name of the user.
-			dots := strings.Count(string(e.Key[len(prefix(e.Key)):]), ".")
-			rest := cutDots(suffix(k), dots)
-			if rest == "" {
-				continue
-			}
-			candidate += Key(rest)
-		}
-		// The difference in length is a lower bound of the distance.
-		if lengths := len(candidate) - len(k); prefix(candidate) != prefix(k) || max(lengths, -lengths) >= bestDistance {
+		if prefix(e.Key) != prefix(k) {
 			continue
 		}
-		if d := Distance(strings.ToLower(suffix(k)), strings.ToLower(suffix(candidate))); d < bestDistance {
-			best, bestDistance = candidate, d
+		name, known, rest := suffix(k), suffix(e.Key), ""
+		if e.Family != "" {
+			// Compare as many dots as the family has; the rest is a name of the user.
+			if rest = cutDots(name, strings.Count(known, ".")); rest == "" {
+				continue
+			}
+			name, known = strings.TrimSuffix(name[:len(name)-len(rest)], "."), strings.TrimSuffix(known, ".")
+		}
+		name, known = differing(strings.ToLower(name), known)
+		tolerance := min(bestDistance, 2+len(name)/8)
+		// The difference in length is a lower bound of the distance.
+		if lengths := len(known) - len(name); max(lengths, -lengths) >= tolerance {
+			continue
+		}
+		if d := Distance(name, known); d < tolerance {
+			best, bestDistance = e.Key+Key(rest), d
 		}
 	}
 	return best
+}
+
+// differing cuts the words off with which both names begin: load-balancer-arn is no misspelt load-balancer-name.
+func differing(a, b string) (restOfA, restOfB string) {
+	for {
+		word, rest, more := strings.Cut(a, "-")
+		other, restOfOther, moreOfOther := strings.Cut(b, "-")
+		if !more || !moreOfOther || word != other {
+			return a, b
+		}
+		a, b = rest, restOfOther
+	}
 }
 
 func prefix(k Key) string { return string(k[:strings.IndexByte(string(k), '/')+1]) }

@@ -27,7 +27,7 @@ var guarding = []Key{Conditions, JWTValidation, AuthIDPCognito, AuthIDPOIDC}
 var restricting = append([]Key{
 	InboundCIDRs, PrefixLists, SecurityGroups, FrontendSecurityGroups, WebACLARN, WebACLName, Shield,
 	MutualAuthentication, AuthType, DryRun, Ownership, ApprovedPlan, ServiceSourceRanges, ServicePrefixLists,
-	ServiceSecurityGroups, ServiceOwnership, ServiceApprovedPlan,
+	ServiceSecurityGroups, ServiceOwnership, ServiceApprovedPlan, GatewayDryRun, GatewayOwnership, GatewayApprovedPlan,
 }, guarding...)
 
 // noteUnknown notes the members of a JSON value that the type of the annotation has not. Those that may stand for a

@@ -18,6 +18,13 @@ var otherControllers = []string{
 	"metallb.io/", "metallb.universe.tf/", "tailscale.com/", "kubernetes.digitalocean.com/", "azure/frontdoor",
 }
 
+// othersOfAWS are domains of further controllers and parts of EKS below k8s.aws. Some have the same names behind the
+// slash, such as services.k8s.aws/deletion-policy.
+var othersOfAWS = []string{
+	"services.k8s.aws/", "karpenter.k8s.aws/", "vpc.k8s.aws/", "vpcresources.k8s.aws/", "networking.k8s.aws/",
+	"application-networking.k8s.aws/",
+}
+
 // guardWords are parts of keys of other controllers that restrict or protect.
 var guardWords = []string{
 	"whitelist", "allowlist", "allow-list", "denylist", "deny-list", "blacklist", "block-list", "allowed-ip", "auth",
@@ -79,6 +86,8 @@ func ofOurs(domain string) bool {
 	lower := strings.ToLower(domain)
 	first, rest, _ := strings.Cut(lower, ".")
 	switch {
+	case slices.ContainsFunc(othersOfAWS, func(d string) bool { return strings.HasSuffix("."+lower, "."+d) }):
+		return false
 	case strings.HasSuffix(strings.TrimSuffix(lower, "/"), "k8s.aws"),
 		first == "service" && strings.HasSuffix(rest, "kubernetes.io/"):
 		return true
@@ -94,14 +103,16 @@ func ofOurs(domain string) bool {
 // otherDomain is the known key of such objects that a key with another domain, or without one, most likely stands
 // for; empty if there is none.
 func otherDomain(on Scope, k Key) Key {
-	domain, name := prefix(k), strings.ToLower(strings.TrimSpace(suffix(k)))
-	if len(name) > longestName || domain != "" && !ofOurs(domain) && domain != "kubernetes.io/" {
+	domain, written := prefix(k), strings.TrimSpace(suffix(k))
+	name := strings.ToLower(written)
+	if len(name) > longestName || len(name) != len(written) || domain != "" && !ofOurs(domain) && domain != "kubernetes.io/" {
 		return ""
 	}
 	for _, p := range []string{IngressPrefix, ServicePrefix, GatewayPrefix} {
 		candidate := Key(p + strings.TrimPrefix(name, strings.TrimSuffix(p, "/")+"."))
 		if e, ok := Lookup(candidate); ok && candidate != k && applies(e.Scope, on) && e.Scope != Written {
-			return candidate
+			rest := len(candidate) - len(e.Key) // a name of the user, in its own case
+			return candidate[:len(e.Key)] + Key(written[len(written)-rest:])
 		}
 	}
 	return ""

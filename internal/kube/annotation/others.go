@@ -243,15 +243,30 @@ var meantAttribute = []struct{ words, attribute string }{
 	{"http2", "routing.http2.enabled=true"},
 }
 
-// formerNames are keys of the ALB ingress controller v1, and before, that stand for another one than the nearest.
+// formerNames are keys of the ALB ingress controller v1, and before, and those named like a key of the other prefix,
+// that stand for another one than the nearest.
 var formerNames = map[Key]Key{
 	IngressPrefix + "attributes":                   LoadBalancerAttributes,
 	IngressPrefix + "security-group-inbound-cidrs": InboundCIDRs,
+	IngressPrefix + "wafv2-acl-id":                 WebACLARN,
+	IngressPrefix + "web-acl-arn":                  WebACLARN,
+	serviceLoadBalancerPrefix + "tags":             ServiceTags,
+	serviceLoadBalancerPrefix + "ssl-policy":       ServiceSSLPolicy,
+}
+
+// unlike are keys that resemble known ones and stand for something that the controller has no annotation for, with what
+// to do about them.
+var unlike = map[Key]string{
+	IngressPrefix + "outbound-cidrs": "remove it; to restrict what leaves the load balancer, name security groups with " +
+		"such rules in " + string(SecurityGroups),
 }
 
 // suggestion is what an unknown key probably stands for, as a remedy; empty if nothing is near. Unlike Nearest, it
 // decides nothing.
 func suggestion(k Key) string {
+	if remedy := unlike[k]; remedy != "" {
+		return remedy
+	}
 	if best := cmp.Or(formerNames[k], Nearest(k)); best != "" {
 		return fmt.Sprintf("did you mean %s?", best)
 	}

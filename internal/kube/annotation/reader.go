@@ -32,12 +32,9 @@ type finding struct {
 
 // Add appends diagnostics that are not there yet.
 func (f *Findings) Add(ds ...diag.Diagnostic) {
-	if f.seen == nil {
-		f.seen = map[finding]bool{}
-	}
 	for _, d := range ds {
 		if k := (finding{d.Object, d.Path, d.Text}); !f.seen[k] {
-			f.seen[k] = true
+			f.saw(k)
 			f.list = append(f.list, d)
 		}
 	}
@@ -45,13 +42,17 @@ func (f *Findings) Add(ds ...diag.Diagnostic) {
 
 // Misspell adds a misspelling if it is not there yet.
 func (f *Findings) Misspell(m intent.Misspelling) {
+	if k := (finding{m.Source.Object(), m.Meant, m.Setting}); !f.seen[k] {
+		f.saw(k)
+		f.misspelt = append(f.misspelt, m)
+	}
+}
+
+func (f *Findings) saw(k finding) {
 	if f.seen == nil {
 		f.seen = map[finding]bool{}
 	}
-	if k := (finding{m.Source.Object(), m.Meant, m.Setting}); !f.seen[k] {
-		f.seen[k] = true
-		f.misspelt = append(f.misspelt, m)
-	}
+	f.seen[k] = true
 }
 
 // Misspelt returns the misspellings in the order in which they were added.

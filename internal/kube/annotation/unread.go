@@ -70,7 +70,7 @@ func MisspeltParameters(o diag.Object, annotations map[string]string) (out []int
 		meant := nearestParameter(Key(k), parameterKinds[0])
 		if _, there := annotations[string(meant)]; meant != "" && !there {
 			out = append(out, intent.Misspelling{Setting: string(meant), Key: k, Meant: string(meant),
-				Source: intent.At(o, Key(k).Path())})
+				Source: intent.At(o, Key(k).Path()), Lacks: []string{annotated(o, "", string(meant))}})
 		}
 	}
 	return out

@@ -114,7 +114,8 @@ type Member struct {
 	Diagnostics diag.List
 	// Misspelt are missing settings for which a misspelt key is present. compile keeps their former values.
 	Misspelt []Misspelling
-	// Named are the keys and entries of annotations that name a backend, a listener or a port, as Misspelling.Lacks.
+	// Named are the known annotations, and the keys and entries of annotations that name a backend, a listener or a port,
+	// as Misspelling.Lacks.
 	Named []string `json:",omitempty"`
 	// Former marks a member whose class or group name became invalid while it was part of the load balancer. Its present
 	// version does not apply, and its last valid version stays. Without a known one, nothing that the member may own can
@@ -217,8 +218,9 @@ type Misspelling struct {
 	Text string `json:",omitempty"`
 	// Guards is true if the setting restricts who is served: a member that does not serve yet is invalid, too.
 	Guards bool `json:",omitempty"`
-	// Lacks is set for a key or an entry that names nothing: what could be written instead of it, and is not. It counts as
-	// misspelt if one of them is among the Named of the last valid version, because the edit ends its effect.
+	// Lacks is set for a key that restricts nothing, and for a key or an entry that names nothing: what could be written
+	// instead of it, and is not. It counts as misspelt if one of them is among the Named of the last valid version, because
+	// the edit ends its effect.
 	Lacks []string `json:"-"`
 }
 

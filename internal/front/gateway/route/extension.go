@@ -108,7 +108,7 @@ func (t *translation) accepted(r *routeRule, c *ruleConfiguration) (*ruleConfigu
 }
 
 // checkIndexes notes conditions for matches that a rule does not have. It returns the mistake if such a condition
-// leaves a match of the rule open to all addresses.
+// leaves a match of the rule open to all addresses, unless it may be so already.
 func (t *translation) checkIndexes(r *routeRule, c *ruleConfiguration) string {
 	open := 0
 	for open < len(r.matches) && len(c.sourceIPs(open)) > 0 {
@@ -121,7 +121,7 @@ func (t *translation) checkIndexes(r *routeRule, c *ruleConfiguration) string {
 			}
 			text := fmt.Sprintf("ListenerRuleConfiguration %s has a condition for match %d, and the rule has %d", c.Name, index,
 				len(r.matches))
-			if open < len(r.matches) {
+			if open < len(r.matches) && !t.in.Served {
 				return fmt.Sprintf("%s; match %d would be open to all addresses; matchIndexes count from 0", text, open)
 			}
 			t.ignored(r.at, text, "correct matchIndexes")

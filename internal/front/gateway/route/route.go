@@ -50,6 +50,9 @@ type Input struct {
 	// Configured returns the first target group of a backend in the last valid version of a route; nil = no such version
 	// is known.
 	Configured func(route diag.Object, backend objects.Ref) *intent.TargetGroup
+	// Served reports that the Gateway has a load balancer, whose address its status shows, and that nothing is remembered
+	// of it, as after the swap from the existing controller: what it serves goes on.
+	Served bool
 }
 
 // Attached is a route of the Gateway with what is decided about its parentRefs.
