@@ -28,12 +28,13 @@ type totals struct {
 	users               map[string]map[stack.Key]bool // by ARN of the certificate
 	unsorted            []string                      // certificates of users that ends lacks
 	ends                []certificate.End             // ascending, some of certificates that have no user any more
+	entered             map[string]bool               // the ARNs in unsorted and ends: each is in one of them, once
 	lists               uint64                        // certificate.Certificates.Lists when ends was made
 }
 
 func newTotals() totals {
 	return totals{of: map[stack.Key]share{}, changed: map[stack.Key]bool{}, uses: map[quota.Use]int{},
-		users: map[string]map[stack.Key]bool{}}
+		users: map[string]map[stack.Key]bool{}, entered: map[string]bool{}}
 }
 
 // recount has the share of a stack computed again, because its observation changes. The caller holds i.mu.
@@ -90,7 +91,9 @@ func (t *totals) add(key stack.Key, s share, by int) {
 		switch of := t.users[arn]; {
 		case by > 0 && of == nil:
 			t.users[arn] = map[stack.Key]bool{key: true}
-			t.unsorted = append(t.unsorted, arn)
+			if !t.entered[arn] {
+				t.entered[arn], t.unsorted = true, append(t.unsorted, arn)
+			}
 		case by > 0:
 			of[key] = true
 		default:
@@ -123,26 +126,41 @@ func (i *Inventory) FirstCertificateEnd() time.Time {
 	t := i.sums()
 	if lists := i.certificates.Lists(); lists != t.lists {
 		t.lists, t.ends, t.unsorted = lists, nil, slices.Collect(maps.Keys(t.users))
+		t.entered = map[string]bool{}
 	}
-	byEnd := func(a, b certificate.End) int { return a.NotAfter.Compare(b.NotAfter) }
-	if t.ends == nil {
-		t.ends = i.certificates.Ends(t.unsorted)
-		slices.SortFunc(t.ends, byEnd)
-	} else {
-		for _, end := range i.certificates.Ends(t.unsorted) {
-			at, _ := slices.BinarySearchFunc(t.ends, end, byEnd)
-			t.ends = slices.Insert(t.ends, at, end)
-		}
-	}
-	t.unsorted = nil
+	t.sortEnds(i.certificates)
 	for len(t.ends) > 0 {
 		arn := t.ends[0].ARN
 		if len(t.users[arn]) > 0 && len(i.certificates.Ends([]string{arn})) > 0 {
 			return t.ends[0].NotAfter
 		}
+		delete(t.entered, arn)
 		t.ends = t.ends[1:]
 	}
 	return time.Time{}
+}
+
+// sortEnds moves the certificates of unsorted whose end is known to ends, and drops the others: the next list that is
+// read adds them again.
+func (t *totals) sortEnds(known *certificate.Certificates) {
+	byEnd := func(a, b certificate.End) int { return a.NotAfter.Compare(b.NotAfter) }
+	for _, arn := range t.unsorted {
+		delete(t.entered, arn)
+	}
+	found := known.Ends(t.unsorted)
+	for _, end := range found {
+		t.entered[end.ARN] = true
+	}
+	t.unsorted = nil
+	if t.ends == nil {
+		slices.SortFunc(found, byEnd)
+		t.ends = found
+		return
+	}
+	for _, end := range found {
+		at, _ := slices.BinarySearchFunc(t.ends, end, byEnd)
+		t.ends = slices.Insert(t.ends, at, end)
+	}
 }
 
 // CertificateUse is an ACM certificate that listeners of stacks use.

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/aws/inventory/certificate"
 	"github.com/k8s-lbc/lbc/internal/controller/growth"
 	"github.com/k8s-lbc/lbc/internal/model/quota"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -81,5 +82,28 @@ func TestDeletionLooksAtNoStackAtRest(t *testing.T) {
 	}
 	if n := i.LoadBalancers(); n != 3 || i.HoldsRetained() {
 		t.Errorf("%d load balancers", n)
+	}
+}
+
+// TestRecountsAddNoCertificateTwice recounts a stack that alone uses a certificate, without a scrape and after one.
+func TestRecountsAddNoCertificateTwice(t *testing.T) {
+	t.Parallel()
+	i := manyStacks(2)
+	recount := func() {
+		for range 5 {
+			i.noteHaving(i.entry(stack.Key{ID: stack.ID{Name: "0"}}))
+			i.LoadBalancers()
+		}
+	}
+	if recount(); len(i.totals.unsorted) != 2 {
+		t.Errorf("%d unsorted certificates of 2: %v", len(i.totals.unsorted), i.totals.unsorted)
+	}
+	i.totals.unsorted, i.totals.ends = i.totals.unsorted[:0], []certificate.End{{ARN: "arn:0/c"}, {ARN: "arn:1/c"}}
+	if recount(); len(i.totals.unsorted) > 0 {
+		t.Errorf("%v again, whose end is known", i.totals.unsorted)
+	}
+	i.FirstCertificateEnd() // its end is not known any more
+	if recount(); len(i.totals.unsorted) != 1 || len(i.totals.entered) != 1 {
+		t.Errorf("%v, %v; want the certificate once", i.totals.unsorted, i.totals.entered)
 	}
 }
