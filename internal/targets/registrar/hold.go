@@ -98,15 +98,20 @@ func (r *Registry) HeldFor(namespace, name string) []stack.ID {
 	return out
 }
 
-// index enters a group into one of the registry's maps, such as holding, or removes it. Callers hold the group's lock.
+// index enters a group into one of the registry's maps, such as holding, or removes it. It does nothing for a group that
+// Forget dropped: the entry may be that of a group that came after it. Callers hold the group's lock.
 func (r *Registry) index(in map[Group]*group, g *group, had, has bool) {
 	if has == had {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if delete(in, g.Group); has && r.groups[g.Group] == g {
+	switch {
+	case r.groups[g.Group] != g:
+	case has:
 		in[g.Group] = g
+	default:
+		delete(in, g.Group)
 	}
 }
 
