@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -26,15 +27,14 @@ type totals struct {
 	balancers, retained int
 	uses                map[quota.Use]int             // how many load balancers use so much of a limit
 	users               map[string]map[stack.Key]bool // by ARN of the certificate
-	unsorted            []string                      // certificates of users that ends lacks
+	unsorted            map[string]bool               // ARNs of certificates of users that ends may lack
 	ends                []certificate.End             // ascending, some of certificates that have no user any more
-	entered             map[string]bool               // the ARNs in unsorted and ends: each is in one of them, once
 	lists               uint64                        // certificate.Certificates.Lists when ends was made
 }
 
 func newTotals() totals {
 	return totals{of: map[stack.Key]share{}, changed: map[stack.Key]bool{}, uses: map[quota.Use]int{},
-		users: map[string]map[stack.Key]bool{}, entered: map[string]bool{}}
+		users: map[string]map[stack.Key]bool{}, unsorted: map[string]bool{}}
 }
 
 // recount has the share of a stack computed again, because its observation changes. The caller holds i.mu.
@@ -91,9 +91,7 @@ func (t *totals) add(key stack.Key, s share, by int) {
 		switch of := t.users[arn]; {
 		case by > 0 && of == nil:
 			t.users[arn] = map[stack.Key]bool{key: true}
-			if !t.entered[arn] {
-				t.entered[arn], t.unsorted = true, append(t.unsorted, arn)
-			}
+			t.unsorted[arn] = true
 		case by > 0:
 			of[key] = true
 		default:
@@ -125,42 +123,28 @@ func (i *Inventory) FirstCertificateEnd() time.Time {
 	defer i.mu.Unlock()
 	t := i.sums()
 	if lists := i.certificates.Lists(); lists != t.lists {
-		t.lists, t.ends, t.unsorted = lists, nil, slices.Collect(maps.Keys(t.users))
-		t.entered = map[string]bool{}
+		t.lists, t.ends = lists, nil
+		for arn := range t.users {
+			t.unsorted[arn] = true
+		}
 	}
-	t.sortEnds(i.certificates)
+	if found := i.certificates.Ends(slices.Collect(maps.Keys(t.unsorted))); len(found) > 0 {
+		t.ends = append(t.ends, found...)
+		by := func(a, b certificate.End) int {
+			return cmp.Or(a.NotAfter.Compare(b.NotAfter), cmp.Compare(a.ARN, b.ARN))
+		}
+		slices.SortFunc(t.ends, by)
+		t.ends = slices.CompactFunc(t.ends, func(a, b certificate.End) bool { return a.ARN == b.ARN })
+	}
+	clear(t.unsorted)
 	for len(t.ends) > 0 {
 		arn := t.ends[0].ARN
 		if len(t.users[arn]) > 0 && len(i.certificates.Ends([]string{arn})) > 0 {
 			return t.ends[0].NotAfter
 		}
-		delete(t.entered, arn)
 		t.ends = t.ends[1:]
 	}
 	return time.Time{}
-}
-
-// sortEnds moves the certificates of unsorted whose end is known to ends, and drops the others: the next list that is
-// read adds them again.
-func (t *totals) sortEnds(known *certificate.Certificates) {
-	byEnd := func(a, b certificate.End) int { return a.NotAfter.Compare(b.NotAfter) }
-	for _, arn := range t.unsorted {
-		delete(t.entered, arn)
-	}
-	found := known.Ends(t.unsorted)
-	for _, end := range found {
-		t.entered[end.ARN] = true
-	}
-	t.unsorted = nil
-	if t.ends == nil {
-		slices.SortFunc(found, byEnd)
-		t.ends = found
-		return
-	}
-	for _, end := range found {
-		at, _ := slices.BinarySearchFunc(t.ends, end, byEnd)
-		t.ends = slices.Insert(t.ends, at, end)
-	}
 }
 
 // CertificateUse is an ACM certificate that listeners of stacks use.

@@ -1,11 +1,15 @@
 package inventory
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/acm"
+	"github.com/aws/aws-sdk-go-v2/service/acm/types"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
@@ -85,25 +89,44 @@ func TestDeletionLooksAtNoStackAtRest(t *testing.T) {
 	}
 }
 
-// TestRecountsAddNoCertificateTwice recounts a stack that alone uses a certificate, without a scrape and after one.
+// twoCertificates is an ACM with the certificates of two stacks of manyStacks.
+type twoCertificates struct{ awsclient.ACM }
+
+func (twoCertificates) ListCertificates(context.Context, *acm.ListCertificatesInput, ...func(*acm.Options)) (
+	*acm.ListCertificatesOutput, error) {
+	of := func(arn string, end int64) types.CertificateSummary {
+		return types.CertificateSummary{CertificateArn: &arn, DomainName: &arn, Status: types.CertificateStatusIssued,
+			SubjectAlternativeNameSummaries: []string{arn}, NotAfter: aws.Time(time.Unix(end, 0))}
+	}
+	return &acm.ListCertificatesOutput{CertificateSummaryList: []types.CertificateSummary{of("arn:0/c", 20),
+		of("arn:1/c", 10)}}, nil
+}
+
+// TestRecountsAddNoCertificateTwice recounts a stack that alone uses a certificate, without a scrape and between
+// scrapes.
 func TestRecountsAddNoCertificateTwice(t *testing.T) {
 	t.Parallel()
 	i := manyStacks(2)
-	recount := func() {
-		for range 5 {
-			i.noteHaving(i.entry(stack.Key{ID: stack.ID{Name: "0"}}))
-			i.LoadBalancers()
-		}
+	i.certificates = certificate.New(awsclient.Clients{ACM: twoCertificates{}}, certificate.Config{Now: time.Now})
+	if err := i.certificates.Read(t.Context(), 0); err != nil {
+		t.Fatal(err)
 	}
-	if recount(); len(i.totals.unsorted) != 2 {
+	recount := func() {
+		i.noteHaving(i.entry(stack.Key{ID: stack.ID{Name: "0"}}))
+		i.LoadBalancers()
+	}
+	for range 5 {
+		recount()
+	}
+	if len(i.totals.unsorted) != 2 {
 		t.Errorf("%d unsorted certificates of 2: %v", len(i.totals.unsorted), i.totals.unsorted)
 	}
-	i.totals.unsorted, i.totals.ends = i.totals.unsorted[:0], []certificate.End{{ARN: "arn:0/c"}, {ARN: "arn:1/c"}}
-	if recount(); len(i.totals.unsorted) > 0 {
-		t.Errorf("%v again, whose end is known", i.totals.unsorted)
+	for range 5 {
+		if recount(); i.FirstCertificateEnd() != time.Unix(10, 0) {
+			t.Errorf("first end %v", i.FirstCertificateEnd())
+		}
 	}
-	i.FirstCertificateEnd() // its end is not known any more
-	if recount(); len(i.totals.unsorted) != 1 || len(i.totals.entered) != 1 {
-		t.Errorf("%v, %v; want the certificate once", i.totals.unsorted, i.totals.entered)
+	if len(i.totals.ends) != 2 {
+		t.Errorf("%d ends of 2 certificates: %v", len(i.totals.ends), i.totals.ends)
 	}
 }

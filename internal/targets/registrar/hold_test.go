@@ -197,19 +197,19 @@ func TestForgottenGroupKeepsIndexOfItsSuccessor(t *testing.T) {
 	r := newHoldBench(t, 1).r
 	of := Group{ARN: "a"}
 	former := r.group(of)
-	r.index(r.holding, former, false, true)
+	r.index(r.holding, former, true)
 	r.Forget(of)
 	if len(r.holding) > 0 {
 		t.Error("Forget left an entry")
 	}
 	successor := r.group(of)
-	r.index(r.holding, successor, false, true)
-	r.index(r.holding, former, true, false)
+	r.index(r.holding, successor, true)
+	r.index(r.holding, former, false)
 	if r.holding[of] != successor {
 		t.Error("the forgotten group removed the entry of its successor")
 	}
-	r.index(r.holding, successor, true, false)
-	r.index(r.holding, former, false, true)
+	r.index(r.holding, successor, false)
+	r.index(r.holding, former, true)
 	if len(r.holding) > 0 {
 		t.Error("an entry of a forgotten group")
 	}
