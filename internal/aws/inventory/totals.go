@@ -130,10 +130,9 @@ func (i *Inventory) FirstCertificateEnd() time.Time {
 	}
 	if found := i.certificates.Ends(slices.Collect(maps.Keys(t.unsorted))); len(found) > 0 {
 		t.ends = append(t.ends, found...)
-		by := func(a, b certificate.End) int {
+		slices.SortFunc(t.ends, func(a, b certificate.End) int {
 			return cmp.Or(a.NotAfter.Compare(b.NotAfter), cmp.Compare(a.ARN, b.ARN))
-		}
-		slices.SortFunc(t.ends, by)
+		})
 		t.ends = slices.CompactFunc(t.ends, func(a, b certificate.End) bool { return a.ARN == b.ARN })
 	}
 	clear(t.unsorted)
