@@ -11,6 +11,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/refusal"
 	"github.com/k8s-lbc/lbc/internal/controller/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/controller/stacks"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
@@ -34,8 +35,11 @@ func (w *Wiring) newCheckpoints(restore func(checkpoint.Restored)) *checkpoint.W
 }
 
 // tenant names the tenant of a stack.
-func (w *Wiring) tenant(key stack.Key) string {
-	for _, s := range w.Owners {
+func (w *Wiring) tenant(key stack.Key) string { return tenantOf(w.Owners, key) }
+
+// tenantOf names the tenant of a stack of one of the reconcilers.
+func tenantOf(owners []*stacks.Reconciler, key stack.Key) string {
+	for _, s := range owners {
 		if s.Front.Owner() == key.Owner {
 			return s.Tenant(key)
 		}

@@ -59,14 +59,7 @@ func (w *Wiring) NewDriftDetector(all []*stacks.Reconciler, b *bindingpass.Recon
 		found:       func() { w.Metrics.CountDrift(metrics.BindingControllerLabel) },
 		record:      w.lbStatus.SetHealth,
 		crashed:     w.crashed.Load,
-		tenant: func(key stack.Key) string {
-			for _, s := range all {
-				if s.Front.Owner() == key.Owner {
-					return s.Tenant(key)
-				}
-			}
-			return key.Tenant()
-		},
+		tenant:      func(key stack.Key) string { return tenantOf(all, key) },
 		exists: func(ctx context.Context, x driftUnit) bool {
 			if x.group != (registrar.Group{}) {
 				return b.Serves(ctx, x.binding, x.group)

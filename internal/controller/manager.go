@@ -252,7 +252,7 @@ func (w *Wiring) setUpShared() {
 	}
 	w.lbStatus = lbstatus.NewWriter(w.mgr.GetClient(), w.mgr.GetAPIReader(), c.WatchNamespace, w.Now,
 		w.Log.WithName("status"))
-	w.lbStatus.Cluster, w.lbStatus.Writers = c.ClusterName, w.writers
+	w.lbStatus.Cluster, w.lbStatus.Writers, w.lbStatus.Tenant = c.ClusterName, w.writers, w.tenant
 	w.lbStatus.Labels, w.lbStatus.Reporter = settings.ObjectLabels(c), w.reporter("loadBalancer")
 	w.lbStatus.OnInstalled = func() {
 		for _, s := range w.Owners {

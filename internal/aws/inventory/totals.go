@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -26,14 +27,14 @@ type totals struct {
 	balancers, retained int
 	uses                map[quota.Use]int             // how many load balancers use so much of a limit
 	users               map[string]map[stack.Key]bool // by ARN of the certificate
-	unsorted            []string                      // certificates of users that ends lacks
+	unsorted            map[string]bool               // ARNs of certificates of users that ends may lack
 	ends                []certificate.End             // ascending, some of certificates that have no user any more
 	lists               uint64                        // certificate.Certificates.Lists when ends was made
 }
 
 func newTotals() totals {
 	return totals{of: map[stack.Key]share{}, changed: map[stack.Key]bool{}, uses: map[quota.Use]int{},
-		users: map[string]map[stack.Key]bool{}}
+		users: map[string]map[stack.Key]bool{}, unsorted: map[string]bool{}}
 }
 
 // recount has the share of a stack computed again, because its observation changes. The caller holds i.mu.
@@ -90,7 +91,7 @@ func (t *totals) add(key stack.Key, s share, by int) {
 		switch of := t.users[arn]; {
 		case by > 0 && of == nil:
 			t.users[arn] = map[stack.Key]bool{key: true}
-			t.unsorted = append(t.unsorted, arn)
+			t.unsorted[arn] = true
 		case by > 0:
 			of[key] = true
 		default:
@@ -122,19 +123,19 @@ func (i *Inventory) FirstCertificateEnd() time.Time {
 	defer i.mu.Unlock()
 	t := i.sums()
 	if lists := i.certificates.Lists(); lists != t.lists {
-		t.lists, t.ends, t.unsorted = lists, nil, slices.Collect(maps.Keys(t.users))
-	}
-	byEnd := func(a, b certificate.End) int { return a.NotAfter.Compare(b.NotAfter) }
-	if t.ends == nil {
-		t.ends = i.certificates.Ends(t.unsorted)
-		slices.SortFunc(t.ends, byEnd)
-	} else {
-		for _, end := range i.certificates.Ends(t.unsorted) {
-			at, _ := slices.BinarySearchFunc(t.ends, end, byEnd)
-			t.ends = slices.Insert(t.ends, at, end)
+		t.lists, t.ends = lists, nil
+		for arn := range t.users {
+			t.unsorted[arn] = true
 		}
 	}
-	t.unsorted = nil
+	if found := i.certificates.Ends(slices.Collect(maps.Keys(t.unsorted))); len(found) > 0 {
+		t.ends = append(t.ends, found...)
+		slices.SortFunc(t.ends, func(a, b certificate.End) int {
+			return cmp.Or(a.NotAfter.Compare(b.NotAfter), cmp.Compare(a.ARN, b.ARN))
+		})
+		t.ends = slices.CompactFunc(t.ends, func(a, b certificate.End) bool { return a.ARN == b.ARN })
+	}
+	clear(t.unsorted)
 	for len(t.ends) > 0 {
 		arn := t.ends[0].ARN
 		if len(t.users[arn]) > 0 && len(i.certificates.Ends([]string{arn})) > 0 {

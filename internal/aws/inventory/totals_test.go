@@ -1,14 +1,19 @@
 package inventory
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/acm"
+	"github.com/aws/aws-sdk-go-v2/service/acm/types"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/aws/inventory/certificate"
 	"github.com/k8s-lbc/lbc/internal/controller/growth"
 	"github.com/k8s-lbc/lbc/internal/model/quota"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -81,5 +86,47 @@ func TestDeletionLooksAtNoStackAtRest(t *testing.T) {
 	}
 	if n := i.LoadBalancers(); n != 3 || i.HoldsRetained() {
 		t.Errorf("%d load balancers", n)
+	}
+}
+
+// twoCertificates is an ACM with the certificates of two stacks of manyStacks.
+type twoCertificates struct{ awsclient.ACM }
+
+func (twoCertificates) ListCertificates(context.Context, *acm.ListCertificatesInput, ...func(*acm.Options)) (
+	*acm.ListCertificatesOutput, error) {
+	of := func(arn string, end int64) types.CertificateSummary {
+		return types.CertificateSummary{CertificateArn: &arn, DomainName: &arn, Status: types.CertificateStatusIssued,
+			SubjectAlternativeNameSummaries: []string{arn}, NotAfter: aws.Time(time.Unix(end, 0))}
+	}
+	return &acm.ListCertificatesOutput{CertificateSummaryList: []types.CertificateSummary{of("arn:0/c", 20),
+		of("arn:1/c", 10)}}, nil
+}
+
+// TestRecountsAddNoCertificateTwice recounts a stack that alone uses a certificate, without a scrape and between
+// scrapes.
+func TestRecountsAddNoCertificateTwice(t *testing.T) {
+	t.Parallel()
+	i := manyStacks(2)
+	i.certificates = certificate.New(awsclient.Clients{ACM: twoCertificates{}}, certificate.Config{Now: time.Now})
+	if err := i.certificates.Read(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+	recount := func() {
+		i.noteHaving(i.entry(stack.Key{ID: stack.ID{Name: "0"}}))
+		i.LoadBalancers()
+	}
+	for range 5 {
+		recount()
+	}
+	if len(i.totals.unsorted) != 2 {
+		t.Errorf("%d unsorted certificates of 2: %v", len(i.totals.unsorted), i.totals.unsorted)
+	}
+	for range 5 {
+		if recount(); i.FirstCertificateEnd() != time.Unix(10, 0) {
+			t.Errorf("first end %v", i.FirstCertificateEnd())
+		}
+	}
+	if len(i.totals.ends) != 2 {
+		t.Errorf("%d ends of 2 certificates: %v", len(i.totals.ends), i.totals.ends)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"cmp"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -77,6 +76,8 @@ type Writer struct {
 	Writers *namesake.Writers
 	// Labels are those that users put on the objects.
 	Labels naming.ObjectLabels
+	// Tenant names the tenant of a stack: the writes of tenants take turns. Tenant is called under the queue's lock.
+	Tenant func(stack.Key) string
 	// Reporter tells the owners of an object that a policy refuses it; nil = only the log does.
 	Reporter *reporting.Reporter
 	// BecameReady is called when a new load balancer is ready for the first time; nil = it is not.
@@ -111,15 +112,15 @@ func NewWriter(c client.Client, r client.Reader, namespace string, now func() ti
 	w := &Writer{
 		client: c, reader: r, namespace: namespace, now: now, log: log,
 		entries: map[stack.Key]*entry{}, pending: map[stack.Key]reporting.Pass{}, counts: map[string]v1alpha1.TargetCounts{},
-		showing: map[string]map[stack.Key]bool{}, OnInstalled: func() {},
+		showing: map[string]map[stack.Key]bool{}, OnInstalled: func() {}, Tenant: stack.Key.Tenant,
 		underway: map[stack.Key]*progress{}, refused: map[stack.Key]time.Time{},
 		writes: objectwriter.New(c, now, log),
 	}
 	w.Queue = w.writes.Queue
 	w.Queue.Gather, w.Queue.Pauses, w.Queue.Slots = gather, rewritePauses, slots
 	w.Queue.Tenant = func(id string) string {
-		_, name, _ := strings.Cut(id, ":") // of the key of a stack
-		return stack.Key{ID: stack.ParseID(name)}.Tenant()
+		key, _ := stack.ParseKey(id) // enqueue takes no other
+		return w.Tenant(key)
 	}
 	return w
 }

@@ -517,3 +517,25 @@ func TestLookForWritersSurvivesDeletedObject(t *testing.T) {
 		t.Errorf("the deleted object %s is looked at", b)
 	}
 }
+
+// TestGroupsOfOneNamespaceAreOneTenant has a namespace with three groups delay no object of another namespace.
+func TestGroupsOfOneNamespaceAreOneTenant(t *testing.T) {
+	t.Parallel()
+	w := newTestWriter(t)
+	w.Tenant = func(key stack.Key) string { return strings.TrimRight(key.ID.Name, "0123456789") }
+	w.List(t.Context())
+	for _, name := range []string{"mal1", "mal2", "mal3", "shop1"} {
+		p := groupPass(strings.TrimRight(name, "0123456789"))
+		p.Key.ID.Name = name
+		w.Enqueue(p)
+		w.now = w.now.Add(time.Millisecond)
+	}
+	var order []string
+	for id, _, ok := w.Queue.Next(); ok; id, _, ok = w.Queue.Next() {
+		order = append(order, id)
+	}
+	want := []string{"ingress.k8s.aws:mal1", "ingress.k8s.aws:shop1", "ingress.k8s.aws:mal2", "ingress.k8s.aws:mal3"}
+	if d := cmp.Diff(want, order); d != "" {
+		t.Errorf("order of writes (-want +got):\n%s", d)
+	}
+}

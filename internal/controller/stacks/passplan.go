@@ -150,7 +150,7 @@ func (p *pass) planFirst(ctx context.Context) exit {
 	return exit{again: again}
 }
 
-// confirm reads again what the plan rests on, and plans again if anything differs:
+// confirm reads again what the plan rests on, and plans again with it:
 //   - the tags of the resources that the plan deletes;
 //   - the targets of other clusters in shared target groups that the plan deletes;
 //   - whether AWS has a load balancer of the stack, if the plan creates one;

@@ -239,13 +239,13 @@ func (s *Reconciler) forget(key stack.Key) {
 	s.Reporter.End(key.String())
 	s.Inventory.Forget(key)
 	s.Retries.forget(key)
+	defer s.Status.Delete(key) // without the lock: the queue of statuses asks for the stack's tenant
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.states, key)
 	s.Checkpoints.Delete(checkpoint.Memory, key.String())
 	s.Checkpoints.Delete(checkpoint.Observed, key.String())
 	s.Checkpoints.Delete(checkpoint.Duplicates, key.String())
-	s.Status.Delete(key)
 	if s.Forgotten != nil {
 		s.Forgotten(key)
 	}

@@ -170,7 +170,7 @@ func Misspelt(k Key) Key {
 }
 
 // meantBy is the known key that a key of such objects most likely stands for, whose name or domain is misspelt. A key
-// without a domain may be of others.
+// without a domain is never misspelt: users have such keys.
 func meantBy(on Scope, k string) Key {
 	switch {
 	case claims(on, k):

@@ -18,39 +18,37 @@ var placementEntries = []Entry{
 		Example: "10",
 		Doc:     "Place of the Ingress in its group; rules of lower numbers are evaluated first, then by namespace/name."},
 	{Key: LoadBalancerName, Syntax: String, Scope: OnIngress, Affects: diag.LoadBalancer,
-		GuardedSetting: "load-balancer-name",
-		Class:          "loadBalancerName", Default: "k8s-<namespace>-<name>-<hash>", Merge: agree,
+		Class: "loadBalancerName", Default: "k8s-<namespace>-<name>-<hash>", Merge: agree,
 		Example: "example-alb", Doc: "Name of the load balancer, at most 32 characters; used at creation only."},
-	{Key: Scheme, Syntax: String, Scope: OnIngress, Affects: diag.LoadBalancer, GuardedSetting: "scheme", Class: "scheme",
+	{Key: Scheme, Syntax: String, Scope: OnIngress, Affects: diag.LoadBalancer, Class: "scheme",
 		Default: "--default-load-balancer-scheme (internal)", Merge: agree,
 		Values: []string{"internal", "internet-facing"}, Example: "internet-facing",
 		Doc: "Whether the load balancer has public addresses. A change replaces the load balancer."},
-	{Key: IPAddressType, Syntax: String, Scope: OnIngress, Affects: diag.LoadBalancer, GuardedSetting: "ip-address-type",
+	{Key: IPAddressType, Syntax: String, Scope: OnIngress, Affects: diag.LoadBalancer,
 		Class: "ipAddressType", Default: "ipv4", Merge: agree,
 		Values:  []string{"ipv4", "dualstack", "dualstack-without-public-ipv4"},
 		Example: "dualstack",
 		Doc:     "Address family of the load balancer."},
-	{Key: Subnets, Syntax: List, Scope: OnIngress, Affects: diag.LoadBalancer, GuardedSetting: "subnets", Class: "subnets",
+	{Key: Subnets, Syntax: List, Scope: OnIngress, Affects: diag.LoadBalancer, Class: "subnets",
 		Default: "discovered by tags or route tables", Merge: agree,
 		Example: "subnet-0a1, subnet-0b1", Doc: "Subnets by id or by the value of their Name tag; one per zone, for an " +
 			"ALB two at least."},
 	{Key: CustomerOwnedPool, Syntax: String, Scope: OnIngress, Affects: diag.LoadBalancer,
-		GuardedSetting: "customer-owned-ipv4-pool", Merge: agree, Example: "ipv4pool-coip-0123456789abcdef0",
+		Merge: agree, Example: "ipv4pool-coip-0123456789abcdef0",
 		Doc: "Customer-owned address pool on an Outpost; used at creation only, and not empty."},
 	{Key: IPAMPool, Syntax: String, Scope: OnIngress, Affects: diag.AddOn, Class: "ipamConfiguration.ipv4IPAMPoolId",
 		Default: "Amazon's addresses", Merge: agree,
 		Example: "ipam-pool-0123456789abcdef0", Doc: "IPAM pool of the public IPv4 addresses. An empty value " +
 			"counts as absent."},
-	{Key: SecurityGroups, Syntax: List, Scope: OnIngress, Affects: diag.LoadBalancer, GuardedSetting: "security-groups",
+	{Key: SecurityGroups, Syntax: List, Scope: OnIngress, Affects: diag.LoadBalancer,
 		Default: "one that the controller manages", Merge: agree, Example: "sg-0123456789abcdef0, frontend",
 		Doc: "Security groups of the load balancer by id or by the value of their Name tag. inbound-cidrs is then ignored."},
 	{Key: ManageBackend, Syntax: Bool, Scope: OnIngress, Affects: diag.LoadBalancer,
-		GuardedSetting: "manage-backend-security-group-rules",
-		Default:        "--enable-manage-backend-security-group-rules (false)",
-		Merge:          agree, Example: "true",
+		Default: "--enable-manage-backend-security-group-rules (false)",
+		Merge:   agree, Example: "true",
 		Doc: "With security-groups: whether the rules that let the load balancer reach nodes and pods are managed " +
 			"nevertheless."},
-	{Key: InboundCIDRs, Syntax: List, Scope: OnIngress, Affects: diag.Listener, GuardedSetting: "inbound-cidrs",
+	{Key: InboundCIDRs, Syntax: List, Scope: OnIngress, Affects: diag.Listener,
 		Class: "inboundCIDRs", Default: "0.0.0.0/0, ::/0", Merge: perPort, Example: "198.51.100.0/24, 2001:db8::/32",
 		Doc: "Addresses that may reach the listeners, in the managed security group."},
 	{Key: PrefixLists, Syntax: List, Scope: OnIngress, Affects: diag.Listener, GuardedSetting: "prefix-lists",
@@ -86,24 +84,23 @@ var shieldEntries = []Entry{
 }
 
 var listenerEntries = []Entry{
-	{Key: ListenPorts, Syntax: JSON, Scope: OnIngress, Affects: diag.Listener, GuardedSetting: "listen-ports",
+	{Key: ListenPorts, Syntax: JSON, Scope: OnIngress, Affects: diag.Listener,
 		Default: `[{"HTTP":80}], or [{"HTTPS":443}] with certificates`, Merge: union,
 		Example: `[{"HTTP":80},{"HTTPS":443}]`, Doc: "Listeners of the load balancer that serve this Ingress."},
-	{Key: SSLRedirect, Syntax: Int32, Scope: OnIngress, Affects: diag.LoadBalancer, GuardedSetting: "ssl-redirect",
+	{Key: SSLRedirect, Syntax: Int32, Scope: OnIngress, Affects: diag.LoadBalancer,
 		Class: "sslRedirectPort", Merge: agree, Min: 1, Max: 65535, Example: "443",
 		Doc: "HTTPS port to which every HTTP listener of the group redirects."},
-	{Key: CertificateARN, Syntax: List, Scope: OnIngress, Affects: diag.Certificate, GuardedSetting: "certificate-arn",
+	{Key: CertificateARN, Syntax: List, Scope: OnIngress, Affects: diag.Certificate,
 		Class: "certificateArn", Default: "found by host name", Merge: union,
 		Example: "arn:aws:acm:us-west-2:123456789012:certificate/0123",
 		Doc:     "Certificates of the HTTPS listeners; the first is the default one."},
-	{Key: SSLPolicy, Syntax: String, Scope: OnIngress, Affects: diag.Listener, GuardedSetting: "ssl-policy",
+	{Key: SSLPolicy, Syntax: String, Scope: OnIngress, Affects: diag.Listener,
 		Class:   "sslPolicy",
 		Default: "--default-ssl-policy (ELBSecurityPolicy-2016-08)", Merge: perPort,
 		Example: "ELBSecurityPolicy-TLS13-1-2-2021-06", Doc: "Protocols and ciphers of the HTTPS listeners."},
 	{Key: MutualAuthentication, Syntax: JSON, Scope: OnIngress, Affects: diag.Listener,
-		GuardedSetting: "mutual-authentication",
-		Merge:          perPort,
-		Example:        `[{"port":443,"mode":"verify","trustStore":"corp-ca"}]`,
+		Merge:   perPort,
+		Example: `[{"port":443,"mode":"verify","trustStore":"corp-ca"}]`,
 		Doc: "Handling of client certificates by HTTPS listeners, per port: off, passthrough (to the targets, in " +
 			"headers), or verify against a trust store by name or ARN; then also ignoreClientCertificateExpiry (true or " +
 			"false) and advertiseTrustStoreCaNames (on or off). If the annotation is removed, the setting stays, unless the " +
@@ -113,14 +110,13 @@ var listenerEntries = []Entry{
 		Example: "routing.http.response.server.enabled=false",
 		Doc: "Attributes of the listener with that protocol and port, e.g. listener-attributes.HTTPS-443. One that is " +
 			"removed keeps its last value."},
-	{Key: CreateCertificate, Syntax: Bool, Scope: OnIngress, Affects: diag.Certificate, GuardedSetting: "create-acm-cert",
+	{Key: CreateCertificate, Syntax: Bool, Scope: OnIngress, Affects: diag.Certificate,
 		Default: "false", Example: "true",
 		Doc: "If true, the controller requests a certificate from ACM for the hosts of rules and spec.tls, validates it " +
 			"in Route 53, attaches it once it is issued, and deletes it with the Ingress. Needs feature gate " +
 			"EnableCertificateManagement; ignored if certificate-arn is set."},
 	{Key: ImportTLSSecrets, Syntax: Bool, Scope: OnIngress, Affects: diag.Certificate,
-		GuardedSetting: "import-tls-secrets",
-		Class:          "importTLSSecrets", Default: "false", Example: "true",
+		Class: "importTLSSecrets", Default: "false", Example: "true",
 		Doc: "If true, the controller imports the Secrets of spec.tls into ACM, imports them again when they change, and " +
 			"deletes the certificates with the Ingress. Needs --enable-tls-secret-import; ignored if certificate-arn or " +
 			"create-acm-cert is set. Not an annotation of the existing controller."},
@@ -131,36 +127,33 @@ var listenerEntries = []Entry{
 }
 
 var routingEntries = []Entry{
-	{Key: Actions, Family: "<name>", Syntax: JSON, Scope: OnIngress, Affects: diag.Route, GuardedSetting: "actions",
+	{Key: Actions, Family: "<name>", Syntax: JSON, Scope: OnIngress, Affects: diag.Route,
 		Example: `{"type":"redirect","redirectConfig":{"protocol":"HTTPS","port":"443","statusCode":"HTTP_301"}}`,
 		Doc: "Action of the paths whose backend is service <name> with port name use-annotation: forward (weighted), " +
 			"redirect or fixed-response."},
 	{Key: Conditions, Family: "<Service name>", Syntax: JSON, Scope: OnIngress, Affects: diag.Route,
-		GuardedSetting: "conditions",
-		Example:        `[{"field":"http-header","httpHeaderConfig":{"httpHeaderName":"X-Env","values":["dev"]}}]`,
-		Doc:            "Further conditions of the paths whose backend is that Service."},
+		Example: `[{"field":"http-header","httpHeaderConfig":{"httpHeaderName":"X-Env","values":["dev"]}}]`,
+		Doc:     "Further conditions of the paths whose backend is that Service."},
 	{Key: Transforms, Family: "<Service name>", Syntax: JSON, Scope: OnIngress, Affects: diag.Route,
-		GuardedSetting: "transforms",
-		Example:        `[{"type":"url-rewrite","urlRewriteConfig":{"rewrites":[{"regex":"^/api/(.*)$","replace":"/$1"}]}}]`,
-		Doc:            "Rewrites of host or URL for the paths whose backend is that Service."},
-	{Key: RegexPathMatch, Syntax: Bool, Scope: OnIngress, Affects: diag.Route, GuardedSetting: "use-regex-path-match",
+		Example: `[{"type":"url-rewrite","urlRewriteConfig":{"rewrites":[{"regex":"^/api/(.*)$","replace":"/$1"}]}}]`,
+		Doc:     "Rewrites of host or URL for the paths whose backend is that Service."},
+	{Key: RegexPathMatch, Syntax: Bool, Scope: OnIngress, Affects: diag.Route,
 		Default: "false", Example: "true",
 		Doc: "Whether paths of type ImplementationSpecific are a slash followed by a regular expression."},
-	{Key: TargetType, Syntax: String, Scope: OnBoth, Affects: diag.Route, GuardedSetting: "target-type",
+	{Key: TargetType, Syntax: String, Scope: OnBoth, Affects: diag.Route,
 		Class:   "targetType",
 		Default: "--default-target-type (instance)",
 		Values:  []string{"instance", "ip"}, Example: "ip",
 		Doc: "Whether targets are nodes (by node port) or pods. A change replaces the target group."},
-	{Key: BackendProtocol, Syntax: String, Scope: OnBoth, Affects: diag.Route, GuardedSetting: "backend-protocol",
+	{Key: BackendProtocol, Syntax: String, Scope: OnBoth, Affects: diag.Route,
 		Default: "HTTP",
 		Values:  []string{"HTTP", "HTTPS"}, Example: "HTTPS",
 		Doc: "Protocol towards the targets. A change replaces the target group."},
 	{Key: BackendProtocolVersion, Syntax: String, Scope: OnBoth, Affects: diag.Route,
-		GuardedSetting: "backend-protocol-version",
-		Default:        "HTTP1",
-		Values:         []string{"HTTP1", "HTTP2", "GRPC"},
-		Example:        "GRPC",
-		Doc:            "Protocol version towards the targets. A change replaces the target group."},
+		Default: "HTTP1",
+		Values:  []string{"HTTP1", "HTTP2", "GRPC"},
+		Example: "GRPC",
+		Doc:     "Protocol version towards the targets. A change replaces the target group."},
 	{Key: TargetGroupAttributes, Syntax: Map, Scope: OnBoth, Affects: diag.Route,
 		Example: "deregistration_delay.timeout_seconds=30",
 		Doc:     "Attributes of the target groups. The map of a Service replaces the one of the Ingress."},
@@ -171,7 +164,7 @@ var routingEntries = []Entry{
 		Doc: "Policy for changes made in AWS by hand: `correct`, `report` or `ignore`, or `GROUP=POLICY` for groups of " +
 			"fields, separated by commas ([by-hand.md](tasks/by-hand.md)). Annotation elbv2.k8s.aws/drift-policy of the " +
 			"IngressClassParams takes precedence, per group."},
-	{Key: ReplacementPolicy, Syntax: String, Scope: OnIngress, Affects: diag.AddOn, GuardedSetting: "replacement-policy",
+	{Key: ReplacementPolicy, Syntax: String, Scope: OnIngress, Affects: diag.AddOn,
 		Default: "the class's policy, otherwise --replacement-policy (allow)", Merge: agree,
 		Example: "refuse,except=k8s-shop-web-0123456789",
 		Doc: "Policy for edits that would replace the load balancer and its DNS name, such as a change of scheme: `allow` " +
@@ -201,7 +194,7 @@ var routingEntries = []Entry{
 	{Key: MultiCluster, Syntax: Bool, Scope: OnBoth, Affects: diag.Route, Default: "false", Example: "true",
 		Doc: "Whether other clusters register targets in the same target group; true on either object applies."},
 	{Key: TargetControlPort, Family: "<Service name>.<Service port>", Syntax: Int32, Scope: OnBoth, Affects: diag.Route,
-		GuardedSetting: "target-control-port", Min: 1, Max: 65535, Example: "3000",
+		Min: 1, Max: 65535, Example: "3000",
 		Doc: "Port of the target control agent; needs ip targets. A change replaces the target group."},
 }
 
@@ -236,7 +229,7 @@ var healthEntries = []Entry{
 }
 
 var authEntries = []Entry{
-	{Key: AuthType, Syntax: String, Scope: OnBoth, Affects: diag.Route, GuardedSetting: "auth-type", Default: "none",
+	{Key: AuthType, Syntax: String, Scope: OnBoth, Affects: diag.Route, Default: "none",
 		Values: []string{"none", "cognito", "oidc"}, Example: "oidc",
 		Doc: "Authentication of users at the HTTPS listeners. Values on a Service apply only to forwards to that " +
 			"Service alone."},
@@ -250,7 +243,7 @@ var authEntries = []Entry{
 			"optionally authenticationRequestExtraParams. " +
 			"The Secret is in the Ingress's namespace and has keys clientID (or clientId) and clientSecret."},
 	{Key: AuthUnauthenticated, Syntax: String, Scope: OnBoth, Affects: diag.Route,
-		GuardedSetting: "auth-on-unauthenticated-request", Default: "authenticate", Values: []string{
+		Default: "authenticate", Values: []string{
 			"authenticate", "allow", "deny"},
 		Example: "deny",
 		Doc:     "Action for requests without a session."},
@@ -260,7 +253,7 @@ var authEntries = []Entry{
 		Example: "session", Doc: "Name of the session cookie."},
 	{Key: AuthSessionTimeout, Syntax: Int64, Scope: OnBoth, Affects: diag.Route, Default: "604800", Min: 1, Max: 604800,
 		Example: "86400", Doc: "Duration of a session in seconds."},
-	{Key: JWTValidation, Syntax: JSON, Scope: OnIngress, Affects: diag.Route, GuardedSetting: "jwt-validation",
+	{Key: JWTValidation, Syntax: JSON, Scope: OnIngress, Affects: diag.Route,
 		Example: `{"jwksEndpoint":"https://example.com/jwks","issuer":"https://example.com"}`,
 		Doc: "Validation of JSON web tokens at the HTTPS listeners: jwksEndpoint, issuer, and optionally " +
 			"additionalClaims, a list of {format, name, values}."},

@@ -134,9 +134,8 @@ var serviceListenerEntries = []Entry{
 		Doc: "UDP ports, by number or name, whose listeners are QUIC, or TCP_QUIC where TCP shares the number; with `ip` " +
 			"targets. See [QUIC](tasks/nlb.md#quic)."},
 	{Key: ServiceActions, Family: "<protocol>-<port>", Syntax: JSON, Scope: OnService, Affects: diag.Route,
-		GuardedSetting: "actions",
-		Example:        `{"type":"forward","forwardConfig":{"baseServiceWeight":10,"targetGroups":[{"serviceName":"canary","servicePort":80,"weight":1}]}}`,
-		Doc:            "Weighted forward of the listener with that protocol and port, e.g. actions.TCP-80."},
+		Example: `{"type":"forward","forwardConfig":{"baseServiceWeight":10,"targetGroups":[{"serviceName":"canary","servicePort":80,"weight":1}]}}`,
+		Doc:     "Weighted forward of the listener with that protocol and port, e.g. actions.TCP-80."},
 }
 
 var serviceTargetEntries = []Entry{
@@ -144,9 +143,8 @@ var serviceTargetEntries = []Entry{
 		GuardedSetting: "target-group-attributes",
 		Example:        "preserve_client_ip.enabled=true", Doc: "Attributes of the target groups."},
 	{Key: ServicePortTGAttributes, Family: "<port>", Syntax: Map, Scope: OnService, Affects: diag.Route,
-		GuardedSetting: "target-group-attributes.port",
-		Example:        "deregistration_delay.timeout_seconds=30",
-		Doc:            "Attributes of the target group of one Service port, over the general ones."},
+		Example: "deregistration_delay.timeout_seconds=30",
+		Doc:     "Attributes of the target group of one Service port, over the general ones."},
 	{Key: ServiceProxyProtocol, Syntax: String, Scope: OnService, Affects: diag.Route, GuardedSetting: "proxy-protocol",
 		Values: []string{"*"}, Example: "*", Doc: "Proxy protocol v2 towards all targets."},
 	{Key: ServiceProxyProtocolPorts, Syntax: List, Scope: OnService, Affects: diag.Route,

@@ -54,7 +54,7 @@ func (r *Registry) Hold(q Request, allowed bool, serves func(Endpoint) bool) []E
 		}
 		maps.DeleteFunc(suspects, func(_ string, e Endpoint) bool { return ids[e.ID] })
 	}
-	defer func(had bool) { r.index(r.holding, g, had, len(h.held) > 0) }(len(h.held) > 0)
+	defer func() { r.index(r.holding, g, len(h.held) > 0) }()
 	now := r.Clock.Now()
 	maps.DeleteFunc(h.left, func(key string, at time.Time) bool { return wanted[key] || now.Sub(at) >= brake.Window })
 	most := 2*(len(suspects)+len(h.left)) > h.stood.of.Len()+len(h.left)
@@ -98,15 +98,15 @@ func (r *Registry) HeldFor(namespace, name string) []stack.ID {
 	return out
 }
 
-// index enters a group into one of the registry's maps, such as holding, or removes it. Callers hold the group's lock.
-func (r *Registry) index(in map[Group]*group, g *group, had, has bool) {
-	if has == had {
-		return
-	}
+// index enters a group into one of the registry's maps, such as holding, or removes it. It does nothing for a group
+// that Forget dropped: the entry may be that of a group that came after it. Callers hold the group's lock.
+func (r *Registry) index(in map[Group]*group, g *group, has bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if delete(in, g.Group); has && r.groups[g.Group] == g {
+	if known := r.groups[g.Group] == g; known && has {
 		in[g.Group] = g
+	} else if known {
+		delete(in, g.Group)
 	}
 }
 

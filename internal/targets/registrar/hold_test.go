@@ -191,3 +191,26 @@ func TestPodsThatEndCostNoLookAtOtherGroups(t *testing.T) { // not parallel: it 
 			})
 		})
 }
+
+func TestForgottenGroupKeepsIndexOfItsSuccessor(t *testing.T) {
+	t.Parallel()
+	r := newHoldBench(t, 1).r
+	of := Group{ARN: "a"}
+	former := r.group(of)
+	r.index(r.holding, former, true)
+	r.Forget(of)
+	if len(r.holding) > 0 {
+		t.Error("Forget left an entry")
+	}
+	successor := r.group(of)
+	r.index(r.holding, successor, true)
+	r.index(r.holding, former, false)
+	if r.holding[of] != successor {
+		t.Error("the forgotten group removed the entry of its successor")
+	}
+	r.index(r.holding, successor, false)
+	r.index(r.holding, former, true)
+	if len(r.holding) > 0 {
+		t.Error("an entry of a forgotten group")
+	}
+}

@@ -128,9 +128,9 @@ type Change struct {
 func CallsKey(binding stack.ID) stack.Key { return stack.Key{Owner: "elbv2.k8s.aws", ID: binding} }
 
 // Sync replaces the request of a group, and starts the calls that the new request needs: it registers missing
-// targets and deregisters unwanted ones. A target with a call in progress waits for the end of this call. All
-// registrations wait while four are in progress. The error has everything that failed since the last Sync; the next
-// Sync tries again. ctx also bounds the calls that continue after Sync returns.
+// targets and deregisters unwanted ones. A target with a call in progress waits for the end of this call. Other
+// registrations of the group wait while four of the group are in progress. The error has everything that failed since
+// the last Sync; the next Sync tries again. ctx also bounds the calls that continue after Sync returns.
 func (r *Registry) Sync(ctx context.Context, q Request) (Change, error) {
 	return r.sync(ctx, q, !r.Async)
 }

@@ -40,9 +40,8 @@ func (r *Registry) startCalls(ctx context.Context, g *group) {
 	}
 	r.awaitMoved(ctx, g, staying)
 	g.unnoted(q)
-	had := len(g.waits) > 0
 	g.noteWaiting(q, staying, r.Clock.Now())
-	r.index(r.waiting, g, had, len(g.waits) > 0)
+	r.index(r.waiting, g, len(g.waits) > 0)
 }
 
 // begin runs call in a goroutine, without the group's lock. When call returns, begin runs the function that it returned

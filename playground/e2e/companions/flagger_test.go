@@ -3,6 +3,7 @@ package companions
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -148,7 +149,7 @@ func watchWeights(t *testing.T, c *harness.Cluster) func() map[int32]time.Time {
 	return func() map[int32]time.Time {
 		mu.Lock()
 		defer mu.Unlock()
-		return first
+		return maps.Clone(first)
 	}
 }
 
@@ -165,6 +166,9 @@ func writtenWeights(c *harness.Cluster, after uint64) map[int32]time.Time {
 			continue
 		}
 		for _, a := range in.Actions {
+			if a.ForwardConfig == nil {
+				continue
+			}
 			for _, tg := range a.ForwardConfig.TargetGroups {
 				if _, seen := first[aws.ToInt32(tg.Weight)]; canary[aws.ToString(tg.TargetGroupArn)] && !seen {
 					first[aws.ToInt32(tg.Weight)] = call.Time
