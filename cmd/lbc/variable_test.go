@@ -20,7 +20,8 @@ func TestFlagsOfTheVariable(t *testing.T) {
 	for k, v := range map[string]string{
 		"KUBECONFIG": outside.kubeconfig(t), "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret",
 		"AWS_ENDPOINT_URL":          aws.URL,
-		"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "/nonexistent", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
+		"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "/nonexistent",
+		"AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
 		"LBC_FLAGS": "--cluster-name=outside --aws-region=us-west-2 --aws-vpc-id=vpc-0a1de000000000001 " +
 			"--leader-election-namespace=ops",
 	} {
@@ -58,7 +59,8 @@ func TestFlagsOfTheVariable(t *testing.T) {
 		t.Errorf("plan with a misspelt flag: %v", err)
 	}
 	t.Setenv("KUBECONFIG", inside.kubeconfig(t))
-	if out, errOut, _ = lbc(t, "", "doctor"); !strings.HasPrefix(out, "cluster deployed, ") || !strings.Contains(errOut, wrong) {
+	if out, errOut, _ = lbc(t, "", "doctor"); !strings.HasPrefix(out, "cluster deployed, ") ||
+		!strings.Contains(errOut, wrong) {
 		t.Errorf("doctor with a misspelt flag: %s%s", out, errOut)
 	}
 }

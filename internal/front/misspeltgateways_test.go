@@ -12,7 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// TestMisspeltKeysOfGateways has misspelt keys on a new Gateway, which is not created if the key keeps it from that, and
+// TestMisspeltKeysOfGateways has misspelt keys on a new Gateway, of which nothing is made if the key may forbid it, and
 // on one that serves: it keeps what it had.
 func TestMisspeltKeysOfGateways(t *testing.T) {
 	t.Parallel()
@@ -25,7 +25,8 @@ func TestMisspeltKeysOfGateways(t *testing.T) {
 	for _, key := range []string{"dry-runn", "ownershp", "aproved-plan"} {
 		s := annotated(scene, "gateway.k8s.aws/"+key, "true")
 		c := s.compile(t, nil)
-		if c.Stack != nil && len(c.Stack.LoadBalancers) > 0 && len(c.Stack.Rules) > 0 || !strings.Contains(c.complaint(), key) {
+		if c.Stack != nil && len(c.Stack.LoadBalancers) > 0 && len(c.Stack.Rules) > 0 ||
+			!strings.Contains(c.complaint(), key) {
 			t.Errorf("%s: a new Gateway is created: %s", key, c.complaint())
 		}
 		exists := []func(*facts.Facts){func(f *facts.Facts) {

@@ -105,7 +105,8 @@ func ofOurs(domain string) bool {
 func otherDomain(on Scope, k Key) Key {
 	domain, written := prefix(k), strings.TrimSpace(suffix(k))
 	name := strings.ToLower(written)
-	if len(name) > longestName || len(name) != len(written) || domain != "" && !ofOurs(domain) && domain != "kubernetes.io/" {
+	if len(name) > longestName || len(name) != len(written) ||
+		domain != "" && !ofOurs(domain) && domain != "kubernetes.io/" {
 		return ""
 	}
 	for _, p := range []string{IngressPrefix, ServicePrefix, GatewayPrefix} {

@@ -33,8 +33,8 @@ func TestKeysOfOtherControllersOfAWSAreNotMisspelt(t *testing.T) {
 // TestOnlySimilarNamesAreMisspelt has names that users write for other things, beside misspelt ones.
 func TestOnlySimilarNamesAreMisspelt(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"outbound-cidrs", "stage", "page", "task", "load-balancer-arn", "frontend-nlb-arn", "options.X",
-		"options.a-long-name-of-a-service"} {
+	for _, name := range []string{"outbound-cidrs", "stage", "page", "task", "load-balancer-arn", "frontend-nlb-arn",
+		"options.X", "options.a-long-name-of-a-service"} {
 		if meant := Misspelt(IngressPrefix + Key(name)); meant != "" {
 			t.Errorf("%s counts as misspelt %s", name, meant)
 		}

@@ -27,7 +27,7 @@ func TestKeysWithoutEffectHaveARemedy(t *testing.T) {
 		{OnIngress, "external-dns.alpha.kubernetes.io/hostname", "x", "", ""},
 		{OnIngress, string(ServiceScheme), "internal", diag.IgnoredSetting, string(Scheme)},
 		{OnIngress, string(ServiceTargetType), "ip", diag.IgnoredSetting, string(TargetType)},
-		{OnIngress, IngressPrefix + "outbound-cidrs", "10.0.0.0/8", diag.UnknownAnnotation, "what leaves the load balancer"},
+		{OnIngress, IngressPrefix + "outbound-cidrs", "10.0.0.0/8", diag.UnknownAnnotation, "what leaves"},
 		{OnIngress, IngressPrefix + "group", "a", diag.UnknownAnnotation, string(GroupName)},
 		{OnIngress, IngressPrefix + "enable-zonal-shift", "true", diag.UnknownAnnotation, string(LoadBalancerAttributes) +
 			": zonal_shift.config.enabled=true"},
