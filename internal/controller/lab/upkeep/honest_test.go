@@ -255,3 +255,36 @@ func TestProgrammedKeepsGenerationInEffect(t *testing.T) {
 		t.Errorf("generation %d at the end", got)
 	}
 }
+
+// TestStatusQueueMayAskForTenant has the queue of statuses ask for the tenant of a stack whenever it is used, also while
+// the reconciler forgets the stack.
+func TestStatusQueueMayAskForTenant(t *testing.T) {
+	t.Parallel()
+	l := newShownLab(t, lab.Class(), lab.Service("web"), lab.Ingress("web", nil, "web"))
+	l.Settle(lab.Key("web"))
+	l.expect("before the deletion", true)
+	asked := 0
+	l.writer.Queue.Now = func() time.Time {
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			l.Ingresses.Tenant(lab.Key("web"))
+		}()
+		select {
+		case <-done:
+			asked++
+		case <-time.After(10 * time.Second):
+			t.Error("the reconciler uses the queue of statuses under its lock")
+		}
+		return l.Clock.Now()
+	}
+	l.Must(l.Client.Delete(t.Context(), lab.Ingress("web", nil, "web")))
+	if l.Settle(lab.Key("web")); asked == 0 {
+		t.Error("the queue was not used")
+	}
+	lab.WriteDue(t.Context(), l.writer.Queue)
+	if err := l.api.Get(t.Context(), client.ObjectKey{Namespace: "shop", Name: "ingress-web"},
+		&v1alpha1.LoadBalancer{}); err == nil {
+		t.Error("the object of the deleted Ingress is still there")
+	}
+}
