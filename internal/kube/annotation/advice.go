@@ -204,7 +204,7 @@ func Misspellings(o diag.Object, on Scope, annotations map[string]string) []inte
 		if _, there := annotations[string(meant)]; there || !known || e.Scope == Written || !applies(e.Scope, on) {
 			continue
 		}
-		w := intent.Misspelling{Setting: cmp.Or(e.GuardedSetting, suffix(meant)), Key: k, Meant: string(meant),
+		w := intent.Misspelling{Setting: cmp.Or(e.SettingName, suffix(meant)), Key: k, Meant: string(meant),
 			Source: intent.At(o, Key(k).Path()), Guards: slices.Contains(restricting, e.Key)}
 		if e.Family != "" {
 			w.Setting = string(meant)

@@ -43,9 +43,9 @@ type Entry struct {
 	Scope  Scope
 	// Affects is the scope of an invalid value: the controller does not create or change it.
 	Affects diag.Scope
-	// GuardedSetting is the name that package compile has for the setting (intent.Misspelling). Empty = what follows the
+	// SettingName is the name that package compile has for the setting (intent.Misspelling). Empty = what follows the
 	// slash of the key.
-	GuardedSetting string
+	SettingName string
 	// Class is the field of IngressClassParams that takes precedence; empty = none.
 	Class string
 	// Default is the value if the annotation is absent, for documentation; empty = the feature is not used.

@@ -18,12 +18,9 @@ var otherControllers = []string{
 	"metallb.io/", "metallb.universe.tf/", "tailscale.com/", "kubernetes.digitalocean.com/", "azure/frontdoor",
 }
 
-// othersOfAWS are domains of further controllers and parts of EKS below k8s.aws. Some have the same names behind the
-// slash, such as services.k8s.aws/deletion-policy.
-var othersOfAWS = []string{
-	"services.k8s.aws/", "karpenter.k8s.aws/", "vpc.k8s.aws/", "vpcresources.k8s.aws/", "networking.k8s.aws/",
-	"application-networking.k8s.aws/",
-}
+// othersOfAWS are the parts before k8s.aws of the domains of further controllers and parts of EKS. Some have the same
+// names behind the slash, such as the deletion-policy of services, which are AWS Controllers for Kubernetes.
+var othersOfAWS = []string{"services", "karpenter", "vpc", "vpcresources", "networking", "application-networking"}
 
 // guardWords are parts of keys of other controllers that restrict or protect.
 var guardWords = []string{
@@ -86,7 +83,7 @@ func ofOurs(domain string) bool {
 	lower := strings.ToLower(domain)
 	first, rest, _ := strings.Cut(lower, ".")
 	switch {
-	case slices.ContainsFunc(othersOfAWS, func(d string) bool { return strings.HasSuffix("."+lower, "."+d) }):
+	case slices.ContainsFunc(othersOfAWS, func(d string) bool { return strings.HasSuffix("."+lower, "."+d+".k8s.aws/") }):
 		return false
 	case strings.HasSuffix(strings.TrimSuffix(lower, "/"), "k8s.aws"),
 		first == "service" && strings.HasSuffix(rest, "kubernetes.io/"):

@@ -51,7 +51,7 @@ var placementEntries = []Entry{
 	{Key: InboundCIDRs, Syntax: List, Scope: OnIngress, Affects: diag.Listener,
 		Class: "inboundCIDRs", Default: "0.0.0.0/0, ::/0", Merge: perPort, Example: "198.51.100.0/24, 2001:db8::/32",
 		Doc: "Addresses that may reach the listeners, in the managed security group."},
-	{Key: PrefixLists, Syntax: List, Scope: OnIngress, Affects: diag.Listener, GuardedSetting: "prefix-lists",
+	{Key: PrefixLists, Syntax: List, Scope: OnIngress, Affects: diag.Listener, SettingName: "prefix-lists",
 		Class: "prefixListsIDs", Merge: perPort, Example: "pl-0123456789abcdef0",
 		Doc: "Prefix lists that may reach the listeners, in the managed security group."},
 	{Key: LoadBalancerAttributes, Syntax: Map, Scope: OnIngress, Affects: diag.LoadBalancer,
@@ -263,31 +263,31 @@ var authEntries = []Entry{
 
 // frontendEntries configure a network load balancer in front of the ALB.
 var frontendEntries = []Entry{
-	{Key: Frontend, Syntax: Bool, Scope: OnIngress, Affects: diag.Frontend, GuardedSetting: "frontend/enabled",
+	{Key: Frontend, Syntax: Bool, Scope: OnIngress, Affects: diag.Frontend, SettingName: "frontend/enabled",
 		Default: "false",
 		Merge:   agree, Example: "true",
 		Doc: "Whether a network load balancer is created in front of the ALB. Both names are in the status, " +
 			"the ALB's first."},
-	{Key: FrontendScheme, Syntax: String, Scope: OnIngress, Affects: diag.Frontend, GuardedSetting: "frontend/scheme",
+	{Key: FrontendScheme, Syntax: String, Scope: OnIngress, Affects: diag.Frontend, SettingName: "frontend/scheme",
 		Default: "--default-load-balancer-scheme (internal)", Merge: agree,
 		Values: []string{"internal", "internet-facing"}, Example: "internet-facing",
 		Doc: "Scheme of the network load balancer; not the ALB's by default. A change replaces it. Annotation " +
 			"elbv2.k8s.aws/frontend-nlb-scheme of the IngressClassParams takes precedence; without it, spec.scheme " +
 			"internal there excludes internet-facing."},
-	{Key: FrontendSubnets, Syntax: List, Scope: OnIngress, Affects: diag.Frontend, GuardedSetting: "frontend/subnets",
+	{Key: FrontendSubnets, Syntax: List, Scope: OnIngress, Affects: diag.Frontend, SettingName: "frontend/subnets",
 		Default: "discovered by tags or route tables", Merge: agree, Example: "subnet-0a1, subnet-0b1",
 		Doc: "Subnets of the network load balancer by id or by the value of their Name tag; one per zone."},
 	{Key: FrontendSecurityGroups, Syntax: List, Scope: OnIngress, Affects: diag.Frontend,
-		GuardedSetting: "frontend/security-groups", Default: "those of the ALB", Merge: agree,
+		SettingName: "frontend/security-groups", Default: "those of the ALB", Merge: agree,
 		Example: "sg-0123456789abcdef0, frontend",
 		Doc:     "Security groups of the network load balancer by id or by the value of their Name tag."},
-	{Key: FrontendPorts, Syntax: Map, Scope: OnIngress, Affects: diag.Frontend, GuardedSetting: "frontend/ports",
+	{Key: FrontendPorts, Syntax: Map, Scope: OnIngress, Affects: diag.Frontend, SettingName: "frontend/ports",
 		Default: "every port of the ALB, to itself", Merge: "members must agree, per port of the network load balancer",
 		Example: "80=443",
 		Doc: "Ports of the network load balancer, each with the port of the ALB that it forwards to. Other ports of the " +
 			"Ingress are not opened."},
 	{Key: FrontendEIPAllocations, Syntax: List, Scope: OnIngress, Affects: diag.Frontend,
-		GuardedSetting: "frontend/eip-allocations", Merge: agree, Example: "eipalloc-0a1, eipalloc-0b1",
+		SettingName: "frontend/eip-allocations", Merge: agree, Example: "eipalloc-0a1, eipalloc-0b1",
 		Doc: "Elastic IP addresses of an internet-facing network load balancer, one per subnet."},
 	{Key: FrontendAttributes, Syntax: Map, Scope: OnIngress, Affects: diag.Frontend, Merge: agree,
 		Example: "load_balancing.cross_zone.enabled=true",
