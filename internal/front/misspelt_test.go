@@ -178,7 +178,7 @@ func TestMisspeltPartsOfIngressesChangeNothing(t *testing.T) {
 		"scheme of the class":   {"nlb-scheme: internal}", "nlb-scheme: internl}", "unknown scheme: internl"},
 		"key of the class":      {"nlb-scheme: internal}", "nlb-shceme: internal}", "nlb-shceme is unknown"},
 		"key of the Ingress":    {"target-type: ip", "target-tpye: ip", "target-tpye is unknown"},
-		"key of a family":       {"listener-attributes.H", "listener-atributes.H", "listener-atributes.HTTPS-443 is"},
+		"key of a family":       {"listener-attributes.H", "listener-attribtes.H", "listener-attribtes.HTTPS-443 is"},
 		"controller of the class": {"ingress.k8s.aws/alb,", "ingress.k8s.aws/alp,",
 			`names controller "ingress.k8s.aws/alp"`},
 		"a rule is removed": {"- host: a.example.com\n    http:\n      paths:\n      - {path: /, pathType: Prefix, " +

@@ -51,10 +51,10 @@ func TestOnlySimilarNamesAreMisspelt(t *testing.T) {
 		IngressPrefix + "wafv2-acl-id":                   WebACLARN,
 		IngressPrefix + "web-acl-arn":                    WebACLARN,
 		IngressPrefix + "tag":                            Tags,
-		IngressPrefix + "target-group-atributes":         TargetGroupAttributes,
+		IngressPrefix + "target-group-attribtes":         TargetGroupAttributes,
 		IngressPrefix + "healthcheck-pathh":              HealthCheckPath,
 		IngressPrefix + "target-contol-port.a.b":         TargetControlPort.For("a.b"),
-		IngressPrefix + "listener-atributes.HTTPS-443":   ListenerAttributes.For("HTTPS-443"),
+		IngressPrefix + "listener-attribtes.HTTPS-443":   ListenerAttributes.For("HTTPS-443"),
 		IngressPrefix + "action.a-long-name-of-a-action": Actions.For("a-long-name-of-a-action"),
 	} {
 		if got := Misspelt(k); got != want {
