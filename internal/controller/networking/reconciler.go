@@ -109,12 +109,13 @@ func New(o Options) *Reconciler {
 		Options: o, Table: table,
 		rules: &sgsync.Reconciler{
 			Cluster: o.Chooser.Cluster, Table: table, Rules: o.Inventory.SecurityGroups(), Limit: o.RulesPerGroup,
-			Write: o.Write, Log: o.Log, Inherits: inheritsUntil(o.Now, o.Now().Add(keepsInherited)),
+			Write: o.Write, Log: o.Log,
 		},
 		requests: map[string]*request{}, asking: map[string]map[string]bool{},
 		begun: o.Now(), heirs: map[string]bool{},
 		ending: map[string]string{}, waiting: map[string]bool{}, closing: map[string]*closing{},
 	}
+	r.rules.Inherits = func() bool { return r.Now().Sub(r.begun) < keepsInherited }
 	r.bindings, r.groups = queue.NewKeyed(o.Pause, o.Now, r.place), queue.NewKeyed(o.Pause, o.Now, r.reconcileGroup)
 	r.groups.Gather, r.groups.Delay = o.Gather, o.Delay
 	r.bindings.Tenant = func(id string) string { return stack.ParseID(id).Namespace }

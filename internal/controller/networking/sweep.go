@@ -136,10 +136,6 @@ func (r *Reconciler) Inherit(from *v1beta1.TargetGroupBinding, successors []v1be
 // that EC2 refuses: they may also be those of others, which no longer need them.
 const keepsInherited = time.Hour
 
-func inheritsUntil(now func() time.Time, end time.Time) func() bool {
-	return func() bool { return now().Before(end) }
-}
-
 // statusGrace is the time after a start in which a binding without a status may have rules of an earlier process.
 const statusGrace = 5 * time.Minute
 

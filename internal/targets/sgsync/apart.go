@@ -12,8 +12,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/sgrules"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
-	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // mostSearches is how often one Reconcile searches for sources that EC2 refuses: the rules of others may fit into a
@@ -87,13 +85,6 @@ func (r *Reconciler) exists(ctx context.Context, group string, refusal error) bo
 	r.Rules.ForgetRules(group)
 	_, err := r.Rules.Rules(ctx, group)
 	return err == nil
-}
-
-// authorize opens ports of a group. It logs them before, as passes over stacks log their plans.
-func (r *Reconciler) authorize(ctx context.Context, group string, rules []stack.Permission) apply.Outcome {
-	op := awsop.AuthorizeSecurityGroupIngress{Group: stack.Literal(stack.KindSecurityGroup, group), Permissions: rules}
-	r.Log.Info("opening ports", "group", group, "rules", texts(rules))
-	return r.Write(ctx, Key, plan.StepID(plan.NameOf(op)+" "+group), op)
 }
 
 // refused are the sources that EC2 refuses.

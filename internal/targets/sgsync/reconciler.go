@@ -203,28 +203,16 @@ func (r *Reconciler) state(ctx context.Context, m marks, as map[identity]string,
 func (r *Reconciler) change(ctx context.Context, group string, first, grant, revoke []stack.Permission) (
 	until time.Time, ungranted bool, err error) {
 	done := apply.Outcome{State: apply.Done}
-	ref, cleared, granted, revoked := stack.Literal(stack.KindSecurityGroup, group), done, done, done
-	try := func(what string, op plan.Operation, rules []stack.Permission, out *apply.Outcome) {
-		if len(rules) > 0 {
-			r.Log.Info(what, "group", group, "rules", texts(rules))
-			*out = r.Write(ctx, Key, plan.StepID(plan.NameOf(op)+" "+group), op)
-		}
-	}
-	authorize := func() {
-		if len(grant) > 0 {
-			granted = r.authorize(ctx, group, grant)
-		}
-	}
-	try("closing ports", awsop.RevokeSecurityGroupIngress{Group: ref, Permissions: first}, first, &cleared)
+	cleared, granted, revoked := r.revoke(ctx, group, first), done, done
 	if cleared.State == apply.Done {
-		authorize()
+		granted = r.authorize(ctx, group, grant)
 	}
 	full := len(revoke) > 0 && granted.State == apply.Failed && awsclient.Classify(granted.Err).Full()
 	if cleared.State == apply.Done && (full || granted.State == apply.Done) {
-		try("closing ports", awsop.RevokeSecurityGroupIngress{Group: ref, Permissions: revoke}, revoke, &revoked)
+		revoked = r.revoke(ctx, group, revoke)
 	}
 	if full {
-		authorize()
+		granted = r.authorize(ctx, group, grant)
 	}
 	for n, o := range []apply.Outcome{cleared, granted, revoked} {
 		switch o.State {
@@ -236,6 +224,28 @@ func (r *Reconciler) change(ctx context.Context, group string, first, grant, rev
 		}
 	}
 	return time.Time{}, false, nil
+}
+
+// authorize opens ports of a group.
+func (r *Reconciler) authorize(ctx context.Context, group string, rules []stack.Permission) apply.Outcome {
+	ref := stack.Literal(stack.KindSecurityGroup, group)
+	return r.send(ctx, "opening ports", group, rules, awsop.AuthorizeSecurityGroupIngress{Group: ref, Permissions: rules})
+}
+
+// revoke closes ports of a group.
+func (r *Reconciler) revoke(ctx context.Context, group string, rules []stack.Permission) apply.Outcome {
+	ref := stack.Literal(stack.KindSecurityGroup, group)
+	return r.send(ctx, "closing ports", group, rules, awsop.RevokeSecurityGroupIngress{Group: ref, Permissions: rules})
+}
+
+// send writes rules of a group, if there are any, and logs them before.
+func (r *Reconciler) send(ctx context.Context, what, group string, rules []stack.Permission,
+	op plan.Operation) apply.Outcome {
+	if len(rules) == 0 {
+		return apply.Outcome{State: apply.Done}
+	}
+	r.Log.Info(what, "group", group, "rules", texts(rules))
+	return r.Write(ctx, Key, plan.StepID(plan.NameOf(op)+" "+group), op)
 }
 
 func texts(rules []stack.Permission) []string {
