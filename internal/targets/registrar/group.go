@@ -46,9 +46,10 @@ type group struct {
 	records   map[stack.ID]*record
 	// since is, by key, when the change came whose call AWS has not accepted yet. Targets of calls in progress are not
 	// in it.
-	since   map[string]time.Time
-	waits   map[string]wait // by key: targets that AWS has not registered or deregistered as wanted
-	failure error           // the last failure; nil once AWS has accepted a call again
+	since map[string]time.Time
+	waits map[string]wait // by key: targets that AWS has not registered or deregistered as wanted
+	// misnamed: the last failure is one that only an edit cures; false once AWS has accepted a call again
+	misnamed bool
 	// unproven is, by key of registered targets that no read has shown healthy yet, when their change came.
 	unproven map[string]time.Time
 
@@ -382,6 +383,6 @@ func (g *group) collect(now time.Time) (Change, error) {
 
 func (g *group) fail(err error) {
 	if err != nil {
-		g.errs, g.failure = append(g.errs, err), err
+		g.errs, g.misnamed = append(g.errs, err), misnamed(err)
 	}
 }

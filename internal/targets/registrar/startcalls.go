@@ -153,7 +153,7 @@ func (r *Registry) start(ctx context.Context, g *group, a action, targets []Targ
 // done records that AWS accepted the call for a target.
 func (g *group) done(a action, t Target) {
 	key := t.Key()
-	g.failure = nil
+	g.misnamed = false
 	delete(g.calls[a].failed, key)
 	delete(g.moves.settled, key)
 	if a == deregister {

@@ -58,7 +58,7 @@ func (r *Registry) Waiting() (n int, oldest time.Duration) {
 	now := r.Clock.Now()
 	for _, g := range groups {
 		g.mu.Lock()
-		if !misnamed(g.failure) {
+		if !g.misnamed {
 			n += len(g.waits)
 			for _, w := range g.waits {
 				oldest = max(oldest, now.Sub(w.since))
@@ -71,9 +71,6 @@ func (r *Registry) Waiting() (n int, oldest time.Duration) {
 
 // misnamed reports whether only an edit of the binding, or of the resource that it names, cures a failure.
 func misnamed(err error) bool {
-	if err == nil {
-		return false
-	}
 	class := awsclient.Classify(err).Class
 	return awsclient.OfRole(err) || class == diag.NotFound || class == diag.Invalid
 }
