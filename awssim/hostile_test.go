@@ -34,6 +34,8 @@ func TestHostileRequestsGetAWSsErrorsAtABoundedCost(t *testing.T) {
 	t.Cleanup(func() { _ = s.Close() })
 	const elbv2, compute, acm = "elasticloadbalancing", "ec2", "acm"
 	const listACM = "CertificateManager.ListCertificates"
+	const tagging, listTagged = "tagging", "/service/ResourceGroupsTaggingAPI_20170126/operation/GetResources"
+	const serialization = "#SerializationException"
 	megabyte := 1<<20 - 200
 	for _, c := range []struct {
 		name, auth, target, body string
@@ -80,6 +82,27 @@ func TestHostileRequestsGetAWSsErrorsAtABoundedCost(t *testing.T) {
 		{"other JSON type", acm, listACM, `[1]`, 400, "SerializationException"},
 		{"JSON number beyond", acm, listACM, `{"MaxItems":1e999999}`, 400, "SerializationException"},
 		{"unknown JSON action", acm, "CertificateManager.Explode", `{}`, 400, "UnknownOperationException"},
+		{"deep CBOR", tagging, listTagged, strings.Repeat("\x81", megabyte), 400, serialization},
+		{"deep CBOR without lengths", tagging, listTagged, strings.Repeat("\x9f", megabyte), 400, serialization},
+		{"deep CBOR map", tagging, listTagged, strings.Repeat("\xa1`", megabyte/2), 400, serialization},
+		{"deep CBOR tags", tagging, listTagged, strings.Repeat("\xc1", megabyte), 400, serialization},
+		{"CBOR of 2⁶³ items", tagging, listTagged, "\x9b\x80\x00\x00\x00\x00\x00\x00\x00", 400, serialization},
+		{"CBOR of 2⁴⁰ items", tagging, listTagged, "\x9b\x00\x00\x01\x00\x00\x00\x00\x00" +
+			strings.Repeat("\x80", megabyte), 400, serialization},
+		{"CBOR of 2⁶⁴ members", tagging, listTagged, "\xbb\xff\xff\xff\xff\xff\xff\xff\xff", 400, serialization},
+		{"CBOR text of 2⁶³ bytes", tagging, listTagged, "\xa1\x7b\x7f\xff\xff\xff\xff\xff\xff\xffx", 400, serialization},
+		{"many CBOR maps", tagging, listTagged, "\x9f" + strings.Repeat("\xa0", megabyte) + "\xff", 400, serialization},
+		{"many CBOR members", tagging, listTagged, "\x9f" + strings.Repeat("\xa1`\xf6", megabyte/3) + "\xff", 400,
+			serialization},
+		{"many CBOR times", tagging, listTagged, "\x9f" + strings.Repeat("\xc1\x00", megabyte/2) + "\xff", 400,
+			serialization},
+		{"CBOR text in many parts", tagging, listTagged, "\xa1oPaginationToken\x7f" + strings.Repeat("ax", megabyte/2) +
+			"\xff", 400, "#PaginationTokenExpiredException"},
+		{"truncated CBOR", tagging, listTagged, "\xa1jTagFilters\x82\xa1cKey", 400, serialization},
+		{"two CBOR items", tagging, listTagged, "\xa0\xa0", 400, serialization},
+		{"other CBOR type", tagging, listTagged, "\x81\x01", 400, serialization},
+		{"JSON as CBOR", tagging, listTagged, "{}", 400, serialization},
+		{"unknown CBOR action", tagging, listTagged + "Slowly", "\xa0", 400, "#UnknownOperationException"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var before, after runtime.MemStats
@@ -89,7 +112,12 @@ func TestHostileRequestsGetAWSsErrorsAtABoundedCost(t *testing.T) {
 			if c.auth != "" {
 				r.Header.Set("Authorization", signature(s.Account.Region, c.auth))
 			}
-			if c.target != "" {
+			switch {
+			case strings.HasPrefix(c.target, "/"):
+				r.URL.Path = c.target
+				r.Header.Set("Smithy-Protocol", "rpc-v2-cbor")
+				r.Header.Set("Content-Type", "application/cbor")
+			case c.target != "":
 				r.Header.Set("X-Amz-Target", c.target)
 			}
 			w := httptest.NewRecorder()

@@ -3,6 +3,7 @@ package wire
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -23,6 +24,7 @@ var oneOfEach = map[string]raw{
 	"sts":                  {service: "sts", body: "Action=GetCallerIdentity&Version=2011-06-15"},
 	"ec2":                  {service: "ec2", body: "Action=DescribeVpcs&Version=2016-11-15"},
 	"acm":                  {service: "acm", target: "CertificateManager.ListCertificates", body: "{}"},
+	"tagging":              rpc("GetResources", "\xa0"),
 	"route53":              {service: "route53", method: http.MethodGet, query: "2013-04-01/hostedzone"},
 }
 
@@ -65,18 +67,22 @@ func TestCallsThatAreNotAuthenticAreRefusedInEachProtocolsWords(t *testing.T) {
 			return nil, nil
 		})
 		for service, call := range oneOfEach {
-			call.header = map[string]string{"X-Amz-Date": signedAt}
+			call.header = maps.Clone(call.header)
+			if call.header == nil {
+				call.header = map[string]string{}
+			}
+			call.header["X-Amz-Date"] = signedAt
 			if tt.change != nil {
 				tt.change(&call)
 			}
-			want := map[string]string{"ec2": tt.compute, "acm": tt.json, "route53": tt.hostzone}[service]
+			want := map[string]string{"ec2": tt.compute, "acm": tt.json, "tagging": tt.json, "route53": tt.hostzone}[service]
 			if want == "" {
 				want = tt.balancing
 			}
 			status, name, _ := strings.Cut(want, " ")
 			resp, body := r.send(t, call)
 			if fmt.Sprint(resp.StatusCode) != status || !strings.Contains(body, ">"+name+"<") &&
-				!strings.Contains(body, `"`+name+`"`) {
+				!strings.Contains(body, `"`+name+`"`) && !strings.Contains(body, "#"+name) {
 				t.Errorf("%s, %s: %s %s, want %s", cause, service, resp.Status, body, want)
 			}
 			if tt.options.Now != nil && resp.Header.Get("Date") != tt.options.Now().UTC().Format(http.TimeFormat) {
@@ -112,6 +118,8 @@ func TestErrorsAreWrittenAsAWSWritesThem(t *testing.T) {
 		"compute": {"ec2", sender, 400, "text/xml;charset=UTF-8", declaration +
 			`<Response><Errors><Error><Code>ListenerNotFound</Code><Message>&lt;none&gt;</Message></Error></Errors><RequestID>` +
 			fixedID + `</RequestID></Response>`},
+		"CBOR": {"tagging", sender, 400, "application/cbor", "\xa3gMessagef<none>f__typex7com.amazonaws." +
+			"resourcegroupstaggingapi#ListenerNotFoundgmessagef<none>"},
 		"JSON": {"acm", sender, 400, "application/x-amz-json-1.1",
 			`{"__type":"ListenerNotFound","message":"\u003cnone\u003e"}`},
 		"JSON, AWS's own": {"acm", receiver, 500, "application/x-amz-json-1.1",
@@ -160,11 +168,14 @@ func TestCallsReachTheirServiceBySignatureTargetVersionPathOrHost(t *testing.T) 
 		"target of tagging": {raw{target: "ResourceGroupsTaggingAPI_20170126.GetResources", body: "{}"}, "", "tagging"},
 		"target of accelerators": {raw{target: "GlobalAccelerator_V20180706.ListAccelerators", body: "{}"}, "",
 			"globalaccelerator"},
-		"target of ACM":           {raw{target: "CertificateManager.ListCertificates", body: "{}"}, "", "acm"},
-		"version of STS":          {raw{body: "Action=GetCallerIdentity&Version=2011-06-15"}, "", "sts"},
-		"version of EC2":          {raw{body: "Action=DescribeVpcs&Version=2016-11-15"}, "", "ec2"},
-		"nothing that tells":      {raw{body: "Action=DescribeVpcs"}, "localhost", "unknown"},
-		"a service nobody serves": {raw{service: "sqs", body: "Action=DescribeVpcs&Version=2016-11-15"}, "", "unknown"},
+		"path of tagging": {raw{query: tagging + "GetResources", header: map[string]string{"Smithy-Protocol": "rpc-v2-cbor"}},
+			"", "tagging"},
+		"path without its protocol": {raw{query: tagging + "GetResources"}, "", "unknown"},
+		"target of ACM":             {raw{target: "CertificateManager.ListCertificates", body: "{}"}, "", "acm"},
+		"version of STS":            {raw{body: "Action=GetCallerIdentity&Version=2011-06-15"}, "", "sts"},
+		"version of EC2":            {raw{body: "Action=DescribeVpcs&Version=2016-11-15"}, "", "ec2"},
+		"nothing that tells":        {raw{body: "Action=DescribeVpcs"}, "localhost", "unknown"},
+		"a service nobody serves":   {raw{service: "sqs", body: "Action=DescribeVpcs&Version=2016-11-15"}, "", "unknown"},
 	} {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://127.0.0.1/"+tt.raw.query,
 			strings.NewReader(tt.raw.body))
@@ -174,6 +185,9 @@ func TestCallsReachTheirServiceBySignatureTargetVersionPathOrHost(t *testing.T) 
 		r.Host = tt.host
 		if tt.raw.target != "" {
 			r.Header.Set("X-Amz-Target", tt.raw.target)
+		}
+		for k, v := range tt.raw.header {
+			r.Header.Set(k, v)
 		}
 		if tt.raw.service != "" {
 			r.Header.Set("Authorization", algorithm+" Credential=A/20260102/us-west-2/"+tt.raw.service+

@@ -11,12 +11,13 @@ import (
 // service is how one AWS service speaks.
 type service struct {
 	name     string   // as calls are signed
-	target   string   // prefix of X-Amz-Target, for JSON
+	target   string   // prefix of X-Amz-Target, for JSON; the service in the path, for RPC v2 CBOR
 	version  string   // of the query API
 	home     string   // the one region that calls are signed for, of services that are not regional
 	prefix   string   // of the paths of a REST service, without a slash at the end
 	abroad   []string // other regions whose calls are taken, of regional services
 	protocol protocol
+	cbor     protocol        // of clients that speak RPC v2 CBOR instead; nil: the service does not
 	actions  map[string]bool // whose names are known; nil: all
 }
 
@@ -43,22 +44,21 @@ var services = []*service{
 			in:        newNaming(computeInputNames, same), out: newNaming(computeOutputNames, lowerFirst),
 		},
 	},
-	{name: "acm", target: "CertificateManager", protocol: &json11{names: newNaming(certificateNames, same)}},
+	{name: "acm", target: "CertificateManager", protocol: newJSON(certificateNames)},
 	{
 		// Accelerators are found from their home region only, protections of Shield from theirs.
 		name: "tagging", target: "ResourceGroupsTaggingAPI_20170126", abroad: []string{"us-east-1", "us-west-2"},
-		protocol: &json11{names: newNaming(taggingNames, same)},
+		protocol: newJSON(taggingNames),
+		cbor:     newCBOR("com.amazonaws.resourcegroupstaggingapi", "ResourceGroupsTaggingAPI_20170126", taggingNames),
 	},
 	// us-east-1: CloudFront's
-	{name: "wafv2", target: "AWSWAF_20190729", abroad: []string{"us-east-1"}, protocol: &json11{
-		names: newNaming(firewallNames, same)}},
+	{name: "wafv2", target: "AWSWAF_20190729", abroad: []string{"us-east-1"}, protocol: newJSON(firewallNames)},
 	// Shield and Route 53 have one endpoint in each partition. Clients that find it, whatever their region, sign for its
 	// region; those that are given another endpoint, such as a simulator's, sign for their own.
-	{name: "shield", target: "AWSShield_20160616", abroad: []string{"us-east-1"}, protocol: &json11{
-		names: newNaming(shieldNames, same)}},
+	{name: "shield", target: "AWSShield_20160616", abroad: []string{"us-east-1"}, protocol: newJSON(shieldNames)},
 	// Clients choose their region for accelerators; there is no endpoint elsewhere.
-	{name: "globalaccelerator", target: "GlobalAccelerator_V20180706", home: "us-west-2", protocol: &json11{
-		names: newNaming(acceleratorNames, same)}},
+	{name: "globalaccelerator", target: "GlobalAccelerator_V20180706", home: "us-west-2",
+		protocol: newJSON(acceleratorNames)},
 	{
 		name: "route53", prefix: "/2013-04-01", abroad: []string{"us-east-1", "cn-northwest-1", "us-gov-west-1"},
 		protocol: newRESTXML("https://route53.amazonaws.com/doc/2013-04-01/", "/2013-04-01", zoneRoutes, zoneNames,
@@ -78,11 +78,11 @@ var services = []*service{
 // Calls to services that are not served are answered in these.
 var (
 	unknownQuery = &service{name: "unknown", protocol: serviceNamed("elasticloadbalancing").protocol}
-	unknownJSON  = &service{name: "unknown", protocol: serviceNamed("acm").protocol}
+	unknownJSON  = &service{name: "unknown", protocol: newJSON(nil), cbor: newCBOR("com.amazonaws", "", nil)}
 )
 
 // served reports whether the service is one of services.
-func served(d *service) bool { return d != unknownQuery && d != unknownJSON }
+func served(d *service) bool { return d.name != unknownJSON.name }
 
 // unsigned are the calls that carry no signature.
 var unsigned = map[string]bool{"sts:AssumeRoleWithWebIdentity": true, "sts:AssumeRoleWithSAML": true}
@@ -105,6 +105,16 @@ func partition(region string) string {
 	return ""
 }
 
+// heard is the service with the protocol that the request is in.
+func (s *service) heard(r *request) *service {
+	if s.cbor == nil || !speaksCBOR(r.Request) {
+		return s
+	}
+	heard := *s
+	heard.protocol = s.cbor
+	return &heard
+}
+
 func serviceNamed(name string) *service {
 	for _, s := range services {
 		if s.name == name {
@@ -114,10 +124,13 @@ func serviceNamed(name string) *service {
 	return nil
 }
 
-// serviceOf finds the service that a call is for: by the signature's scope, else the target header, else the API
-// version, else the path, else the host.
+// serviceOf finds the service that a call is for: by the signature's scope, else the target (a header, or the path of
+// RPC v2 CBOR), else the API version, else the path, else the host.
 func serviceOf(r *request, signed scope) *service {
 	target, _, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	if speaksCBOR(r.Request) {
+		target, _ = rpcTarget(r.URL.Path)
+	}
 	host, _, _ := strings.Cut(r.Host, ".")
 	version := r.form.Get("Version")
 	for _, is := range []func(*service) bool{
@@ -131,12 +144,12 @@ func serviceOf(r *request, signed scope) *service {
 	} {
 		for _, s := range services {
 			if is(s) {
-				return s
+				return s.heard(r)
 			}
 		}
 	}
-	if target != "" {
-		return unknownJSON
+	if target != "" || speaksCBOR(r.Request) {
+		return unknownJSON.heard(r)
 	}
 	return unknownQuery
 }

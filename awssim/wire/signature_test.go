@@ -43,6 +43,8 @@ func TestSignaturesCoverTheWholeRequest(t *testing.T) {
 			"Content-Type": {"application/x-www-form-urlencoded; charset=utf-8"}}},
 		"no path": {"POST", "http://127.0.0.1:4580", "{}", http.Header{
 			"X-Amz-Target": {"CertificateManager.ListCertificates"}}},
+		"CBOR": {"POST", "http://127.0.0.1:4580/" + tagging + "GetResources", "\xa1cKey\xff", http.Header{
+			"Smithy-Protocol": {"rpc-v2-cbor"}, "Content-Type": {"application/cbor"}}},
 		"an escaped path": {"GET", "http://route53.amazonaws.com/2013-04-01/tags/hostedzone/a%2Fb%20c", "", nil},
 		"a query": {
 			"GET", "http://route53.amazonaws.com/2013-04-01/hostedzone?maxitems=3&marker=b+c&marker=a%2B&empty=", "", nil},

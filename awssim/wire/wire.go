@@ -1,5 +1,5 @@
 // Package wire serves simulated services over HTTP in AWS's own protocols: query and EC2 query with XML answers, JSON
-// 1.1, REST with XML, and objects of S3. It maps requests to the SDK's input types and outputs to answers by
+// 1.1, RPC v2 CBOR, REST with XML, and objects of S3. It maps requests to the SDK's input types and outputs to answers by
 // reflection, checks that calls are signed, and holds no service's behaviour. It may import the standard library,
 // smithy-go, the SDK's types of S3, awssim/apierr and awssim/gate.
 package wire
@@ -123,18 +123,18 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.checksTime() { // clients set their clocks by it when their signatures are too old
 		w.Header().Set("Date", s.options.Now().UTC().Format(http.TimeFormat))
 	}
+	if d.protocol == d.cbor { // clients must not believe an answer without the header
+		w.Header().Set(protocolHeader, cborProtocol)
+	}
+	var contentType string
+	var body []byte
+	if err == nil {
+		if contentType, body, err = d.protocol.encode(action, out, id); err != nil {
+			s.options.Logf("wire: encode the answer to %s %s: %v", d.name, action, err)
+		}
+	}
 	if err != nil {
 		e := answerable(err)
-		contentType, body := d.protocol.fail(e, id)
-		w.Header().Set("Content-Type", contentType)
-		w.WriteHeader(e.Status)
-		s.write(w, body)
-		return
-	}
-	contentType, body, err := d.protocol.encode(action, out, id)
-	if err != nil {
-		s.options.Logf("wire: encode the answer to %s %s: %v", d.name, action, err)
-		e := internal()
 		contentType, body = d.protocol.fail(e, id)
 		w.Header().Set("Content-Type", contentType)
 		w.WriteHeader(e.Status)
@@ -253,11 +253,11 @@ func read(r *http.Request) (*request, error) {
 	return req, nil
 }
 
-// documented reports whether the body is a document, of a REST service, rather than a form. Some clients name no type
-// for it.
+// documented reports whether the body is a document, of a REST service or in CBOR, rather than a form. Some clients name
+// no type for it.
 func documented(r *http.Request) bool {
 	rest := func(s *service) bool { return s.prefix != "" && strings.HasPrefix(r.URL.Path, s.prefix+"/") }
-	return strings.HasSuffix(r.Header.Get("Content-Type"), "/xml") || signedFor(r, storage) ||
+	return speaksCBOR(r) || strings.HasSuffix(r.Header.Get("Content-Type"), "/xml") || signedFor(r, storage) ||
 		slices.ContainsFunc(services, rest)
 }
 

@@ -298,6 +298,11 @@ func TestAnswersAreWrittenAsAWSWritesThem(t *testing.T) {
 			&resourcegroupstaggingapi.GetResourcesOutput{PaginationToken: aws.String("")}, "application/x-amz-json-1.1",
 			`{"PaginationToken":"","ResourceTagMappingList":[]}`,
 		},
+		"an empty page in CBOR": {
+			rpc("GetResources", "\xa0"),
+			&resourcegroupstaggingapi.GetResourcesOutput{PaginationToken: aws.String("")}, "application/cbor",
+			"\xa2oPaginationToken`vResourceTagMappingList\x80",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -597,6 +602,8 @@ func FuzzNoRequestMakesTheServerPanic(f *testing.F) {
 		{service: "ec2", body: "Action=DescribeSubnets&Filter.1.Value.1=x&Filter.1=2"},
 		{service: "acm", target: "CertificateManager.ListCertificates", body: `{"Includes":{"keyTypes":[null]}}`},
 		{service: "sts", body: "Action=AssumeRole&Tags.member.1.Key=1"},
+		{service: "tagging", target: "/" + tagging + "GetResources",
+			body: "\xbfjTagFilters\x81\xa1cKey\x7faaabjResource\xc1\xfb\x41\x00\x00\x00\x00\x00\x00\x00\xff\xff"},
 	} {
 		f.Add(seed.service, seed.target, seed.body)
 	}
@@ -610,15 +617,20 @@ func FuzzNoRequestMakesTheServerPanic(f *testing.F) {
 			t.Fatal(err)
 		}
 		h.Header.Set("X-Amz-Target", target)
+		if strings.HasPrefix(target, "/") {
+			h.Header = http.Header{"Smithy-Protocol": {cborProtocol}, "Content-Type": {cborContent}}
+			h.URL.Path = target
+		}
 		req, err := read(h)
 		if err != nil {
 			return
 		}
+		d = d.heard(req)
 		if _, err := d.protocol.action(req); err != nil {
 			return
 		}
 		for _, in := range []any{&elbv2.CreateRuleInput{}, &ec2.DescribeSubnetsInput{}, &acm.ListCertificatesInput{},
-			&sts.AssumeRoleInput{}} {
+			&sts.AssumeRoleInput{}, &resourcegroupstaggingapi.GetResourcesInput{}} {
 			_ = d.protocol.decode(req, elem(in))
 		}
 	})

@@ -31,6 +31,8 @@ func TestTheRecorderNamesCallsOfEveryProtocol(t *testing.T) {
 		{"query in the URL", "ec2", "GET", "/?Action=DescribeSubnets&Version=2016-11-15", "", "",
 			"DescribeSubnets", true, nil},
 		{"JSON", "acm", "POST", "/", "CertificateManager.ListCertificates", "{}", "ListCertificates", true, nil},
+		{"CBOR", "tagging", "POST", "/service/ResourceGroupsTaggingAPI_20170126/operation/GetResources", "", "\xa0",
+			"GetResources", true, nil},
 		{"REST read", "route53", "GET", "/2013-04-01/hostedzone", "", "", "Get /2013-04-01/hostedzone", true, nil},
 		{"REST write", "route53", "POST", "/2013-04-01/hostedzone", "", "<x/>", "POST /2013-04-01/hostedzone", false, nil},
 	} {

@@ -256,7 +256,7 @@ func (r *Recorder) end(n, status int) {
 }
 
 // describe finds service and action: the service in the signature's scope, the action in the form (query protocols),
-// the header (JSON) or, for REST protocols, method and path.
+// the header (JSON), the path (RPC v2 CBOR) or, for REST protocols, method and path.
 func (c *Call) describe(q *http.Request, body []byte) {
 	// AWS4-HMAC-SHA256 Credential=AKID/20260102/us-west-2/ec2/aws4_request, …
 	if _, scope, ok := strings.Cut(q.Header.Get("Authorization"), "Credential="); ok {
@@ -265,6 +265,10 @@ func (c *Call) describe(q *http.Request, body []byte) {
 		}
 	}
 	if _, action, ok := strings.Cut(q.Header.Get("X-Amz-Target"), "."); ok {
+		c.Action = action
+		return
+	}
+	if _, action, ok := strings.Cut(q.URL.Path, "/operation/"); ok {
 		c.Action = action
 		return
 	}

@@ -5,6 +5,8 @@ package recording
 
 import (
 	"bytes"
+	"cmp"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -13,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/k8s-lbc/lbc/internal/lib/sdkhttp"
 )
@@ -36,7 +39,8 @@ type Exchange struct {
 	Status      int    `json:"status"`
 	ContentType string `json:"contentType,omitempty"`
 	ErrorType   string `json:"errorType,omitempty"` // header of JSON services
-	Answer      string `json:"answer"`
+	Protocol    string `json:"protocol,omitempty"`  // header of services that speak CBOR
+	Answer      body   `json:"answer"`
 }
 
 // Question identifies a request. The host is not part of it, since it differs by endpoint.
@@ -44,7 +48,32 @@ type Question struct {
 	Method string `json:"method"`
 	Path   string `json:"path"`
 	Target string `json:"target,omitempty"` // header X-Amz-Target: service and operation
-	Body   string `json:"body,omitempty"`
+	Body   body   `json:"body,omitempty"`
+}
+
+// body is the body of a request or response. In a file, a body that is not text is a data URL.
+type body string
+
+const binaryPrefix = "data:application/octet-stream;base64,"
+
+// MarshalText writes a body for a file.
+func (b body) MarshalText() ([]byte, error) {
+	if utf8.ValidString(string(b)) && !strings.HasPrefix(string(b), binaryPrefix) {
+		return []byte(b), nil
+	}
+	return []byte(binaryPrefix + base64.StdEncoding.EncodeToString([]byte(b))), nil
+}
+
+// UnmarshalText reads a body of a file.
+func (b *body) UnmarshalText(text []byte) error {
+	encoded, binary := strings.CutPrefix(string(text), binaryPrefix)
+	if !binary {
+		*b = body(text)
+		return nil
+	}
+	content, err := base64.StdEncoding.DecodeString(encoded)
+	*b = body(content)
+	return err
 }
 
 // Wrap wraps the HTTP client of the SDK.
@@ -54,6 +83,7 @@ type Wrap = func(sdkhttp.Doer) sdkhttp.Doer
 const (
 	targetHeader    = "X-Amz-Target"
 	errorTypeHeader = "X-Amzn-Errortype"
+	protocolHeader  = "Smithy-Protocol"
 )
 
 // name is the operation, for errors.
@@ -61,7 +91,10 @@ func (q Question) name() string {
 	if _, op, ok := strings.Cut(q.Target, "."); ok {
 		return op
 	}
-	if v, err := url.ParseQuery(q.Body); err == nil && v.Get("Action") != "" {
+	if _, op, ok := strings.Cut(q.Path, "/operation/"); ok {
+		return op
+	}
+	if v, err := url.ParseQuery(string(q.Body)); err == nil && v.Get("Action") != "" {
 		return v.Get("Action")
 	}
 	return q.Method + " " + q.Path
@@ -73,12 +106,12 @@ func question(r *http.Request) (Question, error) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return q, nil
 	}
-	body, err := io.ReadAll(r.Body)
+	content, err := io.ReadAll(r.Body)
 	if err != nil {
 		return q, err
 	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	q.Body = string(body)
+	r.Body = io.NopCloser(bytes.NewReader(content))
+	q.Body = body(content)
 	return q, nil
 }
 
@@ -105,7 +138,7 @@ func Load(r io.Reader) (*Recording, error) {
 // Write writes a recording, exchanges in a fixed order.
 func (r *Recording) Write(w io.Writer) error {
 	slices.SortFunc(r.Exchanges, func(a, b Exchange) int {
-		return strings.Compare(a.Target+"\n"+a.Path+"\n"+a.Body, b.Target+"\n"+b.Path+"\n"+b.Body)
+		return cmp.Or(strings.Compare(a.Target+"\n"+a.Path, b.Target+"\n"+b.Path), cmp.Compare(a.Body, b.Body))
 	})
 	e := json.NewEncoder(w)
 	e.SetIndent("", " ")
@@ -141,9 +174,12 @@ func (p replayer) Do(r *http.Request) (*http.Response, error) {
 	if e.ErrorType != "" {
 		h.Set(errorTypeHeader, e.ErrorType)
 	}
+	if e.Protocol != "" {
+		h.Set(protocolHeader, e.Protocol)
+	}
 	return &http.Response{
 		Status: http.StatusText(e.Status), StatusCode: e.Status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: h, Body: io.NopCloser(strings.NewReader(e.Answer)), ContentLength: int64(len(e.Answer)), Request: r,
+		Header: h, Body: io.NopCloser(strings.NewReader(string(e.Answer))), ContentLength: int64(len(e.Answer)), Request: r,
 	}, nil
 }
 
@@ -200,6 +236,6 @@ func (d recorder) Do(r *http.Request) (*http.Response, error) {
 	d.into.mu.Lock()
 	defer d.into.mu.Unlock()
 	d.into.all[q] = Exchange{q, res.StatusCode, res.Header.Get("Content-Type"), res.Header.Get(errorTypeHeader),
-		string(answer)}
+		res.Header.Get(protocolHeader), body(answer)}
 	return res, nil
 }

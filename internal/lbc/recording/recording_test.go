@@ -137,3 +137,52 @@ func TestTheOrderOfARecordingIsFixed(t *testing.T) {
 		first = b.String()
 	}
 }
+
+func TestBinaryBodiesAreReplayedAsRecorded(t *testing.T) {
+	t.Parallel()
+	const binary = "\xa1cKey\x41\xff\x00"
+	send := func(d sdkhttp.Doer, path, body string) (*http.Response, error) {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://aws"+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d.Do(r)
+	}
+	const path = "/service/Tags_2017/operation/GetResources"
+	c := NewRecorder()
+	live := c.Wrap(doer(func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: 200, Header: http.Header{"Smithy-Protocol": {"rpc-v2-cbor"}},
+			Body: io.NopCloser(strings.NewReader("\xbf\xff" + binary))}, nil
+	}))
+	for _, body := range []string{binary, binaryPrefix} {
+		if _, err := send(live, path, body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var file bytes.Buffer
+	if err := (&Recording{Recording: Format, Exchanges: c.Exchanges()}).Write(&file); err != nil {
+		t.Fatal(err)
+	}
+	r, err := Load(&file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, body := range []string{binary, binaryPrefix} {
+		res, err := send(r.Replay(nil), path, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(res.Body)
+		if err != nil || string(got) != "\xbf\xff"+binary || res.Header.Get("Smithy-Protocol") != "rpc-v2-cbor" {
+			t.Errorf("%q is answered %q with %v, %v", body, got, res.Header, err)
+		}
+	}
+	if _, err := send(r.Replay(nil), path, "\xa0"); err == nil || !strings.Contains(err.Error(),
+		"to this GetResources request") {
+		t.Errorf("a request that is not recorded: %v", err)
+	}
+	text := `{"recording": 1, "exchanges": [{"answer": "` + binaryPrefix + `%"}]}`
+	if _, err := Load(strings.NewReader(text)); err == nil {
+		t.Error("base64 that is cut off is read")
+	}
+}
