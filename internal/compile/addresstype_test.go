@@ -30,14 +30,16 @@ func TestDefaultAddressTypeIsOfNewLoadBalancers(t *testing.T) {
 		want   string
 		notes  []string
 	}{
-		"new":                        {"dualstack", nil, nil, "dualstack", nil},
-		"new, without the flag":      {"", nil, nil, "ipv4", nil},
-		"new, declared":              {"dualstack", nil, []func(*intent.Member){declares("ipv4")}, "ipv4", nil},
-		"ipv4 exists":                {"dualstack", exists("ipv4"), nil, "ipv4", nil},
-		"ipv4 exists, declared":      {"dualstack", exists("ipv4"), []func(*intent.Member){declares("dualstack")}, "dualstack", nil},
-		"dualstack exists":           {"dualstack", exists("dualstack"), nil, "dualstack", nil},
-		"dualstack exists, no flag":  {"ipv4", exists("dualstack"), nil, "ipv4", nil},
-		"new, subnets without IPv6":  {"dualstack", nil, []func(*intent.Member){without6}, "ipv4", []string{"a InvalidSubnets"}},
+		"new":                   {"dualstack", nil, nil, "dualstack", nil},
+		"new, without the flag": {"", nil, nil, "ipv4", nil},
+		"new, declared":         {"dualstack", nil, []func(*intent.Member){declares("ipv4")}, "ipv4", nil},
+		"ipv4 exists":           {"dualstack", exists("ipv4"), nil, "ipv4", nil},
+		"ipv4 exists, declared": {"dualstack", exists("ipv4"), []func(*intent.Member){declares("dualstack")}, "dualstack",
+			nil},
+		"dualstack exists":          {"dualstack", exists("dualstack"), nil, "dualstack", nil},
+		"dualstack exists, no flag": {"ipv4", exists("dualstack"), nil, "ipv4", nil},
+		"new, subnets without IPv6": {"dualstack", nil, []func(*intent.Member){without6}, "ipv4",
+			[]string{"a InvalidSubnets"}},
 		"ipv4, subnets without IPv6": {"dualstack", exists("ipv4"), []func(*intent.Member){without6}, "ipv4", nil},
 	} {
 		f, cfg := account(), config()
