@@ -118,6 +118,11 @@ test-all: bin/testrun build-of-tests ## everything there is, 75 minutes: every s
 	@$(MAKE) --no-print-directory fuzz FUZZTIME=$${FUZZTIME:-20s}
 	@$(MAKE) --no-print-directory soak TIME=3m
 
+EMULATED ?= 1.34
+.PHONY: test-emulated
+test-emulated: build-of-tests ## the acceptance tests on an API server that emulates 1.34, the oldest version that it can; EMULATED=1.35 for another
+	@LBC_KUBERNETES=$(EMULATED) $(PROGRAMS_OF_TESTS) $(GO) test -C playground -count=1 -timeout 30m ./e2e/acceptance
+
 # Counts, no times: the rows are the same on each machine. Rows of tests that fail are printed too.
 GROWTH_PACKAGES = ./awssim/acm ./internal/aws/inventory ./internal/aws/inventory/certificate ./internal/controller/bindingpass ./internal/controller/networking ./internal/controller/stacks ./internal/controller/webhook ./internal/targets/bindings ./internal/targets/registrar
 .PHONY: growth

@@ -102,7 +102,10 @@ func (o *cleanupOptions) run(ctx context.Context, given func(string) bool, in io
 	if o.format == "json" { // which has out for itself
 		out = errOut
 	}
-	return o.carryOut(ctx, l, selected, in, out)
+	if err := o.carryOut(ctx, l, selected, in, out); err != nil || len(l.unread) == 0 {
+		return err
+	}
+	return errors.New("resources may be left: not everything could be read; run the command again once it can")
 }
 
 // selected are the stacks to delete: those of load balancers first, then the shared backend security group.
@@ -220,6 +223,9 @@ func (o *cleanupOptions) show(ctx context.Context, l *left, keys []stack.Key, ou
 
 // carryOut asks, and carries the plans out.
 func (o *cleanupOptions) carryOut(ctx context.Context, l *left, keys []stack.Key, in io.Reader, out io.Writer) error {
+	if len(keys) == 0 && len(l.unread) > 0 {
+		return nil
+	}
 	if len(keys) == 0 {
 		_, err := fmt.Fprintf(out, "nothing to delete of cluster %s in %s\n", l.account.Cluster, l.account.VPC)
 		return err

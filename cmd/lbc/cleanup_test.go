@@ -26,16 +26,22 @@ func leftBehind(t *testing.T) (awsclient.Clients, []string) {
 	deploy(t, clients, "testdata/settings.yaml")
 	server := httptest.NewServer(sim.Handler())
 	t.Cleanup(server.Close)
+	reached(t, server.URL)
+	d := seed.Default()
+	return clients, []string{"--no-cluster", "--cluster-name", d.Cluster.Name, "--aws-vpc-id", d.VPC.ID,
+		"--aws-region", d.Region}
+}
+
+// reached has commands take a simulator for AWS.
+func reached(t *testing.T, url string) {
+	t.Helper()
 	for k, v := range map[string]string{
-		"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "the-secret-key", "AWS_ENDPOINT_URL": server.URL,
+		"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "the-secret-key", "AWS_ENDPOINT_URL": url,
 		"AWS_EC2_METADATA_DISABLED": "true",
 		"AWS_CONFIG_FILE":           "/nonexistent", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
 	} {
 		t.Setenv(k, v)
 	}
-	d := seed.Default()
-	return clients, []string{"--no-cluster", "--cluster-name", d.Cluster.Name, "--aws-vpc-id", d.VPC.ID,
-		"--aws-region", d.Region}
 }
 
 func TestWhatAClusterThatIsGoneHasLeftIsListedAndDeleted(t *testing.T) {

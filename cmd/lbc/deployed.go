@@ -53,9 +53,10 @@ func (i *inputs) settings(ctx context.Context, k client.Reader, errOut io.Writer
 	found, err := controllers(ctx, k)
 	enough := i.config.ClusterName != "" || i.account != "" || i.simulated
 	switch {
-	case err != nil && !enough:
+	case err != nil && (!enough || !apierrors.IsForbidden(err)):
 		return fmt.Errorf("%w; set --cluster-name, --aws-vpc-id and the flags that your controller runs with", err)
 	case err != nil:
+		i.flagsUnread = err
 		fmt.Fprintf(errOut, "lbc: the controller's flags are unknown: %v\n", err) //nolint:errcheck // a hint
 		return nil
 	case len(found) == 0 && enough:

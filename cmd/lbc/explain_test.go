@@ -354,7 +354,7 @@ func TestEveryFieldNamesWhatSetIt(t *testing.T) {
 		"TLS policy":   "ELBSecurityPolicy-2016-08 --default-ssl-policy",
 		"targets":      "ip spec.targetType of IngressClassParams ips",
 		"port":         "1 each target has its own port: the target port of Service default/api is a name",
-		"address type": "ipv4 default",
+		"address type": "ipv4 --default-ip-address-type, for new load balancers",
 		"backend":      "Service default/api port 80 spec.defaultBackend of Ingress default/shop",
 	} {
 		if where[name] != want {

@@ -57,6 +57,7 @@ type inputs struct {
 	namesOnly bool
 	// ownFlags: no flag is taken from the controller's Deployment.
 	ownFlags    bool
+	flagsUnread error // why the flags of the controller are not known; nil = they are, or are not needed
 	command     *cobra.Command
 	commandLine *pflag.FlagSet
 	config      config.Config

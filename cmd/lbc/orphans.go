@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -25,7 +26,8 @@ cluster: they are a sign that another cluster with the same name uses the orphan
 
 Nothing is written.
 
-Exit status: 0 no orphans; 1 lbc failed, and nothing is known; 4 there are orphans.`
+Exit status: 0 no orphans; 1 lbc failed, or found none and could not read everything; 4 there are
+orphans.`
 
 // orphansDocument is the output of -o json and -o yaml. Its lists are never null.
 type orphansDocument struct {
@@ -105,10 +107,15 @@ func listOrphans(ctx context.Context, o *leftOptions, given func(string) bool, o
 	} else {
 		err = o.encode(out, orphansKind, d)
 	}
-	if err == nil && len(d.Orphans) > 0 {
+	switch {
+	case err != nil:
+		return err
+	case len(d.Orphans) > 0:
 		return exitWarnings
+	case len(d.Unread) > 0:
+		return errors.New("there may be orphans: not everything could be read")
 	}
-	return err
+	return nil
 }
 
 func (d *orphansDocument) text() string {
@@ -142,6 +149,8 @@ func (d *orphansDocument) text() string {
 	switch {
 	case len(d.Orphans) > 0:
 		fmt.Fprintf(&b, "%d stacks of cluster %s in %s have no owner\n", len(d.Orphans), d.Cluster, d.VPC)
+	case len(d.Unread) > 0:
+		fmt.Fprintf(&b, "what was read of cluster %s in %s has no orphans\n", d.Cluster, d.VPC)
 	case len(d.Unclear) > 0:
 		fmt.Fprintf(&b, "there are no orphans of cluster %s in %s\n", d.Cluster, d.VPC)
 	default:

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -30,8 +31,8 @@ changes no answer. Without access to AWS, a line says that this part is missing.
 
 ` + inputHelp + `
 
-Exit status: 0 nothing needs attention; 1 lbc failed, and nothing is known; 2 a file cannot be read;
-4 objects need attention.`
+Exit status: 0 nothing needs attention; 1 lbc failed, or could not read the flags of the controller;
+2 a file cannot be read; 4 objects need attention.`
 
 const rollbackExample = `  lbc rollback-check -A
   lbc rollback-check -n shop -o json
@@ -112,6 +113,9 @@ func (o *rollbackOptions) run(ctx context.Context, out, errOut io.Writer, in io.
 	if err := o.uses(src, errOut, &d); err != nil {
 		return err
 	}
+	if o.flagsUnread != nil {
+		d.Unread = append(d.Unread, fmt.Sprintf("flags of the controller: %v", o.flagsUnread))
+	}
 	o.statusObjects(ctx, src, &d)
 	o.writes(ctx, src, errOut, &d)
 	if o.format == "text" {
@@ -126,6 +130,8 @@ func (o *rollbackOptions) run(ctx context.Context, out, errOut io.Writer, in io.
 		return exitInvalid
 	case d.Attention > 0:
 		return exitWarnings
+	case o.flagsUnread != nil:
+		return errors.New("it is not known which flags the controller runs with; set them here or in " + flagsVariable)
 	}
 	return nil
 }
@@ -319,10 +325,13 @@ func (d *rollbackDocument) text() string {
 	for _, u := range d.Unread {
 		fmt.Fprintf(&b, "not read: %s\n", u)
 	}
-	if d.Attention > 0 {
+	switch {
+	case d.Attention > 0:
 		fmt.Fprintf(&b, "%d additions in use need attention before the AWS Load Balancer Controller is put back\n",
 			d.Attention)
-	} else {
+	case len(d.Unread) > 0:
+		b.WriteString("what was read needs no attention before the AWS Load Balancer Controller is put back\n")
+	default:
 		b.WriteString("no object needs attention before the AWS Load Balancer Controller is put back\n")
 	}
 	return b.String()

@@ -27,6 +27,7 @@ type Config struct {
 	ObjectLabels        naming.ObjectLabels // of TargetGroupBindings
 	DefaultScheme       string              // empty = internal
 	DefaultTargetType   string              // empty = instance
+	DefaultAddressType  string              // of new load balancers; empty = ipv4
 	DefaultSSLPolicy    string              // empty = ELBSecurityPolicy-2016-08
 	// AllowedAuthorities restricts the discovery of certificates to those of these authorities; empty = all.
 	AllowedAuthorities []string

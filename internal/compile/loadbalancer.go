@@ -69,12 +69,16 @@ func (b *build) chooseScheme() {
 	b.lb.Scheme = lb.Scheme
 }
 
-// chooseIPAddressType sets the IP address type: the declared one, else ipv4.
+// defaultAddressType is the IP address type of a new load balancer without a declared one.
+func (b *build) defaultAddressType() string { return cmp.Or(b.cfg.DefaultAddressType, stack.IPv4) }
+
+// chooseIPAddressType sets the IP address type: the declared one, else the default. A default other than ipv4 changes no
+// existing load balancer.
 func (b *build) chooseIPAddressType() {
-	b.lb.IPAddressType = stack.IPv4
+	b.lb.IPAddressType = b.defaultAddressType()
 	s := b.settings.ipAddressType
 	if !s.Set {
-		if b.undecided() {
+		if b.undecided() || b.lb.IPAddressType != stack.IPv4 {
 			if lb, _ := b.existing(); lb != nil && lb.IPAddressType != "" {
 				b.lb.IPAddressType = lb.IPAddressType
 			}
@@ -143,6 +147,7 @@ func (b *build) checkKeptSubnets(lb *facts.LoadBalancer) {
 // addresses: then the subnets are at fault.
 func (b *build) refuseAddressType(p *facts.Problem) bool {
 	s := b.settings.ipAddressType
+	s.Member = max(s.Member, 0)
 	lb, known := b.existing()
 	switch {
 	case !known:
@@ -171,7 +176,7 @@ func (b *build) becomesDualstack(lb *facts.LoadBalancer) bool {
 // takeSubnets sets the subnets that a query finds. If it finds some only for IPv4, the IP address type is at fault.
 func (b *build) takeSubnets(q facts.SubnetQuery, member int, source intent.Source) {
 	c := facts.ChooseSubnets(b.f, q)
-	if c.Problem != nil && b.dualstack() && b.settings.ipAddressType.Set {
+	if c.Problem != nil && b.dualstack() && (b.settings.ipAddressType.Set || len(b.members) > 0) {
 		q.IPAddressType = stack.IPv4
 		if over4 := facts.ChooseSubnets(b.f, q); over4.Problem == nil && len(over4.Needs) == 0 {
 			switch refused := b.refuseAddressType(c.Problem); {

@@ -180,8 +180,8 @@ func (b *build) mergeShared() shared {
 				return b.existsScheme(cmp.Or(b.cfg.DefaultScheme, stack.Internal))
 			}})
 	s.ipAddressType = agreed(b, func(s *intent.Settings) intent.Field[string] { return s.IPAddressType },
-		merge.Setting[string]{Name: "ip-address-type", What: "IP address type", Fallback: stack.IPv4,
-			Exists: b.existsAddressType, ByDefault: func() bool { return b.existsAddressType(stack.IPv4) }})
+		merge.Setting[string]{Name: "ip-address-type", What: "IP address type", Fallback: b.defaultAddressType(),
+			Exists: b.existsAddressType, ByDefault: func() bool { return b.existsAddressType(b.defaultAddressType()) }})
 	s.subnets = agreed(b, func(s *intent.Settings) intent.Field[intent.SubnetSelector] { return s.Subnets },
 		merge.Setting[intent.SubnetSelector]{Name: "subnets", What: "subnets", Text: selectorText, Show: showSelector,
 			Exists: b.existsSubnets, ByDefault: never})

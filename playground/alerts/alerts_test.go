@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/internal/model/impairment"
@@ -40,16 +41,21 @@ type fault struct {
 // refuse is a fault of AWS: calls of operations with a prefix get a code.
 func refuse(prefix, code string) func(*world) { return refuseOf("", prefix, code) }
 
-// refuseOf is a fault of one stack's calls; an empty name = of all.
+// refuseOf is a fault of the calls of one stack or service; an empty name = of all.
 func refuseOf(name, prefix, code string) func(*world) {
 	return func(w *world) {
-		w.aws.set(func(unit, operation string) string {
-			if (name == "" || name == unit) && strings.HasPrefix(operation, prefix) {
+		w.aws.set(func(unit, service, operation string) string {
+			if (name == "" || name == unit || name == service) && strings.HasPrefix(operation, prefix) {
 				return code
 			}
 			return ""
 		})
 	}
+}
+
+// globalAccelerator is a fault of AWS Global Accelerator alone.
+func globalAccelerator(prefix, code string) func(*world) {
+	return refuseOf(awsclient.ServiceGlobalAccelerator, prefix, code)
 }
 
 func cureAWS(w *world) { w.aws.set(nil) }
@@ -109,6 +115,34 @@ var faults = []fault{
 		[]alert{{"LBCQuotaReached", 6 * minute, 6 * minute}, {"LBCStacksWait", 17 * minute, 6 * minute}}},
 	{"AWS fails for more than an hour", 70 * minute, refuse("CreateRule", "InternalFailure"), cureAWS,
 		[]alert{{"LBCStacksWait", 17 * minute, 6 * minute}, {"LBCReconcileErrors", 62 * minute, 6 * minute}}},
+
+	{"Global Accelerator denies a change", 20 * minute, globalAccelerator("UpdateEndpointGroup", "AccessDeniedException"),
+		cureAWS, []alert{{"LBCPermissionDenied", 8 * minute, minute}, {"LBCStacksWait", 18 * minute, minute}}},
+	{"Global Accelerator denies a read", 40 * minute, globalAccelerator("DescribeAccelerator", "AccessDeniedException"),
+		cureAWS, []alert{{"LBCPermissionDenied", 8 * minute, minute}, {"LBCStacksWait", 22 * minute, minute},
+			{"LBCDeletionsWait", 38 * minute, minute}, {"LBCDeletionBlocked", 22 * minute, minute}}},
+	{"Global Accelerator denies a deletion", 50 * minute, globalAccelerator("DeleteAccelerator", "AccessDeniedException"),
+		cureAWS, []alert{{"LBCPermissionDenied", 12 * minute, minute}, {"LBCStacksWait", 22 * minute, minute},
+			{"LBCDeletionsWait", 38 * minute, minute}, {"LBCDeletionBlocked", 22 * minute, minute}}},
+	{"Global Accelerator does not accept the credentials", 20 * minute, globalAccelerator("", "ExpiredTokenException"),
+		cureAWS, []alert{{"LBCCredentialsRefused", 3 * minute, minute}, {"LBCStacksWait", 18 * minute, minute}}},
+	{"Global Accelerator does not answer", 20 * minute, globalAccelerator("", "silence"), cureAWS,
+		[]alert{{"LBCAWSUnanswered", 4 * minute, 90 * time.Second}, {"LBCStacksWait", 18 * minute, 2 * minute}}},
+	{"Global Accelerator throttles", 20 * minute, globalAccelerator("", "ThrottlingException"), cureAWS,
+		[]alert{{"LBCThrottled", 6 * minute, 2 * minute}, {"LBCStacksWait", 18 * minute, 4 * minute}}},
+	{"a quota of Global Accelerator is reached", 20 * minute,
+		globalAccelerator("UpdateEndpointGroup", "LimitExceededException"), cureAWS, []alert{{"LBCQuotaReached", 7 * minute, 2 * minute}, {"LBCStacksWait", 18 * minute, 2 * minute}}},
+	{"Global Accelerator fails for more than an hour", 70 * minute, globalAccelerator("", "InternalServiceErrorException"),
+		cureAWS, []alert{{"LBCStacksWait", 18 * minute, 6 * minute}, {"LBCDeletionsWait", 38 * minute, 6 * minute},
+			{"LBCReconcileErrors", 63 * minute, 6 * minute}}},
+
+	{"Route 53 denies the record of a requested certificate", 20 * minute,
+		refuseOf(awsclient.ServiceRoute53, "", "AccessDenied"), cureAWS,
+		[]alert{{"LBCPermissionDenied", 6 * minute, 3 * minute}, {"LBCStacksWait", 17 * minute, 3 * minute}}},
+	{"Route 53 does not answer", 20 * minute, refuseOf(awsclient.ServiceRoute53, "", "silence"), cureAWS,
+		[]alert{{"LBCAWSUnanswered", 4 * minute, 90 * time.Second}, {"LBCStacksWait", 18 * minute, 2 * minute}}},
+	{"a quota of ACM is reached", 20 * minute, refuseOf(awsclient.ServiceACM, "", "LimitExceededException"), cureAWS,
+		[]alert{{"LBCQuotaReached", 7 * minute, 6 * minute}, {"LBCStacksWait", 18 * minute, 6 * minute}}},
 
 	{"no replica leads", 5 * minute, func(w *world) { w.lead(0) }, func(w *world) { w.lead(1) },
 		[]alert{{"LBCNoLeader", 2 * minute, minute}}},

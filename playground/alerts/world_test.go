@@ -64,21 +64,21 @@ type unitKey struct{}
 // aws answers calls.
 type aws struct {
 	mu    sync.Mutex
-	fault func(unit, operation string) string // the code of a refusal, "" = none, "silence" = no answer
+	fault func(unit, service, operation string) string // the code of a refusal, "" = none, "silence" = no answer
 }
 
-func (a *aws) set(fault func(unit, operation string) string) {
+func (a *aws) set(fault func(unit, service, operation string) string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.fault = fault
 }
 
-func (a *aws) call(ctx context.Context, operation string) error {
+func (a *aws) call(ctx context.Context, service, operation string) error {
 	a.mu.Lock()
 	code := ""
 	if a.fault != nil {
 		unit, _ := ctx.Value(unitKey{}).(string)
-		code = a.fault(unit, operation)
+		code = a.fault(unit, service, operation)
 	}
 	a.mu.Unlock()
 	after := 50 * time.Millisecond
@@ -87,17 +87,17 @@ func (a *aws) call(ctx context.Context, operation string) error {
 	}
 	select {
 	case <-ctx.Done():
-		return &smithy.OperationError{ServiceID: awsclient.ServiceELBV2, OperationName: operation, Err: ctx.Err()}
+		return &smithy.OperationError{ServiceID: service, OperationName: operation, Err: ctx.Err()}
 	case <-time.After(after):
 	}
 	switch code {
 	case "":
 		return nil
 	case "silence":
-		return &smithy.OperationError{ServiceID: awsclient.ServiceELBV2, OperationName: operation,
+		return &smithy.OperationError{ServiceID: service, OperationName: operation,
 			Err: context.DeadlineExceeded}
 	}
-	return &smithy.OperationError{ServiceID: awsclient.ServiceELBV2, OperationName: operation,
+	return &smithy.OperationError{ServiceID: service, OperationName: operation,
 		Err: &smithy.GenericAPIError{Code: code, Message: "no"}}
 }
 
@@ -108,8 +108,12 @@ func (w *world) DescribeTargetHealth(ctx context.Context, _ *elbv2.DescribeTarge
 }
 
 func (w *world) call(ctx context.Context, operation string) error {
-	return w.limiter.Do(ctx, awsclient.ServiceELBV2, operation, func(ctx context.Context) error {
-		return w.aws.call(ctx, operation)
+	return w.callOf(ctx, awsclient.ServiceELBV2, operation)
+}
+
+func (w *world) callOf(ctx context.Context, service, operation string) error {
+	return w.limiter.Do(ctx, service, operation, func(ctx context.Context) error {
+		return w.aws.call(ctx, service, operation)
 	})
 }
 
@@ -147,9 +151,13 @@ func newWorld(ctx context.Context, t *testing.T) *world {
 	go calls.Run(ctx)
 	go every(ctx, waiting.ProbeInterval, w.board.ProbeFor)
 	for _, name := range []string{"shop/a", "shop/b", "shop/c"} {
-		go w.keepStack(ctx, name)
+		go w.keepStack(ctx, name, [2]string{awsclient.ServiceELBV2, "CreateRule"},
+			[2]string{awsclient.ServiceELBV2, "ModifyRule"})
 	}
+	go w.keepStack(ctx, "shop/requested", [2]string{awsclient.ServiceACM, "RequestCertificate"},
+		[2]string{awsclient.ServiceRoute53, "ChangeResourceRecordSets"})
 	go w.keepTargets(ctx)
+	w.newAccelerators(ctx, t, m)
 	return w
 }
 
@@ -232,8 +240,8 @@ func every(ctx context.Context, pause time.Duration, f func()) {
 }
 
 // keepStack makes passes over a stack, whose members somebody edits each minute, as internal/controller/stacks does. A
-// second call of each pass deletes what an object that leaves had.
-func (w *world) keepStack(ctx context.Context, name string) {
+// last call of each pass deletes what an object that leaves had.
+func (w *world) keepStack(ctx context.Context, name string, writes ...[2]string) {
 	ctx = context.WithValue(ctx, unitKey{}, name)
 	woken := make(chan struct{}, 1)
 	wake := func(after time.Duration, _ bool) {
@@ -247,7 +255,10 @@ func (w *world) keepStack(ctx context.Context, name string) {
 	pause := 200 * time.Millisecond
 	for ctx.Err() == nil {
 		w.board.Begin(waiting.Stacks, name)
-		err := errors.Join(w.call(ctx, "CreateRule"), w.call(ctx, "ModifyRule"))
+		var err error
+		for _, write := range writes {
+			err = errors.Join(err, w.callOf(ctx, write[0], write[1]))
+		}
 		gone := w.call(ctx, "DeleteRule")
 		note, class := waiting.Note{}, diag.Class("")
 		if err = errors.Join(err, gone); err != nil {

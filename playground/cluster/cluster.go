@@ -57,6 +57,8 @@ type Options struct {
 	// DualStack gives Services addresses of both families if they ask for them; nodes and pods have those that Nodes and
 	// Assign give them.
 	DualStack bool
+	// Emulated is an older minor version, such as 1.34, that the API server emulates; empty: none.
+	Emulated string
 	// Requests is a file that gets an audit event for each request of the load balancer controller; empty: none.
 	Requests string
 }
@@ -80,7 +82,8 @@ func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
 	}()
 	began := time.Now()
 	c.Plane, err = controlplane.Start(ctx, controlplane.Options{Program: o.ControlPlane, Dir: o.Dir,
-		Progress: o.Progress, OnlyAPI: o.OnlyAPI, DualStack: o.DualStack, Requests: o.Requests, GCPercent: o.GCPercent})
+		Progress: o.Progress, OnlyAPI: o.OnlyAPI, DualStack: o.DualStack, Emulated: o.Emulated, Requests: o.Requests,
+		GCPercent: o.GCPercent})
 	if err != nil {
 		return nil, err
 	}

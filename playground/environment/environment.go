@@ -49,6 +49,8 @@ type Options struct {
 	// Release has the controller installed as the Helm chart does it; nil: by the rights of package cluster and
 	// config/webhook.
 	Release *Release
+	// Emulated is an older minor version of Kubernetes, such as 1.34, that the API server emulates; empty: none.
+	Emulated string
 	// Requests is a file that gets an audit event for each request of the controller to the API server; empty: none.
 	Requests string
 	// Account is what the simulated account holds at first; nil: the built-in one.
@@ -151,8 +153,9 @@ func (e *Environment) startCluster(ctx context.Context, began time.Time) error {
 		Network: e.Simulator.Network, Nodes: nodes, Assign: e.assign, Release: e.release,
 		Firewall: e.Simulator.Admits,
 		CRDs:     o.Repo.CRDs(), Rights: o.Repo.Rights(), GatewayAPI: !o.WithoutGatewayAPI,
-		GlobalAccelerator: o.GlobalAccelerator, DualStack: o.DualStack, Manifests: o.Manifests, Installation: installation,
-		Requests: o.Requests, Launcher: e.launcher(), StandIns: o.StandIns, Logf: nodeLog.Printf,
+		GlobalAccelerator: o.GlobalAccelerator, DualStack: o.DualStack, Emulated: o.Emulated, Manifests: o.Manifests,
+		Installation: installation,
+		Requests:     o.Requests, Launcher: e.launcher(), StandIns: o.StandIns, Logf: nodeLog.Printf,
 		Progress: func(what string, after time.Duration) { e.progress(what, before+after) },
 	})
 	if err != nil {

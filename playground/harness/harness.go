@@ -37,6 +37,10 @@ import (
 // only what never comes must fail. The controller's longest pause between two attempts, two minutes, fits in.
 const Timeout = 3 * time.Minute
 
+// EmulatedVariable is the environment variable with an older minor version of Kubernetes, such as 1.34, that API servers
+// of all tests emulate.
+const EmulatedVariable = "LBC_KUBERNETES"
+
 // Options are what to start. Account and Profile of the first test count for all; other ones later are an error.
 type Options struct {
 	// ControllerPath is the binary; empty: $CONTROLLER, else bin/controller of the checkout.
@@ -199,6 +203,9 @@ func start(ctx context.Context, o Options) (_ *Cluster, err error) {
 			env.Stop()
 		}
 	}()
+	if err = emulates(c.Client, options.Emulated); err != nil {
+		return nil, err
+	}
 	if c.Dynamic, err = dynamic.NewForConfig(c.Config); err != nil {
 		return nil, err
 	}
@@ -225,13 +232,25 @@ func start(ctx context.Context, o Options) (_ *Cluster, err error) {
 	return c, nil
 }
 
+// emulates returns an error if the API server does not emulate a version; empty: it may be any.
+func emulates(k kubernetes.Interface, version string) error {
+	if version == "" {
+		return nil
+	}
+	v, err := k.Discovery().ServerVersion()
+	if err == nil && v.EmulationMajor+"."+v.EmulationMinor != version {
+		err = fmt.Errorf("the API server emulates %s.%s, not %s as %s says", v.EmulationMajor, v.EmulationMinor, version,
+			EmulatedVariable)
+	}
+	return err
+}
+
 // environment are the options of the environment of a cluster.
 func (o Options) environment(dir string, root repository.Root) (_ environment.Options, err error) {
 	options := environment.Options{
 		Dir: dir, Repo: root, Profile: o.Profile, Release: o.Release, WithoutGatewayAPI: o.WithoutGatewayAPI,
 		GlobalAccelerator: o.GlobalAccelerator, DualStack: o.DualStack, HealthInterval: 100 * time.Millisecond,
-		HealthTimeout: 5 * time.Second,
-		Grace:         time.Minute,
+		HealthTimeout: 5 * time.Second, Grace: time.Minute, Emulated: os.Getenv(EmulatedVariable),
 	}
 	if o.Speed > 0 {
 		options.Speed, options.HealthInterval, options.HealthTimeout = o.Speed, 0, 0

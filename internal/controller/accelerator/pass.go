@@ -191,9 +191,12 @@ func (p *pass) poll(ctx context.Context, o accelerator.Observed) (accelerator.Ob
 	if o.Status == accelerator.Deployed || p.Now().Before(p.memory.polled.Add(polls.Pause(p.memory.polls))) {
 		return o, nil
 	}
-	p.memory.polls++
-	p.memory.polled = p.Now()
-	return p.Account.Refresh(ctx, p.key)
+	o, err := p.Account.Refresh(ctx, p.key)
+	if err == nil { // otherwise the retry of the pass looks again
+		p.memory.polls++
+		p.memory.polled = p.Now()
+	}
+	return o, err
 }
 
 // byoip notes addresses that the object asks for in vain: they count when an accelerator is made.

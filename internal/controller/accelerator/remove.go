@@ -81,7 +81,8 @@ func (p *pass) remove(ctx context.Context) (reconcile.Result, error) {
 	if o.Exists() {
 		p.found = append(p.found, diag.New(p.object, "", diag.AcceleratorDeleting, "AWS disables the accelerator before it "+
 			"can be deleted", ""))
-		return p.endRemoval(ctx, "AcceleratorDeleting", "GlobalAccelerator is being deleted", true, nil)
+		return p.endRemoval(ctx, removal{reason: "AcceleratorDeleting", message: "GlobalAccelerator is being deleted",
+			disabling: true})
 	}
 	return p.release(ctx)
 }
@@ -99,35 +100,45 @@ func (p *pass) observeOwn(ctx context.Context) (accelerator.Observed, error) {
 
 // holdRemoval ends a pass that deletes nothing. The last finding says why the accelerator stays.
 func (p *pass) holdRemoval(ctx context.Context, reason string) (reconcile.Result, error) {
-	return p.endRemoval(ctx, reason, p.found[len(p.found)-1].Message(), false, nil)
+	last := p.found[len(p.found)-1]
+	return p.endRemoval(ctx, removal{reason: reason, message: last.Message(), cause: last.Code})
 }
 
 // failedRemoval ends a pass that could not delete. The finding of the call has the reason, as an event of cleaning up.
 func (p *pass) failedRemoval(ctx context.Context, found ...diag.Diagnostic) (reconcile.Result, error) {
 	all := append(p.found, found...)
 	waiting.NoteOf(ctx).Found = all
+	end := removal{reason: string(reasonDeployment), err: errRetry}
 	for _, d := range all {
 		if d.Class != diag.Note {
+			end.cause = d.Code
 			found = append(found[:0:0], diag.New(p.object, "", diag.AcceleratorNotDeleted, d.Text, d.Remedy))
 			found[0].RequestID = d.RequestID
 		}
 	}
 	p.found = found
-	text := messages(p.found, func(diag.Diagnostic) bool { return true })
-	return p.endRemoval(ctx, string(reasonDeployment), text, false, errRetry)
+	end.message = messages(p.found, func(diag.Diagnostic) bool { return true })
+	return p.endRemoval(ctx, end)
 }
 
-func (p *pass) endRemoval(ctx context.Context, reason, message string, isDisabling bool, err error) (
-	reconcile.Result, error) {
-	c := metav1.Condition{Type: ready, Status: metav1.ConditionFalse, Reason: reason, Message: message,
+// removal is what a pass of a deletion comes to.
+type removal struct {
+	reason, message string    // of the status
+	cause           diag.Code // why the object stays; empty = AWS is at it
+	disabling       bool      // AWS disables the accelerator
+	err             error
+}
+
+func (p *pass) endRemoval(ctx context.Context, end removal) (reconcile.Result, error) {
+	c := metav1.Condition{Type: ready, Status: metav1.ConditionFalse, Reason: end.reason, Message: end.message,
 		ObservedGeneration: p.ga.Generation}
-	if p.writeStatus(ctx, removing(p.ga.Generation, c, isDisabling)) {
+	err := end.err
+	if p.writeStatus(ctx, removing(p.ga.Generation, c, end.disabling)) {
 		err = errors.Join(err, errRetry)
 	}
 	p.report(reporting.Report{Waiting: []diag.Object{p.object}, Found: p.found})
-	d, _ := reporting.Cause(p.found, p.object)
-	p.Waiting.WaitsToGo(p.object.String(), p.ga.DeletionTimestamp.Time, d.Code)
-	if err != nil || !isDisabling {
+	p.Waiting.WaitsToGo(p.object.String(), p.ga.DeletionTimestamp.Time, end.cause)
+	if err != nil || !end.disabling {
 		return reconcile.Result{}, err
 	}
 	return reconcile.Result{RequeueAfter: max(time.Second, p.memory.polled.Add(polls.Pause(p.memory.polls)).Sub(p.Now()))},

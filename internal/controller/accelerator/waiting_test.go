@@ -98,3 +98,46 @@ func TestUnloadedEndpointDoesNotWait(t *testing.T) {
 		t.Errorf("%d wait: %v", n, b.Failing())
 	}
 }
+
+// TestDeletionWaitsForItsCause has deletions fail: alerts tell by the reason whether somebody has to act.
+func TestDeletionWaitsForItsCause(t *testing.T) {
+	t.Parallel()
+	for code, reason := range map[string]string{"AccessDenied": "AccessDenied", "ThrottlingException": "RateExceeded",
+		"ExpiredToken": "CredentialsRefused", "InternalServiceErrorException": "AWSUnavailable", "": waiting.InProgress} {
+		t.Run(reason, func(t *testing.T) {
+			t.Parallel()
+			w := example(t)
+			w.settle()
+			w.must(w.client.Delete(t.Context(), w.get()))
+			b, _ := w.waits()
+			if code != "" {
+				_, err := w.sim.Gate.AddFault(gate.Fault{Action: "UpdateAccelerator", Code: code, Status: 400})
+				w.must(err)
+			}
+			_, _ = w.pass()
+			if got := b.Reasons(); got[reason] != 1 {
+				t.Errorf("%v, want %s", got, reason)
+			}
+		})
+	}
+}
+
+// TestUnconfirmedChangeWaits has AWS deny the read that shows whether a change is deployed.
+func TestUnconfirmedChangeWaits(t *testing.T) {
+	t.Parallel()
+	w := example(t)
+	b, _ := w.waits()
+	_, err := w.sim.Gate.AddFault(gate.Fault{Action: "DescribeAccelerator", Code: "AccessDenied", Status: 403})
+	w.must(err)
+	_, _ = w.pass()
+	w.clock.Advance(time.Minute)
+	for range 20 {
+		if _, err := w.pass(); err == nil {
+			t.Error("a pass reports success")
+		}
+		w.clock.Advance(2 * time.Second)
+	}
+	if _, oldest := b.Waiting(waiting.Stacks); oldest < 38*time.Second {
+		t.Errorf("it waits for %s", oldest)
+	}
+}

@@ -29,6 +29,7 @@ type Config struct {
 	ExternalManagedTags []string
 	DefaultTargetType   string
 	DefaultScheme       string
+	DefaultAddressType  string
 	DefaultSSLPolicy    string
 
 	EnableBackendSG        bool
@@ -216,6 +217,7 @@ func (c *Config) Validate() error {
 		c.notInBoth(),
 		oneOf(c.DefaultTargetType, "default target type", "--default-target-type", "instance", "ip"),
 		oneOf(c.DefaultScheme, "default scheme", "--default-load-balancer-scheme", "internal", "internet-facing"),
+		oneOf(c.DefaultAddressType, "default IP address type", "--default-ip-address-type", "ipv4", "dualstack"),
 	); err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 	"github.com/k8s-lbc/lbc/awssim/gate"
@@ -13,7 +14,7 @@ import (
 
 // UnreadWays are the ways in which a read of AWS fails.
 var UnreadWays = []string{"denied", "empty", "expired", "failing", "hanging", "partial", "second page fails",
-	"throttled"}
+	"stale", "throttled"}
 
 // unreadFaults are the ways that the gate of the simulator has.
 var unreadFaults = map[string]func(permission string) gate.Fault{
@@ -22,6 +23,7 @@ var unreadFaults = map[string]func(permission string) gate.Fault{
 	"expired":   expired,
 	"failing":   func(string) gate.Fault { return gate.Fault{Code: "InternalFailure", Status: 500} },
 	"partial":   func(string) gate.Fault { return gate.Fault{Partial: true} },
+	"stale":     func(string) gate.Fault { return gate.Fault{Stale: time.Hour} },
 	"throttled": func(string) gate.Fault { return gate.Fault{Kind: "throttled"} },
 }
 
@@ -49,7 +51,7 @@ func UnreadFault(permission, way string) (f gate.Fault, is bool) {
 }
 
 // Believed reports whether AWS's wrong answer is a success, which the controller believes until it reads again.
-func Believed(way string) bool { return way == "empty" || way == "partial" }
+func Believed(way string) bool { return way == "empty" || way == "partial" || way == "stale" }
 
 // Misread has a read fail in a way from now on, after so many calls that succeed. struck is how many have failed.
 func (l *Lab) Misread(permission, way string, skip int) (struck func() int) {

@@ -16,6 +16,7 @@ func Compile(c *config.Config) compile.Config {
 		Cluster: c.ClusterName, VPC: c.VPC, DefaultTags: c.DefaultTags, ExternalManagedTags: c.ExternalManagedTags,
 		ObjectLabels:  ObjectLabels(c),
 		DefaultScheme: c.DefaultScheme, DefaultTargetType: c.DefaultTargetType, DefaultSSLPolicy: c.DefaultSSLPolicy,
+		DefaultAddressType:         c.DefaultAddressType,
 		EnableBackendSecurityGroup: c.EnableBackendSG, BackendSecurityGroup: c.BackendSecurityGroup,
 		ManageBackendSecurityGroupRules: c.EnableManageBackendSG, DisableRestrictedSecurityGroups: c.DisableRestrictedRules,
 		RulesPerSecurityGroup: c.RulesPerSecurityGroup, LoadBalancersOfOthers: c.LoadBalancersOfOthers(),

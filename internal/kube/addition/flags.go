@@ -9,6 +9,8 @@ func flags() (out []Row) {
 		{"object-labels", "Objects that this controller created keep the labels."},
 		{"copied-labels", "Objects that this controller created keep the labels."},
 		{"strict-groups", "The existing controller always stops a group with an invalid member."},
+		{"default-ip-address-type", "Load balancers whose objects declare no IP address type become ipv4 again: declare it " +
+			"on each object first."},
 		{"deletion-brake", "Deletions have no limit."},
 		{"deregistration-brake", "Deregistrations have no limit."},
 		{"delete-orphans-after", "No effect here either."},

@@ -25,7 +25,7 @@ var placementEntries = []Entry{
 		Values: []string{"internal", "internet-facing"}, Example: "internet-facing",
 		Doc: "Whether the load balancer has public addresses. A change replaces the load balancer."},
 	{Key: IPAddressType, Syntax: String, Scope: OnIngress, Affects: diag.LoadBalancer,
-		Class: "ipAddressType", Default: "ipv4", Merge: agree,
+		Class: "ipAddressType", Default: "--default-ip-address-type (ipv4)", Merge: agree,
 		Values:  []string{"ipv4", "dualstack", "dualstack-without-public-ipv4"},
 		Example: "dualstack",
 		Doc:     "Address family of the load balancer."},

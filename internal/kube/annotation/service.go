@@ -34,7 +34,7 @@ var servicePlacementEntries = []Entry{
 		Doc:     "Former spelling of scheme, read only if scheme is absent."},
 	{Key: ServiceIPAddressType, Syntax: String, Scope: OnService, Affects: diag.LoadBalancer,
 		SettingName: "ip-address-type",
-		Default:     "ipv4",
+		Default:     "--default-ip-address-type (ipv4)",
 		Values:      []string{"ipv4", "dualstack"}, Example: "dualstack",
 		Doc: "Address family of the load balancer."},
 	{Key: ServiceSubnets, Syntax: List, Scope: OnService, Affects: diag.LoadBalancer, SettingName: "subnets",

@@ -89,7 +89,8 @@ func field(name, value, source string) Field {
 
 // origins are the origins of values that are not declared; the others are constants.
 var origins = map[string]string{
-	"name": "generated", "scheme": "--default-load-balancer-scheme", "subnets": "found in the VPC",
+	"name": "generated", "scheme": "--default-load-balancer-scheme",
+	"address type": "--default-ip-address-type, for new load balancers", "subnets": "found in the VPC",
 	"security groups": "created for it",
 	"certificates":    "found in ACM for the hosts", "TLS policy": "--default-ssl-policy",
 	"targets": "--default-target-type",

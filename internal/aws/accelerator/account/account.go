@@ -36,7 +36,8 @@ type Account struct {
 	entries map[stack.Key]*entry
 	foreign map[string]foreign // accelerators that were found to be another's, by ARN
 	listed  listing
-	listing sync.Mutex // held over a listing of the account, which all that need one share
+	changes int           // creations and deletions, each of which makes a list incomplete that is being read
+	listing chan struct{} // has an element during a listing of the account, which all that need one share
 
 	balancers balancers
 	edited    map[stack.Key]string // see Edited
@@ -53,7 +54,7 @@ type entry struct {
 func New(clients awsclient.Clients, config declare.Config, lifetime time.Duration, now func() time.Time) *Account {
 	return &Account{
 		clients: clients, config: config, lifetime: lifetime, now: now, entries: map[stack.Key]*entry{},
-		foreign:   map[string]foreign{},
+		foreign: map[string]foreign{}, listing: make(chan struct{}, 1),
 		balancers: balancers{hosts: map[string]map[string]answer{}}, edited: map[stack.Key]string{},
 		Refusals: refusal.New(now, ""),
 	}

@@ -48,11 +48,17 @@ type foreign struct {
 
 // list lists the account, or returns a list that was begun after since and is young.
 func (a *Account) list(ctx context.Context, since time.Time) ([]listed, error) {
-	a.listing.Lock()
-	defer a.listing.Unlock()
-	now := a.now()
-	if at := a.listed.at; !at.IsZero() && at.After(since) && now.Before(at.Add(shareFor)) {
-		return a.listed.all, nil
+	select {
+	case a.listing <- struct{}{}:
+		defer func() { <-a.listing }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	a.mu.Lock()
+	last, changes, now := a.listed, a.changes, a.now()
+	a.mu.Unlock()
+	if at := last.at; !at.IsZero() && at.After(since) && now.Before(at.Add(shareFor)) {
+		return last.all, nil
 	}
 	out := listing{at: now}
 	for token := (*string)(nil); ; {
@@ -70,15 +76,20 @@ func (a *Account) list(ctx context.Context, since time.Time) ([]listed, error) {
 		}
 	}
 	sorting.By(out.all, func(a, b listed) int { return cmp.Or(a.created.Compare(b.created), cmp.Compare(a.ARN, b.ARN)) })
-	a.listed = out
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if changes == a.changes {
+		a.listed = out
+	}
 	return out.all, nil
 }
 
 // written drops the list, which a creation or deletion has made incomplete.
 func (a *Account) written() {
-	a.listing.Lock()
-	defer a.listing.Unlock()
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	a.listed = listing{}
+	a.changes++
 }
 
 func (a *Account) describe(ctx context.Context, arn string) (accelerator.Observed, error) {

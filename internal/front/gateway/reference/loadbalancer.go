@@ -11,7 +11,7 @@ var loadBalancer = []entry{
 	{path: "scheme", of: both, merge: one, absent: "`--default-load-balancer-scheme`",
 		effect: "Scheme. A change replaces the load balancer. The controller creates the new one and shows its name before " +
 			"it deletes the old one."},
-	{path: "ipAddressType", of: both, merge: one, absent: "`ipv4`",
+	{path: "ipAddressType", of: both, merge: one, absent: "`--default-ip-address-type`",
 		effect: "IpAddressType (SetIpAddressType). `dualstack-without-public-ipv4` is for ALBs."},
 	{path: "enforceSecurityGroupInboundRulesOnPrivateLinkTraffic", of: nlb, merge: one, absent: "as it is in AWS",
 		ignored: true, effect: "the controller does not manage the setting and does not change it in AWS; a " +
