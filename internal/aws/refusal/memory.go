@@ -212,6 +212,14 @@ func (m *Memory) Forget(key stack.Key) {
 	m.forget(key, func(string, *Refusal) bool { return true })
 }
 
+// Retain forgets the refusals of a stack but of some writes. It returns how many it remembers.
+func (m *Memory) Retain(key stack.Key, writes map[string]bool) int {
+	m.forget(key, func(w string, _ *Refusal) bool { return !writes[w] })
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.of[key])
+}
+
 func (m *Memory) forget(key stack.Key, which func(string, *Refusal) bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

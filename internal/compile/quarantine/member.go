@@ -52,7 +52,7 @@ func (m *Member) Demote(reasons diag.List, shared bool, good map[diag.Object]int
 		// The settings are those of the last good version; order in the group and age are the present ones.
 		last.Order, last.Created, last.Authority, last.Diagnostics = m.Order, m.Created, m.Authority, nil
 		last.Withheld, last.ClassOfGroup = m.Withheld, m.ClassOfGroup
-		m.Member, m.Shared = withoutWithdrawn(last, m.Member), false
+		m.Member, m.Shared = boundByClass(withoutWithdrawn(last, m.Member), m.Member), false
 		return
 	}
 	m.State = Frozen
@@ -63,7 +63,7 @@ func (m *Member) Demote(reasons diag.List, shared bool, good map[diag.Object]int
 
 // Remember is the version of a member to remember for the next compilation, if it has no good version.
 func (m *Member) Remember(was intent.Member, notes diag.List) intent.Member {
-	was.Reached = nil
+	was.Reached, was.OfClass = nil, nil
 	switch m.State {
 	case Rejected:
 		return intent.Member{Object: was.Object, Diagnostics: m.Reasons}

@@ -2,6 +2,7 @@ package quarantine
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -215,6 +216,40 @@ func (r *restoring) permitted(a intent.Action) bool {
 func withdrawn(m *intent.Member, b intent.Backend) bool {
 	r, foreign := m.Foreign(b)
 	return foreign && !slices.Contains(m.Reached, r)
+}
+
+// boundByClass is the last good version of a member, whose listeners are not shared with other versions, with what its
+// class parameters set now: an administrator's restriction does not wait for the member's correction.
+func boundByClass(last, now intent.Member) intent.Member {
+	if f := now.Settings.Scheme; f.Set && f.Source.OfClass() {
+		last.Settings.Scheme = f
+	}
+	for key, f := range now.Settings.Attributes {
+		if f.Source.OfClass() {
+			last.Settings.Attributes = maps.Clone(last.Settings.Attributes)
+			if last.Settings.Attributes == nil {
+				last.Settings.Attributes = map[string]intent.Field[string]{}
+			}
+			last.Settings.Attributes[key] = f
+		}
+	}
+	of := now.OfClass
+	for i := range last.Listeners {
+		l := &last.Listeners[i]
+		if of == nil {
+			break
+		}
+		if of.InboundCIDRs.Set {
+			l.InboundCIDRs, l.NoRanges = of.InboundCIDRs, false
+		}
+		if of.PrefixLists.Set {
+			l.PrefixLists = of.PrefixLists
+		}
+		if of.SSLPolicy.Set && l.Protocol == "HTTPS" {
+			l.SSLPolicy = of.SSLPolicy
+		}
+	}
+	return last
 }
 
 // withoutWithdrawn is the last good version of a member without the backends that it may forward to no longer. Requests

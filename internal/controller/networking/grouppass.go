@@ -187,7 +187,7 @@ func (r *Reconciler) reconcileGroup(ctx context.Context, group string) queue.Ret
 	if out.Err != nil && !reported {
 		r.Log.Info("rules that no binding needs cannot be revoked yet", "group", group, "error", out.Err.Error())
 	}
-	next := r.rerun(queue.Retry{Failed: out.Err != nil || len(out.Missing)+len(out.Full) > 0, At: out.Until}, stale)
+	next := r.rerun(queue.Retry{Failed: out.Err != nil || len(out.Refused)+len(out.Full) > 0, At: out.Until}, stale)
 	r.noteClosed(group, closing, out.Err, (out.Err == nil || out.Ungranted) && next.At.IsZero())
 	return next
 }

@@ -109,7 +109,7 @@ func New(o Options) *Reconciler {
 		Options: o, Table: table,
 		rules: &sgsync.Reconciler{
 			Cluster: o.Chooser.Cluster, Table: table, Rules: o.Inventory.SecurityGroups(), Limit: o.RulesPerGroup,
-			Write: o.Write, Log: o.Log,
+			Write: o.Write, Refusals: o.Inventory.Refusals(), Log: o.Log,
 		},
 		requests: map[string]*request{}, asking: map[string]map[string]bool{},
 		begun: o.Now(), heirs: map[string]bool{},

@@ -104,6 +104,28 @@ func (t *translation) listOf(class []string, path string, k annotation.Key) inte
 	return t.read.NonEmptyList(k)
 }
 
+// listenerOfClass is what valid class parameters set of each listener.
+func (t *translation) listenerOfClass() *intent.Listener {
+	if t.class.Params == nil {
+		return nil
+	}
+	var l intent.Listener
+	spec := t.class.Params.Spec
+	if cidrs := spec.InboundCIDRs; len(cidrs) > 0 && !slices.ContainsFunc(cidrs, func(c string) bool {
+		_, _, err := net.ParseCIDR(c)
+		return err != nil
+	}) {
+		l.InboundCIDRs = intent.Of(cidrs, t.params("spec.inboundCIDRs"))
+	}
+	if ids := slices.Concat(spec.PrefixListsIDs, legacy(spec)); len(ids) > 0 {
+		l.PrefixLists = intent.Of(ids, t.params("spec.prefixListsIDs"))
+	}
+	if spec.SSLPolicy != "" {
+		l.SSLPolicy = intent.Of(spec.SSLPolicy, t.params("spec.sslPolicy"))
+	}
+	return &l
+}
+
 // checkCIDRs reports invalid ranges. Host bits are admitted; compile clears them.
 func (t *translation) checkCIDRs(cidrs intent.Field[[]string]) {
 	for _, c := range cidrs.Value {

@@ -125,6 +125,9 @@ type Member struct {
 	// Withheld marks a deployed member that sets what it may not: its present version is not deployed. Unlike a Former
 	// member, it does not delay the others if its last valid version is not known.
 	Withheld bool `json:"-"`
+	// OfClass has the source ranges, prefix lists and SSL policy of the class parameters. They bind the member's listeners
+	// in its last valid version, too: a mistake must not keep what an administrator has taken away. Nil = there are none.
+	OfClass *Listener `json:"-"`
 	// ClassOfGroup is true if the class parameters of the member name the group: what they set applies to the whole group.
 	ClassOfGroup bool `json:"-"`
 }

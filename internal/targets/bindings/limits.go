@@ -70,7 +70,12 @@ func (n *Networks) limit(ctx context.Context, o *v1beta1.TargetGroupBinding, nee
 		if !anyPort {
 			within, beyond = at.Limit(perms)
 		}
-		narrow := slices.DeleteFunc(slices.Clone(within), func(p stack.Permission) bool { return wide[p.CIDR+p.IPv6CIDR] })
+		narrow := slices.Clone(within)
+		for k, p := range narrow {
+			if wide[p.CIDR+p.IPv6CIDR] {
+				narrow[k].Description = sgsync.NotAllowed
+			}
+		}
 		need[group], closed = narrow, append(closed, beyond...)
 		if pending {
 			undecided = append(undecided, perms...)

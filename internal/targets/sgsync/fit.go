@@ -14,6 +14,7 @@ import (
 type Need struct {
 	Binding     string
 	Permissions []stack.Permission
+	Former      []stack.Permission // what it needed before an edit: what stands of it stays if the edit does not fit
 }
 
 // Fitted are the changes of a group that leave it with no more rules than it may have.
@@ -35,7 +36,7 @@ type Needs struct {
 }
 
 // Fit is Changes within the limit of rules of a group. Where the rules do not fit in the shapes that stand, all of them
-// are joined. Where that is not enough, bindings whose rules stand come first, then each that still fits, if necessary
+// are joined. Where that is not enough, rules that stand come first, then each binding that still fits, if necessary
 // with all ports of a security group from the lowest to the highest in one rule; the others get nothing, and nothing is
 // taken from them.
 func Fit(current []stack.Permission, needs Needs, state func(stack.Permission) RuleState, partial bool,
@@ -52,29 +53,39 @@ func Fit(current []stack.Permission, needs Needs, state func(stack.Permission) R
 	}
 	f.Grant, f.Refused = nil, map[string]int{}
 	standing := sgrules.Of(current)
-	var accepted []stack.Permission
-	var open []Need
-	for _, n := range needs.Each() {
-		if slices.ContainsFunc(n.Permissions, func(p stack.Permission) bool { return !standing.Admits(p) }) {
-			open = append(open, n)
-		} else {
-			accepted = append(accepted, n.Permissions...)
+	stand := func(perms []stack.Permission) []stack.Permission {
+		return slices.DeleteFunc(slices.Clone(perms), func(p stack.Permission) bool { return !standing.Admits(p) })
+	}
+	each := needs.Each()
+	held := make([][]stack.Permission, len(each)) // by binding
+	var open []int
+	for i, n := range each {
+		if held[i] = stand(n.Permissions); len(held[i]) < len(n.Permissions) {
+			held[i], open = append(held[i], stand(n.Former)...), append(open, i)
 		}
 	}
-	_, f.Revoke, _ = Changes(current, accepted, state, partial)
-	f.Revoke = dispensable(current, accepted, f.Revoke)
-	for _, n := range open {
-		with := slices.Concat(accepted, n.Permissions)
+	revocable := func() []stack.Permission {
+		accepted := slices.Concat(held...)
+		_, revoke, _ := Changes(current, accepted, state, partial)
+		return dispensable(current, accepted, revoke)
+	}
+	f.Revoke = revocable()
+	for _, i := range open {
+		before, revoke := held[i], f.Revoke
+		if held[i] = each[i].Permissions; len(each[i].Former) > 0 {
+			revoke = revocable()
+		}
+		with := slices.Concat(held...)
 		grant, _, _ := changesTo(current, Pack(with, current), state, true)
-		total := sgrules.Count(changed(current, grant, f.Revoke))
-		if !fits(current, grant, f.Revoke, most) {
+		total := sgrules.Count(changed(current, grant, revoke))
+		if !fits(current, grant, revoke, most) {
 			grant, _, _ = changesTo(current, Pack(hulls(with), current), state, true)
 		}
-		if !fits(current, grant, f.Revoke, limit) {
-			f.Refused[n.Binding] = total
+		if !fits(current, grant, revoke, limit) {
+			held[i], f.Refused[each[i].Binding] = before, total
 			continue
 		}
-		accepted, f.Grant = with, grant
+		f.Grant, f.Revoke = grant, revoke
 	}
 	return f
 }
@@ -143,12 +154,19 @@ func (e *FullError) Remedy() string {
 // full makes the errors of the bindings that were refused.
 func full(group string, current []stack.Permission, refused map[string]int, limit int) map[string]error {
 	out := map[string]error{}
-	others := slices.DeleteFunc(slices.Clone(current), func(p stack.Permission) bool { return HasLabel(p.Description) })
 	for binding, n := range refused {
-		out[binding] = &FullError{Group: group, Needed: n, Limit: limit, Have: sgrules.Count(current),
-			Other: sgrules.Count(others)}
+		e := noRoom(group, current, nil, limit)
+		e.Needed = n
+		out[binding] = e
 	}
 	return out
+}
+
+// noRoom is the error of a binding for whose rules a group has no room.
+func noRoom(group string, current, grant []stack.Permission, limit int) *FullError {
+	others := slices.DeleteFunc(slices.Clone(current), func(p stack.Permission) bool { return HasLabel(p.Description) })
+	return &FullError{Group: group, Needed: sgrules.Count(slices.Concat(current, grant)), Limit: limit,
+		Have: sgrules.Count(current), Other: sgrules.Count(others)}
 }
 
 // limitOf is how many rules a group may have: the quota, or what it has, which shows that the account has a higher one.

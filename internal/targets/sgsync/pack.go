@@ -30,6 +30,11 @@ func sourceOf(p stack.Permission) source {
 	return source{p.Protocol, p.CIDR, p.IPv6CIDR, p.PrefixList, p.Group.Literal}
 }
 
+// String identifies the source in the memory of refusals.
+func (s source) String() string {
+	return s.protocol + " " + cmp.Or(s.group, s.cidr, s.cidr6, s.prefixList)
+}
+
 func (s source) permission(r Ports) stack.Permission {
 	p := stack.Permission{
 		Protocol: s.protocol, FromPort: r.From, ToPort: r.To,

@@ -11,6 +11,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/aws/apply"
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/aws/refusal"
 	"github.com/k8s-lbc/lbc/internal/model/sgrules"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
@@ -39,7 +40,9 @@ type Reconciler struct {
 	Rules   Rules
 	Limit   int // of rules in a group; 0 = AWS's default
 	Write   apply.Writer
-	Log     logr.Logger
+	// Refusals remembers the sources that EC2 refuses; nil = each look searches for them.
+	Refusals *refusal.Memory
+	Log      logr.Logger
 	// Inherits reports whether rules to the ports of a binding with a refused source may be those that an earlier process
 	// wrote for it; nil = they may not.
 	Inherits func() bool
@@ -54,9 +57,9 @@ type Outcome struct {
 	Err error
 	// Ungranted reports whether Err is that of a grant. What is to be revoked waits for it.
 	Ungranted bool
-	// Missing are the sources that EC2 refuses, such as a group that does not exist, with its error: they fail only the
+	// Refused are the sources that EC2 refuses, such as a group that does not exist, with its error: they fail only the
 	// bindings that name them.
-	Missing map[source]error
+	Refused map[source]error
 	// Full are the bindings whose rules do not fit into the group. No call was made for them.
 	Full map[string]error
 	// Waits reports whether something is left to do once the needs of other bindings are known.
@@ -74,7 +77,7 @@ func (o Outcome) Of(binding string, perms []stack.Permission) error {
 		return err
 	}
 	for _, p := range perms {
-		if err := o.Missing[sourceOf(normalise(p))]; err != nil {
+		if err := o.Refused[sourceOf(normalise(p))]; err != nil {
 			return err
 		}
 	}
@@ -93,8 +96,15 @@ var outOfDate = []string{awsclient.CodeDuplicatePermission, awsclient.CodePermis
 // Reconcile grants missing rules by the last known state, without another read. It revokes rules only by a fresh
 // read, because another cluster may need one of them meanwhile.
 func (r *Reconciler) Reconcile(ctx context.Context, group string, partial func() bool) Outcome {
-	out := Outcome{Missing: map[source]error{}}
-	known := refused{sources: out.Missing, inherits: r.Inherits != nil && r.Inherits()}
+	known := refused{sources: map[source]error{}, count: map[string]int{}, proven: map[source]bool{},
+		inherits: r.Inherits != nil && r.Inherits()}
+	out := r.look(ctx, group, partial, &known)
+	out.Refused = known.sources
+	return out
+}
+
+// look is Reconcile with what it knows of refused sources.
+func (r *Reconciler) look(ctx context.Context, group string, partial func() bool, known *refused) (out Outcome) {
 	for again, read, searches := false, false, 0; ; {
 		current, fresh, err := r.current(ctx, group, read)
 		if err != nil {
@@ -106,13 +116,17 @@ func (r *Reconciler) Reconcile(ctx context.Context, group string, partial func()
 		// before the needs: those of a binding that becomes known in between are in both, or in neither
 		someUnknown := partial()
 		known.at(own, searches == mostSearches)
-		needs, unplaced, seen := r.Table.needsOf(group, known)
+		if known.naming == nil {
+			r.recall(group, known)
+		}
+		needs, unplaced, seen := r.Table.needsOf(group, *known)
 		fitted := Fit(own, needs, r.state(ctx, m, as, unplaced), someUnknown, limit)
 		grant, revoke := fitted.Grant, fitted.Revoke
 		if known.searching {
 			grant = nil // revocations do not wait for the end of the search
 		}
 		out.Full = full(group, own, fitted.Refused, limit)
+		known.full = out.Full
 		m.sign(grant)
 		for n, p := range revoke {
 			revoke[n].Description = as[identityOf(p)]
@@ -125,23 +139,34 @@ func (r *Reconciler) Reconcile(ctx context.Context, group string, partial func()
 		}
 		out.Waits = fitted.Waits
 		if len(grant)+len(revoke) == 0 {
-			r.Table.settle(group, seen, known)
+			r.Table.settle(group, seen, *known)
 			return out
 		}
 		var first []stack.Permission // what goes before the grant
 		if sgrules.Count(slices.Concat(current, grant)) > limit {
 			first, revoke = sgrules.Room(current, grant, revoke, sgrules.Of(needs.All), limit)
 		}
-		until, ungranted, err := r.change(ctx, group, first, grant, revoke)
+		var unproven []stack.Permission
+		if r.Table.guards(group, first) {
+			unproven = known.unproven(current, grant)
+		}
+		var until time.Time
+		ungranted := true
+		if len(unproven) == 0 {
+			until, ungranted, err = r.change(ctx, group, first, grant, revoke)
+		} else if until, err = r.prove(ctx, group, unproven, noRoom(group, current, grant, limit), known); err == nil &&
+			until.IsZero() {
+			continue
+		}
 		if err == nil {
 			if out.Until = until; until.IsZero() {
-				r.Table.settle(group, seen, known)
+				r.Table.settle(group, seen, *known)
 			}
 			return out
 		}
 		if ungranted && until.IsZero() && refusesSource(err) {
 			var found bool
-			if found, err = r.isolate(ctx, group, grant, err, &out); found {
+			if found, err = r.isolate(ctx, group, grant, err, known); found {
 				searches++
 				continue
 			}

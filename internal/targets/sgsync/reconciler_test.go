@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/k8s-lbc/lbc/internal/aws/apply"
+	"github.com/k8s-lbc/lbc/internal/aws/refusal"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
@@ -34,6 +35,7 @@ type account struct {
 	unreadable []string
 	// judged, if not nil, is called while a rule that no binding needs is judged.
 	judged func()
+	now    time.Time
 }
 
 func (a *account) Rules(_ context.Context, id string) ([]stack.Permission, error) {
@@ -120,7 +122,8 @@ func newDesk(a *account) *desk {
 		a.rules = map[string][]stack.Permission{}
 	}
 	t := NewTable()
-	return &desk{t, a, &Reconciler{Cluster: "ours", Table: t, Rules: a, Write: a.write}}
+	return &desk{t, a, &Reconciler{Cluster: "ours", Table: t, Rules: a, Write: a.write,
+		Refusals: refusal.New(func() time.Time { return a.now }, "")}}
 }
 
 func on(group string, perms ...stack.Permission) map[string][]stack.Permission {

@@ -2,6 +2,7 @@ package sgsync
 
 import (
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -242,7 +243,7 @@ func (t *Table) remember(binding string, before need, now *need) {
 		if !news { // what an edit only takes away does not stay
 			added, last = before.added[g], before.former[g]
 		}
-		if kept := union(perms, last)[len(perms):]; len(kept) > 0 {
+		if kept := narrow(union(perms, last)[len(perms):], before.groups[g], perms); len(kept) > 0 {
 			now.former[g], now.added[g] = kept, added
 		}
 		first := !before.placed && len(before.unplaced) > 0
@@ -259,6 +260,32 @@ func (t *Table) remember(binding string, before need, now *need) {
 	}
 }
 
+// narrow leaves out ranges of former rules that admit too much of the internet together with what a binding needs now:
+// edits must not add up to more than Wide allows. What was wide before is not limited, nor what is now.
+func narrow(former, before, now []stack.Permission) []stack.Permission {
+	if len(Wide(rangesOf(before))) > 0 || len(Wide(rangesOf(now))) > 0 {
+		return former
+	}
+	wide := map[netip.Prefix]bool{}
+	for _, p := range Wide(rangesOf(slices.Concat(former, now))) {
+		wide[p] = true
+	}
+	return slices.DeleteFunc(former, func(p stack.Permission) bool {
+		ranges := rangesOf([]stack.Permission{p})
+		return len(ranges) > 0 && wide[ranges[0]]
+	})
+}
+
+// rangesOf are the ranges of addresses that permissions admit, but of those that are not allowed.
+func rangesOf(perms []stack.Permission) (out []netip.Prefix) {
+	for _, p := range perms {
+		if r, err := netip.ParsePrefix(p.CIDR + p.IPv6CIDR); err == nil && p.Description != NotAllowed {
+			out = append(out, r.Masked())
+		}
+	}
+	return out
+}
+
 // newSources are the permissions of sources that were not there before.
 func newSources(before, now []stack.Permission) []stack.Permission {
 	had := map[source]bool{}
@@ -269,7 +296,7 @@ func newSources(before, now []stack.Permission) []stack.Permission {
 }
 
 // settle drops what bindings needed of a group before edits that a look has seen, unless EC2 refuses a source that they
-// added. Of what remains, it drops what no rule admits.
+// added, or what they need does not fit. Of what remains, it drops what no rule admits.
 func (t *Table) settle(group string, seen int, without refused) {
 	if without.searching {
 		return
@@ -281,7 +308,9 @@ func (t *Table) settle(group string, seen int, without refused) {
 			continue
 		}
 		n := t.needs[binding]
-		if !slices.ContainsFunc(n.groups[group], without.has) {
+		if without.full[binding] == nil && !slices.ContainsFunc(n.groups[group], func(p stack.Permission) bool {
+			return without.has(p) && (p.Description != NotAllowed || n.former[group] != nil)
+		}) {
 			delete(n.former, group)
 			delete(n.added, group)
 			delete(n.inherits, group)
@@ -299,6 +328,56 @@ func (t *Table) settle(group string, seen int, without refused) {
 	}
 }
 
+// guards reports whether bindings that were edited may still need any of a group's rules.
+func (t *Table) guards(group string, rules []stack.Permission) bool {
+	if len(rules) == 0 {
+		return false
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for binding := range t.edited[group] {
+		n := t.needs[binding]
+		every := refused{searching: true, inherits: true}
+		if former := slices.Concat(n.former[group], n.inherited(group, every)); slices.ContainsFunc(rules,
+			func(rule stack.Permission) bool {
+				return slices.ContainsFunc(former, func(p stack.Permission) bool { return mayMatch(rule, p) })
+			}) {
+			return true
+		}
+	}
+	return false
+}
+
+// namesOf are the sources in a group that bindings need and no rule admits, with the namespaces of these bindings.
+func (t *Table) namesOf(group string, stands func(stack.Permission) bool) map[source][]string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	open, out := map[stack.Permission]bool{}, map[source][]string{}
+	for p := range t.wanted[group] {
+		if p.Description != NotAllowed && !stands(p) {
+			open[p] = true
+		}
+	}
+	if len(open) == 0 {
+		return out
+	}
+	for binding, n := range t.needs {
+		for _, p := range n.groups[group] {
+			if !open[p] {
+				continue
+			}
+			s, namespace := sourceOf(normalise(p)), stack.ParseID(binding).Namespace
+			if !slices.Contains(out[s], namespace) {
+				out[s] = append(out[s], namespace)
+			}
+		}
+	}
+	for _, namespaces := range out {
+		slices.Sort(namespaces)
+	}
+	return out
+}
+
 // needsOf is what bindings need of a group, but from refused sources, and the permissions of endpoints whose groups are
 // unknown. Both are of one moment: a binding whose endpoints are found passes from the one to the other. seen is the
 // last edit of that moment.
@@ -311,12 +390,10 @@ func (t *Table) needsOf(group string, without refused) (needs Needs, unplaced []
 		}
 	}
 	unplaced = slices.Collect(maps.Keys(t.unplaced))
-	if without.any() {
-		for binding := range t.edited[group] {
-			n := t.needs[binding]
-			needs.All = append(needs.All, n.kept(group, without)...)
-			unplaced = append(unplaced, n.inherited(group, without)...)
-		}
+	for binding := range t.edited[group] {
+		n := t.needs[binding]
+		needs.All = append(needs.All, n.kept(group, without)...)
+		unplaced = append(unplaced, n.inherited(group, without)...)
 	}
 	needs.Each = func() []Need { return t.eachNeed(group, without) }
 	return needs, unplaced, t.edits
@@ -329,7 +406,7 @@ func (n need) inherited(group string, without refused) (ports []stack.Permission
 		return nil
 	}
 	for _, p := range n.groups[group] {
-		if without.searching || without.has(p) {
+		if p.Description != NotAllowed && (without.searching || without.has(p)) {
 			ports = append(ports, stack.Permission{Protocol: p.Protocol, FromPort: p.FromPort, ToPort: p.ToPort})
 		}
 	}
@@ -355,7 +432,7 @@ func (t *Table) eachNeed(group string, without refused) (needs []Need) {
 	for binding, n := range t.needs {
 		perms := slices.DeleteFunc(slices.Clone(n.groups[group]), without.has)
 		if perms = append(perms, n.kept(group, without)...); len(perms) > 0 {
-			needs = append(needs, Need{binding, perms})
+			needs = append(needs, Need{binding, perms, n.former[group]})
 		}
 	}
 	sorting.By(needs, func(a, b Need) int { return strings.Compare(a.Binding, b.Binding) })

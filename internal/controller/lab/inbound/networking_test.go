@@ -138,3 +138,26 @@ func TestAMistakeIsReportedThoughThereAreNoPods(t *testing.T) {
 	l.Settle()
 	l.ToldOnce(`ipBlock.cidr "10.0.0.0" is not a CIDR`)
 }
+
+// TestEditToARangeThatIsNotAllowedTakesNothing edits a binding that serves: its source is replaced by the internet.
+func TestEditToARangeThatIsNotAllowedTakesNothing(t *testing.T) {
+	t.Parallel()
+	l, b := lab.BoundLab(t)
+	edit := func(from v1beta1.NetworkingPeer, want string) {
+		t.Helper()
+		l.Get(b, "bound")
+		b.Generation++ // as the API server does
+		b.Spec.Networking.Ingress[0].From = []v1beta1.NetworkingPeer{from}
+		l.Must(l.Client.Update(t.Context(), b))
+		l.Settle()
+		if got := l.Admitted(lab.NodeGroup); !slices.Equal(got, []string{want + " 8080-8080"}) {
+			t.Errorf("rules %v, want %s", got, want)
+		}
+	}
+	internet := v1beta1.NetworkingPeer{IPBlock: &v1beta1.IPBlock{CIDR: "0.0.0.0/0"}}
+	edit(internet, lab.Peer)
+	l.ToldOnce("[NetworkingNotAllowed]")
+	other := l.SecurityGroup("other")
+	edit(v1beta1.NetworkingPeer{SecurityGroup: &v1beta1.SecurityGroup{GroupID: other}}, other)
+	edit(internet, other)
+}

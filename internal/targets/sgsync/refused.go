@@ -1,0 +1,270 @@
+package sgsync
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/k8s-lbc/lbc/internal/aws/apply"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/aws/refusal"
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/sgrules"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+)
+
+// mostSearches is how often one Reconcile searches for sources that EC2 refuses: the rules of others may fit into a
+// group only without those that were found.
+const mostSearches = 4
+
+// refusesSource reports whether EC2 refuses a grant because of what it says, which may be one source of many.
+func refusesSource(err error) bool {
+	class := awsclient.Classify(err).Class
+	return class == diag.Invalid || class == diag.NotFound
+}
+
+// findRefused grants, part by part, the rules of a call that EC2 has refused: a binding names any source, and those of
+// other bindings must not wait for it. What only one namespace needs is a part first, then halves of it are. A source
+// that EC2 refuses alone is remembered. other is an error that ended the search.
+func (r *Reconciler) findRefused(ctx context.Context, group string, grant []stack.Permission, refusal error,
+	known *refused) (other error) {
+	of := map[source][]stack.Permission{}
+	for _, p := range grant {
+		s := sourceOf(normalise(p))
+		of[s] = append(of[s], p)
+	}
+	parts := known.byNamespace(slices.Collect(maps.Keys(of)))
+	if len(parts) == 1 && len(of) == 1 { // it was granted alone
+		r.refuse(group, parts[0][0], refusal, known)
+		return nil
+	}
+	if len(parts) == 1 {
+		parts = halves(parts[0])
+	}
+	for len(parts) > 0 {
+		part := slices.DeleteFunc(parts[0], known.tooMany)
+		parts = parts[1:]
+		var rules []stack.Permission
+		for _, s := range part {
+			rules = append(rules, of[s]...)
+		}
+		switch out := r.authorize(ctx, group, rules); {
+		case out.State == apply.Done:
+		case out.State != apply.Failed || !refusesSource(out.Err):
+			return cmp.Or(out.Err, refusal)
+		case len(part) == 1:
+			r.refuse(group, part[0], out.Err, known)
+		default:
+			parts = append(parts, halves(part)...)
+		}
+	}
+	return nil
+}
+
+func halves(part []source) [][]source { return [][]source{part[:len(part)/2], part[len(part)/2:]} }
+
+// isolate finds the sources because of which EC2 refuses a grant, and grants the rules of all others. found is false if
+// another error ended the search.
+func (r *Reconciler) isolate(ctx context.Context, group string, grant []stack.Permission, refusal error,
+	known *refused) (found bool, err error) {
+	if !r.exists(ctx, group, refusal) {
+		return false, refusal
+	}
+	other := r.findRefused(ctx, group, grant, refusal, known)
+	return other == nil, cmp.Or(other, refusal)
+}
+
+// prove has EC2 accept or refuse sources before rules are revoked for them: it grants one rule of each in the room that
+// a group has, and revokes the rule at once. Without room, no source is proved in this look. until is as in change.
+func (r *Reconciler) prove(ctx context.Context, group string, unproven []stack.Permission, full *FullError,
+	known *refused) (until time.Time, err error) {
+	for _, p := range unproven {
+		s := sourceOf(normalise(p))
+		if full.Have >= full.Limit {
+			known.sources[s] = full
+			continue
+		}
+		out := r.authorize(ctx, group, []stack.Permission{p})
+		if out.State == apply.Failed && refusesSource(out.Err) && r.exists(ctx, group, out.Err) {
+			r.refuse(group, s, out.Err, known)
+			continue
+		}
+		if out.State == apply.Done {
+			known.proven[s] = true
+			out = r.revoke(ctx, group, []stack.Permission{p})
+		}
+		switch out.State {
+		case apply.Failed:
+			return time.Time{}, out.Err
+		case apply.Waiting:
+			return out.Until, out.Err
+		case apply.Done, apply.Blocked, apply.Refused:
+		}
+	}
+	return time.Time{}, nil
+}
+
+// exists reports whether a group is there, after EC2 has said of a grant in it that some group is not.
+func (r *Reconciler) exists(ctx context.Context, group string, refusal error) bool {
+	if awsclient.Classify(refusal).Code != awsclient.CodeGroupNotFound {
+		return true
+	}
+	r.Rules.ForgetRules(group)
+	_, err := r.Rules.Rules(ctx, group)
+	return err == nil
+}
+
+// NotAllowed is the description of a permission that a binding asks for and may not have: it is never granted, and what
+// it replaces stays, as beside a source that EC2 refuses.
+const NotAllowed = "not allowed"
+
+// mostRefused is how many sources that EC2 refuses are searched for in one group for one namespace. Further new sources
+// of the namespace wait until some of these are accepted or named no more.
+const mostRefused = 20
+
+// refused are the sources that EC2 refuses.
+type refused struct {
+	sources map[source]error
+	// naming are the namespaces of the bindings that need sources which no rule admits, and count how many sources of a
+	// namespace are refused.
+	naming map[source][]string
+	count  map[string]int
+	proven map[source]bool  // sources that EC2 accepted in this look
+	full   map[string]error // bindings whose rules do not fit
+	// stands is what admits permissions now, and stood what did when the look at the group began.
+	stands, stood func(stack.Permission) bool
+	// searching: the search for refused sources has not ended; any source may be one.
+	searching bool
+	// inherits: rules of an earlier process may be those of a binding with refused sources.
+	inherits bool
+}
+
+// at enters the rules of a group.
+func (r *refused) at(own []stack.Permission, searching bool) {
+	r.stands, r.searching = sgrules.Of(own).Admits, searching
+	if r.stood == nil {
+		r.stood = r.stands
+	}
+}
+
+// has reports whether a permission may not be granted, or has a refused source and no rule admits it yet.
+func (r refused) has(p stack.Permission) bool {
+	return p.Description == NotAllowed || len(r.sources) > 0 && r.sources[sourceOf(normalise(p))] != nil && !r.stands(p)
+}
+
+// tooMany reports whether all namespaces that need a source have so many refused ones that it is not tried; it is
+// refused then.
+func (r *refused) tooMany(s source) bool {
+	if len(r.naming[s]) == 0 || slices.ContainsFunc(r.naming[s], func(namespace string) bool {
+		return r.count[namespace] < mostRefused
+	}) {
+		return false
+	}
+	r.sources[s] = fmt.Errorf("EC2 refuses %d other sources of bindings in namespace %s, so that the controller does not "+
+		"try this source; correct the others first", mostRefused, r.naming[s][0])
+	return true
+}
+
+// byNamespace are sources by namespace. A source that several namespaces need is that of the one with the fewest.
+func (r *refused) byNamespace(all []source) (parts [][]source) {
+	total, of := map[string]int{}, map[string][]source{}
+	for _, s := range all {
+		for _, namespace := range r.naming[s] {
+			total[namespace]++
+		}
+	}
+	for _, s := range sorting.Sorted(slices.Values(all), compareSources) {
+		mine := ""
+		for n, namespace := range r.naming[s] {
+			if n == 0 || total[namespace] < total[mine] {
+				mine = namespace
+			}
+		}
+		of[mine] = append(of[mine], s)
+	}
+	for _, namespace := range slices.Sorted(maps.Keys(of)) {
+		parts = append(parts, of[namespace])
+	}
+	return parts
+}
+
+// unproven are permissions of a grant, one of each source that EC2 has not accepted in the group.
+func (r *refused) unproven(current, grant []stack.Permission) (out []stack.Permission) {
+	known := maps.Clone(r.proven)
+	for _, p := range current {
+		known[sourceOf(normalise(p))] = true
+	}
+	for _, p := range grant {
+		if s := sourceOf(normalise(p)); !known[s] {
+			known[s] = true
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// refusalsOf is the stack under which the refused sources of a namespace are remembered: one for each group. No binding
+// has such a name.
+func refusalsOf(namespace, group string) stack.Key {
+	return stack.Key{Owner: Key.Owner, ID: stack.ID{Namespace: namespace, Name: Key.ID.Name + "_" + group}}
+}
+
+// refuse notes that EC2 refuses a source.
+func (r *Reconciler) refuse(group string, s source, err error, known *refused) {
+	known.sources[s] = err
+	for _, namespace := range known.naming[s] {
+		key, op := refusalsOf(namespace, group), plan.NameOf(awsop.AuthorizeSecurityGroupIngress{})
+		if known.count[namespace]++; r.Refusals != nil {
+			r.Refusals.Refused(key, s.String(), refusal.Refusal{Step: plan.StepID(op), Action: op, Cause: refusal.Content,
+				Err: err})
+		}
+	}
+}
+
+// recall enters the sources that EC2 has refused in a group lately, and forgets those that no binding needs any more.
+func (r *Reconciler) recall(group string, known *refused) {
+	known.naming = r.Table.namesOf(group, known.stands)
+	of := map[string][]source{}
+	for s, namespaces := range known.naming {
+		for _, namespace := range namespaces {
+			of[namespace] = append(of[namespace], s)
+		}
+	}
+	for namespace, sources := range of {
+		key := refusalsOf(namespace, group)
+		if r.Refusals == nil || !r.Refusals.Any(key) {
+			continue
+		}
+		writes := map[string]bool{}
+		for _, s := range sources {
+			writes[s.String()] = true
+			if _, err := r.Refusals.Before(key, s.String(), nil); err != nil {
+				known.sources[s] = err
+			}
+		}
+		known.count[namespace] = r.Refusals.Retain(key, writes)
+	}
+	for s := range known.naming {
+		if known.sources[s] == nil {
+			known.tooMany(s)
+		}
+	}
+}
+
+// fair sorts what bindings need so that no namespace takes all the room of a group: a binding's place is how many rules
+// its namespace has with it.
+func fair(needs []Need) {
+	total, place := map[string]int{}, map[string]int{}
+	for _, n := range needs {
+		namespace := stack.ParseID(n.Binding).Namespace
+		total[namespace] += len(n.Permissions)
+		place[n.Binding] = total[namespace]
+	}
+	slices.SortStableFunc(needs, func(a, b Need) int { return place[a.Binding] - place[b.Binding] })
+}

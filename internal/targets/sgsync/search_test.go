@@ -1,0 +1,169 @@
+package sgsync
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/k8s-lbc/lbc/internal/aws/apply"
+	"github.com/k8s-lbc/lbc/internal/model/sgrules"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan"
+)
+
+// watched has each call of a desk followed by a function, and counts the calls.
+func (d *desk) watched(after func()) *int {
+	calls, write := 0, d.k.Write
+	d.k.Write = func(ctx context.Context, key stack.Key, id plan.StepID, op plan.Operation) apply.Outcome {
+		calls++
+		out := write(ctx, key, id, op)
+		after()
+		return out
+	}
+	return &calls
+}
+
+// TestEditInAFullGroupClosesNothingEarly edits a binding of a full group: two sources are replaced by two that EC2
+// refuses.
+func TestEditInAFullGroupClosesNothingEarly(t *testing.T) {
+	t.Parallel()
+	for others, ports := range map[int]int32{55: 8080, 56: 8090, 57: 8100} {
+		d := refusing("InvalidGroupId.Malformed", "typo-1", "typo-2")
+		d.rules["sg-node"] = byHand(apart(others, 22))
+		web := []stack.Permission{tcp(ports, ports, "sg-c"), tcp(ports, ports, "sg-d")}
+		d.Set("shop/web", on("sg-node", web...))
+		d.k.Reconcile(t.Context(), "sg-node", never)
+		d.watched(func() {
+			for _, p := range web {
+				if !sgrules.Of(d.rules["sg-node"]).Admits(p) {
+					t.Errorf("%d others: closed: %v", others, p)
+				}
+			}
+		})
+		d.Set("shop/web", on("sg-node", tcp(ports, ports, "typo-1"), tcp(ports, ports, "typo-2"),
+			tcp(ports, ports, "sg-e"), tcp(ports, ports, "sg-f")))
+		for range 2 {
+			d.k.Reconcile(t.Context(), "sg-node", never)
+		}
+	}
+}
+
+// TestRefusedSourcesCostNoFurtherCalls has a tenant name sources that EC2 refuses, and looks again, also after changes
+// of other bindings.
+func TestRefusedSourcesCostNoFurtherCalls(t *testing.T) {
+	t.Parallel()
+	d := refusing("InvalidGroupId.Malformed", "typo-1", "typo-2", "typo-3")
+	d.Set("mal/a", on("sg-node", tcp(1, 1, "typo-1"), tcp(2, 2, "typo-2"), tcp(3, 3, "typo-3"), tcp(4, 4, "sg-c")))
+	d.k.Reconcile(t.Context(), "sg-node", never)
+	calls := d.watched(func() {})
+	for range 3 {
+		if d.bring(t, "sg-node", "mal/a", never) == nil {
+			t.Error("the binding is not told any more")
+		}
+	}
+	if *calls > 0 {
+		t.Errorf("%d calls", *calls)
+	}
+	for n := range int32(3) {
+		d.Set("shop/web", on("sg-node", tcp(9000+n, 9000+n, "sg-b")))
+		d.k.Reconcile(t.Context(), "sg-node", never)
+	}
+	if *calls != 5 || !slices.Contains(d.rules["sg-node"], tcp(9002, 9002, "sg-b")) {
+		t.Errorf("%d calls for three edits of others, rules %v", *calls, d.rules["sg-node"])
+	}
+}
+
+// TestSearchOfATenantHasALimit has a tenant name many sources that EC2 refuses, and one of others that sorts among them.
+func TestSearchOfATenantHasALimit(t *testing.T) {
+	t.Parallel()
+	var none []string
+	for i := range 400 {
+		none = append(none, fmt.Sprint("none-", i))
+	}
+	d := refusing("InvalidGroupId.Malformed", none...)
+	var perms []stack.Permission
+	for _, s := range none {
+		perms = append(perms, tcp(1, 1, s))
+	}
+	for i := range 10 {
+		d.Set(fmt.Sprint("mal/", i), on("sg-node", perms[i*40:i*40+40]...))
+	}
+	d.Set("shop/web", on("sg-node", tcp(8080, 8080, "none-zz")))
+	served := 0
+	var calls *int
+	calls = d.watched(func() {
+		if served == 0 && len(d.rules["sg-node"]) > 0 {
+			served = *calls
+		}
+	})
+	for range 4 {
+		d.k.Reconcile(t.Context(), "sg-node", never)
+	}
+	if served == 0 || served > 3 || *calls > 70 {
+		t.Errorf("%d calls, and shop is served at call %d", *calls, served)
+	}
+}
+
+// TestRefusedEditsAddUpToNoWideRange has a tenant admit one range after the other, each time beside a source that EC2
+// refuses.
+func TestRefusedEditsAddUpToNoWideRange(t *testing.T) {
+	t.Parallel()
+	d := refusing("InvalidGroupId.Malformed", "typo-1", "typo-2", "typo-3", "typo-4")
+	for n := range 4 {
+		d.Set("mal/a", on("sg-node", ranged(1, fmt.Sprintf("%d.0.0.0/8", 20+2*n), Label),
+			tcp(1, 1, fmt.Sprint("typo-", n+1))))
+		for range 2 {
+			d.k.Reconcile(t.Context(), "sg-node", never)
+		}
+	}
+	if len(d.rules["sg-node"]) > 1 {
+		t.Errorf("rules %v", d.rules["sg-node"])
+	}
+	d.Set("mal/a", on("sg-node", tcp(1, 1, "typo-4")))
+	d.k.Reconcile(t.Context(), "sg-node", never)
+}
+
+// TestEditThatDoesNotFitTakesNothing has a binding of a full group need more than fits.
+func TestEditThatDoesNotFitTakesNothing(t *testing.T) {
+	t.Parallel()
+	for others := 54; others < 59; others++ {
+		d := newDesk(&account{})
+		d.rules["sg-node"] = byHand(apart(others, 22))
+		web := []stack.Permission{ranged(8080, "192.0.2.0/24", Label)}
+		d.Set("shop/web", on("sg-node", web...))
+		d.k.Reconcile(t.Context(), "sg-node", never)
+		stood := sgrules.Of(d.rules["sg-node"]).Admits(web[0])
+		d.watched(func() {
+			if stood && !sgrules.Of(d.rules["sg-node"]).Admits(web[0]) {
+				t.Errorf("%d others: closed", others)
+			}
+		})
+		d.Set("shop/web", on("sg-node", append(web, apart(6, 443)...)...))
+		for range 2 {
+			d.k.Reconcile(t.Context(), "sg-node", never)
+		}
+	}
+}
+
+// TestRefusedSourceIsTriedAgain has EC2 refuse a source for three hours.
+func TestRefusedSourceIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	d := refusing("InvalidGroupId.Malformed", "typo")
+	d.Set("shop/web", on("sg-node", tcp(1, 1, "typo")))
+	calls, tries := d.watched(func() {}), []time.Duration(nil)
+	begun := d.now
+	for d.now.Sub(begun) < 3*time.Hour {
+		before := *calls
+		d.k.Reconcile(t.Context(), "sg-node", never)
+		if *calls > before {
+			tries = append(tries, d.now.Sub(begun))
+		}
+		d.now = d.now.Add(time.Minute)
+	}
+	if want := []time.Duration{0, 2 * time.Minute, 10 * time.Minute, 40 * time.Minute, 100 * time.Minute,
+		160 * time.Minute}; !slices.Equal(tries, want) {
+		t.Errorf("tries at %v, want %v", tries, want)
+	}
+}
