@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	"golang.org/x/sync/errgroup"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/internal/lib/longtest"
@@ -208,22 +209,40 @@ func TestALoadBalancerReachesPodsByAddressAndByNodePort(t *testing.T) {
 			t.Errorf("%s: the pod saw %+v", name, r.Pod)
 		}
 		c.WaitHealthy(t, c.LoadBalancer(t, host))
-		seen := map[string]bool{}
-		// a node's proxy may get a pod a little later
-		c.WaitFor(t, name+": three pods to answer", func(ctx context.Context) error {
-			r, err := c.Get(ctx, "http://"+host+"/", "")
-			if err != nil {
+		c.waitPods(t, name, "http://"+host+"/", 3)
+	}
+}
+
+// waitPods waits until n pods have answered. A load balancer keeps its connections to targets, and each connection to a
+// node port leads to one pod: overlapping requests, one more with each attempt, make the load balancer open further
+// ones.
+func (c *Cluster) waitPods(t *testing.T, name, url string, n int) {
+	t.Helper()
+	seen := map[string]bool{}
+	overlapping := 1
+	c.WaitFor(t, fmt.Sprintf("%s: %d pods to answer", name, n), func(ctx context.Context) error {
+		answers := make([]Response, overlapping)
+		var requests errgroup.Group
+		for i := range answers {
+			requests.Go(func() (err error) {
+				answers[i], err = c.Get(ctx, url, "", "X-Delay: 100ms")
 				return err
-			}
+			})
+		}
+		if err := requests.Wait(); err != nil {
+			return err
+		}
+		for _, r := range answers {
 			if r.Status != http.StatusOK {
 				return fmt.Errorf("%d pods answered, then status %d", len(seen), r.Status)
 			}
-			if seen[r.Pod.Pod] = true; len(seen) != 3 {
-				return fmt.Errorf("%d pods answered", len(seen))
-			}
-			return nil
-		})
-	}
+			seen[r.Pod.Pod] = true
+		}
+		if overlapping++; len(seen) != n {
+			return fmt.Errorf("%d pods answered", len(seen))
+		}
+		return nil
+	})
 }
 
 // TestOutOfTime shows which failures of kubectl a busy machine explains.
