@@ -94,7 +94,8 @@ func TestRecordPrintsWhatAKilledPackageDid(t *testing.T) {
 			`{"Action":"output","Package":"p","Test":"TestWaits","Output":"signal: killed\n"}`,
 			`{"Action":"output","Package":"p","Output":"FAIL\tp\t1.8s\n"}`,
 			`{"Action":"fail","Package":"p","Elapsed":1.8}`})...)
-		if want := hangs + "./p TestWaits waited for its turn and has no result\nsignal: killed\nFAIL\tp\t1.8s\n"; got != want {
+		want := hangs + "./p TestWaits waited for its turn and has no result\nsignal: killed\nFAIL\tp\t1.8s\n"
+		if got != want {
 			t.Errorf("%s: printed %q, want %q", name, got, want)
 		}
 		if text := r.stopped(time.Unix(0, 0), 1); text != "" || len(r.running) > 0 {
@@ -122,7 +123,7 @@ func TestTailKeepsTheBeginningOfADump(t *testing.T) {
 	if got := tail(lines); len(got) != maxTail {
 		t.Errorf("%d lines", len(got))
 	}
-	lines = append(append(lines, "panic: test timed out after 1h0m0s\n"), slices.Repeat([]string{"main.go\n"}, 2*maxDump)...)
+	lines = slices.Concat(lines, []string{"panic: test timed out\n"}, slices.Repeat([]string{"main.go\n"}, 2*maxDump))
 	if got := tail(lines); len(got) != maxTail+maxDump || !strings.HasPrefix(got[maxTail], "panic: ") {
 		t.Errorf("%d lines, %q", len(got), got[maxTail])
 	}
