@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
@@ -242,6 +244,22 @@ func (c *Cluster) waitPods(t *testing.T, name, url string, n int) {
 			return fmt.Errorf("%d pods answered", len(seen))
 		}
 		return nil
+	})
+}
+
+func TestKubectlThatNeverEndsIsNamed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		over := make(chan struct{})
+		defer close(over)
+		_, err := within(time.Minute, "kubectl wait", func() (string, error) { <-over; return "", nil })
+		if err == nil || err.Error() != "kubectl wait has not ended after 1m0s" {
+			t.Error(err)
+		}
+		if out, err := within(time.Minute, "", func() (string, error) { return "x", errNoEvent }); out != "x" ||
+			!errors.Is(err, errNoEvent) {
+			t.Errorf("%q, %v", out, err)
+		}
 	})
 }
 
