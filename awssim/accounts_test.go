@@ -160,7 +160,7 @@ func TestALoadBalancerReachesTargetsInAPeeredVPCOfAnotherAccountOnly(t *testing.
 			f.VPC.Peers, f.Accounts[0].VPC.Peers = nil, nil
 		}
 		s := serve(t, Options{Seed: f, DataPlane: true, HealthInterval: 20 * time.Millisecond,
-			HealthTimeout: 20 * time.Millisecond})
+			HealthTimeout: 200 * time.Millisecond})
 		pod(t, s.Network, "10.0.128.77", 8080, "pod")
 		b := s.Others[otherAccount]
 		tg := wanted(b.Balancing.CreateTargetGroup(t.Context(), &elb.CreateTargetGroupInput{Name: aws.String("theirs"),

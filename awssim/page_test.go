@@ -95,7 +95,7 @@ func TestTheAdministrationReportsOpenFlows(t *testing.T) {
 	w.healthy(t)
 	c := wanted(s.DialContext(ctx, "tcp", net.JoinHostPort(*lb.DNSName, "8080")))(t)
 	defer func() { _ = c.Close() }()
-	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
 	if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}

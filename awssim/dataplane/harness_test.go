@@ -92,7 +92,7 @@ func (w *world) report(r targetgroup.HealthReport) {
 // await waits until the target's last report has the state.
 func (w *world) await(target, state string) targetgroup.HealthReport {
 	w.Helper()
-	deadline := time.NewTimer(10 * time.Second)
+	deadline := time.NewTimer(2 * time.Minute)
 	defer deadline.Stop()
 	for {
 		w.mu.Lock()
@@ -244,7 +244,7 @@ func (w *world) client() *http.Client {
 	w.Cleanup(tr.CloseIdleConnections)
 	return &http.Client{Transport: tr, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse
-	}, Timeout: 20 * time.Second}
+	}, Timeout: time.Minute}
 }
 
 // answer is a response with its body read.
@@ -326,7 +326,7 @@ func (w *world) tryRaw(name string, port int32) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
 	w.Cleanup(func() { _ = c.Close() })
 	return c, nil
 }

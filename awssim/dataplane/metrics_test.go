@@ -205,7 +205,7 @@ func TestMetricsOfAnNLBAreAllThere(t *testing.T) {
 			return
 		}
 		defer func() { _ = c.Close() }()
-		_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+		_ = c.SetDeadline(time.Now().Add(time.Minute))
 		f(c)
 	}
 	read := func(c net.Conn) { _, _ = c.Read(make([]byte, 100)) }

@@ -25,7 +25,7 @@ func (w *world) greeter(from string, to netip.AddrPort) (name, client string) {
 		w.Fatal(err)
 	}
 	defer func() { _ = c.Close() }()
-	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
 	line, err := bufio.NewReader(c).ReadString('\n')
 	if err != nil {
 		w.Fatal(err)
@@ -276,7 +276,7 @@ func TestAnALBAsTargetIsReachedAtItsNodesByZone(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+			_ = c.SetDeadline(time.Now().Add(time.Minute))
 			_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
 			line, err := bufio.NewReader(c).ReadString('\n')
 			if err != nil || !strings.HasPrefix(line, "HTTP/1.1 200") {

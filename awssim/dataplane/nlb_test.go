@@ -36,7 +36,7 @@ func (w *world) server(ip string, port uint16, f func(net.Conn)) {
 			}
 			w.pods.Go(func() {
 				defer func() { _ = c.Close() }()
-				_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+				_ = c.SetDeadline(time.Now().Add(time.Minute))
 				f(c)
 			})
 		}
@@ -230,7 +230,7 @@ func TestDatagramsFindATargetAndTheirWayBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = c.Close() }()
-	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
 	for _, q := range []string{"one", "two"} {
 		_, _ = io.WriteString(c, q)
 		buf := make([]byte, 100)

@@ -111,7 +111,7 @@ func (w *world) quicAsk(c *quic.Conn, q string) string {
 	if err != nil {
 		w.Fatal(err)
 	}
-	_ = s.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = s.SetDeadline(time.Now().Add(time.Minute))
 	_, _ = io.WriteString(s, q)
 	_ = s.Close()
 	a, err := io.ReadAll(s)

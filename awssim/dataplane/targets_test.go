@@ -44,7 +44,7 @@ func TestThreeRefusedFlowsInARowLeadTheNextOnesToOtherTargets(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer func() { _ = conn.Close() }()
-		_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+		_ = conn.SetDeadline(time.Now().Add(time.Minute))
 		return bufio.NewReader(conn).ReadString(' ')
 	}
 	refused := func(n int) {
@@ -333,7 +333,7 @@ func TestAnNLBCountsTheFlowsThatItRejects(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+		_ = conn.SetDeadline(time.Now().Add(time.Minute))
 		if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
 			t.Errorf("a flow to an empty target group: %v", err)
 		}
@@ -475,7 +475,7 @@ func TestAFlowOfDatagramsReturnsToItsTargetAndATCPClientsPortDoesNot(t *testing.
 		if err != nil {
 			t.Fatal(err)
 		}
-		_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+		_ = conn.SetDeadline(time.Now().Add(time.Minute))
 		line, err := bufio.NewReader(conn).ReadString('\n')
 		_ = conn.Close()
 		if err != nil {

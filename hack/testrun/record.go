@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,6 +25,10 @@ type event struct {
 
 // key names a test of a package; the test is empty for the package as a whole.
 type key struct{ pkg, test string }
+
+func (k key) compare(other key) int {
+	return cmp.Or(cmp.Compare(k.pkg, other.pkg), cmp.Compare(k.test, other.test))
+}
 
 // record is what a suite has shown so far.
 type record struct {
@@ -64,17 +69,17 @@ func (r *record) add(e event, now time.Time) string {
 	case "output":
 		r.output[k] = append(r.output[k], e.Output)
 	case "pass", "fail", "skip":
-		return r.end(k, e)
+		delete(r.running, k)
+		if k.test != "" {
+			return r.endTest(k, e)
+		}
+		return r.endPackage(k, e, now)
 	}
 	return ""
 }
 
-// end notes the end of a test or package.
-func (r *record) end(k key, e event) string {
-	delete(r.running, k)
-	if k.test != "" {
-		return r.endTest(k, e)
-	}
+// endPackage notes the end of a package.
+func (r *record) endPackage(k key, e event, now time.Time) string {
 	r.ended[k.pkg] = e.Elapsed
 	r.tests = append(r.tests, timing{Package: k.pkg, Seconds: e.Elapsed})
 	defer delete(r.output, k)
@@ -82,11 +87,70 @@ func (r *record) end(k key, e event) string {
 	if e.Action != "fail" {
 		return lastLine(lines, "ok", "?")
 	}
+	cut := r.cut(k.pkg, now)
 	if !slices.ContainsFunc(r.failed, func(f key) bool { return f.pkg == k.pkg }) {
 		r.failed = append(r.failed, k)
-		return strings.Join(lines, "") // a panic outside tests, or a time-out
+		return cut + strings.Join(lines, "") // a panic outside tests, a time-out, or a signal
 	}
-	return lastLine(lines, "FAIL")
+	return cut + lastLine(lines, "FAIL")
+}
+
+// cut returns what to print of the tests that a package has begun and not ended: since when each runs, and its output.
+// go test gives a time-out or the signal that killed the package to one of these tests.
+func (r *record) cut(pkg string, now time.Time) string {
+	var b strings.Builder
+	for _, k := range slices.SortedFunc(maps.Keys(r.output), key.compare) {
+		if k.pkg != pkg || k.test == "" {
+			continue
+		}
+		began, runs := r.running[k]
+		lines := tail(slices.DeleteFunc(r.output[k], func(line string) bool { return strings.HasPrefix(line, "=== ") }))
+		delete(r.output, k)
+		delete(r.running, k)
+		if runs {
+			fmt.Fprintf(&b, "%s %s ran for %s and has no result\n", short(pkg), k.test, now.Sub(began).Round(time.Second))
+		} else if len(lines) > 0 {
+			fmt.Fprintf(&b, "%s %s waited for its turn and has no result\n", short(pkg), k.test)
+		}
+		b.WriteString(strings.Join(lines, ""))
+	}
+	return b.String()
+}
+
+// stopped returns what to print of the packages that had no result when go test ended. total is the number of packages
+// of the suite.
+func (r *record) stopped(now time.Time, total int) string {
+	var b strings.Builder
+	for _, k := range slices.SortedFunc(maps.Keys(r.running), key.compare) {
+		if k.test != "" {
+			continue
+		}
+		total--
+		fmt.Fprintf(&b, "%s ran for %s and has no result\n%s%s", short(k.pkg), now.Sub(r.running[k]).Round(time.Second),
+			r.cut(k.pkg, now), strings.Join(tail(r.output[k]), ""))
+	}
+	if total -= len(r.ended); total > 0 {
+		fmt.Fprintf(&b, "%d packages did not begin\n", total)
+	}
+	return b.String()
+}
+
+// Of tests without a result, the last lines of the output are printed, and the first ones of a dump of goroutines.
+const (
+	maxTail = 40
+	maxDump = 1000
+)
+
+// tail returns the last lines of an output, and the beginning of the dump of goroutines that ends it.
+func tail(lines []string) []string {
+	dump := slices.IndexFunc(lines, func(line string) bool {
+		return strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") ||
+			strings.HasPrefix(line, "SIGQUIT: ")
+	})
+	if dump < 0 {
+		dump = len(lines)
+	}
+	return lines[max(0, dump-maxTail):min(len(lines), dump+maxDump)]
 }
 
 func (r *record) endTest(k key, e event) string {

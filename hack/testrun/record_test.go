@@ -64,6 +64,71 @@ func TestRecordShowsPanicsAndBuildErrors(t *testing.T) {
 	}
 }
 
+// unended are the events of a package with a test that runs, one that waits for its turn, and one that has passed.
+func unended(pkg string) []string {
+	lines := []string{`{"Action":"start","Package":"%s"}`}
+	for _, test := range []string{"TestHangs", "TestHangs/sub", "TestWaits", "TestEnds"} {
+		lines = append(lines, `{"Action":"run","Package":"%s","Test":"`+test+`"}`,
+			`{"Action":"output","Package":"%s","Test":"`+test+`","Output":"=== RUN   `+test+`\n"}`)
+	}
+	lines = append(lines, `{"Action":"pause","Package":"%s","Test":"TestWaits"}`,
+		`{"Action":"output","Package":"%s","Test":"TestHangs/sub","Output":"    a_test.go:1: no port yet\n"}`,
+		`{"Action":"output","Package":"%s","Test":"TestEnds","Output":"    a_test.go:2: fine\n"}`,
+		`{"Action":"pass","Package":"%s","Test":"TestEnds","Elapsed":0}`)
+	for i, l := range lines {
+		lines[i] = fmt.Sprintf(l, pkg)
+	}
+	return lines
+}
+
+const hangs = "./p TestHangs ran for 0s and has no result\n./p TestHangs/sub ran for 0s and has no result\n" +
+	"    a_test.go:1: no port yet\n"
+
+func TestRecordPrintsWhatAKilledPackageDid(t *testing.T) {
+	t.Parallel()
+	failed := []string{`{"Action":"run","Package":"p","Test":"TestBad"}`,
+		`{"Action":"fail","Package":"p","Test":"TestBad","Elapsed":0}`}
+	for name, first := range map[string][]string{"without a failed test": nil, "with one": failed} {
+		r := newRecord()
+		got := feed(r, slices.Concat(first, unended("p"), []string{
+			`{"Action":"output","Package":"p","Test":"TestWaits","Output":"signal: killed\n"}`,
+			`{"Action":"output","Package":"p","Output":"FAIL\tp\t1.8s\n"}`,
+			`{"Action":"fail","Package":"p","Elapsed":1.8}`})...)
+		want := hangs + "./p TestWaits waited for its turn and has no result\nsignal: killed\nFAIL\tp\t1.8s\n"
+		if got != want {
+			t.Errorf("%s: printed %q, want %q", name, got, want)
+		}
+		if text := r.stopped(time.Unix(0, 0), 1); text != "" || len(r.running) > 0 {
+			t.Errorf("%s: printed %q at the end; running %v", name, text, r.running)
+		}
+	}
+}
+
+func TestRecordPrintsWhatRanWhenTheRunWasStopped(t *testing.T) {
+	t.Parallel()
+	r := newRecord()
+	feed(r, unended("p")...)
+	feed(r, `{"Action":"start","Package":"q"}`, `{"Action":"pass","Package":"q","Elapsed":1}`,
+		`{"Action":"output","Package":"p","Output":"listens\n"}`)
+	want := "./p ran for 2m40s and has no result\n" + strings.ReplaceAll(hangs, "0s", "2m40s") +
+		"listens\n3 packages did not begin\n"
+	if got := r.stopped(time.Unix(160, 0), 5); got != want {
+		t.Errorf("printed %q, want %q", got, want)
+	}
+}
+
+func TestTailKeepsTheBeginningOfADump(t *testing.T) {
+	t.Parallel()
+	lines := slices.Repeat([]string{"line\n"}, 2*maxTail)
+	if got := tail(lines); len(got) != maxTail {
+		t.Errorf("%d lines", len(got))
+	}
+	lines = slices.Concat(lines, []string{"panic: test timed out\n"}, slices.Repeat([]string{"main.go\n"}, 2*maxDump))
+	if got := tail(lines); len(got) != maxTail+maxDump || !strings.HasPrefix(got[maxTail], "panic: ") {
+		t.Errorf("%d lines, %q", len(got), got[maxTail])
+	}
+}
+
 func TestRepeatsNameOneTest(t *testing.T) {
 	t.Parallel()
 	r := &record{failed: []key{

@@ -168,6 +168,7 @@ func follow(in io.Reader, packages int, former []timing) *record {
 	}
 	close(done)
 	reporter.Wait()
+	fmt.Print(r.stopped(time.Now(), packages))
 	return r
 }
 

@@ -7,10 +7,13 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	"golang.org/x/sync/errgroup"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/internal/lib/longtest"
@@ -208,22 +211,56 @@ func TestALoadBalancerReachesPodsByAddressAndByNodePort(t *testing.T) {
 			t.Errorf("%s: the pod saw %+v", name, r.Pod)
 		}
 		c.WaitHealthy(t, c.LoadBalancer(t, host))
-		seen := map[string]bool{}
-		// a node's proxy may get a pod a little later
-		c.WaitFor(t, name+": three pods to answer", func(ctx context.Context) error {
-			r, err := c.Get(ctx, "http://"+host+"/", "")
-			if err != nil {
+		c.waitPods(t, name, "http://"+host+"/", 3)
+	}
+}
+
+// waitPods waits until n pods have answered. A load balancer keeps its connections to targets, and each connection to a
+// node port leads to one pod: overlapping requests, one more with each attempt, make the load balancer open further
+// ones.
+func (c *Cluster) waitPods(t *testing.T, name, url string, n int) {
+	t.Helper()
+	seen := map[string]bool{}
+	overlapping := 1
+	c.WaitFor(t, fmt.Sprintf("%s: %d pods to answer", name, n), func(ctx context.Context) error {
+		answers := make([]Response, overlapping)
+		var requests errgroup.Group
+		for i := range answers {
+			requests.Go(func() (err error) {
+				answers[i], err = c.Get(ctx, url, "", "X-Delay: 100ms")
 				return err
-			}
+			})
+		}
+		if err := requests.Wait(); err != nil {
+			return err
+		}
+		for _, r := range answers {
 			if r.Status != http.StatusOK {
 				return fmt.Errorf("%d pods answered, then status %d", len(seen), r.Status)
 			}
-			if seen[r.Pod.Pod] = true; len(seen) != 3 {
-				return fmt.Errorf("%d pods answered", len(seen))
-			}
-			return nil
-		})
-	}
+			seen[r.Pod.Pod] = true
+		}
+		if overlapping++; len(seen) != n {
+			return fmt.Errorf("%d pods answered", len(seen))
+		}
+		return nil
+	})
+}
+
+func TestKubectlThatNeverEndsIsNamed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		over := make(chan struct{})
+		defer close(over)
+		_, err := within(time.Minute, "kubectl wait", func() (string, error) { <-over; return "", nil })
+		if err == nil || err.Error() != "kubectl wait has not ended after 1m0s" {
+			t.Error(err)
+		}
+		if out, err := within(time.Minute, "", func() (string, error) { return "x", errNoEvent }); out != "x" ||
+			!errors.Is(err, errNoEvent) {
+			t.Errorf("%q, %v", out, err)
+		}
+	})
 }
 
 // TestOutOfTime shows which failures of kubectl a busy machine explains.

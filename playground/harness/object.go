@@ -2,6 +2,7 @@ package harness
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -25,7 +26,7 @@ func (c *Cluster) Kubectl(t testing.TB, args ...string) string {
 // patientKubectl runs kubectl again while an API server or a webhook ran out of time, as both do on a busy machine.
 func (c *Cluster) patientKubectl(ctx context.Context, args ...string) (string, error) {
 	for end := time.Now().Add(Timeout); ; {
-		out, err := c.trial.Kubectl(ctx, args...)
+		out, err := c.kubectl(ctx, args...)
 		if err == nil || !outOfTime(out+err.Error()) || ctx.Err() != nil || time.Now().After(end) {
 			return out, err
 		}
@@ -41,7 +42,33 @@ func outOfTime(text string) bool {
 // TryKubectl runs kubectl with all rights and returns what it printed and how it ended.
 func (c *Cluster) TryKubectl(t testing.TB, args ...string) (string, error) {
 	t.Helper()
-	return c.trial.Kubectl(t.Context(), args...)
+	return c.kubectl(t.Context(), args...)
+}
+
+// kubectl runs kubectl, which waits as long as a finalizer stays or a rollout takes, for twice the Timeout at most.
+func (c *Cluster) kubectl(ctx context.Context, args ...string) (string, error) {
+	return within(2*Timeout, fmt.Sprintf("kubectl %q", args), func() (string, error) {
+		return c.trial.Kubectl(ctx, args...)
+	})
+}
+
+// within returns what f returns, or an error with the name of f if f takes longer than the limit. f then goes on.
+func within(limit time.Duration, what string, f func() (string, error)) (string, error) {
+	type result struct {
+		out string
+		err error
+	}
+	ended := make(chan result, 1)
+	go func() {
+		out, err := f()
+		ended <- result{out, err}
+	}()
+	select {
+	case r := <-ended:
+		return r.out, r.err
+	case <-time.After(limit):
+		return "", fmt.Errorf("%s has not ended after %s", what, limit)
+	}
 }
 
 // ApplyFile applies a file as "kubectl apply -f" does, and deletes it at the end of the test if the test did not. Files
@@ -89,7 +116,7 @@ func (c *Cluster) ApplyRefused(t testing.TB, manifests string) string {
 	if err := os.WriteFile(path, []byte(manifests), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out, err := c.trial.Kubectl(t.Context(), "apply", "-f", path)
+	out, err := c.kubectl(t.Context(), "apply", "-f", path)
 	if err == nil {
 		t.Fatalf("nothing was refused:\n%s", out)
 	}

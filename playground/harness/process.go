@@ -67,6 +67,8 @@ func (c *Cluster) StartProcess(t *testing.T, env []string, args ...string) *Proc
 
 // Page is status and body of a page.
 func Page(ctx context.Context, url string) (int, string, error) {
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return 0, "", err

@@ -111,7 +111,7 @@ func (w *world) restart() {
 	w.budget.Store(-1)
 	w.clock.Advance(time.Second)
 	w.inv = inventory.New(w.clients(), inventory.Config{Cluster: testCluster, VPC: testVPC, Now: w.clock.Now,
-		RequestCertificates: w.ownCertificates, ImportCertificates: w.ownCertificates})
+		AddOnTimeout: time.Minute, RequestCertificates: w.ownCertificates, ImportCertificates: w.ownCertificates})
 }
 
 // pass makes one pass over a stack.

@@ -185,7 +185,7 @@ func TestAReadThatBeganBeforeAWriteDoesNotHideIt(t *testing.T) {
 			awsop.Output{}, func(r stack.Ref) string { return r.Literal })
 	}}
 	inv = inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, WAFv2: late}, inventory.Config{
-		Cluster: cluster, VPC: vpc, Now: f.clock.Now})
+		Cluster: cluster, VPC: vpc, Now: f.clock.Now, AddOnTimeout: time.Minute})
 	o, err := inv.Observed(t.Context(), want.Key, want)
 	if err != nil {
 		t.Fatal(err)

@@ -38,7 +38,7 @@ func (tagsDenied) ListTagsForCertificate(context.Context, *acm.ListTagsForCertif
 func (f *fixture) managing(trust awsclient.ACM) {
 	f.inv = inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: trust, STS: f.sim.Identity,
 		Route53: f.sim.Names},
-		inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now, RequestCertificates: true})
+		inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now, AddOnTimeout: time.Minute, RequestCertificates: true})
 }
 
 func (f *fixture) request(domain string, tags ...string) string {
@@ -223,7 +223,7 @@ func TestCertificatesThatWereDescribedBeforeAListingFailedAreNotDescribedAgain(t
 		p.arns = append(p.arns, fmt.Sprint("arn", n))
 	}
 	f.inv = inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: p}, inventory.Config{
-		Cluster: cluster, VPC: vpc, Now: f.clock.Now, Authorities: true})
+		Cluster: cluster, VPC: vpc, Now: f.clock.Now, AddOnTimeout: time.Minute, Authorities: true})
 	need := facts.Need{Kind: facts.NeedCertificates}
 	if got, err := f.inv.Answer(t.Context(), []facts.Need{need}); err != nil || got.Errors[need] == nil {
 		t.Fatal("nothing failed", err)
@@ -302,7 +302,7 @@ func TestCertificatesThatComeGoOrChangeAreReportedToSubscribers(t *testing.T) {
 		s := &shownTrust{shown: map[string]acmtypes.CertificateSummary{}, tags: map[string][]acmtypes.Tag{}}
 		var news []string
 		f.inv = inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: s}, inventory.Config{
-			Cluster: cluster, VPC: vpc, Now: f.clock.Now,
+			Cluster: cluster, VPC: vpc, Now: f.clock.Now, AddOnTimeout: time.Minute,
 			RequestCertificates: manages, CertificatesChanged: func(names []string) {
 				news = append(news, "told")
 				news = append(news, names...)
@@ -370,7 +370,7 @@ func TestACertificateThatThisProcessMadeIsKnownThoughListsMissItForAMoment(t *te
 	f := newFixture(t)
 	s := &shownTrust{shown: map[string]acmtypes.CertificateSummary{}, tags: map[string][]acmtypes.Tag{}}
 	f.inv = inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: s}, inventory.Config{
-		Cluster: cluster, VPC: vpc, Now: f.clock.Now, RequestCertificates: true})
+		Cluster: cluster, VPC: vpc, Now: f.clock.Now, AddOnTimeout: time.Minute, RequestCertificates: true})
 	known := func() bool {
 		_, ok := f.answer(facts.Need{Kind: facts.NeedCertificates}).Certificates["mine"]
 		return ok
@@ -400,7 +400,7 @@ func TestAStackThatOwnsACertificateTakesItFromDiscovery(t *testing.T) {
 	s := &shownTrust{shown: map[string]acmtypes.CertificateSummary{}, tags: map[string][]acmtypes.Tag{}}
 	var news []string
 	f.inv = inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: s}, inventory.Config{
-		Cluster: cluster, VPC: vpc, Now: f.clock.Now,
+		Cluster: cluster, VPC: vpc, Now: f.clock.Now, AddOnTimeout: time.Minute,
 		RequestCertificates: true, CertificatesChanged: func(names []string) { news = append(news, names...) }})
 	s.show("a", "ISSUED", "a.example.com")
 	need := facts.Need{Kind: facts.NeedCertificates}
@@ -436,7 +436,7 @@ func TestWhatWasImportedLastIsKnownWhateverBecameOfItsTag(t *testing.T) {
 	f := newFixture(t)
 	s := &shownTrust{shown: map[string]acmtypes.CertificateSummary{}, tags: map[string][]acmtypes.Tag{}}
 	f.inv = inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: s}, inventory.Config{
-		Cluster: cluster, VPC: vpc, Now: f.clock.Now, ImportCertificates: true})
+		Cluster: cluster, VPC: vpc, Now: f.clock.Now, AddOnTimeout: time.Minute, ImportCertificates: true})
 	k := key(stack.Ingress, "web")
 	tags := tracking("web")
 	tags["ingress.k8s.aws/resource"] = "x"
@@ -484,7 +484,7 @@ func TestARequestedCertificateIsLookedAtUntilItIsIssued(t *testing.T) {
 	f := newFixture(t)
 	s := &shownTrust{shown: map[string]acmtypes.CertificateSummary{}, tags: map[string][]acmtypes.Tag{}}
 	f.inv = inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: s}, inventory.Config{
-		Cluster: cluster, VPC: vpc, Now: f.clock.Now, RequestCertificates: true})
+		Cluster: cluster, VPC: vpc, Now: f.clock.Now, AddOnTimeout: time.Minute, RequestCertificates: true})
 	k, other := key(stack.Ingress, "web"), key(stack.Ingress, "other")
 	tags := tracking("web")
 	tags["ingress.k8s.aws/resource"] = "x"
@@ -501,7 +501,7 @@ func TestARequestedCertificateIsLookedAtUntilItIsIssued(t *testing.T) {
 		2 * time.Minute: 15 * time.Second, 6 * time.Minute: time.Minute} {
 		g := newFixture(t)
 		g.inv = inventory.New(awsclient.Clients{ELBV2: g.sim.Balancing, EC2: g.sim.Compute, ACM: s}, inventory.Config{
-			Cluster: cluster, VPC: vpc, Now: g.clock.Now, RequestCertificates: true})
+			Cluster: cluster, VPC: vpc, Now: g.clock.Now, AddOnTimeout: time.Minute, RequestCertificates: true})
 		must[awsop.Observed](t)(g.inv.Observed(t.Context(), k, nil))
 		g.inv.Record(k, awsop.RequestCertificate{Certificate: stack.Certificate{ID: "x", Domain: "a.example.com",
 			Tags: tags}}, awsop.Output{ID: "arn"}, literally)
@@ -531,7 +531,7 @@ func TestACertificateThatVanishedIsNobodys(t *testing.T) {
 	f := newFixture(t)
 	s := &shownTrust{shown: map[string]acmtypes.CertificateSummary{}, tags: map[string][]acmtypes.Tag{}}
 	f.inv = inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: s}, inventory.Config{
-		Cluster: cluster, VPC: vpc, Now: f.clock.Now, RequestCertificates: true})
+		Cluster: cluster, VPC: vpc, Now: f.clock.Now, AddOnTimeout: time.Minute, RequestCertificates: true})
 	k := key(stack.Ingress, "web")
 	tags := tracking("web")
 	own := func() []awsop.Certificate {

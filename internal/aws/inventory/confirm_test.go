@@ -48,7 +48,7 @@ func TestAListingDoesNotReadTheTagsAgainThatWereReadBeforeADeletion(t *testing.T
 			_, other := f.balancer("api", tracking("api"))
 			reader := &writtenTo{ELBV2: f.sim.Balancing}
 			f.inv = inventory.New(awsclient.Clients{ELBV2: reader, EC2: f.sim.Compute, ACM: f.sim.Trust, STS: f.sim.Identity},
-				inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now})
+				f.config())
 			if err := f.inv.Load(t.Context()); err != nil {
 				t.Fatal(err)
 			}

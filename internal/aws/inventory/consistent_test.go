@@ -129,7 +129,7 @@ func TestStacksThatGoWhileAListingIsUnderWayShareItAsTheProof(t *testing.T) {
 		f := newFixtureWith(t, account.Profile{})
 		late := &lateGroups{EC2: f.sim.Compute}
 		f.inv = inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: late, ACM: f.sim.Trust, STS: f.sim.Identity},
-			inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now})
+			f.config())
 		before := f.clock.Now().Add(-time.Hour)
 		if err := f.inv.Load(t.Context()); err != nil {
 			t.Fatal(err)

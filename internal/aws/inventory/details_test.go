@@ -202,7 +202,7 @@ func TestWhatThisProcessMakesIsNotRead(t *testing.T) {
 	}
 	desired := f.fronted() // by this process, as it tells:
 	o, err := inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: f.sim.Trust},
-		inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now}).Observed(t.Context(), k, desired)
+		f.config()).Observed(t.Context(), k, desired)
 	if err != nil {
 		t.Fatal(err)
 	}

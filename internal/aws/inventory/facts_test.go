@@ -93,7 +93,7 @@ func TestAnIPv6RangeCountsOnceItIsAssociated(t *testing.T) {
 	f := newFixture(t)
 	f.inv = inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: associating{f.sim.Compute}, ACM: f.sim.Trust,
 		STS: f.sim.Identity},
-		inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now})
+		f.config())
 	got := f.answer(facts.Need{Kind: facts.NeedSubnets})
 	for id, n := range map[string]int{"subnet-0a1de0000000000a1": 0, "subnet-0a1de0000000000b1": 0,
 		"subnet-0a1de0000000000c1": 1} {
@@ -294,7 +294,7 @@ func TestAnAnswerThatIsForgottenWhileItIsReadIsNotBelieved(t *testing.T) {
 	need := facts.Need{Kind: facts.NeedSubnets}
 	l := &lateSubnets{EC2: f.sim.Compute}
 	f.inv = inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: l}, inventory.Config{Cluster: cluster, VPC: vpc,
-		Now: f.clock.Now})
+		Now: f.clock.Now, AddOnTimeout: time.Minute})
 	l.meanwhile = func() { f.inv.InvalidateFacts(need) } // AWS has just said that a subnet is gone
 	f.answer(need)
 	f.reads()

@@ -39,6 +39,11 @@ func newFixture(t *testing.T) *fixture {
 	return newFixtureWith(t, account.Profile{})
 }
 
+// config has an inventory wait for answers however busy the machine is: it does not serve with old ones.
+func (f *fixture) config() inventory.Config {
+	return inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now, AddOnTimeout: time.Minute}
+}
+
 // newFixtureWith is one where transitions take time.
 func newFixtureWith(t *testing.T, times account.Profile) *fixture {
 	t.Helper()
@@ -55,7 +60,7 @@ func newFixtureWith(t *testing.T, times account.Profile) *fixture {
 	f.sim = sim
 	f.inv = inventory.New(awsclient.Clients{ELBV2: sim.Balancing, EC2: sim.Compute, ACM: sim.Trust, STS: sim.Identity,
 		WAFv2: sim.Firewall, Shield: sim.Shield},
-		inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now})
+		f.config())
 	t.Cleanup(func() { f.inv.CheckTotals(t) })
 	return f
 }

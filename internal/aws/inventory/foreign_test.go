@@ -26,9 +26,10 @@ func (f *fixture) foreign(balancers int) (arns []string, woken func() []stack.Ke
 	var keys []stack.Key
 	f.inv = inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: f.sim.Trust,
 		STS: f.sim.Identity},
-		inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now, Freed: func(k []stack.Key) {
-			keys = append(keys, k...)
-		}})
+		inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now, AddOnTimeout: time.Minute,
+			Freed: func(k []stack.Key) {
+				keys = append(keys, k...)
+			}})
 	if err := f.inv.Load(f.Context()); err != nil {
 		f.Fatal(err)
 	}
@@ -89,9 +90,10 @@ func TestWhatAnEarlierProcessKnewToBeForeignIsReadAgainInTheBackground(t *testin
 	var woken []stack.Key
 	f.inv = inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: f.sim.Trust,
 		STS: f.sim.Identity},
-		inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now, Freed: func(keys []stack.Key) {
-			woken = append(woken, keys...)
-		}})
+		inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now, AddOnTimeout: time.Minute,
+			Freed: func(keys []stack.Key) {
+				woken = append(woken, keys...)
+			}})
 	f.inv.AssumeForeign(kept, f.clock.Now())
 	f.reads()
 	if err := f.inv.Load(t.Context()); err != nil {

@@ -53,7 +53,7 @@ func (f *fixture) late() *lateGroups {
 	f.Helper()
 	l := &lateGroups{EC2: f.sim.Compute}
 	f.inv = inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: l, ACM: f.sim.Trust, STS: f.sim.Identity},
-		inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now})
+		f.config())
 	if err := f.inv.Load(f.Context()); err != nil {
 		f.Fatal(err)
 	}

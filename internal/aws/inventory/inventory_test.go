@@ -302,7 +302,7 @@ func TestACallerThatGivesUpDoesNotWaitForTheAnswerToAnEarlierOne(t *testing.T) {
 	f := newFixture(t)
 	balancing := &silent{ELBV2: f.sim.Balancing, asked: make(chan struct{}, 10), speak: make(chan struct{})}
 	f.inv = inventory.New(awsclient.Clients{ELBV2: balancing, EC2: f.sim.Compute, ACM: f.sim.Trust, STS: f.sim.Identity},
-		inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now})
+		f.config())
 	want := f.fronted()
 	var first sync.WaitGroup
 	first.Go(func() {

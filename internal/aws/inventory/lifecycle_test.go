@@ -245,7 +245,7 @@ func TestStacksOfServicesHaveTheirOwnTags(t *testing.T) {
 		t.Error(diff)
 	}
 	other := inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute}, inventory.Config{
-		Cluster: cluster, VPC: "vpc-other", Now: f.clock.Now})
+		Cluster: cluster, VPC: "vpc-other", Now: f.clock.Now, AddOnTimeout: time.Minute})
 	if keys := must[[]stack.Key](t)(other.Keys(t.Context())); len(keys) > 0 {
 		t.Errorf("of another VPC: %v", keys)
 	}

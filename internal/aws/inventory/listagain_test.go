@@ -40,9 +40,10 @@ func TestWhatTheFirstListingMissedWakesItsStack(t *testing.T) {
 			late := &lateGroups{EC2: f.sim.Compute}
 			var woken []stack.Key
 			f.inv = inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: late, ACM: f.sim.Trust, STS: f.sim.Identity},
-				inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now, Freed: func(keys []stack.Key) {
-					woken = append(woken, keys...)
-				}})
+				inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now, AddOnTimeout: time.Minute,
+					Freed: func(keys []stack.Key) {
+						woken = append(woken, keys...)
+					}})
 			f.balancer("web", tracking("web"))
 			if err := f.inv.Load(t.Context()); err != nil {
 				t.Fatal(err)
@@ -98,9 +99,10 @@ func TestWhatThisProcessDeletesWhileItIsListedWakesNoStack(t *testing.T) {
 	late := &lateGroups{EC2: f.sim.Compute}
 	var woken []stack.Key
 	f.inv = inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: late, ACM: f.sim.Trust, STS: f.sim.Identity},
-		inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now, Freed: func(keys []stack.Key) {
-			woken = append(woken, keys...)
-		}})
+		inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now, AddOnTimeout: time.Minute,
+			Freed: func(keys []stack.Key) {
+				woken = append(woken, keys...)
+			}})
 	if o := f.listed(web); len(o.LoadBalancers)+len(o.TargetGroups)+len(o.SecurityGroups) != 3 {
 		t.Fatalf("observed are %+v", o)
 	}

@@ -145,7 +145,7 @@ func newBusyAccount(t *testing.T) (*busyAccount, *meanwhile) {
 	t.Helper()
 	f, m := newFixture(t), &meanwhile{}
 	f.inv = inventory.New(awsclient.Clients{ELBV2: busyBalancing{f.sim.Balancing, m}, EC2: busyCompute{f.sim.Compute, m}},
-		inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now})
+		f.config())
 	return &busyAccount{fixture: f, raw: awsclient.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute},
 		tgs: map[stack.Key][]string{}, sgs: map[stack.Key][]string{}}, m
 }
@@ -234,7 +234,7 @@ func TestWhateverHappensWhileTheAccountIsReadIsKnownInTheEnd(t *testing.T) {
 				a.change(k, what.Draw(r, "write"), true)
 			}
 		}
-		truth := inventory.New(a.raw, inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now})
+		truth := inventory.New(a.raw, f.config())
 		for _, k := range stacks {
 			got, err := f.inv.Observed(t.Context(), k, nil)
 			if err != nil {

@@ -41,9 +41,10 @@ func (f *fixture) restart(kept map[stack.Key]inventory.Snapshot) (woken func() [
 	var keys []stack.Key
 	f.inv = inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: f.sim.Trust,
 		STS: f.sim.Identity},
-		inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now, Freed: func(k []stack.Key) {
-			keys = append(keys, k...)
-		}})
+		inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now, AddOnTimeout: time.Minute,
+			Freed: func(k []stack.Key) {
+				keys = append(keys, k...)
+			}})
 	f.inv.Assume(kept, f.clock.Now())
 	f.clock.Advance(time.Minute)
 	f.reads()

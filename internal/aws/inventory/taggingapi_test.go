@@ -48,7 +48,7 @@ func (f *fixture) populate(of string) (arns []string) {
 func (f *fixture) inventories() (plain, indexed *inventory.Inventory) {
 	clients := awsclient.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: f.sim.Trust, STS: f.sim.Identity,
 		WAFv2: f.sim.Firewall, Shield: f.sim.Shield, Tagging: f.sim.Tagging}
-	cfg := inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now}
+	cfg := f.config()
 	plain = inventory.New(clients, cfg)
 	cfg.TaggingAPI = true
 	return plain, inventory.New(clients, cfg)

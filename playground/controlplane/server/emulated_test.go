@@ -61,7 +61,7 @@ func installOn(t *testing.T, version string) {
 
 // applied applies an object, and tries for a while what needs a namespace or a definition that has just been created.
 func applied(ctx context.Context, config *rest.Config, o *unstructured.Unstructured) error {
-	for deadline := time.Now().Add(20 * time.Second); ; await.Pause(200 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); ; await.Pause(200 * time.Millisecond) {
 		client, err := manifest.NewClient(config) // a new one, which knows new definitions
 		if err != nil {
 			return err

