@@ -17,10 +17,8 @@ import (
 // object take effect. Without a remembered version, as after a restart without checkpoint, the value in AWS is the one
 // that was in effect. The same applies to what is misspelt in a value, such as a member of JSON.
 
-// CheckMisspelt applies that to the members. good are the last good versions, and manageBackend is the default of the
-// setting. It reports whether the load balancer that exists has to be looked up first.
-func CheckMisspelt(lb *intent.LoadBalancer, f facts.Facts, good map[diag.Object]intent.Member, manageBackend bool) (
-	unknown bool) {
+// CheckMisspelt applies that to the members. manageBackend is the default of the setting. It reports whether the load balancer that exists has to be looked up first.
+func CheckMisspelt(lb *intent.LoadBalancer, f facts.Facts, before Past, manageBackend bool) (unknown bool) {
 	cloned := false
 	for i := range lb.Members {
 		if len(lb.Members[i].Misspelt) == 0 || lb.Members[i].Former {
@@ -31,7 +29,7 @@ func CheckMisspelt(lb *intent.LoadBalancer, f facts.Facts, good map[diag.Object]
 		}
 		m := &lb.Members[i]
 		m.Diagnostics = slices.Clone(m.Diagnostics)
-		last, remembers := good[m.Object]
+		last, remembers := before.Good[m.Object]
 		remembers = remembers && Remembered(last) == LastGood
 		if !remembers && !f.ExistingKnown {
 			if f.Failed(facts.Need{Kind: facts.NeedStack, Key: lb.Key.String()}) == nil {
@@ -46,7 +44,7 @@ func CheckMisspelt(lb *intent.LoadBalancer, f facts.Facts, good map[diag.Object]
 			case remembers:
 				text, invalid = inEdit(wrong, &last, text)
 			default:
-				invalid = wrong.Guards && !Serves(m.Object, f.Existing != nil, good) ||
+				invalid = wrong.Guards && !before.Serves(m.Object, f.Existing != nil) ||
 					wrong.Setting == "security-groups" && mixedGroups(m, f.Existing, manageBackend)
 			}
 			if invalid {
