@@ -132,7 +132,7 @@ func Compile(e intent.LoadBalancer, f facts.Facts, cfg Config, before *Memory) R
 	}
 	for {
 		c := &compiler{e: e, f: f, cfg: cfg, before: before, owners: before.Owners(),
-			past: quarantine.Past{Good: before.Good, Members: before.Members},
+			past:    quarantine.Past{Good: before.Good, Members: before.Members},
 			refused: map[refusedGroup]diag.Diagnostic{}}
 		r := c.compile()
 		// A member that was set aside for a value of a shared setting may be sound beside another member's value, which is in

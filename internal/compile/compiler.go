@@ -22,7 +22,7 @@ type compiler struct {
 	f       facts.Facts
 	cfg     Config
 	before  *Memory
-	past    quarantine.Past // of before
+	past    quarantine.Past        // of before
 	owners  map[string]diag.Object // of target groups, as they were
 	members []quarantine.Member
 	// declared are the members without what took the place of their parts.
@@ -46,7 +46,8 @@ func (c *compiler) compile() Result {
 		return Result{Memory: &Memory{}} // a removal is stack.Removed
 	}
 	quarantine.RestoreOrder(&c.e, c.past.Good)
-	if quarantine.CheckMisspelt(&c.e, c.f, c.past, c.cfg.ManageBackendSecurityGroupRules) {
+	if quarantine.CheckMisspelt(&c.e, c.f, c.past, quarantine.Defaults{
+		ManageBackend: c.cfg.ManageBackendSecurityGroupRules, Scheme: c.cfg.DefaultScheme}) {
 		return c.waiting(needStack(&c.e))
 	}
 	c.declared = c.e.Members
