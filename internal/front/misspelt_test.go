@@ -388,7 +388,8 @@ func TestMisspeltValuesThatRestrictOpenNothingNew(t *testing.T) {
 		"load-balancer-attributes: idle_timout.timeout_seconds=60":                        true,
 		"load-balancer-attributes: routing.http3.enabled=true":                            true, // may be new
 	} {
-		edited := strings.Replace(text, "  annotations:\n", "  annotations:\n    alb.ingress.kubernetes.io/"+annotation+"\n", 1)
+		edited := strings.Replace(text, "  annotations:\n",
+			"  annotations:\n    alb.ingress.kubernetes.io/"+annotation+"\n", 1)
 		s := served{f: albs, key: ingressOfShop, objects: byName(decode(t, edited))}
 		c := s.compile(t, nil)
 		if lost(c.answer(asks)) == opens {

@@ -36,7 +36,8 @@ func (d Defaults) opens(m *intent.Member, w intent.Misspelling) bool {
 	return true
 }
 
-// CheckMisspelt applies that to the members. It reports whether the load balancer that exists has to be looked up first.
+// CheckMisspelt applies that to the members. It reports whether the load balancer that exists has to be looked up
+// first.
 func CheckMisspelt(lb *intent.LoadBalancer, f facts.Facts, before Past, by Defaults) (unknown bool) {
 	cloned := false
 	for i := range lb.Members {

@@ -37,7 +37,8 @@ func (b *Reconciler) emptied(ctx context.Context, o *v1beta1.TargetGroupBinding,
 			return false, nil
 		}
 	case now == k.selects:
-		if !slices.ContainsFunc(former.Slice(), func(e registrar.Endpoint) bool { return e.Pod != "" && podOfServes(ctx, b.cluster(), e) }) {
+		serves := func(e registrar.Endpoint) bool { return e.Pod != "" && podOfServes(ctx, b.cluster(), e) }
+		if !slices.ContainsFunc(former.Slice(), serves) {
 			return false, nil
 		}
 		edited, err := b.editedLive(ctx, o, k.selects)
@@ -81,7 +82,8 @@ func (b *Reconciler) filled(o *v1beta1.TargetGroupBinding, svc *corev1.Service, 
 // selects is a hash of what decides which endpoints a port of a Service has. It is never 0.
 func selects(svc *corev1.Service, port corev1.ServicePort) uint64 {
 	h := fnv.New64a()
-	fmt.Fprintf(h, "%s %s %s", labels.Set(svc.Spec.Selector), port.TargetPort.String(), port.Protocol) //nolint:errcheck // a hash
+	fmt.Fprintf(h, "%s %s %s", labels.Set(svc.Spec.Selector), //nolint:errcheck // a hash
+		port.TargetPort.String(), port.Protocol)
 	return h.Sum64() | 1
 }
 

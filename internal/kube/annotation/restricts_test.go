@@ -46,7 +46,7 @@ func TestMisspeltAnnotationIsClassified(t *testing.T) {
 		switch name := strings.TrimPrefix(suffix(e.Key), "aws-load-balancer-"); {
 		case e.Scope == Written || e.Scope == OnPod:
 		case of == slices.Contains(admits, name):
-			t.Errorf("annotation %s: it restricts requests: %v, so that it belongs to restricting or to harmless, not both", e.Key, of)
+			t.Errorf("annotation %s: it restricts requests: %v, so that it belongs to one of both lists", e.Key, of)
 		}
 	}
 }
@@ -59,7 +59,8 @@ func TestSomeValuesRestrict(t *testing.T) {
 		want  bool
 	}{
 		{Scheme, "internal", true}, {Scheme, "internet-facing", false}, {ServiceInternal, "true", true},
-		{ServiceInternal, "false", false}, {LoadBalancerAttributes, "a=b, routing.http.desync_mitigation_mode=strictest", true},
+		{ServiceInternal, "false", false},
+		{LoadBalancerAttributes, "a=b, routing.http.desync_mitigation_mode=strictest", true},
 		{LoadBalancerAttributes, "idle_timeout.timeout_seconds=60", false}, {InboundCIDRs, "x", true}, {Tags, "a=b", false},
 	} {
 		if got := restricts(c.key, c.value); got != c.want {

@@ -83,7 +83,8 @@ type Request struct {
 	Withheld bool
 	// Emptied: an edit of the Service led to there being nothing to want. The targets whose pods serve stay.
 	Emptied bool
-	// Former are pods by address that may be behind the targets of an Emptied group, if an earlier process registered them.
+	// Former are pods by address that may be behind the targets of an Emptied group, if an earlier process registered
+	// them.
 	Former map[string]Endpoint
 	// Since is when the change came that caused the request; zero = it is not known.
 	Since time.Time
