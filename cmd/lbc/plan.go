@@ -237,7 +237,10 @@ func (o *planOptions) print(out io.Writer, src *source, got judged) error {
 		b.WriteString(o.nothing())
 	}
 	if end := got.impact.Text(); end != "" {
-		b.WriteString("\n" + end)
+		if !strings.HasSuffix(b.String(), "\n\n") {
+			b.WriteString("\n")
+		}
+		b.WriteString(end)
 	}
 	text := b.String()
 	if o.format == "markdown" {

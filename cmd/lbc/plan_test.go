@@ -304,8 +304,7 @@ func TestAPlanInMarkdownIsFoldedAndNoLongerThanACommentMayBe(t *testing.T) {
 	out, _, err := lbc(t, "", "plan", "-f", "testdata/settings.yaml", "-o", "markdown", "--color", "always")
 	const head = "**Plan of 1 load balancer: 12 to create, 0 to change, 0 to replace, 0 to delete**\n\n| Bill | " +
 		"Before | After |\n"
-	const table = "`tcp 80 opens to 198.51.100.0/24 within the network; open to: nobody → 198.51.100.0/24 within the " +
-		"network` | `ingress.k8s.aws:web/settings` |\n\n" +
+	const table = "`tcp 80 opens to 198.51.100.0/24 within the network` | `ingress.k8s.aws:web/settings` |\n\n" +
 		"<details><summary>ingress.k8s.aws:web/settings: 12 to create, 0 to change, 0 to replace, 0 to " +
 		"delete</summary>\n\n```text\ningress.k8s.aws:web/settings:\n"
 	if err != nil || !strings.HasPrefix(out, head) || !strings.Contains(out, table) ||

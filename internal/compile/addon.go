@@ -201,7 +201,7 @@ func (b *build) withoutGuard(i int, d diag.Diagnostic, serves string) {
 		b.unsure = true
 		return
 	}
-	if quarantine.Serves(b.members[i].Object, lb != nil, b.good) {
+	if b.past.Serves(b.members[i].Object, lb != nil) {
 		d.Text += "; " + serves
 		b.note(i, d)
 		return

@@ -22,7 +22,7 @@ type build struct {
 	e       intent.LoadBalancer
 	f       facts.Facts
 	cfg     Config
-	good    map[diag.Object]intent.Member
+	past    quarantine.Past
 	members []quarantine.Member
 	group   merge.Group
 	// certificatesBefore are those of the last compilation.

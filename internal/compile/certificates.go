@@ -171,7 +171,7 @@ func (b *build) noteUncertified(p *port) {
 
 // lastCertificates are the certificates of the last good version of a member on the port.
 func (b *build) lastCertificates(i int, p *port) ([]string, bool) {
-	last, ok := b.good[b.members[i].Object]
+	last, ok := b.past.Good[b.members[i].Object]
 	if !ok || b.members[i].State != quarantine.Current {
 		return nil, false
 	}

@@ -9,6 +9,7 @@ import (
 	"cmp"
 	"fmt"
 
+	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/lib/allowlist"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
@@ -131,7 +132,8 @@ func Compile(e intent.LoadBalancer, f facts.Facts, cfg Config, before *Memory) R
 		before = &Memory{}
 	}
 	for {
-		c := &compiler{e: e, f: f, cfg: cfg, good: before.Good, owners: before.Owners(), before: before,
+		c := &compiler{e: e, f: f, cfg: cfg, before: before, owners: before.Owners(),
+			past:    quarantine.Past{Good: before.Good, Members: before.Members},
 			refused: map[refusedGroup]diag.Diagnostic{}}
 		r := c.compile()
 		// A member that was set aside for a value of a shared setting may be sound beside another member's value, which is in

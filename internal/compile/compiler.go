@@ -21,8 +21,8 @@ type compiler struct {
 	e       intent.LoadBalancer
 	f       facts.Facts
 	cfg     Config
-	good    map[diag.Object]intent.Member
 	before  *Memory
+	past    quarantine.Past        // of before
 	owners  map[string]diag.Object // of target groups, as they were
 	members []quarantine.Member
 	// declared are the members without what took the place of their parts.
@@ -45,8 +45,9 @@ func (c *compiler) compile() Result {
 	if len(c.e.Members) == 0 {
 		return Result{Memory: &Memory{}} // a removal is stack.Removed
 	}
-	quarantine.RestoreOrder(&c.e, c.good)
-	if quarantine.CheckMisspelt(&c.e, c.f, c.good, c.cfg.ManageBackendSecurityGroupRules) {
+	quarantine.RestoreOrder(&c.e, c.past.Good)
+	if quarantine.CheckMisspelt(&c.e, c.f, c.past, quarantine.Defaults{
+		ManageBackend: c.cfg.ManageBackendSecurityGroupRules, Scheme: c.cfg.DefaultScheme}) {
 		return c.waiting(needStack(&c.e))
 	}
 	c.declared = c.e.Members
@@ -96,7 +97,7 @@ func (c *compiler) begin() (known bool) {
 		c.setRefusedAside()
 	}
 	var unknown bool
-	if c.restored, unknown = quarantine.Restore(&c.e, c.f, c.good); unknown {
+	if c.restored, unknown = quarantine.Restore(&c.e, c.f, c.past); unknown {
 		return false
 	}
 	c.members = make([]quarantine.Member, len(c.e.Members))
@@ -180,19 +181,19 @@ func (c *compiler) waitFor(found diag.List) diag.List {
 // to be looked up.
 func (c *compiler) setAside(i int, reasons diag.List, shared bool) bool {
 	m := &c.members[i]
-	_, hasGood := c.good[m.Object]
+	_, hasGood := c.past.Good[m.Object]
 	fresh, known := false, true
 	if m.Former {
 		// It was part of the load balancer; what it owns there is not known without its last good version.
 		shared = true
 	}
 	if !hasGood && !m.Former && len(c.members) > 1 {
-		fresh, known = quarantine.Newcomer(m.Member, c.f, c.good)
+		fresh, known = c.past.Newcomer(m.Object, c.f)
 	}
 	if !known && c.f.Failed(needStack(&c.e)) == nil {
 		return false
 	}
-	m.Demote(reasons, shared, c.good, fresh)
+	m.Demote(reasons, shared, c.past.Good, fresh)
 	return true
 }
 
@@ -247,7 +248,7 @@ func (c *compiler) newBuild() *build {
 		routes += len(c.members[i].Routes)
 	}
 	b := &build{
-		e: c.e, f: c.f, cfg: c.cfg, good: c.good, ownersBefore: c.owners, certificatesBefore: c.before.Certificates,
+		e: c.e, f: c.f, cfg: c.cfg, past: c.past, ownersBefore: c.owners, certificatesBefore: c.before.Certificates,
 		members: slices.Clone(c.members),
 		// of a rule, a target group and a binding
 		notes: make([]diag.List, n), failures: make([]diag.List, n), shared: make([]bool, n),
@@ -316,11 +317,11 @@ func (c *compiler) stuck(b *build) Result {
 func (c *compiler) carry() *Memory {
 	out := make(map[diag.Object]intent.Member, len(c.e.Members))
 	for _, m := range c.e.Members {
-		if last, ok := c.good[m.Object]; ok {
+		if last, ok := c.past.Good[m.Object]; ok {
 			out[m.Object] = last
 		}
 	}
-	for o, last := range c.good {
+	for o, last := range c.past.Good {
 		if c.e.Unseen != nil && o.Namespace != c.e.Unseen.Namespace { // it may be there
 			out[o] = last
 		}

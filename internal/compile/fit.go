@@ -147,7 +147,7 @@ func (b *build) declaredIn(r *stack.Rule, groups map[string]string) string {
 		}
 	}
 	for i := range b.members {
-		last, remembered := b.good[b.members[i].Object]
+		last, remembered := b.past.Good[b.members[i].Object]
 		if remembered && slices.ContainsFunc(last.Routes, func(route intent.Route) bool {
 			return rules.Within(r.Conditions, route.Conditions) || rules.Within(route.Conditions, r.Conditions)
 		}) {

@@ -17,10 +17,10 @@ func (c *compiler) judge(i int) bool {
 			errors = append(errors, d)
 			shared = shared || !d.Scope.OwnOnly()
 		case quarantine.Unprotected(d):
-			if len(c.good) == 0 && !c.f.ExistingKnown && c.f.Failed(needStack(&c.e)) == nil {
+			if c.past.Lost(m.Object) && !c.f.ExistingKnown && c.f.Failed(needStack(&c.e)) == nil {
 				return false
 			}
-			if !quarantine.Serves(m.Object, c.f.Existing != nil, c.good) {
+			if !c.past.Serves(m.Object, c.f.Existing != nil) {
 				d.Text += quarantine.Closed
 				errors = append(errors, d)
 			}

@@ -40,7 +40,7 @@ func (b *build) keepReplaced(p *port, made bool) {
 	}
 	for _, i := range p.members {
 		m := &b.members[i]
-		last, known := b.good[m.Object]
+		last, known := b.past.Good[m.Object]
 		if !known || m.State != quarantine.Current || quarantine.Remembered(last) != quarantine.LastGood {
 			continue
 		}

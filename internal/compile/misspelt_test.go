@@ -188,3 +188,41 @@ func admittedRanges(s *stack.Stack) (out []string) {
 	}
 	return out
 }
+
+// TestMisspeltInternalSchemeOpensNothingNew has a new load balancer that its misspelt key was to make internal.
+func TestMisspeltInternalSchemeOpensNothingNew(t *testing.T) {
+	t.Parallel()
+	internal := func(m *intent.Member) {
+		misspell("scheme")(m)
+		m.Misspelt[0].Guards = true
+	}
+	cfg := config()
+	if r := Compile(loadBalancer(ingress("shop", "web", internal)), account(), cfg, nil); r.Stack == nil {
+		t.Errorf("not built, although load balancers are internal by default: %v", r.Diagnostics)
+	}
+	cfg.DefaultScheme = stack.InternetFacing
+	if r := Compile(loadBalancer(ingress("shop", "web", internal)), account(), cfg, nil); r.Stack != nil {
+		t.Errorf("opened as %s", r.Stack.LoadBalancers[0].Scheme)
+	}
+	if r := Compile(loadBalancer(ingress("shop", "web", misspell("scheme"))), account(), cfg, nil); r.Stack == nil {
+		t.Errorf("a key that was not to restrict holds it up: %v", r.Diagnostics)
+	}
+}
+
+// TestUnknownAttributeIsLeftOutIfItIsMisspelt has attributes for which AWS would refuse all of them.
+func TestUnknownAttributeIsLeftOutIfItIsMisspelt(t *testing.T) {
+	t.Parallel()
+	for key, meant := range map[string]string{"idle_timout.timeout_seconds": "idle_timeout.timeout_seconds",
+		"Idle-Timeout.timeout_seconds": "idle_timeout.timeout_seconds", "routing.http3.enabled": "", "no.such.key": ""} {
+		r := Compile(loadBalancer(ingress("shop", "web", func(m *intent.Member) {
+			m.Settings.Attributes = map[string]intent.Field[string]{key: set(m, "load-balancer-attributes", "60")}
+		})), account(), config(), nil)
+		_, sent := mustBuild(t, r).LoadBalancers[0].Attributes[key]
+		told := slices.ContainsFunc(r.Diagnostics, func(d diag.Diagnostic) bool {
+			return d.Remedy == "did you mean "+meant+"?"
+		})
+		if sent != (meant == "") || told == sent {
+			t.Errorf("%s: sent %v, found %v", key, sent, r.Diagnostics)
+		}
+	}
+}

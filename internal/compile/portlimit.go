@@ -63,7 +63,7 @@ func (b *build) movedPorts(needed []*port, places map[*port]int, d *facts.LoadBa
 			continue
 		}
 		for i := range b.members {
-			last := b.good[b.members[i].Object]
+			last := b.past.Good[b.members[i].Object]
 			if slices.ContainsFunc(last.Listeners, func(l intent.Listener) bool { return l.Port == number }) {
 				freed[b.members[i].Object.Namespace]++
 				break

@@ -3,10 +3,13 @@ package compile
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // TestLargeMemberLeavesTheMemoryOfOthers has a member of another namespace declare so much that the memory of the group
@@ -41,5 +44,49 @@ func TestLargeMemberLeavesTheMemoryOfOthers(t *testing.T) {
 	alone := &Memory{Good: map[diag.Object]intent.Member{web.Object: large}}
 	if _, ok := alone.Reduced(); ok {
 		t.Error("what only one namespace has is left out")
+	}
+}
+
+// TestMemberOfReducedMemoryKeepsServing restarts with a checkpoint that has no room for the versions of one namespace.
+// A member of it that is wrong answers no 503, unlike a new one.
+func TestMemberOfReducedMemoryKeepsServing(t *testing.T) {
+	t.Parallel()
+	wrong := func(path string, scope diag.Scope) func(*intent.Member) {
+		return func(m *intent.Member) {
+			m.Diagnostics = diag.List{diag.New(m.Object, path, diag.InvalidAnnotation, "wrong", "correct it").In(scope)}
+		}
+	}
+	for name, edit := range map[string]func(*intent.Member){
+		"misspelt restriction": func(m *intent.Member) {
+			misspell("inbound-cidrs")(m)
+			m.Misspelt[0].Guards = true
+		},
+		"unserved rule": func(m *intent.Member) {
+			m.Unserved = []intent.Unserved{{Route: m.Routes[0], Path: "spec.rules[0]", Text: "wrong"}}
+			m.Routes = nil
+		},
+		"invalid value": wrong("x", diag.Route),
+		"web ACL":       wrong("metadata.annotations[x/wafv2-acl-name]", diag.AddOn),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			web, large := ingress("shop", "web", born(1)), ingress("mal", "large", born(2))
+			m := mustMemory(t, loadBalancer(web, large))
+			delete(m.Good, large.Object) // as Reduced does
+			f := account()
+			f.Existing = &facts.LoadBalancer{ARN: "arn:lb", Type: stack.Application, Scheme: stack.Internal,
+				IPAddressType: stack.IPv4, Subnets: []string{"subnet-0a1", "subnet-0b1"}, ManagedGroup: true}
+			edited, fresh := ingress("mal", "large", born(2), edit), ingress("mal", "new", born(3), edit)
+			r := Compile(loadBalancer(web, edited, fresh), f, config(), m)
+			refused := map[diag.Object]bool{}
+			for _, d := range r.Diagnostics {
+				for _, says := range []string{"answered with 503", "would serve unprotected", "get an error"} {
+					refused[d.Object] = refused[d.Object] || strings.Contains(d.Text, says)
+				}
+			}
+			if refused[edited.Object] || !refused[fresh.Object] {
+				t.Errorf("refused are %v: %v", refused, r.Diagnostics)
+			}
+		})
 	}
 }

@@ -5,8 +5,10 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
+	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/model/constraint"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
@@ -151,7 +153,11 @@ func (b *build) admitted(s constraint.Subject, all map[string]string, from func(
 	among []int) map[string]string {
 	out := all
 	for _, key := range slices.Sorted(maps.Keys(all)) {
+		meant := key
 		refusal := constraint.OfAttribute(s, key, all[key])
+		if !constraint.Known(key) {
+			meant, refusal = misspeltAttribute(s, key, all[key])
+		}
 		if refusal.Problem == "" {
 			continue
 		}
@@ -159,9 +165,22 @@ func (b *build) admitted(s constraint.Subject, all map[string]string, from func(
 			out = maps.Clone(all)
 		}
 		delete(out, key)
-		b.noteRefused(refusal, from(key), among, s.Kind == constraint.LoadBalancer && constraint.Protects(key, all[key]))
+		b.noteRefused(refusal, from(key), among, s.Kind == constraint.LoadBalancer && constraint.Protects(meant, all[key]))
 	}
 	return out
+}
+
+// misspeltAttribute returns the attribute that an unknown one most likely stands for, and why AWS refuses it. An
+// attribute that differs in digits only may be newer than the table. What resembles a protection less counts, too.
+func misspeltAttribute(s constraint.Subject, key, value string) (meant string, r constraint.Refusal) {
+	meant = annotation.NearestOf(key, constraint.Keys(s)...)
+	near := annotation.Distance(strings.ToLower(key), meant) <= 2 ||
+		s.Kind == constraint.LoadBalancer && constraint.Protects(meant, value)
+	letters := func(s string) string { return strings.Join(strings.FieldsFunc(s, unicode.IsDigit), "") }
+	if meant == "" || !near || letters(key) == letters(meant) {
+		return key, constraint.Refusal{}
+	}
+	return meant, constraint.Refusal{Problem: "attribute " + key + " is unknown", Remedy: "did you mean " + meant + "?"}
 }
 
 // noteRefused reports an attribute that is left out, on the object that sets it, or where none of the members does on

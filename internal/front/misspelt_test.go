@@ -374,3 +374,33 @@ func TestMisspeltRestrictionsOpenNothingNew(t *testing.T) {
 		}
 	}
 }
+
+// TestMisspeltValuesThatRestrictOpenNothingNew has misspelt keys of annotations of which only some values restrict.
+func TestMisspeltValuesThatRestrictOpenNothingNew(t *testing.T) {
+	t.Parallel()
+	text := strings.ReplaceAll(guardedIngress, "REDIRECT", "")
+	asks := traffic.Request{Scheme: "https", Port: 443, Host: "b.example.com", Path: "/api", Method: "GET"}
+	for annotation, opens := range map[string]bool{
+		"load-balancer-attribute: routing.http.drop_invalid_header_fields.enabled=true":   false,
+		"load-balancer-attribute: idle_timeout.timeout_seconds=60":                        true,
+		"load-balancer-attributes: routing.http.drop_invalid_header_field.enabled=true":   false,
+		"load-balancer-attributes: routing.http.drop-invalid-headers-fields.enabled=true": false,
+		"load-balancer-attributes: idle_timout.timeout_seconds=60":                        true,
+		"load-balancer-attributes: routing.http3.enabled=true":                            true, // may be new
+	} {
+		edited := strings.Replace(text, "  annotations:\n",
+			"  annotations:\n    alb.ingress.kubernetes.io/"+annotation+"\n", 1)
+		s := served{f: albs, key: ingressOfShop, objects: byName(decode(t, edited))}
+		c := s.compile(t, nil)
+		if lost(c.answer(asks)) == opens {
+			t.Errorf("%s: a new Ingress answers %q: %v", annotation, c.answer(asks), c.Diagnostics)
+		}
+		s.account = &[]func(*facts.Facts){func(f *facts.Facts) {
+			f.Existing = &facts.LoadBalancer{ARN: "arn:lb", Type: stack.Application, Scheme: stack.Internal,
+				IPAddressType: stack.IPv4, Subnets: []string{"subnet-a", "subnet-b"}, ManagedGroup: true}
+		}}
+		if c := s.compile(t, nil); lost(c.answer(asks)) {
+			t.Errorf("%s: an Ingress that served answers %q: %s", annotation, c.answer(asks), c.complaint())
+		}
+	}
+}

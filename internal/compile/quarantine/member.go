@@ -115,11 +115,23 @@ func Unprotected(d diag.Diagnostic) bool {
 		strings.Contains(d.Path, "/shield-"))
 }
 
-// Serves reports whether a member has something in AWS, as far as that is known: without memory, all members of a load
-// balancer that exists do.
-func Serves(o diag.Object, exists bool, good map[diag.Object]intent.Member) bool {
-	last, remembered := good[o]
-	return remembered && Remembered(last) == LastGood || len(good) == 0 && exists
+// Past is what is remembered of the members of a load balancer.
+type Past struct {
+	Good    map[diag.Object]intent.Member // last versions, as Member.Remember returns them
+	Members []diag.Object                 // those that counted. A checkpoint may lack the versions of some.
+}
+
+// Lost reports whether it is not known what a member has in AWS: nothing at all is remembered, or the member's version
+// is not. Then it has what the existing load balancer has.
+func (p Past) Lost(o diag.Object) bool {
+	_, remembered := p.Good[o]
+	return len(p.Good) == 0 || !remembered && slices.Contains(p.Members, o)
+}
+
+// Serves reports whether a member has something in AWS, as far as that is known.
+func (p Past) Serves(o diag.Object, exists bool) bool {
+	last, remembered := p.Good[o]
+	return remembered && Remembered(last) == LastGood || exists && p.Lost(o)
 }
 
 // BadCertificate reports whether a diagnostic is an error in certificates of the member. A look-up that failed is none.
@@ -137,10 +149,10 @@ func Answered(m intent.Member) bool {
 
 // Newcomer reports whether a member can be left out entirely without an effect on live traffic: other members were
 // built before and it was not, or nothing exists yet. known is false while that depends on a look-up.
-func Newcomer(m intent.Member, f facts.Facts, good map[diag.Object]intent.Member) (yes, known bool) {
-	if len(good) > 0 {
-		_, was := good[m.Object]
-		return !was, true
+func (p Past) Newcomer(o diag.Object, f facts.Facts) (yes, known bool) {
+	if p.Lost(o) {
+		return f.Existing == nil, f.ExistingKnown
 	}
-	return f.Existing == nil, f.ExistingKnown
+	_, was := p.Good[o]
+	return !was, true
 }

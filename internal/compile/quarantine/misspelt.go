@@ -8,6 +8,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // A misspelt key leaves its setting at the default, which may open, replace or delete a load balancer, or fail the
@@ -17,10 +18,27 @@ import (
 // object take effect. Without a remembered version, as after a restart without checkpoint, the value in AWS is the one
 // that was in effect. The same applies to what is misspelt in a value, such as a member of JSON.
 
-// CheckMisspelt applies that to the members. good are the last good versions, and manageBackend is the default of the
-// setting. It reports whether the load balancer that exists has to be looked up first.
-func CheckMisspelt(lb *intent.LoadBalancer, f facts.Facts, good map[diag.Object]intent.Member, manageBackend bool) (
-	unknown bool) {
+// Defaults are the values of settings that are not declared.
+type Defaults struct {
+	ManageBackend bool
+	Scheme        string
+}
+
+// opens reports whether a load balancer without a misspelt restriction is open to more clients than with it.
+func (d Defaults) opens(m *intent.Member, w intent.Misspelling) bool {
+	switch w.Setting {
+	case "scheme":
+		return m.Settings.Scheme.Or(d.Scheme) == stack.InternetFacing
+	case "frontend/scheme", "elbv2.k8s.aws/frontend-nlb-scheme":
+		f := &m.Settings.Frontend
+		return f.Enabled.Or(false) && f.Scheme.Or(d.Scheme) == stack.InternetFacing
+	}
+	return true
+}
+
+// CheckMisspelt applies that to the members. It reports whether the load balancer that exists has to be looked up
+// first.
+func CheckMisspelt(lb *intent.LoadBalancer, f facts.Facts, before Past, by Defaults) (unknown bool) {
 	cloned := false
 	for i := range lb.Members {
 		if len(lb.Members[i].Misspelt) == 0 || lb.Members[i].Former {
@@ -31,7 +49,7 @@ func CheckMisspelt(lb *intent.LoadBalancer, f facts.Facts, good map[diag.Object]
 		}
 		m := &lb.Members[i]
 		m.Diagnostics = slices.Clone(m.Diagnostics)
-		last, remembers := good[m.Object]
+		last, remembers := before.Good[m.Object]
 		remembers = remembers && Remembered(last) == LastGood
 		if !remembers && !f.ExistingKnown {
 			if f.Failed(facts.Need{Kind: facts.NeedStack, Key: lb.Key.String()}) == nil {
@@ -46,8 +64,8 @@ func CheckMisspelt(lb *intent.LoadBalancer, f facts.Facts, good map[diag.Object]
 			case remembers:
 				text, invalid = inEdit(wrong, &last, text)
 			default:
-				invalid = wrong.Guards && !Serves(m.Object, f.Existing != nil, good) ||
-					wrong.Setting == "security-groups" && mixedGroups(m, f.Existing, manageBackend)
+				invalid = wrong.Guards && by.opens(m, wrong) && !before.Serves(m.Object, f.Existing != nil) ||
+					wrong.Setting == "security-groups" && mixedGroups(m, f.Existing, by.ManageBackend)
 			}
 			if invalid {
 				m.Diagnostics = append(m.Diagnostics, found(m, wrong, text))

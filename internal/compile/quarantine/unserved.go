@@ -28,7 +28,7 @@ type Restored struct {
 
 // Restore puts the last good versions of unserved routes and listeners into the members. It reports whether the load
 // balancer that exists has to be looked up first.
-func Restore(lb *intent.LoadBalancer, f facts.Facts, good map[diag.Object]intent.Member) (out Restored, unknown bool) {
+func Restore(lb *intent.LoadBalancer, f facts.Facts, before Past) (out Restored, unknown bool) {
 	out.Findings = map[int]diag.List{}
 	cloned := false
 	for i := range lb.Members {
@@ -39,8 +39,8 @@ func Restore(lb *intent.LoadBalancer, f facts.Facts, good map[diag.Object]intent
 			lb.Members, cloned = slices.Clone(lb.Members), true // which are the caller's
 		}
 		m := &lb.Members[i]
-		r := restoring{member: m, stays: len(good) == 0}
-		if last, ok := good[m.Object]; ok && Remembered(last) == LastGood {
+		r := restoring{member: m, stays: before.Lost(m.Object)}
+		if last, ok := before.Good[m.Object]; ok && Remembered(last) == LastGood {
 			r.last = &last
 		}
 		if r.stays && !f.ExistingKnown {
@@ -71,7 +71,7 @@ func unserved(m *intent.Member) bool {
 type restoring struct {
 	member *intent.Member
 	last   *intent.Member // the last good version; nil = there is none
-	stays  bool           // nothing is remembered, and a load balancer exists
+	stays  bool           // nothing of the member is remembered, and a load balancer exists
 	used   map[int]bool   // routes of the last good version that are in the new one again
 	kept   bool
 	found  diag.List

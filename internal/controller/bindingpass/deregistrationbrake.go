@@ -29,8 +29,7 @@ func (b *Reconciler) heldTargets(ctx context.Context, o *v1beta1.TargetGroupBind
 	c := b.nodesHeld.begin(client.ObjectKeyFromObject(o), b.cluster())
 	return b.Registry.Hold(q, meant, func(e registrar.Endpoint) bool {
 		if e.Pod != "" {
-			p, ok := c.Pod(ctx, e.Namespace, e.Pod)
-			return ok && podServes(p, e.ID)
+			return podOfServes(ctx, c, e)
 		}
 		if TargetsPods(o) { // an endpoint without Pod, which is what its EndpointSlice says, or what was allowed
 			return false
@@ -38,6 +37,12 @@ func (b *Reconciler) heldTargets(ctx context.Context, o *v1beta1.TargetGroupBind
 		n, ok := c.Node(ctx, e.Node)
 		return ok && registrar.NodeStays(n)
 	})
+}
+
+// podOfServes reports whether the pod of an endpoint serves.
+func podOfServes(ctx context.Context, c registrar.Cluster, e registrar.Endpoint) bool {
+	p, ok := c.Pod(ctx, e.Namespace, e.Pod)
+	return ok && podServes(p, e.ID)
 }
 
 // podServes reports whether a pod answers at an address as far as its kubelet knows.

@@ -31,6 +31,8 @@ type Resolved struct {
 	Known bool
 	// edited are the findings if an edit of the binding led to there being nothing; nil = nothing is wanted either way.
 	edited diag.List
+	// emptied: an edit of the Service led to there being no endpoints.
+	emptied bool
 }
 
 // Endpoints resolves what the binding wants registered. A binding whose newest edit led to nothing, such as a Service
@@ -63,7 +65,7 @@ func (b *Reconciler) wanted(ctx context.Context, o *v1beta1.TargetGroupBinding) 
 		return Resolved{Found: diag.List{*d}}, nil
 	}
 	if *o.Spec.TargetType == v1beta1.TargetTypeIP {
-		return b.addressEndpoints(ctx, o, port)
+		return b.addressEndpoints(ctx, o, svc, port)
 	}
 	return b.nodeEndpoints(ctx, o, port)
 }
@@ -86,8 +88,8 @@ func (b *Reconciler) editedSinceServed(o *v1beta1.TargetGroupBinding) bool {
 }
 
 // addressEndpoints are the addresses of Pods, and those of other machines in the VPC of the target group.
-func (b *Reconciler) addressEndpoints(ctx context.Context, o *v1beta1.TargetGroupBinding, port corev1.ServicePort) (
-	Resolved, error) {
+func (b *Reconciler) addressEndpoints(ctx context.Context, o *v1beta1.TargetGroupBinding, svc *corev1.Service,
+	port corev1.ServicePort) (Resolved, error) {
 	begun := b.resolved.begin()
 	slicesOf, err := b.slicesOf(ctx, o)
 	if err != nil {
@@ -100,7 +102,8 @@ func (b *Reconciler) addressEndpoints(ctx context.Context, o *v1beta1.TargetGrou
 	}
 	key := client.ObjectKeyFromObject(o)
 	cache := b.newConfirmingReader(key)
-	pods, refused := behind.Serving(ctx, cache, b.FailOpen, b.resolved.last(key))
+	former := b.resolved.last(key)
+	pods, refused := behind.Serving(ctx, cache, b.FailOpen, former)
 	if b.resolved.keep(key, pods, begun) {
 		b.Waker.WakeAfter(queue.Coalesce, queue.Urgent, reconcile.Request{NamespacedName: key})
 	}
@@ -121,6 +124,13 @@ func (b *Reconciler) addressEndpoints(ctx context.Context, o *v1beta1.TargetGrou
 	wanted, found, unidentified := x.Addresses(ctx)
 	b.countUnidentified(o, unidentified)
 	of := Resolved{Targets: bindings.Targets{Endpoints: wanted}, Found: found, Known: true}
+	if wanted.Len() > 0 {
+		b.filled(o, svc, port)
+	} else if len(found) == 0 {
+		if of.emptied, err = b.emptied(ctx, o, svc, port, former); err != nil {
+			return Resolved{}, err
+		}
+	}
 	if wanted.Len() == 0 && !bindingobject.OfStack(o.Labels) {
 		of.edited = append(slices.Clip(found), bindings.Unready(o))
 	}

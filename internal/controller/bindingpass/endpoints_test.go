@@ -47,7 +47,7 @@ func servicePasses(t *testing.T, n int) (*Reconciler, func() registrar.Endpoints
 			Of: ServiceOfSlice}}, append(manyPods(n), readyNode())...)}
 	b := &Reconciler{Client: c, Shared: c.cache.Shared, Now: time.Now}
 	return b, func() registrar.Endpoints {
-		of, err := b.addressEndpoints(t.Context(), o, corev1.ServicePort{})
+		of, err := b.addressEndpoints(t.Context(), o, &corev1.Service{}, corev1.ServicePort{})
 		wanted := of.Endpoints
 		if err != nil || wanted.Len() != n {
 			t.Errorf("%d pods: %d wanted, %v", n, wanted.Len(), err)

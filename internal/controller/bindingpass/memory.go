@@ -43,6 +43,8 @@ type kept struct {
 	generation   int64           // of the last pass that asked for targets
 	some         bool            // that pass asked for any
 	emptySince   time.Time       // since when its Service has no endpoints; zero = it has some
+	selects      uint64          // what decided which endpoints its Service had when it had some last; 0 = not known
+	emptied      bool            // an edit of the Service has led to there being none since
 	ending
 }
 

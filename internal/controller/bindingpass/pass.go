@@ -49,6 +49,7 @@ type pass struct {
 	zonesKnown bool            // whether it is known which addresses are outside the VPC
 	request    registrar.Request
 	held       []registrar.Endpoint // targets that the brake keeps registered
+	unread     bool                 // which targets an edit of the Service leaves registered is not known yet
 	onHold     diag.List            // that an administrator holds the binding
 	change     registrar.Change
 	err        error // of the calls for targets
@@ -167,6 +168,7 @@ func (p *pass) resolve(ctx context.Context) exit {
 		var of Resolved
 		of, err = b.Endpoints(resolving, o)
 		p.endpoints, p.port, p.found, known = of.Endpoints, of.Port, of.Found, of.Known
+		p.request.Emptied = of.emptied
 	}
 	trace.SetCount("lbc.endpoints", p.endpoints.Len())
 	trace.End(err)
@@ -220,7 +222,15 @@ func (p *pass) makeRequest(ctx context.Context) exit {
 	if !known || p.unowned != nil || b.Contested != nil && b.Contested(o.Spec.TargetGroupARN) {
 		unseen, p.ownerKnown = true, false // what others registered stays, without a note on the binding
 	}
+	emptied, former := p.request.Emptied, map[string]registrar.Endpoint(nil)
+	if emptied {
+		if former, err = b.former(ctx, o); err != nil {
+			b.Changes.restore(p.name, p.since)
+			return p.retain(ctx, p.problem(err), err)
+		}
+	}
 	p.request = registrar.Request{
+		Emptied: emptied, Former: former,
 		Group: b.group(o), Binding: p.id, Want: p.endpoints, Port: p.port, Since: p.since, Max: b.MaxTargets, Unseen: unseen,
 		New:      o.Status.ObservedGeneration == nil || b.memory.get(o).moved,
 		Withheld: len(b.memory.get(o).unidentified) > 0,
@@ -237,6 +247,7 @@ func (p *pass) requestRules(ctx context.Context) exit {
 		b.Inventory.Refusals().Changed(registrar.CallsKey(p.id))
 	}
 	p.held = b.heldTargets(ctx, o, p.request, p.found)
+	p.unread = b.Registry.Unread(p.request.Group)
 	staying := slices.Concat(p.held, b.Registry.Moved(p.request))
 	p.onHold = b.admit(ctx, o, func() {
 		taken := b.Registry.Taken(p.request.Group, p.endpoints).With(staying...)
@@ -300,15 +311,12 @@ func (p *pass) classifyFailure(ctx context.Context) exit {
 // findings are all findings of the pass.
 func (p *pass) findings(ctx context.Context) diag.List {
 	b, o := p.reconciler, p.binding
-	found := slices.Concat(p.found, p.unadmitted, p.unwritten, b.podNotes(ctx, o, p.endpoints), p.onHold,
+	found := slices.Concat(p.staying(ctx), p.found, p.unadmitted, p.unwritten, b.podNotes(ctx, o, p.endpoints), p.onHold,
 		admission.Idle(o))
 	if p.unowned != nil {
 		found = append(found, p.problem(p.unowned)...)
 	}
 	found = append(found, p.withoutPods(ctx)...)
-	if len(p.held) > 0 {
-		found = append(found, targetsHeld(o, p.held))
-	}
 	if len(p.change.NotOurs) > 0 && p.ownerKnown {
 		found = append(found, b.OtherNamespaces.registeredByOthers(o, p.change.NotOurs))
 	}
@@ -335,7 +343,8 @@ const withoutPodsFor = time.Minute
 func (p *pass) withoutPods(ctx context.Context) diag.List {
 	b, o := p.reconciler, p.binding
 	kept := b.memory.get(o)
-	empty := *o.Spec.TargetType == v1beta1.TargetTypeIP && p.endpoints.Len() == 0 && len(p.found) == 0
+	empty := *o.Spec.TargetType == v1beta1.TargetTypeIP && p.endpoints.Len() == 0 &&
+		len(p.found)+len(p.held) == 0
 	svc := &corev1.Service{}
 	switch now := b.Now(); {
 	case !empty && kept.emptySince.IsZero():
@@ -376,7 +385,7 @@ func (p *pass) report(ctx context.Context) exit {
 		return ended(reconcile.Result{RequeueAfter: b.retryAfter(p.name, p.err, p.change.Retry, p.zonesKnown)}, nil)
 	}
 	b.Failures.Forget(p.name)
-	if err := cmp.Or(p.gatesErr, p.unowned); err != nil || len(p.held)+len(p.change.NotOurs) == 0 {
+	if err := cmp.Or(p.gatesErr, p.unowned); err != nil || len(p.held)+len(p.change.NotOurs) == 0 && !p.unread {
 		return ended(reconcile.Result{}, err)
 	}
 	return ended(reconcile.Result{RequeueAfter: b.RequeueAfter}, nil)

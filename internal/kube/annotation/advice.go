@@ -205,11 +205,11 @@ func Misspellings(o diag.Object, on Scope, annotations map[string]string) []inte
 			continue
 		}
 		w := intent.Misspelling{Setting: cmp.Or(e.SettingName, suffix(meant)), Key: k, Meant: string(meant),
-			Source: intent.At(o, Key(k).Path()), Guards: slices.Contains(restricting, e.Key)}
+			Source: intent.At(o, Key(k).Path()), Guards: restricts(e.Key, annotations[k])}
 		if e.Family != "" {
 			w.Setting = string(meant)
 		}
-		if !w.Guards {
+		if !slices.Contains(restricting, e.Key) {
 			w.Lacks = []string{annotated(o, on, string(meant))}
 		}
 		out = append(out, w)

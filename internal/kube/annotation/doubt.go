@@ -6,10 +6,13 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/model/constraint"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // mostUnknown bounds the unknown members of a value that are noted, and mostElements the elements of a list that are
@@ -23,12 +26,31 @@ const (
 // restriction.
 var guarding = []Key{Conditions, JWTValidation, AuthIDPCognito, AuthIDPOIDC}
 
-// restricting are the annotations without which a load balancer admits more requests, or is created at all.
+// restricting are the annotations without which a load balancer admits more requests, or is created at all. A test has
+// the others.
 var restricting = append([]Key{
 	InboundCIDRs, PrefixLists, SecurityGroups, FrontendSecurityGroups, WebACLARN, WebACLName, Shield,
 	MutualAuthentication, AuthType, DryRun, Ownership, ApprovedPlan, ServiceSourceRanges, ServicePrefixLists,
 	ServiceSecurityGroups, ServiceOwnership, ServiceApprovedPlan, GatewayDryRun, GatewayOwnership, GatewayApprovedPlan,
 }, guarding...)
+
+// restricts reports whether a load balancer without an annotation admits more requests, or is created at all. Of some
+// annotations, this depends on the value.
+func restricts(k Key, value string) bool {
+	switch k {
+	case Scheme, ServiceScheme, FrontendScheme, ClassFrontendScheme:
+		return strings.TrimSpace(value) == stack.Internal
+	case ServiceInternal:
+		internal, err := strconv.ParseBool(value)
+		return internal && err == nil
+	case LoadBalancerAttributes, ServiceAttributes, FrontendAttributes:
+		return slices.ContainsFunc(items(value), func(item string) bool {
+			key, value, _ := strings.Cut(item, "=")
+			return constraint.Protects(strings.TrimSpace(key), strings.TrimSpace(value))
+		})
+	}
+	return slices.Contains(restricting, k)
+}
 
 // noteUnknown notes the members of a JSON value that the type of the annotation has not. Those that may stand for a
 // missing one are misspelt.

@@ -70,7 +70,8 @@ func MisspeltParameters(o diag.Object, annotations map[string]string) (out []int
 		meant := nearestParameter(Key(k), parameterKinds[0])
 		if _, there := annotations[string(meant)]; meant != "" && !there {
 			out = append(out, intent.Misspelling{Setting: string(meant), Key: k, Meant: string(meant),
-				Source: intent.At(o, Key(k).Path()), Lacks: []string{annotated(o, "", string(meant))}})
+				Source: intent.At(o, Key(k).Path()), Guards: restricts(meant, annotations[k]),
+				Lacks: []string{annotated(o, "", string(meant))}})
 		}
 	}
 	return out

@@ -125,6 +125,9 @@ func portChanges(of string, before, after []opening) (out []Change) {
 	return append(out, openedBy(Closes, of, beyond(before, after), before, after)...)
 }
 
+// nobody is the text of no sources.
+const nobody = "nobody"
+
 // openedBy has one change for each port among those that differ.
 func openedBy(kind Kind, of string, differ, before, after []opening) (out []Change) {
 	var ports []string
@@ -134,7 +137,7 @@ func openedBy(kind Kind, of string, differ, before, after []opening) (out []Chan
 		}
 	}
 	for _, p := range ports {
-		at := func(all []opening) string { return cmp.Or(strings.Join(sources(all, p), ", "), "nobody") }
+		at := func(all []opening) string { return cmp.Or(strings.Join(sources(all, p), ", "), nobody) }
 		out = append(out, Change{
 			Kind: kind, Of: of, Where: p, To: sources(differ, p), Before: at(before), After: at(after),
 		})

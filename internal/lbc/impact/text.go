@@ -110,7 +110,7 @@ func (c *Change) sentence() string {
 	switch c.Kind {
 	case Opens, Closes:
 		text = fmt.Sprintf("%s %s to %s", c.Where, c.Kind, strings.Join(c.To, ", "))
-		if c.Before != "" && c.After != "" {
+		if c.Before != "" && c.After != "" && c.Before != nobody && c.After != nobody {
 			text += "; open to: " + change
 		}
 		return text

@@ -294,6 +294,16 @@ var settings = map[Kind]string{
 	Listener:     "listener attributes (listener-attributes.PROTOCOL-PORT)",
 }
 
+// Keys are the attributes that a resource can have.
+func Keys(s Subject) (out []string) {
+	for i := range Attributes {
+		if Attributes[i].Has(s) {
+			out = append(out, Attributes[i].Key)
+		}
+	}
+	return out
+}
+
 // Known reports whether a table has an attribute.
 func Known(key string) bool { return len(byKey[key]) > 0 }
 

@@ -221,9 +221,9 @@ type Misspelling struct {
 	Text string `json:",omitempty"`
 	// Guards is true if the setting restricts who is served: a member that does not serve yet is invalid, too.
 	Guards bool `json:",omitempty"`
-	// Lacks is set for a key that restricts nothing, and for a key or an entry that names nothing: what could be written
-	// instead of it, and is not. It counts as misspelt if one of them is among the Named of the last valid version: the
-	// edit ends its effect.
+	// Lacks is set for a key that does not always restrict, and for a key or an entry that names nothing: what could be
+	// written instead of it, and is not. It counts as misspelt if one of them is among the Named of the last valid
+	// version: the edit ends its effect.
 	Lacks []string `json:"-"`
 }
 

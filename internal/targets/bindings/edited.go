@@ -3,9 +3,12 @@ package bindings
 import (
 	"fmt"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
 )
@@ -28,6 +31,26 @@ func Unready(o *v1beta1.TargetGroupBinding) diag.Diagnostic {
 func emptied(o *v1beta1.TargetGroupBinding, path, why, remedy string) diag.Diagnostic {
 	return diag.New(bindingobject.BindingObject(o), path, diag.NoTargetsAfterEdit,
 		why+"; the targets that were registered before the edit stay", remedy)
+}
+
+// EmptiedByEdit are the findings that an edit of a Service has left it without endpoints, and that the former targets
+// stay. about are the binding, the Service and what declares it.
+func EmptiedByEdit(o *v1beta1.TargetGroupBinding, svc *corev1.Service, about []diag.Object) (found diag.List) {
+	text := fmt.Sprintf("since an edit of Service %s/%s, no ready pod with the labels %s has its port; the former "+
+		"targets stay registered as long as their pods are ready", svc.Namespace, svc.Name, labels.FormatLabels(svc.Spec.Selector))
+	remedy := fmt.Sprintf("compare spec.selector and the targetPort of the Service with the pods; to deregister the "+
+		"targets, end the pods or set annotation %s: \"true\" on TargetGroupBinding %s", naming.AllowDeregistration, o.Name)
+	for _, x := range about {
+		at := ""
+		switch x.Kind {
+		case "TargetGroupBinding":
+			at = "spec.serviceRef"
+		case "Service":
+			at = "spec.selector"
+		}
+		found = append(found, diag.New(x, at, diag.NoTargetsAfterEdit, text, remedy))
+	}
+	return found
 }
 
 // EditedSinceServed reports whether a binding was served before its newest edit, by its status.

@@ -306,7 +306,7 @@ func (g *group) staying(q *Request) int {
 
 // mayLeave reports whether the binding may deregister a target that it does not want.
 func (g *group) mayLeave(q *Request, key string) bool {
-	if _, held := g.holding.held[key]; held || q.Preceding[key] {
+	if _, held := g.holding.held[key]; held || g.holding.unread || q.Preceding[key] {
 		return false
 	}
 	if q.Record != nil {

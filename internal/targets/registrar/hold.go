@@ -21,6 +21,22 @@ type holding struct {
 	left map[string]time.Time
 	// held are not deregistered until the brake or the binding allows it, or their pod or node ends.
 	held map[string]Endpoint
+	// emptied: the last request was for a group that an edit emptied.
+	emptied bool
+	// unread: which targets an earlier process registered is not known yet, and some may stay.
+	unread bool
+}
+
+// formerly are the registered targets of pods that a request names.
+func (g *group) formerly(q *Request) Endpoints {
+	var all []Endpoint
+	for _, m := range g.members {
+		if e, ok := q.Former[m.ID]; ok {
+			e.Target = m.Target
+			all = append(all, e)
+		}
+	}
+	return EndpointsOf(all...)
 }
 
 // Hold is called before each Sync of a request. It returns the targets that stay registered although the request
@@ -28,14 +44,23 @@ type holding struct {
 // request, together with those of the last minutes, removes more than half of the group's targets although they
 // serve, the brake of all groups decides.
 //
+// If an edit emptied the group, all targets that serve are held.
+//
 // Targets that no longer serve are never held, and nothing is held if the removal is allowed. Nothing is known of
-// targets that an earlier process registered, so these are not held.
+// targets that an earlier process registered, so these are held only if an edit emptied their group.
 func (r *Registry) Hold(q Request, allowed bool, serves func(Endpoint) bool) []Endpoint {
 	g, groups := r.group(q.Group), r.size()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	h := &g.holding
 	wanted := g.wanted(&q)
+	if h.emptied && !q.Emptied {
+		h.held = nil
+	}
+	h.emptied = q.Emptied
+	if h.unread = len(q.Former) > 0 && !g.known; len(q.Former) > 0 && h.stood.of.Len() == 0 {
+		h.stood = wants{of: g.formerly(&q)}
+	}
 	suspects := map[string]Endpoint{}
 	h.stood.missingIn(q.wants(), func(e Endpoint) {
 		if serves(e) {
@@ -65,7 +90,7 @@ func (r *Registry) Hold(q Request, allowed bool, serves func(Endpoint) bool) []E
 			r.Brake.Forget(q.ARN)
 		}
 		h.held = nil
-	case len(h.held) > 0, most && !r.Brake.Allow(q.ARN, q.Binding.Namespace, groups):
+	case len(h.held) > 0, q.Emptied, most && !r.Brake.Allow(q.ARN, q.Binding.Namespace, groups):
 		h.held = suspects
 		h.stood.of = h.stood.of.With(slices.Collect(maps.Values(suspects))...)
 	default:
@@ -77,6 +102,14 @@ func (r *Registry) Hold(q Request, allowed bool, serves func(Endpoint) bool) []E
 		}
 	}
 	return sorting.Sorted(maps.Values(h.held), func(a, b Endpoint) int { return cmp.Compare(a.Key(), b.Key()) })
+}
+
+// Unread reports whether the targets of an Emptied group stay registered until it is known which of them serve.
+func (r *Registry) Unread(of Group) bool {
+	g := r.group(of)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.holding.unread
 }
 
 // HeldFor lists the bindings with held targets of a pod, or of a node if namespace is empty.

@@ -81,6 +81,11 @@ type Request struct {
 	New bool
 	// Withheld: there are endpoints that Want leaves out until their pods change.
 	Withheld bool
+	// Emptied: an edit of the Service led to there being nothing to want. The targets whose pods serve stay.
+	Emptied bool
+	// Former are pods by address that may be behind the targets of an Emptied group, if an earlier process registered
+	// them.
+	Former map[string]Endpoint
 	// Since is when the change came that caused the request; zero = it is not known.
 	Since time.Time
 	// Record is set if other clusters register targets in the same group: only targets in the record are deregistered.

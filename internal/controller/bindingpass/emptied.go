@@ -1,0 +1,124 @@
+package bindingpass
+
+import (
+	"context"
+	"fmt"
+	"hash/fnv"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/labels"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/controller/reads"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/targets/bindings"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
+)
+
+// An edit of a Service may leave it without endpoints although its former pods serve: its selector is misspelt, or
+// selects pods that are yet to come, or no pod has the port that targetPort names. The former targets stay registered
+// as long as their pods serve, until the Service has endpoints again. Pods that end, or are not ready, are no edit.
+
+// emptied reports whether an edit of the Service led to a binding without endpoints. former are the endpoints of the
+// last pass.
+func (b *Reconciler) emptied(ctx context.Context, o *v1beta1.TargetGroupBinding, svc *corev1.Service,
+	port corev1.ServicePort, former registrar.Endpoints) (bool, error) {
+	k, now := b.memory.get(o), selects(svc, port)
+	switch {
+	case k.emptied:
+		return true, nil
+	case k.selects == 0: // nothing was registered since the start
+		ready := meta.FindStatusCondition(o.Status.Conditions, "Ready")
+		if ready == nil || ready.Reason != string(diag.NoTargetsAfterEdit) {
+			return false, nil
+		}
+	case now == k.selects:
+		serves := func(e registrar.Endpoint) bool { return e.Pod != "" && podOfServes(ctx, b.cluster(), e) }
+		if !slices.ContainsFunc(former.Slice(), serves) {
+			return false, nil
+		}
+		edited, err := b.editedLive(ctx, o, k.selects)
+		if err != nil || !edited {
+			return false, err
+		}
+	}
+	k.emptied = true
+	b.memory.put(o, k)
+	return true, nil
+}
+
+// editedLive reports whether the Service of a binding selects other endpoints than the last ones. EndpointSlices may
+// reach the cache before the Service that they follow.
+func (b *Reconciler) editedLive(ctx context.Context, o *v1beta1.TargetGroupBinding, before uint64) (bool, error) {
+	if b.APIReader == nil {
+		return false, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, reads.LiveTimeout)
+	defer cancel()
+	svc := &corev1.Service{}
+	err := b.APIReader.Get(ctx, client.ObjectKey{Namespace: o.Namespace, Name: o.Spec.ServiceRef.Name}, svc)
+	switch {
+	case apierrors.IsNotFound(err):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("reading Service %s/%s: %w", o.Namespace, o.Spec.ServiceRef.Name, err)
+	}
+	port, d := registrar.ServicePortOf(o, svc)
+	return d == nil && selects(svc, port) != before, nil
+}
+
+// filled keeps by what a binding has endpoints.
+func (b *Reconciler) filled(o *v1beta1.TargetGroupBinding, svc *corev1.Service, port corev1.ServicePort) {
+	if k, now := b.memory.get(o), selects(svc, port); k.selects != now || k.emptied {
+		k.selects, k.emptied = now, false
+		b.memory.put(o, k)
+	}
+}
+
+// selects is a hash of what decides which endpoints a port of a Service has. It is never 0.
+func selects(svc *corev1.Service, port corev1.ServicePort) uint64 {
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%s %s %s", labels.Set(svc.Spec.Selector), //nolint:errcheck // a hash
+		port.TargetPort.String(), port.Protocol)
+	return h.Sum64() | 1
+}
+
+// former are the pods of the namespace of a binding by address, if edits emptied its Service before this process began:
+// then it is not known which of them are registered.
+func (b *Reconciler) former(ctx context.Context, o *v1beta1.TargetGroupBinding) (map[string]registrar.Endpoint, error) {
+	if b.memory.get(o).selects != 0 {
+		return nil, nil
+	}
+	var pods corev1.PodList
+	if err := b.Client.List(ctx, &pods, client.InNamespace(o.Namespace), client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("reading the pods of namespace %s: %w", o.Namespace, err)
+	}
+	at := map[string]registrar.Endpoint{}
+	for i := range pods.Items {
+		p := &pods.Items[i]
+		e := registrar.Endpoint{Namespace: p.Namespace, Pod: p.Name, Node: p.Spec.NodeName}
+		at[p.Status.PodIP] = e
+		for _, ip := range p.Status.PodIPs {
+			at[ip.IP] = e
+		}
+	}
+	return at, nil
+}
+
+// staying are the findings about targets that stay registered although the Service has no endpoints for them.
+func (p *pass) staying(ctx context.Context) (found diag.List) {
+	b, o := p.reconciler, p.binding
+	svc := &corev1.Service{}
+	switch {
+	case len(p.held) == 0 && !p.unread:
+		return nil
+	case !p.request.Emptied || b.Client.Get(ctx, client.ObjectKey{Namespace: o.Namespace, Name: o.Spec.ServiceRef.Name},
+		svc) != nil:
+		return diag.List{targetsHeld(o, p.held)}
+	}
+	return bindings.EmptiedByEdit(o, svc, append(b.about(ctx, o), b.declaring(ctx, o)...))
+}

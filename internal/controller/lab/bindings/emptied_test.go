@@ -1,0 +1,147 @@
+package bindings
+
+import (
+	"strings"
+	"testing"
+
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/internal/controller/lab"
+)
+
+// emptying is a Service with two ready pods.
+type emptying struct {
+	*lab.Lab
+	arn   string
+	pods  []*corev1.Pod
+	slice *discoveryv1.EndpointSlice
+}
+
+func newEmptying(t *testing.T) *emptying {
+	t.Helper()
+	svc := lab.Service("web")
+	svc.Spec.Selector = map[string]string{"app": "web"}
+	l := &emptying{Lab: lab.New(t, account.Profile{}, svc, lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))}
+	l.arn = l.TargetGroup(elbtypes.TargetTypeEnumIp)
+	all := lab.Pods("a", "10.0.128.50", "10.0.128.51")
+	for _, o := range all {
+		switch x := o.(type) {
+		case *corev1.Pod:
+			x.Labels = map[string]string{"app": "web"}
+			x.Status.Conditions = []corev1.PodCondition{{Type: corev1.ContainersReady, Status: corev1.ConditionTrue},
+				{Type: corev1.PodReady, Status: corev1.ConditionTrue}}
+			l.pods = append(l.pods, x)
+		case *discoveryv1.EndpointSlice:
+			l.slice = x
+		}
+	}
+	l.Create(append(all, lab.Binding(l.arn, v1beta1.TargetTypeIP))...)
+	l.Settle()
+	l.Events = nil
+	return l
+}
+
+// edit edits the Service, as a user does.
+func (l *emptying) edit(change func(*corev1.ServiceSpec)) {
+	svc := &corev1.Service{}
+	l.Get(svc, "web")
+	change(&svc.Spec)
+	l.Must(l.Client.Update(l.Context(), svc))
+}
+
+// endpoints writes the endpoints of the Service, as Kubernetes does.
+func (l *emptying) endpoints(pods ...*corev1.Pod) {
+	l.Get(l.slice, l.slice.Name)
+	l.slice.Endpoints = nil
+	for _, p := range pods {
+		l.slice.Endpoints = append(l.slice.Endpoints, discoveryv1.Endpoint{Addresses: []string{p.Status.PodIP},
+			NodeName: ptr.To("a"), TargetRef: &corev1.ObjectReference{Kind: "Pod", Namespace: "shop", Name: p.Name}})
+	}
+	l.Must(l.Client.Update(l.Context(), l.slice))
+}
+
+func (l *emptying) registered(when string, want int) {
+	l.Helper()
+	l.Settle()
+	if got := l.Targets(l.arn); len(got) != want {
+		l.Errorf("%s: targets %v, want %d", when, got, want)
+	}
+}
+
+// TestServiceEditWithoutEndpointsKeepsTargets edits a Service so that it has no endpoints. The targets stay while their
+// pods serve.
+func TestServiceEditWithoutEndpointsKeepsTargets(t *testing.T) {
+	t.Parallel()
+	for name, misspell := range map[string]func(*corev1.ServiceSpec){
+		"selector":   func(s *corev1.ServiceSpec) { s.Selector = map[string]string{"app": "wbe"} },
+		"targetPort": func(s *corev1.ServiceSpec) { s.Ports[0].TargetPort = intstr.FromString("htpp") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newEmptying(t)
+			l.edit(misspell)
+			l.endpoints()
+			l.registered("misspelt", 2)
+			told := strings.Join(l.Events, "\n")
+			for _, object := range []string{"TargetGroupBinding shop/bound", "Service shop/web"} {
+				if !strings.Contains(told, object+" BackendNotFound: since an edit of Service shop/web") {
+					t.Errorf("%s is not told:\n%s", object, told)
+				}
+			}
+			l.Restart()
+			l.registered("after a restart", 2)
+			l.Must(l.Client.Delete(t.Context(), l.pods[0]))
+			l.registered("a pod ends", 1)
+			l.Restart()
+			l.registered("after another restart", 1)
+			fresh := l.pods[1].DeepCopy()
+			fresh.Name, fresh.ResourceVersion, fresh.UID, fresh.Status.PodIP = "fresh", "", "", "10.0.128.52"
+			l.Create(fresh)
+			l.endpoints(fresh)
+			l.registered("endpoints again", 1)
+			if got := l.Targets(l.arn); !strings.Contains(strings.Join(got, " "), "10.0.128.52") {
+				t.Errorf("targets %v", got)
+			}
+		})
+	}
+}
+
+// TestServiceWithoutEndpointsThatNobodyEditedIsEmptied takes the pods from a Service.
+func TestServiceWithoutEndpointsThatNobodyEditedIsEmptied(t *testing.T) {
+	t.Parallel()
+	for name, take := range map[string]func(l *emptying, p *corev1.Pod){
+		"scaled to zero": func(l *emptying, p *corev1.Pod) { l.Must(l.Client.Delete(l.Context(), p)) },
+		"not ready": func(l *emptying, p *corev1.Pod) {
+			l.Get(p, p.Name)
+			for i := range p.Status.Conditions {
+				p.Status.Conditions[i].Status = corev1.ConditionFalse
+			}
+			l.Must(l.Client.Status().Update(l.Context(), p))
+		},
+		"taken out of service by label": func(l *emptying, p *corev1.Pod) {
+			l.Get(p, p.Name)
+			p.Labels = nil
+			l.Must(client.IgnoreNotFound(l.Client.Update(l.Context(), p)))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newEmptying(t)
+			for _, p := range l.pods {
+				take(l, p)
+			}
+			l.endpoints()
+			l.registered("without pods", 0)
+			if told := strings.Join(l.Events, "\n"); strings.Contains(told, "since an edit") {
+				t.Errorf("told:\n%s", told)
+			}
+		})
+	}
+}
