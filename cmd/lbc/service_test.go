@@ -73,7 +73,7 @@ func TestLintNotesServicesThatNoClientOrHealthCheckReachesOrNoControllerServes(t
 	t.Parallel()
 	out, _, err := lbc(t, unserved, "lint", "-")
 	for _, want := range []string{
-		`Service default/dns: no controller serves a Service without load balancer class of load balancer type external and target type ""`,
+		`Service default/dns: target type "" is not ip or instance, so no controller serves this Service`,
 		"Service default/class: this controller serves Services of class service.k8s.aws/nlb and leaves this one, of class " +
 			"service.k8s.aws/nbl, to another controller",
 		"Service default/lists: annotation service.beta.kubernetes.io/aws-load-balancer-security-group-prefix-lists is " +

@@ -19,9 +19,9 @@ func TestLintReportsEachMistakeInAServiceOnItsField(t *testing.T) {
 	}{
 		{annotation: "aws-load-balancer-name", value: strings.Repeat("a", 33), code: "NameTooLong",
 			remedy: "choose a shorter name"},
-		{annotation: "aws-load-balancer-name", value: "-web", code: "InvalidAnnotation", remedy: "inner hyphens"},
+		{annotation: "aws-load-balancer-name", value: "-web", code: "InvalidAnnotation", remedy: "end with a hyphen"},
 		{annotation: "aws-load-balancer-name", value: "internal-web", code: "InvalidAnnotation",
-			remedy: `no "internal-" in front`},
+			remedy: "begin with internal-"},
 		{annotation: "aws-load-balancer-scheme", value: "public", code: "InvalidAnnotation",
 			remedy: "write internal or internet-facing"},
 		{annotation: "aws-load-balancer-internal", value: "maybe", code: "InvalidAnnotation", remedy: "write true or false"},

@@ -192,10 +192,10 @@ func TestNewcomersValueIsAsDecisionSays(t *testing.T) {
 			m := meetings[e.Key]
 			aside := func(first, second string) bool {
 				text := newcomer(t, e.Key, first, second)
-				if strings.Contains(text, "Ingress shop/a is refused, because") {
+				if strings.Contains(text, "Ingress shop/a is not allowed, because") {
 					t.Errorf("%q, then %q: the older member is set aside:\n%s", first, second, text)
 				}
-				return strings.Contains(text, "Ingress zz/b is refused, because")
+				return strings.Contains(text, "Ingress zz/b is not allowed, because")
 			}
 			one, other := aside(m.first, m.second), aside(m.second, m.first)
 			want := map[string]bool{ // of a group that is built at once the stricter value holds, whoever sets it

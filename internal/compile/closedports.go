@@ -3,6 +3,7 @@ package compile
 import (
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/k8s-lbc/lbc/internal/compile/merge"
 	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
@@ -87,10 +88,10 @@ func (b *build) noteClosed() {
 		if !b.lacksGroups(i) {
 			continue
 		}
-		var ports []int32
+		var ports []string
 		for _, p := range b.ports {
 			if p.closed() && slices.Contains(p.members, i) {
-				ports = append(ports, p.number)
+				ports = append(ports, strconv.Itoa(int(p.number)))
 			}
 		}
 		if len(ports) == 0 {
@@ -99,10 +100,9 @@ func (b *build) noteClosed() {
 		m := &b.members[i]
 		groups, ranges := restrictions(b.e.Key.Owner)
 		b.note(i, diag.New(m.Object, m.Settings.SecurityGroups.Source.Place(), diag.ConflictingSettings,
-			fmt.Sprintf("ports %v of %s admit no client, whatever its %s and prefix lists say: security groups %v, which "+
-				"should restrict the ports, are not in effect",
-				ports, m.Object, ranges, m.Settings.SecurityGroups.Value),
-			fmt.Sprintf("remove %s, then %s decide, or move the object to another group", groups, ranges)))
+			fmt.Sprintf("no client reaches ports %s of %s: its security groups %s are not in effect, and its %s and prefix "+
+				"lists cannot replace them", diag.Some(ports), m.Object, diag.Some(m.Settings.SecurityGroups.Value), ranges),
+			fmt.Sprintf("remove %s, so that %s apply, or move the object to another group", groups, ranges)))
 	}
 }
 

@@ -48,7 +48,7 @@ func TestAPortWhoseMembersLostTheirSecurityGroupsAdmitsNoClient(t *testing.T) {
 		want    []string
 		told    map[string]string // by name of the member: text of a finding
 	}
-	closed := map[string]string{"new": "ports [8081] of Ingress zz/new admit no client"}
+	closed := map[string]string{"new": "no client reaches ports 8081 of Ingress zz/new"}
 	for name, states := range map[string][]state{
 		"it asks for the world": {{list(web, api, zz(only(8081), ranges("0.0.0.0/0"), guardedBy("front"))),
 			[]string{"0 10.0.0.0/8"}, closed}},
@@ -94,7 +94,7 @@ func TestAPortWhoseMembersLostTheirSecurityGroupsAdmitsNoClient(t *testing.T) {
 					[]string{stack.ManagedSecurityGroup})
 				for _, who := range []string{"new", "other"} {
 					said := slices.ContainsFunc(r.Diagnostics, func(d diag.Diagnostic) bool {
-						return d.Object.Name == who && strings.Contains(d.Text, cmp.Or(s.told[who], "admit no client"))
+						return d.Object.Name == who && strings.Contains(d.Text, cmp.Or(s.told[who], "no client reaches"))
 					})
 					if said != (s.told[who] != "") {
 						t.Errorf("state %d: %s is told %v", n, who, r.Diagnostics)

@@ -216,8 +216,8 @@ func (b *build) frontendLoadBalancer() stack.LoadBalancer {
 	for _, key := range b.cfg.ExternalManagedTags {
 		if _, ok := f.tags.Value[key]; ok {
 			b.invalidateFrontend(f.tags.Member, diag.New(diag.Object{}, f.tags.Source.Place(), diag.InvalidAnnotation,
-				fmt.Sprintf("external managed tag key %s cannot be specified", key), "remove the key: "+
-					"--external-managed-tags of the controller reserves it for other tools"))
+				fmt.Sprintf("tag %s is reserved for other tools by --external-managed-tags", key),
+				"remove the tag"))
 		}
 	}
 	if f.tags.Set {

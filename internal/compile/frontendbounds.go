@@ -21,8 +21,8 @@ func (b *build) boundFrontend() {
 		f.scheme.Or(cmp.Or(b.cfg.DefaultScheme, stack.Internal)) == stack.InternetFacing {
 		exists := func() bool { return b.existsFrontendScheme(stack.InternetFacing) }
 		bound(b, &f.scheme, bounds{"scheme", scheme.Source, exists,
-			"remove it, or have an administrator set the annotation " + string(annotation.ClassFrontendScheme) +
-				" of the class parameters"})
+			"remove " + string(annotation.FrontendScheme) + ", or have an administrator set the annotation " +
+				string(annotation.ClassFrontendScheme) + " of the class parameters"})
 		if !f.scheme.Set {
 			f.scheme.Field = intent.Of(stack.Internal, scheme.Source)
 		}
@@ -49,7 +49,7 @@ func (b *build) boundSubnets(named []stack.SubnetMapping) {
 	}
 	bound(b, &f.subnets, bounds{"subnets", b.settings.subnets.Source, func() bool {
 		return b.f.ExistingFrontend != nil && sameSet(ids, b.f.ExistingFrontend.Subnets)
-	}, "name subnets of the ALB, or remove it"})
+	}, "name subnets of the ALB, or remove " + string(annotation.FrontendSubnets)})
 }
 
 func subnetIDs(mappings []stack.SubnetMapping) (out []string) {

@@ -54,10 +54,11 @@ func (b *build) chooseFrontendSubnets(lb *stack.LoadBalancer) {
 	}
 	switch a := f.allocations.Value; {
 	case lb.Scheme != stack.InternetFacing:
-		refuse("remove them, or set frontend-nlb-scheme to internet-facing",
-			"EIP allocations can only be set for internet facing load balancers")
+		refuse("remove the allocations, or set frontend-nlb-scheme to internet-facing",
+			"Elastic IP addresses need an internet-facing load balancer")
 	case len(a) != len(lb.Subnets):
-		refuse("give one per subnet", "count of EIP allocations (%d) and subnets (%d) must match", len(a), len(lb.Subnets))
+		refuse("give one allocation per subnet",
+			"count of EIP allocations (%d) and subnets (%d) must match", len(a), len(lb.Subnets))
 	default:
 		for i := range lb.Subnets {
 			lb.Subnets[i].AllocationID = a[i]

@@ -160,7 +160,7 @@ func (b *build) frontendHealthCheck(p *frontendPort) (h stack.HealthCheck, ok bo
 	b.note(max(timeout.Member, 0), diag.New(b.members[max(timeout.Member, 0)].Object, timeout.Source.Place(),
 		diag.InvalidAnnotation,
 		fmt.Sprintf("health check timeout '%d' of port %d of the frontend NLB must not be longer than the interval '%d'; "+
-			"the port does not change",
+			"the controller leaves the port unchanged",
 			h.TimeoutSeconds, p.number, h.IntervalSeconds), "lower the timeout, or raise the interval").In(diag.Frontend))
 	return h, false
 }

@@ -34,18 +34,17 @@ func (b *build) inherited(setting, key string, candidates []merge.Owned[string])
 	if len(counted) == 0 {
 		b.group.NewEffect[leftAlone(setting)] = merge.Effect{Value: setText(values)}
 	}
+	first := b.members[b.group.FirstMember()].Object
 	for _, c := range unread {
 		if slices.ContainsFunc(counted, func(o merge.Owned[string]) bool { return o.Value == c.Value }) {
 			continue
 		}
 		o := b.members[c.Member].Object
 		b.note(c.Member, diag.New(o, c.Source.Place(), diag.IgnoredSetting,
-			fmt.Sprintf("load balancer attribute %s: %q of %s is not written, because AWS had another value when this "+
-				"controller took the load balancer over, and the one before read the class parameters of the first member of the "+
-				"group only, which is %s",
-				key, c.Value, o, b.members[b.group.FirstMember()].Object),
-			"set it by annotation load-balancer-attributes or in the class parameters of the first member, or change it, and "+
-				"it is written"))
+			fmt.Sprintf("load balancer attribute %s: the controller does not write %q of %s. AWS has another value, because "+
+				"the former controller read only the class parameters of the first member, %s", key, c.Value, o, first),
+			fmt.Sprintf("to have it written, set annotation load-balancer-attributes or the class parameters of %s, or "+
+				"change the value", first)))
 	}
 	return counted
 }

@@ -254,7 +254,7 @@ func (b *build) namesOthers(s merge.Owned[string]) bool {
 	b.note(s.Member, diag.New(b.members[s.Member].Object, s.Source.Place(), diag.IgnoredSetting,
 		fmt.Sprintf("load balancer name %s has no effect: the controller generates names of the form k8s-…-<hash>, and "+
 			"this name may belong to another load balancer. The name is %s", s.Value, own),
-		"declare a name of another form, or none"))
+		"declare a name that does not look like k8s-…-<hash>, or remove the name"))
 	return true
 }
 
@@ -297,8 +297,8 @@ func badName(name string) (diag.Diagnostic, bool) {
 		strings.HasSuffix(name, "-"),
 		strings.HasPrefix(name, "internal-"):
 		return diag.New(diag.Object{}, "", diag.InvalidAnnotation,
-			fmt.Sprintf("load balancer name %q is not acceptable to AWS", name),
-			`use letters, digits and inner hyphens, and no "internal-" in front`), true
+			fmt.Sprintf("AWS refuses load balancer name %q", name),
+			"use letters, digits and hyphens; do not begin or end with a hyphen, or begin with internal-"), true
 	}
 	return diag.Diagnostic{}, false
 }

@@ -165,7 +165,7 @@ func TestSecurityGroupsByWhatNamesThem(t *testing.T) {
 		}
 		r := Compile(loadBalancer(ingress("n", "a", c.change...)), account(), cfg, nil)
 		if c.groups == nil {
-			if r.Stack != nil || !strings.Contains(r.Diagnostics[0].Text, "backendSG feature is required") {
+			if r.Stack != nil || !strings.Contains(r.Diagnostics[0].Text, "without the backend security group") {
 				t.Errorf("%s: %+v", c.name, r)
 			}
 			continue

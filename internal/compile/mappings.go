@@ -235,7 +235,8 @@ func (b *build) keepAddresses(member int, source intent.Source) {
 			b.note(member, diag.New(b.members[member].Object, b.at(k, member, source), diag.IgnoredSetting,
 				fmt.Sprintf("%s have no effect in subnets that the load balancer already has: %s", k.what,
 					strings.Join(kept, "; ")),
-				"declare the current addresses; to change them, remove the subnet with one edit and add it with a second one"))
+				"declare the current addresses; to change an address, remove its subnet, wait until AWS has removed it, and "+
+					"add the subnet again"))
 		}
 	}
 }

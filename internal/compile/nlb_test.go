@@ -169,7 +169,7 @@ func TestAnNLBWithSubnetsWithoutIPv6DoesNotBecomeDualstack(t *testing.T) {
 	})
 	r := Compile(dualstack, f, config(), nil)
 	if mustBuild(t, r).LoadBalancers[0].IPAddressType != stack.IPv4 || !strings.Contains(fmt.Sprint(r.Diagnostics),
-		"[subnet-0a2 subnet-0b2] do not have an associated IPv6 CIDR block") {
+		"subnets subnet-0a2, subnet-0b2 do not have an associated IPv6 CIDR block") {
 		t.Errorf("%+v", r.Diagnostics)
 	}
 	f.Existing.IPAddressType = stack.Dualstack

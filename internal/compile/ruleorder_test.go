@@ -167,7 +167,7 @@ func TestANewcomerDoesNotComeInFrontOfAnotherNamespacesRulesByItsName(t *testing
 			}
 		}
 		if wants := strings.HasSuffix(name, "that takes all"); wants != strings.Contains(overtaken, "Ingress copy/inc") ||
-			wants && !strings.Contains(overtaken, "app.example.com with path /x ") {
+			wants && !strings.Contains(overtaken, "app.example.com with path /x, ") {
 			t.Errorf("%s: who was there is told %q", name, overtaken)
 		}
 		if (told == "") != (c.told == "") || !strings.Contains(told, c.told) {

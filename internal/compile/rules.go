@@ -141,8 +141,8 @@ func (b *build) addRules(all []rules.Rule, p *port, at rules.MemberRoute, listen
 			"split the rule into several with fewer values or conditions; a Prefix path counts as two values"))
 	case b.externalTag(route.Tags) != "":
 		b.fail(i, diag.New(m.Object, route.Source.Place(), diag.InvalidRule,
-			fmt.Sprintf("external managed tag key %s cannot be specified", b.externalTag(route.Tags)),
-			"remove the key: --external-managed-tags of the controller reserves it for other tools").In(diag.Route))
+			fmt.Sprintf("tag %s is reserved for other tools by --external-managed-tags", b.externalTag(route.Tags)),
+			"remove the tag").In(diag.Route))
 	case len(route.Actions) > 0:
 		w.Actions = b.actions(i, b.routeActions(p, i, route), route.Source)
 		w.Transforms = route.Transforms
@@ -191,7 +191,7 @@ func (b *build) forward(i int, a intent.Action, source intent.Source) (*stack.Fo
 	if len(a.Backends) > stack.MaxForwardTargets {
 		b.fail(i, diag.New(o, source.Path(), diag.InvalidRule,
 			fmt.Sprintf("a forward can have at most %d target groups, this has %d", stack.MaxForwardTargets, len(a.Backends)),
-			"forward to fewer"))
+			"forward to fewer target groups"))
 		return nil, false
 	}
 	f := &stack.Forward{Stickiness: a.Stickiness, TargetGroups: make([]stack.WeightedTargetGroup, 0, len(a.Backends))}

@@ -59,7 +59,8 @@ func (b *build) chooseSecurityGroups() {
 			i, source = named.Member, named.Source
 		}
 		b.failShared(i, diag.New(b.members[i].Object, source.Place(), diag.InvalidAnnotation,
-			"backendSG feature is required to manage worker node SG rules when frontendSG manually specified",
+			"the controller runs without the backend security group, and cannot manage the security group rules of nodes "+
+				"and pods when you name security groups",
 			"start the controller with --enable-backend-security-group, or do not enable management of the rules"))
 		return
 	}
@@ -203,15 +204,8 @@ func (b *build) permissions(p *port) []stack.Permission {
 				if p.icmp {
 					out = append(out, stack.Permission{Protocol: "icmpv6", FromPort: 2, ToPort: 0, IPv6CIDR: n})
 				}
-			case v6 && b.e.RefusesIPv6Ranges:
-				b.failShared(p.cidrs.Member, diag.New(b.members[p.cidrs.Member].Object, p.cidrs.Source.Place(),
-					diag.InvalidAnnotation,
-					fmt.Sprintf("unsupported IPv6 source range %s: the load balancer is not dualstack", n),
-					"remove it, or set IP address type dualstack"))
 			case v6:
-				b.note(p.cidrs.Member, diag.New(b.members[p.cidrs.Member].Object, p.cidrs.Source.Place(), diag.IgnoredSetting,
-					fmt.Sprintf("IPv6 source range %s has no effect: the load balancer is not dualstack", n),
-					"remove it, or set IP address type dualstack"))
+				b.reportIPv6Range(p, n)
 			default:
 				base.CIDR = n
 				out = append(out, base)
@@ -231,4 +225,16 @@ func (b *build) permissions(p *port) []stack.Permission {
 		}
 	}
 	return out
+}
+
+// reportIPv6Range reports an IPv6 source range of a load balancer without IPv6 addresses: an error if the existing
+// controller has one for this kind of objects, otherwise a note.
+func (b *build) reportIPv6Range(p *port, cidr string) {
+	report, code := b.note, diag.IgnoredSetting
+	if b.e.RefusesIPv6Ranges {
+		report, code = b.failShared, diag.InvalidAnnotation
+	}
+	report(p.cidrs.Member, diag.New(b.members[p.cidrs.Member].Object, p.cidrs.Source.Place(), code,
+		fmt.Sprintf("IPv6 source range %s needs a dualstack load balancer", cidr),
+		"remove the range, or set IP address type dualstack"))
 }

@@ -166,8 +166,8 @@ func (b *build) checkTags() {
 		for i := range b.members {
 			if f, ok := b.members[i].Settings.Tags[key]; ok {
 				b.fail(i, diag.New(b.members[i].Object, f.Source.Place(), diag.InvalidAnnotation,
-					fmt.Sprintf("external managed tag key %s cannot be specified", key),
-					"remove the key: --external-managed-tags of the controller reserves it for other tools").In(diag.Route))
+					fmt.Sprintf("tag %s is reserved for other tools by --external-managed-tags", key),
+					"remove the tag").In(diag.Route))
 			}
 		}
 	}

@@ -172,7 +172,7 @@ func (b *build) nameOf(i int, tg *intent.TargetGroup, source intent.Source) (nam
 		b.note(i, diag.New(b.members[i].Object, cmp.Or(tg.NameSource.Place(), source.Path()), diag.IgnoredSetting,
 			fmt.Sprintf("targetGroupName %s has no effect on the target group of %s: the controller generates names of the "+
 				"form k8s-…-<hash>, and this name may belong to another target group", tg.Name, tg.ID),
-			"declare a name of another form, or none").In(diag.Route))
+			"declare a name that does not look like k8s-…-<hash>, or remove targetGroupName").In(diag.Route))
 	case tg.Name != "":
 		at := slices.IndexFunc(b.tgs, func(other stack.TargetGroup) bool { return other.Name == tg.Name })
 		if at < 0 {
@@ -235,9 +235,8 @@ func (b *build) badTargetGroup(tg *intent.TargetGroup) (diag.Diagnostic, bool) {
 	}
 	for _, key := range b.cfg.ExternalManagedTags {
 		if _, ok := tg.Tags[key]; ok {
-			return bad(diag.InvalidAnnotation, "remove the key from the tags of this object and of Service "+service+
-				": --external-managed-tags of the controller reserves it for other tools",
-				"external managed tag key %s cannot be specified", key)
+			return bad(diag.InvalidAnnotation, "remove the tag from this object and from Service "+service,
+				"tag %s is reserved for other tools by --external-managed-tags", key)
 		}
 	}
 	return diag.Diagnostic{}, false

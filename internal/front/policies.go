@@ -237,7 +237,7 @@ func (w *Input) notPermitted(o metav1.Object, m *intent.Member, deciders intent.
 			remedy = fmt.Sprintf("to approve this object's declaration, write %s; otherwise %s", digest, remedy)
 		}
 		found = append(found, diag.New(m.Object, k.Path(), diag.SettingNotPermitted,
-			fmt.Sprintf("%s: %q is refused, because it would apply to all members of the group, and %s", k, value,
+			fmt.Sprintf("%s: %q is not allowed, because it would apply to all members of the group, and %s", k, value,
 				deciders.Why(m.Object)), remedy).In(diag.Route))
 	}
 	return found

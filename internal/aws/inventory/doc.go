@@ -51,6 +51,9 @@
 //	forgotten (InvalidateFacts)     | what AWS answers, within cache.ReadTimeout; if that fails for a passing reason, the old answer
 //	an absence older than its life  | what AWS answers, within cache.ReadTimeout
 //
+// Lifetimes: certificates and free addresses 1 min, limits of the account 5 min, subnets and security groups 10 min,
+// web ACLs 1 h.
+//
 // The same applies to lookups by name or id, to security groups and their rules (RulesAtHand), to certificates and to
 // interfaces. After a passing failure the old answer stays; any other failure is the answer until AWS is read again.
 // Code that concludes from an old answer that something does not exist, or that takes something away, first forgets the

@@ -132,7 +132,7 @@ func (g *Group) settle(q conflict, what string, quiet bool, show func(i int) str
 		o := g.Members[c.member].Object
 		if code == diag.ConflictingSettings && setsAside(q.setting) && g.SetAside != nil &&
 			g.SetAside(c.member, diag.New(o, c.path, diag.SettingNotPermitted,
-				fmt.Sprintf("%s: %s of %s is refused, because %s", what, show(i), o, why), remedy).In(
+				fmt.Sprintf("%s: %s of %s is not allowed, because %s", what, show(i), o, why), remedy).In(
 				diag.Route)) {
 			continue
 		}

@@ -117,8 +117,8 @@ func (l *Listener) noteBehind(m, other *Member, mine, theirs *intent.Route) {
 		remedy += fmt.Sprintf(", or a group.order below %d to come in front of it", m.Order)
 	}
 	l.Note(m.Index, diag.New(m.Object, mine.Source.Place(), diag.OverlappingRule,
-		fmt.Sprintf("requests%s also match %s (%s), which answers them, because it joined the group earlier",
-			Requests(mine.Conditions), other.Object, theirs.Source.Path()), remedy))
+		fmt.Sprintf("%[1]s (%[2]s) answers requests%[3]s, because %[1]s joined the group earlier", other.Object,
+			theirs.Source.Path(), Requests(mine.Conditions)), remedy))
 }
 
 // noteOvertaken notes on members that their rules come after the same ones of a member of another namespace, which
@@ -149,9 +149,9 @@ func (l *Listener) noteOvertaken() {
 				continue
 			}
 			l.Note(m.Index, diag.New(m.Object, route.Source.Place(), diag.OverlappingRule,
-				fmt.Sprintf("requests%s are answered by %s (%s), which joined the group later, because it has the lower "+
-					"group.order (%d before %d)",
-					requests, f.Object, front.route.Source.Path(), f.Order, m.Order),
+				fmt.Sprintf("%[1]s (%[2]s) answers requests%[3]s, although %[1]s joined the group later, because it has the "+
+					"lower group.order (%[4]d before %[5]d)",
+					f.Object, front.route.Source.Path(), requests, f.Order, m.Order),
 				"use another group.order or host, or restrict the namespaces of the group by spec.group.namespaceSelector of "+
 					"IngressClassParams"))
 		}

@@ -33,7 +33,7 @@ func (p *pass) remove(ctx context.Context) (reconcile.Result, error) {
 		text := "the accelerator, with its addresses, stays: annotation " + naming.AcceleratorDeletionProtection +
 			" protects it"
 		p.found = append(p.found, diag.New(p.object, "metadata.annotations["+naming.AcceleratorDeletionProtection+"]",
-			diag.DeletionProtected, text, "to delete it, remove the annotation"))
+			diag.DeletionProtected, text, "to delete the accelerator, remove the annotation"))
 		return p.holdRemoval(ctx, "DeletionProtected")
 	}
 	if !p.memory.deleting { // whose it is, is read once more

@@ -268,7 +268,8 @@ func (p *pass) sync(ctx context.Context) exit {
 	return exit{}
 }
 
-// gate writes the readiness gates of pods. It ends the pass if calls are in progress: their end queues the binding.
+// gate notes the readiness gates of pods; they are written in the background. It ends the pass if calls are in
+// progress: their end queues the binding.
 func (p *pass) gate(ctx context.Context) exit {
 	b, o := p.reconciler, p.binding
 	p.gatesErr = b.Gates.Observe(ctx, o, p.request.Group, p.endpoints, p.change)

@@ -13,9 +13,9 @@ func keptGroups(p *plan.Plan, foreign map[string]int, w front.Input) (found diag
 	for _, step := range p.Steps {
 		if n := foreign[step.Resource.Literal]; n > 0 {
 			found = append(found, toAll(diag.New(diag.Object{}, "", diag.TargetGroupKept,
-				fmt.Sprintf("target group %s is no longer needed here and has %d targets of other clusters: the controller keeps "+
-					"it, removes the tags of this cluster and no longer manages it", step.Resource.Literal, n),
-				"delete it in AWS once no cluster needs it"), w)...)
+				fmt.Sprintf("this cluster no longer needs target group %s, but %d targets of other clusters are in it. The "+
+					"controller keeps the target group, and removes this cluster's tags", step.Resource.Literal, n),
+				"delete the target group in AWS once no cluster needs it"), w)...)
 		}
 	}
 	return found

@@ -25,7 +25,7 @@ import (
 type outcome struct {
 	found   diag.List
 	wait    time.Time // the earliest time at which a waiting step may succeed
-	retry   time.Time // the earliest time of the next attempt at a refused step
+	retry   time.Time // the earliest time of the next attempt of a failed step that has a time
 	err     error     // other failures that a retry may cure
 	refused bool
 	vital   bool          // a step that delays the release of objects that leave is not done

@@ -60,7 +60,7 @@ func (s *Reconciler) policies(from basis, braked func()) (each, final []plan.Pol
 		front.Observation(from.input, key.Owner),
 		from.approved,
 		func(p plan.Plan) plan.Plan { // the last one, because it counts what would be deleted
-			p, held := s.holdDeletion(key, from.input, desired, p)
+			p, held := s.holdPlan(key, from.input, desired, p)
 			if held {
 				braked()
 			}
@@ -90,10 +90,10 @@ func (s *Reconciler) holdImports(key stack.Key, desired *stack.Stack) plan.Polic
 	return policy.HoldImports(s.Inventory.Certificates().Held(key, desired))
 }
 
-// holdDeletion is the brake. It refuses a plan that deletes a load balancer whose objects exist, if there are more such
-// plans than usual within a short time, and no object consents. It also refuses plans that an administrator holds, and
-// deletions of load balancers in which another cluster registers targets.
-func (s *Reconciler) holdDeletion(key stack.Key, w front.Input, desired *stack.Stack, p plan.Plan) (_ plan.Plan,
+// holdPlan refuses the whole plan under an administrator's hold, then the deletion of a load balancer in which another
+// cluster registers targets. At last it is the brake: it refuses a plan that deletes a load balancer whose objects
+// exist, if there are more such plans than usual within a short time, and no object consents.
+func (s *Reconciler) holdPlan(key stack.Key, w front.Input, desired *stack.Stack, p plan.Plan) (_ plan.Plan,
 	held bool) {
 	if h := s.Holds.OfKey(key); h != nil && !p.Empty() {
 		return p.Under(policy.HoldAll(h.Guard("executing the plan means " + p.Summary().String()))), true

@@ -110,7 +110,8 @@ func (t *translation) clientValidation(port int32) (out clientValidation) {
 	if !unread {
 		store.Bundle = strings.Join(bundles, "")
 		if text := tooManyAuthorities(store.Bundle); text != "" {
-			t.add(diag.New(Object(t.Gateway), path, diag.InvalidCACertificate, text, "name fewer").In(diag.Certificate))
+			t.add(diag.New(Object(t.Gateway), path, diag.InvalidCACertificate, text,
+				"name fewer CA certificates").In(diag.Certificate))
 			out.refs = &attachment.Problem{Reason: string(gatewayv1.ListenerReasonInvalidCACertificateRef), Message: text}
 			out.refused = &attachment.Problem{Reason: string(gatewayv1.ListenerReasonNoValidCACertificate), Message: text}
 			return out

@@ -125,18 +125,18 @@ func (t *translation) configureListener(l *intent.Listener, c configuration.Laye
 	l.Mutual = t.mutual(c, l.Protocol)
 	l.Attributes = listenerAttributes(c)
 	if l.Protocol == tls && len(l.Attributes) > 0 {
-		t.ignored(within(c, "listenerAttributes"), "TLS listeners have no attributes", "remove them")
+		t.ignored(within(c, "listenerAttributes"), "TLS listeners have no attributes", "remove listenerAttributes")
 		l.Attributes = nil
 	}
 	if policy := value(c.Spec.SSLPolicy); policy != "" && secure {
 		l.SSLPolicy = intent.Of(policy, within(c, "sslPolicy"))
 	} else if policy != "" {
-		t.ignored(within(c, "sslPolicy"), "only HTTPS and TLS listeners have a policy", "remove it")
+		t.ignored(within(c, "sslPolicy"), "only HTTPS and TLS listeners have a policy", "remove sslPolicy")
 	}
 	if c.Spec.ALPNPolicy != nil && l.Protocol == tls {
 		l.ALPN = intent.Of(string(*c.Spec.ALPNPolicy), within(c, "alpnPolicy"))
 	} else if c.Spec.ALPNPolicy != nil && *c.Spec.ALPNPolicy != "None" {
-		t.ignored(within(c, "alpnPolicy"), "only TLS listeners have a policy", "remove it")
+		t.ignored(within(c, "alpnPolicy"), "only TLS listeners have a policy", "remove alpnPolicy")
 	}
 	if arns := explicit(c); len(arns) > 0 && secure {
 		l.Certificates = intent.Of(arns, within(c, "defaultCertificate"))
@@ -153,7 +153,7 @@ func (t *translation) configureListener(l *intent.Listener, c configuration.Laye
 			l.Protocol, t.quic[l.Port] = final, true
 		} else {
 			t.report(within(c, "quicEnabled"), diag.InvalidConfiguration, "QUIC protocol upgrade not supported for protocol "+
-				l.Protocol, "remove it, or use UDP")
+				l.Protocol, "remove quicEnabled, or use UDP")
 		}
 	}
 	switch sticky := c.Spec.TargetGroupStickiness; {

@@ -93,7 +93,8 @@ func (t *translation) noteWithoutEffect(s *intent.Settings) {
 	if len(t.configurations) > 0 && t.configurations[0] != nil && t.configurations[0].Spec.MergingMode != nil {
 		own := t.configurations[0]
 		t.ignored(intent.At(diag.Object{Kind: "LoadBalancerConfiguration", Namespace: own.Namespace, Name: own.Name},
-			"spec.mergingMode"), "it is read in the configuration of a GatewayClass", "remove it")
+			"spec.mergingMode"), "the controller reads it only in the configuration of a GatewayClass",
+			"remove spec.mergingMode here")
 	}
 }
 
@@ -144,7 +145,7 @@ func (t *translation) privateLinkRules(s *intent.Settings) {
 	case t.Family == attachment.Application:
 		t.ignored(f.Source, "PrivateLink reaches Network Load Balancers only", "remove the field")
 	case s.NoSecurityGroups.Value:
-		t.ignored(f.Source, "the load balancer has no security groups", "remove the field, or disableSecurityGroup")
+		t.ignored(f.Source, "the load balancer has no security groups", "remove this field, or remove disableSecurityGroup")
 	case f.Value != "on" && f.Value != "off":
 		t.report(f.Source, diag.InvalidConfiguration, fmt.Sprintf("%q is neither on nor off", f.Value), "write on or off")
 	default:
@@ -245,7 +246,7 @@ func (t *translation) mutual(c configuration.Layer[configv1.ListenerConfiguratio
 	}
 	source := within(c, "mutualAuthentication")
 	if protocol != "HTTPS" {
-		t.ignored(source, "only HTTPS listeners have it", "remove it")
+		t.ignored(source, "only HTTPS listeners have mutual authentication", "remove mutualAuthentication")
 		return intent.Field[stack.MutualAuthentication]{}
 	}
 	out := stack.MutualAuthentication{Mode: string(m.Mode), TrustStore: value(m.TrustStore)}
@@ -266,7 +267,7 @@ func (t *translation) mutual(c configuration.Layer[configv1.ListenerConfiguratio
 			"name a trust store, by name or ARN")
 	case !verify && (m.TrustStore != nil || m.IgnoreClientCertificateExpiry != nil || m.AdvertiseTrustStoreCANames != nil):
 		t.report(source, diag.InvalidConfiguration, fmt.Sprintf("mode %s has no trustStore, ignoreClientCertificateExpiry "+
-			"or advertiseTrustStoreCaNames", out.Mode), "remove them, or set mode verify")
+			"or advertiseTrustStoreCaNames", out.Mode), "remove these fields, or set mode verify")
 	default:
 		return intent.Of(out, source)
 	}

@@ -161,7 +161,7 @@ func TestSettingsThatContradictThemselvesAreRefusedInTheWordsOfTheContract(t *te
 		{"alb", "loadBalancerSubnets: [{sourceNatIPv6Prefix: auto_assigned}]",
 			"source NAT prefixes can only be set for Network Load Balancers"},
 		{"nlb", "scheme: internal, loadBalancerSubnets: [{eipAllocation: x}]",
-			"EIP allocations can only be set for internet facing load balancers"},
+			"Elastic IP addresses need an internet-facing load balancer"},
 		{"nlb", "scheme: internet-facing, loadBalancerSubnets: [{privateIPv4Allocation: 10.0.0.1}]",
 			"private IPv4 addresses can only be set for internal load balancers"},
 		{"nlb", "loadBalancerSubnets: [{ipv6Allocation: '::1'}]",

@@ -28,13 +28,13 @@ func (t *translation) subnetList(s *intent.Settings, list intent.Field[[]configv
 		values, agree := each(list.Value, f.read)
 		switch {
 		case !agree:
-			invalid("give each subnet one, or none", "Either specify all %s or none.", f.what)
+			invalid("declare the "+f.what+" of all subnets, or of none", "Either specify all %s or none.", f.what)
 		case len(values) == 0:
 		case t.Family != attachment.Network:
-			invalid("remove them, or use a GatewayClass for Network Load Balancers",
+			invalid("remove the "+f.what+", or use a GatewayClass for Network Load Balancers",
 				"%s can only be set for Network Load Balancers", f.what)
 		case f.refuse != "":
-			invalid("remove them, or change scheme or ipAddressType", "%s", f.refuse)
+			invalid("remove the "+f.what+", or change scheme or ipAddressType", "%s", f.refuse)
 		default:
 			used = true
 			for i, v := range values {
@@ -66,7 +66,7 @@ func subnetAddresses(s *intent.Settings) []subnetAddress {
 	return []subnetAddress{{
 		what: "EIP allocations", read: func(c configv1.SubnetConfiguration) string { return value(c.EIPAllocation) },
 		refuse: unless(!scheme.Set || scheme.Value == stack.InternetFacing,
-			"EIP allocations can only be set for internet facing load balancers"),
+			"Elastic IP addresses need an internet-facing load balancer"),
 		set: func(m *stack.SubnetMapping, v string) string { m.AllocationID = v; return "" },
 	}, {
 		what: "private IPv4 addresses", read: func(c configv1.SubnetConfiguration) string {

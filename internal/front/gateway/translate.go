@@ -95,7 +95,8 @@ func (t *translation) routeMember(m intent.Member) intent.Member {
 	}
 	g := t.Gateway
 	m.Diagnostics = append(slices.Clone(m.Diagnostics), diag.New(m.Object, "", diag.InvalidConfiguration,
-		fmt.Sprintf("the configuration of Gateway %s/%s is not known: %s", g.Namespace, g.Name, t.Unknown.Message),
+		fmt.Sprintf("the controller cannot use the configuration of Gateway %s/%s: %s", g.Namespace, g.Name,
+			t.Unknown.Message),
 		"correct the configuration of the Gateway").In(diag.Route))
 	return m
 }

@@ -136,6 +136,12 @@ func reserved(key string) bool {
 		stack.Owner(prefix))
 }
 
+// reservedPrefix is the finding about a reserved key.
+func reservedPrefix(key string) string {
+	prefix, _, _ := strings.Cut(key, "/")
+	return "the prefix " + prefix + " is reserved for the controller"
+}
+
 // noteIgnored notes fields that a load balancer of AWS has nothing for.
 func (t *translation) noteIgnored() {
 	g := t.Gateway
@@ -146,18 +152,19 @@ func (t *translation) noteIgnored() {
 		for _, k := range slices.Sorted(maps.Keys(i.Labels)) {
 			if reserved(string(k)) {
 				t.ignored(t.here("spec.infrastructure.labels["+string(k)+"]"),
-					"labels of this prefix mark the objects of load balancers", "remove it")
+					reservedPrefix(string(k)), "remove the key")
 			}
 		}
 		for _, k := range slices.Sorted(maps.Keys(i.Annotations)) {
 			if reserved(string(k)) {
 				t.ignored(t.here("spec.infrastructure.annotations["+string(k)+"]"),
-					"annotations of this prefix mark the objects of load balancers", "remove it")
+					reservedPrefix(string(k)), "remove the key")
 			}
 		}
 	}
 	if g.Spec.TLS != nil && g.Spec.TLS.Backend != nil {
-		t.ignored(t.here("spec.tls.backend"), "load balancers have no certificates of their own towards targets", "remove it")
+		t.ignored(t.here("spec.tls.backend"), "load balancers present no certificates to targets",
+			"remove spec.tls.backend")
 	}
 	if s := g.Spec.DefaultScope; s != "" && s != gatewayv1.GatewayDefaultScopeNone {
 		t.ignored(t.here("spec.defaultScope"), "routes attach to Gateways that they name",

@@ -65,7 +65,7 @@ func Classify(v *objects.View, cfg Config, ing *networkingv1.Ingress) (Class, *d
 		}
 		return class, d
 	}
-	return Class{}, invalidClass(ing, fmt.Sprintf("several IngressClasses are the default of the cluster: %v", defaults),
+	return Class{}, invalidClass(ing, "several IngressClasses are the default of the cluster: "+diag.Some(defaults),
 		"set spec.ingressClassName, or leave the annotation "+defaultClassAnnotation+" on one class only")
 }
 

@@ -74,12 +74,13 @@ func (t *translation) listeners() ([]intent.Listener, []intent.Certificate) {
 		return l.Protocol == protocolHTTP
 	}) { // another member of a group may have one
 		t.read.Ignored(annotation.SSLRedirect, fmt.Sprintf("annotation %s has no effect: the Ingress has no HTTP listener",
-			annotation.SSLRedirect), fmt.Sprintf(`add {"HTTP":80} to %s, or remove it`, annotation.ListenPorts))
+			annotation.SSLRedirect), fmt.Sprintf(`add {"HTTP":80} to %s, or remove annotation %s`, annotation.ListenPorts,
+			annotation.SSLRedirect))
 	}
 	if len(out) > 0 && !t.secure {
 		for _, k := range []annotation.Key{annotation.CertificateARN, annotation.SSLPolicy} {
 			t.read.Ignored(k, fmt.Sprintf("annotation %s has no effect: the Ingress has no HTTPS listener", k),
-				fmt.Sprintf(`add {"HTTPS":443} to %s, or remove it`, annotation.ListenPorts))
+				fmt.Sprintf(`add {"HTTPS":443} to %s, or remove annotation %s`, annotation.ListenPorts, k))
 		}
 	}
 	if valid {

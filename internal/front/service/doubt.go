@@ -18,7 +18,7 @@ import (
 func (t *translation) noteDoubts(scheme string) {
 	t.noteSpec()
 	if v, _, ok := t.read.Raw(annotation.ServiceICMP); ok && v != "on" && v != "off" {
-		t.read.Ignored(annotation.ServiceICMP, fmt.Sprintf("value %q has no effect: only on admits ICMP", v),
+		t.read.Ignored(annotation.ServiceICMP, fmt.Sprintf(`value %q has no effect: only "on" admits ICMP`, v),
 			`write "on", or remove the annotation`)
 	}
 	if internal, _, ok := t.read.Raw(annotation.ServiceInternal); ok {
@@ -63,7 +63,7 @@ func (t *translation) noteWithoutGroups() {
 	if !t.read.Bool(annotation.ServiceDisableSecurityGroups).Value {
 		return
 	}
-	const remedy = "remove it, or let the load balancer have security groups"
+	const remedy = "remove this annotation, or annotation " + string(annotation.ServiceDisableSecurityGroups)
 	for _, k := range []annotation.Key{annotation.ServicePrefixLists, annotation.ServiceICMP} {
 		t.read.Ignored(k, fmt.Sprintf("annotation %s has no effect: the load balancer has no security groups (%s)", k,
 			annotation.ServiceDisableSecurityGroups), remedy)

@@ -59,7 +59,7 @@ func (t *translation) healthCheck(svc *corev1.Service, port corev1.ServicePort, 
 	case tcp:
 		for _, k := range []annotation.Key{annotation.ServiceHCPath, annotation.ServiceHCSuccessCodes} {
 			t.read.Ignored(k, fmt.Sprintf("annotation %s has no effect on TCP health checks", k),
-				"set "+string(annotation.ServiceHCProtocol)+": http, or remove it")
+				"set "+string(annotation.ServiceHCProtocol)+": http, or remove annotation "+string(k))
 		}
 	default:
 		t.answers(&h, cmp.Or(d.Path, usual.Path), usual.Matcher)
@@ -71,7 +71,7 @@ func (t *translation) healthCheck(svc *corev1.Service, port corev1.ServicePort, 
 		}
 		t.read.Invalid(k, fmt.Sprintf("health check timeout '%d' must be smaller than or equal to the interval '%d'",
 			h.TimeoutSeconds, h.IntervalSeconds),
-			fmt.Sprintf("set both %s and %s", annotation.ServiceHCInterval, annotation.ServiceHCTimeout))
+			fmt.Sprintf("lower %s, or raise %s", annotation.ServiceHCTimeout, annotation.ServiceHCInterval))
 	}
 	return h
 }

@@ -200,7 +200,8 @@ func (t *translation) unmatched(entries []string) []string {
 // checkSSLPorts reports entries that match no port of the Service.
 func (t *translation) checkSSLPorts(entries []string) {
 	if unused := t.unmatched(entries); len(unused) > 0 {
-		t.read.Invalid(annotation.ServiceSSLPorts, fmt.Sprintf("ssl-ports names ports that the Service lacks: %v", unused),
+		t.read.Invalid(annotation.ServiceSSLPorts, fmt.Sprintf("ssl-ports names ports that the Service lacks: %s",
+			diag.Some(unused)),
 			"name ports of the Service, by number or name")
 	}
 }
@@ -291,11 +292,12 @@ func (t *translation) noteUnused(listeners []intent.Listener, used map[annotatio
 	if !secure {
 		for _, k := range []annotation.Key{annotation.ServiceBackendProtocol, annotation.ServiceSSLPorts,
 			annotation.ServiceSSLPolicy, annotation.ServiceALPN} {
-			remedy := "name a certificate in " + string(annotation.ServiceCertificates) + ", or remove it"
+			remedy := "name a certificate in " + string(annotation.ServiceCertificates)
 			if certificates {
-				remedy = "check " + string(annotation.ServiceSSLPorts) + ", or remove it"
+				remedy = "check " + string(annotation.ServiceSSLPorts)
 			}
-			t.read.Ignored(k, fmt.Sprintf("annotation %s has no effect: the Service has no TLS listener", k), remedy)
+			t.read.Ignored(k, fmt.Sprintf("annotation %s has no effect: the Service has no TLS listener", k),
+				remedy+", or remove annotation "+string(k))
 		}
 	}
 	for _, family := range []annotation.Key{annotation.ServiceListenerAttributes, annotation.ServiceActions} {

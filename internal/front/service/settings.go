@@ -51,8 +51,9 @@ func (t *translation) settings() intent.Settings {
 			"set "+string(annotation.ServiceIPAddressType)+": dualstack, or remove the annotation")
 	}
 	if s.PrivateLinkRules.Set && s.NoSecurityGroups.Value {
-		t.read.Ignored(annotation.ServicePrivateLinkRules, "it has no effect: the load balancer has no security groups",
-			"remove it, or "+string(annotation.ServiceDisableSecurityGroups))
+		t.read.Ignored(annotation.ServicePrivateLinkRules, fmt.Sprintf("annotation %s has no effect: the load "+
+			"balancer has no security groups", annotation.ServicePrivateLinkRules),
+			"remove this annotation, or annotation "+string(annotation.ServiceDisableSecurityGroups))
 		s.PrivateLinkRules = intent.Field[string]{}
 	}
 	if s.NoSecurityGroups.Value {
@@ -154,7 +155,7 @@ func (t *translation) mappings(s *intent.Settings) {
 	v4 := t.read.NonEmptyList(annotation.ServicePrivateIPv4)
 	v6 := t.read.NonEmptyList(annotation.ServiceIPv6Addresses)
 	if eips.Set && s.Scheme.Set && s.Scheme.Value != stack.InternetFacing {
-		t.read.Invalid(annotation.ServiceEIPAllocations, "EIP allocations can only be set for internet facing load balancers",
+		t.read.Invalid(annotation.ServiceEIPAllocations, "Elastic IP addresses need an internet-facing load balancer",
 			"set "+string(annotation.ServiceScheme)+": internet-facing, or remove the annotation")
 	}
 	if v4.Set && s.Scheme.Set && s.Scheme.Value != stack.Internal {

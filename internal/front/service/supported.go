@@ -62,8 +62,8 @@ func Unserved(cfg Config, svc *corev1.Service) *diag.Diagnostic {
 	switch class := svc.Spec.LoadBalancerClass; {
 	case class == nil && kind == "external" && (balancer || !cfg.LoadBalancerTypeOnly):
 		return note(annotation.ServiceTargetType.Path(),
-			fmt.Sprintf("no controller serves a Service without load balancer class of load balancer type external and "+
-				"target type %q", svc.Annotations[targetTypeAnnotation]),
+			fmt.Sprintf("target type %q is not ip or instance, so no controller serves this Service (load balancer type "+
+				"external, no loadBalancerClass)", svc.Annotations[targetTypeAnnotation]),
 			"write ip or instance")
 	case !balancer:
 		return nil

@@ -177,8 +177,8 @@ func (t *translation) proxyProtocolPorts(entries []string) []int32 {
 	for _, e := range entries {
 		n, err := strconv.ParseInt(e, 10, 32)
 		if err != nil {
-			t.read.Invalid(annotation.ServiceProxyProtocolPorts, "invalid port number in proxy-protocol-per-target-group: "+e,
-				"")
+			t.read.Invalid(annotation.ServiceProxyProtocolPorts, fmt.Sprintf("%q is not a port number", e),
+				"write ports separated by commas, such as 80,443")
 			continue
 		}
 		out = append(out, int32(n))

@@ -23,7 +23,7 @@ func TestAServiceThatSeemsToAskForALoadBalancerAndIsLeftToOthersHasANote(t *test
 		want   string // part of the note; empty = there is none
 	}{
 		"external without target type": {notes: notes{kind: "external"},
-			want: `load balancer type external and target type ""`},
+			want: `target type "" is not ip or instance`},
 		"external with a target type nobody knows": {notes: notes{kind: "external", target: "IP"},
 			want: `target type "IP"`},
 		"external of type NodePort": {notes: notes{kind: "external"},

@@ -7,10 +7,10 @@ import (
 )
 
 // ingressEntries are the annotations with prefix alb.ingress.kubernetes.io/.
-var ingressEntries = slices.Concat(placementEntries, classicEntries, shieldEntries, dryRunEntries, listenerEntries,
+var ingressEntries = slices.Concat(loadBalancerEntries, classicEntries, shieldEntries, dryRunEntries, listenerEntries,
 	routingEntries, healthEntries, authEntries, frontendEntries)
 
-var placementEntries = []Entry{
+var loadBalancerEntries = []Entry{
 	{Key: GroupName, Syntax: String, Scope: OnIngress, Affects: diag.LoadBalancer, Class: "group.name",
 		Example: "shared-alb",
 		Doc:     "Name of the group of Ingresses that share one load balancer; at most 63 of a-z, 0-9, - and dot."},
@@ -258,7 +258,7 @@ var authEntries = []Entry{
 		Doc: "Validation of JSON web tokens at the HTTPS listeners: jwksEndpoint, issuer, and optionally " +
 			"additionalClaims, a list of {format, name, values}."},
 	{Key: WrittenSecrets, Syntax: Map, Scope: Written, Affects: diag.Route, Example: "oidc=1f3a",
-		Doc: "Keyed fingerprints of the client secrets that were last sent to AWS, by Secret; see the decisions."},
+		Doc: "Keyed fingerprints of the client secrets that were last sent to AWS, by Secret; see decision 9."},
 }
 
 // frontendEntries configure a network load balancer in front of the ALB.

@@ -93,7 +93,7 @@ func instead(k Key, kind string) string {
 	e, _ := Lookup(k)
 	switch {
 	case e.Class != "" && (kind == "IngressClass" || kind == "IngressClassParams"):
-		return "set spec." + e.Class + " of the IngressClassParams, or remove it"
+		return "set spec." + e.Class + " of the IngressClassParams, or remove the annotation"
 	case e.Scope == OnIngress || e.Scope == OnBoth || e.Scope == OnService:
 		if kind == "GatewayClass" || kind == "ListenerSet" || strings.HasSuffix(kind, "Configuration") {
 			return elsewhere(OnGateway)
@@ -129,7 +129,8 @@ func CheckRouteBackend(f *Findings, o diag.Object, annotations map[string]string
 		case e.Key == AuthType && annotations[k] == "none":
 		case field != "":
 			f.Add(diag.New(o, Key(k).Path(), diag.IgnoredSetting, fmt.Sprintf(text, k), fmt.Sprintf("set "+
-				"spec.defaultConfiguration.%s of a TargetGroupConfiguration whose spec.targetReference.name is %s, or remove it",
+				"spec.defaultConfiguration.%s of a TargetGroupConfiguration whose spec.targetReference.name is %s, or remove "+
+				"the annotation",
 				field, o.Name)))
 		case known && strings.HasPrefix(k, IngressPrefix+"auth-"):
 			f.Add(diag.New(o, Key(k).Path(), diag.GuardNotApplied, fmt.Sprintf(text+"; their requests are not authenticated",
@@ -151,7 +152,7 @@ func CheckUnnamed(f *Findings, o diag.Object, annotations map[string]string) {
 		if e, known := Lookup(Key(k)); !known || e.Scope != OnBoth {
 			continue
 		}
-		remedy := "name the Service in an Ingress, or remove it"
+		remedy := "name the Service in an Ingress, or remove the annotation"
 		if c := counterpart(Key(k)); c != "" {
 			remedy = "write " + string(c) + ", or remove it"
 		}
@@ -174,6 +175,6 @@ func WithoutBalancer(o diag.Object, kind string, annotations map[string]string) 
 	}
 	d := diag.New(o, Key(keys[0]).Path(), diag.IgnoredSetting, fmt.Sprintf("annotation %s has no effect: a Service of "+
 		"type %s has no load balancer", diag.First(keys, mostUnknown, ", "), kind),
-		"remove it, or give the Service type LoadBalancer")
+		"remove the annotations, or give the Service type LoadBalancer")
 	return &d
 }

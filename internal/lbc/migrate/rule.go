@@ -287,7 +287,7 @@ func (b *balancer) rewrites(u *unit, matches []gatewayv1.HTTPRouteMatch) (out []
 			f.Path = &gatewayv1.HTTPPathModifier{Type: gatewayv1.PrefixMatchHTTPPathModifier, ReplacePrefixMatch: &rest}
 		default:
 			b.Find(Failed, u.member.Object, annotation.Transforms.For(u.about).Path(),
-				fmt.Sprintf("a route has no rewrite of %s to %s; it is left out", r.Regex, r.Replace),
+				fmt.Sprintf("a route cannot rewrite %s to %s; the output lacks the rewrite", r.Regex, r.Replace),
 				"match a prefix, and replace it by ReplacePrefixMatch, or rewrite in the application")
 		}
 	}

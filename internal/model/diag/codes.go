@@ -270,7 +270,7 @@ var table = map[Code]Info{
 		"AWS refuses to change the protocol of a listener; the listener keeps its protocol"},
 	TargetGroupTaken: {Conflict, FailedBuildModel,
 		"two Ingresses of a group, each with its Service, have names that join to the identity of one target group; the " +
-			"one that uses the target group keeps it, and the other one is refused"},
+			"one that uses the target group keeps it, and the controller does not accept the other one"},
 	RefNotPermitted: {Invalid, FailedBuildModel,
 		"an object names a target group of another namespace without a ReferenceGrant there, or a target group outside " +
 			"this cluster that --external-target-groups does not allow; the rule answers 503"},
@@ -447,8 +447,8 @@ var table = map[Code]Info{
 	HeldByFlags: {Conflict, FailedBuildModel,
 		"because of a changed flag, this controller no longer manages a Service that has a load balancer; the load " +
 			"balancer does not change"},
-	TargetGroupKept: {Note, NoteReason, "a target group that clusters share is no longer needed here and has " +
-		"targets of other clusters; the controller keeps it and no longer manages it"},
+	TargetGroupKept: {Note, NoteReason, "this cluster no longer needs a target group that clusters share, but " +
+		"targets of other clusters are in it; the controller keeps the target group, and removes this cluster's tags"},
 	NoClientAdmitted: {Note, NoteReason, "the security group of a load balancer admits no client, because an " +
 		"annotation for its sources is empty"},
 	CheckpointNotWritten: {Transient, FailedDeployModel,

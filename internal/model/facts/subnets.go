@@ -74,8 +74,8 @@ func validate(subnets []Subnet, q SubnetQuery) *Problem {
 	}
 	for _, zone := range slices.Sorted(maps.Keys(zones)) {
 		if len(zones[zone]) > 1 {
-			return &Problem{Code: diag.InvalidSubnets, Text: fmt.Sprintf("multiple subnets in same Availability Zone %s: %v",
-				zone, zones[zone]),
+			return &Problem{Code: diag.InvalidSubnets, Text: fmt.Sprintf("multiple subnets in same Availability Zone %s: %s",
+				zone, diag.Some(zones[zone])),
 				Remedy: "name one subnet per zone"}
 		}
 	}
@@ -102,8 +102,8 @@ func RequireIPv6(subnets []Subnet, ipAddressType string) *Problem {
 	}
 	if len(without) > 0 {
 		return &Problem{Code: diag.InvalidSubnets, Class: diag.NotFound,
-			Text: fmt.Sprintf("subnets %v do not have an associated IPv6 CIDR block, which is required for %s load balancers",
-				without, ipAddressType),
+			Text: fmt.Sprintf("subnets %s do not have an associated IPv6 CIDR block, which is required for %s load balancers",
+				diag.Some(without), ipAddressType),
 			Remedy: "associate IPv6 CIDR blocks, or choose IP address type ipv4"}
 	}
 	return nil
@@ -117,15 +117,15 @@ func IPv6Capable(ipAddressType string) bool {
 func locale(s Subnet) Locale { return cmp.Or(s.Locale, AvailabilityZone) }
 
 func oneLocale(subnets []Subnet) *Problem {
-	in := map[Locale]bool{}
+	in := map[string]bool{}
 	for _, s := range subnets {
-		in[locale(s)] = true
+		in[string(locale(s))] = true
 	}
 	if len(in) < 2 {
 		return nil
 	}
-	return &Problem{Code: diag.InvalidSubnets, Text: fmt.Sprintf("subnets in multiple locales: %v",
-		slices.Sorted(maps.Keys(in))),
+	return &Problem{Code: diag.InvalidSubnets, Text: fmt.Sprintf("subnets in multiple locales: %s",
+		diag.Some(slices.Sorted(maps.Keys(in)))),
 		Remedy: "use subnets of availability zones only, or of one local zone, wavelength zone or outpost only"}
 }
 

@@ -108,9 +108,9 @@ func TestDiscoveryPicksOneSubnetPerZone(t *testing.T) {
 			nil, "a3 b1", ""},
 		"an outpost whose tag is ours": {[]string{"a1 a elb=1", "a2 a elb=1,outpost,ours=x"}, nil, "a2", ""},
 		"only edges, of two kinds": {[]string{"a1 a elb=1,outpost", "l1 l elb=1,local"}, nil, "",
-			"subnets in multiple locales: [local-zone outpost]"},
+			"subnets in multiple locales: local-zone, outpost"},
 		"too few of the region's and local": {[]string{"a1 a elb=1", "l1 l elb=1,local"}, nil, "",
-			"subnets in multiple locales: [availability-zone local-zone]"},
+			"subnets in multiple locales: availability-zone, local-zone"},
 		"none at all": {nil, nil, "", "the VPC has none"},
 		"by tags": {[]string{"a1 a tier=x", "b1 b tier=y", "c1 c tier=z", "d1 d other=x"}, func(q *SubnetQuery) {
 			q.Tags = map[string][]string{"tier": {"x", "y"}}
@@ -254,7 +254,7 @@ func TestNamedSubnetsKeepTheirOrderAndAreChecked(t *testing.T) {
 		"twice":                {[]string{"subnet-0a", "subnet-0a"}, "", "listed twice"},
 		"one zone":             {[]string{"subnet-0a", "subnet-0c"}, "", "multiple subnets in same Availability Zone a"},
 		"one only":             {[]string{"subnet-0a"}, "", "1 of the required 2 subnets"},
-		"two locales":          {[]string{"subnet-0d", "subnet-0e"}, "", "multiple locales: [local-zone outpost]"},
+		"two locales":          {[]string{"subnet-0d", "subnet-0e"}, "", "multiple locales: local-zone, outpost"},
 		"one local zone":       {[]string{"subnet-0d"}, "0d", ""},
 	}
 	for name, c := range cases {

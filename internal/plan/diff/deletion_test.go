@@ -32,7 +32,8 @@ func deletions() []deletionCause {
 			stack.NotDeclared},
 		{"A shard of an Ingress group has no hosts any more", "`front`, as the shard is empty (`front/shards.go`)",
 			"as in the row before", stack.NotDeclared},
-		{"An object vanished within 15 seconds after it got its finalizer, so that nobody saw its deletion",
+		{"An object was deleted within 15 seconds after the controller added the finalizer, and no event reported the "+
+			"deletion",
 			"`front`, from what the controller remembers (`stacks/vanished.go`)", "as in the first row",
 			stack.ObjectsDeleted},
 		{"A valid edit of scheme or type replaces it", "`plan`, by the wanted type and scheme",

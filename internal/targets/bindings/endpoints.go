@@ -103,7 +103,7 @@ func (x Endpoints) machines() (wanted []registrar.Endpoint, found diag.List) {
 	}
 	if len(barred) > 0 {
 		found = x.notAllowed("endpoints without Pod are not registered: "+diag.Some(barred),
-			"who runs the controller can allow addresses that are of no node by --endpoints-without-pods=%s=CIDR; remove the "+
+			"an administrator can allow addresses that are of no node with --endpoints-without-pods=%s=CIDR; remove the "+
 				"others from the EndpointSlices")
 	}
 	if len(outside) > 0 {
@@ -145,8 +145,8 @@ func (x Endpoints) forged() diag.List {
 		return nil
 	}
 	return x.notAllowed("endpoints that EndpointSlices say to be pods are not registered: "+diag.Some(refused),
-		"name a pod of the namespace whose status has the address; name none for the address of another machine, which who "+
-			"runs the controller can allow by --endpoints-without-pods=%s=CIDR")
+		"name a pod of the namespace whose status has the address; name none for the address of another machine, which an "+
+			"administrator can allow with --endpoints-without-pods=%s=CIDR")
 }
 
 // notAllowed is a finding on the binding, its Service and what declares it; the remedy has a place for the namespace.

@@ -170,10 +170,10 @@ func closedSources(o *v1beta1.TargetGroupBinding, wide map[string]bool) diag.Lis
 			return ""
 		}), diag.NetworkingNotAllowed,
 			fmt.Sprintf("the security groups of nodes and pods do not admit %s: a binding of namespace %s may admit public "+
-				"addresses up to a /%d of IPv4 and a /%d of IPv6",
+				"ranges no wider than /%d (IPv4) and /%d (IPv6)",
 				diag.Some(slices.Sorted(maps.Keys(wide))), o.Namespace, sgsync.PublicIPv4, sgsync.PublicIPv6),
-			fmt.Sprintf("name the load balancer's security group, its subnets or the clients; who runs the controller can "+
-				"allow any source by --binding-networking=%s=%s", o.Namespace, allowlist.AnySource))}
+			fmt.Sprintf("name the load balancer's security group, its subnets or the clients; an administrator can allow "+
+				"any source with --binding-networking=%s=%s", o.Namespace, allowlist.AnySource))}
 }
 
 // closedPorts is the finding that ports are not opened.
@@ -199,8 +199,8 @@ func closedPorts(o *v1beta1.TargetGroupBinding, closed []stack.Permission, at sg
 		}), diag.NetworkingNotAllowed,
 			fmt.Sprintf("the security groups of nodes and pods do not open %s: targets of the binding listen at %s",
 				diag.Some(texts(ports)), diag.Some(texts(at.Ports))),
-			fmt.Sprintf("name a port of the targets, or none, which stands for all of these; who runs the controller can allow "+
-				"any port by --binding-networking=%s=%s", o.Namespace, allowlist.AnyPort))}
+			fmt.Sprintf("name a port of the targets, or none, which stands for all of these; an administrator can allow any "+
+				"port with --binding-networking=%s=%s", o.Namespace, allowlist.AnyPort))}
 }
 
 // firstPath is the first place in the networking of a binding that matches.

@@ -35,7 +35,7 @@ func Deleted(o metav1.Object, plans []plan.Plan) *Deletion {
 		for _, s := range plans[i].Steps {
 			text := string(s.ID)
 			if s.Guard != nil {
-				text += " is refused: " + s.Guard.Text
+				text += "; the controller does not execute this step: " + s.Guard.Text
 				if guarded == "" {
 					guarded = strings.TrimSuffix(s.Guard.Text+"; "+s.Guard.Remedy, "; ")
 				}

@@ -19,7 +19,7 @@ func ignored(l *lab.Lab, object string) int {
 	n := 0
 	for _, e := range l.Events {
 		if strings.HasPrefix(e, object+" ") && (strings.Contains(e, "has no effect, because") ||
-			strings.Contains(e, "is refused, because")) {
+			strings.Contains(e, "is not allowed, because")) {
 			n++
 		}
 	}
@@ -130,7 +130,7 @@ func TestAMemberWhoseSecurityGroupsLoseHasNoPortOfItsOwnOpenToOthers(t *testing.
 	}
 	guard(map[string]string{"security-groups": "sg-0a1de000000000001", "inbound-cidrs": "0.0.0.0/0"})
 	check("with a guard that loses")
-	if told := strings.Join(l.Events, "\n"); !strings.Contains(told, "ports [8081] of Ingress t2/new admit no client") ||
+	if told := strings.Join(l.Events, "\n"); !strings.Contains(told, "no client reaches ports 8081 of Ingress t2/new") ||
 		ignored(l, "Ingress shop/web")+ignored(l, "Ingress team/api") > 0 {
 		t.Errorf("told: %s", told)
 	}

@@ -104,7 +104,7 @@ func (g *group) noteCheck(at intent.Source, c *lbcgatewayv1.HealthCheckConfigura
 		if c.HealthCheckPath == nil {
 			field = "matcher"
 		}
-		note(field, "the health check has protocol TCP", "set healthCheckProtocol: HTTP, or remove the field")
+		note(field, "the health check has protocol TCP", "set healthCheckProtocol: HTTP, or remove "+field)
 	case unfit != "":
 		note(unfit, why, remedy)
 	}

@@ -123,7 +123,7 @@ func (t *translation) network(sites []site, instead func(port int32) *Attached) 
 			t.ignored("spec.parentRefs", fmt.Sprintf("port %d is served by %s %s/%s, %s: a network load balancer has one "+
 				"route for a port",
 				s.port, other.Route.Kind, other.Route.Namespace, other.Route.Name, why),
-				"use another port, or have the other route deleted")
+				"use another port, or delete the other route")
 			continue
 		}
 		t.hostless(s)

@@ -113,12 +113,13 @@ func (r *revision) annotation(k, value string) {
 	row, ok := r.rows[key(k)]
 	switch {
 	case !ok:
-		r.find(migrate.Warning, annotation.Key(k).Path(), "this controller does not read it; it is left out",
-			"see the list of annotations for one of this meaning")
+		r.find(migrate.Warning, annotation.Key(k).Path(),
+			"this controller does not read annotation "+k+"; the output lacks it",
+			"look in docs/annotations.md for an annotation with the same effect")
 	case row.Fate == Unread:
 		r.find(migrate.Warning, annotation.Key(k).Path(),
-			"the ALB ingress controller v1 does not read it, and this controller would; it is left out",
-			"add it again once the Ingress is served as before")
+			"the ALB ingress controller v1 does not read annotation "+k+", and this controller would; the output lacks it",
+			"add the annotation again once the Ingress is served as before")
 	default:
 		r.to.Annotations[k] = value
 	}

@@ -188,7 +188,8 @@ func (t *translation) annotation(k, value string) {
 	row, ok := t.rows[key(k)]
 	if !ok {
 		t.find(migrate.Warning, annotation.Key(k).Path(),
-			"neither the cloud provider's controller nor this one reads it; it is left out", "")
+			"neither the cloud provider's controller nor this one reads annotation "+k+"; the output lacks it",
+			"look in docs/annotations.md for an annotation with the same effect")
 		return
 	}
 	treatment := row.Network
@@ -203,8 +204,8 @@ func (t *translation) annotation(k, value string) {
 	case Unread:
 		if row.Key != annotation.ServiceScheme || value != t.to.Annotations[k] {
 			t.find(migrate.Warning, annotation.Key(k).Path(),
-				"the cloud provider's controller does not read it for this load balancer, and this controller would; "+
-					"it is left out", "add it to the new Service if it is meant")
+				"the cloud provider's controller does not read annotation "+k+" for this load balancer, and this controller "+
+					"would; the output lacks it", "to use the annotation, add it to the new Service")
 		}
 	case Cannot:
 		t.find(migrate.Failed, annotation.Key(k).Path(), treatment.Text, treatment.Remedy)

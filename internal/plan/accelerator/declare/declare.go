@@ -128,8 +128,8 @@ func (b *building) refuseTags() (stay []string) {
 func (b *building) tags(key stack.Key) map[string]string {
 	for _, k := range slices.Sorted(maps.Keys(b.ga.Spec.Tags)) {
 		if slices.Contains(b.config.ExternalTags, k) {
-			b.wrong("spec.tags["+k+"]", fmt.Sprintf("external managed tag key %s cannot be specified", k),
-				"remove the key: --external-managed-tags of the controller reserves it for other tools")
+			b.wrong("spec.tags["+k+"]", fmt.Sprintf("tag %s is reserved for other tools by --external-managed-tags", k),
+				"remove the tag")
 		}
 	}
 	out := map[string]string{}

@@ -317,7 +317,7 @@ func TestTagsOfAccelerators(t *testing.T) {
 	}
 	ga.Spec.Tags["finance"] = "1"
 	if _, found := Accelerator(c, ga, nil, nil, Memory{}); len(found) != 2 ||
-		found[0].Text != "external managed tag key finance cannot be specified" {
+		found[0].Text != "tag finance is reserved for other tools by --external-managed-tags" {
 		t.Errorf("%v", found)
 	}
 }
