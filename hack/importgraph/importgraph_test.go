@@ -38,6 +38,7 @@ var pure = []string{
 	"internal/front/gateway/configuration", "internal/front/gateway/reference", "internal/front/gateway/route",
 	"internal/front/gateway/rule",
 	"internal/aws/iampolicy", "internal/model/sgrules", "internal/model/intent", "internal/lbc/chain",
+	"internal/lbc/checks",
 	"internal/lbc/history", "internal/lbc/impact", "internal/lbc/migrate", "internal/lbc/migrate/equality",
 	"internal/lbc/migrate/former", "internal/lbc/migrate/network", "internal/kube/naming", "internal/aws/ownership/orphan",
 	"internal/kube/owner", "internal/plan", "internal/lib/sorting", "internal/plan/canonical", "internal/plan/diff",

@@ -135,8 +135,8 @@ func (m *OwnerEvents) OwnerHandler() handler.TypedEventHandler[client.Object, st
 // classOf names what decides about the class of an object as a unit of the reporter.
 func classOf(name types.NamespacedName) string { return "class of " + name.String() }
 
-// DependencyHandler returns the handler of events of a kind that stacks read: it queues the stacks that have read the object, and
-// those of owners whose class the object decides.
+// DependencyHandler returns the handler of events of a kind that stacks read: it queues the stacks that have read the
+// object, and those of owners whose class the object decides.
 func (m *OwnerEvents) DependencyHandler(kind objects.Kind) handler.TypedEventHandler[client.Object, stack.Key] {
 	return queue.Handle(func(ctx context.Context, before, after client.Object, q queue.Of[stack.Key]) {
 		if queue.IsResync(before, after) || !queue.Relevant(before, after) {

@@ -73,8 +73,8 @@ func (p *pass) compile(ctx context.Context) exit {
 	return ended(s.retryLater(key, p.report.found, p.stale()))
 }
 
-// addFinalizers adds the finalizer to the members before the pass creates any of their resources. If the API server refuses it
-// for a member without resources in AWS, the pass continues without this member.
+// addFinalizers adds the finalizer to the members before the pass creates any of their resources. If the API server
+// refuses it for a member without resources in AWS, the pass continues without this member.
 func (p *pass) addFinalizers(ctx context.Context) exit {
 	s := p.reconciler
 	spent := s.Metrics.StartStage(p.kind.Controller, p.kind.Stages.Finalizer)
