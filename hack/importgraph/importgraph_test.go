@@ -45,7 +45,8 @@ var pure = []string{
 	"internal/plan/awsop", "internal/plan/policy", "internal/plan/transition", "internal/lib/absence",
 	"internal/model/quota", "internal/kube/pod/readiness", "internal/model/policy/replacement",
 	"internal/kube/pod/serverid", "internal/compile/shard", "internal/model/stack", "internal/model/planjson",
-	"internal/model/support", "internal/model/tagkey", "internal/model/traffic", "internal/aws/ownership/namesake",
+	"internal/model/support", "internal/model/overlap", "internal/model/tagkey", "internal/model/traffic",
+	"internal/aws/ownership/namesake",
 	"internal/kube/objects", "internal/plan/hold",
 }
 
