@@ -15,6 +15,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/controller/config"
 	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/lbc/checks"
 	"github.com/k8s-lbc/lbc/internal/lbc/survey"
 	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
@@ -87,7 +88,7 @@ func doctorCommand() *cobra.Command {
 	f.BoolVar(&o.details, "details", false, "also list the checks without findings")
 	f.DurationVar(&o.timeout, "timeout", 10*time.Second, "how long each source of facts may take")
 	for _, flag := range []string{"check", "skip"} {
-		_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(doctor.Names(), cobra.ShellCompDirectiveNoFileComp))
+		_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(checks.Names(), cobra.ShellCompDirectiveNoFileComp))
 	}
 	for _, other := range []string{"check", "skip", "offline", "controller-role"} {
 		cmd.MarkFlagsMutuallyExclusive("leader", other)
@@ -100,7 +101,7 @@ func (o *doctorOptions) run(ctx context.Context, given func(string) bool, out, e
 	if err := o.validate(); err != nil {
 		return err
 	}
-	checks, err := o.checks()
+	selected, err := o.checks()
 	if err != nil {
 		return err
 	}
@@ -119,13 +120,13 @@ func (o *doctorOptions) run(ctx context.Context, given func(string) bool, out, e
 	}
 	facts := survey.Read(ctx, survey.Options{
 		Cluster: cluster, Flags: o.config, Given: given, Version: version, Timeout: o.timeout,
-		Wanted: doctor.NeededBy(checks), Offline: o.offline, Role: o.role,
+		Wanted: doctor.NeededBy(selected), Offline: o.offline, Role: o.role,
 		Policy: allNeeded,
 		Progress: func(pending []doctor.Source) {
 			fmt.Fprintf(errOut, "lbc: reading %s\n", words(pending)) //nolint:errcheck // a hint
 		},
 	})
-	report := doctor.Examine(&facts, checks)
+	report := doctor.Examine(&facts, selected)
 	report.Version = version
 	if err := o.show(out, report); err != nil {
 		return err
@@ -155,11 +156,11 @@ func words(sources []doctor.Source) string {
 // checks are those that the flags select.
 func (o *doctorOptions) checks() (selected []doctor.Check, err error) {
 	for _, name := range slices.Concat(o.check, o.skip) {
-		if !slices.Contains(doctor.Names(), name) {
-			return nil, fmt.Errorf("there is no check %q; there are %s", name, strings.Join(doctor.Names(), ", "))
+		if !slices.Contains(checks.Names(), name) {
+			return nil, fmt.Errorf("there is no check %q; there are %s", name, strings.Join(checks.Names(), ", "))
 		}
 	}
-	for _, c := range doctor.Checks() {
+	for _, c := range checks.All() {
 		if (len(o.check) == 0 || slices.Contains(o.check, c.Name)) && !slices.Contains(o.skip, c.Name) {
 			selected = append(selected, c)
 		}

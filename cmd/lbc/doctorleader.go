@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/lbc/checks"
 	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
 
@@ -115,6 +116,6 @@ func leading(ctx context.Context, k client.Reader, of client.ObjectKey, now time
 		lease.Renewed = l.Spec.RenewTime.Time
 	}
 	f.Leases = []doctor.Lease{lease}
-	checks := slices.DeleteFunc(doctor.Checks(), func(c doctor.Check) bool { return c.Name != "controller-leaderless" })
-	return doctor.Examine(&f, checks)
+	only := slices.DeleteFunc(checks.All(), func(c doctor.Check) bool { return c.Name != "controller-leaderless" })
+	return doctor.Examine(&f, only)
 }

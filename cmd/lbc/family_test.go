@@ -160,7 +160,7 @@ func TestOrphansAndTheirCleanupMatchTheirSchemas(t *testing.T) {
 
 func TestTheReportOfADoctorMatchesItsSchema(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("../../internal/view/doctor/testdata/sick.json")
+	text, err := os.ReadFile("../../internal/lbc/checks/testdata/sick.json")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/config"
 	"github.com/k8s-lbc/lbc/internal/controller/settings/inventoryscope"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/lbc/checks"
 	"github.com/k8s-lbc/lbc/internal/lbc/cleanup"
 	"github.com/k8s-lbc/lbc/internal/lbc/survey"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -81,7 +82,7 @@ func (o *leftOptions) read(ctx context.Context, given func(string) bool, errOut 
 		if err != nil {
 			return nil, err
 		}
-		l.claims, l.alive, settings = facts.Claims(), alive(facts), facts.Settings
+		l.claims, l.alive, settings = checks.Claims(facts), alive(facts), facts.Settings
 	}
 	if settings.Cluster == "" {
 		return nil, errors.New("the name of the cluster is unknown; set --cluster-name")

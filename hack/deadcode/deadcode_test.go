@@ -42,10 +42,10 @@ var elsewhere = map[string]string{
 	"internal/controller/metrics.Stages":        pages,
 	"internal/kube/annotation.Entries":          pages,
 	"internal/kube/objects.FromObjects":         fixture,
+	"internal/lbc/checks.Page":                  pages,
 	"internal/model/diag.Codes":                 pages,
 	"internal/model/traffic.Pick":               simulator,
 	"internal/plan/awsop.Operations":            everything,
-	"internal/view/doctor.Page":                 pages,
 }
 
 // TestNoFunctionIsDead runs the tool that LBC_DEADCODE names. make lint builds it.

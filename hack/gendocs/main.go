@@ -25,8 +25,8 @@ import (
 	metricspage "github.com/k8s-lbc/lbc/internal/controller/metrics/reference"
 	"github.com/k8s-lbc/lbc/internal/controller/startup"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/reference"
+	"github.com/k8s-lbc/lbc/internal/lbc/checks"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
-	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
 
 func main() {
@@ -71,7 +71,7 @@ func main() {
 		fail(err)
 	}
 	if err := errors.Join(
-		section("doctor.md", "checks", doctor.Page()),
+		section("doctor.md", "checks", checks.Page()),
 		section("tasks/going-back.md", "additions", additions()),
 		section("support.md", "kubernetes", supported()),
 		section("tasks/install-others.md", "partitions", table),

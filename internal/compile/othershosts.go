@@ -11,8 +11,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/overlap"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
-	"github.com/k8s-lbc/lbc/internal/model/traffic"
 )
 
 // A load balancer chooses among all certificates of a listener by the name that a client asks for, and prefers those of
@@ -121,7 +121,7 @@ func certifies(name string, conditions []stack.Condition) bool {
 				if facts.Covers(name, host) {
 					return true
 				}
-			} else if !traffic.Disjoint(of, []stack.Condition{{Field: stack.HostHeader, Values: []string{host}}}) {
+			} else if !overlap.Disjoint(of, []stack.Condition{{Field: stack.HostHeader, Values: []string{host}}}) {
 				return true
 			}
 		}

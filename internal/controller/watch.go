@@ -73,11 +73,11 @@ func (w *Wiring) addController(s *stacks.Reconciler, workers int, reading []obje
 		more = append(more, queue.Kind(w.mgr.GetCache(), readable.Kinds[k].Object, h))
 	}
 	for _, k := range reading {
-		watch(k, m.OnRead(k))
+		watch(k, m.DependencyHandler(k))
 	}
-	watch(objects.Kind(kind.Kind), m.OnOwner())
+	watch(objects.Kind(kind.Kind), m.OwnerHandler())
 	watch(objects.TargetGroupBinding, s.WakeOwner(w.Writer.NoteDeleted))
-	more = append(more, queue.Kind(w.mgr.GetCache(), client.Object(&discoveryv1.EndpointSlice{}), m.OnEndpoints()))
+	more = append(more, queue.Kind(w.mgr.GetCache(), client.Object(&discoveryv1.EndpointSlice{}), m.EndpointsHandler()))
 	for _, x := range append(more, s.Waker.Source()) {
 		c.Watch(x)
 	}

@@ -1,7 +1,6 @@
 package quarantine
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 
@@ -105,10 +104,7 @@ func RestoreOrder(lb *intent.LoadBalancer, good map[diag.Object]intent.Member) {
 	if !moved {
 		return
 	}
-	slices.SortStableFunc(members, func(x, y intent.Member) int {
-		return cmp.Or(cmp.Compare(x.Order, y.Order), cmp.Compare(x.Object.Namespace+"/"+x.Object.Name,
-			y.Object.Namespace+"/"+y.Object.Name))
-	})
+	slices.SortStableFunc(members, func(x, y intent.Member) int { return x.Rank().Compare(y.Rank()) })
 	lb.Members = members
 }
 

@@ -10,8 +10,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/overlap"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
-	"github.com/k8s-lbc/lbc/internal/model/traffic"
 )
 
 // A route may have a rule that the load balancer cannot serve as declared, beside others that it can. The rule is
@@ -156,12 +156,12 @@ func (r *restoring) lastOf(u *intent.Unserved) (out []intent.Route) {
 		return out
 	}
 	sameRule := func(g *intent.Route) bool { return g.Source.Path() == u.Route.Source.Path() && !r.declared(g) }
-	if take(func(g *intent.Route) bool { return sameRule(g) && traffic.Covers(u.Route.Conditions, g.Conditions) }) {
+	if take(func(g *intent.Route) bool { return sameRule(g) && overlap.Covers(u.Route.Conditions, g.Conditions) }) {
 		return out
 	}
 	for i := range r.last.Routes {
 		g := &r.last.Routes[i]
-		if samePorts(g, &u.Route) && sameRule(g) && r.reaches(g) && traffic.Covers(g.Conditions, u.Route.Conditions) {
+		if samePorts(g, &u.Route) && sameRule(g) && r.reaches(g) && overlap.Covers(g.Conditions, u.Route.Conditions) {
 			one := r.current(g)
 			one.Source, one.Conditions, one.Precedence, one.Alternative = u.Route.Source, u.Route.Conditions, u.Route.Precedence,
 				u.Route.Alternative

@@ -7,8 +7,8 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/overlap"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
-	"github.com/k8s-lbc/lbc/internal/model/traffic"
 )
 
 // Claim is a rule of a port that claims room in a load balancer, with what decides who has it.
@@ -175,7 +175,7 @@ func (f *fitter) forwards(i int, forwarding []int) (behind []int, open bool) {
 	c := &f.claims[i]
 	for _, j := range forwarding {
 		if d := &f.claims[j]; j > i && d.Port == c.Port && c.precedes(d.Namespace) &&
-			!traffic.Disjoint(c.Conditions, d.Conditions) {
+			!overlap.Disjoint(c.Conditions, d.Conditions) {
 			behind = append(behind, j)
 		}
 	}

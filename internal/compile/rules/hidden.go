@@ -4,8 +4,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/model/overlap"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
-	"github.com/k8s-lbc/lbc/internal/model/traffic"
 )
 
 // Hidden is a rule that answers no request.
@@ -31,7 +31,7 @@ func HiddenIn(all []Rule) []Hidden {
 			break
 		}
 		for _, j := range before {
-			if all[j].Route.Source != all[i].Route.Source && traffic.Covers(all[j].Conditions, all[i].Conditions) {
+			if all[j].Route.Source != all[i].Route.Source && overlap.Covers(all[j].Conditions, all[i].Conditions) {
 				out = append(out, Hidden{i, all[i], &all[j]})
 				break
 			}
@@ -52,7 +52,7 @@ func (f *byHost) add(i int, conditions []stack.Condition) {
 	values, regex := valuesOf(conditions, stack.HostHeader)
 	hosts := hostKeys(values, regex)
 	if len(hosts) == 0 || slices.ContainsFunc(values, func(h string) bool {
-		return strings.ContainsAny(h, traffic.Wildcards)
+		return strings.ContainsAny(h, overlap.Wildcards)
 	}) {
 		f.any = append(f.any, i)
 		return

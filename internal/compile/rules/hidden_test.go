@@ -7,8 +7,8 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/overlap"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
-	"github.com/k8s-lbc/lbc/internal/model/traffic"
 )
 
 // TestHiddenRulesAreThoseThatAreCovered compares the index by hosts with a search among all rules.
@@ -38,7 +38,7 @@ func TestHiddenRulesAreThoseThatAreCovered(t *testing.T) {
 		for i := range all {
 			var by *Rule
 			for j := i - 1; j >= 0; j-- {
-				if traffic.Covers(all[j].Conditions, all[i].Conditions) {
+				if overlap.Covers(all[j].Conditions, all[i].Conditions) {
 					by = &all[j]
 				}
 			}

@@ -6,8 +6,8 @@ import (
 	"slices"
 
 	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/overlap"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
-	"github.com/k8s-lbc/lbc/internal/model/traffic"
 )
 
 // Join joins rules that are alternatives of one rule of a route, have the same actions, and differ in the values of one
@@ -146,7 +146,7 @@ func equivalent(a, b *Rule) bool {
 // mayMove reports whether a rule may come before others.
 func mayMove(over []Rule, w *Rule, same func(a, b *Rule) bool) bool {
 	for i := range over {
-		if !same(&over[i], w) && !traffic.Disjoint(over[i].Conditions, w.Conditions) {
+		if !same(&over[i], w) && !overlap.Disjoint(over[i].Conditions, w.Conditions) {
 			return false
 		}
 	}

@@ -17,8 +17,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/overlap"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
-	"github.com/k8s-lbc/lbc/internal/model/traffic"
 )
 
 // Listener is a listener with the routes of its members.
@@ -95,7 +95,7 @@ func (l *Listener) memberOrder() []int {
 			if !near(j) || other.Order != m.Order || !foreign && j > i {
 				continue
 			}
-			mine, theirs := overlap(m, other)
+			mine, theirs := overlapping(m, other)
 			if mine == nil {
 				continue
 			}
@@ -181,11 +181,11 @@ func Requests(conditions []stack.Condition) (out string) {
 	return out
 }
 
-// overlap finds routes of two members whose rules may match the same requests; nil = there are none.
-func overlap(m, other *Member) (mine, theirs *intent.Route) {
+// overlapping finds routes of two members whose rules may match the same requests; nil = there are none.
+func overlapping(m, other *Member) (mine, theirs *intent.Route) {
 	for _, mine = range m.Routes {
 		for _, theirs = range other.Routes {
-			if !traffic.Disjoint(mine.Conditions, theirs.Conditions) {
+			if !overlap.Disjoint(mine.Conditions, theirs.Conditions) {
 				return mine, theirs
 			}
 		}
@@ -203,7 +203,7 @@ func (l *Listener) neighbours() *neighbours {
 		for _, route := range l.Members[i].Routes {
 			hosts, regex := valuesOf(route.Conditions, stack.HostHeader)
 			n.hosts.add(i, hosts, len(regex) > 0, func(h string) (string, bool) {
-				return strings.ToLower(h), !strings.ContainsAny(h, traffic.Wildcards)
+				return strings.ToLower(h), !strings.ContainsAny(h, overlap.Wildcards)
 			})
 			paths, regex := valuesOf(route.Conditions, stack.PathPattern)
 			n.segments.add(i, paths, len(regex) > 0, firstSegment)
@@ -222,7 +222,7 @@ func (n *neighbours) of(i int) func(j int) bool {
 func firstSegment(pattern string) (segment string, ok bool) {
 	rest, rooted := strings.CutPrefix(pattern, "/")
 	segment, _, _ = strings.Cut(rest, "/")
-	return segment, rooted && !strings.ContainsAny(segment, traffic.Wildcards)
+	return segment, rooted && !strings.ContainsAny(segment, overlap.Wildcards)
 }
 
 // alternatives are the texts that members' rules require of one part of a request.

@@ -11,7 +11,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
-	"github.com/k8s-lbc/lbc/internal/model/traffic"
+	"github.com/k8s-lbc/lbc/internal/model/overlap"
 )
 
 // Placed is a unit with its load balancer.
@@ -346,7 +346,7 @@ func (p Placement) ShownOn(routes []intent.Route) (out []int) {
 func (p Placement) Of(host string) (n int, ok bool) {
 	for i := range p {
 		for _, h := range p[i].Hosts {
-			if !traffic.Disjoint(ofHost(h), ofHost(strings.ToLower(host))) {
+			if !overlap.Disjoint(ofHost(h), ofHost(strings.ToLower(host))) {
 				return p[i].Shard, true
 			}
 		}

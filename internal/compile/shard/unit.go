@@ -11,8 +11,8 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/overlap"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
-	"github.com/k8s-lbc/lbc/internal/model/traffic"
 )
 
 // Unit are hosts that are on one load balancer, because one request may match rules of several of them, because one
@@ -67,11 +67,11 @@ func UnitsOf(routes []intent.Route) []Unit {
 	}
 	known := slices.Sorted(maps.Keys(j))
 	for _, wild := range known {
-		if !strings.ContainsAny(wild, traffic.Wildcards) {
+		if !strings.ContainsAny(wild, overlap.Wildcards) {
 			continue
 		}
 		for _, h := range known {
-			if !traffic.Disjoint(ofHost(wild), ofHost(h)) {
+			if !overlap.Disjoint(ofHost(wild), ofHost(h)) {
 				j.join(wild, h)
 			}
 		}

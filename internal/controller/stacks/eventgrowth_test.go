@@ -202,7 +202,7 @@ func TestEventsOfSharedObjectsCostNoPass(t *testing.T) { // not parallel: it cou
 						after.SetResourceVersion("2")
 					}
 					q := &wokenKeys{keys: map[stack.Key]bool{}}
-					h := crowds[n].OnRead(e.kind)
+					h := crowds[n].DependencyHandler(e.kind)
 					spent := growth.Bytes(func() {
 						if before == nil {
 							h.Create(t.Context(), event.CreateEvent{Object: after}, q)
@@ -234,7 +234,7 @@ func TestReadLabelOfANamespaceWakesItsReaders(t *testing.T) {
 		for what, e := range map[string][2]client.Object{"its label": {before, after}, "its end": {before, nil},
 			"its creation": {nil, after}} {
 			q := &wokenKeys{keys: map[stack.Key]bool{}}
-			switch h := x.OnRead(objects.Namespace); {
+			switch h := x.DependencyHandler(objects.Namespace); {
 			case e[0] == nil:
 				h.Create(t.Context(), event.CreateEvent{Object: e[1]}, q)
 			case e[1] == nil:

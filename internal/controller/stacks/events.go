@@ -101,8 +101,8 @@ func (s *Reconciler) noteEdit(key stack.Key, kind objects.Kind, o metav1.Object)
 // kind returns the kind of the owner's objects.
 func (m *OwnerEvents) kind() objects.Kind { return objects.Kind(owner.Of(m.Front.Owner()).Kind) }
 
-// OnOwner returns the handler of events of objects that own stacks.
-func (m *OwnerEvents) OnOwner() handler.TypedEventHandler[client.Object, stack.Key] {
+// OwnerHandler returns the handler of events of objects that own stacks.
+func (m *OwnerEvents) OwnerHandler() handler.TypedEventHandler[client.Object, stack.Key] {
 	return queue.Handle(func(ctx context.Context, before, after client.Object, q queue.Of[stack.Key]) {
 		o := queue.Newest(before, after)
 		if after == nil {
@@ -135,9 +135,9 @@ func (m *OwnerEvents) OnOwner() handler.TypedEventHandler[client.Object, stack.K
 // classOf names what decides about the class of an object as a unit of the reporter.
 func classOf(name types.NamespacedName) string { return "class of " + name.String() }
 
-// OnRead returns the handler of events of a kind that stacks read: it queues the stacks that have read the object, and
-// those of owners whose class the object decides.
-func (m *OwnerEvents) OnRead(kind objects.Kind) handler.TypedEventHandler[client.Object, stack.Key] {
+// DependencyHandler returns the handler of events of a kind that stacks read: it queues the stacks that have read the
+// object, and those of owners whose class the object decides.
+func (m *OwnerEvents) DependencyHandler(kind objects.Kind) handler.TypedEventHandler[client.Object, stack.Key] {
 	return queue.Handle(func(ctx context.Context, before, after client.Object, q queue.Of[stack.Key]) {
 		if queue.IsResync(before, after) || !queue.Relevant(before, after) {
 			return
@@ -152,9 +152,9 @@ func (m *OwnerEvents) OnRead(kind objects.Kind) handler.TypedEventHandler[client
 	})
 }
 
-// OnEndpoints returns the handler of events of EndpointSlices: it queues the stacks whose health checks follow the
+// EndpointsHandler returns the handler of events of EndpointSlices: it queues the stacks whose health checks follow the
 // readiness probes of pods, if pods were added or removed.
-func (m *OwnerEvents) OnEndpoints() handler.TypedEventHandler[client.Object, stack.Key] {
+func (m *OwnerEvents) EndpointsHandler() handler.TypedEventHandler[client.Object, stack.Key] {
 	return queue.Handle(func(_ context.Context, before, after client.Object, q queue.Of[stack.Key]) {
 		o, _ := before.(*discoveryv1.EndpointSlice)
 		n, _ := after.(*discoveryv1.EndpointSlice)

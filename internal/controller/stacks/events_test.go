@@ -102,9 +102,9 @@ func newEventScene(t *testing.T) *eventScene {
 		}, time.Now)}
 	m := &OwnerEvents{Reconciler: s, Classes: reads.NewIndex[client.ObjectKey]()}
 	*r = eventScene{client: c, members: m, handlers: map[string]handler.TypedEventHandler[client.Object, stack.Key]{
-		"Ingress": m.OnOwner(), "IngressClass": m.OnRead(objects.IngressClass), "IngressClassParams": m.OnRead(
+		"Ingress": m.OwnerHandler(), "IngressClass": m.DependencyHandler(objects.IngressClass), "IngressClassParams": m.DependencyHandler(
 			objects.IngressClassParams),
-		"Namespace": m.OnRead(objects.Namespace), "Service": m.OnRead(objects.Service), "TargetGroupBinding": s.WakeOwner(
+		"Namespace": m.DependencyHandler(objects.Namespace), "Service": m.DependencyHandler(objects.Service), "TargetGroupBinding": s.WakeOwner(
 			func(client.Object) {}),
 	}}
 	for _, o := range objs { // as the informers tell at the start
@@ -295,7 +295,7 @@ func TestAMemberThatIsForcedAwayWakesItsGroup(t *testing.T) {
 	frontKey := stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "front"}}
 	s.Index.Update(frontKey, s.Index.Begin(), []objects.Read{{Kind: objects.Ingress, Namespace: "shop", Name: "web"}})
 	q := &testQueue{t: t}
-	m.OnOwner().Delete(t.Context(), event.DeleteEvent{Object: i}, q)
+	m.OwnerHandler().Delete(t.Context(), event.DeleteEvent{Object: i}, q)
 	if d := cmp.Diff([]string{"front"}, q.stacks); d != "" {
 		t.Error(d)
 	}

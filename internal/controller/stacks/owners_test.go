@@ -84,7 +84,7 @@ func handled(t *testing.T, scheme *runtime.Scheme, f front.Loader, k owner.Kind,
 	s := &Reconciler{Front: f, Client: c, Index: reads.NewIndex[stack.Key](), Reporter: reporting.NewReporter(
 		func(diag.Object, reporting.Event) {}, time.Now)}
 	q := &testQueue{t: t}
-	(&OwnerEvents{Reconciler: s, Classes: reads.NewIndex[client.ObjectKey]()}).OnOwner().Delete(t.Context(),
+	(&OwnerEvents{Reconciler: s, Classes: reads.NewIndex[client.ObjectKey]()}).OwnerHandler().Delete(t.Context(),
 		event.DeleteEvent{Object: o}, q)
 	if d := cmp.Diff([]string{key.ID.String()}, q.stacks); d != "" {
 		t.Error("stacks that its deletion wakes:", d)

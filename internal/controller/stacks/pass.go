@@ -106,7 +106,7 @@ func (s *Reconciler) reconcile(ctx context.Context, key stack.Key, kind owner.Ki
 
 // run runs all phases of a pass. The phases from compile on run again until an attempt comes to its end.
 func (p *pass) run(ctx context.Context) (reconcile.Result, error) {
-	if left := inOrder(ctx, p.load, p.remember, p.absent, p.place, p.prepareInput); left.done {
+	if left := inOrder(ctx, p.load, p.remember, p.endAbsent, p.selectShard, p.awaitObjects, p.prepareInput); left.done {
 		return left.result, left.err
 	}
 	s := p.reconciler
@@ -131,8 +131,8 @@ func (p *pass) try(ctx context.Context) exit {
 	ctx = p.begin(ctx)
 	return inOrder(ctx,
 		p.compile,
-		p.mark, // adds the finalizer: the first write to objects
-		p.annotate,
+		p.addFinalizers, // the first write to objects
+		p.showPlan,
 		p.makePlan,   // observe, plan, confirm
 		p.finishPlan, // after this phase the decision is final
 		p.checkpoint, // the last phase before AWS is written to

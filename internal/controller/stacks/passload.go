@@ -70,8 +70,8 @@ func (p *pass) remember(ctx context.Context) (_ exit) {
 	return exit{}
 }
 
-// absent ends the pass if nothing of the stack exists, or if all its objects are under dry run.
-func (p *pass) absent(ctx context.Context) exit {
+// endAbsent ends the pass if nothing of the stack exists, or if all its objects are under dry run.
+func (p *pass) endAbsent(ctx context.Context) exit {
 	s, key := p.reconciler, p.key
 	if p.input.DryRun == nil {
 		s.Reporter.End(dryRunOf(key))
@@ -94,8 +94,8 @@ func (p *pass) absent(ctx context.Context) exit {
 	return ended(reconcile.Result{}, nil)
 }
 
-// place reduces the input to the part that this load balancer serves, and waits for objects that will appear soon.
-func (p *pass) place(ctx context.Context) exit {
+// selectShard reduces the input to the part that this load balancer serves.
+func (p *pass) selectShard(ctx context.Context) exit {
 	s, key := p.reconciler, p.key
 	var err error
 	if p.input, err = s.withUnseen(ctx, key, p.input); err != nil {
@@ -109,6 +109,12 @@ func (p *pass) place(ctx context.Context) exit {
 		s.forget(key)
 		return p.ifOutdated()
 	}
+	return exit{}
+}
+
+// awaitObjects waits for objects that will appear soon, and for a cache that lacks an object.
+func (p *pass) awaitObjects(ctx context.Context) exit {
+	s, key := p.reconciler, p.key
 	if wait := s.routesAwaited(key, p.input); wait > 0 && !p.outdated {
 		return ended(reconcile.Result{RequeueAfter: wait}, nil)
 	}

@@ -73,9 +73,9 @@ func (p *pass) compile(ctx context.Context) exit {
 	return ended(s.retryLater(key, p.report.found, p.stale()))
 }
 
-// mark adds the finalizer to the members before the pass creates any of their resources. If the API server refuses it
-// for a member without resources in AWS, the pass continues without this member.
-func (p *pass) mark(ctx context.Context) exit {
+// addFinalizers adds the finalizer to the members before the pass creates any of their resources. If the API server
+// refuses it for a member without resources in AWS, the pass continues without this member.
+func (p *pass) addFinalizers(ctx context.Context) exit {
 	s := p.reconciler
 	spent := s.Metrics.StartStage(p.kind.Controller, p.kind.Stages.Finalizer)
 	p.marked = p.marked || p.observes || p.compiled.Departure // no resource is created
@@ -100,8 +100,8 @@ func (p *pass) mark(ctx context.Context) exit {
 	return exit{again: true}
 }
 
-// annotate writes the compiled stack into an annotation of the first member, if the feature gate is on.
-func (p *pass) annotate(ctx context.Context) exit {
+// showPlan writes the compiled stack into an annotation of the first member, if the feature gate is on.
+func (p *pass) showPlan(ctx context.Context) exit {
 	p.report.found = append(p.report.found, p.reconciler.showPlan(ctx, p.compiled, p.input)...)
 	p.report.stale = p.stale()
 	return exit{}

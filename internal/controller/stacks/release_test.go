@@ -102,7 +102,7 @@ func TestThePassAfterTheEventOfADeletionReadsNothingFromTheAPIServer(t *testing.
 		web.Spec.Type = corev1.ServiceTypeLoadBalancer
 		if shown {
 			m := &OwnerEvents{Reconciler: s, Classes: reads.NewIndex[client.ObjectKey]()}
-			m.OnOwner().Delete(t.Context(), event.DeleteEvent{Object: web}, &testQueue{t: t})
+			m.OwnerHandler().Delete(t.Context(), event.DeleteEvent{Object: web}, &testQueue{t: t})
 		}
 		if _, err := s.Reconcile(t.Context(), stack.Key{Owner: stack.Service, ID: stack.ID{
 			Namespace: "shop", Name: "web"}}); err != nil {

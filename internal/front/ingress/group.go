@@ -1,7 +1,6 @@
 package ingress
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -152,12 +151,11 @@ func (g *Group) join(v *objects.View, cfg Config, ing *networkingv1.Ingress) {
 
 // sort puts the members in their order, and tells current ones from former ones.
 func (g *Group) sort() {
-	byName := func(a, b *networkingv1.Ingress) int {
-		return cmp.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name)
+	rank := func(order int32, i *networkingv1.Ingress) intent.Rank {
+		return intent.Rank{Order: order, Namespace: i.Namespace, Name: i.Name}
 	}
-	sorting.By(g.members, func(a, b member) int {
-		return cmp.Or(cmp.Compare(a.order, b.order), byName(a.ingress, b.ingress))
-	})
+	byName := func(a, b *networkingv1.Ingress) int { return rank(0, a).Compare(rank(0, b)) }
+	sorting.By(g.members, func(a, b member) int { return rank(a.order, a.ingress).Compare(rank(b.order, b.ingress)) })
 	slices.SortFunc(g.Inactive, byName)
 	slices.SortFunc(g.DryRun, byName)
 	for _, m := range g.members {

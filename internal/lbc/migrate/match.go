@@ -8,8 +8,8 @@ import (
 	"k8s.io/utils/ptr"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/k8s-lbc/lbc/internal/model/overlap"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
-	"github.com/k8s-lbc/lbc/internal/model/traffic"
 )
 
 // maxValue is the longest value of a condition, in characters.
@@ -63,7 +63,7 @@ func (b *balancer) withHeader(u *unit, all []gatewayv1.HTTPRouteMatch, c stack.C
 			Type: &kind, Name: gatewayv1.HTTPHeaderName(c.HeaderName), Value: value})
 	}
 	for _, v := range c.Values {
-		if strings.ContainsAny(v, traffic.Wildcards+",") {
+		if strings.ContainsAny(v, overlap.Wildcards+",") {
 			add(gatewayv1.HeaderMatchRegularExpression, "(?i)"+expression(v))
 			continue
 		}
@@ -116,7 +116,7 @@ func (b *balancer) withQuery(u *unit, all []gatewayv1.HTTPRouteMatch, c stack.Co
 			b.fail(u, "a match of a query parameter needs its name; the condition matches value "+q.Value+" of any",
 				"name the parameter")
 			continue
-		case strings.ContainsAny(q.Key+q.Value, traffic.Wildcards):
+		case strings.ContainsAny(q.Key+q.Value, overlap.Wildcards):
 			b.fail(u, "a match of a query parameter has no wildcards: "+q.Key+"="+q.Value, "list the values that are meant")
 			continue
 		}
@@ -161,7 +161,7 @@ func (u *unit) needsExpression() bool {
 	c, _ := u.conditionOf(stack.PathPattern)
 	return len(c.Regex) > 0 || slices.ContainsFunc(c.Values, func(v string) bool {
 		_, ok := below(v)
-		return v != "/*" && !ok && strings.ContainsAny(v, traffic.Wildcards)
+		return v != "/*" && !ok && strings.ContainsAny(v, overlap.Wildcards)
 	})
 }
 
@@ -187,7 +187,7 @@ func (b *balancer) paths(u *unit) (out []gatewayv1.HTTPPathMatch) {
 		case slices.Contains(c.Values, v+"/*"): // the prefix has it
 		case whole:
 			add(gatewayv1.PathMatchPathPrefix, prefix)
-		case !strings.ContainsAny(v, traffic.Wildcards) && strings.HasPrefix(v, "/"):
+		case !strings.ContainsAny(v, overlap.Wildcards) && strings.HasPrefix(v, "/"):
 			add(gatewayv1.PathMatchExact, v)
 		case len(expression(v)) > maxValue:
 			b.fail(u, "the regular expression for path "+v+" is too long", "write a shorter path")

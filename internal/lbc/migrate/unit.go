@@ -10,8 +10,8 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/overlap"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
-	"github.com/k8s-lbc/lbc/internal/model/traffic"
 )
 
 // unit is a rule of the load balancer, as an Ingress declares it.
@@ -113,7 +113,7 @@ func hide(units []*unit, may func(before, u *unit) bool) (hidden []*unit) {
 	for i, u := range units {
 		u.ports = slices.DeleteFunc(slices.Clone(u.ports), func(p int) bool {
 			return slices.ContainsFunc(units[:i], func(before *unit) bool {
-				return slices.Contains(before.ports, p) && may(before, u) && traffic.Covers(before.route.Conditions,
+				return slices.Contains(before.ports, p) && may(before, u) && overlap.Covers(before.route.Conditions,
 					u.route.Conditions)
 			})
 		})
@@ -137,7 +137,7 @@ func withCopies(units []*unit) (out []*unit) {
 			ports := slices.DeleteFunc(slices.Clone(before.ports), func(p int) bool { return !slices.Contains(u.ports, p) })
 			if len(hosts) == 0 || len(ports) == 0 ||
 				!slices.ContainsFunc(behind, func(x *unit) bool {
-					return !traffic.Disjoint(before.route.Conditions, x.route.Conditions)
+					return !overlap.Disjoint(before.route.Conditions, x.route.Conditions)
 				}) {
 				continue
 			}
@@ -175,7 +175,7 @@ func (b *balancer) hoist(units []*unit) {
 	for i, u := range units {
 		for j := i + 1; j < len(units); j++ {
 			later := units[j]
-			if !sameHosts(u, later) || traffic.Disjoint(u.route.Conditions, later.route.Conditions) ||
+			if !sameHosts(u, later) || overlap.Disjoint(u.route.Conditions, later.route.Conditions) ||
 				!slices.ContainsFunc(u.ports, func(p int) bool { return slices.Contains(later.ports, p) }) {
 				continue
 			}
@@ -328,7 +328,7 @@ func (b *balancer) withTails(units []*unit) (out []*unit) {
 				exact = append(exact, stack.Condition{Field: stack.HostHeader, Values: u.hosts})
 			}
 			for j, other := range units {
-				if j != i && traffic.Covers(other.route.Conditions, exact) {
+				if j != i && overlap.Covers(other.route.Conditions, exact) {
 					tail := *other
 					tail.hosts, tail.isDefault, tail.ports = u.hosts, false, slices.DeleteFunc(slices.Clone(other.ports),
 						func(p int) bool { return !slices.Contains(u.ports, p) })
@@ -347,5 +347,5 @@ func (b *balancer) withTails(units []*unit) (out []*unit) {
 // below is the prefix of a pattern that matches all paths below it.
 func below(pattern string) (prefix string, ok bool) {
 	prefix, ok = strings.CutSuffix(pattern, "/*")
-	return prefix, ok && prefix != "" && strings.HasPrefix(prefix, "/") && !strings.ContainsAny(prefix, traffic.Wildcards)
+	return prefix, ok && prefix != "" && strings.HasPrefix(prefix, "/") && !strings.ContainsAny(prefix, overlap.Wildcards)
 }

@@ -3,6 +3,8 @@
 package intent
 
 import (
+	"cmp"
+
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
@@ -85,6 +87,17 @@ type Names interface {
 	TargetGroups(member diag.Object) []string
 }
 
+// Rank is the place of a member in its group: by group.order, then by namespace and name.
+type Rank struct {
+	Order           int32
+	Namespace, Name string
+}
+
+// Compare compares two ranks. The lower one has precedence.
+func (r Rank) Compare(o Rank) int {
+	return cmp.Or(cmp.Compare(r.Order, o.Order), cmp.Compare(r.Namespace+"/"+r.Name, o.Namespace+"/"+o.Name))
+}
+
 // Member is the part of the load balancer that one Kubernetes object declares. LoadBalancer.Members is in the order of
 // precedence.
 type Member struct {
@@ -131,6 +144,9 @@ type Member struct {
 	// ClassOfGroup is true if the class parameters of the member name the group: what they set applies to the whole group.
 	ClassOfGroup bool `json:"-"`
 }
+
+// Rank returns the place of the member in its group.
+func (m *Member) Rank() Rank { return Rank{m.Order, m.Object.Namespace, m.Object.Name} }
 
 // Reached is an object of another namespace to which a route forwards.
 type Reached struct {

@@ -5,32 +5,6 @@ import "github.com/k8s-lbc/lbc/internal/model/stack"
 // redacted replaces secrets.
 const redacted = "[REDACTED]"
 
-// session are the settings that the two kinds of authentication share.
-type session struct {
-	ExtraParams       map[string]string `json:"authenticationRequestExtraParams,omitempty"`
-	OnUnauthenticated string            `json:"onUnauthenticatedRequest,omitempty"`
-	Scope             string            `json:"scope,omitempty"`
-	Cookie            string            `json:"sessionCookieName,omitempty"`
-	Timeout           int64             `json:"sessionTimeout,omitempty"`
-}
-
-type cognito struct {
-	session
-	UserPoolARN      string `json:"userPoolARN"`
-	UserPoolClientID string `json:"userPoolClientID"`
-	UserPoolDomain   string `json:"userPoolDomain"`
-}
-
-type oidc struct {
-	session
-	Issuer                string `json:"issuer"`
-	AuthorizationEndpoint string `json:"authorizationEndpoint"`
-	TokenEndpoint         string `json:"tokenEndpoint"`
-	UserInfoEndpoint      string `json:"userInfoEndpoint"`
-	ClientID              string `json:"clientID"`
-	ClientSecret          string `json:"clientSecret"`
-}
-
 // JWT validates tokens.
 type JWT struct {
 	JWKSEndpoint string  `json:"jwksEndpoint"`
@@ -45,44 +19,61 @@ type Claim struct {
 	Values []string `json:"values"`
 }
 
-func ofSession(s stack.Session) session {
-	return session{s.ExtraParams, s.OnUnauthenticated, s.Scope, s.Cookie, s.TimeoutSeconds}
-}
-
-// authenticate fills in the configuration of an authentication.
-func (x *action) authenticate(a stack.Action) {
-	if c := a.Cognito; c != nil {
-		x.Cognito = &cognito{ofSession(c.Session), c.UserPoolARN, c.UserPoolClientID, c.UserPoolDomain}
-	}
-	if o := a.OIDC; o != nil {
-		x.OIDC = &oidc{ofSession(o.Session), o.Issuer, o.AuthorizationEndpoint, o.TokenEndpoint, o.UserInfoEndpoint,
-			redacted, redacted}
-	}
-	if j := a.JWT; j != nil {
-		x.JWT = &JWT{JWKSEndpoint: j.JWKSEndpoint, Issuer: j.Issuer}
-		for _, c := range j.Claims {
-			x.JWT.Claims = append(x.JWT.Claims, Claim(c))
-		}
+// ofSession has the settings that the two kinds of authentication share.
+func ofSession(s stack.Session) object {
+	return object{
+		optional("authenticationRequestExtraParams", s.ExtraParams),
+		optional("onUnauthenticatedRequest", s.OnUnauthenticated),
+		optional("scope", s.Scope),
+		optional("sessionCookieName", s.Cookie),
+		optional("sessionTimeout", s.TimeoutSeconds),
 	}
 }
 
-type mutual struct {
-	Mode           string `json:"mode"`
-	TrustStoreARN  string `json:"trustStoreArn,omitempty"`
-	IgnoreExpiry   *bool  `json:"ignoreClientCertificateExpiry,omitempty"`
-	AdvertiseNames string `json:"advertiseTrustStoreCaNames,omitempty"`
+func ofCognito(c *stack.AuthenticateCognito) object {
+	if c == nil {
+		return nil
+	}
+	return append(ofSession(c.Session),
+		member{"userPoolARN", c.UserPoolARN},
+		member{"userPoolClientID", c.UserPoolClientID},
+		member{"userPoolDomain", c.UserPoolDomain},
+	)
 }
 
-func ofMutual(m *stack.MutualAuthentication) *mutual {
+func ofOIDC(o *stack.AuthenticateOIDC) object {
+	if o == nil {
+		return nil
+	}
+	return append(ofSession(o.Session),
+		member{"issuer", o.Issuer},
+		member{"authorizationEndpoint", o.AuthorizationEndpoint},
+		member{"tokenEndpoint", o.TokenEndpoint},
+		member{"userInfoEndpoint", o.UserInfoEndpoint},
+		member{"clientID", redacted},
+		member{"clientSecret", redacted},
+	)
+}
+
+func ofJWT(j *stack.ValidateJWT) *JWT {
+	if j == nil {
+		return nil
+	}
+	return &JWT{j.JWKSEndpoint, j.Issuer, list(j.Claims, func(c stack.Claim) Claim { return Claim(c) })}
+}
+
+func ofMutual(m *stack.MutualAuthentication) object {
 	if m == nil {
 		return nil
 	}
-	out := &mutual{Mode: m.Mode, TrustStoreARN: m.TrustStore}
-	if m.Mode == stack.MutualVerify {
-		out.IgnoreExpiry, out.AdvertiseNames = &m.IgnoreExpiry, "off"
-		if m.AdvertiseNames {
-			out.AdvertiseNames = "on"
-		}
+	out := object{{"mode", m.Mode}, optional("trustStoreArn", m.TrustStore)}
+	if m.Mode != stack.MutualVerify {
+		return out
 	}
-	return out
+	advertise := "off"
+	if m.AdvertiseNames {
+		advertise = "on"
+	}
+	return append(out, member{"ignoreClientCertificateExpiry", m.IgnoreExpiry},
+		member{"advertiseTrustStoreCaNames", advertise})
 }

@@ -9,22 +9,56 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
+	"strconv"
 
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// document is the whole text.
-type document struct {
-	ID        string                         `json:"id"`
-	Resources map[string]map[string]resource `json:"resources"`
+// object is a JSON object with its members in the order of the existing controller.
+type object []member
+
+type member struct {
+	name  string
+	value any
 }
 
-// resource is one entry. It has no status, because a desired stack is not deployed.
-type resource struct {
-	Spec any `json:"spec,omitempty"`
-	// TargetGroups belongs to the one entry without a spec, which the existing controller writes for every ALB.
-	TargetGroups any `json:"TargetGroups,omitempty"`
+// optional is a member that an object omits if its value is empty, as encoding/json does.
+func optional(name string, value any) member {
+	v := reflect.ValueOf(value)
+	if !v.IsValid() || v.IsZero() || (v.Kind() == reflect.Slice || v.Kind() == reflect.Map) && v.Len() == 0 {
+		return member{}
+	}
+	return member{name, value}
+}
+
+// MarshalJSON implements json.Marshaler.
+func (o object) MarshalJSON() ([]byte, error) {
+	out := []byte{'{'}
+	for _, m := range o {
+		if m.name == "" {
+			continue
+		}
+		if len(out) > 1 {
+			out = append(out, ',')
+		}
+		value, err := json.Marshal(m.value)
+		if err != nil {
+			return nil, err
+		}
+		out = append(append(strconv.AppendQuote(out, m.name), ':'), value...)
+	}
+	return append(out, '}'), nil
+}
+
+// list converts each element. It is never nil, so that an empty list is written.
+func list[T, O any](from []T, of func(T) O) []O {
+	out := make([]O, 0, len(from))
+	for _, x := range from {
+		out = append(out, of(x))
+	}
+	return out
 }
 
 // Types of resources in plan annotations.
@@ -48,12 +82,13 @@ var statuses = map[stack.Kind]struct{ kind, field string }{
 
 // Marshal writes a stack on one line.
 func Marshal(s *stack.Stack) ([]byte, error) {
-	d := document{ID: s.Key.ID.String(), Resources: map[string]map[string]resource{}}
-	put := func(kind, id string, spec any) {
-		if d.Resources[kind] == nil {
-			d.Resources[kind] = map[string]resource{}
+	resources := map[string]map[string]object{}
+	put := func(kind, id string, spec object) {
+		if resources[kind] == nil {
+			resources[kind] = map[string]object{}
 		}
-		d.Resources[kind][id] = resource{Spec: spec}
+		// without a status, because a desired stack is not deployed
+		resources[kind][id] = object{{"spec", spec}}
 	}
 	for _, g := range s.SecurityGroups {
 		put(typeSecurityGroup, g.ID, ofSecurityGroup(g))
@@ -78,9 +113,10 @@ func Marshal(s *stack.Stack) ([]byte, error) {
 		put(typeBinding, b.ID, ofBinding(b))
 	}
 	if slices.ContainsFunc(s.LoadBalancers, func(lb stack.LoadBalancer) bool { return lb.Type == stack.Application }) {
-		d.Resources[typeFrontend] = map[string]resource{typeFrontend: {TargetGroups: frontends(s)}}
+		// the one entry without a spec, which the existing controller writes for every ALB
+		resources[typeFrontend] = map[string]object{typeFrontend: {{"TargetGroups", frontends(s)}}}
 	}
-	text, err := json.Marshal(d)
+	text, err := json.Marshal(object{{"id", s.Key.ID.String()}, {"resources", resources}})
 	if err != nil {
 		return nil, fmt.Errorf("writing stack %s as JSON: %w", s.Key, err)
 	}
@@ -106,15 +142,10 @@ func reference(r stack.Ref) any {
 	return map[string]string{"$ref": "#/resources/" + s.kind + "/" + r.ID + "/status/" + s.field}
 }
 
-type keyValue struct {
-	Key   string `json:"key"`
-	Value string `json:"value"`
-}
-
-func pairs(m map[string]string) []keyValue {
-	var out []keyValue
+// pairs lists the entries of a map by key, as objects with a member for the key and one for the value.
+func pairs(m map[string]string, key, value string) (out []object) {
 	for _, k := range slices.Sorted(maps.Keys(m)) {
-		out = append(out, keyValue{k, m[k]})
+		out = append(out, object{{key, k}, {value, m[k]}})
 	}
 	return out
 }

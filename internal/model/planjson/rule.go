@@ -2,25 +2,15 @@ package planjson
 
 import "github.com/k8s-lbc/lbc/internal/model/stack"
 
-type rule struct {
-	ListenerARN any               `json:"listenerARN"`
-	Priority    int32             `json:"priority"`
-	Actions     []action          `json:"actions"`
-	Conditions  []Condition       `json:"conditions"`
-	Transforms  []Transform       `json:"transforms,omitempty"`
-	Tags        map[string]string `json:"tags,omitempty"`
-}
-
-func ofRule(r stack.Rule) rule {
-	out := rule{ListenerARN: reference(r.Listener), Priority: r.Order, Actions: ofActions(r.Actions),
-		Conditions: []Condition{}, Tags: r.Tags}
-	for _, c := range r.Conditions {
-		out.Conditions = append(out.Conditions, ofCondition(c))
+func ofRule(r stack.Rule) object {
+	return object{
+		{"listenerARN", reference(r.Listener)},
+		{"priority", r.Order},
+		{"actions", list(r.Actions, ofAction)},
+		{"conditions", list(r.Conditions, ofCondition)},
+		optional("transforms", list(r.Transforms, ofTransform)),
+		optional("tags", r.Tags),
 	}
-	for _, t := range r.Transforms {
-		out.Transforms = append(out.Transforms, ofTransform(t))
-	}
-	return out
 }
 
 // Condition is a condition as annotations and plans spell it: a field, and the values in the member that belongs to the
@@ -101,10 +91,7 @@ type Rewrite struct {
 }
 
 func ofTransform(t stack.Transform) Transform {
-	rs := &Rewrites{Rewrites: make([]Rewrite, 0, len(t.Rewrites))}
-	for _, r := range t.Rewrites {
-		rs.Rewrites = append(rs.Rewrites, Rewrite(r))
-	}
+	rs := &Rewrites{list(t.Rewrites, func(r stack.Rewrite) Rewrite { return Rewrite(r) })}
 	if t.Type == "host-header-rewrite" {
 		return Transform{Type: t.Type, Host: rs}
 	}

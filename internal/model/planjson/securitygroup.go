@@ -2,65 +2,30 @@ package planjson
 
 import "github.com/k8s-lbc/lbc/internal/model/stack"
 
-type securityGroup struct {
-	GroupName   string            `json:"groupName"`
-	Description string            `json:"description"`
-	Tags        map[string]string `json:"tags,omitempty"`
-	Ingress     []permission      `json:"ingress,omitempty"`
-}
-
-type permission struct {
-	IPProtocol       string       `json:"ipProtocol"`
-	FromPort         *int32       `json:"fromPort,omitempty"`
-	ToPort           *int32       `json:"toPort,omitempty"`
-	IPRanges         []ipRange    `json:"ipRanges,omitempty"`
-	IPv6Ranges       []ipv6Range  `json:"ipv6Ranges,omitempty"`
-	UserIDGroupPairs []groupPair  `json:"userIDGroupPairs,omitempty"`
-	PrefixLists      []prefixList `json:"prefixLists,omitempty"`
-}
-
-type ipRange struct {
-	CIDR        string `json:"cidrIP"`
-	Description string `json:"description,omitempty"`
-}
-
-type ipv6Range struct {
-	CIDR        string `json:"cidrIPv6"`
-	Description string `json:"description,omitempty"`
-}
-
-type groupPair struct {
-	GroupID     any    `json:"groupID"`
-	Description string `json:"description,omitempty"`
-}
-
-type prefixList struct {
-	ListID      string `json:"listID"`
-	Description string `json:"description,omitempty"`
-}
-
-func ofSecurityGroup(g stack.SecurityGroup) securityGroup {
-	out := securityGroup{GroupName: g.Name, Description: g.Description, Tags: g.Tags}
-	for _, p := range g.Ingress {
-		out.Ingress = append(out.Ingress, ofPermission(p))
+func ofSecurityGroup(g stack.SecurityGroup) object {
+	return object{
+		{"groupName", g.Name},
+		{"description", g.Description},
+		optional("tags", g.Tags),
+		optional("ingress", list(g.Ingress, ofPermission)),
 	}
-	return out
 }
 
-func ofPermission(p stack.Permission) permission {
-	out := permission{IPProtocol: p.Protocol}
+func ofPermission(p stack.Permission) object {
+	out := object{{"ipProtocol", p.Protocol}}
 	if p.Protocol != "-1" {
-		out.FromPort, out.ToPort = &p.FromPort, &p.ToPort
+		out = append(out, member{"fromPort", p.FromPort}, member{"toPort", p.ToPort})
+	}
+	from := func(kind, name string, source any) object {
+		return append(out, member{kind, []object{{{name, source}, optional("description", p.Description)}}})
 	}
 	switch {
 	case p.CIDR != "":
-		out.IPRanges = []ipRange{{p.CIDR, p.Description}}
+		return from("ipRanges", "cidrIP", p.CIDR)
 	case p.IPv6CIDR != "":
-		out.IPv6Ranges = []ipv6Range{{p.IPv6CIDR, p.Description}}
+		return from("ipv6Ranges", "cidrIPv6", p.IPv6CIDR)
 	case p.PrefixList != "":
-		out.PrefixLists = []prefixList{{p.PrefixList, p.Description}}
-	default:
-		out.UserIDGroupPairs = []groupPair{{reference(p.Group), p.Description}}
+		return from("prefixLists", "listID", p.PrefixList)
 	}
-	return out
+	return from("userIDGroupPairs", "groupID", reference(p.Group))
 }

@@ -6,64 +6,49 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-type targetGroup struct {
-	Name            string            `json:"name"`
-	TargetType      string            `json:"targetType"`
-	Port            int32             `json:"port"`
-	Protocol        string            `json:"protocol"`
-	ProtocolVersion string            `json:"protocolVersion,omitempty"`
-	IPAddressType   string            `json:"ipAddressType,omitempty"`
-	HealthCheck     *healthCheck      `json:"healthCheckConfig,omitempty"`
-	Attributes      []keyValue        `json:"targetGroupAttributes,omitempty"`
-	Tags            map[string]string `json:"tags,omitempty"`
-	ControlPort     int32             `json:"targetControlPort,omitempty"`
-}
-
-type healthCheck struct {
-	Port               any      `json:"port,omitempty"`
-	Protocol           string   `json:"protocol,omitempty"`
-	Path               string   `json:"path,omitempty"`
-	Matcher            *matcher `json:"matcher,omitempty"`
-	IntervalSeconds    int32    `json:"intervalSeconds,omitempty"`
-	TimeoutSeconds     int32    `json:"timeoutSeconds,omitempty"`
-	HealthyThreshold   int32    `json:"healthyThresholdCount,omitempty"`
-	UnhealthyThreshold int32    `json:"unhealthyThresholdCount,omitempty"`
-}
-
-type matcher struct {
-	HTTPCode string `json:"httpCode,omitempty"`
-	GRPCCode string `json:"grpcCode,omitempty"`
-}
-
-func ofTargetGroup(t stack.TargetGroup) targetGroup {
-	out := targetGroup{
-		Name: t.Name, TargetType: t.TargetType, Port: t.Port, Protocol: t.Protocol, ProtocolVersion: t.ProtocolVersion,
-		IPAddressType: t.IPAddressType,
-		Attributes:    pairs(t.Attributes), Tags: t.Tags, ControlPort: t.ControlPort,
+func ofTargetGroup(t stack.TargetGroup) object {
+	return object{
+		{"name", t.Name},
+		{"targetType", t.TargetType},
+		{"port", t.Port},
+		{"protocol", t.Protocol},
+		optional("protocolVersion", t.ProtocolVersion),
+		optional("ipAddressType", t.IPAddressType),
+		optional("healthCheckConfig", ofHealthCheck(t.HealthCheck, t.ProtocolVersion)),
+		optional("targetGroupAttributes", pairs(t.Attributes, "key", "value")),
+		optional("tags", t.Tags),
+		optional("targetControlPort", t.ControlPort),
 	}
-	h := t.HealthCheck
+}
+
+func ofHealthCheck(h stack.HealthCheck, version string) object {
 	if h == (stack.HealthCheck{}) {
-		return out
+		return nil
 	}
-	out.HealthCheck = &healthCheck{
-		Port: number(h.Port), Protocol: h.Protocol, Path: h.Path, IntervalSeconds: h.IntervalSeconds,
-		TimeoutSeconds:   h.TimeoutSeconds,
-		HealthyThreshold: h.HealthyThreshold, UnhealthyThreshold: h.UnhealthyThreshold,
-	}
+	var matcher object
 	switch {
 	case h.Matcher == "":
-	case t.ProtocolVersion == "GRPC":
-		out.HealthCheck.Matcher = &matcher{GRPCCode: h.Matcher}
+	case version == "GRPC":
+		matcher = object{{"grpcCode", h.Matcher}}
 	default:
-		out.HealthCheck.Matcher = &matcher{HTTPCode: h.Matcher}
+		matcher = object{{"httpCode", h.Matcher}}
 	}
-	return out
+	return object{
+		optional("port", number(h.Port)),
+		optional("protocol", h.Protocol),
+		optional("path", h.Path),
+		optional("matcher", matcher),
+		optional("intervalSeconds", h.IntervalSeconds),
+		optional("timeoutSeconds", h.TimeoutSeconds),
+		optional("healthyThresholdCount", h.HealthyThreshold),
+		optional("unhealthyThresholdCount", h.UnhealthyThreshold),
+	}
 }
 
-// number is a decimal text as a number, any other text as it is, and nothing if it is empty.
+// number is a decimal text as a number, which no object omits, any other text as it is, and nothing if it is empty.
 func number(s string) any {
 	if n, err := strconv.ParseInt(s, 10, 32); err == nil {
-		return n
+		return &n
 	}
 	if s == "" {
 		return nil

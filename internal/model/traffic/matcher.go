@@ -1,6 +1,5 @@
-// Package traffic evaluates rule conditions as an ALB does: which rule of a listener a request matches, what a
-// redirect or transform makes of the request, and whether two rules can match the same request. It is pure: it sends
-// nothing and chooses no target.
+// Package traffic evaluates rule conditions as an ALB does: which rule of a listener a request matches, and what a
+// redirect or transform makes of the request. It is pure: it sends nothing and chooses no target.
 package traffic
 
 import (

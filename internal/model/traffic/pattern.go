@@ -19,7 +19,7 @@ func compilePattern(s string, escapes bool) pattern {
 	for i := 0; i < len(s); i++ {
 		c, w := s[i], false
 		switch {
-		case escapes && c == '\\' && i+1 < len(s) && strings.IndexByte(Wildcards, s[i+1]) >= 0:
+		case escapes && c == '\\' && i+1 < len(s) && strings.IndexByte(`*?\`, s[i+1]) >= 0:
 			i++
 			c = s[i]
 		case c == '*' || c == '?':

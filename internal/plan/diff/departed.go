@@ -39,7 +39,7 @@ func withoutDeparted(want *stack.Stack, keep stack.Keep, obs *awsop.Observed) (*
 	stays := func(refs []stack.Ref) []stack.Ref {
 		return slices.DeleteFunc(slices.Clone(refs), func(r stack.Ref) bool { return gone[r] })
 	}
-	keep.Resources = append(stays(keep.Resources), staying(keep.Departed, false, standing, obs)...)
+	keep.Resources = append(stays(keep.Resources), keptBelowMemberless(keep.Departed, false, standing, obs)...)
 	keep.Actions = append(stays(keep.Actions), defaults...)
 	return &s, keep
 }

@@ -32,7 +32,7 @@ func keepSettings(want *stack.Stack, keep stack.Keep, obs *awsop.Observed) (_ *s
 	})
 	of := keepListeners(&s, keep, obs, lb)
 	keep.Resources = slices.Concat(keep.Resources, also, of.untouched, unseen(keep.SeenNamespace, &s, obs),
-		staying(keep.Departed, len(want.Listeners) == 0, of.memberless, obs))
+		keptBelowMemberless(keep.Departed, len(want.Listeners) == 0, of.memberless, obs))
 	keep.Actions = slices.Concat(keep.Actions, of.defaults)
 	keepTargetGroups(&s, obs)
 	keepBindings(&s, obs)

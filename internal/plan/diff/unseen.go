@@ -28,9 +28,10 @@ func unseen(namespace string, s *stack.Stack, obs *awsop.Observed) []stack.Ref {
 	})...)
 }
 
-// staying returns the rules of listeners that no member of a stack wants, without those of objects that leave; if the
-// stack has no listener, also the target groups.
-func staying(departed stack.Departed, nothing bool, listeners []string, obs *awsop.Observed) (keep []stack.Ref) {
+// keptBelowMemberless returns the rules of listeners that no member of a stack wants, without those of objects that
+// leave; if the stack has no listener, also the target groups.
+func keptBelowMemberless(departed stack.Departed, nothing bool, listeners []string, obs *awsop.Observed) (
+	keep []stack.Ref) {
 	if !departed.Any() {
 		return nil
 	}

@@ -5,8 +5,8 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/k8s-lbc/lbc/internal/model/overlap"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
-	"github.com/k8s-lbc/lbc/internal/model/traffic"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 	"github.com/k8s-lbc/lbc/internal/plan/canonical"
@@ -182,11 +182,11 @@ func (b *builder) createAndModify() {
 func (b *builder) create(p *Pair, observed []*awsop.Rule, order *overlapping) {
 	rule, today := *p.Want, &stack.Rule{Actions: b.Default}
 	if i := slices.IndexFunc(observed, func(r *awsop.Rule) bool {
-		return !traffic.Disjoint(r.Conditions, rule.Conditions)
+		return !overlap.Disjoint(r.Conditions, rule.Conditions)
 	}); i >= 0 {
 		today = &observed[i].Rule
 	}
-	if s := b.Targets.prewarm(today.Actions, rule.Actions); len(s.cold) > 0 && traffic.Covers(today.Conditions,
+	if s := b.Targets.prewarm(today.Actions, rule.Actions); len(s.cold) > 0 && overlap.Covers(today.Conditions,
 		rule.Conditions) {
 		rule.Actions, rule.Transforms, p.awaits, p.today = s.first, today.Transforms, s.awaited(), today.Actions
 		if s.first == nil {
@@ -212,7 +212,7 @@ func (b *builder) guarding(wider stack.Rule) (out []ID) {
 		return nil
 	}
 	for _, f := range b.fresh {
-		if Authenticates(f.Want.Actions) && !traffic.Disjoint(f.Want.Conditions, wider.Conditions) &&
+		if Authenticates(f.Want.Actions) && !overlap.Disjoint(f.Want.Conditions, wider.Conditions) &&
 			!b.Targets.Apart(f.Want.Actions, wider.Actions) {
 			out = append(out, f.id)
 		}
@@ -344,12 +344,12 @@ func (b *builder) dependOnTakeover(old *awsop.Rule, hurried bool, c *Change) {
 		}
 	}
 	for _, f := range b.fresh {
-		if !traffic.Disjoint(f.Want.Conditions, old.Conditions) {
+		if !overlap.Disjoint(f.Want.Conditions, old.Conditions) {
 			depend(&f, false)
 		}
 	}
 	for _, m := range b.modified {
-		if m.Have.Priority > old.Priority && !traffic.Disjoint(m.Have.Conditions, old.Conditions) {
+		if m.Have.Priority > old.Priority && !overlap.Disjoint(m.Have.Conditions, old.Conditions) {
 			depend(&m, len(m.awaits) > 0)
 		}
 	}
@@ -426,7 +426,7 @@ func (o *overlapping) sharing(cs []stack.Condition) (out []ID) {
 		return o.ids[n-1:]
 	}
 	for i, id := range o.ids {
-		if !traffic.Disjoint(o.conditions[i], cs) {
+		if !overlap.Disjoint(o.conditions[i], cs) {
 			out = append(out, id)
 		}
 	}

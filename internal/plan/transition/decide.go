@@ -4,8 +4,8 @@ import (
 	"slices"
 
 	"github.com/k8s-lbc/lbc/internal/lib/sorting"
+	"github.com/k8s-lbc/lbc/internal/model/overlap"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
-	"github.com/k8s-lbc/lbc/internal/model/traffic"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
@@ -58,14 +58,14 @@ func (d decision) renamed(t *Targets) decision {
 		}
 		old := p.Have.Conditions
 		alone := !slices.ContainsFunc(d.surplus, func(s *awsop.Rule) bool {
-			return s != p.Have && !traffic.Disjoint(s.Conditions, old)
+			return s != p.Have && !overlap.Disjoint(s.Conditions, old)
 		})
 		for j := range d.pairs {
 			o := &d.pairs[j]
 			changes := o.Have == nil || o.modify
-			alone = alone && (j == i || !changes || traffic.Disjoint(o.Want.Conditions, old))
+			alone = alone && (j == i || !changes || overlap.Disjoint(o.Want.Conditions, old))
 		}
-		if s := t.prewarm(p.Have.Actions, p.Want.Actions); len(s.cold) > 0 && !traffic.Disjoint(p.Want.Conditions, old) {
+		if s := t.prewarm(p.Have.Actions, p.Want.Actions); len(s.cold) > 0 && !overlap.Disjoint(p.Want.Conditions, old) {
 			alone = false // what it answered before it answers on, until its new targets are healthy
 		}
 		if apart(t.namespaces(p.Have.Actions), t.namespaces(p.Want.Actions)) {
@@ -133,7 +133,7 @@ func (d *decision) moment(i int) moment {
 		return beforeMove
 	}
 	have := d.pairs[i].Have
-	apart := func(cs []stack.Condition) bool { return traffic.Disjoint(cs, have.Conditions) }
+	apart := func(cs []stack.Condition) bool { return overlap.Disjoint(cs, have.Conditions) }
 	after, before := true, true
 	for _, s := range d.surplus {
 		after = after && (s.Priority > have.Priority || apart(s.Conditions))

@@ -5,8 +5,8 @@ import (
 	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/overlap"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
-	"github.com/k8s-lbc/lbc/internal/model/traffic"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
@@ -127,7 +127,7 @@ func (b *builder) mayFollow(p *Pair) bool {
 // precedes reports whether one of rules in front of an observed one gives requests of it the answer that it shall give.
 func (b *builder) precedes(p *Pair, rules []*awsop.Rule) bool {
 	return slices.ContainsFunc(rules, func(r *awsop.Rule) bool {
-		return r.Priority < p.Have.Priority && !traffic.Disjoint(r.Conditions, p.Have.Conditions) &&
+		return r.Priority < p.Have.Priority && !overlap.Disjoint(r.Conditions, p.Have.Conditions) &&
 			sameAnswer(p.Want.Actions, r.Actions, b.Targets.Resolve)
 	})
 }
@@ -165,7 +165,7 @@ func (b *builder) succeeded(old *awsop.Rule) bool {
 		defaults = b.Modify.Listener.DefaultActions
 	}
 	return alike(defaults) || slices.ContainsFunc(b.pairs, func(p Pair) bool {
-		return alike(p.Want.Actions) && !traffic.Disjoint(p.Want.Conditions, old.Conditions)
+		return alike(p.Want.Actions) && !overlap.Disjoint(p.Want.Conditions, old.Conditions)
 	})
 }
 
@@ -180,7 +180,7 @@ func (b *builder) hurried() map[*awsop.Rule]bool {
 		of, _ := b.Targets.tenants(r.Actions)
 		out[r] = len(b.surplus) > mostCompared || slices.ContainsFunc(b.surplus[:j], func(s *awsop.Rule) bool {
 			front, _ := b.Targets.tenants(s.Actions)
-			return !traffic.Disjoint(s.Conditions, r.Conditions) && (out[s] || !slices.Equal(of, front))
+			return !overlap.Disjoint(s.Conditions, r.Conditions) && (out[s] || !slices.Equal(of, front))
 		})
 	}
 	return out

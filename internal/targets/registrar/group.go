@@ -239,7 +239,7 @@ func (g *group) toRegister(ctx context.Context, q *Request) []Target {
 			missing = append(missing, e)
 		}
 	}
-	staying, room := g.staying(q), len(missing)
+	staying, room := g.countStaying(q), len(missing)
 	if q.Max > 0 {
 		room = min(room, max(q.Max-staying, 0))
 	}
@@ -287,8 +287,8 @@ func (g *group) placed(q *Request, missing []Endpoint, homeZone func(Endpoint) s
 	return out
 }
 
-// staying returns how many targets stay registered, or will be registered.
-func (g *group) staying(q *Request) int {
+// countStaying returns how many targets stay registered, or will be registered.
+func (g *group) countStaying(q *Request) int {
 	n := 0
 	wanted := g.wanted(q)
 	for key, m := range g.members {
@@ -332,12 +332,12 @@ func (g *group) notOurs() []string {
 }
 
 // toDeregister returns the unwanted targets for which a call must start, without those that stay.
-func (g *group) toDeregister(q *Request, staying []Endpoint) []Target {
+func (g *group) toDeregister(q *Request, moved []Endpoint) []Target {
 	if g.calls[deregister].n >= writesPerGroup {
 		return nil
 	}
 	wanted, stays := g.wanted(q), map[string]bool{}
-	for _, e := range staying {
+	for _, e := range moved {
 		stays[e.Key()] = true
 	}
 	var out []Target

@@ -96,8 +96,8 @@ func (g *group) moved(q *Request, now time.Time) []Endpoint {
 }
 
 // awaitMoved schedules reads of the group's health while targets of old ports stay. The caller holds the group's lock.
-func (r *Registry) awaitMoved(ctx context.Context, g *group, staying []Endpoint) {
-	if len(staying) == 0 {
+func (r *Registry) awaitMoved(ctx context.Context, g *group, moved []Endpoint) {
+	if len(moved) == 0 {
 		maps.DeleteFunc(g.moves.since, func(key string, _ time.Time) bool { _, member := g.members[key]; return !member })
 		g.moves.looks = 0
 		return

@@ -64,7 +64,7 @@ func (r *Registry) startRecordCalls(ctx context.Context, g *group, q *Request) {
 // callRecord loads or saves the record of a binding. After an error, the stored record is not known.
 func (r *Registry) callRecord(ctx context.Context, g *group, q *Request, what string, call func() (*record, error)) {
 	g.recording = true
-	r.begin(ctx, g, func() func() {
+	r.inBackground(ctx, g, func() func() {
 		c, err := call()
 		return func() {
 			g.recording = false

@@ -84,9 +84,9 @@ type claim struct {
 func (c claim) needs() int { return max(c.want, c.have) }
 
 // take returns for how many missing targets of a group there is room, and the share of its namespace; 0 = there is room
-// for all. staying counts the targets of the group that are registered. freed are the bindings that lacked room and may
-// have some now.
-func (s *shares) take(q *Request, staying, missing int) (room, share int, freed []stack.ID) {
+// for all. registered counts the targets of the group that are registered. freed are the bindings that lacked room and
+// may have some now.
+func (s *shares) take(q *Request, registered, missing int) (room, share int, freed []stack.ID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.at[q.Group] != q.Balancer.ARN {
@@ -100,13 +100,13 @@ func (s *shares) take(q *Request, staying, missing int) (room, share int, freed 
 		all = newClaims()
 		s.of[q.Balancer.ARN] = all
 	}
-	now := claim{binding: q.Binding, want: q.Want.Len(), have: staying}
+	now := claim{binding: q.Binding, want: q.Want.Len(), have: registered}
 	before := all.set(q.Group, now)
 	s.at[q.Group] = q.Balancer.ARN
 	if room, share = missing, all.allowance(q.Binding.Namespace, q.Balancer); share > 0 {
 		room = min(missing, max(share-all.namespaces[q.Binding.Namespace].have, 0))
 	}
-	now.have, now.short = staying+room, room < missing
+	now.have, now.short = registered+room, room < missing
 	if all.set(q.Group, now); now.needs() < before.needs() || now.have < before.have {
 		freed = append(freed, all.waiting(q.Group)...)
 	}

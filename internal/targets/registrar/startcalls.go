@@ -28,25 +28,25 @@ func (r *Registry) startCalls(ctx context.Context, g *group) {
 		r.startRecordCalls(ctx, g, q)
 	}
 	if t := g.toRegister(ctx, q); len(t) > 0 { // the decision is final
-		r.start(ctx, g, register, t)
+		r.startWrite(ctx, g, register, t)
 	}
 	for _, binding := range g.freed {
 		r.Progress(binding)
 	}
 	g.freed = nil
-	staying := g.moved(q, r.Clock.Now())
-	if t := g.toDeregister(q, staying); len(t) > 0 {
-		r.start(ctx, g, deregister, t)
+	moved := g.moved(q, r.Clock.Now())
+	if t := g.toDeregister(q, moved); len(t) > 0 {
+		r.startWrite(ctx, g, deregister, t)
 	}
-	r.awaitMoved(ctx, g, staying)
+	r.awaitMoved(ctx, g, moved)
 	g.unnoted(q)
-	g.noteWaiting(q, staying, r.Clock.Now())
+	g.noteWaiting(q, moved, r.Clock.Now())
 	r.index(r.waiting, g, len(g.waits) > 0)
 }
 
-// begin runs call in a goroutine, without the group's lock. When call returns, begin runs the function that it returned
-// under the lock, and starts the calls that waited for it.
-func (r *Registry) begin(ctx context.Context, g *group, call func() (result func())) {
+// inBackground runs call in a goroutine, without the group's lock. It then runs the function that call returned under
+// the lock, and starts the calls that waited for it.
+func (r *Registry) inBackground(ctx context.Context, g *group, call func() (result func())) {
 	go func() {
 		result := call()
 		g.mu.Lock()
@@ -75,7 +75,7 @@ func (r *Registry) readMembers(ctx context.Context, g *group) {
 			}
 		})
 	}
-	r.begin(ctx, g, func() func() {
+	r.inBackground(ctx, g, func() func() {
 		health, err := r.Health(ctx, g.Group)
 		if err == nil && r.Seen != nil {
 			r.Seen(g.ARN, health)
@@ -98,8 +98,8 @@ func (r *Registry) readMembers(ctx context.Context, g *group) {
 	})
 }
 
-// start begins the calls of one action for targets. It does not wait for them.
-func (r *Registry) start(ctx context.Context, g *group, a action, targets []Target) {
+// startWrite starts the calls of one action for targets. It does not wait for them.
+func (r *Registry) startWrite(ctx context.Context, g *group, a action, targets []Target) {
 	c, q, zoned := g.calls[a], *g.request, g.homeZones
 	c.n++
 	g.written = true
@@ -107,8 +107,8 @@ func (r *Registry) start(ctx context.Context, g *group, a action, targets []Targ
 		c.keys[t.Key()] = true
 	}
 	since := g.timed(targets)
-	r.begin(ctx, g, func() func() {
-		sent := r.write(ctx, q, a, targets)
+	r.inBackground(ctx, g, func() func() {
+		sent := r.send(ctx, q, a, targets)
 		return func() {
 			c.n--
 			for _, t := range targets {

@@ -18,7 +18,7 @@ type wait struct {
 // noteWaiting records which targets wait after all possible calls were started: for a call in progress, for the next
 // attempt after a failure, or for their turn. Targets that are held, left out, or stay for another port do not wait.
 // The caller holds the group's lock.
-func (g *group) noteWaiting(q *Request, staying []Endpoint, now time.Time) {
+func (g *group) noteWaiting(q *Request, moved []Endpoint, now time.Time) {
 	waits := map[string]wait{}
 	note := func(a action, key string) {
 		at := now
@@ -31,7 +31,7 @@ func (g *group) noteWaiting(q *Request, staying []Endpoint, now time.Time) {
 		waits[key] = wait{a, at}
 	}
 	stays := map[string]bool{}
-	for _, e := range staying {
+	for _, e := range moved {
 		stays[e.Key()] = true
 	}
 	keys := g.keysOf(q)

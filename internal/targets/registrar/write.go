@@ -33,8 +33,8 @@ type sent struct {
 	retry     time.Time // when AWS may accept targets that it refused because of its limits
 }
 
-// write registers or deregisters targets, by calls in parallel of at most batch targets each.
-func (r *Registry) write(ctx context.Context, q Request, a action, targets []Target) (out sent) {
+// send registers or deregisters targets, by calls in parallel of at most batch targets each.
+func (r *Registry) send(ctx context.Context, q Request, a action, targets []Target) (out sent) {
 	account, err := r.account(q.Scope)
 	if err != nil {
 		return sent{errs: []error{err}}
@@ -102,18 +102,18 @@ func (r *Registry) registerOthers(ctx context.Context, q Request, part []Target,
 	}
 	switch {
 	case len(named) > 0 && strings.Contains(refusal.Error(), otherVPC):
-		out := r.write(ctx, q, register, others)
+		out := r.send(ctx, q, register, others)
 		out.elsewhere = append(out.elsewhere, named...)
 		return out
 	case len(others) == 0 || len(part) == 1:
 		return sent{errs: []error{refusal}}
 	case len(others) == len(part):
 		half := len(part) / 2
-		out := r.write(ctx, q, register, part[:half])
-		out.add(r.write(ctx, q, register, part[half:]))
+		out := r.send(ctx, q, register, part[:half])
+		out.add(r.send(ctx, q, register, part[half:]))
 		return out
 	}
-	out := r.write(ctx, q, register, others)
+	out := r.send(ctx, q, register, others)
 	out.errs = append([]error{refusal}, out.errs...)
 	return out
 }
@@ -122,9 +122,9 @@ func (r *Registry) registerOthers(ctx context.Context, q Request, part []Target,
 // then what it can of the other half; of a half that AWS refuses too, what it can, and nothing of the other half.
 func (r *Registry) registerFitting(ctx context.Context, q Request, part []Target) sent {
 	half := (len(part) + 1) / 2
-	out := r.write(ctx, q, register, part[:half])
+	out := r.send(ctx, q, register, part[:half])
 	if len(out.errs) == 0 {
-		out.add(r.write(ctx, q, register, part[half:]))
+		out.add(r.send(ctx, q, register, part[half:]))
 	}
 	return out
 }

@@ -2,8 +2,6 @@ package doctor
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
@@ -53,30 +51,5 @@ func (l Lease) Why(now time.Time) string {
 	if l.Live(now) {
 		return fmt.Sprintf("%s is held by %s, a controller that writes no LoadBalancer objects", l, l.Holder)
 	}
-	return fmt.Sprintf("%s was last renewed %s ago", l, age(now.Sub(l.Renewed)))
+	return fmt.Sprintf("%s was last renewed %s ago", l, Age(now.Sub(l.Renewed)))
 }
-
-func unattendedStatuses(f *Facts) []Finding {
-	if len(f.Shown) == 0 || slices.ContainsFunc(f.Leases, func(l Lease) bool { return !l.Abandoned(f.Now) }) ||
-		!slices.ContainsFunc(f.Shown, elected) {
-		return nil
-	}
-	ready := 0
-	var names []string
-	for _, s := range f.Shown {
-		names = append(names, s.String())
-		if s.Ready {
-			ready++
-		}
-	}
-	x := Finding{Object: f.Shown[0].String(), Text: fmt.Sprintf("no controller updates %d LoadBalancer objects, and %d "+
-		"of them still show Ready", len(names), ready)}
-	for _, l := range f.Leases {
-		x.Evidence = append(x.Evidence, l.Why(f.Now))
-	}
-	x.Evidence = append(x.Evidence, join("", names)...)
-	return []Finding{x}
-}
-
-// elected reports whether the writer of an object elects its leader by a Lease.
-func elected(s Shown) bool { return strings.HasPrefix(s.Writer, "Lease ") }

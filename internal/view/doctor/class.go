@@ -15,7 +15,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 )
 
-var classChecks = []Check{{
+// ClassChecks are those of classes, all of which the leader makes.
+var ClassChecks = []Check{{
 	Name: "ingress-class-missing", Severity: Error, Needs: []Source{Objects},
 	About: "An Ingress names an IngressClass that does not exist: no controller serves it, and it gets no event.",
 	Remedy: "create the class (with spec.controller " + ingress.Controller +
@@ -57,7 +58,8 @@ func classes(f *Facts) []*networkingv1.IngressClass {
 	return list[*networkingv1.IngressClass](f, objects.IngressClass)
 }
 
-func ingresses(f *Facts) []*networkingv1.Ingress {
+// Ingresses are sorted by namespace and name.
+func (f *Facts) Ingresses() []*networkingv1.Ingress {
 	return list[*networkingv1.Ingress](f, objects.Ingress)
 }
 
@@ -66,10 +68,10 @@ func missingClasses(f *Facts) (out []Finding) {
 	for _, c := range classes(f) {
 		names = append(names, c.Name)
 	}
-	for _, i := range ingresses(f) {
+	for _, i := range f.Ingresses() {
 		if class := i.Spec.IngressClassName; class != nil && !slices.Contains(names, *class) {
-			out = append(out, Finding{Object: nameOf(i), Text: "there is no IngressClass " + *class,
-				Evidence: join("there are ", names)})
+			out = append(out, Finding{Object: NameOf(i), Text: "there is no IngressClass " + *class,
+				Evidence: Evidence("there are ", names)})
 		}
 	}
 	return out
@@ -90,17 +92,17 @@ func defaultClasses(f *Facts) []Finding {
 		return nil
 	}
 	return []Finding{{Object: "IngressClass " + names[1], Text: "several IngressClasses are the default",
-		Evidence: join("", names)}}
+		Evidence: Evidence("", names)}}
 }
 
 func unclassedIngresses(f *Facts) (out []Finding) {
 	if len(defaults(f)) > 0 {
 		return nil
 	}
-	for _, i := range ingresses(f) {
+	for _, i := range f.Ingresses() {
 		_, legacy := i.Annotations["kubernetes.io/ingress.class"]
 		if i.Spec.IngressClassName == nil && !legacy && annotation.OfIngress(i.Annotations) {
-			out = append(out, Finding{Object: nameOf(i), Text: "has annotations of this controller and no class, and no " +
+			out = append(out, Finding{Object: NameOf(i), Text: "has annotations of this controller and no class, and no " +
 				"IngressClass is the default"})
 		}
 	}
@@ -128,11 +130,11 @@ func unacceptedGatewayClasses(f *Facts) (out []Finding) {
 		accepted := apimeta.FindStatusCondition(c.Status.Conditions, string(gatewayv1.GatewayClassConditionStatusAccepted))
 		switch {
 		case accepted != nil && accepted.Status == metav1.ConditionFalse:
-			out = append(out, Finding{Object: nameOf(c), Text: "is not accepted: " + accepted.Reason, Evidence: []string{
+			out = append(out, Finding{Object: NameOf(c), Text: "is not accepted: " + accepted.Reason, Evidence: []string{
 				accepted.Message}})
 		case (accepted == nil || accepted.Status != metav1.ConditionTrue) && f.Now.Sub(c.CreationTimestamp.Time) >
 			time.Minute:
-			out = append(out, Finding{Severity: Warning, Object: nameOf(c), Text: "no controller has accepted it"})
+			out = append(out, Finding{Severity: Warning, Object: NameOf(c), Text: "no controller has accepted it"})
 		}
 	}
 	return out
@@ -141,7 +143,7 @@ func unacceptedGatewayClasses(f *Facts) (out []Finding) {
 func missingGatewayClasses(f *Facts) (out []Finding) {
 	for _, g := range list[*gatewayv1.Gateway](f, objects.Gateway) {
 		if _, ok := f.Objects.Get(objects.GatewayClass, "", string(g.Spec.GatewayClassName)); !ok {
-			out = append(out, Finding{Object: nameOf(g), Text: "there is no GatewayClass " + string(g.Spec.GatewayClassName)})
+			out = append(out, Finding{Object: NameOf(g), Text: "there is no GatewayClass " + string(g.Spec.GatewayClassName)})
 		}
 	}
 	return out

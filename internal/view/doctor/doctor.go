@@ -1,12 +1,14 @@
-// Package doctor examines a cluster and an account for what keeps the controller or its load balancers from working: a
-// table of checks, each a function from facts to findings with a severity and a remedy, their report, and the page
-// docs/doctor.md. Package survey reads the facts.
+// Package doctor examines a cluster and an account for what keeps the controller or its load balancers from working. It
+// has the facts, the report, and the checks that the leader makes: each is a function from facts to findings with a
+// severity and a remedy. Package checks (internal/lbc) has those that only lbc makes; package survey reads
+// their facts.
 package doctor
 
 import (
 	"cmp"
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"slices"
+
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 )
 
 // Severity of a finding.
@@ -168,7 +170,7 @@ func unreadable(f *Facts, checks []Check) []Finding {
 		}
 		found = append(found, Finding{
 			Check: Unreadable, Severity: s.Severity, Object: string(s.Name), Text: s.About + " could not be read: " + u.Reason,
-			Evidence: join("not checked: ", unchecked), Remedy: cmp.Or(u.Remedy, s.Remedy),
+			Evidence: Evidence("not checked: ", unchecked), Remedy: cmp.Or(u.Remedy, s.Remedy),
 		})
 	}
 	return found

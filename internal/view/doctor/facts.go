@@ -224,13 +224,14 @@ type Certificate struct {
 	Expires           time.Time // zero = not issued
 }
 
-// nameOf is "Kind namespace/name" of an object.
-func nameOf(o metav1.Object) string {
+// NameOf is "Kind namespace/name" of an object.
+func NameOf(o metav1.Object) string {
 	kind, _ := objects.KindOf(o)
-	return full(string(kind), o.GetNamespace(), o.GetName())
+	return FullName(string(kind), o.GetNamespace(), o.GetName())
 }
 
-func full(kind, namespace, name string) string {
+// FullName is "Kind namespace/name", or "Kind name" for an object without a namespace.
+func FullName(kind, namespace, name string) string {
 	if namespace == "" {
 		return kind + " " + name
 	}
@@ -242,8 +243,8 @@ func list[T metav1.Object](f *Facts, kind objects.Kind) []T {
 	return objects.List[T](objects.New(f.Objects), kind, "")
 }
 
-// age is a duration in words, in its largest unit.
-func age(d time.Duration) string {
+// Age is a duration in words, in its largest unit.
+func Age(d time.Duration) string {
 	switch {
 	case d >= 48*time.Hour:
 		return fmt.Sprintf("%d days", d/(24*time.Hour))
@@ -255,12 +256,34 @@ func age(d time.Duration) string {
 	return fmt.Sprintf("%d seconds", d/time.Second)
 }
 
-// finalizers are those of the controller on an object.
-func finalizers(o metav1.Object) (out []string) {
+// Finalizers are those of the controller on an object.
+func Finalizers(o metav1.Object) (out []string) {
 	for _, f := range o.GetFinalizers() {
 		if naming.IsFinalizer(f) {
 			out = append(out, f)
 		}
 	}
 	return out
+}
+
+// Heartbeat is the last renewal of a node's Lease.
+type Heartbeat struct {
+	Node    string
+	Renewed time.Time // by the clock of the node
+	Written time.Time // by the clock of the API server; zero = not known
+}
+
+// Permissions are what the policies of the controller's role allow.
+type Permissions struct {
+	Role    string // ARN; empty = not known
+	Exists  bool
+	Lacking []Lack
+	Untried []string // actions that were not tried, where nothing could be simulated
+}
+
+// Lack is an action of a statement of the smallest policy that is not allowed.
+type Lack struct {
+	Sid, Action, Resource string
+	Explicit              bool     // by a Deny, not for want of an Allow
+	Severity              Severity // how bad it is for a controller to lack the action
 }

@@ -18,8 +18,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
 )
 
-// objectChecks are those of the controller that the leader makes.
-var objectChecks = []Check{{
+// ObjectChecks are those of the controller that the leader makes.
+var ObjectChecks = []Check{{
 	Name: "controller-denied", Severity: Error, Needs: []Source{Events}, Uses: []Source{Objects},
 	About: "AWS denies the controller an action. The source is an event of the last 30 minutes on an existing object, " +
 		"without a later success. The controller repeats the event every 20 minutes while AWS denies the action.",
@@ -42,8 +42,8 @@ var objectChecks = []Check{{
 // OwnerKinds are the kinds whose objects may carry finalizers of the controller.
 var OwnerKinds = append(owner.KubernetesKinds(nil), objects.TargetGroupBinding, objects.GlobalAccelerator)
 
-// owners are the objects that may carry finalizers of the controller.
-func owners(f *Facts) (out []metav1.Object) {
+// Owners are the objects that may carry finalizers of the controller.
+func (f *Facts) Owners() (out []metav1.Object) {
 	for _, kind := range OwnerKinds {
 		out = append(out, list[metav1.Object](f, kind)...)
 	}
@@ -72,8 +72,8 @@ func standing(f *Facts) (out []*corev1.Event) {
 	}
 	_, unread := f.Unread[Objects]
 	here := map[string]bool{}
-	for _, o := range owners(f) {
-		here[nameOf(o)] = true
+	for _, o := range f.Owners() {
+		here[NameOf(o)] = true
 	}
 	for i := range f.Events {
 		e := &f.Events[i]
@@ -102,7 +102,7 @@ func deniedActions(f *Facts) (out []Finding) {
 	}
 	for _, action := range slices.Sorted(maps.Keys(on)) {
 		out = append(out, Finding{Object: action, Text: "AWS denies the controller this action",
-			Evidence: join("reported on ", on[action])})
+			Evidence: Evidence("reported on ", on[action])})
 	}
 	return out
 }
@@ -122,7 +122,7 @@ func lastSeen(e *corev1.Event) time.Time {
 }
 
 func involved(e *corev1.Event) string {
-	return full(e.InvolvedObject.Kind, e.InvolvedObject.Namespace, e.InvolvedObject.Name)
+	return FullName(e.InvolvedObject.Kind, e.InvolvedObject.Namespace, e.InvolvedObject.Name)
 }
 
 func failingObjects(f *Facts) (out []Finding) {
@@ -134,7 +134,7 @@ func failingObjects(f *Facts) (out []Finding) {
 	}
 	for _, o := range slices.Sorted(maps.Keys(last)) {
 		if e := last[o]; !strings.Contains(e.Message, deniedCode) {
-			out = append(out, Finding{Object: o, Text: "event " + e.Reason + ", " + age(f.Now.Sub(lastSeen(e))) + " ago",
+			out = append(out, Finding{Object: o, Text: "event " + e.Reason + ", " + Age(f.Now.Sub(lastSeen(e))) + " ago",
 				Evidence: []string{e.Message}})
 		}
 	}
@@ -145,13 +145,13 @@ func failingObjects(f *Facts) (out []Finding) {
 const stuck = 5 * time.Minute
 
 func stuckDeletions(f *Facts) (out []Finding) {
-	for _, o := range owners(f) {
-		if t := o.GetDeletionTimestamp(); t != nil && f.Now.Sub(t.Time) > stuck && len(finalizers(o)) > 0 {
-			evidence := join("finalizers ", finalizers(o))
+	for _, o := range f.Owners() {
+		if t := o.GetDeletionTimestamp(); t != nil && f.Now.Sub(t.Time) > stuck && len(Finalizers(o)) > 0 {
+			evidence := Evidence("finalizers ", Finalizers(o))
 			if cause := deletionCause(o); cause != "" {
 				evidence = append(evidence, "cause: "+cause)
 			}
-			out = append(out, Finding{Object: nameOf(o), Text: "was deleted " + age(f.Now.Sub(t.Time)) + " ago and still exists",
+			out = append(out, Finding{Object: NameOf(o), Text: "was deleted " + Age(f.Now.Sub(t.Time)) + " ago and still exists",
 				Evidence: evidence})
 		}
 	}

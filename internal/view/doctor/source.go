@@ -100,8 +100,8 @@ type Unread struct {
 	Unwanted bool   // it was not to be read
 }
 
-// join lists words in lines of evidence, a dozen at most.
-func join(before string, words []string) []string {
+// Evidence lists words in lines of evidence, a dozen at most.
+func Evidence(before string, words []string) []string {
 	const most = 12
 	if len(words) == 0 {
 		return nil

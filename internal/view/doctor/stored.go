@@ -47,7 +47,7 @@ type Stored struct {
 }
 
 // Store returns a report as it is stored: bounded, with the errors first. The numbers of errors, warnings and notes
-// count all findings.
+// Count all findings.
 func Store(r Report, at time.Time) Stored {
 	s := Stored{Report: r, Changed: at.UTC().Truncate(time.Second)}
 	s.Findings = make([]Finding, 0, min(len(r.Findings), mostFindings))
@@ -134,4 +134,4 @@ func Load(data map[string]string) (s Stored, err error) {
 }
 
 // Age is how long ago a report was written, in words.
-func (s Stored) Age(now time.Time) string { return age(max(0, now.Sub(s.Changed))) }
+func (s Stored) Age(now time.Time) string { return Age(max(0, now.Sub(s.Changed))) }

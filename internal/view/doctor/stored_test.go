@@ -13,7 +13,14 @@ var storedAt = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 func TestStoredReportIsReadAgain(t *testing.T) {
 	t.Parallel()
-	s := Store(Examine(sick(t), OfLeader()), storedAt)
+	found := func(*Facts) []Finding {
+		return []Finding{{Object: "Node a", Text: "has < or >", Evidence: []string{"one", "two"}}}
+	}
+	s := Store(Examine(&Facts{}, []Check{
+		{Name: "failing", Severity: Error, Remedy: "repair it", Find: found},
+		{Name: "passing", Find: func(*Facts) []Finding { return nil }},
+		{Name: "skipped", Skip: func(*Facts) string { return "it does not apply" }},
+	}), storedAt)
 	if s.Errors == 0 || s.Omitted > 0 {
 		t.Errorf("%d errors, %d omitted", s.Errors, s.Omitted)
 	}

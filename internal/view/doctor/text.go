@@ -3,7 +3,6 @@ package doctor
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 )
 
@@ -43,7 +42,7 @@ func (r Report) Text(w io.Writer, details bool, paint func(Severity, string) str
 	}
 	fmt.Fprintf(&b, "%d checks: %d passed, %d with findings, %d not possible, %d skipped; %s, %s, %s\n", len(r.Checks),
 		counts[Passed], counts[Found], counts[Unchecked], counts[Skipped],
-		count(r.Errors, "error"), count(r.Warnings, "warning"), count(r.Notes, "note"))
+		Count(r.Errors, "error"), Count(r.Warnings, "warning"), Count(r.Notes, "note"))
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -55,38 +54,10 @@ func known(s string) string {
 	return s
 }
 
-func count(n int, what string) string {
+// Count is a number with its noun, in the singular or the plural.
+func Count(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}
 	return fmt.Sprintf("%d %ss", n, what)
-}
-
-// Page is docs/doctor.md after its title.
-func Page() string {
-	var b strings.Builder
-	b.WriteString("## Checks\n\n`lbc doctor` makes all checks. The last column says which checks the leader makes, from " +
-		"its own data.\n\n| Check | Severity | In the leader |\n|---|---|---|\n")
-	leader := OfLeader()
-	for _, c := range Checks() {
-		inside := "no"
-		if slices.ContainsFunc(leader, func(l Check) bool { return l.Name == c.Name }) {
-			inside = "yes"
-		}
-		fmt.Fprintf(&b, "| [%s](#%s) | %s | %s |\n", c.Name, c.Name, c.Severity, inside)
-	}
-	b.WriteString("\n")
-	for _, a := range areas() {
-		fmt.Fprintf(&b, "## %s\n\n", a.title)
-		for _, c := range a.checks {
-			fmt.Fprintf(&b, "### %s\n\n%s\n\nSeverity: %s. Remedy: %s.\n\n", c.Name, c.About, c.Severity, c.Remedy)
-		}
-	}
-	b.WriteString("## Sources\n\nA source that lbc doctor cannot read is a finding `" + Unreadable +
-		"`, and lbc doctor skips the checks that need the source:\n\n| Source | What it holds | Severity | Remedy " +
-		"|\n|---|---|---|---|\n")
-	for _, s := range Sources {
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", s.Name, s.About, s.Severity, s.Remedy)
-	}
-	return b.String()
 }

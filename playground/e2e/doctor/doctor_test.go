@@ -172,7 +172,7 @@ func gone(t *testing.T, c *harness.Cluster, x trouble) {
 // TestAHealthyPlaygroundIsGreen shows that lbc doctor reports no finding for a live cluster and
 // account that are healthy. It is the first test: nothing has been in trouble yet.
 func TestAHealthyPlaygroundIsGreen(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own; the tests of internal/view/doctor show each check")
+	longtest.Long(t, "it is a playground of its own; the tests of internal/lbc/checks show each check")
 	c := cluster(t)
 	began := time.Now()
 	r, status := examine(t, c, nil)

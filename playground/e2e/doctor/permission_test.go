@@ -50,7 +50,7 @@ func granted(t *testing.T, c *harness.Cluster, flags []string, without ...string
 // TestWhatTheControllersRoleLacksIsFound shows that lbc doctor has IAM simulate the controller's
 // role and names the missing actions, for one policy after the other.
 func TestWhatTheControllersRoleLacksIsFound(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own; the tests of internal/view/doctor show each check")
+	longtest.Long(t, "it is a playground of its own; the tests of internal/lbc/checks show each check")
 	c := cluster(t)
 	const name, role = "of-controller", "arn:aws:iam::123456789012:role/of-controller"
 	put := func(document string) {

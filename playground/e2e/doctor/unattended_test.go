@@ -17,7 +17,7 @@ import (
 // that the controller has ended, or that the existing controller has taken its place. It is the last
 // test: the controller of the others has no Lease, and the objects would name this one's.
 func TestStatusesWithoutAControllerAreFound(t *testing.T) {
-	longtest.Long(t, "it restarts the controller; the tests of cmd/lbc and internal/view/doctor show each case")
+	longtest.Long(t, "it restarts the controller; the tests of cmd/lbc and internal/lbc/checks show each case")
 	c := cluster(t)
 	t.Cleanup(func() { c.RestartController(t) })
 	c.RestartController(t, "--enable-leader-election=true")

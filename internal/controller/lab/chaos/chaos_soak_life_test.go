@@ -156,9 +156,9 @@ func (s *soak) watch(life *soakLife) {
 	m := &stacks.OwnerEvents{Reconciler: s.Ingresses, Classes: reads.NewIndex[types.NamespacedName]()}
 	balancers := &stacks.OwnerEvents{Reconciler: s.Services, Classes: reads.NewIndex[types.NamespacedName]()}
 	vanished := s.Ingresses.Bindings.NoteDeleted
-	member, class := m.OnOwner(), m.OnRead(objects.IngressClass)
-	backends, owner, ownerToo := m.OnRead(objects.Service), s.Ingresses.WakeOwner(vanished), s.Services.WakeOwner(vanished)
-	ofService := balancers.OnOwner()
+	member, class := m.OwnerHandler(), m.DependencyHandler(objects.IngressClass)
+	backends, owner, ownerToo := m.DependencyHandler(objects.Service), s.Ingresses.WakeOwner(vanished), s.Services.WakeOwner(vanished)
+	ofService := balancers.OwnerHandler()
 	bound, node, pod := b.BindingEvent(), b.NodeEvent(), b.PodEvent()
 	ports := b.ServiceEvent(client.Object.GetName, bindingpass.PortsChanged)
 	endpoints := b.ServiceEvent(func(o client.Object) string { return o.GetLabels()[discoveryv1.LabelServiceName] },

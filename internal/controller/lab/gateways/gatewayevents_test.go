@@ -236,9 +236,9 @@ func TestAnEditOfEachKindMakesExactlyThePassesOverTheGatewaysConcerned(t *testin
 	}
 	send := func(kind objects.Kind, before, after client.Object) {
 		for _, e := range events {
-			h := e.OnRead(kind)
+			h := e.DependencyHandler(kind)
 			if kind == objects.Gateway {
-				h = e.OnOwner()
+				h = e.OwnerHandler()
 			}
 			switch {
 			case before == nil:

@@ -105,7 +105,7 @@ func TestAnEditOfOneOfFiveThousandRoutesMakesOnePass(t *testing.T) {
 		edited := route.DeepCopy()
 		edited.Generation, edited.ResourceVersion, edited.Spec.Hostnames = 2, "2", []gatewayv1.Hostname{"shop.example.com"}
 		for _, e := range events {
-			e.OnRead(objects.HTTPRoute).Update(t.Context(), event.UpdateEvent{ObjectOld: route, ObjectNew: edited}, queued)
+			e.DependencyHandler(objects.HTTPRoute).Update(t.Context(), event.UpdateEvent{ObjectOld: route, ObjectNew: edited}, queued)
 		}
 		// The front end of the other family reads a Gateway and its class only.
 		if got, want := queued.taken(), lab.GatewayKey(stack.GatewayALB, name).String(); len(got) != 1 || got[0] != want {
@@ -121,7 +121,7 @@ func TestAnEditOfOneOfFiveThousandRoutesMakesOnePass(t *testing.T) {
 		shown := route.DeepCopy()
 		shown.ResourceVersion, shown.Status.Parents = "2", []gatewayv1.RouteParentStatus{
 			{ControllerName: "gateway.k8s.aws/alb"}}
-		e.OnRead(objects.HTTPRoute).Update(t.Context(), event.UpdateEvent{ObjectOld: route, ObjectNew: shown}, queued)
+		e.DependencyHandler(objects.HTTPRoute).Update(t.Context(), event.UpdateEvent{ObjectOld: route, ObjectNew: shown}, queued)
 	}
 	if got := queued.taken(); len(got) > 0 {
 		t.Errorf("a status makes passes over %v", got)

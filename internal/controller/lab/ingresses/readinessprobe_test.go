@@ -90,7 +90,7 @@ func TestAHealthCheckFollowsTheReadinessProbeOfThePods(t *testing.T) {
 						TargetRef: &corev1.ObjectReference{Kind: "Pod", Name: p.Name, UID: p.UID}})
 				}
 				q := &lab.Woken{}
-				(&stacks.OwnerEvents{Reconciler: c.of(l), Classes: reads.NewIndex[types.NamespacedName]()}).OnEndpoints().Update(
+				(&stacks.OwnerEvents{Reconciler: c.of(l), Classes: reads.NewIndex[types.NamespacedName]()}).EndpointsHandler().Update(
 					t.Context(), event.UpdateEvent{ObjectOld: slice, ObjectNew: after}, q)
 				if got := q.Take(); !slices.Equal(got, []string{"web"}) {
 					t.Fatalf("%v are woken", got)

@@ -208,7 +208,7 @@ func TestQueuedEditIsShownBeforeItsPass(t *testing.T) {
 	t.Parallel()
 	l := newShownLab(t, lab.Class(), lab.Service("web"), lab.Service("new"), lab.Ingress("web", nil, "web"))
 	l.Settle(lab.Key("web"))
-	events := (&stacks.OwnerEvents{Reconciler: l.Ingresses, Classes: reads.NewIndex[types.NamespacedName]()}).OnOwner()
+	events := (&stacks.OwnerEvents{Reconciler: l.Ingresses, Classes: reads.NewIndex[types.NamespacedName]()}).OwnerHandler()
 	i := &networkingv1.Ingress{}
 	l.Get(i, "web")
 	before := i.DeepCopy()

@@ -98,7 +98,7 @@ func TestATraceOfAPassOverAStackHasItsPartsAndEachCallWithItsRequestID(t *testin
 	l.Create(in)
 	q := workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[stack.Key]())
 	defer q.ShutDown()
-	(&stacks.OwnerEvents{Reconciler: l.Ingresses, Classes: reads.NewIndex[types.NamespacedName]()}).OnOwner().Create(
+	(&stacks.OwnerEvents{Reconciler: l.Ingresses, Classes: reads.NewIndex[types.NamespacedName]()}).OwnerHandler().Create(
 		t.Context(), event.TypedCreateEvent[client.Object]{Object: in}, q)
 	var marks []uint64
 	pass := func() error {

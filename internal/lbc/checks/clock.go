@@ -1,18 +1,21 @@
-package doctor
+package checks
 
 import (
 	"fmt"
 	"time"
+
+	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
 
-var clockChecks = []Check{{
-	Name: "clock-skew", Severity: Warning, Needs: []Source{APIServer}, Uses: []Source{Account},
+var clockChecks = []doctor.Check{{
+	Name: "clock-skew", Severity: doctor.Warning, Needs: []doctor.Source{doctor.APIServer},
+	Uses: []doctor.Source{doctor.Account},
 	About: "The clocks of AWS, the API server and this machine differ. AWS refuses requests whose time is five minutes " +
 		"off, and certificates seem to be expired or not valid yet.",
 	Remedy: synchronise,
 	Find:   differingClocks,
 }, {
-	Name: "node-clock-skew", Severity: Warning, Needs: []Source{Heartbeats},
+	Name: "node-clock-skew", Severity: doctor.Warning, Needs: []doctor.Source{doctor.Heartbeats},
 	About: "The clock of a node differs from the API server's clock by a minute or more, as the Lease of its kubelet " +
 		"shows. It is an error from five minutes on: AWS then refuses requests of a controller on this node, and its lease " +
 		"as the leader seems to end too early or never.",
@@ -22,21 +25,14 @@ var clockChecks = []Check{{
 
 const synchronise = "synchronise the clock of the machine (chrony with 169.254.169.123 on EC2)"
 
-// Heartbeat is the last renewal of a node's Lease.
-type Heartbeat struct {
-	Node    string
-	Renewed time.Time // by the clock of the node
-	Written time.Time // by the clock of the API server; zero = not known
-}
-
 // notableSkew is how far apart clocks are that are worth a warning. Delays of a request are shorter.
 const notableSkew = time.Minute
 
 // refusedSkew is how far off a signature may be for AWS.
 const refusedSkew = 5 * time.Minute
 
-func differingClocks(f *Facts) (out []Finding) {
-	all := append([]Clock{{Of: "this machine"}}, f.Clocks...)
+func differingClocks(f *doctor.Facts) (out []doctor.Finding) {
+	all := append([]doctor.Clock{{Of: "this machine"}}, f.Clocks...)
 	for i, a := range all {
 		for _, b := range all[:i] {
 			apart := (a.Ahead - b.Ahead).Abs()
@@ -47,21 +43,21 @@ func differingClocks(f *Facts) (out []Finding) {
 			if a.Ahead < b.Ahead {
 				first, last = last, first
 			}
-			out = append(out, Finding{Severity: skewed(apart), Object: "clock of " + a.Of,
-				Text: fmt.Sprintf("the clock of %s is %s ahead of the clock of %s", first, age(apart), last)})
+			out = append(out, doctor.Finding{Severity: skewed(apart), Object: "clock of " + a.Of,
+				Text: fmt.Sprintf("the clock of %s is %s ahead of the clock of %s", first, doctor.Age(apart), last)})
 		}
 	}
 	return out
 }
 
-func skewed(apart time.Duration) Severity {
+func skewed(apart time.Duration) doctor.Severity {
 	if apart >= refusedSkew {
-		return Error
+		return doctor.Error
 	}
-	return Warning
+	return doctor.Warning
 }
 
-func nodeClocks(f *Facts) (out []Finding) {
+func nodeClocks(f *doctor.Facts) (out []doctor.Finding) {
 	for _, h := range f.Heartbeats {
 		var ahead time.Duration
 		switch {
@@ -75,8 +71,8 @@ func nodeClocks(f *Facts) (out []Finding) {
 			if ahead < 0 {
 				direction = "behind"
 			}
-			out = append(out, Finding{Severity: skewed(apart), Object: "Node " + h.Node,
-				Text: fmt.Sprintf("its clock is %s %s the clock of the API server", age(apart), direction)})
+			out = append(out, doctor.Finding{Severity: skewed(apart), Object: "Node " + h.Node,
+				Text: fmt.Sprintf("its clock is %s %s the clock of the API server", doctor.Age(apart), direction)})
 		}
 	}
 	return out

@@ -1,11 +1,10 @@
-package doctor
+package checks
 
 import (
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -17,25 +16,29 @@ import (
 	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
 
-var accountChecks = []Check{{
-	Name: "cluster-name-differs", Severity: Error, Needs: []Source{LoadBalancers, Objects}, Skip: withoutName,
+var accountChecks = []doctor.Check{{
+	Name: "cluster-name-differs", Severity: doctor.Error,
+	Needs: []doctor.Source{doctor.LoadBalancers, doctor.Objects}, Skip: withoutName,
 	About: "TargetGroupBindings of this cluster name target groups that were created under another cluster name. With " +
 		"the configured name, the controller does not recognize the existing load balancers, and creates all of them again.",
 	Remedy: "set --cluster-name (value clusterName) to the name in the tags",
 	Find:   foreignBindings,
 }, {
-	Name: "cluster-name-shared", Severity: Error, Needs: []Source{LoadBalancers}, Uses: []Source{TargetHealth, Objects,
-		Workloads, Nodes}, Skip: withoutName,
+	Name: "cluster-name-shared", Severity: doctor.Error, Needs: []doctor.Source{doctor.LoadBalancers},
+	Uses: []doctor.Source{doctor.TargetHealth, doctor.Objects,
+		doctor.Workloads, doctor.Nodes}, Skip: withoutName,
 	About: "Another cluster of the account has the same name, and the controllers may delete each other's resources. " +
 		"There are two signs: a load balancer or target group in another VPC has this cluster's tag, or one without an " +
 		"object has healthy targets that are neither pods nor nodes of this cluster.",
 	Remedy: "give one of the clusters another name before it has load balancers; --cluster-name need not be " +
 		"the name in EKS",
-	Find: func(f *Facts) []Finding { return append(sharedName(f), servedElsewhere(f)...) },
+	Find: func(f *doctor.Facts) []doctor.Finding { return append(sharedName(f), servedElsewhere(f)...) },
 }, {
-	Name: "orphaned", Severity: Warning, Needs: []Source{LoadBalancers, Network, Objects}, Skip: withoutName,
+	Name: "orphaned", Severity: doctor.Warning,
+	Needs: []doctor.Source{doctor.LoadBalancers, doctor.Network, doctor.Objects}, Skip: withoutName,
 	About: "A load balancer, target group or security group has the cluster's tags, and no object claims it by its " +
 		"name, finalizer, group or status. Its objects were deleted while no controller ran, and it costs money. A " +
 		"TargetGroupBinding of such a stack counts as well.",
@@ -43,49 +46,40 @@ var accountChecks = []Check{{
 		"because its deletion may not be finished",
 	Find: orphans,
 }, {
-	Name: "certificate-not-covering", Severity: Warning, Needs: []Source{Certificates, Objects},
+	Name: "certificate-not-covering", Severity: doctor.Warning,
+	Needs: []doctor.Source{doctor.Certificates, doctor.Objects},
 	About: "No certificate of the listeners covers a host of an Ingress: browsers refuse the connection.",
 	Remedy: "add the ARN of a certificate for the host to alb.ingress.kubernetes.io/certificate-arn, or remove the " +
 		"annotation, so that the controller finds a certificate by host",
 	Find: uncoveredHosts,
 }}
 
-// certificateChecks are those of the account that the leader makes.
-var certificateChecks = []Check{{
-	Name: "certificate-expiring", Severity: Warning, Needs: []Source{Certificates},
-	About: "A certificate of a listener expires within thirty days, and ACM has not renewed it. It is an error within " +
-		"seven days, and if the certificate has expired.",
-	Remedy: "import the new certificate under the same ARN; for a certificate of Amazon, restore the DNS record or mail " +
-		"address that proves the domain",
-	Find: expiringCertificates,
-}}
-
-func withoutName(f *Facts) string {
+func withoutName(f *doctor.Facts) string {
 	if f.Settings.Cluster == "" {
 		return "the name of the cluster is not known: set --cluster-name"
 	}
 	return ""
 }
 
-func foreignBindings(f *Facts) (out []Finding) {
+func foreignBindings(f *doctor.Facts) (out []doctor.Finding) {
 	of := map[string][]string{}
-	for _, b := range bindings(f) {
+	for _, b := range f.Bindings() {
 		for _, g := range f.TargetGroups {
 			if g.ARN == b.Spec.TargetGroupARN && g.Cluster != "" && g.Cluster != f.Settings.Cluster {
-				of[g.Cluster] = append(of[g.Cluster], nameOf(b))
+				of[g.Cluster] = append(of[g.Cluster], doctor.NameOf(b))
 			}
 		}
 	}
 	for _, cluster := range slices.Sorted(maps.Keys(of)) {
-		out = append(out, Finding{
+		out = append(out, doctor.Finding{
 			Object: "cluster name " + f.Settings.Cluster, Text: fmt.Sprintf("%s for target groups of cluster %s",
-				count(len(of[cluster]), "TargetGroupBinding"), cluster), Evidence: join("", of[cluster]),
+				doctor.Count(len(of[cluster]), "TargetGroupBinding"), cluster), Evidence: doctor.Evidence("", of[cluster]),
 		})
 	}
 	return out
 }
 
-func sharedName(f *Facts) (out []Finding) {
+func sharedName(f *doctor.Facts) (out []doctor.Finding) {
 	in := map[string][]string{}
 	for _, lb := range f.LoadBalancers {
 		in[lb.VPC] = append(in[lb.VPC], lb.Name)
@@ -97,21 +91,21 @@ func sharedName(f *Facts) (out []Finding) {
 	}
 	for _, vpc := range slices.Sorted(maps.Keys(in)) {
 		if vpc != "" && vpc != f.Settings.VPC {
-			out = append(out, Finding{Object: vpc, Text: fmt.Sprintf("%s of this other VPC with the tag of cluster %s",
-				count(len(in[vpc]), "resource"), f.Settings.Cluster), Evidence: join("", in[vpc])})
+			out = append(out, doctor.Finding{Object: vpc, Text: fmt.Sprintf("%s of this other VPC with the tag of cluster %s",
+				doctor.Count(len(in[vpc]), "resource"), f.Settings.Cluster), Evidence: doctor.Evidence("", in[vpc])})
 		}
 	}
 	return out
 }
 
 // servedElsewhere are the stacks of the VPC that no object claims and whose healthy targets are not of this cluster.
-func servedElsewhere(f *Facts) (out []Finding) {
-	for _, s := range []Source{TargetHealth, Objects, Workloads, Nodes} {
+func servedElsewhere(f *doctor.Facts) (out []doctor.Finding) {
+	for _, s := range []doctor.Source{doctor.TargetHealth, doctor.Objects, doctor.Workloads, doctor.Nodes} {
 		if _, unread := f.Unread[s]; unread {
 			return nil
 		}
 	}
-	claims, of := f.Claims(), map[stack.Key][]string{}
+	claims, of := Claims(f), map[stack.Key][]string{}
 	for _, g := range f.TargetGroups {
 		if !g.Ours || g.VPC != f.Settings.VPC || f.Declared[g.Key] ||
 			claims.By(orphan.Holding{Key: g.Key, Resources: []orphan.Resource{{Kind: stack.KindTargetGroup, ID: g.ARN}}}) != "" {
@@ -119,15 +113,16 @@ func servedElsewhere(f *Facts) (out []Finding) {
 		}
 		targets := make([]namesake.Target, 0, len(g.Targets))
 		for _, t := range g.Targets {
-			targets = append(targets, namesake.Target{ID: t.ID, Healthy: t.State == "healthy", Local: f.runs(t.ID)})
+			targets = append(targets, namesake.Target{ID: t.ID, Healthy: t.State == "healthy", Local: runs(f, t.ID)})
 		}
 		for _, id := range namesake.Serving(targets) {
 			of[g.Key] = append(of[g.Key], "target "+id+" of "+g.Name+" is healthy")
 		}
 	}
 	for _, key := range sorting.Sorted(maps.Keys(of), stack.Key.Compare) {
-		out = append(out, Finding{Object: key.String(), Text: "no object of this cluster claims it, and it has healthy " +
-			"targets that are neither pods nor nodes of this cluster", Evidence: of[key],
+		out = append(out, doctor.Finding{Object: key.String(),
+			Text: "no object of this cluster claims it, and it has healthy " +
+				"targets that are neither pods nor nodes of this cluster", Evidence: of[key],
 			Remedy: "if they belong to another cluster, give one of the clusters another --cluster-name; if they were pods a " +
 				"moment ago, run this again"})
 	}
@@ -135,7 +130,7 @@ func servedElsewhere(f *Facts) (out []Finding) {
 }
 
 // runs reports whether an address or instance is of a pod or node of the cluster.
-func (f *Facts) runs(id string) bool {
+func runs(f *doctor.Facts, id string) bool {
 	for i := range f.Nodes {
 		n := &f.Nodes[i]
 		if strings.HasSuffix(n.Spec.ProviderID, "/"+id) || slices.ContainsFunc(n.Status.Addresses,
@@ -156,7 +151,7 @@ func (f *Facts) runs(id string) bool {
 }
 
 // Claims are what the objects of the cluster claim. A kind that was not read leaves its stacks unclear.
-func (f *Facts) Claims() *orphan.Claims {
+func Claims(f *doctor.Facts) *orphan.Claims {
 	return orphan.ClaimsOf(objects.New(partial{f.Objects, f.Unserved}))
 }
 
@@ -169,7 +164,7 @@ type partial struct {
 // Serves implements objects.ServedReader.
 func (p partial) Serves(kind objects.Kind) bool { return !slices.Contains(p.unserved, kind) }
 
-func orphans(f *Facts) (out []Finding) {
+func orphans(f *doctor.Facts) (out []doctor.Finding) {
 	at, held := map[stack.Key]int{}, []orphan.Holding(nil)
 	add := func(key stack.Key, vpc string, r orphan.Resource) {
 		if f.Declared[key] || vpc != "" && vpc != f.Settings.VPC {
@@ -193,19 +188,19 @@ func orphans(f *Facts) (out []Finding) {
 	for _, g := range f.Groups {
 		add(g.Key, "", orphan.Resource{Kind: stack.KindSecurityGroup, ID: g.ID})
 	}
-	found, unclear := orphan.Find(held, f.Claims())
+	found, unclear := orphan.Find(held, Claims(f))
 	for _, o := range found {
 		if f.Declared[o.Key] {
 			continue
 		}
-		x := Finding{Object: o.Key.String(), Text: o.Why + ", and it has resources"}
+		x := doctor.Finding{Object: o.Key.String(), Text: o.Why + ", and it has resources"}
 		for _, r := range o.Resources {
 			x.Evidence = append(x.Evidence, r.String())
 		}
 		out = append(out, x)
 	}
 	for _, u := range unclear {
-		x := Finding{Object: u.Key.String(), Severity: Note,
+		x := doctor.Finding{Object: u.Key.String(), Severity: doctor.Note,
 			Text: "it has resources in AWS, and the controller cannot tell whether an object claims them: " + u.Why}
 		if u.Retained {
 			x.Text, x.Remedy = u.Why, "nothing to do; if you create its object again, the object adopts it"
@@ -215,42 +210,8 @@ func orphans(f *Facts) (out []Finding) {
 	return out
 }
 
-const (
-	soon   = 30 * 24 * time.Hour
-	urgent = 7 * 24 * time.Hour
-)
-
-// usersOf are the names of the load balancers with a certificate.
-func usersOf(f *Facts, certificate string) (names []string) {
-	for _, lb := range f.LoadBalancers {
-		if slices.Contains(lb.Certificates, certificate) {
-			names = append(names, lb.Name)
-		}
-	}
-	return names
-}
-
-func expiringCertificates(f *Facts) (out []Finding) {
-	for _, c := range f.Certificates {
-		left := c.Expires.Sub(f.Now)
-		if c.Expires.IsZero() || left >= soon {
-			continue
-		}
-		x := Finding{Object: c.ARN, Text: "expires in " + age(left), Evidence: []string{
-			"for " + strings.Join(c.Domains, ", "), "of " + strings.Join(usersOf(f, c.ARN), ", ")}}
-		if left <= 0 {
-			x.Text = "has expired " + age(-left) + " ago"
-		}
-		if left < urgent {
-			x.Severity = Error
-		}
-		out = append(out, x)
-	}
-	return out
-}
-
-func uncoveredHosts(f *Facts) (out []Finding) {
-	for _, i := range ingresses(f) {
+func uncoveredHosts(f *doctor.Facts) (out []doctor.Finding) {
+	for _, i := range f.Ingresses() {
 		var names []string // of the certificates of its load balancers
 		secured := false
 		for _, lb := range f.LoadBalancers {
@@ -274,8 +235,8 @@ func uncoveredHosts(f *Facts) (out []Finding) {
 			}
 		}
 		if len(bare) > 0 {
-			out = append(out, Finding{Object: nameOf(i), Text: "no certificate of its load balancer covers " +
-				strings.Join(bare, ", "), Evidence: join("the certificates are for ", names)})
+			out = append(out, doctor.Finding{Object: doctor.NameOf(i), Text: "no certificate of its load balancer covers " +
+				strings.Join(bare, ", "), Evidence: doctor.Evidence("the certificates are for ", names)})
 		}
 	}
 	return out
@@ -283,7 +244,7 @@ func uncoveredHosts(f *Facts) (out []Finding) {
 
 // declares reports whether an Ingress is of the stack of a load balancer, by the status that shows its name or the
 // finalizer.
-func declares(i *networkingv1.Ingress, lb LoadBalancer) bool {
+func declares(i *networkingv1.Ingress, lb doctor.LoadBalancer) bool {
 	if lb.Key.Owner != stack.Ingress {
 		return false
 	}

@@ -1,4 +1,4 @@
-package doctor
+package checks
 
 import (
 	"cmp"
@@ -9,16 +9,19 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/model/quota"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
 
-var limitChecks = []Check{{
-	Name: "quota", Severity: Warning, Needs: []Source{LoadBalancers, Listeners, TargetHealth, Limits},
+var limitChecks = []doctor.Check{{
+	Name: "quota", Severity: doctor.Warning,
+	Needs: []doctor.Source{doctor.LoadBalancers, doctor.Listeners, doctor.TargetHealth, doctor.Limits},
 	About: "The account has used four fifths or more of a limit. It is an error if the limit is reached.",
 	Remedy: "ask AWS for more (Service Quotas), share load balancers by groups, or divide the objects of one " +
 		"load balancer",
 	Find: usedLimits,
 }, {
-	Name: "quota-security-groups", Severity: Warning, Needs: []Source{SecurityGroups, LoadBalancers, Network, Instances},
+	Name: "quota-security-groups", Severity: doctor.Warning,
+	Needs: []doctor.Source{doctor.SecurityGroups, doctor.LoadBalancers, doctor.Network, doctor.Instances},
 	About: "A load balancer has the maximum number of security groups of a network interface. Or a security group of a " +
 		"load balancer, of the cluster or of nodes has four fifths of the rules that AWS allows. " +
 		"The account's own limit is not known, so the check uses AWS's default.",
@@ -27,7 +30,7 @@ var limitChecks = []Check{{
 		"all ports by one rule (--disable-restricted-sg-rules)",
 	Find: usedGroups,
 }, {
-	Name: "quota-certificates", Severity: Warning, Needs: []Source{CertificateList},
+	Name: "quota-certificates", Severity: doctor.Warning, Needs: []doctor.Source{doctor.CertificateList},
 	About: "The account has four fifths of the ACM certificates that AWS allows by default in a region, or has made " +
 		"four fifths of the imports of a year. Deleting certificates does not reduce the number of imports.",
 	Remedy: "ask AWS for more (Service Quotas of AWS Certificate Manager), delete unused certificates, or import " +
@@ -44,7 +47,7 @@ type usage struct {
 // scarce reports whether four fifths of a limit are used.
 func scarce(used, limit int) bool { return used > 0 && used*5 >= limit*4 }
 
-func usedLimits(f *Facts) (out []Finding) {
+func usedLimits(f *doctor.Facts) (out []doctor.Finding) {
 	var all []usage
 	for _, limit := range slices.Sorted(maps.Keys(f.Counts)) {
 		all = append(all, usage{"account", quota.Use{Limit: limit, Used: f.Counts[limit]}})
@@ -60,9 +63,9 @@ func usedLimits(f *Facts) (out []Finding) {
 		if !known || !scarce(u.Used, limit) {
 			continue
 		}
-		x := Finding{Object: u.of, Text: fmt.Sprintf("%d of %d of limit %s are used", u.Used, limit, u.Limit)}
+		x := doctor.Finding{Object: u.of, Text: fmt.Sprintf("%d of %d of limit %s are used", u.Used, limit, u.Limit)}
 		if u.Used >= limit {
-			x.Severity = Error
+			x.Severity = doctor.Error
 		}
 		out = append(out, x)
 	}
@@ -70,7 +73,7 @@ func usedLimits(f *Facts) (out []Finding) {
 }
 
 // usesOf are what a load balancer uses, with the targets of its groups.
-func usesOf(f *Facts, lb LoadBalancer) (out []usage) {
+func usesOf(f *doctor.Facts, lb doctor.LoadBalancer) (out []usage) {
 	name := "load balancer " + lb.Name
 	has := quota.LoadBalancer{Type: lb.Type, Listeners: lb.Listeners, Rules: lb.Rules, Certificates: lb.Added}
 	targets, zones := 0, map[string]int{}
@@ -96,7 +99,7 @@ func usesOf(f *Facts, lb LoadBalancer) (out []usage) {
 	return out
 }
 
-func usedGroups(f *Facts) (out []Finding) {
+func usedGroups(f *doctor.Facts) (out []doctor.Finding) {
 	watched := map[string]bool{}
 	for _, g := range f.Groups {
 		watched[g.ID] = true
@@ -110,8 +113,9 @@ func usedGroups(f *Facts) (out []Finding) {
 			watched[id] = true
 		}
 		if n := len(lb.SecurityGroups); n >= limit {
-			out = append(out, Finding{Object: "load balancer " + lb.Name, Text: fmt.Sprintf("%d of %d of limit %s are used", n,
-				limit, quota.GroupsOfInterface), Evidence: join("", lb.SecurityGroups)})
+			out = append(out, doctor.Finding{Object: "load balancer " + lb.Name,
+				Text: fmt.Sprintf("%d of %d of limit %s are used", n,
+					limit, quota.GroupsOfInterface), Evidence: doctor.Evidence("", lb.SecurityGroups)})
 		}
 	}
 	for _, g := range f.Rules {
@@ -131,16 +135,17 @@ func usedGroups(f *Facts) (out []Finding) {
 
 // assumed is a finding about a limit whose value in the account is not known. Who uses more than AWS's default has
 // more.
-func assumed(object string, limit quota.Limit, used int) (x Finding, found bool) {
+func assumed(object string, limit quota.Limit, used int) (x doctor.Finding, found bool) {
 	usual := limit.Default()
-	return Finding{Object: object, Text: fmt.Sprintf("%d of %d of limit %s are used, unless AWS has raised it", used,
-		usual, limit)}, scarce(used, usual) && used <= usual
+	return doctor.Finding{Object: object,
+		Text: fmt.Sprintf("%d of %d of limit %s are used, unless AWS has raised it", used,
+			usual, limit)}, scarce(used, usual) && used <= usual
 }
 
 // year is the time over which imports count.
 const year = 365 * 24 * time.Hour
 
-func usedCertificates(f *Facts) (out []Finding) {
+func usedCertificates(f *doctor.Facts) (out []doctor.Finding) {
 	imports := 0
 	for _, t := range f.Imported {
 		if !t.IsZero() && f.Now.Sub(t) < year {

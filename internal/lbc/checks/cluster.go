@@ -1,4 +1,4 @@
-package doctor
+package checks
 
 import (
 	"cmp"
@@ -10,11 +10,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/definition"
 	"github.com/k8s-lbc/lbc/internal/model/impairment"
 	"github.com/k8s-lbc/lbc/internal/model/support"
+	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
 
-func clusterChecks() []Check {
-	return []Check{{
-		Name: "kubernetes-outdated", Severity: Warning, Needs: []Source{APIServer},
+func clusterChecks() []doctor.Check {
+	return []doctor.Check{{
+		Name: "kubernetes-outdated", Severity: doctor.Warning, Needs: []doctor.Source{doctor.APIServer},
 		About: "The API server is older than Kubernetes v" + support.Oldest().String() +
 			", the oldest supported version ([support.md](support.md)). It ignores the match conditions of the webhooks, and " +
 			"may not check the rules of the CRDs. It may store invalid objects, and creating any Service needs the " +
@@ -23,74 +24,68 @@ func clusterChecks() []Check {
 		Remedy: "update the cluster",
 		Find:   outdatedKubernetes,
 	}, {
-		Name: "kubernetes-untested", Severity: Note, Needs: []Source{APIServer},
+		Name: "kubernetes-untested", Severity: doctor.Note, Needs: []doctor.Source{doctor.APIServer},
 		About: "The API server is newer than Kubernetes v" + support.Newest().String() +
 			", the newest version that this release was tested with ([support.md](support.md)). The controller works as long " +
 			"as the API server serves the kinds that it reads.",
 		Remedy: "update the controller to a release that supports this version of Kubernetes",
 		Find:   untestedKubernetes,
 	}, {
-		Name: "crd-missing", Severity: Error, Needs: []Source{Definitions},
+		Name: "crd-missing", Severity: doctor.Error, Needs: []doctor.Source{doctor.Definitions},
 		About: "A CRD of the controller is missing. Without the CRD of TargetGroupBindings the controller registers no " +
 			"target. Without the CRD of IngressClassParams, classes have no parameters. Without other CRDs, the features " +
 			"that need them wait.",
 		Remedy: impairment.ApplyDefinitions,
 		Find:   missingDefinitions,
 	}, {
-		Name: "crd-outdated", Severity: Warning, Needs: []Source{Definitions},
+		Name: "crd-outdated", Severity: doctor.Warning, Needs: []doctor.Source{doctor.Definitions},
 		About: "A CRD lacks fields or versions of this version of the controller. The API server silently drops such " +
 			"fields.",
 		Remedy: impairment.ApplyDefinitions,
 		Find:   outdatedDefinitions,
 	}, {
-		Name: "gateway-api-incomplete", Severity: Warning, Needs: []Source{Definitions}, Skip: withoutGatewayAPI,
+		Name: "gateway-api-incomplete", Severity: doctor.Warning,
+		Needs: []doctor.Source{doctor.Definitions}, Skip: withoutGatewayAPI,
 		About:  "The installed Gateway API lacks kinds that the controller serves, or has only an older version of them.",
 		Remedy: "install the standard channel of Gateway API v" + gatewayAPI + " or newer",
 		Find:   missingGatewayKinds,
 	}, {
-		Name: "gateway-api-outdated", Severity: Warning, Needs: []Source{Definitions}, Skip: withoutGatewayAPI,
+		Name: "gateway-api-outdated", Severity: doctor.Warning,
+		Needs: []doctor.Source{doctor.Definitions}, Skip: withoutGatewayAPI,
 		About:  "The CRDs of the Gateway API are older than the controller expects.",
 		Remedy: "install the standard channel of Gateway API v" + gatewayAPI + " or newer",
 		Find:   outdatedGatewayAPI,
 	}, {
-		Name: "rbac-denied", Severity: Error, Needs: []Source{Rights},
+		Name: "rbac-denied", Severity: doctor.Error, Needs: []doctor.Source{doctor.Rights},
 		About:  "The controller's service account lacks a right, by the API server's answer to a SubjectAccessReview.",
 		Remedy: impairment.GrantRights,
 		Find:   deniedRights,
 	}}
 }
 
-// nodeChecks are those of the cluster that the leader makes.
-var nodeChecks = []Check{{
-	Name: "node-provider-id", Severity: Warning, Needs: []Source{Nodes},
-	About: "A node has no provider id of an EC2 instance. The node cannot be a target of type instance, and the " +
-		"controller cannot find the security groups of its pods through the node.",
-	Remedy: "run the AWS cloud provider, or start the kubelet with --provider-id=aws:///ZONE/INSTANCE",
-	Find:   nodesWithoutInstance,
-}}
-
 // minimum is the oldest version of Kubernetes that serves the APIs that the controller reads.
 var minimum = support.Version{Major: 1, Minor: 22}
 
-func outdatedKubernetes(f *Facts) []Finding {
+func outdatedKubernetes(f *doctor.Facts) []doctor.Finding {
 	oldest := support.Oldest().Version
 	have, ok := support.Parse(f.Kubernetes)
 	if !ok || !have.Before(oldest) {
 		return nil
 	}
-	x := Finding{Object: "API server", Text: "is Kubernetes " + f.Kubernetes + ", older than v" + oldest.String()}
+	x := doctor.Finding{Object: "API server", Text: "is Kubernetes " + f.Kubernetes + ", older than v" + oldest.String()}
 	if have.Before(minimum) {
-		x.Severity = Error
+		x.Severity = doctor.Error
 	}
-	return []Finding{x}
+	return []doctor.Finding{x}
 }
 
-func untestedKubernetes(f *Facts) []Finding {
+func untestedKubernetes(f *doctor.Facts) []doctor.Finding {
 	newest := support.Newest().Version
 	if have, ok := support.Parse(f.Kubernetes); !ok || !newest.Before(have) {
 		return nil
 	}
-	return []Finding{{Object: "API server", Text: "is Kubernetes " + f.Kubernetes + ", newer than v" + newest.String()}}
+	return []doctor.Finding{{Object: "API server",
+		Text: "is Kubernetes " + f.Kubernetes + ", newer than v" + newest.String()}}
 }
 
 // gatewayAPI is the version of the Gateway API that the controller is made for.
@@ -105,37 +100,37 @@ var gatewayKinds = map[string]string{
 	"tlsroutes": "TLS routes of NLBs", "tcproutes": "TCP routes of NLBs", "udproutes": "UDP routes of NLBs",
 }
 
-func withoutGatewayAPI(f *Facts) string {
+func withoutGatewayAPI(f *doctor.Facts) string {
 	if _, ok := f.Definitions["gateways"+gatewayGroup]; !ok {
 		return "the Gateway API is not installed"
 	}
 	return ""
 }
 
-func missingDefinitions(f *Facts) (out []Finding) {
+func missingDefinitions(f *doctor.Facts) (out []doctor.Finding) {
 	wanted := definition.Own()
 	for _, name := range slices.Sorted(maps.Keys(wanted)) {
 		if _, ok := f.Definitions[name]; ok {
 			continue
 		}
-		severity := Error
+		severity := doctor.Error
 		switch {
 		case strings.HasSuffix(name, ".gateway.k8s.aws") && withoutGatewayAPI(f) != "":
 			continue // as the chart leaves them out
 		case strings.HasSuffix(name, ".aga.k8s.aws") && !f.Settings.Accelerators:
 			continue // the chart does not bring it
 		case strings.HasPrefix(name, "loadbalancers."):
-			severity = Warning
+			severity = doctor.Warning
 		case strings.HasPrefix(name, "albtargetcontrolconfigs."):
-			severity = Note
+			severity = doctor.Note
 		}
-		out = append(out, Finding{Severity: severity, Object: "CustomResourceDefinition " + name,
+		out = append(out, doctor.Finding{Severity: severity, Object: "CustomResourceDefinition " + name,
 			Text: "the cluster has no definition of " + wanted[name].Kind})
 	}
 	return out
 }
 
-func outdatedDefinitions(f *Facts) (out []Finding) {
+func outdatedDefinitions(f *doctor.Facts) (out []doctor.Finding) {
 	wanted := definition.Own()
 	for _, name := range slices.Sorted(maps.Keys(wanted)) {
 		have, ok := f.Definitions[name]
@@ -146,19 +141,20 @@ func outdatedDefinitions(f *Facts) (out []Finding) {
 			fields, served := have.Versions[version]
 			object := "CustomResourceDefinition " + name
 			if !served {
-				out = append(out, Finding{Object: object, Text: "version " + version + " is not served"})
+				out = append(out, doctor.Finding{Object: object, Text: "version " + version + " is not served"})
 				continue
 			}
 			if lacks := definition.Lacks(fields, wanted[name].Versions[version]); len(lacks) > 0 {
-				out = append(out, Finding{Object: object, Text: fmt.Sprintf("version %s lacks %d fields of this version of "+
-					"the controller", version, len(lacks)), Evidence: join("", lacks)})
+				out = append(out, doctor.Finding{Object: object,
+					Text: fmt.Sprintf("version %s lacks %d fields of this version of "+
+						"the controller", version, len(lacks)), Evidence: doctor.Evidence("", lacks)})
 			}
 		}
 	}
 	return out
 }
 
-func missingGatewayKinds(f *Facts) (out []Finding) {
+func missingGatewayKinds(f *doctor.Facts) (out []doctor.Finding) {
 	for _, plural := range slices.Sorted(maps.Keys(gatewayKinds)) {
 		d, ok := f.Definitions[plural+gatewayGroup]
 		if _, v1 := d.Versions["v1"]; v1 {
@@ -169,13 +165,13 @@ func missingGatewayKinds(f *Facts) (out []Finding) {
 			text = "version v1 of " + plural + " is not served, " + strings.Join(slices.Sorted(maps.Keys(d.Versions)), " and ") +
 				" is"
 		}
-		out = append(out, Finding{Object: "CustomResourceDefinition " + plural + gatewayGroup, Text: text + ": " +
+		out = append(out, doctor.Finding{Object: "CustomResourceDefinition " + plural + gatewayGroup, Text: text + ": " +
 			gatewayKinds[plural] + " are not served"})
 	}
 	return out
 }
 
-func outdatedGatewayAPI(f *Facts) (out []Finding) {
+func outdatedGatewayAPI(f *doctor.Facts) (out []doctor.Finding) {
 	older := map[string][]string{} // by bundle
 	for _, plural := range slices.Sorted(maps.Keys(gatewayKinds)) {
 		if d, ok := f.Definitions[plural+gatewayGroup]; ok && before(d.Bundle, gatewayAPI) {
@@ -183,8 +179,9 @@ func outdatedGatewayAPI(f *Facts) (out []Finding) {
 		}
 	}
 	for _, bundle := range slices.Sorted(maps.Keys(older)) {
-		out = append(out, Finding{Object: "Gateway API " + bundle, Text: "the definitions are older than v" + gatewayAPI,
-			Evidence: join("of ", older[bundle])})
+		out = append(out, doctor.Finding{Object: "Gateway API " + bundle,
+			Text:     "the definitions are older than v" + gatewayAPI,
+			Evidence: doctor.Evidence("of ", older[bundle])})
 	}
 	return out
 }
@@ -202,19 +199,19 @@ func before(version, minor string) bool {
 	return cmp.Or(cmp.Compare(a, x), cmp.Compare(b, y)) < 0
 }
 
-func deniedRights(f *Facts) (out []Finding) {
+func deniedRights(f *doctor.Facts) (out []doctor.Finding) {
 	verbs := map[string][]string{}
 	for _, r := range f.Denied {
-		verbs[r.on()] = append(verbs[r.on()], r.Verb)
+		verbs[on(r)] = append(verbs[on(r)], r.Verb)
 	}
 	for _, on := range slices.Sorted(maps.Keys(verbs)) {
-		out = append(out, Finding{Object: f.User, Text: "may not " + strings.Join(verbs[on], ", ") + " " + on})
+		out = append(out, doctor.Finding{Object: f.User, Text: "may not " + strings.Join(verbs[on], ", ") + " " + on})
 	}
 	return out
 }
 
 // on is the resource of a right.
-func (r Right) on() string {
+func on(r doctor.Right) string {
 	s := r.Resource
 	if r.Group != "" {
 		resource, sub, ok := strings.Cut(r.Resource, "/")
@@ -229,16 +226,4 @@ func (r Right) on() string {
 		s += " in namespace " + r.Namespace
 	}
 	return s
-}
-
-func nodesWithoutInstance(f *Facts) (out []Finding) {
-	for i := range f.Nodes {
-		n := &f.Nodes[i]
-		if id := n.Spec.ProviderID; id == "" {
-			out = append(out, Finding{Object: "Node " + n.Name, Text: "spec.providerID is empty"})
-		} else if !strings.HasPrefix(id, "aws://") {
-			out = append(out, Finding{Object: "Node " + n.Name, Text: "spec.providerID " + id + " is not an id of AWS"})
-		}
-	}
-	return out
 }

@@ -1,4 +1,4 @@
-package doctor
+package checks
 
 import (
 	"fmt"
@@ -9,40 +9,42 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
 
-var networkChecks = []Check{{
-	Name: "vpc-missing", Severity: Error, Needs: []Source{Network},
+var networkChecks = []doctor.Check{{
+	Name: "vpc-missing", Severity: doctor.Error, Needs: []doctor.Source{doctor.Network},
 	About:  "The account has no such VPC in the region.",
 	Remedy: "correct --aws-vpc-id and --aws-region, or use credentials of the VPC's account",
-	Find: func(f *Facts) []Finding {
+	Find: func(f *doctor.Facts) []doctor.Finding {
 		if f.VPCExists {
 			return nil
 		}
-		return []Finding{{Object: f.Settings.VPC, Text: "account " + f.Settings.Account + " has no such VPC in " +
+		return []doctor.Finding{{Object: f.Settings.VPC, Text: "account " + f.Settings.Account + " has no such VPC in " +
 			f.Settings.Region}}
 	},
 }, {
-	Name: "vpc-differs", Severity: Error, Needs: []Source{Instances},
+	Name: "vpc-differs", Severity: doctor.Error, Needs: []doctor.Source{doctor.Instances},
 	About:  "Nodes run in another VPC than the controller's: its load balancers do not reach the nodes.",
 	Remedy: "set --aws-vpc-id (value vpcId) to the VPC of the nodes",
 	Find:   nodesElsewhere,
 }, {
-	Name: "subnets-unusable", Severity: Warning, Needs: []Source{Network}, Skip: withoutVPC,
+	Name: "subnets-unusable", Severity: doctor.Warning, Needs: []doctor.Source{doctor.Network}, Skip: withoutVPC,
 	About: "The controller finds no subnets for a kind of load balancer. The evidence lists each subnet and the reason " +
 		"against it. A VPC without public subnets is a note.",
 	Remedy: "tag subnets of two zones with " + naming.RoleELBTag + ": 1 or " + naming.RoleInternalELBTag +
 		": 1, or name subnets in annotations",
 	Find: unusableSubnets,
 }, {
-	Name: "subnet-addresses", Severity: Warning, Needs: []Source{Network}, Skip: withoutVPC,
+	Name: "subnet-addresses", Severity: doctor.Warning, Needs: []doctor.Source{doctor.Network}, Skip: withoutVPC,
 	About: "A subnet that is tagged for load balancers has fewer than eight free addresses: AWS refuses to create a " +
 		"load balancer in the subnet, and its existing load balancers cannot grow.",
 	Remedy: "free addresses, or tag a larger subnet of the zone instead",
 	Find:   fullSubnets,
 }, {
-	Name: "security-group-ambiguous", Severity: Warning, Needs: []Source{Instances, Network}, Uses: []Source{
-		SecurityGroups},
+	Name: "security-group-ambiguous", Severity: doctor.Warning, Needs: []doctor.Source{doctor.Instances, doctor.Network},
+	Uses: []doctor.Source{
+		doctor.SecurityGroups},
 	About: "The network interface of a node has several security groups, and none or several of them have the cluster's " +
 		"tag. The finding names the group to which the controller adds the rules for targets: " +
 		"a group that has such rules, or the first group with the tag. TargetGroupBindings have an event " +
@@ -54,14 +56,14 @@ var networkChecks = []Check{{
 	Find: ambiguousGroups,
 }}
 
-func withoutVPC(f *Facts) string {
+func withoutVPC(f *doctor.Facts) string {
 	if !f.VPCExists {
 		return "the VPC does not exist"
 	}
 	return ""
 }
 
-func nodesElsewhere(f *Facts) (out []Finding) {
+func nodesElsewhere(f *doctor.Facts) (out []doctor.Finding) {
 	in := map[string][]string{}
 	for _, i := range f.Instances {
 		if i.VPC != "" && i.VPC != f.Settings.VPC {
@@ -69,13 +71,13 @@ func nodesElsewhere(f *Facts) (out []Finding) {
 		}
 	}
 	for _, vpc := range slices.Sorted(maps.Keys(in)) {
-		out = append(out, Finding{Object: vpc, Text: fmt.Sprintf("%s in this VPC, and the controller uses %s",
-			count(len(in[vpc]), "node"), f.Settings.VPC), Evidence: join("", in[vpc])})
+		out = append(out, doctor.Finding{Object: vpc, Text: fmt.Sprintf("%s in this VPC, and the controller uses %s",
+			doctor.Count(len(in[vpc]), "node"), f.Settings.VPC), Evidence: doctor.Evidence("", in[vpc])})
 	}
 	return out
 }
 
-func unusableSubnets(f *Facts) (out []Finding) {
+func unusableSubnets(f *doctor.Facts) (out []doctor.Finding) {
 	public := false
 	for _, s := range f.AWS.Subnets {
 		public = public || s.Public
@@ -90,10 +92,10 @@ func unusableSubnets(f *Facts) (out []Finding) {
 			if c.Problem == nil {
 				continue
 			}
-			x := Finding{Object: scheme + " " + string(of) + " load balancers", Text: "no subnets are found for them",
+			x := doctor.Finding{Object: scheme + " " + string(of) + " load balancers", Text: "no subnets are found for them",
 				Evidence: []string{c.Problem.Text}, Remedy: c.Problem.Remedy}
 			if scheme == stack.InternetFacing && !public {
-				x.Severity = Note
+				x.Severity = doctor.Note
 			}
 			out = append(out, x)
 		}
@@ -104,26 +106,27 @@ func unusableSubnets(f *Facts) (out []Finding) {
 // minimumFree is how many free addresses AWS requires of a subnet.
 const minimumFree = 8
 
-func fullSubnets(f *Facts) (out []Finding) {
+func fullSubnets(f *doctor.Facts) (out []doctor.Finding) {
 	for _, id := range slices.Sorted(maps.Keys(f.AWS.Subnets)) {
 		s := f.AWS.Subnets[id]
 		_, elb := s.Tags[naming.RoleELBTag]
 		_, internal := s.Tags[naming.RoleInternalELBTag]
 		if (elb || internal) && s.AvailableIPs < minimumFree {
-			out = append(out, Finding{Object: id, Text: fmt.Sprintf("has %d free addresses of at least %d", s.AvailableIPs,
-				minimumFree), Evidence: []string{s.Zone + ", " + s.CIDR}})
+			out = append(out, doctor.Finding{Object: id,
+				Text: fmt.Sprintf("has %d free addresses of at least %d", s.AvailableIPs,
+					minimumFree), Evidence: []string{s.Zone + ", " + s.CIDR}})
 		}
 	}
 	return out
 }
 
-func ambiguousGroups(f *Facts) (out []Finding) {
+func ambiguousGroups(f *doctor.Facts) (out []doctor.Finding) {
 	for _, i := range f.Instances {
 		if i.Groups != "" {
 			text, _, _ := strings.Cut(i.Groups, "; ")
-			x := Finding{Object: "Node " + i.Node, Text: text}
+			x := doctor.Finding{Object: "Node " + i.Node, Text: text}
 			if i.Extended == "" {
-				x.Severity = Error
+				x.Severity = doctor.Error
 			}
 			out = append(out, x)
 		}

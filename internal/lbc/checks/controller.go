@@ -1,13 +1,17 @@
-package doctor
+package checks
 
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
+
+	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
 
-var controllerChecks = []Check{{
-	Name: "controller-absent", Severity: Error, Needs: []Source{Controller, Objects, Webhooks}, Skip: controllerElsewhere,
+var controllerChecks = []doctor.Check{{
+	Name: "controller-absent", Severity: doctor.Error,
+	Needs: []doctor.Source{doctor.Controller, doctor.Objects, doctor.Webhooks}, Skip: controllerElsewhere,
 	About: "The cluster has no Deployment of the controller. It is a note before the installation. It is an error if " +
 		"objects have the controller's finalizers, because their deletion never ends, or if remaining webhooks block the " +
 		"creation of objects.",
@@ -15,42 +19,43 @@ var controllerChecks = []Check{{
 		"its webhook configurations",
 	Find: absentController,
 }, {
-	Name: "controller-unready", Severity: Error, Needs: []Source{Controller}, Skip: withoutDeployment,
+	Name: "controller-unready", Severity: doctor.Error,
+	Needs: []doctor.Source{doctor.Controller}, Skip: withoutDeployment,
 	About:  "Pods of the controller are missing or not ready; the evidence has the reason of each.",
 	Remedy: "read the log of the pod: kubectl logs -n NAMESPACE POD --previous",
 	Find:   unreadyControllers,
 }, {
-	Name: "controller-flags", Severity: Error, Needs: []Source{Controller}, Skip: withoutDeployment,
+	Name: "controller-flags", Severity: doctor.Error, Needs: []doctor.Source{doctor.Controller}, Skip: withoutDeployment,
 	About:  "The controller does not start with the arguments of its Deployment.",
 	Remedy: "correct the arguments of the container, or the chart's value that sets them",
-	Find: func(f *Facts) (out []Finding) {
+	Find: func(f *doctor.Facts) (out []doctor.Finding) {
 		for _, d := range f.Controllers {
 			if d.Problem != "" {
-				out = append(out, Finding{Object: d.String(), Text: d.Problem})
+				out = append(out, doctor.Finding{Object: d.String(), Text: d.Problem})
 			}
 		}
 		return out
 	},
 }, {
-	Name: "controller-duplicate", Severity: Error, Needs: []Source{Controller},
+	Name: "controller-duplicate", Severity: doctor.Error, Needs: []doctor.Source{doctor.Controller},
 	About: "Two controllers serve the same objects: there are several Deployments, or several leases are being " +
 		"renewed. They undo each other's changes. An example is the existing controller that still runs.",
 	Remedy: "delete one of the installations; replicas of one Deployment share one lease",
 	Find:   duplicateControllers,
 }, {
-	Name: "controller-leaderless", Severity: Error, Needs: []Source{Controller},
+	Name: "controller-leaderless", Severity: doctor.Error, Needs: []doctor.Source{doctor.Controller},
 	About:  "The lease of the leader is not renewed: none of the controllers works.",
 	Remedy: "check that pods of the controller run and may update the lease, and that no other process holds it",
 	Find:   leaderlessControllers,
 }, {
-	Name: "leader-unstable", Severity: Warning, Needs: []Source{Controller, Events},
+	Name: "leader-unstable", Severity: doctor.Warning, Needs: []doctor.Source{doctor.Controller, doctor.Events},
 	About: "The leader has changed more than three times within 15 minutes, by the events of its Lease. Each change " +
 		"costs some 20 seconds in which no change of objects reaches AWS.",
 	Remedy: "find out why the processes end: kubectl logs -n NAMESPACE POD --previous; see the limits of memory, the " +
 		"nodes, and whether the API server answers in time",
 	Find: unstableLeaders,
 }, {
-	Name: "status-unattended", Severity: Warning, Needs: []Source{Controller},
+	Name: "status-unattended", Severity: doctor.Warning, Needs: []doctor.Source{doctor.Controller},
 	About: "LoadBalancer objects show an old state, because no controller updates them. The Lease of the leader is not " +
 		"renewed, or the existing controller holds it and does not write these objects. kubectl wait " +
 		"--for=condition=Ready may succeed although the state is old.",
@@ -58,26 +63,27 @@ var controllerChecks = []Check{{
 		"in AWS: kubectl delete loadbalancers.elbv2.k8s.aws -A --all",
 	Find: unattendedStatuses,
 }, {
-	Name: "controller-single", Severity: Note, Needs: []Source{Controller}, Skip: withoutDeployment,
+	Name: "controller-single", Severity: doctor.Note, Needs: []doctor.Source{doctor.Controller}, Skip: withoutDeployment,
 	About: "The controller has one replica. While its pod moves to another node, the controller registers no target " +
 		"and webhooks do not answer.",
 	Remedy: "run two replicas",
-	Find: func(f *Facts) (out []Finding) {
+	Find: func(f *doctor.Facts) (out []doctor.Finding) {
 		for _, d := range f.Controllers {
 			if d.Wanted == 1 {
-				out = append(out, Finding{Object: d.String(), Text: "there is one replica"})
+				out = append(out, doctor.Finding{Object: d.String(), Text: "there is one replica"})
 			}
 		}
 		return out
 	},
 }, {
-	Name: "identity-not-injected", Severity: Error, Needs: []Source{Controller}, Skip: withoutDeployment,
+	Name: "identity-not-injected", Severity: doctor.Error,
+	Needs: []doctor.Source{doctor.Controller}, Skip: withoutDeployment,
 	About: "The service account names a role, but pods of the controller do not have its credentials. They are older " +
 		"than the annotation, or the webhook of EKS did not inject the credentials.",
 	Remedy: "restart the pods: kubectl rollout restart deployment -n NAMESPACE NAME",
 	Find:   podsWithoutIdentity,
 }, {
-	Name: "imds-unreachable", Severity: Error, Needs: []Source{Controller, Instances},
+	Name: "imds-unreachable", Severity: doctor.Error, Needs: []doctor.Source{doctor.Controller, doctor.Instances},
 	About: "The controller takes the region, the VPC or credentials from the instance metadata service, but pods " +
 		"cannot reach this service, because its hop limit is 1. It is a note while there is no controller.",
 	Remedy: "set --aws-region and --aws-vpc-id (values region and vpcId) and give the service account a role; or raise " +
@@ -85,7 +91,7 @@ var controllerChecks = []Check{{
 	Find: unreachableMetadata,
 }}
 
-func withoutDeployment(f *Facts) string {
+func withoutDeployment(f *doctor.Facts) string {
 	if len(f.Controllers) == 0 {
 		return "there is no Deployment of the controller"
 	}
@@ -93,40 +99,40 @@ func withoutDeployment(f *Facts) string {
 }
 
 // controllerElsewhere is set where there is no Deployment and webhooks are called at a URL, as in the playground.
-func controllerElsewhere(f *Facts) string {
-	if len(f.Controllers) == 0 && slices.ContainsFunc(f.Hooks, func(h Hook) bool { return h.URL != "" }) {
+func controllerElsewhere(f *doctor.Facts) string {
+	if len(f.Controllers) == 0 && slices.ContainsFunc(f.Hooks, func(h doctor.Hook) bool { return h.URL != "" }) {
 		return "the webhooks have a URL: the controller runs outside the cluster"
 	}
 	return ""
 }
 
-func absentController(f *Facts) []Finding {
+func absentController(f *doctor.Facts) []doctor.Finding {
 	if len(f.Controllers) > 0 {
 		return nil
 	}
-	x := Finding{Severity: Note, Object: "controller",
+	x := doctor.Finding{Severity: doctor.Note, Object: "controller",
 		Text: "there is no Deployment of the controller; it is not installed"}
 	var waiting []string
-	for _, o := range owners(f) {
-		if len(finalizers(o)) > 0 {
-			waiting = append(waiting, nameOf(o))
+	for _, o := range f.Owners() {
+		if len(doctor.Finalizers(o)) > 0 {
+			waiting = append(waiting, doctor.NameOf(o))
 		}
 	}
 	if len(waiting) > 0 {
-		x.Severity, x.Text = Error, "there is no Deployment of the controller, and objects carry its finalizers"
-		x.Evidence = join("", waiting)
+		x.Severity, x.Text = doctor.Error, "there is no Deployment of the controller, and objects carry its finalizers"
+		x.Evidence = doctor.Evidence("", waiting)
 	}
-	return []Finding{x}
+	return []doctor.Finding{x}
 }
 
-func unreadyControllers(f *Facts) (out []Finding) {
+func unreadyControllers(f *doctor.Facts) (out []doctor.Finding) {
 	for _, d := range f.Controllers {
 		if d.Ready >= d.Wanted && d.Wanted > 0 {
 			continue
 		}
-		x := Finding{Object: d.String(), Text: fmt.Sprintf("%d of %d replicas are ready", d.Ready, d.Wanted)}
+		x := doctor.Finding{Object: d.String(), Text: fmt.Sprintf("%d of %d replicas are ready", d.Ready, d.Wanted)}
 		if d.Ready > 0 {
-			x.Severity = Warning
+			x.Severity = doctor.Warning
 		}
 		for _, p := range d.Pods {
 			if p.Problem != "" {
@@ -141,22 +147,24 @@ func unreadyControllers(f *Facts) (out []Finding) {
 // live is how long ago a lease may have been renewed that is held by a running process.
 const live = time.Minute
 
-func duplicateControllers(f *Facts) (out []Finding) {
+func duplicateControllers(f *doctor.Facts) (out []doctor.Finding) {
 	if n := len(f.Controllers); n > 1 {
-		x := Finding{Object: f.Controllers[1].String(), Text: fmt.Sprintf("there are %d Deployments of the controller", n)}
+		x := doctor.Finding{Object: f.Controllers[1].String(),
+			Text: fmt.Sprintf("there are %d Deployments of the controller", n)}
 		for _, d := range f.Controllers {
 			x.Evidence = append(x.Evidence, d.String()+" with image "+d.Image)
 		}
 		out = append(out, x)
 	}
-	var held []Lease
+	var held []doctor.Lease
 	for _, l := range f.Leases {
 		if l.Holder != "" && f.Now.Sub(l.Renewed) < live {
 			held = append(held, l)
 		}
 	}
 	if len(held) > 1 {
-		x := Finding{Object: held[1].String(), Text: fmt.Sprintf("%d leases of leaders are being renewed", len(held))}
+		x := doctor.Finding{Object: held[1].String(),
+			Text: fmt.Sprintf("%d leases of leaders are being renewed", len(held))}
 		for _, l := range held {
 			x.Evidence = append(x.Evidence, fmt.Sprintf("%s is held by %s", l, l.Holder))
 		}
@@ -165,18 +173,18 @@ func duplicateControllers(f *Facts) (out []Finding) {
 	return out
 }
 
-func leaderlessControllers(f *Facts) []Finding {
-	if len(f.Leases) == 0 || slices.ContainsFunc(f.Leases, func(l Lease) bool {
+func leaderlessControllers(f *doctor.Facts) []doctor.Finding {
+	if len(f.Leases) == 0 || slices.ContainsFunc(f.Leases, func(l doctor.Lease) bool {
 		return l.Holder != "" && f.Now.Sub(l.Renewed) < live
 	}) {
 		return nil
 	}
-	last := slices.MaxFunc(f.Leases, func(a, b Lease) int { return a.Renewed.Compare(b.Renewed) })
-	text := "was last renewed " + age(f.Now.Sub(last.Renewed)) + " ago by " + last.Holder
+	last := slices.MaxFunc(f.Leases, func(a, b doctor.Lease) int { return a.Renewed.Compare(b.Renewed) })
+	text := "was last renewed " + doctor.Age(f.Now.Sub(last.Renewed)) + " ago by " + last.Holder
 	if last.Holder == "" {
-		text = "has had no holder for " + age(f.Now.Sub(last.Renewed))
+		text = "has had no holder for " + doctor.Age(f.Now.Sub(last.Renewed))
 	}
-	return []Finding{{Object: last.String(), Text: text}}
+	return []doctor.Finding{{Object: last.String(), Text: text}}
 }
 
 const (
@@ -185,7 +193,7 @@ const (
 	electionsMost  = 3
 )
 
-func unstableLeaders(f *Facts) (out []Finding) {
+func unstableLeaders(f *doctor.Facts) (out []doctor.Finding) {
 	for _, l := range f.Leases {
 		times := 0
 		var evidence []string
@@ -198,13 +206,13 @@ func unstableLeaders(f *Facts) (out []Finding) {
 			default:
 				times += max(e.Times, 1)
 			}
-			evidence = append(evidence, age(f.Now.Sub(e.Last))+" ago: "+e.Text)
+			evidence = append(evidence, doctor.Age(f.Now.Sub(e.Last))+" ago: "+e.Text)
 		}
 		if times <= electionsMost {
 			continue
 		}
-		x := Finding{Object: l.String(), Text: fmt.Sprintf("the leader has changed %d times within %s", times,
-			age(electionWindow)), Evidence: evidence}
+		x := doctor.Finding{Object: l.String(), Text: fmt.Sprintf("the leader has changed %d times within %s", times,
+			doctor.Age(electionWindow)), Evidence: evidence}
 		for _, d := range f.Controllers {
 			for _, p := range d.Pods {
 				if p.Restarts != "" {
@@ -217,7 +225,7 @@ func unstableLeaders(f *Facts) (out []Finding) {
 	return out
 }
 
-func podsWithoutIdentity(f *Facts) (out []Finding) {
+func podsWithoutIdentity(f *doctor.Facts) (out []doctor.Finding) {
 	for _, d := range f.Controllers {
 		var without []string
 		for _, p := range d.Pods {
@@ -226,14 +234,14 @@ func podsWithoutIdentity(f *Facts) (out []Finding) {
 			}
 		}
 		if d.Role != "" && len(without) > 0 {
-			out = append(out, Finding{Object: d.String(), Text: "pods have no credentials of role " + d.Role,
-				Evidence: join("", without)})
+			out = append(out, doctor.Finding{Object: d.String(), Text: "pods have no credentials of role " + d.Role,
+				Evidence: doctor.Evidence("", without)})
 		}
 	}
 	return out
 }
 
-func unreachableMetadata(f *Facts) []Finding {
+func unreachableMetadata(f *doctor.Facts) []doctor.Finding {
 	var near []string
 	for _, i := range f.Instances {
 		if i.HopLimit == 1 {
@@ -244,16 +252,44 @@ func unreachableMetadata(f *Facts) []Finding {
 		return nil
 	}
 	if len(f.Controllers) == 0 {
-		return []Finding{{Severity: Note, Object: "nodes", Text: "pods of these nodes cannot reach the instance metadata " +
-			"service, so the controller needs a region, a VPC and a role", Evidence: join("", near)}}
+		return []doctor.Finding{{Severity: doctor.Note, Object: "nodes",
+			Text: "pods of these nodes cannot reach the instance metadata " +
+				"service, so the controller needs a region, a VPC and a role", Evidence: doctor.Evidence("", near)}}
 	}
-	var out []Finding
+	var out []doctor.Finding
 	for _, d := range f.Controllers {
-		identity := len(d.Pods) > 0 && !slices.ContainsFunc(d.Pods, func(p Pod) bool { return !p.Identity })
+		identity := len(d.Pods) > 0 && !slices.ContainsFunc(d.Pods, func(p doctor.Pod) bool { return !p.Identity })
 		if !d.HostNetwork && (d.AsksInstance || !identity) {
-			out = append(out, Finding{Object: d.String(), Text: "takes the region, the VPC or credentials from the instance " +
-				"metadata service, which pods of nodes cannot reach", Evidence: join("", near)})
+			out = append(out, doctor.Finding{Object: d.String(),
+				Text: "takes the region, the VPC or credentials from the instance " +
+					"metadata service, which pods of nodes cannot reach", Evidence: doctor.Evidence("", near)})
 		}
 	}
 	return out
 }
+
+func unattendedStatuses(f *doctor.Facts) []doctor.Finding {
+	if len(f.Shown) == 0 || slices.ContainsFunc(f.Leases, func(l doctor.Lease) bool { return !l.Abandoned(f.Now) }) ||
+		!slices.ContainsFunc(f.Shown, elected) {
+		return nil
+	}
+	ready := 0
+	var names []string
+	for _, s := range f.Shown {
+		names = append(names, s.String())
+		if s.Ready {
+			ready++
+		}
+	}
+	x := doctor.Finding{Object: f.Shown[0].String(),
+		Text: fmt.Sprintf("no controller updates %d LoadBalancer objects, and %d "+
+			"of them still show Ready", len(names), ready)}
+	for _, l := range f.Leases {
+		x.Evidence = append(x.Evidence, l.Why(f.Now))
+	}
+	x.Evidence = append(x.Evidence, doctor.Evidence("", names)...)
+	return []doctor.Finding{x}
+}
+
+// elected reports whether the writer of an object elects its leader by a Lease.
+func elected(s doctor.Shown) bool { return strings.HasPrefix(s.Writer, "Lease ") }

@@ -1,4 +1,4 @@
-package doctor
+package checks
 
 import (
 	"fmt"
@@ -7,21 +7,22 @@ import (
 	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/lib/sorting"
+	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
 
-var permissionChecks = []Check{{
-	Name: "iam-role-missing", Severity: Error, Needs: []Source{RolePolicies}, Skip: withoutRole,
+var permissionChecks = []doctor.Check{{
+	Name: "iam-role-missing", Severity: doctor.Error, Needs: []doctor.Source{doctor.RolePolicies}, Skip: withoutRole,
 	About: "The role that the controller's service account names does not exist: the controller gets no credentials.",
 	Remedy: "create the role with the policy that lbc iam-policy prints, or correct the annotation " +
 		"eks.amazonaws.com/role-arn",
-	Find: func(f *Facts) []Finding {
+	Find: func(f *doctor.Facts) []doctor.Finding {
 		if f.Permissions.Exists {
 			return nil
 		}
-		return []Finding{{Object: f.Permissions.Role, Text: "there is no such role"}}
+		return []doctor.Finding{{Object: f.Permissions.Role, Text: "there is no such role"}}
 	},
 }, {
-	Name: "iam-denied", Severity: Error, Needs: []Source{RolePolicies}, Skip: withoutPermissions,
+	Name: "iam-denied", Severity: doctor.Error, Needs: []doctor.Source{doctor.RolePolicies}, Skip: withoutPermissions,
 	About: "By IAM's own simulation, the policies of the controller's role do not allow actions that this version calls " +
 		"with its flags. lbc iam-policy prints the statements. " +
 		"It is a warning if only some features need the actions, and a note if the standard policy lacks them too. " +
@@ -32,40 +33,25 @@ var permissionChecks = []Check{{
 	Find: deniedPermissions,
 }}
 
-// Permissions are what the policies of the controller's role allow.
-type Permissions struct {
-	Role    string // ARN; empty = not known
-	Exists  bool
-	Lacking []Lack
-	Untried []string // actions that were not tried, where nothing could be simulated
-}
-
-// Lack is an action of a statement of the smallest policy that is not allowed.
-type Lack struct {
-	Sid, Action, Resource string
-	Explicit              bool     // by a Deny, not for want of an Allow
-	Severity              Severity // how bad it is for a controller to lack the action
-}
-
-func withoutRole(f *Facts) string {
+func withoutRole(f *doctor.Facts) string {
 	if f.Permissions.Role == "" {
 		return "the role of the controller is not known: name it with --controller-role"
 	}
 	return ""
 }
 
-func withoutPermissions(f *Facts) string {
+func withoutPermissions(f *doctor.Facts) string {
 	if why := withoutRole(f); why != "" || f.Permissions.Exists {
 		return why
 	}
 	return "the role does not exist"
 }
 
-func deniedPermissions(f *Facts) (out []Finding) {
+func deniedPermissions(f *doctor.Facts) (out []doctor.Finding) {
 	role := f.Permissions.Role
 	type part struct {
 		sid      string
-		severity Severity
+		severity doctor.Severity
 		explicit bool
 	}
 	actions, resources := map[part][]string{}, map[part][]string{}
@@ -81,8 +67,8 @@ func deniedPermissions(f *Facts) (out []Finding) {
 	for _, p := range sorting.Sorted(maps.Keys(actions), func(a, b part) int {
 		return strings.Compare(fmt.Sprint(a), fmt.Sprint(b))
 	}) {
-		x := Finding{Severity: p.severity, Object: role, Text: "may not " + strings.Join(actions[p], ", ") +
-			", of statement " + p.sid, Evidence: join("on ", resources[p])}
+		x := doctor.Finding{Severity: p.severity, Object: role, Text: "may not " + strings.Join(actions[p], ", ") +
+			", of statement " + p.sid, Evidence: doctor.Evidence("on ", resources[p])}
 		if p.explicit {
 			x.Text += ": a policy denies it"
 			x.Remedy = "remove the Deny from the policies of the role"
@@ -90,10 +76,10 @@ func deniedPermissions(f *Facts) (out []Finding) {
 		out = append(out, x)
 	}
 	if n := len(f.Permissions.Untried); n > 0 {
-		out = append(out, Finding{
-			Severity: Note, Object: role,
+		out = append(out, doctor.Finding{
+			Severity: doctor.Note, Object: role,
 			Text:     fmt.Sprintf("%d of its actions could not be tried without iam:SimulatePrincipalPolicy", n),
-			Evidence: join("", f.Permissions.Untried),
+			Evidence: doctor.Evidence("", f.Permissions.Untried),
 			Remedy:   "allow your credentials iam:SimulatePrincipalPolicy on the role",
 		})
 	}

@@ -1,4 +1,4 @@
-package doctor
+package checks
 
 import (
 	"crypto/x509"
@@ -8,78 +8,81 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
 
-var webhookChecks = []Check{{
-	Name: "webhook-ca", Severity: Error, Needs: []Source{Webhooks},
+var webhookChecks = []doctor.Check{{
+	Name: "webhook-ca", Severity: doctor.Error, Needs: []doctor.Source{doctor.Webhooks},
 	About: "The CA bundle of a webhook is missing, not readable or expired: the API server cannot call it. If the " +
 		"webhook fails closed, nobody can write its objects.",
 	Remedy: "let the controller write the bundle (--webhook-cert-secret), or check that cert-manager's injector runs; " +
 		"if the chart issues the certificate, run helm upgrade again",
 	Find: brokenBundles,
 }, {
-	Name: "webhook-certificate-expiring", Severity: Warning, Needs: []Source{Webhooks},
+	Name: "webhook-certificate-expiring", Severity: doctor.Warning, Needs: []doctor.Source{doctor.Webhooks},
 	About: "A serving certificate of the webhooks, or its authority, is in the last quarter of its lifetime: its " +
 		"renewal fails. It is an error if the certificate has expired.",
 	Remedy: "find out why it is not renewed: with --webhook-cert-secret in the controller's log, with cert-manager in " +
 		"its Certificate; for a certificate of the chart, run helm upgrade",
 	Find: expiringWebhookCertificates,
 }, {
-	Name: "webhook-certificate-untrusted", Severity: Error, Needs: []Source{Webhooks},
+	Name: "webhook-certificate-untrusted", Severity: doctor.Error, Needs: []doctor.Source{doctor.Webhooks},
 	About: "The authority in the CA bundle has not signed the serving certificate, or the certificate has other names: " +
 		"the API server refuses it (x509: certificate signed by unknown authority).",
 	Remedy: "write the authority of the Secret into the CA bundle: restart the controller with --webhook-cert-secret, " +
 		"or run helm upgrade; let GitOps tools ignore the bundle and the Secret",
 	Find: untrustedCertificates,
 }, {
-	Name: "webhook-service-missing", Severity: Error, Needs: []Source{Webhooks},
+	Name: "webhook-service-missing", Severity: doctor.Error, Needs: []doctor.Source{doctor.Webhooks},
 	About: "The Service of a webhook does not exist, usually because somebody uninstalled the controller and left the " +
 		"configuration. If the webhook fails closed, nobody can create its objects.",
 	Remedy: "install the controller, or delete the webhook configuration",
-	Find: func(f *Facts) []Finding {
-		return byService(f, func(h Hook) bool { return !h.Exists }, "webhooks name this Service, which does not exist")
+	Find: func(f *doctor.Facts) []doctor.Finding {
+		return byService(f, func(h doctor.Hook) bool { return !h.Exists }, "webhooks name this Service, which does not exist")
 	},
 }, {
-	Name: "webhook-no-endpoints", Severity: Error, Needs: []Source{Webhooks},
+	Name: "webhook-no-endpoints", Severity: doctor.Error, Needs: []doctor.Source{doctor.Webhooks},
 	About:  "No pod behind the Service of the webhooks is ready.",
 	Remedy: "find out why the controller's pods are not ready, and check that the selector of the Service matches them",
-	Find: func(f *Facts) []Finding {
-		return byService(f, func(h Hook) bool { return h.Exists && h.Endpoints == 0 },
+	Find: func(f *doctor.Facts) []doctor.Finding {
+		return byService(f, func(h doctor.Hook) bool { return h.Exists && h.Endpoints == 0 },
 			"no pod behind this Service of webhooks is ready")
 	},
 }, {
-	Name: "webhook-unanswered", Severity: Error, Needs: []Source{Admission},
+	Name: "webhook-unanswered", Severity: doctor.Error, Needs: []doctor.Source{doctor.Admission},
 	About: "lbc doctor tried to create a Service of type LoadBalancer as a dry run, and a webhook did not answer " +
 		"or refused it.",
 	Remedy: "admit TCP port 9443 from the control plane's security group to the nodes; with an overlay network, run the " +
 		"controller with hostNetwork",
-	Find: func(f *Facts) []Finding {
+	Find: func(f *doctor.Facts) []doctor.Finding {
 		if f.Refused == "" {
 			return nil
 		}
-		return []Finding{{Object: "Service of type LoadBalancer", Text: "cannot be created", Evidence: []string{f.Refused}}}
+		return []doctor.Finding{{Object: "Service of type LoadBalancer", Text: "cannot be created",
+			Evidence: []string{f.Refused}}}
 	},
 }, {
-	Name: "policy-refuses", Severity: Error, Needs: []Source{Admission},
+	Name: "policy-refuses", Severity: doctor.Error, Needs: []doctor.Source{doctor.Admission},
 	About: "A policy, another webhook or a quota of the cluster refuses TargetGroupBindings or LoadBalancer objects of " +
 		"the controller. lbc doctor tried to create them as a dry run, as the user of the kubeconfig, in at most ten " +
 		"namespaces with load balancers.",
 	Remedy: "meet the conditions of the policy, or exempt the controller's service account from it; --object-labels and " +
 		"--copied-labels (chart: objectLabels, copiedLabels) put labels on the objects that the controller creates",
-	Find: func(f *Facts) (out []Finding) {
+	Find: func(f *doctor.Facts) (out []doctor.Finding) {
 		for _, object := range slices.Sorted(maps.Keys(f.Denials)) {
-			out = append(out, Finding{Object: object, Text: "would be refused", Evidence: []string{f.Denials[object]}})
+			out = append(out, doctor.Finding{Object: object, Text: "would be refused", Evidence: []string{f.Denials[object]}})
 		}
 		return out
 	},
 }, {
-	Name: "webhook-blocks", Severity: Note, Needs: []Source{Webhooks},
+	Name: "webhook-blocks", Severity: doctor.Note, Needs: []doctor.Source{doctor.Webhooks},
 	About: "A webhook fails closed for all Services, pods or Ingresses: while no controller runs, nobody can write " +
 		"such objects.",
 	Remedy: "use the webhook configurations of this version, which fail open unless a later repair would be impossible",
 	Find:   blockingHooks,
 }, {
-	Name: "auto-mode-services", Severity: Warning, Needs: []Source{Definitions, Webhooks},
+	Name: "auto-mode-services", Severity: doctor.Warning, Needs: []doctor.Source{doctor.Definitions, doctor.Webhooks},
 	About: "EKS Auto Mode serves load balancers in this cluster, and the controller's webhook gives new Services of " +
 		"type LoadBalancer without a class its own class: " +
 		"the same manifest gets another load balancer than before the installation " +
@@ -92,18 +95,19 @@ var webhookChecks = []Check{{
 // serviceWebhook gives Services without a class that of the controller.
 const serviceWebhook = "mservice.elbv2.k8s.aws"
 
-func divertedServices(f *Facts) (out []Finding) {
+func divertedServices(f *doctor.Facts) (out []doctor.Finding) {
 	for _, h := range f.Hooks {
 		if f.AutoMode && h.Name == serviceWebhook {
-			out = append(out, Finding{Object: h.Configuration, Text: "webhook " + h.Name + " takes new Services without a " +
-				"class from EKS Auto Mode"})
+			out = append(out, doctor.Finding{Object: h.Configuration,
+				Text: "webhook " + h.Name + " takes new Services without a " +
+					"class from EKS Auto Mode"})
 		}
 	}
 	return out
 }
 
 // policies are lines of evidence about webhooks.
-func policies(all []Hook) (out []string) {
+func policies(all []doctor.Hook) (out []string) {
 	for _, h := range all {
 		policy := "fails open"
 		if h.Fails {
@@ -115,23 +119,23 @@ func policies(all []Hook) (out []string) {
 }
 
 // closed is Error if one of the webhooks fails closed.
-func closed(all []Hook) Severity {
-	if slices.ContainsFunc(all, func(h Hook) bool { return h.Fails }) {
-		return Error
+func closed(all []doctor.Hook) doctor.Severity {
+	if slices.ContainsFunc(all, func(h doctor.Hook) bool { return h.Fails }) {
+		return doctor.Error
 	}
-	return Warning
+	return doctor.Warning
 }
 
 // byService is a finding for each Service of webhooks with a problem.
-func byService(f *Facts, problem func(Hook) bool, text string) (out []Finding) {
-	of := map[string][]Hook{}
+func byService(f *doctor.Facts, problem func(doctor.Hook) bool, text string) (out []doctor.Finding) {
+	of := map[string][]doctor.Hook{}
 	for _, h := range f.Hooks {
 		if h.Service != "" && problem(h) {
 			of[h.Service] = append(of[h.Service], h)
 		}
 	}
 	for _, service := range slices.Sorted(maps.Keys(of)) {
-		out = append(out, Finding{Severity: closed(of[service]), Object: "Service " + service, Text: text,
+		out = append(out, doctor.Finding{Severity: closed(of[service]), Object: "Service " + service, Text: text,
 			Evidence: policies(of[service])})
 	}
 	return out
@@ -148,7 +152,7 @@ func parse(text []byte) (out []*x509.Certificate) {
 }
 
 // byConfiguration groups webhooks by configuration and CA bundle.
-func byConfiguration(f *Facts) (out [][]Hook) {
+func byConfiguration(f *doctor.Facts) (out [][]doctor.Hook) {
 	at := map[string]int{}
 	for _, h := range f.Hooks {
 		key := h.Configuration + "\n" + string(h.CA)
@@ -162,7 +166,7 @@ func byConfiguration(f *Facts) (out [][]Hook) {
 	return out
 }
 
-func brokenBundles(f *Facts) (out []Finding) {
+func brokenBundles(f *doctor.Facts) (out []doctor.Finding) {
 	for _, hooks := range byConfiguration(f) {
 		h, authorities := hooks[0], parse(hooks[0].CA)
 		var text string
@@ -172,11 +176,11 @@ func brokenBundles(f *Facts) (out []Finding) {
 		case len(authorities) == 0:
 			text = "the CA bundle holds no certificate"
 		case !slices.ContainsFunc(authorities, func(c *x509.Certificate) bool { return f.Now.Before(c.NotAfter) }):
-			text = "the CA bundle has expired " + age(f.Now.Sub(authorities[0].NotAfter)) + " ago"
+			text = "the CA bundle has expired " + doctor.Age(f.Now.Sub(authorities[0].NotAfter)) + " ago"
 		default:
 			continue
 		}
-		x := Finding{Severity: closed(hooks), Object: h.Configuration, Text: text, Evidence: policies(hooks)}
+		x := doctor.Finding{Severity: closed(hooks), Object: h.Configuration, Text: text, Evidence: policies(hooks)}
 		if h.Injected {
 			x.Remedy = "see why cert-manager's injector does not write it: kubectl logs -n cert-manager " +
 				"deployment/cert-manager-cainjector"
@@ -191,22 +195,22 @@ func ending(c *x509.Certificate, now time.Time) (text string, expired bool) {
 	left := c.NotAfter.Sub(now)
 	switch {
 	case left <= 0:
-		return "has expired " + age(-left) + " ago", true
+		return "has expired " + doctor.Age(-left) + " ago", true
 	case left < c.NotAfter.Sub(c.NotBefore)/4:
-		return "expires in " + age(left), false
+		return "expires in " + doctor.Age(left), false
 	}
 	return "", false
 }
 
-func expiringWebhookCertificates(f *Facts) (out []Finding) {
+func expiringWebhookCertificates(f *doctor.Facts) (out []doctor.Finding) {
 	add := func(object, what string, c *x509.Certificate) {
 		text, expired := ending(c, f.Now)
 		if text == "" {
 			return
 		}
-		x := Finding{Object: object, Text: what + " " + text}
+		x := doctor.Finding{Object: object, Text: what + " " + text}
 		if expired {
-			x.Severity = Error
+			x.Severity = doctor.Error
 		}
 		out = append(out, x)
 	}
@@ -228,11 +232,11 @@ func expiringWebhookCertificates(f *Facts) (out []Finding) {
 	return out
 }
 
-func untrustedCertificates(f *Facts) (out []Finding) {
+func untrustedCertificates(f *doctor.Facts) (out []doctor.Finding) {
 	for _, s := range f.Serving {
 		chain := parse(s.Chain)
 		if len(chain) == 0 {
-			out = append(out, Finding{Object: "Secret " + s.Secret, Text: "holds no certificate"})
+			out = append(out, doctor.Finding{Object: "Secret " + s.Secret, Text: "holds no certificate"})
 			continue
 		}
 		seen := map[string]bool{}
@@ -253,7 +257,7 @@ func untrustedCertificates(f *Facts) (out []Finding) {
 				DNSName: name + "." + namespace + ".svc", KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
 			if err != nil && f.Now.Before(chain[0].NotAfter) {
 				seen[hooks[0].Configuration] = true
-				out = append(out, Finding{Severity: closed(hooks), Object: "Secret " + s.Secret,
+				out = append(out, doctor.Finding{Severity: closed(hooks), Object: "Secret " + s.Secret,
 					Text: "its certificate is not accepted by " + hooks[0].Configuration, Evidence: []string{err.Error()}})
 			}
 		}
@@ -261,13 +265,13 @@ func untrustedCertificates(f *Facts) (out []Finding) {
 	return out
 }
 
-func blockingHooks(f *Facts) (out []Finding) {
+func blockingHooks(f *doctor.Facts) (out []doctor.Finding) {
 	for _, h := range f.Hooks {
 		wide := slices.ContainsFunc(h.Resources, func(r string) bool {
 			return slices.Contains([]string{"services", "pods", "ingresses", "*"}, r)
 		})
 		if h.Fails && wide && !h.Selective {
-			out = append(out, Finding{Object: h.Configuration, Text: "webhook " + h.Name + " fails closed for all " +
+			out = append(out, doctor.Finding{Object: h.Configuration, Text: "webhook " + h.Name + " fails closed for all " +
 				strings.Join(h.Resources, ", ")})
 		}
 	}

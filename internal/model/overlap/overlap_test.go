@@ -1,4 +1,4 @@
-package traffic
+package overlap
 
 import (
 	"math/rand/v2"

@@ -1,4 +1,6 @@
-package traffic
+// Package overlap says which conditions of rules can match the same request, and which match every request that others
+// match.
+package overlap
 
 import (
 	"net/netip"
