@@ -1,6 +1,6 @@
 // Package wire serves simulated services over HTTP in AWS's own protocols: query and EC2 query with XML answers, JSON
-// 1.1, RPC v2 CBOR, REST with XML, and objects of S3. It maps requests to the SDK's input types and outputs to answers by
-// reflection, checks that calls are signed, and holds no service's behaviour. It may import the standard library,
+// 1.1, RPC v2 CBOR, REST with XML, and objects of S3. It maps requests to the SDK's input types and outputs to answers
+// by reflection, checks that calls are signed, and holds no service's behaviour. It may import the standard library,
 // smithy-go, the SDK's types of S3, awssim/apierr and awssim/gate.
 package wire
 
@@ -253,8 +253,8 @@ func read(r *http.Request) (*request, error) {
 	return req, nil
 }
 
-// documented reports whether the body is a document, of a REST service or in CBOR, rather than a form. Some clients name
-// no type for it.
+// documented reports whether the body is a document, of a REST service or in CBOR, rather than a form. Some clients
+// name no type for it.
 func documented(r *http.Request) bool {
 	rest := func(s *service) bool { return s.prefix != "" && strings.HasPrefix(r.URL.Path, s.prefix+"/") }
 	return speaksCBOR(r) || strings.HasSuffix(r.Header.Get("Content-Type"), "/xml") || signedFor(r, storage) ||

@@ -151,7 +151,7 @@ func TestBinaryBodiesAreReplayedAsRecorded(t *testing.T) {
 	const path = "/service/Tags_2017/operation/GetResources"
 	c := NewRecorder()
 	live := c.Wrap(doer(func(*http.Request) (*http.Response, error) {
-		return &http.Response{StatusCode: 200, Header: http.Header{"Smithy-Protocol": {"rpc-v2-cbor"}},
+		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Smithy-Protocol": {"rpc-v2-cbor"}},
 			Body: io.NopCloser(strings.NewReader("\xbf\xff" + binary))}, nil
 	}))
 	for _, body := range []string{binary, binaryPrefix} {
