@@ -53,8 +53,11 @@ func (i *inputs) settings(ctx context.Context, k client.Reader, errOut io.Writer
 	found, err := controllers(ctx, k)
 	enough := i.config.ClusterName != "" || i.account != "" || i.simulated
 	switch {
-	case err != nil && (!enough || !apierrors.IsForbidden(err)):
+	case err != nil && !enough:
 		return fmt.Errorf("%w; set --cluster-name, --aws-vpc-id and the flags that your controller runs with", err)
+	case err != nil && !apierrors.IsForbidden(err):
+		return fmt.Errorf("the controller's flags are unknown: %w; try again, or set them in the environment variable %s",
+			err, flagsVariable)
 	case err != nil:
 		i.flagsUnread = err
 		fmt.Fprintf(errOut, "lbc: the controller's flags are unknown: %v\n", err) //nolint:errcheck // a hint

@@ -31,7 +31,7 @@ changes no answer. Without access to AWS, a line says that this part is missing.
 
 ` + inputHelp + `
 
-Exit status: 0 nothing needs attention; 1 lbc failed, or could not read the flags of the controller;
+Exit status: 0 nothing needs attention; 1 lbc failed, or does not know the flags of the controller;
 2 a file cannot be read; 4 objects need attention.`
 
 const rollbackExample = `  lbc rollback-check -A
@@ -131,7 +131,8 @@ func (o *rollbackOptions) run(ctx context.Context, out, errOut io.Writer, in io.
 	case d.Attention > 0:
 		return exitWarnings
 	case o.flagsUnread != nil:
-		return errors.New("it is not known which flags the controller runs with; set them here or in " + flagsVariable)
+		return errors.New("it is not known which flags the controller runs with; set them in the environment variable " +
+			flagsVariable)
 	}
 	return nil
 }

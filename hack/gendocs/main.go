@@ -167,7 +167,7 @@ func findings() string {
 
 // flagsOnlyHere are the flags that the existing controller does not have.
 var flagsOnlyHere = strings.Fields(`
-	existing-features-only strict-groups deletion-brake object-labels copied-labels assumable-roles
+	existing-features-only default-ip-address-type strict-groups deletion-brake object-labels copied-labels assumable-roles
 	existing-load-balancers bindable-target-groups binding-networking external-target-groups
 	cross-namespace-target-groups endpoints-without-pods node-security-group max-rules-per-security-group
 	deregistration-brake open-readiness-gates-after exclude-ip-targets-by-node-label drift-check-interval

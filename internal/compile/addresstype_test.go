@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/k8s-lbc/lbc/internal/model/diag"
@@ -59,6 +60,52 @@ func TestDefaultAddressTypeIsOfNewLoadBalancers(t *testing.T) {
 			if d.Class == diag.Invalid && d.Phase == diag.Building {
 				t.Errorf("%s: %s", name, d.Text)
 			}
+		}
+	}
+}
+
+// TestDefaultAddressTypeFitsTheListeners has a dualstack default meet a Service with UDP, for which AWS wants source NAT.
+func TestDefaultAddressTypeFitsTheListeners(t *testing.T) {
+	t.Parallel()
+	for protocol, want := range map[string]string{"UDP": "ipv4", "TCP_UDP": "ipv4", "TCP": "dualstack"} {
+		f, cfg := account(), config()
+		cfg.DefaultAddressType = "dualstack"
+		f.Subnets["subnet-0d1"] = facts.Subnet{ID: "subnet-0d1", VPC: "vpc-1", Zone: "a", IPv6CIDRs: []string{"2001:db8::/64"}}
+		e := loadBalancer(ingress("n", "a", func(m *intent.Member) {
+			m.Settings.Subnets = set(m, "subnets", intent.SubnetSelector{IDsOrNames: []string{"subnet-0d1"}})
+			m.Listeners[0].Protocol = protocol
+		}))
+		e.Type = stack.Network
+		r := Compile(e, f, cfg, nil)
+		if r.Stack == nil || len(r.Stack.LoadBalancers) != 1 {
+			t.Fatalf("%s: %v", protocol, r.Diagnostics)
+		}
+		if got := r.Stack.LoadBalancers[0].IPAddressType; got != want {
+			t.Errorf("%s: %s, want %s", protocol, got, want)
+		}
+	}
+}
+
+// TestDefaultAddressTypeIsThatInEffect has a newcomer of a group declare a type, beside a flag that is for new load
+// balancers only.
+func TestDefaultAddressTypeIsThatInEffect(t *testing.T) {
+	t.Parallel()
+	for declared, refused := range map[string]bool{"ipv4": false, "dualstack": true} {
+		f, cfg := account(), config()
+		cfg.DefaultAddressType = "dualstack"
+		f.Existing = &facts.LoadBalancer{Type: stack.Application, Scheme: stack.Internal, IPAddressType: "ipv4",
+			Subnets: []string{"subnet-0a1", "subnet-0b1"}}
+		first := ingress("shop", "web")
+		memory := Compile(loadBalancer(first), f, cfg, nil).Memory
+		late := ingress("mal", "late", func(m *intent.Member) {
+			m.Settings.IPAddressType = set(m, "ip-address-type", declared)
+		})
+		r := Compile(loadBalancer(first, late), f, cfg, memory)
+		if got := strings.Contains(strings.Join(codes(r.Diagnostics), " "), "SettingNotPermitted"); got != refused {
+			t.Errorf("%s: refused %t: %v", declared, got, r.Diagnostics)
+		}
+		if got := mustBuild(t, r).LoadBalancers[0].IPAddressType; got != "ipv4" {
+			t.Errorf("%s: %s", declared, got)
 		}
 	}
 }

@@ -69,19 +69,31 @@ func (b *build) chooseScheme() {
 	b.lb.Scheme = lb.Scheme
 }
 
-// defaultAddressType is the IP address type of a new load balancer without a declared one.
-func (b *build) defaultAddressType() string { return cmp.Or(b.cfg.DefaultAddressType, stack.IPv4) }
+// defaultAddressType is the IP address type without a declared one. A default other than ipv4 changes no existing load
+// balancer, and is not for listeners to which AWS gives IPv6 only with source NAT and IPv6 targets.
+func (b *build) defaultAddressType() string {
+	preset := cmp.Or(b.cfg.DefaultAddressType, stack.IPv4)
+	if preset == stack.IPv4 {
+		return preset
+	}
+	if lb, _ := b.existing(); lb != nil && lb.IPAddressType != "" {
+		return lb.IPAddressType
+	}
+	if slices.ContainsFunc(b.e.Members, func(m intent.Member) bool {
+		return slices.ContainsFunc(m.Listeners, func(l intent.Listener) bool { return udp(l.Protocol) })
+	}) {
+		return stack.IPv4
+	}
+	return preset
+}
 
-// chooseIPAddressType sets the IP address type: the declared one, else the default. A default other than ipv4 changes no
-// existing load balancer.
+// chooseIPAddressType sets the IP address type: the declared one, else the default.
 func (b *build) chooseIPAddressType() {
 	b.lb.IPAddressType = b.defaultAddressType()
 	s := b.settings.ipAddressType
 	if !s.Set {
-		if b.undecided() || b.lb.IPAddressType != stack.IPv4 {
-			if lb, _ := b.existing(); lb != nil && lb.IPAddressType != "" {
-				b.lb.IPAddressType = lb.IPAddressType
-			}
+		if lb, _ := b.existing(); b.undecided() && lb != nil && lb.IPAddressType != "" {
+			b.lb.IPAddressType = lb.IPAddressType
 		}
 		return
 	}

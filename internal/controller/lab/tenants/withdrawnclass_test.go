@@ -57,3 +57,51 @@ func TestNarrowedClassBindsInvalidIngresses(t *testing.T) {
 		})
 	}
 }
+
+// TestMistakeBesideAnotherClassOpensNothing moves an Ingress from a class of internal load balancers to one of open ones,
+// with a mistake in the same edit: the last valid version serves as it was.
+func TestMistakeBesideAnotherClassOpensNothing(t *testing.T) {
+	t.Parallel()
+	class := func(name string, change func(*v1beta1.IngressClassParamsSpec)) []client.Object {
+		p := &v1beta1.IngressClassParams{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		change(&p.Spec)
+		return []client.Object{p, &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: name},
+			Spec: networkingv1.IngressClassSpec{Controller: "ingress.k8s.aws/alb",
+				Parameters: &networkingv1.IngressClassParametersReference{APIGroup: ptr.To("elbv2.k8s.aws"),
+					Kind: "IngressClassParams", Name: name}}}}
+	}
+	private := class("private", func(s *v1beta1.IngressClassParamsSpec) {
+		s.Scheme = ptr.To(v1beta1.LoadBalancerScheme("internal"))
+	})
+	public := class("public", func(s *v1beta1.IngressClassParamsSpec) {
+		s.Scheme, s.InboundCIDRs = ptr.To(v1beta1.LoadBalancerScheme("internet-facing")), []string{"0.0.0.0/0"}
+	})
+	web := lab.Ingress("web", map[string]string{"inbound-cidrs": "10.0.0.0/8"}, "a")
+	web.Spec.IngressClassName = ptr.To("private")
+	l := lab.New(t, account.Profile{}, append(slices.Concat(private, public), web, lab.Service("a"))...)
+	l.Settle(lab.Key("web"))
+	shown := func() (out []string) {
+		r := l.Sim.Resources()
+		for _, lb := range r.LoadBalancers {
+			out = append(out, lb.ARN+" "+lb.Scheme)
+		}
+		for _, sg := range r.SecurityGroups {
+			for _, rule := range sg.Ingress {
+				if strings.HasPrefix(sg.Name, "k8s-") {
+					out = append(out, sg.Name+" "+rule.Peer)
+				}
+			}
+		}
+		return out
+	}
+	before := shown()
+	edited := &networkingv1.Ingress{}
+	l.Get(edited, "web")
+	edited.Spec.IngressClassName = ptr.To("public")
+	edited.Annotations["alb.ingress.kubernetes.io/healthcheck-interval-seconds"] = "soon"
+	l.Must(l.Client.Update(t.Context(), edited))
+	l.Settle(lab.Key("web"))
+	if after := shown(); len(before) == 0 || !slices.Equal(before, after) {
+		t.Errorf("before: %v\nafter: %v\n%s", before, after, strings.Join(l.Events, "\n"))
+	}
+}
