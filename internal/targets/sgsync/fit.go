@@ -52,7 +52,9 @@ func Fit(current []stack.Permission, needs Needs, state func(stack.Permission) R
 		return Fitted{Grant: grant, Revoke: revoke, Waits: waits}
 	}
 	f.Grant, f.Refused = nil, map[string]int{}
-	standing := sgrules.Of(current)
+	standing := sgrules.Of(slices.DeleteFunc(slices.Clone(current), func(rule stack.Permission) bool {
+		return left(rule, needs.All)
+	}))
 	stand := func(perms []stack.Permission) []stack.Permission {
 		return slices.DeleteFunc(slices.Clone(perms), func(p stack.Permission) bool { return !standing.Admits(p) })
 	}
@@ -64,30 +66,41 @@ func Fit(current []stack.Permission, needs Needs, state func(stack.Permission) R
 			held[i], open = append(held[i], stand(n.Former)...), append(open, i)
 		}
 	}
-	revocable := func() []stack.Permission {
+	// what stands stays, in narrower rules if there is room for them
+	keep := func() (grant, revoke []stack.Permission) {
 		accepted := slices.Concat(held...)
-		_, revoke, _ := Changes(current, accepted, state, partial)
-		return dispensable(current, accepted, revoke)
+		if grant, revoke, _ = Changes(current, accepted, state, partial); fits(current, grant, revoke, most) {
+			return grant, revoke
+		}
+		return nil, dispensable(current, accepted, revoke)
 	}
-	f.Revoke = revocable()
+	first, revoke := keep()
+	f.Grant, f.Revoke = first, revoke
 	for _, i := range open {
-		before, revoke := held[i], f.Revoke
+		before, was, gone := held[i], first, revoke
 		if held[i] = each[i].Permissions; len(each[i].Former) > 0 {
-			revoke = revocable()
+			first, revoke = keep()
 		}
-		with := slices.Concat(held...)
-		grant, _, _ := changesTo(current, Pack(with, current), state, true)
-		total := sgrules.Count(changed(current, grant, revoke))
-		if !fits(current, grant, revoke, most) {
-			grant, _, _ = changesTo(current, Pack(hulls(with), current), state, true)
+		with, rest := slices.Concat(held...), changed(current, first, revoke)
+		more, _, _ := changesTo(rest, Pack(with, rest), state, true)
+		total := sgrules.Count(rest) + sgrules.Count(more)
+		if !fits(rest, more, nil, most) {
+			more, _, _ = changesTo(rest, Pack(hulls(with), rest), state, true)
 		}
-		if !fits(current, grant, revoke, limit) {
-			held[i], f.Refused[each[i].Binding] = before, total
+		if !fits(current, slices.Concat(first, more), revoke, limit) {
+			held[i], first, revoke, f.Refused[each[i].Binding] = before, was, gone, total
 			continue
 		}
-		f.Grant, f.Revoke = grant, revoke
+		f.Grant, f.Revoke = slices.Concat(first, more), revoke
 	}
 	return f
+}
+
+// left reports whether a rule of the controller admits much of the internet, and nobody needs the like of it any more: it
+// does not stay for those who need a part of it.
+func left(rule stack.Permission, needed []stack.Permission) bool {
+	return HasLabel(rule.Description) && len(Wide(rangesOf([]stack.Permission{rule}))) > 0 &&
+		!slices.ContainsFunc(needed, func(p stack.Permission) bool { return sourceOf(normalise(p)) == sourceOf(normalise(rule)) })
 }
 
 // dispensable returns those of the rules to revoke without which everything that needs them is admitted as before.

@@ -147,14 +147,14 @@ func (r *Reconciler) look(ctx context.Context, group string, partial func() bool
 			first, revoke = sgrules.Room(current, grant, revoke, sgrules.Of(needs.All), limit)
 		}
 		var unproven []stack.Permission
-		if r.Table.guards(group, first) {
+		if sgrules.Count(current) < limit && r.Table.guards(group, first) {
 			unproven = known.unproven(current, grant)
 		}
 		var until time.Time
 		ungranted := true
 		if len(unproven) == 0 {
 			until, ungranted, err = r.change(ctx, group, first, grant, revoke)
-		} else if until, err = r.prove(ctx, group, unproven, noRoom(group, current, grant, limit), known); err == nil &&
+		} else if until, err = r.prove(ctx, group, unproven, known); err == nil &&
 			until.IsZero() {
 			continue
 		}
@@ -186,11 +186,13 @@ func (r *Reconciler) look(ctx context.Context, group string, partial func() bool
 // unread is why a group whose rules cannot be read is not as it should be; nil for one that is gone and that no binding
 // needs.
 func (r *Reconciler) unread(group string, err error) error {
-	needs, _, seen := r.Table.needsOf(group, refused{})
+	nothing := func(stack.Permission) bool { return false }
+	known := refused{stands: nothing, stood: nothing}
+	needs, _, seen := r.Table.needsOf(group, known)
 	if awsclient.Classify(err).Code != awsclient.CodeGroupNotFound || len(needs.All) > 0 {
 		return err
 	}
-	r.Table.settle(group, seen, refused{})
+	r.Table.settle(group, seen, known)
 	return nil
 }
 

@@ -81,15 +81,11 @@ func (r *Reconciler) isolate(ctx context.Context, group string, grant []stack.Pe
 }
 
 // prove has EC2 accept or refuse sources before rules are revoked for them: it grants one rule of each in the room that
-// a group has, and revokes the rule at once. Without room, no source is proved in this look. until is as in change.
-func (r *Reconciler) prove(ctx context.Context, group string, unproven []stack.Permission, full *FullError,
-	known *refused) (until time.Time, err error) {
+// a group has, and revokes the rule at once. until is as in change.
+func (r *Reconciler) prove(ctx context.Context, group string, unproven []stack.Permission, known *refused) (
+	until time.Time, err error) {
 	for _, p := range unproven {
 		s := sourceOf(normalise(p))
-		if full.Have >= full.Limit {
-			known.sources[s] = full
-			continue
-		}
 		out := r.authorize(ctx, group, []stack.Permission{p})
 		if out.State == apply.Failed && refusesSource(out.Err) && r.exists(ctx, group, out.Err) {
 			r.refuse(group, s, out.Err, known)
@@ -220,7 +216,10 @@ func (r *Reconciler) refuse(group string, s source, err error, known *refused) {
 	known.sources[s] = err
 	for _, namespace := range known.naming[s] {
 		key, op := refusalsOf(namespace, group), plan.NameOf(awsop.AuthorizeSecurityGroupIngress{})
-		if known.count[namespace]++; r.Refusals != nil {
+		if r.Refusals == nil || !r.Refusals.Known(key, s.String()) {
+			known.count[namespace]++
+		}
+		if r.Refusals != nil {
 			r.Refusals.Refused(key, s.String(), refusal.Refusal{Step: plan.StepID(op), Action: op, Cause: refusal.Content,
 				Err: err})
 		}

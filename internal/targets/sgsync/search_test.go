@@ -167,3 +167,107 @@ func TestRefusedSourceIsTriedAgain(t *testing.T) {
 		t.Errorf("tries at %v, want %v", tries, want)
 	}
 }
+
+func notAllowed(port int32, cidr string) stack.Permission { return ranged(port, cidr, NotAllowed) }
+
+// TestUnreadableGroupKeepsWhatWasEdited has a range that is not allowed in an edit of a group whose rules cannot be read.
+func TestUnreadableGroupKeepsWhatWasEdited(t *testing.T) {
+	t.Parallel()
+	d := newDesk(&account{})
+	d.Set("mal/a", on("sg-node", tcp(1, 1, "sg-a")))
+	d.k.Reconcile(t.Context(), "sg-node", never)
+	d.Set("mal/a", on("sg-node", tcp(1, 1, "sg-b"), notAllowed(1, "0.0.0.0/0")))
+	d.k.Reconcile(t.Context(), "sg-node", never)
+	before := slices.Clone(d.rules["sg-node"])
+	d.unreadable = []string{"sg-node"}
+	d.k.Rules.ForgetRules("sg-node")
+	if out := d.k.Reconcile(t.Context(), "sg-node", never); out.Err == nil || !slices.Equal(d.rules["sg-node"], before) {
+		t.Errorf("%v: %v", out.Err, d.rules["sg-node"])
+	}
+}
+
+// TestFullGroupSwapsASource has one namespace fill a group with rules, and another one name another source.
+func TestFullGroupSwapsASource(t *testing.T) {
+	t.Parallel()
+	d := newDesk(&account{})
+	d.Set("shop/web", on("sg-node", tcp(8080, 8080, "sg-c")))
+	d.k.Reconcile(t.Context(), "sg-node", never)
+	for n := range 70 {
+		d.Set(fmt.Sprint("mal/", n), on("sg-node", tcp(1, 1, fmt.Sprint("sg-mal", n))))
+		d.k.Reconcile(t.Context(), "sg-node", never)
+	}
+	d.Set("shop/web", on("sg-node", tcp(8080, 8080, "sg-d")))
+	for range 4 {
+		d.k.Reconcile(t.Context(), "sg-node", never)
+	}
+	if rules := d.rules["sg-node"]; !slices.Contains(rules, tcp(8080, 8080, "sg-d")) ||
+		slices.Contains(rules, tcp(8080, 8080, "sg-c")) {
+		t.Errorf("%d rules: %v", len(rules), rules)
+	}
+}
+
+// TestWideRuleEndsWithWhoNeedsIt has a binding whose ranges a wide rule of another one admits, and that names ranges for
+// which there is no room.
+func TestWideRuleEndsWithWhoNeedsIt(t *testing.T) {
+	t.Parallel()
+	d := newDesk(&account{})
+	d.rules["sg-node"] = byHand(apart(53, 22))
+	d.Set("mal/nlb", on("sg-node", stack.Permission{Protocol: "tcp", FromPort: 1, ToPort: 100, CIDR: "0.0.0.0/0",
+		Description: Label}))
+	d.k.Reconcile(t.Context(), "sg-node", never)
+	d.Set("mal/a", on("sg-node", ranged(1, "192.0.2.0/24", Label), notAllowed(1, "0.0.0.0/0")))
+	d.k.Reconcile(t.Context(), "sg-node", never)
+	d.Set("mal/a", on("sg-node", apart(20, 1)...))
+	d.k.Reconcile(t.Context(), "sg-node", never)
+	d.Set("mal/nlb", nil)
+	for range 4 {
+		d.k.Reconcile(t.Context(), "sg-node", never)
+	}
+	if sgrules.Of(d.rules["sg-node"]).Admits(ranged(1, "0.0.0.0/0", Label)) {
+		t.Errorf("0.0.0.0/0 is open: %v", d.writes)
+	}
+}
+
+// TestExtendedNeedsAddUpToNoWideRange alternates edits while groups of endpoints are unknown with edits that may not be
+// served.
+func TestExtendedNeedsAddUpToNoWideRange(t *testing.T) {
+	t.Parallel()
+	d := newDesk(&account{})
+	bring := func() {
+		for range 2 {
+			d.k.Reconcile(t.Context(), "sg-node", never)
+		}
+	}
+	d.Set("mal/a", on("sg-node", ranged(1, "20.0.0.0/8", Label)))
+	bring()
+	for n := range 6 {
+		d.Extend("mal/a", on("sg-node", ranged(1, fmt.Sprintf("%d.0.0.0/8", 22+4*n), Label)), nil)
+		bring()
+		d.Set("mal/a", on("sg-node", ranged(1, fmt.Sprintf("%d.0.0.0/8", 24+4*n), Label),
+			notAllowed(1, fmt.Sprintf("%d.0.0.0/7", 80+4*n))))
+		bring()
+	}
+	if n := len(d.rules["sg-node"]); n > 2 {
+		t.Errorf("%d ranges of length 8 are open: %v", n, d.rules["sg-node"])
+	}
+}
+
+// TestRefusalTriedAgainCountsOnce has the refusals of a namespace repeat beside a source that EC2 accepts.
+func TestRefusalTriedAgainCountsOnce(t *testing.T) {
+	t.Parallel()
+	var none []string
+	var perms []stack.Permission
+	for i := range 12 {
+		none = append(none, fmt.Sprintf("none-%02d", i))
+		perms = append(perms, tcp(1, 1, none[i]))
+	}
+	d := refusing("InvalidGroupId.Malformed", none...)
+	d.Set("mal/a", on("sg-node", perms...))
+	d.k.Reconcile(t.Context(), "sg-node", never)
+	d.now = d.now.Add(3 * time.Minute)
+	d.Set("mal/a", on("sg-node", append(perms, tcp(1, 1, "sg-zz"))...))
+	out := d.k.Reconcile(t.Context(), "sg-node", never)
+	if !slices.Contains(d.rules["sg-node"], tcp(1, 1, "sg-zz")) {
+		t.Errorf("rules: %v, refused: %v", d.rules["sg-node"], out.Refused)
+	}
+}

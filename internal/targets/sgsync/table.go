@@ -16,23 +16,23 @@ import (
 type Table struct {
 	mu    sync.Mutex
 	needs map[string]need // by binding
-	// wanted counts, by group, the needs for each permission, and unplaced those for permissions of need.unplaced: a look
-	// at a group goes through what differs, and not through all bindings.
-	wanted   map[string]counts
-	unplaced counts
+	// wanted counts, by group, the needs of each namespace for each permission, and unplaced those for permissions of
+	// need.unplaced: a look at a group goes through what differs, and not through all bindings.
+	wanted   map[string]map[stack.Permission]counts[string]
+	unplaced counts[stack.Permission]
 	// edited has, by group, the bindings whose former rules may still be needed: they changed, or are new since the start,
 	// and no look at the group has granted all of their rules since. The number is that of the edit.
 	edited map[string]map[string]int
 	edits  int // since the start
 }
 
-// counts are how often permissions are needed.
-type counts map[stack.Permission]int
+// counts are how often something is needed.
+type counts[K comparable] map[K]int
 
-func (c counts) add(perms []stack.Permission, n int) {
-	for _, p := range perms {
-		if c[p] += n; c[p] == 0 {
-			delete(c, p)
+func (c counts[K]) add(n int, keys ...K) {
+	for _, k := range keys {
+		if c[k] += n; c[k] == 0 {
+			delete(c, k)
 		}
 	}
 }
@@ -40,9 +40,16 @@ func (c counts) add(perms []stack.Permission, n int) {
 // put replaces what a binding needs; nil forgets the binding. The lock is held.
 func (t *Table) put(binding string, n *need) {
 	before := t.needs[binding]
-	t.unplaced.add(before.unplaced, -1)
+	namespace := stack.ParseID(binding).Namespace
+	t.unplaced.add(-1, before.unplaced...)
 	for g, perms := range before.groups {
-		if t.wanted[g].add(perms, -1); len(t.wanted[g]) == 0 {
+		wanted := t.wanted[g]
+		for _, p := range perms {
+			if wanted[p].add(-1, namespace); len(wanted[p]) == 0 {
+				delete(wanted, p)
+			}
+		}
+		if len(wanted) == 0 {
 			delete(t.wanted, g)
 		}
 	}
@@ -51,12 +58,19 @@ func (t *Table) put(binding string, n *need) {
 		return
 	}
 	t.needs[binding] = *n
-	t.unplaced.add(n.unplaced, 1)
+	t.unplaced.add(1, n.unplaced...)
 	for g, perms := range n.groups {
-		if t.wanted[g] == nil {
-			t.wanted[g] = counts{}
+		wanted := t.wanted[g]
+		if wanted == nil {
+			wanted = map[stack.Permission]counts[string]{}
+			t.wanted[g] = wanted
 		}
-		t.wanted[g].add(perms, 1)
+		for _, p := range perms {
+			if wanted[p] == nil {
+				wanted[p] = counts[string]{}
+			}
+			wanted[p].add(1, namespace)
+		}
 	}
 }
 
@@ -83,8 +97,8 @@ type Touched struct {
 
 // NewTable makes an empty table.
 func NewTable() *Table {
-	return &Table{needs: map[string]need{}, wanted: map[string]counts{}, unplaced: counts{},
-		edited: map[string]map[string]int{}}
+	return &Table{needs: map[string]need{}, wanted: map[string]map[stack.Permission]counts[string]{},
+		unplaced: counts[stack.Permission]{}, edited: map[string]map[string]int{}}
 }
 
 // Set records all that a binding needs, group by group; nil forgets the binding.
@@ -238,12 +252,15 @@ func (t *Table) Of(binding, group string) []stack.Permission {
 // an earlier process are not known: those to the ports of a binding may be its own. The lock is held.
 func (t *Table) remember(binding string, before need, now *need) {
 	for g, perms := range now.groups {
-		added, last := newSources(before.groups[g], perms), union(before.former[g], before.groups[g])
+		added := newSources(before.groups[g], perms)
+		last := slices.DeleteFunc(union(before.former[g], before.groups[g]), func(p stack.Permission) bool {
+			return p.Description == NotAllowed
+		})
 		news := len(added) > 0 && before.placed
 		if !news { // what an edit only takes away does not stay
 			added, last = before.added[g], before.former[g]
 		}
-		if kept := narrow(union(perms, last)[len(perms):], before.groups[g], perms); len(kept) > 0 {
+		if kept := narrow(union(perms, last)[len(perms):], before.certain[g], perms); len(kept) > 0 {
 			now.former[g], now.added[g] = kept, added
 		}
 		first := !before.placed && len(before.unplaced) > 0
@@ -352,28 +369,16 @@ func (t *Table) guards(group string, rules []stack.Permission) bool {
 func (t *Table) namesOf(group string, stands func(stack.Permission) bool) map[source][]string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	open, out := map[stack.Permission]bool{}, map[source][]string{}
-	for p := range t.wanted[group] {
+	out := map[source][]string{}
+	for p, namespaces := range t.wanted[group] {
 		if p.Description != NotAllowed && !stands(p) {
-			open[p] = true
+			s := sourceOf(normalise(p))
+			out[s] = slices.AppendSeq(out[s], maps.Keys(namespaces))
 		}
 	}
-	if len(open) == 0 {
-		return out
-	}
-	for binding, n := range t.needs {
-		for _, p := range n.groups[group] {
-			if !open[p] {
-				continue
-			}
-			s, namespace := sourceOf(normalise(p)), stack.ParseID(binding).Namespace
-			if !slices.Contains(out[s], namespace) {
-				out[s] = append(out[s], namespace)
-			}
-		}
-	}
-	for _, namespaces := range out {
+	for s, namespaces := range out {
 		slices.Sort(namespaces)
+		out[s] = slices.Compact(namespaces)
 	}
 	return out
 }
