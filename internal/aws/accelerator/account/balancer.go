@@ -15,6 +15,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/lib/absence"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator/declare"
@@ -94,7 +95,7 @@ type asked struct {
 // ask asks AWS, and remembers the answer.
 func (a *Account) ask(ctx context.Context, namespace string, n asked, owners map[string]owner) declare.Balancer {
 	b, now, before := &a.balancers, a.now(), n.before
-	found, err := a.look(ctx, n.Need, owners)
+	found, err := a.look(ctx, n, owners)
 	until := now.Add(balancerFor)
 	if err != nil {
 		found, until = declare.Balancer{Problem: err.Error()}, now.Add(problemFor)
@@ -127,7 +128,7 @@ func NameOf(host string) string {
 }
 
 // look asks AWS for one load balancer.
-func (a *Account) look(ctx context.Context, n declare.Need, owners map[string]owner) (declare.Balancer, error) {
+func (a *Account) look(ctx context.Context, n asked, owners map[string]owner) (declare.Balancer, error) {
 	owner, err := owners[n.ARN].key, owners[n.ARN].err
 	if err != nil {
 		return declare.Balancer{}, err
@@ -179,7 +180,7 @@ func (a *Account) look(ctx context.Context, n declare.Need, owners map[string]ow
 		Internal:       found.Scheme == elbv2types.LoadBalancerSchemeEnumInternal,
 	}
 	if n.Listeners {
-		err := a.lookListeners(ctx, &out)
+		err := a.lookListeners(ctx, &out, n.before.Listeners)
 		return out, err
 	}
 	return out, nil
@@ -261,18 +262,37 @@ func (a *Account) lacks(ctx context.Context, arn string, denied error) bool {
 // unknownOwnerError is the error of a look at a load balancer of which AWS does not show at this moment whose it is.
 type unknownOwnerError struct{ error }
 
-func (a *Account) lookListeners(ctx context.Context, b *declare.Balancer) error {
+// lookListeners adds the listeners of a load balancer. One of those before that AWS's list lacks is gone only if AWS
+// says so of its ARN.
+func (a *Account) lookListeners(ctx context.Context, b *declare.Balancer, before []string) error {
+	add := func(listeners []elbv2types.Listener) {
+		for _, l := range listeners {
+			b.AddPort(string(l.Protocol), aws.ToInt32(l.Port))
+			b.Listeners = append(b.Listeners, aws.ToString(l.ListenerArn))
+		}
+	}
 	in := &elbv2.DescribeListenersInput{LoadBalancerArn: aws.String(b.ARN)}
 	for {
 		page, err := a.clients.ELBV2.DescribeListeners(ctx, in)
 		if err != nil {
 			return problem("DescribeListeners", err)
 		}
-		for _, l := range page.Listeners {
-			b.AddPort(string(l.Protocol), aws.ToInt32(l.Port))
-		}
+		add(page.Listeners)
 		if in.Marker = page.NextMarker; in.Marker == nil {
 			break
+		}
+	}
+	for _, arn := range before {
+		if slices.Contains(b.Listeners, arn) {
+			continue
+		}
+		page, err := a.clients.ELBV2.DescribeListeners(ctx, &elbv2.DescribeListenersInput{ListenerArns: []string{arn}})
+		exists := err == nil && len(page.Listeners) > 0
+		if _, err = absence.OfRead(exists, missing(err), err); err != nil {
+			return fmt.Errorf("looking whether %s, which the list lacks, exists: %w", arn, err)
+		}
+		if exists {
+			add(page.Listeners)
 		}
 	}
 	if len(b.Ports) == 0 {

@@ -37,8 +37,9 @@ type Balancer struct {
 	Owner stack.Key
 	// OwnerProblem is why the owner is not known at this moment.
 	OwnerProblem string
-	// Ports, of a Need with Listeners, are those of the listeners. PortProblem is why they cannot be those of an
-	// accelerator.
+	// Listeners, of a Need with Listeners, are their ARNs, and Ports their ports. PortProblem is why the ports cannot be
+	// those of an accelerator.
+	Listeners   []string
 	Ports       []Port
 	PortProblem string
 	// Problem is why nothing is known: AWS did not answer, or does not show a load balancer of that name at this moment.
