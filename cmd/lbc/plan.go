@@ -236,12 +236,7 @@ func (o *planOptions) print(out io.Writer, src *source, got judged) error {
 	if len(rows)+len(got.Diagnostics) == 0 {
 		b.WriteString(o.nothing())
 	}
-	if end := got.impact.Text(); end != "" {
-		if !strings.HasSuffix(b.String(), "\n\n") {
-			b.WriteString("\n")
-		}
-		b.WriteString(end)
-	}
+	appendPart(&b, got.impact.Text())
 	text := b.String()
 	if o.format == "markdown" {
 		head := fmt.Sprintf("Plan of %s: %s", things(count, rows), total)
@@ -252,6 +247,14 @@ func (o *planOptions) print(out io.Writer, src *source, got judged) error {
 	}
 	_, err := io.WriteString(out, text)
 	return err
+}
+
+// appendPart writes a part of a text, after one blank line.
+func appendPart(b *strings.Builder, part string) {
+	if part != "" && !strings.HasSuffix(b.String(), "\n\n") {
+		b.WriteString("\n")
+	}
+	b.WriteString(part)
 }
 
 // loose is the section of findings about objects that belong to no load balancer, if there are some.

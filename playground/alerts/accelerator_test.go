@@ -82,7 +82,7 @@ func (w *world) newAccelerators(ctx context.Context, t *testing.T, m *metrics.Me
 	mgr := &stubManager{informers: newInformers(scheme)}
 	must(r.SetUp(mgr, 1, 1000*time.Second))
 	go func() {
-		_ = mgr.added.Start(ctx) //nolint:errcheck // it ends with the world
+		_ = mgr.added.Start(ctx)
 	}()
 	go a.edit(ctx)
 	go a.replace(ctx)
@@ -112,7 +112,7 @@ func (a *accelerators) wake(o client.Object) {
 // edit changes the traffic dial of an accelerator each minute.
 func (a *accelerators) edit(ctx context.Context) {
 	o := a.object("kept")
-	_ = a.client.Create(ctx, o) //nolint:errcheck // the fake client has no faults
+	_ = a.client.Create(ctx, o)
 	a.wake(o)
 	every(ctx, time.Minute, func() {
 		if a.client.Get(ctx, client.ObjectKeyFromObject(o), o) != nil {
@@ -132,9 +132,9 @@ func (a *accelerators) replace(ctx context.Context) {
 		o := a.object("replaced")
 		switch err := a.client.Get(ctx, client.ObjectKeyFromObject(o), o); {
 		case err != nil:
-			_ = a.client.Create(ctx, o) //nolint:errcheck // the fake client has no faults
+			_ = a.client.Create(ctx, o)
 		case o.DeletionTimestamp == nil:
-			_ = a.client.Delete(ctx, o) //nolint:errcheck // as above
+			_ = a.client.Delete(ctx, o)
 		default:
 			return
 		}

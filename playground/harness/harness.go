@@ -37,8 +37,8 @@ import (
 // only what never comes must fail. The controller's longest pause between two attempts, two minutes, fits in.
 const Timeout = 3 * time.Minute
 
-// EmulatedVariable is the environment variable with an older minor version of Kubernetes, such as 1.34, that API servers
-// of all tests emulate.
+// EmulatedVariable is the environment variable with an older minor version of Kubernetes, such as 1.34, that API
+// servers of all tests emulate.
 const EmulatedVariable = "LBC_KUBERNETES"
 
 // Options are what to start. Account and Profile of the first test count for all; other ones later are an error.

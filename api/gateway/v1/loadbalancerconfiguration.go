@@ -164,8 +164,8 @@ type LoadBalancerConfigurationSpec struct {
 	// Scheme of the load balancer. By default that of --default-load-balancer-scheme. A change replaces the load balancer.
 	// +optional
 	Scheme *Scheme `json:"scheme,omitempty"`
-	// IPAddressType of the load balancer; by default that of --default-ip-address-type. dualstack-without-public-ipv4 is for
-	// Application Load Balancers only.
+	// IPAddressType of the load balancer; by default that of --default-ip-address-type. dualstack-without-public-ipv4 is
+	// for Application Load Balancers only.
 	// +optional
 	IPAddressType *IPAddressType `json:"ipAddressType,omitempty"`
 	// EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic is on or off. Network Load Balancers only.

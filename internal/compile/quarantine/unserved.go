@@ -220,9 +220,9 @@ func withdrawn(m *intent.Member, b intent.Backend) bool {
 }
 
 // boundByClass is the last good version of a member, whose listeners are not shared with other versions, with what its
-// class parameters restrict now: an administrator's restriction does not wait for the member's correction. Values of the
-// same parameters as before count, and others if they admit nobody else: the edit that is not valid may name another
-// class. The scheme stays, as it would replace the load balancer.
+// class parameters restrict now: an administrator's restriction does not wait for the member's correction. Values of
+// the same parameters as before count, and others if they admit nobody else: the edit that is not valid may name
+// another class. The scheme stays, as it would replace the load balancer.
 func boundByClass(last, now intent.Member) intent.Member {
 	attributes := maps.Clone(last.Settings.Attributes)
 	for key, f := range now.Settings.Attributes {
@@ -251,8 +251,8 @@ func boundByClass(last, now intent.Member) intent.Member {
 	return last
 }
 
-// within reports whether the source ranges of a listener, all of the internet if it has neither ranges nor prefix lists,
-// have every client of some ranges.
+// within reports whether a listener admits every client of some ranges. Without ranges and prefix lists it admits all
+// of the internet.
 func within(ranges []string, l *intent.Listener) bool {
 	if l.NoRanges {
 		return false

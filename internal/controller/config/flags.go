@@ -48,7 +48,8 @@ func bindDefaults(fs *pflag.FlagSet, c *Config) {
 		"scheme of objects without the annotation: internal or internet-facing")
 	fs.StringVar(&c.DefaultAddressType, "default-ip-address-type", "ipv4",
 		"IP address type of new load balancers whose objects declare none: ipv4 or dualstack; with dualstack, existing load "+
-			"balancers keep their type, and NLBs with UDP or QUIC listeners are ipv4; without it, undeclared ones become ipv4 again")
+			"balancers keep their type, and NLBs with UDP or QUIC listeners are ipv4; without it, undeclared ones become "+
+			"ipv4 again")
 	fs.StringVar(&c.DefaultSSLPolicy, "default-ssl-policy", "ELBSecurityPolicy-2016-08",
 		"default TLS policy of HTTPS and TLS listeners")
 	fs.StringVar(&c.LoadBalancerClass, "load-balancer-class", "service.k8s.aws/nlb",

@@ -72,8 +72,8 @@ func Log(t testing.TB, what string, points []Point) {
 }
 
 // Bytes returns how many bytes f allocates, the least of several calls. Other goroutines count too: the test must not
-// be parallel. The race detector lets pools lose a quarter of what is put into them (sync.Pool.Put), which the next call
-// allocates again: with it, Bytes calls more often.
+// be parallel. The race detector lets pools lose a quarter of what is put into them (sync.Pool.Put), which the next
+// call allocates again: with it, Bytes calls more often.
 func Bytes(f func()) float64 {
 	f() // fills pools and maps
 	least, calls := math.Inf(1), 5

@@ -37,13 +37,13 @@ var restricting = append([]Key{
 // restricts reports whether a load balancer without an annotation admits more requests, or is created at all. Of some
 // annotations, this depends on the value.
 func restricts(k Key, value string) bool {
-	switch k {
-	case Scheme, ServiceScheme, FrontendScheme, ClassFrontendScheme:
+	switch {
+	case slices.Contains([]Key{Scheme, ServiceScheme, FrontendScheme, ClassFrontendScheme}, k):
 		return strings.TrimSpace(value) == stack.Internal
-	case ServiceInternal:
+	case k == ServiceInternal:
 		internal, err := strconv.ParseBool(value)
 		return internal && err == nil
-	case LoadBalancerAttributes, ServiceAttributes, FrontendAttributes:
+	case slices.Contains([]Key{LoadBalancerAttributes, ServiceAttributes, FrontendAttributes}, k):
 		return slices.ContainsFunc(items(value), func(item string) bool {
 			key, value, _ := strings.Cut(item, "=")
 			return constraint.Protects(strings.TrimSpace(key), strings.TrimSpace(value))

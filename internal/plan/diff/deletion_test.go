@@ -32,7 +32,7 @@ func deletions() []deletionCause {
 			stack.NotDeclared},
 		{"A shard of an Ingress group has no hosts any more", "`front`, as the shard is empty (`front/shards.go`)",
 			"as in the row before", stack.NotDeclared},
-		{"An object was deleted within 15 seconds after the controller added the finalizer, and no event reported the "+
+		{"An object was deleted within 15 seconds after the controller added the finalizer, and no event reported the " +
 			"deletion",
 			"`front`, from what the controller remembers (`stacks/vanished.go`)", "as in the first row",
 			stack.ObjectsDeleted},

@@ -37,7 +37,8 @@ func emptied(o *v1beta1.TargetGroupBinding, path, why, remedy string) diag.Diagn
 // stay. about are the binding, the Service and what declares it.
 func EmptiedByEdit(o *v1beta1.TargetGroupBinding, svc *corev1.Service, about []diag.Object) (found diag.List) {
 	text := fmt.Sprintf("since an edit of Service %s/%s, no ready pod with the labels %s has its port; the former "+
-		"targets stay registered as long as their pods are ready", svc.Namespace, svc.Name, labels.FormatLabels(svc.Spec.Selector))
+		"targets stay registered as long as their pods are ready", svc.Namespace, svc.Name,
+		labels.FormatLabels(svc.Spec.Selector))
 	remedy := fmt.Sprintf("compare spec.selector and the targetPort of the Service with the pods; to deregister the "+
 		"targets, end the pods or set annotation %s: \"true\" on TargetGroupBinding %s", naming.AllowDeregistration, o.Name)
 	for _, x := range about {

@@ -53,7 +53,7 @@ func Fit(current []stack.Permission, needs Needs, state func(stack.Permission) R
 	}
 	f.Grant, f.Refused = nil, map[string]int{}
 	standing := sgrules.Of(slices.DeleteFunc(slices.Clone(current), func(rule stack.Permission) bool {
-		return left(rule, needs.All)
+		return outlived(rule, needs.All)
 	}))
 	stand := func(perms []stack.Permission) []stack.Permission {
 		return slices.DeleteFunc(slices.Clone(perms), func(p stack.Permission) bool { return !standing.Admits(p) })
@@ -96,11 +96,12 @@ func Fit(current []stack.Permission, needs Needs, state func(stack.Permission) R
 	return f
 }
 
-// left reports whether a rule of the controller admits much of the internet, and nobody needs the like of it any more: it
-// does not stay for those who need a part of it.
-func left(rule stack.Permission, needed []stack.Permission) bool {
+// outlived reports whether a rule of the controller admits much of the internet, and nobody needs the like of it any
+// more: it does not stay for those who need a part of it.
+func outlived(rule stack.Permission, needed []stack.Permission) bool {
+	from := sourceOf(normalise(rule))
 	return HasLabel(rule.Description) && len(Wide(rangesOf([]stack.Permission{rule}))) > 0 &&
-		!slices.ContainsFunc(needed, func(p stack.Permission) bool { return sourceOf(normalise(p)) == sourceOf(normalise(rule)) })
+		!slices.ContainsFunc(needed, func(p stack.Permission) bool { return sourceOf(normalise(p)) == from })
 }
 
 // dispensable returns those of the rules to revoke without which everything that needs them is admitted as before.

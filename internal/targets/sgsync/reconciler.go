@@ -147,7 +147,7 @@ func (r *Reconciler) look(ctx context.Context, group string, partial func() bool
 			first, revoke = sgrules.Room(current, grant, revoke, sgrules.Of(needs.All), limit)
 		}
 		var unproven []stack.Permission
-		if sgrules.Count(current) < limit && r.Table.guards(group, first) {
+		if r.mustProve(group, current, first, limit) {
 			unproven = known.unproven(current, grant)
 		}
 		var until time.Time

@@ -205,6 +205,12 @@ func (r *refused) unproven(current, grant []stack.Permission) (out []stack.Permi
 	return out
 }
 
+// mustProve reports whether sources are proved before rules that edited bindings may still need make room, for which the
+// group needs room, too.
+func (r *Reconciler) mustProve(group string, current, first []stack.Permission, limit int) bool {
+	return sgrules.Count(current) < limit && r.Table.guards(group, first)
+}
+
 // refusalsOf is the stack under which the refused sources of a namespace are remembered: one for each group. No binding
 // has such a name.
 func refusalsOf(namespace, group string) stack.Key {
