@@ -71,10 +71,20 @@ func (b *Reconciler) editedLive(ctx context.Context, o *v1beta1.TargetGroupBindi
 	return d == nil && selects(svc, port) != before, nil
 }
 
-// filled keeps by what a binding has endpoints.
-func (b *Reconciler) filled(o *v1beta1.TargetGroupBinding, svc *corev1.Service, port corev1.ServicePort) {
-	if k, now := b.memory.get(o), selects(svc, port); k.selects != now || k.emptied {
-		k.selects, k.emptied = now, false
+// filled keeps by what a binding has endpoints. The edit of a Service may reach the cache before the EndpointSlices that
+// follow it: only endpoints that the last pass did not have show that they followed.
+func (b *Reconciler) filled(o *v1beta1.TargetGroupBinding, svc *corev1.Service, port corev1.ServicePort,
+	former, pods registrar.Endpoints) {
+	k, now := b.memory.get(o), selects(svc, port)
+	followed := k.selects == 0
+	if !followed && k.selects != now {
+		registrar.Differ(former, pods, func(registrar.Endpoint) {}, func(registrar.Endpoint) { followed = true })
+	}
+	if followed {
+		k.selects = now
+	}
+	if followed || k.emptied {
+		k.emptied = false
 		b.memory.put(o, k)
 	}
 }

@@ -37,7 +37,7 @@ func TestEditThatTheCacheLacksKeepsTargets(t *testing.T) {
 	} {
 		b := &Reconciler{Client: fake.NewClientBuilder().WithObjects(pod.DeepCopy()).Build(),
 			APIReader: fake.NewClientBuilder().WithObjects(c.live.DeepCopy()).Build()}
-		b.filled(o, svc, svc.Spec.Ports[0])
+		b.filled(o, svc, svc.Spec.Ports[0], registrar.Endpoints{}, former)
 		for range 2 { // the cache may still lack the edit in the next pass
 			got, err := b.emptied(t.Context(), o, svc, svc.Spec.Ports[0], c.former)
 			if c.former = (registrar.Endpoints{}); got != c.want || err != nil {

@@ -75,14 +75,17 @@ func (l *emptying) registered(when string, want int) {
 	}
 }
 
+// misspellings are edits of a Service that leave it without endpoints.
+var misspellings = map[string]func(*corev1.ServiceSpec){
+	"selector":   func(s *corev1.ServiceSpec) { s.Selector = map[string]string{"app": "wbe"} },
+	"targetPort": func(s *corev1.ServiceSpec) { s.Ports[0].TargetPort = intstr.FromString("htpp") },
+}
+
 // TestServiceEditWithoutEndpointsKeepsTargets edits a Service so that it has no endpoints. The targets stay while their
 // pods serve.
 func TestServiceEditWithoutEndpointsKeepsTargets(t *testing.T) {
 	t.Parallel()
-	for name, misspell := range map[string]func(*corev1.ServiceSpec){
-		"selector":   func(s *corev1.ServiceSpec) { s.Selector = map[string]string{"app": "wbe"} },
-		"targetPort": func(s *corev1.ServiceSpec) { s.Ports[0].TargetPort = intstr.FromString("htpp") },
-	} {
+	for name, misspell := range misspellings {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := newEmptying(t)
@@ -111,6 +114,38 @@ func TestServiceEditWithoutEndpointsKeepsTargets(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestServiceEditBeforeItsEndpointSlicesKeepsTargets has a pass between an edit of a Service and the EndpointSlices that
+// follow it.
+func TestServiceEditBeforeItsEndpointSlicesKeepsTargets(t *testing.T) {
+	t.Parallel()
+	for name, misspell := range misspellings {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newEmptying(t)
+			l.edit(misspell)
+			l.registered("the Service is edited", 2)
+			l.endpoints(l.pods[0])
+			l.registered("some EndpointSlices follow", 1)
+			l.endpoints()
+			l.registered("all EndpointSlices follow", 1)
+		})
+	}
+}
+
+// TestServiceEditThatEndpointsFollowedIsOver edits a Service, has other pods follow, and takes these from it.
+func TestServiceEditThatEndpointsFollowedIsOver(t *testing.T) {
+	t.Parallel()
+	l := newEmptying(t)
+	l.endpoints(l.pods[0])
+	l.registered("before", 1)
+	l.edit(misspellings["selector"])
+	l.registered("the Service is edited", 1)
+	l.endpoints(l.pods[1])
+	l.registered("other pods", 1)
+	l.endpoints()
+	l.registered("without pods", 0)
 }
 
 // TestServiceWithoutEndpointsThatNobodyEditedIsEmptied takes the pods from a Service.
