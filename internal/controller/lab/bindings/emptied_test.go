@@ -1,8 +1,10 @@
 package bindings
 
 import (
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	corev1 "k8s.io/api/core/v1"
@@ -13,6 +15,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 )
 
@@ -132,6 +135,41 @@ func TestServiceEditBeforeItsEndpointSlicesKeepsTargets(t *testing.T) {
 			l.registered("all EndpointSlices follow", 1)
 		})
 	}
+}
+
+// TestEmptiedServiceKeepsRulesWhileTargetsAreUnread restarts while AWS does not tell which targets are registered.
+func TestEmptiedServiceKeepsRulesWhileTargetsAreUnread(t *testing.T) {
+	t.Parallel()
+	l := newEmptying(t)
+	l.edit(misspellings["selector"])
+	l.endpoints()
+	l.Settle()
+	admitted := func(when string, want bool) {
+		t.Helper()
+		rules := l.Admitted(lab.NodeGroup)
+		if slices.Contains(rules, lab.Peer+" 8080-8080") != want {
+			t.Errorf("%s: rules %v", when, rules)
+		}
+	}
+	l.Fault(gate.Fault{Action: "DescribeTargetHealth", Code: "InternalFailure", Status: 500})
+	for range 2 {
+		l.Restart()
+		for range 4 {
+			_, _ = l.Round()
+		}
+		admitted("unread", true)
+	}
+	l.Sim.Gate.RemoveFault("budget")
+	l.Clock.Advance(time.Hour)
+	l.registered("read", 2)
+	admitted("read", true)
+	for _, p := range l.pods {
+		l.Must(l.Client.Delete(t.Context(), p))
+	}
+	l.registered("the pods ended", 0)
+	l.Clock.Advance(time.Hour)
+	l.Settle()
+	admitted("the pods ended", false)
 }
 
 // TestServiceEditThatEndpointsFollowedIsOver edits a Service, has other pods follow, and takes these from it.
