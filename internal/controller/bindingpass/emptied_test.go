@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
@@ -89,5 +90,29 @@ func TestFailedLiveReadKeepsEndpointsOfLastPass(t *testing.T) {
 	of, err := b.addressEndpoints(t.Context(), o, svc, svc.Spec.Ports[0])
 	if err != nil || !of.emptied {
 		t.Errorf("emptied %v, %v", of.emptied, err)
+	}
+}
+
+// TestFormerPodsServedBeforeTheEdit has pods with the address of a target that are not behind it.
+func TestFormerPodsServedBeforeTheEdit(t *testing.T) {
+	t.Parallel()
+	edit := time.Now().Truncate(time.Second)
+	_, _, pod, o, _ := misspeltService()
+	pod.CreationTimestamp = metav1.NewTime(edit.Add(-time.Hour))
+	o.Status.Conditions = []metav1.Condition{{Type: "Ready", Reason: string(diag.NoTargetsAfterEdit),
+		LastTransitionTime: metav1.NewTime(edit)}}
+	for name, change := range map[string]func(*corev1.Pod){
+		"ended":               func(p *corev1.Pod) { p.Status.Phase = corev1.PodSucceeded },
+		"not ready":           func(p *corev1.Pod) { p.Status.Conditions = nil },
+		"came after the edit": func(p *corev1.Pod) { p.CreationTimestamp = metav1.NewTime(edit.Add(time.Minute)) },
+	} {
+		other := pod.DeepCopy()
+		other.Name = "x" // it is listed last
+		change(other)
+		b := &Reconciler{Client: fake.NewClientBuilder().WithObjects(pod.DeepCopy(), other).Build()}
+		at, err := b.former(t.Context(), o)
+		if got := at[pod.Status.PodIP].Pod; got != pod.Name || err != nil {
+			t.Errorf("%s: pod %q, %v", name, got, err)
+		}
 	}
 }

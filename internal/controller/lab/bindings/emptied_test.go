@@ -9,6 +9,7 @@ import (
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -170,6 +171,28 @@ func TestEmptiedServiceKeepsRulesWhileTargetsAreUnread(t *testing.T) {
 	l.Clock.Advance(time.Hour)
 	l.Settle()
 	admitted("the pods ended", false)
+}
+
+// TestEmptiedServiceOfUnreadyBindingKeepsTargets has a pod that came after the binding stopped to be ready for another
+// reason, and before the edit.
+func TestEmptiedServiceOfUnreadyBindingKeepsTargets(t *testing.T) {
+	t.Parallel()
+	l := newEmptying(t)
+	o := &v1beta1.TargetGroupBinding{}
+	l.Get(o, "bound")
+	o.Status.Conditions = []metav1.Condition{{Type: "Ready", Status: metav1.ConditionFalse, Reason: "Other",
+		LastTransitionTime: metav1.NewTime(time.Now().Add(-time.Hour))}}
+	l.Must(l.Client.Status().Update(t.Context(), o))
+	for _, p := range l.pods {
+		l.Must(l.Client.Delete(t.Context(), p))
+		p.ResourceVersion, p.CreationTimestamp = "", metav1.NewTime(time.Now().Add(-time.Minute))
+		l.Create(p)
+	}
+	l.edit(misspellings["selector"])
+	l.endpoints()
+	l.registered("misspelt", 2)
+	l.Restart()
+	l.registered("after a restart", 2)
 }
 
 // TestServiceEditThatEndpointsFollowedIsOver edits a Service, has other pods follow, and takes these from it.
