@@ -71,10 +71,20 @@ func (b *Reconciler) editedLive(ctx context.Context, o *v1beta1.TargetGroupBindi
 	return d == nil && selects(svc, port) != before, nil
 }
 
-// filled keeps by what a binding has endpoints.
-func (b *Reconciler) filled(o *v1beta1.TargetGroupBinding, svc *corev1.Service, port corev1.ServicePort) {
-	if k, now := b.memory.get(o), selects(svc, port); k.selects != now || k.emptied {
-		k.selects, k.emptied = now, false
+// filled keeps by what a binding has endpoints. The edit of a Service may reach the cache before the EndpointSlices that
+// follow it: only endpoints that the last pass did not have show that they followed.
+func (b *Reconciler) filled(o *v1beta1.TargetGroupBinding, svc *corev1.Service, port corev1.ServicePort,
+	former, pods registrar.Endpoints) {
+	k, now := b.memory.get(o), selects(svc, port)
+	followed := k.selects == 0
+	if !followed && k.selects != now {
+		registrar.Differ(former, pods, func(registrar.Endpoint) {}, func(registrar.Endpoint) { followed = true })
+	}
+	if followed {
+		k.selects = now
+	}
+	if followed || k.emptied {
+		k.emptied = false
 		b.memory.put(o, k)
 	}
 }
@@ -88,7 +98,7 @@ func selects(svc *corev1.Service, port corev1.ServicePort) uint64 {
 }
 
 // former are the pods of the namespace of a binding by address, if edits emptied its Service before this process began:
-// then it is not known which of them are registered.
+// then it is not known which of them are registered. Pods that came after the status told of the edit are not.
 func (b *Reconciler) former(ctx context.Context, o *v1beta1.TargetGroupBinding) (map[string]registrar.Endpoint, error) {
 	if b.memory.get(o).selects != 0 {
 		return nil, nil
@@ -97,13 +107,16 @@ func (b *Reconciler) former(ctx context.Context, o *v1beta1.TargetGroupBinding) 
 	if err := b.Client.List(ctx, &pods, client.InNamespace(o.Namespace), client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("reading the pods of namespace %s: %w", o.Namespace, err)
 	}
-	at := map[string]registrar.Endpoint{}
+	at, told := map[string]registrar.Endpoint{}, meta.FindStatusCondition(o.Status.Conditions, "Ready")
 	for i := range pods.Items {
 		p := &pods.Items[i]
-		e := registrar.Endpoint{Namespace: p.Namespace, Pod: p.Name, Node: p.Spec.NodeName}
-		at[p.Status.PodIP] = e
-		for _, ip := range p.Status.PodIPs {
-			at[ip.IP] = e
+		if told != nil && p.CreationTimestamp.After(told.LastTransitionTime.Time) {
+			continue
+		}
+		for _, ip := range append([]corev1.PodIP{{IP: p.Status.PodIP}}, p.Status.PodIPs...) {
+			if podServes(p, ip.IP) {
+				at[ip.IP] = registrar.Endpoint{Namespace: p.Namespace, Pod: p.Name, Node: p.Spec.NodeName}
+			}
 		}
 	}
 	return at, nil

@@ -89,7 +89,7 @@ func (b *Reconciler) editedSinceServed(o *v1beta1.TargetGroupBinding) bool {
 
 // addressEndpoints are the addresses of Pods, and those of other machines in the VPC of the target group.
 func (b *Reconciler) addressEndpoints(ctx context.Context, o *v1beta1.TargetGroupBinding, svc *corev1.Service,
-	port corev1.ServicePort) (Resolved, error) {
+	port corev1.ServicePort) (_ Resolved, err error) {
 	begun := b.resolved.begin()
 	slicesOf, err := b.slicesOf(ctx, o)
 	if err != nil {
@@ -104,6 +104,11 @@ func (b *Reconciler) addressEndpoints(ctx context.Context, o *v1beta1.TargetGrou
 	cache := b.newConfirmingReader(key)
 	former := b.resolved.last(key)
 	pods, refused := behind.Serving(ctx, cache, b.FailOpen, former)
+	defer func() {
+		if err != nil { // the next pass compares again
+			b.resolved.keep(key, former, begun)
+		}
+	}()
 	if b.resolved.keep(key, pods, begun) {
 		b.Waker.WakeAfter(queue.Coalesce, queue.Urgent, reconcile.Request{NamespacedName: key})
 	}
@@ -125,7 +130,7 @@ func (b *Reconciler) addressEndpoints(ctx context.Context, o *v1beta1.TargetGrou
 	b.countUnidentified(o, unidentified)
 	of := Resolved{Targets: bindings.Targets{Endpoints: wanted}, Found: found, Known: true}
 	if wanted.Len() > 0 {
-		b.filled(o, svc, port)
+		b.filled(o, svc, port, former, pods)
 	} else if len(found) == 0 {
 		if of.emptied, err = b.emptied(ctx, o, svc, port, former); err != nil {
 			return Resolved{}, err

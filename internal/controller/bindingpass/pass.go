@@ -250,6 +250,10 @@ func (p *pass) requestRules(ctx context.Context) exit {
 	p.unread = b.Registry.Unread(p.request.Group)
 	staying := slices.Concat(p.held, b.Registry.Moved(p.request))
 	p.onHold = b.admit(ctx, o, func() {
+		if p.unread {
+			b.Networking.Retain(ctx, o)
+			return
+		}
 		taken := b.Registry.Taken(p.request.Group, p.endpoints).With(staying...)
 		b.Networking.Want(ctx, o, p.request.Group, bindings.Targets{Endpoints: taken, Port: p.port})
 	})
@@ -262,7 +266,7 @@ func (p *pass) sync(ctx context.Context) exit {
 	syncing, trace := tracing.Start(ctx, "targets")
 	p.change, p.err = b.Registry.Sync(syncing, p.request)
 	trace.End(p.err)
-	if draining, known := b.Registry.FoundDraining(p.request.Group); known || p.err != nil {
+	if draining, known := b.Registry.FoundDraining(p.request.Group); !p.unread && (known || p.err != nil) {
 		b.Networking.Read(ctx, p.binding, draining)
 	}
 	return exit{}

@@ -38,6 +38,10 @@ func (b *Reconciler) setStatus(o *v1beta1.TargetGroupBinding, found diag.List) e
 				return false
 			}
 			before := t.Status.DeepCopy()
+			was := meta.FindStatusCondition(before.Conditions, ready.Type)
+			if ready.Reason == string(diag.NoTargetsAfterEdit) && was != nil && was.Reason != ready.Reason {
+				meta.RemoveStatusCondition(&t.Status.Conditions, ready.Type) // its time is that of the edit; see former
+			}
 			meta.SetStatusCondition(&t.Status.Conditions, ready)
 			if ready.Status == metav1.ConditionTrue {
 				t.Status.ObservedGeneration = aws.Int64(ready.ObservedGeneration)

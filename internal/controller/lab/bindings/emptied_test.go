@@ -1,18 +1,22 @@
 package bindings
 
 import (
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 )
 
@@ -75,14 +79,17 @@ func (l *emptying) registered(when string, want int) {
 	}
 }
 
+// misspellings are edits of a Service that leave it without endpoints.
+var misspellings = map[string]func(*corev1.ServiceSpec){
+	"selector":   func(s *corev1.ServiceSpec) { s.Selector = map[string]string{"app": "wbe"} },
+	"targetPort": func(s *corev1.ServiceSpec) { s.Ports[0].TargetPort = intstr.FromString("htpp") },
+}
+
 // TestServiceEditWithoutEndpointsKeepsTargets edits a Service so that it has no endpoints. The targets stay while their
 // pods serve.
 func TestServiceEditWithoutEndpointsKeepsTargets(t *testing.T) {
 	t.Parallel()
-	for name, misspell := range map[string]func(*corev1.ServiceSpec){
-		"selector":   func(s *corev1.ServiceSpec) { s.Selector = map[string]string{"app": "wbe"} },
-		"targetPort": func(s *corev1.ServiceSpec) { s.Ports[0].TargetPort = intstr.FromString("htpp") },
-	} {
+	for name, misspell := range misspellings {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := newEmptying(t)
@@ -111,6 +118,95 @@ func TestServiceEditWithoutEndpointsKeepsTargets(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestServiceEditBeforeItsEndpointSlicesKeepsTargets has a pass between an edit of a Service and the EndpointSlices that
+// follow it.
+func TestServiceEditBeforeItsEndpointSlicesKeepsTargets(t *testing.T) {
+	t.Parallel()
+	for name, misspell := range misspellings {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newEmptying(t)
+			l.edit(misspell)
+			l.registered("the Service is edited", 2)
+			l.endpoints(l.pods[0])
+			l.registered("some EndpointSlices follow", 1)
+			l.endpoints()
+			l.registered("all EndpointSlices follow", 1)
+		})
+	}
+}
+
+// TestEmptiedServiceKeepsRulesWhileTargetsAreUnread restarts while AWS does not tell which targets are registered.
+func TestEmptiedServiceKeepsRulesWhileTargetsAreUnread(t *testing.T) {
+	t.Parallel()
+	l := newEmptying(t)
+	l.edit(misspellings["selector"])
+	l.endpoints()
+	l.Settle()
+	admitted := func(when string, want bool) {
+		t.Helper()
+		rules := l.Admitted(lab.NodeGroup)
+		if slices.Contains(rules, lab.Peer+" 8080-8080") != want {
+			t.Errorf("%s: rules %v", when, rules)
+		}
+	}
+	l.Fault(gate.Fault{Action: "DescribeTargetHealth", Code: "InternalFailure", Status: 500})
+	for range 2 {
+		l.Restart()
+		for range 4 {
+			_, _ = l.Round()
+		}
+		admitted("unread", true)
+	}
+	l.Sim.Gate.RemoveFault("budget")
+	l.Clock.Advance(time.Hour)
+	l.registered("read", 2)
+	admitted("read", true)
+	for _, p := range l.pods {
+		l.Must(l.Client.Delete(t.Context(), p))
+	}
+	l.registered("the pods ended", 0)
+	l.Clock.Advance(time.Hour)
+	l.Settle()
+	admitted("the pods ended", false)
+}
+
+// TestEmptiedServiceOfUnreadyBindingKeepsTargets has a pod that came after the binding stopped to be ready for another
+// reason, and before the edit.
+func TestEmptiedServiceOfUnreadyBindingKeepsTargets(t *testing.T) {
+	t.Parallel()
+	l := newEmptying(t)
+	o := &v1beta1.TargetGroupBinding{}
+	l.Get(o, "bound")
+	o.Status.Conditions = []metav1.Condition{{Type: "Ready", Status: metav1.ConditionFalse, Reason: "Other",
+		LastTransitionTime: metav1.NewTime(time.Now().Add(-time.Hour))}}
+	l.Must(l.Client.Status().Update(t.Context(), o))
+	for _, p := range l.pods {
+		l.Must(l.Client.Delete(t.Context(), p))
+		p.ResourceVersion, p.CreationTimestamp = "", metav1.NewTime(time.Now().Add(-time.Minute))
+		l.Create(p)
+	}
+	l.edit(misspellings["selector"])
+	l.endpoints()
+	l.registered("misspelt", 2)
+	l.Restart()
+	l.registered("after a restart", 2)
+}
+
+// TestServiceEditThatEndpointsFollowedIsOver edits a Service, has other pods follow, and takes these from it.
+func TestServiceEditThatEndpointsFollowedIsOver(t *testing.T) {
+	t.Parallel()
+	l := newEmptying(t)
+	l.endpoints(l.pods[0])
+	l.registered("before", 1)
+	l.edit(misspellings["selector"])
+	l.registered("the Service is edited", 1)
+	l.endpoints(l.pods[1])
+	l.registered("other pods", 1)
+	l.endpoints()
+	l.registered("without pods", 0)
 }
 
 // TestServiceWithoutEndpointsThatNobodyEditedIsEmptied takes the pods from a Service.
