@@ -92,8 +92,10 @@ func (b *build) chooseIPAddressType() {
 	b.lb.IPAddressType = b.defaultAddressType()
 	s := b.settings.ipAddressType
 	if !s.Set {
-		if lb, _ := b.existing(); b.undecided() && lb != nil && lb.IPAddressType != "" {
-			b.lb.IPAddressType = lb.IPAddressType
+		if b.undecided() {
+			if lb, _ := b.existing(); lb != nil && lb.IPAddressType != "" {
+				b.lb.IPAddressType = lb.IPAddressType
+			}
 		}
 		return
 	}
