@@ -71,7 +71,7 @@ func (b *Reconciler) editedLive(ctx context.Context, o *v1beta1.TargetGroupBindi
 	return d == nil && selects(svc, port) != before, nil
 }
 
-// filled keeps by what a binding has endpoints. The edit of a Service may reach the cache before the EndpointSlices that
+// filled keeps by what a binding has endpoints. The cache may show an edit of a Service before the EndpointSlices that
 // follow it: only endpoints that the last pass did not have show that they followed.
 func (b *Reconciler) filled(o *v1beta1.TargetGroupBinding, svc *corev1.Service, port corev1.ServicePort,
 	former, pods registrar.Endpoints) {

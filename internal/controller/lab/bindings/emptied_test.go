@@ -120,8 +120,8 @@ func TestServiceEditWithoutEndpointsKeepsTargets(t *testing.T) {
 	}
 }
 
-// TestServiceEditBeforeItsEndpointSlicesKeepsTargets has a pass between an edit of a Service and the EndpointSlices that
-// follow it.
+// TestServiceEditBeforeItsEndpointSlicesKeepsTargets has a pass between an edit of a Service and the EndpointSlices
+// that follow it.
 func TestServiceEditBeforeItsEndpointSlicesKeepsTargets(t *testing.T) {
 	t.Parallel()
 	for name, misspell := range misspellings {
