@@ -10,18 +10,18 @@ import (
 // one that shrinks by more than the slack gets a lower budget, so that nothing grows back.
 var budgets = map[string]int{
 	"api":        800,
-	"aws":        13671,
+	"aws":        13707,
 	"cmd":        430,
-	"compile":    9643,
+	"compile":    9742,
 	"config":     100,
-	"controller": 27602,
-	"front":      15075,
-	"kube":       5835,
+	"controller": 27768,
+	"front":      15103,
+	"kube":       5854,
 	"lib":        1163,
-	"model":      6747,
-	"plan":       11449,
-	"targets":    5445,
-	"view":       3080,
+	"model":      6025,
+	"plan":       11451,
+	"targets":    5734,
+	"view":       1402,
 }
 
 const slack = 600

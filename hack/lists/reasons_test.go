@@ -20,6 +20,8 @@ var reasons = map[string]string{
 	"controller/bindingpass Reconciler.TargetGroups": "looks for drift in all target groups, at intervals",
 	"controller/bindingpass Reconciler.slicesOf": "asks the API server only where the cache has no slice of the " +
 		"Service, by its label",
+	"controller/bindingpass Reconciler.former": "after a restart, for a binding that an edit of its Service left " +
+		"without endpoints",
 	"controller/bindingpass confirmingReader.read": "asks the API server for the pods of a namespace at once, where " +
 		"the cache is behind for many of them",
 	"controller/bindingpass listBindings":      "polls namespaces that no watch shows",
