@@ -134,7 +134,7 @@ func TestATargetGroupWithTargetsOfOtherClustersIsKept(t *testing.T) {
 					t.Errorf("registered: %v", got)
 				}
 				if told := strings.Join(l.Warnings(from)["Service shop/net"], "\n"); strings.Count(told,
-					"has 1 targets of other clusters: the controller keeps it") != 1 || !strings.Contains(told, "[TargetGroupKept]") {
+					"which has targets of other clusters (1): the controller keeps the target group") != 1 || !strings.Contains(told, "[TargetGroupKept]") {
 					t.Errorf("told %s", told)
 				}
 			})
