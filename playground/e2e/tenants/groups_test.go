@@ -99,7 +99,7 @@ func TestNewcomerOfGroupHoldsItselfOnly(t *testing.T) {
 	mal.Apply(t, inFront("groupmal", "mine", map[string]string{"approved-plan": digest}))
 	c.WaitFor(t, "an event about the newcomer's approval", func(context.Context) error {
 		for _, e := range c.Events(t, "Ingress", "groupmal", "web") {
-			if strings.Contains(e.Message, fmt.Sprintf("%q is refused", digest)) {
+			if strings.Contains(e.Message, fmt.Sprintf("%q is not allowed", digest)) {
 				return nil
 			}
 		}
