@@ -111,26 +111,10 @@ func (r *Reconciler) look(ctx context.Context, group string, partial func() bool
 			out.Err = r.unread(group, err)
 			return out
 		}
-		m, as := marks{r.Cluster, r.Rules.OfSeveralClusters(ctx, group)}, descriptions(current)
-		own, limit := m.own(current), limitOf(r.Limit, current)
-		// before the needs: those of a binding that becomes known in between are in both, or in neither
-		someUnknown := partial()
-		known.at(own, searches == mostSearches)
-		if known.naming == nil {
-			r.recall(group, known)
-		}
-		needs, unplaced, seen := r.Table.needsOf(group, *known)
-		fitted := Fit(own, needs, r.state(ctx, m, as, unplaced), someUnknown, limit)
-		grant, revoke := fitted.Grant, fitted.Revoke
-		if known.searching {
-			grant = nil // revocations do not wait for the end of the search
-		}
-		out.Full = full(group, own, fitted.Refused, limit)
-		known.full = out.Full
-		m.sign(grant)
-		for n, p := range revoke {
-			revoke[n].Description = as[identityOf(p)]
-		}
+		known.searching = searches == mostSearches
+		fitted, all, seen := r.fit(ctx, group, current, partial, known)
+		grant, revoke, limit := fitted.Grant, fitted.Revoke, limitOf(r.Limit, current)
+		out.Full = known.full
 		if len(revoke) > 0 && !fresh {
 			if read = len(grant) == 0 || sgrules.Count(slices.Concat(current, grant)) > limit; read {
 				continue
@@ -144,7 +128,7 @@ func (r *Reconciler) look(ctx context.Context, group string, partial func() bool
 		}
 		var first []stack.Permission // what goes before the grant
 		if sgrules.Count(slices.Concat(current, grant)) > limit {
-			first, revoke = sgrules.Room(current, grant, revoke, sgrules.Of(needs.All), limit)
+			first, revoke = sgrules.Room(current, grant, revoke, sgrules.Of(all), limit)
 		}
 		var unproven []stack.Permission
 		if r.mustProve(group, current, first, limit) {
@@ -181,6 +165,30 @@ func (r *Reconciler) look(ctx context.Context, group string, partial func() bool
 		}
 		return out
 	}
+}
+
+// fit compares the rules of a group with all that bindings need of it, as of the edit seen.
+func (r *Reconciler) fit(ctx context.Context, group string, current []stack.Permission, partial func() bool,
+	known *refused) (fitted Fitted, all []stack.Permission, seen int) {
+	m, as := marks{r.Cluster, r.Rules.OfSeveralClusters(ctx, group)}, descriptions(current)
+	own, limit := m.own(current), limitOf(r.Limit, current)
+	// before the needs: those of a binding that becomes known in between are in both, or in neither
+	someUnknown := partial()
+	known.at(own)
+	if known.naming == nil {
+		r.recall(group, known)
+	}
+	needs, unplaced, seen := r.Table.needsOf(group, *known)
+	fitted = Fit(own, needs, r.state(ctx, m, as, unplaced), someUnknown, limit)
+	if known.searching {
+		fitted.Grant = nil // revocations do not wait for the end of the search
+	}
+	known.full = full(group, own, fitted.Refused, limit)
+	m.sign(fitted.Grant)
+	for n, p := range fitted.Revoke {
+		fitted.Revoke[n].Description = as[identityOf(p)]
+	}
+	return fitted, needs.All, seen
 }
 
 // unread is why a group whose rules cannot be read is not as it should be; nil for one that is gone and that no binding

@@ -142,8 +142,8 @@ type refused struct {
 }
 
 // at enters the rules of a group.
-func (r *refused) at(own []stack.Permission, searching bool) {
-	r.stands, r.searching = sgrules.Of(own).Admits, searching
+func (r *refused) at(own []stack.Permission) {
+	r.stands = sgrules.Of(own).Admits
 	if r.stood == nil {
 		r.stood = r.stands
 	}
@@ -205,8 +205,8 @@ func (r *refused) unproven(current, grant []stack.Permission) (out []stack.Permi
 	return out
 }
 
-// mustProve reports whether sources are proved before rules that edited bindings may still need make room, for which the
-// group needs room, too.
+// mustProve reports whether sources are proved before rules that edited bindings may still need make room. The proof
+// needs room, too.
 func (r *Reconciler) mustProve(group string, current, first []stack.Permission, limit int) bool {
 	return sgrules.Count(current) < limit && r.Table.guards(group, first)
 }
