@@ -168,19 +168,12 @@ func (e *FullError) Remedy() string {
 // full makes the errors of the bindings that were refused.
 func full(group string, current []stack.Permission, refused map[string]int, limit int) map[string]error {
 	out := map[string]error{}
+	others := slices.DeleteFunc(slices.Clone(current), func(p stack.Permission) bool { return HasLabel(p.Description) })
 	for binding, n := range refused {
-		e := noRoom(group, current, nil, limit)
-		e.Needed = n
-		out[binding] = e
+		out[binding] = &FullError{Group: group, Needed: n, Limit: limit, Have: sgrules.Count(current),
+			Other: sgrules.Count(others)}
 	}
 	return out
-}
-
-// noRoom is the error of a binding for whose rules a group has no room.
-func noRoom(group string, current, grant []stack.Permission, limit int) *FullError {
-	others := slices.DeleteFunc(slices.Clone(current), func(p stack.Permission) bool { return HasLabel(p.Description) })
-	return &FullError{Group: group, Needed: sgrules.Count(slices.Concat(current, grant)), Limit: limit,
-		Have: sgrules.Count(current), Other: sgrules.Count(others)}
 }
 
 // limitOf is how many rules a group may have: the quota, or what it has, which shows that the account has a higher one.

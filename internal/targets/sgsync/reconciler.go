@@ -138,8 +138,7 @@ func (r *Reconciler) look(ctx context.Context, group string, partial func() bool
 		ungranted := true
 		if len(unproven) == 0 {
 			until, ungranted, err = r.change(ctx, group, first, grant, revoke)
-		} else if until, err = r.prove(ctx, group, unproven, known); err == nil &&
-			until.IsZero() {
+		} else if until, err = r.prove(ctx, group, unproven, known); err == nil && until.IsZero() {
 			continue
 		}
 		if err == nil {
