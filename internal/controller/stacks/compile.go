@@ -16,20 +16,29 @@ func (s *Reconciler) compiler() front.Compiler {
 	return front.Compiler{Facts: s.Inventory, Config: s.Compile}
 }
 
+// rereadMissing has the next compile read again what AWS did not have in the last pass: it may be there now. Forgotten
+// at the end of the last pass, it would be read for another stack before it is there, and believed. Forgotten at each
+// attempt of one pass, lists would change at each attempt, and no attempt could take anything away.
+func (s *Reconciler) rereadMissing(key stack.Key) {
+	s.mu.Lock()
+	st := s.state(key)
+	missed := st.missed
+	st.missed = nil
+	s.mu.Unlock()
+	s.Inventory.InvalidateFacts(missed...)
+}
+
 // compileStack compiles an input, and remembers its valid members for the next time. stale reports whether an answer
 // is past its lifetime: from such an answer nobody concludes that something does not exist in AWS.
 func (s *Reconciler) compileStack(ctx context.Context, key stack.Key, w front.Input, stale func() bool) (
 	compile.Result, error) {
 	s.mu.Lock()
 	st := s.state(key)
-	before, missed := st.memory, st.missed
-	if st.missed = nil; w.LoadBalancer.Deciders != nil {
+	before := st.memory
+	if w.LoadBalancer.Deciders != nil {
 		st.deciding = w.LoadBalancer.Deciders.Namespaces
 	}
 	s.mu.Unlock()
-	// It may be there now. (Forgotten any earlier, it would be read again for another stack before it is there, and
-	// believed.)
-	s.Inventory.InvalidateFacts(missed...)
 	c, needs, err := s.compiler().Compile(ctx, key, w, before)
 	if err == nil && stale() && slices.ContainsFunc(c.Diagnostics, missingInAWS) { // what is missing may have come since
 		s.Inventory.InvalidateFacts(askedOfAWS(needs)...)

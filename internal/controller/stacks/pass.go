@@ -72,6 +72,13 @@ type exit struct {
 	cause  error // what failed, for traces
 }
 
+// mostAttempts bounds the attempts of one pass, and betweenAttempts is the pause after them. AWS contradicts each attempt
+// if what it answers changes all the time.
+const (
+	mostAttempts    = 10
+	betweenAttempts = time.Second
+)
+
 // phase is a part of a pass.
 type phase = func(context.Context) exit
 
@@ -111,9 +118,12 @@ func (p *pass) run(ctx context.Context) (reconcile.Result, error) {
 	}
 	s := p.reconciler
 	begun := s.Now()
+	s.rereadMissing(p.key)
 	left := exit{again: true}
-	for left.again {
-		left = p.try(ctx)
+	for n := 0; left.again; n++ {
+		if left = p.try(ctx); left.again && n == mostAttempts {
+			left = ended(reconcile.Result{RequeueAfter: betweenAttempts}, nil)
+		}
 	}
 	result, err := left.result, left.err
 	if len(p.unmarked) > 0 {

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
@@ -132,6 +133,30 @@ func TestACertificateThatAWSRefusesReplacesNone(t *testing.T) {
 		for _, li := range lb.Listeners {
 			if li.Port == 443 && !slices.Contains(li.Certificates, lab.ExampleCertificate) {
 				t.Errorf("certificates: %v", li.Certificates)
+			}
+		}
+	}
+}
+
+// TestPassEndsThoughAWSLacksACertificate has one member of a group without a certificate for its host, while another
+// member changes its certificate. The plan takes a certificate away, so the pass asks whether lists have changed.
+func TestPassEndsThoughAWSLacksACertificate(t *testing.T) {
+	t.Parallel()
+	l := sharedLab(t)
+	l.Edit("b", func(i *networkingv1.Ingress) { i.Spec.Rules[0].Host = "www.nowhere.dev" })
+	l.Restart()
+	l.Settle(sharedKeys...)
+	other := l.ForeignCertificate("www.example.com")
+	l.Annotate("a", "certificate-arn", other)
+	mark := l.Mark()
+	l.Settle(sharedKeys...)
+	if n := len(l.Sim.Gate.Calls(gate.Filter{After: mark, Action: "DescribeSecurityGroups"})); n > 4 {
+		t.Errorf("%d lists of security groups", n)
+	}
+	for _, lb := range l.Sim.Resources().LoadBalancers {
+		for _, li := range lb.Listeners {
+			if li.Port == 443 && !slices.Contains(li.Certificates, other) {
+				t.Errorf("the listener has %v", li.Certificates)
 			}
 		}
 	}
