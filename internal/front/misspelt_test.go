@@ -240,6 +240,9 @@ func TestMisspeltPartsOfServicesChangeNothing(t *testing.T) {
 		"port of attributes":     {"group-attributes.80", "group-attributes.8O", "group-attributes.80 is missing"},
 		"listener of attributes": {"attributes.TCP-80", "attributes.TPC-80", "listener-attributes.TCP-80 is missing"},
 		"listener of an action":  {"actions.TCP-81", "actions.TCP-18", "actions.TCP-81 is missing"},
+		"dot of an action":       {"actions.TCP-81", "action.sTCP-81", "action.sTCP-81 is unknown"},
+		"action without dot":     {"actions.TCP-81", "actionsTCP-81", "actionsTCP-81 is unknown"},
+		"dot of a listener":      {"actions.TCP-81", "actionsT.CP-81", "actionsT.CP-81 is unknown"},
 		"a port is removed":      {"  - {name: more, port: 81, targetPort: 8081, protocol: TCP}\n", "", ""},
 		"an entry is removed":    {`"80, 81"`, `"80"`, ""},
 	})

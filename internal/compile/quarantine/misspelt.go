@@ -3,7 +3,9 @@ package quarantine
 import (
 	"fmt"
 	"slices"
+	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
@@ -61,7 +63,7 @@ func CheckMisspelt(lb *intent.LoadBalancer, f facts.Facts, before Past, by Defau
 			var invalid bool
 			switch {
 			case remembers:
-				text, invalid = inEdit(wrong, &last, text)
+				text, invalid = inEdit(wrong, m, &last, text)
 			default:
 				invalid = wrong.Guards && by.opens(m, wrong) && !before.Serves(m.Object, f.Existing != nil) ||
 					wrong.Setting == "security-groups" && mixedGroups(m, f.Existing, by.ManageBackend)
@@ -108,8 +110,8 @@ func RestoreOrder(lb *intent.LoadBalancer, good map[diag.Object]intent.Member) {
 	lb.Members = members
 }
 
-// inEdit reports whether a misspelling is new since the last good version, and its text.
-func inEdit(w intent.Misspelling, last *intent.Member, text string) (string, bool) {
+// inEdit reports whether a misspelling of a member is new since the last good version, and its text.
+func inEdit(w intent.Misspelling, m, last *intent.Member, text string) (string, bool) {
 	if slices.ContainsFunc(last.Misspelt, func(o intent.Misspelling) bool {
 		return o.Setting == w.Setting && o.Source.Object().String() == w.Source.Object().String()
 	}) {
@@ -118,7 +120,9 @@ func inEdit(w intent.Misspelling, last *intent.Member, text string) (string, boo
 	if len(w.Lacks) == 0 {
 		return text, true
 	}
-	at := slices.IndexFunc(last.Named, func(name string) bool { return slices.Contains(w.Lacks, name) })
+	at := slices.IndexFunc(last.Named, func(name string) bool {
+		return slices.Contains(w.Lacks, name) || replaces(w, name) && !slices.Contains(m.Named, name)
+	})
 	if at < 0 {
 		return "", false
 	}
@@ -126,6 +130,17 @@ func inEdit(w intent.Misspelling, last *intent.Member, text string) (string, boo
 		text += ", and " + was + " is missing"
 	}
 	return text, true
+}
+
+// replaces reports whether a misspelt key is so near to an annotation that was named before that it most likely replaces
+// that one, although it is as near to another one: action.sTCP-80 is as near to actions.sTCP-80 as to actions.TCP-80.
+func replaces(w intent.Misspelling, named string) bool {
+	if w.Text != "" {
+		return false
+	}
+	now := w.Key + strings.TrimPrefix(w.Lacks[0], w.Meant) // with the object, as named has it
+	lengths := len(now) - len(named)
+	return max(lengths, -lengths) <= annotation.MostTypos && annotation.Distance(now, named) <= annotation.MostTypos
 }
 
 // found is the finding about a misspelling that counts as an invalid value.

@@ -258,6 +258,9 @@ func Nearest(k Key) Key {
 		if e.Family != "" {
 			// Compare as many dots as the family has; the rest is a name of the user.
 			if rest = cutDots(name, strings.Count(known, ".")); rest == "" {
+				if at := splitFamily(name, known); at > 0 && bestDistance > MostTypos {
+					best, bestDistance = e.Key+Key(suffix(k)[at:]), MostTypos
+				}
 				continue
 			}
 			name, known = strings.TrimSuffix(name[:len(name)-len(rest)], "."), strings.TrimSuffix(known, ".")
@@ -273,6 +276,22 @@ func Nearest(k Key) Key {
 		}
 	}
 	return best
+}
+
+// MostTypos is how many letters of two keys may differ where one of them stands for the other.
+const MostTypos = 2
+
+// splitFamily returns where the rest of a name begins that lacks the dot after a family, as in actionsTCP-80; 0 = the
+// name does not begin like the family.
+func splitFamily(name, family string) int {
+	for typos := 1; typos <= MostTypos; typos++ {
+		for at := max(1, len(family)-typos); at <= len(family)+typos && at < len(name); at++ {
+			if Distance(strings.ToLower(name[:at]), family) == typos {
+				return at
+			}
+		}
+	}
+	return 0
 }
 
 // differing cuts the words off with which both names begin: load-balancer-arn is no misspelt load-balancer-name.
