@@ -75,10 +75,12 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
+	sim := w.sim
 	t.Cleanup(func() {
-		if err := w.sim.Close(); err != nil {
+		if err := sim.Close(); err != nil {
 			t.Error(err)
 		}
+		sim = nil // package testing keeps the function until the parent test ends, which may be thousands of worlds later
 	})
 	scheme, err := readable.Scheme()
 	if err != nil {
