@@ -41,8 +41,8 @@ func deletions() []deletionCause {
 				"apply if both have one name, if the new one needs a target group of others that the old one uses, or if the " +
 				"old one has no listeners; tags read again", stack.NotRemoved},
 		{"A valid edit switches the frontend of an ALB off", "`compile`, as the stack has no frontend",
-			"deletion protection, of its own; tags read again", stack.NotRemoved},
-		{"It is a duplicate: another one with its tags serves", "`plan`, by `compareBalancers`",
+			"deletion protection of the frontend; tags read again", stack.NotRemoved},
+		{"It is a duplicate: another load balancer with the same tags serves", "`plan`, by `compareBalancers`",
 			"only with annotation `delete-duplicates`, and once the checkpoint names it; tags read again", stack.NotRemoved},
 		{"`lbc cleanup` deletes it: no object claims it, by name, finalizer, group or status",
 			"a user, and `orphan`, by all objects of the cluster",
@@ -68,22 +68,22 @@ func disappearances() []disappearance {
 			"brake holds that", "TestANamespaceThatIsDeletedTakesTheLoadBalancersOfItsObjectsAlong"},
 		{"The labels of a namespace vanish, or `namespaceSelector` changes", holds, admits},
 		{"An IngressClass, or its IngressClassParams, is deleted", holds, admits},
-		{"An IngressClass becomes another controller's",
-			"its objects give their load balancers up; `--deletion-brake` holds most of many",
+		{"An IngressClass names another controller",
+			"its objects no longer declare their load balancers; `--deletion-brake` limits the deletions",
 			"TestManyDeletionsThatNoObjectAskedForWaitForConsent"},
-		{"`--load-balancer-class` becomes another one, or `EnableServiceController` is switched off",
-			"nothing is deleted, with a finding; a Service that is deleted takes its load balancer along; of another class, " +
-				"`allow-deletion` consents", "TestAFlagThatChangesTakesNoLoadBalancerOfAServiceAlong"},
+		{"`--load-balancer-class` changes, or `EnableServiceController` is switched off",
+			"nothing is deleted, with a finding, until the Service is deleted; for a Service of another class, " +
+				"`allow-deletion` also consents", "TestAFlagThatChangesTakesNoLoadBalancerOfAServiceAlong"},
 		{"Objects vanish without a deletion that their finalizers see",
 			"nothing is deleted, except right after the object got its finalizer (first table); `lbc orphans` lists what " +
 				"they left", "TestWhatVanishesWithoutAReasonDeletesNothing"},
 		{"The definition of IngressClassParams is removed", "nothing is deleted",
 			"TestADefinitionThatIsRemovedDeletesNoLoadBalancer"},
 		{"TargetGroupBindings of a stack are deleted by hand, or their definition is removed",
-			"targets and rules stay, and the bindings are made again as soon as they can be",
+			"targets and rules stay, and the controller creates the bindings again as soon as possible",
 			"TestTargetsStayRegisteredWhenAllBindingsAreDeletedAndMadeAgain"},
 		{"EndpointSlices or node labels vanish, or selectors of Services change",
-			"targets that serve are deregistered; `--deregistration-brake` holds most of many",
+			"the controller deregisters targets that serve; `--deregistration-brake` limits this",
 			"TestTargetsStayWhenEndpointSlicesVanishWhilePodsServe"},
 	}
 }

@@ -72,7 +72,7 @@ var measures = map[string]func(t *testing.T, trouble bool) int{
 		n, _ := l.Counts(mark)
 		return n
 	},
-	"stack pass": func(t *testing.T, trouble bool) int {
+	"stack reconcile": func(t *testing.T, trouble bool) int {
 		return passes(t, trouble, false, gate.Fault{Action: "CreateLoadBalancer", Kind: "denied"})
 	},
 	"refused write": func(t *testing.T, trouble bool) int {
@@ -98,7 +98,7 @@ var measures = map[string]func(t *testing.T, trouble bool) int{
 		}
 		return passed(l, lab.Key("web"))
 	},
-	"binding pass": func(t *testing.T, trouble bool) int {
+	"binding reconcile": func(t *testing.T, trouble bool) int {
 		return bindingPasses(t, trouble, func(l *lab.Lab) {
 			l.Fault(gate.Fault{Action: "RegisterTargets", Code: "TooManyTargets"})
 		}, "10.0.128.51", "RegisterTargets")
