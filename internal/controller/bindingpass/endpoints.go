@@ -130,7 +130,9 @@ func (b *Reconciler) addressEndpoints(ctx context.Context, o *v1beta1.TargetGrou
 	b.countUnidentified(o, unidentified)
 	of := Resolved{Targets: bindings.Targets{Endpoints: wanted}, Found: found, Known: true}
 	if wanted.Len() > 0 {
-		b.filled(o, svc, port, former, pods)
+		if of.emptied, err = b.filled(ctx, o, svc, port, former, pods); err != nil {
+			return Resolved{}, err
+		}
 	} else if len(found) == 0 {
 		if of.emptied, err = b.emptied(ctx, o, svc, port, former); err != nil {
 			return Resolved{}, err

@@ -221,7 +221,7 @@ func (n *Networks) portNumbers(ctx context.Context, o *v1beta1.TargetGroupBindin
 		if !ok {
 			continue
 		}
-		number, ok := containerPort(pod, p.Port.StrVal)
+		number, ok := ContainerPort(pod, p.Port.StrVal)
 		if !ok {
 			without = append(without, e.Namespace+"/"+e.Pod)
 			continue
@@ -238,8 +238,8 @@ func (n *Networks) portNumbers(ctx context.Context, o *v1beta1.TargetGroupBindin
 		Remedy: "name a port of the pods' containers, or write its number"}
 }
 
-// containerPort finds a named port among the containers and the sidecars of a pod.
-func containerPort(pod *corev1.Pod, name string) (int32, bool) {
+// ContainerPort finds a named port among the containers and the sidecars of a pod.
+func ContainerPort(pod *corev1.Pod, name string) (int32, bool) {
 	containers := slices.Clone(pod.Spec.Containers)
 	for _, c := range pod.Spec.InitContainers {
 		if c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways {

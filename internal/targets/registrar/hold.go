@@ -28,15 +28,17 @@ type holding struct {
 }
 
 // formerly are the registered targets of pods that a request names.
-func (g *group) formerly(q *Request) Endpoints {
-	var all []Endpoint
+func (g *group) formerly(q *Request) (all []Endpoint) {
+	if len(q.Former) == 0 {
+		return nil
+	}
 	for _, m := range g.members {
 		if e, ok := q.Former[m.ID]; ok {
 			e.Target = m.Target
 			all = append(all, e)
 		}
 	}
-	return EndpointsOf(all...)
+	return all
 }
 
 // Hold is called before each Sync of a request. It returns the targets that stay registered although the request
@@ -58,9 +60,8 @@ func (r *Registry) Hold(q Request, allowed bool, serves func(Endpoint) bool) []E
 		h.held = nil
 	}
 	h.emptied = q.Emptied
-	if h.unread = len(q.Former) > 0 && !g.known; len(q.Former) > 0 && h.stood.of.Len() == 0 {
-		h.stood = wants{of: g.formerly(&q)}
-	}
+	h.unread = len(q.Former) > 0 && !g.known
+	h.stood.of = h.stood.of.With(g.formerly(&q)...)
 	suspects := map[string]Endpoint{}
 	h.stood.missingIn(q.wants(), func(e Endpoint) {
 		if serves(e) {

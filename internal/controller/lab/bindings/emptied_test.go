@@ -131,11 +131,44 @@ func TestServiceEditBeforeItsEndpointSlicesKeepsTargets(t *testing.T) {
 			l.edit(misspell)
 			l.registered("the Service is edited", 2)
 			l.endpoints(l.pods[0])
-			l.registered("some EndpointSlices follow", 1)
+			l.registered("some EndpointSlices follow", 2)
+			l.endpoints(l.pods[0])
+			l.registered("nothing else follows", 2)
+			l.Restart()
+			l.registered("after a restart", 2)
 			l.endpoints()
-			l.registered("all EndpointSlices follow", 1)
+			l.registered("all EndpointSlices follow", 2)
+			l.Must(l.Client.Delete(t.Context(), l.pods[0]))
+			l.registered("a pod ends", 1)
 		})
 	}
+}
+
+// TestNarrowedServiceLosesTargets narrows a selector so that it selects some of the former pods.
+func TestNarrowedServiceLosesTargets(t *testing.T) {
+	t.Parallel()
+	l := newEmptying(t)
+	l.Get(l.pods[0], l.pods[0].Name)
+	l.pods[0].Labels["color"] = "blue"
+	l.Must(l.Client.Update(t.Context(), l.pods[0]))
+	l.edit(func(s *corev1.ServiceSpec) { s.Selector["color"] = "blue" })
+	l.registered("the Service is edited", 2)
+	l.endpoints(l.pods[0])
+	l.registered("the EndpointSlices follow", 1)
+}
+
+// TestCorrectedServiceReleasesTargets corrects a misspelt selector before all EndpointSlices followed.
+func TestCorrectedServiceReleasesTargets(t *testing.T) {
+	t.Parallel()
+	l := newEmptying(t)
+	l.edit(misspellings["selector"])
+	l.endpoints(l.pods[0])
+	l.registered("misspelt", 2)
+	l.Get(l.pods[0], l.pods[0].Name)
+	l.pods[0].Labels["color"] = "blue"
+	l.Must(l.Client.Update(t.Context(), l.pods[0]))
+	l.edit(func(s *corev1.ServiceSpec) { s.Selector = map[string]string{"color": "blue"} })
+	l.registered("corrected", 1)
 }
 
 // TestEmptiedServiceKeepsRulesWhileTargetsAreUnread restarts while AWS does not tell which targets are registered.
