@@ -20,12 +20,12 @@ import (
 )
 
 // heldTargets are the targets that stay registered although the binding does not want them: those whose pods and nodes
-// serve as before, if with them most targets of many groups would go at once. A Service or port that is proven not to
-// exist was taken away on purpose.
+// serve as before, if with them most targets of many groups would go at once. A Service that is proven not to exist was
+// taken away on purpose.
 func (b *Reconciler) heldTargets(ctx context.Context, o *v1beta1.TargetGroupBinding, q registrar.Request,
 	found diag.List) []registrar.Endpoint {
 	meant := o.Annotations[naming.AllowDeregistration] == "true" ||
-		slices.ContainsFunc(found, func(d diag.Diagnostic) bool { return d.Code == diag.ServiceMissing })
+		!q.Emptied && slices.ContainsFunc(found, unserved)
 	c := b.nodesHeld.begin(client.ObjectKeyFromObject(o), b.cluster())
 	return b.Registry.Hold(q, meant, func(e registrar.Endpoint) bool {
 		if e.Pod != "" {
@@ -38,6 +38,9 @@ func (b *Reconciler) heldTargets(ctx context.Context, o *v1beta1.TargetGroupBind
 		return ok && registrar.NodeStays(n)
 	})
 }
+
+// unserved reports whether a finding is that the Service of a binding, or its port, does not exist.
+func unserved(d diag.Diagnostic) bool { return d.Code == diag.ServiceMissing }
 
 // podOfServes reports whether the pod of an endpoint serves.
 func podOfServes(ctx context.Context, c registrar.Cluster, e registrar.Endpoint) bool {

@@ -60,7 +60,7 @@ func (b *Reconciler) wanted(ctx context.Context, o *v1beta1.TargetGroupBinding) 
 	port, d := registrar.ServicePortOf(o, svc)
 	if d != nil {
 		if d.Code == diag.ServiceMissing {
-			return withoutService(o, *d), nil
+			return b.withoutPort(ctx, o, svc, *d), nil
 		}
 		return Resolved{Found: diag.List{*d}}, nil
 	}
@@ -68,6 +68,24 @@ func (b *Reconciler) wanted(ctx context.Context, o *v1beta1.TargetGroupBinding) 
 		return b.addressEndpoints(ctx, o, svc, port)
 	}
 	return b.nodeEndpoints(ctx, o, port)
+}
+
+// withoutPort is what a binding wants whose Service has no port of that name or number. If an edit of the Service
+// removed the port, the former pods, or node ports, may serve.
+func (b *Reconciler) withoutPort(ctx context.Context, o *v1beta1.TargetGroupBinding, svc *corev1.Service,
+	d diag.Diagnostic) Resolved {
+	of, k, told := withoutService(o, d), b.memory.get(o), toldOfEdit(o)
+	if TargetsPods(o) {
+		of.emptied = told || k.selects != 0
+		return of
+	}
+	if k.nodePort == 0 && told || k.nodePort != 0 && slices.ContainsFunc(svc.Spec.Ports, func(p corev1.ServicePort) bool {
+		return p.NodePort == k.nodePort
+	}) {
+		return Resolved{Found: bindings.EmptiedByEdit(o, svc, append(b.about(ctx, o), b.declaring(ctx, o)...)),
+			edited: of.edited}
+	}
+	return of
 }
 
 // withoutService is what a binding wants whose Service, or its port, does not exist.
@@ -192,6 +210,10 @@ func (b *Reconciler) nodeEndpoints(ctx context.Context, o *v1beta1.TargetGroupBi
 	found = append(found, nodes.None(o, func() []diag.Object {
 		return append(b.about(ctx, o), b.declaring(ctx, o)...)
 	})...)
+	if k := b.memory.get(o); wanted.Len() > 0 && k.nodePort != port.NodePort {
+		k.nodePort = port.NodePort
+		b.memory.put(o, k)
+	}
 	return Resolved{Targets: bindings.Targets{Endpoints: wanted, Port: port.NodePort}, Found: found, Known: known,
 		edited: nodes.Emptied(o)}, nil
 }

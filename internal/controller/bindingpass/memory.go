@@ -45,6 +45,7 @@ type kept struct {
 	emptySince   time.Time       // since when its Service has no endpoints; zero = it has some
 	selects      uint64          // what decided which endpoints its Service had when it had some last; 0 = not known
 	emptied      bool            // an edit of the Service has led to there being none since
+	nodePort     int32           // of its targets when it wanted some last
 	nowhere      uint64          // as selects, of an edit whose EndpointSlices have not all followed; 0 = all have
 	ending
 }

@@ -175,9 +175,8 @@ func (p *pass) resolve(ctx context.Context) exit {
 	if err != nil {
 		return p.unresolved(ctx, err)
 	}
-	unserved := slices.ContainsFunc(p.found, func(d diag.Diagnostic) bool { return d.Code == diag.ServiceMissing })
 	// an edit of the Service is seen here before its stack deletes the binding
-	if unserved && b.Dropped != nil && b.Dropped(ctx, o) {
+	if slices.ContainsFunc(p.found, unserved) && b.Dropped != nil && b.Dropped(ctx, o) {
 		b.Networking.Retain(ctx, o)
 		return ended(reconcile.Result{RequeueAfter: b.RequeueAfter}, nil)
 	}
@@ -316,7 +315,11 @@ func (p *pass) classifyFailure(ctx context.Context) exit {
 // findings are all findings of the pass.
 func (p *pass) findings(ctx context.Context) diag.List {
 	b, o := p.reconciler, p.binding
-	found := slices.Concat(p.staying(ctx), p.found, p.unadmitted, p.unwritten, b.podNotes(ctx, o, p.endpoints), p.onHold,
+	staying := p.staying(ctx)
+	if p.request.Emptied && len(staying) > 0 {
+		p.found = slices.DeleteFunc(slices.Clone(p.found), unserved)
+	}
+	found := slices.Concat(staying, p.found, p.unadmitted, p.unwritten, b.podNotes(ctx, o, p.endpoints), p.onHold,
 		admission.Idle(o))
 	if p.unowned != nil {
 		found = append(found, p.problem(p.unowned)...)

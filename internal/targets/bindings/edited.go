@@ -11,6 +11,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
 // Misspelt returns ServiceMissing, or the finding that the Service lacks the port, for the case that an edit of the
@@ -36,19 +37,19 @@ func emptied(o *v1beta1.TargetGroupBinding, path, why, remedy string) diag.Diagn
 // EmptiedByEdit are the findings that an edit of a Service has left it without endpoints, and that the former targets
 // stay. about are the binding, the Service and what declares it.
 func EmptiedByEdit(o *v1beta1.TargetGroupBinding, svc *corev1.Service, about []diag.Object) (found diag.List) {
-	text := fmt.Sprintf("since an edit of Service %s/%s, no ready pod with the labels %s has its port; the former "+
-		"targets stay registered as long as their pods are ready", svc.Namespace, svc.Name,
-		labels.FormatLabels(svc.Spec.Selector))
-	remedy := fmt.Sprintf("compare spec.selector and the targetPort of the Service with the pods; to deregister the "+
-		"targets, end the pods or set annotation %s: \"true\" on TargetGroupBinding %s", naming.AllowDeregistration, o.Name)
+	why, compare := "no ready pod with the labels "+labels.FormatLabels(svc.Spec.Selector)+" has its port",
+		"compare spec.selector and the targetPort of the Service with the pods"
+	paths := map[string]string{"TargetGroupBinding": "spec.serviceRef", "Service": "spec.selector"}
+	if _, d := registrar.ServicePortOf(o, svc); d != nil {
+		why, compare = d.Text, "give the Service the port again, or name another one in the objects that refer to it"
+		paths = map[string]string{"TargetGroupBinding": "spec.serviceRef.port", "Service": "spec.ports"}
+	}
+	text := fmt.Sprintf("since an edit of Service %s/%s, %s; the former targets stay registered as long as their pods are "+
+		"ready", svc.Namespace, svc.Name, why)
+	remedy := fmt.Sprintf("%s; to deregister the targets, end the pods or set annotation %s: \"true\" on "+
+		"TargetGroupBinding %s", compare, naming.AllowDeregistration, o.Name)
 	for _, x := range about {
-		at := ""
-		switch x.Kind {
-		case "TargetGroupBinding":
-			at = "spec.serviceRef"
-		case "Service":
-			at = "spec.selector"
-		}
+		at := paths[x.Kind]
 		found = append(found, diag.New(x, at, diag.NoTargetsAfterEdit, text, remedy))
 	}
 	return found

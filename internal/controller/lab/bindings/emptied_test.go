@@ -274,3 +274,68 @@ func TestServiceWithoutEndpointsThatNobodyEditedIsEmptied(t *testing.T) {
 		})
 	}
 }
+
+// TestServiceEditThatRemovesThePortKeepsTargets edits a Service so that it lacks the port that a binding names.
+func TestServiceEditThatRemovesThePortKeepsTargets(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]struct {
+		ref  intstr.IntOrString
+		edit func(*corev1.ServiceSpec)
+	}{
+		"number": {intstr.FromInt32(80), func(s *corev1.ServiceSpec) { s.Ports[0].Port = 81 }},
+		"name":   {intstr.FromString("http"), func(s *corev1.ServiceSpec) { s.Ports[0].Name = "web" }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newEmptying(t)
+			o := &v1beta1.TargetGroupBinding{}
+			l.Get(o, "bound")
+			o.Spec.ServiceRef.Port = change.ref
+			l.Must(l.Client.Update(t.Context(), o))
+			l.registered("at first", 2)
+			l.edit(change.edit)
+			l.registered("edited", 2)
+			l.ToldOnce("TargetGroupBinding shop/bound BackendNotFound: ", "Service shop/web BackendNotFound: ")
+			l.Restart()
+			l.registered("after a restart", 2)
+			if rules := l.Admitted(lab.NodeGroup); !slices.Contains(rules, lab.Peer+" 8080-8080") {
+				t.Errorf("rules %v", rules)
+			}
+			l.Must(l.Client.Delete(t.Context(), l.pods[0]))
+			l.registered("a pod ends", 1)
+			l.edit(func(s *corev1.ServiceSpec) { s.Ports[0].Port, s.Ports[0].Name = 80, "http" })
+			l.endpoints(l.pods[1])
+			l.registered("corrected", 1)
+			l.Must(l.Client.Delete(t.Context(), lab.Service("web")))
+			l.registered("without the Service", 0)
+		})
+	}
+}
+
+// TestServiceEditThatKeepsTheNodePortKeepsTargets edits a Service of nodes so that it lacks the port that a binding
+// names.
+func TestServiceEditThatKeepsTheNodePortKeepsTargets(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		nodePort int32
+		want     int
+	}{"the same node port": {30080, 1}, "another node port": {30081, 0}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			svc := lab.Service("web")
+			svc.Spec.Type, svc.Spec.Ports[0].NodePort = corev1.ServiceTypeNodePort, 30080
+			l := &emptying{Lab: lab.New(t, account.Profile{}, svc, lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))}
+			l.arn = l.TargetGroup(elbtypes.TargetTypeEnumInstance)
+			o := lab.Binding(l.arn, v1beta1.TargetTypeInstance)
+			o.Generation = 1
+			l.Create(o)
+			l.registered("at first", 1)
+			l.Events = nil
+			l.edit(func(s *corev1.ServiceSpec) { s.Ports[0].Port, s.Ports[0].NodePort = 81, c.nodePort })
+			l.registered("edited", c.want)
+			l.ToldOnce("TargetGroupBinding shop/bound BackendNotFound: ")
+			l.Restart()
+			l.registered("after a restart", c.want)
+		})
+	}
+}
