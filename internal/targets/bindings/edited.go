@@ -46,11 +46,28 @@ func EmptiedByEdit(o *v1beta1.TargetGroupBinding, svc *corev1.Service, about []d
 	}
 	text := fmt.Sprintf("since an edit of Service %s/%s, %s; the former targets stay registered as long as their pods are "+
 		"ready", svc.Namespace, svc.Name, why)
-	remedy := fmt.Sprintf("%s; to deregister the targets, end the pods or set annotation %s: \"true\" on "+
-		"TargetGroupBinding %s", compare, naming.AllowDeregistration, o.Name)
+	return afterEdit(about, paths, text, fmt.Sprintf("%s; to deregister the targets, end the pods or set annotation %s: "+
+		"\"true\" on TargetGroupBinding %s", compare, naming.AllowDeregistration, o.Name))
+}
+
+// FormerPortServes are the findings that an edit of a Service has moved its pods to a port at which they do not get
+// healthy, and that their healthy targets of the former port stay. about is as in EmptiedByEdit.
+func FormerPortServes(o *v1beta1.TargetGroupBinding, stay []registrar.Endpoint, about []diag.Object) diag.List {
+	if len(stay) == 0 {
+		return nil
+	}
+	text := fmt.Sprintf("since an edit, Service %s/%s reaches its pods at another port, where their targets do not become "+
+		"healthy; %d healthy targets of the former port, such as %s, stay registered", o.Namespace, o.Spec.ServiceRef.Name,
+		len(stay), stay[0].Key())
+	return afterEdit(about, map[string]string{"TargetGroupBinding": "spec.serviceRef", "Service": "spec.ports"}, text,
+		fmt.Sprintf("compare the targetPort of the Service and the health check with the ports of the pods; to deregister "+
+			"the former targets, set annotation %s: \"true\" on TargetGroupBinding %s", naming.AllowDeregistration, o.Name))
+}
+
+// afterEdit is one finding on each object, at its path.
+func afterEdit(about []diag.Object, paths map[string]string, text, remedy string) (found diag.List) {
 	for _, x := range about {
-		at := paths[x.Kind]
-		found = append(found, diag.New(x, at, diag.NoTargetsAfterEdit, text, remedy))
+		found = append(found, diag.New(x, paths[x.Kind], diag.NoTargetsAfterEdit, text, remedy))
 	}
 	return found
 }

@@ -23,6 +23,8 @@ type holding struct {
 	held map[string]Endpoint
 	// emptied: the last request was for a group that an edit emptied.
 	emptied bool
+	// allowed: the last request may deregister targets that serve.
+	allowed bool
 	// unread: which targets an earlier process registered is not known yet, and some may stay.
 	unread bool
 }
@@ -59,7 +61,7 @@ func (r *Registry) Hold(q Request, allowed bool, serves func(Endpoint) bool) []E
 	if h.emptied && !q.Emptied {
 		h.held = nil
 	}
-	h.emptied = q.Emptied
+	h.emptied, h.allowed = q.Emptied, allowed
 	h.unread = len(q.Former) > 0 && !g.known
 	h.stood.of = h.stood.of.With(g.formerly(&q)...)
 	suspects := map[string]Endpoint{}
