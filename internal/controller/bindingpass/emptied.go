@@ -158,8 +158,8 @@ func (b *Reconciler) leadsNowhere(ctx context.Context, svc *corev1.Service, port
 // selects is a hash of what decides which endpoints a port of a Service has. It is never 0.
 func selects(svc *corev1.Service, port corev1.ServicePort) uint64 {
 	h := fnv.New64a()
-	fmt.Fprintf(h, "%s %s %s", labels.Set(svc.Spec.Selector), //nolint:errcheck // a hash
-		port.TargetPort.String(), port.Protocol)
+	fmt.Fprintf(h, "%s %s %s %s", labels.Set(svc.Spec.Selector), //nolint:errcheck // a hash
+		port.TargetPort.String(), port.Protocol, port.Name)
 	return h.Sum64() | 1
 }
 
@@ -193,7 +193,9 @@ func (p *pass) staying(ctx context.Context) (found diag.List) {
 	b, o := p.reconciler, p.binding
 	svc := &corev1.Service{}
 	switch {
-	case len(p.held) == 0 && !p.unread:
+	case len(p.held) == 0 && !p.unread, slices.ContainsFunc(p.found, func(d diag.Diagnostic) bool {
+		return d.Code == diag.NoTargetsAfterEdit
+	}):
 		return nil
 	case !p.request.Emptied || b.Client.Get(ctx, client.ObjectKey{Namespace: o.Namespace, Name: o.Spec.ServiceRef.Name},
 		svc) != nil:

@@ -50,6 +50,16 @@ func EmptiedByEdit(o *v1beta1.TargetGroupBinding, svc *corev1.Service, about []d
 		"\"true\" on TargetGroupBinding %s", compare, naming.AllowDeregistration, o.Name))
 }
 
+// Renumbered are the findings that an edit of a Service has given the port of a binding another number or name. missing
+// is that the former one does not exist, and about as in EmptiedByEdit.
+func Renumbered(o *v1beta1.TargetGroupBinding, missing diag.Diagnostic, port corev1.ServicePort,
+	about []diag.Object) diag.List {
+	text := fmt.Sprintf("since an edit, %s; until the controller starts again, the targets are those of port %d, which has "+
+		"the same endpoints", missing.Text, port.Port)
+	return afterEdit(about, map[string]string{"TargetGroupBinding": "spec.serviceRef.port", "Service": "spec.ports"}, text,
+		fmt.Sprintf("give the Service the port again, or name port %d in the objects that refer to it", port.Port))
+}
+
 // FormerPortServes are the findings that an edit of a Service has moved its pods to a port at which they do not get
 // healthy, and that their healthy targets of the former port stay. about is as in EmptiedByEdit.
 func FormerPortServes(o *v1beta1.TargetGroupBinding, stay []registrar.Endpoint, about []diag.Object) diag.List {

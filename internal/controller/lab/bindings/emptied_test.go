@@ -279,11 +279,14 @@ func TestServiceWithoutEndpointsThatNobodyEditedIsEmptied(t *testing.T) {
 func TestServiceEditThatRemovesThePortKeepsTargets(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]struct {
-		ref  intstr.IntOrString
-		edit func(*corev1.ServiceSpec)
+		ref    intstr.IntOrString
+		edit   func(*corev1.ServiceSpec)
+		follow func(*discoveryv1.EndpointSlice)
 	}{
-		"number": {intstr.FromInt32(80), func(s *corev1.ServiceSpec) { s.Ports[0].Port = 81 }},
-		"name":   {intstr.FromString("http"), func(s *corev1.ServiceSpec) { s.Ports[0].Name = "web" }},
+		"number": {intstr.FromInt32(80), func(s *corev1.ServiceSpec) { s.Ports[0].Port = 81 },
+			func(*discoveryv1.EndpointSlice) {}},
+		"name": {intstr.FromString("http"), func(s *corev1.ServiceSpec) { s.Ports[0].Name = "web" },
+			func(s *discoveryv1.EndpointSlice) { s.Ports[0].Name = ptr.To("web") }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -296,6 +299,18 @@ func TestServiceEditThatRemovesThePortKeepsTargets(t *testing.T) {
 			l.edit(change.edit)
 			l.registered("edited", 2)
 			l.ToldOnce("TargetGroupBinding shop/bound BackendNotFound: ", "Service shop/web BackendNotFound: ")
+			fresh := l.pods[1].DeepCopy()
+			fresh.Name, fresh.ResourceVersion, fresh.UID, fresh.Status.PodIP = "fresh", "", "", "10.0.128.52"
+			l.Create(fresh)
+			l.Get(l.slice, l.slice.Name)
+			change.follow(l.slice)
+			l.Must(l.Client.Update(t.Context(), l.slice))
+			l.endpoints(l.pods[0], fresh)
+			l.registered("another pod", 2)
+			if got := l.Targets(l.arn); !slices.Contains(got, "10.0.128.52:8080") {
+				t.Errorf("targets %v", got)
+			}
+			l.pods[1] = fresh
 			l.Restart()
 			l.registered("after a restart", 2)
 			if rules := l.Admitted(lab.NodeGroup); !slices.Contains(rules, lab.Peer+" 8080-8080") {
@@ -304,6 +319,9 @@ func TestServiceEditThatRemovesThePortKeepsTargets(t *testing.T) {
 			l.Must(l.Client.Delete(t.Context(), l.pods[0]))
 			l.registered("a pod ends", 1)
 			l.edit(func(s *corev1.ServiceSpec) { s.Ports[0].Port, s.Ports[0].Name = 80, "http" })
+			l.Get(l.slice, l.slice.Name)
+			l.slice.Ports[0].Name = ptr.To("http")
+			l.Must(l.Client.Update(t.Context(), l.slice))
 			l.endpoints(l.pods[1])
 			l.registered("corrected", 1)
 			l.Must(l.Client.Delete(t.Context(), lab.Service("web")))
