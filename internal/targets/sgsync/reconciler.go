@@ -130,9 +130,9 @@ func (r *Reconciler) look(ctx context.Context, group string, partial func() bool
 		if sgrules.Count(slices.Concat(current, grant)) > limit {
 			first, revoke = sgrules.Room(current, grant, revoke, sgrules.Of(all), limit)
 		}
-		var unproven []stack.Permission
-		if r.mustProve(group, current, first, limit) {
-			unproven = known.unproven(current, grant)
+		unproven, missing := r.doubtful(ctx, group, current, grant, first, limit, known)
+		if missing {
+			continue
 		}
 		var until time.Time
 		ungranted := true

@@ -205,10 +205,30 @@ func (r *refused) unproven(current, grant []stack.Permission) (out []stack.Permi
 	return out
 }
 
-// mustProve reports whether sources are proved before rules that edited bindings may still need make room. The proof
-// needs room, too.
-func (r *Reconciler) mustProve(group string, current, first []stack.Permission, limit int) bool {
-	return sgrules.Count(current) < limit && r.Table.guards(group, first)
+// doubtful are permissions of sources to prove before rules that edited bindings may still need make room. The proof
+// needs room, too: without it, only sources that are groups are looked up, and missing is true if any does not exist.
+func (r *Reconciler) doubtful(ctx context.Context, group string, current, grant, first []stack.Permission, limit int,
+	known *refused) (unproven []stack.Permission, missing bool) {
+	if !r.Table.guards(group, first) {
+		return nil, false
+	}
+	if unproven = known.unproven(current, grant); sgrules.Count(current) < limit {
+		return unproven, false
+	}
+	for _, p := range unproven {
+		if p.Group.Literal == "" {
+			continue
+		}
+		if _, err := r.Rules.Rules(ctx, p.Group.Literal); err != nil && refusesSource(err) {
+			r.refuse(group, sourceOf(normalise(p)), err, known)
+			missing = true
+		}
+	}
+	if !missing {
+		r.Log.Info("the group has no room for another rule: former sources are closed before the new ones are open",
+			"group", group, "rules", texts(first))
+	}
+	return nil, missing
 }
 
 // refusalsOf is the stack under which the refused sources of a namespace are remembered: one for each group. No binding
