@@ -12,10 +12,10 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
-	"github.com/k8s-lbc/lbc/internal/kube/pod/readiness"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/plan/brake"
 	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
+	"github.com/k8s-lbc/lbc/internal/targets/bindings"
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
@@ -45,13 +45,7 @@ func unserved(d diag.Diagnostic) bool { return d.Code == diag.ServiceMissing }
 // podOfServes reports whether the pod of an endpoint serves.
 func podOfServes(ctx context.Context, c registrar.Cluster, e registrar.Endpoint) bool {
 	p, ok := c.Pod(ctx, e.Namespace, e.Pod)
-	return ok && podServes(p, e.ID)
-}
-
-// podServes reports whether a pod answers at an address as far as its kubelet knows.
-func podServes(p *corev1.Pod, address string) bool {
-	return p.DeletionTimestamp == nil && registrar.HasAddress(p, address) &&
-		readiness.Of(p, corev1.ContainersReady).Status == corev1.ConditionTrue
+	return ok && bindings.PodServes(p, e.ID)
 }
 
 func targetsHeld(o *v1beta1.TargetGroupBinding, held []registrar.Endpoint) diag.Diagnostic {
@@ -65,7 +59,7 @@ func targetsHeld(o *v1beta1.TargetGroupBinding, held []registrar.Endpoint) diag.
 
 // wakeHeld wakes the bindings that hold a target of a pod that does not serve any more.
 func (b *Reconciler) wakeHeld(was, is *corev1.Pod, q queue.Of[reconcile.Request]) {
-	if was == nil || is != nil && podServes(is, was.Status.PodIP) {
+	if was == nil || is != nil && bindings.PodServes(is, was.Status.PodIP) {
 		return
 	}
 	for _, id := range b.Registry.HeldFor(was.Namespace, was.Name) {

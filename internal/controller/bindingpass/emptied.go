@@ -145,7 +145,7 @@ func (b *Reconciler) leadsNowhere(ctx context.Context, svc *corev1.Service, port
 		}
 		if slices.ContainsFunc(pods.Items, func(p corev1.Pod) bool {
 			_, named := bindings.ContainerPort(&p, port.TargetPort.StrVal)
-			return podServes(&p, p.Status.PodIP) && (named || port.TargetPort.StrVal == "")
+			return bindings.PodServes(&p, p.Status.PodIP) && (named || port.TargetPort.StrVal == "")
 		}) {
 			return false, nil
 		}
@@ -173,19 +173,13 @@ func (b *Reconciler) former(ctx context.Context, o *v1beta1.TargetGroupBinding) 
 	if err := b.Client.List(ctx, &pods, client.InNamespace(o.Namespace), client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("reading the pods of namespace %s: %w", o.Namespace, err)
 	}
-	at, told := map[string]registrar.Endpoint{}, meta.FindStatusCondition(o.Status.Conditions, "Ready")
-	for i := range pods.Items {
-		p := &pods.Items[i]
-		if told != nil && p.CreationTimestamp.After(told.LastTransitionTime.Time) {
-			continue
-		}
-		for _, ip := range append([]corev1.PodIP{{IP: p.Status.PodIP}}, p.Status.PodIPs...) {
-			if podServes(p, ip.IP) {
-				at[ip.IP] = registrar.Endpoint{Namespace: p.Namespace, Pod: p.Name, Node: p.Spec.NodeName}
+	return bindings.FormerPods(o, func(yield func(*corev1.Pod) bool) {
+		for i := range pods.Items {
+			if !yield(&pods.Items[i]) {
+				return
 			}
 		}
-	}
-	return at, nil
+	}), nil
 }
 
 // staying are the findings about targets that stay registered although the Service has no endpoints for them.

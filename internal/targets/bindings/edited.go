@@ -2,6 +2,8 @@ package bindings
 
 import (
 	"fmt"
+	"iter"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -9,6 +11,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/pod/readiness"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
@@ -92,4 +95,36 @@ func EditedSinceServed(o *v1beta1.TargetGroupBinding) bool {
 		return true
 	}
 	return ready.Reason == string(diag.ServiceMissing) || ready.Reason == string(diag.NoTargetsAfterEdit)
+}
+
+// PodServes reports whether a pod answers at an address as far as its kubelet knows.
+func PodServes(p *corev1.Pod, address string) bool {
+	return p.DeletionTimestamp == nil && registrar.HasAddress(p, address) &&
+		readiness.Of(p, corev1.ContainersReady).Status == corev1.ConditionTrue
+}
+
+// FormerPods are those of the pods of a binding's namespace that serve and may be behind its targets, by address. Pods
+// that came after the status of the binding told of an edit are not.
+func FormerPods(o *v1beta1.TargetGroupBinding, pods iter.Seq[*corev1.Pod]) map[string]registrar.Endpoint {
+	at, told := map[string]registrar.Endpoint{}, meta.FindStatusCondition(o.Status.Conditions, "Ready")
+	for p := range pods {
+		if told != nil && told.Reason == string(diag.NoTargetsAfterEdit) &&
+			p.CreationTimestamp.After(told.LastTransitionTime.Time) {
+			continue
+		}
+		for _, ip := range append([]corev1.PodIP{{IP: p.Status.PodIP}}, p.Status.PodIPs...) {
+			if PodServes(p, ip.IP) {
+				at[ip.IP] = registrar.Endpoint{Namespace: p.Namespace, Pod: p.Name, Node: p.Spec.NodeName}
+			}
+		}
+	}
+	return at
+}
+
+// HoldsTargets reports whether the controller keeps targets of a binding registered, by its status, as long as they
+// serve.
+func HoldsTargets(o *v1beta1.TargetGroupBinding) bool {
+	ready := meta.FindStatusCondition(o.Status.Conditions, "Ready")
+	return o.Annotations[naming.AllowDeregistration] != "true" && ready != nil && slices.Contains([]string{
+		string(diag.NoTargetsAfterEdit), string(diag.DeregistrationsHeld)}, ready.Reason)
 }
