@@ -332,7 +332,8 @@ func TestPlanDeregistersNothingThatTheControllerKeeps(t *testing.T) {
 		consent bool
 		want    int // deregistrations
 	}{
-		"held": {"NoTargetsAfterEdit", "", false, false, 1}, "held by the brake": {"DeregistrationsHeld", "", false, false, 1},
+		"held":                   {"NoTargetsAfterEdit", "", false, false, 1},
+		"held by the brake":      {"DeregistrationsHeld", "", false, false, 1},
 		"held, with consent":     {"NoTargetsAfterEdit", "", false, true, 2},
 		"nothing is held":        {"Reconciled", "", false, false, 2},
 		"an edit takes the port": {"Reconciled", "81", true, false, 1},
@@ -371,8 +372,8 @@ func TestPlanDeregistersNothingThatTheControllerKeeps(t *testing.T) {
 			if edit.service != "" {
 				file := filepath.Join(t.TempDir(), "service.yaml")
 				if err := os.WriteFile(file, []byte("apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: shop}\n"+
-					"spec: {selector: {app: web}, ports: [{name: other, port: "+edit.service+", targetPort: 8080}]}\n"), 0o600); err !=
-					nil {
+					"spec: {selector: {app: web}, ports: [{name: other, port: "+edit.service+", targetPort: 8080}]}\n"),
+					0o600); err != nil {
 					t.Fatal(err)
 				}
 				args = []string{"plan", "-f", file, "--context", "c"}

@@ -85,16 +85,19 @@ func (b *Reconciler) editedLive(ctx context.Context, o *v1beta1.TargetGroupBindi
 	return svc, port, nil
 }
 
+// turn are the endpoints of the last pass, and those of this one.
+type turn struct{ former, pods registrar.Endpoints }
+
 // filled keeps by what a binding has endpoints, which are pods. The cache may show an edit of a Service before the
 // EndpointSlices that follow it: endpoints that the last pass did not have show that they followed. EndpointSlices
 // follow one by one: emptied reports whether the edit leads to no endpoints, so that those that some of them lack
 // already stay as well.
 func (b *Reconciler) filled(ctx context.Context, o *v1beta1.TargetGroupBinding, svc *corev1.Service,
-	port corev1.ServicePort, former, pods registrar.Endpoints) (emptied bool, err error) {
+	port corev1.ServicePort, of turn) (emptied bool, err error) {
 	k, now := b.memory.get(o), selects(svc, port)
 	unknown := k.selects == 0
 	followed, lost := unknown && !toldOfEdit(o), unknown
-	registrar.Differ(former, pods, func(e registrar.Endpoint) { lost = lost || b.servesPod(ctx)(e) },
+	registrar.Differ(of.former, of.pods, func(e registrar.Endpoint) { lost = lost || b.servesPod(ctx)(e) },
 		func(registrar.Endpoint) { followed = followed || !unknown || k.emptied })
 	edited := svc
 	switch {

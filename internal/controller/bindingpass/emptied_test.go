@@ -54,7 +54,7 @@ func TestEditThatTheCacheLacksKeepsTargets(t *testing.T) {
 	} {
 		b := &Reconciler{Client: fake.NewClientBuilder().WithObjects(pod.DeepCopy()).Build(),
 			APIReader: fake.NewClientBuilder().WithObjects(c.live.DeepCopy()).Build()}
-		if _, err := b.filled(t.Context(), o, svc, svc.Spec.Ports[0], registrar.Endpoints{}, former); err != nil {
+		if _, err := b.filled(t.Context(), o, svc, svc.Spec.Ports[0], turn{pods: former}); err != nil {
 			t.Fatal(err)
 		}
 		for range 2 { // the cache may still lack the edit in the next pass
@@ -85,7 +85,7 @@ func TestSomeSlicesOfAnEditThatTheCacheLacks(t *testing.T) {
 			APIReader: fake.NewClientBuilder().WithObjects(c.live.DeepCopy(), pod.DeepCopy(), other.DeepCopy()).Build()}
 		former := registrar.Endpoints{}
 		for n, now := range []registrar.Endpoints{both, first, first} { // the cache may still lack the edit in the last
-			got, err := b.filled(t.Context(), o, svc, svc.Spec.Ports[0], former, now)
+			got, err := b.filled(t.Context(), o, svc, svc.Spec.Ports[0], turn{former, now})
 			if want := n > 0 && c.want; got != want || err != nil {
 				t.Errorf("%s, pass %d: emptied %v, %v", name, n, got, err)
 			}
@@ -111,7 +111,7 @@ func TestFailedLiveReadKeepsEndpointsOfLastPass(t *testing.T) {
 		}})
 	b := &Reconciler{Now: time.Now, APIReader: api, Client: fake.NewClientBuilder().WithObjects(pod, svc, slice).
 		WithIndex(&discoveryv1.EndpointSlice{}, SlicesByService, ServiceOfSlice).Build()}
-	if _, err := b.filled(t.Context(), o, svc, svc.Spec.Ports[0], registrar.Endpoints{}, former); err != nil {
+	if _, err := b.filled(t.Context(), o, svc, svc.Spec.Ports[0], turn{pods: former}); err != nil {
 		t.Fatal(err)
 	}
 	b.resolved.keep(client.ObjectKeyFromObject(o), former, 0)

@@ -185,7 +185,7 @@ func (b *Reconciler) addressEndpoints(ctx context.Context, o *v1beta1.TargetGrou
 	b.countUnidentified(o, unidentified)
 	of := Resolved{Targets: bindings.Targets{Endpoints: wanted}, Found: found, Known: true}
 	if wanted.Len() > 0 {
-		if of.emptied, err = b.filled(ctx, o, svc, port, former, pods); err != nil {
+		if of.emptied, err = b.filled(ctx, o, svc, port, turn{former, pods}); err != nil {
 			return Resolved{}, err
 		}
 	} else if len(found) == 0 {

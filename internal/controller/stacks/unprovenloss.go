@@ -82,7 +82,8 @@ func lostMembers(before *compile.Memory, now []intent.Member) (out []diag.Object
 	for i := range now {
 		present[named(now[i].Object)] = true
 	}
-	for _, o := range slices.AppendSeq(slices.Clone(before.Members), maps.Keys(before.Good)) { // a reduced memory lacks versions
+	// a reduced memory lacks versions
+	for _, o := range slices.AppendSeq(slices.Clone(before.Members), maps.Keys(before.Good)) {
 		if o = named(o); !present[o] {
 			present[o] = true
 			out = append(out, o)

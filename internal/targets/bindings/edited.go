@@ -47,8 +47,8 @@ func EmptiedByEdit(o *v1beta1.TargetGroupBinding, svc *corev1.Service, about []d
 		why, compare = d.Text, "give the Service the port again, or name another one in the objects that refer to it"
 		paths = map[string]string{"TargetGroupBinding": "spec.serviceRef.port", "Service": "spec.ports"}
 	}
-	text := fmt.Sprintf("since an edit of Service %s/%s, %s; the former targets stay registered as long as their pods are "+
-		"ready", svc.Namespace, svc.Name, why)
+	text := fmt.Sprintf("since an edit of Service %s/%s, %s; the former targets stay registered as long as their pods "+
+		"are ready", svc.Namespace, svc.Name, why)
 	return afterEdit(about, paths, text, fmt.Sprintf("%s; to deregister the targets, end the pods or set annotation %s: "+
 		"\"true\" on TargetGroupBinding %s", compare, naming.AllowDeregistration, o.Name))
 }
@@ -57,8 +57,8 @@ func EmptiedByEdit(o *v1beta1.TargetGroupBinding, svc *corev1.Service, about []d
 // is that the former one does not exist, and about as in EmptiedByEdit.
 func Renumbered(o *v1beta1.TargetGroupBinding, missing diag.Diagnostic, port corev1.ServicePort,
 	about []diag.Object) diag.List {
-	text := fmt.Sprintf("since an edit, %s; until the controller starts again, the targets are those of port %d, which has "+
-		"the same endpoints", missing.Text, port.Port)
+	text := fmt.Sprintf("since an edit, %s; until the controller starts again, the targets are those of port %d, which "+
+		"has the same endpoints", missing.Text, port.Port)
 	return afterEdit(about, map[string]string{"TargetGroupBinding": "spec.serviceRef.port", "Service": "spec.ports"}, text,
 		fmt.Sprintf("give the Service the port again, or name port %d in the objects that refer to it", port.Port))
 }
@@ -69,9 +69,9 @@ func FormerPortServes(o *v1beta1.TargetGroupBinding, stay []registrar.Endpoint, 
 	if len(stay) == 0 {
 		return nil
 	}
-	text := fmt.Sprintf("since an edit, Service %s/%s reaches its pods at another port, where their targets do not become "+
-		"healthy; %d healthy targets of the former port, such as %s, stay registered", o.Namespace, o.Spec.ServiceRef.Name,
-		len(stay), stay[0].Key())
+	text := fmt.Sprintf("since an edit, Service %s/%s reaches its pods at another port, where their targets do not "+
+		"become healthy; %d healthy targets of the former port, such as %s, stay registered", o.Namespace,
+		o.Spec.ServiceRef.Name, len(stay), stay[0].Key())
 	return afterEdit(about, map[string]string{"TargetGroupBinding": "spec.serviceRef", "Service": "spec.ports"}, text,
 		fmt.Sprintf("compare the targetPort of the Service and the health check with the ports of the pods; to deregister "+
 			"the former targets, set annotation %s: \"true\" on TargetGroupBinding %s", naming.AllowDeregistration, o.Name))

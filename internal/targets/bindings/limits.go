@@ -207,8 +207,8 @@ func closedPorts(o *v1beta1.TargetGroupBinding, closed []stack.Permission, at sg
 // former rules stay.
 func FormerRulesStay(o *v1beta1.TargetGroupBinding, at sgsync.Listening) diag.Diagnostic {
 	return diag.New(bindingobject.BindingObject(o), "spec.networking", diag.InvalidNetworking,
-		fmt.Sprintf("no port of spec.networking is one at which targets listen, %s; the former rules to these ports stay, as "+
-			"an edit may have misspelt the port", diag.Some(texts(at.Ports))),
+		fmt.Sprintf("no port of spec.networking is one at which targets listen, %s; the former rules to these ports stay, "+
+			"as an edit may have misspelt the port", diag.Some(texts(at.Ports))),
 		"name a port of the targets; to close the former one, remove the peer")
 }
 

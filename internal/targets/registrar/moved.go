@@ -17,9 +17,9 @@ import (
 // port. Therefore a target of the old port is deregistered once the target of the new port is healthy. This does not
 // apply to nodes, because Kubernetes closes a former node port at once.
 
-// movedAtMost limits how long a target of an old port stays whatever its health: it is the longest time in which network
-// load balancers register and check a target. After that it stays while it is healthy and the new one is not: nothing
-// may listen on the new port.
+// movedAtMost limits how long a target of an old port stays whatever its health: it is the longest time in which
+// network load balancers register and check a target. After that it stays while it is healthy and the new one is not:
+// nothing may listen on the new port.
 const movedAtMost = 5 * time.Minute
 
 // movedInVainPause is the pause before reads of health once all have stayed for that long.

@@ -130,9 +130,14 @@ func (r *Reconciler) look(ctx context.Context, group string, partial func() bool
 		if sgrules.Count(slices.Concat(current, grant)) > limit {
 			first, revoke = sgrules.Room(current, grant, revoke, sgrules.Of(all), limit)
 		}
-		unproven, missing := r.doubtful(ctx, group, current, grant, first, limit, known)
-		if missing {
-			continue
+		var unproven []stack.Permission
+		if r.Table.guards(group, first) {
+			unproven = known.unproven(current, grant)
+			if full := sgrules.Count(current) >= limit; full && r.anyMissing(ctx, group, unproven, known) {
+				continue
+			} else if full { // a proof needs room
+				unproven = nil
+			}
 		}
 		var until time.Time
 		ungranted := true

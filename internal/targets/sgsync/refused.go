@@ -205,17 +205,11 @@ func (r *refused) unproven(current, grant []stack.Permission) (out []stack.Permi
 	return out
 }
 
-// doubtful are permissions of sources to prove before rules that edited bindings may still need make room. The proof
-// needs room, too: without it, only sources that are groups are looked up, and missing is true if any does not exist.
-func (r *Reconciler) doubtful(ctx context.Context, group string, current, grant, first []stack.Permission, limit int,
-	known *refused) (unproven []stack.Permission, missing bool) {
-	if !r.Table.guards(group, first) {
-		return nil, false
-	}
-	if unproven = known.unproven(current, grant); sgrules.Count(current) < limit {
-		return unproven, false
-	}
-	for _, p := range unproven {
+// anyMissing looks up the sources of permissions that are groups, before former rules that edited bindings may still
+// need are revoked to make room, and reports whether any group does not exist.
+func (r *Reconciler) anyMissing(ctx context.Context, group string, perms []stack.Permission, known *refused) bool {
+	missing := false
+	for _, p := range perms {
 		if p.Group.Literal == "" {
 			continue
 		}
@@ -225,10 +219,10 @@ func (r *Reconciler) doubtful(ctx context.Context, group string, current, grant,
 		}
 	}
 	if !missing {
-		r.Log.Info("the group has no room for another rule: former sources are closed before the new ones are open",
-			"group", group, "rules", texts(first))
+		r.Log.Info("the group has no room for another rule: former sources are closed before these are open", "group",
+			group, "rules", texts(perms))
 	}
-	return nil, missing
+	return missing
 }
 
 // refusalsOf is the stack under which the refused sources of a namespace are remembered: one for each group. No binding
