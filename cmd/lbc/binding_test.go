@@ -16,6 +16,8 @@ import (
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -24,6 +26,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/seed"
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/kube/manifest"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/lbc/offline"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator"
@@ -316,6 +319,71 @@ func TestPlanOfAMisspeltBindingDeregistersNothing(t *testing.T) {
 			" stay") || strings.Contains(out, "DeregisterTargets") {
 			t.Errorf("%s: %v\n%s%s", name, err, out, errOut)
 		}
+	}
+}
+
+// TestPlanDeregistersNothingThatTheControllerKeeps has an edit of a Service lead to no endpoints, and one take the port
+// of a binding.
+func TestPlanDeregistersNothingThatTheControllerKeeps(t *testing.T) {
+	for name, edit := range map[string]struct {
+		reason  string
+		service string
+		slices  bool
+		consent bool
+		want    int // deregistrations
+	}{
+		"held":                   {"NoTargetsAfterEdit", "", false, false, 1},
+		"held by the brake":      {"DeregistrationsHeld", "", false, false, 1},
+		"held, with consent":     {"NoTargetsAfterEdit", "", false, true, 2},
+		"nothing is held":        {"Reconciled", "", false, false, 2},
+		"an edit takes the port": {"Reconciled", "81", true, false, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var all []client.Object
+			for _, o := range objectsOf(t, "testdata/binding.yaml", "web-copy", "gone", "typed", "elsewhere", "other-account",
+				"blind", "nodes") {
+				switch x := o.(type) {
+				case *v1beta1.TargetGroupBinding:
+					x.Generation, x.Status.ObservedGeneration = 1, aws.Int64(1)
+					x.Status.Conditions = []metav1.Condition{{Type: "Ready", Status: metav1.ConditionFalse, ObservedGeneration: 1,
+						Reason: edit.reason, LastTransitionTime: metav1.Now()}}
+					if edit.consent {
+						x.Annotations = map[string]string{naming.AllowDeregistration: "true"}
+					}
+				case *corev1.Pod:
+					x.Status.Conditions = append(x.Status.Conditions, corev1.PodCondition{Type: corev1.ContainersReady,
+						Status: corev1.ConditionTrue})
+				case *discoveryv1.EndpointSlice:
+					if !edit.slices {
+						x.Endpoints = nil
+					}
+				}
+				all = append(all, o)
+			}
+			clients, _ := boundCluster(t, all...)
+			for _, ip := range []string{"10.0.128.21", "10.0.128.99"} { // the latter is of no pod
+				if _, err := clients.ELBV2.RegisterTargets(t.Context(), &elbv2.RegisterTargetsInput{
+					TargetGroupArn: aws.String(boundWeb), Targets: []elbv2types.TargetDescription{{Id: aws.String(ip),
+						Port: aws.Int32(8080)}}}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			args := []string{"plan", "-n", "shop"}
+			if edit.service != "" {
+				file := filepath.Join(t.TempDir(), "service.yaml")
+				if err := os.WriteFile(file, []byte("apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: shop}\n"+
+					"spec: {selector: {app: web}, ports: [{name: other, port: "+edit.service+", targetPort: 8080}]}\n"),
+					0o600); err != nil {
+					t.Fatal(err)
+				}
+				args = []string{"plan", "-f", file, "--context", "c"}
+			}
+			out, errOut, _ := lbc(t, "", args...)
+			if n := strings.Count(out, ":8080"); strings.Count(out, "DeregisterTargets") != 1 || strings.Contains(out,
+				"10.0.128.21:8080") != (edit.want == 2) || !strings.Contains(out, "10.0.128.99:8080") {
+				t.Errorf("%d\n%s%s", n, out, errOut)
+			}
+		})
 	}
 }
 

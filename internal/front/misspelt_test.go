@@ -354,6 +354,8 @@ func TestMisspeltRestrictionsOpenNothingNew(t *testing.T) {
 		s := served{f: albs, key: ingressOfShop, objects: byName(decode(t, edited))}
 		if c := s.compile(t, nil); !lost(c.answer(asks)) || !strings.Contains(c.complaint(), key) {
 			t.Errorf("%s: a new Ingress answers %q: %s", key, c.answer(asks), c.complaint())
+		} else if told := about(c, key); len(told) != 1 {
+			t.Errorf("%s: told %d times: %v", key, len(told), told)
 		}
 		exists := []func(*facts.Facts){func(f *facts.Facts) {
 			f.Existing = &facts.LoadBalancer{ARN: "arn:lb", Type: stack.Application, Scheme: stack.Internal,
@@ -374,8 +376,20 @@ func TestMisspeltRestrictionsOpenNothingNew(t *testing.T) {
 		c := served{f: nlbs, key: of, objects: byName(decode(t, edited))}.compile(t, nil)
 		if is := c.answer(traffic.Request{Port: 80}); !lost(is) || !strings.Contains(c.complaint(), key) {
 			t.Errorf("%s: a new Service answers %q: %s", key, is, c.complaint())
+		} else if told := about(c, key); len(told) != 1 {
+			t.Errorf("%s: told %d times: %v", key, len(told), told)
 		}
 	}
+}
+
+// about are the findings of a pass about an annotation.
+func about(c compiled, key string) (out []string) {
+	for _, d := range slices.Concat(c.Found, c.Diagnostics) {
+		if strings.HasSuffix(d.Path, "/"+key+"]") {
+			out = append(out, d.Message())
+		}
+	}
+	return out
 }
 
 // TestMisspeltValuesThatRestrictOpenNothingNew has misspelt keys of annotations of which only some values restrict.

@@ -69,7 +69,7 @@ func CheckMisspelt(lb *intent.LoadBalancer, f facts.Facts, before Past, by Defau
 					wrong.Setting == "security-groups" && mixedGroups(m, f.Existing, by.ManageBackend)
 			}
 			if invalid {
-				m.Diagnostics = append(m.Diagnostics, found(m, wrong, text))
+				tell(m, wrong, found(m, wrong, text))
 				continue
 			}
 			kept := false
@@ -81,12 +81,20 @@ func CheckMisspelt(lb *intent.LoadBalancer, f facts.Facts, before Past, by Defau
 				kept = adopt(m, existingMember(m, f.Existing, wrong.Source))
 			}
 			if kept {
-				m.Diagnostics = append(m.Diagnostics, diag.New(m.Object, wrong.Source.Path(), diag.IgnoredSetting,
+				tell(m, wrong, diag.New(m.Object, wrong.Source.Path(), diag.IgnoredSetting,
 					misspelt(wrong)+"; the load balancer does not change", "correct it, or remove it to have the default"))
 			}
 		}
 	}
 	return false
+}
+
+// tell adds a finding about a misspelling to those of a member. It replaces the note that the key is unknown, which
+// says that the key has no effect.
+func tell(m *intent.Member, w intent.Misspelling, d diag.Diagnostic) {
+	m.Diagnostics = append(slices.DeleteFunc(m.Diagnostics, func(x diag.Diagnostic) bool {
+		return x.Code == diag.UnknownAnnotation && x.Object == d.Object && x.Path == w.Source.Path()
+	}), d)
 }
 
 // RestoreOrder sorts members whose order is unknown by the order of their last good versions: elsewhere, their rules

@@ -12,20 +12,20 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
-	"github.com/k8s-lbc/lbc/internal/kube/pod/readiness"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/plan/brake"
 	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
+	"github.com/k8s-lbc/lbc/internal/targets/bindings"
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
 // heldTargets are the targets that stay registered although the binding does not want them: those whose pods and nodes
-// serve as before, if with them most targets of many groups would go at once. A Service or port that is proven not to
-// exist was taken away on purpose.
+// serve as before, if with them most targets of many groups would go at once. A Service that is proven not to exist was
+// taken away on purpose.
 func (b *Reconciler) heldTargets(ctx context.Context, o *v1beta1.TargetGroupBinding, q registrar.Request,
 	found diag.List) []registrar.Endpoint {
 	meant := o.Annotations[naming.AllowDeregistration] == "true" ||
-		slices.ContainsFunc(found, func(d diag.Diagnostic) bool { return d.Code == diag.ServiceMissing })
+		!q.Emptied && slices.ContainsFunc(found, unserved)
 	c := b.nodesHeld.begin(client.ObjectKeyFromObject(o), b.cluster())
 	return b.Registry.Hold(q, meant, func(e registrar.Endpoint) bool {
 		if e.Pod != "" {
@@ -39,16 +39,13 @@ func (b *Reconciler) heldTargets(ctx context.Context, o *v1beta1.TargetGroupBind
 	})
 }
 
+// unserved reports whether a finding is that the Service of a binding, or its port, does not exist.
+func unserved(d diag.Diagnostic) bool { return d.Code == diag.ServiceMissing }
+
 // podOfServes reports whether the pod of an endpoint serves.
 func podOfServes(ctx context.Context, c registrar.Cluster, e registrar.Endpoint) bool {
 	p, ok := c.Pod(ctx, e.Namespace, e.Pod)
-	return ok && podServes(p, e.ID)
-}
-
-// podServes reports whether a pod answers at an address as far as its kubelet knows.
-func podServes(p *corev1.Pod, address string) bool {
-	return p.DeletionTimestamp == nil && registrar.HasAddress(p, address) &&
-		readiness.Of(p, corev1.ContainersReady).Status == corev1.ConditionTrue
+	return ok && bindings.PodServes(p, e.ID)
 }
 
 func targetsHeld(o *v1beta1.TargetGroupBinding, held []registrar.Endpoint) diag.Diagnostic {
@@ -62,7 +59,7 @@ func targetsHeld(o *v1beta1.TargetGroupBinding, held []registrar.Endpoint) diag.
 
 // wakeHeld wakes the bindings that hold a target of a pod that does not serve any more.
 func (b *Reconciler) wakeHeld(was, is *corev1.Pod, q queue.Of[reconcile.Request]) {
-	if was == nil || is != nil && podServes(is, was.Status.PodIP) {
+	if was == nil || is != nil && bindings.PodServes(is, was.Status.PodIP) {
 		return
 	}
 	for _, id := range b.Registry.HeldFor(was.Namespace, was.Name) {

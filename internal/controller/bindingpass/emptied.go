@@ -32,17 +32,15 @@ func (b *Reconciler) emptied(ctx context.Context, o *v1beta1.TargetGroupBinding,
 	case k.emptied:
 		return true, nil
 	case k.selects == 0: // nothing was registered since the start
-		ready := meta.FindStatusCondition(o.Status.Conditions, "Ready")
-		if ready == nil || ready.Reason != string(diag.NoTargetsAfterEdit) {
+		if !toldOfEdit(o) {
 			return false, nil
 		}
 	case now == k.selects:
-		serves := func(e registrar.Endpoint) bool { return e.Pod != "" && podOfServes(ctx, b.cluster(), e) }
-		if !slices.ContainsFunc(former.Slice(), serves) {
+		if !slices.ContainsFunc(former.Slice(), b.servesPod(ctx)) {
 			return false, nil
 		}
-		edited, err := b.editedLive(ctx, o, k.selects)
-		if err != nil || !edited {
+		edited, _, err := b.editedLive(ctx, o, k.selects)
+		if err != nil || edited == nil {
 			return false, err
 		}
 	}
@@ -51,11 +49,24 @@ func (b *Reconciler) emptied(ctx context.Context, o *v1beta1.TargetGroupBinding,
 	return true, nil
 }
 
-// editedLive reports whether the Service of a binding selects other endpoints than the last ones. EndpointSlices may
-// reach the cache before the Service that they follow.
-func (b *Reconciler) editedLive(ctx context.Context, o *v1beta1.TargetGroupBinding, before uint64) (bool, error) {
+// servesPod reports whether an endpoint is that of a pod that serves.
+func (b *Reconciler) servesPod(ctx context.Context) func(registrar.Endpoint) bool {
+	return func(e registrar.Endpoint) bool { return e.Pod != "" && podOfServes(ctx, b.cluster(), e) }
+}
+
+// toldOfEdit reports whether the status of a binding says that an edit of its Service leads to no endpoints.
+func toldOfEdit(o *v1beta1.TargetGroupBinding) bool {
+	ready := meta.FindStatusCondition(o.Status.Conditions, "Ready")
+	return ready != nil && ready.Reason == string(diag.NoTargetsAfterEdit)
+}
+
+// editedLive returns the Service of a binding, and its port, if it selects other endpoints than the last ones; nil if
+// it does not. EndpointSlices may reach the cache before the Service that they follow.
+func (b *Reconciler) editedLive(ctx context.Context, o *v1beta1.TargetGroupBinding, before uint64) (*corev1.Service,
+	corev1.ServicePort, error) {
+	none := corev1.ServicePort{}
 	if b.APIReader == nil {
-		return false, nil
+		return nil, none, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, reads.LiveTimeout)
 	defer cancel()
@@ -63,37 +74,95 @@ func (b *Reconciler) editedLive(ctx context.Context, o *v1beta1.TargetGroupBindi
 	err := b.APIReader.Get(ctx, client.ObjectKey{Namespace: o.Namespace, Name: o.Spec.ServiceRef.Name}, svc)
 	switch {
 	case apierrors.IsNotFound(err):
-		return false, nil
+		return nil, none, nil
 	case err != nil:
-		return false, fmt.Errorf("reading Service %s/%s: %w", o.Namespace, o.Spec.ServiceRef.Name, err)
+		return nil, none, fmt.Errorf("reading Service %s/%s: %w", o.Namespace, o.Spec.ServiceRef.Name, err)
 	}
 	port, d := registrar.ServicePortOf(o, svc)
-	return d == nil && selects(svc, port) != before, nil
+	if d != nil || selects(svc, port) == before {
+		return nil, none, nil
+	}
+	return svc, port, nil
 }
 
-// filled keeps by what a binding has endpoints. The cache may show an edit of a Service before the EndpointSlices that
-// follow it: only endpoints that the last pass did not have show that they followed.
-func (b *Reconciler) filled(o *v1beta1.TargetGroupBinding, svc *corev1.Service, port corev1.ServicePort,
-	former, pods registrar.Endpoints) {
+// turn are the endpoints of the last pass, and those of this one.
+type turn struct{ former, pods registrar.Endpoints }
+
+// filled keeps by what a binding has endpoints, which are pods. The cache may show an edit of a Service before the
+// EndpointSlices that follow it: endpoints that the last pass did not have show that they followed. EndpointSlices
+// follow one by one: emptied reports whether the edit leads to no endpoints, so that those that some of them lack
+// already stay as well.
+func (b *Reconciler) filled(ctx context.Context, o *v1beta1.TargetGroupBinding, svc *corev1.Service,
+	port corev1.ServicePort, of turn) (emptied bool, err error) {
 	k, now := b.memory.get(o), selects(svc, port)
-	followed := k.selects == 0
-	if !followed && k.selects != now {
-		registrar.Differ(former, pods, func(registrar.Endpoint) {}, func(registrar.Endpoint) { followed = true })
+	unknown := k.selects == 0
+	followed, lost := unknown && !toldOfEdit(o), unknown
+	registrar.Differ(of.former, of.pods, func(e registrar.Endpoint) { lost = lost || b.servesPod(ctx)(e) },
+		func(registrar.Endpoint) { followed = followed || !unknown || k.emptied })
+	edited := svc
+	switch {
+	case followed:
+	case k.emptied && (now == k.nowhere || now == k.selects):
+		return true, nil
+	case !lost && !k.emptied:
+		return false, nil
+	case now == k.selects:
+		if edited, port, err = b.editedLive(ctx, o, k.selects); err != nil || edited == nil {
+			return false, err
+		}
 	}
-	if followed {
-		k.selects = now
+	if !followed {
+		if emptied, err = b.leadsNowhere(ctx, edited, port); err != nil {
+			return false, err
+		}
 	}
-	if followed || k.emptied {
-		k.emptied = false
-		b.memory.put(o, k)
+	if k.emptied = emptied; emptied {
+		k.nowhere = selects(edited, port)
+	} else {
+		k.selects = selects(edited, port)
+	}
+	b.memory.put(o, k)
+	return emptied, nil
+}
+
+// podsPerList is how many pods one call lists.
+const podsPerList = 500
+
+// leadsNowhere reports whether no pod that serves has the labels and the port of a Service. The caches have no labels
+// of pods.
+func (b *Reconciler) leadsNowhere(ctx context.Context, svc *corev1.Service, port corev1.ServicePort) (bool, error) {
+	if len(svc.Spec.Selector) == 0 {
+		return false, nil
+	}
+	api := b.APIReader
+	if api == nil {
+		api = b.Client
+	}
+	ctx, cancel := context.WithTimeout(ctx, reads.LiveTimeout)
+	defer cancel()
+	for next := ""; ; {
+		var pods corev1.PodList
+		if err := api.List(ctx, &pods, client.InNamespace(svc.Namespace), client.Limit(podsPerList),
+			client.MatchingLabels(svc.Spec.Selector), client.Continue(next)); err != nil {
+			return false, fmt.Errorf("reading the pods of Service %s/%s: %w", svc.Namespace, svc.Name, err)
+		}
+		if slices.ContainsFunc(pods.Items, func(p corev1.Pod) bool {
+			_, named := bindings.ContainerPort(&p, port.TargetPort.StrVal)
+			return bindings.PodServes(&p, p.Status.PodIP) && (named || port.TargetPort.StrVal == "")
+		}) {
+			return false, nil
+		}
+		if next = pods.Continue; next == "" {
+			return true, nil
+		}
 	}
 }
 
 // selects is a hash of what decides which endpoints a port of a Service has. It is never 0.
 func selects(svc *corev1.Service, port corev1.ServicePort) uint64 {
 	h := fnv.New64a()
-	fmt.Fprintf(h, "%s %s %s", labels.Set(svc.Spec.Selector), //nolint:errcheck // a hash
-		port.TargetPort.String(), port.Protocol)
+	fmt.Fprintf(h, "%s %s %s %s", labels.Set(svc.Spec.Selector), //nolint:errcheck // a hash
+		port.TargetPort.String(), port.Protocol, port.Name)
 	return h.Sum64() | 1
 }
 
@@ -107,19 +176,13 @@ func (b *Reconciler) former(ctx context.Context, o *v1beta1.TargetGroupBinding) 
 	if err := b.Client.List(ctx, &pods, client.InNamespace(o.Namespace), client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("reading the pods of namespace %s: %w", o.Namespace, err)
 	}
-	at, told := map[string]registrar.Endpoint{}, meta.FindStatusCondition(o.Status.Conditions, "Ready")
-	for i := range pods.Items {
-		p := &pods.Items[i]
-		if told != nil && p.CreationTimestamp.After(told.LastTransitionTime.Time) {
-			continue
-		}
-		for _, ip := range append([]corev1.PodIP{{IP: p.Status.PodIP}}, p.Status.PodIPs...) {
-			if podServes(p, ip.IP) {
-				at[ip.IP] = registrar.Endpoint{Namespace: p.Namespace, Pod: p.Name, Node: p.Spec.NodeName}
+	return bindings.FormerPods(o, func(yield func(*corev1.Pod) bool) {
+		for i := range pods.Items {
+			if !yield(&pods.Items[i]) {
+				return
 			}
 		}
-	}
-	return at, nil
+	}), nil
 }
 
 // staying are the findings about targets that stay registered although the Service has no endpoints for them.
@@ -127,7 +190,9 @@ func (p *pass) staying(ctx context.Context) (found diag.List) {
 	b, o := p.reconciler, p.binding
 	svc := &corev1.Service{}
 	switch {
-	case len(p.held) == 0 && !p.unread:
+	case len(p.held) == 0 && !p.unread, slices.ContainsFunc(p.found, func(d diag.Diagnostic) bool {
+		return d.Code == diag.NoTargetsAfterEdit
+	}):
 		return nil
 	case !p.request.Emptied || b.Client.Get(ctx, client.ObjectKey{Namespace: o.Namespace, Name: o.Spec.ServiceRef.Name},
 		svc) != nil:

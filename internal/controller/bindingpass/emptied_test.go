@@ -54,12 +54,42 @@ func TestEditThatTheCacheLacksKeepsTargets(t *testing.T) {
 	} {
 		b := &Reconciler{Client: fake.NewClientBuilder().WithObjects(pod.DeepCopy()).Build(),
 			APIReader: fake.NewClientBuilder().WithObjects(c.live.DeepCopy()).Build()}
-		b.filled(o, svc, svc.Spec.Ports[0], registrar.Endpoints{}, former)
+		if _, err := b.filled(t.Context(), o, svc, svc.Spec.Ports[0], turn{pods: former}); err != nil {
+			t.Fatal(err)
+		}
 		for range 2 { // the cache may still lack the edit in the next pass
 			got, err := b.emptied(t.Context(), o, svc, svc.Spec.Ports[0], c.former)
 			if c.former = (registrar.Endpoints{}); got != c.want || err != nil {
 				t.Errorf("%s: emptied %v, %v", name, got, err)
 			}
+		}
+	}
+}
+
+// TestSomeSlicesOfAnEditThatTheCacheLacks has some EndpointSlices of an edited Service in the cache before the Service.
+func TestSomeSlicesOfAnEditThatTheCacheLacks(t *testing.T) {
+	t.Parallel()
+	svc, edited, pod, o, first := misspeltService()
+	pod.Labels = map[string]string{"app": "web"}
+	other := pod.DeepCopy()
+	other.Name, other.Status.PodIP = "web-1", "10.0.0.2"
+	narrowed := svc.DeepCopy()
+	narrowed.Spec.Selector["kind"], other.Labels["kind"] = "b", "b"
+	both := registrar.EndpointsOf(first.Slice()[0], registrar.Endpoint{Target: registrar.Target{ID: "10.0.0.2",
+		Port: 8080}, Namespace: "shop", Pod: "web-1"})
+	for name, c := range map[string]struct {
+		live *corev1.Service
+		want bool
+	}{"misspelt": {edited, true}, "narrowed": {narrowed, false}, "not edited": {svc, false}} {
+		b := &Reconciler{Client: fake.NewClientBuilder().WithObjects(pod.DeepCopy(), other.DeepCopy()).Build(),
+			APIReader: fake.NewClientBuilder().WithObjects(c.live.DeepCopy(), pod.DeepCopy(), other.DeepCopy()).Build()}
+		former := registrar.Endpoints{}
+		for n, now := range []registrar.Endpoints{both, first, first} { // the cache may still lack the edit in the last
+			got, err := b.filled(t.Context(), o, svc, svc.Spec.Ports[0], turn{former, now})
+			if want := n > 0 && c.want; got != want || err != nil {
+				t.Errorf("%s, pass %d: emptied %v, %v", name, n, got, err)
+			}
+			former = now
 		}
 	}
 }
@@ -81,7 +111,9 @@ func TestFailedLiveReadKeepsEndpointsOfLastPass(t *testing.T) {
 		}})
 	b := &Reconciler{Now: time.Now, APIReader: api, Client: fake.NewClientBuilder().WithObjects(pod, svc, slice).
 		WithIndex(&discoveryv1.EndpointSlice{}, SlicesByService, ServiceOfSlice).Build()}
-	b.filled(o, svc, svc.Spec.Ports[0], registrar.Endpoints{}, former)
+	if _, err := b.filled(t.Context(), o, svc, svc.Spec.Ports[0], turn{pods: former}); err != nil {
+		t.Fatal(err)
+	}
 	b.resolved.keep(client.ObjectKeyFromObject(o), former, 0)
 	if _, err := b.addressEndpoints(t.Context(), o, svc, svc.Spec.Ports[0]); !errors.Is(err, failure) {
 		t.Fatalf("error %v", err)

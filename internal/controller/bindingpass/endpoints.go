@@ -58,16 +58,71 @@ func (b *Reconciler) wanted(ctx context.Context, o *v1beta1.TargetGroupBinding) 
 		return Resolved{}, fmt.Errorf("reading Service %s/%s: %w", o.Namespace, ref.Name, err)
 	}
 	port, d := registrar.ServicePortOf(o, svc)
-	if d != nil {
-		if d.Code == diag.ServiceMissing {
-			return withoutService(o, *d), nil
+	var renumbered diag.List
+	if d != nil && d.Code == diag.ServiceMissing {
+		var same bool
+		if port, same = b.renumbered(o, svc); !same {
+			return b.withoutPort(ctx, o, svc, *d), nil
 		}
+		if b.Dropped == nil || !b.Dropped(ctx, o) {
+			renumbered = bindings.Renumbered(o, *d, port, append(b.about(ctx, o), b.declaring(ctx, o)...))
+		}
+	} else if d != nil {
 		return Resolved{Found: diag.List{*d}}, nil
 	}
-	if *o.Spec.TargetType == v1beta1.TargetTypeIP {
-		return b.addressEndpoints(ctx, o, svc, port)
+	of, err := b.behind(ctx, o, svc, port)
+	of.Found = append(renumbered, of.Found...)
+	return of, err
+}
+
+// behind is what a binding wants of a port of its Service.
+func (b *Reconciler) behind(ctx context.Context, o *v1beta1.TargetGroupBinding, svc *corev1.Service,
+	port corev1.ServicePort) (of Resolved, err error) {
+	if TargetsPods(o) {
+		of, err = b.addressEndpoints(ctx, o, svc, port)
+	} else {
+		of, err = b.nodeEndpoints(ctx, o, port)
 	}
-	return b.nodeEndpoints(ctx, o, port)
+	if k := b.memory.get(o); of.Endpoints.Len() > 0 && k.port != port {
+		k.port = port
+		b.memory.put(o, k)
+	}
+	return of, err
+}
+
+// renumbered is the port of a Service that was the one of a binding before an edit of the Service gave it another
+// number or name: it has the same endpoints.
+func (b *Reconciler) renumbered(o *v1beta1.TargetGroupBinding, svc *corev1.Service) (corev1.ServicePort, bool) {
+	was := b.memory.get(o).port
+	if was.Port == 0 || b.editedSinceServed(o) {
+		return corev1.ServicePort{}, false
+	}
+	i := slices.IndexFunc(svc.Spec.Ports, func(p corev1.ServicePort) bool {
+		if TargetsPods(o) {
+			return p.TargetPort == was.TargetPort && p.Protocol == was.Protocol
+		}
+		return p.NodePort == was.NodePort && p.NodePort != 0
+	})
+	if i < 0 {
+		return corev1.ServicePort{}, false
+	}
+	return svc.Spec.Ports[i], true
+}
+
+// withoutPort is what a binding wants whose Service has no port of that name or number. If an edit of the Service
+// removed the port, the former pods may serve, and after a start also the former node ports.
+func (b *Reconciler) withoutPort(ctx context.Context, o *v1beta1.TargetGroupBinding, svc *corev1.Service,
+	d diag.Diagnostic) Resolved {
+	of, k, told := withoutService(o, d), b.memory.get(o), toldOfEdit(o)
+	if TargetsPods(o) {
+		of.emptied = told || k.selects != 0
+		return of
+	}
+	if k.port.Port == 0 && told {
+		return Resolved{Found: bindings.EmptiedByEdit(o, svc, append(b.about(ctx, o), b.declaring(ctx, o)...)),
+			edited: of.edited}
+	}
+	return of
 }
 
 // withoutService is what a binding wants whose Service, or its port, does not exist.
@@ -130,7 +185,9 @@ func (b *Reconciler) addressEndpoints(ctx context.Context, o *v1beta1.TargetGrou
 	b.countUnidentified(o, unidentified)
 	of := Resolved{Targets: bindings.Targets{Endpoints: wanted}, Found: found, Known: true}
 	if wanted.Len() > 0 {
-		b.filled(o, svc, port, former, pods)
+		if of.emptied, err = b.filled(ctx, o, svc, port, turn{former, pods}); err != nil {
+			return Resolved{}, err
+		}
 	} else if len(found) == 0 {
 		if of.emptied, err = b.emptied(ctx, o, svc, port, former); err != nil {
 			return Resolved{}, err

@@ -38,13 +38,16 @@ type kept struct {
 	unanswered bool
 	// unidentified are the keys of endpoints without QUIC server id that are counted.
 	unidentified map[string]bool
-	served       registrar.Group // the target group, and the scope in which it is reached, of the last pass that served it
-	moved        bool            // an edit since the process began has given it another target group
-	generation   int64           // of the last pass that asked for targets
-	some         bool            // that pass asked for any
-	emptySince   time.Time       // since when its Service has no endpoints; zero = it has some
-	selects      uint64          // what decided which endpoints its Service had when it had some last; 0 = not known
-	emptied      bool            // an edit of the Service has led to there being none since
+	// served is the target group, and the scope in which it is reached, of the last pass that served it.
+	served     registrar.Group
+	moved      bool               // an edit since the process began has given it another target group
+	generation int64              // of the last pass that asked for targets
+	some       bool               // that pass asked for any
+	emptySince time.Time          // since when its Service has no endpoints; zero = it has some
+	selects    uint64             // what decided which endpoints its Service had when it had some last; 0 = not known
+	emptied    bool               // an edit of the Service has led to there being none since
+	port       corev1.ServicePort // of its Service when it wanted targets last
+	nowhere    uint64             // as selects, of an edit whose EndpointSlices have not all followed; 0 = all have
 	ending
 }
 

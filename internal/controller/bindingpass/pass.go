@@ -49,6 +49,7 @@ type pass struct {
 	zonesKnown bool            // whether it is known which addresses are outside the VPC
 	request    registrar.Request
 	held       []registrar.Endpoint // targets that the brake keeps registered
+	moved      []registrar.Endpoint // targets of a former port that stay until those of the new one are healthy
 	unread     bool                 // which targets an edit of the Service leaves registered is not known yet
 	onHold     diag.List            // that an administrator holds the binding
 	change     registrar.Change
@@ -175,9 +176,8 @@ func (p *pass) resolve(ctx context.Context) exit {
 	if err != nil {
 		return p.unresolved(ctx, err)
 	}
-	unserved := slices.ContainsFunc(p.found, func(d diag.Diagnostic) bool { return d.Code == diag.ServiceMissing })
 	// an edit of the Service is seen here before its stack deletes the binding
-	if unserved && b.Dropped != nil && b.Dropped(ctx, o) {
+	if slices.ContainsFunc(p.found, unserved) && b.Dropped != nil && b.Dropped(ctx, o) {
 		b.Networking.Retain(ctx, o)
 		return ended(reconcile.Result{RequeueAfter: b.RequeueAfter}, nil)
 	}
@@ -248,16 +248,19 @@ func (p *pass) requestRules(ctx context.Context) exit {
 	}
 	p.held = b.heldTargets(ctx, o, p.request, p.found)
 	p.unread = b.Registry.Unread(p.request.Group)
-	staying := slices.Concat(p.held, b.Registry.Moved(p.request))
-	p.onHold = b.admit(ctx, o, func() {
-		if p.unread {
-			b.Networking.Retain(ctx, o)
-			return
-		}
-		taken := b.Registry.Taken(p.request.Group, p.endpoints).With(staying...)
-		b.Networking.Want(ctx, o, p.request.Group, bindings.Targets{Endpoints: taken, Port: p.port})
-	})
+	p.onHold = b.admit(ctx, o, func() { p.wantRules(ctx, b.Registry.Moved(p.request)) })
 	return exit{}
+}
+
+// wantRules has networking write the rules of the wanted targets, of held ones, and of those of a former port.
+func (p *pass) wantRules(ctx context.Context, moved []registrar.Endpoint) {
+	b, o := p.reconciler, p.binding
+	if p.moved = moved; p.unread {
+		b.Networking.Retain(ctx, o)
+		return
+	}
+	taken := b.Registry.Taken(p.request.Group, p.endpoints).With(slices.Concat(p.held, moved)...)
+	b.Networking.Want(ctx, o, p.request.Group, bindings.Targets{Endpoints: taken, Port: p.port})
 }
 
 // sync hands the request to the registrar, whose calls may end after the pass.
@@ -267,6 +270,9 @@ func (p *pass) sync(ctx context.Context) exit {
 	p.change, p.err = b.Registry.Sync(syncing, p.request)
 	trace.End(p.err)
 	if draining, known := b.Registry.FoundDraining(p.request.Group); !p.unread && (known || p.err != nil) {
+		if moved := b.Registry.Moved(p.request); len(moved) > len(p.moved) { // Sync has read them
+			p.onHold = b.admit(ctx, p.binding, func() { p.wantRules(ctx, moved) })
+		}
 		b.Networking.Read(ctx, p.binding, draining)
 	}
 	return exit{}
@@ -316,12 +322,19 @@ func (p *pass) classifyFailure(ctx context.Context) exit {
 // findings are all findings of the pass.
 func (p *pass) findings(ctx context.Context) diag.List {
 	b, o := p.reconciler, p.binding
-	found := slices.Concat(p.staying(ctx), p.found, p.unadmitted, p.unwritten, b.podNotes(ctx, o, p.endpoints), p.onHold,
+	staying := p.staying(ctx)
+	if p.request.Emptied && len(staying) > 0 {
+		p.found = slices.DeleteFunc(slices.Clone(p.found), unserved)
+	}
+	found := slices.Concat(staying, p.found, p.unadmitted, p.unwritten, b.podNotes(ctx, o, p.endpoints), p.onHold,
 		admission.Idle(o))
 	if p.unowned != nil {
 		found = append(found, p.problem(p.unowned)...)
 	}
 	found = append(found, p.withoutPods(ctx)...)
+	if vain := b.Registry.MovedInVain(p.request); len(vain) > 0 {
+		found = append(found, bindings.FormerPortServes(o, vain, append(b.about(ctx, o), b.declaring(ctx, o)...))...)
+	}
 	if len(p.change.NotOurs) > 0 && p.ownerKnown {
 		found = append(found, b.OtherNamespaces.registeredByOthers(o, p.change.NotOurs))
 	}

@@ -9,10 +9,13 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/lib/cache"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/targets/bindings"
 	"github.com/k8s-lbc/lbc/internal/targets/sgsync"
 )
 
@@ -57,6 +60,7 @@ func (r *Reconciler) place(ctx context.Context, id string) queue.Retry {
 	}
 	var t sgsync.Touched
 	if placed {
+		found = append(found, r.addServed(o, need, found, fromSourcesOf(asked, vague), bindings.Listening(targets))...)
 		if r.drains != nil && r.Table.Lend(id, x.String(), need, fromSourcesOf(asked, vague)) {
 			r.lend(id, x.String()) // as in Transfer
 			r.bindings.AddNow(x.String())
@@ -84,6 +88,28 @@ func (r *Reconciler) place(ctx context.Context, id string) queue.Retry {
 	}
 	r.enqueue(ctx, t)
 	return r.rerun(queue.Retry{Failed: found.HasErrors()}, stale)
+}
+
+// addServed adds to what a binding needs the former rules to ports at which its targets listen, of sources that the
+// binding names and that would reach none of these ports any more: an edit of its ports may have misspelt them. It
+// returns the finding about that, unless found has one of the ports.
+func (r *Reconciler) addServed(o *v1beta1.TargetGroupBinding, need map[string][]stack.Permission, found diag.List,
+	named func(stack.Permission) bool, at sgsync.Listening) diag.List {
+	stays := false
+	for g, perms := range need {
+		serving, _ := at.Limit(perms)
+		reached := fromSourcesOf(serving)
+		former, _ := at.Limit(r.Table.Of(ruleID(o), g))
+		for _, p := range former {
+			if named(p) && !reached(p) {
+				need[g], stays = append(slices.Clip(need[g]), p), true
+			}
+		}
+	}
+	if !stays || slices.ContainsFunc(found, func(d diag.Diagnostic) bool { return d.Code == diag.NetworkingNotAllowed }) {
+		return nil
+	}
+	return diag.List{bindings.FormerRulesStay(o, at)}
 }
 
 // fromSourcesOf reports whether a permission has the source and protocol of any of others.

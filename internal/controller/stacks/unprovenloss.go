@@ -3,6 +3,7 @@ package stacks
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -81,9 +82,11 @@ func lostMembers(before *compile.Memory, now []intent.Member) (out []diag.Object
 	for i := range now {
 		present[named(now[i].Object)] = true
 	}
-	for o := range before.Good {
-		if !present[named(o)] {
-			out = append(out, named(o))
+	// a reduced memory lacks versions
+	for _, o := range slices.AppendSeq(slices.Clone(before.Members), maps.Keys(before.Good)) {
+		if o = named(o); !present[o] {
+			present[o] = true
+			out = append(out, o)
 		}
 	}
 	return out

@@ -60,11 +60,17 @@ func TestLostMemberIsGoneOnlyWithProof(t *testing.T) {
 					return api.Get(ctx, key, o, opts...)
 				}}).Build()
 			key := stack.Key{Owner: stack.GatewayALB, ID: stack.ID{Namespace: "shop", Name: "web"}}
-			s.state(key).memory = &compile.Memory{Good: map[diag.Object]intent.Member{
-				{Kind: string(objects.HTTPRoute), Namespace: "shop", Name: "web", UID: "1"}: {}}}
-			lacking, err := s.unprovenLoss(t.Context(), key, front.Input{})
-			if lacking != c.lacking || (err != nil) != c.fails {
-				t.Errorf("%q, %v, want %q", lacking, err, c.lacking)
+			lost := diag.Object{Kind: string(objects.HTTPRoute), Namespace: "shop", Name: "web", UID: "1"}
+			for of, memory := range map[string]*compile.Memory{
+				"a checkpoint":         {Members: []diag.Object{lost}, Good: map[diag.Object]intent.Member{lost: {}}},
+				"a reduced checkpoint": {Members: []diag.Object{lost}},
+				"a member left out":    {Good: map[diag.Object]intent.Member{lost: {}}},
+			} {
+				s.state(key).memory = memory
+				lacking, err := s.unprovenLoss(t.Context(), key, front.Input{})
+				if lacking != c.lacking || (err != nil) != c.fails {
+					t.Errorf("%s: %q, %v, want %q", of, lacking, err, c.lacking)
+				}
 			}
 		})
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
@@ -56,13 +57,13 @@ func (p *bindingPlanner) resolve(ctx context.Context, b *plannedBinding) error {
 	port, d := registrar.ServicePortOf(o, svc)
 	if d != nil {
 		if d.Code == diag.ServiceMissing {
-			p.withoutService(b, *d)
+			p.withoutPort(b, svc, *d)
 		} else {
 			b.refuse(Unserved, *d)
 		}
 		return nil
 	}
-	b.Port = port
+	b.Port, b.held = port, p.mayHold(o, bindings.HoldsTargets)
 	about := []diag.Object{bindingobject.BindingObject(o), owner.Object(svc)}
 	if *o.Spec.TargetType == v1beta1.TargetTypeIP {
 		p.addresses(ctx, b, about)
@@ -70,6 +71,28 @@ func (p *bindingPlanner) resolve(ctx context.Context, b *plannedBinding) error {
 		p.instances(ctx, b, about)
 	}
 	return nil
+}
+
+// mayHold reports whether the controller keeps targets that a binding does not want, by the binding of the cluster.
+func (p *bindingPlanner) mayHold(o *v1beta1.TargetGroupBinding, holds func(*v1beta1.TargetGroupBinding) bool) bool {
+	have := p.Former(o.Namespace, o.Name)
+	return have != nil && holds(have) && o.Annotations[naming.AllowDeregistration] != "true"
+}
+
+// withoutPort is a binding whose Service has not its port. If an edit of the Service took the port, what serves stays.
+func (p *bindingPlanner) withoutPort(b *plannedBinding, svc *corev1.Service, d diag.Diagnostic) {
+	o := b.Object
+	if p.editedSinceServed(o) || !p.mayHold(o, func(have *v1beta1.TargetGroupBinding) bool {
+		return have.Status.ObservedGeneration != nil
+	}) {
+		p.withoutService(b, d)
+		return
+	}
+	b.held = true
+	b.Diagnostics = append(b.Diagnostics, bindings.EmptiedByEdit(o, svc, []diag.Object{bindingobject.BindingObject(o)})...)
+	if *o.Spec.TargetType == v1beta1.TargetTypeInstance { // the node port may be as before
+		b.State = Unserved
+	}
 }
 
 // withoutService is a binding whose Service, or its port, does not exist.

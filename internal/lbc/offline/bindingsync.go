@@ -10,10 +10,12 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
@@ -88,7 +90,7 @@ func (p *bindingPlanner) sync(ctx context.Context, b *plannedBinding) error {
 		}
 	}
 	request.HomeZone = func(_ context.Context, e registrar.Endpoint) string { return p.zones[e.Node] }
-	change, err := registry.Sync(ctx, request)
+	change, err := p.syncWith(ctx, registry, request, b)
 	if err != nil && awsclient.Classify(err).Code == awsclient.CodeTargetGroupNotFound {
 		if !b.OfStack() { // a stack makes another one
 			b.refuse(Unserved, bindings.Problem(o, "spec.targetGroupARN", err))
@@ -104,6 +106,27 @@ func (p *bindingPlanner) sync(ctx context.Context, b *plannedBinding) error {
 	b.draining, _ = registry.FoundDraining(request.Group)
 	b.noteWrites(did.ops)
 	return nil
+}
+
+// syncWith makes the request. Of what the controller keeps it is known which targets serve once they have been read.
+func (p *bindingPlanner) syncWith(ctx context.Context, registry *registrar.Registry, q registrar.Request,
+	b *plannedBinding) (registrar.Change, error) {
+	if !b.held {
+		return registry.Sync(ctx, q)
+	}
+	have := p.Former(b.Object.Namespace, b.Object.Name)
+	q.Emptied, q.Former = true, bindings.FormerPods(have, slices.Values(objects.List[*corev1.Pod](p.View, objects.Pod,
+		have.Namespace)))
+	serves := func(e registrar.Endpoint) bool {
+		pod, ok := p.workloads.Pod(ctx, e.Namespace, e.Pod)
+		return ok && bindings.PodServes(pod, e.ID)
+	}
+	registry.Hold(q, false, serves)
+	if change, err := registry.Sync(ctx, q); err != nil {
+		return change, err
+	}
+	registry.Hold(q, false, serves)
+	return registry.Sync(ctx, q)
 }
 
 // noteWrites records the targets that the operations would register and deregister.

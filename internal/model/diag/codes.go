@@ -371,7 +371,8 @@ var table = map[Code]Info{
 	EndpointNotAllowed: {Note, FailedNetwork, "EndpointSlices of a Service name addresses that do not belong to " +
 		"pods of its namespace, and --endpoints-without-pods does not allow them"},
 	NoTargetsAfterEdit: {NotFound, BackendNotFound, "an edit of a TargetGroupBinding names a Service without ready " +
-		"endpoints, or labels that no node has; the former targets stay"},
+		"endpoints, or labels that no node has, or an edit of its Service names labels or a port of no pod; the former " +
+		"targets stay"},
 	EndpointNotResolved: {NotFound, FailedNetwork,
 		"the controller cannot determine the network interface or security group of an endpoint"},
 	ZoneNotEnabled: {Note, UnhealthyTargets, "targets are in availability zones in which their load balancer " +

@@ -2,6 +2,8 @@ package bindings
 
 import (
 	"fmt"
+	"iter"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -9,8 +11,10 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/pod/readiness"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
 // Misspelt returns ServiceMissing, or the finding that the Service lacks the port, for the case that an edit of the
@@ -36,20 +40,47 @@ func emptied(o *v1beta1.TargetGroupBinding, path, why, remedy string) diag.Diagn
 // EmptiedByEdit are the findings that an edit of a Service has left it without endpoints, and that the former targets
 // stay. about are the binding, the Service and what declares it.
 func EmptiedByEdit(o *v1beta1.TargetGroupBinding, svc *corev1.Service, about []diag.Object) (found diag.List) {
-	text := fmt.Sprintf("since an edit of Service %s/%s, no ready pod with the labels %s has its port; the former "+
-		"targets stay registered as long as their pods are ready", svc.Namespace, svc.Name,
-		labels.FormatLabels(svc.Spec.Selector))
-	remedy := fmt.Sprintf("compare spec.selector and the targetPort of the Service with the pods; to deregister the "+
-		"targets, end the pods or set annotation %s: \"true\" on TargetGroupBinding %s", naming.AllowDeregistration, o.Name)
+	why, compare := "no ready pod with the labels "+labels.FormatLabels(svc.Spec.Selector)+" has its port",
+		"compare spec.selector and the targetPort of the Service with the pods"
+	paths := map[string]string{"TargetGroupBinding": "spec.serviceRef", "Service": "spec.selector"}
+	if _, d := registrar.ServicePortOf(o, svc); d != nil {
+		why, compare = d.Text, "give the Service the port again, or name another one in the objects that refer to it"
+		paths = map[string]string{"TargetGroupBinding": "spec.serviceRef.port", "Service": "spec.ports"}
+	}
+	text := fmt.Sprintf("since an edit of Service %s/%s, %s; the former targets stay registered as long as their pods "+
+		"are ready", svc.Namespace, svc.Name, why)
+	return afterEdit(about, paths, text, fmt.Sprintf("%s; to deregister the targets, end the pods or set annotation %s: "+
+		"\"true\" on TargetGroupBinding %s", compare, naming.AllowDeregistration, o.Name))
+}
+
+// Renumbered are the findings that an edit of a Service has given the port of a binding another number or name. missing
+// is that the former one does not exist, and about as in EmptiedByEdit.
+func Renumbered(o *v1beta1.TargetGroupBinding, missing diag.Diagnostic, port corev1.ServicePort,
+	about []diag.Object) diag.List {
+	text := fmt.Sprintf("since an edit, %s; until the controller starts again, the targets are those of port %d, which "+
+		"has the same endpoints", missing.Text, port.Port)
+	return afterEdit(about, map[string]string{"TargetGroupBinding": "spec.serviceRef.port", "Service": "spec.ports"}, text,
+		fmt.Sprintf("give the Service the port again, or name port %d in the objects that refer to it", port.Port))
+}
+
+// FormerPortServes are the findings that an edit of a Service has moved its pods to a port at which they do not get
+// healthy, and that their healthy targets of the former port stay. about is as in EmptiedByEdit.
+func FormerPortServes(o *v1beta1.TargetGroupBinding, stay []registrar.Endpoint, about []diag.Object) diag.List {
+	if len(stay) == 0 {
+		return nil
+	}
+	text := fmt.Sprintf("since an edit, Service %s/%s reaches its pods at another port, where their targets do not "+
+		"become healthy; %d healthy targets of the former port, such as %s, stay registered", o.Namespace,
+		o.Spec.ServiceRef.Name, len(stay), stay[0].Key())
+	return afterEdit(about, map[string]string{"TargetGroupBinding": "spec.serviceRef", "Service": "spec.ports"}, text,
+		fmt.Sprintf("compare the targetPort of the Service and the health check with the ports of the pods; to deregister "+
+			"the former targets, set annotation %s: \"true\" on TargetGroupBinding %s", naming.AllowDeregistration, o.Name))
+}
+
+// afterEdit is one finding on each object, at its path.
+func afterEdit(about []diag.Object, paths map[string]string, text, remedy string) (found diag.List) {
 	for _, x := range about {
-		at := ""
-		switch x.Kind {
-		case "TargetGroupBinding":
-			at = "spec.serviceRef"
-		case "Service":
-			at = "spec.selector"
-		}
-		found = append(found, diag.New(x, at, diag.NoTargetsAfterEdit, text, remedy))
+		found = append(found, diag.New(x, paths[x.Kind], diag.NoTargetsAfterEdit, text, remedy))
 	}
 	return found
 }
@@ -64,4 +95,36 @@ func EditedSinceServed(o *v1beta1.TargetGroupBinding) bool {
 		return true
 	}
 	return ready.Reason == string(diag.ServiceMissing) || ready.Reason == string(diag.NoTargetsAfterEdit)
+}
+
+// PodServes reports whether a pod answers at an address as far as its kubelet knows.
+func PodServes(p *corev1.Pod, address string) bool {
+	return p.DeletionTimestamp == nil && registrar.HasAddress(p, address) &&
+		readiness.Of(p, corev1.ContainersReady).Status == corev1.ConditionTrue
+}
+
+// FormerPods are those of the pods of a binding's namespace that serve and may be behind its targets, by address. Pods
+// that came after the status of the binding told of an edit are not.
+func FormerPods(o *v1beta1.TargetGroupBinding, pods iter.Seq[*corev1.Pod]) map[string]registrar.Endpoint {
+	at, told := map[string]registrar.Endpoint{}, meta.FindStatusCondition(o.Status.Conditions, "Ready")
+	for p := range pods {
+		if told != nil && told.Reason == string(diag.NoTargetsAfterEdit) &&
+			p.CreationTimestamp.After(told.LastTransitionTime.Time) {
+			continue
+		}
+		for _, ip := range append([]corev1.PodIP{{IP: p.Status.PodIP}}, p.Status.PodIPs...) {
+			if PodServes(p, ip.IP) {
+				at[ip.IP] = registrar.Endpoint{Namespace: p.Namespace, Pod: p.Name, Node: p.Spec.NodeName}
+			}
+		}
+	}
+	return at
+}
+
+// HoldsTargets reports whether the controller keeps targets of a binding registered, by its status, as long as they
+// serve.
+func HoldsTargets(o *v1beta1.TargetGroupBinding) bool {
+	ready := meta.FindStatusCondition(o.Status.Conditions, "Ready")
+	return o.Annotations[naming.AllowDeregistration] != "true" && ready != nil && slices.Contains([]string{
+		string(diag.NoTargetsAfterEdit), string(diag.DeregistrationsHeld)}, ready.Reason)
 }

@@ -39,7 +39,7 @@ func (n *Networks) limit(ctx context.Context, o *v1beta1.TargetGroupBinding, nee
 	l := n.Limits
 	anyPort, anySource := l.Allowed.Allow(o.Namespace, allowlist.AnyPort),
 		l.Allowed.Allow(o.Namespace, allowlist.AnySource)
-	at := listening(of)
+	at := Listening(of)
 	wide := wideSources(o)
 	if anySource {
 		wide = nil
@@ -116,8 +116,8 @@ func (n *Networks) ofStack(ctx context.Context, o *v1beta1.TargetGroupBinding) (
 	return !owner.External(), err
 }
 
-// listening are the ports of endpoints.
-func listening(of Targets) (l sgsync.Listening) {
+// Listening are the ports of endpoints.
+func Listening(of Targets) (l sgsync.Listening) {
 	for _, e := range of.Endpoints.All() {
 		if port := cmp.Or(e.Port, of.Port); !slices.Contains(l.Ports, port) {
 			l.Ports = append(l.Ports, port)
@@ -201,6 +201,15 @@ func closedPorts(o *v1beta1.TargetGroupBinding, closed []stack.Permission, at sg
 				diag.Some(texts(ports)), diag.Some(texts(at.Ports))),
 			fmt.Sprintf("name a port of the targets, or none, which stands for all of these; an administrator can allow any "+
 				"port with --binding-networking=%s=%s", o.Namespace, allowlist.AnyPort))}
+}
+
+// FormerRulesStay is the finding that an edit of the networking of a binding names no port of its targets, and that the
+// former rules stay.
+func FormerRulesStay(o *v1beta1.TargetGroupBinding, at sgsync.Listening) diag.Diagnostic {
+	return diag.New(bindingobject.BindingObject(o), "spec.networking", diag.InvalidNetworking,
+		fmt.Sprintf("no port of spec.networking is one at which targets listen, %s; the former rules to these ports stay, "+
+			"as an edit may have misspelt the port", diag.Some(texts(at.Ports))),
+		"name a port of the targets; to close the former one, remove the peer")
 }
 
 // firstPath is the first place in the networking of a binding that matches.

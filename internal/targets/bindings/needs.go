@@ -67,9 +67,10 @@ func (n *Networks) needs(ctx context.Context, o *v1beta1.TargetGroupBinding, of 
 		unplaced, more, wrong := n.Permissions(ctx, o, where.lost)
 		unclear, mistakes = append(unplaced, more...), append(mistakes, wrong...)
 	}
+	former := formerPorts(of)
 	for group, members := range where.byGroup {
 		perms, more, wrong := n.Permissions(ctx, o, members)
-		need[group], unclear, mistakes = perms, append(unclear, more...), append(mistakes, wrong...)
+		need[group], unclear, mistakes = withFormer(perms, former), append(unclear, more...), append(mistakes, wrong...)
 	}
 	if n.Own != nil {
 		unclear = n.Own(o, unclear)
@@ -87,6 +88,42 @@ func (n *Networks) needs(ctx context.Context, o *v1beta1.TargetGroupBinding, of 
 	}
 	return need, unclear, found, err == nil && len(undecided) == 0 && !slices.ContainsFunc(mistakes,
 		func(m Mistake) bool { return !m.Read })
+}
+
+// formerPorts are, by port of targets, the other ports at which their pods are targets: after an edit of the port, the
+// targets of the former one stay until the new ones are healthy.
+func formerPorts(of Targets) map[int32][]int32 {
+	if len(Listening(of).Ports) < 2 {
+		return nil
+	}
+	at, out := map[string][]int32{}, map[int32][]int32{}
+	for _, e := range of.Endpoints.All() {
+		for _, port := range at[e.ID] {
+			for a, b := range map[int32]int32{port: e.Port, e.Port: port} {
+				if !slices.Contains(out[a], b) {
+					out[a] = append(out[a], b)
+				}
+			}
+		}
+		at[e.ID] = append(at[e.ID], e.Port)
+	}
+	return out
+}
+
+// withFormer are permissions, and those of them that are to the port of a target also to the former ports.
+func withFormer(perms []stack.Permission, former map[int32][]int32) []stack.Permission {
+	out := slices.Clip(perms)
+	for _, p := range perms {
+		if p.FromPort != p.ToPort {
+			continue
+		}
+		for _, port := range former[p.FromPort] {
+			if p.FromPort, p.ToPort = port, port; !slices.Contains(out, p) {
+				out = append(out, p)
+			}
+		}
+	}
+	return out
 }
 
 // mostMistakes is how many mistakes of one binding are told.
@@ -221,7 +258,7 @@ func (n *Networks) portNumbers(ctx context.Context, o *v1beta1.TargetGroupBindin
 		if !ok {
 			continue
 		}
-		number, ok := containerPort(pod, p.Port.StrVal)
+		number, ok := ContainerPort(pod, p.Port.StrVal)
 		if !ok {
 			without = append(without, e.Namespace+"/"+e.Pod)
 			continue
@@ -238,8 +275,8 @@ func (n *Networks) portNumbers(ctx context.Context, o *v1beta1.TargetGroupBindin
 		Remedy: "name a port of the pods' containers, or write its number"}
 }
 
-// containerPort finds a named port among the containers and the sidecars of a pod.
-func containerPort(pod *corev1.Pod, name string) (int32, bool) {
+// ContainerPort finds a named port among the containers and the sidecars of a pod.
+func ContainerPort(pod *corev1.Pod, name string) (int32, bool) {
 	containers := slices.Clone(pod.Spec.Containers)
 	for _, c := range pod.Spec.InitContainers {
 		if c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways {

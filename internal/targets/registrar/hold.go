@@ -23,20 +23,24 @@ type holding struct {
 	held map[string]Endpoint
 	// emptied: the last request was for a group that an edit emptied.
 	emptied bool
+	// allowed: the last request may deregister targets that serve.
+	allowed bool
 	// unread: which targets an earlier process registered is not known yet, and some may stay.
 	unread bool
 }
 
 // formerly are the registered targets of pods that a request names.
-func (g *group) formerly(q *Request) Endpoints {
-	var all []Endpoint
+func (g *group) formerly(q *Request) (all []Endpoint) {
+	if len(q.Former) == 0 {
+		return nil
+	}
 	for _, m := range g.members {
 		if e, ok := q.Former[m.ID]; ok {
 			e.Target = m.Target
 			all = append(all, e)
 		}
 	}
-	return EndpointsOf(all...)
+	return all
 }
 
 // Hold is called before each Sync of a request. It returns the targets that stay registered although the request
@@ -57,10 +61,9 @@ func (r *Registry) Hold(q Request, allowed bool, serves func(Endpoint) bool) []E
 	if h.emptied && !q.Emptied {
 		h.held = nil
 	}
-	h.emptied = q.Emptied
-	if h.unread = len(q.Former) > 0 && !g.known; len(q.Former) > 0 && h.stood.of.Len() == 0 {
-		h.stood = wants{of: g.formerly(&q)}
-	}
+	h.emptied, h.allowed = q.Emptied, allowed
+	h.unread = len(q.Former) > 0 && !g.known
+	h.stood.of = h.stood.of.With(g.formerly(&q)...)
 	suspects := map[string]Endpoint{}
 	h.stood.missingIn(q.wants(), func(e Endpoint) {
 		if serves(e) {

@@ -17,9 +17,13 @@ import (
 // port. Therefore a target of the old port is deregistered once the target of the new port is healthy. This does not
 // apply to nodes, because Kubernetes closes a former node port at once.
 
-// movedAtMost limits how long a target of an old port stays: it is the longest time in which network load balancers
-// register and check a target.
+// movedAtMost limits how long a target of an old port stays whatever its health: it is the longest time in which
+// network load balancers register and check a target. After that it stays while it is healthy and the new one is not:
+// nothing may listen on the new port.
 const movedAtMost = 5 * time.Minute
+
+// movedInVainPause is the pause before reads of health once all have stayed for that long.
+const movedInVainPause = 10 * time.Minute
 
 // movedPauses are the pauses before reads of the health of the new targets.
 var movedPauses = backoff.Policy{First: 10 * time.Second, Longest: time.Minute}
@@ -31,16 +35,19 @@ var settledStates = []types.TargetHealthStateEnum{types.TargetHealthStateEnumHea
 // moves is the state of a group whose pods have another port.
 type moves struct {
 	since map[string]time.Time // by key of the target of the old port
-	// settled are the keys of targets that the last read found healthy, or not checked at all.
-	settled map[string]bool
-	looks   int
-	pending bool // a read is scheduled
+	// settled are the keys of targets that the last read found healthy, or not checked at all; healthy only the former.
+	settled, healthy map[string]bool
+	looks            int
+	pending          bool // a read is scheduled
 }
 
 // note records the result of a read of health.
 func (m *moves) note(health []Health) {
-	m.settled = map[string]bool{}
+	m.settled, m.healthy = map[string]bool{}, map[string]bool{}
 	for _, h := range health {
+		if types.TargetHealthStateEnum(h.State) == types.TargetHealthStateEnumHealthy {
+			m.healthy[h.Key()] = true
+		}
 		if slices.Contains(settledStates, types.TargetHealthStateEnum(h.State)) {
 			m.settled[h.Key()] = true
 		}
@@ -86,7 +93,7 @@ func (g *group) moved(q *Request, now time.Time) []Endpoint {
 		if !noted {
 			began, g.moves.since[key] = now, now
 		}
-		if now.Sub(began) < movedAtMost {
+		if now.Sub(began) < movedAtMost || g.moves.healthy[key] && !g.holding.allowed {
 			e.Target = t
 			out = append(out, e)
 		}
@@ -107,7 +114,11 @@ func (r *Registry) awaitMoved(ctx context.Context, g *group, moved []Endpoint) {
 	}
 	g.moves.pending = true
 	g.moves.looks++
-	r.Clock.AfterFunc(movedPauses.Pause(g.moves.looks), func() {
+	pause := movedPauses.Pause(g.moves.looks)
+	if len(g.moves.inVain(moved, r.Clock.Now())) == len(moved) {
+		pause = movedInVainPause
+	}
+	r.Clock.AfterFunc(pause, func() {
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		if g.moves.pending = false; g.request == nil || ctx.Err() != nil {
@@ -125,4 +136,18 @@ func (r *Registry) Moved(q Request) []Endpoint {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.moved(&q, r.Clock.Now())
+}
+
+// inVain are those of the targets of old ports that have stayed for so long that those of the new port may not get
+// healthy.
+func (m *moves) inVain(moved []Endpoint, now time.Time) []Endpoint {
+	return slices.DeleteFunc(slices.Clone(moved), func(e Endpoint) bool { return now.Sub(m.since[e.Key()]) < movedAtMost })
+}
+
+// MovedInVain returns those of Moved whose pods have not become healthy at the new port for long.
+func (r *Registry) MovedInVain(q Request) []Endpoint {
+	g, now := r.group(q.Group), r.Clock.Now()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.moves.inVain(g.moved(&q, now), now)
 }

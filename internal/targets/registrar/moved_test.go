@@ -95,7 +95,7 @@ func TestTargetsOfAPortThatPodsHaveNoMoreStayUntilThoseOfTheNewPortAreHealthy(t 
 	p.look(20*time.Second, 2, map[string]types.TargetHealthStateEnum{"10.0.0.1:80": healthy, "10.0.0.2:80": healthy,
 		"10.0.0.1:81": healthy, "10.0.0.2:81": unhealthy})
 	p.expect("register 2 from 10.0.0.1", "register 2 from 10.0.0.1", "deregister 1 from 10.0.0.1")
-	states := map[string]types.TargetHealthStateEnum{"10.0.0.2:80": healthy, "10.0.0.1:81": healthy,
+	states := map[string]types.TargetHealthStateEnum{"10.0.0.2:80": unhealthy, "10.0.0.1:81": healthy,
 		"10.0.0.2:81": unhealthy}
 	// what never gets healthy is waited for five minutes
 	for _, after := range []time.Duration{40 * time.Second, time.Minute, time.Minute, time.Minute} {
@@ -112,6 +112,37 @@ func TestTargetsOfAPortThatPodsHaveNoMoreStayUntilThoseOfTheNewPortAreHealthy(t 
 	if moved := p.sync(80, 0, true, "10.0.0.1", "10.0.0.2"); len(moved) != 2 {
 		t.Errorf("%+v stay on the way back", moved)
 	}
+}
+
+// TestHealthyTargetsOfAFormerPortStay has pods that do not listen on the new port.
+func TestHealthyTargetsOfAFormerPortStay(t *testing.T) {
+	t.Parallel()
+	const healthy, unhealthy = types.TargetHealthStateEnumHealthy, types.TargetHealthStateEnumUnhealthy
+	p := newPortBench(t)
+	p.sync(80, 0, true, "10.0.0.1", "10.0.0.2")
+	p.sync(81, 0, true, "10.0.0.1", "10.0.0.2")
+	states := map[string]types.TargetHealthStateEnum{"10.0.0.1:80": healthy, "10.0.0.2:80": healthy,
+		"10.0.0.1:81": unhealthy, "10.0.0.2:81": unhealthy}
+	calls := []string{"register 2 from 10.0.0.1", "register 2 from 10.0.0.1"}
+	for _, after := range []time.Duration{10, 20, 40, 60, 60, 60, 60, 600, 600} {
+		p.look(after*time.Second, 1, states)
+		p.expect(calls...)
+	}
+	q := Request{Group: tg, Want: wantAs(func(e *Endpoint) {
+		e.Port, e.Namespace, e.Pod = 81, "shop", "pod-"+e.ID
+	}, "10.0.0.1", "10.0.0.2")}
+	if vain := p.r.MovedInVain(q); len(vain) != 2 || vain[0].Key() != "10.0.0.1:80" {
+		t.Errorf("in vain %+v", vain)
+	}
+	states["10.0.0.1:80"] = unhealthy // its pod does not serve there any more
+	p.look(10*time.Minute, 2, states)
+	p.expect(append(calls, "deregister 1 from 10.0.0.1")...)
+	q.Binding = stack.ID{Namespace: "shop", Name: "web"}
+	p.r.Hold(q, true, func(Endpoint) bool { return true }) // consent
+	if _, err := p.r.Sync(t.Context(), q); err != nil {
+		t.Fatal(err)
+	}
+	p.expect(append(calls, "deregister 1 from 10.0.0.1", "deregister 1 from 10.0.0.2")...)
 }
 
 func TestTargetsOfAnotherPortDoNotStay(t *testing.T) {

@@ -131,8 +131,13 @@ func (r *Reconciler) look(ctx context.Context, group string, partial func() bool
 			first, revoke = sgrules.Room(current, grant, revoke, sgrules.Of(all), limit)
 		}
 		var unproven []stack.Permission
-		if r.mustProve(group, current, first, limit) {
+		if r.Table.guards(group, first) {
 			unproven = known.unproven(current, grant)
+			if full := sgrules.Count(current) >= limit; full && r.anyMissing(ctx, group, unproven, known) {
+				continue
+			} else if full { // a proof needs room
+				unproven = nil
+			}
 		}
 		var until time.Time
 		ungranted := true

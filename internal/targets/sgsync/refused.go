@@ -205,10 +205,24 @@ func (r *refused) unproven(current, grant []stack.Permission) (out []stack.Permi
 	return out
 }
 
-// mustProve reports whether sources are proved before rules that edited bindings may still need make room. The proof
-// needs room, too.
-func (r *Reconciler) mustProve(group string, current, first []stack.Permission, limit int) bool {
-	return sgrules.Count(current) < limit && r.Table.guards(group, first)
+// anyMissing looks up the sources of permissions that are groups, before former rules that edited bindings may still
+// need are revoked to make room, and reports whether any group does not exist.
+func (r *Reconciler) anyMissing(ctx context.Context, group string, perms []stack.Permission, known *refused) bool {
+	missing := false
+	for _, p := range perms {
+		if p.Group.Literal == "" {
+			continue
+		}
+		if _, err := r.Rules.Rules(ctx, p.Group.Literal); err != nil && refusesSource(err) {
+			r.refuse(group, sourceOf(normalise(p)), err, known)
+			missing = true
+		}
+	}
+	if !missing {
+		r.Log.Info("the group has no room for another rule: former sources are closed before these are open", "group",
+			group, "rules", texts(perms))
+	}
+	return missing
 }
 
 // refusalsOf is the stack under which the refused sources of a namespace are remembered: one for each group. No binding

@@ -50,6 +50,33 @@ func TestEditInAFullGroupClosesNothingEarly(t *testing.T) {
 	}
 }
 
+// TestMissingSourceClosesNothingInAFullGroup has a group without room for a further rule, and an edit to a source that
+// does not exist.
+func TestMissingSourceClosesNothingInAFullGroup(t *testing.T) {
+	t.Parallel()
+	for _, next := range []string{"sg-gone", "sg-d"} {
+		d := newDesk(&account{gone: []string{"sg-gone"}})
+		d.rules["sg-node"] = append(byHand(apart(56, 22)), byHand([]stack.Permission{tcp(1, 1, "sg-x"), tcp(2, 2, "sg-y"),
+			tcp(3, 3, "sg-z")})...)
+		former := tcp(8080, 8080, "sg-c")
+		d.Set("shop/web", on("sg-node", former))
+		d.k.Reconcile(t.Context(), "sg-node", never)
+		if n := sgrules.Count(d.rules["sg-node"]); n != 60 {
+			t.Fatalf("%d rules", n)
+		}
+		closed := false
+		d.watched(func() { closed = closed || !sgrules.Of(d.rules["sg-node"]).Admits(former) })
+		d.Set("shop/web", on("sg-node", tcp(8080, 8080, next)))
+		for range 2 {
+			d.k.Reconcile(t.Context(), "sg-node", never)
+		}
+		opens := next != "sg-gone"
+		if closed != opens || sgrules.Of(d.rules["sg-node"]).Admits(tcp(8080, 8080, next)) != opens {
+			t.Errorf("%s: closed %v, writes %v", next, closed, d.writes)
+		}
+	}
+}
+
 // TestRefusedSourcesCostNoFurtherCalls has a tenant name sources that EC2 refuses, and looks again, also after changes
 // of other bindings.
 func TestRefusedSourcesCostNoFurtherCalls(t *testing.T) {

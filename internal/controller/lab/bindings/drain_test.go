@@ -6,6 +6,7 @@ import (
 	"time"
 
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 
@@ -200,24 +201,28 @@ func TestTheRulesOfAGroupStayUntilItsLastTargetHasDrainedWhenTheProcessEndsMeanw
 
 func TestRulesForAnotherPortStayUntilTheTargetsOfTheFormerOneHaveDrained(t *testing.T) {
 	t.Parallel()
-	l := lab.New(t, account.Profile{Draining: time.Hour}, lab.Service("web"),
-		lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
-	l.Flags("--binding-networking=any-port")
-	b := lab.Binding(l.TargetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP)
-	l.ForwardTo(b.Spec.TargetGroupARN)
-	l.Create(append(lab.Pods("a", "10.0.128.50"), b)...)
-	l.Settle()
+	l := newEmptying(t)
+	l.ForwardTo(l.arn)
+	b := &v1beta1.TargetGroupBinding{}
 	l.Get(b, "bound")
 	b.Spec.Networking.Ingress[0].Ports[0].Port = ptr.To(intstr.FromInt32(9090))
 	l.Must(l.Client.Update(t.Context(), b))
+	l.edit(func(s *corev1.ServiceSpec) { s.Ports[0].TargetPort = intstr.FromInt32(9090) })
+	l.Get(l.slice, l.slice.Name)
+	l.slice.Ports[0].Port = ptr.To[int32](9090)
+	l.Must(l.Client.Update(t.Context(), l.slice))
 	l.Settle()
-	if got, want := l.Admitted(lab.NodeGroup), []string{lab.Peer + " 8080-8080", lab.Peer + " 9090-9090"}; !slices.Equal(
-		got, want) {
-		t.Errorf("before a look: rules %v, want %v", got, want)
+	former, next := lab.Peer+" 8080-8080", lab.Peer+" 9090-9090"
+	if got := l.Admitted(lab.NodeGroup); !slices.Equal(got, []string{former, next}) {
+		t.Errorf("before a look: rules %v", got)
 	}
-	l.Drain(10 * time.Second) // nothing drains
-	if got, want := l.Admitted(lab.NodeGroup), []string{lab.Peer + " 9090-9090"}; !slices.Equal(got, want) {
-		t.Errorf("after it: rules %v, want %v", got, want)
+	for range 8 {
+		l.Clock.Advance(time.Minute)
+		l.Settle()
+	}
+	l.Drain(time.Hour)
+	if got := l.Admitted(lab.NodeGroup); !slices.Equal(got, []string{next}) {
+		t.Errorf("when they have drained: rules %v, targets %v", got, l.Targets(l.arn))
 	}
 }
 

@@ -131,11 +131,44 @@ func TestServiceEditBeforeItsEndpointSlicesKeepsTargets(t *testing.T) {
 			l.edit(misspell)
 			l.registered("the Service is edited", 2)
 			l.endpoints(l.pods[0])
-			l.registered("some EndpointSlices follow", 1)
+			l.registered("some EndpointSlices follow", 2)
+			l.endpoints(l.pods[0])
+			l.registered("nothing else follows", 2)
+			l.Restart()
+			l.registered("after a restart", 2)
 			l.endpoints()
-			l.registered("all EndpointSlices follow", 1)
+			l.registered("all EndpointSlices follow", 2)
+			l.Must(l.Client.Delete(t.Context(), l.pods[0]))
+			l.registered("a pod ends", 1)
 		})
 	}
+}
+
+// TestNarrowedServiceLosesTargets narrows a selector so that it selects some of the former pods.
+func TestNarrowedServiceLosesTargets(t *testing.T) {
+	t.Parallel()
+	l := newEmptying(t)
+	l.Get(l.pods[0], l.pods[0].Name)
+	l.pods[0].Labels["color"] = "blue"
+	l.Must(l.Client.Update(t.Context(), l.pods[0]))
+	l.edit(func(s *corev1.ServiceSpec) { s.Selector["color"] = "blue" })
+	l.registered("the Service is edited", 2)
+	l.endpoints(l.pods[0])
+	l.registered("the EndpointSlices follow", 1)
+}
+
+// TestCorrectedServiceReleasesTargets corrects a misspelt selector before all EndpointSlices followed.
+func TestCorrectedServiceReleasesTargets(t *testing.T) {
+	t.Parallel()
+	l := newEmptying(t)
+	l.edit(misspellings["selector"])
+	l.endpoints(l.pods[0])
+	l.registered("misspelt", 2)
+	l.Get(l.pods[0], l.pods[0].Name)
+	l.pods[0].Labels["color"] = "blue"
+	l.Must(l.Client.Update(t.Context(), l.pods[0]))
+	l.edit(func(s *corev1.ServiceSpec) { s.Selector = map[string]string{"color": "blue"} })
+	l.registered("corrected", 1)
 }
 
 // TestEmptiedServiceKeepsRulesWhileTargetsAreUnread restarts while AWS does not tell which targets are registered.
@@ -238,6 +271,89 @@ func TestServiceWithoutEndpointsThatNobodyEditedIsEmptied(t *testing.T) {
 			if told := strings.Join(l.Events, "\n"); strings.Contains(told, "since an edit") {
 				t.Errorf("told:\n%s", told)
 			}
+		})
+	}
+}
+
+// TestServiceEditThatRemovesThePortKeepsTargets edits a Service so that it lacks the port that a binding names.
+func TestServiceEditThatRemovesThePortKeepsTargets(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]struct {
+		ref    intstr.IntOrString
+		edit   func(*corev1.ServiceSpec)
+		follow func(*discoveryv1.EndpointSlice)
+	}{
+		"number": {intstr.FromInt32(80), func(s *corev1.ServiceSpec) { s.Ports[0].Port = 81 },
+			func(*discoveryv1.EndpointSlice) {}},
+		"name": {intstr.FromString("http"), func(s *corev1.ServiceSpec) { s.Ports[0].Name = "web" },
+			func(s *discoveryv1.EndpointSlice) { s.Ports[0].Name = ptr.To("web") }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newEmptying(t)
+			o := &v1beta1.TargetGroupBinding{}
+			l.Get(o, "bound")
+			o.Spec.ServiceRef.Port = change.ref
+			l.Must(l.Client.Update(t.Context(), o))
+			l.registered("at first", 2)
+			l.edit(change.edit)
+			l.registered("edited", 2)
+			l.ToldOnce("TargetGroupBinding shop/bound BackendNotFound: ", "Service shop/web BackendNotFound: ")
+			fresh := l.pods[1].DeepCopy()
+			fresh.Name, fresh.ResourceVersion, fresh.UID, fresh.Status.PodIP = "fresh", "", "", "10.0.128.52"
+			l.Create(fresh)
+			l.Get(l.slice, l.slice.Name)
+			change.follow(l.slice)
+			l.Must(l.Client.Update(t.Context(), l.slice))
+			l.endpoints(l.pods[0], fresh)
+			l.registered("another pod", 2)
+			if got := l.Targets(l.arn); !slices.Contains(got, "10.0.128.52:8080") {
+				t.Errorf("targets %v", got)
+			}
+			l.pods[1] = fresh
+			l.Restart()
+			l.registered("after a restart", 2)
+			if rules := l.Admitted(lab.NodeGroup); !slices.Contains(rules, lab.Peer+" 8080-8080") {
+				t.Errorf("rules %v", rules)
+			}
+			l.Must(l.Client.Delete(t.Context(), l.pods[0]))
+			l.registered("a pod ends", 1)
+			l.edit(func(s *corev1.ServiceSpec) { s.Ports[0].Port, s.Ports[0].Name = 80, "http" })
+			l.Get(l.slice, l.slice.Name)
+			l.slice.Ports[0].Name = ptr.To("http")
+			l.Must(l.Client.Update(t.Context(), l.slice))
+			l.endpoints(l.pods[1])
+			l.registered("corrected", 1)
+			l.Must(l.Client.Delete(t.Context(), lab.Service("web")))
+			l.registered("without the Service", 0)
+		})
+	}
+}
+
+// TestServiceEditThatKeepsTheNodePortKeepsTargets edits a Service of nodes so that it lacks the port that a binding
+// names.
+func TestServiceEditThatKeepsTheNodePortKeepsTargets(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		nodePort int32
+		want     int
+	}{"the same node port": {30080, 1}, "another node port": {30081, 0}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			svc := lab.Service("web")
+			svc.Spec.Type, svc.Spec.Ports[0].NodePort = corev1.ServiceTypeNodePort, 30080
+			l := &emptying{Lab: lab.New(t, account.Profile{}, svc, lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))}
+			l.arn = l.TargetGroup(elbtypes.TargetTypeEnumInstance)
+			o := lab.Binding(l.arn, v1beta1.TargetTypeInstance)
+			o.Generation = 1
+			l.Create(o)
+			l.registered("at first", 1)
+			l.Events = nil
+			l.edit(func(s *corev1.ServiceSpec) { s.Ports[0].Port, s.Ports[0].NodePort = 81, c.nodePort })
+			l.registered("edited", c.want)
+			l.ToldOnce("TargetGroupBinding shop/bound BackendNotFound: ")
+			l.Restart()
+			l.registered("after a restart", c.want)
 		})
 	}
 }

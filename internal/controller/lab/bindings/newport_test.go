@@ -1,0 +1,106 @@
+package bindings
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/internal/controller/lab"
+)
+
+// check reports the health of a target as a health check does.
+func (l *emptying) check(p *corev1.Pod, port int32, state string) {
+	l.Sim.Account.SetTargetHealth(l.arn, account.TargetDescription{ID: p.Status.PodIP, Port: port},
+		account.Health{State: state})
+}
+
+// TestTargetPortAtWhichNoPodListensKeepsTargets edits the targetPort of a Service to a port at which its pods do not
+// listen. A stack edits the networking of its binding likewise.
+func TestTargetPortAtWhichNoPodListensKeepsTargets(t *testing.T) {
+	t.Parallel()
+	l := newEmptying(t)
+	l.ForwardTo(l.arn)
+	l.edit(func(s *corev1.ServiceSpec) { s.Ports[0].TargetPort = intstr.FromInt32(9999) })
+	l.Get(l.slice, l.slice.Name)
+	l.slice.Ports[0].Port = ptr.To[int32](9999)
+	l.Must(l.Client.Update(t.Context(), l.slice))
+	o := &v1beta1.TargetGroupBinding{}
+	l.Get(o, "bound")
+	o.Spec.Networking.Ingress[0].Ports[0].Port = ptr.To(intstr.FromInt32(9999))
+	l.Must(l.Client.Update(t.Context(), o))
+	look := func(when string) {
+		t.Helper()
+		for range 8 {
+			for _, p := range l.pods {
+				l.check(p, 8080, "healthy")
+				l.check(p, 9999, "unhealthy")
+			}
+			l.Clock.Advance(time.Minute)
+			l.Settle()
+			l.Drain(10 * time.Second)
+		}
+		if got := l.Targets(l.arn); len(got) != 4 {
+			t.Errorf("%s: targets %v", when, got)
+		}
+		if got := l.Admitted(lab.NodeGroup); !slices.Equal(got, []string{lab.Peer + " 8080-8080",
+			lab.Peer + " 9999-9999"}) {
+			t.Errorf("%s: rules %v", when, got)
+		}
+	}
+	look("edited")
+	told := strings.Join(l.Events, "\n")
+	for _, object := range []string{"TargetGroupBinding shop/bound", "Service shop/web"} {
+		if strings.Count(told, object+" BackendNotFound: since an edit, Service shop/web reaches its pods") != 1 {
+			t.Errorf("%s is not told once:\n%s", object, told)
+		}
+	}
+	l.Restart()
+	mark := l.Mark()
+	look("after a restart")
+	if writes := l.Writes(mark); len(writes) > 0 {
+		t.Errorf("a restart makes %v", writes)
+	}
+	l.edit(func(s *corev1.ServiceSpec) { s.Ports[0].TargetPort = intstr.FromInt32(8080) })
+	l.slice.Ports[0].Port = ptr.To[int32](8080)
+	l.Must(l.Client.Update(t.Context(), l.slice))
+	l.registered("corrected", 2)
+}
+
+// TestNetworkingPortOfNoTargetKeepsRules edits the networking of a binding to a port at which no target listens.
+func TestNetworkingPortOfNoTargetKeepsRules(t *testing.T) {
+	t.Parallel()
+	for _, flag := range []string{"--binding-networking=any-port", "--binding-networking="} {
+		t.Run(flag, func(t *testing.T) {
+			t.Parallel()
+			l := newEmptying(t)
+			l.Flags(flag)
+			l.Settle()
+			o := &v1beta1.TargetGroupBinding{}
+			l.Get(o, "bound")
+			o.Spec.Networking.Ingress[0].Ports[0].Port = ptr.To(intstr.FromInt32(9090))
+			l.Must(l.Client.Update(t.Context(), o))
+			l.Events = nil
+			l.Settle()
+			l.Drain(time.Minute)
+			if got := l.Admitted(lab.NodeGroup); !slices.Contains(got, lab.Peer+" 8080-8080") {
+				t.Errorf("rules %v", got)
+			}
+			l.ToldOnce("TargetGroupBinding shop/bound FailedNetworkReconcile: ")
+			l.Get(o, "bound")
+			o.Spec.Networking.Ingress[0].From = []v1beta1.NetworkingPeer{{IPBlock: &v1beta1.IPBlock{CIDR: "10.9.0.0/16"}}}
+			l.Must(l.Client.Update(t.Context(), o))
+			l.Settle()
+			l.Drain(time.Minute)
+			if got := l.Admitted(lab.NodeGroup); len(got) != 0 {
+				t.Errorf("without the peer: rules %v", got)
+			}
+		})
+	}
+}
