@@ -31,8 +31,7 @@ func TestCoverHoldsForTheRequestsOfRefusedConditions(t *testing.T) {
 			[]stack.Condition{host, {Field: stack.PathPattern, Regex: []string{`^/files\|old$`, "^/x.*$"}}}},
 		"a host": {[]stack.Condition{{Field: stack.HostHeader, Values: []string{"a_b.test"}}}, []stack.Condition{
 			{Field: stack.HostHeader, Regex: []string{`^a_b\.test$`}}}},
-		"a method": {[]stack.Condition{host, {Field: stack.RequestMethod, Values: []string{"get"}}},
-			[]stack.Condition{host}},
+		"a method": {[]stack.Condition{host, {Field: stack.RequestMethod, Values: []string{"get"}}}, []stack.Condition{host}},
 		"a long path": {[]stack.Condition{{Field: stack.PathPattern, Values: []string{"/" + long(128)}}},
 			[]stack.Condition{{Field: stack.PathPattern, Regex: []string{"^/" + long(60) + ".{7}" + long(61) + "$"}}}},
 		"a long host": {[]stack.Condition{{Field: stack.HostHeader, Values: []string{"*." + long(126) + ".test"}}},
