@@ -20,8 +20,8 @@ import (
 
 	"github.com/k8s-lbc/lbc/hack/awscoverage"
 	"github.com/k8s-lbc/lbc/hack/comments"
-	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/aws/iampolicy"
+	"github.com/k8s-lbc/lbc/internal/aws/permission"
 	"github.com/k8s-lbc/lbc/internal/controller/config"
 	metricspage "github.com/k8s-lbc/lbc/internal/controller/metrics/reference"
 	"github.com/k8s-lbc/lbc/internal/controller/startup"
@@ -386,8 +386,8 @@ func permissions() string {
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", f.Name, map[bool]string{true: "yes", false: "no"}[f.Default], f.Doc)
 	}
 	b.WriteString("\n## Actions\n\n| IAM action | Statement | What for |\n|---|---|---|\n")
-	ops := slices.Collect(maps.Values(awsclient.Operations))
-	slices.SortFunc(ops, func(a, b awsclient.Operation) int { return cmp.Compare(a.Permission, b.Permission) })
+	ops := slices.Collect(maps.Values(permission.Operations))
+	slices.SortFunc(ops, func(a, b permission.Operation) int { return cmp.Compare(a.Permission, b.Permission) })
 	for _, o := range ops {
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", o.Permission, strings.Join(iampolicy.Statements(o.Permission), ", "),
 			o.Purpose)
