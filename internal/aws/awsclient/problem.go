@@ -118,7 +118,8 @@ func Denial(message string) (action, resource string) {
 
 // actionOf is the IAM action that allows an operation of another service than Global Accelerator; empty = not known.
 func actionOf(operation string) string {
-	for _, service := range []string{"elasticloadbalancing", "ec2", "acm", "route53", "sts", "tag", "wafv2", "shield", "s3",
+	for _, service := range []string{"elasticloadbalancing", "ec2", "acm", "route53", "sts", "tag", "wafv2", "shield",
+		"s3",
 		"cognito-idp"} {
 		if action := service + ":" + operation; places[action] != "" {
 			return action

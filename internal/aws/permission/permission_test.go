@@ -14,8 +14,10 @@ import (
 
 func TestEveryCallHasItsPermission(t *testing.T) {
 	t.Parallel()
-	for _, c := range []reflect.Type{reflect.TypeFor[awsclient.ELBV2](), reflect.TypeFor[awsclient.EC2](), reflect.TypeFor[awsclient.ACM](),
-		reflect.TypeFor[awsclient.STS](), reflect.TypeFor[awsclient.Route53](), reflect.TypeFor[awsclient.Tagging](), reflect.TypeFor[awsclient.WAFv2](),
+	for _, c := range []reflect.Type{reflect.TypeFor[awsclient.ELBV2](), reflect.TypeFor[awsclient.EC2](),
+		reflect.TypeFor[awsclient.ACM](),
+		reflect.TypeFor[awsclient.STS](), reflect.TypeFor[awsclient.Route53](), reflect.TypeFor[awsclient.Tagging](),
+		reflect.TypeFor[awsclient.WAFv2](),
 		reflect.TypeFor[awsclient.Shield]()} {
 		for i := range c.NumMethod() {
 			name := c.Method(i).Name

@@ -74,7 +74,7 @@ func (a *Account) Plan(ctx context.Context, key stack.Key) (plan.Plan, error) {
 		return plan.Plan{}, err
 	}
 	holding := orphan.HoldingOf(key, &o)
-	disowned, err := a.Inventory.Disowned(ctx, key, deletable(holding))
+	disowned, err := a.Inventory.ConfirmOwnership(ctx, key, deletable(holding))
 	if err != nil {
 		return plan.Plan{}, err
 	}

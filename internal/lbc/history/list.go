@@ -28,7 +28,8 @@ func Since(all []timeline.Entry, from time.Time) []timeline.Entry {
 }
 
 // kinds are in the order of what has one time: cause before effect.
-var kinds = []timeline.Kind{timeline.Leader, timeline.Hold, timeline.Edit, timeline.Drift, timeline.Plan, timeline.Call, timeline.Cert, timeline.Targets, timeline.Condition, timeline.Event}
+var kinds = []timeline.Kind{timeline.Leader, timeline.Hold, timeline.Edit, timeline.Drift, timeline.Plan,
+	timeline.Call, timeline.Cert, timeline.Targets, timeline.Condition, timeline.Event}
 
 // order is when an entry happened for the order of the list. The API server rounds its times down to seconds: an edit
 // comes before what followed in its second, and what reports an effect comes after it.
@@ -41,7 +42,11 @@ func order(e timeline.Entry) time.Time {
 
 // recordedToo reports whether the edit that an entry of the record names is in the list with its fields.
 func recordedToo(e timeline.Entry, all []timeline.Entry) bool {
-	return e.Kind == timeline.Edit && (e.Text == timeline.Edited || e.Text == timeline.Deleted) && slices.ContainsFunc(all, func(o timeline.Entry) bool {
-		return o.Kind == timeline.Edit && len(o.Text) > len(e.Text) && o.Object == e.Object && o.By == e.By && o.Time.Equal(e.Time)
+	if e.Kind != timeline.Edit || e.Text != timeline.Edited && e.Text != timeline.Deleted {
+		return false
+	}
+	return slices.ContainsFunc(all, func(o timeline.Entry) bool {
+		return o.Kind == timeline.Edit && len(o.Text) > len(e.Text) && o.Object == e.Object && o.By == e.By &&
+			o.Time.Equal(e.Time)
 	})
 }

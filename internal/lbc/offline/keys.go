@@ -11,8 +11,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// keysOf are the stacks that depend on the objects of a view, by front ends, sorted. broken are diagnostics about objects
-// that declare none for a mistake, as where their class or group is invalid.
+// keysOf are the stacks that depend on the objects of a view, by front ends, sorted. broken are diagnostics about
+// objects that declare none for a mistake, as where their class or group is invalid.
 func keysOf(v *objects.View, loaders map[stack.Owner]front.Loader) (keys []stack.Key, broken diag.List) {
 	for _, k := range owner.Kinds {
 		if loaders[k.Owner] == nil || !v.Serves(objects.Kind(k.Kind)) {

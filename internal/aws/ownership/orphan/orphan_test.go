@@ -88,20 +88,24 @@ func TestALoadBalancerThatIsToStayIsNoOrphan(t *testing.T) {
 	}
 	claims := orphan.ClaimsOf(objects.New(objects.Snapshot{}))
 	found, unclear := orphan.Find([]orphan.Holding{orphan.HoldingOf(key, &o)}, claims)
-	want := []orphan.Unclear{{Key: key, Retained: true, Why: "load balancer k8s-web stays without an object, by a deletion " +
-		"policy of Retain; to delete it: lbc cleanup --stack ingress.k8s.aws:shop/web --ignore-controller"}}
+	want := []orphan.Unclear{{Key: key, Retained: true,
+		Why: "load balancer k8s-web stays without an object, by a deletion " +
+			"policy of Retain; to delete it: lbc cleanup --stack ingress.k8s.aws:shop/web --ignore-controller"}}
 	if diff := cmp.Diff(want, unclear); diff != "" || len(found) > 0 {
 		t.Errorf("orphans %v; unclear (-want +got):\n%s", found, diff)
 	}
-	backend := orphan.Holding{Key: orphan.Backend, Resources: []orphan.Resource{{Kind: stack.KindSecurityGroup, ID: "sg-1"}}}
-	if found, unclear = orphan.Find([]orphan.Holding{orphan.HoldingOf(key, &o), backend}, claims); len(found) > 0 || len(unclear) != 2 {
+	backend := orphan.Holding{Key: orphan.Backend, Resources: []orphan.Resource{{Kind: stack.KindSecurityGroup,
+		ID: "sg-1"}}}
+	if found, unclear = orphan.Find([]orphan.Holding{orphan.HoldingOf(key, &o), backend},
+		claims); len(found) > 0 || len(unclear) != 2 {
 		t.Errorf("with the shared group: orphans %v, unclear %v", found, unclear)
 	}
 	if found, unclear = orphan.Find([]orphan.Holding{backend}, claims); len(found) != 1 || len(unclear) > 0 {
 		t.Errorf("the shared group alone: orphans %v, unclear %v", found, unclear)
 	}
 	o.LoadBalancers = nil // it was deleted by hand, and the rest has no reason to stay
-	if found, unclear = orphan.Find([]orphan.Holding{orphan.HoldingOf(key, &o)}, claims); len(found) != 1 || len(unclear) > 0 {
+	if found, unclear = orphan.Find([]orphan.Holding{orphan.HoldingOf(key, &o)},
+		claims); len(found) != 1 || len(unclear) > 0 {
 		t.Errorf("orphans %v, unclear %v", found, unclear)
 	}
 }
