@@ -13,17 +13,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
-// Instances are the nodes that are to be registered. If a mistake hides which, known is false.
-func Instances(o *v1beta1.TargetGroupBinding, nodes Nodes, port corev1.ServicePort) (
-	wanted []registrar.Endpoint, found diag.List, known bool) {
-	shared, found, known := nodes.Instances(o)
-	wanted = shared.Slice()
-	for i := range wanted {
-		wanted[i].Port = port.NodePort
-	}
-	return wanted, found, known
-}
-
 // Nodes are the nodes that a selector chooses. Bindings of the same selector share them.
 type Nodes struct {
 	serving registrar.Endpoints // sorted, without port
