@@ -120,7 +120,7 @@ func (o *doctorOptions) run(ctx context.Context, given func(string) bool, out, e
 	}
 	facts := survey.Read(ctx, survey.Options{
 		Cluster: cluster, Flags: o.config, Given: given, Version: version, Timeout: o.timeout,
-		Wanted: doctor.NeededBy(selected), Offline: o.offline, Role: o.role,
+		Wanted: checks.NeededBy(selected), Offline: o.offline, Role: o.role,
 		Policy: allNeeded,
 		Progress: func(pending []doctor.Source) {
 			fmt.Fprintf(errOut, "lbc: reading %s\n", words(pending)) //nolint:errcheck // a hint

@@ -10,6 +10,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/aws/iampolicy"
+	"github.com/k8s-lbc/lbc/internal/aws/permission"
 	"github.com/k8s-lbc/lbc/internal/controller/config"
 )
 
@@ -120,7 +121,7 @@ func (o *iamPolicyOptions) run(out, errOut io.Writer) error {
 		return err
 	}
 	if o.reader {
-		d = iampolicy.Reader(d, awsclient.IAMActions())
+		d = iampolicy.Reader(d, permission.Actions())
 	}
 	var text string
 	switch o.format {
@@ -195,7 +196,7 @@ func (o *iamPolicyOptions) document() (iampolicy.Document, error) {
 	if slices.Contains(used, iampolicy.ForeignSecurityGroups) && c.NodeSecurityGroup != "" {
 		options.SecurityGroups = []string{c.NodeSecurityGroup}
 	}
-	return iampolicy.Minimal(awsclient.IAMActions(), options)
+	return iampolicy.Minimal(permission.Actions(), options)
 }
 
 // validateFeatures refuses features that do not exist, and flags that exclude each other.

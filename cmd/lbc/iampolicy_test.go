@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/aws/iampolicy"
+	"github.com/k8s-lbc/lbc/internal/aws/permission"
 	"github.com/k8s-lbc/lbc/internal/controller/config"
 )
 
@@ -49,7 +49,7 @@ var caller = []string{
 
 func TestThePolicyAllowsEveryCallOfTheControllerAndNothingElse(t *testing.T) {
 	t.Parallel()
-	want := append(slices.Clone(caller), awsclient.IAMActions()...)
+	want := append(slices.Clone(caller), permission.Actions()...)
 	// the first is allowed always
 	want = slices.DeleteFunc(want, func(a string) bool { return a == "sts:GetCallerIdentity" || ofAccelerators(a) })
 	slices.Sort(want)
@@ -62,7 +62,7 @@ func TestThePolicyAllowsEveryCallOfTheControllerAndNothingElse(t *testing.T) {
 func TestTheReadersPolicyReadsOnly(t *testing.T) {
 	t.Parallel()
 	var want []string
-	for _, a := range awsclient.IAMActions() {
+	for _, a := range permission.Actions() {
 		_, name, _ := strings.Cut(a, ":")
 		reads := strings.HasPrefix(name, "Describe") || strings.HasPrefix(name, "Get") || strings.HasPrefix(name, "List") ||
 			strings.HasPrefix(name, "BatchGet")
@@ -85,7 +85,7 @@ func ofAccelerators(action string) bool { return strings.HasPrefix(action, "glob
 
 func TestThePolicyOfAcceleratorsAllowsTheirCallsAndNothingElse(t *testing.T) {
 	t.Parallel()
-	want := slices.DeleteFunc(slices.Clone(awsclient.IAMActions()), func(a string) bool { return !ofAccelerators(a) })
+	want := slices.DeleteFunc(slices.Clone(permission.Actions()), func(a string) bool { return !ofAccelerators(a) })
 	got := slices.DeleteFunc(allowed(t, "--cluster-name", "prod", "--only", "global-accelerator"),
 		func(a string) bool { return a == "iam:CreateServiceLinkedRole" })
 	slices.Sort(want)
@@ -282,7 +282,7 @@ func TestWrongArgumentsOfThePolicyAreRefused(t *testing.T) {
 
 func TestThePolicyOfADefaultControllerIsThatOfTheDefaultFeatures(t *testing.T) {
 	t.Parallel()
-	d, err := iampolicy.Minimal(awsclient.IAMActions(), iampolicy.Options{Features: iampolicy.Defaults()})
+	d, err := iampolicy.Minimal(permission.Actions(), iampolicy.Options{Features: iampolicy.Defaults()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -119,7 +119,7 @@ func (o *leftOptions) survey(ctx context.Context, given func(string) bool, errOu
 	sources := []doctor.Source{doctor.Controller, doctor.Objects, doctor.Account}
 	facts := survey.Read(ctx, survey.Options{
 		Cluster: cluster, Flags: o.config, Given: given, Version: version, Timeout: o.timeout,
-		Wanted: doctor.NeededBy([]doctor.Check{{Needs: sources}}),
+		Wanted: checks.NeededBy([]doctor.Check{{Needs: sources}}),
 		Policy: allNeeded,
 		Progress: func(pending []doctor.Source) {
 			fmt.Fprintf(errOut, "lbc: reading %s\n", words(pending)) //nolint:errcheck // a hint

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/k8s-lbc/lbc/internal/aws/ownership/orphan"
+	"github.com/k8s-lbc/lbc/internal/lbc/cleanup"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -89,8 +90,8 @@ func listOrphans(ctx context.Context, o *leftOptions, given func(string) bool, o
 	d := orphansDocument{Cluster: l.account.Cluster, VPC: l.account.VPC, Orphans: []listedOrphan{},
 		Unclear: []unclearStack{}, Unread: l.unread, elsewhere: l.servesElsewhere()}
 	for _, x := range found {
-		line := listedOrphan{Stack: x.Key, Tag: orphan.Tag(x.Key), Resources: x.Resources, Why: x.Why,
-			Delete: x.Delete(l.alive != ""), Keep: x.Keep()}
+		line := listedOrphan{Stack: x.Key, Tag: cleanup.Tag(x.Key), Resources: x.Resources, Why: x.Why,
+			Delete: x.Delete(l.alive != ""), Keep: cleanup.Keep(x)}
 		if line.Serving, err = l.serving(ctx, x.Resources); err != nil {
 			d.Unread = append(d.Unread, fmt.Sprintf("targets of %s: %v", x.Key, err))
 		}

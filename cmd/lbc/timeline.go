@@ -118,7 +118,7 @@ func (o *timelineOptions) show(ctx context.Context, t *teller, now time.Time, ou
 		d.Unread = append(d.Unread, "the record of the controller begins at "+t.begins.UTC().Format(time.RFC3339)+
 			": it had no room for what happened before")
 	}
-	if d.Entries = timeline.Since(t.entries, d.Since); o.format != "text" {
+	if d.Entries = history.Since(t.entries, d.Since); o.format != "text" {
 		return o.encode(out, timelineKind, d)
 	}
 	for _, text := range d.Unread {
@@ -138,7 +138,7 @@ func before(all []timeline.Entry, now time.Time) string {
 	if len(all) == 0 {
 		return ""
 	}
-	newest := timeline.Since(all, time.Time{})
+	newest := history.Since(all, time.Time{})
 	at := newest[len(newest)-1].Time
 	return fmt.Sprintf(" The last entry is of %s: --since %dh shows it.", at.UTC().Format(time.RFC3339),
 		int(now.Sub(at).Hours())+1)

@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/aws/permission"
 	"github.com/k8s-lbc/lbc/internal/model/constraint"
 )
 
@@ -165,7 +166,7 @@ func (p *page) operations() {
 	if have == nil {
 		have = map[string]row{}
 	}
-	for name, o := range awsclient.Operations {
+	for name, o := range permission.Operations {
 		if o.Service != awsclient.ServiceELBV2 {
 			continue
 		}

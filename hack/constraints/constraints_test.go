@@ -17,6 +17,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/clock"
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/model/constraint"
+	"github.com/k8s-lbc/lbc/internal/model/constraint/example"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
@@ -135,12 +136,12 @@ func TestSimulatorRefusesEachExampleOfRules(t *testing.T) {
 	b := newBench(t)
 	b.must(b.rule(path, []stack.Action{b.forward()}, nil))
 	for _, row := range constraint.Conditions {
-		for _, c := range row.Refused {
+		for _, c := range example.Conditions[row.Name] {
 			b.refused(row.Name, c, b.rule([]stack.Condition{c}, []stack.Action{b.forward()}, nil))
 		}
 	}
 	for _, row := range constraint.Actions {
-		for _, a := range row.Refused {
+		for _, a := range example.Actions[row.Name] {
 			actions := []stack.Action{a}
 			switch {
 			case a.Forward != nil:
@@ -155,7 +156,7 @@ func TestSimulatorRefusesEachExampleOfRules(t *testing.T) {
 		}
 	}
 	for _, row := range constraint.Transforms {
-		for _, x := range row.Refused {
+		for _, x := range example.Transforms[row.Name] {
 			b.refused(row.Name, x, b.rule(path, []stack.Action{b.forward()}, []stack.Transform{x}))
 		}
 	}
@@ -187,7 +188,7 @@ func TestSimulatorRefusesWhatTheTableOfAttributesRefuses(t *testing.T) {
 	for at := range constraint.Attributes {
 		a := &constraint.Attributes[at]
 		for s := range b.resources {
-			for _, v := range append(values, a.Refused...) {
+			for _, v := range slices.Concat(values, example.Attributes[a.Key]) {
 				err := b.set(s, a.Key, v)
 				if r := constraint.OfAttribute(s, a.Key, v); r.Problem != "" {
 					left++
@@ -198,7 +199,7 @@ func TestSimulatorRefusesWhatTheTableOfAttributesRefuses(t *testing.T) {
 			}
 		}
 		for s := range b.resources {
-			for _, v := range a.Refused {
+			for _, v := range example.Attributes[a.Key] {
 				if a.Has(s) && constraint.OfAttribute(s, a.Key, v).Problem == "" {
 					t.Errorf("%s: the table admits %q", a.Key, v)
 				}
@@ -324,7 +325,7 @@ func TestSimulatorRefusesEachExampleOfCombinations(t *testing.T) {
 	b.group("TLS")
 	for at := range constraint.Combinations {
 		c := &constraint.Combinations[at]
-		for _, s := range c.Refused {
+		for _, s := range example.Combinations[c.Name] {
 			if key, _ := constraint.OfAttributes(s); key != c.Key {
 				t.Errorf("%s: the table leaves out %q", c.Name, key)
 			}
@@ -345,7 +346,7 @@ func TestSimulatorRefusesEachExampleOfResources(t *testing.T) {
 		ProtocolVersion: "HTTP1"}
 	b.must(b.write(awsop.CreateTargetGroup{VPC: "vpc-0a1de000000000001", TargetGroup: good}))
 	for _, row := range constraint.TargetGroups {
-		for _, tg := range row.Refused {
+		for _, tg := range example.TargetGroups[row.Name] {
 			b.refused(row.Name, tg, b.write(awsop.CreateTargetGroup{VPC: "vpc-0a1de000000000001", TargetGroup: tg}))
 		}
 	}
@@ -353,19 +354,19 @@ func TestSimulatorRefusesEachExampleOfResources(t *testing.T) {
 		IPAddressType: stack.IPv4, Subnets: subnets}
 	b.must(b.write(awsop.CreateLoadBalancer{LoadBalancer: balancer}))
 	for _, row := range constraint.LoadBalancers {
-		for _, lb := range row.Refused {
+		for _, lb := range example.LoadBalancers[row.Name] {
 			lb.Subnets = subnets
 			b.refused(row.Name, lb, b.write(awsop.CreateLoadBalancer{LoadBalancer: lb}))
 		}
 	}
 	for _, row := range constraint.Tags {
-		for _, tag := range row.Refused {
+		for _, tag := range example.Tags[row.Name] {
 			b.refused(row.Name, tag, b.write(awsop.AddTags{Resource: stack.Literal(stack.KindTargetGroup, b.target),
 				Tags: map[string]string{tag.Key: tag.Value}}))
 		}
 	}
 	for _, row := range constraint.Forwardings {
-		for at, f := range row.Refused {
+		for at, f := range example.Forwardings[row.Name] {
 			b.refused(row.Name, f, b.forwarding(fmt.Sprint("f", b.priority, "-", at), f))
 		}
 		b.priority++

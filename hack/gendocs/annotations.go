@@ -2,13 +2,19 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 
+	"github.com/k8s-lbc/lbc/hack/comments"
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 )
 
-// annotations is the reference page of all annotations, in Markdown.
-func annotations() string {
+// annotations is the reference page of all annotations, in Markdown. root is the directory of the module.
+func annotations(root string) (string, error) {
+	texts, err := comments.OfRows(filepath.Join(root, "internal/kube/annotation"))
+	if err != nil {
+		return "", err
+	}
 	var b strings.Builder
 	b.WriteString(`# Annotations
 
@@ -45,8 +51,8 @@ balancer in front of it, a certificate, or an add-on that traffic does not depen
 		for _, e := range annotation.Entries() {
 			if name, ok := strings.CutPrefix(string(e.Key), prefix); ok {
 				fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s | %s | %s | %s |\n",
-					name+e.Family, syntax(e), e.Scope, cell(e.Default), code(e.Class), cell(e.Merge), e.Affects, cell(e.Doc)+
-						" Example: "+code(e.Example))
+					name+e.Family, syntax(e), e.Scope, cell(e.Default), code(e.Class), cell(e.Merge), e.Affects,
+					cell(texts[string(e.Key)])+". Example: "+code(e.Example))
 			}
 		}
 	}
@@ -58,7 +64,7 @@ All other settings of Gateways are fields of [their configurations](gateway-refe
 routes; a note says so. Behind a Gateway, annotations of a Service that is a backend have no effect either. Annotations with prefix ` + "`gateway.k8s.aws.addon.`" + ` are records of the
 controller: which add-ons it has to take away once the configuration has them no more.
 `)
-	return b.String()
+	return b.String(), nil
 }
 
 // syntax is how the value of an annotation is written.

@@ -19,8 +19,9 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/k8s-lbc/lbc/hack/awscoverage"
-	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/hack/comments"
 	"github.com/k8s-lbc/lbc/internal/aws/iampolicy"
+	"github.com/k8s-lbc/lbc/internal/aws/permission"
 	"github.com/k8s-lbc/lbc/internal/controller/config"
 	metricspage "github.com/k8s-lbc/lbc/internal/controller/metrics/reference"
 	"github.com/k8s-lbc/lbc/internal/controller/startup"
@@ -30,7 +31,7 @@ import (
 )
 
 func main() {
-	gateways, err := configurations()
+	gateways, err := configurations(".")
 	if err != nil {
 		fail(err)
 	}
@@ -51,11 +52,19 @@ func main() {
 	if err != nil {
 		fail(err)
 	}
+	keys, err := annotations(".")
+	if err != nil {
+		fail(err)
+	}
+	codes, err := findings(".")
+	if err != nil {
+		fail(err)
+	}
 	for name, text := range map[string]string{
 		"aws-coverage.md":                 coverage,
-		"annotations.md":                  annotations(),
+		"annotations.md":                  keys,
 		"gateway-reference.md":            gateways,
-		"findings.md":                     findings(),
+		"findings.md":                     codes,
 		"global-accelerator-reference.md": globalAccelerators,
 		"flags.md":                        flags(),
 		"reference.md":                    kinds,
@@ -99,16 +108,20 @@ func policies() error {
 }
 
 // configurations is the page about the kinds of gateway.k8s.aws, made of config/crd.
-func configurations() (string, error) {
+func configurations(root string) (string, error) {
 	var definitions [][]byte
 	for _, name := range reference.Kinds {
-		d, err := os.ReadFile(filepath.Join("config", "crd", name)) //nolint:gosec // ours
+		d, err := os.ReadFile(filepath.Join(root, "config", "crd", name)) //nolint:gosec // ours
 		if err != nil {
 			return "", err
 		}
 		definitions = append(definitions, d)
 	}
-	return reference.Page(definitions)
+	texts, err := comments.OfRows(filepath.Join(root, "internal/kube/annotation"))
+	if err != nil {
+		return "", err
+	}
+	return reference.Page(definitions, texts)
 }
 
 func fail(err error) {
@@ -144,7 +157,12 @@ func introduction(reader, afterwards string) string {
 	return "For " + reader + ".\nAfterwards you " + afterwards + ".\n\n" + generated
 }
 
-func findings() string {
+// findings is the page of all codes. root is the directory of the module.
+func findings(root string) (string, error) {
+	meaning, err := comments.OfRows(filepath.Join(root, "internal/model/diag"))
+	if err != nil {
+		return "", err
+	}
 	generated := introduction("users and operators who see a code in brackets in an event or a condition",
 		"know what the code means, and whether the controller tries again")
 	var b strings.Builder
@@ -160,9 +178,9 @@ func findings() string {
 	slices.Sort(codes)
 	for _, c := range codes {
 		i, _ := diag.Lookup(c)
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", c, i.Reason, i.Class, i.Doc)
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", c, i.Reason, i.Class, meaning[string(c)])
 	}
-	return b.String()
+	return b.String(), nil
 }
 
 // flagsOnlyHere are the flags that the existing controller does not have.
@@ -368,8 +386,8 @@ func permissions() string {
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", f.Name, map[bool]string{true: "yes", false: "no"}[f.Default], f.Doc)
 	}
 	b.WriteString("\n## Actions\n\n| IAM action | Statement | What for |\n|---|---|---|\n")
-	ops := slices.Collect(maps.Values(awsclient.Operations))
-	slices.SortFunc(ops, func(a, b awsclient.Operation) int { return cmp.Compare(a.Permission, b.Permission) })
+	ops := slices.Collect(maps.Values(permission.Operations))
+	slices.SortFunc(ops, func(a, b permission.Operation) int { return cmp.Compare(a.Permission, b.Permission) })
 	for _, o := range ops {
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", o.Permission, strings.Join(iampolicy.Statements(o.Permission), ", "),
 			o.Purpose)

@@ -46,7 +46,6 @@ var reasons = map[string]string{
 		"finalizer, and looks at a few objects first",
 	"controller/stacks HiddenMembers.members": "asks the API server, by pages, for members that no watch shows",
 	"controller/stacks Reconciler.expect":     "lists the bindings of one stack, by the index ByStack",
-	"front Keys":                              "once at the start, for all stacks at once, and in the command line",
 	"kube/objects List":                       "passes on the list of its caller",
 	"kube/objects Snapshot.podOfService":      "a snapshot of the command line",
 	"kube/objects View.ServicesOfPod": "only for readers without the index of selectors, as in " +

@@ -124,7 +124,7 @@ func (l *lab) settle(r *cluster) []string {
 				Now: l.clock.Now})
 			for _, step := range s.Plan.Steps {
 				o := res.Outcomes[step.ID]
-				if o.State == apply.Failed || o.State == apply.Refused {
+				if o.State == apply.Failed || o.State == apply.Prevented {
 					l.t.Fatalf("%s: %v", step.ID, o.Err)
 				}
 				if o.State == apply.Done {

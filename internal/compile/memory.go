@@ -158,9 +158,7 @@ func (m *Memory) MarshalJSON() ([]byte, error) {
 	t := memoryText{Good: make([]intent.Member, 0, len(m.Good)), Members: m.Members, Later: m.Later, Effect: m.Effect,
 		TargetGroups: m.TargetGroups, Applied: m.Applied, Placement: m.Placement, Beside: m.Beside,
 		Certificates: m.Certificates}
-	for _, g := range m.Good {
-		t.Good = append(t.Good, g)
-	}
+	t.Good = slices.AppendSeq(t.Good, maps.Values(m.Good))
 	sorting.By(t.Good, func(a, b intent.Member) int { return byObject(a.Object, b.Object) })
 	t.Policies, t.Listeners = namedTextsOf(m.Policies), namedTextsOf(m.Listeners)
 	text, err := json.Marshal(t)

@@ -252,7 +252,7 @@ func outcomeText(o apply.Outcome) string {
 	switch o.State {
 	case apply.Waiting:
 		return ": waits for " + o.On
-	case apply.Failed, apply.Refused:
+	case apply.Failed, apply.Prevented:
 		// without the id of the request, which differs each time
 		return ": " + strings.ToLower(string(o.State)) + ": " + o.Problem.Text
 	case apply.Blocked, apply.Done:

@@ -312,7 +312,7 @@ func TestOutageOfAddOnsOpensNoLoadBalancer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	failing["AssociateWebACL LoadBalancer"] = apply.Refused
+	failing["AssociateWebACL LoadBalancer"] = apply.Prevented
 	if d := cmp.Diff(unopened(failing, 2), states(r)); d != "" {
 		t.Error(d)
 	}
@@ -353,7 +353,7 @@ func TestWithoutASubscriptionNothingIsProtectedAndThatIsReported(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(unopened(map[plan.StepID]apply.State{"CreateProtection LoadBalancer": apply.Refused}, 1),
+	if d := cmp.Diff(unopened(map[plan.StepID]apply.State{"CreateProtection LoadBalancer": apply.Prevented}, 1),
 		states(r)); d != "" {
 		t.Error(d)
 	}

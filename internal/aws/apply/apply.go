@@ -81,11 +81,11 @@ type State string
 
 // States of a step after a run.
 const (
-	Done    State = "done"
-	Waiting State = "waiting" // cannot succeed before Until
-	Blocked State = "blocked" // step By is not done
-	Failed  State = "failed"
-	Refused State = "refused" // its guard, or AWS's deletion protection, forbids it
+	Done      State = "done"
+	Waiting   State = "waiting" // cannot succeed before Until
+	Blocked   State = "blocked" // step By is not done
+	Failed    State = "failed"
+	Prevented State = "refused" // its guard, or AWS's deletion protection, forbids it
 )
 
 // Outcome is the end of one step.
@@ -148,7 +148,7 @@ func (r *run) refusedNow(s *plan.Step) (_ Outcome, refused bool) {
 	if g == nil {
 		return Outcome{}, false
 	}
-	return Outcome{State: Refused, Problem: diag.New(diag.Object{}, "", g.Code, g.Text, g.Remedy)}, true
+	return Outcome{State: Prevented, Problem: diag.New(diag.Object{}, "", g.Code, g.Text, g.Remedy)}, true
 }
 
 // HoldError is the error of an operation that is no step of a plan and that Deps.Hold refuses.

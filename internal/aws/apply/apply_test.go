@@ -315,7 +315,7 @@ func TestANameThatAnotherHoldsIsAFailureThatIsNotTriedAgainBeforeItsTime(t *test
 		TargetGroupArn: made.TargetGroups[0].TargetGroupArn}); err != nil {
 		t.Fatal(err)
 	}
-	w.inv.Refusals().Edited(want.Key) // somebody edits an object
+	w.inv.Refusals().RetryObstacles(want.Key) // somebody edits an object
 	if o, sent := attempt(); o.State != apply.Done || sent != 1 {
 		t.Errorf("after an edit: %+v, sent %d", o, sent)
 	}
@@ -378,7 +378,7 @@ func TestDeletionProtectionUnknownToUsIsRefusedByAWS(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if o := r.Outcomes["DeleteLoadBalancer LoadBalancer"]; o.State != apply.Refused ||
+		if o := r.Outcomes["DeleteLoadBalancer LoadBalancer"]; o.State != apply.Prevented ||
 			o.Problem.Code != diag.DeletionProtected {
 			t.Errorf("%s: outcome %+v", life, o)
 		}

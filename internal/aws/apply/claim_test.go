@@ -78,7 +78,7 @@ func TestCreateNeverTakesOverByName(t *testing.T) {
 				if o := r.Outcomes[c.step]; o.State != apply.Failed || o.Problem.Code != diag.NameTaken {
 					t.Errorf("outcome %+v", o)
 				}
-				w.inv.Refusals().Edited(attacker.Key)
+				w.inv.Refusals().RetryObstacles(attacker.Key)
 			}
 			if d := cmp.Diff(picture(t, before, "k8s-shop-web"+generated), picture(t, w.sim.Resources(), "k8s-shop-web"+
 				generated)); d != "" {

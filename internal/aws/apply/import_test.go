@@ -70,7 +70,7 @@ func (w certified) refusal(s *stack.Stack) *diag.Diagnostic {
 		w.t.Fatal(err)
 	}
 	for _, step := range p.Steps {
-		if o := r.Outcomes[step.ID]; plan.NameOf(step.Op) == "ImportCertificate" && o.State == apply.Refused {
+		if o := r.Outcomes[step.ID]; plan.NameOf(step.Op) == "ImportCertificate" && o.State == apply.Prevented {
 			return &o.Problem
 		}
 	}

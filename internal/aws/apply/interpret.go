@@ -88,7 +88,7 @@ func (r *run) interpretProtected(s plan.Step, e awsclient.Error, err error) Outc
 	g := diff.Protected(nameOf(r.resolve(s.Op.About().Refs[0])))
 	d := diag.New(diag.Object{}, "", g.Code, g.Text, g.Remedy)
 	d.RequestID = e.RequestID
-	return Outcome{State: Refused, Problem: d, Err: err}
+	return Outcome{State: Prevented, Problem: d, Err: err}
 }
 
 // interpretInUse decides the outcome of a step that failed because something else uses the resource. After some
@@ -125,7 +125,7 @@ func (r *run) disagreed(ctx context.Context, s plan.Step, e awsclient.Error, fai
 	}
 	r.d.Inventory.Invalidate(r.key)
 	if n == 1 && err == nil {
-		r.d.Inventory.Refusals().Edited(r.key)
+		r.d.Inventory.Refusals().RetryObstacles(r.key)
 		return Outcome{State: Waiting, Until: r.d.Now().Add(100 * time.Millisecond), On: "the account to be read again",
 			Err: failed.Err}
 	}

@@ -50,31 +50,9 @@ type Accelerators interface {
 // CodeAcceleratorNotDisabled is the code of a deletion before AWS has disabled the accelerator everywhere.
 const CodeAcceleratorNotDisabled = "AcceleratorNotDisabledException"
 
-// acceleratorService is Global Accelerator, which is called only with gate GlobalAcceleratorController. Actions of
-// Elastic Load Balancing have the same names as some of its own, so that keys of its operations have its name before
-// them.
+// acceleratorService is Global Accelerator, which is called only with gate GlobalAcceleratorController.
 var acceleratorService = addOnService{
 	id: ServiceGlobalAccelerator,
-	operations: acceleratorOperations(map[string]string{
-		"AddEndpoints":        "add endpoints to an endpoint group",
-		"CreateAccelerator":   "create an accelerator",
-		"CreateEndpointGroup": "create an endpoint group",
-		"CreateListener":      "open ports of an accelerator",
-		"DeleteAccelerator":   "delete an accelerator that the controller created",
-		"DeleteEndpointGroup": "delete an endpoint group that the controller created",
-		"DeleteListener":      "close ports of an accelerator",
-		"DescribeAccelerator": "know whether AWS has deployed a change",
-		"ListAccelerators":    "find the controller's accelerators",
-		"ListEndpointGroups":  "compare endpoint groups and endpoints",
-		"ListListeners":       "compare listeners of accelerators",
-		"ListTagsForResource": "know whose an accelerator is",
-		"RemoveEndpoints":     "remove endpoints from an endpoint group",
-		"TagResource":         "tag accelerators",
-		"UntagResource":       "remove unneeded tags",
-		"UpdateAccelerator":   "change an accelerator, and disable it before it is deleted",
-		"UpdateEndpointGroup": "change traffic dial, port overrides and endpoints of an endpoint group",
-		"UpdateListener":      "change a listener of an accelerator",
-	}),
 	codes: map[string]diag.Class{
 		"AcceleratorNotFoundException": diag.NotFound, "ListenerNotFoundException": diag.NotFound,
 		"EndpointGroupNotFoundException": diag.NotFound,
@@ -93,16 +71,6 @@ var acceleratorService = addOnService{
 			o.Region = acceleratorRegion
 		})
 	},
-}
-
-// acceleratorOperations are rows of the table of operations, by action and purpose.
-func acceleratorOperations(purposes map[string]string) map[string]Operation {
-	out := map[string]Operation{}
-	for name, purpose := range purposes {
-		out[ServiceGlobalAccelerator+" "+name] = Operation{ServiceGlobalAccelerator, "globalaccelerator:" + name, purpose +
-			", only with gate GlobalAcceleratorController"}
-	}
-	return out
 }
 
 // WriteAccelerator sends one operation on an accelerator to AWS. The error is the SDK's own, for Classify.

@@ -1,6 +1,7 @@
 package awsclient
 
 import (
+	"cmp"
 	"errors"
 	"strings"
 
@@ -38,8 +39,8 @@ func Lack(operation string, err error) (_ impairment.Condition, ok bool) {
 	action := operation
 	if m := deniedAction.FindStringSubmatch(e.Message); m != nil {
 		action = m[1]
-	} else if o, known := Operations[operation]; known {
-		action = o.Permission
+	} else {
+		action = cmp.Or(actionOf(operation), action)
 	}
 	return impairment.Condition{Reason: impairment.Permissions, Text: action}, true
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"reflect"
 	"strings"
 	"testing"
 
@@ -107,20 +106,6 @@ func TestProblemsCarryTheCodeThatUsersLookUp(t *testing.T) {
 	} {
 		if got := Problem("CreateLoadBalancer", answered(400, code, "m")); got.Code != want {
 			t.Errorf("%s: %s, want %s", code, got.Code, want)
-		}
-	}
-}
-
-func TestEveryCallHasItsPermission(t *testing.T) {
-	t.Parallel()
-	for _, c := range []reflect.Type{reflect.TypeFor[ELBV2](), reflect.TypeFor[EC2](), reflect.TypeFor[ACM](),
-		reflect.TypeFor[STS](), reflect.TypeFor[Route53](), reflect.TypeFor[Tagging](), reflect.TypeFor[WAFv2](),
-		reflect.TypeFor[Shield]()} {
-		for i := range c.NumMethod() {
-			name := c.Method(i).Name
-			if o, ok := Operations[name]; !ok || o.Permission == "" || o.Purpose == "" {
-				t.Errorf("%s.%s is not in Operations", c.Name(), name)
-			}
 		}
 	}
 }

@@ -116,8 +116,20 @@ func Denial(message string) (action, resource string) {
 	return action, resource
 }
 
+// actionOf is the IAM action that allows an operation of another service than Global Accelerator; empty = not known.
+func actionOf(operation string) string {
+	for _, service := range []string{"elasticloadbalancing", "ec2", "acm", "route53", "sts", "tag", "wafv2", "shield",
+		"s3",
+		"cognito-idp"} {
+		if action := service + ":" + operation; places[action] != "" {
+			return action
+		}
+	}
+	return ""
+}
+
 func deniedRemedy(operation, message string) string {
-	action := Operations[operation].Permission
+	action := actionOf(operation)
 	if named, _ := Denial(message); named != "" {
 		action = named
 	}

@@ -25,14 +25,6 @@ type Shield interface {
 // shieldService is Shield Advanced.
 var shieldService = addOnService{
 	id: ServiceShield,
-	operations: map[string]Operation{
-		"CreateProtection": {ServiceShield, "shield:CreateProtection", "have Shield Advanced protect a load balancer"},
-		"DeleteProtection": {ServiceShield, "shield:DeleteProtection", "end a protection that no object declares any more"},
-		"DescribeProtection": {ServiceShield, "shield:DescribeProtection",
-			"read whether a load balancer is protected, if an annotation asks for it"},
-		"GetSubscriptionState": {ServiceShield, "shield:GetSubscriptionState",
-			"know whether the account subscribes to Shield Advanced"},
-	},
 	connect: func(c *Clients, cfg aws.Config, endpoint *string) {
 		c.Shield = shield.NewFromConfig(cfg, func(o *shield.Options) {
 			override(&o.BaseEndpoint, endpoint)

@@ -24,13 +24,6 @@ type WAFv2 interface {
 // wafv2Service is AWS WAF.
 var wafv2Service = addOnService{
 	id: ServiceWAFv2,
-	operations: map[string]Operation{
-		"AssociateWebACL":    {ServiceWAFv2, "wafv2:AssociateWebACL", "put a web ACL before a load balancer"},
-		"DisassociateWebACL": {ServiceWAFv2, "wafv2:DisassociateWebACL", "remove a web ACL that no object declares any more"},
-		"GetWebACLForResource": {ServiceWAFv2, "wafv2:GetWebACLForResource",
-			"know the web ACL of a load balancer for which an annotation names one"},
-		"ListWebACLs": {ServiceWAFv2, "wafv2:ListWebACLs", "find a web ACL by name"},
-	},
 	connect: func(c *Clients, cfg aws.Config, endpoint *string) {
 		c.WAFv2 = wafv2.NewFromConfig(cfg, func(o *wafv2.Options) { override(&o.BaseEndpoint, endpoint) })
 	},

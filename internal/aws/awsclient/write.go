@@ -20,7 +20,7 @@ type Resolve func(stack.Ref) string
 // nothing: they are an error. The error is for Classify, and has no secrets.
 func Write(ctx context.Context, c Clients, op plan.Operation, resolve Resolve) (awsop.Output, error) {
 	s := requestBuilder{c: c, resolve: resolve}
-	s.refuse(op)
+	s.failByDefault(op)
 	requests.prepare(&s, op)
 	ctx = withSecrets(ctx, s.secrets)
 	out, err := s.call(ctx) // the last line before AWS: the SDK's client, with the Limiter as a middleware
@@ -129,8 +129,8 @@ func setCreate[I, O, F any](s *requestBuilder, action func(context.Context, *I, 
 	}
 }
 
-// refuse is for what is no write to AWS.
-func (s *requestBuilder) refuse(op plan.Operation) {
+// failByDefault makes the call fail. The method of the operation replaces it, if the operation is a write to AWS.
+func (s *requestBuilder) failByDefault(op plan.Operation) {
 	s.call = func(context.Context) (awsop.Output, error) {
 		return awsop.Output{}, fmt.Errorf("%s is not a write to AWS", plan.NameOf(op))
 	}

@@ -10,7 +10,7 @@ import (
 
 // withoutAssumed returns an observation without the parts that are only assumed, for a plan that deletes everything:
 // listings show all that such a plan needs. Assumed tags stay: they say which resources are the stack's, and are read
-// again before a resource is deleted (Disowned).
+// again before a resource is deleted (ConfirmOwnership).
 func withoutAssumed(obs awsop.Observed) awsop.Observed {
 	o := obs.Clone()
 	forget := func(p *awsop.Parts, x awsop.Part) bool {
@@ -54,8 +54,8 @@ func withoutAssumed(obs awsop.Observed) awsop.Observed {
 	return o
 }
 
-// Verify makes the next Observed of a stack read its assumed parts.
-func (i *Inventory) Verify(key stack.Key) {
+// RereadAssumed makes the next Observed of a stack read its assumed parts.
+func (i *Inventory) RereadAssumed(key stack.Key) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	e := i.stacks[key]

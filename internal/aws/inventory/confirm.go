@@ -35,13 +35,13 @@ func (c *confirmations) recent(id string, now time.Time) bool {
 	return ok && now.Sub(r.at) < confirmedFor
 }
 
-// Disowned reads the tags of a stack's resources again, by ARN or group id, before the caller deletes them. It
+// ConfirmOwnership reads the tags of a stack's resources again, by ARN or group id, before the caller deletes them. It
 // returns the resources that no longer have the stack's tags, and forgets them as if no listing had found them. A
 // resource that does not exist is not among them, because its deletion succeeds.
 //
 // Callers at about the same time share calls. Each call is filled up with other resources of the cluster, which are
 // then known for confirmedFor. Deleting n load balancers therefore takes about n/10 calls of DescribeTags.
-func (i *Inventory) Disowned(ctx context.Context, key stack.Key, ids []string) ([]string, error) {
+func (i *Inventory) ConfirmOwnership(ctx context.Context, key stack.Key, ids []string) ([]string, error) {
 	for {
 		i.mu.Lock()
 		waiting := false
@@ -211,10 +211,10 @@ func (i *Inventory) ConfirmAbsence(ctx context.Context, key stack.Key) (news boo
 	return e != nil && e.stale != 0, nil
 }
 
-// Missed reads target groups by ARN that no listing showed, and reports whether one of them exists and is the stack's:
-// AWS's lists lag behind writes, including those of a former process. The next Observed then shows it. Missed does not
-// read groups that this process deleted.
-func (i *Inventory) Missed(ctx context.Context, key stack.Key, arns []string) (exists bool, err error) {
+// FindUnlisted reads target groups by ARN that no listing showed, and reports whether one exists and is the stack's:
+// AWS's lists lag behind writes, including those of a former process. The next Observed then shows it. FindUnlisted
+// does not read groups that this process deleted.
+func (i *Inventory) FindUnlisted(ctx context.Context, key stack.Key, arns []string) (exists bool, err error) {
 	for _, arn := range arns {
 		if i.Gone(arn) {
 			continue

@@ -62,7 +62,7 @@ func TestAListingDoesNotReadTheTagsAgainThatWereReadBeforeADeletion(t *testing.T
 				reader.meanwhile = nil
 				f.inv.Record(api, c.writes(lb, other), awsop.Output{}, literally)
 			}
-			if gone, err := f.inv.Disowned(t.Context(), web, []string{lb, group}); err != nil || len(gone) > 0 {
+			if gone, err := f.inv.ConfirmOwnership(t.Context(), web, []string{lb, group}); err != nil || len(gone) > 0 {
 				t.Fatalf("%v are not the stack's any more, %v", gone, err)
 			}
 			f.reads()

@@ -16,10 +16,10 @@
 //	listed     | stale = 0, uncertain empty | reads what is Unread and needed | what is shown exists, unless others deleted it; what is
 //	           |                            |                                 | missing was not in the last listing and not made here since
 //	uncertain  | stale = 0, some uncertain  | reads those resources by ARN,   | as listed; what AWS's lists may still miss is known to
-//	           |                            | id or name, nothing else        | EnsureConsistent only
+//	           |                            | id or name, nothing else        | ProveAbsence only
 //	invalid    | stale > 0                  | waits for a listing that began  | as listed
 //	           |                            | after the invalidation          |
-//	assumed    | obs has parts that are     | as listed                       | see awsop.Assumed. Before a write, Verify makes the parts
+//	assumed    | obs has parts that are     | as listed                       | see awsop.Assumed. Before a write, RereadAssumed makes the parts
 //	           | awsop.Assumed              |                                 | uncertain (tags) or Unread (what is below lists)
 //	rereading  | any, during Reread         | goes on with what is known      | as in the state that it is in
 //
@@ -35,7 +35,7 @@
 //	Reread misses something                    | invalid
 //	nothing wants or holds the stack (Forget)  | no entry
 //
-// Only EnsureConsistent proves that no resource of a stack exists: it returns an absence.Absence if the stack rests
+// Only ProveAbsence proves that no resource of a stack exists: it returns an absence.Absence if the stack rests
 // on a listing that began after every write that it could miss.
 //
 // The operation alone says what a write changes: awsop.Advance returns the observation after it, and plan.About names

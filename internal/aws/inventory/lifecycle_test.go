@@ -131,7 +131,7 @@ func TestAStackIsCertainOnlyWithAListingThatCannotHaveMissedAnything(t *testing.
 		}
 		return moment{f, func(since time.Time) time.Duration {
 			t.Helper()
-			rest, wait, err := f.inv.EnsureConsistent(t.Context(), k, since)
+			rest, wait, err := f.inv.ProveAbsence(t.Context(), k, since)
 			if err != nil || rest.Proven() != (wait == 0) {
 				t.Fatalf("%q, %v, %v", rest, wait, err)
 			}
@@ -179,7 +179,7 @@ func TestAStackIsCertainOnlyWithAListingThatCannotHaveMissedAnything(t *testing.
 	failing := begin()
 	failing.f.clock.Advance(time.Minute)
 	failing.f.refuse("DescribeTargetGroups")
-	if rest, _, err := failing.f.inv.EnsureConsistent(t.Context(), k, failing.at.Add(-time.Hour)); err == nil ||
+	if rest, _, err := failing.f.inv.ProveAbsence(t.Context(), k, failing.at.Add(-time.Hour)); err == nil ||
 		rest.Proven() {
 		t.Error("it is certain of what it cannot read")
 	}

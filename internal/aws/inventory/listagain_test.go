@@ -123,7 +123,7 @@ func TestWhatThisProcessDeletesWhileItIsListedWakesNoStack(t *testing.T) {
 		t.Errorf("observed are %+v", o)
 	}
 	f.reads()
-	if gone, _, err := f.inv.EnsureConsistent(t.Context(), web, f.clock.Now().Add(-time.Hour)); !gone.Proven() ||
+	if gone, _, err := f.inv.ProveAbsence(t.Context(), web, f.clock.Now().Add(-time.Hour)); !gone.Proven() ||
 		err != nil || len(f.reads()) > 0 {
 		t.Errorf("that listing is no proof: %q, %v", gone, err)
 	}

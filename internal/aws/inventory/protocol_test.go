@@ -188,7 +188,7 @@ func TestEventsLeadFromStateToStateAsInTheTable(t *testing.T) {
 		}, stackInvalid},
 		"invalid, read again by name": {invalid, stackInvalid, (*protocol).reread, stackInvalid},
 		"assumed, a question":         {assumed, stackAssumed, (*protocol).observe, stackAssumed},
-		"assumed, verified": {assumed, stackAssumed, func(p *protocol) { p.inv.Verify(web) },
+		"assumed, verified": {assumed, stackAssumed, func(p *protocol) { p.inv.RereadAssumed(web) },
 			stackListed},
 		"assumed, read again":  {assumed, stackAssumed, (*protocol).reread, stackListed},
 		"assumed, invalidated": {assumed, stackAssumed, invalid, stackInvalid},

@@ -25,7 +25,7 @@ func (i *Inventory) Backoff(key stack.Key, id plan.StepID) int {
 // Converged ends the count of Backoff, and forgets the refusals of the step.
 func (i *Inventory) Converged(key stack.Key, id plan.StepID) {
 	i.backoffs.Forget(stepKey{key, id})
-	i.cfg.Refusals.Done(key, id)
+	i.cfg.Refusals.ForgetStep(key, id)
 }
 
 // Record updates the inventory by a successful operation. resolve returns the ARN or group id of a reference.

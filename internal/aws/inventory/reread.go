@@ -38,7 +38,7 @@ func (i *Inventory) Reread(ctx context.Context, key stack.Key) (read bool, err e
 			return false, fmt.Errorf("reading %s again: %w", key, err)
 		}
 		i.Invalidate(key)
-		i.cfg.Refusals.Changed(key)
+		i.cfg.Refusals.RetryRefused(key)
 		return true, nil
 	}
 	i.mu.Lock()
@@ -49,7 +49,7 @@ func (i *Inventory) Reread(ctx context.Context, key stack.Key) (read bool, err e
 	// Recorded writes have another form than reads, so two reads are compared.
 	found := textsOf(fresh)
 	if e.reread.found != nil && e.reread.wrote == wrote && !slices.Equal(e.reread.found, found) {
-		i.cfg.Refusals.Changed(key)
+		i.cfg.Refusals.RetryRefused(key)
 	}
 	e.reread = reread{wrote: wrote, found: found}
 	e.obs = fresh

@@ -73,7 +73,7 @@ func TestTagsThatAnEarlierProcessLeftAreNotReadByTheFirstListing(t *testing.T) {
 		t.Errorf("calls %v", got)
 	}
 	// Before a plan is carried out, what it rests on is read: one call for the tags of the stack.
-	f.inv.Verify(webN(7))
+	f.inv.RereadAssumed(webN(7))
 	if o = f.listed(webN(7)); len(o.LoadBalancers) != 1 || len(o.TargetGroups) != 1 || o.Assumed() {
 		t.Errorf("verified are %+v", o)
 	}
@@ -156,12 +156,12 @@ func TestNothingIsProvenAbsentByTagsThatAnEarlierProcessLeft(t *testing.T) {
 	other := key(stack.Ingress, "other")
 	f.tag(arns[5], tracking("other"))
 	f.listed(other)
-	if rest, wait, err := f.inv.EnsureConsistent(t.Context(), other, time.Time{}); rest.Proven() || wait <= 0 ||
+	if rest, wait, err := f.inv.ProveAbsence(t.Context(), other, time.Time{}); rest.Proven() || wait <= 0 ||
 		err != nil {
 		t.Fatalf("absence is proven by the first listing: %v, %v, %v", rest.Proven(), wait, err)
 	}
 	f.clock.Advance(time.Minute)
-	if rest, _, err := f.inv.EnsureConsistent(t.Context(), other, time.Time{}); rest.Proven() || err != nil {
+	if rest, _, err := f.inv.ProveAbsence(t.Context(), other, time.Time{}); rest.Proven() || err != nil {
 		t.Errorf("a stack that has a load balancer is proven absent: %v", err)
 	}
 	if o := f.listed(other); len(o.LoadBalancers) != 1 {
@@ -196,11 +196,13 @@ func TestWhatARunningVersionWroteIsAssumed(t *testing.T) {
 	}
 	listener := *listeners.Listeners[0].ListenerArn
 	text := strings.NewReplacer("LB", lb, "TG", tg, "LISTENER", listener).Replace(`{
-		"Listeners": {"LB": [{"ARN": "LISTENER", "ID": "80", "LoadBalancer": {"kind": "LoadBalancer", "literal": "LB"}, "Port": 80, "Protocol": "HTTP",
+		"Listeners": {"LB": [{"ARN": "LISTENER", "ID": "80", "LoadBalancer": {"kind": "LoadBalancer", "literal": "LB"},
+			"Port": 80, "Protocol": "HTTP",
 			"DefaultActions": null, "Tags": {"elbv2.k8s.aws/cluster": "demo-cluster"}}]},
 		"Rules": {"LISTENER": []},
 		"Attributes": {"LB": {"idle_timeout.timeout_seconds": "60"}},
-		"Tags": {"LB": {"elbv2.k8s.aws/cluster": "demo-cluster", "ingress.k8s.aws/stack": "shop/web000", "ingress.k8s.aws/resource": "LoadBalancer"}}
+		"Tags": {"LB": {"elbv2.k8s.aws/cluster": "demo-cluster", "ingress.k8s.aws/stack": "shop/web000",
+			"ingress.k8s.aws/resource": "LoadBalancer"}}
 	}`)
 	var left inventory.Snapshot
 	if err := json.Unmarshal([]byte(text), &left); err != nil {
@@ -236,7 +238,7 @@ func TestWhatARunningVersionWroteIsAssumed(t *testing.T) {
 		strings.Contains(string(again), "Parts") {
 		t.Errorf("what the next process reads has more than the format: %s, %v", again, err)
 	}
-	f.inv.Verify(webN(0))
+	f.inv.RereadAssumed(webN(0))
 	if o := f.listed(webN(0)); len(o.Listeners) > 0 || o.Assumed() || o.LoadBalancers[0].Attributes != nil {
 		t.Errorf("after verifying, something is assumed: %+v", o)
 	}

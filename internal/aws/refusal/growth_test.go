@@ -48,8 +48,8 @@ func TestWritesLookAtNoOtherRefusal(t *testing.T) {
 			t.Errorf("%v frees %v", verb, keys)
 		}
 	}
-	w.Edited(shop)
-	w.Changed(shop)
+	w.RetryObstacles(shop)
+	w.RetryRefused(shop)
 	w.Refused(shop, "b", content("1"))
 	if keys := w.Wrote(shop, "a", plan.Effect{Kind: stack.KindLoadBalancer, Verb: plan.Deletes},
 		"x/app/mine/1"); len(keys) != 1 || keys[0] != other {

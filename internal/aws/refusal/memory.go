@@ -197,13 +197,13 @@ func (m *Memory) Before(key stack.Key, write string, objects func(err error) str
 	return r.next(now), r.Err
 }
 
-// Done forgets the refusals of a step, which AWS has accepted.
-func (m *Memory) Done(key stack.Key, step plan.StepID) {
+// ForgetStep forgets the refusals of a step, which AWS has accepted.
+func (m *Memory) ForgetStep(key stack.Key, step plan.StepID) {
 	m.forget(key, func(_ string, r *Refusal) bool { return r.Step == step })
 }
 
-// Accepted forgets the refusals of a write.
-func (m *Memory) Accepted(key stack.Key, write string) {
+// ForgetWrite forgets the refusals of a write, which AWS has accepted.
+func (m *Memory) ForgetWrite(key stack.Key, write string) {
 	m.forget(key, func(w string, _ *Refusal) bool { return w == write })
 }
 
@@ -234,12 +234,12 @@ func (m *Memory) forget(key stack.Key, which func(string, *Refusal) bool) {
 	}
 }
 
-// Edited ends the pauses of writes of a stack that something is in the way of: an edit may be about that. The next
-// pause is as long as it would have been. Refusals of what a write says end by their own objects only.
-func (m *Memory) Edited(key stack.Key) { m.endAll(key, Obstacle) }
+// RetryObstacles ends the pauses of writes of a stack that something is in the way of: an edit may be about that. The
+// next pause is as long as it would have been. Refusals of what a write says end by their own objects only.
+func (m *Memory) RetryObstacles(key stack.Key) { m.endAll(key, Obstacle) }
 
-// Changed ends all pauses of a stack: what AWS holds of it is found to be changed.
-func (m *Memory) Changed(key stack.Key) { m.endAll(key, Obstacle, Content) }
+// RetryRefused ends all pauses of a stack: what AWS holds of it is found to be changed.
+func (m *Memory) RetryRefused(key stack.Key) { m.endAll(key, Obstacle, Content) }
 
 // endAll ends the pauses of a stack's writes that were refused for some causes.
 func (m *Memory) endAll(key stack.Key, causes ...Cause) {

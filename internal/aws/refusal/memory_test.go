@@ -118,7 +118,7 @@ func TestAnAttemptBeforeTheEndOfAPauseDoesNotLengthenTheNext(t *testing.T) {
 	t.Parallel()
 	full := Refusal{Cause: Obstacle, Err: &smithy.GenericAPIError{Code: "TooManyTargetGroups"}}
 	for name, early := range map[string]func(w *world){
-		"another stack got through": func(w *world) { w.Edited(shop) },
+		"another stack got through": func(w *world) { w.RetryObstacles(shop) },
 		"a look found room":         func(*world) {},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -165,12 +165,12 @@ func TestOnlyTheRefusedWriteWaits(t *testing.T) {
 		"the same write":            {write: "a", in: "1"},
 		"another write":             {write: "b", in: "1", sends: true},
 		"an edit of its object":     {write: "a", in: "2", sends: true},
-		"an edit of another object": {then: func(w *world) { w.Edited(shop) }, write: "a", in: "1"},
-		"a change in AWS":           {then: func(w *world) { w.Changed(shop) }, write: "a", in: "1", sends: true},
-		"a change of another stack": {then: func(w *world) { w.Changed(other) }, write: "a", in: "1"},
-		"its step is done": {then: func(w *world) { w.Done(shop, "ModifyRule a") }, write: "a", in: "1",
+		"an edit of another object": {then: func(w *world) { w.RetryObstacles(shop) }, write: "a", in: "1"},
+		"a change in AWS":           {then: func(w *world) { w.RetryRefused(shop) }, write: "a", in: "1", sends: true},
+		"a change of another stack": {then: func(w *world) { w.RetryRefused(other) }, write: "a", in: "1"},
+		"its step is done": {then: func(w *world) { w.ForgetStep(shop, "ModifyRule a") }, write: "a", in: "1",
 			sends: true},
-		"another step is done":       {then: func(w *world) { w.Done(shop, "ModifyListener") }, write: "a", in: "1"},
+		"another step is done":       {then: func(w *world) { w.ForgetStep(shop, "ModifyListener") }, write: "a", in: "1"},
 		"the same code starts again": {then: func(w *world) { w.start("1") }, write: "a", in: "1"},
 		"another version starts":     {then: func(w *world) { w.start("2") }, write: "a", in: "1", sends: true},
 		"an edit while nothing runs": {then: func(w *world) { w.start("1") }, write: "a", in: "2", sends: true},
@@ -198,7 +198,7 @@ func TestAnObstacleEndsByAnEditOrItsRemoval(t *testing.T) {
 		sends bool
 	}{
 		"nothing": {then: func(*world) {}},
-		"an edit": {then: func(w *world) { w.Edited(shop) }, sends: true},
+		"an edit": {then: func(w *world) { w.RetryObstacles(shop) }, sends: true},
 		"the name is freed": {then: func(w *world) { w.Wrote(other, "DeleteTargetGroup", deletion, "targetgroup/web/1") },
 			sends: true},
 		"the name is freed after a restart": {

@@ -16,6 +16,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/iam/policy"
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/aws/iampolicy"
+	"github.com/k8s-lbc/lbc/internal/aws/permission"
 )
 
 const roleKey = "AKIACONTROLLER000001"
@@ -118,7 +119,7 @@ func TestAnAcceleratorLivesUnderThePoliciesForItAndNeedsEachOfTheirCalls(t *test
 			if len(*denied) > 0 {
 				t.Errorf("denied: %s", strings.Join(*denied, "\n"))
 			}
-			for name, o := range awsclient.Operations {
+			for name, o := range permission.Operations {
 				if action := strings.TrimPrefix(name, awsclient.ServiceGlobalAccelerator+" "); o.Service ==
 					awsclient.ServiceGlobalAccelerator && !slices.Contains(called, action) {
 					t.Errorf("%s is not called", action)

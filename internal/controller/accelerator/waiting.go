@@ -45,7 +45,7 @@ func (r *Reconciler) noteWaiting(ctx context.Context, q reconcile.Request, n *wa
 		if ended && r.retries != nil {
 			r.retries.Forget(q)
 		}
-		r.Account.Refusals.Edited(declare.KeyOf(q.Namespace, q.Name))
+		r.Account.Refusals.RetryObstacles(declare.KeyOf(q.Namespace, q.Name))
 		r.Waker.WakeAfter(after, queue.Normal, q)
 	})
 	if slices.Contains(classes, diag.Credentials) {

@@ -244,7 +244,7 @@ func (p *pass) makeRequest(ctx context.Context) exit {
 func (p *pass) requestRules(ctx context.Context) exit {
 	b, o := p.reconciler, p.binding
 	if b.memory.edited(o, p.endpoints.Len()) {
-		b.Inventory.Refusals().Changed(registrar.CallsKey(p.id))
+		b.Inventory.Refusals().RetryRefused(registrar.CallsKey(p.id))
 	}
 	p.held = b.heldTargets(ctx, o, p.request, p.found)
 	p.unread = b.Registry.Unread(p.request.Group)

@@ -19,7 +19,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 	"github.com/k8s-lbc/lbc/awssim/gate"
-	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/aws/permission"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -179,7 +179,7 @@ func (l *Lab) Permissions(mark uint64) map[string]int {
 // Called are the IAM actions of the controller's calls since a mark.
 func (l *Lab) Called(mark uint64) (out []string) {
 	by := l.Permissions(mark)
-	for _, o := range awsclient.Operations { // the others are calls of the test's
+	for _, o := range permission.Operations { // the others are calls of the test's
 		if by[o.Permission] > 0 {
 			out = append(out, o.Permission)
 		}

@@ -99,6 +99,6 @@ func (s *Reconciler) observe(ctx context.Context, key stack.Key, desired *stack.
 	if err != nil || !o.Assumed() {
 		return o, err
 	}
-	s.Inventory.Verify(key)
+	s.Inventory.RereadAssumed(key)
 	return s.expect(ctx, key, desired, w)
 }

@@ -56,7 +56,7 @@ func (s *Reconciler) summarize(p *plan.Plan, r apply.Result, origins map[stack.R
 			case v.retry.IsZero() || o.Until.Before(v.retry):
 				v.retry = o.Until
 			}
-		case apply.Refused:
+		case apply.Prevented:
 			o.Problem.Text += unprotected(p, step)
 			v.found = append(v.found, s.attribute(o.Problem, origins, step, w)...)
 			v.refused = v.refused || o.Problem.Code != diag.DuplicateResource // a duplicate waits for an edit

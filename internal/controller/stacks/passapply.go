@@ -135,7 +135,7 @@ func (p *pass) conclude(ctx context.Context) exit {
 func (p *pass) release(ctx context.Context) exit {
 	s := p.reconciler
 	if p.unproven {
-		gone, wait, err := s.Inventory.EnsureConsistent(ctx, p.key, oldest(p.input.Leaving))
+		gone, wait, err := s.Inventory.ProveAbsence(ctx, p.key, oldest(p.input.Leaving))
 		if err != nil || !gone.Proven() {
 			return ended(s.soonest(p.key, wait, errors.Join(err, p.unwritten.err())))
 		}

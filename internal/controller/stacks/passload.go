@@ -151,7 +151,7 @@ func (p *pass) prepareInput(ctx context.Context) exit {
 	p.input = s.noteHold(key, p.input)
 	if p.unedited = !s.edited(key, p.input); !p.unedited {
 		s.Retries.forget(key)
-		s.Inventory.Refusals().Edited(key)
+		s.Inventory.Refusals().RetryObstacles(key)
 	}
 	return exit{}
 }

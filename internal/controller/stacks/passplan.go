@@ -140,10 +140,10 @@ func (p *pass) planFirst(ctx context.Context) exit {
 	p.plan = s.plan(p.basis(nil))
 	// an object that leaves loses its finalizer only once AWS has none of its resources
 	if p.plan.Assumed || p.observed.Assumed() && len(p.input.Leaving) > 0 {
-		s.Inventory.Verify(p.key)
+		s.Inventory.RereadAssumed(p.key)
 		return exit{again: true}
 	}
-	again, err := s.Inventory.Overlooked(ctx, lostBy(&p.plan, p.observed), p.lists)
+	again, err := s.Inventory.ConfirmMissing(ctx, lostBy(&p.plan, p.observed), p.lists)
 	if err != nil {
 		return p.unread(ctx, err)
 	}
@@ -219,7 +219,7 @@ func (p *pass) foreignTargets(ctx context.Context, foreign map[string]int) (news
 func (p *pass) contradicted(ctx context.Context) (disowned []string, news bool, err error) {
 	inventory := p.reconciler.Inventory
 	deleted, creates := deletedBy(&p.plan)
-	if disowned, err = inventory.Disowned(ctx, p.key, deleted); err != nil {
+	if disowned, err = inventory.ConfirmOwnership(ctx, p.key, deleted); err != nil {
 		return nil, false, err
 	}
 	if creates {
@@ -228,7 +228,7 @@ func (p *pass) contradicted(ctx context.Context) (disowned []string, news bool, 
 		}
 	}
 	if arns := missedBy(&p.plan, p.observed); p.compiled.Stack.Removal == stack.NotRemoved && len(arns) > 0 {
-		existing, err := inventory.Missed(ctx, p.key, arns)
+		existing, err := inventory.FindUnlisted(ctx, p.key, arns)
 		if err != nil {
 			return nil, false, err
 		}

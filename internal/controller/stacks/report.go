@@ -149,7 +149,7 @@ func pending(t passReport) (out []diag.Object) {
 	}
 	for _, step := range t.plan.Steps {
 		switch o := t.result.Outcomes[step.ID]; {
-		case o.State == apply.Done, o.State == apply.Refused && o.Problem.Class == diag.Note:
+		case o.State == apply.Done, o.State == apply.Prevented && o.Problem.Class == diag.Note:
 		default:
 			out = append(append(out, membersOf(step, t.compiled.Origins, t.input)...),
 				t.compiled.Origins[step.Resource].Objects...)
@@ -187,7 +187,7 @@ func statusPass(t passReport, now func() time.Time) reporting.Pass {
 	p.Summary, p.Steps = t.plan.Summary().String(), describe(t.plan)
 	for _, step := range t.plan.Steps {
 		switch o := t.result.Outcomes[step.ID]; o.State {
-		case apply.Failed, apply.Refused:
+		case apply.Failed, apply.Prevented:
 			p.Failed = true
 		case apply.Waiting:
 			text := string(step.ID)

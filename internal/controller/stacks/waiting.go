@@ -66,7 +66,7 @@ func (s *Reconciler) noteWaiting(ctx context.Context, key stack.Key, n *waiting.
 		if ended {
 			s.Retries.forget(key)
 		}
-		s.Inventory.Refusals().Edited(key)
+		s.Inventory.Refusals().RetryObstacles(key)
 		s.Waker.WakeAfter(after, queue.Normal, key)
 	}
 	classes, waits := n.Classes(failed)

@@ -43,8 +43,7 @@ func Check(f *Findings, o diag.Object, on Scope, annotations map[string]string) 
 		case !ok:
 			f.Add(unknown(o, key))
 		case !applies(e.Scope, on):
-			f.Add(diag.New(o, key.Path(), diag.IgnoredSetting,
-				unread(k, e.Scope), elsewhere(on)))
+			f.Add(diag.New(o, key.Path(), diag.IgnoredSetting, unread(k, e.Scope), elsewhere(on)))
 		}
 	}
 }
@@ -67,8 +66,7 @@ func checkOthers(f *Findings, o diag.Object, on Scope, k Key, annotations map[st
 	case prefix(k) == GatewayPrefix && readOn(k) == "":
 		f.Add(unknown(o, k))
 	case prefix(k) == GatewayPrefix, prefix(k) == classPrefix && readOn(k) != "":
-		f.Add(diag.New(o, k.Path(), diag.IgnoredSetting,
-			unread(k, readOn(k)), elsewhere(on)))
+		f.Add(diag.New(o, k.Path(), diag.IgnoredSetting, unread(k, readOn(k)), elsewhere(on)))
 	default:
 		if d, ok := ofOther(o, string(k), annotations[string(k)]); ok {
 			f.Add(d)

@@ -57,7 +57,6 @@ type Entry struct {
 	Values []string
 	// Min and Max are AWS's bounds of a number, if they differ.
 	Min, Max int64
-	Doc      string
 	Example  string
 }
 
@@ -69,7 +68,7 @@ const (
 	union   = "union, per port"
 )
 
-// entries is the table, and table its index. Both are constant.
+// entries is the table, and table its index. Both are constant. Above each row is its text of docs/annotations.md.
 var (
 	entries = slices.Concat(ingressEntries, serviceEntries, gatewayEntries)
 	table   = index()
@@ -101,60 +100,60 @@ func Lookup(k Key) (Entry, bool) {
 
 // gatewayEntries are the annotations with prefix gateway.k8s.aws/.
 var gatewayEntries = []Entry{
+	// ARN or name of an existing load balancer, for ownership `shared`
+	// ([sharing-existing.md](tasks/sharing-existing.md)) or `adopted` ([ownership.md](tasks/ownership.md)).
 	{Key: GatewayExisting, Syntax: String, Scope: OnGateway, Affects: diag.AddOn,
-		Example: "arn:aws:elasticloadbalancing:us-west-2:123456789012:loadbalancer/app/platform/0123456789abcdef",
-		Doc: "ARN or name of an existing load balancer, for ownership `shared` " +
-			"([sharing-existing.md](tasks/sharing-existing.md)) or `adopted` ([ownership.md](tasks/ownership.md))."},
+		Example: "arn:aws:elasticloadbalancing:us-west-2:123456789012:loadbalancer/app/platform/0123456789abcdef"},
+	// What the controller may do with the load balancer: `managed`, everything that the object declares; `shared`,
+	// only listeners and rules, with their target groups, on the existing load balancer that `existing-load-balancer`
+	// names; `adopted`, everything, but deletions and changes on that load balancer wait until `approved-plan`
+	// approves them; `observed`, nothing: it shows the address and what it would do, and writes nothing to AWS
+	// ([ownership.md](tasks/ownership.md)). Annotation elbv2.k8s.aws/ownership of its LoadBalancerConfigurations takes
+	// precedence.
 	{Key: GatewayOwnership, Syntax: String, Scope: OnGateway, Affects: diag.AddOn, Default: "`managed`",
-		Example: "observed",
-		Doc: "What the controller may do with the load balancer: `managed`, everything that the object declares; " +
-			"`shared`, only listeners and rules, with their target groups, on the existing load balancer that " +
-			"`existing-load-balancer` names; `adopted`, everything, but deletions and changes on that load balancer wait " +
-			"until `approved-plan` approves them; `observed`, nothing: it shows the address and what it would do, and writes " +
-			"nothing to AWS ([ownership.md](tasks/ownership.md)). Annotation elbv2.k8s.aws/ownership of its " +
-			"LoadBalancerConfigurations takes precedence."},
+		Example: "observed"},
+	// As DeletionPolicy.
 	{Key: GatewayDeletionPolicy, Syntax: String, Scope: OnGateway, Affects: diag.AddOn, Default: "`Delete`",
-		Example: "Retain",
-		Doc:     deletionPolicyDoc},
+		Example: "Retain"},
+	// As ApprovedPlan.
 	{Key: GatewayApprovedPlan, Syntax: String, Scope: OnGateway, Affects: diag.AddOn, Default: "every plan is applied",
-		Example: "none",
-		Doc:     approvedPlanDoc},
-	{Key: GatewayAllowDeletion, Syntax: Bool, Scope: OnGateway, Affects: diag.AddOn, Default: "false", Example: "true",
-		Doc: allowDeletionDoc},
-	{Key: GatewayDeleteDuplicates, Syntax: List, Scope: OnGateway, Affects: diag.AddOn, Example: "sg-0123456789abcdef0",
-		Doc: deleteDuplicatesDoc},
+		Example: "none"},
+	// As AllowDeletion.
+	{Key: GatewayAllowDeletion, Syntax: Bool, Scope: OnGateway, Affects: diag.AddOn, Default: "false", Example: "true"},
+	// As DeleteDuplicates.
+	{Key: GatewayDeleteDuplicates, Syntax: List, Scope: OnGateway, Affects: diag.AddOn, Example: "sg-0123456789abcdef0"},
+	// Policy for changes made in AWS by hand: `correct`, `report` or `ignore`, or `GROUP=POLICY` for groups of fields,
+	// separated by commas ([by-hand.md](tasks/by-hand.md)). Annotation elbv2.k8s.aws/drift-policy of its
+	// LoadBalancerConfigurations takes precedence, per group.
 	{Key: GatewayDriftPolicy, Syntax: String, Scope: OnGateway, Affects: diag.AddOn,
-		Default: "the class's policy, otherwise --drift-policy (correct)", Example: "report,tags=ignore",
-		Doc: "Policy for changes made in AWS by hand: `correct`, `report` or `ignore`, or `GROUP=POLICY` for groups of " +
-			"fields, separated by commas ([by-hand.md](tasks/by-hand.md)). Annotation elbv2.k8s.aws/drift-policy of its " +
-			"LoadBalancerConfigurations takes precedence, per group."},
+		Default: "the class's policy, otherwise --drift-policy (correct)", Example: "report,tags=ignore"},
+	// Policy for edits that would replace the load balancer and its DNS name, such as a change of scheme: `allow` or
+	// `refuse`; `,except=NAME` allows the replacement of one load balancer, and `,keep=1h` keeps the old one for this
+	// time ([replacement.md](tasks/replacement.md)). Annotation elbv2.k8s.aws/replacement-policy of its
+	// LoadBalancerConfigurations takes precedence.
 	{Key: GatewayReplacementPolicy, Syntax: String, Scope: OnGateway, Affects: diag.AddOn,
 		Default: "the class's policy, otherwise --replacement-policy (allow)",
-		Example: "refuse,except=k8s-shop-web-0123456789",
-		Doc: "Policy for edits that would replace the load balancer and its DNS name, such as a change of scheme: `allow` " +
-			"or `refuse`; `,except=NAME` allows the replacement of one load balancer, and `,keep=1h` keeps the old one for " +
-			"this time ([replacement.md](tasks/replacement.md)). Annotation elbv2.k8s.aws/replacement-policy of its " +
-			"LoadBalancerConfigurations takes precedence."},
-	{Key: GatewayDryRun, Syntax: Bool, Scope: OnGateway, Affects: diag.LoadBalancer, Default: "false", Example: "true",
-		Doc: "If true, the controller only plans the Gateway: it deploys nothing of it, its ListenerSets and its routes, " +
-			"writes the stack to dry-run-plan, and an event counts the planned changes. What is already deployed does not " +
-			"change. Only the value true counts."},
-	{Key: GatewayDryRunPlan, Syntax: JSON, Scope: Written, Affects: diag.LoadBalancer, Example: "{}",
-		Doc: "Stack of the Gateway under dry run. Not read."},
+		Example: "refuse,except=k8s-shop-web-0123456789"},
+	// If true, the controller only plans the Gateway: it deploys nothing of it, its ListenerSets and its routes,
+	// writes the stack to dry-run-plan, and an event counts the planned changes. What is already deployed does not
+	// change. Only the value true counts.
+	{Key: GatewayDryRun, Syntax: Bool, Scope: OnGateway, Affects: diag.LoadBalancer, Default: "false", Example: "true"},
+	// Stack of the Gateway under dry run. Not read.
+	{Key: GatewayDryRunPlan, Syntax: JSON, Scope: Written, Affects: diag.LoadBalancer, Example: "{}"},
+	// The same, compressed with gzip and in base64, if it is too large for an annotation. Not read.
 	{Key: GatewayDryRunPlanGzip, Syntax: String, Scope: Written, Affects: diag.LoadBalancer,
-		Example: "H4sIAAAAAAAA/6quBQQAAP//Q7+mowIAAAA=",
-		Doc:     "The same, compressed with gzip and in base64, if it is too large for an annotation. Not read."},
+		Example: "H4sIAAAAAAAA/6quBQQAAP//Q7+mowIAAAA="},
+	// How the controller creates rules from routes: as the AWS Load Balancer Controller does (compatible), as the
+	// Gateway API defines (standard), or like standard but with plain host values on ports 80 and 443, where a Host
+	// header with a port matches no rule (plain-hosts). The controller records its choice here; write another one to
+	// change over.
 	{Key: GatewayRuleConstruction, Syntax: String, Values: []string{"compatible", "standard", "plain-hosts"},
 		Scope: OnGateway, Affects: diag.Route, Example: "standard",
 		Default: "compatible, if AWS had a load balancer of the Gateway when the controller first saw it; otherwise the " +
-			"same annotation of its GatewayClass; otherwise plain-hosts",
-		Doc: "How the controller creates rules from routes: as the AWS Load Balancer Controller does (compatible), as " +
-			"the Gateway API defines (standard), or like standard but with plain host values on ports 80 and 443, where a " +
-			"Host header with a port matches no rule (plain-hosts). The controller records its choice here; write another " +
-			"one to change over."},
+			"same annotation of its GatewayClass; otherwise plain-hosts"},
+	// Namespaces whose ListenerSets may take hostnames and ports that routes of other namespaces already serve at the
+	// Gateway. ListenerSets of other namespaces lose such a hostname ([decision
+	// 2](decisions/0002-quarantine.md#listenersets-of-other-namespaces)).
 	{Key: GatewaySettingsNamespaces, Syntax: List, Scope: OnGateway, Affects: diag.AddOn, Example: "platform,team-a",
-		Default: "only the namespace of the Gateway",
-		Doc: "Namespaces whose ListenerSets may take hostnames and ports that routes of other namespaces already serve at " +
-			"the Gateway. ListenerSets of other namespaces lose such a hostname ([decision " +
-			"2](decisions/0002-quarantine.md#listenersets-of-other-namespaces))."},
+		Default: "only the namespace of the Gateway"},
 }

@@ -148,6 +148,7 @@ const (
 	ServiceListenerAttributes    Key = ServicePrefix + "aws-load-balancer-listener-attributes."
 	ServiceTCPUDPListener        Key = ServicePrefix + "aws-load-balancer-enable-tcp-udp-listener"
 	ServiceQUICPorts             Key = ServicePrefix + "aws-load-balancer-quic-enabled-ports"
+	ServiceQUICContainers        Key = ServicePrefix + "aws-load-balancer-quic-enabled-containers"
 	ServiceActions               Key = ServicePrefix + "actions."
 	ServiceTGAttributes          Key = ServicePrefix + "aws-load-balancer-target-group-attributes"
 	ServicePortTGAttributes      Key = ServicePrefix + "aws-load-balancer-target-group-attributes."

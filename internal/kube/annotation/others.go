@@ -36,27 +36,23 @@ var nginx = map[string]equal{
 	"auth-realm":       {},
 	"auth-url": {write: string(AuthType) + ": oidc with " + string(AuthIDPOIDC) + ", or " +
 		string(JWTValidation), guards: true},
-	"auth-signin": {write: string(AuthType) + ": oidc with " + string(AuthIDPOIDC),
-		guards: true},
-	"auth-method":           {},
-	"auth-response-headers": {},
-	"enable-global-auth":    {write: string(AuthType), idle: "false", guards: true},
-	"auth-tls-secret":       {write: string(MutualAuthentication) + " with a trust store", guards: true},
-	"auth-tls-verify-client": {write: string(MutualAuthentication) + " with mode verify", idle: "off",
-		guards: true},
-	"auth-tls-verify-depth": {},
-	"auth-tls-match-cn":     {guards: true},
+	"auth-signin":            {write: string(AuthType) + ": oidc with " + string(AuthIDPOIDC), guards: true},
+	"auth-method":            {},
+	"auth-response-headers":  {},
+	"enable-global-auth":     {write: string(AuthType), idle: "false", guards: true},
+	"auth-tls-secret":        {write: string(MutualAuthentication) + " with a trust store", guards: true},
+	"auth-tls-verify-client": {write: string(MutualAuthentication) + " with mode verify", idle: "off", guards: true},
+	"auth-tls-verify-depth":  {},
+	"auth-tls-match-cn":      {guards: true},
 	"auth-tls-pass-certificate-to-upstream": {write: string(MutualAuthentication) +
 		", which passes the certificate in headers"},
 	"auth-tls-error-page": {},
 	"enable-modsecurity":  {write: "a web ACL (" + string(WebACLARN) + ")", idle: "false", guards: true},
 	"enable-owasp-core-rules": {write: "a web ACL with AWSManagedRulesCommonRuleSet (" + string(WebACLARN) +
 		")", idle: "false", guards: true},
-	"modsecurity-snippet": {write: "a web ACL (" + string(WebACLARN) + ")", guards: true},
-	"limit-rps": {write: "a rate-based rule of a web ACL (" + string(WebACLARN) + ")",
-		guards: true},
-	"limit-rpm": {write: "a rate-based rule of a web ACL (" + string(WebACLARN) + ")",
-		guards: true},
+	"modsecurity-snippet":    {write: "a web ACL (" + string(WebACLARN) + ")", guards: true},
+	"limit-rps":              {write: "a rate-based rule of a web ACL (" + string(WebACLARN) + ")", guards: true},
+	"limit-rpm":              {write: "a rate-based rule of a web ACL (" + string(WebACLARN) + ")", guards: true},
 	"limit-connections":      {guards: true},
 	"limit-whitelist":        {write: "a rule of a web ACL (" + string(WebACLARN) + ")"},
 	"limit-rate":             {},
@@ -74,38 +70,31 @@ var nginx = map[string]equal{
 	"ssl-prefer-server-ciphers": {write: string(SSLPolicy)},
 	"hsts": {write: string(ListenerAttributes) +
 		"HTTPS-443: routing.http.response.strict_transport_security.header_value=…"},
-	"rewrite-target": {write: string(Transforms) + "<service> with type url-rewrite"},
-	"app-root": {write: "an action of type redirect for path / (" +
-		string(Actions) + "<name>)"},
-	"use-regex": {write: string(RegexPathMatch) + ": \"true\", and paths that begin with /^",
-		idle: "false"},
-	"permanent-redirect": {write: "an action of type redirect with HTTP_301 (" +
-		string(Actions) + "<name>)"},
+	"rewrite-target":          {write: string(Transforms) + "<service> with type url-rewrite"},
+	"app-root":                {write: "an action of type redirect for path / (" + string(Actions) + "<name>)"},
+	"use-regex":               {write: string(RegexPathMatch) + ": \"true\", and paths that begin with /^", idle: "false"},
+	"permanent-redirect":      {write: "an action of type redirect with HTTP_301 (" + string(Actions) + "<name>)"},
 	"permanent-redirect-code": {write: "statusCode HTTP_301 or HTTP_302 of an action of type redirect"},
-	"temporal-redirect": {write: "an action of type redirect with HTTP_302 (" +
-		string(Actions) + "<name>)"},
+	"temporal-redirect":       {write: "an action of type redirect with HTTP_302 (" + string(Actions) + "<name>)"},
 	"from-to-www-redirect": {write: "an action of type redirect with a host (" + string(Actions) +
 		"<name>)", idle: "false"},
 	"backend-protocol": {write: string(BackendProtocol) + ", and " + string(BackendProtocolVersion) +
 		" for HTTP2 and GRPC"},
-	"affinity": {write: string(TargetGroupAttributes) +
-		": stickiness.enabled=true,stickiness.type=lb_cookie"},
+	"affinity":      {write: string(TargetGroupAttributes) + ": stickiness.enabled=true,stickiness.type=lb_cookie"},
 	"affinity-mode": {},
 	"session-cookie-name": {write: string(TargetGroupAttributes) +
 		": stickiness.type=app_cookie,stickiness.app_cookie.cookie_name=…"},
-	"session-cookie-max-age": {write: string(TargetGroupAttributes) +
-		": stickiness.lb_cookie.duration_seconds=…"},
-	"session-cookie-expires": {write: string(TargetGroupAttributes) +
-		": stickiness.lb_cookie.duration_seconds=…"},
-	"load-balance":     {write: string(TargetGroupAttributes) + ": load_balancing.algorithm.type=…"},
-	"upstream-hash-by": {},
+	"session-cookie-max-age": {write: string(TargetGroupAttributes) + ": stickiness.lb_cookie.duration_seconds=…"},
+	"session-cookie-expires": {write: string(TargetGroupAttributes) + ": stickiness.lb_cookie.duration_seconds=…"},
+	"load-balance":           {write: string(TargetGroupAttributes) + ": load_balancing.algorithm.type=…"},
+	"upstream-hash-by":       {},
 	"proxy-read-timeout": {write: string(LoadBalancerAttributes) +
 		": idle_timeout.timeout_seconds=… (applies to the whole load balancer)"},
 	"proxy-send-timeout": {write: string(LoadBalancerAttributes) +
 		": idle_timeout.timeout_seconds=… (applies to the whole load balancer)"},
 	"proxy-connect-timeout": {},
-	"proxy-body-size": {write: "a size constraint rule of a web ACL (" + string(WebACLARN) + ")",
-		guards: true, idle: "0"},
+	"proxy-body-size": {write: "a size constraint rule of a web ACL (" + string(WebACLARN) + ")", guards: true,
+		idle: "0"},
 	"proxy-buffering":      {},
 	"proxy-buffer-size":    {},
 	"proxy-buffers-number": {},
@@ -117,17 +106,14 @@ var nginx = map[string]equal{
 	"proxy-ssl-verify":     {guards: true, idle: "off"},
 	"upstream-vhost":       {write: string(Transforms) + "<service> with type host-header-rewrite"},
 	"server-alias":         {write: "a rule for each host in spec.rules"},
-	"canary": {write: "weights in an action of type forward (" + string(Actions) +
-		"<name>)", idle: "false"},
-	"canary-weight": {write: "weights in an action of type forward (" +
-		string(Actions) + "<name>)"},
-	"canary-weight-total": {write: "weights in an action of type forward (" +
-		string(Actions) + "<name>)"},
+	"canary": {write: "weights in an action of type forward (" + string(Actions) + "<name>)",
+		idle: "false"},
+	"canary-weight":            {write: "weights in an action of type forward (" + string(Actions) + "<name>)"},
+	"canary-weight-total":      {write: "weights in an action of type forward (" + string(Actions) + "<name>)"},
 	"canary-by-header":         {write: "an http-header condition (" + string(Conditions) + "<service>)"},
 	"canary-by-header-value":   {write: "an http-header condition (" + string(Conditions) + "<service>)"},
 	"canary-by-header-pattern": {write: "an http-header condition (" + string(Conditions) + "<service>)"},
-	"canary-by-cookie": {write: "an http-header condition on Cookie (" + string(Conditions) +
-		"<service>)"},
+	"canary-by-cookie":         {write: "an http-header condition on Cookie (" + string(Conditions) + "<service>)"},
 	"enable-cors": {write: string(ListenerAttributes) +
 		"<protocol>-<port>: routing.http.response.access_control_allow_origin.header_value=…", idle: "false"},
 	"cors-allow-origin": {write: string(ListenerAttributes) +
@@ -210,8 +196,7 @@ func otherPrefix(o diag.Object, k Key) diag.Diagnostic {
 	if e, _ := Lookup(k); e.Scope == OnPod {
 		read = "Pods"
 	}
-	return diag.New(o, k.Path(), diag.IgnoredSetting,
-		unread(k, read), remedy)
+	return diag.New(o, k.Path(), diag.IgnoredSetting, unread(k, read), remedy)
 }
 
 // CheckWithoutLoadBalancer reports the keys of load balancers on a Service that has none.

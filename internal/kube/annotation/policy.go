@@ -75,7 +75,7 @@ func driftPolicy(raw string) (string, bool) {
 	}
 	var out []string
 	for _, g := range drift.Groups {
-		out = append(out, string(g.Group)+"="+string(p.Of(g.Group)))
+		out = append(out, string(g)+"="+string(p.Of(g)))
 	}
 	return strings.Join(out, ","), true
 }

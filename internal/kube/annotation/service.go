@@ -13,203 +13,213 @@ var serviceEntries = slices.Concat(servicePlacementEntries, serviceAttributeEntr
 func service(suffix string) Key { return ServicePrefix + "aws-load-balancer-" + Key(suffix) }
 
 var servicePlacementEntries = []Entry{
-	{Key: ServiceType, Syntax: String, Scope: OnService, Affects: diag.LoadBalancer, Example: "external",
-		Doc: "Selects a Service without load balancer class for this controller: external (together with " +
-			"nlb-target-type), or nlb-ip, which also means ip targets."},
+	// Selects a Service without load balancer class for this controller: external (together with nlb-target-type), or
+	// nlb-ip, which also means ip targets.
+	{Key: ServiceType, Syntax: String, Scope: OnService, Affects: diag.LoadBalancer, Example: "external"},
+	// Whether targets are nodes (instance) or pods (ip). A change replaces the target groups.
 	{Key: ServiceTargetType, Syntax: String, Scope: OnService, Affects: diag.Route, SettingName: "target-type",
-		Default: "--default-target-type (instance)", Example: "ip",
-		Doc: "Whether targets are nodes (instance) or pods (ip). A change replaces the target groups."},
-	{Key: ServiceGroupName, Syntax: String, Scope: OnService, Affects: diag.LoadBalancer, Example: "shared-nlb",
-		Doc: "Name of the group of Services that share one load balancer, each with its own ports; at most 63 of a-z, " +
-			"0-9, - and dot."},
+		Default: "--default-target-type (instance)", Example: "ip"},
+	// Name of the group of Services that share one load balancer, each with its own ports; at most 63 of a-z, 0-9, -
+	// and dot.
+	{Key: ServiceGroupName, Syntax: String, Scope: OnService, Affects: diag.LoadBalancer, Example: "shared-nlb"},
+	// Name of the load balancer, at most 32 characters; used at creation only.
 	{Key: ServiceName, Syntax: String, Scope: OnService, Affects: diag.LoadBalancer, SettingName: "load-balancer-name",
-		Default: "k8s-<namespace>-<name>-<hash>", Example: "example-nlb",
-		Doc: "Name of the load balancer, at most 32 characters; used at creation only."},
+		Default: "k8s-<namespace>-<name>-<hash>", Example: "example-nlb"},
+	// Whether the load balancer has public addresses. A change replaces the load balancer.
 	{Key: ServiceScheme, Syntax: String, Scope: OnService, Affects: diag.LoadBalancer, SettingName: "scheme",
 		Default: "the existing load balancer's scheme, otherwise --default-load-balancer-scheme (internal)",
-		Values:  []string{"internal", "internet-facing"}, Example: "internet-facing",
-		Doc: "Whether the load balancer has public addresses. A change replaces the load balancer."},
+		Values:  []string{"internal", "internet-facing"}, Example: "internet-facing"},
+	// Former spelling of scheme, read only if scheme is absent.
 	{Key: ServiceInternal, Syntax: Bool, Scope: OnService, Affects: diag.LoadBalancer, SettingName: "scheme",
-		Example: "true",
-		Doc:     "Former spelling of scheme, read only if scheme is absent."},
+		Example: "true"},
+	// Address family of the load balancer.
 	{Key: ServiceIPAddressType, Syntax: String, Scope: OnService, Affects: diag.LoadBalancer,
 		SettingName: "ip-address-type",
 		Default:     "--default-ip-address-type (ipv4)",
-		Values:      []string{"ipv4", "dualstack"}, Example: "dualstack",
-		Doc: "Address family of the load balancer."},
+		Values:      []string{"ipv4", "dualstack"}, Example: "dualstack"},
+	// Subnets by id or by the value of their Name tag, one per zone.
 	{Key: ServiceSubnets, Syntax: List, Scope: OnService, Affects: diag.LoadBalancer, SettingName: "subnets",
-		Default: "discovered by tags or route tables", Example: "subnet-0a1, subnet-0b1",
-		Doc: "Subnets by id or by the value of their Name tag, one per zone."},
+		Default: "discovered by tags or route tables", Example: "subnet-0a1, subnet-0b1"},
+	// Elastic IP addresses, one per subnet in the order of subnets; internet-facing only.
 	{Key: ServiceEIPAllocations, Syntax: List, Scope: OnService, Affects: diag.LoadBalancer, SettingName: "addresses",
-		Example: "eipalloc-0a1, eipalloc-0b1", Doc: "Elastic IP addresses, one per subnet in the order of subnets; " +
-			"internet-facing only."},
+		Example: "eipalloc-0a1, eipalloc-0b1"},
+	// Private addresses, one in each subnet; internal only.
 	{Key: ServicePrivateIPv4, Syntax: List, Scope: OnService, Affects: diag.LoadBalancer, SettingName: "addresses",
-		Example: "10.0.1.15, 10.0.2.15", Doc: "Private addresses, one in each subnet; internal only."},
+		Example: "10.0.1.15, 10.0.2.15"},
+	// IPv6 addresses, one in each subnet; dualstack only.
 	{Key: ServiceIPv6Addresses, Syntax: List, Scope: OnService, Affects: diag.LoadBalancer, SettingName: "addresses",
-		Example: "2001:db8:1::15, 2001:db8:2::15", Doc: "IPv6 addresses, one in each subnet; dualstack only."},
+		Example: "2001:db8:1::15, 2001:db8:2::15"},
+	// Whether prefixes are used for source NAT, which UDP over IPv6 needs; dualstack only.
 	{Key: ServiceSourceNAT, Syntax: String, Scope: OnService, Affects: diag.LoadBalancer, Default: "off", Values: []string{
 		"on", "off"},
-		Example: "on",
-		Doc:     "Whether prefixes are used for source NAT, which UDP over IPv6 needs; dualstack only."},
+		Example: "on"},
+	// IPv6 /80 prefixes for source NAT, each inside a subnet, or auto_assigned; one per subnet.
 	{Key: ServiceSourceNATPrefixes, Syntax: List, Scope: OnService, Affects: diag.LoadBalancer,
 		SettingName: "addresses",
-		Example:     "auto_assigned, 2001:db8:2::/80", Doc: "IPv6 /80 prefixes for source NAT, each inside a subnet, or " +
-			"auto_assigned; one per subnet."},
-	{Key: ServiceTags, Syntax: Map, Scope: OnService, Affects: diag.LoadBalancer, Example: "Team=web,Stage=prod",
-		Doc: "Tags of all AWS resources of the Service."},
+		Example:     "auto_assigned, 2001:db8:2::/80"},
+	// Tags of all AWS resources of the Service.
+	{Key: ServiceTags, Syntax: Map, Scope: OnService, Affects: diag.LoadBalancer, Example: "Team=web,Stage=prod"},
+	// Reserved capacity units, set once the load balancer is active; 0 resets. AWS takes 2750 for each zone at least.
 	{Key: ServiceCapacity, Syntax: Map, Scope: OnService, Affects: diag.AddOn, Default: "left as it is",
-		Example: "CapacityUnits=5500",
-		Doc: "Reserved capacity units, set once the load balancer is active; 0 resets. AWS takes 2750 for each " +
-			"zone at least."},
+		Example: "CapacityUnits=5500"},
+	// Security groups of the load balancer by id or by the value of their Name tag.
 	{Key: ServiceSecurityGroups, Syntax: List, Scope: OnService, Affects: diag.LoadBalancer,
 		SettingName: "security-groups",
-		Default:     "one that the controller manages", Example: "sg-0123456789abcdef0, frontend",
-		Doc: "Security groups of the load balancer by id or by the value of their Name tag."},
+		Default:     "one that the controller manages", Example: "sg-0123456789abcdef0, frontend"},
+	// Whether the rules that let the load balancer reach nodes and pods are managed.
 	{Key: ServiceManageBackend, Syntax: Bool, Scope: OnService, Affects: diag.LoadBalancer,
 		SettingName: "manage-backend-security-group-rules",
 		Default:     "--enable-manage-backend-security-group-rules (false) with security-groups, true without any group",
-		Example:     "true",
-		Doc:         "Whether the rules that let the load balancer reach nodes and pods are managed."},
+		Example:     "true"},
+	// A load balancer without security groups; none can be added later.
 	{Key: ServiceDisableSecurityGroups, Syntax: Bool, Scope: OnService, Affects: diag.LoadBalancer,
-		SettingName: "no-security-groups", Default: "false", Example: "true",
-		Doc: "A load balancer without security groups; none can be added later."},
+		SettingName: "no-security-groups", Default: "false", Example: "true"},
+	// Addresses that may reach the load balancer; read only if spec.loadBalancerSourceRanges is empty.
 	{Key: ServiceSourceRanges, Syntax: List, Scope: OnService, Affects: diag.Listener, SettingName: "inbound-cidrs",
-		Default: "0.0.0.0/0, ::/0", Example: "198.51.100.0/24",
-		Doc: "Addresses that may reach the load balancer; read only if spec.loadBalancerSourceRanges is empty."},
+		Default: "0.0.0.0/0, ::/0", Example: "198.51.100.0/24"},
+	// Prefix lists that may reach the load balancer; they replace the default addresses.
 	{Key: ServicePrefixLists, Syntax: List, Scope: OnService, Affects: diag.Listener, SettingName: "prefix-lists",
-		Example: "pl-0123456789abcdef0", Doc: "Prefix lists that may reach the load balancer; they replace the " +
-			"default addresses."},
+		Example: "pl-0123456789abcdef0"},
+	// Value on admits ICMP messages for path MTU discovery.
 	{Key: ServiceICMP, Syntax: String, Scope: OnService, Affects: diag.Listener, SettingName: "icmp",
-		Default: "off", Example: "on",
-		Doc: "Value on admits ICMP messages for path MTU discovery."},
+		Default: "off", Example: "on"},
+	// Whether the inbound rules of the load balancer's security groups apply to PrivateLink traffic. AWS applies them
+	// unless it is off.
 	{Key: ServicePrivateLinkRules, Syntax: String, Scope: OnService, Affects: diag.LoadBalancer,
 		SettingName: "private-link-rules", Default: "untouched", Values: []string{"on", "off"},
-		Example: "off",
-		Doc: "Whether the inbound rules of the load balancer's security groups apply to PrivateLink traffic. AWS applies " +
-			"them unless it is off."},
+		Example: "off"},
 }
 
 var serviceAttributeEntries = []Entry{
+	// Attributes of the load balancer. One that is removed keeps its last value.
 	{Key: ServiceAttributes, Syntax: Map, Scope: OnService, Affects: diag.LoadBalancer,
-		Example: "load_balancing.cross_zone.enabled=true,deletion_protection.enabled=true",
-		Doc:     "Attributes of the load balancer. One that is removed keeps its last value."},
-	{Key: ServiceAccessLog, Syntax: Bool, Scope: OnService, Affects: diag.LoadBalancer, Example: "true",
-		Doc: "true: attribute access_logs.s3.enabled. false is the same as absent."},
-	{Key: ServiceAccessLogBucket, Syntax: String, Scope: OnService, Affects: diag.LoadBalancer, Example: "my-logs",
-		Doc: "Attribute access_logs.s3.bucket; with access-log-enabled only."},
-	{Key: ServiceAccessLogPrefix, Syntax: String, Scope: OnService, Affects: diag.LoadBalancer, Example: "nlb",
-		Doc: "Attribute access_logs.s3.prefix; with access-log-enabled only."},
-	{Key: ServiceCrossZone, Syntax: Bool, Scope: OnService, Affects: diag.LoadBalancer, Example: "true",
-		Doc: "Attribute load_balancing.cross_zone.enabled."},
+		Example: "load_balancing.cross_zone.enabled=true,deletion_protection.enabled=true"},
+	// true: attribute access_logs.s3.enabled. false is the same as absent.
+	{Key: ServiceAccessLog, Syntax: Bool, Scope: OnService, Affects: diag.LoadBalancer, Example: "true"},
+	// Attribute access_logs.s3.bucket; with access-log-enabled only.
+	{Key: ServiceAccessLogBucket, Syntax: String, Scope: OnService, Affects: diag.LoadBalancer, Example: "my-logs"},
+	// Attribute access_logs.s3.prefix; with access-log-enabled only.
+	{Key: ServiceAccessLogPrefix, Syntax: String, Scope: OnService, Affects: diag.LoadBalancer, Example: "nlb"},
+	// Attribute load_balancing.cross_zone.enabled.
+	{Key: ServiceCrossZone, Syntax: Bool, Scope: OnService, Affects: diag.LoadBalancer, Example: "true"},
 }
 
 var serviceListenerEntries = []Entry{
+	// Certificates by ARN, the first is the default one; the listeners of ssl-ports become TLS.
 	{Key: ServiceCertificates, Syntax: List, Scope: OnService, Affects: diag.Certificate,
 		SettingName: "certificate-arn",
-		Example:     "arn:aws:acm:us-west-2:123456789012:certificate/0123",
-		Doc:         "Certificates by ARN, the first is the default one; the listeners of ssl-ports become TLS."},
+		Example:     "arn:aws:acm:us-west-2:123456789012:certificate/0123"},
+	// Service ports, by number or name, whose listeners are TLS if there are certificates.
 	{Key: ServiceSSLPorts, Syntax: List, Scope: OnService, Affects: diag.Listener, SettingName: "ssl-ports",
-		Default: "all ports", Example: "443, https", Doc: "Service ports, by number or name, whose listeners are TLS if " +
-			"there are certificates."},
+		Default: "all ports", Example: "443, https"},
+	// Protocols and ciphers of TLS listeners.
 	{Key: ServiceSSLPolicy, Syntax: String, Scope: OnService, Affects: diag.Listener, SettingName: "ssl-policy",
-		Default: "--default-ssl-policy (ELBSecurityPolicy-2016-08)", Example: "ELBSecurityPolicy-TLS13-1-2-2021-06",
-		Doc: "Protocols and ciphers of TLS listeners."},
+		Default: "--default-ssl-policy (ELBSecurityPolicy-2016-08)", Example: "ELBSecurityPolicy-TLS13-1-2-2021-06"},
+	// ssl: TLS listeners connect to the targets by TLS. No effect without certificates.
 	{Key: ServiceBackendProtocol, Syntax: String, Scope: OnService, Affects: diag.Listener,
 		SettingName: "backend-protocol",
-		Default:     "tcp", Example: "ssl", Doc: "ssl: TLS listeners connect to the targets by TLS. No effect without " +
-			"certificates."},
+		Default:     "tcp", Example: "ssl"},
+	// ALPN policy of TLS listeners.
 	{Key: ServiceALPN, Syntax: String, Scope: OnService, Affects: diag.Listener, Values: []string{"None", "HTTP1Only",
 		"HTTP2Only", "HTTP2Optional", "HTTP2Preferred"},
-		Example: "HTTP2Preferred", Doc: "ALPN policy of TLS listeners."},
+		Example: "HTTP2Preferred"},
+	// Attributes of the listener with that protocol and port, e.g. aws-load-balancer-listener-attributes.TCP-80; not
+	// for TLS. One that is removed keeps its last value.
 	{Key: ServiceListenerAttributes, Family: "<protocol>-<port>", Syntax: Map, Scope: OnService, Affects: diag.Listener,
-		Example: "tcp.idle_timeout.seconds=400",
-		Doc: "Attributes of the listener with that protocol and port, e.g. aws-load-balancer-listener-attributes.TCP-80; " +
-			"not for TLS. One that is removed keeps its last value."},
+		Example: "tcp.idle_timeout.seconds=400"},
+	// Whether a TCP and a UDP port of one number become one TCP_UDP listener.
 	{Key: ServiceTCPUDPListener, Syntax: Bool, Scope: OnService, Affects: diag.Listener,
 		SettingName: "tcp-udp-listener",
-		Default:     "gate EnableTCPUDPListener (false)", Example: "true",
-		Doc: "Whether a TCP and a UDP port of one number become one TCP_UDP listener."},
+		Default:     "gate EnableTCPUDPListener (false)", Example: "true"},
+	// UDP ports, by number or name, whose listeners are QUIC, or TCP_QUIC where TCP shares the number; with `ip`
+	// targets. See [QUIC](tasks/nlb.md#quic).
 	{Key: ServiceQUICPorts, Syntax: List, Scope: OnService, Affects: diag.Listener, SettingName: "quic-ports",
-		Example: "443",
-		Doc: "UDP ports, by number or name, whose listeners are QUIC, or TCP_QUIC where TCP shares the number; with `ip` " +
-			"targets. See [QUIC](tasks/nlb.md#quic)."},
+		Example: "443"},
+	// Weighted forward of the listener with that protocol and port, e.g. actions.TCP-80.
 	{Key: ServiceActions, Family: "<protocol>-<port>", Syntax: JSON, Scope: OnService, Affects: diag.Route,
-		Example: `{"type":"forward","forwardConfig":{"baseServiceWeight":10,"targetGroups":[{"serviceName":"canary","servicePort":80,"weight":1}]}}`,
-		Doc:     "Weighted forward of the listener with that protocol and port, e.g. actions.TCP-80."},
+		Example: `{"type":"forward","forwardConfig":{"baseServiceWeight":10,"targetGroups":[{"serviceName":"canary","servicePort":80,"weight":1}]}}`},
 }
 
 var serviceTargetEntries = []Entry{
+	// Attributes of the target groups.
 	{Key: ServiceTGAttributes, Syntax: Map, Scope: OnService, Affects: diag.Route,
 		SettingName: "target-group-attributes",
-		Example:     "preserve_client_ip.enabled=true", Doc: "Attributes of the target groups."},
+		Example:     "preserve_client_ip.enabled=true"},
+	// Attributes of the target group of one Service port, over the general ones.
 	{Key: ServicePortTGAttributes, Family: "<port>", Syntax: Map, Scope: OnService, Affects: diag.Route,
-		Example: "deregistration_delay.timeout_seconds=30",
-		Doc:     "Attributes of the target group of one Service port, over the general ones."},
+		Example: "deregistration_delay.timeout_seconds=30"},
+	// Proxy protocol v2 towards all targets.
 	{Key: ServiceProxyProtocol, Syntax: String, Scope: OnService, Affects: diag.Route, SettingName: "proxy-protocol",
-		Values: []string{"*"}, Example: "*", Doc: "Proxy protocol v2 towards all targets."},
+		Values: []string{"*"}, Example: "*"},
+	// Service ports, by number, with proxy protocol v2; off for the others.
 	{Key: ServiceProxyProtocolPorts, Syntax: List, Scope: OnService, Affects: diag.Route,
 		SettingName: "proxy-protocol-ports",
-		Example:     "80, 443",
-		Doc:         "Service ports, by number, with proxy protocol v2; off for the others."},
-	{Key: ServiceNodeLabels, Syntax: Map, Scope: OnService, Affects: diag.Route, Default: "all nodes", Example: "pool=web",
-		Doc: "Labels of the nodes that become instance targets."},
+		Example:     "80, 443"},
+	// Labels of the nodes that become instance targets.
+	{Key: ServiceNodeLabels, Syntax: Map, Scope: OnService, Affects: diag.Route, Default: "all nodes",
+		Example: "pool=web"},
+	// Policy for changes made in AWS by hand: `correct`, `report` or `ignore`, or `GROUP=POLICY` for groups of fields,
+	// separated by commas ([by-hand.md](tasks/by-hand.md)).
 	{Key: ServiceDriftPolicy, Syntax: String, Scope: OnService, Affects: diag.AddOn,
-		Default: "the class's policy, otherwise --drift-policy (correct)", Merge: perKey, Example: "report,tags=ignore",
-		Doc: "Policy for changes made in AWS by hand: `correct`, `report` or `ignore`, or `GROUP=POLICY` for groups of " +
-			"fields, separated by commas ([by-hand.md](tasks/by-hand.md))."},
+		Default: "the class's policy, otherwise --drift-policy (correct)", Merge: perKey, Example: "report,tags=ignore"},
+	// Policy for edits that would replace the load balancer and its DNS name, such as a change of scheme: `allow` or
+	// `refuse`; `,except=NAME` allows the replacement of one load balancer, and `,keep=1h` keeps the old one for this
+	// time ([replacement.md](tasks/replacement.md)).
 	{Key: ServiceReplacementPolicy, Syntax: String, Scope: OnService, Affects: diag.AddOn,
-		Default: "--replacement-policy (allow)", Merge: agree, Example: "refuse,except=k8s-shop-web-0123456789",
-		Doc: "Policy for edits that would replace the load balancer and its DNS name, such as a change of scheme: `allow` " +
-			"or `refuse`; `,except=NAME` allows the replacement of one load balancer, and `,keep=1h` keeps the old one for " +
-			"this time ([replacement.md](tasks/replacement.md))."},
+		Default: "--replacement-policy (allow)", Merge: agree, Example: "refuse,except=k8s-shop-web-0123456789"},
+	// ARN or name of an existing load balancer, for ownership `shared`
+	// ([sharing-existing.md](tasks/sharing-existing.md)) or `adopted` ([ownership.md](tasks/ownership.md)).
 	{Key: ServiceExistingLoadBalancer, Syntax: String, Scope: OnService, Affects: diag.AddOn, Merge: agree,
-		Example: "arn:aws:elasticloadbalancing:us-west-2:123456789012:loadbalancer/app/platform/0123456789abcdef",
-		Doc: "ARN or name of an existing load balancer, for ownership `shared` " +
-			"([sharing-existing.md](tasks/sharing-existing.md)) or `adopted` ([ownership.md](tasks/ownership.md))."},
+		Example: "arn:aws:elasticloadbalancing:us-west-2:123456789012:loadbalancer/app/platform/0123456789abcdef"},
+	// What the controller may do with the load balancer: `managed`, everything that the object declares; `shared`,
+	// only listeners and rules, with their target groups, on the existing load balancer that
+	// `aws-load-balancer-existing` names; `adopted`, everything, but deletions and changes on that load balancer wait
+	// until `aws-load-balancer-approved-plan` approves them; `observed`, nothing: it shows the address and what it
+	// would do, and writes nothing to AWS ([ownership.md](tasks/ownership.md)).
 	{Key: ServiceOwnership, Syntax: String, Scope: OnService, Affects: diag.AddOn, Default: "`managed`",
-		Example: "observed",
-		Doc: "What the controller may do with the load balancer: `managed`, everything that the object declares; " +
-			"`shared`, only listeners and rules, with their target groups, on the existing load balancer that " +
-			"`aws-load-balancer-existing` names; `adopted`, everything, but deletions and changes on that load balancer wait " +
-			"until `aws-load-balancer-approved-plan` approves them; `observed`, nothing: it shows the address and what it " +
-			"would do, and writes nothing to AWS ([ownership.md](tasks/ownership.md))."},
+		Example: "observed"},
+	// As DeletionPolicy.
 	{Key: ServiceDeletionPolicy, Syntax: String, Scope: OnService, Affects: diag.AddOn, Default: "`Delete`",
-		Example: "Retain",
-		Doc:     deletionPolicyDoc},
+		Example: "Retain"},
+	// As ApprovedPlan.
 	{Key: ServiceApprovedPlan, Syntax: String, Scope: OnService, Affects: diag.AddOn, Default: "every plan is applied",
-		Example: "none",
-		Doc:     approvedPlanDoc},
-	{Key: ServiceAllowDeletion, Syntax: Bool, Scope: OnService, Affects: diag.AddOn, Default: "false", Example: "true",
-		Doc: allowDeletionDoc},
-	{Key: ServiceDeleteDuplicates, Syntax: List, Scope: OnService, Affects: diag.AddOn, Example: "sg-0123456789abcdef0",
-		Doc: deleteDuplicatesDoc},
-	{Key: ServiceMultiCluster, Syntax: Bool, Scope: OnService, Affects: diag.Route, Default: "false", Example: "true",
-		Doc: "Whether other clusters register targets in the same target groups."},
-	{Key: service("quic-enabled-containers"), Syntax: List, Scope: OnPod, Affects: diag.Route, Example: "server",
-		Doc: "Containers that get a QUIC server id in an environment variable (`--quic-environment-variable-name`), in " +
-			"namespaces with label `elbv2.k8s.aws/quic-server-id-inject=enabled`."},
+		Example: "none"},
+	// As AllowDeletion.
+	{Key: ServiceAllowDeletion, Syntax: Bool, Scope: OnService, Affects: diag.AddOn, Default: "false", Example: "true"},
+	// As DeleteDuplicates.
+	{Key: ServiceDeleteDuplicates, Syntax: List, Scope: OnService, Affects: diag.AddOn, Example: "sg-0123456789abcdef0"},
+	// Whether other clusters register targets in the same target groups.
+	{Key: ServiceMultiCluster, Syntax: Bool, Scope: OnService, Affects: diag.Route, Default: "false", Example: "true"},
+	// Containers that get a QUIC server id in an environment variable (`--quic-environment-variable-name`), in
+	// namespaces with label `elbv2.k8s.aws/quic-server-id-inject=enabled`.
+	{Key: ServiceQUICContainers, Syntax: List, Scope: OnPod, Affects: diag.Route, Example: "server"},
 }
 
 var serviceHealthEntries = []Entry{
+	// `from-readiness-probe`: the health check is that of the readiness probe of the pods; what the other annotations
+	// set takes precedence ([health-checks.md](tasks/health-checks.md)).
 	{Key: ServiceHealthCheck, Syntax: String, Scope: OnService, Affects: diag.Route, Default: "of the other annotations",
 		Values:  []string{FromReadinessProbe},
-		Example: FromReadinessProbe,
-		Doc: "`from-readiness-probe`: the health check is that of the readiness probe of the pods; what the other " +
-			"annotations set takes precedence ([health-checks.md](tasks/health-checks.md))."},
-	{Key: ServiceHCProtocol, Syntax: String, Scope: OnService, Affects: diag.Route, Default: "TCP", Example: "http",
-		Doc: "Protocol of the health check: tcp, http or https, in any case."},
-	{Key: ServiceHCPort, Syntax: String, Scope: OnService, Affects: diag.Route, Default: "traffic-port", Example: "8081",
-		Doc: "Port of the health check: a number, traffic-port, or the name of a Service port."},
-	{Key: ServiceHCPath, Syntax: String, Scope: OnService, Affects: diag.Route, Default: "/", Example: "/healthz",
-		Doc: "Path of an HTTP health check, 1 to 1024 characters, starting with a slash."},
-	{Key: ServiceHCSuccessCodes, Syntax: String, Scope: OnService, Affects: diag.Route, Default: "200-399", Example: "200",
-		Doc: "Codes of a passed HTTP health check, 200 to 599."},
+		Example: FromReadinessProbe},
+	// Protocol of the health check: tcp, http or https, in any case.
+	{Key: ServiceHCProtocol, Syntax: String, Scope: OnService, Affects: diag.Route, Default: "TCP", Example: "http"},
+	// Port of the health check: a number, traffic-port, or the name of a Service port.
+	{Key: ServiceHCPort, Syntax: String, Scope: OnService, Affects: diag.Route, Default: "traffic-port", Example: "8081"},
+	// Path of an HTTP health check, 1 to 1024 characters, starting with a slash.
+	{Key: ServiceHCPath, Syntax: String, Scope: OnService, Affects: diag.Route, Default: "/", Example: "/healthz"},
+	// Codes of a passed HTTP health check, 200 to 599.
+	{Key: ServiceHCSuccessCodes, Syntax: String, Scope: OnService, Affects: diag.Route, Default: "200-399",
+		Example: "200"},
+	// Seconds between health checks; not less than the timeout.
 	{Key: ServiceHCInterval, Syntax: Int32, Scope: OnService, Affects: diag.Route, Default: "10", Min: 5, Max: 300,
-		Example: "30", Doc: "Seconds between health checks; not less than the timeout."},
+		Example: "30"},
+	// Seconds until a health check has failed.
 	{Key: ServiceHCTimeout, Syntax: Int32, Scope: OnService, Affects: diag.Route, Default: "10", Min: 2, Max: 120,
-		Example: "5", Doc: "Seconds until a health check has failed."},
+		Example: "5"},
+	// Health checks in a row that make a target healthy.
 	{Key: ServiceHCHealthy, Syntax: Int32, Scope: OnService, Affects: diag.Route, Default: "3", Min: 2, Max: 10,
-		Example: "2", Doc: "Health checks in a row that make a target healthy."},
+		Example: "2"},
+	// Failed health checks in a row that make a target unhealthy.
 	{Key: ServiceHCUnhealthy, Syntax: Int32, Scope: OnService, Affects: diag.Route, Default: "3", Min: 2, Max: 10,
-		Example: "2", Doc: "Failed health checks in a row that make a target unhealthy."},
+		Example: "2"},
 }

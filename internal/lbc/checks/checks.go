@@ -44,3 +44,25 @@ func Names() (names []string) {
 	slices.Sort(names)
 	return names
 }
+
+// NeededBy are the sources that checks need and those before them, in the order of Sources.
+func NeededBy(checks []doctor.Check) []doctor.Source {
+	wanted := map[doctor.Source]bool{}
+	for _, c := range checks {
+		for _, n := range slices.Concat(c.Needs, c.Uses) {
+			wanted[n] = true
+		}
+	}
+	for _, s := range slices.Backward(doctor.Sources) { // each is after those before it
+		for _, before := range slices.Concat(s.Through, s.Uses) {
+			wanted[before] = wanted[before] || wanted[s.Name]
+		}
+	}
+	var out []doctor.Source
+	for _, s := range doctor.Sources {
+		if wanted[s.Name] {
+			out = append(out, s.Name)
+		}
+	}
+	return out
+}

@@ -447,7 +447,7 @@ func TestTheTableOfChecksIsWhole(t *testing.T) {
 
 func TestACheckNeedsTheSourcesByWhichItsOwnAreReached(t *testing.T) {
 	t.Parallel()
-	got := doctor.NeededBy([]doctor.Check{{Needs: []doctor.Source{doctor.Certificates}}})
+	got := NeededBy([]doctor.Check{{Needs: []doctor.Source{doctor.Certificates}}})
 	if want := []doctor.Source{doctor.APIServer, doctor.Controller, doctor.Objects, doctor.Nodes, doctor.Account,
 		doctor.LoadBalancers, doctor.Listeners,
 		doctor.Certificates}; !slices.Equal(got, want) {

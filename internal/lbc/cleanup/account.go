@@ -65,7 +65,7 @@ func (a *Account) Held(ctx context.Context) (held []orphan.Holding, unread []str
 // let one of its security groups into others come first: AWS deletes no group that a rule refers to.
 func (a *Account) Plan(ctx context.Context, key stack.Key) (plan.Plan, error) {
 	a.Inventory.Invalidate(key)
-	removal := orphan.Removal(key, a.Cluster, a.VPC)
+	removal := stack.Removed(key, a.Cluster, a.VPC, stack.Orphaned) // no object claims it
 	if key == orphan.Backend {
 		return a.planBackend(ctx)
 	}
@@ -74,7 +74,7 @@ func (a *Account) Plan(ctx context.Context, key stack.Key) (plan.Plan, error) {
 		return plan.Plan{}, err
 	}
 	holding := orphan.HoldingOf(key, &o)
-	disowned, err := a.Inventory.Disowned(ctx, key, holding.Deletable())
+	disowned, err := a.Inventory.ConfirmOwnership(ctx, key, deletable(holding))
 	if err != nil {
 		return plan.Plan{}, err
 	}
@@ -88,10 +88,10 @@ func (a *Account) Plan(ctx context.Context, key stack.Key) (plan.Plan, error) {
 			return plan.Plan{}, err
 		}
 	}
-	if why := orphan.Shared(o.Bindings); why != "" {
+	if why := shared(o.Bindings); why != "" {
 		return plan.Plan{}, fmt.Errorf("%s: delete the target group's targets and the binding first", why)
 	}
-	p := diff.Stack(removal, stack.Keep{}, o, diff.Options{Namespaces: orphan.Namespaces(o.Bindings), DeleteAdopted: true})
+	p := diff.Stack(removal, stack.Keep{}, o, diff.Options{Namespaces: namespaces(o.Bindings), DeleteAdopted: true})
 	var groups []string
 	for _, g := range o.SecurityGroups {
 		if g.ID != stack.BackendSecurityGroup {
@@ -150,4 +150,37 @@ func (a *Account) withRules(ctx context.Context, p plan.Plan, groups []string) (
 	}
 	p.Steps = append(first, p.Steps...)
 	return p, nil
+}
+
+// deletable are the ids of a holding whose tags must be read again before a deletion: those of load balancers, target
+// groups and security groups.
+func deletable(h orphan.Holding) (ids []string) {
+	for _, r := range h.Resources {
+		switch r.Kind {
+		case stack.KindLoadBalancer, stack.KindTargetGroup, stack.KindSecurityGroup:
+			ids = append(ids, r.ID)
+		// their tags were just read
+		case stack.KindCertificate, stack.KindTrustStore, stack.KindBinding, stack.KindListener, stack.KindRule:
+		}
+	}
+	return ids
+}
+
+// namespaces are those of the TargetGroupBindings of a stack, which are its own if they are in one of them.
+func namespaces(bindings []awsop.Binding) (out []string) {
+	for _, b := range bindings {
+		out = append(out, b.Namespace)
+	}
+	return out
+}
+
+// shared is why a stack with TargetGroupBindings must not be deleted by itself: clusters share a target group, and
+// which targets are whose is known to them alone.
+func shared(bindings []awsop.Binding) (why string) {
+	for _, b := range bindings {
+		if b.MultiCluster {
+			return "TargetGroupBinding " + b.Namespace + "/" + b.Name + " shares its target group with other clusters"
+		}
+	}
+	return ""
 }

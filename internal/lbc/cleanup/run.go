@@ -63,7 +63,7 @@ func (a *Account) Delete(ctx context.Context, key stack.Key, out io.Writer) erro
 			case apply.Waiting:
 				waits = true
 				say("%s: %s waits for %s", key, step.ID, o.On)
-			case apply.Failed, apply.Refused:
+			case apply.Failed, apply.Prevented:
 				refused = append(refused, fmt.Errorf("%s: %s: %s", key, step.ID, o.Problem.Message()))
 			case apply.Blocked:
 			}

@@ -178,7 +178,7 @@ func (p *bindingPlanner) instances(ctx context.Context, b *plannedBinding, about
 		b.refuse(Unserved, edited[0])
 		return
 	}
-	wanted, found, known := bindings.Instances(o, nodes, b.Port)
+	wanted, found, known := instancesOf(o, nodes, b.Port)
 	b.Diagnostics = append(b.Diagnostics, found...)
 	if !known {
 		b.State = Unserved
@@ -203,4 +203,15 @@ func (p *bindingPlanner) instances(ctx context.Context, b *plannedBinding, about
 		return nil,
 			false
 	}}.Explain(ctx, all, wanted)
+}
+
+// instancesOf are the nodes that are to be registered. If a mistake hides which, known is false.
+func instancesOf(o *v1beta1.TargetGroupBinding, nodes bindings.Nodes, port corev1.ServicePort) (
+	wanted []registrar.Endpoint, found diag.List, known bool) {
+	shared, found, known := nodes.Instances(o)
+	wanted = shared.Slice()
+	for i := range wanted {
+		wanted[i].Port = port.NodePort
+	}
+	return wanted, found, known
 }

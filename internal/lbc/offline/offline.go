@@ -105,7 +105,7 @@ func (p Planner) Plans(ctx context.Context, v *objects.View, only func(stack.Key
 		Planner: p, view: v, loaders: settings.Loaders(p.Config, true), compile: settings.Compile(p.Config),
 		placements: map[stack.Key]shard.Placement{},
 	}
-	keys, broken := front.Keys(v, s.loaders)
+	keys, broken := keysOf(v, s.loaders)
 	var out []Result
 	keys = slices.DeleteFunc(keys, func(key stack.Key) bool { return !only(key) })
 	for i, key := range keys {

@@ -18,6 +18,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/aws/inventory"
 	"github.com/k8s-lbc/lbc/internal/aws/inventory/network"
+	"github.com/k8s-lbc/lbc/internal/aws/permission"
 	"github.com/k8s-lbc/lbc/internal/controller/config"
 	"github.com/k8s-lbc/lbc/internal/controller/settings/inventoryscope"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
@@ -36,7 +37,7 @@ func explain(err error) string {
 	if !errors.As(err, &sent) {
 		return err.Error()
 	}
-	if o, ok := awsclient.Operations[sent.Operation()]; ok && e.Class == diag.Denied && !e.Credentials {
+	if o, ok := permission.Operations[sent.Operation()]; ok && e.Class == diag.Denied && !e.Credentials {
 		return "AWS denies " + o.Permission + ": " + e.Message
 	}
 	return sent.Operation() + ": " + e.Message

@@ -21,8 +21,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
-	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/aws/iampolicy"
+	"github.com/k8s-lbc/lbc/internal/aws/permission"
 	"github.com/k8s-lbc/lbc/internal/controller/config"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/view/doctor"
@@ -295,7 +295,7 @@ func TestACallerIsASessionOfARole(t *testing.T) {
 // TestEachProbeIsOfAnActionOfTheSmallestPolicy: others would never be made.
 func TestEachProbeIsOfAnActionOfTheSmallestPolicy(t *testing.T) {
 	t.Parallel()
-	policy, err := iampolicy.Minimal(awsclient.IAMActions(), iampolicy.Options{
+	policy, err := iampolicy.Minimal(permission.Actions(), iampolicy.Options{
 		Features: append(iampolicy.Defaults(), iampolicy.TaggingAPI)})
 	if err != nil {
 		t.Fatal(err)

@@ -19,12 +19,10 @@ func (s AttributeSet) value(key, byDefault string) string { return cmp.Or(s.All[
 
 // Combination is attributes that AWS refuses together.
 type Combination struct {
-	Name string
+	Name string // by which package example knows the row
 	// Key is the attribute that is left out.
 	Key     string
 	problem func(AttributeSet) string
-	// Refused are examples.
-	Refused []AttributeSet
 }
 
 // Keys of attributes of target groups that depend on each other.
@@ -45,14 +43,6 @@ const (
 	roundRobin, weightedRandom = "round_robin", "weighted_random"
 )
 
-func setOf(protocol string, pairs ...string) AttributeSet {
-	s := AttributeSet{Subject: Subject{Kind: TargetGroup, Protocol: protocol, TargetType: "ip"}, All: map[string]string{}}
-	for i := 0; i < len(pairs); i += 2 {
-		s.All[pairs[i]] = pairs[i+1]
-	}
-	return s
-}
-
 // Combinations are the constraints between attributes of a target group.
 var Combinations = []Combination{
 	{"stickiness type", stickyType, func(s AttributeSet) string {
@@ -65,65 +55,63 @@ var Combinations = []Combination{
 				allowed[0])
 		}
 		return ""
-	}, []AttributeSet{setOf(tcp, stickyType, "lb_cookie"), setOf(http, stickyType, "source_ip")}},
+	}},
 	{"stickiness of TLS", stickyOn, func(s AttributeSet) string {
 		if s.Protocol == tls && s.All[stickyOn] == "true" {
 			return "a target group with protocol TLS has no stickiness"
 		}
 		return ""
-	}, []AttributeSet{setOf(tls, stickyOn, "true")}},
+	}},
 	{"cookie of stickiness", stickyOn, func(s AttributeSet) string {
 		if s.All[stickyOn] == "true" && s.All[stickyType] == "app_cookie" && s.All[cookieName] == "" {
 			return fmt.Sprintf("stickiness of type app_cookie needs %s", cookieName)
 		}
 		return ""
-	}, []AttributeSet{setOf(http, stickyOn, "true", stickyType, "app_cookie")}},
+	}},
 	{"stickiness across zones", stickyOn, func(s AttributeSet) string {
 		if s.All[stickyOn] == "true" && s.All[crossZoneOf] == "false" && slices.Contains(webProtocols, s.Protocol) {
 			return fmt.Sprintf("stickiness needs cross-zone load balancing, and %s is false", crossZoneOf)
 		}
 		return ""
-	}, []AttributeSet{setOf(http, stickyOn, "true", crossZoneOf, "false")}},
+	}},
 	{"algorithm of sticky groups", algorithm, func(s AttributeSet) string {
 		if s.All[stickyOn] == "true" && s.All[algorithm] == weightedRandom {
 			return "algorithm weighted_random has no stickiness"
 		}
 		return ""
-	}, []AttributeSet{setOf(http, stickyOn, "true", algorithm, weightedRandom)}},
+	}},
 	{"algorithm beside control port", algorithm, func(s AttributeSet) string {
 		if a := s.value(algorithm, roundRobin); s.ControlPort != 0 && a != roundRobin {
 			return fmt.Sprintf("a target group with a control port has algorithm round_robin, not %s", a)
 		}
 		return ""
-	}, nil},
+	}},
 	{"algorithm of slow start", slowStart, func(s AttributeSet) string {
 		if a := s.value(algorithm, roundRobin); s.value(slowStart, "0") != "0" && a != roundRobin {
 			return fmt.Sprintf("algorithm %s has no slow start", a)
 		}
 		return ""
-	}, []AttributeSet{setOf(http, slowStart, "30", algorithm, "least_outstanding_requests")}},
+	}},
 	{"anomaly mitigation", anomaly, func(s AttributeSet) string {
 		if s.All[anomaly] == "on" && s.All[algorithm] != weightedRandom {
 			return fmt.Sprintf("anomaly mitigation needs %s=weighted_random", algorithm)
 		}
 		return ""
-	}, []AttributeSet{setOf(http, anomaly, "on")}},
+	}},
 	{"client addresses", preserve, func(s AttributeSet) string {
 		if s.All[preserve] == "false" && slices.Contains([]string{udp, tcpUDP, quic, tcpQUIC}, s.Protocol) {
 			return "a target group with protocol " + s.Protocol + " always preserves client addresses"
 		}
 		return ""
-	}, []AttributeSet{setOf(udp, preserve, "false")}},
+	}},
 	{"draining of unhealthy targets", drainInterval, func(s AttributeSet) string {
 		if s.value(drainInterval, "0") != "0" && s.value(terminates, "true") == "true" {
 			return fmt.Sprintf("it needs %s=false", terminates)
 		}
 		return ""
-	}, []AttributeSet{setOf(tcp, drainInterval, "60")}},
-	{"thresholds of healthy targets", routing + "count", threshold("count", 1), []AttributeSet{setOf(http, routing+"count",
-		"5"), setOf(tcp, routing+"count", "5", failover+"count", "4")}},
-	{"shares of healthy targets", routing + "percentage", threshold("percentage", 0), []AttributeSet{setOf(http,
-		routing+"percentage", "50", failover+"percentage", "40")}},
+	}},
+	{"thresholds of healthy targets", routing + "count", threshold("count", 1)},
+	{"shares of healthy targets", routing + "percentage", threshold("percentage", 0)},
 }
 
 // threshold requires that DNS fails over no later than routing to unhealthy targets begins. byDefault is AWS's value of

@@ -22,7 +22,7 @@ var Tags = []Row[Tag]{
 			return fmt.Sprintf("tag key %s is reserved by AWS", t.Key)
 		}
 		return ""
-	}, []Tag{{"aws:team", "a"}, {"AWS:team", "a"}}},
+	}},
 	{"tag key", func(t Tag) string {
 		if t.Key == "" {
 			return "a tag key is empty"
@@ -34,7 +34,7 @@ var Tags = []Row[Tag]{
 			return fmt.Sprintf("tag key %q has a character that AWS does not allow in tags: %s", t.Key, tagAlphabet)
 		}
 		return ""
-	}, []Tag{{"", "a"}, {long(129), "a"}, {"a!", "b"}, {"a,b", "c"}, {"a|b", ""}, {"a\tb", ""}}},
+	}},
 	{"tag value", func(t Tag) string {
 		if len([]rune(t.Value)) > 256 {
 			return fmt.Sprintf("the value of tag %s has more than 256 characters", t.Key)
@@ -44,7 +44,7 @@ var Tags = []Row[Tag]{
 				tagAlphabet)
 		}
 		return ""
-	}, []Tag{{"a", long(257)}, {"a", "b;c"}, {"a", "{b}"}, {"a", "b*"}, {"a", "\"b\""}}},
+	}},
 }
 
 // OfTag is why AWS takes a tag of no resource; empty if it does.

@@ -33,32 +33,45 @@ const (
 type Info struct {
 	Reason Reason
 	Check  string // of /readyz that shows it
-	About  string // one sentence for docs/operations/running.md
 }
 
 // Reasons are all reasons.
 var Reasons = []Info{
-	{Region, "aws", "The region is not known: neither by --aws-region, AWS_DEFAULT_REGION and AWS_REGION nor by the " +
-		"instance metadata service."},
-	{VPC, "aws", "The VPC is not known: neither by --aws-vpc-id and --aws-vpc-tags nor by the instance metadata service " +
-		"and NODENAME."},
-	{Credentials, "aws", "There are no credentials for AWS, or AWS does not accept them."},
-	{Permissions, "aws", "AWS denies the controller an action. That ends 30 seconds after the first success without " +
-		"another denial, or a minute after nothing waits for the action; at the latest 20 minutes after the last denial."},
-	{Unanswered, "aws", "A service of AWS has answered no call of the controller for 30 seconds."},
-	{Throttled, "aws", "AWS has refused most calls of a kind because of their rate for two minutes."},
-	{APIServer, "api-server", "The API server does not answer, or does not accept the controller's credentials."},
-	{ClusterName, "cluster-name", "The load balancers of this cluster were created under another name than " +
-		"--cluster-name. The controller does not start, because it would create all of them again."},
-	{SharedClusterName, "cluster-name", "The controller of another cluster has the same --cluster-name, as its " +
-		"resources or actions in the account show. The controller deletes nothing that no object of this cluster claims."},
-	{SecondController, "leader", "A second controller works in this cluster: it writes the same LoadBalancer objects, " +
-		"or it holds a Lease of the same name in another namespace."},
-	{Definitions, "definitions", "The API server does not serve TargetGroupBindings or IngressClassParams."},
-	{DefinitionsOutdated, "definitions", "A CRD lacks fields or versions of this version of the controller. The " +
-		"API server drops such fields from objects without an error."},
-	{Rights, "rights", "The controller lacks an RBAC permission to read or write objects, or to hold its Lease."},
-	{WebhookCertificate, "webhook-certificate", "The webhooks have no serving certificate yet."},
+	// The region is not known: neither by --aws-region, AWS_DEFAULT_REGION and AWS_REGION nor by the instance metadata
+	// service.
+	{Region, "aws"},
+	// The VPC is not known: neither by --aws-vpc-id and --aws-vpc-tags nor by the instance metadata service and
+	// NODENAME.
+	{VPC, "aws"},
+	// There are no credentials for AWS, or AWS does not accept them.
+	{Credentials, "aws"},
+	// AWS denies the controller an action. That ends 30 seconds after the first success without another denial, or a
+	// minute after nothing waits for the action; at the latest 20 minutes after the last denial.
+	{Permissions, "aws"},
+	// A service of AWS has answered no call of the controller for 30 seconds.
+	{Unanswered, "aws"},
+	// AWS has refused most calls of a kind because of their rate for two minutes.
+	{Throttled, "aws"},
+	// The API server does not answer, or does not accept the controller's credentials.
+	{APIServer, "api-server"},
+	// The load balancers of this cluster were created under another name than --cluster-name. The controller does not
+	// start, because it would create all of them again.
+	{ClusterName, "cluster-name"},
+	// The controller of another cluster has the same --cluster-name, as its resources or actions in the account show.
+	// The controller deletes nothing that no object of this cluster claims.
+	{SharedClusterName, "cluster-name"},
+	// A second controller works in this cluster: it writes the same LoadBalancer objects, or it holds a Lease of the
+	// same name in another namespace.
+	{SecondController, "leader"},
+	// The API server does not serve TargetGroupBindings or IngressClassParams.
+	{Definitions, "definitions"},
+	// A CRD lacks fields or versions of this version of the controller. The API server drops such fields from objects
+	// without an error.
+	{DefinitionsOutdated, "definitions"},
+	// The controller lacks an RBAC permission to read or write objects, or to hold its Lease.
+	{Rights, "rights"},
+	// The webhooks have no serving certificate yet.
+	{WebhookCertificate, "webhook-certificate"},
 }
 
 // Condition is something that the controller lacks. It is also the error of everything that cannot succeed because

@@ -151,7 +151,7 @@ func TestDriftPoliciesOfEachGroupReadAsTheGoldenFile(t *testing.T) {
 				policies := drift.Policies{c.group: by}
 				for _, g := range drift.Groups {
 					if c.all {
-						policies[g.Group] = by
+						policies[g] = by
 					}
 				}
 				p := Stack(s, stack.Keep{}, f.obs, Options{}).Under(policy.Withhold(policies, policy.Wanted(s), applied, f.obs))
@@ -169,8 +169,8 @@ func TestDriftPoliciesOfEachGroupReadAsTheGoldenFile(t *testing.T) {
 		}
 	}
 	for _, g := range drift.Groups {
-		if !covered[g.Group] {
-			t.Errorf("group %s has no case", g.Group)
+		if !covered[g] {
+			t.Errorf("group %s has no case", g)
 		}
 	}
 	compareGolden(t, "testdata/drift.txt", b.String())
@@ -180,7 +180,7 @@ func TestDriftPoliciesOfEachGroupReadAsTheGoldenFile(t *testing.T) {
 func under(by drift.Policy, s *stack.Stack, f *fakeAWS, applied policy.Fields) plan.Plan {
 	all := drift.Policies{}
 	for _, g := range drift.Groups {
-		all[g.Group] = by
+		all[g] = by
 	}
 	return Stack(s, stack.Keep{}, f.obs, Options{}).Under(policy.Withhold(all, policy.Wanted(s), applied, f.obs))
 }

@@ -153,7 +153,7 @@ func (d *differ) createListener(w stack.Listener, rules []stack.Rule) plan.StepI
 			"attach certificate "+c)
 	}
 	d.listenerAttributes(plan.Create, r, w, nil)
-	d.phases(d.transition(transition.Input{Listener: r}, nil, rules), map[transition.ID]plan.StepID{}, nil, nil)
+	d.planBatches(d.transition(transition.Input{Listener: r}, nil, rules), map[transition.ID]plan.StepID{}, nil, nil)
 	return id
 }
 
@@ -202,12 +202,12 @@ func (d *differ) updateListener(have *awsop.Listener, w stack.Listener, rules []
 			in.Modify.Changes = awsop.Protocols{Listener: w.ID, From: have.Protocol, To: w.Protocol}
 		}
 	}
-	phases, ids := d.transition(in, have, rules), map[transition.ID]plan.StepID{}
+	batches, ids := d.transition(in, have, rules), map[transition.ID]plan.StepID{}
 	defaults := firstOf(have.Certificates) != firstOf(w.Certificates)
-	modified := d.phases(phases[:1], ids, attached, have)
+	modified := d.planBatches(batches[:1], ids, attached, have)
 	d.listenerAttributes(plan.Update, r, w, have.Attributes)
 	d.tags(r, have.Tags, w.Tags)
-	modified = cmp.Or(d.phases(phases[1:], ids, attached, have), modified)
+	modified = cmp.Or(d.planBatches(batches[1:], ids, attached, have), modified)
 	if tls {
 		if !early {
 			attached = d.attach(r, have.Listener, w, modified)

@@ -42,7 +42,7 @@ func (d *differ) joinListener(have *awsop.Listener, w stack.Listener, rules []st
 	r := listenerRef(w.ID)
 	d.known[r] = have.ARN
 	in := transition.Input{Listener: r, Application: true, Default: have.DefaultActions}
-	d.phases(d.transition(in, have, rules), map[transition.ID]plan.StepID{}, nil, nil)
+	d.planBatches(d.transition(in, have, rules), map[transition.ID]plan.StepID{}, nil, nil)
 }
 
 // leaveOthers plans the deletion of the stack's unwanted listeners and rules on load balancers of others: its

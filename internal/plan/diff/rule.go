@@ -13,7 +13,7 @@ import (
 
 // transition computes the changes from the observed to the wanted rules of a listener, and keeps the target groups of
 // rules that stay. l is nil for a new listener.
-func (d *differ) transition(in transition.Input, l *awsop.Listener, want []stack.Rule) []transition.Phase {
+func (d *differ) transition(in transition.Input, l *awsop.Listener, want []stack.Rule) []transition.Batch {
 	in.Targets, in.Stays, in.Held = d.forwards, map[string]bool{}, map[string]bool{}
 	for i := range d.obs.Rules {
 		switch r := &d.obs.Rules[i]; {
@@ -47,7 +47,7 @@ func (d *differ) transition(in transition.Input, l *awsop.Listener, want []stack
 			d.moved = append(d.moved, moved{r, in.Listener, to})
 		}
 	}
-	return t.Phases
+	return t.Batches
 }
 
 // targetsOf are the target groups that the wanted actions of a listener forward to, by ARN.
@@ -66,12 +66,13 @@ func (d *differ) rulesTagged(want []stack.Rule) bool {
 	return slices.ContainsFunc(want, func(r stack.Rule) bool { return r.Tags != nil }) || len(want) == 0 && d.tagged()
 }
 
-// phases plans a step for each change of a transition, and adds it to ids. have is the observed listener. A
+// planBatches plans a step for each change of a transition, and adds it to ids. have is the observed listener. A
 // modification of the listener comes after the steps that attach certificates, and needs the one that attaches the
-// certificate that is still the default one. phases returns the last modification of the listener, if there is one.
-func (d *differ) phases(phases []transition.Phase, ids map[transition.ID]plan.StepID, attached attachments,
+// certificate that is still the default one. planBatches returns the last modification of the listener, if there is
+// one.
+func (d *differ) planBatches(batches []transition.Batch, ids map[transition.ID]plan.StepID, attached attachments,
 	have *awsop.Listener) (modified plan.StepID) {
-	for _, p := range phases {
+	for _, p := range batches {
 		for _, c := range p.Changes {
 			if c.Op == nil {
 				d.ruleTags(c)

@@ -48,7 +48,7 @@ func TestRulesAreMadeBehindThoseOfOthers(t *testing.T) {
 			}
 		}
 		var got []int32
-		for _, p := range Compute(in).Phases {
+		for _, p := range Compute(in).Batches {
 			for _, change := range p.Changes {
 				switch op := change.Op.(type) {
 				case awsop.CreateRule:

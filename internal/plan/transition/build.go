@@ -12,7 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/canonical"
 )
 
-// builder makes the changes of a decision, phase by phase.
+// builder makes the changes of a decision, batch by batch.
 type builder struct {
 	*Input
 	decision
@@ -53,12 +53,12 @@ func (b *builder) build() {
 		{ModifyDefault, func() { b.modifyListener(!b.Early && b.reroutes) }},
 		{Delete, b.delete},
 	} {
-		b.out.Phases = append(b.out.Phases, Phase{Name: p.name})
+		b.out.Batches = append(b.out.Batches, Batch{Name: p.name})
 		p.changes()
 	}
 }
 
-// add appends a change to the last phase, without the zeros and duplicates in its dependencies.
+// add appends a change to the last batch, without the zeros and duplicates in its dependencies.
 func (b *builder) add(c Change) ID {
 	b.last++
 	c.ID = b.last
@@ -72,7 +72,7 @@ func (b *builder) add(c Change) ID {
 		}
 		*ids = out
 	}
-	p := &b.out.Phases[len(b.out.Phases)-1]
+	p := &b.out.Batches[len(b.out.Batches)-1]
 	p.Changes = append(p.Changes, c)
 	return c.ID
 }

@@ -142,7 +142,7 @@ const mostStates = 300
 // and the last one.
 func (l *listener) check(t *rapid.T, tr Transition, before []string) (interrupted, last *listener) {
 	var all []Change
-	for _, p := range tr.Phases {
+	for _, p := range tr.Batches {
 		all = append(all, p.Changes...)
 	}
 	last = l

@@ -36,7 +36,7 @@ func (l *listener) order() (arns []string) {
 
 // carryOut makes the changes of a transition and returns the listener after each.
 func (l *listener) carryOut(t *rapid.T, tr Transition) (states []*listener) {
-	for _, p := range tr.Phases {
+	for _, p := range tr.Batches {
 		for _, c := range p.Changes {
 			l = l.after(t, c)
 			states = append(states, l)
@@ -130,7 +130,7 @@ func TestRefusedRuleDelaysNoOther(t *testing.T) {
 	l := newListener(rulesOf("/b→200 /d→201"), answerWith("404"), 1, 1)
 	l.pass = 1
 	creates := map[ID]bool{}
-	for _, p := range Compute(l.input(rulesOf("/a→202 /b→200 /c→203 /d→201"), answerWith("404"))).Phases {
+	for _, p := range Compute(l.input(rulesOf("/a→202 /b→200 /c→203 /d→201"), answerWith("404"))).Batches {
 		for _, c := range p.Changes {
 			for _, id := range append(c.Needs, c.After...) {
 				if creates[id] {

@@ -11,7 +11,7 @@ import (
 // String is a line for each phase that has changes, and for each of these.
 func (t Transition) String() string {
 	var b strings.Builder
-	for _, p := range t.Phases {
+	for _, p := range t.Batches {
 		if len(p.Changes) > 0 {
 			fmt.Fprintf(&b, "%s\n", p.Name)
 		}

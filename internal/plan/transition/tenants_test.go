@@ -15,7 +15,7 @@ import (
 // awaitedBy are the target groups, by identity, for whose targets a change waits, directly or through others.
 func awaitedBy(tr Transition, id ID) (out []string) {
 	var all []Change
-	for _, p := range tr.Phases {
+	for _, p := range tr.Batches {
 		all = append(all, p.Changes...)
 	}
 	seen := map[ID]bool{}
@@ -40,7 +40,7 @@ func awaitedBy(tr Transition, id ID) (out []string) {
 
 // changesOf are the changes of a transition with an operation of one name, in their order.
 func changesOf(tr Transition, operation string) (out []Change) {
-	for _, p := range tr.Phases {
+	for _, p := range tr.Batches {
 		for _, c := range p.Changes {
 			if c.Op != nil && plan.NameOf(c.Op) == operation {
 				out = append(out, c)
@@ -156,7 +156,7 @@ func TestNoTenantWaitsForTargetsOfAnother(t *testing.T) {
 		if !in.isShared() {
 			return
 		}
-		for _, p := range tr.Phases {
+		for _, p := range tr.Batches {
 			for _, c := range p.Changes {
 				if c.Op == nil || c.Action == plan.Await {
 					continue

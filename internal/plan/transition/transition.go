@@ -1,8 +1,8 @@
 // Package transition computes the changes that lead from the observed to the wanted rules and default actions of one
 // listener. A request that gets the same answer before and after gets it at every moment between. Compute is pure: it
-// returns phases of changes with their dependencies. Package diff decides which rules are wanted, which may be deleted,
-// and their tags, and turns changes into steps. transition imports only the standard library, naming, plan, stack,
-// traffic, and awsop and canonical of plan.
+// returns batches of changes with their dependencies. Package diff decides which rules are wanted, which may be
+// deleted, and their tags, and turns changes into steps. transition imports only the standard library, naming, plan,
+// stack, traffic, and awsop and canonical of plan.
 //
 // In whatever order the dependencies allow the changes, no request notices them:
 //
@@ -52,20 +52,21 @@ type Input struct {
 
 // Transition is the result of Compute. Its changes are in an order in which they can be made one by one.
 type Transition struct {
-	Phases []Phase       // all of them, in the order of the constants
-	Stay   []*awsop.Rule // observed rules that are not wanted, and stay
+	Batches []Batch       // all of them, in the order of the constants
+	Stay    []*awsop.Rule // observed rules that are not wanted, and stay
 }
 
-// Phase is a part of a transition. A change waits only for its dependencies, not for the phase before.
-type Phase struct {
+// Batch is the changes of a transition that have one purpose. A change waits only for its dependencies, not for the
+// batch before.
+type Batch struct {
 	Name    Name
 	Changes []Change
 }
 
-// Name is what a phase is for.
+// Name is what a batch is for.
 type Name string
 
-// The phases in their order.
+// The batches in their order.
 const (
 	ModifyListener  Name = "modify the listener"        // unless rules must be there first
 	MakeRoom        Name = "make room"                  // between rules, or behind all of them if the order changes

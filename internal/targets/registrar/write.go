@@ -61,7 +61,7 @@ func (r *Registry) send(ctx context.Context, q Request, a action, targets []Targ
 		refused := o.State == apply.Failed && codeOf(o.Err) == awsclient.CodeInvalidTarget
 		switch {
 		case refused && a == register:
-			out.add(r.registerOthers(ctx, q, part, err))
+			out.add(r.registerWithoutRefused(ctx, q, part, err))
 			continue
 		case a == register && codeOf(o.Err) == awsclient.CodeTooManyTargets && len(part) > 1:
 			out.add(r.registerFitting(ctx, q, part))
@@ -88,10 +88,10 @@ func (s *sent) add(o sent) {
 // otherVPC is a part of AWS's message when it refuses instances that are not in the VPC of the target group.
 const otherVPC = "not in the target group VPC"
 
-// registerOthers registers what it can of a part that AWS refused because of one target, such as an instance that is
-// being terminated: AWS accepts all targets of a call or none. The next attempt leaves out the targets that the refusal
-// names; if it names none, registerOthers tries each half.
-func (r *Registry) registerOthers(ctx context.Context, q Request, part []Target, refusal error) sent {
+// registerWithoutRefused registers what it can of a part that AWS refused because of one target, such as an instance
+// that is being terminated: AWS accepts all targets of a call or none. The next attempt leaves out the targets that the
+// refusal names; if it names none, registerWithoutRefused tries each half.
+func (r *Registry) registerWithoutRefused(ctx context.Context, q Request, part []Target, refusal error) sent {
 	var named, others []Target
 	for _, t := range part {
 		if strings.Contains(refusal.Error(), "'"+t.ID+"'") {

@@ -23,6 +23,7 @@ type Fitted struct {
 	Waits         bool
 	// Refused are the bindings whose rules do not fit, each with how many rules the group would have with them.
 	Refused map[string]int
+	Limit   int // of the rules of the group; fit sets it
 }
 
 // groupRules is how many rules of a group only security groups as sources may take. All load balancers of a cluster

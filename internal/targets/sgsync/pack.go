@@ -74,10 +74,7 @@ func compareSources(a, b source) int {
 func Pack(wanted, current []stack.Permission) []stack.Permission {
 	spans := spansBySource(wanted)
 	have := spansBySource(managed(current))
-	sources := make([]source, 0, len(spans))
-	for s := range spans {
-		sources = append(sources, s)
-	}
+	sources := slices.Collect(maps.Keys(spans))
 	sorting.By(sources, compareSources)
 
 	var out []stack.Permission

@@ -113,7 +113,7 @@ func (r *Reconciler) look(ctx context.Context, group string, partial func() bool
 		}
 		known.searching = searches == mostSearches
 		fitted, all, seen := r.fit(ctx, group, current, partial, known)
-		grant, revoke, limit := fitted.Grant, fitted.Revoke, limitOf(r.Limit, current)
+		grant, revoke, limit := fitted.Grant, fitted.Revoke, fitted.Limit
 		out.Full = known.full
 		if len(revoke) > 0 && !fresh {
 			if read = len(grant) == 0 || sgrules.Count(slices.Concat(current, grant)) > limit; read {
@@ -184,6 +184,7 @@ func (r *Reconciler) fit(ctx context.Context, group string, current []stack.Perm
 	}
 	needs, unplaced, seen := r.Table.needsOf(group, *known)
 	fitted = Fit(own, needs, r.state(ctx, m, as, unplaced), someUnknown, limit)
+	fitted.Limit = limit
 	if known.searching {
 		fitted.Grant = nil // revocations do not wait for the end of the search
 	}
@@ -259,7 +260,7 @@ func (r *Reconciler) change(ctx context.Context, group string, first, grant, rev
 			return time.Time{}, n == 1, o.Err
 		case apply.Waiting:
 			return o.Until, n == 1, o.Err
-		case apply.Done, apply.Blocked, apply.Refused:
+		case apply.Done, apply.Blocked, apply.Prevented:
 		}
 	}
 	return time.Time{}, false, nil

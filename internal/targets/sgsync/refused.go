@@ -100,7 +100,7 @@ func (r *Reconciler) prove(ctx context.Context, group string, unproven []stack.P
 			return time.Time{}, out.Err
 		case apply.Waiting:
 			return out.Until, out.Err
-		case apply.Done, apply.Blocked, apply.Refused:
+		case apply.Done, apply.Blocked, apply.Prevented:
 		}
 	}
 	return time.Time{}, nil

@@ -2,12 +2,9 @@ package sgsync
 
 import (
 	"maps"
-	"net/netip"
 	"slices"
-	"strings"
 	"sync"
 
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -248,70 +245,6 @@ func (t *Table) Of(binding, group string) []stack.Permission {
 	return t.needs[binding].groups[group]
 }
 
-// remember notes what stays of the rules of before an edit, should EC2 refuse a source that the edit adds. The rules of
-// an earlier process are not known: those to the ports of a binding may be its own. The lock is held.
-func (t *Table) remember(binding string, before need, now *need) {
-	for g, perms := range now.groups {
-		added := newSources(before.groups[g], perms)
-		last := slices.DeleteFunc(union(before.former[g], before.groups[g]), func(p stack.Permission) bool {
-			return p.Description == NotAllowed
-		})
-		news := len(added) > 0 && before.placed
-		if !news { // what an edit only takes away does not stay
-			added, last = before.added[g], before.former[g]
-		}
-		if kept := narrow(union(perms, last)[len(perms):], before.certain[g], perms); len(kept) > 0 {
-			now.former[g], now.added[g] = kept, added
-		}
-		first := !before.placed && len(before.unplaced) > 0
-		if first || before.inherits[g] {
-			now.inherits[g] = true
-		}
-		if first && !before.inherits[g] || news && len(now.former[g]) > 0 {
-			if t.edited[g] == nil {
-				t.edited[g] = map[string]int{}
-			}
-			t.edits++
-			t.edited[g][binding] = t.edits
-		}
-	}
-}
-
-// narrow leaves out ranges of former rules that admit too much of the internet together with what a binding needs now:
-// edits must not add up to more than Wide allows. What was wide before is not limited, nor what is now.
-func narrow(former, before, now []stack.Permission) []stack.Permission {
-	if len(Wide(rangesOf(before))) > 0 || len(Wide(rangesOf(now))) > 0 {
-		return former
-	}
-	wide := map[netip.Prefix]bool{}
-	for _, p := range Wide(rangesOf(slices.Concat(former, now))) {
-		wide[p] = true
-	}
-	return slices.DeleteFunc(former, func(p stack.Permission) bool {
-		ranges := rangesOf([]stack.Permission{p})
-		return len(ranges) > 0 && wide[ranges[0]]
-	})
-}
-
-// rangesOf are the ranges of addresses that permissions admit, but of those that are not allowed.
-func rangesOf(perms []stack.Permission) (out []netip.Prefix) {
-	for _, p := range perms {
-		if r, err := netip.ParsePrefix(p.CIDR + p.IPv6CIDR); err == nil && p.Description != NotAllowed {
-			out = append(out, r.Masked())
-		}
-	}
-	return out
-}
-
-// newSources are the permissions of sources that were not there before.
-func newSources(before, now []stack.Permission) []stack.Permission {
-	had := map[source]bool{}
-	for _, p := range before {
-		had[sourceOf(normalise(p))] = true
-	}
-	return slices.DeleteFunc(slices.Clone(now), func(p stack.Permission) bool { return had[sourceOf(normalise(p))] })
-}
-
 // settle drops what bindings needed of a group before edits that a look has seen, unless EC2 refuses a source that they
 // added, or what they need does not fit. Of what remains, it drops what no rule admits.
 func (t *Table) settle(group string, seen int, without refused) {
@@ -363,84 +296,4 @@ func (t *Table) guards(group string, rules []stack.Permission) bool {
 		}
 	}
 	return false
-}
-
-// namesOf are the sources in a group that bindings need and no rule admits, with the namespaces of these bindings.
-func (t *Table) namesOf(group string, stands func(stack.Permission) bool) map[source][]string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	out := map[source][]string{}
-	for p, namespaces := range t.wanted[group] {
-		if p.Description != NotAllowed && !stands(p) {
-			s := sourceOf(normalise(p))
-			out[s] = slices.AppendSeq(out[s], maps.Keys(namespaces))
-		}
-	}
-	for s, namespaces := range out {
-		slices.Sort(namespaces)
-		out[s] = slices.Compact(namespaces)
-	}
-	return out
-}
-
-// needsOf is what bindings need of a group, but from refused sources, and the permissions of endpoints whose groups are
-// unknown. Both are of one moment: a binding whose endpoints are found passes from the one to the other. seen is the
-// last edit of that moment.
-func (t *Table) needsOf(group string, without refused) (needs Needs, unplaced []stack.Permission, seen int) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for p := range t.wanted[group] {
-		if !without.has(p) {
-			needs.All = append(needs.All, p)
-		}
-	}
-	unplaced = slices.Collect(maps.Keys(t.unplaced))
-	for binding := range t.edited[group] {
-		n := t.needs[binding]
-		needs.All = append(needs.All, n.kept(group, without)...)
-		unplaced = append(unplaced, n.inherited(group, without)...)
-	}
-	needs.Each = func() []Need { return t.eachNeed(group, without) }
-	return needs, unplaced, t.edits
-}
-
-// inherited are the ports of a binding with refused sources, from any source, if an earlier process may have opened
-// them.
-func (n need) inherited(group string, without refused) (ports []stack.Permission) {
-	if !n.inherits[group] || !without.inherits {
-		return nil
-	}
-	for _, p := range n.groups[group] {
-		if p.Description != NotAllowed && (without.searching || without.has(p)) {
-			ports = append(ports, stack.Permission{Protocol: p.Protocol, FromPort: p.FromPort, ToPort: p.ToPort})
-		}
-	}
-	return ports
-}
-
-// kept is what a binding needed of a group before an edit, and rules admit, if EC2 refuses a source that the edit
-// added.
-func (n need) kept(group string, without refused) []stack.Permission {
-	if !without.searching && !slices.ContainsFunc(n.added[group], without.has) {
-		return nil
-	}
-	return slices.DeleteFunc(slices.Clone(n.former[group]), func(p stack.Permission) bool {
-		return without.has(p) || !without.stood(p)
-	})
-}
-
-// eachNeed is what each binding needs of a group, in the order in which they get room, but from refused sources. It
-// looks at all bindings.
-func (t *Table) eachNeed(group string, without refused) (needs []Need) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for binding, n := range t.needs {
-		perms := slices.DeleteFunc(slices.Clone(n.groups[group]), without.has)
-		if perms = append(perms, n.kept(group, without)...); len(perms) > 0 {
-			needs = append(needs, Need{binding, perms, n.former[group]})
-		}
-	}
-	sorting.By(needs, func(a, b Need) int { return strings.Compare(a.Binding, b.Binding) })
-	fair(needs)
-	return needs
 }

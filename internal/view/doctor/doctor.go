@@ -175,25 +175,3 @@ func unreadable(f *Facts, checks []Check) []Finding {
 	}
 	return found
 }
-
-// NeededBy are the sources that checks need and those before them, in the order of Sources.
-func NeededBy(checks []Check) []Source {
-	wanted := map[Source]bool{}
-	for _, c := range checks {
-		for _, n := range slices.Concat(c.Needs, c.Uses) {
-			wanted[n] = true
-		}
-	}
-	for _, s := range slices.Backward(Sources) { // each is after those before it
-		for _, before := range slices.Concat(s.Through, s.Uses) {
-			wanted[before] = wanted[before] || wanted[s.Name]
-		}
-	}
-	var out []Source
-	for _, s := range Sources {
-		if wanted[s.Name] {
-			out = append(out, s.Name)
-		}
-	}
-	return out
-}

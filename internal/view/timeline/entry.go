@@ -3,11 +3,8 @@
 package timeline
 
 import (
-	"cmp"
 	"slices"
 	"time"
-
-	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 )
 
 // Kind is what an entry is about.
@@ -45,8 +42,8 @@ type Entry struct {
 	Until *time.Time `json:"until,omitempty"`
 }
 
-// last is when it happened last.
-func (e *Entry) last() time.Time {
+// Last is when it happened last.
+func (e *Entry) Last() time.Time {
 	if e.Until != nil {
 		return *e.Until
 	}
@@ -60,46 +57,9 @@ func (e Entry) again(next Entry) Entry {
 	return e
 }
 
-// same reports whether two entries differ in their times only, and in the ids of their requests.
-func (e Entry) same(o Entry) bool {
+// Same reports whether two entries differ in their times only, and in the ids of their requests.
+func (e Entry) Same(o Entry) bool {
 	return e.Kind == o.Kind && e.Object == o.Object && e.By == o.By && e.Text == o.Text && slices.Equal(e.Steps, o.Steps)
-}
-
-// Since are the entries from a time on, oldest first, without those that another source has as well.
-func Since(all []Entry, from time.Time) []Entry {
-	out := []Entry{}
-	for _, e := range all {
-		if !e.last().Before(from) && !recordedToo(e, all) {
-			e.Time = e.Time.UTC()
-			out = append(out, e)
-		}
-	}
-	sorting.StableBy(out, func(a, b Entry) int {
-		return cmp.Or(a.order().Compare(b.order()), slices.Index(kinds, a.Kind)-slices.Index(kinds, b.Kind),
-			cmp.Compare(a.Object, b.Object))
-	})
-	return slices.CompactFunc(out, func(a, b Entry) bool {
-		return a.same(b) && a.Time.Equal(b.Time) && a.RequestID == b.RequestID
-	})
-}
-
-// kinds are in the order of what has one time: cause before effect.
-var kinds = []Kind{Leader, Hold, Edit, Drift, Plan, Call, Cert, Targets, Condition, Event}
-
-// order is when an entry happened for the order of the list. The API server rounds its times down to seconds: an edit
-// comes before what followed in its second, and what reports an effect comes after it.
-func (e *Entry) order() time.Time {
-	if (e.Kind == Event || e.Kind == Condition) && e.Time.Nanosecond() == 0 {
-		return e.Time.Add(time.Second - time.Nanosecond)
-	}
-	return e.Time
-}
-
-// recordedToo reports whether the edit that an entry of the record names is in the list with its fields.
-func recordedToo(e Entry, all []Entry) bool {
-	return e.Kind == Edit && (e.Text == Edited || e.Text == Deleted) && slices.ContainsFunc(all, func(o Entry) bool {
-		return o.Kind == Edit && len(o.Text) > len(e.Text) && o.Object == e.Object && o.By == e.By && o.Time.Equal(e.Time)
-	})
 }
 
 // The texts of an edit whose fields are not known, and of a deletion.

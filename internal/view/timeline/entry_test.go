@@ -1,34 +1,12 @@
 package timeline
 
 import (
-	"strings"
 	"testing"
 	"time"
 
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
-
-// TestListHasCauseBeforeEffect: the API server rounds the times of edits and events down to seconds.
-func TestListHasCauseBeforeEffect(t *testing.T) {
-	t.Parallel()
-	got := Since([]Entry{
-		{Time: start, Kind: Event, Object: "Ingress shop/web", Text: "reconciled"},
-		{Time: start.Add(500 * time.Millisecond), Kind: Call, Object: "shop/web", Text: "ModifyRule"},
-		{Time: start.Add(400 * time.Millisecond), Kind: Plan, Object: "shop/web", Text: "1 to change"},
-		{Time: start, Kind: Edit, Object: "Ingress shop/web", By: "kubectl", Text: Edited},
-		{Time: start, Kind: Edit, Object: "Ingress shop/web", By: "kubectl", Text: "Update: spec.rules"},
-		{Time: start.Add(-time.Hour), Kind: Edit, Object: "Ingress shop/web", By: "kubectl", Text: Edited},
-		{Time: start.Add(-3 * time.Hour), Kind: Plan, Text: "too old"},
-	}, start.Add(-2*time.Hour))
-	var texts []string
-	for _, e := range got {
-		texts = append(texts, e.Text)
-	}
-	if list := strings.Join(texts, ", "); list != "edited, Update: spec.rules, 1 to change, ModifyRule, reconciled" {
-		t.Error(list)
-	}
-}
 
 func TestLastWriteIsOfAnotherManager(t *testing.T) {
 	t.Parallel()

@@ -85,7 +85,7 @@ func (r *Ring) Add(unit string, e Entry, w Weight) {
 // recent is the place of the entry among the latest that says the same; -1 = there is none.
 func recent(all []Entry, e Entry) int {
 	for n := len(all) - 1; n >= max(0, len(all)-lookBack); n-- {
-		if all[n].same(e) {
+		if all[n].Same(e) {
 			return n
 		}
 	}
@@ -99,7 +99,7 @@ func (r *Ring) Has(unit string, e Entry, age time.Duration) bool {
 	}
 	e = bounded(e)
 	from := r.Now().Add(-age)
-	return slices.ContainsFunc(r.Of(unit).Entries, func(o Entry) bool { return e.same(o) && !o.last().Before(from) })
+	return slices.ContainsFunc(r.Of(unit).Entries, func(o Entry) bool { return e.Same(o) && !o.Last().Before(from) })
 }
 
 // Knows reports whether a unit has an entry of that time, or had no room for it.
@@ -107,7 +107,7 @@ func (r *Ring) Knows(unit string, e Entry) bool {
 	e = bounded(e)
 	rec := r.Of(unit)
 	return !e.Time.After(rec.From) || slices.ContainsFunc(rec.Entries, func(o Entry) bool {
-		return e.same(o) &&
+		return e.Same(o) &&
 			o.Time.Equal(e.Time)
 	})
 }
@@ -122,9 +122,9 @@ func (r *Ring) shrink() {
 func (r *Ring) put(unit string, rec Record, w Weight) {
 	from := r.Now().Add(-longest)
 	size := sizeOf(rec.Entries)
-	for len(rec.Entries) > 0 && (size > unitBytes || rec.Entries[0].last().Before(from)) {
+	for len(rec.Entries) > 0 && (size > unitBytes || rec.Entries[0].Last().Before(from)) {
 		if size > unitBytes {
-			rec.From = latest(rec.From, rec.Entries[0].last())
+			rec.From = latest(rec.From, rec.Entries[0].Last())
 		}
 		size -= rec.Entries[0].size()
 		rec.Entries = rec.Entries[1:]
@@ -146,7 +146,7 @@ func (r *Ring) put(unit string, rec Record, w Weight) {
 func (r *Ring) dropOldest() bool {
 	oldest, at := "", time.Time{}
 	for unit, rec := range r.units {
-		if t := rec.Entries[len(rec.Entries)-1].last(); unit != LeaderUnit && (oldest == "" || t.Before(at)) {
+		if t := rec.Entries[len(rec.Entries)-1].Last(); unit != LeaderUnit && (oldest == "" || t.Before(at)) {
 			oldest, at = unit, t
 		}
 	}

@@ -12,7 +12,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim"
 	"github.com/k8s-lbc/lbc/awssim/clock"
-	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/aws/permission"
 	"github.com/k8s-lbc/lbc/playground/state"
 )
 
@@ -88,7 +88,7 @@ func TestFaultsNameEveryOperationOfController(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name := range awsclient.Operations {
+	for name := range permission.Operations {
 		if name == "DescribeUserPoolClient" || strings.Contains(name, "Regional") {
 			continue // a permission without a call, and names that the controller gives to calls of an older API
 		}

@@ -101,7 +101,7 @@ func (a *Account) Observe(ctx context.Context, key stack.Key, shown string) (acc
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if e != nil && !e.read.IsZero() && !reflect.DeepEqual(e.observed, o) { // somebody else has changed it
-		a.Refusals.Changed(key)
+		a.Refusals.RetryRefused(key)
 	}
 	a.entries[key] = &entry{observed: o, read: begun}
 	return o.Clone(), nil
@@ -112,7 +112,7 @@ func (a *Account) Edited(key stack.Key, version string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if before, known := a.edited[key]; known && before != version {
-		a.Refusals.Edited(key)
+		a.Refusals.RetryObstacles(key)
 	}
 	a.edited[key] = version
 }

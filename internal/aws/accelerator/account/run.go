@@ -104,7 +104,7 @@ func (a *Account) write(ctx context.Context, key stack.Key, op operation.Operati
 	if err != nil {
 		return out, err
 	}
-	a.Refusals.Accepted(key, write)
+	a.Refusals.ForgetWrite(key, write)
 	a.mu.Lock()
 	e := a.entries[key]
 	if e == nil {

@@ -139,9 +139,9 @@ func (n *Network) ForeignSubnets(ctx context.Context, ids []string) (map[string]
 	return n.foreign.Get(ctx, ids...)
 }
 
-// Overlooked reads subnets that the list lacks and that a load balancer is about to lose. If any of them exists in the
-// VPC, the list is read again, and an error says so. Without a list nothing is read: none decided about them.
-func (n *Network) Overlooked(ctx context.Context, ids []string) error {
+// ConfirmMissing reads subnets that the list lacks and that a load balancer is about to lose. If any of them exists in
+// the VPC, the list is read again, and an error says so. Without a list nothing is read: none decided about them.
+func (n *Network) ConfirmMissing(ctx context.Context, ids []string) error {
 	for _, id := range ids {
 		list, listed := n.subnets.Peek()
 		if _, there := list[id]; there || !listed {

@@ -166,9 +166,9 @@ func (g *Groups) Read(ctx context.Context, ids ...string) (out []awsop.SecurityG
 	return out, nil
 }
 
-// Overlooked reads groups that the list lacks and that a load balancer is about to lose, and reports whether any of
+// ConfirmMissing reads groups that the list lacks and that a load balancer is about to lose, and reports whether any of
 // them exists. The list has these from then on. Without a list nothing is read: none decided about them.
-func (g *Groups) Overlooked(ctx context.Context, ids []string) (found bool, err error) {
+func (g *Groups) ConfirmMissing(ctx context.Context, ids []string) (found bool, err error) {
 	for _, id := range ids {
 		g.mu.Lock()
 		_, there := g.byID[id]

@@ -1,4 +1,4 @@
-package orphan
+package orphan_test
 
 import (
 	"path/filepath"
@@ -7,16 +7,18 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/k8s-lbc/lbc/internal/aws/ownership/orphan"
 	"github.com/k8s-lbc/lbc/internal/front/golden"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/lbc/cleanup"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // input is what a case has besides its objects.
 type input struct {
-	Held     []Holding
+	Held     []orphan.Holding
 	Unserved []objects.Kind // kinds that the API server does not serve
 }
 
@@ -48,12 +50,12 @@ func TestWhatNoObjectClaimsIsAnOrphan(t *testing.T) {
 				reader.Put(o)
 			}
 			reader.unserved = in.Unserved
-			claims := ClaimsOf(objects.New(reader))
-			orphans, unclear := Find(in.Held, claims)
+			claims := orphan.ClaimsOf(objects.New(reader))
+			orphans, unclear := orphan.Find(in.Held, claims)
 			var out struct {
 				Claimed map[string]string
 				Orphans []shown
-				Unclear []Unclear
+				Unclear []orphan.Unclear
 			}
 			out.Claimed = map[string]string{}
 			for _, h := range in.Held {
@@ -62,7 +64,7 @@ func TestWhatNoObjectClaimsIsAnOrphan(t *testing.T) {
 				}
 			}
 			for _, o := range orphans {
-				s := shown{Key: o.Key, Tag: Tag(o.Key), Why: o.Why, Delete: o.Delete(false), Keep: o.Keep()}
+				s := shown{Key: o.Key, Tag: cleanup.Tag(o.Key), Why: o.Why, Delete: o.Delete(false), Keep: cleanup.Keep(o)}
 				for _, r := range o.Resources {
 					s.Resources = append(s.Resources, r.String())
 				}
@@ -84,22 +86,26 @@ func TestALoadBalancerThatIsToStayIsNoOrphan(t *testing.T) {
 				naming.RetainedTag: "true"}}}},
 		TargetGroups: []awsop.TargetGroup{{ARN: "arn:tg"}},
 	}
-	claims := ClaimsOf(objects.New(objects.Snapshot{}))
-	found, unclear := Find([]Holding{HoldingOf(key, &o)}, claims)
-	want := []Unclear{{Key: key, Retained: true, Why: "load balancer k8s-web stays without an object, by a deletion " +
-		"policy of Retain; to delete it: lbc cleanup --stack ingress.k8s.aws:shop/web --ignore-controller"}}
+	claims := orphan.ClaimsOf(objects.New(objects.Snapshot{}))
+	found, unclear := orphan.Find([]orphan.Holding{orphan.HoldingOf(key, &o)}, claims)
+	want := []orphan.Unclear{{Key: key, Retained: true,
+		Why: "load balancer k8s-web stays without an object, by a deletion " +
+			"policy of Retain; to delete it: lbc cleanup --stack ingress.k8s.aws:shop/web --ignore-controller"}}
 	if diff := cmp.Diff(want, unclear); diff != "" || len(found) > 0 {
 		t.Errorf("orphans %v; unclear (-want +got):\n%s", found, diff)
 	}
-	backend := Holding{Key: Backend, Resources: []Resource{{Kind: stack.KindSecurityGroup, ID: "sg-1"}}}
-	if found, unclear = Find([]Holding{HoldingOf(key, &o), backend}, claims); len(found) > 0 || len(unclear) != 2 {
+	backend := orphan.Holding{Key: orphan.Backend, Resources: []orphan.Resource{{Kind: stack.KindSecurityGroup,
+		ID: "sg-1"}}}
+	if found, unclear = orphan.Find([]orphan.Holding{orphan.HoldingOf(key, &o), backend},
+		claims); len(found) > 0 || len(unclear) != 2 {
 		t.Errorf("with the shared group: orphans %v, unclear %v", found, unclear)
 	}
-	if found, unclear = Find([]Holding{backend}, claims); len(found) != 1 || len(unclear) > 0 {
+	if found, unclear = orphan.Find([]orphan.Holding{backend}, claims); len(found) != 1 || len(unclear) > 0 {
 		t.Errorf("the shared group alone: orphans %v, unclear %v", found, unclear)
 	}
 	o.LoadBalancers = nil // it was deleted by hand, and the rest has no reason to stay
-	if found, unclear = Find([]Holding{HoldingOf(key, &o)}, claims); len(found) != 1 || len(unclear) > 0 {
+	if found, unclear = orphan.Find([]orphan.Holding{orphan.HoldingOf(key, &o)},
+		claims); len(found) != 1 || len(unclear) > 0 {
 		t.Errorf("orphans %v, unclear %v", found, unclear)
 	}
 }

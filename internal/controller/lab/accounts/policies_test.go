@@ -9,6 +9,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/aws/iampolicy"
+	"github.com/k8s-lbc/lbc/internal/aws/permission"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 )
 
@@ -138,7 +139,7 @@ func TestTheLivesUnderPoliciesNeedEveryCallOfTheController(t *testing.T) {
 			}
 		}
 	}
-	for _, o := range awsclient.Operations {
+	for _, o := range permission.Operations {
 		if !called[o.Permission] && o.Service != awsclient.ServiceGlobalAccelerator { // accelerators have lives of their own
 			t.Errorf("%s is not called", o.Permission)
 		}

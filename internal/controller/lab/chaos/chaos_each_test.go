@@ -10,6 +10,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/aws/permission"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 )
 
@@ -107,7 +108,7 @@ func judgeTrouble(l *lab.Lab, stage, permission, kind string, mark uint64, from 
 // judgeCoverage holds that each IAM action of the table of permissions has its trouble, or a reason why not.
 func judgeCoverage(t *testing.T, called []string) {
 	t.Helper()
-	for _, o := range awsclient.Operations {
+	for _, o := range permission.Operations {
 		if o.Service == awsclient.ServiceGlobalAccelerator {
 			continue // no GlobalAccelerator is here: its controller has such a test of its own
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller"
 	"github.com/k8s-lbc/lbc/internal/controller/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
+	"github.com/k8s-lbc/lbc/internal/lbc/history"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 	"github.com/k8s-lbc/lbc/internal/view/timeline"
@@ -43,7 +44,7 @@ func recordOf(l *lab.Lab, unit string) (r timeline.Record, kinds string) {
 	if text := all[unit]; text != nil {
 		l.Must(json.Unmarshal(text, &r))
 	}
-	for _, e := range timeline.Since(r.Entries, time.Time{}) {
+	for _, e := range history.Since(r.Entries, time.Time{}) {
 		if kinds += string(e.Kind) + " "; e.Kind == timeline.Call && e.RequestID == "" {
 			l.Errorf("a call without the id of its request: %+v", e)
 		}

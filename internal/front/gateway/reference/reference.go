@@ -120,8 +120,8 @@ HTTP listeners do not serve a rule with authentication.
 |---|---|---|---|---|
 `}
 
-// Page is the page, made of the definitions in the order of Kinds.
-func Page(definitions [][]byte) (string, error) {
+// Page is the page, made of the definitions in the order of Kinds, and of the texts of annotations by key.
+func Page(definitions [][]byte, texts map[string]string) (string, error) {
 	var b strings.Builder
 	b.WriteString(head)
 	for i, table := range tables() {
@@ -147,7 +147,8 @@ func Page(definitions [][]byte) (string, error) {
 		if a.Scope == annotation.Written {
 			by = "Written by the controller. "
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s%s |\n", a.Key, a.Syntax, code(a.Default), by, a.Doc)
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s%s. |\n", a.Key, a.Syntax, code(a.Default), by,
+			texts[string(a.Key)])
 	}
 	return b.String(), nil
 }

@@ -79,15 +79,3 @@ func TestEachRowHasAFamilyAnEffectAndTheDefaultOfAnOptionalField(t *testing.T) {
 		}
 	}
 }
-
-func TestTheReferencePageIsThatOfTheTables(t *testing.T) {
-	t.Parallel()
-	want, err := Page(definitions(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	have, err := os.ReadFile(filepath.Join(root, "docs/gateway-reference.md"))
-	if err != nil || string(have) != want {
-		t.Errorf("docs/gateway-reference.md is not current: run make generate (%v)", err)
-	}
-}

@@ -14,30 +14,23 @@ type Group string
 
 // The groups.
 const (
-	Rules              Group = "rules"
-	Listeners          Group = "listeners"
-	LoadBalancer       Group = "load-balancer"
-	Tags               Group = "tags"
+	// Rules are the rules of a listener, with their order, conditions, actions and weights.
+	Rules Group = "rules"
+	// Listeners are protocol, default action, security policy, certificates, client certificates and attributes of a
+	// listener, also of one that was added or deleted.
+	Listeners Group = "listeners"
+	// LoadBalancer is attributes, subnets, security groups and address type of the load balancer.
+	LoadBalancer Group = "load-balancer"
+	// Tags are the tags of all resources, but for those by which the controller finds them.
+	Tags Group = "tags"
+	// SecurityGroupRules are the inbound rules of the security groups that the controller manages for the load balancer.
 	SecurityGroupRules Group = "security-group-rules"
-	TargetGroups       Group = "target-groups"
+	// TargetGroups are health checks and attributes of target groups.
+	TargetGroups Group = "target-groups"
 )
 
-// Info is the row of a group.
-type Info struct {
-	Group Group
-	Doc   string // what belongs to it, for documentation
-}
-
-// Groups is the table of groups.
-var Groups = []Info{
-	{Rules, "the rules of a listener, with their order, conditions, actions and weights"},
-	{Listeners, "a listener: protocol, default action, security policy, certificates, client certificates and " +
-		"attributes; also one that was added or deleted"},
-	{LoadBalancer, "attributes, subnets, security groups and address type of the load balancer"},
-	{Tags, "tags of all resources, but for those by which the controller finds them"},
-	{SecurityGroupRules, "inbound rules of the security groups that the controller manages for the load balancer"},
-	{TargetGroups, "health checks and attributes of target groups"},
-}
+// Groups are all groups.
+var Groups = []Group{Rules, Listeners, LoadBalancer, Tags, SecurityGroupRules, TargetGroups}
 
 // Policy is what becomes of a change in AWS.
 type Policy string
@@ -79,10 +72,10 @@ func (p Policies) Corrects() bool {
 func (p Policies) Over(others Policies) Policies {
 	out := Policies{}
 	for _, g := range Groups {
-		if policy, ok := p[g.Group]; ok {
-			out[g.Group] = policy
-		} else if policy, ok := others[g.Group]; ok {
-			out[g.Group] = policy
+		if policy, ok := p[g]; ok {
+			out[g] = policy
+		} else if policy, ok := others[g]; ok {
+			out[g] = policy
 		}
 	}
 	return out
@@ -110,15 +103,15 @@ func Parse(text string) (Policies, error) {
 			return nil, fmt.Errorf("%q: %q already sets the policy of all groups", item, rest)
 		case !grouped:
 			rest = p
-		case !slices.ContainsFunc(Groups, func(i Info) bool { return i.Group == g }):
-			return nil, fmt.Errorf("%q: %q is not a group of fields (%s)", item, short(string(g)), words(names()))
+		case !slices.Contains(Groups, g):
+			return nil, fmt.Errorf("%q: %q is not a group of fields (%s)", item, short(string(g)), words(Groups))
 		case out[g] != "":
 			return nil, fmt.Errorf("%q: group %s has a policy already, %s", item, g, out[g])
 		default:
 			out[g] = p
 		}
 	}
-	for _, g := range names() {
+	for _, g := range Groups {
 		if rest != "" && out[g] == "" {
 			out[g] = rest
 		}
@@ -135,13 +128,6 @@ func short(s string) string {
 	return strings.ToValidUTF8(s[:most], "") + "…"
 }
 
-func names() (out []Group) {
-	for _, g := range Groups {
-		out = append(out, g.Group)
-	}
-	return out
-}
-
 func words[S ~string](all []S) string {
 	var out []string
 	for _, s := range all {
@@ -152,6 +138,6 @@ func words[S ~string](all []S) string {
 
 // Remedy is how policies are written, for messages.
 func Remedy() string {
-	return "write one of " + words(Known) + " for all groups of fields, or GROUP=POLICY for one of " + words(names()) +
+	return "write one of " + words(Known) + " for all groups of fields, or GROUP=POLICY for one of " + words(Groups) +
 		", separated by commas"
 }

@@ -12,7 +12,7 @@ func TestPoliciesAreReadFromTheirText(t *testing.T) {
 	all := func(p Policy) Policies {
 		out := Policies{}
 		for _, g := range Groups {
-			out[g.Group] = p
+			out[g] = p
 		}
 		return out
 	}

@@ -19,10 +19,10 @@ import (
 // mostConfirmed bounds the reads by which one list is confirmed. Certificates beyond it stay until the next list.
 const mostConfirmed = 20
 
-// Overlooked reads certificates that the list lacks and that listeners are about to lose, and reports whether any of
-// them is issued. These are discovered from then on. Without a list, or for certificates of IAM, nothing is read: no
+// ConfirmMissing reads certificates that the list lacks and that listeners are about to lose, and reports whether any
+// of them is issued. These are discovered from then on. Without a list, or for certificates of IAM, nothing is read: no
 // list decided about them.
-func (c *Certificates) Overlooked(ctx context.Context, arns []string) (found bool, err error) {
+func (c *Certificates) ConfirmMissing(ctx context.Context, arns []string) (found bool, err error) {
 	for _, arn := range arns {
 		c.mu.Lock()
 		skip := c.Lists() == 0 || c.records[arn] != nil || !strings.Contains(arn, ":acm:")

@@ -1,11 +1,11 @@
-package awsclient
+// Package permission lists the calls of AWS that the controller makes, with the IAM action that allows each. Pages,
+// tests and lbc read it.
+package permission
 
 import (
-	"maps"
+	"slices"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-
-	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 )
 
 // Operation is an AWS call that the controller makes.
@@ -17,7 +17,7 @@ type Operation struct {
 
 // Operations lists every AWS call of the controller by name, and the calls for which AWS demands permission
 // indirectly.
-var Operations = withAddOns(map[string]Operation{
+var Operations = withAccelerators(map[string]Operation{
 	"AddListenerCertificates": elbv2Operation("AddListenerCertificates",
 		"attach certificates that clients choose by server name"),
 	"AddTags": elbv2Operation("AddTags",
@@ -94,74 +94,106 @@ var Operations = withAddOns(map[string]Operation{
 	"DescribeVpcs":               ec2Operation("DescribeVpcs", "find the VPC and its address ranges"),
 	"RevokeSecurityGroupIngress": ec2Operation("RevokeSecurityGroupIngress", "revoke unneeded rules"),
 
-	"DescribeCertificate": {ServiceACM, "acm:DescribeCertificate",
+	"DescribeCertificate": {awsclient.ServiceACM, "acm:DescribeCertificate",
 		"read the names of a certificate that its summary leaves out"},
-	"ListCertificates": {ServiceACM, "acm:ListCertificates", "find a certificate by host name"},
+	"ListCertificates": {awsclient.ServiceACM, "acm:ListCertificates", "find a certificate by host name"},
 
-	"AddTagsToCertificate": {ServiceACM, "acm:AddTagsToCertificate", "tag certificates that were requested or imported"},
-	"DeleteCertificate": {ServiceACM, "acm:DeleteCertificate",
+	"AddTagsToCertificate": {awsclient.ServiceACM, "acm:AddTagsToCertificate",
+		"tag certificates that were requested or imported"},
+	"DeleteCertificate": {awsclient.ServiceACM, "acm:DeleteCertificate",
 		"delete the controller's certificates that no object declares any longer"},
-	"ImportCertificate": {ServiceACM, "acm:ImportCertificate",
+	"ImportCertificate": {awsclient.ServiceACM, "acm:ImportCertificate",
 		"import TLS Secrets, only with --enable-tls-secret-import"},
-	"ListTagsForCertificate": {ServiceACM, "acm:ListTagsForCertificate",
+	"ListTagsForCertificate": {awsclient.ServiceACM, "acm:ListTagsForCertificate",
 		"find the controller's certificates, only with gate EnableCertificateManagement or --enable-tls-secret-import"},
-	"RequestCertificate": {ServiceACM, "acm:RequestCertificate",
+	"RequestCertificate": {awsclient.ServiceACM, "acm:RequestCertificate",
 		"request certificates, only with gate EnableCertificateManagement"},
 
-	"PutObject": {ServiceS3, "s3:PutObject", "upload the authorities that Gateways name, from which AWS makes trust " +
-		"stores, only with --trust-store-bucket"},
-	"GetObject": {ServiceS3, "s3:GetObject", "let AWS read the authorities when it is given a trust store, only with " +
-		"--trust-store-bucket"},
-	"DeleteObject": {ServiceS3, "s3:DeleteObject", "delete what was uploaded for a trust store, only with " +
+	"PutObject": {awsclient.ServiceS3, "s3:PutObject",
+		"upload the authorities that Gateways name, from which AWS makes trust " +
+			"stores, only with --trust-store-bucket"},
+	"GetObject": {awsclient.ServiceS3, "s3:GetObject",
+		"let AWS read the authorities when it is given a trust store, only with " +
+			"--trust-store-bucket"},
+	"DeleteObject": {awsclient.ServiceS3, "s3:DeleteObject", "delete what was uploaded for a trust store, only with " +
 		"--trust-store-bucket"},
 
-	"ChangeResourceRecordSets": {ServiceRoute53, "route53:ChangeResourceRecordSets",
+	"ChangeResourceRecordSets": {awsclient.ServiceRoute53, "route53:ChangeResourceRecordSets",
 		"prove to ACM who owns a name, only with gate EnableCertificateManagement"},
-	"ListHostedZones": {ServiceRoute53, "route53:ListHostedZones",
+	"ListHostedZones": {awsclient.ServiceRoute53, "route53:ListHostedZones",
 		"find the zone of a name, only with gate EnableCertificateManagement"},
 
 	"DescribeUserPoolClient": {"Cognito Identity Provider", "cognito-idp:DescribeUserPoolClient",
 		"sign users in with Cognito: AWS requires it for such a rule or listener"},
 
-	"AssumeRole": {ServiceSTS, "sts:AssumeRole", "reach target groups of other accounts, only where a " +
+	"AssumeRole": {awsclient.ServiceSTS, "sts:AssumeRole", "reach target groups of other accounts, only where a " +
 		"TargetGroupBinding names a role"},
 
-	"GetResources": {ServiceTagging, "tag:GetResources",
+	"GetResources": {awsclient.ServiceTagging, "tag:GetResources",
 		"find the resources of the controller by few calls, only with gate EnableRGTAPI"},
 
-	"GetCallerIdentity": {ServiceSTS, "sts:GetCallerIdentity", "read the account's id (always allowed)"},
-}, func(s addOnService) map[string]Operation { return s.operations })
+	"GetCallerIdentity": {awsclient.ServiceSTS, "sts:GetCallerIdentity", "read the account's id (always allowed)"},
+
+	"AssociateWebACL": {awsclient.ServiceWAFv2, "wafv2:AssociateWebACL", "put a web ACL before a load balancer"},
+	"DisassociateWebACL": {awsclient.ServiceWAFv2, "wafv2:DisassociateWebACL",
+		"remove a web ACL that no object declares any more"},
+	"GetWebACLForResource": {awsclient.ServiceWAFv2, "wafv2:GetWebACLForResource",
+		"know the web ACL of a load balancer for which an annotation names one"},
+	"ListWebACLs": {awsclient.ServiceWAFv2, "wafv2:ListWebACLs", "find a web ACL by name"},
+
+	"CreateProtection": {awsclient.ServiceShield, "shield:CreateProtection",
+		"have Shield Advanced protect a load balancer"},
+	"DeleteProtection": {awsclient.ServiceShield, "shield:DeleteProtection",
+		"end a protection that no object declares any more"},
+	"DescribeProtection": {awsclient.ServiceShield, "shield:DescribeProtection",
+		"read whether a load balancer is protected, if an annotation asks for it"},
+	"GetSubscriptionState": {awsclient.ServiceShield, "shield:GetSubscriptionState",
+		"know whether the account subscribes to Shield Advanced"},
+}, map[string]string{
+	"AddEndpoints":        "add endpoints to an endpoint group",
+	"CreateAccelerator":   "create an accelerator",
+	"CreateEndpointGroup": "create an endpoint group",
+	"CreateListener":      "open ports of an accelerator",
+	"DeleteAccelerator":   "delete an accelerator that the controller created",
+	"DeleteEndpointGroup": "delete an endpoint group that the controller created",
+	"DeleteListener":      "close ports of an accelerator",
+	"DescribeAccelerator": "know whether AWS has deployed a change",
+	"ListAccelerators":    "find the controller's accelerators",
+	"ListEndpointGroups":  "compare endpoint groups and endpoints",
+	"ListListeners":       "compare listeners of accelerators",
+	"ListTagsForResource": "know whose an accelerator is",
+	"RemoveEndpoints":     "remove endpoints from an endpoint group",
+	"TagResource":         "tag accelerators",
+	"UntagResource":       "remove unneeded tags",
+	"UpdateAccelerator":   "change an accelerator, and disable it before it is deleted",
+	"UpdateEndpointGroup": "change traffic dial, port overrides and endpoints of an endpoint group",
+	"UpdateListener":      "change a listener of an accelerator",
+})
 
 func elbv2Operation(name, purpose string) Operation {
-	return Operation{ServiceELBV2, "elasticloadbalancing:" + name, purpose}
+	return Operation{awsclient.ServiceELBV2, "elasticloadbalancing:" + name, purpose}
 }
 
 func ec2Operation(name, purpose string) Operation {
-	return Operation{ServiceEC2, "ec2:" + name, purpose}
+	return Operation{awsclient.ServiceEC2, "ec2:" + name, purpose}
 }
 
-// addOnService is a service that is called only if an object asks for an add-on of it.
-type addOnService struct {
-	id         string
-	operations map[string]Operation
-	codes      map[string]diag.Class // of errors that no other service has
-	// connect adds the client; endpoint is nil where none is given.
-	connect func(c *Clients, cfg aws.Config, endpoint *string)
-	// family is the token bucket of an operation; nil = one of the usual size for each.
-	family func(operation string) apiFamily
-}
-
-// addOnServices are the services of add-ons.
-var addOnServices = []addOnService{
-	wafv2Service,
-	shieldService,
-	acceleratorService,
-}
-
-// withAddOns completes a table by the rows of the services of add-ons.
-func withAddOns[V any](table map[string]V, rows func(addOnService) map[string]V) map[string]V {
-	for _, s := range addOnServices {
-		maps.Copy(table, rows(s))
+// withAccelerators adds the operations of Global Accelerator, by name and purpose. Some have the names of actions of
+// Elastic Load Balancing, so their keys begin with the name of the service.
+func withAccelerators(out map[string]Operation, purposes map[string]string) map[string]Operation {
+	for name, purpose := range purposes {
+		out[awsclient.ServiceGlobalAccelerator+" "+name] = Operation{awsclient.ServiceGlobalAccelerator,
+			"globalaccelerator:" + name, purpose + ", only with gate GlobalAcceleratorController"}
 	}
-	return table
+	return out
+}
+
+// Actions are the IAM actions of all operations, sorted.
+func Actions() []string {
+	var out []string
+	for _, o := range Operations {
+		out = append(out, o.Permission)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }

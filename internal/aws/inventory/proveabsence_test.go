@@ -85,7 +85,7 @@ func TestNothingIsLetGoOfOnAListingThatMayMissWhatThisProcessHasJustMade(t *test
 				return len(o.LoadBalancers) + len(o.TargetGroups) + len(o.SecurityGroups)
 			}
 			certain := func(since time.Time) time.Duration {
-				rest, wait, err := f.inv.EnsureConsistent(t.Context(), k, since)
+				rest, wait, err := f.inv.ProveAbsence(t.Context(), k, since)
 				if err != nil || rest.Proven() != (wait == 0) {
 					t.Fatalf("%q, %v, %v", rest, wait, err)
 				}
@@ -137,7 +137,7 @@ func TestStacksThatGoWhileAListingIsUnderWayShareItAsTheProof(t *testing.T) {
 		f.clock.Advance(time.Minute)
 		f.reads()
 		certain := func(name string) {
-			if gone, wait, err := f.inv.EnsureConsistent(t.Context(), key(stack.Ingress, name), before); !gone.Proven() ||
+			if gone, wait, err := f.inv.ProveAbsence(t.Context(), key(stack.Ingress, name), before); !gone.Proven() ||
 				err != nil {
 				t.Errorf("%s: %q, %v, %v", name, gone, wait, err)
 			}

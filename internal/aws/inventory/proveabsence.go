@@ -10,13 +10,13 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// EnsureConsistent proves that AWS has no resource of a stack, for a caller that is about to remove the finalizers of
+// ProveAbsence proves that AWS has no resource of a stack, for a caller that is about to remove the finalizers of
 // the stack's objects. AWS's lists lag behind writes. So a listing may miss a resource that a former process wrote
 // just before this one began to read, that a write with unknown outcome created, or that this process created just
 // before the stack was invalidated. Without proof, the caller makes a new plan after wait. since is when the oldest
 // object of the stack was created: no former process wrote for an object that is younger than the first listing.
-// EnsureConsistent costs one listing for all stacks together.
-func (i *Inventory) EnsureConsistent(ctx context.Context, key stack.Key, since time.Time) (rest absence.Absence,
+// ProveAbsence costs one listing for all stacks together.
+func (i *Inventory) ProveAbsence(ctx context.Context, key stack.Key, since time.Time) (rest absence.Absence,
 	wait time.Duration, err error) {
 	e := i.entry(key)
 	i.mu.Lock()

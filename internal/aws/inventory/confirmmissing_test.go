@@ -76,7 +76,7 @@ func TestWhatAListLacksIsReadByItsID(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t)
 			overlooked := func(parts inventory.LostParts) (found bool, err error) {
-				return f.inv.Overlooked(t.Context(), parts, f.inv.Lists())
+				return f.inv.ConfirmMissing(t.Context(), parts, f.inv.Lists())
 			}
 			if found, err := overlooked(c.has); found || err != nil {
 				t.Errorf("without a list: %v, %v", found, err)
@@ -126,12 +126,12 @@ func TestChangedListsDecideNothingOfEarlierPlans(t *testing.T) {
 				f.sim.Gate.ClearFaults()
 				if !found {
 					f.clock.Advance(time.Hour)
-				} else if again, err := f.inv.Overlooked(t.Context(), c.lost, lists); !again &&
+				} else if again, err := f.inv.ConfirmMissing(t.Context(), c.lost, lists); !again &&
 					!errors.Is(err, absence.ErrUnknown) {
 					t.Fatalf("the first stack: %t, %v", again, err)
 				}
 				f.answer(facts.Need{Kind: c.need})
-				if again, err := f.inv.Overlooked(t.Context(), c.lost, lists); !again || err != nil {
+				if again, err := f.inv.ConfirmMissing(t.Context(), c.lost, lists); !again || err != nil {
 					t.Errorf("the second stack: %t, %v; want it to be compiled again", again, err)
 				}
 			})
@@ -162,7 +162,7 @@ func TestPartOfTheRouteTablesMovesNoLoadBalancer(t *testing.T) {
 			}
 			moved := []inventory.LostParts{{Subnets: []string{publicSubnet}}, {NewSubnets: []string{publicSubnet}}}
 			for _, parts := range moved {
-				_, err := f.inv.Overlooked(t.Context(), parts, f.inv.Lists())
+				_, err := f.inv.ConfirmMissing(t.Context(), parts, f.inv.Lists())
 				if unknown := errors.Is(err, absence.ErrUnknown); unknown == main {
 					t.Errorf("%+v: %v", parts, err)
 				}
@@ -172,7 +172,7 @@ func TestPartOfTheRouteTablesMovesNoLoadBalancer(t *testing.T) {
 				t.Error("in the end the subnet is not public")
 			}
 			for _, parts := range moved {
-				if again, err := f.inv.Overlooked(t.Context(), parts, f.inv.Lists()); again || err != nil {
+				if again, err := f.inv.ConfirmMissing(t.Context(), parts, f.inv.Lists()); again || err != nil {
 					t.Errorf("in the end, %+v: %t, %v", parts, again, err)
 				}
 			}
@@ -188,14 +188,14 @@ func TestTargetGroupThatAnEmptyAnswerLacksIsNotGone(t *testing.T) {
 	_, tg := f.balancer("web", tracking("web"))
 	web := key(stack.Ingress, "web")
 	f.empty("DescribeTargetGroups", 0)
-	if _, err := f.inv.Missed(t.Context(), web, []string{tg}); !errors.Is(err, absence.ErrUnknown) {
+	if _, err := f.inv.FindUnlisted(t.Context(), web, []string{tg}); !errors.Is(err, absence.ErrUnknown) {
 		t.Errorf("an empty answer: %v", err)
 	}
 	f.sim.Gate.ClearFaults()
-	if exists, err := f.inv.Missed(t.Context(), web, []string{tg}); !exists || err != nil {
+	if exists, err := f.inv.FindUnlisted(t.Context(), web, []string{tg}); !exists || err != nil {
 		t.Errorf("one that exists: %t %v", exists, err)
 	}
-	if exists, err := f.inv.Missed(t.Context(), web, []string{tg[:len(tg)-1] + "x"}); exists || err != nil {
+	if exists, err := f.inv.FindUnlisted(t.Context(), web, []string{tg[:len(tg)-1] + "x"}); exists || err != nil {
 		t.Errorf("one that does not: %t %v", exists, err)
 	}
 }

@@ -1,0 +1,163 @@
+package compile
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+)
+
+// stops reports whether a note stops a group under --strict-groups. The existing controller, which does the same,
+// admits reserved tags.
+func stops(d diag.Diagnostic) bool {
+	return d.Class != diag.Note && d.Code != diag.ReservedTag && d.Scope != diag.Rule
+}
+
+// waitFor are the findings of members without errors, whose group waits for others.
+func (c *compiler) waitFor(found diag.List) diag.List {
+	var wrong []string
+	for _, m := range c.e.Members {
+		if slices.ContainsFunc(found, func(d diag.Diagnostic) bool { return d.Object == m.Object && d.Class != diag.Note }) {
+			wrong = append(wrong, m.Object.String())
+		}
+	}
+	if len(wrong) == 0 {
+		return nil
+	}
+	names := strings.Join(wrong, ", ")
+	var out diag.List
+	for _, m := range c.e.Members {
+		if !slices.Contains(wrong, m.Object.String()) {
+			out = append(out, diag.New(m.Object, "", diag.GroupWaits,
+				fmt.Sprintf("nothing of the group is built or changed until %s is corrected, because the controller runs with "+
+					"--strict-groups", names),
+				"see the events there, or run the controller without the flag"))
+		}
+	}
+	return out
+}
+
+func (c *compiler) finish(b *build) Result {
+	b.keep.Namespaces = b.declaringNamespaces()
+	r := Result{Stack: b.stack(), Keep: b.keep, Kept: c.restored.Kept, Origins: b.origins, Consents: b.consents,
+		Unmade: b.unmade, Full: b.full, Memory: c.carry(), DriftPolicy: b.settings.driftPolicy,
+		ReplacementPolicy: b.settings.replacement.Field}
+	if c.keepsSettings { // what is in effect is not remembered, so that the next compilation does the same
+		c.noteKept(b)
+	}
+	if c.keepsSettings && c.e.Unseen == nil {
+		r.Diagnostics = c.diagnose(b, "")
+		return r
+	}
+	for i, m := range c.e.Members {
+		keep := b.members[i].Remember(m, b.notes[i])
+		if _, known := r.Memory.Good[m.Object]; !known || b.members[i].State == quarantine.Current &&
+			!keep.Diagnostics.HasErrors() {
+			r.Memory.Good[m.Object] = keep
+		}
+	}
+	if !c.keepsSettings {
+		r.Memory.Members, r.Memory.Effect = b.group.Seniority(c.e.Leaving...), b.group.NewEffect
+		r.Memory.Later = b.group.CountLater(r.Memory.Members)
+	}
+	if !b.keepsLost { // AWS has nothing of what is not known
+		r.Memory.Listeners = withoutLost(r.Memory.Listeners)
+	}
+	r.Memory.TargetGroups = b.formerOwners()
+	if b.lb.ARN != "" && !slices.Contains(r.Memory.Beside, b.lb.ARN) {
+		r.Memory.Beside = append(slices.Clip(r.Memory.Beside), b.lb.ARN)
+	}
+	r.Stack.Beside = r.Memory.Beside
+	r.Memory.Certificates = b.brought(c.before.Certificates)
+	r.Keep.Brought = r.Memory.Certificates
+	r.Diagnostics = c.diagnose(b, "")
+	return r
+}
+
+// noteKept notes on the members that are built which members changes of shared settings wait for.
+func (c *compiler) noteKept(b *build) {
+	if u := c.e.Unseen; u != nil {
+		for i := range b.members {
+			b.note(i, UnseenMembers(b.members[i].Object, u))
+		}
+		return
+	}
+	var unreadable []string
+	for i := range b.members {
+		if b.members[i].Unreadable() {
+			unreadable = append(unreadable, b.members[i].Object.String())
+		}
+	}
+	names := strings.Join(unreadable, ", ")
+	for i := range b.members {
+		if m := &b.members[i]; !m.State.LeftOut() {
+			b.note(i, diag.New(m.Object, "", diag.SettingsWait,
+				fmt.Sprintf("changes to the load balancer's settings, ports and certificates are on hold: %s is invalid or under "+
+					"dry run, and its last valid version is unknown; rules and targets are still updated", names),
+				"correct it, or remove its annotation dry-run; see its events"))
+		}
+	}
+}
+
+// diagnose lists the diagnostics by member. The text of an error includes its consequence.
+func (c *compiler) diagnose(b *build, consequence string) diag.List {
+	var out diag.List
+	for i, m := range c.e.Members {
+		state := b.members[i].State
+		after := consequence
+		if after == "" {
+			after = c.untilFixed(m.Object, state)
+			switch {
+			case !b.members[i].Unreadable():
+			case m.Former:
+				after = "; its rules and the settings of the load balancer stay as they are in AWS until this is fixed"
+			default:
+				after += "; the settings of the load balancer stay as they are, too"
+			}
+		}
+		var list diag.List
+		for _, d := range m.Diagnostics {
+			switch {
+			case quarantine.Disqualifies(m, d), consequence == unserving && missingPart(d):
+				d.Text += after
+			case consequence == "" && d.Class != diag.Note && d.Scope == diag.Frontend:
+				d.Text += b.frontendConsequence()
+			}
+			list = appendOnce(list, d)
+		}
+		for _, d := range slices.Concat(b.members[i].Reasons, b.failures[i]) {
+			if !slices.Contains(m.Diagnostics, d) {
+				d.Text += after
+				list = appendOnce(list, d)
+			}
+		}
+		for _, d := range b.notes[i] {
+			if consequence == unserving && missingPart(d) {
+				d.Text += consequence
+			}
+			list = appendOnce(list, d)
+		}
+		out = append(out, list...)
+	}
+	return out
+}
+
+// untilFixed is what becomes of a member that is set aside.
+func (c *compiler) untilFixed(o diag.Object, s quarantine.State) string {
+	switch {
+	case s == quarantine.LastGood:
+		return fmt.Sprintf("; the last good version of %s keeps serving", o)
+	case s == quarantine.Frozen && c.e.Type == stack.Network:
+		return "; its existing listeners in AWS do not change, its other ports refuse connections until this is fixed"
+	case s == quarantine.Frozen:
+		return "; its existing rules in AWS do not change, its other hosts and paths answer 503 until this is fixed"
+	case s.LeftOut() && c.e.Type == stack.Network:
+		return "; the ports that it is to serve refuse connections until this is fixed"
+	case s.LeftOut():
+		return "; requests for its hosts and paths are answered with 503 until this is fixed"
+	}
+	return ""
+}
