@@ -98,8 +98,13 @@ func (f Gateway) exists(g *gatewayv1.Gateway, key stack.Key) bool {
 }
 
 // Recalling returns a front end that also knows what the compiler remembers of a stack: the last valid versions of the
-// listeners of a Gateway, to what those of its routes forward, and what configured their target groups.
+// listeners of a Gateway, to what those of its routes forward, what configured their target groups, and the classes of
+// Ingresses.
 func Recalling(f Loader, before *compile.Memory) Loader {
+	if i, is := f.(Ingress); is && before != nil {
+		i.Config.LastClass = func(ing diag.Object) string { return before.Good[ing].Class }
+		return i
+	}
 	g, is := f.(Gateway)
 	if !is || !before.Any() {
 		return f

@@ -34,13 +34,14 @@ type Member struct {
 	State   State
 	Reasons diag.List // errors for which earlier versions were set aside
 	Shared  bool      // one of the reasons concerns a setting of the whole load balancer
+	unbound *intent.Member
 }
 
 // Unreadable reports whether the member is part of the load balancer, and its values of shared settings are not known.
 func (m *Member) Unreadable() bool { return m.State == Frozen && m.Shared }
 
 // Demote sets the present version of a member aside. Its last good version replaces it, if there is one that has not
-// been tried.
+// been tried: first as class parameters bind it, then without those of them that a build may refuse.
 func (m *Member) Demote(reasons diag.List, shared bool, good map[diag.Object]intent.Member, newcomer bool) {
 	m.Reasons = append(m.Reasons, reasons...)
 	m.Shared = m.Shared || shared
@@ -52,7 +53,12 @@ func (m *Member) Demote(reasons diag.List, shared bool, good map[diag.Object]int
 		// The settings are those of the last good version; order in the group and age are the present ones.
 		last.Order, last.Created, last.Authority, last.Diagnostics = m.Order, m.Created, m.Authority, nil
 		last.Withheld, last.ClassOfGroup = m.Withheld, m.ClassOfGroup
-		m.Member, m.Shared = boundByClass(withoutWithdrawn(last, m.Member), m.Member), false
+		m.Member, m.unbound = boundByClass(withoutWithdrawn(last, m.Member), m.Member)
+		m.Shared = false
+		return
+	}
+	if m.unbound != nil && m.State == LastGood {
+		m.Member, m.unbound, m.Shared = *m.unbound, nil, false
 		return
 	}
 	m.State = Frozen

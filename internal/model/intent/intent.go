@@ -138,11 +138,23 @@ type Member struct {
 	// Withheld marks a deployed member that sets what it may not: its present version is not deployed. Unlike a Former
 	// member, it does not delay the others if its last valid version is not known.
 	Withheld bool `json:"-"`
-	// OfClass has the source ranges, prefix lists and SSL policy of the class parameters. They bind the member's listeners
-	// in its last valid version, too: a mistake must not keep what an administrator has taken away. Nil = there are none.
-	OfClass *Listener `json:"-"`
+	// Class is the IngressClass of this version; empty = none.
+	Class string `json:",omitempty"`
+	// OfClass is what class parameters set now: those of the present class, and those of the class of the last valid
+	// version if it has another one. They bind that version, too: a mistake must not keep what an administrator has taken
+	// away.
+	OfClass []ClassSettings `json:"-"`
 	// ClassOfGroup is true if the class parameters of the member name the group: what they set applies to the whole group.
 	ClassOfGroup bool `json:"-"`
+}
+
+// ClassSettings are the settings that the parameters of an IngressClass set.
+type ClassSettings struct {
+	Class    string
+	Settings Settings
+	Listener Listener // of each port: source ranges, prefix lists; of secure ports: SSL policy, certificates
+	// Listeners have the attributes of listeners by protocol and port.
+	Listeners []Listener
 }
 
 // Rank returns the place of the member in its group.
