@@ -40,6 +40,8 @@ type conflict struct {
 	among      []int  // the members that share the setting
 	candidates []candidate
 	fallback   string // the value in effect if no member sets one
+	// follows: the value follows its owners, because the values of others are used, too.
+	follows bool
 	// exists reports whether a candidate equals the value in AWS, and byDefault whether AWS has the fallback. nil = that
 	// is not known.
 	exists    func(i int) bool
@@ -111,15 +113,25 @@ func (g *Group) resolveAmong(q conflict) resolution {
 			o := g.Members[q.candidates[at].member].Object
 			return slices.ContainsFunc(last.Owners, func(w Owner) bool { return w.Member == o && may(w) })
 		}
+		founds := func(at int) bool { return owns(at, func(w Owner) bool { return !w.Agrees }) }
 		same := filter(all, func(at int) bool {
 			return q.candidates[at].value == last.Value && owns(at, func(Owner) bool { return true })
 		})
+		changed := filter(all, founds)
+		// Those that agree with an owner keep the owner from loosening a restriction, not from other edits.
+		if !slices.ContainsFunc(same, founds) {
+			edited := filter(changed, func(at int) bool {
+				return q.follows || !p.restricts || p.tighter != nil && p.tighter(q.candidates[at].value, last.Value)
+			})
+			if len(edited) > 0 {
+				same = edited
+			}
+		}
+		if len(same) == 0 {
+			same = changed
+		}
 		if len(same) > 0 {
 			return resolution{winner: g.best(q.candidates, same, p), incumbent: true}
-		}
-		changed := filter(all, func(at int) bool { return owns(at, func(w Owner) bool { return !w.Agrees }) })
-		if len(changed) > 0 {
-			return resolution{winner: g.best(q.candidates, changed, p), incumbent: true}
 		}
 		ended = true
 	case g.InEffect != nil:
