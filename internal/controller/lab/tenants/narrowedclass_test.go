@@ -84,7 +84,9 @@ func choices(l *lab.Lab) string {
 // or has gone to another class with a mistake.
 func TestNarrowedClassBindsEveryField(t *testing.T) {
 	t.Parallel()
-	wrong := func(i *networkingv1.Ingress) { i.Annotations["alb.ingress.kubernetes.io/healthcheck-interval-seconds"] = "soon" }
+	wrong := func(i *networkingv1.Ingress) {
+		i.Annotations["alb.ingress.kubernetes.io/healthcheck-interval-seconds"] = "soon"
+	}
 	named := func(class string) func(*networkingv1.Ingress) {
 		return func(i *networkingv1.Ingress) { i.Spec.IngressClassName = &class }
 	}
