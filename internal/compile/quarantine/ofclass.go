@@ -20,8 +20,8 @@ func boundByClass(last, now intent.Member) (bound intent.Member, unbound *intent
 		of := &now.OfClass[i]
 		if of.Class != last.Class {
 			for j := range last.Listeners {
-				if l := &last.Listeners[j]; within(of.Listener.InboundCIDRs.Value, l) {
-					bindField(&l.InboundCIDRs, of.Listener.InboundCIDRs)
+				if l := &last.Listeners[j]; within(of.Listener.InboundCIDRs.Value, l) && of.Listener.InboundCIDRs.Set {
+					l.InboundCIDRs, l.NoRanges = of.Listener.InboundCIDRs, of.Listener.NoRanges
 				}
 			}
 			continue
@@ -36,9 +36,11 @@ func boundByClass(last, now intent.Member) (bound intent.Member, unbound *intent
 	}
 	bound = last
 	for i := range now.OfClass {
-		if of := &now.OfClass[i]; of.Class == last.Class && (of.Settings.Subnets.Set || of.Settings.SSLRedirectPort.Set) {
+		if of := &now.OfClass[i]; of.Class == last.Class && (of.Settings.Subnets.Set || of.Settings.SSLRedirectPort.Set ||
+			of.Settings.SecurityGroups.Set) {
 			bindField(&bound.Settings.Subnets, of.Settings.Subnets)
 			bindField(&bound.Settings.SSLRedirectPort, of.Settings.SSLRedirectPort)
+			bindField(&bound.Settings.SecurityGroups, of.Settings.SecurityGroups)
 			return bound, &last
 		}
 	}
@@ -75,20 +77,26 @@ func bindWebACL(to, of *intent.AddOns) {
 // bindListener sets what class parameters set of a listener.
 func bindListener(l *intent.Listener, of *intent.ClassSettings) {
 	if of.Listener.InboundCIDRs.Set {
-		l.InboundCIDRs, l.NoRanges = of.Listener.InboundCIDRs, false
+		l.InboundCIDRs, l.NoRanges = of.Listener.InboundCIDRs, of.Listener.NoRanges
 	}
 	bindField(&l.PrefixLists, of.Listener.PrefixLists)
+	if l.Protocol == "HTTPS" {
+		bindSecure(l, &of.Listener)
+	}
 	for i := range of.Listeners {
 		if o := &of.Listeners[i]; o.Protocol == l.Protocol && o.Port == l.Port {
 			l.Attributes = overlay(l.Attributes, o.Attributes)
+			bindSecure(l, o)
 		}
 	}
-	if l.Protocol != "HTTPS" {
-		return
-	}
-	bindField(&l.SSLPolicy, of.Listener.SSLPolicy)
-	if of.Listener.Certificates.Set {
-		l.Certificates, l.Owned, l.DiscoverFirst, l.DiscoverHosts = of.Listener.Certificates, nil, nil, nil
+}
+
+// bindSecure sets what class parameters set of a secure listener.
+func bindSecure(l, of *intent.Listener) {
+	bindField(&l.SSLPolicy, of.SSLPolicy)
+	bindField(&l.Mutual, of.Mutual)
+	if of.Certificates.Set {
+		l.Certificates, l.Owned, l.DiscoverFirst, l.DiscoverHosts = of.Certificates, nil, nil, nil
 	}
 }
 

@@ -138,9 +138,9 @@ type Member struct {
 	// Withheld marks a deployed member that sets what it may not: its present version is not deployed. Unlike a Former
 	// member, it does not delay the others if its last valid version is not known.
 	Withheld bool `json:"-"`
-	// Class is the IngressClass of this version; empty = none.
+	// Class is the IngressClass or GatewayClass of this version; empty = none.
 	Class string `json:",omitempty"`
-	// OfClass is what class parameters set now: those of the present class, and those of the class of the last valid
+	// OfClass is what parameters of classes set now: those of the present class, and those of the class of the last valid
 	// version if it has another one. They bind that version, too: a mistake must not keep what an administrator has taken
 	// away.
 	OfClass []ClassSettings `json:"-"`
@@ -148,12 +148,12 @@ type Member struct {
 	ClassOfGroup bool `json:"-"`
 }
 
-// ClassSettings are the settings that the parameters of an IngressClass set.
+// ClassSettings are the settings that the parameters of a class set, and that its objects cannot override.
 type ClassSettings struct {
 	Class    string
 	Settings Settings
 	Listener Listener // of each port: source ranges, prefix lists; of secure ports: SSL policy, certificates
-	// Listeners have the attributes of listeners by protocol and port.
+	// Listeners have what is set for one protocol and port.
 	Listeners []Listener
 }
 

@@ -192,3 +192,53 @@ func TestNameTakesNoWebACL(t *testing.T) {
 		})
 	}
 }
+
+// TestNarrowedClassBindsInvalidGateways has an administrator restrict the configuration of a GatewayClass, while a Gateway
+// of it is invalid, or names a class that does not exist.
+func TestNarrowedClassBindsInvalidGateways(t *testing.T) {
+	t.Parallel()
+	gateway := func(class, more string) string {
+		return "Gateway shop/web {spec: {gatewayClassName: " + class + more +
+			", listeners: [{name: http, port: 80, protocol: HTTP}]}}\n"
+	}
+	own := func(ranges string) string {
+		return "LoadBalancerConfiguration shop/own {spec: {tags: {team: mine}, sourceRanges: [" + ranges + "]}}"
+	}
+	const (
+		class = "GatewayClass /ours {spec: {controllerName: gateway.k8s.aws/alb, parametersRef: {group: gateway.k8s.aws, " +
+			"kind: LoadBalancerConfiguration, namespace: kube-system, name: class}}}\n"
+		uses = ", infrastructure: {parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, name: "
+	)
+	for name, invalid := range map[string]string{
+		"no such configuration": gateway("ours", uses+"none}}"),
+		"no such class":         gateway("none", uses+"own}}"),
+		"a mistake":             own("10.0.0.0"),
+	} {
+		for _, restarted := range []bool{false, true} {
+			t.Run(name+map[bool]string{true: ", restarted"}[restarted], func(t *testing.T) {
+				t.Parallel()
+				l := lab.NewGateway(t, class+"LoadBalancerConfiguration kube-system/class {spec: {}}\n"+
+					gateway("ours", uses+"own}}")+own("0.0.0.0/0"))
+				l.Checkpointed = true
+				l.Restart()
+				l.SettleWeb()
+				l.Apply(strings.TrimSpace(invalid))
+				l.SettleWeb()
+				open := choices(l)
+				if restarted {
+					l.End()
+				}
+				l.Apply("LoadBalancerConfiguration kube-system/class {spec: {sourceRanges: [10.0.0.0/8], " +
+					"tags: {team: theirs}, loadBalancerAttributes: [{key: idle_timeout.timeout_seconds, value: \"70\"}]}}")
+				if restarted {
+					l.Restart()
+				}
+				l.SettleWeb()
+				want := strings.NewReplacer("0.0.0.0/0", "10.0.0.0/8", "mine", "theirs", "idle 60", "idle 70").Replace(open)
+				if got := choices(l); got != want || !strings.Contains(open, "0.0.0.0/0") || !strings.Contains(open, "mine") {
+					t.Errorf("before:\n%sgot:\n%swant:\n%s%s", open, got, want, strings.Join(l.Events, "\n"))
+				}
+			})
+		}
+	}
+}
