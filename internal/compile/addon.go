@@ -160,9 +160,9 @@ func (b *build) mergeWebACL() webACL {
 	}), false}
 }
 
-// yieldsToARN reports whether the ARN of another namespace comes before a web ACL's name, which is noted then. It matters
-// only if nothing is remembered: what was in effect before is not known, and the name must not take the web ACL of an
-// older member from all.
+// yieldsToARN reports whether the ARN of another namespace comes before a web ACL's name, which is noted then. It
+// matters only if nothing is remembered: what was in effect before is not known, and the name must not take the web ACL
+// of an older member from all.
 func (b *build) yieldsToARN(name merge.Owned[string]) bool {
 	by := &b.members[name.Member]
 	if !b.group.Joinable || b.group.Strict || b.group.InEffect != nil || by.Authority == intent.Deciding {

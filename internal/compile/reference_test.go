@@ -152,8 +152,8 @@ func TestAmbiguousTargetGroupIsRefused(t *testing.T) {
 	}
 }
 
-// TestNetworkListenerGoesWithoutRefusedTargetGroups has a Service that is served name a target group that it may not, or
-// may no longer: the listener forwards to the others, and goes without any.
+// TestNetworkListenerGoesWithoutRefusedTargetGroups has a Service that is served name a target group that it may no
+// longer: the listener forwards to the others, and goes without any.
 func TestNetworkListenerGoesWithoutRefusedTargetGroups(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -41,7 +41,8 @@ func (t *translation) ofClasses() (out []intent.ClassSettings) {
 
 // ofClass is what the configuration of a class sets for a Gateway without any of its own. Ranges that are none are left
 // out.
-func (t *translation) ofClass(class *gatewayv1.GatewayClass, c *configv1.LoadBalancerConfiguration) intent.ClassSettings {
+func (t *translation) ofClass(class *gatewayv1.GatewayClass,
+	c *configv1.LoadBalancerConfiguration) intent.ClassSettings {
 	g := &gatewayv1.Gateway{ObjectMeta: metav1.ObjectMeta{Namespace: t.Gateway.Namespace, Name: t.Gateway.Name,
 		UID: t.Gateway.UID}}
 	of := &translation{Loaded: &Loaded{Gateway: g, Class: class, Family: t.Family,

@@ -130,6 +130,8 @@ type Member struct {
 	// Named are the known annotations, and the keys and entries of annotations that name a backend, a listener or a port,
 	// as Misspelling.Lacks.
 	Named []string `json:",omitempty"`
+	// Reduced marks a remembered version whose routes are forgotten, because they take too much room.
+	Reduced bool `json:",omitempty"`
 	// Former marks a member whose class or group name became invalid while it was part of the load balancer. Its present
 	// version does not apply, and its last valid version stays. Without a known one, nothing that the member may own can
 	// be changed or deleted, and the stack cannot be built until the member is corrected. Checkpoints use the former

@@ -76,12 +76,12 @@ func choices(l *lab.Lab) string {
 		}
 	}
 	slices.Sort(peers)
-	return fmt.Sprintln("subnets", subnets, "\nports", ports, "\nweb ACLs", acls, "\npeers", slices.Compact(peers), "\ntag",
-		lb.Tags["team"], "\nidle", lb.Attributes["idle_timeout.timeout_seconds"])
+	return fmt.Sprintln("subnets", subnets, "\nports", ports, "\nweb ACLs", acls, "\npeers", slices.Compact(peers),
+		"\ntag", lb.Tags["team"], "\nidle", lb.Attributes["idle_timeout.timeout_seconds"])
 }
 
-// TestNarrowedClassBindsEveryField has an administrator restrict a class, while an Ingress of it is invalid in some way,
-// or has gone to another class with a mistake.
+// TestNarrowedClassBindsEveryField has an administrator restrict a class, while an Ingress of it is invalid in some
+// way, or has gone to another class with a mistake.
 func TestNarrowedClassBindsEveryField(t *testing.T) {
 	t.Parallel()
 	wrong := func(i *networkingv1.Ingress) {
@@ -124,7 +124,8 @@ func TestNarrowedClassBindsEveryField(t *testing.T) {
 				}
 				l.Settle(lab.Key("web"))
 				want := fmt.Sprintln("subnets", subnets, "\nports", []string{
-					"443 [" + second + "] ELBSecurityPolicy-TLS13-1-2-2021-06 fixed-response true\n", "80 []  redirect false\n"}, "\nweb ACLs",
+					"443 [" + second + "] ELBSecurityPolicy-TLS13-1-2-2021-06 fixed-response true\n", "80 []  redirect false\n"},
+					"\nweb ACLs",
 					[]string{before.WebACLs[0].ARN}, "\npeers", []string{"10.0.0.0/8"}, "\ntag", "theirs", "\nidle", "70")
 				if got := choices(l); got != want {
 					t.Errorf("before:\n%sgot:\n%swant:\n%s%s", open, got, want, strings.Join(l.Events, "\n"))
@@ -142,8 +143,8 @@ func TestNarrowedClassBindsEveryField(t *testing.T) {
 	}
 }
 
-// TestUnfitClassBindsTheRest has an administrator restrict a class to a subnet that does not exist, and to ranges, while
-// an Ingress of it is invalid: the ranges count, and nothing else changes.
+// TestUnfitClassBindsTheRest has an administrator restrict a class to a subnet that does not exist, and to ranges,
+// while an Ingress of it is invalid: the ranges count, and nothing else changes.
 func TestUnfitClassBindsTheRest(t *testing.T) {
 	t.Parallel()
 	l := lab.NewKeeper(t, append(classWith("alb", v1beta1.IngressClassParamsSpec{}), lab.Service("a"),
@@ -162,8 +163,8 @@ func TestUnfitClassBindsTheRest(t *testing.T) {
 	}
 }
 
-// TestNameTakesNoWebACL has a member of namespace mal name a web ACL, or none, beside the ARN of an older member, after a
-// start without checkpoints.
+// TestNameTakesNoWebACL has a member of namespace mal name a web ACL, or none, beside the ARN of an older member, after
+// a start without checkpoints.
 func TestNameTakesNoWebACL(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"none", lab.GuardACL + "-2"} {
@@ -193,8 +194,8 @@ func TestNameTakesNoWebACL(t *testing.T) {
 	}
 }
 
-// TestNarrowedClassBindsInvalidGateways has an administrator restrict the configuration of a GatewayClass, while a Gateway
-// of it is invalid, or names a class that does not exist.
+// TestNarrowedClassBindsInvalidGateways has an administrator restrict the configuration of a GatewayClass, while a
+// Gateway of it is invalid, or names a class that does not exist.
 func TestNarrowedClassBindsInvalidGateways(t *testing.T) {
 	t.Parallel()
 	gateway := func(class, more string) string {
