@@ -243,3 +243,30 @@ func TestNarrowedClassBindsInvalidGateways(t *testing.T) {
 		}
 	}
 }
+
+// TestWithdrawnImportKeepsTheCertificate has an administrator withdraw the import of Secrets: a listener that has no
+// other certificate keeps the imported one, as AWS has no HTTPS listener without.
+func TestWithdrawnImportKeepsTheCertificate(t *testing.T) {
+	t.Parallel()
+	for _, flag := range []bool{false, true} {
+		l := lab.NewKeeper(t, append(classWith("alb", v1beta1.IngressClassParamsSpec{ImportTLSSecrets: ptr.To(true)}),
+			lab.Service("s0"), lab.Sealed("web", "tls"))...)
+		l.OwnCertificates()
+		l.Settle(lab.Key("web"))
+		before := choices(l)
+		if flag {
+			l.Config.ImportTLSSecrets = false
+			l.End()
+			l.Restart()
+		} else {
+			params := &v1beta1.IngressClassParams{}
+			l.Must(l.Client.Get(t.Context(), client.ObjectKey{Name: "alb"}, params))
+			params.Spec.ImportTLSSecrets = ptr.To(false)
+			l.Must(l.Client.Update(t.Context(), params))
+		}
+		l.Settle(lab.Key("web"))
+		if got := choices(l); got != before || !strings.Contains(got, "certificate/") {
+			t.Errorf("flag %t: before:\n%safter:\n%s%s", flag, before, got, strings.Join(l.Events, "\n"))
+		}
+	}
+}
