@@ -83,6 +83,27 @@ func TestANewcomersCertificateDoesNotBecomeTheDefault(t *testing.T) {
 	}
 }
 
+// TestNewcomerHoldsNoDefaultCertificate has a newcomer name the default certificate of an older member, which then
+// replaces it.
+func TestNewcomerHoldsNoDefaultCertificate(t *testing.T) {
+	t.Parallel()
+	c2 := strings.Replace(certificate1, "c1", "c2", 1)
+	web, evil := ingress("shop", "web", https(certificate1), born(1)), ingress("mal", "evil", https(certificate1), lowest,
+		born(9))
+	var memory *Memory
+	for _, web := range []intent.Member{web, web, ingress("shop", "web", https(c2), born(1))} {
+		e := loadBalancer(evil, web)
+		if e.Key.ID = (stack.ID{Name: "group"}); memory == nil {
+			e.Members = e.Members[1:]
+		}
+		memory = Compile(e, account(), config(), memory).Memory
+	}
+	e := loadBalancer(evil, ingress("shop", "web", https(c2), born(1)))
+	e.Key.ID = stack.ID{Name: "group"}
+	same(t, "certificates", mustBuild(t, Compile(e, account(), config(), memory)).Listeners[1].Certificates,
+		[]string{c2, certificate1})
+}
+
 func TestCertificatesOfAGroupAreAnOrderedUnion(t *testing.T) {
 	t.Parallel()
 	c2 := strings.Replace(certificate1, "c1", "c2", 1)

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/policy/consent"
@@ -57,8 +58,8 @@ func balancerName(arn string) string {
 }
 
 func (b *build) refuseBalancer(i int, tg *intent.TargetGroup, source intent.Source) {
-	b.refuse(i, source,
+	b.fail(i, diag.New(b.members[i].Object, source.Path(), diag.RefNotPermitted,
 		fmt.Sprintf("the condition Programmed of Gateway %s/%s names load balancer %s, which does not belong to that Gateway",
 			tg.ServiceNamespace, tg.ServiceName, tg.Balancer),
-		"remove the condition; the controller writes the ARN of the Gateway's own load balancer")
+		"remove the condition; the controller writes the ARN of the Gateway's own load balancer"))
 }

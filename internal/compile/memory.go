@@ -119,8 +119,9 @@ func namedTextsOf(all map[diag.Object]map[string]string) (out []namedTexts) {
 	return out
 }
 
-// Reduced is the memory without the last good versions of the members of one namespace, those that take most: how much
-// a tenant declares must not have the others' versions forgotten. ok is false if only one namespace has some.
+// Reduced is the memory without the routes of the members of one namespace, those that take most, and once they are
+// gone without these members' versions: how much a tenant declares must not have the others' versions forgotten. ok is
+// false if only one namespace has some.
 func (m *Memory) Reduced() (smaller any, ok bool) {
 	size := map[string]int{}
 	for o, good := range m.Good {
@@ -136,8 +137,25 @@ func (m *Memory) Reduced() (smaller any, ok bool) {
 	most := slices.MaxFunc(slices.Sorted(maps.Keys(size)), func(a, b string) int { return cmp.Compare(size[a], size[b]) })
 	out := *m
 	out.Good = maps.Clone(m.Good)
-	maps.DeleteFunc(out.Good, func(o diag.Object, _ intent.Member) bool { return o.Namespace == most })
+	left := false
+	for o, good := range m.Good {
+		if o.Namespace == most && !good.Reduced {
+			out.Good[o], left = withoutRoutes(good), true
+		}
+	}
+	if !left {
+		maps.DeleteFunc(out.Good, func(o diag.Object, _ intent.Member) bool { return o.Namespace == most })
+	}
 	return &out, true
+}
+
+// withoutRoutes is a version of a member whose settings are remembered, and whose routes are not.
+func withoutRoutes(m intent.Member) intent.Member {
+	m.Reduced, m.Routes, m.Unserved, m.Listeners = true, nil, nil, slices.Clone(m.Listeners)
+	for i := range m.Listeners {
+		m.Listeners[i].Default = nil
+	}
+	return m
 }
 
 // byObjects are texts by object; nil if there are none.

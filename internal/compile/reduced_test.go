@@ -24,9 +24,20 @@ func TestLargeMemberLeavesTheMemoryOfOthers(t *testing.T) {
 	}
 	m.Good[mal.Object] = large
 	smaller, ok := m.Reduced()
+	first, _ := smaller.(*Memory)
+	if !ok || first == nil {
+		t.Fatal("nothing is left out")
+	}
+	if text, err := json.Marshal(first); err != nil || len(text) > 10_000 || len(first.Good[mal.Object].Listeners) == 0 {
+		t.Errorf("%d bytes, %v: %+v", len(text), err, first.Good[mal.Object])
+	}
+	huge := first.Good[mal.Object]
+	huge.Listeners[0].InboundCIDRs.Value = make([]string, 10_000)
+	first.Good[mal.Object] = huge
+	smaller, ok = first.Reduced()
 	got, _ := smaller.(*Memory)
 	if !ok || got == nil {
-		t.Fatal("nothing is left out")
+		t.Fatal("nothing more is left out")
 	}
 	if _, kept := got.Good[mal.Object]; kept || len(m.Good) != 2 {
 		t.Errorf("the large member is remembered: %v", got.Good)
@@ -72,7 +83,7 @@ func TestMemberOfReducedMemoryKeepsServing(t *testing.T) {
 			t.Parallel()
 			web, large := ingress("shop", "web", born(1)), ingress("mal", "large", born(2))
 			m := mustMemory(t, loadBalancer(web, large))
-			delete(m.Good, large.Object) // as Reduced does
+			m.Good[large.Object] = withoutRoutes(m.Good[large.Object]) // as Reduced does
 			f := account()
 			f.Existing = &facts.LoadBalancer{ARN: "arn:lb", Type: stack.Application, Scheme: stack.Internal,
 				IPAddressType: stack.IPv4, Subnets: []string{"subnet-0a1", "subnet-0b1"}, ManagedGroup: true}
@@ -88,5 +99,30 @@ func TestMemberOfReducedMemoryKeepsServing(t *testing.T) {
 				t.Errorf("refused are %v: %v", refused, r.Diagnostics)
 			}
 		})
+	}
+}
+
+// TestReducedMemoryHoldsNoSettings has a large member of another namespace declare a wrong setting of the load
+// balancer, before a start with a checkpoint that has no room for its version: the others' edits take effect.
+func TestReducedMemoryHoldsNoSettings(t *testing.T) {
+	t.Parallel()
+	web, large := ingress("shop", "web", ranges("10.0.0.0/8"), born(1)), ingress("mal", "large", born(2))
+	before := Compile(loadBalancer(web, large), account(), config(), nil)
+	for range 100 {
+		large.Routes = append(large.Routes, large.Routes...)[:min(2*len(large.Routes), 1000)]
+	}
+	before.Memory.Good[large.Object] = large
+	smaller, _ := before.Memory.Reduced()
+	m, _ := smaller.(*Memory)
+	wrong := ingress("mal", "large", born(2), func(m *intent.Member) {
+		m.Diagnostics = diag.List{diag.New(m.Object, "scheme", diag.InvalidAnnotation, "wrong", "correct it").In(
+			diag.LoadBalancer)}
+	})
+	edited := ingress("shop", "web", ranges("10.1.0.0/16"), born(1))
+	r := Compile(loadBalancer(edited, wrong), asFacts(account(), mustBuild(t, before)), config(), m)
+	s := mustBuild(t, r)
+	same(t, "ranges", sources(s), []string{"0 10.1.0.0/16"})
+	if r.Keep.Settings || len(r.Keep.Rules) == 0 {
+		t.Errorf("keep %+v", r.Keep)
 	}
 }

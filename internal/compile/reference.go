@@ -25,8 +25,8 @@ func (b *build) permitted(i int, arn string, source intent.Source) bool {
 		if b.cfg.ExternalTargetGroups.Allow(o.Namespace, arn, name) {
 			return true
 		}
-		b.refuse(i, source, fmt.Sprintf("objects of namespace %s may not forward to target group %s, which does not belong "+
-			"to this cluster", o.Namespace, name),
+		b.refuse(i, arn, source, fmt.Sprintf("objects of namespace %s may not forward to target group %s, which does not "+
+			"belong to this cluster", o.Namespace, name),
 			fmt.Sprintf("the administrator of the controller can allow it with --external-target-groups=%s=%s",
 				o.Namespace, name))
 		return false
@@ -35,7 +35,7 @@ func (b *build) permitted(i int, arn string, source intent.Source) bool {
 		return true
 	}
 	if owner.Ambiguous {
-		b.refuse(i, source, fmt.Sprintf("target group %s has tags of several load balancers of this cluster, so its "+
+		b.refuse(i, arn, source, fmt.Sprintf("target group %s has tags of several load balancers of this cluster, so its "+
 			"owner is unknown", name),
 			fmt.Sprintf("remove the wrong tags in AWS; the administrator of the controller can allow it with "+
 				"--cross-namespace-target-groups=%s=%s", o.Namespace, name))
@@ -45,23 +45,63 @@ func (b *build) permitted(i int, arn string, source intent.Source) bool {
 	if len(foreign) == 0 {
 		return true
 	}
-	b.refuse(i, source, fmt.Sprintf("target group %s belongs to %s, and no ReferenceGrant of namespace %s permits "+
+	b.refuse(i, arn, source, fmt.Sprintf("target group %s belongs to %s, and no ReferenceGrant of namespace %s permits "+
 		"objects of kind %s in namespace %s to name it", name, owner.Stack, foreign[0], o.Kind, o.Namespace),
 		fmt.Sprintf("create a ReferenceGrant to its Service in namespace %s; the administrator of the controller can allow "+
 			"it with --cross-namespace-target-groups=%s=%s", foreign[0], o.Namespace, name))
 	return false
 }
 
-// refuse reports a reference that is not permitted. The rule answers 503 and the rest of the member is served: an older
-// version of it would name the same target group, or another one that it may not. A listener of an NLB has nothing but
-// its target group.
-func (b *build) refuse(i int, source intent.Source, text, remedy string) {
+// refuse reports a reference that is not permitted, and the rest of the member is served: an older version of it would
+// name the same target group, or another one that it may not. The rule of an ALB answers 503. The forward of an NLB's
+// listener goes without the target group, which withoutDenied reports.
+func (b *build) refuse(i int, arn string, source intent.Source, text, remedy string) {
 	d := diag.New(b.members[i].Object, source.Path(), diag.RefNotPermitted, text, remedy)
-	if b.e.Type == stack.Network {
-		b.fail(i, d)
+	if b.e.Type != stack.Network {
+		b.note(i, d)
 		return
 	}
-	b.note(i, d)
+	if b.denied == nil {
+		b.denied = map[deniedGroup]diag.Diagnostic{}
+	}
+	b.denied[deniedGroup{i, stack.Literal(stack.KindTargetGroup, arn)}] = d
+}
+
+// deniedGroup is a target group that a member may not name.
+type deniedGroup struct {
+	member int
+	group  stack.Ref
+}
+
+// denies reports whether a member may not name a target group for the listener of an NLB.
+func (b *build) denies(i int, group stack.Ref) bool {
+	_, denied := b.denied[deniedGroup{i, group}]
+	return denied
+}
+
+// withoutDenied is the forward of an NLB's listener without target groups that member i may not name. Without another
+// one that has a weight it is nil: the listener is not made, nor a load balancer for it.
+func (b *build) withoutDenied(i int, f *stack.Forward) *stack.Forward {
+	var found diag.List
+	f.TargetGroups = slices.DeleteFunc(f.TargetGroups, func(g stack.WeightedTargetGroup) bool {
+		if b.denies(i, g.TargetGroup) {
+			found = append(found, b.denied[deniedGroup{i, g.TargetGroup}])
+		}
+		return b.denies(i, g.TargetGroup)
+	})
+	report := b.note
+	if !slices.ContainsFunc(f.TargetGroups, func(g stack.WeightedTargetGroup) bool {
+		return g.Weight == nil || *g.Weight > 0
+	}) {
+		if lb, known := b.existing(); known && lb == nil {
+			report = b.fail
+		}
+		f = nil
+	}
+	for _, d := range found {
+		report(i, d)
+	}
+	return f
 }
 
 // ungranted are the namespaces that the owner of a target group may be of and that do not let an object name it. Where

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"k8s.io/utils/ptr"
+
 	"github.com/k8s-lbc/lbc/internal/lib/allowlist"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
@@ -150,7 +152,52 @@ func TestAmbiguousTargetGroupIsRefused(t *testing.T) {
 	}
 }
 
-// A listener of an NLB has nothing but its target group: without it, the listener is not made.
+// TestNetworkListenerGoesWithoutRefusedTargetGroups has a Service that is served name a target group that it may no
+// longer: the listener forwards to the others, and goes without any.
+func TestNetworkListenerGoesWithoutRefusedTargetGroups(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		own  *int32 // weight of the Service's own target group; -1 = there is none
+		want int
+	}{"beside its own": {nil, 1}, "beside one without weight": {ptr.To[int32](0), 0}, "alone": {ptr.To[int32](-1), 0}} {
+		e := forwarding("evil", nil)
+		e.Key.Owner, e.Type, e.OnePerPort = stack.Service, stack.Network, true
+		m := &e.Members[0]
+		backends := []intent.Backend{{TargetGroup: m.Routes[0].Actions[0].Backends[0].TargetGroup, Weight: c.own},
+			{TargetGroupARN: named, Weight: ptr.To[int32](1)}}
+		backends[0].TargetGroup.Protocol, backends[0].TargetGroup.ProtocolVersion = "TCP", ""
+		if c.own != nil && *c.own < 0 {
+			backends = backends[1:]
+		}
+		m.Object.Kind, m.Routes = "Service", nil
+		m.Listeners = []intent.Listener{{Port: 80, Protocol: "TCP", Default: []intent.Action{{Type: stack.ActionForward,
+			Backends: backends}}}}
+		f := account()
+		f.TargetGroupOwners = map[string]*facts.TargetGroupOwner{named: nil}
+		before := Compile(e, f, config(), nil)
+		served := mustBuild(t, before)
+		if n := len(served.Listeners[0].DefaultActions[0].Forward.TargetGroups); n != len(backends) {
+			t.Fatalf("%s: %d target groups", name, n)
+		}
+		cfg := config()
+		cfg.ExternalTargetGroups = nil
+		existing := asFacts(f, served)
+		for when, memory := range map[string]*Memory{"remembered": before.Memory, "started": nil} {
+			r := Compile(e, existing, cfg, memory)
+			s := mustBuild(t, r)
+			n := 0
+			for _, l := range s.Listeners {
+				n += len(l.DefaultActions[0].Forward.TargetGroups)
+			}
+			if n != c.want || len(r.Keep.Resources) > 0 {
+				t.Errorf("%s, %s: %+v, keep %v", name, when, s.Listeners, r.Keep)
+			}
+			same(t, name+", "+when, codes(r.Diagnostics), []string{"a RefNotPermitted"})
+		}
+	}
+}
+
+// TestListenerWithRefusedTargetGroupIsNotMade has a new Service of which nothing would be served.
 func TestListenerWithRefusedTargetGroupIsNotMade(t *testing.T) {
 	t.Parallel()
 	e := forwarding("evil", nil)

@@ -174,6 +174,11 @@ func (b *build) actions(i int, in []intent.Action, source intent.Source) []stack
 			if !ok {
 				return stack.UnavailableOf(b.e.Key.Owner)
 			}
+			if len(b.denied) > 0 {
+				if f = b.withoutDenied(i, f); f == nil {
+					return nil
+				}
+			}
 			action.Forward = f
 		}
 		out = append(out, action)
@@ -198,7 +203,7 @@ func (b *build) forward(i int, a intent.Action, source intent.Source) (*stack.Fo
 	ok := len(a.Backends) > 0
 	for _, backend := range a.Backends {
 		ref, found := b.backend(i, backend, source)
-		ok = ok && found
+		ok = ok && (found || b.denies(i, ref))
 		f.TargetGroups = append(f.TargetGroups, stack.WeightedTargetGroup{TargetGroup: ref, Weight: backend.Weight})
 	}
 	return f, ok

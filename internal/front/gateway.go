@@ -98,12 +98,22 @@ func (f Gateway) exists(g *gatewayv1.Gateway, key stack.Key) bool {
 }
 
 // Recalling returns a front end that also knows what the compiler remembers of a stack: the last valid versions of the
-// listeners of a Gateway, to what those of its routes forward, and what configured their target groups.
+// listeners of a Gateway, to what those of its routes forward, what configured their target groups, and the classes of
+// Gateways and Ingresses.
 func Recalling(f Loader, before *compile.Memory) Loader {
-	g, is := f.(Gateway)
-	if !is || !before.Any() {
+	if !before.Any() {
 		return f
 	}
+	class := func(o diag.Object) string { return before.Good[o].Class }
+	if i, is := f.(Ingress); is {
+		i.Config.LastClass = class
+		return i
+	}
+	g, is := f.(Gateway)
+	if !is {
+		return f
+	}
+	g.Config.LastClass = class
 	g.Config.Last = gateway.Versions{}
 	if before.Listeners != nil {
 		g.Config.Last = before.Listeners

@@ -246,7 +246,7 @@ func (w *Input) notPermitted(o metav1.Object, m *intent.Member, deciders intent.
 // digestOf is a short name of what a member declares, without secrets.
 func digestOf(m *intent.Member) string {
 	plain := *m
-	plain.Diagnostics, plain.Created, plain.Authority, plain.Withheld = nil, 0, "", false
+	plain.Diagnostics, plain.Created, plain.Authority, plain.Withheld, plain.Class = nil, 0, "", false, ""
 	text, err := json.Marshal(plain)
 	if err != nil { // members have a JSON form, which checkpoints rest on
 		return ""

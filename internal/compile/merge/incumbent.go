@@ -40,6 +40,8 @@ type conflict struct {
 	among      []int  // the members that share the setting
 	candidates []candidate
 	fallback   string // the value in effect if no member sets one
+	// follows: the value follows its owners, because the values of others are used, too.
+	follows bool
 	// exists reports whether a candidate equals the value in AWS, and byDefault whether AWS has the fallback. nil = that
 	// is not known.
 	exists    func(i int) bool
@@ -107,19 +109,8 @@ func (g *Group) resolveAmong(q conflict) resolution {
 	inherits := p.defaults
 	switch last, set := g.InEffect[q.setting]; {
 	case set:
-		owns := func(at int, may func(Owner) bool) bool {
-			o := g.Members[q.candidates[at].member].Object
-			return slices.ContainsFunc(last.Owners, func(w Owner) bool { return w.Member == o && may(w) })
-		}
-		same := filter(all, func(at int) bool {
-			return q.candidates[at].value == last.Value && owns(at, func(Owner) bool { return true })
-		})
-		if len(same) > 0 {
-			return resolution{winner: g.best(q.candidates, same, p), incumbent: true}
-		}
-		changed := filter(all, func(at int) bool { return owns(at, func(w Owner) bool { return !w.Agrees }) })
-		if len(changed) > 0 {
-			return resolution{winner: g.best(q.candidates, changed, p), incumbent: true}
+		if held := g.held(q, p, last); len(held) > 0 {
+			return resolution{winner: g.best(q.candidates, held, p), incumbent: true}
 		}
 		ended = true
 	case g.InEffect != nil:
@@ -141,6 +132,33 @@ func (g *Group) resolveAmong(q conflict) resolution {
 		decider = g.guardian(q, p, decider)
 	}
 	return g.inherit(q, p, decider, ended)
+}
+
+// held are the candidates by which a value in effect stays, or changes: those of its owners. Members that agree with an
+// owner keep the owner from loosening a restriction, not from other edits.
+func (g *Group) held(q conflict, p protection, last Effect) []int {
+	owns := func(at int, may func(Owner) bool) bool {
+		o := g.Members[q.candidates[at].member].Object
+		return slices.ContainsFunc(last.Owners, func(w Owner) bool { return w.Member == o && may(w) })
+	}
+	founds := func(at int) bool { return owns(at, func(w Owner) bool { return !w.Agrees }) }
+	all := indexes(q.candidates)
+	changed := filter(all, founds)
+	same := filter(all, func(at int) bool {
+		return q.candidates[at].value == last.Value && owns(at, func(Owner) bool { return true })
+	})
+	if slices.ContainsFunc(same, founds) {
+		return same
+	}
+	edited := filter(changed, func(at int) bool {
+		return q.follows || !p.restricts || p.tighter != nil && p.tighter(q.candidates[at].value, last.Value)
+	})
+	for _, some := range [][]int{edited, same} {
+		if len(some) > 0 {
+			return some
+		}
+	}
+	return changed
 }
 
 // guardian is the member that may change a default which AWS has, where nothing is remembered; oldest is the oldest

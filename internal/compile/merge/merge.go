@@ -180,6 +180,7 @@ func First(g *Group, values []Owned[string], setting string, among []int, exists
 		return 0
 	}
 	q := newConflict(setting, among, values, func(s string) string { return s })
+	q.follows = true
 	q.exists, q.byDefault = func(at int) bool { return exists(values[at].Value) }, func() bool { return false }
 	r := g.resolve(q)
 	if !r.incumbent && (!r.reserved || r.winner < 0) {

@@ -34,13 +34,14 @@ type Member struct {
 	State   State
 	Reasons diag.List // errors for which earlier versions were set aside
 	Shared  bool      // one of the reasons concerns a setting of the whole load balancer
+	unbound *intent.Member
 }
 
 // Unreadable reports whether the member is part of the load balancer, and its values of shared settings are not known.
 func (m *Member) Unreadable() bool { return m.State == Frozen && m.Shared }
 
 // Demote sets the present version of a member aside. Its last good version replaces it, if there is one that has not
-// been tried.
+// been tried: first as class parameters bind it, then without those of them that a build may refuse.
 func (m *Member) Demote(reasons diag.List, shared bool, good map[diag.Object]intent.Member, newcomer bool) {
 	m.Reasons = append(m.Reasons, reasons...)
 	m.Shared = m.Shared || shared
@@ -49,10 +50,18 @@ func (m *Member) Demote(reasons diag.List, shared bool, good map[diag.Object]int
 		if m.State == Rejected {
 			return
 		}
+		if last.Reduced && !m.Former { // existing rules for the present routes stay
+			last.Routes = m.Routes
+		}
 		// The settings are those of the last good version; order in the group and age are the present ones.
 		last.Order, last.Created, last.Authority, last.Diagnostics = m.Order, m.Created, m.Authority, nil
 		last.Withheld, last.ClassOfGroup = m.Withheld, m.ClassOfGroup
-		m.Member, m.Shared = boundByClass(withoutWithdrawn(last, m.Member), m.Member), false
+		m.Member, m.unbound = boundByClass(withoutWithdrawn(last, m.Member), m.Member)
+		m.Shared = false
+		return
+	}
+	if m.unbound != nil && m.State == LastGood {
+		m.Member, m.unbound, m.Shared = *m.unbound, nil, false
 		return
 	}
 	m.State = Frozen
@@ -78,13 +87,14 @@ func (m *Member) Remember(was intent.Member, notes diag.List) intent.Member {
 }
 
 // Remembered is the state of a version that Remember returned: a member without listeners was rejected, and one with
-// errors was frozen. Errors of certificates and add-ons do not affect the rest.
+// errors was frozen. Errors of certificates and add-ons do not affect the rest. Of a reduced version only the routes
+// are frozen.
 func Remembered(m intent.Member) State {
 	wrong := slices.ContainsFunc(m.Diagnostics, func(d diag.Diagnostic) bool {
 		return d.Class != diag.Note && d.Scope != diag.Certificate && d.Scope != diag.AddOn
 	})
 	switch {
-	case !wrong:
+	case !wrong && !m.Reduced:
 		return LastGood
 	case len(m.Listeners) == 0:
 		return Rejected
@@ -124,8 +134,8 @@ type Past struct {
 // Lost reports whether it is not known what a member has in AWS: nothing at all is remembered, or the member's version
 // is not. Then it has what the existing load balancer has.
 func (p Past) Lost(o diag.Object) bool {
-	_, remembered := p.Good[o]
-	return len(p.Good) == 0 || !remembered && slices.Contains(p.Members, o)
+	last, remembered := p.Good[o]
+	return len(p.Good) == 0 || (!remembered || last.Reduced) && slices.Contains(p.Members, o)
 }
 
 // Serves reports whether a member has something in AWS, as far as that is known.

@@ -2,8 +2,6 @@ package quarantine
 
 import (
 	"cmp"
-	"maps"
-	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -217,56 +215,6 @@ func (r *restoring) permitted(a intent.Action) bool {
 func withdrawn(m *intent.Member, b intent.Backend) bool {
 	r, foreign := m.Foreign(b)
 	return foreign && !slices.Contains(m.Reached, r)
-}
-
-// boundByClass is the last good version of a member, whose listeners are not shared with other versions, with what its
-// class parameters restrict now: an administrator's restriction does not wait for the member's correction. Values of
-// the same parameters as before count, and others if they admit nobody else: the edit that is not valid may name
-// another class. The scheme stays, as it would replace the load balancer.
-func boundByClass(last, now intent.Member) intent.Member {
-	attributes := maps.Clone(last.Settings.Attributes)
-	for key, f := range now.Settings.Attributes {
-		if attributes[key].Source == f.Source && f.Source.OfClass() {
-			attributes[key] = f
-		}
-	}
-	last.Settings.Attributes = attributes
-	of := now.OfClass
-	for i := range last.Listeners {
-		l := &last.Listeners[i]
-		if of == nil {
-			break
-		}
-		lists := of.PrefixLists.Set && of.PrefixLists.Source == l.PrefixLists.Source
-		if r := of.InboundCIDRs; r.Set && (r.Source == l.InboundCIDRs.Source || within(r.Value, l)) {
-			l.InboundCIDRs, l.NoRanges = r, false
-		}
-		if lists {
-			l.PrefixLists = of.PrefixLists
-		}
-		if of.SSLPolicy.Set && of.SSLPolicy.Source == l.SSLPolicy.Source {
-			l.SSLPolicy = of.SSLPolicy
-		}
-	}
-	return last
-}
-
-// within reports whether a listener admits every client of some ranges. Without ranges and prefix lists it admits all
-// of the internet.
-func within(ranges []string, l *intent.Listener) bool {
-	if l.NoRanges {
-		return false
-	}
-	if !l.InboundCIDRs.Set {
-		return !l.PrefixLists.Set
-	}
-	return !slices.ContainsFunc(ranges, func(r string) bool {
-		narrow, err := netip.ParsePrefix(r)
-		return err != nil || !slices.ContainsFunc(l.InboundCIDRs.Value, func(r string) bool {
-			wide, err := netip.ParsePrefix(r)
-			return err == nil && wide.Bits() <= narrow.Bits() && wide.Contains(narrow.Addr())
-		})
-	})
 }
 
 // withoutWithdrawn is the last good version of a member without the backends that it may forward to no longer. Requests

@@ -6,6 +6,8 @@ package metrics
 import (
 	"cmp"
 	"errors"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -38,7 +40,8 @@ type Metrics struct {
 	stages, gates, ready, TargetLag, targetHealthy              *prometheus.HistogramVec
 
 	mu     sync.Mutex
-	passes map[talker]int // passes since the last window ended
+	passes map[talker]int                     // passes since the last window ended
+	bound  map[types.NamespacedName][3]string // labels of targetGroups, by binding
 }
 
 // New registers the metrics, except those that Count and CollectLoadBalancers add.
@@ -75,6 +78,7 @@ func New(r prometheus.Registerer) *Metrics {
 		TargetLag:       histogram(r, "lbc_target_lag_seconds"),
 		targetHealthy:   histogram(r, "lbc_target_healthy_seconds"),
 		passes:          map[talker]int{},
+		bound:           map[types.NamespacedName][3]string{},
 	}
 	r.MustRegister(failing{m.deletionsWaiting, desc("lbc_deletions_waiting")})
 	m.begin()
@@ -224,14 +228,33 @@ func (m *Metrics) ObserveReady(o stack.Owner, after time.Duration) {
 	m.ready.WithLabelValues(owner.Of(o).Controller).Observe(after.Seconds())
 }
 
-// SetTargetGroup sets the information about the target group of a binding.
+// SetTargetGroup has the info of the target group of a binding among the metrics, in the place of an earlier one.
 func (m *Metrics) SetTargetGroup(o *v1beta1.TargetGroupBinding) {
-	m.targetGroups.WithLabelValues(o.Namespace, o.Spec.ServiceRef.Name, dimension(o)).Set(1)
+	series := [3]string{o.Namespace, o.Spec.ServiceRef.Name, dimension(o)}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	binding := types.NamespacedName{Namespace: o.Namespace, Name: o.Name}
+	if m.bound[binding] != series {
+		m.unbind(binding)
+		m.bound[binding] = series
+	}
+	m.targetGroups.WithLabelValues(series[:]...).Set(1)
 }
 
-// DeleteTargetGroup deletes all metrics of a binding.
+// unbind drops the info of a binding, unless another binding has the same.
+func (m *Metrics) unbind(binding types.NamespacedName) {
+	former, had := m.bound[binding]
+	delete(m.bound, binding)
+	if had && !slices.Contains(slices.Collect(maps.Values(m.bound)), former) {
+		m.targetGroups.DeleteLabelValues(former[:]...)
+	}
+}
+
+// DeleteTargetGroup drops the metrics of a binding that is gone.
 func (m *Metrics) DeleteTargetGroup(o *v1beta1.TargetGroupBinding) {
-	m.targetGroups.DeleteLabelValues(o.Namespace, o.Spec.ServiceRef.Name, dimension(o))
+	m.mu.Lock()
+	m.unbind(types.NamespacedName{Namespace: o.Namespace, Name: o.Name})
+	m.mu.Unlock()
 	m.gates.DeleteLabelValues(o.Namespace, o.Name)
 	m.unidentified.DeleteLabelValues(o.Namespace, o.Name)
 }

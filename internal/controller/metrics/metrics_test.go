@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/lib/buildinfo"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
@@ -253,5 +255,36 @@ func TestConditionsAreShownOfThoseFirstThatAreNotReadyAndOfABoundedNumber(t *tes
 	if d := cmp.Diff([]string{"quota=rules-per-application-load-balancer 0.8"}, page(t, r, "lbc_quota_used_ratio")); d !=
 		"" {
 		t.Error(d)
+	}
+}
+
+// TestEditsOfABindingLeaveNoSeries has a tenant edit a binding again and again: it has one series, and none at its end.
+func TestEditsOfABindingLeaveNoSeries(t *testing.T) {
+	t.Parallel()
+	m := New(prometheus.NewPedanticRegistry())
+	binding := func(name, service string) *v1beta1.TargetGroupBinding {
+		b := &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "mal", Name: name}}
+		b.Spec.ServiceRef.Name, b.Spec.TargetGroupARN = service, "arn:aws:elasticloadbalancing:r:1:targetgroup/a/1"
+		return b
+	}
+	series := func() int {
+		ch := make(chan prometheus.Metric, 200)
+		m.targetGroups.Collect(ch)
+		return len(ch)
+	}
+	m.SetTargetGroup(binding("other", "s99"))
+	for n := range 100 {
+		m.SetTargetGroup(binding("evil", fmt.Sprintf("s%d", n)))
+	}
+	if n := series(); n != 1 {
+		t.Errorf("%d series", n)
+	}
+	m.DeleteTargetGroup(binding("evil", "s99"))
+	if n := series(); n != 1 {
+		t.Errorf("%d series, the other binding has one", n)
+	}
+	m.DeleteTargetGroup(binding("other", "s99"))
+	if n := series(); n != 0 {
+		t.Errorf("%d series are left", n)
 	}
 }

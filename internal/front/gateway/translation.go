@@ -77,11 +77,11 @@ func (t *translation) here(path string) intent.Source {
 // member is what the Gateway itself declares: all but the rules.
 func (t *translation) member(d *Decisions) intent.Member {
 	g := t.Gateway
-	m := intent.Member{Object: Object(g), Authority: intent.Deciding}
+	m := intent.Member{Object: Object(g), Authority: intent.Deciding, Class: string(g.Spec.GatewayClassName)}
 	if !g.CreationTimestamp.IsZero() {
 		m.Created = g.CreationTimestamp.Unix()
 	}
-	m.Settings = t.settings(d)
+	m.Settings, m.OfClass = t.settings(d), t.ofClasses()
 	m.Listeners = t.ports()
 	t.passClients(d, m.Listeners)
 	t.noteVerifying(m.Listeners)

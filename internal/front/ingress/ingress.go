@@ -41,6 +41,8 @@ type Config struct {
 	ImportSecrets bool
 	// CapacityOff is the negation of gate LBCapacityReservation.
 	CapacityOff bool
+	// LastClass is the class of the last valid version of an Ingress, empty = none; nil = no such version is known.
+	LastClass func(ing diag.Object) string `json:"-"`
 	// Now is the clock for the validity of certificates in Secrets; nil = it is not checked.
 	Now func() time.Time `json:"-"`
 }

@@ -36,17 +36,14 @@ func (t *translation) listeners() ([]intent.Listener, []intent.Certificate) {
 		spec = t.class.Params.Spec
 	}
 	certificates := t.certificates(spec)
-	cidrs := t.listOf(spec.InboundCIDRs, "spec.inboundCIDRs", annotation.InboundCIDRs)
-	t.checkCIDRs(cidrs)
-	prefixLists := t.listOf(slices.Concat(spec.PrefixListsIDs, legacy(spec)), "spec.prefixListsIDs",
-		annotation.PrefixLists)
-	policy := t.text(spec.SSLPolicy, "spec.sslPolicy", annotation.SSLPolicy)
+	each := t.eachListener(spec)
+	t.checkCIDRs(each.InboundCIDRs)
 	mutual, valid := t.mutualAuthentication()
 	out := t.listenPorts(certificates.secure)
 	t.secure = slices.ContainsFunc(out, func(l intent.Listener) bool { return l.Protocol == protocolHTTPS })
 	for i := range out {
 		l := &out[i]
-		l.InboundCIDRs, l.PrefixLists = cidrs, prefixLists
+		l.InboundCIDRs, l.PrefixLists = each.InboundCIDRs, each.PrefixLists
 		l.Attributes = overlay(t.read.Attributes(attributesKey(*l)), t.classListenerAttributes(spec, *l),
 			func() intent.Source { return t.params("spec.listeners") })
 		if l.Protocol == protocolHTTPS {
@@ -86,7 +83,7 @@ func (t *translation) listeners() ([]intent.Listener, []intent.Certificate) {
 	if valid {
 		t.noteUnusedMutual(mutual, out)
 	}
-	return out, t.secureListeners(out, certificates, policy)
+	return out, t.secureListeners(out, certificates, each.SSLPolicy)
 }
 
 // legacy is the value of the former field prefixLists, which is read only if prefixListsIDs is empty.
@@ -105,26 +102,14 @@ func (t *translation) listOf(class []string, path string, k annotation.Key) inte
 	return t.read.NonEmptyList(k)
 }
 
-// listenerOfClass is what valid class parameters set of each listener.
-func (t *translation) listenerOfClass() *intent.Listener {
-	if t.class.Params == nil {
-		return nil
+// eachListener is what class parameters, else annotations, set of every listener.
+func (t *translation) eachListener(spec v1beta1.IngressClassParamsSpec) intent.Listener {
+	return intent.Listener{
+		InboundCIDRs: t.listOf(spec.InboundCIDRs, "spec.inboundCIDRs", annotation.InboundCIDRs),
+		PrefixLists: t.listOf(slices.Concat(spec.PrefixListsIDs, legacy(spec)), "spec.prefixListsIDs",
+			annotation.PrefixLists),
+		SSLPolicy: t.text(spec.SSLPolicy, "spec.sslPolicy", annotation.SSLPolicy),
 	}
-	var l intent.Listener
-	spec := t.class.Params.Spec
-	if cidrs := spec.InboundCIDRs; len(cidrs) > 0 && !slices.ContainsFunc(cidrs, func(c string) bool {
-		_, _, err := net.ParseCIDR(c)
-		return err != nil
-	}) {
-		l.InboundCIDRs = intent.Of(cidrs, t.params("spec.inboundCIDRs"))
-	}
-	if ids := slices.Concat(spec.PrefixListsIDs, legacy(spec)); len(ids) > 0 {
-		l.PrefixLists = intent.Of(ids, t.params("spec.prefixListsIDs"))
-	}
-	if spec.SSLPolicy != "" {
-		l.SSLPolicy = intent.Of(spec.SSLPolicy, t.params("spec.sslPolicy"))
-	}
-	return &l
 }
 
 // checkCIDRs reports invalid ranges. Host bits are admitted; compile clears them.

@@ -60,7 +60,8 @@ func translate(v *objects.View, cfg Config, m member) intent.Member {
 	}
 	out.Settings = t.settings()
 	out.Listeners, out.Certificates = t.listeners()
-	out.OfClass = t.listenerOfClass()
+	out.OfClass = t.ofClasses()
+	out.Class = m.class.Name
 	annotation.Check(f, Object(ing), annotation.OnIngress, ing.Annotations)
 	t.read.Bool(annotation.DryRun) // applied by Load; an invalid value is reported here
 	t.read.CheckApproval(annotation.ApprovedPlan)

@@ -130,6 +130,8 @@ type Member struct {
 	// Named are the known annotations, and the keys and entries of annotations that name a backend, a listener or a port,
 	// as Misspelling.Lacks.
 	Named []string `json:",omitempty"`
+	// Reduced marks a remembered version whose routes are forgotten, because they take too much room.
+	Reduced bool `json:",omitempty"`
 	// Former marks a member whose class or group name became invalid while it was part of the load balancer. Its present
 	// version does not apply, and its last valid version stays. Without a known one, nothing that the member may own can
 	// be changed or deleted, and the stack cannot be built until the member is corrected. Checkpoints use the former
@@ -138,11 +140,23 @@ type Member struct {
 	// Withheld marks a deployed member that sets what it may not: its present version is not deployed. Unlike a Former
 	// member, it does not delay the others if its last valid version is not known.
 	Withheld bool `json:"-"`
-	// OfClass has the source ranges, prefix lists and SSL policy of the class parameters. They bind the member's listeners
-	// in its last valid version, too: a mistake must not keep what an administrator has taken away. Nil = there are none.
-	OfClass *Listener `json:"-"`
+	// Class is the IngressClass or GatewayClass of this version; empty = none.
+	Class string `json:",omitempty"`
+	// OfClass is what parameters of classes set now: those of the present class, and those of the class of the last valid
+	// version if it has another one. They bind that version, too: a mistake must not keep what an administrator has taken
+	// away.
+	OfClass []ClassSettings `json:"-"`
 	// ClassOfGroup is true if the class parameters of the member name the group: what they set applies to the whole group.
 	ClassOfGroup bool `json:"-"`
+}
+
+// ClassSettings are the settings that the parameters of a class set, and that its objects cannot override.
+type ClassSettings struct {
+	Class    string
+	Settings Settings
+	Listener Listener // of each port: source ranges, prefix lists; of secure ports: SSL policy, certificates
+	// Listeners have what is set for one protocol and port.
+	Listeners []Listener
 }
 
 // Rank returns the place of the member in its group.

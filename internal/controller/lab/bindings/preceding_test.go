@@ -99,6 +99,22 @@ func TestBindableTargetGroups(t *testing.T) {
 	}
 }
 
+// TestNarrowedFlagLeavesTargetsUntilDeletion narrows the flag while a binding serves: its deletion deregisters them.
+func TestNarrowedFlagLeavesTargetsUntilDeletion(t *testing.T) {
+	t.Parallel()
+	l, arn := lab.PrecedingLab(t, "--bindable-target-groups=*")
+	b := lab.Binding(arn, v1beta1.TargetTypeIP)
+	l.Create(b)
+	l.Settle()
+	l.WantTargets(arn, "10.0.1.77:80", "10.0.128.50:8080")
+	l.Flags("--bindable-target-groups=none")
+	l.Settle()
+	l.WantTargets(arn, "10.0.1.77:80", "10.0.128.50:8080")
+	l.Must(l.Client.Delete(t.Context(), b))
+	l.Settle()
+	l.WantTargets(arn, "10.0.1.77:80")
+}
+
 // A new binding waits until it is known whose its target group is. One that has served goes on.
 func TestTargetsWhileOwnersAreNotKnown(t *testing.T) {
 	t.Parallel()

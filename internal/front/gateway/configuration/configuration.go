@@ -78,13 +78,14 @@ func LoadBalancer(class, gateway *gatewayv1.LoadBalancerConfiguration) Layers[ga
 			out = append(out, Layer[gatewayv1.LoadBalancerConfigurationSpec]{object, "spec", &c.Spec})
 		}
 	}
-	if prefersGateway(class) {
+	if PrefersGateway(class) {
 		slices.Reverse(out)
 	}
 	return out
 }
 
-func prefersGateway(class *gatewayv1.LoadBalancerConfiguration) bool {
+// PrefersGateway reports whether the configuration of a Gateway takes precedence over that of its class.
+func PrefersGateway(class *gatewayv1.LoadBalancerConfiguration) bool {
 	return class != nil && class.Spec.MergingMode != nil && *class.Spec.MergingMode == gatewayv1.PreferGateway
 }
 
