@@ -175,9 +175,7 @@ func (w *world) parts() map[string]bool {
 }
 
 // TestFailedReadTakesNoEndpointAway has each read of AWS fail in each way during edits: what the accelerator has before
-// and after stays, no second one is made, and the edit is in effect once the read works again. Partial lists of
-// listeners after a restart are left out: a new process does not know the ARN of a listener that the list lacks, by
-// which it would ask AWS, and a list that stays partial is the same as that after a deletion. The short form tries some
+// and after stays, no second one is made, and the edit is in effect once the read works again. The short form tries some
 // of the reads.
 func TestFailedReadTakesNoEndpointAway(t *testing.T) {
 	t.Parallel()
@@ -187,8 +185,7 @@ func TestFailedReadTakesNoEndpointAway(t *testing.T) {
 			for _, of := range slices.Sorted(maps.Keys(unreadWorlds)) {
 				for _, edit := range slices.Sorted(maps.Keys(unreadEdits)) {
 					for _, restarts := range []bool{false, true} {
-						if !sample.Next() || restarts && of == "ports of an ARN" && way == "partial" &&
-							permission == "elasticloadbalancing:DescribeListeners" {
+						if !sample.Next() {
 							continue
 						}
 						t.Run(fmt.Sprintf("%s %s, %s, %s, restart %t", permission, way, of, edit, restarts), func(t *testing.T) {
@@ -332,6 +329,62 @@ func TestOnlyADeletedListenerTakesItsPortAway(t *testing.T) {
 		ListenerArn: aws.String(strings.Replace(prefix, ":loadbalancer/", ":listener/", 1) + "net/k8s-plain/50dc/80")})
 	w.must(err)
 	look(strings.Replace(before, "80-81", "81-81", 1))
+}
+
+// TestPartialFirstListTakesNoPortAway has the lists of a new process lack a listener: as long as the process lives,
+// where the one before kept the ARNs of the listeners; else the first list alone.
+func TestPartialFirstListTakesNoPortAway(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		kept  bool
+		times int
+	}{"with a checkpoint": {true, 0}, "without one": {false, 1}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := unreadWorlds["ports of an ARN"](t)
+			w.settle()
+			before := w.accelerators()
+			if len(w.kept) != 1 {
+				t.Errorf("kept for the next process: %v", w.kept)
+			}
+			if !c.kept {
+				w.kept = nil
+			}
+			_, err := w.sim.Gate.AddFault(gate.Fault{Action: "DescribeListeners", Partial: true, Times: c.times})
+			w.must(err)
+			w.restart()
+			_, err = w.pass()
+			w.must(err)
+			w.want("account after a pass", w.accelerators(), before)
+			w.settle()
+			w.want("account", w.accelerators(), before)
+			w.sim.Gate.ClearFaults()
+			w.must(w.client.Delete(t.Context(), w.get()))
+			w.settle()
+			if _, err := w.pass(); err != nil || len(w.kept) > 0 {
+				t.Errorf("%v; kept of an object that is gone: %v", err, w.kept)
+			}
+		})
+	}
+}
+
+// TestPortsOfADeletedListenerGoAfterARestart has a listener deleted while no process runs.
+func TestPortsOfADeletedListenerGoAfterARestart(t *testing.T) {
+	t.Parallel()
+	for _, kept := range []bool{true, false} {
+		w := unreadWorlds["ports of an ARN"](t)
+		w.settle()
+		before := w.accelerators()
+		if !kept {
+			w.kept = nil
+		}
+		_, err := w.sim.Balancing.DeleteListener(t.Context(), &elbv2.DeleteListenerInput{
+			ListenerArn: aws.String(strings.Replace(prefix, ":loadbalancer/", ":listener/", 1) + "net/k8s-plain/50dc/80")})
+		w.must(err)
+		w.restart()
+		w.settle()
+		w.want("account", w.accelerators(), strings.Replace(before, "80-81", "81-81", 1))
+	}
 }
 
 // TestFailedReadChangesNoPreservationOfAddresses has a new process that cannot read whether a network load balancer
