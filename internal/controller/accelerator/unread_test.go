@@ -368,6 +368,37 @@ func TestPartialFirstListTakesNoPortAway(t *testing.T) {
 	}
 }
 
+// TestAnotherAccountsAnswerMakesNoAccelerator has a new process work in an account without the accelerator.
+func TestAnotherAccountsAnswerMakesNoAccelerator(t *testing.T) {
+	t.Parallel()
+	w, other := example(t), example(t)
+	w.settle()
+	before := w.accelerators()
+	own := w.sim
+	other.sim.Account.Lock()
+	other.sim.Account.ID = "210987654321"
+	other.sim.Account.Unlock()
+	w.sim = other.sim
+	w.restart()
+	for range 4 {
+		_, _ = w.pass()
+		w.clock.Advance(time.Minute)
+	}
+	if now := w.accelerators(); now != "" || !strings.Contains(w.told(), "210987654321") {
+		t.Errorf("in the other account is %q; told:\n%s", now, w.told())
+	}
+	w.must(w.client.Delete(t.Context(), w.get()))
+	for range 4 {
+		_, _ = w.pass()
+		w.clock.Advance(time.Minute)
+	}
+	if ga := w.get(); len(ga.Finalizers) == 0 {
+		t.Error("the object went without its accelerator")
+	}
+	w.sim = own
+	w.want("account", w.accelerators(), before)
+}
+
 // TestPortsOfADeletedListenerGoAfterARestart has a listener deleted while no process runs.
 func TestPortsOfADeletedListenerGoAfterARestart(t *testing.T) {
 	t.Parallel()

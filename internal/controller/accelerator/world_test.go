@@ -96,8 +96,8 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 // restart begins a new life that knows nothing.
 func (w *world) restart() {
 	w.clock.Advance(time.Minute)
-	acc := account.New(awsclient.Clients{ELBV2: w.sim.Balancing, Accelerators: w.sim.Edge}, w.config, time.Hour,
-		w.clock.Now)
+	acc := account.New(awsclient.Clients{ELBV2: w.sim.Balancing, Accelerators: w.sim.Edge, STS: w.sim.Identity}, w.config,
+		time.Hour, w.clock.Now)
 	w.r = New(acc, w.config, w.clock.Now)
 	w.counts = prometheus.NewRegistry()
 	w.r.Client, w.r.Live, w.r.Metrics = w.client, w.client, metrics.New(w.counts)

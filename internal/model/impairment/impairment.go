@@ -25,6 +25,7 @@ const (
 	Rights              Reason = "rights"
 	WebhookCertificate  Reason = "webhook-certificate"
 	ClusterName         Reason = "cluster-name"
+	Place               Reason = "place"
 	SharedClusterName   Reason = "shared-cluster-name"
 	SecondController    Reason = "second-controller"
 )
@@ -50,6 +51,8 @@ var Reasons = []Info{
 	{APIServer, "api-server", "The API server does not answer, or does not accept the controller's credentials."},
 	{ClusterName, "cluster-name", "The load balancers of this cluster were created under another name than " +
 		"--cluster-name. The controller does not start, because it would create all of them again."},
+	{Place, "aws", "The load balancers of this cluster are in another Region, VPC or account than the one in which the " +
+		"controller works. The controller does not start, because it would create all of them again."},
 	{SharedClusterName, "cluster-name", "The controller of another cluster has the same --cluster-name, as its " +
 		"resources or actions in the account show. The controller deletes nothing that no object of this cluster claims."},
 	{SecondController, "leader", "A second controller works in this cluster: it writes the same LoadBalancer objects, " +
