@@ -336,8 +336,8 @@ func (s *start) await(ctx context.Context, c *config.Config, rc *rest.Config, co
 	return s.awaitPlace(ctx, c, connect)
 }
 
-// awaitPlace waits until nothing shows that the load balancers of the cluster are elsewhere. Other credentials, or other
-// tags of VPCs, may bring the controller to them.
+// awaitPlace waits until nothing shows that the load balancers of the cluster are elsewhere. Other credentials, or
+// other tags of VPCs, may bring the controller to them.
 func (s *start) awaitPlace(ctx context.Context, c *config.Config, connect Connect) error {
 	connected := true
 	return startup.Await(ctx, s.conditions, []impairment.Reason{impairment.Region, impairment.Credentials, impairment.VPC,

@@ -175,8 +175,8 @@ func (w *world) parts() map[string]bool {
 }
 
 // TestFailedReadTakesNoEndpointAway has each read of AWS fail in each way during edits: what the accelerator has before
-// and after stays, no second one is made, and the edit is in effect once the read works again. The short form tries some
-// of the reads.
+// and after stays, no second one is made, and the edit is in effect once the read works again. The short form tries
+// some of the reads.
 func TestFailedReadTakesNoEndpointAway(t *testing.T) {
 	t.Parallel()
 	sample := longtest.OneOf(37) // not a multiple of the number of edits, worlds or ways

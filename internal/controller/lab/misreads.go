@@ -44,8 +44,8 @@ var errAbsent = errors.New("the cache lacks it")
 // errPartial is the answer of a cache that lacks about half of the objects, as after a list that was cut off.
 var errPartial = errors.New("the cache lacks some")
 
-// cutOff reports whether errPartial is about an object of a name.
-func cutOff(name string) bool {
+// CutOff reports whether errPartial is about an object of a name.
+func CutOff(name string) bool {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(name)) // never fails
 	return h.Sum32()%2 == 0
@@ -159,7 +159,7 @@ func (m *Misreads) client(whole client.Client, of func(kubeWay) error) client.Cl
 		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object,
 			options ...client.GetOption) error {
 			err := m.answer(KindOf(o), of)
-			if errors.Is(err, errPartial) && !cutOff(key.Name) {
+			if errors.Is(err, errPartial) && !CutOff(key.Name) {
 				err = nil
 			}
 			if errors.Is(err, errAbsent) || errors.Is(err, errPartial) {
@@ -194,7 +194,7 @@ func cutList(list client.ObjectList) error {
 	}
 	return meta.SetList(list, slices.DeleteFunc(items, func(o runtime.Object) bool {
 		of, err := meta.Accessor(o)
-		return err == nil && cutOff(of.GetName())
+		return err == nil && CutOff(of.GetName())
 	}))
 }
 

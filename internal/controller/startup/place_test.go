@@ -21,8 +21,9 @@ func TestLoadBalancersOfAnotherPlaceAreACondition(t *testing.T) {
 		return "arn:aws:elasticloadbalancing:" + region + ":" + account + ":" + kind + "/x"
 	}
 	object := func(name, region, account string) string {
-		return `{"metadata":{"namespace":"shop","name":"` + name + `"},"status":{"cluster":"blue","arn":"` + arn(region, account,
-			"loadbalancer") + `","targetGroups":[{"name":"tg","arn":"` + arn(region, account, "targetgroup") + `"}]}}`
+		return `{"metadata":{"namespace":"shop","name":"` + name + `"},"status":{"cluster":"blue","arn":"` +
+			arn(region, account, "loadbalancer") + `","targetGroups":[{"name":"tg","arn":"` +
+			arn(region, account, "targetgroup") + `"}]}}`
 	}
 	binding := func(name, region, vpc string) string {
 		return `{"metadata":{"namespace":"shop","name":"` + name + `"},"spec":{"targetGroupARN":"` + arn(region, "1",

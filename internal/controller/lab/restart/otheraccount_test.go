@@ -1,6 +1,7 @@
 package restart
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -81,7 +82,7 @@ func TestAnotherAccountsAnswersChangeNothing(t *testing.T) {
 					t.Errorf("%s is called in the other account", c.Action)
 				}
 			}
-			if after := addresses(); strings.Join(before, "\n") != strings.Join(after, "\n") || len(l.AllBindings()) != bindings {
+			if after := addresses(); !slices.Equal(before, after) || len(l.AllBindings()) != bindings {
 				t.Errorf("was\n%s\nis\n%s\nbindings %d, were %d", strings.Join(before, "\n"), strings.Join(after, "\n"),
 					len(l.AllBindings()), bindings)
 			}
