@@ -124,6 +124,31 @@ func RestoreRefusals(m *refusal.Memory, restored checkpoint.Restored) {
 	}
 }
 
+// KeepListeners returns a function that keeps for the next process which listeners give an accelerator its ports.
+func KeepListeners(w *checkpoint.Writer) func(of stack.Key, listeners []string) {
+	return func(of stack.Key, listeners []string) {
+		if name := checkpoint.ListenersName(of.String()); len(listeners) > 0 {
+			w.Put(checkpoint.Memory, name, listeners)
+		} else {
+			w.Delete(checkpoint.Memory, name)
+		}
+	}
+}
+
+// RestoreListeners calls a function with which listeners gave accelerators their ports.
+func RestoreListeners(restored checkpoint.Restored, enter func(of stack.Key, listeners []string)) {
+	for id, text := range restored.Entries {
+		name, ok := checkpoint.ListenersOf(id.Name)
+		if !ok || id.Kind != checkpoint.Memory {
+			continue
+		}
+		var listeners []string
+		if key, err := stack.ParseKey(name); err == nil && json.Unmarshal(text, &listeners) == nil {
+			enter(key, listeners)
+		}
+	}
+}
+
 // AsValues returns registered targets as values of checkpoints.
 func AsValues(registered map[string][]registrar.Target) map[string]any {
 	out := make(map[string]any, len(registered))

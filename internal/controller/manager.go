@@ -277,6 +277,9 @@ func (w *Wiring) restore(restored checkpoint.Restored) {
 	w.crashed.Store(!restored.Complete && !restored.At.IsZero())
 	restoreHolds(w.holds, restored)
 	RestoreRefusals(w.refusals, restored)
+	if w.accelerators != nil {
+		RestoreListeners(restored, w.accelerators.Restore)
+	}
 	Assume(w.Inventory, restored, w.Now())
 	w.registry.Assume(w.Scopes.Own(), w.elsewhere.Own(Registrations(restored, w.Now())))
 	for _, s := range w.Owners {

@@ -330,7 +330,28 @@ func (s *start) await(ctx context.Context, c *config.Config, rc *rest.Config, co
 		})
 	}
 	both.Wait()
-	return context.Cause(ctx)
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	return s.awaitPlace(ctx, c, connect)
+}
+
+// awaitPlace waits until nothing shows that the load balancers of the cluster are elsewhere. Other credentials, or
+// other tags of VPCs, may bring the controller to them.
+func (s *start) awaitPlace(ctx context.Context, c *config.Config, connect Connect) error {
+	connected := true
+	return startup.Await(ctx, s.conditions, []impairment.Reason{impairment.Region, impairment.Credentials, impairment.VPC,
+		impairment.APIServer, impairment.Place}, func(ctx context.Context) (err error) {
+		if !connected {
+			if s.connection, err = connect(ctx); err != nil {
+				return err
+			}
+		}
+		connected = false
+		scope := s.connection.Scope
+		return s.server.Place(ctx, startup.Place{Region: scope.Region, VPC: scope.VPC, Account: s.connection.Account},
+			c.ClusterName, c.WatchNamespace)
+	})
 }
 
 // watched are objects of the kinds that are cached and that each cluster serves.

@@ -54,7 +54,8 @@ type ConnectOptions struct {
 
 // Connection is a connection to AWS in one scope.
 type Connection struct {
-	Scope Scope
+	Scope   Scope
+	Account string // as the credentials tell it; empty = they do not, or were not checked
 
 	config    aws.Config
 	endpoints map[string]string
@@ -101,14 +102,17 @@ func Connect(ctx context.Context, o ConnectOptions) (Connection, error) {
 		return c
 	}
 	cfg.HTTPClient = wrap(cfg.HTTPClient)
+	cfg.Credentials = &sameAccount{of: cfg.Credentials, now: time.Now}
 	if o.Anonymous {
 		cfg.Credentials = aws.AnonymousCredentials{}
 	}
 	c := Connection{Scope: scope, config: cfg, endpoints: o.Endpoints, transport: transport, wrap: wrap}
 	if o.CheckCredentials {
-		if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
+		found, err := cfg.Credentials.Retrieve(ctx)
+		if err != nil {
 			return Connection{}, credentialsCondition(err)
 		}
+		c.Account = found.AccountID
 	}
 	if scope.VPC == "" {
 		if c.Scope.VPC, err = findVPC(ctx, c.Clients(nil).EC2, meta, o.VPCTags); err != nil {

@@ -60,6 +60,9 @@ func rejectedCondition(err error) impairment.Condition {
 
 // credentialsCondition is that of an error of the source of credentials.
 func credentialsCondition(err error) impairment.Condition {
+	if other := (*OtherAccountError)(nil); errors.As(err, &other) {
+		return impairment.Condition{Reason: impairment.Credentials, Text: other.Error(), Remedy: impairment.KeepAccount}
+	}
 	text := SteadyText(err.Error())
 	_, source, found := strings.Cut(text, "failed to refresh cached credentials, ")
 	if found {

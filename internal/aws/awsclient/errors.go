@@ -57,6 +57,9 @@ func Classify(err error) Error {
 	if role := (*RoleError)(nil); errors.As(err, &role) {
 		return classifyRole(role)
 	}
+	if other := (*OtherAccountError)(nil); errors.As(err, &other) {
+		return Error{Class: diag.Credentials, Message: other.Error(), Credentials: true}
+	}
 	e := classify(err)
 	var sent *smithy.OperationError
 	if !errors.As(err, &sent) || !strings.Contains(err.Error(), "get identity: ") {

@@ -85,6 +85,9 @@ func Problem(operation string, err error) diag.Diagnostic {
 			remedy = impairment.TrustServiceAccount
 		}
 	}
+	if other := (*OtherAccountError)(nil); errors.As(err, &other) {
+		text, remedy = other.Error(), impairment.KeepAccount
+	}
 	d := diag.New(diag.Object{}, "", code, strings.TrimRight(text, ". "), remedy)
 	d.Class, d.RequestID = e.Class, e.RequestID
 	return d

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/aws/inventory/securitygroup"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -88,6 +89,9 @@ func (i *Inventory) readAsked(ctx context.Context) error {
 	tags, err := i.allTags(ctx, arns)
 	var securityGroups []awsop.SecurityGroup
 	if err == nil {
+		err = i.proveAbsent(ctx, arns, tags)
+	}
+	if err == nil {
 		i.keepTags(tags, tagRead{version: began})
 		securityGroups, err = i.groups.Read(ctx, groups...)
 	}
@@ -106,6 +110,17 @@ func (i *Inventory) readAsked(ctx context.Context) error {
 	}
 	for _, g := range securityGroups {
 		i.noteOwner(g.GroupID, g.Name, g.Tags, true, at)
+	}
+	return nil
+}
+
+// proveAbsent returns an error if some of the resources of which AWS shows no tags may exist in another account: their
+// deletion would seem to succeed, and leave them.
+func (i *Inventory) proveAbsent(ctx context.Context, arns []string, tags map[string]map[string]string) error {
+	for _, arn := range arns {
+		if _, exists := tags[arn]; !exists && !i.Gone(arn) {
+			return awsclient.OtherAccount(ctx, i.clients.STS, arn)
+		}
 	}
 	return nil
 }

@@ -10,7 +10,6 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
-	"github.com/k8s-lbc/lbc/internal/lib/absence"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
@@ -88,8 +87,7 @@ func (i *Inventory) find(ctx context.Context, kind stack.Kind, id, name string) 
 		}
 		return found, err
 	}
-	exists := len(found.LoadBalancers)+len(found.TargetGroups)+len(found.SecurityGroups) > 0
-	if _, err = absence.OfRead(exists, missing, err); err != nil {
+	if _, err = i.absent(ctx, id, len(found.LoadBalancers)+len(found.TargetGroups) > 0, err); err != nil {
 		return found, fmt.Errorf("looking whether %s exists: %w", id, err)
 	}
 	return found, nil

@@ -8,6 +8,7 @@ import (
 
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/lib/absence"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
@@ -28,7 +29,7 @@ func (i *Inventory) addLacking(ctx context.Context, l *listing, progressed func(
 		} else {
 			groups, _, n, err = i.listTargetGroups(ctx, l, &elbv2.DescribeTargetGroupsInput{TargetGroupArns: []string{arn}})
 		}
-		if _, err = absence.OfRead(n > 0, err != nil && vanished(err), err); err != nil {
+		if _, err = i.absent(ctx, arn, n > 0, err); err != nil {
 			return fmt.Errorf("looking whether %s, which the list lacks, exists: %w", arn, err)
 		}
 		progressed()
@@ -36,6 +37,19 @@ func (i *Inventory) addLacking(ctx context.Context, l *listing, progressed func(
 		l.targets.items = append(l.targets.items, groups...)
 	}
 	return nil
+}
+
+// absent is the evidence in AWS's answer to a read of a load balancer or target group by its ARN. An answer for another
+// account is none.
+func (i *Inventory) absent(ctx context.Context, arn string, exists bool, err error) (absence.Absence, error) {
+	gone, err := absence.OfRead(exists, err != nil && vanished(err), err)
+	if !gone.Proven() {
+		return gone, err
+	}
+	if other := awsclient.OtherAccount(ctx, i.clients.STS, arn); other != nil {
+		return absence.Absence{}, fmt.Errorf("%w: %w", absence.ErrUnknown, other)
+	}
+	return gone, nil
 }
 
 // lacking returns the ARNs, sorted, that the lists of a listing lack although there is a sign that they exist: a listed

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -42,6 +43,8 @@ type pass struct {
 	memory *memory
 	found  diag.List
 	absent bool // AWS is known to have no accelerator of the object
+	// unconfirmed: a second list is to show which ports the accelerator has
+	unconfirmed bool
 }
 
 func (p *pass) name() types.NamespacedName { return client.ObjectKeyFromObject(p.ga) }
@@ -83,7 +86,7 @@ func (p *pass) reach(ctx context.Context, endpoints []declare.Endpoint, permit f
 		built()
 		return p.end(ctx, accelerator.Observed{}, reasonModel, nil)
 	}
-	answers := p.Account.Balancers(ctx, p.ga.Namespace, declare.Needs(p.Config, p.ga, endpoints))
+	answers := p.balancers(ctx, declare.Needs(p.Config, p.ga, endpoints))
 	if permit(answers) {
 		built()
 		return reconcile.Result{}, queue.ErrRequeue
@@ -120,6 +123,27 @@ func (p *pass) reach(ctx context.Context, endpoints []declare.Endpoint, permit f
 		return p.end(ctx, o, "", errRetry)
 	}
 	return p.end(ctx, o, "", nil)
+}
+
+// balancers asks AWS about load balancers. The listeners that give the accelerator its ports are kept for the next
+// looks, also of the next process: of a listener that AWS's list lacks by mistake, only its ARN leads to an answer.
+func (p *pass) balancers(ctx context.Context, needs []declare.Need) declare.Answers {
+	before := p.memory.listeners
+	answers := p.Account.Balancers(ctx, p.ga.Namespace, needs, before)
+	p.memory.listeners = nil
+	if at := slices.IndexFunc(needs, func(n declare.Need) bool { return n.Listeners }); at >= 0 {
+		key := needs[at].Key()
+		answer := answers[key]
+		if p.memory.listeners = answer.Listeners; answer.Problem != "" {
+			p.memory.listeners = before
+		}
+		answer.Unconfirmed = answer.Problem == "" && len(account.ListenersOf(answer.ARN, before)) == 0
+		answers[key], p.unconfirmed = answer, answer.Unconfirmed
+	}
+	if p.Keep != nil {
+		p.Keep(p.key, p.memory.listeners)
+	}
+	return answers
 }
 
 // deploy plans how the accelerator gets to what is declared, carries the plan out, and returns what AWS holds then.
@@ -238,6 +262,8 @@ func (p *pass) end(ctx context.Context, o accelerator.Observed, failure reason, 
 			p.Now()))}, nil
 	case waits(p.found):
 		return reconcile.Result{RequeueAfter: p.waitFor()}, nil
+	case p.unconfirmed:
+		return reconcile.Result{RequeueAfter: confirmAfter}, nil
 	}
 	if at := p.Account.Expiry(p.key); !at.IsZero() {
 		return reconcile.Result{RequeueAfter: max(time.Second, at.Sub(p.Now()))}, nil

@@ -44,6 +44,8 @@ const (
 	recheck = time.Minute
 	// listLag is how long lists of AWS may lack an accelerator that was just created.
 	listLag = 10 * time.Second
+	// confirmAfter is the pause before the listeners of a load balancer are listed again of which none was known.
+	confirmAfter = 11 * time.Second
 )
 
 // polls are the pauses between looks at a change that AWS deploys.
@@ -67,6 +69,9 @@ type Reconciler struct {
 	Deciding func(group stack.Key) (namespaces []string, known bool)
 	// Restored waits until what AWS refused to earlier processes is known; nil = nothing of that is kept.
 	Restored func(ctx context.Context) error
+	// Keep keeps for the next process which listeners give an accelerator its ports; without any there is nothing to be
+	// kept. Nil = nothing is kept.
+	Keep func(accelerator stack.Key, listeners []string)
 
 	Index *reads.Index[types.NamespacedName]
 	Waker queue.Waker[reconcile.Request]
@@ -83,6 +88,8 @@ type memory struct {
 	polls    int // looks at the deployment of a change, in a row
 	polled   time.Time
 	deleting bool // a pass has seen that the object is being deleted
+	// listeners are the ARNs of the listeners that give the accelerator its ports; none where the object declares them
+	listeners []string
 }
 
 // New makes a reconciler without Client.
@@ -163,6 +170,12 @@ func (r *Reconciler) reconcile(ctx context.Context, q reconcile.Request) (reconc
 	})
 }
 
+// Restore enters the listeners that give an accelerator its ports, as an earlier process knew them. It is called before
+// Restored returns.
+func (r *Reconciler) Restore(key stack.Key, listeners []string) {
+	r.memory(types.NamespacedName{Namespace: key.ID.Namespace, Name: key.ID.Name}).listeners = listeners
+}
+
 // versionOf identifies what users wrote of an object.
 func versionOf(ga *agav1beta1.GlobalAccelerator) string {
 	return fmt.Sprintf("%s %d %v", ga.UID, ga.Generation, ga.Annotations)
@@ -172,6 +185,9 @@ func versionOf(ga *agav1beta1.GlobalAccelerator) string {
 func (r *Reconciler) forget(name types.NamespacedName) {
 	r.Index.Forget(name)
 	r.Account.Forget(declare.KeyOf(name.Namespace, name.Name))
+	if r.Keep != nil {
+		r.Keep(declare.KeyOf(name.Namespace, name.Name), nil)
+	}
 	r.Reporter.End(unit(name))
 	r.Waiting.Ends(waiting.Deletions, board(name))
 	r.mu.Lock()

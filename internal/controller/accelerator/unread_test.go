@@ -175,10 +175,8 @@ func (w *world) parts() map[string]bool {
 }
 
 // TestFailedReadTakesNoEndpointAway has each read of AWS fail in each way during edits: what the accelerator has before
-// and after stays, no second one is made, and the edit is in effect once the read works again. Partial lists of
-// listeners after a restart are left out: a new process does not know the ARN of a listener that the list lacks, by
-// which it would ask AWS, and a list that stays partial is the same as that after a deletion. The short form tries some
-// of the reads.
+// and after stays, no second one is made, and the edit is in effect once the read works again. The short form tries
+// some of the reads.
 func TestFailedReadTakesNoEndpointAway(t *testing.T) {
 	t.Parallel()
 	sample := longtest.OneOf(37) // not a multiple of the number of edits, worlds or ways
@@ -187,8 +185,7 @@ func TestFailedReadTakesNoEndpointAway(t *testing.T) {
 			for _, of := range slices.Sorted(maps.Keys(unreadWorlds)) {
 				for _, edit := range slices.Sorted(maps.Keys(unreadEdits)) {
 					for _, restarts := range []bool{false, true} {
-						if !sample.Next() || restarts && of == "ports of an ARN" && way == "partial" &&
-							permission == "elasticloadbalancing:DescribeListeners" {
+						if !sample.Next() {
 							continue
 						}
 						t.Run(fmt.Sprintf("%s %s, %s, %s, restart %t", permission, way, of, edit, restarts), func(t *testing.T) {
@@ -332,6 +329,93 @@ func TestOnlyADeletedListenerTakesItsPortAway(t *testing.T) {
 		ListenerArn: aws.String(strings.Replace(prefix, ":loadbalancer/", ":listener/", 1) + "net/k8s-plain/50dc/80")})
 	w.must(err)
 	look(strings.Replace(before, "80-81", "81-81", 1))
+}
+
+// TestPartialFirstListTakesNoPortAway has the lists of a new process lack a listener: as long as the process lives,
+// where the one before kept the ARNs of the listeners; else the first list alone.
+func TestPartialFirstListTakesNoPortAway(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		kept  bool
+		times int
+	}{"with a checkpoint": {true, 0}, "without one": {false, 1}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := unreadWorlds["ports of an ARN"](t)
+			w.settle()
+			before := w.accelerators()
+			if len(w.kept) != 1 {
+				t.Errorf("kept for the next process: %v", w.kept)
+			}
+			if !c.kept {
+				w.kept = nil
+			}
+			_, err := w.sim.Gate.AddFault(gate.Fault{Action: "DescribeListeners", Partial: true, Times: c.times})
+			w.must(err)
+			w.restart()
+			_, err = w.pass()
+			w.must(err)
+			w.want("account after a pass", w.accelerators(), before)
+			w.settle()
+			w.want("account", w.accelerators(), before)
+			w.sim.Gate.ClearFaults()
+			w.must(w.client.Delete(t.Context(), w.get()))
+			w.settle()
+			if _, err := w.pass(); err != nil || len(w.kept) > 0 {
+				t.Errorf("%v; kept of an object that is gone: %v", err, w.kept)
+			}
+		})
+	}
+}
+
+// TestAnotherAccountsAnswerMakesNoAccelerator has a new process work in an account without the accelerator.
+func TestAnotherAccountsAnswerMakesNoAccelerator(t *testing.T) {
+	t.Parallel()
+	w, other := example(t), example(t)
+	w.settle()
+	before := w.accelerators()
+	own := w.sim
+	other.sim.Account.Lock()
+	other.sim.Account.ID = "210987654321"
+	other.sim.Account.Unlock()
+	w.sim = other.sim
+	w.restart()
+	for range 4 {
+		_, _ = w.pass()
+		w.clock.Advance(time.Minute)
+	}
+	if now := w.accelerators(); now != "" || !strings.Contains(w.told(), "210987654321") {
+		t.Errorf("in the other account is %q; told:\n%s", now, w.told())
+	}
+	w.must(w.client.Delete(t.Context(), w.get()))
+	for range 4 {
+		_, _ = w.pass()
+		w.clock.Advance(time.Minute)
+	}
+	if ga := w.get(); len(ga.Finalizers) == 0 {
+		t.Error("the object went without its accelerator")
+	}
+	w.sim = own
+	w.want("account", w.accelerators(), before)
+}
+
+// TestPortsOfADeletedListenerGoAfterARestart has a listener deleted while no process runs.
+func TestPortsOfADeletedListenerGoAfterARestart(t *testing.T) {
+	t.Parallel()
+	for _, kept := range []bool{true, false} {
+		w := unreadWorlds["ports of an ARN"](t)
+		w.settle()
+		before := w.accelerators()
+		if !kept {
+			w.kept = nil
+		}
+		_, err := w.sim.Balancing.DeleteListener(t.Context(), &elbv2.DeleteListenerInput{
+			ListenerArn: aws.String(strings.Replace(prefix, ":loadbalancer/", ":listener/", 1) + "net/k8s-plain/50dc/80")})
+		w.must(err)
+		w.restart()
+		w.settle()
+		w.want("account", w.accelerators(), strings.Replace(before, "80-81", "81-81", 1))
+	}
 }
 
 // TestFailedReadChangesNoPreservationOfAddresses has a new process that cannot read whether a network load balancer

@@ -30,6 +30,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/reporting"
 	"github.com/k8s-lbc/lbc/internal/kube/readable"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator/declare"
 )
 
@@ -45,6 +46,8 @@ type world struct {
 	config declare.Config
 	r      *Reconciler
 	counts *prometheus.Registry // of this life
+
+	kept map[stack.Key][]string // the listeners that processes kept for the next ones
 
 	mu     sync.Mutex
 	calls  []string
@@ -95,11 +98,22 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 // restart begins a new life that knows nothing.
 func (w *world) restart() {
 	w.clock.Advance(time.Minute)
-	acc := account.New(awsclient.Clients{ELBV2: w.sim.Balancing, Accelerators: w.sim.Edge}, w.config, time.Hour,
-		w.clock.Now)
+	acc := account.New(awsclient.Clients{ELBV2: w.sim.Balancing, Accelerators: w.sim.Edge, STS: w.sim.Identity}, w.config,
+		time.Hour, w.clock.Now)
 	w.r = New(acc, w.config, w.clock.Now)
 	w.counts = prometheus.NewRegistry()
 	w.r.Client, w.r.Live, w.r.Metrics = w.client, w.client, metrics.New(w.counts)
+	for key, listeners := range w.kept {
+		w.r.Restore(key, listeners)
+	}
+	if w.kept == nil {
+		w.kept = map[stack.Key][]string{}
+	}
+	w.r.Keep = func(of stack.Key, listeners []string) {
+		if w.kept[of] = listeners; len(listeners) == 0 {
+			delete(w.kept, of)
+		}
+	}
 	w.r.Reporter = reporting.NewReporter(func(o diag.Object, e reporting.Event) {
 		w.events = append(w.events, e.Type+" "+e.Reason+": "+e.Message)
 	}, w.clock.Now)

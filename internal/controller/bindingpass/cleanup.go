@@ -235,10 +235,14 @@ func inherited(o *v1beta1.TargetGroupBinding, successors []v1beta1.TargetGroupBi
 
 // stillNeeded reports whether a binding that goes is made again by its stack, so that its targets stay registered
 // meanwhile: its stack has not deleted it, load balancers use its target group, and its namespace stays. The removal of
-// the definition of TargetGroupBindings deletes all of them, and takes nothing out of service so. While AWS does not
-// say whether they use it, they may: the binding must not wait, as nothing new is registered before it is made again.
+// the definition of TargetGroupBindings deletes all of them, and takes nothing out of service so: whoever wrote one
+// that no stack makes applies it again. While AWS does not say whether load balancers use the target group, they may:
+// the binding must not wait, as nothing new is registered before it is made again.
 func (b *Reconciler) stillNeeded(ctx context.Context, o *v1beta1.TargetGroupBinding) bool {
-	if !bindingobject.OfStack(o.Labels) || b.DeletedByStack(client.ObjectKeyFromObject(o)) {
+	if !bindingobject.OfStack(o.Labels) {
+		return b.DefinitionEnds != nil && b.DefinitionEnds(ctx)
+	}
+	if b.DeletedByStack(client.ObjectKeyFromObject(o)) {
 		return false
 	}
 	ns := &corev1.Namespace{}

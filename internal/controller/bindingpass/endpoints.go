@@ -159,6 +159,13 @@ func (b *Reconciler) addressEndpoints(ctx context.Context, o *v1beta1.TargetGrou
 	cache := b.newConfirmingReader(key)
 	former := b.resolved.last(key)
 	pods, refused := behind.Serving(ctx, cache, b.FailOpen, former)
+	if b.APIReader != nil && b.lacksServing(ctx, former, pods, slicesOf) {
+		if slicesOf, err = b.liveSlicesOf(ctx, o); err != nil {
+			return Resolved{}, err
+		}
+		behind.Slices = slicesOf
+		pods, refused = behind.Serving(ctx, cache, b.FailOpen, former)
+	}
 	defer func() {
 		if err != nil { // the next pass compares again
 			b.resolved.keep(key, former, begun)
@@ -213,19 +220,54 @@ func (b *Reconciler) slicesOf(ctx context.Context, o *v1beta1.TargetGroupBinding
 	if len(list.Items) == 0 && b.APIReader != nil {
 		// Kubernetes keeps an EndpointSlice for every Service with a selector, also without pods: that there is none may be
 		// the cache's delay, and would deregister everything.
-		ctx, cancel := context.WithTimeout(ctx, reads.LiveTimeout)
-		defer cancel()
-		if err := b.APIReader.List(ctx, &list, client.InNamespace(o.Namespace), client.MatchingLabels{
-			discoveryv1.LabelServiceName: o.Spec.ServiceRef.Name}); err != nil {
-			return nil, fmt.Errorf("the cache has no EndpointSlice of Service %s/%s, and the API server was asked: %w",
-				o.Namespace, o.Spec.ServiceRef.Name, err)
+		return b.liveSlicesOf(ctx, o)
+	}
+	return pointers(list.Items), nil
+}
+
+// liveSlicesOf is slicesOf as the API server has them.
+func (b *Reconciler) liveSlicesOf(ctx context.Context, o *v1beta1.TargetGroupBinding) ([]*discoveryv1.EndpointSlice,
+	error) {
+	ctx, cancel := context.WithTimeout(ctx, reads.LiveTimeout)
+	defer cancel()
+	var list discoveryv1.EndpointSliceList
+	if err := b.APIReader.List(ctx, &list, client.InNamespace(o.Namespace), client.MatchingLabels{
+		discoveryv1.LabelServiceName: o.Spec.ServiceRef.Name}); err != nil {
+		return nil, fmt.Errorf("the cache lacks EndpointSlices of Service %s/%s, and the API server was asked: %w",
+			o.Namespace, o.Spec.ServiceRef.Name, err)
+	}
+	return pointers(list.Items), nil
+}
+
+func pointers(items []discoveryv1.EndpointSlice) []*discoveryv1.EndpointSlice {
+	out := make([]*discoveryv1.EndpointSlice, 0, len(items))
+	for i := range items {
+		out = append(out, &items[i])
+	}
+	return out
+}
+
+// lacksServing reports whether slices do not have the address of a pod that serves, which was an endpoint at the last
+// pass: a list of the cache that was cut off may lack some slices of a Service. An address that the slices have as not
+// ready is an answer.
+func (b *Reconciler) lacksServing(ctx context.Context, former, pods registrar.Endpoints,
+	slicesOf []*discoveryv1.EndpointSlice) bool {
+	var gone []registrar.Endpoint
+	registrar.Differ(former, pods, func(e registrar.Endpoint) { gone = append(gone, e) }, func(registrar.Endpoint) {})
+	if len(gone) == 0 {
+		return false
+	}
+	has := map[string]bool{}
+	for _, s := range slicesOf {
+		for i := range s.Endpoints {
+			for _, address := range s.Endpoints[i].Addresses {
+				has[address] = true
+			}
 		}
 	}
-	slicesOf = make([]*discoveryv1.EndpointSlice, 0, len(list.Items))
-	for i := range list.Items {
-		slicesOf = append(slicesOf, &list.Items[i])
-	}
-	return slicesOf, nil
+	return slices.ContainsFunc(gone, func(e registrar.Endpoint) bool {
+		return !has[e.ID] && podOfServes(ctx, b.cluster(), e)
+	})
 }
 
 // nodesBeside are all nodes, if a binding has endpoints without Pod, whose addresses are compared with theirs.

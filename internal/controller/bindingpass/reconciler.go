@@ -70,6 +70,7 @@ type Reconciler struct {
 	Health             *targethealth.Watch
 	Drains             *networking.Drains
 	DeletedByStack     func(binding client.ObjectKey) bool // whether its stack deleted the binding
+	DefinitionEnds     func(context.Context) bool          // whether that of bindings is being removed; nil = never
 	Gates              *targethealth.Gates
 	Writes             *objectwriter.Writer // of statuses, finalizers and completed specs
 	Counts             *Counts              // nil = none are shown

@@ -20,7 +20,8 @@ type Kind string
 
 // The kinds of entries.
 const (
-	Memory     Kind = "memory"     // of the compiler, by stack; and what AWS refuses, by RefusalsName
+	// of the compiler, by stack; what AWS refuses, by RefusalsName; listeners of accelerators, by ListenersName
+	Memory     Kind = "memory"
 	Observed   Kind = "observed"   // the parts of a stack in AWS that listings do not show, by stack
 	Targets    Kind = "targets"    // the registered targets, by ARN of the target group
 	Duplicates Kind = "duplicates" // the resources of a stack that are ignored as duplicates, by stack
@@ -42,7 +43,19 @@ func RefusalsName(key string) string { return refusals + key }
 // RefusalsOf is the stack, binding or accelerator of a RefusalsName; ok is false for another name.
 func RefusalsOf(name string) (key string, ok bool) { return strings.CutPrefix(name, refusals) }
 
-const refusals = "refusals/"
+// ListenersName is the name of the entry of kind Memory with the ARNs of the listeners that give an accelerator its
+// ports. It has no kind of its own for the reason that RefusalsName gives.
+func ListenersName(accelerator string) string { return listeners + accelerator }
+
+// ListenersOf is the accelerator of a ListenersName; ok is false for another name.
+func ListenersOf(name string) (accelerator string, ok bool) {
+	return strings.CutPrefix(name, listeners)
+}
+
+const (
+	refusals  = "refusals/"
+	listeners = "listeners/"
+)
 
 // HoldsName is the name of the entry of kind Holds.
 const HoldsName = "all"

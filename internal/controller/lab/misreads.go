@@ -4,13 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"net/http"
 	"path"
 	"reflect"
+	"slices"
 	"strings"
 	"sync/atomic"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/validate/content"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -38,6 +41,16 @@ func (w kubeWay) Answers() bool { return w.live == nil }
 // errAbsent is the answer of a cache that lacks the objects, as one that is read again may do for a moment.
 var errAbsent = errors.New("the cache lacks it")
 
+// errPartial is the answer of a cache that lacks about half of the objects, as after a list that was cut off.
+var errPartial = errors.New("the cache lacks some")
+
+// CutOff reports whether errPartial is about an object of a name.
+func CutOff(name string) bool {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(name)) // never fails
+	return h.Sum32()%2 == 0
+}
+
 // errForbidden is the answer of an API server that admits no reads of a kind.
 var errForbidden = apierrors.NewForbidden(schema.GroupResource{Resource: "objects"}, "", errors.New("no such right"))
 
@@ -50,6 +63,8 @@ var KubeWays = map[string]kubeWay{
 	"hanging":              {errAbsent, context.DeadlineExceeded},
 	"not served":           {errAbsent, errUnserved},
 	"empty page":           {errAbsent, nil},
+	"list cut off":         {errPartial, nil},
+	"list cut off, denied": {errPartial, errForbidden},
 	"the caches fail":      {errors.New("the cache has not started"), nil},
 	"the caches fail, too": {errors.New("the cache has not started"), errForbidden},
 }
@@ -144,7 +159,10 @@ func (m *Misreads) client(whole client.Client, of func(kubeWay) error) client.Cl
 		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object,
 			options ...client.GetOption) error {
 			err := m.answer(KindOf(o), of)
-			if errors.Is(err, errAbsent) {
+			if errors.Is(err, errPartial) && !CutOff(key.Name) {
+				err = nil
+			}
+			if errors.Is(err, errAbsent) || errors.Is(err, errPartial) {
 				err = apierrors.NewNotFound(schema.GroupResource{Resource: KindOf(o)}, key.Name)
 			}
 			if err != nil {
@@ -157,12 +175,27 @@ func (m *Misreads) client(whole client.Client, of func(kubeWay) error) client.Cl
 			if errors.Is(err, errAbsent) {
 				return nil
 			}
-			if err != nil {
+			if err != nil && !errors.Is(err, errPartial) {
 				return err
 			}
-			return c.List(ctx, list, options...)
+			if listed := c.List(ctx, list, options...); err == nil || listed != nil {
+				return listed
+			}
+			return cutList(list)
 		},
 	})
+}
+
+// cutList takes the objects out of a list that errPartial is about.
+func cutList(list client.ObjectList) error {
+	items, err := meta.ExtractList(list)
+	if err != nil {
+		return err
+	}
+	return meta.SetList(list, slices.DeleteFunc(items, func(o runtime.Object) bool {
+		of, err := meta.Accessor(o)
+		return err == nil && CutOff(of.GetName())
+	}))
 }
 
 // KindOf is the Go type of an object, or of the objects of a list, with its package: "core/v1.Service".

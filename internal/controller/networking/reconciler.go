@@ -81,7 +81,10 @@ type Reconciler struct {
 	arrivals int                    // grows with each binding that comes or is edited, and with what is forgotten of one
 	known    bool                   // all were known at arrivals knownAt
 	knownAt  int
-	reviews  int // how often review was asked, so that bring notices those that came while it looked
+	whole    bool // the API server has shown, since the start, that the cache lacks no binding
+	// wholeAfter is when it is asked again
+	wholeAfter time.Time
+	reviews    int // how often review was asked, so that bring notices those that came while it looked
 }
 
 // behindAnswers is when a run is made again that rests on answers which were past their lifetime and which AWS is being

@@ -60,10 +60,55 @@ func (r *Reconciler) allKnown(ctx context.Context) bool {
 			suspects = append(suspects, client.ObjectKeyFromObject(o))
 		}
 	}
+	if len(suspects) == 0 && !r.cacheIsWhole(ctx) {
+		return false
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.suspects, r.known, r.knownAt = suspects, len(suspects) == 0, arrivals
 	return r.known
+}
+
+const (
+	// wholePage is how many bindings are read from the API server at a time.
+	wholePage = 500
+	// wholePause is the pause after a list of the API server that shows more than the cache has.
+	wholePause = 5 * time.Second
+)
+
+// cacheIsWhole reports whether no binding of the API server is unknown. It asks once after the start: the first list of
+// the cache may have been cut off on its way, and the rules of each binding that it lacks would be revoked. What is
+// recorded of a binding stays when a later list lacks it.
+func (r *Reconciler) cacheIsWhole(ctx context.Context) bool {
+	if r.Live == nil {
+		return true
+	}
+	r.mu.Lock()
+	whole, wait := r.whole, r.Now().Before(r.wholeAfter)
+	r.mu.Unlock()
+	if whole || wait {
+		return whole
+	}
+	ctx, cancel := context.WithTimeout(ctx, reads.LiveTimeout)
+	defer cancel()
+	unknown := false
+	for next := ""; ; {
+		var list v1beta1.TargetGroupBindingList
+		err := r.Live.List(ctx, &list, client.InNamespace(r.Namespace), client.Limit(wholePage), client.Continue(next))
+		for i := range list.Items {
+			unknown = unknown || r.isUnknown(&list.Items[i])
+		}
+		if unknown = unknown || err != nil; unknown || list.Continue == "" {
+			break
+		}
+		next = list.Continue
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.whole = !unknown; unknown {
+		r.wholeAfter = r.Now().Add(wholePause)
+	}
+	return r.whole
 }
 
 // listBindings lists all bindings. That there are none at all, only the API server proves: it would have every rule
@@ -187,5 +232,6 @@ func (r *Reconciler) sweep(ctx context.Context) queue.Retry {
 	for _, g := range groups {
 		r.groups.Add(g)
 	}
+	r.Review(ctx) // of groups that waited for the answer of the API server
 	return queue.Retry{}
 }

@@ -84,6 +84,17 @@ func (d *Definitions) read(ctx context.Context, kind objects.Kind) (uid types.UI
 	return "", false, false
 }
 
+// Ends reports whether the definition of a kind is being removed, or was: that deletes all its objects. Where the
+// definition cannot be read, discovery shows it.
+func (d *Definitions) Ends(ctx context.Context, kind objects.Kind) bool {
+	if _, marked, ok := d.read(ctx, kind); ok {
+		return marked
+	}
+	d.look(ctx, d.kinds[kind].GroupVersion())
+	s, _ := d.state(kind)
+	return s == ending || s == removed
+}
+
 // stands reports whether the definition of a kind still is the one with a UID and is not being removed; known is false
 // if that cannot be read.
 func (d *Definitions) stands(ctx context.Context, kind objects.Kind, uid types.UID) (stands, known bool) {

@@ -2,6 +2,7 @@ package optionalkinds
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -10,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/go-logr/logr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -17,6 +19,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
 )
 
 // stored is a definition as the API server has it.
@@ -203,4 +207,30 @@ func TestDeletionsOneAfterTheOtherShareReadsOfTheDefinition(t *testing.T) {
 		}
 		g.watches.Stop()
 	})
+}
+
+// TestEndsShowsTheRemovalOfADefinition asks while the definition can be read, and while discovery alone shows it.
+func TestEndsShowsTheRemovalOfADefinition(t *testing.T) {
+	t.Parallel()
+	const kind = objects.HTTPRoute
+	version := schema.GroupVersion{Group: "gateway.networking.k8s.io", Version: "v1"}
+	for name, s := range map[string]*stored{"stored": {uid: "one"}, "by discovery": {err: errors.New("no right")}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			verbs := metav1.Verbs{"list", "create"}
+			d := NewDefinitions(func(context.Context, schema.GroupVersion) (*metav1.APIResourceList, error) {
+				return &metav1.APIResourceList{APIResources: []metav1.APIResource{{Name: "httproutes", Kind: string(kind),
+					Verbs: verbs}}}, nil
+			}, map[objects.Kind]schema.GroupVersionKind{kind: version.WithKind(string(kind))}, time.Now, logr.Discard())
+			d.Read = s.read
+			d.Look(t.Context())
+			if d.Ends(t.Context(), kind) {
+				t.Error("a definition that stands ends")
+			}
+			s.ending, verbs = true, metav1.Verbs{"list"}
+			if !d.Ends(t.Context(), kind) {
+				t.Error("a definition that is being removed stands")
+			}
+		})
+	}
 }

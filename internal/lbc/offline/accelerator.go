@@ -22,7 +22,7 @@ import (
 
 // AcceleratorAccount is the state of AWS that plans of accelerators need.
 type AcceleratorAccount interface {
-	Balancers(ctx context.Context, namespace string, needs []declare.Need) declare.Answers
+	Balancers(ctx context.Context, namespace string, needs []declare.Need, listeners []string) declare.Answers
 	Observe(ctx context.Context, key stack.Key, shown string) (accelerator.Observed, error)
 }
 
@@ -95,7 +95,7 @@ func (p AcceleratorPlanner) plan(ctx context.Context, v *objects.View, ga *agav1
 			needs = append(needs, n)
 		}
 	}
-	x.Answers = p.Account.Balancers(ctx, ga.Namespace, needs)
+	x.Answers = p.Account.Balancers(ctx, ga.Namespace, needs, nil)
 	maps.Copy(x.Answers, made)
 	declare.Permit(v, ga, x.Endpoints, x.Answers, nil)
 	x.Declared, x.Diagnostics = declare.Accelerator(settings, ga, x.Endpoints, x.Answers,

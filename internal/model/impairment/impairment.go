@@ -25,6 +25,7 @@ const (
 	Rights              Reason = "rights"
 	WebhookCertificate  Reason = "webhook-certificate"
 	ClusterName         Reason = "cluster-name"
+	Place               Reason = "place"
 	SharedClusterName   Reason = "shared-cluster-name"
 	SecondController    Reason = "second-controller"
 )
@@ -57,6 +58,9 @@ var Reasons = []Info{
 	// The load balancers of this cluster were created under another name than --cluster-name. The controller does not
 	// start, because it would create all of them again.
 	{ClusterName, "cluster-name"},
+	// The load balancers of this cluster are in another Region, VPC or account than the one in which the controller works.
+	// The controller does not start, because it would create all of them again.
+	{Place, "aws"},
 	// The controller of another cluster has the same --cluster-name, as its resources or actions in the account show.
 	// The controller deletes nothing that no object of this cluster claims.
 	{SharedClusterName, "cluster-name"},

@@ -41,10 +41,10 @@ func TestEachReasonHasARow(t *testing.T) {
 	t.Parallel()
 	var s Conditions
 	for _, r := range []Reason{Region, VPC, Credentials, Permissions, Unanswered, Throttled, APIServer, Definitions,
-		DefinitionsOutdated, Rights, WebhookCertificate, ClusterName, SharedClusterName, SecondController} {
+		DefinitionsOutdated, Rights, WebhookCertificate, ClusterName, Place, SharedClusterName, SecondController} {
 		s.Set(Condition{Reason: r})
 	}
-	if len(s.All()) != 14 || len(Reasons) != 14 {
+	if len(s.All()) != 15 || len(Reasons) != 15 {
 		t.Errorf("%d of %d reasons are shown", len(s.All()), len(Reasons))
 	}
 	if d := cmp.Diff([]string{"api-server", "aws", "cluster-name", "definitions", "leader", "rights",

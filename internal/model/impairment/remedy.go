@@ -36,6 +36,13 @@ const (
 	KeepClusterName = "set --cluster-name (clusterName in the chart) to that name; to create everything again under " +
 		"the new one, delete the LoadBalancer objects (kubectl delete loadbalancers.elbv2.k8s.aws -A --all), which deletes " +
 		"nothing in AWS"
+	// KeepPlace is the remedy of a Region, VPC or account that is not that of the cluster's load balancers.
+	KeepPlace = "set --aws-region and --aws-vpc-id (region and vpcId in the chart), and the credentials, to those of " +
+		"these load balancers; to create everything again in the new place, delete the LoadBalancer objects (kubectl " +
+		"delete loadbalancers.elbv2.k8s.aws -A --all), which deletes nothing in AWS"
+	// KeepAccount is the remedy of credentials of another account.
+	KeepAccount = "give the controller a role of the account of its load balancers (aws sts get-caller-identity shows " +
+		"the present one); until then the controller writes nothing"
 	// NameClusters is the remedy of two clusters with one name.
 	NameClusters = "give one of the clusters another --cluster-name (clusterName in the chart), in three steps: delete " +
 		"its LoadBalancer objects (kubectl delete loadbalancers.elbv2.k8s.aws -A --all), start its controller with the " +

@@ -46,8 +46,9 @@ type answer struct {
 }
 
 // Balancers answers the needs of a namespace. An answer that AWS does not give has a Problem; one that it gave before
-// serves on.
-func (a *Account) Balancers(ctx context.Context, namespace string, needs []declare.Need) declare.Answers {
+// serves on. listeners are the ARNs of listeners that earlier answers showed, also to an earlier process.
+func (a *Account) Balancers(ctx context.Context, namespace string, needs []declare.Need,
+	listeners []string) declare.Answers {
 	out := declare.Answers{}
 	var due []asked
 	var arns []string
@@ -56,7 +57,7 @@ func (a *Account) Balancers(ctx context.Context, namespace string, needs []decla
 		if out[n.Key()] = before.Balancer; fresh {
 			continue
 		}
-		if due = append(due, asked{n, before}); n.ARN != "" {
+		if due = append(due, asked{n, before, listeners}); n.ARN != "" {
 			arns = append(arns, n.ARN)
 		}
 	}
@@ -89,7 +90,21 @@ func (a *Account) answered(namespace string, n declare.Need) (before answer, fre
 // asked is a need whose answer no longer counts.
 type asked struct {
 	declare.Need
-	before answer
+	before    answer
+	listeners []string // ARNs of listeners that may be those of the load balancer
+}
+
+// known are the ARNs of the listeners that the load balancer is known to have had.
+func (n asked) known() []string {
+	all := ListenersOf(n.ARN, slices.Concat(n.before.Listeners, n.listeners))
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// ListenersOf returns those ARNs of listeners that are of a load balancer.
+func ListenersOf(balancer string, listeners []string) []string {
+	own := strings.Replace(balancer, ":loadbalancer/", ":listener/", 1) + "/"
+	return slices.DeleteFunc(slices.Clone(listeners), func(arn string) bool { return !strings.HasPrefix(arn, own) })
 }
 
 // ask asks AWS, and remembers the answer.
@@ -97,6 +112,9 @@ func (a *Account) ask(ctx context.Context, namespace string, n asked, owners map
 	b, now, before := &a.balancers, a.now(), n.before
 	found, err := a.look(ctx, n, owners)
 	until := now.Add(balancerFor)
+	if n.Listeners && len(n.known()) == 0 { // nothing shows whether the list lacks some
+		until = now.Add(problemFor)
+	}
 	if err != nil {
 		found, until = declare.Balancer{Problem: err.Error()}, now.Add(problemFor)
 		if unknown := (*unknownOwnerError)(nil); errors.As(err, &unknown) {
@@ -180,7 +198,7 @@ func (a *Account) look(ctx context.Context, n asked, owners map[string]owner) (d
 		Internal:       found.Scheme == elbv2types.LoadBalancerSchemeEnumInternal,
 	}
 	if n.Listeners {
-		err := a.lookListeners(ctx, &out, n.before.Listeners)
+		err := a.lookListeners(ctx, &out, n.known())
 		return out, err
 	}
 	return out, nil

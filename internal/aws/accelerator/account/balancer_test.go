@@ -63,7 +63,7 @@ func TestALoadBalancerIsAskedForByItsNameAndNotAgainForAnHour(t *testing.T) {
 	needs := []declare.Need{{Host: host("a")}, {Host: host("b")}, {Host: "www.example.com"}}
 	look := func(want ...string) {
 		t.Helper()
-		got := acc.Balancers(t.Context(), "shop", needs)
+		got := acc.Balancers(t.Context(), "shop", needs, nil)
 		if got[host("a")].ARN != arn("a") || got[host("b")].ARN != arn("b") || got["www.example.com"].Problem == "" {
 			t.Errorf("%+v", got)
 		}
@@ -88,7 +88,7 @@ func TestPassesAtOnceMayAskForTheSameLoadBalancers(t *testing.T) {
 	for range 8 {
 		passes.Go(func() {
 			for range 20 {
-				got := w.acc.Balancers(t.Context(), "shop", []declare.Need{{Host: host("a")}, {Host: host("b")}})
+				got := w.acc.Balancers(t.Context(), "shop", []declare.Need{{Host: host("a")}, {Host: host("b")}}, nil)
 				if got[host("a")].ARN != arn("a") || got[host("b")].ARN != arn("b") {
 					t.Errorf("%+v", got)
 				}
@@ -110,10 +110,10 @@ func TestAnswersOfANamespaceStayWhateverOthersAsk(t *testing.T) {
 	for i := range 2100 {
 		many = append(many, declare.Need{ARN: fmt.Sprint("arn:", i)})
 	}
-	acc.Balancers(t.Context(), "shop", []declare.Need{{Host: host("a")}})
-	acc.Balancers(t.Context(), "mal", many)
+	acc.Balancers(t.Context(), "shop", []declare.Need{{Host: host("a")}}, nil)
+	acc.Balancers(t.Context(), "mal", many, nil)
 	api.names = nil
-	if got := acc.Balancers(t.Context(), "shop", []declare.Need{{Host: host("a")}}); got[host("a")].ARN != arn("a") ||
+	if got := acc.Balancers(t.Context(), "shop", []declare.Need{{Host: host("a")}}, nil); got[host("a")].ARN != arn("a") ||
 		len(api.names) > 0 {
 		t.Errorf("%+v, asked for %q", got, api.names)
 	}
@@ -137,7 +137,7 @@ func TestOwnersOfLoadBalancersAreReadTogether(t *testing.T) {
 		for _, arn := range c.arns {
 			needs = append(needs, declare.Need{ARN: arn})
 		}
-		got := acc.Balancers(t.Context(), "shop", needs)
+		got := acc.Balancers(t.Context(), "shop", needs, nil)
 		if !slices.Equal(api.tags, c.want) || got[arn("a")].Problem != "" || got[arn("b")].Problem != "" {
 			t.Errorf("%s: %d calls %v: %+v", name, len(api.tags), api.tags, got)
 		}

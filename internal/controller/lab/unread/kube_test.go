@@ -183,6 +183,19 @@ func TestCacheWithoutBindingsRevokesNoRule(t *testing.T) {
 		&v1beta1.TargetGroupBinding{}), Way: "throttled"}.Try(t)
 }
 
+// TestCacheWithoutSomeBindingsRevokesNoRule has a new process whose cache lacks some bindings, whose first list was cut
+// off. The API server may not say so either.
+func TestCacheWithoutSomeBindingsRevokesNoRule(t *testing.T) {
+	t.Parallel()
+	for _, way := range []string{"list cut off", "list cut off, denied"} {
+		t.Run(way, func(t *testing.T) {
+			t.Parallel()
+			lab.Misreading{Cluster: kubeCluster(), Edit: "another pod", Restarts: true, Kind: lab.KindOf(
+				&v1beta1.TargetGroupBinding{}), Way: way}.Try(t)
+		})
+	}
+}
+
 // TestFailedReadOfObjectsTakesNothingAway has each read of Kubernetes objects that docs/permissions.md lists fail in
 // each way, during edits: what serves before and after the edits serves meanwhile, and the edits are in effect once the
 // read works again. The short form tries a few of the reads. LBC_EVERY_FAULT tries each edit.

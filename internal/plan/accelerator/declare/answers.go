@@ -42,6 +42,9 @@ type Balancer struct {
 	Listeners   []string
 	Ports       []Port
 	PortProblem string
+	// Unconfirmed, of a Need with Listeners: this is the first list that the process reads, and nothing shows whether it
+	// lacks some by mistake. It takes no port away.
+	Unconfirmed bool
 	// Problem is why nothing is known: AWS did not answer, or does not show a load balancer of that name at this moment.
 	Problem string
 }
@@ -171,6 +174,8 @@ type loadedEndpoint struct {
 	known   bool     // that it has none
 	ports   []Port
 	problem string // why ports are not known
+	// the list of ports is the first one, and may lack some
+	unconfirmed bool
 }
 
 // load joins endpoints with what AWS answers.
@@ -219,7 +224,7 @@ func (b *building) loadOne(e *Endpoint, answers Answers) loadedEndpoint {
 		}
 		out.ID, out.ready, out.given = e.ID, true, true
 		if ok {
-			out.ports, out.problem = a.Ports, cmp.Or(a.PortProblem, a.Problem)
+			out.ports, out.problem, out.unconfirmed = a.Ports, cmp.Or(a.PortProblem, a.Problem), a.Unconfirmed
 			b.preserve(e, &out, a)
 		}
 		if strings.HasPrefix(e.ID, "eipalloc-") {

@@ -49,6 +49,9 @@ func (b *building) discovered(e loadedEndpoint) (out []declared, deferred bool) 
 	if e.given && !check.IsLoadBalancer(e.ID) { // which is reported
 		return nil, true
 	}
+	if e.unconfirmed && b.ga.Status.AcceleratorARN != nil { // a second list decides about the ports that serve
+		return nil, true
+	}
 	byProtocol := map[string][]int32{}
 	for _, p := range e.ports {
 		byProtocol[p.Protocol] = append(byProtocol[p.Protocol], p.Port)

@@ -1,0 +1,141 @@
+package startup
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/k8s-lbc/lbc/api/v1alpha1"
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/model/impairment"
+)
+
+// page is how many objects are read at a time.
+const page = 100
+
+// Place is where the controller works.
+type Place struct {
+	Region, VPC string
+	Account     string // empty = not known
+}
+
+// Place is a condition if LoadBalancer objects (of a namespace; empty: of all) show load balancers of other Regions or
+// accounts only, or if the bindings of their target groups are of other VPCs only. There, AWS shows nothing of this
+// cluster: the controller would create each load balancer again, and leave the former ones without an owner. Kinds that
+// are not served or may not be read decide nothing. One object of the place suffices: users may have forged the others.
+func (s *Server) Place(ctx context.Context, at Place, cluster, namespace string) error {
+	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
+	defer cancel()
+	here, elsewhere, groups := false, "", map[string]bool{}
+	if err := each(ctx, s, "loadbalancers", namespace, func(o *v1alpha1.LoadBalancer) (enough bool) {
+		if o.Status.ARN == "" || o.Status.Cluster != "" && o.Status.Cluster != cluster {
+			return false
+		}
+		if other := at.other(o.Status.ARN); other != "" {
+			if elsewhere == "" {
+				elsewhere = fmt.Sprintf("%s, but LoadBalancer %s/%s shows %s", other, o.Namespace, o.Name, o.Status.ARN)
+			}
+			return false
+		}
+		here = true
+		for i := range o.Status.TargetGroups {
+			groups[o.Status.TargetGroups[i].ARN] = true
+		}
+		return len(groups) > 0
+	}); err != nil {
+		return err
+	}
+	if here {
+		var err error
+		if elsewhere, err = s.otherVPC(ctx, at, namespace, groups); err != nil {
+			return err
+		}
+	}
+	if elsewhere != "" {
+		return impairment.Condition{Reason: impairment.Place, Text: elsewhere, Remedy: impairment.KeepPlace}
+	}
+	return nil
+}
+
+// otherVPC returns a sentence if the bindings of target groups are of other VPCs only; empty if one is of this VPC, or
+// there is none.
+func (s *Server) otherVPC(ctx context.Context, at Place, namespace string, groups map[string]bool) (elsewhere string,
+	err error) {
+	if len(groups) == 0 {
+		return "", nil
+	}
+	err = each(ctx, s, "targetgroupbindings", namespace, func(o *v1beta1.TargetGroupBinding) (enough bool) {
+		switch {
+		case !groups[o.Spec.TargetGroupARN] || o.Spec.VpcID == "":
+		case o.Spec.VpcID == at.VPC:
+			elsewhere = ""
+			return true
+		case elsewhere == "":
+			elsewhere = fmt.Sprintf("the controller works in VPC %s, but TargetGroupBinding %s/%s is of VPC %s", at.VPC,
+				o.Namespace, o.Name, o.Spec.VpcID)
+		}
+		return false
+	})
+	return elsewhere, err
+}
+
+// other is how the place differs from the one in an ARN; empty if it does not.
+func (p Place) other(arn string) string {
+	parts := strings.SplitN(arn, ":", 6)
+	switch {
+	case len(parts) < 6:
+		return ""
+	case parts[3] != p.Region:
+		return "the controller works in Region " + p.Region
+	case p.Account != "" && parts[4] != p.Account:
+		return "the controller works in account " + p.Account
+	}
+	return ""
+}
+
+// each calls a function with the objects of a resource in a namespace (empty: in all), until it has seen enough; with
+// none where the kind is not served or may not be read.
+func each[T any](ctx context.Context, s *Server, resource, namespace string, see func(*T) (enough bool)) error {
+	version := v1alpha1.GroupVersion
+	if resource == "targetgroupbindings" {
+		version = v1beta1.GroupVersion
+	}
+	in := "/apis/" + version.String()
+	if namespace != "" {
+		in = path.Join(in, "namespaces", namespace)
+	}
+	for next := ""; ; {
+		ask := s.Client.Get().AbsPath(in, resource).Param("limit", strconv.Itoa(page))
+		if next != "" {
+			ask = ask.Param("continue", next)
+		}
+		raw, err := ask.Do(ctx).Raw()
+		if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) {
+			return nil
+		}
+		if err != nil {
+			return s.condition(err)
+		}
+		var list struct {
+			metav1.ListMeta `json:"metadata"`
+			Items           []T `json:"items"`
+		}
+		if err := json.Unmarshal(raw, &list); err != nil {
+			return fmt.Errorf("reading %s: %w", resource, err)
+		}
+		for i := range list.Items {
+			if see(&list.Items[i]) {
+				return nil
+			}
+		}
+		if next = list.Continue; next == "" {
+			return nil
+		}
+	}
+}
