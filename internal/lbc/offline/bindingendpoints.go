@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
@@ -143,7 +144,8 @@ func (p *bindingPlanner) addresses(ctx context.Context, b *plannedBinding, about
 	x := bindings.Endpoints{
 		Binding: o, Cluster: p.workloads, ExcludedNodes: p.Config.ExcludedNodes, QUICVariable: p.Config.QUICVariable,
 		Pods:    registrar.EndpointsOf(registrar.ChooseServing(pods, p.Config.Gates.Enabled(config.EndpointsFailOpen))...),
-		Refused: registrar.Refused(pods), Podless: registrar.PodlessEndpoints(b.Port, slicesOf, ipv6),
+		Refused: slices.DeleteFunc(slices.Clone(pods), func(c registrar.Candidate) bool { return !c.Refused }),
+		Podless: registrar.PodlessEndpoints(b.Port, slicesOf, ipv6),
 		Allowed: p.Config.AddressesWithoutPods(), Nodes: p.workloads.nodes,
 		VPC:   sync.OnceValues(func() (*facts.VPC, bool) { return p.Inventory.VPCAtHand(ctx, o.Spec.VpcID) }),
 		About: func() []diag.Object { return about },

@@ -100,8 +100,3 @@ func ofStatus(all []Candidate, ready corev1.ConditionStatus) []Endpoint {
 	}
 	return out
 }
-
-// Refused returns the candidates with Refused set.
-func Refused(all []Candidate) []Candidate {
-	return slices.DeleteFunc(slices.Clone(all), func(c Candidate) bool { return !c.Refused })
-}

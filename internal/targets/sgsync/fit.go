@@ -1,7 +1,6 @@
 package sgsync
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 
@@ -175,9 +174,4 @@ func full(group string, current []stack.Permission, refused map[string]int, limi
 			Other: sgrules.Count(others)}
 	}
 	return out
-}
-
-// limitOf is how many rules a group may have: the quota, or what it has, which shows that the account has a higher one.
-func limitOf(configured int, current []stack.Permission) int {
-	return max(cmp.Or(configured, quota.RulesPerSecurityGroup), sgrules.Count(current))
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/apply"
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/aws/refusal"
+	"github.com/k8s-lbc/lbc/internal/model/quota"
 	"github.com/k8s-lbc/lbc/internal/model/sgrules"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
@@ -175,7 +176,9 @@ func (r *Reconciler) look(ctx context.Context, group string, partial func() bool
 func (r *Reconciler) fit(ctx context.Context, group string, current []stack.Permission, partial func() bool,
 	known *refused) (fitted Fitted, all []stack.Permission, seen int) {
 	m, as := marks{r.Cluster, r.Rules.OfSeveralClusters(ctx, group)}, descriptions(current)
-	own, limit := m.own(current), limitOf(r.Limit, current)
+	own := m.own(current)
+	// the quota, or what the group has, which shows that the account has a higher one
+	limit := max(cmp.Or(r.Limit, quota.RulesPerSecurityGroup), sgrules.Count(current))
 	// before the needs: those of a binding that becomes known in between are in both, or in neither
 	someUnknown := partial()
 	known.at(own)
