@@ -21,7 +21,7 @@ type program struct {
 
 var programs = []program{
 	{"controller", "../..", "./cmd/controller", 1170, 51},
-	{"lbc", "../..", "./cmd/lbc", 1097, 49},
+	{"lbc", "../..", "./cmd/lbc", 1098, 49},
 	{"playground", "../../playground", "./cmd/playground", 2790, 119},
 }
 

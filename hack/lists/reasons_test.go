@@ -18,16 +18,19 @@ var reasons = map[string]string{
 	"controller/leaderdoctor Doctor.facts":           "looks at all objects once a minute, in the leader",
 	"controller Wiring.wakeBindings":                 "a hold of an administrator concerns any binding; it is rare",
 	"controller/bindingpass Reconciler.TargetGroups": "looks for drift in all target groups, at intervals",
-	"controller/bindingpass Reconciler.slicesOf": "asks the API server only where the cache has no slice of the " +
+	"controller/bindingpass Reconciler.leadsNowhere": "asks the API server for the pods with the labels of one " +
+		"Service, once for each edit of the Service by which endpoints with serving pods would go",
+	"controller/bindingpass Reconciler.liveSlicesOf": "asks the API server only where the cache lacks slices of the " +
 		"Service, by its label",
 	"controller/bindingpass Reconciler.former": "after a restart, for a binding that an edit of its Service left " +
 		"without endpoints",
 	"controller/bindingpass confirmingReader.read": "asks the API server for the pods of a namespace at once, where " +
 		"the cache is behind for many of them",
-	"controller/bindingpass listBindings":      "polls namespaces that no watch shows",
-	"controller/bindingpass nodeLists.list":    "bindings of instances share the list until a node changes",
-	"controller/gatewaystatus Release.release": "at intervals, after a class was given up",
-	"controller/lbstatus Writer.List":          "once at the start, and after a failed list",
+	"controller/bindingpass listBindings":           "polls namespaces that no watch shows",
+	"controller/bindingpass nodeLists.list":         "bindings of instances share the list until a node changes",
+	"controller/gatewaystatus Release.release":      "at intervals, after a class was given up",
+	"controller/lbstatus Writer.List":               "once at the start, and after a failed list",
+	"controller/networking Reconciler.cacheIsWhole": "once at the start, before the first rule is revoked",
 	"controller/networking Reconciler.listBindings": "rules are revoked only if all bindings are known; asked only " +
 		"while a group waits for that, and until the security groups were listed once",
 	"controller/optionalkinds Cache.List":     "passes on the list of its caller",
