@@ -81,6 +81,8 @@ func needed(t *testing.T) rights {
 	need.add("aga.k8s.aws", "globalaccelerators", "get", "list", "watch", "patch") // with gate GlobalAcceleratorController
 	need.add("aga.k8s.aws", "globalaccelerators/status", "patch")
 	need.add("apiextensions.k8s.io", "customresourcedefinitions globalaccelerators.aga.k8s.aws", "get")
+	// controller.setUpBindings, for DefinitionEnds
+	need.add("apiextensions.k8s.io", "customresourcedefinitions targetgroupbindings.elbv2.k8s.aws", "get")
 	need.add("coordination.k8s.io", "leases aws-load-balancer-controller-leader", "list") // controller.twinWatch
 	return need
 }

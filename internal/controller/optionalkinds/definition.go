@@ -85,14 +85,22 @@ func (d *Definitions) read(ctx context.Context, kind objects.Kind) (uid types.UI
 }
 
 // Ends reports whether the definition of a kind is being removed, or was: that deletes all its objects. Where the
-// definition cannot be read, discovery shows it.
+// definition cannot be read, discovery shows it a moment later, for which Ends waits.
 func (d *Definitions) Ends(ctx context.Context, kind objects.Kind) bool {
 	if _, marked, ok := d.read(ctx, kind); ok {
 		return marked
 	}
-	d.look(ctx, d.kinds[kind].GroupVersion())
-	s, _ := d.state(kind)
-	return s == ending || s == removed
+	for last := false; ; last = true {
+		d.look(ctx, d.kinds[kind].GroupVersion())
+		if s, _ := d.state(kind); last || s == ending || s == removed {
+			return s == ending || s == removed
+		}
+		select {
+		case <-ctx.Done():
+			return true // nothing is known
+		case <-time.After(Doubt):
+		}
+	}
 }
 
 // stands reports whether the definition of a kind still is the one with a UID and is not being removed; known is false
