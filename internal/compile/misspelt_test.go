@@ -127,36 +127,6 @@ func TestAMisspeltKeyThatIsThereFromTheBeginningHoldsNothingUp(t *testing.T) {
 	}
 }
 
-// TestWithoutMemoryMisspeltCheckStays starts without memory beside a load balancer whose health checks have a setting
-// that is misspelt now. An edit of another setting takes effect.
-func TestWithoutMemoryMisspeltCheckStays(t *testing.T) {
-	t.Parallel()
-	checked := func(path string, interval int32) func(*intent.Member) {
-		return func(m *intent.Member) {
-			for _, g := range targetGroupsOf(m) {
-				g.HealthCheck = stack.HealthCheck{Protocol: "HTTP", Port: "8080", Path: path, IntervalSeconds: interval}
-			}
-		}
-	}
-	f := account()
-	f.Existing = &facts.LoadBalancer{ARN: "arn:lb", Type: stack.Application, Scheme: stack.Internal,
-		IPAddressType: stack.IPv4, Subnets: []string{"subnet-0a2", "subnet-0b2"}, ManagedGroup: true}
-	var memory *Memory
-	for n, interval := range []int32{15, 20} {
-		r := Compile(loadBalancer(ingress("shop", "web", misspell("healthcheck-path"), checked("/", interval))), f, config(),
-			memory)
-		if h := mustBuild(t, r).TargetGroups[0].HealthCheck; h.Path != "" || h.IntervalSeconds != interval {
-			t.Errorf("pass %d: %+v", n, h)
-		}
-		memory = r.Memory
-	}
-	fresh := loadBalancer(ingress("shop", "web", misspell("healthcheck-path"), checked("/", 15)))
-	r := Compile(fresh, account(), config(), nil)
-	if h := mustBuild(t, r).TargetGroups[0].HealthCheck; h.Path != "/" {
-		t.Errorf("a new one: %+v", h)
-	}
-}
-
 // TestWithoutMemoryAMisspeltKeyLeavesWhatTheLoadBalancerHas starts without memory beside a load balancer that has the
 // settings.
 func TestWithoutMemoryAMisspeltKeyLeavesWhatTheLoadBalancerHas(t *testing.T) {

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
@@ -63,7 +62,7 @@ func (b *build) buildTargetGroup(i int, want *intent.TargetGroup, source intent.
 	out := stack.TargetGroup{
 		ID: tg.ID, TargetType: tg.TargetType, Port: tg.Port, Protocol: tg.Protocol,
 		ProtocolVersion: tg.ProtocolVersion, IPAddressType: stack.IPv4, ControlPort: tg.ControlPort,
-		HealthCheck: b.healthCheckOf(i, tg), Attributes: b.attributesOf(i, tg, source), Tags: b.tags(tg.Tags, tg.ID),
+		HealthCheck: tg.HealthCheck, Attributes: b.attributesOf(i, tg, source), Tags: b.tags(tg.Tags, tg.ID),
 	}
 	out.Name, out.Declared = b.nameOf(i, tg, source)
 	if tg.IPv6 {
@@ -89,41 +88,6 @@ func (b *build) buildTargetGroup(i int, want *intent.TargetGroup, source intent.
 		b.trace(stack.KindBinding, tg.ID, []int{i}, fields)
 	}
 	return true
-}
-
-// healthCheckOf is the health check of a target group. A field whose key is misspelt is empty, which leaves the value
-// that exists: targets may fail the default one.
-func (b *build) healthCheckOf(i int, tg *intent.TargetGroup) stack.HealthCheck {
-	m, h := &b.members[i], tg.HealthCheck
-	last, known := b.past.Good[m.Object]
-	if remembers := known && quarantine.Remembered(last) == quarantine.LastGood; !remembers && b.f.Existing == nil {
-		return h
-	}
-	for _, w := range m.Misspelt {
-		if of := w.Source.Object(); of.Kind == "Service" && of != m.Object && (of.Namespace != tg.ServiceNamespace ||
-			of.Name != tg.ServiceName) {
-			continue
-		}
-		switch strings.TrimPrefix(w.Setting, "aws-load-balancer-") {
-		case "healthcheck-path":
-			h.Path = ""
-		case "healthcheck-port":
-			h.Port = ""
-		case "healthcheck-protocol":
-			h.Protocol = ""
-		case "success-codes", "healthcheck-success-codes":
-			h.Matcher = ""
-		case "healthcheck-interval-seconds", "healthcheck-interval":
-			h.IntervalSeconds = 0
-		case "healthcheck-timeout-seconds", "healthcheck-timeout":
-			h.TimeoutSeconds = 0
-		case "healthy-threshold-count", "healthcheck-healthy-threshold":
-			h.HealthyThreshold = 0
-		case "unhealthy-threshold-count", "healthcheck-unhealthy-threshold":
-			h.UnhealthyThreshold = 0
-		}
-	}
-	return h
 }
 
 // failGroup records that a target group of member i cannot be built. If the Service is of another namespace, only the
