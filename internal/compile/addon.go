@@ -152,36 +152,12 @@ func (b *build) mergeWebACL() webACL {
 	name := b.mergeText("wafv2-acl-name", "WAFv2 WebACL name", func(a *intent.AddOns) intent.Field[string] {
 		return a.WebACLName
 	})
-	if name.Set && !b.yieldsToARN(name) { // ARNs are ignored
+	if name.Set { // ARNs are ignored
 		return webACL{name, true}
 	}
 	return webACL{b.mergeText("wafv2-acl-arn", "WAFv2 WebACL ARN", func(a *intent.AddOns) intent.Field[string] {
 		return a.WebACL
 	}), false}
-}
-
-// yieldsToARN reports whether the ARN of another namespace comes before a web ACL's name, which is noted then. It
-// matters only if nothing is remembered: what was in effect before is not known, and the name must not take the web ACL
-// of an older member from all.
-func (b *build) yieldsToARN(name merge.Owned[string]) bool {
-	by := &b.members[name.Member]
-	if !b.group.Joinable || b.group.Strict || b.group.InEffect != nil || by.Authority == intent.Deciding {
-		return false
-	}
-	for i := range b.members {
-		m := &b.members[i]
-		acl := m.Settings.AddOns.WebACL
-		if m.State == quarantine.Rejected || !acl.Set || acl.Value == intent.None || m.Authority == intent.RoutesOnly ||
-			m.Object.Namespace == by.Object.Namespace || name.Value != intent.None && !b.group.Senior(i, name.Member) {
-			continue
-		}
-		delete(b.group.NewEffect, "wafv2-acl-name")
-		b.note(name.Member, diag.New(by.Object, name.Source.Place(), diag.ConflictingSettings,
-			fmt.Sprintf("WAFv2 WebACL name: %q of %s has no effect, because %s names a web ACL by ARN", name.Value, by.Object,
-				m.Object), "name the same web ACL by ARN, or set it on only one of the objects"))
-		return true
-	}
-	return false
 }
 
 func (w webACL) source() (string, intent.Source) { return "WebACL", w.Source }

@@ -180,19 +180,10 @@ func TestWhatIsInEffectStaysUntilItsOwnerChangesItOrGoes(t *testing.T) {
 			{members: list(a(tagged("a")), b()), team: "a"}, {members: list(a(tagged("a")), b(), z(tagged("z"))), team: "a"},
 			{members: list(a(tagged("A")), b(), z(tagged("z"))), team: "A"}, {members: list(b(tagged("b")), z(tagged("z"))),
 				team: "z"}},
-		"one of two that agree narrows": {
-			{members: list(a(ranges("10.0.0.0/8")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.0.0.0/8"}},
-			{members: list(a(ranges("10.1.0.0/16")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.1.0.0/16"}},
-			{members: list(a(ranges("10.1.0.0/16")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.1.0.0/16"}},
-			{members: list(a(ranges("10.0.0.0/8")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.0.0.0/8"}}},
 		"one that agrees narrows": {
 			{members: list(a(ranges("10.0.0.0/8")), b()), ranges: []string{"0 10.0.0.0/8"}},
 			{members: list(a(ranges("10.0.0.0/8")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.0.0.0/8"}},
 			{members: list(a(ranges("10.0.0.0/8")), b(ranges("10.1.0.0/16"))), ranges: []string{"0 10.0.0.0/8"}}},
-		"one that agrees holds no tag": {
-			{members: list(a(tagged("a")), b()), team: "a"}, {members: list(a(tagged("a")), b(tagged("a"))), team: "a"},
-			{members: list(a(tagged("A")), b(tagged("a"))), team: "A"}, {members: list(a(tagged("A")), b(tagged("a"))),
-				team: "A"}},
 		"the strictest of those that are left": {
 			{members: list(a(ranges("10.1.0.0/16")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.1.0.0/16"}},
 			{members: list(a(ranges("10.1.0.0/16")), b(ranges("10.0.0.0/8")), z(ranges("10.2.0.0/16"))), ranges: []string{

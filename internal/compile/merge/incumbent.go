@@ -109,7 +109,7 @@ func (g *Group) resolveAmong(q conflict) resolution {
 	inherits := p.defaults
 	switch last, set := g.InEffect[q.setting]; {
 	case set:
-		if held := g.held(q, p, last); len(held) > 0 {
+		if held := g.held(q, last); len(held) > 0 {
 			return resolution{winner: g.best(q.candidates, held, p), incumbent: true}
 		}
 		ended = true
@@ -135,8 +135,8 @@ func (g *Group) resolveAmong(q conflict) resolution {
 }
 
 // held are the candidates by which a value in effect stays, or changes: those of its owners. Members that agree with an
-// owner keep the owner from loosening a restriction, not from other edits.
-func (g *Group) held(q conflict, p protection, last Effect) []int {
+// owner keep the value, unless it follows its owners.
+func (g *Group) held(q conflict, last Effect) []int {
 	owns := func(at int, may func(Owner) bool) bool {
 		o := g.Members[q.candidates[at].member].Object
 		return slices.ContainsFunc(last.Owners, func(w Owner) bool { return w.Member == o && may(w) })
@@ -147,18 +147,10 @@ func (g *Group) held(q conflict, p protection, last Effect) []int {
 	same := filter(all, func(at int) bool {
 		return q.candidates[at].value == last.Value && owns(at, func(Owner) bool { return true })
 	})
-	if slices.ContainsFunc(same, founds) {
-		return same
+	if len(same) == 0 || q.follows && len(changed) > 0 && !slices.ContainsFunc(same, founds) {
+		return changed
 	}
-	edited := filter(changed, func(at int) bool {
-		return q.follows || !p.restricts || p.tighter != nil && p.tighter(q.candidates[at].value, last.Value)
-	})
-	for _, some := range [][]int{edited, same} {
-		if len(some) > 0 {
-			return some
-		}
-	}
-	return changed
+	return same
 }
 
 // guardian is the member that may change a default which AWS has, where nothing is remembered; oldest is the oldest
