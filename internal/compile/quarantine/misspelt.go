@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
@@ -128,9 +127,12 @@ func inEdit(w intent.Misspelling, m, last *intent.Member, text string) (string, 
 	if len(w.Lacks) == 0 {
 		return text, true
 	}
-	at := slices.IndexFunc(last.Named, func(name string) bool {
-		return slices.Contains(w.Lacks, name) || replaces(w, name) && !slices.Contains(m.Named, name)
-	})
+	at := slices.IndexFunc(last.Named, func(name string) bool { return slices.Contains(w.Lacks, name) })
+	if at < 0 {
+		at = slices.IndexFunc(last.Named, func(name string) bool {
+			return replaces(w, name) && !slices.Contains(m.Named, name)
+		})
+	}
 	if at < 0 {
 		return "", false
 	}
@@ -140,15 +142,21 @@ func inEdit(w intent.Misspelling, m, last *intent.Member, text string) (string, 
 	return text, true
 }
 
-// replaces reports whether a misspelt key is so near to an annotation that was named before that it most likely replaces
-// that one, although it is as near to another one: action.sTCP-80 is as near to actions.sTCP-80 as to actions.TCP-80.
+// replaces reports whether a misspelt key most likely replaces an annotation that was named before, although it is as
+// near to another one: action.sTCP-80 is as near to actions.sTCP-80 as to actions.TCP-80. The keys differ in one place,
+// by at most two letters.
 func replaces(w intent.Misspelling, named string) bool {
 	if w.Text != "" {
 		return false
 	}
 	now := w.Key + strings.TrimPrefix(w.Lacks[0], w.Meant) // with the object, as named has it
-	lengths := len(now) - len(named)
-	return max(lengths, -lengths) <= annotation.MostTypos && annotation.Distance(now, named) <= annotation.MostTypos
+	for len(now) > 0 && len(named) > 0 && now[0] == named[0] {
+		now, named = now[1:], named[1:]
+	}
+	for len(now) > 0 && len(named) > 0 && now[len(now)-1] == named[len(named)-1] {
+		now, named = now[:len(now)-1], named[:len(named)-1]
+	}
+	return max(len(now), len(named)) <= 2
 }
 
 // found is the finding about a misspelling that counts as an invalid value.

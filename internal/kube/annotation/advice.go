@@ -197,17 +197,20 @@ func MisspeltFor(meant Key, annotations map[string]string) (k Key, ok bool) {
 func Misspellings(o diag.Object, on Scope, annotations map[string]string) []intent.Misspelling {
 	var out []intent.Misspelling
 	for _, k := range slices.Sorted(maps.Keys(annotations)) {
-		meant := meantBy(on, k)
+		meant, inEdit := meantBy(on, k), false
+		if _, known := Lookup(Key(k)); meant == "" && !known {
+			meant, inEdit = undotted(Key(k)), true
+		}
 		e, known := Lookup(meant)
 		if _, there := annotations[string(meant)]; there || !known || e.Scope == Written || !applies(e.Scope, on) {
 			continue
 		}
 		w := intent.Misspelling{Setting: cmp.Or(e.SettingName, suffix(meant)), Key: k, Meant: string(meant),
-			Source: intent.At(o, Key(k).Path()), Guards: restricts(e.Key, annotations[k])}
+			Source: intent.At(o, Key(k).Path()), Guards: !inEdit && restricts(e.Key, annotations[k])}
 		if e.Family != "" {
 			w.Setting = string(meant)
 		}
-		if !slices.Contains(restricting, e.Key) {
+		if inEdit || !slices.Contains(restricting, e.Key) {
 			w.Lacks = []string{annotated(o, on, string(meant))}
 		}
 		out = append(out, w)
@@ -225,11 +228,13 @@ func annotated(o diag.Object, on Scope, k string) string {
 }
 
 // NameKeys adds the known keys of an object to what is named, which tell an edit that misspells one of them from one
-// that adds an unknown key. Those that restrict need it not: in doubt, an unknown key was meant as one.
+// that adds an unknown key. Those that restrict need it not: in doubt, an unknown key was meant as one. In doubt about
+// the dot after the name of a family, it was not.
 func (f *Findings) NameKeys(o diag.Object, on Scope, annotations map[string]string) {
 	for _, k := range slices.Sorted(maps.Keys(annotations)) {
 		e, _ := Lookup(Key(k))
-		if read := readOn(Key(k)); read == "" || read == string(Written) || slices.Contains(restricting, e.Key) {
+		if read := readOn(Key(k)); read == "" || read == string(Written) ||
+			slices.Contains(restricting, e.Key) && e.Family == "" {
 			continue
 		}
 		if once := (finding{o, k, "named"}); !f.seen[once] {
@@ -256,9 +261,6 @@ func Nearest(k Key) Key {
 		if e.Family != "" {
 			// Compare as many dots as the family has; the rest is a name of the user.
 			if rest = cutDots(name, strings.Count(known, ".")); rest == "" {
-				if at := splitFamily(name, known); at > 0 && bestDistance > MostTypos {
-					best, bestDistance = e.Key+Key(suffix(k)[at:]), MostTypos
-				}
 				continue
 			}
 			name, known = strings.TrimSuffix(name[:len(name)-len(rest)], "."), strings.TrimSuffix(known, ".")
@@ -276,20 +278,18 @@ func Nearest(k Key) Key {
 	return best
 }
 
-// MostTypos is how many letters of two keys may differ where one of them stands for the other.
-const MostTypos = 2
-
-// splitFamily returns where the rest of a name begins that lacks the dot after a family, as in actionsTCP-80; 0 = the
-// name does not begin like the family.
-func splitFamily(name, family string) int {
-	for typos := 1; typos <= MostTypos; typos++ {
-		for at := max(1, len(family)-typos); at <= len(family)+typos && at < len(name); at++ {
-			if Distance(strings.ToLower(name[:at]), family) == typos {
-				return at
-			}
+// undotted is the key of a family that a key stands for if the dot after the family's name is missing, as in
+// actionsTCP-80; empty if there is none.
+func undotted(k Key) Key {
+	for _, e := range entries {
+		if e.Family == "" {
+			continue
+		}
+		if rest, ok := strings.CutPrefix(string(k), strings.TrimSuffix(string(e.Key), ".")); ok && rest != "" {
+			return e.Key + Key(rest)
 		}
 	}
-	return 0
+	return ""
 }
 
 // differing cuts the words off with which both names begin: load-balancer-arn is no misspelt load-balancer-name.

@@ -188,7 +188,7 @@ func TestMisspeltKeysGetAdvice(t *testing.T) {
 		"alb.ingress.kubernetes.io/action.a.b":                                         "alb.ingress.kubernetes.io/actions.a.b",
 		"alb.ingress.kubernetes.io/group-name":                                         "alb.ingress.kubernetes.io/group.name",
 		"alb.ingress.kubernetes.io/target-contol-port.web.80":                          "alb.ingress.kubernetes.io/target-control-port.web.80",
-		"alb.ingress.kubernetes.io/actionsweb":                                         "alb.ingress.kubernetes.io/actions.web",
+		"alb.ingress.kubernetes.io/actionsweb":                                         "",
 		"alb.ingress.kubernetes.io/action.sweb":                                        "alb.ingress.kubernetes.io/actions.sweb",
 		"alb.ingress.kubernetes.io/x":                                                  "",
 		"alb.ingress.kubernetes.io/actions-" + strings.Repeat("x", 60):                 "",
