@@ -347,10 +347,12 @@ func (s *start) awaitPlace(ctx context.Context, c *config.Config, connect Connec
 				return err
 			}
 		}
-		connected = false
 		scope := s.connection.Scope
-		return s.server.Place(ctx, startup.Place{Region: scope.Region, VPC: scope.VPC, Account: s.connection.Account},
+		err = s.server.Place(ctx, startup.Place{Region: scope.Region, VPC: scope.VPC, Account: s.connection.Account},
 			c.ClusterName, c.WatchNamespace)
+		var lack impairment.Condition
+		connected = !errors.As(err, &lack) || lack.Reason != impairment.Place
+		return err
 	})
 }
 

@@ -14,6 +14,8 @@ import (
 const (
 	// identityTimeout bounds the question for which account AWS answers.
 	identityTimeout = 5 * time.Second
+	// identityFor is how long the answer, or that there is none, counts.
+	identityFor = time.Minute
 	// otherAccountFor is how long credentials of another account are not retrieved again.
 	otherAccountFor = 15 * time.Second
 )
@@ -43,21 +45,49 @@ func AccountOf(arn string) string {
 	return ""
 }
 
-// OtherAccount returns an OtherAccountError if AWS, which says that a resource does not exist, answers for another
-// account than the resource's. If AWS does not say for which account it answers, the error is nil: an isolated VPC may
-// not reach STS.
-func OtherAccount(ctx context.Context, client STS, arn string) error {
+// Identity is the account for which AWS answers. It asks STS at most once a minute, also if STS does not answer. It is
+// safe for concurrent use.
+type Identity struct {
+	client STS
+	now    func() time.Time
+
+	mu      sync.Mutex
+	account string // empty = not known
+	until   time.Time
+}
+
+// NewIdentity makes an Identity that has not asked yet. Without a client nothing is known.
+func NewIdentity(client STS, now func() time.Time) *Identity { return &Identity{client: client, now: now} }
+
+// Other returns an OtherAccountError if AWS, which says that a resource does not exist, answers for another account than
+// the resource's. If AWS does not say for which account it answers, the error is nil: an isolated VPC may not reach STS.
+func (i *Identity) Other(ctx context.Context, arn string) error {
 	own := AccountOf(arn)
-	if own == "" || client == nil {
+	if own == "" || i.client == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, identityTimeout)
-	defer cancel()
-	out, err := client.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
-	if err != nil || aws.ToString(out.Account) == "" || *out.Account == own {
-		return nil //nolint:nilerr // nothing is known then
+	if account := i.ask(ctx); account != "" && account != own {
+		return &OtherAccountError{Account: account, Own: own, Resource: arn}
 	}
-	return &OtherAccountError{Account: *out.Account, Own: own, Resource: arn}
+	return nil
+}
+
+func (i *Identity) ask(ctx context.Context) string {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.now().Before(i.until) {
+		return i.account
+	}
+	bounded, cancel := context.WithTimeout(ctx, identityTimeout)
+	defer cancel()
+	i.account = ""
+	if out, err := i.client.GetCallerIdentity(bounded, &sts.GetCallerIdentityInput{}); err == nil {
+		i.account = aws.ToString(out.Account)
+	}
+	if ctx.Err() == nil {
+		i.until = i.now().Add(identityFor)
+	}
+	return i.account
 }
 
 // sameAccount refuses credentials of another account than the first ones: while the controller runs, somebody may give

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/aws/inventory/securitygroup"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -119,7 +118,7 @@ func (i *Inventory) readAsked(ctx context.Context) error {
 func (i *Inventory) proveAbsent(ctx context.Context, arns []string, tags map[string]map[string]string) error {
 	for _, arn := range arns {
 		if _, exists := tags[arn]; !exists && !i.Gone(arn) {
-			return awsclient.OtherAccount(ctx, i.clients.STS, arn)
+			return i.identity.Other(ctx, arn)
 		}
 	}
 	return nil

@@ -33,9 +33,10 @@ import (
 
 // Inventory is what is known of the AWS resources of one scope. It is safe for concurrent use.
 type Inventory struct {
-	cfg     Config
-	clients awsclient.Clients
-	flight  singleflight.Group // shared reads
+	cfg      Config
+	clients  awsclient.Clients
+	identity *awsclient.Identity
+	flight   singleflight.Group // shared reads
 
 	mu      sync.Mutex
 	sharing chan struct{} // holds an element while the shared group is created
@@ -111,7 +112,7 @@ func New(clients awsclient.Clients, cfg Config) *Inventory {
 		cfg.AddOnTimeout = addon.Timeout
 	}
 	i := &Inventory{
-		cfg: cfg, clients: clients, history: version{invalidations: 1}, sharing: make(chan struct{}, 1),
+		cfg: cfg, clients: clients, identity: awsclient.NewIdentity(clients.STS, cfg.Now), history: version{invalidations: 1}, sharing: make(chan struct{}, 1),
 		stacks: map[stack.Key]*entry{}, starting: map[string]stack.Key{},
 
 		confirmed: confirmations{of: map[string]confirmation{}, asked: map[string]bool{}},

@@ -8,7 +8,6 @@ import (
 
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
-	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/lib/absence"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
@@ -46,7 +45,7 @@ func (i *Inventory) absent(ctx context.Context, arn string, exists bool, err err
 	if !gone.Proven() {
 		return gone, err
 	}
-	if other := awsclient.OtherAccount(ctx, i.clients.STS, arn); other != nil {
+	if other := i.identity.Other(ctx, arn); other != nil {
 		return absence.Absence{}, fmt.Errorf("%w: %w", absence.ErrUnknown, other)
 	}
 	return gone, nil

@@ -72,12 +72,10 @@ type exit struct {
 	cause  error // what failed, for traces
 }
 
-// mostAttempts bounds the attempts of one pass, and betweenAttempts is the pause after them. AWS contradicts each attempt
-// if what it answers changes all the time.
-const (
-	mostAttempts    = 10
-	betweenAttempts = time.Second
-)
+// mostAttempts bounds the attempts of one pass. AWS contradicts each attempt if its answers change all the time.
+const mostAttempts = 10
+
+var errUnsettled = errors.New("each plan rests on answers of AWS that changed while the plan was made")
 
 // phase is a part of a pass.
 type phase = func(context.Context) exit
@@ -122,7 +120,7 @@ func (p *pass) run(ctx context.Context) (reconcile.Result, error) {
 	left := exit{again: true}
 	for n := 0; left.again; n++ {
 		if left = p.try(ctx); left.again && n == mostAttempts {
-			left = ended(reconcile.Result{RequeueAfter: betweenAttempts}, nil)
+			left = p.unread(ctx, errUnsettled)
 		}
 	}
 	result, err := left.result, left.err

@@ -17,7 +17,7 @@ import (
 )
 
 // page is how many objects are read at a time.
-const page = 100
+const page = 500
 
 // Place is where the controller works.
 type Place struct {
@@ -30,8 +30,6 @@ type Place struct {
 // cluster: the controller would create each load balancer again, and leave the former ones without an owner. Kinds that
 // are not served or may not be read decide nothing. One object of the place suffices: users may have forged the others.
 func (s *Server) Place(ctx context.Context, at Place, cluster, namespace string) error {
-	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
-	defer cancel()
 	here, elsewhere, groups := false, "", map[string]bool{}
 	if err := each(ctx, s, "loadbalancers", namespace, func(o *v1alpha1.LoadBalancer) (enough bool) {
 		if o.Status.ARN == "" || o.Status.Cluster != "" && o.Status.Cluster != cluster {
@@ -115,7 +113,9 @@ func each[T any](ctx context.Context, s *Server, resource, namespace string, see
 		if next != "" {
 			ask = ask.Param("continue", next)
 		}
-		raw, err := ask.Do(ctx).Raw()
+		bounded, cancel := context.WithTimeout(ctx, tryTimeout)
+		raw, err := ask.Do(bounded).Raw()
+		cancel()
 		if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) {
 			return nil
 		}

@@ -148,7 +148,7 @@ func (a *Account) withShown(ctx context.Context, shown string, all []listed) ([]
 	root, err := a.describe(ctx, shown)
 	switch {
 	case missing(err):
-		return all, awsclient.OtherAccount(ctx, a.clients.STS, shown)
+		return all, a.identity.Other(ctx, shown)
 	case err != nil:
 		return nil, err
 	}
