@@ -55,8 +55,8 @@ spec:
 			"access_logs.s3.prefix, value: web}]}}\n---\n" + ofUs + "TargetGroupConfiguration, metadata: {name: g}, spec: " +
 			"{targetReference: {name: web}, defaultConfiguration: {targetGroupAttributes: [{key: " +
 			"stickiness.lb_cookie.duration_seconds, value: '60'}]}}}",
-			[]string{refused("connection_logs"), prefix, duration, "targetGroupAttributes[stickiness.lb_cookie." +
-				"duration_seconds] of TargetGroupConfiguration default/g"}},
+			[]string{refused("connection_logs"), prefix, duration, "(spec.defaultConfiguration.targetGroupAttributes[" +
+				"stickiness.lb_cookie.duration_seconds] of TargetGroupConfiguration default/g)"}},
 	} {
 		for _, command := range []string{"lint", "plan"} {
 			out, _, _ := lbc(t, c.manifest, command, "-")
