@@ -279,8 +279,8 @@ func TestSimulatorRefusesExactlyTheCombinationsOfTheTable(t *testing.T) {
 		defaults := b.described(s)
 		for at := range constraint.Attributes {
 			a := &constraint.Attributes[at]
-			for _, v := range []string{"", "true", "false", "on", "off", "0", "1", "30", "5", "lb_cookie", "app_cookie", "source_ip",
-				"a", "weighted_random", "least_outstanding_requests", "round_robin"} {
+			for _, v := range []string{"", "true", "false", "on", "off", "0", "1", "30", "5", "lb_cookie", "app_cookie",
+				"source_ip", "a", "weighted_random", "least_outstanding_requests", "round_robin"} {
 				if a.Has(s) && a.Key != secondary && constraint.OfAttribute(s, a.Key, v).Problem == "" {
 					single = append(single, map[string]string{a.Key: v})
 				}

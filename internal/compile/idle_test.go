@@ -32,12 +32,15 @@ func TestLogsWithoutBucketAreLeftOutAlone(t *testing.T) {
 		want     string
 		told     string
 	}{
-		"new":       {[]string{enabled, "true", "routing.http2.enabled", "false"}, nil, "map[routing.http2.enabled:false]", enabled},
+		"new": {[]string{enabled, "true", "routing.http2.enabled", "false"}, nil, "map[routing.http2.enabled:false]",
+			enabled},
 		"new, both": {[]string{enabled, "true", bucket, "logs"}, nil, "map[" + bucket + ":logs " + enabled + ":true]", ""},
 		"a prefix": {[]string{"connection_logs.s3.enabled", "true", "connection_logs.s3.prefix", "web"}, nil,
 			"map[connection_logs.s3.prefix:web]", "connection_logs.s3.enabled"},
-		"existing without logs": {[]string{enabled, "true"}, map[string]string{enabled: "false", bucket: ""}, "map[]", enabled},
-		"existing with bucket":  {[]string{enabled, "true"}, map[string]string{enabled: "true", bucket: "logs"}, "map[" + enabled + ":true]", ""},
+		"existing without logs": {[]string{enabled, "true"}, map[string]string{enabled: "false", bucket: ""},
+			"map[]", enabled},
+		"existing with bucket": {[]string{enabled, "true"}, map[string]string{enabled: "true", bucket: "logs"},
+			"map[" + enabled + ":true]", ""},
 		"bucket taken from logs": {[]string{enabled, "true", bucket, ""}, map[string]string{enabled: "true", bucket: "logs"},
 			"map[" + enabled + ":true]", bucket},
 		"zones": {[]string{"load_balancing.cross_zone.enabled", "false"}, nil, "map[]", "load_balancing.cross_zone.enabled"},
@@ -74,7 +77,8 @@ func TestSwitchedOffAttributeHasNote(t *testing.T) {
 		https(certificate1)(&m)
 		for i := range m.Listeners {
 			if m.Listeners[i].Protocol == "HTTPS" {
-				m.Listeners[i].Attributes = map[string]intent.Field[string]{key: set(&m, "listener-attributes.HTTPS-443", "X-Name")}
+				m.Listeners[i].Attributes = map[string]intent.Field[string]{
+					key: set(&m, "listener-attributes.HTTPS-443", "X-Name")}
 			}
 		}
 		return m
@@ -89,9 +93,11 @@ func TestSwitchedOffAttributeHasNote(t *testing.T) {
 		"prefix of logs": {attributed("access_logs.s3.prefix", "web"), "load-balancer-attributes",
 			[]string{"access_logs.s3.prefix has no effect without access_logs.s3.enabled=true"}},
 		"logs that are off": {attributed("connection_logs.s3.enabled", "false", "connection_logs.s3.bucket", "logs"),
-			"load-balancer-attributes", []string{"connection_logs.s3.bucket has no effect without connection_logs.s3.enabled=true"}},
-		"reset bucket":  {attributed("access_logs.s3.enabled", "false", "access_logs.s3.bucket", ""), "", nil},
-		"complete logs": {attributed("access_logs.s3.enabled", "true", "access_logs.s3.bucket", "logs", "access_logs.s3.prefix", "web"), "", nil},
+			"load-balancer-attributes", []string{
+				"connection_logs.s3.bucket has no effect without connection_logs.s3.enabled=true"}},
+		"reset bucket": {attributed("access_logs.s3.enabled", "false", "access_logs.s3.bucket", ""), "", nil},
+		"complete logs": {attributed("access_logs.s3.enabled", "true", "access_logs.s3.bucket", "logs",
+			"access_logs.s3.prefix", "web"), "", nil},
 		"duration": {group(map[string]string{"stickiness.lb_cookie.duration_seconds": "60"}), "target-group-attributes",
 			[]string{"stickiness.lb_cookie.duration_seconds has no effect without stickiness.enabled=true"}},
 		"cookie of application": {group(map[string]string{"stickiness.app_cookie.duration_seconds": "60"}),

@@ -58,9 +58,10 @@ func absentCertificate(r compile.Result, l *stack.Listener, arn string) diag.Dia
 	if len(from.Objects) > 0 && !slices.Contains(from.Objects, object) {
 		object = from.Objects[0]
 	}
-	return diag.New(object, placeOf(source, object), diag.CertificateNotFound, fmt.Sprintf("ACM has no issued certificate "+
-		"%s in this account and region: AWS refuses it at the %s listener on port %d, which the controller does not create or "+
-		"change before this is fixed", arn, l.Protocol, l.Port), "give the ARN of an issued certificate of the same region")
+	text := fmt.Sprintf("ACM has no issued certificate %s in this account and region, and AWS refuses to attach it to the "+
+		"%s listener on port %d", arn, l.Protocol, l.Port)
+	return diag.New(object, placeOf(source, object), diag.CertificateNotFound, text,
+		"give the ARN of an issued certificate of the same region")
 }
 
 func placeOf(s intent.Source, object diag.Object) string {
