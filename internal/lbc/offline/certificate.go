@@ -58,8 +58,8 @@ func absentCertificate(r compile.Result, l *stack.Listener, arn string) diag.Dia
 	if len(from.Objects) > 0 && !slices.Contains(from.Objects, object) {
 		object = from.Objects[0]
 	}
-	text := fmt.Sprintf("ACM has no issued certificate %s in this account and region, and AWS refuses to attach it to the "+
-		"%s listener on port %d", arn, l.Protocol, l.Port)
+	text := fmt.Sprintf("ACM has no issued certificate %s in this account and region, and AWS refuses to attach it to "+
+		"the %s listener on port %d", arn, l.Protocol, l.Port)
 	return diag.New(object, placeOf(source, object), diag.CertificateNotFound, text,
 		"give the ARN of an issued certificate of the same region")
 }
