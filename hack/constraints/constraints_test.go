@@ -322,7 +322,11 @@ func TestSimulatorRefusesEachExampleOfCombinations(t *testing.T) {
 		b := newBench(t)
 		b.group("TLS")
 		c := &constraint.Combinations[at]
-		for _, s := range slices.Concat(example.Combinations[c.Name], example.Changes[c.Name]) {
+		examples := slices.Concat(example.Combinations[c.Name], example.Changes[c.Name])
+		if c.Kind == constraint.LoadBalancer && len(examples) == 0 {
+			t.Errorf("%s has no example", c.Name)
+		}
+		for _, s := range examples {
 			if key, _ := constraint.OfAttributes(s); key != c.Key {
 				t.Errorf("%s: the table leaves out %q", c.Name, key)
 			}
@@ -340,6 +344,9 @@ func TestSimulatorTakesWhatHasNoEffect(t *testing.T) {
 	b := newBench(t)
 	for at := range constraint.Idles {
 		row := &constraint.Idles[at]
+		if len(example.Idles[row.Name]) == 0 {
+			t.Errorf("%s has no example", row.Name)
+		}
 		for _, s := range example.Idles[row.Name] {
 			b.must(b.setAll(s.Subject, s.All))
 			if found := constraint.WithoutEffect(s); len(found) != 1 || !slices.Contains(row.Keys, found[0].Key) {
