@@ -303,3 +303,151 @@ func TestWithdrawnGrantOfInvalidRuleAnswers500(t *testing.T) {
 		}
 	}
 }
+
+// spoiltAuthorities are edits after which clients of a Gateway cannot be verified as declared.
+func spoiltAuthorities() (out []edit) {
+	const name = "ConfigMap/infra/ca"
+	add := func(what string, change func(s served, of *corev1.ConfigMap, v *gatewayv1.FrontendTLSValidation)) {
+		out = append(out, edit{name: what, make: func(s served) {
+			change(s, sceneObject[*corev1.ConfigMap](s, name), sceneObject[*gatewayv1.Gateway](s, "Gateway/infra/gw").Spec.TLS.
+				Frontend.PerPort[0].TLS.Validation)
+		}})
+	}
+	text := func(what, text string) {
+		add(what, func(_ served, of *corev1.ConfigMap, _ *gatewayv1.FrontendTLSValidation) { of.Data["ca.crt"] = text })
+	}
+	text("garbage", "garbage")
+	text("empty", "")
+	text("the certificate of a client", string(pairOf(keyOf(elliptic.P256()), time.Now().Add(time.Hour))["tls.crt"]))
+	text("a key", string(pairOf(keyOf(elliptic.P256()), time.Now().Add(time.Hour))["tls.key"]))
+	add("too many", func(_ served, of *corev1.ConfigMap, _ *gatewayv1.FrontendTLSValidation) {
+		of.Data["ca.crt"] = strings.Repeat(of.Data["ca.crt"], 26)
+	})
+	add("another key", func(_ served, of *corev1.ConfigMap, _ *gatewayv1.FrontendTLSValidation) { of.Data = nil })
+	add("removed", func(s served, _ *corev1.ConfigMap, _ *gatewayv1.FrontendTLSValidation) { delete(s.objects, name) })
+	add("a misspelt name", func(_ served, _ *corev1.ConfigMap, v *gatewayv1.FrontendTLSValidation) {
+		v.CACertificateRefs[0].Name = "ac"
+	})
+	add("a misspelt kind", func(_ served, _ *corev1.ConfigMap, v *gatewayv1.FrontendTLSValidation) {
+		v.CACertificateRefs[0].Kind = "ConfigMp"
+	})
+	return out
+}
+
+// TestSpoiltAuthoritiesOfGatewayKeepVerifying edits the authorities of clients, of which there are two: the port goes on
+// to verify by the trust store as it is. The listener is not accepted if no reference is valid, as the Gateway API asks.
+func TestSpoiltAuthoritiesOfGatewayKeepVerifying(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []gatewayv1.FrontendValidationModeType{gatewayv1.AllowValidOnly, gatewayv1.AllowInsecureFallback} {
+		for _, second := range []bool{false, true} {
+			s := servedGateway(t, attachment.Application, "standard", false)
+			f, _ := s.f.(Gateway)
+			f.Config.TrustStores = true
+			s.f = f
+			clientsOf(s, 443)
+			v := sceneObject[*gatewayv1.Gateway](s, "Gateway/infra/gw").Spec.TLS.Frontend.PerPort[0].TLS.Validation
+			v.Mode = mode
+			names := []string{"infra/ca"}
+			if second {
+				more := sceneObject[*corev1.ConfigMap](s, "ConfigMap/infra/ca").DeepCopy()
+				more.Name = "more"
+				s.objects["ConfigMap/infra/more"] = more
+				v.CACertificateRefs = append(v.CACertificateRefs, gatewayv1.ObjectReference{Kind: "ConfigMap", Name: "more"})
+				names = append(names, "infra/more")
+			}
+			s = s.copied()
+			*s.account = append(*s.account, func(f *facts.Facts) {
+				f.OwnTrustStores = []facts.OwnTrustStore{{ARN: "arn:store", ID: naming.TrustStoreID(names), Active: true}}
+			})
+			for _, e := range spoiltAuthorities() {
+				if mode == gatewayv1.AllowInsecureFallback && e.name == "too many" {
+					continue // no trust store is needed
+				}
+				keepsClients(t, s, e, second)
+			}
+		}
+	}
+}
+
+// keepsClients makes an edit of the authorities of port 443, after which it does with clients what it did.
+func keepsClients(t *testing.T, s served, e edit, second bool) {
+	t.Helper()
+	mutual := func(c compiled) string {
+		for i := range c.Stack.Listeners {
+			if l := &c.Stack.Listeners[i]; l.Port == 443 {
+				return fmt.Sprintf("%+v", l.Mutual)
+			}
+		}
+		return "no listener"
+	}
+	old := s.compile(t, nil)
+	if old.complaint() != "" || mutual(old) == "no listener" {
+		t.Fatalf("%s; %s", mutual(old), old.complaint())
+	}
+	now := s.copied()
+	e.make(now)
+	memory := old.Memory
+	for pass := range 3 {
+		if pass == 2 && !strings.Contains(e.name, "misspelt") {
+			memory = nil // as after a restart
+		}
+		c := now.compile(t, memory)
+		memory = c.Memory
+		wrong := loses(old, c, []edit{e}, gatewayRequests(), true)
+		if is, was := mutual(c), mutual(old); is != was || wrong != "" || c.said(diag.InvalidCACertificate) == "" {
+			t.Errorf("%s, two: %t, pass %d: %s, before %s; %s; %v", e.name, second, pass, is, was, wrong, c.Diagnostics)
+		}
+		for _, w := range c.Stack.TrustStores {
+			if w.Bundle != "" {
+				t.Errorf("%s: the trust store gets another bundle", e.name)
+			}
+		}
+		if text := asText(now.objects["Gateway/infra/gw"]); !second && !strings.Contains(text, "NoValidCACertificate") {
+			t.Errorf("%s, pass %d: no condition tells it", e.name, pass)
+		}
+	}
+	if c := s.compile(t, memory); c.complaint() != "" || mutual(c) != mutual(old) {
+		t.Errorf("%s taken back: %s; %s", e.name, mutual(c), c.complaint())
+	}
+}
+
+// TestWithdrawnGrantForAuthoritiesClosesPort removes the ReferenceGrant for the authorities of clients, alone and beside
+// a misspelt name: the Gateway API has the access revoked.
+func TestWithdrawnGrantForAuthoritiesClosesPort(t *testing.T) {
+	t.Parallel()
+	s := servedGateway(t, attachment.Application, "standard", false)
+	f, _ := s.f.(Gateway)
+	f.Config.TrustStores = true
+	s.f = f
+	clientsOf(s, 443)
+	ca := sceneObject[*corev1.ConfigMap](s, "ConfigMap/infra/ca")
+	delete(s.objects, "ConfigMap/infra/ca")
+	ca.Namespace, s.objects["ConfigMap/data/ca"] = "data", ca
+	s.objects["ReferenceGrant/data/ca"] = &gatewayv1beta1.ReferenceGrant{ObjectMeta: metav1.ObjectMeta{Namespace: "data",
+		Name: "ca"}, Spec: gatewayv1beta1.ReferenceGrantSpec{From: []gatewayv1beta1.ReferenceGrantFrom{{
+		Group: "gateway.networking.k8s.io", Kind: "Gateway", Namespace: "infra"}}, To: []gatewayv1beta1.ReferenceGrantTo{{
+		Kind: "ConfigMap"}}}}
+	ref := func(s served) *gatewayv1.ObjectReference {
+		return &sceneObject[*gatewayv1.Gateway](s, "Gateway/infra/gw").Spec.TLS.Frontend.PerPort[0].TLS.Validation.
+			CACertificateRefs[0]
+	}
+	ref(s).Namespace = ptr.To(gatewayv1.Namespace("data"))
+	s = s.copied()
+	*s.account = append(*s.account, func(f *facts.Facts) {
+		f.OwnTrustStores = []facts.OwnTrustStore{{ARN: "arn:store", ID: naming.TrustStoreID([]string{"data/ca"}), Active: true}}
+	})
+	old := s.compile(t, nil)
+	if secured(old, 443) != "["+accountCertificate+"] verify" {
+		t.Fatal(secured(old, 443), old.Diagnostics)
+	}
+	for _, misspelt := range []bool{false, true} {
+		now := s.copied()
+		delete(now.objects, "ReferenceGrant/data/ca")
+		if misspelt {
+			ref(now).Namespace, ref(now).Name = nil, "ac"
+		}
+		if c := now.compile(t, old.Memory); secured(c, 443) != "no listener" {
+			t.Errorf("misspelt %t: %s", misspelt, secured(c, 443))
+		}
+	}
+}
