@@ -138,7 +138,7 @@ func (r *restoring) lastOf(u *intent.Unserved) (out []intent.Route) {
 	take := func(fits func(g *intent.Route) bool) bool {
 		for i := range r.last.Routes {
 			g := &r.last.Routes[i]
-			if !r.used[i] && hasPorts(g, &u.Route) && fits(g) && r.reaches(g) {
+			if !r.used[i] && hasPorts(g, &u.Route) && fits(g) && !g.Failing {
 				r.used[i] = true
 				one := r.current(g)
 				one.Ports = u.Route.Ports
@@ -160,7 +160,7 @@ func (r *restoring) lastOf(u *intent.Unserved) (out []intent.Route) {
 	}
 	for i := range r.last.Routes {
 		g := &r.last.Routes[i]
-		if samePorts(g, &u.Route) && sameRule(g) && r.reaches(g) && overlap.Covers(g.Conditions, u.Route.Conditions) {
+		if samePorts(g, &u.Route) && sameRule(g) && !g.Failing && overlap.Covers(g.Conditions, u.Route.Conditions) {
 			one := r.current(g)
 			one.Source, one.Conditions, one.Precedence, one.Alternative = u.Route.Source, u.Route.Conditions, u.Route.Precedence,
 				u.Route.Alternative
@@ -176,7 +176,7 @@ func (r *restoring) left(u *intent.Unserved) (out []intent.Route) {
 	for _, same := range []bool{true, false} {
 		for i := range r.last.Routes {
 			g := &r.last.Routes[i]
-			if r.used[i] || !samePorts(g, &u.Route) || r.declared(g) || !r.reaches(g) || same &&
+			if r.used[i] || !samePorts(g, &u.Route) || r.declared(g) || g.Failing || same &&
 				g.Source.Path() != u.Route.Source.Path() {
 				continue
 			}
@@ -202,50 +202,57 @@ func (r *restoring) declared(g *intent.Route) bool {
 	return slices.ContainsFunc(r.member.Unserved, func(u intent.Unserved) bool { return same(&u.Route) })
 }
 
-// reaches reports whether a route was served, and whether the object may still forward to all of its Services.
-func (r *restoring) reaches(g *intent.Route) bool {
-	return !g.Failing && !slices.ContainsFunc(g.Actions, func(a intent.Action) bool { return !r.permitted(a) })
-}
-
-func (r *restoring) permitted(a intent.Action) bool {
-	return !slices.ContainsFunc(a.Backends, func(b intent.Backend) bool { return withdrawn(r.member, b) })
-}
-
 // withdrawn reports whether a backend is an object of another namespace that a member may forward to no longer.
 func withdrawn(m *intent.Member, b intent.Backend) bool {
 	r, foreign := m.Foreign(b)
 	return foreign && !slices.Contains(m.Reached, r)
 }
 
-// withoutWithdrawn is the last good version of a member without the backends that it may forward to no longer. Requests
-// that had no others get the error of a route that never might forward to them.
-func withoutWithdrawn(last intent.Member, now intent.Member) intent.Member {
-	left := func(actions []intent.Action) []intent.Action {
-		out := slices.Clone(actions)
-		for i := range out {
-			out[i].Backends = slices.DeleteFunc(slices.Clone(out[i].Backends), func(b intent.Backend) bool {
-				return withdrawn(&now, b)
-			})
-			if len(out[i].Backends) < len(actions[i].Backends) && len(out[i].Backends) == 0 {
-				return nil
-			}
+// permitted are actions without the backends that a member may forward to no longer. Nil = no backend is left.
+func permitted(actions []intent.Action, now *intent.Member) []intent.Action {
+	out := slices.Clone(actions)
+	for i := range out {
+		out[i].Backends = slices.DeleteFunc(slices.Clone(out[i].Backends), func(b intent.Backend) bool {
+			return withdrawn(now, b)
+		})
+		if len(out[i].Backends) < len(actions[i].Backends) && len(out[i].Backends) == 0 {
+			return nil
 		}
+	}
+	return out
+}
+
+// routeWithoutWithdrawn is a route of a last good version without the backends that the member may forward to no longer.
+// Requests that had no others get the error of a route that never might forward to them. Former has the backends, which
+// serve again if the permission returns.
+func routeWithoutWithdrawn(g *intent.Route, now *intent.Member) intent.Route {
+	out := *g
+	if len(out.Former) > 0 {
+		out.Actions, out.Former = out.Former, nil
+	}
+	all := out.Actions
+	if !slices.ContainsFunc(all, func(a intent.Action) bool {
+		return slices.ContainsFunc(a.Backends, func(b intent.Backend) bool { return withdrawn(now, b) })
+	}) {
 		return out
 	}
+	out.Former = all
+	if out.Actions = permitted(all, now); out.Actions == nil {
+		out.Actions = []intent.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{
+			StatusCode: "500", ContentType: "text/plain"}}}
+	}
+	return out
+}
+
+// withoutWithdrawn is the last good version of a member without the backends that it may forward to no longer.
+func withoutWithdrawn(last intent.Member, now intent.Member) intent.Member {
 	last.Routes, last.Listeners = slices.Clone(last.Routes), slices.Clone(last.Listeners)
 	for i := range last.Routes {
-		one := &last.Routes[i]
-		if len(one.Actions) == 0 {
-			continue
-		}
-		if one.Actions = left(one.Actions); one.Actions == nil {
-			one.Actions = []intent.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{
-				StatusCode: "500", ContentType: "text/plain"}}}
-		}
+		last.Routes[i] = routeWithoutWithdrawn(&last.Routes[i], &now)
 	}
 	for i := range last.Listeners {
 		if l := &last.Listeners[i]; len(l.Default) > 0 {
-			if l.Default = left(l.Default); l.Default == nil {
+			if l.Default = permitted(l.Default, &now); l.Default == nil {
 				l.DefaultSource = intent.Source{}
 			}
 		}
@@ -255,8 +262,8 @@ func withoutWithdrawn(last intent.Member, now intent.Member) intent.Member {
 
 // current is a route of the last good version with the target groups of the current one, where that has them.
 func (r *restoring) current(g *intent.Route) intent.Route {
-	out := *g
-	out.Actions = r.actions(g.Actions)
+	out := routeWithoutWithdrawn(g, r.member)
+	out.Actions = r.actions(out.Actions)
 	return out
 }
 
@@ -300,18 +307,19 @@ func (r *restoring) listeners() {
 			continue
 		}
 		u := intent.Unserved{Path: "spec.rules", Text: l.Unserved}
-		at := -1
+		var last intent.Listener
 		if r.last != nil {
-			at = slices.IndexFunc(r.last.Listeners, func(o intent.Listener) bool {
-				return o.Port == l.Port && len(o.Default) > 0 && !slices.ContainsFunc(o.Default,
-					func(a intent.Action) bool { return !r.permitted(a) })
-			})
+			if at := slices.IndexFunc(r.last.Listeners, func(o intent.Listener) bool {
+				return o.Port == l.Port && len(o.Default) > 0
+			}); at >= 0 {
+				last = r.last.Listeners[at]
+				last.Default = permitted(last.Default, m)
+			}
 		}
 		switch {
-		case at >= 0:
+		case len(last.Default) > 0:
 			r.kept = true
-			l.Default, l.DefaultSource, l.Unserved = r.actions(r.last.Listeners[at].Default), r.last.Listeners[at].DefaultSource,
-				""
+			l.Default, l.DefaultSource, l.Unserved = r.actions(last.Default), last.DefaultSource, ""
 			r.report(&u, "; the last good version of the port keeps serving")
 		case r.stays:
 			r.kept = true

@@ -1,6 +1,7 @@
 package stacks
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -86,10 +87,26 @@ var settingOfCode = map[diag.Code]string{
 	diag.ProtocolRefused:     "Protocol",
 }
 
-// mentions are AWS's words for the part of a new load balancer that it refuses.
-var mentions = []struct{ word, setting string }{
-	{"subnet", "Subnets"}, {"availability zone", "Subnets"}, {"security group", "SecurityGroups"},
-	{"load balancer name", "Name"},
+// mention is AWS's word for the part of a resource that it refuses.
+type mention struct{ word, setting string }
+
+// mentions are those of a new load balancer, and of a listener.
+var (
+	mentions = []mention{{"subnet", "Subnets"}, {"availability zone", "Subnets"}, {"security group", "SecurityGroups"},
+		{"load balancer name", "Name"}}
+	mentionsOfListener = []mention{{"ssl policy", "SSLPolicy"}, {"sslpolicy", "SSLPolicy"}, {"alpn", "ALPN"},
+		{"trust store", "Mutual"}, {"truststore", "Mutual"}}
+)
+
+// mentioned is the setting that a text mentions first, or else another one.
+func mentioned(all []mention, text, otherwise string) string {
+	text = strings.ToLower(text)
+	for _, m := range all {
+		if strings.Contains(text, m.word) {
+			return m.setting
+		}
+	}
+	return otherwise
 }
 
 // attribute reports a problem of a step on the objects that the step's resource comes from: on the object whose
@@ -185,11 +202,12 @@ func sourcesOf(d diag.Diagnostic, origin compile.Origin, op plan.Operation) []in
 	setting := op.About().Setting
 	if s, ok := settingOfCode[d.Code]; ok {
 		setting = s
-	} else if _, ok := op.(awsop.CreateLoadBalancer); ok {
-		for _, m := range mentions {
-			if setting == "" && strings.Contains(strings.ToLower(d.Text), m.word) {
-				setting = m.setting
-			}
+	} else {
+		switch op.(type) {
+		case awsop.CreateLoadBalancer:
+			setting = cmp.Or(setting, mentioned(mentions, d.Text, ""))
+		case awsop.CreateListener, awsop.ModifyListener:
+			setting = mentioned(mentionsOfListener, d.Text, setting)
 		}
 	}
 	var out []intent.Source

@@ -168,10 +168,12 @@ type Reached struct {
 	Namespace, Name string
 }
 
-// Reaches are the objects of other namespaces to which a member forwards.
+// Reaches are the objects of other namespaces to which a member forwards, or forwarded until the permission for it was
+// withdrawn.
 func (m *Member) Reaches() (out []Reached) {
 	for i := range m.Routes {
 		out = append(out, m.reachedBy(m.Routes[i].Actions)...)
+		out = append(out, m.reachedBy(m.Routes[i].Former)...)
 	}
 	for i := range m.Listeners {
 		out = append(out, m.reachedBy(m.Listeners[i].Default)...)
@@ -325,6 +327,9 @@ type Route struct {
 	// Failing marks a route that was never served as declared: its Actions answer an error. It never counts as a last
 	// valid version.
 	Failing bool `json:",omitempty"`
+	// Former are the actions of a last good version of which Actions lacks the backends whose permission was withdrawn.
+	// They serve again if it returns. Nil = Actions lacks none.
+	Former []Action `json:",omitempty"`
 	// Withdrawn marks a route that names a Service of a namespace that does not permit it: no earlier version of its rule
 	// serves.
 	Withdrawn bool `json:",omitempty"`

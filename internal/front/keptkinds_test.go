@@ -1,0 +1,455 @@
+package front
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+	gatewayv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
+
+	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
+	"github.com/k8s-lbc/lbc/internal/front/ingress"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/facts"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/model/traffic"
+)
+
+// pairOf is a certificate of a.test with a key, in PEM.
+func pairOf(key crypto.Signer, until time.Time) map[string][]byte {
+	template := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "a.test"},
+		DNSNames: []string{"a.test"}, NotBefore: time.Now().Add(-2 * time.Hour), NotAfter: until}
+	certificate, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		panic(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		panic(err)
+	}
+	return map[string][]byte{
+		"tls.crt": pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate}),
+		"tls.key": pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})}
+}
+
+func keyOf(curve elliptic.Curve) crypto.Signer {
+	key, err := ecdsa.GenerateKey(curve, rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	return key
+}
+
+// spoiltSecrets are edits after which a Secret with a certificate cannot be imported.
+func spoiltSecrets(name string) (out []edit) {
+	add := func(what string, change func(s *corev1.Secret)) {
+		out = append(out, edit{name: name + " " + what, make: func(s served) {
+			if secret := sceneObject[*corev1.Secret](s, name); secret != nil {
+				change(secret)
+			}
+		}})
+	}
+	good := func() map[string][]byte { return pairOf(keyOf(elliptic.P256()), time.Now().Add(time.Hour)) }
+	add("another key", func(s *corev1.Secret) { s.Data["tls.key"] = good()["tls.key"] })
+	add("another certificate", func(s *corev1.Secret) { s.Data["tls.crt"] = good()["tls.crt"] })
+	add("a key for the certificate", func(s *corev1.Secret) { s.Data["tls.crt"] = s.Data["tls.key"] })
+	add("garbage", func(s *corev1.Secret) { s.Data["tls.crt"] = []byte("garbage") })
+	add("cut", func(s *corev1.Secret) { s.Data["tls.crt"] = s.Data["tls.crt"][:100] })
+	add("empty", func(s *corev1.Secret) { s.Data = map[string][]byte{"tls.crt": {}, "tls.key": {}} })
+	add("no data", func(s *corev1.Secret) { s.Data = nil })
+	add("no certificate", func(s *corev1.Secret) { delete(s.Data, "tls.crt") })
+	add("no key", func(s *corev1.Secret) { delete(s.Data, "tls.key") })
+	add("another type", func(s *corev1.Secret) { s.Type = corev1.SecretTypeOpaque })
+	add("expired", func(s *corev1.Secret) { s.Data = pairOf(keyOf(elliptic.P256()), time.Now().Add(-time.Hour)) })
+	add("P-224", func(s *corev1.Secret) { s.Data = pairOf(keyOf(elliptic.P224()), time.Now().Add(time.Hour)) })
+	add("Ed25519", func(s *corev1.Secret) {
+		_, key, err := ed25519.GenerateKey(rand.Reader)
+		if err != nil {
+			panic(err)
+		}
+		s.Data = pairOf(key, time.Now().Add(time.Hour))
+	})
+	return append(out, edit{name: name + " removed", make: func(s served) { delete(s.objects, name) }})
+}
+
+// lapse lets the certificate of a Secret expire, there and in ACM.
+func lapse(name, namespace, secret string) edit {
+	return edit{name: name + " expires", make: func(s served) {
+		s.imported(namespace, secret, "EXPIRED")
+		sceneObject[*corev1.Secret](s, name).Data = pairOf(keyOf(elliptic.P256()), time.Now().Add(-time.Hour))
+	}}
+}
+
+const importedARN = "arn:aws:acm:us-west-2:111122223333:certificate/imported"
+
+// imported has AWS hold the certificate of a Secret in a status.
+func (s served) imported(namespace, name, status string) {
+	*s.account = append(*s.account, func(f *facts.Facts) {
+		f.OwnKnown, f.Own = true, []facts.OwnCertificate{{ID: naming.ImportedCertificateID(namespace, name),
+			ARN: importedARN, Status: status, Names: []string{"a.test"}}}
+	})
+}
+
+// sameCertificates fails if a pass wants other certificates for a port than served before, and lets AWS change them.
+func (c compiled) sameCertificates(old compiled, port int32) string {
+	listener := stack.Ref{Kind: stack.KindListener, ID: fmt.Sprint(port)}
+	if c.Stack == nil || slices.Contains(slices.Concat(c.Keep.Resources, c.Keep.Certificates), listener) {
+		return ""
+	}
+	if was, is := secured(old, port), secured(c, port); was != is {
+		return fmt.Sprintf("port %d has certificates %s, before %s; %v", port, is, was, c.Diagnostics)
+	}
+	return ""
+}
+
+// keepsCertificates makes edits one after the other, of which no request and no certificate of a port is lost, and
+// takes them back.
+func keepsCertificates(t *testing.T, s served, port int32, ask []traffic.Request, edits ...edit) {
+	t.Helper()
+	old := s.compile(t, nil)
+	if old.complaint() != "" || !strings.Contains(secured(old, port), importedARN) {
+		t.Fatalf("the scene has %s: %s", secured(old, port), old.complaint())
+	}
+	memory, now := old.Memory, s.copied()
+	for i, e := range edits {
+		e.make(now)
+		for pass := range 2 {
+			c := now.compile(t, memory)
+			if c.Memory != nil {
+				memory = c.Memory
+			}
+			wrong := c.sameCertificates(old, port)
+			if c.Stack != nil && wrong == "" {
+				wrong = loses(old, c, edits[:i+1], ask, true)
+			}
+			if wrong != "" || c.complaint() == "" {
+				t.Errorf("%s, pass %d: %q; told: %s", e.name, pass, wrong, c.complaint())
+			}
+		}
+	}
+	if c := s.compile(t, memory); c.complaint() != "" || secured(c, port) != secured(old, port) {
+		t.Errorf("%s taken back: %s, %s", edits[0].name, secured(c, port), c.complaint())
+	}
+}
+
+// secretsOfGateway is a Gateway one of whose listeners has the certificate of a Secret, and the port.
+func secretsOfGateway(t *testing.T, family attachment.Family, construction string, automatic bool) (served, int32) {
+	t.Helper()
+	s := servedGateway(t, family, construction, automatic).copied()
+	f, _ := s.f.(Gateway)
+	f.Config.Now = time.Now
+	s.f = f
+	s.imported("infra", "tls", "ISSUED")
+	if family == attachment.Application {
+		return s, 8443
+	}
+	sceneObject[*gatewayv1.Gateway](s, "Gateway/infra/gw").Spec.Listeners[2].TLS.CertificateRefs =
+		[]gatewayv1.SecretObjectReference{{Name: "tls"}}
+	fieldEditOf("LoadBalancerConfiguration/infra/own", "spec.listenerConfigurations", 0, nil, unfitRow{}).make(s)
+	return s, 443
+}
+
+// TestSpoiltSecretOfGatewayKeepsCertificate edits the Secret of a listener, alone and before another edit.
+func TestSpoiltSecretOfGatewayKeepsCertificate(t *testing.T) {
+	t.Parallel()
+	const secret = "Secret/infra/tls"
+	other := edit{name: "another edit", make: func(s served) {
+		sceneObject[*gatewayv1.Gateway](s, "Gateway/infra/gw").Spec.Listeners[0].AllowedRoutes.Kinds =
+			[]gatewayv1.RouteGroupKind{{Kind: "Unknown"}}
+	}}
+	for _, family := range servedFamilies {
+		for i, construction := range []string{"standard", "plain-hosts"} {
+			s, port := secretsOfGateway(t, family, construction, i == 1)
+			for _, e := range append(spoiltSecrets(secret), lapse(secret, "infra", "tls")) {
+				keepsCertificates(t, s, port, gatewayRequests(), e, other)
+			}
+		}
+	}
+}
+
+// tlsGroup is a group of two Ingresses: one has the certificate of a Secret, the other one of ACM.
+func tlsGroup() served {
+	s := served{key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "g"}}, f: Ingress{
+		Config: ingress.Config{IngressClass: "alb", DefaultTargetType: stack.TargetIP, ImportSecrets: true, Now: time.Now}},
+		objects: map[string]metav1.Object{
+			"IngressClass/alb": &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"},
+				Spec: networkingv1.IngressClassSpec{Controller: "ingress.k8s.aws/alb"}},
+			"Namespace/a": &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "a"}},
+			"Namespace/b": &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "b"}},
+			"Secret/tls": &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: "tls"}, Type: corev1.SecretTypeTLS,
+				Data: pairOf(keyOf(elliptic.P256()), time.Now().Add(time.Hour))},
+		}}
+	s.backends()
+	for i, namespace := range []string{"a", "b"} {
+		name := memberNames[i]
+		ing := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name,
+			CreationTimestamp: metav1.Unix(1_700_000_000, 0), Annotations: map[string]string{ofALB + "group.name": "g",
+				ofALB + "listen-ports": `[{"HTTP":80},{"HTTPS":443}]`}},
+			Spec: networkingv1.IngressSpec{IngressClassName: ptr.To("alb")}}
+		if i == 0 {
+			ing.Annotations[ofALB+"import-tls-secrets"] = "true"
+			ing.Spec.TLS = []networkingv1.IngressTLS{{Hosts: []string{"a.test"}, SecretName: "tls"}}
+		}
+		if i == 1 {
+			ing.Annotations[ofALB+"certificate-arn"] = otherCertificate
+		}
+		ing.Spec.Rules = append(ing.Spec.Rules, networkingv1.IngressRule{Host: []string{"a.test", "b.test"}[i],
+			IngressRuleValue: networkingv1.IngressRuleValue{HTTP: &networkingv1.HTTPIngressRuleValue{
+				Paths: []networkingv1.HTTPIngressPath{{Path: "/", PathType: ptr.To(networkingv1.PathTypePrefix),
+					Backend: networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{Name: "web",
+						Port: networkingv1.ServiceBackendPort{Number: 80}}}}}}}})
+		showing(deployed(s.key, ing), "g.elb.amazonaws.com")
+		s.objects["Ingress/"+name] = ing
+	}
+	s = s.copied()
+	s.imported("a", "tls", "ISSUED")
+	return s
+}
+
+// TestSpoiltSecretOfIngressKeepsCertificate edits the Secret of an Ingress, alone and before another edit.
+func TestSpoiltSecretOfIngressKeepsCertificate(t *testing.T) {
+	t.Parallel()
+	const secret = "Secret/tls"
+	other := edit{name: "another edit", make: func(s served) {
+		s.objects["Ingress/one"].GetAnnotations()[ofALB+"healthcheck-interval-seconds"] = "soon"
+	}}
+	for _, alone := range []bool{false, true} {
+		s := tlsGroup()
+		if alone {
+			delete(s.objects, "Ingress/two")
+		}
+		for _, e := range append(spoiltSecrets(secret), lapse(secret, "a", "tls")) {
+			keepsCertificates(t, s, 443, requests(80, 443), e, other)
+		}
+	}
+}
+
+// TestRenewedSecretReplacesExpiredCertificate has a Secret with a new certificate in the place of one that has expired in
+// ACM: the listener keeps this one until the new one is imported.
+func TestRenewedSecretReplacesExpiredCertificate(t *testing.T) {
+	t.Parallel()
+	s := tlsGroup()
+	old := s.compile(t, nil)
+	now := s.copied()
+	lapse("Secret/tls", "a", "tls").make(now)
+	memory := now.compile(t, old.Memory).Memory
+	sceneObject[*corev1.Secret](now, "Secret/tls").Data = pairOf(keyOf(elliptic.P256()), time.Now().Add(time.Hour))
+	c := now.compile(t, memory)
+	if wrong := c.sameCertificates(old, 443); wrong != "" || !strings.Contains(c.said(diag.CertificatePending),
+		"the certificate for a.test is being imported; HTTPS listener 443 keeps its current certificates until the expired "+
+			"one is replaced") || len(c.Stack.Certificates) != 1 {
+		t.Errorf("%s; %v; to import: %d", wrong, c.Diagnostics, len(c.Stack.Certificates))
+	}
+}
+
+// TestWithdrawnGrantOfInvalidRuleAnswers500 removes a ReferenceGrant while the rule that needs it is invalid, so that its
+// last good version serves: its requests get no other rule. The version serves again once the grant is back.
+func TestWithdrawnGrantOfInvalidRuleAnswers500(t *testing.T) {
+	t.Parallel()
+	const grant = "ReferenceGrant/data/grant"
+	admin := traffic.Request{Scheme: "http", Port: 80, Host: "a.test", Path: "/admin", Method: "GET"}
+	to := func(s served, name string) {
+		g := sceneObject[*gatewayv1beta1.ReferenceGrant](s, grant)
+		g.Spec.To[0].Name = ptr.To(gatewayv1.ObjectName(name))
+	}
+	for i, construction := range allConstruction {
+		for name, withdraw := range map[string]func(s served){
+			"removed":            func(s served) { delete(s.objects, grant) },
+			"to another Service": func(s served) { to(s, "other") },
+		} {
+			for _, beside := range []bool{false, true} {
+				s := servedGateway(t, attachment.Application, construction, i == 1)
+				rule := &sceneObject[*gatewayv1.HTTPRoute](s, "HTTPRoute/shop/web").Spec.Rules[2]
+				want := "500"
+				if beside {
+					rule.BackendRefs = append(rule.BackendRefs, sceneObject[*gatewayv1.HTTPRoute](s, "HTTPRoute/shop/web").Spec.
+						Rules[0].BackendRefs...)
+					want = "infra/gw:shop-web:HTTPRoute-shop-web:8080 1;"
+				}
+				old := s.compile(t, nil)
+				now := s.copied()
+				fieldEditOf("HTTPRoute/shop/web", "spec.rules[].filters[].type", 2, "RequestMirror", unfitRow{}).make(now)
+				memory := now.compile(t, old.Memory).Memory
+				withdraw(now)
+				for pass := range 2 {
+					c := now.compile(t, memory)
+					if memory = c.Memory; c.answer(admin) != want {
+						t.Errorf("%s, %s, pass %d: %s, want %s; %v", construction, name, pass, c.answer(admin), want, c.Diagnostics)
+					}
+				}
+				now.objects[grant] = s.copied().objects[grant]
+				to(now, "far")
+				if c := now.compile(t, memory); c.answer(admin) != old.answer(admin) {
+					t.Errorf("%s, %s, granted again: %s, before %s", construction, name, c.answer(admin), old.answer(admin))
+				}
+			}
+		}
+	}
+}
+
+// spoiltAuthorities are edits after which clients of a Gateway cannot be verified as declared.
+func spoiltAuthorities() (out []edit) {
+	const name = "ConfigMap/infra/ca"
+	add := func(what string, change func(s served, of *corev1.ConfigMap, v *gatewayv1.FrontendTLSValidation)) {
+		out = append(out, edit{name: what, make: func(s served) {
+			change(s, sceneObject[*corev1.ConfigMap](s, name), sceneObject[*gatewayv1.Gateway](s, "Gateway/infra/gw").Spec.TLS.
+				Frontend.PerPort[0].TLS.Validation)
+		}})
+	}
+	text := func(what, text string) {
+		add(what, func(_ served, of *corev1.ConfigMap, _ *gatewayv1.FrontendTLSValidation) { of.Data["ca.crt"] = text })
+	}
+	text("garbage", "garbage")
+	text("empty", "")
+	text("the certificate of a client", string(pairOf(keyOf(elliptic.P256()), time.Now().Add(time.Hour))["tls.crt"]))
+	text("a key", string(pairOf(keyOf(elliptic.P256()), time.Now().Add(time.Hour))["tls.key"]))
+	add("too many", func(_ served, of *corev1.ConfigMap, _ *gatewayv1.FrontendTLSValidation) {
+		of.Data["ca.crt"] = strings.Repeat(of.Data["ca.crt"], 26)
+	})
+	add("another key", func(_ served, of *corev1.ConfigMap, _ *gatewayv1.FrontendTLSValidation) { of.Data = nil })
+	add("removed", func(s served, _ *corev1.ConfigMap, _ *gatewayv1.FrontendTLSValidation) { delete(s.objects, name) })
+	add("a misspelt name", func(_ served, _ *corev1.ConfigMap, v *gatewayv1.FrontendTLSValidation) {
+		v.CACertificateRefs[0].Name = "ac"
+	})
+	add("a misspelt kind", func(_ served, _ *corev1.ConfigMap, v *gatewayv1.FrontendTLSValidation) {
+		v.CACertificateRefs[0].Kind = "ConfigMp"
+	})
+	return out
+}
+
+// TestSpoiltAuthoritiesOfGatewayKeepVerifying edits the authorities of clients, of which there are two: the port goes on
+// to verify by the trust store as it is. The listener is not accepted if no reference is valid, as the Gateway API asks.
+func TestSpoiltAuthoritiesOfGatewayKeepVerifying(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []gatewayv1.FrontendValidationModeType{gatewayv1.AllowValidOnly, gatewayv1.AllowInsecureFallback} {
+		for _, second := range []bool{false, true} {
+			s := servedGateway(t, attachment.Application, "standard", false)
+			f, _ := s.f.(Gateway)
+			f.Config.TrustStores = true
+			s.f = f
+			clientsOf(s, 443)
+			v := sceneObject[*gatewayv1.Gateway](s, "Gateway/infra/gw").Spec.TLS.Frontend.PerPort[0].TLS.Validation
+			v.Mode = mode
+			names := []string{"infra/ca"}
+			if second {
+				more := sceneObject[*corev1.ConfigMap](s, "ConfigMap/infra/ca").DeepCopy()
+				more.Name = "more"
+				s.objects["ConfigMap/infra/more"] = more
+				v.CACertificateRefs = append(v.CACertificateRefs, gatewayv1.ObjectReference{Kind: "ConfigMap", Name: "more"})
+				names = append(names, "infra/more")
+			}
+			s = s.copied()
+			*s.account = append(*s.account, func(f *facts.Facts) {
+				f.OwnTrustStores = []facts.OwnTrustStore{{ARN: "arn:store", ID: naming.TrustStoreID(names), Active: true}}
+			})
+			for _, e := range spoiltAuthorities() {
+				if mode == gatewayv1.AllowInsecureFallback && e.name == "too many" {
+					continue // no trust store is needed
+				}
+				keepsClients(t, s, e, second)
+			}
+		}
+	}
+}
+
+// keepsClients makes an edit of the authorities of port 443, after which it does with clients what it did.
+func keepsClients(t *testing.T, s served, e edit, second bool) {
+	t.Helper()
+	mutual := func(c compiled) string {
+		for i := range c.Stack.Listeners {
+			if l := &c.Stack.Listeners[i]; l.Port == 443 {
+				return fmt.Sprintf("%+v", l.Mutual)
+			}
+		}
+		return "no listener"
+	}
+	old := s.compile(t, nil)
+	if old.complaint() != "" || mutual(old) == "no listener" {
+		t.Fatalf("%s; %s", mutual(old), old.complaint())
+	}
+	now := s.copied()
+	e.make(now)
+	memory := old.Memory
+	for pass := range 3 {
+		if pass == 2 && !strings.Contains(e.name, "misspelt") {
+			memory = nil // as after a restart
+		}
+		c := now.compile(t, memory)
+		memory = c.Memory
+		wrong := loses(old, c, []edit{e}, gatewayRequests(), true)
+		if is, was := mutual(c), mutual(old); is != was || wrong != "" || c.said(diag.InvalidCACertificate) == "" {
+			t.Errorf("%s, two: %t, pass %d: %s, before %s; %s; %v", e.name, second, pass, is, was, wrong, c.Diagnostics)
+		}
+		for _, w := range c.Stack.TrustStores {
+			if w.Bundle != "" {
+				t.Errorf("%s: the trust store gets another bundle", e.name)
+			}
+		}
+		if text := asText(now.objects["Gateway/infra/gw"]); !second && !strings.Contains(text, "NoValidCACertificate") {
+			t.Errorf("%s, pass %d: no condition tells it", e.name, pass)
+		}
+	}
+	if c := s.compile(t, memory); c.complaint() != "" || mutual(c) != mutual(old) {
+		t.Errorf("%s taken back: %s; %s", e.name, mutual(c), c.complaint())
+	}
+}
+
+// TestWithdrawnGrantForAuthoritiesClosesPort removes the ReferenceGrant for the authorities of clients, alone and beside
+// a misspelt name: the Gateway API has the access revoked.
+func TestWithdrawnGrantForAuthoritiesClosesPort(t *testing.T) {
+	t.Parallel()
+	s := servedGateway(t, attachment.Application, "standard", false)
+	f, _ := s.f.(Gateway)
+	f.Config.TrustStores = true
+	s.f = f
+	clientsOf(s, 443)
+	ca := sceneObject[*corev1.ConfigMap](s, "ConfigMap/infra/ca")
+	delete(s.objects, "ConfigMap/infra/ca")
+	ca.Namespace, s.objects["ConfigMap/data/ca"] = "data", ca
+	s.objects["ReferenceGrant/data/ca"] = &gatewayv1beta1.ReferenceGrant{ObjectMeta: metav1.ObjectMeta{Namespace: "data",
+		Name: "ca"}, Spec: gatewayv1beta1.ReferenceGrantSpec{From: []gatewayv1beta1.ReferenceGrantFrom{{
+		Group: "gateway.networking.k8s.io", Kind: "Gateway", Namespace: "infra"}}, To: []gatewayv1beta1.ReferenceGrantTo{{
+		Kind: "ConfigMap"}}}}
+	ref := func(s served) *gatewayv1.ObjectReference {
+		return &sceneObject[*gatewayv1.Gateway](s, "Gateway/infra/gw").Spec.TLS.Frontend.PerPort[0].TLS.Validation.
+			CACertificateRefs[0]
+	}
+	ref(s).Namespace = ptr.To(gatewayv1.Namespace("data"))
+	sceneObject[*gatewayv1.Gateway](s, "Gateway/infra/gw").Spec.TLS.Frontend.PerPort[0].TLS.Validation.Mode =
+		gatewayv1.AllowValidOnly
+	s = s.copied()
+	*s.account = append(*s.account, func(f *facts.Facts) {
+		f.OwnTrustStores = []facts.OwnTrustStore{{ARN: "arn:store", ID: naming.TrustStoreID([]string{"data/ca"}), Active: true}}
+	})
+	old := s.compile(t, nil)
+	if secured(old, 443) != "["+accountCertificate+"] verify" {
+		t.Fatal(secured(old, 443), old.Diagnostics)
+	}
+	for _, misspelt := range []bool{false, true} {
+		now := s.copied()
+		delete(now.objects, "ReferenceGrant/data/ca")
+		if misspelt {
+			ref(now).Namespace, ref(now).Name = nil, "ac"
+		}
+		if c := now.compile(t, old.Memory); secured(c, 443) != "no listener" {
+			t.Errorf("misspelt %t: %s", misspelt, secured(c, 443))
+		}
+	}
+}
