@@ -82,6 +82,12 @@ func disappearances() []disappearance {
 		{"TargetGroupBindings of a stack are deleted by hand, or their definition is removed",
 			"targets and rules stay, and the controller creates the bindings again as soon as possible",
 			"TestTargetsStayRegisteredWhenAllBindingsAreDeletedAndMadeAgain"},
+		{"The first list of a cache lacks TargetGroupBindings",
+			"security group rules stay: before the first revocation, a new leader lists the bindings from the API server, " +
+				"too", "TestCacheWithoutSomeBindingsRevokesNoRule"},
+		{"The definition of TargetGroupBindings is removed, and with it bindings that users wrote",
+			"targets stay registered; a binding that is applied again takes them over",
+			"TestBindingThatGoesWithItsDefinitionKeepsTargets"},
 		{"EndpointSlices or node labels vanish, or selectors of Services change",
 			"the controller deregisters targets that serve; `--deregistration-brake` limits this",
 			"TestTargetsStayWhenEndpointSlicesVanishWhilePodsServe"},
