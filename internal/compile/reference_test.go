@@ -153,8 +153,8 @@ func TestAmbiguousTargetGroupIsRefused(t *testing.T) {
 	}
 }
 
-// forwardingPorts is a load balancer of a Service that forwards from ports 80, 81, … to target groups. A backend without
-// name is the Service itself.
+// forwardingPorts is a load balancer of a Service that forwards from ports 80, 81, … to target groups. A backend
+// without name is the Service itself.
 func forwardingPorts(ports ...[]intent.Backend) intent.LoadBalancer {
 	e := forwarding("evil", nil)
 	e.Key.Owner, e.Type, e.OnePerPort = stack.Service, stack.Network, true

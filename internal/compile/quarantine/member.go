@@ -41,8 +41,8 @@ type Member struct {
 func (m *Member) Unreadable() bool { return m.State == Frozen && m.Shared }
 
 // Demote sets the present version of a member aside. Its last good version replaces it, if there is one that has not
-// been tried: first as class parameters bind it, then without some of the settings that a build may refuse. scheme is the
-// default one.
+// been tried: first as class parameters bind it, then without some of the settings that a build may refuse. scheme is
+// the default one.
 func (m *Member) Demote(reasons diag.List, shared bool, good map[diag.Object]intent.Member, newcomer bool,
 	scheme string) {
 	for _, r := range reasons {

@@ -14,9 +14,9 @@ import (
 // replace the load balancer.
 
 // boundByClass are versions of a member to try in turn, whose listeners are not shared with other versions: its last
-// good version with what the parameters of its class set now, then without some of the settings that a build may refuse.
-// Ranges of another class count if they admit nobody else: the edit that is not valid may name another class. scheme is
-// the default one.
+// good version with what the parameters of its class set now, then without some of the settings that a build may
+// refuse. Ranges of another class count if they admit nobody else: the edit that is not valid may name another class.
+// scheme is the default one.
 func boundByClass(last, now intent.Member, scheme string) []intent.Member {
 	var refusable []func(*intent.Settings)
 	for i := range now.OfClass {
