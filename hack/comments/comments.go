@@ -30,9 +30,9 @@ func OfRows(dir string) (map[string]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		above := map[int]string{} // by the line below the comment
+		above := map[place]string{}
 		for _, c := range f.Comments {
-			above[files.Position(c.End()).Line+1] = text(c)
+			above[place{files.Position(c.End()).Line + 1, files.Position(c.Pos()).Column}] = text(c)
 		}
 		ast.Inspect(f, func(n ast.Node) bool {
 			switch n := n.(type) {
@@ -44,7 +44,8 @@ func OfRows(dir string) (map[string]string, error) {
 				}
 			case *ast.CompositeLit:
 				for _, row := range n.Elts {
-					if said := above[files.Position(row.Pos()).Line]; said != "" {
+					at := files.Position(row.Pos())
+					if said := above[place{at.Line, at.Column}]; said != "" {
 						texts[constantOf(row)] = said
 					}
 				}
@@ -54,8 +55,11 @@ func OfRows(dir string) (map[string]string, error) {
 	}
 	out := map[string]string{}
 	for name, said := range texts {
-		if other, ok := strings.CutPrefix(said, "As "); ok && texts[other] != "" {
+		if other, ok := another(said); ok {
 			said = texts[other]
+			if _, again := another(said); said == "" || again {
+				return nil, fmt.Errorf("%s: comment \"As %s\" names no row with a text of its own", dir, other)
+			}
 		}
 		if values[name] != "" {
 			out[values[name]] = said
@@ -65,6 +69,15 @@ func OfRows(dir string) (map[string]string, error) {
 		return nil, fmt.Errorf("%s has no table with comments above its rows", dir)
 	}
 	return out, nil
+}
+
+// place is where a row is below its comment. A comment behind the row before begins in another column.
+type place struct{ line, column int }
+
+// another is the constant of the row whose text a comment stands for.
+func another(said string) (constant string, ok bool) {
+	constant, ok = strings.CutPrefix(said, "As ")
+	return constant, ok && token.IsIdentifier(constant)
 }
 
 // text is a comment as one line, without its full stop.

@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 
@@ -161,7 +162,7 @@ func (c *compiler) setAside(i int, reasons diag.List, shared bool) bool {
 	if !known && c.f.Failed(needStack(&c.e)) == nil {
 		return false
 	}
-	m.Demote(reasons, shared, c.past.Good, fresh)
+	m.Demote(reasons, shared, c.past.Good, fresh, cmp.Or(c.cfg.DefaultScheme, stack.Internal))
 	return true
 }
 

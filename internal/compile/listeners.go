@@ -211,7 +211,7 @@ func (b *build) defaultActions(p *port) (actions []stack.Action, kept bool, sour
 		}) {
 			return nil, true, intent.Source{}
 		}
-		return b.networkActions(candidates)
+		return b.networkActions(p.number, candidates)
 	}
 	c, ok := merge.Resolve(&b.group, candidates, merge.Setting[defaultBackend]{
 		Name: fmt.Sprintf("default-backend@%d", p.number), What: fmt.Sprintf("default backend of port %d", p.number),
@@ -230,7 +230,7 @@ func (b *build) defaultActions(p *port) (actions []stack.Action, kept bool, sour
 
 // networkActions are the default actions of an NLB's listener. Only one member declares some: a Service, or the route
 // of a Gateway that serves the port.
-func (b *build) networkActions(candidates []merge.Owned[defaultBackend]) (actions []stack.Action, kept bool,
+func (b *build) networkActions(port int32, candidates []merge.Owned[defaultBackend]) (actions []stack.Action, kept bool,
 	source intent.Source) {
 	if len(candidates) == 0 {
 		return nil, false, intent.Source{}
@@ -239,5 +239,11 @@ func (b *build) networkActions(candidates []merge.Owned[defaultBackend]) (action
 	if b.members[c.Member].State == quarantine.Frozen && len(b.members) > 1 {
 		return nil, true, c.Source
 	}
-	return b.actions(c.Member, c.Value.actions, c.Source), false, c.Source
+	actions = b.actions(c.Member, c.Value.actions, c.Source)
+	for _, a := range actions {
+		if a.Forward != nil && !b.withoutDenied(c.Member, port, a.Forward) {
+			return nil, false, c.Source
+		}
+	}
+	return actions, false, c.Source
 }

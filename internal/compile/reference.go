@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
@@ -73,35 +74,55 @@ type deniedGroup struct {
 	group  stack.Ref
 }
 
-// denies reports whether a member may not name a target group for the listener of an NLB.
-func (b *build) denies(i int, group stack.Ref) bool {
-	_, denied := b.denied[deniedGroup{i, group}]
-	return denied
-}
-
-// withoutDenied is the forward of an NLB's listener without target groups that member i may not name. Without another
-// one that has a weight it is nil: the listener is not made, nor a load balancer for it.
-func (b *build) withoutDenied(i int, f *stack.Forward) *stack.Forward {
+// withoutDenied removes target groups that member i may not name from the forward of an NLB's listener. It reports
+// whether the listener is created: not without another target group that has a weight.
+func (b *build) withoutDenied(i int, port int32, f *stack.Forward) bool {
 	var found diag.List
+	var groups []stack.Ref
 	f.TargetGroups = slices.DeleteFunc(f.TargetGroups, func(g stack.WeightedTargetGroup) bool {
-		if b.denies(i, g.TargetGroup) {
-			found = append(found, b.denied[deniedGroup{i, g.TargetGroup}])
+		d, denied := b.denied[deniedGroup{i, g.TargetGroup}]
+		if denied {
+			found, groups = append(found, d), append(groups, g.TargetGroup)
 		}
-		return b.denies(i, g.TargetGroup)
+		return denied
 	})
-	report := b.note
-	if !slices.ContainsFunc(f.TargetGroups, func(g stack.WeightedTargetGroup) bool {
+	if len(found) == 0 {
+		return true
+	}
+	left := slices.ContainsFunc(f.TargetGroups, func(g stack.WeightedTargetGroup) bool {
 		return g.Weight == nil || *g.Weight > 0
-	}) {
+	})
+	text := ""
+	if !left {
+		text = fmt.Sprintf("; port %d has no listener until this is permitted", port)
+	}
+	report := b.note
+	last, remembered := b.past.Good[b.members[i].Object]
+	if remembered && quarantine.Remembered(last) == quarantine.LastGood && !names(&last, groups) {
+		report, text = b.fail, "" // an edit names them for the first time: what serves stays
+	} else if !left {
 		if lb, known := b.existing(); known && lb == nil {
 			report = b.fail
 		}
-		f = nil
 	}
 	for _, d := range found {
+		d.Text += text
 		report(i, d)
 	}
-	return f
+	return left
+}
+
+// names reports whether a member names one of some target groups for a listener, by ARN or name.
+func names(m *intent.Member, groups []stack.Ref) bool {
+	return slices.ContainsFunc(m.Listeners, func(l intent.Listener) bool {
+		return slices.ContainsFunc(l.Default, func(a intent.Action) bool {
+			return slices.ContainsFunc(a.Backends, func(x intent.Backend) bool {
+				return slices.ContainsFunc(groups, func(g stack.Ref) bool {
+					return x.TargetGroupARN == g.Literal || x.TargetGroupName == naming.OfTargetGroup(g.Literal)
+				})
+			})
+		})
+	})
 }
 
 // ungranted are the namespaces that the owner of a target group may be of and that do not let an object name it. Where

@@ -2,6 +2,7 @@ package compile
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -152,6 +153,76 @@ func TestAmbiguousTargetGroupIsRefused(t *testing.T) {
 	}
 }
 
+// forwardingPorts is a load balancer of a Service that forwards from ports 80, 81, … to target groups. A backend
+// without name is the Service itself.
+func forwardingPorts(ports ...[]intent.Backend) intent.LoadBalancer {
+	e := forwarding("evil", nil)
+	e.Key.Owner, e.Type, e.OnePerPort = stack.Service, stack.Network, true
+	m := &e.Members[0]
+	own := m.Routes[0].Actions[0].Backends[0].TargetGroup
+	own.Protocol, own.ProtocolVersion = "TCP", ""
+	m.Object.Kind, m.Routes, m.Listeners = "Service", nil, nil
+	for n, backends := range ports {
+		for i := range backends {
+			if backends[i].TargetGroupARN == "" {
+				backends[i].TargetGroup = own
+			}
+		}
+		m.Listeners = append(m.Listeners, intent.Listener{Port: 80 + int32(n), Protocol: "TCP",
+			Default: []intent.Action{{Type: stack.ActionForward, Backends: backends}}})
+	}
+	return e
+}
+
+// targetsByPort are the numbers of target groups to which the listeners forward, by port.
+func targetsByPort(s *stack.Stack) map[int32]int {
+	out := map[int32]int{}
+	for _, l := range s.Listeners {
+		out[l.Port] = len(l.DefaultActions[0].Forward.TargetGroups)
+	}
+	return out
+}
+
+// TestEditToRefusedTargetGroupKeepsTheListener has a Service that is served name a target group that it may not.
+func TestEditToRefusedTargetGroupKeepsTheListener(t *testing.T) {
+	t.Parallel()
+	denied := intent.Backend{TargetGroupARN: named}
+	for name, edited := range map[string][]intent.Backend{"alone": {denied}, "beside its own": {{}, denied}} {
+		cfg, f := config(), account()
+		cfg.ExternalTargetGroups = nil
+		f.TargetGroupOwners = map[string]*facts.TargetGroupOwner{named: nil}
+		before := Compile(forwardingPorts([]intent.Backend{{}}), f, cfg, nil)
+		served := mustBuild(t, before)
+		memory := before.Memory
+		for range 2 {
+			r := Compile(forwardingPorts(edited), asFacts(f, served), cfg, memory)
+			if got := targetsByPort(mustBuild(t, r)); !maps.Equal(got, map[int32]int{80: 1}) {
+				t.Errorf("%s: %v", name, got)
+			}
+			same(t, name, codes(r.Diagnostics), []string{"a RefNotPermitted"})
+			if strings.Contains(r.Diagnostics[0].Text, "no listener") {
+				t.Errorf("%s: %s", name, r.Diagnostics[0].Text)
+			}
+			memory = r.Memory
+		}
+	}
+}
+
+// TestListenerOfWeightZeroStays has another port of the same Service name a target group that it may no longer.
+func TestListenerOfWeightZeroStays(t *testing.T) {
+	t.Parallel()
+	e := forwardingPorts([]intent.Backend{{TargetGroupARN: named}}, []intent.Backend{{Weight: ptr.To[int32](0)}})
+	f := account()
+	f.TargetGroupOwners = map[string]*facts.TargetGroupOwner{named: nil}
+	before := Compile(e, f, config(), nil)
+	cfg := config()
+	cfg.ExternalTargetGroups = nil
+	got := targetsByPort(mustBuild(t, Compile(e, asFacts(f, mustBuild(t, before)), cfg, before.Memory)))
+	if !maps.Equal(got, map[int32]int{81: 1}) {
+		t.Errorf("%v", got)
+	}
+}
+
 // TestNetworkListenerGoesWithoutRefusedTargetGroups has a Service that is served name a target group that it may no
 // longer: the listener forwards to the others, and goes without any.
 func TestNetworkListenerGoesWithoutRefusedTargetGroups(t *testing.T) {
@@ -160,18 +231,11 @@ func TestNetworkListenerGoesWithoutRefusedTargetGroups(t *testing.T) {
 		own  *int32 // weight of the Service's own target group; -1 = there is none
 		want int
 	}{"beside its own": {nil, 1}, "beside one without weight": {ptr.To[int32](0), 0}, "alone": {ptr.To[int32](-1), 0}} {
-		e := forwarding("evil", nil)
-		e.Key.Owner, e.Type, e.OnePerPort = stack.Service, stack.Network, true
-		m := &e.Members[0]
-		backends := []intent.Backend{{TargetGroup: m.Routes[0].Actions[0].Backends[0].TargetGroup, Weight: c.own},
-			{TargetGroupARN: named, Weight: ptr.To[int32](1)}}
-		backends[0].TargetGroup.Protocol, backends[0].TargetGroup.ProtocolVersion = "TCP", ""
+		backends := []intent.Backend{{Weight: c.own}, {TargetGroupARN: named, Weight: ptr.To[int32](1)}}
 		if c.own != nil && *c.own < 0 {
 			backends = backends[1:]
 		}
-		m.Object.Kind, m.Routes = "Service", nil
-		m.Listeners = []intent.Listener{{Port: 80, Protocol: "TCP", Default: []intent.Action{{Type: stack.ActionForward,
-			Backends: backends}}}}
+		e := forwardingPorts(backends)
 		f := account()
 		f.TargetGroupOwners = map[string]*facts.TargetGroupOwner{named: nil}
 		before := Compile(e, f, config(), nil)
@@ -193,6 +257,9 @@ func TestNetworkListenerGoesWithoutRefusedTargetGroups(t *testing.T) {
 				t.Errorf("%s, %s: %+v, keep %v", name, when, s.Listeners, r.Keep)
 			}
 			same(t, name+", "+when, codes(r.Diagnostics), []string{"a RefNotPermitted"})
+			if tells := strings.Contains(r.Diagnostics[0].Text, "port 80 has no listener"); tells != (c.want == 0) {
+				t.Errorf("%s, %s: %s", name, when, r.Diagnostics[0].Text)
+			}
 		}
 	}
 }

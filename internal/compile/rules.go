@@ -174,11 +174,6 @@ func (b *build) actions(i int, in []intent.Action, source intent.Source) []stack
 			if !ok {
 				return stack.UnavailableOf(b.e.Key.Owner)
 			}
-			if len(b.denied) > 0 {
-				if f = b.withoutDenied(i, f); f == nil {
-					return nil
-				}
-			}
 			action.Forward = f
 		}
 		out = append(out, action)
@@ -203,7 +198,8 @@ func (b *build) forward(i int, a intent.Action, source intent.Source) (*stack.Fo
 	ok := len(a.Backends) > 0
 	for _, backend := range a.Backends {
 		ref, found := b.backend(i, backend, source)
-		ok = ok && (found || b.denies(i, ref))
+		_, denied := b.denied[deniedGroup{i, ref}]
+		ok = ok && (found || denied)
 		f.TargetGroups = append(f.TargetGroups, stack.WeightedTargetGroup{TargetGroup: ref, Weight: backend.Weight})
 	}
 	return f, ok

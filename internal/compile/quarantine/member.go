@@ -32,18 +32,24 @@ func (s State) LeftOut() bool { return s == Frozen || s == Rejected }
 type Member struct {
 	intent.Member
 	State   State
-	Reasons diag.List // errors for which earlier versions were set aside
-	Shared  bool      // one of the reasons concerns a setting of the whole load balancer
-	unbound *intent.Member
+	Reasons diag.List       // errors for which earlier versions were set aside
+	Shared  bool            // one of the reasons concerns a setting of the whole load balancer
+	untried []intent.Member // versions for the next calls of Demote
 }
 
 // Unreadable reports whether the member is part of the load balancer, and its values of shared settings are not known.
 func (m *Member) Unreadable() bool { return m.State == Frozen && m.Shared }
 
 // Demote sets the present version of a member aside. Its last good version replaces it, if there is one that has not
-// been tried: first as class parameters bind it, then without those of them that a build may refuse.
-func (m *Member) Demote(reasons diag.List, shared bool, good map[diag.Object]intent.Member, newcomer bool) {
-	m.Reasons = append(m.Reasons, reasons...)
+// been tried: first as class parameters bind it, then without some of the settings that a build may refuse. scheme is
+// the default one.
+func (m *Member) Demote(reasons diag.List, shared bool, good map[diag.Object]intent.Member, newcomer bool,
+	scheme string) {
+	for _, r := range reasons {
+		if !slices.Contains(m.Reasons, r) { // versions that are tried in turn may fail for the same reason
+			m.Reasons = append(m.Reasons, r)
+		}
+	}
 	m.Shared = m.Shared || shared
 	if last, ok := good[m.Object]; ok && m.State == Current {
 		m.State = Remembered(last)
@@ -56,18 +62,22 @@ func (m *Member) Demote(reasons diag.List, shared bool, good map[diag.Object]int
 		// The settings are those of the last good version; order in the group and age are the present ones.
 		last.Order, last.Created, last.Authority, last.Diagnostics = m.Order, m.Created, m.Authority, nil
 		last.Withheld, last.ClassOfGroup = m.Withheld, m.ClassOfGroup
-		m.Member, m.unbound = boundByClass(withoutWithdrawn(last, m.Member), m.Member)
-		m.Shared = false
+		m.try(boundByClass(withoutWithdrawn(last, m.Member), m.Member, scheme))
 		return
 	}
-	if m.unbound != nil && m.State == LastGood {
-		m.Member, m.unbound, m.Shared = *m.unbound, nil, false
+	if len(m.untried) > 0 && m.State == LastGood {
+		m.try(m.untried)
 		return
 	}
 	m.State = Frozen
 	if newcomer {
 		m.State = Rejected
 	}
+}
+
+// try replaces the member by the first of some versions.
+func (m *Member) try(versions []intent.Member) {
+	m.Member, m.untried, m.Shared = versions[0], versions[1:], false
 }
 
 // Remember is the version of a member to remember for the next compilation, if it has no good version.

@@ -2,6 +2,7 @@ package quarantine
 
 import (
 	"maps"
+	"math/bits"
 	"net/netip"
 	"slices"
 
@@ -12,13 +13,15 @@ import (
 // replaces the values of its last good version. The scheme, the name and the kind of addresses stay, because other ones
 // replace the load balancer.
 
-// boundByClass is the last good version of a member, whose listeners are not shared with other versions, with what the
-// parameters of its class set now. Ranges of another class count if they admit nobody else: the edit that is not valid
-// may name another class. unbound is the version without the settings that a build may refuse; nil = there are none.
-func boundByClass(last, now intent.Member) (bound intent.Member, unbound *intent.Member) {
+// boundByClass are versions of a member to try in turn, whose listeners are not shared with other versions: its last
+// good version with what the parameters of its class set now, then without some of the settings that a build may
+// refuse. Ranges of another class count if they admit nobody else: the edit that is not valid may name another class.
+// scheme is the default one.
+func boundByClass(last, now intent.Member, scheme string) []intent.Member {
+	var refusable []func(*intent.Settings)
 	for i := range now.OfClass {
 		of := &now.OfClass[i]
-		if of.Class != last.Class {
+		if !isOf(&last, of) {
 			for j := range last.Listeners {
 				if l := &last.Listeners[j]; within(of.Listener.InboundCIDRs.Value, l) && of.Listener.InboundCIDRs.Set {
 					l.InboundCIDRs, l.NoRanges = of.Listener.InboundCIDRs, of.Listener.NoRanges
@@ -30,21 +33,72 @@ func boundByClass(last, now intent.Member) (bound intent.Member, unbound *intent
 		last.Settings.Tags = overlay(last.Settings.Tags, of.Settings.Tags)
 		bindWebACL(&last.Settings.AddOns, &of.Settings.AddOns)
 		bindField(&last.Settings.AddOns.Capacity, of.Settings.AddOns.Capacity)
+		bindField(&last.Settings.AddOns.Shield, of.Settings.AddOns.Shield)
+		bindField(&last.Settings.PrivateLinkRules, of.Settings.PrivateLinkRules)
 		for j := range last.Listeners {
 			bindListener(&last.Listeners[j], of)
 		}
+		refusable = append(refusable, bindRefusable(&of.Settings, last.Settings.Scheme.Or(scheme))...)
 	}
-	bound = last
-	for i := range now.OfClass {
-		if of := &now.OfClass[i]; of.Class == last.Class && (of.Settings.Subnets.Set || of.Settings.SSLRedirectPort.Set ||
-			of.Settings.SecurityGroups.Set) {
-			bindField(&bound.Settings.Subnets, of.Settings.Subnets)
-			bindField(&bound.Settings.SSLRedirectPort, of.Settings.SSLRedirectPort)
-			bindField(&bound.Settings.SecurityGroups, of.Settings.SecurityGroups)
-			return bound, &last
+	return inTurn(last, refusable)
+}
+
+// isOf reports whether class parameters are those of the class of a version. Checkpoints of earlier releases have no
+// class: there, the parameters are those of the class if they set one of the values.
+func isOf(last *intent.Member, of *intent.ClassSettings) bool {
+	if last.Class != "" {
+		return of.Class == last.Class
+	}
+	now := of.Settings.Sources()
+	for _, l := range append(slices.Clip(of.Listeners), of.Listener) {
+		now = append(now, l.Sources()...)
+	}
+	was := last.Settings.Sources()
+	for i := range last.Listeners {
+		was = append(was, last.Listeners[i].Sources()...)
+	}
+	return slices.ContainsFunc(was, func(s intent.Source) bool {
+		return s.Object() != last.Object && slices.ContainsFunc(now, func(o intent.Source) bool {
+			return o.Object() == s.Object()
+		})
+	})
+}
+
+// bindRefusable are the settings of class parameters that a build may refuse, for a version with a scheme. The subnets
+// of another scheme would give a load balancer of this scheme to other clients, or to none.
+func bindRefusable(of *intent.Settings, scheme string) (out []func(*intent.Settings)) {
+	if of.SSLRedirectPort.Set {
+		out = append(out, func(to *intent.Settings) { to.SSLRedirectPort = of.SSLRedirectPort })
+	}
+	if of.Subnets.Set && of.Scheme.Or(scheme) == scheme {
+		out = append(out, func(to *intent.Settings) { to.Subnets = of.Subnets })
+	}
+	if of.SecurityGroups.Set || of.ManageBackend.Set {
+		out = append(out, func(to *intent.Settings) {
+			bindField(&to.SecurityGroups, of.SecurityGroups)
+			bindField(&to.ManageBackend, of.ManageBackend)
+		})
+	}
+	return out
+}
+
+// inTurn are the versions with all of some settings, then without one of them, without two, and so on.
+func inTurn(version intent.Member, settings []func(*intent.Settings)) (out []intent.Member) {
+	for size := range len(settings) + 1 {
+		for without := range uint(1) << len(settings) {
+			if bits.OnesCount(without) != size {
+				continue
+			}
+			one := version
+			for i, set := range settings {
+				if without&(1<<i) == 0 {
+					set(&one.Settings)
+				}
+			}
+			out = append(out, one)
 		}
 	}
-	return bound, nil
+	return out
 }
 
 // bindField replaces a setting that class parameters set.
@@ -95,6 +149,7 @@ func bindListener(l *intent.Listener, of *intent.ClassSettings) {
 func bindSecure(l, of *intent.Listener) {
 	bindField(&l.SSLPolicy, of.SSLPolicy)
 	bindField(&l.Mutual, of.Mutual)
+	bindField(&l.ALPN, of.ALPN)
 	if of.Certificates.Set {
 		l.Certificates, l.Owned, l.DiscoverFirst, l.DiscoverHosts = of.Certificates, nil, nil, nil
 	}

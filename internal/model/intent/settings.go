@@ -115,3 +115,23 @@ func (h *FrontendHealthCheck) Sources() []Source {
 	return sources(h.Protocol, h.Port, h.Path, h.Matcher, h.IntervalSeconds, h.TimeoutSeconds, h.HealthyThreshold,
 		h.UnhealthyThreshold)
 }
+
+// Sources returns the sources of what class parameters can set.
+func (s *Settings) Sources() []Source {
+	out := sources(s.Scheme, s.IPAddressType, s.Subnets, s.SecurityGroups, s.ManageBackend, s.SSLRedirectPort,
+		s.PrivateLinkRules, s.AddOns.Capacity, s.AddOns.WebACLName, s.AddOns.WebACL, s.AddOns.Shield)
+	return append(append(out, sourcesOf(s.Attributes)...), sourcesOf(s.Tags)...)
+}
+
+// Sources returns the sources of what class parameters can set of a listener.
+func (l *Listener) Sources() []Source {
+	return append(sources(l.Certificates, l.SSLPolicy, l.Mutual, l.ALPN, l.InboundCIDRs, l.PrefixLists),
+		sourcesOf(l.Attributes)...)
+}
+
+func sourcesOf(fields map[string]Field[string]) (out []Source) {
+	for _, f := range fields {
+		out = append(out, f.Source)
+	}
+	return out
+}

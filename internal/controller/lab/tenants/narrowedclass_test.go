@@ -159,6 +159,52 @@ func TestUnfitClassBindsTheRest(t *testing.T) {
 	}
 }
 
+// TestClassOfAnotherSchemeMovesNoLoadBalancer has an administrator make a class internal, with subnets, while an Ingress
+// of it is invalid.
+func TestClassOfAnotherSchemeMovesNoLoadBalancer(t *testing.T) {
+	t.Parallel()
+	spec := func(scheme v1beta1.LoadBalancerScheme, subnets ...v1beta1.SubnetID) v1beta1.IngressClassParamsSpec {
+		return v1beta1.IngressClassParamsSpec{Scheme: &scheme, Subnets: &v1beta1.SubnetSelector{IDs: subnets}}
+	}
+	public, private := []v1beta1.SubnetID{"subnet-0a1de0000000000a1", "subnet-0a1de0000000000b1"},
+		[]v1beta1.SubnetID{"subnet-0a1de0000000000a2", "subnet-0a1de0000000000b2"}
+	l := lab.NewKeeper(t, append(classWith("alb", spec("internet-facing", public...)), lab.Service("a"),
+		lab.Ingress("web", nil, "a"))...)
+	l.Settle(lab.Key("web"))
+	l.Annotate("web", "healthcheck-interval-seconds", "soon")
+	before := choices(l)
+	params := &v1beta1.IngressClassParams{}
+	l.Must(l.Client.Get(t.Context(), client.ObjectKey{Name: "alb"}, params))
+	params.Spec = spec("internal", private...)
+	l.Must(l.Client.Update(t.Context(), params))
+	l.Settle(lab.Key("web"))
+	if got := choices(l); got != before || !strings.Contains(before, string(public[0])) {
+		t.Errorf("before:\n%sgot:\n%s%s", before, got, strings.Join(l.Events, "\n"))
+	}
+}
+
+// TestRefusedSubnetsLeaveSecurityGroups has an administrator name security groups in the configuration of a
+// GatewayClass, beside a subnet that does not exist, while a Gateway of it is invalid.
+func TestRefusedSubnetsLeaveSecurityGroups(t *testing.T) {
+	t.Parallel()
+	l := lab.NewGateway(t, "GatewayClass /ours {spec: {controllerName: gateway.k8s.aws/alb, parametersRef: {group: "+
+		"gateway.k8s.aws, kind: LoadBalancerConfiguration, namespace: kube-system, name: class}}}\n"+
+		"LoadBalancerConfiguration kube-system/class {spec: {}}\n"+
+		"Gateway shop/web {spec: {gatewayClassName: ours, infrastructure: {parametersRef: {group: gateway.k8s.aws, "+
+		"kind: LoadBalancerConfiguration, name: own}}, listeners: [{name: http, port: 80, protocol: HTTP}]}}\n"+
+		"LoadBalancerConfiguration shop/own {spec: {}}")
+	group := l.SecurityGroup("named")
+	l.SettleWeb()
+	l.Apply("LoadBalancerConfiguration shop/own {spec: {sourceRanges: [10.0.0.0]}}")
+	l.SettleWeb()
+	l.Apply("LoadBalancerConfiguration kube-system/class {spec: {securityGroups: [" + group +
+		"], loadBalancerSubnets: [{identifier: subnet-0a1de00000000dead}]}}")
+	l.SettleWeb()
+	if got := l.Sim.Resources().LoadBalancers[0].SecurityGroups; !slices.Equal(got, []string{group}) {
+		t.Errorf("got %v, want %s\n%s", got, group, strings.Join(l.Events, "\n"))
+	}
+}
+
 // TestNarrowedClassBindsInvalidGateways has an administrator restrict the configuration of a GatewayClass, while a
 // Gateway of it is invalid, or names a class that does not exist.
 func TestNarrowedClassBindsInvalidGateways(t *testing.T) {
