@@ -199,6 +199,16 @@ func (r *Reconciler) fit(ctx context.Context, group string, current []stack.Perm
 	return fitted, needs.All, seen
 }
 
+// Standing is what the cluster's own rules of a group admit, as they were read last.
+func (r *Reconciler) Standing(ctx context.Context, group string) (sgrules.Traffic, error) {
+	current, _, err := r.Rules.RulesAtHand(ctx, group)
+	m, as := marks{r.Cluster, r.Rules.OfSeveralClusters(ctx, group)}, descriptions(current)
+	state := r.state(ctx, m, as, nil)
+	return sgrules.Of(slices.DeleteFunc(slices.Clone(m.own(current)), func(p stack.Permission) bool {
+		return !HasLabel(p.Description) || state(p) == Foreign
+	})), err
+}
+
 // unread is why a group whose rules cannot be read is not as it should be; nil for one that is gone and that no binding
 // needs.
 func (r *Reconciler) unread(group string, err error) error {

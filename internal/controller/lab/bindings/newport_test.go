@@ -12,6 +12,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 )
 
@@ -86,18 +87,35 @@ func TestNetworkingPortOfNoTargetKeepsRules(t *testing.T) {
 			l.Get(o, "bound")
 			o.Spec.Networking.Ingress[0].Ports[0].Port = ptr.To(intstr.FromInt32(9090))
 			l.Must(l.Client.Update(t.Context(), o))
-			l.Events = nil
-			l.Settle()
-			l.Drain(time.Minute)
-			if got := l.Admitted(lab.NodeGroup); !slices.Contains(got, lab.Peer+" 8080-8080") {
-				t.Errorf("rules %v", got)
+			pass := func() {
+				for range 4 {
+					l.Settle()
+					l.Drain(time.Minute)
+				}
 			}
-			l.ToldOnce("TargetGroupBinding shop/bound FailedNetworkReconcile: ")
+			look := func(when string) {
+				t.Helper()
+				l.Events = nil
+				pass()
+				if got := l.Admitted(lab.NodeGroup); !slices.Contains(got, lab.Peer+" 8080-8080") {
+					t.Errorf("%s: rules %v", when, got)
+				}
+				l.ToldOnce("its former rules to these ports stay")
+			}
+			look("edited")
+			l.Restart()
+			mark := l.Mark()
+			_, err := l.Sim.Gate.AddFault(gate.Fault{Action: "DescribeSecurityGroups", Code: "InternalError", Status: 500,
+				Until: l.Clock.Now().Add(30 * time.Second)})
+			l.Must(err)
+			look("after a restart")
+			if writes := l.Writes(mark); len(writes) > 0 {
+				t.Errorf("a restart makes %v", writes)
+			}
 			l.Get(o, "bound")
 			o.Spec.Networking.Ingress[0].From = []v1beta1.NetworkingPeer{{IPBlock: &v1beta1.IPBlock{CIDR: "10.9.0.0/16"}}}
 			l.Must(l.Client.Update(t.Context(), o))
-			l.Settle()
-			l.Drain(time.Minute)
+			pass()
 			if got := l.Admitted(lab.NodeGroup); len(got) != 0 {
 				t.Errorf("without the peer: rules %v", got)
 			}
