@@ -134,9 +134,15 @@ func (r *Reconciler) look(ctx context.Context, group string, partial func() bool
 		var unproven []stack.Permission
 		if r.Table.guards(group, first) {
 			unproven = known.unproven(current, grant)
-			if full := sgrules.Count(current) >= limit; full && r.anyMissing(ctx, group, unproven, known) {
-				continue
-			} else if full { // a proof needs room
+			if sgrules.Count(current) >= limit { // a proof needs room
+				missing, err := r.anyMissing(ctx, group, unproven, known)
+				if err != nil {
+					out.Err, out.Ungranted = err, true
+					return out
+				}
+				if missing {
+					continue
+				}
 				unproven = nil
 			}
 		}

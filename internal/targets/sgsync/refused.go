@@ -206,23 +206,27 @@ func (r *refused) unproven(current, grant []stack.Permission) (out []stack.Permi
 }
 
 // anyMissing looks up the sources of permissions that are groups, before former rules that edited bindings may still
-// need are revoked to make room, and reports whether any group does not exist.
-func (r *Reconciler) anyMissing(ctx context.Context, group string, perms []stack.Permission, known *refused) bool {
-	missing := false
+// need are revoked to make room, and reports whether any group does not exist. err is why that is not known of one.
+func (r *Reconciler) anyMissing(ctx context.Context, group string, perms []stack.Permission, known *refused) (
+	missing bool, err error) {
 	for _, p := range perms {
 		if p.Group.Literal == "" {
 			continue
 		}
-		if _, err := r.Rules.Rules(ctx, p.Group.Literal); err != nil && refusesSource(err) {
-			r.refuse(group, sourceOf(normalise(p)), err, known)
-			missing = true
+		if _, err = r.Rules.Rules(ctx, p.Group.Literal); err == nil {
+			continue
 		}
+		if !refusesSource(err) {
+			return false, fmt.Errorf("whether source %s exists: %w", p.Group.Literal, err)
+		}
+		r.refuse(group, sourceOf(normalise(p)), err, known)
+		missing = true
 	}
 	if !missing {
 		r.Log.Info("the group has no room for another rule: former sources are closed before these are open", "group",
 			group, "rules", texts(perms))
 	}
-	return missing
+	return missing, nil
 }
 
 // refusalsOf is the stack under which the refused sources of a namespace are remembered: one for each group. No binding
