@@ -131,27 +131,16 @@ func (r *Reconciler) look(ctx context.Context, group string, partial func() bool
 		if sgrules.Count(slices.Concat(current, grant)) > limit {
 			first, revoke = sgrules.Room(current, grant, revoke, sgrules.Of(all), limit)
 		}
-		var unproven []stack.Permission
+		var until time.Time
+		repeat, ungranted := false, true
 		if r.Table.guards(group, first) {
-			unproven = known.unproven(current, grant)
-			if sgrules.Count(current) >= limit { // a proof needs room
-				missing, err := r.anyMissing(ctx, group, unproven, known)
-				if err != nil {
-					out.Err, out.Ungranted = err, true
-					return out
-				}
-				if missing {
-					continue
-				}
-				unproven = nil
+			full := sgrules.Count(current) >= limit
+			if repeat, until, err = r.prove(ctx, group, known.unproven(current, grant), full, known); repeat {
+				continue
 			}
 		}
-		var until time.Time
-		ungranted := true
-		if len(unproven) == 0 {
+		if err == nil && until.IsZero() {
 			until, ungranted, err = r.change(ctx, group, first, grant, revoke)
-		} else if until, err = r.prove(ctx, group, unproven, known); err == nil && until.IsZero() {
-			continue
 		}
 		if err == nil {
 			if out.Until = until; until.IsZero() {

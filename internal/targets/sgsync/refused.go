@@ -81,9 +81,14 @@ func (r *Reconciler) isolate(ctx context.Context, group string, grant []stack.Pe
 }
 
 // prove has EC2 accept or refuse sources before rules are revoked for them: it grants one rule of each in the room that
-// a group has, and revokes the rule at once. until is as in change.
-func (r *Reconciler) prove(ctx context.Context, group string, unproven []stack.Permission, known *refused) (
-	until time.Time, err error) {
+// a group has, and revokes the rule at once. If the group is full, prove only looks up whether the sources exist. repeat
+// reports that more is known than before; until is as in change.
+func (r *Reconciler) prove(ctx context.Context, group string, unproven []stack.Permission, full bool, known *refused) (
+	repeat bool, until time.Time, err error) {
+	if full {
+		repeat, err = r.anyMissing(ctx, group, unproven, known)
+		return repeat, time.Time{}, err
+	}
 	for _, p := range unproven {
 		s := sourceOf(normalise(p))
 		out := r.authorize(ctx, group, []stack.Permission{p})
@@ -97,13 +102,13 @@ func (r *Reconciler) prove(ctx context.Context, group string, unproven []stack.P
 		}
 		switch out.State {
 		case apply.Failed:
-			return time.Time{}, out.Err
+			return false, time.Time{}, out.Err
 		case apply.Waiting:
-			return out.Until, out.Err
+			return false, out.Until, out.Err
 		case apply.Done, apply.Blocked, apply.Prevented:
 		}
 	}
-	return time.Time{}, nil
+	return len(unproven) > 0, time.Time{}, nil
 }
 
 // exists reports whether a group is there, after EC2 has said of a grant in it that some group is not.
