@@ -132,9 +132,10 @@ func (r *Reconciler) look(ctx context.Context, group string, partial func() bool
 			first, revoke = sgrules.Room(current, grant, revoke, sgrules.Of(all), limit)
 		}
 		var until time.Time
-		repeat, ungranted := false, true
+		ungranted := true
 		if r.Table.guards(group, first) {
 			full := sgrules.Count(current) >= limit
+			var repeat bool
 			if repeat, until, err = r.prove(ctx, group, known.unproven(current, grant), full, known); repeat {
 				continue
 			}

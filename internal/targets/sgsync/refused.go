@@ -81,8 +81,8 @@ func (r *Reconciler) isolate(ctx context.Context, group string, grant []stack.Pe
 }
 
 // prove has EC2 accept or refuse sources before rules are revoked for them: it grants one rule of each in the room that
-// a group has, and revokes the rule at once. If the group is full, prove only looks up whether the sources exist. repeat
-// reports that more is known than before; until is as in change.
+// a group has, and revokes the rule at once. If the group is full, prove only looks up whether the sources exist.
+// repeat reports that more is known than before; until is as in change.
 func (r *Reconciler) prove(ctx context.Context, group string, unproven []stack.Permission, full bool, known *refused) (
 	repeat bool, until time.Time, err error) {
 	if full {
