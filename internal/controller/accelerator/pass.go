@@ -43,8 +43,8 @@ type pass struct {
 	memory *memory
 	found  diag.List
 	absent bool // AWS is known to have no accelerator of the object
-	// unconfirmed: a second list is to show which ports the accelerator has
-	unconfirmed bool
+	// looks is the pause before the listeners that give the accelerator its ports are listed again; 0 = they are not
+	looks time.Duration
 }
 
 func (p *pass) name() types.NamespacedName { return client.ObjectKeyFromObject(p.ga) }
@@ -137,8 +137,12 @@ func (p *pass) balancers(ctx context.Context, needs []declare.Need) declare.Answ
 		if p.memory.listeners = answer.Listeners; answer.Problem != "" {
 			p.memory.listeners = before
 		}
-		answer.Unconfirmed = answer.Problem == "" && len(account.ListenersOf(answer.ARN, before)) == 0
-		answers[key], p.unconfirmed = answer, answer.Unconfirmed
+		switch {
+		case answer.Unconfirmed:
+			p.looks = confirmAfter
+		case answer.Problem == "" && len(answer.Listeners) == 0:
+			p.looks = account.BalancerFor + time.Second
+		}
 	}
 	if p.Keep != nil {
 		p.Keep(p.key, p.memory.listeners)
@@ -262,8 +266,8 @@ func (p *pass) end(ctx context.Context, o accelerator.Observed, failure reason, 
 			p.Now()))}, nil
 	case waits(p.found):
 		return reconcile.Result{RequeueAfter: p.waitFor()}, nil
-	case p.unconfirmed:
-		return reconcile.Result{RequeueAfter: confirmAfter}, nil
+	case p.looks > 0:
+		return reconcile.Result{RequeueAfter: p.looks}, nil
 	}
 	if at := p.Account.Expiry(p.key); !at.IsZero() {
 		return reconcile.Result{RequeueAfter: max(time.Second, at.Sub(p.Now()))}, nil

@@ -331,6 +331,39 @@ func TestOnlyADeletedListenerTakesItsPortAway(t *testing.T) {
 	look(strings.Replace(before, "80-81", "81-81", 1))
 }
 
+// TestBalancerWithoutListenersIsAskedTwiceAnHour has an endpoint without listeners, which gets one after an hour.
+func TestBalancerWithoutListenersIsAskedTwiceAnHour(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, object(nil, byARN("k8s-plain")))
+	w.balancer("k8s-plain")
+	w.called()
+	follow := func(until time.Time) {
+		for w.clock.Now().Before(until) {
+			r, err := w.pass()
+			w.must(err)
+			if r.RequeueAfter == 0 {
+				t.Fatal("nothing looks again")
+			}
+			w.clock.Advance(r.RequeueAfter)
+		}
+	}
+	follow(w.clock.Now().Add(50 * time.Minute))
+	lists := 0
+	for _, action := range strings.Fields(w.called()) {
+		if action == "DescribeListeners" {
+			lists++
+		}
+	}
+	if lists != 2 {
+		t.Errorf("%d lists of listeners in an hour", lists)
+	}
+	w.listener("k8s-plain", 80)
+	w.settle()
+	if !strings.Contains(w.accelerators(), "80-80") {
+		t.Errorf("account:\n%s\n%s", w.accelerators(), w.told())
+	}
+}
+
 // TestPartialFirstListTakesNoPortAway has the lists of a new process lack a listener: as long as the process lives,
 // where the one before kept the ARNs of the listeners; else the first list alone.
 func TestPartialFirstListTakesNoPortAway(t *testing.T) {

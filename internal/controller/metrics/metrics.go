@@ -6,8 +6,6 @@ package metrics
 import (
 	"cmp"
 	"errors"
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -42,6 +40,7 @@ type Metrics struct {
 	mu     sync.Mutex
 	passes map[talker]int                     // passes since the last window ended
 	bound  map[types.NamespacedName][3]string // labels of targetGroups, by binding
+	series map[[3]string]int                  // how many bindings have these labels
 }
 
 // New registers the metrics, except those that Count and CollectLoadBalancers add.
@@ -79,6 +78,7 @@ func New(r prometheus.Registerer) *Metrics {
 		targetHealthy:   histogram(r, "lbc_target_healthy_seconds"),
 		passes:          map[talker]int{},
 		bound:           map[types.NamespacedName][3]string{},
+		series:          map[[3]string]int{},
 	}
 	r.MustRegister(failing{m.deletionsWaiting, desc("lbc_deletions_waiting")})
 	m.begin()
@@ -237,6 +237,7 @@ func (m *Metrics) SetTargetGroup(o *v1beta1.TargetGroupBinding) {
 	if m.bound[binding] != series {
 		m.unbind(binding)
 		m.bound[binding] = series
+		m.series[series]++
 	}
 	m.targetGroups.WithLabelValues(series[:]...).Set(1)
 }
@@ -244,8 +245,12 @@ func (m *Metrics) SetTargetGroup(o *v1beta1.TargetGroupBinding) {
 // unbind drops the info of a binding, unless another binding has the same.
 func (m *Metrics) unbind(binding types.NamespacedName) {
 	former, had := m.bound[binding]
+	if !had {
+		return
+	}
 	delete(m.bound, binding)
-	if had && !slices.Contains(slices.Collect(maps.Values(m.bound)), former) {
+	if m.series[former]--; m.series[former] == 0 {
+		delete(m.series, former)
 		m.targetGroups.DeleteLabelValues(former[:]...)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/lib/cache"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/sgrules"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/targets/bindings"
 	"github.com/k8s-lbc/lbc/internal/targets/sgsync"
@@ -50,6 +51,12 @@ func (r *Reconciler) place(ctx context.Context, id string) queue.Retry {
 	ctx, stale := cache.NoteStale(ctx)
 	need, unclear, found, placed := r.networks().Needs(ctx, o, targets)
 	asked, vague, _ := r.networks().Permissions(ctx, o, nil)
+	toTargets := r.networks().ToTargets(ctx, o, targets)
+	if placed {
+		served, err := r.addServed(ctx, o, need, toTargets, bindings.Listening(targets))
+		placed, unclear = err == nil, slices.Concat(asked, vague)
+		found = append(append(found, served...), bindings.NetworkProblem(o, diag.EndpointNotResolved, err)...)
+	}
 	if ctx.Err() != nil {
 		return queue.Retry{}
 	}
@@ -60,7 +67,6 @@ func (r *Reconciler) place(ctx context.Context, id string) queue.Retry {
 	}
 	var t sgsync.Touched
 	if placed {
-		found = append(found, r.addServed(o, need, found, fromSourcesOf(asked, vague), bindings.Listening(targets))...)
 		if r.drains != nil && r.Table.Lend(id, x.String(), need, fromSourcesOf(asked, vague)) {
 			r.lend(id, x.String()) // as in Transfer
 			r.bindings.AddNow(x.String())
@@ -68,7 +74,7 @@ func (r *Reconciler) place(ctx context.Context, id string) queue.Retry {
 		}
 		t = r.Table.Set(id, need)
 	} else {
-		t = r.Table.Extend(id, need, unclear)
+		t = r.Table.Extend(id, need, append(unclear, r.claims(o, toTargets)...))
 	}
 	before := w.findings()
 	w.notPlaced, w.looked = found, true
@@ -90,26 +96,34 @@ func (r *Reconciler) place(ctx context.Context, id string) queue.Retry {
 	return r.rerun(queue.Retry{Failed: found.HasErrors()}, stale)
 }
 
-// addServed adds to what a binding needs the former rules to ports at which its targets listen, of sources that the
-// binding names and that would reach none of these ports any more: an edit of its ports may have misspelt them. It
-// returns the finding about that, unless found has one of the ports.
-func (r *Reconciler) addServed(o *v1beta1.TargetGroupBinding, need map[string][]stack.Permission, found diag.List,
-	named func(stack.Permission) bool, at sgsync.Listening) diag.List {
-	stays := false
-	for g, perms := range need {
-		serving, _ := at.Limit(perms)
-		reached := fromSourcesOf(serving)
-		former, _ := at.Limit(r.Table.Of(ruleID(o), g))
-		for _, p := range former {
-			if named(p) && !reached(p) {
-				need[g], stays = append(slices.Clip(need[g]), p), true
+// addServed adds to what a binding needs those rules of toTargets that it needed before, where need has no port of a
+// target for their source: an edit of the ports may have misspelt them. What an earlier process wrote for the binding
+// is not known: every rule of the cluster that stands may be that. It returns the finding about the rules that stay.
+func (r *Reconciler) addServed(ctx context.Context, o *v1beta1.TargetGroupBinding, need map[string][]stack.Permission,
+	toTargets []stack.Permission, at sgsync.Listening) (found diag.List, err error) {
+	id := ruleID(o)
+	if !r.Table.Placed(id) && !r.mayHaveRules(o) {
+		return nil, nil
+	}
+	for _, g := range slices.Sorted(maps.Keys(need)) {
+		serving, _ := at.Limit(need[g])
+		unreached := slices.DeleteFunc(slices.Clone(toTargets), fromSourcesOf(serving))
+		if len(unreached) == 0 {
+			continue
+		}
+		former := sgrules.Of(r.Table.Of(id, g))
+		if !r.Table.Placed(id) {
+			if former, err = r.rules.Standing(ctx, g); err != nil {
+				return nil, fmt.Errorf("security group %s: %w", g, err)
+			}
+		}
+		for _, p := range unreached {
+			if former.Admits(p) {
+				need[g], found = append(slices.Clip(need[g]), p), diag.List{bindings.FormerRulesStay(o, at)}
 			}
 		}
 	}
-	if !stays || slices.ContainsFunc(found, func(d diag.Diagnostic) bool { return d.Code == diag.NetworkingNotAllowed }) {
-		return nil
-	}
-	return diag.List{bindings.FormerRulesStay(o, at)}
+	return found, nil
 }
 
 // fromSourcesOf reports whether a permission has the source and protocol of any of others.
@@ -118,9 +132,11 @@ func fromSourcesOf(others ...[]stack.Permission) func(stack.Permission) bool {
 		p.FromPort, p.ToPort, p.Description = 0, 0, ""
 		return p
 	}
-	return func(p stack.Permission) bool {
-		return slices.ContainsFunc(slices.Concat(others...), func(q stack.Permission) bool { return source(q) == source(p) })
+	all := map[stack.Permission]bool{}
+	for _, p := range slices.Concat(others...) {
+		all[source(p)] = true
 	}
+	return func(p stack.Permission) bool { return all[source(p)] }
 }
 
 // rerun has a run that rests on what AWS is being asked again made once more.

@@ -5,6 +5,7 @@ package networking
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -81,7 +82,8 @@ type Reconciler struct {
 	arrivals int                    // grows with each binding that comes or is edited, and with what is forgotten of one
 	known    bool                   // all were known at arrivals knownAt
 	knownAt  int
-	whole    bool // the API server has shown, since the start, that the cache lacks no binding
+	listing  sync.Mutex // is held during a list of the API server, which all that ask share
+	whole    bool       // the API server has shown, since the start, that the cache lacks no binding
 	// wholeAfter is when it is asked again
 	wholeAfter time.Time
 	reviews    int // how often review was asked, so that bring notices those that came while it looked
@@ -169,7 +171,9 @@ func (r *Reconciler) Want(ctx context.Context, o *v1beta1.TargetGroupBinding, of
 		}
 		return
 	}
-	r.RetainUnknown(ctx, o)
+	if !r.Table.Placed(id) {
+		r.retain(ctx, o, targets)
+	}
 	r.mu.Lock()
 	w := r.requests[id]
 	if w == nil {
@@ -233,16 +237,20 @@ func (r *Reconciler) Retain(ctx context.Context, o *v1beta1.TargetGroupBinding) 
 	if o.Spec.Networking == nil {
 		return
 	}
-	unplaced, unclear, _ := r.networks().Permissions(ctx, o, nil)
-	id, own := ruleID(o), r.claims(o, append(unplaced, unclear...))
 	r.mu.Lock()
-	if w := r.requests[id]; w != nil {
+	if w := r.requests[ruleID(o)]; w != nil {
 		w.binding = nil // what is being looked up for it is out of date
 		w.serial++
 	}
-	t := r.Table.Extend(id, nil, own)
 	r.mu.Unlock()
-	r.enqueue(ctx, t)
+	r.retain(ctx, o, bindings.Targets{})
+}
+
+// retain keeps the rules that a binding may need of groups that are not known.
+func (r *Reconciler) retain(ctx context.Context, o *v1beta1.TargetGroupBinding, targets bindings.Targets) {
+	unplaced, unclear, _ := r.networks().Permissions(ctx, o, nil)
+	all := slices.Concat(unplaced, unclear, r.networks().ToTargets(ctx, o, targets))
+	r.enqueue(ctx, r.Table.Extend(ruleID(o), nil, r.claims(o, all)))
 }
 
 // RetainUnknown keeps the rules that a binding may need of which nothing is recorded since the start.

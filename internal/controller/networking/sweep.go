@@ -83,6 +83,8 @@ func (r *Reconciler) cacheIsWhole(ctx context.Context) bool {
 	if r.Live == nil {
 		return true
 	}
+	r.listing.Lock()
+	defer r.listing.Unlock()
 	r.mu.Lock()
 	whole, wait := r.whole, r.Now().Before(r.wholeAfter)
 	r.mu.Unlock()

@@ -3,7 +3,10 @@ package networking
 import (
 	"context"
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -60,5 +63,42 @@ func TestTheBindingThatIsNotKnownIsAskedForBeforeAllAre(t *testing.T) {
 	}
 	if err := r.Client.Delete(t.Context(), of(7)); err != nil || !r.allKnown(t.Context()) {
 		t.Error("one that is gone is in the way", err)
+	}
+}
+
+// TestGroupsShareOneListOfTheAPIServer has several groups ask at the same moment whether the cache is whole.
+func TestGroupsShareOneListOfTheAPIServer(t *testing.T) {
+	t.Parallel()
+	scheme := runtime.NewScheme()
+	if err := v1beta1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	const groups = 4
+	var lists atomic.Int32
+	all := make(chan struct{})
+	live := interceptor.NewClient(fake.NewClientBuilder().WithScheme(scheme).Build(), interceptor.Funcs{
+		List: func(ctx context.Context, c client.WithWatch, l client.ObjectList, opts ...client.ListOption) error {
+			if lists.Add(1) == groups {
+				close(all)
+			}
+			select {
+			case <-all:
+			case <-time.After(50 * time.Millisecond): // no other list begins meanwhile
+			}
+			return c.List(ctx, l, opts...)
+		},
+	})
+	r := &Reconciler{Options: Options{Live: live, Now: time.Now}}
+	var running sync.WaitGroup
+	for range groups {
+		running.Go(func() {
+			if !r.cacheIsWhole(t.Context()) {
+				t.Error("the cache is not whole")
+			}
+		})
+	}
+	running.Wait()
+	if n := lists.Load(); n != 1 {
+		t.Errorf("%d lists", n)
 	}
 }

@@ -45,6 +45,8 @@ var Budgets = []Budget{
 		"the time waited so far, 1 s to 15 s; after ten minutes a minute"},
 	{"health of new targets", "target health", "target group", 0, 5, "40 s doubling to 10 min"},
 	{"readiness gates", "target health", "target group with pods that wait", 0, 60, "a second to 15 s"},
+	{"targets of a former port", "target health", "target group of a Service whose targets of another port are unhealthy",
+		0, 12, "10 s doubling to a minute; after five minutes ten minutes"},
 	{"draining targets", "target health", "target group of a deleted binding, or of the last target behind a security " +
 		"group", 0, 10, "5 s doubling to 5 min"},
 	{"LoadBalancer objects", "LoadBalancer objects, from the API server", "cluster", 3, 15,

@@ -37,13 +37,8 @@ func (n *Networks) limit(ctx context.Context, o *v1beta1.TargetGroupBinding, nee
 	of Targets) (
 	undecided []stack.Permission, found diag.List) {
 	l := n.Limits
-	anyPort, anySource := l.Allowed.Allow(o.Namespace, allowlist.AnyPort),
-		l.Allowed.Allow(o.Namespace, allowlist.AnySource)
-	at := Listening(of)
-	wide := wideSources(o)
-	if anySource {
-		wide = nil
-	}
+	anyPort := l.Allowed.Allow(o.Namespace, allowlist.AnyPort)
+	at, wide := Listening(of), l.wide(o)
 	exceeds := func(perms []stack.Permission) bool {
 		_, beyond := at.Limit(perms)
 		return !anyPort && (len(beyond) > 0 || slices.ContainsFunc(perms, sgsync.AllPorts))
@@ -92,6 +87,29 @@ func (n *Networks) limit(ctx context.Context, o *v1beta1.TargetGroupBinding, nee
 		found = append(found, closedPorts(o, closed, at)...)
 	}
 	return undecided, append(found, closedSources(o, wide)...)
+}
+
+// wide are the ranges that a binding names and that its namespace may not admit.
+func (l Limits) wide(o *v1beta1.TargetGroupBinding) map[string]bool {
+	if l.Allowed.Allow(o.Namespace, allowlist.AnySource) {
+		return nil
+	}
+	return wideSources(o)
+}
+
+// ToTargets are the permissions of all sources that a binding names, and may admit, to each port of its targets.
+func (n *Networks) ToTargets(ctx context.Context, o *v1beta1.TargetGroupBinding, of Targets) (out []stack.Permission) {
+	perms, unclear, _ := n.Permissions(ctx, o, nil)
+	wide, seen := n.Limits.wide(o), map[stack.Permission]bool{}
+	for _, p := range slices.Concat(perms, unclear) {
+		p.FromPort, p.ToPort = 0, 65535
+		if !seen[p] && (!wide[p.CIDR+p.IPv6CIDR] || n.Limits.Planned.Is(o)) {
+			out = append(out, p)
+		}
+		seen[p] = true
+	}
+	out, _ = Listening(of).Limit(out)
+	return out
 }
 
 // HealthPort is the port to which a target group has its health checks sent, 0 if that is the port of each target.
@@ -203,12 +221,12 @@ func closedPorts(o *v1beta1.TargetGroupBinding, closed []stack.Permission, at sg
 				"port with --binding-networking=%s=%s", o.Namespace, allowlist.AnyPort))}
 }
 
-// FormerRulesStay is the finding that an edit of the networking of a binding names no port of its targets, and that the
-// former rules stay.
+// FormerRulesStay is the finding that the networking of a binding names a source for no port of its targets, and that
+// the former rules of the source stay.
 func FormerRulesStay(o *v1beta1.TargetGroupBinding, at sgsync.Listening) diag.Diagnostic {
 	return diag.New(bindingobject.BindingObject(o), "spec.networking", diag.InvalidNetworking,
-		fmt.Sprintf("no port of spec.networking is one at which targets listen, %s; the former rules to these ports stay, "+
-			"as an edit may have misspelt the port", diag.Some(texts(at.Ports))),
+		fmt.Sprintf("a peer of spec.networking reaches no port at which targets listen, %s; its former rules to these "+
+			"ports stay, as an edit may have misspelt the port", diag.Some(texts(at.Ports))),
 		"name a port of the targets; to close the former one, remove the peer")
 }
 

@@ -131,21 +131,17 @@ func (r *Reconciler) look(ctx context.Context, group string, partial func() bool
 		if sgrules.Count(slices.Concat(current, grant)) > limit {
 			first, revoke = sgrules.Room(current, grant, revoke, sgrules.Of(all), limit)
 		}
-		var unproven []stack.Permission
-		if r.Table.guards(group, first) {
-			unproven = known.unproven(current, grant)
-			if full := sgrules.Count(current) >= limit; full && r.anyMissing(ctx, group, unproven, known) {
-				continue
-			} else if full { // a proof needs room
-				unproven = nil
-			}
-		}
 		var until time.Time
 		ungranted := true
-		if len(unproven) == 0 {
+		if r.Table.guards(group, first) {
+			full := sgrules.Count(current) >= limit
+			var repeat bool
+			if repeat, until, err = r.prove(ctx, group, known.unproven(current, grant), full, known); repeat {
+				continue
+			}
+		}
+		if err == nil && until.IsZero() {
 			until, ungranted, err = r.change(ctx, group, first, grant, revoke)
-		} else if until, err = r.prove(ctx, group, unproven, known); err == nil && until.IsZero() {
-			continue
 		}
 		if err == nil {
 			if out.Until = until; until.IsZero() {
@@ -197,6 +193,16 @@ func (r *Reconciler) fit(ctx context.Context, group string, current []stack.Perm
 		fitted.Revoke[n].Description = as[identityOf(p)]
 	}
 	return fitted, needs.All, seen
+}
+
+// Standing is what the cluster's own rules of a group admit, as they were read last.
+func (r *Reconciler) Standing(ctx context.Context, group string) (sgrules.Traffic, error) {
+	current, _, err := r.Rules.RulesAtHand(ctx, group)
+	m, as := marks{r.Cluster, r.Rules.OfSeveralClusters(ctx, group)}, descriptions(current)
+	state := r.state(ctx, m, as, nil)
+	return sgrules.Of(slices.DeleteFunc(slices.Clone(m.own(current)), func(p stack.Permission) bool {
+		return !HasLabel(p.Description) || state(p) == Foreign
+	})), err
 }
 
 // unread is why a group whose rules cannot be read is not as it should be; nil for one that is gone and that no binding

@@ -81,9 +81,14 @@ func (r *Reconciler) isolate(ctx context.Context, group string, grant []stack.Pe
 }
 
 // prove has EC2 accept or refuse sources before rules are revoked for them: it grants one rule of each in the room that
-// a group has, and revokes the rule at once. until is as in change.
-func (r *Reconciler) prove(ctx context.Context, group string, unproven []stack.Permission, known *refused) (
-	until time.Time, err error) {
+// a group has, and revokes the rule at once. If the group is full, prove only looks up whether the sources exist.
+// repeat reports that more is known than before; until is as in change.
+func (r *Reconciler) prove(ctx context.Context, group string, unproven []stack.Permission, full bool, known *refused) (
+	repeat bool, until time.Time, err error) {
+	if full {
+		repeat, err = r.anyMissing(ctx, group, unproven, known)
+		return repeat, time.Time{}, err
+	}
 	for _, p := range unproven {
 		s := sourceOf(normalise(p))
 		out := r.authorize(ctx, group, []stack.Permission{p})
@@ -97,13 +102,13 @@ func (r *Reconciler) prove(ctx context.Context, group string, unproven []stack.P
 		}
 		switch out.State {
 		case apply.Failed:
-			return time.Time{}, out.Err
+			return false, time.Time{}, out.Err
 		case apply.Waiting:
-			return out.Until, out.Err
+			return false, out.Until, out.Err
 		case apply.Done, apply.Blocked, apply.Prevented:
 		}
 	}
-	return time.Time{}, nil
+	return len(unproven) > 0, time.Time{}, nil
 }
 
 // exists reports whether a group is there, after EC2 has said of a grant in it that some group is not.
@@ -206,23 +211,27 @@ func (r *refused) unproven(current, grant []stack.Permission) (out []stack.Permi
 }
 
 // anyMissing looks up the sources of permissions that are groups, before former rules that edited bindings may still
-// need are revoked to make room, and reports whether any group does not exist.
-func (r *Reconciler) anyMissing(ctx context.Context, group string, perms []stack.Permission, known *refused) bool {
-	missing := false
+// need are revoked to make room, and reports whether any group does not exist. err is why that is not known of one.
+func (r *Reconciler) anyMissing(ctx context.Context, group string, perms []stack.Permission, known *refused) (
+	missing bool, err error) {
 	for _, p := range perms {
 		if p.Group.Literal == "" {
 			continue
 		}
-		if _, err := r.Rules.Rules(ctx, p.Group.Literal); err != nil && refusesSource(err) {
-			r.refuse(group, sourceOf(normalise(p)), err, known)
-			missing = true
+		if _, err = r.Rules.Rules(ctx, p.Group.Literal); err == nil {
+			continue
 		}
+		if !refusesSource(err) {
+			return false, fmt.Errorf("whether source %s exists: %w", p.Group.Literal, err)
+		}
+		r.refuse(group, sourceOf(normalise(p)), err, known)
+		missing = true
 	}
 	if !missing {
 		r.Log.Info("the group has no room for another rule: former sources are closed before these are open", "group",
 			group, "rules", texts(perms))
 	}
-	return missing
+	return missing, nil
 }
 
 // refusalsOf is the stack under which the refused sources of a namespace are remembered: one for each group. No binding

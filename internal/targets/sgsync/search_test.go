@@ -2,6 +2,7 @@ package sgsync
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -74,6 +75,31 @@ func TestMissingSourceClosesNothingInAFullGroup(t *testing.T) {
 		if closed != opens || sgrules.Of(d.rules["sg-node"]).Admits(tcp(8080, 8080, next)) != opens {
 			t.Errorf("%s: closed %v, writes %v", next, closed, d.writes)
 		}
+	}
+}
+
+// TestUnreadSourceClosesNothingInAFullGroup has AWS not answer whether the source of an edit exists.
+func TestUnreadSourceClosesNothingInAFullGroup(t *testing.T) {
+	t.Parallel()
+	d := newDesk(&account{unreadable: []string{"sg-d"}})
+	d.rules["sg-node"] = append(byHand(apart(56, 22)), byHand([]stack.Permission{tcp(1, 1, "sg-x"), tcp(2, 2, "sg-y"),
+		tcp(3, 3, "sg-z")})...)
+	former, next := tcp(8080, 8080, "sg-c"), tcp(8080, 8080, "sg-d")
+	d.Set("shop/web", on("sg-node", former))
+	d.k.Reconcile(t.Context(), "sg-node", never)
+	calls := d.watched(func() {})
+	d.Set("shop/web", on("sg-node", next))
+	for range 2 {
+		if err := d.bring(t, "sg-node", "shop/web", never); !errors.Is(err, errDenied) {
+			t.Errorf("the binding is told %v", err)
+		}
+	}
+	if *calls > 0 {
+		t.Errorf("%d calls: rules %v", *calls, d.rules["sg-node"])
+	}
+	d.unreadable = nil
+	if err := d.bring(t, "sg-node", "shop/web", never); err != nil || !sgrules.Of(d.rules["sg-node"]).Admits(next) {
+		t.Errorf("%v, rules %v", err, d.rules["sg-node"])
 	}
 }
 

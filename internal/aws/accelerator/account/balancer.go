@@ -23,9 +23,9 @@ import (
 
 // Lifetimes of answers about load balancers.
 const (
-	// balancerFor is how long an answer counts. The name of a load balancer is never another one's, so that only settings
+	// BalancerFor is how long an answer counts. The name of a load balancer is never another one's, so that only settings
 	// can have changed.
-	balancerFor = time.Hour
+	BalancerFor = time.Hour
 	// problemFor is how long a name without a load balancer is not asked for again.
 	problemFor = 10 * time.Second
 	// maxBalancers bounds the answers of a namespace; beyond it, all of its own are forgotten.
@@ -96,13 +96,13 @@ type asked struct {
 
 // known are the ARNs of the listeners that the load balancer is known to have had.
 func (n asked) known() []string {
-	all := ListenersOf(n.ARN, slices.Concat(n.before.Listeners, n.listeners))
+	all := listenersOf(n.ARN, slices.Concat(n.before.Listeners, n.listeners))
 	slices.Sort(all)
 	return slices.Compact(all)
 }
 
-// ListenersOf returns those ARNs of listeners that are of a load balancer.
-func ListenersOf(balancer string, listeners []string) []string {
+// listenersOf returns those ARNs of listeners that are of a load balancer.
+func listenersOf(balancer string, listeners []string) []string {
 	own := strings.Replace(balancer, ":loadbalancer/", ":listener/", 1) + "/"
 	return slices.DeleteFunc(slices.Clone(listeners), func(arn string) bool { return !strings.HasPrefix(arn, own) })
 }
@@ -111,8 +111,9 @@ func ListenersOf(balancer string, listeners []string) []string {
 func (a *Account) ask(ctx context.Context, namespace string, n asked, owners map[string]owner) declare.Balancer {
 	b, now, before := &a.balancers, a.now(), n.before
 	found, err := a.look(ctx, n, owners)
-	until := now.Add(balancerFor)
-	if n.Listeners && len(n.known()) == 0 { // nothing shows whether the list lacks some
+	until := now.Add(BalancerFor)
+	first := before.until.IsZero() || before.Problem != ""
+	if found.Unconfirmed = n.Listeners && first && len(n.known()) == 0; found.Unconfirmed {
 		until = now.Add(problemFor)
 	}
 	if err != nil {

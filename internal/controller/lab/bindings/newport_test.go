@@ -6,12 +6,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 )
 
@@ -86,21 +88,73 @@ func TestNetworkingPortOfNoTargetKeepsRules(t *testing.T) {
 			l.Get(o, "bound")
 			o.Spec.Networking.Ingress[0].Ports[0].Port = ptr.To(intstr.FromInt32(9090))
 			l.Must(l.Client.Update(t.Context(), o))
-			l.Events = nil
-			l.Settle()
-			l.Drain(time.Minute)
-			if got := l.Admitted(lab.NodeGroup); !slices.Contains(got, lab.Peer+" 8080-8080") {
-				t.Errorf("rules %v", got)
+			pass := func() {
+				for range 4 {
+					l.Settle()
+					l.Drain(time.Minute)
+				}
 			}
-			l.ToldOnce("TargetGroupBinding shop/bound FailedNetworkReconcile: ")
+			look := func(when string) {
+				t.Helper()
+				l.Events = nil
+				pass()
+				if got := l.Admitted(lab.NodeGroup); !slices.Contains(got, lab.Peer+" 8080-8080") {
+					t.Errorf("%s: rules %v", when, got)
+				}
+				l.ToldOnce("its former rules to these ports stay")
+			}
+			look("edited")
+			l.Restart()
+			mark := l.Mark()
+			_, err := l.Sim.Gate.AddFault(gate.Fault{Action: "DescribeSecurityGroups", Code: "InternalError", Status: 500,
+				Until: l.Clock.Now().Add(30 * time.Second)})
+			l.Must(err)
+			look("after a restart")
+			if writes := l.Writes(mark); len(writes) > 0 {
+				t.Errorf("a restart makes %v", writes)
+			}
 			l.Get(o, "bound")
 			o.Spec.Networking.Ingress[0].From = []v1beta1.NetworkingPeer{{IPBlock: &v1beta1.IPBlock{CIDR: "10.9.0.0/16"}}}
 			l.Must(l.Client.Update(t.Context(), o))
-			l.Settle()
-			l.Drain(time.Minute)
+			pass()
 			if got := l.Admitted(lab.NodeGroup); len(got) != 0 {
 				t.Errorf("without the peer: rules %v", got)
 			}
 		})
+	}
+}
+
+// TestWithdrawnSourceIsClosedBesideAMisspeltPort has an administrator no longer allow the range of a binding whose
+// networking names no port of its targets.
+func TestWithdrawnSourceIsClosedBesideAMisspeltPort(t *testing.T) {
+	t.Parallel()
+	l := newEmptying(t)
+	l.Flags("--binding-networking=*")
+	ports := func() (out []int32) {
+		l.Settle()
+		l.Drain(time.Minute)
+		got, err := l.Sim.Compute.DescribeSecurityGroups(t.Context(), &ec2.DescribeSecurityGroupsInput{
+			GroupIds: []string{lab.NodeGroup}})
+		l.Must(err)
+		for _, p := range got.SecurityGroups[0].IpPermissions {
+			if len(p.IpRanges) > 0 {
+				out = append(out, *p.FromPort)
+			}
+		}
+		return out
+	}
+	for _, port := range []int32{8080, 9090} {
+		o := &v1beta1.TargetGroupBinding{}
+		l.Get(o, "bound")
+		o.Spec.Networking.Ingress[0].From = []v1beta1.NetworkingPeer{{IPBlock: &v1beta1.IPBlock{CIDR: "0.0.0.0/0"}}}
+		o.Spec.Networking.Ingress[0].Ports[0].Port = ptr.To(intstr.FromInt32(port))
+		l.Must(l.Client.Update(t.Context(), o))
+		if got := ports(); !slices.Contains(got, 8080) {
+			t.Fatalf("rules %v", got)
+		}
+	}
+	l.Flags("--binding-networking=any-port")
+	if got := ports(); len(got) != 0 {
+		t.Errorf("rules %v", got)
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -19,6 +20,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	clienttesting "k8s.io/client-go/testing"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
@@ -249,6 +251,29 @@ var measures = map[string]func(t *testing.T, trouble bool) int{
 			l.Bound.Health.Forget(client.ObjectKeyFromObject(b)) // what was registered has become healthy
 		}
 		return ticked(l, time.Second, l.Bound.Health.Look)
+	},
+	"targets of a former port": func(t *testing.T, trouble bool) int {
+		l, b := lab.BoundLab(t)
+		l.ForwardTo(b.Spec.TargetGroupARN)
+		list := &discoveryv1.EndpointSliceList{}
+		l.Must(l.Client.List(t.Context(), list))
+		if trouble {
+			s := &list.Items[0]
+			s.Ports[0].Port = ptr.To[int32](9999)
+			l.Must(l.Client.Update(t.Context(), s))
+		}
+		l.Settle()
+		for port, state := range map[int32]string{8080: "healthy", 9999: "unhealthy"} {
+			l.Sim.Account.SetTargetHealth(b.Spec.TargetGroupARN, account.TargetDescription{ID: "10.0.128.50", Port: port},
+				account.Health{State: state})
+		}
+		mark := l.Mark()
+		for range budgeted / time.Second {
+			l.Clock.Advance(time.Second)
+			l.Settle()
+		}
+		_, by := l.Counts(mark)
+		return by["DescribeTargetHealth"]
 	},
 	"draining targets": func(t *testing.T, trouble bool) int {
 		if !trouble {
