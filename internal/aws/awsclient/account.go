@@ -57,10 +57,13 @@ type Identity struct {
 }
 
 // NewIdentity makes an Identity that has not asked yet. Without a client nothing is known.
-func NewIdentity(client STS, now func() time.Time) *Identity { return &Identity{client: client, now: now} }
+func NewIdentity(client STS, now func() time.Time) *Identity {
+	return &Identity{client: client, now: now}
+}
 
-// Other returns an OtherAccountError if AWS, which says that a resource does not exist, answers for another account than
-// the resource's. If AWS does not say for which account it answers, the error is nil: an isolated VPC may not reach STS.
+// Other returns an OtherAccountError if AWS, which says that a resource does not exist, answers for another account
+// than the resource's. If AWS does not say for which account it answers, the error is nil: an isolated VPC may not
+// reach STS.
 func (i *Identity) Other(ctx context.Context, arn string) error {
 	own := AccountOf(arn)
 	if own == "" || i.client == nil {

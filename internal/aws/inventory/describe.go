@@ -87,7 +87,7 @@ func (i *Inventory) find(ctx context.Context, kind stack.Kind, id, name string) 
 		}
 		return found, err
 	}
-	if _, err = i.absent(ctx, id, len(found.LoadBalancers)+len(found.TargetGroups) > 0, err); err != nil {
+	if err = i.provenAbsent(ctx, id, len(found.LoadBalancers)+len(found.TargetGroups) > 0, err); err != nil {
 		return found, fmt.Errorf("looking whether %s exists: %w", id, err)
 	}
 	return found, nil

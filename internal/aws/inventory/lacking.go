@@ -28,7 +28,7 @@ func (i *Inventory) addLacking(ctx context.Context, l *listing, progressed func(
 		} else {
 			groups, _, n, err = i.listTargetGroups(ctx, l, &elbv2.DescribeTargetGroupsInput{TargetGroupArns: []string{arn}})
 		}
-		if _, err = i.absent(ctx, arn, n > 0, err); err != nil {
+		if err = i.provenAbsent(ctx, arn, n > 0, err); err != nil {
 			return fmt.Errorf("looking whether %s, which the list lacks, exists: %w", arn, err)
 		}
 		progressed()
@@ -38,17 +38,17 @@ func (i *Inventory) addLacking(ctx context.Context, l *listing, progressed func(
 	return nil
 }
 
-// absent is the evidence in AWS's answer to a read of a load balancer or target group by its ARN. An answer for another
-// account is none.
-func (i *Inventory) absent(ctx context.Context, arn string, exists bool, err error) (absence.Absence, error) {
+// provenAbsent returns an error if AWS's answer to a read of a load balancer or target group by its ARN neither shows
+// the resource nor proves that it is absent. An answer for another account proves nothing.
+func (i *Inventory) provenAbsent(ctx context.Context, arn string, exists bool, err error) error {
 	gone, err := absence.OfRead(exists, err != nil && vanished(err), err)
 	if !gone.Proven() {
-		return gone, err
+		return err
 	}
 	if other := i.identity.Other(ctx, arn); other != nil {
-		return absence.Absence{}, fmt.Errorf("%w: %w", absence.ErrUnknown, other)
+		return fmt.Errorf("%w: %w", absence.ErrUnknown, other)
 	}
-	return gone, nil
+	return nil
 }
 
 // lacking returns the ARNs, sorted, that the lists of a listing lack although there is a sign that they exist: a listed

@@ -222,9 +222,9 @@ func permitted(actions []intent.Action, now *intent.Member) []intent.Action {
 	return out
 }
 
-// routeWithoutWithdrawn is a route of a last good version without the backends that the member may forward to no longer.
-// Requests that had no others get the error of a route that never might forward to them. Former has the backends, which
-// serve again if the permission returns.
+// routeWithoutWithdrawn is a route of a last good version without the backends that the member may no longer forward
+// to. Requests that had no others get the error of a route that never might forward to them. Former has the backends,
+// which serve again if the permission returns.
 func routeWithoutWithdrawn(g *intent.Route, now *intent.Member) intent.Route {
 	out := *g
 	if len(out.Former) > 0 {

@@ -134,9 +134,9 @@ func (r *Reconciler) look(ctx context.Context, group string, partial func() bool
 		var until time.Time
 		ungranted := true
 		if r.Table.guards(group, first) {
-			full := sgrules.Count(current) >= limit
 			var repeat bool
-			if repeat, until, err = r.prove(ctx, group, known.unproven(current, grant), full, known); repeat {
+			if repeat, until, err = r.prove(ctx, group, known.unproven(current, grant), sgrules.Count(current) >= limit,
+				known); repeat {
 				continue
 			}
 		}

@@ -54,7 +54,8 @@ type entry struct {
 // New makes an Account. Observations are read again after lifetime; 0 = never.
 func New(clients awsclient.Clients, config declare.Config, lifetime time.Duration, now func() time.Time) *Account {
 	return &Account{
-		clients: clients, identity: awsclient.NewIdentity(clients.STS, now), config: config, lifetime: lifetime, now: now, entries: map[stack.Key]*entry{},
+		clients: clients, identity: awsclient.NewIdentity(clients.STS, now),
+		config: config, lifetime: lifetime, now: now, entries: map[stack.Key]*entry{},
 		foreign: map[string]foreign{}, listing: make(chan struct{}, 1),
 		balancers: balancers{hosts: map[string]map[string]answer{}}, edited: map[stack.Key]string{},
 		Refusals: refusal.New(now, ""),
