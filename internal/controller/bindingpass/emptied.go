@@ -54,10 +54,10 @@ func (b *Reconciler) servesPod(ctx context.Context) func(registrar.Endpoint) boo
 	return func(e registrar.Endpoint) bool { return e.Pod != "" && podOfServes(ctx, b.cluster(), e) }
 }
 
-// toldOfEdit reports whether the status of a binding says that an edit of its Service leads to no endpoints.
+// toldOfEdit reports whether the status of a binding says that its targets may depend on what was before an edit.
 func toldOfEdit(o *v1beta1.TargetGroupBinding) bool {
 	ready := meta.FindStatusCondition(o.Status.Conditions, "Ready")
-	return ready != nil && ready.Reason == string(diag.NoTargetsAfterEdit)
+	return ready != nil && bindings.TellsOfEdit(diag.Code(ready.Reason))
 }
 
 // editedLive returns the Service of a binding, and its port, if it selects other endpoints than the last ones; nil if
@@ -191,7 +191,7 @@ func (p *pass) staying(ctx context.Context) (found diag.List) {
 	svc := &corev1.Service{}
 	switch {
 	case len(p.held) == 0 && !p.unread, slices.ContainsFunc(p.found, func(d diag.Diagnostic) bool {
-		return d.Code == diag.NoTargetsAfterEdit
+		return bindings.TellsOfEdit(d.Code)
 	}):
 		return nil
 	case !p.request.Emptied || b.Client.Get(ctx, client.ObjectKey{Namespace: o.Namespace, Name: o.Spec.ServiceRef.Name},
