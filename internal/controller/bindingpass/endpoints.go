@@ -1,6 +1,7 @@
 package bindingpass
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -33,6 +34,9 @@ type Resolved struct {
 	edited diag.List
 	// emptied: an edit of the Service led to there being no endpoints.
 	emptied bool
+	// unproven is the error of the API server if it does not show whether missing endpoints have left: those whose pods
+	// serve stay, as if an edit emptied the Service, and the next pass asks again.
+	unproven error
 }
 
 // Endpoints resolves what the binding wants registered. A binding whose newest edit led to nothing, such as a Service
@@ -41,7 +45,7 @@ type Resolved struct {
 func (b *Reconciler) Endpoints(ctx context.Context, o *v1beta1.TargetGroupBinding) (Resolved, error) {
 	of, err := b.wanted(ctx, o)
 	if of.edited != nil && b.editedSinceServed(o) {
-		return Resolved{Found: of.edited}, err
+		return Resolved{Found: of.edited}, cmp.Or(err, of.unproven)
 	}
 	return of, err
 }
@@ -159,12 +163,14 @@ func (b *Reconciler) addressEndpoints(ctx context.Context, o *v1beta1.TargetGrou
 	cache := b.newConfirmingReader(key)
 	former := b.resolved.last(key)
 	pods, refused := behind.Serving(ctx, cache, b.FailOpen, former)
+	var unproven error
 	if b.APIReader != nil && b.lacksServing(ctx, former, pods, slicesOf) {
 		if slicesOf, err = b.liveSlicesOf(ctx, o); err != nil {
-			return Resolved{}, err
+			unproven, err = err, nil
+		} else {
+			behind.Slices = slicesOf
+			pods, refused = behind.Serving(ctx, cache, b.FailOpen, former)
 		}
-		behind.Slices = slicesOf
-		pods, refused = behind.Serving(ctx, cache, b.FailOpen, former)
 	}
 	defer func() {
 		if err != nil { // the next pass compares again
@@ -174,7 +180,7 @@ func (b *Reconciler) addressEndpoints(ctx context.Context, o *v1beta1.TargetGrou
 	if b.resolved.keep(key, pods, begun) {
 		b.Waker.WakeAfter(queue.Coalesce, queue.Urgent, reconcile.Request{NamespacedName: key})
 	}
-	podless := registrar.PodlessEndpoints(port, slicesOf, behind.IPv6)
+	podless := registrar.PodlessEndpoints(port, behind.Slices, behind.IPv6)
 	if err := cache.end(b, key); err != nil {
 		return Resolved{}, err
 	}
@@ -191,14 +197,21 @@ func (b *Reconciler) addressEndpoints(ctx context.Context, o *v1beta1.TargetGrou
 	wanted, found, unidentified := x.Addresses(ctx)
 	b.countUnidentified(o, unidentified)
 	of := Resolved{Targets: bindings.Targets{Endpoints: wanted}, Found: found, Known: true}
-	if wanted.Len() > 0 {
-		if of.emptied, err = b.filled(ctx, o, svc, port, turn{former, pods}); err != nil {
-			return Resolved{}, err
-		}
-	} else if len(found) == 0 {
-		if of.emptied, err = b.emptied(ctx, o, svc, port, former); err != nil {
-			return Resolved{}, err
-		}
+	now := turn{former, pods, behind}
+	switch {
+	case unproven != nil:
+	case wanted.Len() > 0:
+		of.emptied, unproven = b.filled(ctx, o, svc, port, now)
+	case len(found) == 0:
+		of.emptied, unproven = b.emptied(ctx, o, svc, port, now)
+	}
+	if of.unproven = unproven; unproven != nil {
+		of.emptied = true
+		b.resolved.keep(key, pods.With(b.lost(ctx, now)...), begun)
+	}
+	if k := b.memory.get(o); k.unproven != (unproven != nil) {
+		k.unproven = unproven != nil
+		b.memory.put(o, k)
 	}
 	if wanted.Len() == 0 && !bindingobject.OfStack(o.Labels) {
 		of.edited = append(slices.Clip(found), bindings.Unready(o))
