@@ -30,13 +30,13 @@ type Resolved struct {
 	bindings.Targets
 	Found diag.List
 	Known bool
+	// unproven is the error of the API server if it does not show whether missing endpoints have left: those whose pods
+	// serve stay, as if an edit emptied the Service, and the next pass asks again.
+	unproven error
 	// edited are the findings if an edit of the binding led to there being nothing; nil = nothing is wanted either way.
 	edited diag.List
 	// emptied: an edit of the Service led to there being no endpoints.
 	emptied bool
-	// unproven is the error of the API server if it does not show whether missing endpoints have left: those whose pods
-	// serve stay, as if an edit emptied the Service, and the next pass asks again.
-	unproven error
 }
 
 // Endpoints resolves what the binding wants registered. A binding whose newest edit led to nothing, such as a Service
@@ -149,7 +149,7 @@ func (b *Reconciler) editedSinceServed(o *v1beta1.TargetGroupBinding) bool {
 // addressEndpoints are the addresses of Pods, and those of other machines in the VPC of the target group.
 func (b *Reconciler) addressEndpoints(ctx context.Context, o *v1beta1.TargetGroupBinding, svc *corev1.Service,
 	port corev1.ServicePort) (_ Resolved, err error) {
-	begun := b.resolved.begin()
+	begun, unproven := b.resolved.begin(), error(nil)
 	slicesOf, err := b.slicesOf(ctx, o)
 	if err != nil {
 		return Resolved{}, err
@@ -163,7 +163,6 @@ func (b *Reconciler) addressEndpoints(ctx context.Context, o *v1beta1.TargetGrou
 	cache := b.newConfirmingReader(key)
 	former := b.resolved.last(key)
 	pods, refused := behind.Serving(ctx, cache, b.FailOpen, former)
-	var unproven error
 	if b.APIReader != nil && b.lacksServing(ctx, former, pods, slicesOf) {
 		if slicesOf, err = b.liveSlicesOf(ctx, o); err != nil {
 			unproven, err = err, nil
