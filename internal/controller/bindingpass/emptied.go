@@ -79,10 +79,32 @@ func (b *Reconciler) editedLive(ctx context.Context, o *v1beta1.TargetGroupBindi
 	return svc, port, nil
 }
 
-// turn are the endpoints of the last pass, those of this one, and where it found them.
+// turn are the endpoints of the last pass, those of this one, where it found them, and when it began to.
 type turn struct {
 	former, pods registrar.Endpoints
 	behind       registrar.ServicePortEndpoints
+	begun        uint64
+}
+
+// leftByEdit sets whether an edit of the Service led to there being no endpoints, or whether that could not be read.
+func (b *Reconciler) leftByEdit(ctx context.Context, o *v1beta1.TargetGroupBinding, svc *corev1.Service, now turn,
+	of *Resolved) {
+	switch {
+	case of.unproven != nil:
+	case of.Endpoints.Len() > 0:
+		of.emptied, of.unproven = b.filled(ctx, o, svc, now.behind.Port, now)
+	case len(of.Found) == 0:
+		of.emptied, of.unproven = b.emptied(ctx, o, svc, now.behind.Port, now)
+	}
+	unproven := of.unproven != nil
+	if unproven {
+		of.emptied = true
+		b.resolved.keep(client.ObjectKeyFromObject(o), now.pods.With(b.lost(ctx, now)...), now.begun)
+	}
+	if k := b.memory.get(o); k.unproven != unproven {
+		k.unproven = unproven
+		b.memory.put(o, k)
+	}
 }
 
 // lost are the endpoints of the last pass that an edit of the Service may have taken: their pods serve, and their

@@ -195,23 +195,8 @@ func (b *Reconciler) addressEndpoints(ctx context.Context, o *v1beta1.TargetGrou
 	}
 	wanted, found, unidentified := x.Addresses(ctx)
 	b.countUnidentified(o, unidentified)
-	of := Resolved{Targets: bindings.Targets{Endpoints: wanted}, Found: found, Known: true}
-	now := turn{former, pods, behind}
-	switch {
-	case unproven != nil:
-	case wanted.Len() > 0:
-		of.emptied, unproven = b.filled(ctx, o, svc, port, now)
-	case len(found) == 0:
-		of.emptied, unproven = b.emptied(ctx, o, svc, port, now)
-	}
-	if of.unproven = unproven; unproven != nil {
-		of.emptied = true
-		b.resolved.keep(key, pods.With(b.lost(ctx, now)...), begun)
-	}
-	if k := b.memory.get(o); k.unproven != (unproven != nil) {
-		k.unproven = unproven != nil
-		b.memory.put(o, k)
-	}
+	of := Resolved{Targets: bindings.Targets{Endpoints: wanted}, Found: found, Known: true, unproven: unproven}
+	b.leftByEdit(ctx, o, svc, turn{former, pods, behind, begun}, &of)
 	if wanted.Len() == 0 && !bindingobject.OfStack(o.Labels) {
 		of.edited = append(slices.Clip(found), bindings.Unready(o))
 	}

@@ -48,8 +48,8 @@ func EmptiedByEdit(o *v1beta1.TargetGroupBinding, svc *corev1.Service, about []d
 	}
 	text := fmt.Sprintf("since an edit of Service %s/%s, %s; the former targets stay registered as long as their pods "+
 		"are ready", svc.Namespace, svc.Name, why)
-	return afterEdit(diag.NoTargetsAfterEdit, about, paths, text, fmt.Sprintf("%s; to deregister the targets, end the pods or set annotation %s: "+
-		"\"true\" on TargetGroupBinding %s", compare, naming.AllowDeregistration, o.Name))
+	return afterEdit(diag.NoTargetsAfterEdit, about, paths, text, fmt.Sprintf("%s; to deregister the targets, end the "+
+		"pods or set annotation %s: \"true\" on TargetGroupBinding %s", compare, naming.AllowDeregistration, o.Name))
 }
 
 // Renumbered are the findings that an edit of a Service has given the port of a binding another number or name. missing
@@ -110,8 +110,8 @@ func PodServes(p *corev1.Pod, address string) bool {
 }
 
 // FormerPods are those of the pods of a binding's namespace that serve and may be behind its targets, by address. Pods
-// that came after the status told that an edit left the binding without endpoints are not: nothing registers them. After
-// ServicePortEdited, the controller did register pods that came later.
+// that came after the status told that an edit left the binding without endpoints are not: none is registered. While it
+// told ServicePortEdited, the controller did register pods that came later.
 func FormerPods(o *v1beta1.TargetGroupBinding, pods iter.Seq[*corev1.Pod]) map[string]registrar.Endpoint {
 	at, told := map[string]registrar.Endpoint{}, meta.FindStatusCondition(o.Status.Conditions, "Ready")
 	for p := range pods {
