@@ -101,8 +101,8 @@ func (b *Reconciler) leftByEdit(ctx context.Context, o *v1beta1.TargetGroupBindi
 		of.emptied = true
 		b.resolved.keep(client.ObjectKeyFromObject(o), now.pods.With(b.lost(ctx, now)...), now.begun)
 	}
-	if k := b.memory.get(o); k.unproven != unproven {
-		k.unproven = unproven
+	if k := b.memory.get(o); k.unproven != unproven || k.compared == of.unconfirmed {
+		k.unproven, k.compared = unproven, !of.unconfirmed
 		b.memory.put(o, k)
 	}
 }
@@ -202,6 +202,12 @@ func (b *Reconciler) former(ctx context.Context, o *v1beta1.TargetGroupBinding) 
 	if b.memory.get(o).selects != 0 {
 		return nil, nil
 	}
+	return b.servingPods(ctx, o)
+}
+
+// servingPods are the pods of FormerPods.
+func (b *Reconciler) servingPods(ctx context.Context, o *v1beta1.TargetGroupBinding) (map[string]registrar.Endpoint,
+	error) {
 	var pods corev1.PodList
 	if err := b.Client.List(ctx, &pods, client.InNamespace(o.Namespace), client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("reading the pods of namespace %s: %w", o.Namespace, err)

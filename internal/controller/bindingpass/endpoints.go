@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
@@ -37,6 +38,8 @@ type Resolved struct {
 	edited diag.List
 	// emptied: an edit of the Service led to there being no endpoints.
 	emptied bool
+	// unconfirmed: the first list of EndpointSlices since the start could not be compared with the registered targets.
+	unconfirmed bool
 }
 
 // Endpoints resolves what the binding wants registered. A binding whose newest edit led to nothing, such as a Service
@@ -163,9 +166,13 @@ func (b *Reconciler) addressEndpoints(ctx context.Context, o *v1beta1.TargetGrou
 	cache := b.newConfirmingReader(key)
 	former := b.resolved.last(key)
 	pods, refused := behind.Serving(ctx, cache, b.FailOpen, former)
-	if b.APIReader != nil && b.lacksServing(ctx, former, pods, slicesOf) {
+	lacks, compared, err := b.lacksServing(ctx, o, former, pods, slicesOf)
+	if err != nil {
+		return Resolved{}, err
+	}
+	if lacks {
 		if slicesOf, err = b.liveSlicesOf(ctx, o); err != nil {
-			unproven, err = err, nil
+			unproven, compared, err = err, b.memory.get(o).compared, nil
 		} else {
 			behind.Slices = slicesOf
 			pods, refused = behind.Serving(ctx, cache, b.FailOpen, former)
@@ -195,7 +202,8 @@ func (b *Reconciler) addressEndpoints(ctx context.Context, o *v1beta1.TargetGrou
 	}
 	wanted, found, unidentified := x.Addresses(ctx)
 	b.countUnidentified(o, unidentified)
-	of := Resolved{Targets: bindings.Targets{Endpoints: wanted}, Found: found, Known: true, unproven: unproven}
+	of := Resolved{Targets: bindings.Targets{Endpoints: wanted}, Found: found, Known: true, unproven: unproven,
+		unconfirmed: !compared}
 	b.leftByEdit(ctx, o, svc, turn{former, pods, behind, begun}, &of)
 	if wanted.Len() == 0 && !bindingobject.OfStack(o.Labels) {
 		of.edited = append(slices.Clip(found), bindings.Unready(o))
@@ -246,25 +254,42 @@ func pointers(items []discoveryv1.EndpointSlice) []*discoveryv1.EndpointSlice {
 
 // lacksServing reports whether slices do not have the address of a pod that serves, which was an endpoint at the last
 // pass: a list of the cache that was cut off may lack some slices of a Service. An address that the slices have as not
-// ready is an answer.
-func (b *Reconciler) lacksServing(ctx context.Context, former, pods registrar.Endpoints,
-	slicesOf []*discoveryv1.EndpointSlice) bool {
-	var gone []registrar.Endpoint
-	registrar.Differ(former, pods, func(e registrar.Endpoint) { gone = append(gone, e) }, func(registrar.Endpoint) {})
-	if len(gone) == 0 {
-		return false
+// ready is an answer. The first pass since the start that knows the registered targets compares with these; compared is
+// false before it.
+func (b *Reconciler) lacksServing(ctx context.Context, o *v1beta1.TargetGroupBinding, former, pods registrar.Endpoints,
+	slicesOf []*discoveryv1.EndpointSlice) (lacks, compared bool, err error) {
+	if b.APIReader == nil {
+		return false, true, nil
 	}
-	has := map[string]bool{}
+	gone := map[string]registrar.Endpoint{}
+	registrar.Differ(former, pods, func(e registrar.Endpoint) { gone[e.ID] = e }, func(registrar.Endpoint) {})
+	k := b.memory.get(o)
+	if !k.compared {
+		var registered map[string]bool
+		if registered, compared = b.Registry.Unlisted(b.group(o), pods); len(registered) > 0 {
+			serving, err := b.servingPods(ctx, o)
+			if err != nil {
+				return false, false, err
+			}
+			maps.DeleteFunc(serving, func(ip string, _ registrar.Endpoint) bool { return !registered[ip] })
+			maps.Copy(gone, serving)
+		}
+	}
+	if len(gone) == 0 {
+		return false, compared || k.compared, nil
+	}
 	for _, s := range slicesOf {
 		for i := range s.Endpoints {
 			for _, address := range s.Endpoints[i].Addresses {
-				has[address] = true
+				delete(gone, address)
 			}
 		}
 	}
-	return slices.ContainsFunc(gone, func(e registrar.Endpoint) bool {
-		return !has[e.ID] && podOfServes(ctx, b.cluster(), e)
-	})
+	for ip, e := range gone {
+		e.ID = ip
+		lacks = lacks || podOfServes(ctx, b.cluster(), e)
+	}
+	return lacks, compared || k.compared, nil
 }
 
 // nodesBeside are all nodes, if a binding has endpoints without Pod, whose addresses are compared with theirs.

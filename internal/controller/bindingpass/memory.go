@@ -45,6 +45,7 @@ type kept struct {
 	some       bool               // that pass asked for any
 	emptySince time.Time          // since when its Service has no endpoints; zero = it has some
 	selects    uint64             // what decided which endpoints its Service had when it had some last; 0 = not known
+	compared   bool               // its endpoints were compared with the targets that were registered at the start
 	emptied    bool               // an edit of the Service has led to there being none since
 	unproven   bool               // whether endpoints that the last pass missed have left could not be read
 	port       corev1.ServicePort // of its Service when it wanted targets last

@@ -171,7 +171,7 @@ func (p *pass) resolve(ctx context.Context) exit {
 		of, err = b.Endpoints(resolving, o)
 		p.unproven = of.unproven
 		p.endpoints, p.port, p.found, known = of.Endpoints, of.Port, of.Found, of.Known
-		p.request.Emptied = of.emptied
+		p.request.Emptied, p.request.Unconfirmed = of.emptied, of.unconfirmed
 	}
 	trace.SetCount("lbc.endpoints", p.endpoints.Len())
 	trace.End(err)
@@ -224,7 +224,7 @@ func (p *pass) makeRequest(ctx context.Context) exit {
 	if !known || p.unowned != nil || b.Contested != nil && b.Contested(o.Spec.TargetGroupARN) {
 		unseen, p.ownerKnown = true, false // what others registered stays, without a note on the binding
 	}
-	emptied, former := p.request.Emptied, map[string]registrar.Endpoint(nil)
+	emptied, unconfirmed, former := p.request.Emptied, p.request.Unconfirmed, map[string]registrar.Endpoint(nil)
 	if emptied {
 		if former, err = b.former(ctx, o); err != nil {
 			b.Changes.restore(p.name, p.since)
@@ -232,7 +232,7 @@ func (p *pass) makeRequest(ctx context.Context) exit {
 		}
 	}
 	p.request = registrar.Request{
-		Emptied: emptied, Former: former,
+		Emptied: emptied, Former: former, Unconfirmed: unconfirmed,
 		Group: b.group(o), Binding: p.id, Want: p.endpoints, Port: p.port, Since: p.since, Max: b.MaxTargets, Unseen: unseen,
 		New:      o.Status.ObservedGeneration == nil || b.memory.get(o).moved,
 		Withheld: len(b.memory.get(o).unidentified) > 0,
@@ -275,7 +275,12 @@ func (p *pass) sync(ctx context.Context) exit {
 	syncing, trace := tracing.Start(ctx, "targets")
 	p.change, p.err = b.Registry.Sync(syncing, p.request)
 	trace.End(p.err)
-	if draining, known := b.Registry.FoundDraining(p.request.Group); !p.unread && (known || p.err != nil) {
+	unlisted, registered := b.Registry.Unlisted(p.request.Group, p.endpoints)
+	if p.request.Unconfirmed && len(unlisted) > 0 && p.err == nil && p.unproven == nil { // the next pass compares
+		return ended(reconcile.Result{RequeueAfter: queue.Coalesce}, nil)
+	}
+	draining, known := b.Registry.FoundDraining(p.request.Group)
+	if known = known && (registered || !p.request.Unconfirmed); !p.unread && (known || p.err != nil) {
 		if moved := b.Registry.Moved(p.request); len(moved) > len(p.moved) { // Sync has read them
 			p.onHold = b.admit(ctx, p.binding, func() { p.wantRules(ctx, moved) })
 		}

@@ -33,6 +33,8 @@ type Writer struct {
 	mu      sync.Mutex
 	entries map[string]*entry
 	swept   time.Time
+
+	conflicts queue.Conflicts[string]
 }
 
 // entry is what is wanted of a part of an object.
@@ -175,7 +177,7 @@ func (w *Writer) attempt(ctx context.Context, id string, e *entry, v version, x 
 		w.mu.Unlock()
 		return queue.Retry{}
 	}
-	failed := w.noteFailure(ctx, id, e, err)
+	turned := w.noteFailure(ctx, id, e, err)
 	switch {
 	case apierrors.IsConflict(err):
 		e.last = nil
@@ -188,7 +190,7 @@ func (w *Writer) attempt(ctx context.Context, id string, e *entry, v version, x 
 	}
 	w.mu.Unlock()
 	// the event of its end makes a pass, and none before would find it gone
-	if gone := err == nil && last == nil; (err != nil) != failed || err == nil && !gone && x.Part != Status {
+	if gone := err == nil && last == nil; turned || err == nil && !gone && x.Part != Status {
 		w.Wake(key)
 	}
 	return queue.Retry{Failed: err != nil, Soon: x.Part == Status || queue.APIUnavailable(err) ||
@@ -218,14 +220,14 @@ func (w *Writer) apply(ctx context.Context, e *entry, key client.ObjectKey, uid 
 	return updated, nil
 }
 
-// noteFailure keeps the error of an attempt, logs the first one, and reports whether the attempt before had failed. The
-// lock is held.
-func (w *Writer) noteFailure(ctx context.Context, id string, e *entry, err error) (failed bool) {
-	failed = e.err != nil
-	if e.err = err; err != nil && !failed && ctx.Err() == nil {
+// noteFailure keeps the error of an attempt, logs the first one, and reports whether it begins or ends to fail, or is a
+// conflict that begins to last. The lock is held.
+func (w *Writer) noteFailure(ctx context.Context, id string, e *entry, err error) (turned bool) {
+	before := e.err
+	if e.err = w.conflicts.Note(id, err, w.now()); err != nil && before == nil && ctx.Err() == nil {
 		w.log.Info("a write to a Kubernetes object failed; it is tried again", "write", id, "cause", err.Error())
 	}
-	return failed
+	return (err != nil) != (before != nil) || apierrors.IsConflict(before) != apierrors.IsConflict(e.err)
 }
 
 // Forget drops what is wanted of an object that is gone.
@@ -234,6 +236,7 @@ func (w *Writer) Forget(object client.ObjectKey) {
 	defer w.mu.Unlock()
 	for _, p := range []Part{Status, Counts, Spec, Metadata, Finalizer} {
 		delete(w.entries, idOf(p, object))
+		_ = w.conflicts.Note(idOf(p, object), nil, w.now())
 	}
 }
 

@@ -294,6 +294,9 @@ func APIRefusal(o diag.Object, code diag.Code, err error) diag.Diagnostic {
 		d.Phase = phases[code]
 		return d
 	}
-	return diag.New(o, "", code, text, "the controller tries again; if the error persists, check the permissions of its "+
-		"service account")
+	check := "check the permissions of its service account"
+	if strings.Contains(text, "Operation cannot be fulfilled on ") { // a conflict that lasts
+		check = "metadata.managedFields shows who else writes the object"
+	}
+	return diag.New(o, "", code, text, "the controller tries again; if the error persists, "+check)
 }

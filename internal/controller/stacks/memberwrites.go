@@ -9,7 +9,6 @@ import (
 	"slices"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
@@ -138,8 +137,11 @@ func (r refusedWrites) err() error {
 	return errors.Join(all...)
 }
 
-// conflicted reports whether others wrote at the same time. That is no failure, but another pass is due.
-func (r refusedWrites) conflicted() bool { return apierrors.IsConflict(r.err()) }
+// conflicted reports whether others wrote to members at the same time. That is no failure unless it lasts, but another
+// pass is due.
+func (s *Reconciler) conflicted(key stack.Key, r refusedWrites) bool {
+	return s.conflicts.See(key, r.err(), s.Now())
+}
 
 // of reports whether a write to an object was refused.
 func (r refusedWrites) of(o diag.Object) bool {
@@ -166,7 +168,7 @@ func (r refusedWrites) without(w front.Input) front.Input {
 // endRefused ends a pass that cannot continue after refused writes. The pass is repeated.
 func (s *Reconciler) endRefused(ctx context.Context, t passReport, code diag.Code, refused refusedWrites) (
 	reconcile.Result, error) {
-	if refused.conflicted() {
+	if s.conflicted(t.key, refused) {
 		return reconcile.Result{}, refused.err()
 	}
 	return s.endFailed(ctx, t, refused.found(code), refused.err())

@@ -19,7 +19,7 @@ func (p *pass) checkpoint(ctx context.Context) exit {
 	if !p.held {
 		p.unwritten = s.clearStatus(ctx, p.observed, left(p.input))
 	}
-	if p.unwritten.conflicted() {
+	if s.conflicted(p.key, p.unwritten) {
 		return p.refused(ctx, diag.StatusNotWritten, p.unwritten)
 	}
 	if err := s.noteDuplicates(ctx, p.key, &p.plan, p.compiled.Stack.Removal); err != nil {
@@ -101,7 +101,7 @@ func (p *pass) show(ctx context.Context) exit {
 		s.ScheduleReview(p.key)
 	}
 	p.unwritten = append(p.unwritten, unshown...)
-	if p.unwritten.conflicted() {
+	if s.conflicted(p.key, p.unwritten) {
 		return p.refused(ctx, diag.StatusNotWritten, p.unwritten)
 	}
 	if len(p.unwritten) > 0 {

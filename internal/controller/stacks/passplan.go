@@ -87,7 +87,7 @@ func (p *pass) addFinalizers(ctx context.Context) exit {
 	if len(refused) == 0 {
 		return exit{}
 	}
-	if len(refused) == len(p.input.Members) || refused.conflicted() {
+	if len(refused) == len(p.input.Members) || s.conflicted(p.key, refused) {
 		return p.refused(ctx, diag.FinalizerNotAdded, refused)
 	}
 	omitted, err := s.withoutResources(ctx, p.key, p.input, p.compiled, refused)

@@ -96,6 +96,8 @@ type Reconciler struct {
 	Waiting           *waiting.Board             // nil = what waits is not counted, and not woken
 	Holds             *hold.Book                 // nil = nothing is held
 
+	conflicts queue.Conflicts[stack.Key] // of writes to members
+
 	mu     sync.Mutex
 	states map[stack.Key]*stackState
 	// released are, by stack, the objects that lost the finalizer and that the cache may still show.
@@ -105,6 +107,7 @@ type Reconciler struct {
 // Reconcile makes one pass over a stack, and one trace. It returns an error only if a retry may help. Findings that
 // only an edit cures are reported as events, and wait for the edit.
 func (s *Reconciler) Reconcile(ctx context.Context, key stack.Key) (res reconcile.Result, err error) {
+	defer func() { res, err = s.conflicts.Result(key, res, err, s.Now()) }()
 	defer func() { s.Retries.Unavailable.Note(key, err) }()
 	s.Waiting.Begin(waiting.Stacks, key.String())
 	s.Status.BeginPass(key)

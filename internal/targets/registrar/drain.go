@@ -44,8 +44,11 @@ func (r *Registry) Leaving(of Group) bool {
 	return false
 }
 
-// known returns the state of a group; nil = nothing is known of it.
+// known returns the state of a group; nil = nothing is known of it. A nil Registry knows nothing.
 func (r *Registry) known(of Group) *group {
+	if r == nil {
+		return nil
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.groups[of]

@@ -115,6 +115,28 @@ func (r *Registry) Unread(of Group) bool {
 	return g.holding.unread
 }
 
+// Unlisted returns the addresses of registered targets of a group that endpoints lack. known is false until it is known
+// what is registered.
+func (r *Registry) Unlisted(of Group, endpoints Endpoints) (addresses map[string]bool, known bool) {
+	g := r.known(of)
+	if g == nil {
+		return nil, false
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.known && (g.written || !r.createdHere(of)) {
+		return nil, false
+	}
+	addresses = make(map[string]bool, len(g.members))
+	for _, m := range g.members {
+		addresses[m.ID] = true
+	}
+	for _, e := range endpoints.All() {
+		delete(addresses, e.ID)
+	}
+	return addresses, true
+}
+
 // HeldFor lists the bindings with held targets of a pod, or of a node if namespace is empty.
 func (r *Registry) HeldFor(namespace, name string) []stack.ID {
 	r.mu.Lock()

@@ -88,6 +88,9 @@ type Request struct {
 	Former map[string]Endpoint
 	// Since is when the change came that caused the request; zero = it is not known.
 	Since time.Time
+	// Unconfirmed: what is registered was not known yet when the endpoints were read (see Unlisted). Then only targets are
+	// deregistered that a request has wanted.
+	Unconfirmed bool
 	// Record is set if other clusters register targets in the same group: only targets in the record are deregistered.
 	Record RegisteredTargets
 	// Unseen: bindings that the controller cannot see may have registered targets in the group. Then only targets are

@@ -45,3 +45,29 @@ func TestATargetStaysOwnThoughItsDeregistrationFailsAndTheGroupIsReadAgain(t *te
 		t.Errorf("not ours: %v", c.NotOurs)
 	}
 }
+
+// TestUnconfirmedRequestDeregistersNothing has a group with a target that no request wants.
+func TestUnconfirmedRequestDeregistersNothing(t *testing.T) {
+	t.Parallel()
+	b := &balancing{held: []types.TargetHealthDescription{held("ours", "healthy"), held("former", "healthy")}}
+	r := newRegistry(b, b.write, func(string) bool { return false })
+	q := Request{Binding: stack.ID{Name: "b"}, Group: tg, Want: want("ours", "new"), Unconfirmed: true}
+	if _, known := r.Unlisted(tg, q.Want); known {
+		t.Error("what is registered is known before it is read")
+	}
+	sync := func(done ...string) {
+		t.Helper()
+		if _, err := r.Sync(t.Context(), q); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(done, b.done()); diff != "" {
+			t.Error(diff)
+		}
+	}
+	sync("register 1 from new")
+	if got, known := r.Unlisted(tg, q.Want); !known || len(got) != 1 || !got["former"] {
+		t.Errorf("unlisted: %v, known %t", got, known)
+	}
+	q.Unconfirmed = false
+	sync("register 1 from new", "deregister 1 from former")
+}

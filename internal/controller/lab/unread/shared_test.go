@@ -1,6 +1,8 @@
 package unread
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,10 +12,13 @@ import (
 
 	networkingv1 "k8s.io/api/networking/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
+	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
+	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -159,5 +164,46 @@ func TestPassEndsThoughAWSLacksACertificate(t *testing.T) {
 				t.Errorf("the listener has %v", li.Certificates)
 			}
 		}
+	}
+}
+
+// TestPassEndsThoughListsChangeAtEachAttempt has the list of security groups read again by each attempt of a pass whose
+// plan takes a certificate away.
+func TestPassEndsThoughListsChangeAtEachAttempt(t *testing.T) {
+	t.Parallel()
+	l := sharedLab(t)
+	l.Annotate("a", "certificate-arn", lab.ExampleCertificate+","+l.ForeignCertificate("www.example.com"))
+	reads, changing := 0, false
+	l.Client = interceptor.NewClient(l.Client.(client.WithWatch), interceptor.Funcs{
+		List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, options ...client.ListOption) error {
+			if _, ok := list.(*v1beta1.TargetGroupBindingList); ok && changing {
+				if reads++; reads > 100 {
+					return errors.New("the attempts do not end")
+				}
+				l.Inventory.InvalidateFacts(facts.Need{Kind: facts.NeedSecurityGroups})
+			}
+			return c.List(ctx, list, options...)
+		},
+	})
+	l.Restart()
+	l.Settle(sharedKeys...)
+	l.Annotate("a", "certificate-arn", lab.ExampleCertificate)
+	mark := l.Mark()
+	changing = true
+	l.Inventory.InvalidateFacts(facts.Need{Kind: facts.NeedSecurityGroups})
+	again, err := l.Ingresses.Reconcile(t.Context(), lab.FrontKey)
+	if err != nil || again.RequeueAfter == 0 {
+		t.Errorf("the pass ends with %+v, %v", again, err)
+	}
+	if n := len(l.Sim.Gate.Calls(gate.Filter{After: mark, Action: "DescribeSecurityGroups"})); n < 2 || n > 12 {
+		t.Errorf("%d lists of security groups", n)
+	}
+	if w := l.Writes(mark); len(w) > 0 {
+		t.Errorf("a plan that AWS contradicts writes %v", w)
+	}
+	changing = false
+	l.Settle(sharedKeys...)
+	if w := l.Writes(mark); !slices.Equal(w, []string{"RemoveListenerCertificates"}) {
+		t.Errorf("in the end: %v", w)
 	}
 }
