@@ -333,6 +333,7 @@ func TestPlanDeregistersNothingThatTheControllerKeeps(t *testing.T) {
 		want    int // deregistrations
 	}{
 		"held":                   {"NoTargetsAfterEdit", "", false, false, 1},
+		"the port was edited":    {"ServicePortEdited", "", false, false, 1},
 		"held by the brake":      {"DeregistrationsHeld", "", false, false, 1},
 		"held, with consent":     {"NoTargetsAfterEdit", "", false, true, 2},
 		"nothing is held":        {"Reconciled", "", false, false, 2},

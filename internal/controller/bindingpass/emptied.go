@@ -23,10 +23,9 @@ import (
 // selects pods that are yet to come, or no pod has the port that targetPort names. The former targets stay registered
 // as long as their pods serve, until the Service has endpoints again. Pods that end, or are not ready, are no edit.
 
-// emptied reports whether an edit of the Service led to a binding without endpoints. former are the endpoints of the
-// last pass.
+// emptied reports whether an edit of the Service led to a binding without endpoints.
 func (b *Reconciler) emptied(ctx context.Context, o *v1beta1.TargetGroupBinding, svc *corev1.Service,
-	port corev1.ServicePort, former registrar.Endpoints) (bool, error) {
+	port corev1.ServicePort, of turn) (bool, error) {
 	k, now := b.memory.get(o), selects(svc, port)
 	switch {
 	case k.emptied:
@@ -36,7 +35,7 @@ func (b *Reconciler) emptied(ctx context.Context, o *v1beta1.TargetGroupBinding,
 			return false, nil
 		}
 	case now == k.selects:
-		if !slices.ContainsFunc(former.Slice(), b.servesPod(ctx)) {
+		if len(b.lost(ctx, of)) == 0 {
 			return false, nil
 		}
 		edited, _, err := b.editedLive(ctx, o, k.selects)
@@ -49,15 +48,10 @@ func (b *Reconciler) emptied(ctx context.Context, o *v1beta1.TargetGroupBinding,
 	return true, nil
 }
 
-// servesPod reports whether an endpoint is that of a pod that serves.
-func (b *Reconciler) servesPod(ctx context.Context) func(registrar.Endpoint) bool {
-	return func(e registrar.Endpoint) bool { return e.Pod != "" && podOfServes(ctx, b.cluster(), e) }
-}
-
-// toldOfEdit reports whether the status of a binding says that an edit of its Service leads to no endpoints.
+// toldOfEdit reports whether the status of a binding says that its targets may depend on what was before an edit.
 func toldOfEdit(o *v1beta1.TargetGroupBinding) bool {
 	ready := meta.FindStatusCondition(o.Status.Conditions, "Ready")
-	return ready != nil && ready.Reason == string(diag.NoTargetsAfterEdit)
+	return ready != nil && bindings.TellsOfEdit(diag.Code(ready.Reason))
 }
 
 // editedLive returns the Service of a binding, and its port, if it selects other endpoints than the last ones; nil if
@@ -85,8 +79,44 @@ func (b *Reconciler) editedLive(ctx context.Context, o *v1beta1.TargetGroupBindi
 	return svc, port, nil
 }
 
-// turn are the endpoints of the last pass, and those of this one.
-type turn struct{ former, pods registrar.Endpoints }
+// turn are the endpoints of the last pass, those of this one, where it found them, and when it began to.
+type turn struct {
+	former, pods registrar.Endpoints
+	behind       registrar.ServicePortEndpoints
+	begun        uint64
+}
+
+// leftByEdit sets whether an edit of the Service led to there being no endpoints, or whether that could not be read.
+func (b *Reconciler) leftByEdit(ctx context.Context, o *v1beta1.TargetGroupBinding, svc *corev1.Service, now turn,
+	of *Resolved) {
+	switch {
+	case of.unproven != nil:
+	case of.Endpoints.Len() > 0:
+		of.emptied, of.unproven = b.filled(ctx, o, svc, now.behind.Port, now)
+	case len(of.Found) == 0:
+		of.emptied, of.unproven = b.emptied(ctx, o, svc, now.behind.Port, now)
+	}
+	unproven := of.unproven != nil
+	if unproven {
+		of.emptied = true
+		b.resolved.keep(client.ObjectKeyFromObject(o), now.pods.With(b.lost(ctx, now)...), now.begun)
+	}
+	if k := b.memory.get(o); k.unproven != unproven || k.compared == of.unconfirmed {
+		k.unproven, k.compared = unproven, !of.unconfirmed
+		b.memory.put(o, k)
+	}
+}
+
+// lost are the endpoints of the last pass that an edit of the Service may have taken: their pods serve, and their
+// EndpointSlices have them no more. Those of pods that end or fail stay there at first, and are not ready.
+func (b *Reconciler) lost(ctx context.Context, of turn) (lost []registrar.Endpoint) {
+	registrar.Differ(of.former, of.pods, func(e registrar.Endpoint) {
+		if e.Pod != "" && podOfServes(ctx, b.cluster(), e) {
+			lost = append(lost, e)
+		}
+	}, func(registrar.Endpoint) {})
+	return of.behind.Missing(lost)
+}
 
 // filled keeps by what a binding has endpoints, which are pods. The cache may show an edit of a Service before the
 // EndpointSlices that follow it: endpoints that the last pass did not have show that they followed. EndpointSlices
@@ -96,15 +126,15 @@ func (b *Reconciler) filled(ctx context.Context, o *v1beta1.TargetGroupBinding, 
 	port corev1.ServicePort, of turn) (emptied bool, err error) {
 	k, now := b.memory.get(o), selects(svc, port)
 	unknown := k.selects == 0
-	followed, lost := unknown && !toldOfEdit(o), unknown
-	registrar.Differ(of.former, of.pods, func(e registrar.Endpoint) { lost = lost || b.servesPod(ctx)(e) },
-		func(registrar.Endpoint) { followed = followed || !unknown || k.emptied })
+	followed := unknown && !toldOfEdit(o)
+	registrar.Differ(of.former, of.pods, func(registrar.Endpoint) {},
+		func(registrar.Endpoint) { followed = followed || k.emptied || !unknown && !k.unproven })
 	edited := svc
 	switch {
 	case followed:
 	case k.emptied && (now == k.nowhere || now == k.selects):
 		return true, nil
-	case !lost && !k.emptied:
+	case !unknown && !k.emptied && len(b.lost(ctx, of)) == 0:
 		return false, nil
 	case now == k.selects:
 		if edited, port, err = b.editedLive(ctx, o, k.selects); err != nil || edited == nil {
@@ -196,8 +226,8 @@ func (p *pass) staying(ctx context.Context) (found diag.List) {
 	b, o := p.reconciler, p.binding
 	svc := &corev1.Service{}
 	switch {
-	case len(p.held) == 0 && !p.unread, slices.ContainsFunc(p.found, func(d diag.Diagnostic) bool {
-		return d.Code == diag.NoTargetsAfterEdit
+	case len(p.held) == 0 && !p.unread, p.unproven != nil, slices.ContainsFunc(p.found, func(d diag.Diagnostic) bool {
+		return bindings.TellsOfEdit(d.Code)
 	}):
 		return nil
 	case !p.request.Emptied || b.Client.Get(ctx, client.ObjectKey{Namespace: o.Namespace, Name: o.Spec.ServiceRef.Name},

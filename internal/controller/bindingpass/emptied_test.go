@@ -58,7 +58,7 @@ func TestEditThatTheCacheLacksKeepsTargets(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 2 { // the cache may still lack the edit in the next pass
-			got, err := b.emptied(t.Context(), o, svc, svc.Spec.Ports[0], c.former)
+			got, err := b.emptied(t.Context(), o, svc, svc.Spec.Ports[0], turn{former: c.former})
 			if c.former = (registrar.Endpoints{}); got != c.want || err != nil {
 				t.Errorf("%s: emptied %v, %v", name, got, err)
 			}
@@ -85,7 +85,7 @@ func TestSomeSlicesOfAnEditThatTheCacheLacks(t *testing.T) {
 			APIReader: fake.NewClientBuilder().WithObjects(c.live.DeepCopy(), pod.DeepCopy(), other.DeepCopy()).Build()}
 		former := registrar.Endpoints{}
 		for n, now := range []registrar.Endpoints{both, first, first} { // the cache may still lack the edit in the last
-			got, err := b.filled(t.Context(), o, svc, svc.Spec.Ports[0], turn{former, now})
+			got, err := b.filled(t.Context(), o, svc, svc.Spec.Ports[0], turn{former: former, pods: now})
 			if want := n > 0 && c.want; got != want || err != nil {
 				t.Errorf("%s, pass %d: emptied %v, %v", name, n, got, err)
 			}
@@ -115,13 +115,16 @@ func TestFailedLiveReadKeepsEndpointsOfLastPass(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.resolved.keep(client.ObjectKeyFromObject(o), former, 0)
-	if _, err := b.addressEndpoints(t.Context(), o, svc, svc.Spec.Ports[0]); !errors.Is(err, failure) {
-		t.Fatalf("error %v", err)
+	for range 2 {
+		of, err := b.addressEndpoints(t.Context(), o, svc, svc.Spec.Ports[0])
+		if !of.emptied || !errors.Is(of.unproven, failure) || err != nil {
+			t.Fatalf("emptied %v, unproven %v, %v", of.emptied, of.unproven, err)
+		}
 	}
 	failure = nil
 	of, err := b.addressEndpoints(t.Context(), o, svc, svc.Spec.Ports[0])
-	if err != nil || !of.emptied {
-		t.Errorf("emptied %v, %v", of.emptied, err)
+	if err != nil || of.unproven != nil || !of.emptied {
+		t.Errorf("emptied %v, unproven %v, %v", of.emptied, of.unproven, err)
 	}
 }
 

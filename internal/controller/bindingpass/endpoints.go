@@ -1,6 +1,7 @@
 package bindingpass
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -30,6 +31,9 @@ type Resolved struct {
 	bindings.Targets
 	Found diag.List
 	Known bool
+	// unproven is the error of the API server if it does not show whether missing endpoints have left: those whose pods
+	// serve stay, as if an edit emptied the Service, and the next pass asks again.
+	unproven error
 	// edited are the findings if an edit of the binding led to there being nothing; nil = nothing is wanted either way.
 	edited diag.List
 	// emptied: an edit of the Service led to there being no endpoints.
@@ -44,7 +48,7 @@ type Resolved struct {
 func (b *Reconciler) Endpoints(ctx context.Context, o *v1beta1.TargetGroupBinding) (Resolved, error) {
 	of, err := b.wanted(ctx, o)
 	if of.edited != nil && b.editedSinceServed(o) {
-		return Resolved{Found: of.edited}, err
+		return Resolved{Found: of.edited}, cmp.Or(err, of.unproven)
 	}
 	return of, err
 }
@@ -148,7 +152,7 @@ func (b *Reconciler) editedSinceServed(o *v1beta1.TargetGroupBinding) bool {
 // addressEndpoints are the addresses of Pods, and those of other machines in the VPC of the target group.
 func (b *Reconciler) addressEndpoints(ctx context.Context, o *v1beta1.TargetGroupBinding, svc *corev1.Service,
 	port corev1.ServicePort) (_ Resolved, err error) {
-	begun := b.resolved.begin()
+	begun, unproven := b.resolved.begin(), error(nil)
 	slicesOf, err := b.slicesOf(ctx, o)
 	if err != nil {
 		return Resolved{}, err
@@ -168,10 +172,11 @@ func (b *Reconciler) addressEndpoints(ctx context.Context, o *v1beta1.TargetGrou
 	}
 	if lacks {
 		if slicesOf, err = b.liveSlicesOf(ctx, o); err != nil {
-			return Resolved{}, err
+			unproven, compared, err = err, b.memory.get(o).compared, nil
+		} else {
+			behind.Slices = slicesOf
+			pods, refused = behind.Serving(ctx, cache, b.FailOpen, former)
 		}
-		behind.Slices = slicesOf
-		pods, refused = behind.Serving(ctx, cache, b.FailOpen, former)
 	}
 	defer func() {
 		if err != nil { // the next pass compares again
@@ -181,7 +186,7 @@ func (b *Reconciler) addressEndpoints(ctx context.Context, o *v1beta1.TargetGrou
 	if b.resolved.keep(key, pods, begun) {
 		b.Waker.WakeAfter(queue.Coalesce, queue.Urgent, reconcile.Request{NamespacedName: key})
 	}
-	podless := registrar.PodlessEndpoints(port, slicesOf, behind.IPv6)
+	podless := registrar.PodlessEndpoints(port, behind.Slices, behind.IPv6)
 	if err := cache.end(b, key); err != nil {
 		return Resolved{}, err
 	}
@@ -197,22 +202,11 @@ func (b *Reconciler) addressEndpoints(ctx context.Context, o *v1beta1.TargetGrou
 	}
 	wanted, found, unidentified := x.Addresses(ctx)
 	b.countUnidentified(o, unidentified)
-	of := Resolved{Targets: bindings.Targets{Endpoints: wanted}, Found: found, Known: true, unconfirmed: !compared}
-	if wanted.Len() > 0 {
-		if of.emptied, err = b.filled(ctx, o, svc, port, turn{former, pods}); err != nil {
-			return Resolved{}, err
-		}
-	} else if len(found) == 0 {
-		if of.emptied, err = b.emptied(ctx, o, svc, port, former); err != nil {
-			return Resolved{}, err
-		}
-	}
+	of := Resolved{Targets: bindings.Targets{Endpoints: wanted}, Found: found, Known: true, unproven: unproven,
+		unconfirmed: !compared}
+	b.leftByEdit(ctx, o, svc, turn{former, pods, behind, begun}, &of)
 	if wanted.Len() == 0 && !bindingobject.OfStack(o.Labels) {
 		of.edited = append(slices.Clip(found), bindings.Unready(o))
-	}
-	if k := b.memory.get(o); compared && !k.compared {
-		k.compared = true
-		b.memory.put(o, k)
 	}
 	return of, nil
 }

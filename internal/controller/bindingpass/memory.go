@@ -47,6 +47,7 @@ type kept struct {
 	selects    uint64             // what decided which endpoints its Service had when it had some last; 0 = not known
 	compared   bool               // its endpoints were compared with the targets that were registered at the start
 	emptied    bool               // an edit of the Service has led to there being none since
+	unproven   bool               // whether endpoints that the last pass missed have left could not be read
 	port       corev1.ServicePort // of its Service when it wanted targets last
 	nowhere    uint64             // as selects, of an edit whose EndpointSlices have not all followed; 0 = all have
 	ending
@@ -79,6 +80,15 @@ func (m *memory) edited(o *v1beta1.TargetGroupBinding, targets int) bool {
 		m.put(o, k)
 	}
 	return before != 0 && before != o.Generation
+}
+
+// release ends what an edit of the Service of a binding led to, once no target stays because of it. If its
+// EndpointSlices go on to follow the edit, the next endpoints that they lose show that.
+func (m *memory) release(o *v1beta1.TargetGroupBinding) {
+	if k := m.get(o); k.emptied && k.selects != 0 {
+		k.emptied, k.nowhere = false, 0
+		m.put(o, k)
+	}
 }
 
 func (m *memory) put(o *v1beta1.TargetGroupBinding, k kept) {

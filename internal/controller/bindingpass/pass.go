@@ -50,6 +50,7 @@ type pass struct {
 	request    registrar.Request
 	held       []registrar.Endpoint // targets that the brake keeps registered
 	moved      []registrar.Endpoint // targets of a former port that stay until those of the new one are healthy
+	unproven   error                // of the API server, which does not show whether missing endpoints have left
 	unread     bool                 // which targets an edit of the Service leaves registered is not known yet
 	onHold     diag.List            // that an administrator holds the binding
 	change     registrar.Change
@@ -168,6 +169,7 @@ func (p *pass) resolve(ctx context.Context) exit {
 	if err == nil {
 		var of Resolved
 		of, err = b.Endpoints(resolving, o)
+		p.unproven = of.unproven
 		p.endpoints, p.port, p.found, known = of.Endpoints, of.Port, of.Found, of.Known
 		p.request.Emptied, p.request.Unconfirmed = of.emptied, of.unconfirmed
 	}
@@ -248,7 +250,11 @@ func (p *pass) requestRules(ctx context.Context) exit {
 	}
 	p.held = b.heldTargets(ctx, o, p.request, p.found)
 	p.unread = b.Registry.Unread(p.request.Group)
-	p.onHold = b.admit(ctx, o, func() { p.wantRules(ctx, b.Registry.Moved(p.request)) })
+	if len(p.held) == 0 && !p.unread && p.unproven == nil && p.endpoints.Len() > 0 {
+		b.memory.release(o)
+	}
+	p.moved = b.Registry.Moved(p.request)
+	p.onHold = b.admit(ctx, o, func() { p.wantRules(ctx, p.moved) })
 	return exit{}
 }
 
@@ -270,7 +276,7 @@ func (p *pass) sync(ctx context.Context) exit {
 	p.change, p.err = b.Registry.Sync(syncing, p.request)
 	trace.End(p.err)
 	unlisted, registered := b.Registry.Unlisted(p.request.Group, p.endpoints)
-	if p.request.Unconfirmed && len(unlisted) > 0 && p.err == nil { // the next pass compares
+	if p.request.Unconfirmed && len(unlisted) > 0 && p.err == nil && p.unproven == nil { // the next pass compares
 		return ended(reconcile.Result{RequeueAfter: queue.Coalesce}, nil)
 	}
 	draining, known := b.Registry.FoundDraining(p.request.Group)
@@ -337,7 +343,7 @@ func (p *pass) findings(ctx context.Context) diag.List {
 		found = append(found, p.problem(p.unowned)...)
 	}
 	found = append(found, p.withoutPods(ctx)...)
-	if vain := b.Registry.MovedInVain(p.request); len(vain) > 0 {
+	if vain := b.Registry.MovedInVain(p.request.Group, p.moved); len(vain) > 0 {
 		found = append(found, bindings.FormerPortServes(o, vain, append(b.about(ctx, o), b.declaring(ctx, o)...))...)
 	}
 	if len(p.change.NotOurs) > 0 && p.ownerKnown {
@@ -398,14 +404,23 @@ func (p *pass) report(ctx context.Context) exit {
 	}
 	b.Metrics.SetTargetGroup(o)
 	report := reporting.Report{Found: found, Changed: changed}
-	if self := []diag.Object{bindingobject.BindingObject(o)}; (p.settled || found.HasErrors()) && !p.replacing {
+	self := []diag.Object{bindingobject.BindingObject(o)}
+	switch {
+	case p.unproven != nil: // the status stays, by which a restart knows of an edit
+		b.countFailure(o, metrics.ResolveEndpoints)
+		report.Partial = true
+		report.Found = append(found, reporting.APIRefusal(self[0], diag.ObjectsUnread, p.unproven))
+	case (p.settled || found.HasErrors()) && !p.replacing:
 		report.Objects, report.Found = self, b.withStatus(o, found)
-	} else { // the end of the writes of rules queues the binding, and so does its stack
+	default: // the end of the writes of rules queues the binding, and so does its stack
 		report.Waiting = self
 	}
 	b.report(ctx, o, report)
 	if p.err != nil {
 		return ended(reconcile.Result{RequeueAfter: b.retryAfter(p.name, p.err, p.change.Retry, p.zonesKnown)}, nil)
+	}
+	if p.unproven != nil {
+		return ended(reconcile.Result{}, p.unproven)
 	}
 	b.Failures.Forget(p.name)
 	if err := cmp.Or(p.gatesErr, p.unowned); err != nil || len(p.held)+len(p.change.NotOurs) == 0 && !p.unread {

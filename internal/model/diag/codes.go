@@ -128,6 +128,7 @@ const (
 	PodsUnidentified       Code = "PodsUnidentified"
 	ServiceMissing         Code = "BackendServiceMissing"
 	NoTargetsAfterEdit     Code = "NoTargetsAfterEdit"
+	ServicePortEdited      Code = "ServicePortEdited"
 	EndpointNotResolved    Code = "EndpointNotResolved"
 	EndpointNotAllowed     Code = "EndpointNotAllowed"
 	ZoneNotEnabled         Code = "ZoneNotEnabled"
@@ -415,6 +416,9 @@ var table = map[Code]Info{
 	// an edit of a TargetGroupBinding names a Service without ready endpoints, or labels that no node has, or an edit of
 	// its Service names labels or a port of no pod; the former targets stay.
 	NoTargetsAfterEdit: {NotFound, BackendNotFound},
+	// an edit of a Service gave its port another number or name than a TargetGroupBinding names, or moved it to a port at
+	// which its pods do not become healthy; the targets stay.
+	ServicePortEdited: {NotFound, BackendNotFound},
 	// the controller cannot determine the network interface or security group of an endpoint.
 	EndpointNotResolved: {NotFound, FailedNetwork},
 	// targets are in availability zones in which their load balancer has no subnet, so they get no requests.

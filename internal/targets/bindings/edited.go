@@ -3,7 +3,6 @@ package bindings
 import (
 	"fmt"
 	"iter"
-	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -49,8 +48,8 @@ func EmptiedByEdit(o *v1beta1.TargetGroupBinding, svc *corev1.Service, about []d
 	}
 	text := fmt.Sprintf("since an edit of Service %s/%s, %s; the former targets stay registered as long as their pods "+
 		"are ready", svc.Namespace, svc.Name, why)
-	return afterEdit(about, paths, text, fmt.Sprintf("%s; to deregister the targets, end the pods or set annotation %s: "+
-		"\"true\" on TargetGroupBinding %s", compare, naming.AllowDeregistration, o.Name))
+	return afterEdit(diag.NoTargetsAfterEdit, about, paths, text, fmt.Sprintf("%s; to deregister the targets, end the "+
+		"pods or set annotation %s: \"true\" on TargetGroupBinding %s", compare, naming.AllowDeregistration, o.Name))
 }
 
 // Renumbered are the findings that an edit of a Service has given the port of a binding another number or name. missing
@@ -59,7 +58,8 @@ func Renumbered(o *v1beta1.TargetGroupBinding, missing diag.Diagnostic, port cor
 	about []diag.Object) diag.List {
 	text := fmt.Sprintf("since an edit, %s; until the controller starts again, the targets are those of port %d, which "+
 		"has the same endpoints", missing.Text, port.Port)
-	return afterEdit(about, map[string]string{"TargetGroupBinding": "spec.serviceRef.port", "Service": "spec.ports"}, text,
+	paths := map[string]string{"TargetGroupBinding": "spec.serviceRef.port", "Service": "spec.ports"}
+	return afterEdit(diag.ServicePortEdited, about, paths, text,
 		fmt.Sprintf("give the Service the port again, or name port %d in the objects that refer to it", port.Port))
 }
 
@@ -72,17 +72,23 @@ func FormerPortServes(o *v1beta1.TargetGroupBinding, stay []registrar.Endpoint, 
 	text := fmt.Sprintf("since an edit, Service %s/%s reaches its pods at another port, where their targets do not "+
 		"become healthy; %d healthy targets of the former port, such as %s, stay registered", o.Namespace,
 		o.Spec.ServiceRef.Name, len(stay), stay[0].Key())
-	return afterEdit(about, map[string]string{"TargetGroupBinding": "spec.serviceRef", "Service": "spec.ports"}, text,
+	paths := map[string]string{"TargetGroupBinding": "spec.serviceRef", "Service": "spec.ports"}
+	return afterEdit(diag.ServicePortEdited, about, paths, text,
 		fmt.Sprintf("compare the targetPort of the Service and the health check with the ports of the pods; to deregister "+
 			"the former targets, set annotation %s: \"true\" on TargetGroupBinding %s", naming.AllowDeregistration, o.Name))
 }
 
 // afterEdit is one finding on each object, at its path.
-func afterEdit(about []diag.Object, paths map[string]string, text, remedy string) (found diag.List) {
+func afterEdit(code diag.Code, about []diag.Object, paths map[string]string, text, remedy string) (found diag.List) {
 	for _, x := range about {
-		found = append(found, diag.New(x, paths[x.Kind], diag.NoTargetsAfterEdit, text, remedy))
+		found = append(found, diag.New(x, paths[x.Kind], code, text, remedy))
 	}
 	return found
+}
+
+// TellsOfEdit reports whether a code says that targets may depend on what an object was before its edit.
+func TellsOfEdit(code diag.Code) bool {
+	return code == diag.NoTargetsAfterEdit || code == diag.ServicePortEdited
 }
 
 // EditedSinceServed reports whether a binding was served before its newest edit, by its status.
@@ -94,7 +100,7 @@ func EditedSinceServed(o *v1beta1.TargetGroupBinding) bool {
 	case ready.ObservedGeneration != o.Generation:
 		return true
 	}
-	return ready.Reason == string(diag.ServiceMissing) || ready.Reason == string(diag.NoTargetsAfterEdit)
+	return ready.Reason == string(diag.ServiceMissing) || TellsOfEdit(diag.Code(ready.Reason))
 }
 
 // PodServes reports whether a pod answers at an address as far as its kubelet knows.
@@ -104,7 +110,8 @@ func PodServes(p *corev1.Pod, address string) bool {
 }
 
 // FormerPods are those of the pods of a binding's namespace that serve and may be behind its targets, by address. Pods
-// that came after the status of the binding told of an edit are not.
+// that came after the status told that an edit left the binding without endpoints are not: none is registered. While it
+// told ServicePortEdited, the controller did register pods that came later.
 func FormerPods(o *v1beta1.TargetGroupBinding, pods iter.Seq[*corev1.Pod]) map[string]registrar.Endpoint {
 	at, told := map[string]registrar.Endpoint{}, meta.FindStatusCondition(o.Status.Conditions, "Ready")
 	for p := range pods {
@@ -125,6 +132,6 @@ func FormerPods(o *v1beta1.TargetGroupBinding, pods iter.Seq[*corev1.Pod]) map[s
 // serve.
 func HoldsTargets(o *v1beta1.TargetGroupBinding) bool {
 	ready := meta.FindStatusCondition(o.Status.Conditions, "Ready")
-	return o.Annotations[naming.AllowDeregistration] != "true" && ready != nil && slices.Contains([]string{
-		string(diag.NoTargetsAfterEdit), string(diag.DeregistrationsHeld)}, ready.Reason)
+	return o.Annotations[naming.AllowDeregistration] != "true" && ready != nil &&
+		(TellsOfEdit(diag.Code(ready.Reason)) || ready.Reason == string(diag.DeregistrationsHeld))
 }

@@ -141,13 +141,20 @@ func (r *Registry) Moved(q Request) []Endpoint {
 // inVain are those of the targets of old ports that have stayed for so long that those of the new port may not get
 // healthy.
 func (m *moves) inVain(moved []Endpoint, now time.Time) []Endpoint {
-	return slices.DeleteFunc(slices.Clone(moved), func(e Endpoint) bool { return now.Sub(m.since[e.Key()]) < movedAtMost })
+	return slices.DeleteFunc(slices.Clone(moved), func(e Endpoint) bool {
+		began, noted := m.since[e.Key()]
+		return !noted || now.Sub(began) < movedAtMost
+	})
 }
 
-// MovedInVain returns those of Moved whose pods have not become healthy at the new port for long.
-func (r *Registry) MovedInVain(q Request) []Endpoint {
-	g, now := r.group(q.Group), r.Clock.Now()
+// MovedInVain returns those of the targets that Moved returned whose pods have not become healthy at the new port for
+// long.
+func (r *Registry) MovedInVain(of Group, moved []Endpoint) []Endpoint {
+	if len(moved) == 0 {
+		return nil
+	}
+	g := r.group(of)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.moves.inVain(g.moved(&q, now), now)
+	return g.moves.inVain(moved, r.Clock.Now())
 }

@@ -131,7 +131,7 @@ func TestHealthyTargetsOfAFormerPortStay(t *testing.T) {
 	q := Request{Group: tg, Want: wantAs(func(e *Endpoint) {
 		e.Port, e.Namespace, e.Pod = 81, "shop", "pod-"+e.ID
 	}, "10.0.0.1", "10.0.0.2")}
-	if vain := p.r.MovedInVain(q); len(vain) != 2 || vain[0].Key() != "10.0.0.1:80" {
+	if vain := p.r.MovedInVain(tg, p.r.Moved(q)); len(vain) != 2 || vain[0].Key() != "10.0.0.1:80" {
 		t.Errorf("in vain %+v", vain)
 	}
 	states["10.0.0.1:80"] = unhealthy // its pod does not serve there any more

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"iter"
+	"slices"
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
@@ -40,6 +41,18 @@ func (b ServicePortEndpoints) Count() (n int) {
 		n += len(s.Endpoints)
 	}
 	return n
+}
+
+// Missing are those of some endpoints whose addresses no slice has, not even as not ready. It changes the list.
+func (b ServicePortEndpoints) Missing(of []Endpoint) []Endpoint {
+	if len(of) == 0 {
+		return nil
+	}
+	has := map[string]bool{}
+	eachEndpoint(b.Port, b.Slices, b.IPv6, func(_ *discoveryv1.EndpointSlice, e *discoveryv1.Endpoint, _ int32) {
+		has[e.Addresses[0]] = true
+	})
+	return slices.DeleteFunc(of, func(e Endpoint) bool { return has[e.ID] })
 }
 
 // scratch has reusable lists for gathering and sorting endpoints: most passes find the endpoints of the pass before.

@@ -1,6 +1,8 @@
 package bindings
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -155,6 +157,107 @@ func TestNarrowedServiceLosesTargets(t *testing.T) {
 	l.registered("the Service is edited", 2)
 	l.endpoints(l.pods[0])
 	l.registered("the EndpointSlices follow", 1)
+}
+
+// TestEditThatWasTakenBackIsOver corrects a misspelt selector before all EndpointSlices followed, while the pod ends that
+// had left them. Later another pod leaves the Service.
+func TestEditThatWasTakenBackIsOver(t *testing.T) {
+	t.Parallel()
+	l := newEmptying(t)
+	third := l.pods[1].DeepCopy()
+	third.Name, third.ResourceVersion, third.UID, third.Status.PodIP = "third", "", "", "10.0.128.52"
+	l.Create(third)
+	l.endpoints(l.pods[0], l.pods[1], third)
+	l.registered("before", 3)
+	l.edit(misspellings["selector"])
+	l.endpoints(l.pods[0], l.pods[1])
+	l.registered("misspelt", 3)
+	l.edit(func(s *corev1.ServiceSpec) { s.Selector = map[string]string{"app": "web"} })
+	l.Must(l.Client.Delete(t.Context(), third))
+	l.registered("taken back", 2)
+	l.endpoints(l.pods[0])
+	l.registered("another pod leaves", 1)
+}
+
+// liveReads counts the reads of the API server, and refuses those of Services.
+type liveReads struct {
+	client.Reader
+	refuse bool
+	count  int
+}
+
+func (r *liveReads) Get(ctx context.Context, key client.ObjectKey, o client.Object, options ...client.GetOption) error {
+	r.count++
+	if _, ok := o.(*corev1.Service); ok && r.refuse {
+		return errors.New("unavailable")
+	}
+	return r.Reader.Get(ctx, key, o, options...)
+}
+
+func (r *liveReads) List(ctx context.Context, list client.ObjectList, options ...client.ListOption) error {
+	r.count++
+	return r.Reader.List(ctx, list, options...)
+}
+
+// asking has the lab confirm what the caches lack with the API server.
+func (l *emptying) asking() *liveReads {
+	l.Misreads = &lab.Misreads{}
+	l.Restart()
+	l.Settle()
+	r := &liveReads{Reader: l.Bound.APIReader}
+	l.Bound.APIReader = r
+	return r
+}
+
+// TestFailedLiveReadOfTheServiceKeepsTargets has a pod leave a Service, and another join it, while the API server does
+// not tell whether the Service was edited.
+func TestFailedLiveReadOfTheServiceKeepsTargets(t *testing.T) {
+	t.Parallel()
+	l := newEmptying(t)
+	live := l.asking()
+	live.refuse = true
+	expect := func(when string, want ...string) {
+		t.Helper()
+		for range 4 {
+			_, _ = l.Round()
+			l.Clock.Advance(time.Second)
+		}
+		if got := slices.Sorted(slices.Values(l.Targets(l.arn))); !slices.Equal(got, want) {
+			t.Errorf("%s: targets %v, want %v\n%s", when, got, want, strings.Join(l.Events, "\n"))
+		}
+	}
+	l.endpoints(l.pods[1])
+	expect("a pod left", "10.0.128.50:8080", "10.0.128.51:8080")
+	fresh := l.pods[1].DeepCopy()
+	fresh.Name, fresh.ResourceVersion, fresh.UID, fresh.Status.PodIP = "fresh", "", "", "10.0.128.52"
+	l.Create(fresh)
+	l.endpoints(l.pods[1], fresh)
+	expect("another joined", "10.0.128.50:8080", "10.0.128.51:8080", "10.0.128.52:8080")
+	l.Must(l.Client.Delete(t.Context(), l.pods[1]))
+	l.endpoints(fresh)
+	expect("one ended", "10.0.128.50:8080", "10.0.128.52:8080")
+	if told := strings.Join(l.Events, "\n"); !strings.Contains(told, "reading Service shop/web: unavailable") ||
+		strings.Contains(told, "since an edit") {
+		t.Errorf("told:\n%s", told)
+	}
+	live.refuse = false
+	expect("the API server answers", "10.0.128.52:8080")
+}
+
+// TestPodsThatEndNeedNoLiveReads has the EndpointSlices in the caches before the Pods.
+func TestPodsThatEndNeedNoLiveReads(t *testing.T) {
+	t.Parallel()
+	l := newEmptying(t)
+	live := l.asking()
+	for n := range l.pods {
+		l.Get(l.slice, l.slice.Name)
+		l.slice.Endpoints[n].Conditions = discoveryv1.EndpointConditions{Ready: ptr.To(false), Terminating: ptr.To(true)}
+		l.Must(l.Client.Update(t.Context(), l.slice))
+		l.registered("an endpoint terminates", 1-n)
+	}
+	if live.count > 0 {
+		t.Errorf("%d reads of the API server", live.count)
+	}
 }
 
 // TestCorrectedServiceReleasesTargets corrects a misspelt selector before all EndpointSlices followed.

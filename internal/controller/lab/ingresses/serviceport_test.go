@@ -7,6 +7,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
@@ -14,7 +16,7 @@ import (
 )
 
 // TestServicePortOfAnIngressKeepsTargets edits the port of the Service of an Ingress, which names the former one, and
-// then replaces a pod.
+// then replaces its pods.
 func TestServicePortOfAnIngressKeepsTargets(t *testing.T) {
 	t.Parallel()
 	objects := append(lab.Pods("a", "10.0.128.50", "10.0.128.51"), lab.Class(), lab.Service("web"),
@@ -45,16 +47,25 @@ func TestServicePortOfAnIngressKeepsTargets(t *testing.T) {
 	if !l.Told("solo", "80") {
 		t.Errorf("told %v", l.Events)
 	}
-	slice, old := &discoveryv1.EndpointSlice{}, &corev1.Pod{}
+	o := &l.AllBindings()[0]
+	told := meta.FindStatusCondition(o.Status.Conditions, "Ready")
+	told.LastTransitionTime = metav1.NewTime(time.Now().Add(-time.Hour))
+	l.Must(l.Client.Status().Update(t.Context(), o))
+	slice := &discoveryv1.EndpointSlice{}
 	l.Get(slice, "web-a")
-	l.Get(old, "web-a-1")
-	l.Must(l.Client.Delete(t.Context(), old.DeepCopy()))
-	fresh := old.DeepCopy()
-	fresh.Name, fresh.ResourceVersion, fresh.UID, fresh.Status.PodIP = "fresh", "", "", "10.0.128.52"
-	l.Create(client.Object(fresh))
-	slice.Endpoints[1].Addresses, slice.Endpoints[1].TargetRef.Name = []string{"10.0.128.52"}, "fresh"
+	for i, ip := range []string{"10.0.128.52", "10.0.128.53"} { // a rollout
+		old := &corev1.Pod{}
+		l.Get(old, slice.Endpoints[i].TargetRef.Name)
+		l.Must(l.Client.Delete(t.Context(), old.DeepCopy()))
+		old.Name, old.ResourceVersion, old.UID, old.Status.PodIP = "fresh-"+ip, "", "", ip
+		old.CreationTimestamp = metav1.NewTime(time.Now().Add(-time.Minute))
+		l.Create(client.Object(old))
+		slice.Endpoints[i].Addresses, slice.Endpoints[i].TargetRef.Name = []string{ip}, old.Name
+	}
 	l.Must(l.Client.Update(t.Context(), slice))
-	registered("another pod", "10.0.128.50:8080", "10.0.128.52:8080")
-	l.Restart()
-	registered("after a restart", "10.0.128.50:8080", "10.0.128.52:8080")
+	registered("other pods", "10.0.128.52:8080", "10.0.128.53:8080")
+	for range 2 {
+		l.Restart()
+		registered("after a restart", "10.0.128.52:8080", "10.0.128.53:8080")
+	}
 }
