@@ -1,7 +1,6 @@
 package stacks
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -87,26 +86,10 @@ var settingOfCode = map[diag.Code]string{
 	diag.ProtocolRefused:     "Protocol",
 }
 
-// mention is AWS's word for the part of a resource that it refuses.
-type mention struct{ word, setting string }
-
-// mentions are those of a new load balancer, and of a listener.
-var (
-	mentions = []mention{{"subnet", "Subnets"}, {"availability zone", "Subnets"}, {"security group", "SecurityGroups"},
-		{"load balancer name", "Name"}}
-	mentionsOfListener = []mention{{"ssl policy", "SSLPolicy"}, {"sslpolicy", "SSLPolicy"}, {"alpn", "ALPN"},
-		{"trust store", "Mutual"}, {"truststore", "Mutual"}}
-)
-
-// mentioned is the setting that a text mentions first, or else another one.
-func mentioned(all []mention, text, otherwise string) string {
-	text = strings.ToLower(text)
-	for _, m := range all {
-		if strings.Contains(text, m.word) {
-			return m.setting
-		}
-	}
-	return otherwise
+// mentions are AWS's words for the part of a new load balancer that it refuses.
+var mentions = []struct{ word, setting string }{
+	{"subnet", "Subnets"}, {"availability zone", "Subnets"}, {"security group", "SecurityGroups"},
+	{"load balancer name", "Name"},
 }
 
 // attribute reports a problem of a step on the objects that the step's resource comes from: on the object whose
@@ -202,12 +185,11 @@ func sourcesOf(d diag.Diagnostic, origin compile.Origin, op plan.Operation) []in
 	setting := op.About().Setting
 	if s, ok := settingOfCode[d.Code]; ok {
 		setting = s
-	} else {
-		switch op.(type) {
-		case awsop.CreateLoadBalancer:
-			setting = cmp.Or(setting, mentioned(mentions, d.Text, ""))
-		case awsop.CreateListener, awsop.ModifyListener:
-			setting = mentioned(mentionsOfListener, d.Text, setting)
+	} else if _, ok := op.(awsop.CreateLoadBalancer); ok {
+		for _, m := range mentions {
+			if setting == "" && strings.Contains(strings.ToLower(d.Text), m.word) {
+				setting = m.setting
+			}
 		}
 	}
 	var out []intent.Source

@@ -52,7 +52,7 @@ func (o CreateListener) advance(a advancer) {
 	a.o.Listeners = added(a.o.Listeners, l, (*Listener).id)
 }
 
-// ModifyListener sets protocol, default actions, default certificate, policies. What is empty does not change.
+// ModifyListener sets protocol, default actions, default certificate, policies.
 type ModifyListener struct {
 	Ref      stack.Ref
 	Listener stack.Listener
@@ -66,13 +66,9 @@ func (o ModifyListener) About() plan.About {
 func (o ModifyListener) advance(a advancer) {
 	a.listener(o.Ref, func(l *Listener) {
 		w := o.Listener
-		l.Protocol, l.SSLPolicy, l.ALPN = w.Protocol, cmp.Or(w.SSLPolicy, l.SSLPolicy), cmp.Or(w.ALPN, l.ALPN)
-		if len(w.DefaultActions) > 0 {
-			l.DefaultActions = a.actions(w.DefaultActions)
-		}
-		if len(w.Certificates) > 0 {
-			l.Certificates = slices.Clone(w.Certificates[:1])
-		}
+		l.Protocol, l.DefaultActions = w.Protocol, a.actions(w.DefaultActions)
+		l.SSLPolicy, l.Certificates = w.SSLPolicy, slices.Clone(w.Certificates[:min(1, len(w.Certificates))])
+		l.ALPN = cmp.Or(w.ALPN, l.ALPN)
 		if w.Mutual != nil {
 			l.Mutual = w.Mutual
 		}

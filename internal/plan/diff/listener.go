@@ -183,8 +183,7 @@ func (d *differ) updateListener(have *awsop.Listener, w stack.Listener, rules []
 	if w.Mutual == nil {
 		w.Mutual = d.released(have.Listener)
 	}
-	now, apart := d.apart(have.Listener, w)
-	why := d.listenerChanges(have.Listener, now)
+	why := d.listenerChanges(have.Listener, w)
 	// Certificates are added before the default one changes, so that no server name is without its certificate. Only a
 	// listener with TLS accepts certificates.
 	tls := w.SSLPolicy != "" || len(w.Certificates) > 0
@@ -197,7 +196,7 @@ func (d *differ) updateListener(have *awsop.Listener, w stack.Listener, rules []
 		Early: have.Protocol != w.Protocol, Why: why}
 	if len(why) > 0 {
 		in.Aside = d.aside(have, w)
-		in.Modify = &awsop.ModifyListener{Ref: r, Listener: now}
+		in.Modify = &awsop.ModifyListener{Ref: r, Listener: w}
 		in.Modify.Listener.Attributes, in.Modify.Listener.SNI, in.Modify.Listener.Tags = nil, nil, nil
 		if have.Protocol != w.Protocol {
 			in.Modify.Changes = awsop.Protocols{Listener: w.ID, From: have.Protocol, To: w.Protocol}
@@ -206,10 +205,6 @@ func (d *differ) updateListener(have *awsop.Listener, w stack.Listener, rules []
 	batches, ids := d.transition(in, have, rules), map[transition.ID]plan.StepID{}
 	defaults := firstOf(have.Certificates) != firstOf(w.Certificates)
 	modified := d.planBatches(batches[:1], ids, attached, have)
-	for _, one := range apart {
-		d.step(plan.Update, r, plan.Vital, awsop.ModifyListener{Ref: r, Listener: one},
-			d.listenerChanges(have.Listener, over(have.Listener, one))...)
-	}
 	d.listenerAttributes(plan.Update, r, w, have.Attributes)
 	d.tags(r, have.Tags, w.Tags)
 	modified = cmp.Or(d.planBatches(batches[1:], ids, attached, have), modified)
@@ -227,36 +222,6 @@ func (d *differ) updateListener(have *awsop.Listener, w stack.Listener, rules []
 		}
 	}
 	d.deleteForeignRules(have, from)
-}
-
-// apart are the settings of a listener for which a call of their own is made, and the listener without them, as AWS may
-// refuse one of several changes: the others take effect. A listener gets another protocol with all of its settings.
-func (d *differ) apart(have, want stack.Listener) (now stack.Listener, apart []stack.Listener) {
-	if have.Protocol != want.Protocol || len(d.listenerChanges(have, want)) < 2 {
-		return want, nil
-	}
-	now = want
-	only := stack.Listener{ID: want.ID, Port: want.Port, Protocol: want.Protocol}
-	add := func(change func(l *stack.Listener)) {
-		one := only
-		if change(&one); len(d.listenerChanges(have, over(have, one))) > 0 {
-			apart = append(apart, one)
-		}
-	}
-	add(func(l *stack.Listener) { l.SSLPolicy = want.SSLPolicy })
-	add(func(l *stack.Listener) { l.ALPN = want.ALPN })
-	add(func(l *stack.Listener) { l.Mutual = want.Mutual })
-	if len(apart) > 0 {
-		now.SSLPolicy, now.ALPN, now.Mutual = have.SSLPolicy, have.ALPN, nil
-	}
-	return now, apart
-}
-
-// over is a listener with the settings that a call of their own is made for.
-func over(l, one stack.Listener) stack.Listener {
-	l.SSLPolicy, l.ALPN = cmp.Or(one.SSLPolicy, l.SSLPolicy), cmp.Or(one.ALPN, l.ALPN)
-	l.Mutual = one.Mutual
-	return l
 }
 
 // mutualText describes what a listener does with client certificates: as canonical text, and for people.
