@@ -432,8 +432,6 @@ func TestWithdrawnGrantForAuthoritiesClosesPort(t *testing.T) {
 			CACertificateRefs[0]
 	}
 	ref(s).Namespace = ptr.To(gatewayv1.Namespace("data"))
-	sceneObject[*gatewayv1.Gateway](s, "Gateway/infra/gw").Spec.TLS.Frontend.PerPort[0].TLS.Validation.Mode =
-		gatewayv1.AllowValidOnly
 	s = s.copied()
 	*s.account = append(*s.account, func(f *facts.Facts) {
 		f.OwnTrustStores = []facts.OwnTrustStore{{ARN: "arn:store", ID: naming.TrustStoreID([]string{"data/ca"}), Active: true}}
