@@ -34,9 +34,8 @@ const (
 type clientValidation struct {
 	mutual intent.Field[stack.MutualAuthentication]
 	// refs is what is wrong with the first reference that cannot be followed, if there is one; refused is why no listener
-	// of the port is accepted. With kept, the listeners serve nevertheless, as their last valid version did.
+	// of the port is accepted.
 	refs, refused *attachment.Problem
-	kept          bool
 }
 
 // validateClients decides what HTTPS listeners do with the certificates of clients, and refuses those whose references
@@ -60,14 +59,8 @@ func (t *translation) validateClients() {
 		t.clients[p.number] = v
 		for _, i := range p.listeners {
 			t.refs[i] = v.refs
-			switch l := &listeners.All[i]; {
-			case v.refused == nil:
-			case !v.kept:
-				l.Problem = v.refused
-			case l.Declared == nil:
-				declared := *l
-				declared.Problem = v.refused
-				l.Declared = &declared
+			if v.refused != nil {
+				listeners.All[i].Problem = v.refused
 			}
 		}
 	}
@@ -90,21 +83,20 @@ func (t *translation) clientValidation(port int32) (out clientValidation) {
 			": the controller needs --trust-store-bucket"}
 		return out
 	}
-	store, bundle, unread := t.bundles(v.CACertificateRefs, path, &out)
-	if text := tooManyAuthorities(bundle); text != "" && verifies {
-		t.add(diag.New(Object(t.Gateway), path, diag.InvalidCACertificate, text, "name fewer CA certificates").In(
-			diag.Certificate))
-		out.refs = &attachment.Problem{Reason: string(gatewayv1.ListenerReasonInvalidCACertificateRef), Message: text}
-		out.refused = &attachment.Problem{Reason: string(gatewayv1.ListenerReasonNoValidCACertificate), Message: text}
-		store = intent.TrustStore{}
-	} else if len(store.Objects) == 0 {
+	var names, bundles []string
+	unread := false
+	for i, ref := range v.CACertificateRefs {
+		name, bundle, problem, passing := t.authorities(ref, t.here(fmt.Sprintf("%s.caCertificateRefs[%d]", path, i)))
+		if problem != nil && out.refs == nil {
+			out.refs = problem
+		}
+		if problem == nil || passing {
+			names, bundles, unread = append(names, name), append(bundles, bundle), unread || passing
+		}
+	}
+	if len(names) == 0 {
 		out.refused = &attachment.Problem{Reason: string(gatewayv1.ListenerReasonNoValidCACertificate),
 			Message: "None of the CA certificate references (caCertificateRefs) is valid."}
-	}
-	if last, ok := t.lastClients(port, v, store, out.refs); ok {
-		store, unread, out.kept = last, true, true
-	}
-	if out.refused != nil && !out.kept {
 		return out
 	}
 	if out.refs != nil { // the others are in effect, unless one could not be read
@@ -114,70 +106,24 @@ func (t *translation) clientValidation(port int32) (out clientValidation) {
 		out.mutual = intent.Of(stack.MutualAuthentication{Mode: stack.MutualPassthrough}, t.here(path))
 		return out
 	}
-	store.Source = t.here(path)
+	store := intent.TrustStore{ID: naming.TrustStoreID(names), Source: t.here(path)}
 	if !unread {
-		sum := sha256.Sum256([]byte(bundle))
-		store.Bundle, store.Hash = bundle, hex.EncodeToString(sum[:8])
+		store.Bundle = strings.Join(bundles, "")
+		if text := tooManyAuthorities(store.Bundle); text != "" {
+			t.add(diag.New(Object(t.Gateway), path, diag.InvalidCACertificate, text,
+				"name fewer CA certificates").In(diag.Certificate))
+			out.refs = &attachment.Problem{Reason: string(gatewayv1.ListenerReasonInvalidCACertificateRef), Message: text}
+			out.refused = &attachment.Problem{Reason: string(gatewayv1.ListenerReasonNoValidCACertificate), Message: text}
+			return out
+		}
+		sum := sha256.Sum256([]byte(store.Bundle))
+		store.Hash = hex.EncodeToString(sum[:8])
 	}
 	if !slices.ContainsFunc(t.trustStores, func(o intent.TrustStore) bool { return o.ID == store.ID }) {
 		t.trustStores = append(t.trustStores, store)
 	}
 	out.mutual = intent.Of(stack.MutualAuthentication{Mode: stack.MutualVerify, TrustStore: store.ID}, t.here(path))
 	return out
-}
-
-// bundles reads the authorities that references name. store is the trust store of those that can be used. unread is true
-// if some could not be read.
-func (t *translation) bundles(refs []gatewayv1.ObjectReference, path string, out *clientValidation) (
-	store intent.TrustStore, bundle string, unread bool) {
-	for i, ref := range refs {
-		name, one, problem, passing := t.authorities(ref, t.here(fmt.Sprintf("%s.caCertificateRefs[%d]", path, i)))
-		if problem != nil && (out.refs == nil || problem.Reason == notPermitted) {
-			out.refs = problem
-		}
-		if problem == nil || passing {
-			store.Objects, bundle, unread = append(store.Objects, name), bundle+one, unread || passing
-		}
-	}
-	store.ID = naming.TrustStoreID(store.Objects)
-	return store, bundle, unread
-}
-
-const notPermitted = string(gatewayv1.ListenerReasonRefNotPermitted)
-
-// lastClients has a port do with the certificates of clients what it did before an edit by which a reference leads to no
-// authorities, and returns the trust store for that. Without memory, it is that of all references, as far as AWS has it.
-// Authorities of a namespace that does not permit the reference are no longer in use.
-func (t *translation) lastClients(port int32, v *gatewayv1.FrontendTLSValidation, now intent.TrustStore,
-	problem *attachment.Problem) (last intent.TrustStore, ok bool) {
-	passes := v.Mode == gatewayv1.AllowInsecureFallback
-	switch {
-	case problem == nil || problem.Reason == notPermitted || passes && len(now.Objects) > 0:
-		return last, false
-	case t.config.Clients != nil:
-		mutual, last := t.config.Clients(Object(t.Gateway), port)
-		if passes {
-			return last, mutual.Mode == stack.MutualPassthrough
-		}
-		return last, mutual.Mode == stack.MutualVerify && last.ID != "" && last.ID != now.ID &&
-			!slices.ContainsFunc(last.Objects, func(name string) bool { return !t.mayRead(name) })
-	}
-	for _, ref := range v.CACertificateRefs {
-		namespace := t.Gateway.Namespace
-		if ref.Namespace != nil {
-			namespace = string(*ref.Namespace)
-		}
-		last.Objects = append(last.Objects, namespace+"/"+string(ref.Name))
-	}
-	last.ID = naming.TrustStoreID(last.Objects)
-	return last, Finalized(t.Gateway, t.Family) && last.ID != now.ID
-}
-
-// mayRead reports whether the Gateway may name a ConfigMap, which is given as namespace/name.
-func (t *translation) mayRead(name string) bool {
-	namespace, name, _ := strings.Cut(name, "/")
-	return objects.Permits(t.view, objects.From{Kind: objects.Gateway, Namespace: t.Gateway.Namespace},
-		objects.Ref{Kind: objects.ConfigMap, Namespace: namespace, Name: name})
 }
 
 // validationOf returns what a Gateway declares for a port, and the path of the declaration.
