@@ -17,8 +17,7 @@ import (
 type gathered struct {
 	arns     []string
 	source   intent.Source // of the default one
-	unread   bool          // the listener may have more certificates: a look-up failed, or lapsed
-	lapsed   bool          // a certificate of the stack has expired
+	unread   bool          // a look-up failed
 	asked    bool          // a member that counts is on the port
 	defaults []merge.Owned[string]
 	wrong    map[int]diag.List // by member
@@ -28,8 +27,8 @@ type gathered struct {
 
 // certificates is the ordered union of the members' certificates on a port. The first is the listener's default one,
 // for clients that name no host, or a host that no certificate covers. A member whose certificates are not known has
-// its last good ones. Without any certificate the listener cannot be created. If a look-up failed, or a certificate of
-// the stack has expired, unread is true: the listener may have more certificates.
+// its last good ones. Without any certificate the listener cannot be created. If a look-up failed, unread is true: the
+// listener may have more certificates.
 func (b *build) certificates(p *port) (_ []string, _ intent.Source, unread bool) {
 	c := gathered{wrong: map[int]diag.List{}, lacking: map[int][]string{}, sources: map[string]intent.Source{}}
 	before := len(b.needs)
@@ -82,8 +81,7 @@ func (b *build) addCertificates(c *gathered, p *port, at int) {
 		b.note(i, d)
 	}
 	arns := found.ARNs
-	c.lapsed = c.lapsed || found.Lapsed
-	c.unread = c.unread || found.Unread || found.Lapsed
+	c.unread = c.unread || found.Unread
 	if len(found.Problems) > 0 {
 		c.wrong[i], c.lacking[i] = found.Problems, found.Uncovered
 		if last, ok := b.lastCertificates(i, p); ok && found.Problems.HasErrors() {
@@ -118,11 +116,8 @@ func (b *build) addCertificates(c *gathered, p *port, at int) {
 func (b *build) regathered(c *gathered, p *port) {
 	consequence, without := "", int32(0)
 	if c.unread && len(c.arns) > 0 {
-		until := "the look-up succeeds"
-		if c.lapsed {
-			until = "the expired one is replaced"
-		}
-		consequence = fmt.Sprintf("; %s listener %d keeps its current certificates until %s", p.protocol, p.number, until)
+		consequence = fmt.Sprintf("; %s listener %d keeps its current certificates until the look-up succeeds",
+			p.protocol, p.number)
 	}
 	if len(c.arns) == 0 {
 		consequence, without = untilThen(p), p.number

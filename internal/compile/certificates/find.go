@@ -34,8 +34,6 @@ type Found struct {
 	Own []intent.Certificate
 	// Unread reports that a look-up failed: the listener may have more certificates than ARNs has.
 	Unread bool
-	// Lapsed reports that the listener may have an expired certificate of the stack beside ARNs.
-	Lapsed bool
 	// OwnUnknown reports that the stack's certificates in ACM cannot be read, so that none may be deleted.
 	OwnUnknown bool
 }

@@ -27,14 +27,12 @@ func (d Finder) own(out *Found, m *intent.Member, l intent.Listener) {
 			continue
 		}
 		c := m.Certificates[at]
-		before := len(out.ARNs)
 		if c.Broken {
 			for _, o := range d.Facts.Own {
 				if o.ID == c.ID && o.Issued() {
 					out.ARNs = append(out.ARNs, o.ARN)
 				}
 			}
-			out.Lapsed = out.Lapsed || len(out.ARNs) == before && d.lapsed(c)
 			continue
 		}
 		requested := d.declare(out, m.Object, c)
@@ -42,20 +40,11 @@ func (d Finder) own(out *Found, m *intent.Member, l intent.Listener) {
 		if arn != "" {
 			out.ARNs = append(out.ARNs, arn)
 		}
-		out.Lapsed = out.Lapsed || arn == "" && d.lapsed(c)
 		if requested && note != nil {
 			note.Object, note.Path = m.Object, c.Source.Path()
 			out.Problems = append(out.Problems, *note)
 		}
 	}
-}
-
-// lapsed reports whether an expired certificate may serve for a declared one: listeners that have it keep it until
-// another one can take its place, and AWS attaches it to no others.
-func (d Finder) lapsed(c intent.Certificate) bool {
-	return slices.ContainsFunc(d.Facts.Own, func(o facts.OwnCertificate) bool {
-		return naming.SameCertificateOwner(o.ID, c.ID) && o.Status == expired
-	})
 }
 
 // declare adds a certificate to those that the stack owns. It reports false if the certificate cannot be requested now.
@@ -127,7 +116,7 @@ func (d Finder) serving(c intent.Certificate) (arn string, note *diag.Diagnostic
 		switch same := matches(o, c); {
 		case same && o.Issued():
 			return o.ARN, nil
-		case same && o.Status != pendingValidation && c.Import == nil:
+		case same && o.Status != pendingValidation:
 			failed = &own[at]
 		}
 	}
@@ -160,8 +149,5 @@ func (d Finder) serving(c intent.Certificate) (arn string, note *diag.Diagnostic
 	return arn, &pending
 }
 
-// Statuses in ACM.
-const (
-	pendingValidation = "PENDING_VALIDATION" // not issued yet
-	expired           = "EXPIRED"
-)
+// pendingValidation is the status of a certificate that ACM has not issued yet.
+const pendingValidation = "PENDING_VALIDATION"
