@@ -164,7 +164,17 @@ func TestSimulatorRefusesEachExampleOfRules(t *testing.T) {
 
 // set sets an attribute of a resource.
 func (b *bench) set(s constraint.Subject, key, value string) error {
-	return b.setAll(s, map[string]string{key: value})
+	arn, one := b.resources[s], map[string]string{key: value}
+	switch s.Kind {
+	case constraint.LoadBalancer:
+		return b.write(awsop.ModifyLoadBalancerAttributes{LoadBalancer: stack.Literal(stack.KindLoadBalancer, arn),
+			Attributes: one})
+	case constraint.TargetGroup:
+		return b.write(awsop.ModifyTargetGroupAttributes{TargetGroup: stack.Literal(stack.KindTargetGroup, arn),
+			Attributes: one})
+	default:
+		return b.write(awsop.ModifyListenerAttributes{Listener: stack.Literal(stack.KindListener, arn), Attributes: one})
+	}
 }
 
 // TestSimulatorRefusesWhatTheTableOfAttributesRefuses sets each attribute of each kind, at each resource, to many
@@ -201,34 +211,34 @@ func TestSimulatorRefusesWhatTheTableOfAttributesRefuses(t *testing.T) {
 	}
 }
 
-// described are the attributes that the simulator shows of a resource, whose keys are all that it accepts there.
-func (b *bench) described(s constraint.Subject) map[string]string {
+// described are the keys of the attributes that the simulator shows of a resource, which are all that it accepts there.
+func (b *bench) described(s constraint.Subject) (keys []string) {
 	b.Helper()
-	arn, all := b.resources[s], map[string]string{}
+	arn := b.resources[s]
 	switch s.Kind {
 	case constraint.LoadBalancer:
 		out, err := b.sim.Balancing.DescribeLoadBalancerAttributes(b.Context(),
 			&elbv2.DescribeLoadBalancerAttributesInput{LoadBalancerArn: &arn})
 		b.must(err)
 		for _, a := range out.Attributes {
-			all[aws.ToString(a.Key)] = aws.ToString(a.Value)
+			keys = append(keys, aws.ToString(a.Key))
 		}
 	case constraint.TargetGroup:
 		out, err := b.sim.Balancing.DescribeTargetGroupAttributes(b.Context(),
 			&elbv2.DescribeTargetGroupAttributesInput{TargetGroupArn: &arn})
 		b.must(err)
 		for _, a := range out.Attributes {
-			all[aws.ToString(a.Key)] = aws.ToString(a.Value)
+			keys = append(keys, aws.ToString(a.Key))
 		}
 	case constraint.Listener:
 		out, err := b.sim.Balancing.DescribeListenerAttributes(b.Context(),
 			&elbv2.DescribeListenerAttributesInput{ListenerArn: &arn})
 		b.must(err)
 		for _, a := range out.Attributes {
-			all[aws.ToString(a.Key)] = aws.ToString(a.Value)
+			keys = append(keys, aws.ToString(a.Key))
 		}
 	}
-	return all
+	return keys
 }
 
 // TestTableHasEachAttributeOfTheSimulator compares the keys of each resource: one without a row reaches AWS unchecked.
@@ -236,7 +246,7 @@ func TestTableHasEachAttributeOfTheSimulator(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	for s := range b.resources {
-		for key := range b.described(s) {
+		for _, key := range b.described(s) {
 			if !slices.ContainsFunc(constraint.Attributes, func(a constraint.Attribute) bool {
 				return a.Key == key && a.Has(s)
 			}) {
@@ -246,42 +256,43 @@ func TestTableHasEachAttributeOfTheSimulator(t *testing.T) {
 	}
 }
 
-// setAll sets attributes of a resource.
+// setAll sets attributes of a target group.
 func (b *bench) setAll(s constraint.Subject, all map[string]string) error {
-	arn := b.resources[s]
-	switch s.Kind {
-	case constraint.LoadBalancer:
-		return b.write(awsop.ModifyLoadBalancerAttributes{LoadBalancer: stack.Literal(stack.KindLoadBalancer, arn),
-			Attributes: all})
-	case constraint.TargetGroup:
-		return b.write(awsop.ModifyTargetGroupAttributes{TargetGroup: stack.Literal(stack.KindTargetGroup, arn),
-			Attributes: all})
-	default:
-		return b.write(awsop.ModifyListenerAttributes{Listener: stack.Literal(stack.KindListener, arn), Attributes: all})
-	}
+	return b.write(awsop.ModifyTargetGroupAttributes{TargetGroup: stack.Literal(stack.KindTargetGroup, b.resources[s]),
+		Attributes: all})
 }
 
-// secondary is an attribute that cannot be set back.
-const secondary = "secondary_ips.auto_assigned.per_subnet"
+// attributesOf are the attributes of a target group.
+func (b *bench) attributesOf(s constraint.Subject) map[string]string {
+	b.Helper()
+	out, err := b.sim.Balancing.DescribeTargetGroupAttributes(b.Context(), &elbv2.DescribeTargetGroupAttributesInput{
+		TargetGroupArn: aws.String(b.resources[s])})
+	b.must(err)
+	all := map[string]string{}
+	for _, a := range out.Attributes {
+		all[aws.ToString(a.Key)] = aws.ToString(a.Value)
+	}
+	return all
+}
 
-// TestSimulatorRefusesExactlyTheCombinationsOfTheTable sets each pair of attributes that are admitted alone, at load
-// balancers of each type and target groups of each protocol.
+// TestSimulatorRefusesExactlyTheCombinationsOfTheTable sets each pair of attributes that are admitted alone, at target
+// groups of each protocol.
 func TestSimulatorRefusesExactlyTheCombinationsOfTheTable(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.group("TLS")
 	refused := 0
 	for s := range b.resources {
-		if s.Kind == constraint.Listener {
+		if s.Kind != constraint.TargetGroup {
 			continue
 		}
 		var single []map[string]string
-		defaults := b.described(s)
+		defaults := b.attributesOf(s)
 		for at := range constraint.Attributes {
 			a := &constraint.Attributes[at]
-			for _, v := range []string{"", "true", "false", "on", "off", "0", "1", "30", "5", "lb_cookie", "app_cookie",
-				"source_ip", "a", "weighted_random", "least_outstanding_requests", "round_robin"} {
-				if a.Has(s) && a.Key != secondary && constraint.OfAttribute(s, a.Key, v).Problem == "" {
+			for _, v := range []string{"true", "false", "on", "off", "0", "1", "30", "5", "lb_cookie", "app_cookie", "source_ip",
+				"a", "weighted_random", "least_outstanding_requests", "round_robin"} {
+				if a.Kind == constraint.TargetGroup && constraint.OfAttribute(s, a.Key, v).Problem == "" {
 					single = append(single, map[string]string{a.Key: v})
 				}
 			}
@@ -293,21 +304,13 @@ func TestSimulatorRefusesExactlyTheCombinationsOfTheTable(t *testing.T) {
 				key, _ := constraint.OfAttributes(constraint.AttributeSet{Subject: s, All: all})
 				err := b.setAll(s, all)
 				if (err != nil) != (key != "") {
-					t.Errorf("%+v %v: the table says %q, the simulator %v", s, all, key, err)
+					t.Errorf("%s %v: the table says %q, the simulator %v", s.Protocol, all, key, err)
 				}
 				if err != nil {
 					refused++
 					continue
 				}
-				before := map[string]string{}
-				for key := range all {
-					if v, shown := defaults[key]; shown {
-						before[key] = v
-					}
-				}
-				if len(before) > 0 {
-					b.must(b.setAll(s, before))
-				}
+				b.must(b.setAll(s, defaults))
 			}
 		}
 	}
@@ -318,40 +321,15 @@ func TestSimulatorRefusesExactlyTheCombinationsOfTheTable(t *testing.T) {
 
 func TestSimulatorRefusesEachExampleOfCombinations(t *testing.T) {
 	t.Parallel()
+	b := newBench(t)
+	b.group("TLS")
 	for at := range constraint.Combinations {
-		b := newBench(t)
-		b.group("TLS")
 		c := &constraint.Combinations[at]
-		examples := slices.Concat(example.Combinations[c.Name], example.Changes[c.Name])
-		if c.Kind == constraint.LoadBalancer && len(examples) == 0 {
-			t.Errorf("%s has no example", c.Name)
-		}
-		for _, s := range examples {
+		for _, s := range example.Combinations[c.Name] {
 			if key, _ := constraint.OfAttributes(s); key != c.Key {
 				t.Errorf("%s: the table leaves out %q", c.Name, key)
 			}
-			if s.Existing != nil {
-				b.must(b.setAll(s.Subject, s.Existing))
-			}
 			b.refused(c.Name, s.All, b.setAll(s.Subject, s.All))
-		}
-	}
-}
-
-// TestSimulatorTakesWhatHasNoEffect sets the examples of attributes that other settings switch off: AWS says nothing.
-func TestSimulatorTakesWhatHasNoEffect(t *testing.T) {
-	t.Parallel()
-	b := newBench(t)
-	for at := range constraint.Idles {
-		row := &constraint.Idles[at]
-		if len(example.Idles[row.Name]) == 0 {
-			t.Errorf("%s has no example", row.Name)
-		}
-		for _, s := range example.Idles[row.Name] {
-			b.must(b.setAll(s.Subject, s.All))
-			if found := constraint.WithoutEffect(s); len(found) != 1 || !slices.Contains(row.Keys, found[0].Key) {
-				t.Errorf("%s: the table has %+v of %v", row.Name, found, s.All)
-			}
 		}
 	}
 }

@@ -183,9 +183,18 @@ func misspeltAttribute(s constraint.Subject, key, value string) (meant string, r
 	return meant, constraint.Refusal{Problem: "attribute " + key + " is unknown", Remedy: "did you mean " + meant + "?"}
 }
 
-// noteRefused reports an attribute that is left out. If the attribute protects, a member that does not serve yet is
-// quarantined.
+// noteRefused reports an attribute that is left out, on the object that sets it, or where none of the members does on
+// the first of them. If the attribute protects, a member that does not serve yet is quarantined.
 func (b *build) noteRefused(r constraint.Refusal, source intent.Source, among []int, protects bool) {
+	i := slices.IndexFunc(among, func(i int) bool { return b.members[i].Object == source.Object() })
+	switch {
+	case i >= 0:
+		i = among[i]
+	case len(among) > 0:
+		i = among[0]
+	default:
+		return
+	}
 	code := diag.InvalidAnnotation
 	switch {
 	case r.Unfit: // often declared for all ports or target groups at once
@@ -193,11 +202,12 @@ func (b *build) noteRefused(r constraint.Refusal, source intent.Source, among []
 	case source.OfConfiguration():
 		code = diag.InvalidConfiguration
 	}
-	i, d := b.ofAttribute(source, among, code)
-	if i < 0 {
-		return
+	path := source.Place()
+	if source.Object() == b.members[i].Object {
+		path = source.Path()
 	}
-	d.Text, d.Remedy = r.Problem+"; the controller does not set it, all other settings take effect", r.Remedy
+	d := diag.New(b.members[i].Object, path, code,
+		r.Problem+"; the controller does not set it, all other settings take effect", r.Remedy).In(diag.AddOn)
 	if protects && !r.Unfit {
 		d.Text = r.Problem
 		b.withoutGuard(i, d, "the controller does not set it, and without it the load balancer serves unprotected; all "+
@@ -205,25 +215,6 @@ func (b *build) noteRefused(r constraint.Refusal, source intent.Source, among []
 		return
 	}
 	b.note(i, d)
-}
-
-// ofAttribute returns a finding about an attribute, and the member that it is about: the one that sets the attribute,
-// or where none of the members does the first of them. i < 0: there is no member.
-func (b *build) ofAttribute(source intent.Source, among []int, code diag.Code) (i int, d diag.Diagnostic) {
-	i = slices.IndexFunc(among, func(i int) bool { return b.members[i].Object == source.Object() })
-	switch {
-	case i >= 0:
-		i = among[i]
-	case len(among) > 0:
-		i = among[0]
-	default:
-		return i, d
-	}
-	path := source.Place()
-	if source.Object() == b.members[i].Object {
-		path = source.Path()
-	}
-	return i, diag.New(b.members[i].Object, path, code, "", "").In(diag.AddOn)
 }
 
 // checkZones refuses a subnet of a zone in which a network load balancer that exists has another one: AWS changes no
@@ -260,67 +251,31 @@ func (b *build) checkZones(member int, source intent.Source) {
 
 // listenerAttributes are the attributes of a port that AWS allows.
 func (b *build) listenerAttributes(p *port) map[string]string {
-	s := constraint.AttributeSet{Subject: constraint.Subject{Kind: constraint.Listener, Protocol: p.protocol},
-		All: p.attributes, Mutual: p.mutual.Value.Mode, Balancer: b.lb.Attributes}
-	if s.Balancer == nil && !b.settings.existing.Set { // which is declared elsewhere
-		s.Balancer = map[string]string{}
-	}
-	return b.fitting(s, func(k string) intent.Source { return p.attrSource[k] }, p.members)
+	return b.admitted(constraint.Subject{Kind: constraint.Listener, Protocol: p.protocol}, p.attributes,
+		func(k string) intent.Source { return p.attrSource[k] }, p.members)
 }
 
 // loadBalancerAttributes returns the attributes of the load balancer that AWS accepts.
 func (b *build) loadBalancerAttributes() map[string]string {
-	s := constraint.AttributeSet{Subject: constraint.Subject{Kind: constraint.LoadBalancer, Type: b.e.Type},
-		All: b.settings.attributes}
-	return b.fitting(s, func(k string) intent.Source { return b.settings.attributesSource[k] }, b.group.All())
+	s := constraint.Subject{Kind: constraint.LoadBalancer, Type: b.e.Type}
+	return b.admitted(s, b.settings.attributes, func(k string) intent.Source { return b.settings.attributesSource[k] },
+		b.group.All())
 }
 
 // groupAttributes returns the attributes of a target group that AWS accepts.
 func (b *build) groupAttributes(i int, tg *intent.TargetGroup, source intent.Source) map[string]string {
-	s := constraint.AttributeSet{Subject: constraint.Subject{Kind: constraint.TargetGroup, Protocol: tg.Protocol,
-		TargetType: tg.TargetType}, ControlPort: tg.ControlPort, All: tg.Attributes}
+	s := constraint.Subject{Kind: constraint.TargetGroup, Protocol: tg.Protocol, TargetType: tg.TargetType}
 	if tg.AttributesSource.Path() != "" {
 		source = tg.AttributesSource
 	}
-	return b.fitting(s, func(string) intent.Source { return source }, []int{i})
-}
-
-// fitting are the attributes of a resource that AWS accepts together. It reports the others, and those that have no
-// effect.
-func (b *build) fitting(s constraint.AttributeSet, from func(key string) intent.Source, among []int) map[string]string {
-	declared := s
-	s.All = b.admitted(s.Subject, s.All, from, among)
+	out := b.admitted(s, tg.Attributes, func(string) intent.Source { return source }, []int{i})
 	for {
-		key, refusal := constraint.OfAttributes(s)
-		if key != "" && s.Existing == nil && s.Kind == constraint.LoadBalancer {
-			s.Existing = b.existingAttributes()
-			key, refusal = constraint.OfAttributes(s)
-		}
+		key, refusal := constraint.OfAttributes(constraint.AttributeSet{Subject: s, ControlPort: tg.ControlPort, All: out})
 		if key == "" {
-			break
+			return out
 		}
-		s.All = maps.Clone(s.All)
-		delete(s.All, key)
-		b.noteRefused(refusal, from(key), among, false)
+		out = maps.Clone(out)
+		delete(out, key)
+		b.noteRefused(refusal, source, []int{i}, false)
 	}
-	for _, idle := range constraint.WithoutEffect(declared) {
-		if _, set := s.All[idle.Key]; !set {
-			continue
-		}
-		if i, d := b.ofAttribute(from(idle.Key), among, diag.IgnoredSetting); i >= 0 {
-			d.Text, d.Remedy = idle.Problem, idle.Remedy
-			b.note(i, d)
-		}
-	}
-	return s.All
-}
-
-// existingAttributes are the attributes of the load balancer in AWS, empty if it does not exist or is replaced.
-func (b *build) existingAttributes() map[string]string {
-	if lb, _ := b.existing(); lb != nil && lb.Scheme == b.lb.Scheme {
-		if d := b.details(); d != nil {
-			return d.Attributes
-		}
-	}
-	return map[string]string{}
 }

@@ -76,7 +76,6 @@ func (t *translation) routes(most int) []intent.Route {
 			break
 		}
 	}
-	t.noteRegex()
 	return out
 }
 

@@ -5,41 +5,27 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-
-	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// AttributeSet is all attributes of a resource that are declared, and what else decides about them.
+// AttributeSet is all attributes of a target group that are declared.
 type AttributeSet struct {
 	Subject
-	ControlPort int32 // of a target group
+	ControlPort int32
 	All         map[string]string
-	// Existing is the attributes that AWS has, if the resource exists: those that are not declared stay.
-	Existing map[string]string
-	Mutual   string // the mode of mutual authentication of a listener
-	// Balancer is the declared attributes of a listener's load balancer; nil = not known.
-	Balancer map[string]string
 }
 
-// value is an attribute as it will be in AWS.
-func (s AttributeSet) value(key, byDefault string) string {
-	v, declared := s.All[key]
-	if !declared {
-		v = s.Existing[key]
-	}
-	return cmp.Or(v, byDefault)
-}
+// value is an attribute, or AWS's default of it.
+func (s AttributeSet) value(key, byDefault string) string { return cmp.Or(s.All[key], byDefault) }
 
 // Combination is attributes that AWS refuses together.
 type Combination struct {
-	Kind Kind
 	Name string // by which package example knows the row
 	// Key is the attribute that is left out.
 	Key     string
 	problem func(AttributeSet) string
 }
 
-// Keys of attributes that depend on each other.
+// Keys of attributes of target groups that depend on each other.
 const (
 	stickyOn      = "stickiness.enabled"
 	stickyType    = "stickiness.type"
@@ -55,54 +41,11 @@ const (
 	routing       = "target_group_health.unhealthy_state_routing.minimum_healthy_targets."
 
 	roundRobin, weightedRandom = "round_robin", "weighted_random"
-
-	secondary = "secondary_ips.auto_assigned.per_subnet" // of network load balancers
 )
 
-// Combinations are the constraints between attributes of a resource.
-var Combinations = slices.Concat(balancerCombinations, groupCombinations)
-
-var balancerCombinations = []Combination{
-	bucketOf("access_logs.s3."), loggingOf("access_logs.s3."),
-	bucketOf("connection_logs.s3."), loggingOf("connection_logs.s3."),
-	bucketOf("health_check_logs.s3."), loggingOf("health_check_logs.s3."),
-	{LoadBalancer, "zones of application load balancers", crossZoneOf, func(s AttributeSet) string {
-		if s.Type == stack.Application && s.All[crossZoneOf] == "false" {
-			return "an application load balancer always has cross-zone load balancing, which its target groups can disable"
-		}
-		return ""
-	}},
-	{LoadBalancer, "number of secondary addresses", secondary, func(s AttributeSet) string {
-		if before := s.Existing[secondary]; s.All[secondary] < before { // of one digit
-			return fmt.Sprintf("AWS does not decrease the number, which is %s", before)
-		}
-		return ""
-	}},
-}
-
-// bucketOf keeps the bucket of logs that are written.
-func bucketOf(family string) Combination {
-	return Combination{LoadBalancer, family + "bucket", family + "bucket", func(s AttributeSet) string {
-		if v, declared := s.All[family+"bucket"]; declared && v == "" && s.Existing[family+"bucket"] != "" &&
-			s.value(family+"enabled", "false") == "true" {
-			return fmt.Sprintf("%senabled needs a bucket", family)
-		}
-		return ""
-	}}
-}
-
-// loggingOf requires a bucket for logs.
-func loggingOf(family string) Combination {
-	return Combination{LoadBalancer, family + "enabled", family + "enabled", func(s AttributeSet) string {
-		if s.All[family+"enabled"] == "true" && s.value(family+"bucket", "") == "" {
-			return fmt.Sprintf("it needs %sbucket", family)
-		}
-		return ""
-	}}
-}
-
-var groupCombinations = []Combination{
-	{TargetGroup, "stickiness type", stickyType, func(s AttributeSet) string {
+// Combinations are the constraints between attributes of a target group.
+var Combinations = []Combination{
+	{"stickiness type", stickyType, func(s AttributeSet) string {
 		allowed := []string{"source_ip"}
 		if slices.Contains(webProtocols, s.Protocol) {
 			allowed = []string{"lb_cookie", "app_cookie"}
@@ -113,62 +56,62 @@ var groupCombinations = []Combination{
 		}
 		return ""
 	}},
-	{TargetGroup, "stickiness of TLS", stickyOn, func(s AttributeSet) string {
+	{"stickiness of TLS", stickyOn, func(s AttributeSet) string {
 		if s.Protocol == tls && s.All[stickyOn] == "true" {
 			return "a target group with protocol TLS has no stickiness"
 		}
 		return ""
 	}},
-	{TargetGroup, "cookie of stickiness", stickyOn, func(s AttributeSet) string {
+	{"cookie of stickiness", stickyOn, func(s AttributeSet) string {
 		if s.All[stickyOn] == "true" && s.All[stickyType] == "app_cookie" && s.All[cookieName] == "" {
 			return fmt.Sprintf("stickiness of type app_cookie needs %s", cookieName)
 		}
 		return ""
 	}},
-	{TargetGroup, "stickiness across zones", stickyOn, func(s AttributeSet) string {
+	{"stickiness across zones", stickyOn, func(s AttributeSet) string {
 		if s.All[stickyOn] == "true" && s.All[crossZoneOf] == "false" && slices.Contains(webProtocols, s.Protocol) {
 			return fmt.Sprintf("stickiness needs cross-zone load balancing, and %s is false", crossZoneOf)
 		}
 		return ""
 	}},
-	{TargetGroup, "algorithm of sticky groups", algorithm, func(s AttributeSet) string {
+	{"algorithm of sticky groups", algorithm, func(s AttributeSet) string {
 		if s.All[stickyOn] == "true" && s.All[algorithm] == weightedRandom {
 			return "algorithm weighted_random has no stickiness"
 		}
 		return ""
 	}},
-	{TargetGroup, "algorithm beside control port", algorithm, func(s AttributeSet) string {
+	{"algorithm beside control port", algorithm, func(s AttributeSet) string {
 		if a := s.value(algorithm, roundRobin); s.ControlPort != 0 && a != roundRobin {
 			return fmt.Sprintf("a target group with a control port has algorithm round_robin, not %s", a)
 		}
 		return ""
 	}},
-	{TargetGroup, "algorithm of slow start", slowStart, func(s AttributeSet) string {
+	{"algorithm of slow start", slowStart, func(s AttributeSet) string {
 		if a := s.value(algorithm, roundRobin); s.value(slowStart, "0") != "0" && a != roundRobin {
 			return fmt.Sprintf("algorithm %s has no slow start", a)
 		}
 		return ""
 	}},
-	{TargetGroup, "anomaly mitigation", anomaly, func(s AttributeSet) string {
+	{"anomaly mitigation", anomaly, func(s AttributeSet) string {
 		if s.All[anomaly] == "on" && s.All[algorithm] != weightedRandom {
 			return fmt.Sprintf("anomaly mitigation needs %s=weighted_random", algorithm)
 		}
 		return ""
 	}},
-	{TargetGroup, "client addresses", preserve, func(s AttributeSet) string {
+	{"client addresses", preserve, func(s AttributeSet) string {
 		if s.All[preserve] == "false" && slices.Contains([]string{udp, tcpUDP, quic, tcpQUIC}, s.Protocol) {
 			return "a target group with protocol " + s.Protocol + " always preserves client addresses"
 		}
 		return ""
 	}},
-	{TargetGroup, "draining of unhealthy targets", drainInterval, func(s AttributeSet) string {
+	{"draining of unhealthy targets", drainInterval, func(s AttributeSet) string {
 		if s.value(drainInterval, "0") != "0" && s.value(terminates, "true") == "true" {
 			return fmt.Sprintf("it needs %s=false", terminates)
 		}
 		return ""
 	}},
-	{TargetGroup, "thresholds of healthy targets", routing + "count", threshold("count", 1)},
-	{TargetGroup, "shares of healthy targets", routing + "percentage", threshold("percentage", 0)},
+	{"thresholds of healthy targets", routing + "count", threshold("count", 1)},
+	{"shares of healthy targets", routing + "percentage", threshold("percentage", 0)},
 }
 
 // threshold requires that DNS fails over no later than routing to unhealthy targets begins. byDefault is AWS's value of
@@ -189,18 +132,15 @@ func threshold(unit string, byDefault int) func(AttributeSet) string {
 	}
 }
 
-// OfAttributes is the attribute of a resource that AWS refuses beside the others, and why; an empty key = none. Each
-// attribute by itself is admitted.
+// OfAttributes is the attribute of a target group that AWS refuses beside the others, and why; an empty key = none.
+// Each attribute by itself is admitted.
 func OfAttributes(s AttributeSet) (key string, r Refusal) {
-	if s.TargetType == stack.TargetALB {
+	if s.TargetType == "alb" || s.Kind != TargetGroup {
 		return "", Refusal{}
 	}
 	for i := range Combinations {
 		c := &Combinations[i]
-		if _, declared := s.All[c.Key]; !declared || c.Kind != s.Kind {
-			continue
-		}
-		if text := c.problem(s); text != "" {
+		if text := c.problem(s); text != "" && s.All[c.Key] != "" {
 			return c.Key, Refusal{Problem: fmt.Sprintf("attribute %s cannot be %q: %s", c.Key, s.All[c.Key], text),
 				Remedy: "correct one of the attributes"}
 		}

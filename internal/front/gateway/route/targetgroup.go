@@ -210,12 +210,8 @@ func (g *group) base(namespace, name, targetType string) *intent.TargetGroup {
 		Tags: plain(configuration.Map(g.layers, "tags", func(p *props) map[string]string { return p.Tags })),
 	}
 	if targetType != stack.TargetALB {
-		all := configuration.Attributes(g.layers, "targetGroupAttributes",
-			func(p *props) []lbcgatewayv1.Attribute { return p.TargetGroupAttributes })
-		out.Attributes = plain(all)
-		for _, key := range slices.Sorted(maps.Keys(all))[:min(len(all), 1)] {
-			out.AttributesSource = all[key].Source
-		}
+		out.Attributes = plain(configuration.Attributes(g.layers, "targetGroupAttributes",
+			func(p *props) []lbcgatewayv1.Attribute { return p.TargetGroupAttributes }))
 	}
 	return out
 }

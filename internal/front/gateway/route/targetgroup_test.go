@@ -62,8 +62,6 @@ func TestFieldsOfTargetGroups(t *testing.T) {
 		}},
 		"attributes": {"targetGroupAttributes: [{key: a, value: b}]", func(g *intent.TargetGroup) {
 			g.Attributes = map[string]string{"a": "b"}
-			g.AttributesSource = intent.At(diag.Object{Kind: "TargetGroupConfiguration", Namespace: "shop", Name: "c"},
-				"spec.defaultConfiguration.targetGroupAttributes[a]")
 		}},
 		"tags":          {"tags: {a: b}", func(g *intent.TargetGroup) { g.Tags = map[string]string{"a": "b"} }},
 		"multi-cluster": {"enableMultiCluster: true", func(g *intent.TargetGroup) { g.MultiCluster = true }},
