@@ -191,9 +191,8 @@ func TestPassEndsThoughListsChangeAtEachAttempt(t *testing.T) {
 	mark := l.Mark()
 	changing = true
 	l.Inventory.InvalidateFacts(facts.Need{Kind: facts.NeedSecurityGroups})
-	again, err := l.Ingresses.Reconcile(t.Context(), lab.FrontKey)
-	if err != nil || again.RequeueAfter == 0 {
-		t.Errorf("the pass ends with %+v, %v", again, err)
+	if again, err := l.Ingresses.Reconcile(t.Context(), lab.FrontKey); err == nil { // which has the pass repeated later
+		t.Errorf("the pass ends with %+v", again)
 	}
 	if n := len(l.Sim.Gate.Calls(gate.Filter{After: mark, Action: "DescribeSecurityGroups"})); n < 2 || n > 12 {
 		t.Errorf("%d lists of security groups", n)
