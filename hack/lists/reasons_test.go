@@ -22,8 +22,8 @@ var reasons = map[string]string{
 		"Service, once for each edit of the Service by which endpoints with serving pods would go",
 	"controller/bindingpass Reconciler.liveSlicesOf": "asks the API server only where the cache lacks slices of the " +
 		"Service, by its label",
-	"controller/bindingpass Reconciler.former": "after a restart, for a binding that an edit of its Service left " +
-		"without endpoints",
+	"controller/bindingpass Reconciler.servingPods": "after a restart, or while the API server does not show the " +
+		"Service, for a binding whose Service was edited",
 	"controller/bindingpass confirmingReader.read": "asks the API server for the pods of a namespace at once, where " +
 		"the cache is behind for many of them",
 	"controller/bindingpass listBindings":           "polls namespaces that no watch shows",

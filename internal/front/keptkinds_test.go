@@ -26,7 +26,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
-	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/model/traffic"
@@ -235,27 +234,9 @@ func TestSpoiltSecretOfIngressKeepsCertificate(t *testing.T) {
 		if alone {
 			delete(s.objects, "Ingress/two")
 		}
-		for _, e := range append(spoiltSecrets(secret), lapse(secret, "a", "tls")) {
+		for _, e := range spoiltSecrets(secret) {
 			keepsCertificates(t, s, 443, requests(80, 443), e, other)
 		}
-	}
-}
-
-// TestRenewedSecretReplacesExpiredCertificate has a Secret with a new certificate in the place of one that has expired in
-// ACM: the listener keeps this one until the new one is imported.
-func TestRenewedSecretReplacesExpiredCertificate(t *testing.T) {
-	t.Parallel()
-	s := tlsGroup()
-	old := s.compile(t, nil)
-	now := s.copied()
-	lapse("Secret/tls", "a", "tls").make(now)
-	memory := now.compile(t, old.Memory).Memory
-	sceneObject[*corev1.Secret](now, "Secret/tls").Data = pairOf(keyOf(elliptic.P256()), time.Now().Add(time.Hour))
-	c := now.compile(t, memory)
-	if wrong := c.sameCertificates(old, 443); wrong != "" || !strings.Contains(c.said(diag.CertificatePending),
-		"the certificate for a.test is being imported; HTTPS listener 443 keeps its current certificates until the expired "+
-			"one is replaced") || len(c.Stack.Certificates) != 1 {
-		t.Errorf("%s; %v; to import: %d", wrong, c.Diagnostics, len(c.Stack.Certificates))
 	}
 }
 

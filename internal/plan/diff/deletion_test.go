@@ -88,6 +88,10 @@ func disappearances() []disappearance {
 		{"The definition of TargetGroupBindings is removed, and with it bindings that users wrote",
 			"targets stay registered; a binding that is applied again takes them over",
 			"TestBindingThatGoesWithItsDefinitionKeepsTargets"},
+		{"An edit of a Service removes the port of a binding, or gives it another number or name",
+			"targets of pods stay while the pods serve, with a finding. While a port of the same target port, or of the same " +
+				"node port, remains, new pods and nodes follow it until the controller restarts. Without one, targets of nodes " +
+				"are deregistered", "TestServicePortOfAnIngressKeepsTargets"},
 		{"EndpointSlices or node labels vanish, or selectors of Services change",
 			"the controller deregisters targets that serve; `--deregistration-brake` limits this",
 			"TestTargetsStayWhenEndpointSlicesVanishWhilePodsServe"},
