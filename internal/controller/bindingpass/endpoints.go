@@ -66,7 +66,10 @@ func (b *Reconciler) wanted(ctx context.Context, o *v1beta1.TargetGroupBinding) 
 	}
 	port, d := registrar.ServicePortOf(o, svc)
 	var renumbered diag.List
-	if d != nil && d.Code == diag.ServiceMissing {
+	if d != nil {
+		if d.Code != diag.ServiceMissing {
+			return Resolved{Found: diag.List{*d}}, nil
+		}
 		var same bool
 		if port, same = b.renumbered(o, svc); !same {
 			return b.withoutPort(ctx, o, svc, *d), nil
@@ -74,8 +77,6 @@ func (b *Reconciler) wanted(ctx context.Context, o *v1beta1.TargetGroupBinding) 
 		if b.Dropped == nil || !b.Dropped(ctx, o) {
 			renumbered = bindings.Renumbered(o, *d, port, append(b.about(ctx, o), b.declaring(ctx, o)...))
 		}
-	} else if d != nil {
-		return Resolved{Found: diag.List{*d}}, nil
 	}
 	of, err := b.behind(ctx, o, svc, port)
 	of.Found = append(renumbered, of.Found...)
