@@ -275,12 +275,14 @@ func (p *pass) sync(ctx context.Context) exit {
 	syncing, trace := tracing.Start(ctx, "targets")
 	p.change, p.err = b.Registry.Sync(syncing, p.request)
 	trace.End(p.err)
-	unlisted, registered := b.Registry.Unlisted(p.request.Group, p.endpoints)
-	if p.request.Unconfirmed && len(unlisted) > 0 && p.err == nil && p.unproven == nil { // the next pass compares
-		return ended(reconcile.Result{RequeueAfter: queue.Coalesce}, nil)
-	}
 	draining, known := b.Registry.FoundDraining(p.request.Group)
-	if known = known && (registered || !p.request.Unconfirmed); !p.unread && (known || p.err != nil) {
+	if p.request.Unconfirmed {
+		unlisted, registered := b.Registry.Unlisted(p.request.Group, p.endpoints)
+		if known = known && registered; len(unlisted) > 0 && p.err == nil && p.unproven == nil { // the next pass compares
+			return ended(reconcile.Result{RequeueAfter: queue.Coalesce}, nil)
+		}
+	}
+	if !p.unread && (known || p.err != nil) {
 		if moved := b.Registry.Moved(p.request); len(moved) > len(p.moved) { // Sync has read them
 			p.onHold = b.admit(ctx, p.binding, func() { p.wantRules(ctx, moved) })
 		}

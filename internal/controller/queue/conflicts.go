@@ -52,20 +52,15 @@ func (c *Conflicts[U]) See(u U, err error, now time.Time) bool {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	x, conflicts := c.of[u]
-	if !conflicts {
+	x, known := c.of[u]
+	if !known {
 		x.since = now
 	}
-	x.seen = true
-	c.put(u, x)
-	return now.Sub(x.since) < longestConflict
-}
-
-func (c *Conflicts[U]) put(u U, x conflicts) {
-	if c.of == nil {
+	if x.seen = true; c.of == nil {
 		c.of = map[U]conflicts{}
 	}
 	c.of[u] = x
+	return now.Sub(x.since) < longestConflict
 }
 
 // end ends an attempt, and returns for how long the unit has had conflicts.
@@ -79,7 +74,7 @@ func (c *Conflicts[U]) end(u U, err error, now time.Time) time.Duration {
 		return 0
 	}
 	x.seen = false
-	c.put(u, x)
+	c.of[u] = x
 	return now.Sub(x.since)
 }
 
