@@ -118,8 +118,12 @@ func (r *Reconciler) addServed(ctx context.Context, o *v1beta1.TargetGroupBindin
 			}
 		}
 		for _, p := range unreached {
-			if former.Admits(p) {
-				need[g], found = append(slices.Clip(need[g]), p), diag.List{bindings.FormerRulesStay(o, at)}
+			if !former.Admits(p) {
+				continue
+			}
+			need[g] = append(slices.Clip(need[g]), p)
+			if !r.Limits.Planned.Is(o) { // else the edit was of a Service, which is told that it leads nowhere
+				found = diag.List{bindings.FormerRulesStay(o, at)}
 			}
 		}
 	}

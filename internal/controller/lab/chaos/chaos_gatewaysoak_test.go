@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
@@ -142,6 +144,9 @@ func gatewaySoak(t *testing.T, seed uint64) {
 		}
 		kept[name] = content
 		story = append(story, name+" "+content)
+		if name == "Service shop/web" {
+			webListensAt(l, content)
+		}
 	}
 	for _, name := range names {
 		edit(name)
@@ -179,6 +184,7 @@ func gatewaySoak(t *testing.T, seed uint64) {
 		gatewayWait(l)
 	}
 	fresh := gatewaySoakLab(t, text, false)
+	webListensAt(fresh, kept["Service shop/web"])
 	gatewayWait(fresh)
 	if d := lab.LinesApart(gatewayAccount(l), gatewayAccount(fresh)); d != "" {
 		t.Errorf("after\n%s\nthe account (+) is not that of a fresh start (-):\n%s\n%s", strings.Join(story, "\n"), d,
@@ -187,6 +193,17 @@ func gatewaySoak(t *testing.T, seed uint64) {
 	if d := lab.LinesApart(gatewayStatuses(l), gatewayStatuses(fresh)); d != "" {
 		t.Errorf("after\n%s\nthe statuses (+) are not those of a fresh start (-):\n%s", strings.Join(story, "\n"), d)
 	}
+}
+
+// webListensAt has the EndpointSlice of Service web follow the target port of its content, as the cluster has it.
+func webListensAt(l *lab.Lab, content string) {
+	slice := &discoveryv1.EndpointSlice{}
+	l.Get(slice, "web-a")
+	slice.Ports[0].Port = ptr.To[int32](8080)
+	if strings.Contains(content, "9090") {
+		slice.Ports[0].Port = ptr.To[int32](9090)
+	}
+	l.Must(l.Client.Update(l.Context(), slice))
 }
 
 // gatewaySoakLab has pods of all Services.
