@@ -242,9 +242,12 @@ func (i *Inventory) stackDetailFacts(ctx context.Context, name string) (put func
 		return nil, err
 	}
 	d := &facts.LoadBalancerDetails{Listeners: map[int32]stack.Listener{}, Rules: map[int32][]stack.Rule{},
-		TargetGroups: map[string]string{}}
+		TargetGroups: map[string]string{}, Checked: map[string]facts.CheckedGroup{}}
 	for n := range o.TargetGroups {
-		d.TargetGroups[o.TargetGroups[n].ARN] = o.TargetGroups[n].ID
+		tg := &o.TargetGroups[n]
+		d.TargetGroups[tg.ARN] = tg.ID
+		d.Checked[tg.ID] = facts.CheckedGroup{Protocol: tg.Protocol, ProtocolVersion: tg.ProtocolVersion,
+			HealthCheck: tg.HealthCheck}
 	}
 	if at := slices.IndexFunc(o.LoadBalancers, func(lb awsop.LoadBalancer) bool { return lb.ID == managed.ID }); at >= 0 {
 		lb := o.LoadBalancers[at]

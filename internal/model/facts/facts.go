@@ -264,4 +264,12 @@ type LoadBalancerDetails struct {
 	Rules      map[int32][]stack.Rule   // by port, besides default ones
 	// TargetGroups are the identities of the stack's target groups, by ARN.
 	TargetGroups map[string]string
+	// Checked are the protocols and health checks of these target groups, by identity.
+	Checked map[string]CheckedGroup
+}
+
+// CheckedGroup is what the health check of a target group is, and depends on.
+type CheckedGroup struct {
+	Protocol, ProtocolVersion string
+	HealthCheck               stack.HealthCheck
 }
