@@ -201,8 +201,8 @@ func (b *build) yieldsToARN(name merge.Owned[string]) (yields, known bool) {
 	return false, true
 }
 
-// guardsByARN reports whether the ARN that member i sets is in effect, or why that is not known. fresh is the answer for
-// a load balancer that does not exist.
+// guardsByARN reports whether the ARN that member i sets is in effect, or why that is not known. fresh is the answer
+// for a load balancer that does not exist.
 func (b *build) guardsByARN(i int, arn string, fresh bool) (bool, *facts.Problem) {
 	if b.group.Joinable && b.group.InEffect != nil {
 		e := b.group.InEffect["wafv2-acl-arn"]

@@ -223,7 +223,7 @@ func TestSpoiltAuthoritiesOpenNothing(t *testing.T) {
 			validation(s).Mode = gatewayv1.AllowInsecureFallback
 		}, forgets: true, want: "closed"},
 		"misspelt, after a start": {edit: func(s served) {
-			validation(s).CACertificateRefs[0].Name, validation(s).CACertificateRefs[1].Name = "ac", "mroe"
+			validation(s).CACertificateRefs[0].Name, validation(s).CACertificateRefs[1].Name = "ac", "less"
 		}, forgets: true, want: "closed"},
 	} {
 		now, memory := s.copied(), old.Memory

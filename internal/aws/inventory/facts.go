@@ -115,13 +115,17 @@ func (i *Inventory) answer(ctx context.Context, kind facts.NeedKind, keys []stri
 	case facts.NeedStackWebACL:
 		return i.stackWebACLFacts(ctx, keys[0])
 	case facts.NeedLimits:
-		l, err := i.limits.Get(ctx)
-		return func(f *facts.Facts) { f.Limits = l }, err
+		return i.limitFacts(ctx)
 	case facts.NeedWebACLs:
 		w, err := i.addOns.WebACLs(ctx)
 		return func(f *facts.Facts) { f.WebACLs = w }, err
 	}
 	return nil, fmt.Errorf("no answer is known to needs of kind %q", kind)
+}
+
+func (i *Inventory) limitFacts(ctx context.Context) (put func(*facts.Facts), err error) {
+	l, err := i.limits.Get(ctx)
+	return func(f *facts.Facts) { f.Limits = l }, err
 }
 
 // orNil returns an element for each key: nil if found has none.

@@ -172,8 +172,8 @@ func hashOf(bundle string) string {
 
 // lastClients returns the trust store by which a port verified clients before an edit that leaves a reference without
 // authorities. ok is false if the port does not stay as it was: also if the edit takes authorities away beside that,
-// because a namespace no longer permits the reference, a reference is removed, or another ConfigMap has other ones. What
-// is taken away is not used again. A port that passed certificates on does so while no reference is valid.
+// because a namespace no longer permits the reference, a reference is removed, or another ConfigMap has other ones.
+// What is taken away is not used again. A port that passed certificates on does so while no reference is valid.
 func (t *translation) lastClients(port int32, v *gatewayv1.FrontendTLSValidation, now intent.TrustStore,
 	out *clientValidation) (last intent.TrustStore, ok bool) {
 	if out.refs == nil || out.refs.Reason == notPermitted {

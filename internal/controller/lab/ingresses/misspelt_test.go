@@ -107,7 +107,7 @@ func TestAMisspeltHealthCheckStaysAfterAStart(t *testing.T) {
 	t.Parallel()
 	const prefix = "alb.ingress.kubernetes.io/"
 	misspelt := map[string]string{"healthcheck-path": "healthchek-path", "healthcheck-port": "healthcheck-prot",
-		"healthcheck-interval-seconds": "healthcheck-interval-second", "success-codes": "sucess-codes"}
+		"healthcheck-interval-seconds": "healthcheck-interval-second", "success-codes": "success-code"}
 	web := lab.Ingress("web", map[string]string{"healthcheck-path": "/ready", "healthcheck-port": "9090",
 		"healthcheck-interval-seconds": "20", "success-codes": "204"}, "websvc")
 	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("websvc"), web)
