@@ -84,6 +84,9 @@ func (b *build) buildListener(p *port, redirect int32) (all []rules.Rule, made b
 		b.keepReplaced(p, complete)
 	}
 	if !complete && !b.keep.Settings {
+		if b.unproven(p) {
+			return nil, false
+		}
 		// Its target groups are made, so that a listener that exists goes on serving, and one that does not is soon made.
 		b.keep.Resources = append(b.keep.Resources, ref)
 		b.withheldRules = append(b.withheldRules,

@@ -2,6 +2,7 @@ package compile
 
 import (
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -123,6 +124,71 @@ func TestAMisspeltKeyThatIsThereFromTheBeginningHoldsNothingUp(t *testing.T) {
 		r := Compile(loadBalancer(edited), account(), config(), first.Memory)
 		if lb := mustBuild(t, r).LoadBalancers[0]; lb.Scheme != stack.InternetFacing || r.Diagnostics.HasErrors() {
 			t.Errorf("%s: the edit is not followed: %v", setting, r.Diagnostics)
+		}
+	}
+}
+
+// TestWithoutMemoryMisspeltCheckStays starts without memory beside a target group whose health check has a setting that
+// is misspelt now. An edit of another setting takes effect.
+func TestWithoutMemoryMisspeltCheckStays(t *testing.T) {
+	t.Parallel()
+	had := stack.HealthCheck{Protocol: "HTTPS", Port: "9090", Path: "/ready", Matcher: "204", IntervalSeconds: 7,
+		TimeoutSeconds: 3, HealthyThreshold: 4, UnhealthyThreshold: 6}
+	declared := stack.HealthCheck{Protocol: "HTTP", Port: stack.TrafficPort, Path: "/", Matcher: "200", IntervalSeconds: 15,
+		TimeoutSeconds: 5, HealthyThreshold: 2, UnhealthyThreshold: 2}
+	checked := func(interval int32) func(*intent.Member) {
+		return func(m *intent.Member) {
+			for _, g := range targetGroupsOf(m) {
+				g.HealthCheck = declared
+				g.HealthCheck.HealthyThreshold = interval
+			}
+		}
+	}
+	for setting, field := range map[string]func(*stack.HealthCheck){
+		"healthcheck-path":             func(h *stack.HealthCheck) { h.Path = had.Path },
+		"healthcheck-port":             func(h *stack.HealthCheck) { h.Port = had.Port },
+		"success-codes":                func(h *stack.HealthCheck) { h.Matcher = had.Matcher },
+		"healthcheck-interval-seconds": func(h *stack.HealthCheck) { h.IntervalSeconds = had.IntervalSeconds },
+		"healthcheck-timeout-seconds":  func(h *stack.HealthCheck) { h.TimeoutSeconds = had.TimeoutSeconds },
+		"unhealthy-threshold-count":    func(h *stack.HealthCheck) { h.UnhealthyThreshold = had.UnhealthyThreshold },
+		"healthcheck-protocol": func(h *stack.HealthCheck) {
+			h.Protocol, h.Path, h.Matcher = had.Protocol, had.Path, had.Matcher
+		},
+	} {
+		f := account()
+		f.Existing = &facts.LoadBalancer{ARN: "arn:lb", Type: stack.Application, Scheme: stack.Internal,
+			IPAddressType: stack.IPv4, Subnets: []string{"subnet-0a2", "subnet-0b2"}, ManagedGroup: true}
+		member := func(n int32) intent.Member { return ingress("shop", "web", misspell(setting), checked(n)) }
+		fresh := member(2)
+		group := targetGroupsOf(&fresh)[0]
+		f.Details = &facts.LoadBalancerDetails{Checked: map[string]facts.CheckedGroup{group.ID: {Protocol: group.Protocol,
+			ProtocolVersion: group.ProtocolVersion, HealthCheck: had}}}
+		var memory *Memory
+		for n, threshold := range []int32{2, 3} {
+			want := declared
+			want.HealthyThreshold = threshold
+			field(&want)
+			r := Compile(loadBalancer(member(threshold)), f, config(), memory)
+			if h := mustBuild(t, r).TargetGroups[0].HealthCheck; h != want {
+				t.Errorf("%s, pass %d: %+v, want %+v", setting, n, h, want)
+			}
+			if opened := fmt.Sprintf("%+v", r.Stack.Bindings[0].Networking); strings.Contains(opened, "9090") != (setting ==
+				"healthcheck-port") {
+				t.Errorf("%s: the targets admit %s", setting, opened)
+			}
+			if !slices.ContainsFunc(r.Diagnostics, func(d diag.Diagnostic) bool {
+				return strings.Contains(d.Text, "existing target groups keep the value that they have")
+			}) {
+				t.Errorf("%s: told %v", setting, r.Diagnostics)
+			}
+			memory = r.Memory
+		}
+		f.Details.Checked = nil
+		for what, f := range map[string]facts.Facts{"a new target group": f, "a new load balancer": account()} {
+			r := Compile(loadBalancer(member(2)), f, config(), nil)
+			if h := mustBuild(t, r).TargetGroups[0].HealthCheck; h != declared {
+				t.Errorf("%s, %s: %+v", setting, what, h)
+			}
 		}
 	}
 }

@@ -37,6 +37,7 @@ func (b *build) targetGroup(i int, want *intent.TargetGroup, source intent.Sourc
 
 // buildTargetGroup adds a target group and its binding to the stack. built is false if that fails.
 func (b *build) buildTargetGroup(i int, want *intent.TargetGroup, source intent.Source) (built bool) {
+	want = b.checkedAsBefore(i, want)
 	tg := want
 	if overIPv6 := b.overIPv6(want); overIPv6 != want.IPv6 || tg.TargetType == "" {
 		resolved := *want
@@ -88,6 +89,39 @@ func (b *build) buildTargetGroup(i int, want *intent.TargetGroup, source intent.
 		b.trace(stack.KindBinding, tg.ID, []int{i}, fields)
 	}
 	return true
+}
+
+// checkedAsBefore is a target group with the values that AWS has in those fields of its health check whose keys are
+// misspelt: targets may fail the default ones. A group that AWS lacks, or has with another protocol, gets the defaults.
+func (b *build) checkedAsBefore(i int, tg *intent.TargetGroup) *intent.TargetGroup {
+	var fields []func(to *stack.HealthCheck, from stack.HealthCheck)
+	for _, w := range b.members[i].Misspelt {
+		of, field := w.Source.Object(), quarantine.CheckField(w.Setting)
+		other := of.Kind == "Service" && of != b.members[i].Object && (of.Namespace != tg.ServiceNamespace ||
+			of.Name != tg.ServiceName)
+		if field != nil && !other {
+			fields = append(fields, field)
+		}
+	}
+	if len(fields) == 0 {
+		return tg
+	}
+	if lb, _ := b.existing(); lb == nil {
+		return tg
+	}
+	d := b.details()
+	if d == nil {
+		return tg
+	}
+	have, ok := d.Checked[tg.ID]
+	if !ok || have.Protocol != tg.Protocol || have.ProtocolVersion != tg.ProtocolVersion {
+		return tg
+	}
+	out := *tg
+	for _, field := range fields {
+		field(&out.HealthCheck, have.HealthCheck)
+	}
+	return &out
 }
 
 // failGroup records that a target group of member i cannot be built. If the Service is of another namespace, only the

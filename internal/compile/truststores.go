@@ -1,10 +1,12 @@
 package compile
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/k8s-lbc/lbc/internal/compile/merge"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -34,6 +36,25 @@ func (b *build) ownTrustStore(i int, id string, source intent.Source) string {
 		}
 	}
 	return ""
+}
+
+// unproven reports whether AWS lacks the trust store that a port keeps although its authorities are not valid. Then
+// nothing shows that the port verified clients, so it is closed.
+func (b *build) unproven(p *port) bool {
+	id := p.mutual.Value.TrustStore
+	if !p.mutual.Set || !b.f.OwnTrustStoresKnown ||
+		slices.ContainsFunc(b.f.OwnTrustStores, func(o facts.OwnTrustStore) bool { return o.ID == id }) ||
+		!slices.ContainsFunc(b.members[p.mutual.Member].TrustStores, func(t intent.TrustStore) bool {
+			return t.ID == id && t.Kept
+		}) {
+		return false
+	}
+	d := diag.New(b.members[p.mutual.Member].Object, p.mutual.Source.Place(), diag.InvalidCACertificate,
+		fmt.Sprintf("port %d is closed: no CA certificate is valid, and AWS has no trust store of them", p.number),
+		"correct what the CA certificate references (caCertificateRefs) name").In(diag.Certificate)
+	d.Port = p.number
+	b.note(p.mutual.Member, d)
+	return true
 }
 
 // declareTrustStore adds a trust store to the stack, once.

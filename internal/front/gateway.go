@@ -98,8 +98,8 @@ func (f Gateway) exists(g *gatewayv1.Gateway, key stack.Key) bool {
 }
 
 // Recalling returns a front end that also knows what the compiler remembers of a stack: the last valid versions of the
-// listeners of a Gateway, to what those of its routes forward, what configured their target groups, and the classes of
-// Gateways and Ingresses.
+// listeners of a Gateway, what they do with the certificates of clients, to what those of its routes forward, what
+// configured their target groups, and the classes of Gateways and Ingresses.
 func Recalling(f Loader, before *compile.Memory) Loader {
 	if !before.Any() {
 		return f
@@ -125,6 +125,10 @@ func Recalling(f Loader, before *compile.Memory) Loader {
 	g.Config.Configured = func(route diag.Object, of objects.Ref) *intent.TargetGroup {
 		last := before.Good[route]
 		return last.GroupOf(intent.Reached{Gateway: of.Kind == objects.Gateway, Namespace: of.Namespace, Name: of.Name})
+	}
+	g.Config.Clients = func(of diag.Object, port int32) (stack.MutualAuthentication, intent.TrustStore) {
+		last := before.Good[of]
+		return last.Clients(port)
 	}
 	return g
 }

@@ -6,9 +6,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan"
 )
 
-// writeApart sets attributes and tags one by one, and opens ports source by source, if AWS refuses to do it together:
-// what one member of a group declares holds up no edit of another. Those that AWS has refused before are not sent. The
-// next plan has only what AWS refuses.
+// writeApart sets attributes, tags and settings of a listener one by one, and opens ports source by source, if AWS
+// refuses to do it together: what one member of a group declares holds up no edit of another. Those that AWS has
+// refused before are not sent. The next plan has only what AWS refuses.
 func (r *run) writeApart(ctx context.Context, s plan.Step, parts []plan.Operation) Outcome {
 	whole := Outcome{State: Done}
 	for _, op := range parts {

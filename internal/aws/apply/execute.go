@@ -41,6 +41,13 @@ func (r *run) execute(ctx context.Context, s plan.Step) Outcome {
 			return o
 		}
 	}
+	parts := awsop.Apart(s.Op)
+	if len(parts) == 1 { // what AWS refused of a call with other changes is sent as it was then, after pauses that grow
+		if r.d.Inventory.Refusals().Known(r.key, plan.Fingerprint(parts[0], r.resolve)) {
+			s.Op = parts[0]
+		}
+		parts = nil
+	}
 	if o, rejected := r.rejectedBefore(s); rejected && !r.hasRoom(ctx, s) {
 		return o
 	}
@@ -50,7 +57,6 @@ func (r *run) execute(ctx context.Context, s plan.Step) Outcome {
 	if s.Op.About().AddOn != "" {
 		ctx = awsclient.WithMaxWait(ctx, addOnTimeout)
 	}
-	parts := awsop.Apart(s.Op)
 	if slices.ContainsFunc(parts, func(op plan.Operation) bool { return r.knownRefused(s, op) }) {
 		return r.writeApart(ctx, s, parts)
 	}
@@ -73,9 +79,15 @@ func (r *run) execute(ctx context.Context, s plan.Step) Outcome {
 
 // refusesPart reports whether AWS refuses an operation because of something in it, which may be one part of it.
 func refusesPart(op plan.Operation, err error) bool {
-	class := awsclient.Classify(err).Class
-	_, opens := op.(awsop.AuthorizeSecurityGroupIngress) // which may name a prefix list that does not exist
-	return class == diag.Invalid || opens && class == diag.NotFound
+	e := awsclient.Classify(err)
+	missing := false
+	switch op.(type) {
+	case awsop.AuthorizeSecurityGroupIngress: // which may name a prefix list that does not exist
+		missing = e.Class == diag.NotFound
+	case awsop.ModifyListener: // a policy, certificate or trust store
+		missing = e.Class == diag.NotFound && e.Missing() == ""
+	}
+	return e.Class == diag.Invalid || missing
 }
 
 // impossible is the outcome of a step that can never succeed.

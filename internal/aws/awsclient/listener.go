@@ -71,17 +71,20 @@ func (s *requestBuilder) CreateListener(op awsop.CreateListener) {
 
 func (s *requestBuilder) ModifyListener(op awsop.ModifyListener) {
 	l := op.Listener
-	setCall(s, s.c.ELBV2.ModifyListener, &elbv2.ModifyListenerInput{
-		ListenerArn:    s.id(op.Ref),
-		Port:           aws.Int32(l.Port),
-		Protocol:       elbv2types.ProtocolEnum(l.Protocol),
-		DefaultActions: s.actions(l.DefaultActions),
-		Certificates:   defaultCertificate(l),
-		SslPolicy:      optional(l.SSLPolicy),
-		AlpnPolicy:     alpn(l),
+	in := &elbv2.ModifyListenerInput{ // AWS does not change what is omitted
+		ListenerArn:  s.id(op.Ref),
+		Port:         aws.Int32(l.Port),
+		Protocol:     elbv2types.ProtocolEnum(l.Protocol),
+		Certificates: defaultCertificate(l),
+		SslPolicy:    optional(l.SSLPolicy),
+		AlpnPolicy:   alpn(l),
 
 		MutualAuthentication: mutual(l),
-	})
+	}
+	if len(l.DefaultActions) > 0 {
+		in.DefaultActions = s.actions(l.DefaultActions)
+	}
+	setCall(s, s.c.ELBV2.ModifyListener, in)
 }
 
 func (s *requestBuilder) DeleteListener(op awsop.DeleteListener) {

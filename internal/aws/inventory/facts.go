@@ -112,14 +112,20 @@ func (i *Inventory) answer(ctx context.Context, kind facts.NeedKind, keys []stri
 		return i.stackFacts(ctx, keys[0])
 	case facts.NeedStackDetails:
 		return i.stackDetailFacts(ctx, keys[0])
+	case facts.NeedStackWebACL:
+		return i.stackWebACLFacts(ctx, keys[0])
 	case facts.NeedLimits:
-		l, err := i.limits.Get(ctx)
-		return func(f *facts.Facts) { f.Limits = l }, err
+		return i.limitFacts(ctx)
 	case facts.NeedWebACLs:
 		w, err := i.addOns.WebACLs(ctx)
 		return func(f *facts.Facts) { f.WebACLs = w }, err
 	}
 	return nil, fmt.Errorf("no answer is known to needs of kind %q", kind)
+}
+
+func (i *Inventory) limitFacts(ctx context.Context) (put func(*facts.Facts), err error) {
+	l, err := i.limits.Get(ctx)
+	return func(f *facts.Facts) { f.Limits = l }, err
 }
 
 // orNil returns an element for each key: nil if found has none.
@@ -240,9 +246,12 @@ func (i *Inventory) stackDetailFacts(ctx context.Context, name string) (put func
 		return nil, err
 	}
 	d := &facts.LoadBalancerDetails{Listeners: map[int32]stack.Listener{}, Rules: map[int32][]stack.Rule{},
-		TargetGroups: map[string]string{}}
+		TargetGroups: map[string]string{}, Checked: map[string]facts.CheckedGroup{}}
 	for n := range o.TargetGroups {
-		d.TargetGroups[o.TargetGroups[n].ARN] = o.TargetGroups[n].ID
+		tg := &o.TargetGroups[n]
+		d.TargetGroups[tg.ARN] = tg.ID
+		d.Checked[tg.ID] = facts.CheckedGroup{Protocol: tg.Protocol, ProtocolVersion: tg.ProtocolVersion,
+			HealthCheck: tg.HealthCheck}
 	}
 	if at := slices.IndexFunc(o.LoadBalancers, func(lb awsop.LoadBalancer) bool { return lb.ID == managed.ID }); at >= 0 {
 		lb := o.LoadBalancers[at]
@@ -259,6 +268,34 @@ func (i *Inventory) stackDetailFacts(ctx context.Context, name string) (put func
 		}
 	}
 	return func(f *facts.Facts) { f.Details = d }, nil
+}
+
+// stackWebACLFacts answers from the read that the diff of the stack needs too.
+func (i *Inventory) stackWebACLFacts(ctx context.Context, name string) (put func(*facts.Facts), err error) {
+	key, err := stack.ParseKey(name)
+	if err != nil {
+		return nil, err
+	}
+	wanted := stack.LoadBalancer{ID: stack.LoadBalancerIdentity, AddOns: stack.AddOns{WebACL: new(string)}}
+	o, err := i.Observed(ctx, key, &stack.Stack{Key: key, LoadBalancers: []stack.LoadBalancer{wanted}})
+	if err != nil {
+		return nil, err
+	}
+	associated := new(string)
+	for n := range o.LoadBalancers {
+		lb := &o.LoadBalancers[n]
+		if lb.ID != wanted.ID {
+			continue
+		}
+		if associated = lb.WebACL; associated == nil {
+			g := lb.Unread[awsop.AddOnWebACL]
+			d := diag.New(diag.Object{}, "", cmp.Or(g.Code, diag.AWSUnavailable), cmp.Or(g.Text,
+				"AWS WAF has not answered yet"), g.Remedy)
+			d.RequestID = g.RequestID
+			return nil, d
+		}
+	}
+	return func(f *facts.Facts) { f.Associated = associated }, nil
 }
 
 // InvalidateFacts forgets answers, so that the next Answer reads them again. A need without name or id stands for all
@@ -296,7 +333,7 @@ func (i *Inventory) InvalidateFacts(needs ...facts.Need) {
 			i.named.Forget(keysOf(n)...)
 		case facts.NeedTrustStore:
 			i.trustStores.Forget()
-		case facts.NeedStack, facts.NeedStackDetails:
+		case facts.NeedStack, facts.NeedStackDetails, facts.NeedStackWebACL:
 			if key, err := stack.ParseKey(n.Key); err == nil {
 				i.invalidate(key)
 			}

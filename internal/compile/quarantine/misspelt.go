@@ -79,9 +79,14 @@ func CheckMisspelt(lb *intent.LoadBalancer, f facts.Facts, before Past, by Defau
 			case f.Existing != nil && f.Existing.Type == lb.Type:
 				kept = adopt(m, existingMember(m, f.Existing, wrong.Source))
 			}
+			object, stays := m.Object, "the load balancer does not change"
+			if CheckField(wrong.Setting) != nil {
+				kept, stays = remembers || f.Existing != nil, "existing target groups keep the value that they have"
+				object = wrong.Source.Object()
+			}
 			if kept {
-				tell(m, wrong, diag.New(m.Object, wrong.Source.Path(), diag.IgnoredSetting,
-					misspelt(wrong)+"; the load balancer does not change", "correct it, or remove it to have the default"))
+				tell(m, wrong, diag.New(object, wrong.Source.Path(), diag.IgnoredSetting,
+					misspelt(wrong)+"; "+stays, "correct it, or remove it to have the default"))
 			}
 		}
 	}

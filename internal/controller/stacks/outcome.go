@@ -1,6 +1,7 @@
 package stacks
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -48,7 +49,7 @@ func (s *Reconciler) summarize(p *plan.Plan, r apply.Result, origins map[stack.R
 				v.wait = o.Until
 			}
 		case apply.Failed:
-			o.Problem.Text += unprotected(p, step)
+			o.Problem.Text += unprotected(p, step) + keeps(o.Problem, step.Op)
 			v.found = append(v.found, s.attribute(o.Problem, origins, step, w)...)
 			switch {
 			case o.Until.IsZero():
@@ -79,6 +80,15 @@ func unprotected(p *plan.Plan, step plan.Step) string {
 	return "; the load balancer serves as before, without this protection"
 }
 
+// keeps says what a listener keeps because AWS refuses to change it; empty for other problems.
+func keeps(d diag.Diagnostic, op plan.Operation) string {
+	what := map[string]string{"SSLPolicy": "TLS policy", "ALPN": "ALPN policy", "Mutual": "verification of clients"}
+	if _, ok := op.(awsop.ModifyListener); !ok || d.Class == diag.Transient || what[settingOf(d, op)] == "" {
+		return ""
+	}
+	return "; the listener keeps its former " + what[settingOf(d, op)]
+}
+
 // settingOfCode names the setting that a refusal with this code is about, whatever the operation.
 var settingOfCode = map[diag.Code]string{
 	diag.NameTaken: "Name", diag.InvalidSubnets: "Subnets", diag.SecurityGroupNotFound: "SecurityGroups",
@@ -86,10 +96,26 @@ var settingOfCode = map[diag.Code]string{
 	diag.ProtocolRefused:     "Protocol",
 }
 
-// mentions are AWS's words for the part of a new load balancer that it refuses.
-var mentions = []struct{ word, setting string }{
-	{"subnet", "Subnets"}, {"availability zone", "Subnets"}, {"security group", "SecurityGroups"},
-	{"load balancer name", "Name"},
+// mention is AWS's word for the part of a resource that it refuses.
+type mention struct{ word, setting string }
+
+// mentions are those of a new load balancer, and of a listener.
+var (
+	mentions = []mention{{"subnet", "Subnets"}, {"availability zone", "Subnets"}, {"security group", "SecurityGroups"},
+		{"load balancer name", "Name"}}
+	mentionsOfListener = []mention{{"ssl policy", "SSLPolicy"}, {"sslpolicy", "SSLPolicy"}, {"alpn", "ALPN"},
+		{"trust store", "Mutual"}, {"truststore", "Mutual"}}
+)
+
+// mentioned is the setting that a text mentions first, or else another one.
+func mentioned(all []mention, text, otherwise string) string {
+	text = strings.ToLower(text)
+	for _, m := range all {
+		if strings.Contains(text, m.word) {
+			return m.setting
+		}
+	}
+	return otherwise
 }
 
 // attribute reports a problem of a step on the objects that the step's resource comes from: on the object whose
@@ -177,21 +203,27 @@ func portOf(r stack.Ref) int32 {
 	return int32(port)
 }
 
+// settingOf returns the setting that a problem of an operation is about; empty = it is not known.
+func settingOf(d diag.Diagnostic, op plan.Operation) string {
+	setting := op.About().Setting
+	if s, ok := settingOfCode[d.Code]; ok {
+		return s
+	}
+	switch op.(type) {
+	case awsop.CreateLoadBalancer:
+		return cmp.Or(setting, mentioned(mentions, d.Text, ""))
+	case awsop.CreateListener, awsop.ModifyListener:
+		return mentioned(mentionsOfListener, d.Text, setting)
+	}
+	return setting
+}
+
 // sourcesOf returns where the settings that a problem is about are declared, as far as it is known.
 func sourcesOf(d diag.Diagnostic, origin compile.Origin, op plan.Operation) []intent.Source {
 	if d.Class == diag.Transient { // a passing problem is about no setting
 		return nil
 	}
-	setting := op.About().Setting
-	if s, ok := settingOfCode[d.Code]; ok {
-		setting = s
-	} else if _, ok := op.(awsop.CreateLoadBalancer); ok {
-		for _, m := range mentions {
-			if setting == "" && strings.Contains(strings.ToLower(d.Text), m.word) {
-				setting = m.setting
-			}
-		}
-	}
+	setting := settingOf(d, op)
 	var out []intent.Source
 	for _, key := range keysOf(op, d.Text) {
 		if src, ok := origin.Fields[setting+"["+key+"]"]; ok && !slices.Contains(out, src) {

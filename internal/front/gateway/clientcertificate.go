@@ -34,9 +34,13 @@ const (
 type clientValidation struct {
 	mutual intent.Field[stack.MutualAuthentication]
 	// refs is what is wrong with the first reference that cannot be followed, if there is one; refused is why no listener
-	// of the port is accepted.
+	// of the port is accepted. With kept, the listeners serve nevertheless, as their last valid version did.
 	refs, refused *attachment.Problem
+	kept          bool
+	spoilt        int // references that lead to no authorities
 }
+
+const treatedAsBefore = "; until it is corrected, certificates of clients are treated as before"
 
 // validateClients decides what HTTPS listeners do with the certificates of clients, and refuses those whose references
 // to authorities are all invalid. A port whose listener configuration has mutualAuthentication is left to that.
@@ -48,6 +52,7 @@ func (t *translation) validateClients() {
 	listeners := *t.listeners
 	listeners.All = slices.Clone(listeners.All)
 	configured := t.listenerConfigurations()
+	from, kept := len(t.found), true
 	for _, p := range t.byPort(false) {
 		if p.protocol != https {
 			continue
@@ -57,14 +62,26 @@ func (t *translation) validateClients() {
 		}
 		v := t.clientValidation(p.number)
 		t.clients[p.number] = v
+		kept = kept && (v.kept || v.refs == nil)
 		for _, i := range p.listeners {
 			t.refs[i] = v.refs
-			if v.refused != nil {
-				listeners.All[i].Problem = v.refused
+			switch l := &listeners.All[i]; {
+			case v.refused == nil:
+			case !v.kept:
+				l.Problem = v.refused
+			case l.Declared == nil:
+				declared := *l
+				declared.Problem = v.refused
+				l.Declared = &declared
 			}
 		}
 	}
 	t.listeners = &listeners
+	for i := range t.found[from:] {
+		if d := &t.found[from:][i]; kept && d.Code == diag.InvalidCACertificate {
+			d.Text += treatedAsBefore
+		}
+	}
 }
 
 // clientValidation is what spec.tls.frontend declares for a port.
@@ -83,47 +100,137 @@ func (t *translation) clientValidation(port int32) (out clientValidation) {
 			": the controller needs --trust-store-bucket"}
 		return out
 	}
-	var names, bundles []string
-	unread := false
-	for i, ref := range v.CACertificateRefs {
-		name, bundle, problem, passing := t.authorities(ref, t.here(fmt.Sprintf("%s.caCertificateRefs[%d]", path, i)))
-		if problem != nil && out.refs == nil {
-			out.refs = problem
-		}
-		if problem == nil || passing {
-			names, bundles, unread = append(names, name), append(bundles, bundle), unread || passing
-		}
-	}
-	if len(names) == 0 {
+	store := t.bundles(v.CACertificateRefs, path, &out)
+	if text := tooManyAuthorities(store.Bundle); text != "" && verifies {
+		t.add(diag.New(Object(t.Gateway), path, diag.InvalidCACertificate, text, "name fewer CA certificates").In(
+			diag.Certificate))
+		out.refs = &attachment.Problem{Reason: string(gatewayv1.ListenerReasonInvalidCACertificateRef), Message: text}
+		out.refused = &attachment.Problem{Reason: string(gatewayv1.ListenerReasonNoValidCACertificate), Message: text}
+	} else if len(store.Objects) == 0 {
 		out.refused = &attachment.Problem{Reason: string(gatewayv1.ListenerReasonNoValidCACertificate),
 			Message: "None of the CA certificate references (caCertificateRefs) is valid."}
+	}
+	if last, ok := t.lastClients(port, v, store, &out); ok {
+		store, out.kept = last, true
+	} else if out.refused != nil {
 		return out
 	}
 	if out.refs != nil { // the others are in effect, unless one could not be read
-		out.refs.Partial = !unread
+		out.refs.Partial = store.Bundle != "" || out.kept
+		if out.kept && out.refused == nil {
+			out.refs.Message += treatedAsBefore
+		}
 	}
 	if !verifies {
 		out.mutual = intent.Of(stack.MutualAuthentication{Mode: stack.MutualPassthrough}, t.here(path))
 		return out
 	}
-	store := intent.TrustStore{ID: naming.TrustStoreID(names), Source: t.here(path)}
-	if !unread {
-		store.Bundle = strings.Join(bundles, "")
-		if text := tooManyAuthorities(store.Bundle); text != "" {
-			t.add(diag.New(Object(t.Gateway), path, diag.InvalidCACertificate, text,
-				"name fewer CA certificates").In(diag.Certificate))
-			out.refs = &attachment.Problem{Reason: string(gatewayv1.ListenerReasonInvalidCACertificateRef), Message: text}
-			out.refused = &attachment.Problem{Reason: string(gatewayv1.ListenerReasonNoValidCACertificate), Message: text}
-			return out
-		}
-		sum := sha256.Sum256([]byte(store.Bundle))
-		store.Hash = hex.EncodeToString(sum[:8])
-	}
+	store.Source = t.here(path)
 	if !slices.ContainsFunc(t.trustStores, func(o intent.TrustStore) bool { return o.ID == store.ID }) {
 		t.trustStores = append(t.trustStores, store)
 	}
 	out.mutual = intent.Of(stack.MutualAuthentication{Mode: stack.MutualVerify, TrustStore: store.ID}, t.here(path))
 	return out
+}
+
+// bundles is the trust store of the authorities that references name and that can be used. Without a bundle, some could
+// not be read.
+func (t *translation) bundles(refs []gatewayv1.ObjectReference, path string, out *clientValidation) intent.TrustStore {
+	store := intent.TrustStore{Objects: map[string]string{}}
+	var names []string
+	unread := false
+	for i, ref := range refs {
+		name, bundle, problem, passing := t.authorities(ref, t.here(fmt.Sprintf("%s.caCertificateRefs[%d]", path, i)))
+		if problem != nil && (out.refs == nil || problem.Reason == notPermitted) {
+			out.refs = problem
+		}
+		if problem != nil && !passing {
+			out.spoilt++
+		}
+		if problem == nil || passing {
+			names, store.Objects[name], unread = append(names, name), hashOf(bundle), unread || passing
+			store.Bundle += bundle
+		}
+	}
+	if store.ID = naming.TrustStoreID(names); unread {
+		store.Bundle = ""
+	}
+	store.Hash = hashOf(store.Bundle)
+	return store
+}
+
+const notPermitted = string(gatewayv1.ListenerReasonRefNotPermitted)
+
+// hashOf tells bundles apart; empty = the bundle is not known.
+func hashOf(bundle string) string {
+	if bundle == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(bundle))
+	return hex.EncodeToString(sum[:8])
+}
+
+// lastClients returns the trust store by which a port verified clients before an edit that leaves a reference without
+// authorities. ok is false if the port does not stay as it was: also if the edit takes authorities away beside that,
+// because a namespace no longer permits the reference, a reference is removed, or another ConfigMap has other ones.
+// What is taken away is not used again. A port that passed certificates on does so while no reference is valid.
+func (t *translation) lastClients(port int32, v *gatewayv1.FrontendTLSValidation, now intent.TrustStore,
+	out *clientValidation) (last intent.TrustStore, ok bool) {
+	if out.refs == nil || out.refs.Reason == notPermitted {
+		return last, false
+	}
+	var mutual stack.MutualAuthentication
+	if t.config.Clients != nil {
+		mutual, last = t.config.Clients(Object(t.Gateway), port)
+	}
+	last.Kept = true
+	switch {
+	case v.Mode == gatewayv1.AllowInsecureFallback:
+		return last, out.refused != nil && mutual.Mode == stack.MutualPassthrough
+	case t.config.Clients == nil || mutual.Mode == stack.MutualVerify && last.ID != "" && len(last.Objects) == 0:
+		return t.namedClients(v, out)
+	case mutual.Mode != stack.MutualVerify || last.ID == "" || last.ID == now.ID && out.refused == nil:
+		return last, false
+	}
+	fits, spoilt := tooManyAuthorities(now.Bundle) == "", out.spoilt
+	for name, hash := range last.Objects {
+		is, valid := now.Objects[name]
+		switch {
+		case !t.mayRead(name), valid && fits && is != "" && is != hash:
+			return last, false
+		case !valid:
+			spoilt--
+		}
+	}
+	return last, spoilt >= 0
+}
+
+// namedClients is the trust store of all references, for a start without memory while none is valid. The port is closed
+// if AWS has no such trust store, as nothing else shows by which authorities the port verified clients.
+func (t *translation) namedClients(v *gatewayv1.FrontendTLSValidation, out *clientValidation) (last intent.TrustStore,
+	ok bool) {
+	last = intent.TrustStore{Objects: map[string]string{}, Kept: true}
+	var names []string
+	for _, ref := range v.CACertificateRefs {
+		namespace := t.Gateway.Namespace
+		if ref.Namespace != nil {
+			namespace = string(*ref.Namespace)
+		}
+		name := namespace + "/" + string(ref.Name)
+		if ok = t.mayRead(name); !ok {
+			return last, false
+		}
+		names, last.Objects[name] = append(names, name), ""
+	}
+	last.ID = naming.TrustStoreID(names)
+	return last, out.refused != nil && Finalized(t.Gateway, t.Family)
+}
+
+// mayRead reports whether the Gateway may name a ConfigMap, which is given as namespace/name.
+func (t *translation) mayRead(name string) bool {
+	namespace, name, _ := strings.Cut(name, "/")
+	return objects.Permits(t.view, objects.From{Kind: objects.Gateway, Namespace: t.Gateway.Namespace},
+		objects.Ref{Kind: objects.ConfigMap, Namespace: namespace, Name: name})
 }
 
 // validationOf returns what a Gateway declares for a port, and the path of the declaration.

@@ -56,6 +56,9 @@ type Config struct {
 	// Configured returns the first target group of a backend in the last valid version of a route; nil = no such version
 	// is known.
 	Configured func(route diag.Object, backend objects.Ref) *intent.TargetGroup `json:"-"`
+	// Clients returns what the last valid version of a Gateway does with the certificates of clients of a port, and the
+	// trust store, if it names one of its own; nil = no such version is known.
+	Clients func(gateway diag.Object, port int32) (stack.MutualAuthentication, intent.TrustStore) `json:"-"`
 }
 
 // Names of controllers without a flag that sets another one.

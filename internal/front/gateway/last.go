@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
@@ -56,7 +57,8 @@ func (t *translation) versions() Versions {
 		text := ""
 		if t.serves(i) {
 			one := l.Listener
-			if last, ok := t.config.Last.of(l.Parent, l.Name); ok && l.Declared != nil {
+			if last, ok := t.config.Last.of(l.Parent, l.Name); ok && l.Declared != nil &&
+				!equality.Semantic.DeepEqual(l.Listener, l.Declared.Listener) {
 				one = last
 			}
 			all, err := json.Marshal(one)

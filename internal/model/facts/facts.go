@@ -34,6 +34,7 @@ const (
 	NeedStack            NeedKind = "stack"            // key: stack.Key string; the load balancer that exists for it
 	// key: stack.Key string; listeners, rules and attributes of that load balancer
 	NeedStackDetails NeedKind = "stack-details"
+	NeedStackWebACL  NeedKind = "stack-web-acl" // key: stack.Key string; the web ACL of that load balancer
 	NeedLoadBalancer NeedKind = "load-balancer" // key: ARN or name of a load balancer of others
 	NeedLimits       NeedKind = "limits"        // the account's limits of Elastic Load Balancing
 )
@@ -84,6 +85,8 @@ type Facts struct {
 	ExistingKnown bool
 	// Details are those of Existing; nil = not read yet.
 	Details *LoadBalancerDetails
+	// Associated is the ARN of the WAFv2 web ACL of Existing, empty = it has none; nil = not read yet.
+	Associated *string
 	// ExistingFrontend is the network load balancer in front of Existing, nil = none. Valid if ExistingKnown.
 	ExistingFrontend *LoadBalancer
 	// Limits are those of the account, by their names in DescribeAccountLimits; nil = not loaded.
@@ -261,4 +264,12 @@ type LoadBalancerDetails struct {
 	Rules      map[int32][]stack.Rule   // by port, besides default ones
 	// TargetGroups are the identities of the stack's target groups, by ARN.
 	TargetGroups map[string]string
+	// Checked are the protocols and health checks of these target groups, by identity.
+	Checked map[string]CheckedGroup
+}
+
+// CheckedGroup is what the health check of a target group is, and depends on.
+type CheckedGroup struct {
+	Protocol, ProtocolVersion string
+	HealthCheck               stack.HealthCheck
 }

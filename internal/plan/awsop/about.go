@@ -130,12 +130,16 @@ func (a about) after(r *stack.Ref, role string) about {
 	return a
 }
 
-// Apart returns an operation for each attribute or tag of an operation that sets several of them by one call, and for
-// each kind of source of one that opens ports. AWS refuses such a call as a whole if it refuses one value, and the
-// values may belong to several members of a group. nil = the operation sets only one, or something else.
+// Apart returns an operation for each attribute or tag of an operation that sets several of them by one call, for each
+// kind of source of one that opens ports, and for each setting of a listener that changes. AWS refuses such a call as a
+// whole if it refuses one value, and the values may belong to several members of a group. nil = the operation sets only
+// one, or something else; a listener with one change has one part, which lacks the other settings.
 func Apart(op plan.Operation) (out []plan.Operation) {
-	if opens, ok := op.(AuthorizeSecurityGroupIngress); ok {
-		return opens.apart()
+	switch op := op.(type) {
+	case AuthorizeSecurityGroupIngress:
+		return op.apart()
+	case ModifyListener:
+		return op.apart()
 	}
 	a := op.About()
 	if a.Only == nil || len(a.Values) < 2 {

@@ -52,23 +52,81 @@ func (o CreateListener) advance(a advancer) {
 	a.o.Listeners = added(a.o.Listeners, l, (*Listener).id)
 }
 
-// ModifyListener sets protocol, default actions, default certificate, policies.
+// ModifyListener sets protocol, default actions, default certificate, policies. Empty fields do not change.
 type ModifyListener struct {
 	Ref      stack.Ref
 	Listener stack.Listener
 	Changes  Protocols `json:",omitzero"`
+	// Sets are the settings that the call changes. It sends the others, too, as they are.
+	Sets ListenerSettings `json:"-"`
 }
 
+// ListenerSettings are those settings of a listener that AWS may refuse apart from each other.
+type ListenerSettings struct{ Actions, Certificate, Policy, ALPN, Mutual bool }
+
 func (o ModifyListener) About() plan.About {
-	return changes(o.Ref).forwards(o.Listener.DefaultActions).setting("Certificates").ordered().
+	setting := "Certificates"
+	switch o.Sets {
+	case ListenerSettings{Policy: true}:
+		setting = "SSLPolicy"
+	case ListenerSettings{ALPN: true}:
+		setting = "ALPN"
+	case ListenerSettings{Mutual: true}:
+		setting = "Mutual"
+	case ListenerSettings{Actions: true}:
+		setting = "DefaultActions"
+	}
+	return changes(o.Ref).forwards(o.Listener.DefaultActions).setting(setting).ordered().
 		writes(drift.Listeners, o.Ref, FieldListener).About
 }
+
+// apart returns an operation for each setting that changes, without the others. The default actions stay with the
+// verification of clients that they may need, and so does the TLS policy if both guards change: one guard may replace
+// the other. A listener gets another protocol with all settings.
+func (o ModifyListener) apart() (out []plan.Operation) {
+	if o.Changes.From != "" {
+		return nil
+	}
+	w, s := o.Listener, o.Sets
+	add := func(of ListenerSettings) {
+		if of == (ListenerSettings{}) {
+			return
+		}
+		one := stack.Listener{ID: w.ID, Port: w.Port, Protocol: w.Protocol}
+		if of.Actions {
+			one.DefaultActions = w.DefaultActions
+		}
+		if of.Certificate {
+			one.Certificates = w.Certificates
+		}
+		if of.Policy {
+			one.SSLPolicy = w.SSLPolicy
+		}
+		if of.ALPN {
+			one.ALPN = w.ALPN
+		}
+		if of.Mutual {
+			one.Mutual = w.Mutual
+		}
+		out = append(out, ModifyListener{Ref: o.Ref, Listener: one, Sets: of})
+	}
+	add(ListenerSettings{Policy: s.Policy && !s.Mutual})
+	add(ListenerSettings{Policy: s.Policy && s.Mutual, Mutual: s.Mutual, Actions: s.Actions})
+	add(ListenerSettings{Certificate: s.Certificate})
+	add(ListenerSettings{ALPN: s.ALPN})
+	return out
+}
+
 func (o ModifyListener) advance(a advancer) {
 	a.listener(o.Ref, func(l *Listener) {
 		w := o.Listener
-		l.Protocol, l.DefaultActions = w.Protocol, a.actions(w.DefaultActions)
-		l.SSLPolicy, l.Certificates = w.SSLPolicy, slices.Clone(w.Certificates[:min(1, len(w.Certificates))])
-		l.ALPN = cmp.Or(w.ALPN, l.ALPN)
+		l.Protocol, l.SSLPolicy, l.ALPN = w.Protocol, cmp.Or(w.SSLPolicy, l.SSLPolicy), cmp.Or(w.ALPN, l.ALPN)
+		if len(w.DefaultActions) > 0 {
+			l.DefaultActions = a.actions(w.DefaultActions)
+		}
+		if len(w.Certificates) > 0 {
+			l.Certificates = slices.Clone(w.Certificates[:1])
+		}
 		if w.Mutual != nil {
 			l.Mutual = w.Mutual
 		}

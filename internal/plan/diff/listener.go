@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/k8s-lbc/lbc/internal/lib/sorting"
+	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
@@ -183,7 +184,7 @@ func (d *differ) updateListener(have *awsop.Listener, w stack.Listener, rules []
 	if w.Mutual == nil {
 		w.Mutual = d.released(have.Listener)
 	}
-	why := d.listenerChanges(have.Listener, w)
+	why, sets := d.listenerChanges(have.Listener, w)
 	// Certificates are added before the default one changes, so that no server name is without its certificate. Only a
 	// listener with TLS accepts certificates.
 	tls := w.SSLPolicy != "" || len(w.Certificates) > 0
@@ -196,8 +197,11 @@ func (d *differ) updateListener(have *awsop.Listener, w stack.Listener, rules []
 		Early: have.Protocol != w.Protocol, Why: why}
 	if len(why) > 0 {
 		in.Aside = d.aside(have, w)
-		in.Modify = &awsop.ModifyListener{Ref: r, Listener: w}
+		in.Modify = &awsop.ModifyListener{Ref: r, Listener: w, Sets: sets}
 		in.Modify.Listener.Attributes, in.Modify.Listener.SNI, in.Modify.Listener.Tags = nil, nil, nil
+		if !sets.Certificate && d.expired(firstOf(w.Certificates)) { // AWS accepts it in no call
+			in.Modify.Listener.Certificates = nil
+		}
 		if have.Protocol != w.Protocol {
 			in.Modify.Changes = awsop.Protocols{Listener: w.ID, From: have.Protocol, To: w.Protocol}
 		}
@@ -249,19 +253,38 @@ func (d *differ) application(balancer stack.Ref) bool {
 }
 
 // listenerChanges says what one ModifyListener must set.
-func (d *differ) listenerChanges(have, want stack.Listener) []string {
-	var why reasons
+func (d *differ) listenerChanges(have, want stack.Listener) (why reasons, sets awsop.ListenerSettings) {
+	changes := func(is *bool, compare func()) {
+		before := len(why)
+		compare()
+		*is = len(why) > before
+	}
 	why.value("protocol", have.Protocol, want.Protocol)
-	why = append(why, d.forwards.ActionChanges("default action ", want.DefaultActions, have.DefaultActions)...)
-	why.managed("default certificate", firstOf(have.Certificates), firstOf(want.Certificates))
-	why.managed("TLS policy", have.SSLPolicy, want.SSLPolicy)
-	if want.Protocol == "TLS" {
-		why.managed("ALPN policy", cmp.Or(have.ALPN, "None"), want.ALPN)
-	}
-	if want.Mutual != nil {
-		why.value("mutual authentication", mutualText(have.Mutual), mutualText(want.Mutual))
-	}
-	return why
+	changes(&sets.Actions, func() {
+		why = append(why, d.forwards.ActionChanges("default action ", want.DefaultActions, have.DefaultActions)...)
+	})
+	changes(&sets.Certificate, func() {
+		why.managed("default certificate", firstOf(have.Certificates), firstOf(want.Certificates))
+	})
+	changes(&sets.Policy, func() { why.managed("TLS policy", have.SSLPolicy, want.SSLPolicy) })
+	changes(&sets.ALPN, func() {
+		if want.Protocol == "TLS" {
+			why.managed("ALPN policy", cmp.Or(have.ALPN, "None"), want.ALPN)
+		}
+	})
+	changes(&sets.Mutual, func() {
+		if want.Mutual != nil {
+			why.value("mutual authentication", mutualText(have.Mutual), mutualText(want.Mutual))
+		}
+	})
+	return why, sets
+}
+
+// expired reports whether a certificate of the stack has expired.
+func (d *differ) expired(arn string) bool {
+	return slices.ContainsFunc(d.obs.Certificates, func(c awsop.Certificate) bool {
+		return c.ARN == arn && c.Status == facts.Expired
+	})
 }
 
 // firstOf returns the default certificate of a list; empty = there is none.

@@ -160,21 +160,36 @@ func TestTrustStoresComeAndGoWhateverCallFails(t *testing.T) {
 	}
 }
 
-func TestAConfigMapWithoutAuthoritiesTakesItsPortOutOfService(t *testing.T) {
+// TestMissingAuthoritiesKeepVerifying deletes the ConfigMap with the authorities: the port goes on to verify by those
+// that the trust store has, also after a restart.
+func TestMissingAuthoritiesKeepVerifying(t *testing.T) {
 	t.Parallel()
 	l, g, ca, key := lab.TrustStoreLab(t, account.Profile{})
-	l.Must(l.Client.Get(t.Context(), client.ObjectKeyFromObject(g), g))
-	g.Spec.Listeners = append(g.Spec.Listeners, gatewayv1.Listener{Name: "plain", Port: 80,
-		Protocol: gatewayv1.HTTPProtocolType})
-	l.Must(l.Client.Update(t.Context(), g))
 	l.Settle(key)
-	if got := verifiesBy(l); len(got) != 2 {
-		t.Fatalf("listeners %v", got)
-	}
+	made, _ := trustStore(l)
+	mark := l.Mark()
 	l.Must(l.Client.Delete(context.Background(), ca))
+	for range 2 {
+		l.Settle(key)
+		if now, authority := trustStore(l); now == nil || authority != "first" ||
+			!slices.Equal(verifiesBy(l), []string{made.ARN}) || len(l.Writes(mark)) > 0 {
+			t.Errorf("%v, listeners %v, calls %v", now, verifiesBy(l), l.Writes(mark))
+		}
+		l.Restart()
+	}
+	l.Must(l.Client.Get(t.Context(), client.ObjectKeyFromObject(g), g))
+	for kind, want := range map[string]string{"Accepted": "NoValidCACertificate",
+		"Programmed": "NoValidCACertificate", "ResolvedRefs": "InvalidCACertificateRef"} {
+		if c := meta.FindStatusCondition(g.Status.Listeners[0].Conditions, kind); c == nil || c.Reason != want {
+			t.Errorf("%s: %+v", kind, c)
+		}
+	}
+	ca.ResourceVersion = ""
+	ca.Data["ca.crt"] = lab.AuthorityPEM(t, "second")
+	l.Must(l.Client.Create(context.Background(), ca))
 	l.Settle(key)
-	if now, _ := trustStore(l); now != nil || !slices.Equal(verifiesBy(l), []string{""}) {
-		t.Errorf("%v stays, listeners %v", now, verifiesBy(l))
+	if now, authority := trustStore(l); now == nil || now.ARN != made.ARN || authority != "second" {
+		t.Errorf("made again: %v, %s", now, authority)
 	}
 }
 

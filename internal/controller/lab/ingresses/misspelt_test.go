@@ -100,3 +100,34 @@ func TestAMisspeltValueOfAServiceChangesNothing(t *testing.T) {
 		})
 	}
 }
+
+// TestAMisspeltHealthCheckStaysAfterAStart renames keys of the health check of an Ingress that serves, before a start
+// without a memory of it.
+func TestAMisspeltHealthCheckStaysAfterAStart(t *testing.T) {
+	t.Parallel()
+	const prefix = "alb.ingress.kubernetes.io/"
+	misspelt := map[string]string{"healthcheck-path": "healthchek-path", "healthcheck-port": "healthcheck-prot",
+		"healthcheck-interval-seconds": "healthcheck-interval-second", "success-codes": "success-code"}
+	web := lab.Ingress("web", map[string]string{"healthcheck-path": "/ready", "healthcheck-port": "9090",
+		"healthcheck-interval-seconds": "20", "success-codes": "204"}, "websvc")
+	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("websvc"), web)
+	l.Settle(lab.Key("web"))
+	mark := l.Mark()
+	l.Get(web, "web")
+	for right, wrong := range misspelt {
+		web.Annotations[prefix+wrong] = web.Annotations[prefix+right]
+		delete(web.Annotations, prefix+right)
+	}
+	l.Must(l.Client.Update(t.Context(), web))
+	l.Restart()
+	for range 2 {
+		l.Settle(lab.Key("web"))
+	}
+	if w := l.Writes(mark); len(w) > 0 {
+		t.Errorf("written %v\n%s", w, strings.Join(l.Events, "\n"))
+	}
+	if text := strings.Join(l.Events, "\n"); !strings.Contains(text, prefix+"healthcheck-path is missing; existing target "+
+		"groups keep the value that they have") {
+		t.Errorf("told %s", text)
+	}
+}
