@@ -270,6 +270,24 @@ func TestListenersAndAttributesOfTheLoadBalancerThatExistsAreFactsOfTheirOwn(t *
 	}
 }
 
+func TestAttributesOfTargetGroupsAreReadWhereAsked(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.fronted()
+	k := key(stack.Ingress, "web")
+	got := f.answer(facts.NeedGroupDetails(k, "pods"), facts.NeedGroupDetails(k, "none")).Details
+	pods := got.Groups["pods"]
+	if pods == nil || pods.Protocol != "HTTP" || pods.TargetType != "ip" || pods.Attributes["stickiness.enabled"] != "false" {
+		t.Errorf("%+v", pods)
+	}
+	if none, asked := got.Groups["none"]; none != nil || !asked || len(got.Groups) != 2 {
+		t.Errorf("%+v", got.Groups)
+	}
+	if n := f.reads()["DescribeTargetGroupAttributes"]; n != 1 {
+		t.Errorf("%d reads of attributes", n)
+	}
+}
+
 func TestEveryAnswerCanBeForgotten(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -287,6 +305,7 @@ func TestEveryAnswerCanBeForgotten(t *testing.T) {
 		{Kind: facts.NeedTrustStore, Key: "x"}:                                  "DescribeTrustStores",
 		{Kind: facts.NeedStack, Key: key(stack.Ingress, "web").String()}:        "DescribeLoadBalancers",
 		{Kind: facts.NeedStackDetails, Key: key(stack.Ingress, "web").String()}: "DescribeListeners",
+		facts.NeedGroupDetails(key(stack.Ingress, "web"), "pods"):               "DescribeTargetGroupAttributes",
 	} {
 		f.answer(need)
 		f.reads()

@@ -32,7 +32,7 @@ const (
 	NeedWebACLs          NeedKind = "web-acls"         // all regional WAFv2 web ACLs by name
 	NeedAddresses        NeedKind = "addresses"        // all Elastic IP addresses
 	NeedStack            NeedKind = "stack"            // key: stack.Key string; the load balancer that exists for it
-	// key: stack.Key string; listeners, rules and attributes of that load balancer
+	// key: stack.Key string; listeners, rules and attributes of that load balancer. See NeedGroupDetails.
 	NeedStackDetails NeedKind = "stack-details"
 	NeedLoadBalancer NeedKind = "load-balancer" // key: ARN or name of a load balancer of others
 	NeedLimits       NeedKind = "limits"        // the account's limits of Elastic Load Balancing
@@ -261,4 +261,17 @@ type LoadBalancerDetails struct {
 	Rules      map[int32][]stack.Rule   // by port, besides default ones
 	// TargetGroups are the identities of the stack's target groups, by ARN.
 	TargetGroups map[string]string
+	// Groups are the target groups whose attributes were asked for, by identity; nil value = does not exist.
+	Groups map[string]*TargetGroupDetails
+}
+
+// TargetGroupDetails are the attributes of a target group, and what tells whether it can stay.
+type TargetGroupDetails struct {
+	Protocol, TargetType string
+	Attributes           map[string]string
+}
+
+// NeedGroupDetails is the need for NeedStackDetails with the attributes of a target group of the stack.
+func NeedGroupDetails(key stack.Key, id string) Need {
+	return Need{Kind: NeedStackDetails, Key: key.String() + " " + id}
 }
