@@ -216,7 +216,7 @@ var groupCombinations = []Combination{
 	}},
 	{TargetGroup, "draining of unhealthy targets", []string{drainInterval, terminates}, func(r *reading) string {
 		if r.meets(isNot(drainInterval, "0"), condition{terminates, "true", func(v string) bool { return v == "true" }}) {
-			return fmt.Sprintf("%s needs %s=false", drainInterval, terminates)
+			return fmt.Sprintf("draining of unhealthy targets needs %s=false", terminates)
 		}
 		return ""
 	}},
