@@ -92,3 +92,27 @@ spec: {ingressClassName: alb, defaultBackend: {service: {name: web, port: {numbe
 		}
 	}
 }
+
+// TestPlanNamesAnnotationOfEachAttribute has three annotations declare attributes of one target group.
+func TestPlanNamesAnnotationOfEachAttribute(t *testing.T) {
+	t.Parallel()
+	const prefix = "service.beta.kubernetes.io/aws-load-balancer-"
+	out, _, _ := lbc(t, `apiVersion: v1
+kind: Service
+metadata:
+  name: web
+  annotations:
+    `+prefix+`target-group-attributes: deregistration_delay.timeout_seconds=60
+    `+prefix+`target-group-attributes.80: stickiness.enabled=true
+    `+prefix+`proxy-protocol: "*"
+spec:
+  {type: LoadBalancer, loadBalancerClass: service.k8s.aws/nlb, selector: {a: b}, ports: [{port: 80, nodePort: 30080}]}
+`, "plan", "-")
+	for attribute, setting := range map[string]string{"deregistration_delay.timeout_seconds: 60": "target-group-attributes",
+		"stickiness.enabled: true": "target-group-attributes.80", "proxy_protocol_v2.enabled: true": "proxy-protocol"} {
+		want := "attribute " + attribute + "  ← metadata.annotations[" + prefix + setting + "] of Service default/web"
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+}

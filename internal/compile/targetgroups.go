@@ -82,6 +82,7 @@ func (b *build) buildTargetGroup(i int, want *intent.TargetGroup, source intent.
 	}
 	b.tgs = append(b.tgs, out)
 	b.trace(stack.KindTargetGroup, tg.ID, []int{i}, fields)
+	b.traceKeys(stack.KindTargetGroup, tg.ID, "Attributes", tg.AttributeSources)
 	// no binding: the plan registers the load balancer; without a Service there are no targets
 	if tg.TargetType != stack.TargetALB && tg.ServiceName != "" {
 		b.bind(i, tg, out)
