@@ -204,9 +204,10 @@ func (i *inputs) plans(ctx context.Context, s *source) (offline.Outcome, error) 
 
 // planner plans with the source's inventory and cluster, and the flags of the controller.
 func (i *inputs) planner(s *source) offline.Planner {
-	return offline.Planner{Account: s.inventory, Config: &i.config, Cluster: s.cluster, Progress: func(planned, of int) {
-		if planned > 0 && planned%progressAt == 0 {
-			fmt.Fprintf(s.errOut, "lbc: planned %d of %d load balancers\n", planned, of) //nolint:errcheck // a hint
-		}
-	}}
+	return offline.Planner{Account: s.inventory, Config: &i.config, Cluster: s.cluster, References: !s.builtIn,
+		Progress: func(planned, of int) {
+			if planned > 0 && planned%progressAt == 0 {
+				fmt.Fprintf(s.errOut, "lbc: planned %d of %d load balancers\n", planned, of) //nolint:errcheck // a hint
+			}
+		}}
 }

@@ -164,17 +164,7 @@ func TestSimulatorRefusesEachExampleOfRules(t *testing.T) {
 
 // set sets an attribute of a resource.
 func (b *bench) set(s constraint.Subject, key, value string) error {
-	arn, one := b.resources[s], map[string]string{key: value}
-	switch s.Kind {
-	case constraint.LoadBalancer:
-		return b.write(awsop.ModifyLoadBalancerAttributes{LoadBalancer: stack.Literal(stack.KindLoadBalancer, arn),
-			Attributes: one})
-	case constraint.TargetGroup:
-		return b.write(awsop.ModifyTargetGroupAttributes{TargetGroup: stack.Literal(stack.KindTargetGroup, arn),
-			Attributes: one})
-	default:
-		return b.write(awsop.ModifyListenerAttributes{Listener: stack.Literal(stack.KindListener, arn), Attributes: one})
-	}
+	return b.setAll(s, map[string]string{key: value})
 }
 
 // TestSimulatorRefusesWhatTheTableOfAttributesRefuses sets each attribute of each kind, at each resource, to many
@@ -211,34 +201,34 @@ func TestSimulatorRefusesWhatTheTableOfAttributesRefuses(t *testing.T) {
 	}
 }
 
-// described are the keys of the attributes that the simulator shows of a resource, which are all that it accepts there.
-func (b *bench) described(s constraint.Subject) (keys []string) {
+// described are the attributes that the simulator shows of a resource, whose keys are all that it accepts there.
+func (b *bench) described(s constraint.Subject) map[string]string {
 	b.Helper()
-	arn := b.resources[s]
+	arn, all := b.resources[s], map[string]string{}
 	switch s.Kind {
 	case constraint.LoadBalancer:
 		out, err := b.sim.Balancing.DescribeLoadBalancerAttributes(b.Context(),
 			&elbv2.DescribeLoadBalancerAttributesInput{LoadBalancerArn: &arn})
 		b.must(err)
 		for _, a := range out.Attributes {
-			keys = append(keys, aws.ToString(a.Key))
+			all[aws.ToString(a.Key)] = aws.ToString(a.Value)
 		}
 	case constraint.TargetGroup:
 		out, err := b.sim.Balancing.DescribeTargetGroupAttributes(b.Context(),
 			&elbv2.DescribeTargetGroupAttributesInput{TargetGroupArn: &arn})
 		b.must(err)
 		for _, a := range out.Attributes {
-			keys = append(keys, aws.ToString(a.Key))
+			all[aws.ToString(a.Key)] = aws.ToString(a.Value)
 		}
 	case constraint.Listener:
 		out, err := b.sim.Balancing.DescribeListenerAttributes(b.Context(),
 			&elbv2.DescribeListenerAttributesInput{ListenerArn: &arn})
 		b.must(err)
 		for _, a := range out.Attributes {
-			keys = append(keys, aws.ToString(a.Key))
+			all[aws.ToString(a.Key)] = aws.ToString(a.Value)
 		}
 	}
-	return keys
+	return all
 }
 
 // TestTableHasEachAttributeOfTheSimulator compares the keys of each resource: one without a row reaches AWS unchecked.
@@ -246,7 +236,7 @@ func TestTableHasEachAttributeOfTheSimulator(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	for s := range b.resources {
-		for _, key := range b.described(s) {
+		for key := range b.described(s) {
 			if !slices.ContainsFunc(constraint.Attributes, func(a constraint.Attribute) bool {
 				return a.Key == key && a.Has(s)
 			}) {
@@ -256,47 +246,36 @@ func TestTableHasEachAttributeOfTheSimulator(t *testing.T) {
 	}
 }
 
-// setAll sets attributes of a target group.
+// setAll sets attributes of a resource.
 func (b *bench) setAll(s constraint.Subject, all map[string]string) error {
-	return b.write(awsop.ModifyTargetGroupAttributes{TargetGroup: stack.Literal(stack.KindTargetGroup, b.resources[s]),
-		Attributes: all})
-}
-
-// attributesOf are the attributes of a target group.
-func (b *bench) attributesOf(s constraint.Subject) map[string]string {
-	b.Helper()
-	out, err := b.sim.Balancing.DescribeTargetGroupAttributes(b.Context(), &elbv2.DescribeTargetGroupAttributesInput{
-		TargetGroupArn: aws.String(b.resources[s])})
-	b.must(err)
-	all := map[string]string{}
-	for _, a := range out.Attributes {
-		all[aws.ToString(a.Key)] = aws.ToString(a.Value)
+	arn := b.resources[s]
+	switch s.Kind {
+	case constraint.LoadBalancer:
+		return b.write(awsop.ModifyLoadBalancerAttributes{LoadBalancer: stack.Literal(stack.KindLoadBalancer, arn),
+			Attributes: all})
+	case constraint.TargetGroup:
+		return b.write(awsop.ModifyTargetGroupAttributes{TargetGroup: stack.Literal(stack.KindTargetGroup, arn),
+			Attributes: all})
+	default:
+		return b.write(awsop.ModifyListenerAttributes{Listener: stack.Literal(stack.KindListener, arn), Attributes: all})
 	}
-	return all
 }
 
-// TestSimulatorRefusesExactlyTheCombinationsOfTheTable sets each pair of attributes that are admitted alone, at target
-// groups of each protocol.
+// secondary is an attribute that cannot be set back.
+const secondary = "secondary_ips.auto_assigned.per_subnet"
+
+// TestSimulatorRefusesExactlyTheCombinationsOfTheTable sets each pair of attributes that are admitted alone, at load
+// balancers of each type and target groups of each protocol.
 func TestSimulatorRefusesExactlyTheCombinationsOfTheTable(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.group("TLS")
 	refused := 0
 	for s := range b.resources {
-		if s.Kind != constraint.TargetGroup {
+		if s.Kind == constraint.Listener {
 			continue
 		}
-		var single []map[string]string
-		defaults := b.attributesOf(s)
-		for at := range constraint.Attributes {
-			a := &constraint.Attributes[at]
-			for _, v := range []string{"true", "false", "on", "off", "0", "1", "30", "5", "lb_cookie", "app_cookie", "source_ip",
-				"a", "weighted_random", "least_outstanding_requests", "round_robin"} {
-				if a.Kind == constraint.TargetGroup && constraint.OfAttribute(s, a.Key, v).Problem == "" {
-					single = append(single, map[string]string{a.Key: v})
-				}
-			}
-		}
+		defaults, single := b.described(s), b.admitted(s)
 		for _, x := range single {
 			for _, y := range single {
 				all := maps.Clone(x)
@@ -304,13 +283,21 @@ func TestSimulatorRefusesExactlyTheCombinationsOfTheTable(t *testing.T) {
 				key, _ := constraint.OfAttributes(constraint.AttributeSet{Subject: s, All: all})
 				err := b.setAll(s, all)
 				if (err != nil) != (key != "") {
-					t.Errorf("%s %v: the table says %q, the simulator %v", s.Protocol, all, key, err)
+					t.Errorf("%+v %v: the table says %q, the simulator %v", s, all, key, err)
 				}
 				if err != nil {
 					refused++
 					continue
 				}
-				b.must(b.setAll(s, defaults))
+				before := map[string]string{}
+				for key := range all {
+					if v, shown := defaults[key]; shown {
+						before[key] = v
+					}
+				}
+				if len(before) > 0 {
+					b.must(b.setAll(s, before))
+				}
 			}
 		}
 	}
@@ -319,17 +306,105 @@ func TestSimulatorRefusesExactlyTheCombinationsOfTheTable(t *testing.T) {
 	}
 }
 
-func TestSimulatorRefusesEachExampleOfCombinations(t *testing.T) {
+// existing reads the attributes that a resource has now.
+func (b *bench) existing(s constraint.Subject) func() (map[string]string, bool) {
+	all := b.described(s)
+	return func() (map[string]string, bool) { return all, true }
+}
+
+// TestSimulatorRefusesExactlyTheChangesOfTheTable sets one attribute after the other of each pair.
+func TestSimulatorRefusesExactlyTheChangesOfTheTable(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.group("TLS")
+	refused := 0
+	for s := range b.resources {
+		if s.Kind != constraint.TargetGroup {
+			continue
+		}
+		defaults, single := b.described(s), b.admitted(s)
+		for _, first := range single {
+			if b.setAll(s, first) != nil {
+				continue
+			}
+			existing := b.existing(s)
+			for _, then := range single {
+				key, _ := constraint.OfAttributes(constraint.AttributeSet{Subject: s, All: then, Existing: existing})
+				err := b.setAll(s, then)
+				if (err != nil) != (key != "") {
+					t.Errorf("%+v %v after %v: the table says %q, the simulator %v", s, then, first, key, err)
+				}
+				if err != nil {
+					refused++
+					continue
+				}
+				b.must(b.setAll(s, defaults))
+				b.must(b.setAll(s, first))
+			}
+			b.must(b.setAll(s, defaults))
+		}
+	}
+	if refused == 0 {
+		t.Error("no change is refused")
+	}
+}
+
+// admitted are single attributes of a resource that the table admits alone.
+func (b *bench) admitted(s constraint.Subject) (single []map[string]string) {
+	for at := range constraint.Attributes {
+		a := &constraint.Attributes[at]
+		for _, v := range []string{"", "true", "false", "on", "off", "0", "1", "30", "5", "lb_cookie", "app_cookie",
+			"source_ip", "a", "weighted_random", "least_outstanding_requests", "round_robin"} {
+			if a.Has(s) && a.Key != secondary && constraint.OfAttribute(s, a.Key, v).Problem == "" {
+				single = append(single, map[string]string{a.Key: v})
+			}
+		}
+	}
+	return single
+}
+
+func TestSimulatorRefusesEachExampleOfCombinations(t *testing.T) {
+	t.Parallel()
 	for at := range constraint.Combinations {
+		b := newBench(t)
+		b.group("TLS")
 		c := &constraint.Combinations[at]
-		for _, s := range example.Combinations[c.Name] {
-			if key, _ := constraint.OfAttributes(s); key != c.Key {
-				t.Errorf("%s: the table leaves out %q", c.Name, key)
+		examples := slices.Concat(example.Combinations[c.Name], example.Changes[c.Name])
+		if len(examples) == 0 && c.Name != "algorithm beside control port" { // no group of the bench has one
+			t.Errorf("%s has no example", c.Name)
+		}
+		for _, s := range examples {
+			before := b.described(s.Subject)
+			if s.Existing != nil {
+				all, _ := s.Existing()
+				b.must(b.setAll(s.Subject, all))
+				s.Existing = b.existing(s.Subject)
+			}
+			if key, _ := constraint.OfAttributes(s); !slices.Contains(c.Keys, key) {
+				t.Errorf("%s: the table leaves out %q of %v", c.Name, key, s.All)
 			}
 			b.refused(c.Name, s.All, b.setAll(s.Subject, s.All))
+			if c.Kind == constraint.TargetGroup {
+				b.must(b.setAll(s.Subject, before))
+			}
+		}
+	}
+}
+
+// TestSimulatorTakesWhatHasNoEffect sets the examples of attributes that other settings switch off: AWS says nothing.
+func TestSimulatorTakesWhatHasNoEffect(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	for at := range constraint.Idles {
+		row := &constraint.Idles[at]
+		if len(example.Idles[row.Name]) == 0 {
+			t.Errorf("%s has no example", row.Name)
+		}
+		for _, s := range example.Idles[row.Name] {
+			b.must(b.setAll(s.Subject, s.All))
+			if found := constraint.WithoutEffect(s); len(found) != 1 || !slices.Contains(row.Keys, found[0].Key) {
+				t.Errorf("%s: the table has %+v of %v", row.Name, found, s.All)
+			}
 		}
 	}
 }

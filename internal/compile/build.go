@@ -226,7 +226,7 @@ func (b *build) run() {
 	}
 	b.settings = b.mergeShared()
 	b.lb = stack.LoadBalancer{ID: stack.LoadBalancerIdentity, Type: b.e.Type}
-	shares := b.settings.existing.Set && !b.settings.adopted.Set && !b.keep.Settings
+	shares := b.sharesLoadBalancer()
 	switch {
 	case shares:
 		b.shareLoadBalancer()

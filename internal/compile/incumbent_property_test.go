@@ -31,6 +31,7 @@ type groupOfMembers struct {
 	built    map[string]version // of members by name, what the load balancer is built of
 	order    []string           // members in the order in which they joined
 	aside    []string           // members that are set aside now
+	inAWS    map[string]string  // attributes of the load balancer: AWS keeps those that nobody declares any more
 }
 
 // version is a member with what it declares.
@@ -68,6 +69,7 @@ func (g *groupOfMembers) draw(t *rapid.T, name string, created int64, order int3
 			g.declared[name][s.name] = v
 		}
 	}
+	g.addBuckets(&m)
 	if rapid.IntRange(0, 4).Draw(t, "login") == 0 {
 		m.Routes[0].Authentication = []intent.Action{
 			{Type: stack.ActionValidateJWT, JWT: &stack.ValidateJWT{Issuer: "https://" + name, JWKSEndpoint: "https://" +
@@ -85,6 +87,17 @@ func (g *groupOfMembers) draw(t *rapid.T, name string, created int64, order int3
 		m.Listeners = append(m.Listeners, l)
 	}
 	return m
+}
+
+// addBuckets declares a bucket with each family of logs that a member enables: AWS refuses logs without one.
+func (g *groupOfMembers) addBuckets(m *intent.Member) {
+	for _, family := range []string{"access_logs.s3.", "connection_logs.s3.", "health_check_logs.s3."} {
+		if _, has := m.Settings.Attributes[family+"bucket"]; has || m.Settings.Attributes[family+"enabled"].Value != "true" {
+			continue
+		}
+		put(&m.Settings.Attributes, family+"bucket", set(m, "load-balancer-attributes", "ours"))
+		g.declared[m.Object.Name]["attribute/"+family+"bucket"] = "ours"
+	}
 }
 
 // closes reports whether a member is on a port and asks for security groups that it does not get.
@@ -134,12 +147,14 @@ func (g *groupOfMembers) compile(t *rapid.T) {
 	f.WebACLs = map[string]string{"edge": "arn:named-edge", "strict": "arn:named-strict"}
 	if g.stack != nil {
 		f = standingListeners(asFacts(f, g.stack), g.stack)
+		f.Details.Attributes = maps.Clone(g.inAWS)
 	}
 	r := Compile(e, f, config(), g.memory)
 	if r.Stack == nil {
 		t.Fatalf("no stack: %v", r.Diagnostics)
 	}
 	g.stack, g.memory = r.Stack, r.Memory
+	maps.Copy(g.inAWS, r.Stack.LoadBalancers[0].Attributes)
 	g.build(r.Diagnostics)
 	g.checkClosed(t)
 }
@@ -223,7 +238,7 @@ func TestNoMemberLoosensWhatAnotherGuardsWhateverTheyDo(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		g := &groupOfMembers{declared: map[string]map[string]string{}, closed: map[int32][]string{},
-			built: map[string]version{}}
+			built: map[string]version{}, inAWS: map[string]string{}}
 		for _, s := range guardingSettings() { // of many at once each is rarely seen, as some hide others
 			if rapid.Bool().Draw(t, "with "+s.name) {
 				g.settings = append(g.settings, s)

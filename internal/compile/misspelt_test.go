@@ -161,7 +161,7 @@ func TestWithoutMemoryMisspeltCheckStays(t *testing.T) {
 		member := func(n int32) intent.Member { return ingress("shop", "web", misspell(setting), checked(n)) }
 		fresh := member(2)
 		group := targetGroupsOf(&fresh)[0]
-		f.Details = &facts.LoadBalancerDetails{Checked: map[string]facts.CheckedGroup{group.ID: {Protocol: group.Protocol,
+		f.Details = &facts.LoadBalancerDetails{Groups: map[string]facts.TargetGroupDetails{group.ID: {Protocol: group.Protocol,
 			ProtocolVersion: group.ProtocolVersion, HealthCheck: had}}}
 		var memory *Memory
 		for n, threshold := range []int32{2, 3} {
@@ -183,7 +183,7 @@ func TestWithoutMemoryMisspeltCheckStays(t *testing.T) {
 			}
 			memory = r.Memory
 		}
-		f.Details.Checked = nil
+		f.Details.Groups = nil
 		for what, f := range map[string]facts.Facts{"a new target group": f, "a new load balancer": account()} {
 			r := Compile(loadBalancer(member(2)), f, config(), nil)
 			if h := mustBuild(t, r).TargetGroups[0].HealthCheck; h != declared {

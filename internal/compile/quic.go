@@ -28,15 +28,18 @@ func (b *build) attributesOf(i int, tg *intent.TargetGroup, source intent.Source
 	if !quic(tg.Protocol) {
 		return b.groupAttributes(i, tg, source)
 	}
+	own := *tg
 	out := maps.Clone(tg.Attributes)
 	for _, key := range slices.Sorted(maps.Keys(quicAttributes)) {
 		value, declared := out[key]
 		if delete(out, key); declared && value != quicAttributes[key] {
-			b.note(i, diag.New(b.members[i].Object, source.Path(), diag.IgnoredSetting,
-				fmt.Sprintf("target group attribute %s=%s has no effect on the %s port %d: AWS allows %s only", key, value,
-					tg.Protocol, tg.Port, quicAttributes[key]),
-				"nothing to do, or declare it only for the other ports").In(diag.Route))
+			_, d := b.ofAttribute(attributeSource(tg, key, source), []int{i}, diag.IgnoredSetting)
+			d.Text = fmt.Sprintf("target group attribute %s=%s has no effect on the %s port %d: AWS allows %s only", key,
+				value, tg.Protocol, tg.Port, quicAttributes[key])
+			d.Remedy = "nothing to do, or declare it only for the other ports"
+			b.note(i, d.In(diag.Route))
 		}
 	}
-	return out
+	own.Attributes = out
+	return b.groupAttributes(i, &own, source)
 }

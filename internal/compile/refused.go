@@ -183,18 +183,9 @@ func misspeltAttribute(s constraint.Subject, key, value string) (meant string, r
 	return meant, constraint.Refusal{Problem: "attribute " + key + " is unknown", Remedy: "did you mean " + meant + "?"}
 }
 
-// noteRefused reports an attribute that is left out, on the object that sets it, or where none of the members does on
-// the first of them. If the attribute protects, a member that does not serve yet is quarantined.
+// noteRefused reports an attribute that is left out. If the attribute protects, a member that does not serve yet is
+// quarantined.
 func (b *build) noteRefused(r constraint.Refusal, source intent.Source, among []int, protects bool) {
-	i := slices.IndexFunc(among, func(i int) bool { return b.members[i].Object == source.Object() })
-	switch {
-	case i >= 0:
-		i = among[i]
-	case len(among) > 0:
-		i = among[0]
-	default:
-		return
-	}
 	code := diag.InvalidAnnotation
 	switch {
 	case r.Unfit: // often declared for all ports or target groups at once
@@ -202,12 +193,11 @@ func (b *build) noteRefused(r constraint.Refusal, source intent.Source, among []
 	case source.OfConfiguration():
 		code = diag.InvalidConfiguration
 	}
-	path := source.Place()
-	if source.Object() == b.members[i].Object {
-		path = source.Path()
+	i, d := b.ofAttribute(source, among, code)
+	if i < 0 {
+		return
 	}
-	d := diag.New(b.members[i].Object, path, code,
-		r.Problem+"; the controller does not set it, all other settings take effect", r.Remedy).In(diag.AddOn)
+	d.Text, d.Remedy = r.Problem+"; the controller does not set it, all other settings take effect", r.Remedy
 	if protects && !r.Unfit {
 		d.Text = r.Problem
 		b.withoutGuard(i, d, "the controller does not set it, and without it the load balancer serves unprotected; all "+
@@ -247,35 +237,4 @@ func (b *build) checkZones(member int, source intent.Source) {
 			strings.Join(swapped, ", "),
 		Remedy: "leave the zone first, by naming the other subnets alone, and add the new subnet after that; or " +
 			"keep the subnet"})
-}
-
-// listenerAttributes are the attributes of a port that AWS allows.
-func (b *build) listenerAttributes(p *port) map[string]string {
-	return b.admitted(constraint.Subject{Kind: constraint.Listener, Protocol: p.protocol}, p.attributes,
-		func(k string) intent.Source { return p.attrSource[k] }, p.members)
-}
-
-// loadBalancerAttributes returns the attributes of the load balancer that AWS accepts.
-func (b *build) loadBalancerAttributes() map[string]string {
-	s := constraint.Subject{Kind: constraint.LoadBalancer, Type: b.e.Type}
-	return b.admitted(s, b.settings.attributes, func(k string) intent.Source { return b.settings.attributesSource[k] },
-		b.group.All())
-}
-
-// groupAttributes returns the attributes of a target group that AWS accepts.
-func (b *build) groupAttributes(i int, tg *intent.TargetGroup, source intent.Source) map[string]string {
-	s := constraint.Subject{Kind: constraint.TargetGroup, Protocol: tg.Protocol, TargetType: tg.TargetType}
-	if tg.AttributesSource.Path() != "" {
-		source = tg.AttributesSource
-	}
-	out := b.admitted(s, tg.Attributes, func(string) intent.Source { return source }, []int{i})
-	for {
-		key, refusal := constraint.OfAttributes(constraint.AttributeSet{Subject: s, ControlPort: tg.ControlPort, All: out})
-		if key == "" {
-			return out
-		}
-		out = maps.Clone(out)
-		delete(out, key)
-		b.noteRefused(refusal, source, []int{i}, false)
-	}
 }

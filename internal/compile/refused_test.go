@@ -70,8 +70,8 @@ func TestRefusedAttributeIsLeftOutAlone(t *testing.T) {
 	t.Parallel()
 	m := ingress("shop", "a", func(m *intent.Member) {
 		m.Settings.Attributes = map[string]intent.Field[string]{}
-		for k, v := range map[string]string{"idle_timeout.timeout_seconds": "9999", "routing.http2.enabled": "false",
-			"stickiness.enabled": "true", "new.attribute": "x"} {
+		for k, v := range map[string]string{"idle_timeout.timeout_seconds": "9999",
+			"routing.http.preserve_host_header.enabled": "false", "stickiness.enabled": "true", "new.attribute": "x"} {
 			m.Settings.Attributes[k] = set(m, "load-balancer-attributes", v)
 		}
 		m.Listeners[0].Attributes = map[string]intent.Field[string]{
@@ -80,12 +80,13 @@ func TestRefusedAttributeIsLeftOutAlone(t *testing.T) {
 		}
 		g := m.Routes[0].Actions[0].Backends[0].TargetGroup
 		g.Attributes = map[string]string{"tcp.idle_timeout.seconds": "350", "slow_start.duration_seconds": "30"}
-		g.AttributesSource = intent.At(m.Object, "metadata.annotations[alb.ingress.kubernetes.io/target-group-attributes]")
+		from := intent.At(m.Object, "metadata.annotations[alb.ingress.kubernetes.io/target-group-attributes]")
+		g.AttributeSources = map[string]intent.Source{"tcp.idle_timeout.seconds": from, "slow_start.duration_seconds": from}
 	})
 	r := Compile(loadBalancer(m), account(), config(), nil)
 	s := mustBuild(t, r)
 	same(t, "load balancer", []string{fmt.Sprint(s.LoadBalancers[0].Attributes)},
-		[]string{"map[new.attribute:x routing.http2.enabled:false]"})
+		[]string{"map[new.attribute:x routing.http.preserve_host_header.enabled:false]"})
 	same(t, "listener", []string{fmt.Sprint(s.Listeners[0].Attributes)},
 		[]string{"map[routing.http.response.x_frame_options.header_value:DENY]"})
 	same(t, "target group", []string{fmt.Sprint(s.TargetGroups[0].Attributes)},

@@ -83,6 +83,7 @@ func (b *build) buildTargetGroup(i int, want *intent.TargetGroup, source intent.
 	}
 	b.tgs = append(b.tgs, out)
 	b.trace(stack.KindTargetGroup, tg.ID, []int{i}, fields)
+	b.traceKeys(stack.KindTargetGroup, tg.ID, "Attributes", tg.AttributeSources)
 	// no binding: the plan registers the load balancer; without a Service there are no targets
 	if tg.TargetType != stack.TargetALB && tg.ServiceName != "" {
 		b.bind(i, tg, out)
@@ -113,7 +114,7 @@ func (b *build) checkedAsBefore(i int, tg *intent.TargetGroup) *intent.TargetGro
 	if d == nil {
 		return tg
 	}
-	have, ok := d.Checked[tg.ID]
+	have, ok := d.Groups[tg.ID]
 	if !ok || have.Protocol != tg.Protocol || have.ProtocolVersion != tg.ProtocolVersion {
 		return tg
 	}

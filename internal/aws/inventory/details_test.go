@@ -270,6 +270,26 @@ func TestListenersAndAttributesOfTheLoadBalancerThatExistsAreFactsOfTheirOwn(t *
 	}
 }
 
+func TestAttributesOfTargetGroupsAreReadWhereAsked(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.fronted()
+	k := key(stack.Ingress, "web")
+	got := f.answer(facts.NeedGroupDetails(k, "pods"), facts.NeedGroupDetails(k, "none")).Details
+	if pods := got.Groups["pods"]; pods.Protocol != "HTTP" || pods.TargetType != "ip" {
+		t.Errorf("%+v", pods)
+	}
+	if of := got.GroupAttributes["pods"]; of["stickiness.enabled"] != "false" {
+		t.Errorf("%v", of)
+	}
+	if none, asked := got.GroupAttributes["none"]; none != nil || !asked || len(got.GroupAttributes) != 2 {
+		t.Errorf("%+v", got.GroupAttributes)
+	}
+	if n := f.reads()["DescribeTargetGroupAttributes"]; n != 1 {
+		t.Errorf("%d reads of attributes", n)
+	}
+}
+
 func TestEveryAnswerCanBeForgotten(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -287,6 +307,7 @@ func TestEveryAnswerCanBeForgotten(t *testing.T) {
 		{Kind: facts.NeedTrustStore, Key: "x"}:                                  "DescribeTrustStores",
 		{Kind: facts.NeedStack, Key: key(stack.Ingress, "web").String()}:        "DescribeLoadBalancers",
 		{Kind: facts.NeedStackDetails, Key: key(stack.Ingress, "web").String()}: "DescribeListeners",
+		facts.NeedGroupDetails(key(stack.Ingress, "web"), "pods"):               "DescribeTargetGroupAttributes",
 	} {
 		f.answer(need)
 		f.reads()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
@@ -111,7 +112,7 @@ func (i *Inventory) answer(ctx context.Context, kind facts.NeedKind, keys []stri
 	case facts.NeedStack:
 		return i.stackFacts(ctx, keys[0])
 	case facts.NeedStackDetails:
-		return i.stackDetailFacts(ctx, keys[0])
+		return i.stackDetailFacts(ctx, keys)
 	case facts.NeedStackWebACL:
 		return i.stackWebACLFacts(ctx, keys[0])
 	case facts.NeedLimits:
@@ -234,24 +235,37 @@ func balancerFacts(lb *awsop.LoadBalancer) facts.LoadBalancer {
 }
 
 // stackDetailFacts answers from the read that the diff of the stack needs too, so the diff does not repeat it.
-func (i *Inventory) stackDetailFacts(ctx context.Context, name string) (put func(*facts.Facts), err error) {
+func (i *Inventory) stackDetailFacts(ctx context.Context, names []string) (put func(*facts.Facts), err error) {
+	name, _, _ := strings.Cut(names[0], " ")
 	key, err := stack.ParseKey(name)
 	if err != nil {
 		return nil, err
 	}
-	// Attributes are read only if the desired load balancer declares some: this one does.
-	managed := stack.LoadBalancer{ID: stack.LoadBalancerIdentity, Attributes: map[string]string{"": ""}}
-	o, err := i.Observed(ctx, key, &stack.Stack{Key: key, LoadBalancers: []stack.LoadBalancer{managed}})
+	// Attributes are read only if the desired resource declares some: these do.
+	some := map[string]string{"": ""}
+	managed := stack.LoadBalancer{ID: stack.LoadBalancerIdentity, Attributes: some}
+	desired := &stack.Stack{Key: key, LoadBalancers: []stack.LoadBalancer{managed}}
+	d := &facts.LoadBalancerDetails{Listeners: map[int32]stack.Listener{}, Rules: map[int32][]stack.Rule{},
+		TargetGroups: map[string]string{}, Groups: map[string]facts.TargetGroupDetails{},
+		GroupAttributes: map[string]map[string]string{}}
+	for _, name := range names {
+		if _, id, ofGroup := strings.Cut(name, " "); ofGroup {
+			desired.TargetGroups = append(desired.TargetGroups, stack.TargetGroup{ID: id, Attributes: some})
+			d.GroupAttributes[id] = nil
+		}
+	}
+	o, err := i.Observed(ctx, key, desired)
 	if err != nil {
 		return nil, err
 	}
-	d := &facts.LoadBalancerDetails{Listeners: map[int32]stack.Listener{}, Rules: map[int32][]stack.Rule{},
-		TargetGroups: map[string]string{}, Checked: map[string]facts.CheckedGroup{}}
 	for n := range o.TargetGroups {
 		tg := &o.TargetGroups[n]
 		d.TargetGroups[tg.ARN] = tg.ID
-		d.Checked[tg.ID] = facts.CheckedGroup{Protocol: tg.Protocol, ProtocolVersion: tg.ProtocolVersion,
-			HealthCheck: tg.HealthCheck}
+		d.Groups[tg.ID] = facts.TargetGroupDetails{Protocol: tg.Protocol, ProtocolVersion: tg.ProtocolVersion,
+			TargetType: tg.TargetType, HealthCheck: tg.HealthCheck}
+		if _, asked := d.GroupAttributes[tg.ID]; asked {
+			d.GroupAttributes[tg.ID] = tg.Attributes
+		}
 	}
 	if at := slices.IndexFunc(o.LoadBalancers, func(lb awsop.LoadBalancer) bool { return lb.ID == managed.ID }); at >= 0 {
 		lb := o.LoadBalancers[at]
@@ -334,7 +348,8 @@ func (i *Inventory) InvalidateFacts(needs ...facts.Need) {
 		case facts.NeedTrustStore:
 			i.trustStores.Forget()
 		case facts.NeedStack, facts.NeedStackDetails, facts.NeedStackWebACL:
-			if key, err := stack.ParseKey(n.Key); err == nil {
+			name, _, _ := strings.Cut(n.Key, " ")
+			if key, err := stack.ParseKey(name); err == nil {
 				i.invalidate(key)
 			}
 		}

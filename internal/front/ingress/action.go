@@ -52,10 +52,45 @@ func (t *translation) actionOf(k annotation.Key) *annotation.Action {
 			t.read.Invalid(k, problem, actionExamples[stack.ActionType(field.Value.Type)])
 		} else {
 			j = &field.Value
+			t.noteIdle(k, j)
 		}
 	}
 	t.actions[k] = j
 	return j
+}
+
+// noteIdle notes the parts of a valid action that another part switches off.
+func (t *translation) noteIdle(k annotation.Key, j *annotation.Action) {
+	kind := stack.ActionType(j.Type)
+	for _, part := range []struct {
+		name string
+		set  bool
+		of   stack.ActionType
+	}{
+		{"forwardConfig", j.Forward != nil, stack.ActionForward},
+		{"targetGroupARN", j.TargetGroupARN != nil, stack.ActionForward},
+		{"targetGroupName", j.TargetGroupName != nil, stack.ActionForward},
+		{"redirectConfig", j.Redirect != nil, stack.ActionRedirect},
+		{"fixedResponseConfig", j.FixedResponse != nil, stack.ActionFixedResponse},
+	} {
+		if part.set && part.of != kind {
+			t.read.Ignored(k, fmt.Sprintf("%s of annotation %s has no effect: the action is of type %s", part.name, k, kind),
+				"remove it, or change the type to "+string(part.of))
+		}
+	}
+	if j.Forward == nil || kind != stack.ActionForward || j.Forward.Stickiness == nil {
+		return
+	}
+	s := j.Forward.Stickiness
+	switch enabled := ptr.Deref(s.Enabled, false); {
+	case enabled && len(j.Forward.TargetGroups) == 1:
+		t.read.Ignored(k, fmt.Sprintf("targetGroupStickinessConfig of annotation %s has no effect: the forward has one "+
+			"target group", k), fmt.Sprintf("for sticky targets, set annotation %s: stickiness.enabled=true; or remove it",
+			annotation.TargetGroupAttributes))
+	case !enabled && s.DurationSeconds != nil:
+		t.read.Ignored(k, fmt.Sprintf("durationSeconds of targetGroupStickinessConfig of annotation %s has no effect "+
+			"without enabled", k), `add "enabled":true, or remove it`)
+	}
 }
 
 // actionExamples are remedies for actions by type. For an unknown type, the remedy is that of the table.

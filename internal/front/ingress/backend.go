@@ -130,13 +130,12 @@ func (t *translation) newTargetGroup(id string, svc *corev1.Service, written, at
 		Protocol:        read.String(annotation.BackendProtocol).Or(protocolHTTP),
 		ProtocolVersion: read.String(annotation.BackendProtocolVersion).Or("HTTP1"),
 		IPv6:            slices.Contains(svc.Spec.IPFamilies, corev1.IPv6Protocol),
-		Attributes:      read.Attributes(annotation.TargetGroupAttributes).Value, AttributesSource: read.Attributes(
-			annotation.TargetGroupAttributes).Source,
-		Tags: t.targetGroupTags(object, svc),
+		Tags:            t.targetGroupTags(object, svc),
 		MultiCluster: t.read.Bool(annotation.MultiCluster).Value || annotation.NewReader(t.findings, object, svc.Annotations).
 			Bool(annotation.MultiCluster).Value,
 		Source: t.here(at),
 	}
+	g.SetAttributes(intent.Entries(read.Attributes(annotation.TargetGroupAttributes)))
 	g.Port, g.TargetPort = serviceport.Target(port, g.TargetType)
 	if g.TargetType == stack.TargetInstance {
 		if g.Port == 0 {

@@ -76,6 +76,7 @@ func (t *translation) routes(most int) []intent.Route {
 			break
 		}
 	}
+	t.noteRegex()
 	return out
 }
 

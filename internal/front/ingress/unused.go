@@ -52,6 +52,21 @@ func (t *translation) noteUnused() {
 	}
 }
 
+// noteRegex notes the annotation for regular expressions if no path can be one.
+func (t *translation) noteRegex() {
+	if !t.lenient(annotation.RegexPathMatch) || slices.ContainsFunc(t.ingress.Spec.Rules, func(
+		r networkingv1.IngressRule) bool {
+		return r.HTTP != nil && slices.ContainsFunc(r.HTTP.Paths, func(p networkingv1.HTTPIngressPath) bool {
+			return path{HTTPIngressPath: p}.pathType() == networkingv1.PathTypeImplementationSpecific
+		})
+	}) {
+		return
+	}
+	t.read.Ignored(annotation.RegexPathMatch, fmt.Sprintf("annotation %s has no effect: no path of the Ingress has "+
+		"pathType ImplementationSpecific", annotation.RegexPathMatch),
+		"set that pathType at paths that are regular expressions, or remove the annotation")
+}
+
 // grouped reports whether the Ingress is in a group, or may be.
 func (t *translation) grouped() bool {
 	id, d := groupOf(t.class, t.ingress)

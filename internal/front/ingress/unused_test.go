@@ -1,6 +1,7 @@
 package ingress
 
 import (
+	"strings"
 	"testing"
 
 	networkingv1 "k8s.io/api/networking/v1"
@@ -25,5 +26,67 @@ func TestActionThatNoBackendNamesIsNoted(t *testing.T) {
 	if len(found) != 2 || found[0].Path != annotation.Key(key("spare")).Path() || found[1].Path != annotation.Key(
 		key("unused")).Path() || found[1].Class != diag.Note {
 		t.Errorf("found %v", found)
+	}
+}
+
+// TestUnusedRegexPathMatchIsNoted has path types with and without paths that can be regular expressions.
+func TestUnusedRegexPathMatchIsNoted(t *testing.T) {
+	t.Parallel()
+	for kind, want := range map[networkingv1.PathType]int{networkingv1.PathTypePrefix: 1, networkingv1.PathTypeExact: 1,
+		networkingv1.PathTypeImplementationSpecific: 0} {
+		for value, wants := range map[string]int{"true": want, "false": 0} {
+			ing := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web",
+				Annotations: map[string]string{string(annotation.RegexPathMatch): value}},
+				Spec: networkingv1.IngressSpec{Rules: []networkingv1.IngressRule{{Host: "a.example.com",
+					IngressRuleValue: networkingv1.IngressRuleValue{HTTP: &networkingv1.HTTPIngressRuleValue{
+						Paths: []networkingv1.HTTPIngressPath{{Path: "/web", PathType: &kind}}}}}}}}
+			f := &annotation.Findings{}
+			tr := &translation{ingress: ing, findings: f, read: annotation.NewReader(f, Object(ing), ing.Annotations)}
+			tr.noteRegex()
+			found := f.List()
+			if len(found) != wants || wants > 0 && (found[0].Path != annotation.RegexPathMatch.Path() ||
+				found[0].Code != diag.IgnoredSetting) {
+				t.Errorf("%s, %s: %v", kind, value, found)
+			}
+		}
+	}
+}
+
+// TestIdlePartsOfActionsAreNoted has parts of actions that their type, or another part, switches off.
+func TestIdlePartsOfActionsAreNoted(t *testing.T) {
+	t.Parallel()
+	const one = `{"targetGroupName":"a"}`
+	forwards := func(groups, stickiness string) string {
+		return `{"type":"forward","forwardConfig":{"targetGroups":[` + groups + `],"targetGroupStickinessConfig":{` +
+			stickiness + `}}}`
+	}
+	const two = `{"targetGroupName":"a","weight":1},{"targetGroupName":"b","weight":1}`
+	for action, want := range map[string]string{
+		forwards(one, `"enabled":true,"durationSeconds":60`):  "the forward has one target group",
+		forwards(two, `"enabled":true,"durationSeconds":60`):  "",
+		forwards(two, `"enabled":false,"durationSeconds":60`): "has no effect without enabled",
+		forwards(two, `"durationSeconds":60`):                 "has no effect without enabled",
+		forwards(one, `"enabled":false`):                      "",
+		`{"type":"forward","targetGroupARN":"arn:a"}`:         "",
+		`{"type":"redirect","redirectConfig":{"statusCode":"HTTP_301"},"forwardConfig":{"targetGroups":[` + one + `]}}`: "" +
+			"forwardConfig of annotation",
+		`{"type":"fixed-response","fixedResponseConfig":{"statusCode":"503"},"targetGroupARN":"arn:a"}`: "" +
+			"targetGroupARN of annotation",
+		`{"type":"forward","targetGroupARN":"arn:a","redirectConfig":{"statusCode":"HTTP_301"}}`: "the action is of type forward",
+	} {
+		k := annotation.Actions.For("a")
+		ing := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web",
+			Annotations: map[string]string{string(k): action}}}
+		f := &annotation.Findings{}
+		tr := &translation{ingress: ing, findings: f, read: annotation.NewReader(f, Object(ing), ing.Annotations),
+			actions: map[annotation.Key]*annotation.Action{}}
+		if tr.actionOf(k) == nil {
+			t.Errorf("%s: %v", action, f.List())
+		}
+		found := f.List()
+		if want == "" && len(found) > 0 || want != "" && (len(found) != 1 || found[0].Code != diag.IgnoredSetting ||
+			found[0].Path != k.Path() || !strings.Contains(found[0].Text, want)) {
+			t.Errorf("%s: %v, want %q", action, found, want)
+		}
 	}
 }

@@ -45,12 +45,11 @@ func (t *translation) newTargetGroup(id string, svc *corev1.Service, port corev1
 		ID: id, Object: owner.Object(t.service), ServiceNamespace: svc.Namespace, ServiceName: svc.Name,
 		ServiceUID:  string(svc.UID),
 		ServicePort: strconv.Itoa(int(port.Port)), TargetType: targetType, Protocol: protocol,
-		Attributes: t.targetGroupAttributes(port.Port), AttributesSource: t.read.Attributes(
-			annotation.ServiceTGAttributes).Source,
 		Tags:         nonEmptyMap(t.read.Map(annotation.ServiceTags).Value),
 		MultiCluster: t.read.Bool(annotation.ServiceMultiCluster).Value,
 		Source:       t.here(at),
 	}
+	g.SetAttributes(t.targetGroupAttributes(port.Port))
 	t.families(g, svc)
 	g.Port, g.TargetPort = serviceport.Target(port, targetType)
 	if targetType == stack.TargetInstance {
@@ -138,35 +137,36 @@ func (t *translation) targetType(svc *corev1.Service, port corev1.ServicePort, a
 
 // targetGroupAttributes are, in ascending precedence: proxy protocol off, the general annotation, that of the port, the
 // proxy protocol annotations. proxy_protocol_v2.enabled is always among them.
-func (t *translation) targetGroupAttributes(port int32) map[string]string {
-	out := map[string]string{proxyProtocolEnabled: "false"}
-	maps.Copy(out, t.read.Attributes(annotation.ServiceTGAttributes).Value)
+func (t *translation) targetGroupAttributes(port int32) map[string]intent.Field[string] {
+	out := map[string]intent.Field[string]{proxyProtocolEnabled: {Value: "false"}}
+	maps.Copy(out, intent.Entries(t.read.Attributes(annotation.ServiceTGAttributes)))
 	k := annotation.ServicePortTGAttributes.For(strconv.Itoa(int(port)))
-	for name, value := range t.read.Attributes(k).Value {
-		if value != "" {
-			out[name] = value
+	for name, f := range intent.Entries(t.read.Attributes(k)) {
+		if f.Value != "" {
+			out[name] = f
 		}
 	}
 	if f := t.read.List(annotation.ServiceProxyProtocolPorts); f.Set {
-		out[proxyProtocolEnabled] = strconv.FormatBool(slices.Contains(t.proxyProtocolPorts(f.Value), port))
+		out[proxyProtocolEnabled] = intent.Of(strconv.FormatBool(slices.Contains(t.proxyProtocolPorts(f.Value), port)),
+			f.Source)
 	}
-	if t.read.String(annotation.ServiceProxyProtocol).Set {
-		out[proxyProtocolEnabled] = "true"
+	if f := t.read.String(annotation.ServiceProxyProtocol); f.Set {
+		out[proxyProtocolEnabled] = intent.Of("true", f.Source)
 	}
-	if out[proxyProtocolEnabled] == "" {
+	if out[proxyProtocolEnabled].Value == "" {
 		delete(out, proxyProtocolEnabled)
 	}
-	if v, ok := out[preserveClientIP]; ok {
-		on, err := strconv.ParseBool(v)
+	if f, ok := out[preserveClientIP]; ok {
+		on, err := strconv.ParseBool(f.Value)
 		if err == nil {
-			out[preserveClientIP] = strconv.FormatBool(on) // AWS takes true and false only
+			out[preserveClientIP] = intent.Of(strconv.FormatBool(on), f.Source) // AWS takes true and false only
 		} else {
 			blame := k
 			if _, _, exists := t.read.Raw(k); !exists {
 				blame = annotation.ServiceTGAttributes
 			}
 			t.read.Invalid(blame, fmt.Sprintf("attribute preserve_client_ip.enabled is %q, and must be true or "+
-				"false", v), "write true or false")
+				"false", f.Value), "write true or false")
 		}
 	}
 	return out

@@ -97,6 +97,8 @@ type Planner struct {
 	Cluster Cluster
 	// Progress is called before each stack with how many were planned, and how many there are; nil = it is not.
 	Progress func(planned, of int)
+	// References is true if objects must name certificates of the account, which is the user's.
+	References bool
 }
 
 // Plans plans the stacks that the objects of the view declare and that only selects, sorted by key.
@@ -162,6 +164,9 @@ func (s *planning) plan(ctx context.Context, key stack.Key) (result Result, exis
 	}
 	if needs, unread := unreadDeletions(&result, compiled.Stack); unread {
 		err = s.diff(ctx, &result, needs, "the deletion protection of what would be deleted")
+	}
+	if s.References && err == nil {
+		err = s.absentCertificates(ctx, &result)
 	}
 	return result, true, err
 }

@@ -139,6 +139,7 @@ var (
 
 	anyGroup     = func(s Subject) bool { return s.TargetType != stack.TargetALB }
 	httpGroup    = protocols("HTTP", "HTTPS")
+	stickyGroup  = func(s Subject) bool { return anyGroup(s) && s.Protocol != quic && s.Protocol != tcpQUIC }
 	networkGroup = func(s Subject) bool { return !httpGroup(s) && s.TargetType != stack.TargetALB }
 	streamGroup  = func(s Subject) bool { return protocols("TCP", "TLS")(s) && s.TargetType != stack.TargetALB }
 
@@ -199,8 +200,8 @@ var groupAttributes = []Attribute{
 		between(0, 3600)},
 	{TargetGroup, "deregistration_delay.connection_termination.enabled", ofNet, networkGroup, boolean},
 	{TargetGroup, "stickiness.enabled", "target groups", anyGroup, boolean},
-	{TargetGroup, "stickiness.type", "target groups", anyGroup, oneOf("lb_cookie", "app_cookie", "source_ip",
-		"source_ip_dest_ip", "source_ip_dest_ip_proto")},
+	{TargetGroup, "stickiness.type", "target groups without QUIC", stickyGroup, oneOf("lb_cookie", "app_cookie",
+		"source_ip", "source_ip_dest_ip", "source_ip_dest_ip_proto")},
 	{TargetGroup, "stickiness.lb_cookie.duration_seconds", ofHTTP, httpGroup, between(1, 604800)},
 	{TargetGroup, "stickiness.app_cookie.cookie_name", ofHTTP, httpGroup, cookie},
 	{TargetGroup, "stickiness.app_cookie.duration_seconds", ofHTTP, httpGroup, between(1, 604800)},

@@ -32,7 +32,7 @@ const (
 	NeedWebACLs          NeedKind = "web-acls"         // all regional WAFv2 web ACLs by name
 	NeedAddresses        NeedKind = "addresses"        // all Elastic IP addresses
 	NeedStack            NeedKind = "stack"            // key: stack.Key string; the load balancer that exists for it
-	// key: stack.Key string; listeners, rules and attributes of that load balancer
+	// key: stack.Key string; listeners, rules and attributes of that load balancer. See NeedGroupDetails.
 	NeedStackDetails NeedKind = "stack-details"
 	NeedStackWebACL  NeedKind = "stack-web-acl" // key: stack.Key string; the web ACL of that load balancer
 	NeedLoadBalancer NeedKind = "load-balancer" // key: ARN or name of a load balancer of others
@@ -264,12 +264,19 @@ type LoadBalancerDetails struct {
 	Rules      map[int32][]stack.Rule   // by port, besides default ones
 	// TargetGroups are the identities of the stack's target groups, by ARN.
 	TargetGroups map[string]string
-	// Checked are the protocols and health checks of these target groups, by identity.
-	Checked map[string]CheckedGroup
+	Groups       map[string]TargetGroupDetails // by identity
+	// GroupAttributes are those of the target groups that were asked for, by identity; nil value = not known, or the
+	// target group does not exist.
+	GroupAttributes map[string]map[string]string
 }
 
-// CheckedGroup is what the health check of a target group is, and depends on.
-type CheckedGroup struct {
-	Protocol, ProtocolVersion string
-	HealthCheck               stack.HealthCheck
+// TargetGroupDetails are the health check of a target group, and what tells whether it can stay.
+type TargetGroupDetails struct {
+	Protocol, ProtocolVersion, TargetType string
+	HealthCheck                           stack.HealthCheck
+}
+
+// NeedGroupDetails is the need for NeedStackDetails with the attributes of a target group of the stack.
+func NeedGroupDetails(key stack.Key, id string) Need {
+	return Need{Kind: NeedStackDetails, Key: key.String() + " " + id}
 }

@@ -401,8 +401,8 @@ type TargetGroup struct {
 	ControlPort int32
 	HealthCheck stack.HealthCheck
 	Attributes  map[string]string
-	// AttributesSource is where attributes are declared; its path is empty if that is not known.
-	AttributesSource Source `json:",omitzero"`
+	// AttributeSources are where attributes are declared, by key; those of defaults are missing.
+	AttributeSources map[string]Source `json:",omitempty"`
 	// Configuration is the TargetGroupConfiguration of its Service or Gateway, by name; empty = there is none.
 	Configuration string `json:",omitempty"`
 	// Identified are the routeIdentifiers of TargetGroupConfigurations by which routeConfigurations apply to it. Strays
@@ -416,4 +416,21 @@ type TargetGroup struct {
 	// Balancer is the ARN of the only target of a group with target type alb: an ALB. Such a group has no Service.
 	Balancer string `json:",omitempty"`
 	Source   Source
+}
+
+// SetAttributes sets the attributes and where they are declared.
+func (g *TargetGroup) SetAttributes(all map[string]Field[string]) {
+	g.Attributes, g.AttributeSources = nil, nil
+	for key, f := range all {
+		if g.Attributes == nil {
+			g.Attributes = make(map[string]string, len(all))
+		}
+		if g.Attributes[key] = f.Value; f.Source == (Source{}) {
+			continue
+		}
+		if g.AttributeSources == nil {
+			g.AttributeSources = make(map[string]Source, len(all))
+		}
+		g.AttributeSources[key] = f.Source
+	}
 }

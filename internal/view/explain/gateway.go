@@ -328,11 +328,7 @@ func (x *explainer) configured(id string, route diag.Object, fields []Field) {
 	for i := range fields {
 		f := &fields[i]
 		from := ""
-		if key, ok := strings.CutPrefix(f.Name, "attribute "); ok {
-			from = declared(layers, "targetGroupAttributes["+key+"]", func(p *configv1.TargetGroupProps) bool {
-				return slices.ContainsFunc(p.TargetGroupAttributes, func(a configv1.Attribute) bool { return a.Key == key })
-			})
-		} else if p, ok := properties[f.Name]; ok {
+		if p, ok := properties[f.Name]; ok {
 			if strings.HasPrefix(p.field, "healthCheckConfig.") { // it is taken from one configuration as a whole
 				at := slices.IndexFunc(layers, func(l configuration.Layer[configv1.TargetGroupProps]) bool {
 					return l.Spec.HealthCheckConfig != nil

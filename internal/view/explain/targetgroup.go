@@ -51,7 +51,9 @@ func (x *explainer) targetGroup(tg stack.TargetGroup) TargetGroup {
 	}
 	out.Fields = append(out.Fields, x.healthCheck(tg, o)...)
 	for _, k := range slices.Sorted(maps.Keys(tg.Attributes)) {
-		add("attribute "+k, tg.Attributes[k], annotation.TargetGroupAttributes, annotation.ServiceTGAttributes)
+		if v := tg.Attributes[k]; v != "" && v != "0" {
+			out.Fields = append(out.Fields, field("attribute "+k, v, source(o, "Attributes["+k+"]")))
+		}
 	}
 	if len(o.Objects) > 0 {
 		x.configured(tg.ID, o.Objects[0], out.Fields)

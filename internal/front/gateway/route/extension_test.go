@@ -10,6 +10,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -119,6 +120,22 @@ func TestFieldsOfListenerRuleConfigurations(t *testing.T) {
 	}
 	if o.ClientID.Reveal() != "me" || o.ClientSecret.Reveal() != "secret" || o.SecretName != "shop/login" {
 		t.Error(o.ClientID.Reveal(), o.SecretName)
+	}
+}
+
+// TestStickinessOfOneBackendIsNoted has rules with one backend, and with two.
+func TestStickinessOfOneBackendIsNoted(t *testing.T) {
+	t.Parallel()
+	const names = "filters: [{type: ExtensionRef, extensionRef: {group: gateway.k8s.aws, kind: " +
+		"ListenerRuleConfiguration, name: c}}]"
+	for backends, want := range map[string]int{toWeb: 1, "backendRefs: [{name: web, port: 80}, {name: api, port: 80}]": 0} {
+		for enabled, notes := range map[string]int{"true": want, "false": 0} {
+			d := one(t, rule.Standard, "https", rules(backends, names), configured(
+				"actions: [{type: forward, forwardConfig: {targetGroupStickinessConfig: {enabled: "+enabled+"}}}]"))
+			if got := d.Found; len(got) != notes || notes > 0 && got[0].Code != diag.IgnoredSetting {
+				t.Errorf("%s, enabled %s: %v", backends, enabled, got)
+			}
+		}
 	}
 }
 

@@ -101,6 +101,11 @@ func (f *forwarding) make(t *translation, p *place, secure bool) *onProtocol {
 	a := intent.Action{Type: stack.ActionForward, Backends: backends}
 	if f.config != nil {
 		a.Stickiness = f.config.stickiness
+		if s := a.Stickiness; s != nil && s.Enabled && len(backends) == 1 {
+			t.ignored(r.at, "targetGroupStickinessConfig of its ListenerRuleConfiguration has no effect: the rule has one "+
+				"backend", "for sticky targets, set targetGroupAttributes stickiness.enabled of a TargetGroupConfiguration; "+
+				"or remove it")
+		}
 	}
 	return &onProtocol{actions: []intent.Action{a}, guard: f.guard}
 }

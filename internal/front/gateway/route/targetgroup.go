@@ -210,7 +210,7 @@ func (g *group) base(namespace, name, targetType string) *intent.TargetGroup {
 		Tags: plain(configuration.Map(g.layers, "tags", func(p *props) map[string]string { return p.Tags })),
 	}
 	if targetType != stack.TargetALB {
-		out.Attributes = plain(configuration.Attributes(g.layers, "targetGroupAttributes",
+		out.SetAttributes(configuration.Attributes(g.layers, "targetGroupAttributes",
 			func(p *props) []lbcgatewayv1.Attribute { return p.TargetGroupAttributes }))
 	}
 	return out

@@ -61,7 +61,9 @@ func TestFieldsOfTargetGroups(t *testing.T) {
 			g.Protocol, g.HealthCheck.Protocol = "HTTPS", "HTTPS"
 		}},
 		"attributes": {"targetGroupAttributes: [{key: a, value: b}]", func(g *intent.TargetGroup) {
-			g.Attributes = map[string]string{"a": "b"}
+			g.SetAttributes(map[string]intent.Field[string]{"a": intent.Of("b", intent.At(diag.Object{
+				Kind: "TargetGroupConfiguration", Namespace: "shop", Name: "c"},
+				"spec.defaultConfiguration.targetGroupAttributes[a]"))})
 		}},
 		"tags":          {"tags: {a: b}", func(g *intent.TargetGroup) { g.Tags = map[string]string{"a": "b"} }},
 		"multi-cluster": {"enableMultiCluster: true", func(g *intent.TargetGroup) { g.MultiCluster = true }},

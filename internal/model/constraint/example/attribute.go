@@ -2,6 +2,7 @@ package example
 
 import (
 	"github.com/k8s-lbc/lbc/internal/model/constraint"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // Attributes are refused values of attributes, by the key of the attribute.
@@ -76,8 +77,14 @@ const (
 	routing  = "target_group_health.unhealthy_state_routing.minimum_healthy_targets."
 )
 
-// Combinations are attributes of a target group that AWS refuses together.
+// Combinations are attributes of a resource that AWS refuses together.
 var Combinations = map[string][]constraint.AttributeSet{
+	"access_logs.s3.enabled": {balancerOf(stack.Application, "access_logs.s3.enabled", "true"),
+		balancerOf(stack.Network, "access_logs.s3.enabled", "true", "access_logs.s3.bucket", "")},
+	"connection_logs.s3.enabled":   {balancerOf(stack.Application, "connection_logs.s3.enabled", "true")},
+	"health_check_logs.s3.enabled": {balancerOf(stack.Application, "health_check_logs.s3.enabled", "true")},
+	"zones of application load balancers": {balancerOf(stack.Application, "load_balancing.cross_zone.enabled",
+		"false")},
 	"stickiness type": {setOf(tcp, "stickiness.type", "lb_cookie"), setOf(http, "stickiness.type",
 		"source_ip")},
 	"stickiness of TLS":    {setOf(tls, "stickiness.enabled", "true")},
@@ -97,11 +104,90 @@ var Combinations = map[string][]constraint.AttributeSet{
 		routing+"percentage", "50", failover+"percentage", "40")},
 }
 
-func setOf(protocol string, pairs ...string) constraint.AttributeSet {
-	s := constraint.AttributeSet{Subject: constraint.Subject{Kind: constraint.TargetGroup, Protocol: protocol,
-		TargetType: "ip"}, All: map[string]string{}}
-	for i := 0; i < len(pairs); i += 2 {
-		s.All[pairs[i]] = pairs[i+1]
-	}
+// Changes are attributes that AWS refuses for a load balancer that has others.
+var Changes = map[string][]constraint.AttributeSet{
+	"access_logs.s3.bucket":         {loses("access_logs.s3.")},
+	"connection_logs.s3.bucket":     {loses("connection_logs.s3.")},
+	"health_check_logs.s3.bucket":   {loses("health_check_logs.s3.")},
+	"number of secondary addresses": {changed(balancerOf(stack.Network, secondary, "1"), secondary, "2")},
+	"cookie of stickiness": {changed(setOf(http, "stickiness.type", "app_cookie"), "stickiness.enabled", "true"),
+		changed(setOf(http, "stickiness.enabled", "true"), "stickiness.type", "app_cookie")},
+	"stickiness across zones": {changed(setOf(http, "load_balancing.cross_zone.enabled", "false"), "stickiness.enabled",
+		"true")},
+	"algorithm of sticky groups": {changed(setOf(http, "stickiness.enabled", "true"), algorithm, "weighted_random")},
+	"algorithm of slow start": {changed(setOf(http, algorithm, "weighted_random"), "slow_start.duration_seconds",
+		"30")},
+	"anomaly mitigation": {changed(setOf(http, algorithm, "round_robin"), algorithm, "weighted_random",
+		"load_balancing.algorithm.anomaly_mitigation", "on")},
+	"thresholds of healthy targets": {changed(setOf(http, failover+"count", "2"), failover+"count", "3",
+		routing+"count", "3")},
+}
+
+// Idles are attributes that have no effect beside the others.
+var Idles = map[string][]constraint.AttributeSet{
+	"place of access_logs.s3.*": {balancerOf(stack.Application, "access_logs.s3.prefix", "web"),
+		balancerOf(stack.Network, "access_logs.s3.bucket", "logs", "access_logs.s3.enabled", "false")},
+	"place of connection_logs.s3.*":   {balancerOf(stack.Application, "connection_logs.s3.bucket", "logs")},
+	"place of health_check_logs.s3.*": {balancerOf(stack.Application, "health_check_logs.s3.prefix", "web")},
+	"type of stickiness": {setOf(http, "stickiness.type", "lb_cookie"), setOf(tcp, "stickiness.type", "source_ip",
+		"stickiness.enabled", "false")},
+	"cookie of the load balancer": {setOf(http, "stickiness.lb_cookie.duration_seconds", "60"), setOf(http,
+		"stickiness.lb_cookie.duration_seconds", "60", "stickiness.enabled", "true", "stickiness.type", "app_cookie",
+		"stickiness.app_cookie.cookie_name", "session")},
+	"cookie of the application": {setOf(http, "stickiness.app_cookie.cookie_name", "session"), setOf(http,
+		"stickiness.app_cookie.duration_seconds", "60", "stickiness.enabled", "true")},
+	"names of headers with verified certificates": {listener(
+		"routing.http.request.x_amzn_mtls_clientcert_issuer.header_name", "X-Issuer")},
+	"name of the header with a certificate": {listener("routing.http.request.x_amzn_mtls_clientcert.header_name",
+		"X-Certificate")},
+	"names of headers with facts of TLS": {listener("routing.http.request.x_amzn_tls_version.header_name",
+		"X-Version")},
+	"access logs without TLS": {balancerOf(stack.Network, "access_logs.s3.enabled", "true", "access_logs.s3.bucket",
+		"logs")},
+	"HTTP/2 without HTTPS": {balancerOf(stack.Application, "routing.http2.enabled", "false")},
+	"facts of TLS without HTTPS": {balancerOf(stack.Application,
+		"routing.http.x_amzn_tls_version_and_cipher_suite.enabled", "true")},
+	"port of clients in a header that is not written": {balancerOf(stack.Application,
+		"routing.http.xff_client_port.enabled", "true", "routing.http.xff_header_processing.mode", "remove")},
+	"internet gateways without IPv6": {balancerOf(stack.Network, "ipv6.deny_all_igw_traffic", "false")},
+}
+
+const (
+	secondary = "secondary_ips.auto_assigned.per_subnet"
+	algorithm = "load_balancing.algorithm.type"
+)
+
+// loses has the bucket of logs removed.
+func loses(family string) constraint.AttributeSet {
+	return changed(balancerOf(stack.Application, family+"bucket", ""), family+"enabled", "true", family+"bucket", "logs")
+}
+
+func changed(s constraint.AttributeSet, existing ...string) constraint.AttributeSet {
+	s.Existing = func() (map[string]string, bool) { return pairs(existing), true }
 	return s
+}
+
+func balancerOf(kind stack.LoadBalancerType, all ...string) constraint.AttributeSet {
+	return constraint.AttributeSet{Subject: constraint.Subject{Kind: constraint.LoadBalancer, Type: kind},
+		All: pairs(all), IPAddressType: stack.IPv4,
+		Listeners: func() ([]string, bool) { return []string{http, tcp}, true }}
+}
+
+func listener(all ...string) constraint.AttributeSet {
+	return constraint.AttributeSet{Subject: constraint.Subject{Kind: constraint.Listener, Protocol: "HTTPS"},
+		All: pairs(all), Mutual: func() (string, bool) { return stack.MutualOff, true },
+		Balancer: &constraint.AttributeSet{}}
+}
+
+func setOf(protocol string, all ...string) constraint.AttributeSet {
+	return constraint.AttributeSet{Subject: constraint.Subject{Kind: constraint.TargetGroup, Protocol: protocol,
+		TargetType: "ip"}, All: pairs(all)}
+}
+
+func pairs(all []string) map[string]string {
+	out := map[string]string{}
+	for i := 0; i < len(all); i += 2 {
+		out[all[i]] = all[i+1]
+	}
+	return out
 }
