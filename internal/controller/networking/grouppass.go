@@ -50,11 +50,10 @@ func (r *Reconciler) place(ctx context.Context, id string) queue.Retry {
 
 	ctx, stale := cache.NoteStale(ctx)
 	need, unclear, found, placed := r.networks().Needs(ctx, o, targets)
-	asked, vague, _ := r.networks().Permissions(ctx, o, nil)
-	toTargets := r.networks().ToTargets(ctx, o, targets)
+	toTargets, asked := r.networks().ToTargets(ctx, o, targets)
 	if placed {
 		served, err := r.addServed(ctx, o, need, toTargets, bindings.Listening(targets))
-		placed, unclear = err == nil, slices.Concat(asked, vague)
+		placed, unclear = err == nil, asked
 		found = append(append(found, served...), bindings.NetworkProblem(o, diag.EndpointNotResolved, err)...)
 	}
 	if ctx.Err() != nil {
@@ -67,7 +66,7 @@ func (r *Reconciler) place(ctx context.Context, id string) queue.Retry {
 	}
 	var t sgsync.Touched
 	if placed {
-		if r.drains != nil && r.Table.Lend(id, x.String(), need, fromSourcesOf(asked, vague)) {
+		if r.drains != nil && r.Table.Lend(id, x.String(), need, fromSourcesOf(asked)) {
 			r.lend(id, x.String()) // as in Transfer
 			r.bindings.AddNow(x.String())
 			r.drains.follow(x)
