@@ -59,6 +59,9 @@ func (r *Reconciler) place(ctx context.Context, id string) queue.Retry {
 	if ctx.Err() != nil {
 		return queue.Retry{}
 	}
+	if !placed { // before the lock, which claims takes
+		unclear = append(unclear, r.claims(o, toTargets)...)
+	}
 	r.mu.Lock()
 	if w = r.requests[id]; w == nil || w.serial != serial { // there is a newer request, or none any more
 		r.mu.Unlock()
@@ -73,7 +76,7 @@ func (r *Reconciler) place(ctx context.Context, id string) queue.Retry {
 		}
 		t = r.Table.Set(id, need)
 	} else {
-		t = r.Table.Extend(id, need, append(unclear, r.claims(o, toTargets)...))
+		t = r.Table.Extend(id, need, unclear)
 	}
 	before := w.findings()
 	w.notPlaced, w.looked = found, true
