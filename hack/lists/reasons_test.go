@@ -26,7 +26,9 @@ var reasons = map[string]string{
 		"Service, for a binding whose Service was edited",
 	"controller/bindingpass confirmingReader.read": "asks the API server for the pods of a namespace at once, where " +
 		"the cache is behind for many of them",
-	"controller/bindingpass listBindings":           "polls namespaces that no watch shows",
+	"controller/bindingpass listBindings": "polls namespaces that no watch shows",
+	"controller/bindingpass nodeLists.confirm": "asks the API server only where the cache lacks a node that it had, or " +
+		"that is registered",
 	"controller/bindingpass nodeLists.list":         "bindings of instances share the list until a node changes",
 	"controller/gatewaystatus Release.release":      "at intervals, after a class was given up",
 	"controller/lbstatus Writer.List":               "once at the start, and after a failed list",

@@ -16,6 +16,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/lib/absence"
 )
 
 const (
@@ -38,6 +39,7 @@ type fence struct {
 
 	mu      sync.Mutex
 	renewed time.Time // when the last successful renewal was sent; zero = none, or the lease is released
+	lost    bool      // the last read shows that the Lease was deleted, or has another holder
 }
 
 // newFence returns the lock that controller-runtime would create; nil without leader election. Its events go to the
@@ -61,6 +63,14 @@ func (f *fence) Identity() string { return naming.LeaderIdentity(f.Interface.Ide
 // Get implements resourcelock.Interface.
 func (f *fence) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {
 	record, raw, err := f.Interface.Get(ctx)
+	f.mu.Lock()
+	switch {
+	case absence.NotFound(err): // whoever creates it leads at once
+		f.lost = true
+	case err == nil:
+		f.lost = record.HolderIdentity != f.Identity()
+	}
+	f.mu.Unlock()
 	if err != nil { // a write may be refused where the read is not
 		f.report(err)
 	} else {
@@ -91,7 +101,7 @@ func (f *fence) note(r resourcelock.LeaderElectionRecord, write func() error) er
 	switch {
 	case err != nil:
 	case r.HolderIdentity == f.Identity():
-		f.renewed = sent
+		f.renewed, f.lost = sent, false
 	default:
 		f.renewed = time.Time{}
 	}
@@ -111,7 +121,7 @@ func (f *fence) mayWrite() error {
 		return nil
 	}
 	if led, holds := f.leads(); !led || !holds {
-		return fmt.Errorf("the lease was not renewed for %s: %w", leaseDuration, awsclient.ErrDeposed)
+		return fmt.Errorf("the lease was not renewed for %s, or was deleted: %w", leaseDuration, awsclient.ErrDeposed)
 	}
 	return nil
 }
@@ -133,7 +143,7 @@ func (f *fence) leads() (led, holds bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	age := max(now.Sub(f.renewed), now.Round(0).Sub(f.renewed.Round(0)))
-	return !f.renewed.IsZero(), age < leaseDuration
+	return !f.renewed.IsZero(), age < leaseDuration && !f.lost
 }
 
 // lateRecorder forwards events once its manager is set; earlier ones are lost.

@@ -1,11 +1,14 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"testing"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
@@ -15,10 +18,19 @@ import (
 // lockOf is a lock of process "ours" whose writes fail as it is told.
 type lockOf struct {
 	resourcelock.Interface
-	fail error
+	fail   error
+	holder string // of the Lease; empty = it does not exist
 }
 
 func (l *lockOf) Identity() string { return "ours" }
+
+// Get implements resourcelock.Interface.
+func (l *lockOf) Get(context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {
+	if l.holder == "" {
+		return nil, nil, cmp.Or(l.fail, error(apierrors.NewNotFound(schema.GroupResource{Resource: "leases"}, "lbc")))
+	}
+	return &resourcelock.LeaderElectionRecord{HolderIdentity: l.holder}, nil, nil
+}
 
 // Create implements resourcelock.Interface.
 func (l *lockOf) Create(context.Context, resourcelock.LeaderElectionRecord) error { return l.fail }
@@ -53,6 +65,39 @@ func TestTransitionsOfTheLeaseAreNoted(t *testing.T) {
 		_ = f.Update(t.Context(), resourcelock.LeaderElectionRecord{HolderIdentity: "ours", LeaderTransitions: 5 + n})
 		if want := 5 + n; (noted == want) != (fail == nil) {
 			t.Errorf("noted %d of %d, error %v", noted, want, fail)
+		}
+	}
+}
+
+// TestDeletedLeaseStopsWritesUntilItIsTakenAgain has somebody delete the Lease of a leader: a standby takes it at once,
+// and not only when it would have expired.
+func TestDeletedLeaseStopsWritesUntilItIsTakenAgain(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		lock   lockOf
+		writes bool
+	}{
+		"deleted":       {lockOf{}, false},
+		"taken":         {lockOf{holder: "another"}, false},
+		"still its own": {lockOf{holder: "ours"}, true},
+		"not known":     {lockOf{fail: errors.New("no answer")}, true},
+	} {
+		lock := &lockOf{}
+		f := &fence{Interface: lock, now: time.Now, report: func(error) {}}
+		ours := resourcelock.LeaderElectionRecord{HolderIdentity: f.Identity()}
+		if err := f.Create(t.Context(), ours); err != nil {
+			t.Fatal(err)
+		}
+		if *lock = c.lock; lock.holder == "ours" {
+			lock.holder = f.Identity()
+		}
+		_, _, _ = f.Get(t.Context())
+		if err := f.mayWrite(); (err == nil) != c.writes {
+			t.Errorf("%s: %v", name, err)
+		}
+		lock.fail = nil
+		if err := errors.Join(f.Update(t.Context(), ours), f.mayWrite()); err != nil {
+			t.Errorf("%s, and taken again: %v", name, err)
 		}
 	}
 }

@@ -164,6 +164,11 @@ func ours(op plan.Operation, missing stack.Kind) bool {
 
 // problemOf is the diagnostic of an operation that AWS refuses, or has refused before.
 func problemOf(op plan.Operation, err error) diag.Diagnostic {
+	if o := bindingOf(op); o.Name != "" {
+		return diag.New(diag.Object{}, "", diag.ObjectNotWritten, fmt.Sprintf(
+			"the API server did not complete the write of %s: %s", o, awsclient.SteadyText(err.Error())),
+			"nothing to do: the controller tries again; if the error persists, check the API server")
+	}
 	d := awsclient.Problem(plan.NameOf(op), err)
 	if op.About().UsedBy != "" && awsclient.Classify(err).InUse() {
 		d.Remedy = "remove the resources that use it; the controller then deletes it"

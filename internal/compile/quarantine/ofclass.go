@@ -19,8 +19,12 @@ import (
 // scheme is the default one.
 func boundByClass(last, now intent.Member, scheme string) []intent.Member {
 	var refusable []func(*intent.Settings)
-	for i := range now.OfClass {
-		of := &now.OfClass[i]
+	var classes []intent.ClassSettings
+	if now.OfClass != nil {
+		classes = now.OfClass()
+	}
+	for i := range classes {
+		of := &classes[i]
 		if !isOf(&last, of) {
 			for j := range last.Listeners {
 				if l := &last.Listeners[j]; within(of.Listener.InboundCIDRs.Value, l) && of.Listener.InboundCIDRs.Set {

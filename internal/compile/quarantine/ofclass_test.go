@@ -131,7 +131,7 @@ func TestClassBindsTheLastGoodVersion(t *testing.T) {
 			at := of.Listener
 			at.Protocol, at.Port = "HTTPS", 443
 			of.Listeners = []intent.Listener{at}
-			now.OfClass = []intent.ClassSettings{of}
+			now.OfClass = func() []intent.ClassSettings { return []intent.ClassSettings{of} }
 			m := Member{Member: now}
 			refused := func() bool {
 				for _, text := range strings.Fields(c.refused) {

@@ -31,14 +31,15 @@ type Resolved struct {
 	bindings.Targets
 	Found diag.List
 	Known bool
-	// unproven is the error of the API server if it does not show whether missing endpoints have left: those whose pods
-	// serve stay, as if an edit emptied the Service, and the next pass asks again.
+	// unproven is the error of the API server if it does not show whether missing endpoints have left: nodes, and those
+	// whose pods serve as if an edit emptied the Service, stay, and the next pass asks again.
 	unproven error
 	// edited are the findings if an edit of the binding led to there being nothing; nil = nothing is wanted either way.
 	edited diag.List
 	// emptied: an edit of the Service led to there being no endpoints.
 	emptied bool
-	// unconfirmed: the first list of EndpointSlices since the start could not be compared with the registered targets.
+	// unconfirmed: the first list of EndpointSlices or nodes since the start could not be compared with the registered
+	// targets.
 	unconfirmed bool
 }
 
@@ -299,21 +300,31 @@ func (b *Reconciler) nodesBeside(ctx context.Context, o *v1beta1.TargetGroupBind
 	if b.evidence.withoutPod.set(client.ObjectKeyFromObject(o), len(podless) > 0); len(podless) == 0 {
 		return nil, nil
 	}
-	return b.nodeLists.all(ctx, b.nodeReader())
+	return b.allNodes(ctx)
 }
 
 func (b *Reconciler) nodeEndpoints(ctx context.Context, o *v1beta1.TargetGroupBinding, port corev1.ServicePort) (
 	Resolved, error) {
-	nodes, err := b.nodeLists.chosen(ctx, b.nodeReader(), o.Spec.NodeSelector, b.FailOpen)
+	k := b.memory.get(o)
+	var registered map[string]bool
+	compared := k.compared || b.APIReader == nil
+	if !compared {
+		registered, compared = b.Registry.Unlisted(b.group(o), registrar.Endpoints{})
+	}
+	nodes, unproven, err := b.chosenNodes(ctx, o.Spec.NodeSelector, registered)
 	if err != nil {
 		return Resolved{}, err
+	}
+	if compared = compared && (unproven == nil || k.compared); compared && !k.compared {
+		k.compared = true
+		b.memory.put(o, k)
 	}
 	wanted, found, known := nodes.Instances(o)
 	found = append(found, nodes.None(o, func() []diag.Object {
 		return append(b.about(ctx, o), b.declaring(ctx, o)...)
 	})...)
 	return Resolved{Targets: bindings.Targets{Endpoints: wanted, Port: port.NodePort}, Found: found, Known: known,
-		edited: nodes.Emptied(o)}, nil
+		edited: nodes.Emptied(o), unproven: unproven, unconfirmed: !compared}, nil
 }
 
 // about are a binding and its Service, if that can be read.

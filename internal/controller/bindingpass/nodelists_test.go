@@ -68,6 +68,36 @@ func TestNodesAreListedOnceForAllBindings(t *testing.T) {
 	expect("created", 33, pass(1, nil), "[i-0000:1 i-0001:1 i-0002:1]")
 }
 
+// TestOnlyAListThatLacksNodesAsksTheAPIServer counts the lists of nodes that the API server is asked for.
+func TestOnlyAListThatLacksNodesAsksTheAPIServer(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		missed bool
+		asked  int
+	}{"the watch showed the deletion": {false, 0}, "the watch missed it": {true, 1}} {
+		b, _ := watching(t, manyNodes(3)...)
+		_, api := watching(t, manyNodes(2)...)
+		b.APIReader, b.nodeLists.watched = api, true
+		expect := func(when string, want int) {
+			t.Helper()
+			nodes, unproven, err := b.chosenNodes(t.Context(), nil, nil)
+			of, _, _ := nodes.Instances(ofType("x", v1beta1.TargetTypeInstance, nil))
+			if err != nil || unproven != nil || of.Len() != want {
+				t.Errorf("%s, %s: %d nodes, want %d; %v, %v", name, when, of.Len(), want, err, unproven)
+			}
+		}
+		expect("at first", 3)
+		_, without := watching(t, manyNodes(2)...)
+		b.Client = without
+		b.NodeEvent().Delete(t.Context(), event.DeleteEvent{Object: manyNodes(3)[2], DeleteStateUnknown: c.missed},
+			&woken{})
+		expect("deleted", 2)
+		if asked := api.objects / 2; asked != c.asked {
+			t.Errorf("%s: asked %d times, want %d", name, asked, c.asked)
+		}
+	}
+}
+
 // TestNodeCostsNothingInEachTargetGroup shows that one more binding costs the same in a pass for a node, however many
 // nodes there are.
 func TestNodeCostsNothingInEachTargetGroup(t *testing.T) { // not parallel: it counts bytes

@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -55,7 +56,7 @@ func NodeSelectorOf(o client.Object) []string {
 //   - those that missed the node, if it is new to the cache;
 //   - those with endpoints without Pod, if the addresses of nodes change.
 func (b *Reconciler) NodeEvent() handler.TypedEventHandler[client.Object, reconcile.Request] {
-	return queue.Handle(func(ctx context.Context, before, after client.Object, q queue.Of[reconcile.Request]) {
+	events := queue.Handle(func(ctx context.Context, before, after client.Object, q queue.Of[reconcile.Request]) {
 		change := nodeChange{node: queue.Newest(before, after), woken: map[types.NamespacedName]bool{}}
 		change.before, _ = before.(*corev1.Node)
 		change.after, _ = after.(*corev1.Node)
@@ -74,6 +75,14 @@ func (b *Reconciler) NodeEvent() handler.TypedEventHandler[client.Object, reconc
 		}
 		b.wakeSelecting(ctx, &change, q)
 	})
+	deleted := events.DeleteFunc
+	events.DeleteFunc = func(ctx context.Context, e event.DeleteEvent, q queue.Of[reconcile.Request]) {
+		if !e.DeleteStateUnknown {
+			b.nodeLists.leave(e.Object.GetName())
+		}
+		deleted(ctx, e, q)
+	}
+	return events
 }
 
 // wakeForNode wakes bindings for a change of a node, each once; bulk: after what is more urgent.

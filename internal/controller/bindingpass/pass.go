@@ -232,7 +232,7 @@ func (p *pass) makeRequest(ctx context.Context) exit {
 		}
 	}
 	p.request = registrar.Request{
-		Emptied: emptied, Former: former, Unconfirmed: unconfirmed,
+		Emptied: emptied, Former: former, Unconfirmed: unconfirmed, Keep: unconfirmed && p.unproven != nil && !TargetsPods(o),
 		Group: b.group(o), Binding: p.id, Want: p.endpoints, Port: p.port, Since: p.since, Max: b.MaxTargets, Unseen: unseen,
 		New:      o.Status.ObservedGeneration == nil || b.memory.get(o).moved,
 		Withheld: len(b.memory.get(o).unidentified) > 0,
@@ -277,8 +277,8 @@ func (p *pass) sync(ctx context.Context) exit {
 	trace.End(p.err)
 	draining, known := b.Registry.FoundDraining(p.request.Group)
 	if p.request.Unconfirmed {
-		unlisted, registered := b.Registry.Unlisted(p.request.Group, p.endpoints)
-		if known = known && registered; len(unlisted) > 0 && p.err == nil && p.unproven == nil { // the next pass compares
+		unwanted, registered := b.Registry.Unwanted(p.request.Group)
+		if known = known && registered; unwanted && p.err == nil && p.unproven == nil { // the next pass compares
 			return ended(reconcile.Result{RequeueAfter: queue.Coalesce}, nil)
 		}
 	}

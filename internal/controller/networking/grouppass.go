@@ -50,15 +50,17 @@ func (r *Reconciler) place(ctx context.Context, id string) queue.Retry {
 
 	ctx, stale := cache.NoteStale(ctx)
 	need, unclear, found, placed := r.networks().Needs(ctx, o, targets)
-	asked, vague, _ := r.networks().Permissions(ctx, o, nil)
-	toTargets := r.networks().ToTargets(ctx, o, targets)
+	toTargets, asked := r.networks().ToTargets(ctx, o, targets)
 	if placed {
 		served, err := r.addServed(ctx, o, need, toTargets, bindings.Listening(targets))
-		placed, unclear = err == nil, slices.Concat(asked, vague)
+		placed, unclear = err == nil, asked
 		found = append(append(found, served...), bindings.NetworkProblem(o, diag.EndpointNotResolved, err)...)
 	}
 	if ctx.Err() != nil {
 		return queue.Retry{}
+	}
+	if !placed { // before the lock, which claims takes
+		unclear = append(unclear, r.claims(o, toTargets)...)
 	}
 	r.mu.Lock()
 	if w = r.requests[id]; w == nil || w.serial != serial { // there is a newer request, or none any more
@@ -67,14 +69,14 @@ func (r *Reconciler) place(ctx context.Context, id string) queue.Retry {
 	}
 	var t sgsync.Touched
 	if placed {
-		if r.drains != nil && r.Table.Lend(id, x.String(), need, fromSourcesOf(asked, vague)) {
+		if r.drains != nil && r.Table.Lend(id, x.String(), need, fromSourcesOf(asked)) {
 			r.lend(id, x.String()) // as in Transfer
 			r.bindings.AddNow(x.String())
 			r.drains.follow(x)
 		}
 		t = r.Table.Set(id, need)
 	} else {
-		t = r.Table.Extend(id, need, append(unclear, r.claims(o, toTargets)...))
+		t = r.Table.Extend(id, need, unclear)
 	}
 	before := w.findings()
 	w.notPlaced, w.looked = found, true

@@ -248,9 +248,8 @@ func (r *Reconciler) Retain(ctx context.Context, o *v1beta1.TargetGroupBinding) 
 
 // retain keeps the rules that a binding may need of groups that are not known.
 func (r *Reconciler) retain(ctx context.Context, o *v1beta1.TargetGroupBinding, targets bindings.Targets) {
-	unplaced, unclear, _ := r.networks().Permissions(ctx, o, nil)
-	all := slices.Concat(unplaced, unclear, r.networks().ToTargets(ctx, o, targets))
-	r.enqueue(ctx, r.Table.Extend(ruleID(o), nil, r.claims(o, all)))
+	toTargets, asked := r.networks().ToTargets(ctx, o, targets)
+	r.enqueue(ctx, r.Table.Extend(ruleID(o), nil, r.claims(o, slices.Concat(asked, toTargets))))
 }
 
 // RetainUnknown keeps the rules that a binding may need of which nothing is recorded since the start.

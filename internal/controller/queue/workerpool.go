@@ -36,13 +36,14 @@ const (
 // be detached, because they only wait. The pool limits the reconciles of one tenant, so there is always room for
 // another tenant.
 //
-// A write conflict, or ErrRequeue, is not a failure: the unit is requeued at once, without an error in the log. The
-// zero WorkerPool is not usable; see NewWorkerPool.
+// ErrRequeue, or a write conflict that does not last, is not a failure: the unit is requeued at once, without an error
+// in the log. The zero WorkerPool is not usable; see NewWorkerPool.
 type WorkerPool[U comparable] struct {
 	inner       reconcile.TypedReconciler[U]
 	detachAfter time.Duration
 	maxDetached int
-	workers     chan struct{}  // has an element per busy worker, from before its unit is taken from the queue
+	workers     chan struct{} // has an element per busy worker, from before its unit is taken from the queue
+	conflicts   Conflicts[U]
 	tenant      func(U) string // the tenant of a unit; nil = all units are the controller's, and the pool limits no tenant
 
 	mu       sync.Mutex
@@ -114,10 +115,10 @@ func (p *WorkerPool[U]) Reconcile(ctx context.Context, u U) (reconcile.Result, e
 		}
 	}()
 	res, err := p.inner.Reconcile(awsclient.WithQueued(ctx, func() { pass.detach() }), u)
-	if err != nil && Failure(err) == nil {
+	if errors.Is(err, ErrRequeue) {
 		return reconcile.Result{RequeueAfter: Coalesce}, nil
 	}
-	return res, err
+	return p.conflicts.Result(u, res, err, time.Now())
 }
 
 // enter counts a pass of a tenant. It reports false if the tenant has as many running passes as the pool has room

@@ -2,10 +2,14 @@ package queue
 
 import (
 	"context"
+	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/k8s-lbc/lbc/internal/lib/await"
@@ -71,6 +75,31 @@ func TestUnitsThatAreGoneAreNotKnownAsSlowForEver(t *testing.T) {
 		}
 		if len(l.slow) > 60 {
 			t.Errorf("%d units are known", len(l.slow))
+		}
+	})
+}
+
+func TestConflictThatLastsIsAFailure(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		conflict := apierrors.NewConflict(schema.GroupResource{Resource: "services"}, "web", errors.New("changed"))
+		l := NewWorkerPool[int](reconcile.TypedFunc[int](func(context.Context, int) (reconcile.Result, error) {
+			return reconcile.Result{}, conflict
+		}), 2, time.Second)
+		passes, begun := 0, time.Now()
+		for time.Since(begun) < time.Minute {
+			passes++
+			again, err := l.Reconcile(t.Context(), 1)
+			if err != nil {
+				if !strings.Contains(err.Error(), "changed") || Failure(err) == nil {
+					t.Errorf("%v does not count as a failure", err)
+				}
+				break
+			}
+			time.Sleep(again.RequeueAfter)
+		}
+		if took := time.Since(begun); took > 15*time.Second || passes > 60 {
+			t.Errorf("%d passes in %s", passes, took)
 		}
 	})
 }

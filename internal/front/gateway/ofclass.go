@@ -19,13 +19,14 @@ import (
 
 // ofClasses are what the configuration of the present class sets, and that of the class of the last valid version, even
 // if the Gateway names that class no longer.
-func (t *translation) ofClasses() (out []intent.ClassSettings) {
+func (t *translation) ofClasses() func() []intent.ClassSettings {
 	names := []string{string(t.Gateway.Spec.GatewayClassName)}
 	if t.config.LastClass != nil {
 		if last := t.config.LastClass(Object(t.Gateway)); last != "" && last != names[0] {
 			names = append(names, last)
 		}
 	}
+	var all []func() intent.ClassSettings
 	for _, name := range names {
 		class, ok := objects.Lookup[*gatewayv1.GatewayClass](t.view, objects.GatewayClass, "", name)
 		if !ok {
@@ -33,10 +34,18 @@ func (t *translation) ofClasses() (out []intent.ClassSettings) {
 		}
 		c, problem := ClassConfiguration(t.view, class)
 		if problem == nil && c != nil && !configuration.PrefersGateway(c) {
-			out = append(out, t.ofClass(class, c))
+			all = append(all, func() intent.ClassSettings { return t.ofClass(class, c) })
 		}
 	}
-	return out
+	if len(all) == 0 {
+		return nil
+	}
+	return func() (out []intent.ClassSettings) {
+		for _, of := range all {
+			out = append(out, of())
+		}
+		return out
+	}
 }
 
 // ofClass is what the configuration of a class sets for a Gateway without any of its own. Ranges that are none are left

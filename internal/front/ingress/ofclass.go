@@ -13,23 +13,29 @@ import (
 
 // ofClasses are what the parameters of the present class set, and those of the class of the last valid version, even if
 // the Ingress may use that class no longer.
-func (t *translation) ofClasses() (out []intent.ClassSettings) {
+func (t *translation) ofClasses() func() []intent.ClassSettings {
+	var classes []Class
 	if t.class.Params != nil {
-		out = append(out, t.ofClass(t.class))
+		classes = append(classes, t.class)
 	}
-	if t.config.LastClass == nil {
-		return out
-	}
-	last := t.config.LastClass(Object(t.ingress))
-	if last == "" || last == t.class.Name {
-		return out
-	}
-	if c, ok := t.view.IngressClass(last); ok {
-		if params, _ := paramsOf(t.view, c); params != nil {
-			out = append(out, t.ofClass(Class{Name: last, Params: params}))
+	if t.config.LastClass != nil {
+		if last := t.config.LastClass(Object(t.ingress)); last != "" && last != t.class.Name {
+			if c, ok := t.view.IngressClass(last); ok {
+				if params, _ := paramsOf(t.view, c); params != nil {
+					classes = append(classes, Class{Name: last, Params: params})
+				}
+			}
 		}
 	}
-	return out
+	if len(classes) == 0 {
+		return nil
+	}
+	return func() (out []intent.ClassSettings) {
+		for _, c := range classes {
+			out = append(out, t.ofClass(c))
+		}
+		return out
+	}
 }
 
 // ofClass is what the parameters of a class set for an Ingress without annotations. Ranges that are none are left out.

@@ -118,6 +118,7 @@ const (
 	NameTaken              Code = "NameTaken"
 	AWSRejected            Code = "AWSRejected"
 	AWSUnavailable         Code = "AWSUnavailable"
+	ObjectNotWritten       Code = "ObjectNotWritten"
 	PolicyDenied           Code = "PolicyDenied"
 	DeletionWaits          Code = "DeletionWaits"
 	NoTargets              Code = "NoTargets"
@@ -376,6 +377,9 @@ var table = map[Code]Info{
 	AWSRejected: {Invalid, FailedDeployModel},
 	// AWS did not answer, or answered with a server error.
 	AWSUnavailable: {Transient, FailedDeployModel},
+	// the API server did not complete the write of a TargetGroupBinding, or of the ConfigMap with the targets that a
+	// cluster registers in a target group of several clusters.
+	ObjectNotWritten: {Transient, FailedDeployModel},
 	// a policy, webhook or quota of the cluster refuses a write of the controller to the API server: a
 	// TargetGroupBinding, a finalizer, a status, a checkpoint; the message names both.
 	PolicyDenied: {Denied, FailedDeployModel},

@@ -144,8 +144,8 @@ type Member struct {
 	Class string `json:",omitempty"`
 	// OfClass is what parameters of classes set now: those of the present class, and those of the class of the last valid
 	// version if it has another one. They bind that version, too: a mistake must not keep what an administrator has taken
-	// away.
-	OfClass []ClassSettings `json:"-"`
+	// away. Nil = none; only a version that is not valid asks for it.
+	OfClass func() []ClassSettings `json:"-"`
 	// ClassOfGroup is true if the class parameters of the member name the group: what they set applies to the whole group.
 	ClassOfGroup bool `json:"-"`
 }

@@ -97,11 +97,14 @@ func (l Limits) wide(o *v1beta1.TargetGroupBinding) map[string]bool {
 	return wideSources(o)
 }
 
-// ToTargets are the permissions of all sources that a binding names, and may admit, to each port of its targets.
-func (n *Networks) ToTargets(ctx context.Context, o *v1beta1.TargetGroupBinding, of Targets) (out []stack.Permission) {
+// ToTargets are the permissions of all sources that a binding names, and may admit, to each port of its targets. asked
+// are all permissions that it may ask for, of whichever endpoints.
+func (n *Networks) ToTargets(ctx context.Context, o *v1beta1.TargetGroupBinding, of Targets) (out,
+	asked []stack.Permission) {
 	perms, unclear, _ := n.Permissions(ctx, o, nil)
+	asked = slices.Concat(perms, unclear)
 	wide, seen := n.Limits.wide(o), map[stack.Permission]bool{}
-	for _, p := range slices.Concat(perms, unclear) {
+	for _, p := range asked {
 		p.FromPort, p.ToPort = 0, 65535
 		if !seen[p] && (!wide[p.CIDR+p.IPv6CIDR] || n.Limits.Planned.Is(o)) {
 			out = append(out, p)
@@ -109,7 +112,7 @@ func (n *Networks) ToTargets(ctx context.Context, o *v1beta1.TargetGroupBinding,
 		seen[p] = true
 	}
 	out, _ = Listening(of).Limit(out)
-	return out
+	return out, asked
 }
 
 // HealthPort is the port to which a target group has its health checks sent, 0 if that is the port of each target.

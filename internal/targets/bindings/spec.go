@@ -26,6 +26,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/policy/iamroles"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
 // TargetGroups describes target groups.
@@ -130,6 +131,14 @@ func Problem(o *v1beta1.TargetGroupBinding, path string, err error) diag.Diagnos
 		text, remedy := denial.Of(diag.Object{Kind: "ConfigMap", Namespace: o.Namespace, Name: naming.ClaimsConfigMap(
 			o.Name)}, true)
 		return diag.New(bindingobject.BindingObject(o), "", diag.PolicyDenied, text, remedy)
+	}
+	if record := (*registrar.RecordError)(nil); errors.As(err, &record) {
+		code := diag.ObjectsUnread
+		if record.Saving {
+			code = diag.ObjectNotWritten
+		}
+		return diag.New(bindingobject.BindingObject(o), "", code, awsclient.SteadyText(err.Error()),
+			"the controller tries again; if the error persists, check the permissions of its service account")
 	}
 	d := awsclient.Problem("", err)
 	d.Object, d.Path = bindingobject.BindingObject(o), path

@@ -306,7 +306,7 @@ func (g *group) countStaying(q *Request) int {
 
 // mayLeave reports whether the binding may deregister a target that it does not want.
 func (g *group) mayLeave(q *Request, key string) bool {
-	if _, held := g.holding.held[key]; held || g.holding.unread || q.Preceding[key] || q.Unconfirmed &&
+	if _, held := g.holding.held[key]; held || g.holding.unread || q.Keep || q.Preceding[key] || q.Unconfirmed &&
 		!g.requested[key] {
 		return false
 	}

@@ -137,6 +137,24 @@ func (r *Registry) Unlisted(of Group, endpoints Endpoints) (addresses map[string
 	return addresses, true
 }
 
+// Unwanted reports whether a group has registered targets that its last request does not want. known is as in Unlisted.
+func (r *Registry) Unwanted(of Group) (unwanted, known bool) {
+	if _, known = r.Unlisted(of, Endpoints{}); !known {
+		return false, false
+	}
+	g := r.group(of)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.request == nil {
+		return false, true
+	}
+	wanted := g.wanted(g.request)
+	for key := range g.members {
+		unwanted = unwanted || !wanted[key]
+	}
+	return unwanted, true
+}
+
 // HeldFor lists the bindings with held targets of a pod, or of a node if namespace is empty.
 func (r *Registry) HeldFor(namespace, name string) []stack.ID {
 	r.mu.Lock()

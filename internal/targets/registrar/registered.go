@@ -39,7 +39,7 @@ func (g *group) recordOf(binding stack.ID) *record {
 // other targets are deregistered, it saves the wanted targets alone. The caller holds the group's lock.
 func (r *Registry) startRecordCalls(ctx context.Context, g *group, q *Request) {
 	save := func(keys map[string]bool) {
-		r.callRecord(ctx, g, q, "noting", func() (*record, error) {
+		r.callRecord(ctx, g, q, true, func() (*record, error) {
 			return &record{true, true, keys}, q.Record.Save(ctx, q.Binding, slices.Sorted(maps.Keys(keys)))
 		})
 	}
@@ -49,7 +49,7 @@ func (r *Registry) startRecordCalls(ctx context.Context, g *group, q *Request) {
 	maps.Copy(all, c.keys)
 	switch {
 	case !c.loaded:
-		r.callRecord(ctx, g, q, "reading", func() (*record, error) {
+		r.callRecord(ctx, g, q, false, func() (*record, error) {
 			keys, known, err := q.Record.Load(ctx, q.Binding)
 			return &record{true, known, KeySet(keys)}, err
 		})
@@ -61,8 +61,26 @@ func (r *Registry) startRecordCalls(ctx context.Context, g *group, q *Request) {
 	}
 }
 
+// RecordError is an error of loading or saving the record of a binding.
+type RecordError struct {
+	Saving bool
+	Err    error // of the API server
+}
+
+// Error implements error.
+func (e *RecordError) Error() string {
+	what := "reading"
+	if e.Saving {
+		what = "noting"
+	}
+	return fmt.Sprintf("%s which targets are this cluster's: %s", what, e.Err)
+}
+
+// Unwrap returns the error of the API server.
+func (e *RecordError) Unwrap() error { return e.Err }
+
 // callRecord loads or saves the record of a binding. After an error, the stored record is not known.
-func (r *Registry) callRecord(ctx context.Context, g *group, q *Request, what string, call func() (*record, error)) {
+func (r *Registry) callRecord(ctx context.Context, g *group, q *Request, saving bool, call func() (*record, error)) {
 	g.recording = true
 	r.inBackground(ctx, g, func() func() {
 		c, err := call()
@@ -72,7 +90,7 @@ func (r *Registry) callRecord(ctx context.Context, g *group, q *Request, what st
 			if err != nil {
 				g.recordFailed = true
 				delete(g.records, q.Binding)
-				g.fail(fmt.Errorf("%s which targets are this cluster's: %w", what, err))
+				g.fail(&RecordError{saving, err})
 			}
 		}
 	})

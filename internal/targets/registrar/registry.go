@@ -91,6 +91,8 @@ type Request struct {
 	// Unconfirmed: what is registered was not known yet when the endpoints were read (see Unlisted). Then only targets are
 	// deregistered that a request has wanted.
 	Unconfirmed bool
+	// Keep: nothing is deregistered, because the API server does not show which nodes there are.
+	Keep bool
 	// Record is set if other clusters register targets in the same group: only targets in the record are deregistered.
 	Record RegisteredTargets
 	// Unseen: bindings that the controller cannot see may have registered targets in the group. Then only targets are

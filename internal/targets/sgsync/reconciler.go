@@ -107,7 +107,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, group string, partial func()
 // look is Reconcile with what it knows of refused sources.
 func (r *Reconciler) look(ctx context.Context, group string, partial func() bool, known *refused) (out Outcome) {
 	for again, read, searches := false, false, 0; ; {
-		current, fresh, err := r.current(ctx, group, read)
+		current, fresh, err := r.current(ctx, group, read, known)
 		if err != nil {
 			out.Err = r.unread(group, err)
 			return out
@@ -156,10 +156,15 @@ func (r *Reconciler) look(ctx context.Context, group string, partial func() bool
 				continue
 			}
 		}
-		if !again && slices.Contains(outOfDate, awsclient.Classify(err).Code) {
+		switch code := awsclient.Classify(err).Code; {
+		case !again && slices.Contains(outOfDate, code):
 			again = true
 			r.Rules.ForgetRules(group)
 			continue
+		case ungranted && code == awsclient.CodeDuplicatePermission && len(known.overlooked) == 0:
+			if until, err = r.grantRest(ctx, group, grant, known); err == nil && until.IsZero() {
+				continue
+			}
 		}
 		if out.Until = until; until.IsZero() {
 			out.Err, out.Ungranted = err, ungranted
@@ -218,14 +223,48 @@ func (r *Reconciler) unread(group string, err error) error {
 	return nil
 }
 
-// current are the rules of a group: if read, as AWS returns them now, else as they were read last.
-func (r *Reconciler) current(ctx context.Context, group string, read bool) (rules []stack.Permission, fresh bool,
-	err error) {
-	if !read {
-		return r.Rules.RulesAtHand(ctx, group)
+// current are the rules of a group: if read, as AWS returns them now, else as they were read last; with those that the
+// reads of AWS lack.
+func (r *Reconciler) current(ctx context.Context, group string, read bool, known *refused) (rules []stack.Permission,
+	fresh bool, err error) {
+	if fresh = true; read {
+		rules, err = r.Rules.Rules(ctx, group)
+	} else {
+		rules, fresh, err = r.Rules.RulesAtHand(ctx, group)
 	}
-	rules, err = r.Rules.Rules(ctx, group)
-	return rules, true, err
+	has := descriptions(rules)
+	for _, p := range known.overlooked {
+		if _, listed := has[identityOf(p)]; !listed {
+			rules = append(slices.Clip(rules), p)
+		}
+	}
+	return rules, fresh, err
+}
+
+// grantRest grants rules of which EC2 says that it has some, although it was read again and lacks them. EC2 refuses a
+// whole call because of one such rule, so that those that are missing are found by halves.
+func (r *Reconciler) grantRest(ctx context.Context, group string, grant []stack.Permission, known *refused) (
+	until time.Time, err error) {
+	for parts := [][]stack.Permission{grant}; len(parts) > 0; parts = parts[1:] {
+		part := parts[0]
+		if len(part) == 1 {
+			continue
+		}
+		for _, half := range [][]stack.Permission{part[:len(part)/2], part[len(part)/2:]} {
+			out := r.authorize(ctx, group, half)
+			switch {
+			case out.State == apply.Waiting:
+				return out.Until, out.Err
+			case out.State != apply.Failed:
+			case awsclient.Classify(out.Err).Code != awsclient.CodeDuplicatePermission:
+				return time.Time{}, out.Err
+			default:
+				parts = append(parts, half)
+			}
+		}
+	}
+	known.overlooked = grant
+	return time.Time{}, nil
 }
 
 // state is what is known of rules that no known binding needs. Unplaced are the permissions of endpoints whose groups

@@ -36,6 +36,7 @@ type account struct {
 	// judged, if not nil, is called while a rule that no binding needs is judged.
 	judged func()
 	now    time.Time
+	hidden []stack.Permission // rules that reads lack, though EC2 has them
 }
 
 func (a *account) Rules(_ context.Context, id string) ([]stack.Permission, error) {
@@ -47,7 +48,9 @@ func (a *account) Rules(_ context.Context, id string) ([]stack.Permission, error
 	if slices.Contains(a.unreadable, id) {
 		return nil, errDenied
 	}
-	return slices.Clone(a.rules[id]), nil
+	return slices.DeleteFunc(slices.Clone(a.rules[id]), func(p stack.Permission) bool {
+		return slices.Contains(a.hidden, p)
+	}), nil
 }
 
 // RulesAtHand gives what is old of a group, if anything is.
@@ -82,6 +85,12 @@ func (a *account) write(_ context.Context, _ stack.Key, id plan.StepID, op plan.
 	if op, ok := op.(awsop.AuthorizeSecurityGroupIngress); ok && slices.ContainsFunc(op.Permissions,
 		func(p stack.Permission) bool { return slices.Contains(a.gone, p.Group.Literal) }) {
 		err = errGone
+	}
+	if op, ok := op.(awsop.AuthorizeSecurityGroupIngress); ok && slices.ContainsFunc(op.Permissions,
+		func(p stack.Permission) bool {
+			return slices.Contains(a.hidden, p) && slices.Contains(a.rules[group], p)
+		}) {
+		err = &smithy.GenericAPIError{Code: "InvalidPermission.Duplicate", Message: "the specified rule already exists"}
 	}
 	if err != nil {
 		return apply.Outcome{State: apply.Failed, Err: err}
@@ -241,6 +250,29 @@ func TestAccessIsGrantedBeforeOtherAccessIsRevoked(t *testing.T) {
 		}
 		if err == nil && len(d.rules["sg-node"]) != 1 {
 			t.Errorf("%s: rules %v", name, d.rules["sg-node"])
+		}
+	}
+}
+
+// TestReadWithoutSomeRulesOpensAndClosesWhatItMust has reads of a group lack rules that EC2 has: an empty or partial
+// answer, which says that it is complete.
+func TestReadWithoutSomeRulesOpensAndClosesWhatItMust(t *testing.T) {
+	t.Parallel()
+	var standing []stack.Permission
+	for port := range int32(9) {
+		standing = append(standing, tcp(10*port+10, 10*port+10, "sg-b"))
+	}
+	stale := tcp(999, 999, "sg-b")
+	for name, hidden := range map[string][]stack.Permission{"some": standing[3:5], "one": standing[8:], "all": standing} {
+		d := newDesk(&account{rules: on("sg-node", append(slices.Clone(standing), stale)...), hidden: hidden})
+		more := tcp(500, 500, "sg-b")
+		d.Set("a", on("sg-node", append(slices.Clone(standing), more)...))
+		if err := d.bring(t, "sg-node", "a", never); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		d.expect(t, name, "sg-node", append(slices.Clone(standing), more)...)
+		if out := d.k.Reconcile(t.Context(), "sg-node", never); out.Err != nil {
+			t.Errorf("%s, again: %v", name, out.Err)
 		}
 	}
 }

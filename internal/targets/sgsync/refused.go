@@ -138,6 +138,8 @@ type refused struct {
 	count  map[string]int
 	proven map[source]bool  // sources that EC2 accepted in this look
 	full   map[string]error // bindings whose rules do not fit
+	// overlooked are rules that the group has, although the reads of it lack them.
+	overlooked []stack.Permission
 	// stands is what admits permissions now, and stood what did when the look at the group began.
 	stands, stood func(stack.Permission) bool
 	// searching: the search for refused sources has not ended; any source may be one.

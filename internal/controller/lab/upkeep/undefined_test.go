@@ -2,7 +2,9 @@ package upkeep
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -64,6 +66,39 @@ func TestAMissingDefinitionOfBindingsIsReportedAsThat(t *testing.T) {
 				t.Errorf("told:\n%s", told)
 			}
 			l.Ingresses.Bindings.Client = l.Client // the definition is applied
+			l.Settle(lab.Key("front"))
+			if n := len(l.AllBindings()); n != 1 {
+				t.Errorf("%d bindings", n)
+			}
+		})
+	}
+}
+
+// TestBindingWriteThatFailsBlamesTheAPIServer has a creation of a TargetGroupBinding hang, or fail.
+func TestBindingWriteThatFailsBlamesTheAPIServer(t *testing.T) {
+	t.Parallel()
+	for name, refusal := range map[string]error{
+		"hangs":   &url.Error{Op: "Post", URL: "https://10.100.0.1:443/apis", Err: context.DeadlineExceeded},
+		"fails":   apierrors.NewInternalError(errors.New("etcd has no leader")),
+		"invalid": apierrors.NewBadRequest("unknown field"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Ingress("front", nil, "web"))
+			served, ok := l.Client.(client.WithWatch)
+			if !ok {
+				t.Fatal("the client cannot watch")
+			}
+			l.Ingresses.Bindings.Client = interceptor.NewClient(served, interceptor.Funcs{
+				Create: func(context.Context, client.WithWatch, client.Object, ...client.CreateOption) error { return refusal },
+			})
+			_, err := l.Round(lab.Key("front"))
+			told := strings.Join(l.Events, "\n")
+			if err == nil || !strings.Contains(told, "the API server did not complete the write of TargetGroupBinding shop/") ||
+				!strings.Contains(told, "["+string(diag.ObjectNotWritten)+"]") || strings.Contains(told, "AWSUnavailable") {
+				t.Errorf("error %v, told:\n%s", err, told)
+			}
+			l.Ingresses.Bindings.Client = l.Client
 			l.Settle(lab.Key("front"))
 			if n := len(l.AllBindings()); n != 1 {
 				t.Errorf("%d bindings", n)
