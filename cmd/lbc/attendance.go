@@ -12,7 +12,8 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
 	"github.com/k8s-lbc/lbc/internal/controller/config"
-	"github.com/k8s-lbc/lbc/internal/view/doctor"
+	"github.com/k8s-lbc/lbc/internal/lbc/checks"
+	"github.com/k8s-lbc/lbc/internal/lbc/survey"
 )
 
 // attendance finds out by the Lease of the leader whether a controller looks after LoadBalancer objects. Nothing else
@@ -53,16 +54,16 @@ func (a *attendance) missing(ctx context.Context, objectEnds bool) (why, state s
 	case err != nil:
 		return "", ""
 	}
-	seen := doctor.LeaseOf(l)
+	seen := survey.LeaseOf(l)
 	state = seen.Holder + seen.Renewed.String()
 	switch {
-	case !seen.Abandoned(a.now()):
-	case seen.Live(a.now()) && objectEnds:
+	case !checks.Abandoned(seen, a.now()):
+	case checks.Renewed(seen, a.now()) && objectEnds:
 		return "", state
-	case seen.Live(a.now()):
-		return seen.Why(a.now()), seen.Holder // the other controller goes on renewing it
+	case checks.Renewed(seen, a.now()):
+		return checks.Why(seen, a.now()), seen.Holder // the other controller goes on renewing it
 	default:
-		return seen.Why(a.now()), state
+		return checks.Why(seen, a.now()), state
 	}
 	return "", state
 }

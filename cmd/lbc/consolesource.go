@@ -132,7 +132,7 @@ func shown(r offline.Result) data.LoadBalancer {
 	b := data.LoadBalancer{
 		Key: r.Key, Stack: r.Compiled.Stack, Keep: r.Compiled.Keep, Origins: r.Compiled.Origins, Observed: r.Observed,
 		Plan: r.Plan, Unbuildable: r.Unbuildable,
-		Findings: append(explain.Findings(r.Diagnostics), explain.UnmetFindings(r.Unmet)...),
+		Findings: append(explain.Findings(r.Diagnostics), unmetFindings(r.Unmet)...),
 	}
 	for _, m := range r.Input.LoadBalancer.Members {
 		b.Objects = append(b.Objects, m.Object)

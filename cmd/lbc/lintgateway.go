@@ -38,7 +38,7 @@ var elsewhereReasons = map[string]string{
 
 // unmet returns findings about the conditions that objects of files do not meet.
 func (o *lintOptions) unmet(src *source, results []offline.Result) (out []finding) {
-	var all []gateway.Unmet
+	var all []offline.Unmet
 	for i := range results {
 		all = append(all, results[i].Unmet...)
 	}
@@ -46,7 +46,7 @@ func (o *lintOptions) unmet(src *source, results []offline.Result) (out []findin
 	for _, p := range src.fromFiles {
 		if c, ok := p.object.(*gatewayv1.GatewayClass); ok {
 			if problem := gateway.ClassProblem(v, flags, c); problem != nil {
-				all = append(all, gateway.Unmet{Object: owner.Object(c), Path: "spec.parametersRef", Reason: problem.Reason,
+				all = append(all, offline.Unmet{Object: owner.Object(c), Path: "spec.parametersRef", Reason: problem.Reason,
 					Message: problem.Message})
 			}
 		}

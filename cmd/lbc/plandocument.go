@@ -7,6 +7,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/controller/config"
 	"github.com/k8s-lbc/lbc/internal/lbc/impact"
+	"github.com/k8s-lbc/lbc/internal/lbc/offline"
 	"github.com/k8s-lbc/lbc/internal/model/planjson"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
@@ -74,7 +75,7 @@ func documentOf(got judged, c *config.Config) (planDocument, error) {
 			}
 		}
 		d.Stacks = append(d.Stacks, plannedStack{r.Key, counts(r.Plan.Summary()), r.Plan,
-			append(explain.Findings(r.Diagnostics), explain.UnmetFindings(r.Unmet)...), r.Unbuildable, r.DriftAssumed, digest})
+			append(explain.Findings(r.Diagnostics), unmetFindings(r.Unmet)...), r.Unbuildable, r.DriftAssumed, digest})
 	}
 	d.Counts = counts(total)
 	return d, nil
@@ -94,4 +95,13 @@ func (o *planOptions) write(got judged) error {
 		return fmt.Errorf("--out: %w", err)
 	}
 	return nil
+}
+
+// unmetFindings are conditions that a Gateway and the objects around it do not meet, as findings.
+func unmetFindings(all []offline.Unmet) (out []explain.Finding) {
+	for _, u := range all {
+		out = append(out, explain.Finding{Object: u.Object.String(), Field: u.Path, Severity: "error", Reason: u.Reason,
+			Message: u.Message})
+	}
+	return out
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -101,7 +102,37 @@ func unservable(v *objects.View, b *v1beta1.TargetGroupBinding) (found diag.List
 	if _, err := metav1.LabelSelectorAsSelector(b.Spec.NodeSelector); err != nil {
 		found = append(found, registrar.InvalidSelector(b, err))
 	}
-	return append(found, sgsync.Mistakes(b)...)
+	return append(found, networkingMistakes(b)...)
+}
+
+// networkingMistakes are what of the networking of a binding means nothing, whatever its pods and security groups are.
+func networkingMistakes(b *v1beta1.TargetGroupBinding) (found diag.List) {
+	if b.Spec.Networking == nil {
+		return nil
+	}
+	note := func(path, text, remedy string) {
+		found = append(found, diag.New(bindingobject.BindingObject(b), path, diag.InvalidNetworking, text, remedy))
+	}
+	if text, remedy := sgsync.TooMany(b.Spec.Networking); text != "" {
+		note("spec.networking.ingress", text, remedy)
+		return found
+	}
+	for i, rule := range b.Spec.Networking.Ingress {
+		if len(rule.From) == 0 {
+			note(fmt.Sprintf("spec.networking.ingress[%d].from", i), sgsync.Peerless, sgsync.PeerlessRemedy)
+		}
+		for j, peer := range rule.From {
+			if _, err := sgsync.Permissions(sgsync.PeerOf(peer), "tcp", nil); err != nil {
+				note(fmt.Sprintf("spec.networking.ingress[%d].from[%d]", i, j), err.Error(), sgsync.PeerRemedy)
+			}
+		}
+		for j, port := range rule.Ports {
+			if text, remedy := sgsync.NameWithoutPods(b, port); text != "" {
+				note(fmt.Sprintf("spec.networking.ingress[%d].ports[%d].port", i, j), text, remedy)
+			}
+		}
+	}
+	return found
 }
 
 // unrepeated are findings without those that one of the others is, too: the rules of definitions are the webhooks'

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -18,6 +19,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/addition"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/lbc/rollback"
 )
 
 const rollbackHelp = `List the features in use that the AWS Load Balancer Controller v3.5 lacks, before you go back to it:
@@ -206,8 +208,7 @@ func (o *rollbackOptions) usesOf(src *source, p placed) (out []additionUse, err 
 		out = append(out, additionUse{
 			Kind: string(kind), Namespace: p.object.GetNamespace(), Name: p.object.GetName(), File: p.file, Field: u.Field,
 			Value:  u.Value,
-			Effect: u.Row.Effect, After: u.Row.After, Before: u.Row.Before, Command: u.Row.CommandFor(resourceOf(kind),
-				p.object.GetNamespace(), p.object.GetName()),
+			Effect: u.Row.Effect, After: u.Row.After, Before: u.Row.Before, Command: commandFor(u.Row, resourceOf(kind), p.object),
 		})
 	}
 	return out, nil
@@ -218,7 +219,20 @@ func unknownClass(c *gatewayv1.GatewayClass, field, value string) []addition.Use
 	if c.Spec.ControllerName == "gateway.k8s.aws/alb" || c.Spec.ControllerName == "gateway.k8s.aws/nlb" {
 		return nil
 	}
-	return []addition.Use{{Row: addition.UnknownClass(), Field: field, Value: value}}
+	rows := addition.Table()
+	i := slices.IndexFunc(rows, func(r addition.Row) bool {
+		return r.On == "GatewayClass" && r.Name == "spec.controllerName"
+	})
+	return []addition.Use{{Row: rows[i], Field: field, Value: value}}
+}
+
+// commandFor is the command that does what is to be done before, for one object; empty if there is none.
+func commandFor(r addition.Row, resource string, o metav1.Object) string {
+	if r.Command == "" {
+		return ""
+	}
+	command := strings.NewReplacer("KIND", resource, "NAMESPACE", o.GetNamespace(), "NAME", o.GetName()).Replace(r.Command)
+	return strings.ReplaceAll(command, " -n  ", " ") // of objects without a namespace
 }
 
 // resourceOf is the kind as kubectl takes it, with its group where others have such a kind.
@@ -284,10 +298,10 @@ func (o *rollbackOptions) writes(ctx context.Context, src *source, errOut io.Wri
 			}
 			tags[listener][rule.Priority] = rule.Tags[naming.ResourceTag(r.Key.Owner)]
 		}
-		if n := len(addition.Renumbered(priorities)); n > 0 {
+		if n := len(rollback.Renumbered(priorities)); n > 0 {
 			d.Writes = append(d.Writes, rollbackWrite{r.Key.String(), fmt.Sprintf("SetRulePriorities and AddTags: the rules "+
 				"of %d of its listeners are numbered from 1 on; no request gets another answer", n)})
-		} else if n := len(addition.Retagged(tags)); n > 0 {
+		} else if n := len(rollback.Retagged(tags)); n > 0 {
 			d.Writes = append(d.Writes, rollbackWrite{r.Key.String(), fmt.Sprintf("AddTags: rules of %d of its listeners get "+
 				"tags with their numbers; no request gets another answer", n)})
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/hack/parity/recorded"
 	"github.com/k8s-lbc/lbc/internal/kube/addition"
+	"github.com/k8s-lbc/lbc/internal/lbc/rollback"
 )
 
 // TestAWayThereAndBackWritesNothing takes each recorded state over and hands it back. The objects use no additions, so
@@ -59,10 +60,10 @@ func TestRollbackCheckForetellsTheRenumbering(t *testing.T) {
 				writes := (&existing{}).reconcile(l.picture(), recordedPicture(r.after[i]))
 				moves := slices.ContainsFunc(writes, func(what string) bool { return strings.HasPrefix(what, "move rule ") })
 				tags := slices.ContainsFunc(writes, func(what string) bool { return strings.HasPrefix(what, "tag rule ") })
-				if told := len(addition.Retagged(tagsOfRules(l.picture()))) > 0; !moves && told != tags {
+				if told := len(rollback.Retagged(tagsOfRules(l.picture()))) > 0; !moves && told != tags {
 					t.Errorf("after %q the check says %v, the existing controller tags rules: %v", e.Step, told, tags)
 				}
-				if told := len(addition.Renumbered(priorities(l.picture()))) > 0; told != moves {
+				if told := len(rollback.Renumbered(priorities(l.picture()))) > 0; told != moves {
 					t.Errorf("after %q the check says %v, the existing controller moves rules: %v", e.Step, told, moves)
 				}
 				if i == 0 && moves {

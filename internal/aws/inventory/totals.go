@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/internal/aws/inventory/certificate"
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/quota"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
@@ -130,7 +131,7 @@ func (i *Inventory) FirstCertificateEnd() time.Time {
 	}
 	if found := i.certificates.Ends(slices.Collect(maps.Keys(t.unsorted))); len(found) > 0 {
 		t.ends = append(t.ends, found...)
-		slices.SortFunc(t.ends, func(a, b certificate.End) int {
+		sorting.By(t.ends, func(a, b certificate.End) int {
 			return cmp.Or(a.NotAfter.Compare(b.NotAfter), cmp.Compare(a.ARN, b.ARN))
 		})
 		t.ends = slices.CompactFunc(t.ends, func(a, b certificate.End) bool { return a.ARN == b.ARN })

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
@@ -118,7 +119,7 @@ func RestoreOrder(lb *intent.LoadBalancer, good map[diag.Object]intent.Member) {
 	if !moved {
 		return
 	}
-	slices.SortStableFunc(members, func(x, y intent.Member) int { return x.Rank().Compare(y.Rank()) })
+	sorting.StableBy(members, func(x, y intent.Member) int { return x.Rank().Compare(y.Rank()) })
 	lb.Members = members
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
@@ -230,7 +231,7 @@ func inTurn(all diag.List, n int) (out diag.List) {
 		turn[i], order[i] = count[d.Object.Namespace], i
 		count[d.Object.Namespace]++
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(turn[a], turn[b]) })
+	sorting.StableBy(order, func(a, b int) int { return cmp.Compare(turn[a], turn[b]) })
 	order = order[:n]
 	slices.Sort(order)
 	for _, i := range order {

@@ -15,6 +15,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
@@ -222,7 +223,7 @@ func firstOf(o diag.Object, all diag.List) (out diag.List) {
 	if more <= 0 {
 		return out
 	}
-	slices.SortStableFunc(out, func(a, b diag.Diagnostic) int {
+	sorting.StableBy(out, func(a, b diag.Diagnostic) int {
 		return cmp.Compare(place(a), place(b))
 	})
 	out = out[:mostEvents]

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"fmt"
-	"slices"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -51,12 +50,6 @@ type ParentOverview struct {
 	Problems []attachment.Problem
 }
 
-// Unmet is a condition that an object does not meet, and the field that it is about.
-type Unmet struct {
-	Object                diag.Object
-	Path, Reason, Message string
-}
-
 // Overview is the overview with the findings of compile.
 func (d *Decisions) Overview(found diag.List) Overview {
 	out := Overview{Gateway: Object(d.gateway), Class: string(d.gateway.Spec.GatewayClassName),
@@ -103,47 +96,6 @@ func (d *Decisions) routeOverview(r *decidedRoute, found diag.List) RouteOvervie
 			}
 		}
 		out.Parents = append(out.Parents, p)
-	}
-	return out
-}
-
-// Unmet are the conditions that the Gateway, its listeners, ListenerSets, routes and their ListenerRuleConfigurations
-// do not meet, each once.
-func (o *Overview) Unmet() (out []Unmet) {
-	add := func(object diag.Object, path string, p *attachment.Problem) {
-		if p == nil {
-			return
-		}
-		same := func(u Unmet) bool { return u.Object == object && u.Reason == p.Reason && u.Message == p.Message }
-		if !slices.ContainsFunc(out, same) {
-			out = append(out, Unmet{object, path, p.Reason, p.Message})
-		}
-	}
-	add(o.Gateway, "spec", o.Refused)
-	for i := range o.Listeners {
-		l := &o.Listeners[i]
-		at := fmt.Sprintf("spec.listeners[%d]", l.Index)
-		add(l.Object, at, l.AsDeclared().Problem)
-		add(l.Object, at+".tls.certificateRefs", l.Refs)
-	}
-	for _, s := range o.Rejected {
-		add(s, "spec.parentRef", &attachment.Problem{Reason: string(gatewayv1.ListenerSetReasonNotAllowed),
-			Message: fmt.Sprintf("%s admits no ListenerSets of namespace %s; set spec.allowedListeners.namespaces there",
-				o.Gateway, s.Namespace)})
-	}
-	for i := range o.Routes {
-		r := &o.Routes[i]
-		for _, p := range r.Parents {
-			for _, problem := range p.Problems {
-				add(r.Object, p.Field, &problem)
-			}
-		}
-		for _, c := range r.Configurations {
-			if !c.Accepted {
-				add(diag.Object{Kind: string(objects.ListenerRuleConfiguration), Namespace: c.Namespace, Name: c.Name}, "spec",
-					&attachment.Problem{Reason: "NotAccepted", Message: c.Message})
-			}
-		}
 	}
 	return out
 }

@@ -7,7 +7,6 @@ package addition
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 )
@@ -250,50 +249,5 @@ func text(v any) string {
 	return string(out)
 }
 
-// UnknownClass is the row of the GatewayClasses whose controller name the existing controller does not have.
-func UnknownClass() Row {
-	return rows[slices.IndexFunc(rows, func(r Row) bool {
-		return r.On == "GatewayClass" && r.Name == "spec.controllerName"
-	})]
-}
-
 // Table returns all rows.
 func Table() []Row { return slices.Clone(rows) }
-
-// CommandFor is the command that does what is to be done before, for one object; empty if there is none.
-func (r Row) CommandFor(resource, namespace, name string) string {
-	if r.Command == "" {
-		return ""
-	}
-	command := strings.NewReplacer("KIND", resource, "NAMESPACE", namespace, "NAME", name).Replace(r.Command)
-	return strings.ReplaceAll(command, " -n  ", " ") // of objects without a namespace
-}
-
-// Retagged lists the listeners with rules that the existing controller tags again, as the tag has the number of the
-// rule. tags are those of the rules of each listener, "<port>:<n>", by number; one without is of others.
-func Retagged(tags map[string]map[int32]string) (listeners []string) {
-	for _, listener := range slices.Sorted(maps.Keys(tags)) {
-		for number, tag := range tags[listener] {
-			if tag != "" && !strings.HasSuffix(tag, fmt.Sprintf(":%d", number)) {
-				listeners = append(listeners, listener)
-				break
-			}
-		}
-	}
-	return listeners
-}
-
-// Renumbered lists the listeners whose rules the existing controller numbers again: it gives the rules of each listener
-// the numbers from 1 on, without gaps.
-func Renumbered(priorities map[string][]int32) (listeners []string) {
-	for _, listener := range slices.Sorted(maps.Keys(priorities)) {
-		held := slices.Sorted(slices.Values(priorities[listener]))
-		for i, p := range held {
-			if int(p) != i+1 {
-				listeners = append(listeners, listener)
-				break
-			}
-		}
-	}
-	return listeners
-}

@@ -269,7 +269,7 @@ func unreachableMetadata(f *doctor.Facts) []doctor.Finding {
 }
 
 func unattendedStatuses(f *doctor.Facts) []doctor.Finding {
-	if len(f.Shown) == 0 || slices.ContainsFunc(f.Leases, func(l doctor.Lease) bool { return !l.Abandoned(f.Now) }) ||
+	if len(f.Shown) == 0 || slices.ContainsFunc(f.Leases, func(l doctor.Lease) bool { return !Abandoned(l, f.Now) }) ||
 		!slices.ContainsFunc(f.Shown, elected) {
 		return nil
 	}
@@ -285,7 +285,7 @@ func unattendedStatuses(f *doctor.Facts) []doctor.Finding {
 		Text: fmt.Sprintf("no controller updates %d LoadBalancer objects, and %d "+
 			"of them still show Ready", len(names), ready)}
 	for _, l := range f.Leases {
-		x.Evidence = append(x.Evidence, l.Why(f.Now))
+		x.Evidence = append(x.Evidence, Why(l, f.Now))
 	}
 	x.Evidence = append(x.Evidence, doctor.Evidence("", names)...)
 	return []doctor.Finding{x}

@@ -15,7 +15,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/config"
 	"github.com/k8s-lbc/lbc/internal/controller/settings"
 	"github.com/k8s-lbc/lbc/internal/front"
-	"github.com/k8s-lbc/lbc/internal/front/gateway"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
@@ -62,7 +61,7 @@ type Result struct {
 	Plan        plan.Plan
 	Diagnostics diag.List
 	// Unmet are the conditions that a Gateway and the objects around it do not meet.
-	Unmet []gateway.Unmet
+	Unmet []Unmet
 	// Unbuildable reports that the desired stack cannot be built; nothing would be changed.
 	Unbuildable bool
 	// Instead is what is shown in the place of a plan that is unbuildable; empty = that it cannot be built.
@@ -154,7 +153,7 @@ func (s *planning) plan(ctx context.Context, key stack.Key) (result Result, exis
 	}
 	result = Result{Key: key, Plan: plan.Plan{Key: key}, Diagnostics: append(slices.Clone(compiled.Diagnostics),
 		w.Found...), Input: w, Compiled: compiled}
-	result.Unmet = w.Unmet(result.Diagnostics)
+	result.Unmet = unmet(w.Decisions, result.Diagnostics)
 	if compiled.Stack == nil {
 		result.Unbuildable = true
 		return result, true, nil

@@ -7,6 +7,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
@@ -220,11 +221,26 @@ func leasesOf(ctx context.Context, k client.Client, names []string) (out []docto
 		all = append(all, l.Items...)
 	}
 	for _, x := range all {
-		l := doctor.LeaseOf(&x)
+		l := LeaseOf(&x)
 		l.Elections = elections(ctx, k, &x)
 		out = append(out, l)
 	}
 	return out, nil
+}
+
+// LeaseOf is what a Lease says.
+func LeaseOf(l *coordinationv1.Lease) doctor.Lease {
+	out := doctor.Lease{Namespace: l.Namespace, Name: l.Name}
+	if l.Spec.HolderIdentity != nil {
+		out.Holder = *l.Spec.HolderIdentity
+	}
+	if l.Spec.RenewTime != nil {
+		out.Renewed = l.Spec.RenewTime.Time
+	}
+	if l.Spec.LeaseDurationSeconds != nil {
+		out.Duration = time.Duration(*l.Spec.LeaseDurationSeconds) * time.Second
+	}
+	return out
 }
 
 // elections are the events about processes that took a Lease. If events may not be read, source Events says so.

@@ -63,7 +63,7 @@ type Config[K comparable, V any] struct {
 //
 // A failed read that does not pass is the answer until Retry is over, also where a stale answer would serve.
 type Cache[K comparable, V any] struct {
-	*core[K]
+	*core
 }
 
 // New makes an empty cache.
@@ -75,13 +75,13 @@ func New[K comparable, V any](cfg Config[K, V]) *Cache[K, V] {
 // caller; values inside the answers are shared and must not be changed. The error is Read's, or the cause of ctx's
 // end.
 func (c *Cache[K, V]) Get(ctx context.Context, keys ...K) (map[K]V, error) {
-	return typed[K, V](c.get(ctx, c.cfg.Lifetime, c.cfg.Stale, keys))
+	return typed[K, V](c.get(ctx, c.cfg.Lifetime, c.cfg.Stale, boxed(keys)))
 }
 
 // Within is Get for answers that are no older than age, whatever their lifetime. Older ones do not serve, unless
 // reading fails for a passing reason.
 func (c *Cache[K, V]) Within(ctx context.Context, age time.Duration, keys ...K) (map[K]V, error) {
-	return typed[K, V](c.get(ctx, age, 0, keys))
+	return typed[K, V](c.get(ctx, age, 0, boxed(keys)))
 }
 
 // Peek returns the known answer of a key, however old; found is false if there is none. It reads nothing.
@@ -111,14 +111,34 @@ func (c *Cache[K, V]) Update(k K, change func(V) V) {
 	})
 }
 
-// untyped is a configuration whose answers are of any type.
-func untyped[K comparable, V any](cfg Config[K, V]) Config[K, any] {
-	return Config[K, any]{
+// Failure is why the newest read of a key failed; nil if it did not.
+func (c *Cache[K, V]) Failure(k K) error { return c.failure(k) }
+
+// Forget makes the next Get read keys again, also keys that are being read; no key means all keys. The old answer is
+// used only if that read fails for a temporary reason.
+func (c *Cache[K, V]) Forget(keys ...K) { c.forget(boxed(keys)) }
+
+// Delete drops answers, also those that are being read again. Absences stay.
+func (c *Cache[K, V]) Delete(keys ...K) { c.delete(boxed(keys)) }
+
+// Refresh begins to read a key, unless its answer is within its lifetime, a read of it is under way, or one has just
+// failed. done is closed when the read ends, and nil if none was begun.
+func (c *Cache[K, V]) Refresh(ctx context.Context, k K) (done <-chan struct{}) {
+	return c.refresh(ctx, k)
+}
+
+// untyped is a configuration whose keys and answers are of any type.
+func untyped[K comparable, V any](cfg Config[K, V]) Config[any, any] {
+	return Config[any, any]{
 		Now: cfg.Now, Batch: cfg.Batch, Lifetime: cfg.Lifetime, Absence: cfg.Absence, Stale: cfg.Stale, Wait: cfg.Wait,
 		Passing: cfg.Passing, FailureLifetime: cfg.FailureLifetime,
-		Read: func(ctx context.Context, keys []K) (map[K]any, error) {
-			read, err := cfg.Read(ctx, keys)
-			out := make(map[K]any, len(read))
+		Read: func(ctx context.Context, keys []any) (map[any]any, error) {
+			asked := make([]K, len(keys))
+			for i, k := range keys {
+				asked[i], _ = k.(K)
+			}
+			read, err := cfg.Read(ctx, asked)
+			out := make(map[any]any, len(read))
 			for k, v := range read {
 				out[k] = v
 			}
@@ -127,14 +147,23 @@ func untyped[K comparable, V any](cfg Config[K, V]) Config[K, any] {
 	}
 }
 
-// typed gives answers their type back.
-func typed[K comparable, V any](answers map[K]any, err error) (map[K]V, error) {
+func boxed[K comparable](keys []K) []any {
+	out := make([]any, len(keys))
+	for i, k := range keys {
+		out[i] = k
+	}
+	return out
+}
+
+// typed gives keys and answers their types back.
+func typed[K comparable, V any](answers map[any]any, err error) (map[K]V, error) {
 	if err != nil {
 		return nil, err
 	}
 	out := make(map[K]V, len(answers))
 	for k, v := range answers {
-		out[k], _ = v.(V)
+		key, _ := k.(K)
+		out[key], _ = v.(V)
 	}
 	return out, nil
 }

@@ -9,24 +9,24 @@ import (
 	"time"
 )
 
-// core is a Cache of answers of any type: a core[K] is compiled for each V, and a core for each K only.
-type core[K comparable] struct {
-	cfg Config[K, any]
+// core is a Cache of keys and answers of any type, so that it is compiled once for all Caches.
+type core struct {
+	cfg Config[any, any]
 
 	mu      sync.Mutex
-	entries map[K]*entry[K]
+	entries map[any]*entry
 	loads   atomic.Uint64 // grows while mu is held
 }
 
 // entry is what is known of one key.
-type entry[K comparable] struct {
+type entry struct {
 	value  any
 	found  bool
 	read   time.Time // zero: never, or forgotten
 	misses int       // reads in a row without answer
 	// changed is set by Update while a read is under way, whose answer then is not taken over.
 	changed bool
-	flight  *flight[K] // the read under way; nil: none
+	flight  *flight // the read under way; nil: none
 	// failure ended the newest read, unless it has succeeded; the next one may begin at retry.
 	failure error
 	retry   time.Time
@@ -34,21 +34,21 @@ type entry[K comparable] struct {
 
 // flight is one read. answers and err may be looked at when done is closed. late is guarded by the cache's lock: a
 // caller that was served an older answer has waited for Wait.
-type flight[K comparable] struct {
+type flight struct {
 	done    chan struct{}
-	answers map[K]any
+	answers map[any]any
 	err     error
 	late    bool
 }
 
-func newCore[K comparable](cfg Config[K, any]) *core[K] {
+func newCore(cfg Config[any, any]) *core {
 	if cfg.Passing == nil {
 		cfg.Passing = func(error) bool { return false }
 	}
-	return &core[K]{cfg: cfg, entries: map[K]*entry[K]{}}
+	return &core{cfg: cfg, entries: map[any]*entry{}}
 }
 
-func (c *core[K]) get(ctx context.Context, age, stale time.Duration, keys []K) (map[K]any, error) {
+func (c *core) get(ctx context.Context, age, stale time.Duration, keys []any) (map[any]any, error) {
 	must, behind, err := c.begin(ctx, age, stale, keys)
 	if err != nil {
 		return nil, err
@@ -68,7 +68,7 @@ func (c *core[K]) get(ctx context.Context, age, stale time.Duration, keys []K) (
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	out := map[K]any{}
+	out := map[any]any{}
 	for _, k := range keys {
 		for _, f := range must { // what has just been read counts even if it was forgotten meanwhile
 			if v, ok := f.answers[k]; ok {
@@ -94,17 +94,17 @@ func (c *core[K]) get(ctx context.Context, age, stale time.Duration, keys []K) (
 }
 
 // servesAfter reports whether what is known of all keys, absences included, serves on although reading failed.
-func (c *core[K]) servesAfter(keys []K, err error) bool {
+func (c *core) servesAfter(keys []any, err error) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.cfg.Passing(err) && !slices.ContainsFunc(keys, func(k K) bool {
+	return c.cfg.Passing(err) && !slices.ContainsFunc(keys, func(k any) bool {
 		e := c.entries[k]
 		return e == nil || !e.found && e.misses == 0
 	})
 }
 
 // await waits at most Wait for reads of answers that serve on.
-func (c *core[K]) await(ctx context.Context, flights []*flight[K]) error {
+func (c *core) await(ctx context.Context, flights []*flight) error {
 	if len(flights) == 0 {
 		return nil
 	}
@@ -127,7 +127,7 @@ func (c *core[K]) await(ctx context.Context, flights []*flight[K]) error {
 	return nil
 }
 
-func (c *core[K]) peek(k K) (v any, found bool) {
+func (c *core) peek(k any) (v any, found bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if e := c.entries[k]; e != nil {
@@ -136,7 +136,7 @@ func (c *core[K]) peek(k K) (v any, found bool) {
 	return nil, false
 }
 
-func (c *core[K]) fresh(k K) (v any, found, fresh bool) {
+func (c *core) fresh(k any) (v any, found, fresh bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e := c.entries[k]
@@ -146,8 +146,7 @@ func (c *core[K]) fresh(k K) (v any, found, fresh bool) {
 	return e.value, e.found, true
 }
 
-// Failure is why the newest read of a key failed; nil if it did not.
-func (c *core[K]) Failure(k K) error {
+func (c *core) failure(k any) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if e := c.entries[k]; e != nil {
@@ -156,15 +155,15 @@ func (c *core[K]) Failure(k K) error {
 	return nil
 }
 
-func (c *core[K]) put(k K, v any) {
+func (c *core) put(k, v any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e := c.at(k)
-	*e = entry[K]{value: v, found: true, read: c.cfg.Now()}
+	*e = entry{value: v, found: true, read: c.cfg.Now()}
 	c.loads.Add(1)
 }
 
-func (c *core[K]) update(k K, change func(any) any) {
+func (c *core) update(k any, change func(any) any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e := c.entries[k]
@@ -177,28 +176,26 @@ func (c *core[K]) update(k K, change func(any) any) {
 	}
 }
 
-// Forget makes the next Get read keys again, also keys that are being read; no key means all keys. The old answer is
-// used only if that read fails for a temporary reason.
-func (c *core[K]) Forget(keys ...K) {
+// forget forgets all keys if it is given none.
+func (c *core) forget(keys []any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	forget := func(e *entry[K]) {
+	again := func(e *entry) {
 		e.read, e.misses, e.failure, e.retry, e.flight = time.Time{}, 0, nil, time.Time{}, nil
 	}
 	if len(keys) == 0 {
 		for _, e := range c.entries {
-			forget(e)
+			again(e)
 		}
 	}
 	for _, k := range keys {
 		if e := c.entries[k]; e != nil {
-			forget(e)
+			again(e)
 		}
 	}
 }
 
-// Delete drops answers, also those that are being read again. Absences stay.
-func (c *core[K]) Delete(keys ...K) {
+func (c *core) delete(keys []any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, k := range keys {
@@ -209,27 +206,27 @@ func (c *core[K]) Delete(keys ...K) {
 }
 
 // Loads counts the answers that were taken over. What Get returns after Loads is no older than the last of them.
-func (c *core[K]) Loads() uint64 { return c.loads.Load() }
+func (c *core) Loads() uint64 { return c.loads.Load() }
 
 // Len is how many keys anything is known of.
-func (c *core[K]) Len() int {
+func (c *core) Len() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.entries)
 }
 
 // at is the entry of a key, made on first use. The lock is held.
-func (c *core[K]) at(k K) *entry[K] {
+func (c *core) at(k any) *entry {
 	e := c.entries[k]
 	if e == nil {
-		e = &entry[K]{}
+		e = &entry{}
 		c.entries[k] = e
 	}
 	return e
 }
 
 // rests reports whether a key is not to be read. The lock is held.
-func (c *core[K]) rests(e *entry[K], life time.Duration) bool {
+func (c *core) rests(e *entry, life time.Duration) bool {
 	age := c.cfg.Now().Sub(e.read)
 	if e.found {
 		return age <= life
@@ -239,9 +236,9 @@ func (c *core[K]) rests(e *entry[K], life time.Duration) bool {
 
 // prune drops what is too old to serve, absences that were not asked for again, and, beyond maxEntries, what was read
 // longest ago. The lock is held.
-func (c *core[K]) prune(but map[K]bool) {
+func (c *core) prune(but map[any]bool) {
 	now := c.cfg.Now()
-	maps.DeleteFunc(c.entries, func(k K, e *entry[K]) bool {
+	maps.DeleteFunc(c.entries, func(k any, e *entry) bool {
 		if e.flight != nil || but[k] || now.Before(e.retry) {
 			return false
 		}
@@ -250,7 +247,7 @@ func (c *core[K]) prune(but map[K]bool) {
 			c.cfg.Absence.Longest
 	})
 	for len(c.entries) >= maxEntries {
-		var oldest K
+		var oldest any
 		var at time.Time
 		some := false
 		for k, e := range c.entries {

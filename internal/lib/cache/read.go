@@ -7,28 +7,26 @@ import (
 	"time"
 )
 
-// Refresh begins to read a key, unless its answer is within its lifetime, a read of it is under way, or one has just
-// failed. done is closed when the read ends, and nil if none was begun.
-func (c *core[K]) Refresh(ctx context.Context, k K) (done <-chan struct{}) {
+func (c *core) refresh(ctx context.Context, k any) (done <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if e := c.entries[k]; e != nil && (e.flight != nil || c.rests(e, c.cfg.Lifetime) || c.cfg.Now().Before(e.retry)) {
 		return nil
 	}
-	c.prune(map[K]bool{k: true})
-	return c.start(ctx, []K{k}).done
+	c.prune(map[any]bool{k: true})
+	return c.start(ctx, []any{k}).done
 }
 
 // begin starts the reads that keys need, and returns them with those that are under way: those that must be waited for,
 // and those of answers that serve on. A key without answer whose pause is over is read along with them, so that many of
 // them cost few reads.
-func (c *core[K]) begin(ctx context.Context, age, stale time.Duration, keys []K) (must, behind []*flight[K],
+func (c *core) begin(ctx context.Context, age, stale time.Duration, keys []any) (must, behind []*flight,
 	err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := c.cfg.Now()
-	var due, old []K
-	asked := map[K]bool{}
+	var due, old []any
+	asked := map[any]bool{}
 	for _, k := range keys {
 		if asked[k] {
 			continue
@@ -71,7 +69,7 @@ func (c *core[K]) begin(ctx context.Context, age, stale time.Duration, keys []K)
 
 // filled adds to keys that are due those without answer whose pause is over, as many as make the last batch full. The
 // lock is held.
-func (c *core[K]) filled(due []K, age time.Duration, asked map[K]bool) []K {
+func (c *core) filled(due []any, age time.Duration, asked map[any]bool) []any {
 	for k, e := range c.entries {
 		if c.cfg.Batch == 0 || len(due)%c.cfg.Batch == 0 {
 			break
@@ -83,13 +81,13 @@ func (c *core[K]) filled(due []K, age time.Duration, asked map[K]bool) []K {
 	return due
 }
 
-func (c *core[K]) batches(keys []K) [][]K {
+func (c *core) batches(keys []any) [][]any {
 	return slices.Collect(slices.Chunk(keys, cmp.Or(c.cfg.Batch, max(len(keys), 1))))
 }
 
 // start reads keys in the background, for longer than a caller that gives up. The lock is held.
-func (c *core[K]) start(ctx context.Context, keys []K) *flight[K] {
-	f := &flight[K]{done: make(chan struct{})}
+func (c *core) start(ctx context.Context, keys []any) *flight {
+	f := &flight{done: make(chan struct{})}
 	for _, k := range keys {
 		e := c.at(k)
 		e.flight, e.changed = f, false
@@ -111,7 +109,7 @@ func (c *core[K]) start(ctx context.Context, keys []K) *flight[K] {
 }
 
 // end takes over the end of a read, unless the key was forgotten or written meanwhile. The lock is held.
-func (c *core[K]) end(k K, f *flight[K]) {
+func (c *core) end(k any, f *flight) {
 	e := c.entries[k]
 	if e == nil || e.flight != f {
 		return

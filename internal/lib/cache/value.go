@@ -5,8 +5,7 @@ import (
 	"time"
 )
 
-// Value is a Cache of one answer, which Read always gives. Its key is the empty string, so that the code of caches with
-// keys of strings is compiled for it, too.
+// Value is a Cache of one answer, which Read always gives. Its key is the empty string.
 type Value[V any] struct {
 	of *Cache[string, V]
 }

@@ -9,18 +9,18 @@ import (
 )
 
 // By sorts s by compare, as slices.SortFunc does: elements that compare as equal may change places.
-func By[T any](s []T, compare func(a, b T) int) { sort.Slice(s, less(s, compare)) }
+func By[T any](s []T, compare func(a, b T) int) {
+	sort.Slice(s, func(i, j int) bool { return compare(s[i], s[j]) < 0 })
+}
 
 // StableBy sorts s by compare, as slices.SortStableFunc does: elements that compare as equal keep their order.
-func StableBy[T any](s []T, compare func(a, b T) int) { sort.SliceStable(s, less(s, compare)) }
+func StableBy[T any](s []T, compare func(a, b T) int) {
+	sort.SliceStable(s, func(i, j int) bool { return compare(s[i], s[j]) < 0 })
+}
 
 // Sorted collects the elements of a sequence and sorts them with By.
 func Sorted[T any](of iter.Seq[T], compare func(a, b T) int) []T {
 	s := slices.Collect(of)
 	By(s, compare)
 	return s
-}
-
-func less[T any](s []T, compare func(a, b T) int) func(i, j int) bool {
-	return func(i, j int) bool { return compare(s[i], s[j]) < 0 }
 }

@@ -4,8 +4,6 @@ import (
 	"fmt"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
-	"github.com/k8s-lbc/lbc/internal/model/diag"
-	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
 )
 
 // PeerRemedy is what to do about a peer that Permissions refuses.
@@ -57,34 +55,4 @@ func TooMany(networking *v1beta1.TargetGroupBindingNetworking) (text, remedy str
 	return fmt.Sprintf("the networking has %d pairs of a peer and a port, and the controller allows at most %d", total,
 			mostPermissions),
 		"name fewer peers, or wider ranges, or fewer ports"
-}
-
-// Mistakes are what of the networking of a binding means nothing, whatever its pods and security groups are.
-func Mistakes(b *v1beta1.TargetGroupBinding) (found diag.List) {
-	if b.Spec.Networking == nil {
-		return nil
-	}
-	note := func(path, text, remedy string) {
-		found = append(found, diag.New(bindingobject.BindingObject(b), path, diag.InvalidNetworking, text, remedy))
-	}
-	if text, remedy := TooMany(b.Spec.Networking); text != "" {
-		note("spec.networking.ingress", text, remedy)
-		return found
-	}
-	for i, rule := range b.Spec.Networking.Ingress {
-		if len(rule.From) == 0 {
-			note(fmt.Sprintf("spec.networking.ingress[%d].from", i), Peerless, PeerlessRemedy)
-		}
-		for j, peer := range rule.From {
-			if _, err := Permissions(PeerOf(peer), "tcp", nil); err != nil {
-				note(fmt.Sprintf("spec.networking.ingress[%d].from[%d]", i, j), err.Error(), PeerRemedy)
-			}
-		}
-		for j, port := range rule.Ports {
-			if text, remedy := NameWithoutPods(b, port); text != "" {
-				note(fmt.Sprintf("spec.networking.ingress[%d].ports[%d].port", i, j), text, remedy)
-			}
-		}
-	}
-	return found
 }

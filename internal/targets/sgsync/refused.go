@@ -296,5 +296,5 @@ func fair(needs []Need) {
 		total[namespace] += len(n.Permissions)
 		place[n.Binding] = total[namespace]
 	}
-	slices.SortStableFunc(needs, func(a, b Need) int { return place[a.Binding] - place[b.Binding] })
+	sorting.StableBy(needs, func(a, b Need) int { return place[a.Binding] - place[b.Binding] })
 }

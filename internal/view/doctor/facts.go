@@ -106,6 +106,15 @@ type Pod struct {
 	Identity bool   // it gets credentials of its own: of a service account's role, or of EKS Pod Identity
 }
 
+// Shown is a LoadBalancer object.
+type Shown struct {
+	Namespace, Name string
+	Ready           bool // its condition Ready is True
+	Writer          string
+}
+
+func (s Shown) String() string { return "LoadBalancer " + s.Namespace + "/" + s.Name }
+
 // Lease is one by which a leader of controllers is elected.
 type Lease struct {
 	Namespace, Name, Holder string

@@ -92,15 +92,6 @@ func extensionOf(v *objects.View, o diag.Object, path string) string {
 	return ""
 }
 
-// UnmetFindings are conditions that a Gateway and the objects around it do not meet, as findings.
-func UnmetFindings(all []gateway.Unmet) (out []Finding) {
-	for _, u := range all {
-		out = append(out, Finding{Object: u.Object.String(), Field: u.Path, Severity: "error", Reason: u.Reason,
-			Message: u.Message})
-	}
-	return out
-}
-
 // Reason is why something cannot be built: the first diagnostic that is no note.
 func Reason(l diag.List) string {
 	for _, d := range l {

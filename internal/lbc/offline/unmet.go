@@ -1,0 +1,88 @@
+package offline
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/k8s-lbc/lbc/internal/front/gateway"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+)
+
+// Unmet is a condition that an object does not meet, and the field that it is about.
+type Unmet struct {
+	Object                diag.Object
+	Path, Reason, Message string
+}
+
+// unmet are the conditions of a Gateway and the objects around it that are not met and that no diagnostic is about.
+func unmet(d *gateway.Decisions, found diag.List) []Unmet {
+	if d == nil {
+		return nil
+	}
+	o := d.Overview(nil)
+	return slices.DeleteFunc(unmetOf(&o), func(u Unmet) bool {
+		return slices.ContainsFunc(found, func(d diag.Diagnostic) bool {
+			same := d.Object.Kind == u.Object.Kind && d.Object.Namespace == u.Object.Namespace && d.Object.Name == u.Object.Name
+			return d.Class != diag.Note && strings.Contains(u.Message, causeOf(d)) &&
+				(same || u.Object.Kind == string(objects.Gateway))
+		})
+	})
+}
+
+// causeOf is the text of a diagnostic without what becomes of a rule or listener that cannot be served.
+func causeOf(d diag.Diagnostic) string {
+	text := d.Text
+	if i := strings.LastIndex(text, "; "); (d.Code == diag.InvalidRule || d.Code == diag.InvalidListener) && i > 0 {
+		text = text[:i]
+	}
+	if _, cause, ok := strings.Cut(text, " is not valid: "); ok && d.Code == diag.InvalidListener {
+		text = cause
+	}
+	return text
+}
+
+// unmetOf returns the conditions that the Gateway, its listeners, ListenerSets, routes and their ListenerRuleConfigurations
+// do not meet, each once.
+func unmetOf(o *gateway.Overview) (out []Unmet) {
+	add := func(object diag.Object, path string, p *attachment.Problem) {
+		if p == nil {
+			return
+		}
+		same := func(u Unmet) bool { return u.Object == object && u.Reason == p.Reason && u.Message == p.Message }
+		if !slices.ContainsFunc(out, same) {
+			out = append(out, Unmet{object, path, p.Reason, p.Message})
+		}
+	}
+	add(o.Gateway, "spec", o.Refused)
+	for i := range o.Listeners {
+		l := &o.Listeners[i]
+		at := fmt.Sprintf("spec.listeners[%d]", l.Index)
+		add(l.Object, at, l.AsDeclared().Problem)
+		add(l.Object, at+".tls.certificateRefs", l.Refs)
+	}
+	for _, s := range o.Rejected {
+		add(s, "spec.parentRef", &attachment.Problem{Reason: string(gatewayv1.ListenerSetReasonNotAllowed),
+			Message: fmt.Sprintf("%s admits no ListenerSets of namespace %s; set spec.allowedListeners.namespaces there",
+				o.Gateway, s.Namespace)})
+	}
+	for i := range o.Routes {
+		r := &o.Routes[i]
+		for _, p := range r.Parents {
+			for _, problem := range p.Problems {
+				add(r.Object, p.Field, &problem)
+			}
+		}
+		for _, c := range r.Configurations {
+			if !c.Accepted {
+				add(diag.Object{Kind: string(objects.ListenerRuleConfiguration), Namespace: c.Namespace, Name: c.Name}, "spec",
+					&attachment.Problem{Reason: "NotAccepted", Message: c.Message})
+			}
+		}
+	}
+	return out
+}
