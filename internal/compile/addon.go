@@ -6,6 +6,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/compile/merge"
 	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
+	"github.com/k8s-lbc/lbc/internal/model/constraint"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
@@ -89,6 +90,11 @@ func allowed[T any](b *build, f merge.Owned[T], on bool, why string) bool {
 func (b *build) chooseAddressPools(s *addOns) {
 	b.lb.CustomerOwnedPool = s.customerOwnedPool.Value
 	b.lb.IPAMPool = s.ipamPool.Value
+	if problem := constraint.OfAddressPools(b.lb); s.ipamPool.Set && problem != "" {
+		b.lb.IPAMPool = ""
+		b.noteRefused(constraint.Refusal{Problem: problem, Remedy: "remove the IPAM pool, or set scheme internet-facing"},
+			s.ipamPool.Source, []int{s.ipamPool.Member}, false)
+	}
 	if !s.customerOwnedPool.Set && (s.ipamPool.Set || !b.undecided()) {
 		return
 	}

@@ -229,6 +229,18 @@ func TestAnAddressPoolStaysWhileItsMemberCannotBeRead(t *testing.T) {
 	}
 }
 
+func TestIPAMPoolOfInternalLoadBalancerIsLeftOut(t *testing.T) {
+	t.Parallel()
+	for kind, want := range map[string]string{stack.Internal: "", stack.InternetFacing: "ipam-pool-1"} {
+		r := Compile(loadBalancer(ingress("shop", "a", scheme(kind), func(m *intent.Member) {
+			m.Settings.AddOns.IPAMPool = set(m, "ipam-ipv4-pool-id", "ipam-pool-1")
+		})), account(), config(), nil)
+		if got := mustBuild(t, r).LoadBalancers[0].IPAMPool; got != want || (len(r.Diagnostics) == 1) != (want == "") {
+			t.Errorf("%s: pool %q, %v", kind, got, told(r.Diagnostics))
+		}
+	}
+}
+
 func TestReservedCapacityThatIsNotDeclaredIsGivenBackOnlyIfTheGateIsOn(t *testing.T) {
 	t.Parallel()
 	cfg := Defaults("demo", "vpc-1")

@@ -41,16 +41,19 @@ var LoadBalancers = []Row[stack.LoadBalancer]{
 		}
 		return ""
 	}},
-	{"address pools", func(lb stack.LoadBalancer) string {
-		switch {
-		case lb.CustomerOwnedPool != "" && lb.Type != stack.Application:
-			return "a customer-owned pool of addresses is for application load balancers"
-		case lb.IPAMPool != "" && (lb.Type != stack.Application || lb.Scheme != stack.InternetFacing):
-			return "an IPAM pool is for internet-facing application load balancers"
-		}
-		return ""
-	}},
+	{"address pools", OfAddressPools},
 	{"tags", func(lb stack.LoadBalancer) string { return OfTags(lb.Tags) }},
+}
+
+// OfAddressPools is why AWS refuses the address pools of a load balancer; empty if it may admit them.
+func OfAddressPools(lb stack.LoadBalancer) string {
+	switch {
+	case lb.CustomerOwnedPool != "" && lb.Type != stack.Application:
+		return "a customer-owned pool of addresses is for application load balancers"
+	case lb.IPAMPool != "" && (lb.Type != stack.Application || lb.Scheme != stack.InternetFacing):
+		return "an IPAM pool is for internet-facing application load balancers"
+	}
+	return ""
 }
 
 // Forwarding is a listener of a type of load balancers with a target group that it forwards to.
