@@ -232,7 +232,8 @@ func (p *pass) makeRequest(ctx context.Context) exit {
 		}
 	}
 	p.request = registrar.Request{
-		Emptied: emptied, Former: former, Unconfirmed: unconfirmed, Keep: unconfirmed && p.unproven != nil && !TargetsPods(o),
+		Emptied: emptied, Former: former, Unconfirmed: unconfirmed,
+		Keep:  unconfirmed && p.unproven != nil && !TargetsPods(o),
 		Group: b.group(o), Binding: p.id, Want: p.endpoints, Port: p.port, Since: p.since, Max: b.MaxTargets, Unseen: unseen,
 		New:      o.Status.ObservedGeneration == nil || b.memory.get(o).moved,
 		Withheld: len(b.memory.get(o).unidentified) > 0,

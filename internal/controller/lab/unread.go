@@ -151,7 +151,7 @@ func (u *unreadLife) live(t *testing.T) {
 func (u *unreadLife) misread(t *testing.T, permission, way string, random *rand.Rand) {
 	t.Helper()
 	skip, from := 0, 0
-	if n := u.calls[permission]; len(u.edits) == 1 && n > 1 && way != "second page fails" {
+	if n := u.calls[permission]; len(u.edits) == 1 && n > 1 && !paged(way) {
 		skip = random.IntN(min(n, 3)) / 2 // mostly from the first
 	}
 	if len(u.edits) > 1 {
@@ -344,8 +344,8 @@ func TryUnread(t *testing.T, clusters []*Unread, reads []string, sample UnreadSa
 // livesWith are the lives in which a read can fail in a way.
 func livesWith(lives []*unreadLife, permission, way string) (out []*unreadLife) {
 	for _, life := range lives {
-		if way == "second page fails" && life.paged[permission] > 0 ||
-			way != "second page fails" && life.calls[permission] > 0 {
+		if paged(way) && life.paged[permission] > 0 ||
+			!paged(way) && life.calls[permission] > 0 {
 			out = append(out, life)
 		}
 	}

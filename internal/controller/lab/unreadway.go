@@ -13,8 +13,8 @@ import (
 )
 
 // UnreadWays are the ways in which a read of AWS fails.
-var UnreadWays = []string{"denied", "empty", "expired", "failing", "hanging", "partial", "second page fails",
-	"stale", "throttled"}
+var UnreadWays = []string{"denied", "empty", "expired", "failing", "hanging", "page token expires", "partial",
+	"second page fails", "stale", "throttled"}
 
 // unreadFaults are the ways that the gate of the simulator has.
 var unreadFaults = map[string]func(permission string) gate.Fault{
@@ -53,6 +53,9 @@ func UnreadFault(permission, way string) (f gate.Fault, is bool) {
 // Believed reports whether AWS's wrong answer is a success, which the controller believes until it reads again.
 func Believed(way string) bool { return way == "empty" || way == "partial" || way == "stale" }
 
+// paged reports whether only reads of a page after the first fail.
+func paged(way string) bool { return way == "second page fails" || way == "page token expires" }
+
 // Misread has a read fail in a way from now on, after so many calls that succeed. struck is how many have failed.
 func (l *Lab) Misread(permission, way string, skip int) (struck func() int) {
 	l.Helper()
@@ -69,7 +72,7 @@ func (l *Lab) Misread(permission, way string, skip int) (struck func() int) {
 			return 0
 		}
 	}
-	calls := &unreadCalls{permission: permission, paged: way == "second page fails"}
+	calls := &unreadCalls{permission: permission, paged: paged(way), expires: way == "page token expires"}
 	calls.skip.Store(int32(skip)) //nolint:gosec // some calls
 	if calls.paged {
 		l.smallPages(1)
@@ -96,6 +99,7 @@ func (l *Lab) smallPages(size int) {
 type unreadCalls struct {
 	permission   string
 	paged        bool
+	expires      bool // the token of the page, which a new list cures: AWS refuses the call as invalid
 	skip, struck atomic.Int32
 	observe      func(permission string, in any) // nil = nothing is observed
 }
@@ -112,6 +116,9 @@ func (c *unreadCalls) fail(service, action string, in any) error {
 		return nil
 	}
 	c.struck.Add(1)
+	if c.expires {
+		return apierr.WithStatus(400, "ValidationError", "The pagination token is not valid or has expired")
+	}
 	if c.paged {
 		return apierr.WithStatus(500, "InternalFailure", "the second page fails")
 	}

@@ -48,7 +48,7 @@ func newCutNodes(t *testing.T) (c *cutting, node *corev1.Node) {
 	return c, node
 }
 
-// TestCacheWithoutSomeNodesDeregistersNothing has the cache lack one of two nodes, for as long as the API server has it.
+// TestCacheWithoutSomeNodesDeregistersNothing has the cache lack one of two nodes, while the API server has it.
 func TestCacheWithoutSomeNodesDeregistersNothing(t *testing.T) {
 	t.Parallel()
 	for _, way := range []string{"list cut off", "list cut off, denied"} {

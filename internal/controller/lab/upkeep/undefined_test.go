@@ -94,7 +94,8 @@ func TestBindingWriteThatFailsBlamesTheAPIServer(t *testing.T) {
 			})
 			_, err := l.Round(lab.Key("front"))
 			told := strings.Join(l.Events, "\n")
-			if err == nil || !strings.Contains(told, "the API server did not complete the write of TargetGroupBinding shop/") ||
+			if err == nil ||
+				!strings.Contains(told, "the API server did not complete the write of TargetGroupBinding shop/") ||
 				!strings.Contains(told, "["+string(diag.ObjectNotWritten)+"]") || strings.Contains(told, "AWSUnavailable") {
 				t.Errorf("error %v, told:\n%s", err, told)
 			}
