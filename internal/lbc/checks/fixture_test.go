@@ -178,7 +178,8 @@ func well(t *testing.T) *Facts {
 	t.Helper()
 	b := issued(t, day)
 	f := &Facts{
-		Facts: doctor.Facts{Now: now, Settings: doctor.Settings{Cluster: "demo", Region: "us-west-2", VPC: vpc, Account: "123456789012",
+		Facts: doctor.Facts{Now: now, Settings: doctor.Settings{Cluster: "demo", Region: "us-west-2", VPC: vpc,
+			Account: "123456789012",
 			Subnets: doctor.SubnetSettings{CheckClusterTag: true, ByReachability: true}},
 			Nodes: []corev1.Node{node("n1", "aws:///us-west-2a/i-1")},
 			Events: []corev1.Event{
