@@ -126,7 +126,7 @@ func (o *doctorOptions) run(ctx context.Context, given func(string) bool, out, e
 			fmt.Fprintf(errOut, "lbc: reading %s\n", words(pending)) //nolint:errcheck // a hint
 		},
 	})
-	report := doctor.Examine(&facts, selected)
+	report := checks.Examine(&facts, selected)
 	report.Version = version
 	if err := o.show(out, report); err != nil {
 		return err
@@ -154,7 +154,7 @@ func words(sources []doctor.Source) string {
 }
 
 // checks are those that the flags select.
-func (o *doctorOptions) checks() (selected []doctor.Check, err error) {
+func (o *doctorOptions) checks() (selected []checks.Check, err error) {
 	for _, name := range slices.Concat(o.check, o.skip) {
 		if !slices.Contains(checks.Names(), name) {
 			return nil, fmt.Errorf("there is no check %q; there are %s", name, strings.Join(checks.Names(), ", "))

@@ -15,6 +15,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/controller/config"
 	"github.com/k8s-lbc/lbc/internal/lbc/checks"
+	"github.com/k8s-lbc/lbc/internal/lbc/survey"
 	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
 
@@ -101,21 +102,16 @@ func (o *doctorOptions) leaderReport(ctx context.Context, k client.Reader, now t
 
 // leading is a report about whether somebody leads: without a leader nobody examines.
 func leading(ctx context.Context, k client.Reader, of client.ObjectKey, now time.Time) doctor.Report {
-	f := doctor.Facts{Now: now, Unread: map[doctor.Source]doctor.Unread{}}
+	f := checks.Facts{Facts: doctor.Facts{Now: now, Unread: map[doctor.Source]doctor.Unread{}}}
 	l := &coordinationv1.Lease{}
 	if err := k.Get(ctx, of, l); err != nil {
 		f.Unread[doctor.Controller] = doctor.Unread{Reason: err.Error(),
 			Remedy: "see yourself whether the controller runs, and that you may read its Lease; without a leader the report " +
 				"is out of date"}
 	}
-	lease := doctor.Lease{Namespace: of.Namespace, Name: of.Name}
-	if l.Spec.HolderIdentity != nil {
-		lease.Holder = *l.Spec.HolderIdentity
-	}
-	if l.Spec.RenewTime != nil {
-		lease.Renewed = l.Spec.RenewTime.Time
-	}
-	f.Leases = []doctor.Lease{lease}
-	only := slices.DeleteFunc(checks.All(), func(c doctor.Check) bool { return c.Name != "controller-leaderless" })
-	return doctor.Examine(&f, only)
+	lease := survey.LeaseOf(l)
+	lease.Namespace, lease.Name = of.Namespace, of.Name
+	f.Leases = []checks.Lease{lease}
+	only := slices.DeleteFunc(checks.All(), func(c checks.Check) bool { return c.Name != "controller-leaderless" })
+	return checks.Examine(&f, only)
 }

@@ -111,7 +111,7 @@ func (o *leftOptions) read(ctx context.Context, given func(string) bool, errOut 
 }
 
 // survey reads the objects, the Leases and the settings. What is missing of them would make orphans of what is in use.
-func (o *leftOptions) survey(ctx context.Context, given func(string) bool, errOut io.Writer) (*doctor.Facts, error) {
+func (o *leftOptions) survey(ctx context.Context, given func(string) bool, errOut io.Writer) (*checks.Facts, error) {
 	cluster, err := clusterConfig(o.config.Kubeconfig, &o.reach)
 	if err != nil {
 		return nil, fmt.Errorf("%w; or add --no-cluster if the cluster no longer exists", err)
@@ -119,7 +119,7 @@ func (o *leftOptions) survey(ctx context.Context, given func(string) bool, errOu
 	sources := []doctor.Source{doctor.Controller, doctor.Objects, doctor.Account}
 	facts := survey.Read(ctx, survey.Options{
 		Cluster: cluster, Flags: o.config, Given: given, Version: version, Timeout: o.timeout,
-		Wanted: checks.NeededBy([]doctor.Check{{Needs: sources}}),
+		Wanted: checks.NeededBy([]checks.Check{{Needs: sources}}),
 		Policy: allNeeded,
 		Progress: func(pending []doctor.Source) {
 			fmt.Fprintf(errOut, "lbc: reading %s\n", words(pending)) //nolint:errcheck // a hint
@@ -134,7 +134,7 @@ func (o *leftOptions) survey(ctx context.Context, given func(string) bool, errOu
 }
 
 // alive is why a controller is believed to run: it renews its Lease, or a pod of its Deployment is ready.
-func alive(f *doctor.Facts) string {
+func alive(f *checks.Facts) string {
 	for _, l := range f.Leases {
 		if l.Holder != "" && f.Now.Sub(l.Renewed) < 2*l.Duration {
 			return fmt.Sprintf("%s renewed %s %s ago", l.Holder, l, f.Now.Sub(l.Renewed).Round(time.Second))

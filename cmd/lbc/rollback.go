@@ -208,7 +208,8 @@ func (o *rollbackOptions) usesOf(src *source, p placed) (out []additionUse, err 
 		out = append(out, additionUse{
 			Kind: string(kind), Namespace: p.object.GetNamespace(), Name: p.object.GetName(), File: p.file, Field: u.Field,
 			Value:  u.Value,
-			Effect: u.Row.Effect, After: u.Row.After, Before: u.Row.Before, Command: commandFor(u.Row, resourceOf(kind), p.object),
+			Effect: u.Row.Effect, After: u.Row.After, Before: u.Row.Before,
+			Command: commandFor(u.Row, resourceOf(kind), p.object),
 		})
 	}
 	return out, nil
@@ -231,8 +232,8 @@ func commandFor(r addition.Row, resource string, o metav1.Object) string {
 	if r.Command == "" {
 		return ""
 	}
-	command := strings.NewReplacer("KIND", resource, "NAMESPACE", o.GetNamespace(), "NAME", o.GetName()).Replace(r.Command)
-	return strings.ReplaceAll(command, " -n  ", " ") // of objects without a namespace
+	fill := strings.NewReplacer("KIND", resource, "NAMESPACE", o.GetNamespace(), "NAME", o.GetName())
+	return strings.ReplaceAll(fill.Replace(r.Command), " -n  ", " ") // of objects without a namespace
 }
 
 // resourceOf is the kind as kubectl takes it, with its group where others have such a kind.

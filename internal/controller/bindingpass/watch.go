@@ -48,28 +48,25 @@ const PodsByGate = "spec.readinessGates"
 // SetUp adds the indexes that passes read, and adds the controller to the manager. workers is how many passes run at a
 // time; longest is the longest pause after repeated failures.
 func (b *Reconciler) SetUp(ctx context.Context, mgr manager.Manager, workers int, longest time.Duration) error {
-	if err := mgr.GetFieldIndexer().IndexField(ctx, &v1beta1.TargetGroupBinding{}, ByService, ServiceOf); err != nil {
-		return err
-	}
-	if err := mgr.GetFieldIndexer().IndexField(ctx, &v1beta1.TargetGroupBinding{}, ByTargetGroup, TargetGroupOf); err !=
-		nil {
-		return err
-	}
-	if err := mgr.GetFieldIndexer().IndexField(ctx, &v1beta1.TargetGroupBinding{}, ByNodeSelector, NodeSelectorOf); err !=
-		nil {
-		return err
-	}
-	if err := mgr.GetFieldIndexer().IndexField(ctx, &discoveryv1.EndpointSlice{}, SlicesByService, ServiceOfSlice); err !=
-		nil {
-		return err
-	}
-	if err := mgr.GetFieldIndexer().IndexField(ctx, &corev1.Pod{}, PodsByGate, func(o client.Object) []string {
-		if p, ok := o.(*corev1.Pod); ok {
-			return readiness.Bindings(p)
+	for _, index := range []struct {
+		of     client.Object
+		field  string
+		values client.IndexerFunc
+	}{
+		{&v1beta1.TargetGroupBinding{}, ByService, ServiceOf},
+		{&v1beta1.TargetGroupBinding{}, ByTargetGroup, TargetGroupOf},
+		{&v1beta1.TargetGroupBinding{}, ByNodeSelector, NodeSelectorOf},
+		{&discoveryv1.EndpointSlice{}, SlicesByService, ServiceOfSlice},
+		{&corev1.Pod{}, PodsByGate, func(o client.Object) []string {
+			if p, ok := o.(*corev1.Pod); ok {
+				return readiness.Bindings(p)
+			}
+			return nil
+		}},
+	} {
+		if err := mgr.GetFieldIndexer().IndexField(ctx, index.of, index.field, index.values); err != nil {
+			return err
 		}
-		return nil
-	}); err != nil {
-		return err
 	}
 	c := queue.NewController(queue.Options[reconcile.Request]{
 		Name: "targetGroupBinding", Reconciler: b, Workers: workers, Log: mgr.GetLogger(), LogUnit: queue.LogObject,

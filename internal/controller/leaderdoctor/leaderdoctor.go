@@ -72,7 +72,7 @@ func (d *Doctor) Start(ctx context.Context) error {
 // Look examines once.
 func (d *Doctor) Look(ctx context.Context) {
 	f := d.facts(ctx)
-	r := doctor.Examine(&f, d.guarded())
+	r := doctor.Examine(&f, &f, d.guarded())
 	r.Version = d.Version
 	d.count(r)
 	if d.Writer != nil {

@@ -176,20 +176,9 @@ func (f Finder) parents(v *objects.View, o metav1.Object, to map[objects.Ref]boo
 
 // mentions reports whether an Ingress may name one of the Services, in a rule or in an action of an annotation.
 func mentions(i *networkingv1.Ingress, services map[string]bool) bool {
-	names := func(b *networkingv1.IngressBackend) bool {
-		return b != nil && b.Service != nil && services[b.Service.Name]
-	}
-	if names(i.Spec.DefaultBackend) {
-		return true
-	}
-	for _, r := range i.Spec.Rules {
-		if r.HTTP == nil {
-			continue
-		}
-		for p := range r.HTTP.Paths {
-			if names(&r.HTTP.Paths[p].Backend) {
-				return true
-			}
+	for b := range objects.IngressBackends(i) {
+		if services[b.Name] {
+			return true
 		}
 	}
 	for key, v := range i.Annotations {

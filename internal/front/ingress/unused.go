@@ -7,9 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	networkingv1 "k8s.io/api/networking/v1"
-
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -23,7 +22,7 @@ var ofBackends = []annotation.Key{annotation.Actions, annotation.Conditions, ann
 // names them.
 func (t *translation) noteUnused() {
 	used := map[string]bool{}
-	for _, b := range backendsOf(t.ingress) {
+	for b := range objects.IngressBackends(t.ingress) {
 		used[b.Name] = true
 		used[b.Name+"."+b.Port.Name], used[fmt.Sprint(b.Name, ".", b.Port.Number)] = true, true
 	}
@@ -157,24 +156,4 @@ func unusedAction(name, value string, err error) (text, remedy string) {
 		text += "; HTTP ports are served without a redirect"
 	}
 	return text, fmt.Sprintf("did you mean %s: %q? Else correct it, or remove it", meant, value)
-}
-
-// backendsOf are the Services, and the annotated actions, that are backends of an Ingress.
-func backendsOf(ing *networkingv1.Ingress) []networkingv1.IngressServiceBackend {
-	var out []networkingv1.IngressServiceBackend
-	add := func(b *networkingv1.IngressBackend) {
-		if b != nil && b.Service != nil {
-			out = append(out, *b.Service)
-		}
-	}
-	add(ing.Spec.DefaultBackend)
-	for _, r := range ing.Spec.Rules {
-		if r.HTTP == nil {
-			continue
-		}
-		for i := range r.HTTP.Paths {
-			add(&r.HTTP.Paths[i].Backend)
-		}
-	}
-	return out
 }

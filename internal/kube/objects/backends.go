@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -38,6 +39,25 @@ func TargetGroupName(arn string) string {
 	return name
 }
 
+// IngressBackends are the Services, and the annotated actions, that are backends of an Ingress.
+func IngressBackends(i *networkingv1.Ingress) iter.Seq[*networkingv1.IngressServiceBackend] {
+	return func(yield func(*networkingv1.IngressServiceBackend) bool) {
+		if b := i.Spec.DefaultBackend; b != nil && b.Service != nil && !yield(b.Service) {
+			return
+		}
+		for _, r := range i.Spec.Rules {
+			if r.HTTP == nil {
+				continue
+			}
+			for p := range r.HTTP.Paths {
+				if b := r.HTTP.Paths[p].Backend.Service; b != nil && !yield(b) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // services adds the Services that an Ingress may name: in its rules, and in quotes in the actions of its annotations.
 func (n *names) services(i *networkingv1.Ingress) {
 	seen := map[string]bool{}
@@ -47,19 +67,8 @@ func (n *names) services(i *networkingv1.Ingress) {
 			n.found = append(n.found, BackendRef(i.Namespace, name))
 		}
 	}
-	of := func(b *networkingv1.IngressBackend) {
-		if b != nil && b.Service != nil {
-			add(b.Service.Name)
-		}
-	}
-	of(i.Spec.DefaultBackend)
-	for _, r := range i.Spec.Rules {
-		if r.HTTP == nil {
-			continue
-		}
-		for p := range r.HTTP.Paths {
-			of(&r.HTTP.Paths[p].Backend)
-		}
+	for b := range IngressBackends(i) {
+		add(b.Name)
 	}
 	for _, key := range slices.Sorted(maps.Keys(i.Annotations)) {
 		if !strings.Contains(key, "/actions.") {

@@ -19,7 +19,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
 
-var accountChecks = []doctor.Check{{
+var accountChecks = []Check{{
 	Name: "cluster-name-differs", Severity: doctor.Error,
 	Needs: []doctor.Source{doctor.LoadBalancers, doctor.Objects}, Skip: withoutName,
 	About: "TargetGroupBindings of this cluster name target groups that were created under another cluster name. With " +
@@ -35,7 +35,7 @@ var accountChecks = []doctor.Check{{
 		"object has healthy targets that are neither pods nor nodes of this cluster.",
 	Remedy: "give one of the clusters another name before it has load balancers; --cluster-name need not be " +
 		"the name in EKS",
-	Find: func(f *doctor.Facts) []doctor.Finding { return append(sharedName(f), servedElsewhere(f)...) },
+	Find: func(f *Facts) []doctor.Finding { return append(sharedName(f), servedElsewhere(f)...) },
 }, {
 	Name: "orphaned", Severity: doctor.Warning,
 	Needs: []doctor.Source{doctor.LoadBalancers, doctor.Network, doctor.Objects}, Skip: withoutName,
@@ -54,14 +54,14 @@ var accountChecks = []doctor.Check{{
 	Find: uncoveredHosts,
 }}
 
-func withoutName(f *doctor.Facts) string {
+func withoutName(f *Facts) string {
 	if f.Settings.Cluster == "" {
 		return "the name of the cluster is not known: set --cluster-name"
 	}
 	return ""
 }
 
-func foreignBindings(f *doctor.Facts) (out []doctor.Finding) {
+func foreignBindings(f *Facts) (out []doctor.Finding) {
 	of := map[string][]string{}
 	for _, b := range f.Bindings() {
 		for _, g := range f.TargetGroups {
@@ -79,7 +79,7 @@ func foreignBindings(f *doctor.Facts) (out []doctor.Finding) {
 	return out
 }
 
-func sharedName(f *doctor.Facts) (out []doctor.Finding) {
+func sharedName(f *Facts) (out []doctor.Finding) {
 	in := map[string][]string{}
 	for _, lb := range f.LoadBalancers {
 		in[lb.VPC] = append(in[lb.VPC], lb.Name)
@@ -99,7 +99,7 @@ func sharedName(f *doctor.Facts) (out []doctor.Finding) {
 }
 
 // servedElsewhere are the stacks of the VPC that no object claims and whose healthy targets are not of this cluster.
-func servedElsewhere(f *doctor.Facts) (out []doctor.Finding) {
+func servedElsewhere(f *Facts) (out []doctor.Finding) {
 	for _, s := range []doctor.Source{doctor.TargetHealth, doctor.Objects, doctor.Workloads, doctor.Nodes} {
 		if _, unread := f.Unread[s]; unread {
 			return nil
@@ -130,7 +130,7 @@ func servedElsewhere(f *doctor.Facts) (out []doctor.Finding) {
 }
 
 // runs reports whether an address or instance is of a pod or node of the cluster.
-func runs(f *doctor.Facts, id string) bool {
+func runs(f *Facts, id string) bool {
 	for i := range f.Nodes {
 		n := &f.Nodes[i]
 		if strings.HasSuffix(n.Spec.ProviderID, "/"+id) || slices.ContainsFunc(n.Status.Addresses,
@@ -151,7 +151,7 @@ func runs(f *doctor.Facts, id string) bool {
 }
 
 // Claims are what the objects of the cluster claim. A kind that was not read leaves its stacks unclear.
-func Claims(f *doctor.Facts) *orphan.Claims {
+func Claims(f *Facts) *orphan.Claims {
 	return orphan.ClaimsOf(objects.New(partial{f.Objects, f.Unserved}))
 }
 
@@ -164,7 +164,7 @@ type partial struct {
 // Serves implements objects.ServedReader.
 func (p partial) Serves(kind objects.Kind) bool { return !slices.Contains(p.unserved, kind) }
 
-func orphans(f *doctor.Facts) (out []doctor.Finding) {
+func orphans(f *Facts) (out []doctor.Finding) {
 	at, held := map[stack.Key]int{}, []orphan.Holding(nil)
 	add := func(key stack.Key, vpc string, r orphan.Resource) {
 		if f.Declared[key] || vpc != "" && vpc != f.Settings.VPC {
@@ -210,7 +210,7 @@ func orphans(f *doctor.Facts) (out []doctor.Finding) {
 	return out
 }
 
-func uncoveredHosts(f *doctor.Facts) (out []doctor.Finding) {
+func uncoveredHosts(f *Facts) (out []doctor.Finding) {
 	for _, i := range f.Ingresses() {
 		var names []string // of the certificates of its load balancers
 		secured := false

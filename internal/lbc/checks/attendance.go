@@ -13,16 +13,16 @@ import (
 const abandonedAfter = 2 * time.Minute
 
 // Renewed reports whether somebody has renewed the Lease lately.
-func Renewed(l doctor.Lease, now time.Time) bool { return now.Sub(l.Renewed) < abandonedAfter }
+func Renewed(l Lease, now time.Time) bool { return now.Sub(l.Renewed) < abandonedAfter }
 
 // Abandoned reports whether no controller that writes LoadBalancer objects holds the Lease, or has given it back
 // lately.
-func Abandoned(l doctor.Lease, now time.Time) bool {
+func Abandoned(l Lease, now time.Time) bool {
 	return !Renewed(l, now) || l.Holder != "" && !naming.IsLeaderIdentity(l.Holder)
 }
 
 // Why says why nobody looks after LoadBalancer objects.
-func Why(l doctor.Lease, now time.Time) string {
+func Why(l Lease, now time.Time) string {
 	if Renewed(l, now) {
 		return fmt.Sprintf("%s is held by %s, a controller that writes no LoadBalancer objects", l, l.Holder)
 	}

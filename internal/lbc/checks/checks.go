@@ -11,25 +11,44 @@ import (
 // area is what checks examine.
 type area struct {
 	title  string
-	checks []doctor.Check
+	checks []Check
 }
 
 // areas are the checks by what they examine, in the order of the documentation.
 func areas() []area {
 	return []area{
-		{"The cluster", slices.Concat(clusterChecks(), doctor.NodeChecks, clockChecks)},
-		{"The controller", slices.Concat(controllerChecks, doctor.ObjectChecks, permissionChecks)},
+		{"The cluster", slices.Concat(clusterChecks(), ofLeader(doctor.NodeChecks), clockChecks)},
+		{"The controller", slices.Concat(controllerChecks, ofLeader(doctor.ObjectChecks), permissionChecks)},
 		{"Admission webhooks", webhookChecks},
-		{"Classes", doctor.ClassChecks},
+		{"Classes", ofLeader(doctor.ClassChecks)},
 		{"Network", networkChecks},
-		{"Traffic", slices.Concat(trafficChecks, doctor.BindingChecks)},
-		{"The account", slices.Concat(accountChecks, doctor.CertificateChecks)},
+		{"Traffic", slices.Concat(trafficChecks, ofLeader(doctor.BindingChecks))},
+		{"The account", slices.Concat(accountChecks, ofLeader(doctor.CertificateChecks))},
 		{"Limits", limitChecks},
 	}
 }
 
+// Check is a check of lbc doctor.
+type Check = doctor.CheckOf[*Facts]
+
+// ofLeader are checks that the leader makes as well.
+func ofLeader(all []doctor.Check) (out []Check) {
+	for _, c := range all {
+		one := Check{Name: c.Name, Severity: c.Severity, About: c.About, Remedy: c.Remedy, Needs: c.Needs, Uses: c.Uses,
+			Find: func(f *Facts) []doctor.Finding { return c.Find(&f.Facts) }}
+		if c.Skip != nil {
+			one.Skip = func(f *Facts) string { return c.Skip(&f.Facts) }
+		}
+		out = append(out, one)
+	}
+	return out
+}
+
+// Examine runs checks on facts.
+func Examine(f *Facts, checks []Check) doctor.Report { return doctor.Examine(&f.Facts, f, checks) }
+
 // All are all checks.
-func All() (all []doctor.Check) {
+func All() (all []Check) {
 	for _, a := range areas() {
 		all = append(all, a.checks...)
 	}
@@ -46,7 +65,7 @@ func Names() (names []string) {
 }
 
 // NeededBy are the sources that checks need and those before them, in the order of Sources.
-func NeededBy(checks []doctor.Check) []doctor.Source {
+func NeededBy(checks []Check) []doctor.Source {
 	wanted := map[doctor.Source]bool{}
 	for _, c := range checks {
 		for _, n := range slices.Concat(c.Needs, c.Uses) {

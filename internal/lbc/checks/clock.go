@@ -7,7 +7,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
 
-var clockChecks = []doctor.Check{{
+var clockChecks = []Check{{
 	Name: "clock-skew", Severity: doctor.Warning, Needs: []doctor.Source{doctor.APIServer},
 	Uses: []doctor.Source{doctor.Account},
 	About: "The clocks of AWS, the API server and this machine differ. AWS refuses requests whose time is five minutes " +
@@ -31,8 +31,8 @@ const notableSkew = time.Minute
 // refusedSkew is how far off a signature may be for AWS.
 const refusedSkew = 5 * time.Minute
 
-func differingClocks(f *doctor.Facts) (out []doctor.Finding) {
-	all := append([]doctor.Clock{{Of: "this machine"}}, f.Clocks...)
+func differingClocks(f *Facts) (out []doctor.Finding) {
+	all := append([]Clock{{Of: "this machine"}}, f.Clocks...)
 	for i, a := range all {
 		for _, b := range all[:i] {
 			apart := (a.Ahead - b.Ahead).Abs()
@@ -57,7 +57,7 @@ func skewed(apart time.Duration) doctor.Severity {
 	return doctor.Warning
 }
 
-func nodeClocks(f *doctor.Facts) (out []doctor.Finding) {
+func nodeClocks(f *Facts) (out []doctor.Finding) {
 	for _, h := range f.Heartbeats {
 		var ahead time.Duration
 		switch {

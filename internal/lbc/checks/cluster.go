@@ -13,8 +13,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
 
-func clusterChecks() []doctor.Check {
-	return []doctor.Check{{
+func clusterChecks() []Check {
+	return []Check{{
 		Name: "kubernetes-outdated", Severity: doctor.Warning, Needs: []doctor.Source{doctor.APIServer},
 		About: "The API server is older than Kubernetes v" + support.Oldest().String() +
 			", the oldest supported version ([support.md](support.md)). It ignores the match conditions of the webhooks, and " +
@@ -66,7 +66,7 @@ func clusterChecks() []doctor.Check {
 // minimum is the oldest version of Kubernetes that serves the APIs that the controller reads.
 var minimum = support.Version{Major: 1, Minor: 22}
 
-func outdatedKubernetes(f *doctor.Facts) []doctor.Finding {
+func outdatedKubernetes(f *Facts) []doctor.Finding {
 	oldest := support.Oldest().Version
 	have, ok := support.Parse(f.Kubernetes)
 	if !ok || !have.Before(oldest) {
@@ -79,7 +79,7 @@ func outdatedKubernetes(f *doctor.Facts) []doctor.Finding {
 	return []doctor.Finding{x}
 }
 
-func untestedKubernetes(f *doctor.Facts) []doctor.Finding {
+func untestedKubernetes(f *Facts) []doctor.Finding {
 	newest := support.Newest().Version
 	if have, ok := support.Parse(f.Kubernetes); !ok || !newest.Before(have) {
 		return nil
@@ -100,14 +100,14 @@ var gatewayKinds = map[string]string{
 	"tlsroutes": "TLS routes of NLBs", "tcproutes": "TCP routes of NLBs", "udproutes": "UDP routes of NLBs",
 }
 
-func withoutGatewayAPI(f *doctor.Facts) string {
+func withoutGatewayAPI(f *Facts) string {
 	if _, ok := f.Definitions["gateways"+gatewayGroup]; !ok {
 		return "the Gateway API is not installed"
 	}
 	return ""
 }
 
-func missingDefinitions(f *doctor.Facts) (out []doctor.Finding) {
+func missingDefinitions(f *Facts) (out []doctor.Finding) {
 	wanted := definition.Own()
 	for _, name := range slices.Sorted(maps.Keys(wanted)) {
 		if _, ok := f.Definitions[name]; ok {
@@ -130,7 +130,7 @@ func missingDefinitions(f *doctor.Facts) (out []doctor.Finding) {
 	return out
 }
 
-func outdatedDefinitions(f *doctor.Facts) (out []doctor.Finding) {
+func outdatedDefinitions(f *Facts) (out []doctor.Finding) {
 	wanted := definition.Own()
 	for _, name := range slices.Sorted(maps.Keys(wanted)) {
 		have, ok := f.Definitions[name]
@@ -154,7 +154,7 @@ func outdatedDefinitions(f *doctor.Facts) (out []doctor.Finding) {
 	return out
 }
 
-func missingGatewayKinds(f *doctor.Facts) (out []doctor.Finding) {
+func missingGatewayKinds(f *Facts) (out []doctor.Finding) {
 	for _, plural := range slices.Sorted(maps.Keys(gatewayKinds)) {
 		d, ok := f.Definitions[plural+gatewayGroup]
 		if _, v1 := d.Versions["v1"]; v1 {
@@ -171,7 +171,7 @@ func missingGatewayKinds(f *doctor.Facts) (out []doctor.Finding) {
 	return out
 }
 
-func outdatedGatewayAPI(f *doctor.Facts) (out []doctor.Finding) {
+func outdatedGatewayAPI(f *Facts) (out []doctor.Finding) {
 	older := map[string][]string{} // by bundle
 	for _, plural := range slices.Sorted(maps.Keys(gatewayKinds)) {
 		if d, ok := f.Definitions[plural+gatewayGroup]; ok && before(d.Bundle, gatewayAPI) {
@@ -199,7 +199,7 @@ func before(version, minor string) bool {
 	return cmp.Or(cmp.Compare(a, x), cmp.Compare(b, y)) < 0
 }
 
-func deniedRights(f *doctor.Facts) (out []doctor.Finding) {
+func deniedRights(f *Facts) (out []doctor.Finding) {
 	verbs := map[string][]string{}
 	for _, r := range f.Denied {
 		verbs[on(r)] = append(verbs[on(r)], r.Verb)
@@ -211,7 +211,7 @@ func deniedRights(f *doctor.Facts) (out []doctor.Finding) {
 }
 
 // on is the resource of a right.
-func on(r doctor.Right) string {
+func on(r Right) string {
 	s := r.Resource
 	if r.Group != "" {
 		resource, sub, ok := strings.Cut(r.Resource, "/")

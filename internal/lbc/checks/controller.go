@@ -9,7 +9,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
 
-var controllerChecks = []doctor.Check{{
+var controllerChecks = []Check{{
 	Name: "controller-absent", Severity: doctor.Error,
 	Needs: []doctor.Source{doctor.Controller, doctor.Objects, doctor.Webhooks}, Skip: controllerElsewhere,
 	About: "The cluster has no Deployment of the controller. It is a note before the installation. It is an error if " +
@@ -28,7 +28,7 @@ var controllerChecks = []doctor.Check{{
 	Name: "controller-flags", Severity: doctor.Error, Needs: []doctor.Source{doctor.Controller}, Skip: withoutDeployment,
 	About:  "The controller does not start with the arguments of its Deployment.",
 	Remedy: "correct the arguments of the container, or the chart's value that sets them",
-	Find: func(f *doctor.Facts) (out []doctor.Finding) {
+	Find: func(f *Facts) (out []doctor.Finding) {
 		for _, d := range f.Controllers {
 			if d.Problem != "" {
 				out = append(out, doctor.Finding{Object: d.String(), Text: d.Problem})
@@ -67,7 +67,7 @@ var controllerChecks = []doctor.Check{{
 	About: "The controller has one replica. While its pod moves to another node, the controller registers no target " +
 		"and webhooks do not answer.",
 	Remedy: "run two replicas",
-	Find: func(f *doctor.Facts) (out []doctor.Finding) {
+	Find: func(f *Facts) (out []doctor.Finding) {
 		for _, d := range f.Controllers {
 			if d.Wanted == 1 {
 				out = append(out, doctor.Finding{Object: d.String(), Text: "there is one replica"})
@@ -91,7 +91,7 @@ var controllerChecks = []doctor.Check{{
 	Find: unreachableMetadata,
 }}
 
-func withoutDeployment(f *doctor.Facts) string {
+func withoutDeployment(f *Facts) string {
 	if len(f.Controllers) == 0 {
 		return "there is no Deployment of the controller"
 	}
@@ -99,14 +99,14 @@ func withoutDeployment(f *doctor.Facts) string {
 }
 
 // controllerElsewhere is set where there is no Deployment and webhooks are called at a URL, as in the playground.
-func controllerElsewhere(f *doctor.Facts) string {
-	if len(f.Controllers) == 0 && slices.ContainsFunc(f.Hooks, func(h doctor.Hook) bool { return h.URL != "" }) {
+func controllerElsewhere(f *Facts) string {
+	if len(f.Controllers) == 0 && slices.ContainsFunc(f.Hooks, func(h Hook) bool { return h.URL != "" }) {
 		return "the webhooks have a URL: the controller runs outside the cluster"
 	}
 	return ""
 }
 
-func absentController(f *doctor.Facts) []doctor.Finding {
+func absentController(f *Facts) []doctor.Finding {
 	if len(f.Controllers) > 0 {
 		return nil
 	}
@@ -125,7 +125,7 @@ func absentController(f *doctor.Facts) []doctor.Finding {
 	return []doctor.Finding{x}
 }
 
-func unreadyControllers(f *doctor.Facts) (out []doctor.Finding) {
+func unreadyControllers(f *Facts) (out []doctor.Finding) {
 	for _, d := range f.Controllers {
 		if d.Ready >= d.Wanted && d.Wanted > 0 {
 			continue
@@ -147,7 +147,7 @@ func unreadyControllers(f *doctor.Facts) (out []doctor.Finding) {
 // live is how long ago a lease may have been renewed that is held by a running process.
 const live = time.Minute
 
-func duplicateControllers(f *doctor.Facts) (out []doctor.Finding) {
+func duplicateControllers(f *Facts) (out []doctor.Finding) {
 	if n := len(f.Controllers); n > 1 {
 		x := doctor.Finding{Object: f.Controllers[1].String(),
 			Text: fmt.Sprintf("there are %d Deployments of the controller", n)}
@@ -156,7 +156,7 @@ func duplicateControllers(f *doctor.Facts) (out []doctor.Finding) {
 		}
 		out = append(out, x)
 	}
-	var held []doctor.Lease
+	var held []Lease
 	for _, l := range f.Leases {
 		if l.Holder != "" && f.Now.Sub(l.Renewed) < live {
 			held = append(held, l)
@@ -173,13 +173,13 @@ func duplicateControllers(f *doctor.Facts) (out []doctor.Finding) {
 	return out
 }
 
-func leaderlessControllers(f *doctor.Facts) []doctor.Finding {
-	if len(f.Leases) == 0 || slices.ContainsFunc(f.Leases, func(l doctor.Lease) bool {
+func leaderlessControllers(f *Facts) []doctor.Finding {
+	if len(f.Leases) == 0 || slices.ContainsFunc(f.Leases, func(l Lease) bool {
 		return l.Holder != "" && f.Now.Sub(l.Renewed) < live
 	}) {
 		return nil
 	}
-	last := slices.MaxFunc(f.Leases, func(a, b doctor.Lease) int { return a.Renewed.Compare(b.Renewed) })
+	last := slices.MaxFunc(f.Leases, func(a, b Lease) int { return a.Renewed.Compare(b.Renewed) })
 	text := "was last renewed " + doctor.Age(f.Now.Sub(last.Renewed)) + " ago by " + last.Holder
 	if last.Holder == "" {
 		text = "has had no holder for " + doctor.Age(f.Now.Sub(last.Renewed))
@@ -193,7 +193,7 @@ const (
 	electionsMost  = 3
 )
 
-func unstableLeaders(f *doctor.Facts) (out []doctor.Finding) {
+func unstableLeaders(f *Facts) (out []doctor.Finding) {
 	for _, l := range f.Leases {
 		times := 0
 		var evidence []string
@@ -225,7 +225,7 @@ func unstableLeaders(f *doctor.Facts) (out []doctor.Finding) {
 	return out
 }
 
-func podsWithoutIdentity(f *doctor.Facts) (out []doctor.Finding) {
+func podsWithoutIdentity(f *Facts) (out []doctor.Finding) {
 	for _, d := range f.Controllers {
 		var without []string
 		for _, p := range d.Pods {
@@ -241,7 +241,7 @@ func podsWithoutIdentity(f *doctor.Facts) (out []doctor.Finding) {
 	return out
 }
 
-func unreachableMetadata(f *doctor.Facts) []doctor.Finding {
+func unreachableMetadata(f *Facts) []doctor.Finding {
 	var near []string
 	for _, i := range f.Instances {
 		if i.HopLimit == 1 {
@@ -258,7 +258,7 @@ func unreachableMetadata(f *doctor.Facts) []doctor.Finding {
 	}
 	var out []doctor.Finding
 	for _, d := range f.Controllers {
-		identity := len(d.Pods) > 0 && !slices.ContainsFunc(d.Pods, func(p doctor.Pod) bool { return !p.Identity })
+		identity := len(d.Pods) > 0 && !slices.ContainsFunc(d.Pods, func(p Pod) bool { return !p.Identity })
 		if !d.HostNetwork && (d.AsksInstance || !identity) {
 			out = append(out, doctor.Finding{Object: d.String(),
 				Text: "takes the region, the VPC or credentials from the instance " +
@@ -268,8 +268,8 @@ func unreachableMetadata(f *doctor.Facts) []doctor.Finding {
 	return out
 }
 
-func unattendedStatuses(f *doctor.Facts) []doctor.Finding {
-	if len(f.Shown) == 0 || slices.ContainsFunc(f.Leases, func(l doctor.Lease) bool { return !Abandoned(l, f.Now) }) ||
+func unattendedStatuses(f *Facts) []doctor.Finding {
+	if len(f.Shown) == 0 || slices.ContainsFunc(f.Leases, func(l Lease) bool { return !Abandoned(l, f.Now) }) ||
 		!slices.ContainsFunc(f.Shown, elected) {
 		return nil
 	}
@@ -292,4 +292,4 @@ func unattendedStatuses(f *doctor.Facts) []doctor.Finding {
 }
 
 // elected reports whether the writer of an object elects its leader by a Lease.
-func elected(s doctor.Shown) bool { return strings.HasPrefix(s.Writer, "Lease ") }
+func elected(s Shown) bool { return strings.HasPrefix(s.Writer, "Lease ") }

@@ -168,105 +168,108 @@ func subnets(free int32, zones ...string) map[string]facts.Subnet {
 }
 
 // elsewhere is a target group with the tags of a stack that no object claims, and a target.
-func elsewhere(id, state string) doctor.TargetGroup {
-	return doctor.TargetGroup{ARN: tgID + "elsewhere", Name: "k8s-elsewhere", VPC: vpc, Cluster: "demo",
-		Key: keyOf("elsewhere", "web"), Ours: true, Targets: []doctor.Target{{ID: id, State: state}}}
+func elsewhere(id, state string) TargetGroup {
+	return TargetGroup{ARN: tgID + "elsewhere", Name: "k8s-elsewhere", VPC: vpc, Cluster: "demo",
+		Key: keyOf("elsewhere", "web"), Ours: true, Targets: []Target{{ID: id, State: state}}}
 }
 
 // well is a cluster and an account without trouble.
-func well(t *testing.T) *doctor.Facts {
+func well(t *testing.T) *Facts {
 	t.Helper()
 	b := issued(t, day)
-	f := &doctor.Facts{
-		Now: now, Settings: doctor.Settings{Cluster: "demo", Region: "us-west-2", VPC: vpc, Account: "123456789012",
+	f := &Facts{
+		Facts: doctor.Facts{Now: now, Settings: doctor.Settings{Cluster: "demo", Region: "us-west-2", VPC: vpc,
+			Account: "123456789012",
 			Subnets: doctor.SubnetSettings{CheckClusterTag: true, ByReachability: true}},
-		Kubernetes: "v1.36.2", Clocks: []doctor.Clock{{Of: "the API server", Ahead: 2 * time.Second},
+			Nodes: []corev1.Node{node("n1", "aws:///us-west-2a/i-1")},
+			Events: []corev1.Event{
+				event("Ingress", "shop", "web", "Warning", "FailedBuildModel", "backend web not found [ServiceNotFound]",
+					20*time.Minute),
+				event("Ingress", "shop", "web", "Normal", "SuccessfullyReconciled", "Successfully reconciled", 10*time.Minute),
+			},
+			Objects: snapshot(classOf(meta("", "alb"), ""), gatewayClassOf("alb", metav1.ConditionTrue),
+				ingressOf(meta("shop", "web", finalized("ingress.k8s.aws/resources")), "alb", "shop.example.com"),
+				&corev1.Namespace{ObjectMeta: meta("", "shop")}, binding("shop", "k8s-web", "web")),
+			LoadBalancers: []doctor.LoadBalancer{{ARN: lbID + "web", Name: "k8s-shop-web", VPC: vpc, Type: stack.Application,
+				Zones: []string{"us-west-2a"}, Key: keyOf("shop", "web"), Listeners: 2, Rules: 3, Certificates: []string{cert}}},
+			Certificates: []doctor.Certificate{{ARN: cert, Domains: []string{"*.example.com"}, Status: "ISSUED",
+				Expires: now.Add(300 * day)}},
+		},
+		Kubernetes: "v1.36.2", Clocks: []Clock{{Of: "the API server", Ahead: 2 * time.Second},
 			{Of: "AWS", Ahead: -3 * time.Second}},
 		Definitions: definition.Own(), VPCExists: true,
-		Controllers: []doctor.Deployment{{
+		Controllers: []Deployment{{
 			Namespace: "kube-system", Name: "aws-load-balancer-controller", Wanted: 2, Ready: 2,
 			Role: "arn:aws:iam::123456789012:role/lbc",
-			Pods: []doctor.Pod{{Name: "a", Identity: true}, {Name: "b", Identity: true}},
+			Pods: []Pod{{Name: "a", Identity: true}, {Name: "b", Identity: true}},
 		}},
-		Leases: []doctor.Lease{{Namespace: "kube-system", Name: "aws-load-balancer-controller-leader", Holder: "a_lbc-1",
+		Leases: []Lease{{Namespace: "kube-system", Name: "aws-load-balancer-controller-leader", Holder: "a_lbc-1",
 			Renewed: now.Add(-2 * time.Second)}},
-		Shown: []doctor.Shown{{Namespace: "shop", Name: "ingress-web", Ready: true,
+		Shown: []Shown{{Namespace: "shop", Name: "ingress-web", Ready: true,
 			Writer: "Lease kube-system/aws-load-balancer-controller-leader"}},
-		Hooks: []doctor.Hook{
+		Hooks: []Hook{
 			{Configuration: "MutatingWebhookConfiguration aws-load-balancer-webhook", Name: "mservice.elbv2.k8s.aws",
 				Fails: true, Resources: []string{"services"}, Selective: true, CA: b.CA, Service: "kube-system/webhook",
 				Exists: true, Endpoints: 2},
 		},
-		Serving: []doctor.Serving{{Secret: "kube-system/aws-load-balancer-webhook-tls", Chain: b.Cert}},
-		Objects: snapshot(classOf(meta("", "alb"), ""), gatewayClassOf("alb", metav1.ConditionTrue),
-			ingressOf(meta("shop", "web", finalized("ingress.k8s.aws/resources")), "alb", "shop.example.com"),
-			&corev1.Namespace{ObjectMeta: meta("", "shop")}, binding("shop", "k8s-web", "web")),
+		Serving:  []Serving{{Secret: "kube-system/aws-load-balancer-webhook-tls", Chain: b.Cert}},
 		Declared: map[stack.Key]bool{keyOf("shop", "web"): true},
 		Drains:   map[[2]string]int64{{"shop", "k8s-web"}: 30},
-		Nodes:    []corev1.Node{node("n1", "aws:///us-west-2a/i-1")}, Instances: []doctor.Instance{
+		Instances: []Instance{
 			{ID: "i-1", Node: "n1", VPC: vpc, Zone: "us-west-2a", HopLimit: 2, Extended: "sg-1"}},
 		AWS: facts.Facts{Subnets: subnets(200, "us-west-2a", "us-west-2b"), Routes: true, VPC: &facts.VPC{ID: vpc},
 			SecurityGroups: map[string]facts.SecurityGroup{}},
 		Slices: []discoveryv1.EndpointSlice{endpointsOf("shop", map[string]string{"10.0.1.1": "web-1"})}, Pods: []corev1.Pod{
 			podOf("shop", "web-1", 60)},
-		Events: []corev1.Event{
-			event("Ingress", "shop", "web", "Warning", "FailedBuildModel", "backend web not found [ServiceNotFound]",
-				20*time.Minute),
-			event("Ingress", "shop", "web", "Normal", "SuccessfullyReconciled", "Successfully reconciled", 10*time.Minute),
-		},
-		LoadBalancers: []doctor.LoadBalancer{{ARN: lbID + "web", Name: "k8s-shop-web", VPC: vpc, Type: stack.Application,
-			Zones: []string{"us-west-2a"}, Key: keyOf("shop", "web"), Listeners: 2, Rules: 3, Certificates: []string{cert}}},
-		TargetGroups: []doctor.TargetGroup{{
+		TargetGroups: []TargetGroup{{
 			ARN: tgID + "web", Name: "k8s-shop-web", VPC: vpc, Cluster: "demo", Key: keyOf("shop", "web"), Ours: true,
 			LoadBalancers: []string{lbID + "web"},
-			Targets:       []doctor.Target{{ID: "10.0.1.1", Port: 80, Zone: "us-west-2a", State: "healthy"}},
+			Targets:       []Target{{ID: "10.0.1.1", Port: 80, Zone: "us-west-2a", State: "healthy"}},
 		}},
 		Counts: map[quota.Limit]int{"application-load-balancers": 1, "target-groups": 1},
 		Limits: map[quota.Limit]int{"application-load-balancers": 50, "target-groups": 3000,
 			"rules-per-application-load-balancer": 100, "targets-per-target-group": 1000},
-		Certificates: []doctor.Certificate{{ARN: cert, Domains: []string{"*.example.com"}, Status: "ISSUED",
-			Expires: now.Add(300 * day)}},
-		GroupLimit: 5, Rules: []doctor.GroupRules{{ID: "sg-1", IPv4: 20, IPv6: 3}, {ID: "sg-foreign", IPv4: 60}},
+		GroupLimit: 5, Rules: []GroupRules{{ID: "sg-1", IPv4: 20, IPv6: 3}, {ID: "sg-foreign", IPv4: 60}},
 		Imported:    []time.Time{{}, now.Add(-day)},
-		Permissions: doctor.Permissions{Role: "arn:aws:iam::123456789012:role/lbc", Exists: true},
-		Heartbeats:  []doctor.Heartbeat{{Node: "n1", Renewed: now.Add(-8 * time.Second), Written: now.Add(-7 * time.Second)}},
+		Permissions: Permissions{Role: "arn:aws:iam::123456789012:role/lbc", Exists: true},
+		Heartbeats:  []Heartbeat{{Node: "n1", Renewed: now.Add(-8 * time.Second), Written: now.Add(-7 * time.Second)}},
 	}
 	for plural := range gatewayKinds {
-		f.Definitions[plural+gatewayGroup] = doctor.Definition{Bundle: "v1.7.0", Versions: map[string][]string{"v1": nil}}
+		f.Definitions[plural+gatewayGroup] = Definition{Bundle: "v1.7.0", Versions: map[string][]string{"v1": nil}}
 	}
 	return f
 }
 
 // sick is a cluster and an account with every trouble.
-func sick(t *testing.T) *doctor.Facts {
+func sick(t *testing.T) *Facts {
 	t.Helper()
 	f := well(t)
 	f.Settings.Cluster, f.Kubernetes = "other", "v1.27.3-eks-1"
-	f.Clocks = []doctor.Clock{{Of: "the API server", Ahead: 2 * time.Second}, {Of: "AWS", Ahead: 7 * time.Minute}}
+	f.Clocks = []Clock{{Of: "the API server", Ahead: 2 * time.Second}, {Of: "AWS", Ahead: 7 * time.Minute}}
 	delete(f.Definitions, "ingressclassparams.elbv2.k8s.aws")
 	delete(f.Definitions, "loadbalancers.elbv2.k8s.aws")
 	delete(f.Definitions, "albtargetcontrolconfigs.elbv2.k8s.aws")
-	f.Definitions["targetgroupbindings.elbv2.k8s.aws"] = doctor.Definition{Kind: "TargetGroupBinding",
+	f.Definitions["targetgroupbindings.elbv2.k8s.aws"] = Definition{Kind: "TargetGroupBinding",
 		Versions: map[string][]string{"v1beta1": {"apiVersion", "kind", "metadata", "spec", "status"}}}
-	f.Definitions["udproutes"+gatewayGroup] = doctor.Definition{Bundle: "v1.4.0",
+	f.Definitions["udproutes"+gatewayGroup] = Definition{Bundle: "v1.4.0",
 		Versions: map[string][]string{"v1alpha2": nil}}
 	f.User = "system:serviceaccount:kube-system:aws-load-balancer-controller"
-	f.Denied = []doctor.Right{{Group: "networking.k8s.io", Resource: "ingresses/status", Verb: "patch"},
+	f.Denied = []Right{{Group: "networking.k8s.io", Resource: "ingresses/status", Verb: "patch"},
 		{Group: "networking.k8s.io", Resource: "ingresses/status", Verb: "update"}, {Group: "coordination.k8s.io",
 			Resource: "leases", Verb: "get", Namespace: "kube-system", Name: "leader"}}
 	f.Nodes = []corev1.Node{node("n1", ""), node("n2", "kind://docker/n2")}
-	f.Controllers = []doctor.Deployment{
+	f.Controllers = []Deployment{
 		{Namespace: "kube-system", Name: "aws-load-balancer-controller", Image: "example.com/lbc:v1", Wanted: 1,
-			Role: "arn:aws:iam::123456789012:role/lbc", AsksInstance: true, Pods: []doctor.Pod{
+			Role: "arn:aws:iam::123456789012:role/lbc", AsksInstance: true, Pods: []Pod{
 				{Name: "a", Problem: "CrashLoopBackOff; exit status 1 Error"}}},
 		{Namespace: "ingress", Name: "alb-ingress-controller", Image: "example.com/alb:v1.1.4", Wanted: 2, Ready: 1,
 			Problem: "unknown flag: --bogus"},
 	}
-	f.Leases = []doctor.Lease{{Namespace: "kube-system", Name: "leader", Holder: "a", Renewed: now.Add(-10 * time.Minute)}}
+	f.Leases = []Lease{{Namespace: "kube-system", Name: "leader", Holder: "a", Renewed: now.Add(-10 * time.Minute)}}
 	addElections(f, 14*time.Minute, 13*time.Minute, 12*time.Minute, 11*time.Minute)
 	old, ending, other := issued(t, 1000*day), issued(t, 80*day), issued(t, day)
 	f.AutoMode = true
-	f.Hooks = []doctor.Hook{
+	f.Hooks = []Hook{
 		{Configuration: "MutatingWebhookConfiguration services", Name: "mservice.elbv2.k8s.aws", Resources: []string{
 			"services"}, Selective: true, Injected: true, Service: "kube-system/gone"},
 		{Configuration: "ValidatingWebhookConfiguration empty", Name: "vingress.elbv2.k8s.aws", Fails: true,
@@ -278,7 +281,7 @@ func sick(t *testing.T) *doctor.Facts {
 		{Configuration: "ValidatingWebhookConfiguration other", Name: "vingressclassparams.elbv2.k8s.aws", Fails: true,
 			Resources: []string{"ingressclassparams"}, CA: other.CA, Service: "kube-system/webhook", Exists: true},
 	}
-	f.Serving = []doctor.Serving{{Secret: "kube-system/tls", Chain: ending.Cert}, {Secret: "kube-system/empty"}}
+	f.Serving = []Serving{{Secret: "kube-system/tls", Chain: ending.Cert}, {Secret: "kube-system/empty"}}
 	f.Refused = `Internal error occurred: failed calling webhook "mservice.elbv2.k8s.aws": context deadline exceeded`
 	f.Denials = map[string]string{"TargetGroupBinding shop/of web": "ValidatingAdmissionPolicy require-team refuses " +
 		"TargetGroupBinding shop/of web: label team is missing"}
@@ -301,7 +304,7 @@ func sick(t *testing.T) *doctor.Facts {
 		gatewayClassOf("refused", metav1.ConditionFalse), gatewayClassOf("unseen", ""), &gatewayv1.Gateway{
 			ObjectMeta: meta("shop", "edge"), Spec: gatewayv1.GatewaySpec{GatewayClassName: "edge"}},
 	)
-	f.Instances = []doctor.Instance{{ID: "i-1", Node: "n1", VPC: "vpc-2", HopLimit: 1,
+	f.Instances = []Instance{{ID: "i-1", Node: "n1", VPC: "vpc-2", HopLimit: 1,
 		Groups: "network interface eni-1: " +
 			"2 security groups have the tag kubernetes.io/cluster/demo, and exactly one should [sg-1 sg-2]; tag exactly one"}}
 	f.AWS.Subnets = subnets(3, "us-west-2a", "us-west-2b")
@@ -318,20 +321,20 @@ func sick(t *testing.T) *doctor.Facts {
 	f.LoadBalancers = append(f.LoadBalancers, doctor.LoadBalancer{ARN: lbID + "far", Name: "k8s-far", VPC: "vpc-2",
 		Type: stack.Network, Key: keyOf("shop", "far")})
 	f.Declared = map[stack.Key]bool{}
-	f.TargetGroups[0].Targets = []doctor.Target{
+	f.TargetGroups[0].Targets = []Target{
 		{ID: "10.0.1.1", Port: 80, State: "unhealthy", Reason: "Target.ResponseCodeMismatch",
 			Description: "Health checks failed with these codes: [404]"},
 		{ID: "10.0.1.2", Port: 80, Zone: "us-west-2a", State: "unused", Reason: "Target.NotInUse",
 			Description: "Target is in an Availability Zone that is not enabled for the load balancer"},
 	}
-	f.Groups = []doctor.Tagged{{ID: "sg-9", Key: keyOf("shop", "gone")}}
-	f.Rules = []doctor.GroupRules{{ID: "sg-1", IPv4: 48, IPv6: 20, PrefixLists: 2}, {ID: "sg-2", IPv4: 70}}
+	f.Groups = []Tagged{{ID: "sg-9", Key: keyOf("shop", "gone")}}
+	f.Rules = []GroupRules{{ID: "sg-1", IPv4: 48, IPv6: 20, PrefixLists: 2}, {ID: "sg-2", IPv4: 70}}
 	f.Imported = slices.Repeat([]time.Time{now.Add(-400 * day)}, 2100)
-	f.Heartbeats = []doctor.Heartbeat{
+	f.Heartbeats = []Heartbeat{
 		{Node: "n1", Renewed: now.Add(-10 * time.Minute), Written: now.Add(-5 * time.Second)},
 		{Node: "n2", Renewed: now.Add(2 * time.Minute)}, {Node: "stopped", Renewed: now.Add(-day)},
 	}
-	f.Permissions.Lacking = []doctor.Lack{
+	f.Permissions.Lacking = []Lack{
 		{Sid: "ChangeOwn", Action: "elasticloadbalancing:DeleteLoadBalancer", Resource: "arn:app", Severity: doctor.Error},
 		{Sid: "ChangeOwn", Action: "elasticloadbalancing:DeleteLoadBalancer", Resource: "arn:net", Severity: doctor.Error},
 		{Sid: "ChangeOwn", Action: "elasticloadbalancing:SetSubnets", Resource: "arn:app", Explicit: true,

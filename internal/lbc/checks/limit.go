@@ -12,7 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
 
-var limitChecks = []doctor.Check{{
+var limitChecks = []Check{{
 	Name: "quota", Severity: doctor.Warning,
 	Needs: []doctor.Source{doctor.LoadBalancers, doctor.Listeners, doctor.TargetHealth, doctor.Limits},
 	About: "The account has used four fifths or more of a limit. It is an error if the limit is reached.",
@@ -47,7 +47,7 @@ type usage struct {
 // scarce reports whether four fifths of a limit are used.
 func scarce(used, limit int) bool { return used > 0 && used*5 >= limit*4 }
 
-func usedLimits(f *doctor.Facts) (out []doctor.Finding) {
+func usedLimits(f *Facts) (out []doctor.Finding) {
 	var all []usage
 	for _, limit := range slices.Sorted(maps.Keys(f.Counts)) {
 		all = append(all, usage{"account", quota.Use{Limit: limit, Used: f.Counts[limit]}})
@@ -73,7 +73,7 @@ func usedLimits(f *doctor.Facts) (out []doctor.Finding) {
 }
 
 // usesOf are what a load balancer uses, with the targets of its groups.
-func usesOf(f *doctor.Facts, lb doctor.LoadBalancer) (out []usage) {
+func usesOf(f *Facts, lb doctor.LoadBalancer) (out []usage) {
 	name := "load balancer " + lb.Name
 	has := quota.LoadBalancer{Type: lb.Type, Listeners: lb.Listeners, Rules: lb.Rules, Certificates: lb.Added}
 	targets, zones := 0, map[string]int{}
@@ -99,7 +99,7 @@ func usesOf(f *doctor.Facts, lb doctor.LoadBalancer) (out []usage) {
 	return out
 }
 
-func usedGroups(f *doctor.Facts) (out []doctor.Finding) {
+func usedGroups(f *Facts) (out []doctor.Finding) {
 	watched := map[string]bool{}
 	for _, g := range f.Groups {
 		watched[g.ID] = true
@@ -145,7 +145,7 @@ func assumed(object string, limit quota.Limit, used int) (x doctor.Finding, foun
 // year is the time over which imports count.
 const year = 365 * 24 * time.Hour
 
-func usedCertificates(f *doctor.Facts) (out []doctor.Finding) {
+func usedCertificates(f *Facts) (out []doctor.Finding) {
 	imports := 0
 	for _, t := range f.Imported {
 		if !t.IsZero() && f.Now.Sub(t) < year {

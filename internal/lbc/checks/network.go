@@ -12,11 +12,11 @@ import (
 	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
 
-var networkChecks = []doctor.Check{{
+var networkChecks = []Check{{
 	Name: "vpc-missing", Severity: doctor.Error, Needs: []doctor.Source{doctor.Network},
 	About:  "The account has no such VPC in the region.",
 	Remedy: "correct --aws-vpc-id and --aws-region, or use credentials of the VPC's account",
-	Find: func(f *doctor.Facts) []doctor.Finding {
+	Find: func(f *Facts) []doctor.Finding {
 		if f.VPCExists {
 			return nil
 		}
@@ -56,14 +56,14 @@ var networkChecks = []doctor.Check{{
 	Find: ambiguousGroups,
 }}
 
-func withoutVPC(f *doctor.Facts) string {
+func withoutVPC(f *Facts) string {
 	if !f.VPCExists {
 		return "the VPC does not exist"
 	}
 	return ""
 }
 
-func nodesElsewhere(f *doctor.Facts) (out []doctor.Finding) {
+func nodesElsewhere(f *Facts) (out []doctor.Finding) {
 	in := map[string][]string{}
 	for _, i := range f.Instances {
 		if i.VPC != "" && i.VPC != f.Settings.VPC {
@@ -77,7 +77,7 @@ func nodesElsewhere(f *doctor.Facts) (out []doctor.Finding) {
 	return out
 }
 
-func unusableSubnets(f *doctor.Facts) (out []doctor.Finding) {
+func unusableSubnets(f *Facts) (out []doctor.Finding) {
 	public := false
 	for _, s := range f.AWS.Subnets {
 		public = public || s.Public
@@ -106,7 +106,7 @@ func unusableSubnets(f *doctor.Facts) (out []doctor.Finding) {
 // minimumFree is how many free addresses AWS requires of a subnet.
 const minimumFree = 8
 
-func fullSubnets(f *doctor.Facts) (out []doctor.Finding) {
+func fullSubnets(f *Facts) (out []doctor.Finding) {
 	for _, id := range slices.Sorted(maps.Keys(f.AWS.Subnets)) {
 		s := f.AWS.Subnets[id]
 		_, elb := s.Tags[naming.RoleELBTag]
@@ -120,7 +120,7 @@ func fullSubnets(f *doctor.Facts) (out []doctor.Finding) {
 	return out
 }
 
-func ambiguousGroups(f *doctor.Facts) (out []doctor.Finding) {
+func ambiguousGroups(f *Facts) (out []doctor.Finding) {
 	for _, i := range f.Instances {
 		if i.Groups != "" {
 			text, _, _ := strings.Cut(i.Groups, "; ")

@@ -10,12 +10,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
 
-var permissionChecks = []doctor.Check{{
+var permissionChecks = []Check{{
 	Name: "iam-role-missing", Severity: doctor.Error, Needs: []doctor.Source{doctor.RolePolicies}, Skip: withoutRole,
 	About: "The role that the controller's service account names does not exist: the controller gets no credentials.",
 	Remedy: "create the role with the policy that lbc iam-policy prints, or correct the annotation " +
 		"eks.amazonaws.com/role-arn",
-	Find: func(f *doctor.Facts) []doctor.Finding {
+	Find: func(f *Facts) []doctor.Finding {
 		if f.Permissions.Exists {
 			return nil
 		}
@@ -33,21 +33,21 @@ var permissionChecks = []doctor.Check{{
 	Find: deniedPermissions,
 }}
 
-func withoutRole(f *doctor.Facts) string {
+func withoutRole(f *Facts) string {
 	if f.Permissions.Role == "" {
 		return "the role of the controller is not known: name it with --controller-role"
 	}
 	return ""
 }
 
-func withoutPermissions(f *doctor.Facts) string {
+func withoutPermissions(f *Facts) string {
 	if why := withoutRole(f); why != "" || f.Permissions.Exists {
 		return why
 	}
 	return "the role does not exist"
 }
 
-func deniedPermissions(f *doctor.Facts) (out []doctor.Finding) {
+func deniedPermissions(f *Facts) (out []doctor.Finding) {
 	role := f.Permissions.Role
 	type part struct {
 		sid      string

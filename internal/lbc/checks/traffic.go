@@ -16,7 +16,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
 
-var trafficChecks = []doctor.Check{{
+var trafficChecks = []Check{{
 	Name: "targets-unhealthy", Severity: doctor.Warning, Needs: []doctor.Source{doctor.TargetHealth},
 	About: "Registered targets of a target group are not healthy. The finding has AWS's reason for each. It is an " +
 		"error if none is healthy.",
@@ -69,9 +69,9 @@ const (
 )
 
 // bad reports whether a target gets no requests because of its health.
-func bad(t doctor.Target) bool { return t.State == "unhealthy" || t.State == "unavailable" }
+func bad(t Target) bool { return t.State == "unhealthy" || t.State == "unavailable" }
 
-func unhealthyTargets(f *doctor.Facts) (out []doctor.Finding) {
+func unhealthyTargets(f *Facts) (out []doctor.Finding) {
 	for _, g := range f.TargetGroups {
 		var well int
 		var ill []string
@@ -99,7 +99,7 @@ func unhealthyTargets(f *doctor.Facts) (out []doctor.Finding) {
 	return out
 }
 
-func uncoveredZones(f *doctor.Facts) (out []doctor.Finding) {
+func uncoveredZones(f *Facts) (out []doctor.Finding) {
 	zones := map[string][]string{}
 	for _, lb := range f.LoadBalancers {
 		zones[lb.ARN] = lb.Zones
@@ -128,7 +128,7 @@ type endpoint struct {
 }
 
 // podsOf are the pods by namespace and name.
-func podsOf(f *doctor.Facts) map[[2]string]*corev1.Pod {
+func podsOf(f *Facts) map[[2]string]*corev1.Pod {
 	all := make(map[[2]string]*corev1.Pod, len(f.Pods))
 	for i := range f.Pods {
 		p := &f.Pods[i]
@@ -138,8 +138,8 @@ func podsOf(f *doctor.Facts) map[[2]string]*corev1.Pod {
 }
 
 // targetGroups are the target groups by ARN.
-func targetGroups(f *doctor.Facts) map[string]*doctor.TargetGroup {
-	all := make(map[string]*doctor.TargetGroup, len(f.TargetGroups))
+func targetGroups(f *Facts) map[string]*TargetGroup {
+	all := make(map[string]*TargetGroup, len(f.TargetGroups))
 	for i := range f.TargetGroups {
 		all[f.TargetGroups[i].ARN] = &f.TargetGroups[i]
 	}
@@ -147,7 +147,7 @@ func targetGroups(f *doctor.Facts) map[string]*doctor.TargetGroup {
 }
 
 // endpoints are the ready ones of the Service of a binding.
-func endpoints(f *doctor.Facts, b *v1beta1.TargetGroupBinding, pods map[[2]string]*corev1.Pod) (out []endpoint) {
+func endpoints(f *Facts, b *v1beta1.TargetGroupBinding, pods map[[2]string]*corev1.Pod) (out []endpoint) {
 	for i := range f.Slices {
 		s := &f.Slices[i]
 		if s.Namespace != b.Namespace || s.Labels[discoveryv1.LabelServiceName] != b.Spec.ServiceRef.Name {
@@ -172,7 +172,7 @@ func endpoints(f *doctor.Facts, b *v1beta1.TargetGroupBinding, pods map[[2]strin
 // registering is how long a ready pod may take to be registered.
 const registering = 30 * time.Second
 
-func unregisteredEndpoints(f *doctor.Facts) (out []doctor.Finding) {
+func unregisteredEndpoints(f *Facts) (out []doctor.Finding) {
 	pods, groups := podsOf(f), targetGroups(f)
 	for _, b := range f.Bindings() {
 		g := groups[b.Spec.TargetGroupARN]
@@ -189,7 +189,7 @@ func unregisteredEndpoints(f *doctor.Facts) (out []doctor.Finding) {
 			if e.pod != nil && f.Now.Sub(readySince(e.pod)) < registering {
 				continue
 			}
-			registered := slices.ContainsFunc(g.Targets, func(t doctor.Target) bool {
+			registered := slices.ContainsFunc(g.Targets, func(t Target) bool {
 				return t.ID == e.address && t.State != draining
 			})
 			if *b.Spec.TargetType == v1beta1.TargetTypeIP && !registered {
@@ -211,7 +211,7 @@ func unregisteredEndpoints(f *doctor.Facts) (out []doctor.Finding) {
 }
 
 // absentTargets are the bindings whose target groups stay empty for a reason that Kubernetes shows.
-func absentTargets(f *doctor.Facts) (out []doctor.Finding) {
+func absentTargets(f *Facts) (out []doctor.Finding) {
 	_, unread := f.Unread[doctor.Workloads]
 	groups := targetGroups(f)
 	for _, b := range f.Bindings() {
@@ -248,7 +248,7 @@ const (
 	gatePrefix = "target-health.elbv2.k8s.aws/"
 )
 
-func podsWithoutGate(f *doctor.Facts) (out []doctor.Finding) {
+func podsWithoutGate(f *Facts) (out []doctor.Finding) {
 	pods := podsOf(f)
 	for _, b := range f.Bindings() {
 		ns, ok := f.Objects.Get(objects.Namespace, "", b.Namespace)
@@ -272,7 +272,7 @@ func podsWithoutGate(f *doctor.Facts) (out []doctor.Finding) {
 	return out
 }
 
-func abruptPods(f *doctor.Facts) (out []doctor.Finding) {
+func abruptPods(f *Facts) (out []doctor.Finding) {
 	seen, pods := map[string]bool{}, podsOf(f)
 	for _, b := range f.Bindings() {
 		object := doctor.FullName("Service", b.Namespace, b.Spec.ServiceRef.Name)

@@ -12,7 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
 
-var webhookChecks = []doctor.Check{{
+var webhookChecks = []Check{{
 	Name: "webhook-ca", Severity: doctor.Error, Needs: []doctor.Source{doctor.Webhooks},
 	About: "The CA bundle of a webhook is missing, not readable or expired: the API server cannot call it. If the " +
 		"webhook fails closed, nobody can write its objects.",
@@ -38,15 +38,15 @@ var webhookChecks = []doctor.Check{{
 	About: "The Service of a webhook does not exist, usually because somebody uninstalled the controller and left the " +
 		"configuration. If the webhook fails closed, nobody can create its objects.",
 	Remedy: "install the controller, or delete the webhook configuration",
-	Find: func(f *doctor.Facts) []doctor.Finding {
-		return byService(f, func(h doctor.Hook) bool { return !h.Exists }, "webhooks name this Service, which does not exist")
+	Find: func(f *Facts) []doctor.Finding {
+		return byService(f, func(h Hook) bool { return !h.Exists }, "webhooks name this Service, which does not exist")
 	},
 }, {
 	Name: "webhook-no-endpoints", Severity: doctor.Error, Needs: []doctor.Source{doctor.Webhooks},
 	About:  "No pod behind the Service of the webhooks is ready.",
 	Remedy: "find out why the controller's pods are not ready, and check that the selector of the Service matches them",
-	Find: func(f *doctor.Facts) []doctor.Finding {
-		return byService(f, func(h doctor.Hook) bool { return h.Exists && h.Endpoints == 0 },
+	Find: func(f *Facts) []doctor.Finding {
+		return byService(f, func(h Hook) bool { return h.Exists && h.Endpoints == 0 },
 			"no pod behind this Service of webhooks is ready")
 	},
 }, {
@@ -55,7 +55,7 @@ var webhookChecks = []doctor.Check{{
 		"or refused it.",
 	Remedy: "admit TCP port 9443 from the control plane's security group to the nodes; with an overlay network, run the " +
 		"controller with hostNetwork",
-	Find: func(f *doctor.Facts) []doctor.Finding {
+	Find: func(f *Facts) []doctor.Finding {
 		if f.Refused == "" {
 			return nil
 		}
@@ -69,7 +69,7 @@ var webhookChecks = []doctor.Check{{
 		"namespaces with load balancers.",
 	Remedy: "meet the conditions of the policy, or exempt the controller's service account from it; --object-labels and " +
 		"--copied-labels (chart: objectLabels, copiedLabels) put labels on the objects that the controller creates",
-	Find: func(f *doctor.Facts) (out []doctor.Finding) {
+	Find: func(f *Facts) (out []doctor.Finding) {
 		for _, object := range slices.Sorted(maps.Keys(f.Denials)) {
 			out = append(out, doctor.Finding{Object: object, Text: "would be refused", Evidence: []string{f.Denials[object]}})
 		}
@@ -95,7 +95,7 @@ var webhookChecks = []doctor.Check{{
 // serviceWebhook gives Services without a class that of the controller.
 const serviceWebhook = "mservice.elbv2.k8s.aws"
 
-func divertedServices(f *doctor.Facts) (out []doctor.Finding) {
+func divertedServices(f *Facts) (out []doctor.Finding) {
 	for _, h := range f.Hooks {
 		if f.AutoMode && h.Name == serviceWebhook {
 			out = append(out, doctor.Finding{Object: h.Configuration,
@@ -107,7 +107,7 @@ func divertedServices(f *doctor.Facts) (out []doctor.Finding) {
 }
 
 // policies are lines of evidence about webhooks.
-func policies(all []doctor.Hook) (out []string) {
+func policies(all []Hook) (out []string) {
 	for _, h := range all {
 		policy := "fails open"
 		if h.Fails {
@@ -119,16 +119,16 @@ func policies(all []doctor.Hook) (out []string) {
 }
 
 // closed is Error if one of the webhooks fails closed.
-func closed(all []doctor.Hook) doctor.Severity {
-	if slices.ContainsFunc(all, func(h doctor.Hook) bool { return h.Fails }) {
+func closed(all []Hook) doctor.Severity {
+	if slices.ContainsFunc(all, func(h Hook) bool { return h.Fails }) {
 		return doctor.Error
 	}
 	return doctor.Warning
 }
 
 // byService is a finding for each Service of webhooks with a problem.
-func byService(f *doctor.Facts, problem func(doctor.Hook) bool, text string) (out []doctor.Finding) {
-	of := map[string][]doctor.Hook{}
+func byService(f *Facts, problem func(Hook) bool, text string) (out []doctor.Finding) {
+	of := map[string][]Hook{}
 	for _, h := range f.Hooks {
 		if h.Service != "" && problem(h) {
 			of[h.Service] = append(of[h.Service], h)
@@ -152,7 +152,7 @@ func parse(text []byte) (out []*x509.Certificate) {
 }
 
 // byConfiguration groups webhooks by configuration and CA bundle.
-func byConfiguration(f *doctor.Facts) (out [][]doctor.Hook) {
+func byConfiguration(f *Facts) (out [][]Hook) {
 	at := map[string]int{}
 	for _, h := range f.Hooks {
 		key := h.Configuration + "\n" + string(h.CA)
@@ -166,7 +166,7 @@ func byConfiguration(f *doctor.Facts) (out [][]doctor.Hook) {
 	return out
 }
 
-func brokenBundles(f *doctor.Facts) (out []doctor.Finding) {
+func brokenBundles(f *Facts) (out []doctor.Finding) {
 	for _, hooks := range byConfiguration(f) {
 		h, authorities := hooks[0], parse(hooks[0].CA)
 		var text string
@@ -202,7 +202,7 @@ func ending(c *x509.Certificate, now time.Time) (text string, expired bool) {
 	return "", false
 }
 
-func expiringWebhookCertificates(f *doctor.Facts) (out []doctor.Finding) {
+func expiringWebhookCertificates(f *Facts) (out []doctor.Finding) {
 	add := func(object, what string, c *x509.Certificate) {
 		text, expired := ending(c, f.Now)
 		if text == "" {
@@ -232,7 +232,7 @@ func expiringWebhookCertificates(f *doctor.Facts) (out []doctor.Finding) {
 	return out
 }
 
-func untrustedCertificates(f *doctor.Facts) (out []doctor.Finding) {
+func untrustedCertificates(f *Facts) (out []doctor.Finding) {
 	for _, s := range f.Serving {
 		chain := parse(s.Chain)
 		if len(chain) == 0 {
@@ -265,7 +265,7 @@ func untrustedCertificates(f *doctor.Facts) (out []doctor.Finding) {
 	return out
 }
 
-func blockingHooks(f *doctor.Facts) (out []doctor.Finding) {
+func blockingHooks(f *Facts) (out []doctor.Finding) {
 	for _, h := range f.Hooks {
 		wide := slices.ContainsFunc(h.Resources, func(r string) bool {
 			return slices.Contains([]string{"services", "pods", "ingresses", "*"}, r)

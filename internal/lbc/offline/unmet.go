@@ -27,7 +27,8 @@ func unmet(d *gateway.Decisions, found diag.List) []Unmet {
 	o := d.Overview(nil)
 	return slices.DeleteFunc(unmetOf(&o), func(u Unmet) bool {
 		return slices.ContainsFunc(found, func(d diag.Diagnostic) bool {
-			same := d.Object.Kind == u.Object.Kind && d.Object.Namespace == u.Object.Namespace && d.Object.Name == u.Object.Name
+			same := d.Object.Kind == u.Object.Kind && d.Object.Namespace == u.Object.Namespace &&
+				d.Object.Name == u.Object.Name
 			return d.Class != diag.Note && strings.Contains(u.Message, causeOf(d)) &&
 				(same || u.Object.Kind == string(objects.Gateway))
 		})
@@ -46,8 +47,8 @@ func causeOf(d diag.Diagnostic) string {
 	return text
 }
 
-// unmetOf returns the conditions that the Gateway, its listeners, ListenerSets, routes and their ListenerRuleConfigurations
-// do not meet, each once.
+// unmetOf returns the conditions that the Gateway, its listeners, ListenerSets, routes and their
+// ListenerRuleConfigurations do not meet, each once.
 func unmetOf(o *gateway.Overview) (out []Unmet) {
 	add := func(object diag.Object, path string, p *attachment.Problem) {
 		if p == nil {

@@ -22,6 +22,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/config"
 	"github.com/k8s-lbc/lbc/internal/controller/settings/inventoryscope"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/lbc/checks"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/impairment"
@@ -170,10 +171,10 @@ func (r *reader) network(ctx context.Context, s state) (put, error) {
 	for _, err := range known.Errors {
 		return nil, err
 	}
-	var groups []doctor.Tagged
+	var groups []checks.Tagged
 	for id, g := range known.SecurityGroups {
 		if key, _, ok := naming.StackOf(s.config.ClusterName, g.Name, g.Tags); ok {
-			groups = append(groups, doctor.Tagged{ID: id, Key: key})
+			groups = append(groups, checks.Tagged{ID: id, Key: key})
 		}
 	}
 	return func(s *state) { s.facts.VPCExists, s.facts.AWS, s.facts.Groups = true, known, groups }, nil
@@ -189,7 +190,7 @@ func (r *reader) instances(ctx context.Context, s state) (put, error) {
 			names[id], ids = s.facts.Nodes[i].Name, append(ids, id)
 		}
 	}
-	var all []doctor.Instance
+	var all []checks.Instance
 	for ; len(ids) > 0; ids = ids[min(page, len(ids)):] {
 		in := &ec2.DescribeInstancesInput{
 			Filters: []ec2types.Filter{{Name: aws.String("instance-id"), Values: ids[:min(page, len(ids))]}}}
@@ -208,8 +209,8 @@ func (r *reader) instances(ctx context.Context, s state) (put, error) {
 	return func(s *state) { s.facts.Instances = all }, nil
 }
 
-func instance(s state, of *ec2types.Instance, node string) doctor.Instance {
-	x := doctor.Instance{ID: aws.ToString(of.InstanceId), Node: node, VPC: aws.ToString(of.VpcId)}
+func instance(s state, of *ec2types.Instance, node string) checks.Instance {
+	x := checks.Instance{ID: aws.ToString(of.InstanceId), Node: node, VPC: aws.ToString(of.VpcId)}
 	if of.Placement != nil {
 		x.Zone = aws.ToString(of.Placement.AvailabilityZone)
 	}
@@ -229,7 +230,7 @@ func instance(s state, of *ec2types.Instance, node string) doctor.Instance {
 		choice, err := chooser.Choose(eni, sgsync.Groups{
 			Tags: func(g string) map[string]string { return s.facts.AWS.SecurityGroups[g].Tags },
 			Serves: func(g string) (bool, error) {
-				if at := slices.IndexFunc(s.facts.Rules, func(x doctor.GroupRules) bool { return x.ID == g }); at >= 0 {
+				if at := slices.IndexFunc(s.facts.Rules, func(x checks.GroupRules) bool { return x.ID == g }); at >= 0 {
 					return s.facts.Rules[at].Serves, nil
 				}
 				return false, errors.New("its rules could not be read")

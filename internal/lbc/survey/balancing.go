@@ -14,6 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/lbc/checks"
 	"github.com/k8s-lbc/lbc/internal/model/quota"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/view/doctor"
@@ -61,12 +62,12 @@ func (r *reader) loadBalancers(ctx context.Context, s state) (put, error) {
 			ours = append(ours, x)
 		}
 	}
-	var kept []doctor.TargetGroup
+	var kept []checks.TargetGroup
 	for _, g := range groups {
 		arn := aws.ToString(g.TargetGroupArn)
 		key, _, ok := naming.StackOf(cluster, arn, tags[arn])
 		if ok || named[arn] {
-			kept = append(kept, doctor.TargetGroup{
+			kept = append(kept, checks.TargetGroup{
 				ARN: arn, Name: aws.ToString(g.TargetGroupName), VPC: aws.ToString(g.VpcId), Cluster: tags[arn][naming.ClusterTag],
 				Key: key, Ours: ok, LoadBalancers: g.LoadBalancerArns,
 			})
@@ -132,7 +133,7 @@ func (r *reader) targetHealth(ctx context.Context, s state) (put, error) {
 			return err
 		}
 		for _, d := range out.TargetHealthDescriptions {
-			x := doctor.Target{ID: aws.ToString(d.Target.Id), Port: aws.ToInt32(d.Target.Port),
+			x := checks.Target{ID: aws.ToString(d.Target.Id), Port: aws.ToInt32(d.Target.Port),
 				Zone: aws.ToString(d.Target.AvailabilityZone)}
 			if h := d.TargetHealth; h != nil {
 				x.State, x.Reason, x.Description = string(h.State), string(h.Reason), aws.ToString(h.Description)
@@ -249,7 +250,7 @@ func (r *reader) certificates(ctx context.Context, s state) (put, error) {
 }
 
 // zoneOf is the zone of a target: that of its instance, or of the subnet that its address is of.
-func zoneOf(s state, t doctor.Target) string {
+func zoneOf(s state, t checks.Target) string {
 	for _, i := range s.facts.Instances {
 		if i.ID == t.ID {
 			return i.Zone

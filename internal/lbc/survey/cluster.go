@@ -29,9 +29,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
 	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/lbc/checks"
 	"github.com/k8s-lbc/lbc/internal/lbc/offline"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
-	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
 
 // apiServer connects, and compares clocks.
@@ -80,7 +80,7 @@ func (r *reader) apiServer(ctx context.Context, _ state) (put, error) {
 		s.client, s.facts.Kubernetes = k, version.GitVersion
 		if known {
 			s.facts.Now = received.Add(ahead)
-			s.facts.Clocks = []doctor.Clock{{Of: "the API server", Ahead: ahead}}
+			s.facts.Clocks = []checks.Clock{{Of: "the API server", Ahead: ahead}}
 		}
 	}, err
 }
@@ -156,7 +156,7 @@ func (r *reader) definitions(ctx context.Context, s state) (put, error) {
 	if err := s.client.List(ctx, l); err != nil {
 		return nil, err
 	}
-	all := map[string]doctor.Definition{}
+	all := map[string]checks.Definition{}
 	autoMode := false
 	for i := range l.Items {
 		autoMode = autoMode || l.Items[i].GetName() == autoModeDefinition
@@ -184,10 +184,10 @@ func (r *reader) heartbeats(ctx context.Context, s state) (put, error) {
 	if err := s.client.List(ctx, l, client.InNamespace(nodeLeases)); err != nil {
 		return nil, err
 	}
-	var all []doctor.Heartbeat
+	var all []checks.Heartbeat
 	for i := range l.Items {
 		if renewed := l.Items[i].Spec.RenewTime; renewed != nil {
-			all = append(all, doctor.Heartbeat{Node: l.Items[i].Name, Renewed: renewed.Time,
+			all = append(all, checks.Heartbeat{Node: l.Items[i].Name, Renewed: renewed.Time,
 				Written: writtenAt(l.Items[i].ManagedFields)})
 		}
 	}

@@ -19,7 +19,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
 	"github.com/k8s-lbc/lbc/internal/controller/config"
-	"github.com/k8s-lbc/lbc/internal/view/doctor"
+	"github.com/k8s-lbc/lbc/internal/lbc/checks"
 )
 
 const (
@@ -40,7 +40,7 @@ func (r *reader) controllers(ctx context.Context, s state) (put, error) {
 		return nil, err
 	}
 	found := slices.DeleteFunc(listed.Items, func(d appsv1.Deployment) bool { return !isController(&d) })
-	var all []doctor.Deployment
+	var all []checks.Deployment
 	var configs []*config.Config
 	names := []string{leaseName}
 	for i := range found {
@@ -105,11 +105,11 @@ func container(spec *corev1.PodSpec) corev1.Container {
 	return spec.Containers[0]
 }
 
-func deployment(ctx context.Context, k client.Client, of *appsv1.Deployment) (doctor.Deployment,
+func deployment(ctx context.Context, k client.Client, of *appsv1.Deployment) (checks.Deployment,
 	*config.Config, error) {
 	spec := &of.Spec.Template.Spec
 	c := container(spec)
-	d := doctor.Deployment{Namespace: of.Namespace, Name: of.Name, Image: c.Image, Wanted: 1,
+	d := checks.Deployment{Namespace: of.Namespace, Name: of.Name, Image: c.Image, Wanted: 1,
 		Ready: of.Status.ReadyReplicas, HostNetwork: spec.HostNetwork}
 	if of.Spec.Replicas != nil {
 		d.Wanted = *of.Spec.Replicas
@@ -138,7 +138,7 @@ func deployment(ctx context.Context, k client.Client, of *appsv1.Deployment) (do
 	}
 	for i := range pods.Items {
 		p := &pods.Items[i]
-		d.Pods = append(d.Pods, doctor.Pod{
+		d.Pods = append(d.Pods, checks.Pod{
 			Name: p.Name, Problem: podProblem(p), Restarts: restarts(p),
 			Identity: hasEnv(container(&p.Spec), "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
 				"AWS_ACCESS_KEY_ID"),
@@ -195,14 +195,14 @@ func podProblem(p *corev1.Pod) string {
 }
 
 // shownObjects are the LoadBalancer objects; none where the kind is not served, or may not be listed.
-func shownObjects(ctx context.Context, k client.Client) (out []doctor.Shown) {
+func shownObjects(ctx context.Context, k client.Client) (out []checks.Shown) {
 	list := &v1alpha1.LoadBalancerList{}
 	if k.List(ctx, list) != nil {
 		return nil
 	}
 	for i := range list.Items {
 		x := &list.Items[i]
-		out = append(out, doctor.Shown{
+		out = append(out, checks.Shown{
 			Namespace: x.Namespace, Name: x.Name, Writer: x.Status.Controller, Ready: meta.IsStatusConditionTrue(
 				x.Status.Conditions, v1alpha1.ConditionReady),
 		})
@@ -211,7 +211,7 @@ func shownObjects(ctx context.Context, k client.Client) (out []doctor.Shown) {
 }
 
 // leasesOf are the leases of leaders with these names in all namespaces.
-func leasesOf(ctx context.Context, k client.Client, names []string) (out []doctor.Lease, err error) {
+func leasesOf(ctx context.Context, k client.Client, names []string) (out []checks.Lease, err error) {
 	var all []coordinationv1.Lease
 	for _, name := range names {
 		l := &coordinationv1.LeaseList{}
@@ -229,8 +229,8 @@ func leasesOf(ctx context.Context, k client.Client, names []string) (out []docto
 }
 
 // LeaseOf is what a Lease says.
-func LeaseOf(l *coordinationv1.Lease) doctor.Lease {
-	out := doctor.Lease{Namespace: l.Namespace, Name: l.Name}
+func LeaseOf(l *coordinationv1.Lease) checks.Lease {
+	out := checks.Lease{Namespace: l.Namespace, Name: l.Name}
 	if l.Spec.HolderIdentity != nil {
 		out.Holder = *l.Spec.HolderIdentity
 	}
@@ -244,7 +244,7 @@ func LeaseOf(l *coordinationv1.Lease) doctor.Lease {
 }
 
 // elections are the events about processes that took a Lease. If events may not be read, source Events says so.
-func elections(ctx context.Context, k client.Client, of *coordinationv1.Lease) (out []doctor.Election) {
+func elections(ctx context.Context, k client.Client, of *coordinationv1.Lease) (out []checks.Election) {
 	l := &corev1.EventList{}
 	selected := client.MatchingFields{"involvedObject.kind": "Lease", "involvedObject.name": of.Name}
 	if err := k.List(ctx, l, client.InNamespace(of.Namespace), selected); err != nil {
@@ -253,10 +253,10 @@ func elections(ctx context.Context, k client.Client, of *coordinationv1.Lease) (
 	for i := range l.Items {
 		e := &l.Items[i]
 		if e.Reason == "LeaderElection" && strings.HasSuffix(e.Message, " became leader") {
-			out = append(out, doctor.Election{First: e.FirstTimestamp.Time, Last: e.LastTimestamp.Time, Times: int(e.Count),
+			out = append(out, checks.Election{First: e.FirstTimestamp.Time, Last: e.LastTimestamp.Time, Times: int(e.Count),
 				Text: e.Message})
 		}
 	}
-	slices.SortFunc(out, func(a, b doctor.Election) int { return a.Last.Compare(b.Last) })
+	slices.SortFunc(out, func(a, b checks.Election) int { return a.Last.Compare(b.Last) })
 	return out
 }

@@ -13,9 +13,9 @@ import (
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/lbc/checks"
 	"github.com/k8s-lbc/lbc/internal/model/quota"
 	"github.com/k8s-lbc/lbc/internal/targets/sgsync"
-	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
 
 func (r *reader) limits(ctx context.Context, s state) (put, error) {
@@ -54,7 +54,7 @@ func (r *reader) groupRules(ctx context.Context, s state) (put, error) {
 			_, _ = fmt.Sscan(aws.ToString(out.AccountAttributes[0].AttributeValues[0].AttributeValue), &limit)
 		}
 	}
-	var all []doctor.GroupRules
+	var all []checks.GroupRules
 	in := &ec2.DescribeSecurityGroupsInput{
 		Filters: []ec2types.Filter{{Name: aws.String("vpc-id"), Values: []string{s.config.VPC}}}, MaxResults: aws.Int32(1000)}
 	for p := ec2.NewDescribeSecurityGroupsPaginator(s.clients.EC2, in); p.HasMorePages(); {
@@ -69,8 +69,8 @@ func (r *reader) groupRules(ctx context.Context, s state) (put, error) {
 	return func(s *state) { s.facts.Rules, s.facts.GroupLimit = all, limit }, nil
 }
 
-func rulesOf(g *ec2types.SecurityGroup) doctor.GroupRules {
-	x := doctor.GroupRules{ID: aws.ToString(g.GroupId), Serves: sgsync.Serves(awsclient.FromPermissions(g.IpPermissions))}
+func rulesOf(g *ec2types.SecurityGroup) checks.GroupRules {
+	x := checks.GroupRules{ID: aws.ToString(g.GroupId), Serves: sgsync.Serves(awsclient.FromPermissions(g.IpPermissions))}
 	for i := range g.IpPermissions {
 		p := &g.IpPermissions[i]
 		x.IPv4 += len(p.IpRanges) + len(p.UserIdGroupPairs) + len(p.PrefixListIds)

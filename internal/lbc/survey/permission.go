@@ -8,6 +8,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/aws/iampolicy"
+	"github.com/k8s-lbc/lbc/internal/lbc/checks"
 	"github.com/k8s-lbc/lbc/internal/lbc/simulation"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/view/doctor"
@@ -30,7 +31,7 @@ func (r *reader) permissions(ctx context.Context, s state) (put, error) {
 		return nil, err
 	}
 	lacking, err := simulate(ctx, s, role, policy)
-	found := doctor.Permissions{Role: role, Exists: true, Lacking: lacking}
+	found := checks.Permissions{Role: role, Exists: true, Lacking: lacking}
 	if err != nil {
 		switch e := awsclient.Classify(err); {
 		case e.Class == diag.Denied && isRole(s.facts.Settings.Caller, role):
@@ -44,7 +45,7 @@ func (r *reader) permissions(ctx context.Context, s state) (put, error) {
 	return func(s *state) { s.facts.Permissions = found }, nil
 }
 
-func simulate(ctx context.Context, s state, role string, policy iampolicy.Document) (lacking []doctor.Lack, err error) {
+func simulate(ctx context.Context, s state, role string, policy iampolicy.Document) (lacking []checks.Lack, err error) {
 	scope := s.connection.Scope
 	questions := iampolicy.Questions(policy, iampolicy.Subject{
 		Partition: scope.Partition, Region: s.config.Region, Account: s.facts.Settings.Account, Cluster: s.config.ClusterName,
@@ -75,12 +76,12 @@ func simulate(ctx context.Context, s state, role string, policy iampolicy.Docume
 }
 
 // lack is an action that a role may not use, with how bad it is for a controller to lack it.
-func lack(role, sid, action, resource string, explicit bool) doctor.Lack {
+func lack(role, sid, action, resource string, explicit bool) checks.Lack {
 	partition := "aws"
 	if parts := strings.Split(role, ":"); len(parts) > 1 {
 		partition = parts[1]
 	}
-	l := doctor.Lack{Sid: sid, Action: action, Resource: resource, Explicit: explicit, Severity: doctor.Note}
+	l := checks.Lack{Sid: sid, Action: action, Resource: resource, Explicit: explicit, Severity: doctor.Note}
 	switch always, standard := iampolicy.Needed(partition, sid, action); {
 	case always:
 		l.Severity = doctor.Error

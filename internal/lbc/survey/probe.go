@@ -15,8 +15,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/aws/iampolicy"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/lbc/checks"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
-	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
 
 // probe is a call that changes nothing: a read, or a dry run of EC2, which is an error whatever AWS would decide.
@@ -111,7 +111,7 @@ func probedStatement(action string) string {
 // and those without.
 func probed(
 	ctx context.Context, s state, role string, policy iampolicy.Document,
-) (lacking []doctor.Lack, untried []string) {
+) (lacking []checks.Lack, untried []string) {
 	// the others admit no writes, not even dry runs
 	clients := s.connection.Clients(awsclient.NewLimiter(awsclient.LimiterOptions{Attempts: attempts}))
 	wanted := policy.Actions()

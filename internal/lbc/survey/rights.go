@@ -9,7 +9,7 @@ import (
 
 	authorizationv1 "k8s.io/api/authorization/v1"
 
-	"github.com/k8s-lbc/lbc/internal/view/doctor"
+	"github.com/k8s-lbc/lbc/internal/lbc/checks"
 )
 
 // right is a row of the rights that the controller needs.
@@ -68,7 +68,7 @@ func (r *reader) rights(ctx context.Context, s state) (put, error) {
 	user := account(namespace, name)
 	wanted := expand(namespace, lease)
 	if !s.config.ServesAccelerators() {
-		wanted = slices.DeleteFunc(wanted, func(w doctor.Right) bool { return w.Group == accelerators })
+		wanted = slices.DeleteFunc(wanted, func(w checks.Right) bool { return w.Group == accelerators })
 	}
 	denied := make([]bool, len(wanted))
 	err := parallel(ctx, len(wanted), func(ctx context.Context, i int) error {
@@ -89,7 +89,7 @@ func (r *reader) rights(ctx context.Context, s state) (put, error) {
 	if err != nil {
 		return nil, err
 	}
-	var missing []doctor.Right
+	var missing []checks.Right
 	for i, w := range wanted {
 		if denied[i] {
 			missing = append(missing, w)
@@ -99,13 +99,13 @@ func (r *reader) rights(ctx context.Context, s state) (put, error) {
 }
 
 // expand makes one right of each resource and verb.
-func expand(namespace, lease string) (out []doctor.Right) {
+func expand(namespace, lease string) (out []checks.Right) {
 	own := leaseRights
 	own.name = lease
 	for _, r := range append(slices.Clone(rights), own) {
 		for resource := range strings.FieldsSeq(r.resources) {
 			for verb := range strings.FieldsSeq(r.verbs) {
-				x := doctor.Right{Group: r.group, Resource: resource, Verb: verb, Name: r.name}
+				x := checks.Right{Group: r.group, Resource: resource, Verb: verb, Name: r.name}
 				if r.namespaced {
 					x.Namespace = namespace
 				}

@@ -19,6 +19,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/aws/iampolicy"
 	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/lbc/checks"
 	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
 
@@ -44,7 +45,7 @@ type Options struct {
 // state is what has been read. A loader gets a copy, and its answer is entered into the original: maps and slices are
 // replaced, never changed.
 type state struct {
-	facts       doctor.Facts
+	facts       checks.Facts
 	client      client.Client
 	deployments []appsv1.Deployment
 	configs     []*config.Config // of the Deployments; nil = not valid
@@ -84,9 +85,9 @@ type reader struct {
 }
 
 // Read reads the wanted sources, and those that they are read through or after.
-func Read(ctx context.Context, o Options) doctor.Facts {
+func Read(ctx context.Context, o Options) checks.Facts {
 	r := &reader{options: o, done: map[doctor.Source]chan struct{}{}}
-	r.state.facts = doctor.Facts{Now: time.Now(), Unread: map[doctor.Source]doctor.Unread{}}
+	r.state.facts = checks.Facts{Facts: doctor.Facts{Now: time.Now(), Unread: map[doctor.Source]doctor.Unread{}}}
 	r.state.facts.Settings = doctor.Settings{Cluster: o.Flags.ClusterName, Region: o.Flags.Region, VPC: o.Flags.VPC}
 	for _, s := range o.Wanted {
 		r.done[s] = make(chan struct{})
@@ -102,7 +103,7 @@ func Read(ctx context.Context, o Options) doctor.Facts {
 	}
 	r.await()
 	if ahead, known := r.clock.ahead(); known {
-		r.state.facts.Clocks = append(r.state.facts.Clocks, doctor.Clock{Of: "AWS", Ahead: ahead})
+		r.state.facts.Clocks = append(r.state.facts.Clocks, checks.Clock{Of: "AWS", Ahead: ahead})
 	}
 	return r.state.facts
 }

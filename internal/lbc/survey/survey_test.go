@@ -24,6 +24,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/iampolicy"
 	"github.com/k8s-lbc/lbc/internal/aws/permission"
 	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/lbc/checks"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
@@ -42,7 +43,7 @@ func TestEachSourceHasALoader(t *testing.T) {
 }
 
 // surveyed reads sources by loaders of a test, in the order of doctor.Sources.
-func surveyed(o Options, loaders map[doctor.Source]loader) doctor.Facts {
+func surveyed(o Options, loaders map[doctor.Source]loader) checks.Facts {
 	r := &reader{options: o, done: map[doctor.Source]chan struct{}{}}
 	r.state.facts.Unread = map[doctor.Source]doctor.Unread{}
 	for _, s := range doctor.Sources {
@@ -151,7 +152,7 @@ func TestSettingsAreThoseOfTheDeploymentUnlessAFlagOverridesThem(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := &reader{options: Options{Flags: *flags, Given: func(f string) bool { return f == tt.given }}}
-			got := r.settings(state{configs: tt.configs, facts: doctor.Facts{Nodes: nodes}})
+			got := r.settings(state{configs: tt.configs, facts: checks.Facts{Facts: doctor.Facts{Nodes: nodes}}})
 			if got.ClusterName != tt.cluster || got.VPC != tt.vpc || len(got.TargetENISecurityTags) != tt.tags ||
 				got.Region != "eu-west-1" {
 				t.Errorf("%s, %s, %v, %s", got.ClusterName, got.VPC, got.TargetENISecurityTags, got.Region)
@@ -160,7 +161,7 @@ func TestSettingsAreThoseOfTheDeploymentUnlessAFlagOverridesThem(t *testing.T) {
 	}
 }
 
-func grants(all []rbacv1.PolicyRule, r doctor.Right) bool {
+func grants(all []rbacv1.PolicyRule, r checks.Right) bool {
 	return slices.ContainsFunc(all, func(g rbacv1.PolicyRule) bool {
 		return slices.Contains(g.APIGroups, r.Group) && slices.Contains(g.Resources, r.Resource) &&
 			slices.Contains(g.Verbs, r.Verb)
@@ -200,7 +201,7 @@ func TestTheRightsAreThoseOfTheChartAndOfThePlayground(t *testing.T) {
 	for _, g := range chart {
 		for _, resource := range g.Resources {
 			for _, verb := range g.Verbs {
-				want := doctor.Right{Group: g.APIGroups[0], Resource: resource, Verb: verb}
+				want := checks.Right{Group: g.APIGroups[0], Resource: resource, Verb: verb}
 				if !slices.Contains(without, resource) && !slices.Contains(mine, want) {
 					t.Errorf("the chart grants %+v, and it is not reviewed", want)
 				}
@@ -362,20 +363,20 @@ func TestTheGroupOfANodeIsTheOneThatTheControllerTakes(t *testing.T) {
 		}
 		return out
 	}
-	serving := []doctor.GroupRules{{ID: "sg-1"}, {ID: "sg-2", Serves: true}}
+	serving := []checks.GroupRules{{ID: "sg-1"}, {ID: "sg-2", Serves: true}}
 	for name, c := range map[string]struct {
 		tagged     map[string]facts.SecurityGroup
-		rules      []doctor.GroupRules
+		rules      []checks.GroupRules
 		named      string
 		group, why string // why is a part of the doubt
 	}{
 		"one is tagged": {tagged: tags("sg-1"), group: "sg-1"},
-		"both are tagged": {tagged: tags("sg-1", "sg-2"), rules: []doctor.GroupRules{{ID: "sg-1"}, {ID: "sg-2"}},
+		"both are tagged": {tagged: tags("sg-1", "sg-2"), rules: []checks.GroupRules{{ID: "sg-1"}, {ID: "sg-2"}},
 			group: "sg-1", why: "adds its rules to sg-1"},
 		"both are tagged, one has rules for load balancers": {tagged: tags("sg-1", "sg-2"), rules: serving, group: "sg-2",
 			why: "adds its rules to sg-2"},
 		"none is tagged, one has rules for load balancers": {rules: serving, group: "sg-2", why: "adds its rules to sg-2"},
-		"none is tagged and none has rules": {rules: []doctor.GroupRules{{ID: "sg-1"}, {ID: "sg-2"}},
+		"none is tagged and none has rules": {rules: []checks.GroupRules{{ID: "sg-1"}, {ID: "sg-2"}},
 			why: "exactly one should"},
 		"both are tagged, and the rules could not be read": {tagged: tags("sg-1", "sg-2"), why: "could not be read"},
 		"both are tagged, one is named by the flag": {tagged: tags("sg-1", "sg-2"), named: "sg-1", rules: serving,

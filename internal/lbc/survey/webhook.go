@@ -14,7 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/internal/controller/config"
-	"github.com/k8s-lbc/lbc/internal/view/doctor"
+	"github.com/k8s-lbc/lbc/internal/lbc/checks"
 )
 
 // hookSuffix ends the names of the controller's webhooks, in every version of it.
@@ -49,7 +49,7 @@ type webhook struct {
 	conditions    []admissionv1.MatchCondition
 }
 
-func hooksOf(ctx context.Context, k client.Client) (out []doctor.Hook, err error) {
+func hooksOf(ctx context.Context, k client.Client) (out []checks.Hook, err error) {
 	mutating, validating := &admissionv1.MutatingWebhookConfigurationList{},
 		&admissionv1.ValidatingWebhookConfigurationList{}
 	if err := k.List(ctx, mutating); err != nil {
@@ -78,8 +78,8 @@ func hooksOf(ctx context.Context, k client.Client) (out []doctor.Hook, err error
 	return out, nil
 }
 
-func (w webhook) hook() doctor.Hook {
-	h := doctor.Hook{
+func (w webhook) hook() checks.Hook {
+	h := checks.Hook{
 		Configuration: w.kind + " " + w.configuration.GetName(), Name: w.name, Fails: w.policy == nil ||
 			*w.policy == admissionv1.Fail,
 		Selective: len(w.conditions) > 0 || narrows(w.namespaces) || narrows(w.objects), CA: w.client.CABundle,
@@ -110,7 +110,7 @@ func narrows(s *metav1.LabelSelector) bool {
 }
 
 // behind reads the Service of a webhook and its endpoints.
-func behind(ctx context.Context, k client.Client, h *doctor.Hook) error {
+func behind(ctx context.Context, k client.Client, h *checks.Hook) error {
 	namespace, name, ok := strings.Cut(h.Service, "/")
 	if !ok {
 		return nil
@@ -138,7 +138,7 @@ func behind(ctx context.Context, k client.Client, h *doctor.Hook) error {
 }
 
 // servingOf are the serving certificates in the Secrets that Deployments of the controller mount, or keep themselves.
-func servingOf(ctx context.Context, s state) (out []doctor.Serving, err error) {
+func servingOf(ctx context.Context, s state) (out []checks.Serving, err error) {
 	for i := range s.deployments {
 		d := &s.deployments[i]
 		for _, name := range servingSecrets(d, s.configs[i]) {
@@ -149,7 +149,7 @@ func servingOf(ctx context.Context, s state) (out []doctor.Serving, err error) {
 			} else if err != nil {
 				return nil, err
 			}
-			out = append(out, doctor.Serving{Secret: d.Namespace + "/" + name, Chain: secret.Data[corev1.TLSCertKey]})
+			out = append(out, checks.Serving{Secret: d.Namespace + "/" + name, Chain: secret.Data[corev1.TLSCertKey]})
 		}
 	}
 	return out, nil

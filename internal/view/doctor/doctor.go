@@ -1,7 +1,7 @@
 // Package doctor examines a cluster and an account for what keeps the controller or its load balancers from working. It
-// has the facts, the report, and the checks that the leader makes: each is a function from facts to findings with a
-// severity and a remedy. Package checks (internal/lbc) has those that only lbc makes; package survey reads
-// their facts.
+// has the report, the facts of the leader and the checks that the leader makes: each is a function from facts to
+// findings with a severity and a remedy. Package checks (internal/lbc) has the facts and checks that only lbc has;
+// package survey reads the facts.
 package doctor
 
 import (
@@ -33,8 +33,11 @@ type Finding struct {
 	Remedy   string   `json:"remedy"`
 }
 
-// Check examines facts for one kind of problem.
-type Check struct {
+// Check is one that the leader makes, too.
+type Check = CheckOf[*Facts]
+
+// CheckOf examines facts for one kind of problem.
+type CheckOf[F any] struct {
 	Name     string
 	Severity Severity // of its findings that set none
 	About    string   // a sentence for the documentation: what a finding means
@@ -42,8 +45,8 @@ type Check struct {
 	Needs    []Source
 	Uses     []Source // that it does without
 	// Skip returns why the check does not apply to the facts; nil = it always applies.
-	Skip func(*Facts) string
-	Find func(*Facts) []Finding
+	Skip func(F) string
+	Find func(F) []Finding
 }
 
 // Status is what became of a check.
@@ -82,15 +85,16 @@ type Report struct {
 // Unreadable is the name of the findings about sources that could not be read. No check has it.
 const Unreadable = "unreadable"
 
-// Examine runs checks on facts. The findings are sorted by severity, check and object.
-func Examine(f *Facts, checks []Check) Report {
+// Examine runs checks on facts, of which f is the part that the leader has as well. The findings are sorted by
+// severity, check and object.
+func Examine[F any](f *Facts, facts F, checks []CheckOf[F]) Report {
 	r := Report{
 		Cluster: f.Settings.Cluster, Region: f.Settings.Region, VPC: f.Settings.VPC, Account: f.Settings.Account,
 		Findings: unreadable(f, checks),
 		Checks:   []Outcome{},
 	}
 	for _, c := range checks {
-		found, outcome := c.examine(f)
+		found, outcome := c.examine(f, facts)
 		r.Findings, r.Checks = append(r.Findings, found...), append(r.Checks, outcome)
 	}
 	for _, found := range r.Findings {
@@ -124,7 +128,7 @@ func (r Report) With(other Report) Report {
 	return r
 }
 
-func (c Check) examine(f *Facts) ([]Finding, Outcome) {
+func (c CheckOf[F]) examine(f *Facts, facts F) ([]Finding, Outcome) {
 	for _, s := range c.Needs {
 		if u, ok := f.Unread[s]; ok {
 			o := Outcome{c.Name, Unchecked, u.Reason}
@@ -135,11 +139,11 @@ func (c Check) examine(f *Facts) ([]Finding, Outcome) {
 		}
 	}
 	if c.Skip != nil {
-		if why := c.Skip(f); why != "" {
+		if why := c.Skip(facts); why != "" {
 			return nil, Outcome{c.Name, Skipped, why}
 		}
 	}
-	found := c.Find(f)
+	found := c.Find(facts)
 	for i := range found {
 		x := &found[i]
 		x.Check, x.Severity, x.Remedy = c.Name, cmp.Or(x.Severity, c.Severity), cmp.Or(x.Remedy, c.Remedy)
@@ -152,7 +156,7 @@ func (c Check) examine(f *Facts) ([]Finding, Outcome) {
 
 // unreadable are the findings about sources that checks need and that could not be read. One that failed because of
 // another is no finding.
-func unreadable(f *Facts, checks []Check) []Finding {
+func unreadable[F any](f *Facts, checks []CheckOf[F]) []Finding {
 	found := []Finding{}
 	for _, s := range Sources {
 		u, ok := f.Unread[s.Name]

@@ -16,7 +16,8 @@ func TestStoredReportIsReadAgain(t *testing.T) {
 	found := func(*Facts) []Finding {
 		return []Finding{{Object: "Node a", Text: "has < or >", Evidence: []string{"one", "two"}}}
 	}
-	s := Store(Examine(&Facts{}, []Check{
+	facts := &Facts{}
+	s := Store(Examine(facts, facts, []Check{
 		{Name: "failing", Severity: Error, Remedy: "repair it", Find: found},
 		{Name: "passing", Find: func(*Facts) []Finding { return nil }},
 		{Name: "skipped", Skip: func(*Facts) string { return "it does not apply" }},

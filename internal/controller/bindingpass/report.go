@@ -1,0 +1,121 @@
+package bindingpass
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/controller/metrics"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
+	"github.com/k8s-lbc/lbc/internal/front/admission"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
+	"github.com/k8s-lbc/lbc/internal/targets/bindings"
+)
+
+// findings are all findings of the pass.
+func (p *pass) findings(ctx context.Context) diag.List {
+	b, o := p.reconciler, p.binding
+	staying := p.staying(ctx)
+	if p.request.Emptied && len(staying) > 0 {
+		p.found = slices.DeleteFunc(slices.Clone(p.found), unserved)
+	}
+	found := slices.Concat(staying, p.found, p.unadmitted, p.unwritten, b.podNotes(ctx, o, p.endpoints), p.onHold,
+		admission.Idle(o))
+	if p.unowned != nil {
+		found = append(found, p.problem(p.unowned)...)
+	}
+	found = append(found, p.withoutPods(ctx)...)
+	if vain := b.Registry.MovedInVain(p.request.Group, p.moved); len(vain) > 0 {
+		found = append(found, bindings.FormerPortServes(o, vain, append(b.about(ctx, o), b.declaring(ctx, o)...))...)
+	}
+	if len(p.change.NotOurs) > 0 && p.ownerKnown {
+		found = append(found, b.OtherNamespaces.registeredByOthers(o, p.change.NotOurs))
+	}
+	if len(p.preceding) > 0 {
+		found = append(found, keptTargets(o, p.preceding))
+	}
+	if len(p.change.Elsewhere) > 0 {
+		found = append(found, bindings.InOtherVPC(o, b.about(ctx, o), p.change.Elsewhere, p.endpoints.Len())...)
+	}
+	switch {
+	case p.change.LeftOut > 0 && p.change.Share > 0:
+		found = append(found, bindings.BeyondShare(b.about(ctx, o), p.change.LeftOut, p.request.Balancer, p.change.Share)...)
+	case p.change.LeftOut > 0:
+		found = append(found, bindings.LeftOut(o, p.change.LeftOut, b.MaxTargets))
+	}
+	return found
+}
+
+// withoutPodsFor is how long a Service may have no endpoints before its owner hears of it: a rollout may take a
+// moment.
+const withoutPodsFor = time.Minute
+
+// withoutPods are the findings that the Service of a binding has had no endpoints for a minute.
+func (p *pass) withoutPods(ctx context.Context) diag.List {
+	b, o := p.reconciler, p.binding
+	kept := b.memory.get(o)
+	empty := *o.Spec.TargetType == v1beta1.TargetTypeIP && p.endpoints.Len() == 0 &&
+		len(p.found)+len(p.held) == 0
+	svc := &corev1.Service{}
+	switch now := b.Now(); {
+	case !empty && kept.emptySince.IsZero():
+	case !empty:
+		kept.emptySince = time.Time{}
+		b.memory.put(o, kept)
+	case kept.emptySince.IsZero():
+		kept.emptySince = now
+		b.memory.put(o, kept)
+		b.Waker.WakeAfter(withoutPodsFor, queue.Normal, reconcile.Request{NamespacedName: p.name})
+	case now.Sub(kept.emptySince) >= withoutPodsFor && b.Client.Get(ctx, client.ObjectKey{Namespace: o.Namespace,
+		Name: o.Spec.ServiceRef.Name}, svc) == nil:
+		return bindings.WithoutPods(o, svc, append(b.about(ctx, o), b.declaring(ctx, o)...))
+	}
+	return nil
+}
+
+// report reports the pass, and ends it.
+func (p *pass) report(ctx context.Context) exit {
+	b, o := p.reconciler, p.binding
+	found := p.findings(ctx)
+	changed := p.change.Registered+p.change.Deregistered > 0
+	if changed {
+		logf.FromContext(ctx).Info("targets changed", "registered", p.change.Registered, "deregistered",
+			p.change.Deregistered)
+		about := b.about(ctx, o)
+		b.Health.Expect(p.request.Group, about[0], about[1:]...)
+	}
+	b.Metrics.SetTargetGroup(o)
+	report := reporting.Report{Found: found, Changed: changed}
+	self := []diag.Object{bindingobject.BindingObject(o)}
+	switch {
+	case p.unproven != nil: // the status stays, by which a restart knows of an edit
+		b.countFailure(o, metrics.ResolveEndpoints)
+		report.Partial = true
+		report.Found = append(found, reporting.APIRefusal(self[0], diag.ObjectsUnread, p.unproven))
+	case (p.settled || found.HasErrors()) && !p.replacing:
+		report.Objects, report.Found = self, b.withStatus(o, found)
+	default: // the end of the writes of rules queues the binding, and so does its stack
+		report.Waiting = self
+	}
+	b.report(ctx, o, report)
+	if p.err != nil {
+		return ended(reconcile.Result{RequeueAfter: b.retryAfter(p.name, p.err, p.change.Retry, p.zonesKnown)}, nil)
+	}
+	if p.unproven != nil {
+		return ended(reconcile.Result{}, p.unproven)
+	}
+	b.Failures.Forget(p.name)
+	if err := cmp.Or(p.gatesErr, p.unowned); err != nil || len(p.held)+len(p.change.NotOurs) == 0 && !p.unread {
+		return ended(reconcile.Result{}, err)
+	}
+	return ended(reconcile.Result{RequeueAfter: b.RequeueAfter}, nil)
+}
