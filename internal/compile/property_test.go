@@ -127,8 +127,6 @@ func answer(f facts.Facts, needs []facts.Need) facts.Facts {
 			f.Certificates = full.Certificates
 		case facts.NeedWebACLs:
 			f.WebACLs = map[string]string{"guard": guard}
-		case facts.NeedStackWebACL:
-			f.Associated = new(string)
 		case facts.NeedOwnTrustStores:
 			f.OwnTrustStores, f.OwnTrustStoresKnown = full.OwnTrustStores, true
 		case facts.NeedTrustStore:
