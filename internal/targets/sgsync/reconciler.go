@@ -127,14 +127,11 @@ func (r *Reconciler) look(ctx context.Context, group string, partial func() bool
 			r.Table.settle(group, seen, *known)
 			return out
 		}
-		var first []stack.Permission // what goes before the grant
-		if sgrules.Count(slices.Concat(current, grant)) > limit {
-			first, revoke = sgrules.Room(current, grant, revoke, sgrules.Of(all), limit)
-		}
+		first, revoke := beforeGrant(current, grant, revoke, all, limit)
 		var until time.Time
+		var repeat bool
 		ungranted := true
 		if r.Table.guards(group, first) {
-			var repeat bool
 			if repeat, until, err = r.prove(ctx, group, known.unproven(current, grant), sgrules.Count(current) >= limit,
 				known); repeat {
 				continue
@@ -149,9 +146,8 @@ func (r *Reconciler) look(ctx context.Context, group string, partial func() bool
 			}
 			return out
 		}
-		if ungranted && until.IsZero() && refusesSource(err) {
-			var found bool
-			if found, err = r.isolate(ctx, group, grant, err, known); found {
+		if ungranted && until.IsZero() {
+			if repeat, err = r.isolate(ctx, group, grant, err, known); repeat {
 				searches++
 				continue
 			}
@@ -162,7 +158,7 @@ func (r *Reconciler) look(ctx context.Context, group string, partial func() bool
 			r.Rules.ForgetRules(group)
 			continue
 		case ungranted && code == awsclient.CodeDuplicatePermission && len(known.overlooked) == 0:
-			if until, err = r.grantRest(ctx, group, grant, known); err == nil && until.IsZero() {
+			if repeat, until, err = r.grantRest(ctx, group, grant, known); repeat {
 				continue
 			}
 		}
@@ -171,6 +167,14 @@ func (r *Reconciler) look(ctx context.Context, group string, partial func() bool
 		}
 		return out
 	}
+}
+
+// beforeGrant splits revocations into those that make the room that a grant needs, and the others.
+func beforeGrant(current, grant, revoke, all []stack.Permission, limit int) (first, rest []stack.Permission) {
+	if sgrules.Count(slices.Concat(current, grant)) <= limit {
+		return nil, revoke
+	}
+	return sgrules.Room(current, grant, revoke, sgrules.Of(all), limit)
 }
 
 // fit compares the rules of a group with all that bindings need of it, as of the edit seen.
@@ -242,9 +246,10 @@ func (r *Reconciler) current(ctx context.Context, group string, read bool, known
 }
 
 // grantRest grants rules of which EC2 says that it has some, although it was read again and lacks them. EC2 refuses a
-// whole call because of one such rule, so that those that are missing are found by halves.
+// whole call because of one such rule, so that those that are missing are found by halves. found is false if the search
+// has not ended: until and err are as in change.
 func (r *Reconciler) grantRest(ctx context.Context, group string, grant []stack.Permission, known *refused) (
-	until time.Time, err error) {
+	found bool, until time.Time, err error) {
 	for parts := [][]stack.Permission{grant}; len(parts) > 0; parts = parts[1:] {
 		part := parts[0]
 		if len(part) == 1 {
@@ -254,17 +259,17 @@ func (r *Reconciler) grantRest(ctx context.Context, group string, grant []stack.
 			out := r.authorize(ctx, group, half)
 			switch {
 			case out.State == apply.Waiting:
-				return out.Until, out.Err
+				return false, out.Until, out.Err
 			case out.State != apply.Failed:
 			case awsclient.Classify(out.Err).Code != awsclient.CodeDuplicatePermission:
-				return time.Time{}, out.Err
+				return false, time.Time{}, out.Err
 			default:
 				parts = append(parts, half)
 			}
 		}
 	}
 	known.overlooked = grant
-	return time.Time{}, nil
+	return true, time.Time{}, nil
 }
 
 // state is what is known of rules that no known binding needs. Unplaced are the permissions of endpoints whose groups

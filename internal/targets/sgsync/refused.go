@@ -70,10 +70,10 @@ func (r *Reconciler) findRefused(ctx context.Context, group string, grant []stac
 func halves(part []source) [][]source { return [][]source{part[:len(part)/2], part[len(part)/2:]} }
 
 // isolate finds the sources because of which EC2 refuses a grant, and grants the rules of all others. found is false if
-// another error ended the search.
+// the refusal has another cause, or another error ended the search.
 func (r *Reconciler) isolate(ctx context.Context, group string, grant []stack.Permission, refusal error,
 	known *refused) (found bool, err error) {
-	if !r.exists(ctx, group, refusal) {
+	if !refusesSource(refusal) || !r.exists(ctx, group, refusal) {
 		return false, refusal
 	}
 	other := r.findRefused(ctx, group, grant, refusal, known)
