@@ -79,6 +79,9 @@ func TestPipelinesOfThePageRun(t *testing.T) {
 		switch b.File() {
 		case "load-balancers.yaml":
 			commands["workflow"] = workflowCommands(t, b.Text)
+			if !strings.Contains(b.Text, "lbc_${VERSION}_linux_amd64.tar.gz") {
+				t.Error("the workflow does not install lbc from a release")
+			}
 		case "plan-hook.yaml":
 			commands["hook"] = hookCommands(t, b.Text)
 		}
@@ -100,12 +103,41 @@ func TestPipelinesOfThePageRun(t *testing.T) {
 			for _, line := range lines {
 				args := offlineCommand(line, manifests)
 				_, errOut, err := lbc(t, "", args...)
-				if want := fails && args[0] == "plan"; errors.Is(err, exitFailOn) != want || err != nil && !want &&
-					args[0] == "plan" {
+				if want := fails && args[0] == "plan"; errors.Is(err, exitFailOn) != want || err != nil && !want {
 					t.Errorf("%s: %s: %v\n%s", name, line, err, errOut)
 				}
 			}
 		}
+	}
+}
+
+// TestRecordingWorkflowOfThePageRuns runs the command that renews the recording, in the simulated account.
+func TestRecordingWorkflowOfThePageRuns(t *testing.T) {
+	sim, _ := simulated(t)
+	useSimulated(t, sim)
+	page, err := os.ReadFile(filepath.Join(repository, "docs", "tasks", "pipelines.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ran := false
+	for _, b := range pages.Blocks(string(page)) {
+		if b.File() != "record.yaml" {
+			continue
+		}
+		file := filepath.Join(t.TempDir(), "recorded.json")
+		for _, line := range workflowCommands(t, b.Text) {
+			line = strings.NewReplacer("recorded.json", file, "vpc-0123456789abcdef0", "vpc-0a1de000000000001").Replace(line)
+			if _, errOut, err := lbc(t, "", strings.Fields(line)[1:]...); err != nil {
+				t.Errorf("%s: %v\n%s", line, err, errOut)
+			}
+			ran = true
+		}
+		if _, _, err := lbc(t, "", "plan", "-f", "testdata/settings.yaml", "--account", file); err != nil {
+			t.Error(err)
+		}
+	}
+	if !ran {
+		t.Error("the page has no workflow that records")
 	}
 }
 

@@ -358,6 +358,13 @@ func TestSettingsOfWhatIsCreatedAreShownOfOneLoadBalancerAndOfAllOnDemand(t *tes
 		t.Fatal(err)
 	}
 	compare(t, "plan-settings.txt", one)
+	for format, file := range map[string]string{"json": "plan-settings.json", "markdown": "plan-settings.md"} {
+		out, _, err := lbc(t, "", "plan", "-f", "testdata/settings.yaml", "-o", format)
+		if err != nil {
+			t.Fatal(err)
+		}
+		compare(t, file, out)
+	}
 	const line = "\n      scheme: internet-facing"
 	two := []string{"plan", "-f", "../../examples/nlb.yaml", "-f", "testdata/settings.yaml"}
 	without, _, _ := lbc(t, "", two...)

@@ -82,10 +82,11 @@ func deploy(t *testing.T, clients awsclient.Clients, file string) {
 	}
 }
 
-func TestARecordingAnswersLikeTheAccount(t *testing.T) {
-	sim, clients := simulated(t)
-	deploy(t, clients, "testdata/settings.yaml")
+// useSimulated lets lbc use a simulated account in place of AWS.
+func useSimulated(t *testing.T, sim *awssim.Simulator) *httptest.Server {
+	t.Helper()
 	server := httptest.NewServer(sim.Handler())
+	t.Cleanup(server.Close)
 	for k, v := range map[string]string{
 		"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "the-secret-key", "AWS_ENDPOINT_URL": server.URL,
 		"AWS_EC2_METADATA_DISABLED": "true",
@@ -93,6 +94,13 @@ func TestARecordingAnswersLikeTheAccount(t *testing.T) {
 	} {
 		t.Setenv(k, v)
 	}
+	return server
+}
+
+func TestARecordingAnswersLikeTheAccount(t *testing.T) {
+	sim, clients := simulated(t)
+	deploy(t, clients, "testdata/settings.yaml")
+	server := useSimulated(t, sim)
 	file := filepath.Join(t.TempDir(), "recorded.json")
 	out, errOut, err := lbc(t, "", "record", file, "--cluster-name", "demo-cluster", "--aws-region", "us-west-2",
 		"--aws-vpc-id", "vpc-0a1de000000000001",

@@ -40,7 +40,7 @@ func generous(r Result) Limit {
 }
 
 // coreRows are the rows that "make test" runs: calls of a hundred load balancers of Ingresses.
-var coreRows = []string{"start", "create-1", "create-99", "touch", "restart"}
+var coreRows = []string{"start", "create-1", "create-99", "touch", "path", "group-reorder", "gateway-path", "restart"}
 
 func TestCoreRowsStayWithinTheBudget(t *testing.T) {
 	if results := economy(t, coreRows...); len(results) != len(coreRows) {

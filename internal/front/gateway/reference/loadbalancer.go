@@ -14,8 +14,8 @@ var loadBalancer = []entry{
 	{path: "ipAddressType", of: both, merge: one, absent: "`--default-ip-address-type`",
 		effect: "IpAddressType (SetIpAddressType). `dualstack-without-public-ipv4` is for ALBs."},
 	{path: "enforceSecurityGroupInboundRulesOnPrivateLinkTraffic", of: nlb, merge: one, absent: "as it is in AWS",
-		ignored: true, effect: "the controller does not manage the setting and does not change it in AWS; a " +
-			"finding says so."},
+		effect: "EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic (SetSecurityGroups): on or off. No effect with " +
+			"`disableSecurityGroup`."},
 	{path: "customerOwnedIpv4Pool", of: alb, merge: one, absent: "none", effect: "CustomerOwnedIpv4Pool, at creation."},
 	{path: "ipv4IPAMPoolId", of: alb, merge: one, absent: "Amazon's addresses",
 		effect: "IpamPools.Ipv4IpamPoolId (ModifyIpPools)."},
