@@ -169,8 +169,14 @@ conformance: build-of-tests ## the Gateway API's conformance tests in the playgr
 	@$(PROGRAMS_OF_TESTS) LBC_VERSION=$(VERSION) LBC_CONFORMANCE=$${RUNS:-all} LBC_CONFORMANCE_TEST=$$CONFORMANCE_TEST \
 		$(GO) test -C playground -count=1 -timeout 60m -v -run '^TestConformance$$' ./conformance
 
+.PHONY: conformance-reports
+conformance-reports: build-of-tests ## run the conformance tests, and keep their reports in playground/conformance/reports
+	@$(PROGRAMS_OF_TESTS) LBC_VERSION=$(VERSION) LBC_CONFORMANCE=all \
+		$(GO) test -C playground -count=1 -timeout 60m -v -run '^TestConformance$$' ./conformance -update
+	@$(MAKE) --no-print-directory conformance-page
+
 .PHONY: conformance-page
-conformance-page: ## write docs/conformance.md from the lists of the conformance tests
+conformance-page: ## write docs/conformance.md from the lists of the conformance tests and the kept reports
 	@$(GO) test -C playground -count=1 ./conformance -run TestThePageOfTheConformanceTests -update >/dev/null
 
 .PHONY: lint

@@ -132,7 +132,11 @@ func TestConformance(t *testing.T) {
 				t.Logf("%s %s", o.Only, cmp.Or(results[o.Only], NotRun))
 				return
 			}
-			for _, test := range again(r, results) {
+			disturbed := again(r, results)
+			if r.Mode != "" && len(disturbed) == 0 {
+				compareReport(t, r.Mode, o.ReportOutput)
+			}
+			for _, test := range disturbed {
 				t.Logf("%s %s beside others; it runs once more, alone", test, results[test])
 				c.WaitFor(t, "the end of the namespaces of the run before", func(ctx context.Context) error {
 					return noSuiteNamespace(ctx, c)

@@ -16,7 +16,7 @@ import (
 	"github.com/k8s-lbc/lbc/playground/repository"
 )
 
-var update = flag.Bool("update", false, "write docs/conformance.md anew")
+var update = flag.Bool("update", false, "write docs/conformance.md, or after a run of the suite the kept reports, anew")
 
 func TestThePageOfTheConformanceTestsIsCurrent(t *testing.T) {
 	longtest.Long(t, "make conformance runs the suite; this is about its lists and clients")
@@ -26,7 +26,7 @@ func TestThePageOfTheConformanceTestsIsCurrent(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := filepath.Join(string(root), "docs", "conformance.md")
-	want := page(load(t))
+	want := page(t, load(t))
 	if *update {
 		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
@@ -39,14 +39,15 @@ func TestThePageOfTheConformanceTestsIsCurrent(t *testing.T) {
 }
 
 // page is docs/conformance.md.
-func page(l Lists) string {
+func page(t *testing.T, l Lists) string {
+	t.Helper()
 	var b strings.Builder
 	fmt.Fprintf(&b, `# Conformance with the Gateway API
 
 For users of Gateways who compare implementations, and for contributors.
 Afterwards you know which conformance tests pass, which do not, and why.
 
-This page is generated from playground/conformance/lists.yaml by "make conformance-page".
+This page is generated from playground/conformance/lists.yaml and the reports in playground/conformance/reports by "make conformance-page".
 
     make conformance
 
@@ -55,7 +56,7 @@ Run it as root, or with the sysctl net.ipv4.ip_unprivileged_port_start=0, becaus
 
 The command compares the results with the lists.
 It fails if a test fails that is listed as passing, or passes and is not listed as passing.
-It writes the results, and the reports for the Gateway API's project, to bin/conformance.
+It writes the results, and the reports for the Gateway API's project, to bin/conformance, and compares the reports with the kept ones.
 
 The goal is that all tests pass, except the skipped ones.
 Tests that are listed as "not yet" do not pass yet.
@@ -65,9 +66,11 @@ Tests that are listed as "not yet" do not pass yet.
 		fmt.Fprintf(&b, "%d tests: %d pass, %d not yet, %d skipped.", len(r.Tests()), len(r.Passes), len(r.NotYet),
 			len(r.Skipped))
 		if r.Mode == "" {
-			b.WriteString("\nNo report is written.")
+			b.WriteString("\nNo report is written.\n")
+		} else {
+			b.WriteString("\n" + counts(t, r.Mode))
 		}
-		b.WriteString("\n\n| Test | Level | Result | How, or why not |\n|---|---|---|---|\n")
+		b.WriteString("\n| Test | Level | Result | How, or why not |\n|---|---|---|---|\n")
 		for _, name := range r.Tests() {
 			result, how := "not yet", "natively"
 			if c, ok := l.Constructions[name]; ok {
