@@ -142,6 +142,10 @@ e2e-tests: bin/testrun ## print each end-to-end test, whether make test runs it,
 	@bin/testrun list
 
 # The controller's processes write their counters into GOCOVERDIR.
+.PHONY: bare
+bare: ## what a bare machine does with a fresh clone: an empty home, only git, make and Go; prints the seconds until the playground answers
+	@hack/bare.sh
+
 COVERAGE = $(CURDIR)/bin/coverage
 .PHONY: coverage
 coverage: bin/testrun build-controller ## statement coverage of make test and of make test-all over our packages, merged over all test binaries; fails if the first is below 97 % of the second
