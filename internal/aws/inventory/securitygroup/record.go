@@ -88,6 +88,13 @@ func (g *Groups) OfSeveralClusters(ctx context.Context, id string) bool {
 	return false
 }
 
+// OfBalancers reports whether the controller made a group for load balancers of the cluster. One that cannot be read is
+// none.
+func (g *Groups) OfBalancers(ctx context.Context, id string) bool {
+	tags, err := g.readTags(ctx, id)
+	return err == nil && tags[naming.ClusterTag] == g.cfg.Cluster
+}
+
 // readTags are the tags of a group. One of another VPC, or younger than the list, is read.
 func (g *Groups) readTags(ctx context.Context, id string) (map[string]string, error) {
 	if tags, known := g.tags(id); known {
