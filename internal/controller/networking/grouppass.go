@@ -53,6 +53,9 @@ func (r *Reconciler) place(ctx context.Context, id string) queue.Retry {
 	toTargets, asked := r.networks().ToTargets(ctx, o, targets)
 	if placed {
 		served, err := r.addServed(ctx, o, need, toTargets, bindings.Listening(targets))
+		if err == nil {
+			err = r.addStanding(ctx, o, need, asked)
+		}
 		placed, unclear = err == nil, asked
 		found = append(append(found, served...), bindings.NetworkProblem(o, diag.EndpointNotResolved, err)...)
 	}
