@@ -72,7 +72,9 @@ func Binding(arn string, kind v1beta1.TargetType) *v1beta1.TargetGroupBinding {
 }
 
 // TargetGroup makes one as a user would.
-func (l *Lab) TargetGroup(kind elbtypes.TargetTypeEnum) string { return l.TargetGroupNamed("theirs", kind) }
+func (l *Lab) TargetGroup(kind elbtypes.TargetTypeEnum) string {
+	return l.TargetGroupNamed("theirs", kind)
+}
 
 // TargetGroupNamed is TargetGroup with another name.
 func (l *Lab) TargetGroupNamed(name string, kind elbtypes.TargetTypeEnum) string {

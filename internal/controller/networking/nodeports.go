@@ -6,8 +6,10 @@ import (
 	"slices"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/lib/allowlist"
 	"github.com/k8s-lbc/lbc/internal/model/sgrules"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
 	"github.com/k8s-lbc/lbc/internal/targets/sgsync"
 )
 
@@ -31,6 +33,13 @@ func (r *Reconciler) mayBeOlder(o *v1beta1.TargetGroupBinding) bool {
 	return r.mayHaveRules(o) && (heir || !o.CreationTimestamp.After(r.begun))
 }
 
+// admitting reports whether permissions that a binding may have admit another one.
+func admitting(needed []stack.Permission) func(stack.Permission) bool {
+	return sgrules.Of(slices.DeleteFunc(slices.Clone(needed), func(p stack.Permission) bool {
+		return p.Description == sgsync.NotAllowed
+	})).Admits
+}
+
 // addStanding adds to what a binding needs its rules for ports of nodes in all groups, as long as it asks for them: once
 // closed, they would not be opened again when its pods come back. need has what its targets need now.
 func (r *Reconciler) addStanding(ctx context.Context, o *v1beta1.TargetGroupBinding, need map[string][]stack.Permission,
@@ -38,7 +47,7 @@ func (r *Reconciler) addStanding(ctx context.Context, o *v1beta1.TargetGroupBind
 	standing := r.Table.Standing(ruleID(o))
 	if !r.Table.Placed(ruleID(o)) && r.mayBeOlder(o) {
 		var err error
-		if standing, err = r.nodePortsOf(ctx, asked); err != nil {
+		if standing, err = r.nodePortsOf(ctx, o, asked); err != nil {
 			return err
 		}
 	}
@@ -57,11 +66,15 @@ func (r *Reconciler) addStanding(ctx context.Context, o *v1beta1.TargetGroupBind
 	return nil
 }
 
-// nodePortsOf are, of permissions for ports of nodes, those that the cluster's groups admit.
-func (r *Reconciler) nodePortsOf(ctx context.Context, asked []stack.Permission) (map[string][]stack.Permission, error) {
-	out := map[string][]stack.Permission{}
-	asked = slices.DeleteFunc(slices.Clone(asked), func(p stack.Permission) bool { return !sgsync.NodePort(p) })
-	if len(asked) == 0 {
+// nodePortsOf are, of what a binding asks for at ports of nodes, the permissions that the cluster's groups admit. The
+// load balancers of a stack get theirs again.
+func (r *Reconciler) nodePortsOf(ctx context.Context, o *v1beta1.TargetGroupBinding, asked []stack.Permission) (
+	map[string][]stack.Permission, error) {
+	ofStack, out := bindingobject.OfStack(o.Labels), map[string][]stack.Permission{}
+	asked = slices.DeleteFunc(slices.Clone(asked), func(p stack.Permission) bool {
+		return !sgsync.NodePort(p) || ofStack && p.Group.Literal != ""
+	})
+	if len(asked) == 0 || r.Limits.Allowed.Allow(o.Namespace, allowlist.AnyPort) {
 		return nil, nil
 	}
 	groups, err := r.Inventory.SecurityGroups().OfCluster(ctx)

@@ -147,7 +147,8 @@ func PlanBindings(ctx context.Context, in BindingInput) (Bindings, error) {
 	p.networks.Former = func(ctx context.Context, _ *v1beta1.TargetGroupBinding, group string) (may,
 		stands func(stack.Permission) bool) {
 		rules, err := standing.Standing(ctx, group)
-		return func(stack.Permission) bool { return true }, func(r stack.Permission) bool { return err == nil && rules.Admits(r) }
+		may = func(stack.Permission) bool { return true }
+		return may, func(p stack.Permission) bool { return err == nil && rules.Admits(p) }
 	}
 	p.collect()
 	if len(p.all) == 0 {

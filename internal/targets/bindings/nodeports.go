@@ -21,10 +21,11 @@ import (
 func (n *Networks) closeNodePorts(ctx context.Context, o *v1beta1.TargetGroupBinding,
 	need map[string][]stack.Permission, of Targets) diag.List {
 	var open map[int32]bool // by port; nil = not looked at yet
+	var planned, pending bool
 	var closed []stack.Permission
 	listening := Listening(of).Ports
 	for _, group := range slices.Sorted(maps.Keys(need)) {
-		perms := slices.Clone(need[group])
+		perms := need[group]
 		var may, stands func(stack.Permission) bool
 		for k, p := range perms {
 			if p.Description != sgsync.Label || !sgsync.NodePort(p) {
@@ -34,15 +35,17 @@ func (n *Networks) closeNodePorts(ctx context.Context, o *v1beta1.TargetGroupBin
 				if n.Limits.Allowed.Allow(o.Namespace, allowlist.AnyPort) {
 					return nil
 				}
-				open = n.nodesListen(ctx, of)
+				open, planned = n.nodesListen(ctx, of), n.Limits.Planned.Is(o)
+				pending = !planned && n.pending(ctx, o)
 			}
-			if open[p.FromPort] || p.Group.Literal != "" && slices.Contains(listening, p.FromPort) && n.Limits.Planned.Is(o) {
+			if open[p.FromPort] || planned && p.Group.Literal != "" && slices.Contains(listening, p.FromPort) {
 				continue
 			}
 			if may == nil {
 				may, stands = n.former(ctx, o, group)
+				perms = slices.Clone(perms)
 			}
-			if p.Description = sgsync.NotAllowed; may(p) {
+			if p.Description = sgsync.NotAllowed; pending || may(p) {
 				p.Description = sgsync.Standing
 			}
 			if perms[k] = p; p.Description == sgsync.NotAllowed || !stands(p) {
@@ -51,7 +54,16 @@ func (n *Networks) closeNodePorts(ctx context.Context, o *v1beta1.TargetGroupBin
 		}
 		need[group] = perms
 	}
-	return n.closedNodePorts(ctx, o, closed)
+	if pending { // what its stack plans may be open
+		return nil
+	}
+	return closedNodePorts(o, closed)
+}
+
+// pending reports whether it is not known yet what the stack of a binding plans.
+func (n *Networks) pending(ctx context.Context, o *v1beta1.TargetGroupBinding) bool {
+	ofStack, err := n.ofStack(ctx, o)
+	return err != nil || ofStack && !n.Limits.Planned.Elsewhere(o)
 }
 
 // former is Former.
@@ -79,16 +91,10 @@ func (n *Networks) nodesListen(ctx context.Context, of Targets) map[int32]bool {
 	return out
 }
 
-// closedNodePorts is the finding that ports of nodes are not opened. What a stack plans for its binding may be open.
-func (n *Networks) closedNodePorts(ctx context.Context, o *v1beta1.TargetGroupBinding,
-	closed []stack.Permission) diag.List {
+// closedNodePorts is the finding that ports of nodes are not opened.
+func closedNodePorts(o *v1beta1.TargetGroupBinding, closed []stack.Permission) diag.List {
 	if len(closed) == 0 {
 		return nil
-	}
-	if !n.Limits.Planned.Is(o) {
-		if ofStack, err := n.ofStack(ctx, o); err != nil || ofStack && !n.Limits.Planned.Elsewhere(o) {
-			return nil
-		}
 	}
 	var ports []int32
 	var sources []string

@@ -31,8 +31,8 @@ type Rules interface {
 	OfAnotherCluster(ctx context.Context, id string) bool
 	// OfSeveralClusters reports whether the tags of a group name another cluster, with or without this one.
 	OfSeveralClusters(ctx context.Context, id string) bool
-	// OfBalancers reports whether the controller made a group for load balancers of this cluster.
-	OfBalancers(ctx context.Context, id string) bool
+	// OfBalancers reports whether the controller is known to have made a group for load balancers of this cluster.
+	OfBalancers(id string) bool
 }
 
 // Reconciler brings the inbound rules of one security group after the other to what the table says that bindings need.
@@ -194,7 +194,7 @@ func (r *Reconciler) fit(ctx context.Context, group string, current []stack.Perm
 		r.recall(group, known)
 	}
 	needs, unplaced, seen := r.Table.needsOf(group, *known)
-	needs = r.exactly(ctx, needs)
+	needs = r.exactly(needs)
 	fitted = Fit(own, needs, r.state(ctx, m, as, unplaced), someUnknown, limit)
 	fitted.Limit = limit
 	if known.searching {
@@ -209,13 +209,13 @@ func (r *Reconciler) fit(ctx context.Context, group string, current []stack.Perm
 }
 
 // exactly marks the permissions from sources that may be a tenant's as Exact.
-func (r *Reconciler) exactly(ctx context.Context, needs Needs) Needs {
+func (r *Reconciler) exactly(needs Needs) Needs {
 	balancers := map[string]bool{"": true, r.Backend: true}
 	mark := func(perms []stack.Permission) {
 		for n, p := range perms {
 			id := p.Group.Literal
 			if _, asked := balancers[id]; !asked {
-				balancers[id] = r.Rules.OfBalancers(ctx, id)
+				balancers[id] = r.Rules.OfBalancers(id)
 			}
 			if !balancers[id] {
 				perms[n].Description = Exact

@@ -88,11 +88,10 @@ func (g *Groups) OfSeveralClusters(ctx context.Context, id string) bool {
 	return false
 }
 
-// OfBalancers reports whether the controller made a group for load balancers of the cluster. One that cannot be read is
-// none.
-func (g *Groups) OfBalancers(ctx context.Context, id string) bool {
-	tags, err := g.readTags(ctx, id)
-	return err == nil && tags[naming.ClusterTag] == g.cfg.Cluster
+// OfBalancers reports whether the controller is known to have made a group for load balancers of the cluster.
+func (g *Groups) OfBalancers(id string) bool {
+	tags, known := g.tags(id)
+	return known && tags[naming.ClusterTag] == g.cfg.Cluster
 }
 
 // readTags are the tags of a group. One of another VPC, or younger than the list, is read.

@@ -1,6 +1,7 @@
 package inbound
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -92,10 +93,35 @@ func TestServiceOpensNoPortOfNodes(t *testing.T) {
 			if strings.Contains(told, "["+string(diag.NetworkingNotAllowed)+"]") != c.told {
 				t.Errorf("told:\n%s", told)
 			}
-			if c.told && !strings.Contains(told, "--binding-networking=shop=any-port") {
-				t.Errorf("no remedy:\n%s", told)
+			if c.told && (!strings.Contains(told, "--binding-networking=shop=any-port") ||
+				!strings.Contains(told, "Service shop/web FailedNetworkReconcile")) {
+				t.Errorf("the Service is told:\n%s", told)
 			}
 		})
+	}
+}
+
+// TestGatewayOpensNoPortOfNodes has a network load balancer of a Gateway without security groups.
+func TestGatewayOpensNoPortOfNodes(t *testing.T) {
+	t.Parallel()
+	for port, want := range map[int32][]string{10250: nil, 8080: {"8080-8080"}} {
+		l := lab.NewGateway(t, lab.GatewayClasses+fmt.Sprintf(`
+Service shop/web {spec: {ports: [{name: http, port: 80, targetPort: %d}]}}
+LoadBalancerConfiguration shop/web {spec: {scheme: internet-facing, disableSecurityGroup: true}}
+TargetGroupConfiguration shop/web {spec: {targetReference: {name: web}, defaultConfiguration: {targetType: ip, targetGroupAttributes: [{key: preserve_client_ip.enabled, value: "true"}]}}}
+Gateway shop/web {spec: {gatewayClassName: nlb, infrastructure: {parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, name: web}}, listeners: [{name: tcp, port: 80, protocol: TCP}]}}
+TCPRoute shop/web {spec: {parentRefs: [{name: web}], rules: [{backendRefs: [{name: web, port: 80}]}]}}`, port))
+		l.Create(lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+		l.Create(podsAt(port)...)
+		l.SettleWeb()
+		l.SettleWeb()
+		if got := portsOf(opened(l)); !slices.Equal(got, want) {
+			t.Errorf("port %d: rules %v", port, opened(l))
+		}
+		if told := strings.Join(l.Events, "\n"); strings.Contains(told, "["+string(diag.NetworkingNotAllowed)+"]") !=
+			(want == nil) || want == nil && !strings.Contains(told, "Gateway shop/web FailedNetworkReconcile") {
+			t.Errorf("port %d: told:\n%s", port, told)
+		}
 	}
 }
 
@@ -114,6 +140,35 @@ func TestControlPortsOpenNoPortOfNodes(t *testing.T) {
 		}
 		if told := strings.Join(l.Events, "\n"); !strings.Contains(told, "["+string(diag.NetworkingNotAllowed)+"]") {
 			t.Errorf("%s: told:\n%s", annotation, told)
+		}
+	}
+}
+
+// TestBindingToPodsAtAPortOfNodesOpensNothing has pods of a tenant listen at the port of SSH.
+func TestBindingToPodsAtAPortOfNodesOpensNothing(t *testing.T) {
+	t.Parallel()
+	for flag, want := range map[string][]string{"none": nil, "shop=any-port": {"10.0.0.0/8 22-22", lab.Peer + " 22-22"}} {
+		l, b := limitedLab(t, "--binding-networking="+flag)
+		l.Must(l.Client.Delete(t.Context(), podsAt(22)[0]))
+		l.Create(podsAt(22)[0])
+		b.Spec.Networking = lab.NetworkingOf("10.0.0.0/8 22", lab.Peer+" 22")
+		b.CreationTimestamp = metav1.NewTime(l.Clock.Now().Add(time.Minute))
+		l.Create(b)
+		l.Settle()
+		if got := opened(l); !slices.Equal(got, want) {
+			t.Errorf("%s: rules %v, want %v", flag, got, want)
+		}
+		if told := strings.Join(l.Events, "\n"); strings.Contains(told, "["+string(diag.NetworkingNotAllowed)+
+			"]") != (want == nil) {
+			t.Errorf("%s: told:\n%s", flag, told)
+		}
+		l.Get(b, "bound")
+		b.Generation++ // as the API server does
+		b.Spec.Networking = lab.NetworkingOf("10.0.0.0/8 8080", lab.Peer+" 8080")
+		l.Must(l.Client.Update(t.Context(), b))
+		l.Settle()
+		if got := opened(l); want == nil && len(got) > 0 {
+			t.Errorf("after an edit to a port of no target: rules %v", got)
 		}
 	}
 }
@@ -174,6 +229,37 @@ func TestOpenPortOfNodesStaysForItsService(t *testing.T) {
 	l.Settle(key)
 	if got := opened(l); len(got) > 0 {
 		t.Errorf("without the Service: rules %v", got)
+	}
+}
+
+// TestPortOfNodesStaysUntilItsStackIsKnown starts a process that has not seen the binding of a load balancer with
+// security groups, whose pods serve SSH.
+func TestPortOfNodesStaysUntilItsStackIsKnown(t *testing.T) {
+	t.Parallel()
+	svc := lab.CrashBalancer("web")
+	svc.Spec.Ports[0].TargetPort.IntVal = 22
+	l := nodePortLab(t, svc, 22)
+	l.Settle(lab.ServiceKey("web"))
+	before := opened(l)
+	b := l.AllBindings()[0]
+	b.CreationTimestamp = metav1.NewTime(l.Clock.Now().Add(time.Hour))
+	l.Must(l.Client.Update(t.Context(), &b))
+	if l.Get(&b, b.Name); b.CreationTimestamp.IsZero() {
+		t.Fatal("the binding has no age")
+	}
+	l.Restart()
+	l.Events = nil
+	for range 5 { // bindings come before their stack
+		_, err := l.Round()
+		l.Must(err)
+		l.Clock.Advance(20 * time.Second)
+	}
+	if got := opened(l); !slices.Equal(got, before) || !slices.Equal(portsOf(got), []string{"22-22"}) {
+		t.Errorf("rules %v, want %v", got, before)
+	}
+	l.Settle(lab.ServiceKey("web"))
+	if told := strings.Join(l.Events, "\n"); strings.Contains(told, string(diag.NetworkingNotAllowed)) {
+		t.Errorf("told:\n%s", told)
 	}
 }
 
