@@ -40,8 +40,8 @@ func admitting(needed []stack.Permission) func(stack.Permission) bool {
 	})).Admits
 }
 
-// addStanding adds to what a binding needs its rules for ports of nodes in all groups, as long as it asks for them: once
-// closed, they would not be opened again when its pods come back. need has what its targets need now.
+// addStanding adds to what a binding needs its rules for ports of nodes in all groups, as long as it asks for them:
+// once closed, they would not be opened again when its pods come back. need has what its targets need now.
 func (r *Reconciler) addStanding(ctx context.Context, o *v1beta1.TargetGroupBinding, need map[string][]stack.Permission,
 	asked []stack.Permission) error {
 	standing := r.Table.Standing(ruleID(o))

@@ -15,9 +15,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/sgsync"
 )
 
-// closeNodePorts marks, of what a binding needs of each group, the ports at which nodes themselves serve: pods share the
-// groups of their nodes, and whoever declares a port decides what it opens there. Rules that are open stay. The port of
-// pods is open to the load balancer of a stack, which reaches nothing but its targets.
+// closeNodePorts marks, of what a binding needs of each group, the ports at which nodes themselves serve: pods share
+// the groups of their nodes, and whoever declares a port decides what it opens there. Rules that are open stay. The
+// port of pods is open to the load balancer of a stack, which reaches nothing but its targets.
 func (n *Networks) closeNodePorts(ctx context.Context, o *v1beta1.TargetGroupBinding,
 	need map[string][]stack.Permission, of Targets) diag.List {
 	var open map[int32]bool // by port; nil = not looked at yet

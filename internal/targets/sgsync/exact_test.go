@@ -63,8 +63,8 @@ func TestManyPortsOfATenantJoinNoOthers(t *testing.T) {
 	for _, p := range ports {
 		ranges = append(ranges, fromRange(p, "10.0.0.0/8"))
 	}
-	for name, wanted := range map[string][]stack.Permission{"sg-tenant": every("sg-tenant", ports...), "sg-b": every("sg-b",
-		ports...), "10.0.0.0/8": ranges} {
+	for name, wanted := range map[string][]stack.Permission{"10.0.0.0/8": ranges,
+		"sg-tenant": every("sg-tenant", ports...), "sg-b": every("sg-b", ports...)} {
 		d := newDesk(&account{})
 		d.k.Limit = 200
 		d.Set("mal/a", on("sg-node", wanted...))

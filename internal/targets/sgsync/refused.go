@@ -122,8 +122,8 @@ func (r *Reconciler) exists(ctx context.Context, group string, refusal error) bo
 }
 
 // NotAllowed is the description of a permission that a binding asks for and may not have: it is never granted, and what
-// it replaces stays, as beside a source that EC2 refuses. Standing is that of one which is not granted either, and whose
-// rule stays if the controller has opened it.
+// it replaces stays, as beside a source that EC2 refuses. Standing is that of one which is not granted either, and
+// whose rule stays if the controller has opened it.
 const NotAllowed, Standing = "not allowed", "standing"
 
 // barred reports whether a permission is never granted.
