@@ -30,6 +30,7 @@ func (p *pass) findings(ctx context.Context) diag.List {
 	}
 	found := slices.Concat(staying, p.found, p.unadmitted, p.unwritten, b.podNotes(ctx, o, p.endpoints), p.onHold,
 		admission.Idle(o))
+	found = append(found, p.closedPorts(ctx)...)
 	if p.unowned != nil {
 		found = append(found, p.problem(p.unowned)...)
 	}
@@ -51,6 +52,26 @@ func (p *pass) findings(ctx context.Context) diag.List {
 		found = append(found, bindings.BeyondShare(b.about(ctx, o), p.change.LeftOut, p.request.Balancer, p.change.Share)...)
 	case p.change.LeftOut > 0:
 		found = append(found, bindings.LeftOut(o, p.change.LeftOut, b.MaxTargets))
+	}
+	return found
+}
+
+// closedPorts are the findings that ports of a stack's binding are not opened, on its Service and what declares it.
+func (p *pass) closedPorts(ctx context.Context) (found diag.List) {
+	b, o := p.reconciler, p.binding
+	for _, d := range p.unadmitted {
+		if d.Code != diag.NetworkingNotAllowed || !bindingobject.OfStack(o.Labels) {
+			continue
+		}
+		for _, x := range append(b.about(ctx, o), b.declaring(ctx, o)...) {
+			if d.Path = ""; x != d.Object && !slices.ContainsFunc(found, func(f diag.Diagnostic) bool {
+				return f.Object == x && f.Text == d.Text
+			}) {
+				d := d
+				d.Object = x
+				found = append(found, d)
+			}
+		}
 	}
 	return found
 }

@@ -107,8 +107,8 @@ func bindTenants(fs *pflag.FlagSet, c *Config) {
 			"characters; NAMESPACE=PATTERN allows them only to one namespace; none: no target group")
 	fs.StringSliceVar(&c.BindingNetworking, "binding-networking", []string{allowlist.None},
 		"what spec.networking of TargetGroupBindings may open in addition to the ports of their targets and a limited "+
-			"number of public addresses: any-port, any-source, or * for both; NAMESPACE=any-port allows it only to one "+
-			"namespace; none: nothing more")
+			"number of public addresses: any-port (also ports of nodes, for Services and Gateways as well), any-source, or * "+
+			"for both; NAMESPACE=any-port allows it only to one namespace; none: nothing more")
 	fs.StringSliceVar(&c.ExternalTargetGroups, "external-target-groups", []string{allowlist.Any},
 		"target groups without tags of this cluster to which rules and listeners may forward; the syntax is that of "+
 			"--bindable-target-groups")

@@ -73,9 +73,14 @@ func Binding(arn string, kind v1beta1.TargetType) *v1beta1.TargetGroupBinding {
 
 // TargetGroup makes one as a user would.
 func (l *Lab) TargetGroup(kind elbtypes.TargetTypeEnum) string {
+	return l.TargetGroupNamed("theirs", kind)
+}
+
+// TargetGroupNamed is TargetGroup with another name.
+func (l *Lab) TargetGroupNamed(name string, kind elbtypes.TargetTypeEnum) string {
 	l.Helper()
 	out, err := l.Sim.Balancing.CreateTargetGroup(l.Context(), &elbv2.CreateTargetGroupInput{
-		Name: aws.String("theirs"), Protocol: elbtypes.ProtocolEnumHttp, Port: aws.Int32(80), TargetType: kind,
+		Name: &name, Protocol: elbtypes.ProtocolEnumHttp, Port: aws.Int32(80), TargetType: kind,
 		VpcId: aws.String(VPC),
 	})
 	l.Must(err)

@@ -198,7 +198,7 @@ func (l *Lab) startBindings(p *process) {
 		Client: p.cached, Live: p.api, Inventory: l.Inventory, VPC: l.Config.VPC,
 		Interfaces: network.NewInterfaces(p.clients.EC2, l.Clock.Now),
 		Chooser:    sgsync.Chooser{Cluster: l.Config.ClusterName}, Write: p.write, Pause: l.Config.BindingRequeue,
-		Unseen: l.Elsewhere.MayNeedRules, Now: l.Clock.Now, Log: logr.Discard(),
+		Backend: l.Config.BackendSecurityGroup, Unseen: l.Elsewhere.MayNeedRules, Now: l.Clock.Now, Log: logr.Discard(),
 	})
 	p.backend.Restricted = l.Elsewhere != nil
 	groups.Wake = func(b types.NamespacedName) {

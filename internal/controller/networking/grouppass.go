@@ -14,7 +14,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/lib/cache"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
-	"github.com/k8s-lbc/lbc/internal/model/sgrules"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/targets/bindings"
 	"github.com/k8s-lbc/lbc/internal/targets/sgsync"
@@ -53,6 +52,9 @@ func (r *Reconciler) place(ctx context.Context, id string) queue.Retry {
 	toTargets, asked := r.networks().ToTargets(ctx, o, targets)
 	if placed {
 		served, err := r.addServed(ctx, o, need, toTargets, bindings.Listening(targets))
+		if err == nil {
+			err = r.addStanding(ctx, o, need, asked)
+		}
 		placed, unclear = err == nil, asked
 		found = append(append(found, served...), bindings.NetworkProblem(o, diag.EndpointNotResolved, err)...)
 	}
@@ -113,15 +115,20 @@ func (r *Reconciler) addServed(ctx context.Context, o *v1beta1.TargetGroupBindin
 		if len(unreached) == 0 {
 			continue
 		}
-		former := sgrules.Of(r.Table.Of(id, g))
+		former := admitting(r.Table.Of(id, g))
 		if !r.Table.Placed(id) {
-			if former, err = r.rules.Standing(ctx, g); err != nil {
-				return nil, fmt.Errorf("security group %s: %w", g, err)
+			standing, unread := r.rules.Standing(ctx, g)
+			if unread != nil {
+				return nil, fmt.Errorf("security group %s: %w", g, unread)
 			}
+			former = standing.Admits
 		}
 		for _, p := range unreached {
-			if !former.Admits(p) {
+			if !former(p) {
 				continue
+			}
+			if sgsync.NodePort(p) {
+				p.Description = sgsync.Standing
 			}
 			need[g] = append(slices.Clip(need[g]), p)
 			if !r.Limits.Planned.Is(o) { // else the edit was of a Service, which is told that it leads nowhere

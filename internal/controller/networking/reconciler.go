@@ -37,6 +37,7 @@ type Options struct {
 	Interfaces *network.Interfaces
 	Chooser    sgsync.Chooser
 	VPC        string // of the cluster
+	Backend    string // --backend-security-group
 	// Limits bound the networking of bindings that no stack planned.
 	Limits bindings.Limits
 	// RulesPerGroup is AWS's quota of inbound rules; 0 = its default.
@@ -113,8 +114,8 @@ func New(o Options) *Reconciler {
 	r := &Reconciler{
 		Options: o, Table: table,
 		rules: &sgsync.Reconciler{
-			Cluster: o.Chooser.Cluster, Table: table, Rules: o.Inventory.SecurityGroups(), Limit: o.RulesPerGroup,
-			Write: o.Write, Refusals: o.Inventory.Refusals(), Log: o.Log,
+			Cluster: o.Chooser.Cluster, Backend: o.Backend, Table: table, Rules: o.Inventory.SecurityGroups(),
+			Limit: o.RulesPerGroup, Write: o.Write, Refusals: o.Inventory.Refusals(), Log: o.Log,
 		},
 		requests: map[string]*request{}, asking: map[string]map[string]bool{},
 		begun: o.Now(), heirs: map[string]bool{},
@@ -153,7 +154,8 @@ func (r *Reconciler) Start(ctx context.Context) error {
 // networks finds the groups of endpoints in the caches.
 func (r *Reconciler) networks() *bindings.Networks {
 	return &bindings.Networks{Cluster: readable.Cluster{Reader: r.Client, Shared: r.Shared}, Inventory: r.Inventory,
-		Interfaces: r.Interfaces, Chooser: r.Chooser, VPC: r.VPC, Limits: r.Limits, Own: r.claims}
+		Interfaces: r.Interfaces, Chooser: r.Chooser, VPC: r.VPC, Limits: r.Limits, Own: r.claims,
+		Former: r.former}
 }
 
 func ruleID(o *v1beta1.TargetGroupBinding) string {

@@ -143,6 +143,13 @@ func PlanBindings(ctx context.Context, in BindingInput) (Bindings, error) {
 	}
 	p.networks.Limits = bindings.Limits{Allowed: in.Config.AllowedNetworking(), Planned: &bindings.Planned{},
 		HealthPort: p.healthPort}
+	standing := sgsync.Reconciler{Cluster: in.Config.ClusterName, Rules: in.Inventory.SecurityGroups()}
+	p.networks.Former = func(ctx context.Context, _ *v1beta1.TargetGroupBinding, group string) (may,
+		stands func(stack.Permission) bool) {
+		rules, err := standing.Standing(ctx, group)
+		may = func(stack.Permission) bool { return true }
+		return may, func(p stack.Permission) bool { return err == nil && rules.Admits(p) }
+	}
 	p.collect()
 	if len(p.all) == 0 {
 		return Bindings{}, nil

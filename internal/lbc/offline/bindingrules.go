@@ -49,7 +49,7 @@ func (p *bindingPlanner) rules(ctx context.Context) Result {
 		did := &collector{}
 		r := sgsync.Reconciler{
 			Cluster: p.Config.ClusterName, Table: table, Rules: p.Inventory.SecurityGroups(),
-			Limit: p.Config.RulesPerSecurityGroup, Write: did.write,
+			Limit: p.Config.RulesPerSecurityGroup, Write: did.write, Backend: p.Config.BackendSecurityGroup,
 		}
 		end := r.Reconcile(ctx, g, func() bool { return partial })
 		for _, b := range p.all {

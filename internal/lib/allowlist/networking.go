@@ -4,7 +4,7 @@ import "fmt"
 
 // What the networking of a TargetGroupBinding may be allowed beyond its limits.
 const (
-	AnyPort   = "any-port"   // ports at which no target listens
+	AnyPort   = "any-port"   // ports at which no target listens, or at which nodes themselves serve
 	AnySource = "any-source" // any number of public addresses
 )
 

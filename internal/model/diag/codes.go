@@ -433,8 +433,9 @@ var table = map[Code]Info{
 	// spec.networking of a TargetGroupBinding has an invalid peer or port; the controller applies the rest of it, and
 	// revokes no rule that it may declare.
 	InvalidNetworking: {Invalid, FailedNetwork},
-	// spec.networking of a TargetGroupBinding asks for ports on which no target listens, or for too many public
-	// addresses, and --binding-networking does not allow that; the controller applies the rest of it.
+	// a TargetGroupBinding, or its Service or load balancer, asks for ports on which no target listens, for ports of
+	// nodes, or for too many public addresses, and --binding-networking does not allow that; the controller applies the
+	// rest of it.
 	NetworkingNotAllowed: {Invalid, FailedNetwork},
 	// AWS did not accept the security group rules that spec.networking of a TargetGroupBinding declares.
 	RulesNotWritten: {Transient, FailedNetwork},

@@ -22,7 +22,7 @@ import (
 )
 
 // Limits bound what the networking of a binding opens that no stack planned: ports at which its targets listen, for
-// sources that are not wide.
+// sources that are not wide. What closeNodePorts closes is closed for the bindings of stacks, too.
 type Limits struct {
 	Allowed allowlist.List // of allowlist.AnyPort and allowlist.AnySource, by namespace
 	Planned *Planned
@@ -210,14 +210,7 @@ func closedPorts(o *v1beta1.TargetGroupBinding, closed []stack.Permission, at sg
 	}
 	slices.Sort(ports)
 	return diag.List{
-		diag.New(bindingobject.BindingObject(o), firstPath(o, func(path string, rule v1beta1.NetworkingIngressRule) string {
-			for j, p := range rule.Ports {
-				if p.Port != nil && p.Port.StrVal == "" && slices.Contains(ports, p.Port.IntVal) {
-					return fmt.Sprintf("%s.ports[%d].port", path, j)
-				}
-			}
-			return ""
-		}), diag.NetworkingNotAllowed,
+		diag.New(bindingobject.BindingObject(o), pathOfPort(o, ports), diag.NetworkingNotAllowed,
 			fmt.Sprintf("the security groups of nodes and pods do not open %s: targets of the binding listen at %s",
 				diag.Some(texts(ports)), diag.Some(texts(at.Ports))),
 			fmt.Sprintf("name a port of the targets, or none, which stands for all of these; an administrator can allow any "+
@@ -231,6 +224,18 @@ func FormerRulesStay(o *v1beta1.TargetGroupBinding, at sgsync.Listening) diag.Di
 		fmt.Sprintf("a peer of spec.networking reaches no port at which targets listen, %s; its former rules to these "+
 			"ports stay, as an edit may have misspelt the port", diag.Some(texts(at.Ports))),
 		"name a port of the targets; to close the former one, remove the peer")
+}
+
+// pathOfPort is the first place in the networking of a binding that names one of ports by its number.
+func pathOfPort(o *v1beta1.TargetGroupBinding, ports []int32) string {
+	return firstPath(o, func(path string, rule v1beta1.NetworkingIngressRule) string {
+		for j, p := range rule.Ports {
+			if p.Port != nil && p.Port.StrVal == "" && slices.Contains(ports, p.Port.IntVal) {
+				return fmt.Sprintf("%s.ports[%d].port", path, j)
+			}
+		}
+		return ""
+	})
 }
 
 // firstPath is the first place in the networking of a binding that matches.

@@ -31,6 +31,9 @@ type Networks struct {
 	// Own returns, of rules that a binding may have while something about it is not known, those that may be its own; nil
 	// = all.
 	Own func(o *v1beta1.TargetGroupBinding, rules []stack.Permission) []stack.Permission
+	// Former returns whether a rule of a group for a port of nodes may be a binding's own, and whether one is open. Nil =
+	// it may, and none is.
+	Former func(ctx context.Context, o *v1beta1.TargetGroupBinding, group string) (may, stands func(stack.Permission) bool)
 }
 
 // Targets are endpoints of a binding. Port is the port of those without one, as the instances of all node ports are one
@@ -76,6 +79,7 @@ func (n *Networks) needs(ctx context.Context, o *v1beta1.TargetGroupBinding, of 
 		unclear = n.Own(o, unclear)
 	}
 	undecided, exceeding := n.limit(ctx, o, need, of)
+	exceeding = append(exceeding, n.closeNodePorts(ctx, o, need, of)...)
 	unclear = append(unclear, undecided...)
 	found = NetworkProblem(o, diag.EndpointNotResolved, err)
 	found = append(append(found, exceeding...), where.doubtful()...)

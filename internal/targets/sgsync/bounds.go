@@ -15,6 +15,23 @@ const (
 	PublicIPv6 = 20
 )
 
+// nodePorts are ports at which nodes themselves serve, of whoever reaches them: SSH, Docker, etcd, remote desktop and
+// management of Windows, kubelet and the components of a control plane. That of kube-proxy's health checks, 10256, is
+// meant for load balancers.
+var nodePorts = []Ports{{From: 22, To: 22}, {From: 2375, To: 2376}, {From: 2379, To: 2380}, {From: 3389, To: 3389},
+	{From: 5985, To: 5986}, {From: 10248, To: 10250}, {From: 10255, To: 10255}, {From: 10257, To: 10257},
+	{From: 10259, To: 10259}}
+
+// NodePort reports whether a permission opens one port, at which nodes themselves serve.
+func NodePort(p stack.Permission) bool {
+	return p.Protocol == "tcp" && p.FromPort == p.ToPort && crossesNodePort(p.FromPort-1, p.ToPort+1)
+}
+
+// crossesNodePort reports whether nodes serve at a port between two others.
+func crossesNodePort(after, before int32) bool {
+	return slices.ContainsFunc(nodePorts, func(p Ports) bool { return after < p.To && p.From < before })
+}
+
 // Listening are the ports at which the targets of a binding listen.
 type Listening struct {
 	Ports  []int32 // sorted

@@ -37,8 +37,8 @@ type Needs struct {
 
 // Fit is Changes within the limit of rules of a group. Where the rules do not fit in the shapes that stand, all of them
 // are joined. Where that is not enough, rules that stand come first, then each binding that still fits, if necessary
-// with all ports of a security group from the lowest to the highest in one rule; the others get nothing, and nothing is
-// taken from them.
+// with the ports of a security group of load balancers joined by hulls; the others get nothing, and nothing is taken
+// from them.
 func Fit(current []stack.Permission, needs Needs, state func(stack.Permission) RuleState, partial bool,
 	limit int) Fitted {
 	var f Fitted
@@ -112,14 +112,24 @@ func dispensable(current, admitted, revoke []stack.Permission) []stack.Permissio
 	})
 }
 
-// hulls joins the ports of each security group: one rule from the lowest to the highest.
+// hulls joins the ports of each security group of load balancers: one rule from the lowest to the highest between two
+// ports of nodes.
 func hulls(perms []stack.Permission) (out []stack.Permission) {
-	for s, ports := range spansBySource(perms) {
-		if s.group != "" {
-			all := sgrules.JoinPorts(ports)
-			ports = []Ports{{From: all[0].From, To: all[len(all)-1].To}}
+	exact := exactSources(perms)
+	spans := spansBySource(slices.DeleteFunc(slices.Clone(perms), func(p stack.Permission) bool {
+		return p.Group.Literal == "" || exact[sourceOf(normalise(p))]
+	}))
+	for s, ports := range spans {
+		ports = sgrules.JoinPorts(ports)
+		for joined := true; joined; {
+			ports, joined = joinNearest(ports)
 		}
 		out = append(out, s.permissions(ports)...)
+	}
+	for _, p := range perms {
+		if spans[sourceOf(normalise(p))] == nil {
+			out = append(out, p)
+		}
 	}
 	return out
 }

@@ -69,10 +69,10 @@ func compareSources(a, b source) int {
 //
 // Existing shapes stay, so adopting a cluster changes nothing. These shapes are: one range from the lowest to the
 // highest wanted port, several rules that together admit exactly the wanted ports, and a larger address range that
-// is wanted completely. The nearest ranges are joined across unwanted ports only if a source would otherwise need
-// more than maxRulesPerSource rules.
+// is wanted completely. The nearest ranges are joined across unwanted ports only if a security group of load balancers
+// would otherwise need more than maxRulesPerSource rules, and never across a port of nodes.
 func Pack(wanted, current []stack.Permission) []stack.Permission {
-	spans := spansBySource(wanted)
+	spans, exact := spansBySource(wanted), exactSources(wanted)
 	have := spansBySource(managed(current))
 	sources := slices.Collect(maps.Keys(spans))
 	sorting.By(sources, compareSources)
@@ -92,7 +92,7 @@ func Pack(wanted, current []stack.Permission) []stack.Permission {
 		case s.ranged():
 			loose[s] = s.permissions(packed)
 			continue
-		default:
+		case !exact[s]:
 			packed = joinExcess(packed)
 		}
 		out = append(out, s.permissions(packed)...)
@@ -108,7 +108,7 @@ func Pack(wanted, current []stack.Permission) []stack.Permission {
 	}
 	fresh := spansBySource(missing)
 	for _, s := range sorting.Sorted(maps.Keys(fresh), compareSources) {
-		out = append(out, s.permissions(joinExcess(sgrules.JoinPorts(fresh[s])))...)
+		out = append(out, s.permissions(sgrules.JoinPorts(fresh[s]))...)
 	}
 	sorting.StableBy(out, func(a, b stack.Permission) int { return compareSources(sourceOf(a), sourceOf(b)) })
 	return out
@@ -142,10 +142,25 @@ func joined(wanted, out []stack.Permission, loose map[source][]stack.Permission,
 	}
 }
 
+// Exact is the description of a permission from a source that may be a tenant's: no rule from there admits a port that
+// nobody asked for. Load balancers reach only their targets, whatever rules admit them.
+const Exact = "exact"
+
+// exactSources are the sources of permissions with the description Exact.
+func exactSources(perms []stack.Permission) map[source]bool {
+	out := map[source]bool{}
+	for _, p := range perms {
+		if p.Description == Exact {
+			out[sourceOf(normalise(p))] = true
+		}
+	}
+	return out
+}
+
 // joinExcess joins the nearest ranges of ports until a source takes no more rules than it may.
 func joinExcess(ports []Ports) []Ports {
-	for len(ports) > maxRulesPerSource {
-		ports = joinNearest(ports)
+	for joined := true; joined && len(ports) > maxRulesPerSource; {
+		ports, joined = joinNearest(ports)
 	}
 	return ports
 }
@@ -160,16 +175,21 @@ func spansBySource(perms []stack.Permission) map[source][]Ports {
 	return out
 }
 
-// joinNearest joins the two neighbours with the fewest ports between them.
-func joinNearest(in []Ports) []Ports {
-	best := 0
+// joinNearest joins the two neighbours with the fewest ports between them, and with no port of nodes. ok is false if
+// there are none.
+func joinNearest(in []Ports) (out []Ports, ok bool) {
+	best := -1
 	for i := range in[:len(in)-1] {
-		if in[i+1].From-in[i].To < in[best+1].From-in[best].To {
+		if !crossesNodePort(in[i].To, in[i+1].From) &&
+			(best < 0 || in[i+1].From-in[i].To < in[best+1].From-in[best].To) {
 			best = i
 		}
 	}
+	if best < 0 {
+		return in, false
+	}
 	in[best].To = in[best+1].To
-	return slices.Delete(in, best+1, best+2)
+	return slices.Delete(in, best+1, best+2), true
 }
 
 // normalise brings CIDRs to the form in which EC2 stores them: host bits cleared, IPv6 compressed and in lower case.

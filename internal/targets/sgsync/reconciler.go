@@ -31,12 +31,15 @@ type Rules interface {
 	OfAnotherCluster(ctx context.Context, id string) bool
 	// OfSeveralClusters reports whether the tags of a group name another cluster, with or without this one.
 	OfSeveralClusters(ctx context.Context, id string) bool
+	// OfBalancers reports whether the controller is known to have made a group for load balancers of this cluster.
+	OfBalancers(id string) bool
 }
 
 // Reconciler brings the inbound rules of one security group after the other to what the table says that bindings need.
 // It holds no lock while it calls AWS. No two calls of Reconcile for the same group may overlap.
 type Reconciler struct {
 	Cluster string
+	Backend string // --backend-security-group; empty = the controller makes it
 	Table   *Table
 	Rules   Rules
 	Limit   int // of rules in a group; 0 = AWS's default
@@ -191,6 +194,7 @@ func (r *Reconciler) fit(ctx context.Context, group string, current []stack.Perm
 		r.recall(group, known)
 	}
 	needs, unplaced, seen := r.Table.needsOf(group, *known)
+	needs = r.exactly(needs)
 	fitted = Fit(own, needs, r.state(ctx, m, as, unplaced), someUnknown, limit)
 	fitted.Limit = limit
 	if known.searching {
@@ -202,6 +206,34 @@ func (r *Reconciler) fit(ctx context.Context, group string, current []stack.Perm
 		fitted.Revoke[n].Description = as[identityOf(p)]
 	}
 	return fitted, needs.All, seen
+}
+
+// exactly marks the permissions from sources that may be a tenant's as Exact.
+func (r *Reconciler) exactly(needs Needs) Needs {
+	balancers := map[string]bool{"": true, r.Backend: true}
+	mark := func(perms []stack.Permission) {
+		for n, p := range perms {
+			id := p.Group.Literal
+			if _, asked := balancers[id]; !asked {
+				balancers[id] = r.Rules.OfBalancers(id)
+			}
+			if !balancers[id] {
+				perms[n].Description = Exact
+			}
+		}
+	}
+	mark(needs.All)
+	each := needs.Each
+	needs.Each = func() []Need {
+		all := each()
+		for n := range all {
+			all[n].Former = slices.Clone(all[n].Former) // the table's
+			mark(all[n].Permissions)
+			mark(all[n].Former)
+		}
+		return all
+	}
+	return needs
 }
 
 // Standing is what the cluster's own rules of a group admit, as they were read last.
@@ -218,7 +250,7 @@ func (r *Reconciler) Standing(ctx context.Context, group string) (sgrules.Traffi
 // needs.
 func (r *Reconciler) unread(group string, err error) error {
 	nothing := func(stack.Permission) bool { return false }
-	known := refused{stands: nothing, stood: nothing}
+	known := refused{stands: nothing, managed: nothing, stood: nothing}
 	needs, _, seen := r.Table.needsOf(group, known)
 	if awsclient.Classify(err).Code != awsclient.CodeGroupNotFound || len(needs.All) > 0 {
 		return err

@@ -116,6 +116,8 @@ func (a *account) OfAnotherCluster(_ context.Context, id string) bool {
 
 func (a *account) OfSeveralClusters(_ context.Context, id string) bool { return id == "sg-shared" }
 
+func (a *account) OfBalancers(id string) bool { return id != "sg-tenant" }
+
 func always() bool { return true }
 func never() bool  { return false }
 

@@ -122,8 +122,12 @@ func (r *Reconciler) exists(ctx context.Context, group string, refusal error) bo
 }
 
 // NotAllowed is the description of a permission that a binding asks for and may not have: it is never granted, and what
-// it replaces stays, as beside a source that EC2 refuses.
-const NotAllowed = "not allowed"
+// it replaces stays, as beside a source that EC2 refuses. Standing is that of one which is not granted either, and
+// whose rule stays if the controller has opened it.
+const NotAllowed, Standing = "not allowed", "standing"
+
+// barred reports whether a permission is never granted.
+func barred(p stack.Permission) bool { return p.Description == NotAllowed || p.Description == Standing }
 
 // mostRefused is how many sources that EC2 refuses are searched for in one group for one namespace. Further new sources
 // of the namespace wait until some of these are accepted or named no more.
@@ -140,8 +144,9 @@ type refused struct {
 	full   map[string]error // bindings whose rules do not fit
 	// overlooked are rules that the group has, although the reads of it lack them.
 	overlooked []stack.Permission
-	// stands is what admits permissions now, and stood what did when the look at the group began.
-	stands, stood func(stack.Permission) bool
+	// stands is what admits permissions now, of those managed by the controller's own rules, and stood what did when the
+	// look at the group began.
+	stands, managed, stood func(stack.Permission) bool
 	// searching: the search for refused sources has not ended; any source may be one.
 	searching bool
 	// inherits: rules of an earlier process may be those of a binding with refused sources.
@@ -150,7 +155,7 @@ type refused struct {
 
 // at enters the rules of a group.
 func (r *refused) at(own []stack.Permission) {
-	r.stands = sgrules.Of(own).Admits
+	r.stands, r.managed = sgrules.Of(own).Admits, sgrules.Of(managed(own)).Admits
 	if r.stood == nil {
 		r.stood = r.stands
 	}
@@ -158,7 +163,8 @@ func (r *refused) at(own []stack.Permission) {
 
 // has reports whether a permission may not be granted, or has a refused source and no rule admits it yet.
 func (r refused) has(p stack.Permission) bool {
-	return p.Description == NotAllowed || len(r.sources) > 0 && r.sources[sourceOf(normalise(p))] != nil && !r.stands(p)
+	return p.Description == NotAllowed || p.Description == Standing && !r.managed(p) ||
+		len(r.sources) > 0 && r.sources[sourceOf(normalise(p))] != nil && !r.stands(p)
 }
 
 // tooMany reports whether all namespaces that need a source have so many refused ones that it is not tried; it is

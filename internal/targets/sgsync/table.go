@@ -245,6 +245,37 @@ func (t *Table) Of(binding, group string) []stack.Permission {
 	return t.needs[binding].groups[group]
 }
 
+// Standing is, by group, what a binding needs with the description Standing.
+func (t *Table) Standing(binding string) map[string][]stack.Permission {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var out map[string][]stack.Permission
+	for g, perms := range t.needs[binding].groups {
+		for _, p := range perms {
+			if p.Description != Standing {
+				continue
+			}
+			if out == nil {
+				out = map[string][]stack.Permission{}
+			}
+			out[g] = append(out[g], p)
+		}
+	}
+	return out
+}
+
+// NodePorts are the permissions for ports of nodes that bindings of a namespace need of a group, and may have.
+func (t *Table) NodePorts(namespace, group string) (out []stack.Permission) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for p, namespaces := range t.wanted[group] {
+		if p.Description != NotAllowed && NodePort(p) && namespaces[namespace] > 0 {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
 // settle drops what bindings needed of a group before edits that a look has seen, unless EC2 refuses a source that they
 // added, or what they need does not fit. Of what remains, it drops what no rule admits.
 func (t *Table) settle(group string, seen int, without refused) {
@@ -259,7 +290,7 @@ func (t *Table) settle(group string, seen int, without refused) {
 		}
 		n := t.needs[binding]
 		if without.full[binding] == nil && !slices.ContainsFunc(n.groups[group], func(p stack.Permission) bool {
-			return without.has(p) && (p.Description != NotAllowed || n.former[group] != nil)
+			return without.has(p) && (!barred(p) || n.former[group] != nil)
 		}) {
 			delete(n.former, group)
 			delete(n.added, group)

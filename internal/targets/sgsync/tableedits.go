@@ -55,7 +55,7 @@ func narrow(former, before, now []stack.Permission) []stack.Permission {
 // rangesOf are the ranges of addresses that permissions admit, but of those that are not allowed.
 func rangesOf(perms []stack.Permission) (out []netip.Prefix) {
 	for _, p := range perms {
-		if r, err := netip.ParsePrefix(p.CIDR + p.IPv6CIDR); err == nil && p.Description != NotAllowed {
+		if r, err := netip.ParsePrefix(p.CIDR + p.IPv6CIDR); err == nil && !barred(p) {
 			out = append(out, r.Masked())
 		}
 	}

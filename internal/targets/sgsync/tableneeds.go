@@ -15,7 +15,7 @@ func (t *Table) namesOf(group string, stands func(stack.Permission) bool) map[so
 	defer t.mu.Unlock()
 	out := map[source][]string{}
 	for p, namespaces := range t.wanted[group] {
-		if p.Description != NotAllowed && !stands(p) {
+		if !barred(p) && !stands(p) {
 			s := sourceOf(normalise(p))
 			out[s] = slices.AppendSeq(out[s], maps.Keys(namespaces))
 		}
@@ -55,7 +55,7 @@ func (n need) inherited(group string, without refused) (ports []stack.Permission
 		return nil
 	}
 	for _, p := range n.groups[group] {
-		if p.Description != NotAllowed && (without.searching || without.has(p)) {
+		if !barred(p) && (without.searching || without.has(p)) {
 			ports = append(ports, stack.Permission{Protocol: p.Protocol, FromPort: p.FromPort, ToPort: p.ToPort})
 		}
 	}

@@ -15,12 +15,14 @@ import (
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
-// opened are the ports that the controller opened in any security group for ranges of addresses: "RANGE FROM-TO".
+// opened are the ports that the controller opened in any security group for ranges of addresses, and the port of the
+// kubelet for any source: "RANGE FROM-TO".
 func opened(c *harness.Cluster) map[string]bool {
 	out := map[string]bool{}
 	for _, g := range c.Simulator.Resources().SecurityGroups {
 		for _, rule := range g.Ingress {
-			if strings.Contains(rule.Description, "targetGroupBinding=shared") && strings.Contains(rule.Peer, "/") {
+			if strings.Contains(rule.Description, "targetGroupBinding=shared") &&
+				(strings.Contains(rule.Peer, "/") || rule.From == 10250) {
 				out[fmt.Sprintf("%s %d-%d", rule.Peer, rule.From, rule.To)] = true
 			}
 		}

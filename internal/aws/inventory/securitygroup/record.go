@@ -88,6 +88,12 @@ func (g *Groups) OfSeveralClusters(ctx context.Context, id string) bool {
 	return false
 }
 
+// OfBalancers reports whether the controller is known to have made a group for load balancers of the cluster.
+func (g *Groups) OfBalancers(id string) bool {
+	tags, known := g.tags(id)
+	return known && tags[naming.ClusterTag] == g.cfg.Cluster
+}
+
 // readTags are the tags of a group. One of another VPC, or younger than the list, is read.
 func (g *Groups) readTags(ctx context.Context, id string) (map[string]string, error) {
 	if tags, known := g.tags(id); known {
