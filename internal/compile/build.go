@@ -35,6 +35,9 @@ type build struct {
 	// ownersBefore are the owners of target groups as the last compilation left them.
 	ownersBefore map[string]diag.Object
 
+	// ruleOwnersBefore and ruleOwners are Memory.RuleOwners of the last compilation and of this one.
+	ruleOwnersBefore, ruleOwners map[string][]string
+
 	needs    []facts.Need
 	notes    []diag.List // by member: findings that do not set the member aside
 	failures []diag.List // by member: findings that do

@@ -66,7 +66,7 @@ func (c *compiler) finish(b *build) Result {
 	if !b.keepsLost { // AWS has nothing of what is not known
 		r.Memory.Listeners = withoutLost(r.Memory.Listeners)
 	}
-	r.Memory.TargetGroups = b.formerOwners()
+	r.Memory.TargetGroups, r.Memory.RuleOwners = b.formerOwners(), b.ruleOwners
 	if b.lb.ARN != "" && !slices.Contains(r.Memory.Beside, b.lb.ARN) {
 		r.Memory.Beside = append(slices.Clip(r.Memory.Beside), b.lb.ARN)
 	}

@@ -6,10 +6,8 @@ import (
 	"slices"
 
 	"github.com/k8s-lbc/lbc/internal/compile/rules"
-	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
-	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/quota"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
@@ -43,6 +41,7 @@ func (b *build) fitRules(ports []portRules) {
 	claims := b.claims(ports)
 	fitting := rules.Fit(claims, room)
 	b.noteRules(claims, fitting, tooMany, groups)
+	b.rememberRules(claims, fitting)
 	at := 0
 	for n := range ports {
 		all := ports[n].rules
@@ -98,63 +97,19 @@ func (b *build) seniority() []int {
 	return out
 }
 
-// claims are the rules of all ports, in order, with what decides which of them have room. An edit takes the places of
-// the rules that it removes: otherwise rules of others that wait for room would.
+// claims are the rules of all ports, in order, with what decides which of them have room.
 func (b *build) claims(ports []portRules) (out []rules.Claim) {
 	rank := b.seniority()
-	d, _ := b.detailsOfExisting()
-	freed := map[string]int{} // places by namespace
 	for _, p := range ports {
-		first, standing := len(out), d.Rules[p.port.number]
-		taken := make([]bool, len(standing))
 		for i := range p.rules {
 			r := &p.rules[i]
-			stands := false
-			for n := range standing {
-				if have := &standing[n]; rules.Within(r.Conditions, have.Conditions) || rules.Within(have.Conditions,
-					r.Conditions) {
-					stands, taken[n] = true, true
-				}
-			}
 			of := b.members[r.Member].Object.Namespace
-			out = append(out, rules.Claim{Rule: r, Port: p.port.number, Stands: stands, Seniority: rank[r.Member],
-				Namespace: of, Decides: b.deciders.Decides(of)})
-		}
-		clear(freed)
-		for n := range standing {
-			if !taken[n] {
-				freed[b.declaredIn(&standing[n], d.TargetGroups)]++
-			}
-		}
-		for i := range out[first:] {
-			if c := &out[first+i]; !c.Stands && freed[c.Namespace] > 0 {
-				c.Stands = true
-				freed[c.Namespace]--
-			}
+			out = append(out, rules.Claim{Rule: r, Port: p.port.number, Seniority: rank[r.Member], Namespace: of,
+				Decides: b.deciders.Decides(of)})
 		}
 	}
+	b.markStanding(out)
 	return out
-}
-
-// declaredIn is the namespace that a rule in AWS is of, by the target groups that it forwards to or by what members
-// declared before; empty = it is not known.
-func (b *build) declaredIn(r *stack.Rule, groups map[string]string) string {
-	for _, ref := range forwardsTo(r.Actions) {
-		for i := range b.members {
-			if of := b.members[i].Object.Namespace; naming.DeclaredIn(groups[ref.Literal], of) {
-				return of
-			}
-		}
-	}
-	for i := range b.members {
-		last, remembered := b.past.Good[b.members[i].Object]
-		if remembered && slices.ContainsFunc(last.Routes, func(route intent.Route) bool {
-			return rules.Within(r.Conditions, route.Conditions) || rules.Within(route.Conditions, r.Conditions)
-		}) {
-			return b.members[i].Object.Namespace
-		}
-	}
-	return ""
 }
 
 // room has what the default actions take, and do.

@@ -15,7 +15,7 @@ import (
 type Claim struct {
 	*Rule
 	Port      int32
-	Stands    bool // AWS has a rule of the port for the same requests
+	Stands    bool // a rule that AWS has gives its place to the claim
 	Seniority int  // of the member: the lower joined earlier
 	Namespace string
 	// Decides reports that the namespace decides what the members of the group share.
@@ -217,21 +217,4 @@ func targetGroups(actions []stack.Action, known map[stack.Ref]bool) (out []stack
 		}
 	}
 	return out
-}
-
-// Within reports whether one rule's conditions name nothing that the other's do not: the same parts of a request, with
-// values that are all among the other's.
-func Within(a, b []stack.Condition) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	among := func(x, y []string) bool {
-		return !slices.ContainsFunc(x, func(v string) bool { return !slices.Contains(y, v) })
-	}
-	return !slices.ContainsFunc(a, func(x stack.Condition) bool {
-		return !slices.ContainsFunc(b, func(y stack.Condition) bool {
-			return x.Field == y.Field && x.HeaderName == y.HeaderName && among(x.Values, y.Values) && among(x.Regex, y.Regex) &&
-				!slices.ContainsFunc(x.Query, func(q stack.QueryValue) bool { return !slices.Contains(y.Query, q) })
-		})
-	})
 }

@@ -44,6 +44,7 @@ func join(in []Rule, n int, may func(*Rule) bool, same func(a, b *Rule) bool) []
 		}
 		n--
 		to := &out[candidates[i]]
+		to.Parts = slices.Concat(to.parts(), w.parts())
 		to.Conditions = joined(to.Conditions, w.Conditions)
 		to.With = slices.Concat(to.With, w.With, []intent.Source{w.Route.Source})
 		places.add(candidates[i], to)
@@ -192,6 +193,41 @@ func mayDiffer(f stack.ConditionField) bool {
 	case stack.HTTPHeader, stack.QueryString, stack.SourceIP:
 	}
 	return false
+}
+
+// Parts are the conditions of the rules of which a rule may have been joined, itself first: those with fewer of its
+// hosts, paths or methods. A rule within ELB's limits has 31 at most.
+func Parts(conditions []stack.Condition) [][]stack.Condition {
+	out := [][]stack.Condition{conditions}
+	if OverLimit(conditions) != "" {
+		return out
+	}
+	for i, c := range conditions {
+		n := len(c.Values) + len(c.Regex)
+		if !mayDiffer(c.Field) || n < 2 {
+			continue
+		}
+		all := out
+		out = make([][]stack.Condition, 0, len(all)<<n)
+		for some := 1<<n - 1; some > 0; some-- {
+			for _, of := range all {
+				of = slices.Clone(of)
+				of[i].Values, of[i].Regex = chosen(c.Values, some), chosen(c.Regex, some>>len(c.Values))
+				out = append(out, of)
+			}
+		}
+	}
+	return out
+}
+
+// chosen are the values whose bits are set.
+func chosen(values []string, some int) (out []string) {
+	for n, v := range values {
+		if some>>n&1 == 1 {
+			out = append(out, v)
+		}
+	}
+	return out
 }
 
 func union(a, b []string) []string {
