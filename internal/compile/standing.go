@@ -141,7 +141,7 @@ func (b *build) existingRules() (out []existingRule) {
 	for _, port := range slices.Sorted(maps.Keys(d.Rules)) {
 		for n := range d.Rules[port] {
 			e := existingRule{Rule: &d.Rules[port][n], port: port}
-			if e.owner = b.ownerOfRule(e.Rule, d.TargetGroups); e.owner == "" {
+			if e.owner = b.ownerOfActions(e.Actions, d.TargetGroups); e.owner == "" {
 				take(recorded, &e, e.Conditions)
 				untold = untold || e.owner == ""
 			}
@@ -165,10 +165,10 @@ func (b *build) existingRules() (out []existingRule) {
 	return out
 }
 
-// ownerOfRule is the namespace that declared the target groups to which a rule in AWS forwards; empty = they do not
+// ownerOfActions is the namespace that declared the target groups to which actions in AWS forward; empty = they do not
 // tell.
-func (b *build) ownerOfRule(r *stack.Rule, groups map[string]string) string {
-	for _, ref := range forwardsTo(r.Actions) {
+func (b *build) ownerOfActions(actions []stack.Action, groups map[string]string) string {
+	for _, ref := range forwardsTo(actions) {
 		id := groups[ref.Literal]
 		if o, known := b.ownersBefore[id]; known {
 			return o.Namespace
