@@ -222,7 +222,7 @@ func (c *compiler) newBuild() *build {
 		members:          slices.Clone(c.members),
 		// of a rule, a target group and a binding
 		notes: make([]diag.List, n), failures: make([]diag.List, n), shared: make([]bool, n),
-		origins: make(map[stack.Ref]Origin, 3*routes),
+		origins: make(map[stack.Ref]Origin, 3*min(routes, intent.MaxGroupRules)),
 		refused: map[refusedGroup]diag.Diagnostic{},
 		labels:  maps.Clone(c.e.BindingLabels), keep: stack.Keep{Settings: c.keepsSettings, Departed: c.departed()},
 	}

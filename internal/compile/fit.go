@@ -70,27 +70,35 @@ func count(ports []portRules) (n int) {
 
 // joinToFit joins rules until no more are left than AWS allows, first those of the members that joined last.
 func (b *build) joinToFit(ports []portRules, admits int) {
+	more := count(ports) - admits
+	fitters := make([]*rules.Fitter, len(ports))
+	for n := range ports {
+		fitters[n] = rules.NewFitter(ports[n].rules)
+	}
 	rank := b.seniority()
 	members := b.group.All()
 	sorting.By(members, func(i, j int) int { return cmp.Or(rank[j]-rank[i], j-i) })
 	for _, i := range members {
-		if b.members[i].State.LeftOut() {
-			continue
+		for n := 0; n < len(ports) && more > 0 && !b.members[i].State.LeftOut(); n++ {
+			more -= fitters[n].Join(i, b.members[i].Object.Namespace, more)
 		}
-		for n := range ports {
-			if more := count(ports) - admits; more > 0 {
-				ports[n].rules = rules.JoinToFit(ports[n].rules, i, more)
-			}
-		}
+	}
+	for n := range ports {
+		ports[n].rules = fitters[n].Rules()
 	}
 }
 
 // seniority are the places of members in the order in which they joined; those that do not count come last.
 func (b *build) seniority() []int {
 	joined := b.group.Seniority()
+	place := make(map[diag.Object]int, len(joined))
+	for n, o := range joined {
+		place[o] = n
+	}
 	out := make([]int, len(b.members))
 	for i := range b.members {
-		if out[i] = slices.Index(joined, b.members[i].Object); out[i] < 0 {
+		n, counts := place[b.members[i].Object]
+		if out[i] = n; !counts {
 			out[i] = len(joined)
 		}
 	}
@@ -179,20 +187,21 @@ const shownRules = 3
 
 // noteRules has one finding for each member of which rules are left out.
 func (b *build) noteRules(claims []rules.Claim, f rules.Fitting, tooMany, groups *limit) {
-	cause, of := tooMany, "rules besides default ones"
+	cause, what := tooMany, "rules besides default ones"
 	if cause == nil {
-		cause, of = groups, "target groups"
+		cause, what = groups, "target groups"
+	}
+	of := make([][]int, len(b.members)) // claims of each member
+	for n := range claims {
+		of[claims[n].Member] = append(of[claims[n].Member], n)
 	}
 	for i := range b.members {
-		total, first := 0, (*rules.Claim)(nil)
+		total, first := len(of[i]), (*rules.Claim)(nil)
 		var out []string
 		closed := ""
-		for n := range claims {
+		for _, n := range of[i] {
 			c := &claims[n]
-			if c.Member != i {
-				continue
-			}
-			if total++; !f.LeftOut[n] {
+			if !f.LeftOut[n] {
 				continue
 			}
 			if first == nil {
@@ -213,7 +222,7 @@ func (b *build) noteRules(claims []rules.Claim, f rules.Fitting, tooMany, groups
 			rest = ""
 		}
 		b.note(i, excess(b.members[i].Object, first.Route.Source.Place(),
-			fmt.Sprintf("%s: %d of the %d rules of this object are left out%s; on port %s%s", cause.text(of), len(out), total,
+			fmt.Sprintf("%s: %d of the %d rules of this object are left out%s; on port %s%s", cause.text(what), len(out), total,
 				rest, diag.First(out, shownRules, "; "), closed),
 			cause.remedy("declare fewer hosts, paths and backends here, or move some of them to another load balancer")))
 	}

@@ -46,7 +46,7 @@ type Fitting struct {
 // forward its requests. Rules of other namespaces keep their room: they answer what they answer without the rule. Only
 // rules of a namespace that decides come before those of others.
 func Fit(claims []Claim, room Room) Fitting {
-	f := fitter{claims: claims, room: room, rank: ranked(claims), must: map[int]bool{}, banned: map[int]bool{},
+	f := fitter{claims: claims, room: room, rank: ranked(claims), must: map[int]bool{}, compared: map[string]int{}, banned: map[int]bool{},
 		closed: map[int32]bool{}}
 	for {
 		left := f.fill()
@@ -57,12 +57,13 @@ func Fit(claims []Claim, room Room) Fitting {
 }
 
 type fitter struct {
-	claims []Claim
-	room   Room
-	rank   []int        // indexes of claims, from the one that has room first
-	must   map[int]bool // claims that guard and go first
-	banned map[int]bool // claims that would forward what a rule guards that has no room
-	closed map[int32]bool
+	claims   []Claim
+	compared map[string]int // how many pairs of claims were compared for those of a namespace that guard
+	room     Room
+	rank     []int        // indexes of claims, from the one that has room first
+	must     map[int]bool // claims that guard and go first
+	banned   map[int]bool // claims that would forward what a rule guards that has no room
+	closed   map[int32]bool
 }
 
 // ranked are the indexes of claims in the order in which they have room.
@@ -170,11 +171,16 @@ func (f *fitter) close(left []bool) (changed bool) {
 }
 
 // forwards returns the claims with room that would forward requests of claim i, and whether the default action would,
-// as far as claim i goes before them.
+// as far as claim i goes before them. If a namespace has too many that guard, none of its claims forwards behind them.
 func (f *fitter) forwards(i int, forwarding []int) (behind []int, open bool) {
 	c := &f.claims[i]
 	for _, j := range forwarding {
-		if d := &f.claims[j]; j > i && d.Port == c.Port && c.precedes(d.Namespace) &&
+		d := &f.claims[j]
+		if j <= i || d.Port != c.Port || !c.precedes(d.Namespace) {
+			continue
+		}
+		f.compared[c.Namespace]++
+		if many := f.compared[c.Namespace] > mostCompared && c.Namespace == d.Namespace; many ||
 			!overlap.Disjoint(c.Conditions, d.Conditions) {
 			behind = append(behind, j)
 		}
