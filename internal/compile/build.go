@@ -68,6 +68,7 @@ type build struct {
 	keepsLost bool
 	unmade    []diag.Object         // members of which all rules are left out
 	full      bool                  // Result.Full
+	shortened []int                 // members without the routes that AWS does not have (boundGroup)
 	others    []facts.NamedListener // of the load balancer of others, that are not the stack's
 	adopts    string                // ARN of the load balancer of others that is taken over; empty = none
 	standsIn  bool                  // it is not the stack's yet

@@ -59,6 +59,12 @@ func (c *compiler) finish(b *build) Result {
 			r.Memory.Good[m.Object] = keep
 		}
 	}
+	for _, i := range b.shortened { // otherwise versions add up that no pass has room for
+		o := b.members[i].Object
+		last := r.Memory.Good[o]
+		last.Routes = b.members[i].Routes
+		r.Memory.Good[o] = last
+	}
 	if !c.keepsSettings {
 		r.Memory.Members, r.Memory.Effect = b.group.Seniority(c.e.Leaving...), b.group.NewEffect
 		r.Memory.Later = b.group.CountLater(r.Memory.Members)

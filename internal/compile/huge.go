@@ -72,6 +72,7 @@ func (b *build) boundGroup() (failed bool) {
 			failed = failed || len(b.failures[i]) > 0
 		case m.State == quarantine.Frozen:
 			m.Routes = b.existingRoutes(m.Routes)
+			b.shortened = append(b.shortened, i)
 		default:
 			m.Routes = nil
 		}

@@ -70,8 +70,8 @@ func TestGroupHasRoomForEachNamespace(t *testing.T) {
 // TestGroupsRulesAreBounded has a tenant fill a group in the ways that multiply, without the bound of a member. A pass
 // over the group, as for an edit of another tenant, allocates little more than with one large member.
 func TestGroupsRulesAreBounded(t *testing.T) {
-	web := ingress("shop", "web", born(1), alike(10))
-	allocated := func(before *Memory, members ...intent.Member) (mib uint64) {
+	web := ingress("shop", "web", born(1), alike(10)) // each allocates what others would count, so nothing is parallel
+	allocated := func(before *Memory, members ...intent.Member) (mib uint64, memory *Memory) {
 		f := ample(100)
 		standing(&f, web)
 		var from, to runtime.MemStats
@@ -87,9 +87,9 @@ func TestGroupsRulesAreBounded(t *testing.T) {
 		if served != 10 {
 			t.Errorf("%d of 10 paths serve", served)
 		}
-		return (to.TotalAlloc - from.TotalAlloc) >> 20
+		return (to.TotalAlloc - from.TotalAlloc) >> 20, r.Memory
 	}
-	one := allocated(nil, web, ingress("mal", "m", born(10), alike(intent.MaxMemberRules)))
+	one, _ := allocated(nil, web, ingress("mal", "m", born(10), alike(intent.MaxMemberRules)))
 	many := func(n int, change ...func(*intent.Member)) []intent.Member {
 		out := []intent.Member{web}
 		for i := range n {
@@ -118,7 +118,11 @@ func TestGroupsRulesAreBounded(t *testing.T) {
 		"last valid versions": {many(30, broken("spec.rules[0]")), remember(good...)},
 		"members":             {many(1000), nil},
 	} {
-		if got := allocated(c.before, c.members...); got > 6*one+20 {
+		got, memory := allocated(c.before, c.members...)
+		if c.before != nil { // it is larger than what passes leave
+			got, _ = allocated(memory, c.members...)
+		}
+		if got > 12*one {
 			t.Errorf("%s: a pass allocates %d MiB, with one large member %d", name, got, one)
 		}
 	}
