@@ -140,8 +140,8 @@ func TestEditTakesThePlaceOfItsOwnPort(t *testing.T) {
 	same(t, "certificates", attached, []string{of + "b2"})
 }
 
-// TestEditTakesThePlaceOfAPortThatOthersClaim has a Service exchange a port while the network load balancer is full, and
-// a Service of another namespace, which is older, declare the former port as well.
+// TestEditTakesThePlaceOfAPortThatOthersClaim has a Service exchange a port while the network load balancer is full,
+// and a Service of another namespace, which is older, declare the former port as well.
 func TestEditTakesThePlaceOfAPortThatOthersClaim(t *testing.T) {
 	t.Parallel()
 	mal := serviceOf("mal", "old", 1, append(numbers(1000, 49), 2001)...)

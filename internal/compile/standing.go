@@ -27,9 +27,9 @@ type existingRule struct {
 
 // markStanding marks the claims that have the places of rules in AWS. Such a rule gives its place to one claim at most,
 // of the namespace that declared it: first to one with the same conditions, or joined of a rule with them, then to one
-// that the rule was joined of. What is left goes to other claims of the namespace: an edit takes the places of the rules
-// that it removes, before rules of others that wait for room. Claims that only match the same requests do not count:
-// everybody can add values to conditions.
+// that the rule was joined of. What is left goes to other claims of the namespace: an edit takes the places of the
+// rules that it removes, before rules of others that wait for room. Claims that only match the same requests do not
+// count: everybody can add values to conditions.
 func (b *build) markStanding(claims []rules.Claim) {
 	free, existing := indexClaims(claims), b.existingRules()
 	for n := range existing {

@@ -61,7 +61,9 @@ func TestRuleInAWSStandsForOneClaim(t *testing.T) {
 	const mine, theirs, rules = "m.example.com", "web.example.com", 99
 	number := func(i int) string { return fmt.Sprintf("/p%03d", i) }
 	for name, conditions := range map[string]func(i int) []stack.Condition{
-		"paths beside its own": func(i int) []stack.Condition { return []stack.Condition{host(mine), path(number(i), "/*")} },
+		"paths beside its own": func(i int) []stack.Condition {
+			return []stack.Condition{host(mine), path(number(i), "/*")}
+		},
 		"hosts beside its own": func(i int) []stack.Condition {
 			return []stack.Condition{host(fmt.Sprintf("h%d.example.com", i), mine), path("/*")}
 		},
@@ -75,14 +77,16 @@ func TestRuleInAWSStandsForOneClaim(t *testing.T) {
 			return []stack.Condition{host(theirs, mine), path(number(i))}
 		},
 		"methods": func(i int) []stack.Condition {
-			return []stack.Condition{host(mine), path("/*"), {Field: stack.RequestMethod, Values: []string{fmt.Sprint("M", i)}}}
+			return []stack.Condition{host(mine), path("/*"), {Field: stack.RequestMethod,
+				Values: []string{fmt.Sprint("M", i)}}}
 		},
 		"queries": func(i int) []stack.Condition {
 			return []stack.Condition{host(mine), path("/*"), {Field: stack.QueryString, Query: []stack.QueryValue{
 				{Key: "a", Value: fmt.Sprint(i)}, {Value: "*"}}}}
 		},
 	} {
-		for kind, declared := range map[string]func(*intent.Member){"forwards": forwards(rules), "redirects": paths(rules)} {
+		for kind, declared := range map[string]func(*intent.Member){"forwards": forwards(rules),
+			"redirects": paths(rules)} {
 			first := ingress("infra", "z", born(0)) // its namespace decides
 			mal := ingress("mal", "a", born(1), func(m *intent.Member) { m.Routes[0].Conditions[0] = host(mine) })
 			web := ingress("shop", "web", born(2), declared, func(m *intent.Member) {

@@ -18,7 +18,8 @@ import (
 // ofGroup is an Ingress of group g with so many paths.
 func ofGroup(namespace, name string, created int64, paths int) *networkingv1.Ingress {
 	ing := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name,
-		CreationTimestamp: metav1.Unix(created, 0), Annotations: map[string]string{"alb.ingress.kubernetes.io/group.name": "g"}}}
+		CreationTimestamp: metav1.Unix(created, 0),
+		Annotations:       map[string]string{"alb.ingress.kubernetes.io/group.name": "g"}}}
 	ing.APIVersion, ing.Kind, ing.Spec.IngressClassName = "networking.k8s.io/v1", "Ingress", ptr.To("alb")
 	http := &networkingv1.HTTPIngressRuleValue{}
 	for i := range paths {

@@ -46,8 +46,8 @@ type Fitting struct {
 // forward its requests. Rules of other namespaces keep their room: they answer what they answer without the rule. Only
 // rules of a namespace that decides come before those of others.
 func Fit(claims []Claim, room Room) Fitting {
-	f := fitter{claims: claims, room: room, rank: ranked(claims), must: map[int]bool{}, compared: map[string]int{}, banned: map[int]bool{},
-		closed: map[int32]bool{}}
+	f := fitter{claims: claims, room: room, rank: ranked(claims), must: map[int]bool{}, banned: map[int]bool{},
+		compared: map[string]int{}, closed: map[int32]bool{}}
 	for {
 		left := f.fill()
 		if !f.close(left) {

@@ -17,12 +17,16 @@ func TestYoungestOfTheGreediestNamespaceGoWithout(t *testing.T) {
 		loads []Load
 		want  []bool
 	}{
-		"what fits":                      {[]Load{of("a", 1, half), of("b", 2, half)}, []bool{false, false}},
-		"one namespace":                  {[]Load{of("a", 1, half), of("a", 2, half), of("a", 3, half)}, []bool{false, false, false}},
-		"the larger namespace":           {[]Load{of("b", 1, half+1), of("a", 2, half)}, []bool{true, false}},
-		"its youngest":                   {[]Load{of("b", 3, half), of("b", 2, half), of("a", 9, 1)}, []bool{true, false, false}},
-		"what has room beside a refusal": {[]Load{of("b", 1, half), of("b", 2, half), of("b", 3, 1), of("a", 9, 1)}, []bool{false, true, false, false}},
-		"equal shares":                   {[]Load{of("a", 1, half), of("b", 2, half), of("c", 3, half), of("d", 4, 10)}, []bool{true, true, true, false}},
+		"what fits": {[]Load{of("a", 1, half), of("b", 2, half)}, []bool{false, false}},
+		"one namespace": {[]Load{of("a", 1, half), of("a", 2, half), of("a", 3, half)},
+			[]bool{false, false, false}},
+		"the larger namespace": {[]Load{of("b", 1, half+1), of("a", 2, half)}, []bool{true, false}},
+		"its youngest": {[]Load{of("b", 3, half), of("b", 2, half), of("a", 9, 1)},
+			[]bool{true, false, false}},
+		"what has room beside a refusal": {[]Load{of("b", 1, half), of("b", 2, half), of("b", 3, 1),
+			of("a", 9, 1)}, []bool{false, true, false, false}},
+		"equal shares": {[]Load{of("a", 1, half), of("b", 2, half), of("c", 3, half),
+			of("d", 4, 10)}, []bool{true, true, true, false}},
 	} {
 		if got := Excess(c.loads); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %v", name, got)
