@@ -35,6 +35,9 @@ type build struct {
 	// ownersBefore are the owners of target groups as the last compilation left them.
 	ownersBefore map[string]diag.Object
 
+	// ruleOwnersBefore and ruleOwners are Memory.RuleOwners of the last compilation and of this one.
+	ruleOwnersBefore, ruleOwners map[string][]string
+
 	needs    []facts.Need
 	notes    []diag.List // by member: findings that do not set the member aside
 	failures []diag.List // by member: findings that do
@@ -65,6 +68,7 @@ type build struct {
 	keepsLost bool
 	unmade    []diag.Object         // members of which all rules are left out
 	full      bool                  // Result.Full
+	shortened []int                 // members without the routes that AWS does not have (boundGroup)
 	others    []facts.NamedListener // of the load balancer of others, that are not the stack's
 	adopts    string                // ARN of the load balancer of others that is taken over; empty = none
 	standsIn  bool                  // it is not the stack's yet

@@ -218,10 +218,11 @@ func (c *compiler) newBuild() *build {
 	}
 	b := &build{
 		e: c.e, f: c.f, cfg: c.cfg, past: c.past, ownersBefore: c.owners, certificatesBefore: c.before.Certificates,
-		members: slices.Clone(c.members),
+		ruleOwnersBefore: c.before.RuleOwners,
+		members:          slices.Clone(c.members),
 		// of a rule, a target group and a binding
 		notes: make([]diag.List, n), failures: make([]diag.List, n), shared: make([]bool, n),
-		origins: make(map[stack.Ref]Origin, 3*routes),
+		origins: make(map[stack.Ref]Origin, 3*min(routes, intent.MaxGroupRules)),
 		refused: map[refusedGroup]diag.Diagnostic{},
 		labels:  maps.Clone(c.e.BindingLabels), keep: stack.Keep{Settings: c.keepsSettings, Departed: c.departed()},
 	}
@@ -302,7 +303,7 @@ func (c *compiler) carry() *Memory {
 	return &Memory{
 		Good: out, Members: c.before.Members, Later: c.before.Later, Effect: c.before.Effect,
 		TargetGroups: c.before.TargetGroups, Beside: c.before.Beside, Policies: policies,
-		Certificates: c.before.Certificates, Listeners: c.listenerVersions(),
+		Certificates: c.before.Certificates, RuleOwners: c.before.RuleOwners, Listeners: c.listenerVersions(),
 	}
 }
 

@@ -59,6 +59,12 @@ func (c *compiler) finish(b *build) Result {
 			r.Memory.Good[m.Object] = keep
 		}
 	}
+	for _, i := range b.shortened { // otherwise versions add up that no pass has room for
+		o := b.members[i].Object
+		last := r.Memory.Good[o]
+		last.Routes = b.members[i].Routes
+		r.Memory.Good[o] = last
+	}
 	if !c.keepsSettings {
 		r.Memory.Members, r.Memory.Effect = b.group.Seniority(c.e.Leaving...), b.group.NewEffect
 		r.Memory.Later = b.group.CountLater(r.Memory.Members)
@@ -66,7 +72,7 @@ func (c *compiler) finish(b *build) Result {
 	if !b.keepsLost { // AWS has nothing of what is not known
 		r.Memory.Listeners = withoutLost(r.Memory.Listeners)
 	}
-	r.Memory.TargetGroups = b.formerOwners()
+	r.Memory.TargetGroups, r.Memory.RuleOwners = b.formerOwners(), b.ruleOwners
 	if b.lb.ARN != "" && !slices.Contains(r.Memory.Beside, b.lb.ARN) {
 		r.Memory.Beside = append(slices.Clip(r.Memory.Beside), b.lb.ARN)
 	}

@@ -6,10 +6,8 @@ import (
 	"slices"
 
 	"github.com/k8s-lbc/lbc/internal/compile/rules"
-	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
-	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/quota"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
@@ -43,6 +41,7 @@ func (b *build) fitRules(ports []portRules) {
 	claims := b.claims(ports)
 	fitting := rules.Fit(claims, room)
 	b.noteRules(claims, fitting, tooMany, groups)
+	b.rememberRules(claims, fitting)
 	at := 0
 	for n := range ports {
 		all := ports[n].rules
@@ -71,90 +70,54 @@ func count(ports []portRules) (n int) {
 
 // joinToFit joins rules until no more are left than AWS allows, first those of the members that joined last.
 func (b *build) joinToFit(ports []portRules, admits int) {
+	more := count(ports) - admits
+	fitters := make([]*rules.Fitter, len(ports))
+	for n := range ports {
+		fitters[n] = rules.NewFitter(ports[n].rules)
+	}
 	rank := b.seniority()
 	members := b.group.All()
 	sorting.By(members, func(i, j int) int { return cmp.Or(rank[j]-rank[i], j-i) })
 	for _, i := range members {
-		if b.members[i].State.LeftOut() {
-			continue
+		for n := 0; n < len(ports) && more > 0 && !b.members[i].State.LeftOut(); n++ {
+			more -= fitters[n].Join(i, b.members[i].Object.Namespace, more)
 		}
-		for n := range ports {
-			if more := count(ports) - admits; more > 0 {
-				ports[n].rules = rules.JoinToFit(ports[n].rules, i, more)
-			}
-		}
+	}
+	for n := range ports {
+		ports[n].rules = fitters[n].Rules()
 	}
 }
 
 // seniority are the places of members in the order in which they joined; those that do not count come last.
 func (b *build) seniority() []int {
 	joined := b.group.Seniority()
+	place := make(map[diag.Object]int, len(joined))
+	for n, o := range joined {
+		place[o] = n
+	}
 	out := make([]int, len(b.members))
 	for i := range b.members {
-		if out[i] = slices.Index(joined, b.members[i].Object); out[i] < 0 {
+		n, counts := place[b.members[i].Object]
+		if out[i] = n; !counts {
 			out[i] = len(joined)
 		}
 	}
 	return out
 }
 
-// claims are the rules of all ports, in order, with what decides which of them have room. An edit takes the places of
-// the rules that it removes: otherwise rules of others that wait for room would.
+// claims are the rules of all ports, in order, with what decides which of them have room.
 func (b *build) claims(ports []portRules) (out []rules.Claim) {
 	rank := b.seniority()
-	d, _ := b.detailsOfExisting()
-	freed := map[string]int{} // places by namespace
 	for _, p := range ports {
-		first, standing := len(out), d.Rules[p.port.number]
-		taken := make([]bool, len(standing))
 		for i := range p.rules {
 			r := &p.rules[i]
-			stands := false
-			for n := range standing {
-				if have := &standing[n]; rules.Within(r.Conditions, have.Conditions) || rules.Within(have.Conditions,
-					r.Conditions) {
-					stands, taken[n] = true, true
-				}
-			}
 			of := b.members[r.Member].Object.Namespace
-			out = append(out, rules.Claim{Rule: r, Port: p.port.number, Stands: stands, Seniority: rank[r.Member],
-				Namespace: of, Decides: b.deciders.Decides(of)})
-		}
-		clear(freed)
-		for n := range standing {
-			if !taken[n] {
-				freed[b.declaredIn(&standing[n], d.TargetGroups)]++
-			}
-		}
-		for i := range out[first:] {
-			if c := &out[first+i]; !c.Stands && freed[c.Namespace] > 0 {
-				c.Stands = true
-				freed[c.Namespace]--
-			}
+			out = append(out, rules.Claim{Rule: r, Port: p.port.number, Seniority: rank[r.Member], Namespace: of,
+				Decides: b.deciders.Decides(of)})
 		}
 	}
+	b.markStanding(out)
 	return out
-}
-
-// declaredIn is the namespace that a rule in AWS is of, by the target groups that it forwards to or by what members
-// declared before; empty = it is not known.
-func (b *build) declaredIn(r *stack.Rule, groups map[string]string) string {
-	for _, ref := range forwardsTo(r.Actions) {
-		for i := range b.members {
-			if of := b.members[i].Object.Namespace; naming.DeclaredIn(groups[ref.Literal], of) {
-				return of
-			}
-		}
-	}
-	for i := range b.members {
-		last, remembered := b.past.Good[b.members[i].Object]
-		if remembered && slices.ContainsFunc(last.Routes, func(route intent.Route) bool {
-			return rules.Within(r.Conditions, route.Conditions) || rules.Within(route.Conditions, r.Conditions)
-		}) {
-			return b.members[i].Object.Namespace
-		}
-	}
-	return ""
 }
 
 // room has what the default actions take, and do.
@@ -224,20 +187,21 @@ const shownRules = 3
 
 // noteRules has one finding for each member of which rules are left out.
 func (b *build) noteRules(claims []rules.Claim, f rules.Fitting, tooMany, groups *limit) {
-	cause, of := tooMany, "rules besides default ones"
+	cause, what := tooMany, "rules besides default ones"
 	if cause == nil {
-		cause, of = groups, "target groups"
+		cause, what = groups, "target groups"
+	}
+	of := make([][]int, len(b.members)) // claims of each member
+	for n := range claims {
+		of[claims[n].Member] = append(of[claims[n].Member], n)
 	}
 	for i := range b.members {
-		total, first := 0, (*rules.Claim)(nil)
+		total, first := len(of[i]), (*rules.Claim)(nil)
 		var out []string
 		closed := ""
-		for n := range claims {
+		for _, n := range of[i] {
 			c := &claims[n]
-			if c.Member != i {
-				continue
-			}
-			if total++; !f.LeftOut[n] {
+			if !f.LeftOut[n] {
 				continue
 			}
 			if first == nil {
@@ -258,7 +222,7 @@ func (b *build) noteRules(claims []rules.Claim, f rules.Fitting, tooMany, groups
 			rest = ""
 		}
 		b.note(i, excess(b.members[i].Object, first.Route.Source.Place(),
-			fmt.Sprintf("%s: %d of the %d rules of this object are left out%s; on port %s%s", cause.text(of), len(out), total,
+			fmt.Sprintf("%s: %d of the %d rules of this object are left out%s; on port %s%s", cause.text(what), len(out), total,
 				rest, diag.First(out, shownRules, "; "), closed),
 			cause.remedy("declare fewer hosts, paths and backends here, or move some of them to another load balancer")))
 	}

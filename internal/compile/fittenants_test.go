@@ -139,3 +139,36 @@ func TestEditTakesThePlaceOfItsOwnPort(t *testing.T) {
 	}
 	same(t, "certificates", attached, []string{of + "b2"})
 }
+
+// TestEditTakesThePlaceOfAPortThatOthersClaim has a Service exchange a port while the network load balancer is full,
+// and a Service of another namespace, which is older, declare the former port as well.
+func TestEditTakesThePlaceOfAPortThatOthersClaim(t *testing.T) {
+	t.Parallel()
+	mal := serviceOf("mal", "old", 1, append(numbers(1000, 49), 2001)...)
+	web := serviceOf("shop", "web", 2, 2001)
+	f := account()
+	standing(&f)
+	f.Existing.Type, f.Existing.Families = stack.Network, map[string][]string{"shop/web:2001": {stack.IPv4}}
+	f.Details.TargetGroups = map[string]string{"arn:mal": "mal/old:1000", "arn:web": "shop/web:2001"}
+	for _, p := range append(numbers(1000, 49), 2001) {
+		to := "arn:mal"
+		if p == 2001 {
+			to = "arn:web"
+		}
+		f.Details.Listeners[p] = stack.Listener{Port: p, DefaultActions: []stack.Action{{Type: stack.ActionForward,
+			Forward: &stack.Forward{TargetGroups: []stack.WeightedTargetGroup{{
+				TargetGroup: stack.Literal(stack.KindTargetGroup, to)}}}}}}
+	}
+	before := Compile(servicesOf(mal, web), f, config(), nil)
+	mustBuild(t, before)
+	web = serviceOf("shop", "web", 2, 2002)
+	for name, memory := range map[string]*Memory{"with memory": before.Memory, "without": nil} {
+		ports := map[int32]bool{}
+		for _, l := range mustBuild(t, Compile(servicesOf(mal, web), f, config(), memory)).Listeners {
+			ports[l.Port] = true
+		}
+		if !ports[2002] || ports[2001] || len(ports) != 50 {
+			t.Errorf("%s: %d ports; the new one has a listener: %t", name, len(ports), ports[2002])
+		}
+	}
+}

@@ -2,10 +2,13 @@ package compile
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
+	"github.com/k8s-lbc/lbc/internal/compile/rules"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // What a member may declare at most without being set aside before anything of it is compared or multiplied: AWS allows
@@ -50,5 +53,83 @@ func (b *build) refuseHuge() (found bool) {
 			"declare fewer ports, or fewer or wider ranges").In(diag.Route))
 		found = found || len(b.failures[i]) > 0
 	}
-	return found
+	return found || b.boundGroup()
+}
+
+// boundGroup refuses the rules of members for which the group has no room, and reports whether that fails a member that
+// is built. Members that have failed before keep the rules that AWS has.
+func (b *build) boundGroup() (failed bool) {
+	loads := make([]intent.Load, len(b.members))
+	for i := range b.members {
+		loads[i] = b.load(i)
+	}
+	for i, over := range intent.Excess(loads) {
+		m := &b.members[i]
+		switch {
+		case !over || len(m.Routes) == 0:
+		case !m.State.LeftOut():
+			b.fail(i, intent.TooManyOfGroup(m.Object, m.Routes[len(m.Routes)-1].Source.Place()))
+			failed = failed || len(b.failures[i]) > 0
+		case m.State == quarantine.Frozen:
+			m.Routes = b.existingRoutes(m.Routes)
+			b.shortened = append(b.shortened, i)
+		default:
+			m.Routes = nil
+		}
+	}
+	return failed
+}
+
+// load is how many rules a member declares on all its ports, at most. What exceeds ELB's limits is not split for it.
+func (b *build) load(i int) intent.Load {
+	m := &b.members[i]
+	l := intent.Load{Object: m.Object, Created: m.Created}
+	for r := range m.Routes {
+		route := &m.Routes[r]
+		n := max(1, len(m.Listeners))
+		if len(route.Ports) > 0 {
+			n = len(route.Ports)
+		}
+		values := 0
+		for _, c := range route.Conditions {
+			values += len(c.Values) + len(c.Regex) + len(c.Query)
+		}
+		if rules.OverLimit(route.Conditions) != "" {
+			n *= 1 + values/2
+		}
+		l.Rules += n
+	}
+	return l
+}
+
+// existingRoutes are the routes of which AWS has a rule.
+func (b *build) existingRoutes(all []intent.Route) []intent.Route {
+	d, known := b.detailsOfExisting()
+	if !known {
+		return nil
+	}
+	exist, values := map[string]bool{}, map[string]bool{}
+	for _, on := range d.Rules {
+		for i := range on {
+			for _, part := range rules.Parts(on[i].Conditions) {
+				exist[quarantine.ConditionsKey(part)] = true
+			}
+			for _, c := range on[i].Conditions {
+				for _, v := range c.Values {
+					values[v] = true
+				}
+			}
+		}
+	}
+	other := func(c stack.Condition) bool { // few of thousands need the comparison below
+		return len(c.Values) > 0 && !slices.ContainsFunc(c.Values, func(v string) bool { return values[v] })
+	}
+	var out []intent.Route
+	for i := range all {
+		if !slices.ContainsFunc(all[i].Conditions, other) && slices.ContainsFunc(rules.Split(all[i].Conditions),
+			func(part []stack.Condition) bool { return exist[quarantine.ConditionsKey(part)] }) {
+			out = append(out, all[i])
+		}
+	}
+	return out
 }

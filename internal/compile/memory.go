@@ -39,6 +39,9 @@ type Memory struct {
 	// TargetGroups are the owners of target groups that no good version declares any more, by identity: the names in an
 	// identity do not determine its owner. They are remembered while a member is frozen.
 	TargetGroups map[string]diag.Object
+	// RuleOwners are the namespaces of the rules of a full load balancer that do not tell it by their target groups, by
+	// port and conditions. Nil = the load balancer is not full.
+	RuleOwners map[string][]string
 	// Beside are the ARNs of the load balancers of others on which listeners and rules were wanted so far.
 	Beside []string
 	// Certificates are those of listeners that objects of several namespaces share: those that are declared, and the
@@ -95,6 +98,7 @@ type memoryText struct {
 	Later        int                     `json:"later,omitempty"`
 	Effect       map[string]merge.Effect `json:"effect"` // null = not known
 	TargetGroups map[string]diag.Object  `json:"targetGroups,omitempty"`
+	RuleOwners   map[string][]string     `json:"ruleOwners,omitempty"`
 	Applied      map[string]string       `json:"applied,omitzero"` // missing = not known
 	Placement    shard.Placement         `json:"placement,omitzero"`
 	Beside       []string                `json:"beside,omitempty"`
@@ -174,8 +178,8 @@ func byObjects(all []namedTexts) map[diag.Object]map[string]string {
 // are imported. Equal memories give equal text.
 func (m *Memory) MarshalJSON() ([]byte, error) {
 	t := memoryText{Good: make([]intent.Member, 0, len(m.Good)), Members: m.Members, Later: m.Later, Effect: m.Effect,
-		TargetGroups: m.TargetGroups, Applied: m.Applied, Placement: m.Placement, Beside: m.Beside,
-		Certificates: m.Certificates}
+		TargetGroups: m.TargetGroups, RuleOwners: m.RuleOwners, Applied: m.Applied, Placement: m.Placement,
+		Beside: m.Beside, Certificates: m.Certificates}
 	t.Good = slices.AppendSeq(t.Good, maps.Values(m.Good))
 	sorting.By(t.Good, func(a, b intent.Member) int { return byObject(a.Object, b.Object) })
 	t.Policies, t.Listeners = namedTextsOf(m.Policies), namedTextsOf(m.Listeners)
@@ -197,8 +201,8 @@ func (m *Memory) UnmarshalJSON(text []byte) error {
 		return fmt.Errorf("reading the memory of a stack: %w", err)
 	}
 	*m = Memory{Good: make(map[diag.Object]intent.Member, len(t.Good)), Members: t.Members, Later: t.Later,
-		Effect: t.Effect, TargetGroups: t.TargetGroups, Applied: t.Applied, Placement: t.Placement, Beside: t.Beside,
-		Certificates: t.Certificates}
+		Effect: t.Effect, TargetGroups: t.TargetGroups, RuleOwners: t.RuleOwners, Applied: t.Applied,
+		Placement: t.Placement, Beside: t.Beside, Certificates: t.Certificates}
 	for _, g := range t.Good {
 		m.Good[g.Object] = g
 	}

@@ -28,10 +28,7 @@ func (b *build) limitPorts() {
 	d, _ := b.detailsOfExisting()
 	places := b.places(needed)
 	moved := b.movedPorts(needed, places, d)
-	stands := func(p *port) bool {
-		_, ok := d.Listeners[p.number]
-		return ok || moved[p]
-	}
+	stands := func(p *port) bool { return moved[p] || b.listens(p, d) }
 	sorting.StableBy(needed, func(x, y *port) int {
 		switch {
 		case stands(x) && !stands(y):
@@ -57,30 +54,52 @@ func (b *build) limitPorts() {
 // movedPorts are the ports that take the place of a listener that an edit of their namespace ends: otherwise ports of
 // others that wait for a listener would.
 func (b *build) movedPorts(needed []*port, places map[*port]int, d *facts.LoadBalancerDetails) map[*port]bool {
-	freed := map[string]int{} // by namespace
+	freed, wanted := map[string]int{}, map[int32]*port{} // by namespace; by number
+	for _, p := range needed {
+		wanted[p.number] = p
+	}
 	for number := range d.Listeners {
-		if slices.ContainsFunc(needed, func(p *port) bool { return p.number == number }) {
-			continue
-		}
-		for i := range b.members {
-			last := b.past.Good[b.members[i].Object]
-			if slices.ContainsFunc(last.Listeners, func(l intent.Listener) bool { return l.Port == number }) {
-				freed[b.members[i].Object.Namespace]++
-				break
-			}
+		if p := wanted[number]; p == nil || !b.listens(p, d) {
+			freed[b.listenerOwner(number, d)]++
 		}
 	}
+	delete(freed, "")
 	order := slices.Clone(needed)
 	sorting.StableBy(order, func(x, y *port) int { return cmp.Compare(places[x], places[y]) })
 	out := map[*port]bool{}
 	for _, p := range order {
 		of := b.members[b.declarer(p)].Object.Namespace
-		if _, stands := d.Listeners[p.number]; !stands && freed[of] > 0 {
+		if freed[of] > 0 && !b.listens(p, d) {
 			out[p] = true
 			freed[of]--
 		}
 	}
 	return out
+}
+
+// listens reports whether AWS has the listener of a port. Where a port is that of one member, a listener of another
+// namespace, which gives up the port, is not the listener of the port.
+func (b *build) listens(p *port, d *facts.LoadBalancerDetails) bool {
+	l, exists := d.Listeners[p.number]
+	if !exists || !b.e.OnePerPort {
+		return exists
+	}
+	owner := b.ownerOfActions(l.DefaultActions, d.TargetGroups)
+	return owner == "" || owner == b.members[b.declarer(p)].Object.Namespace
+}
+
+// listenerOwner is the namespace of a listener that AWS has; empty = it is not known.
+func (b *build) listenerOwner(number int32, d *facts.LoadBalancerDetails) string {
+	if owner := b.ownerOfActions(d.Listeners[number].DefaultActions, d.TargetGroups); owner != "" && b.e.OnePerPort {
+		return owner
+	}
+	for i := range b.members {
+		last := b.past.Good[b.members[i].Object]
+		if slices.ContainsFunc(last.Listeners, func(l intent.Listener) bool { return l.Port == number }) {
+			return b.members[i].Object.Namespace
+		}
+	}
+	return ""
 }
 
 // forwards reports whether a port of a network load balancer needs a listener: AWS has none without an action.

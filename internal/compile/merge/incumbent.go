@@ -251,8 +251,14 @@ func (g *Group) Senior(i, j int) bool { return g.bySeniority(i, j) < 0 }
 // name.
 func (g *Group) bySeniority(i, j int) int {
 	x, y := &g.Members[i], &g.Members[j]
+	if g.joinedAt == nil {
+		g.joinedAt = make(map[diag.Object]int, len(g.Joined))
+		for at, o := range g.Joined {
+			g.joinedAt[o] = at
+		}
+	}
 	rank := func(o diag.Object) int {
-		if at := slices.Index(g.Joined, o); at >= 0 {
+		if at, joined := g.joinedAt[o]; joined {
 			return at
 		}
 		return len(g.Joined)
@@ -340,16 +346,24 @@ func (g *Group) Seniority(leaving ...diag.Object) []diag.Object {
 		of = append(filter(of, func(i int) bool { return !doubted(i) }), filter(of, doubted)...)
 	}
 	out := make([]diag.Object, 0, len(of))
-	for _, o := range g.Joined {
-		at := slices.IndexFunc(of, func(i int) bool { return g.Members[i].Object == o })
-		if at >= 0 || slices.Contains(leaving, o) {
+	wanted := make(map[diag.Object]bool, len(of)+len(leaving))
+	for _, i := range of {
+		wanted[g.Members[i].Object] = true
+	}
+	for _, o := range leaving {
+		wanted[o] = true
+	}
+	add := func(o diag.Object) {
+		if wanted[o] {
+			wanted[o] = false
 			out = append(out, o)
 		}
 	}
+	for _, o := range g.Joined {
+		add(o)
+	}
 	for _, i := range of {
-		if o := g.Members[i].Object; !slices.Contains(out, o) {
-			out = append(out, o)
-		}
+		add(g.Members[i].Object)
 	}
 	return out
 }

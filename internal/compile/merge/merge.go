@@ -34,7 +34,8 @@ type Group struct {
 	// NewEffect are the values that this compilation puts into effect.
 	NewEffect map[string]Effect
 
-	doubted []string // namespaces of which it is not known whether they decided before
+	doubted  []string            // namespaces of which it is not known whether they decided before
+	joinedAt map[diag.Object]int // places in Joined
 }
 
 // Member has the properties of a member on which precedence depends.

@@ -147,8 +147,8 @@ func (r *restoring) lastOf(u *intent.Unserved) (out []intent.Route) {
 		}
 		return len(out) > 0
 	}
-	key := conditionsKey(u.Route.Conditions)
-	if take(func(g *intent.Route) bool { return conditionsKey(g.Conditions) == key }) {
+	key := ConditionsKey(u.Route.Conditions)
+	if take(func(g *intent.Route) bool { return ConditionsKey(g.Conditions) == key }) {
 		for i := range out { // its order is the declared one
 			out[i].Source, out[i].Precedence, out[i].Alternative = u.Route.Source, u.Route.Precedence, u.Route.Alternative
 		}
@@ -192,8 +192,8 @@ func (r *restoring) left(u *intent.Unserved) (out []intent.Route) {
 
 // declared reports whether the current version has a route for the same requests.
 func (r *restoring) declared(g *intent.Route) bool {
-	key := conditionsKey(g.Conditions)
-	same := func(o *intent.Route) bool { return samePorts(o, g) && conditionsKey(o.Conditions) == key }
+	key := ConditionsKey(g.Conditions)
+	same := func(o *intent.Route) bool { return samePorts(o, g) && ConditionsKey(o.Conditions) == key }
 	for i := range r.member.Routes {
 		if same(&r.member.Routes[i]) {
 			return true
@@ -348,8 +348,8 @@ func hasPorts(g, of *intent.Route) bool {
 		(len(g.Ports) == 0 || !slices.ContainsFunc(of.Ports, func(p int32) bool { return !slices.Contains(g.Ports, p) }))
 }
 
-// conditionsKey is equal for conditions that match the same requests, whatever their order and that of their values.
-func conditionsKey(conditions []stack.Condition) string {
+// ConditionsKey is equal for conditions that match the same requests, whatever their order and that of their values.
+func ConditionsKey(conditions []stack.Condition) string {
 	parts := make([]string, 0, len(conditions))
 	for _, c := range conditions {
 		c.Values = slices.Sorted(slices.Values(c.Values))
@@ -360,4 +360,4 @@ func conditionsKey(conditions []stack.Condition) string {
 }
 
 // SameConditions reports whether two rules have the same conditions.
-func SameConditions(a, b []stack.Condition) bool { return conditionsKey(a) == conditionsKey(b) }
+func SameConditions(a, b []stack.Condition) bool { return ConditionsKey(a) == ConditionsKey(b) }

@@ -15,7 +15,7 @@ import (
 type Claim struct {
 	*Rule
 	Port      int32
-	Stands    bool // AWS has a rule of the port for the same requests
+	Stands    bool // a rule that AWS has gives its place to the claim
 	Seniority int  // of the member: the lower joined earlier
 	Namespace string
 	// Decides reports that the namespace decides what the members of the group share.
@@ -47,7 +47,7 @@ type Fitting struct {
 // rules of a namespace that decides come before those of others.
 func Fit(claims []Claim, room Room) Fitting {
 	f := fitter{claims: claims, room: room, rank: ranked(claims), must: map[int]bool{}, banned: map[int]bool{},
-		closed: map[int32]bool{}}
+		compared: map[string]int{}, closed: map[int32]bool{}}
 	for {
 		left := f.fill()
 		if !f.close(left) {
@@ -57,12 +57,13 @@ func Fit(claims []Claim, room Room) Fitting {
 }
 
 type fitter struct {
-	claims []Claim
-	room   Room
-	rank   []int        // indexes of claims, from the one that has room first
-	must   map[int]bool // claims that guard and go first
-	banned map[int]bool // claims that would forward what a rule guards that has no room
-	closed map[int32]bool
+	claims   []Claim
+	compared map[string]int // how many pairs of claims were compared for those of a namespace that guard
+	room     Room
+	rank     []int        // indexes of claims, from the one that has room first
+	must     map[int]bool // claims that guard and go first
+	banned   map[int]bool // claims that would forward what a rule guards that has no room
+	closed   map[int32]bool
 }
 
 // ranked are the indexes of claims in the order in which they have room.
@@ -170,11 +171,16 @@ func (f *fitter) close(left []bool) (changed bool) {
 }
 
 // forwards returns the claims with room that would forward requests of claim i, and whether the default action would,
-// as far as claim i goes before them.
+// as far as claim i goes before them. If a namespace has too many that guard, none of its claims forwards behind them.
 func (f *fitter) forwards(i int, forwarding []int) (behind []int, open bool) {
 	c := &f.claims[i]
 	for _, j := range forwarding {
-		if d := &f.claims[j]; j > i && d.Port == c.Port && c.precedes(d.Namespace) &&
+		d := &f.claims[j]
+		if j <= i || d.Port != c.Port || !c.precedes(d.Namespace) {
+			continue
+		}
+		f.compared[c.Namespace]++
+		if many := f.compared[c.Namespace] > mostCompared && c.Namespace == d.Namespace; many ||
 			!overlap.Disjoint(c.Conditions, d.Conditions) {
 			behind = append(behind, j)
 		}
@@ -217,21 +223,4 @@ func targetGroups(actions []stack.Action, known map[stack.Ref]bool) (out []stack
 		}
 	}
 	return out
-}
-
-// Within reports whether one rule's conditions name nothing that the other's do not: the same parts of a request, with
-// values that are all among the other's.
-func Within(a, b []stack.Condition) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	among := func(x, y []string) bool {
-		return !slices.ContainsFunc(x, func(v string) bool { return !slices.Contains(y, v) })
-	}
-	return !slices.ContainsFunc(a, func(x stack.Condition) bool {
-		return !slices.ContainsFunc(b, func(y stack.Condition) bool {
-			return x.Field == y.Field && x.HeaderName == y.HeaderName && among(x.Values, y.Values) && among(x.Regex, y.Regex) &&
-				!slices.ContainsFunc(x.Query, func(q stack.QueryValue) bool { return !slices.Contains(y.Query, q) })
-		})
-	})
 }

@@ -168,7 +168,9 @@ func TestRulesThatAreJoinedToFitAnswerAsBefore(t *testing.T) {
 			}
 		}
 		n := rapid.IntRange(0, 4).Draw(rt, "fewer")
-		joined := JoinToFit(all, 0, n)
+		f := NewFitter(all)
+		f.Join(0, "", n)
+		joined := f.Rules()
 		less = less || len(joined) < len(all)
 		if len(all)-len(joined) > n {
 			rt.Fatalf("%d rules of %d are left, %d fewer were asked for", len(joined), len(all), n)

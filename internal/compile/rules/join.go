@@ -15,40 +15,121 @@ import (
 // with other actions may match the same requests, and if the joined rule keeps ELB's limits. Together the rules answer
 // all requests as before.
 func Join(in []Rule) []Rule {
-	return join(in, len(in), func(w *Rule) bool { return w.Route.Alternative != 0 }, alike)
+	may := map[int][]int{} // the places of the rules of members
+	for i := range in {
+		if w := &in[i]; w.Route.Alternative != 0 {
+			may[w.Member] = append(may[w.Member], i)
+		}
+	}
+	if len(may) == 0 {
+		return in
+	}
+	j := joining(in)
+	for _, at := range may {
+		most := mostCompared
+		j.join(at, len(at), alike, &most)
+	}
+	return j.Rules()
 }
 
-// JoinToFit joins rules of one member that do the same, whichever routes they are of, until there are n fewer, on the
-// same terms as Join.
-func JoinToFit(in []Rule, member, n int) []Rule {
-	return join(in, n, func(w *Rule) bool { return w.Member == member && !w.Keep && !w.Route.Verbatim }, equivalent)
+// Fitter joins rules of members that do the same, whichever routes they are of, on the same terms as Join.
+type Fitter struct {
+	joiner
+	of       map[int][]int  // the places of the rules of members that may be joined
+	compared map[string]int // how often rules of a namespace may be compared
 }
 
-// join joins up to n rules that may be joined with others that do the same.
-func join(in []Rule, n int, may func(*Rule) bool, same func(a, b *Rule) bool) []Rule {
-	out := make([]Rule, 0, len(in))
-	places := index{seed: maphash.MakeSeed(), places: map[place][]int{}}
-	for _, w := range in {
-		if n <= 0 || !may(&w) {
-			out = append(out, w)
-			continue
+// NewFitter is the Fitter of the rules of a port.
+func NewFitter(in []Rule) *Fitter {
+	f := &Fitter{joining(in), map[int][]int{}, map[string]int{}}
+	for i := range in {
+		if w := &in[i]; !w.Keep && !w.Route.Verbatim {
+			f.of[w.Member] = append(f.of[w.Member], i)
 		}
-		candidates := places.candidates(&w)
-		i := slices.IndexFunc(candidates, func(at int) bool {
-			return same(&out[at], &w) && joined(out[at].Conditions, w.Conditions) != nil && mayMove(out[at+1:], &w, same)
-		})
-		if i < 0 {
-			places.add(len(out), &w)
-			out = append(out, w)
-			continue
+	}
+	return f
+}
+
+// Join joins rules of a member of a namespace until there are n fewer, and returns how many fewer there are. Members of
+// a namespace whose rules take too long to compare keep the rest of them as they are.
+func (f *Fitter) Join(member int, namespace string, n int) int {
+	most, met := f.compared[namespace]
+	if !met {
+		most = mostCompared
+	}
+	n = f.join(f.of[member], n, equivalent, &most)
+	f.compared[namespace] = most
+	return n
+}
+
+// joiner joins rules of a list. gone are those that were joined with an earlier one.
+type joiner struct {
+	rules []Rule
+	gone  []bool
+}
+
+func joining(in []Rule) joiner { return joiner{slices.Clone(in), make([]bool, len(in))} }
+
+// Rules are the rules that are left, in order.
+func (j *joiner) Rules() []Rule {
+	out := make([]Rule, 0, len(j.rules))
+	for i := range j.rules {
+		if !j.gone[i] {
+			out = append(out, j.rules[i])
 		}
-		n--
-		to := &out[candidates[i]]
-		to.Conditions = joined(to.Conditions, w.Conditions)
-		to.With = slices.Concat(to.With, w.With, []intent.Source{w.Route.Source})
-		places.add(candidates[i], to)
 	}
 	return out
+}
+
+// join joins up to n of the rules at some places with others of them that do the same, and returns how many it joined.
+// most is how many pairs of rules it may still compare.
+func (j *joiner) join(at []int, n int, same func(a, b *Rule) bool, most *int) (joins int) {
+	if len(at) < 2 {
+		return 0
+	}
+	places := index{seed: maphash.MakeSeed(), places: map[place][]int{}}
+	for _, i := range at {
+		if joins == n || *most <= 0 {
+			break
+		}
+		w := &j.rules[i]
+		to := -1
+		for _, c := range places.candidates(w) {
+			*most--
+			if first := &j.rules[c]; same(first, w) && joined(first.Conditions, w.Conditions) != nil &&
+				j.mayMove(c, i, same, most) {
+				to = c
+				break
+			}
+		}
+		if to < 0 {
+			places.add(i, w)
+			continue
+		}
+		joins++
+		j.gone[i] = true
+		first := &j.rules[to]
+		first.Parts = slices.Concat(first.parts(), w.parts())
+		first.Conditions = joined(first.Conditions, w.Conditions)
+		first.With = slices.Concat(first.With, w.With, []intent.Source{w.Route.Source})
+		places.add(to, first)
+	}
+	return joins
+}
+
+// mayMove reports whether a rule may come to the place of an earlier one.
+func (j *joiner) mayMove(to, from int, same func(a, b *Rule) bool, most *int) bool {
+	w := &j.rules[from]
+	for i := to + 1; i < from; i++ {
+		if j.gone[i] {
+			continue
+		}
+		*most--
+		if *most <= 0 || !same(&j.rules[i], w) && !overlap.Disjoint(j.rules[i].Conditions, w.Conditions) {
+			return false
+		}
+	}
+	return true
 }
 
 // index finds the places of rules that may be joined with another one, of thousands.
@@ -103,10 +184,18 @@ func (x *index) hash(conditions []stack.Condition, without int) uint64 {
 	return h.Sum64()
 }
 
-// add enters a rule at its place in the list. A rule that has been joined is found under its former conditions, too,
-// without effect.
+// add enters a rule at its place in the list, unless it has no room for another value. A rule that has been joined is
+// found under its former conditions, too, without effect.
 func (x *index) add(at int, w *Rule) {
+	values := 0
+	for _, c := range w.Conditions {
+		values += len(c.Values) + len(c.Regex) + len(c.Query)
+	}
 	for _, p := range x.of(w) {
+		if values >= stack.MaxConditionValues && p.differs >= 0 {
+			x.places[p] = slices.DeleteFunc(x.places[p], func(i int) bool { return i == at })
+			continue
+		}
 		x.places[p] = append(x.places[p], at)
 	}
 }
@@ -141,16 +230,6 @@ func equivalent(a, b *Rule) bool {
 	return a.Member == b.Member && a.Keep == b.Keep && reflect.DeepEqual(a.Transforms, b.Transforms) &&
 		reflect.DeepEqual(a.Actions, b.Actions) &&
 		reflect.DeepEqual(a.Route.Tags, b.Route.Tags)
-}
-
-// mayMove reports whether a rule may come before others.
-func mayMove(over []Rule, w *Rule, same func(a, b *Rule) bool) bool {
-	for i := range over {
-		if !same(&over[i], w) && !overlap.Disjoint(over[i].Conditions, w.Conditions) {
-			return false
-		}
-	}
-	return true
 }
 
 // joined are the conditions that match what a and b match; nil if one rule cannot have them.
@@ -192,6 +271,41 @@ func mayDiffer(f stack.ConditionField) bool {
 	case stack.HTTPHeader, stack.QueryString, stack.SourceIP:
 	}
 	return false
+}
+
+// Parts are the conditions of the rules of which a rule may have been joined, itself first: those with fewer of its
+// hosts, paths or methods. A rule within ELB's limits has 31 at most.
+func Parts(conditions []stack.Condition) [][]stack.Condition {
+	out := [][]stack.Condition{conditions}
+	if OverLimit(conditions) != "" {
+		return out
+	}
+	for i, c := range conditions {
+		n := len(c.Values) + len(c.Regex)
+		if !mayDiffer(c.Field) || n < 2 {
+			continue
+		}
+		all := out
+		out = make([][]stack.Condition, 0, len(all)<<n)
+		for some := 1<<n - 1; some > 0; some-- {
+			for _, of := range all {
+				of = slices.Clone(of)
+				of[i].Values, of[i].Regex = chosen(c.Values, some), chosen(c.Regex, some>>len(c.Values))
+				out = append(out, of)
+			}
+		}
+	}
+	return out
+}
+
+// chosen are the values whose bits are set.
+func chosen(values []string, some int) (out []string) {
+	for n, v := range values {
+		if some>>n&1 == 1 {
+			out = append(out, v)
+		}
+	}
+	return out
 }
 
 func union(a, b []string) []string {

@@ -14,7 +14,17 @@ type Rule struct {
 	Route  *intent.Route
 	Keep   bool            // it does what AWS does now for its conditions
 	With   []intent.Source // of the rules that it was joined with
+	// Parts are the conditions of the rules that it was joined of; nil = it is one rule.
+	Parts [][]stack.Condition
 	stack.Rule
+}
+
+// parts are the conditions of the rules that it was joined of, or its own.
+func (w *Rule) parts() [][]stack.Condition {
+	if w.Parts == nil {
+		return [][]stack.Condition{w.Conditions}
+	}
+	return w.Parts
 }
 
 // Optimise drops redirects to themselves, then rules that a redirect in front of them hides entirely. It returns the

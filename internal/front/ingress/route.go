@@ -30,17 +30,37 @@ func (p path) at() string { return fmt.Sprintf("spec.rules[%d].http.paths[%d]", 
 // rules.
 const mostUnavailable = 100
 
-// counted reports whether an Ingress has no more paths than a member may have rules. The paths are counted before
-// anything is built of one.
-func (t *translation) counted(m *intent.Member) bool {
-	paths := 0
-	for _, rule := range t.ingress.Spec.Rules {
+// pathsOf counts the paths of an Ingress.
+func pathsOf(ing *networkingv1.Ingress) (n int) {
+	for _, rule := range ing.Spec.Rules {
 		if rule.HTTP != nil {
-			paths += len(rule.HTTP.Paths)
+			n += len(rule.HTTP.Paths)
 		}
 	}
-	if paths <= intent.MaxMemberRules {
-		return true
+	return n
+}
+
+// excess reports which members of a group have more paths than the group has room for.
+func excess(members []member) []bool {
+	loads := make([]intent.Load, len(members))
+	for i := range members {
+		ing := members[i].ingress
+		loads[i] = intent.Load{Object: Object(ing), Created: created(ing), Rules: pathsOf(ing)}
+		if loads[i].Rules > intent.MaxMemberRules {
+			loads[i].Rules = mostUnavailable
+		}
+	}
+	return intent.Excess(loads)
+}
+
+// counted reports whether an Ingress has no more paths than a member may have rules, and its group has room for them.
+// The paths are counted before anything is built of one.
+func (t *translation) counted(m *intent.Member, excess bool) bool {
+	if pathsOf(t.ingress) <= intent.MaxMemberRules {
+		if excess {
+			t.findings.Add(intent.TooManyOfGroup(m.Object, "spec.rules"))
+		}
+		return !excess
 	}
 	port := int32(80)
 	if len(m.Listeners) > 0 {

@@ -18,8 +18,9 @@ import (
 // others. A route with an invalid backend keeps its conditions and has no actions.
 func Translate(v *objects.View, cfg Config, g Group) intent.LoadBalancer {
 	e := intent.LoadBalancer{Key: stack.Key{Owner: stack.Ingress, ID: g.ID}, Type: stack.Application, Names: Names{}}
-	for _, m := range g.members {
-		e.Members = append(e.Members, translate(v, cfg, m))
+	over := excess(g.members)
+	for i, m := range g.members {
+		e.Members = append(e.Members, translate(v, cfg, m, over[i]))
 	}
 	return e
 }
@@ -41,7 +42,8 @@ type translation struct {
 	unserved     []intent.Unserved
 }
 
-func translate(v *objects.View, cfg Config, m member) intent.Member {
+// translate returns a member. excess reports that its group has no room for its paths.
+func translate(v *objects.View, cfg Config, m member, excess bool) intent.Member {
 	ing := m.ingress
 	f := &annotation.Findings{}
 	t := &translation{
@@ -54,10 +56,7 @@ func translate(v *objects.View, cfg Config, m member) intent.Member {
 	}
 	f.Add(m.found...)
 	out := intent.Member{Object: Object(ing), Order: m.order, Authority: m.authority,
-		Created: ing.CreationTimestamp.Unix(), Former: m.former, ClassOfGroup: namesGroup(m.class)}
-	if ing.CreationTimestamp.IsZero() {
-		out.Created = 0
-	}
+		Created: created(ing), Former: m.former, ClassOfGroup: namesGroup(m.class)}
 	out.Settings = t.settings()
 	out.Listeners, out.Certificates = t.listeners()
 	out.OfClass = t.ofClasses()
@@ -67,7 +66,7 @@ func translate(v *objects.View, cfg Config, m member) intent.Member {
 	t.read.CheckApproval(annotation.ApprovedPlan)
 	t.read.CheckDeletionPolicy(annotation.DeletionPolicy)
 	t.read.Bool(annotation.AllowDeletion) // applied when the load balancer is deleted; likewise
-	if t.counted(&out) {
+	if t.counted(&out, excess) {
 		out.Routes = t.routes(intent.MaxMemberRules)
 		t.noteUnused()
 	} else {
@@ -84,6 +83,14 @@ func translate(v *objects.View, cfg Config, m member) intent.Member {
 		return w.Meant == string(annotation.GroupOrder)
 	})
 	return out
+}
+
+// created is when an Ingress was created; 0 = it does not exist yet.
+func created(ing *networkingv1.Ingress) int64 {
+	if ing.CreationTimestamp.IsZero() {
+		return 0
+	}
+	return ing.CreationTimestamp.Unix()
 }
 
 // here is a source within the Ingress itself.
@@ -116,7 +123,7 @@ func Examine(v *objects.View, cfg Config, ing *networkingv1.Ingress) (Class, dia
 		m.found = append(m.found, *d)
 	}
 	m.setOrder()
-	out := translate(v, cfg, m)
+	out := translate(v, cfg, m, false)
 	for i := range out.Routes {
 		r := &out.Routes[i]
 		if problem := quarantine.Refused(r); problem != "" { // as the compiler finds it

@@ -1,8 +1,13 @@
 package intent
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"math"
+	"slices"
 
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
@@ -15,4 +20,67 @@ func TooManyRules(o diag.Object, place string, port int32) diag.Diagnostic {
 	return diag.New(o, place, diag.InvalidRule, fmt.Sprintf("the object has more than %d rules on port %d",
 		MaxMemberRules, port),
 		"declare fewer hosts, paths and condition values")
+}
+
+// MaxGroupRules limits the rules of all members of a load balancer together, on all ports, if they are of several
+// namespaces: each edit of a member takes a pass over the rules of all. It is a hundred times AWS's default quota.
+const MaxGroupRules = 2 * MaxMemberRules
+
+// Load is how many rules a member declares.
+type Load struct {
+	Object  diag.Object
+	Created int64
+	Rules   int
+}
+
+// Excess reports which members have no share in MaxGroupRules. The namespaces with the fewest rules have room for all
+// of theirs, and those with the most have equal shares; in a namespace, the youngest members go without. A namespace on
+// its own has no limit.
+func Excess(loads []Load) []bool {
+	out := make([]bool, len(loads))
+	of := map[string]int{}
+	for _, l := range loads {
+		of[l.Object.Namespace] += l.Rules
+	}
+	share := shareOf(slices.Collect(maps.Values(of)), MaxGroupRules)
+	if len(of) < 2 {
+		return out
+	}
+	order := make([]int, len(loads))
+	for i := range order {
+		order[i] = i
+	}
+	sorting.StableBy(order, func(i, j int) int {
+		x, y := &loads[i], &loads[j]
+		return cmp.Or(cmp.Compare(x.Created, y.Created), cmp.Compare(x.Object.Name, y.Object.Name))
+	})
+	clear(of)
+	for _, i := range order {
+		l := &loads[i]
+		if of[l.Object.Namespace]+l.Rules > share {
+			out[i] = true
+			continue
+		}
+		of[l.Object.Namespace] += l.Rules
+	}
+	return out
+}
+
+// shareOf is how much each may have at most, so that all together have no more than there is.
+func shareOf(wanted []int, most int) int {
+	slices.Sort(wanted)
+	for i, n := range wanted {
+		if n*(len(wanted)-i) > most {
+			return most / (len(wanted) - i)
+		}
+		most -= n
+	}
+	return math.MaxInt
+}
+
+// TooManyOfGroup returns the finding about a member that has no share in MaxGroupRules.
+func TooManyOfGroup(o diag.Object, place string) diag.Diagnostic {
+	return diag.New(o, place, diag.InvalidRule, fmt.Sprintf("the members of the load balancer have more than %d rules, "+
+		"and namespace %s has more than its share", MaxGroupRules, o.Namespace),
+		"declare fewer hosts, paths and condition values, or use another load balancer").In(diag.Route)
 }
