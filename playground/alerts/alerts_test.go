@@ -39,6 +39,11 @@ type fault struct {
 	alerts []alert
 }
 
+// has reports whether an alert is expected.
+func (f fault) has(name string) bool {
+	return slices.ContainsFunc(f.alerts, func(a alert) bool { return a.name == name })
+}
+
 // longest is how long it takes after the cure until each alert has to have ended.
 func (f fault) longest() (out time.Duration) {
 	for _, a := range f.alerts {
@@ -278,7 +283,7 @@ func TestAlertsFireInTheirFaultsOnly(t *testing.T) {
 				w.watch(ctx, t, watched)
 				cancel()
 				time.Sleep(time.Minute) // calls under way end
-				w.glance(t, f.longest()-watched)
+				w.glance(t, f, f.longest()-watched)
 				for _, text := range f.judge(w.alerts.firings, begun, cured) {
 					t.Error(text)
 				}
@@ -325,7 +330,7 @@ func (f fault) judge(firings map[string][]firing, begun, cured time.Time) (wrong
 				wrong = append(wrong, name+" fires before the fault")
 			case x.begin.After(cured.Add(scrapeInterval)):
 				wrong = append(wrong, fmt.Sprintf("%s fires %s after the cure", name, x.begin.Sub(cured)))
-			case !slices.ContainsFunc(f.alerts, func(a alert) bool { return a.name == name }):
+			case !f.has(name):
 				wrong = append(wrong, fmt.Sprintf("%s fires %s after the beginning of the fault", name, x.begin.Sub(begun)))
 			}
 		}

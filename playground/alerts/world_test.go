@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -14,6 +15,7 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/prometheus/model/rulefmt"
 	"github.com/prometheus/prometheus/model/value"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -339,9 +341,11 @@ func (w *world) watch(ctx context.Context, t *testing.T, d time.Duration) {
 	w.evaluate(ctx, t, d, scrapeInterval)
 }
 
-// glance is watch once a minute, of a world that lives no more and keeps its metrics.
-func (w *world) glance(t *testing.T, d time.Duration) {
+// glance is watch once a minute, of a world that lives no more and keeps its metrics: of the alerts of its fault only,
+// as what waits in it waits for ever.
+func (w *world) glance(t *testing.T, f fault, d time.Duration) {
 	t.Helper()
+	w.alerts.rules = slices.DeleteFunc(w.alerts.rules, func(r rulefmt.Rule) bool { return !f.has(r.Alert) })
 	w.evaluate(t.Context(), t, d, time.Minute)
 }
 
