@@ -127,7 +127,7 @@ func nameOf(f *ast.FuncDecl) string {
 
 func TestEachListOfAllObjectsHasAReason(t *testing.T) {
 	t.Parallel()
-	found := map[string]bool{}
+	found := map[string]int{}
 	for _, room := range rooms {
 		err := filepath.WalkDir(root+room, func(path string, d fs.DirEntry, err error) error {
 			isTest := strings.HasSuffix(path, "_test.go") || strings.HasPrefix(filepath.ToSlash(path),
@@ -145,7 +145,7 @@ func TestEachListOfAllObjectsHasAReason(t *testing.T) {
 					continue
 				}
 				where := strings.TrimPrefix(filepath.ToSlash(filepath.Dir(path)), root+"internal/") + " " + nameOf(f)
-				found[where] = true
+				found[where] += len(calls(d))
 				if reasons[where] == "" {
 					t.Errorf("%s lists all objects of a kind (%s): use an index and client.MatchingFields, or write the reason in "+
 						"hack/lists/reasons_test.go", where, strings.Join(calls(f), ", "))
@@ -158,8 +158,11 @@ func TestEachListOfAllObjectsHasAReason(t *testing.T) {
 		}
 	}
 	for where := range reasons {
-		if !found[where] {
+		if n := max(1, several[where]); found[where] == 0 {
 			t.Errorf("%s lists no objects any more: remove its reason", where)
+		} else if found[where] != n {
+			t.Errorf("%s has %d lists, its reason is about %d: use an index, or see whether the reason holds for all and write "+
+				"their number in hack/lists/reasons_test.go", where, found[where], n)
 		}
 	}
 }

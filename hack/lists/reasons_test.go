@@ -1,5 +1,17 @@
 package lists
 
+// several are the functions of reasons that have more than one list, and how many.
+var several = map[string]int{
+	"aws/ownership/localtargets Cluster.Own":      2,
+	"aws/ownership/orphan Claims.groupsOfClasses": 3,
+	"aws/ownership/orphan ClaimsOf":               2,
+	"controller newStart":                         2,
+	"controller/optionalkinds Cache.List":         2,
+	"controller/podcache Cache.List":              2,
+	"controller/reads ConfirmingReader.List":      2,
+	"controller/stacks BackendGroup.anyProtected": 2,
+}
+
 // reasons are the functions that list objects without an index of the cache, and why they may.
 var reasons = map[string]string{
 	"aws/ownership/localtargets Cluster.Own": "looks at foreign targets of a shared target group, in the " +

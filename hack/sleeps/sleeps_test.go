@@ -28,7 +28,7 @@ var allowed = map[string]string{
 	"internal/controller/lab/tenants/fairlimits_test.go: pass":                                          "runs in the bubble of the test of AWS's limits",
 	"internal/controller/queue/tenant_test.go: wake":                                                    "runs in the bubbles of the tests of tenants",
 	"playground/alerts/fleet_test.go: watchClusters":                                                    "runs in the bubbles of the table of alerts",
-	"playground/alerts/world_test.go: watch":                                                            "runs in the bubbles of the table of alerts",
+	"playground/alerts/world_test.go: evaluate":                                                         "runs in the bubbles of the table of alerts",
 }
 
 func TestTestsWaitForConditionsInsteadOfSleeping(t *testing.T) {

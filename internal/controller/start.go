@@ -239,6 +239,7 @@ func newStart(c *config.Config, rc *rest.Config, scheme *runtime.Scheme, log log
 			return one.ResourceVersion, nil
 		}},
 	}
+	m.Count("lbc_ready", s.probes.Ready)
 	s.lease, err = newFence(s.options, rc, s.events, c.ObjectLabels, func(err error) {
 		s.server.Rights.Lease(cmp.Or(c.LeaderElectionNamespace, s.own.Namespace), err)
 	})

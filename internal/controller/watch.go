@@ -284,6 +284,7 @@ func (w *Wiring) newGates() *targethealth.Gates {
 	gates := targethealth.NewGates(w.mgr.GetClient(), w.uncopied, bindingpass.PodsByGate, w.Now,
 		w.Log.WithName("readiness"))
 	gates.Opened = w.Metrics.ObserveGate
+	w.Metrics.CollectGates(gates.Waiting)
 	gates.LongestPause, gates.OpenAfter = w.Config.BindingRequeue, w.Config.OpenGatesAfter
 	return gates
 }

@@ -29,13 +29,27 @@ type alert struct {
 	within, ends time.Duration
 }
 
-// fault is a row of the table. No other alert fires, and none begins to fire after the cure.
+// fault is a row of the table. No other alert fires, and none begins to fire after the cure. A fault that happens at a
+// moment has no cure: its alert ends by time.
 type fault struct {
 	name   string
 	lasts  time.Duration
 	begin  func(*world)
 	cure   func(*world)
 	alerts []alert
+}
+
+// has reports whether an alert is expected.
+func (f fault) has(name string) bool {
+	return slices.ContainsFunc(f.alerts, func(a alert) bool { return a.name == name })
+}
+
+// longest is how long it takes after the cure until each alert has to have ended.
+func (f fault) longest() (out time.Duration) {
+	for _, a := range f.alerts {
+		out = max(out, a.ends+2*time.Minute)
+	}
+	return out
 }
 
 // refuse is a fault of AWS: calls of operations with a prefix get a code.
@@ -85,7 +99,7 @@ func found(check, severity string, n int) func(*world) {
 const minute = time.Minute
 
 // faults are the table.
-var faults = []fault{
+var faults = append(degradations(), []fault{
 	{"AWS denies an action", 20 * minute, refuse("CreateRule", "AccessDenied"), cureAWS,
 		[]alert{{"LBCPermissionDenied", 6 * minute, minute}, {"LBCStacksWait", 17 * minute, minute}}},
 	{"AWS denies an action for one load balancer of three", 20 * minute, refuseOf("shop/b", "CreateRule", "AccessDenied"),
@@ -153,10 +167,21 @@ var faults = []fault{
 	{"the leader changes again and again", 5 * minute, number(func(w *world, n int) { w.transitions += n }, 4),
 		func(*world) {},
 		[]alert{{"LBCLeaderUnstable", minute, 16 * minute}}},
-	{"the VPC is not known", 15 * minute, func(w *world) {
-		w.conditions.Set(impairment.Condition{Reason: impairment.VPC})
-	}, func(w *world) { w.conditions.Heal(impairment.VPC) },
-		[]alert{{"LBCDegraded", 11 * minute, minute}}},
+	{"one of two replicas is not ready", 20 * minute, func(w *world) { w.readiness(0) },
+		func(w *world) { w.readiness(1) }, []alert{{"LBCTooFewReplicas", 11 * minute, minute}}},
+	{"one of two replicas has no pod", 20 * minute, func(w *world) { w.ready.DeleteLabelValues("192.0.2.2:8080") },
+		func(w *world) { w.readiness(1) }, []alert{{"LBCTooFewReplicas", 11 * minute, minute}}},
+	{"a replica starts for five minutes", 5 * minute, func(w *world) { w.readiness(0) },
+		func(w *world) { w.readiness(1) }, nil},
+	{"a pod does not become healthy", 20 * minute, func(w *world) { w.since(&w.gate, time.Now()) },
+		func(w *world) { w.since(&w.gate, time.Time{}) }, []alert{{"LBCReadinessGatesSlow", 7 * minute, minute}}},
+	{"a pod becomes healthy after five minutes", 5 * minute, func(w *world) { w.since(&w.gate, time.Now()) },
+		func(w *world) { w.since(&w.gate, time.Time{}) }, nil},
+	{"a reconcile panics", minute, func(w *world) { w.panics.WithLabelValues("ingress").Inc() }, func(*world) {},
+		[]alert{{"LBCPanic", minute, 61 * minute}}},
+	{"somebody changes AWS again and again", 30 * minute, func(w *world) { w.drifts(7) }, func(*world) {},
+		[]alert{{"LBCDriftAgainAndAgain", minute, 6 * time.Hour}}},
+	{"somebody changes AWS a few times", 30 * minute, func(w *world) { w.drifts(4) }, func(*world) {}, nil},
 	{"a load balancer is not ready", 20 * minute, number(func(w *world, n int) { w.notReady = n > 0 }, 1),
 		number(func(w *world, n int) { w.notReady = n > 0 }, 0),
 		[]alert{{"LBCLoadBalancerNotReady", 16 * minute, minute}}},
@@ -183,20 +208,43 @@ var faults = []fault{
 		found("object-failing", "warning", 0), []alert{{"LBCDoctorWarnings", 61 * minute, minute}}},
 	{"a check of the leader finds a note", 70 * minute, found("load-balancers-shareable", "note", 1),
 		found("load-balancers-shareable", "note", 0), []alert{{"LBCDoctorNotes", 61 * minute, minute}}},
+}...)
+
+// degradations are a fault for each reason of lbc_degraded that LBCDegraded is about. The others have alerts and rows of
+// their own.
+func degradations() (out []fault) {
+	own := []impairment.Reason{impairment.Credentials, impairment.Permissions, impairment.Unanswered, impairment.Throttled}
+	for _, i := range impairment.Reasons {
+		if !slices.Contains(own, i.Reason) {
+			out = append(out, fault{"the controller lacks " + string(i.Reason), 15 * minute,
+				func(w *world) { w.conditions.Set(impairment.Condition{Reason: i.Reason}) },
+				func(w *world) { w.conditions.Heal(i.Reason) }, []alert{{"LBCDegraded", 11 * minute, minute}}})
+		}
+	}
+	return out
+}
+
+// since sets when something began; the zero time: it has ended.
+func (w *world) since(of *time.Time, at time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	*of = at
+}
+
+// drifts has checks for drift find something to undo so many times.
+func (w *world) drifts(n int) {
+	for range n {
+		w.drift()
+	}
 }
 
 func (w *world) ends(at *time.Time, in time.Duration) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	*at = time.Now().Add(in)
+	w.since(at, time.Now().Add(in))
 }
-
-// events are the alerts of what happens at a moment and has no cure, which end by time.
-var events = []string{"LBCPanic", "LBCDriftAgainAndAgain", "LBCReadinessGatesSlow"}
 
 func TestEachAlertIsInTheTable(t *testing.T) {
 	t.Parallel()
-	known := slices.Clone(events)
+	var known []string
 	for _, f := range faults {
 		for _, a := range f.alerts {
 			known = append(known, a.name)
@@ -235,6 +283,7 @@ func TestAlertsFireInTheirFaultsOnly(t *testing.T) {
 				w.watch(ctx, t, watched)
 				cancel()
 				time.Sleep(time.Minute) // calls under way end
+				w.glance(t, f, f.longest()-watched)
 				for _, text := range f.judge(w.alerts.firings, begun, cured) {
 					t.Error(text)
 				}
@@ -281,7 +330,7 @@ func (f fault) judge(firings map[string][]firing, begun, cured time.Time) (wrong
 				wrong = append(wrong, name+" fires before the fault")
 			case x.begin.After(cured.Add(scrapeInterval)):
 				wrong = append(wrong, fmt.Sprintf("%s fires %s after the cure", name, x.begin.Sub(cured)))
-			case !slices.ContainsFunc(f.alerts, func(a alert) bool { return a.name == name }):
+			case !f.has(name):
 				wrong = append(wrong, fmt.Sprintf("%s fires %s after the beginning of the fault", name, x.begin.Sub(begun)))
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -14,8 +15,10 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/prometheus/model/rulefmt"
 	"github.com/prometheus/prometheus/model/value"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/k8s-lbc/lbc/internal/aws/apply"
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
@@ -47,13 +50,15 @@ type world struct {
 	page       *prometheus.Registry
 	alerts     *evaluator
 
-	leader, depth, panics *prometheus.GaugeVec
+	leader, ready, depth, panics *prometheus.GaugeVec
+	drift                        func()
 
 	mu                sync.Mutex
 	transitions       int
 	notReady          bool
 	used              int // of the rules of a load balancer
 	held, onHold      int
+	gate              time.Time // since when a pod waits for its gate; zero: none does
 	checks            []metrics.CheckCount
 	listener, webhook time.Time // when their certificates expire
 }
@@ -195,6 +200,14 @@ func (w *world) collect(m *metrics.Metrics) {
 		defer w.mu.Unlock()
 		return w.checks
 	})
+	m.CollectGates(func() map[types.NamespacedName]time.Duration {
+		out, since := map[types.NamespacedName]time.Duration{}, at(&w.gate)()
+		if !since.IsZero() {
+			out[types.NamespacedName{Namespace: "shop", Name: "a"}] = time.Since(since)
+		}
+		return out
+	})
+	w.drift = func() { m.CountDrift("ingress") }
 	m.CollectTime("lbc_listener_certificate_not_after_seconds", at(&w.listener))
 	m.CollectTime("lbc_webhook_certificate_not_after_seconds", at(&w.webhook))
 	m.Count("lbc_leader_transitions", locked(&w.transitions))
@@ -219,6 +232,8 @@ func (w *world) collect(m *metrics.Metrics) {
 	}
 	w.leader, w.depth, w.panics = gauge("leader_election_master_status", "name"), gauge("workqueue_depth", "controller"),
 		gauge("controller_runtime_reconcile_panics_total", "controller")
+	w.ready = gauge("lbc_ready", "instance")
+	w.readiness(1)
 	w.lead(1)
 	w.depth.WithLabelValues("ingress").Set(0)
 	w.panics.WithLabelValues("ingress").Set(0)
@@ -226,6 +241,12 @@ func (w *world) collect(m *metrics.Metrics) {
 
 func (w *world) lead(is float64) {
 	w.leader.WithLabelValues("aws-load-balancer-controller-leader").Set(is)
+}
+
+// readiness sets whether the standby is ready beside the leader, which is.
+func (w *world) readiness(standby float64) {
+	w.ready.WithLabelValues("192.0.2.1:8080").Set(1)
+	w.ready.WithLabelValues("192.0.2.2:8080").Set(standby)
 }
 
 func every(ctx context.Context, pause time.Duration, f func()) {
@@ -317,6 +338,19 @@ func (w *world) keepTargets(ctx context.Context) {
 // watch scrapes and evaluates for a time.
 func (w *world) watch(ctx context.Context, t *testing.T, d time.Duration) {
 	t.Helper()
+	w.evaluate(ctx, t, d, scrapeInterval)
+}
+
+// glance is watch once a minute, of a world that lives no more and keeps its metrics: of the alerts of its fault only,
+// as what waits in it waits for ever.
+func (w *world) glance(t *testing.T, f fault, d time.Duration) {
+	t.Helper()
+	w.alerts.rules = slices.DeleteFunc(w.alerts.rules, func(r rulefmt.Rule) bool { return !f.has(r.Alert) })
+	w.evaluate(t.Context(), t, d, time.Minute)
+}
+
+func (w *world) evaluate(ctx context.Context, t *testing.T, d, pause time.Duration) {
+	t.Helper()
 	for end := time.Now().Add(d); time.Now().Before(end); {
 		if err := w.alerts.data.scrape(w.page); err != nil {
 			t.Fatal(err)
@@ -324,7 +358,7 @@ func (w *world) watch(ctx context.Context, t *testing.T, d time.Duration) {
 		if err := w.alerts.evaluate(ctx); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(scrapeInterval)
+		time.Sleep(pause)
 		synctest.Wait()
 	}
 }

@@ -150,6 +150,26 @@ func TestPageHasTheDefaultsOfEachAlert(t *testing.T) {
 	}
 }
 
+func TestAlertOfReplicasNeedsTwoReplicas(t *testing.T) {
+	t.Parallel()
+	c := load(t)
+	for v, want := range map[string]bool{
+		`prometheusRule: {enabled: true}`:                                                                       true,
+		`{replicaCount: 1, prometheusRule: {enabled: true}}`:                                                    false,
+		`{autoscaling: {enabled: true}, prometheusRule: {enabled: true}}`:                                       false,
+		`{replicaCount: 1, autoscaling: {enabled: true, minReplicas: 2}, prometheusRule: {enabled: true}}`:      true,
+		`{replicaCount: 1, prometheusRule: {enabled: true, alerts: {LBCTooFewReplicas: {enabled: true}}}}`:      true,
+		`{replicaCount: 1, prometheusRule: {enabled: true, alerts: {LBCTooFewReplicas: {severity: critical}}}}`: false,
+		`{replicaCount: 3, prometheusRule: {enabled: true, alerts: {LBCTooFewReplicas: {enabled: false}}}}`:     false,
+	} {
+		rules := render(t, c, base(values(t, v)), Release{}).Object("PrometheusRule", "aws-load-balancer-controller").
+			Object["spec"]
+		if got := strings.Contains(string(must(json.Marshal(rules))), `"LBCTooFewReplicas"`); got != want {
+			t.Errorf("%s: the alert is there: %v", v, got)
+		}
+	}
+}
+
 func TestAlertsWithoutValuesStayAsTheyAre(t *testing.T) {
 	t.Parallel()
 	c := load(t)

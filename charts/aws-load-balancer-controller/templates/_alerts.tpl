@@ -22,6 +22,11 @@
 {{- end }}
 {{- end }}
 
+{{/* lbc.severalReplicas is whether the chart always runs more than one pod. */}}
+{{- define "lbc.severalReplicas" -}}
+{{- if .Values.autoscaling.enabled }}{{ gt (int .Values.autoscaling.minReplicas) 1 }}{{ else }}{{ gt (int .Values.replicaCount) 1 }}{{ end -}}
+{{- end }}
+
 {{/* lbc.alerts is the specification of the PrometheusRule. */}}
 {{- define "lbc.alerts" -}}
 {{- $root := . -}}
@@ -32,7 +37,9 @@
 {{- $rules := list -}}
 {{- range $rule := .rules }}
 {{- $given := get ($values.alerts | default dict) $rule.alert | default dict -}}
-{{- if ne (toString $given.enabled) "false" -}}
+{{- $enabled := $given.enabled -}}
+{{- if and (kindIs "invalid" $enabled) (eq $rule.alert "LBCTooFewReplicas") }}{{ $enabled = include "lbc.severalReplicas" $root }}{{ end -}}
+{{- if ne (toString $enabled) "false" -}}
 {{- $_ := set $rule "expr" (regexReplaceAll "(\\b(?:by|on) \\(|\\{)cluster\\b" $rule.expr (printf "${1}%s" $cluster)) -}}
 {{- if not (kindIs "invalid" $given.threshold) }}{{ $_ := set $rule "expr" (regexReplaceAll "[0-9.]+$" $rule.expr (include "lbc.scalar" $given.threshold)) }}{{ end -}}
 {{- with $given.for }}{{ $_ := set $rule "for" . }}{{ end -}}

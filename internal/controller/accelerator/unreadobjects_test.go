@@ -29,7 +29,7 @@ var unreadKinds = []client.Object{&agav1beta1.GlobalAccelerator{}, &corev1.Servi
 // TestFailedReadOfObjectsTakesNoEndpointAway has each read of Kubernetes objects fail in each way during edits.
 func TestFailedReadOfObjectsTakesNoEndpointAway(t *testing.T) {
 	t.Parallel()
-	sample := longtest.OneOf(7)
+	sample := longtest.Shifted(7)
 	for _, kind := range unreadKinds {
 		for _, way := range slices.Sorted(maps.Keys(unreadObjects)) {
 			for _, edit := range slices.Sorted(maps.Keys(unreadEdits)) {

@@ -15,7 +15,7 @@ import (
 
 // Constant is the largest exponent of a cost that does not depend on the number of objects. It leaves room for noise
 // and for the depth of maps.
-const Constant = 0.15
+const Constant = 0.1
 
 // Sizes are the numbers of objects that tests compare: few in each run of the tests, those of make growth if LBC_GROWTH
 // is set.

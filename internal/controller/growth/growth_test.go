@@ -1,7 +1,13 @@
 package growth
 
 import (
+	"io/fs"
 	"math"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -48,4 +54,47 @@ func TestAtMostFailsForACostThatGrows(t *testing.T) { // not parallel: it counts
 		}
 	}
 	_ = sink
+}
+
+// TestMakeGrowthRunsEachTestOfGrowth compares the target of the Makefile, by packages and names, with the tests that
+// use this package.
+func TestMakeGrowthRunsEachTestOfGrowth(t *testing.T) {
+	t.Parallel()
+	const root = "../../../"
+	makefile, err := os.ReadFile(root + "Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed := regexp.MustCompile(`(?m)^GROWTH_PACKAGES = (.*)$`).FindStringSubmatch(string(makefile))
+	runs := regexp.MustCompile(`LBC_GROWTH=long .* -run '([^']+)' (.*?) >`).FindAllStringSubmatch(string(makefile), -1)
+	if listed == nil || len(runs) == 0 {
+		t.Fatal("the Makefile has no GROWTH_PACKAGES, or runs no tests with LBC_GROWTH=long")
+	}
+	uses := regexp.MustCompile(`\bgrowth\.(AtMost|Log)\(`)
+	test := regexp.MustCompile(`(?ms)^func (Test\w+)\(.*?^}`)
+	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		pkg := "./" + strings.TrimPrefix(filepath.ToSlash(filepath.Dir(path)), root)
+		for _, f := range test.FindAllStringSubmatch(string(text), -1) {
+			if !uses.MatchString(f[0]) {
+				continue
+			}
+			if !slices.ContainsFunc(runs, func(r []string) bool {
+				packages := strings.Fields(strings.ReplaceAll(r[2], "$(GROWTH_PACKAGES)", listed[1]))
+				return slices.Contains(packages, pkg) && regexp.MustCompile(r[1]).MatchString(f[1])
+			}) {
+				t.Errorf("make growth does not run %s of %s", f[1], pkg)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }

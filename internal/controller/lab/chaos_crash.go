@@ -147,6 +147,14 @@ func OneOf(n int) *longtest.Sample {
 	return longtest.OneOf(n)
 }
 
+// Shifted is OneOf, but begins with another case in each slice of the tests.
+func Shifted(n int) *longtest.Sample {
+	if EveryFault {
+		n = 1
+	}
+	return longtest.Shifted(n)
+}
+
 // EndAtCall makes at most so many passes, with a pause after each, in a process that ends before its n-th call.
 func (l *Lab) EndAtCall(n, passes int, pause time.Duration, keys ...stack.Key) {
 	ctx, die := context.WithCancel(l.Context())

@@ -32,7 +32,8 @@ func TestTheTableHasTheMetricsThatAreRegisteredWithTheirLabels(t *testing.T) {
 	m.CollectChecks(nil)
 	m.CollectTime("lbc_listener_certificate_not_after_seconds", nil)
 	m.CollectTime("lbc_webhook_certificate_not_after_seconds", nil)
-	for _, name := range []string{"lbc_leader_transitions", "lbc_held_stacks", "lbc_deletions_held",
+	m.CollectGates(nil)
+	for _, name := range []string{"lbc_ready", "lbc_leader_transitions", "lbc_held_stacks", "lbc_deletions_held",
 		"lbc_deregistrations_held", "lbc_certificate_imports_last_year"} {
 		m.Count(name, func() int { return 0 })
 	}

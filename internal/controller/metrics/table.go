@@ -67,6 +67,7 @@ var Table = []Row{
 
 	{"lbc_build_info", Gauge, []string{"version", "commit", "goversion", "platform"}, nil,
 		"always 1; the labels are the version, the commit, the Go version and the platform of the binary"},
+	{"lbc_ready", Gauge, nil, nil, "1 while `/readyz` of this replica succeeds, 0 otherwise"},
 	{"lbc_degraded", Gauge, []string{"reason"}, nil, "1 while the controller [lacks " +
 		"something](operations/running.md#what-the-controller-lacks), for example a right, 0 otherwise"},
 	{"lbc_actions_denied", Gauge, []string{"action"}, nil,
@@ -79,6 +80,9 @@ var Table = []Row{
 			"`deletions`: deleted stacks, TargetGroupBindings and GlobalAccelerators with a finalizer"},
 	{"lbc_waiting_oldest_seconds", Gauge, []string{"what"}, nil,
 		"how long the oldest work has waited, by the `what` of `lbc_waiting`; 0 if nothing waits"},
+	{"lbc_readiness_gate_waiting_seconds", Gauge, []string{"namespace", "name"}, nil,
+		"how long the pod that has waited longest has waited for AWS to report its registered targets as healthy, by " +
+			"TargetGroupBinding; absent while no pod waits. On the leader"},
 	{"lbc_deletions_waiting", Gauge, []string{"reason"}, nil,
 		"`deletions` of `lbc_waiting`, by reason: the code of a [finding](findings.md), such as `DeletionProtected` or " +
 			"`AccessDenied`, or `InProgress` if nothing failed. On the leader"},

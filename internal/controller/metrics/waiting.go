@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // Waiting is how many of something wait, and for how long the first of them.
@@ -58,6 +59,26 @@ func (f failing) Describe(ch chan<- *prometheus.Desc) { ch <- f.count }
 func (f failing) Collect(ch chan<- prometheus.Metric) {
 	for class, n := range f.of() {
 		ch <- prometheus.MustNewConstMetric(f.count, prometheus.GaugeValue, float64(n), class)
+	}
+}
+
+// CollectGates registers the metric of the longest wait for a readiness gate, by binding.
+func (m *Metrics) CollectGates(of func() map[types.NamespacedName]time.Duration) {
+	m.registerer.MustRegister(gates{of, desc("lbc_readiness_gate_waiting_seconds")})
+}
+
+type gates struct {
+	of   func() map[types.NamespacedName]time.Duration
+	desc *prometheus.Desc
+}
+
+// Describe implements prometheus.Collector.
+func (g gates) Describe(ch chan<- *prometheus.Desc) { ch <- g.desc }
+
+// Collect implements prometheus.Collector.
+func (g gates) Collect(ch chan<- prometheus.Metric) {
+	for binding, waited := range g.of() {
+		ch <- prometheus.MustNewConstMetric(g.desc, prometheus.GaugeValue, waited.Seconds(), binding.Namespace, binding.Name)
 	}
 }
 

@@ -136,6 +136,15 @@ func (p *Probes) results(r *http.Request, excluded []string) (out []result) {
 	return out
 }
 
+// Ready is 1 while /readyz succeeds, else 0, for a metric.
+func (p *Probes) Ready() int {
+	r, err := http.NewRequestWithContext(context.Background(), http.MethodGet, "/readyz", nil)
+	if err != nil || slices.ContainsFunc(p.results(r, nil), func(x result) bool { return x.failed }) {
+		return 0
+	}
+	return 1
+}
+
 // ready answers /readyz in the format of Kubernetes. Unlike there the reasons are shown, since they hold no secrets. A
 // check below it fails as well for what is degraded only.
 func (p *Probes) ready(w http.ResponseWriter, r *http.Request) {

@@ -32,6 +32,9 @@ func TestReadinessFailsForWhatBlocksTheStartAndShowsWhatIsDegraded(t *testing.T)
 	}
 	c.Set(impairment.Condition{Reason: impairment.VPC, Text: "no VPC", Remedy: "name it", Blocks: true})
 	c.Set(impairment.Condition{Reason: impairment.Definitions, Text: "no kind", Remedy: "apply it"})
+	if p.Ready() != 0 {
+		t.Error("ready at the start")
+	}
 	status, body := get(t, p, "/readyz")
 	want := "[+]api-server ok\n[-]aws failed: no VPC; name it\n[+]cluster-name ok\n[!]definitions degraded: no kind; " +
 		"apply it\n[+]leader ok\n[+]rights ok\n[-]started failed: the controllers have not started " +
@@ -61,9 +64,12 @@ func TestReadinessFailsForWhatBlocksTheStartAndShowsWhatIsDegraded(t *testing.T)
 	if status, _ := get(t, p, "/readyz?exclude=caches"); status != 200 {
 		t.Errorf("without the check that fails: %d", status)
 	}
+	if p.Ready() != 0 {
+		t.Error("ready though a check fails")
+	}
 	failing = nil
-	if status, body := get(t, p, "/readyz"); status != 200 || body != "ok" {
-		t.Errorf("%d %s", status, body)
+	if status, body := get(t, p, "/readyz"); status != 200 || body != "ok" || p.Ready() != 1 {
+		t.Errorf("%d %s, ready %d", status, body, p.Ready())
 	}
 	if status, body := get(t, p, "/readyz?verbose"); status != 200 ||
 		!strings.Contains(body, "[!]definitions degraded: no kind; apply it\n") ||

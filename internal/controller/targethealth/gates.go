@@ -410,6 +410,23 @@ func (g *Gates) Bindings() int {
 	return len(g.groups)
 }
 
+// Waiting is how long the pod that has waited longest has waited for the health of its targets, by binding. A pod
+// counts once its condition has been written: that is when its targets were registered, also before a restart.
+func (g *Gates) Waiting() map[types.NamespacedName]time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now, out := g.now(), map[types.NamespacedName]time.Duration{}
+	g.eachWaiting(func(key types.NamespacedName, x *group) {
+		for _, p := range x.waiting {
+			since := p.is.LastTransitionTime
+			if len(p.targets) > 0 && p.is.Status != corev1.ConditionTrue && !since.IsZero() {
+				out[key] = max(out[key], now.Sub(since.Time))
+			}
+		}
+	})
+	return out
+}
+
 // put enters the group of a binding. g.mu is held.
 func (g *Gates) put(key types.NamespacedName, x *group) { g.groups[key], g.waiting[key] = x, true }
 

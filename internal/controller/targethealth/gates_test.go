@@ -227,6 +227,31 @@ func TestAPodWaitsFromItsRegistrationUntilItsTargetIsHealthy(t *testing.T) {
 	}
 }
 
+func TestLongestWaitOfABindingCounts(t *testing.T) {
+	t.Parallel()
+	g := newGated(3)
+	waits := func(want time.Duration) {
+		t.Helper()
+		if got := g.Waiting(); got[gateKey] != want {
+			t.Errorf("%v, want %s", got, want)
+		}
+	}
+	waits(0)
+	g.states["web-0"], g.states["web-1"] = checking, checking
+	g.pass(t, 0, 1, 0)
+	waits(0)
+	g.look(t, 3*time.Minute)
+	g.pass(t, 0, 2, 1)
+	g.look(t, 4*time.Minute)
+	waits(7 * time.Minute)
+	g.states["web-0"] = healthy
+	g.look(t, time.Minute)
+	waits(5 * time.Minute)
+	if g.pass(t, 0, 1); len(g.Waiting()) > 0 { // its containers are not ready any more
+		t.Errorf("waits: %v", g.Waiting())
+	}
+}
+
 func TestARestartFindsPodsThatWaitAndLooksAtOnce(t *testing.T) {
 	t.Parallel()
 	g := newGated(3)

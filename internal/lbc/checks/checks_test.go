@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -168,6 +169,15 @@ func TestFindingsDependOnWhatElseThereIs(t *testing.T) {
 			f.Leases[0].Elections = []Election{{First: f.Now.Add(-90 * time.Hour), Last: f.Now, Times: 12,
 				Text: "a became leader"}}
 		}, "", ""},
+		{"a pod that restarts often", "leader-unstable",
+			func(f *Facts) { addRestarts(f, 4, 15*time.Minute, time.Minute) }, doctor.Warning,
+			"has restarted 4 times in 15 minutes"},
+		{"three restarts of a pod", "leader-unstable",
+			func(f *Facts) { addRestarts(f, 3, 9*time.Minute, time.Minute) }, "", ""},
+		{"restarts of a pod in many days", "leader-unstable",
+			func(f *Facts) { addRestarts(f, 12, 90*24*time.Hour, time.Minute) }, "", ""},
+		{"restarts of a pod that have ended", "leader-unstable",
+			func(f *Facts) { addRestarts(f, 9, 40*time.Minute, 20*time.Minute) }, "", ""},
 		{"no lease", "controller-leaderless", func(f *Facts) { f.Leases = nil }, "", ""},
 		{"an interface of which no group is chosen", "security-group-ambiguous", func(f *Facts) {
 			f.Instances[0].Groups, f.Instances[0].Extended = "exactly one should; tag one", ""
@@ -473,6 +483,55 @@ func TestEachCheckIsShownEndToEnd(t *testing.T) {
 	for _, name := range append(Names(), doctor.Unreadable) {
 		if !strings.Contains(all.String(), `check: "`+name+`"`) {
 			t.Errorf("no end-to-end test has a finding of %s", name)
+		}
+	}
+}
+
+// addRestarts has a pod restart so many times since it was started, the last time some time ago.
+func addRestarts(f *Facts, times int, started, last time.Duration) {
+	p := &f.Controllers[0].Pods[0]
+	p.Times, p.Started, p.Ended = times, f.Now.Add(-started), f.Now.Add(-last)
+	p.Restarts = fmt.Sprintf("restarts: %d, last after exit status 137 OOMKilled", times)
+}
+
+func TestUnstableLeaderHasRestartsAndTransitions(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*Facts){
+		"restarts":  func(f *Facts) {},
+		"elections": func(f *Facts) { addElections(f, 0, time.Minute, 2*time.Minute, 3*time.Minute) },
+	} {
+		f := well(t)
+		addRestarts(f, 4, 12*time.Minute, time.Minute)
+		f.Leases[0].Transitions, f.Leases[0].Created = 9, f.Now.Add(-48*time.Hour)
+		change(f)
+		found := unstableLeaders(f)
+		if len(found) != 1 {
+			t.Fatalf("%s: %+v", name, found)
+		}
+		evidence := strings.Join(found[0].Evidence, "\n")
+		for _, want := range []string{"137 OOMKilled", "has changed 9 times since its creation, 2 days ago"} {
+			if !strings.Contains(evidence, want) {
+				t.Errorf("%s: no %q in %s", name, want, evidence)
+			}
+		}
+	}
+}
+
+// TestPagesAboutTheEndHaveTheRemedyOfOldStatuses looks for the command in the pages by which a controller is removed.
+func TestPagesAboutTheEndHaveTheRemedyOfOldStatuses(t *testing.T) {
+	t.Parallel()
+	i := slices.IndexFunc(controllerChecks, func(c Check) bool { return c.Name == "status-unattended" })
+	_, command, _ := strings.Cut(controllerChecks[i].Remedy, "kubectl delete ")
+	if command == "" {
+		t.Fatalf("the remedy has no command: %s", controllerChecks[i].Remedy)
+	}
+	for _, page := range []string{"install.md", "tasks/uninstall.md", "tasks/going-back.md"} {
+		text, err := os.ReadFile(filepath.Join("../../../docs", page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(text), "kubectl delete "+command) {
+			t.Errorf("%s does not say: kubectl delete %s", page, command)
 		}
 	}
 }

@@ -49,8 +49,9 @@ var controllerChecks = []Check{{
 	Find:   leaderlessControllers,
 }, {
 	Name: "leader-unstable", Severity: doctor.Warning, Needs: []doctor.Source{doctor.Controller, doctor.Events},
-	About: "The leader has changed more than three times within 15 minutes, by the events of its Lease. Each change " +
-		"costs some 20 seconds in which no change of objects reaches AWS.",
+	About: "The leader has changed more than three times within 15 minutes, by the events of its Lease, or a pod of the " +
+		"controller restarts as often. Each change costs some 20 seconds in which no change of objects reaches AWS. The " +
+		"evidence has why the containers ended, and how often the Lease has changed its holder since its creation.",
 	Remedy: "find out why the processes end: kubectl logs -n NAMESPACE POD --previous; see the limits of memory, the " +
 		"nodes, and whether the API server answers in time",
 	Find: unstableLeaders,
@@ -194,35 +195,74 @@ const (
 )
 
 func unstableLeaders(f *Facts) (out []doctor.Finding) {
+	restarts := restartsOf(f)
 	for _, l := range f.Leases {
-		times := 0
-		var evidence []string
-		for _, e := range l.Elections {
-			switch {
-			case f.Now.Sub(e.Last) > electionWindow:
-				continue
-			case f.Now.Sub(e.First) > electionWindow: // when the others were is not known
-				times++
-			default:
-				times += max(e.Times, 1)
-			}
-			evidence = append(evidence, doctor.Age(f.Now.Sub(e.Last))+" ago: "+e.Text)
+		times, evidence := l.elected(f.Now)
+		if times > electionsMost {
+			out = append(out, doctor.Finding{Object: l.String(), Text: fmt.Sprintf("the leader has changed %d times within %s",
+				times, doctor.Age(electionWindow)), Evidence: slices.Concat(evidence, l.transitions(f.Now), restarts)})
 		}
-		if times <= electionsMost {
-			continue
-		}
-		x := doctor.Finding{Object: l.String(), Text: fmt.Sprintf("the leader has changed %d times within %s", times,
-			doctor.Age(electionWindow)), Evidence: evidence}
-		for _, d := range f.Controllers {
-			for _, p := range d.Pods {
-				if p.Restarts != "" {
-					x.Evidence = append(x.Evidence, "Pod "+p.Name+": "+p.Restarts)
-				}
+	}
+	if len(out) > 0 {
+		return out
+	}
+	var leases []string
+	for _, l := range f.Leases {
+		leases = append(leases, l.transitions(f.Now)...)
+	}
+	for _, d := range f.Controllers {
+		for _, p := range d.Pods {
+			if p.restartsOften(f.Now) {
+				out = append(out, doctor.Finding{Object: d.String(), Text: fmt.Sprintf("Pod %s has restarted %d times in %s",
+					p.Name, p.Times, doctor.Age(f.Now.Sub(p.Started))), Evidence: slices.Concat(leases, restarts)})
 			}
 		}
-		out = append(out, x)
 	}
 	return out
+}
+
+// restartsOften reports whether a pod has restarted as often as leaders may change, on average over its life, and also
+// just now.
+func (p Pod) restartsOften(now time.Time) bool {
+	return p.Times > electionsMost && now.Sub(p.Ended) <= electionWindow &&
+		now.Sub(p.Started) <= time.Duration(p.Times)*electionWindow/electionsMost
+}
+
+// transitions is the evidence of how often the holder of a Lease has changed; none if it never did.
+func (l Lease) transitions(now time.Time) []string {
+	if l.Transitions == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s: its holder has changed %d times since its creation, %s ago", l, l.Transitions,
+		doctor.Age(now.Sub(l.Created)))}
+}
+
+// restartsOf are the restarts of the controller's pods as evidence.
+func restartsOf(f *Facts) (out []string) {
+	for _, d := range f.Controllers {
+		for _, p := range d.Pods {
+			if p.Restarts != "" {
+				out = append(out, "Pod "+p.Name+": "+p.Restarts)
+			}
+		}
+	}
+	return out
+}
+
+// elected is how often processes took a Lease within the window, and when.
+func (l Lease) elected(now time.Time) (times int, evidence []string) {
+	for _, e := range l.Elections {
+		switch {
+		case now.Sub(e.Last) > electionWindow:
+			continue
+		case now.Sub(e.First) > electionWindow: // when the others were is not known
+			times++
+		default:
+			times += max(e.Times, 1)
+		}
+		evidence = append(evidence, doctor.Age(now.Sub(e.Last))+" ago: "+e.Text)
+	}
+	return times, evidence
 }
 
 func podsWithoutIdentity(f *Facts) (out []doctor.Finding) {

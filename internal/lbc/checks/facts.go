@@ -85,7 +85,10 @@ type Pod struct {
 	Name     string
 	Problem  string // why it is not ready; empty = it is
 	Restarts string // how often its containers were started again, and why the last one ended; empty = never
-	Identity bool   // it gets credentials of its own: of a service account's role, or of EKS Pod Identity
+	// Times is that number; Started is when the pod was, Ended when the last of its containers was.
+	Times          int
+	Started, Ended time.Time
+	Identity       bool // it gets credentials of its own: of a service account's role, or of EKS Pod Identity
 }
 
 // Shown is a LoadBalancer object.
@@ -102,6 +105,8 @@ type Lease struct {
 	Namespace, Name, Holder string
 	Renewed                 time.Time
 	Duration                time.Duration
+	Created                 time.Time
+	Transitions             int // changes of the holder since then
 	// Elections are the events about processes that took the Lease.
 	Elections []Election
 }

@@ -138,11 +138,13 @@ func deployment(ctx context.Context, k client.Client, of *appsv1.Deployment) (ch
 	}
 	for i := range pods.Items {
 		p := &pods.Items[i]
-		d.Pods = append(d.Pods, checks.Pod{
-			Name: p.Name, Problem: podProblem(p), Restarts: restarts(p),
+		x := checks.Pod{
+			Name: p.Name, Problem: podProblem(p), Started: p.CreationTimestamp.Time,
 			Identity: hasEnv(container(&p.Spec), "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
 				"AWS_ACCESS_KEY_ID"),
-		})
+		}
+		x.Times, x.Ended, x.Restarts = restarts(p)
+		d.Pods = append(d.Pods, x)
 	}
 	return d, parsed, nil
 }
@@ -151,8 +153,9 @@ func hasEnv(c corev1.Container, names ...string) bool {
 	return slices.ContainsFunc(c.Env, func(e corev1.EnvVar) bool { return slices.Contains(names, e.Name) })
 }
 
-// restarts is how often the containers of a pod were started again, and why the last one ended; empty = never.
-func restarts(p *corev1.Pod) string {
+// restarts is how often the containers of a pod were started again, when and why the last one ended, and both as a
+// text; empty = never.
+func restarts(p *corev1.Pod) (n int, ended time.Time, text string) {
 	times, why, last := int32(0), "", metav1.Time{}
 	for _, c := range p.Status.ContainerStatuses {
 		times += c.RestartCount
@@ -162,9 +165,9 @@ func restarts(p *corev1.Pod) string {
 		}
 	}
 	if times == 0 {
-		return ""
+		return 0, time.Time{}, ""
 	}
-	return fmt.Sprintf("restarts: %d%s", times, why)
+	return int(times), last.Time, fmt.Sprintf("restarts: %d%s", times, why)
 }
 
 // podProblem is why a pod is not ready; empty if it is.
@@ -230,7 +233,10 @@ func leasesOf(ctx context.Context, k client.Client, names []string) (out []check
 
 // LeaseOf is what a Lease says.
 func LeaseOf(l *coordinationv1.Lease) checks.Lease {
-	out := checks.Lease{Namespace: l.Namespace, Name: l.Name}
+	out := checks.Lease{Namespace: l.Namespace, Name: l.Name, Created: l.CreationTimestamp.Time}
+	if l.Spec.LeaseTransitions != nil {
+		out.Transitions = int(*l.Spec.LeaseTransitions)
+	}
 	if l.Spec.HolderIdentity != nil {
 		out.Holder = *l.Spec.HolderIdentity
 	}

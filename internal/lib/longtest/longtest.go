@@ -45,8 +45,11 @@ func Rotating(n int) *Sample {
 	if named() {
 		return OneOf(1)
 	}
-	return rotated(n, os.Getenv(SliceVariable))
+	return Shifted(n)
 }
+
+// Shifted is Rotating, but also chooses among the cases of a test that the command line names.
+func Shifted(n int) *Sample { return rotated(n, os.Getenv(SliceVariable)) }
 
 func rotated(n int, slice string) *Sample {
 	s := OneOf(n)

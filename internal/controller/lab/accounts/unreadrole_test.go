@@ -21,7 +21,7 @@ var roleWays = []string{"denied", "empty", "expired", "partial"}
 // TestFailedRoleTakesNoTargetAway has each read for a binding of another account fail in each way, in a new process,
 // while a pod comes: the target that stays is registered all the time, and the new one once the read works again.
 func TestFailedRoleTakesNoTargetAway(t *testing.T) {
-	tries := lab.OneOf(3)
+	tries := lab.Shifted(3)
 	for _, permission := range slices.Sorted(maps.Keys(roleReads)) {
 		for _, way := range roleWays {
 			if !tries.Next() {

@@ -112,7 +112,7 @@ func TestFailedReadTakesNothingAway(t *testing.T) {
 	if len(reads) < 30 {
 		t.Fatalf("the page has %d reads", len(reads))
 	}
-	lab.TryUnread(t, clusters, reads, lab.UnreadSample{Lives: lab.OneOf(53), Tries: lab.OneOf(37)})
+	lab.TryUnread(t, clusters, reads, lab.UnreadSample{Lives: lab.Shifted(53), Tries: lab.Shifted(37)})
 }
 
 // readsOfThePage are the reads of docs/permissions.md without those of Global Accelerator, which

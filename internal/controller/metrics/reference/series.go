@@ -62,6 +62,8 @@ var perObject = []struct {
 	doc     string
 }{
 	{"awslbc_readiness_gate_ready_seconds", largestBindings, 1, "TargetGroupBindings whose pods have readiness gates"},
+	{"lbc_readiness_gate_waiting_seconds", largestBindings, 1,
+		"TargetGroupBindings with a pod that waits for its readiness gate"},
 	{"awslbc_quic_target_missing_server_id", largestBindings, 1,
 		"TargetGroupBindings with QUIC and an endpoint that had no server id"},
 	{"aws_target_group_info", largestBindings, 1, "all TargetGroupBindings"},
@@ -75,7 +77,7 @@ func seriesPart() string {
 ## Number of series
 
 For most metrics, the number of series does not grow with the cluster. Together they have some hundreds on other replicas, and a few thousand on the leader.
-On the leader, four metrics have series for each object. In a cluster with %s TargetGroupBindings and at least 1,000 load balancers they have at most:
+On the leader, five metrics have series for each object. In a cluster with %s TargetGroupBindings and at least 1,000 load balancers they have at most:
 
 | Metric | Has series of | Series of one | Series |
 |---|---|---|---|
@@ -96,8 +98,7 @@ serviceMonitor:
   - {action: drop, sourceLabels: [__name__], regex: awslbc_readiness_gate_ready_seconds_.+|aws_target_group_info|lbc_load_balancer_condition}
 ` + "```" + `
 
-Without ` + "`awslbc_readiness_gate_ready_seconds`" + ` the alert LBCReadinessGatesSlow never fires, without ` +
-		"`lbc_load_balancer_condition`" + ` LBCLoadBalancerNotReady.
+Without ` + "`lbc_load_balancer_condition`" + ` the alert LBCLoadBalancerNotReady never fires.
 ` + "`lbc_load_balancers`" + ` and ` + "`lbc_target_healthy_seconds`" + ` show the same for all objects together.
 `)
 	return b.String()

@@ -60,6 +60,13 @@ func TestSeriesOfObjectsAreAsDocumented(t *testing.T) {
 			balancers[n].Conditions = append(balancers[n].Conditions, metav1.Condition{Type: x, Status: metav1.ConditionTrue})
 		}
 	}
+	m.CollectGates(func() map[types.NamespacedName]time.Duration {
+		out := map[types.NamespacedName]time.Duration{}
+		for n := range largestBindings {
+			out[types.NamespacedName{Namespace: "shop", Name: fmt.Sprint("b", n)}] = time.Second
+		}
+		return out
+	})
 	m.CollectLoadBalancers(func() []metrics.LoadBalancer { return balancers }, func() []quota.Use { return nil })
 	families, err := r.Gather()
 	if err != nil {
