@@ -230,6 +230,9 @@ func loses(old, c compiled, edits []edit, ask []traffic.Request, invalid bool) s
 			ID: fmt.Sprint(r.Port)}) {
 			continue // AWS has it
 		}
+		if is == keptRule {
+			continue
+		}
 		changed := was != is && !slices.ContainsFunc(edits, func(e edit) bool { return !e.typo })
 		if changed || !lost(was) && lost(is) && !mayGet(edits, is) || strings.Contains(was, "authenticate") && !lost(is) &&
 			!strings.Contains(is, "authenticate") && invalid {
