@@ -200,7 +200,8 @@ func TestInvalidRedirectDoesNotHideOthersRefusals(t *testing.T) {
 			m.Settings.SSLRedirectPort = set(m, "ssl-redirect", to)
 		})...)
 	}
-	last := redirecting(443)
+	last, invalid := redirecting(443), redirecting(443, broken("spec.rules[0]"))
+	plain := ingress("n", "a", broken("spec.rules[0]"))
 	for name, c := range map[string]struct {
 		beside intent.Member
 		before *Memory
@@ -208,9 +209,9 @@ func TestInvalidRedirectDoesNotHideOthersRefusals(t *testing.T) {
 	}{
 		"a redirect":                         {beside: redirecting(443)},
 		"to a port without listener":         {beside: redirecting(8443), served: true},
-		"of an invalid newcomer":             {beside: redirecting(443, broken("spec.rules[0]")), before: remember(http2), served: true},
-		"of the last version":                {beside: redirecting(443, broken("spec.rules[0]")), before: remember(last, http2)},
-		"no longer, in an invalid version":   {beside: ingress("n", "a", broken("spec.rules[0]")), before: remember(last, http2)},
+		"of an invalid newcomer":             {beside: invalid, before: remember(http2), served: true},
+		"of the last version":                {beside: invalid, before: remember(last, http2)},
+		"no longer, in an invalid version":   {beside: plain, before: remember(last, http2)},
 		"no longer":                          {beside: ingress("n", "a"), before: remember(last, http2), served: true},
 		"of a port that is none in its last": {beside: redirecting(8443), before: remember(last, http2)},
 	} {

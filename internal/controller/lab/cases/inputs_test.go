@@ -205,7 +205,7 @@ func TestRulesByHandWithoutGroupsAreToldAndManaged(t *testing.T) {
 	}
 }
 
-// TestDefaultCertificateOfGroupStays has an Ingress that names a certificate, and one before it for which two are found.
+// TestDefaultCertificateOfGroupStays has an Ingress that names a certificate, and one before it with two found ones.
 func TestDefaultCertificateOfGroupStays(t *testing.T) {
 	t.Parallel()
 	var arns []string
@@ -213,7 +213,8 @@ func TestDefaultCertificateOfGroupStays(t *testing.T) {
 		arns = append(arns, p.Certify("twice.doubled.test"), p.Certify("*.doubled.test"))
 	})
 	got := p.Sim.Resources().LoadBalancers[0].Listeners[0].Certificates
-	if len(got) != 3 || !slices.Contains(arns, got[0]) || !slices.Contains(got, arns[0]) || !slices.Contains(got, arns[1]) {
+	if len(got) != 3 || !slices.Contains(arns, got[0]) || !slices.Contains(got, arns[0]) ||
+		!slices.Contains(got, arns[1]) {
 		t.Errorf("certificates %v", got)
 	}
 	p.wantTold("Ingress crt/found", "2 certificates cover twice.doubled.test", "[SeveralCertificates]")
@@ -255,7 +256,8 @@ func TestRefusedRuleIsRarelySentAndTold(t *testing.T) {
 		path.Path, path.PathType = "/other", ptr.To(networkingv1.PathTypeExact)
 	})
 	p.PassWith(time.Minute, p.keys...)
-	p.wantAnswers(map[string]string{"80 a.example.com /other": "gone/files-files:80", "80 a.example.com /": "gone/files-web:80"})
+	p.wantAnswers(map[string]string{"80 a.example.com /other": "gone/files-files:80",
+		"80 a.example.com /": "gone/files-web:80"})
 	if got := p.RefusedCalls(mark); len(got) > 0 {
 		t.Errorf("after an edit, AWS refuses %v", got)
 	}
