@@ -189,7 +189,7 @@ func (b *build) admitted(s constraint.Subject, all map[string]string, from func(
 	for _, key := range slices.Sorted(maps.Keys(all)) {
 		meant := key
 		refusal := constraint.OfAttribute(s, key, all[key])
-		if !constraint.Known(key) {
+		if !constraint.Known(key) && refusal.Problem == "" {
 			meant, refusal = misspeltAttribute(s, key, all[key])
 		}
 		if refusal.Problem == "" {

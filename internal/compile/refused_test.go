@@ -102,6 +102,38 @@ func TestRefusedAttributeIsLeftOutAlone(t *testing.T) {
 	}
 }
 
+func TestAttributeWithoutKeyIsLeftOutAlone(t *testing.T) {
+	t.Parallel()
+	m := ingress("shop", "a", func(m *intent.Member) {
+		m.Settings.Attributes = map[string]intent.Field[string]{"": byClass(""), "idle_timeout.timeout_seconds": byClass("90")}
+	})
+	r := Compile(loadBalancer(m), account(), config(), nil)
+	same(t, "load balancer", []string{fmt.Sprint(mustBuild(t, r).LoadBalancers[0].Attributes)},
+		[]string{"map[idle_timeout.timeout_seconds:90]"})
+	if d := r.Diagnostics; len(d) != 1 || !strings.Contains(d[0].Text, "has no key") {
+		t.Errorf("%v", told(d))
+	}
+}
+
+func TestPrefixListThatIsNoIDKeepsSources(t *testing.T) {
+	t.Parallel()
+	of := func(list string) intent.LoadBalancer {
+		return loadBalancer(ingress("shop", "a", func(m *intent.Member) {
+			m.Listeners[0].PrefixLists = set(m, "security-group-prefix-lists", []string{list})
+		}))
+	}
+	good := Compile(of("pl-1"), account(), config(), nil)
+	edited := Compile(of("corporate"), account(), config(), good.Memory)
+	if got := mustBuild(t, edited).SecurityGroups[0].Ingress; len(got) != 1 || got[0].PrefixList != "pl-1" {
+		t.Errorf("rules %+v", got)
+	}
+	for _, r := range []Result{edited, Compile(of("corporate"), account(), config(), nil)} {
+		if d := r.Diagnostics; len(d) != 1 || !strings.Contains(d[0].Text, `invalid prefix list "corporate"`) {
+			t.Errorf("%v", told(d))
+		}
+	}
+}
+
 func TestSubnetOfAZoneIsNotExchanged(t *testing.T) {
 	t.Parallel()
 	f := account()
