@@ -105,7 +105,8 @@ func TestRefusedAttributeIsLeftOutAlone(t *testing.T) {
 func TestAttributeWithoutKeyIsLeftOutAlone(t *testing.T) {
 	t.Parallel()
 	m := ingress("shop", "a", func(m *intent.Member) {
-		m.Settings.Attributes = map[string]intent.Field[string]{"": byClass(""), "idle_timeout.timeout_seconds": byClass("90")}
+		m.Settings.Attributes = map[string]intent.Field[string]{"": byClass(""),
+			"idle_timeout.timeout_seconds": byClass("90")}
 	})
 	r := Compile(loadBalancer(m), account(), config(), nil)
 	same(t, "load balancer", []string{fmt.Sprint(mustBuild(t, r).LoadBalancers[0].Attributes)},

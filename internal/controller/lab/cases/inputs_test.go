@@ -142,7 +142,8 @@ func TestMissingSecretIsToldTheSameUntilItComes(t *testing.T) {
 	p.Must(err)
 	p.Clock.Advance(10 * time.Minute)
 	p.settle()
-	p.wantAnswers(map[string]string{challenge: solver, "443 app.acme.test /": "acme/edge:acme-app:HTTPRoute-acme-web:http"})
+	p.wantAnswers(map[string]string{challenge: solver,
+		"443 app.acme.test /": "acme/edge:acme-app:HTTPRoute-acme-web:http"})
 }
 
 // TestChallengeBehindRedirectIsToldAndRemedyServes has a challenge on port 80 of a group that redirects it, and the
