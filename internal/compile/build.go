@@ -60,10 +60,12 @@ type build struct {
 	bindings []stack.Binding
 	labels   map[string]string // of every binding; those of the stack replace others
 	listen   []stack.Listener
-	rules    []stack.Rule
-	keep     stack.Keep
-	refused  map[refusedGroup]diag.Diagnostic // as the compiler has them
-	denied   map[deniedGroup]diag.Diagnostic  // target groups that members name and may not
+	// servesHTTP reports that HTTP ports do not redirect all requests.
+	servesHTTP bool
+	rules      []stack.Rule
+	keep       stack.Keep
+	refused    map[refusedGroup]diag.Diagnostic // as the compiler has them
+	denied     map[deniedGroup]diag.Diagnostic  // target groups that members name and may not
 	// keepsLost reports that listeners are kept that may be those of versions that are not known.
 	keepsLost bool
 	unmade    []diag.Object         // members of which all rules are left out

@@ -33,6 +33,8 @@ type compiler struct {
 	keepsSettings bool // what members share stays as AWS holds it
 	// refused are the target groups that a build could not build because objects of another namespace are wrong.
 	refused map[refusedGroup]diag.Diagnostic
+	// servesHTTP reports that a build found rules at HTTP ports that AWS refuses there.
+	servesHTTP bool
 }
 
 func (c *compiler) compile() Result {
@@ -74,6 +76,12 @@ func (c *compiler) compile() Result {
 				return c.waiting(needStack(&c.e))
 			}
 			c.rejected = c.e.Key.ID.Namespace == ""
+			continue
+		}
+		if !c.servesHTTP && b.servesUnfit() {
+			if c.servesHTTP = true; !c.begin() {
+				return c.waiting(needStack(&c.e))
+			}
 			continue
 		}
 		switch nothing, known := b.pointless(); {
@@ -129,6 +137,7 @@ func (c *compiler) strict() Result {
 		b = c.newBuild()
 		b.run()
 	}
+	b.failRefused()
 	wrong := b.stuck
 	for i, m := range c.e.Members {
 		wrong = wrong || len(b.failures[i]) > 0 || slices.ContainsFunc(b.notes[i], stops) ||

@@ -133,9 +133,10 @@ func hiddenText(h *rules.Hidden, by diag.Object) (text, remedy string) {
 	remedy = "use another host or path, or narrow that rule"
 	switch {
 	case !expression(h.Rule.Conditions) || expression(h.By.Conditions):
-	case by.Kind == "Ingress":
+	case by.Kind == "Ingress" && h.By.Member == h.Rule.Member:
 		remedy = "paths of type Prefix come before regular expressions: write that path after this one, with pathType " +
-			"ImplementationSpecific (/* for /), or narrow it"
+			"ImplementationSpecific and as a regular expression (/^/.* for /, with use-regex-path-match), or narrow it"
+	case by.Kind == "Ingress":
 	default:
 		remedy = "prefixes come before regular expressions: write that path as a regular expression in a later " +
 			"rule, or narrow it"

@@ -22,6 +22,7 @@ func (b *build) buildListeners() {
 	b.targets = make(map[string]stack.Ref, len(b.owners))
 	b.certificateOf, b.broughtBy = map[portCertificate]int{}, map[portCertificate][]string{}
 	redirect := b.redirectPort()
+	b.servesHTTP = redirect == 0
 	wanted := make([]portRules, 0, len(b.ports)) // of b.listen
 	for _, p := range b.ports {
 		if all, made := b.buildListener(p, redirect); made {

@@ -162,7 +162,7 @@ func TestAPrefixListCountsAsManyRulesAsItMayHaveEntries(t *testing.T) {
 	t.Parallel()
 	lists := map[string]*stack.PrefixList{
 		"pl-30": {MaxEntries: 30}, "pl-35": {MaxEntries: 35}, "pl-36": {MaxEntries: 36}, "pl-37": {MaxEntries: 37},
-		"pl-55": {MaxEntries: 55}, "pl-80": {MaxEntries: 80}, "pl-six": {MaxEntries: 60, IPv6: true}, "pl-none": nil,
+		"pl-55": {MaxEntries: 55}, "pl-80": {MaxEntries: 80}, "pl-6": {MaxEntries: 60, IPv6: true}, "pl-0": nil,
 	}
 	for name, c := range map[string]struct {
 		member func(*intent.Member)
@@ -179,9 +179,9 @@ func TestAPrefixListCountsAsManyRulesAsItMayHaveEntries(t *testing.T) {
 			groups: []int{55}},
 		"lists of which no two fit into a group": {member: fromLists(nil, []string{"pl-35", "pl-36", "pl-37"}, 80),
 			groups: []int{37, 36, 35}},
-		"a list of IPv6 beside one of IPv4": {member: fromLists(nil, []string{"pl-six", "pl-55"}, 80),
+		"a list of IPv6 beside one of IPv4": {member: fromLists(nil, []string{"pl-6", "pl-55"}, 80),
 			groups: []int{60}},
-		"a list that does not exist": {member: fromLists(nil, []string{"pl-none"}, 80, 443),
+		"a list that does not exist": {member: fromLists(nil, []string{"pl-0"}, 80, 443),
 			groups: []int{2}},
 		"a list that is larger than a group": {member: fromLists(nil, []string{"pl-80"}, 80),
 			text: "would need 80 inbound rules, 80 of them for port 80: they may have 240, as AWS allows 60 rules in each of " +

@@ -49,10 +49,8 @@ func (c *compiler) setRefusedAside() {
 		return
 	}
 	cloned := false
-	// HTTP ports have no rules
-	redirected := slices.ContainsFunc(lb.Members, func(m intent.Member) bool { return m.Settings.SSLRedirectPort.Set })
 	for i := range lb.Members {
-		if !redirected {
+		if c.servesHTTP {
 			lb.Members, cloned = unfitSetAside(lb, i, cloned)
 		}
 		if !slices.ContainsFunc(lb.Members[i].Routes, func(r intent.Route) bool {
@@ -65,6 +63,43 @@ func (c *compiler) setRefusedAside() {
 			lb.Members, cloned = slices.Clone(lb.Members), true // which are the caller's
 		}
 		c.setRoutesAside(&lb.Members[i], stack.UnavailableOf(lb.Key.Owner)[0].FixedResponse)
+	}
+}
+
+const (
+	refusedRemedy = "correct the value, or remove it"
+	fitRemedy     = "serve it at HTTPS ports only, or with protocol version HTTP1"
+)
+
+// servesUnfit reports whether HTTP ports have a rule of a current member with targets that AWS refuses there. Which
+// redirect of HTTP ports is in effect, only a build knows: the member that declares one may be invalid.
+func (b *build) servesUnfit() bool {
+	return b.servesHTTP && b.e.Type == stack.Application && slices.ContainsFunc(b.members, func(m quarantine.Member) bool {
+		return m.State == quarantine.Current && slices.ContainsFunc(m.Routes, func(r intent.Route) bool {
+			ports, _ := quarantine.Unfit(&m.Member, &r)
+			return len(ports) > 0
+		})
+	})
+}
+
+// failRefused fails the members of a strict group with rules that AWS is certain to refuse.
+func (b *build) failRefused() {
+	if b.e.Type != stack.Application {
+		return
+	}
+	for i := range b.members {
+		m := &b.members[i]
+		for n := range m.Routes {
+			r := &m.Routes[n]
+			problem, remedy := quarantine.Refused(r), refusedRemedy
+			if problem == "" && b.servesHTTP {
+				_, problem = quarantine.Unfit(&m.Member, r)
+				remedy = fitRemedy
+			}
+			if problem != "" && !r.Stays {
+				b.fail(i, diag.New(m.Object, r.Source.Place(), diag.InvalidRule, problem, remedy))
+			}
+		}
 	}
 }
 
@@ -94,8 +129,7 @@ func unfitSetAside(lb *intent.LoadBalancer, i int, cloned bool) ([]intent.Member
 		r := m.Routes[at]
 		ports, problem := quarantine.Unfit(m, &r)
 		if len(ports) > 0 {
-			u := intent.Unserved{Route: r, Before: len(routes), Path: r.Source.Place(), Text: problem,
-				Remedy: "serve it at HTTPS ports only, or with protocol version HTTP1"}
+			u := intent.Unserved{Route: r, Before: len(routes), Path: r.Source.Place(), Text: problem, Remedy: fitRemedy}
 			u.Route.Actions, u.Route.Authentication, u.Route.Transforms = []intent.Action{
 				{Type: stack.ActionFixedResponse, FixedResponse: stack.UnavailableOf(lb.Key.Owner)[0].FixedResponse}}, nil, nil
 			u.Route.Ports = ports
@@ -124,7 +158,7 @@ func (c *compiler) setRoutesAside(m *intent.Member, unavailable *stack.FixedResp
 			m.Unserved, unserved = append(m.Unserved, unserved[0]), unserved[1:]
 		}
 		r := before[at]
-		problem, remedy := quarantine.Refused(&r), "correct the value, or remove it"
+		problem, remedy := quarantine.Refused(&r), refusedRemedy
 		if d, refused := c.refusedBackend(m, &r); problem == "" && refused {
 			problem, remedy = d.Text, d.Remedy
 		}
@@ -155,7 +189,7 @@ func (b *build) admitted(s constraint.Subject, all map[string]string, from func(
 	for _, key := range slices.Sorted(maps.Keys(all)) {
 		meant := key
 		refusal := constraint.OfAttribute(s, key, all[key])
-		if !constraint.Known(key) {
+		if !constraint.Known(key) && refusal.Problem == "" {
 			meant, refusal = misspeltAttribute(s, key, all[key])
 		}
 		if refusal.Problem == "" {
@@ -223,18 +257,24 @@ func (b *build) checkZones(member int, source intent.Source) {
 			has[s.Zone] = id
 		}
 	}
-	var swapped []string
+	var swapped, others []string
 	for _, s := range b.subnets {
 		if id, ok := has[s.Zone]; ok && id != s.ID {
 			swapped = append(swapped, fmt.Sprintf("%s instead of %s in zone %s", s.ID, id, s.Zone))
+			continue
 		}
+		others = append(others, s.ID)
 	}
 	if len(swapped) == 0 {
 		return
 	}
+	leave := "name " + strings.Join(others, ", ") + " alone"
+	if len(others) == 0 { // the load balancer cannot leave all its zones
+		leave = "name a subnet of another zone in place of these"
+	}
 	b.problem(member, source, &facts.Problem{Code: diag.InvalidSubnets,
 		Text: "AWS does not let a network load balancer have another subnet in a zone that it is in: " +
 			strings.Join(swapped, ", "),
-		Remedy: "leave the zone first, by naming the other subnets alone, and add the new subnet after that; or " +
-			"keep the subnet"})
+		Remedy: leave + " first, so that the load balancer leaves the zone, and name the new subnet after that; or keep " +
+			"the subnet"})
 }

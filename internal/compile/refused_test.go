@@ -2,6 +2,7 @@ package compile
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -101,6 +102,39 @@ func TestRefusedAttributeIsLeftOutAlone(t *testing.T) {
 	}
 }
 
+func TestAttributeWithoutKeyIsLeftOutAlone(t *testing.T) {
+	t.Parallel()
+	m := ingress("shop", "a", func(m *intent.Member) {
+		m.Settings.Attributes = map[string]intent.Field[string]{"": byClass(""),
+			"idle_timeout.timeout_seconds": byClass("90")}
+	})
+	r := Compile(loadBalancer(m), account(), config(), nil)
+	same(t, "load balancer", []string{fmt.Sprint(mustBuild(t, r).LoadBalancers[0].Attributes)},
+		[]string{"map[idle_timeout.timeout_seconds:90]"})
+	if d := r.Diagnostics; len(d) != 1 || !strings.Contains(d[0].Text, "has no key") {
+		t.Errorf("%v", told(d))
+	}
+}
+
+func TestPrefixListThatIsNoIDKeepsSources(t *testing.T) {
+	t.Parallel()
+	of := func(list string) intent.LoadBalancer {
+		return loadBalancer(ingress("shop", "a", func(m *intent.Member) {
+			m.Listeners[0].PrefixLists = set(m, "security-group-prefix-lists", []string{list})
+		}))
+	}
+	good := Compile(of("pl-1"), account(), config(), nil)
+	edited := Compile(of("corporate"), account(), config(), good.Memory)
+	if got := mustBuild(t, edited).SecurityGroups[0].Ingress; len(got) != 1 || got[0].PrefixList != "pl-1" {
+		t.Errorf("rules %+v", got)
+	}
+	for _, r := range []Result{edited, Compile(of("corporate"), account(), config(), nil)} {
+		if d := r.Diagnostics; len(d) != 1 || !strings.Contains(d[0].Text, `invalid prefix list "corporate"`) {
+			t.Errorf("%v", told(d))
+		}
+	}
+}
+
 func TestSubnetOfAZoneIsNotExchanged(t *testing.T) {
 	t.Parallel()
 	f := account()
@@ -126,8 +160,13 @@ func TestSubnetOfAZoneIsNotExchanged(t *testing.T) {
 	}
 	r := Compile(network("subnet-0a3", "subnet-0b2"), f, config(), nil)
 	if r.Stack != nil || len(r.Diagnostics) != 1 || !strings.Contains(r.Diagnostics[0].Text,
-		"subnet-0a3 instead of subnet-0a2 in zone us-west-2a") {
+		"subnet-0a3 instead of subnet-0a2 in zone us-west-2a") ||
+		!strings.HasPrefix(r.Diagnostics[0].Remedy, "name subnet-0b2 alone first") {
 		t.Errorf("%v", told(r.Diagnostics))
+	}
+	if r := Compile(network("subnet-0a3"), f, config(), nil); len(r.Diagnostics) != 1 ||
+		!strings.HasPrefix(r.Diagnostics[0].Remedy, "name a subnet of another zone in place of these first") {
+		t.Errorf("no zone stays: %v", told(r.Diagnostics))
 	}
 	for _, subnets := range [][]string{{"subnet-0a2", "subnet-0b2"}, {"subnet-0b2"}, {"subnet-0b2", "subnet-0c3"}} {
 		if r := Compile(network(subnets...), f, config(), nil); len(mustBuild(t, r).LoadBalancers[0].Subnets) !=
@@ -166,12 +205,91 @@ func TestProtocolVersionAtHTTPPortKeepsRule(t *testing.T) {
 		edited := Compile(of(version), account(), config(), good.Memory)
 		again := Compile(of(version), account(), config(), edited.Memory)
 		for when, r := range map[string]Result{"edited": edited, "again": again} {
-			same(t, version+" at HTTP, "+when, at(r, "80"), at(good, "80"))
+			for _, rule := range mustBuild(t, r).Rules { // AWS refuses the group of the same identity there
+				kept := slices.Contains(r.Keep.Actions, stack.Ref{Kind: stack.KindRule, ID: rule.ID})
+				if kept != (rule.Listener.ID == "80") {
+					t.Errorf("%s, %s: port %s keeps its rule: %t", version, when, rule.Listener.ID, kept)
+				}
+			}
 			same(t, version+" at HTTPS, "+when, at(r, "443"), at(good, "443"))
 			if d := r.Diagnostics; len(d) != 1 || d[0].Code != diag.InvalidRule ||
 				!strings.Contains(d[0].Text, "protocol version "+version) || !strings.Contains(d[0].Text, "keeps serving") {
 				t.Errorf("%s, %s: %v", version, when, told(d))
 			}
 		}
+	}
+}
+
+// TestInvalidRedirectDoesNotHideOthersRefusals has a member without HTTPS port whose targets have HTTP2, beside one
+// whose redirect of HTTP ports is not in effect, or is. What the first hears depends on what is in effect alone.
+func TestInvalidRedirectDoesNotHideOthersRefusals(t *testing.T) {
+	t.Parallel()
+	http2 := ingress("n", "b", func(m *intent.Member) {
+		g := m.Routes[0].Actions[0].Backends[0].TargetGroup
+		g.ProtocolVersion, g.HealthCheck.Matcher = "HTTP2", ""
+	})
+	redirecting := func(to int32, change ...func(*intent.Member)) intent.Member {
+		return ingress("n", "a", append(change, https(certificate1), func(m *intent.Member) {
+			m.Settings.SSLRedirectPort = set(m, "ssl-redirect", to)
+		})...)
+	}
+	last, invalid := redirecting(443), redirecting(443, broken("spec.rules[0]"))
+	plain := ingress("n", "a", broken("spec.rules[0]"))
+	for name, c := range map[string]struct {
+		beside intent.Member
+		before *Memory
+		served bool // port 80 has rules
+	}{
+		"a redirect":                         {beside: redirecting(443)},
+		"to a port without listener":         {beside: redirecting(8443), served: true},
+		"of an invalid newcomer":             {beside: invalid, before: remember(http2), served: true},
+		"of the last version":                {beside: invalid, before: remember(last, http2)},
+		"no longer, in an invalid version":   {beside: plain, before: remember(last, http2)},
+		"no longer":                          {beside: ingress("n", "a"), before: remember(last, http2), served: true},
+		"of a port that is none in its last": {beside: redirecting(8443), before: remember(last, http2)},
+	} {
+		r := Compile(loadBalancer(c.beside, http2), account(), config(), c.before)
+		told := slices.Contains(codes(r.Diagnostics), "b InvalidRule")
+		if told != c.served {
+			t.Errorf("%s: told %t, want %t: %v", name, told, c.served, r.Diagnostics)
+		}
+		for _, rule := range mustBuild(t, r).Rules {
+			text := table(&stack.Stack{Rules: []stack.Rule{rule}})[0]
+			if strings.HasPrefix(text, "80 b.example.com") && strings.HasSuffix(text, "n/b-b:80") {
+				t.Errorf("%s: AWS refuses %s", name, text)
+			}
+		}
+	}
+}
+
+// TestStrictGroupNamesRefusedRule has members whose rules AWS refuses: the group waits for the member, which is told.
+func TestStrictGroupNamesRefusedRule(t *testing.T) {
+	t.Parallel()
+	cfg := config()
+	cfg.StrictGroups = true
+	http2 := func(m *intent.Member) {
+		g := m.Routes[0].Actions[0].Backends[0].TargetGroup
+		g.ProtocolVersion, g.HealthCheck.Matcher = "HTTP2", ""
+	}
+	for text, bad := range map[string]intent.Member{
+		`path "/files|old" has a character`: pathed("/files|old"),
+		"protocol version HTTP2":            ingress("shop", "a", http2),
+	} {
+		before := remember(ingress("shop", "a"), ingress("shop", "b"))
+		for name, memory := range map[string]*Memory{"new": nil, "edited": before} {
+			r := Compile(loadBalancer(bad, ingress("shop", "b")), account(), cfg, memory)
+			same(t, name+", "+text, codes(r.Diagnostics), []string{"a InvalidRule", "b GroupWaits"})
+			if r.Stack != nil || !slices.ContainsFunc(r.Diagnostics, func(d diag.Diagnostic) bool {
+				return strings.Contains(d.Text, text) && strings.HasPrefix(d.Path, "spec.rules[0].http.paths[0]")
+			}) {
+				t.Errorf("%s, %s: %v", name, text, told(r.Diagnostics))
+			}
+		}
+	}
+	beside := ingress("shop", "b", https(certificate1), func(m *intent.Member) {
+		m.Settings.SSLRedirectPort = set(m, "ssl-redirect", int32(443))
+	})
+	if r := Compile(loadBalancer(ingress("shop", "a", http2), beside), account(), cfg, nil); r.Stack == nil {
+		t.Errorf("behind a redirect: %v", told(r.Diagnostics))
 	}
 }

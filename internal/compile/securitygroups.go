@@ -3,6 +3,7 @@ package compile
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -14,6 +15,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/model/tagkey"
 )
+
+var prefixListID = regexp.MustCompile(`^pl-[0-9a-f]+$`)
 
 // chooseSecurityGroups sets the groups of the load balancer, and the one that targets allow as source:
 //
@@ -215,6 +218,12 @@ func (b *build) permissions(p *port) []stack.Permission {
 			}
 		}
 		for _, list := range p.prefixLists.Value {
+			if !prefixListID.MatchString(list) {
+				b.failShared(p.prefixLists.Member, diag.New(b.members[p.prefixLists.Member].Object, p.prefixLists.Source.Place(),
+					diag.InvalidAnnotation, fmt.Sprintf("invalid prefix list %q: not an id", list),
+					"write ids of prefix lists, like pl-0123456789abcdef0"))
+				continue
+			}
 			out = append(out, stack.Permission{Protocol: protocol, FromPort: p.number, ToPort: p.number, PrefixList: list})
 			if p.icmp && b.e.ICMPFromPrefixLists {
 				out = append(out, stack.Permission{Protocol: "icmp", FromPort: 3, ToPort: 4, PrefixList: list})

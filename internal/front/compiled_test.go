@@ -2,6 +2,7 @@ package front
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -62,6 +63,9 @@ func pass(t testing.TB, f Loader, key stack.Key, objs []metav1.Object, before *c
 	return compiled{w, compile.Compile(w.LoadBalancer, account(), compiling(), before)}
 }
 
+// keptRule is the answer of a rule that AWS has.
+const keptRule = "as AWS has it"
+
 // answer is what the load balancer makes of a request: a host to redirect to, a status, or target groups.
 func (c compiled) answer(r traffic.Request) string {
 	if c.Stack == nil {
@@ -79,6 +83,9 @@ func (c compiled) answer(r traffic.Request) string {
 			continue
 		}
 		d := traffic.Match(rules, l.DefaultActions, r)
+		if d.Rule != nil && slices.Contains(c.Keep.Actions, stack.Ref{Kind: stack.KindRule, ID: d.Rule.ID}) {
+			return keptRule
+		}
 		out := ""
 		for _, a := range d.Actions {
 			switch {

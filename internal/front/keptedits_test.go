@@ -230,6 +230,9 @@ func loses(old, c compiled, edits []edit, ask []traffic.Request, invalid bool) s
 			ID: fmt.Sprint(r.Port)}) {
 			continue // AWS has it
 		}
+		if is == keptRule {
+			continue
+		}
 		changed := was != is && !slices.ContainsFunc(edits, func(e edit) bool { return !e.typo })
 		if changed || !lost(was) && lost(is) && !mayGet(edits, is) || strings.Contains(was, "authenticate") && !lost(is) &&
 			!strings.Contains(is, "authenticate") && invalid {
@@ -244,6 +247,32 @@ func mayGet(edits []edit, answer string) bool {
 	return slices.ContainsFunc(edits, func(e edit) bool { return slices.Contains(e.may, answer) })
 }
 
+// editOfGroup draws an edit of a group of Ingresses or of what it refers to.
+func (t tenants) editOfGroup(s served, all map[string]map[string]unfitRow) edit {
+	switch rapid.IntRange(0, 10).Draw(t.T, "kind of edit") {
+	case 8:
+		return t.fieldEdit(s, all) // of class parameters
+	case 9, 10:
+		return t.typo(s, "Ingress/"+t.pick("Ingress", memberNames...))
+	case 0:
+		return t.backendEdit()
+	case 1:
+		return t.classEdit()
+	case 2:
+		return t.ingressEdit()
+	case 3:
+		return t.annotationEdit(t.pick("Service", "Service/web", "Service/api"), "backend",
+			"web.http 80")
+	case 4:
+		return t.secretEdit()
+	case 5:
+		return t.accountEdit()
+	default:
+		return t.annotationEdit("Ingress/"+t.pick("Ingress", memberNames...), "Ingress",
+			"HTTP-80 HTTPS-443 web api split move text")
+	}
+}
+
 // TestEditsOfIngressesKeepAnswers draws a group that serves, and edits of a member or of what it refers to. No
 // request that had an answer loses it, unless the edit is valid and asks for that.
 func TestEditsOfIngressesKeepAnswers(t *testing.T) {
@@ -254,28 +283,7 @@ func TestEditsOfIngressesKeepAnswers(t *testing.T) {
 		s := of.servedIngresses()
 		var edits []edit
 		for range rapid.IntRange(1, 2).Draw(rt, "edits") {
-			switch rapid.IntRange(0, 10).Draw(rt, "kind of edit") {
-			case 8:
-				edits = append(edits, of.fieldEdit(s, all)) // of class parameters
-			case 9, 10:
-				edits = append(edits, of.typo(s, "Ingress/"+of.pick("Ingress", memberNames...)))
-			case 0:
-				edits = append(edits, of.backendEdit())
-			case 1:
-				edits = append(edits, of.classEdit())
-			case 2:
-				edits = append(edits, of.ingressEdit())
-			case 3:
-				edits = append(edits, of.annotationEdit(of.pick("Service", "Service/web", "Service/api"), "backend",
-					"web.http 80"))
-			case 4:
-				edits = append(edits, of.secretEdit())
-			case 5:
-				edits = append(edits, of.accountEdit())
-			default:
-				edits = append(edits, of.annotationEdit("Ingress/"+of.pick("Ingress", memberNames...), "Ingress",
-					"HTTP-80 HTTPS-443 web api split move text"))
-			}
+			edits = append(edits, of.editOfGroup(s, all))
 		}
 		ask := requests(80, 443)
 		for _, r := range requests(80, 443) {
@@ -291,6 +299,23 @@ func TestEditsOfIngressesKeepAnswers(t *testing.T) {
 	}
 }
 
+// editOfService draws an edit of a Service or of what it refers to.
+func (t tenants) editOfService(s served) edit {
+	switch rapid.IntRange(0, 5).Draw(t.T, "kind of edit") {
+	case 0:
+		return t.backendEdit()
+	case 1:
+		return t.serviceEdit()
+	case 5:
+		return t.typo(s, "Service/"+t.pick("Service", memberNames...))
+	case 2:
+		return t.accountEdit()
+	default:
+		return t.annotationEdit("Service/"+t.pick("Service", memberNames...), "Service",
+			"TCP-80 TLS-80 UDP-81 80 81 TCP-90")
+	}
+}
+
 // TestEditsOfServicesKeepAnswers does the same for Services of network load balancers: no port that is served is
 // closed.
 func TestEditsOfServicesKeepAnswers(t *testing.T) {
@@ -301,22 +326,10 @@ func TestEditsOfServicesKeepAnswers(t *testing.T) {
 		s := of.servedService()
 		var edits []edit
 		for range rapid.IntRange(1, 2).Draw(rt, "edits") {
-			switch rapid.IntRange(0, 5).Draw(rt, "kind of edit") {
-			case 0:
-				edits = append(edits, of.backendEdit())
-			case 1:
-				edits = append(edits, of.serviceEdit())
-			case 5:
-				edits = append(edits, of.typo(s, "Service/"+of.pick("Service", memberNames...)))
-			case 2:
-				edits = append(edits, of.accountEdit())
-			default:
-				edits = append(edits, of.annotationEdit("Service/"+of.pick("Service", memberNames...), "Service",
-					"TCP-80 TLS-80 UDP-81 80 81 TCP-90"))
-			}
+			edits = append(edits, of.editOfService(s))
 		}
 		var ask []traffic.Request
-		for _, port := range []int32{80, 81, 90, 91, 100, 101, 110, 111} {
+		for _, port := range servicePorts {
 			ask = append(ask, traffic.Request{Port: port})
 		}
 		if keepsAnswers(rt, s, edits, ask) {

@@ -102,6 +102,9 @@ func (r *restoring) routes() {
 func (r *restoring) instead(u *intent.Unserved) []intent.Route {
 	if out := r.lastOf(u); len(out) > 0 {
 		r.kept = true
+		for i := range out {
+			r.standUnfit(&out[i], u)
+		}
 		r.report(u, "; the last good version of the rule keeps serving")
 		return out
 	}
@@ -127,6 +130,28 @@ func (r *restoring) instead(u *intent.Unserved) []intent.Route {
 	return []intent.Route{one}
 }
 
+// standUnfit has the rule of a route of the last good version stay as AWS has it, if AWS refuses the target groups of
+// the current version there: of one identity, a stack has one target group, and the other one stays beside it.
+func (r *restoring) standUnfit(g *intent.Route, u *intent.Unserved) {
+	if fits(r.member, g, g.Ports) {
+		return
+	}
+	g.Actions, g.Authentication, g.Transforms = u.Route.Actions, nil, nil
+	g.Stays = true
+}
+
+// fits reports whether the listeners of some ports can forward to the targets of a route. Without ports it is not known
+// which of them have rules.
+func fits(m *intent.Member, g *intent.Route, ports []int32) bool {
+	if len(ports) == 0 {
+		return true
+	}
+	one := *g
+	one.Ports = ports
+	unfit, _ := Unfit(m, &one)
+	return len(unfit) == 0
+}
+
 // lastOf are the routes of the last good version that had the requests of an unserved one.
 func (r *restoring) lastOf(u *intent.Unserved) (out []intent.Route) {
 	if r.last == nil {
@@ -135,10 +160,11 @@ func (r *restoring) lastOf(u *intent.Unserved) (out []intent.Route) {
 	if len(u.Route.Conditions) == 0 {
 		return r.left(u)
 	}
-	take := func(fits func(g *intent.Route) bool) bool {
+	served := func(g *intent.Route) bool { return !g.Failing && fits(r.last, g, u.Route.Ports) }
+	take := func(same func(g *intent.Route) bool) bool {
 		for i := range r.last.Routes {
 			g := &r.last.Routes[i]
-			if !r.used[i] && hasPorts(g, &u.Route) && fits(g) && !g.Failing {
+			if !r.used[i] && hasPorts(g, &u.Route) && same(g) && served(g) {
 				r.used[i] = true
 				one := r.current(g)
 				one.Ports = u.Route.Ports
@@ -160,7 +186,7 @@ func (r *restoring) lastOf(u *intent.Unserved) (out []intent.Route) {
 	}
 	for i := range r.last.Routes {
 		g := &r.last.Routes[i]
-		if samePorts(g, &u.Route) && sameRule(g) && !g.Failing && overlap.Covers(g.Conditions, u.Route.Conditions) {
+		if samePorts(g, &u.Route) && sameRule(g) && served(g) && overlap.Covers(g.Conditions, u.Route.Conditions) {
 			one := r.current(g)
 			one.Source, one.Conditions, one.Precedence, one.Alternative = u.Route.Source, u.Route.Conditions, u.Route.Precedence,
 				u.Route.Alternative

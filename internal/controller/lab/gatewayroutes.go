@@ -138,13 +138,59 @@ func (l *Lab) Answers(path string) string {
 // AnswersHost is what the only load balancer does with a request on port 80: the target group or the status.
 func (l *Lab) AnswersHost(host, path string) string {
 	l.Helper()
+	return l.AnswersAt(80, host, path)
+}
+
+// AnswersAt is what the only load balancer does with a request on a port.
+func (l *Lab) AnswersAt(port int32, host, path string) string {
+	l.Helper()
+	action, problem := l.routed(port, host, path)
+	switch {
+	case problem != "":
+		return problem
+	case action.FixedResponse != nil:
+		return fmt.Sprint(action.FixedResponse.StatusCode)
+	case action.Redirect != nil:
+		return "redirect"
+	}
+	var out []string
+	for _, tg := range forwarded(action) {
+		for _, have := range l.Sim.Resources().TargetGroups {
+			if have.ARN == tg {
+				out = append(out, cmp.Or(have.Tags["gateway.k8s.aws.alb/resource"], have.Tags["gateway.k8s.aws.nlb/resource"],
+					have.Tags["ingress.k8s.aws/resource"]))
+			}
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+// ForwardsAt is the ARN of the target groups to which the only load balancer forwards a request on a port.
+func (l *Lab) ForwardsAt(port int32, host, path string) string {
+	l.Helper()
+	action, _ := l.routed(port, host, path)
+	return strings.Join(forwarded(action), ", ")
+}
+
+func forwarded(a stack.Action) (out []string) {
+	if a.Forward != nil {
+		for _, to := range a.Forward.TargetGroups {
+			out = append(out, to.TargetGroup.Literal)
+		}
+	}
+	return out
+}
+
+// routed is the action with which the only load balancer answers a request; problem is why it has none.
+func (l *Lab) routed(port int32, host, path string) (action stack.Action, problem string) {
+	l.Helper()
 	r := l.Sim.Resources()
 	if len(r.LoadBalancers) != 1 {
-		return fmt.Sprintf("%d load balancers", len(r.LoadBalancers))
+		return action, fmt.Sprintf("%d load balancers", len(r.LoadBalancers))
 	}
-	at := slices.IndexFunc(r.LoadBalancers[0].Listeners, func(li simclient.Listener) bool { return li.Port == 80 })
+	at := slices.IndexFunc(r.LoadBalancers[0].Listeners, func(li simclient.Listener) bool { return li.Port == port })
 	if at < 0 {
-		return "no listener"
+		return action, "no listener"
 	}
 	var rules []stack.Rule
 	var defaults []stack.Action
@@ -156,24 +202,10 @@ func (l *Lab) AnswersHost(host, path string) string {
 		rules = append(rules, stack.Rule{Order: int32(n), Conditions: rule.Conditions, Actions: rule.Actions,
 			Transforms: rule.Transforms})
 	}
-	d := traffic.Match(rules, defaults, traffic.Request{Scheme: "http", Host: host, Port: 80, Method: "GET",
-		Path: path, SourceIP: netip.MustParseAddr("198.51.100.7")})
-	action, _ := d.Routing()
-	if action.FixedResponse != nil {
-		return fmt.Sprint(action.FixedResponse.StatusCode)
-	}
-	var out []string
-	if action.Forward != nil {
-		for _, to := range action.Forward.TargetGroups {
-			for _, tg := range r.TargetGroups {
-				if tg.ARN == to.TargetGroup.Literal {
-					out = append(out, cmp.Or(tg.Tags["gateway.k8s.aws.alb/resource"], tg.Tags["gateway.k8s.aws.nlb/resource"],
-						tg.Tags["ingress.k8s.aws/resource"]))
-				}
-			}
-		}
-	}
-	return strings.Join(out, ", ")
+	d := traffic.Match(rules, defaults, traffic.Request{Scheme: strings.ToLower(r.LoadBalancers[0].Listeners[at].Protocol),
+		Host: host, Port: port, Method: "GET", Path: path, SourceIP: netip.MustParseAddr("198.51.100.7")})
+	action, _ = d.Routing()
+	return action, ""
 }
 
 // Shown lists conditions as "type status reason", the ones that are true and in order shortly.

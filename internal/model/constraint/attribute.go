@@ -294,6 +294,10 @@ func Known(key string) bool { return len(byKey[key]) > 0 }
 // OfAttribute says why AWS refuses an attribute of a resource. A key without a row may be newer than the table: no
 // refusal is known.
 func OfAttribute(s Subject, key, value string) Refusal {
+	if key == "" {
+		return Refusal{Problem: fmt.Sprintf("an attribute of the %s has no key", s.Kind),
+			Remedy: "name the attribute, or remove it"}
+	}
 	known := byKey[key]
 	if len(known) == 0 {
 		return Refusal{}

@@ -26,6 +26,8 @@ type reportedEdit struct {
 type patch struct {
 	object, text string
 	told         told
+	// check waits for what the edit changes in AWS; nil = it changes nothing.
+	check func(*testing.T, *harness.Cluster)
 }
 
 const keepsServing = "keeps serving"
@@ -34,25 +36,26 @@ var reportedEdits = []reportedEdit{
 	{file: "47-target-group-changes", namespace: "tgu", gateway: "edge",
 		requests: []harness.Request{{Target: "http://ADDRESS/"}}, edits: []patch{
 			{"targetgroupconfiguration/web", `{"spec":{"defaultConfiguration":{"healthCheckConfig":{"healthCheckPath":` +
-				`"/health"}}}}`, told{}},
+				`"/health"}}}}`, told{}, healthIsChecked},
 			{"targetgroupconfiguration/web", `{"spec":{"defaultConfiguration":{"protocolVersion":"HTTP2"}}}`,
-				told{"HTTPRoute", "web", []string{keepsServing}}},
+				told{"HTTPRoute", "web", []string{keepsServing}}, nil},
 		}},
 	{file: "51-http2-backend-of-a-served-route", namespace: "h2", gateway: "edge", requests: []harness.Request{
 		{Target: "http://ADDRESS/", Host: "www.example.com"}, {Target: "https://ADDRESS/", Host: "www.example.com"}},
 		edits: []patch{{"service/web", `{"spec":{"ports":[{"port":80,"appProtocol":"kubernetes.io/h2c"}]}}`,
-			told{"HTTPRoute", "web", []string{keepsServing}}}}},
+			told{"HTTPRoute", "web", []string{keepsServing}}, nil}}},
 	{file: "53-subnet-of-the-same-zone", namespace: "sub", requests: []harness.Request{{Target: "http://ADDRESS/"}},
 		edits: []patch{{"service/edge", `{"metadata":{"annotations":{` +
 			`"service.beta.kubernetes.io/aws-load-balancer-subnets":"subnet-0a1de0000000000a1,subnet-0a1de0000000000b2"}}}`,
-			told{"Service", "edge", []string{"subnet-0a1de0000000000a1 instead of subnet-0a1de0000000000a2 in zone"}}}}},
+			told{"Service", "edge", []string{"subnet-0a1de0000000000a1 instead of subnet-0a1de0000000000a2 in zone"}},
+			noSubnetsPlanned}}},
 	{file: "64-edit-of-a-served-route", namespace: "edit", gateway: "edge", requests: []harness.Request{
 		{Target: "http://ADDRESS/app/abc"}}, edits: []patch{
 		{"httproute/web", edited(`{"type":"RequestMirror","requestMirror":{"backendRef":{"name":"web","port":80}}}`),
-			told{"HTTPRoute", "web", []string{"RequestMirror", keepsServing}}},
-		{"httproute/web", edited(""), told{}},
+			told{"HTTPRoute", "web", []string{"RequestMirror", keepsServing}}, nil},
+		{"httproute/web", edited(""), told{}, routeIsRead},
 		{"httproute/web", edited(`{"type":"URLRewrite","urlRewrite":{"path":{"type":"ReplaceFullPath","replaceFullPath":` +
-			`"/$1"}}}`), told{"HTTPRoute", "web", []string{"$1", keepsServing}}},
+			`"/$1"}}}`), told{"HTTPRoute", "web", []string{"$1", keepsServing}}, nil},
 	}},
 }
 
@@ -92,12 +95,68 @@ func TestReportedEditsLoseNoRequest(t *testing.T) {
 				if p.told.kind != "" {
 					waitTold(t, c, e.namespace, p.told)
 				}
+				if p.check != nil {
+					p.check(t, c)
+				}
+				waitCalm(t, c)
 			}
 			for _, stop := range stops {
 				stop()
 			}
 		})
 	}
+	t.Cleanup(func() { wantNoneRefused(t, c) }) // after the parallel ones
+}
+
+// waitCalm waits until nothing has been changed for two seconds: an event comes before the writes of its pass.
+func waitCalm(t *testing.T, c *harness.Cluster) {
+	t.Helper()
+	mark, since := c.Mark(), time.Now()
+	c.WaitFor(t, "two seconds without a change", func(context.Context) error {
+		if changes := c.Changes(mark); len(changes) > 0 {
+			mark, since = c.Mark(), time.Now()
+			return fmt.Errorf("%w: %v", errChanges, changes)
+		}
+		if time.Since(since) < 2*time.Second {
+			return errChanges
+		}
+		return nil
+	})
+}
+
+func healthIsChecked(t *testing.T, c *harness.Cluster) {
+	t.Helper()
+	c.WaitFor(t, "the health check path", func(context.Context) error {
+		for _, tg := range c.Simulator.Resources().TargetGroups {
+			if strings.HasPrefix(tg.Name, "k8s-tgu-web") && strings.Contains(tg.HealthCheck, " /health ") {
+				return nil
+			}
+		}
+		return errChanges
+	})
+}
+
+// routeIsRead waits until the controller has seen the last edit of route edit/web.
+func routeIsRead(t *testing.T, c *harness.Cluster) {
+	t.Helper()
+	c.WaitFor(t, "the status of the edit", func(context.Context) error {
+		out := c.Kubectl(t, "get", "-n", "edit", "httproute/web", "-o",
+			"jsonpath={.metadata.generation} {.status.parents[0].conditions[?(@.type=='Accepted')].observedGeneration}")
+		if is := strings.Fields(out); len(is) != 2 || is[0] != is[1] {
+			return fmt.Errorf("%w: %s", errChanges, out)
+		}
+		return nil
+	})
+}
+
+// noSubnetsPlanned expects that lbc plans no change of subnets, which AWS would refuse.
+func noSubnetsPlanned(t *testing.T, c *harness.Cluster) {
+	t.Helper()
+	out := lbc(t, c, []int{0, invalidStatus}, append([]string{"plan", "-n", "sub"}, scope(c)...)...)
+	if strings.Contains(out, "SetSubnets") || strings.Contains(out, "set subnets") {
+		t.Errorf("plan says\n%s", out)
+	}
+	want(t, "plan", out, []string{"subnet-0a1de0000000000a1 instead of subnet-0a1de0000000000a2"})
 }
 
 // steady makes requests, until the function that it returns has seen thirty more, which fails the test for each that is

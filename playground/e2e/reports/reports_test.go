@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
@@ -35,6 +36,8 @@ type report struct {
 	events []told
 	// lint and plan are what the command line says of the file. Each text is in one line.
 	lint, plan []string
+	// invalid reports that lint finds errors.
+	invalid bool
 	// never is in no event of the namespace.
 	never []string
 	// answers are requests that get 200.
@@ -77,26 +80,26 @@ var reports = []report{
 		lint: []string{"[NoTargets]"}, plan: []string{"[NoTargets]"},
 		answers: []answer{{"Ingress", "scaled", "http", "/", ""}}, check: examined("targets-absent",
 			"Service shopk/interceptor-proxy is of type ExternalName", "name a Service that selects the pods")},
-	{file: "16-attribute-of-a-listener", events: []told{{"Service", "web", []string{"tcp.idle_timeout.seconds is no " +
-		"attribute of a target group", "listener-attributes", "target-group-attributes"}}},
+	{file: "16-attribute-of-a-listener", invalid: true, events: []told{{"Service", "web", []string{
+		"tcp.idle_timeout.seconds is no attribute of a target group", "listener-attributes", "target-group-attributes"}}},
 		lint: []string{"tcp.idle_timeout.seconds is no attribute of a target group",
 			"did you mean service.beta.kubernetes.io/aws-load-balancer-healthcheck-interval?",
 			"did you mean service.beta.kubernetes.io/aws-load-balancer-attributes: zonal_shift"}, plan: []string{
 			"tcp.idle_timeout.seconds is no attribute"}, check: delayIsSet},
-	{file: "19-cors-headers", events: []told{{"Ingress", "cors-quoted", []string{`GET\,POST\,OPTIONS`}},
+	{file: "19-cors-headers", invalid: true, events: []told{{"Ingress", "cors-quoted", []string{`GET\,POST\,OPTIONS`}},
 		{"Ingress", "cors-plain", []string{`header_value=GET\,POST`}},
 		{"Ingress", "wrong-key", []string{"listener-attributes.HTTP-80"}}}, lint: []string{`GET\,POST`},
 		answers: []answer{{"Ingress", "cors-escaped", "http", "/", "cors-escaped.example.com"}}, check: headersAreSent},
-	{file: "21-http-codes-for-grpc", events: []told{
+	{file: "21-http-codes-for-grpc", invalid: true, events: []told{
 		{"Ingress", "api", []string{"speaks gRPC", "backend-protocol-version of Ingress gr/api"}}}, lint: []string{
 		"speaks gRPC"}},
-	{file: "23-forward-without-target", events: []told{{"Ingress", "admin", []string{`"type":"forward"`}}}, lint: []string{
-		`"type":"forward"`}},
+	{file: "23-forward-without-target", invalid: true, events: []told{{"Ingress", "admin", []string{`"type":"forward"`,
+		"forwardConfig"}}}, lint: []string{`"type":"forward"`}, never: []string{"redirectConfig"}, check: notOpened},
 	{file: "25-acme-challenge-on-gateway", never: []string{"none is named"}, lint: []string{
 		"secret acme/app-tls does not exist"}, events: []told{
 		{"Gateway", "edge", []string{"secret acme/app-tls", "[SecretRefused]"}},
 		{"HTTPRoute", "app", []string{"secret acme/app-tls", "[SecretRefused]"}},
-	}},
+	}, answers: []answer{{"Gateway", "edge", "http", "/.well-known/acme-challenge/tok3n", "app.acme.test"}}},
 	{file: "26-acme-challenge-on-ingress", events: []told{
 		{"Ingress", "cm-acme-http-solver-9qz4v", []string{"port 80 redirects all requests", "listen-ports"}}}, lint: []string{
 		"[HiddenRule]"}},
@@ -107,8 +110,8 @@ var reports = []report{
 		{"HTTPRoute", "late", []string{"no certificate found for host: late.pending.test", "spec.hostnames"}},
 		{"Gateway", "edge", []string{"late.pending.test of HTTPRoute awc/late", "[HostWithoutCertificate]"}},
 	}, answers: []answer{{"Gateway", "edge", "https", "/", "web.example.com"}}},
-	{file: "36-one-name-for-two", events: []told{{"Service", "edge-two", []string{"shared-edge belongs to " +
-		"Service twn/edge-one", "[NameTaken]"}}}, never: []string{"delete what holds it"},
+	{file: "36-one-name-for-two", invalid: true, events: []told{{"Service", "edge-two", []string{
+		"shared-edge belongs to Service twn/edge-one", "[NameTaken]"}}}, never: []string{"delete what holds it"},
 		lint: []string{"load balancer name shared-edge is taken: Service twn/edge-one"}, plan: []string{"[NameTaken]"},
 		answers: []answer{{"Service", "edge-one", "http", "/", ""}}, check: noTargetGroupOfSecond},
 	{file: "40-rules-of-the-pods-by-hand", events: []told{
@@ -116,7 +119,7 @@ var reports = []report{
 		"manage-backend-security-group-rules"}},
 	{file: "44-two-certificates-for-a-host", events: []told{{"Ingress", "found", []string{"2 certificates cover " +
 		"twice.doubled.test", "[SeveralCertificates]"}}}, check: planIsEmpty},
-	{file: "50-refused-for-good", events: []told{
+	{file: "50-refused-for-good", invalid: true, events: []told{
 		{"Ingress", "files", []string{`path "/files|old" has a character`, "[InvalidRule]"}}}, lint: []string{
 		`path "/files|old" has a character`},
 		plan: []string{`path "/files|old" has a character`}, never: []string{"[HiddenRule]"}},
@@ -140,13 +143,40 @@ func TestReportedInputsAreToldAsTheyShould(t *testing.T) {
 			r.play(t, c)
 		})
 	}
+	t.Cleanup(func() { wantNoneRefused(t, c) }) // after the parallel ones
+}
+
+// wantNoneRefused expects that AWS refuses no call of the controller for what it says. Which names of load balancers
+// are taken, only AWS knows.
+func wantNoneRefused(t *testing.T, c *harness.Cluster) {
+	t.Helper()
+	for _, call := range c.Simulator.Gate.Calls(gate.Filter{Caller: harness.ControllerKey, Failed: true}) {
+		if call.Code == "ValidationError" || strings.HasPrefix(call.Code, "Invalid") ||
+			strings.HasSuffix(call.Code, "NotFound") && !harness.IsRead(call.Action) {
+			t.Errorf("AWS refuses %s: %s %s", call.Action, call.Code, call.Message)
+		}
+	}
+}
+
+// notOpened expects no load balancer of an Ingress whose guard is invalid.
+func notOpened(t *testing.T, c *harness.Cluster) {
+	t.Helper()
+	for _, lb := range c.Simulator.Resources().LoadBalancers {
+		if lb.Tags["ingress.k8s.aws/stack"] == "wl/admin" {
+			t.Errorf("load balancer %s serves without the guard", lb.Name)
+		}
+	}
 }
 
 func (r report) play(t *testing.T, c *harness.Cluster) {
 	t.Helper()
 	path := filepath.Join("testdata", r.file+".yaml")
-	want(t, "lint", lbc(t, c, "lint", path), r.lint)
-	want(t, "plan", lbc(t, c, "plan", "-f", path), r.plan)
+	status := 0
+	if r.invalid {
+		status = invalidStatus
+	}
+	want(t, "lint", lbc(t, c, []int{status}, "lint", path), r.lint)
+	want(t, "plan", lbc(t, c, []int{0, invalidStatus}, "plan", "-f", path), r.plan) // which reads the account, too
 	c.ApplyFile(t, path)
 	for _, e := range r.events {
 		waitTold(t, c, r.namespace(), e)
@@ -208,12 +238,25 @@ func waitTold(t *testing.T, c *harness.Cluster, namespace string, e told) {
 	})
 }
 
-// lbc runs the command line. Its exit status is not looked at.
-func lbc(t *testing.T, c *harness.Cluster, args ...string) string {
+// invalidStatus is that of lbc if an object is invalid, and of lbc doctor if it finds errors. Status 1 is lbc's own
+// failure.
+const invalidStatus = 2
+
+// lbc runs the command line, which exits with one of some statuses.
+func lbc(t *testing.T, c *harness.Cluster, statuses []int, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), filepath.Join(string(c.Repo), "bin", "lbc"), args...) //nolint:gosec // ours
 	cmd.Env = c.Environ()
-	out, _ := cmd.CombinedOutput()
+	out, err := cmd.CombinedOutput()
+	status := 0
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		status = exit.ExitCode()
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Contains(statuses, status) {
+		t.Errorf("lbc %q exits with status %d, want %d:\n%s", args, status, statuses, out)
+	}
 	return string(out)
 }
 
@@ -252,7 +295,8 @@ var errChanges = errors.New("what is wanted is not so")
 func explained(object string, texts ...string) func(*testing.T, *harness.Cluster) {
 	return func(t *testing.T, c *harness.Cluster) {
 		t.Helper()
-		want(t, "explain", lbc(t, c, append(strings.Fields("explain "+object), scope(c)...)...), texts)
+		want(t, "explain", lbc(t, c, []int{0, invalidStatus},
+			append(strings.Fields("explain "+object), scope(c)...)...), texts)
 	}
 }
 
@@ -261,7 +305,7 @@ func examined(check string, texts ...string) func(*testing.T, *harness.Cluster) 
 	return func(t *testing.T, c *harness.Cluster) {
 		t.Helper()
 		c.WaitFor(t, "a finding of doctor", func(context.Context) error {
-			out := lbc(t, c, append([]string{"doctor", "--check", check}, scope(c)...)...)
+			out := lbc(t, c, []int{0, invalidStatus, 4}, append([]string{"doctor", "--check", check}, scope(c)...)...)
 			for _, text := range texts {
 				if !strings.Contains(out, text) {
 					return fmt.Errorf("%w: it lacks %q: %s", errChanges, text, out)
@@ -278,17 +322,19 @@ func scope(c *harness.Cluster) []string {
 		c.Simulator.Seed().VPC.ID, "--cluster-name", c.Simulator.Seed().Cluster.Name}
 }
 
-// planIsEmpty waits until lbc, which knows only what AWS holds, plans nothing: plan and controller agree.
+// planIsEmpty waits until lbc, which knows only what AWS holds, plans nothing: plan and controller agree. A touch
+// changes nothing.
 func planIsEmpty(t *testing.T, c *harness.Cluster) {
 	t.Helper()
+	c.Kubectl(t, "label", "-n", "crt", "ingress/named", "ingress/found", "example.com/touched=true")
 	c.WaitFor(t, "an empty plan", func(context.Context) error {
-		if out := lbc(t, c, append([]string{"plan", "-n", "crt"}, scope(c)...)...); !strings.Contains(out,
+		if out := lbc(t, c, []int{0}, append([]string{"plan", "-n", "crt"}, scope(c)...)...); !strings.Contains(out,
 			"0 to create, 0 to change, 0 to replace, 0 to delete") && !strings.Contains(out, "nothing to do") {
 			return fmt.Errorf("%w: %s", errChanges, out)
 		}
 		return nil
 	})
-	out := lbc(t, c, append([]string{"explain", "ingress", "crt/found"}, scope(c)...)...)
+	out := lbc(t, c, []int{0}, append([]string{"explain", "ingress", "crt/found"}, scope(c)...)...)
 	want(t, "explain", out, []string{"certificate-arn] of Ingress crt/named", "found in ACM for the hosts of " +
 		"Ingress crt/found"})
 }
