@@ -52,9 +52,8 @@ func (c *compiler) setRefusedAside() {
 	// HTTP ports have no rules
 	redirected := slices.ContainsFunc(lb.Members, func(m intent.Member) bool { return m.Settings.SSLRedirectPort.Set })
 	for i := range lb.Members {
-		if !redirected {
-			lb.Members, cloned = unfitSetAside(lb, i, cloned)
-		}
+		lb.Members, cloned = unfitSetAside(lb, i, cloned, redirected)
+		lb.Members, cloned = defaultsSetAside(lb, i, cloned, redirected)
 		if !slices.ContainsFunc(lb.Members[i].Routes, func(r intent.Route) bool {
 			_, refused := c.refusedBackend(&lb.Members[i], &r)
 			return refused || quarantine.Refused(&r) != ""
@@ -70,10 +69,10 @@ func (c *compiler) setRefusedAside() {
 
 // unfitSetAside has the routes of a member not on ports whose protocol does not go with that of their targets: there,
 // they are unserved.
-func unfitSetAside(lb *intent.LoadBalancer, i int, cloned bool) ([]intent.Member, bool) {
+func unfitSetAside(lb *intent.LoadBalancer, i int, cloned, redirected bool) ([]intent.Member, bool) {
 	m := &lb.Members[i]
 	if !slices.ContainsFunc(m.Routes, func(r intent.Route) bool {
-		ports, _ := quarantine.Unfit(m, &r)
+		ports, _ := quarantine.Unfit(m, &r, redirected)
 		return len(ports) > 0
 	}) {
 		return lb.Members, cloned
@@ -92,10 +91,10 @@ func unfitSetAside(lb *intent.LoadBalancer, i int, cloned bool) ([]intent.Member
 			m.Unserved, unserved = append(m.Unserved, unserved[0]), unserved[1:]
 		}
 		r := m.Routes[at]
-		ports, problem := quarantine.Unfit(m, &r)
+		ports, problem := quarantine.Unfit(m, &r, redirected)
 		if len(ports) > 0 {
 			u := intent.Unserved{Route: r, Before: len(routes), Path: r.Source.Place(), Text: problem,
-				Remedy: "serve it at HTTPS ports only, or with protocol version HTTP1"}
+				Remedy: unfitRemedy(&r)}
 			u.Route.Actions, u.Route.Authentication, u.Route.Transforms = []intent.Action{
 				{Type: stack.ActionFixedResponse, FixedResponse: stack.UnavailableOf(lb.Key.Owner)[0].FixedResponse}}, nil, nil
 			u.Route.Ports = ports
@@ -111,6 +110,48 @@ func unfitSetAside(lb *intent.LoadBalancer, i int, cloned bool) ([]intent.Member
 		m.Unserved = append(m.Unserved, u)
 	}
 	m.Routes = routes
+	return members, true
+}
+
+// unfitRemedy is what to do about a route that does not go with some listeners.
+func unfitRemedy(r *intent.Route) string {
+	for i := range r.Actions {
+		switch a := &r.Actions[i]; {
+		case a.Redirect != nil:
+			return "redirect to HTTPS, or redirect at HTTP ports only"
+		case len(a.Backends) > 1 && !slices.ContainsFunc(a.Backends, func(b intent.Backend) bool {
+			return b.TargetGroup != nil && b.TargetGroup.ProtocolVersion != "" && b.TargetGroup.ProtocolVersion != "HTTP1"
+		}):
+			return "enable targetGroupStickinessConfig of the forward, or remove stickiness.enabled of its target groups"
+		case len(r.Authentication) > 0:
+			return "use protocol version HTTP1 or HTTP2 at an HTTPS port, or remove the authentication"
+		}
+	}
+	return "serve it at HTTPS ports only, or with protocol version HTTP1"
+}
+
+// defaultsSetAside leaves out the default actions of a member that AWS is certain to refuse: those of its last good
+// version serve, or requests that no rule matches get an error.
+func defaultsSetAside(lb *intent.LoadBalancer, i int, cloned, redirected bool) ([]intent.Member, bool) {
+	refused := func(m *intent.Member, l *intent.Listener) string {
+		return quarantine.RefusedDefault(m, l, redirected)
+	}
+	m := &lb.Members[i]
+	if !slices.ContainsFunc(m.Listeners, func(l intent.Listener) bool { return refused(m, &l) != "" }) {
+		return lb.Members, cloned
+	}
+	members := lb.Members
+	if !cloned {
+		members = slices.Clone(members) // which are the caller's
+	}
+	m = &members[i]
+	listeners := slices.Clone(m.Listeners)
+	for at := range listeners {
+		if l := &listeners[at]; refused(m, l) != "" {
+			l.Unserved, l.Default = refused(m, l), nil
+		}
+	}
+	m.Listeners = listeners
 	return members, true
 }
 

@@ -307,6 +307,10 @@ func (r *restoring) listeners() {
 			continue
 		}
 		u := intent.Unserved{Path: "spec.rules", Text: l.Unserved}
+		web := l.Protocol == "HTTP" || l.Protocol == "HTTPS"
+		if web {
+			u.Path, u.Remedy = l.DefaultSource.Place(), "correct the value, or remove it"
+		}
 		var last intent.Listener
 		if r.last != nil {
 			if at := slices.IndexFunc(r.last.Listeners, func(o intent.Listener) bool {
@@ -324,6 +328,9 @@ func (r *restoring) listeners() {
 		case r.stays:
 			r.kept = true
 			r.report(&u, "; an existing listener of the port does not change")
+		case web:
+			l.Unserved = ""
+			r.report(&u, "; requests that no rule matches get an error")
 		default:
 			l.Unserved = ""
 			r.report(&u, "; the port refuses connections")
