@@ -145,7 +145,7 @@ var refusedSettings = map[string]struct{ object, path, text string }{
 	"default redirect to itself": {oneIngress(actionX+restOfSpec,
 		redirectX+`{"query":"a=b","statusCode":"HTTP_301"}}`), byDefault, "lead to itself"},
 	"default gRPC at HTTP": {oneIngress(defaultAPI + restOfSpec), byDefault, "protocol version GRPC"},
-	"default login at HTTP": {oneIngress(defaultWeb+restOfSpec, "auth-type=cognito", cognitoTest), "listen-ports",
+	"default login at HTTP": {oneIngress(defaultWeb, "auth-type=cognito", cognitoTest), "listen-ports",
 		"port 80 serves without"},
 	"login before gRPC": {oneIngress(strings.Replace(restOfSpec, "name: web", "name: api", 1), "auth-type=cognito",
 		cognitoTest, `listen-ports=[{"HTTPS":443}]`), firstOfRule, "cannot be authenticated"},

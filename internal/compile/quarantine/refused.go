@@ -101,6 +101,9 @@ func Unfit(m *intent.Member, r *intent.Route, redirected bool) (ports []int32, p
 			ports, problem = append(ports, l.Port), text
 		}
 	}
+	if len(ports) > 0 && Refused(r) != "" { // at all ports
+		return nil, ""
+	}
 	return ports, problem
 }
 
