@@ -14,6 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim"
 	"github.com/k8s-lbc/lbc/awssim/clock"
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/model/constraint"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
@@ -38,6 +39,9 @@ func refusedCalls(t interface{ Fatal(...any) }, s *stack.Stack) []string {
 	for _, lb := range s.LoadBalancers {
 		ref := stack.Ref{Kind: stack.KindLoadBalancer, ID: lb.ID}
 		lb.SecurityGroups = nil
+		if constraint.OfAddressPools(lb) == "" { // the account decides whether they exist
+			lb.CustomerOwnedPool, lb.IPAMPool = "", ""
+		}
 		lb.Subnets = []stack.SubnetMapping{{Subnet: "subnet-0a1de0000000000a1"}, {Subnet: "subnet-0a1de0000000000b1"}}
 		w.send(ref, awsop.CreateLoadBalancer{LoadBalancer: lb})
 		if len(lb.Attributes) > 0 {
