@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -76,13 +77,21 @@ func (b *bench) balancer(kind string) string {
 
 func (b *bench) group(protocol string) string {
 	b.Helper()
-	out, err := b.sim.Balancing.CreateTargetGroup(b.Context(), &elbv2.CreateTargetGroupInput{Name: aws.String(protocol),
+	out, err := b.sim.Balancing.CreateTargetGroup(b.Context(), &elbv2.CreateTargetGroupInput{
+		Name:     aws.String(strings.ReplaceAll(protocol, "_", "-")),
 		Protocol: types.ProtocolEnum(protocol), Port: aws.Int32(80), TargetType: "ip",
 		VpcId: aws.String("vpc-0a1de000000000001")})
 	b.must(err)
 	arn := aws.ToString(out.TargetGroups[0].TargetGroupArn)
 	b.resources[constraint.Subject{Kind: constraint.TargetGroup, Protocol: protocol, TargetType: "ip"}] = arn
 	return arn
+}
+
+// everyGroup creates target groups of the protocols that the bench lacks.
+func (b *bench) everyGroup() {
+	for _, protocol := range []string{"HTTPS", "TLS", "TCP_UDP", "QUIC", "TCP_QUIC"} {
+		b.group(protocol)
+	}
 }
 
 func (b *bench) listener(of, protocol string, port int32, target string) string {
@@ -101,9 +110,13 @@ func (b *bench) listener(of, protocol string, port int32, target string) string 
 
 // write sends an operation as the controller does.
 func (b *bench) write(op plan.Operation) error {
-	_, err := awsclient.Write(b.Context(), awsclient.Clients{ELBV2: b.sim.Balancing}, op,
-		func(r stack.Ref) string { return r.Literal })
+	_, err := b.output(op)
 	return err
+}
+
+func (b *bench) output(op plan.Operation) (awsop.Output, error) {
+	return awsclient.Write(b.Context(), awsclient.Clients{ELBV2: b.sim.Balancing}, op,
+		func(r stack.Ref) string { return r.Literal })
 }
 
 // rule creates a rule at the HTTPS listener.
@@ -147,7 +160,9 @@ func TestSimulatorRefusesEachExampleOfRules(t *testing.T) {
 			case a.Forward != nil:
 				f := *a.Forward
 				f.TargetGroups = append([]stack.WeightedTargetGroup(nil), f.TargetGroups...)
-				f.TargetGroups[0].TargetGroup = stack.Literal(stack.KindTargetGroup, b.target)
+				for i := range f.TargetGroups {
+					f.TargetGroups[i].TargetGroup = stack.Literal(stack.KindTargetGroup, b.target)
+				}
 				actions[0].Forward = &f
 			case a.OIDC != nil || a.Cognito != nil || a.JWT != nil:
 				actions = append(actions, b.forward())
@@ -155,11 +170,39 @@ func TestSimulatorRefusesEachExampleOfRules(t *testing.T) {
 			b.refused(row.Name, a, b.rule(path, actions, nil))
 		}
 	}
+	for _, row := range constraint.Answerings {
+		for _, x := range example.Answerings[row.Name] {
+			b.refused(row.Name, x, b.answering(x))
+		}
+	}
 	for _, row := range constraint.Transforms {
 		for _, x := range example.Transforms[row.Name] {
 			b.refused(row.Name, x, b.rule(path, []stack.Action{b.forward()}, []stack.Transform{x}))
 		}
 	}
+}
+
+// answering creates a rule that does what an example does, at a listener of its protocol.
+func (b *bench) answering(x constraint.Answering) error {
+	action := x.Action
+	if f := action.Forward; f != nil {
+		one, to := int32(1), *f
+		subject := constraint.Subject{Kind: constraint.TargetGroup, Protocol: "HTTPS", TargetType: "ip"}
+		if b.resources[subject] == "" {
+			b.group("HTTPS")
+			b.must(b.set(subject, "stickiness.enabled", "true"))
+		}
+		to.TargetGroups = nil
+		for _, arn := range []string{b.target, b.resources[subject]} {
+			to.TargetGroups = append(to.TargetGroups, stack.WeightedTargetGroup{Weight: &one,
+				TargetGroup: stack.Literal(stack.KindTargetGroup, arn)})
+		}
+		action.Forward = &to
+	}
+	b.priority++
+	return b.write(awsop.CreateRule{Priority: b.priority, Rule: stack.Rule{Conditions: path,
+		Actions: []stack.Action{action}, Listener: stack.Literal(stack.KindListener,
+			b.resources[constraint.Subject{Kind: constraint.Listener, Protocol: x.Protocol}])}})
 }
 
 // set sets an attribute of a resource.
@@ -269,7 +312,7 @@ const secondary = "secondary_ips.auto_assigned.per_subnet"
 func TestSimulatorRefusesExactlyTheCombinationsOfTheTable(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	b.group("TLS")
+	b.everyGroup()
 	refused := 0
 	for s := range b.resources {
 		if s.Kind == constraint.Listener {
@@ -316,7 +359,7 @@ func (b *bench) existing(s constraint.Subject) func() (map[string]string, bool) 
 func TestSimulatorRefusesExactlyTheChangesOfTheTable(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	b.group("TLS")
+	b.everyGroup()
 	refused := 0
 	for s := range b.resources {
 		if s.Kind != constraint.TargetGroup {
@@ -354,7 +397,7 @@ func (b *bench) admitted(s constraint.Subject) (single []map[string]string) {
 	for at := range constraint.Attributes {
 		a := &constraint.Attributes[at]
 		for _, v := range []string{"", "true", "false", "on", "off", "0", "1", "30", "5", "lb_cookie", "app_cookie",
-			"source_ip", "a", "weighted_random", "least_outstanding_requests", "round_robin"} {
+			"source_ip", "a", "weighted_random", "least_outstanding_requests", "round_robin", "300"} {
 			if a.Has(s) && a.Key != secondary && constraint.OfAttribute(s, a.Key, v).Problem == "" {
 				single = append(single, map[string]string{a.Key: v})
 			}
@@ -367,7 +410,7 @@ func TestSimulatorRefusesEachExampleOfCombinations(t *testing.T) {
 	t.Parallel()
 	for at := range constraint.Combinations {
 		b := newBench(t)
-		b.group("TLS")
+		b.everyGroup()
 		c := &constraint.Combinations[at]
 		examples := slices.Concat(example.Combinations[c.Name], example.Changes[c.Name])
 		if len(examples) == 0 && c.Name != "algorithm beside control port" { // no group of the bench has one
@@ -464,8 +507,15 @@ func (b *bench) forwarding(name string, f constraint.Forwarding) error {
 	to := []stack.Action{{Type: stack.ActionForward, Forward: &stack.Forward{TargetGroups: []stack.WeightedTargetGroup{
 		{TargetGroup: stack.Literal(stack.KindTargetGroup, aws.ToString(out.TargetGroups[0].TargetGroupArn)),
 			Weight: &one}}}}}
+	if f.Identifies {
+		to = slices.Insert(to, 0, stack.Action{Type: stack.ActionValidateJWT, JWT: &stack.ValidateJWT{Issuer: "a",
+			JWKSEndpoint: "https://id.example.com/keys"}})
+	}
 	l := stack.Listener{LoadBalancer: stack.Literal(stack.KindLoadBalancer,
 		b.resources[constraint.Subject{Kind: constraint.LoadBalancer, Type: f.Type}]), Port: f.Port, Protocol: f.Protocol,
 		DefaultActions: to}
+	if f.Protocol == "HTTPS" || f.Protocol == "TLS" {
+		l.Certificates = []string{certificate}
+	}
 	return b.write(awsop.CreateListener{Listener: l})
 }

@@ -147,9 +147,10 @@ func routingBehaviours() []behaviour {
 			"a Prefix / go:use-annotation"), "", []string{"→ redirect"}, nil},
 		{26, "a redirect to another path is kept", one(notes{"actions.go": redirect(`"path":"/new","statusCode":"HTTP_301"`)},
 			"a Prefix / go:use-annotation"), "", []string{"→ redirect"}, nil},
-		{26, "a redirect to another query is kept",
+		{26, "a redirect to another query alone is refused, as AWS does",
 			one(notes{"actions.go": redirect(`"query":"a=b","statusCode":"HTTP_301"`)}, "a Prefix / go:use-annotation"), "",
-			[]string{"→ redirect"}, nil},
+			[]string{"finding Ingress shop/x invalid: a redirect changes neither protocol, port, host nor path"},
+			[]string{"→ redirect"}},
 		{27, "what a kept redirect covers is dropped",
 			one(notes{"actions.go": redirect(`"host":"b","statusCode":"HTTP_301"`)}, "a ImplementationSpecific /* "+
 				"go:use-annotation", "a ImplementationSpecific /x web:80"), "", []string{"→ redirect"},

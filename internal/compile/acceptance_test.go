@@ -61,8 +61,8 @@ func ing(object string, n notes, paths ...string) *networkingv1.Ingress {
 		kind := networkingv1.PathType(f[1])
 		path := networkingv1.HTTPIngressPath{Path: f[2], PathType: &kind, Backend: backend}
 		rules := out.Spec.Rules
-		if len(rules) == 0 || rules[len(rules)-1].Host != f[0] {
-			rules = append(rules, networkingv1.IngressRule{Host: f[0], IngressRuleValue: networkingv1.IngressRuleValue{
+		if len(rules) == 0 || rules[len(rules)-1].Host != ofLetter(f[0]) {
+			rules = append(rules, networkingv1.IngressRule{Host: ofLetter(f[0]), IngressRuleValue: networkingv1.IngressRuleValue{
 				HTTP: &networkingv1.HTTPIngressRuleValue{}}})
 		}
 		http := rules[len(rules)-1].HTTP
@@ -179,10 +179,20 @@ func tellStack(b *strings.Builder, s *stack.Stack) {
 	}
 }
 
+// ofLetter is the host that a letter stands for in rules and in what is told of them.
+func ofLetter(host string) string {
+	if len(host) == 1 {
+		return host + letterHost
+	}
+	return host
+}
+
+const letterHost = ".letter.test"
+
 func tellConditions(conditions []stack.Condition) string {
 	var b strings.Builder
 	for _, c := range conditions {
-		b.WriteString(" " + string(c.Field) + c.HeaderName + "=" + strings.Join(c.Values, ","))
+		b.WriteString(" " + string(c.Field) + c.HeaderName + "=" + strings.ReplaceAll(strings.Join(c.Values, ","), letterHost, ""))
 		for _, r := range c.Regex {
 			b.WriteString("~" + r)
 		}

@@ -87,12 +87,18 @@ func allowed[T any](b *build, f merge.Owned[T], on bool, why string) bool {
 // chooseAddressPools sets the address pools. While a member is frozen, a pool that no other member sets stays as it is
 // in AWS.
 func (b *build) chooseAddressPools(s *addOns) {
-	b.lb.CustomerOwnedPool = s.customerOwnedPool.Value
+	b.lb.CustomerOwnedPool, b.lb.IPAMPool = s.customerOwnedPool.Value, ""
+	if problem := constraint.OfAddressPools(b.lb); problem != "" {
+		b.lb.CustomerOwnedPool = ""
+		b.noteRefused(constraint.Refusal{Problem: problem, Remedy: "correct the pool, or remove it"},
+			s.customerOwnedPool.Source, []int{s.customerOwnedPool.Member}, false)
+		s.customerOwnedPool = merge.Owned[string]{}
+	}
 	b.lb.IPAMPool = s.ipamPool.Value
 	if problem := constraint.OfAddressPools(b.lb); s.ipamPool.Set && problem != "" {
 		b.lb.IPAMPool = ""
-		b.noteRefused(constraint.Refusal{Problem: problem, Remedy: "remove the IPAM pool, or set scheme internet-facing"},
-			s.ipamPool.Source, []int{s.ipamPool.Member}, false)
+		b.noteRefused(constraint.Refusal{Problem: problem,
+			Remedy: "correct the IPAM pool or remove it, or set scheme internet-facing"}, s.ipamPool.Source, []int{s.ipamPool.Member}, false)
 	}
 	if !s.customerOwnedPool.Set && (s.ipamPool.Set || !b.undecided()) {
 		return

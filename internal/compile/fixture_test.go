@@ -110,7 +110,8 @@ func account() facts.Facts {
 			Tags: map[string]string{role: "1", "Name": id[7:]}}
 	}
 	f := facts.Facts{
-		VPC: &facts.VPC{ID: "vpc-1", CIDRs: []string{"10.0.0.0/16"}}, Subnets: map[string]facts.Subnet{}, Routes: true,
+		SSLPolicies: map[string]bool{"x": true, "y": true, "a": true, "b": true, "p1": true, "p2": true},
+		VPC:         &facts.VPC{ID: "vpc-1", CIDRs: []string{"10.0.0.0/16"}}, Subnets: map[string]facts.Subnet{}, Routes: true,
 		SecurityGroups: map[string]facts.SecurityGroup{
 			"sg-0a": {ID: "sg-0a", VPC: "vpc-1", Tags: map[string]string{"Name": "front"}},
 			"sg-0b": {ID: "sg-0b", VPC: "vpc-1", Tags: map[string]string{"Name": "twin"}},

@@ -281,6 +281,8 @@ func (s scenario) compile(t *testing.T, e intent.LoadBalancer, all facts.Facts, 
 
 func reveal(f *facts.Facts, all facts.Facts, n facts.Need, existing, frontend *facts.LoadBalancer) {
 	switch n.Kind {
+	case facts.NeedSSLPolicy:
+		f.SSLPolicies = map[string]bool{n.Key: true}
 	case facts.NeedVPC:
 		f.VPC = all.VPC
 	case facts.NeedSubnets:

@@ -12,6 +12,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
+// defaultBackendPath is where an Ingress declares its default backend.
+const defaultBackendPath = "spec.defaultBackend"
+
 // declaredRule is a rule as a member declares it. Its routes may be on several ports.
 type declaredRule struct {
 	member int
@@ -67,7 +70,13 @@ func (b *build) leftOut(w *rules.Rule) {
 
 // redirected records the rules of a port whose requests all redirect to another one.
 func (b *build) redirected(p *port) {
-	for _, i := range p.members {
+	for at, i := range p.members {
+		source := p.listeners[at].DefaultSource
+		if source.Path() != "" && !slices.ContainsFunc(b.members[i].Listeners, func(l intent.Listener) bool {
+			return l.Port == b.settings.sslRedirect.Value
+		}) {
+			b.reachOf(declaredRule{i, source}).port = p.number
+		}
 		for r := range b.members[i].Routes {
 			if route := &b.members[i].Routes[r]; b.onPort(p, i, route) {
 				b.reachOf(declaredRule{i, route.Source}).port = p.number
@@ -89,8 +98,12 @@ func (b *build) noteHidden(redirect int32) {
 		switch {
 		case r.hidden == nil:
 			s := b.settings.sslRedirect
-			d.Text = fmt.Sprintf("no request reaches this rule: port %d redirects all requests to port %d (%s), where the "+
-				"object has no listener", r.port, redirect, s.Source)
+			what := "this rule"
+			if at.source.Path() == defaultBackendPath {
+				what = "the default backend"
+			}
+			d.Text = fmt.Sprintf("no request reaches %s: port %d redirects all requests to port %d (%s), where the "+
+				"object has no listener", what, r.port, redirect, s.Source)
 			d.Remedy = fmt.Sprintf(
 				`add {"HTTPS":%d} to alb.ingress.kubernetes.io/listen-ports of this Ingress; for ACME challenges, in the ingressTemplate of the issuer's solver`, redirect)
 		case r.hidden.By == nil:
@@ -128,6 +141,10 @@ func (b *build) told(at declaredRule, note diag.Code) bool {
 // hiddenText says which rule answers the requests of another one, and what to write instead.
 func hiddenText(h *rules.Hidden, by diag.Object) (text, remedy string) {
 	where := h.By.Route.Source.Path()
+	if h.Rule.Route.Source.Path() == defaultBackendPath {
+		return fmt.Sprintf("no request reaches the default backend: %s of %s matches all requests", where, by),
+			"remove the default backend, or narrow that rule"
+	}
 	text = fmt.Sprintf("no request reaches this rule (%s): %s of %s matches all of its requests and comes first",
 		stack.ConditionsText(h.Rule.Conditions), where, by)
 	remedy = "use another host or path, or narrow that rule"

@@ -9,8 +9,11 @@ import (
 	"github.com/k8s-lbc/lbc/internal/compile/merge"
 	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
 	"github.com/k8s-lbc/lbc/internal/compile/rules"
+	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/constraint"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
@@ -65,7 +68,7 @@ func (b *build) buildListener(p *port, redirect int32) (all []rules.Rule, made b
 		l.DefaultActions = stack.NotFound()
 	case l.Joined:
 		l.DefaultActions = stack.NotFound()
-		all = b.portRules(p, ref)
+		all = b.portRules(p, ref, intent.Source{})
 	case redirect != 0 && p.protocol == "HTTP":
 		l.DefaultActions = redirectTo(redirect)
 		b.redirected(p)
@@ -78,7 +81,7 @@ func (b *build) buildListener(p *port, redirect int32) (all []rules.Rule, made b
 			}
 			return nil, false
 		}
-		all = b.portRules(p, ref)
+		all = b.portRules(p, ref, fields["DefaultActions"])
 	}
 	complete := !p.secure() || l.Joined || b.secureListener(p, &l, fields)
 	if p.secure() && !l.Joined && len(b.needs) == 0 && !b.keep.Settings {
@@ -119,7 +122,8 @@ func (b *build) tagListener(p *port, l *stack.Listener) {
 // secureListener sets what a listener with TLS has. complete is false if AWS cannot have the listener now: it has no
 // certificate, or the trust store by which it verifies clients is not known.
 func (b *build) secureListener(p *port, l *stack.Listener, fields map[string]intent.Source) (complete bool) {
-	l.SSLPolicy = p.sslPolicy.Or(cmp.Or(b.cfg.DefaultSSLPolicy, defaultSSLPolicy))
+	var exists bool
+	l.SSLPolicy, exists = b.sslPolicyOf(p)
 	fields["SSLPolicy"] = p.sslPolicy.Source
 	var unread, safe bool
 	l.Certificates, fields["Certificates"], unread = b.certificates(p)
@@ -136,7 +140,45 @@ func (b *build) secureListener(p *port, l *stack.Listener, fields map[string]int
 		l.ALPN = b.alpn(p)
 		fields["ALPN"] = p.alpn.Source
 	}
-	return len(l.Certificates) > 0 && safe
+	return len(l.Certificates) > 0 && safe && exists
+}
+
+// sslPolicyOf is the TLS policy of a port. If AWS does not have the declared one, a listener that exists keeps its
+// policy, and exists is false for another one: it is not created with weaker settings than declared.
+func (b *build) sslPolicyOf(p *port) (policy string, exists bool) {
+	policy = p.sslPolicy.Or(cmp.Or(b.cfg.DefaultSSLPolicy, defaultSSLPolicy))
+	if !p.sslPolicy.Set || slices.Contains(constraint.SSLPolicies, policy) {
+		return policy, true
+	}
+	known, asked := b.f.SSLPolicies[policy]
+	if !asked {
+		b.ask(facts.Need{Kind: facts.NeedSSLPolicy, Key: policy})
+	}
+	if known || !asked { // AWS decides about what is not known
+		return policy, true
+	}
+	d := diag.New(b.members[p.sslPolicy.Member].Object, p.sslPolicy.Source.Place(), diag.InvalidAnnotation,
+		fmt.Sprintf("TLS policy %.100s does not exist", policy), "name a security policy of Elastic Load Balancing").
+		In(diag.Certificate)
+	if near := annotation.NearestOf(policy, constraint.SSLPolicies...); near != "" {
+		d.Remedy = fmt.Sprintf("did you mean %s?", near)
+	}
+	if p.sslPolicy.Source.OfConfiguration() {
+		d.Code = diag.InvalidConfiguration
+	}
+	if lb, _ := b.existing(); lb != nil {
+		if details := b.details(); details != nil && details.Listeners[p.number].SSLPolicy != "" {
+			policy, exists = details.Listeners[p.number].SSLPolicy, true
+		}
+	}
+	if exists {
+		d.Text += fmt.Sprintf("; the %s listener on port %d keeps policy %s", p.protocol, p.number, policy)
+	} else {
+		d.Text += untilThen(p)
+		d.Port = p.number
+	}
+	b.note(p.sslPolicy.Member, d)
+	return policy, exists
 }
 
 // keepRules keeps the rules of a listener that may be those of frozen members.
@@ -196,6 +238,7 @@ func redirectTo(port int32) []stack.Action {
 type defaultBackend struct {
 	of      diag.Object
 	actions []intent.Action
+	stays   bool // they cannot be served as declared, and nothing is remembered: what AWS has stays
 }
 
 // defaultActions returns the default actions, which at most one member may set. If none does, an ALB answers 404 and an
@@ -205,8 +248,8 @@ func (b *build) defaultActions(p *port) (actions []stack.Action, kept bool, sour
 	for at, i := range p.members {
 		l := p.listeners[at]
 		if len(l.Default) > 0 || l.DefaultSource.Path() != "" {
-			candidates = append(candidates, merge.Of(i, intent.Of(defaultBackend{b.members[i].Object, l.Default},
-				l.DefaultSource)))
+			candidates = append(candidates, merge.Of(i, intent.Of(defaultBackend{b.members[i].Object, l.Default,
+				l.Unserved != ""}, l.DefaultSource)))
 		}
 	}
 	if b.e.Type == stack.Network {
@@ -227,9 +270,11 @@ func (b *build) defaultActions(p *port) (actions []stack.Action, kept bool, sour
 	case !ok:
 		return stack.NotFound(), false, intent.Source{}
 	case b.members[c.Member].State.LeftOut() || len(c.Value.actions) == 0:
-		return stack.UnavailableOf(b.e.Key.Owner), b.members[c.Member].State == quarantine.Frozen, c.Source
+		return stack.UnavailableOf(b.e.Key.Owner), c.Value.stays || b.members[c.Member].State == quarantine.Frozen, c.Source
 	}
-	return b.actions(c.Member, c.Value.actions, c.Source), false, c.Source
+	route := intent.Route{Source: c.Source}
+	route.Authentication, route.Actions = quarantine.SplitDefault(c.Value.actions)
+	return b.actions(c.Member, b.routeActions(p, c.Member, &route), c.Source), false, c.Source
 }
 
 // networkActions are the default actions of an NLB's listener. Only one member declares some: a Service, or the route

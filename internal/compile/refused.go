@@ -50,9 +50,8 @@ func (c *compiler) setRefusedAside() {
 	}
 	cloned := false
 	for i := range lb.Members {
-		if c.servesHTTP {
-			lb.Members, cloned = unfitSetAside(lb, i, cloned)
-		}
+		lb.Members, cloned = unfitSetAside(lb, i, cloned, !c.servesHTTP)
+		lb.Members, cloned = defaultsSetAside(lb, i, cloned, !c.servesHTTP)
 		if !slices.ContainsFunc(lb.Members[i].Routes, func(r intent.Route) bool {
 			_, refused := c.refusedBackend(&lb.Members[i], &r)
 			return refused || quarantine.Refused(&r) != ""
@@ -66,19 +65,18 @@ func (c *compiler) setRefusedAside() {
 	}
 }
 
-const (
-	refusedRemedy = "correct the value, or remove it"
-	fitRemedy     = "serve it at HTTPS ports only, or with protocol version HTTP1"
-)
+const refusedRemedy = "correct the value, or remove it"
 
-// servesUnfit reports whether HTTP ports have a rule of a current member with targets that AWS refuses there. Which
+// servesUnfit reports whether HTTP ports have a rule or default action of a current member that AWS refuses there. Which
 // redirect of HTTP ports is in effect, only a build knows: the member that declares one may be invalid.
 func (b *build) servesUnfit() bool {
 	return b.servesHTTP && b.e.Type == stack.Application && slices.ContainsFunc(b.members, func(m quarantine.Member) bool {
-		return m.State == quarantine.Current && slices.ContainsFunc(m.Routes, func(r intent.Route) bool {
-			ports, _ := quarantine.Unfit(&m.Member, &r)
+		return m.State == quarantine.Current && (slices.ContainsFunc(m.Routes, func(r intent.Route) bool {
+			ports, _ := quarantine.Unfit(&m.Member, &r, false)
 			return len(ports) > 0
-		})
+		}) || slices.ContainsFunc(m.Listeners, func(l intent.Listener) bool {
+			return quarantine.RefusedDefault(&m.Member, &l, false) != ""
+		}))
 	})
 }
 
@@ -92,12 +90,18 @@ func (b *build) failRefused() {
 		for n := range m.Routes {
 			r := &m.Routes[n]
 			problem, remedy := quarantine.Refused(r), refusedRemedy
-			if problem == "" && b.servesHTTP {
-				_, problem = quarantine.Unfit(&m.Member, r)
-				remedy = fitRemedy
+			if problem == "" {
+				_, problem = quarantine.Unfit(&m.Member, r, !b.servesHTTP)
+				remedy = unfitRemedy(r)
 			}
 			if problem != "" && !r.Stays {
 				b.fail(i, diag.New(m.Object, r.Source.Place(), diag.InvalidRule, problem, remedy))
+			}
+		}
+		for n := range m.Listeners {
+			l := &m.Listeners[n]
+			if problem := quarantine.RefusedDefault(&m.Member, l, !b.servesHTTP); problem != "" {
+				b.fail(i, diag.New(m.Object, l.DefaultSource.Place(), diag.InvalidRule, problem, refusedRemedy))
 			}
 		}
 	}
@@ -105,10 +109,10 @@ func (b *build) failRefused() {
 
 // unfitSetAside has the routes of a member not on ports whose protocol does not go with that of their targets: there,
 // they are unserved.
-func unfitSetAside(lb *intent.LoadBalancer, i int, cloned bool) ([]intent.Member, bool) {
+func unfitSetAside(lb *intent.LoadBalancer, i int, cloned, redirected bool) ([]intent.Member, bool) {
 	m := &lb.Members[i]
 	if !slices.ContainsFunc(m.Routes, func(r intent.Route) bool {
-		ports, _ := quarantine.Unfit(m, &r)
+		ports, _ := quarantine.Unfit(m, &r, redirected)
 		return len(ports) > 0
 	}) {
 		return lb.Members, cloned
@@ -127,9 +131,10 @@ func unfitSetAside(lb *intent.LoadBalancer, i int, cloned bool) ([]intent.Member
 			m.Unserved, unserved = append(m.Unserved, unserved[0]), unserved[1:]
 		}
 		r := m.Routes[at]
-		ports, problem := quarantine.Unfit(m, &r)
+		ports, problem := quarantine.Unfit(m, &r, redirected)
 		if len(ports) > 0 {
-			u := intent.Unserved{Route: r, Before: len(routes), Path: r.Source.Place(), Text: problem, Remedy: fitRemedy}
+			u := intent.Unserved{Route: r, Before: len(routes), Path: r.Source.Place(), Text: problem,
+				Remedy: unfitRemedy(&r)}
 			u.Route.Actions, u.Route.Authentication, u.Route.Transforms = []intent.Action{
 				{Type: stack.ActionFixedResponse, FixedResponse: stack.UnavailableOf(lb.Key.Owner)[0].FixedResponse}}, nil, nil
 			u.Route.Ports = ports
@@ -145,6 +150,48 @@ func unfitSetAside(lb *intent.LoadBalancer, i int, cloned bool) ([]intent.Member
 		m.Unserved = append(m.Unserved, u)
 	}
 	m.Routes = routes
+	return members, true
+}
+
+// unfitRemedy is what to do about a route that does not go with some listeners.
+func unfitRemedy(r *intent.Route) string {
+	for i := range r.Actions {
+		switch a := &r.Actions[i]; {
+		case a.Redirect != nil:
+			return "redirect to HTTPS, or redirect at HTTP ports only"
+		case len(a.Backends) > 1 && !slices.ContainsFunc(a.Backends, func(b intent.Backend) bool {
+			return b.TargetGroup != nil && b.TargetGroup.ProtocolVersion != "" && b.TargetGroup.ProtocolVersion != "HTTP1"
+		}):
+			return "enable targetGroupStickinessConfig of the forward, or remove stickiness.enabled of its target groups"
+		case len(r.Authentication) > 0:
+			return "use protocol version HTTP1 or HTTP2 at an HTTPS port, or remove the authentication"
+		}
+	}
+	return "serve it at HTTPS ports only, or with protocol version HTTP1"
+}
+
+// defaultsSetAside leaves out the default actions of a member that AWS is certain to refuse: those of its last good
+// version serve, or requests that no rule matches get an error.
+func defaultsSetAside(lb *intent.LoadBalancer, i int, cloned, redirected bool) ([]intent.Member, bool) {
+	refused := func(m *intent.Member, l *intent.Listener) string {
+		return quarantine.RefusedDefault(m, l, redirected)
+	}
+	m := &lb.Members[i]
+	if !slices.ContainsFunc(m.Listeners, func(l intent.Listener) bool { return refused(m, &l) != "" }) {
+		return lb.Members, cloned
+	}
+	members := lb.Members
+	if !cloned {
+		members = slices.Clone(members) // which are the caller's
+	}
+	m = &members[i]
+	listeners := slices.Clone(m.Listeners)
+	for at := range listeners {
+		if l := &listeners[at]; refused(m, l) != "" {
+			l.Unserved, l.Default = refused(m, l), nil
+		}
+	}
+	m.Listeners = listeners
 	return members, true
 }
 

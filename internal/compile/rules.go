@@ -33,8 +33,9 @@ func (b *build) rulesOf(p *port) *rules.Listener {
 	return l
 }
 
-// portRules are the rules of a port in order, before it is known which of them have room.
-func (b *build) portRules(p *port, listener stack.Ref) []rules.Rule {
+// portRules are the rules of a port in order, before it is known which of them have room. byDefault declares the default
+// action; empty = none does.
+func (b *build) portRules(p *port, listener stack.Ref, byDefault intent.Source) []rules.Rule {
 	l := b.rulesOf(p)
 	order := l.Order()
 	all, of := make([]rules.Rule, 0, len(order)), map[int]int{}
@@ -50,8 +51,19 @@ func (b *build) portRules(p *port, listener stack.Ref) []rules.Rule {
 		}
 	}
 	all, dropped := l.Optimise(all)
-	b.reached(all, dropped)
+	b.reached(b.withDefault(p, all, byDefault), dropped)
 	return b.existingOnly(p, rules.Join(all))
+}
+
+// withDefault are rules with one for all requests at the end, which stands for the default action.
+func (b *build) withDefault(p *port, all []rules.Rule, byDefault intent.Source) []rules.Rule {
+	at := slices.IndexFunc(p.listeners, func(l intent.Listener) bool { return l.DefaultSource == byDefault })
+	if at < 0 || byDefault.Path() == "" || b.e.Type != stack.Application {
+		return all
+	}
+	conditions := []stack.Condition{{Field: stack.PathPattern, Values: []string{"/*"}}}
+	return append(slices.Clip(all), rules.Rule{Member: p.members[at], Rule: stack.Rule{Conditions: conditions},
+		Route: &intent.Route{Source: byDefault, Conditions: conditions}})
 }
 
 // existingOnly leaves out the rules that stay as AWS has them and that AWS does not have.

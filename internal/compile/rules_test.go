@@ -138,12 +138,12 @@ func TestARouteOfManyValuesBecomesRulesSideBySide(t *testing.T) {
 			}
 			m.Routes[0].Conditions = []stack.Condition{{Field: stack.HostHeader, Values: hosts},
 				{Field: stack.PathPattern, Values: []string{"/x", "/x/*"}}}
-			m.Routes = append(m.Routes, route(m.Object, "", "/*", "a"))
+			m.Routes = append(m.Routes, route(m.Object, "*.test", "/*", "a"))
 		}
 	}
 	s := mustBuild(t, Compile(loadBalancer(ingress("n", "a", values(5))), account(), config(), nil))
 	same(t, "rules", table(s), []string{
-		"80 h0.test,h1.test /x,/x/* → n/a-a:80", "80 h2.test,h3.test,h4.test /x,/x/* → n/a-a:80", "80  /* → n/a-a:80",
+		"80 h0.test,h1.test /x,/x/* → n/a-a:80", "80 h2.test,h3.test,h4.test /x,/x/* → n/a-a:80", "80 *.test /* → n/a-a:80",
 	})
 	r := Compile(loadBalancer(ingress("n", "a", values(1000))), account(), config(), nil)
 	same(t, "findings", codes(r.Diagnostics), []string{"a InvalidRule"})

@@ -61,6 +61,8 @@ func (e everything) Answer(_ context.Context, needs []facts.Need) (facts.Facts, 
 			f.TargetGroupOwners[n.Key] = nil
 		case facts.NeedTrustStore:
 			f.TrustStores[n.Key] = ""
+		case facts.NeedSSLPolicy:
+			f.SSLPolicies = map[string]bool{n.Key: false}
 		case facts.NeedLoadBalancer:
 			f.LoadBalancers[n.Key] = nil
 		default: // answered above

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/lib/backoff"
 	"github.com/k8s-lbc/lbc/internal/lib/cache"
@@ -46,4 +48,37 @@ func (i *Inventory) targetGroupByName(ctx context.Context, name string) (tg *fac
 		return &facts.TargetGroup{ARN: t.ARN, Name: t.Name, Protocol: t.Protocol, TargetType: t.TargetType}, true, nil
 	}
 	return nil, false, nil
+}
+
+// policyLifetime is how long it counts as known whether a TLS policy exists: AWS adds some a year.
+const policyLifetime = 24 * time.Hour
+
+// newSSLPolicies caches which TLS policies exist. It reads one name per call, as newTargetGroups does.
+func (i *Inventory) newSSLPolicies() *cache.Cache[string, bool] {
+	return cache.New(cache.Config[string, bool]{
+		Now: i.cfg.Now, Lifetime: policyLifetime, Absence: backoff.Policy{First: policyLifetime, Longest: policyLifetime},
+		Stale: cache.Stale, Wait: i.cfg.Moment, Passing: awsclient.Passing,
+		Batch: 1, Read: cache.One(i.sslPolicyByName),
+	})
+}
+
+func (i *Inventory) policyFacts(ctx context.Context, names []string) (put func(*facts.Facts), err error) {
+	got, err := i.sslPolicies.Get(ctx, names...)
+	return func(f *facts.Facts) {
+		f.SSLPolicies = map[string]bool{}
+		for _, n := range names {
+			f.SSLPolicies[n] = got[n]
+		}
+	}, err
+}
+
+func (i *Inventory) sslPolicyByName(ctx context.Context, name string) (exists, found bool, err error) {
+	_, err = i.clients.ELBV2.DescribeSSLPolicies(ctx, &elbv2.DescribeSSLPoliciesInput{Names: []string{name}})
+	switch {
+	case err == nil:
+		return true, true, nil
+	case awsclient.Classify(err).Code == "SSLPolicyNotFound" || awsclient.Classify(err).Code == "ValidationError":
+		return false, false, nil
+	}
+	return false, false, fmt.Errorf("reading TLS policy %s: %w", name, err)
 }

@@ -305,6 +305,7 @@ func TestEveryAnswerCanBeForgotten(t *testing.T) {
 		{Kind: facts.NeedPrefixList, Key: "pl-82a045eb"}:                        "DescribeManagedPrefixLists",
 		{Kind: facts.NeedTargetGroupName, Key: "pods"}:                          "DescribeTargetGroups",
 		{Kind: facts.NeedTrustStore, Key: "x"}:                                  "DescribeTrustStores",
+		{Kind: facts.NeedSSLPolicy, Key: "x"}:                                   "DescribeSSLPolicies",
 		{Kind: facts.NeedStack, Key: key(stack.Ingress, "web").String()}:        "DescribeLoadBalancers",
 		{Kind: facts.NeedStackDetails, Key: key(stack.Ingress, "web").String()}: "DescribeListeners",
 		facts.NeedGroupDetails(key(stack.Ingress, "web"), "pods"):               "DescribeTargetGroupAttributes",
@@ -355,7 +356,7 @@ func TestWhatAnErrorOfAWriteRefutesIsAskedForAgain(t *testing.T) {
 		facts.Need{Kind: facts.NeedTargetGroupName, Key: "pods"}
 	all := []facts.Need{{Kind: facts.NeedSubnets}, {Kind: facts.NeedRoutes}, {Kind: facts.NeedSecurityGroups},
 		{Kind: facts.NeedCertificates}, {Kind: facts.NeedTrustStore, Key: "x"},
-		group, subnet, name}
+		{Kind: facts.NeedSSLPolicy, Key: "ELBSecurityPolicy-2016-08"}, group, subnet, name}
 	f.answer(all...)
 	f.reads()
 	for _, c := range []struct {
@@ -368,6 +369,7 @@ func TestWhatAnErrorOfAWriteRefutesIsAskedForAgain(t *testing.T) {
 		{"InvalidConfigurationRequest", "One or more security groups are invalid", map[string]int{
 			"DescribeSecurityGroups": 2}},
 		{"CertificateNotFound", "", map[string]int{"ListCertificates": 1}},
+		{"SSLPolicyNotFound", "", map[string]int{"DescribeSSLPolicies": 1}},
 		{"TrustStoreNotFound", "", map[string]int{"DescribeTrustStores": 1}},
 		{"TargetGroupNotFound", "", map[string]int{"DescribeTargetGroups": 1}},
 		{"Throttling", "", map[string]int{}},

@@ -107,6 +107,8 @@ func (i *Inventory) answer(ctx context.Context, kind facts.NeedKind, keys []stri
 	case facts.NeedTrustStore:
 		t, err := i.trustStores.ByName(ctx, keys)
 		return func(f *facts.Facts) { f.TrustStores = t }, err
+	case facts.NeedSSLPolicy:
+		return i.policyFacts(ctx, keys)
 	case facts.NeedOwnTrustStores:
 		return i.ownTrustStoreFacts(ctx, keys[0])
 	case facts.NeedStack:
@@ -317,6 +319,8 @@ func (i *Inventory) InvalidateFacts(needs ...facts.Need) {
 			i.named.Forget(keysOf(n)...)
 		case facts.NeedTrustStore:
 			i.trustStores.Forget()
+		case facts.NeedSSLPolicy:
+			i.sslPolicies.Forget(keysOf(n)...)
 		case facts.NeedStack, facts.NeedStackDetails:
 			name, _, _ := strings.Cut(n.Key, " ")
 			if key, err := stack.ParseKey(name); err == nil {
@@ -343,8 +347,8 @@ var (
 // has no room left.
 var refuted = map[string][]facts.Need{
 	"SubnetNotFound": subnetFacts, "InvalidSubnetID.NotFound": subnetFacts, "InvalidSubnet": subnetFacts,
-	"CertificateNotFound": {{Kind: facts.NeedCertificates}},
-	"TrustStoreNotFound":  {{Kind: facts.NeedTrustStore}}, "DuplicateTrustStoreName": {{Kind: facts.NeedTrustStore}},
+	"CertificateNotFound": {{Kind: facts.NeedCertificates}}, "SSLPolicyNotFound": {{Kind: facts.NeedSSLPolicy}},
+	"TrustStoreNotFound": {{Kind: facts.NeedTrustStore}}, "DuplicateTrustStoreName": {{Kind: facts.NeedTrustStore}},
 	"RulesPerSecurityGroupLimitExceeded": {{Kind: facts.NeedPrefixList}}, // a prefix list may have more entries now
 	"TargetGroupNotFound":                {{Kind: facts.NeedTargetGroupName}},
 	"DuplicateListener":                  {{Kind: facts.NeedLoadBalancer}}, "ListenerNotFound": {

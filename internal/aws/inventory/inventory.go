@@ -77,6 +77,7 @@ type Inventory struct {
 	network      *network.Network
 	groups       *securitygroup.Groups
 	targetGroups *cache.Cache[string, *facts.TargetGroup]
+	sslPolicies  *cache.Cache[string, bool]
 	named        *cache.Cache[string, *facts.NamedLoadBalancer]
 	trustStores  *truststore.TrustStores
 	limits       *cache.Value[map[string]int]
@@ -124,6 +125,7 @@ func New(clients awsclient.Clients, cfg Config) *Inventory {
 	}
 	i.network = network.New(clients.EC2, cfg.VPC, cfg.Now, cfg.Moment)
 	i.targetGroups = i.newTargetGroups()
+	i.sslPolicies = i.newSSLPolicies()
 	i.named = i.newNamed()
 	i.trustStores = truststore.New(clients.ELBV2, truststore.Config{Cluster: cfg.Cluster, Now: cfg.Now, Wait: cfg.Moment,
 		Tags: i.allTags})

@@ -2,6 +2,7 @@ package quarantine
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/model/constraint"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
@@ -19,42 +20,123 @@ func Refused(r *intent.Route) string {
 			if a.OIDC != nil && a.OIDC.Withheld() { // its Secret cannot be read, which is reported
 				continue
 			}
-			one := stack.Action{Type: a.Type, Redirect: a.Redirect, FixedResponse: a.FixedResponse, OIDC: a.OIDC,
-				Cognito: a.Cognito, JWT: a.JWT}
-			if a.Type == stack.ActionForward {
-				one.Forward = &stack.Forward{Stickiness: a.Stickiness}
-				for _, b := range a.Backends {
-					one.Forward.TargetGroups = append(one.Forward.TargetGroups, stack.WeightedTargetGroup{Weight: b.Weight})
-				}
+			if !leftOut(r, &a) {
+				all = append(all, answer(&a))
 			}
-			all = append(all, one)
 		}
 	}
 	return constraint.OfActions(all, r.Transforms)
 }
 
-// Unfit are the ports of a route of a member whose listeners cannot forward to its targets, by the protocols of both,
-// and why.
-func Unfit(m *intent.Member, r *intent.Route) (ports []int32, problem string) {
-	for i := range m.Listeners {
-		l := &m.Listeners[i]
-		if len(r.Ports) > 0 && !slices.Contains(r.Ports, l.Port) {
-			continue
-		}
-		for _, a := range r.Actions {
-			for _, b := range a.Backends {
-				if b.TargetGroup == nil || b.TargetGroup.Protocol == "" {
-					continue
-				}
-				text := constraint.OfForwarding(constraint.Forwarding{Type: stack.Application, Protocol: l.Protocol, Port: l.Port,
-					TargetGroup: stack.TargetGroup{Protocol: b.TargetGroup.Protocol, ProtocolVersion: b.TargetGroup.ProtocolVersion}})
-				if text != "" && !slices.Contains(ports, l.Port) {
-					ports, problem = append(ports, l.Port), text
-				}
-			}
+// leftOut reports whether an action of a rule is a redirect that changes nothing: the compiler leaves out the rule, and
+// the next one answers.
+func leftOut(r *intent.Route, a *intent.Action) bool {
+	return a.Redirect != nil && (a.Redirect.Query == "" || a.Redirect.Query == "#{query}") && len(r.Conditions) > 0 &&
+		len(r.Transforms) == 0 && constraint.Unchanged(a.Redirect) &&
+		!slices.ContainsFunc(r.Conditions, func(c stack.Condition) bool {
+			return c.Field == stack.PathPattern && len(c.Regex) > 0
+		})
+}
+
+// RefusedDefault is what AWS is certain to refuse of the default action of a member's listener; empty if nothing is
+// certain. redirected is as for Unfit.
+func RefusedDefault(m *intent.Member, l *intent.Listener, redirected bool) string {
+	r := &intent.Route{Ports: []int32{l.Port}}
+	r.Authentication, r.Actions = SplitDefault(l.Default)
+	problem := Refused(r)
+	if problem == "" {
+		_, problem = Unfit(m, r, redirected)
+	}
+	return problem
+}
+
+// SplitDefault separates what identifies clients in default actions from what answers.
+func SplitDefault(all []intent.Action) (authentication, actions []intent.Action) {
+	at := 0
+	for at < len(all) && (all[at].OIDC != nil || all[at].Cognito != nil || all[at].JWT != nil) {
+		at++
+	}
+	return all[:at], all[at:]
+}
+
+// answer is an action before its target groups are known: it names them by what declares them.
+func answer(a *intent.Action) stack.Action {
+	one := stack.Action{Type: a.Type, Redirect: a.Redirect, FixedResponse: a.FixedResponse, OIDC: a.OIDC,
+		Cognito: a.Cognito, JWT: a.JWT}
+	if a.Type == stack.ActionForward {
+		one.Forward = &stack.Forward{Stickiness: a.Stickiness}
+		for _, b := range a.Backends {
+			one.Forward.TargetGroups = append(one.Forward.TargetGroups, stack.WeightedTargetGroup{Weight: b.Weight,
+				TargetGroup: backend(b)})
 		}
 	}
+	return one
+}
+
+// backend is what a target group is named by: its identity, or the name of one of the user.
+func backend(b intent.Backend) stack.Ref {
+	switch {
+	case b.TargetGroup != nil:
+		return stack.Ref{Kind: stack.KindTargetGroup, ID: b.TargetGroup.ID}
+	case b.TargetGroupARN != "": // arn:…:targetgroup/NAME/ID
+		if parts := strings.Split(b.TargetGroupARN, "/"); len(parts) == 3 {
+			return stack.Literal(stack.KindTargetGroup, parts[1])
+		}
+		return stack.Literal(stack.KindTargetGroup, b.TargetGroupARN)
+	case b.TargetGroupName != "":
+		return stack.Literal(stack.KindTargetGroup, b.TargetGroupName)
+	}
+	return stack.Ref{}
+}
+
+// Unfit are the ports of a route of a member whose listeners cannot do what it does, by the protocols of listeners and
+// targets, and why. redirected: HTTP listeners redirect all requests, so they do nothing else.
+func Unfit(m *intent.Member, r *intent.Route, redirected bool) (ports []int32, problem string) {
+	for i := range m.Listeners {
+		l := &m.Listeners[i]
+		if len(r.Ports) > 0 && !slices.Contains(r.Ports, l.Port) || redirected && l.Protocol == "HTTP" {
+			continue
+		}
+		if text := unfit(l, r); text != "" {
+			ports, problem = append(ports, l.Port), text
+		}
+	}
+	if len(ports) > 0 && Refused(r) != "" { // at all ports
+		return nil, ""
+	}
 	return ports, problem
+}
+
+func unfit(l *intent.Listener, r *intent.Route) string {
+	for i := range r.Actions {
+		a := constraint.Answering{Protocol: l.Protocol, Action: answer(&r.Actions[i])}
+		for _, b := range r.Actions[i].Backends {
+			if b.TargetGroup == nil || b.TargetGroup.Protocol == "" {
+				continue
+			}
+			a.Sticky = a.Sticky || sticky(b.TargetGroup)
+			if text := constraint.OfForwarding(constraint.Forwarding{Type: stack.Application, Protocol: l.Protocol,
+				Port: l.Port, Identifies: len(r.Authentication) > 0 && l.Protocol == "HTTPS", TargetGroup: stack.TargetGroup{
+					Protocol: b.TargetGroup.Protocol, ProtocolVersion: b.TargetGroup.ProtocolVersion}}); text != "" {
+				return text
+			}
+		}
+		if text := constraint.OfAnswering(a); text != "" {
+			return text
+		}
+	}
+	return ""
+}
+
+// sticky reports whether a target group gets stickiness: it declares it, and nothing else that it declares excludes it.
+func sticky(g *intent.TargetGroup) bool {
+	const on = "stickiness.enabled"
+	if g.Attributes[on] != "true" {
+		return false
+	}
+	leftOut, _ := constraint.OfAttributes(constraint.AttributeSet{Subject: constraint.Subject{
+		Kind: constraint.TargetGroup, Protocol: g.Protocol, TargetType: g.TargetType}, All: g.Attributes})
+	return leftOut != on
 }
 
 // PortsWithout are the ports of a route of a member but for some.

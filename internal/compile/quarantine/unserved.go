@@ -148,7 +148,7 @@ func fits(m *intent.Member, g *intent.Route, ports []int32) bool {
 	}
 	one := *g
 	one.Ports = ports
-	unfit, _ := Unfit(m, &one)
+	unfit, _ := Unfit(m, &one, false)
 	return len(unfit) == 0
 }
 
@@ -188,8 +188,10 @@ func (r *restoring) lastOf(u *intent.Unserved) (out []intent.Route) {
 		g := &r.last.Routes[i]
 		if samePorts(g, &u.Route) && sameRule(g) && served(g) && overlap.Covers(g.Conditions, u.Route.Conditions) {
 			one := r.current(g)
-			one.Source, one.Conditions, one.Precedence, one.Alternative = u.Route.Source, u.Route.Conditions, u.Route.Precedence,
-				u.Route.Alternative
+			one.Source, one.Precedence, one.Alternative = u.Route.Source, u.Route.Precedence, u.Route.Alternative
+			if !one.Stays && fits(r.member, &one, u.Route.Ports) { // else the rule stays as AWS has it
+				one.Conditions = u.Route.Conditions
+			}
 			return []intent.Route{one}
 		}
 	}
@@ -333,6 +335,10 @@ func (r *restoring) listeners() {
 			continue
 		}
 		u := intent.Unserved{Path: "spec.rules", Text: l.Unserved}
+		web := l.Protocol == "HTTP" || l.Protocol == "HTTPS"
+		if web {
+			u.Path, u.Remedy = l.DefaultSource.Place(), "correct the value, or remove it"
+		}
 		var last intent.Listener
 		if r.last != nil {
 			if at := slices.IndexFunc(r.last.Listeners, func(o intent.Listener) bool {
@@ -350,6 +356,9 @@ func (r *restoring) listeners() {
 		case r.stays:
 			r.kept = true
 			r.report(&u, "; an existing listener of the port does not change")
+		case web:
+			l.Unserved = ""
+			r.report(&u, "; requests that no rule matches get an error")
 		default:
 			l.Unserved = ""
 			r.report(&u, "; the port refuses connections")

@@ -2,11 +2,13 @@ package ingress
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"k8s.io/utils/ptr"
 
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/planjson"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -78,7 +80,16 @@ func (t *translation) noteIdle(k annotation.Key, j *annotation.Action) {
 				"remove it, or change the type to "+string(part.of))
 		}
 	}
-	if j.Forward == nil || kind != stack.ActionForward || j.Forward.Stickiness == nil {
+	if j.Forward == nil || kind != stack.ActionForward {
+		return
+	}
+	if !slices.ContainsFunc(j.Forward.TargetGroups, func(g annotation.TargetGroup) bool {
+		return g.Weight == nil || *g.Weight > 0
+	}) {
+		t.read.Note(k, diag.NoTargets, fmt.Sprintf("all target groups of annotation %s have weight 0: the load balancer "+
+			"answers 503", k), "give a target group a weight from 1 to 999")
+	}
+	if j.Forward.Stickiness == nil {
 		return
 	}
 	s := j.Forward.Stickiness

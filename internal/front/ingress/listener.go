@@ -57,10 +57,7 @@ func (t *translation) listeners() ([]intent.Listener, []intent.Certificate) {
 				t.findings.Add(diag.New(Object(t.ingress), b.Source.Path(), diag.NoTargets, text, remedy))
 				t.findings.Misspell(intent.Misspelling{Setting: path, Key: path, Meant: path, Source: t.here(path), Text: text})
 			}
-			if l.Protocol == protocolHTTPS {
-				actions = slices.Concat(authentication, actions)
-			}
-			l.Default = actions
+			l.Default = slices.Concat(authentication, actions)
 		}
 	}
 	t.noteUnusedListenerAttributes(out)

@@ -131,6 +131,16 @@ func Examine(v *objects.View, cfg Config, ing *networkingv1.Ingress) (Class, dia
 				"correct the value, or remove it").In(diag.Rule))
 		}
 	}
+	for i := range out.Listeners {
+		l := &out.Listeners[i]
+		if problem := quarantine.RefusedDefault(&out, l, out.Settings.SSLRedirectPort.Set); problem != "" {
+			d := diag.New(Object(ing), l.DefaultSource.Path(), diag.InvalidRule, problem, "correct the value, or remove it").
+				In(diag.Rule)
+			if !slices.Contains(out.Diagnostics, d) {
+				out.Diagnostics = append(out.Diagnostics, d)
+			}
+		}
+	}
 	for _, u := range out.Unserved {
 		out.Diagnostics = append(out.Diagnostics, diag.New(Object(ing), u.Path, u.Code, u.Text, u.Remedy).In(diag.Rule))
 	}

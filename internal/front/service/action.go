@@ -81,6 +81,10 @@ func (t *translation) others(l listener, k annotation.Key, groups []annotation.T
 		complete = complete && ok
 	}
 	serves := slices.ContainsFunc(a.Backends, func(b intent.Backend) bool { return b.Weight == nil || *b.Weight > 0 })
+	if !serves && len(left) == 0 {
+		t.read.Note(k, diag.NoTargets, fmt.Sprintf("all target groups of annotation %s have weight 0: the listener has no "+
+			"targets", k), "give a target group a weight from 1 to 999")
+	}
 	for _, g := range left {
 		text, remedy := fmt.Sprintf("Service %s/%s does not exist", t.service.Namespace, *g.ServiceName),
 			"create the Service, or correct its name"

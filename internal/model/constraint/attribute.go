@@ -141,6 +141,7 @@ var (
 	httpGroup    = protocols("HTTP", "HTTPS")
 	stickyGroup  = func(s Subject) bool { return anyGroup(s) && s.Protocol != quic && s.Protocol != tcpQUIC }
 	networkGroup = func(s Subject) bool { return !httpGroup(s) && s.TargetType != stack.TargetALB }
+	streamOrUDP  = func(s Subject) bool { return networkGroup(s) && stickyGroup(s) }
 	streamGroup  = func(s Subject) bool { return protocols("TCP", "TLS")(s) && s.TargetType != stack.TargetALB }
 
 	onHTTP  = protocols("HTTP", "HTTPS")
@@ -199,7 +200,7 @@ var groupAttributes = []Attribute{
 	{TargetGroup, "deregistration_delay.timeout_seconds", "target groups of instances and addresses", anyGroup,
 		between(0, 3600)},
 	{TargetGroup, "deregistration_delay.connection_termination.enabled", ofNet, networkGroup, boolean},
-	{TargetGroup, "stickiness.enabled", "target groups", anyGroup, boolean},
+	{TargetGroup, "stickiness.enabled", "target groups without QUIC", stickyGroup, boolean},
 	{TargetGroup, "stickiness.type", "target groups without QUIC", stickyGroup, oneOf("lb_cookie", "app_cookie",
 		"source_ip", "source_ip_dest_ip", "source_ip_dest_ip_proto")},
 	{TargetGroup, "stickiness.lb_cookie.duration_seconds", ofHTTP, httpGroup, between(1, 604800)},
@@ -212,7 +213,7 @@ var groupAttributes = []Attribute{
 	{TargetGroup, "load_balancing.algorithm.anomaly_mitigation", ofHTTP, httpGroup, oneOf("on", "off")},
 	{TargetGroup, "slow_start.duration_seconds", ofHTTP, httpGroup, or("0", between(30, 900))},
 	{TargetGroup, "preserve_client_ip.enabled", ofNet, networkGroup, boolean},
-	{TargetGroup, "proxy_protocol_v2.enabled", ofNet, networkGroup, boolean},
+	{TargetGroup, "proxy_protocol_v2.enabled", ofNet + " without QUIC", streamOrUDP, boolean},
 	{TargetGroup, health + "dns_failover" + count, "target groups", anyGroup, or("off", between(1, 1000))},
 	{TargetGroup, health + "dns_failover" + share, "target groups", anyGroup, or("off", between(1, 100))},
 	{TargetGroup, health + "unhealthy_state_routing" + count, "target groups", anyGroup, between(1, 1000)},

@@ -110,6 +110,7 @@ const (
 	anomaly       = "load_balancing.algorithm.anomaly_mitigation"
 	crossZoneOf   = "load_balancing.cross_zone.enabled"
 	slowStart     = "slow_start.duration_seconds"
+	delay         = "deregistration_delay.timeout_seconds"
 	preserve      = "preserve_client_ip.enabled"
 	drainInterval = "target_health_state.unhealthy.draining_interval_seconds"
 	terminates    = "target_health_state.unhealthy.connection_termination.enabled"
@@ -211,6 +212,12 @@ var groupCombinations = []Combination{
 	{TargetGroup, "client addresses", []string{preserve}, func(r *reading) string {
 		if r.All[preserve] == "false" && slices.Contains([]string{udp, tcpUDP, quic, tcpQUIC}, r.Protocol) {
 			return "a target group with protocol " + r.Protocol + " always preserves client addresses"
+		}
+		return ""
+	}},
+	{TargetGroup, "delay of QUIC", []string{delay}, func(r *reading) string {
+		if v := r.All[delay]; (r.Protocol == quic || r.Protocol == tcpQUIC) && v != "" && v != "300" {
+			return "a target group with protocol " + r.Protocol + " always has a delay of 300 seconds"
 		}
 		return ""
 	}},

@@ -2,10 +2,16 @@ package constraint
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/model/stack"
+)
+
+var (
+	customerOwnedPool = regexp.MustCompile(`^ipv4pool-coip-[a-zA-Z0-9]+$`)
+	ipamPool          = regexp.MustCompile(`^ipam-pool-[a-zA-Z0-9]+$`)
 )
 
 // LoadBalancers are the constraints on a load balancer by itself. Attributes are among Attributes; what depends on
@@ -50,8 +56,12 @@ func OfAddressPools(lb stack.LoadBalancer) string {
 	switch {
 	case lb.CustomerOwnedPool != "" && lb.Type != stack.Application:
 		return "a customer-owned pool of addresses is for application load balancers"
+	case lb.CustomerOwnedPool != "" && !customerOwnedPool.MatchString(lb.CustomerOwnedPool):
+		return fmt.Sprintf("customer-owned pool %.60q is not of the form ipv4pool-coip-…", lb.CustomerOwnedPool)
 	case lb.IPAMPool != "" && (lb.Type != stack.Application || lb.Scheme != stack.InternetFacing):
 		return "an IPAM pool is for internet-facing application load balancers"
+	case lb.IPAMPool != "" && !ipamPool.MatchString(lb.IPAMPool):
+		return fmt.Sprintf("IPAM pool %.60q is not of the form ipam-pool-…", lb.IPAMPool)
 	}
 	return ""
 }
@@ -63,6 +73,7 @@ type Forwarding struct {
 	Port          int32
 	TargetGroup   stack.TargetGroup
 	IPAddressType string // of the load balancer
+	Identifies    bool   // a login or a validation of tokens comes first
 }
 
 // targetProtocols are the protocols of target groups that a listener of each protocol may forward to.
@@ -105,6 +116,13 @@ var Forwardings = []Row[Forwarding]{
 		}
 		return ""
 	}},
+	{"login before gRPC", func(f Forwarding) string {
+		if f.Identifies && f.TargetGroup.ProtocolVersion == grpc {
+			return "requests to targets of protocol version GRPC cannot be authenticated: AWS allows this only for HTTP1 " +
+				"and HTTP2"
+		}
+		return ""
+	}},
 	{"address types of load balancer and targets", func(f Forwarding) string {
 		if f.TargetGroup.IPAddressType == stack.IPv6 && f.IPAddressType == stack.IPv4 {
 			return "a load balancer of ip address type ipv4 does not reach targets by IPv6"
@@ -115,3 +133,54 @@ var Forwardings = []Row[Forwarding]{
 
 // OfForwarding is why AWS refuses a listener that forwards to a target group for sure; empty if it may admit it.
 func OfForwarding(f Forwarding) string { return first(Forwardings, f) }
+
+// Answering is an action of an application load balancer at a listener.
+type Answering struct {
+	Protocol string // of the listener
+	Action   stack.Action
+	// Sticky: a target group of the forward has stickiness by itself.
+	Sticky bool
+}
+
+// Answerings are the constraints on listeners and what they do, besides those on Forwardings.
+var Answerings = []Row[Answering]{
+	{"redirect from HTTPS to HTTP", func(a Answering) string {
+		if r := a.Action.Redirect; r != nil && a.Protocol == https && r.Protocol == http {
+			return "a listener of protocol HTTPS cannot redirect to HTTP"
+		}
+		return ""
+	}},
+	{"stickiness of one of several target groups", func(a Answering) string {
+		if f := a.Action.Forward; f != nil && a.Sticky && len(f.TargetGroups) > 1 &&
+			(f.Stickiness == nil || !f.Stickiness.Enabled) {
+			return "a target group of a forward to several has stickiness.enabled=true, which AWS allows only with " +
+				"targetGroupStickinessConfig of the forward enabled"
+		}
+		return ""
+	}},
+}
+
+// OfAnswering is why AWS refuses an action at a listener for sure; empty if it may admit it.
+func OfAnswering(a Answering) string { return first(Answerings, a) }
+
+// SSLPolicies are the security policies that AWS is known to have. Others may be newer than the table.
+var SSLPolicies = []string{
+	"ELBSecurityPolicy-TLS13-1-3-2021-06", "ELBSecurityPolicy-TLS13-1-2-2021-06",
+	"ELBSecurityPolicy-TLS13-1-2-Res-2021-06", "ELBSecurityPolicy-TLS13-1-2-Ext1-2021-06",
+	"ELBSecurityPolicy-TLS13-1-2-Ext2-2021-06", "ELBSecurityPolicy-TLS13-1-1-2021-06",
+	"ELBSecurityPolicy-TLS13-1-0-2021-06", "ELBSecurityPolicy-TLS13-1-3-PQ-2025-09",
+	"ELBSecurityPolicy-TLS13-1-2-PQ-2025-09", "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09",
+	"ELBSecurityPolicy-TLS13-1-2-Ext1-PQ-2025-09", "ELBSecurityPolicy-TLS13-1-2-Ext2-PQ-2025-09",
+	"ELBSecurityPolicy-TLS13-1-0-PQ-2025-09", "ELBSecurityPolicy-TLS13-1-3-FIPS-2023-04",
+	"ELBSecurityPolicy-TLS13-1-2-FIPS-2023-04", "ELBSecurityPolicy-TLS13-1-2-Res-FIPS-2023-04",
+	"ELBSecurityPolicy-TLS13-1-2-Ext0-FIPS-2023-04", "ELBSecurityPolicy-TLS13-1-2-Ext1-FIPS-2023-04",
+	"ELBSecurityPolicy-TLS13-1-2-Ext2-FIPS-2023-04", "ELBSecurityPolicy-TLS13-1-1-FIPS-2023-04",
+	"ELBSecurityPolicy-TLS13-1-0-FIPS-2023-04", "ELBSecurityPolicy-TLS13-1-3-FIPS-PQ-2025-09",
+	"ELBSecurityPolicy-TLS13-1-2-FIPS-PQ-2025-09", "ELBSecurityPolicy-TLS13-1-2-Res-FIPS-PQ-2025-09",
+	"ELBSecurityPolicy-TLS13-1-2-Ext0-FIPS-PQ-2025-09", "ELBSecurityPolicy-TLS13-1-2-Ext1-FIPS-PQ-2025-09",
+	"ELBSecurityPolicy-TLS13-1-2-Ext2-FIPS-PQ-2025-09", "ELBSecurityPolicy-TLS13-1-0-FIPS-PQ-2025-09",
+	"ELBSecurityPolicy-TLS-1-2-Ext-2018-06", "ELBSecurityPolicy-TLS-1-2-2017-01", "ELBSecurityPolicy-TLS-1-1-2017-01",
+	"ELBSecurityPolicy-2016-08", "ELBSecurityPolicy-2015-05", "ELBSecurityPolicy-TLS-1-0-2015-04",
+	"ELBSecurityPolicy-FS-1-2-Res-2020-10", "ELBSecurityPolicy-FS-1-2-Res-2019-08", "ELBSecurityPolicy-FS-1-2-2019-08",
+	"ELBSecurityPolicy-FS-1-1-2019-08", "ELBSecurityPolicy-FS-2018-06",
+}

@@ -5,6 +5,7 @@
 package constraint
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -44,10 +45,13 @@ const (
 	maxRedirect   = 128    // characters of a part of a redirect
 	maxRewrite    = 1024   // characters of a regular expression, or of what takes the place of its match
 	maxParams     = 10     // of an authentication request
+	maxClaims     = 10     // of a token, and values of a claim
+	maxToken      = 256    // characters of a value of a token, and of its issuer
 )
 
 var (
 	hostCharacters = regexp.MustCompile(`^[A-Za-z0-9\-.*?]*$`)
+	hostEnd        = regexp.MustCompile(`^[A-Za-z*?]*$`) // after the last dot
 	pathCharacters = regexp.MustCompile("^[A-Za-z0-9_\\-.$/~\"'@:+&*?]*$")
 	methods        = regexp.MustCompile(`^[A-Z\-_]+$`)
 	token          = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
@@ -80,6 +84,18 @@ var Conditions = []Row[stack.Condition]{
 	{"host characters", of(stack.HostHeader, func(v string) string {
 		if !hostCharacters.MatchString(v) {
 			return fmt.Sprintf("host %q has a character that AWS does not allow in a host: letters, digits, -, ., * and ?", v)
+		}
+		return ""
+	})},
+	{"host ending", of(stack.HostHeader, func(v string) string {
+		const instead = "a regular expression (regexValues of a host-header condition) can match it"
+		at := strings.LastIndex(v, ".")
+		switch {
+		case at < 0:
+			return fmt.Sprintf("host %q has no dot, and AWS requires one in a host; %s", v, instead)
+		case !hostEnd.MatchString(v[at+1:]):
+			return fmt.Sprintf("host %q ends with %q, and AWS allows only letters, * and ? after the last dot; %s", v, v[at+1:],
+				instead)
 		}
 		return ""
 	})},
@@ -193,6 +209,18 @@ var Actions = []Row[stack.Action]{
 		}
 		return redirect(a.Redirect)
 	}},
+	{"redirect to itself", func(a stack.Action) string {
+		if a.Redirect != nil && Unchanged(a.Redirect) {
+			return "a redirect changes neither protocol, port, host nor path, which AWS does not allow: it would lead to itself"
+		}
+		return ""
+	}},
+	{"target group named twice", func(a stack.Action) string {
+		if a.Forward == nil {
+			return ""
+		}
+		return namedTwice(a.Forward.TargetGroups)
+	}},
 	{"weights and stickiness of a forward", func(a stack.Action) string {
 		if a.Forward == nil {
 			return ""
@@ -210,6 +238,13 @@ var Actions = []Row[stack.Action]{
 		}
 		return ""
 	}},
+}
+
+// Unchanged reports whether a redirect changes nothing but the query.
+func Unchanged(r *stack.Redirect) bool {
+	same := func(set, unchanged string) bool { return set == "" || set == unchanged }
+	return same(r.Protocol, "#{protocol}") && same(r.Port, "#{port}") && same(r.Host, "#{host}") &&
+		same(r.Path, "/#{path}")
 }
 
 func redirect(r *stack.Redirect) string {
@@ -235,6 +270,18 @@ func redirect(r *stack.Redirect) string {
 		"the query of a redirect": r.Query} {
 		if text := tooLong(what, v, maxRedirect); text != "" {
 			return text
+		}
+	}
+	return ""
+}
+
+func namedTwice(groups []stack.WeightedTargetGroup) string {
+	for i, g := range groups {
+		if g.TargetGroup != (stack.Ref{}) && slices.ContainsFunc(groups[:i], func(o stack.WeightedTargetGroup) bool {
+			return o.TargetGroup == g.TargetGroup
+		}) {
+			return fmt.Sprintf("a forward has target group %s twice, and AWS allows each once",
+				cmp.Or(g.TargetGroup.Literal, g.TargetGroup.ID))
 		}
 	}
 	return ""
@@ -286,10 +333,32 @@ func session(s *stack.Session) string {
 }
 
 func jwt(j *stack.ValidateJWT) string {
-	if text := endpoint("key endpoint", j.JWKSEndpoint); text != "" {
-		return text
+	for _, text := range []string{endpoint("key endpoint", j.JWKSEndpoint), tooLong("the key endpoint", j.JWKSEndpoint,
+		maxToken), tooLong("the issuer of tokens", j.Issuer, maxToken)} {
+		if text != "" {
+			return text
+		}
 	}
-	return tooLong("the issuer of tokens", j.Issuer, 256)
+	if len(j.Claims) > maxClaims {
+		return fmt.Sprintf("a token is to have %d claims, and AWS allows %d", len(j.Claims), maxClaims)
+	}
+	for _, c := range j.Claims {
+		switch {
+		case slices.Contains([]string{"exp", "iss", "nbf", "iat"}, c.Name):
+			return fmt.Sprintf("claim %s of a token is one that AWS checks always", c.Name)
+		case !slices.Contains([]string{"single-string", "string-array", "space-separated-values"}, c.Format):
+			return fmt.Sprintf("claim %s of a token has format %q, and AWS allows single-string, string-array and "+
+				"space-separated-values", c.Name, c.Format)
+		case len(c.Values) == 0 || len(c.Values) > maxClaims:
+			return fmt.Sprintf("claim %s of a token has %d values, and AWS allows 1 to %d", c.Name, len(c.Values), maxClaims)
+		}
+		for _, v := range c.Values {
+			if text := tooLong("a value of claim "+c.Name, v, maxToken); text != "" {
+				return text
+			}
+		}
+	}
+	return ""
 }
 
 // Transforms are the constraints on a transform.

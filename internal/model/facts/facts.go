@@ -29,6 +29,7 @@ const (
 	NeedHostedZones      NeedKind = "hosted-zones"     // the public hosted zones of Route 53
 	NeedTrustStore       NeedKind = "trust-store"      // key: name of a trust store
 	NeedOwnTrustStores   NeedKind = "own-trust-stores" // key: stack.Key string; the trust stores that it owns
+	NeedSSLPolicy        NeedKind = "ssl-policy"       // key: name of a TLS policy
 	NeedWebACLs          NeedKind = "web-acls"         // all regional WAFv2 web ACLs by name
 	NeedAddresses        NeedKind = "addresses"        // all Elastic IP addresses
 	NeedStack            NeedKind = "stack"            // key: stack.Key string; the load balancer that exists for it
@@ -62,6 +63,7 @@ type Facts struct {
 	// cluster.
 	TargetGroupOwners map[string]*TargetGroupOwner
 	TrustStores       map[string]string // ARN by name; empty = does not exist
+	SSLPolicies       map[string]bool   // by name of a TLS policy; false = does not exist
 	// LoadBalancers are those of others, by the ARN or name that was asked for; nil value = does not exist.
 	LoadBalancers map[string]*NamedLoadBalancer
 	// OwnTrustStores are those that the stack being compiled owns. Valid if OwnTrustStoresKnown.

@@ -70,6 +70,7 @@ func describe(n Need) string {
 		NeedWebACLs: "the web ACLs", NeedTrustStore: "trust store", NeedOwnTrustStores: "the trust stores of",
 		NeedOwnCertificates: "the requested and imported certificates of", NeedHostedZones: "the hosted zones",
 		NeedAddresses: "the Elastic IP addresses", NeedLimits: "the limits of the account",
+		NeedSSLPolicy: "TLS policy",
 	}
 	if n.Key == "" {
 		return names[n.Kind]

@@ -396,7 +396,7 @@ func TestEveryFailedLookUpNamesWhatWasLookedFor(t *testing.T) {
 	for _, k := range []NeedKind{
 		NeedVPC, NeedSubnets, NeedRoutes, NeedForeignSubnet, NeedSecurityGroups, NeedForeignGroup, NeedCertificates,
 		NeedTargetGroupName,
-		NeedOwnCertificates, NeedHostedZones, NeedAddresses, NeedTrustStore, NeedWebACLs, NeedStack,
+		NeedOwnCertificates, NeedHostedZones, NeedAddresses, NeedTrustStore, NeedWebACLs, NeedStack, NeedSSLPolicy,
 	} {
 		n := Need{Kind: k, Key: "x"}
 		f := Facts{Errors: map[Need]error{n: errors.New("timeout")}}

@@ -156,11 +156,11 @@ func TestEditsOfServedRoutesKeepAnswers(t *testing.T) {
 		}
 		more := pick("bad object", append([]string{""}, badObjects...))
 		old := compiled(t, construction, keptRoute(hosts, before), account(), nil)
-		edits := map[string]compile.Result{"with memory": compiled(t, construction, keptRoute(hosts, after, more), account(),
-			old.Memory)}
-		edits["again"] = compiled(t, construction, keptRoute(hosts, after, more), account(), edits["with memory"].Memory)
+		aws, edited := existingOf(account(), old), keptRoute(hosts, after, more)
+		edits := map[string]compile.Result{"with memory": compiled(t, construction, edited, aws, old.Memory)}
+		edits["again"] = compiled(t, construction, edited, aws, edits["with memory"].Memory)
 		if !unknown {
-			edits["without memory"] = compiled(t, construction, keptRoute(hosts, after, more), existingOf(account(), old), nil)
+			edits["without memory"] = compiled(t, construction, edited, aws, nil)
 		}
 		for name, now := range edits {
 			kept += len(now.Kept)

@@ -30,6 +30,9 @@ var LoadBalancers = map[string][]stack.LoadBalancer{
 	"source NAT": {balancer(stack.Network, func(lb *stack.LoadBalancer) { lb.NetworkSourceNAT = "on" })},
 	"address pools": {
 		balancer(stack.Network, func(lb *stack.LoadBalancer) { lb.CustomerOwnedPool = "ipv4pool-coip-0a1de00000000000a" }),
+		balancer(stack.Application, func(lb *stack.LoadBalancer) { lb.CustomerOwnedPool = "coip-0a1de00000000000a" }),
+		balancer(stack.Application, func(lb *stack.LoadBalancer) { lb.CustomerOwnedPool = " " }),
+		balancer(stack.Application, func(lb *stack.LoadBalancer) { lb.IPAMPool = "pool-1" }),
 		balancer(stack.Application, func(lb *stack.LoadBalancer) {
 			lb.Scheme, lb.IPAMPool = stack.Internal, "ipam-pool-0a1de000000000001"
 		}),
@@ -151,6 +154,11 @@ var Forwardings = map[string][]constraint.Forwarding{
 		forwarding(stack.Application, http, 81, http,
 			func(f *constraint.Forwarding) { f.TargetGroup.ProtocolVersion = grpc }),
 	},
+	"login before gRPC": {
+		forwarding(stack.Application, https, 81, http, func(f *constraint.Forwarding) {
+			f.TargetGroup.ProtocolVersion, f.Identifies = grpc, true
+		}),
+	},
 	"address types of load balancer and targets": {
 		forwarding(stack.Application, http, 81, http,
 			func(f *constraint.Forwarding) { f.TargetGroup.IPAddressType = stack.IPv6 }),
@@ -168,3 +176,16 @@ func forwarding(of stack.LoadBalancerType, protocol string, port int32, to strin
 }
 
 func asItIs(*constraint.Forwarding) {}
+
+// Answerings are refused actions at listeners. Whoever sends one names target groups that exist.
+var Answerings = map[string][]constraint.Answering{
+	"redirect from HTTPS to HTTP": {{Protocol: https, Action: to(stack.Redirect{Protocol: http, Port: "80"})}},
+	"stickiness of one of several target groups": {{Protocol: http, Sticky: true, Action: several(nil)},
+		{Protocol: https, Sticky: true, Action: several(&stack.Stickiness{})}},
+}
+
+// several forwards to two target groups.
+func several(s *stack.Stickiness) stack.Action {
+	return stack.Action{Type: stack.ActionForward, Forward: &stack.Forward{Stickiness: s,
+		TargetGroups: make([]stack.WeightedTargetGroup, 2)}}
+}

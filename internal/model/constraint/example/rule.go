@@ -16,7 +16,9 @@ func long(n int) string { return strings.Repeat("a", n) }
 // Conditions are refused conditions of rules.
 var Conditions = map[string][]stack.Condition{
 	"host characters": values(stack.HostHeader, "a_b.example.com", "exämple.com", "a b.example.com", "example.com:80"),
-	"host length":     values(stack.HostHeader, long(126)+".com"),
+	"host ending": values(stack.HostHeader, "intranet", "*", "app.v2", "10.0.0.1", "a.b-c", "a.example.com1",
+		"a.xn--p1ai"),
+	"host length": values(stack.HostHeader, long(126)+".com"),
 	"path characters": values(stack.PathPattern, "/files|old", "/a b", "/ä", "/a%20b", "/(a)", "/a,b", "/a=b", "/a;b",
 		"/{id}", "/a^"),
 	"path length":    values(stack.PathPattern, "/"+long(128)),
@@ -57,6 +59,9 @@ var Actions = map[string][]stack.Action{
 	"redirect":                            redirects,
 	"weights and stickiness of a forward": {weighted(1000), weighted(-1), sticky(0), sticky(604801)},
 	"login":                               logins,
+	"redirect to itself": {to(stack.Redirect{}), to(stack.Redirect{Query: "a=b"}), to(stack.Redirect{
+		Protocol: "#{protocol}", Port: "#{port}", Host: "#{host}", Path: "/#{path}"})},
+	"target group named twice": {twice()},
 }
 
 func fixed(status, kind, body string) stack.Action {
@@ -82,6 +87,13 @@ var redirects = []stack.Action{
 func weighted(n int32) stack.Action {
 	return stack.Action{Type: stack.ActionForward, Forward: &stack.Forward{TargetGroups: []stack.WeightedTargetGroup{
 		{Weight: &n}}}}
+}
+
+// twice forwards to one target group by two entries. Whoever sends it names one that exists.
+func twice() stack.Action {
+	one := stack.WeightedTargetGroup{TargetGroup: stack.Ref{Kind: stack.KindTargetGroup, ID: "a"}}
+	return stack.Action{Type: stack.ActionForward, Forward: &stack.Forward{
+		TargetGroups: []stack.WeightedTargetGroup{one, one}}}
 }
 
 func sticky(seconds int32) stack.Action {
@@ -115,6 +127,17 @@ var logins = []stack.Action{
 	{Type: stack.ActionValidateJWT, JWT: &stack.ValidateJWT{Issuer: "a", JWKSEndpoint: "http://id.example.com/keys"}},
 	{Type: stack.ActionValidateJWT, JWT: &stack.ValidateJWT{
 		Issuer: long(257), JWKSEndpoint: "https://id.example.com/keys"}},
+	token("https://id.example.com/" + long(256)),
+	token("https://id.example.com/keys", stack.Claim{Name: "exp", Format: "single-string", Values: []string{"a"}}),
+	token("https://id.example.com/keys", stack.Claim{Name: "a", Format: "string", Values: []string{"a"}}),
+	token("https://id.example.com/keys", stack.Claim{Name: "a", Format: "single-string"}),
+	token("https://id.example.com/keys", stack.Claim{Name: "a", Format: "single-string", Values: []string{long(257)}}),
+	token("https://id.example.com/keys", make([]stack.Claim, 11)...),
+}
+
+func token(endpoint string, claims ...stack.Claim) stack.Action {
+	return stack.Action{Type: stack.ActionValidateJWT, JWT: &stack.ValidateJWT{Issuer: "a", JWKSEndpoint: endpoint,
+		Claims: claims}}
 }
 
 // Transforms are refused transforms of rules.
