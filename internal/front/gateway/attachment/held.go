@@ -37,7 +37,7 @@ func (h Held) add(of Holder, name string) {
 // closeness is how specific the hostname is by which a namespace had another one; 0 = it did not have it.
 func (h Held) closeness(of Holder, name string) (n int) {
 	for _, wide := range h[of].Covering(name) {
-		n = max(n, 1+len(wide))
+		n = max(n, 1+len(strings.TrimPrefix(wide, "*")))
 	}
 	return n
 }
