@@ -2,6 +2,7 @@ package front
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/model/traffic"
 )
 
 // passes compiles versions of a scene one after the other, with the memory of a checkpoint between them, and each
@@ -169,5 +171,35 @@ func TestEditedListenerSetProvesItsHostname(t *testing.T) {
 		if a := c.scene.compiled(t, attachment.Application).answer(get(t1, "/")); a != c.want {
 			t.Errorf("%s: %s, want %s", name, a, c.want)
 		}
+	}
+}
+
+// TestEditOfAnOldRouteTakesNoPort has ports of a network load balancer, each of which has one route.
+func TestEditOfAnOldRouteTakesNoPort(t *testing.T) {
+	t.Parallel()
+	at := func(section string) *scene {
+		s := newScene("", "{name: a, port: 81, protocol: TCP, "+anyRoute+"}, {name: b, port: 82, protocol: TCP, "+anyRoute+"}")
+		for i, namespace := range []string{"mal", "team"} {
+			fmt.Fprintf(&s.text, `---
+apiVersion: gateway.networking.k8s.io/v1
+kind: TCPRoute
+metadata: {namespace: %s, name: r, uid: u-%[1]s, creationTimestamp: %q}
+spec: {parentRefs: [{name: gw, namespace: infra, sectionName: %s}], rules: [{backendRefs: [{name: web, port: 443}]}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {namespace: %[1]s, name: web}
+spec: {type: NodePort, ports: [{port: 443, targetPort: 8443, nodePort: 30443, protocol: TCP}]}
+`, namespace, stamp(i+1), []string{section, "b"}[i])
+		}
+		return s
+	}
+	if a := passes(t, attachment.Network, at("a"), at("b")).answer(traffic.Request{
+		Port: 82}); !strings.Contains(a, "team") {
+		t.Error(a)
+	}
+	if a := passes(t, attachment.Network, at("b")).answer(traffic.Request{Port: 82}); !strings.Contains(a,
+		"mal") {
+		t.Error("of two new ones, the older comes first:", a)
 	}
 }
