@@ -130,7 +130,7 @@ func (c *contest) decides(namespace string) bool {
 // rivals reports whether a listener shares its port with a guest of another namespace.
 func (c *contest) rivals(other, guest int) bool {
 	a, b := &c.All[other], &c.All[guest]
-	return a.Problem == nil && c.guest(b) && a.Port == b.Port && a.Parent.Namespace != b.Parent.Namespace
+	return a.Port == b.Port && a.Problem == nil && a.Parent.Namespace != b.Parent.Namespace && c.guest(b)
 }
 
 // between has a guest lose what routes at another listener claim, and the port if it would change the protocol of that.
