@@ -142,6 +142,9 @@ func (c *contest) between(other, guest int) {
 			a.text(), a.Protocol, c.Remedy(b.Parent.Namespace))}
 		return
 	}
+	if _, common := narrower(a.hostname(), b.hostname()); !common { // as of almost all pairs, where there are thousands
+		return
+	}
 	for _, s := range c.served[other] {
 		for _, h := range s.hosts {
 			if b.Problem == nil && c.loses(guest, other, s, h) && !c.elsewhere(other, s, h) {
