@@ -121,6 +121,9 @@ func TestEditTakesNoListenerOfAnotherSet(t *testing.T) {
 	if a := passes(t, attachment.Application, at(m1), at(t1)).answer(get(t1, "/")); a != "to team.test" {
 		t.Error(a)
 	}
+	if a := at(t1).compiled(t, attachment.Application).answer(get(t1, "/")); a != "to team.test" {
+		t.Error("without memory:", a)
+	}
 }
 
 func TestHostnameIsFreeAfterItsHolderLeaves(t *testing.T) {

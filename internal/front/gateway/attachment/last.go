@@ -97,28 +97,33 @@ func (ls *Listeners) order(last Last) []int {
 }
 
 // intruders are the listeners of edited ListenerSets that ask for what a listener of a ListenerSet of another namespace
-// had: its hostname, or its port for another protocol.
+// had: its hostname, or its port for another protocol. Without memory, the listeners are those that are settled.
 func (ls *Listeners) intruders(last Last) []bool {
 	type place struct {
 		port gatewayv1.PortNumber
 		key  string // as of a listener; empty for the protocol
 	}
 	holders := map[place]Listener{}
-	edited := map[Parent]bool{}
+	sets := map[Parent]*gatewayv1.ListenerSet{}
 	for _, s := range ls.Admitted {
-		edited[Parent{"ListenerSet", s.Namespace, s.Name}] = s.Generation > 1
+		sets[Parent{"ListenerSet", s.Namespace, s.Name}] = s
 	}
 	had := make([]bool, len(ls.All))
 	for i := range ls.All {
-		if l := &ls.All[i]; l.Parent.Kind == "ListenerSet" && last.has(l) {
-			had[i] = true
+		had[i] = last.has(&ls.All[i])
+	}
+	known := slices.Contains(had, true)
+	for i := range ls.All {
+		l := &ls.All[i]
+		set := sets[l.Parent]
+		if had[i] = had[i] || !known && set != nil && settled(set, l.Name); had[i] && set != nil {
 			holders[place{l.Port, key(l)}], holders[place{port: l.Port}] = *l, *l
 		}
 	}
 	out := make([]bool, len(ls.All))
 	for i := range ls.All {
 		l := &ls.All[i]
-		if had[i] || !edited[l.Parent] {
+		if set := sets[l.Parent]; had[i] || set == nil || set.Generation <= 1 {
 			continue
 		}
 		h, named := holders[place{l.Port, key(l)}]
