@@ -67,7 +67,8 @@ func (ls *Listeners) Renamed(p Parent, former gatewayv1.SectionName, last Last) 
 }
 
 // order is the order in which listeners take ports and hostnames, as indexes of All. An edit of a listener does not
-// take the port or the hostname of another one of the same parent that serves, nor of a ListenerSet of another namespace.
+// take the port or the hostname of another one of the same parent that serves, nor of a ListenerSet of another
+// namespace.
 func (ls *Listeners) order(last Last) []int {
 	at := make([]int, len(ls.All))
 	for i := range at {

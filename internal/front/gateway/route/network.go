@@ -28,8 +28,9 @@ func (s *site) on(r *Attached) bool {
 	})
 }
 
-// oldest are the routes that serve the ports of a network load balancer: a listener has one default action. The age of a
-// route is not that of its parentRef, so a port stays with the namespace whose route had it, or goes to the Gateway's.
+// oldest are the routes that serve the ports of a network load balancer: a listener has one default action. The age of
+// a route is not that of its parentRef, so a port stays with the namespace whose route had it, or goes to the
+// Gateway's.
 func (in *Input) oldest(sites []site) map[int32]int {
 	out := map[int32]int{}
 	for i := range sites {
