@@ -1,6 +1,8 @@
 package front
 
 import (
+	"slices"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -121,6 +123,11 @@ func Recalling(f Loader, before *compile.Memory) Loader {
 	g.Config.Reached = func(route diag.Object) []intent.Reached {
 		last := before.Good[route]
 		return last.Reaches()
+	}
+	g.Config.HadPort = func(route diag.Object, port int32) bool {
+		return slices.ContainsFunc(before.Good[route].Listeners, func(l intent.Listener) bool {
+			return l.Port == port && len(l.Default) > 0
+		})
 	}
 	g.Config.Configured = func(route diag.Object, of objects.Ref) *intent.TargetGroup {
 		last := before.Good[route]

@@ -81,18 +81,17 @@ func (t tenants) gatewayOfA(construction string) *scene {
 	return s
 }
 
-// atSetOfB adds a ListenerSet of b with routes; all of b's ListenerSets are younger than what a has, its routes need
-// not be.
-func (t tenants) atSetOfB(s *scene) {
+// atSetOfB adds a ListenerSet of b with routes for some hosts; its routes may be older than what a has.
+func (t tenants) atSetOfB(s *scene, age int, anyHost []string) {
 	var listeners []string
-	for i, h := range rapid.SliceOfNDistinct(rapid.SampledFrom(anyHost), 1, 3, rapid.ID).Draw(t.T,
+	for i, h := range rapid.SliceOfNDistinct(rapid.SampledFrom(anyHost), 1, min(3, len(anyHost)), rapid.ID).Draw(t.T,
 		"hosts of the set of b") {
 		listeners = append(listeners, strings.Replace(listener(h), "name: l", fmt.Sprint("name: l", i), 1))
 	}
-	s.set(20, "b", strings.Join(listeners, ", "))
+	s.set(age, "b", strings.Join(listeners, ", "))
 	for i := range rapid.IntRange(0, 3).Draw(t.T, "routes of b") {
 		h := ""
-		if rapid.Bool().Draw(t.T, "with hosts") {
+		if len(anyHost) > 1 && rapid.Bool().Draw(t.T, "with hosts") {
 			h = t.some("hosts of b", quoted(anyHost)...)
 		}
 		s.route(rapid.SampledFrom([]int{0, 3, 21}).Draw(t.T, "age of b"), fmt.Sprint("b/r", i), "b", h,
@@ -101,7 +100,7 @@ func (t tenants) atSetOfB(s *scene) {
 }
 
 // TestListenerSetsOfOthersChangeNoAnswer compares the answers to requests for the hosts of a tenant with and without
-// another one.
+// another one, who is younger, or older and edits what served other hosts.
 func TestListenerSetsOfOthersChangeNoAnswer(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -109,8 +108,16 @@ func TestListenerSetsOfOthersChangeNoAnswer(t *testing.T) {
 		s := of.gatewayOfA(of.pick("construction", "standard", "compatible"))
 		alone := s.text.String()
 		without := s.compiled(t, attachment.Application)
-		of.atSetOfB(s)
-		with := s.compiled(t, attachment.Application)
+		var versions []*scene
+		age := rapid.SampledFrom([]int{0, 3, 20}).Draw(rt, "age of the set of b")
+		if age < 20 {
+			versions = append(versions, &scene{})
+			versions[0].text.WriteString(alone)
+			of.atSetOfB(versions[0], age, []string{"m.org"})
+		}
+		of.atSetOfB(s, age, anyHost)
+		s.edited("b")
+		with := passes(t, attachment.Application, append(versions, s)...)
 		named := map[string]bool{} // hosts that a serves, on whatever path
 		for _, r := range requests(80) {
 			named[r.Host] = named[r.Host] || without.answer(r) == "to a.test"

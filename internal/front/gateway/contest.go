@@ -21,12 +21,13 @@ func (t *translation) contest(d *Decisions) {
 	for i := range t.routes {
 		r := &t.routes[i]
 		routes = append(routes, attachment.Contender{Route: r.route, Created: r.object.GetCreationTimestamp().Time,
-			Decisions: r.decisions})
+			Decisions: r.decisions, Edited: !t.settled(r)})
 	}
 	t.listeners.Contest(routes, attachment.Terms{
 		Decides:  t.deciders().Decides,
 		Isolated: t.rules == rule.Standard && t.Family == attachment.Application,
 		Remedy:   t.mayTake,
+		Held:     t.config.Last.held(),
 	})
 	for _, set := range t.listeners.Admitted {
 		o := diag.Object{Kind: kindListenerSet, Namespace: set.Namespace, Name: set.Name, UID: string(set.UID)}

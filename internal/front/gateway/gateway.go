@@ -51,6 +51,9 @@ type Config struct {
 	// Reached returns the objects of other namespaces to which the last valid version of a route forwards; nil = no such
 	// version is known.
 	Reached func(route diag.Object) []intent.Reached `json:"-"`
+	// HadPort reports whether the last valid version of a route served a port of a network load balancer; nil = no such
+	// version is known.
+	HadPort func(route diag.Object, port int32) bool `json:"-"`
 	// LastClass returns the class of the last valid version of a Gateway; nil = no such version is known.
 	LastClass func(gateway diag.Object) string `json:"-"`
 	// Configured returns the first target group of a backend in the last valid version of a route; nil = no such version

@@ -87,6 +87,9 @@ func (t *translation) versions() Versions {
 			}
 		}
 	}
+	if t.config.ListenerSets {
+		out.keep(t.listeners.Holds())
+	}
 	return out
 }
 

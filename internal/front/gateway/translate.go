@@ -33,7 +33,7 @@ func Translate(v *objects.View, cfg Config, l Loaded, exists bool) (intent.LoadB
 	in := route.Input{
 		View: v, Config: cfg.Route, Gateway: l.Gateway, Family: l.Family, Construction: t.rules, Hosts: d.construction,
 		Defaults: l.defaults, Listeners: t.servedListeners(),
-		Stickiness: t.stickiness, QUIC: t.quic, Reached: cfg.Reached, Configured: cfg.Configured,
+		Stickiness: t.stickiness, QUIC: t.quic, Reached: cfg.Reached, Configured: cfg.Configured, HadPort: cfg.HadPort,
 		Served: exists && len(l.Gateway.Status.Addresses) > 0 && cfg.Configured == nil,
 	}
 	d.routes = make([]decidedRoute, 0, len(t.routes))

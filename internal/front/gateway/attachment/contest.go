@@ -1,6 +1,7 @@
 package attachment
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,6 +18,8 @@ type Terms struct {
 	Isolated bool
 	// Remedy is what the author of a listener that loses a hostname can do, given the namespace of the listener.
 	Remedy func(namespace string) string
+	// Held are the hostnames that namespaces had when the last pass ended.
+	Held Held
 }
 
 // Contender is a route that serves hostnames at listeners.
@@ -24,6 +27,8 @@ type Contender struct {
 	Route
 	Created   time.Time
 	Decisions []Decision
+	// Edited: since it was created, the route may have got hostnames that nobody saw it serve.
+	Edited bool
 }
 
 // Claim is a hostname that a route serves by name, and that listeners of ListenerSets of other namespaces do not take
@@ -43,6 +48,19 @@ type contest struct {
 	routes  []Contender
 	served  [][]serving // by listener
 	created map[Parent]time.Time
+	settled []bool // by listener
+	// names are the hostnames of listeners, by port.
+	names map[gatewayv1.PortNumber]Names
+	// yields are hostnames that routes name, and that a guest of another namespace keeps.
+	yields map[wanted]bool
+	// certified are the names for which certificates of guests are accepted.
+	certified map[wanted]bool
+}
+
+// wanted is a name that a namespace wants on a port.
+type wanted struct {
+	port            gatewayv1.PortNumber
+	namespace, name string
 }
 
 // serving are the hostnames that a route serves at a listener; none = any.
@@ -56,15 +74,40 @@ type serving struct {
 // served the hostname before. A hostname that a guest loses is in Claims; a guest that loses all of its hostname gets a
 // Problem.
 func (ls *Listeners) Contest(routes []Contender, terms Terms) {
-	c := &contest{Listeners: ls, Terms: terms, routes: routes, created: map[Parent]time.Time{}}
-	for _, s := range ls.Admitted {
-		c.created[Parent{"ListenerSet", s.Namespace, s.Name}] = s.CreationTimestamp.Time
-	}
+	c := ls.contestOf(routes, terms)
 	ls.contest = c
 	if !slices.ContainsFunc(ls.All, func(l Listener) bool { return c.guest(&l) }) {
 		return
 	}
-	c.served = make([][]serving, len(ls.All))
+	for guest := range ls.All {
+		for other := 0; other < len(ls.All) && ls.All[guest].Problem == nil; other++ {
+			if c.rivals(other, guest) && (other < guest || c.guest(&ls.All[other])) {
+				c.between(other, guest)
+			}
+		}
+		ls.All[guest].Lost = c.lostBy(guest)
+	}
+}
+
+// contestOf is a contest of which nothing is decided.
+func (ls *Listeners) contestOf(routes []Contender, terms Terms) *contest {
+	c := &contest{Listeners: ls, Terms: terms, routes: routes, created: map[Parent]time.Time{},
+		served: make([][]serving, len(ls.All)), settled: make([]bool, len(ls.All)),
+		names: map[gatewayv1.PortNumber]Names{}, yields: map[wanted]bool{}, certified: map[wanted]bool{}}
+	sets := map[Parent]*gatewayv1.ListenerSet{}
+	for _, s := range ls.Admitted {
+		p := Parent{"ListenerSet", s.Namespace, s.Name}
+		c.created[p], sets[p] = s.CreationTimestamp.Time, s
+	}
+	for i := range ls.All {
+		l := &ls.All[i]
+		set := sets[l.Parent]
+		c.settled[i] = set == nil || settled(set, l.Name)
+		if c.names[l.Port] == nil {
+			c.names[l.Port] = Names{}
+		}
+		c.names[l.Port][l.hostname()] = true
+	}
 	for i := range routes {
 		for _, d := range routes[i].Decisions {
 			for _, a := range d.Attached {
@@ -72,14 +115,7 @@ func (ls *Listeners) Contest(routes []Contender, terms Terms) {
 			}
 		}
 	}
-	for guest := range ls.All {
-		for other := 0; other < guest && ls.All[guest].Problem == nil; other++ {
-			if c.rivals(other, guest) {
-				c.between(other, guest)
-			}
-		}
-		ls.All[guest].Lost = c.lostBy(guest)
-	}
+	return c
 }
 
 func (c *contest) guest(l *Listener) bool {
@@ -91,19 +127,22 @@ func (c *contest) decides(namespace string) bool {
 	return namespace == c.parents[0].Namespace || c.Decides(namespace)
 }
 
-// rivals reports whether a listener shares its port with a guest of another namespace, and comes before it.
+// rivals reports whether a listener shares its port with a guest of another namespace.
 func (c *contest) rivals(other, guest int) bool {
 	a, b := &c.All[other], &c.All[guest]
-	return other < guest && a.Problem == nil && c.guest(b) && a.Port == b.Port && a.Parent.Namespace != b.Parent.Namespace
+	return a.Port == b.Port && a.Problem == nil && a.Parent.Namespace != b.Parent.Namespace && c.guest(b)
 }
 
 // between has a guest lose what routes at another listener claim, and the port if it would change the protocol of that.
 func (c *contest) between(other, guest int) {
 	a, b := &c.All[other], &c.All[guest]
-	if a.Protocol != b.Protocol {
+	if other < guest && a.Protocol != b.Protocol {
 		b.Problem = &Problem{Reason: string(gatewayv1.ListenerReasonProtocolConflict), Message: fmt.Sprintf(
 			"port %d has %s, of protocol %s; with another protocol the port would become another listener for all; %s", b.Port,
 			a.text(), a.Protocol, c.Remedy(b.Parent.Namespace))}
+		return
+	}
+	if _, common := narrower(a.hostname(), b.hostname()); !common { // as of almost all pairs, where there are thousands
 		return
 	}
 	for _, s := range c.served[other] {
@@ -122,8 +161,14 @@ func (c *contest) loses(guest, other int, s serving, h Hostname) bool {
 	if h.Name == "" || apart || s.Namespace == b.Parent.Namespace || !c.rivals(other, guest) || !c.byName(a, b, h) {
 		return false
 	}
-	_, common := narrower(b.hostname(), h.Name)
-	return common && !c.before(guest, h.Name, s.Created)
+	if _, common := narrower(b.hostname(), h.Name); !common {
+		return false
+	}
+	if c.before(guest, other, s, h.Name) {
+		c.yields[wanted{b.Port, s.Namespace, h.Name}] = true
+		return false
+	}
+	return true
 }
 
 // byName reports whether a hostname is claimed, rather than a part of what a route without hostnames catches. All of a
@@ -133,18 +178,42 @@ func (c *contest) byName(other, guest *Listener, h Hostname) bool {
 		Covers(guest.hostname(), other.hostname())
 }
 
-// before reports whether a guest served some of a hostname before a time: its ListenerSet is older, and so is a route
-// of it.
-func (c *contest) before(guest int, name string, at time.Time) bool {
-	if !c.created[c.All[guest].Parent].Before(at) {
-		return false
+// before reports whether a guest has some of a hostname rather than a route of another namespace at a listener: the one
+// that had it when the last pass ended, by the more specific hostname. If both had it, or that is not known, the guest
+// has it if its ListenerSet is older, and so is a route of it. What an edit may have brought did not come that early.
+func (c *contest) before(guest, other int, s serving, name string) bool {
+	l := &c.All[guest]
+	theirs := func(part string) int { return c.Held.closeness(Holder{Port: l.Port, Namespace: s.Namespace}, part) }
+	later, older, met := other > guest, false, false
+	for _, own := range c.served[guest] {
+		hosts := own.hosts
+		if len(hosts) == 0 {
+			hosts = []Hostname{{Name: name}}
+		}
+		for _, h := range hosts {
+			part, common := narrower(h.Name, name)
+			if !common {
+				continue
+			}
+			met = true
+			had := c.Held.closeness(Holder{Port: l.Port, Namespace: own.Namespace, Set: l.Parent.Namespace}, part)
+			settled := !own.Edited && c.settled[guest]
+			known := !c.guest(&c.All[other]) || !s.Edited && c.settled[other]
+			switch n := cmp.Compare(had, theirs(part)); {
+			case n != 0:
+				return n > 0
+			case had == 0 && settled != known:
+				return settled
+			case had == 0 && !settled && !later:
+				return false
+			}
+			older = older || c.created[l.Parent].Before(s.Created) && own.Created.Before(s.Created)
+		}
 	}
-	return slices.ContainsFunc(c.served[guest], func(s serving) bool {
-		return s.Created.Before(at) && (len(s.hosts) == 0 || slices.ContainsFunc(s.hosts, func(h Hostname) bool {
-			_, common := narrower(h.Name, name)
-			return common
-		}))
-	})
+	if part, common := narrower(l.hostname(), name); later && !met && common {
+		return theirs(part) == 0
+	}
+	return older || later
 }
 
 // elsewhere reports whether a route does not serve a hostname at a listener, because another listener has the requests
@@ -156,10 +225,15 @@ func (c *contest) elsewhere(at int, s serving, h Hostname) bool {
 		return true
 	}
 	own := c.All[at].hostname()
+	if !c.Isolated || !slices.ContainsFunc(c.names[c.All[at].Port].Covering(h.Name), func(name string) bool {
+		return name != own && Covers(own, name)
+	}) {
+		return false
+	}
 	for i := range c.All {
 		l := &c.All[i]
 		name := l.hostname()
-		if c.Isolated && l.Problem == nil && l.Port == c.All[at].Port && name != own && Covers(own, name) &&
+		if l.Problem == nil && l.Port == c.All[at].Port && name != own && Covers(own, name) &&
 			Covers(name, h.Name) && !c.loses(i, at, s, h) {
 			return true
 		}
@@ -220,6 +294,11 @@ func (ls *Listeners) Foreign(listener int, name string) (whose string, ok bool) 
 	if c == nil || !c.guest(l) {
 		return "", false
 	}
+	has := wanted{l.Port, l.Parent.Namespace, name}
+	if c.Held[Holder{Port: l.Port, Set: l.Parent.Namespace, Certificates: true}][name] {
+		c.certified[has] = true
+		return "", false
+	}
 	foreign := func(host string) bool {
 		return host != "" && certifies(name, host) && (!Covers(host, l.hostname()) || !Covers(l.hostname(), name))
 	}
@@ -231,14 +310,18 @@ func (ls *Listeners) Foreign(listener int, name string) (whose string, ok bool) 
 			return fmt.Sprintf("hostname %s of %s", o.hostname(), o.text()), true
 		}
 		for _, s := range c.served[i] {
-			if s.Namespace == l.Parent.Namespace || c.created[l.Parent].Before(s.Created) {
+			if s.Namespace == l.Parent.Namespace {
 				continue
 			}
-			if at := slices.IndexFunc(s.hosts, func(h Hostname) bool { return foreign(h.Name) }); at >= 0 {
+			older := c.created[l.Parent].Before(s.Created)
+			if at := slices.IndexFunc(s.hosts, func(h Hostname) bool {
+				return foreign(h.Name) && (!older || c.Held.closeness(Holder{Port: l.Port, Namespace: s.Namespace}, h.Name) > 0)
+			}); at >= 0 {
 				return fmt.Sprintf("hostname %s of %s %s/%s", s.hosts[at].Name, s.Kind, s.Namespace, s.Name), true
 			}
 		}
 	}
+	c.certified[has] = true
 	return "", false
 }
 

@@ -11,6 +11,12 @@ import (
 // contested judges a Gateway with ListenerSets, and has routes contend for hostnames.
 func contested(t *testing.T, listeners string, sets []*gatewayv1.ListenerSet, routes ...Route) *Listeners {
 	t.Helper()
+	return heldBy(t, nil, listeners, sets, routes...)
+}
+
+// heldBy is contested with the hostnames that namespaces had before.
+func heldBy(t *testing.T, held Held, listeners string, sets []*gatewayv1.ListenerSet, routes ...Route) *Listeners {
+	t.Helper()
 	g := gateway(t, listeners)
 	g.Spec.AllowedListeners = read[gatewayv1.GatewaySpec](t, "{allowedListeners: {namespaces: {from: All}}}").
 		AllowedListeners
@@ -20,7 +26,7 @@ func contested(t *testing.T, listeners string, sets []*gatewayv1.ListenerSet, ro
 		all = append(all, Contender{Route: r, Created: time.Unix(1e9-1800, 0), Decisions: ls.Attach(r)})
 	}
 	ls.Contest(all, Terms{Decides: func(ns string) bool { return ns == "ops" }, Isolated: ls.Family == Application,
-		Remedy: func(string) string { return "use another" }})
+		Remedy: func(string) string { return "use another" }, Held: held})
 	return ls
 }
 
@@ -80,6 +86,38 @@ func TestCertificateOfSetIsForItsHostnames(t *testing.T) {
 			if whose, ok := ls.Foreign(2, name); ok {
 				t.Errorf("%s %s: a certificate for %s is refused: %s", c.namespace, c.hostname, name, whose)
 			}
+		}
+	}
+}
+
+func TestCertificateOfAnOldSetTakesNoHeldName(t *testing.T) {
+	t.Parallel()
+	team := *read[Route](t, "{kind: HTTPRoute, namespace: team, name: r, parents: [{name: gw, namespace: infra}], "+
+		"hostnames: [t.com]}")
+	names := NamesOf([]string{"t.com"})
+	teams, mals := Holder{Port: 443, Namespace: "team"}, Holder{Port: 443, Set: "mal", Certificates: true}
+	for name, c := range map[string]struct {
+		held    Held
+		age     time.Duration
+		refused bool
+	}{
+		"not known":                     {nil, time.Hour, false},
+		"held by the route":             {Held{teams: names}, time.Hour, true},
+		"held by both":                  {Held{teams: names, mals: names}, time.Hour, false},
+		"held by a younger set":         {Held{mals: names}, 0, false},
+		"held by nobody, a younger set": {Held{}, 0, true},
+		"held by nobody, the older set": {Held{}, time.Hour, false},
+		"another owner's certificate": {Held{teams: names, {Port: 443, Set: "b", Certificates: true}: names}, time.Hour,
+			true},
+	} {
+		ls := heldBy(t, c.held, "{name: own, port: 443, protocol: HTTPS"+openTo+"}", []*gatewayv1.ListenerSet{set(t, "mal", "s",
+			c.age, "{name: l, port: 443, protocol: HTTPS, hostname: m.com}")}, team)
+		whose, refused := ls.Foreign(1, "t.com")
+		if refused != c.refused {
+			t.Errorf("%s: refused %t, %q", name, refused, whose)
+		}
+		if ls.Holds()[mals]["t.com"] == refused {
+			t.Errorf("%s: %v is remembered", name, ls.Holds())
 		}
 	}
 }

@@ -67,7 +67,8 @@ func (ls *Listeners) Renamed(p Parent, former gatewayv1.SectionName, last Last) 
 }
 
 // order is the order in which listeners take ports and hostnames, as indexes of All. An edit of a listener does not
-// take the port or the hostname of another one of the same parent that serves.
+// take the port or the hostname of another one of the same parent that serves, nor of a ListenerSet of another
+// namespace.
 func (ls *Listeners) order(last Last) []int {
 	at := make([]int, len(ls.All))
 	for i := range at {
@@ -83,8 +84,56 @@ func (ls *Listeners) order(last Last) []int {
 		}
 		return n + 1
 	}
-	sorting.StableBy(at, func(a, b int) int { return cmp.Compare(rank(a), rank(b)) })
+	intrudes := ls.intruders(last)
+	sorting.StableBy(at, func(a, b int) int {
+		if intrudes[a] != intrudes[b] {
+			if intrudes[a] {
+				return 1
+			}
+			return -1
+		}
+		return cmp.Compare(rank(a), rank(b))
+	})
 	return at
+}
+
+// intruders are the listeners of edited ListenerSets that ask for what a listener of a ListenerSet of another namespace
+// had: its hostname, or its port for another protocol. Without memory, the listeners are those that are settled.
+func (ls *Listeners) intruders(last Last) []bool {
+	type place struct {
+		port gatewayv1.PortNumber
+		key  string // as of a listener; empty for the protocol
+	}
+	holders := map[place]Listener{}
+	sets := map[Parent]*gatewayv1.ListenerSet{}
+	for _, s := range ls.Admitted {
+		sets[Parent{"ListenerSet", s.Namespace, s.Name}] = s
+	}
+	had := make([]bool, len(ls.All))
+	for i := range ls.All {
+		had[i] = last.has(&ls.All[i])
+	}
+	known := slices.Contains(had, true)
+	for i := range ls.All {
+		l := &ls.All[i]
+		set := sets[l.Parent]
+		if had[i] = had[i] || !known && set != nil && settled(set, l.Name); had[i] && set != nil {
+			holders[place{l.Port, key(l)}], holders[place{port: l.Port}] = *l, *l
+		}
+	}
+	out := make([]bool, len(ls.All))
+	for i := range ls.All {
+		l := &ls.All[i]
+		if set := sets[l.Parent]; had[i] || set == nil || set.Generation <= 1 {
+			continue
+		}
+		h, named := holders[place{l.Port, key(l)}]
+		p, used := holders[place{port: l.Port}]
+		differs := p.Protocol != l.Protocol || p.mode() != l.mode()
+		out[i] = named && h.Parent.Namespace != l.Parent.Namespace || used && differs &&
+			p.Parent.Namespace != l.Parent.Namespace
+	}
+	return out
 }
 
 // restore has the last valid versions of listeners serve that are not valid, as far as valid listeners leave them port

@@ -95,7 +95,7 @@ func Listener(l *attachment.Listener, refs *attachment.Problem, lb LoadBalancer,
 	}
 	accepted := "Listener is accepted."
 	if len(l.Lost) > 0 {
-		accepted = "Listener is accepted in part: " + strings.Join(l.Lost, "; ") + "."
+		accepted = attachment.AcceptedInPart + strings.Join(l.Lost, "; ") + "."
 	}
 	b.unless(gatewayv1.ListenerConditionAccepted, l.Problem, gatewayv1.ListenerReasonAccepted, accepted,
 		gatewayv1.ListenerReasonPortUnavailable, gatewayv1.ListenerReasonUnsupportedProtocol,

@@ -28,13 +28,20 @@ func (s *site) on(r *Attached) bool {
 	})
 }
 
-// oldest are the routes that serve the ports of a network load balancer: a listener has one default action.
+// oldest are the routes that serve the ports of a network load balancer: a listener has one default action. The age of
+// a route is not that of its parentRef, so a port stays with the namespace whose route had it, or goes to the
+// Gateway's.
 func (in *Input) oldest(sites []site) map[int32]int {
 	out := map[int32]int{}
 	for i := range sites {
 		s := &sites[i]
+		holder := slices.IndexFunc(in.Routes, func(r Attached) bool { return in.had(&r, s) })
 		for j := range in.Routes {
 			if !s.on(&in.Routes[j]) {
+				continue
+			}
+			if n := in.Routes[j].Route.Namespace; holder >= 0 && n != in.Routes[holder].Route.Namespace &&
+				n != in.Gateway.Namespace {
 				continue
 			}
 			if first, met := out[s.port]; !met || in.compareAt(s, j, first) < 0 {
@@ -43,6 +50,11 @@ func (in *Input) oldest(sites []site) map[int32]int {
 		}
 	}
 	return out
+}
+
+// had reports whether a route is on a port, and served it when the last pass ended.
+func (in *Input) had(r *Attached, s *site) bool {
+	return in.HadPort != nil && s.on(r) && in.HadPort(ObjectOf(r.Object, r.Route.Kind), s.port)
 }
 
 // compareAt orders routes of a port: the one that came to it first. Where TLS passes through, TLSRoutes come before
@@ -119,6 +131,8 @@ func (t *translation) network(sites []site, instead func(port int32) *Attached) 
 			why := "which is older"
 			if first := s.firstKind(); other.Route.Kind == first && t.route.Route.Kind != first {
 				why = "which comes first where TLS passes through"
+			} else if t.in.had(other, s) {
+				why = "which served it before"
 			}
 			t.ignored("spec.parentRefs", fmt.Sprintf("port %d is served by %s %s/%s, %s: a network load balancer has one "+
 				"route for a port",

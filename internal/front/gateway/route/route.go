@@ -50,6 +50,8 @@ type Input struct {
 	// Configured returns the first target group of a backend in the last valid version of a route; nil = no such version
 	// is known.
 	Configured func(route diag.Object, backend objects.Ref) *intent.TargetGroup
+	// HadPort reports whether the last valid version of a route served a port; nil = no such version is known.
+	HadPort func(route diag.Object, port int32) bool
 	// Served reports that the Gateway has a load balancer, whose address its status shows, and that nothing is remembered
 	// of it, as after the swap from the existing controller: what it serves goes on.
 	Served bool

@@ -1,0 +1,75 @@
+package gateway
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/conditions"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+)
+
+// kindHeld is the kind of the objects under which Versions have the hostnames of namespaces. The API server has none of
+// this kind. One without namespace shows that the hostnames are known.
+const kindHeld = "Hostnames"
+
+// keep adds the hostnames of namespaces to versions.
+func (v Versions) keep(held attachment.Held) {
+	v[diag.Object{Kind: kindHeld}] = map[string]string{"known": "true"}
+	for of, names := range held {
+		o := diag.Object{Kind: kindHeld, Namespace: of.Namespace}
+		key := fmt.Sprintf("%d %s", of.Port, of.Set)
+		if of.Certificates {
+			o.Name = "certificates"
+		}
+		if v[o] == nil {
+			v[o] = map[string]string{}
+		}
+		v[o][key] = strings.Join(slices.Sorted(maps.Keys(names)), " ")
+	}
+}
+
+// held are the hostnames of namespaces; nil = they are not known.
+func (v Versions) held() attachment.Held {
+	if v[diag.Object{Kind: kindHeld}] == nil {
+		return nil
+	}
+	out := attachment.Held{}
+	for o, values := range v {
+		if o.Kind != kindHeld || o == (diag.Object{Kind: kindHeld}) {
+			continue
+		}
+		for key, names := range values {
+			of := attachment.Holder{Namespace: o.Namespace, Certificates: o.Name != ""}
+			port, set, _ := strings.Cut(key, " ")
+			if _, err := fmt.Sscan(port, &of.Port); err == nil {
+				of.Set = set
+				out[of] = attachment.NamesOf(strings.Fields(names))
+			}
+		}
+	}
+	return out
+}
+
+// settled reports whether a route has had its hostnames for as long as it exists, or had them when its status was
+// written.
+func (t *translation) settled(r *attached) bool {
+	generation := r.object.GetGeneration()
+	shown := func(ref gatewayv1.ParentReference) bool {
+		return slices.ContainsFunc(r.status.Parents, func(s gatewayv1.RouteParentStatus) bool {
+			c := meta.FindStatusCondition(s.Conditions, string(gatewayv1.RouteConditionAccepted))
+			_, ours := t.config.family(s.ControllerName)
+			return ours && conditions.SameParent(s.ParentRef, ref, r.route.Namespace) && c != nil && c.Status == "True" &&
+				c.ObservedGeneration == generation &&
+				!meta.IsStatusConditionTrue(s.Conditions, string(gatewayv1.RouteConditionPartiallyInvalid))
+		})
+	}
+	return generation <= 1 || !slices.ContainsFunc(r.decisions, func(d attachment.Decision) bool {
+		return len(d.Attached) > 0 && !shown(r.route.Parents[d.ParentRef])
+	})
+}

@@ -1,0 +1,208 @@
+package front
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/k8s-lbc/lbc/internal/compile"
+	"github.com/k8s-lbc/lbc/internal/front/gateway"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/model/traffic"
+)
+
+// passes compiles versions of a scene one after the other, with the memory of a checkpoint between them, and each
+// version twice, so that nothing that one pass refuses serves in the next one.
+func passes(t testing.TB, of attachment.Family, versions ...*scene) (last compiled) {
+	t.Helper()
+	key := stack.Key{Owner: gateway.Owner(of), ID: stack.ID{Namespace: "infra", Name: "gw"}}
+	var before *compile.Memory
+	for i := range 2 * len(versions) {
+		text := versions[i/2].text.String()
+		last = pass(t, Recalling(gatewayFrontEnd(of), before), key, decode(t, text), before)
+		if last.Stack == nil {
+			t.Fatalf("no stack; needs %v, diagnostics %v of\n%s", last.Needs, last.Diagnostics, text)
+		}
+		saved, err := json.Marshal(&last.Memory)
+		if before = (&compile.Memory{}); err != nil || json.Unmarshal(saved, before) != nil {
+			t.Fatal(err, string(saved))
+		}
+	}
+	return last
+}
+
+// edited sets the generation of all objects of a namespace.
+func (s *scene) edited(namespace string) *scene {
+	text := strings.ReplaceAll(s.text.String(), "namespace: "+namespace+", name: ",
+		"generation: 2, namespace: "+namespace+", name: ")
+	s.text.Reset()
+	s.text.WriteString(text)
+	return s
+}
+
+func TestEditOfAnOldListenerSetTakesNoHostname(t *testing.T) {
+	t.Parallel()
+	const t1, m1 = "t.example.com", "m.example.com"
+	of := func(construction, own string) *scene {
+		return newScene(gateway.ConstructionAnnotation+": "+construction, own).route(5, "team/r", "", t1, "/")
+	}
+	for name, c := range map[string]struct{ before, after func(s *scene) *scene }{
+		"the listener": {
+			func(s *scene) *scene { return s.set(1, "mal", listener(m1)).route(2, "mal/r", "mal", "", "/") },
+			func(s *scene) *scene { return s.set(1, "mal", listener(t1)).route(2, "mal/r", "mal", "", "/") },
+		},
+		"a wider listener": {
+			func(s *scene) *scene { return s.set(1, "mal", listener(m1)).route(2, "mal/r", "mal", "", "/") },
+			func(s *scene) *scene {
+				return s.set(1, "mal", listener("*.example.com")).route(2, "mal/r", "mal", t1, "/")
+			},
+		},
+		"the route of a wide listener": {
+			func(s *scene) *scene {
+				return s.set(1, "mal", listener("*.example.com")).route(2, "mal/r", "mal", m1, "/")
+			},
+			func(s *scene) *scene {
+				return s.set(1, "mal", listener("*.example.com")).route(2, "mal/r", "mal", t1, "/")
+			},
+		},
+		"another route, which was at the Gateway": {
+			func(s *scene) *scene {
+				return s.set(1, "mal", listener(m1)).route(2, "mal/r", "mal", "", "/").route(3, "mal/s", "", t1, "/mal")
+			},
+			func(s *scene) *scene {
+				return s.set(1, "mal", listener(t1)).route(2, "mal/r", "mal", "", "/").route(3, "mal/s", "", t1, "/mal")
+			},
+		},
+		"the parentRef of a ListenerSet": {
+			func(s *scene) *scene { return s },
+			func(s *scene) *scene { return s.set(1, "mal", listener(t1)).route(2, "mal/r", "mal", t1, "/") },
+		},
+	} {
+		for _, own := range []string{open, wild} {
+			for _, construction := range []string{"standard", "compatible"} {
+				got := passes(t, attachment.Application, c.before(of(construction, own)), c.after(of(construction, own)))
+				if a := got.answer(get(t1, "/")); a != "to team.test" {
+					t.Errorf("%s, %s at %s: %s", name, construction, own, a)
+				}
+				if own == wild && strings.Contains(name, "wide") { // it conflicts with the Gateway's listener
+					continue
+				}
+				if said := got.said(diag.HostnameTaken); !strings.Contains(said, "ListenerSet mal/set: ") ||
+					!strings.Contains(said, "team/r") {
+					t.Errorf("%s, %s at %s: told %q", name, construction, own, said)
+				}
+			}
+		}
+	}
+}
+
+func TestEditOfAnOldRouteTakesNoHostname(t *testing.T) {
+	t.Parallel()
+	const t1, m1 = "t.example.com", "m.example.com"
+	at := func(hosts string) *scene {
+		return newScene("", open).set(5, "team", listener(t1)).route(6, "team/r", "team", t1, "/").route(1, "mal/r", "", hosts,
+			"/")
+	}
+	if a := passes(t, attachment.Application, at(m1), at(t1)).answer(get(t1, "/")); a != "to team.test" {
+		t.Error(a)
+	}
+}
+
+func TestEditTakesNoListenerOfAnotherSet(t *testing.T) {
+	t.Parallel()
+	const t1, m1 = "t.example.com", "m.example.com"
+	at := func(host string) *scene {
+		return newScene("", "{name: x, port: 81, protocol: HTTP}").set(1, "mal", listener(host)).route(2, "mal/r", "mal", "",
+			"/").set(5, "team", listener(t1)).route(6, "team/r", "team", t1, "/").edited("mal")
+	}
+	if a := passes(t, attachment.Application, at(m1), at(t1)).answer(get(t1, "/")); a != "to team.test" {
+		t.Error(a)
+	}
+	if a := at(t1).compiled(t, attachment.Application).answer(get(t1, "/")); a != "to team.test" {
+		t.Error("without memory:", a)
+	}
+}
+
+func TestHostnameIsFreeAfterItsHolderLeaves(t *testing.T) {
+	t.Parallel()
+	const t1, m1 = "t.example.com", "m.example.com"
+	mal := func(s *scene, host string) *scene {
+		return s.set(1, "mal", listener(host)).route(2, "mal/r", "mal", "", "/")
+	}
+	team := func() *scene { return newScene("", open).route(5, "team/r", "", t1, "/") }
+	for name, c := range map[string]struct {
+		versions []*scene
+		want     string
+	}{
+		"holder stays":         {[]*scene{mal(team(), m1), mal(team(), t1)}, "to team.test"},
+		"holder leaves":        {[]*scene{mal(team(), m1), mal(team(), t1), mal(newScene("", open), t1)}, "to mal.test"},
+		"holder leaves, comes": {[]*scene{mal(team(), t1), mal(newScene("", open), t1), mal(team(), t1)}, "to mal.test"},
+	} {
+		if a := passes(t, attachment.Application, c.versions...).answer(get(t1, "/")); a != c.want {
+			t.Errorf("%s: %s, want %s", name, a, c.want)
+		}
+	}
+}
+
+// TestEditedListenerSetProvesItsHostname is a start without memory: only the status shows what an edited object had.
+func TestEditedListenerSetProvesItsHostname(t *testing.T) {
+	t.Parallel()
+	const t1 = "t.example.com"
+	plain := func() *scene {
+		return newScene("", open).route(5, "team/r", "", t1, "/").set(1, "mal", listener(t1)).route(2, "mal/r", "mal", "", "/")
+	}
+	accepted := func(generation string) *scene {
+		s := plain()
+		text := strings.Replace(s.text.String(), "{namespace: mal, name: set,", "{generation: 2, namespace: mal, name: set,", 1)
+		text = strings.Replace(text, "spec: {parentRef: {name: gw, namespace: infra}", "status: {listeners: [{name: l, "+
+			"conditions: [{type: Accepted, status: 'True', observedGeneration: "+generation+"}]}]}\n"+
+			"spec: {parentRef: {name: gw, namespace: infra}", 1)
+		s.text.Reset()
+		s.text.WriteString(text)
+		return s
+	}
+	for name, c := range map[string]struct {
+		scene *scene
+		want  string
+	}{
+		"not edited": {plain(), "to mal.test"}, "edited, not seen": {accepted("1"), "to team.test"},
+		"edited and seen": {accepted("2"), "to mal.test"}, "the route, too": {plain().edited("mal"), "to team.test"},
+	} {
+		if a := c.scene.compiled(t, attachment.Application).answer(get(t1, "/")); a != c.want {
+			t.Errorf("%s: %s, want %s", name, a, c.want)
+		}
+	}
+}
+
+// TestEditOfAnOldRouteTakesNoPort has ports of a network load balancer, each of which has one route.
+func TestEditOfAnOldRouteTakesNoPort(t *testing.T) {
+	t.Parallel()
+	at := func(section string) *scene {
+		s := newScene("", "{name: a, port: 81, protocol: TCP, "+anyRoute+"}, {name: b, port: 82, protocol: TCP, "+anyRoute+"}")
+		for i, namespace := range []string{"mal", "team"} {
+			fmt.Fprintf(&s.text, `---
+apiVersion: gateway.networking.k8s.io/v1
+kind: TCPRoute
+metadata: {namespace: %s, name: r, uid: u-%[1]s, creationTimestamp: %q}
+spec: {parentRefs: [{name: gw, namespace: infra, sectionName: %s}], rules: [{backendRefs: [{name: web, port: 443}]}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {namespace: %[1]s, name: web}
+spec: {type: NodePort, ports: [{port: 443, targetPort: 8443, nodePort: 30443, protocol: TCP}]}
+`, namespace, stamp(i+1), []string{section, "b"}[i])
+		}
+		return s
+	}
+	if a := passes(t, attachment.Network, at("a"), at("b")).answer(traffic.Request{
+		Port: 82}); !strings.Contains(a, "team") {
+		t.Error(a)
+	}
+	if a := passes(t, attachment.Network, at("b")).answer(traffic.Request{Port: 82}); !strings.Contains(a,
+		"mal") {
+		t.Error("of two new ones, the older comes first:", a)
+	}
+}
