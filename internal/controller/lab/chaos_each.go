@@ -200,6 +200,7 @@ func Denying(permission string) gate.Fault {
 
 // Uncalled are the IAM actions that the varied cluster's life does not need, and why.
 var Uncalled = map[string]string{
+	"elasticloadbalancing:DescribeSSLPolicies": "no TLS policy is declared that the table of them lacks",
 	"cognito-idp:DescribeUserPoolClient": "Elastic Load Balancing asks for it on behalf of whoever creates a " +
 		"rule; its denial is one of CreateRule",
 	"ec2:DescribeAddresses": "no object here names an address by its text; " +

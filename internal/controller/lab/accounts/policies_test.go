@@ -131,6 +131,8 @@ func TestTheLivesUnderPoliciesNeedEveryCallOfTheController(t *testing.T) {
 		// TestTagsByTheTaggingAPIAreThoseOfDescribeTags, in internal/aws/inventory
 		"tag:GetResources": true,
 		"s3:GetObject":     true, // of calls for trust stores, the same
+		// TestRefusedSettingIsFoundBeforeTheCall, in internal/front
+		"elasticloadbalancing:DescribeSSLPolicies": true,
 	}
 	for _, x := range lives {
 		for _, e := range x.calm(t) {

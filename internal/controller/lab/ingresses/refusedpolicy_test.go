@@ -24,7 +24,7 @@ func TestRefusedListenerSettingHoldsNoOther(t *testing.T) {
 		told   string
 	}{
 		"TLS policy": {set: map[string]string{"ssl-policy": "ELBSecurityPolicy-Odd"},
-			told: "keeps its former TLS policy (metadata.annotations[alb.ingress.kubernetes.io/ssl-policy])"},
+			told: "ELBSecurityPolicy-Odd does not exist; the HTTPS listener on port 443 keeps policy"},
 		"certificate": {set: map[string]string{"ssl-policy": policy, "certificate-arn": lab.ExampleCertificate + "0"},
 			policy: policy, told: "annotations[alb.ingress.kubernetes.io/certificate-arn]"},
 	} {
