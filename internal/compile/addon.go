@@ -2,6 +2,7 @@ package compile
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/k8s-lbc/lbc/internal/compile/merge"
 	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
@@ -158,12 +159,79 @@ func (b *build) mergeWebACL() webACL {
 	name := b.mergeText("wafv2-acl-name", "WAFv2 WebACL name", func(a *intent.AddOns) intent.Field[string] {
 		return a.WebACLName
 	})
-	if name.Set { // ARNs are ignored
+	if yields, known := b.yieldsToARN(name); !known {
+		return webACL{merge.Owned[string]{Member: -1}, true}
+	} else if name.Set && !yields { // ARNs are ignored
 		return webACL{name, true}
 	}
 	return webACL{b.mergeText("wafv2-acl-arn", "WAFv2 WebACL ARN", func(a *intent.AddOns) intent.Field[string] {
 		return a.WebACL
 	}), false}
+}
+
+// yieldsToARN reports whether a name of a web ACL, or none, has no effect beside the ARN of a member, which is noted
+// then. What is in effect by ARN is replaced by a name of the same namespace only, and does not end by the name none.
+// known is false if AWS does not tell which web ACL is in effect: the load balancer keeps it.
+func (b *build) yieldsToARN(name merge.Owned[string]) (yields, known bool) {
+	if !name.Set || !b.cfg.EnableWAFv2 || b.e.Type != stack.Application {
+		return false, true
+	}
+	by := &b.members[name.Member]
+	for i := range b.members {
+		m := &b.members[i]
+		acl, own := m.Settings.AddOns.WebACL, m.Object.Namespace == by.Object.Namespace
+		if m.State == quarantine.Rejected || !acl.Set || acl.Value == intent.None || acl.Value == "" ||
+			m.Authority == intent.RoutesOnly || by.Authority == intent.Deciding && m.Authority != intent.Deciding ||
+			own && name.Value != intent.None {
+			continue
+		}
+		guards, p := b.guardsByARN(i, acl.Value, !own && name.Value == intent.None)
+		if p != nil {
+			b.unread = true
+			b.withoutWebACL(name.Member, p.Diagnostic(by.Object, name.Source.Place()))
+			return false, false
+		}
+		if !guards {
+			continue
+		}
+		delete(b.group.NewEffect, "wafv2-acl-name")
+		remedy := "name the same web ACL by ARN, or set it on only one of the objects"
+		if name.Value == intent.None {
+			remedy = "to have no web ACL, remove the ARN; else remove the name"
+		}
+		b.note(name.Member, diag.New(by.Object, name.Source.Place(), diag.ConflictingSettings, fmt.Sprintf(
+			"WAFv2 WebACL name: %q of %s has no effect, because %s names the web ACL in effect by ARN", name.Value, by.Object,
+			m.Object), remedy))
+		return true, true
+	}
+	return false, true
+}
+
+// guardsByARN reports whether the ARN that member i sets is in effect, or why that is not known. fresh is the answer for
+// a load balancer that does not exist.
+func (b *build) guardsByARN(i int, arn string, fresh bool) (bool, *facts.Problem) {
+	if b.group.Joinable && b.group.InEffect != nil {
+		e := b.group.InEffect["wafv2-acl-arn"]
+		return e.Value == arn && slices.ContainsFunc(e.Owners, func(o merge.Owner) bool {
+			return o.Member == b.members[i].Object
+		}), nil
+	}
+	switch lb, known := b.existing(); {
+	case !known:
+		b.unsure = true
+		return false, nil
+	case lb == nil:
+		return fresh, nil
+	case b.f.Associated != nil:
+		return *b.f.Associated == arn, nil
+	}
+	need := facts.Need{Kind: facts.NeedStackWebACL, Key: b.e.Key.String()}
+	p := b.f.Failed(need)
+	if p == nil {
+		b.unsure = true
+		b.require(need)
+	}
+	return false, p
 }
 
 func (w webACL) source() (string, intent.Source) { return "WebACL", w.Source }

@@ -67,7 +67,8 @@ func describe(n Need) string {
 		NeedCertificates: "the certificates", NeedTargetGroupName: "target group",
 		NeedTargetGroupOwner: "the owner of target group", NeedLoadBalancer: "load balancer",
 		NeedStack: "the load balancer of", NeedStackDetails: "the listeners, rules and attributes of the load balancer of",
-		NeedWebACLs: "the web ACLs", NeedTrustStore: "trust store", NeedOwnTrustStores: "the trust stores of",
+		NeedStackWebACL: "the web ACL of the load balancer of",
+		NeedWebACLs:     "the web ACLs", NeedTrustStore: "trust store", NeedOwnTrustStores: "the trust stores of",
 		NeedOwnCertificates: "the requested and imported certificates of", NeedHostedZones: "the hosted zones",
 		NeedAddresses: "the Elastic IP addresses", NeedLimits: "the limits of the account",
 	}
