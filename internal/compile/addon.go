@@ -160,6 +160,7 @@ func (b *build) mergeWebACL() webACL {
 		return a.WebACLName
 	})
 	if yields, known := b.yieldsToARN(name); !known {
+		b.group.Unread("wafv2-acl-name", "wafv2-acl-arn")
 		return webACL{merge.Owned[string]{Member: -1}, true}
 	} else if name.Set && !yields { // ARNs are ignored
 		return webACL{name, true}
@@ -185,9 +186,8 @@ func (b *build) yieldsToARN(name merge.Owned[string]) (yields, known bool) {
 			own && name.Value != intent.None {
 			continue
 		}
-		guards, p := b.guardsByARN(i, acl.Value, !own && name.Value == intent.None)
+		guards, p := b.guardsByARN(i, name)
 		if p != nil {
-			b.unread = true
 			b.withoutWebACL(name.Member, p.Diagnostic(by.Object, name.Source.Place()))
 			return false, false
 		}
@@ -207,13 +207,14 @@ func (b *build) yieldsToARN(name merge.Owned[string]) (yields, known bool) {
 	return false, true
 }
 
-// guardsByARN reports whether the ARN that member i sets is in effect, or why that is not known. fresh is the answer for
-// a load balancer that does not exist.
-func (b *build) guardsByARN(i int, arn string, fresh bool) (bool, *facts.Problem) {
-	if b.group.Joinable && b.group.InEffect != nil {
-		e := b.group.InEffect["wafv2-acl-arn"]
+// guardsByARN reports whether the ARN that member i sets is in effect rather than a name, or why that is not known. A new
+// load balancer gets the ARN rather than the name none of another namespace.
+func (b *build) guardsByARN(i int, name merge.Owned[string]) (bool, *facts.Problem) {
+	m, by := &b.members[i], &b.members[name.Member]
+	arn := m.Settings.AddOns.WebACL.Value
+	if e, known := b.group.Last("wafv2-acl-arn"); known && b.group.Joinable {
 		return e.Value == arn && slices.ContainsFunc(e.Owners, func(o merge.Owner) bool {
-			return o.Member == b.members[i].Object
+			return o.Member == m.Object
 		}), nil
 	}
 	switch lb, known := b.existing(); {
@@ -221,17 +222,28 @@ func (b *build) guardsByARN(i int, arn string, fresh bool) (bool, *facts.Problem
 		b.unsure = true
 		return false, nil
 	case lb == nil:
-		return fresh, nil
-	case b.f.Associated != nil:
-		return *b.f.Associated == arn, nil
+		return name.Value == intent.None && m.Object.Namespace != by.Object.Namespace, nil
+	case b.f.Associated == nil:
+		return false, b.unanswered(facts.Need{Kind: facts.NeedStackWebACL, Key: b.e.Key.String()})
+	case *b.f.Associated != arn:
+		return false, nil
+	case name.Value == intent.None || m.Authority != by.Authority || b.group.Senior(i, name.Member):
+		return true, nil
+	case b.f.WebACLs == nil:
+		return false, b.unanswered(facts.Need{Kind: facts.NeedWebACLs})
 	}
-	need := facts.Need{Kind: facts.NeedStackWebACL, Key: b.e.Key.String()}
+	// The name of an older member is in effect if it is that of the same web ACL.
+	return b.f.WebACLs[name.Value] != arn, nil
+}
+
+// unanswered requires a fact on which a conflict depends, or returns why AWS does not tell it.
+func (b *build) unanswered(need facts.Need) *facts.Problem {
 	p := b.f.Failed(need)
 	if p == nil {
 		b.unsure = true
 		b.require(need)
 	}
-	return false, p
+	return p
 }
 
 func (w webACL) source() (string, intent.Source) { return "WebACL", w.Source }

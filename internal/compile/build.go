@@ -41,7 +41,6 @@ type build struct {
 	shared   []bool      // by member: a failure concerns the whole load balancer
 	stuck    bool        // nothing can be built, whichever member is set aside
 	unsure   bool        // a conflict between members depends on needs that are not answered
-	unread   bool        // a conflict depends on a look-up that failed, so no values in effect are remembered
 
 	settings shared
 	lb       stack.LoadBalancer

@@ -61,9 +61,6 @@ func (c *compiler) finish(b *build) Result {
 	}
 	if !c.keepsSettings {
 		r.Memory.Members, r.Memory.Effect = b.group.Seniority(c.e.Leaving...), b.group.NewEffect
-		if b.unread {
-			r.Memory.Effect = c.before.Effect
-		}
 		r.Memory.Later = b.group.CountLater(r.Memory.Members)
 	}
 	if !b.keepsLost { // AWS has nothing of what is not known

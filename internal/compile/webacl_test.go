@@ -2,6 +2,7 @@ package compile
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/k8s-lbc/lbc/internal/model/diag"
@@ -80,5 +81,66 @@ func TestWebACLByNameBesideARN(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestNewcomersARNFreezesNoName has a newcomer name, by ARN, the web ACL that the owner names by name. After a start
+// without memory, the owner replaces it.
+func TestNewcomersARNFreezesNoName(t *testing.T) {
+	t.Parallel()
+	arn := func(m *intent.Member) { m.Settings.AddOns.WebACL = set(m, "wafv2-acl-arn", "arn:other") }
+	name := func(v string) func(*intent.Member) {
+		return func(m *intent.Member) { m.Settings.AddOns.WebACLName = set(m, "wafv2-acl-name", v) }
+	}
+	f, cfg, associated := account(), config(), "arn:other"
+	cfg.EnableWAFv2 = true
+	f.Existing, f.Associated = &facts.LoadBalancer{ARN: "arn:lb", Type: stack.Application, Scheme: stack.Internal},
+		&associated
+	newcomer := ingress("mal", "evil", born(9), arn)
+	first := loadBalancer(ingress("shop", "web", born(1), name("other")), newcomer)
+	if r := Compile(first, f, cfg, nil); !slices.Contains(r.Needs, facts.Need{Kind: facts.NeedWebACLs}) {
+		t.Errorf("needs %v", r.Needs)
+	}
+	f.WebACLs = map[string]string{"other": "arn:other", "stricter": "arn:stricter"}
+	r := Compile(first, f, cfg, nil)
+	if acl := mustBuild(t, r).LoadBalancers[0].WebACL; acl == nil || *acl != "arn:other" || len(r.Diagnostics) > 0 {
+		t.Error(acl, r.Diagnostics)
+	}
+	r = Compile(loadBalancer(ingress("shop", "web", born(1), name("stricter")), newcomer), f, cfg, r.Memory)
+	if acl := mustBuild(t, r).LoadBalancers[0].WebACL; acl == nil || *acl != "arn:stricter" {
+		t.Error(acl, r.Diagnostics)
+	}
+	// An older member with the ARN owns what is in effect.
+	r = Compile(loadBalancer(ingress("shop", "web", born(1), arn), ingress("mal", "evil", born(9), name("other"))), f, cfg,
+		nil)
+	if _, named := r.Memory.Effect["wafv2-acl-name"]; named {
+		t.Error(r.Memory.Effect)
+	}
+}
+
+// TestUnreadWebACLKeepsMemoryOfTheRest has a newcomer set a tag, and come first by its order, after AWS did not tell
+// which web ACL is in effect.
+func TestUnreadWebACLKeepsMemoryOfTheRest(t *testing.T) {
+	t.Parallel()
+	owner := ingress("shop", "web", born(1), tagged("a"), func(m *intent.Member) {
+		m.Settings.AddOns.WebACL = set(m, "wafv2-acl-arn", "arn:guard")
+	})
+	newcomer := ingress("mal", "evil", born(9), lowest, func(m *intent.Member) {
+		m.Settings.AddOns.WebACLName = set(m, "wafv2-acl-name", intent.None)
+	})
+	lb, f, cfg := loadBalancer(owner, newcomer), account(), config()
+	cfg.EnableWAFv2 = true
+	f.Existing = &facts.LoadBalancer{ARN: "arn:lb", Type: stack.Application, Scheme: stack.Internal}
+	f.Errors = map[facts.Need]error{{Kind: facts.NeedStackWebACL, Key: lb.Key.String()}: errors.New("no answer")}
+	r := Compile(lb, f, cfg, nil)
+	if acl := mustBuild(t, r).LoadBalancers[0].WebACL; acl != nil {
+		t.Error(*acl)
+	}
+	tagged("z")(&newcomer)
+	guard := "arn:guard"
+	f.Errors, f.Associated = nil, &guard
+	r = Compile(loadBalancer(owner, newcomer), f, cfg, r.Memory)
+	if got := mustBuild(t, r).LoadBalancers[0]; got.Tags["Team"] != "a" || got.WebACL == nil || *got.WebACL != guard {
+		t.Errorf("%+v", got)
 	}
 }

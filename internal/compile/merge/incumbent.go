@@ -15,6 +15,8 @@ import (
 type Effect struct {
 	Value  string // canonical text of the value; it comes from annotations and class parameters and is no secret
 	Owners []Owner
+	// Unread is true if the value is not known, because AWS did not tell it.
+	Unread bool `json:",omitempty"`
 }
 
 // Owner is a member that sets the value in effect.
@@ -107,13 +109,14 @@ func (g *Group) resolveAmong(q conflict) resolution {
 	}
 	ended := false
 	inherits := p.defaults
-	switch last, set := g.InEffect[q.setting]; {
-	case set:
+	last, known := g.Last(q.setting)
+	switch _, set := g.InEffect[q.setting]; {
+	case known && set:
 		if held := g.held(q, last); len(held) > 0 {
 			return resolution{winner: g.best(q.candidates, held, p), incumbent: true}
 		}
 		ended = true
-	case g.InEffect != nil:
+	case known:
 		inherits = inherits && len(g.incumbents(q)) > 0
 	case q.exists == nil || !g.Exists():
 		inherits = false
@@ -128,7 +131,7 @@ func (g *Group) resolveAmong(q conflict) resolution {
 	if !inherits || decider < 0 {
 		return resolution{winner: g.best(q.candidates, all, p)}
 	}
-	if g.InEffect == nil {
+	if !known {
 		decider = g.guardian(q, p, decider)
 	}
 	return g.inherit(q, p, decider, ended)
@@ -285,6 +288,19 @@ func (g *Group) best(candidates []candidate, among []int, p protection) int {
 		}
 	}
 	return best
+}
+
+// Last returns what was in effect of a setting when the last compilation ended. known is false if that is not remembered.
+func (g *Group) Last(setting string) (e Effect, known bool) {
+	e = g.InEffect[setting]
+	return e, g.InEffect != nil && !e.Unread
+}
+
+// Unread remembers that the values in effect of settings are not known. The next compilation asks AWS again.
+func (g *Group) Unread(settings ...string) {
+	for _, s := range settings {
+		g.NewEffect[s] = Effect{Unread: true}
+	}
 }
 
 // Carry keeps what is in effect of a setting for the next compilation, where this one cannot resolve it.
