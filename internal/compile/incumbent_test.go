@@ -180,6 +180,27 @@ func TestWhatIsInEffectStaysUntilItsOwnerChangesItOrGoes(t *testing.T) {
 			{members: list(a(tagged("a")), b()), team: "a"}, {members: list(a(tagged("a")), b(), z(tagged("z"))), team: "a"},
 			{members: list(a(tagged("A")), b(), z(tagged("z"))), team: "A"}, {members: list(b(tagged("b")), z(tagged("z"))),
 				team: "z"}},
+		"one of two that agree narrows": {
+			{members: list(a(ranges("10.0.0.0/8")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.0.0.0/8"}},
+			{members: list(a(ranges("10.1.0.0/16")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.1.0.0/16"}},
+			{members: list(a(ranges("10.1.0.0/16")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.1.0.0/16"}},
+			{members: list(a(ranges("10.0.0.0/9")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.0.0.0/9"}},
+			{members: list(a(ranges("10.0.0.0/8")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.0.0.0/8"}}},
+		"one of two that agree narrows, and opens": {
+			{members: list(a(ranges("10.0.0.0/8")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.0.0.0/8"}},
+			{members: list(a(ranges("10.1.0.0/16")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.1.0.0/16"}},
+			{members: list(a(ranges("0.0.0.0/0")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.0.0.0/8"}},
+			{members: list(a(ranges("0.0.0.0/0")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.0.0.0/8"}},
+			{members: list(a(ranges("10.1.0.0/16")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.1.0.0/16"}}},
+		"one of two that agree narrows, and leaves": {
+			{members: list(a(ranges("10.0.0.0/8")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.0.0.0/8"}},
+			{members: list(a(ranges("10.1.0.0/16")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.1.0.0/16"}},
+			{members: list(a(), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.0.0.0/8"}}},
+		"a limit ends with its member's edit": {
+			{members: list(a(ranges("10.0.0.0/8")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.0.0.0/8"}},
+			{members: list(a(ranges("10.1.0.0/16")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.1.0.0/16"}},
+			{members: list(a(ranges("10.1.0.0/16")), b()), ranges: []string{"0 10.1.0.0/16"}},
+			{members: list(a(ranges("10.0.0.0/7")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.0.0.0/7"}}},
 		"one that agrees narrows": {
 			{members: list(a(ranges("10.0.0.0/8")), b()), ranges: []string{"0 10.0.0.0/8"}},
 			{members: list(a(ranges("10.0.0.0/8")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.0.0.0/8"}},

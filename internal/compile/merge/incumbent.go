@@ -17,6 +17,15 @@ type Effect struct {
 	Owners []Owner
 	// Unread is true if the value is not known, because AWS did not tell it.
 	Unread bool `json:",omitempty"`
+	// Limits are values of members that agreed with the owners until these set a stricter one. As long as such a member
+	// sets its value, the owners do not loosen the setting beyond it.
+	Limits []Limit `json:",omitempty"`
+}
+
+// Limit is a value beyond which the owners of a setting do not loosen it.
+type Limit struct {
+	Member diag.Object
+	Value  string
 }
 
 // Owner is a member that sets the value in effect.
@@ -112,7 +121,7 @@ func (g *Group) resolveAmong(q conflict) resolution {
 	last, known := g.Last(q.setting)
 	switch _, set := g.InEffect[q.setting]; {
 	case known && set:
-		if held := g.held(q, last); len(held) > 0 {
+		if held := g.held(q, p, last); len(held) > 0 {
 			return resolution{winner: g.best(q.candidates, held, p), incumbent: true}
 		}
 		ended = true
@@ -138,8 +147,9 @@ func (g *Group) resolveAmong(q conflict) resolution {
 }
 
 // held are the candidates by which a value in effect stays, or changes: those of its owners. Members that agree with an
-// owner keep the value, unless it follows its owners.
-func (g *Group) held(q conflict, last Effect) []int {
+// owner keep the value, unless it follows its owners, or an owner sets a stricter one. Then they keep the owners from
+// setting a looser one than theirs.
+func (g *Group) held(q conflict, p protection, last Effect) []int {
 	owns := func(at int, may func(Owner) bool) bool {
 		o := g.Members[q.candidates[at].member].Object
 		return slices.ContainsFunc(last.Owners, func(w Owner) bool { return w.Member == o && may(w) })
@@ -150,10 +160,33 @@ func (g *Group) held(q conflict, last Effect) []int {
 	same := filter(all, func(at int) bool {
 		return q.candidates[at].value == last.Value && owns(at, func(Owner) bool { return true })
 	})
-	if len(same) == 0 || q.follows && len(changed) > 0 && !slices.ContainsFunc(same, founds) {
-		return changed
+	if slices.ContainsFunc(same, founds) {
+		return same
 	}
-	return same
+	if len(same) > 0 {
+		stricter := filter(changed, func(at int) bool {
+			return q.follows || p.tighter != nil && p.tighter(q.candidates[at].value, last.Value)
+		})
+		if len(stricter) > 0 {
+			return stricter
+		}
+		return same
+	}
+	limits := filter(all, func(at int) bool {
+		c := q.candidates[at]
+		return slices.Contains(last.Limits, Limit{g.Members[c.member].Object, c.value})
+	})
+	within := filter(changed, func(at int) bool {
+		value := q.candidates[at].value
+		return !slices.ContainsFunc(limits, func(l int) bool {
+			limit := q.candidates[l].value
+			return value != limit && !p.tighter(value, limit)
+		})
+	})
+	if len(within) > 0 {
+		return within
+	}
+	return append(limits, changed...)
 }
 
 // guardian is the member that may change a default which AWS has, where nothing is remembered; oldest is the oldest
@@ -324,6 +357,8 @@ func (g *Group) record(q conflict, r resolution) {
 			func(w Owner) bool { return w.Member == o && !w.Agrees })
 	})
 	first := q.candidates[r.winner].member
+	// Owners that only agreed with the value still do so when those that could change it are gone, or set a looser one.
+	agreed := len(founders) == 0 && len(last.Owners) > 0 && (last.Value == value || last.limits(value))
 	if len(founders) == 0 {
 		for _, c := range q.candidates {
 			if c.value == value && g.bySeniority(c.member, first) < 0 && (!r.inherited || g.decides(c.member, r.decider)) {
@@ -332,18 +367,40 @@ func (g *Group) record(q conflict, r resolution) {
 		}
 	}
 	for at, c := range q.candidates {
+		o := g.Members[c.member].Object
 		if c.value != value {
+			if agreed && slices.ContainsFunc(last.Owners, func(x Owner) bool {
+				return x.Member == o && !x.Agrees
+			}) {
+				e.Owners = append(e.Owners, Owner{Member: o, Path: c.path})
+			}
 			continue
 		}
-		o := g.Members[c.member].Object
 		founds := slices.Contains(founders, at) || len(founders) == 0 && o.Namespace == g.Members[first].Object.Namespace
-		// Owners that only agreed with the value still do so when those that could change it are gone.
-		if len(founders) == 0 && last.Value == value && len(last.Owners) > 0 {
-			founds = false
-		}
-		e.Owners = append(e.Owners, Owner{Member: o, Path: c.path, Agrees: !founds})
+		e.Owners = append(e.Owners, Owner{Member: o, Path: c.path, Agrees: agreed || !founds})
+	}
+	if p := protectionOf(q.setting); p.tighter != nil {
+		e.Limits = g.limits(q, p, e, last)
 	}
 	g.NewEffect[q.setting] = e
+}
+
+// limits are the values of members that agreed with the owners before these set a stricter one.
+func (g *Group) limits(q conflict, p protection, now, last Effect) (out []Limit) {
+	for _, c := range q.candidates {
+		l := Limit{g.Members[c.member].Object, c.value}
+		agreed := c.value == last.Value && slices.ContainsFunc(last.Owners, func(w Owner) bool {
+			return w.Member == l.Member && w.Agrees
+		})
+		if p.tighter(now.Value, c.value) && (agreed || slices.Contains(last.Limits, l)) {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+func (e Effect) limits(value string) bool {
+	return slices.ContainsFunc(e.Limits, func(l Limit) bool { return l.Value == value })
 }
 
 // Seniority are the members of this compilation in the order in which they joined. Those of the last one that are
