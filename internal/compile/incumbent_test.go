@@ -192,6 +192,23 @@ func TestWhatIsInEffectStaysUntilItsOwnerChangesItOrGoes(t *testing.T) {
 			{members: list(a(ranges("0.0.0.0/0")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.0.0.0/8"}},
 			{members: list(a(ranges("0.0.0.0/0")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.0.0.0/8"}},
 			{members: list(a(ranges("10.1.0.0/16")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.1.0.0/16"}}},
+		"one of two that agree narrows, moves, and opens": {
+			{members: list(a(ranges("10.0.0.0/8")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.0.0.0/8"}},
+			{members: list(a(ranges("10.1.0.0/16")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.1.0.0/16"}},
+			{members: list(a(ranges("192.168.0.0/16")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.0.0.0/8"}},
+			{members: list(a(ranges("0.0.0.0/0")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.0.0.0/8"}},
+			{members: list(a(ranges("10.2.0.0/16")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.2.0.0/16"}},
+			{members: list(a(ranges("0.0.0.0/0")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.0.0.0/8"}}},
+		"two limits": {
+			{members: list(a(ranges("10.0.0.0/8")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.0.0.0/8"}},
+			{members: list(a(ranges("10.1.0.0/16")), b(ranges("10.0.0.0/8")), z(ranges("10.1.0.0/16"))),
+				ranges: []string{"0 10.1.0.0/16"}},
+			{members: list(a(ranges("10.1.1.0/24")), b(ranges("10.0.0.0/8")), z(ranges("10.1.0.0/16"))),
+				ranges: []string{"0 10.1.1.0/24"}},
+			{members: list(a(ranges("192.168.0.0/16")), b(ranges("10.0.0.0/8")), z(ranges("10.1.0.0/16"))),
+				ranges: []string{"0 10.1.0.0/16"}},
+			{members: list(a(ranges("0.0.0.0/0")), b(ranges("10.0.0.0/8")), z()), ranges: []string{"0 10.0.0.0/8"}},
+			{members: list(a(ranges("0.0.0.0/0")), b(), z()), ranges: []string{"0 0.0.0.0/0"}}},
 		"one of two that agree narrows, and leaves": {
 			{members: list(a(ranges("10.0.0.0/8")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.0.0.0/8"}},
 			{members: list(a(ranges("10.1.0.0/16")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.1.0.0/16"}},

@@ -1,6 +1,8 @@
 package compile
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"testing"
 
@@ -73,5 +75,37 @@ func TestOwnerTightensBesideAgreeingMember(t *testing.T) {
 				t.Errorf("looser: %s, want %s", got, was)
 			}
 		})
+	}
+}
+
+// TestRestartLetsNoAgreeingMemberTighten has two namespaces set the same value when nothing is remembered: which of them
+// came first is not known, so neither takes requests from the other.
+func TestRestartLetsNoAgreeingMemberTighten(t *testing.T) {
+	t.Parallel()
+	web := ingress("shop", "web", born(5), ranges("10.0.0.0/8"))
+	older := func(value string) intent.Member { return ingress("mal", "older", born(1), ranges(value)) }
+	first := Compile(loadBalancer(web, ingress("mal", "older", born(1))), account(), config(), nil)
+	f := asFacts(account(), mustBuild(t, first))
+	r := Compile(loadBalancer(web, older("10.0.0.0/8")), f, config(), nil)
+	for range 2 {
+		same(t, "sources", sources(mustBuild(t, r)), []string{"0 10.0.0.0/8"})
+		text, err := json.Marshal(r.Memory)
+		remembered := &Memory{}
+		if err := errors.Join(err, json.Unmarshal(text, remembered)); err != nil {
+			t.Fatal(err)
+		}
+		r = Compile(loadBalancer(web, older("10.1.0.0/16")), f, config(), remembered)
+	}
+	same(t, "sources", sources(mustBuild(t, r)), []string{"0 10.0.0.0/8"})
+	// A member that sets another value alone owns it.
+	for _, s := range []struct {
+		own   string
+		other intent.Member
+	}{
+		{"10.1.0.0/16", ingress("mal", "older", born(1))}, {"10.1.0.0/16", older("10.1.0.0/16")},
+		{"10.1.1.0/24", older("10.1.0.0/16")},
+	} {
+		r = Compile(loadBalancer(ingress("shop", "web", born(5), ranges(s.own)), s.other), f, config(), r.Memory)
+		same(t, "sources", sources(mustBuild(t, r)), []string{"0 " + s.own})
 	}
 }

@@ -35,6 +35,9 @@ type Owner struct {
 	// Agrees marks a member of another namespace that set the same value as the first owner. The value stays in effect as
 	// long as the member sets it, but the member cannot change it.
 	Agrees bool `json:",omitempty"`
+	// Unranked marks a member that agreed when nothing was remembered: it may have set the value first. The owner sets no
+	// stricter one beside it.
+	Unranked bool `json:",omitempty"`
 }
 
 // candidate is a member's value of a shared setting, as text.
@@ -147,8 +150,8 @@ func (g *Group) resolveAmong(q conflict) resolution {
 }
 
 // held are the candidates by which a value in effect stays, or changes: those of its owners. Members that agree with an
-// owner keep the value, unless it follows its owners, or an owner sets a stricter one. Then they keep the owners from
-// setting a looser one than theirs.
+// owner keep the value, unless it follows its owners, or an owner sets a stricter one. Then their value is the limit: if
+// no owner's value is equal to it or stricter, it takes effect.
 func (g *Group) held(q conflict, p protection, last Effect) []int {
 	owns := func(at int, may func(Owner) bool) bool {
 		o := g.Members[q.candidates[at].member].Object
@@ -164,8 +167,11 @@ func (g *Group) held(q conflict, p protection, last Effect) []int {
 		return same
 	}
 	if len(same) > 0 {
+		ranked := !slices.ContainsFunc(same, func(at int) bool {
+			return owns(at, func(w Owner) bool { return w.Unranked })
+		})
 		stricter := filter(changed, func(at int) bool {
-			return q.follows || p.tighter != nil && p.tighter(q.candidates[at].value, last.Value)
+			return q.follows || p.tighter != nil && ranked && p.tighter(q.candidates[at].value, last.Value)
 		})
 		if len(stricter) > 0 {
 			return stricter
@@ -183,10 +189,10 @@ func (g *Group) held(q conflict, p protection, last Effect) []int {
 			return value != limit && !p.tighter(value, limit)
 		})
 	})
-	if len(within) > 0 {
-		return within
+	if len(within) == 0 {
+		return limits
 	}
-	return append(limits, changed...)
+	return within
 }
 
 // guardian is the member that may change a default which AWS has, where nothing is remembered; oldest is the oldest
@@ -348,9 +354,9 @@ func (g *Group) record(q conflict, r resolution) {
 	if r.winner < 0 || !g.Joinable {
 		return
 	}
-	value := q.candidates[r.winner].value
+	p, value := protectionOf(q.setting), q.candidates[r.winner].value
 	e := Effect{Value: value}
-	last := g.InEffect[q.setting]
+	last, known := g.Last(q.setting)
 	founders := filter(indexes(q.candidates), func(at int) bool {
 		o := g.Members[q.candidates[at].member].Object
 		return q.candidates[at].value == value && slices.ContainsFunc(last.Owners,
@@ -377,22 +383,30 @@ func (g *Group) record(q conflict, r resolution) {
 			continue
 		}
 		founds := slices.Contains(founders, at) || len(founders) == 0 && o.Namespace == g.Members[first].Object.Namespace
-		e.Owners = append(e.Owners, Owner{Member: o, Path: c.path, Agrees: agreed || !founds})
+		w := Owner{Member: o, Path: c.path, Agrees: agreed || !founds}
+		w.Unranked = w.Agrees && (slices.Contains(last.Owners, unranked(w)) || !known && p.tighter != nil && g.Exists())
+		e.Owners = append(e.Owners, w)
 	}
-	if p := protectionOf(q.setting); p.tighter != nil {
+	if p.tighter != nil {
 		e.Limits = g.limits(q, p, e, last)
 	}
 	g.NewEffect[q.setting] = e
 }
 
-// limits are the values of members that agreed with the owners before these set a stricter one.
+func unranked(w Owner) Owner {
+	w.Unranked = true
+	return w
+}
+
+// limits are the values of members that agreed with the owners before these set a stricter one. A limit ends when its
+// member no longer sets the value.
 func (g *Group) limits(q conflict, p protection, now, last Effect) (out []Limit) {
 	for _, c := range q.candidates {
 		l := Limit{g.Members[c.member].Object, c.value}
 		agreed := c.value == last.Value && slices.ContainsFunc(last.Owners, func(w Owner) bool {
 			return w.Member == l.Member && w.Agrees
 		})
-		if p.tighter(now.Value, c.value) && (agreed || slices.Contains(last.Limits, l)) {
+		if slices.Contains(last.Limits, l) || agreed && p.tighter(now.Value, c.value) {
 			out = append(out, l)
 		}
 	}
