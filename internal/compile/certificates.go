@@ -188,7 +188,8 @@ func (b *build) lastCertificates(i int, p *port) ([]string, bool) {
 // it.
 func (b *build) findCertificates(i int, m *intent.Member, l intent.Listener) certificates.Found {
 	m, refused := b.withoutHostsOfOthers(i, m)
-	found := certificates.Finder{Facts: b.f, Stack: b.e.Key, Authorities: b.cfg.AllowedAuthorities}.Find(m, l)
+	found := certificates.Finder{Facts: b.f, Stack: b.e.Key, Authorities: b.cfg.AllowedAuthorities,
+		Attached: b.attached}.Find(m, l)
 	if found.Problems = append(found.Problems, refused...); l.Certificates.Set {
 		b.withoutImportsOfOthers(i, &found, l.Certificates.Source)
 	}

@@ -46,6 +46,16 @@ func (b *build) existsOnListener(p *port, like func(stack.Listener) bool) bool {
 	return ok && l.Protocol == p.protocol && like(l)
 }
 
+// attached are the certificates of the listener that exists on the port of l; known is false if they are not known.
+func (b *build) attached(l intent.Listener) (arns []string, known bool) {
+	d := b.details()
+	if d == nil {
+		return nil, false
+	}
+	have := d.Listeners[l.Port]
+	return slices.Concat(have.Certificates, have.SNI), true
+}
+
 // policyOf is the setting of the TLS policy of a port.
 func (b *build) policyOf(p *port, on string) merge.Setting[string] {
 	s := merge.Setting[string]{

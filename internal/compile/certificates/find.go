@@ -55,6 +55,8 @@ type Finder struct {
 	Stack stack.Key
 	// Authorities restricts discovery to certificates of these authorities; empty = all.
 	Authorities []string
+	// Attached returns the certificates that the existing listener has. known is false if they cannot be read.
+	Attached func(intent.Listener) (arns []string, known bool)
 }
 
 // Find returns the certificates that a listener of a member names, else those that the stack owns and those discovered

@@ -28,10 +28,14 @@ func (d Finder) own(out *Found, m *intent.Member, l intent.Listener) {
 		}
 		c := m.Certificates[at]
 		if c.Broken {
+			had := len(out.ARNs)
 			for _, o := range d.Facts.Own {
 				if o.ID == c.ID && o.Issued() {
 					out.ARNs = append(out.ARNs, o.ARN)
 				}
+			}
+			if len(out.ARNs) == had {
+				out.ARNs = append(out.ARNs, d.lapsed(out, l, c)...)
 			}
 			continue
 		}
@@ -39,12 +43,31 @@ func (d Finder) own(out *Found, m *intent.Member, l intent.Listener) {
 		arn, note := d.serving(c)
 		if arn != "" {
 			out.ARNs = append(out.ARNs, arn)
+		} else if lapsed := d.lapsed(out, l, c); len(lapsed) > 0 {
+			out.ARNs = append(out.ARNs, lapsed...)
+			note.Text += "; until then, the listener keeps the expired certificate"
 		}
 		if requested && note != nil {
 			note.Object, note.Path = m.Object, c.Source.Path()
 			out.Problems = append(out.Problems, *note)
 		}
 	}
+}
+
+// lapsed are the expired certificates of the same Ingress or Secret that the existing listener has. The listener keeps
+// them until another certificate can replace them; AWS attaches them to no other listener.
+func (d Finder) lapsed(out *Found, l intent.Listener, c intent.Certificate) (arns []string) {
+	for _, o := range d.Facts.Own {
+		if o.Status == facts.Expired && naming.SameCertificateOwner(o.ID, c.ID) {
+			arns = append(arns, o.ARN)
+		}
+	}
+	if len(arns) == 0 {
+		return nil
+	}
+	attached, known := d.Attached(l)
+	out.Unread = out.Unread || !known
+	return slices.DeleteFunc(arns, func(arn string) bool { return !slices.Contains(attached, arn) })
 }
 
 // declare adds a certificate to those that the stack owns. It reports false if the certificate cannot be requested now.
@@ -116,7 +139,7 @@ func (d Finder) serving(c intent.Certificate) (arn string, note *diag.Diagnostic
 		switch same := matches(o, c); {
 		case same && o.Issued():
 			return o.ARN, nil
-		case same && o.Status != pendingValidation:
+		case same && o.Status != pendingValidation && c.Import == nil:
 			failed = &own[at]
 		}
 	}
