@@ -1,6 +1,8 @@
 package compile
 
 import (
+	"cmp"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -31,13 +33,21 @@ func TestExpiredCertificateStaysOnItsListener(t *testing.T) {
 		own    []facts.OwnCertificate
 		have   []string // of the listener
 		alone  bool     // without the other member
-		want   []string
-		tells  string
+		// of what exists, if it is not as declared
+		scheme, protocol string
+		want             []string
+		tells            string
 	}{
 		"beside another":       {secret: spoilt, have: []string{certificate1, ownARN}, want: []string{certificate1, ownARN}},
 		"as the default":       {secret: spoilt, have: []string{ownARN, certificate1}, want: []string{ownARN, certificate1}},
 		"alone":                {secret: spoilt, alone: true, have: []string{ownARN}, want: []string{ownARN}},
-		"others change theirs": {secret: spoilt, have: []string{other, ownARN}, want: []string{ownARN, certificate1}},
+		"others change theirs": {secret: spoilt, have: []string{other, ownARN}, want: []string{certificate1, ownARN}},
+		"others change theirs, elder": {secret: func(m *intent.Member) { spoilt(m); m.Created = 30 },
+			have: []string{other, ownARN}, want: []string{certificate1, ownARN}},
+		"the load balancer is replaced": {secret: spoilt, scheme: stack.InternetFacing, have: []string{certificate1, ownARN},
+			want: []string{certificate1}},
+		"the listener is replaced": {secret: spoilt, protocol: "TLS", have: []string{certificate1, ownARN},
+			want: []string{certificate1}},
 		"the Secret is renewed": {secret: renewed, have: []string{certificate1, ownARN}, want: []string{certificate1, ownARN},
 			tells: "the certificate for a.test is being imported; until then, the listener keeps the expired certificate"},
 		"another is issued": {secret: renewed, own: []facts.OwnCertificate{importedAs(ownARN+"-new", "ISSUED")},
@@ -47,8 +57,9 @@ func TestExpiredCertificateStaysOnItsListener(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := owning(append(c.own, importedAs(ownARN, "EXPIRED"))...)
-			f.Existing = &facts.LoadBalancer{ARN: "arn:lb", Type: stack.Application, Scheme: stack.Internal}
-			f.Details = &facts.LoadBalancerDetails{Listeners: map[int32]stack.Listener{443: {Port: 443, Protocol: "HTTPS",
+			f.Existing = &facts.LoadBalancer{ARN: "arn:lb", Type: stack.Application, Scheme: cmp.Or(c.scheme, stack.Internal)}
+			f.Details = &facts.LoadBalancerDetails{Listeners: map[int32]stack.Listener{443: {Port: 443,
+				Protocol:     cmp.Or(c.protocol, "HTTPS"),
 				Certificates: c.have[:1], SNI: c.have[1:]}}}
 			members := []intent.Member{ingress("n", "web", aged(10), importing("a.test"), c.secret)}
 			if !c.alone {
@@ -75,12 +86,46 @@ func TestExpiredCertificateStaysOnItsListener(t *testing.T) {
 	}
 }
 
-// TestUnreadListenerKeepsExpiredCertificate has AWS refuse to tell which certificates a listener has.
+// TestExpiredCertificateBecomesNoDefault has the member leave whose certificate is the default one of the listener: AWS
+// accepts no expired certificate instead, so the listener does not change.
+func TestExpiredCertificateBecomesNoDefault(t *testing.T) {
+	t.Parallel()
+	f := owning(importedAs(ownARN, "EXPIRED"))
+	f.Existing = &facts.LoadBalancer{ARN: "arn:lb", Type: stack.Application, Scheme: stack.Internal}
+	f.Details = &facts.LoadBalancerDetails{Listeners: map[int32]stack.Listener{443: {Port: 443, Protocol: "HTTPS",
+		Certificates: []string{certificate1}, SNI: []string{ownARN}}}}
+	r := Compile(loadBalancer(ingress("n", "web", importing("a.test"), func(m *intent.Member) {
+		m.Certificates[0].Broken, m.Certificates[0].Import = true, nil
+	})), f, config(), nil)
+	for _, l := range mustBuild(t, r).Listeners {
+		if l.Port == 443 {
+			t.Errorf("certificates %v", l.Certificates)
+		}
+	}
+	if !slices.Contains(r.Keep.Resources, stack.Ref{Kind: stack.KindListener, ID: naming.ListenerID(443)}) {
+		t.Errorf("keep %v", r.Keep.Resources)
+	}
+}
+
+// TestUnreadListenerKeepsExpiredCertificate has AWS not tell, and then refuse to tell, which certificates a listener has.
 func TestUnreadListenerKeepsExpiredCertificate(t *testing.T) {
 	t.Parallel()
 	f := owning(importedAs(ownARN, "EXPIRED"))
-	lb := loadBalancer(ingress("n", "web", importing("a.test"), https(certificate1)))
-	if r := Compile(lb, f, config(), nil); len(r.Needs) != 1 || r.Needs[0].Kind != facts.NeedStackDetails {
-		t.Errorf("needs %v", r.Needs)
+	f.Existing = &facts.LoadBalancer{ARN: "arn:lb", Type: stack.Application, Scheme: stack.Internal}
+	lb := loadBalancer(ingress("n", "web", importing("a.test")), ingress("shop", "other", https(certificate1)))
+	r := Compile(lb, f, config(), nil)
+	if len(r.Needs) != 1 || r.Needs[0].Kind != facts.NeedStackDetails {
+		t.Fatalf("needs %v", r.Needs)
+	}
+	f.Errors = map[facts.Need]error{r.Needs[0]: errors.New("no answer")}
+	r = Compile(lb, f, config(), nil)
+	mustBuild(t, r)
+	if !slices.Equal(r.Keep.Certificates, []stack.Ref{{Kind: stack.KindListener, ID: naming.ListenerID(443)}}) {
+		t.Errorf("keep %v", r.Keep.Certificates)
+	}
+	if !slices.ContainsFunc(r.Diagnostics, func(d diag.Diagnostic) bool {
+		return d.Object.Name == "web" && strings.Contains(d.Text, "no answer")
+	}) {
+		t.Errorf("%v", r.Diagnostics)
 	}
 }

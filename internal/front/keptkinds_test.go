@@ -104,6 +104,8 @@ func (s served) imported(namespace, name, status string) {
 		f.OwnKnown, f.Own = true, []facts.OwnCertificate{{ID: naming.ImportedCertificateID(namespace, name),
 			ARN: importedARN, Status: status, Names: []string{"a.test"}}}
 		if status == "EXPIRED" {
+			f.ExistingKnown = true
+			f.Existing = &facts.LoadBalancer{ARN: "arn:lb", Type: stack.Application, Scheme: stack.Internal}
 			f.Details = &facts.LoadBalancerDetails{Listeners: map[int32]stack.Listener{}}
 			for _, port := range []int32{443, 8443} {
 				f.Details.Listeners[port] = stack.Listener{Port: port, Protocol: "HTTPS", Certificates: []string{importedARN}}

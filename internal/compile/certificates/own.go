@@ -35,7 +35,7 @@ func (d Finder) own(out *Found, m *intent.Member, l intent.Listener) {
 				}
 			}
 			if len(out.ARNs) == had {
-				out.ARNs = append(out.ARNs, d.lapsed(out, l, c)...)
+				d.lapse(out, m, l, c)
 			}
 			continue
 		}
@@ -43,8 +43,7 @@ func (d Finder) own(out *Found, m *intent.Member, l intent.Listener) {
 		arn, note := d.serving(c)
 		if arn != "" {
 			out.ARNs = append(out.ARNs, arn)
-		} else if lapsed := d.lapsed(out, l, c); len(lapsed) > 0 {
-			out.ARNs = append(out.ARNs, lapsed...)
+		} else if d.lapse(out, m, l, c) {
 			note.Text += "; until then, the listener keeps the expired certificate"
 		}
 		if requested && note != nil {
@@ -54,20 +53,26 @@ func (d Finder) own(out *Found, m *intent.Member, l intent.Listener) {
 	}
 }
 
-// lapsed are the expired certificates of the same Ingress or Secret that the existing listener has. The listener keeps
-// them until another certificate can replace them; AWS attaches them to no other listener.
-func (d Finder) lapsed(out *Found, l intent.Listener, c intent.Certificate) (arns []string) {
+// lapse adds the expired certificates of the same Ingress or Secret that the existing listener has, and reports whether
+// there are any. AWS attaches them to no other listener.
+func (d Finder) lapse(out *Found, m *intent.Member, l intent.Listener, c intent.Certificate) bool {
+	var arns []string
 	for _, o := range d.Facts.Own {
 		if o.Status == facts.Expired && naming.SameCertificateOwner(o.ID, c.ID) {
 			arns = append(arns, o.ARN)
 		}
 	}
 	if len(arns) == 0 {
-		return nil
+		return false
 	}
-	attached, known := d.Attached(l)
-	out.Unread = out.Unread || !known
-	return slices.DeleteFunc(arns, func(arn string) bool { return !slices.Contains(attached, arn) })
+	attached, unread := d.Attached(l)
+	if unread != (facts.Need{}) {
+		out.request(d.Facts, unread, m.Object, c.Source.Path())
+		return false
+	}
+	arns = slices.DeleteFunc(arns, func(arn string) bool { return !slices.Contains(attached, arn) })
+	out.Lapsed = append(out.Lapsed, arns...)
+	return len(arns) > 0
 }
 
 // declare adds a certificate to those that the stack owns. It reports false if the certificate cannot be requested now.
