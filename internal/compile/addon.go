@@ -207,8 +207,8 @@ func (b *build) yieldsToARN(name merge.Owned[string]) (yields, known bool) {
 	return false, true
 }
 
-// guardsByARN reports whether the ARN that member i sets is in effect rather than a name, or why that is not known. A new
-// load balancer gets the ARN rather than the name none of another namespace.
+// guardsByARN reports whether the ARN that member i sets is in effect rather than a name, or why that is not known. A
+// new load balancer gets the ARN rather than the name none of another namespace.
 func (b *build) guardsByARN(i int, name merge.Owned[string]) (bool, *facts.Problem) {
 	m, by := &b.members[i], &b.members[name.Member]
 	arn := m.Settings.AddOns.WebACL.Value

@@ -46,8 +46,8 @@ func (b *build) existsOnListener(p *port, like func(stack.Listener) bool) bool {
 	return ok && l.Protocol == p.protocol && like(l)
 }
 
-// attached are the certificates of the listener that stays on the port of l; none if it is new or replaced. They are not
-// known if unread is not empty.
+// attached are the certificates of the listener that stays on the port of l; none if it is new or replaced. They are
+// not known if unread is not empty.
 func (b *build) attached(l intent.Listener) (arns []string, unread facts.Need) {
 	d, known := b.staying()
 	if !known && !b.f.ExistingKnown {

@@ -40,6 +40,15 @@ type Owner struct {
 	Unranked bool `json:",omitempty"`
 }
 
+func (w Owner) founds() bool { return !w.Agrees }
+
+func (w Owner) unranked() bool { return w.Unranked }
+
+// ownedBy reports whether a member is an owner with a property.
+func (e Effect) ownedBy(o diag.Object, is func(Owner) bool) bool {
+	return slices.ContainsFunc(e.Owners, func(w Owner) bool { return w.Member == o && is(w) })
+}
+
 // candidate is a member's value of a shared setting, as text.
 type candidate struct {
 	member int
@@ -150,14 +159,13 @@ func (g *Group) resolveAmong(q conflict) resolution {
 }
 
 // held are the candidates by which a value in effect stays, or changes: those of its owners. Members that agree with an
-// owner keep the value, unless it follows its owners, or an owner sets a stricter one. Then their value is the limit: if
-// no owner's value is equal to it or stricter, it takes effect.
+// owner keep the value, unless it follows its owners, or an owner sets a stricter one. Then their value is the limit:
+// if no owner's value is equal to it or stricter, it takes effect.
 func (g *Group) held(q conflict, p protection, last Effect) []int {
 	owns := func(at int, may func(Owner) bool) bool {
-		o := g.Members[q.candidates[at].member].Object
-		return slices.ContainsFunc(last.Owners, func(w Owner) bool { return w.Member == o && may(w) })
+		return last.ownedBy(g.Members[q.candidates[at].member].Object, may)
 	}
-	founds := func(at int) bool { return owns(at, func(w Owner) bool { return !w.Agrees }) }
+	founds := func(at int) bool { return owns(at, Owner.founds) }
 	all := indexes(q.candidates)
 	changed := filter(all, founds)
 	same := filter(all, func(at int) bool {
@@ -168,7 +176,7 @@ func (g *Group) held(q conflict, p protection, last Effect) []int {
 	}
 	if len(same) > 0 {
 		ranked := !slices.ContainsFunc(same, func(at int) bool {
-			return owns(at, func(w Owner) bool { return w.Unranked })
+			return owns(at, Owner.unranked)
 		})
 		stricter := filter(changed, func(at int) bool {
 			return q.follows || p.tighter != nil && ranked && p.tighter(q.candidates[at].value, last.Value)
@@ -329,7 +337,8 @@ func (g *Group) best(candidates []candidate, among []int, p protection) int {
 	return best
 }
 
-// Last returns what was in effect of a setting when the last compilation ended. known is false if that is not remembered.
+// Last returns what was in effect of a setting when the last compilation ended. known is false if that is not
+// remembered.
 func (g *Group) Last(setting string) (e Effect, known bool) {
 	e = g.InEffect[setting]
 	return e, g.InEffect != nil && !e.Unread
@@ -359,32 +368,22 @@ func (g *Group) record(q conflict, r resolution) {
 	last, known := g.Last(q.setting)
 	founders := filter(indexes(q.candidates), func(at int) bool {
 		o := g.Members[q.candidates[at].member].Object
-		return q.candidates[at].value == value && slices.ContainsFunc(last.Owners,
-			func(w Owner) bool { return w.Member == o && !w.Agrees })
+		return q.candidates[at].value == value && last.ownedBy(o, Owner.founds)
 	})
-	first := q.candidates[r.winner].member
+	first := g.oldestOf(q, r)
 	// Owners that only agreed with the value still do so when those that could change it are gone, or set a looser one.
 	agreed := len(founders) == 0 && len(last.Owners) > 0 && (last.Value == value || last.limits(value))
-	if len(founders) == 0 {
-		for _, c := range q.candidates {
-			if c.value == value && g.bySeniority(c.member, first) < 0 && (!r.inherited || g.decides(c.member, r.decider)) {
-				first = c.member
-			}
-		}
-	}
 	for at, c := range q.candidates {
 		o := g.Members[c.member].Object
 		if c.value != value {
-			if agreed && slices.ContainsFunc(last.Owners, func(x Owner) bool {
-				return x.Member == o && !x.Agrees
-			}) {
+			if agreed && last.ownedBy(o, Owner.founds) {
 				e.Owners = append(e.Owners, Owner{Member: o, Path: c.path})
 			}
 			continue
 		}
 		founds := slices.Contains(founders, at) || len(founders) == 0 && o.Namespace == g.Members[first].Object.Namespace
 		w := Owner{Member: o, Path: c.path, Agrees: agreed || !founds}
-		w.Unranked = w.Agrees && (slices.Contains(last.Owners, unranked(w)) || !known && p.tighter != nil && g.Exists())
+		w.Unranked = w.Agrees && (last.ownedBy(o, Owner.unranked) || !known && p.tighter != nil && g.Exists())
 		e.Owners = append(e.Owners, w)
 	}
 	if p.tighter != nil {
@@ -393,9 +392,16 @@ func (g *Group) record(q conflict, r resolution) {
 	g.NewEffect[q.setting] = e
 }
 
-func unranked(w Owner) Owner {
-	w.Unranked = true
-	return w
+// oldestOf is the oldest member that sets the value in effect, of those that may set it.
+func (g *Group) oldestOf(q conflict, r resolution) int {
+	first := q.candidates[r.winner].member
+	for _, c := range q.candidates {
+		if c.value == q.candidates[r.winner].value && g.bySeniority(c.member, first) < 0 &&
+			(!r.inherited || g.decides(c.member, r.decider)) {
+			first = c.member
+		}
+	}
+	return first
 }
 
 // limits are the values of members that agreed with the owners before these set a stricter one. A limit ends when its
@@ -403,9 +409,7 @@ func unranked(w Owner) Owner {
 func (g *Group) limits(q conflict, p protection, now, last Effect) (out []Limit) {
 	for _, c := range q.candidates {
 		l := Limit{g.Members[c.member].Object, c.value}
-		agreed := c.value == last.Value && slices.ContainsFunc(last.Owners, func(w Owner) bool {
-			return w.Member == l.Member && w.Agrees
-		})
+		agreed := c.value == last.Value && last.ownedBy(l.Member, func(w Owner) bool { return w.Agrees })
 		if slices.Contains(last.Limits, l) || agreed && p.tighter(now.Value, c.value) {
 			out = append(out, l)
 		}
