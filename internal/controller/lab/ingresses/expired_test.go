@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
@@ -75,5 +76,62 @@ func TestExpiredImportStaysOnItsListener(t *testing.T) {
 	now, _ := listener()
 	if after, status := imported(); !slices.Equal(now, before) || after != arn || status != "ISSUED" {
 		t.Errorf("renewed: certificates %v, %s is %s\n%s", now, after, status, strings.Join(l.Events, "\n"))
+	}
+}
+
+// TestExpiredImportIsSentInNoCall has the load balancer replaced, or the Ingress removed that has the default
+// certificate, while the other certificate of the listener is an import that has expired.
+func TestExpiredImportIsSentInNoCall(t *testing.T) {
+	t.Parallel()
+	for what, edit := range map[string]func(l *lab.Lab){
+		"another scheme": func(l *lab.Lab) {
+			for _, name := range []string{"sealed", "other"} {
+				l.Annotate(name, "scheme", "internal")
+			}
+		},
+		"the default leaves": func(l *lab.Lab) {
+			l.Must(l.Client.Delete(t.Context(), &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop",
+				Name: "other"}}))
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("s0"))
+			l.OwnCertificates()
+			l.Create(lab.GroupMember("shop", "other", 0, map[string]string{"listen-ports": `[{"HTTPS":443}]`,
+				"certificate-arn": lab.ExampleCertificate, "scheme": "internet-facing"})...)
+			sealed := lab.Sealed("sealed", "tls")
+			sealed.Annotations["alb.ingress.kubernetes.io/group.name"] = "front"
+			sealed.Annotations["alb.ingress.kubernetes.io/group.order"] = "9"
+			l.Create(sealed)
+			key := stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "front"}}
+			l.Settle(key)
+			l.Sim.Account.Lock()
+			for _, c := range l.Sim.Account.Certificates {
+				if c.Type == "IMPORTED" {
+					c.Status = "EXPIRED"
+				}
+			}
+			l.Sim.Account.Unlock()
+			secret, err := l.Core.CoreV1().Secrets("shop").Get(t.Context(), "tls", metav1.GetOptions{})
+			l.Must(err)
+			secret.Data, secret.ResourceVersion = map[string][]byte{corev1.TLSCertKey: []byte("garbage")}, "1a"
+			_, err = l.Core.CoreV1().Secrets("shop").Update(t.Context(), secret, metav1.UpdateOptions{})
+			l.Must(err)
+			l.Restart()
+			l.Settle(key)
+			edit(l)
+			l.Settle(key)
+			l.Sim.Account.Lock()
+			defer l.Sim.Account.Unlock()
+			listeners := l.Sim.Account.ListenersInOrder()
+			if len(listeners) != 1 || listeners[0].Certificate != lab.ExampleCertificate {
+				t.Errorf("%d listeners, %+v\n%s", len(listeners), listeners[0], strings.Join(l.Events, "\n"))
+			}
+			if events := strings.Join(l.Events, "\n"); strings.Contains(events, "UnsupportedCertificate") ||
+				strings.Contains(events, "FailedDeployModel") {
+				t.Error(events)
+			}
+		})
 	}
 }
