@@ -2,6 +2,7 @@ package compile
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/k8s-lbc/lbc/internal/compile/merge"
 	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
@@ -164,12 +165,91 @@ func (b *build) mergeWebACL() webACL {
 	name := b.mergeText("wafv2-acl-name", "WAFv2 WebACL name", func(a *intent.AddOns) intent.Field[string] {
 		return a.WebACLName
 	})
-	if name.Set { // ARNs are ignored
+	if yields, known := b.yieldsToARN(name); !known {
+		b.group.Unread("wafv2-acl-name", "wafv2-acl-arn")
+		return webACL{merge.Owned[string]{Member: -1}, true}
+	} else if name.Set && !yields { // ARNs are ignored
 		return webACL{name, true}
 	}
 	return webACL{b.mergeText("wafv2-acl-arn", "WAFv2 WebACL ARN", func(a *intent.AddOns) intent.Field[string] {
 		return a.WebACL
 	}), false}
+}
+
+// yieldsToARN reports whether a name of a web ACL, or none, has no effect beside the ARN of a member, which is noted
+// then. What is in effect by ARN is replaced by a name of the same namespace only, and does not end by the name none.
+// known is false if AWS does not tell which web ACL is in effect: the load balancer keeps it.
+func (b *build) yieldsToARN(name merge.Owned[string]) (yields, known bool) {
+	if !name.Set || !b.cfg.EnableWAFv2 || b.e.Type != stack.Application {
+		return false, true
+	}
+	by := &b.members[name.Member]
+	for i := range b.members {
+		m := &b.members[i]
+		acl, own := m.Settings.AddOns.WebACL, m.Object.Namespace == by.Object.Namespace
+		if m.State == quarantine.Rejected || !acl.Set || acl.Value == intent.None || acl.Value == "" ||
+			m.Authority == intent.RoutesOnly || by.Authority == intent.Deciding && m.Authority != intent.Deciding ||
+			own && name.Value != intent.None {
+			continue
+		}
+		guards, p := b.guardsByARN(i, name)
+		if p != nil {
+			b.withoutWebACL(name.Member, p.Diagnostic(by.Object, name.Source.Place()))
+			return false, false
+		}
+		if !guards {
+			continue
+		}
+		delete(b.group.NewEffect, "wafv2-acl-name")
+		remedy := "name the same web ACL by ARN, or set it on only one of the objects"
+		if name.Value == intent.None {
+			remedy = "to have no web ACL, remove the ARN; else remove the name"
+		}
+		b.note(name.Member, diag.New(by.Object, name.Source.Place(), diag.ConflictingSettings, fmt.Sprintf(
+			"WAFv2 WebACL name: %q of %s has no effect, because %s names the web ACL in effect by ARN", name.Value, by.Object,
+			m.Object), remedy))
+		return true, true
+	}
+	return false, true
+}
+
+// guardsByARN reports whether the ARN that member i sets is in effect rather than a name, or why that is not known. A
+// new load balancer gets the ARN rather than the name none of another namespace.
+func (b *build) guardsByARN(i int, name merge.Owned[string]) (bool, *facts.Problem) {
+	m, by := &b.members[i], &b.members[name.Member]
+	arn := m.Settings.AddOns.WebACL.Value
+	if e, known := b.group.Last("wafv2-acl-arn"); known && b.group.Joinable {
+		return e.Value == arn && slices.ContainsFunc(e.Owners, func(o merge.Owner) bool {
+			return o.Member == m.Object
+		}), nil
+	}
+	switch lb, known := b.existing(); {
+	case !known:
+		b.unsure = true
+		return false, nil
+	case lb == nil:
+		return name.Value == intent.None && m.Object.Namespace != by.Object.Namespace, nil
+	case b.f.Associated == nil:
+		return false, b.unanswered(facts.Need{Kind: facts.NeedStackWebACL, Key: b.e.Key.String()})
+	case *b.f.Associated != arn:
+		return false, nil
+	case name.Value == intent.None || m.Authority != by.Authority || b.group.Senior(i, name.Member):
+		return true, nil
+	case b.f.WebACLs == nil:
+		return false, b.unanswered(facts.Need{Kind: facts.NeedWebACLs})
+	}
+	// The name of an older member is in effect if it is that of the same web ACL.
+	return b.f.WebACLs[name.Value] != arn, nil
+}
+
+// unanswered requires a fact on which a conflict depends, or returns why AWS does not tell it.
+func (b *build) unanswered(need facts.Need) *facts.Problem {
+	p := b.f.Failed(need)
+	if p == nil {
+		b.unsure = true
+		b.require(need)
+	}
+	return p
 }
 
 func (w webACL) source() (string, intent.Source) { return "WebACL", w.Source }

@@ -68,6 +68,7 @@ func TestAnAddOnIsManagedOnlyWhileAMemberSetsIt(t *testing.T) {
 			}
 			f := account()
 			f.WebACLs, f.Existing = map[string]string{"guard": guard}, &facts.LoadBalancer{Type: stack.Application}
+			f.Associated = p("")
 			r := Compile(loadBalancer(members...), f, Defaults("demo", "vpc-1"), nil)
 			if r.Stack == nil {
 				t.Fatal(r.Needs, r.Diagnostics)

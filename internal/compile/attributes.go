@@ -52,18 +52,15 @@ func (b *build) balancerAttributes(all map[string]string) constraint.AttributeSe
 			}
 			return d.Attributes, true
 		},
-		Listeners: func() (protocols []string, known bool) {
+		Listens: func(protocol string) (listens, known bool) {
+			if slices.ContainsFunc(b.ports, func(p *port) bool { return p.protocol == protocol }) {
+				return true, true
+			}
 			d, known := b.staying()
-			if !known {
-				return nil, false
-			}
 			for _, l := range d.Listeners {
-				protocols = append(protocols, l.Protocol)
+				listens = listens || l.Protocol == protocol
 			}
-			for _, p := range b.ports {
-				protocols = append(protocols, p.protocol)
-			}
-			return protocols, true
+			return listens, known
 		}}
 }
 

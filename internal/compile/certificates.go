@@ -17,6 +17,7 @@ import (
 type gathered struct {
 	arns     []string
 	source   intent.Source // of the default one
+	lapsed   []string      // expired ones that the listener has, not as its default; AWS makes none the default
 	unread   bool          // a look-up failed
 	asked    bool          // a member that counts is on the port
 	defaults []merge.Owned[string]
@@ -43,6 +44,9 @@ func (b *build) certificates(p *port) (_ []string, _ intent.Source, unread bool)
 		b.group.Carry(setting)
 	} else if i := merge.First(&b.group, c.defaults, setting, p.members, b.existsDefault(p)); i > 0 {
 		c.arns, c.source = append([]string{c.defaults[i].Value}, c.arns...), c.defaults[i].Source
+	}
+	if len(c.arns) > 0 {
+		c.arns = append(c.arns, c.lapsed...)
 	}
 	c.arns = certificates.Unique(c.arns)
 	if len(b.needs) > before {
@@ -80,28 +84,31 @@ func (b *build) addCertificates(c *gathered, p *port, at int) {
 	for _, d := range found.Notes {
 		b.note(i, d)
 	}
-	arns := found.ARNs
+	arns, lapsed := found.ARNs, found.Lapsed
 	c.unread = c.unread || found.Unread
 	if len(found.Problems) > 0 {
 		c.wrong[i], c.lacking[i] = found.Problems, found.Uncovered
 		if last, ok := b.lastCertificates(i, p); ok && found.Problems.HasErrors() {
-			arns = last
+			arns, lapsed = last.ARNs, last.Lapsed
 		}
 	}
-	if len(arns) == 0 {
-		return
+	if at := slices.IndexFunc(lapsed, b.existsDefault(p)); at >= 0 && len(arns) == 0 {
+		arns, lapsed = []string{lapsed[at]}, slices.Delete(slices.Clone(lapsed), at, at+1)
 	}
 	s := l.Certificates.Source
-	if len(c.defaults) == 0 {
-		c.source = s
+	if len(arns) > 0 {
+		if len(c.defaults) == 0 {
+			c.source = s
+		}
+		c.defaults = append(c.defaults, merge.Of(i, intent.Of(arns[0], s)))
 	}
-	c.defaults = append(c.defaults, merge.Of(i, intent.Of(arns[0], s)))
+	c.arns, c.lapsed = append(c.arns, arns...), append(c.lapsed, lapsed...)
 	if s == (intent.Source{}) {
 		s = intent.At(b.members[i].Object, "") // found for its hosts
 	}
-	for _, arn := range arns {
+	for _, arn := range slices.Concat(arns, lapsed) {
 		brought := portCertificate{p.number, arn}
-		if !slices.Contains(c.arns, arn) {
+		if _, known := b.certificateOf[brought]; !known {
 			b.certificateOf[brought] = i
 		}
 		if _, known := c.sources[arn]; !known {
@@ -109,7 +116,6 @@ func (b *build) addCertificates(c *gathered, p *port, at int) {
 		}
 		b.broughtBy[brought] = appendOnce(b.broughtBy[brought], b.members[i].Object.Namespace)
 	}
-	c.arns = append(c.arns, arns...)
 }
 
 // regathered reports what is wrong with certificates of a port, and what it costs.
@@ -170,25 +176,26 @@ func (b *build) noteUncertified(p *port) {
 }
 
 // lastCertificates are the certificates of the last good version of a member on the port.
-func (b *build) lastCertificates(i int, p *port) ([]string, bool) {
+func (b *build) lastCertificates(i int, p *port) (found certificates.Found, ok bool) {
 	last, ok := b.past.Good[b.members[i].Object]
 	if !ok || b.members[i].State != quarantine.Current {
-		return nil, false
+		return found, false
 	}
 	for _, l := range last.Listeners {
 		if l.Port == p.number && l.Protocol == p.protocol {
 			found := b.findCertificates(i, &last, l)
-			return found.ARNs, len(found.ARNs) > 0 && len(found.Problems) == 0
+			return found, len(found.ARNs)+len(found.Lapsed) > 0 && len(found.Problems) == 0
 		}
 	}
-	return nil, false
+	return found, false
 }
 
 // findCertificates finds the certificates of a listener of a version of member i, and adds those that the stack owns to
 // it.
 func (b *build) findCertificates(i int, m *intent.Member, l intent.Listener) certificates.Found {
 	m, refused := b.withoutHostsOfOthers(i, m)
-	found := certificates.Finder{Facts: b.f, Stack: b.e.Key, Authorities: b.cfg.AllowedAuthorities}.Find(m, l)
+	found := certificates.Finder{Facts: b.f, Stack: b.e.Key, Authorities: b.cfg.AllowedAuthorities,
+		Attached: b.attached}.Find(m, l)
 	if found.Problems = append(found.Problems, refused...); l.Certificates.Set {
 		b.withoutImportsOfOthers(i, &found, l.Certificates.Source)
 	}

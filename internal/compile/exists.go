@@ -46,6 +46,22 @@ func (b *build) existsOnListener(p *port, like func(stack.Listener) bool) bool {
 	return ok && l.Protocol == p.protocol && like(l)
 }
 
+// attached are the certificates of the listener that stays on the port of l; none if it is new or replaced. They are
+// not known if unread is not empty.
+func (b *build) attached(l intent.Listener) (arns []string, unread facts.Need) {
+	d, known := b.staying()
+	if !known && !b.f.ExistingKnown {
+		return nil, needStack(&b.e)
+	}
+	if !known {
+		return nil, facts.Need{Kind: facts.NeedStackDetails, Key: b.e.Key.String()}
+	}
+	if have := d.Listeners[l.Port]; have.Protocol == l.Protocol {
+		arns = slices.Concat(have.Certificates, have.SNI)
+	}
+	return arns, unread
+}
+
 // policyOf is the setting of the TLS policy of a port.
 func (b *build) policyOf(p *port, on string) merge.Setting[string] {
 	s := merge.Setting[string]{

@@ -342,6 +342,8 @@ func reveal(f *facts.Facts, all facts.Facts, n facts.Need, existing, frontend *f
 		f.ExistingKnown, f.Existing, f.ExistingFrontend = true, existing, frontend
 	case facts.NeedStackDetails:
 		f.Details = &facts.LoadBalancerDetails{}
+	case facts.NeedStackWebACL:
+		f.Associated = new(string)
 	case facts.NeedOwnCertificates:
 		f.OwnKnown = true
 	case facts.NeedAddresses:

@@ -180,6 +180,13 @@ func TestSwitchInAWSCounts(t *testing.T) {
 	if r := Compile(loadBalancer(m), on, config(), nil); len(r.Diagnostics) > 0 {
 		t.Error(told(r.Diagnostics))
 	}
+	// a listener of the stack has it, so AWS is not asked
+	unread, secure := on, attributed("routing.http2.enabled", "false")
+	unread.Details = nil
+	https(certificate1)(&secure)
+	if r := Compile(loadBalancer(secure), unread, config(), nil); len(r.Needs) > 0 {
+		t.Error(r.Needs)
+	}
 	// the target group is replaced
 	on.Details.Groups[targetGroup(m.Object, "a").ID] = facts.TargetGroupDetails{Protocol: "HTTPS", TargetType: "ip"}
 	if r := Compile(loadBalancer(grouped(duration, "60")), on, config(), nil); len(r.Diagnostics) != 1 {

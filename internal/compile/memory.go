@@ -70,7 +70,8 @@ func (m *Memory) Knows(o diag.Object) bool {
 // sameEffect reports whether two compilations put the same values of the same owners into effect.
 func sameEffect(a, b map[string]merge.Effect) bool {
 	return a != nil && maps.EqualFunc(a, b, func(x, y merge.Effect) bool {
-		return x.Value == y.Value && slices.Equal(x.Owners, y.Owners)
+		return x.Value == y.Value && x.Unread == y.Unread && slices.Equal(x.Owners, y.Owners) &&
+			slices.Equal(x.Limits, y.Limits)
 	})
 }
 

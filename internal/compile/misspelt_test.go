@@ -2,6 +2,7 @@ package compile
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -162,7 +163,7 @@ func TestWithoutMemoryMisspeltCheckStays(t *testing.T) {
 		fresh := member(2)
 		group := targetGroupsOf(&fresh)[0]
 		f.Details = &facts.LoadBalancerDetails{Groups: map[string]facts.TargetGroupDetails{group.ID: {Protocol: group.Protocol,
-			ProtocolVersion: group.ProtocolVersion, HealthCheck: had}}}
+			TargetType: group.TargetType, ProtocolVersion: group.ProtocolVersion, HealthCheck: had}}}
 		var memory *Memory
 		for n, threshold := range []int32{2, 3} {
 			want := declared
@@ -183,13 +184,49 @@ func TestWithoutMemoryMisspeltCheckStays(t *testing.T) {
 			}
 			memory = r.Memory
 		}
+		f.Details.Groups[group.ID] = facts.TargetGroupDetails{Protocol: group.Protocol, TargetType: "lambda",
+			ProtocolVersion: group.ProtocolVersion, HealthCheck: had}
+		r := Compile(loadBalancer(member(2)), f, config(), nil)
+		if h := mustBuild(t, r).TargetGroups[0].HealthCheck; h != declared {
+			t.Errorf("%s, another target type: %+v", setting, h)
+		}
 		f.Details.Groups = nil
 		for what, f := range map[string]facts.Facts{"a new target group": f, "a new load balancer": account()} {
 			r := Compile(loadBalancer(member(2)), f, config(), nil)
 			if h := mustBuild(t, r).TargetGroups[0].HealthCheck; h != declared {
 				t.Errorf("%s, %s: %+v", setting, what, h)
 			}
+			if f.Existing == nil && slices.ContainsFunc(r.Diagnostics, func(d diag.Diagnostic) bool {
+				return strings.Contains(d.Text, "existing target groups")
+			}) {
+				t.Errorf("%s, %s: told %v", setting, what, r.Diagnostics)
+			}
 		}
+	}
+}
+
+// TestUnreadCheckConcernsItsMemberOnly has AWS not tell which health check a target group has, of which a setting is
+// misspelt: the members beside it are built.
+func TestUnreadCheckConcernsItsMemberOnly(t *testing.T) {
+	t.Parallel()
+	lb := loadBalancer(ingress("shop", "web", misspell("healthcheck-path")), ingress("team", "api"))
+	f := account()
+	f.Existing = &facts.LoadBalancer{ARN: "arn:lb", Type: stack.Application, Scheme: stack.Internal,
+		IPAddressType: stack.IPv4, Subnets: []string{"subnet-0a2", "subnet-0b2"}, ManagedGroup: true}
+	need := facts.Need{Kind: facts.NeedStackDetails, Key: lb.Key.String()}
+	r := Compile(lb, f, config(), nil)
+	if !slices.Equal(r.Needs, []facts.Need{need}) {
+		t.Errorf("needs %v", r.Needs)
+	}
+	f.Errors = map[facts.Need]error{need: errors.New("no answer")}
+	r = Compile(lb, f, config(), nil)
+	for _, d := range r.Diagnostics {
+		if d.Severity() == diag.Error && d.Object.Name != "web" {
+			t.Error(d)
+		}
+	}
+	if s := mustBuild(t, r); len(s.TargetGroups) != 1 || s.TargetGroups[0].HealthCheck.Path == "" {
+		t.Errorf("%+v", s.TargetGroups)
 	}
 }
 

@@ -139,6 +139,8 @@ func answer(f facts.Facts, needs []facts.Need) facts.Facts {
 			f.ExistingKnown = true
 		case facts.NeedStackDetails:
 			f.Details = &facts.LoadBalancerDetails{}
+		case facts.NeedStackWebACL:
+			f.Associated = new(string)
 		case facts.NeedOwnCertificates:
 			f.OwnKnown = true
 		case facts.NeedAddresses:

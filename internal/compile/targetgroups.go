@@ -11,6 +11,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/model/constraint"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/model/tagkey"
@@ -93,29 +94,28 @@ func (b *build) buildTargetGroup(i int, want *intent.TargetGroup, source intent.
 }
 
 // checkedAsBefore is a target group with the values that AWS has in those fields of its health check whose keys are
-// misspelt: targets may fail the default ones. A group that AWS lacks, or has with another protocol, gets the defaults.
+// misspelt: targets may fail the default ones. A group that is new, or replaces another one, gets the defaults.
 func (b *build) checkedAsBefore(i int, tg *intent.TargetGroup) *intent.TargetGroup {
 	var fields []func(to *stack.HealthCheck, from stack.HealthCheck)
+	var source intent.Source
 	for _, w := range b.members[i].Misspelt {
 		of, field := w.Source.Object(), quarantine.CheckField(w.Setting)
 		other := of.Kind == "Service" && of != b.members[i].Object && (of.Namespace != tg.ServiceNamespace ||
 			of.Name != tg.ServiceName)
 		if field != nil && !other {
-			fields = append(fields, field)
+			fields, source = append(fields, field), w.Source
 		}
 	}
 	if len(fields) == 0 {
 		return tg
 	}
-	if lb, _ := b.existing(); lb == nil {
-		return tg
-	}
-	d := b.details()
-	if d == nil {
-		return tg
+	d, known := b.staying()
+	if p := b.f.Failed(facts.Need{Kind: facts.NeedStackDetails, Key: b.e.Key.String()}); !known && p != nil {
+		b.fail(i, p.Diagnostic(b.members[i].Object, source.Place()))
 	}
 	have, ok := d.Groups[tg.ID]
-	if !ok || have.Protocol != tg.Protocol || have.ProtocolVersion != tg.ProtocolVersion {
+	if !ok || have.Protocol != tg.Protocol || have.TargetType != tg.TargetType ||
+		have.ProtocolVersion != tg.ProtocolVersion {
 		return tg
 	}
 	out := *tg

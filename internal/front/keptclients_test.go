@@ -115,6 +115,10 @@ func keepsClients(t *testing.T, s served, e edit, second, verifies bool) {
 		if is, was := mutual(c), mutual(old); is != was || wrong != "" || c.said(diag.InvalidCACertificate) == "" {
 			t.Errorf("%s, two: %t, pass %d: %s, before %s; %s; %v", e.name, second, pass, is, was, wrong, c.Diagnostics)
 		}
+		trusted := strings.Contains(c.said(diag.InvalidCACertificate), "; ConfigMap infra/ca stays trusted")
+		if trusted != (verifies && e.name == "a misspelt name") {
+			t.Errorf("%s, two: %t, pass %d: told %s", e.name, second, pass, c.said(diag.InvalidCACertificate))
+		}
 		for _, w := range c.Stack.TrustStores {
 			if w.Bundle != "" {
 				t.Errorf("%s: the trust store gets another bundle", e.name)

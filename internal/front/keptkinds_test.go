@@ -103,6 +103,14 @@ func (s served) imported(namespace, name, status string) {
 	*s.account = append(*s.account, func(f *facts.Facts) {
 		f.OwnKnown, f.Own = true, []facts.OwnCertificate{{ID: naming.ImportedCertificateID(namespace, name),
 			ARN: importedARN, Status: status, Names: []string{"a.test"}}}
+		if status == "EXPIRED" {
+			f.ExistingKnown = true
+			f.Existing = &facts.LoadBalancer{ARN: "arn:lb", Type: stack.Application, Scheme: stack.Internal}
+			f.Details = &facts.LoadBalancerDetails{Listeners: map[int32]stack.Listener{}}
+			for _, port := range []int32{443, 8443} {
+				f.Details.Listeners[port] = stack.Listener{Port: port, Protocol: "HTTPS", Certificates: []string{importedARN}}
+			}
+		}
 	})
 }
 
@@ -234,7 +242,7 @@ func TestSpoiltSecretOfIngressKeepsCertificate(t *testing.T) {
 		if alone {
 			delete(s.objects, "Ingress/two")
 		}
-		for _, e := range spoiltSecrets(secret) {
+		for _, e := range append(spoiltSecrets(secret), lapse(secret, "a", "tls")) {
 			keepsCertificates(t, s, 443, requests(80, 443), e, other)
 		}
 	}

@@ -46,7 +46,7 @@ func (e everything) Answer(_ context.Context, needs []facts.Need) (facts.Facts, 
 		map[string]*facts.TargetGroupOwner{}, map[string]string{}
 	f.LoadBalancers, f.WebACLs, f.Addresses, f.Limits = map[string]*facts.NamedLoadBalancer{}, map[string]string{},
 		map[string]facts.Address{}, map[string]int{}
-	f.HostedZones, f.OwnTrustStoresKnown = []facts.HostedZone{}, true
+	f.HostedZones, f.OwnTrustStoresKnown, f.Associated = []facts.HostedZone{}, true, new(string)
 	for _, n := range needs {
 		switch n.Kind {
 		case facts.NeedForeignSubnet:

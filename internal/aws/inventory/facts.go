@@ -115,6 +115,8 @@ func (i *Inventory) answer(ctx context.Context, kind facts.NeedKind, keys []stri
 		return i.stackFacts(ctx, keys[0])
 	case facts.NeedStackDetails:
 		return i.stackDetailFacts(ctx, keys)
+	case facts.NeedStackWebACL:
+		return i.stackWebACLFacts(ctx, keys[0])
 	case facts.NeedLimits:
 		return i.limitFacts(ctx)
 	case facts.NeedWebACLs:
@@ -284,6 +286,34 @@ func (i *Inventory) stackDetailFacts(ctx context.Context, names []string) (put f
 	return func(f *facts.Facts) { f.Details = d }, nil
 }
 
+// stackWebACLFacts answers from the read that the diff of the stack needs too.
+func (i *Inventory) stackWebACLFacts(ctx context.Context, name string) (put func(*facts.Facts), err error) {
+	key, err := stack.ParseKey(name)
+	if err != nil {
+		return nil, err
+	}
+	wanted := stack.LoadBalancer{ID: stack.LoadBalancerIdentity, AddOns: stack.AddOns{WebACL: new(string)}}
+	o, err := i.Observed(ctx, key, &stack.Stack{Key: key, LoadBalancers: []stack.LoadBalancer{wanted}})
+	if err != nil {
+		return nil, err
+	}
+	associated := new(string)
+	for n := range o.LoadBalancers {
+		lb := &o.LoadBalancers[n]
+		if lb.ID != wanted.ID {
+			continue
+		}
+		if associated = lb.WebACL; associated == nil {
+			g := lb.Unread[awsop.AddOnWebACL]
+			d := diag.New(diag.Object{}, "", cmp.Or(g.Code, diag.AWSUnavailable), cmp.Or(g.Text,
+				"AWS WAF has not answered yet"), g.Remedy)
+			d.RequestID = g.RequestID
+			return nil, d
+		}
+	}
+	return func(f *facts.Facts) { f.Associated = associated }, nil
+}
+
 // InvalidateFacts forgets answers, so that the next Answer reads them again. A need without name or id stands for all
 // needs of its kind.
 func (i *Inventory) InvalidateFacts(needs ...facts.Need) {
@@ -321,7 +351,7 @@ func (i *Inventory) InvalidateFacts(needs ...facts.Need) {
 			i.trustStores.Forget()
 		case facts.NeedSSLPolicy:
 			i.sslPolicies.Forget(keysOf(n)...)
-		case facts.NeedStack, facts.NeedStackDetails:
+		case facts.NeedStack, facts.NeedStackDetails, facts.NeedStackWebACL:
 			name, _, _ := strings.Cut(n.Key, " ")
 			if key, err := stack.ParseKey(name); err == nil {
 				i.invalidate(key)

@@ -24,6 +24,7 @@ var certificateARN = regexp.MustCompile(
 // Found are the certificates of one listener of a member.
 type Found struct {
 	ARNs     []string // that can serve now; the first is the default one
+	Lapsed   []string // that have expired, and stay on the listener until others can replace them
 	Problems diag.List
 	// Uncovered are the hosts that no certificate of ACM covers, which is among Problems.
 	Uncovered []string
@@ -55,6 +56,8 @@ type Finder struct {
 	Stack stack.Key
 	// Authorities restricts discovery to certificates of these authorities; empty = all.
 	Authorities []string
+	// Attached returns the certificates that the existing listener has. They are not known if unread is not empty.
+	Attached func(intent.Listener) (arns []string, unread facts.Need)
 }
 
 // Find returns the certificates that a listener of a member names, else those that the stack owns and those discovered

@@ -28,10 +28,14 @@ func (d Finder) own(out *Found, m *intent.Member, l intent.Listener) {
 		}
 		c := m.Certificates[at]
 		if c.Broken {
+			had := len(out.ARNs)
 			for _, o := range d.Facts.Own {
 				if o.ID == c.ID && o.Issued() {
 					out.ARNs = append(out.ARNs, o.ARN)
 				}
+			}
+			if len(out.ARNs) == had {
+				d.lapse(out, m, l, c)
 			}
 			continue
 		}
@@ -39,12 +43,36 @@ func (d Finder) own(out *Found, m *intent.Member, l intent.Listener) {
 		arn, note := d.serving(c)
 		if arn != "" {
 			out.ARNs = append(out.ARNs, arn)
+		} else if d.lapse(out, m, l, c) {
+			note.Text += "; until then, the listener keeps the expired certificate"
 		}
 		if requested && note != nil {
 			note.Object, note.Path = m.Object, c.Source.Path()
 			out.Problems = append(out.Problems, *note)
 		}
 	}
+}
+
+// lapse adds the expired certificates of the same Ingress or Secret that the existing listener has, and reports whether
+// there are any. AWS attaches them to no other listener.
+func (d Finder) lapse(out *Found, m *intent.Member, l intent.Listener, c intent.Certificate) bool {
+	var arns []string
+	for _, o := range d.Facts.Own {
+		if o.Status == facts.Expired && naming.SameCertificateOwner(o.ID, c.ID) {
+			arns = append(arns, o.ARN)
+		}
+	}
+	if len(arns) == 0 {
+		return false
+	}
+	attached, unread := d.Attached(l)
+	if unread != (facts.Need{}) {
+		out.request(d.Facts, unread, m.Object, c.Source.Path())
+		return false
+	}
+	arns = slices.DeleteFunc(arns, func(arn string) bool { return !slices.Contains(attached, arn) })
+	out.Lapsed = append(out.Lapsed, arns...)
+	return len(arns) > 0
 }
 
 // declare adds a certificate to those that the stack owns. It reports false if the certificate cannot be requested now.
@@ -116,7 +144,7 @@ func (d Finder) serving(c intent.Certificate) (arn string, note *diag.Diagnostic
 		switch same := matches(o, c); {
 		case same && o.Issued():
 			return o.ARN, nil
-		case same && o.Status != pendingValidation:
+		case same && o.Status != pendingValidation && c.Import == nil:
 			failed = &own[at]
 		}
 	}

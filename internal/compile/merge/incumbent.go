@@ -15,6 +15,17 @@ import (
 type Effect struct {
 	Value  string // canonical text of the value; it comes from annotations and class parameters and is no secret
 	Owners []Owner
+	// Unread is true if the value is not known, because AWS did not tell it.
+	Unread bool `json:",omitempty"`
+	// Limits are values of members that agreed with the owners until these set a stricter one. As long as such a member
+	// sets its value, the owners do not loosen the setting beyond it.
+	Limits []Limit `json:",omitempty"`
+}
+
+// Limit is a value beyond which the owners of a setting do not loosen it.
+type Limit struct {
+	Member diag.Object
+	Value  string
 }
 
 // Owner is a member that sets the value in effect.
@@ -24,6 +35,18 @@ type Owner struct {
 	// Agrees marks a member of another namespace that set the same value as the first owner. The value stays in effect as
 	// long as the member sets it, but the member cannot change it.
 	Agrees bool `json:",omitempty"`
+	// Unranked marks a member that agreed when nothing was remembered: it may have set the value first. The owner sets no
+	// stricter one beside it.
+	Unranked bool `json:",omitempty"`
+}
+
+func (w Owner) founds() bool { return !w.Agrees }
+
+func (w Owner) unranked() bool { return w.Unranked }
+
+// ownedBy reports whether a member is an owner with a property.
+func (e Effect) ownedBy(o diag.Object, is func(Owner) bool) bool {
+	return slices.ContainsFunc(e.Owners, func(w Owner) bool { return w.Member == o && is(w) })
 }
 
 // candidate is a member's value of a shared setting, as text.
@@ -107,13 +130,14 @@ func (g *Group) resolveAmong(q conflict) resolution {
 	}
 	ended := false
 	inherits := p.defaults
-	switch last, set := g.InEffect[q.setting]; {
-	case set:
-		if held := g.held(q, last); len(held) > 0 {
+	last, known := g.Last(q.setting)
+	switch _, set := g.InEffect[q.setting]; {
+	case known && set:
+		if held := g.held(q, p, last); len(held) > 0 {
 			return resolution{winner: g.best(q.candidates, held, p), incumbent: true}
 		}
 		ended = true
-	case g.InEffect != nil:
+	case known:
 		inherits = inherits && len(g.incumbents(q)) > 0
 	case q.exists == nil || !g.Exists():
 		inherits = false
@@ -128,29 +152,55 @@ func (g *Group) resolveAmong(q conflict) resolution {
 	if !inherits || decider < 0 {
 		return resolution{winner: g.best(q.candidates, all, p)}
 	}
-	if g.InEffect == nil {
+	if !known {
 		decider = g.guardian(q, p, decider)
 	}
 	return g.inherit(q, p, decider, ended)
 }
 
 // held are the candidates by which a value in effect stays, or changes: those of its owners. Members that agree with an
-// owner keep the value, unless it follows its owners.
-func (g *Group) held(q conflict, last Effect) []int {
+// owner keep the value, unless it follows its owners, or an owner sets a stricter one. Then their value is the limit:
+// if no owner's value is equal to it or stricter, it takes effect.
+func (g *Group) held(q conflict, p protection, last Effect) []int {
 	owns := func(at int, may func(Owner) bool) bool {
-		o := g.Members[q.candidates[at].member].Object
-		return slices.ContainsFunc(last.Owners, func(w Owner) bool { return w.Member == o && may(w) })
+		return last.ownedBy(g.Members[q.candidates[at].member].Object, may)
 	}
-	founds := func(at int) bool { return owns(at, func(w Owner) bool { return !w.Agrees }) }
+	founds := func(at int) bool { return owns(at, Owner.founds) }
 	all := indexes(q.candidates)
 	changed := filter(all, founds)
 	same := filter(all, func(at int) bool {
 		return q.candidates[at].value == last.Value && owns(at, func(Owner) bool { return true })
 	})
-	if len(same) == 0 || q.follows && len(changed) > 0 && !slices.ContainsFunc(same, founds) {
-		return changed
+	if slices.ContainsFunc(same, founds) {
+		return same
 	}
-	return same
+	if len(same) > 0 {
+		ranked := !slices.ContainsFunc(same, func(at int) bool {
+			return owns(at, Owner.unranked)
+		})
+		stricter := filter(changed, func(at int) bool {
+			return q.follows || p.tighter != nil && ranked && p.tighter(q.candidates[at].value, last.Value)
+		})
+		if len(stricter) > 0 {
+			return stricter
+		}
+		return same
+	}
+	limits := filter(all, func(at int) bool {
+		c := q.candidates[at]
+		return slices.Contains(last.Limits, Limit{g.Members[c.member].Object, c.value})
+	})
+	within := filter(changed, func(at int) bool {
+		value := q.candidates[at].value
+		return !slices.ContainsFunc(limits, func(l int) bool {
+			limit := q.candidates[l].value
+			return value != limit && !p.tighter(value, limit)
+		})
+	})
+	if len(within) == 0 {
+		return limits
+	}
+	return within
 }
 
 // guardian is the member that may change a default which AWS has, where nothing is remembered; oldest is the oldest
@@ -293,6 +343,20 @@ func (g *Group) best(candidates []candidate, among []int, p protection) int {
 	return best
 }
 
+// Last returns what was in effect of a setting when the last compilation ended. known is false if that is not
+// remembered.
+func (g *Group) Last(setting string) (e Effect, known bool) {
+	e = g.InEffect[setting]
+	return e, g.InEffect != nil && !e.Unread
+}
+
+// Unread remembers that the values in effect of settings are not known. The next compilation asks AWS again.
+func (g *Group) Unread(settings ...string) {
+	for _, s := range settings {
+		g.NewEffect[s] = Effect{Unread: true}
+	}
+}
+
 // Carry keeps what is in effect of a setting for the next compilation, where this one cannot resolve it.
 func (g *Group) Carry(setting string) {
 	if e, ok := g.InEffect[setting]; ok && g.Joinable {
@@ -305,35 +369,62 @@ func (g *Group) record(q conflict, r resolution) {
 	if r.winner < 0 || !g.Joinable {
 		return
 	}
-	value := q.candidates[r.winner].value
+	p, value := protectionOf(q.setting), q.candidates[r.winner].value
 	e := Effect{Value: value}
-	last := g.InEffect[q.setting]
+	last, known := g.Last(q.setting)
 	founders := filter(indexes(q.candidates), func(at int) bool {
 		o := g.Members[q.candidates[at].member].Object
-		return q.candidates[at].value == value && slices.ContainsFunc(last.Owners,
-			func(w Owner) bool { return w.Member == o && !w.Agrees })
+		return q.candidates[at].value == value && last.ownedBy(o, Owner.founds)
 	})
-	first := q.candidates[r.winner].member
-	if len(founders) == 0 {
-		for _, c := range q.candidates {
-			if c.value == value && g.bySeniority(c.member, first) < 0 && (!r.inherited || g.decides(c.member, r.decider)) {
-				first = c.member
-			}
-		}
-	}
+	first := g.oldestOf(q, r)
+	// Owners that only agreed with the value still do so when those that could change it are gone, or set a looser one.
+	agreed := len(founders) == 0 && len(last.Owners) > 0 && (last.Value == value || last.limits(value))
 	for at, c := range q.candidates {
+		o := g.Members[c.member].Object
 		if c.value != value {
+			if agreed && last.ownedBy(o, Owner.founds) {
+				e.Owners = append(e.Owners, Owner{Member: o, Path: c.path})
+			}
 			continue
 		}
-		o := g.Members[c.member].Object
 		founds := slices.Contains(founders, at) || len(founders) == 0 && o.Namespace == g.Members[first].Object.Namespace
-		// Owners that only agreed with the value still do so when those that could change it are gone.
-		if len(founders) == 0 && last.Value == value && len(last.Owners) > 0 {
-			founds = false
-		}
-		e.Owners = append(e.Owners, Owner{Member: o, Path: c.path, Agrees: !founds})
+		w := Owner{Member: o, Path: c.path, Agrees: agreed || !founds}
+		w.Unranked = w.Agrees && (last.ownedBy(o, Owner.unranked) || !known && p.tighter != nil && g.Exists())
+		e.Owners = append(e.Owners, w)
+	}
+	if p.tighter != nil {
+		e.Limits = g.limits(q, p, e, last)
 	}
 	g.NewEffect[q.setting] = e
+}
+
+// oldestOf is the oldest member that sets the value in effect, of those that may set it.
+func (g *Group) oldestOf(q conflict, r resolution) int {
+	first := q.candidates[r.winner].member
+	for _, c := range q.candidates {
+		if c.value == q.candidates[r.winner].value && g.bySeniority(c.member, first) < 0 &&
+			(!r.inherited || g.decides(c.member, r.decider)) {
+			first = c.member
+		}
+	}
+	return first
+}
+
+// limits are the values of members that agreed with the owners before these set a stricter one. A limit ends when its
+// member no longer sets the value.
+func (g *Group) limits(q conflict, p protection, now, last Effect) (out []Limit) {
+	for _, c := range q.candidates {
+		l := Limit{g.Members[c.member].Object, c.value}
+		agreed := c.value == last.Value && last.ownedBy(l.Member, func(w Owner) bool { return w.Agrees })
+		if slices.Contains(last.Limits, l) || agreed && p.tighter(now.Value, c.value) {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+func (e Effect) limits(value string) bool {
+	return slices.ContainsFunc(e.Limits, func(l Limit) bool { return l.Value == value })
 }
 
 // Seniority are the members of this compilation in the order in which they joined. Those of the last one that are

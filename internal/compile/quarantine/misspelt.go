@@ -82,7 +82,8 @@ func CheckMisspelt(lb *intent.LoadBalancer, f facts.Facts, before Past, by Defau
 			}
 			object, stays := m.Object, "the load balancer does not change"
 			if CheckField(wrong.Setting) != nil {
-				kept, stays = remembers || f.Existing != nil, "existing target groups keep the value that they have"
+				kept = f.Existing != nil && f.Existing.Type == lb.Type
+				stays = "existing target groups keep the value that they have"
 				object = wrong.Source.Object()
 			}
 			if kept {

@@ -66,7 +66,7 @@ func (s *Reconciler) compileStack(ctx context.Context, key stack.Key, w front.In
 // askedOfAWS returns the needs that AWS answers, without those of the stack itself, which the inventory invalidates.
 func askedOfAWS(needs []facts.Need) []facts.Need {
 	return slices.DeleteFunc(slices.Clone(needs), func(n facts.Need) bool {
-		return n.Kind == facts.NeedStack || n.Kind == facts.NeedStackDetails
+		return n.Kind == facts.NeedStack || n.Kind == facts.NeedStackDetails || n.Kind == facts.NeedStackWebACL
 	})
 }
 

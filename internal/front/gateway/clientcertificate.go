@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/ptr"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
@@ -38,9 +39,23 @@ type clientValidation struct {
 	refs, refused *attachment.Problem
 	kept          bool
 	spoilt        int // references that lead to no authorities
+	// trusted are the ConfigMaps that the kept trust store has, and that no reference names any more.
+	trusted []string
 }
 
 const treatedAsBefore = "; until it is corrected, certificates of clients are treated as before"
+
+// stayTrusted says which authorities are trusted although no reference names their ConfigMaps any more.
+func stayTrusted(names []string) string {
+	slices.Sort(names)
+	switch names = slices.Compact(names); len(names) {
+	case 0:
+		return ""
+	case 1:
+		return "; ConfigMap " + names[0] + " stays trusted"
+	}
+	return "; ConfigMaps " + strings.Join(names, ", ") + " stay trusted"
+}
 
 // validateClients decides what HTTPS listeners do with the certificates of clients, and refuses those whose references
 // to authorities are all invalid. A port whose listener configuration has mutualAuthentication is left to that.
@@ -53,6 +68,7 @@ func (t *translation) validateClients() {
 	listeners.All = slices.Clone(listeners.All)
 	configured := t.listenerConfigurations()
 	from, kept := len(t.found), true
+	var trusted []string
 	for _, p := range t.byPort(false) {
 		if p.protocol != https {
 			continue
@@ -62,7 +78,7 @@ func (t *translation) validateClients() {
 		}
 		v := t.clientValidation(p.number)
 		t.clients[p.number] = v
-		kept = kept && (v.kept || v.refs == nil)
+		kept, trusted = kept && (v.kept || v.refs == nil), append(trusted, v.trusted...)
 		for _, i := range p.listeners {
 			t.refs[i] = v.refs
 			switch l := &listeners.All[i]; {
@@ -79,7 +95,7 @@ func (t *translation) validateClients() {
 	t.listeners = &listeners
 	for i := range t.found[from:] {
 		if d := &t.found[from:][i]; kept && d.Code == diag.InvalidCACertificate {
-			d.Text += treatedAsBefore
+			d.Text += treatedAsBefore + stayTrusted(trusted)
 		}
 	}
 }
@@ -112,13 +128,14 @@ func (t *translation) clientValidation(port int32) (out clientValidation) {
 	}
 	if last, ok := t.lastClients(port, v, store, &out); ok {
 		store, out.kept = last, true
+		out.trusted = t.unnamed(v, last)
 	} else if out.refused != nil {
 		return out
 	}
 	if out.refs != nil { // the others are in effect, unless one could not be read
 		out.refs.Partial = store.Bundle != "" || out.kept
 		if out.kept && out.refused == nil {
-			out.refs.Message += treatedAsBefore
+			out.refs.Message += treatedAsBefore + stayTrusted(out.trusted)
 		}
 	}
 	if !verifies {
@@ -212,11 +229,7 @@ func (t *translation) namedClients(v *gatewayv1.FrontendTLSValidation, out *clie
 	last = intent.TrustStore{Objects: map[string]string{}, Kept: true}
 	var names []string
 	for _, ref := range v.CACertificateRefs {
-		namespace := t.Gateway.Namespace
-		if ref.Namespace != nil {
-			namespace = string(*ref.Namespace)
-		}
-		name := namespace + "/" + string(ref.Name)
+		name := t.configMapOf(ref)
 		if ok = t.mayRead(name); !ok {
 			return last, false
 		}
@@ -224,6 +237,23 @@ func (t *translation) namedClients(v *gatewayv1.FrontendTLSValidation, out *clie
 	}
 	last.ID = naming.TrustStoreID(names)
 	return last, out.refused != nil && Finalized(t.Gateway, t.Family)
+}
+
+// unnamed are the ConfigMaps of a trust store that no reference names.
+func (t *translation) unnamed(v *gatewayv1.FrontendTLSValidation, store intent.TrustStore) (names []string) {
+	for name := range store.Objects {
+		if !slices.ContainsFunc(v.CACertificateRefs, func(ref gatewayv1.ObjectReference) bool {
+			return t.configMapOf(ref) == name
+		}) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// configMapOf returns namespace/name of what a reference names.
+func (t *translation) configMapOf(ref gatewayv1.ObjectReference) string {
+	return string(ptr.Deref(ref.Namespace, gatewayv1.Namespace(t.Gateway.Namespace))) + "/" + string(ref.Name)
 }
 
 // mayRead reports whether the Gateway may name a ConfigMap, which is given as namespace/name.

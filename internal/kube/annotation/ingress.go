@@ -66,8 +66,8 @@ var loadBalancerEntries = []Entry{
 	// Tags of the AWS resources. On a backend Service: of its target groups, per key over those of the Ingress.
 	{Key: Tags, Syntax: Map, Scope: OnBoth, Affects: diag.Route, Class: "tags", Merge: perKey,
 		Example: "Team=web,Stage=prod"},
-	// WAFv2 web ACL by ARN; none removes the association, an empty value changes nothing. Ignored if wafv2-acl-name is
-	// set.
+	// WAFv2 web ACL by ARN; none removes the association, an empty value changes nothing. Ignored if wafv2-acl-name names
+	// a web ACL.
 	{Key: WebACLARN, Syntax: String, Scope: OnIngress, Affects: diag.AddOn, Class: "wafv2AclArn", Default: "left as it is",
 		Merge:   agree,
 		Example: "arn:aws:wafv2:us-west-2:123456789012:regional/webacl/web/00000000-0000-4000-8000-000000000001"},

@@ -21,8 +21,8 @@ type AttributeSet struct {
 	Existing func() (all map[string]string, known bool)
 	// Mutual reads the mode of mutual authentication of a listener; nil = it is not known.
 	Mutual func() (mode string, known bool)
-	// Listeners reads the protocols of all listeners of a load balancer; nil = they are not known.
-	Listeners func() (protocols []string, known bool)
+	// Listens reports whether a listener of a load balancer has a protocol; nil = the listeners are not known.
+	Listens func(protocol string) (listens, known bool)
 	// Balancer is the load balancer of a listener; nil = it is not known.
 	Balancer *AttributeSet
 }

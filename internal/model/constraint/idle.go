@@ -107,11 +107,11 @@ func idleLogs(family string) Idle {
 
 // listener needs a listener with a protocol.
 func (r *reading) listener(protocol string) (without string) {
-	if r.Listeners == nil {
+	if r.Listens == nil {
 		return ""
 	}
-	all, known := r.Listeners()
-	if r.unknown = r.unknown || !known; slices.Contains(all, protocol) {
+	listens, known := r.Listens(protocol)
+	if r.unknown = r.unknown || !known; listens {
 		return ""
 	}
 	return "a listener with protocol " + protocol

@@ -9,6 +9,10 @@ import (
 // issued is the status of a certificate that a listener can use.
 const issued = "ISSUED"
 
+// Expired is the status of a certificate that listeners keep until another one replaces it. AWS attaches it to no
+// listener.
+const Expired = "EXPIRED"
+
 // Covers reports whether a certificate's domain covers a host: they are equal, or the domain is a wildcard for exactly
 // one label. Case matters.
 func Covers(domain, host string) bool {

@@ -35,6 +35,7 @@ const (
 	NeedStack            NeedKind = "stack"            // key: stack.Key string; the load balancer that exists for it
 	// key: stack.Key string; listeners, rules and attributes of that load balancer. See NeedGroupDetails.
 	NeedStackDetails NeedKind = "stack-details"
+	NeedStackWebACL  NeedKind = "stack-web-acl" // key: stack.Key string; the web ACL of that load balancer
 	NeedLoadBalancer NeedKind = "load-balancer" // key: ARN or name of a load balancer of others
 	NeedLimits       NeedKind = "limits"        // the account's limits of Elastic Load Balancing
 )
@@ -86,6 +87,8 @@ type Facts struct {
 	ExistingKnown bool
 	// Details are those of Existing; nil = not read yet.
 	Details *LoadBalancerDetails
+	// Associated is the ARN of the WAFv2 web ACL of Existing, empty = it has none; nil = not read yet.
+	Associated *string
 	// ExistingFrontend is the network load balancer in front of Existing, nil = none. Valid if ExistingKnown.
 	ExistingFrontend *LoadBalancer
 	// Limits are those of the account, by their names in DescribeAccountLimits; nil = not loaded.

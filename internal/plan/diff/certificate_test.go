@@ -98,3 +98,22 @@ func TestADefaultCertificateThatIsAttachedOnceMoreDoesNoHarm(t *testing.T) {
 		t.Errorf("a load balancer of the existing controller is not adopted as it is:\n%s", p.Text(plan.TextOptions{}))
 	}
 }
+
+// TestExpiredDefaultCertificateIsNotSentAgain edits the TLS policy of a listener whose certificate has expired: AWS
+// refuses a call that names the certificate.
+func TestExpiredDefaultCertificateIsNotSentAgain(t *testing.T) {
+	t.Parallel()
+	f := newFake(testKey())
+	f.obs.Certificates = []awsop.Certificate{observedOwn(own, "a")}
+	f.converge(t, secureStack(own), Options{})
+	f.obs.Certificates[0].Status = "EXPIRED"
+	want := secureStack(own)
+	want.Listeners[1].SSLPolicy = "stricter"
+	p := Stack(want, stack.Keep{}, f.obs, Options{})
+	s, _ := p.Step("ModifyListener 443")
+	if op, ok := s.Op.(awsop.ModifyListener); len(p.Steps) != 1 || !ok || len(op.Listener.Certificates) > 0 ||
+		op.Listener.SSLPolicy != "stricter" {
+		t.Errorf("%+v", p.Steps)
+	}
+	f.converge(t, want, Options{})
+}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/k8s-lbc/lbc/internal/lib/sorting"
+	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
@@ -198,6 +199,9 @@ func (d *differ) updateListener(have *awsop.Listener, w stack.Listener, rules []
 		in.Aside = d.aside(have, w)
 		in.Modify = &awsop.ModifyListener{Ref: r, Listener: w, Sets: sets}
 		in.Modify.Listener.Attributes, in.Modify.Listener.SNI, in.Modify.Listener.Tags = nil, nil, nil
+		if !sets.Certificate && d.expired(firstOf(w.Certificates)) { // AWS accepts it in no call
+			in.Modify.Listener.Certificates = nil
+		}
 		if have.Protocol != w.Protocol {
 			in.Modify.Changes = awsop.Protocols{Listener: w.ID, From: have.Protocol, To: w.Protocol}
 		}
@@ -274,6 +278,13 @@ func (d *differ) listenerChanges(have, want stack.Listener) (why reasons, sets a
 		}
 	})
 	return why, sets
+}
+
+// expired reports whether a certificate of the stack has expired.
+func (d *differ) expired(arn string) bool {
+	return slices.ContainsFunc(d.obs.Certificates, func(c awsop.Certificate) bool {
+		return c.ARN == arn && c.Status == facts.Expired
+	})
 }
 
 // firstOf returns the default certificate of a list; empty = there is none.

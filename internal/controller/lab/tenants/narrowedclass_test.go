@@ -6,12 +6,16 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/service/wafv2"
+	waftypes "github.com/aws/aws-sdk-go-v2/service/wafv2/types"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/simclient"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 )
 
@@ -202,6 +206,37 @@ func TestRefusedSubnetsLeaveSecurityGroups(t *testing.T) {
 	l.SettleWeb()
 	if got := l.Sim.Resources().LoadBalancers[0].SecurityGroups; !slices.Equal(got, []string{group}) {
 		t.Errorf("got %v, want %s\n%s", got, group, strings.Join(l.Events, "\n"))
+	}
+}
+
+// TestNameTakesNoWebACL has a member of namespace mal name a web ACL, or none, beside the ARN of an older member, after
+// a start without checkpoints.
+func TestNameTakesNoWebACL(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"none", lab.GuardACL + "-2"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := lab.New(t, account.Profile{}, lab.Class())
+			l.GuardAccount()
+			_, err := l.Sim.Firewall.CreateWebACL(t.Context(), &wafv2.CreateWebACLInput{Name: ptr.To(lab.GuardACL + "-2"),
+				Scope:            waftypes.ScopeRegional,
+				DefaultAction:    &waftypes.DefaultAction{Allow: &waftypes.AllowAction{}},
+				VisibilityConfig: &waftypes.VisibilityConfig{MetricName: ptr.To("x")}})
+			l.Must(err)
+			at := slices.IndexFunc(l.Sim.Resources().WebACLs, func(w simclient.WebACL) bool { return w.Name == lab.GuardACL })
+			acl := l.Sim.Resources().WebACLs[at].ARN
+			l.Create(lab.GroupMember("shop", "web", 0, map[string]string{"wafv2-acl-arn": acl})...)
+			l.Settle(lab.FrontGroup)
+			l.Create(lab.GroupMember("mal", "evil", 9, map[string]string{"wafv2-acl-name": name})...)
+			l.Settle(lab.FrontGroup)
+			before := choices(l)
+			l.Restart()
+			l.Settle(lab.FrontGroup)
+			l.Settle(lab.FrontGroup)
+			if got := choices(l); got != before || !strings.Contains(got, acl) {
+				t.Errorf("before:\n%safter:\n%s%s", before, got, strings.Join(l.Events, "\n"))
+			}
+		})
 	}
 }
 

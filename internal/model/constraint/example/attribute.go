@@ -172,7 +172,7 @@ func changed(s constraint.AttributeSet, existing ...string) constraint.Attribute
 func balancerOf(kind stack.LoadBalancerType, all ...string) constraint.AttributeSet {
 	return constraint.AttributeSet{Subject: constraint.Subject{Kind: constraint.LoadBalancer, Type: kind},
 		All: pairs(all), IPAddressType: stack.IPv4,
-		Listeners: func() ([]string, bool) { return []string{http, tcp}, true }}
+		Listens: func(protocol string) (bool, bool) { return protocol == http || protocol == tcp, true }}
 }
 
 func listener(all ...string) constraint.AttributeSet {

@@ -1,0 +1,111 @@
+package compile
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+)
+
+// TestOwnerTightensBesideAgreeingMember has the owner of a setting make it stricter, and then looser than before, while a
+// member of another namespace sets the value on which both agreed. That member is told of the stricter value.
+func TestOwnerTightensBesideAgreeingMember(t *testing.T) {
+	t.Parallel()
+	secure := func(policy string) func(*intent.Member) {
+		return func(m *intent.Member) {
+			https(certificate1)(m)
+			m.Listeners[len(m.Listeners)-1].SSLPolicy = set(m, "ssl-policy", policy)
+		}
+	}
+	acl := func(arn string) func(*intent.Member) {
+		return func(m *intent.Member) { m.Settings.AddOns.WebACL = set(m, "wafv2-acl-arn", arn) }
+	}
+	effect := func(s *stack.Stack) string {
+		lb, policy, acl := s.LoadBalancers[0], "", "left"
+		for _, l := range s.Listeners {
+			policy += l.SSLPolicy
+		}
+		if lb.WebACL != nil {
+			acl = *lb.WebACL
+		}
+		return fmt.Sprint(lb.Scheme, " ", policy, " ", acl, " ", sources(s))
+	}
+	const loose, strict, looser = "ELBSecurityPolicy-TLS13-1-2-2021-06", "ELBSecurityPolicy-TLS13-1-3-2021-06",
+		"ELBSecurityPolicy-2016-08"
+	for name, c := range map[string]struct{ agreed, stricter, looser func(*intent.Member) }{
+		"scheme":        {scheme(stack.InternetFacing), scheme(stack.Internal), scheme(stack.InternetFacing)},
+		"TLS policy":    {secure(loose), secure(strict), secure(looser)},
+		"web ACL":       {acl(intent.None), acl("arn:acl"), acl(intent.None)},
+		"source ranges": {ranges("10.0.0.0/8"), ranges("10.1.0.0/16"), ranges("0.0.0.0/0")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := config()
+			cfg.EnableWAFv2 = true
+			group := func(owner func(*intent.Member)) intent.LoadBalancer {
+				lb := loadBalancer(ingress("shop", "web", born(1), owner), ingress("team", "api", born(2), c.agreed))
+				lb.Key = stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "g"}}
+				return lb
+			}
+			alone := func(owner func(*intent.Member)) string {
+				return effect(mustBuild(t, Compile(group(owner), account(), cfg, nil)))
+			}
+			first := Compile(group(c.agreed), account(), cfg, nil)
+			was, f := effect(mustBuild(t, first)), asFacts(account(), first.Stack)
+			r := Compile(group(c.stricter), f, cfg, first.Memory)
+			if got := effect(mustBuild(t, r)); got == was || got != alone(c.stricter) {
+				t.Errorf("stricter: %s, before %s", got, was)
+			}
+			if n := len(r.Stack.TargetGroups); n != len(first.Stack.TargetGroups) {
+				t.Errorf("%d target groups", n)
+			}
+			told := false
+			for _, d := range r.Diagnostics {
+				told = told || d.Object.Name == "api" && (d.Code == diag.ConflictingSettings ||
+					d.Code == diag.SettingNotPermitted)
+			}
+			if !told {
+				t.Errorf("the other member is told nothing: %v", r.Diagnostics)
+			}
+			if got := effect(mustBuild(t, Compile(group(c.looser), asFacts(account(), r.Stack), cfg, r.Memory))); got != was {
+				t.Errorf("looser: %s, want %s", got, was)
+			}
+		})
+	}
+}
+
+// TestRestartLetsNoAgreeingMemberTighten has two namespaces set the same value when nothing is remembered: which of them
+// came first is not known, so neither takes requests from the other.
+func TestRestartLetsNoAgreeingMemberTighten(t *testing.T) {
+	t.Parallel()
+	web := ingress("shop", "web", born(5), ranges("10.0.0.0/8"))
+	older := func(value string) intent.Member { return ingress("mal", "older", born(1), ranges(value)) }
+	first := Compile(loadBalancer(web, ingress("mal", "older", born(1))), account(), config(), nil)
+	f := asFacts(account(), mustBuild(t, first))
+	r := Compile(loadBalancer(web, older("10.0.0.0/8")), f, config(), nil)
+	for range 2 {
+		same(t, "sources", sources(mustBuild(t, r)), []string{"0 10.0.0.0/8"})
+		text, err := json.Marshal(r.Memory)
+		remembered := &Memory{}
+		if err := errors.Join(err, json.Unmarshal(text, remembered)); err != nil {
+			t.Fatal(err)
+		}
+		r = Compile(loadBalancer(web, older("10.1.0.0/16")), f, config(), remembered)
+	}
+	same(t, "sources", sources(mustBuild(t, r)), []string{"0 10.0.0.0/8"})
+	// A member that sets another value alone owns it.
+	for _, s := range []struct {
+		own   string
+		other intent.Member
+	}{
+		{"10.1.0.0/16", ingress("mal", "older", born(1))}, {"10.1.0.0/16", older("10.1.0.0/16")},
+		{"10.1.1.0/24", older("10.1.0.0/16")},
+	} {
+		r = Compile(loadBalancer(ingress("shop", "web", born(5), ranges(s.own)), s.other), f, config(), r.Memory)
+		same(t, "sources", sources(mustBuild(t, r)), []string{"0 " + s.own})
+	}
+}
