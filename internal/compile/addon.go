@@ -99,7 +99,8 @@ func (b *build) chooseAddressPools(s *addOns) {
 	if problem := constraint.OfAddressPools(b.lb); s.ipamPool.Set && problem != "" {
 		b.lb.IPAMPool = ""
 		b.noteRefused(constraint.Refusal{Problem: problem,
-			Remedy: "correct the IPAM pool or remove it, or set scheme internet-facing"}, s.ipamPool.Source, []int{s.ipamPool.Member}, false)
+			Remedy: "correct the IPAM pool or remove it, or set scheme internet-facing"}, s.ipamPool.Source,
+			[]int{s.ipamPool.Member}, false)
 	}
 	if !s.customerOwnedPool.Set && (s.ipamPool.Set || !b.undecided()) {
 		return

@@ -113,6 +113,8 @@ func answer(f facts.Facts, needs []facts.Need) facts.Facts {
 		switch n.Kind {
 		case facts.NeedVPC:
 			f.VPC = full.VPC
+		case facts.NeedSSLPolicy:
+			f.SSLPolicies = map[string]bool{n.Key: false}
 		case facts.NeedSubnets:
 			f.Subnets = full.Subnets
 		case facts.NeedRoutes:

@@ -67,8 +67,8 @@ func (c *compiler) setRefusedAside() {
 
 const refusedRemedy = "correct the value, or remove it"
 
-// servesUnfit reports whether HTTP ports have a rule or default action of a current member that AWS refuses there. Which
-// redirect of HTTP ports is in effect, only a build knows: the member that declares one may be invalid.
+// servesUnfit reports whether HTTP ports have a rule or default action of a current member that AWS refuses there.
+// Which redirect of HTTP ports is in effect, only a build knows: the member that declares one may be invalid.
 func (b *build) servesUnfit() bool {
 	return b.servesHTTP && b.e.Type == stack.Application && slices.ContainsFunc(b.members, func(m quarantine.Member) bool {
 		return m.State == quarantine.Current && (slices.ContainsFunc(m.Routes, func(r intent.Route) bool {

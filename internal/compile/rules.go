@@ -33,8 +33,8 @@ func (b *build) rulesOf(p *port) *rules.Listener {
 	return l
 }
 
-// portRules are the rules of a port in order, before it is known which of them have room. byDefault declares the default
-// action; empty = none does.
+// portRules are the rules of a port in order, before it is known which of them have room. byDefault declares the
+// default action; empty = none does.
 func (b *build) portRules(p *port, listener stack.Ref, byDefault intent.Source) []rules.Rule {
 	l := b.rulesOf(p)
 	order := l.Order()

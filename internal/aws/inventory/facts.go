@@ -78,15 +78,8 @@ func (i *Inventory) answer(ctx context.Context, kind facts.NeedKind, keys []stri
 	case facts.NeedForeignSubnet:
 		s, err := i.network.ForeignSubnets(ctx, keys)
 		return func(f *facts.Facts) { f.ForeignSubnets = orNil(s, keys) }, err
-	case facts.NeedSecurityGroups:
-		g, err := i.groups.AtHand(ctx)
-		return func(f *facts.Facts) { f.SecurityGroups = g }, err
-	case facts.NeedForeignGroup:
-		g, err := i.groups.Foreign(ctx, keys)
-		return func(f *facts.Facts) { f.ForeignGroups = orNil(g, keys) }, err
-	case facts.NeedPrefixList:
-		l, err := i.network.PrefixLists(ctx, keys)
-		return func(f *facts.Facts) { f.PrefixLists = orNil(l, keys) }, err
+	case facts.NeedSecurityGroups, facts.NeedForeignGroup, facts.NeedPrefixList:
+		return i.sourceFacts(ctx, kind, keys)
 	case facts.NeedCertificates:
 		all, index, err := i.certificates.All(ctx)
 		return func(f *facts.Facts) { f.Certificates, f.Index = all, index }, err
@@ -124,6 +117,20 @@ func (i *Inventory) answer(ctx context.Context, kind facts.NeedKind, keys []stri
 		return func(f *facts.Facts) { f.WebACLs = w }, err
 	}
 	return nil, fmt.Errorf("no answer is known to needs of kind %q", kind)
+}
+
+// sourceFacts answers what sources of traffic there are: security groups and prefix lists.
+func (i *Inventory) sourceFacts(ctx context.Context, kind facts.NeedKind, keys []string) (func(*facts.Facts), error) {
+	switch kind { //nolint:exhaustive // the others are answer's
+	case facts.NeedForeignGroup:
+		g, err := i.groups.Foreign(ctx, keys)
+		return func(f *facts.Facts) { f.ForeignGroups = orNil(g, keys) }, err
+	case facts.NeedPrefixList:
+		l, err := i.network.PrefixLists(ctx, keys)
+		return func(f *facts.Facts) { f.PrefixLists = orNil(l, keys) }, err
+	}
+	g, err := i.groups.AtHand(ctx)
+	return func(f *facts.Facts) { f.SecurityGroups = g }, err
 }
 
 func (i *Inventory) limitFacts(ctx context.Context) (put func(*facts.Facts), err error) {

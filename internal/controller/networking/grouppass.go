@@ -82,6 +82,18 @@ func (r *Reconciler) place(ctx context.Context, id string) queue.Retry {
 	}
 	before := w.findings()
 	w.notPlaced, w.looked = found, true
+	r.await(id, w, t)
+	news := w.changed(before)
+	r.mu.Unlock()
+	if news { // not for what lasts: the pass that would report it again asks to place the binding again
+		r.Wake(client.ObjectKeyFromObject(o))
+	}
+	r.enqueue(ctx, t)
+	return r.rerun(queue.Retry{Failed: found.HasErrors()}, stale)
+}
+
+// await notes the groups whose rules a binding waits for. r.mu is held.
+func (r *Reconciler) await(id string, w *request, t sgsync.Touched) {
 	clear(w.awaited)
 	for _, g := range slices.Concat(t.Changed, t.Same) {
 		w.awaited[g] = true
@@ -91,13 +103,6 @@ func (r *Reconciler) place(ctx context.Context, id string) queue.Retry {
 		r.asking[g][id] = true
 	}
 	maps.DeleteFunc(w.refused, func(g string, _ error) bool { return !w.awaited[g] })
-	news := w.changed(before)
-	r.mu.Unlock()
-	if news { // not for what lasts: the pass that would report it again asks to place the binding again
-		r.Wake(client.ObjectKeyFromObject(o))
-	}
-	r.enqueue(ctx, t)
-	return r.rerun(queue.Retry{Failed: found.HasErrors()}, stale)
 }
 
 // addServed adds to what a binding needs those rules of toTargets that it needed before, where need has no port of a

@@ -121,10 +121,13 @@ func (r *Reconciler) exists(ctx context.Context, group string, refusal error) bo
 	return err == nil
 }
 
-// NotAllowed is the description of a permission that a binding asks for and may not have: it is never granted, and what
-// it replaces stays, as beside a source that EC2 refuses. Standing is that of one which is not granted either, and
-// whose rule stays if the controller has opened it.
-const NotAllowed, Standing = "not allowed", "standing"
+const (
+	// NotAllowed is the description of a permission that a binding asks for and may not have: it is never granted, and
+	// what it replaces stays, as beside a source that EC2 refuses.
+	NotAllowed = "not allowed"
+	// Standing is that of one which is not granted either, and whose rule stays if the controller has opened it.
+	Standing = "standing"
+)
 
 // barred reports whether a permission is never granted.
 func barred(p stack.Permission) bool { return p.Description == NotAllowed || p.Description == Standing }
