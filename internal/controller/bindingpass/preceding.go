@@ -5,9 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
+	"maps"
 	"slices"
 	"sync"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -41,7 +44,8 @@ type precedingTargets struct {
 	Targets []string  `json:"targets,omitempty"`
 }
 
-// Restore enters what earlier processes kept.
+// Restore enters what earlier processes kept. It puts all of it again, because checkpoints drop what nobody puts after a
+// start, and the pass over a binding that is suspended does not get as far as its targets.
 func (p *Preceding) Restore(restored checkpoint.Restored) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -51,6 +55,7 @@ func (p *Preceding) Restore(restored checkpoint.Restored) {
 		if id.Kind == checkpoint.Preceding && json.Unmarshal(text, &t) == nil {
 			if _, known := p.of[id.Name]; !known {
 				p.put(id.Name, t)
+				p.Checkpoints.Put(checkpoint.Preceding, id.Name, t)
 			}
 		}
 	}
@@ -63,9 +68,8 @@ func (p *Preceding) put(name string, t precedingTargets) {
 	p.of[name] = t
 }
 
-// believable reports whether a binding of which nothing is kept is one of which no earlier process kept anything.
-// Without checkpoints none keeps anything, and the status of the binding decides.
-func (p *Preceding) believable() bool {
+// read reports whether this process knows all that earlier ones kept, as far as that is not lost.
+func (p *Preceding) read() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.restored || !p.Checkpoints.Enabled()
@@ -82,7 +86,16 @@ func (p *Preceding) get(o *v1beta1.TargetGroupBinding) (t precedingTargets, know
 	return t, known && t.UID == o.UID
 }
 
-// keep keeps the targets of a binding. It returns once a later process would know them.
+// enter keeps what is known of a binding.
+func (p *Preceding) enter(o *v1beta1.TargetGroupBinding, t precedingTargets) {
+	p.Checkpoints.Put(checkpoint.Preceding, nameOf(o), t)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.put(nameOf(o), t)
+}
+
+// keep keeps the targets of a binding. It returns once they are written, if there was room for them: a later process
+// that does not find them takes every registered target for one that preceded.
 func (p *Preceding) keep(ctx context.Context, o *v1beta1.TargetGroupBinding, keys []string) error {
 	t := precedingTargets{UID: o.UID, Group: o.Spec.TargetGroupARN, Targets: keys}
 	p.Checkpoints.Put(checkpoint.Preceding, nameOf(o), t)
@@ -91,16 +104,8 @@ func (p *Preceding) keep(ctx context.Context, o *v1beta1.TargetGroupBinding, key
 			return fmt.Errorf("keeping which targets were registered before the binding: %w", err)
 		}
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.put(nameOf(o), t)
+	p.enter(o, t)
 	return nil
-}
-
-// touch has a later process know what this one knows of a binding: entries that nobody writes again are dropped after a
-// start.
-func (p *Preceding) touch(o *v1beta1.TargetGroupBinding, t precedingTargets) {
-	p.Checkpoints.Put(checkpoint.Preceding, nameOf(o), t)
 }
 
 func (p *Preceding) forget(key client.ObjectKey) {
@@ -122,16 +127,17 @@ func nameOf(o *v1beta1.TargetGroupBinding) string {
 
 // precedingOf are the keys of targets that were registered before a binding came, which it never deregisters. Those of
 // pods and nodes that it wants itself, and those that an earlier binding of this process registered, count as its own.
-// The target group of a stack has none. A binding that served before anything was kept of it, under the existing
-// controller or an earlier version, had all targets of its group for its own: nothing else was registered there for
-// long. While checkpoints cannot be read, known is false: then only what this process registered is its own.
+// The target group of a stack has none. If nothing is kept of a binding, because it is new, was served by another
+// controller, or its entry is lost, every target may have preceded it: its status does not count, because users may
+// write statuses. If known is false, only what this process registered is the binding's own.
 func (b *Reconciler) precedingOf(ctx context.Context, whose *ownership, of bindings.Targets) (keys map[string]bool,
 	known bool, err error) {
 	o := whose.binding
 	if b.Preceding == nil {
 		return nil, true, nil
 	}
-	if owner, listed := whose.known(); listed && !owner.External() && !whose.assumed() {
+	owner, listed := whose.known()
+	if listed && !owner.External() && !whose.assumed() {
 		return nil, true, nil
 	}
 	t, kept := b.Preceding.get(o)
@@ -141,31 +147,76 @@ func (b *Reconciler) precedingOf(ctx context.Context, whose *ownership, of bindi
 		}
 		t, kept = b.Preceding.get(o)
 	}
-	switch {
-	case kept && t.Group == o.Spec.TargetGroupARN:
-		b.Preceding.touch(o, t)
-		return registrar.KeySet(t.Targets), true, nil
-	case kept || o.Status.ObservedGeneration == nil:
+	if kept && t.Group == o.Spec.TargetGroupARN {
+		return b.stillPreceding(o, t, of), true, nil
+	}
+	if o.Status.ObservedGeneration == nil {
 		return b.precedingNew(ctx, whose, of)
-	case bindingobject.OfStack(o.Labels):
-		return nil, true, nil
-	case !b.Preceding.believable():
+	}
+	// A binding that may serve does not wait for AWS, as nothing that others registered is deregistered meanwhile.
+	if !b.Preceding.read() || !leaving(o) && whose.unlisted() {
+		return nil, false, nil // the listing shows whose it is, or checkpoints are read later
+	}
+	if leaving(o) {
+		return b.precedingNew(ctx, whose, of)
+	}
+	reading, cancel := context.WithTimeout(ctx, ownerTimeout)
+	defer cancel()
+	if keys, known, err = b.precedingNew(reading, whose, of); err != nil && ctx.Err() == nil {
 		return nil, false, nil
 	}
-	return nil, true, b.Preceding.keep(ctx, o, nil)
+	return keys, known, err
+}
+
+// leaving reports whether a binding ends.
+func leaving(o *v1beta1.TargetGroupBinding) bool { return o.DeletionTimestamp != nil }
+
+// stillPreceding are the keys of the targets that preceded a binding, without those that are its pods and nodes since:
+// one that was not ready when the targets were read.
+func (b *Reconciler) stillPreceding(o *v1beta1.TargetGroupBinding, t precedingTargets, of bindings.Targets) map[string]bool {
+	keys := registrar.KeySet(t.Targets)
+	if len(keys) > 0 {
+		for e := range ported(of) {
+			if ownEndpoint(o, e) {
+				delete(keys, e.Key())
+			}
+		}
+	}
+	if len(keys) < len(t.Targets) {
+		t.Targets = slices.Sorted(maps.Keys(keys))
+		b.Preceding.enter(o, t)
+	}
+	return keys
+}
+
+// ported are endpoints with their ports.
+func ported(of bindings.Targets) iter.Seq[registrar.Endpoint] {
+	return func(yield func(registrar.Endpoint) bool) {
+		for _, at := range of.Endpoints.All() {
+			e := *at
+			if e.Port = cmp.Or(e.Port, of.Port); !yield(e) {
+				return
+			}
+		}
+	}
 }
 
 // precedingNew finds and keeps the targets that are registered before a binding has registered any. If AWS does not
-// tell whose the target group is, it counts as one of others.
+// tell whose the target group is, it counts as one of others; a binding that ends waits for the answer.
 func (b *Reconciler) precedingNew(ctx context.Context, whose *ownership, of bindings.Targets) (keys map[string]bool,
 	known bool, err error) {
-	o := whose.binding
-	external, err := whose.external(ctx, whose.askBriefly)
-	if ctx.Err() != nil {
-		return nil, false, context.Cause(ctx)
+	o, ask := whose.binding, whose.askBriefly
+	if leaving(o) {
+		ask = whose.ask
 	}
-	if err == nil && !external {
+	external, err := whose.external(ctx, ask)
+	switch {
+	case ctx.Err() != nil:
+		return nil, false, context.Cause(ctx)
+	case err == nil && !external:
 		return nil, true, nil
+	case err != nil && leaving(o) && !untold(err):
+		return nil, false, err
 	}
 	health, err := b.Registry.Health(ctx, b.group(o))
 	switch {
@@ -175,25 +226,61 @@ func (b *Reconciler) precedingNew(ctx context.Context, whose *ownership, of bind
 	case err != nil:
 		return nil, false, err
 	}
-	own := b.Registry.Own(b.group(o))
-	for _, at := range of.Endpoints.All() {
-		e := *at
-		e.Port = cmp.Or(e.Port, of.Port)
-		if e.Pod != "" || *o.Spec.TargetType == v1beta1.TargetTypeInstance {
-			if own == nil {
-				own = map[string]bool{}
-			}
-			own[e.Key()] = true
-		}
+	own, pods, err := b.owned(ctx, o, of)
+	if err != nil {
+		return nil, false, err
 	}
 	var found []string
 	for _, h := range health {
-		if !h.Draining() && !own[h.Key()] {
+		if !h.Draining() && !own[h.Key()] && !pods[h.ID] {
 			found = append(found, h.Key())
 		}
 	}
 	slices.Sort(found)
-	return registrar.KeySet(found), true, b.Preceding.keep(ctx, o, found)
+	if keys = registrar.KeySet(found); leaving(o) {
+		return keys, true, nil
+	}
+	return keys, true, b.Preceding.keep(ctx, o, found)
+}
+
+// owned are the keys of targets that are a binding's own although it is not known who registered them, and the addresses
+// of such targets: of the pods of its namespace, which no other namespace has.
+func (b *Reconciler) owned(ctx context.Context, o *v1beta1.TargetGroupBinding, of bindings.Targets) (keys,
+	addresses map[string]bool, err error) {
+	keys, addresses = b.Registry.Own(b.group(o)), map[string]bool{}
+	if keys == nil {
+		keys = map[string]bool{}
+	}
+	for e := range ported(of) {
+		if ownEndpoint(o, e) {
+			keys[e.Key()] = true
+		}
+	}
+	if o.Spec.TargetType == nil || *o.Spec.TargetType != v1beta1.TargetTypeIP {
+		return keys, addresses, nil
+	}
+	if err := b.Pods.require(ctx, o, b.Client, b.APIReader); err != nil {
+		return nil, nil, err
+	}
+	var pods corev1.PodList
+	if err := b.Client.List(ctx, &pods, client.InNamespace(o.Namespace), client.UnsafeDisableDeepCopy); err != nil {
+		return nil, nil, fmt.Errorf("reading the pods of namespace %s: %w", o.Namespace, err)
+	}
+	for i := range pods.Items {
+		p := &pods.Items[i]
+		if p.Spec.HostNetwork || registrar.Ended(p) { // others have the address
+			continue
+		}
+		for _, ip := range append([]corev1.PodIP{{IP: p.Status.PodIP}}, p.Status.PodIPs...) {
+			addresses[ip.IP] = true
+		}
+	}
+	return keys, addresses, nil
+}
+
+// ownEndpoint reports whether an endpoint is a pod or node of the binding, and no address without a pod.
+func ownEndpoint(o *v1beta1.TargetGroupBinding, e registrar.Endpoint) bool {
+	return e.Pod != "" || o.Spec.TargetType != nil && *o.Spec.TargetType == v1beta1.TargetTypeInstance
 }
 
 // served reports whether a binding may have registered targets.
@@ -216,7 +303,7 @@ func (b *Reconciler) unbindable(ctx context.Context, whose *ownership, owner inv
 			"remove the wrong tags in AWS, or bind another target group")
 		return &d, nil
 	}
-	if b.Bindable.Allow(o.Namespace, o.Spec.TargetGroupARN, name) {
+	if b.Bindable.Allow(o.Namespace, o.Spec.TargetGroupARN, name) || whose.unlisted() {
 		return nil, nil
 	}
 	if external, err := whose.external(ctx, whose.ask); err != nil || !external {

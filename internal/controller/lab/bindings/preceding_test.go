@@ -11,12 +11,15 @@ import (
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/gate"
+	"github.com/k8s-lbc/lbc/internal/controller/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
@@ -66,15 +69,121 @@ func TestBindingThatNeverServedDeregistersNothing(t *testing.T) {
 	l.WantTargets(arn, "10.0.1.77:80")
 }
 
-// Under the existing controller a binding had all targets of its group for its own: what is left of a pod goes.
-func TestTargetsOfAnUpgradedBindingGo(t *testing.T) {
+// What the existing controller has registered cannot be told from what others have: only pods are the binding's own.
+func TestTargetsOfAnUpgradedBindingStay(t *testing.T) {
 	t.Parallel()
 	l, arn := lab.PrecedingLab(t)
 	b := lab.Binding(arn, v1beta1.TargetTypeIP)
 	b.Status.ObservedGeneration = aws.Int64(1)
 	l.Create(b)
 	l.Settle()
-	l.WantTargets(arn, "10.0.128.50:8080")
+	l.WantTargets(arn, "10.0.1.77:80", "10.0.128.50:8080")
+	if told := strings.Join(l.Events, "\n"); !strings.Contains(told, "["+string(diag.TargetsKept)+"]") {
+		t.Error("no event tells of it:", told)
+	}
+	l.Crash()
+	l.Restart()
+	l.Must(l.Client.Delete(t.Context(), b))
+	for _, o := range lab.Pods("a", "10.0.128.50") {
+		l.Must(l.Client.Delete(t.Context(), o))
+	}
+	l.Settle()
+	l.WantTargets(arn, "10.0.1.77:80")
+}
+
+// A target counts as one of others only until it is one of the binding's pods.
+func TestPrecedingTargetBecomesThatOfAPod(t *testing.T) {
+	t.Parallel()
+	l, arn := lab.PrecedingLab(t)
+	l.Create(lab.Binding(arn, v1beta1.TargetTypeIP))
+	l.Settle()
+	l.Create(lab.Pods("b", "10.0.1.77")...)
+	slice := &discoveryv1.EndpointSlice{}
+	l.Get(slice, "web-b")
+	slice.Ports[0].Port = aws.Int32(80)
+	l.Must(l.Client.Update(t.Context(), slice))
+	l.Settle()
+	l.Crash()
+	l.Restart()
+	b := l.AllBindings()[0]
+	l.Must(l.Client.Delete(t.Context(), &b))
+	l.Settle()
+	l.WantTargets(arn)
+}
+
+// A pod that is not ready at the start, and was registered by an earlier controller, is no target of others.
+func TestPodsOfTheNamespacePrecedeNoBinding(t *testing.T) {
+	t.Parallel()
+	l, arn := lab.PrecedingLab(t)
+	l.Must(l.Client.DeleteAllOf(t.Context(), &discoveryv1.EndpointSlice{}, client.InNamespace("shop")))
+	_, err := l.Sim.Balancing.RegisterTargets(t.Context(), &elbv2.RegisterTargetsInput{TargetGroupArn: &arn,
+		Targets: []elbtypes.TargetDescription{{Id: aws.String("10.0.128.50"), Port: aws.Int32(8080)}}})
+	l.Must(err)
+	l.Create(lab.Binding(arn, v1beta1.TargetTypeIP))
+	l.Settle()
+	l.WantTargets(arn, "10.0.1.77:80")
+}
+
+// suspensions have a binding that serves wait for a correction.
+var suspensions = map[string]func(*lab.Lab){
+	"misspelt Service": func(l *lab.Lab) {
+		b := l.AllBindings()[0]
+		b.Spec.ServiceRef.Name = "gone"
+		b.Generation++
+		l.Must(l.Client.Update(l.Context(), &b))
+	},
+	"narrowed flag": func(l *lab.Lab) { l.Flags("--bindable-target-groups=none") },
+}
+
+// Checkpoints drop after a start what nobody puts again, and passes over suspended bindings do not reach targets.
+func TestSuspendedBindingKeepsItsRecord(t *testing.T) {
+	t.Parallel()
+	for name, suspend := range suspensions {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l, arn := lab.PrecedingLab(t)
+			l.Create(lab.Binding(arn, v1beta1.TargetTypeIP))
+			l.Settle()
+			suspend(l)
+			for range 3 {
+				l.Crash()
+				l.Restart()
+				l.Settle()
+				l.Clock.Advance(2 * time.Hour)
+			}
+			l.WantTargets(arn, "10.0.1.77:80", "10.0.128.50:8080")
+			b := l.AllBindings()[0]
+			l.Must(l.Client.Delete(t.Context(), &b))
+			l.Settle()
+			l.WantTargets(arn, "10.0.1.77:80")
+		})
+	}
+}
+
+// The ConfigMap may be deleted, or have had no room. What is not known to be the binding's own stays then.
+func TestLostRecordDeregistersNothing(t *testing.T) {
+	t.Parallel()
+	for name, suspend := range map[string]func(*lab.Lab){"serving": func(*lab.Lab) {},
+		"suspended": suspensions["misspelt Service"]} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l, arn := lab.PrecedingLab(t)
+			l.Create(lab.Binding(arn, v1beta1.TargetTypeIP))
+			l.Settle()
+			suspend(l)
+			l.Settle()
+			l.Crash()
+			l.Must(l.Client.Delete(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system",
+				Name: checkpoint.NameOf(l.Config.LeaderElectionID) + "-preceding-0"}}))
+			l.Restart()
+			l.Settle()
+			l.WantTargets(arn, "10.0.1.77:80", "10.0.128.50:8080")
+			b := l.AllBindings()[0]
+			l.Must(l.Client.Delete(t.Context(), &b))
+			l.Settle()
+			l.WantTargets(arn, "10.0.1.77:80")
+		})
+	}
 }
 
 func TestBindableTargetGroups(t *testing.T) {
@@ -225,6 +334,17 @@ func TestAmbiguousTargetGroupIsNotBound(t *testing.T) {
 // The target group is made after the listing, by another process, for a load balancer of another namespace.
 func TestTargetGroupYoungerThanListingIsNotBound(t *testing.T) {
 	t.Parallel()
+	for name, status := range map[string]v1beta1.TargetGroupBindingStatus{"": {}, "with a forged status": {
+		ObservedGeneration: aws.Int64(1)}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bindsNoYoungerTargetGroup(t, status)
+		})
+	}
+}
+
+func bindsNoYoungerTargetGroup(t *testing.T, status v1beta1.TargetGroupBindingStatus) {
+	t.Helper()
 	l := lab.New(t, account.Profile{}, lab.Service("web"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
 	l.Must(l.Inventory.Load(t.Context()))
 	arn := l.TargetGroup(elbtypes.TargetTypeEnumIp)
@@ -232,6 +352,7 @@ func TestTargetGroupYoungerThanListingIsNotBound(t *testing.T) {
 		"ingress.k8s.aws/resource": "blog/web-app:80"})
 	b := lab.Binding(arn, v1beta1.TargetTypeIP)
 	b.Labels = map[string]string{"ingress.k8s.aws/stack-namespace": "blog", "ingress.k8s.aws/stack-name": "web"}
+	b.Status = status
 	l.Create(append(lab.Pods("a", "10.0.128.50"), b)...)
 	l.Settle()
 	if got := l.Targets(arn); len(got) > 0 {

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -71,18 +72,47 @@ func TestForgedClaimsDeregisterNothing(t *testing.T) {
 
 func TestForgedMarksOfBindingDeregisterNothing(t *testing.T) {
 	t.Parallel()
-	l, arn := lab.PrecedingLab(t)
-	b := lab.Binding(arn, v1beta1.TargetTypeIP)
-	b.Labels = map[string]string{"ingress.k8s.aws/stack-namespace": "shop", "ingress.k8s.aws/stack-name": "web"}
-	b.Annotations = map[string]string{naming.OriginalBinding: "shop/bound", naming.AllowDeregistration: "true"}
-	b.Finalizers = []string{naming.BindingFinalizer}
-	l.Create(b)
-	l.Settle()
-	l.WantTargets(arn, "10.0.1.77:80", "10.0.128.50:8080")
-	l.Restart()
-	l.Must(l.Client.Delete(t.Context(), b))
-	l.Settle()
-	l.WantTargets(arn, "10.0.1.77:80")
+	ofStack := func(b *v1beta1.TargetGroupBinding) {
+		b.Labels = map[string]string{"ingress.k8s.aws/stack-namespace": "shop", "ingress.k8s.aws/stack-name": "web"}
+	}
+	served := func(b *v1beta1.TargetGroupBinding) {
+		b.Status.ObservedGeneration = aws.Int64(1)
+		b.Status.Conditions = []metav1.Condition{{Type: "Ready", Status: metav1.ConditionTrue, Reason: "Reconciled",
+			ObservedGeneration: 1}}
+	}
+	for name, forge := range map[string]func(*v1beta1.TargetGroupBinding){
+		"labels and annotations": func(b *v1beta1.TargetGroupBinding) {
+			ofStack(b)
+			b.Annotations = map[string]string{naming.OriginalBinding: "shop/bound", naming.AllowDeregistration: "true"}
+		},
+		"status":            served,
+		"labels and status": func(b *v1beta1.TargetGroupBinding) { ofStack(b); served(b) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l, arn := lab.PrecedingLab(t)
+			b := lab.Binding(arn, v1beta1.TargetTypeIP)
+			forge(b)
+			b.Finalizers = []string{naming.BindingFinalizer}
+			b.Spec.ServiceRef.Name = "late"
+			l.Create(b)
+			l.Settle()
+			svc := lab.Service("late")
+			slice := lab.Pods("a", "10.0.128.50")[0]
+			slice.SetName("late")
+			slice.SetLabels(map[string]string{discoveryv1.LabelServiceName: "late"})
+			l.Create(svc, slice)
+			l.Settle()
+			l.WantTargets(arn, "10.0.1.77:80", "10.0.128.50:8080")
+			l.Must(l.Inventory.Load(t.Context()))
+			l.Settle()
+			l.Crash()
+			l.Restart()
+			l.Must(l.Client.Delete(t.Context(), b))
+			l.Settle()
+			l.WantTargets(arn, "10.0.1.77:80")
+		})
+	}
 }
 
 // ofEvil is the stack of Ingress mal/evil alone.
