@@ -34,18 +34,18 @@ type Preceding struct {
 
 	mu       sync.Mutex
 	of       map[string]precedingTargets // by namespace and name
+	exists   map[string]bool             // the bindings over which passes have begun
 	restored bool                        // what earlier processes kept is known, if that was anything
 }
 
 // precedingTargets are the targets that were registered in a target group before a binding came.
 type precedingTargets struct {
 	UID     types.UID `json:"uid"`
-	Group   string    `json:"group"` // ARN
+	Group   string    `json:"group"` // ARN; empty = the targets are not known
 	Targets []string  `json:"targets,omitempty"`
 }
 
-// Restore enters what earlier processes kept. It puts all of it again, because checkpoints drop what nobody puts after a
-// start, and the pass over a binding that is suspended does not get as far as its targets.
+// Restore enters what earlier processes kept.
 func (p *Preceding) Restore(restored checkpoint.Restored) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -55,9 +55,32 @@ func (p *Preceding) Restore(restored checkpoint.Restored) {
 		if id.Kind == checkpoint.Preceding && json.Unmarshal(text, &t) == nil {
 			if _, known := p.of[id.Name]; !known {
 				p.put(id.Name, t)
-				p.Checkpoints.Put(checkpoint.Preceding, id.Name, t)
+				p.touchKnown(id.Name)
 			}
 		}
+	}
+}
+
+// touch has a later process know what this one knows of a binding that exists: checkpoints drop what nobody puts after a
+// start. Each pass calls touch, as one over a binding that waits for a correction does not get as far as its targets.
+func (p *Preceding) touch(o *v1beta1.TargetGroupBinding) {
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if name := nameOf(o); !p.exists[name] {
+		if p.exists == nil {
+			p.exists = map[string]bool{}
+		}
+		p.exists[name] = true
+		p.touchKnown(name)
+	}
+}
+
+func (p *Preceding) touchKnown(name string) {
+	if t, known := p.of[name]; known && p.exists[name] {
+		p.Checkpoints.Put(checkpoint.Preceding, name, t)
 	}
 }
 
@@ -115,6 +138,7 @@ func (p *Preceding) forget(key client.ObjectKey) {
 	p.mu.Lock()
 	_, known := p.of[key.String()]
 	delete(p.of, key.String())
+	delete(p.exists, key.String())
 	p.mu.Unlock()
 	if known {
 		p.Checkpoints.Delete(checkpoint.Preceding, key.String())
@@ -288,6 +312,29 @@ func (b *Reconciler) served(o *v1beta1.TargetGroupBinding) bool {
 	t, known := b.Preceding.get(o)
 	return b.Preceding == nil || known && t.Group == o.Spec.TargetGroupARN || o.Status.ObservedGeneration != nil ||
 		bindingobject.OfStack(o.Labels) || len(b.Registry.Own(b.group(o))) > 0
+}
+
+// WasServed reports whether a binding with a status was in service: a record shows it, or the binding has the name of
+// its target group, which is a stack's. Without checkpoints, the status counts.
+func (b *Reconciler) WasServed(o *v1beta1.TargetGroupBinding) bool {
+	if b.Preceding == nil || !b.Preceding.Checkpoints.Enabled() {
+		return true
+	}
+	if _, kept := b.Preceding.get(o); kept {
+		return true
+	}
+	owner, listed := b.ownership(o).known()
+	return listed && !owner.External() && naming.OfTargetGroup(o.Spec.TargetGroupARN) == o.Name
+}
+
+// noteServed keeps that a binding is in service, for WasServed of a later process.
+func (p *Preceding) noteServed(o *v1beta1.TargetGroupBinding) {
+	if p == nil || o.Spec.Networking == nil || naming.OfTargetGroup(o.Spec.TargetGroupARN) == o.Name {
+		return
+	}
+	if _, kept := p.get(o); !kept {
+		p.enter(o, precedingTargets{UID: o.UID})
+	}
 }
 
 // unbindable is the finding that a binding may not name its target group, which belongs to owner as far as that is

@@ -160,6 +160,21 @@ func TestSuspendedBindingKeepsItsRecord(t *testing.T) {
 	}
 }
 
+// The rules that a binding keeps after a start because of its status stay for an hour only, also if nothing is edited.
+func TestSuspendedBindingIsReconsidered(t *testing.T) {
+	t.Parallel()
+	l, _ := lab.BoundLab(t)
+	suspensions["misspelt Service"](l)
+	l.Checkpointed = true
+	l.Restart()
+	q := &wokenBindings{}
+	l.Bound.Waker.SetQueue(q)
+	l.Settle()
+	if !slices.Contains(q.names, "bound") {
+		t.Errorf("woken: %v", q.names)
+	}
+}
+
 // The ConfigMap may be deleted, or have had no room. What is not known to be the binding's own stays then.
 func TestLostRecordDeregistersNothing(t *testing.T) {
 	t.Parallel()
