@@ -60,7 +60,8 @@ func (w *Input) sameGroup(name, other string) bool {
 		return true
 	}
 	group, _ := naming.ShardOf(w.key.ID)
-	return w.Shards > 1 && (!naming.Generated(naming.OfHostname(other)) || naming.MayBeShard(group, naming.OfHostname(name)))
+	return w.Shards > 1 && (!naming.Generated(naming.OfHostname(other)) ||
+		naming.MayBeShard(group, naming.OfHostname(name)))
 }
 
 // Owners are the objects to which the load balancer belongs: members, also those that are set aside, and objects that

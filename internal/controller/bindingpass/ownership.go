@@ -67,9 +67,9 @@ func (w *ownership) unlisted() bool {
 		w.binding.Status.ObservedGeneration != nil
 }
 
-// among is the owner of a target group that other bindings may have, too. AWS is asked only if no listing has shown it
-// yet, and others have the group, or the target group may be one of a stack that no listing shows: a younger one. Before
-// the first listing, a binding that has served does not wait for AWS.
+// among is the owner of a target group that other bindings may have, too. AWS is asked only if no listing has shown the
+// target group: it may be younger, and one of a stack. Before the first listing, a binding that has served and that has
+// its target group alone does not wait for AWS.
 func (w *ownership) among(ctx context.Context, others []v1beta1.TargetGroupBinding) (inventory.Owner, error) {
 	if len(others) > 0 && !w.assumed() {
 		return w.ask(ctx)

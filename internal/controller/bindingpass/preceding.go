@@ -61,8 +61,8 @@ func (p *Preceding) Restore(restored checkpoint.Restored) {
 	}
 }
 
-// touch has a later process know what this one knows of a binding that exists: checkpoints drop what nobody puts after a
-// start. Each pass calls touch, as one over a binding that waits for a correction does not get as far as its targets.
+// touch has a later process know what this one knows of a binding that exists: checkpoints drop what nobody puts after
+// a start. Each pass calls touch, as one over a binding that waits for a correction does not get as far as its targets.
 func (p *Preceding) touch(o *v1beta1.TargetGroupBinding) {
 	if p == nil {
 		return
@@ -197,8 +197,9 @@ func leaving(o *v1beta1.TargetGroupBinding) bool { return o.DeletionTimestamp !=
 
 // stillPreceding are the keys of the targets that preceded a binding, without those that are its pods and nodes since:
 // one that was not ready when the targets were read.
-func (b *Reconciler) stillPreceding(o *v1beta1.TargetGroupBinding, t precedingTargets, of bindings.Targets) map[string]bool {
-	keys := registrar.KeySet(t.Targets)
+func (b *Reconciler) stillPreceding(o *v1beta1.TargetGroupBinding, t precedingTargets, of bindings.Targets) (
+	keys map[string]bool) {
+	keys = registrar.KeySet(t.Targets)
 	if len(keys) > 0 {
 		for e := range ported(of) {
 			if ownEndpoint(o, e) {
@@ -267,8 +268,8 @@ func (b *Reconciler) precedingNew(ctx context.Context, whose *ownership, of bind
 	return keys, true, b.Preceding.keep(ctx, o, found)
 }
 
-// owned are the keys of targets that are a binding's own although it is not known who registered them, and the addresses
-// of such targets: of the pods of its namespace, which no other namespace has.
+// owned are the keys of targets that are a binding's own although it is not known who registered them, and the
+// addresses of such targets: of the pods of its namespace, which no other namespace has.
 func (b *Reconciler) owned(ctx context.Context, o *v1beta1.TargetGroupBinding, of bindings.Targets) (keys,
 	addresses map[string]bool, err error) {
 	keys, addresses = b.Registry.Own(b.group(o)), map[string]bool{}

@@ -180,3 +180,51 @@ func TestForgedFinalizerChangesNoGroup(t *testing.T) {
 		}
 	}
 }
+
+// TestForgedFinalizerFreezesNoShardedGroup has an Ingress, which another load balancer serves, carry the finalizer of a
+// group that may have several load balancers.
+func TestForgedFinalizerFreezesNoShardedGroup(t *testing.T) {
+	t.Parallel()
+	for name, restarts := range map[string]bool{"in one process": false, "over a restart": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			class := func(name, params string) *networkingv1.IngressClass {
+				return &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: networkingv1.IngressClassSpec{
+					Controller: "ingress.k8s.aws/alb", Parameters: &networkingv1.IngressClassParametersReference{
+						APIGroup: aws.String("elbv2.k8s.aws"), Kind: "IngressClassParams", Name: params}}}
+			}
+			params := func(name string) *v1beta1.IngressClassParams {
+				return &v1beta1.IngressClassParams{ObjectMeta: metav1.ObjectMeta{Name: name}}
+			}
+			sharded := params("front")
+			sharded.Spec.Group = &v1beta1.IngressGroup{Name: "front", Shards: aws.Int32(2)}
+			evil := lab.Ingress("evil", map[string]string{"target-type": "ip"}, "evil")
+			evil.Namespace, evil.Spec.IngressClassName = "mal", aws.String("plain")
+			svc := lab.Service("evil")
+			svc.Namespace = "mal"
+			l := lab.New(t, account.Profile{}, append(lab.GroupMember("shop", "web", 0, nil), class("alb", "front"),
+				class("plain", "plain"), sharded, params("plain"), evil, svc)...)
+			l.Settle(lab.FrontGroup, ofEvil)
+			l.Must(l.Client.Get(t.Context(), client.ObjectKeyFromObject(evil), evil))
+			evil.Finalizers = append(evil.Finalizers, naming.Finalizer(lab.FrontGroup))
+			evil.Annotations["alb.ingress.kubernetes.io/group.name"] = "Not_A_Group"
+			l.Must(l.Client.Update(t.Context(), evil))
+			if restarts {
+				l.Restart()
+			}
+			l.Settle(lab.FrontGroup)
+			l.Edit("web", func(i *networkingv1.Ingress) {
+				i.Annotations["alb.ingress.kubernetes.io/load-balancer-attributes"] = "idle_timeout.timeout_seconds=77"
+			})
+			l.Settle(lab.FrontGroup)
+			if a := l.Account(); !strings.Contains(a, "77") {
+				t.Errorf("the edit of a setting waits:\n%s\n%s", a, strings.Join(l.Events, "\n"))
+			}
+			l.Remove("web")
+			l.Settle(lab.FrontGroup)
+			if l.Balancers() != 1 || l.Get(&networkingv1.Ingress{}, "web") {
+				t.Errorf("the load balancer of the group stays: %d\n%s", l.Balancers(), strings.Join(l.Events, "\n"))
+			}
+		})
+	}
+}
