@@ -72,7 +72,7 @@ func (i *Inventory) TargetGroupOwner(ctx context.Context, arn string) (Owner, er
 	return i.ownerByTags(arn, tags), nil
 }
 
-// Listed reports whether a listing has been complete: what it does not show is younger, or of another VPC.
+// HasListed reports whether a listing has been complete: what it does not show is younger, or of another VPC.
 func (i *Inventory) HasListed() bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()

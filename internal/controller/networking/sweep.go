@@ -157,9 +157,9 @@ func (r *Reconciler) isUnknown(o *v1beta1.TargetGroupBinding) bool {
 }
 
 // mayHaveRules reports whether an earlier process, or this one, may have written rules for a binding. A user's binding
-// that was never in service has none: whoever may create bindings could otherwise keep the rules of all others open. For
-// a while after the start, every binding may have some: its status may not have been written. Users may write statuses,
-// so that one without a record counts no longer than what an earlier process left.
+// that was never in service has none: whoever may create bindings could otherwise keep the rules of all others open.
+// For a while after the start, every binding may have some: its status may not have been written. Users may write
+// statuses, so that a status alone counts no longer than other rules of an earlier process.
 func (r *Reconciler) mayHaveRules(o *v1beta1.TargetGroupBinding) bool {
 	if r.wasServed(o) || r.Limits.Planned.Is(o) {
 		return true
@@ -177,8 +177,8 @@ func (r *Reconciler) wasServed(o *v1beta1.TargetGroupBinding) bool {
 	return o.Status.ObservedGeneration != nil && (r.Served == nil || r.Served(o))
 }
 
-// Reconsider is how long it takes until the status of a binding counts no longer; 0 = it does not count, or more than it
-// tells of the binding.
+// Reconsider is how long it takes until the status of a binding counts no longer; 0 = it does not count, or more is
+// known of the binding.
 func (r *Reconciler) Reconsider(o *v1beta1.TargetGroupBinding) time.Duration {
 	if o.Spec.Networking == nil || o.Status.ObservedGeneration == nil || r.Table.Placed(ruleID(o)) || r.wasServed(o) {
 		return 0
