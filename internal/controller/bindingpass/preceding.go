@@ -361,7 +361,7 @@ func (b *Reconciler) unbindable(ctx context.Context, whose *ownership, owner inv
 	return &d, nil
 }
 
-// keptTargets is the note that targets stay registered which the binding did not register.
+// keptTargets is the note that targets stay registered which the binding may not have registered.
 func keptTargets(o *v1beta1.TargetGroupBinding, preceding map[string]bool) diag.Diagnostic {
 	first := ""
 	for key := range preceding {
@@ -370,6 +370,7 @@ func keptTargets(o *v1beta1.TargetGroupBinding, preceding map[string]bool) diag.
 		}
 	}
 	return diag.New(bindingobject.BindingObject(o), "spec.targetGroupARN", diag.TargetsKept,
-		fmt.Sprintf("%d targets, such as %s, were registered before this binding and stay registered", len(preceding), first),
+		fmt.Sprintf("%d targets, such as %s, stay registered: they may have been registered before this binding",
+			len(preceding), first),
 		"deregister them in AWS if nothing needs them")
 }
