@@ -109,26 +109,13 @@ func (p *Preceding) get(o *v1beta1.TargetGroupBinding) (t precedingTargets, know
 	return t, known && t.UID == o.UID
 }
 
-// enter keeps what is known of a binding.
+// enter keeps what is known of a binding. A process that ends before the next write of checkpoints loses it: a later one
+// takes every registered target for one that preceded.
 func (p *Preceding) enter(o *v1beta1.TargetGroupBinding, t precedingTargets) {
 	p.Checkpoints.Put(checkpoint.Preceding, nameOf(o), t)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.put(nameOf(o), t)
-}
-
-// keep keeps the targets of a binding. It returns once they are written, if there was room for them: a later process
-// that does not find them takes every registered target for one that preceded.
-func (p *Preceding) keep(ctx context.Context, o *v1beta1.TargetGroupBinding, keys []string) error {
-	t := precedingTargets{UID: o.UID, Group: o.Spec.TargetGroupARN, Targets: keys}
-	p.Checkpoints.Put(checkpoint.Preceding, nameOf(o), t)
-	if len(keys) > 0 {
-		if err := p.Checkpoints.Flush(ctx); err != nil {
-			return fmt.Errorf("keeping which targets were registered before the binding: %w", err)
-		}
-	}
-	p.enter(o, t)
-	return nil
 }
 
 func (p *Preceding) forget(key client.ObjectKey) {
@@ -227,7 +214,8 @@ func ported(of bindings.Targets) iter.Seq[registrar.Endpoint] {
 }
 
 // precedingNew finds and keeps the targets that are registered before a binding has registered any. If AWS does not
-// tell whose the target group is, it counts as one of others; a binding that ends waits for the answer.
+// tell whose the target group is, it counts as one of others; a binding that ends waits for the answer, and of is found
+// here.
 func (b *Reconciler) precedingNew(ctx context.Context, whose *ownership, of bindings.Targets) (keys map[string]bool,
 	known bool, err error) {
 	o, ask := whose.binding, whose.askBriefly
@@ -251,6 +239,13 @@ func (b *Reconciler) precedingNew(ctx context.Context, whose *ownership, of bind
 	case err != nil:
 		return nil, false, err
 	}
+	if leaving(o) && specified(o) {
+		resolved, err := b.Endpoints(ctx, o)
+		if err != nil {
+			return nil, false, err
+		}
+		of = resolved.Targets
+	}
 	own, pods, err := b.owned(ctx, o, of)
 	if err != nil {
 		return nil, false, err
@@ -265,7 +260,8 @@ func (b *Reconciler) precedingNew(ctx context.Context, whose *ownership, of bind
 	if keys = registrar.KeySet(found); leaving(o) {
 		return keys, true, nil
 	}
-	return keys, true, b.Preceding.keep(ctx, o, found)
+	b.Preceding.enter(o, precedingTargets{UID: o.UID, Group: o.Spec.TargetGroupARN, Targets: found})
+	return keys, true, nil
 }
 
 // owned are the keys of targets that are a binding's own although it is not known who registered them, and the
@@ -316,7 +312,7 @@ func (b *Reconciler) served(o *v1beta1.TargetGroupBinding) bool {
 }
 
 // WasServed reports whether a binding with a status was in service: a record shows it, or the binding has the name of
-// its target group, which is a stack's. Without checkpoints, the status counts.
+// its target group, which is a stack's and has its binding in that namespace. Without checkpoints, the status counts.
 func (b *Reconciler) WasServed(o *v1beta1.TargetGroupBinding) bool {
 	if b.Preceding == nil || !b.Preceding.Checkpoints.Enabled() {
 		return true
@@ -325,7 +321,7 @@ func (b *Reconciler) WasServed(o *v1beta1.TargetGroupBinding) bool {
 		return true
 	}
 	owner, listed := b.ownership(o).known()
-	return listed && !owner.External() && naming.OfTargetGroup(o.Spec.TargetGroupARN) == o.Name
+	return listed && owner.BindsIn(o.Namespace) && naming.OfTargetGroup(o.Spec.TargetGroupARN) == o.Name
 }
 
 // noteServed keeps that a binding is in service, for WasServed of a later process.

@@ -21,6 +21,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/controller/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
@@ -37,6 +38,7 @@ func TestTargetsBeforeABindingStay(t *testing.T) {
 				t.Error("no event tells of it:", told)
 			}
 			if restarts {
+				l.Crash()
 				l.Restart()
 			}
 			for _, o := range lab.Pods("a", "10.0.128.50") {
@@ -46,6 +48,7 @@ func TestTargetsBeforeABindingStay(t *testing.T) {
 			l.Settle()
 			l.WantTargets(arn, "10.0.1.77:80", "10.0.128.51:8080")
 			if restarts {
+				l.Crash()
 				l.Restart()
 			}
 			b := l.AllBindings()[0]
@@ -89,6 +92,32 @@ func TestTargetsOfAnUpgradedBindingStay(t *testing.T) {
 	}
 	l.Settle()
 	l.WantTargets(arn, "10.0.1.77:80")
+}
+
+// The image is swapped, and the binding deleted before the new process has reconciled it.
+func TestUpgradedBindingThatEndsDeregistersItsNodes(t *testing.T) {
+	t.Parallel()
+	svc := lab.Service("web")
+	svc.Spec.Type, svc.Spec.Ports[0].NodePort = corev1.ServiceTypeNodePort, 30080
+	l := lab.New(t, account.Profile{}, svc, lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+	arn := l.TargetGroup(elbtypes.TargetTypeEnumInstance)
+	_, err := l.Sim.Balancing.RegisterTargets(t.Context(), &elbv2.RegisterTargetsInput{TargetGroupArn: &arn,
+		Targets: []elbtypes.TargetDescription{{Id: aws.String("i-0a1de0000000000a1"), Port: aws.Int32(30080)},
+			{Id: aws.String("i-0a1de0000000000a1"), Port: aws.Int32(30099)}}})
+	l.Must(err)
+	b := lab.Binding(arn, v1beta1.TargetTypeInstance)
+	b.Status.ObservedGeneration, b.Finalizers = aws.Int64(1), []string{naming.BindingFinalizer}
+	b.Spec.Networking = nil
+	l.Create(b)
+	l.Checkpointed = true
+	l.Restart()
+	l.Must(l.Client.Delete(t.Context(), b))
+	l.Settle()
+	l.WantTargets(arn, "i-0a1de0000000000a1:30099")
+	if l.Get(&v1beta1.TargetGroupBinding{}, "bound") {
+		t.Error("the binding does not end")
+	}
+	l.ToldOnce("[" + string(diag.TargetsKept) + "]")
 }
 
 // A target counts as one of others only until it is one of the binding's pods.

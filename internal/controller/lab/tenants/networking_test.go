@@ -2,6 +2,7 @@ package tenants
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -63,12 +64,22 @@ func TestBindingOfAnotherKeepsNoRuleOpen(t *testing.T) {
 			servedBefore(b)
 			b.Labels = map[string]string{"ingress.k8s.aws/stack-namespace": "mal", "ingress.k8s.aws/stack-name": "web"}
 		},
+		"status and name of a target group": func(b *v1beta1.TargetGroupBinding) {
+			servedBefore(b)
+			b.Name, b.Spec.TargetGroupARN = "theirs", strings.TrimSuffix(b.Spec.TargetGroupARN, "0")
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l, b := lab.BoundLab(t)
+			_, err := l.Sim.Balancing.AddTags(t.Context(), &elbv2.AddTagsInput{ResourceArns: []string{b.Spec.TargetGroupARN},
+				Tags: []elbtypes.Tag{{Key: aws.String("elbv2.k8s.aws/cluster"), Value: aws.String("demo-cluster")},
+					{Key: aws.String("ingress.k8s.aws/stack"), Value: aws.String("shop/web")},
+					{Key: aws.String("ingress.k8s.aws/resource"), Value: aws.String("shop/web-web:80")}}})
+			l.Must(err)
 			l.Checkpointed = true
 			l.Restart()
+			l.Must(l.Inventory.Load(t.Context()))
 			l.Settle()
 			l.Clock.Advance(time.Hour)
 			evil := lab.Binding(b.Spec.TargetGroupARN+"0", v1beta1.TargetTypeIP)
