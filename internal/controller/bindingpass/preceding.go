@@ -109,8 +109,8 @@ func (p *Preceding) get(o *v1beta1.TargetGroupBinding) (t precedingTargets, know
 	return t, known && t.UID == o.UID
 }
 
-// enter keeps what is known of a binding. A process that ends before the next write of checkpoints loses it: a later one
-// takes every registered target for one that preceded.
+// enter keeps what is known of a binding. A process that crashes before the next write of checkpoints loses it: a later
+// one takes every registered target for one that preceded.
 func (p *Preceding) enter(o *v1beta1.TargetGroupBinding, t precedingTargets) {
 	p.Checkpoints.Put(checkpoint.Preceding, nameOf(o), t)
 	p.mu.Lock()
@@ -246,47 +246,52 @@ func (b *Reconciler) precedingNew(ctx context.Context, whose *ownership, of bind
 		}
 		of = resolved.Targets
 	}
-	own, pods, err := b.owned(ctx, o, of)
+	found, err := b.notOwned(ctx, o, of, health)
 	if err != nil {
 		return nil, false, err
 	}
-	var found []string
-	for _, h := range health {
-		if !h.Draining() && !own[h.Key()] && !pods[h.ID] {
-			found = append(found, h.Key())
-		}
+	if keys = registrar.KeySet(found); !leaving(o) {
+		b.Preceding.enter(o, precedingTargets{UID: o.UID, Group: o.Spec.TargetGroupARN, Targets: found})
 	}
-	slices.Sort(found)
-	if keys = registrar.KeySet(found); leaving(o) {
-		return keys, true, nil
-	}
-	b.Preceding.enter(o, precedingTargets{UID: o.UID, Group: o.Spec.TargetGroupARN, Targets: found})
 	return keys, true, nil
 }
 
-// owned are the keys of targets that are a binding's own although it is not known who registered them, and the
-// addresses of such targets: of the pods of its namespace, which no other namespace has.
-func (b *Reconciler) owned(ctx context.Context, o *v1beta1.TargetGroupBinding, of bindings.Targets) (keys,
-	addresses map[string]bool, err error) {
-	keys, addresses = b.Registry.Own(b.group(o)), map[string]bool{}
-	if keys == nil {
-		keys = map[string]bool{}
+// notOwned are the keys of registered targets, sorted, without those that are the binding's own whoever registered
+// them: its pods and nodes, what this process registered, and pods of its namespace, whose addresses no other namespace
+// has.
+func (b *Reconciler) notOwned(ctx context.Context, o *v1beta1.TargetGroupBinding, of bindings.Targets,
+	health []registrar.Health) (found []string, err error) {
+	own, others := b.Registry.Own(b.group(o)), map[string]string{} // addresses by key
+	for _, h := range health {
+		if !h.Draining() && !own[h.Key()] {
+			others[h.Key()] = h.ID
+		}
 	}
 	for e := range ported(of) {
 		if ownEndpoint(o, e) {
-			keys[e.Key()] = true
+			delete(others, e.Key())
 		}
 	}
-	if o.Spec.TargetType == nil || *o.Spec.TargetType != v1beta1.TargetTypeIP {
-		return keys, addresses, nil
+	if TargetsPods(o) && len(others) > 0 {
+		pods, err := b.addressesOfPods(ctx, o)
+		if err != nil {
+			return nil, err
+		}
+		maps.DeleteFunc(others, func(_, address string) bool { return pods[address] })
 	}
+	return slices.Sorted(maps.Keys(others)), nil
+}
+
+// addressesOfPods are the addresses of the pods of a binding's namespace.
+func (b *Reconciler) addressesOfPods(ctx context.Context, o *v1beta1.TargetGroupBinding) (map[string]bool, error) {
 	if err := b.Pods.require(ctx, o, b.Client, b.APIReader); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	var pods corev1.PodList
 	if err := b.Client.List(ctx, &pods, client.InNamespace(o.Namespace), client.UnsafeDisableDeepCopy); err != nil {
-		return nil, nil, fmt.Errorf("reading the pods of namespace %s: %w", o.Namespace, err)
+		return nil, fmt.Errorf("reading the pods of namespace %s: %w", o.Namespace, err)
 	}
+	addresses := map[string]bool{}
 	for i := range pods.Items {
 		p := &pods.Items[i]
 		if p.Spec.HostNetwork || registrar.Ended(p) { // others have the address
@@ -296,7 +301,7 @@ func (b *Reconciler) owned(ctx context.Context, o *v1beta1.TargetGroupBinding, o
 			addresses[ip.IP] = true
 		}
 	}
-	return keys, addresses, nil
+	return addresses, nil
 }
 
 // ownEndpoint reports whether an endpoint is a pod or node of the binding, and no address without a pod.

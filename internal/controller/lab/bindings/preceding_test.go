@@ -3,6 +3,7 @@ package bindings
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -92,6 +93,78 @@ func TestTargetsOfAnUpgradedBindingStay(t *testing.T) {
 	}
 	l.Settle()
 	l.WantTargets(arn, "10.0.1.77:80")
+}
+
+// TestSwapOfImagesServesBindingsOn has the existing controller have registered all targets of a user's target group. A
+// pod, or a node port, is replaced afterwards.
+func TestSwapOfImagesServesBindingsOn(t *testing.T) {
+	t.Parallel()
+	for kind, c := range map[v1beta1.TargetType]struct {
+		before, after []string
+		edit          func(*lab.Lab)
+	}{
+		v1beta1.TargetTypeIP: {[]string{"10.0.128.50:8080", "10.0.128.51:8080"}, []string{"10.0.128.50:8080",
+			"10.0.128.52:8080"}, func(l *lab.Lab) {
+			for _, o := range lab.Pods("b", "10.0.128.51") {
+				l.Must(l.Client.Delete(l.Context(), o))
+			}
+			l.Create(lab.Pods("c", "10.0.128.52")...)
+		}},
+		v1beta1.TargetTypeInstance: {[]string{"i-0a1de0000000000a1:30080"}, []string{"i-0a1de0000000000a1:30081"},
+			func(l *lab.Lab) {
+				svc := &corev1.Service{}
+				l.Get(svc, "web")
+				svc.Spec.Ports[0].NodePort = 30081
+				l.Must(l.Client.Update(l.Context(), svc))
+			}},
+	} {
+		for name, checkpoints := range map[string]bool{"checkpoints": true, "no checkpoints": false} {
+			t.Run(string(kind)+", "+name, func(t *testing.T) {
+				t.Parallel()
+				l, b := swapped(t, kind, checkpoints, c.before)
+				c.edit(l)
+				l.Settle()
+				l.WantTargets(b.Spec.TargetGroupARN, c.after...)
+				if checkpoints {
+					l.Crash()
+				}
+				l.Restart()
+				l.Settle()
+				l.WantTargets(b.Spec.TargetGroupARN, c.after...)
+				l.Must(l.Client.Delete(t.Context(), b))
+				l.Settle()
+				l.WantTargets(b.Spec.TargetGroupARN)
+				if told := strings.Join(l.Events, "\n"); strings.Contains(told, "["+string(diag.TargetsKept)+"]") {
+					t.Error("told of targets that stay:", told)
+				}
+			})
+		}
+	}
+}
+
+// swapped is a lab after a swap of images, with a binding for which the existing controller has registered targets.
+func swapped(t *testing.T, kind v1beta1.TargetType, checkpoints bool, targets []string) (*lab.Lab,
+	*v1beta1.TargetGroupBinding) {
+	t.Helper()
+	svc := lab.Service("web")
+	svc.Spec.Type, svc.Spec.Ports[0].NodePort = corev1.ServiceTypeNodePort, 30080
+	l := lab.New(t, account.Profile{}, svc, lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+	b := lab.Binding(l.TargetGroup(elbtypes.TargetTypeEnum(kind)), kind)
+	b.Status.ObservedGeneration, b.Finalizers = aws.Int64(1), []string{naming.BindingFinalizer}
+	for _, target := range targets {
+		id, text, _ := strings.Cut(target, ":")
+		port, err := strconv.ParseInt(text, 10, 32)
+		l.Must(err)
+		_, err = l.Sim.Balancing.RegisterTargets(t.Context(), &elbv2.RegisterTargetsInput{
+			TargetGroupArn: &b.Spec.TargetGroupARN, Targets: []elbtypes.TargetDescription{{Id: &id, Port: aws.Int32(int32(port))}}})
+		l.Must(err)
+	}
+	l.Create(append(slices.Concat(lab.Pods("a", "10.0.128.50"), lab.Pods("b", "10.0.128.51")), b)...)
+	l.Checkpointed = checkpoints
+	l.Restart()
+	l.Settle()
+	l.WantTargets(b.Spec.TargetGroupARN, targets...)
+	return l, b
 }
 
 // The image is swapped, and the binding deleted before the new process has reconciled it.
