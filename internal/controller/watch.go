@@ -365,6 +365,7 @@ func (w *Wiring) setUpBindings(ctx context.Context) error {
 		s.Loading, s.Contested = times.Changed, w.shared.Of
 	}
 	w.bindings, registry.Progress = b, b.CallEnded
+	groups.Served = b.WasServed
 	groups.Limits = bindings.Limits{Allowed: c.AllowedNetworking(), Planned: w.Writer.Planned, HealthPort: b.HealthPort}
 	w.wakeAfterCalls(b)
 	w.starts(health, gates, groups, b.Writes, counts, b.Drains)

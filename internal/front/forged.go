@@ -7,25 +7,24 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/internal/compile"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 )
 
 // setAsideForged finds the objects whose finalizer of the group is forged. It looks at objects that carry the finalizer
-// and do not declare the group any more, or not validly. Whoever may write objects may write a finalizer, and an object
-// that another load balancer serves has a status. So an object was a member if the compiler remembers it, or shows the
-// load balancer of the present members. Others become objects that leave and count for nothing.
+// and do not declare the group any more, or not validly. Whoever may write objects may write a finalizer, and some may
+// write statuses. So an object was a member if the compiler remembers it. Only if the compiler remembers nothing, the
+// status tells: it shows the load balancer of the present members. Others become objects that leave and count for
+// nothing.
 func (w *Input) setAsideForged(before *compile.Memory) {
-	declared, shown := w.declared(), w.shownByMembers(before)
+	declared, shown := w.declared(), w.shownByMembers()
 	genuine := func(o metav1.Object) bool {
-		if before.Knows(owner.Object(o)) {
-			return true
+		if before.Any() {
+			return before.Knows(owner.Object(o))
 		}
-		if len(shown) == 0 { // nothing tells
-			return !before.Any()
-		}
-		return slices.ContainsFunc(owner.Of(w.key.Owner).Hostnames(o), func(name string) bool {
-			return slices.ContainsFunc(shown, func(other string) bool { return strings.EqualFold(name, other) })
+		return len(shown) == 0 || slices.ContainsFunc(owner.Of(w.key.Owner).Hostnames(o), func(name string) bool {
+			return slices.ContainsFunc(shown, func(other string) bool { return w.sameGroup(name, other) })
 		})
 	}
 	w.Forged = slices.DeleteFunc(slices.Clone(w.Leaving), genuine)
@@ -43,17 +42,26 @@ func (w *Input) setAsideForged(before *compile.Memory) {
 	w.Wanted = w.Wanted && len(w.Members) > 0
 }
 
-// shownByMembers are the hostnames in the status of present members with the finalizer; with a memory, of those that it
-// has.
-func (w *Input) shownByMembers(before *compile.Memory) (out []string) {
+// shownByMembers are the hostnames in the status of present members with the finalizer.
+func (w *Input) shownByMembers() (out []string) {
 	declared := w.declared()
 	for _, o := range w.Members {
-		if m := declared[owner.Object(o)]; m != nil && !m.Former && w.deployed(o) &&
-			(!before.Any() || before.Knows(owner.Object(o))) {
+		if m := declared[owner.Object(o)]; m != nil && !m.Former && w.deployed(o) {
 			out = append(out, owner.Of(w.key.Owner).Hostnames(o)...)
 		}
 	}
 	return out
+}
+
+// sameGroup reports whether two hostnames in statuses are those of load balancers of the group. Of a group with several
+// ones, any may be the other's, unless the generated names of the group show that it is none of them.
+func (w *Input) sameGroup(name, other string) bool {
+	if strings.EqualFold(name, other) {
+		return true
+	}
+	group, _ := naming.ShardOf(w.key.ID)
+	return w.Shards > 1 && (!naming.Generated(naming.OfHostname(other)) ||
+		naming.MayBeShard(group, naming.OfHostname(name)))
 }
 
 // Owners are the objects to which the load balancer belongs: members, also those that are set aside, and objects that

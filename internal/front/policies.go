@@ -31,7 +31,7 @@ func (w Input) Governed(key stack.Key, before *compile.Memory) Input {
 		w.joined, w.remembered = before.Members, before.Policies
 	}
 	w.LoadBalancer.Members = slices.Clone(w.LoadBalancer.Members)
-	if key.ID.Namespace == "" && w.Shards < 2 {
+	if key.ID.Namespace == "" {
 		w.setAsideForged(before)
 	}
 	w.recallPolicies()

@@ -32,6 +32,12 @@ func (w Input) Sharded(key stack.Key) bool {
 	return n > 0 || w.Shards > 1 || w.lastMarked(key) > 0
 }
 
+// Spread reports whether target groups of a stack's group may be created on another of its load balancers. A group that
+// may have one only has others if its members show them: whoever may write a member may write a finalizer.
+func (w Input) Spread(key stack.Key) bool {
+	return w.Sharded(key) && (w.Shards > 1 || len(w.Hostnames(key.Owner)) > 1)
+}
+
 // lastMarked is the number of the last load balancer of a group whose finalizer an object carries.
 func (w Input) lastMarked(key stack.Key) (last int) {
 	group, _ := naming.ShardOf(key.ID)

@@ -72,6 +72,13 @@ func (i *Inventory) TargetGroupOwner(ctx context.Context, arn string) (Owner, er
 	return i.ownerByTags(arn, tags), nil
 }
 
+// HasListed reports whether a listing has been complete: what it does not show is younger, or of another VPC.
+func (i *Inventory) HasListed() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.listed.invalidations > 0
+}
+
 // denialPause is how long the tags of a target group are not read again after AWS has denied them.
 const denialPause = time.Minute
 

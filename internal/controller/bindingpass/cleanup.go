@@ -179,8 +179,15 @@ func (b *Reconciler) deregister(ctx context.Context, o *v1beta1.TargetGroupBindi
 	unseen = unseen || b.Contested != nil && b.Contested(o.Spec.TargetGroupARN)
 	left, err := b.Registry.Clear(ctx, registrar.Request{Group: b.group(o), Record: b.registeredOf(o), Unseen: unseen,
 		Binding: stack.ID{Namespace: o.Namespace, Name: o.Name}, Preceding: preceding})
+	var found diag.List
 	if err == nil && len(left.NotOurs) > 0 && b.OtherNamespaces != nil {
-		b.reportPartial(ctx, o, diag.List{b.OtherNamespaces.registeredByOthers(o, left.NotOurs)})
+		found = append(found, b.OtherNamespaces.registeredByOthers(o, left.NotOurs))
+	}
+	if err == nil && len(preceding) > 0 {
+		found = append(found, keptTargets(o, preceding))
+	}
+	if len(found) > 0 {
+		b.reportPartial(ctx, o, found)
 	}
 	return err
 }
@@ -189,7 +196,7 @@ func (b *Reconciler) deregister(ctx context.Context, o *v1beta1.TargetGroupBindi
 // Otherwise its rules would stay in groups without the cluster's tag, where no later look finds them. The error is that
 // of a read because of which they may stay there.
 func (b *Reconciler) locate(ctx context.Context, o *v1beta1.TargetGroupBinding, id string) error {
-	if s := o.Spec; s.Networking == nil || s.TargetType == nil || s.IPAddressType == nil || b.Networking.Table.Placed(id) {
+	if o.Spec.Networking == nil || !specified(o) || b.Networking.Table.Placed(id) {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, reads.LiveTimeout)
@@ -202,6 +209,11 @@ func (b *Reconciler) locate(ctx context.Context, o *v1beta1.TargetGroupBinding, 
 		return nil
 	}
 	return err
+}
+
+// specified reports whether the spec of a binding has what its endpoints depend on.
+func specified(o *v1beta1.TargetGroupBinding) bool {
+	return o.Spec.TargetType != nil && o.Spec.IPAddressType != nil
 }
 
 // neverServed reports whether no pass has completed for a binding: it waits for no read that shows what it may have.

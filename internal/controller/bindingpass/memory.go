@@ -40,6 +40,7 @@ type kept struct {
 	unidentified map[string]bool
 	// served is the target group, and the scope in which it is reached, of the last pass that served it.
 	served     registrar.Group
+	awaited    time.Duration      // the last pause before the listing was looked for; see awaitListing
 	moved      bool               // an edit since the process began has given it another target group
 	generation int64              // of the last pass that asked for targets
 	some       bool               // that pass asked for any
@@ -89,6 +90,15 @@ func (m *memory) release(o *v1beta1.TargetGroupBinding) {
 		k.emptied, k.nowhere = false, 0
 		m.put(o, k)
 	}
+}
+
+// awaitListing is the pause before the next pass over a binding whose target group the first listing will show. A
+// listing takes seconds, unless AWS does not answer.
+func (m *memory) awaitListing(o *v1beta1.TargetGroupBinding, longest time.Duration) time.Duration {
+	k := m.get(o)
+	k.awaited = min(max(3*k.awaited, 2*time.Second), longest)
+	m.put(o, k)
+	return k.awaited
 }
 
 func (m *memory) put(o *v1beta1.TargetGroupBinding, k kept) {

@@ -53,16 +53,31 @@ func (w *ownership) askBriefly(ctx context.Context) (inventory.Owner, error) {
 	return w.ask(ctx)
 }
 
-// among is the owner of a target group that other bindings may have, too. AWS is asked only if no listing has shown it
-// yet, and others have the group, or the binding has not served yet: then its target group may be one of a stack that
-// no listing shows. A binding that has served does not wait for AWS.
+// untold reports whether another attempt at the tags of a target group would tell no more.
+func untold(err error) bool {
+	class := awsclient.Classify(err).Class
+	return class == diag.Denied || class == diag.Invalid
+}
+
+// unlisted reports whether the target group is unknown only because this process has listed none yet, and the binding
+// looks like one of a stack that has served. Users can give a binding that look, which ends with the first listing.
+func (w *ownership) unlisted() bool {
+	_, known := w.known()
+	return !known && !w.assumed() && !w.inventory.HasListed() && bindingobject.OfStack(w.binding.Labels) &&
+		w.binding.Status.ObservedGeneration != nil
+}
+
+// among is the owner of a target group that other bindings may have, too. AWS is asked only if no listing has shown the
+// target group: it may be younger, and one of a stack. Before the first listing, a binding that has served and that has
+// its target group alone does not wait for AWS.
 func (w *ownership) among(ctx context.Context, others []v1beta1.TargetGroupBinding) (inventory.Owner, error) {
 	if len(others) > 0 && !w.assumed() {
 		return w.ask(ctx)
 	}
 	o := w.binding
 	owner, known := w.known()
-	if known || o.Status.ObservedGeneration != nil || w.assumed() || o.Spec.TargetGroupARN == "" ||
+	served := o.Status.ObservedGeneration != nil && !w.inventory.HasListed()
+	if known || served || w.assumed() || o.Spec.TargetGroupARN == "" ||
 		o.DeletionTimestamp != nil {
 		return owner, nil
 	}
@@ -70,23 +85,18 @@ func (w *ownership) among(ctx context.Context, others []v1beta1.TargetGroupBindi
 	if err == nil {
 		return owner, nil
 	}
-	// another attempt tells no more
-	if class := awsclient.Classify(err).Class; class == diag.Denied || class == diag.Invalid {
+	if untold(err) {
 		return inventory.Owner{}, nil
 	}
 	return inventory.Owner{}, err
 }
 
-// external reports whether the target group is not of a stack of this cluster. ask asks AWS, which is done only for a
-// binding that does not look like one of a stack.
+// external reports whether the target group is not of a stack of this cluster, if need be by asking AWS.
 func (w *ownership) external(ctx context.Context, ask func(context.Context) (inventory.Owner, error)) (bool, error) {
 	if w.assumed() {
 		return true, nil
 	}
 	owner, known := w.known()
-	if !known && bindingobject.OfStack(w.binding.Labels) && w.binding.Status.ObservedGeneration != nil {
-		return false, nil
-	}
 	if !known {
 		var err error
 		if owner, err = ask(ctx); err != nil {

@@ -213,6 +213,7 @@ func (p *pass) makeRequest(ctx context.Context) exit {
 		return p.retain(ctx, p.problem(err), err)
 	}
 	p.preceding = preceding
+	b.Preceding.noteServed(o)
 	zone, zonesKnown := b.Zones(ctx, o)
 	p.zonesKnown = zonesKnown
 	var unseen bool

@@ -5,9 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
+	"maps"
 	"slices"
 	"sync"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -31,13 +34,14 @@ type Preceding struct {
 
 	mu       sync.Mutex
 	of       map[string]precedingTargets // by namespace and name
+	exists   map[string]bool             // the bindings over which passes have begun
 	restored bool                        // what earlier processes kept is known, if that was anything
 }
 
 // precedingTargets are the targets that were registered in a target group before a binding came.
 type precedingTargets struct {
 	UID     types.UID `json:"uid"`
-	Group   string    `json:"group"` // ARN
+	Group   string    `json:"group"` // ARN; empty = the targets are not known
 	Targets []string  `json:"targets,omitempty"`
 }
 
@@ -51,8 +55,32 @@ func (p *Preceding) Restore(restored checkpoint.Restored) {
 		if id.Kind == checkpoint.Preceding && json.Unmarshal(text, &t) == nil {
 			if _, known := p.of[id.Name]; !known {
 				p.put(id.Name, t)
+				p.touchKnown(id.Name)
 			}
 		}
+	}
+}
+
+// touch has a later process know what this one knows of a binding that exists: checkpoints drop what nobody puts after
+// a start. Each pass calls touch, as one over a binding that waits for a correction does not get as far as its targets.
+func (p *Preceding) touch(o *v1beta1.TargetGroupBinding) {
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if name := nameOf(o); !p.exists[name] {
+		if p.exists == nil {
+			p.exists = map[string]bool{}
+		}
+		p.exists[name] = true
+		p.touchKnown(name)
+	}
+}
+
+func (p *Preceding) touchKnown(name string) {
+	if t, known := p.of[name]; known && p.exists[name] {
+		p.Checkpoints.Put(checkpoint.Preceding, name, t)
 	}
 }
 
@@ -63,9 +91,8 @@ func (p *Preceding) put(name string, t precedingTargets) {
 	p.of[name] = t
 }
 
-// believable reports whether a binding of which nothing is kept is one of which no earlier process kept anything.
-// Without checkpoints none keeps anything, and the status of the binding decides.
-func (p *Preceding) believable() bool {
+// read reports whether this process knows all that earlier ones kept, as far as that is not lost.
+func (p *Preceding) read() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.restored || !p.Checkpoints.Enabled()
@@ -82,25 +109,13 @@ func (p *Preceding) get(o *v1beta1.TargetGroupBinding) (t precedingTargets, know
 	return t, known && t.UID == o.UID
 }
 
-// keep keeps the targets of a binding. It returns once a later process would know them.
-func (p *Preceding) keep(ctx context.Context, o *v1beta1.TargetGroupBinding, keys []string) error {
-	t := precedingTargets{UID: o.UID, Group: o.Spec.TargetGroupARN, Targets: keys}
+// enter keeps what is known of a binding. A process that crashes before the next write of checkpoints loses it: a later
+// one takes every registered target for one that preceded.
+func (p *Preceding) enter(o *v1beta1.TargetGroupBinding, t precedingTargets) {
 	p.Checkpoints.Put(checkpoint.Preceding, nameOf(o), t)
-	if len(keys) > 0 {
-		if err := p.Checkpoints.Flush(ctx); err != nil {
-			return fmt.Errorf("keeping which targets were registered before the binding: %w", err)
-		}
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.put(nameOf(o), t)
-	return nil
-}
-
-// touch has a later process know what this one knows of a binding: entries that nobody writes again are dropped after a
-// start.
-func (p *Preceding) touch(o *v1beta1.TargetGroupBinding, t precedingTargets) {
-	p.Checkpoints.Put(checkpoint.Preceding, nameOf(o), t)
 }
 
 func (p *Preceding) forget(key client.ObjectKey) {
@@ -110,6 +125,7 @@ func (p *Preceding) forget(key client.ObjectKey) {
 	p.mu.Lock()
 	_, known := p.of[key.String()]
 	delete(p.of, key.String())
+	delete(p.exists, key.String())
 	p.mu.Unlock()
 	if known {
 		p.Checkpoints.Delete(checkpoint.Preceding, key.String())
@@ -122,16 +138,17 @@ func nameOf(o *v1beta1.TargetGroupBinding) string {
 
 // precedingOf are the keys of targets that were registered before a binding came, which it never deregisters. Those of
 // pods and nodes that it wants itself, and those that an earlier binding of this process registered, count as its own.
-// The target group of a stack has none. A binding that served before anything was kept of it, under the existing
-// controller or an earlier version, had all targets of its group for its own: nothing else was registered there for
-// long. While checkpoints cannot be read, known is false: then only what this process registered is its own.
+// The target group of a stack has none. If nothing is kept of a binding, because it is new, was served by another
+// controller, or its entry is lost, every target may have preceded it: its status does not count, because users may
+// write statuses. If known is false, only what this process registered is the binding's own.
 func (b *Reconciler) precedingOf(ctx context.Context, whose *ownership, of bindings.Targets) (keys map[string]bool,
 	known bool, err error) {
 	o := whose.binding
 	if b.Preceding == nil {
 		return nil, true, nil
 	}
-	if owner, listed := whose.known(); listed && !owner.External() && !whose.assumed() {
+	owner, listed := whose.known()
+	if listed && !owner.External() && !whose.assumed() {
 		return nil, true, nil
 	}
 	t, kept := b.Preceding.get(o)
@@ -141,31 +158,78 @@ func (b *Reconciler) precedingOf(ctx context.Context, whose *ownership, of bindi
 		}
 		t, kept = b.Preceding.get(o)
 	}
-	switch {
-	case kept && t.Group == o.Spec.TargetGroupARN:
-		b.Preceding.touch(o, t)
-		return registrar.KeySet(t.Targets), true, nil
-	case kept || o.Status.ObservedGeneration == nil:
+	if kept && t.Group == o.Spec.TargetGroupARN {
+		return b.stillPreceding(o, t, of), true, nil
+	}
+	if o.Status.ObservedGeneration == nil {
 		return b.precedingNew(ctx, whose, of)
-	case bindingobject.OfStack(o.Labels):
-		return nil, true, nil
-	case !b.Preceding.believable():
+	}
+	// A binding that may serve does not wait for AWS, as nothing that others registered is deregistered meanwhile.
+	if !b.Preceding.read() || !leaving(o) && whose.unlisted() {
+		return nil, false, nil // the listing shows whose it is, or checkpoints are read later
+	}
+	if leaving(o) {
+		return b.precedingNew(ctx, whose, of)
+	}
+	reading, cancel := context.WithTimeout(ctx, ownerTimeout)
+	defer cancel()
+	if keys, known, err = b.precedingNew(reading, whose, of); err != nil && ctx.Err() == nil {
 		return nil, false, nil
 	}
-	return nil, true, b.Preceding.keep(ctx, o, nil)
+	return keys, known, err
+}
+
+// leaving reports whether a binding ends.
+func leaving(o *v1beta1.TargetGroupBinding) bool { return o.DeletionTimestamp != nil }
+
+// stillPreceding are the keys of the targets that preceded a binding, without those that are its pods and nodes since:
+// one that was not ready when the targets were read.
+func (b *Reconciler) stillPreceding(o *v1beta1.TargetGroupBinding, t precedingTargets, of bindings.Targets) (
+	keys map[string]bool) {
+	keys = registrar.KeySet(t.Targets)
+	if len(keys) > 0 {
+		for e := range ported(of) {
+			if ownEndpoint(o, e) {
+				delete(keys, e.Key())
+			}
+		}
+	}
+	if len(keys) < len(t.Targets) {
+		t.Targets = slices.Sorted(maps.Keys(keys))
+		b.Preceding.enter(o, t)
+	}
+	return keys
+}
+
+// ported are endpoints with their ports.
+func ported(of bindings.Targets) iter.Seq[registrar.Endpoint] {
+	return func(yield func(registrar.Endpoint) bool) {
+		for _, at := range of.Endpoints.All() {
+			e := *at
+			if e.Port = cmp.Or(e.Port, of.Port); !yield(e) {
+				return
+			}
+		}
+	}
 }
 
 // precedingNew finds and keeps the targets that are registered before a binding has registered any. If AWS does not
-// tell whose the target group is, it counts as one of others.
+// tell whose the target group is, it counts as one of others; a binding that ends waits for the answer, and of is found
+// here.
 func (b *Reconciler) precedingNew(ctx context.Context, whose *ownership, of bindings.Targets) (keys map[string]bool,
 	known bool, err error) {
-	o := whose.binding
-	external, err := whose.external(ctx, whose.askBriefly)
-	if ctx.Err() != nil {
-		return nil, false, context.Cause(ctx)
+	o, ask := whose.binding, whose.askBriefly
+	if leaving(o) {
+		ask = whose.ask
 	}
-	if err == nil && !external {
+	external, err := whose.external(ctx, ask)
+	switch {
+	case ctx.Err() != nil:
+		return nil, false, context.Cause(ctx)
+	case err == nil && !external:
 		return nil, true, nil
+	case err != nil && leaving(o) && !untold(err):
+		return nil, false, err
 	}
 	health, err := b.Registry.Health(ctx, b.group(o))
 	switch {
@@ -175,25 +239,74 @@ func (b *Reconciler) precedingNew(ctx context.Context, whose *ownership, of bind
 	case err != nil:
 		return nil, false, err
 	}
-	own := b.Registry.Own(b.group(o))
-	for _, at := range of.Endpoints.All() {
-		e := *at
-		e.Port = cmp.Or(e.Port, of.Port)
-		if e.Pod != "" || *o.Spec.TargetType == v1beta1.TargetTypeInstance {
-			if own == nil {
-				own = map[string]bool{}
-			}
-			own[e.Key()] = true
+	if leaving(o) && specified(o) {
+		resolved, err := b.Endpoints(ctx, o)
+		if err != nil {
+			return nil, false, err
 		}
+		of = resolved.Targets
 	}
-	var found []string
+	found, err := b.notOwned(ctx, o, of, health)
+	if err != nil {
+		return nil, false, err
+	}
+	if keys = registrar.KeySet(found); !leaving(o) {
+		b.Preceding.enter(o, precedingTargets{UID: o.UID, Group: o.Spec.TargetGroupARN, Targets: found})
+	}
+	return keys, true, nil
+}
+
+// notOwned are the keys of registered targets, sorted, without those that are the binding's own whoever registered
+// them: its pods and nodes, what this process registered, and pods of its namespace, whose addresses no other namespace
+// has.
+func (b *Reconciler) notOwned(ctx context.Context, o *v1beta1.TargetGroupBinding, of bindings.Targets,
+	health []registrar.Health) (found []string, err error) {
+	own, others := b.Registry.Own(b.group(o)), map[string]string{} // addresses by key
 	for _, h := range health {
 		if !h.Draining() && !own[h.Key()] {
-			found = append(found, h.Key())
+			others[h.Key()] = h.ID
 		}
 	}
-	slices.Sort(found)
-	return registrar.KeySet(found), true, b.Preceding.keep(ctx, o, found)
+	for e := range ported(of) {
+		if ownEndpoint(o, e) {
+			delete(others, e.Key())
+		}
+	}
+	if TargetsPods(o) && len(others) > 0 {
+		pods, err := b.addressesOfPods(ctx, o)
+		if err != nil {
+			return nil, err
+		}
+		maps.DeleteFunc(others, func(_, address string) bool { return pods[address] })
+	}
+	return slices.Sorted(maps.Keys(others)), nil
+}
+
+// addressesOfPods are the addresses of the pods of a binding's namespace.
+func (b *Reconciler) addressesOfPods(ctx context.Context, o *v1beta1.TargetGroupBinding) (map[string]bool, error) {
+	if err := b.Pods.require(ctx, o, b.Client, b.APIReader); err != nil {
+		return nil, err
+	}
+	var pods corev1.PodList
+	if err := b.Client.List(ctx, &pods, client.InNamespace(o.Namespace), client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("reading the pods of namespace %s: %w", o.Namespace, err)
+	}
+	addresses := map[string]bool{}
+	for i := range pods.Items {
+		p := &pods.Items[i]
+		if p.Spec.HostNetwork || registrar.Ended(p) { // others have the address
+			continue
+		}
+		for _, ip := range append([]corev1.PodIP{{IP: p.Status.PodIP}}, p.Status.PodIPs...) {
+			addresses[ip.IP] = true
+		}
+	}
+	return addresses, nil
+}
+
+// ownEndpoint reports whether an endpoint is a pod or node of the binding, and no address without a pod.
+func ownEndpoint(o *v1beta1.TargetGroupBinding, e registrar.Endpoint) bool {
+	return e.Pod != "" || o.Spec.TargetType != nil && *o.Spec.TargetType == v1beta1.TargetTypeInstance
 }
 
 // served reports whether a binding may have registered targets.
@@ -201,6 +314,29 @@ func (b *Reconciler) served(o *v1beta1.TargetGroupBinding) bool {
 	t, known := b.Preceding.get(o)
 	return b.Preceding == nil || known && t.Group == o.Spec.TargetGroupARN || o.Status.ObservedGeneration != nil ||
 		bindingobject.OfStack(o.Labels) || len(b.Registry.Own(b.group(o))) > 0
+}
+
+// WasServed reports whether a binding with a status was in service: a record shows it, or the binding has the name of
+// its target group, which is a stack's and has its binding in that namespace. Without checkpoints, the status counts.
+func (b *Reconciler) WasServed(o *v1beta1.TargetGroupBinding) bool {
+	if b.Preceding == nil || !b.Preceding.Checkpoints.Enabled() {
+		return true
+	}
+	if _, kept := b.Preceding.get(o); kept {
+		return true
+	}
+	owner, listed := b.ownership(o).known()
+	return listed && owner.BindsIn(o.Namespace) && naming.OfTargetGroup(o.Spec.TargetGroupARN) == o.Name
+}
+
+// noteServed keeps that a binding is in service, for WasServed of a later process.
+func (p *Preceding) noteServed(o *v1beta1.TargetGroupBinding) {
+	if p == nil || o.Spec.Networking == nil || naming.OfTargetGroup(o.Spec.TargetGroupARN) == o.Name {
+		return
+	}
+	if _, kept := p.get(o); !kept {
+		p.enter(o, precedingTargets{UID: o.UID})
+	}
 }
 
 // unbindable is the finding that a binding may not name its target group, which belongs to owner as far as that is
@@ -216,7 +352,7 @@ func (b *Reconciler) unbindable(ctx context.Context, whose *ownership, owner inv
 			"remove the wrong tags in AWS, or bind another target group")
 		return &d, nil
 	}
-	if b.Bindable.Allow(o.Namespace, o.Spec.TargetGroupARN, name) {
+	if b.Bindable.Allow(o.Namespace, o.Spec.TargetGroupARN, name) || whose.unlisted() {
 		return nil, nil
 	}
 	if external, err := whose.external(ctx, whose.ask); err != nil || !external {
@@ -226,7 +362,7 @@ func (b *Reconciler) unbindable(ctx context.Context, whose *ownership, owner inv
 	return &d, nil
 }
 
-// keptTargets is the note that targets stay registered which the binding did not register.
+// keptTargets is the note that targets stay registered which the binding may not have registered.
 func keptTargets(o *v1beta1.TargetGroupBinding, preceding map[string]bool) diag.Diagnostic {
 	first := ""
 	for key := range preceding {
@@ -235,6 +371,7 @@ func keptTargets(o *v1beta1.TargetGroupBinding, preceding map[string]bool) diag.
 		}
 	}
 	return diag.New(bindingobject.BindingObject(o), "spec.targetGroupARN", diag.TargetsKept,
-		fmt.Sprintf("%d targets, such as %s, were registered before this binding and stay registered", len(preceding), first),
+		fmt.Sprintf("%d targets, such as %s, stay registered: they may have been registered before this binding",
+			len(preceding), first),
 		"deregister them in AWS if nothing needs them")
 }

@@ -154,6 +154,7 @@ func (b *Reconciler) reconcile(ctx context.Context, req reconcile.Request) (reco
 		}
 		return reconcile.Result{}, err
 	}
+	b.Preceding.touch(o)
 	if o.DeletionTimestamp != nil {
 		waiting.NoteOf(ctx).Leaving = o.DeletionTimestamp.Time
 		return reconcile.Result{}, b.cleanUp(ctx, o)
@@ -245,6 +246,9 @@ func (b *Reconciler) suspend(ctx context.Context, o *v1beta1.TargetGroupBinding,
 	b.report(ctx, o, reporting.Report{Waiting: []diag.Object{bindingobject.BindingObject(o)},
 		Found: b.withStatus(o, found)})
 	b.Networking.Retain(ctx, o)
+	if after := b.Networking.Reconsider(o); after > 0 {
+		b.Waker.WakeAfter(after, queue.Normal, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(o)})
+	}
 }
 
 // registeredOf returns where the targets of a binding are recorded; nil if clusters do not share its target group.

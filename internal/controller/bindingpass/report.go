@@ -138,5 +138,8 @@ func (p *pass) report(ctx context.Context) exit {
 	if err := cmp.Or(p.gatesErr, p.unowned); err != nil || len(p.held)+len(p.change.NotOurs) == 0 && !p.unread {
 		return ended(reconcile.Result{}, err)
 	}
+	if len(p.held) == 0 && !p.unread && p.whose.unlisted() {
+		return ended(reconcile.Result{RequeueAfter: b.memory.awaitListing(o, 8*b.RequeueAfter)}, nil)
+	}
 	return ended(reconcile.Result{RequeueAfter: b.RequeueAfter}, nil)
 }

@@ -14,7 +14,9 @@ import (
 	waftypes "github.com/aws/aws-sdk-go-v2/service/wafv2/types"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/account/vpc"
@@ -49,6 +51,9 @@ var LifeOfMany = []Stage{
 	}},
 	{"edited", func(l *Lab) {
 		l.Restart()
+		// what pods the user's binding had: without checkpoints, their targets would be those of others once they are gone
+		_, _ = l.Bound.Reconcile(l.Context(), reconcile.Request{NamespacedName: types.NamespacedName{Namespace: "shop",
+			Name: "bound"}})
 		l.Renew("tls")
 		l.Edit("asked", func(i *networkingv1.Ingress) { i.Spec.Rules[0].Host = "other.asked.dev" })
 		l.Edit("guarded", func(i *networkingv1.Ingress) {

@@ -235,6 +235,7 @@ func (l *Lab) startBindings(p *process) {
 		l.Bound.Scope, l.Bound.Assumed, l.Bound.Roles = l.Scopes.Own(), p.accounts.Assumed, l.Config.Roles()
 		l.Bound.ZoneThere = network.NewZoneNames(p.clients.EC2, p.accounts.ComputeIn, l.Clock.Now).There
 	}
+	groups.Served = l.Bound.WasServed
 	groups.Limits = bindings.Limits{Allowed: l.Config.AllowedNetworking(), Planned: p.bindings.Planned,
 		HealthPort: l.Bound.HealthPort}
 	p.bindings.Planned.Changed = groups.Replace

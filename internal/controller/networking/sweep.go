@@ -158,14 +158,32 @@ func (r *Reconciler) isUnknown(o *v1beta1.TargetGroupBinding) bool {
 
 // mayHaveRules reports whether an earlier process, or this one, may have written rules for a binding. A user's binding
 // that was never in service has none: whoever may create bindings could otherwise keep the rules of all others open.
-// For a while after the start, every binding may have some: its status may not have been written.
+// For a while after the start, every binding may have some: its status may not have been written. Users may write
+// statuses, so that a status alone counts no longer than other rules of an earlier process.
 func (r *Reconciler) mayHaveRules(o *v1beta1.TargetGroupBinding) bool {
-	if o.Status.ObservedGeneration != nil || r.Limits.Planned.Is(o) || r.Now().Sub(r.begun) < statusGrace {
+	if r.wasServed(o) || r.Limits.Planned.Is(o) {
+		return true
+	}
+	if age := r.Now().Sub(r.begun); age < statusGrace || o.Status.ObservedGeneration != nil && age < keepsInherited {
 		return true
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.heirs[ruleID(o)]
+}
+
+// wasServed reports whether a binding was in service, and that not by its status alone.
+func (r *Reconciler) wasServed(o *v1beta1.TargetGroupBinding) bool {
+	return o.Status.ObservedGeneration != nil && (r.Served == nil || r.Served(o))
+}
+
+// Reconsider is how long it takes until the status of a binding counts no longer; 0 = it does not count, or more is
+// known of the binding.
+func (r *Reconciler) Reconsider(o *v1beta1.TargetGroupBinding) time.Duration {
+	if o.Spec.Networking == nil || o.Status.ObservedGeneration == nil || r.Table.Placed(ruleID(o)) || r.wasServed(o) {
+		return 0
+	}
+	return max(r.begun.Add(keepsInherited).Sub(r.Now()), 0)
 }
 
 // Inherit records that bindings may need the rules of one of their namespace that ends.

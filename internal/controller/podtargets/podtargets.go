@@ -212,7 +212,7 @@ func (f Finder) declared(w front.Input, namespace string, services map[string]bo
 			d.target.Binding, exists = kept[i].Name, true
 			kept = slices.Delete(kept, i, i+1)
 		}
-		if !exists && (m.Former || m.Diagnostics.HasErrors() || w.Sharded(w.LoadBalancer.Key)) {
+		if !exists && (m.Former || m.Diagnostics.HasErrors() || w.Spread(w.LoadBalancer.Key)) {
 			return // whether it is to come, and on which load balancer of its group, is not known
 		}
 		found[d.target.Binding] = Found{Target: d.target, Awaited: !exists || was.Awaited, Serving: serving}

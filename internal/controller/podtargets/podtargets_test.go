@@ -42,6 +42,12 @@ status: {%s}
 `, annotations, service, status)
 }
 
+// ofSecond adds the finalizers of both load balancers of a group to an Ingress.
+func ofSecond(ingress string) string {
+	return strings.Replace(ingress, "namespace: shop", "namespace: shop, finalizers: [group.ingress.k8s.aws/front, "+
+		"group.ingress.k8s.aws/front_1]", 1)
+}
+
 func balancer(annotations string) string {
 	return fmt.Sprintf(`
 apiVersion: v1
@@ -109,6 +115,10 @@ func TestThePodsLoadBalancersAreThoseOfItsServices(t *testing.T) {
 		{"a binding of node ports", web + binding("mine", "instance", "HTTP"), []string{"application instance 30"}},
 		{"an Ingress", web + ingress("", "", "web"), []string{"application ip 45 awaited"}},
 		{"an Ingress that serves", web + ingress(hostname, "", "web"), []string{"application ip 45 awaited serving"}},
+		{"an Ingress with a forged finalizer of a further load balancer", web + ofSecond(ingress(hostname,
+			"alb.ingress.kubernetes.io/group.name: front", "web")), []string{"application ip 45 awaited serving"}},
+		{"an Ingress on two load balancers", web + ofSecond(ingress(strings.Replace(hostname, "[", "[{hostname: "+
+			"second.elb.amazonaws.com}, ", 1), "alb.ingress.kubernetes.io/group.name: front", "web")), nil},
 		{"an Ingress whose binding keeps the name that it had before an edit", web + ingress(hostname, "", "web") +
 			bindingOf("front", "kept", "ip", "HTTP"), []string{"application ip 45 serving"}},
 		{"an Ingress that changes its target type", web + ingress(hostname, "", "web") + bindingOf("front", "former",

@@ -8,11 +8,14 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
+// maxReadable is the length of the readable part of the names of an explicit group.
+const maxReadable = 17
+
 // groupName is the readable part of names of an Ingress group with the given hash: k8s-<17 of the group name>-<hash>
 // for an explicit group, k8s-<8 of namespace>-<8 of name>-<hash> for an implicit one.
 func groupName(id stack.ID, hash string) string {
 	if id.Namespace == "" {
-		return "k8s-" + short(id.Name, 17) + "-" + hash
+		return "k8s-" + short(id.Name, maxReadable) + "-" + hash
 	}
 	return readable(id.Namespace, id.Name, hash)
 }

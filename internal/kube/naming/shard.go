@@ -39,3 +39,26 @@ func ShardOf(id stack.ID) (group stack.ID, n int) {
 	}
 	return group, n
 }
+
+// MayBeShard reports whether a load balancer of a group may have a name that is generated, by the readable part.
+func MayBeShard(group stack.ID, name string) bool {
+	for n := range MaxShards {
+		rest, is := strings.CutPrefix(name, "k8s-"+short(ShardID(group, n).Name, maxReadable)+"-")
+		if is && !strings.Contains(strings.TrimSuffix(rest, "-nlb"), "-") {
+			return true
+		}
+	}
+	return false
+}
+
+// OfHostname is the name of the load balancer in its DNS name: internal-NAME-HASH.REGION.elb.amazonaws.com,
+// NAME-HASH.elb.REGION.amazonaws.com, perhaps after "dualstack.". "" = it is not one.
+func OfHostname(host string) string {
+	host = strings.TrimPrefix(strings.ToLower(host), "dualstack.")
+	label, rest, _ := strings.Cut(host, ".")
+	at := strings.LastIndexByte(label, '-')
+	if at < 1 || !strings.Contains(rest, "elb.") {
+		return ""
+	}
+	return strings.TrimPrefix(label[:at], "internal-")
+}

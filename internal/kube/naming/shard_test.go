@@ -70,3 +70,19 @@ func TestNamesOfTheResourcesOfShardsDiffer(t *testing.T) {
 		}
 	}
 }
+
+func TestTheNameOfALoadBalancerIsInItsDNSName(t *testing.T) {
+	t.Parallel()
+	for host, want := range map[string]string{
+		"k8s-shop-web-0123456789-1234567890.us-west-2.elb.amazonaws.com":           "k8s-shop-web-0123456789",
+		"internal-k8s-shop-web-0123456789-1234567890.us-west-2.elb.amazonaws.com":  "k8s-shop-web-0123456789",
+		"dualstack.K8s-shop-1234567890.us-west-2.elb.amazonaws.com":                "k8s-shop",
+		"k8s-shop-web-0123456789-0a1de0000000000a.elb.us-west-2.amazonaws.com":     "k8s-shop-web-0123456789",
+		"k8s-shop-web-0123456789-0a1de0000000000a.elb.cn-north-1.amazonaws.com.cn": "k8s-shop-web-0123456789",
+		"www.example.com": "", "www-1.example.com": "", "": "", "-1.us-west-2.elb.amazonaws.com": "",
+	} {
+		if got := OfHostname(host); got != want {
+			t.Errorf("%s: %q, want %q", host, got, want)
+		}
+	}
+}

@@ -307,7 +307,8 @@ var table = map[Code]Info{
 	// the object is deleted, and one of its security groups or certificates stays in AWS, because something else uses
 	// it.
 	ResourceInUse: {Note, NoteReason},
-	// targets that were registered before a TargetGroupBinding was created stay registered in its target group.
+	// targets stay registered in the target group of a TargetGroupBinding, because they were, or may have been,
+	// registered before the binding was created.
 	TargetsKept: {Note, NoteReason},
 	// a named web ACL does not exist in the account and region; an object that serves keeps AWS's web ACL, and clients
 	// do not reach a new object.

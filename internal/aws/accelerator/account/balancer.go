@@ -134,18 +134,6 @@ func (a *Account) ask(ctx context.Context, namespace string, n asked, owners map
 	return found
 }
 
-// NameOf is the name of the load balancer in its DNS name: internal-NAME-HASH.REGION.elb.amazonaws.com,
-// NAME-HASH.elb.REGION.amazonaws.com, perhaps after "dualstack.". "" = it is not one.
-func NameOf(host string) string {
-	host = strings.TrimPrefix(strings.ToLower(host), "dualstack.")
-	label, rest, _ := strings.Cut(host, ".")
-	at := strings.LastIndexByte(label, '-')
-	if at < 1 || !strings.Contains(rest, "elb.") {
-		return ""
-	}
-	return strings.TrimPrefix(label[:at], "internal-")
-}
-
 // look asks AWS for one load balancer.
 func (a *Account) look(ctx context.Context, n asked, owners map[string]owner) (declare.Balancer, error) {
 	owner, err := owners[n.ARN].key, owners[n.ARN].err
@@ -157,7 +145,7 @@ func (a *Account) look(ctx context.Context, n asked, owners map[string]owner) (d
 		return declare.Balancer{ARN: n.ARN, Owner: owner}, nil
 	}
 	in := &elbv2.DescribeLoadBalancersInput{}
-	name := NameOf(n.Host)
+	name := naming.OfHostname(n.Host)
 	switch {
 	case n.ARN != "":
 		in.LoadBalancerArns = []string{n.ARN}

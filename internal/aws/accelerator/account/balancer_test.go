@@ -17,22 +17,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator/declare"
 )
 
-func TestTheNameOfALoadBalancerIsInItsDNSName(t *testing.T) {
-	t.Parallel()
-	for host, want := range map[string]string{
-		"k8s-shop-web-0123456789-1234567890.us-west-2.elb.amazonaws.com":           "k8s-shop-web-0123456789",
-		"internal-k8s-shop-web-0123456789-1234567890.us-west-2.elb.amazonaws.com":  "k8s-shop-web-0123456789",
-		"dualstack.K8s-shop-1234567890.us-west-2.elb.amazonaws.com":                "k8s-shop",
-		"k8s-shop-web-0123456789-0a1de0000000000a.elb.us-west-2.amazonaws.com":     "k8s-shop-web-0123456789",
-		"k8s-shop-web-0123456789-0a1de0000000000a.elb.cn-north-1.amazonaws.com.cn": "k8s-shop-web-0123456789",
-		"www.example.com": "", "www-1.example.com": "", "": "", "-1.us-west-2.elb.amazonaws.com": "",
-	} {
-		if got := ours.NameOf(host); got != want {
-			t.Errorf("%s: %q, want %q", host, got, want)
-		}
-	}
-}
-
 // asked is an API that keeps what load balancers are described by.
 type asked struct {
 	awsclient.ELBV2

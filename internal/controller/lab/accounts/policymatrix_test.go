@@ -310,6 +310,7 @@ func TestBindingsOfUsersLiveUnderThePolicyForThem(t *testing.T) {
 	}
 	holds("created", lab.SoakAddress(1, 0)+":8080")
 	l.Scale("s1", lab.SoakAddress(1, 1), lab.SoakAddress(1, 2))
+	l.Crash()
 	l.Restart()
 	holds("edited", lab.SoakAddress(1, 1)+":8080", lab.SoakAddress(1, 2)+":8080")
 	l.Drop(&v1beta1.TargetGroupBinding{}, "bound")

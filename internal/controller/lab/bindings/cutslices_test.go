@@ -58,9 +58,12 @@ func (c *cutting) expect(when string, want []string) {
 	}
 }
 
-// restart begins a process that finds the registered targets in a checkpoint, or reads them.
+// restart begins a process that finds the registered targets in a checkpoint, or reads them after a crash.
 func (c *cutting) restart(checkpoint bool) {
 	registered := c.Bound.Registry.Registered(awsclient.Scope{})
+	if c.Checkpointer != nil {
+		c.Crash()
+	}
 	if c.Restart(); !checkpoint {
 		return
 	}

@@ -223,6 +223,10 @@ func TestBindingServesOnWhileItsOwnerIsUnread(t *testing.T) {
 		t.Run(way, func(t *testing.T) {
 			t.Parallel()
 			l, b := lab.BoundLab(t)
+			l.Checkpointed = true
+			l.Restart()
+			l.Settle()
+			l.Crash()
 			l.Restart()
 			l.Misread("elasticloadbalancing:DescribeTags", way, 0)
 			late := lab.Binding(b.Spec.TargetGroupARN, v1beta1.TargetTypeIP)

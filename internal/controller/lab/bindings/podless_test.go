@@ -298,11 +298,17 @@ func TestANodeThatGetsAnAddressTakesItFromEndpoints(t *testing.T) {
 	l.WantTargets(arn)
 }
 
-func TestTargetsOfAnEarlierVersionGoWithAnEvent(t *testing.T) {
+func TestTargetsGoWithTheFlagThatAllowsThem(t *testing.T) {
 	t.Parallel()
-	l, arn := tenantLab(t, "*", lab.HandSlice("machine", 10250, lab.At("10.0.0.10", "", "")),
+	l, arn := tenantLab(t, "*")
+	l.Checkpointed = true
+	l.Restart()
+	l.Settle()
+	l.Create(lab.HandSlice("machine", 10250, lab.At("10.0.0.10", "", "")),
 		lab.HandSlice("mine", 8080, lab.At("10.0.128.51", "shop", "mine")))
+	l.Settle()
 	l.WantTargets(arn, "10.0.0.10:10250", "10.0.128.51:8080")
+	l.Crash()
 	l.Flags("--endpoints-without-pods=none")
 	l.Events = nil
 	l.Settle()

@@ -3,6 +3,7 @@ package bindings
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -11,13 +12,17 @@ import (
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/gate"
+	"github.com/k8s-lbc/lbc/internal/controller/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
@@ -34,6 +39,7 @@ func TestTargetsBeforeABindingStay(t *testing.T) {
 				t.Error("no event tells of it:", told)
 			}
 			if restarts {
+				l.Crash()
 				l.Restart()
 			}
 			for _, o := range lab.Pods("a", "10.0.128.50") {
@@ -43,6 +49,7 @@ func TestTargetsBeforeABindingStay(t *testing.T) {
 			l.Settle()
 			l.WantTargets(arn, "10.0.1.77:80", "10.0.128.51:8080")
 			if restarts {
+				l.Crash()
 				l.Restart()
 			}
 			b := l.AllBindings()[0]
@@ -66,15 +73,234 @@ func TestBindingThatNeverServedDeregistersNothing(t *testing.T) {
 	l.WantTargets(arn, "10.0.1.77:80")
 }
 
-// Under the existing controller a binding had all targets of its group for its own: what is left of a pod goes.
-func TestTargetsOfAnUpgradedBindingGo(t *testing.T) {
+// What the existing controller has registered cannot be told from what others have: only pods are the binding's own.
+func TestTargetsOfAnUpgradedBindingStay(t *testing.T) {
 	t.Parallel()
 	l, arn := lab.PrecedingLab(t)
 	b := lab.Binding(arn, v1beta1.TargetTypeIP)
 	b.Status.ObservedGeneration = aws.Int64(1)
 	l.Create(b)
 	l.Settle()
-	l.WantTargets(arn, "10.0.128.50:8080")
+	l.WantTargets(arn, "10.0.1.77:80", "10.0.128.50:8080")
+	if told := strings.Join(l.Events, "\n"); !strings.Contains(told, "["+string(diag.TargetsKept)+"]") {
+		t.Error("no event tells of it:", told)
+	}
+	l.Crash()
+	l.Restart()
+	l.Must(l.Client.Delete(t.Context(), b))
+	for _, o := range lab.Pods("a", "10.0.128.50") {
+		l.Must(l.Client.Delete(t.Context(), o))
+	}
+	l.Settle()
+	l.WantTargets(arn, "10.0.1.77:80")
+}
+
+// TestSwapOfImagesServesBindingsOn has the existing controller have registered all targets of a user's target group. A
+// pod, or a node port, is replaced afterwards.
+func TestSwapOfImagesServesBindingsOn(t *testing.T) {
+	t.Parallel()
+	for kind, c := range map[v1beta1.TargetType]struct {
+		before, after []string
+		edit          func(*lab.Lab)
+	}{
+		v1beta1.TargetTypeIP: {[]string{"10.0.128.50:8080", "10.0.128.51:8080"}, []string{"10.0.128.50:8080",
+			"10.0.128.52:8080"}, func(l *lab.Lab) {
+			for _, o := range lab.Pods("b", "10.0.128.51") {
+				l.Must(l.Client.Delete(l.Context(), o))
+			}
+			l.Create(lab.Pods("c", "10.0.128.52")...)
+		}},
+		v1beta1.TargetTypeInstance: {[]string{"i-0a1de0000000000a1:30080"}, []string{"i-0a1de0000000000a1:30081"},
+			func(l *lab.Lab) {
+				svc := &corev1.Service{}
+				l.Get(svc, "web")
+				svc.Spec.Ports[0].NodePort = 30081
+				l.Must(l.Client.Update(l.Context(), svc))
+			}},
+	} {
+		for name, checkpoints := range map[string]bool{"checkpoints": true, "no checkpoints": false} {
+			t.Run(string(kind)+", "+name, func(t *testing.T) {
+				t.Parallel()
+				l, b := swapped(t, kind, checkpoints, c.before)
+				c.edit(l)
+				l.Settle()
+				l.WantTargets(b.Spec.TargetGroupARN, c.after...)
+				if checkpoints {
+					l.Crash()
+				}
+				l.Restart()
+				l.Settle()
+				l.WantTargets(b.Spec.TargetGroupARN, c.after...)
+				l.Must(l.Client.Delete(t.Context(), b))
+				l.Settle()
+				l.WantTargets(b.Spec.TargetGroupARN)
+				if told := strings.Join(l.Events, "\n"); strings.Contains(told, "["+string(diag.TargetsKept)+"]") {
+					t.Error("told of targets that stay:", told)
+				}
+			})
+		}
+	}
+}
+
+// swapped is a lab after a swap of images, with a binding for which the existing controller has registered targets.
+func swapped(t *testing.T, kind v1beta1.TargetType, checkpoints bool, targets []string) (*lab.Lab,
+	*v1beta1.TargetGroupBinding) {
+	t.Helper()
+	svc := lab.Service("web")
+	svc.Spec.Type, svc.Spec.Ports[0].NodePort = corev1.ServiceTypeNodePort, 30080
+	l := lab.New(t, account.Profile{}, svc, lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+	b := lab.Binding(l.TargetGroup(elbtypes.TargetTypeEnum(kind)), kind)
+	b.Status.ObservedGeneration, b.Finalizers = aws.Int64(1), []string{naming.BindingFinalizer}
+	for _, target := range targets {
+		id, text, _ := strings.Cut(target, ":")
+		port, err := strconv.ParseInt(text, 10, 32)
+		l.Must(err)
+		_, err = l.Sim.Balancing.RegisterTargets(t.Context(), &elbv2.RegisterTargetsInput{
+			TargetGroupArn: &b.Spec.TargetGroupARN, Targets: []elbtypes.TargetDescription{{Id: &id, Port: aws.Int32(int32(port))}}})
+		l.Must(err)
+	}
+	l.Create(append(slices.Concat(lab.Pods("a", "10.0.128.50"), lab.Pods("b", "10.0.128.51")), b)...)
+	l.Checkpointed = checkpoints
+	l.Restart()
+	l.Settle()
+	l.WantTargets(b.Spec.TargetGroupARN, targets...)
+	return l, b
+}
+
+// The image is swapped, and the binding deleted before the new process has reconciled it.
+func TestUpgradedBindingThatEndsDeregistersItsNodes(t *testing.T) {
+	t.Parallel()
+	svc := lab.Service("web")
+	svc.Spec.Type, svc.Spec.Ports[0].NodePort = corev1.ServiceTypeNodePort, 30080
+	l := lab.New(t, account.Profile{}, svc, lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+	arn := l.TargetGroup(elbtypes.TargetTypeEnumInstance)
+	_, err := l.Sim.Balancing.RegisterTargets(t.Context(), &elbv2.RegisterTargetsInput{TargetGroupArn: &arn,
+		Targets: []elbtypes.TargetDescription{{Id: aws.String("i-0a1de0000000000a1"), Port: aws.Int32(30080)},
+			{Id: aws.String("i-0a1de0000000000a1"), Port: aws.Int32(30099)}}})
+	l.Must(err)
+	b := lab.Binding(arn, v1beta1.TargetTypeInstance)
+	b.Status.ObservedGeneration, b.Finalizers = aws.Int64(1), []string{naming.BindingFinalizer}
+	b.Spec.Networking = nil
+	l.Create(b)
+	l.Checkpointed = true
+	l.Restart()
+	l.Must(l.Client.Delete(t.Context(), b))
+	l.Settle()
+	l.WantTargets(arn, "i-0a1de0000000000a1:30099")
+	if l.Get(&v1beta1.TargetGroupBinding{}, "bound") {
+		t.Error("the binding does not end")
+	}
+	l.ToldOnce("[" + string(diag.TargetsKept) + "]")
+}
+
+// A target counts as one of others only until it is one of the binding's pods.
+func TestPrecedingTargetBecomesThatOfAPod(t *testing.T) {
+	t.Parallel()
+	l, arn := lab.PrecedingLab(t)
+	l.Create(lab.Binding(arn, v1beta1.TargetTypeIP))
+	l.Settle()
+	l.Create(lab.Pods("b", "10.0.1.77")...)
+	slice := &discoveryv1.EndpointSlice{}
+	l.Get(slice, "web-b")
+	slice.Ports[0].Port = aws.Int32(80)
+	l.Must(l.Client.Update(t.Context(), slice))
+	l.Settle()
+	l.Crash()
+	l.Restart()
+	b := l.AllBindings()[0]
+	l.Must(l.Client.Delete(t.Context(), &b))
+	l.Settle()
+	l.WantTargets(arn)
+}
+
+// A pod that is not ready at the start, and was registered by an earlier controller, is no target of others.
+func TestPodsOfTheNamespacePrecedeNoBinding(t *testing.T) {
+	t.Parallel()
+	l, arn := lab.PrecedingLab(t)
+	l.Must(l.Client.DeleteAllOf(t.Context(), &discoveryv1.EndpointSlice{}, client.InNamespace("shop")))
+	_, err := l.Sim.Balancing.RegisterTargets(t.Context(), &elbv2.RegisterTargetsInput{TargetGroupArn: &arn,
+		Targets: []elbtypes.TargetDescription{{Id: aws.String("10.0.128.50"), Port: aws.Int32(8080)}}})
+	l.Must(err)
+	l.Create(lab.Binding(arn, v1beta1.TargetTypeIP))
+	l.Settle()
+	l.WantTargets(arn, "10.0.1.77:80")
+}
+
+// suspensions have a binding that serves wait for a correction.
+var suspensions = map[string]func(*lab.Lab){
+	"misspelt Service": func(l *lab.Lab) {
+		b := l.AllBindings()[0]
+		b.Spec.ServiceRef.Name = "gone"
+		b.Generation++
+		l.Must(l.Client.Update(l.Context(), &b))
+	},
+	"narrowed flag": func(l *lab.Lab) { l.Flags("--bindable-target-groups=none") },
+}
+
+// Checkpoints drop after a start what nobody puts again, and passes over suspended bindings do not reach targets.
+func TestSuspendedBindingKeepsItsRecord(t *testing.T) {
+	t.Parallel()
+	for name, suspend := range suspensions {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l, arn := lab.PrecedingLab(t)
+			l.Create(lab.Binding(arn, v1beta1.TargetTypeIP))
+			l.Settle()
+			suspend(l)
+			for range 3 {
+				l.Crash()
+				l.Restart()
+				l.Settle()
+				l.Clock.Advance(2 * time.Hour)
+			}
+			l.WantTargets(arn, "10.0.1.77:80", "10.0.128.50:8080")
+			b := l.AllBindings()[0]
+			l.Must(l.Client.Delete(t.Context(), &b))
+			l.Settle()
+			l.WantTargets(arn, "10.0.1.77:80")
+		})
+	}
+}
+
+// The rules that a binding keeps after a start because of its status stay for an hour only, also if nothing is edited.
+func TestSuspendedBindingIsReconsidered(t *testing.T) {
+	t.Parallel()
+	l, _ := lab.BoundLab(t)
+	suspensions["misspelt Service"](l)
+	l.Checkpointed = true
+	l.Restart()
+	q := &wokenBindings{}
+	l.Bound.Waker.SetQueue(q)
+	l.Settle()
+	if !slices.Contains(q.names, "bound") {
+		t.Errorf("woken: %v", q.names)
+	}
+}
+
+// The ConfigMap may be deleted, or have had no room. What is not known to be the binding's own stays then.
+func TestLostRecordDeregistersNothing(t *testing.T) {
+	t.Parallel()
+	for name, suspend := range map[string]func(*lab.Lab){"serving": func(*lab.Lab) {},
+		"suspended": suspensions["misspelt Service"]} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l, arn := lab.PrecedingLab(t)
+			l.Create(lab.Binding(arn, v1beta1.TargetTypeIP))
+			l.Settle()
+			suspend(l)
+			l.Settle()
+			l.Crash()
+			l.Must(l.Client.Delete(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system",
+				Name: checkpoint.NameOf(l.Config.LeaderElectionID) + "-preceding-0"}}))
+			l.Restart()
+			l.Settle()
+			l.WantTargets(arn, "10.0.1.77:80", "10.0.128.50:8080")
+			b := l.AllBindings()[0]
+			l.Must(l.Client.Delete(t.Context(), &b))
+			l.Settle()
+			l.WantTargets(arn, "10.0.1.77:80")
+		})
+	}
 }
 
 func TestBindableTargetGroups(t *testing.T) {
@@ -225,6 +451,17 @@ func TestAmbiguousTargetGroupIsNotBound(t *testing.T) {
 // The target group is made after the listing, by another process, for a load balancer of another namespace.
 func TestTargetGroupYoungerThanListingIsNotBound(t *testing.T) {
 	t.Parallel()
+	for name, status := range map[string]v1beta1.TargetGroupBindingStatus{"": {}, "with a forged status": {
+		ObservedGeneration: aws.Int64(1)}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bindsNoYoungerTargetGroup(t, status)
+		})
+	}
+}
+
+func bindsNoYoungerTargetGroup(t *testing.T, status v1beta1.TargetGroupBindingStatus) {
+	t.Helper()
 	l := lab.New(t, account.Profile{}, lab.Service("web"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
 	l.Must(l.Inventory.Load(t.Context()))
 	arn := l.TargetGroup(elbtypes.TargetTypeEnumIp)
@@ -232,6 +469,7 @@ func TestTargetGroupYoungerThanListingIsNotBound(t *testing.T) {
 		"ingress.k8s.aws/resource": "blog/web-app:80"})
 	b := lab.Binding(arn, v1beta1.TargetTypeIP)
 	b.Labels = map[string]string{"ingress.k8s.aws/stack-namespace": "blog", "ingress.k8s.aws/stack-name": "web"}
+	b.Status = status
 	l.Create(append(lab.Pods("a", "10.0.128.50"), b)...)
 	l.Settle()
 	if got := l.Targets(arn); len(got) > 0 {

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -71,18 +72,47 @@ func TestForgedClaimsDeregisterNothing(t *testing.T) {
 
 func TestForgedMarksOfBindingDeregisterNothing(t *testing.T) {
 	t.Parallel()
-	l, arn := lab.PrecedingLab(t)
-	b := lab.Binding(arn, v1beta1.TargetTypeIP)
-	b.Labels = map[string]string{"ingress.k8s.aws/stack-namespace": "shop", "ingress.k8s.aws/stack-name": "web"}
-	b.Annotations = map[string]string{naming.OriginalBinding: "shop/bound", naming.AllowDeregistration: "true"}
-	b.Finalizers = []string{naming.BindingFinalizer}
-	l.Create(b)
-	l.Settle()
-	l.WantTargets(arn, "10.0.1.77:80", "10.0.128.50:8080")
-	l.Restart()
-	l.Must(l.Client.Delete(t.Context(), b))
-	l.Settle()
-	l.WantTargets(arn, "10.0.1.77:80")
+	ofStack := func(b *v1beta1.TargetGroupBinding) {
+		b.Labels = map[string]string{"ingress.k8s.aws/stack-namespace": "shop", "ingress.k8s.aws/stack-name": "web"}
+	}
+	served := func(b *v1beta1.TargetGroupBinding) {
+		b.Status.ObservedGeneration = aws.Int64(1)
+		b.Status.Conditions = []metav1.Condition{{Type: "Ready", Status: metav1.ConditionTrue, Reason: "Reconciled",
+			ObservedGeneration: 1}}
+	}
+	for name, forge := range map[string]func(*v1beta1.TargetGroupBinding){
+		"labels and annotations": func(b *v1beta1.TargetGroupBinding) {
+			ofStack(b)
+			b.Annotations = map[string]string{naming.OriginalBinding: "shop/bound", naming.AllowDeregistration: "true"}
+		},
+		"status":            served,
+		"labels and status": func(b *v1beta1.TargetGroupBinding) { ofStack(b); served(b) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l, arn := lab.PrecedingLab(t)
+			b := lab.Binding(arn, v1beta1.TargetTypeIP)
+			forge(b)
+			b.Finalizers = []string{naming.BindingFinalizer}
+			b.Spec.ServiceRef.Name = "late"
+			l.Create(b)
+			l.Settle()
+			svc := lab.Service("late")
+			slice := lab.Pods("a", "10.0.128.50")[0]
+			slice.SetName("late")
+			slice.SetLabels(map[string]string{discoveryv1.LabelServiceName: "late"})
+			l.Create(svc, slice)
+			l.Settle()
+			l.WantTargets(arn, "10.0.1.77:80", "10.0.128.50:8080")
+			l.Must(l.Inventory.Load(t.Context()))
+			l.Settle()
+			l.Crash()
+			l.Restart()
+			l.Must(l.Client.Delete(t.Context(), b))
+			l.Settle()
+			l.WantTargets(arn, "10.0.1.77:80")
+		})
+	}
 }
 
 // ofEvil is the stack of Ingress mal/evil alone.
@@ -148,5 +178,53 @@ func TestForgedFinalizerChangesNoGroup(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestForgedFinalizerFreezesNoShardedGroup has an Ingress, which another load balancer serves, carry the finalizer of a
+// group that may have several load balancers.
+func TestForgedFinalizerFreezesNoShardedGroup(t *testing.T) {
+	t.Parallel()
+	for name, restarts := range map[string]bool{"in one process": false, "over a restart": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			class := func(name, params string) *networkingv1.IngressClass {
+				return &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: networkingv1.IngressClassSpec{
+					Controller: "ingress.k8s.aws/alb", Parameters: &networkingv1.IngressClassParametersReference{
+						APIGroup: aws.String("elbv2.k8s.aws"), Kind: "IngressClassParams", Name: params}}}
+			}
+			params := func(name string) *v1beta1.IngressClassParams {
+				return &v1beta1.IngressClassParams{ObjectMeta: metav1.ObjectMeta{Name: name}}
+			}
+			sharded := params("front")
+			sharded.Spec.Group = &v1beta1.IngressGroup{Name: "front", Shards: aws.Int32(2)}
+			evil := lab.Ingress("evil", map[string]string{"target-type": "ip"}, "evil")
+			evil.Namespace, evil.Spec.IngressClassName = "mal", aws.String("plain")
+			svc := lab.Service("evil")
+			svc.Namespace = "mal"
+			l := lab.New(t, account.Profile{}, append(lab.GroupMember("shop", "web", 0, nil), class("alb", "front"),
+				class("plain", "plain"), sharded, params("plain"), evil, svc)...)
+			l.Settle(lab.FrontGroup, ofEvil)
+			l.Must(l.Client.Get(t.Context(), client.ObjectKeyFromObject(evil), evil))
+			evil.Finalizers = append(evil.Finalizers, naming.Finalizer(lab.FrontGroup))
+			evil.Annotations["alb.ingress.kubernetes.io/group.name"] = "Not_A_Group"
+			l.Must(l.Client.Update(t.Context(), evil))
+			if restarts {
+				l.Restart()
+			}
+			l.Settle(lab.FrontGroup)
+			l.Edit("web", func(i *networkingv1.Ingress) {
+				i.Annotations["alb.ingress.kubernetes.io/load-balancer-attributes"] = "idle_timeout.timeout_seconds=77"
+			})
+			l.Settle(lab.FrontGroup)
+			if a := l.Account(); !strings.Contains(a, "77") {
+				t.Errorf("the edit of a setting waits:\n%s\n%s", a, strings.Join(l.Events, "\n"))
+			}
+			l.Remove("web")
+			l.Settle(lab.FrontGroup)
+			if l.Balancers() != 1 || l.Get(&networkingv1.Ingress{}, "web") {
+				t.Errorf("the load balancer of the group stays: %d\n%s", l.Balancers(), strings.Join(l.Events, "\n"))
+			}
+		})
 	}
 }

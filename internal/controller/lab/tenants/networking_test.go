@@ -2,6 +2,7 @@ package tenants
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
@@ -55,18 +57,98 @@ func TestSourceThatEC2RefusesClosesNoPortOfOthers(t *testing.T) {
 // of others.
 func TestBindingOfAnotherKeepsNoRuleOpen(t *testing.T) {
 	t.Parallel()
+	for name, forge := range map[string]func(*v1beta1.TargetGroupBinding){
+		"":              func(*v1beta1.TargetGroupBinding) {},
+		"forged status": servedBefore,
+		"status and mark": func(b *v1beta1.TargetGroupBinding) {
+			servedBefore(b)
+			b.Labels = map[string]string{"ingress.k8s.aws/stack-namespace": "mal", "ingress.k8s.aws/stack-name": "web"}
+		},
+		"status and name of a target group": func(b *v1beta1.TargetGroupBinding) {
+			servedBefore(b)
+			b.Name, b.Spec.TargetGroupARN = "theirs", strings.TrimSuffix(b.Spec.TargetGroupARN, "0")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l, b := lab.BoundLab(t)
+			_, err := l.Sim.Balancing.AddTags(t.Context(), &elbv2.AddTagsInput{ResourceArns: []string{b.Spec.TargetGroupARN},
+				Tags: []elbtypes.Tag{{Key: aws.String("elbv2.k8s.aws/cluster"), Value: aws.String("demo-cluster")},
+					{Key: aws.String("ingress.k8s.aws/stack"), Value: aws.String("shop/web")},
+					{Key: aws.String("ingress.k8s.aws/resource"), Value: aws.String("shop/web-web:80")}}})
+			l.Must(err)
+			l.Checkpointed = true
+			l.Restart()
+			l.Must(l.Inventory.Load(t.Context()))
+			l.Settle()
+			l.Clock.Advance(time.Hour)
+			evil := lab.Binding(b.Spec.TargetGroupARN+"0", v1beta1.TargetTypeIP)
+			evil.Namespace, evil.Spec.ServiceRef.Name = "mal", "none"
+			evil.Spec.Networking.Ingress[0].Ports = nil
+			forge(evil)
+			l.Create(evil)
+			l.Settle()
+			l.Must(l.Client.Get(t.Context(), client.ObjectKeyFromObject(b), b))
+			b.Spec.Networking = nil
+			l.Must(l.Client.Update(t.Context(), b))
+			l.Settle()
+			if got := l.Admitted(lab.NodeGroup); len(got) > 0 {
+				t.Errorf("rules %v stay", got)
+			}
+		})
+	}
+}
+
+// TestForgedStatusKeepsRulesForAnHour has the binding of another namespace exist when a process starts.
+func TestForgedStatusKeepsRulesForAnHour(t *testing.T) {
+	t.Parallel()
 	l, b := lab.BoundLab(t)
-	l.Clock.Advance(time.Hour)
 	evil := lab.Binding(b.Spec.TargetGroupARN+"0", v1beta1.TargetTypeIP)
 	evil.Namespace, evil.Spec.ServiceRef.Name = "mal", "none"
 	evil.Spec.Networking.Ingress[0].Ports = nil
+	servedBefore(evil)
 	l.Create(evil)
+	l.Checkpointed = true
+	l.Restart()
 	l.Settle()
 	l.Must(l.Client.Get(t.Context(), client.ObjectKeyFromObject(b), b))
 	b.Spec.Networking = nil
 	l.Must(l.Client.Update(t.Context(), b))
 	l.Settle()
+	if got := l.Admitted(lab.NodeGroup); len(got) != 1 {
+		t.Errorf("at first: rules %v", got)
+	}
+	l.Clock.Advance(2 * time.Hour)
+	l.Settle()
 	if got := l.Admitted(lab.NodeGroup); len(got) > 0 {
-		t.Errorf("rules %v stay", got)
+		t.Errorf("in the end: rules %v", got)
+	}
+}
+
+// servedBefore has a binding look as if it had served before an edit of its Service's name.
+func servedBefore(b *v1beta1.TargetGroupBinding) {
+	b.Generation, b.Status.ObservedGeneration = 2, aws.Int64(1)
+	b.Status.Conditions = []metav1.Condition{{Type: "Ready", Status: metav1.ConditionTrue, Reason: "Reconciled",
+		ObservedGeneration: 1}}
+}
+
+// TestBindingInServiceKeepsItsRules restarts while a mistake keeps the endpoints of a binding unknown.
+func TestBindingInServiceKeepsItsRules(t *testing.T) {
+	t.Parallel()
+	l, b := lab.BoundLab(t)
+	l.Checkpointed = true
+	l.Restart()
+	l.Settle()
+	l.Must(l.Client.Get(t.Context(), client.ObjectKeyFromObject(b), b))
+	b.Spec.ServiceRef.Name = "none"
+	b.Generation++
+	l.Must(l.Client.Update(t.Context(), b))
+	l.Settle()
+	l.Crash()
+	l.Restart()
+	l.Clock.Advance(2 * time.Hour)
+	l.Settle()
+	if got := l.Admitted(lab.NodeGroup); len(got) != 1 {
+		t.Errorf("rules %v", got)
 	}
 }
