@@ -42,7 +42,7 @@ var caller = []string{
 	"acm-pca:GetCertificate", "acm-pca:IssueCertificate", "acm-pca:ListPermissions", "ec2:DescribeAccountAttributes",
 	"ec2:DescribeCoipPools", "ec2:DescribeInternetGateways",
 	"ec2:DescribeIpamPools", "ec2:DescribeTags", "ec2:DescribeVpcPeeringConnections", "ec2:GetCoipPoolUsage",
-	"ec2:GetSecurityGroupsForVpc", "elasticloadbalancing:DescribeSSLPolicies",
+	"ec2:GetSecurityGroupsForVpc",
 	"elasticloadbalancing:SetWebAcl", "iam:CreateServiceLinkedRole", "iam:GetServerCertificate",
 	"iam:ListServerCertificates", "wafv2:GetWebACL",
 }

@@ -37,11 +37,10 @@ var rules = slices.Concat(balancingRules, computeRules, certificateRules, trustS
 var balancingRules = []rule{
 	{sid: "Read", actions: elb("DescribeListenerAttributes", "DescribeListenerCertificates", "DescribeListeners",
 		"DescribeLoadBalancerAttributes", "DescribeLoadBalancers",
-		"DescribeRules", "DescribeTags", "DescribeTargetGroupAttributes", "DescribeTargetGroups", "DescribeTargetHealth")},
+		"DescribeRules", "DescribeSSLPolicies", "DescribeTags", "DescribeTargetGroupAttributes", "DescribeTargetGroups", "DescribeTargetHealth")},
 	{sid: "Read", feature: AccountLimits, actions: elb("DescribeAccountLimits")},
 	{sid: "Read", feature: Capacity, actions: elb("DescribeCapacityReservation")},
 	{sid: "Read", feature: TrustStores, actions: elb("DescribeTrustStores")},
-	{sid: "Read", actions: elb("DescribeSSLPolicies"), within: "elasticloadbalancing:CreateListener"},
 
 	{sid: "Create", actions: elb("CreateLoadBalancer", "CreateTargetGroup"), when: givesTag},
 	{sid: "TagCreated", actions: elb("AddTags"), when: created("elasticloadbalancing", "CreateListener",

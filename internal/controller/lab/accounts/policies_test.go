@@ -83,7 +83,7 @@ func (x *life) calm(t *testing.T) []epoch {
 var uncheckedActions = map[string]string{
 	"ec2:DescribeTags":                         "checked where a load balancer is created",
 	"ec2:DescribeVpcPeeringConnections":        "checked where a load balancer is created",
-	"elasticloadbalancing:DescribeSSLPolicies": "checked where a listener with a policy is created",
+	"elasticloadbalancing:DescribeSSLPolicies": "asked for where the table of TLS policies lacks a declared one",
 	"iam:ListServerCertificates":               "checked where a listener with a certificate of IAM is created",
 	"acm-pca:GetCertificate":                   "checked where a certificate of a private authority is requested",
 	"acm-pca:IssueCertificate":                 "checked where a certificate of a private authority is requested",
