@@ -50,6 +50,7 @@ func (r *Reconciler) place(ctx context.Context, id string) queue.Retry {
 	ctx, stale := cache.NoteStale(ctx)
 	need, unclear, found, placed := r.networks().Needs(ctx, o, targets)
 	toTargets, asked := r.networks().ToTargets(ctx, o, targets)
+	targeted := placed && len(need) > 0
 	if placed {
 		served, err := r.addServed(ctx, o, need, toTargets, bindings.Listening(targets))
 		if err == nil {
@@ -81,7 +82,7 @@ func (r *Reconciler) place(ctx context.Context, id string) queue.Retry {
 		t = r.Table.Extend(id, need, unclear)
 	}
 	before := w.findings()
-	w.notPlaced, w.looked = found, true
+	w.notPlaced, w.looked, w.targeted = found, true, w.targeted || targeted
 	r.await(id, w, t)
 	news := w.changed(before)
 	r.mu.Unlock()

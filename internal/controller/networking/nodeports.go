@@ -9,16 +9,19 @@ import (
 	"github.com/k8s-lbc/lbc/internal/lib/allowlist"
 	"github.com/k8s-lbc/lbc/internal/model/sgrules"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
-	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
 	"github.com/k8s-lbc/lbc/internal/targets/sgsync"
 )
 
 // former is bindings.Networks.Former. A binding may have the rules that its namespace needed before, or those of an
-// earlier process if it is as old: it must not keep open what others opened.
+// earlier process if it is as old and had no targets since: it must not keep open what others opened.
 func (r *Reconciler) former(ctx context.Context, o *v1beta1.TargetGroupBinding, group string) (may,
 	stands func(stack.Permission) bool) {
 	may = sgrules.Of(r.Table.NodePorts(o.Namespace, group)).Admits
-	if !r.Table.Placed(ruleID(o)) && r.mayBeOlder(o) {
+	r.mu.Lock()
+	w := r.requests[ruleID(o)]
+	targeted := w != nil && w.targeted
+	r.mu.Unlock()
+	if !targeted && r.mayBeOlder(o) {
 		may = func(stack.Permission) bool { return true }
 	}
 	rules, err := r.rules.Standing(ctx, group)
@@ -47,7 +50,9 @@ func (r *Reconciler) addStanding(ctx context.Context, o *v1beta1.TargetGroupBind
 	standing := r.Table.Standing(ruleID(o))
 	if !r.Table.Placed(ruleID(o)) && r.mayBeOlder(o) {
 		var err error
-		if standing, err = r.nodePortsOf(ctx, o, asked); err != nil {
+		if standing, err = r.nodePortsOf(ctx, o, slices.DeleteFunc(slices.Clone(asked), func(p stack.Permission) bool {
+			return len(need) > 0 && sgsync.AllPorts(p) // need has the ports of targets
+		})); err != nil {
 			return err
 		}
 	}
@@ -56,9 +61,13 @@ func (r *Reconciler) addStanding(ctx context.Context, o *v1beta1.TargetGroupBind
 	}
 	asks := sgrules.Of(asked)
 	for group, perms := range standing {
-		has := sgrules.Of(need[group])
+		has, stood := sgrules.Of(need[group]), sgrules.Of(perms)
+		for _, p := range asked {
+			perms = append(slices.Clip(perms), sgsync.AtNodePorts(p)...) // an edit may have narrowed the source
+		}
 		for _, p := range perms {
-			if p.Description = sgsync.Standing; asks.Admits(p) && !has.Admits(p) {
+			p.Description = sgsync.Standing
+			if stood.Admits(p) && asks.Admits(p) && !has.Admits(p) && !slices.Contains(need[group], p) {
 				need[group] = append(slices.Clip(need[group]), p)
 			}
 		}
@@ -66,13 +75,13 @@ func (r *Reconciler) addStanding(ctx context.Context, o *v1beta1.TargetGroupBind
 	return nil
 }
 
-// nodePortsOf are, of what a binding asks for at ports of nodes, the permissions that the cluster's groups admit. The
-// load balancers of a stack get theirs again.
+// nodePortsOf are, of what a binding asks for at ports of nodes, the permissions that the cluster's groups admit. A port
+// by name may be any of them. A rule for all ports is not one for these.
 func (r *Reconciler) nodePortsOf(ctx context.Context, o *v1beta1.TargetGroupBinding, asked []stack.Permission) (
 	map[string][]stack.Permission, error) {
-	ofStack, out := bindingobject.OfStack(o.Labels), map[string][]stack.Permission{}
+	out := map[string][]stack.Permission{}
 	asked = slices.DeleteFunc(slices.Clone(asked), func(p stack.Permission) bool {
-		return !sgsync.NodePort(p) || ofStack && p.Group.Literal != ""
+		return len(sgsync.AtNodePorts(p)) == 0
 	})
 	if len(asked) == 0 || r.Limits.Allowed.Allow(o.Namespace, allowlist.AnyPort) {
 		return nil, nil
@@ -86,7 +95,16 @@ func (r *Reconciler) nodePortsOf(ctx context.Context, o *v1beta1.TargetGroupBind
 		if err != nil {
 			return nil, fmt.Errorf("security group %s: %w", group, err)
 		}
-		out[group] = slices.DeleteFunc(slices.Clone(asked), func(p stack.Permission) bool { return !rules.Admits(p) })
+		for _, p := range asked {
+			if sgsync.AllPorts(p) && rules.Admits(p) {
+				continue
+			}
+			for _, one := range sgsync.AtNodePorts(p) {
+				if rules.Admits(one) {
+					out[group] = append(out[group], one)
+				}
+			}
+		}
 	}
 	return out, nil
 }

@@ -26,6 +26,7 @@ type request struct {
 	awaited   map[string]bool  // groups that were not brought there yet
 	looked    bool             // its endpoints were looked for
 	settled   bool             // all of it was done or refused once
+	targeted  bool             // its targets were in security groups once
 }
 
 // findings are the findings of a binding. The lock is held.

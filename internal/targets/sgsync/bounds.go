@@ -27,6 +27,19 @@ func NodePort(p stack.Permission) bool {
 	return p.Protocol == "tcp" && p.FromPort == p.ToPort && crossesNodePort(p.FromPort-1, p.ToPort+1)
 }
 
+// AtNodePorts are the permissions for single ports of nodes that a permission for one port, or for all, stands for.
+func AtNodePorts(p stack.Permission) (out []stack.Permission) {
+	for _, n := range nodePorts {
+		for port := n.From; port <= n.To && (NodePort(p) || AllPorts(p)); port++ {
+			one := p
+			if one.FromPort, one.ToPort = port, port; NodePort(one) && p.FromPort <= port && port <= p.ToPort {
+				out = append(out, one)
+			}
+		}
+	}
+	return out
+}
+
 // crossesNodePort reports whether nodes serve at a port between two others.
 func crossesNodePort(after, before int32) bool {
 	return slices.ContainsFunc(nodePorts, func(p Ports) bool { return after < p.To && p.From < before })
