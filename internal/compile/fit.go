@@ -18,6 +18,7 @@ func (b *build) fitRules(ports []portRules) {
 	if b.e.Type != stack.Application {
 		return
 	}
+	b.joinKept(ports)
 	tooMany := b.exceeds(quota.RulesOfApplicationLoadBalancer, count(ports))
 	if tooMany != nil {
 		b.joinToFit(ports, tooMany.admits)

@@ -2,6 +2,7 @@ package compile
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/k8s-lbc/lbc/internal/model/diag"
@@ -91,6 +92,28 @@ func TestEditTakesThePlaceOfItsOwnRule(t *testing.T) {
 			t.Errorf("%s: the edited rule is left out: %v", name, r.Diagnostics)
 		}
 		same(t, name+": findings", codes(r.Diagnostics), []string{"old QuotaExceeded"})
+	}
+}
+
+// TestEditComesBeforeOwnRulesThatWait has a member edit a path while rules of an older member of its namespace wait for
+// room.
+func TestEditComesBeforeOwnRulesThatWait(t *testing.T) {
+	t.Parallel()
+	for name, declared := range map[string]func(int) func(*intent.Member){"forwards": forwards, "redirects": paths} {
+		old, web := ingress("shop", "old", born(1), declared(70)), ingress("shop", "web", born(2), declared(30))
+		f := ample(100)
+		last := Compile(loadBalancer(old, web), f, config(), nil)
+		rulesInAWS(&f, mustBuild(t, last))
+		old = ingress("shop", "old", born(1), declared(90))
+		last = Compile(loadBalancer(old, web), f, config(), last.Memory)
+		web = ingress("shop", "web", born(2), declared(30), func(m *intent.Member) {
+			m.Routes[7].Conditions = slices.Clone(m.Routes[7].Conditions)
+			m.Routes[7].Conditions[1].Values = []string{"/edited"}
+		})
+		s := mustBuild(t, Compile(loadBalancer(old, web), f, config(), written(t, last.Memory)))
+		if !answeredRequests(s)["web.example.com/edited"] || len(s.Rules) != 100 {
+			t.Errorf("%s: the edited rule is left out of %d", name, len(s.Rules))
+		}
 	}
 }
 

@@ -53,12 +53,35 @@ func (b *build) markStanding(claims []rules.Claim) {
 			freed[e.owner]++
 		}
 	}
-	for i := range claims {
-		if c := &claims[i]; !c.Stands && freed[c.Namespace] > 0 {
-			c.Stands = true
-			freed[c.Namespace]--
+	if len(freed) > 0 {
+		b.takeFreed(claims, freed)
+	}
+}
+
+// takeFreed marks claims that take the places which rules of their namespaces in AWS have given up: first claims that
+// no member declared before, then claims that have waited for room.
+func (b *build) takeFreed(claims []rules.Claim, freed map[string]int) {
+	before := b.declaredBefore()
+	for _, all := range []bool{false, true} {
+		for i := range claims {
+			c := &claims[i]
+			if !c.Stands && freed[c.Namespace] > 0 && (all || !declared(c, before)) {
+				c.Stands = true
+				freed[c.Namespace]--
+			}
 		}
 	}
+}
+
+// declared reports whether the namespace of a claim has declared it, or all rules that it was joined of, before.
+func declared(c *rules.Claim, before map[string][]string) bool {
+	parts := c.Parts
+	if parts == nil {
+		parts = [][]stack.Condition{c.Conditions}
+	}
+	return !slices.ContainsFunc(parts, func(part []stack.Condition) bool {
+		return !slices.Contains(before[ruleOnPort(c.Port, part)], c.Namespace)
+	})
 }
 
 // claimIndex finds claims by the port and the conditions of a rule that they are, or were joined of.

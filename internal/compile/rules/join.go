@@ -15,20 +15,23 @@ import (
 // with other actions may match the same requests, and if the joined rule keeps ELB's limits. Together the rules answer
 // all requests as before.
 func Join(in []Rule) []Rule {
-	may := map[int][]int{} // the places of the rules of members
+	var at []int
+	left := map[int]*int{} // how many pairs of rules of a member may be compared
 	for i := range in {
-		if w := &in[i]; w.Route.Alternative != 0 {
-			may[w.Member] = append(may[w.Member], i)
+		w := &in[i]
+		if w.Route.Alternative == 0 {
+			continue
+		}
+		if at = append(at, i); left[w.Member] == nil {
+			most := mostCompared
+			left[w.Member] = &most
 		}
 	}
-	if len(may) == 0 {
+	if len(at) == 0 {
 		return in
 	}
 	j := joining(in)
-	for _, at := range may {
-		most := mostCompared
-		j.join(at, len(at), alike, &most)
-	}
+	j.join(at, len(at), alike, func(w *Rule) *int { return left[w.Member] })
 	return j.Rules()
 }
 
@@ -57,7 +60,7 @@ func (f *Fitter) Join(member int, namespace string, n int) int {
 	if !met {
 		most = mostCompared
 	}
-	n = f.join(f.of[member], n, equivalent, &most)
+	n = f.join(f.of[member], n, equivalent, func(*Rule) *int { return &most })
 	f.compared[namespace] = most
 	return n
 }
@@ -81,19 +84,22 @@ func (j *joiner) Rules() []Rule {
 	return out
 }
 
-// join joins up to n of the rules at some places with others of them that do the same, and returns how many it joined.
-// most is how many pairs of rules it may still compare.
-func (j *joiner) join(at []int, n int, same func(a, b *Rule) bool, most *int) (joins int) {
+// join joins up to n of the rules at some places, in order, with others of them that do the same, and returns how many
+// it joined. left is how many pairs of rules it may still compare for a rule.
+func (j *joiner) join(at []int, n int, same func(a, b *Rule) bool, left func(*Rule) *int) (joins int) {
 	if len(at) < 2 {
 		return 0
 	}
 	places := index{seed: maphash.MakeSeed(), places: map[place][]int{}}
 	for _, i := range at {
-		if joins == n || *most <= 0 {
+		if joins == n {
 			break
 		}
-		w := &j.rules[i]
-		to := -1
+		w, to := &j.rules[i], -1
+		most := left(w)
+		if *most <= 0 {
+			continue
+		}
 		for _, c := range places.candidates(w) {
 			*most--
 			if first := &j.rules[c]; same(first, w) && joined(first.Conditions, w.Conditions) != nil &&

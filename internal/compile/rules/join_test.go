@@ -158,3 +158,20 @@ func TestThousandsOfRulesThatCannotBeJoinedTakeLittleTime(t *testing.T) {
 		t.Errorf("it takes %s", took)
 	}
 }
+
+// TestJoinIsDeterministic has a rule of one member in the way of another member's rule until it is joined itself.
+func TestJoinIsDeterministic(t *testing.T) {
+	t.Parallel()
+	path := func(value string) stack.Condition {
+		return stack.Condition{Field: stack.PathPattern, Values: []string{value}}
+	}
+	for range 100 {
+		for b, a := range []int{1, 0} {
+			all := []Rule{answering(b, 1, "b", path("/b")), answering(a, 1, "a", path("/a")),
+				answering(b, 1, "b", path("/c*")), answering(a, 1, "a", path("/c1"))}
+			if got := Join(all); len(got) != 2 {
+				t.Fatalf("%d rules: %v", len(got), got)
+			}
+		}
+	}
+}
