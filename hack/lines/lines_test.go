@@ -10,17 +10,17 @@ import (
 // one that shrinks by more than the slack gets a lower budget, so that nothing grows back.
 var budgets = map[string]int{
 	"api":        800,
-	"aws":        13707,
+	"aws":        13731,
 	"cmd":        430,
-	"compile":    10192,
+	"compile":    11122,
 	"config":     100,
-	"controller": 28503,
-	"front":      15286,
+	"controller": 28833,
+	"front":      15633,
 	"kube":       5854,
 	"lib":        1182,
-	"model":      6025,
-	"plan":       11521,
-	"targets":    5982,
+	"model":      6152,
+	"plan":       11530,
+	"targets":    6190,
 	"view":       1402,
 }
 

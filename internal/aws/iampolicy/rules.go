@@ -37,7 +37,8 @@ var rules = slices.Concat(balancingRules, computeRules, certificateRules, trustS
 var balancingRules = []rule{
 	{sid: "Read", actions: elb("DescribeListenerAttributes", "DescribeListenerCertificates", "DescribeListeners",
 		"DescribeLoadBalancerAttributes", "DescribeLoadBalancers",
-		"DescribeRules", "DescribeSSLPolicies", "DescribeTags", "DescribeTargetGroupAttributes", "DescribeTargetGroups", "DescribeTargetHealth")},
+		"DescribeRules", "DescribeSSLPolicies", "DescribeTags", "DescribeTargetGroupAttributes", "DescribeTargetGroups",
+		"DescribeTargetHealth")},
 	{sid: "Read", feature: AccountLimits, actions: elb("DescribeAccountLimits")},
 	{sid: "Read", feature: Capacity, actions: elb("DescribeCapacityReservation")},
 	{sid: "Read", feature: TrustStores, actions: elb("DescribeTrustStores")},

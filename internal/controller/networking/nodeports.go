@@ -75,8 +75,8 @@ func (r *Reconciler) addStanding(ctx context.Context, o *v1beta1.TargetGroupBind
 	return nil
 }
 
-// nodePortsOf are, of what a binding asks for at ports of nodes, the permissions that the cluster's groups admit. A port
-// by name may be any of them. A rule for all ports is not one for these.
+// nodePortsOf are, of what a binding asks for at ports of nodes, the permissions that the cluster's groups admit. A
+// port by name may be any of them. A rule for all ports is not one for these.
 func (r *Reconciler) nodePortsOf(ctx context.Context, o *v1beta1.TargetGroupBinding, asked []stack.Permission) (
 	map[string][]stack.Permission, error) {
 	out := map[string][]stack.Permission{}
