@@ -86,18 +86,20 @@ func allowed[T any](b *build, f merge.Owned[T], on bool, why string) bool {
 }
 
 // chooseAddressPools sets the address pools. While a member is frozen, a pool that no other member sets stays as it is
-// in AWS.
+// in AWS. So does an IPAM pool in the place of one that AWS refuses, as without it the public addresses change. A load
+// balancer never gets a customer-owned pool later, so it is not created without the one declared.
 func (b *build) chooseAddressPools(s *addOns) {
 	b.lb.CustomerOwnedPool, b.lb.IPAMPool = s.customerOwnedPool.Value, ""
 	if problem := constraint.OfAddressPools(b.lb); problem != "" {
-		b.lb.CustomerOwnedPool = ""
-		b.noteRefused(constraint.Refusal{Problem: problem, Remedy: "correct the pool, or remove it"},
-			s.customerOwnedPool.Source, []int{s.customerOwnedPool.Member}, false)
-		s.customerOwnedPool = merge.Owned[string]{}
+		b.refuseCustomerOwnedPool(s.customerOwnedPool, problem)
+		b.lb.CustomerOwnedPool, s.customerOwnedPool = "", merge.Owned[string]{}
 	}
 	b.lb.IPAMPool = s.ipamPool.Value
 	if problem := constraint.OfAddressPools(b.lb); s.ipamPool.Set && problem != "" {
 		b.lb.IPAMPool = ""
+		if lb, _ := b.existing(); lb != nil && lb.Scheme == b.lb.Scheme {
+			b.lb.IPAMPool = lb.IPAMPool
+		}
 		b.noteRefused(constraint.Refusal{Problem: problem,
 			Remedy: "correct the IPAM pool or remove it, or set scheme internet-facing"}, s.ipamPool.Source,
 			[]int{s.ipamPool.Member}, false)
@@ -117,6 +119,22 @@ func (b *build) chooseAddressPools(s *addOns) {
 			fmt.Sprintf("the load balancer was created with the customer-owned pool %q, and AWS cannot change that to %q",
 				lb.CustomerOwnedPool, f.Value),
 			"to change the pool, delete the Ingress and create it again"))
+	}
+}
+
+// refuseCustomerOwnedPool has the member with a pool that AWS refuses fail, or notes the pool if the load balancer
+// exists: AWS reads the pool at creation only.
+func (b *build) refuseCustomerOwnedPool(f merge.Owned[string], problem string) {
+	const remedy = "correct the pool, or remove it"
+	switch lb, known := b.existing(); {
+	case lb != nil:
+		b.noteRefused(constraint.Refusal{Problem: problem, Remedy: remedy}, f.Source, []int{f.Member}, false)
+	case known:
+		code := diag.InvalidAnnotation
+		if f.Source.OfConfiguration() {
+			code = diag.InvalidConfiguration
+		}
+		b.failShared(f.Member, diag.New(b.members[f.Member].Object, f.Source.Place(), code, problem, remedy))
 	}
 }
 

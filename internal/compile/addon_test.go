@@ -241,6 +241,49 @@ func TestIPAMPoolOfInternalLoadBalancerIsLeftOut(t *testing.T) {
 	}
 }
 
+func TestRefusedIPAMPoolChangesNoAddresses(t *testing.T) {
+	t.Parallel()
+	f := account()
+	f.Existing = &facts.LoadBalancer{ARN: "arn:lb", Type: stack.Application, Scheme: stack.InternetFacing, Subnets: []string{
+		"subnet-0a1", "subnet-0b1"}, IPAMPool: "ipam-pool-1"}
+	of := func(kind, pool string) intent.LoadBalancer {
+		return loadBalancer(ingress("shop", "a", scheme(kind), func(m *intent.Member) {
+			m.Settings.AddOns.IPAMPool = set(m, "ipam-ipv4-pool-id", pool)
+		}))
+	}
+	good := Compile(of(stack.InternetFacing, "ipam-pool-1"), f, config(), nil)
+	for kind, want := range map[string]string{stack.InternetFacing: "ipam-pool-1", stack.Internal: ""} {
+		for _, before := range []*Memory{nil, good.Memory} {
+			r := Compile(of(kind, "pool-2"), f, config(), before)
+			if got := mustBuild(t, r).LoadBalancers[0].IPAMPool; got != want || len(r.Diagnostics) != 1 {
+				t.Errorf("%s: pool %q, %v", kind, got, told(r.Diagnostics))
+			}
+		}
+	}
+}
+
+func TestRefusedCustomerOwnedPoolCreatesNothing(t *testing.T) {
+	t.Parallel()
+	of := func(pool string) intent.LoadBalancer {
+		return loadBalancer(ingress("shop", "a", func(m *intent.Member) {
+			m.Settings.AddOns.CustomerOwnedPool = set(m, "customer-owned-ipv4-pool", pool)
+		}))
+	}
+	if r := Compile(of("coip-1"), account(), config(), nil); r.Stack != nil || len(r.Diagnostics) != 1 ||
+		r.Diagnostics[0].Code != diag.InvalidAnnotation {
+		t.Errorf("new: stack %v, %v", r.Stack, told(r.Diagnostics))
+	}
+	f := account()
+	f.Existing = &facts.LoadBalancer{ARN: "arn:lb", Type: stack.Application, Scheme: stack.Internal, Subnets: []string{
+		"subnet-0a2", "subnet-0b2"}, CustomerOwnedPool: "ipv4pool-coip-1"}
+	good := Compile(of("ipv4pool-coip-1"), f, config(), nil)
+	for _, before := range []*Memory{nil, good.Memory} {
+		if r := Compile(of("coip-1"), f, config(), before); len(mustBuild(t, r).Rules) != 1 || len(r.Diagnostics) != 1 {
+			t.Errorf("existing: %v", told(r.Diagnostics))
+		}
+	}
+}
+
 func TestReservedCapacityThatIsNotDeclaredIsGivenBackOnlyIfTheGateIsOn(t *testing.T) {
 	t.Parallel()
 	cfg := Defaults("demo", "vpc-1")

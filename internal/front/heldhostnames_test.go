@@ -206,3 +206,85 @@ spec: {type: NodePort, ports: [{port: 443, targetPort: 8443, nodePort: 30443, pr
 		t.Error("of two new ones, the older comes first:", a)
 	}
 }
+
+// TestTeamMovesItsHostname has a rival that is older and waits for the hostname.
+func TestTeamMovesItsHostname(t *testing.T) {
+	t.Parallel()
+	const t1 = "t.example.com"
+	before := func() *scene {
+		return newScene("", open).set(1, "mal", listener("*.example.com")).route(1, "mal/r", "mal", t1, "/")
+	}
+	atGateway := func(s *scene) *scene { return s.route(7, "team/s", "", t1, "/") }
+	atSet := func(s *scene) *scene { return s.set(5, "team", listener(t1)).route(6, "team/r", "team", t1, "/") }
+	for name, versions := range map[string][]*scene{
+		"to its ListenerSet":             {atGateway(before()), atGateway(atSet(before())), atSet(before())},
+		"to its ListenerSet in one step": {atGateway(before()), atSet(before())},
+		"to the Gateway":                 {atSet(before()), atGateway(atSet(before())), atGateway(before())},
+		"to the Gateway in one step":     {atSet(before()), atGateway(before())},
+	} {
+		first := atGateway(newScene("", open))
+		if strings.HasPrefix(name, "to the Gateway") {
+			first = atSet(newScene("", open))
+		}
+		for n := range versions {
+			if a := passes(t, attachment.Application, append([]*scene{first}, versions[:n+1]...)...).answer(get(t1,
+				"/")); a != "to team.test" {
+				t.Errorf("%s, step %d: %s", name, n, a)
+			}
+		}
+	}
+}
+
+// with replaces the first part of a scene's text.
+func (s *scene) with(part, by string) *scene {
+	text := strings.Replace(s.text.String(), part, by, 1)
+	s.text.Reset()
+	s.text.WriteString(text)
+	return s
+}
+
+func TestConflictInStatusShowsWhoHadNoHostname(t *testing.T) {
+	t.Parallel()
+	const t1 = "t.example.com"
+	loser := func(s *scene, conflicted string) *scene {
+		return s.with("kind: ListenerSet\nmetadata: {namespace: mal", "kind: ListenerSet\nstatus: {listeners: [{name: l, "+
+			"conditions: [{type: Accepted, status: 'True', observedGeneration: 1}, {type: Conflicted, status: '"+conflicted+
+			"', reason: HostnameConflict, observedGeneration: 1}]}]}\nmetadata: {namespace: mal")
+	}
+	for _, conflicted := range []string{"True", "False"} { // which the existing controller writes
+		edited := loser(newScene("", "{name: x, port: 81, protocol: HTTP}").set(1, "team", listener(t1)).route(2, "team/r",
+			"team", t1, "/").set(5, "mal", listener(t1)).route(6, "mal/r", "mal", "", "/").edited("team"), conflicted)
+		if a := edited.compiled(t, attachment.Application).answer(get(t1, "/")); a != "to team.test" {
+			t.Errorf("the holder was edited, %s: %s", conflicted, a)
+		}
+		older := loser(newScene("", open).route(5, "team/r", "", t1, "/").set(1, "mal", listener(t1)).route(2, "mal/r", "mal",
+			"", "/"), conflicted)
+		if a := older.compiled(t, attachment.Application).answer(get(t1, "/")); a != "to team.test" {
+			t.Errorf("the loser is older, %s: %s", conflicted, a)
+		}
+	}
+}
+
+// TestPartlyInvalidRouteKeepsItsHostname is a start without the hostnames of the last pass, as after an upgrade.
+func TestPartlyInvalidRouteKeepsItsHostname(t *testing.T) {
+	t.Parallel()
+	const t1, parent = "t.example.com", "{group: gateway.networking.k8s.io, kind: ListenerSet, name: set, namespace: mal}"
+	for message, want := range map[string]string{
+		"Dropped Rule: spec.rules[1]: no such filter": "to mal.test",
+		"Dropped Rule: spec.parentRefs: requests for hostname t.example.com on port 80 belong to HTTPRoute team/r, at " +
+			"listener http of Gateway infra/gw": "to team.test",
+		"Fall Back: spec.rules[1]: no such filter": "to team.test",
+	} {
+		s := newScene("", open).route(5, "team/r", "", t1, "/").set(1, "mal", listener(t1)).route(2, "mal/r", "mal", "",
+			"/").edited("mal")
+		s.with("spec: {parentRef: ", "status: {listeners: [{name: l, conditions: [{type: Accepted, status: 'True', "+
+			"observedGeneration: 2}]}]}\nspec: {parentRef: ")
+		s.with("spec:\n  parentRefs: ["+parent, "status: {parents: [{controllerName: "+string(gateway.ControllerAuto)+
+			", parentRef: "+parent+", conditions: [{type: Accepted, status: 'True', observedGeneration: 2}, {type: "+
+			"PartiallyInvalid, status: 'True', observedGeneration: 2, reason: UnsupportedValue, message: '"+message+
+			"'}]}]}\nspec:\n  parentRefs: ["+parent)
+		if a := s.compiled(t, attachment.Application).answer(get(t1, "/")); a != want {
+			t.Errorf("%s: %s, want %s", message, a, want)
+		}
+	}
+}

@@ -7,10 +7,12 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/conditions"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/route"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
@@ -65,11 +67,18 @@ func (t *translation) settled(r *attached) bool {
 			c := meta.FindStatusCondition(s.Conditions, string(gatewayv1.RouteConditionAccepted))
 			_, ours := t.config.family(s.ControllerName)
 			return ours && conditions.SameParent(s.ParentRef, ref, r.route.Namespace) && c != nil && c.Status == "True" &&
-				c.ObservedGeneration == generation &&
-				!meta.IsStatusConditionTrue(s.Conditions, string(gatewayv1.RouteConditionPartiallyInvalid))
+				c.ObservedGeneration == generation && !hostnameMissing(s.Conditions)
 		})
 	}
 	return generation <= 1 || !slices.ContainsFunc(r.decisions, func(d attachment.Decision) bool {
 		return len(d.Attached) > 0 && !shown(r.route.Parents[d.ParentRef])
 	})
+}
+
+// hostnameMissing reports whether conditions of a route at a parent show that others have a hostname of it, or that an
+// earlier version of the route serves, whose hostnames may be others.
+func hostnameMissing(all []metav1.Condition) bool {
+	c := meta.FindStatusCondition(all, string(gatewayv1.RouteConditionPartiallyInvalid))
+	return c != nil && c.Status == metav1.ConditionTrue && (strings.HasPrefix(c.Message, route.FallBack) ||
+		strings.Contains(c.Message, attachment.BelongTo))
 }

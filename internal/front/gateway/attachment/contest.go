@@ -197,6 +197,9 @@ func (c *contest) before(guest, other int, s serving, name string) bool {
 			}
 			met = true
 			had := c.Held.closeness(Holder{Port: l.Port, Namespace: own.Namespace, Set: l.Parent.Namespace}, part)
+			if had == 0 && theirs(part) == 0 { // what only the guest had, it may bring from another listener
+				had = c.Held.closeness(Holder{Port: l.Port, Namespace: own.Namespace}, part)
+			}
 			settled := !own.Edited && c.settled[guest]
 			known := !c.guest(&c.All[other]) || !s.Edited && c.settled[other]
 			switch n := cmp.Compare(had, theirs(part)); {
@@ -270,9 +273,12 @@ func (c *contest) lostBy(guest int) (out []string) {
 // Text says who has the hostname of a claim, as a sentence without a period.
 func (ls *Listeners) Text(c *Claim) string {
 	l := &ls.All[c.Listener]
-	return fmt.Sprintf("requests for hostname %s on port %d belong to %s %s/%s, at %s", c.Hostname, l.Port, c.Route.Kind,
+	return fmt.Sprintf("requests for hostname %s on port %d"+BelongTo+"%s %s/%s, at %s", c.Hostname, l.Port, c.Route.Kind,
 		c.Route.Namespace, c.Route.Name, l.text())
 }
+
+// BelongTo is in the message of each route and listener that lost a hostname.
+const BelongTo = " belong to "
 
 func (l *Listener) text() string {
 	return fmt.Sprintf("listener %s of %s %s/%s", l.Name, l.Parent.Kind, l.Parent.Namespace, l.Parent.Name)

@@ -46,13 +46,22 @@ func (h Held) closeness(of Holder, name string) (n int) {
 const AcceptedInPart = "Listener is accepted in part: "
 
 // settled reports whether a listener of a ListenerSet has had its hostname for as long as the ListenerSet exists, or
-// had it when its status was written. The API server counts edits in the generation, which nobody can forge.
+// had it when its status was written. The API server counts edits in the generation, which nobody can forge. Where the
+// status shows a conflict, others had the hostname.
 func settled(set *gatewayv1.ListenerSet, name gatewayv1.SectionName) bool {
-	return set.Generation <= 1 || slices.ContainsFunc(set.Status.Listeners, func(l gatewayv1.ListenerEntryStatus) bool {
-		c := meta.FindStatusCondition(l.Conditions, string(gatewayv1.ListenerConditionAccepted))
-		return l.Name == name && c != nil && c.Status == metav1.ConditionTrue && c.ObservedGeneration == set.Generation &&
-			!strings.HasPrefix(c.Message, AcceptedInPart)
-	})
+	at := slices.IndexFunc(set.Status.Listeners, func(l gatewayv1.ListenerEntryStatus) bool { return l.Name == name })
+	if at < 0 {
+		return set.Generation <= 1
+	}
+	shown := set.Status.Listeners[at].Conditions
+	if c := meta.FindStatusCondition(shown, string(gatewayv1.ListenerConditionConflicted)); c != nil &&
+		(c.Reason == string(gatewayv1.ListenerReasonHostnameConflict) ||
+			c.Reason == string(gatewayv1.ListenerReasonProtocolConflict)) {
+		return false
+	}
+	c := meta.FindStatusCondition(shown, string(gatewayv1.ListenerConditionAccepted))
+	return set.Generation <= 1 || c != nil && c.Status == metav1.ConditionTrue &&
+		c.ObservedGeneration == set.Generation && !strings.HasPrefix(c.Message, AcceptedInPart)
 }
 
 // Holds are the hostnames that namespaces have now, for the next pass.
