@@ -147,6 +147,28 @@ func TestHostnameIsFreeAfterItsHolderLeaves(t *testing.T) {
 	}
 }
 
+// TestWithdrawnLeaveReturnsTheHostname has the Gateway's owner let a ListenerSet take the hostname of others for a while.
+func TestWithdrawnLeaveReturnsTheHostname(t *testing.T) {
+	t.Parallel()
+	const t1, leave = "t.example.com", "gateway.k8s.aws/settings-namespaces: mal"
+	for _, own := range []string{open, wild} {
+		for _, set := range []int{1, 7} { // older than the route, and younger
+			version := func(annotations string) *scene {
+				return newScene(annotations, own).route(5, "team/r", "", t1, "/").set(set, "mal", listener(t1)).
+					route(set+1, "mal/r", "mal", "", "/").edited("mal")
+			}
+			team := newScene("", own).route(5, "team/r", "", t1, "/")
+			if a := passes(t, attachment.Application, team, version(leave)).answer(get(t1, "/")); a != "to mal.test" {
+				t.Errorf("%s, %d: %s while it is allowed", own, set, a)
+			}
+			if a := passes(t, attachment.Application, team, version(leave), version("")).answer(get(t1, "/")); a !=
+				"to team.test" {
+				t.Errorf("%s, %d: %s when it is no longer allowed", own, set, a)
+			}
+		}
+	}
+}
+
 // TestEditedListenerSetProvesItsHostname is a start without memory: only the status shows what an edited object had.
 func TestEditedListenerSetProvesItsHostname(t *testing.T) {
 	t.Parallel()

@@ -53,6 +53,8 @@ type contest struct {
 	names map[gatewayv1.PortNumber]Names
 	// yields are hostnames that routes name, and that a guest of another namespace keeps.
 	yields map[wanted]bool
+	// ungranted: what ListenerSets take because the Gateway's owner lets them is left out of account.
+	ungranted bool
 	// certified are the names for which certificates of guests are accepted.
 	certified map[wanted]bool
 }
@@ -125,6 +127,12 @@ func (c *contest) guest(l *Listener) bool {
 // decides reports whether ListenerSets of a namespace take what the Gateway's own listeners would.
 func (c *contest) decides(namespace string) bool {
 	return namespace == c.parents[0].Namespace || c.Decides(namespace)
+}
+
+// granted reports whether a listener takes what the Gateway's own would because the Gateway's owner lets its namespace.
+func (c *contest) granted(l *Listener) bool {
+	of := l.Parent.Namespace
+	return l.Parent.Kind == "ListenerSet" && of != c.parents[0].Namespace && c.Decides(of)
 }
 
 // rivals reports whether a listener shares its port with a guest of another namespace.
@@ -237,7 +245,7 @@ func (c *contest) elsewhere(at int, s serving, h Hostname) bool {
 		l := &c.All[i]
 		name := l.hostname()
 		if l.Problem == nil && l.Port == c.All[at].Port && name != own && Covers(own, name) &&
-			Covers(name, h.Name) && !c.loses(i, at, s, h) {
+			Covers(name, h.Name) && !c.loses(i, at, s, h) && (!c.ungranted || !c.granted(l)) {
 			return true
 		}
 	}

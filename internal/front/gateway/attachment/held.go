@@ -64,12 +64,14 @@ func settled(set *gatewayv1.ListenerSet, name gatewayv1.SectionName) bool {
 		c.ObservedGeneration == set.Generation && !strings.HasPrefix(c.Message, AcceptedInPart)
 }
 
-// Holds are the hostnames that namespaces have now, for the next pass.
+// Holds are the hostnames that namespaces have now, for the next pass. What a ListenerSet takes because the Gateway's
+// owner lets it is not among them: it goes back to who had it once the owner does not.
 func (ls *Listeners) Holds() Held {
 	c, out := ls.contest, Held{}
 	if c == nil {
 		return out
 	}
+	c.ungranted = true
 	for i := range ls.All {
 		l := &ls.All[i]
 		if l.Problem != nil {
@@ -93,7 +95,7 @@ func (ls *Listeners) Holds() Held {
 // hold adds a hostname that a route has at a listener, unless another listener has its requests.
 func (c *contest) hold(out Held, at int, s serving, h Hostname) {
 	l := &c.All[at]
-	if c.yields[wanted{l.Port, s.Namespace, h.Name}] || c.elsewhere(at, s, h) {
+	if c.granted(l) || c.yields[wanted{l.Port, s.Namespace, h.Name}] || c.elsewhere(at, s, h) {
 		return
 	}
 	if c.guest(l) {
