@@ -38,6 +38,7 @@ func TestCoverHoldsForTheRequestsOfRefusedConditions(t *testing.T) {
 			[]stack.Condition{{Field: stack.HostHeader, Regex: []string{`^.*\.` + long(57) + ".{15}" + long(54) +
 				`\.test$`}}}},
 		"wildcards only": {[]stack.Condition{{Field: stack.PathPattern, Values: []string{strings.Repeat("a*", 65)}}}, nil},
+		"nothing":        {[]stack.Condition{{Field: stack.HostHeader, Regex: []string{""}}}, nil},
 		"a pattern":      {[]stack.Condition{{Field: stack.PathPattern, Regex: []string{"^/(a"}}}, nil},
 	} {
 		got, ok := Cover(c.in)

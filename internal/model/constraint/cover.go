@@ -45,7 +45,7 @@ func cover(c stack.Condition) (stack.Condition, bool) {
 		out.Regex = append(out.Regex, e)
 	}
 	for _, v := range c.Regex {
-		if expression(v, maxValue) == "" {
+		if v != "" && expression(v, maxValue) == "" {
 			out.Regex = append(out.Regex, v)
 		}
 	}
