@@ -66,6 +66,7 @@ type build struct {
 	keep       stack.Keep
 	refused    map[refusedGroup]diag.Diagnostic // as the compiler has them
 	denied     map[deniedGroup]diag.Diagnostic  // target groups that members name and may not
+	unread     bool                             // the owner of a target group is unknown; keptActions resets it
 	// keepsLost reports that listeners are kept that may be those of versions that are not known.
 	keepsLost bool
 	unmade    []diag.Object         // members of which all rules are left out

@@ -274,7 +274,8 @@ func (b *build) defaultActions(p *port) (actions []stack.Action, kept bool, sour
 	}
 	route := intent.Route{Source: c.Source}
 	route.Authentication, route.Actions = quarantine.SplitDefault(c.Value.actions)
-	return b.actions(c.Member, b.routeActions(p, c.Member, &route), c.Source), false, c.Source
+	actions, kept = b.keptActions(c.Member, b.routeActions(p, c.Member, &route), c.Source)
+	return actions, kept, c.Source
 }
 
 // networkActions are the default actions of an NLB's listener. Only one member declares some: a Service, or the route

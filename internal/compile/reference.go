@@ -14,11 +14,19 @@ import (
 
 // permitted reports whether member i may forward to a target group that it names. One that carries this cluster's tags
 // belongs to an object: naming it is a reference to the namespace of that object. While the owner is not known, nothing
-// of the stack changes.
+// of the stack changes. If AWS refuses to show the owner, only what names the target group does not change.
 func (b *build) permitted(i int, arn string, source intent.Source) bool {
 	owner, asked := b.f.TargetGroupOwners[arn]
 	if !asked {
-		b.lookUpOf(i, source, facts.Need{Kind: facts.NeedTargetGroupOwner, Key: arn})
+		need := facts.Need{Kind: facts.NeedTargetGroupOwner, Key: arn}
+		if p := b.f.Failed(need); p != nil && p.Refused() && b.e.Type == stack.Application && !b.cfg.StrictGroups {
+			d := p.Diagnostic(b.members[i].Object, source.Place())
+			d.Text += "; what serves its requests stays, and new requests get an error until the tags can be read"
+			b.note(i, d)
+			b.unread = true
+			return false
+		}
+		b.lookUpOf(i, source, need)
 		return false
 	}
 	o, name := b.members[i].Object, naming.OfTargetGroup(arn)

@@ -156,7 +156,7 @@ func (b *build) addRules(all []rules.Rule, p *port, at rules.MemberRoute, listen
 			fmt.Sprintf("tag %s is reserved for other tools by --external-managed-tags", b.externalTag(route.Tags)),
 			"remove the tag").In(diag.Route))
 	case len(route.Actions) > 0:
-		w.Actions = b.actions(i, b.routeActions(p, i, route), route.Source)
+		w.Actions, w.Keep = b.keptActions(i, b.routeActions(p, i, route), route.Source)
 		w.Transforms = route.Transforms
 	}
 	if w.Actions == nil {
@@ -173,6 +173,14 @@ func (b *build) addRules(all []rules.Rule, p *port, at rules.MemberRoute, listen
 func (b *build) onPort(p *port, i int, route *intent.Route) bool {
 	everywhere := b.members[i].State == quarantine.Rejected && len(b.members[i].Listeners) == 0
 	return (len(route.Ports) == 0 || slices.Contains(route.Ports, p.number) || everywhere) && len(route.Conditions) > 0
+}
+
+// keptActions is actions. kept reports that the owner of a target group is unknown: then what AWS does for the requests
+// stays, and requests for which AWS does nothing get a 503.
+func (b *build) keptActions(i int, in []intent.Action, source intent.Source) (out []stack.Action, kept bool) {
+	b.unread = false
+	out = b.actions(i, in, source)
+	return out, b.unread
 }
 
 // actions resolves the target groups of backends. Actions that cannot be resolved fail the member, and answer 503.

@@ -60,6 +60,10 @@ func Problem(operation string, err error) diag.Diagnostic {
 	if op := (*smithy.OperationError)(nil); operation == "" && errors.As(err, &op) {
 		operation = op.Operation()
 	}
+	call := operation
+	if action := actionOf(operation); action != "" && IsRead(operation) {
+		call = action
+	}
 	e := Classify(err)
 	code, ok := problemOf[e.Code]
 	if !ok {
@@ -71,9 +75,9 @@ func Problem(operation string, err error) diag.Diagnostic {
 		text = "AWS does not accept the controller's credentials: " + text
 	case operation != "" && e.Unanswered == "" && refused:
 		message := strings.TrimRight(withoutEncoded(e.Message), ". ")
-		text = "AWS refused " + operation + ": " + message + " (" + e.Code + ")"
+		text = "AWS refused " + call + ": " + message + " (" + e.Code + ")"
 	case operation != "" && e.Unanswered == "":
-		text = operation + ": " + text
+		text = call + ": " + text
 	}
 	remedy := remedies[code]
 	if code == diag.AccessDenied {

@@ -40,12 +40,9 @@ func (i *Inventory) Answer(ctx context.Context, needs []facts.Need) (facts.Facts
 			if known := (diag.Diagnostic{}); !errors.As(err, &known) {
 				err = awsclient.Problem("", err)
 			}
-			if out.Errors == nil {
-				out.Errors = map[facts.Need]error{}
-			}
 			for _, n := range needs {
 				if n.Kind == kind {
-					out.Errors[n] = err
+					out.Fail(n, err)
 				}
 			}
 		})

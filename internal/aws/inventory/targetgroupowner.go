@@ -11,7 +11,6 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
-	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
@@ -43,7 +42,8 @@ func (o Owner) BindsIn(namespace string) bool { return naming.BindsIn(o.TargetGr
 
 // TargetGroupOwner returns the stack of this cluster to which a target group belongs. It costs one DescribeTags for a
 // target group that no listing shows: because none is complete, or because the target group is younger or of another
-// VPC. An error means that AWS did not answer, and nothing may be concluded.
+// VPC. An error means that the owner is unknown: AWS did not answer, denies the tags, or does not have the target group,
+// which another process may have created a moment ago.
 func (i *Inventory) TargetGroupOwner(ctx context.Context, arn string) (Owner, error) {
 	owner, known := i.KnownOwner(arn)
 	if known && !i.outdated(arn) {
@@ -53,7 +53,10 @@ func (i *Inventory) TargetGroupOwner(ctx context.Context, arn string) (Owner, er
 		return Owner{}, err
 	}
 	tags, err := shared(ctx, i, "owner of "+arn, func(ctx context.Context) (map[string]string, error) {
-		read, err := i.describeTagBatch(ctx, []string{arn})
+		read, err := i.tagsOfEach(ctx, []string{arn})
+		if err == nil && read[arn] == nil { // this process has deleted it
+			err = fmt.Errorf("describing tags: AWS answered without those of %s", arn)
+		}
 		return read[arn], err
 	})
 	i.mu.Lock()
@@ -61,15 +64,25 @@ func (i *Inventory) TargetGroupOwner(ctx context.Context, arn string) (Owner, er
 	now := i.version()
 	if err != nil {
 		err = fmt.Errorf("reading whose target group %s is: %w", arn, err)
-		if awsclient.Classify(err).Class == diag.Denied {
-			maps.DeleteFunc(i.denials, func(_ string, d ownerDenial) bool { return now.at.Sub(d.at) >= denialPause })
-			i.denials[arn] = ownerDenial{err, now.at}
+		if pause := map[bool]time.Duration{denied(err): denialPause, vanished(err): missingPause}[true]; pause > 0 {
+			maps.DeleteFunc(i.denials, func(_ string, d ownerDenial) bool { return !now.at.Before(d.until) })
+			i.denials[arn] = ownerDenial{err, now.at.Add(pause)}
 		}
 		return Owner{}, err
 	}
 	maps.DeleteFunc(i.unlisted, func(_ string, t readTags) bool { return now.at.Sub(t.at) >= 2*foreignLifetime })
 	i.unlisted[arn] = readTags{tags: tags, version: now}
 	return i.ownerByTags(arn, tags), nil
+}
+
+// OfAccount reports whether an ARN is of the account whose resources are known.
+func (i *Inventory) OfAccount(arn string) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for known := range i.tags {
+		return awsclient.AccountOf(known) == awsclient.AccountOf(arn)
+	}
+	return false
 }
 
 // HasListed reports whether a listing has been complete: what it does not show is younger, or of another VPC.
@@ -79,21 +92,24 @@ func (i *Inventory) HasListed() bool {
 	return i.listed.invalidations > 0
 }
 
-// denialPause is how long the tags of a target group are not read again after AWS has denied them.
-const denialPause = time.Minute
+const (
+	// denialPause is how long the tags of a target group are not read again after AWS has denied them.
+	denialPause = time.Minute
+	// missingPause is how long they are not read again after AWS has answered that the target group does not exist.
+	missingPause = 10 * time.Second
+)
 
-// ownerDenial records that AWS denied the tags of a target group.
+// ownerDenial records that AWS refused the tags of a target group, and until when they are not read again.
 type ownerDenial struct {
-	err error
-	at  time.Time
+	err   error
+	until time.Time
 }
 
-// deniedOwner returns the error with which AWS denied the tags of a target group within denialPause; nil = there is
-// none.
+// deniedOwner returns the error with which AWS has just refused the tags of a target group; nil = there is none.
 func (i *Inventory) deniedOwner(arn string) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if d, denied := i.denials[arn]; denied && i.cfg.Now().Sub(d.at) < denialPause {
+	if d, denied := i.denials[arn]; denied && i.cfg.Now().Before(d.until) {
 		return d.err
 	}
 	return nil
@@ -182,17 +198,20 @@ var askable = regexp.MustCompile(
 
 // ownerFacts answers which stacks own target groups and load balancers. It answers from the listing, and asks AWS
 // about resources that the listing does not show, because they may be younger. An ARN that AWS would not accept costs
-// no call. A resource whose tags AWS refuses to show is not this cluster's. Without an answer nothing is known.
+// no call. The owner of a resource whose tags cannot be read is unknown, and its need gets an error. A load balancer
+// that does not exist has no owner: what names it finds out that it does not exist.
 func (i *Inventory) ownerFacts(ctx context.Context, arns []string) (put func(*facts.Facts), err error) {
 	if err := i.list(ctx, 1); err != nil {
 		return nil, fmt.Errorf("listing the target groups of the cluster: %w", err)
 	}
-	owners := map[string]*facts.TargetGroupOwner{}
+	owners, unread := map[string]*facts.TargetGroupOwner{}, map[facts.Need]error{}
 	for _, arn := range arns {
 		owner, known := i.KnownOwner(arn)
 		if !known && askable.MatchString(arn) {
-			if owner, err = i.TargetGroupOwner(ctx, arn); err != nil && !settled(err) {
-				return nil, err
+			owner, err = i.TargetGroupOwner(ctx, arn)
+			if err != nil && !(vanished(err) && kindOf(arn) == stack.KindLoadBalancer) {
+				unread[facts.Need{Kind: facts.NeedTargetGroupOwner, Key: arn}] = awsclient.Problem("DescribeTags", err)
+				continue
 			}
 		}
 		owners[arn] = nil
@@ -200,7 +219,12 @@ func (i *Inventory) ownerFacts(ctx context.Context, arns []string) (put func(*fa
 			owners[arn] = &facts.TargetGroupOwner{Stack: owner.Stack, ID: owner.TargetGroup, Ambiguous: owner.Claimants != ""}
 		}
 	}
-	return func(f *facts.Facts) { f.TargetGroupOwners = owners }, nil
+	return func(f *facts.Facts) {
+		f.TargetGroupOwners = owners
+		for need, err := range unread {
+			f.Fail(need, err)
+		}
+	}, nil
 }
 
 func (i *Inventory) ownerByTags(arn string, tags map[string]string) Owner {
@@ -212,12 +236,6 @@ func (i *Inventory) ownerByTags(arn string, tags map[string]string) Owner {
 		return Owner{}
 	}
 	return Owner{Stack: key, TargetGroup: id}
-}
-
-// settled reports whether another attempt would get the same error from AWS.
-func settled(err error) bool {
-	class := awsclient.Classify(err).Class
-	return class == diag.Denied || class == diag.Invalid || class == diag.NotFound
 }
 
 // Holder returns the stack of this cluster that has a load balancer, target group or security group with a name, as far

@@ -28,9 +28,11 @@ func (b *Reconciler) ownership(o *v1beta1.TargetGroupBinding) *ownership {
 	return &ownership{inventory: b.Inventory, binding: o}
 }
 
-// assumed reports that the target group is read under a role: the controller's own one cannot read the tags of another
-// account's.
-func (w *ownership) assumed() bool { return w.binding.Spec.IamRoleArnToAssume != "" }
+// assumed reports that the target group is read under a role, and is of another account: the controller's own role cannot
+// read its tags. Naming a role makes no target group of the controller's account one of others.
+func (w *ownership) assumed() bool {
+	return w.binding.Spec.IamRoleArnToAssume != "" && !w.inventory.OfAccount(w.binding.Spec.TargetGroupARN)
+}
 
 // known is the owner as far as it is known without a call to AWS.
 func (w *ownership) known() (inventory.Owner, bool) {
@@ -56,7 +58,7 @@ func (w *ownership) askBriefly(ctx context.Context) (inventory.Owner, error) {
 // untold reports whether another attempt at the tags of a target group would tell no more.
 func untold(err error) bool {
 	class := awsclient.Classify(err).Class
-	return class == diag.Denied || class == diag.Invalid
+	return class == diag.Denied || class == diag.Invalid || class == diag.NotFound
 }
 
 // unlisted reports whether the target group is unknown only because this process has listed none yet, and the binding
@@ -71,24 +73,21 @@ func (w *ownership) unlisted() bool {
 // target group: it may be younger, and one of a stack. Before the first listing, a binding that has served and that has
 // its target group alone does not wait for AWS.
 func (w *ownership) among(ctx context.Context, others []v1beta1.TargetGroupBinding) (inventory.Owner, error) {
-	if len(others) > 0 && !w.assumed() {
-		return w.ask(ctx)
-	}
 	o := w.binding
+	if len(others) > 0 && !w.assumed() {
+		owner, err := w.ask(ctx)
+		if err != nil && o.DeletionTimestamp != nil && awsclient.Classify(err).Class == diag.NotFound {
+			return inventory.Owner{}, nil // nothing is registered in it
+		}
+		return owner, err
+	}
 	owner, known := w.known()
 	served := o.Status.ObservedGeneration != nil && !w.inventory.HasListed()
 	if known || served || w.assumed() || o.Spec.TargetGroupARN == "" ||
 		o.DeletionTimestamp != nil {
 		return owner, nil
 	}
-	owner, err := w.askBriefly(ctx)
-	if err == nil {
-		return owner, nil
-	}
-	if untold(err) {
-		return inventory.Owner{}, nil
-	}
-	return inventory.Owner{}, err
+	return w.askBriefly(ctx)
 }
 
 // external reports whether the target group is not of a stack of this cluster, if need be by asking AWS.

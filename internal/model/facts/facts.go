@@ -61,7 +61,7 @@ type Facts struct {
 	Listed       map[string]Certificate
 	TargetGroups map[string]*TargetGroup // by name; nil value = does not exist
 	// TargetGroupOwners have the owner of each target group or load balancer by ARN; nil value = it has no tags of this
-	// cluster.
+	// cluster. If its tags cannot be read, the owner is unknown: it has no entry, and its need is in Errors.
 	TargetGroupOwners map[string]*TargetGroupOwner
 	TrustStores       map[string]string // ARN by name; empty = does not exist
 	SSLPolicies       map[string]bool   // by name of a TLS policy; false = does not exist

@@ -51,6 +51,14 @@ func (f Facts) Failed(n Need) *Problem {
 	return &Problem{Code: diag.AWSUnavailable, Text: fmt.Sprintf("cannot look up %s: %s", describe(n), text), Err: err}
 }
 
+// Fail records that the look-up of a need failed.
+func (f *Facts) Fail(n Need, err error) {
+	if f.Errors == nil {
+		f.Errors = map[Need]error{}
+	}
+	f.Errors[n] = err
+}
+
 // Request returns a need that has no answer yet, or the problem if its look-up failed.
 func (f Facts) Request(n Need) ([]Need, *Problem) {
 	if p := f.Failed(n); p != nil {

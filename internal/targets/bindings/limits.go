@@ -131,10 +131,13 @@ func (n *Networks) ofStack(ctx context.Context, o *v1beta1.TargetGroupBinding) (
 		return false, nil
 	}
 	owner, err := n.Inventory.TargetGroupOwner(ctx, o.Spec.TargetGroupARN)
-	if err != nil && awsclient.Classify(err).Class == diag.Denied { // what is not known to be of a stack is a user's
+	if err == nil {
+		return !owner.External(), nil
+	}
+	if c := awsclient.Classify(err).Class; c == diag.Denied || c == diag.NotFound { // a user's binding may open less
 		return false, nil
 	}
-	return !owner.External(), err
+	return false, err
 }
 
 // Listening are the ports of endpoints.

@@ -230,7 +230,7 @@ func (a *Account) readOwners(ctx context.Context, arns []string, out map[string]
 		return
 	case err != nil:
 		for _, arn := range arns {
-			if out[arn] = (owner{}); !absent(err) && !a.lacks(ctx, arn, err) {
+			if out[arn] = (owner{}); !a.lacks(ctx, arn, err) {
 				out[arn] = owner{err: &unknownOwnerError{problem("DescribeTags", err)}}
 			}
 		}
@@ -255,10 +255,10 @@ func absent(err error) bool {
 	return c == diag.NotFound || c == diag.Invalid
 }
 
-// lacks reports whether a load balancer whose tags AWS denies is known not to be in this account: a denied read of tags
-// says nothing of the owner.
-func (a *Account) lacks(ctx context.Context, arn string, denied error) bool {
-	if awsclient.Classify(denied).Class != diag.Denied {
+// lacks reports whether a load balancer whose tags AWS refuses is known not to be in this account: a refused read of tags
+// says nothing of the owner, and AWS may show the tags of a new load balancer later than the load balancer.
+func (a *Account) lacks(ctx context.Context, arn string, refused error) bool {
+	if awsclient.Classify(refused).Class != diag.Denied && !absent(refused) {
 		return false
 	}
 	_, err := a.clients.ELBV2.DescribeLoadBalancers(ctx,

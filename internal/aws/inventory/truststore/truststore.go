@@ -121,20 +121,20 @@ func (t *TrustStores) read(ctx context.Context) (struct{}, error) {
 func (t *TrustStores) ByName(ctx context.Context, names []string) (map[string]string, error) {
 	asked := t.cfg.Now()
 	_, err := t.list.Get(ctx)
-	found := t.named(names)
+	found := t.named(names, false)
 	if err == nil && len(found) < len(names) {
 		lifetime := absentLifetime
 		if t.wantsList(names, found, asked) {
 			lifetime = 0
 		}
 		_, err = t.list.Within(ctx, lifetime)
-		found = t.named(names)
+		found = t.named(names, false)
 	}
 	if err == nil && slices.ContainsFunc(names, func(name string) bool {
 		return found[name] != "" && naming.MayBeTrustStore(found[name])
 	}) {
 		if err = t.readTags(ctx); err == nil {
-			found = t.named(names)
+			found = t.named(names, true)
 		}
 	}
 	if err == nil {
@@ -165,12 +165,15 @@ func (t *TrustStores) noteMissing(names []string, found map[string]string) {
 	}
 }
 
-func (t *TrustStores) named(names []string) map[string]string {
+// named are the trust stores with some names that are no stack's. After tags were read, tagged leaves out those that may
+// be a stack's and of which AWS did not show the tags: it has just created or deleted them.
+func (t *TrustStores) named(names []string, tagged bool) map[string]string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	out := map[string]string{}
 	for arn, r := range t.records {
-		if _, _, owned := naming.StackOf(t.cfg.Cluster, arn, r.tags); !owned && slices.Contains(names, r.name) {
+		if _, _, owned := naming.StackOf(t.cfg.Cluster, arn, r.tags); !owned && slices.Contains(names, r.name) &&
+			!(tagged && r.tags == nil && naming.MayBeTrustStore(arn)) {
 			out[r.name] = arn
 		}
 	}
