@@ -14,8 +14,8 @@ import (
 func unreadOwner(class diag.Class) facts.Facts {
 	f := account()
 	f.TargetGroupOwners = map[string]*facts.TargetGroupOwner{}
-	d := diag.New(diag.Object{}, "", diag.AccessDenied, "AWS refused elasticloadbalancing:DescribeTags: no (AccessDenied)",
-		"allow it")
+	d := diag.New(diag.Object{}, "", diag.AccessDenied,
+		"AWS refused elasticloadbalancing:DescribeTags: no (AccessDenied)", "allow it")
 	d.Class = class
 	f.Fail(facts.Need{Kind: facts.NeedTargetGroupOwner, Key: named}, d)
 	return f
@@ -26,7 +26,8 @@ func unreadOwner(class diag.Class) facts.Facts {
 func TestUnreadOwnerIsNotExternal(t *testing.T) {
 	t.Parallel()
 	forwards := func(actions []stack.Action) bool {
-		return len(actions) == 1 && actions[0].Forward != nil && actions[0].Forward.TargetGroups[0].TargetGroup.Literal == named
+		return len(actions) == 1 && actions[0].Forward != nil &&
+			actions[0].Forward.TargetGroups[0].TargetGroup.Literal == named
 	}
 	byDefault := forwarding("evil", nil)
 	byDefault.Members[0].Routes = byDefault.Members[0].Routes[:1]
@@ -63,7 +64,8 @@ func TestUnreadOwnerIsNotExternal(t *testing.T) {
 	}
 }
 
-// TestUnreadOwnerKeepsNetworkListener has the same at network load balancers: an edit that names the target group waits.
+// TestUnreadOwnerKeepsNetworkListener has the same at network load balancers: an edit that names the target group
+// waits.
 func TestUnreadOwnerKeepsNetworkListener(t *testing.T) {
 	t.Parallel()
 	f := account()

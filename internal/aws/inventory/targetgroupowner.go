@@ -42,8 +42,8 @@ func (o Owner) BindsIn(namespace string) bool { return naming.BindsIn(o.TargetGr
 
 // TargetGroupOwner returns the stack of this cluster to which a target group belongs. It costs one DescribeTags for a
 // target group that no listing shows: because none is complete, or because the target group is younger or of another
-// VPC. An error means that the owner is unknown: AWS did not answer, denies the tags, or does not have the target group,
-// which another process may have created a moment ago.
+// VPC. An error means that the owner is unknown: AWS did not answer, denies the tags, or does not have the target
+// group, which another process may have created a moment ago.
 func (i *Inventory) TargetGroupOwner(ctx context.Context, arn string) (Owner, error) {
 	owner, known := i.KnownOwner(arn)
 	if known && !i.outdated(arn) {
@@ -64,7 +64,11 @@ func (i *Inventory) TargetGroupOwner(ctx context.Context, arn string) (Owner, er
 	now := i.version()
 	if err != nil {
 		err = fmt.Errorf("reading whose target group %s is: %w", arn, err)
-		if pause := map[bool]time.Duration{denied(err): denialPause, vanished(err): missingPause}[true]; pause > 0 {
+		pause := denialPause
+		if vanished(err) {
+			pause = missingPause
+		}
+		if denied(err) || vanished(err) {
 			maps.DeleteFunc(i.denials, func(_ string, d ownerDenial) bool { return !now.at.Before(d.until) })
 			i.denials[arn] = ownerDenial{err, now.at.Add(pause)}
 		}

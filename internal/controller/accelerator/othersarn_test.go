@@ -41,8 +41,8 @@ func TestOthersLoadBalancersAreNotAcceleratedByARN(t *testing.T) {
 	}
 }
 
-// TestUnreadOwnerAdmitsNoARN has reads of tags fail for good, or AWS not show those of a new load balancer yet: whose an
-// internal load balancer is, is unknown.
+// TestUnreadOwnerAdmitsNoARN has reads of tags fail for good, or AWS not show those of a new load balancer yet: whose
+// an internal load balancer is, is unknown.
 func TestUnreadOwnerAdmitsNoARN(t *testing.T) {
 	t.Parallel()
 	for _, code := range []string{"AccessDenied", "ExpiredToken", "InternalFailure", "LoadBalancerNotFound"} {

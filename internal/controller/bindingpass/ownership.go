@@ -28,8 +28,8 @@ func (b *Reconciler) ownership(o *v1beta1.TargetGroupBinding) *ownership {
 	return &ownership{inventory: b.Inventory, binding: o}
 }
 
-// assumed reports that the target group is read under a role, and is of another account: the controller's own role cannot
-// read its tags. Naming a role makes no target group of the controller's account one of others.
+// assumed reports that the target group is read under a role, and is of another account: the controller's own role
+// cannot read its tags. Naming a role makes no target group of the controller's account one of others.
 func (w *ownership) assumed() bool {
 	return w.binding.Spec.IamRoleArnToAssume != "" && !w.inventory.OfAccount(w.binding.Spec.TargetGroupARN)
 }

@@ -34,7 +34,11 @@ func (p *bindingPlanner) resolve(ctx context.Context, b *plannedBinding) error {
 	of, known := p.Inventory.KnownOwner(o.Spec.TargetGroupARN)
 	if !known && o.Spec.TargetGroupARN != "" {
 		var err error
-		if of, err = p.Inventory.TargetGroupOwner(ctx, o.Spec.TargetGroupARN); err != nil && ctx.Err() == nil {
+		of, err = p.Inventory.TargetGroupOwner(ctx, o.Spec.TargetGroupARN)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil:
 			d := bindings.Problem(o, "spec.targetGroupARN", err)
 			d.Text = "its targets are not planned, because the owner of the target group is unknown: " + d.Text
 			b.refuse(Unknown, d)

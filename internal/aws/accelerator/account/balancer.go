@@ -255,8 +255,8 @@ func absent(err error) bool {
 	return c == diag.NotFound || c == diag.Invalid
 }
 
-// lacks reports whether a load balancer whose tags AWS refuses is known not to be in this account: a refused read of tags
-// says nothing of the owner, and AWS may show the tags of a new load balancer later than the load balancer.
+// lacks reports whether a load balancer whose tags AWS refuses is known not to be in this account: a refused read of
+// tags says nothing of the owner, and AWS may show the tags of a new load balancer later than the load balancer.
 func (a *Account) lacks(ctx context.Context, arn string, refused error) bool {
 	if awsclient.Classify(refused).Class != diag.Denied && !absent(refused) {
 		return false

@@ -165,8 +165,8 @@ func (t *TrustStores) noteMissing(names []string, found map[string]string) {
 	}
 }
 
-// named are the trust stores with some names that are no stack's. After tags were read, tagged leaves out those that may
-// be a stack's and of which AWS did not show the tags: it has just created or deleted them.
+// named are the trust stores with some names that are no stack's. After tags were read, tagged leaves out those that
+// may be a stack's and of which AWS did not show the tags: they were just created or deleted.
 func (t *TrustStores) named(names []string, tagged bool) map[string]string {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -35,8 +35,8 @@ func youngerTargetGroup(l *lab.Lab, namespace string) (arn string) {
 	l.Helper()
 	arn = l.TargetGroupNamed("k8s-shop-web-0123456789", elbtypes.TargetTypeEnumIp)
 	in := &elbv2.AddTagsInput{ResourceArns: []string{arn}}
-	for k, v := range map[string]string{"elbv2.k8s.aws/cluster": "demo-cluster", "ingress.k8s.aws/stack": namespace + "/web",
-		"ingress.k8s.aws/resource": namespace + "/web-web:80"} {
+	for k, v := range map[string]string{"elbv2.k8s.aws/cluster": "demo-cluster",
+		"ingress.k8s.aws/stack": namespace + "/web", "ingress.k8s.aws/resource": namespace + "/web-web:80"} {
 		in.Tags = append(in.Tags, elbtypes.Tag{Key: aws.String(k), Value: aws.String(v)})
 	}
 	_, err := l.Sim.Balancing.AddTags(l.Context(), in)
