@@ -19,7 +19,7 @@ func (b *build) permitted(i int, arn string, source intent.Source) bool {
 	owner, asked := b.f.TargetGroupOwners[arn]
 	if !asked {
 		need := facts.Need{Kind: facts.NeedTargetGroupOwner, Key: arn}
-		if p := b.f.Failed(need); p != nil && p.Refused() && b.e.Type == stack.Application && !b.cfg.StrictGroups {
+		if p := b.f.Failed(need); p != nil && p.Refused() && b.keepsUnread(i, arn) {
 			d := p.Diagnostic(b.members[i].Object, source.Place())
 			d.Text += "; what serves its requests stays, and new requests get an error until the tags can be read"
 			b.note(i, d)
@@ -59,6 +59,17 @@ func (b *build) permitted(i int, arn string, source intent.Source) bool {
 		fmt.Sprintf("create a ReferenceGrant to its Service in namespace %s; the administrator of the controller can allow "+
 			"it with --cross-namespace-target-groups=%s=%s", foreign[0], o.Namespace, name))
 	return false
+}
+
+// keepsUnread reports whether what names a target group of unknown owner stays by itself. Otherwise the member is set
+// aside: an edit that names the target group for the first time must not end what served before.
+func (b *build) keepsUnread(i int, arn string) bool {
+	if b.e.Type != stack.Application || b.cfg.StrictGroups {
+		return false
+	}
+	last, remembered := b.past.Good[b.members[i].Object]
+	return !remembered || quarantine.Remembered(last) != quarantine.LastGood ||
+		names(&last, []stack.Ref{stack.Literal(stack.KindTargetGroup, arn)})
 }
 
 // refuse reports a reference that is not permitted, and the rest of the member is served: an older version of it would
@@ -120,17 +131,19 @@ func (b *build) withoutDenied(i int, port int32, f *stack.Forward) bool {
 	return left
 }
 
-// names reports whether a member names one of some target groups for a listener, by ARN or name.
+// names reports whether a member names one of some target groups for a listener or route, by ARN or name.
 func names(m *intent.Member, groups []stack.Ref) bool {
-	return slices.ContainsFunc(m.Listeners, func(l intent.Listener) bool {
-		return slices.ContainsFunc(l.Default, func(a intent.Action) bool {
+	in := func(actions []intent.Action) bool {
+		return slices.ContainsFunc(actions, func(a intent.Action) bool {
 			return slices.ContainsFunc(a.Backends, func(x intent.Backend) bool {
 				return slices.ContainsFunc(groups, func(g stack.Ref) bool {
 					return x.TargetGroupARN == g.Literal || x.TargetGroupName == naming.OfTargetGroup(g.Literal)
 				})
 			})
 		})
-	})
+	}
+	return slices.ContainsFunc(m.Listeners, func(l intent.Listener) bool { return in(l.Default) }) ||
+		slices.ContainsFunc(m.Routes, func(r intent.Route) bool { return in(r.Actions) })
 }
 
 // ungranted are the namespaces that the owner of a target group may be of and that do not let an object name it. Where

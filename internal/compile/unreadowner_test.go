@@ -36,8 +36,15 @@ func TestUnreadOwnerIsNotExternal(t *testing.T) {
 	byDefault.Members[0].Listeners[0].DefaultSource = intent.At(byDefault.Members[0].Object, "spec.defaultBackend")
 	for name, e := range map[string]intent.LoadBalancer{"rule": forwarding("evil", nil), "default action": byDefault} {
 		for _, class := range []diag.Class{diag.Denied, diag.NotFound} {
-			for when, memory := range map[string]*Memory{"new": nil, "edited": Compile(loadBalancer(ingress("evil", "a")),
-				account(), config(), nil).Memory} {
+			external := account()
+			external.TargetGroupOwners = map[string]*facts.TargetGroupOwner{named: nil}
+			edited := Compile(e, unreadOwner(class), config(), Compile(loadBalancer(ingress("evil", "a")), account(), config(),
+				nil).Memory)
+			if s := mustBuild(t, edited); len(s.Rules) != 1 || s.Rules[0].Actions[0].Forward == nil ||
+				forwards(s.Listeners[0].DefaultActions) || len(edited.Diagnostics) != 1 {
+				t.Errorf("%s: the last valid version does not serve: %v, %v", name, table(s), edited.Diagnostics)
+			}
+			for when, memory := range map[string]*Memory{"new": nil, "served": Compile(e, external, config(), nil).Memory} {
 				r := Compile(e, unreadOwner(class), config(), memory)
 				s := mustBuild(t, r)
 				for _, rule := range s.Rules {
