@@ -137,7 +137,8 @@ func names(m *intent.Member, groups []stack.Ref) bool {
 		return slices.ContainsFunc(actions, func(a intent.Action) bool {
 			return slices.ContainsFunc(a.Backends, func(x intent.Backend) bool {
 				return slices.ContainsFunc(groups, func(g stack.Ref) bool {
-					return x.TargetGroupARN == g.Literal || x.TargetGroupName == naming.OfTargetGroup(g.Literal)
+					return x.TargetGroupARN == g.Literal ||
+						x.TargetGroupName != "" && x.TargetGroupName == naming.OfTargetGroup(g.Literal)
 				})
 			})
 		})
