@@ -10,17 +10,17 @@ import (
 // one that shrinks by more than the slack gets a lower budget, so that nothing grows back.
 var budgets = map[string]int{
 	"api":        800,
-	"aws":        13731,
+	"aws":        13701,
 	"cmd":        430,
-	"compile":    11136,
+	"compile":    11084,
 	"config":     100,
-	"controller": 28833,
-	"front":      15657,
+	"controller": 28824,
+	"front":      15652,
 	"kube":       5854,
 	"lib":        1182,
-	"model":      6152,
+	"model":      6159,
 	"plan":       11530,
-	"targets":    6190,
+	"targets":    6186,
 	"view":       1402,
 }
 

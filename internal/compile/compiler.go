@@ -33,7 +33,8 @@ type compiler struct {
 	keepsSettings bool // what members share stays as AWS holds it
 	// refused are the target groups that a build could not build because objects of another namespace are wrong.
 	refused map[refusedGroup]diag.Diagnostic
-	// servesHTTP reports that a build found rules at HTTP ports that AWS refuses there.
+	// servesHTTP reports that HTTP ports do not redirect all requests, and that a build found rules there that AWS
+	// refuses.
 	servesHTTP bool
 }
 

@@ -28,32 +28,44 @@ func (b *build) refuseHuge() (found bool) {
 		if m.State == quarantine.Rejected {
 			continue
 		}
-		found = found || len(m.Settings.Tags) > hugeTags && len(b.failures[i]) > 0 // reserved keys do not count
-		if n := len(m.Routes); len(m.Listeners) > 0 && (n > intent.MaxMemberRules || n*len(m.Listeners) > hugeRules) &&
-			!m.State.LeftOut() {
-			at := m.Listeners[0]
-			b.fail(i, intent.TooManyRules(m.Object, m.Routes[n-1].Source.Place(), at.Port))
-			found = found || len(b.failures[i]) > 0
-			continue
+		d, huge := tooManyRoutes(m)
+		if !huge {
+			d, huge = tooManySources(m)
 		}
-		sources, most := 0, 0
-		for at, l := range m.Listeners {
-			n := len(l.InboundCIDRs.Value) + len(l.PrefixLists.Value)
-			if sources += n; n > len(m.Listeners[most].InboundCIDRs.Value) {
-				most = at
-			}
+		if huge {
+			b.fail(i, d)
 		}
-		if sources <= hugeSources {
-			continue
-		}
-		l := &m.Listeners[most]
-		b.fail(i, diag.New(m.Object, l.InboundCIDRs.Source.Place(), diag.QuotaExceeded,
-			fmt.Sprintf("%d ports with up to %d source ranges each need more inbound rules than AWS allows", len(m.Listeners),
-				len(l.InboundCIDRs.Value)),
-			"declare fewer ports, or fewer or wider ranges").In(diag.Route))
-		found = found || len(b.failures[i]) > 0
+		huge = huge || len(m.Settings.Tags) > hugeTags
+		found = found || huge && len(b.failures[i]) > 0 // reserved keys of tags do not count
 	}
 	return found || b.boundGroup()
+}
+
+// tooManyRoutes is the finding that a member that is built declares too many routes; huge is false if it does not.
+func tooManyRoutes(m *quarantine.Member) (d diag.Diagnostic, huge bool) {
+	n, ports := len(m.Routes), len(m.Listeners)
+	if ports == 0 || n <= intent.MaxMemberRules && n*ports <= hugeRules || m.State.LeftOut() {
+		return d, false
+	}
+	return intent.TooManyRules(m.Object, m.Routes[n-1].Source.Place(), m.Listeners[0].Port), true
+}
+
+// tooManySources is the finding that the ports of a member have too many sources; huge is false if they do not.
+func tooManySources(m *quarantine.Member) (d diag.Diagnostic, huge bool) {
+	sources, most := 0, 0
+	for at, l := range m.Listeners {
+		n := len(l.InboundCIDRs.Value) + len(l.PrefixLists.Value)
+		if sources += n; n > len(m.Listeners[most].InboundCIDRs.Value) {
+			most = at
+		}
+	}
+	if sources <= hugeSources {
+		return d, false
+	}
+	ranges := m.Listeners[most].InboundCIDRs
+	return diag.New(m.Object, ranges.Source.Place(), diag.QuotaExceeded,
+		fmt.Sprintf("%d ports with up to %d source ranges each need more inbound rules than AWS allows", len(m.Listeners),
+			len(ranges.Value)), "declare fewer ports, or fewer or wider ranges").In(diag.Route), true
 }
 
 // boundGroup refuses the rules of members for which the group has no room, and reports whether that fails a member that
@@ -92,7 +104,7 @@ func (b *build) load(i int) intent.Load {
 		}
 		values := 0
 		for _, c := range route.Conditions {
-			values += len(c.Values) + len(c.Regex) + len(c.Query)
+			values += c.Count()
 		}
 		if rules.OverLimit(route.Conditions) != "" {
 			n *= 1 + values/2

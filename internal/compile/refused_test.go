@@ -293,3 +293,21 @@ func TestStrictGroupNamesRefusedRule(t *testing.T) {
 		t.Errorf("behind a redirect: %v", told(r.Diagnostics))
 	}
 }
+
+// TestSetAsideLeavesTheCallersMembers sets a route aside before one that is unserved already. The next build begins
+// with the members as they were declared.
+func TestSetAsideLeavesTheCallersMembers(t *testing.T) {
+	t.Parallel()
+	web := ingress("shop", "web", born(1))
+	refused, served := route(web.Object, "a.example.com", "/a b", "web"), route(web.Object, "b.example.com", "/", "web")
+	web.Routes = []intent.Route{refused, served}
+	web.Unserved = []intent.Unserved{{Route: served, Before: 1}}
+	c := &compiler{e: loadBalancer(web)}
+	c.setRefusedAside()
+	if now := c.e.Members[0]; len(now.Routes) != 1 || len(now.Unserved) != 2 || now.Unserved[1].Before != 0 {
+		t.Errorf("%d routes, unserved: %+v", len(now.Routes), now.Unserved)
+	}
+	if web.Unserved[0].Before != 1 {
+		t.Error("the member of the caller has changed")
+	}
+}

@@ -393,6 +393,3 @@ func ConditionsKey(conditions []stack.Condition) string {
 	slices.Sort(parts)
 	return strings.Join(parts, " ")
 }
-
-// SameConditions reports whether two rules have the same conditions.
-func SameConditions(a, b []stack.Condition) bool { return ConditionsKey(a) == ConditionsKey(b) }
