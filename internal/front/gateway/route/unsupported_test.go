@@ -110,6 +110,20 @@ func TestExpressionsTakenForTextAreNoted(t *testing.T) {
 	}
 }
 
+// TestGroupOfABackendIsNoted has a Service of another group, which the compatible construction takes for one of the core
+// group.
+func TestGroupOfABackendIsNoted(t *testing.T) {
+	t.Parallel()
+	backend := rules("backendRefs: [{group: example.com, kind: Service, name: web, port: 80}]")
+	if d := one(t, rule.Compatible, "https", backend, ""); len(d.Found) != 1 || d.Found[0].Path !=
+		"spec.rules[0].backendRefs[0].group" || d.Unresolved != nil {
+		t.Error(d.Found, d.Unresolved)
+	}
+	if d := one(t, rule.Standard, "https", backend, ""); len(d.Found) != 0 || d.Unresolved == nil {
+		t.Error(d.Found, d.Unresolved)
+	}
+}
+
 // TestTheDefaultScopeOfARouteIsNoted is about routes of each kind.
 func TestTheDefaultScopeOfARouteIsNoted(t *testing.T) {
 	t.Parallel()
