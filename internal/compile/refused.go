@@ -50,19 +50,43 @@ func (c *compiler) setRefusedAside() {
 	}
 	cloned := false
 	for i := range lb.Members {
+		if slices.ContainsFunc(lb.Members[i].Routes, func(r intent.Route) bool {
+			_, refused := c.refusedBackend(&lb.Members[i], &r)
+			return refused || c.accepted.Refused(&r) != ""
+		}) {
+			if !cloned {
+				lb.Members, cloned = slices.Clone(lb.Members), true // which are the caller's
+			}
+			c.setRoutesAside(&lb.Members[i], stack.UnavailableOf(lb.Key.Owner)[0].FixedResponse)
+		}
 		lb.Members, cloned = unfitSetAside(lb, i, cloned, !c.servesHTTP)
 		lb.Members, cloned = defaultsSetAside(lb, i, cloned, !c.servesHTTP)
-		if !slices.ContainsFunc(lb.Members[i].Routes, func(r intent.Route) bool {
-			_, refused := c.refusedBackend(&lb.Members[i], &r)
-			return refused || quarantine.Refused(&r) != ""
-		}) {
-			continue
-		}
-		if !cloned {
-			lb.Members, cloned = slices.Clone(lb.Members), true // which are the caller's
-		}
-		c.setRoutesAside(&lb.Members[i], stack.UnavailableOf(lb.Key.Owner)[0].FixedResponse)
 	}
+}
+
+// lookUpAccepted looks up the conditions of the rules in AWS if the tables refuse a declared one: a rule that AWS has
+// stays. It returns what has to be read first. If a look-up has failed, AWS may have all conditions.
+func (c *compiler) lookUpAccepted() []facts.Need {
+	if c.e.Type != stack.Application || !slices.ContainsFunc(c.e.Members, func(m intent.Member) bool {
+		return slices.ContainsFunc(m.Routes, func(r intent.Route) bool {
+			return constraint.OfConditions(r.Conditions) != ""
+		})
+	}) {
+		return nil
+	}
+	details := facts.Need{Kind: facts.NeedStackDetails, Key: c.e.Key.String()}
+	switch c.accepted.All = true; {
+	case !c.f.ExistingKnown && c.f.Failed(needStack(&c.e)) == nil:
+		return []facts.Need{needStack(&c.e)}
+	case !c.f.ExistingKnown:
+	case c.f.Existing == nil || c.f.Existing.Type != c.e.Type:
+		c.accepted.All = false
+	case c.f.Details != nil:
+		c.accepted = quarantine.AcceptedIn(c.f.Details.Rules)
+	case c.f.Failed(details) == nil:
+		return []facts.Need{details}
+	}
+	return nil
 }
 
 const refusedRemedy = "correct the value, or remove it"
@@ -89,7 +113,7 @@ func (b *build) failRefused() {
 		m := &b.members[i]
 		for n := range m.Routes {
 			r := &m.Routes[n]
-			problem, remedy := quarantine.Refused(r), refusedRemedy
+			problem, remedy := b.accepted.Refused(r), refusedRemedy
 			if problem == "" {
 				_, problem = quarantine.Unfit(&m.Member, r, !b.servesHTTP)
 				remedy = unfitRemedy(r)
@@ -205,7 +229,7 @@ func (c *compiler) setRoutesAside(m *intent.Member, unavailable *stack.FixedResp
 			m.Unserved, unserved = append(m.Unserved, unserved[0]), unserved[1:]
 		}
 		r := before[at]
-		problem, remedy := quarantine.Refused(&r), refusedRemedy
+		problem, remedy := c.accepted.Refused(&r), refusedRemedy
 		if d, refused := c.refusedBackend(m, &r); problem == "" && refused {
 			problem, remedy = d.Text, d.Remedy
 		}
@@ -216,7 +240,7 @@ func (c *compiler) setRoutesAside(m *intent.Member, unavailable *stack.FixedResp
 		u := intent.Unserved{Route: r, Before: len(m.Routes), Path: r.Source.Place(), Text: problem, Remedy: remedy}
 		u.Route.Actions = []intent.Action{{Type: stack.ActionFixedResponse, FixedResponse: unavailable}}
 		u.Route.Authentication, u.Route.Transforms = nil, nil
-		if constraint.OfConditions(r.Conditions) != "" { // what had the requests before is not known
+		if c.accepted.RefusedConditions(r.Conditions) != "" { // what had the requests before is not known
 			u.Route.Conditions = nil
 			u.Stand, _ = constraint.Cover(r.Conditions)
 		}
