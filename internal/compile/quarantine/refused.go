@@ -145,7 +145,8 @@ func backend(b intent.Backend) stack.Ref {
 }
 
 // Unfit are the ports of a route of a member whose listeners cannot do what it does, by the protocols of listeners and
-// targets, and why, of a route that AWS does not refuse at all ports. redirected: HTTP listeners redirect all requests, so they do nothing else.
+// targets, and why. The route is one that AWS does not refuse at all ports. redirected: HTTP listeners redirect all
+// requests, so they do nothing else.
 func Unfit(m *intent.Member, r *intent.Route, redirected bool) (ports []int32, problem string) {
 	for i := range m.Listeners {
 		l := &m.Listeners[i]

@@ -31,7 +31,9 @@ func Restore(lb *intent.LoadBalancer, f facts.Facts, before Past) (out Restored,
 	out.Findings = map[int]diag.List{}
 	cloned := false
 	for i := range lb.Members {
-		if !unserved(&lb.Members[i]) {
+		last, good := before.Good[lb.Members[i].Object]
+		good = good && Remembered(last) == LastGood
+		if !unserved(&lb.Members[i]) && (!good || !lacksCredentials(&lb.Members[i])) {
 			continue
 		}
 		if !cloned {
@@ -39,7 +41,7 @@ func Restore(lb *intent.LoadBalancer, f facts.Facts, before Past) (out Restored,
 		}
 		m := &lb.Members[i]
 		r := restoring{member: m, stays: before.Lost(m.Object)}
-		if last, ok := before.Good[m.Object]; ok && Remembered(last) == LastGood {
+		if good {
 			r.last = &last
 		}
 		if r.stays && !f.ExistingKnown {
@@ -63,8 +65,14 @@ func Restore(lb *intent.LoadBalancer, f facts.Facts, before Past) (out Restored,
 
 func unserved(m *intent.Member) bool {
 	return len(m.Unserved) > 0 || slices.ContainsFunc(m.Listeners, func(l intent.Listener) bool {
-		return l.Unserved != "" || withheld(l.Default)
-	}) || slices.ContainsFunc(m.Routes, func(r intent.Route) bool { return withheld(r.Authentication) })
+		return l.Unserved != ""
+	})
+}
+
+// lacksCredentials reports whether the Secret of a login of a member cannot be read.
+func lacksCredentials(m *intent.Member) bool {
+	return slices.ContainsFunc(m.Routes, func(r intent.Route) bool { return withheld(r.Authentication) }) ||
+		slices.ContainsFunc(m.Listeners, func(l intent.Listener) bool { return withheld(l.Default) })
 }
 
 // withheld reports whether actions have a login whose Secret cannot be read, which the front end reports.
@@ -202,7 +210,8 @@ func (r *restoring) lastOf(u *intent.Unserved) (out []intent.Route) {
 		return r.left(u)
 	}
 	served := func(g *intent.Route) bool {
-		return !g.Failing && fits(r.last, g, u.Route.Ports) && (!withheld(u.Route.Authentication) || len(g.Authentication) > 0)
+		return !g.Failing && fits(r.last, g, u.Route.Ports) &&
+			(!withheld(u.Route.Authentication) || len(g.Authentication) > 0)
 	}
 	take := func(same func(g *intent.Route) bool) bool {
 		for i := range r.last.Routes {
@@ -232,7 +241,8 @@ func (r *restoring) lastOf(u *intent.Unserved) (out []intent.Route) {
 		if samePorts(g, &u.Route) && sameRule(g) && served(g) && overlap.Covers(g.Conditions, u.Route.Conditions) {
 			one := r.current(g)
 			one.Source, one.Precedence, one.Alternative = u.Route.Source, u.Route.Precedence, u.Route.Alternative
-			if !one.Stays && fits(r.member, &one, u.Route.Ports) { // else the rule stays as AWS has it
+			// else the rule stays as AWS has it
+			if !one.Stays && !withheld(one.Authentication) && fits(r.member, &one, u.Route.Ports) {
 				one.Conditions = u.Route.Conditions
 			}
 			return []intent.Route{one}
