@@ -71,9 +71,9 @@ func tooManySources(m *quarantine.Member) (d diag.Diagnostic, huge bool) {
 // boundGroup refuses the rules of members for which the group has no room, and reports whether that fails a member that
 // is built. Members that have failed before keep the rules that AWS has.
 func (b *build) boundGroup() (failed bool) {
-	loads := make([]intent.Load, len(b.members))
+	loads, redirected := make([]intent.Load, len(b.members)), b.allRedirect()
 	for i := range b.members {
-		loads[i] = b.load(i)
+		loads[i] = b.load(i, redirected)
 	}
 	for i, over := range intent.Excess(loads) {
 		m := &b.members[i]
@@ -92,15 +92,34 @@ func (b *build) boundGroup() (failed bool) {
 	return failed
 }
 
-// load is how many rules a member declares on all its ports, at most. What exceeds ELB's limits is not split for it.
-func (b *build) load(i int) intent.Load {
+// allRedirect reports whether HTTP ports redirect all requests, and have no rules: each member declares the same
+// ssl-redirect, and its port. A value that only some declare may not be in effect.
+func (b *build) allRedirect() bool {
+	return !slices.ContainsFunc(b.members, func(m quarantine.Member) bool {
+		to := m.Settings.SSLRedirectPort
+		return !to.Set || to.Value != b.members[0].Settings.SSLRedirectPort.Value ||
+			!slices.ContainsFunc(m.Listeners, func(l intent.Listener) bool {
+				return l.Port == to.Value && l.Protocol == "HTTPS"
+			})
+	})
+}
+
+// load is how many rules a member declares on all its ports, at most. redirected: HTTP ports have none. What exceeds
+// ELB's limits is not split for it.
+func (b *build) load(i int, redirected bool) intent.Load {
 	m := &b.members[i]
 	l := intent.Load{Object: m.Object, Created: m.Created}
+	var none []int32
+	for _, listener := range m.Listeners {
+		if redirected && listener.Protocol == "HTTP" {
+			none = append(none, listener.Port)
+		}
+	}
 	for r := range m.Routes {
 		route := &m.Routes[r]
-		n := max(1, len(m.Listeners))
+		n := max(1, len(m.Listeners)-len(none))
 		if len(route.Ports) > 0 {
-			n = len(route.Ports)
+			n = len(quarantine.PortsWithout(&m.Member, route, none))
 		}
 		values := 0
 		for _, c := range route.Conditions {

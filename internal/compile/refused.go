@@ -74,7 +74,7 @@ func (c *compiler) setRefusedAside() {
 
 // refusal says why a route gets no rule, and what to do about it. on are the ports for which this holds; nil = all.
 func (c *compiler) refusal(m *intent.Member, r *intent.Route) (on []int32, problem, remedy string) {
-	if on, problem, remedy = refusal(m, r, !c.servesHTTP); problem != "" {
+	if on, problem, remedy = refusal(c.accepted, m, r, !c.servesHTTP); problem != "" {
 		return on, problem, remedy
 	}
 	d, _ := c.refusedBackend(m, r)
@@ -82,14 +82,39 @@ func (c *compiler) refusal(m *intent.Member, r *intent.Route) (on []int32, probl
 }
 
 // refusal is what AWS is certain to refuse of the rules of a route. redirected is as for quarantine.Unfit.
-func refusal(m *intent.Member, r *intent.Route, redirected bool) (on []int32, problem, remedy string) {
-	if problem = quarantine.Refused(r); problem != "" {
+func refusal(accepted quarantine.Accepted, m *intent.Member, r *intent.Route, redirected bool) (on []int32, problem, remedy string) {
+	if problem = accepted.Refused(r); problem != "" {
 		return nil, problem, refusedRemedy
 	}
 	if on, problem = quarantine.Unfit(m, r, redirected); problem != "" {
 		remedy = unfitRemedy(r)
 	}
 	return on, problem, remedy
+}
+
+// lookUpAccepted looks up the conditions of the rules in AWS if the tables refuse a declared one: a rule that AWS has
+// stays. It returns what has to be read first. If a look-up has failed, AWS may have all conditions.
+func (c *compiler) lookUpAccepted() []facts.Need {
+	if c.e.Type != stack.Application || !slices.ContainsFunc(c.e.Members, func(m intent.Member) bool {
+		return slices.ContainsFunc(m.Routes, func(r intent.Route) bool {
+			return constraint.OfConditions(r.Conditions) != ""
+		})
+	}) {
+		return nil
+	}
+	details := facts.Need{Kind: facts.NeedStackDetails, Key: c.e.Key.String()}
+	switch c.accepted.All = true; {
+	case !c.f.ExistingKnown && c.f.Failed(needStack(&c.e)) == nil:
+		return []facts.Need{needStack(&c.e)}
+	case !c.f.ExistingKnown:
+	case c.f.Existing == nil || c.f.Existing.Type != c.e.Type:
+		c.accepted.All = false
+	case c.f.Details != nil:
+		c.accepted = quarantine.AcceptedIn(c.f.Details.Rules)
+	case c.f.Failed(details) == nil:
+		return []facts.Need{details}
+	}
+	return nil
 }
 
 const refusedRemedy = "correct the value, or remove it"
@@ -116,7 +141,7 @@ func (b *build) failRefused() {
 		m := &b.members[i]
 		for n := range m.Routes {
 			r := &m.Routes[n]
-			if _, problem, remedy := refusal(&m.Member, r, !b.servesHTTP); problem != "" && !r.Stays {
+			if _, problem, remedy := refusal(b.accepted, &m.Member, r, !b.servesHTTP); problem != "" && !r.Stays {
 				b.fail(i, diag.New(m.Object, r.Source.Place(), diag.InvalidRule, problem, remedy))
 			}
 		}
@@ -176,7 +201,7 @@ func (c *compiler) setRoutesAside(m *intent.Member, unavailable *stack.FixedResp
 		if len(on) > 0 {
 			part := r
 			part.Ports = on
-			add(unservedOf(part, problem, remedy, unavailable))
+			add(c.unservedOf(part, problem, remedy, unavailable))
 			if r.Ports = quarantine.PortsWithout(m, &r, on); len(r.Ports) == 0 {
 				continue
 			}
@@ -186,7 +211,7 @@ func (c *compiler) setRoutesAside(m *intent.Member, unavailable *stack.FixedResp
 			m.Routes = append(m.Routes, r)
 			continue
 		}
-		add(unservedOf(r, problem, remedy, unavailable))
+		add(c.unservedOf(r, problem, remedy, unavailable))
 	}
 	for _, u := range unserved {
 		add(u)
@@ -194,11 +219,12 @@ func (c *compiler) setRoutesAside(m *intent.Member, unavailable *stack.FixedResp
 }
 
 // unservedOf is a route without a rule, whose requests get an error.
-func unservedOf(r intent.Route, problem, remedy string, unavailable *stack.FixedResponse) intent.Unserved {
+func (c *compiler) unservedOf(r intent.Route, problem, remedy string,
+	unavailable *stack.FixedResponse) intent.Unserved {
 	u := intent.Unserved{Route: r, Path: r.Source.Place(), Text: problem, Remedy: remedy}
 	u.Route.Actions = []intent.Action{{Type: stack.ActionFixedResponse, FixedResponse: unavailable}}
 	u.Route.Authentication, u.Route.Transforms = nil, nil
-	if constraint.OfConditions(r.Conditions) != "" { // what had the requests before is not known
+	if c.accepted.RefusedConditions(r.Conditions) != "" { // what had the requests before is not known
 		u.Route.Conditions = nil
 		u.Stand, _ = constraint.Cover(r.Conditions)
 	}

@@ -31,7 +31,9 @@ func Restore(lb *intent.LoadBalancer, f facts.Facts, before Past) (out Restored,
 	out.Findings = map[int]diag.List{}
 	cloned := false
 	for i := range lb.Members {
-		if !unserved(&lb.Members[i]) {
+		last, good := before.Good[lb.Members[i].Object]
+		good = good && Remembered(last) == LastGood
+		if !unserved(&lb.Members[i]) && (!good || !lacksCredentials(&lb.Members[i])) {
 			continue
 		}
 		if !cloned {
@@ -39,7 +41,7 @@ func Restore(lb *intent.LoadBalancer, f facts.Facts, before Past) (out Restored,
 		}
 		m := &lb.Members[i]
 		r := restoring{member: m, stays: before.Lost(m.Object)}
-		if last, ok := before.Good[m.Object]; ok && Remembered(last) == LastGood {
+		if good {
 			r.last = &last
 		}
 		if r.stays && !f.ExistingKnown {
@@ -51,6 +53,7 @@ func Restore(lb *intent.LoadBalancer, f facts.Facts, before Past) (out Restored,
 		r.stays = r.stays && f.Existing != nil
 		r.routes()
 		r.listeners()
+		r.logins()
 		m.Unserved = nil
 		out.Findings[i] = r.found
 		if r.kept {
@@ -64,6 +67,17 @@ func unserved(m *intent.Member) bool {
 	return len(m.Unserved) > 0 || slices.ContainsFunc(m.Listeners, func(l intent.Listener) bool {
 		return l.Unserved != ""
 	})
+}
+
+// lacksCredentials reports whether the Secret of a login of a member cannot be read.
+func lacksCredentials(m *intent.Member) bool {
+	return slices.ContainsFunc(m.Routes, func(r intent.Route) bool { return withheld(r.Authentication) }) ||
+		slices.ContainsFunc(m.Listeners, func(l intent.Listener) bool { return withheld(l.Default) })
+}
+
+// withheld reports whether actions have a login whose Secret cannot be read, which the front end reports.
+func withheld(actions []intent.Action) bool {
+	return slices.ContainsFunc(actions, func(a intent.Action) bool { return a.OIDC != nil && a.OIDC.Withheld() })
 }
 
 // restoring is the state of Restore for one member.
@@ -130,6 +144,41 @@ func (r *restoring) instead(u *intent.Unserved) []intent.Route {
 	return []intent.Route{one}
 }
 
+// logins has the last good version of a route or default action serve if the login of the present one has no
+// credentials, and the last one had a login: without any it never serves.
+func (r *restoring) logins() {
+	m := r.member
+	if r.last == nil {
+		return
+	}
+	var out []intent.Route
+	for i := range m.Routes {
+		last := []intent.Route(nil)
+		if g := &m.Routes[i]; withheld(g.Authentication) && len(g.Conditions) > 0 {
+			last = r.lastOf(&intent.Unserved{Route: *g})
+		}
+		if r.kept = r.kept || len(last) > 0; len(last) == 0 {
+			last = m.Routes[i : i+1]
+		}
+		out = append(out, last...)
+	}
+	m.Routes = out
+	for i := range m.Listeners {
+		l := &m.Listeners[i]
+		if !withheld(l.Default) {
+			continue
+		}
+		at := slices.IndexFunc(r.last.Listeners, func(o intent.Listener) bool { return o.Port == l.Port })
+		if at < 0 {
+			continue
+		}
+		before := permitted(r.last.Listeners[at].Default, m)
+		if login, _ := SplitDefault(before); len(login) > 0 {
+			l.Default, l.DefaultSource, r.kept = r.actions(before), r.last.Listeners[at].DefaultSource, true
+		}
+	}
+}
+
 // standUnfit has the rule of a route of the last good version stay as AWS has it, if AWS refuses the target groups of
 // the current version there: of one identity, a stack has one target group, and the other one stays beside it.
 func (r *restoring) standUnfit(g *intent.Route, u *intent.Unserved) {
@@ -160,7 +209,10 @@ func (r *restoring) lastOf(u *intent.Unserved) (out []intent.Route) {
 	if len(u.Route.Conditions) == 0 {
 		return r.left(u)
 	}
-	served := func(g *intent.Route) bool { return !g.Failing && fits(r.last, g, u.Route.Ports) }
+	served := func(g *intent.Route) bool {
+		return !g.Failing && fits(r.last, g, u.Route.Ports) &&
+			(!withheld(u.Route.Authentication) || len(g.Authentication) > 0)
+	}
 	take := func(same func(g *intent.Route) bool) bool {
 		for i := range r.last.Routes {
 			g := &r.last.Routes[i]
@@ -189,7 +241,8 @@ func (r *restoring) lastOf(u *intent.Unserved) (out []intent.Route) {
 		if samePorts(g, &u.Route) && sameRule(g) && served(g) && overlap.Covers(g.Conditions, u.Route.Conditions) {
 			one := r.current(g)
 			one.Source, one.Precedence, one.Alternative = u.Route.Source, u.Route.Precedence, u.Route.Alternative
-			if !one.Stays && fits(r.member, &one, u.Route.Ports) { // else the rule stays as AWS has it
+			// else the rule stays as AWS has it
+			if !one.Stays && !withheld(one.Authentication) && fits(r.member, &one, u.Route.Ports) {
 				one.Conditions = u.Route.Conditions
 			}
 			return []intent.Route{one}
