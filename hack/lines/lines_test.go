@@ -10,18 +10,18 @@ import (
 // one that shrinks by more than the slack gets a lower budget, so that nothing grows back.
 var budgets = map[string]int{
 	"api":        800,
-	"aws":        13731,
+	"aws":        13732,
 	"cmd":        430,
 	"compile":    11136,
 	"config":     100,
-	"controller": 28833,
+	"controller": 28896,
 	"front":      15657,
 	"kube":       5854,
 	"lib":        1182,
 	"model":      6152,
 	"plan":       11530,
 	"targets":    6190,
-	"view":       1402,
+	"view":       1604,
 }
 
 const slack = 600
