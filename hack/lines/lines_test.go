@@ -21,7 +21,7 @@ var budgets = map[string]int{
 	"model":      6152,
 	"plan":       11530,
 	"targets":    6190,
-	"view":       1604,
+	"view":       1402,
 }
 
 const slack = 600

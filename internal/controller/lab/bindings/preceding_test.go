@@ -316,12 +316,11 @@ func TestRecordThatIsReadLateCounts(t *testing.T) {
 			l.Settle()
 			l.Crash()
 			struck := l.Misreads.Fail(lab.KindOf(&corev1.ConfigMap{}), way)
-			l.Restart()
-			l.Settle()
 			for _, o := range lab.Pods("a", "10.0.128.50") {
 				l.Must(l.Client.Delete(t.Context(), o))
 			}
 			l.Create(lab.Pods("a", "10.0.128.51")...)
+			l.Restart()
 			l.Settle()
 			l.WantTargets(arn, "10.0.1.77:80", "10.0.128.50:8080", "10.0.128.51:8080")
 			if struck() == 0 {

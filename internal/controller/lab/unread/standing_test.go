@@ -137,7 +137,7 @@ func wantStanding(l *lab.Lab) {
 	l.Helper()
 	all := strings.Join(slices.Sorted(maps.Keys(l.Parts())), "\n")
 	for _, part := range []string{"target group theirs has 10.0.1.77:80", "target group theirs has 10.0.128.50:8080",
-		" admits tcp 22-22 ", "certificate for sealed", " has web ACL " + lab.GuardACL, "a.example.com", "b.example.com"} {
+		" admits tcp 22-22 ", "certificate for *.sealed.dev", " has web ACL " + lab.GuardACL, "a.example.com", "b.example.com"} {
 		if !strings.Contains(all, part) {
 			l.Fatalf("no part %q:\n%s\n%s", part, all, strings.Join(l.Events, "\n"))
 		}
