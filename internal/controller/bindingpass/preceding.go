@@ -333,7 +333,7 @@ func (p *Preceding) noteServed(o *v1beta1.TargetGroupBinding) {
 	if p == nil || o.Spec.Networking == nil || naming.OfTargetGroup(o.Spec.TargetGroupARN) == o.Name {
 		return
 	}
-	if _, kept := p.get(o); !kept {
+	if _, kept := p.get(o); !kept && p.read() { // else the entry would replace what is read later
 		p.enter(o, precedingTargets{UID: o.UID})
 	}
 }
