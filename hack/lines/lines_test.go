@@ -10,12 +10,12 @@ import (
 // one that shrinks by more than the slack gets a lower budget, so that nothing grows back.
 var budgets = map[string]int{
 	"api":        800,
-	"aws":        13701,
+	"aws":        13702,
 	"cmd":        430,
-	"compile":    11084,
+	"compile":    11215,
 	"config":     100,
-	"controller": 28824,
-	"front":      15652,
+	"controller": 28923,
+	"front":      15726,
 	"kube":       5854,
 	"lib":        1182,
 	"model":      6159,
