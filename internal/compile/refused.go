@@ -82,7 +82,8 @@ func (c *compiler) refusal(m *intent.Member, r *intent.Route) (on []int32, probl
 }
 
 // refusal is what AWS is certain to refuse of the rules of a route. redirected is as for quarantine.Unfit.
-func refusal(accepted quarantine.Accepted, m *intent.Member, r *intent.Route, redirected bool) (on []int32, problem, remedy string) {
+func refusal(accepted quarantine.Accepted, m *intent.Member, r *intent.Route,
+	redirected bool) (on []int32, problem, remedy string) {
 	if problem = accepted.Refused(r); problem != "" {
 		return nil, problem, refusedRemedy
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// Accepted are values of conditions that rules of the load balancer have in AWS. AWS took them, so the tables of package
-// constraint are wrong about them. All reports that the rules could not be read: they may have any value.
+// Accepted are values of conditions that rules of the load balancer have in AWS. AWS took them, so the tables of
+// package constraint are wrong about them. All reports that the rules could not be read: they may have any value.
 type Accepted struct {
 	All    bool
 	values map[string]bool

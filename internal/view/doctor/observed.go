@@ -19,8 +19,8 @@ var conditionChecks = []struct {
 }
 
 // OrphanRemedy is the remedy of resources that no object claims.
-const OrphanRemedy = "lbc orphans prints the commands that delete or keep it; wait a minute if you have just deleted an " +
-	"object, because its deletion may not be finished"
+const OrphanRemedy = "lbc orphans prints the commands that delete or keep it; wait a minute if you have just deleted " +
+	"an object, because its deletion may not be finished"
 
 // observed are the checks for which the leader has other facts than lbc doctor, which has a check of each name.
 func observed() []Check {
