@@ -64,8 +64,9 @@ func expiringCertificates(f *Facts) (out []Finding) {
 }
 
 func uncoveredHosts(f *Facts) (out []Finding) {
+	certified := f.certified()
 	for _, i := range f.Ingresses() {
-		names, known := f.certified(i)
+		names, known := certified(i)
 		if !known {
 			continue
 		}
@@ -84,37 +85,38 @@ func uncoveredHosts(f *Facts) (out []Finding) {
 	return out
 }
 
-// certified are the names that the certificates of an Ingress's load balancers are for; known is false if there are no
-// certificates, or the names of one are not known.
-func (f *Facts) certified(i *networkingv1.Ingress) (names []string, known bool) {
-	of := map[string][]string{}
+// certified returns what finds the names that the certificates of an Ingress's load balancers are for: those whose
+// stack its name or a finalizer shows. known is false if there are no certificates, or the names of one are not known.
+func (f *Facts) certified() func(i *networkingv1.Ingress) (names []string, known bool) {
+	domains := make(map[string][]string, len(f.Certificates))
 	for _, c := range f.Certificates {
-		of[c.ARN] = c.Domains
+		domains[c.ARN] = c.Domains
 	}
+	balancers := map[string][]LoadBalancer{} // by finalizer of a group, or by stack
 	for _, lb := range f.LoadBalancers {
-		if !declares(i, lb) {
+		if lb.Key.Owner != stack.Ingress {
 			continue
 		}
-		for _, arn := range lb.Certificates {
-			if known = len(of[arn]) > 0; !known {
-				return nil, false
-			}
-			names = append(names, of[arn]...)
+		by := lb.Key.String()
+		if lb.Key.ID.Namespace == "" {
+			by = naming.Finalizer(lb.Key)
 		}
+		balancers[by] = append(balancers[by], lb)
 	}
-	return names, known
-}
-
-// declares reports whether an Ingress is of the stack of a load balancer, by the status that shows its name or the
-// finalizer.
-func declares(i *networkingv1.Ingress, lb LoadBalancer) bool {
-	if lb.Key.Owner != stack.Ingress {
-		return false
+	return func(i *networkingv1.Ingress) (names []string, known bool) {
+		own := stack.Key{Owner: stack.Ingress, ID: naming.StackID(i.Namespace, i.Name)}
+		for _, by := range append([]string{own.String()}, i.Finalizers...) {
+			for _, lb := range balancers[by] {
+				for _, arn := range lb.Certificates {
+					if known = len(domains[arn]) > 0; !known {
+						return nil, false
+					}
+					names = append(names, domains[arn]...)
+				}
+			}
+		}
+		return names, known
 	}
-	if lb.Key.ID.Namespace == "" {
-		return slices.Contains(i.Finalizers, naming.Finalizer(lb.Key))
-	}
-	return lb.Key.ID == naming.StackID(i.Namespace, i.Name)
 }
 
 // hosts are those that an Ingress serves.
