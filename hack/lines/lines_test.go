@@ -10,17 +10,17 @@ import (
 // one that shrinks by more than the slack gets a lower budget, so that nothing grows back.
 var budgets = map[string]int{
 	"api":        800,
-	"aws":        13759,
+	"aws":        13702,
 	"cmd":        430,
-	"compile":    11163,
+	"compile":    11234,
 	"config":     100,
-	"controller": 28833,
-	"front":      15657,
+	"controller": 28923,
+	"front":      15726,
 	"kube":       5854,
 	"lib":        1182,
-	"model":      6158,
+	"model":      6159,
 	"plan":       11530,
-	"targets":    6193,
+	"targets":    6186,
 	"view":       1402,
 }
 

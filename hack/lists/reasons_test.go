@@ -10,6 +10,7 @@ var several = map[string]int{
 	"controller/podcache Cache.List":              2,
 	"controller/reads ConfirmingReader.List":      2,
 	"controller/stacks BackendGroup.anyProtected": 2,
+	"controller Wiring.setUpDoctor":               3,
 }
 
 // reasons are the functions that list objects without an index of the cache, and why they may.
@@ -20,13 +21,14 @@ var reasons = map[string]string{
 		"intervals, for all stacks at once",
 	"aws/ownership/orphan ClaimsOf": "the search for another cluster of the same name asks at " +
 		"intervals, for all stacks at once",
-	"controller gatewayNotice.list":                  "once at the start",
-	"controller holdWatcher.Start":                   "reads one ConfigMap, by its name",
-	"controller newStart":                            "once at the start, with a limit of one",
-	"controller podNeeds.keep":                       "looks at a namespace at intervals, before its watch of pods ends",
-	"controller restrictedCache.List":                "passes on the list of its caller",
-	"controller Wiring.roleCame":                     "a role that can be assumed again concerns any binding; it is rare",
-	"controller Wiring.setUpDoctor":                  "passes on the list of its caller",
+	"controller gatewayNotice.list":   "once at the start",
+	"controller holdWatcher.Start":    "reads one ConfigMap, by its name",
+	"controller newStart":             "once at the start, with a limit of one",
+	"controller podNeeds.keep":        "looks at a namespace at intervals, before its watch of pods ends",
+	"controller restrictedCache.List": "passes on the list of its caller",
+	"controller Wiring.roleCame":      "a role that can be assumed again concerns any binding; it is rare",
+	"controller Wiring.setUpDoctor": "once a minute, in the leader: nodes, and endpoints and pods of namespaces with " +
+		"readiness gates",
 	"controller/leaderdoctor Doctor.facts":           "looks at all objects once a minute, in the leader",
 	"controller Wiring.wakeBindings":                 "a hold of an administrator concerns any binding; it is rare",
 	"controller/bindingpass Reconciler.TargetGroups": "looks for drift in all target groups, at intervals",

@@ -130,11 +130,8 @@ func (b *build) refuseCustomerOwnedPool(f merge.Owned[string], problem string) {
 	case lb != nil:
 		b.noteRefused(constraint.Refusal{Problem: problem, Remedy: remedy}, f.Source, []int{f.Member}, false)
 	case known:
-		code := diag.InvalidAnnotation
-		if f.Source.OfConfiguration() {
-			code = diag.InvalidConfiguration
-		}
-		b.failShared(f.Member, diag.New(b.members[f.Member].Object, f.Source.Place(), code, problem, remedy))
+		b.failShared(f.Member, diag.New(b.members[f.Member].Object, f.Source.Place(), f.Source.InvalidCode(), problem,
+			remedy))
 	}
 }
 

@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -65,4 +66,62 @@ func TestALoginIsNotLeftOutByHTTPWhereTheGroupDoesNotRedirect(t *testing.T) {
 			t.Errorf("%s: told %q", name, told)
 		}
 	}
+}
+
+// TestLoginStaysWhileItsSecretIsMissing edits a login so that its Secret cannot be read.
+func TestLoginStaysWhileItsSecretIsMissing(t *testing.T) {
+	t.Parallel()
+	of := func(issuer string, id stack.Secret, service string) intent.LoadBalancer {
+		m := ingress("shop", "a", https(certificate1))
+		m.Routes[0].Actions = forwardTo(targetGroup(m.Object, service))
+		m.Listeners[1].Default, m.Listeners[1].DefaultSource = m.Routes[0].Actions, intent.At(m.Object, "spec.defaultBackend")
+		if issuer != "" {
+			m.Routes[0].Authentication = []intent.Action{{Type: stack.ActionAuthenticateOIDC,
+				OIDC: &stack.AuthenticateOIDC{Issuer: issuer, AuthorizationEndpoint: issuer, TokenEndpoint: issuer,
+					UserInfoEndpoint: issuer, ClientID: id, ClientSecret: id, Session: stack.Session{TimeoutSeconds: 60}}}}
+			m.Listeners[1].Default = slices.Concat(m.Routes[0].Authentication, m.Routes[0].Actions)
+		}
+		return loadBalancer(m)
+	}
+	shown := func(r Result) (out []string) {
+		s := mustBuild(t, r)
+		add := func(actions []stack.Action) {
+			text := ""
+			for _, a := range actions {
+				if a.OIDC != nil {
+					text += a.OIDC.Issuer + " "
+				}
+				if a.Forward != nil {
+					text += a.Forward.TargetGroups[0].TargetGroup.ID
+				}
+			}
+			out = append(out, text)
+		}
+		for _, rule := range s.Rules {
+			if rule.Listener.ID == "443" {
+				add(rule.Actions)
+			}
+		}
+		for _, l := range s.Listeners {
+			if l.Port == 443 {
+				add(l.DefaultActions)
+			}
+		}
+		return out
+	}
+	const first, second = "https://first.test", "https://second.test"
+	id := stack.NewSecret("id", "")
+	good := Compile(of(first, id, "web"), account(), config(), nil)
+	kept := []string{first + " shop/a-web:80", first + " shop/a-web:80"}
+	same(t, "with a login", shown(good), kept)
+	edited := Compile(of(second, stack.Secret{}, "web"), account(), config(), good.Memory)
+	same(t, "another provider", shown(edited), kept)
+	same(t, "a backend after that", shown(Compile(of(second, stack.Secret{}, "api"), account(), config(), edited.Memory)),
+		kept)
+	same(t, "the Secret comes", shown(Compile(of(second, id, "api"), account(), config(), edited.Memory)),
+		[]string{second + " shop/a-api:80", second + " shop/a-api:80"})
+
+	open := Compile(of("", stack.Secret{}, "web"), account(), config(), nil)
+	same(t, "open before", shown(Compile(of(second, stack.Secret{}, "web"), account(), config(), open.Memory)),
+		[]string{second + " shop/a-web:80", second + " shop/a-web:80"}) // without credentials, the plan answers 503
 }

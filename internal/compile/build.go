@@ -37,6 +37,7 @@ type build struct {
 
 	// ruleOwnersBefore and ruleOwners are Memory.RuleOwners of the last compilation and of this one.
 	ruleOwnersBefore, ruleOwners map[string][]string
+	accepted                     quarantine.Accepted // see compiler.lookUpAccepted
 
 	needs    []facts.Need
 	notes    []diag.List // by member: findings that do not set the member aside

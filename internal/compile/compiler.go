@@ -33,8 +33,10 @@ type compiler struct {
 	keepsSettings bool // what members share stays as AWS holds it
 	// refused are the target groups that a build could not build because objects of another namespace are wrong.
 	refused map[refusedGroup]diag.Diagnostic
-	// servesHTTP reports that a build found rules at HTTP ports that AWS refuses there.
+	// servesHTTP reports that HTTP ports do not redirect all requests, and that a build found rules there that AWS
+	// refuses.
 	servesHTTP bool
+	accepted   quarantine.Accepted // see lookUpAccepted
 }
 
 func (c *compiler) compile() Result {
@@ -50,6 +52,9 @@ func (c *compiler) compile() Result {
 	if quarantine.CheckMisspelt(&c.e, c.f, c.past, quarantine.Defaults{
 		ManageBackend: c.cfg.ManageBackendSecurityGroupRules, Scheme: c.cfg.DefaultScheme}) {
 		return c.waiting(needStack(&c.e))
+	}
+	if needs := c.lookUpAccepted(); len(needs) > 0 {
+		return c.waiting(needs...)
 	}
 	c.declared = c.e.Members
 	if !c.begin() {
@@ -227,8 +232,8 @@ func (c *compiler) newBuild() *build {
 	}
 	b := &build{
 		e: c.e, f: c.f, cfg: c.cfg, past: c.past, ownersBefore: c.owners, certificatesBefore: c.before.Certificates,
-		ruleOwnersBefore: c.before.RuleOwners,
-		members:          slices.Clone(c.members),
+		ruleOwnersBefore: c.before.RuleOwners, accepted: c.accepted,
+		members: slices.Clone(c.members),
 		// of a rule, a target group and a binding
 		notes: make([]diag.List, n), failures: make([]diag.List, n), shared: make([]bool, n),
 		origins: make(map[stack.Ref]Origin, 3*min(routes, intent.MaxGroupRules)),

@@ -3,6 +3,7 @@ package compile
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/k8s-lbc/lbc/internal/compile/rules"
@@ -46,15 +47,14 @@ func (b *build) fitRules(ports []portRules) {
 	at := 0
 	for n := range ports {
 		all := ports[n].rules
-		ports[n].rules = nil
+		gone := fitting.LeftOut[at : at+len(all)]
+		at += len(all)
 		for i := range all {
-			if !fitting.LeftOut[at] {
-				ports[n].rules = append(ports[n].rules, all[i])
-			} else {
+			if gone[i] {
 				b.leftOut(&all[i])
 			}
-			at++
 		}
+		ports[n].rules = rules.Without(all, gone)
 		if l := &b.listen[n]; fitting.Closed[ports[n].port.number] {
 			l.DefaultActions = stack.UnavailableOf(b.e.Key.Owner)
 		}
@@ -126,39 +126,23 @@ func (b *build) room() rules.Room {
 	room := rules.Room{Taken: map[stack.Ref]bool{}, Open: map[int32]bool{}, Defaults: map[int32]string{}}
 	for i := range b.listen {
 		l := &b.listen[i]
-		for _, ref := range forwardsTo(l.DefaultActions) {
+		for _, ref := range rules.TargetGroups(l.DefaultActions) {
 			room.Taken[ref] = true
 		}
 		declared := b.origins[stack.Ref{Kind: stack.KindListener, ID: l.ID}].Fields["DefaultActions"]
 		room.Defaults[l.Port] = declared.Object().Namespace
-		room.Open[l.Port] = !slices.ContainsFunc(l.DefaultActions, func(a stack.Action) bool {
-			return a.Type != stack.ActionForward
-		})
+		room.Open[l.Port] = rules.OnlyForward(l.DefaultActions)
 	}
 	return room
 }
 
 // groupsOf are the target groups that rules and default actions forward to.
 func (b *build) groupsOf(ports []portRules, byDefault map[stack.Ref]bool) map[stack.Ref]bool {
-	out := make(map[stack.Ref]bool, len(byDefault))
-	for ref := range byDefault {
-		out[ref] = true
-	}
+	out := maps.Clone(byDefault)
 	for _, p := range ports {
 		for i := range p.rules {
-			for _, ref := range forwardsTo(p.rules[i].Actions) {
+			for _, ref := range rules.TargetGroups(p.rules[i].Actions) {
 				out[ref] = true
-			}
-		}
-	}
-	return out
-}
-
-func forwardsTo(actions []stack.Action) (out []stack.Ref) {
-	for _, a := range actions {
-		if a.Forward != nil {
-			for _, g := range a.Forward.TargetGroups {
-				out = append(out, g.TargetGroup)
 			}
 		}
 	}
@@ -168,19 +152,15 @@ func forwardsTo(actions []stack.Action) (out []stack.Ref) {
 // dropTargetGroups takes back the target groups and bindings that only rules that are left out forward to.
 func (b *build) dropTargetGroups(ports []portRules) {
 	used := b.groupsOf(slices.Concat(ports, b.withheldRules), b.room().Taken)
-	unused := func(id string) bool { return !used[stack.Ref{Kind: stack.KindTargetGroup, ID: id}] }
-	b.tgs = slices.DeleteFunc(b.tgs, func(g stack.TargetGroup) bool {
-		if unused(g.ID) {
-			delete(b.origins, stack.Ref{Kind: stack.KindTargetGroup, ID: g.ID})
+	unused := func(kind stack.Kind, id string) bool {
+		out := !used[stack.Ref{Kind: stack.KindTargetGroup, ID: id}]
+		if out {
+			delete(b.origins, stack.Ref{Kind: kind, ID: id})
 		}
-		return unused(g.ID)
-	})
-	b.bindings = slices.DeleteFunc(b.bindings, func(x stack.Binding) bool {
-		if unused(x.ID) {
-			delete(b.origins, stack.Ref{Kind: stack.KindBinding, ID: x.ID})
-		}
-		return unused(x.ID)
-	})
+		return out
+	}
+	b.tgs = slices.DeleteFunc(b.tgs, func(g stack.TargetGroup) bool { return unused(stack.KindTargetGroup, g.ID) })
+	b.bindings = slices.DeleteFunc(b.bindings, func(x stack.Binding) bool { return unused(stack.KindBinding, x.ID) })
 }
 
 // shownRules is how many of the rules that are left out a finding names.

@@ -28,40 +28,52 @@ func (b *build) refuseHuge() (found bool) {
 		if m.State == quarantine.Rejected {
 			continue
 		}
-		found = found || len(m.Settings.Tags) > hugeTags && len(b.failures[i]) > 0 // reserved keys do not count
-		if n := len(m.Routes); len(m.Listeners) > 0 && (n > intent.MaxMemberRules || n*len(m.Listeners) > hugeRules) &&
-			!m.State.LeftOut() {
-			at := m.Listeners[0]
-			b.fail(i, intent.TooManyRules(m.Object, m.Routes[n-1].Source.Place(), at.Port))
-			found = found || len(b.failures[i]) > 0
-			continue
+		d, huge := tooManyRoutes(m)
+		if !huge {
+			d, huge = tooManySources(m)
 		}
-		sources, most := 0, 0
-		for at, l := range m.Listeners {
-			n := len(l.InboundCIDRs.Value) + len(l.PrefixLists.Value)
-			if sources += n; n > len(m.Listeners[most].InboundCIDRs.Value) {
-				most = at
-			}
+		if huge {
+			b.fail(i, d)
 		}
-		if sources <= hugeSources {
-			continue
-		}
-		l := &m.Listeners[most]
-		b.fail(i, diag.New(m.Object, l.InboundCIDRs.Source.Place(), diag.QuotaExceeded,
-			fmt.Sprintf("%d ports with up to %d source ranges each need more inbound rules than AWS allows", len(m.Listeners),
-				len(l.InboundCIDRs.Value)),
-			"declare fewer ports, or fewer or wider ranges").In(diag.Route))
-		found = found || len(b.failures[i]) > 0
+		huge = huge || len(m.Settings.Tags) > hugeTags
+		found = found || huge && len(b.failures[i]) > 0 // reserved keys of tags do not count
 	}
 	return found || b.boundGroup()
+}
+
+// tooManyRoutes is the finding that a member that is built declares too many routes; huge is false if it does not.
+func tooManyRoutes(m *quarantine.Member) (d diag.Diagnostic, huge bool) {
+	n, ports := len(m.Routes), len(m.Listeners)
+	if ports == 0 || n <= intent.MaxMemberRules && n*ports <= hugeRules || m.State.LeftOut() {
+		return d, false
+	}
+	return intent.TooManyRules(m.Object, m.Routes[n-1].Source.Place(), m.Listeners[0].Port), true
+}
+
+// tooManySources is the finding that the ports of a member have too many sources; huge is false if they do not.
+func tooManySources(m *quarantine.Member) (d diag.Diagnostic, huge bool) {
+	sources, most := 0, 0
+	for at, l := range m.Listeners {
+		n := len(l.InboundCIDRs.Value) + len(l.PrefixLists.Value)
+		if sources += n; n > len(m.Listeners[most].InboundCIDRs.Value) {
+			most = at
+		}
+	}
+	if sources <= hugeSources {
+		return d, false
+	}
+	ranges := m.Listeners[most].InboundCIDRs
+	return diag.New(m.Object, ranges.Source.Place(), diag.QuotaExceeded,
+		fmt.Sprintf("%d ports with up to %d source ranges each need more inbound rules than AWS allows", len(m.Listeners),
+			len(ranges.Value)), "declare fewer ports, or fewer or wider ranges").In(diag.Route), true
 }
 
 // boundGroup refuses the rules of members for which the group has no room, and reports whether that fails a member that
 // is built. Members that have failed before keep the rules that AWS has.
 func (b *build) boundGroup() (failed bool) {
-	loads := make([]intent.Load, len(b.members))
+	loads, redirected := make([]intent.Load, len(b.members)), b.allRedirect()
 	for i := range b.members {
-		loads[i] = b.load(i)
+		loads[i] = b.load(i, redirected)
 	}
 	for i, over := range intent.Excess(loads) {
 		m := &b.members[i]
@@ -80,19 +92,38 @@ func (b *build) boundGroup() (failed bool) {
 	return failed
 }
 
-// load is how many rules a member declares on all its ports, at most. What exceeds ELB's limits is not split for it.
-func (b *build) load(i int) intent.Load {
+// allRedirect reports whether HTTP ports redirect all requests, and have no rules: each member declares the same
+// ssl-redirect, and its port. A value that only some declare may not be in effect.
+func (b *build) allRedirect() bool {
+	return !slices.ContainsFunc(b.members, func(m quarantine.Member) bool {
+		to := m.Settings.SSLRedirectPort
+		return !to.Set || to.Value != b.members[0].Settings.SSLRedirectPort.Value ||
+			!slices.ContainsFunc(m.Listeners, func(l intent.Listener) bool {
+				return l.Port == to.Value && l.Protocol == "HTTPS"
+			})
+	})
+}
+
+// load is how many rules a member declares on all its ports, at most. redirected: HTTP ports have none. What exceeds
+// ELB's limits is not split for it.
+func (b *build) load(i int, redirected bool) intent.Load {
 	m := &b.members[i]
 	l := intent.Load{Object: m.Object, Created: m.Created}
+	var none []int32
+	for _, listener := range m.Listeners {
+		if redirected && listener.Protocol == "HTTP" {
+			none = append(none, listener.Port)
+		}
+	}
 	for r := range m.Routes {
 		route := &m.Routes[r]
-		n := max(1, len(m.Listeners))
+		n := max(1, len(m.Listeners)-len(none))
 		if len(route.Ports) > 0 {
-			n = len(route.Ports)
+			n = len(quarantine.PortsWithout(&m.Member, route, none))
 		}
 		values := 0
 		for _, c := range route.Conditions {
-			values += len(c.Values) + len(c.Regex) + len(c.Query)
+			values += c.Count()
 		}
 		if rules.OverLimit(route.Conditions) != "" {
 			n *= 1 + values/2

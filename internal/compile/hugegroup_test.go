@@ -67,6 +67,34 @@ func TestGroupHasRoomForEachNamespace(t *testing.T) {
 	}
 }
 
+// TestRulesAtRedirectingPortsDoNotCount has a group whose HTTP ports redirect, so that only HTTPS ports have rules.
+func TestRulesAtRedirectingPortsDoNotCount(t *testing.T) {
+	t.Parallel()
+	set := func(redirects bool) []intent.Member {
+		var out []intent.Member
+		for i, namespace := range []string{"shop", "mal", "mal"} {
+			m := ingress(namespace, fmt.Sprint("m", i), born(int64(i)), alike(10+2490*i), https(certificate1))
+			if redirects {
+				redirecting(&m)
+			}
+			out = append(out, m)
+		}
+		return out
+	}
+	for redirects, want := range map[bool]int{true: 0, false: 1} {
+		found := Compile(loadBalancer(set(redirects)...), ample(100), config(), nil).Diagnostics
+		told := 0
+		for _, d := range found {
+			if strings.Contains(d.Text, "more than its share") {
+				told++
+			}
+		}
+		if told != want {
+			t.Errorf("ssl-redirect %t: %d members have no room, want %d: %v", redirects, told, want, codes(found))
+		}
+	}
+}
+
 // TestGroupsRulesAreBounded has a tenant fill a group in the ways that multiply, without the bound of a member. A pass
 // over the group, as for an edit of another tenant, allocates little more than with one large member.
 func TestGroupsRulesAreBounded(t *testing.T) {

@@ -58,24 +58,17 @@ func joinedAs(all []rules.Rule, existing []stack.Rule) []rules.Rule {
 			all[parts[0]].Conditions = conditions
 		}
 	}
-	out := make([]rules.Rule, 0, len(all))
-	for i := range all {
-		if !gone[i] {
-			out = append(out, all[i])
-		}
-	}
-	return out
+	return rules.Without(all, gone)
 }
 
 // partsOf are the places of the kept rules of one member that together match what a rule in AWS matches, and differ in
 // one condition, in order; nil = there are none.
 func partsOf(conditions []stack.Condition, all []rules.Rule, kept map[string]int) []int {
-	size := func(c stack.Condition) int { return len(c.Values) + len(c.Regex) }
 	for differs := range conditions {
 		var out []int
 		values := map[string]bool{}
 		for _, part := range rules.Parts(conditions)[1:] {
-			if size(part[differs]) == size(conditions[differs]) {
+			if part[differs].Count() == conditions[differs].Count() {
 				continue
 			}
 			i, declared := kept[quarantine.ConditionsKey(part)]
@@ -88,7 +81,7 @@ func partsOf(conditions []stack.Condition, all []rules.Rule, kept map[string]int
 				values[v] = true
 			}
 		}
-		if len(values) == size(conditions[differs]) && len(out) > 0 {
+		if len(values) == conditions[differs].Count() && len(out) > 0 {
 			slices.Sort(out)
 			return out
 		}

@@ -31,7 +31,7 @@ func TestInvalidMemberKeepsItsJoinedRules(t *testing.T) {
 				for _, rule := range s.Rules {
 					kept := slices.Contains(r.Keep.Actions, stack.Ref{Kind: stack.KindRule, ID: rule.ID})
 					if kept && !slices.ContainsFunc(first.Rules, func(is stack.Rule) bool {
-						return quarantine.SameConditions(is.Conditions, rule.Conditions)
+						return quarantine.ConditionsKey(is.Conditions) == quarantine.ConditionsKey(rule.Conditions)
 					}) {
 						t.Fatalf("%s: AWS has no rule for %v", name, rule.Conditions)
 					}

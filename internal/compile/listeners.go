@@ -157,14 +157,11 @@ func (b *build) sslPolicyOf(p *port) (policy string, exists bool) {
 	if known || !asked { // AWS decides about what is not known
 		return policy, true
 	}
-	d := diag.New(b.members[p.sslPolicy.Member].Object, p.sslPolicy.Source.Place(), diag.InvalidAnnotation,
+	d := diag.New(b.members[p.sslPolicy.Member].Object, p.sslPolicy.Source.Place(), p.sslPolicy.Source.InvalidCode(),
 		fmt.Sprintf("TLS policy %.100s does not exist", policy), "name a security policy of Elastic Load Balancing").
 		In(diag.Certificate)
 	if near := annotation.NearestOf(policy, constraint.SSLPolicies...); near != "" {
 		d.Remedy = fmt.Sprintf("did you mean %s?", near)
-	}
-	if p.sslPolicy.Source.OfConfiguration() {
-		d.Code = diag.InvalidConfiguration
 	}
 	if lb, _ := b.existing(); lb != nil {
 		if details := b.details(); details != nil && details.Listeners[p.number].SSLPolicy != "" {

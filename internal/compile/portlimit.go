@@ -115,7 +115,7 @@ func (b *build) declarer(p *port) int {
 	return p.members[max(at, 0)]
 }
 
-// places are the places of ports among those of the members that declare them, as declaredAt has each.
+// places are the places of ports among those of the members that declare them.
 func (b *build) places(of []*port) map[*port]int {
 	type number struct {
 		member int
@@ -134,11 +134,6 @@ func (b *build) places(of []*port) map[*port]int {
 		out[p] = first[number{b.declarer(p), p.number}]
 	}
 	return out
-}
-
-// declaredAt is the place of a port among those of the member that declares it.
-func (b *build) declaredAt(p *port) int {
-	return slices.IndexFunc(b.members[b.declarer(p)].Listeners, func(l intent.Listener) bool { return l.Port == p.number })
 }
 
 // notePorts notes on each member which of its ports have no listener, with the arithmetic. A listener of a Gateway has
@@ -177,7 +172,7 @@ func (b *build) noteWithoutListener(i int, left []*port, sum string, exceeded *l
 	if len(left) > 1 {
 		which = "ports " + portRanges(left) + " have"
 	}
-	l := b.members[i].Listeners[b.declaredAt(left[0])]
+	l := b.members[i].Listeners[b.places(left[:1])[left[0]]]
 	d := excess(b.members[i].Object, cmp.Or(l.DefaultSource.Path(), l.Source.Path()),
 		fmt.Sprintf("%s no listener: %s load balancer allows %d listeners, and %s; existing listeners stay, and the lowest "+
 			"of the other ports get the free places",

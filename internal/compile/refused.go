@@ -40,9 +40,10 @@ func (c *compiler) refusedBackend(m *intent.Member, r *intent.Route) (d diag.Dia
 	return d, false
 }
 
-// setRefusedAside makes each route of which AWS is certain to refuse a rule an unserved one: its last good version
-// serves, or its requests get an error, and never the answer of a wider rule. So it does with routes to target groups
-// that cannot be built because objects of another namespace are wrong.
+// setRefusedAside sets aside the routes and default actions that AWS is certain to refuse, and routes to target groups
+// that cannot be built because objects of another namespace are wrong. Such a route becomes an unserved one, perhaps on
+// some of its ports only: its last good version serves, or its requests get an error, and never the answer of a wider
+// rule.
 func (c *compiler) setRefusedAside() {
 	lb := &c.e
 	if lb.Type != stack.Application {
@@ -50,19 +51,71 @@ func (c *compiler) setRefusedAside() {
 	}
 	cloned := false
 	for i := range lb.Members {
-		lb.Members, cloned = unfitSetAside(lb, i, cloned, !c.servesHTTP)
-		lb.Members, cloned = defaultsSetAside(lb, i, cloned, !c.servesHTTP)
-		if !slices.ContainsFunc(lb.Members[i].Routes, func(r intent.Route) bool {
-			_, refused := c.refusedBackend(&lb.Members[i], &r)
-			return refused || quarantine.Refused(&r) != ""
-		}) {
-			continue
-		}
-		if !cloned {
+		m := &lb.Members[i]
+		routes := slices.ContainsFunc(m.Routes, func(r intent.Route) bool {
+			_, problem, _ := c.refusal(m, &r)
+			return problem != ""
+		})
+		listeners := slices.ContainsFunc(m.Listeners, func(l intent.Listener) bool {
+			return quarantine.RefusedDefault(m, &l, !c.servesHTTP) != ""
+		})
+		if (routes || listeners) && !cloned {
 			lb.Members, cloned = slices.Clone(lb.Members), true // which are the caller's
+			m = &lb.Members[i]
 		}
-		c.setRoutesAside(&lb.Members[i], stack.UnavailableOf(lb.Key.Owner)[0].FixedResponse)
+		if routes {
+			c.setRoutesAside(m, stack.UnavailableOf(lb.Key.Owner)[0].FixedResponse)
+		}
+		if listeners {
+			c.setDefaultsAside(m)
+		}
 	}
+}
+
+// refusal says why a route gets no rule, and what to do about it. on are the ports for which this holds; nil = all.
+func (c *compiler) refusal(m *intent.Member, r *intent.Route) (on []int32, problem, remedy string) {
+	if on, problem, remedy = refusal(c.accepted, m, r, !c.servesHTTP); problem != "" {
+		return on, problem, remedy
+	}
+	d, _ := c.refusedBackend(m, r)
+	return nil, d.Text, d.Remedy
+}
+
+// refusal is what AWS is certain to refuse of the rules of a route. redirected is as for quarantine.Unfit.
+func refusal(accepted quarantine.Accepted, m *intent.Member, r *intent.Route,
+	redirected bool) (on []int32, problem, remedy string) {
+	if problem = accepted.Refused(r); problem != "" {
+		return nil, problem, refusedRemedy
+	}
+	if on, problem = quarantine.Unfit(m, r, redirected); problem != "" {
+		remedy = unfitRemedy(r)
+	}
+	return on, problem, remedy
+}
+
+// lookUpAccepted looks up the conditions of the rules in AWS if the tables refuse a declared one: a rule that AWS has
+// stays. It returns what has to be read first. If a look-up has failed, AWS may have all conditions.
+func (c *compiler) lookUpAccepted() []facts.Need {
+	if c.e.Type != stack.Application || !slices.ContainsFunc(c.e.Members, func(m intent.Member) bool {
+		return slices.ContainsFunc(m.Routes, func(r intent.Route) bool {
+			return constraint.OfConditions(r.Conditions) != ""
+		})
+	}) {
+		return nil
+	}
+	details := facts.Need{Kind: facts.NeedStackDetails, Key: c.e.Key.String()}
+	switch c.accepted.All = true; {
+	case !c.f.ExistingKnown && c.f.Failed(needStack(&c.e)) == nil:
+		return []facts.Need{needStack(&c.e)}
+	case !c.f.ExistingKnown:
+	case c.f.Existing == nil || c.f.Existing.Type != c.e.Type:
+		c.accepted.All = false
+	case c.f.Details != nil:
+		c.accepted = quarantine.AcceptedIn(c.f.Details.Rules)
+	case c.f.Failed(details) == nil:
+		return []facts.Need{details}
+	}
+	return nil
 }
 
 const refusedRemedy = "correct the value, or remove it"
@@ -89,12 +142,7 @@ func (b *build) failRefused() {
 		m := &b.members[i]
 		for n := range m.Routes {
 			r := &m.Routes[n]
-			problem, remedy := quarantine.Refused(r), refusedRemedy
-			if problem == "" {
-				_, problem = quarantine.Unfit(&m.Member, r, !b.servesHTTP)
-				remedy = unfitRemedy(r)
-			}
-			if problem != "" && !r.Stays {
+			if _, problem, remedy := refusal(b.accepted, &m.Member, r, !b.servesHTTP); problem != "" && !r.Stays {
 				b.fail(i, diag.New(m.Object, r.Source.Place(), diag.InvalidRule, problem, remedy))
 			}
 		}
@@ -105,52 +153,6 @@ func (b *build) failRefused() {
 			}
 		}
 	}
-}
-
-// unfitSetAside has the routes of a member not on ports whose protocol does not go with that of their targets: there,
-// they are unserved.
-func unfitSetAside(lb *intent.LoadBalancer, i int, cloned, redirected bool) ([]intent.Member, bool) {
-	m := &lb.Members[i]
-	if !slices.ContainsFunc(m.Routes, func(r intent.Route) bool {
-		ports, _ := quarantine.Unfit(m, &r, redirected)
-		return len(ports) > 0
-	}) {
-		return lb.Members, cloned
-	}
-	members := lb.Members
-	if !cloned {
-		members = slices.Clone(members)
-	}
-	m = &members[i]
-	unserved := m.Unserved
-	var routes []intent.Route
-	m.Unserved = nil
-	for at := range m.Routes {
-		for len(unserved) > 0 && unserved[0].Before <= at {
-			unserved[0].Before = len(routes)
-			m.Unserved, unserved = append(m.Unserved, unserved[0]), unserved[1:]
-		}
-		r := m.Routes[at]
-		ports, problem := quarantine.Unfit(m, &r, redirected)
-		if len(ports) > 0 {
-			u := intent.Unserved{Route: r, Before: len(routes), Path: r.Source.Place(), Text: problem,
-				Remedy: unfitRemedy(&r)}
-			u.Route.Actions, u.Route.Authentication, u.Route.Transforms = []intent.Action{
-				{Type: stack.ActionFixedResponse, FixedResponse: stack.UnavailableOf(lb.Key.Owner)[0].FixedResponse}}, nil, nil
-			u.Route.Ports = ports
-			m.Unserved = append(m.Unserved, u)
-			r.Ports = quarantine.PortsWithout(m, &r, ports)
-		}
-		if len(ports) == 0 || len(r.Ports) > 0 {
-			routes = append(routes, r)
-		}
-	}
-	for _, u := range unserved {
-		u.Before = len(routes)
-		m.Unserved = append(m.Unserved, u)
-	}
-	m.Routes = routes
-	return members, true
 }
 
 // unfitRemedy is what to do about a route that does not go with some listeners.
@@ -170,62 +172,64 @@ func unfitRemedy(r *intent.Route) string {
 	return "serve it at HTTPS ports only, or with protocol version HTTP1"
 }
 
-// defaultsSetAside leaves out the default actions of a member that AWS is certain to refuse: those of its last good
-// version serve, or requests that no rule matches get an error.
-func defaultsSetAside(lb *intent.LoadBalancer, i int, cloned, redirected bool) ([]intent.Member, bool) {
-	refused := func(m *intent.Member, l *intent.Listener) string {
-		return quarantine.RefusedDefault(m, l, redirected)
-	}
-	m := &lb.Members[i]
-	if !slices.ContainsFunc(m.Listeners, func(l intent.Listener) bool { return refused(m, &l) != "" }) {
-		return lb.Members, cloned
-	}
-	members := lb.Members
-	if !cloned {
-		members = slices.Clone(members) // which are the caller's
-	}
-	m = &members[i]
-	listeners := slices.Clone(m.Listeners)
-	for at := range listeners {
-		if l := &listeners[at]; refused(m, l) != "" {
-			l.Unserved, l.Default = refused(m, l), nil
+// setDefaultsAside leaves out the default actions of a member that AWS refuses: those of its last good version serve,
+// or requests that no rule matches get an error.
+func (c *compiler) setDefaultsAside(m *intent.Member) {
+	m.Listeners = slices.Clone(m.Listeners)
+	for at := range m.Listeners {
+		l := &m.Listeners[at]
+		if problem := quarantine.RefusedDefault(m, l, !c.servesHTTP); problem != "" {
+			l.Unserved, l.Default = problem, nil
 		}
 	}
-	m.Listeners = listeners
-	return members, true
 }
 
-// setRoutesAside moves the routes of a member that AWS refuses to the unserved ones, in their places.
+// setRoutesAside moves the routes of a member that AWS refuses to the unserved ones, in their places. A route that AWS
+// refuses on some ports is on the others only.
 func (c *compiler) setRoutesAside(m *intent.Member, unavailable *stack.FixedResponse) {
 	before, unserved := m.Routes, m.Unserved
 	m.Routes, m.Unserved = make([]intent.Route, 0, len(before)), make([]intent.Unserved, 0, len(unserved)+1)
+	add := func(u intent.Unserved) {
+		u.Before = len(m.Routes)
+		m.Unserved = append(m.Unserved, u)
+	}
 	for at := range before {
-		for len(unserved) > 0 && unserved[0].Before <= at {
-			unserved[0].Before = len(m.Routes)
-			m.Unserved, unserved = append(m.Unserved, unserved[0]), unserved[1:]
+		for ; len(unserved) > 0 && unserved[0].Before <= at; unserved = unserved[1:] {
+			add(unserved[0])
 		}
 		r := before[at]
-		problem, remedy := quarantine.Refused(&r), refusedRemedy
-		if d, refused := c.refusedBackend(m, &r); problem == "" && refused {
-			problem, remedy = d.Text, d.Remedy
+		on, problem, remedy := c.refusal(m, &r)
+		if len(on) > 0 {
+			part := r
+			part.Ports = on
+			add(c.unservedOf(part, problem, remedy, unavailable))
+			if r.Ports = quarantine.PortsWithout(m, &r, on); len(r.Ports) == 0 {
+				continue
+			}
+			_, problem, remedy = c.refusal(m, &r)
 		}
 		if problem == "" {
 			m.Routes = append(m.Routes, r)
 			continue
 		}
-		u := intent.Unserved{Route: r, Before: len(m.Routes), Path: r.Source.Place(), Text: problem, Remedy: remedy}
-		u.Route.Actions = []intent.Action{{Type: stack.ActionFixedResponse, FixedResponse: unavailable}}
-		u.Route.Authentication, u.Route.Transforms = nil, nil
-		if constraint.OfConditions(r.Conditions) != "" { // what had the requests before is not known
-			u.Route.Conditions = nil
-			u.Stand, _ = constraint.Cover(r.Conditions)
-		}
-		m.Unserved = append(m.Unserved, u)
+		add(c.unservedOf(r, problem, remedy, unavailable))
 	}
 	for _, u := range unserved {
-		u.Before = len(m.Routes)
-		m.Unserved = append(m.Unserved, u)
+		add(u)
 	}
+}
+
+// unservedOf is a route without a rule, whose requests get an error.
+func (c *compiler) unservedOf(r intent.Route, problem, remedy string,
+	unavailable *stack.FixedResponse) intent.Unserved {
+	u := intent.Unserved{Route: r, Path: r.Source.Place(), Text: problem, Remedy: remedy}
+	u.Route.Actions = []intent.Action{{Type: stack.ActionFixedResponse, FixedResponse: unavailable}}
+	u.Route.Authentication, u.Route.Transforms = nil, nil
+	if c.accepted.RefusedConditions(r.Conditions) != "" { // what had the requests before is not known
+		u.Route.Conditions = nil
+		u.Stand, _ = constraint.Cover(r.Conditions)
+	}
+	return u
 }
 
 // admitted are the attributes of a resource without those that AWS is certain to refuse: with one, it refuses the whole
@@ -267,12 +271,9 @@ func misspeltAttribute(s constraint.Subject, key, value string) (meant string, r
 // noteRefused reports an attribute that is left out. If the attribute protects, a member that does not serve yet is
 // quarantined.
 func (b *build) noteRefused(r constraint.Refusal, source intent.Source, among []int, protects bool) {
-	code := diag.InvalidAnnotation
-	switch {
-	case r.Unfit: // often declared for all ports or target groups at once
+	code := source.InvalidCode()
+	if r.Unfit { // often declared for all ports or target groups at once
 		code = diag.IgnoredSetting
-	case source.OfConfiguration():
-		code = diag.InvalidConfiguration
 	}
 	i, d := b.ofAttribute(source, among, code)
 	if i < 0 {

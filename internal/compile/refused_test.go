@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -65,6 +66,51 @@ func TestRefusedRuleAnswers503InItsPlace(t *testing.T) {
 		again := Compile(bad, account(), config(), fresh.Memory)
 		same(t, name+", again", table(mustBuild(t, again)), []string{c.want, wide})
 	}
+}
+
+// TestRuleThatAWSHasStaysThoughRefused swaps the image without a checkpoint: AWS has rules that the tables refuse.
+func TestRuleThatAWSHasStaysThoughRefused(t *testing.T) {
+	t.Parallel()
+	hosted := func(hosts ...string) intent.LoadBalancer {
+		m := ingress("shop", "a")
+		m.Routes = nil
+		for n, host := range hosts {
+			one := route(m.Object, host, "/*", fmt.Sprint("s", n))
+			one.Source = intent.At(m.Object, fmt.Sprintf("spec.rules[%d]", n))
+			m.Routes = append(m.Routes, one)
+		}
+		return loadBalancer(m)
+	}
+	f := account()
+	f.Existing = &facts.LoadBalancer{ARN: "arn:lb", Type: stack.Application, Scheme: stack.Internal}
+	unread := f
+	f.Details = &facts.LoadBalancerDetails{Listeners: map[int32]stack.Listener{80: {Port: 80, Protocol: "HTTP"}},
+		Rules: map[int32][]stack.Rule{80: {{Conditions: []stack.Condition{
+			{Field: stack.HostHeader, Values: []string{"intranet", "a_b.example.com", "shop.xn--p1ai"}}}}}}}
+	stand := []string{"intranet", "a_b.example.com", "shop.xn--p1ai"}
+	want := []string{"80 intranet /* → shop/a-s0:80", "80 a_b.example.com /* → shop/a-s1:80",
+		"80 shop.xn--p1ai /* → shop/a-s2:80"}
+	first := Compile(hosted(stand...), f, config(), nil)
+	same(t, "without memory", table(mustBuild(t, first)), want)
+	again := Compile(hosted(stand...), f, config(), first.Memory)
+	same(t, "with memory", table(mustBuild(t, again)), want)
+	strict := config()
+	strict.StrictGroups = true
+	same(t, "strict", table(mustBuild(t, Compile(hosted(stand...), f, strict, nil))), want)
+	same(t, "told", told(slices.Concat(first.Diagnostics, again.Diagnostics)), nil)
+
+	one := Compile(hosted("intranet", "b_c.example.com"), f, config(), nil)
+	same(t, "a new one", table(mustBuild(t, one)), []string{want[0], `80 ^b_c\.example\.com$ /* → 503`})
+	if d := one.Diagnostics; len(d) != 1 || !strings.Contains(d[0].Text, `host "b_c.example.com"`) {
+		t.Errorf("%v", told(d))
+	}
+	for _, before := range []facts.Facts{unread, {}} {
+		if r := Compile(hosted("intranet"), before, config(), nil); len(r.Needs) != 1 || r.Stack != nil {
+			t.Errorf("what AWS has is not known: %+v", r.Needs)
+		}
+	}
+	unread.Errors = map[facts.Need]error{{Kind: facts.NeedStackDetails, Key: hosted().Key.String()}: errors.New("denied")}
+	same(t, "unreadable", table(mustBuild(t, Compile(hosted(stand...), unread, config(), nil))), want)
 }
 
 func TestRefusedAttributeIsLeftOutAlone(t *testing.T) {
@@ -291,5 +337,23 @@ func TestStrictGroupNamesRefusedRule(t *testing.T) {
 	})
 	if r := Compile(loadBalancer(ingress("shop", "a", http2), beside), account(), cfg, nil); r.Stack == nil {
 		t.Errorf("behind a redirect: %v", told(r.Diagnostics))
+	}
+}
+
+// TestSetAsideLeavesTheCallersMembers sets a route aside before one that is unserved already. The next build begins
+// with the members as they were declared.
+func TestSetAsideLeavesTheCallersMembers(t *testing.T) {
+	t.Parallel()
+	web := ingress("shop", "web", born(1))
+	refused, served := route(web.Object, "a.example.com", "/a b", "web"), route(web.Object, "b.example.com", "/", "web")
+	web.Routes = []intent.Route{refused, served}
+	web.Unserved = []intent.Unserved{{Route: served, Before: 1}}
+	c := &compiler{e: loadBalancer(web)}
+	c.setRefusedAside()
+	if now := c.e.Members[0]; len(now.Routes) != 1 || len(now.Unserved) != 2 || now.Unserved[1].Before != 0 {
+		t.Errorf("%d routes, unserved: %+v", len(now.Routes), now.Unserved)
+	}
+	if web.Unserved[0].Before != 1 {
+		t.Error("the member of the caller has changed")
 	}
 }

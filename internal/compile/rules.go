@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 
 	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
 	"github.com/k8s-lbc/lbc/internal/compile/rules"
@@ -68,14 +69,17 @@ func (b *build) withDefault(p *port, all []rules.Rule, byDefault intent.Source) 
 
 // existingOnly leaves out the rules that stay as AWS has them and that AWS does not have.
 func (b *build) existingOnly(p *port, all []rules.Rule) []rules.Rule {
-	return slices.DeleteFunc(all, func(w rules.Rule) bool {
-		if !w.Keep || !w.Route.Stays || len(w.Route.Actions) > 0 {
-			return false
+	existing := sync.OnceValue(func() map[string]bool { // by conditions
+		out := map[string]bool{}
+		if d := b.details(); d != nil {
+			for _, r := range d.Rules[p.number] {
+				out[quarantine.ConditionsKey(r.Conditions)] = true
+			}
 		}
-		d := b.details()
-		return d == nil || !slices.ContainsFunc(d.Rules[p.number], func(r stack.Rule) bool {
-			return quarantine.SameConditions(r.Conditions, w.Conditions)
-		})
+		return out
+	})
+	return slices.DeleteFunc(all, func(w rules.Rule) bool {
+		return w.Keep && w.Route.Stays && len(w.Route.Actions) == 0 && !existing()[quarantine.ConditionsKey(w.Conditions)]
 	})
 }
 

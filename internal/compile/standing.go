@@ -58,8 +58,8 @@ func (b *build) markStanding(claims []rules.Claim) {
 	}
 }
 
-// takeFreed marks claims that take the places which rules of their namespaces in AWS have given up: first claims that
-// no member declared before, then claims that have waited for room.
+// takeFreed gives the places of removed rules to claims of the same namespace: first to claims that no member declared
+// before, then to claims that have waited for room.
 func (b *build) takeFreed(claims []rules.Claim, freed map[string]int) {
 	before := b.declaredBefore()
 	for _, all := range []bool{false, true} {
@@ -75,11 +75,7 @@ func (b *build) takeFreed(claims []rules.Claim, freed map[string]int) {
 
 // declared reports whether the namespace of a claim has declared it, or all rules that it was joined of, before.
 func declared(c *rules.Claim, before map[string][]string) bool {
-	parts := c.Parts
-	if parts == nil {
-		parts = [][]stack.Condition{c.Conditions}
-	}
-	return !slices.ContainsFunc(parts, func(part []stack.Condition) bool {
+	return !slices.ContainsFunc(c.Declared(), func(part []stack.Condition) bool {
 		return !slices.Contains(before[ruleOnPort(c.Port, part)], c.Namespace)
 	})
 }
@@ -104,8 +100,8 @@ func indexClaims(claims []rules.Claim) *claimIndex {
 	return x
 }
 
-// of yields the claims that are a rule in AWS, then those that were joined of it; with parts, also those that it may
-// have been joined of.
+// of yields the claims with the conditions of a rule in AWS, then the joined claims of which one part has them. With
+// parts, the conditions are also those with fewer of the rule's hosts, paths or methods.
 func (x *claimIndex) of(e *existingRule, parts bool) iter.Seq[*rules.Claim] {
 	conditions := [][]stack.Condition{e.Conditions}
 	if parts {
@@ -188,10 +184,10 @@ func (b *build) existingRules() (out []existingRule) {
 	return out
 }
 
-// ownerOfActions is the namespace that declared the target groups to which actions in AWS forward; empty = they do not
-// tell.
+// ownerOfActions is the namespace that declared the target groups to which actions in AWS forward; empty = none of them
+// shows it.
 func (b *build) ownerOfActions(actions []stack.Action, groups map[string]string) string {
-	for _, ref := range forwardsTo(actions) {
+	for _, ref := range rules.TargetGroups(actions) {
 		id := groups[ref.Literal]
 		if o, known := b.ownersBefore[id]; known {
 			return o.Namespace
@@ -229,13 +225,14 @@ func (b *build) declaredBefore() map[string][]string {
 	return out
 }
 
-// rememberRules records the namespaces of the rules that do not tell by target groups whose they are. A load balancer
-// that is full does not have all rules that members declare, and several may declare the same one.
+// rememberRules records the namespace of each rule that forwards to no target group of the stack; the others show their
+// owner by their target groups. A full load balancer lacks some rules, and several members may declare the same one.
 func (b *build) rememberRules(claims []rules.Claim, f rules.Fitting) {
 	b.ruleOwners = map[string][]string{}
 	for i := range claims {
 		c := &claims[i]
-		if !f.LeftOut[i] && !slices.ContainsFunc(forwardsTo(c.Actions), func(r stack.Ref) bool { return r.ID != "" }) {
+		ofStack := slices.ContainsFunc(rules.TargetGroups(c.Actions), func(r stack.Ref) bool { return r.ID != "" })
+		if !f.LeftOut[i] && !ofStack {
 			key := ruleOnPort(c.Port, c.Conditions)
 			b.ruleOwners[key] = append(b.ruleOwners[key], c.Namespace)
 		}

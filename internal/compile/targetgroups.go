@@ -72,7 +72,7 @@ func (b *build) buildTargetGroup(i int, want *intent.TargetGroup, source intent.
 	}
 	if problem := constraint.OfTargetGroup(out); problem != "" {
 		b.failGroup(i, tg, diag.New(b.members[i].Object, source.Path(), diag.InvalidRule, problem,
-			"correct the value, or remove it").In(diag.Route))
+			refusedRemedy).In(diag.Route))
 		return false
 	}
 	fields := map[string]intent.Source{"Backend": source}

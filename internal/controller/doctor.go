@@ -2,8 +2,10 @@ package controller
 
 import (
 	"context"
+	"errors"
 
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/internal/controller/leaderdoctor"
@@ -25,7 +27,16 @@ func (w *Wiring) setUpDoctor() {
 			err := w.mgr.GetClient().List(ctx, &list, client.UnsafeDisableDeepCopy)
 			return list.Items, err
 		},
-		Certificates: w.Inventory.CertificateUses, Events: w.events, Now: w.Now, Log: log,
+		Endpoints: func(ctx context.Context, namespace string) ([]discoveryv1.EndpointSlice, []corev1.Pod, error) {
+			var endpoints discoveryv1.EndpointSliceList
+			var pods corev1.PodList
+			within := client.InNamespace(namespace)
+			err := errors.Join(w.mgr.GetClient().List(ctx, &endpoints, within, client.UnsafeDisableDeepCopy),
+				w.mgr.GetClient().List(ctx, &pods, within, client.UnsafeDisableDeepCopy))
+			return endpoints.Items, pods.Items, err
+		},
+		Certificates: w.Inventory.CertificateUses, Degraded: w.start.conditions.All, Orphans: w.unclaimed.Orphans,
+		Events: w.events, Now: w.Now, Log: log,
 	}
 	if namespace, err := ownNamespace(c.LeaderElectionNamespace); err == nil {
 		d.Writer = &leaderdoctor.Writer{Client: w.ownObjects(), Namespace: namespace, Log: log}

@@ -43,6 +43,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/settings"
 	"github.com/k8s-lbc/lbc/internal/controller/settings/inventoryscope"
 	"github.com/k8s-lbc/lbc/internal/controller/stacks"
+	"github.com/k8s-lbc/lbc/internal/controller/unclaimed"
 	"github.com/k8s-lbc/lbc/internal/controller/waiting"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
@@ -117,6 +118,7 @@ type Wiring struct {
 	boundHolds   inForce          // as of the last look of the watch of holds
 	holdReporter *reporting.Reporter
 	events       *leaderdoctor.Events // that the doctor in the leader reads
+	unclaimed    *unclaimed.Watch     // nil = objects of other namespaces are not seen
 	bindings     *bindingpass.Reconciler
 	runnables    []manager.Runnable // that the manager starts
 	rolesNoted   sync.Once          // that bindings use roles

@@ -187,7 +187,7 @@ func (w *Wiring) watchUnclaimed() {
 	if w.Config.WatchNamespace != "" {
 		return
 	}
-	w.starts(&unclaimed.Watch{
+	w.unclaimed = &unclaimed.Watch{
 		Account: w.Inventory, Declared: w.declared, Targets: w.targetsOf, Shared: w.shared, Now: w.Now,
 		Log:     w.Log.WithName("unclaimed"),
 		Objects: func(ctx context.Context) objects.Reader { return w.reader(ctx, w.mgr.GetClient()) },
@@ -199,7 +199,8 @@ func (w *Wiring) watchUnclaimed() {
 		Serves: func(of stack.Owner) bool {
 			return slices.ContainsFunc(w.Owners, func(s *stacks.Reconciler) bool { return s.Front.Owner() == of })
 		},
-	})
+	}
+	w.starts(w.unclaimed)
 }
 
 // reader reads the objects of the kinds that are watched. A kind that is not read is not served for the reader, so that

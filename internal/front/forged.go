@@ -9,6 +9,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 )
 
@@ -18,7 +19,8 @@ import (
 // status tells: it shows the load balancer of the present members. Others become objects that leave and count for
 // nothing.
 func (w *Input) setAsideForged(before *compile.Memory) {
-	declared, shown := w.declared(), w.shownByMembers()
+	declared := w.declared()
+	shown := w.shownByMembers(declared)
 	genuine := func(o metav1.Object) bool {
 		if before.Any() {
 			return before.Knows(owner.Object(o))
@@ -43,8 +45,7 @@ func (w *Input) setAsideForged(before *compile.Memory) {
 }
 
 // shownByMembers are the hostnames in the status of present members with the finalizer.
-func (w *Input) shownByMembers() (out []string) {
-	declared := w.declared()
+func (w *Input) shownByMembers(declared map[diag.Object]*intent.Member) (out []string) {
 	for _, o := range w.Members {
 		if m := declared[owner.Object(o)]; m != nil && !m.Former && w.deployed(o) {
 			out = append(out, owner.Of(w.key.Owner).Hostnames(o)...)

@@ -155,6 +155,9 @@ func (t tenants) annotationEdit(on, kind, family string) edit {
 	if fits := slices.Concat(e.Values, harmful[short], []string{e.Example}); rapid.Bool().Draw(t.T,
 		"a value that fits") {
 		value = t.pick("fitting value", fits...)
+		if rapid.IntRange(0, 4).Draw(t.T, "twice") == 0 {
+			value = twice(value)
+		}
 	}
 	out.name += "=" + value
 	out.make = func(s served) {
@@ -169,6 +172,14 @@ func (t tenants) annotationEdit(on, kind, family string) edit {
 		s.objects[on].SetAnnotations(all)
 	}
 	return out
+}
+
+// twice has each item of a list twice.
+func twice(value string) string {
+	if inner, list := strings.CutPrefix(value, "["); list && strings.HasSuffix(inner, "]") && inner != "]" {
+		return "[" + strings.TrimSuffix(inner, "]") + "," + inner
+	}
+	return value + "," + value
 }
 
 // keepsAnswers makes edits of objects that serve, one or two of which only the first may ask for less, and fails

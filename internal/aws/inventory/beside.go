@@ -13,7 +13,6 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
-	"github.com/k8s-lbc/lbc/internal/lib/cache"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
@@ -22,25 +21,6 @@ import (
 // namedLifetime is how long an answer about a load balancer of others counts: the listeners of its owner decide which
 // ports are free.
 const namedLifetime = 5 * time.Minute
-
-// newNamed caches load balancers that objects name, by ARN or name.
-func (i *Inventory) newNamed() *cache.Cache[string, *facts.NamedLoadBalancer] {
-	return cache.New(cache.Config[string, *facts.NamedLoadBalancer]{
-		Now: i.cfg.Now, Lifetime: namedLifetime, Absence: absentPauses, Stale: cache.Stale, Wait: i.cfg.Moment,
-		Passing: awsclient.Passing,
-		Batch:   1, Read: cache.One(i.readNamed),
-	})
-}
-
-func (i *Inventory) namedFacts(ctx context.Context, names []string) (put func(*facts.Facts), err error) {
-	got, err := i.named.Get(ctx, names...)
-	return func(f *facts.Facts) {
-		f.LoadBalancers = map[string]*facts.NamedLoadBalancer{}
-		for _, n := range names {
-			f.LoadBalancers[n] = got[n]
-		}
-	}, err
-}
 
 func (i *Inventory) readNamed(ctx context.Context, name string) (out *facts.NamedLoadBalancer, found bool, err error) {
 	lb, err := i.findNamed(ctx, name)

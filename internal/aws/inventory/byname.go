@@ -19,24 +19,23 @@ const targetGroupLifetime = 20 * time.Minute
 // absentPauses are the pauses between reads of a name that does not exist: users correct that soon.
 var absentPauses = backoff.Policy{First: absentLifetime, Longest: absentLifetime}
 
-// newTargetGroups caches target groups of users by name. It reads one name per call, because a missing name would
-// fail a call for several.
-func (i *Inventory) newTargetGroups() *cache.Cache[string, *facts.TargetGroup] {
-	return cache.New(cache.Config[string, *facts.TargetGroup]{
-		Now: i.cfg.Now, Lifetime: targetGroupLifetime, Absence: absentPauses, Stale: cache.Stale, Wait: i.cfg.Moment,
-		Passing: awsclient.Passing,
-		Batch:   1, Read: cache.One(i.targetGroupByName),
+// byName caches what users name. It reads one name per call, because a missing name would fail a call for several.
+func byName[T any](cfg *Config, lifetime time.Duration, absence backoff.Policy,
+	read func(ctx context.Context, name string) (v T, found bool, err error)) *cache.Cache[string, T] {
+	return cache.New(cache.Config[string, T]{
+		Now: cfg.Now, Lifetime: lifetime, Absence: absence, Stale: cache.Stale, Wait: cfg.Moment,
+		Passing: awsclient.Passing, Batch: 1, Read: cache.One(read),
 	})
 }
 
-func (i *Inventory) targetGroupFacts(ctx context.Context, names []string) (put func(*facts.Facts), err error) {
-	got, err := i.targetGroups.Get(ctx, names...)
-	return func(f *facts.Facts) {
-		f.TargetGroups = map[string]*facts.TargetGroup{}
-		for _, n := range names {
-			f.TargetGroups[n] = got[n]
-		}
-	}, err
+// named returns an element for each name: the zero value for one that does not exist.
+func named[T any](ctx context.Context, c *cache.Cache[string, T], names []string) (map[string]T, error) {
+	got, err := c.Get(ctx, names...)
+	out := make(map[string]T, len(names))
+	for _, n := range names {
+		out[n] = got[n]
+	}
+	return out, err
 }
 
 func (i *Inventory) targetGroupByName(ctx context.Context, name string) (tg *facts.TargetGroup, found bool, err error) {
@@ -52,25 +51,6 @@ func (i *Inventory) targetGroupByName(ctx context.Context, name string) (tg *fac
 
 // policyLifetime is how long it counts as known whether a TLS policy exists: AWS adds some a year.
 const policyLifetime = 24 * time.Hour
-
-// newSSLPolicies caches which TLS policies exist. It reads one name per call, as newTargetGroups does.
-func (i *Inventory) newSSLPolicies() *cache.Cache[string, bool] {
-	return cache.New(cache.Config[string, bool]{
-		Now: i.cfg.Now, Lifetime: policyLifetime, Absence: backoff.Policy{First: policyLifetime, Longest: policyLifetime},
-		Stale: cache.Stale, Wait: i.cfg.Moment, Passing: awsclient.Passing,
-		Batch: 1, Read: cache.One(i.sslPolicyByName),
-	})
-}
-
-func (i *Inventory) policyFacts(ctx context.Context, names []string) (put func(*facts.Facts), err error) {
-	got, err := i.sslPolicies.Get(ctx, names...)
-	return func(f *facts.Facts) {
-		f.SSLPolicies = map[string]bool{}
-		for _, n := range names {
-			f.SSLPolicies[n] = got[n]
-		}
-	}, err
-}
 
 func (i *Inventory) sslPolicyByName(ctx context.Context, name string) (exists, found bool, err error) {
 	_, err = i.clients.ELBV2.DescribeSSLPolicies(ctx, &elbv2.DescribeSSLPoliciesInput{Names: []string{name}})

@@ -89,16 +89,19 @@ func (i *Inventory) answer(ctx context.Context, kind facts.NeedKind, keys []stri
 		z, err := i.certificates.HostedZones(ctx)
 		return func(f *facts.Facts) { f.HostedZones = z }, err
 	case facts.NeedTargetGroupName:
-		return i.targetGroupFacts(ctx, keys)
+		t, err := named(ctx, i.targetGroups, keys)
+		return func(f *facts.Facts) { f.TargetGroups = t }, err
 	case facts.NeedTargetGroupOwner:
 		return i.ownerFacts(ctx, keys)
 	case facts.NeedLoadBalancer:
-		return i.namedFacts(ctx, keys)
+		l, err := named(ctx, i.named, keys)
+		return func(f *facts.Facts) { f.LoadBalancers = l }, err
 	case facts.NeedTrustStore:
 		t, err := i.trustStores.ByName(ctx, keys)
 		return func(f *facts.Facts) { f.TrustStores = t }, err
 	case facts.NeedSSLPolicy:
-		return i.policyFacts(ctx, keys)
+		p, err := named(ctx, i.sslPolicies, keys)
+		return func(f *facts.Facts) { f.SSLPolicies = p }, err
 	case facts.NeedOwnTrustStores:
 		return i.ownTrustStoreFacts(ctx, keys[0])
 	case facts.NeedStack:

@@ -124,9 +124,10 @@ func New(clients awsclient.Clients, cfg Config) *Inventory {
 		backoffs: backoff.NewFailures[stepKey](backoff.Policy{}, cfg.Now, nil), denials: map[string]ownerDenial{},
 	}
 	i.network = network.New(clients.EC2, cfg.VPC, cfg.Now, cfg.Moment)
-	i.targetGroups = i.newTargetGroups()
-	i.sslPolicies = i.newSSLPolicies()
-	i.named = i.newNamed()
+	i.targetGroups = byName(&i.cfg, targetGroupLifetime, absentPauses, i.targetGroupByName)
+	i.sslPolicies = byName(&i.cfg, policyLifetime, backoff.Policy{First: policyLifetime, Longest: policyLifetime},
+		i.sslPolicyByName)
+	i.named = byName(&i.cfg, namedLifetime, absentPauses, i.readNamed)
 	i.trustStores = truststore.New(clients.ELBV2, truststore.Config{Cluster: cfg.Cluster, Now: cfg.Now, Wait: cfg.Moment,
 		Tags: i.allTags})
 	i.limits, i.names = i.newLimits(), i.newNames()

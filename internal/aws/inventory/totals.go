@@ -147,25 +147,26 @@ func (i *Inventory) FirstCertificateEnd() time.Time {
 	return time.Time{}
 }
 
-// CertificateUse is an ACM certificate that listeners of stacks use.
+// CertificateUse is a certificate that listeners of stacks use. Its names and its end are unknown if the last list of
+// ACM's certificates lacks it.
 type CertificateUse struct {
 	certificate.End
 
-	Stacks []string // sorted
+	Stacks []stack.Key // sorted
 }
 
-// CertificateUses returns the certificates that listeners of stacks use and whose end is known from the last list of
-// certificates, sorted by ARN. It reads nothing.
+// CertificateUses returns the certificates that listeners of stacks use, sorted by ARN. It reads nothing.
 func (i *Inventory) CertificateUses() (out []CertificateUse) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	users := i.sums().users
-	for _, end := range i.certificates.Ends(slices.Sorted(maps.Keys(users))) {
-		use := CertificateUse{End: end}
-		for key := range users[end.ARN] {
-			use.Stacks = append(use.Stacks, key.String())
+	arns := slices.Sorted(maps.Keys(users))
+	ends := i.certificates.Ends(arns)
+	for _, arn := range arns {
+		use := CertificateUse{End: certificate.End{ARN: arn}, Stacks: sorting.Sorted(maps.Keys(users[arn]), stack.Key.Compare)}
+		if len(ends) > 0 && ends[0].ARN == arn {
+			use.End, ends = ends[0], ends[1:]
 		}
-		slices.Sort(use.Stacks)
 		out = append(out, use)
 	}
 	return out

@@ -169,8 +169,8 @@ func replaces(w intent.Misspelling, named string) bool {
 // found is the finding about a misspelling that counts as an invalid value.
 func found(m *intent.Member, w intent.Misspelling, text string) diag.Diagnostic {
 	object, scope, remedy := w.Source.Object(), diag.LoadBalancer, "correct it, or remove it to have the default"
-	code := diag.InvalidAnnotation
-	if w.Source.OfConfiguration() || object.Kind == "Gateway" {
+	code := w.Source.InvalidCode()
+	if object.Kind == "Gateway" {
 		code = diag.InvalidConfiguration
 	}
 	if w.Source.OfClass() || w.Source.OfConfiguration() {

@@ -9,9 +9,64 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
+// Accepted are values of conditions that rules of the load balancer have in AWS. AWS took them, so the tables of
+// package constraint are wrong about them. All reports that the rules could not be read: they may have any value.
+type Accepted struct {
+	All    bool
+	values map[string]bool
+}
+
+// AcceptedIn has the values of the rules of each port.
+func AcceptedIn(on map[int32][]stack.Rule) Accepted {
+	t := Accepted{values: map[string]bool{}}
+	for _, rules := range on {
+		for i := range rules {
+			for _, c := range rules[i].Conditions {
+				for _, one := range single(c) {
+					t.values[stack.ConditionsText(one)] = true
+				}
+			}
+		}
+	}
+	return t
+}
+
+// single are the conditions that each have one of the values of a condition.
+func single(c stack.Condition) (out [][]stack.Condition) {
+	for i := range c.Values {
+		out = append(out, []stack.Condition{{Field: c.Field, HeaderName: c.HeaderName, Values: c.Values[i : i+1]}})
+	}
+	for i := range c.Regex {
+		out = append(out, []stack.Condition{{Field: c.Field, HeaderName: c.HeaderName, Regex: c.Regex[i : i+1]}})
+	}
+	for i := range c.Query {
+		out = append(out, []stack.Condition{{Field: c.Field, Query: c.Query[i : i+1]}})
+	}
+	return out
+}
+
+// RefusedConditions is what AWS is certain to refuse of conditions; empty if nothing is certain.
+func (t Accepted) RefusedConditions(all []stack.Condition) string {
+	problem := constraint.OfConditions(all)
+	switch {
+	case t.All:
+		return ""
+	case problem == "" || len(t.values) == 0:
+		return problem
+	}
+	for _, c := range all {
+		for _, one := range single(c) {
+			if problem := constraint.OfConditions(one); problem != "" && !t.values[stack.ConditionsText(one)] {
+				return problem
+			}
+		}
+	}
+	return ""
+}
+
 // Refused is what AWS is certain to refuse of the rule of a route; empty if nothing is certain.
-func Refused(r *intent.Route) string {
-	if problem := constraint.OfConditions(r.Conditions); problem != "" {
+func (t Accepted) Refused(r *intent.Route) string {
+	if problem := t.RefusedConditions(r.Conditions); problem != "" {
 		return problem
 	}
 	all := make([]stack.Action, 0, len(r.Authentication)+len(r.Actions))
@@ -43,7 +98,7 @@ func leftOut(r *intent.Route, a *intent.Action) bool {
 func RefusedDefault(m *intent.Member, l *intent.Listener, redirected bool) string {
 	r := &intent.Route{Ports: []int32{l.Port}}
 	r.Authentication, r.Actions = SplitDefault(l.Default)
-	problem := Refused(r)
+	problem := Accepted{}.Refused(r)
 	if problem == "" {
 		_, problem = Unfit(m, r, redirected)
 	}
@@ -90,7 +145,8 @@ func backend(b intent.Backend) stack.Ref {
 }
 
 // Unfit are the ports of a route of a member whose listeners cannot do what it does, by the protocols of listeners and
-// targets, and why. redirected: HTTP listeners redirect all requests, so they do nothing else.
+// targets, and why. The route is one that AWS does not refuse at all ports. redirected: HTTP listeners redirect all
+// requests, so they do nothing else.
 func Unfit(m *intent.Member, r *intent.Route, redirected bool) (ports []int32, problem string) {
 	for i := range m.Listeners {
 		l := &m.Listeners[i]
@@ -100,9 +156,6 @@ func Unfit(m *intent.Member, r *intent.Route, redirected bool) (ports []int32, p
 		if text := unfit(l, r); text != "" {
 			ports, problem = append(ports, l.Port), text
 		}
-	}
-	if len(ports) > 0 && Refused(r) != "" { // at all ports
-		return nil, ""
 	}
 	return ports, problem
 }

@@ -2,6 +2,7 @@ package quarantine
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -31,7 +32,9 @@ func Restore(lb *intent.LoadBalancer, f facts.Facts, before Past) (out Restored,
 	out.Findings = map[int]diag.List{}
 	cloned := false
 	for i := range lb.Members {
-		if !unserved(&lb.Members[i]) {
+		last, good := before.Good[lb.Members[i].Object]
+		good = good && Remembered(last) == LastGood
+		if !unserved(&lb.Members[i]) && (!good || !lacksCredentials(&lb.Members[i])) {
 			continue
 		}
 		if !cloned {
@@ -39,9 +42,10 @@ func Restore(lb *intent.LoadBalancer, f facts.Facts, before Past) (out Restored,
 		}
 		m := &lb.Members[i]
 		r := restoring{member: m, stays: before.Lost(m.Object)}
-		if last, ok := before.Good[m.Object]; ok && Remembered(last) == LastGood {
+		if good {
 			r.last = &last
 		}
+		r.lookUp()
 		if r.stays && !f.ExistingKnown {
 			if f.Failed(facts.Need{Kind: facts.NeedStack, Key: lb.Key.String()}) == nil {
 				return out, true
@@ -51,6 +55,7 @@ func Restore(lb *intent.LoadBalancer, f facts.Facts, before Past) (out Restored,
 		r.stays = r.stays && f.Existing != nil
 		r.routes()
 		r.listeners()
+		r.logins()
 		m.Unserved = nil
 		out.Findings[i] = r.found
 		if r.kept {
@@ -66,20 +71,76 @@ func unserved(m *intent.Member) bool {
 	})
 }
 
+// lacksCredentials reports whether the Secret of a login of a member cannot be read.
+func lacksCredentials(m *intent.Member) bool {
+	return slices.ContainsFunc(m.Routes, func(r intent.Route) bool { return withheld(r.Authentication) }) ||
+		slices.ContainsFunc(m.Listeners, func(l intent.Listener) bool { return withheld(l.Default) })
+}
+
+// withheld reports whether actions have a login whose Secret cannot be read, which the front end reports.
+func withheld(actions []intent.Action) bool {
+	return slices.ContainsFunc(actions, func(a intent.Action) bool { return a.OIDC != nil && a.OIDC.Withheld() })
+}
+
 // restoring is the state of Restore for one member.
 type restoring struct {
 	member *intent.Member
 	last   *intent.Member // the last good version; nil = there is none
 	stays  bool           // nothing of the member is remembered, and a load balancer exists
-	used   map[int]bool   // routes of the last good version that are in the new one again
+	used   []bool         // routes of the last good version that are in the new one again
 	kept   bool
 	found  diag.List
+	told   map[diag.Diagnostic]bool // those of found
+
+	declared       map[string]bool                // routes of the new version, by requestsKey
+	requests       []string                       // requestsKey of the routes of the last good version
+	byKey, byPlace map[string][]int               // these routes, by ConditionsKey and by path of the source
+	groups         map[string]*intent.TargetGroup // of the new version, by id
 }
+
+// lookUp fills the indexes, before the version changes: members may have thousands of routes.
+func (r *restoring) lookUp() {
+	m := r.member
+	r.told, r.declared = map[diag.Diagnostic]bool{}, map[string]bool{}
+	r.byKey, r.byPlace, r.groups = map[string][]int{}, map[string][]int{}, map[string]*intent.TargetGroup{}
+	note := func(actions []intent.Action) {
+		for i := range actions {
+			for _, b := range actions[i].Backends {
+				if b.TargetGroup != nil {
+					r.groups[b.TargetGroup.ID] = b.TargetGroup
+				}
+			}
+		}
+	}
+	for i := range m.Routes {
+		note(m.Routes[i].Actions)
+		r.declared[requestsKey(&m.Routes[i], ConditionsKey(m.Routes[i].Conditions))] = true
+	}
+	for i := range m.Unserved {
+		route := &m.Unserved[i].Route
+		r.declared[requestsKey(route, ConditionsKey(route.Conditions))] = true
+	}
+	for i := range m.Listeners {
+		note(m.Listeners[i].Default)
+	}
+	if r.last == nil {
+		return
+	}
+	r.used = make([]bool, len(r.last.Routes))
+	for i := range r.last.Routes {
+		g := &r.last.Routes[i]
+		key, place := ConditionsKey(g.Conditions), g.Source.Path()
+		r.requests = append(r.requests, requestsKey(g, key))
+		r.byKey[key], r.byPlace[place] = append(r.byKey[key], i), append(r.byPlace[place], i)
+	}
+}
+
+// requestsKey is equal for routes with the same ports and conditions; key is the ConditionsKey.
+func requestsKey(r *intent.Route, key string) string { return fmt.Sprint(r.Ports, key) }
 
 // routes merges the routes of the last good version into those of the member.
 func (r *restoring) routes() {
 	m := r.member
-	r.used = map[int]bool{}
 	with := make([][]intent.Route, len(m.Unserved))
 	for _, known := range []bool{true, false} { // a route with unknown conditions takes what is left
 		for i := range m.Unserved {
@@ -130,6 +191,41 @@ func (r *restoring) instead(u *intent.Unserved) []intent.Route {
 	return []intent.Route{one}
 }
 
+// logins has the last good version of a route or default action serve if the login of the present one has no
+// credentials, and the last one had a login: without any it never serves.
+func (r *restoring) logins() {
+	m := r.member
+	if r.last == nil {
+		return
+	}
+	var out []intent.Route
+	for i := range m.Routes {
+		last := []intent.Route(nil)
+		if g := &m.Routes[i]; withheld(g.Authentication) && len(g.Conditions) > 0 {
+			last = r.lastOf(&intent.Unserved{Route: *g})
+		}
+		if r.kept = r.kept || len(last) > 0; len(last) == 0 {
+			last = m.Routes[i : i+1]
+		}
+		out = append(out, last...)
+	}
+	m.Routes = out
+	for i := range m.Listeners {
+		l := &m.Listeners[i]
+		if !withheld(l.Default) {
+			continue
+		}
+		at := slices.IndexFunc(r.last.Listeners, func(o intent.Listener) bool { return o.Port == l.Port })
+		if at < 0 {
+			continue
+		}
+		before := permitted(r.last.Listeners[at].Default, m)
+		if login, _ := SplitDefault(before); len(login) > 0 {
+			l.Default, l.DefaultSource, r.kept = r.actions(before), r.last.Listeners[at].DefaultSource, true
+		}
+	}
+}
+
 // standUnfit has the rule of a route of the last good version stay as AWS has it, if AWS refuses the target groups of
 // the current version there: of one identity, a stack has one target group, and the other one stays beside it.
 func (r *restoring) standUnfit(g *intent.Route, u *intent.Unserved) {
@@ -160,11 +256,14 @@ func (r *restoring) lastOf(u *intent.Unserved) (out []intent.Route) {
 	if len(u.Route.Conditions) == 0 {
 		return r.left(u)
 	}
-	served := func(g *intent.Route) bool { return !g.Failing && fits(r.last, g, u.Route.Ports) }
-	take := func(same func(g *intent.Route) bool) bool {
-		for i := range r.last.Routes {
+	served := func(g *intent.Route) bool {
+		return !g.Failing && fits(r.last, g, u.Route.Ports) &&
+			(!withheld(u.Route.Authentication) || len(g.Authentication) > 0)
+	}
+	take := func(among []int, same func(i int, g *intent.Route) bool) bool {
+		for _, i := range among {
 			g := &r.last.Routes[i]
-			if !r.used[i] && hasPorts(g, &u.Route) && same(g) && served(g) {
+			if !r.used[i] && hasPorts(g, &u.Route) && same(i, g) && served(g) {
 				r.used[i] = true
 				one := r.current(g)
 				one.Ports = u.Route.Ports
@@ -173,23 +272,26 @@ func (r *restoring) lastOf(u *intent.Unserved) (out []intent.Route) {
 		}
 		return len(out) > 0
 	}
-	key := ConditionsKey(u.Route.Conditions)
-	if take(func(g *intent.Route) bool { return ConditionsKey(g.Conditions) == key }) {
+	if take(r.byKey[ConditionsKey(u.Route.Conditions)], func(int, *intent.Route) bool { return true }) {
 		for i := range out { // its order is the declared one
 			out[i].Source, out[i].Precedence, out[i].Alternative = u.Route.Source, u.Route.Precedence, u.Route.Alternative
 		}
 		return out
 	}
-	sameRule := func(g *intent.Route) bool { return g.Source.Path() == u.Route.Source.Path() && !r.declared(g) }
-	if take(func(g *intent.Route) bool { return sameRule(g) && overlap.Covers(u.Route.Conditions, g.Conditions) }) {
+	place := r.byPlace[u.Route.Source.Path()]
+	if take(place, func(i int, g *intent.Route) bool {
+		return !r.declared[r.requests[i]] && overlap.Covers(u.Route.Conditions, g.Conditions)
+	}) {
 		return out
 	}
-	for i := range r.last.Routes {
+	for _, i := range place {
 		g := &r.last.Routes[i]
-		if samePorts(g, &u.Route) && sameRule(g) && served(g) && overlap.Covers(g.Conditions, u.Route.Conditions) {
+		if samePorts(g, &u.Route) && !r.declared[r.requests[i]] && served(g) &&
+			overlap.Covers(g.Conditions, u.Route.Conditions) {
 			one := r.current(g)
 			one.Source, one.Precedence, one.Alternative = u.Route.Source, u.Route.Precedence, u.Route.Alternative
-			if !one.Stays && fits(r.member, &one, u.Route.Ports) { // else the rule stays as AWS has it
+			// else the rule stays as AWS has it
+			if !one.Stays && !withheld(one.Authentication) && fits(r.member, &one, u.Route.Ports) {
 				one.Conditions = u.Route.Conditions
 			}
 			return []intent.Route{one}
@@ -204,7 +306,7 @@ func (r *restoring) left(u *intent.Unserved) (out []intent.Route) {
 	for _, same := range []bool{true, false} {
 		for i := range r.last.Routes {
 			g := &r.last.Routes[i]
-			if r.used[i] || !samePorts(g, &u.Route) || r.declared(g) || g.Failing || same &&
+			if r.used[i] || !samePorts(g, &u.Route) || r.declared[r.requests[i]] || g.Failing || same &&
 				g.Source.Path() != u.Route.Source.Path() {
 				continue
 			}
@@ -216,18 +318,6 @@ func (r *restoring) left(u *intent.Unserved) (out []intent.Route) {
 		}
 	}
 	return out
-}
-
-// declared reports whether the current version has a route for the same requests.
-func (r *restoring) declared(g *intent.Route) bool {
-	key := ConditionsKey(g.Conditions)
-	same := func(o *intent.Route) bool { return samePorts(o, g) && ConditionsKey(o.Conditions) == key }
-	for i := range r.member.Routes {
-		if same(&r.member.Routes[i]) {
-			return true
-		}
-	}
-	return slices.ContainsFunc(r.member.Unserved, func(u intent.Unserved) bool { return same(&u.Route) })
 }
 
 // withdrawn reports whether a backend is an object of another namespace that a member may forward to no longer.
@@ -296,29 +386,13 @@ func (r *restoring) current(g *intent.Route) intent.Route {
 }
 
 func (r *restoring) actions(in []intent.Action) []intent.Action {
-	now := map[string]*intent.TargetGroup{}
-	note := func(actions []intent.Action) {
-		for i := range actions {
-			for _, b := range actions[i].Backends {
-				if b.TargetGroup != nil {
-					now[b.TargetGroup.ID] = b.TargetGroup
-				}
-			}
-		}
-	}
-	for i := range r.member.Routes {
-		note(r.member.Routes[i].Actions)
-	}
-	for i := range r.member.Listeners {
-		note(r.member.Listeners[i].Default)
-	}
 	out := slices.Clone(in)
 	for i := range out {
 		out[i].Backends = slices.Clone(out[i].Backends)
 		for j := range out[i].Backends {
 			b := &out[i].Backends[j]
-			if b.TargetGroup != nil && now[b.TargetGroup.ID] != nil {
-				b.TargetGroup = now[b.TargetGroup.ID]
+			if b.TargetGroup != nil && r.groups[b.TargetGroup.ID] != nil {
+				b.TargetGroup = r.groups[b.TargetGroup.ID]
 			}
 		}
 	}
@@ -370,8 +444,8 @@ func (r *restoring) listeners() {
 func (r *restoring) report(u *intent.Unserved, consequence string) {
 	remedy := cmp.Or(u.Remedy, "correct the field, or remove it")
 	d := diag.New(r.member.Object, u.Path, cmp.Or(u.Code, diag.InvalidRule), u.Text+consequence, remedy).In(diag.Rule)
-	if !slices.Contains(r.found, d) {
-		r.found = append(r.found, d)
+	if !r.told[d] {
+		r.told[d], r.found = true, append(r.found, d)
 	}
 }
 
@@ -393,6 +467,3 @@ func ConditionsKey(conditions []stack.Condition) string {
 	slices.Sort(parts)
 	return strings.Join(parts, " ")
 }
-
-// SameConditions reports whether two rules have the same conditions.
-func SameConditions(a, b []stack.Condition) bool { return ConditionsKey(a) == ConditionsKey(b) }

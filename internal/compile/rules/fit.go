@@ -126,7 +126,12 @@ func (f *fitter) fill() (left []bool) {
 		groups = map[stack.Ref]bool{}
 	}
 	for _, i := range f.order() {
-		more := targetGroups(f.claims[i].Actions, groups)
+		var more []stack.Ref
+		for _, g := range TargetGroups(f.claims[i].Actions) {
+			if !groups[g] && !slices.Contains(more, g) {
+				more = append(more, g)
+			}
+		}
 		if left[i] = f.banned[i] || n >= f.room.Rules || len(more) > 0 && len(groups)+
 			len(more) > f.room.TargetGroups; left[i] {
 			continue
@@ -207,17 +212,19 @@ func (c *Claim) forwards() bool {
 	if c.Keep {
 		return !c.declared()
 	}
-	return !slices.ContainsFunc(c.Actions, func(a stack.Action) bool { return a.Type != stack.ActionForward })
+	return OnlyForward(c.Actions)
 }
 
-// targetGroups returns the target groups of actions that are not among the known ones.
-func targetGroups(actions []stack.Action, known map[stack.Ref]bool) (out []stack.Ref) {
+// OnlyForward reports whether actions do nothing but forward requests.
+func OnlyForward(actions []stack.Action) bool {
+	return !slices.ContainsFunc(actions, func(a stack.Action) bool { return a.Type != stack.ActionForward })
+}
+
+// TargetGroups are the target groups to which actions forward.
+func TargetGroups(actions []stack.Action) (out []stack.Ref) {
 	for _, a := range actions {
-		if a.Forward == nil {
-			continue
-		}
-		for _, g := range a.Forward.TargetGroups {
-			if !known[g.TargetGroup] && !slices.Contains(out, g.TargetGroup) {
+		if a.Forward != nil {
+			for _, g := range a.Forward.TargetGroups {
 				out = append(out, g.TargetGroup)
 			}
 		}

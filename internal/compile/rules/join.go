@@ -74,11 +74,14 @@ type joiner struct {
 func joining(in []Rule) joiner { return joiner{slices.Clone(in), make([]bool, len(in))} }
 
 // Rules are the rules that are left, in order.
-func (j *joiner) Rules() []Rule {
-	out := make([]Rule, 0, len(j.rules))
-	for i := range j.rules {
-		if !j.gone[i] {
-			out = append(out, j.rules[i])
+func (j *joiner) Rules() []Rule { return Without(j.rules, j.gone) }
+
+// Without are the rules that are not gone, in order.
+func Without(all []Rule, gone []bool) []Rule {
+	out := make([]Rule, 0, len(all))
+	for i := range all {
+		if !gone[i] {
+			out = append(out, all[i])
 		}
 	}
 	return out
@@ -115,7 +118,7 @@ func (j *joiner) join(at []int, n int, same func(a, b *Rule) bool, left func(*Ru
 		joins++
 		j.gone[i] = true
 		first := &j.rules[to]
-		first.Parts = slices.Concat(first.parts(), w.parts())
+		first.Parts = slices.Concat(first.Declared(), w.Declared())
 		first.Conditions = joined(first.Conditions, w.Conditions)
 		first.With = slices.Concat(first.With, w.With, []intent.Source{w.Route.Source})
 		places.add(to, first)
@@ -195,7 +198,7 @@ func (x *index) hash(conditions []stack.Condition, without int) uint64 {
 func (x *index) add(at int, w *Rule) {
 	values := 0
 	for _, c := range w.Conditions {
-		values += len(c.Values) + len(c.Regex) + len(c.Query)
+		values += c.Count()
 	}
 	for _, p := range x.of(w) {
 		if values >= stack.MaxConditionValues && p.differs >= 0 {
@@ -287,7 +290,7 @@ func Parts(conditions []stack.Condition) [][]stack.Condition {
 		return out
 	}
 	for i, c := range conditions {
-		n := len(c.Values) + len(c.Regex)
+		n := c.Count()
 		if !mayDiffer(c.Field) || n < 2 {
 			continue
 		}

@@ -19,8 +19,8 @@ type Rule struct {
 	stack.Rule
 }
 
-// parts are the conditions of the rules that it was joined of, or its own.
-func (w *Rule) parts() [][]stack.Condition {
+// Declared are the conditions of the rules that it was joined of, or its own.
+func (w *Rule) Declared() [][]stack.Condition {
 	if w.Parts == nil {
 		return [][]stack.Condition{w.Conditions}
 	}
@@ -155,6 +155,7 @@ func contains(set, all []string) bool {
 	return !slices.ContainsFunc(all, func(s string) bool { return !slices.Contains(set, s) })
 }
 
+// valuesOf are the values and the regular expressions of the conditions on a field.
 func valuesOf(conditions []stack.Condition, field stack.ConditionField) (values, regex []string) {
 	for _, c := range conditions {
 		if c.Field == field {

@@ -26,7 +26,7 @@ func splitInto(conditions []stack.Condition, room *int) [][]stack.Condition {
 	}
 	widest, most := -1, 1
 	for i, c := range conditions {
-		if n := len(c.Values) + len(c.Regex) + len(c.Query); n > most {
+		if n := c.Count(); n > most {
 			widest, most = i, n
 		}
 	}
@@ -67,7 +67,7 @@ func OverLimit(conditions []stack.Condition) string {
 	values, wildcards := 0, 0
 	single := map[stack.ConditionField]bool{}
 	for _, c := range conditions {
-		values += len(c.Values) + len(c.Regex) + len(c.Query)
+		values += c.Count()
 		for _, n := range c.Wildcards() {
 			wildcards += n
 		}

@@ -209,20 +209,13 @@ func (b *Reconciler) newConfirmingReader(binding types.NamespacedName) *confirmi
 // wakeClaiming wakes the bindings with an endpoint at an address that its pod got or lost: nobody edits EndpointSlices
 // that were written by hand when a pod ends, and its address may be another pod's soon.
 func (b *Reconciler) wakeClaiming(was, is *corev1.Pod, q queue.Of[reconcile.Request]) {
-	wake := func(pod *corev1.Pod, all []types.NamespacedName) {
-		for _, binding := range all {
-			b.Changes.note(binding)
-			b.noteCause(reconcile.Request{NamespacedName: binding}, "Pod", pod)
-			q.AddAfter(reconcile.Request{NamespacedName: binding}, queue.Coalesce)
-		}
-	}
 	if is != nil && (was == nil || !sameAddresses(was, is)) {
-		wake(is, b.evidence.missingPods.missing(is.Namespace, is.Name))
+		b.concern(q, "Pod", is, b.evidence.missingPods.missing(is.Namespace, is.Name)...)
 	}
 	if was == nil || registrar.Ended(was) || is != nil && !registrar.Ended(is) && sameAddresses(was, is) {
 		return
 	}
-	wake(was, b.resolved.end(client.ObjectKeyFromObject(was)))
+	b.concern(q, "Pod", was, b.resolved.end(client.ObjectKeyFromObject(was))...)
 }
 
 // sameAddresses reports whether an update of a pod leaves it its addresses.

@@ -61,8 +61,8 @@ func (p *Preceding) Restore(restored checkpoint.Restored) {
 	}
 }
 
-// touch has a later process know what this one knows of a binding that exists: checkpoints drop what nobody puts after
-// a start. Each pass calls touch, as one over a binding that waits for a correction does not get as far as its targets.
+// touch writes to checkpoints what is known of a binding, once in a process: checkpoints drop an entry that the process
+// does not write again. Each pass calls touch, because a pass over an invalid binding ends before its targets.
 func (p *Preceding) touch(o *v1beta1.TargetGroupBinding) {
 	if p == nil {
 		return
@@ -201,7 +201,7 @@ func (b *Reconciler) stillPreceding(o *v1beta1.TargetGroupBinding, t precedingTa
 	return keys
 }
 
-// ported are endpoints with their ports.
+// ported yields endpoints, each with the port of its target.
 func ported(of bindings.Targets) iter.Seq[registrar.Endpoint] {
 	return func(yield func(registrar.Endpoint) bool) {
 		for _, at := range of.Endpoints.All() {
@@ -256,9 +256,8 @@ func (b *Reconciler) precedingNew(ctx context.Context, whose *ownership, of bind
 	return keys, true, nil
 }
 
-// notOwned are the keys of registered targets, sorted, without those that are the binding's own whoever registered
-// them: its pods and nodes, what this process registered, and pods of its namespace, whose addresses no other namespace
-// has.
+// notOwned are the keys of registered targets, sorted, without the binding's own ones: its pods and nodes, what this
+// process registered, and pods of its namespace, whose addresses no other namespace has.
 func (b *Reconciler) notOwned(ctx context.Context, o *v1beta1.TargetGroupBinding, of bindings.Targets,
 	health []registrar.Health) (found []string, err error) {
 	own, others := b.Registry.Own(b.group(o)), map[string]string{} // addresses by key
@@ -334,7 +333,7 @@ func (p *Preceding) noteServed(o *v1beta1.TargetGroupBinding) {
 	if p == nil || o.Spec.Networking == nil || naming.OfTargetGroup(o.Spec.TargetGroupARN) == o.Name {
 		return
 	}
-	if _, kept := p.get(o); !kept {
+	if _, kept := p.get(o); !kept && p.read() { // else the entry would replace what is read later
 		p.enter(o, precedingTargets{UID: o.UID})
 	}
 }
@@ -364,14 +363,8 @@ func (b *Reconciler) unbindable(ctx context.Context, whose *ownership, owner inv
 
 // keptTargets is the note that targets stay registered which the binding may not have registered.
 func keptTargets(o *v1beta1.TargetGroupBinding, preceding map[string]bool) diag.Diagnostic {
-	first := ""
-	for key := range preceding {
-		if first == "" || key < first {
-			first = key
-		}
-	}
 	return diag.New(bindingobject.BindingObject(o), "spec.targetGroupARN", diag.TargetsKept,
 		fmt.Sprintf("%d targets, such as %s, stay registered: they may have been registered before this binding",
-			len(preceding), first),
+			len(preceding), slices.Min(slices.Collect(maps.Keys(preceding)))),
 		"deregister them in AWS if nothing needs them")
 }

@@ -64,12 +64,10 @@ func (p *pass) closedPorts(ctx context.Context) (found diag.List) {
 			continue
 		}
 		for _, x := range append(b.about(ctx, o), b.declaring(ctx, o)...) {
-			if d.Path = ""; x != d.Object && !slices.ContainsFunc(found, func(f diag.Diagnostic) bool {
-				return f.Object == x && f.Text == d.Text
-			}) {
-				d := d
-				d.Object = x
-				found = append(found, d)
+			other := d
+			other.Object, other.Path = x, ""
+			if x != d.Object && !slices.Contains(found, other) {
+				found = append(found, other)
 			}
 		}
 	}

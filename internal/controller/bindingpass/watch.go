@@ -100,6 +100,17 @@ func (b *Reconciler) noteCause(req reconcile.Request, kind string, o client.Obje
 	b.Traces.Note(req, kind, o.GetNamespace(), o.GetName())
 }
 
+// concern queues bindings whose endpoints an object has changed, and notes the time of the change.
+func (b *Reconciler) concern(q queue.Of[reconcile.Request], kind string, o client.Object,
+	all ...types.NamespacedName) {
+	for _, binding := range all {
+		req := reconcile.Request{NamespacedName: binding}
+		b.Changes.note(binding)
+		b.noteCause(req, kind, o)
+		q.AddAfter(req, queue.Coalesce)
+	}
+}
+
 // BindingEvent queues a changed binding. If the binding starts or stops sharing its target group, it also queues the
 // others of that group.
 func (b *Reconciler) BindingEvent() handler.TypedEventHandler[client.Object, reconcile.Request] {
@@ -161,12 +172,12 @@ func (b *Reconciler) wakeService(ctx context.Context, changed client.Object, ser
 		return
 	}
 	for i := range list.Items {
-		req, kind := requestFor(&list.Items[i]), "Service"
+		req := requestFor(&list.Items[i])
 		if endpoints {
-			kind = "EndpointSlice"
-			b.Changes.note(req.NamespacedName)
+			b.concern(q, "EndpointSlice", changed, req.NamespacedName)
+			continue
 		}
-		b.noteCause(req, kind, changed)
+		b.noteCause(req, "Service", changed)
 		q.AddAfter(req, queue.Coalesce)
 	}
 }
@@ -208,10 +219,7 @@ func (b *Reconciler) PodEvent() handler.TypedEventHandler[client.Object, reconci
 		}
 		for _, name := range readiness.Bindings(p) {
 			if was == nil || after == nil || gateMatters(was, p, readiness.Gate(name)) {
-				key := types.NamespacedName{Namespace: p.Namespace, Name: name}
-				b.Changes.note(key)
-				b.noteCause(reconcile.Request{NamespacedName: key}, "Pod", p)
-				q.AddAfter(reconcile.Request{NamespacedName: key}, queue.Coalesce)
+				b.concern(q, "Pod", p, types.NamespacedName{Namespace: p.Namespace, Name: name})
 			}
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -57,6 +58,8 @@ type rules struct {
 	user func(v *objects.View, cfg gateway.Config, o client.Object) (user string, ok bool)
 	// status returns what the status becomes, and notes for events; nil = no status is kept.
 	status func(v *objects.View, cfg gateway.Config, o client.Object) (gateway.Change, diag.List)
+	// idle says why an object without a user has no effect; text is empty if another note says it. Nil = no note.
+	idle func(o client.Object) (path, text, remedy string)
 	// reading are the kinds that the others read.
 	reading []objects.Kind
 }
@@ -95,7 +98,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconc
 	}
 	var change gateway.Change
 	var notes diag.List
-	used := true
+	used, again := true, time.Duration(0)
 	if o.GetDeletionTimestamp() == nil {
 		if r.status != nil {
 			change, notes = r.status(v, r.Config, o)
@@ -105,6 +108,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconc
 			annotation.CheckKind(&f, owner.Object(o), o.GetAnnotations())
 			notes = append(notes, f.List()...)
 		}
+		notes, again = r.noteIdle(v, o, notes)
 	} else if r.finalizer != "" && controllerutil.ContainsFinalizer(o, r.finalizer) {
 		_, used = r.user(v, r.Config, o)
 	}
@@ -130,7 +134,28 @@ func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconc
 	} else if decider == departed {
 		r.Statuses.withdraw(reference(r.Kind, o))
 	}
-	return reconcile.Result{}, reader.Unread
+	return reconcile.Result{RequeueAfter: again}, reader.Unread
+}
+
+// idleAfter is the age at which an object without a user has a note: what names it may be created later.
+const idleAfter = time.Minute
+
+// noteIdle adds a note about an object that nothing names. again is when to look again.
+func (r *Reconciler) noteIdle(v *objects.View, o client.Object, notes diag.List) (all diag.List, again time.Duration) {
+	if r.idle == nil {
+		return notes, 0
+	}
+	path, text, remedy := r.idle(o)
+	if text == "" || slices.ContainsFunc(notes, func(d diag.Diagnostic) bool { return d.Path == path }) {
+		return notes, 0
+	}
+	if _, used := r.user(v, r.Config, o); used {
+		return notes, 0
+	}
+	if young := idleAfter - r.Statuses.now().Sub(o.GetCreationTimestamp().Time); young > 0 {
+		return notes, young
+	}
+	return append(notes, diag.New(owner.Object(o), path, diag.IgnoredSetting, "it has no effect: "+text, remedy)), 0
 }
 
 // writeFinalizer adds the finalizer to an object, and removes it from a deleted object that nothing uses.

@@ -1,6 +1,7 @@
 package gatewaystatus
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -59,14 +60,17 @@ var byKind = map[objects.Kind]rules{
 			return first(objects.Naming[*gatewayv1.Gateway](v, objects.Gateway, reference(objects.GatewayClass, o)))
 		},
 		status: statusOf(func(v *objects.View, cfg gateway.Config, c *gatewayv1.GatewayClass) (gateway.Change, diag.List) {
-			change, _ := gateway.Class(v, cfg, c)
-			return change, nil
+			change, found, _ := gateway.Class(v, cfg, c)
+			return change, found
 		}),
 		reading: []objects.Kind{objects.Gateway, objects.LoadBalancerConfiguration, objects.TargetGroupConfiguration},
 	},
 	objects.LoadBalancerConfiguration: {
 		controller: "aws-lbc-loadbalancerconfiguration-controller", finalizer: "gateway.k8s.aws/loadbalancerconfigurations",
-		user:    configurationUser,
+		user: configurationUser,
+		idle: func(client.Object) (path, text, remedy string) {
+			return "", "no GatewayClass or Gateway of this controller names it", "name it in parametersRef of one"
+		},
 		reading: []objects.Kind{objects.Gateway, objects.GatewayClass},
 	},
 	objects.TargetGroupConfiguration: {
@@ -76,6 +80,15 @@ var byKind = map[objects.Kind]rules{
 			diag.List) {
 			return gateway.Change{}, gateway.StrayTargets(v, c)
 		}),
+		idle: func(o client.Object) (path, text, remedy string) {
+			c, ok := o.(*v1.TargetGroupConfiguration)
+			if !ok || c.Spec.TargetReference == nil {
+				return "", "", ""
+			}
+			to := route.TargetOf(c)
+			return "spec.targetReference", fmt.Sprintf("no route has %s %s/%s as backend", to.Kind, to.Namespace, to.Name),
+				"correct the reference, or name the backend in a route"
+		},
 		reading: append([]objects.Kind{objects.Gateway, objects.GatewayClass, objects.LoadBalancerConfiguration,
 			objects.Service, objects.ReferenceGrant}, objects.RouteKinds...),
 	},
@@ -93,6 +106,9 @@ var byKind = map[objects.Kind]rules{
 			diag.List) {
 			return gateway.RuleConfiguration(v, c), nil
 		}),
+		idle: func(client.Object) (path, text, remedy string) {
+			return "", "no HTTPRoute or GRPCRoute names it", "name it in a filter of type ExtensionRef"
+		},
 		reading: []objects.Kind{objects.HTTPRoute, objects.GRPCRoute},
 	},
 	objects.ListenerSet: {

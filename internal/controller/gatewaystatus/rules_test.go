@@ -1,14 +1,19 @@
 package gatewaystatus
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/go-logr/logr"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
 	"github.com/k8s-lbc/lbc/internal/kube/manifest"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
 // strange are a Service with its TargetGroupConfiguration, and a route of another namespace that names the Service.
@@ -64,5 +69,81 @@ spec: {from: [{group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: mal
 				t.Errorf("used: %v, by %q", used, user)
 			}
 		})
+	}
+}
+
+// TestConfigurationsThatNothingNamesAreNoted has a configuration of each kind that something names, and one that
+// nothing names.
+func TestConfigurationsThatNothingNamesAreNoted(t *testing.T) {
+	t.Parallel()
+	objs, _, err := manifest.Decode([]byte(strings.ReplaceAll(strange, "mal", "shop")+`
+---
+apiVersion: v1
+kind: Service
+metadata: {name: idle, namespace: shop}
+---
+{apiVersion: gateway.k8s.aws/v1beta1, kind: TargetGroupConfiguration, metadata: {name: idle, namespace: shop}, spec: {
+  targetReference: {name: idle}, defaultConfiguration: {targetType: ip}}}
+---
+{apiVersion: gateway.k8s.aws/v1beta1, kind: TargetGroupConfiguration, metadata: {name: default, namespace: shop}}
+---
+{apiVersion: gateway.k8s.aws/v1beta1, kind: LoadBalancerConfiguration, metadata: {name: idle, namespace: shop}}
+---
+{apiVersion: gateway.k8s.aws/v1beta1, kind: LoadBalancerConfiguration, metadata: {name: used, namespace: shop}}
+---
+{apiVersion: gateway.k8s.aws/v1beta1, kind: LoadBalancerConfiguration, metadata: {name: foreign, namespace: shop}}
+---
+{apiVersion: gateway.networking.k8s.io/v1, kind: GatewayClass, metadata: {name: ours}, spec: {controllerName:
+  gateway.k8s.aws/alb, parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, name: used,
+  namespace: shop}}}
+---
+{apiVersion: gateway.networking.k8s.io/v1, kind: GatewayClass, metadata: {name: theirs}, spec: {controllerName:
+  example.com/x, parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, name: foreign,
+  namespace: shop}}}
+---
+{apiVersion: gateway.k8s.aws/v1beta1, kind: ListenerRuleConfiguration, metadata: {name: idle, namespace: shop}}
+---
+{apiVersion: gateway.k8s.aws/v1beta1, kind: ListenerRuleConfiguration, metadata: {name: used, namespace: shop}}
+---
+{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {name: names, namespace: shop}, spec: {rules: [
+  {filters: [{type: ExtensionRef, extensionRef: {group: gateway.k8s.aws, kind: ListenerRuleConfiguration, name: used}}]}]}}
+`), "shop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const created = 1_700_000_000
+	now, v := time.Unix(created+30, 0), objects.FromObjects(objs)
+	for name, want := range map[string]string{
+		"TargetGroupConfiguration/web": "", "TargetGroupConfiguration/default": "",
+		"TargetGroupConfiguration/idle":     "it has no effect: no route has Service shop/idle as backend",
+		"LoadBalancerConfiguration/used":    "",
+		"LoadBalancerConfiguration/idle":    "it has no effect: no GatewayClass or Gateway of this controller names it",
+		"LoadBalancerConfiguration/foreign": "it has no effect: no GatewayClass or Gateway of this controller names it",
+		"ListenerRuleConfiguration/used":    "",
+		"ListenerRuleConfiguration/idle":    "it has no effect: no HTTPRoute or GRPCRoute names it",
+	} {
+		kind, name, _ := strings.Cut(name, "/")
+		r := New(objects.Kind(kind), gateway.Config{ALB: gateway.ControllerALB}, nil, nil, NewStatuses(nil,
+			func() time.Time { return now }, logr.Discard()))
+		o, ok := objects.Lookup[client.Object](v, r.Kind, "shop", name)
+		if !ok {
+			t.Fatalf("no %s %s", kind, name)
+		}
+		o.SetCreationTimestamp(metav1.Unix(created, 0))
+		notes, again := r.noteIdle(v, o, nil)
+		if young := want != ""; len(notes) > 0 || young != (again == 30*time.Second) {
+			t.Errorf("%s %s, 30 s old: %v, again after %v", kind, name, notes, again)
+		}
+		o.SetCreationTimestamp(metav1.Unix(created-60, 0))
+		notes, again = r.noteIdle(v, o, nil)
+		if got := fmt.Sprint(notes); again != 0 || want == "" && len(notes) > 0 || !strings.Contains(got, want) {
+			t.Errorf("%s %s: %s, again after %v, want %q", kind, name, got, again, want)
+		}
+	}
+	stray := diag.List{{Path: "spec.targetReference"}}
+	o, _ := objects.Lookup[client.Object](v, objects.TargetGroupConfiguration, "shop", "idle")
+	r := New(objects.TargetGroupConfiguration, gateway.Config{}, nil, nil, NewStatuses(nil, time.Now, logr.Discard()))
+	if notes, _ := r.noteIdle(v, o, stray); len(notes) != 1 {
+		t.Errorf("a second note about the reference: %v", notes)
 	}
 }

@@ -203,7 +203,9 @@ func (u *unreadLife) judgeReport(l *Lab, events int, unread ...string) {
 	}
 	for _, texts := range l.Warnings(events) {
 		for _, text := range texts {
-			if slices.ContainsFunc(unread, func(name string) bool { return strings.Contains(text, name) }) {
+			if slices.ContainsFunc(unread, func(name string) bool {
+				return strings.Contains(strings.ToLower(text), strings.ToLower(name))
+			}) {
 				return
 			}
 		}

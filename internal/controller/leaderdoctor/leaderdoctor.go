@@ -12,12 +12,16 @@ import (
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/internal/aws/inventory"
+	"github.com/k8s-lbc/lbc/internal/aws/ownership/orphan"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/model/impairment"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
 
@@ -40,7 +44,10 @@ type Doctor struct {
 	Kinds        []objects.Kind
 	Objects      func(context.Context) Reader
 	Nodes        func(context.Context) ([]corev1.Node, error)
+	Endpoints    func(ctx context.Context, namespace string) ([]discoveryv1.EndpointSlice, []corev1.Pod, error)
 	Certificates func() []inventory.CertificateUse
+	Degraded     func() []impairment.Condition // that hold
+	Orphans      func() []orphan.Orphan
 	Events       *Events
 	Writer       *Writer // nil = there is no object with the report
 	Now          func() time.Time
@@ -53,7 +60,7 @@ type Doctor struct {
 // are served.
 func Kinds(gateways, accelerators bool) []objects.Kind {
 	all := []objects.Kind{objects.Ingress, objects.IngressClass, objects.IngressClassParams, objects.Service,
-		objects.TargetGroupBinding}
+		objects.TargetGroupBinding, objects.Namespace}
 	if gateways {
 		all = append(all, objects.GatewayClass, objects.Gateway)
 	}
@@ -148,17 +155,49 @@ func (d *Doctor) facts(ctx context.Context) doctor.Facts {
 	if f.Nodes, err = d.Nodes(ctx); err != nil {
 		f.Unread[doctor.Nodes] = doctor.Unread{Reason: err.Error(), Remedy: again}
 	}
+	if err := d.workloads(ctx, &f); err != nil {
+		f.Unread[doctor.Workloads] = doctor.Unread{Reason: err.Error(), Remedy: again}
+	}
 	f.Events = d.Events.since(f.Now.Add(-kept))
-	uses := d.Certificates()
-	if len(uses) == 0 {
+	f.Degraded, f.Orphans = d.Degraded(), d.Orphans()
+	d.certificates(&f)
+	return f
+}
+
+// workloads reads the endpoints and pods of namespaces whose pods get readiness gates.
+func (d *Doctor) workloads(ctx context.Context, f *doctor.Facts) error {
+	read := map[string]bool{}
+	for _, b := range f.Bindings() {
+		if read[b.Namespace] || !f.Gated(b) {
+			continue
+		}
+		read[b.Namespace] = true
+		endpoints, pods, err := d.Endpoints(ctx, b.Namespace)
+		if err != nil {
+			return err
+		}
+		f.Slices, f.Pods = append(f.Slices, endpoints...), append(f.Pods, pods...)
+	}
+	return nil
+}
+
+// certificates enters the certificates of listeners, with one load balancer for each stack.
+func (d *Doctor) certificates(f *doctor.Facts) {
+	at, known := map[stack.Key]int{}, false
+	for _, u := range d.Certificates() {
+		known = known || !u.NotAfter.IsZero()
+		f.Certificates = append(f.Certificates, doctor.Certificate{ARN: u.ARN, Domains: u.Domains, Expires: u.NotAfter})
+		for _, key := range u.Stacks {
+			i, there := at[key]
+			if !there {
+				i = len(f.LoadBalancers)
+				at[key], f.LoadBalancers = i, append(f.LoadBalancers, doctor.LoadBalancer{Name: key.String(), Key: key})
+			}
+			f.LoadBalancers[i].Certificates = append(f.LoadBalancers[i].Certificates, u.ARN)
+		}
+	}
+	if !known {
 		f.Unread[doctor.Certificates] = doctor.Unread{
 			Reason: "the leader knows no certificate of a listener from a list of ACM's", Unwanted: true}
 	}
-	for _, u := range uses {
-		f.Certificates = append(f.Certificates, doctor.Certificate{ARN: u.ARN, Domains: u.Domains, Expires: u.NotAfter})
-		for _, name := range u.Stacks {
-			f.LoadBalancers = append(f.LoadBalancers, doctor.LoadBalancer{Name: name, Certificates: []string{u.ARN}})
-		}
-	}
-	return f
 }

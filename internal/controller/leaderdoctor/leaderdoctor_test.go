@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -20,12 +21,17 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
+	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/aws/inventory"
 	"github.com/k8s-lbc/lbc/internal/aws/inventory/certificate"
+	"github.com/k8s-lbc/lbc/internal/aws/ownership/orphan"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/reporting"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/pod/readiness"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/impairment"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
 
@@ -44,6 +50,11 @@ type ward struct {
 	*Doctor
 	held   caches
 	ends   []inventory.CertificateUse
+	behind map[string][]corev1.Pod // pods behind the Service of the same name as their namespace
+	unread error                   // of them
+	asked  []string                // namespaces whose pods were read
+	lacks  []impairment.Condition
+	left   []orphan.Orphan
 	nodes  []corev1.Node
 	at     time.Time
 	refuse error // of reads and writes
@@ -78,9 +89,23 @@ func newWard(all ...metav1.Object) *ward {
 			return w.held
 		}, Nodes: func(context.Context) ([]corev1.Node, error) { return w.nodes, nil },
 		Certificates: func() []inventory.CertificateUse { return w.ends }, Events: NewEvents(now),
-		Writer: &Writer{Client: api, Namespace: "kube-system", Log: logr.Discard()}, Now: now, Log: logr.Discard(),
+		Endpoints: w.endpoints, Degraded: func() []impairment.Condition { return w.lacks },
+		Orphans: func() []orphan.Orphan { return w.left },
+		Writer:  &Writer{Client: api, Namespace: "kube-system", Log: logr.Discard()}, Now: now, Log: logr.Discard(),
 	}
 	return w
+}
+
+func (w *ward) endpoints(_ context.Context, namespace string) ([]discoveryv1.EndpointSlice, []corev1.Pod, error) {
+	w.asked = append(w.asked, namespace)
+	pods, ready := w.behind[namespace], true
+	s := discoveryv1.EndpointSlice{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "web-1",
+		Labels: map[string]string{discoveryv1.LabelServiceName: "web"}}}
+	for _, p := range pods {
+		s.Endpoints = append(s.Endpoints, discoveryv1.Endpoint{Addresses: []string{p.Name},
+			Conditions: discoveryv1.EndpointConditions{Ready: &ready}, TargetRef: &corev1.ObjectReference{Name: p.Name}})
+	}
+	return []discoveryv1.EndpointSlice{s}, pods, w.unread
 }
 
 // look examines a minute later and returns the numbers of findings that are not 0.
@@ -121,7 +146,7 @@ func ingress(name, class string) *networkingv1.Ingress {
 // TestLeaderHoldsWhatItsChecksNeed has no check of the leader wait for a source that the leader never has.
 func TestLeaderHoldsWhatItsChecksNeed(t *testing.T) {
 	t.Parallel()
-	has := []doctor.Source{doctor.Objects, doctor.Nodes, doctor.Events, doctor.Certificates}
+	has := []doctor.Source{doctor.Objects, doctor.Nodes, doctor.Events, doctor.Certificates, doctor.Workloads}
 	for _, c := range doctor.OfLeader() {
 		for _, s := range c.Needs {
 			if !slices.Contains(has, s) {
@@ -161,7 +186,7 @@ func TestFindingsFollowWhatTheLeaderHolds(t *testing.T) {
 		{"a certificate", func() {
 			w.ends = []inventory.CertificateUse{
 				{End: certificate.End{ARN: "arn", Domains: []string{"a.b"}, NotAfter: w.at.Add(20 * 24 * time.Hour)},
-					Stacks: []string{"Ingress shop/web"}}}
+					Stacks: []stack.Key{keyOf("web")}}}
 		}, "warning certificate-expiring 1"},
 		{"its last week", func() { w.ends[0].NotAfter = w.at.Add(24 * time.Hour) }, "error certificate-expiring 1"},
 		{"another one", func() { w.ends = nil }, ""},
@@ -177,6 +202,114 @@ func TestFindingsFollowWhatTheLeaderHolds(t *testing.T) {
 		if s := w.stored(t); step.want == "" != s.Healthy {
 			t.Errorf("%s: stored %+v", step.name, s.Findings)
 		}
+	}
+}
+
+func keyOf(name string) stack.Key {
+	return stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: name}}
+}
+
+// TestConditionsAreFindingsWhileTheyHold shows conditions that the leader observes under the names of doctor's checks.
+func TestConditionsAreFindingsWhileTheyHold(t *testing.T) {
+	t.Parallel()
+	w := newWard()
+	for reason, want := range map[impairment.Reason]string{
+		impairment.Definitions:         "error crd-missing 1",
+		impairment.DefinitionsOutdated: "warning crd-outdated 1",
+		impairment.Rights:              "error rbac-denied 1",
+		impairment.SharedClusterName:   "error cluster-name-shared 1",
+		impairment.SecondController:    "error controller-duplicate 1",
+		impairment.Throttled:           "",
+	} {
+		w.lacks = []impairment.Condition{{Reason: reason, Text: "what is wrong", Remedy: "what to do"}}
+		if got := w.look(t); got != want {
+			t.Errorf("%s: %s, want %s", reason, got, want)
+		}
+		if s := w.stored(t); want != "" && (s.Findings[0].Text != "what is wrong" || s.Findings[0].Remedy != "what to do") {
+			t.Errorf("%s: the report has %v", reason, s.Findings)
+		}
+		w.lacks = nil
+		if got := w.look(t); got != "" {
+			t.Errorf("%s, healed: %s", reason, got)
+		}
+	}
+}
+
+func TestUnclaimedStacksAreFindingsUntilTheyAreGone(t *testing.T) {
+	t.Parallel()
+	w := newWard()
+	w.left = []orphan.Orphan{{Key: keyOf("gone"), Why: "no object claims it",
+		Resources: []orphan.Resource{{Kind: stack.KindLoadBalancer, ID: "arn", Name: "k8s-shop-gone"}}}}
+	if got := w.look(t); got != "warning orphaned 1" {
+		t.Errorf("left behind: %s", got)
+	}
+	if s := w.stored(t); !strings.Contains(strings.Join(s.Findings[0].Evidence, " "), "k8s-shop-gone") {
+		t.Errorf("the report has %v", s.Findings)
+	}
+	w.left = nil
+	if got := w.look(t); got != "" {
+		t.Errorf("deleted: %s", got)
+	}
+}
+
+// TestHostsWithoutCertificateAreFindings has a certificate of unknown names, which may be for any host.
+func TestHostsWithoutCertificateAreFindings(t *testing.T) {
+	t.Parallel()
+	web := ingress("web", "alb")
+	web.Spec.Rules = []networkingv1.IngressRule{{Host: "a.example.org"}, {Host: "b.example.net"}}
+	w := newWard(web, &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}})
+	of := func(arn string, domains ...string) inventory.CertificateUse {
+		u := inventory.CertificateUse{End: certificate.End{ARN: arn, Domains: domains}, Stacks: []stack.Key{keyOf("web")}}
+		if len(domains) > 0 {
+			u.NotAfter = w.at.Add(300 * 24 * time.Hour)
+		}
+		return u
+	}
+	for _, step := range []struct {
+		name string
+		uses []inventory.CertificateUse
+		want string
+	}{
+		{"no certificate", nil, ""},
+		{"one for one host", []inventory.CertificateUse{of("1", "*.example.org")}, "warning certificate-not-covering 1"},
+		{"one of unknown names", []inventory.CertificateUse{of("1", "*.example.org"), of("2")}, ""},
+		{"one for one host again", []inventory.CertificateUse{of("1", "*.example.org")}, "warning certificate-not-covering 1"},
+		{"both", []inventory.CertificateUse{of("1", "*.example.org"), of("3", "b.example.net")}, ""},
+	} {
+		w.ends = step.uses
+		if got := w.look(t); got != step.want {
+			t.Errorf("%s: %s", step.name, got)
+		}
+	}
+}
+
+func TestPodsWithoutGateAreFindingsUntilTheyAreReplaced(t *testing.T) {
+	t.Parallel()
+	ip := v1beta1.TargetTypeIP
+	binding := func(namespace string) *v1beta1.TargetGroupBinding {
+		return &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "k8s-web"},
+			Spec: v1beta1.TargetGroupBindingSpec{TargetType: &ip, ServiceRef: v1beta1.ServiceReference{Name: "web"}}}
+	}
+	gated := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop",
+		Labels: map[string]string{readiness.NamespaceLabel: readiness.Enabled}}}
+	w := newWard(gated, binding("shop"), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "plain"}}, binding("plain"))
+	old := corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "old"}}
+	young := *old.DeepCopy()
+	young.Name, young.Spec.ReadinessGates = "young", []corev1.PodReadinessGate{{ConditionType: readiness.Gate("k8s-web")}}
+	w.behind = map[string][]corev1.Pod{"shop": {old, young}}
+	if got := w.look(t); got != "warning readiness-gate-missing 1" {
+		t.Errorf("a pod without gate: %s", got)
+	}
+	w.unread = errors.New("the cache of pods has ended")
+	if got := w.look(t); got != "warning unreadable 1" {
+		t.Errorf("unread: %s", got)
+	}
+	w.unread, w.behind["shop"] = nil, []corev1.Pod{young}
+	if got := w.look(t); got != "" {
+		t.Errorf("replaced: %s", got)
+	}
+	if slices.Contains(w.asked, "plain") {
+		t.Errorf("pods of namespaces without gates are read: %v", w.asked)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -55,6 +56,7 @@ type Watch struct {
 
 	before   map[stack.Key][]string // the resources of each unclaimed stack at the last look that counts
 	examined map[stack.Key]*examination
+	orphans  atomic.Pointer[[]orphan.Orphan]
 	denied   bool // AWS denied the last look; without declared stacks, the role may be only for TargetGroupBindings
 }
 
@@ -79,6 +81,7 @@ func (w *Watch) Look(ctx context.Context) {
 		return
 	}
 	there, now := map[string]bool{}, map[stack.Key][]string{}
+	var confirmed []orphan.Orphan
 	for _, o := range found {
 		there[o.Key.String()] = true
 		for _, r := range o.Resources {
@@ -92,6 +95,7 @@ func (w *Watch) Look(ctx context.Context) {
 		if !w.confirmed(o.Key, now[o.Key]) {
 			continue
 		}
+		confirmed = append(confirmed, o)
 		listed := w.Account.Listed(o.Key)
 		s := namesake.Stack{Orphan: o, Came: w.Account.Came(o.Key), Unhealthy: lag(&listed)}
 		x := w.examined[o.Key]
@@ -107,6 +111,18 @@ func (w *Watch) Look(ctx context.Context) {
 		}
 	}
 	w.before = now
+	w.orphans.Store(&confirmed)
+}
+
+// Orphans are the stacks that no object claimed at the last two looks that count.
+func (w *Watch) Orphans() []orphan.Orphan {
+	if w == nil {
+		return nil
+	}
+	if all := w.orphans.Load(); all != nil {
+		return *all
+	}
+	return nil
 }
 
 // confirmed reports whether the look before found the stack unclaimed, with at least these resources.

@@ -201,3 +201,31 @@ func TestStacksOfAnotherClusterAreFound(t *testing.T) {
 		}
 	}
 }
+
+func TestOrphansAreThoseOfTheLastTwoLooks(t *testing.T) {
+	t.Parallel()
+	f := fake{held: []stack.Key{key("left")}, synced: true}
+	w := f.watch()
+	for _, step := range []struct {
+		name   string
+		change func()
+		want   int
+	}{
+		{"the first look", func() {}, 0},
+		{"the second look", func() {}, 1},
+		{"AWS does not answer", func() { f.err = errors.New("no answer") }, 1},
+		{"AWS answers", func() { f.err = nil }, 1},
+		{"another one", func() { f.held = append(f.held, key("young")) }, 1},
+		{"both", func() {}, 2},
+		{"deleted", func() { f.held = nil }, 0},
+	} {
+		step.change()
+		f.look(t, w, 1)
+		if got := w.Orphans(); len(got) != step.want {
+			t.Errorf("%s: %v", step.name, got)
+		}
+	}
+	if (*Watch)(nil).Orphans() != nil {
+		t.Error("orphans of a controller that does not watch")
+	}
+}

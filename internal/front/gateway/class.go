@@ -15,7 +15,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/gateway/conditions"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/route"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
 	"github.com/k8s-lbc/lbc/internal/lib/sorting"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
 // features has the features of the Gateway API that Gateways of a family support, as its conformance suite names them.
@@ -75,10 +77,10 @@ func (c Config) Features(controller gatewayv1.GatewayController) []gatewayv1.Sup
 	return out
 }
 
-// Class is the status of a class; ok is false if another controller manages it.
-func Class(v *objects.View, cfg Config, c *gatewayv1.GatewayClass) (change Change, ok bool) {
+// Class is the status of a class, and what is wrong with it; ok is false if another controller manages it.
+func Class(v *objects.View, cfg Config, c *gatewayv1.GatewayClass) (change Change, found diag.List, ok bool) {
 	if !cfg.Manages(c) {
-		return Change{}, false
+		return Change{}, nil, false
 	}
 	p := ClassProblem(v, cfg, c)
 	want := metav1.Condition{
@@ -89,6 +91,8 @@ func Class(v *objects.View, cfg Config, c *gatewayv1.GatewayClass) (change Chang
 	if p != nil {
 		want.Status, want.Reason, want.Message = metav1.ConditionFalse, string(gatewayv1.GatewayClassReasonInvalidParameters),
 			p.Message
+		found = diag.List{diag.New(owner.Object(c), "spec.parametersRef", diag.InvalidConfiguration, p.Message,
+			"correct the reference, or create the object that it names")}
 	}
 	return Change{objects.GatewayClass, "", c.Name, func(o metav1.Object, now metav1.Time) bool {
 		to, ok := o.(*gatewayv1.GatewayClass)
@@ -99,7 +103,7 @@ func Class(v *objects.View, cfg Config, c *gatewayv1.GatewayClass) (change Chang
 		to.Status.Conditions = conditions.Merge(to.Status.Conditions, []metav1.Condition{want}, now)
 		to.Status.SupportedFeatures = cfg.Features(c.Spec.ControllerName)
 		return !equality.Semantic.DeepEqual(before, &to.Status)
-	}}, true
+	}}, found, true
 }
 
 // RuleConfiguration is the status of a ListenerRuleConfiguration that no route refers to: whether the Secret of its

@@ -29,18 +29,13 @@ func (t *translation) contest(d *Decisions) {
 		Remedy:   t.mayTake,
 		Held:     t.config.Last.held(),
 	})
-	for _, set := range t.listeners.Admitted {
-		o := diag.Object{Kind: kindListenerSet, Namespace: set.Namespace, Name: set.Name, UID: string(set.UID)}
-		for i := range t.listeners.All {
-			l := &t.listeners.All[i]
-			if l.Parent != (attachment.Parent{Kind: kindListenerSet, Namespace: set.Namespace, Name: set.Name}) {
-				continue
-			}
-			for j := range t.listeners.Claims {
-				if c := &t.listeners.Claims[j]; slices.Contains(c.Losers, i) {
-					at := fmt.Sprintf("spec.listeners[%d].hostname", l.Index)
-					d.note(diag.List{diag.New(o, at, diag.HostnameTaken, t.listeners.Text(c), t.mayTake(set.Namespace))})
-				}
+	for i := range t.listeners.All {
+		l := &t.listeners.All[i]
+		for j := range t.listeners.Claims {
+			if c := &t.listeners.Claims[j]; slices.Contains(c.Losers, i) { // only listeners of ListenerSets lose
+				at := fmt.Sprintf("spec.listeners[%d].hostname", l.Index)
+				d.note(diag.List{diag.New(t.parent(l), at, diag.HostnameTaken, t.listeners.Text(c),
+					t.mayTake(l.Parent.Namespace))})
 			}
 		}
 	}

@@ -244,6 +244,17 @@ func TestSettingsWithoutEffectAreNoted(t *testing.T) {
 	}
 	m, _ := translated(t, albKey(), "Gateway shop/web {spec: {gatewayClassName: alb, tls: {backend: {}}, listeners: "+
 		"[{name: a, port: 443, protocol: HTTPS, tls: {options: {example.com/x: y}}}]}}")
+	for from, noted := range map[string]bool{"All": true, "Selector": false} {
+		const selector = ", selector: {matchLabels: {team: shop}}}"
+		m, _ := translated(t, albKey(), "Gateway shop/web {spec: {gatewayClassName: alb, allowedListeners: {namespaces: {from: "+
+			from+selector+"}, listeners: [{name: a, port: 80, protocol: HTTP, allowedRoutes: {namespaces: {from: "+from+
+			selector+"}}]}}")
+		for _, at := range []string{"spec.allowedListeners", "spec.listeners[0].allowedRoutes"} {
+			if got := findings(m.Diagnostics); strings.Contains(got, at+".namespaces.selector") != noted {
+				t.Errorf("from %s: %q, want a note of %s: %t", from, got, at, noted)
+			}
+		}
+	}
 	for _, want := range []string{"spec.tls.backend", "spec.listeners[0].tls.options"} {
 		if got := findings(m.Diagnostics); !strings.Contains(got, want) || m.Diagnostics.HasErrors() {
 			t.Errorf("%q, want a note of %s", got, want)

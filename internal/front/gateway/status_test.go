@@ -444,7 +444,7 @@ func TestAClassIsAcceptedWithItsFeaturesSorted(t *testing.T) {
 	for name, want := range map[string]string{"alb": "Accepted=True/Accepted", "good": "Accepted=True/Accepted",
 		"bad": "Accepted=False/InvalidParameters", "tg": "Accepted=False/InvalidParameters"} {
 		class := w["GatewayClass /"+name].(*gatewayv1.GatewayClass)
-		change, ok := Class(v, defaults(), class)
+		change, found, ok := Class(v, defaults(), class)
 		if !ok {
 			t.Fatalf("class %s is not managed", name)
 		}
@@ -452,13 +452,17 @@ func TestAClassIsAcceptedWithItsFeaturesSorted(t *testing.T) {
 		if got := short(class.Status.Conditions); got != want {
 			t.Errorf("class %s: %s, want %s", name, got, want)
 		}
+		if len(found) != strings.Count(want, "False") || len(found) > 0 && (found[0].Code != diag.InvalidConfiguration ||
+			found[0].Object.String() != "GatewayClass "+name) {
+			t.Errorf("class %s: found %v", name, found)
+		}
 		if !slices.IsSortedFunc(class.Status.SupportedFeatures, func(a, b gatewayv1.SupportedFeature) int {
 			return strings.Compare(string(a.Name), string(b.Name))
 		}) {
 			t.Errorf("features %v", class.Status.SupportedFeatures)
 		}
 	}
-	if _, ok := Class(v, defaults(), w["GatewayClass /other"].(*gatewayv1.GatewayClass)); ok {
+	if _, _, ok := Class(v, defaults(), w["GatewayClass /other"].(*gatewayv1.GatewayClass)); ok {
 		t.Error("the class of another controller gets a status")
 	}
 	has := func(c gatewayv1.GatewayController, name gatewayv1.FeatureName) bool {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
@@ -174,8 +175,14 @@ func (t *translation) noteIgnored() {
 	t.noteOverridden()
 	t.noteRepeated()
 	t.noteUnusedPorts()
+	if a := g.Spec.AllowedListeners; a != nil && a.Namespaces != nil {
+		t.noteSelector(t.here("spec.allowedListeners.namespaces.selector"), a.Namespaces.From, a.Namespaces.Selector)
+	}
 	for i := range t.listeners.All {
 		l := &t.listeners.All[i]
+		if a := l.AllowedRoutes; a != nil && a.Namespaces != nil {
+			t.noteSelector(t.source(l, "allowedRoutes.namespaces.selector"), a.Namespaces.From, a.Namespaces.Selector)
+		}
 		if l.Filters != nil {
 			t.ignored(t.source(l, "filters"), "listeners of load balancers have no filters, and nothing checks these requests",
 				"remove it; a ListenerRuleConfiguration of routes has logins and conditions")
@@ -184,6 +191,14 @@ func (t *translation) noteIgnored() {
 			t.ignored(t.source(l, "tls.options"), "no option is known", "use a LoadBalancerConfiguration, such as its sslPolicy")
 		}
 	}
+}
+
+// noteSelector notes a selector of namespaces that does not select.
+func (t *translation) noteSelector(at intent.Source, from *gatewayv1.FromNamespaces, selector *metav1.LabelSelector) {
+	if selector == nil || from == nil || *from == gatewayv1.NamespacesFromSelector {
+		return
+	}
+	t.ignored(at, fmt.Sprintf("from is %s", *from), "set from: Selector, or remove selector")
 }
 
 // noteOverridden notes what the Gateway's configuration declares in vain. What the class's declares is a default where

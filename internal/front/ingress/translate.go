@@ -126,7 +126,7 @@ func Examine(v *objects.View, cfg Config, ing *networkingv1.Ingress) (Class, dia
 	out := translate(v, cfg, m, false)
 	for i := range out.Routes {
 		r := &out.Routes[i]
-		if problem := quarantine.Refused(r); problem != "" { // as the compiler finds it
+		if problem := (quarantine.Accepted{}).Refused(r); problem != "" { // as the compiler finds it
 			out.Diagnostics = append(out.Diagnostics, diag.New(Object(ing), r.Source.Path(), diag.InvalidRule, problem,
 				"correct the value, or remove it").In(diag.Rule))
 		}

@@ -7,14 +7,11 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
 
 	"github.com/k8s-lbc/lbc/internal/aws/ownership/namesake"
 	"github.com/k8s-lbc/lbc/internal/aws/ownership/orphan"
-	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/lib/sorting"
-	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
@@ -42,16 +39,8 @@ var accountChecks = []Check{{
 	About: "A load balancer, target group or security group has the cluster's tags, and no object claims it by its " +
 		"name, finalizer, group or status. Its objects were deleted while no controller ran, and it costs money. A " +
 		"TargetGroupBinding of such a stack counts as well.",
-	Remedy: "lbc orphans prints the commands that delete or keep it; wait a minute if you have just deleted an object, " +
-		"because its deletion may not be finished",
-	Find: orphans,
-}, {
-	Name: "certificate-not-covering", Severity: doctor.Warning,
-	Needs: []doctor.Source{doctor.Certificates, doctor.Objects},
-	About: "No certificate of the listeners covers a host of an Ingress: browsers refuse the connection.",
-	Remedy: "add the ARN of a certificate for the host to alb.ingress.kubernetes.io/certificate-arn, or remove the " +
-		"annotation, so that the controller finds a certificate by host",
-	Find: uncoveredHosts,
+	Remedy: doctor.OrphanRemedy,
+	Find:   orphans,
 }}
 
 func withoutName(f *Facts) string {
@@ -193,11 +182,7 @@ func orphans(f *Facts) (out []doctor.Finding) {
 		if f.Declared[o.Key] {
 			continue
 		}
-		x := doctor.Finding{Object: o.Key.String(), Text: o.Why + ", and it has resources"}
-		for _, r := range o.Resources {
-			x.Evidence = append(x.Evidence, r.String())
-		}
-		out = append(out, x)
+		out = append(out, doctor.Orphaned(o))
 	}
 	for _, u := range unclear {
 		x := doctor.Finding{Object: u.Key.String(), Severity: doctor.Note,
@@ -206,63 +191,6 @@ func orphans(f *Facts) (out []doctor.Finding) {
 			x.Text, x.Remedy = u.Why, "nothing to do; if you create its object again, the object adopts it"
 		}
 		out = append(out, x)
-	}
-	return out
-}
-
-func uncoveredHosts(f *Facts) (out []doctor.Finding) {
-	for _, i := range f.Ingresses() {
-		var names []string // of the certificates of its load balancers
-		secured := false
-		for _, lb := range f.LoadBalancers {
-			if !declares(i, lb) {
-				continue
-			}
-			for _, c := range f.Certificates {
-				if slices.Contains(lb.Certificates, c.ARN) {
-					secured, names = true, append(names, c.Domains...)
-				}
-			}
-		}
-		if !secured {
-			continue
-		}
-		var bare []string
-		for _, host := range hosts(i) {
-			if !slices.ContainsFunc(names, func(n string) bool { return facts.Covers(n, host) }) &&
-				!slices.Contains(bare, host) {
-				bare = append(bare, host)
-			}
-		}
-		if len(bare) > 0 {
-			out = append(out, doctor.Finding{Object: doctor.NameOf(i), Text: "no certificate of its load balancer covers " +
-				strings.Join(bare, ", "), Evidence: doctor.Evidence("the certificates are for ", names)})
-		}
-	}
-	return out
-}
-
-// declares reports whether an Ingress is of the stack of a load balancer, by the status that shows its name or the
-// finalizer.
-func declares(i *networkingv1.Ingress, lb doctor.LoadBalancer) bool {
-	if lb.Key.Owner != stack.Ingress {
-		return false
-	}
-	if lb.Key.ID.Namespace == "" {
-		return slices.Contains(i.Finalizers, naming.Finalizer(lb.Key))
-	}
-	return lb.Key.ID == naming.StackID(i.Namespace, i.Name)
-}
-
-// hosts are those that an Ingress serves.
-func hosts(i *networkingv1.Ingress) (out []string) {
-	for _, t := range i.Spec.TLS {
-		out = append(out, t.Hosts...)
-	}
-	for _, r := range i.Spec.Rules {
-		if r.Host != "" {
-			out = append(out, strings.ToLower(r.Host))
-		}
 	}
 	return out
 }

@@ -22,7 +22,7 @@ func areas() []area {
 		{"Admission webhooks", webhookChecks},
 		{"Classes", ofLeader(doctor.ClassChecks)},
 		{"Network", networkChecks},
-		{"Traffic", slices.Concat(trafficChecks, ofLeader(doctor.BindingChecks))},
+		{"Traffic", slices.Concat(trafficChecks, ofLeader(doctor.PodChecks), ofLeader(doctor.BindingChecks))},
 		{"The account", slices.Concat(accountChecks, ofLeader(doctor.CertificateChecks))},
 		{"Limits", limitChecks},
 	}

@@ -130,6 +130,14 @@ func TestFindingsDependOnWhatElseThereIs(t *testing.T) {
 			f.Events = append(f.Events, event("Ingress", "shop", "unseen", "Warning", "FailedBuildModel", "invalid scheme",
 				time.Minute))
 		}, doctor.Warning, "FailedBuildModel"},
+		{"a host that no certificate covers", "certificate-not-covering", func(f *Facts) {
+			f.Certificates[0].Domains = []string{"example.org"}
+		}, doctor.Warning, "shop.example.com"},
+		{"a certificate whose names are not known", "certificate-not-covering", func(f *Facts) {
+			f.Certificates[0].Domains = []string{"example.org"}
+			f.LoadBalancers[0].Certificates = append(f.LoadBalancers[0].Certificates,
+				"arn:aws:iam::123456789012:server-certificate/old")
+		}, "", ""},
 		{"one of two replicas", "controller-unready",
 			func(f *Facts) { f.Controllers[0].Ready = 1 }, doctor.Warning, "1 of 2"},
 		{"scaled to nothing", "controller-unready",

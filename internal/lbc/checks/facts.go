@@ -4,9 +4,6 @@ import (
 	"fmt"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	discoveryv1 "k8s.io/api/discovery/v1"
-
 	"github.com/k8s-lbc/lbc/internal/kube/definition"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/quota"
@@ -39,9 +36,7 @@ type Facts struct {
 	// Denials are refusals of policies to objects as the controller creates them, by the name of the object. Source
 	// Admission.
 	Denials    map[string]string
-	Heartbeats []Heartbeat                 // of nodes
-	Slices     []discoveryv1.EndpointSlice // source Workloads
-	Pods       []corev1.Pod                // source Workloads
+	Heartbeats []Heartbeat // of nodes
 
 	// VPCExists is false if the account has no VPC of that id in the region. Source Network.
 	VPCExists    bool

@@ -15,6 +15,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/definition"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/pod/readiness"
 	"github.com/k8s-lbc/lbc/internal/lib/servingcert"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/quota"
@@ -194,6 +195,8 @@ func well(t *testing.T) *Facts {
 				Zones: []string{"us-west-2a"}, Key: keyOf("shop", "web"), Listeners: 2, Rules: 3, Certificates: []string{cert}}},
 			Certificates: []doctor.Certificate{{ARN: cert, Domains: []string{"*.example.com"}, Status: "ISSUED",
 				Expires: now.Add(300 * day)}},
+			Slices: []discoveryv1.EndpointSlice{endpointsOf("shop", map[string]string{"10.0.1.1": "web-1"})},
+			Pods:   []corev1.Pod{podOf("shop", "web-1", 60)},
 		},
 		Kubernetes: "v1.36.2", Clocks: []Clock{{Of: "the API server", Ahead: 2 * time.Second},
 			{Of: "AWS", Ahead: -3 * time.Second}},
@@ -219,8 +222,6 @@ func well(t *testing.T) *Facts {
 			{ID: "i-1", Node: "n1", VPC: vpc, Zone: "us-west-2a", HopLimit: 2, Extended: "sg-1"}},
 		AWS: facts.Facts{Subnets: subnets(200, "us-west-2a", "us-west-2b"), Routes: true, VPC: &facts.VPC{ID: vpc},
 			SecurityGroups: map[string]facts.SecurityGroup{}},
-		Slices: []discoveryv1.EndpointSlice{endpointsOf("shop", map[string]string{"10.0.1.1": "web-1"})}, Pods: []corev1.Pod{
-			podOf("shop", "web-1", 60)},
 		TargetGroups: []TargetGroup{{
 			ARN: tgID + "web", Name: "k8s-shop-web", VPC: vpc, Cluster: "demo", Key: keyOf("shop", "web"), Ours: true,
 			LoadBalancers: []string{lbID + "web"},
@@ -299,7 +300,7 @@ func sick(t *testing.T) *Facts {
 		&corev1.Service{ObjectMeta: meta("shop", "proxy"), Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeExternalName,
 			ExternalName: "interceptor.keda.svc.cluster.local"}}, outside,
 		&corev1.Namespace{ObjectMeta: meta("", "shop", func(m *metav1.ObjectMeta) {
-			m.Labels = map[string]string{gateLabel: "enabled"}
+			m.Labels = map[string]string{readiness.NamespaceLabel: readiness.Enabled}
 		})},
 		gatewayClassOf("refused", metav1.ConditionFalse), gatewayClassOf("unseen", ""), &gatewayv1.Gateway{
 			ObjectMeta: meta("shop", "edge"), Spec: gatewayv1.GatewaySpec{GatewayClassName: "edge"}},

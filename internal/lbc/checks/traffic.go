@@ -3,11 +3,9 @@ package checks
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	discoveryv1 "k8s.io/api/discovery/v1"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/front/serviceport"
@@ -43,12 +41,6 @@ var trafficChecks = []Check{{
 	Remedy: "compare the selector of the Service with the labels of the pods, and read why the pods are not ready: " +
 		"kubectl describe pod",
 	Find: absentTargets,
-}, {
-	Name: "readiness-gate-missing", Severity: doctor.Warning, Needs: []doctor.Source{doctor.Workloads, doctor.Objects},
-	About: "Pods of a namespace with readiness gates have none: they were created before the label, or while the " +
-		"webhook did not answer. Rollouts do not wait for their health in the load balancer.",
-	Remedy: "recreate the pods: kubectl rollout restart",
-	Find:   podsWithoutGate,
 }, {
 	Name: "termination-abrupt", Severity: doctor.Note, Needs: []doctor.Source{doctor.Workloads, doctor.Objects},
 	About: "The grace period of pods, or their sleep before the end, is shorter than the time in which their load " +
@@ -121,22 +113,6 @@ func uncoveredZones(f *Facts) (out []doctor.Finding) {
 	return out
 }
 
-// endpoint is a pod behind a Service.
-type endpoint struct {
-	address string
-	pod     *corev1.Pod // nil = not known
-}
-
-// podsOf are the pods by namespace and name.
-func podsOf(f *Facts) map[[2]string]*corev1.Pod {
-	all := make(map[[2]string]*corev1.Pod, len(f.Pods))
-	for i := range f.Pods {
-		p := &f.Pods[i]
-		all[[2]string{p.Namespace, p.Name}] = p
-	}
-	return all
-}
-
 // targetGroups are the target groups by ARN.
 func targetGroups(f *Facts) map[string]*TargetGroup {
 	all := make(map[string]*TargetGroup, len(f.TargetGroups))
@@ -146,54 +122,31 @@ func targetGroups(f *Facts) map[string]*TargetGroup {
 	return all
 }
 
-// endpoints are the ready ones of the Service of a binding.
-func endpoints(f *Facts, b *v1beta1.TargetGroupBinding, pods map[[2]string]*corev1.Pod) (out []endpoint) {
-	for i := range f.Slices {
-		s := &f.Slices[i]
-		if s.Namespace != b.Namespace || s.Labels[discoveryv1.LabelServiceName] != b.Spec.ServiceRef.Name {
-			continue
-		}
-		for _, e := range s.Endpoints {
-			if e.Conditions.Ready == nil || !*e.Conditions.Ready {
-				continue
-			}
-			for _, a := range e.Addresses {
-				x := endpoint{address: a}
-				if e.TargetRef != nil {
-					x.pod = pods[[2]string{b.Namespace, e.TargetRef.Name}]
-				}
-				out = append(out, x)
-			}
-		}
-	}
-	return out
-}
-
 // registering is how long a ready pod may take to be registered.
 const registering = 30 * time.Second
 
 func unregisteredEndpoints(f *Facts) (out []doctor.Finding) {
-	pods, groups := podsOf(f), targetGroups(f)
+	ready, groups := f.Endpoints(), targetGroups(f)
 	for _, b := range f.Bindings() {
 		g := groups[b.Spec.TargetGroupARN]
 		if g == nil || b.Spec.TargetType == nil {
 			continue
 		}
 		var missing []string
-		all := endpoints(f, b, pods)
+		all := ready.Of(b)
 		// the controller tells of endpoints without pods why they are no targets
 		if *b.Spec.TargetType == v1beta1.TargetTypeIP {
-			all = slices.DeleteFunc(all, func(e endpoint) bool { return e.pod == nil })
+			all = slices.DeleteFunc(all, func(e doctor.Endpoint) bool { return e.Pod == nil })
 		}
 		for _, e := range all {
-			if e.pod != nil && f.Now.Sub(readySince(e.pod)) < registering {
+			if e.Pod != nil && f.Now.Sub(readySince(e.Pod)) < registering {
 				continue
 			}
 			registered := slices.ContainsFunc(g.Targets, func(t Target) bool {
-				return t.ID == e.address && t.State != draining
+				return t.ID == e.Address && t.State != draining
 			})
 			if *b.Spec.TargetType == v1beta1.TargetTypeIP && !registered {
-				missing = append(missing, e.address)
+				missing = append(missing, e.Address)
 			}
 		}
 		x := doctor.Finding{Object: doctor.NameOf(b),
@@ -213,7 +166,7 @@ func unregisteredEndpoints(f *Facts) (out []doctor.Finding) {
 // absentTargets are the bindings whose target groups stay empty for a reason that Kubernetes shows.
 func absentTargets(f *Facts) (out []doctor.Finding) {
 	_, unread := f.Unread[doctor.Workloads]
-	groups := targetGroups(f)
+	groups, ready := targetGroups(f), f.Endpoints()
 	for _, b := range f.Bindings() {
 		x := doctor.Finding{Object: doctor.NameOf(b)}
 		o, _ := f.Objects.Get(objects.Service, b.Namespace, b.Spec.ServiceRef.Name)
@@ -222,7 +175,7 @@ func absentTargets(f *Facts) (out []doctor.Finding) {
 		}
 		g := groups[b.Spec.TargetGroupARN]
 		if x.Text == "" && !unread && g != nil && len(g.Targets) == 0 &&
-			f.Now.Sub(b.CreationTimestamp.Time) > time.Minute && len(endpoints(f, b, nil)) == 0 {
+			f.Now.Sub(b.CreationTimestamp.Time) > time.Minute && len(ready.Of(b)) == 0 {
 			x.Text = fmt.Sprintf("target group %s has no targets: Service %s/%s has no ready endpoints", g.Name, b.Namespace,
 				b.Spec.ServiceRef.Name)
 		}
@@ -243,50 +196,21 @@ func readySince(p *corev1.Pod) time.Time {
 	return p.CreationTimestamp.Time
 }
 
-const (
-	gateLabel  = "elbv2.k8s.aws/pod-readiness-gate-inject"
-	gatePrefix = "target-health.elbv2.k8s.aws/"
-)
-
-func podsWithoutGate(f *Facts) (out []doctor.Finding) {
-	pods := podsOf(f)
-	for _, b := range f.Bindings() {
-		ns, ok := f.Objects.Get(objects.Namespace, "", b.Namespace)
-		if !ok || ns.GetLabels()[gateLabel] != "enabled" || b.Spec.TargetType == nil ||
-			*b.Spec.TargetType != v1beta1.TargetTypeIP {
-			continue
-		}
-		var without []string
-		for _, e := range endpoints(f, b, pods) {
-			if e.pod != nil && !slices.ContainsFunc(e.pod.Spec.ReadinessGates, func(g corev1.PodReadinessGate) bool {
-				return strings.HasPrefix(string(g.ConditionType), gatePrefix)
-			}) {
-				without = append(without, e.pod.Name)
-			}
-		}
-		if len(without) > 0 {
-			out = append(out, doctor.Finding{Object: doctor.FullName("Service", b.Namespace, b.Spec.ServiceRef.Name),
-				Text: doctor.Count(len(without), "pod") + " without a readiness gate", Evidence: doctor.Evidence("", without)})
-		}
-	}
-	return out
-}
-
 func abruptPods(f *Facts) (out []doctor.Finding) {
-	seen, pods := map[string]bool{}, podsOf(f)
+	seen, ready := map[string]bool{}, f.Endpoints()
 	for _, b := range f.Bindings() {
 		object := doctor.FullName("Service", b.Namespace, b.Spec.ServiceRef.Name)
 		needed := f.Drains[[2]string{b.Namespace, b.Name}]
-		for _, e := range endpoints(f, b, pods) {
-			if e.pod == nil || seen[object] || b.Spec.TargetType == nil || *b.Spec.TargetType != v1beta1.TargetTypeIP {
+		for _, e := range ready.Of(b) {
+			if e.Pod == nil || seen[object] || b.Spec.TargetType == nil || *b.Spec.TargetType != v1beta1.TargetTypeIP {
 				continue
 			}
-			if _, declared := e.pod.Annotations[drain.SecondsAnnotation]; declared {
+			if _, declared := e.Pod.Annotations[drain.SecondsAnnotation]; declared {
 				continue
 			}
-			if how, abrupt := drain.Abrupt(e.pod, needed); abrupt {
+			if how, abrupt := drain.Abrupt(e.Pod, needed); abrupt {
 				seen[object] = true
-				out = append(out, doctor.Finding{Object: object, Evidence: []string{"Pod " + e.pod.Name},
+				out = append(out, doctor.Finding{Object: object, Evidence: []string{"Pod " + e.Pod.Name},
 					Text: fmt.Sprintf("its pods end early: %s, and load balancers may send requests for %d seconds after a pod "+
 						"is asked to end", how, needed)})
 			}

@@ -73,6 +73,14 @@ func (s Source) OfClass() bool { return s.Object().Kind == "IngressClassParams" 
 // name.
 func (s Source) OfConfiguration() bool { return strings.HasSuffix(s.Object().Kind, "Configuration") }
 
+// InvalidCode is the code of a finding that the value is invalid.
+func (s Source) InvalidCode() diag.Code {
+	if s.OfConfiguration() {
+		return diag.InvalidConfiguration
+	}
+	return diag.InvalidAnnotation
+}
+
 // Place returns the field path; with the object, if that is class parameters, a configuration or a ListenerSet.
 func (s Source) Place() string {
 	if s.OfClass() || s.OfConfiguration() || s.Object().Kind == "ListenerSet" {

@@ -66,7 +66,7 @@ func (n *Networks) pending(ctx context.Context, o *v1beta1.TargetGroupBinding) b
 	return err != nil || ofStack && !n.Limits.Planned.Elsewhere(o)
 }
 
-// former is Former.
+// former calls Former, or returns its default.
 func (n *Networks) former(ctx context.Context, o *v1beta1.TargetGroupBinding, group string) (may,
 	stands func(stack.Permission) bool) {
 	if n.Former != nil {

@@ -249,16 +249,12 @@ func (t *Table) Of(binding, group string) []stack.Permission {
 func (t *Table) Standing(binding string) map[string][]stack.Permission {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	var out map[string][]stack.Permission
+	out := map[string][]stack.Permission{}
 	for g, perms := range t.needs[binding].groups {
 		for _, p := range perms {
-			if p.Description != Standing {
-				continue
+			if p.Description == Standing {
+				out[g] = append(out[g], p)
 			}
-			if out == nil {
-				out = map[string][]stack.Permission{}
-			}
-			out[g] = append(out[g], p)
 		}
 	}
 	return out

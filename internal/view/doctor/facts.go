@@ -5,10 +5,13 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/k8s-lbc/lbc/internal/aws/ownership/orphan"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/model/impairment"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -22,9 +25,15 @@ type Facts struct {
 	// source Objects: kinds that the API server does not serve, or whose objects may not be listed
 	Unserved      []objects.Kind
 	Nodes         []corev1.Node
-	Events        []corev1.Event // Warnings and successes of the controller
-	LoadBalancers []LoadBalancer // of the cluster, by their tags
-	Certificates  []Certificate  // that listeners of the cluster's load balancers have
+	Events        []corev1.Event              // Warnings and successes of the controller
+	LoadBalancers []LoadBalancer              // of the cluster, by their tags
+	Certificates  []Certificate               // that listeners of the cluster's load balancers have
+	Slices        []discoveryv1.EndpointSlice // source Workloads
+	Pods          []corev1.Pod                // source Workloads
+	// Degraded are conditions of the controller, and Orphans stacks that no object claims, as the leader observes both;
+	// lbc reads the cluster and the account instead.
+	Degraded []impairment.Condition
+	Orphans  []orphan.Orphan
 }
 
 // Settings are those of the controller, as flags or its Deployment set them.

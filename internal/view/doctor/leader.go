@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -21,7 +20,7 @@ import (
 // OfLeader are the checks that the leader makes once a minute as well, from what it holds: its caches, its events and
 // its inventory of AWS.
 func OfLeader() []Check {
-	return slices.Concat(NodeChecks, ObjectChecks, ClassChecks, BindingChecks, CertificateChecks)
+	return slices.Concat(NodeChecks, ObjectChecks, ClassChecks, PodChecks, BindingChecks, CertificateChecks, observed())
 }
 
 // NodeChecks are those of the cluster that the leader makes.
@@ -47,16 +46,6 @@ var BindingChecks = []Check{{
 	Remedy: "give Ingresses the same annotation alb.ingress.kubernetes.io/group.name, Services the same " +
 		"service.beta.kubernetes.io/aws-load-balancer-group-name; their address changes",
 	Find: shareable,
-}}
-
-// CertificateChecks are those of the account that the leader makes.
-var CertificateChecks = []Check{{
-	Name: "certificate-expiring", Severity: Warning, Needs: []Source{Certificates},
-	About: "A certificate of a listener expires within thirty days, and ACM has not renewed it. It is an error within " +
-		"seven days, and if the certificate has expired.",
-	Remedy: "import the new certificate under the same ARN; for a certificate of Amazon, restore the DNS record or mail " +
-		"address that proves the domain",
-	Find: expiringCertificates,
 }}
 
 func nodesWithoutInstance(f *Facts) (out []Finding) {
@@ -141,38 +130,4 @@ func (g groups) add(group, name string) { g[group] = append(g[group], name) }
 
 func schemeOf(o metav1.Object, key annotation.Key) string {
 	return cmp.Or(o.GetAnnotations()[string(key)], "default")
-}
-
-const (
-	soon   = 30 * 24 * time.Hour
-	urgent = 7 * 24 * time.Hour
-)
-
-// usersOf are the names of the load balancers with a certificate.
-func usersOf(f *Facts, certificate string) (names []string) {
-	for _, lb := range f.LoadBalancers {
-		if slices.Contains(lb.Certificates, certificate) {
-			names = append(names, lb.Name)
-		}
-	}
-	return names
-}
-
-func expiringCertificates(f *Facts) (out []Finding) {
-	for _, c := range f.Certificates {
-		left := c.Expires.Sub(f.Now)
-		if c.Expires.IsZero() || left >= soon {
-			continue
-		}
-		x := Finding{Object: c.ARN, Text: "expires in " + Age(left), Evidence: []string{
-			"for " + strings.Join(c.Domains, ", "), "of " + strings.Join(usersOf(f, c.ARN), ", ")}}
-		if left <= 0 {
-			x.Text = "has expired " + Age(-left) + " ago"
-		}
-		if left < urgent {
-			x.Severity = Error
-		}
-		out = append(out, x)
-	}
-	return out
 }

@@ -39,6 +39,7 @@ var unseen = map[string]string{
 	"lbc_listener_certificate_not_after_seconds": "no listener has a certificate here",
 	"lbc_certificate_imports_last_year":          "needs --enable-tls-secret-import",
 	"lbc_deletions_waiting":                      "has series only while deletions wait",
+	"lbc_readiness_gate_waiting_seconds":         "has series only while pods wait for their readiness gates",
 }
 
 // waits are reasons of lbc_deletions_waiting: those that the alerts leave out, and one that they do not.

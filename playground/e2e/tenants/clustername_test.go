@@ -1,6 +1,8 @@
 package tenants
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -20,6 +22,13 @@ func TestForgedLoadBalancersHoldNoStart(t *testing.T) {
 	address := c.IngressAddress(t, "namedvic", "web")
 	c.WaitGet(t, "http://"+address+"/", "", 200, "web")
 	arn := c.LoadBalancer(t, address).ARN
+	c.WaitFor(t, "the victim's LoadBalancer object", func(context.Context) error {
+		if name := scene.Query(t, c, "get", "loadbalancers.elbv2.k8s.aws", "-n", "namedvic", "-o",
+			"jsonpath={.items[*].status.cluster}"); name == "" {
+			return errors.New("there is none that names the cluster")
+		}
+		return nil
+	})
 	before := touched(t, c, arn)
 	var forged strings.Builder
 	for n := range 3 {

@@ -303,6 +303,38 @@ func TestLostRecordDeregistersNothing(t *testing.T) {
 	}
 }
 
+// The API server may not answer reads of ConfigMaps when a process begins. What it does not know of a binding does not
+// replace what it reads later.
+func TestRecordThatIsReadLateCounts(t *testing.T) {
+	t.Parallel()
+	for _, way := range []string{"failing", "throttled", "hanging", "expired token"} {
+		t.Run(way, func(t *testing.T) {
+			t.Parallel()
+			l, arn := lab.PrecedingLab(t)
+			l.Misreads = &lab.Misreads{}
+			l.Create(lab.Binding(arn, v1beta1.TargetTypeIP))
+			l.Settle()
+			l.Crash()
+			struck := l.Misreads.Fail(lab.KindOf(&corev1.ConfigMap{}), way)
+			for _, o := range lab.Pods("a", "10.0.128.50") {
+				l.Must(l.Client.Delete(t.Context(), o))
+			}
+			l.Create(lab.Pods("a", "10.0.128.51")...)
+			l.Restart()
+			l.Settle()
+			l.WantTargets(arn, "10.0.1.77:80", "10.0.128.50:8080", "10.0.128.51:8080")
+			if struck() == 0 {
+				t.Error("no ConfigMap was read")
+			}
+			l.Misreads.End()
+			_, err := l.Checkpointer.Write(t.Context())
+			l.Must(err)
+			l.Settle()
+			l.WantTargets(arn, "10.0.1.77:80", "10.0.128.51:8080")
+		})
+	}
+}
+
 func TestBindableTargetGroups(t *testing.T) {
 	t.Parallel()
 	for flag, want := range map[string][]string{"none": {"10.0.1.77:80"}, "blog=*": {"10.0.1.77:80"},

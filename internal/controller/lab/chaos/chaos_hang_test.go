@@ -67,7 +67,7 @@ func (w *workers) wake() {
 	w.seen = false
 }
 
-// span lets simulated time pass, a second after the other.
+// span lets simulated time pass, a second after the other. The bubble's time passes with it: by that contexts end.
 func (w *workers) span(d time.Duration) {
 	w.Helper()
 	for end := w.Clock.Now().Add(d); w.Clock.Now().Before(end); {
@@ -77,6 +77,7 @@ func (w *workers) span(d time.Duration) {
 			}
 		}
 		w.Clock.Advance(time.Second)
+		time.Sleep(time.Second)
 		synctest.Wait()
 	}
 }

@@ -47,7 +47,7 @@ type contest struct {
 	Terms
 	routes  []Contender
 	served  [][]serving // by listener
-	created map[Parent]time.Time
+	sets    map[Parent]*gatewayv1.ListenerSet
 	settled []bool // by listener
 	// names are the hostnames of listeners, by port.
 	names map[gatewayv1.PortNumber]Names
@@ -93,17 +93,12 @@ func (ls *Listeners) Contest(routes []Contender, terms Terms) {
 
 // contestOf is a contest of which nothing is decided.
 func (ls *Listeners) contestOf(routes []Contender, terms Terms) *contest {
-	c := &contest{Listeners: ls, Terms: terms, routes: routes, created: map[Parent]time.Time{},
+	c := &contest{Listeners: ls, Terms: terms, routes: routes, sets: ls.sets(),
 		served: make([][]serving, len(ls.All)), settled: make([]bool, len(ls.All)),
 		names: map[gatewayv1.PortNumber]Names{}, yields: map[wanted]bool{}, certified: map[wanted]bool{}}
-	sets := map[Parent]*gatewayv1.ListenerSet{}
-	for _, s := range ls.Admitted {
-		p := Parent{"ListenerSet", s.Namespace, s.Name}
-		c.created[p], sets[p] = s.CreationTimestamp.Time, s
-	}
 	for i := range ls.All {
 		l := &ls.All[i]
-		set := sets[l.Parent]
+		set := c.sets[l.Parent]
 		c.settled[i] = set == nil || settled(set, l.Name)
 		if c.names[l.Port] == nil {
 			c.names[l.Port] = Names{}
@@ -119,6 +114,9 @@ func (ls *Listeners) contestOf(routes []Contender, terms Terms) *contest {
 	}
 	return c
 }
+
+// created is when the ListenerSet of a guest was created.
+func (c *contest) created(l *Listener) time.Time { return c.sets[l.Parent].CreationTimestamp.Time }
 
 func (c *contest) guest(l *Listener) bool {
 	return l.Problem == nil && l.Parent.Kind == "ListenerSet" && !c.decides(l.Parent.Namespace)
@@ -218,7 +216,7 @@ func (c *contest) before(guest, other int, s serving, name string) bool {
 			case had == 0 && !settled && !later:
 				return false
 			}
-			older = older || c.created[l.Parent].Before(s.Created) && own.Created.Before(s.Created)
+			older = older || c.created(l).Before(s.Created) && own.Created.Before(s.Created)
 		}
 	}
 	if part, common := narrower(l.hostname(), name); later && !met && common {
@@ -296,7 +294,7 @@ func (l *Listener) text() string {
 // that decides.
 func (ls *Listeners) Since(listener int) (created time.Time, guest bool) {
 	if c := ls.contest; c != nil && c.guest(&ls.All[listener]) {
-		return c.created[ls.All[listener].Parent], true
+		return c.created(&ls.All[listener]), true
 	}
 	return time.Time{}, false
 }
@@ -327,7 +325,7 @@ func (ls *Listeners) Foreign(listener int, name string) (whose string, ok bool) 
 			if s.Namespace == l.Parent.Namespace {
 				continue
 			}
-			older := c.created[l.Parent].Before(s.Created)
+			older := c.created(l).Before(s.Created)
 			if at := slices.IndexFunc(s.hosts, func(h Hostname) bool {
 				return foreign(h.Name) && (!older || c.Held.closeness(Holder{Port: l.Port, Namespace: s.Namespace}, h.Name) > 0)
 			}); at >= 0 {

@@ -104,11 +104,7 @@ func (ls *Listeners) intruders(last Last) []bool {
 		port gatewayv1.PortNumber
 		key  string // as of a listener; empty for the protocol
 	}
-	holders := map[place]Listener{}
-	sets := map[Parent]*gatewayv1.ListenerSet{}
-	for _, s := range ls.Admitted {
-		sets[Parent{"ListenerSet", s.Namespace, s.Name}] = s
-	}
+	holders, sets := map[place]Listener{}, ls.sets()
 	had := make([]bool, len(ls.All))
 	for i := range ls.All {
 		had[i] = last.has(&ls.All[i])
@@ -132,6 +128,15 @@ func (ls *Listeners) intruders(last Last) []bool {
 		differs := p.Protocol != l.Protocol || p.mode() != l.mode()
 		out[i] = named && h.Parent.Namespace != l.Parent.Namespace || used && differs &&
 			p.Parent.Namespace != l.Parent.Namespace
+	}
+	return out
+}
+
+// sets are the admitted ListenerSets by what their listeners have as Parent.
+func (ls *Listeners) sets() map[Parent]*gatewayv1.ListenerSet {
+	out := make(map[Parent]*gatewayv1.ListenerSet, len(ls.Admitted))
+	for _, s := range ls.Admitted {
+		out[Parent{"ListenerSet", s.Namespace, s.Name}] = s
 	}
 	return out
 }

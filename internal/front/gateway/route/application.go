@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 
+	"k8s.io/utils/ptr"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
@@ -168,10 +169,35 @@ func (t *translation) ofRule(out []*unit, r *routeRule, places []place) []*unit 
 	return out
 }
 
+// noteExpressions notes regular expressions of a match that the compatible construction takes for text, as the existing
+// controller does.
+func (t *translation) noteExpressions(m *match, at string) {
+	note := func(field string, expression bool) {
+		if expression && t.in.Construction == rule.Compatible {
+			t.ignored(at+"."+field+".type", "RegularExpression has no effect in rule construction compatible: the value is "+
+				"text, in which * and ? are wildcards", "set type Exact, or annotate the Gateway with "+
+				string(annotation.GatewayRuleConstruction)+": standard")
+		}
+	}
+	for i, q := range m.http.QueryParams {
+		note(fmt.Sprintf("queryParams[%d]", i), ptr.Deref(q.Type, "") == gatewayv1.QueryParamMatchRegularExpression)
+	}
+	if m.grpc == nil {
+		return
+	}
+	for i, h := range m.grpc.Headers {
+		note(fmt.Sprintf("headers[%d]", i), ptr.Deref(h.Type, "") == gatewayv1.GRPCHeaderMatchRegularExpression)
+	}
+	if of := m.grpc.Method; of != nil {
+		note("method", ptr.Deref(of.Type, "") == gatewayv1.GRPCMethodMatchRegularExpression)
+	}
+}
+
 // match sets the conditions of the rule's matches.
 func (t *translation) match(r *routeRule, config *ruleConfiguration) {
 	for j := range r.matches {
 		m := &r.matches[j]
+		t.noteExpressions(m, fmt.Sprintf("%s.matches[%d]", r.at, j))
 		var conditions []stack.Condition
 		var err error
 		if m.grpc != nil {

@@ -82,6 +82,10 @@ func (t *translation) newBackend(k groupKey, at string, s *site) *backend {
 	network := t.in.Family == attachment.Network
 	switch {
 	case k.kind == string(objects.Service) && (k.group == "" || t.in.Construction == rule.Compatible):
+		if k.group != "" {
+			t.ignored(at+".group", "group "+k.group+" has no effect in rule construction compatible: the backend is a Service "+
+				"of the core group", "remove group")
+		}
 		return t.service(k, at, s)
 	case k.kind == kindTargetGroupName:
 		return &backend{Backend: intent.Backend{TargetGroupName: k.name}, usable: k.name != ""}

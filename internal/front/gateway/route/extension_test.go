@@ -139,6 +139,42 @@ func TestStickinessOfOneBackendIsNoted(t *testing.T) {
 	}
 }
 
+// TestPartsOfARuleThatDoNotAnswerAreNoted has rules of which another part answers all requests.
+func TestPartsOfARuleThatDoNotAnswerAreNoted(t *testing.T) {
+	t.Parallel()
+	const (
+		names    = "{type: ExtensionRef, extensionRef: {group: gateway.k8s.aws, kind: ListenerRuleConfiguration, name: c}}"
+		redirect = "{type: RequestRedirect, requestRedirect: {hostname: b.test}}"
+		rewrite  = "{type: URLRewrite, urlRewrite: {hostname: b.test}}"
+		response = "actions: [{type: fixed-response, fixedResponseConfig: {statusCode: 404}}]"
+		sticky   = "actions: [{type: forward, forwardConfig: {targetGroupStickinessConfig: {enabled: true}}}]"
+		answers  = " no effect: fixed-response of ListenerRuleConfiguration c answers all requests"
+	)
+	for _, c := range []struct{ backends, filters, spec, want string }{
+		{"", names, response, ""},
+		{toWeb, names, response, "backendRefs have" + answers},
+		{"", redirect + ", " + names, response, "filter of type RequestRedirect has" + answers},
+		{"", rewrite + ", " + names, response, "filter of type URLRewrite has" + answers},
+		{"", redirect + ", " + names, sticky, "targetGroupStickinessConfig of its ListenerRuleConfiguration has no " +
+			"effect: the rule redirects all requests"},
+		{"", redirect + ", " + names, strings.Replace(sticky, "true", "false", 1), ""},
+	} {
+		parts := []string{"filters: [" + c.filters + "]"}
+		if c.backends != "" {
+			parts = append(parts, c.backends)
+		}
+		for _, construction := range []rule.Construction{rule.Compatible, rule.Standard} {
+			got := ""
+			for _, f := range one(t, construction, "https", rules(parts...), configured(c.spec)).Found {
+				got += f.Text
+			}
+			if got != c.want {
+				t.Errorf("%s, %s, %s, %s: %q, want %q", construction, c.backends, c.filters, c.spec, got, c.want)
+			}
+		}
+	}
+}
+
 // TestARedirectOfAConfigurationNeedsTheFilter has the ExtensionRef alone, and beside another filter, where the redirect
 // is ignored as by the existing controller.
 func TestARedirectOfAConfigurationNeedsTheFilter(t *testing.T) {

@@ -3,6 +3,7 @@ package route
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -48,10 +49,8 @@ func (t *translation) forwarding(r *routeRule, config *ruleConfiguration, broken
 		return f
 	}
 	f.query, f.tags, f.guard, f.response = config.query, config.tags, config.guard, config.response
-	redirects := false
-	for i := range f.filters {
-		redirects = redirects || f.filters[i].Type == gatewayv1.HTTPRouteFilterRequestRedirect
-	}
+	redirects := f.redirects()
+	f.noteIdle(t)
 	switch {
 	case !config.redirect || redirects:
 	case len(f.filters) == 1: // a redirect is all that the rule asks for
@@ -64,6 +63,35 @@ func (t *translation) forwarding(r *routeRule, config *ruleConfiguration, broken
 			" has no effect without a filter of type RequestRedirect", "add the filter, or remove the action")
 	}
 	return f
+}
+
+// redirects reports whether a filter of the rule redirects.
+func (f *forwarding) redirects() bool {
+	return slices.ContainsFunc(f.filters, func(x gatewayv1.HTTPRouteFilter) bool {
+		return x.Type == gatewayv1.HTTPRouteFilterRequestRedirect
+	})
+}
+
+// noteIdle notes what of the rule has no effect because another part of it answers.
+func (f *forwarding) noteIdle(t *translation) {
+	const remedy = "remove one of them"
+	idle := func(what, answers string) {
+		t.ignored(f.rule.at, fmt.Sprintf("%s no effect: %s", what, answers), remedy)
+	}
+	response := "fixed-response of ListenerRuleConfiguration " + f.config.Name + " answers all requests"
+	switch s := f.config.stickiness; {
+	case f.response != nil:
+		for i := range f.filters {
+			if k := f.filters[i].Type; k != gatewayv1.HTTPRouteFilterExtensionRef {
+				idle(fmt.Sprintf("filter of type %s has", k), response)
+			}
+		}
+		if len(f.rule.backends) > 0 {
+			idle("backendRefs have", response)
+		}
+	case s != nil && s.Enabled && f.redirects():
+		idle("targetGroupStickinessConfig of its ListenerRuleConfiguration has", "the rule redirects all requests")
+	}
 }
 
 // on are the actions at the listeners of a place.

@@ -267,6 +267,12 @@ func (g *group) protocols(port corev1.ServicePort) (ok bool) {
 				"protocol HTTP or HTTPS", written), "write HTTP or HTTPS")
 			return false
 		}
+		if name := ptr.Deref(port.AppProtocol, ""); written == "" && g.Protocol == protocolHTTP && (name == wss ||
+			name == "https") {
+			g.t.ignored(g.at, fmt.Sprintf("appProtocol %s of port %d of Service %s/%s has no effect: targets get HTTP without "+
+				"TLS", name, port.Port, g.ServiceNamespace, g.ServiceName), "set protocol HTTPS in a "+
+				"TargetGroupConfiguration, or remove appProtocol")
+		}
 		return true
 	}
 	switch {

@@ -1,6 +1,7 @@
 package route
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -191,6 +192,34 @@ func TestWebSocketOverTLSIsSentOverTLSInStandardConstruction(t *testing.T) {
 		g := Translate(input(t, c, decode(t, text)))[0].Member.Routes[0].Actions[0].Backends[0].TargetGroup
 		if g.Protocol != want || g.HealthCheck.Protocol != want || g.ProtocolVersion != "HTTP1" {
 			t.Errorf("%s: %+v", c, g)
+		}
+	}
+}
+
+// TestAppProtocolsOverTLSAreNoted has Service ports that declare TLS while their targets get HTTP.
+func TestAppProtocolsOverTLSAreNoted(t *testing.T) {
+	t.Parallel()
+	const standard, compatible = rule.Standard, rule.Compatible
+	for name, test := range map[string]struct {
+		protocol, properties string
+		noted                []rule.Construction
+	}{
+		"HTTPS":                 {"https", "", []rule.Construction{standard, compatible}},
+		"HTTPS with a protocol": {"https", "protocol: HTTP", nil},
+		"HTTPS over TLS":        {"https", "protocol: HTTPS", nil},
+		"WebSocket over TLS":    {"kubernetes.io/wss", "", []rule.Construction{compatible}},
+		"WebSocket":             {"kubernetes.io/ws", "", nil},
+	} {
+		text := strings.Replace(around, "kubernetes.io/wss", test.protocol, 1) + "\n---\n" + strings.Replace(httpRoute,
+			"port: 80}", "port: 84}", 1) + "\n---\nkind: TargetGroupConfiguration\nmetadata: {name: c}\nspec: " +
+			"{targetReference: {name: web}, defaultConfiguration: {" + test.properties + "}}"
+		for _, c := range []rule.Construction{standard, compatible} {
+			found := Translate(input(t, c, decode(t, text)))[0].Found
+			if noted := len(found) == 1 && strings.HasPrefix(found[0].Text, "appProtocol "+test.protocol+
+				" of port 84 of Service shop/web has no effect"); noted != slices.Contains(test.noted, c) || !noted &&
+				len(found) > 0 {
+				t.Errorf("%s, %s: noted %t, %v", name, c, noted, found)
+			}
 		}
 	}
 }

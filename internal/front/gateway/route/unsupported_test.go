@@ -81,6 +81,49 @@ func TestFieldsOfRoutesThatNothingIsMadeOfAreReported(t *testing.T) {
 	}
 }
 
+// TestExpressionsTakenForTextAreNoted has regular expressions that the compatible construction takes for text.
+func TestExpressionsTakenForTextAreNoted(t *testing.T) {
+	t.Parallel()
+	const regular = "type: RegularExpression"
+	for _, test := range []struct{ kind, match, path string }{
+		{"HTTPRoute", "queryParams: [{name: a, value: b}, {" + regular + ", name: c, value: d.*}]", "queryParams[1].type"},
+		{"HTTPRoute", "queryParams: [{type: Exact, name: a, value: b}]", ""},
+		{"HTTPRoute", "headers: [{" + regular + ", name: a, value: b.*}]", ""}, // it has the effect
+		{"GRPCRoute", "headers: [{" + regular + ", name: a, value: b.*}]", "headers[0].type"},
+		{"GRPCRoute", "method: {" + regular + ", service: a.*}", "method.type"},
+		{"GRPCRoute", "method: {service: a}", ""},
+	} {
+		text := fmt.Sprintf("%s\n---\nkind: %s\nmetadata: {name: r}\nspec: {parentRefs: [{name: gw, sectionName: https}], "+
+			"rules: [{backendRefs: [{name: web, port: 80}], matches: [{%s}]}]}", around, test.kind, test.match)
+		for _, c := range []rule.Construction{rule.Compatible, rule.Standard} {
+			got, want := "", test.path
+			for _, f := range Translate(input(t, c, decode(t, text)))[0].Found {
+				got += strings.TrimPrefix(f.Path, "spec.rules[0].matches[0].")
+			}
+			if c == rule.Standard {
+				want = ""
+			}
+			if got != want {
+				t.Errorf("%s, %s: noted %q, want %q", c, test.match, got, want)
+			}
+		}
+	}
+}
+
+// TestGroupOfABackendIsNoted has a Service of another group, which the compatible construction takes for one of the core
+// group.
+func TestGroupOfABackendIsNoted(t *testing.T) {
+	t.Parallel()
+	backend := rules("backendRefs: [{group: example.com, kind: Service, name: web, port: 80}]")
+	if d := one(t, rule.Compatible, "https", backend, ""); len(d.Found) != 1 || d.Found[0].Path !=
+		"spec.rules[0].backendRefs[0].group" || d.Unresolved != nil {
+		t.Error(d.Found, d.Unresolved)
+	}
+	if d := one(t, rule.Standard, "https", backend, ""); len(d.Found) != 0 || d.Unresolved == nil {
+		t.Error(d.Found, d.Unresolved)
+	}
+}
+
 // TestTheDefaultScopeOfARouteIsNoted is about routes of each kind.
 func TestTheDefaultScopeOfARouteIsNoted(t *testing.T) {
 	t.Parallel()
