@@ -231,35 +231,27 @@ func (i *Inventory) allTags(ctx context.Context, arns []string) (map[string]map[
 	return out, err
 }
 
-// tagsOfEach reads the tags of a batch. A missing resource fails the call.
-func (i *Inventory) tagsOfEach(ctx context.Context, arns []string) (map[string]map[string]string, error) {
-	got, err := i.clients.ELBV2.DescribeTags(ctx, &elbv2.DescribeTagsInput{ResourceArns: arns})
-	if err != nil {
-		return nil, fmt.Errorf("describing tags: %w", err)
-	}
-	out := make(map[string]map[string]string, len(arns))
-	for _, d := range got.TagDescriptions {
-		out[aws.ToString(d.ResourceArn)] = awsclient.BalancingPairs(d.Tags)
-	}
-	for _, arn := range arns { // AWS describes each, also those without tags, or refuses the call
-		if out[arn] == nil && !i.Gone(arn) {
-			return nil, fmt.Errorf("describing tags: AWS answered without those of %s", arn)
-		}
-	}
-	return out, nil
-}
-
 // describeTagBatch reads the tags of a batch. A missing resource fails the whole call. describeTagBatch then leaves out
 // resources that this process has deleted meanwhile; otherwise it halves the batch until the missing one is alone.
 func (i *Inventory) describeTagBatch(ctx context.Context, arns []string) (map[string]map[string]string, error) {
-	out, err := i.tagsOfEach(ctx, arns)
+	out := map[string]map[string]string{}
+	got, err := i.clients.ELBV2.DescribeTags(ctx, &elbv2.DescribeTagsInput{ResourceArns: arns})
 	switch {
-	case err == nil || !vanished(err):
-		return out, err
+	case err == nil:
+		for _, d := range got.TagDescriptions {
+			out[aws.ToString(d.ResourceArn)] = awsclient.BalancingPairs(d.Tags)
+		}
+		for _, arn := range arns { // AWS describes each, also those without tags, or refuses the call
+			if out[arn] == nil && !i.Gone(arn) {
+				return nil, fmt.Errorf("describing tags: AWS answered without those of %s", arn)
+			}
+		}
+		return out, nil
+	case !vanished(err):
+		return nil, fmt.Errorf("describing tags: %w", err)
 	case len(arns) == 1:
-		return map[string]map[string]string{}, nil
+		return out, nil
 	}
-	out = map[string]map[string]string{}
 	if rest := slices.DeleteFunc(slices.Clone(arns), i.Gone); len(rest) < len(arns) {
 		if len(rest) == 0 {
 			return out, nil

@@ -42,8 +42,8 @@ func (o Owner) BindsIn(namespace string) bool { return naming.BindsIn(o.TargetGr
 
 // TargetGroupOwner returns the stack of this cluster to which a target group belongs. It costs one DescribeTags for a
 // target group that no listing shows: because none is complete, or because the target group is younger or of another
-// VPC. An error means that the owner is unknown: AWS did not answer, denies the tags, or does not have the target
-// group, which another process may have created a moment ago.
+// VPC. An error means that the owner is unknown: AWS did not answer, or denies the tags. A target group that does not
+// exist has none.
 func (i *Inventory) TargetGroupOwner(ctx context.Context, arn string) (Owner, error) {
 	owner, known := i.KnownOwner(arn)
 	if known && !i.outdated(arn) {
@@ -53,10 +53,7 @@ func (i *Inventory) TargetGroupOwner(ctx context.Context, arn string) (Owner, er
 		return Owner{}, err
 	}
 	tags, err := shared(ctx, i, "owner of "+arn, func(ctx context.Context) (map[string]string, error) {
-		read, err := i.tagsOfEach(ctx, []string{arn})
-		if err == nil && read[arn] == nil { // this process has deleted it
-			err = fmt.Errorf("describing tags: AWS answered without those of %s", arn)
-		}
+		read, err := i.describeTagBatch(ctx, []string{arn})
 		return read[arn], err
 	})
 	i.mu.Lock()
@@ -64,13 +61,9 @@ func (i *Inventory) TargetGroupOwner(ctx context.Context, arn string) (Owner, er
 	now := i.version()
 	if err != nil {
 		err = fmt.Errorf("reading whose target group %s is: %w", arn, err)
-		pause := denialPause
-		if vanished(err) {
-			pause = missingPause
-		}
-		if denied(err) || vanished(err) {
-			maps.DeleteFunc(i.denials, func(_ string, d ownerDenial) bool { return !now.at.Before(d.until) })
-			i.denials[arn] = ownerDenial{err, now.at.Add(pause)}
+		if denied(err) {
+			maps.DeleteFunc(i.denials, func(_ string, d ownerDenial) bool { return now.at.Sub(d.at) >= denialPause })
+			i.denials[arn] = ownerDenial{err, now.at}
 		}
 		return Owner{}, err
 	}
@@ -96,24 +89,21 @@ func (i *Inventory) HasListed() bool {
 	return i.listed.invalidations > 0
 }
 
-const (
-	// denialPause is how long the tags of a target group are not read again after AWS has denied them.
-	denialPause = time.Minute
-	// missingPause is how long they are not read again after AWS has answered that the target group does not exist.
-	missingPause = 10 * time.Second
-)
+// denialPause is how long the tags of a target group are not read again after AWS has denied them.
+const denialPause = time.Minute
 
-// ownerDenial records that AWS refused the tags of a target group, and until when they are not read again.
+// ownerDenial records that AWS denied the tags of a target group.
 type ownerDenial struct {
-	err   error
-	until time.Time
+	err error
+	at  time.Time
 }
 
-// deniedOwner returns the error with which AWS has just refused the tags of a target group; nil = there is none.
+// deniedOwner returns the error with which AWS denied the tags of a target group within denialPause; nil = there is
+// none.
 func (i *Inventory) deniedOwner(arn string) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if d, denied := i.denials[arn]; denied && i.cfg.Now().Before(d.until) {
+	if d, denied := i.denials[arn]; denied && i.cfg.Now().Sub(d.at) < denialPause {
 		return d.err
 	}
 	return nil
@@ -202,8 +192,7 @@ var askable = regexp.MustCompile(
 
 // ownerFacts answers which stacks own target groups and load balancers. It answers from the listing, and asks AWS
 // about resources that the listing does not show, because they may be younger. An ARN that AWS would not accept costs
-// no call. The owner of a resource whose tags cannot be read is unknown, and its need gets an error. A load balancer
-// that does not exist has no owner: what names it finds out that it does not exist.
+// no call. The owner of a resource whose tags AWS denies is unknown, and its need gets an error.
 func (i *Inventory) ownerFacts(ctx context.Context, arns []string) (put func(*facts.Facts), err error) {
 	if err := i.list(ctx, 1); err != nil {
 		return nil, fmt.Errorf("listing the target groups of the cluster: %w", err)
@@ -213,7 +202,7 @@ func (i *Inventory) ownerFacts(ctx context.Context, arns []string) (put func(*fa
 		owner, known := i.KnownOwner(arn)
 		if !known && askable.MatchString(arn) {
 			owner, err = i.TargetGroupOwner(ctx, arn)
-			if err != nil && !(vanished(err) && kindOf(arn) == stack.KindLoadBalancer) {
+			if err != nil {
 				unread[facts.Need{Kind: facts.NeedTargetGroupOwner, Key: arn}] = awsclient.Problem("DescribeTags", err)
 				continue
 			}

@@ -58,7 +58,7 @@ func (w *ownership) askBriefly(ctx context.Context) (inventory.Owner, error) {
 // untold reports whether another attempt at the tags of a target group would tell no more.
 func untold(err error) bool {
 	class := awsclient.Classify(err).Class
-	return class == diag.Denied || class == diag.Invalid || class == diag.NotFound
+	return class == diag.Denied || class == diag.Invalid
 }
 
 // unlisted reports whether the target group is unknown only because this process has listed none yet, and the binding
@@ -71,15 +71,12 @@ func (w *ownership) unlisted() bool {
 
 // among is the owner of a target group that other bindings may have, too. AWS is asked only if no listing has shown the
 // target group: it may be younger, and one of a stack. Before the first listing, a binding that has served and that has
-// its target group alone does not wait for AWS.
+// its target group alone does not wait for AWS. If AWS denies the tags, and no listing was ever complete, the controller
+// has a role for bindings only, and a target group that no other binding has is a user's.
 func (w *ownership) among(ctx context.Context, others []v1beta1.TargetGroupBinding) (inventory.Owner, error) {
 	o := w.binding
 	if len(others) > 0 && !w.assumed() {
-		owner, err := w.ask(ctx)
-		if err != nil && o.DeletionTimestamp != nil && awsclient.Classify(err).Class == diag.NotFound {
-			return inventory.Owner{}, nil // nothing is registered in it
-		}
-		return owner, err
+		return w.ask(ctx)
 	}
 	owner, known := w.known()
 	served := o.Status.ObservedGeneration != nil && !w.inventory.HasListed()
@@ -87,7 +84,14 @@ func (w *ownership) among(ctx context.Context, others []v1beta1.TargetGroupBindi
 		o.DeletionTimestamp != nil {
 		return owner, nil
 	}
-	return w.askBriefly(ctx)
+	owner, err := w.askBriefly(ctx)
+	if err != nil {
+		class := awsclient.Classify(err).Class
+		if class == diag.Denied && !w.inventory.HasListed() || class == diag.Invalid {
+			return inventory.Owner{}, nil
+		}
+	}
+	return owner, err
 }
 
 // external reports whether the target group is not of a stack of this cluster, if need be by asking AWS.

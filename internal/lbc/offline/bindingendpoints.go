@@ -32,17 +32,10 @@ func (p *bindingPlanner) resolve(ctx context.Context, b *plannedBinding) error {
 	o := b.Object
 	others := p.others(b)
 	of, known := p.Inventory.KnownOwner(o.Spec.TargetGroupARN)
-	if !known && o.Spec.TargetGroupARN != "" {
+	if len(others) > 0 && !known {
 		var err error
-		of, err = p.Inventory.TargetGroupOwner(ctx, o.Spec.TargetGroupARN)
-		switch {
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case err != nil:
-			d := bindings.Problem(o, "spec.targetGroupARN", err)
-			d.Text = "its targets are not planned, because the owner of the target group is unknown: " + d.Text
-			b.refuse(Unknown, d)
-			return nil //nolint:nilerr // it is a finding of the binding
+		if of, err = p.Inventory.TargetGroupOwner(ctx, o.Spec.TargetGroupARN); err != nil {
+			return err
 		}
 	}
 	conflicts := bindings.Conflicts{Shared: p.Config.AllowedTargetGroups(p.Config.CrossNamespaceTargetGroups)}

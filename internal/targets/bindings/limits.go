@@ -131,13 +131,10 @@ func (n *Networks) ofStack(ctx context.Context, o *v1beta1.TargetGroupBinding) (
 		return false, nil
 	}
 	owner, err := n.Inventory.TargetGroupOwner(ctx, o.Spec.TargetGroupARN)
-	if err == nil {
-		return !owner.External(), nil
-	}
-	if c := awsclient.Classify(err).Class; c == diag.Denied || c == diag.NotFound { // a user's binding may open less
+	if err != nil && awsclient.Classify(err).Class == diag.Denied { // what is not known to be of a stack is a user's
 		return false, nil
 	}
-	return false, err
+	return !owner.External(), err
 }
 
 // Listening are the ports of endpoints.

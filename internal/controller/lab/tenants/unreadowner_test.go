@@ -17,7 +17,6 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
-	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -88,6 +87,9 @@ func TestUnreadTagsMakeNoTargetGroupExternal(t *testing.T) {
 	t.Parallel()
 	for way := range unreadOwners {
 		for _, by := range []string{"name", "ARN", "edit", "binding"} {
+			if by == "binding" && way != "denied" {
+				continue // nothing can be registered in a target group that does not exist
+			}
 			t.Run(way+", "+by, func(t *testing.T) {
 				t.Parallel()
 				own := lab.Service("own")
@@ -132,8 +134,7 @@ func TestUnreadTagsMakeNoTargetGroupExternal(t *testing.T) {
 					t.Errorf("registered: %v", got)
 				}
 				told := strings.Join(l.Events[mark:], "\n")
-				if !strings.Contains(told, "elasticloadbalancing:DescribeTags") && !(owner == "blog" && strings.Contains(told,
-					"["+string(diag.TargetGroupNotFound)+"]")) {
+				if !strings.Contains(told, "elasticloadbalancing:DescribeTags") {
 					t.Errorf("told:\n%s", told)
 				}
 				l.Sim.Gate.ClearFaults()
