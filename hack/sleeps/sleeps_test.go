@@ -21,6 +21,7 @@ var allowed = map[string]string{
 	"internal/controller/lab/chaos/chaos_soak_cluster_test.go: watch":                                   "runs in the bubble of a soak",
 	"internal/controller/lab/chaos/chaos_soak_faults_test.go: hung":                                     "runs in the bubble of a soak",
 	"internal/controller/lab/chaos/chaos_soak_test.go: step":                                            "runs in the bubble of a soak",
+	"internal/controller/lab/chaos/chaos_hang_test.go: span":                                            "runs in the bubbles of the tests of calls that hang",
 	"internal/controller/queue/controller_test.go: Reconcile":                                           "a pass takes time, as AWS does; nothing waits for its end by this sleep",
 	"internal/aws/inventory/large_test.go: read":                                                        "runs in the bubbles of the tests of large accounts",
 	"internal/aws/awsclient/turns_test.go: call":                                                        "runs in the bubbles of the tests of turns",

@@ -67,6 +67,19 @@ func (m *Memory) Knows(o diag.Object) bool {
 	return good || slices.Contains(m.Members, o)
 }
 
+// MayBeShielded reports whether a member wanted Shield Advanced, as far as something is remembered.
+func (m *Memory) MayBeShielded() bool {
+	if m == nil {
+		return true
+	}
+	for _, good := range m.Good {
+		if good.Settings.AddOns.Shield.Value {
+			return true
+		}
+	}
+	return false
+}
+
 // sameEffect reports whether two compilations put the same values of the same owners into effect.
 func sameEffect(a, b map[string]merge.Effect) bool {
 	return a != nil && maps.EqualFunc(a, b, func(x, y merge.Effect) bool {

@@ -191,7 +191,7 @@ func (u *unreadLife) misread(t *testing.T, permission, way string, random *rand.
 
 // causes are what AWS answers, and what the controller says of no answer, by which events name a failed read.
 var causes = []string{"rule unread of the simulator", "second page fails", "pagination token", "not answer",
-	"Rate exceeded"}
+	"Rate exceeded", "Request limit exceeded"}
 
 // judgeReport fails where an edit is not in effect and no event since the first so many names what cannot be read, by
 // one of some texts.

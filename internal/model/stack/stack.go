@@ -135,6 +135,8 @@ type Stack struct {
 	// tags are not wanted.
 	Adopts    string    `json:"adopts,omitempty"`
 	Retention Retention `json:"retention,omitempty"` // of a removed stack whose objects are deleted
+	// EndsShield is set if a removed stack may have a protection of Shield Advanced, which ends with its load balancer.
+	EndsShield bool `json:"endsShield,omitempty"`
 }
 
 // Removal is the reason why a stack is to be deleted. Without a reason nothing is deleted, even if the stack has no

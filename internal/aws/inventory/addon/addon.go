@@ -141,6 +141,12 @@ func (a *AddOns) Observe(ctx context.Context, o *awsop.Observed, desired *stack.
 		for n := range desired.LoadBalancers {
 			reads = append(reads, a.wanted(o, &desired.LoadBalancers[n])...)
 		}
+		if desired.EndsShield {
+			for _, lb := range o.LoadBalancers {
+				reads = append(reads, a.wanted(o, &stack.LoadBalancer{ID: lb.ID, Type: lb.Type,
+					AddOns: stack.AddOns{Shield: new(true)}})...)
+			}
+		}
 	}
 	a.await(ctx, reads)
 	for _, r := range reads {

@@ -3,6 +3,7 @@ package unread
 import (
 	"strings"
 	"testing"
+	"time"
 
 	networkingv1 "k8s.io/api/networking/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -66,4 +67,29 @@ var guardEdits = map[string]func(l *lab.Lab){
 		})
 	},
 	"a tag of the Ingress": func(l *lab.Lab) { l.Annotate("guarded", "tags", "team=shop") },
+}
+
+// TestProtectionEndsThoughItsProcessIsYoung deletes an Ingress with Shield Advanced while no process runs. The next one
+// has nothing to do but the deletion, with and without checkpoints.
+func TestProtectionEndsThoughItsProcessIsYoung(t *testing.T) {
+	t.Parallel()
+	for _, checkpointed := range []bool{true, false} {
+		l := guardsLab(t)
+		if checkpointed {
+			l.Checkpointed = true
+			l.Restart()
+			l.PassWith(3*time.Minute, guardKeys...)
+			l.Crash()
+		}
+		ing := &networkingv1.Ingress{}
+		l.Get(ing, "guarded")
+		l.Must(l.Client.Delete(t.Context(), ing))
+		l.Restart()
+		l.PassWith(20*time.Minute, guardKeys...)
+		for part := range l.Parts() {
+			if strings.Contains(part, " is protected") {
+				t.Errorf("checkpoints %t: %s", checkpointed, part)
+			}
+		}
+	}
 }
