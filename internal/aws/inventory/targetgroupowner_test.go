@@ -117,43 +117,42 @@ func TestDeniedOwnerIsNotAskedForAtOnce(t *testing.T) {
 	}
 }
 
-// TestRefusedTagsLeaveTheOwnerUnknown has AWS refuse the tags of one of two target groups that are younger than the
-// listing, as for lack of a permission or because it does not show a new one yet.
-func TestRefusedTagsLeaveTheOwnerUnknown(t *testing.T) {
+// TestDeniedTagsLeaveTheOwnerUnknown has AWS deny the tags of one of two target groups that are younger than the
+// listing.
+func TestDeniedTagsLeaveTheOwnerUnknown(t *testing.T) {
 	t.Parallel()
-	for code, class := range map[string]diag.Class{"AccessDenied": diag.Denied, "TargetGroupNotFound": diag.NotFound} {
-		f := newFixture(t)
-		if err := f.inv.Load(t.Context()); err != nil {
+	f := newFixture(t)
+	if err := f.inv.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	arn := f.tagged("k8s-shop-web-0123456789", ofStack("ingress", "shop/web", "shop/web-app:80"))
+	theirs := f.tagged("theirs", nil)
+	need := func(arn string) facts.Need { return facts.Need{Kind: facts.NeedTargetGroupOwner, Key: arn} }
+	fault := gate.Fault{Action: "DescribeTags", Code: "AccessDenied", Resource: arn}
+	if _, err := f.sim.Gate.AddFault(fault); err != nil {
+		t.Fatal(err)
+	}
+	f.reads()
+	for range 3 {
+		got, err := f.inv.Answer(t.Context(), []facts.Need{need(arn), need(theirs)})
+		if err != nil {
 			t.Fatal(err)
 		}
-		arn := f.tagged("k8s-shop-web-0123456789", ofStack("ingress", "shop/web", "shop/web-app:80"))
-		theirs := f.tagged("theirs", nil)
-		need := func(arn string) facts.Need { return facts.Need{Kind: facts.NeedTargetGroupOwner, Key: arn} }
-		if _, err := f.sim.Gate.AddFault(gate.Fault{Action: "DescribeTags", Code: code, Resource: arn}); err != nil {
-			t.Fatal(err)
+		var problem diag.Diagnostic
+		if _, answered := got.TargetGroupOwners[arn]; answered || !errors.As(got.Errors[need(arn)], &problem) ||
+			problem.Class != diag.Denied || !strings.Contains(problem.Text, "elasticloadbalancing:DescribeTags") {
+			t.Errorf("answered %t, %v", answered, got.Errors)
 		}
-		f.reads()
-		for range 3 {
-			got, err := f.inv.Answer(t.Context(), []facts.Need{need(arn), need(theirs)})
-			if err != nil {
-				t.Fatal(err)
-			}
-			var problem diag.Diagnostic
-			if _, answered := got.TargetGroupOwners[arn]; answered || !errors.As(got.Errors[need(arn)], &problem) ||
-				problem.Class != class || !strings.Contains(problem.Text, "elasticloadbalancing:DescribeTags") {
-				t.Errorf("%s: answered %t, %v", code, answered, got.Errors)
-			}
-			if _, answered := got.TargetGroupOwners[theirs]; !answered || got.Errors[need(theirs)] != nil {
-				t.Errorf("%s: the other one: %v", code, got.Errors)
-			}
+		if _, answered := got.TargetGroupOwners[theirs]; !answered || got.Errors[need(theirs)] != nil {
+			t.Errorf("the other one: %v", got.Errors)
 		}
-		if n := f.reads()["DescribeTags"]; n != 2 {
-			t.Errorf("%s: asked %d times", code, n)
-		}
-		f.sim.Gate.ClearFaults()
-		f.clock.Advance(time.Minute)
-		if o := f.answer(need(arn)).TargetGroupOwners[arn]; o == nil || o.Stack.ID.Name != "web" {
-			t.Errorf("%s: in the end: %+v", code, o)
-		}
+	}
+	if n := f.reads()["DescribeTags"]; n != 2 {
+		t.Errorf("asked %d times", n)
+	}
+	f.sim.Gate.ClearFaults()
+	f.clock.Advance(time.Minute)
+	if o := f.answer(need(arn)).TargetGroupOwners[arn]; o == nil || o.Stack.ID.Name != "web" {
+		t.Errorf("in the end: %+v", o)
 	}
 }
