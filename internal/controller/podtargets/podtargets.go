@@ -132,9 +132,7 @@ func (f Finder) declaring(v *objects.View, namespace string, services map[string
 		}
 	}
 	for _, i := range objects.Naming[*networkingv1.Ingress](v, objects.Ingress, backends(namespace, services)...) {
-		if mentions(i, services) {
-			out = append(out, i)
-		}
+		out = append(out, i)
 	}
 	if f.Loaders[stack.GatewayALB] == nil && f.Loaders[stack.GatewayNLB] == nil {
 		return out
@@ -172,26 +170,6 @@ func (f Finder) parents(v *objects.View, o metav1.Object, to map[objects.Ref]boo
 			f.parents(v, set, to)
 		}
 	}
-}
-
-// mentions reports whether an Ingress may name one of the Services, in a rule or in an action of an annotation.
-func mentions(i *networkingv1.Ingress, services map[string]bool) bool {
-	for b := range objects.IngressBackends(i) {
-		if services[b.Name] {
-			return true
-		}
-	}
-	for key, v := range i.Annotations {
-		if !strings.Contains(key, "/actions.") {
-			continue
-		}
-		for name := range services {
-			if strings.Contains(v, `"`+name+`"`) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // declared adds the target groups of a stack whose Services are given to what was found, or corrects what a binding
