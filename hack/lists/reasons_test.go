@@ -9,6 +9,7 @@ var several = map[string]int{
 	"controller/optionalkinds Cache.List":         2,
 	"controller/podcache Cache.List":              2,
 	"controller/reads ConfirmingReader.List":      2,
+	"controller/reads missing.Get":                2,
 	"controller/reads missing.List":               3,
 	"controller/stacks BackendGroup.anyProtected": 2,
 	"controller Wiring.setUpDoctor":               3,
