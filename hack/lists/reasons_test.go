@@ -9,6 +9,8 @@ var several = map[string]int{
 	"controller/optionalkinds Cache.List":         2,
 	"controller/podcache Cache.List":              2,
 	"controller/reads ConfirmingReader.List":      2,
+	"controller/reads missing.Get":                2,
+	"controller/reads missing.List":               3,
 	"controller/stacks BackendGroup.anyProtected": 2,
 	"controller Wiring.setUpDoctor":               3,
 }
@@ -57,10 +59,13 @@ var reasons = map[string]string{
 	"controller/reads CacheReader.ListNaming": "of the API server, which has no index; the cache has one",
 	"controller/reads ConfirmingReader.List":  "passes on the list of its caller",
 	"controller/reads NewCacheReader":         "passes on the list of its caller",
-	"controller/reads OtherNamespaces.Poll":   "polls namespaces that no watch shows",
-	"controller/reads Restricted.List":        "passes on the list of its caller",
-	"controller/secret Metadata":              "begins a watch",
-	"controller/servicepods Read":             "asks the API server for one pod of a Service, by pages",
+	"controller/reads missing.Get": "asks the API server for a namespace at once, where a pass names many objects that the " +
+		"cache lacks",
+	"controller/reads missing.List":         "the same, for ReferenceGrants",
+	"controller/reads OtherNamespaces.Poll": "polls namespaces that no watch shows",
+	"controller/reads Restricted.List":      "passes on the list of its caller",
+	"controller/secret Metadata":            "begins a watch",
+	"controller/servicepods Read":           "asks the API server for one pod of a Service, by pages",
 	"controller/stacks BackendGroup.Needed": "reached only when no object has a finalizer: the last load " +
 		"balancer is gone",
 	"controller/stacks BackendGroup.anyProtected": "runs only where the object that the last look found has lost its " +

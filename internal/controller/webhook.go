@@ -142,6 +142,8 @@ const certificatePause = 2 * time.Second
 func (w *Wiring) webhookOptions() webhook.Options {
 	c := w.Config
 	crossing := c.AllowedTargetGroups(c.CrossNamespaceTargetGroups)
+	targets := podtargets.FromFlags(c)
+	targets.Loaded = &podtargets.Loaded{}
 	o := webhook.Options{
 		Ingress: admission.IngressConfig{
 			Config: settings.Ingress(c).Config, ForbidClassAnnotation: c.Webhooks.DisableClassAnnotation,
@@ -164,7 +166,7 @@ func (w *Wiring) webhookOptions() webhook.Options {
 			return objects.New(r), r.Err
 		},
 		ReadinessGates: c.EnableReadinessGates,
-		Targets:        podtargets.FromFlags(c).Of,
+		Targets:        targets.Of,
 		Sleeps: (&sleepAction{read: serverVersion(w.start.api.discovery.RESTClient()), now: w.Now,
 			log: w.Log.WithName("webhook")}).Served,
 		ServerID: newServerIDs(w, workersNamespace(c)).Next, ServerIDVariable: c.QUICVariable,

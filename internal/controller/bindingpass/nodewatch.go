@@ -103,6 +103,10 @@ func (b *Reconciler) wakeForNode(c *nodeChange, q queue.Of[reconcile.Request], b
 	}
 }
 
+// mostCompared is how many parts of selectors of a namespace an event is compared with. The events of all nodes wait
+// for that, so that further bindings of the namespace are woken unseen: their passes take turns with those of others.
+const mostCompared = 10_000
+
 // wakeSelecting wakes the bindings of type instance that a change of a node concerns.
 func (b *Reconciler) wakeSelecting(ctx context.Context, c *nodeChange, q queue.Of[reconcile.Request]) {
 	var values []string
@@ -116,13 +120,16 @@ func (b *Reconciler) wakeSelecting(ctx context.Context, c *nodeChange, q queue.O
 			values = append(values, selectsLabel+key)
 		}
 	}
+	compared := map[string]int{} // parts of selectors, by namespace
 	for _, value := range values {
 		var list v1beta1.TargetGroupBindingList
 		if b.Client.List(ctx, &list, client.MatchingFields{ByNodeSelector: value}, client.UnsafeDisableDeepCopy) != nil {
 			return
 		}
 		for i := range list.Items {
-			if o := &list.Items[i]; value == withoutSelector || c.matters(o.Spec.NodeSelector) {
+			o := &list.Items[i]
+			compared[o.Namespace] += registrar.SelectorParts(o.Spec.NodeSelector)
+			if value == withoutSelector || compared[o.Namespace] > mostCompared || c.matters(o.Spec.NodeSelector) {
 				b.wakeForNode(c, q, true, client.ObjectKeyFromObject(o))
 			}
 		}

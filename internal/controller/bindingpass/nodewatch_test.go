@@ -20,6 +20,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/growth"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/lib/cputime"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
 // woken is a queue that notes which bindings are added.
@@ -146,6 +148,45 @@ func TestNodeWakesTheBindingsItConcerns(t *testing.T) {
 	if got, want := fmt.Sprint(created.names, deleted.names),
 		"[held nodes podless pool-a waits] [held nodes podless pool-a]"; got != want {
 		t.Errorf("created and deleted: %s, want %s", got, want)
+	}
+}
+
+// TestNodeEventComparesFewSelectorsOfATenant has bindings of one namespace select nodes by thousands of values. The
+// events of nodes, for which the bindings of others wait, are compared with some of them.
+func TestNodeEventComparesFewSelectorsOfATenant(t *testing.T) {
+	t.Parallel()
+	in := func(namespace, name string, values int) *v1beta1.TargetGroupBinding {
+		e := metav1.LabelSelectorRequirement{Key: "pool", Operator: metav1.LabelSelectorOpIn}
+		for i := range values {
+			e.Values = append(e.Values, fmt.Sprintf("none-%d", i))
+		}
+		o := ofType(name, v1beta1.TargetTypeInstance, &metav1.LabelSelector{
+			MatchExpressions: []metav1.LabelSelectorRequirement{e}})
+		o.Namespace = namespace
+		return o
+	}
+	all := []client.Object{in("shop", "small", 1)}
+	for i := range 100 {
+		all = append(all, in("large", fmt.Sprint("large-", i), 900), in("huge", fmt.Sprint("huge-", i), 10_000))
+	}
+	b, _ := watching(t, all...)
+	q := &woken{}
+	took := cputime.Of(func() { b.NodeEvent().Create(t.Context(), event.CreateEvent{Object: readyNode()}, q) })
+	large := 0
+	for _, name := range q.names {
+		if strings.HasPrefix(name, "large-") {
+			large++
+		}
+	}
+	if slices.Contains(q.names, "small") || large < 80 || large == 100 {
+		t.Errorf("%d bindings of large selectors are woken unseen: %v", large, q.names)
+	}
+	if took > 300*time.Millisecond {
+		t.Errorf("the event takes %s", took)
+	}
+	if all, err := registrar.NodeCandidates([]*corev1.Node{readyNode()}, in("huge", "huge", 10_000).Spec.NodeSelector,
+		80); err == nil {
+		t.Errorf("a selector of 10,000 values chooses %v", all)
 	}
 }
 

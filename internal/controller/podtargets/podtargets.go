@@ -7,6 +7,8 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -30,6 +32,47 @@ type Finder struct {
 	Loaders           map[stack.Owner]front.Loader
 	Cluster           string
 	DefaultTargetType string
+	// Loaded keeps loaded stacks for a moment; nil = each search loads them.
+	Loaded *Loaded
+}
+
+// Loaded keeps stacks that were loaded lately. The pods of a rollout come at once, and each of them would load all
+// members of their group or Gateway, of which another tenant may have thousands. It is safe for concurrent use.
+type Loaded struct {
+	mu sync.Mutex
+	by map[stack.Key]*loaded
+}
+
+type loaded struct {
+	once  sync.Once
+	input front.Input
+}
+
+// keepLoaded is how long a loaded stack counts.
+const keepLoaded = time.Second
+
+// of returns a stack, and loads it unless that was done lately.
+func (l *Loaded) of(key stack.Key, load func() front.Input) front.Input {
+	if l == nil {
+		return load()
+	}
+	l.mu.Lock()
+	if l.by == nil {
+		l.by = map[stack.Key]*loaded{}
+	}
+	x := l.by[key]
+	if x == nil {
+		x = &loaded{}
+		l.by[key] = x
+		time.AfterFunc(keepLoaded, func() {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			delete(l.by, key)
+		})
+	}
+	l.mu.Unlock()
+	x.once.Do(func() { x.input = load() })
+	return x.input
 }
 
 // FromFlags is the finder as flags configure it.
@@ -94,7 +137,8 @@ func (f Finder) ofServices(v *objects.View, namespace string, services map[strin
 	}
 	for key := range keys {
 		if l := f.Loaders[key.Owner]; l != nil {
-			f.declared(l.Load(v, key.ID), namespace, services, made[key], found)
+			w := f.Loaded.of(key, func() front.Input { return l.Load(v, key.ID) })
+			f.declared(w, namespace, services, made[key], found)
 		}
 	}
 	var out []Found
@@ -132,9 +176,7 @@ func (f Finder) declaring(v *objects.View, namespace string, services map[string
 		}
 	}
 	for _, i := range objects.Naming[*networkingv1.Ingress](v, objects.Ingress, backends(namespace, services)...) {
-		if mentions(i, services) {
-			out = append(out, i)
-		}
+		out = append(out, i)
 	}
 	if f.Loaders[stack.GatewayALB] == nil && f.Loaders[stack.GatewayNLB] == nil {
 		return out
@@ -172,26 +214,6 @@ func (f Finder) parents(v *objects.View, o metav1.Object, to map[objects.Ref]boo
 			f.parents(v, set, to)
 		}
 	}
-}
-
-// mentions reports whether an Ingress may name one of the Services, in a rule or in an action of an annotation.
-func mentions(i *networkingv1.Ingress, services map[string]bool) bool {
-	for b := range objects.IngressBackends(i) {
-		if services[b.Name] {
-			return true
-		}
-	}
-	for key, v := range i.Annotations {
-		if !strings.Contains(key, "/actions.") {
-			continue
-		}
-		for name := range services {
-			if strings.Contains(v, `"`+name+`"`) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // declared adds the target groups of a stack whose Services are given to what was found, or corrects what a binding

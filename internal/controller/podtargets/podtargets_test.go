@@ -3,13 +3,17 @@ package podtargets
 import (
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/kube/manifest"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
@@ -232,4 +236,47 @@ func view(t *testing.T, text string) *objects.View {
 		t.Fatal(err)
 	}
 	return objects.FromObjects(all)
+}
+
+// counting counts how often stacks are loaded.
+type counting struct {
+	front.Loader
+	loads *atomic.Int32
+}
+
+func (c counting) Load(v *objects.View, id stack.ID) front.Input {
+	c.loads.Add(1)
+	return c.Loader.Load(v, id)
+}
+
+// TestPodsOfARolloutLoadTheirGroupOnce shows that pods that come at once do not each load all members of their group,
+// and that an edit counts a moment later.
+func TestPodsOfARolloutLoadTheirGroupOnce(t *testing.T) {
+	t.Parallel()
+	c, err := config.Parse([]string{"--cluster-name=demo"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := web + ingress("loadBalancer: {ingress: [{hostname: front.elb.amazonaws.com}]}", "", "web")
+	synctest.Test(t, func(t *testing.T) {
+		var loads atomic.Int32
+		f := FromFlags(c)
+		f.Loaded = &Loaded{}
+		for of, l := range f.Loaders {
+			f.Loaders[of] = counting{l, &loads}
+		}
+		for range 100 {
+			if found := f.Of(view(t, text), podOf("web")); len(found) != 1 || !found[0].Awaited {
+				t.Fatalf("found %v", found)
+			}
+		}
+		if n := loads.Load(); n != 1 {
+			t.Errorf("the stack is loaded %d times", n)
+		}
+		time.Sleep(keepLoaded + time.Millisecond)
+		synctest.Wait()
+		if f.Of(view(t, text), podOf("web")); loads.Load() != 2 || len(f.Loaded.by) != 1 {
+			t.Errorf("%d loads, %d stacks are kept", loads.Load(), len(f.Loaded.by))
+		}
+	})
 }

@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	gatewayv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
 
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/readable"
@@ -109,6 +110,8 @@ type CacheReader struct {
 	get       func(kind objects.Kind, key client.ObjectKey, o client.Object) (absence.Absence, error)
 	list      func(kind objects.Kind, list client.ObjectList, which client.ListOption) error
 	err       error // of the first read that showed neither an object nor its absence
+	// read are the objects that were read, nil if they do not exist: thousands of fields may name one object.
+	read map[objects.Ref]metav1.Object
 	// unwatched are the reads in namespaces that the caches do not show. It is useless to repeat them.
 	unwatched map[objects.Read]error
 }
@@ -116,7 +119,10 @@ type CacheReader struct {
 // NewCacheReader makes a reader for a pass that ends with ctx. If reader does not have an object of a kind that others
 // refer to, the reader asks live, the API server; nil = reader is trusted.
 func NewCacheReader(ctx context.Context, reader, live client.Reader) *CacheReader {
-	r := &CacheReader{unwatched: map[objects.Read]error{}}
+	r := &CacheReader{unwatched: map[objects.Read]error{}, read: map[objects.Ref]metav1.Object{}}
+	if live != nil {
+		live = &missing{live, map[objects.Ref]*missingIn{}, map[string]gatewayv1beta1.ReferenceGrantList{}}
+	}
 	r.get = func(kind objects.Kind, key client.ObjectKey, o client.Object) (absence.Absence, error) {
 		sure := ConfirmingReader{Cache: reader}
 		if (confirmed[kind] || slices.Contains(r.Confirm, kind)) && r.Serves(kind) && !r.Departed.Has(kind, key) {
@@ -156,6 +162,10 @@ func (r *CacheReader) Get(kind objects.Kind, namespace, name string) (metav1.Obj
 	if kind == objects.PodOfService {
 		return r.podOfService(namespace, name)
 	}
+	at := objects.Ref{Kind: kind, Namespace: namespace, Name: name}
+	if o, known := r.read[at]; known {
+		return o, o != nil
+	}
 	o := readable.Kinds[kind].Object
 	if o == nil {
 		return nil, r.Fail(fmt.Errorf("kind %q is not read: %w", kind, absence.ErrUnknown))
@@ -167,6 +177,7 @@ func (r *CacheReader) Get(kind objects.Kind, namespace, name string) (metav1.Obj
 		var unwatched *UnwatchedError
 		switch {
 		case gone.Proven():
+			r.read[at] = nil
 			return nil, false
 		case errors.As(err, &unwatched):
 			r.unwatched[objects.Read{Kind: kind, Namespace: namespace, Name: name}] = unwatched
@@ -174,6 +185,7 @@ func (r *CacheReader) Get(kind objects.Kind, namespace, name string) (metav1.Obj
 		}
 		return nil, r.Fail(fmt.Errorf("reading %s %s: %w", kind, key, err))
 	}
+	r.read[at] = o
 	return o, ok
 }
 

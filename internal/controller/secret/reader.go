@@ -317,6 +317,7 @@ type PassReader struct {
 	*reads.CacheReader
 	get    func(objects.Kind, types.NamespacedName) (metav1.Object, error)
 	of     map[objects.Kind]*Reader
+	read   map[objects.Read]metav1.Object // nil = there is none; thousands of paths may name one Secret
 	errs   map[objects.Read]error
 	Unread error // the last error of a read that may succeed later
 }
@@ -324,7 +325,8 @@ type PassReader struct {
 // NewPassReader makes a reader for a pass that ends with ctx; stacks that read no Secrets or ConfigMaps have nil in
 // their place. An object that is not read because the pass ends is an error of the CacheReader.
 func NewPassReader(ctx context.Context, cached *reads.CacheReader, readers ...*Reader) *PassReader {
-	r := &PassReader{CacheReader: cached, errs: map[objects.Read]error{}, of: map[objects.Kind]*Reader{}}
+	r := &PassReader{CacheReader: cached, read: map[objects.Read]metav1.Object{}, errs: map[objects.Read]error{},
+		of: map[objects.Kind]*Reader{}}
 	for _, one := range readers {
 		if one != nil {
 			r.of[one.kind] = one
@@ -346,15 +348,20 @@ func (r *PassReader) Get(kind objects.Kind, namespace, name string) (metav1.Obje
 	if r.of[kind] == nil {
 		return r.CacheReader.Get(kind, namespace, name)
 	}
+	at := objects.Read{Kind: kind, Namespace: namespace, Name: name}
+	if o, known := r.read[at]; known || r.errs[at] != nil {
+		return o, o != nil
+	}
 	o, err := r.get(kind, types.NamespacedName{Namespace: namespace, Name: name})
 	switch {
 	case err == nil:
+		r.read[at] = o
 		return o, o != nil
 	case !apierrors.IsForbidden(err):
 		r.Unread = err
 		err = objects.UnreadError{Err: unreadReason(err)}
 	}
-	r.errs[objects.Read{Kind: kind, Namespace: namespace, Name: name}] = err
+	r.errs[at] = err
 	return nil, false
 }
 

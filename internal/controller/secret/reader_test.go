@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -206,12 +207,21 @@ func TestARefusedSecretIsNotTakenForAMissingOne(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := newScene(t)
-			f.api.PrependReactor("*", "secrets", func(clienttesting.Action) (bool, runtime.Object, error) {
-				return true,
-					nil, c.err
+			var asked atomic.Int32
+			f.api.PrependReactor("*", "secrets", func(a clienttesting.Action) (bool, runtime.Object, error) {
+				if a.GetVerb() == "get" {
+					asked.Add(1)
+				}
+				return true, nil, c.err
 			})
 			r := NewPassReader(t.Context(), reads.NewCacheReader(t.Context(), nil, nil), f.Reader)
 			v := objects.New(r)
+			for range 5_000 { // an Ingress may name one Secret for each of its paths
+				objects.Lookup[*corev1.Secret](v, objects.Secret, "shop", "idp")
+			}
+			if n := asked.Load(); n != 1 {
+				t.Errorf("the API server is asked %d times", n)
+			}
 			if _, err := objects.Get[*corev1.Secret](v, objects.From{Kind: objects.Ingress, Namespace: "shop"}, objects.Ref{
 				Kind: objects.Secret, Name: "idp"}); err == nil {
 				t.Error("it is shown")

@@ -74,6 +74,9 @@ func TestGatesOfABindingThatNeverComesOpenByPolicy(t *testing.T) {
 	expectPatches(t, g, "those that wait", "web-0 True TargetGroupBindingNotFound",
 		"web-0 Unknown TargetGroupBindingNotFound",
 		"web-1 True TargetGroupBindingNotFound", "web-1 Unknown TargetGroupBindingNotFound")
+	if len(g.waited) > 0 { // each name that a pod has would be a series of metrics
+		t.Errorf("gates of no binding are measured: %v", g.waited)
+	}
 	g.OpenAfter = 0
 	if again, err := newGated(1).Absent(t.Context(), gateKey); again != 0 || err != nil {
 		t.Errorf("without the policy again after %s: %v", again, err)

@@ -91,6 +91,7 @@ type waitingPod struct {
 	is, want corev1.PodCondition
 	retry    time.Time // not before, as the last patches failed
 	failed   int       // of them
+	unbound  bool      // there is no binding, or none any more
 }
 
 const (
@@ -387,6 +388,7 @@ func (g *Gates) settle(ctx context.Context, key types.NamespacedName, wanted fun
 		want := wanted(p)
 		want.Type = gate
 		w := group.wait(p, key.Name, before, want)
+		w.unbound = true
 		if !before.final {
 			w.retry, w.failed = time.Time{}, 0 // it is another condition
 		}
@@ -465,7 +467,7 @@ func (g *Gates) write(ctx context.Context, job podPatch, pod waitingPod) (corev1
 	case err != nil:
 		return pod.is, err
 	}
-	if step.Waited > 0 {
+	if step.Waited > 0 && !pod.unbound { // else each name that a pod writes would be a series of metrics, for ever
 		g.Opened(job.binding, step.Waited)
 	}
 	return step.Condition, nil

@@ -18,12 +18,15 @@ func ServerIDs(pod *corev1.Pod, variable string, next func() serverid.ID) (out R
 		return Response{}
 	}
 	found := map[string]bool{}
+	for _, name := range named {
+		found[name] = false
+	}
 	for _, of := range []struct {
 		path       string
 		containers []corev1.Container
 	}{{"/spec/containers", pod.Spec.Containers}, {"/spec/initContainers", pod.Spec.InitContainers}} {
 		for i, c := range of.containers {
-			if !slices.Contains(named, c.Name) {
+			if _, names := found[c.Name]; !names {
 				continue
 			}
 			found[c.Name] = true

@@ -191,7 +191,7 @@ func (t *translation) noteUnmatched(
 	lacking := t.nameEntries(of)
 	for _, k := range configuration.Unmatched(configured, keys) {
 		c := configured[k]
-		remedy := "write the protocol and port of a listener: " + strings.Join(names, ", ")
+		remedy := "write the protocol and port of a listener: " + diag.First(names, 10, ", ")
 		if len(names) == 0 {
 			remedy = "correct the listeners"
 		}

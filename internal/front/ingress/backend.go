@@ -102,7 +102,8 @@ func (t *translation) withoutEndpoints(actions []intent.Action) (b *intent.Backe
 	return nil, "", ""
 }
 
-func (t *translation) newTargetGroup(id string, svc *corev1.Service, written, at string) *intent.TargetGroup {
+// check checks the annotations of a Service, whichever of its ports are targets.
+func (t *translation) check(svc *corev1.Service, read annotation.Reader) {
 	object := owner.Object(svc)
 	annotation.Check(t.findings, object, annotation.OnBoth, svc.Annotations)
 	t.findings.NameKeys(object, annotation.OnBoth, svc.Annotations)
@@ -113,8 +114,16 @@ func (t *translation) newTargetGroup(id string, svc *corev1.Service, written, at
 		svc.Spec.Type != corev1.ServiceTypeLoadBalancer {
 		annotation.CheckWithoutLoadBalancer(t.findings, object, svc.Annotations)
 	}
-	read := t.read.Under(object, svc.Annotations)
 	read.NoteUnneeded(t.grouped())
+}
+
+func (t *translation) newTargetGroup(id string, svc *corev1.Service, written, at string) *intent.TargetGroup {
+	object := owner.Object(svc)
+	read := t.read.Under(object, svc.Annotations)
+	if !t.checked[svc.Name] {
+		t.checked[svc.Name] = true
+		t.check(svc, read)
+	}
 	port, ok := serviceport.Find(svc, written)
 	if !ok {
 		t.findings.Add(diag.New(Object(t.ingress), at, diag.ServicePortNotFound,

@@ -39,6 +39,7 @@ type translation struct {
 	conditions   map[string]*conditions         // by Service name; nil = malformed, which is reported
 	actions      map[annotation.Key]*annotation.Action
 	transforms   map[string]*[]stack.Transform // by Service name; nil = malformed, which is reported
+	checked      map[string]bool               // Services whose annotations were checked, by name
 	unserved     []intent.Unserved
 }
 
@@ -53,7 +54,9 @@ func translate(v *objects.View, cfg Config, m member, excess bool) intent.Member
 		conditions:   map[string]*conditions{},
 		actions:      map[annotation.Key]*annotation.Action{},
 		transforms:   map[string]*[]stack.Transform{},
+		checked:      map[string]bool{},
 	}
+	f.Limit(ing.Annotations, min(pathsOf(ing), intent.MaxMemberRules))
 	f.Add(m.found...)
 	out := intent.Member{Object: Object(ing), Order: m.order, Authority: m.authority,
 		Created: created(ing), Former: m.former, ClassOfGroup: namesGroup(m.class)}

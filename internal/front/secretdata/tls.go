@@ -51,6 +51,9 @@ func namesOf(leaf *x509.Certificate) []string {
 	return slices.Compact(names)
 }
 
+// maxBody is the maximum size of a certificate without its chain (ACM API reference, ImportCertificate).
+const maxBody = 32_768
+
 // readPair reads a Secret of type kubernetes.io/tls, and validates all but the validity in time.
 func readPair(s *corev1.Secret) (*stack.KeyPair, *x509.Certificate, error) {
 	if s.Type != corev1.SecretTypeTLS {
@@ -82,6 +85,9 @@ func readPair(s *corev1.Secret) (*stack.KeyPair, *x509.Certificate, error) {
 	}
 	if leaf == nil {
 		return nil, nil, fmt.Errorf("%s holds no certificate in PEM", corev1.TLSCertKey)
+	}
+	if own.Len() > maxBody { // thousands of names, each of which is compared with the hosts of others
+		return nil, nil, fmt.Errorf("its certificate has %d bytes in PEM, and ACM accepts %d", own.Len(), maxBody)
 	}
 	if len(namesOf(leaf)) == 0 {
 		return nil, nil, errors.New("its certificate names no host")

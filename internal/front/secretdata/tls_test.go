@@ -1,6 +1,13 @@
 package secretdata
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"math/big"
 	"strings"
 	"testing"
 
@@ -19,5 +26,27 @@ func TestASecretWithoutACertificateIsRefusedByWhatItHolds(t *testing.T) {
 			names != nil {
 			t.Errorf("%v, want %s", err, want)
 		}
+	}
+}
+
+// TestHugeCertificateIsRefused has a Secret whose certificate names thousands of hosts.
+func TestHugeCertificateIsRefused(t *testing.T) {
+	t.Parallel()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1)}
+	for i := range 5_000 {
+		template.DNSNames = append(template.DNSNames, fmt.Sprintf("h%d.example.com", i))
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &corev1.Secret{Type: corev1.SecretTypeTLS, Data: map[string][]byte{"tls.crt": pem.EncodeToMemory(&pem.Block{
+		Type: "CERTIFICATE", Bytes: der})}}
+	if _, _, err := TLS(s, nil); err == nil || !strings.Contains(err.Error(), "ACM accepts 32768") {
+		t.Error(err)
 	}
 }

@@ -39,6 +39,7 @@ func translate(v *objects.View, cfg Config, svc *corev1.Service, grouped bool) i
 		read:         annotation.NewReader(f, owner.Object(svc), svc.Annotations),
 		targetGroups: map[string]*intent.TargetGroup{},
 	}
+	f.Limit(svc.Annotations, len(svc.Spec.Ports))
 	annotation.Check(f, owner.Object(svc), annotation.OnService, svc.Annotations)
 	if annotation.OfIngress(svc.Annotations) && !objects.NamedByIngress(v, svc) {
 		annotation.CheckUnnamed(f, owner.Object(svc), svc.Annotations)

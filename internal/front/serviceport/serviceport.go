@@ -36,19 +36,25 @@ func WithoutEndpoints(svc *corev1.Service) (text, remedy string) {
 			"ReferenceGrant, for an Ingress put it into the namespace of that Service and join a group"
 }
 
-// Describe lists the ports of a Service, for the message about a missing one.
+// Describe lists the first ports of a Service, for the message about a missing one.
 func Describe(svc *corev1.Service) string {
 	if len(svc.Spec.Ports) == 0 {
 		return "no ports"
 	}
-	ports := make([]string, len(svc.Spec.Ports))
-	for i, p := range svc.Spec.Ports {
+	const most = 10 // thousands of paths may each name a missing port
+	listed := svc.Spec.Ports[:min(len(svc.Spec.Ports), most)]
+	ports := make([]string, len(listed))
+	for i, p := range listed {
 		ports[i] = strconv.Itoa(int(p.Port))
 		if p.Name != "" {
 			ports[i] += " (" + p.Name + ")"
 		}
 	}
-	return "ports " + strings.Join(ports, ", ")
+	text := "ports " + strings.Join(ports, ", ")
+	if n := len(svc.Spec.Ports) - most; n > 0 {
+		text += fmt.Sprintf(" and %d more", n)
+	}
+	return text
 }
 
 // Target is the port of the target group of a Service port, and the port that targets listen on, decimal or a name. The

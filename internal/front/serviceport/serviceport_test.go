@@ -31,6 +31,13 @@ func TestAPortIsFoundByNumberOrName(t *testing.T) {
 	if got := Describe(&corev1.Service{}); got != "no ports" {
 		t.Error(got)
 	}
+	wide := &corev1.Service{}
+	for i := range int32(12) {
+		wide.Spec.Ports = append(wide.Spec.Ports, corev1.ServicePort{Port: 1 + i})
+	}
+	if got := Describe(wide); got != "ports 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 2 more" {
+		t.Error(got)
+	}
 }
 
 func TestTargetsListenOnTheNodePortOrTheTargetPort(t *testing.T) {

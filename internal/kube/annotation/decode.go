@@ -65,6 +65,10 @@ func decodeList(_ Entry, _ Key, raw string) ([]string, error) {
 // decodeMap reads key=value items; see items. Keys and values are trimmed, values may be empty and may contain "=", the
 // last of several equal keys counts.
 func decodeMap(_ Entry, k Key, raw string) (map[string]string, error) {
+	const most = 1_000 // AWS allows 50 tags, and has fewer attributes; each target group would have a copy
+	if n := strings.Count(raw, ","); n > most {
+		return nil, fmt.Errorf("%s: %d commas separate key=value pairs, and at most %d may", k, n, most)
+	}
 	out := map[string]string{}
 	for _, item := range items(raw) {
 		key, value, ok := strings.Cut(item, "=")
@@ -83,17 +87,17 @@ func decodeMap(_ Entry, k Key, raw string) (map[string]string, error) {
 func items(raw string) []string {
 	var out []string
 	var item []byte
+	last := strings.LastIndexByte(raw, '=')
 	for i := 0; i < len(raw); i++ {
 		switch c := raw[i]; {
 		case c == '\\' && i+1 < len(raw):
 			i++
 			item = append(item, raw[i])
+		case c == ',' && i < last:
+			out, item = append(out, strings.TrimSpace(string(item))), nil
 		case c == ',':
-			rest := strings.TrimSpace(raw[i+1:])
-			current := strings.TrimSpace(string(item))
+			current, rest := strings.TrimSpace(string(item)), strings.TrimSpace(raw[i+1:])
 			switch {
-			case strings.Contains(rest, "="):
-				out, item = append(out, current), nil
 			case rest != "":
 				return append(out, current, rest)
 			case current == "":

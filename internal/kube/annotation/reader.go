@@ -20,6 +20,39 @@ type Findings struct {
 	seen     map[finding]bool
 	misspelt []intent.Misspelling
 	named    []string
+	left     *int // see Limit; nil = no limit
+}
+
+// Long values, and what a value costs if it is read for each of many parts. An item of a map or list costs more than its
+// bytes.
+const (
+	longValue = 256
+	itemCost  = 100
+	someParts = 16 << 10
+	ofPart    = 16 << 10
+)
+
+// Limit limits how much of long values is read in all. Settings of target groups, also those of Services, are read
+// again for each path or port: a few hundred kilobytes times thousands of parts would take gigabytes.
+func (f *Findings) Limit(annotations map[string]string, parts int) {
+	left := someParts + ofPart*parts
+	for _, raw := range annotations {
+		left += 4 * cost(raw)
+	}
+	f.left = &left
+}
+
+func cost(raw string) int { return len(raw) + itemCost*strings.Count(raw, ",") }
+
+// take reports whether a value may be read.
+func (f *Findings) take(raw string) bool {
+	if f.left == nil || len(raw) <= longValue {
+		return true
+	}
+	if *f.left > 0 {
+		*f.left -= cost(raw)
+	}
+	return *f.left > 0
 }
 
 type finding struct {
@@ -142,6 +175,11 @@ func (r Reader) decode(k Key, as reflect.Type, take func(Entry, string) error) (
 		return source, false
 	}
 	e, _ := Lookup(k)
+	if !r.findings.take(raw) {
+		r.findings.Add(diag.New(source.Object(), source.Path(), diag.InvalidAnnotation, "the value is too long to be read "+
+			"for each of so many paths or ports", "shorten the value, or divide the object").In(e.Affects))
+		return source, false
+	}
 	if err := take(e, raw); err != nil {
 		r.findings.Add(diag.New(source.Object(), source.Path(), diag.InvalidAnnotation, err.Error(),
 			cmp.Or(escaped(e, raw), e.remedy())).In(e.Affects))

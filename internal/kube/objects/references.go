@@ -146,6 +146,7 @@ var named = map[[2]string]Kind{
 type names struct {
 	namespace string
 	found     []Ref
+	seen      map[Ref]bool // of found, beyond the first few
 }
 
 // add adds a reference; an empty namespace is that of the object.
@@ -159,9 +160,17 @@ func (n *names) ref(r Ref) {
 	if r.Kind != GatewayClass {
 		r.Namespace = cmp.Or(r.Namespace, n.namespace)
 	}
-	if r.Name != "" && !slices.Contains(n.found, r) {
-		n.found = append(n.found, r)
+	const few = 16 // are compared one by one; a ListenerSet may name thousands of Secrets
+	if r.Name == "" || n.seen[r] || slices.Contains(n.found[:min(len(n.found), few)], r) {
+		return
 	}
+	if len(n.found) >= few {
+		if n.seen == nil {
+			n.seen = map[Ref]bool{}
+		}
+		n.seen[r] = true
+	}
+	n.found = append(n.found, r)
 }
 
 // group adds the group of an object, and its finalizers, which show groups that it was in.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"sort"
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
@@ -19,8 +20,8 @@ func Selects(svc *corev1.Service, pod map[string]string) bool {
 
 // SelectingReader is a Reader with an index of Services by their selectors.
 type SelectingReader interface {
-	// Selecting returns the names of the Services of a namespace that select pods with labels. ok is false if the index
-	// does not know all Services yet.
+	// Selecting returns the names of the Services of a namespace that may select pods with labels. ok is false if the
+	// index does not know all Services yet.
 	Selecting(namespace string, pod map[string]string) (names []string, ok bool)
 }
 
@@ -62,14 +63,24 @@ type Selectors struct {
 }
 
 // selectorNode is a node of a tree of selectors: its path from the root holds pairs of labels, sorted by key. Services
-// are at the node whose path is their selector. A lookup visits only nodes whose whole path is among the pod's labels,
-// so that a pair which many Services have in common costs one step.
+// are at the node whose path is their selector, or its first pairs. A lookup visits only nodes whose whole path is among
+// the pod's labels, so that a pair which many Services have in common costs one step.
 type selectorNode struct {
 	services []string
 	children map[labelPair]*selectorNode
 }
 
 type labelPair struct{ key, value string }
+
+// mostPairs is how many pairs of a selector are in the index: a tenant's Service may have a hundred thousand, each of
+// which would be a node.
+const mostPairs = 16
+
+// path is the path of a selector.
+func path(selector map[string]string) []labelPair {
+	all := pairs(selector)
+	return all[:min(len(all), mostPairs)]
+}
 
 // pairs are labels, sorted by key.
 func pairs(set map[string]string) []labelPair {
@@ -102,7 +113,7 @@ func (s *Selectors) Put(svc *corev1.Service) {
 		node = &selectorNode{}
 		s.namespaces[id.namespace] = node
 	}
-	for _, p := range pairs(svc.Spec.Selector) {
+	for _, p := range path(svc.Spec.Selector) {
 		next := node.children[p]
 		if next == nil {
 			next = &selectorNode{}
@@ -130,7 +141,7 @@ func (s *Selectors) delete(id identity) {
 	}
 	delete(s.selectors, id)
 	root := s.namespaces[id.namespace]
-	if root.remove(pairs(selector), id.name) {
+	if root.remove(path(selector), id.name) {
 		delete(s.namespaces, id.namespace)
 	}
 }
@@ -145,7 +156,8 @@ func (n *selectorNode) remove(path []labelPair, service string) (empty bool) {
 	return len(n.services) == 0 && len(n.children) == 0
 }
 
-// Of returns the names of the Services of a namespace that select pods with labels, unordered.
+// Of returns the names of the Services of a namespace that may select pods with labels, unordered: of long selectors,
+// Of compares the first pairs.
 func (s *Selectors) Of(namespace string, pod map[string]string) []string {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -158,7 +170,12 @@ func (s *Selectors) Of(namespace string, pod map[string]string) []string {
 
 func (n *selectorNode) find(left []labelPair, found []string) []string {
 	found = append(found, n.services...)
-	if len(n.children) == 0 {
+	if len(n.children) < len(left) {
+		for p, child := range n.children {
+			if i, has := sort.Find(len(left), func(i int) int { return cmp.Compare(p.key, left[i].key) }); has && left[i] == p {
+				found = child.find(left[i+1:], found)
+			}
+		}
 		return found
 	}
 	for i, p := range left {

@@ -2,14 +2,18 @@ package objects
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/k8s-lbc/lbc/internal/lib/cputime"
 )
 
 func selecting(name string, selector map[string]string) *corev1.Service {
@@ -98,4 +102,47 @@ func TestServicesOfAPodDependOnAllOfTheNamespace(t *testing.T) {
 	if want := (Read{Kind: Service, Namespace: "shop"}); !slices.Contains(v.Reads(), want) {
 		t.Errorf("reads %v, want %v", v.Reads(), want)
 	}
+}
+
+// TestLongSelectorsTakeLittle has a tenant give Services selectors as large as etcd accepts, and a pod as many labels.
+func TestLongSelectorsTakeLittle(t *testing.T) {
+	t.Parallel()
+	long := map[string]string{}
+	for i := range 20_000 {
+		long[fmt.Sprintf("k%05d", i)] = "v"
+	}
+	other := maps.Clone(long)
+	other["k19999"] = "other"
+	services, index := Snapshot{}, &Selectors{}
+	for _, svc := range []*corev1.Service{selecting("long", long), selecting("other", other)} {
+		services.Put(svc)
+		index.Put(svc)
+	}
+	for i := range 1_000 {
+		index.Put(selecting(fmt.Sprint("none", i), map[string]string{fmt.Sprint("key", i): "v"}))
+	}
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Labels: long}}
+	var found []*corev1.Service
+	took := cputime.Of(func() { found = New(indexed{services, index}).ServicesOfPod(pod) })
+	if len(found) != 1 || found[0].Name != "long" {
+		t.Errorf("%d Services are found", len(found))
+	}
+	if took > 300*time.Millisecond {
+		t.Errorf("the lookup takes %s", took)
+	}
+	if n := index.namespaces["shop"].nodes(); n > 1_000+2*mostPairs+1 {
+		t.Errorf("the index has %d nodes", n)
+	}
+	index.Delete("shop", "long")
+	if got := index.Of("shop", long); len(got) != 1 || got[0] != "other" {
+		t.Errorf("after the deletion of one, %v are left", got)
+	}
+}
+
+func (n *selectorNode) nodes() int {
+	sum := 1
+	for _, child := range n.children {
+		sum += child.nodes()
+	}
+	return sum
 }

@@ -31,7 +31,7 @@ func (d *differ) targetGroupUse() map[string]int {
 		out[tg.ARN] = notUsed
 	}
 	for _, b := range d.obs.Bindings {
-		if !b.Deleting {
+		if !b.Deleting && d.ownsBinding(&b) {
 			out[b.TargetGroup.Literal] = bound
 		}
 	}
@@ -46,8 +46,7 @@ func (d *differ) targetGroupUse() map[string]int {
 // hasBinding reports whether an observed target group has a binding, even if it is not in use.
 func (d *differ) hasBinding(tg *awsop.TargetGroup) bool {
 	return slices.ContainsFunc(d.obs.Bindings, func(b awsop.Binding) bool {
-		return b.TargetGroup.Literal == tg.ARN &&
-			!b.Deleting
+		return b.TargetGroup.Literal == tg.ARN && !b.Deleting && d.ownsBinding(&b)
 	})
 }
 

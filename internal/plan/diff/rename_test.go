@@ -60,6 +60,11 @@ func TestATargetGroupGetsTheNameThatIsDeclaredWhileTheFormerOneServes(t *testing
 		"a binding has the name only": {nil, map[string]string{"/a": "mine"}, func(f *fakeAWS) {
 			f.obs.Bindings[0].Name = "mine"
 		}, "/a tg/a, /b tg/b, binding mine, binding tg/b"},
+		"a binding of another tenant has the name": {nil, map[string]string{"/a": "mine"}, func(f *fakeAWS) {
+			forged := f.obs.Bindings[0]
+			forged.Namespace, forged.Name = "evil", "mine"
+			f.obs.Bindings = append(f.obs.Bindings, forged)
+		}, "/a mine, /b tg/b, binding mine, binding mine, binding tg/b"},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()

@@ -77,7 +77,7 @@ func (d *differ) misnamed(have *awsop.TargetGroup, want stack.TargetGroup) bool 
 		return false
 	}
 	if slices.ContainsFunc(d.obs.Bindings, func(b awsop.Binding) bool {
-		return b.TargetGroup.Literal == have.ARN && b.Name == want.Name && !b.Deleting
+		return b.TargetGroup.Literal == have.ARN && b.Name == want.Name && !b.Deleting && d.ownsBinding(&b)
 	}) {
 		return false
 	}

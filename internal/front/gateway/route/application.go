@@ -12,6 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/lib/sorting"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
@@ -106,6 +107,9 @@ func (t *translation) application(sites []site) {
 		t.http = t.http || places[i].protocol != protocolHTTPS
 	}
 	rules := t.rules()
+	if !t.counted(rules, places) {
+		return
+	}
 	units := make([]*unit, 0, len(rules))
 	for i := range rules {
 		units = t.ofRule(units, &rules[i], places)
@@ -125,6 +129,32 @@ func (t *translation) application(sites []site) {
 		}
 		t.member.Routes = append(t.member.Routes, u.route)
 	}
+}
+
+// mostUnits is how many rules the routes of a namespace may have at a Gateway. A route of a few kilobytes has a hundred
+// thousand, for each of its matches, hostnames and ports.
+const mostUnits = 2 * intent.MaxGroupRules
+
+// counted reports whether there is room for the units of the route, which are counted before they are built. The oldest
+// routes of a namespace have room first.
+func (t *translation) counted(rules []routeRule, places []place) bool {
+	matches, hosts := 0, 0
+	for i := range rules {
+		matches += len(rules[i].matches)
+	}
+	for i := range places {
+		hosts += len(places[i].hosts)
+	}
+	of := t.route.Route.Namespace
+	if n := matches * hosts; t.in.units[of]+n <= mostUnits {
+		t.in.units[of] += n
+		return true
+	}
+	text := fmt.Sprintf("the routes of namespace %s have more than %d rules at the Gateway", of, mostUnits)
+	t.mistake(of, diag.New(t.object, "spec.rules", diag.InvalidRule, text,
+		"declare fewer matches and hostnames, name the listeners in parentRefs, or use another Gateway").In(diag.Route))
+	t.drop("spec.rules", "%s", text)
+	return false
 }
 
 // ofRule appends the units of a rule on all ports. What an ALB cannot do of it is recorded.

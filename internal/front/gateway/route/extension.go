@@ -133,6 +133,9 @@ func (t *translation) checkIndexes(r *routeRule, c *ruleConfiguration) string {
 // configure reads a spec. The message says what is wrong with it, and where.
 func (t *translation) configure(c *ruleConfiguration, spec *lbcgatewayv1.ListenerRuleConfigurationSpec) (
 	message string) {
+	if n := parts(spec); n > mostParts {
+		return fmt.Sprintf("spec: it has %d conditions, matchIndexes, values and tags, and at most %d are read", n, mostParts)
+	}
 	guards, answers := 0, 0
 	for i := range spec.Actions {
 		a := &spec.Actions[i]
@@ -185,6 +188,27 @@ func (t *translation) configure(c *ruleConfiguration, spec *lbcgatewayv1.Listene
 	}
 	c.sources = spec.Conditions
 	return ""
+}
+
+// mostParts is how many parts of a configuration are read, far more than a rule or target group of AWS has. Each route
+// that names the configuration is compared with all of them, and the routes of others at the Gateway wait.
+const mostParts = 500
+
+// parts counts the parts of a configuration that are compared with each other or with the matches of a rule.
+func parts(spec *lbcgatewayv1.ListenerRuleConfigurationSpec) int {
+	n := len(spec.Conditions) + len(spec.Tags)
+	for i := range spec.Conditions {
+		n += len(ptr.Deref(spec.Conditions[i].MatchIndexes, nil))
+		if s := spec.Conditions[i].SourceIPConfig; s != nil {
+			n += len(s.Values)
+		}
+	}
+	for i := range spec.Actions {
+		if j := spec.Actions[i].JWTValidationConfig; j != nil {
+			n += len(j.AdditionalClaims)
+		}
+	}
+	return n
 }
 
 // checkSources says what is wrong with conditions, which are source addresses.

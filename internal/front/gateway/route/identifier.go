@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	lbcgatewayv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/configuration"
@@ -38,6 +39,34 @@ func (g *group) configure(own *lbcgatewayv1.TargetGroupConfiguration, defaults c
 		g.Configuration = own.Name
 	}
 	return g.identify(own, defaults)
+}
+
+// fits reports whether the configuration of the backend is small enough to be read for each target group. If it is not,
+// that is recorded.
+func (g *group) fits(own *lbcgatewayv1.TargetGroupConfiguration, namespace string) bool {
+	if own == nil {
+		return true
+	}
+	text := ""
+	if n := len(own.Spec.RouteConfigurations); n > mostParts {
+		text = fmt.Sprintf("%d routeConfigurations, and at most %d are read", n, mostParts)
+	}
+	for _, l := range g.layers {
+		s := ptr.Deref(l.Spec.NodeSelector, metav1.LabelSelector{})
+		n := len(l.Spec.Tags) + len(l.Spec.TargetGroupAttributes) + len(s.MatchLabels) + len(s.MatchExpressions)
+		for i := range s.MatchExpressions {
+			n += len(s.MatchExpressions[i].Values)
+		}
+		if n > mostParts {
+			text = fmt.Sprintf("%d tags, targetGroupAttributes and parts of nodeSelector, and at most %d are read", n, mostParts)
+		}
+	}
+	if text == "" {
+		return true
+	}
+	g.TargetGroup = &intent.TargetGroup{ServiceNamespace: namespace}
+	g.fail(intent.At(owner.Object(own), "spec"), diag.InvalidRule, text, "remove what no target group needs")
+	return false
 }
 
 // identify records which routeIdentifiers configure the target group. ok is false if an edit of one took its settings

@@ -55,6 +55,8 @@ type Input struct {
 	// Served reports that the Gateway has a load balancer, whose address its status shows, and that nothing is remembered
 	// of it, as after the swap from the existing controller: what it serves goes on.
 	Served bool
+
+	units map[string]int // of the routes so far, by namespace
 }
 
 // Attached is a route of the Gateway with what is decided about its parentRefs.
@@ -107,6 +109,7 @@ func Compare(a, b Attached) int {
 func Translate(in Input) []Decided {
 	decided := make([]Decided, 0, len(in.Routes))
 	sites := sitesOf(in.Listeners, in.QUIC)
+	in.units = map[string]int{}
 	serving := map[int32]int{} // by port of a network load balancer, the route that serves it
 	if in.Family == attachment.Network {
 		serving = in.oldest(sites)

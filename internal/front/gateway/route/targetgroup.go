@@ -57,7 +57,8 @@ func (t *translation) propsOf(backend objects.Ref, last *intent.TargetGroup) (ls
 		former = last.Configuration
 	}
 	layers, all := Properties(t.in.View, t.in.Defaults, backend, t.configured(), former)
-	for i, c := range all {
+	const most = 8 // notes
+	for i, c := range all[:min(len(all), most)] {
 		if to := TargetOf(c); to != backend {
 			t.ignoredOf(ObjectOf(c, "TargetGroupConfiguration"), "spec.targetReference", fmt.Sprintf("%s %s/%s does not exist; "+
 				"the settings still apply to %s %s/%s", to.Kind, to.Namespace, to.Name, kind, namespace, name),
@@ -132,7 +133,9 @@ func (t *translation) ofService(svc *corev1.Service, port corev1.ServicePort, at
 	backendRef := objects.Ref{Kind: objects.Service, Namespace: svc.Namespace, Name: svc.Name}
 	g := &group{t: t, at: at, svc: svc, site: s, last: t.last(backendRef)}
 	var own *lbcgatewayv1.TargetGroupConfiguration
-	g.layers, own = t.propsOf(backendRef, g.last)
+	if g.layers, own = t.propsOf(backendRef, g.last); !g.fits(own, svc.Namespace) {
+		return &backend{}
+	}
 	targetType := value(g.layers, "targetType", func(p *props) *lbcgatewayv1.TargetType { return p.TargetType })
 	kind := string(targetType.Or(lbcgatewayv1.TargetType(cmp.Or(t.in.Config.DefaultTargetType, stack.TargetInstance))))
 	g.TargetGroup = g.base(svc.Namespace, svc.Name, kind)
@@ -183,7 +186,9 @@ func (t *translation) ofBalancer(gateway *gatewayv1.Gateway, port int32, arn, at
 	backendRef := objects.Ref{Kind: objects.Gateway, Namespace: gateway.Namespace, Name: gateway.Name}
 	g := &group{t: t, at: at, site: s, last: t.last(backendRef)}
 	var own *lbcgatewayv1.TargetGroupConfiguration
-	g.layers, own = t.propsOf(backendRef, g.last)
+	if g.layers, own = t.propsOf(backendRef, g.last); !g.fits(own, gateway.Namespace) {
+		return &backend{}
+	}
 	g.TargetGroup = g.base(gateway.Namespace, gateway.Name, stack.TargetALB)
 	if !g.configure(own, configuration.Defaults{}) {
 		return &backend{}
