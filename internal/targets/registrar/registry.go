@@ -100,6 +100,9 @@ type Request struct {
 	Unseen bool
 	// Preceding are the keys of targets that were registered before the binding came: it never deregisters them.
 	Preceding map[string]bool
+	// Own, if it is not nil, are the keys of the only targets that may be deregistered, besides those that this registry
+	// has registered.
+	Own map[string]bool
 	// Max limits how many targets are registered; 0 = no limit.
 	Max int
 	// Balancer is the load balancer in front of the group, which several bindings share.
