@@ -180,7 +180,10 @@ func (r *Registry) sync(ctx context.Context, q Request, wait bool) (Change, erro
 // was deleted, outside the controller: then the next Sync reads the group again. Recheck does not delay writes. A
 // write meanwhile can look like drift, which costs one read.
 func (r *Registry) Recheck(ctx context.Context, of Group) (health []Health, drifted bool, err error) {
-	health, err = r.Health(ctx, of)
+	g := r.group(of)
+	if health, err = r.Health(ctx, of); err == nil {
+		health, err = r.confirmed(ctx, g, health)
+	}
 	gone := codeOf(err) == awsclient.CodeTargetGroupNotFound
 	if err != nil && !gone {
 		return nil, false, err
@@ -188,7 +191,6 @@ func (r *Registry) Recheck(ctx context.Context, of Group) (health []Health, drif
 	if !gone && r.Seen != nil {
 		r.Seen(of.ARN, health)
 	}
-	g := r.group(of)
 	deregistered, others, compared := []string(nil), []Health(nil), false
 	defer func() {
 		if compared && r.Compared != nil {
