@@ -199,6 +199,7 @@ func (b *build) findCertificates(i int, m *intent.Member, l intent.Listener) cer
 	if found.Problems = append(found.Problems, refused...); l.Certificates.Set {
 		b.withoutImportsOfOthers(i, &found, l.Certificates.Source)
 	}
+	b.withoutLapsedOfOthers(i, &found)
 	b.require(found.Needs...)
 	if found.OwnUnknown {
 		b.keepAll(stack.KindCertificate)

@@ -49,7 +49,7 @@ func TestExpiredCertificateStaysOnItsListener(t *testing.T) {
 		"the listener is replaced": {secret: spoilt, protocol: "TLS", have: []string{certificate1, ownARN},
 			want: []string{certificate1}},
 		"the Secret is renewed": {secret: renewed, have: []string{certificate1, ownARN}, want: []string{certificate1, ownARN},
-			tells: "the certificate for a.test is being imported; until then, the listener keeps the expired certificate"},
+			tells: "the certificate for a.test is being imported; until then, the listener keeps the certificate that it has"},
 		"another is issued": {secret: renewed, own: []facts.OwnCertificate{importedAs(ownARN+"-new", "ISSUED")},
 			have: []string{certificate1, ownARN}, want: []string{certificate1, ownARN + "-new"}},
 		"not on the listener": {secret: spoilt, have: []string{certificate1}, want: []string{certificate1}},
@@ -77,10 +77,77 @@ func TestExpiredCertificateStaysOnItsListener(t *testing.T) {
 				t.Errorf("%v, want %v; keep %v", got, c.want, r.Keep)
 			}
 			told := slices.ContainsFunc(r.Diagnostics, func(d diag.Diagnostic) bool {
-				return strings.Contains(d.Text, "expired")
+				return strings.Contains(d.Text, "until then, the listener keeps")
 			})
 			if told != (c.tells != "") || told && !strings.Contains(r.Diagnostics[0].Text, c.tells) {
 				t.Errorf("%v", r.Diagnostics)
+			}
+		})
+	}
+}
+
+// TestCertificateWithoutTagsStaysUntilItIsReplaced has ACM show a certificate of a listener without the tags that name
+// its stack, as an empty answer does.
+func TestCertificateWithoutTagsStaysUntilItIsReplaced(t *testing.T) {
+	t.Parallel()
+	spoilt := func(m *intent.Member) {
+		m.Certificates[0].Broken, m.Certificates[0].Import, m.Certificates[0].Names = true, nil, nil
+	}
+	imported := facts.Certificate{ARN: ownARN, Status: "ISSUED", Type: "IMPORTED", Domains: []string{"a.test"}}
+	requested := facts.Certificate{ARN: ownARN, Status: "ISSUED", Type: "AMAZON_ISSUED", Domains: []string{"a.example.com"}}
+	with := func(c facts.Certificate, change func(*facts.Certificate)) facts.Certificate {
+		change(&c)
+		return c
+	}
+	secret, request := []func(*intent.Member){importing("a.test"), servingHosts("a.test"), spoilt},
+		[]func(*intent.Member){requesting("", "a.example.com"), servingHosts("a.example.com")}
+	for name, c := range map[string]struct {
+		member []func(*intent.Member)
+		listed facts.Certificate
+		own    []facts.OwnCertificate
+		other  string // what the elder member of another namespace serves; empty = other.test
+		stays  bool
+	}{
+		"a spoilt Secret": {member: secret, listed: imported, stays: true},
+		"a spoilt Secret, expired": {member: secret, stays: true, listed: with(imported, func(c *facts.Certificate) {
+			c.Status = facts.Expired
+		})},
+		"some of the tags": {member: secret, stays: true, listed: with(imported, func(c *facts.Certificate) {
+			c.Owned, c.Tags = true, map[string]string{naming.StackTag(stack.Ingress): "g"}
+		})},
+		"of another stack": {member: secret, listed: with(imported, func(c *facts.Certificate) {
+			c.Owned, c.Tags = true, map[string]string{naming.ResourceTag(stack.Ingress): "imported/x/y"}
+		})},
+		"for another host": {member: secret, listed: with(imported, func(c *facts.Certificate) {
+			c.Domains = []string{"b.test"}
+		})},
+		"for a host of others": {member: append(secret, servingHosts("x.test")), other: "a.test",
+			listed: with(imported, func(c *facts.Certificate) { c.Domains = []string{"a.test", "x.test"} })},
+		"of another type":       {member: secret, listed: requested},
+		"being requested again": {member: request, listed: requested, stays: true},
+		"issued again": {member: request, listed: requested,
+			own: []facts.OwnCertificate{ownCertificate(ownARN+"-new", "ISSUED", "a.example.com")}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := owning(c.own...)
+			f.Listed = map[string]facts.Certificate{ownARN: c.listed}
+			f.Existing = &facts.LoadBalancer{ARN: "arn:lb", Type: stack.Application, Scheme: stack.Internal}
+			f.Details = &facts.LoadBalancerDetails{Listeners: map[int32]stack.Listener{443: {Port: 443, Protocol: "HTTPS",
+				Certificates: []string{certificate1}, SNI: []string{ownARN}}}}
+			other := servingHosts(cmp.Or(c.other, "other.test"))
+			lb := loadBalancer(ingress("shop", "other", aged(10), https(certificate1), other),
+				ingress("n", "a", append([]func(*intent.Member){aged(20)}, c.member...)...))
+			lb.Key = stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "g"}}
+			cfg := config()
+			cfg.OwnCertificates = true
+			r := Compile(lb, f, cfg, nil)
+			at := slices.IndexFunc(mustBuild(t, r).Listeners, func(l stack.Listener) bool { return l.Port == 443 })
+			if at < 0 {
+				t.Fatalf("no listener; keep %v, %v", r.Keep.Resources, r.Diagnostics)
+			}
+			if got := r.Stack.Listeners[at].Certificates; slices.Contains(got, ownARN) != c.stays {
+				t.Errorf("%v, %v", got, r.Diagnostics)
 			}
 		})
 	}

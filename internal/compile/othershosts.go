@@ -66,6 +66,18 @@ func (b *build) withoutImportsOfOthers(i int, f *certificates.Found, source inte
 	})
 }
 
+// withoutLapsedOfOthers leaves out of certificates that stay on a listener those that no tag shows to be of the stack and
+// that name hosts of others, as above: they may be former ones of others.
+func (b *build) withoutLapsedOfOthers(i int, f *certificates.Found) {
+	if len(f.Lapsed) == 0 || !b.guardsHosts(i) {
+		return
+	}
+	f.Lapsed = slices.DeleteFunc(f.Lapsed, func(arn string) bool {
+		return !slices.ContainsFunc(b.f.Own, func(o facts.OwnCertificate) bool { return o.ARN == arn }) &&
+			b.takesHost(i, b.f.Listed[arn].Domains, nil, intent.Source{}) != nil
+	})
+}
+
 // guardsHosts reports whether others may have hosts that certificates of member i must not name.
 func (b *build) guardsHosts(i int) bool {
 	return b.e.Key.Owner == stack.Ingress && b.group.Joinable && !b.deciders.Decides(b.members[i].Object.Namespace)

@@ -133,8 +133,9 @@ func TestAMissingPermissionToReadTagsEndsNeitherDiscoveryNorAnythingElse(t *test
 	f.request("a.owned.dev")
 	f.managing(tagsDenied{f.sim.Trust})
 	got := f.answer(facts.Need{Kind: facts.NeedCertificates})
-	if arns, _ := facts.DiscoverCertificates(got, []string{"a.owned.dev"}, nil); len(arns) != 1 {
-		t.Errorf("found %v", arns)
+	arns, _ := facts.DiscoverCertificates(got, []string{"a.owned.dev"}, nil)
+	if len(arns) != 1 || !got.Certificates[arns[0]].Unproven {
+		t.Errorf("found %v, %v", arns, got.Certificates)
 	}
 	k := key(stack.Ingress, "web")
 	o, err := f.inv.Observed(f.Context(), k, nil)
@@ -145,6 +146,32 @@ func TestAMissingPermissionToReadTagsEndsNeitherDiscoveryNorAnythingElse(t *test
 	asked, err := f.inv.Answer(f.Context(), []facts.Need{need})
 	if err != nil || asked.OwnKnown || asked.Errors[need] == nil {
 		t.Errorf("nobody is told: %v %v", asked.Errors, err)
+	}
+}
+
+// emptyTrust is an ACM that describes no certificate.
+type emptyTrust struct{ awsclient.ACM }
+
+func (emptyTrust) DescribeCertificate(context.Context, *acm.DescribeCertificateInput, ...func(*acm.Options)) (
+	*acm.DescribeCertificateOutput, error) {
+	return &acm.DescribeCertificateOutput{}, nil
+}
+
+func TestEmptyDescriptionIsNoAbsence(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	var tags []string
+	for k, v := range tracking("web") {
+		tags = append(tags, k, v)
+	}
+	f.request("a.owned.dev", tags...)
+	f.managing(emptyTrust{f.sim.Trust})
+	need := facts.Need{Kind: facts.NeedOwnCertificates, Key: key(stack.Ingress, "web").String()}
+	for range 2 {
+		if asked, err := f.inv.Answer(f.Context(), []facts.Need{need}); err != nil || asked.OwnKnown ||
+			asked.Errors[need] == nil {
+			t.Errorf("%v, own %v, %v", err, asked.Own, asked.Errors)
+		}
 	}
 }
 

@@ -92,7 +92,7 @@ func (d Finder) Find(m *intent.Member, l intent.Listener) (out Found) {
 		}
 		if found, uncovered := facts.DiscoverCertificates(d.Facts, slices.Concat(l.DiscoverFirst, l.DiscoverHosts),
 			d.Authorities); len(uncovered) == 0 {
-			out.ARNs = found
+			out.ARNs = d.proven(&out, m, l, found)
 			return out
 		}
 	}
@@ -113,11 +113,41 @@ func (d Finder) Find(m *intent.Member, l intent.Listener) (out Found) {
 			NotFound(uncovered),
 			"request or import a certificate that covers it in ACM, in the load balancer's region, or "+Naming(d.Stack.Owner)))
 	}
+	found = d.proven(&out, m, l, found)
 	out.ARNs = append(out.ARNs, found...)
 	if len(found) > 1 {
 		d.noteSeveral(&out, m, l)
 	}
 	return out
+}
+
+// proven leaves out of found certificates those that a stack may own while ACM denies their tags, unless the listener
+// has them or nothing else covers a host.
+func (d Finder) proven(out *Found, m *intent.Member, l intent.Listener, found []string) []string {
+	f := d.Facts
+	if !slices.ContainsFunc(found, func(arn string) bool { return f.Certificates[arn].Unproven }) {
+		return found
+	}
+	attached, unread := d.Attached(l)
+	if unread != (facts.Need{}) {
+		out.request(f, unread, m.Object, l.Certificates.Source.Path())
+		return found
+	}
+	if f.Index == nil {
+		f.Index = facts.IndexCertificates(f.Certificates)
+	}
+	var some []string
+	for _, host := range Unique(slices.Concat(l.DiscoverFirst, l.DiscoverHosts)) {
+		covering, _ := facts.DiscoverCertificates(f, []string{host}, d.Authorities)
+		sure := slices.DeleteFunc(slices.Clone(covering), func(arn string) bool {
+			return f.Certificates[arn].Unproven && !slices.Contains(attached, arn)
+		})
+		if len(sure) == 0 {
+			sure = covering
+		}
+		some = append(some, sure...)
+	}
+	return slices.DeleteFunc(found, func(arn string) bool { return !slices.Contains(some, arn) })
 }
 
 // NotFound says that no certificate covers hosts.

@@ -38,3 +38,34 @@ func TestCertificatesThatAreDiscoveredFirstCountOnlyIfTheyCoverEachHost(t *testi
 		}
 	}
 }
+
+// TestCertificatesWithDeniedTagsReplaceNone has certificates of which ACM does not tell whether a stack owns them.
+func TestCertificatesWithDeniedTagsReplaceNone(t *testing.T) {
+	t.Parallel()
+	const owned, free = "arn:aws:acm:us-west-2:111122223333:certificate/a", "arn:aws:acm:us-west-2:111122223333:certificate/b"
+	all := map[string]facts.Certificate{owned: {Domains: []string{"*.example.com"}, Unproven: true},
+		free: {Domains: []string{"*.example.com"}, Unproven: true}}
+	for _, c := range []struct {
+		name           string
+		attached, want []string
+		unread         facts.Need
+	}{
+		{name: "the listener has one", attached: []string{free}, want: []string{free}},
+		{name: "the listener has both", attached: []string{free, owned}, want: []string{owned, free}},
+		{name: "a new listener", want: []string{owned, free}},
+		{name: "the listener is not known", unread: facts.Need{Kind: facts.NeedStackDetails}, want: []string{owned, free}},
+	} {
+		for _, first := range []bool{false, true} {
+			d := Finder{Facts: facts.Facts{Certificates: all},
+				Attached: func(intent.Listener) ([]string, facts.Need) { return c.attached, c.unread }}
+			l := intent.Listener{DiscoverHosts: []string{"app.example.com"}}
+			if first {
+				l.DiscoverHosts, l.DiscoverFirst = nil, l.DiscoverHosts
+			}
+			got := d.Find(&intent.Member{}, l)
+			if !slices.Equal(got.ARNs, c.want) || len(got.Problems) > 0 || (len(got.Needs) > 0) != (c.unread != facts.Need{}) {
+				t.Errorf("%s, first %t: %v, %v, needs %v", c.name, first, got.ARNs, got.Problems, got.Needs)
+			}
+		}
+	}
+}

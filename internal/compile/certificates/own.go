@@ -11,6 +11,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // own adds the certificates that a listener of a member declares, and those of them, or of their predecessors, that can
@@ -44,7 +45,7 @@ func (d Finder) own(out *Found, m *intent.Member, l intent.Listener) {
 		if arn != "" {
 			out.ARNs = append(out.ARNs, arn)
 		} else if d.lapse(out, m, l, c) {
-			note.Text += "; until then, the listener keeps the expired certificate"
+			note.Text += "; until then, the listener keeps the certificate that it has"
 		}
 		if requested && note != nil {
 			note.Object, note.Path = m.Object, c.Source.Path()
@@ -53,16 +54,25 @@ func (d Finder) own(out *Found, m *intent.Member, l intent.Listener) {
 	}
 }
 
-// lapse adds the expired certificates of the same Ingress or Secret that the existing listener has, and reports whether
-// there are any. AWS attaches them to no other listener.
+// lapse adds certificates that the existing listener has and that c has not replaced yet, and reports whether there are
+// any: the expired ones of the same Ingress or Secret, which AWS attaches to no other listener, and those that may be of
+// them but whose tags ACM does not show, as in an empty answer.
 func (d Finder) lapse(out *Found, m *intent.Member, l intent.Listener, c intent.Certificate) bool {
-	var arns []string
+	former := map[string]bool{}
 	for _, o := range d.Facts.Own {
 		if o.Status == facts.Expired && naming.SameCertificateOwner(o.ID, c.ID) {
-			arns = append(arns, o.ARN)
+			former[o.ARN] = true
 		}
 	}
-	if len(arns) == 0 {
+	hosts := hostsOf(m, l, c)
+	for arn, o := range d.Facts.Listed {
+		if d.untold(arn, o, c) && (len(hosts) == 0 || slices.ContainsFunc(o.Domains, func(domain string) bool {
+			return slices.ContainsFunc(hosts, func(h string) bool { return facts.Covers(domain, h) })
+		})) {
+			former[arn] = true
+		}
+	}
+	if len(former) == 0 {
 		return false
 	}
 	attached, unread := d.Attached(l)
@@ -70,9 +80,36 @@ func (d Finder) lapse(out *Found, m *intent.Member, l intent.Listener, c intent.
 		out.request(d.Facts, unread, m.Object, c.Source.Path())
 		return false
 	}
-	arns = slices.DeleteFunc(arns, func(arn string) bool { return !slices.Contains(attached, arn) })
-	out.Lapsed = append(out.Lapsed, arns...)
-	return len(arns) > 0
+	attached = slices.DeleteFunc(slices.Clone(attached), func(arn string) bool { return !former[arn] })
+	out.Lapsed = append(out.Lapsed, attached...)
+	return len(attached) > 0
+}
+
+// untold reports whether a certificate may be a former one of c although its tags name no stack.
+func (d Finder) untold(arn string, o facts.Certificate, c intent.Certificate) bool {
+	kind := "AMAZON_ISSUED"
+	switch {
+	case c.Import != nil || c.Broken:
+		kind = "IMPORTED"
+	case c.Authority != "":
+		kind = "PRIVATE"
+	}
+	return o.Type == kind && (o.Status == issued || o.Status == facts.Expired) &&
+		(!o.Owned || o.Tags[naming.ResourceTag(d.Stack.Owner)] == "") &&
+		!slices.ContainsFunc(d.Facts.Own, func(own facts.OwnCertificate) bool { return own.ARN == arn })
+}
+
+// hostsOf are hosts of a member whose clients may get a certificate.
+func hostsOf(m *intent.Member, l intent.Listener, c intent.Certificate) []string {
+	out := slices.Concat(c.Names, l.Hosts, l.ToCover, l.DiscoverFirst, l.DiscoverHosts)
+	for _, r := range m.Routes {
+		for _, condition := range r.Conditions {
+			if condition.Field == stack.HostHeader {
+				out = append(out, condition.Values...)
+			}
+		}
+	}
+	return out
 }
 
 // declare adds a certificate to those that the stack owns. It reports false if the certificate cannot be requested now.
@@ -177,5 +214,8 @@ func (d Finder) serving(c intent.Certificate) (arn string, note *diag.Diagnostic
 	return arn, &pending
 }
 
-// pendingValidation is the status of a certificate that ACM has not issued yet.
-const pendingValidation = "PENDING_VALIDATION"
+// Statuses of certificates that ACM has not issued yet, and that it has issued.
+const (
+	pendingValidation = "PENDING_VALIDATION"
+	issued            = "ISSUED"
+)

@@ -168,23 +168,23 @@ func (b *Reconciler) clear(ctx context.Context, o *v1beta1.TargetGroupBinding) (
 
 // deregister deregisters what a binding registered.
 func (b *Reconciler) deregister(ctx context.Context, o *v1beta1.TargetGroupBinding, whose *ownership) error {
-	preceding, known, err := b.precedingOf(ctx, whose, bindings.Targets{})
+	preceding, err := b.precedingOf(ctx, whose, bindings.Targets{})
 	switch {
 	case err != nil:
 		return err
-	case !known:
+	case !preceding.known:
 		return errCheckpointsUnread
 	}
 	unseen, _ := b.mayServe(ctx, o)
 	unseen = unseen || b.Contested != nil && b.Contested(o.Spec.TargetGroupARN)
 	left, err := b.Registry.Clear(ctx, registrar.Request{Group: b.group(o), Record: b.registeredOf(o), Unseen: unseen,
-		Binding: stack.ID{Namespace: o.Namespace, Name: o.Name}, Preceding: preceding})
+		Binding: stack.ID{Namespace: o.Namespace, Name: o.Name}, Preceding: preceding.keys, Own: preceding.own})
 	var found diag.List
 	if err == nil && len(left.NotOurs) > 0 && b.OtherNamespaces != nil {
 		found = append(found, b.OtherNamespaces.registeredByOthers(o, left.NotOurs))
 	}
-	if err == nil && len(preceding) > 0 {
-		found = append(found, keptTargets(o, preceding))
+	if err == nil && len(preceding.keys) > 0 {
+		found = append(found, keptTargets(o, preceding.keys))
 	}
 	if len(found) > 0 {
 		b.reportPartial(ctx, o, found)
@@ -266,5 +266,6 @@ func (b *Reconciler) stillNeeded(ctx context.Context, o *v1beta1.TargetGroupBind
 	if err != nil {
 		return awsclient.Classify(err).Code != awsclient.CodeTargetGroupNotFound
 	}
-	return len(out.TargetGroups) == 1 && len(out.TargetGroups[0].LoadBalancerArns) > 0
+	// AWS answers that it does not exist: an answer without it says nothing
+	return len(out.TargetGroups) == 0 || len(out.TargetGroups[0].LoadBalancerArns) > 0
 }

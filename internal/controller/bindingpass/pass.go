@@ -40,9 +40,9 @@ type pass struct {
 	endpoints  registrar.Endpoints
 	port       int32 // of endpoints without one
 	found      diag.List
-	preceding  map[string]bool // targets that were registered before the binding
-	ownerKnown bool            // whether it is known who registered the targets of the group
-	zonesKnown bool            // whether it is known which addresses are outside the VPC
+	preceding  staying // targets that were registered before the binding
+	ownerKnown bool    // whether it is known who registered the targets of the group
+	zonesKnown bool    // whether it is known which addresses are outside the VPC
 	request    registrar.Request
 	held       []registrar.Endpoint // targets that the brake keeps registered
 	moved      []registrar.Endpoint // targets of a former port that stay until those of the new one are healthy
@@ -206,7 +206,7 @@ func (p *pass) unresolved(ctx context.Context, err error) exit {
 func (p *pass) makeRequest(ctx context.Context) exit {
 	b, o := p.reconciler, p.binding
 	b.moveScope(o)
-	preceding, known, err := b.precedingOf(ctx, p.whose, bindings.Targets{Endpoints: p.endpoints, Port: p.port})
+	preceding, err := b.precedingOf(ctx, p.whose, bindings.Targets{Endpoints: p.endpoints, Port: p.port})
 	if err != nil {
 		b.Changes.restore(p.name, p.since)
 		b.countFailure(o, workOf(err))
@@ -218,7 +218,7 @@ func (p *pass) makeRequest(ctx context.Context) exit {
 	p.zonesKnown = zonesKnown
 	var unseen bool
 	unseen, p.ownerKnown = b.mayServe(ctx, o)
-	if !known || p.unowned != nil || b.Contested != nil && b.Contested(o.Spec.TargetGroupARN) {
+	if !preceding.known || p.unowned != nil || b.Contested != nil && b.Contested(o.Spec.TargetGroupARN) {
 		unseen, p.ownerKnown = true, false // what others registered stays, without a note on the binding
 	}
 	emptied, unconfirmed, former := p.request.Emptied, p.request.Unconfirmed, map[string]registrar.Endpoint(nil)
@@ -234,7 +234,7 @@ func (p *pass) makeRequest(ctx context.Context) exit {
 		Group: b.group(o), Binding: p.id, Want: p.endpoints, Port: p.port, Since: p.since, Max: b.MaxTargets, Unseen: unseen,
 		New:      o.Status.ObservedGeneration == nil || b.memory.get(o).moved,
 		Withheld: len(b.memory.get(o).unidentified) > 0,
-		Record:   b.registeredOf(o), Preceding: preceding, Balancer: p.balancer(ctx),
+		Record:   b.registeredOf(o), Preceding: preceding.keys, Own: preceding.own, Balancer: p.balancer(ctx),
 		Zone: zone, HomeZone: b.homeZone(o),
 	}
 	return exit{}

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -43,6 +44,18 @@ type precedingTargets struct {
 	UID     types.UID `json:"uid"`
 	Group   string    `json:"group"` // ARN; empty = the targets are not known
 	Targets []string  `json:"targets,omitempty"`
+	// Since is when the targets were read, until another read confirms them; Own are the keys of targets that the binding
+	// has wanted until then.
+	Since time.Time `json:"since,omitzero"`
+	Own   []string  `json:"own,omitempty"`
+}
+
+// staying says which targets a binding never deregisters. The zero value says that nothing is known: only what this
+// process registered is the binding's own.
+type staying struct {
+	keys  map[string]bool // of targets that were registered before the binding came
+	own   map[string]bool // no others may be deregistered, besides those that this process registered; nil = all may
+	known bool
 }
 
 // Restore enters what earlier processes kept.
@@ -136,47 +149,50 @@ func nameOf(o *v1beta1.TargetGroupBinding) string {
 	return stack.ID{Namespace: o.Namespace, Name: o.Name}.String()
 }
 
-// precedingOf are the keys of targets that were registered before a binding came, which it never deregisters. Those of
-// pods and nodes that it wants itself, and those that an earlier binding of this process registered, count as its own.
-// The target group of a stack has none. If nothing is kept of a binding, because it is new, was served by another
+// precedingOf says which targets were registered before a binding came, which it never deregisters. Those of pods and
+// nodes that it wants itself, and those that an earlier binding of this process registered, count as its own. The
+// target group of a stack has none. If nothing is kept of a binding, because it is new, was served by another
 // controller, or its entry is lost, every target may have preceded it: its status does not count, because users may
-// write statuses. If known is false, only what this process registered is the binding's own.
-func (b *Reconciler) precedingOf(ctx context.Context, whose *ownership, of bindings.Targets) (keys map[string]bool,
-	known bool, err error) {
+// write statuses.
+func (b *Reconciler) precedingOf(ctx context.Context, whose *ownership, of bindings.Targets) (staying, error) {
 	o := whose.binding
 	if b.Preceding == nil {
-		return nil, true, nil
+		return staying{known: true}, nil
 	}
 	owner, listed := whose.known()
 	if listed && !owner.External() && !whose.assumed() {
-		return nil, true, nil
+		return staying{known: true}, nil
 	}
 	t, kept := b.Preceding.get(o)
 	if !kept { // after a crash, passes begin before checkpoints are read
 		if err := b.Preceding.Checkpoints.Await(ctx); err != nil {
-			return nil, false, err
+			return staying{}, err
 		}
 		t, kept = b.Preceding.get(o)
 	}
-	if kept && t.Group == o.Spec.TargetGroupARN {
-		return b.stillPreceding(o, t, of), true, nil
+	switch kept = kept && t.Group == o.Spec.TargetGroupARN; {
+	case kept && t.Since.IsZero():
+		return staying{keys: b.stillPreceding(o, t, of), known: true}, nil
+	case kept:
+		return b.unconfirmed(ctx, o, t, of), nil
 	}
 	if o.Status.ObservedGeneration == nil {
 		return b.precedingNew(ctx, whose, of)
 	}
 	// A binding that may serve does not wait for AWS, as nothing that others registered is deregistered meanwhile.
 	if !b.Preceding.read() || !leaving(o) && whose.unlisted() {
-		return nil, false, nil // the listing shows whose it is, or checkpoints are read later
+		return staying{}, nil // the listing shows whose it is, or checkpoints are read later
 	}
 	if leaving(o) {
 		return b.precedingNew(ctx, whose, of)
 	}
 	reading, cancel := context.WithTimeout(ctx, ownerTimeout)
 	defer cancel()
-	if keys, known, err = b.precedingNew(reading, whose, of); err != nil && ctx.Err() == nil {
-		return nil, false, nil
+	out, err := b.precedingNew(reading, whose, of)
+	if err != nil && ctx.Err() == nil {
+		return staying{}, nil
 	}
-	return keys, known, err
+	return out, err
 }
 
 // leaving reports whether a binding ends.
@@ -216,8 +232,7 @@ func ported(of bindings.Targets) iter.Seq[registrar.Endpoint] {
 // precedingNew finds and keeps the targets that are registered before a binding has registered any. If AWS does not
 // tell whose the target group is, it counts as one of others; a binding that ends waits for the answer, and of is found
 // here.
-func (b *Reconciler) precedingNew(ctx context.Context, whose *ownership, of bindings.Targets) (keys map[string]bool,
-	known bool, err error) {
+func (b *Reconciler) precedingNew(ctx context.Context, whose *ownership, of bindings.Targets) (staying, error) {
 	o, ask := whose.binding, whose.askBriefly
 	if leaving(o) {
 		ask = whose.ask
@@ -225,44 +240,52 @@ func (b *Reconciler) precedingNew(ctx context.Context, whose *ownership, of bind
 	external, err := whose.external(ctx, ask)
 	switch {
 	case ctx.Err() != nil:
-		return nil, false, context.Cause(ctx)
+		return staying{}, context.Cause(ctx)
 	case err == nil && !external:
-		return nil, true, nil
+		return staying{known: true}, nil
 	case err != nil && leaving(o) && !untold(err):
-		return nil, false, err
+		return staying{}, err
 	}
 	health, err := b.Registry.Health(ctx, b.group(o))
 	switch {
 	// which the registration of targets reports
 	case err != nil && awsclient.Classify(err).Code == awsclient.CodeTargetGroupNotFound:
-		return nil, true, nil
+		return staying{known: true}, nil
 	case err != nil:
-		return nil, false, err
+		return staying{}, err
 	}
 	if leaving(o) && specified(o) {
 		resolved, err := b.Endpoints(ctx, o)
 		if err != nil {
-			return nil, false, err
+			return staying{}, err
 		}
 		of = resolved.Targets
 	}
-	found, err := b.notOwned(ctx, o, of, health)
+	found, err := b.notOwned(ctx, o, of, health, nil)
 	if err != nil {
-		return nil, false, err
+		return staying{}, err
 	}
-	if keys = registrar.KeySet(found); !leaving(o) {
-		b.Preceding.enter(o, precedingTargets{UID: o.UID, Group: o.Spec.TargetGroupARN, Targets: found})
+	preceding, own := registrar.KeySet(found), map[string]bool{}
+	for _, h := range health {
+		if !h.Draining() && !preceding[h.Key()] {
+			own[h.Key()] = true
+		}
 	}
-	return keys, true, nil
+	t := precedingTargets{UID: o.UID, Group: o.Spec.TargetGroupARN, Targets: found, Since: b.Now(),
+		Own: slices.Sorted(maps.Keys(own))}
+	if !leaving(o) {
+		b.Preceding.enter(o, t)
+	}
+	return b.unconfirmed(ctx, o, t, of), nil
 }
 
 // notOwned are the keys of registered targets, sorted, without the binding's own ones: its pods and nodes, what this
-// process registered, and pods of its namespace, whose addresses no other namespace has.
+// process registered, those of wanted, and pods of its namespace, whose addresses no other namespace has.
 func (b *Reconciler) notOwned(ctx context.Context, o *v1beta1.TargetGroupBinding, of bindings.Targets,
-	health []registrar.Health) (found []string, err error) {
+	health []registrar.Health, wanted map[string]bool) (found []string, err error) {
 	own, others := b.Registry.Own(b.group(o)), map[string]string{} // addresses by key
 	for _, h := range health {
-		if !h.Draining() && !own[h.Key()] {
+		if !h.Draining() && !own[h.Key()] && !wanted[h.Key()] {
 			others[h.Key()] = h.ID
 		}
 	}
@@ -316,16 +339,21 @@ func (b *Reconciler) served(o *v1beta1.TargetGroupBinding) bool {
 }
 
 // WasServed reports whether a binding with a status was in service: a record shows it, or the binding has the name of
-// its target group, which is a stack's and has its binding in that namespace. Without checkpoints, the status counts.
-func (b *Reconciler) WasServed(o *v1beta1.TargetGroupBinding) bool {
+// its target group, which is a stack's and has its binding in that namespace. Without checkpoints, the status counts;
+// until they are read it counts, too, and known is false.
+func (b *Reconciler) WasServed(o *v1beta1.TargetGroupBinding) (served, known bool) {
 	if b.Preceding == nil || !b.Preceding.Checkpoints.Enabled() {
-		return true
+		return true, true
 	}
 	if _, kept := b.Preceding.get(o); kept {
-		return true
+		return true, true
 	}
 	owner, listed := b.ownership(o).known()
-	return listed && owner.BindsIn(o.Namespace) && naming.OfTargetGroup(o.Spec.TargetGroupARN) == o.Name
+	if listed && owner.BindsIn(o.Namespace) && naming.OfTargetGroup(o.Spec.TargetGroupARN) == o.Name {
+		return true, true
+	}
+	known = b.Preceding.read()
+	return !known, known
 }
 
 // noteServed keeps that a binding is in service, for WasServed of a later process.

@@ -41,8 +41,8 @@ func (p *pass) findings(ctx context.Context) diag.List {
 	if len(p.change.NotOurs) > 0 && p.ownerKnown {
 		found = append(found, b.OtherNamespaces.registeredByOthers(o, p.change.NotOurs))
 	}
-	if len(p.preceding) > 0 {
-		found = append(found, keptTargets(o, p.preceding))
+	if len(p.preceding.keys) > 0 {
+		found = append(found, keptTargets(o, p.preceding.keys))
 	}
 	if len(p.change.Elsewhere) > 0 {
 		found = append(found, bindings.InOtherVPC(o, b.about(ctx, o), p.change.Elsewhere, p.endpoints.Len())...)

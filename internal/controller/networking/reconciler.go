@@ -48,8 +48,9 @@ type Options struct {
 	Gather, Delay time.Duration
 	// Unseen reports whether bindings that the caches do not show may need rules; nil = all are shown.
 	Unseen func(context.Context) bool
-	// Served reports whether what users cannot write shows that a binding was in service; nil = its status counts.
-	Served func(*v1beta1.TargetGroupBinding) bool
+	// Served reports whether what users cannot write shows that a binding was in service; nil = its status counts. known
+	// is false until that is read.
+	Served func(*v1beta1.TargetGroupBinding) (served, known bool)
 	// Wake queues a binding with something new to report; nil = no binding is queued.
 	Wake func(binding types.NamespacedName)
 	Now  func() time.Time

@@ -161,7 +161,7 @@ func (r *Reconciler) isUnknown(o *v1beta1.TargetGroupBinding) bool {
 // For a while after the start, every binding may have some: its status may not have been written. Users may write
 // statuses, so that a status alone counts no longer than other rules of an earlier process.
 func (r *Reconciler) mayHaveRules(o *v1beta1.TargetGroupBinding) bool {
-	if r.wasServed(o) || r.Limits.Planned.Is(o) {
+	if served, _ := r.wasServed(o); served || r.Limits.Planned.Is(o) {
 		return true
 	}
 	if age := r.Now().Sub(r.begun); age < statusGrace || o.Status.ObservedGeneration != nil && age < keepsInherited {
@@ -172,19 +172,33 @@ func (r *Reconciler) mayHaveRules(o *v1beta1.TargetGroupBinding) bool {
 	return r.heirs[ruleID(o)]
 }
 
-// wasServed reports whether a binding was in service, and that not by its status alone.
-func (r *Reconciler) wasServed(o *v1beta1.TargetGroupBinding) bool {
-	return o.Status.ObservedGeneration != nil && (r.Served == nil || r.Served(o))
+// wasServed reports whether a binding was in service, and that not by its status alone; known is false while that
+// cannot be read.
+func (r *Reconciler) wasServed(o *v1beta1.TargetGroupBinding) (served, known bool) {
+	if o.Status.ObservedGeneration == nil || r.Served == nil {
+		return o.Status.ObservedGeneration != nil, true
+	}
+	return r.Served(o)
 }
 
 // Reconsider is how long it takes until the status of a binding counts no longer; 0 = it does not count, or more is
 // known of the binding.
 func (r *Reconciler) Reconsider(o *v1beta1.TargetGroupBinding) time.Duration {
-	if o.Spec.Networking == nil || o.Status.ObservedGeneration == nil || r.Table.Placed(ruleID(o)) || r.wasServed(o) {
+	if o.Spec.Networking == nil || o.Status.ObservedGeneration == nil || r.Table.Placed(ruleID(o)) {
 		return 0
 	}
-	return max(r.begun.Add(keepsInherited).Sub(r.Now()), 0)
+	after := max(r.begun.Add(keepsInherited).Sub(r.Now()), 0)
+	switch served, known := r.wasServed(o); {
+	case !known:
+		return max(after, unreadPause)
+	case served:
+		return 0
+	}
+	return after
 }
+
+// unreadPause is the pause after a look at a binding of which it cannot be read whether it was in service.
+const unreadPause = 10 * time.Minute
 
 // Inherit records that bindings may need the rules of one of their namespace that ends.
 func (r *Reconciler) Inherit(from *v1beta1.TargetGroupBinding, successors []v1beta1.TargetGroupBinding) {

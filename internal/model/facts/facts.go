@@ -146,6 +146,8 @@ type Certificate struct {
 	Tags    map[string]string
 	// Owned marks a certificate that a stack of any cluster owns: discovery ignores it.
 	Owned bool
+	// Unproven marks a certificate that a stack may own: ACM denies its tags.
+	Unproven bool
 }
 
 // OwnCertificate is a certificate of ACM that a stack owns.

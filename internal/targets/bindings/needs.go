@@ -66,7 +66,7 @@ func (n *Networks) needs(ctx context.Context, o *v1beta1.TargetGroupBinding, of 
 	need map[string][]stack.Permission, unclear []stack.Permission, found diag.List, placed bool) {
 	need = map[string][]stack.Permission{}
 	var mistakes []Mistake
-	if err != nil || len(where.byGroup) == 0 { // wherever the others are, these may be their rules
+	if err != nil || len(where.lost) > 0 || len(where.byGroup) == 0 { // wherever the others are, these may be their rules
 		unplaced, more, wrong := n.Permissions(ctx, o, where.lost)
 		unclear, mistakes = append(unplaced, more...), append(mistakes, wrong...)
 	}
@@ -90,7 +90,7 @@ func (n *Networks) needs(ctx context.Context, o *v1beta1.TargetGroupBinding, of 
 			found = append(found, diag.New(bindingobject.BindingObject(o), m.Path, diag.InvalidNetworking, m.Text, m.Remedy))
 		}
 	}
-	return need, unclear, found, err == nil && len(undecided) == 0 && !slices.ContainsFunc(mistakes,
+	return need, unclear, found, err == nil && len(where.lost) == 0 && len(undecided) == 0 && !slices.ContainsFunc(mistakes,
 		func(m Mistake) bool { return !m.Read })
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/aws/inventory/network"
+	"github.com/k8s-lbc/lbc/internal/lib/cache"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
@@ -39,8 +40,8 @@ type placement struct {
 	// are.
 	byGroup map[string][]registrar.Endpoint
 	named   bool
-	chosen  map[string]choice // by interface with several groups
-	lost    []registrar.Endpoint
+	chosen  map[string]choice    // by interface with several groups
+	lost    []registrar.Endpoint // without an error: those of pods that the caches lack, for which it is repeated soon
 	errs    []error
 	doubts  map[string]doubt // by interface
 }
@@ -248,8 +249,13 @@ func (p *placement) placeBranches(ctx context.Context, endpoints []*registrar.En
 		if n := p.nodes[e.Node]; n != nil && n.Labels[computeType] == hybrid {
 			continue
 		}
-		eni := p.branchInterface(ctx, e)
-		if eni == "" {
+		eni, known := p.branchInterface(ctx, e)
+		switch {
+		case !known:
+			p.lost = append(p.lost, *e)
+			cache.MarkStale(ctx)
+			continue
+		case eni == "":
 			rest = append(rest, e)
 			continue
 		}
@@ -269,11 +275,12 @@ func (p *placement) placeBranches(ctx context.Context, endpoints []*registrar.En
 	return rest
 }
 
-// branchInterface is the interface that a pod with security groups of its own has; empty for other pods.
-func (p *placement) branchInterface(ctx context.Context, e *registrar.Endpoint) string {
-	pod, ok := p.of.Cluster.Pod(ctx, e.Namespace, e.Pod)
-	if !ok || pod.Annotations[PodENIAnnotation] == "" {
-		return ""
+// branchInterface is the interface that a pod with security groups of its own has; empty for other pods. known is false
+// while the caches lack the pod.
+func (p *placement) branchInterface(ctx context.Context, e *registrar.Endpoint) (eni string, known bool) {
+	pod, known := p.of.Cluster.Pod(ctx, e.Namespace, e.Pod)
+	if !known || pod.Annotations[PodENIAnnotation] == "" {
+		return "", known
 	}
 	var list []struct {
 		ENI  string `json:"eniId"`
@@ -281,14 +288,14 @@ func (p *placement) branchInterface(ctx context.Context, e *registrar.Endpoint) 
 		IPv6 string `json:"ipv6Addr"`
 	}
 	if json.Unmarshal([]byte(pod.Annotations[PodENIAnnotation]), &list) != nil {
-		return ""
+		return "", true
 	}
 	for _, l := range list {
 		if l.IPv4 == e.ID || l.IPv6 != "" && l.IPv6 == e.ID {
-			return l.ENI
+			return l.ENI, true
 		}
 	}
-	return ""
+	return "", true
 }
 
 // placeOnInstances looks at the interfaces of the endpoints' instances, and again at those of the instances whose known

@@ -24,8 +24,8 @@ func TestABranchInterfaceIsThatOfThePodsAddressOfEitherFamily(t *testing.T) {
 		{"web", "", ""}, {"plain", "10.0.0.4", ""}, {"nobody", "10.0.0.4", ""},
 	} {
 		e := registrar.Endpoint{Target: registrar.Target{ID: c.address}, Namespace: "shop", Pod: c.pod}
-		if got := p.branchInterface(t.Context(), &e); got != c.want {
-			t.Errorf("%s at %s: %q, want %q", c.pod, c.address, got, c.want)
+		if got, known := p.branchInterface(t.Context(), &e); got != c.want || known != (c.pod != "nobody") {
+			t.Errorf("%s at %s: %q, want %q, known %t", c.pod, c.address, got, c.want, known)
 		}
 	}
 }

@@ -313,7 +313,7 @@ func (g *group) mayLeave(q *Request, key string) bool {
 	if q.Record != nil {
 		return g.recordOf(q.Binding).keys[key]
 	}
-	return !q.Unseen || g.requested[key]
+	return !q.Unseen && (q.Own == nil || q.Own[key]) || g.requested[key]
 }
 
 // notOurs returns the targets that stay registered although no visible binding wants them.

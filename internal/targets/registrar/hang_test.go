@@ -68,8 +68,11 @@ func (h *hanging) expect(t *testing.T, want ...string) {
 	}
 }
 
-func (h *hanging) DescribeTargetHealth(context.Context, *elbv2.DescribeTargetHealthInput, ...func(*elbv2.Options)) (
-	*elbv2.DescribeTargetHealthOutput, error) {
+func (h *hanging) DescribeTargetHealth(_ context.Context, in *elbv2.DescribeTargetHealthInput,
+	_ ...func(*elbv2.Options)) (*elbv2.DescribeTargetHealthOutput, error) {
+	if len(in.Targets) > 0 {
+		return &elbv2.DescribeTargetHealthOutput{TargetHealthDescriptions: notRegistered(in.Targets)}, nil
+	}
 	err := h.wait("read")
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -137,8 +137,11 @@ func TestOfTargetsThatAreRegisteredAlreadyNoLagIsKept(t *testing.T) {
 // answers are the states of targets that a Describer tells.
 type answers map[string]string
 
-func (a answers) DescribeTargetHealth(context.Context, *elbv2.DescribeTargetHealthInput, ...func(*elbv2.Options)) (
-	*elbv2.DescribeTargetHealthOutput, error) {
+func (a answers) DescribeTargetHealth(_ context.Context, in *elbv2.DescribeTargetHealthInput,
+	_ ...func(*elbv2.Options)) (*elbv2.DescribeTargetHealthOutput, error) {
+	if len(in.Targets) > 0 {
+		return &elbv2.DescribeTargetHealthOutput{TargetHealthDescriptions: notRegistered(in.Targets)}, nil
+	}
 	out := &elbv2.DescribeTargetHealthOutput{}
 	for id, state := range a {
 		out.TargetHealthDescriptions = append(out.TargetHealthDescriptions, held(id, state))

@@ -41,17 +41,19 @@ type moves struct {
 	pending          bool // a read is scheduled
 }
 
-// note records the result of a read of health.
+// note records the result of a read of health. Of a target without a state, AWS has told nothing new.
 func (m *moves) note(health []Health) {
-	m.settled, m.healthy = map[string]bool{}, map[string]bool{}
+	settled, healthy := map[string]bool{}, map[string]bool{}
 	for _, h := range health {
-		if types.TargetHealthStateEnum(h.State) == types.TargetHealthStateEnumHealthy {
-			m.healthy[h.Key()] = true
+		key, state := h.Key(), types.TargetHealthStateEnum(h.State)
+		if state == types.TargetHealthStateEnumHealthy || h.State == "" && m.healthy[key] {
+			healthy[key] = true
 		}
-		if slices.Contains(settledStates, types.TargetHealthStateEnum(h.State)) {
-			m.settled[h.Key()] = true
+		if slices.Contains(settledStates, state) || h.State == "" && m.settled[key] {
+			settled[key] = true
 		}
 	}
+	m.settled, m.healthy = settled, healthy
 }
 
 // moved returns the targets of old ports that stay, as endpoints of their pods, sorted by key.

@@ -100,6 +100,9 @@ type Request struct {
 	Unseen bool
 	// Preceding are the keys of targets that were registered before the binding came: it never deregisters them.
 	Preceding map[string]bool
+	// Own, if it is not nil, are the keys of the only targets that may be deregistered, besides those that this registry
+	// has registered.
+	Own map[string]bool
 	// Max limits how many targets are registered; 0 = no limit.
 	Max int
 	// Balancer is the load balancer in front of the group, which several bindings share.
@@ -177,7 +180,10 @@ func (r *Registry) sync(ctx context.Context, q Request, wait bool) (Change, erro
 // was deleted, outside the controller: then the next Sync reads the group again. Recheck does not delay writes. A
 // write meanwhile can look like drift, which costs one read.
 func (r *Registry) Recheck(ctx context.Context, of Group) (health []Health, drifted bool, err error) {
-	health, err = r.Health(ctx, of)
+	g := r.group(of)
+	if health, err = r.Health(ctx, of); err == nil {
+		health, err = r.confirmed(ctx, g, health)
+	}
 	gone := codeOf(err) == awsclient.CodeTargetGroupNotFound
 	if err != nil && !gone {
 		return nil, false, err
@@ -185,7 +191,6 @@ func (r *Registry) Recheck(ctx context.Context, of Group) (health []Health, drif
 	if !gone && r.Seen != nil {
 		r.Seen(of.ARN, health)
 	}
-	g := r.group(of)
 	deregistered, others, compared := []string(nil), []Health(nil), false
 	defer func() {
 		if compared && r.Compared != nil {

@@ -46,10 +46,22 @@ type balancing struct {
 	zones  []string // of the last registration: "ADDRESS ZONE"
 }
 
-func (b *balancing) DescribeTargetHealth(context.Context, *elbv2.DescribeTargetHealthInput, ...func(*elbv2.Options)) (
-	*elbv2.DescribeTargetHealthOutput, error) {
+func (b *balancing) DescribeTargetHealth(_ context.Context, in *elbv2.DescribeTargetHealthInput,
+	_ ...func(*elbv2.Options)) (*elbv2.DescribeTargetHealthOutput, error) {
+	if len(in.Targets) > 0 {
+		return &elbv2.DescribeTargetHealthOutput{TargetHealthDescriptions: notRegistered(in.Targets)}, b.unread
+	}
 	b.reads.Add(1)
 	return &elbv2.DescribeTargetHealthOutput{TargetHealthDescriptions: b.held}, b.unread
+}
+
+// notRegistered is AWS's answer about targets that it is asked for by name and that are not registered.
+func notRegistered(targets []types.TargetDescription) (out []types.TargetHealthDescription) {
+	for n := range targets {
+		out = append(out, types.TargetHealthDescription{Target: &targets[n], TargetHealth: &types.TargetHealth{
+			State: types.TargetHealthStateEnumUnused, Reason: types.TargetHealthReasonEnumNotRegistered}})
+	}
+	return out
 }
 
 func (b *balancing) write(_ context.Context, _ stack.Key, _ plan.StepID, op plan.Operation) apply.Outcome {

@@ -77,6 +77,9 @@ func (r *Registry) readMembers(ctx context.Context, g *group) {
 	}
 	r.inBackground(ctx, g, func() func() {
 		health, err := r.Health(ctx, g.Group)
+		if err == nil {
+			health, err = r.confirmed(ctx, g, health)
+		}
 		if err == nil && r.Seen != nil {
 			r.Seen(g.ARN, health)
 		}

@@ -156,7 +156,9 @@ func (c *Certificates) publish() {
 	c.validated = nil
 	c.all = make(map[string]facts.Certificate, len(c.records))
 	for arn, r := range c.records {
-		c.all[arn] = r.Certificate
+		is := r.Certificate
+		is.Unproven = c.unread != nil && c.cfg.mayOwn(r.Type) && r.tagsAt.IsZero()
+		c.all[arn] = is
 	}
 	c.index = facts.IndexCertificates(c.all)
 	if before == nil {
@@ -165,7 +167,7 @@ func (c *Certificates) publish() {
 	for arn, is := range c.all {
 		was, there := before[arn]
 		fit, wasFit := is.Discoverable(), there && was.Discoverable()
-		if fit != wasFit || fit && (was.CA != is.CA || !slices.Equal(was.Domains, is.Domains)) {
+		if fit != wasFit || fit && (was.Unproven && !is.Unproven || was.CA != is.CA || !slices.Equal(was.Domains, is.Domains)) {
 			c.news = append(append(c.news, was.Domains...), is.Domains...)
 		}
 	}
@@ -221,8 +223,8 @@ func (c *Certificates) describe(ctx context.Context, arn string) (*awsop.Certifi
 		return nil, false, nil
 	case err != nil:
 		return nil, false, fmt.Errorf("describing certificate %s: %w", arn, err)
-	case got.Certificate == nil:
-		return nil, false, nil
+	case got.Certificate == nil: // for one that does not exist, AWS answers an error
+		return nil, false, fmt.Errorf("describing certificate %s: AWS answered without it", arn)
 	}
 	d := awsclient.FromCertificate(got.Certificate)
 	c.mu.Lock()

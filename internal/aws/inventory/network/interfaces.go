@@ -120,6 +120,11 @@ func (x *Interfaces) describeInterfaces(ctx context.Context, ids []string) (map[
 	for _, n := range found {
 		out[n.ID] = n
 	}
+	for _, id := range ids {
+		if _, there := out[id]; !there && err == nil {
+			err = fmt.Errorf("describing network interfaces: EC2 answered without %s", id)
+		}
+	}
 	return out, err
 }
 

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 )
 
@@ -40,5 +42,28 @@ func TestBindingThatGoesWithItsDefinitionKeepsTargets(t *testing.T) {
 	l.Settle()
 	if got := l.Targets(arn); len(got) > 0 {
 		t.Errorf("a binding that is deleted alone leaves %v", got)
+	}
+}
+
+// TestDeletedBindingOfAStackKeepsTargets has somebody delete the binding of a stack, which makes it again, while AWS
+// answers without the target group.
+func TestDeletedBindingOfAStackKeepsTargets(t *testing.T) {
+	t.Parallel()
+	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"),
+		lab.Ingress("front", nil, "web"))
+	l.Create(lab.Pods("a", "10.0.128.50")...)
+	l.Settle(lab.Key("front"))
+	b := l.AllBindings()[0]
+	mark := l.Mark()
+	_, err := l.Sim.Gate.AddFault(gate.Fault{ID: "groups", Service: "elasticloadbalancing", Action: "DescribeTargetGroups",
+		Empty: true})
+	l.Must(err)
+	l.Must(l.Client.Delete(t.Context(), &b))
+	_, err = l.Round()
+	l.Must(err)
+	l.Sim.Gate.RemoveFault("groups")
+	l.Settle(lab.Key("front"))
+	if got := l.Targets(b.Spec.TargetGroupARN); slices.Contains(l.Writes(mark), "DeregisterTargets") || len(got) != 1 {
+		t.Errorf("registered: %v, called: %v", got, l.Writes(mark))
 	}
 }

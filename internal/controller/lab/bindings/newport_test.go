@@ -15,6 +15,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
 // check reports the health of a target as a health check does.
@@ -73,6 +74,50 @@ func TestTargetPortAtWhichNoPodListensKeepsTargets(t *testing.T) {
 	l.slice.Ports[0].Port = ptr.To[int32](8080)
 	l.Must(l.Client.Update(t.Context(), l.slice))
 	l.registered("corrected", 2)
+}
+
+// TestWrongAnswerKeepsRulesOfFormerPort has AWS answer without targets, or without some of them, while those of a former
+// port serve.
+func TestWrongAnswerKeepsRulesOfFormerPort(t *testing.T) {
+	t.Parallel()
+	for way, fault := range map[string]gate.Fault{"empty": {Empty: true}, "partial": {Partial: true}} {
+		t.Run(way, func(t *testing.T) {
+			t.Parallel()
+			l := newEmptying(t)
+			l.ForwardTo(l.arn)
+			l.edit(func(s *corev1.ServiceSpec) { s.Ports[0].TargetPort = intstr.FromInt32(9999) })
+			l.Get(l.slice, l.slice.Name)
+			l.slice.Ports[0].Port = ptr.To[int32](9999)
+			l.Must(l.Client.Update(t.Context(), l.slice))
+			o := &v1beta1.TargetGroupBinding{}
+			l.Get(o, "bound")
+			o.Spec.Networking.Ingress[0].Ports[0].Port = ptr.To(intstr.FromInt32(9999))
+			l.Must(l.Client.Update(t.Context(), o))
+			l.Settle()
+			l.Drain(10 * time.Second)
+			fault.ID, fault.Service, fault.Action = "targets", "elasticloadbalancing", "DescribeTargetHealth"
+			_, err := l.Sim.Gate.AddFault(fault)
+			l.Must(err)
+			mark := l.Mark()
+			for n := range 16 {
+				for _, p := range l.pods {
+					l.check(p, 8080, "healthy")
+					l.check(p, 9999, "unhealthy")
+				}
+				l.Bound.Registry.Invalidate(registrar.Group{ARN: l.arn})
+				l.Clock.Advance(time.Minute)
+				l.Settle()
+				l.Drain(10 * time.Second)
+				if n == 12 {
+					l.Sim.Gate.RemoveFault("targets")
+				}
+			}
+			if got, w := l.Targets(l.arn), l.Writes(mark); len(got) != 4 || slices.Contains(w, "DeregisterTargets") ||
+				slices.Contains(w, "RevokeSecurityGroupIngress") {
+				t.Errorf("targets %v, calls %v", got, w)
+			}
+		})
+	}
 }
 
 // TestNetworkingPortOfNoTargetKeepsRules edits the networking of a binding to a port at which no target listens.

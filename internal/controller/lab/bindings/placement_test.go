@@ -1,6 +1,7 @@
 package bindings
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 	"github.com/k8s-lbc/lbc/internal/targets/bindings"
 )
@@ -34,6 +36,53 @@ func TestABranchInterfaceThatDoesNotExistIsTheProblemOfItsPodAlone(t *testing.T)
 	if got := strings.Join(l.Events, "\n"); !strings.Contains(got, "eni-0a1de0000000000ff") ||
 		!strings.Contains(got, "[EndpointNotResolved]") {
 		t.Errorf("told:\n%s", got)
+	}
+}
+
+// TestUnreadPodKeepsRulesOfItsInterface has a new process not know the interface of a pod: EC2 answers without it, or
+// the caches lack the pod.
+func TestUnreadPodKeepsRulesOfItsInterface(t *testing.T) {
+	t.Parallel()
+	for name, fail := range map[string]func(*lab.Lab) (end func()){
+		"no interface": func(l *lab.Lab) func() {
+			_, err := l.Sim.Gate.AddFault(gate.Fault{ID: "enis", Action: "DescribeNetworkInterfaces", Empty: true})
+			l.Must(err)
+			return func() { l.Sim.Gate.RemoveFault("enis") }
+		},
+		"no pod": func(l *lab.Lab) func() {
+			l.Misreads.Fail("core/v1.Pod", "empty page")
+			return l.Misreads.End
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := lab.New(t, account.Profile{}, lab.Service("web"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+			l.Misreads = &lab.Misreads{}
+			l.Restart()
+			group := l.SecurityGroup("pods of their own")
+			branch := l.NetworkInterface(group, 0)
+			address := aws.ToString(branch.PrivateIpAddress)
+			pods := lab.Pods("a", address)
+			pods[1].SetAnnotations(map[string]string{bindings.PodENIAnnotation: fmt.Sprintf(
+				`[{"eniId": %q, "privateIp": %q}]`, aws.ToString(branch.NetworkInterfaceId), address)})
+			l.Create(append(pods, lab.Binding(l.TargetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP))...)
+			pass := func(when string) {
+				t.Helper()
+				for range 3 {
+					l.Settle()
+					l.Clock.Advance(time.Minute)
+				}
+				if got := l.Admitted(group); len(got) != 1 || len(l.Admitted(lab.NodeGroup)) > 0 {
+					t.Errorf("%s: rules %v, of nodes %v\n%s", when, got, l.Admitted(lab.NodeGroup), strings.Join(l.Events, "\n"))
+				}
+			}
+			pass("at first")
+			end := fail(l)
+			l.Restart()
+			pass("unread")
+			end()
+			pass("in the end")
+		})
 	}
 }
 

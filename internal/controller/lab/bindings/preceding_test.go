@@ -24,6 +24,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
 func TestTargetsBeforeABindingStay(t *testing.T) {
@@ -333,6 +334,75 @@ func TestRecordThatIsReadLateCounts(t *testing.T) {
 			l.WantTargets(arn, "10.0.1.77:80", "10.0.128.51:8080")
 		})
 	}
+}
+
+// TestWrongAnswerAboutTargetsDeregistersNone has AWS answer without targets, or without some of them, while a binding is
+// new.
+func TestWrongAnswerAboutTargetsDeregistersNone(t *testing.T) {
+	t.Parallel()
+	meanwhile := map[string]func(*lab.Lab){
+		"":          func(*lab.Lab) {},
+		"a restart": func(l *lab.Lab) { l.Crash(); l.Restart() },
+		"another look": func(l *lab.Lab) {
+			l.Bound.Registry.Invalidate(registrar.Group{ARN: l.AllBindings()[0].Spec.TargetGroupARN})
+		},
+		"a deletion": func(l *lab.Lab) {
+			b := l.AllBindings()[0]
+			l.Must(l.Client.Delete(l.Context(), &b))
+		},
+	}
+	for way, fault := range map[string]gate.Fault{"empty": {Empty: true}, "partial": {Partial: true}} {
+		for name, then := range meanwhile {
+			for span, long := range map[string]time.Duration{"for a minute": time.Minute, "for an hour": time.Hour} {
+				if fault.Partial && long == time.Hour { // after a while, an answer with the binding's own targets is believed
+					continue
+				}
+				t.Run(strings.Join([]string{way, name, span}, ", "), func(t *testing.T) {
+					t.Parallel()
+					l, arn := lab.PrecedingLab(t)
+					_, err := l.Sim.Balancing.RegisterTargets(t.Context(), &elbv2.RegisterTargetsInput{TargetGroupArn: &arn,
+						Targets: []elbtypes.TargetDescription{{Id: aws.String("10.0.1.78"), Port: aws.Int32(80)},
+							{Id: aws.String("10.0.1.79"), Port: aws.Int32(80)}}})
+					l.Must(err)
+					fault.ID, fault.Service, fault.Action = "targets", "elasticloadbalancing", "DescribeTargetHealth"
+					_, err = l.Sim.Gate.AddFault(fault)
+					l.Must(err)
+					l.Create(lab.Binding(arn, v1beta1.TargetTypeIP))
+					l.Settle()
+					l.Clock.Advance(long)
+					l.Settle()
+					then(l)
+					l.Sim.Gate.RemoveFault("targets")
+					want := []string{"10.0.1.77:80", "10.0.1.78:80", "10.0.1.79:80"}
+					for range 3 {
+						l.Settle()
+						if len(l.AllBindings()) > 0 {
+							l.WantTargets(arn, append(want, "10.0.128.50:8080")...)
+						} else {
+							l.WantTargets(arn, want...)
+						}
+						l.Clock.Advance(10 * time.Minute)
+					}
+				})
+			}
+		}
+	}
+}
+
+// TestLateTargetOfAnotherIsDeregistered has somebody register a target once it is confirmed which preceded a binding.
+func TestLateTargetOfAnotherIsDeregistered(t *testing.T) {
+	t.Parallel()
+	l, arn := lab.PrecedingLab(t)
+	l.Create(lab.Binding(arn, v1beta1.TargetTypeIP))
+	l.Settle()
+	l.Clock.Advance(10 * time.Minute)
+	l.Settle()
+	_, err := l.Sim.Balancing.RegisterTargets(t.Context(), &elbv2.RegisterTargetsInput{TargetGroupArn: &arn,
+		Targets: []elbtypes.TargetDescription{{Id: aws.String("10.0.1.78"), Port: aws.Int32(80)}}})
+	l.Must(err)
+	l.Bound.Registry.Invalidate(registrar.Group{ARN: arn})
+	l.Settle()
+	l.WantTargets(arn, "10.0.1.77:80", "10.0.128.50:8080")
 }
 
 func TestBindableTargetGroups(t *testing.T) {

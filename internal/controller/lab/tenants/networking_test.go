@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -150,5 +151,40 @@ func TestBindingInServiceKeepsItsRules(t *testing.T) {
 	l.Settle()
 	if got := l.Admitted(lab.NodeGroup); len(got) != 1 {
 		t.Errorf("rules %v", got)
+	}
+}
+
+// TestUnreadRecordKeepsRules restarts while a mistake keeps the endpoints of a binding unknown, and ConfigMaps cannot be
+// read for long.
+func TestUnreadRecordKeepsRules(t *testing.T) {
+	t.Parallel()
+	for _, way := range []string{"failing", "hanging", "throttled", "expired token", "denied"} {
+		t.Run(way, func(t *testing.T) {
+			t.Parallel()
+			l, b := lab.BoundLab(t)
+			l.Checkpointed, l.Misreads = true, &lab.Misreads{}
+			l.Restart()
+			l.Settle()
+			l.Must(l.Client.Get(t.Context(), client.ObjectKeyFromObject(b), b))
+			b.Spec.ServiceRef.Name = "none"
+			b.Generation++
+			l.Must(l.Client.Update(t.Context(), b))
+			l.Settle()
+			l.Crash()
+			struck := l.Misreads.Fail(lab.KindOf(&corev1.ConfigMap{}), way)
+			l.Restart()
+			l.Clock.Advance(2 * time.Hour)
+			l.Settle()
+			if got := l.Admitted(lab.NodeGroup); len(got) != 1 || struck() == 0 {
+				t.Errorf("rules %v, %d reads failed", got, struck())
+			}
+			l.Misreads.End()
+			_, _ = l.Checkpointer.Write(t.Context())
+			l.Clock.Advance(time.Hour)
+			l.Settle()
+			if got := l.Admitted(lab.NodeGroup); len(got) != 1 {
+				t.Errorf("in the end: rules %v", got)
+			}
+		})
 	}
 }
