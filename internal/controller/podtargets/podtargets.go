@@ -40,7 +40,13 @@ type Finder struct {
 // members of their group or Gateway, of which another tenant may have thousands. It is safe for concurrent use.
 type Loaded struct {
 	mu sync.Mutex
-	by map[stack.Key]*loaded
+	by map[loadedFor]*loaded
+}
+
+// loadedFor is a stack, with the versions of the objects that declare it for the pods: an edit of them counts at once.
+type loadedFor struct {
+	key      stack.Key
+	versions string
 }
 
 type loaded struct {
@@ -52,13 +58,13 @@ type loaded struct {
 const keepLoaded = time.Second
 
 // of returns a stack, and loads it unless that was done lately.
-func (l *Loaded) of(key stack.Key, load func() front.Input) front.Input {
+func (l *Loaded) of(key loadedFor, load func() front.Input) front.Input {
 	if l == nil {
 		return load()
 	}
 	l.mu.Lock()
 	if l.by == nil {
-		l.by = map[stack.Key]*loaded{}
+		l.by = map[loadedFor]*loaded{}
 	}
 	x := l.by[key]
 	if x == nil {
@@ -125,7 +131,9 @@ func (f Finder) ofServices(v *objects.View, namespace string, services map[strin
 			made[key] = append(made[key], b)
 		}
 	}
+	var versions []string
 	for _, o := range f.declaring(v, namespace, services) {
+		versions = append(versions, string(o.GetUID())+" "+o.GetResourceVersion())
 		for _, l := range f.Loaders {
 			if !owner.Of(l.Owner()).Is(o) {
 				continue
@@ -135,9 +143,10 @@ func (f Finder) ofServices(v *objects.View, namespace string, services map[strin
 			}
 		}
 	}
+	slices.Sort(versions)
 	for key := range keys {
 		if l := f.Loaders[key.Owner]; l != nil {
-			w := f.Loaded.of(key, func() front.Input { return l.Load(v, key.ID) })
+			w := f.Loaded.of(loadedFor{key, strings.Join(versions, ",")}, func() front.Input { return l.Load(v, key.ID) })
 			f.declared(w, namespace, services, made[key], found)
 		}
 	}
