@@ -250,7 +250,7 @@ func (c counting) Load(v *objects.View, id stack.ID) front.Input {
 }
 
 // TestPodsOfARolloutLoadTheirGroupOnce shows that pods that come at once do not each load all members of their group,
-// and that an edit counts a moment later.
+// that an edit of their own Ingress counts at once, and one of other objects a moment later.
 func TestPodsOfARolloutLoadTheirGroupOnce(t *testing.T) {
 	t.Parallel()
 	c, err := config.Parse([]string{"--cluster-name=demo"})
@@ -273,9 +273,13 @@ func TestPodsOfARolloutLoadTheirGroupOnce(t *testing.T) {
 		if n := loads.Load(); n != 1 {
 			t.Errorf("the stack is loaded %d times", n)
 		}
+		edited := strings.Replace(text, "{name: front,", "{resourceVersion: '2', name: front,", 1)
+		if f.Of(view(t, edited), podOf("web")); loads.Load() != 2 {
+			t.Errorf("with an edit, the stack is loaded %d times", loads.Load())
+		}
 		time.Sleep(keepLoaded + time.Millisecond)
 		synctest.Wait()
-		if f.Of(view(t, text), podOf("web")); loads.Load() != 2 || len(f.Loaded.by) != 1 {
+		if f.Of(view(t, text), podOf("web")); loads.Load() != 3 || len(f.Loaded.by) != 1 {
 			t.Errorf("%d loads, %d stacks are kept", loads.Load(), len(f.Loaded.by))
 		}
 	})
