@@ -66,8 +66,8 @@ func (b *build) withoutImportsOfOthers(i int, f *certificates.Found, source inte
 	})
 }
 
-// withoutLapsedOfOthers leaves out of certificates that stay on a listener those that no tag shows to be of the stack and
-// that name hosts of others, as above: they may be former ones of others.
+// withoutLapsedOfOthers leaves out of certificates that stay on a listener those that no tag shows to be of the stack
+// and that name hosts of others, as above: they may be former ones of others.
 func (b *build) withoutLapsedOfOthers(i int, f *certificates.Found) {
 	if len(f.Lapsed) == 0 || !b.guardsHosts(i) {
 		return

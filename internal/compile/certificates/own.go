@@ -55,8 +55,8 @@ func (d Finder) own(out *Found, m *intent.Member, l intent.Listener) {
 }
 
 // lapse adds certificates that the existing listener has and that c has not replaced yet, and reports whether there are
-// any: the expired ones of the same Ingress or Secret, which AWS attaches to no other listener, and those that may be of
-// them but whose tags ACM does not show, as in an empty answer.
+// any: the expired ones of the same Ingress or Secret, which AWS attaches to no other listener, and those that may be
+// of them but whose tags ACM does not show, as in an empty answer.
 func (d Finder) lapse(out *Found, m *intent.Member, l intent.Listener, c intent.Certificate) bool {
 	former := map[string]bool{}
 	for _, o := range d.Facts.Own {

@@ -71,8 +71,8 @@ func (w *ownership) unlisted() bool {
 
 // among is the owner of a target group that other bindings may have, too. AWS is asked only if no listing has shown the
 // target group: it may be younger, and one of a stack. Before the first listing, a binding that has served and that has
-// its target group alone does not wait for AWS. If AWS denies the tags, and no listing was ever complete, the controller
-// has a role for bindings only, and a target group that no other binding has is a user's.
+// its target group alone does not wait for AWS. If AWS denies the tags, and no listing was ever complete, the
+// controller has a role for bindings only, and a target group that no other binding has is a user's.
 func (w *ownership) among(ctx context.Context, others []v1beta1.TargetGroupBinding) (inventory.Owner, error) {
 	o := w.binding
 	if len(others) > 0 && !w.assumed() {

@@ -44,7 +44,8 @@ func (b *Reconciler) unconfirmed(ctx context.Context, o *v1beta1.TargetGroupBind
 	wait := t.Since.Add(confirmAfter).Sub(b.Now())
 	if wait <= 0 {
 		if found, whole := b.confirm(ctx, o, of, own, wanted); whole {
-			t.Targets, t.Own, t.Since = slices.Compact(slices.Sorted(slices.Values(append(found, t.Targets...)))), nil, time.Time{}
+			t.Targets = slices.Compact(slices.Sorted(slices.Values(append(found, t.Targets...))))
+			t.Own, t.Since = nil, time.Time{}
 			b.Preceding.enter(o, t)
 			return staying{keys: b.stillPreceding(o, t, of), known: true}
 		}

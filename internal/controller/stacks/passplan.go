@@ -125,8 +125,8 @@ func (p *pass) basis(foreign map[string]int) basis {
 	return basis{key: p.key, input: p.input, compiled: p.compiled, observed: p.observed, foreign: foreign}
 }
 
-// observe gets the stack's resources in AWS from the inventory. Parts of them may be assumed. A process that only removes
-// the stack has not read its protection yet.
+// observe gets the stack's resources in AWS from the inventory. Parts of them may be assumed. A process that only
+// removes the stack has not read its protection yet.
 func (p *pass) observe(ctx context.Context) exit {
 	s, desired := p.reconciler, *p.compiled.Stack
 	desired.EndsShield = desired.Removal != stack.NotRemoved && s.Compile.EnableShield && s.MemoryOf(p.key).MayBeShielded()

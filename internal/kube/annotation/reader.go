@@ -23,8 +23,8 @@ type Findings struct {
 	left     *int // see Limit; nil = no limit
 }
 
-// Long values, and what a value costs if it is read for each of many parts. An item of a map or list costs more than its
-// bytes.
+// Long values, and what a value costs if it is read for each of many parts. An item of a map or list costs more than
+// its bytes.
 const (
 	longValue = 256
 	itemCost  = 100

@@ -173,7 +173,7 @@ func (t *TrustStores) named(names []string, tagged bool) map[string]string {
 	out := map[string]string{}
 	for arn, r := range t.records {
 		if _, _, owned := naming.StackOf(t.cfg.Cluster, arn, r.tags); !owned && slices.Contains(names, r.name) &&
-			!(tagged && r.tags == nil && naming.MayBeTrustStore(arn)) {
+			(!tagged || r.tags != nil || !naming.MayBeTrustStore(arn)) {
 			out[r.name] = arn
 		}
 	}
