@@ -10,17 +10,17 @@ import (
 // one that shrinks by more than the slack gets a lower budget, so that nothing grows back.
 var budgets = map[string]int{
 	"api":        800,
-	"aws":        13702,
+	"aws":        13710,
 	"cmd":        430,
-	"compile":    11234,
+	"compile":    11236,
 	"config":     100,
 	"controller": 28923,
-	"front":      15726,
+	"front":      15766,
 	"kube":       5854,
 	"lib":        1182,
 	"model":      6159,
-	"plan":       11530,
-	"targets":    6186,
+	"plan":       11545,
+	"targets":    6190,
 	"view":       1402,
 }
 
