@@ -53,6 +53,7 @@ type Expected struct {
 	Any        bool // targets are expected, though none may be registered yet
 	Registered bool // all expected ones are registered
 	Withheld   bool // other endpoints cannot be registered until their pods change, e.g. without QUIC server id
+	Stays      bool // none is expected since an edit, and those from before it stay
 }
 
 // Deps are the dependencies of a run.

@@ -22,8 +22,8 @@ const (
 	mostUnregistered = 41 // ten minutes, as AWS rejects the expected targets, and without them there are only errors
 )
 
-// withheldPause is the pause between checks whether an endpoint can be registered. Until one can, the old targets
-// serve, without a limit.
+// withheldPause is the pause between checks whether an endpoint can be registered, or whether a Service has any that
+// still has old targets. Until then, the old targets serve, without a limit.
 const withheldPause = 30 * time.Second
 
 // awaitTargets is done when the targets of a group are ready to serve: at least one is healthy, and none is in its
@@ -55,7 +55,7 @@ func (r *run) awaitTargets(ctx context.Context, op awsop.AwaitTargets, begun boo
 		if own := op.TargetGroup.Literal == ""; own && r.d.Expected != nil {
 			expected = r.d.Expected(arn)
 		}
-		if expected.Withheld && !expected.Any {
+		if !expected.Any && (expected.Withheld || expected.Registered && r.hasTargets(op.Succeeds)) {
 			read.outcome = Outcome{State: Waiting, Until: r.d.Now().Add(withheldPause), On: "endpoints for the new target group"}
 			return read.outcome
 		}
@@ -66,6 +66,15 @@ func (r *run) awaitTargets(ctx context.Context, op awsop.AwaitTargets, begun boo
 		read.outcome = r.readHealth(ctx, count, arn, most, expected)
 	}
 	return read.outcome
+}
+
+// hasTargets reports whether a target group has targets, or may have them.
+func (r *run) hasTargets(arn string) bool {
+	if arn == "" || r.d.Expected == nil {
+		return false
+	}
+	expected := r.d.Expected(arn)
+	return expected.Any || expected.Stays
 }
 
 // healthRead is a read of the health of a group's targets. outcome is valid when done is closed.

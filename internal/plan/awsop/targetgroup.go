@@ -87,6 +87,9 @@ type AwaitTargets struct {
 	Balancer *stack.Ref `json:",omitempty"`
 	// Network: the targets are those of a network load balancer, which takes minutes to register them.
 	Network bool `json:",omitempty"`
+	// Succeeds is the ARN of the target group of the same Service that serves until then. While it has targets, a group
+	// without endpoints does not take over. Empty = none.
+	Succeeds string `json:",omitempty"`
 }
 
 func (o AwaitTargets) About() plan.About {

@@ -394,7 +394,8 @@ func (b *builder) await(all ...waiting) awaited {
 	out := awaited{}
 	for _, r := range order {
 		out[r] = b.add(Change{
-			Action: plan.Await, Resource: r, Op: awsop.AwaitTargets{TargetGroup: r, Network: !b.Application}, After: after[r],
+			Action: plan.Await, Resource: r, Op: awsop.AwaitTargets{TargetGroup: r, Network: !b.Application,
+				Succeeds: b.Targets.heirs[r]}, After: after[r],
 			Why: []string{"targets of " + b.Targets.Labels.Of(r) + " to become healthy, before they get requests"},
 		})
 	}

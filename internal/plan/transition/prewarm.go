@@ -28,6 +28,8 @@ type Targets struct {
 	Namespaces map[string]string // that declare target groups of routes, by identity, as far as they are known
 	// forwards to several target groups are not admitted, so new targets cannot warm up beside the old ones
 	Unweighted bool
+	// ARNs of the target groups that others of the same Service take over from, as far as stage has seen them
+	heirs map[stack.Ref]string
 }
 
 // Use is how a target group is used.
@@ -112,6 +114,7 @@ func (t *Targets) stage(have, want []stack.Action) (s staging) {
 		case attached:
 		}
 		s.cold = append(s.cold, g.TargetGroup)
+		t.noteHeir(g.TargetGroup, alive)
 	}
 	switch {
 	case len(alive) == 0, fresh > 0 && (t.Unweighted || t.balanced(want)):
@@ -133,6 +136,20 @@ func (t *Targets) stage(have, want []stack.Action) (s staging) {
 		s.first = append(s.first, a)
 	}
 	return s
+}
+
+// noteHeir notes that a target group takes over from one that gets requests and is of the same Service: its identity
+// differs at most in the port.
+func (t *Targets) noteHeir(of stack.Ref, alive map[string]bool) {
+	service := func(id string) string { return id[:max(strings.LastIndex(id, ":"), 0)] }
+	for arn := range alive {
+		if tg := t.Observed.TargetGroup(arn); tg != nil && service(of.ID) != "" && service(tg.ID) == service(of.ID) {
+			if t.heirs == nil {
+				t.heirs = map[stack.Ref]string{}
+			}
+			t.heirs[of] = arn
+		}
+	}
 }
 
 // standing is a forward as it stands, with the weights that AWS takes it to have. alive are the target groups that get

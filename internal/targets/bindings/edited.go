@@ -42,6 +42,9 @@ func EmptiedByEdit(o *v1beta1.TargetGroupBinding, svc *corev1.Service, about []d
 	why, compare := "no ready pod with the labels "+labels.FormatLabels(svc.Spec.Selector)+" has its port",
 		"compare spec.selector and the targetPort of the Service with the pods"
 	paths := map[string]string{"TargetGroupBinding": "spec.serviceRef", "Service": "spec.selector"}
+	if len(svc.Spec.Selector) == 0 {
+		why, compare = "which has no selector, no EndpointSlice has its port", "give the Service a selector again"
+	}
 	if _, d := registrar.ServicePortOf(o, svc); d != nil {
 		why, compare = d.Text, "give the Service the port again, or name another one in the objects that refer to it"
 		paths = map[string]string{"TargetGroupBinding": "spec.serviceRef.port", "Service": "spec.ports"}

@@ -269,7 +269,8 @@ func (r *Registry) Expected(of Group) apply.Expected {
 	for i, e := range g.request.Want.All() {
 		missing = missing || !g.elsewhere[e.ID] && !g.inPlace(keys[i])
 	}
-	return apply.Expected{Any: g.request.Want.Len() > 0, Registered: !missing, Withheld: g.request.Withheld}
+	return apply.Expected{Any: g.request.Want.Len() > 0, Registered: !missing, Withheld: g.request.Withheld,
+		Stays: g.request.Emptied && len(g.members) > 0}
 }
 
 // Taken returns endpoints without the instances that AWS refused in a group because they are in another VPC.

@@ -83,8 +83,9 @@ func (l *emptying) registered(when string, want int) {
 
 // misspellings are edits of a Service that leave it without endpoints.
 var misspellings = map[string]func(*corev1.ServiceSpec){
-	"selector":   func(s *corev1.ServiceSpec) { s.Selector = map[string]string{"app": "wbe"} },
-	"targetPort": func(s *corev1.ServiceSpec) { s.Ports[0].TargetPort = intstr.FromString("htpp") },
+	"selector":    func(s *corev1.ServiceSpec) { s.Selector = map[string]string{"app": "wbe"} },
+	"no selector": func(s *corev1.ServiceSpec) { s.Selector = nil },
+	"targetPort":  func(s *corev1.ServiceSpec) { s.Ports[0].TargetPort = intstr.FromString("htpp") },
 }
 
 // TestServiceEditWithoutEndpointsKeepsTargets edits a Service so that it has no endpoints. The targets stay while their
@@ -103,6 +104,9 @@ func TestServiceEditWithoutEndpointsKeepsTargets(t *testing.T) {
 				if !strings.Contains(told, object+" BackendNotFound: since an edit of Service shop/web") {
 					t.Errorf("%s is not told:\n%s", object, told)
 				}
+			}
+			if strings.Contains(told, "<none>") {
+				t.Error(told)
 			}
 			l.Restart()
 			l.registered("after a restart", 2)

@@ -1,18 +1,22 @@
 package cases
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	configv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
 	"github.com/k8s-lbc/lbc/awssim/gate"
+	"github.com/k8s-lbc/lbc/internal/controller/lab"
 )
 
 // losing are the calls by which requests may lose their answer.
@@ -204,5 +208,76 @@ func TestEditOfRegexRouteKeepsRule(t *testing.T) {
 	p.wantKept(mark)
 	if got := p.Writes(mark); len(got) > 0 {
 		t.Errorf("the edits write %v", got)
+	}
+}
+
+// withPods gives Service web of a namespace two ready pods, which have port http.
+func (p *played) withPods(namespace string) (slice *discoveryv1.EndpointSlice) {
+	p.Helper()
+	p.Create(lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+	for _, o := range lab.Pods("a", "10.0.130.11", "10.0.130.12") {
+		o.SetNamespace(namespace)
+		switch o := o.(type) {
+		case *discoveryv1.EndpointSlice:
+			slice = o
+			for i := range o.Endpoints {
+				o.Endpoints[i].TargetRef.Namespace = namespace
+			}
+		case *corev1.Pod:
+			o.Labels = map[string]string{"app": "web"}
+			o.Spec.Containers = []corev1.Container{{Name: "app", Ports: []corev1.ContainerPort{{Name: "http",
+				ContainerPort: 8080}}}}
+			o.Status.Conditions = []corev1.PodCondition{{Type: corev1.ContainersReady, Status: corev1.ConditionTrue},
+				{Type: corev1.PodReady, Status: corev1.ConditionTrue}}
+		}
+		p.Create(o)
+	}
+	return slice
+}
+
+// TestTargetPortThatNoPodHasKeepsTargets edits the targetPort of the Service of a route to a name that pods get later.
+func TestTargetPortThatNoPodHasKeepsTargets(t *testing.T) {
+	t.Parallel()
+	p := play(t, "47-target-group-changes", func(p *played) { p.unsettled = true })
+	slice := p.withPods("tgu")
+	p.settle()
+	targets := func() (out []string) {
+		for _, tg := range p.Sim.Resources().TargetGroups {
+			if strings.Contains(p.ForwardsAt(80, "a.example.com", "/"), tg.ARN) {
+				for _, one := range tg.Targets {
+					out = append(out, fmt.Sprint(one.ID, ":", one.Port))
+				}
+			}
+		}
+		slices.Sort(out)
+		return out
+	}
+	before := targets()
+	if len(before) != 2 {
+		t.Fatalf("targets %v", before)
+	}
+	mark, former := p.Mark(), p.ForwardsAt(80, "a.example.com", "/")
+	edit(p, "web", func(s *corev1.Service) { s.Spec.Ports[0].TargetPort = intstr.FromString("metrics") })
+	slice.Ports = nil
+	p.Must(p.Client.Update(p.Context(), slice))
+	for range 3 {
+		p.settle()
+		if got := targets(); !slices.Equal(got, before) {
+			t.Fatalf("targets %v, before %v:\n%s", got, before, strings.Join(p.Events, "\n"))
+		}
+		p.Clock.Advance(11 * time.Minute)
+	}
+	p.wantKept(mark)
+	p.wantTold("Gateway tgu/edge", "since an edit of Service tgu/web", "has its port")
+	slice.Ports = []discoveryv1.EndpointPort{{Name: ptr.To("http"), Port: ptr.To[int32](9090)}}
+	p.Must(p.Client.Update(p.Context(), slice))
+	p.settle()
+	p.Clock.Advance(time.Minute)
+	p.settle()
+	if got := targets(); !slices.Equal(got, []string{"10.0.130.11:9090", "10.0.130.12:9090"}) {
+		t.Errorf("targets %v after pods have the port", got)
+	}
+	if now := p.Sim.Resources().TargetGroups; len(now) != 1 || now[0].ARN == former {
+		t.Errorf("the former target group is there: %+v", now)
 	}
 }
