@@ -10,17 +10,17 @@ import (
 // one that shrinks by more than the slack gets a lower budget, so that nothing grows back.
 var budgets = map[string]int{
 	"api":        800,
-	"aws":        13702,
+	"aws":        13709,
 	"cmd":        430,
-	"compile":    11234,
+	"compile":    11306,
 	"config":     100,
-	"controller": 28923,
+	"controller": 29021,
 	"front":      15726,
 	"kube":       5854,
 	"lib":        1182,
-	"model":      6159,
+	"model":      6160,
 	"plan":       11530,
-	"targets":    6186,
+	"targets":    6249,
 	"view":       1402,
 }
 
