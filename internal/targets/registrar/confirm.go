@@ -26,11 +26,11 @@ func (r *Registry) confirmed(ctx context.Context, g *group, health []Health) ([]
 			return nil, err
 		}
 		for _, t := range some {
-			at := slices.IndexFunc(named, func(h Health) bool { return h.Key() == t.Key() })
+			at := slices.IndexFunc(named, func(h Health) bool { return h.Address() == t.Address() })
 			switch {
 			case at < 0:
 				health = append(health, Health{Target: t})
-			case named[at].Reason != string(types.TargetHealthReasonEnumNotRegistered):
+			case named[at].Key() == t.Key() && named[at].Reason != string(types.TargetHealthReasonEnumNotRegistered):
 				health = append(health, named[at])
 			}
 		}

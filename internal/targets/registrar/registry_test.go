@@ -49,7 +49,15 @@ type balancing struct {
 func (b *balancing) DescribeTargetHealth(_ context.Context, in *elbv2.DescribeTargetHealthInput,
 	_ ...func(*elbv2.Options)) (*elbv2.DescribeTargetHealthOutput, error) {
 	if len(in.Targets) > 0 {
-		return &elbv2.DescribeTargetHealthOutput{TargetHealthDescriptions: notRegistered(in.Targets)}, b.unread
+		out := notRegistered(in.Targets)
+		for n := range out {
+			for _, h := range b.held {
+				if aws.ToString(h.Target.Id) == aws.ToString(out[n].Target.Id) {
+					out[n] = h
+				}
+			}
+		}
+		return &elbv2.DescribeTargetHealthOutput{TargetHealthDescriptions: out}, b.unread
 	}
 	b.reads.Add(1)
 	return &elbv2.DescribeTargetHealthOutput{TargetHealthDescriptions: b.held}, b.unread

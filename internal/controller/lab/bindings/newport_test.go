@@ -93,24 +93,24 @@ func TestWrongAnswerKeepsRulesOfFormerPort(t *testing.T) {
 			l.Get(o, "bound")
 			o.Spec.Networking.Ingress[0].Ports[0].Port = ptr.To(intstr.FromInt32(9999))
 			l.Must(l.Client.Update(t.Context(), o))
-			l.Settle()
-			l.Drain(10 * time.Second)
 			fault.ID, fault.Service, fault.Action = "targets", "elasticloadbalancing", "DescribeTargetHealth"
-			_, err := l.Sim.Gate.AddFault(fault)
-			l.Must(err)
 			mark := l.Mark()
-			for n := range 16 {
+			for n := range 24 {
 				for _, p := range l.pods {
 					l.check(p, 8080, "healthy")
 					l.check(p, 9999, "unhealthy")
+				}
+				switch n {
+				case 8:
+					_, err := l.Sim.Gate.AddFault(fault)
+					l.Must(err)
+				case 16:
+					l.Sim.Gate.RemoveFault("targets")
 				}
 				l.Bound.Registry.Invalidate(registrar.Group{ARN: l.arn})
 				l.Clock.Advance(time.Minute)
 				l.Settle()
 				l.Drain(10 * time.Second)
-				if n == 12 {
-					l.Sim.Gate.RemoveFault("targets")
-				}
 			}
 			if got, w := l.Targets(l.arn), l.Writes(mark); len(got) != 4 || slices.Contains(w, "DeregisterTargets") ||
 				slices.Contains(w, "RevokeSecurityGroupIngress") {
