@@ -127,7 +127,7 @@ func TestLongSelectorsTakeLittle(t *testing.T) {
 	if len(found) != 1 || found[0].Name != "long" {
 		t.Errorf("%d Services are found", len(found))
 	}
-	if took > 300*time.Millisecond {
+	if took > time.Second {
 		t.Errorf("the lookup takes %s", took)
 	}
 	if n := index.namespaces["shop"].nodes(); n > 1_000+2*mostPairs+1 {
