@@ -10,17 +10,17 @@ import (
 // one that shrinks by more than the slack gets a lower budget, so that nothing grows back.
 var budgets = map[string]int{
 	"api":        800,
-	"aws":        13720,
+	"aws":        13735,
 	"cmd":        430,
-	"compile":    11271,
+	"compile":    11345,
 	"config":     100,
-	"controller": 28927,
-	"front":      15726,
+	"controller": 29156,
+	"front":      15866,
 	"kube":       5854,
 	"lib":        1182,
-	"model":      6166,
-	"plan":       11530,
-	"targets":    6186,
+	"model":      6167,
+	"plan":       11544,
+	"targets":    6266,
 	"view":       1402,
 }
 

@@ -131,6 +131,9 @@ func TestServiceEditWithoutEndpointsKeepsTargets(t *testing.T) {
 func TestServiceEditBeforeItsEndpointSlicesKeepsTargets(t *testing.T) {
 	t.Parallel()
 	for name, misspell := range misspellings {
+		if name == "no selector" {
+			continue // EndpointSlices that follow are by whoever means them
+		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := newEmptying(t)

@@ -267,11 +267,17 @@ var measures = map[string]func(t *testing.T, trouble bool) int{
 			l.Sim.Account.SetTargetHealth(b.Spec.TargetGroupARN, account.TargetDescription{ID: "10.0.128.50", Port: port},
 				account.Health{State: state})
 		}
-		mark := l.Mark()
-		for range budgeted / time.Second {
-			l.Clock.Advance(time.Second)
-			l.Settle()
+		pass := func(d time.Duration) {
+			for range d / time.Second {
+				l.Clock.Advance(time.Second)
+				l.Settle()
+			}
 		}
+		if !trouble {
+			pass(6 * time.Minute) // a second read confirms that no target was there first
+		}
+		mark := l.Mark()
+		pass(budgeted)
 		_, by := l.Counts(mark)
 		return by["DescribeTargetHealth"]
 	},
