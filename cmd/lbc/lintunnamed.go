@@ -11,7 +11,6 @@ import (
 	"k8s.io/utils/ptr"
 
 	configv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
-	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/front/admission"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/route"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
@@ -122,15 +121,12 @@ func unnamedAnnotations(src *source, svc *corev1.Service) diag.List {
 	return f.List()
 }
 
-// unknownAttributes are findings about attributes that no table has: AWS refuses them unless they are newer. Of those
-// that are taken for misspelt, found says so.
-func unknownAttributes(src *source, found []finding) (out []finding) {
+// unknownAttributes are findings about attributes that no table has: AWS refuses them unless they are newer.
+func unknownAttributes(src *source) (out []finding) {
 	for _, p := range src.fromFiles {
 		note := func(path string, keys []string) {
 			for _, key := range keys {
-				if constraint.Known(key) || slices.ContainsFunc(found, func(f finding) bool {
-					return strings.HasPrefix(f.Message, "attribute "+key+" is unknown;")
-				}) {
+				if constraint.Known(key) {
 					continue
 				}
 				text := fmt.Sprintf("attribute %s is unknown to this version: unless it is newer, AWS refuses it", key)
@@ -155,19 +151,14 @@ func unknownAttributes(src *source, found []finding) (out []finding) {
 			}
 		case *configv1.TargetGroupConfiguration:
 			note("spec.defaultConfiguration.targetGroupAttributes", keysOf(x.Spec.DefaultConfiguration.TargetGroupAttributes))
-		case *v1beta1.IngressClassParams:
-			note("spec.loadBalancerAttributes", keysOf(x.Spec.LoadBalancerAttributes))
-			for i := range x.Spec.Listeners {
-				note(fmt.Sprintf("spec.listeners[%d].listenerAttributes", i), keysOf(x.Spec.Listeners[i].ListenerAttributes))
-			}
 		}
 	}
 	return out
 }
 
-func keysOf[A configv1.Attribute | v1beta1.Attribute](all []A) (out []string) {
+func keysOf(all []configv1.Attribute) (out []string) {
 	for _, a := range all {
-		out = append(out, configv1.Attribute(a).Key)
+		out = append(out, a.Key)
 	}
 	return out
 }

@@ -95,15 +95,11 @@ func CheckMisspelt(lb *intent.LoadBalancer, f facts.Facts, before Past, by Defau
 	return false
 }
 
-// ofMisspelt are the codes of notes that what is misspelt has no effect.
-var ofMisspelt = []diag.Code{diag.UnknownAnnotation, diag.ForeignAnnotation, diag.IgnoredSetting, diag.GuardNotApplied}
-
-// tell adds a finding about a misspelling to those of a member. It replaces the notes that what is misspelt has no
-// effect.
+// tell adds a finding about a misspelling to those of a member. It replaces the note that the key is unknown, which
+// says that the key has no effect.
 func tell(m *intent.Member, w intent.Misspelling, d diag.Diagnostic) {
 	m.Diagnostics = append(slices.DeleteFunc(m.Diagnostics, func(x diag.Diagnostic) bool {
-		return slices.Contains(ofMisspelt, x.Code) && x.Object == d.Object &&
-			(x.Path == w.Source.Path() || x.Path == d.Path)
+		return x.Code == diag.UnknownAnnotation && x.Object == d.Object && x.Path == w.Source.Path()
 	}), d)
 }
 

@@ -160,37 +160,6 @@ func JSONError(err error) error {
 	return fmt.Errorf("%s must not be a JSON %s (at byte %d)", cmp.Or(wrong.Field, "the value"), wrong.Value, wrong.Offset)
 }
 
-// kinds are examples of JSON values by a word that values of their kind have, spoilt or not.
-var kinds = map[Key][][2]string{
-	Actions: {
-		{`"forward`, `{"type":"forward","forwardConfig":{"targetGroups":[{"serviceName":"web","servicePort":"80"}]}}`},
-		{`"fixed`, `{"type":"fixed-response","fixedResponseConfig":{"contentType":"text/plain","statusCode":"503",` +
-			`"messageBody":"closed"}}`},
-	},
-	Conditions: {
-		{`"source`, `[{"field":"source-ip","sourceIPConfig":{"values":["192.0.2.0/24"]}}]`},
-		{`"query`, `[{"field":"query-string","queryStringConfig":{"values":[{"key":"env","value":"dev"}]}}]`},
-		{"httpRequestMethod", `[{"field":"http-request-method","httpRequestMethodConfig":{"values":["GET"]}}]`},
-		{`"host`, `[{"field":"host-header","hostHeaderConfig":{"values":["*.example.com"]}}]`},
-		{`"path`, `[{"field":"path-pattern","pathPatternConfig":{"values":["/api/*"]}}]`},
-	},
-	Transforms: {
-		{`"host`, `[{"type":"host-header-rewrite","hostHeaderRewriteConfig":{"rewrites":[{"regex":"^a\\.(.*)$",` +
-			`"replace":"$1"}]}}]`},
-	},
-}
-
-// remedyFor describes a valid value of the kind of an invalid one.
-func (e Entry) remedyFor(raw string) string {
-	for _, kind := range kinds[e.Key] {
-		if strings.Contains(raw, kind[0]) {
-			e.Example = kind[1]
-			break
-		}
-	}
-	return e.remedy()
-}
-
 // remedy describes a valid value.
 func (e Entry) remedy() string {
 	if e.Values != nil {

@@ -92,11 +92,10 @@ func (t *translation) newBackend(k groupKey, at string, s *site) *backend {
 	case k.kind == string(objects.Gateway) && network && (k.group == "" || k.group == gatewayv1.GroupName):
 		return t.chained(k, at, s)
 	case k.kind == string(objects.Gateway) && !network:
-		t.lacking(gatewayv1.RouteReasonInvalidKind, at, "a Gateway can be the backend of a TCPRoute, UDPRoute or TLSRoute "+
-			"of a network load balancer only", "name a Service")
+		t.unresolve(gatewayv1.RouteReasonInvalidKind, at+": a Gateway can be the backend of a TCPRoute, UDPRoute or "+
+			"TLSRoute of a network load balancer only")
 	default:
-		t.lacking(gatewayv1.RouteReasonInvalidKind, at, "Unknown backend reference kind "+
-			strings.TrimSpace(k.group+" "+k.kind), "name a Service")
+		t.unresolve(gatewayv1.RouteReasonInvalidKind, "Unknown backend reference kind")
 	}
 	return &backend{}
 }
@@ -106,12 +105,9 @@ func (t *translation) unreadable(k groupKey, at string, err error) *backend {
 	var foreign *objects.ForeignError
 	switch {
 	case errors.As(err, &foreign):
-		t.lacking(gatewayv1.RouteReasonRefNotPermitted, at, fmt.Sprintf("No explicit ReferenceGrant exists to allow the "+
-			"reference to %s %s", k.kind, k.name), fmt.Sprintf("create one in namespace %s for each %s of namespace %s",
-			k.namespace, t.object.Kind, t.object.Namespace))
+		t.unresolve(gatewayv1.RouteReasonRefNotPermitted, "No explicit ReferenceGrant exists to allow the reference.")
 	case errors.Is(err, objects.ErrAbsent):
-		t.lacking(gatewayv1.RouteReasonBackendNotFound, at, fmt.Sprintf("%s %s/%s does not exist", k.kind, k.namespace,
-			k.name), "create it, or correct its name")
+		t.unresolve(gatewayv1.RouteReasonBackendNotFound, fmt.Sprintf("%s %s/%s does not exist", k.kind, k.namespace, k.name))
 	default: // it may serve: what the route had is not taken away
 		text := fmt.Sprintf("%s %s/%s cannot be read: %v", k.kind, k.namespace, k.name, err)
 		t.unresolve(gatewayv1.RouteReasonBackendNotFound, text)
@@ -123,7 +119,7 @@ func (t *translation) unreadable(k groupKey, at string, err error) *backend {
 
 func (t *translation) service(k groupKey, at string, s *site) *backend {
 	if k.port == 0 {
-		t.refuse(gatewayv1.RouteReasonUnsupportedValue, "Port is required: write a port of the Service into "+at)
+		t.refuse(gatewayv1.RouteReasonUnsupportedValue, "Port is required")
 		return &backend{}
 	}
 	svc, err := objects.Get[*corev1.Service](t.in.View, t.from(), objects.Ref{Kind: objects.Service,
@@ -133,9 +129,7 @@ func (t *translation) service(k groupKey, at string, s *site) *backend {
 	}
 	port, ok := serviceport.Find(svc, fmt.Sprint(k.port))
 	if !ok {
-		t.lacking(gatewayv1.RouteReasonBackendNotFound, at, fmt.Sprintf("Unable to find service port for port %d: Service "+
-			"%s/%s has %s", k.port, svc.Namespace, svc.Name, serviceport.Describe(svc)),
-			"name one of its ports, or add the port to the Service")
+		t.unresolve(gatewayv1.RouteReasonBackendNotFound, fmt.Sprintf("Unable to find service port for port %d", k.port))
 		return &backend{}
 	}
 	if text, remedy := serviceport.WithoutEndpoints(svc); text != "" {
@@ -164,8 +158,7 @@ func (t *translation) noteAnnotations(svc *corev1.Service) {
 // chained is an ALB Gateway behind a network load balancer. Its condition Programmed has the ARN of its load balancer.
 func (t *translation) chained(k groupKey, at string, s *site) *backend {
 	if k.port == 0 {
-		t.refuse(gatewayv1.RouteReasonUnsupportedValue,
-			"Port is required: write the port of a listener of the Gateway into "+at)
+		t.refuse(gatewayv1.RouteReasonUnsupportedValue, "Port is required")
 		return &backend{}
 	}
 	g, err := objects.Get[*gatewayv1.Gateway](t.in.View, t.from(), objects.Ref{Kind: objects.Gateway,
@@ -194,9 +187,9 @@ func (t *translation) chained(k groupKey, at string, s *site) *backend {
 			fmt.Sprintf("Gateway (%s:%s) is not usable yet, LB ARN is not provisioned)", k.namespace, k.name))
 		return &backend{}
 	case len(parts) < 2 || parts[1] != "app" || !strings.HasPrefix(arn, "arn:"):
-		t.lacking(gatewayv1.RouteReasonBackendNotFound, at, fmt.Sprintf("Gateway (%s:%s) has no application load balancer"+
-			": its condition Programmed says %q", k.namespace, k.name, arn),
-			"name a Gateway with an application load balancer")
+		t.unresolve(gatewayv1.RouteReasonBackendNotFound,
+			fmt.Sprintf("Gateway (%s:%s) has no application load balancer: its condition Programmed says %q", k.namespace,
+				k.name, arn))
 		return &backend{}
 	}
 	return t.ofBalancer(g, k.port, arn, at, s)

@@ -8,7 +8,6 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
-	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
@@ -125,7 +124,6 @@ func (f *forwarding) make(t *translation, p *place, secure bool) *onProtocol {
 	case wrong != nil:
 		return &onProtocol{actions: fixed("503"), guard: f.guard, unserved: wrong}
 	case total(backends) == 0:
-		t.noteWeights(backends, r.at, "requests get 500")
 		return &onProtocol{actions: fixed("500"), guard: f.guard}
 	}
 	a := intent.Action{Type: stack.ActionForward, Backends: backends}
@@ -138,14 +136,6 @@ func (f *forwarding) make(t *translation, p *place, secure bool) *onProtocol {
 		}
 	}
 	return &onProtocol{actions: []intent.Action{a}, guard: f.guard}
-}
-
-// noteWeights notes that all usable backends of a rule have weight 0.
-func (t *translation) noteWeights(backends []intent.Backend, at, answer string) {
-	d := diag.New(t.object, at, diag.NoTargets, "all backends have weight 0: "+answer, "give a backend a weight")
-	if len(backends) > 0 && !slices.Contains(t.found, d) {
-		t.found = append(t.found, d)
-	}
 }
 
 // total is the sum of weights.

@@ -148,9 +148,6 @@ func (t *translation) network(sites []site, instead func(port int32) *Attached) 
 		if !ok {
 			t.listen(s.port, s.protocol).Unserved = t.problem(&routeRule{at: "spec.rules"}, 0).text
 		}
-		if ok && total(backends) == 0 {
-			t.noteWeights(backends, "spec.rules", "connections are refused")
-		}
 		if !ok || total(backends) == 0 {
 			continue
 		}

@@ -275,15 +275,6 @@ func (t *translation) unresolve(reason gatewayv1.RouteConditionReason, message s
 	}
 }
 
-// lacking records that a backend cannot be used, and notes what becomes of its requests.
-func (t *translation) lacking(reason gatewayv1.RouteConditionReason, at, text, remedy string) {
-	t.unresolve(reason, fmt.Sprintf("%s (%s); %s", text, at, remedy))
-	d := diag.New(t.object, at, diag.NoTargets, text+"; without another backend, its requests get an error", remedy)
-	if !slices.Contains(t.found, d) {
-		t.found = append(t.found, d)
-	}
-}
-
 // ignored notes that a field has no effect.
 func (t *translation) ignored(at, text, remedy string) { t.ignoredOf(t.object, at, text, remedy) }
 

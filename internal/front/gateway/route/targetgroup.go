@@ -328,10 +328,6 @@ func (g *group) version(port corev1.ServicePort) (unfit string) {
 		g.ProtocolVersion = "HTTP2"
 	}
 	if g.ProtocolVersion == "HTTP1" {
-		if v.Set && g.t.route.Route.Kind == "GRPCRoute" {
-			g.t.ignoredOf(v.Source.Object(), v.Source.Path(), "targets get no gRPC over protocol version HTTP1",
-				"write GRPC, or remove it")
-		}
 		return ""
 	}
 	if g.t.in.Construction == rule.Compatible {
