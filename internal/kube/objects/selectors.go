@@ -63,8 +63,8 @@ type Selectors struct {
 }
 
 // selectorNode is a node of a tree of selectors: its path from the root holds pairs of labels, sorted by key. Services
-// are at the node whose path is their selector, or its first pairs. A lookup visits only nodes whose whole path is among
-// the pod's labels, so that a pair which many Services have in common costs one step.
+// are at the node whose path is their selector, or its first pairs. A lookup visits only nodes whose whole path is
+// among the pod's labels, so that a pair which many Services have in common costs one step.
 type selectorNode struct {
 	services []string
 	children map[labelPair]*selectorNode

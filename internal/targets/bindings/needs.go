@@ -90,7 +90,7 @@ func (n *Networks) needs(ctx context.Context, o *v1beta1.TargetGroupBinding, of 
 			found = append(found, diag.New(bindingobject.BindingObject(o), m.Path, diag.InvalidNetworking, m.Text, m.Remedy))
 		}
 	}
-	return need, unclear, found, err == nil && len(where.lost) == 0 && len(undecided) == 0 && !slices.ContainsFunc(mistakes,
+	return need, unclear, found, err == nil && len(where.lost)+len(undecided) == 0 && !slices.ContainsFunc(mistakes,
 		func(m Mistake) bool { return !m.Read })
 }
 
