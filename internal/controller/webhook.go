@@ -143,7 +143,7 @@ func (w *Wiring) webhookOptions() webhook.Options {
 	c := w.Config
 	crossing := c.AllowedTargetGroups(c.CrossNamespaceTargetGroups)
 	targets := podtargets.FromFlags(c)
-	targets.Loaded = &podtargets.Loaded{}
+	targets.Loaded = podtargets.NewLoaded()
 	o := webhook.Options{
 		Ingress: admission.IngressConfig{
 			Config: settings.Ingress(c).Config, ForbidClassAnnotation: c.Webhooks.DisableClassAnnotation,

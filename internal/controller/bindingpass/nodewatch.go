@@ -14,6 +14,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
@@ -128,7 +129,7 @@ func (b *Reconciler) wakeSelecting(ctx context.Context, c *nodeChange, q queue.O
 		}
 		for i := range list.Items {
 			o := &list.Items[i]
-			compared[o.Namespace] += registrar.SelectorParts(o.Spec.NodeSelector)
+			compared[o.Namespace] += objects.SelectorParts(o.Spec.NodeSelector)
 			if value == withoutSelector || compared[o.Namespace] > mostCompared || c.matters(o.Spec.NodeSelector) {
 				b.wakeForNode(c, q, true, client.ObjectKeyFromObject(o))
 			}

@@ -43,6 +43,9 @@ type Loaded struct {
 	by map[loadedFor]*loaded
 }
 
+// NewLoaded makes a Loaded that keeps nothing yet.
+func NewLoaded() *Loaded { return &Loaded{by: map[loadedFor]*loaded{}} }
+
 // loadedFor is a stack, with the versions of the objects that declare it for the pods: an edit of them counts at once.
 type loadedFor struct {
 	key      stack.Key
@@ -63,9 +66,6 @@ func (l *Loaded) of(key loadedFor, load func() front.Input) front.Input {
 		return load()
 	}
 	l.mu.Lock()
-	if l.by == nil {
-		l.by = map[loadedFor]*loaded{}
-	}
 	x := l.by[key]
 	if x == nil {
 		x = &loaded{}
@@ -143,10 +143,10 @@ func (f Finder) ofServices(v *objects.View, namespace string, services map[strin
 			}
 		}
 	}
-	slices.Sort(versions)
+	joined := strings.Join(slices.Sorted(slices.Values(versions)), ",")
 	for key := range keys {
 		if l := f.Loaders[key.Owner]; l != nil {
-			w := f.Loaded.of(loadedFor{key, strings.Join(versions, ",")}, func() front.Input { return l.Load(v, key.ID) })
+			w := f.Loaded.of(loadedFor{key, joined}, func() front.Input { return l.Load(v, key.ID) })
 			f.declared(w, namespace, services, made[key], found)
 		}
 	}

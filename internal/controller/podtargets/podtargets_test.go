@@ -261,7 +261,7 @@ func TestPodsOfARolloutLoadTheirGroupOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var loads atomic.Int32
 		f := FromFlags(c)
-		f.Loaded = &Loaded{}
+		f.Loaded = NewLoaded()
 		for of, l := range f.Loaders {
 			f.Loaders[of] = counting{l, &loads}
 		}

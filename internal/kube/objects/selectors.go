@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/k8s-lbc/lbc/internal/lib/sorting"
@@ -16,6 +17,18 @@ import (
 // Selects reports whether a Service selects pods with labels. A Service without selector selects none.
 func Selects(svc *corev1.Service, pod map[string]string) bool {
 	return len(svc.Spec.Selector) > 0 && labels.SelectorFromSet(svc.Spec.Selector).Matches(labels.Set(pod))
+}
+
+// SelectorParts counts the labels, expressions and values of a selector. Each node may be compared with all of them.
+func SelectorParts(s *metav1.LabelSelector) int {
+	if s == nil {
+		return 0
+	}
+	n := len(s.MatchLabels) + len(s.MatchExpressions)
+	for i := range s.MatchExpressions {
+		n += len(s.MatchExpressions[i].Values)
+	}
+	return n
 }
 
 // SelectingReader is a Reader with an index of Services by their selectors.

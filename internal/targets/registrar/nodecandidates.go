@@ -8,6 +8,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
 )
 
 // unready returns why an endpoint on a node that is not ready is no target.
@@ -62,22 +64,10 @@ func NodeEndpoints(nodes []*corev1.Node, selector *metav1.LabelSelector, nodePor
 // mostSelectorParts is how many labels, expressions and values a node selector may have.
 const mostSelectorParts = 1_000
 
-// SelectorParts counts the labels, expressions and values of a selector. Each node may be compared with all of them.
-func SelectorParts(s *metav1.LabelSelector) int {
-	if s == nil {
-		return 0
-	}
-	n := len(s.MatchLabels) + len(s.MatchExpressions)
-	for i := range s.MatchExpressions {
-		n += len(s.MatchExpressions[i].Values)
-	}
-	return n
-}
-
 // NodeCandidates returns all nodes, as endpoints of a node port.
 func NodeCandidates(nodes []*corev1.Node, selector *metav1.LabelSelector, nodePort int32) ([]Candidate, error) {
 	chosen := labels.Everything()
-	if n := SelectorParts(selector); n > mostSelectorParts {
+	if n := objects.SelectorParts(selector); n > mostSelectorParts {
 		return nil, fmt.Errorf("%d labels, expressions and values select nodes, and at most %d may", n, mostSelectorParts)
 	}
 	if selector != nil {

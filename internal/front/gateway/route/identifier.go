@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 
 	lbcgatewayv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/configuration"
@@ -52,11 +51,7 @@ func (g *group) fits(own *lbcgatewayv1.TargetGroupConfiguration, namespace strin
 		text = fmt.Sprintf("%d routeConfigurations, and at most %d are read", n, mostParts)
 	}
 	for _, l := range g.layers {
-		s := ptr.Deref(l.Spec.NodeSelector, metav1.LabelSelector{})
-		n := len(l.Spec.Tags) + len(l.Spec.TargetGroupAttributes) + len(s.MatchLabels) + len(s.MatchExpressions)
-		for i := range s.MatchExpressions {
-			n += len(s.MatchExpressions[i].Values)
-		}
+		n := len(l.Spec.Tags) + len(l.Spec.TargetGroupAttributes) + objects.SelectorParts(l.Spec.NodeSelector)
 		if n > mostParts {
 			text = fmt.Sprintf("%d tags, targetGroupAttributes and parts of nodeSelector, and at most %d are read", n, mostParts)
 		}
