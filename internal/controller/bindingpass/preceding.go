@@ -56,6 +56,7 @@ type staying struct {
 	keys  map[string]bool // of targets that were registered before the binding came
 	own   map[string]bool // no others may be deregistered, besides those that this process registered; nil = all may
 	known bool
+	err   error // of the read that is to show which targets preceded the binding, or to confirm it
 }
 
 // Restore enters what earlier processes kept.
@@ -190,7 +191,7 @@ func (b *Reconciler) precedingOf(ctx context.Context, whose *ownership, of bindi
 	defer cancel()
 	out, err := b.precedingNew(reading, whose, of)
 	if err != nil && ctx.Err() == nil {
-		return staying{}, nil
+		return staying{err: err}, nil
 	}
 	return out, err
 }
@@ -387,6 +388,15 @@ func (b *Reconciler) unbindable(ctx context.Context, whose *ownership, owner inv
 	}
 	d := admission.UnboundTargetGroup(o, name)
 	return &d, nil
+}
+
+// denied is the finding that AWS denies a read which is to show what preceded the binding. Other errors pass, and the
+// next read shows it.
+func (s staying) denied(o *v1beta1.TargetGroupBinding) diag.List {
+	if s.err == nil || awsclient.Classify(s.err).Class != diag.Denied {
+		return nil
+	}
+	return diag.List{bindings.Problem(o, "spec.targetGroupARN", s.err)}
 }
 
 // keptTargets is the note that targets stay registered which the binding may not have registered.

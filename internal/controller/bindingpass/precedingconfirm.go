@@ -41,29 +41,30 @@ func (b *Reconciler) unconfirmed(ctx context.Context, o *v1beta1.TargetGroupBind
 		t.Own = slices.Sorted(maps.Keys(own))
 		b.Preceding.enter(o, t)
 	}
-	wait := t.Since.Add(confirmAfter).Sub(b.Now())
+	wait, failed := t.Since.Add(confirmAfter).Sub(b.Now()), error(nil)
 	if wait <= 0 {
-		if found, whole := b.confirm(ctx, o, of, own, wanted); whole {
+		found, whole, err := b.confirm(ctx, o, of, own, wanted)
+		if whole {
 			t.Targets = slices.Compact(slices.Sorted(slices.Values(append(found, t.Targets...))))
 			t.Own, t.Since = nil, time.Time{}
 			b.Preceding.enter(o, t)
 			return staying{keys: b.stillPreceding(o, t, of), known: true}
 		}
-		wait = confirmPause
+		wait, failed = confirmPause, err
 	}
 	b.Waker.WakeAfter(wait, queue.Normal, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(o)})
-	return staying{keys: b.stillPreceding(o, t, of), own: own, known: true}
+	return staying{keys: b.stillPreceding(o, t, of), own: own, known: true, err: failed}
 }
 
 // confirm reads the targets of a target group again. found are those that are not the binding's own. whole is false if
 // the answer lacks one that the binding wants and has registered, or there is none.
 func (b *Reconciler) confirm(ctx context.Context, o *v1beta1.TargetGroupBinding, of bindings.Targets, own,
-	wanted map[string]bool) (found []string, whole bool) {
+	wanted map[string]bool) (found []string, whole bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, ownerTimeout)
 	defer cancel()
 	health, err := b.Registry.Health(ctx, b.group(o))
 	if err != nil {
-		return nil, false
+		return nil, false, err
 	}
 	shown := map[string]bool{}
 	for _, h := range health {
@@ -71,9 +72,9 @@ func (b *Reconciler) confirm(ctx context.Context, o *v1beta1.TargetGroupBinding,
 	}
 	for key := range b.Registry.Own(b.group(o)) {
 		if wanted[key] && !shown[key] {
-			return nil, false
+			return nil, false, nil
 		}
 	}
 	found, err = b.notOwned(ctx, o, of, health, own)
-	return found, err == nil
+	return found, err == nil, err
 }

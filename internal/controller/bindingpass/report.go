@@ -31,6 +31,7 @@ func (p *pass) findings(ctx context.Context) diag.List {
 	found := slices.Concat(staying, p.found, p.unadmitted, p.unwritten, b.podNotes(ctx, o, p.endpoints), p.onHold,
 		admission.Idle(o))
 	found = append(found, p.closedPorts(ctx)...)
+	found = append(found, p.preceding.denied(o)...)
 	if p.unowned != nil {
 		found = append(found, p.problem(p.unowned)...)
 	}

@@ -54,6 +54,7 @@ func (s *soak) begin() {
 	s.Restart()
 	s.Client = users
 	s.Ingresses.Live, s.Services.Live, s.Bound.APIReader = live, live, live
+	s.Bound.Preceding = &s.preceding
 	s.Bound.RegisteredTargets = &bindingpass.ConfigMaps{Reader: live, Writer: live}
 	if s.remembers {
 		s.remember(life, live)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/controller/bindingpass"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 )
@@ -29,7 +30,8 @@ type soak struct {
 	life      *soakLife
 	begun     atomic.Bool // a process runs, or has run
 	lives     []*soakLife
-	remembers bool // processes keep checkpoints
+	remembers bool                  // processes keep checkpoints
+	preceding bindingpass.Preceding // each process has it whole, also after a crash: what one that forgets leaves is no fault
 	random    *rand.Rand
 	address   int // of pods so far
 	loose     sync.WaitGroup

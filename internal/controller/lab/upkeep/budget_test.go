@@ -140,9 +140,9 @@ var measures = map[string]func(t *testing.T, trouble bool) int{
 		return n
 	},
 	"Secret poll": func(t *testing.T, trouble bool) int {
-		now := time.Unix(1e9, 0)
+		var passed atomic.Int64 // watches read the clock too
 		api, f := secretReader(t, func() time.Time {
-			return now
+			return time.Unix(1e9, passed.Load())
 		}, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "idp", ResourceVersion: "1"}})
 		forbidden := apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, "", errors.New("no"))
 		api.PrependReactor("list", "secrets", func(clienttesting.Action) (bool, runtime.Object, error) {
@@ -168,7 +168,7 @@ var measures = map[string]func(t *testing.T, trouble bool) int{
 		}
 		before := reads()
 		for range budgeted / secret.PollInterval {
-			now = now.Add(secret.PollInterval)
+			passed.Add(int64(secret.PollInterval))
 			f.Poll(t.Context())
 		}
 		return reads() - before
