@@ -390,15 +390,6 @@ func (b *Reconciler) unbindable(ctx context.Context, whose *ownership, owner inv
 	return &d, nil
 }
 
-// denied is the finding that AWS denies a read which is to show what preceded the binding. Other errors pass, and the
-// next read shows it.
-func (s staying) denied(o *v1beta1.TargetGroupBinding) diag.List {
-	if s.err == nil || awsclient.Classify(s.err).Class != diag.Denied {
-		return nil
-	}
-	return diag.List{bindings.Problem(o, "spec.targetGroupARN", s.err)}
-}
-
 // keptTargets is the note that targets stay registered which the binding may not have registered.
 func keptTargets(o *v1beta1.TargetGroupBinding, preceding map[string]bool) diag.Diagnostic {
 	return diag.New(bindingobject.BindingObject(o), "spec.targetGroupARN", diag.TargetsKept,

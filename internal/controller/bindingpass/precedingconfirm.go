@@ -2,6 +2,7 @@ package bindingpass
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -27,10 +28,11 @@ const (
 // the binding wants meanwhile. When it is time, it reads again; for a binding that ends it does neither.
 func (b *Reconciler) unconfirmed(ctx context.Context, o *v1beta1.TargetGroupBinding, t precedingTargets,
 	of bindings.Targets) staying {
-	own, wanted := registrar.KeySet(t.Own), map[string]bool{}
+	out := staying{keys: registrar.KeySet(t.Targets), own: registrar.KeySet(t.Own), known: true}
 	if leaving(o) {
-		return staying{keys: registrar.KeySet(t.Targets), own: own, known: true}
+		return out
 	}
+	own, wanted := out.own, map[string]bool{}
 	for e := range ported(of) {
 		wanted[e.Key()] = ownEndpoint(o, e)
 	}
@@ -41,30 +43,33 @@ func (b *Reconciler) unconfirmed(ctx context.Context, o *v1beta1.TargetGroupBind
 		t.Own = slices.Sorted(maps.Keys(own))
 		b.Preceding.enter(o, t)
 	}
-	wait, failed := t.Since.Add(confirmAfter).Sub(b.Now()), error(nil)
+	wait := t.Since.Add(confirmAfter).Sub(b.Now())
 	if wait <= 0 {
-		found, whole, err := b.confirm(ctx, o, of, own, wanted)
-		if whole {
+		var found []string
+		if found, out.err = b.confirm(ctx, o, of, own, wanted); out.err == nil {
 			t.Targets = slices.Compact(slices.Sorted(slices.Values(append(found, t.Targets...))))
 			t.Own, t.Since = nil, time.Time{}
 			b.Preceding.enter(o, t)
 			return staying{keys: b.stillPreceding(o, t, of), known: true}
 		}
-		wait, failed = confirmPause, err
+		wait = confirmPause
 	}
 	b.Waker.WakeAfter(wait, queue.Normal, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(o)})
-	return staying{keys: b.stillPreceding(o, t, of), own: own, known: true, err: failed}
+	out.keys = b.stillPreceding(o, t, of)
+	return out
 }
 
-// confirm reads the targets of a target group again. found are those that are not the binding's own. whole is false if
-// the answer lacks one that the binding wants and has registered, or there is none.
+// errPartial is the cause of confirm's error where the answer lacks a target that the binding wants and has registered.
+var errPartial = errors.New("AWS's answer lacks a registered target")
+
+// confirm reads the targets of a target group again: found are those that are not the binding's own.
 func (b *Reconciler) confirm(ctx context.Context, o *v1beta1.TargetGroupBinding, of bindings.Targets, own,
-	wanted map[string]bool) (found []string, whole bool, err error) {
+	wanted map[string]bool) (found []string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, ownerTimeout)
 	defer cancel()
 	health, err := b.Registry.Health(ctx, b.group(o))
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	shown := map[string]bool{}
 	for _, h := range health {
@@ -72,9 +77,8 @@ func (b *Reconciler) confirm(ctx context.Context, o *v1beta1.TargetGroupBinding,
 	}
 	for key := range b.Registry.Own(b.group(o)) {
 		if wanted[key] && !shown[key] {
-			return nil, false, nil
+			return nil, errPartial
 		}
 	}
-	found, err = b.notOwned(ctx, o, of, health, own)
-	return found, err == nil, err
+	return b.notOwned(ctx, o, of, health, own)
 }

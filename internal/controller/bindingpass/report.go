@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reporting"
@@ -31,7 +32,9 @@ func (p *pass) findings(ctx context.Context) diag.List {
 	found := slices.Concat(staying, p.found, p.unadmitted, p.unwritten, b.podNotes(ctx, o, p.endpoints), p.onHold,
 		admission.Idle(o))
 	found = append(found, p.closedPorts(ctx)...)
-	found = append(found, p.preceding.denied(o)...)
+	if err := p.preceding.err; err != nil && awsclient.Classify(err).Class == diag.Denied { // other errors pass
+		found = append(found, p.problem(err)...)
+	}
 	if p.unowned != nil {
 		found = append(found, p.problem(p.unowned)...)
 	}
