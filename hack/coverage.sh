@@ -3,6 +3,7 @@
 # processes of the end-to-end tests, the controller and the control plane. Fails if make test covers less than 97 % of what make test-all covers,
 # and if a test fails.
 set -euo pipefail
+shopt -s inherit_errexit
 cd "$(dirname "$0")/.."
 out=${1:?a directory for the counters}
 rm -rf "$out"
@@ -19,8 +20,9 @@ for form in test long; do
 	mkdir -p "$out/$form"
 	CONTROLLER=$out/bin/controller PLAYGROUND=$out/bin/playground GOCOVERDIR=$out/$form bin/testrun -cover "$out/$form" "$form" || failed=1
 done
-read -r short statements <<<"$(covered "$out/test")"
-read -r long _ <<<"$(covered "$out/test,$out/long")"
+short=$(covered "$out/test") long=$(covered "$out/test,$out/long")
+read -r short statements <<<"$short"
+read -r long _ <<<"$long"
 awk -v s="$short" -v l="$long" -v n="$statements" 'BEGIN {
 	printf "make test covers %.1f %% of %d statements, make test-all %.1f %%: %.1f %% of it\n", 100*s/n, n, 100*l/n, 100*s/l
 	exit s < 0.97 * l
