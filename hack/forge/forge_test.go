@@ -272,3 +272,21 @@ func TestFormsOfIssuesAreWellFormed(t *testing.T) {
 		}
 	}
 }
+
+func TestHelpListsTargetsByTask(t *testing.T) {
+	t.Parallel()
+	c := exec.Command("make", "--no-print-directory", "help")
+	c.Dir = root
+	out, err := c.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	at := 0
+	for _, line := range []string{"\nTry it\n", "  make playground ", "\nDevelop\n", "  make test ", "\nRelease\n", "  make release "} {
+		n := strings.Index(string(out[at:]), line)
+		if n < 0 {
+			t.Fatalf("no %q after the lines before it:\n%s", line, out)
+		}
+		at += n
+	}
+}

@@ -261,6 +261,14 @@ func (s *suite) settle(t *testing.T) {
 			if _, ok := held[ns+"/"+name]; ok {
 				return fmt.Errorf("the load balancer of %s is there", name)
 			}
+			// an Ingress that is made while the former one of its name ends would end with it
+			_, err := s.Client.NetworkingV1().Ingresses(ns).Get(ctx, name, metav1.GetOptions{})
+			switch {
+			case err == nil:
+				return fmt.Errorf("the Ingress %s is there", name)
+			case !apierrors.IsNotFound(err):
+				return err
+			}
 		}
 		return s.serves(ctx)
 	})
