@@ -75,6 +75,7 @@ func (t *translation) extension(r *routeRule) (config *ruleConfiguration, proble
 		return nil, ""
 	}
 	if len(names) > 1 {
+		r.misfit = true
 		return wrong("a rule can have one ListenerRuleConfiguration, and this one has %d: %s", len(names),
 			strings.Join(names, ", "))
 	}

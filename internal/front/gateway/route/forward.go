@@ -57,6 +57,7 @@ func (t *translation) forwarding(r *routeRule, config *ruleConfiguration, broken
 	switch {
 	case !config.redirect || redirects:
 	case len(f.filters) == 1: // a redirect is all that the rule asks for
+		r.misfit = true
 		f.broken = fmt.Sprintf("redirect of ListenerRuleConfiguration %s/%s needs a filter of type RequestRedirect",
 			config.Namespace, config.Name)
 		t.refuse(gatewayv1.RouteReasonIncompatibleFilters, r.at+": "+f.broken)
@@ -115,6 +116,9 @@ func (f *forwarding) make(t *translation, p *place, secure bool) *onProtocol {
 	switch {
 	case f.broken != "":
 		out := &onProtocol{actions: fixed("500"), final: true, unserved: t.notAccepted(r)}
+		if r.misfit {
+			out.unserved = &problem{r.at, f.broken}
+		}
 		if out.unserved == nil {
 			out.found = diag.List{t.finding(r.at, diag.InvalidConfiguration, f.broken+"; requests of the rule get 500",
 				"name one ListenerRuleConfiguration of group "+lbcgatewayv1.GroupVersion.Group+" that exists in namespace "+
