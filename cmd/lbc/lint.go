@@ -160,10 +160,16 @@ func (o *lintOptions) check(ctx context.Context, errOut io.Writer, in io.Reader)
 
 // severity of a diagnostic. Without a cluster, a missing object may be in another file.
 func (o *lintOptions) severity(d diag.Diagnostic) string {
-	if d.Code == diag.ServiceMissing || !o.fromCluster() && slices.Contains(elsewhereCodes, d.Code) {
+	if d.Code == diag.ServiceMissing || !o.fromCluster() && elsewhere(d) {
 		return severityWarning
 	}
 	return string(d.Severity())
+}
+
+// elsewhere reports whether a finding is about an object that may be in other files, or in the cluster.
+func elsewhere(d diag.Diagnostic) bool {
+	return slices.Contains(elsewhereCodes, d.Code) || d.Code == diag.InvalidConfiguration &&
+		slices.Contains(objects.RouteKinds, objects.Kind(d.Object.Kind)) && strings.Contains(d.Text, "does not exist")
 }
 
 // assumeClasses makes the classes that Ingresses name and no file has. They belong to the controller if the Ingress has

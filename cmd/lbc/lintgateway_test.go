@@ -44,8 +44,14 @@ func TestEachMistakeOfAGatewayOrRouteIsFoundWithItsReason(t *testing.T) {
 		{"a ListenerRuleConfiguration that is missing", "", "", strings.ReplaceAll(route, "%s",
 			", rules: [{filters: [{type: ExtensionRef, extensionRef: {group: gateway.k8s.aws, kind: "+
 				"ListenerRuleConfiguration, name: l}}]}]"),
-			"warning: HTTPRoute default/r: spec.rules[0]: ListenerRuleConfiguration default/l does not exist (spec.rules[0]) " +
-				"[IncompatibleFilters]"},
+			"warning: HTTPRoute default/r: ListenerRuleConfiguration default/l does not exist; requests of the rule get 500 " +
+				"(spec.rules[0]) [InvalidConfiguration]"},
+		{"a login at an HTTP listener", "", "", strings.ReplaceAll(route, "%s", ", rules: [{filters: [{type: ExtensionRef, "+
+			"extensionRef: {group: gateway.k8s.aws, kind: ListenerRuleConfiguration, name: l}}]}]") +
+			"\n---\n{apiVersion: gateway.k8s.aws/v1, kind: ListenerRuleConfiguration, metadata: {name: l}, spec: {actions: " +
+			"[{type: jwt-validation, jwtValidationConfig: {issuer: i, jwksEndpoint: 'https://a.test/k'}}]}}",
+			"error: HTTPRoute default/r: a load balancer authenticates only at HTTPS listeners, and port 80 has protocol HTTP: " +
+				"it answers 500 (spec.rules[0]) [InvalidRule]"},
 		{"a route without Gateway", "", "", "{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {name: " +
 			"r}, spec: {}}", "note: HTTPRoute default/r: it is not checked: it names no Gateway"},
 		{"a policy", "", "", "{apiVersion: gateway.networking.x-k8s.io/v1alpha1, kind: XBackendTrafficPolicy, " +
@@ -58,6 +64,9 @@ func TestEachMistakeOfAGatewayOrRouteIsFoundWithItsReason(t *testing.T) {
 		out, _, err := lbc(t, text, "lint", "-")
 		if !strings.Contains(out, c.want) {
 			t.Errorf("%s: %v\n%s\nwant %s", c.name, err, out, c.want)
+		}
+		if n := strings.Count(out, " HTTPRoute default/r: "); n > 1 {
+			t.Errorf("%s: the route has %d findings\n%s", c.name, n, out)
 		}
 	}
 }

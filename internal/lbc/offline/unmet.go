@@ -38,7 +38,8 @@ func unmet(d *gateway.Decisions, found diag.List) []Unmet {
 // causeOf is the text of a diagnostic without what becomes of a rule or listener that cannot be served.
 func causeOf(d diag.Diagnostic) string {
 	text := d.Text
-	if i := strings.LastIndex(text, "; "); (d.Code == diag.InvalidRule || d.Code == diag.InvalidListener) && i > 0 {
+	answered := []diag.Code{diag.InvalidRule, diag.InvalidListener, diag.InvalidConfiguration}
+	if i := strings.LastIndex(text, "; "); slices.Contains(answered, d.Code) && i > 0 {
 		text = text[:i]
 	}
 	if _, cause, ok := strings.Cut(text, " is not valid: "); ok && d.Code == diag.InvalidListener {

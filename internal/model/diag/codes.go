@@ -524,7 +524,7 @@ var table = map[Code]Info{
 	// controller registers no target before you apply it.
 	DefinitionMissing: {Transient, FailedDeployModel},
 	// a configuration of a Gateway or GatewayClass does not exist, or has an unusable value; the load balancer does
-	// not change.
+	// not change. Or the ListenerRuleConfiguration of a rule does not exist; requests of the rule get 500.
 	InvalidConfiguration: {Invalid, FailedBuildModel},
 	// a Gateway asks for an address of a type that load balancers do not have.
 	UnsupportedAddress: {Invalid, FailedBuildModel},

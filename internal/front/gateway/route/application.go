@@ -26,6 +26,9 @@ type routeRule struct {
 	backends []gatewayv1.HTTPBackendRef
 	http     *gatewayv1.HTTPRouteRule // nil for a GRPCRoute
 	session  bool                     // sessionPersistence is set
+	// misfit reports that the rule names several ListenerRuleConfigurations, or one whose redirect needs a filter that the
+	// rule lacks. The last good version of the rule serves.
+	misfit bool
 	// withdrawn reports that a backend is of a namespace that does not permit the reference.
 	withdrawn bool
 }
@@ -159,9 +162,9 @@ func (t *translation) counted(rules []routeRule, places []place) bool {
 
 // ofRule appends the units of a rule on all ports. What an ALB cannot do of it is recorded.
 func (t *translation) ofRule(out []*unit, r *routeRule, places []place) []*unit {
-	config, problem := t.extension(r)
-	if problem != nil {
-		t.refuse(gatewayv1.RouteReasonIncompatibleFilters, *problem)
+	config, broken := t.extension(r)
+	if broken != "" {
+		t.refuse(gatewayv1.RouteReasonIncompatibleFilters, r.at+": "+broken)
 	}
 	before := len(t.dropped)
 	r.withdrawn = t.withdrawn(r)
@@ -169,7 +172,7 @@ func (t *translation) ofRule(out []*unit, r *routeRule, places []place) []*unit 
 	t.match(r, config)
 	var f *forwarding
 	if supported {
-		f = t.forwarding(r, config, problem != nil)
+		f = t.forwarding(r, config, broken)
 	}
 	for i := range places {
 		p := &places[i]
@@ -304,7 +307,9 @@ func (t *translation) units(out []*unit, one *unit, p *place, f *forwarding, do 
 		u := &unit{one.position, one.route, do.unserved}
 		u.route.Authentication, u.route.Tags, u.route.Conditions, u.route.Transforms, u.route.Actions = do.guard, f.tags,
 			x.Conditions, x.Transforms, do.actions
-		if x.Redirect != nil && !do.final {
+		if x.Redirect == nil || do.final {
+			t.tell(do.found...)
+		} else {
 			u.route.Actions = []intent.Action{{Type: stack.ActionRedirect, Redirect: x.Redirect}}
 		}
 		out = append(out, u)

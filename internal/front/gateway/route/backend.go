@@ -148,11 +148,7 @@ func (t *translation) noteAnnotations(svc *corev1.Service) {
 	if len(f.List()) == 0 || objects.NamedByIngress(t.in.View, svc) {
 		return
 	}
-	for _, d := range f.List() {
-		if !slices.Contains(t.found, d) {
-			t.found = append(t.found, d)
-		}
-	}
+	t.tell(f.List()...)
 }
 
 // chained is an ALB Gateway behind a network load balancer. Its condition Programmed has the ARN of its load balancer.

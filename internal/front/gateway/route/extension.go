@@ -49,9 +49,9 @@ func (c *ruleConfiguration) sourceIPs(match int) (out []stack.Condition) {
 }
 
 // extension is the ListenerRuleConfiguration of a rule; nil = it has none. problem is why it cannot be used.
-func (t *translation) extension(r *routeRule) (config *ruleConfiguration, problem *string) {
-	wrong := func(format string, args ...any) (*ruleConfiguration, *string) {
-		return nil, ptr.To(r.at + ": " + fmt.Sprintf(format, args...))
+func (t *translation) extension(r *routeRule) (config *ruleConfiguration, problem string) {
+	wrong := func(format string, args ...any) (*ruleConfiguration, string) {
+		return nil, fmt.Sprintf(format, args...)
 	}
 	var names []string
 	for k := range r.filters {
@@ -72,9 +72,10 @@ func (t *translation) extension(r *routeRule) (config *ruleConfiguration, proble
 		}
 	}
 	if len(names) == 0 {
-		return nil, nil
+		return nil, ""
 	}
 	if len(names) > 1 {
+		r.misfit = true
 		return wrong("a rule can have one ListenerRuleConfiguration, and this one has %d: %s", len(names),
 			strings.Join(names, ", "))
 	}
@@ -96,15 +97,14 @@ func (t *translation) extension(r *routeRule) (config *ruleConfiguration, proble
 	return t.accepted(r, c)
 }
 
-func (t *translation) accepted(r *routeRule, c *ruleConfiguration) (*ruleConfiguration, *string) {
+func (t *translation) accepted(r *routeRule, c *ruleConfiguration) (*ruleConfiguration, string) {
 	if !c.Accepted {
-		return nil, ptr.To(fmt.Sprintf("%s: ListenerRuleConfiguration %s/%s is not accepted. Reason: %s", r.at, c.Namespace,
-			c.Name, c.Message))
+		return nil, fmt.Sprintf("ListenerRuleConfiguration %s/%s is not accepted. Reason: %s", c.Namespace, c.Name, c.Message)
 	}
 	if text := t.checkIndexes(r, c); text != "" {
-		return nil, ptr.To(r.at + ": " + text)
+		return nil, text
 	}
-	return c, nil
+	return c, ""
 }
 
 // checkIndexes notes conditions for matches that a rule does not have. It returns the mistake if such a condition

@@ -11,6 +11,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -175,6 +176,14 @@ func TestPartsOfARuleThatDoNotAnswerAreNoted(t *testing.T) {
 	}
 }
 
+// never is a member none of whose rules was good before.
+func never(m intent.Member) intent.Member {
+	for _, u := range m.Unserved {
+		m.Routes = append(m.Routes, u.Route)
+	}
+	return m
+}
+
 // TestARedirectOfAConfigurationNeedsTheFilter has the ExtensionRef alone, and beside another filter, where the redirect
 // is ignored as by the existing controller.
 func TestARedirectOfAConfigurationNeedsTheFilter(t *testing.T) {
@@ -182,9 +191,9 @@ func TestARedirectOfAConfigurationNeedsTheFilter(t *testing.T) {
 	const spec = `actions: [{type: redirect, redirectConfig: {query: "a=b"}}]`
 	for _, c := range []rule.Construction{rule.Compatible, rule.Standard} {
 		d := one(t, c, "https", extended, configured(spec))
-		if got := strings.Join(routesText(d.Member), "\n"); got != "443 path/* → 500" || problemText(d.Refused) !=
-			"IncompatibleFilters: spec.rules[0]: redirect of ListenerRuleConfiguration shop/c needs a filter of type "+
-				"RequestRedirect" {
+		if got := strings.Join(routesText(never(d.Member)), "\n"); got != "443 path/* → 500" ||
+			len(d.Member.Unserved) != 1 || problemText(d.Refused) != "IncompatibleFilters: spec.rules[0]: redirect of "+
+			"ListenerRuleConfiguration shop/c needs a filter of type RequestRedirect" {
 			t.Errorf("%s, alone: %s, %s", c, got, problemText(d.Refused))
 		}
 		d = one(t, c, "https", strings.Replace(extended, "filters: [", "filters: [{type: URLRewrite, urlRewrite: "+
@@ -246,11 +255,7 @@ func TestInvalidFieldsOfListenerRuleConfigurations(t *testing.T) {
 			!strings.Contains(got, want) {
 			t.Errorf("%s: %q, want %q", spec, got, want)
 		}
-		never := d.Member // of a rule that never was good
-		for _, u := range d.Member.Unserved {
-			never.Routes = append(never.Routes, u.Route)
-		}
-		if got := strings.Join(routesText(never), "\n"); got != "443 path/* → 500" || len(d.Configurations) != 1 ||
+		if got := strings.Join(routesText(never(d.Member)), "\n"); got != "443 path/* → 500" || len(d.Configurations) != 1 ||
 			d.Configurations[0].Accepted {
 			t.Errorf("%s: %s %v", spec, got, d.Configurations)
 		}
@@ -260,9 +265,14 @@ func TestInvalidFieldsOfListenerRuleConfigurations(t *testing.T) {
 		"ListenerRuleConfiguration, name: d}}]")
 	for text, want := range map[string]string{extended: "shop/c does not exist",
 		two: "a rule can have one ListenerRuleConfiguration, and this one has 2: c, d"} {
-		if got := problemText(one(t, rule.Standard, "https", text, "").Refused); !strings.HasPrefix(got,
-			"IncompatibleFilters: ") || !strings.Contains(got, want) {
+		d := one(t, rule.Standard, "https", text, "")
+		if got := problemText(d.Refused); !strings.HasPrefix(got, "IncompatibleFilters: ") || !strings.Contains(got, want) {
 			t.Errorf("%q, want %q", got, want)
+		}
+		told := len(d.Found) == 1 && d.Found[0].Code == diag.InvalidConfiguration && strings.HasSuffix(d.Found[0].Text,
+			"does not exist; requests of the rule get 500")
+		if kept := len(d.Member.Unserved) == 1; told == kept { // what is unserved, compile tells
+			t.Errorf("%s: unserved %t, found %v", want, kept, d.Found)
 		}
 	}
 }
@@ -285,6 +295,9 @@ func TestARuleWithAuthenticationIsNeverServedWithoutIt(t *testing.T) {
 		if guarded != 1 || open != 1 || len(d.Member.Routes) != 2 || d.Partly == nil || !strings.Contains(d.Partly.Message,
 			"port 80 has protocol HTTP") {
 			t.Errorf("%s: %q, %v", c, routesText(d.Member), d.Partly)
+		}
+		if len(d.Found) != 1 || d.Found[0].Code != diag.InvalidRule || !strings.HasSuffix(d.Found[0].Text, "answers 500") {
+			t.Errorf("%s: found %v", c, d.Found)
 		}
 		if d = one(t, c, "http", extended, configured(jwt+"}}]")); d.Refused == nil ||
 			d.Refused.Reason != "UnsupportedValue" {

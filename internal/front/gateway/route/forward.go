@@ -7,7 +7,9 @@ import (
 
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	lbcgatewayv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
@@ -20,7 +22,7 @@ type forwarding struct {
 	tags     map[string]string
 	guard    []intent.Action
 	response []intent.Action // a fixed response, which takes precedence over all else
-	broken   bool            // the ListenerRuleConfiguration cannot be used
+	broken   string          // why the ListenerRuleConfiguration cannot be used; empty = it can, or there is none
 
 	config *ruleConfiguration
 	done   map[bool]*onProtocol // by whether the listener is HTTPS
@@ -31,12 +33,13 @@ type onProtocol struct {
 	actions, guard []intent.Action // actions are empty where the rule is left out, which is recorded
 	final          bool            // a redirect does not replace the actions
 	unserved       *problem        // the last good version of the rule takes the place of the actions, if there is one
+	found          diag.List       // why the actions answer with an error
 	// requests are answered with an error, because the load balancer cannot do what the rule asks for
 	refused bool
 }
 
 // forwarding prepares the actions of a rule. They are made on the first port, as they depend on the protocol.
-func (t *translation) forwarding(r *routeRule, config *ruleConfiguration, broken bool) *forwarding {
+func (t *translation) forwarding(r *routeRule, config *ruleConfiguration, broken string) *forwarding {
 	f := &forwarding{rule: r, config: config, broken: broken, done: map[bool]*onProtocol{}}
 	var ok bool
 	if f.filters, ok = t.hoisted(r); !ok {
@@ -54,10 +57,10 @@ func (t *translation) forwarding(r *routeRule, config *ruleConfiguration, broken
 	switch {
 	case !config.redirect || redirects:
 	case len(f.filters) == 1: // a redirect is all that the rule asks for
-		t.refuse(gatewayv1.RouteReasonIncompatibleFilters,
-			fmt.Sprintf("%s: redirect of ListenerRuleConfiguration %s/%s needs a filter of type RequestRedirect", r.at,
-				config.Namespace, config.Name))
-		f.broken = true
+		r.misfit = true
+		f.broken = fmt.Sprintf("redirect of ListenerRuleConfiguration %s/%s needs a filter of type RequestRedirect",
+			config.Namespace, config.Name)
+		t.refuse(gatewayv1.RouteReasonIncompatibleFilters, r.at+": "+f.broken)
 	default:
 		t.ignored(r.at, "redirect of ListenerRuleConfiguration "+config.Name+
 			" has no effect without a filter of type RequestRedirect", "add the filter, or remove the action")
@@ -111,12 +114,24 @@ func (f *forwarding) make(t *translation, p *place, secure bool) *onProtocol {
 	}
 	backends, wrong, ok := t.backends(r, secure)
 	switch {
-	case f.broken:
-		return &onProtocol{actions: fixed("500"), final: true, unserved: t.notAccepted(r)}
+	case f.broken != "":
+		out := &onProtocol{actions: fixed("500"), final: true, unserved: t.notAccepted(r)}
+		if r.misfit {
+			out.unserved = &problem{r.at, f.broken}
+		}
+		if out.unserved == nil {
+			out.found = diag.List{t.finding(r.at, diag.InvalidConfiguration, f.broken+"; requests of the rule get 500",
+				"name one ListenerRuleConfiguration of group "+lbcgatewayv1.GroupVersion.Group+" that exists in namespace "+
+					t.route.Route.Namespace+", or remove the filter")}
+		}
+		return out
 	case len(f.guard) > 0 && !secure:
-		t.drop(r.at, "a load balancer authenticates only at HTTPS listeners, and port %d has protocol HTTP: it answers "+
-			"500; attach the route only to HTTPS listeners, and redirect to them with a separate route", p.port)
-		return &onProtocol{actions: fixed("500"), final: true, refused: true}
+		text := fmt.Sprintf("a load balancer authenticates only at HTTPS listeners, and port %d has protocol HTTP: it "+
+			"answers 500", p.port)
+		const remedy = "attach the route only to HTTPS listeners, and redirect to them with a separate route"
+		t.drop(r.at, "%s; %s", text, remedy)
+		return &onProtocol{actions: fixed("500"), final: true, refused: true,
+			found: diag.List{t.finding(r.at, diag.InvalidRule, text, remedy)}}
 	case !ok:
 		return &onProtocol{}
 	case f.response != nil:

@@ -24,6 +24,9 @@ var badFields = []string{
 	"filters: [{type: URLRewrite, urlRewrite: {path: {type: ReplaceFullPath, replaceFullPath: '/$1'}}}]",
 	"filters: [{type: RequestRedirect, requestRedirect: {statusCode: 307}}]",
 	"filters: [{type: ExtensionRef, extensionRef: {group: gateway.k8s.aws, kind: ListenerRuleConfiguration, name: c}}]",
+	"filters: [{type: ExtensionRef, extensionRef: {group: gateway.k8s.aws, kind: ListenerRuleConfiguration, name: d}}]",
+	"filters: [{type: ExtensionRef, extensionRef: {group: gateway.k8s.aws, kind: ListenerRuleConfiguration, name: d}}, " +
+		"{type: ExtensionRef, extensionRef: {group: gateway.k8s.aws, kind: ListenerRuleConfiguration, name: e}}]",
 }
 
 // badBackends are backends of a rule that a load balancer cannot serve.
@@ -54,7 +57,9 @@ var badMatches = []string{
 	"queryParams: [{type: RegularExpression, name: a, value: b}]", // which the compatible construction compares literally
 }
 
-const unreadableRule = "kind: ListenerRuleConfiguration\nmetadata: {name: c}\nspec: {actions: [{type: forward}]}"
+// unfitRules are ListenerRuleConfigurations: one that cannot be read, and one whose redirect needs a filter.
+const unfitRules = "kind: ListenerRuleConfiguration\nmetadata: {name: c}\nspec: {actions: [{type: forward}]}\n---\n" +
+	"kind: ListenerRuleConfiguration\nmetadata: {name: d}\nspec: {actions: [{type: redirect, redirectConfig: {query: q}}]}"
 
 // keptRule is a rule of the route of the property.
 type keptRule struct{ path, match, fields, backends string }
@@ -66,7 +71,7 @@ func keptRoute(hosts string, all []keptRule, more ...string) string {
 		text += fmt.Sprintf("  - {matches: [{path: {type: %s}%s}], backendRefs: [%s]%s}\n", r.path, r.match,
 			r.backends, r.fields)
 	}
-	return text + "\n---\n" + strings.Join(append(more, unreadableRule), "\n---\n")
+	return text + "\n---\n" + strings.Join(append(more, unfitRules), "\n---\n")
 }
 
 // compiled is what compile makes of objects, with the memory of the version before.
@@ -196,6 +201,10 @@ func TestUnservedRuleIsReported(t *testing.T) {
 		{badFields[3], "spec.rules[0].filters[0]", "the rule is left out", nil},
 		{badFields[8], "spec.rules[0]", keeps, old.Memory},
 		{badFields[8], "spec.rules[0]", "its requests get an error", nil},
+		{badFields[9], "spec.rules[0]", "needs a filter of type RequestRedirect; " + keeps, old.Memory},
+		{badFields[9], "spec.rules[0]", "its requests get an error", nil},
+		{badFields[10], "spec.rules[0]", "this one has 2: d, e; " + keeps, old.Memory},
+		{badFields[10], "spec.rules[0]", "its requests get an error", nil},
 	} {
 		bad := []keptRule{{path: "PathPrefix, value: /", backends: "{name: web, port: 80}", fields: ", " + c.fields}}
 		r := compiled(t, rule.Standard, keptRoute("", bad), account(), c.before)

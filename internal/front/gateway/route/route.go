@@ -283,9 +283,20 @@ func (t *translation) ignoredOf(o diag.Object, at, text, remedy string) {
 	if o != t.object {
 		text += ", for " + t.object.String()
 	}
-	d := diag.New(o, at, diag.IgnoredSetting, text, remedy)
-	if !slices.Contains(t.found, d) {
-		t.found = append(t.found, d)
+	t.tell(diag.New(o, at, diag.IgnoredSetting, text, remedy))
+}
+
+// finding is one about a field of the route. It affects a rule only.
+func (t *translation) finding(at string, code diag.Code, text, remedy string) diag.Diagnostic {
+	return diag.New(t.object, at, code, text, remedy).In(diag.Rule)
+}
+
+// tell records findings for events of the objects, each once.
+func (t *translation) tell(found ...diag.Diagnostic) {
+	for _, d := range found {
+		if !slices.Contains(t.found, d) {
+			t.found = append(t.found, d)
+		}
 	}
 }
 
