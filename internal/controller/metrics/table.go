@@ -95,8 +95,9 @@ var Table = []Row{
 	{"lbc_held_stacks", Gauge, nil, nil, "load balancers that an administrator [holds](operations/hold.md#hold): the " +
 		"controller writes only their targets to AWS; on the leader"},
 	{"lbc_listener_certificate_not_after_seconds", Gauge, nil, nil,
-		"Unix time of the earliest expiry of ACM certificates on listeners, from the last list of certificates; absent " +
-			"while it is not known"},
+		"Unix time of the earliest expiry of ACM certificates on listeners, in the past if one has expired, from the last " +
+			"list of certificates, at most six hours old; absent while no listener has one, without permission " +
+			"`acm:ListCertificates`, and with `--drift-check-interval=0` unless hosts find certificates"},
 	{"lbc_webhook_certificate_not_after_seconds", Gauge, nil, nil,
 		"Unix time at which the certificate of the webhooks expires; absent without a certificate"},
 	{"lbc_leader_transitions", Gauge, nil, nil, "how often the Lease of the controller has changed its holder, when " +
