@@ -79,7 +79,8 @@ var Table = []Row{
 			"`stacks`: stacks and GlobalAccelerators in a reconcile, or with unfinished work that does not need an edit. " +
 			"`deletions`: deleted stacks, TargetGroupBindings and GlobalAccelerators with a finalizer"},
 	{"lbc_waiting_oldest_seconds", Gauge, []string{"what"}, nil,
-		"how long the oldest work has waited, by the `what` of `lbc_waiting`; 0 if nothing waits"},
+		"how long the oldest work has waited, by the `what` of `lbc_waiting`; 0 if nothing waits. The time of a deletion " +
+			"that was on [hold](operations/hold.md#hold) counts from the end of the hold"},
 	{"lbc_readiness_gate_waiting_seconds", Gauge, []string{"namespace", "name"}, nil,
 		"how long the pod that has waited longest has waited for AWS to report its registered targets as healthy, by " +
 			"TargetGroupBinding; absent while no pod waits. On the leader"},
