@@ -156,7 +156,8 @@ func (w *Wiring) setUp(ctx context.Context) error {
 	w.starts(
 		&Loader{Inventory: w.Inventory, Checkpoints: w.checkpoints, Stacks: w.Owners, Declared: w.declares, Log: w.Log},
 		&stacks.CertificateWatcher{Read: w.Inventory.Certificates().Read, Owners: w.Owners, Always: w.Config.DriftInterval >
-			0, Now: w.Now, Log: w.Log.WithName("certificates")},
+			0, Used: w.Inventory.UsesCertificates, ReadEnds: w.Inventory.Certificates().ReadEnds, Now: w.Now,
+			Log: w.Log.WithName("certificates")},
 		&lbstatus.ProvisioningWatcher{
 			Starting: w.Inventory.Provisioning, Refresh: w.Inventory.RefreshStates, Now: w.Now, Log: w.Log.WithName("balancers"),
 			Wake: func(key stack.Key) { w.wake(queue.Normal, key) },
@@ -193,8 +194,9 @@ func (w *Wiring) Aside(c awsclient.Call) bool {
 			return true
 		}
 	}
-	// AWS is left to decide what fits
-	return c.Operation == "DescribeAccountLimits" || c.Operation == "DescribeManagedPrefixLists" ||
+	// AWS is left to decide what fits; ends of certificates are for metrics and checks only
+	return c.Cause == awsclient.CertificateEnds ||
+		c.Operation == "DescribeAccountLimits" || c.Operation == "DescribeManagedPrefixLists" ||
 		(c.Cause == awsclient.Listing || c.Operation == "DescribeLoadBalancers" || c.Operation == "DescribeTags") &&
 			!w.declares()
 }

@@ -14,4 +14,9 @@ func TestDenialsOfWhatNothingNeedsAreNoLack(t *testing.T) {
 			t.Errorf("%s is one", operation)
 		}
 	}
+	for cause, want := range map[awsclient.Cause]bool{awsclient.CertificateEnds: true, awsclient.CertificateSet: false} {
+		if (&Wiring{}).Aside(awsclient.Call{Operation: "ListCertificates", Cause: cause}) != want {
+			t.Errorf("ListCertificates of %s: not %t", cause, want)
+		}
+	}
 }

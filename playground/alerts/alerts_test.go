@@ -13,7 +13,9 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
+	"github.com/k8s-lbc/lbc/internal/controller/waiting"
 	"github.com/k8s-lbc/lbc/internal/lib/longtest"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/impairment"
 )
 
@@ -83,9 +85,23 @@ func number(set func(*world, int), value int) func(*world) {
 	}
 }
 
-func setHeld(w *world, n int)   { w.held = n }
-func setOnHold(w *world, n int) { w.onHold = n }
-func setUsed(w *world, n int)   { w.used = n }
+func setHeld(w *world, n int) { w.held = n }
+func setUsed(w *world, n int) { w.used = n }
+
+// hold has an edit and a deletion wait for the end of a hold.
+func (w *world) hold() {
+	w.mu.Lock()
+	w.onHold, w.notReady = 3, true
+	w.mu.Unlock()
+	w.board.WaitsToGo("shop/leaving", time.Now(), diag.PlanOnHold)
+}
+
+func (w *world) release() {
+	w.board.Ends(waiting.Deletions, "shop/leaving")
+	w.mu.Lock()
+	w.onHold, w.notReady = 0, false
+	w.mu.Unlock()
+}
 
 // found has a check of the leader find something.
 func found(check, severity string, n int) func(*world) {
@@ -198,7 +214,7 @@ var faults = append(degradations(), []fault{
 		[]alert{{"LBCBacklog", 16 * minute, minute}}},
 	{"deletions are held", 5 * minute, number(setHeld, 3), number(setHeld, 0),
 		[]alert{{"LBCDeletionsHeld", minute, minute}}},
-	{"an administrator holds load balancers", 5 * minute, number(setOnHold, 3), number(setOnHold, 0),
+	{"an administrator holds load balancers", 40 * minute, (*world).hold, (*world).release,
 		[]alert{{"LBCHeld", minute, minute}}},
 	{"a check of the leader finds errors", 15 * minute, found("ingress-class-missing", "error", 2),
 		found("ingress-class-missing", "error", 0), []alert{{"LBCDoctorErrors", 11 * minute, minute}}},

@@ -215,13 +215,16 @@ func (w *world) collect(m *metrics.Metrics) {
 	m.Count("lbc_held_stacks", locked(&w.onHold))
 	m.Count("lbc_deregistrations_held", func() int { return 0 })
 	m.CollectLoadBalancers(func() []metrics.LoadBalancer {
-		status := metav1.ConditionTrue
+		status, held := metav1.ConditionTrue, metav1.ConditionFalse
 		if w.mu.Lock(); w.notReady {
 			status = metav1.ConditionFalse
 		}
+		if w.onHold > 0 {
+			held = metav1.ConditionTrue
+		}
 		w.mu.Unlock()
 		return []metrics.LoadBalancer{{Namespace: "shop", Name: "ingress-web", Conditions: []metav1.Condition{
-			{Type: "Ready", Status: status}}}}
+			{Type: "Ready", Status: status}, {Type: "Held", Status: held}}}}
 	}, func() []quota.Use {
 		return []quota.Use{{Limit: quota.RulesOfApplicationLoadBalancer, Used: locked(&w.used)()}}
 	})

@@ -8,22 +8,23 @@ type Cause string
 
 // Causes beside passes.
 const (
-	Listing        Cause = "account listing"
-	DriftSweep     Cause = "drift sweep"
-	Provisioning   Cause = "load balancers in the making"
-	CertificateSet Cause = "certificate watch"
-	TargetHealth   Cause = "health of new targets"
-	ReadinessGates Cause = "readiness gates"
-	Draining       Cause = "draining targets"
-	TargetRules    Cause = "target rules"
-	SharedGroup    Cause = "backend group"
-	otherCause     Cause = "other"
+	Listing         Cause = "account listing"
+	DriftSweep      Cause = "drift sweep"
+	Provisioning    Cause = "load balancers in the making"
+	CertificateSet  Cause = "certificate watch"
+	CertificateEnds Cause = "certificate expiry"
+	TargetHealth    Cause = "health of new targets"
+	ReadinessGates  Cause = "readiness gates"
+	Draining        Cause = "draining targets"
+	TargetRules     Cause = "target rules"
+	SharedGroup     Cause = "backend group"
+	otherCause      Cause = "other"
 )
 
 // Causes are the causes beside passes, including that of calls under a context without a cause.
 func Causes() []Cause {
-	return []Cause{Listing, DriftSweep, Provisioning, CertificateSet, TargetHealth, ReadinessGates, Draining, TargetRules,
-		SharedGroup, otherCause}
+	return []Cause{Listing, DriftSweep, Provisioning, CertificateSet, CertificateEnds, TargetHealth, ReadinessGates,
+		Draining, TargetRules, SharedGroup, otherCause}
 }
 
 type causeKey struct{}

@@ -575,3 +575,46 @@ func TestACertificateThatVanishedIsNobodys(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 }
+
+// TestEndsOutliveLists has a certificate expire, and lists that lack it for other reasons.
+func TestEndsOutliveLists(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	s := &shownTrust{shown: map[string]acmtypes.CertificateSummary{}}
+	f.inv = inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: s}, inventory.Config{
+		Cluster: cluster, VPC: vpc, Now: f.clock.Now, AddOnTimeout: time.Minute})
+	c := f.inv.Certificates()
+	show := func(status acmtypes.CertificateStatus, end time.Time) {
+		s.show("a", status, "a.example.com")
+		shown := s.shown["a"]
+		shown.NotAfter = aws.Time(end)
+		s.shown["a"] = shown
+	}
+	end := f.clock.Now().Add(time.Hour)
+	for _, step := range []struct {
+		name   string
+		change func()
+		want   int
+	}{
+		{"issued", func() { show("ISSUED", end) }, 1},
+		{"expired", func() { show("EXPIRED", end) }, 1},
+		{"an empty page", func() { delete(s.shown, "a") }, 1},
+		{"a denied list", func() { s.refused = "AccessDeniedException" }, 1},
+		{"renewed", func() { s.refused, end = "", f.clock.Now().Add(24*time.Hour); show("ISSUED", end) }, 1},
+		{"gone for long", func() { delete(s.shown, "a"); f.clock.Advance(60 * 24 * time.Hour) }, 0},
+	} {
+		step.change()
+		f.clock.Advance(time.Minute)
+		if err := c.ReadEnds(t.Context(), 0); (err != nil) != (s.refused != "") {
+			t.Errorf("%s: %v", step.name, err)
+		}
+		got := c.Ends([]string{"a", "b"})
+		if len(got) != step.want || step.want > 0 && !got[0].NotAfter.Equal(end) {
+			t.Errorf("%s: %v, not %s", step.name, got, end)
+		}
+	}
+	calls := s.calls
+	if err := c.ReadEnds(t.Context(), time.Hour); err != nil || s.calls != calls {
+		t.Errorf("%v, %d calls for what is known", err, s.calls-calls)
+	}
+}

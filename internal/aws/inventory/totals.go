@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/k8s-lbc/lbc/internal/aws/inventory/certificate"
@@ -30,7 +31,7 @@ type totals struct {
 	users               map[string]map[stack.Key]bool // by ARN of the certificate
 	unsorted            map[string]bool               // ARNs of certificates of users that ends may lack
 	ends                []certificate.End             // ascending, some of certificates that have no user any more
-	lists               uint64                        // certificate.Certificates.Lists when ends was made
+	lists               uint64                        // certificate.Certificates.EndsRead when ends was made
 }
 
 func newTotals() totals {
@@ -117,13 +118,25 @@ func (i *Inventory) HoldsRetained() bool {
 	return i.sums().retained > 0
 }
 
-// FirstCertificateEnd returns when the first ACM certificate of the stacks' listeners expires, according to the last
-// list of certificates; zero = it is not known. It reads nothing.
+// UsesCertificates reports whether a listener of the stacks has a certificate of ACM.
+func (i *Inventory) UsesCertificates() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for arn := range i.sums().users {
+		if strings.Contains(arn, ":acm:") {
+			return true
+		}
+	}
+	return false
+}
+
+// FirstCertificateEnd returns when the first ACM certificate of the stacks' listeners expires or has expired, according
+// to the last list of certificates; zero = it is not known. It reads nothing.
 func (i *Inventory) FirstCertificateEnd() time.Time {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	t := i.sums()
-	if lists := i.certificates.Lists(); lists != t.lists {
+	if lists := i.certificates.EndsRead(); lists != t.lists {
 		t.lists, t.ends = lists, nil
 		for arn := range t.users {
 			t.unsorted[arn] = true

@@ -98,7 +98,8 @@ var Operations = withAccelerators(map[string]Operation{
 
 	"DescribeCertificate": {awsclient.ServiceACM, "acm:DescribeCertificate",
 		"read the names of a certificate that its summary leaves out"},
-	"ListCertificates": {awsclient.ServiceACM, "acm:ListCertificates", "find a certificate by host name"},
+	"ListCertificates": {awsclient.ServiceACM, "acm:ListCertificates",
+		"find a certificate by host name; know when certificates of listeners expire"},
 
 	"AddTagsToCertificate": {awsclient.ServiceACM, "acm:AddTagsToCertificate",
 		"tag certificates that were requested or imported"},

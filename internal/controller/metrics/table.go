@@ -79,7 +79,8 @@ var Table = []Row{
 			"`stacks`: stacks and GlobalAccelerators in a reconcile, or with unfinished work that does not need an edit. " +
 			"`deletions`: deleted stacks, TargetGroupBindings and GlobalAccelerators with a finalizer"},
 	{"lbc_waiting_oldest_seconds", Gauge, []string{"what"}, nil,
-		"how long the oldest work has waited, by the `what` of `lbc_waiting`; 0 if nothing waits"},
+		"how long the oldest work has waited, by the `what` of `lbc_waiting`; 0 if nothing waits. The time of a deletion " +
+			"that was on [hold](operations/hold.md#hold) counts from the end of the hold"},
 	{"lbc_readiness_gate_waiting_seconds", Gauge, []string{"namespace", "name"}, nil,
 		"how long the pod that has waited longest has waited for AWS to report its registered targets as healthy, by " +
 			"TargetGroupBinding; absent while no pod waits. On the leader"},
@@ -95,8 +96,9 @@ var Table = []Row{
 	{"lbc_held_stacks", Gauge, nil, nil, "load balancers that an administrator [holds](operations/hold.md#hold): the " +
 		"controller writes only their targets to AWS; on the leader"},
 	{"lbc_listener_certificate_not_after_seconds", Gauge, nil, nil,
-		"Unix time of the earliest expiry of ACM certificates on listeners, from the last list of certificates; absent " +
-			"while it is not known"},
+		"Unix time of the earliest expiry of ACM certificates on listeners, in the past if one has expired, from the last " +
+			"list of certificates, at most six hours old; absent while no listener has one, without permission " +
+			"`acm:ListCertificates`, and with `--drift-check-interval=0` unless hosts find certificates"},
 	{"lbc_webhook_certificate_not_after_seconds", Gauge, nil, nil,
 		"Unix time at which the certificate of the webhooks expires; absent without a certificate"},
 	{"lbc_leader_transitions", Gauge, nil, nil, "how often the Lease of the controller has changed its holder, when " +

@@ -18,17 +18,21 @@ import (
 )
 
 // CertificateWatcher reads the list of certificates for the stacks that find certificates by host: often while a host
-// has no certificate, otherwise seldom, and never if no stack finds any by host. The inventory wakes the stacks that
-// a new certificate concerns.
+// has no certificate, otherwise seldom. If no stack finds any by host, it reads only when the certificates of listeners
+// expire, for metrics, alerts and checks. The inventory wakes the stacks that a new certificate concerns.
 type CertificateWatcher struct {
 	Read   func(ctx context.Context, age time.Duration) error
 	Owners []*Reconciler // of all kinds; those whose front end names no hosts need nothing
 	Always bool          // read the list even if no stack lacks a certificate
-	Now    func() time.Time
-	Log    logr.Logger
+	// Used reports whether a listener has a certificate of ACM; ReadEnds reads when certificates expire.
+	Used     func() bool
+	ReadEnds func(ctx context.Context, age time.Duration) error
+	Now      func() time.Time
+	Log      logr.Logger
 
 	failures int       // in a row
 	next     time.Time // the earliest time of the next read
+	nextEnds time.Time // the same of the read of ends
 }
 
 // CertificateTick is how often the watcher decides whether to look. It does not make reads more frequent: the allowed
@@ -60,6 +64,8 @@ func (w *CertificateWatcher) Look(ctx context.Context) {
 		err = w.Read(ctx, certificate.AwaitedInterval)
 	case asked && w.Always:
 		err = w.Read(ctx, certificate.OtherInterval)
+	case w.Always && !w.Now().Before(w.nextEnds) && w.Used():
+		w.lookAtEnds(ctx)
 	}
 	if err == nil {
 		w.failures, w.next = 0, time.Time{}
@@ -70,6 +76,15 @@ func (w *CertificateWatcher) Look(ctx context.Context) {
 	if ctx.Err() == nil {
 		// the stacks that need one report it
 		w.Log.V(1).Info("looking for certificates failed; it is tried again", "cause", err.Error())
+	}
+}
+
+// lookAtEnds reads when certificates expire. Nothing waits for the answer: after a failure it is read again ten minutes
+// later, and a missing permission is no lack of the controller.
+func (w *CertificateWatcher) lookAtEnds(ctx context.Context) {
+	w.nextEnds = w.Now().Add(certificate.OtherInterval)
+	if err := w.ReadEnds(ctx, certificate.EndsInterval); err != nil && ctx.Err() == nil {
+		w.Log.V(1).Info("when certificates of listeners expire is not known; it is read again", "cause", err.Error())
 	}
 }
 

@@ -62,6 +62,7 @@ type unit struct {
 type entry struct {
 	since   time.Time
 	reason  diag.Code // of a deletion that waits; empty = it is under way
+	free    time.Time // when a hold of a deletion ended; zero = it was never on hold
 	classes []diag.Class
 	wake    Wake // nil = it is not woken
 	woken   time.Time
@@ -120,6 +121,9 @@ func (b *Board) WaitsToGo(name string, since time.Time, reason diag.Code) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if e := b.of[unit{Deletions, name}]; e != nil {
+		if e.reason == diag.PlanOnHold && reason != diag.PlanOnHold {
+			e.free = b.now()
+		}
 		e.reason = reason
 	}
 }
@@ -153,7 +157,8 @@ func (b *Board) Ends(what What, name string) {
 	delete(b.of, unit{what, name})
 }
 
-// Waiting is how many units wait, and for how long the first of them.
+// Waiting is how many units wait, and for how long the first of them. A deletion that an administrator holds waits for
+// nothing that has to be mended: its time counts from the end of the hold.
 func (b *Board) Waiting(what What) (n int, oldest time.Duration) {
 	if b == nil {
 		return 0, 0
@@ -164,7 +169,10 @@ func (b *Board) Waiting(what What) (n int, oldest time.Duration) {
 	for u, e := range b.of {
 		if u.what == what {
 			n++
-			oldest = max(oldest, now.Sub(e.since))
+			if e.reason == diag.PlanOnHold {
+				continue
+			}
+			oldest = max(oldest, min(now.Sub(e.since), now.Sub(e.free)))
 		}
 	}
 	return n, oldest

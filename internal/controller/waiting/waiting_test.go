@@ -100,3 +100,19 @@ func TestWhatOnlyAnEditCuresDoesNotWait(t *testing.T) {
 		}
 	}
 }
+
+func TestTimeOnHoldDoesNotCount(t *testing.T) {
+	t.Parallel()
+	b, pass, _, _ := board()
+	began := b.now()
+	for _, step := range []struct {
+		reason diag.Code
+		want   time.Duration
+	}{{"", time.Hour}, {diag.PlanOnHold, 0}, {diag.PlanOnHold, 0}, {"", time.Hour}, {"", 2 * time.Hour}} {
+		b.WaitsToGo("a", began, step.reason)
+		pass(time.Hour)
+		if n, oldest := b.Waiting(Deletions); n != 1 || oldest != step.want {
+			t.Errorf("reason %q: %d deletions wait for %s, not %s", step.reason, n, oldest, step.want)
+		}
+	}
+}

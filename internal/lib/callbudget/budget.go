@@ -36,6 +36,8 @@ var Budgets = []Budget{
 		"a minute; one a second for all Secrets together"},
 	{"certificate watch", "list of certificates", "cluster", 1, 20,
 		"10 s while a host is without a certificate; after a failure 5 s doubling to a minute"},
+	{"certificate expiry", "list of certificates, if listeners have certificates and no host finds any", "cluster", 1, 1,
+		"six hours; ten minutes after a failure"},
 	{"certificate validation", "the certificate and the hosted zones", "certificate", 0, 60,
 		"a quarter of its age, 1 s to 15 s; after five minutes a minute"},
 	{"tags of certificates", "tags of certificates that stacks may own", "certificate", 0, 15,

@@ -8,6 +8,7 @@
 //	details by ARN        | detailLifetime; for what stacks own,   | a list that shows another status, type or names
 //	                      | tagLifetime; while it is being         |
 //	                      | issued, pendingLifetime                |
+//	ends by ARN           | EndsInterval                           | the deletion of the certificate by this process
 //	tags by ARN           | tagLifetime                            | (this process records its own writes)
 //
 // A certificate that this process made is known at once, and stays until a list that began after its creation misses
@@ -104,6 +105,7 @@ type Certificates struct {
 
 	prefetched atomic.Bool   // Prefetch was called for an owner that may have certificates
 	lists      atomic.Uint64 // lists that were read, and certificates that they lacked and got back
+	ends       ends
 
 	mu      sync.Mutex
 	records map[string]*record               // by ARN
@@ -131,8 +133,7 @@ type record struct {
 	facts.Certificate
 	listed    facts.Certificate // as the list shows it
 	createdAt time.Time
-	notAfter  time.Time // as the list shows it; zero = it does not
-	wrote     int64     // value of writes when this process made it; a list that began before cannot show it
+	wrote     int64 // value of writes when this process made it; a list that began before cannot show it
 
 	tagsAt    time.Time      // when the tags were read; zero = never
 	content   string         // hash of what this process imported last

@@ -16,11 +16,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// issuedOnly and every are the statuses that are listed.
-var issuedOnly = []acmtypes.CertificateStatus{acmtypes.CertificateStatusIssued}
-
-func everyStatus() []acmtypes.CertificateStatus { return acmtypes.CertificateStatus("").Values() }
-
 // Read makes sure that the certificates that listeners may take are known as they were that long ago, and calls
 // Config.Changed with what is new. If the list cannot be read for a passing reason, the old one serves.
 func (c *Certificates) Read(ctx context.Context, age time.Duration) error {
@@ -50,35 +45,28 @@ func (c *Certificates) readList(ctx context.Context) (struct{}, error) {
 	c.mu.Lock()
 	began, writes := c.cfg.Now(), c.writes
 	c.mu.Unlock()
-	in := &acm.ListCertificatesInput{CertificateStatuses: issuedOnly, Includes: &acmtypes.Filters{
-		KeyTypes: acmtypes.KeyAlgorithm("").Values()}}
-	if c.cfg.owned() {
-		in.CertificateStatuses = everyStatus()
-	}
 	listed := map[string]record{}
 	var more []string
-	for p := acm.NewListCertificatesPaginator(c.acm, in); p.HasMorePages(); {
-		page, err := p.NextPage(ctx)
-		if err != nil {
-			return struct{}{}, fmt.Errorf("listing certificates: %w", err)
+	if err := c.eachListed(ctx, c.statuses(), func(s *acmtypes.CertificateSummary) {
+		if s.Status != acmtypes.CertificateStatusIssued && !c.cfg.owned() {
+			return
 		}
-		for n := range page.CertificateSummaryList {
-			s := &page.CertificateSummaryList[n]
-			cert := facts.Certificate{
-				ARN: aws.ToString(s.CertificateArn), Status: string(s.Status), Type: string(s.Type),
-				Domains: domains(aws.ToString(s.DomainName), s.SubjectAlternativeNameSummaries),
-			}
-			r := record{Certificate: cert, listed: cert, createdAt: aws.ToTime(s.CreatedAt), notAfter: aws.ToTime(s.NotAfter)}
-			if s.ImportedAt != nil {
-				r.imports = []time.Time{*s.ImportedAt}
-			}
-			listed[cert.ARN] = r
-			if s.Type == acmtypes.CertificateTypePrivate && c.cfg.Authorities ||
-				aws.ToBool(s.HasAdditionalSubjectAlternativeNames) ||
-				len(s.SubjectAlternativeNameSummaries) == 0 {
-				more = append(more, cert.ARN)
-			}
+		cert := facts.Certificate{
+			ARN: aws.ToString(s.CertificateArn), Status: string(s.Status), Type: string(s.Type),
+			Domains: domains(aws.ToString(s.DomainName), s.SubjectAlternativeNameSummaries),
 		}
+		r := record{Certificate: cert, listed: cert, createdAt: aws.ToTime(s.CreatedAt)}
+		if s.ImportedAt != nil {
+			r.imports = []time.Time{*s.ImportedAt}
+		}
+		listed[cert.ARN] = r
+		if s.Type == acmtypes.CertificateTypePrivate && c.cfg.Authorities ||
+			aws.ToBool(s.HasAdditionalSubjectAlternativeNames) ||
+			len(s.SubjectAlternativeNameSummaries) == 0 {
+			more = append(more, cert.ARN)
+		}
+	}); err != nil {
+		return struct{}{}, err
 	}
 	c.confirmed(ctx, listed, began, writes)
 	details, err := c.detailsOf(ctx, more, detailLifetime)
@@ -119,7 +107,6 @@ func (c *Certificates) merge(listed map[string]record, details map[string]*awsop
 			changed = true
 		}
 		r := c.records[arn]
-		r.notAfter = n.notAfter
 		for _, at := range imports {
 			c.noticed(r, at)
 		}
@@ -129,25 +116,6 @@ func (c *Certificates) merge(listed map[string]record, details map[string]*awsop
 		c.tagsDue = time.Time{}
 		c.publish()
 	}
-}
-
-// End is when a certificate expires.
-type End struct {
-	ARN      string
-	Domains  []string
-	NotAfter time.Time
-}
-
-// Ends are the ends of some certificates as of the last list, without those that it does not show.
-func (c *Certificates) Ends(arns []string) (out []End) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, arn := range arns {
-		if r := c.records[arn]; r != nil && !r.notAfter.IsZero() {
-			out = append(out, End{arn, r.Domains, r.notAfter})
-		}
-	}
-	return out
 }
 
 // publish makes new answers of the records. c.mu is held.

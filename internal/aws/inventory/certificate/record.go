@@ -24,6 +24,7 @@ func (c *Certificates) Record(key stack.Key, op plan.Operation, out awsop.Output
 		return
 	case effect.Verb == plan.Deletes:
 		c.forget(arn)
+		c.ends.forget(arn)
 		c.publish()
 		return
 	}

@@ -68,7 +68,8 @@ func (s *soak) begin() {
 		&lbstatus.ProvisioningWatcher{Starting: s.Inventory.Provisioning, Refresh: s.Inventory.RefreshStates,
 			Now: s.Clock.Now, Log: logr.Discard(), Wake: s.wake},
 		&stacks.CertificateWatcher{Read: s.Inventory.Certificates().Read, Owners: []*stacks.Reconciler{
-			s.Ingresses, s.Services}, Always: true, Now: s.Clock.Now, Log: logr.Discard()},
+			s.Ingresses, s.Services}, Always: true, Used: s.Inventory.UsesCertificates,
+			ReadEnds: s.Inventory.Certificates().ReadEnds, Now: s.Clock.Now, Log: logr.Discard()},
 	} {
 		life.running.Go(func() { _ = l.Start(ctx) })
 	}

@@ -29,7 +29,8 @@ func TestACertificateThatComesOrGoesReachesExactlyTheStacksThatAskedForItsHosts(
 	q := &lab.Woken{}
 	l.Ingresses.Waker.SetQueue(q)
 	w := &stacks.CertificateWatcher{Read: l.Inventory.Certificates().Read, Owners: []*stacks.Reconciler{
-		l.Ingresses, l.Services}, Always: true, Now: l.Clock.Now, Log: logr.Discard()}
+		l.Ingresses, l.Services}, Always: true, Used: l.Inventory.UsesCertificates,
+		ReadEnds: l.Inventory.Certificates().ReadEnds, Now: l.Clock.Now, Log: logr.Discard()}
 	look := func(step string, want ...string) {
 		t.Helper()
 		w.Look(t.Context())

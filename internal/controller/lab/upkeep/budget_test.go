@@ -184,8 +184,7 @@ var measures = map[string]func(t *testing.T, trouble bool) int{
 		if trouble {
 			l.Fault(gate.Fault{Action: "ListCertificates", Kind: "denied"})
 		}
-		w := &stacks.CertificateWatcher{Read: l.Inventory.Certificates().Read, Owners: []*stacks.Reconciler{
-			l.Ingresses, l.Services}, Always: true, Now: l.Clock.Now, Log: logr.Discard()}
+		w := certificateWatcher(l)
 		mark := l.Mark()
 		for range budgeted / stacks.CertificateTick {
 			l.Clock.Advance(stacks.CertificateTick)
@@ -193,6 +192,13 @@ var measures = map[string]func(t *testing.T, trouble bool) int{
 		}
 		n, _ := l.Counts(mark)
 		return n
+	},
+	"certificate expiry": func(t *testing.T, trouble bool) int {
+		l, w := secured(t)
+		if trouble {
+			l.Fault(gate.Fault{Action: "ListCertificates", Kind: "denied"})
+		}
+		return looks(l, w, budgeted)
 	},
 	"certificate validation": func(t *testing.T, trouble bool) int {
 		issue := time.Second

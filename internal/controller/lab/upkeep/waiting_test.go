@@ -5,12 +5,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/go-logr/logr/funcr"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
+	"github.com/k8s-lbc/lbc/internal/controller/stacks"
 	"github.com/k8s-lbc/lbc/internal/controller/waiting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/impairment"
@@ -117,12 +119,35 @@ func TestDeletionsWaitUntilFinalizersAreRemoved(t *testing.T) {
 	}
 }
 
-func TestFirstEndIsThatOfAttachedCertificates(t *testing.T) {
-	t.Parallel()
+// secured has a listener with a certificate that its Ingress names by ARN, and the watcher as the controller runs it.
+func secured(t *testing.T) (*lab.Lab, *stacks.CertificateWatcher) {
+	t.Helper()
 	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"))
 	l.Create(lab.Ingress("front", map[string]string{"certificate-arn": lab.CrashCertificate,
 		"listen-ports": `[{"HTTPS":443}]`}, "web"))
 	l.Settle(lab.Key("front"))
+	return l, certificateWatcher(l)
+}
+
+func certificateWatcher(l *lab.Lab) *stacks.CertificateWatcher {
+	return &stacks.CertificateWatcher{Read: l.Inventory.Certificates().Read, Owners: []*stacks.Reconciler{l.Ingresses,
+		l.Services}, Always: true, Used: l.Inventory.UsesCertificates, ReadEnds: l.Inventory.Certificates().ReadEnds,
+		Now: l.Clock.Now, Log: logr.Discard()}
+}
+
+// looks has the watcher look for a time, and returns how many calls that costs.
+func looks(l *lab.Lab, w *stacks.CertificateWatcher, d time.Duration) int {
+	mark := l.Mark()
+	for end := l.Clock.Now().Add(d); l.Clock.Now().Before(end); l.Clock.Advance(time.Minute) {
+		w.Look(l.Context())
+	}
+	n, _ := l.Counts(mark)
+	return n
+}
+
+func TestFirstEndIsThatOfAttachedCertificates(t *testing.T) {
+	t.Parallel()
+	l, w := secured(t)
 	mark := l.Mark()
 	if at := l.Inventory.FirstCertificateEnd(); !at.IsZero() {
 		t.Errorf("%s, though no list was read", at)
@@ -130,14 +155,60 @@ func TestFirstEndIsThatOfAttachedCertificates(t *testing.T) {
 	if calls := l.Sim.Gate.Calls(gate.Filter{After: mark}); len(calls) > 0 {
 		t.Errorf("a look at metrics costs calls: %v", calls)
 	}
-	l.Must(l.Inventory.Certificates().Read(l.Context(), 0))
+	if n := looks(l, w, 24*time.Hour); n < 4 || n > 5 {
+		t.Errorf("a day costs %d calls", n)
+	}
 	if in := l.Inventory.FirstCertificateEnd().Sub(l.Clock.Now()); in < 24*time.Hour || in > account.CertificateLife {
 		t.Errorf("the certificate ends in %s", in)
+	}
+	if l.Inventory.Certificates().Listed() != nil {
+		t.Error("stacks find certificates by a list that was read for ends")
 	}
 	l.Remove("front")
 	l.Settle(lab.Key("front"))
 	if at := l.Inventory.FirstCertificateEnd(); !at.IsZero() {
 		t.Errorf("%s, though no listener has a certificate", at)
+	}
+	if n := looks(l, w, 24*time.Hour); n > 0 {
+		t.Errorf("%d calls, though no listener has a certificate", n)
+	}
+}
+
+// TestUnreadEndsCostFewCalls denies the list to a role that needs it for nothing else.
+func TestUnreadEndsCostFewCalls(t *testing.T) {
+	t.Parallel()
+	l, w := secured(t)
+	l.Fault(gate.Fault{Action: "ListCertificates", Kind: "denied"})
+	if n := looks(l, w, time.Hour); n < 1 || n > 6 {
+		t.Errorf("an hour costs %d calls", n)
+	}
+	l.Sim.Gate.RemoveFault("budget")
+	looks(l, w, 20*time.Minute)
+	if l.Inventory.FirstCertificateEnd().IsZero() {
+		t.Error("the end is not known after the permission was given")
+	}
+}
+
+func TestExpiredCertificateKeepsItsEnd(t *testing.T) {
+	t.Parallel()
+	for _, discovers := range []bool{false, true} {
+		l, w := secured(t)
+		if discovers {
+			l.Create(lab.Secure("known", "www.example.com"))
+			l.Settle(lab.Key("known"))
+		}
+		l.Sim.Account.Lock()
+		end := l.Clock.Now().Add(time.Hour)
+		c := l.Sim.Account.Certificates[lab.CrashCertificate]
+		c.Type, c.NotAfter = "IMPORTED", end
+		l.Sim.Account.Unlock()
+		looks(l, w, 48*time.Hour)
+		l.Sim.Account.Lock()
+		status := c.Status
+		l.Sim.Account.Unlock()
+		if at := l.Inventory.FirstCertificateEnd(); status != "EXPIRED" || !at.Equal(end) {
+			t.Errorf("discovery %t: the first end is %s, that of the %s certificate %s", discovers, at, status, end)
+		}
 	}
 }
 

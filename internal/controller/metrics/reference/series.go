@@ -51,7 +51,7 @@ const largestBindings = 5000
 
 // conditionTypes are the conditions of LoadBalancer objects.
 var conditionTypes = []string{apis.ConditionReady, apis.ConditionServing, apis.ConditionReconciling,
-	apis.ConditionStalled, apis.ConditionDrifted}
+	apis.ConditionStalled, apis.ConditionDrifted, apis.ConditionHeld}
 
 // perObject are the metrics with series for each object, and how many objects of the largest cluster they have series
 // for.
