@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/lbc/offline"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
@@ -43,6 +44,9 @@ func (o *lintOptions) findings(ctx context.Context, src *source) ([]finding, err
 		return nil, err
 	}
 	for _, d := range diagnostics {
+		if saidOfSet(diagnostics, d) {
+			continue
+		}
 		f, shown := o.findingOf(src, d)
 		if !shown {
 			continue
@@ -59,6 +63,15 @@ func (o *lintOptions) findings(ctx context.Context, src *source) ([]finding, err
 			cmp.Compare(a.Reason, b.Reason))
 	})
 	return found, nil
+}
+
+// saidOfSet reports whether a finding about a Gateway is there for a ListenerSet, too.
+func saidOfSet(all diag.List, d diag.Diagnostic) bool {
+	return strings.Contains(d.Path, " of "+string(objects.ListenerSet)+" ") &&
+		slices.ContainsFunc(all, func(o diag.Diagnostic) bool {
+			return o.Object.Kind == string(objects.ListenerSet) && d.Path == o.Path+" of "+o.Object.String() &&
+				d.Code == o.Code && d.Text == o.Text
+		})
 }
 
 // diagnostics are those of plans, and with manifests those of objects beside Services that the plans do not have.

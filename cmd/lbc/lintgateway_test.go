@@ -37,8 +37,8 @@ func TestEachMistakeOfAGatewayOrRouteIsFoundWithItsReason(t *testing.T) {
 			"error: Gateway default/web: hostname a.example.com is not the load balancer"},
 		{"a ListenerSet that is not admitted", "", "", "{apiVersion: gateway.networking.k8s.io/v1, kind: ListenerSet, " +
 			"metadata: {name: s}, spec: {parentRef: {name: web}, listeners: [{name: b, port: 81, protocol: HTTP}]}}",
-			"error: ListenerSet default/s: Gateway default/web admits no ListenerSets of namespace default; set " +
-				"spec.allowedListeners.namespaces there (spec.parentRef) [NotAllowed]"},
+			"error: ListenerSet default/s: Gateway default/web admits no ListenerSets of namespace default; its listeners are " +
+				"not served (spec.parentRef) [InvalidListener]"},
 		{"a backend in another namespace", "", "", strings.ReplaceAll(route, "%s", ", rules: [{backendRefs: [{name: s, "+
 			"namespace: x, port: 80}]}]"), "warning: HTTPRoute default/r: "},
 		{"a ListenerRuleConfiguration that is missing", "", "", strings.ReplaceAll(route, "%s",
@@ -67,6 +67,26 @@ func TestEachMistakeOfAGatewayOrRouteIsFoundWithItsReason(t *testing.T) {
 		}
 		if n := strings.Count(out, " HTTPRoute default/r: "); n > 1 {
 			t.Errorf("%s: the route has %d findings\n%s", c.name, n, out)
+		}
+	}
+}
+
+func TestMistakeOfListenerSetHasOneLine(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ admits, want string }{
+		"a Secret that is missing": {"All", "warning: ListenerSet default/s: "},
+		"not admitted":             {"None", "error: ListenerSet default/s: "},
+	} {
+		out, _, err := lbc(t, `{apiVersion: gateway.networking.k8s.io/v1, kind: GatewayClass, metadata: {name: alb}, spec: {controllerName: gateway.k8s.aws/alb}}
+---
+{apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, metadata: {name: web}, spec: {gatewayClassName: alb, allowedListeners: {namespaces: {from: `+
+			c.admits+`}}, listeners: [{name: a, port: 80, protocol: HTTP}]}}
+---
+{apiVersion: gateway.networking.k8s.io/v1, kind: ListenerSet, metadata: {name: s}, spec: {parentRef: {name: web}, listeners: [{name: b, port: 443, protocol: HTTPS, tls: {certificateRefs: [{name: gone}]}}]}}
+`, "lint", "-")
+		lines := strings.Count(out, "error: ") + strings.Count(out, "warning: ")
+		if lines != 1 || !strings.Contains(out, c.want) {
+			t.Errorf("%s: %v\n%s", name, err, out)
 		}
 	}
 }

@@ -128,8 +128,13 @@ func (b *build) regathered(c *gathered, p *port) {
 	if len(c.arns) == 0 {
 		consequence, without = untilThen(p), p.number
 	}
-	for _, i := range p.members {
+	for n, i := range p.members {
 		hosts := b.withoutOwned(c, c.lacking[i])
+		b.tellSets(p, n, hosts, func(host string) diag.Diagnostic {
+			return diag.New(diag.Object{}, "", diag.CertificateNotFound, certificates.NotFound([]string{host})+consequence,
+				"request or import a certificate that covers it in ACM, in the load balancer's region, or "+
+					certificates.Naming(b.e.Key.Owner))
+		})
 		lacking := b.lackingOfRoutes(p, i, hosts)
 		lacking.report(b, c, p, i)
 		for _, d := range c.wrong[i] {
@@ -172,6 +177,22 @@ func (b *build) noteUncertified(p *port) {
 				" that an issued certificate covers")
 		d.Port = p.number
 		b.note(i, d)
+		for _, l := range p.listeners[n].OfSets {
+			d.Object, d.Path = l.Source.Object(), l.Source.Path()
+			b.note(i, d)
+		}
+	}
+}
+
+// tellSets tells the ListenerSets which of the hostnames of a member's listeners on a port lack a certificate, in the
+// words of a finding about one.
+func (b *build) tellSets(p *port, at int, hosts []string, said func(host string) diag.Diagnostic) {
+	for _, l := range p.listeners[at].OfSets {
+		if slices.Contains(hosts, l.Host) {
+			d := said(l.Host)
+			d.Object, d.Path = l.Source.Object(), l.Source.Path()+".hostname"
+			b.note(p.members[at], d)
+		}
 	}
 }
 

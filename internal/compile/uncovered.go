@@ -167,6 +167,9 @@ func (b *build) noteNotCovered(c *gathered, p *port) {
 			ofRoutes = append(ofRoutes, fmt.Sprintf("%s of %s", diag.Some(bare), m.Object))
 		}
 		b.note(i, diag.New(m.Object, path, diag.HostNotCovered, text+consequence, remedy))
+		b.tellSets(p, n, bare, func(host string) diag.Diagnostic {
+			return diag.New(diag.Object{}, "", diag.HostNotCovered, "no certificate covers "+host+consequence, remedy)
+		})
 	}
 	for _, i := range p.members {
 		if m := &b.members[i]; len(ofRoutes) > 0 && m.Authority != intent.RoutesOnly && !m.State.LeftOut() {

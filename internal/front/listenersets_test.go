@@ -2,6 +2,7 @@ package front
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -348,6 +349,60 @@ spec: {type: NodePort, ports: [{port: 443, targetPort: 8443, nodePort: 30443, pr
 		s.text.WriteString(tlsRoute(2, "team", gw, "a.team.test") + tlsRoute(c.malAge, "mal", set, "m.test"))
 		if got := s.compiled(t, attachment.Network).answer(traffic.Request{Port: 443}); !strings.Contains(got, c.want) {
 			t.Errorf("%s: %s", name, got)
+		}
+	}
+}
+
+// TestListenerSetIsToldOfItsMistakes has findings on the ListenerSet itself, each once, besides those on the Gateway.
+func TestListenerSetIsToldOfItsMistakes(t *testing.T) {
+	t.Parallel()
+	const https, tls = "{name: l, port: 443, protocol: HTTPS", "{name: l, port: 443, protocol: HTTPS, tls: {certificateRefs: "
+	const until = "; until then, the controller does not create or change the HTTPS listener on port 443"
+	const none = "HTTPS port 443 has no certificate: none is named and there are no hosts to find one for" + until
+	for name, c := range map[string]struct {
+		admits, listener, code, want string
+	}{
+		"no certificate": {"All", https + "}", "CertificateNotFound", "spec.listeners[0]: " + none},
+		"no certificate for its hostname": {"All", https + ", hostname: a.other.test}", "CertificateNotFound",
+			"spec.listeners[0].hostname: no certificate found for host: a.other.test" + until},
+		"a Secret that is missing": {"All", tls + "[{name: gone}]}}", "SecretNotFound",
+			"spec.listeners[0].tls.certificateRefs[0]: "},
+		"a Secret of others": {"All", tls + "[{name: tls, namespace: infra}]}}", "SecretRefused",
+			"spec.listeners[0].tls.certificateRefs[0]: "},
+		"not admitted": {"Same", "{name: l, port: 81, protocol: HTTP}", "InvalidListener", "spec.parentRef: Gateway infra/gw " +
+			"admits no ListenerSets of namespace team; its listeners are not served"},
+	} {
+		s := newScene("", open).set(1, "team", c.listener)
+		text := strings.ReplaceAll(strings.Replace(s.text.String(), "from: All", "from: "+c.admits, 1), "name: set,",
+			"name: set, uid: u1,")
+		s.text.Reset()
+		s.text.WriteString(text)
+		r := s.compiled(t, attachment.Application)
+		var got []string
+		gateway := false
+		for _, d := range slices.Concat(r.Found, r.Diagnostics) {
+			gateway = gateway || d.Object.Kind == "Gateway" && string(d.Code) == c.code
+			if d.Object.Kind == "ListenerSet" {
+				got = append(got, fmt.Sprintf("%s %s %s: %s", d.Object.UID, d.Code, d.Path, d.Text))
+			}
+		}
+		if len(got) != 1 || !strings.HasPrefix(got[0], "u1 "+c.code+" "+c.want) || gateway != (c.admits == "All") {
+			t.Errorf("%s: %q, want %s %s; on the Gateway %v", name, got, c.code, c.want, gateway)
+		}
+	}
+}
+
+func TestListenerSetsOfOnePortAreToldEach(t *testing.T) {
+	t.Parallel()
+	const https = "{name: l, port: 443, protocol: HTTPS, hostname: '%s.other.test'}"
+	r := newScene("", open).set(1, "a", fmt.Sprintf(https, "a")).set(2, "b", fmt.Sprintf(https, "b")).
+		set(3, "c", strings.Replace(https, "%s.other.test", "c.example.test", 1)).
+		compiled(t, attachment.Application)
+	said := r.said(diag.CertificateNotFound)
+	for _, want := range []string{"ListenerSet a/set: no certificate found for host: a.other.test;",
+		"ListenerSet b/set: no certificate found for host: b.other.test;"} {
+		if strings.Count(said, want) != 1 {
+			t.Errorf("%s\nwant %s", said, want)
 		}
 	}
 }

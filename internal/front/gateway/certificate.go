@@ -25,7 +25,7 @@ import (
 // be used is not served, unless its configuration names certificates.
 func (t *translation) checkCertificates(ports []port,
 	configured map[configv1.ProtocolPort]configuration.Layer[configv1.ListenerConfiguration]) {
-	t.unserved, t.named = map[int]bool{}, map[int]bool{}
+	t.unserved, t.named, t.refsOf = map[int]bool{}, map[int]bool{}, map[int]diag.List{}
 	for i := range ports {
 		p := &ports[i]
 		if !p.secure() {
@@ -79,7 +79,7 @@ func (t *translation) checkRefs(i int, named bool) (usable, all bool) {
 	all = true
 	for n, ref := range l.TLS.CertificateRefs {
 		source := t.source(l, fmt.Sprintf("tls.certificateRefs[%d]", n))
-		c, problem := t.certificate(l, ref, source)
+		c, problem := t.certificate(i, ref, source)
 		if c != nil {
 			if refused := t.foreign(i, c, source); refused != nil {
 				c, problem = nil, refused
@@ -100,6 +100,17 @@ func (t *translation) checkRefs(i int, named bool) (usable, all bool) {
 	return usable, all
 }
 
+// refuseRef adds what is wrong with a reference of a listener: on the Gateway, and on the ListenerSet that has it.
+func (t *translation) refuseRef(listener int, source intent.Source, code diag.Code, text, remedy string) {
+	l := &t.listeners.All[listener]
+	d := diag.New(Object(t.Gateway), source.Place(), code, text, remedy).In(diag.Certificate)
+	t.addCause(d)
+	if l.Parent.Kind != kindGateway {
+		d.Object, d.Path = t.parent(l), source.Path()
+		t.refsOf[listener] = withCause(t.refsOf[listener], d)
+	}
+}
+
 // foreign is why a listener may not have a certificate: load balancers would serve it for a hostname of others.
 func (t *translation) foreign(listener int, c *intent.Certificate, source intent.Source) *attachment.Problem {
 	l := &t.listeners.All[listener]
@@ -109,8 +120,7 @@ func (t *translation) foreign(listener int, c *intent.Certificate, source intent
 			continue
 		}
 		text := fmt.Sprintf("the certificate covers %s, so clients of %s would get it", name, whose)
-		t.addCause(diag.New(Object(t.Gateway), source.Place(), diag.SecretRefused, text, t.mayTake(l.Parent.Namespace)).In(
-			diag.Certificate))
+		t.refuseRef(listener, source, diag.SecretRefused, text, t.mayTake(l.Parent.Namespace))
 		return &attachment.Problem{Reason: string(gatewayv1.ListenerReasonRefNotPermitted), Message: text + "; " +
 			t.mayTake(l.Parent.Namespace)}
 	}
@@ -118,10 +128,11 @@ func (t *translation) foreign(listener int, c *intent.Certificate, source intent
 }
 
 // certificate is the certificate in the Secret that a reference names; nil if the reference cannot be followed.
-func (t *translation) certificate(l *attachment.Listener, ref gatewayv1.SecretObjectReference, source intent.Source) (
+func (t *translation) certificate(listener int, ref gatewayv1.SecretObjectReference, source intent.Source) (
 	*intent.Certificate, *attachment.Problem) {
+	l := &t.listeners.All[listener]
 	fail := func(reason gatewayv1.ListenerConditionReason, code diag.Code, text, remedy string) *attachment.Problem {
-		t.addCause(diag.New(Object(t.Gateway), source.Place(), code, text, remedy).In(diag.Certificate))
+		t.refuseRef(listener, source, code, text, remedy)
 		return &attachment.Problem{Reason: string(reason), Message: text}
 	}
 	group, kind, namespace := "", "Secret", l.Parent.Namespace

@@ -103,6 +103,17 @@ func (v Versions) lost() bool {
 	return false
 }
 
+// mostRejected is how many ListenerSets are told that the Gateway does not admit them. Anybody can write some.
+const mostRejected = 100
+
+// RejectedText says that a Gateway does not admit a ListenerSet of a namespace.
+func RejectedText(of diag.Object, namespace string) string {
+	return fmt.Sprintf("%s admits no ListenerSets of namespace %s", of, namespace)
+}
+
+// RejectedRemedy is what ends that.
+const RejectedRemedy = "set spec.allowedListeners.namespaces of the Gateway"
+
 // noteInvalid finds the listeners that are not valid, each on its object, and says what serves instead.
 func (t *translation) noteInvalid(d *Decisions) {
 	if wrong := attachment.InvalidAdmission(t.Gateway); wrong != "" {
@@ -114,11 +125,20 @@ func (t *translation) noteInvalid(d *Decisions) {
 			"that exists; its listeners stay at Gateway %s/%s as before", t.Gateway.Namespace, t.Gateway.Name),
 			"correct the reference, or delete the ListenerSet").In(diag.Rule)})
 	}
+	for i, s := range t.listeners.Rejected {
+		if i == mostRejected {
+			break
+		}
+		d.note(diag.List{diag.New(owner.Object(s), "spec.parentRef", diag.InvalidListener, RejectedText(Object(t.Gateway),
+			s.Namespace)+"; its listeners are not served", RejectedRemedy).In(diag.Rule)})
+	}
 	for i := range t.listeners.All {
 		l := &t.listeners.All[i]
 		problem := l.AsDeclared().Problem
 		if problem == nil && l.Declared != nil && d.refs[i] != nil {
 			problem = d.refs[i]
+		} else {
+			d.note(t.refsOf[i])
 		}
 		taken := slices.ContainsFunc(t.listeners.Claims, func(c attachment.Claim) bool {
 			return slices.Contains(c.Losers, i)

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/utils/ptr"
+
 	configv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/configuration"
@@ -95,7 +97,7 @@ func (t *translation) ports() []intent.Listener {
 			t.configureListener(&l, c)
 		}
 		if p.secure() {
-			l.ToCover = t.hostnames(p)
+			l.ToCover, l.OfSets = t.hostnames(p), t.ofSets(p)
 		}
 		if p.secure() && !l.Certificates.Set {
 			t.ownOrDiscover(&l, p)
@@ -104,6 +106,17 @@ func (t *translation) ports() []intent.Listener {
 			l.Mutual = v.mutual
 		}
 		out = append(out, l)
+	}
+	return out
+}
+
+// ofSets are the listeners of ListenerSets on a port.
+func (t *translation) ofSets(p port) (out []intent.SetListener) {
+	for _, i := range p.listeners {
+		if l := &t.listeners.All[i]; l.Parent.Kind != kindGateway {
+			at := intent.At(t.parent(l), fmt.Sprintf("spec.listeners[%d]", l.Index))
+			out = append(out, intent.SetListener{Source: at, Host: string(ptr.Deref(l.Hostname, ""))})
+		}
 	}
 	return out
 }

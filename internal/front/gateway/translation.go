@@ -27,6 +27,7 @@ type translation struct {
 	rules  rule.Construction
 
 	found   diag.List
+	refsOf  map[int]diag.List   // what is wrong with the certificates of listeners of ListenerSets, on these
 	refused *attachment.Problem // why the Gateway is not accepted
 	routes  []attached
 	// what is wrong with the certificates, and with the authorities of clients, of each of listeners.All
@@ -56,13 +57,17 @@ func (t *translation) add(d diag.Diagnostic) {
 }
 
 // addCause adds a finding about an object that several fields name, once: the first of these fields is in it.
-func (t *translation) addCause(d diag.Diagnostic) {
-	if !slices.ContainsFunc(t.found, func(o diag.Diagnostic) bool {
+func (t *translation) addCause(d diag.Diagnostic) { t.found = withCause(t.found, d) }
+
+// withCause adds a finding to those of other fields, unless one of them has the same.
+func withCause(found diag.List, d diag.Diagnostic) diag.List {
+	if slices.ContainsFunc(found, func(o diag.Diagnostic) bool {
 		o.Path = d.Path
 		return o == d
 	}) {
-		t.found = append(t.found, d)
+		return found
 	}
+	return append(found, d)
 }
 
 // ignored notes that a setting has no effect, and why.

@@ -69,8 +69,7 @@ func unmetOf(o *gateway.Overview) (out []Unmet) {
 	}
 	for _, s := range o.Rejected {
 		add(s, "spec.parentRef", &attachment.Problem{Reason: string(gatewayv1.ListenerSetReasonNotAllowed),
-			Message: fmt.Sprintf("%s admits no ListenerSets of namespace %s; set spec.allowedListeners.namespaces there",
-				o.Gateway, s.Namespace)})
+			Message: gateway.RejectedText(o.Gateway, s.Namespace) + "; " + gateway.RejectedRemedy})
 	}
 	for i := range o.Routes {
 		r := &o.Routes[i]

@@ -276,7 +276,9 @@ type Listener struct {
 	Hosts []string
 	// ToCover are the hosts of an Ingress with Certificates, and of the listeners of a Gateway. Only findings use them;
 	// neither memory nor approvals contain them.
-	ToCover   []string `json:"-"`
+	ToCover []string `json:"-"`
+	// OfSets are the listeners of ListenerSets on a secure port of a Gateway. Only findings use them.
+	OfSets    []SetListener `json:"-"`
 	SSLPolicy Field[string]
 	// HTTPS; the trust store by ARN, name, or identity of one of the member's own
 	Mutual       Field[stack.MutualAuthentication]
@@ -295,6 +297,12 @@ type Listener struct {
 	ICMP Field[string]
 	// TransportProtocols of the security group rule ("tcp", "udp"); empty = tcp.
 	TransportProtocols []string
+}
+
+// SetListener is a listener of a ListenerSet.
+type SetListener struct {
+	Source Source
+	Host   string // empty = all
 }
 
 // Unserved is a route that the load balancer cannot serve as declared.
