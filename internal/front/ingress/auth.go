@@ -60,13 +60,15 @@ func (t *translation) authentication(actions []intent.Action) (authentication []
 	case wanted == noAuth && jwt == nil:
 		return nil, true
 	case !t.secure:
-		const remedy = "add an HTTPS listener: name a certificate, or the protocol in listen-ports"
-		if wanted != noAuth {
-			read.Ignored(annotation.AuthType, "AWS authenticates users only at HTTPS listeners, and the Ingress has none",
+		if t.plain {
+			const remedy = "add an HTTPS listener: name a certificate, or the protocol in listen-ports"
+			if wanted != noAuth {
+				read.Ignored(annotation.AuthType, "AWS authenticates users only at HTTPS listeners, and the Ingress has none",
+					remedy)
+			}
+			t.read.Ignored(annotation.JWTValidation, "AWS validates tokens only at HTTPS listeners, and the Ingress has none",
 				remedy)
 		}
-		t.read.Ignored(annotation.JWTValidation, "AWS validates tokens only at HTTPS listeners, and the Ingress has none",
-			remedy)
 		return nil, true
 	case wanted != noAuth && jwt != nil:
 		t.read.Invalid(annotation.JWTValidation, "authentication and jwt validation can't both be configured",
