@@ -9,6 +9,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
@@ -63,11 +64,11 @@ func (t *translation) authentication(actions []intent.Action) (authentication []
 		if t.plain {
 			const remedy = "add an HTTPS listener: name a certificate, or the protocol in listen-ports"
 			if wanted != noAuth {
-				read.Ignored(annotation.AuthType, "AWS authenticates users only at HTTPS listeners, and the Ingress has none",
-					remedy)
+				read.Note(annotation.AuthType, diag.GuardNotApplied, "AWS authenticates users only at HTTPS listeners, and "+
+					"the Ingress has none: requests are served without a login", remedy)
 			}
-			t.read.Ignored(annotation.JWTValidation, "AWS validates tokens only at HTTPS listeners, and the Ingress has none",
-				remedy)
+			t.read.Note(annotation.JWTValidation, diag.GuardNotApplied, "AWS validates tokens only at HTTPS listeners, and "+
+				"the Ingress has none: requests are served without a token", remedy)
 		}
 		return nil, true
 	case wanted != noAuth && jwt != nil:
