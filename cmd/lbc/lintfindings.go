@@ -33,7 +33,6 @@ func (o *lintOptions) findings(ctx context.Context, src *source) ([]finding, err
 	found = append(found, o.unmet(src, got.Stacks)...)
 	found = append(found, unconnected(src)...)
 	found = append(found, misplaced(src)...)
-	found = append(found, unknownAttributes(src)...)
 	if src.builtIn {
 		found = append(found, o.needsConsent(src)...)
 	}
@@ -58,6 +57,7 @@ func (o *lintOptions) findings(ctx context.Context, src *source) ([]finding, err
 			found = append(found, note)
 		}
 	}
+	found = append(found, unknownAttributes(src, found)...)
 	slices.SortStableFunc(found, func(a, b finding) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Object, b.Object),
 			cmp.Compare(a.Reason, b.Reason))

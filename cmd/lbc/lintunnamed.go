@@ -11,6 +11,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	configv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
+	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/front/admission"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/route"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
@@ -121,16 +122,21 @@ func unnamedAnnotations(src *source, svc *corev1.Service) diag.List {
 	return f.List()
 }
 
-// unknownAttributes are findings about attributes that no table has: AWS refuses them unless they are newer.
-func unknownAttributes(src *source) (out []finding) {
+// unknownAttributes are findings about attributes that no table has: AWS refuses them unless they are newer. There is
+// none about an attribute that found already reports, because it is most likely misspelt.
+func unknownAttributes(src *source, found []finding) (out []finding) {
 	for _, p := range src.fromFiles {
+		name := nameOf(p.object)
 		note := func(path string, keys []string) {
 			for _, key := range keys {
-				if constraint.Known(key) {
+				if constraint.Known(key) || slices.ContainsFunc(found, func(f finding) bool {
+					return strings.HasPrefix(f.Message, "attribute "+key+" is unknown") &&
+						(f.Object == name || strings.HasSuffix(f.Field, " of "+name))
+				}) {
 					continue
 				}
 				text := fmt.Sprintf("attribute %s is unknown to this version: unless it is newer, AWS refuses it", key)
-				out = append(out, finding{File: p.file, Line: p.line(path), Severity: severityWarning, Object: nameOf(p.object),
+				out = append(out, finding{File: p.file, Line: p.line(path), Severity: severityWarning, Object: name,
 					Field: path, Reason: string(diag.IgnoredSetting), Message: text,
 					Remedy: "check its spelling, or remove it"})
 			}
@@ -151,14 +157,19 @@ func unknownAttributes(src *source) (out []finding) {
 			}
 		case *configv1.TargetGroupConfiguration:
 			note("spec.defaultConfiguration.targetGroupAttributes", keysOf(x.Spec.DefaultConfiguration.TargetGroupAttributes))
+		case *v1beta1.IngressClassParams:
+			note("spec.loadBalancerAttributes", keysOf(x.Spec.LoadBalancerAttributes))
+			for i := range x.Spec.Listeners {
+				note(fmt.Sprintf("spec.listeners[%d].listenerAttributes", i), keysOf(x.Spec.Listeners[i].ListenerAttributes))
+			}
 		}
 	}
 	return out
 }
 
-func keysOf(all []configv1.Attribute) (out []string) {
+func keysOf[A configv1.Attribute | v1beta1.Attribute](all []A) (out []string) {
 	for _, a := range all {
-		out = append(out, a.Key)
+		out = append(out, configv1.Attribute(a).Key)
 	}
 	return out
 }

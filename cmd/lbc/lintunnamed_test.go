@@ -24,6 +24,9 @@ func TestLintFindsWhatNothingReads(t *testing.T) {
 		"an attribute that is none": {"{apiVersion: gateway.k8s.aws/v1, kind: LoadBalancerConfiguration, metadata: {name: c}, " +
 			"spec: {loadBalancerAttributes: [{key: idle_timeout, value: '60'}]}}",
 			"warning: LoadBalancerConfiguration default/c: attribute idle_timeout is unknown to this version"},
+		"an attribute of a class that is none": {"{apiVersion: elbv2.k8s.aws/v1beta1, kind: IngressClassParams, " +
+			"metadata: {name: c}, spec: {loadBalancerAttributes: [{key: idle_timeout, value: '60'}]}}",
+			"warning: IngressClassParams c: attribute idle_timeout is unknown to this version"},
 		"an attribute of an Ingress that is none": {"{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: web, " +
 			"annotations: {alb.ingress.kubernetes.io/target-group-attributes: deregistration_delay=5}}, spec: " +
 			"{ingressClassName: alb}}", "warning: Ingress default/web: attribute deregistration_delay is unknown"},
@@ -35,6 +38,36 @@ func TestLintFindsWhatNothingReads(t *testing.T) {
 		if !strings.Contains(out, c.want) || c.want == "" && (strings.Contains(out, "unknown") || strings.Contains(out,
 			"annotation")) {
 			t.Errorf("%s:\n%s\nwant %s", name, out, c.want)
+		}
+	}
+}
+
+// TestMisspeltAttributeHasOneFinding misspells an attribute in each object that the compiler reads it from. Another
+// object that nothing uses has a finding of its own.
+func TestMisspeltAttributeHasOneFinding(t *testing.T) {
+	t.Parallel()
+	const class = "{apiVersion: networking.k8s.io/v1, kind: IngressClass, metadata: {name: alb}, spec: {controller: " +
+		"ingress.k8s.aws/alb, parameters: {apiGroup: elbv2.k8s.aws, kind: IngressClassParams, name: c}}}\n---\n" +
+		"{apiVersion: elbv2.k8s.aws/v1beta1, kind: IngressClassParams, metadata: {name: NAME}, spec: " +
+		"{loadBalancerAttributes: [{key: routing.http2.enable, value: 'true'}]}}\n---\n"
+	const ingress = "{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: web, annotations: {ATTRIBUTES}}, " +
+		"spec: {ingressClassName: alb, defaultBackend: {service: {name: web, port: {number: 80}}}}}\n---\n" +
+		"{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {type: NodePort, selector: {app: web}, ports: " +
+		"[{port: 80, nodePort: 30080}]}}\n"
+	const own = "alb.ingress.kubernetes.io/load-balancer-attributes: routing.http2.enable=true"
+	for name, c := range map[string]struct {
+		text string
+		want int
+	}{
+		"of an Ingress": {strings.ReplaceAll(ingress, "ATTRIBUTES", own), 1},
+		"of its class": {strings.ReplaceAll(class+strings.ReplaceAll(ingress, "ATTRIBUTES", ""), "NAME", "c"),
+			1},
+		"of a class without users": {strings.ReplaceAll(class, "NAME", "c"), 1},
+		"of an Ingress and parameters that no class names": {strings.ReplaceAll(strings.ReplaceAll(class, "name: c}",
+			"name: d}")+strings.ReplaceAll(ingress, "ATTRIBUTES", own), "NAME", "c"), 2},
+	} {
+		if out, _, _ := lbc(t, c.text, "lint", "-"); strings.Count(out, "routing.http2.enable is unknown") != c.want {
+			t.Errorf("%s: not %d findings:\n%s", name, c.want, out)
 		}
 	}
 }

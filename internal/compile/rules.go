@@ -279,7 +279,7 @@ func (b *build) routeActions(p *port, i int, route *intent.Route) []intent.Actio
 				"to port %d", p.number, to), "resolve the conflict about ssl-redirect that another event reports"))
 		return []intent.Action{{Type: stack.ActionRedirect, Redirect: redirectTo(to)[0].Redirect}}
 	}
-	b.note(i, diag.New(b.members[i].Object, path, diag.IgnoredSetting,
+	b.note(i, diag.New(b.members[i].Object, path, diag.GuardNotApplied,
 		fmt.Sprintf("port %d serves without the configured authentication: AWS authenticates at HTTPS listeners only",
 			p.number),
 		"add annotation alb.ingress.kubernetes.io/ssl-redirect, or take HTTP out of listen-ports"))

@@ -149,6 +149,14 @@ func misspell(t *testing.T, f Loader, key stack.Key, text string, edits map[stri
 				}) {
 					t.Errorf("no finding tells it: %v", c.Diagnostics)
 				}
+				for _, d := range c.Diagnostics {
+					if d.Class == diag.Note && d.Code != diag.NoTargets && slices.ContainsFunc(c.Diagnostics, func(
+						x diag.Diagnostic) bool {
+						return x.Class != diag.Note && x.Object == d.Object && x.Path == d.Path
+					}) {
+						t.Errorf("a note beside the error: %s: %s", d.Path, d.Text)
+					}
+				}
 				memory = c.Memory
 			}
 		})

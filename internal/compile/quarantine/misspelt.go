@@ -95,12 +95,19 @@ func CheckMisspelt(lb *intent.LoadBalancer, f facts.Facts, before Past, by Defau
 	return false
 }
 
-// tell adds a finding about a misspelling to those of a member. It replaces the note that the key is unknown, which
-// says that the key has no effect.
+// tell adds a finding about a misspelling to those of a member. It replaces the note that the key is unknown, and an
+// error replaces all notes about the part: its last valid version may have the effect that they deny. The remedy of a
+// note about the same part of a value stays.
 func tell(m *intent.Member, w intent.Misspelling, d diag.Diagnostic) {
-	m.Diagnostics = append(slices.DeleteFunc(m.Diagnostics, func(x diag.Diagnostic) bool {
-		return x.Code == diag.UnknownAnnotation && x.Object == d.Object && x.Path == w.Source.Path()
-	}), d)
+	kept := slices.DeleteFunc(m.Diagnostics, func(x diag.Diagnostic) bool {
+		is := x.Object == d.Object && (x.Path == w.Source.Path() || x.Path == d.Path) &&
+			(x.Code == diag.UnknownAnnotation || d.Class != diag.Note && x.Class == diag.Note)
+		if is && w.Text != "" && strings.HasPrefix(x.Text, w.Text) {
+			d.Remedy = x.Remedy
+		}
+		return is
+	})
+	m.Diagnostics = append(kept, d)
 }
 
 // RestoreOrder sorts members whose order is unknown by the order of their last good versions: elsewhere, their rules

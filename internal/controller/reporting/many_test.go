@@ -34,6 +34,24 @@ func TestManyFindingsOfAnObjectAreFewEvents(t *testing.T) {
 	}
 }
 
+// TestGuardIsToldBeforeManyNotes has more notes about an object than are recorded, and then a guard that is not
+// applied.
+func TestGuardIsToldBeforeManyNotes(t *testing.T) {
+	t.Parallel()
+	var told []string
+	r := NewReporter(func(_ diag.Object, e Event) { told = append(told, e.Type+" "+e.Message) }, time.Now)
+	web := diag.Object{Kind: "Ingress", Namespace: "shop", Name: "web"}
+	var found diag.List
+	for i := range 2 * mostEvents {
+		found = append(found, diag.New(web, "spec", diag.IgnoredSetting, fmt.Sprint("note ", i), "remove it"))
+	}
+	found = append(found, diag.New(web, "spec", diag.GuardNotApplied, "open to all", "restrict it"))
+	r.Report("web", Report{Objects: []diag.Object{web}, Found: found})
+	if len(told) != mostEvents+1 || !strings.HasPrefix(told[0], "Warning open to all") { // and the event of success
+		t.Errorf("%d events: %s", len(told), strings.Join(told, "\n"))
+	}
+}
+
 // TestFindingsOfOthersStayInTheStatus has a tenant make more mistakes than the status of a load balancer shows.
 func TestFindingsOfOthersStayInTheStatus(t *testing.T) {
 	t.Parallel()

@@ -27,6 +27,9 @@ const repeatAfter = 20 * time.Minute
 // and those of other objects while its queue is full.
 const mostEvents = 25
 
+// severities are the order in which findings are recorded if there are too many.
+var severities = []diag.Severity{diag.Error, diag.Warning, diag.Remark}
+
 // Event is one event to record.
 type Event struct {
 	Type    string // corev1.EventTypeNormal or corev1.EventTypeWarning
@@ -35,7 +38,8 @@ type Event struct {
 }
 
 // EventOf returns the event of a diagnostic. The reason says which stage failed, so the message repeats no stage.
-// The event of a note is Normal, unless its reason says otherwise, such as UnknownAnnotation.
+// The event of a note is Normal, unless its reason says otherwise, such as UnknownAnnotation, or a guard is not
+// applied.
 func EventOf(d diag.Diagnostic) Event {
 	reason := d.Reason()
 	if d.Object.Kind == "TargetGroupBinding" && (reason == diag.FailedBuildModel || reason == diag.FailedDeployModel ||
@@ -46,7 +50,8 @@ func EventOf(d diag.Diagnostic) Event {
 		reason = cmp.Or(acceleratorReasons[reason], reason)
 	}
 	e := Event{Type: corev1.EventTypeWarning, Reason: string(reason), Message: d.Message()}
-	if d.Class == diag.Note && (reason == diag.NoteReason || reason == diag.DryRunReason) {
+	if d.Class == diag.Note && d.Code != diag.GuardNotApplied && (reason == diag.NoteReason ||
+		reason == diag.DryRunReason) {
 		e.Type = corev1.EventTypeNormal
 	}
 	return e
@@ -206,8 +211,8 @@ func (r *Reporter) object(unit string, o diag.Object, a Report) {
 	}
 }
 
-// firstOf returns the findings about an object; of too many the first ones, failures before notes, of which the last
-// one says how many there are besides.
+// firstOf returns the findings about an object; of too many the first ones, failures before warnings before notes, of
+// which the last one says how many there are besides.
 func firstOf(o diag.Object, all diag.List) (out diag.List) {
 	known := map[string]bool{}
 	for _, d := range all {
@@ -224,19 +229,12 @@ func firstOf(o diag.Object, all diag.List) (out diag.List) {
 		return out
 	}
 	sorting.StableBy(out, func(a, b diag.Diagnostic) int {
-		return cmp.Compare(place(a), place(b))
+		return cmp.Compare(slices.Index(severities, a.Severity()), slices.Index(severities, b.Severity()))
 	})
 	out = out[:mostEvents]
 	last := &out[mostEvents-1]
 	last.Text = fmt.Sprintf("%s; `lbc explain` shows %d more findings about this object", last.Text, more)
 	return out
-}
-
-func place(d diag.Diagnostic) int {
-	if d.Class == diag.Note {
-		return 1
-	}
-	return 0
 }
 
 func fails(o diag.Object, found diag.List) bool {

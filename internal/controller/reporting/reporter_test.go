@@ -58,6 +58,19 @@ func TestABindingHasNeitherModelNorDeployment(t *testing.T) {
 	}
 }
 
+// TestMissingGuardIsAWarningEvent has a finding of each code: those which say that nothing guards are no Normal events.
+func TestMissingGuardIsAWarningEvent(t *testing.T) {
+	t.Parallel()
+	for _, code := range diag.Codes() {
+		d := diag.New(diag.Object{Kind: "Ingress", Name: "web"}, "spec", code, "x", "y")
+		guards := code == diag.GuardNotApplied || code == diag.EndedSupport
+		if e := EventOf(d); (guards || d.Class != diag.Note) && e.Type != "Warning" || !guards &&
+			e.Reason == string(diag.NoteReason) && e.Type != "Normal" {
+			t.Errorf("%s: a %s event %s", code, e.Type, e.Reason)
+		}
+	}
+}
+
 func TestAnObjectIsForgottenByNameWhenItsIdentityIsGoneWithIt(t *testing.T) {
 	t.Parallel()
 	r := NewReporter(func(diag.Object, Event) {}, time.Now)

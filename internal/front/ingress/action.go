@@ -51,7 +51,7 @@ func (t *translation) actionOf(k annotation.Key) *annotation.Action {
 	var j *annotation.Action
 	if field := annotation.Unmarshal[annotation.Action](t.read, k); field.Set {
 		if problem := actionProblem(field.Value); problem != "" {
-			t.read.Invalid(k, problem, actionExamples[stack.ActionType(field.Value.Type)])
+			t.read.Invalid(k, problem, "")
 		} else {
 			j = &field.Value
 			t.noteIdle(k, j)
@@ -102,12 +102,6 @@ func (t *translation) noteIdle(k annotation.Key, j *annotation.Action) {
 		t.read.Ignored(k, fmt.Sprintf("durationSeconds of targetGroupStickinessConfig of annotation %s has no effect "+
 			"without enabled", k), `add "enabled":true, or remove it`)
 	}
-}
-
-// actionExamples are remedies for actions by type. For an unknown type, the remedy is that of the table.
-var actionExamples = map[stack.ActionType]string{
-	stack.ActionForward:       `correct it; an example is {"type":"forward","forwardConfig":{"targetGroups":[{"serviceName":"web","servicePort":"80"}]}}`,
-	stack.ActionFixedResponse: `correct it; an example is {"type":"fixed-response","fixedResponseConfig":{"contentType":"text/plain","statusCode":"503","messageBody":"closed"}}`,
 }
 
 // actionProblem is what is wrong with an action; empty if nothing is.

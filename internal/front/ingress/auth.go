@@ -9,6 +9,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
@@ -60,13 +61,15 @@ func (t *translation) authentication(actions []intent.Action) (authentication []
 	case wanted == noAuth && jwt == nil:
 		return nil, true
 	case !t.secure:
-		const remedy = "add an HTTPS listener: name a certificate, or the protocol in listen-ports"
-		if wanted != noAuth {
-			read.Ignored(annotation.AuthType, "AWS authenticates users only at HTTPS listeners, and the Ingress has none",
-				remedy)
+		if t.plain {
+			const remedy = "add an HTTPS listener: name a certificate, or the protocol in listen-ports"
+			if wanted != noAuth {
+				read.Note(annotation.AuthType, diag.GuardNotApplied, "AWS authenticates users only at HTTPS listeners, and "+
+					"the Ingress has none: requests are served without a login", remedy)
+			}
+			t.read.Note(annotation.JWTValidation, diag.GuardNotApplied, "AWS validates tokens only at HTTPS listeners, and "+
+				"the Ingress has none: requests are served without a token", remedy)
 		}
-		t.read.Ignored(annotation.JWTValidation, "AWS validates tokens only at HTTPS listeners, and the Ingress has none",
-			remedy)
 		return nil, true
 	case wanted != noAuth && jwt != nil:
 		t.read.Invalid(annotation.JWTValidation, "authentication and jwt validation can't both be configured",

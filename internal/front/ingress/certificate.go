@@ -138,6 +138,9 @@ func (t *translation) secureListeners(listeners []intent.Listener, c certificate
 	if t.secure {
 		return c.owned
 	}
+	if !t.plain {
+		return nil
+	}
 	for _, o := range c.owned {
 		t.findings.Add(diag.New(Object(t.ingress), o.Source.Path(), diag.IgnoredSetting,
 			"no certificate is requested or imported: the Ingress has no HTTPS listener",

@@ -29,7 +29,7 @@ const (
 const mostListenPorts = 1000
 
 // listeners are the listeners of the member, ascending by port, and the certificates that the stack is to own for them.
-// There are none if listen-ports is invalid.
+// There may be none if listen-ports is invalid.
 func (t *translation) listeners() ([]intent.Listener, []intent.Certificate) {
 	var spec v1beta1.IngressClassParamsSpec
 	if t.class.Params != nil {
@@ -41,6 +41,8 @@ func (t *translation) listeners() ([]intent.Listener, []intent.Certificate) {
 	mutual, valid := t.mutualAuthentication()
 	out := t.listenPorts(certificates.secure)
 	t.secure = slices.ContainsFunc(out, func(l intent.Listener) bool { return l.Protocol == protocolHTTPS })
+	known := !t.invalid(annotation.ListenPorts) // else what needs a listener may have one in the last valid version
+	t.plain = known && !t.secure
 	for i := range out {
 		l := &out[i]
 		l.InboundCIDRs, l.PrefixLists = each.InboundCIDRs, each.PrefixLists
@@ -60,24 +62,24 @@ func (t *translation) listeners() ([]intent.Listener, []intent.Certificate) {
 			l.Default = slices.Concat(authentication, actions)
 		}
 	}
-	t.noteUnusedListenerAttributes(out)
-	if len(out) > 0 {
+	if known {
+		t.noteUnusedListenerAttributes(out)
 		t.noteTLS(certificates.imports)
 	}
-	if !t.grouped() && len(out) > 0 && !slices.ContainsFunc(out, func(l intent.Listener) bool {
+	if !t.grouped() && known && !slices.ContainsFunc(out, func(l intent.Listener) bool {
 		return l.Protocol == protocolHTTP
 	}) { // another member of a group may have one
 		t.read.Ignored(annotation.SSLRedirect, fmt.Sprintf("annotation %s has no effect: the Ingress has no HTTP listener",
 			annotation.SSLRedirect), fmt.Sprintf(`add {"HTTP":80} to %s, or remove annotation %s`, annotation.ListenPorts,
 			annotation.SSLRedirect))
 	}
-	if len(out) > 0 && !t.secure {
+	if t.plain {
 		for _, k := range []annotation.Key{annotation.CertificateARN, annotation.SSLPolicy} {
 			t.read.Ignored(k, fmt.Sprintf("annotation %s has no effect: the Ingress has no HTTPS listener", k),
 				fmt.Sprintf(`add {"HTTPS":443} to %s, or remove annotation %s`, annotation.ListenPorts, k))
 		}
 	}
-	if valid {
+	if valid && known {
 		t.noteUnusedMutual(mutual, out)
 	}
 	return out, t.secureListeners(out, certificates, each.SSLPolicy)

@@ -9,6 +9,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
@@ -92,8 +93,8 @@ func (t *translation) noteUnusedMutual(byPort map[int32]intent.Field[stack.Mutua
 		}
 	}
 	for _, port := range slices.Sorted(maps.Keys(byPort)) {
-		t.read.Ignored(annotation.MutualAuthentication, fmt.Sprintf("mutual authentication of port %d has no effect: the "+
-			"Ingress has no HTTPS listener there", port),
+		t.read.Note(annotation.MutualAuthentication, diag.GuardNotApplied, fmt.Sprintf("mutual authentication of port %d "+
+			"has no effect: the Ingress has no HTTPS listener there", port),
 			"name ports of HTTPS listeners in "+string(annotation.ListenPorts))
 	}
 }

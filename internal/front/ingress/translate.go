@@ -34,6 +34,7 @@ type translation struct {
 	findings *annotation.Findings
 	read     annotation.Reader
 	secure   bool // there is an HTTPS listener; known after listenPorts
+	plain    bool // all listeners are HTTP; false if listen-ports is invalid
 
 	targetGroups map[string]*intent.TargetGroup // by identity; nil = invalid, which is reported
 	conditions   map[string]*conditions         // by Service name; nil = malformed, which is reported

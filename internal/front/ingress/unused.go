@@ -79,6 +79,13 @@ func (t *translation) told(k annotation.Key) bool {
 	return slices.ContainsFunc(t.findings.List(), func(d diag.Diagnostic) bool { return d.Path == k.Path() })
 }
 
+// invalid reports whether an annotation of the Ingress is invalid.
+func (t *translation) invalid(k annotation.Key) bool {
+	return slices.ContainsFunc(t.findings.List(), func(d diag.Diagnostic) bool {
+		return d.Code == diag.InvalidAnnotation && d.Path == k.Path()
+	})
+}
+
 // noteClass notes what the class of the Ingress makes meaningless.
 func (t *translation) noteClass() {
 	ing := t.ingress

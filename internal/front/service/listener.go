@@ -289,7 +289,7 @@ func (t *translation) noteUnused(listeners []intent.Listener, used map[annotatio
 			fmt.Sprintf("value %q counts as tcp: the load balancer reaches targets of TLS listeners without TLS", p.Value),
 			"write ssl to encrypt connections to targets, otherwise tcp")
 	}
-	if !secure {
+	if !secure && len(t.unmatched(t.read.List(annotation.ServiceSSLPorts).Value)) == 0 { // else it is an error
 		for _, k := range []annotation.Key{annotation.ServiceBackendProtocol, annotation.ServiceSSLPorts,
 			annotation.ServiceSSLPolicy, annotation.ServiceALPN} {
 			remedy := "name a certificate in " + string(annotation.ServiceCertificates)

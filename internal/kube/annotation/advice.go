@@ -43,7 +43,7 @@ func Check(f *Findings, o diag.Object, on Scope, annotations map[string]string) 
 		case !ok:
 			f.Add(unknown(o, key))
 		case !applies(e.Scope, on):
-			f.Add(diag.New(o, key.Path(), diag.IgnoredSetting, unread(k, e.Scope), elsewhere(on)))
+			f.Add(withoutEffect(o, key, annotations, unread(k, e.Scope), elsewhere(on)))
 		}
 	}
 }
@@ -55,9 +55,9 @@ func checkOthers(f *Findings, o diag.Object, on Scope, k Key, annotations map[st
 	_, there := annotations[string(meant)]
 	switch {
 	case on == OnIngress && (ofBalancer(k) || foreign[k]):
-		f.Add(otherPrefix(o, k))
+		f.Add(otherPrefix(o, k, annotations))
 	case on == OnService && strings.HasPrefix(string(k), IngressPrefix):
-		checkIngressKey(f, o, k)
+		checkIngressKey(f, o, k, annotations)
 	case meant != "" && !there:
 		d := unknown(o, k)
 		d.Remedy = fmt.Sprintf("did you mean %s?", meant)
@@ -66,7 +66,7 @@ func checkOthers(f *Findings, o diag.Object, on Scope, k Key, annotations map[st
 	case prefix(k) == GatewayPrefix && readOn(k) == "":
 		f.Add(unknown(o, k))
 	case prefix(k) == GatewayPrefix, prefix(k) == classPrefix && readOn(k) != "":
-		f.Add(diag.New(o, k.Path(), diag.IgnoredSetting, unread(k, readOn(k)), elsewhere(on)))
+		f.Add(withoutEffect(o, k, annotations, unread(k, readOn(k)), elsewhere(on)))
 	default:
 		if d, ok := ofOther(o, string(k), annotations[string(k)]); ok {
 			f.Add(d)
@@ -76,7 +76,7 @@ func checkOthers(f *Findings, o diag.Object, on Scope, k Key, annotations map[st
 
 // checkIngressKey reports a key with the prefix of Ingresses on a Service with a load balancer of its own. Those of
 // target groups have an effect for Ingresses that name the Service.
-func checkIngressKey(f *Findings, o diag.Object, k Key) {
+func checkIngressKey(f *Findings, o diag.Object, k Key, annotations map[string]string) {
 	e, known := Lookup(k)
 	if known && (e.Scope == OnBoth || e.Scope == Written || e.Key == TargetControlPort) {
 		return
@@ -89,7 +89,7 @@ func checkIngressKey(f *Findings, o diag.Object, k Key) {
 		f.Add(unknown(o, k))
 		return
 	}
-	f.Add(diag.New(o, k.Path(), diag.IgnoredSetting, unread(k, OnIngress), remedy))
+	f.Add(withoutEffect(o, k, annotations, unread(k, OnIngress), remedy))
 }
 
 // elsewhere is what to do about an annotation that such an object does not have.

@@ -160,6 +160,43 @@ func JSONError(err error) error {
 	return fmt.Errorf("%s must not be a JSON %s (at byte %d)", cmp.Or(wrong.Field, "the value"), wrong.Value, wrong.Offset)
 }
 
+const forwardExample = `{"type":"forward","forwardConfig":{"targetGroups":[{"serviceName":"web","servicePort":"80"}]}}`
+
+// kinds are examples of JSON values by a word that values of their kind have, as unquoted writes it.
+var kinds = map[Key][][2]string{
+	Actions: {
+		{"type:forward", forwardExample},
+		{"forwardconfig", forwardExample},
+		{"fixedresponse", `{"type":"fixed-response","fixedResponseConfig":{"contentType":"text/plain","statusCode":"503",` +
+			`"messageBody":"closed"}}`},
+	},
+	Conditions: {
+		{"sourceip", `[{"field":"source-ip","sourceIPConfig":{"values":["192.0.2.0/24"]}}]`},
+		{"querystring", `[{"field":"query-string","queryStringConfig":{"values":[{"key":"env","value":"dev"}]}}]`},
+		{"httprequestmethod", `[{"field":"http-request-method","httpRequestMethodConfig":{"values":["GET"]}}]`},
+		{"hostheader", `[{"field":"host-header","hostHeaderConfig":{"values":["*.example.com"]}}]`},
+		{"pathpattern", `[{"field":"path-pattern","pathPatternConfig":{"values":["/api/*"]}}]`},
+	},
+	Transforms: {
+		{"hostheader", `[{"type":"host-header-rewrite","hostHeaderRewriteConfig":{"rewrites":[{"regex":"^a\\.(.*)$",` +
+			`"replace":"$1"}]}}]`},
+	},
+}
+
+// unquoted removes what mistakes in JSON are most often about.
+var unquoted = strings.NewReplacer(`"`, "", "'", "", " ", "", "-", "")
+
+// remedyFor describes a valid value of the kind of an invalid one.
+func (e Entry) remedyFor(raw string) string {
+	if of := kinds[e.Key]; of != nil {
+		raw = strings.ToLower(unquoted.Replace(raw))
+		if at := slices.IndexFunc(of, func(kind [2]string) bool { return strings.Contains(raw, kind[0]) }); at >= 0 {
+			e.Example = of[at][1]
+		}
+	}
+	return e.remedy()
+}
+
 // remedy describes a valid value.
 func (e Entry) remedy() string {
 	if e.Values != nil {

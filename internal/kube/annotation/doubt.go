@@ -30,9 +30,12 @@ var guarding = []Key{Conditions, JWTValidation, AuthIDPCognito, AuthIDPOIDC}
 // the others.
 var restricting = append([]Key{
 	InboundCIDRs, PrefixLists, SecurityGroups, FrontendSecurityGroups, WebACLARN, WebACLName, Shield,
-	MutualAuthentication, AuthType, DryRun, Ownership, ApprovedPlan, ServiceSourceRanges, ServicePrefixLists,
-	ServiceSecurityGroups, ServiceOwnership, ServiceApprovedPlan, GatewayDryRun, GatewayOwnership, GatewayApprovedPlan,
-}, guarding...)
+	MutualAuthentication, AuthType, ServiceSourceRanges, ServicePrefixLists, ServiceSecurityGroups,
+}, slices.Concat(creating, guarding)...)
+
+// creating are those of them that decide whether the controller creates or changes anything.
+var creating = []Key{DryRun, Ownership, ApprovedPlan, ServiceOwnership, ServiceApprovedPlan, GatewayDryRun,
+	GatewayOwnership, GatewayApprovedPlan}
 
 // restricts reports whether a load balancer without an annotation admits more requests, or is created at all. Of some
 // annotations, this depends on the value.
@@ -50,6 +53,40 @@ func restricts(k Key, value string) bool {
 		})
 	}
 	return slices.Contains(restricting, k)
+}
+
+// schemes are the annotations of schemes. Whether a load balancer is open without one depends on the default.
+var schemes = []Key{Scheme, ServiceScheme, ServiceInternal, FrontendScheme, ClassFrontendScheme}
+
+// withoutEffect is the finding about a key on an object where the controller does not read it. If the value restricts or
+// protects, the finding says that nothing does so instead.
+func withoutEffect(o diag.Object, k Key, annotations map[string]string, text, remedy string) diag.Diagnostic {
+	code := diag.IgnoredSetting
+	if opens(o, k, annotations) {
+		code = diag.GuardNotApplied
+		if strings.HasSuffix(string(k), "-attributes") {
+			text += "; nothing protects the load balancer instead"
+		} else {
+			text += "; nothing restricts these requests instead"
+		}
+	}
+	return diag.New(o, k.Path(), code, text, remedy)
+}
+
+// opens reports whether clients reach an object that a key without effect was to restrict or protect.
+func opens(o diag.Object, k Key, annotations map[string]string) bool {
+	e, known := Lookup(k)
+	value, other := annotations[string(k)], counterpart(k)
+	read, _ := Lookup(other)
+	_, restricted := annotations[string(other)]
+	switch {
+	case !known, slices.Contains(creating, e.Key), slices.Contains(schemes, e.Key),
+		e.Key == AuthType && strings.TrimSpace(value) == "none",
+		slices.Contains([]Key{InboundCIDRs, ServiceSourceRanges}, e.Key) && admitsAll(value),
+		restricted && string(read.Scope) == o.Kind:
+		return false
+	}
+	return restricts(e.Key, value)
 }
 
 // noteUnknown notes the members of a JSON value that the type of the annotation has not. Those that may stand for a

@@ -188,7 +188,7 @@ func counterpart(k Key) Key {
 }
 
 // otherPrefix is the finding about a key of load balancers of Services on an object without one.
-func otherPrefix(o diag.Object, k Key) diag.Diagnostic {
+func otherPrefix(o diag.Object, k Key, annotations map[string]string) diag.Diagnostic {
 	remedy, read := "remove it", "Services with a network load balancer"
 	if c := counterpart(k); c != "" {
 		remedy = "write " + string(c) + ", or remove it"
@@ -196,14 +196,14 @@ func otherPrefix(o diag.Object, k Key) diag.Diagnostic {
 	if e, _ := Lookup(k); e.Scope == OnPod {
 		read = "Pods"
 	}
-	return diag.New(o, k.Path(), diag.IgnoredSetting, unread(k, read), remedy)
+	return withoutEffect(o, k, annotations, unread(k, read), remedy)
 }
 
 // CheckWithoutLoadBalancer reports the keys of load balancers on a Service that has none.
 func CheckWithoutLoadBalancer(f *Findings, o diag.Object, annotations map[string]string) {
 	for _, k := range slices.Sorted(maps.Keys(annotations)) {
 		if ofBalancer(Key(k)) {
-			d := otherPrefix(o, Key(k))
+			d := otherPrefix(o, Key(k), annotations)
 			if c := counterpart(Key(k)); c == "" || !onBackend(c) {
 				d.Remedy = "remove it, or give the Service type LoadBalancer"
 			}

@@ -182,7 +182,7 @@ func (r Reader) decode(k Key, as reflect.Type, take func(Entry, string) error) (
 	}
 	if err := take(e, raw); err != nil {
 		r.findings.Add(diag.New(source.Object(), source.Path(), diag.InvalidAnnotation, err.Error(),
-			cmp.Or(escaped(e, raw), e.remedy())).In(e.Affects))
+			cmp.Or(escaped(e, raw), e.remedyFor(raw))).In(e.Affects))
 		return source, false
 	}
 	if e.Syntax == JSON {
@@ -194,16 +194,15 @@ func (r Reader) decode(k Key, as reflect.Type, take func(Entry, string) error) (
 	return source, true
 }
 
-// Invalid reports a well-formed value that is invalid. An empty remedy stands for that of the table, which describes a
-// valid value.
+// Invalid reports a well-formed value that is invalid. An empty remedy stands for one that describes a valid value.
 func (r Reader) Invalid(k Key, text, remedy string) {
-	_, source, ok := r.Raw(k)
+	raw, source, ok := r.Raw(k)
 	if !ok {
 		source = intent.At(r.objects[len(r.objects)-1].Object, k.Path())
 	}
 	e, _ := Lookup(k)
-	r.findings.Add(diag.New(source.Object(), source.Path(), diag.InvalidAnnotation, text, cmp.Or(remedy, e.remedy())).
-		In(e.Affects))
+	r.findings.Add(diag.New(source.Object(), source.Path(), diag.InvalidAnnotation, text,
+		cmp.Or(remedy, e.remedyFor(raw))).In(e.Affects))
 }
 
 // Ignored notes that an annotation has no effect.

@@ -56,7 +56,7 @@ func CheckKind(f *Findings, o diag.Object, annotations map[string]string) {
 		case read == "":
 			f.Add(unknown(o, Key(k)))
 		default:
-			f.Add(diag.New(o, Key(k).Path(), diag.IgnoredSetting, unread(k, read), instead(Key(k), o.Kind)))
+			f.Add(withoutEffect(o, Key(k), annotations, unread(k, read), instead(Key(k), o.Kind)))
 		}
 	}
 }
@@ -137,7 +137,7 @@ func CheckRouteBackend(f *Findings, o diag.Object, annotations map[string]string
 				k), "name a ListenerRuleConfiguration with an action of type authenticate-oidc or authenticate-cognito in the "+
 				"rules of the routes"))
 		case known && e.Scope == OnIngress:
-			f.Add(diag.New(o, Key(k).Path(), diag.IgnoredSetting, unread(k, e.Scope), elsewhere(OnRoute)))
+			f.Add(withoutEffect(o, Key(k), annotations, unread(k, e.Scope), elsewhere(OnRoute)))
 		case !known && strings.HasPrefix(k, IngressPrefix):
 			f.Add(unknown(o, Key(k)))
 		case !strings.HasPrefix(k, IngressPrefix):

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/k8s-lbc/lbc/internal/model/constraint"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
@@ -62,6 +63,66 @@ func TestEachKeyHasAnAnswerOnEachKind(t *testing.T) {
 				t.Errorf("%s on %s: read %t, %v", key, kind, read, f.List())
 			}
 		}
+	}
+}
+
+// TestRestrictionWithoutEffectIsAWarning has each annotation that restricts or protects on each kind of object: the
+// finding that it has no effect there says that nothing does so instead.
+func TestRestrictionWithoutEffectIsAWarning(t *testing.T) {
+	t.Parallel()
+	values := []string{"x"}
+	for _, p := range constraint.ProtectiveAttributes {
+		values = append(values, p.Key+"="+p.Values[len(p.Values)-1])
+	}
+	var keys []Key
+	for _, e := range Entries() {
+		if e.Scope != Written && !slices.Contains(creating, e.Key) && !slices.Contains(schemes, e.Key) {
+			keys = append(keys, e.Key)
+		}
+	}
+	unread := func(f *Findings, o diag.Object, a map[string]string) { CheckKind(f, o, a) }
+	kinds := map[string]func(*Findings, diag.Object, map[string]string){
+		"Service of routes": CheckRouteBackend, "Service without load balancer": CheckWithoutLoadBalancer,
+		"IngressClass": unread, "IngressClassParams": unread, "GatewayClass": unread, "ListenerSet": unread,
+		"LoadBalancerConfiguration": unread, "TargetGroupBinding": unread, "Namespace": unread,
+	}
+	for _, on := range []Scope{OnIngress, OnService, OnBoth, OnGateway, OnRoute} {
+		kinds[string(on)] = func(f *Findings, o diag.Object, a map[string]string) { Check(f, o, on, a) }
+	}
+	for kind, check := range kinds {
+		told := 0
+		for _, k := range keys {
+			at := slices.IndexFunc(values, func(v string) bool { return restricts(k, v) })
+			if at < 0 {
+				continue
+			}
+			key := string(k)
+			if strings.HasSuffix(key, ".") {
+				key += "x"
+			}
+			var f Findings
+			check(&f, diag.Object{Kind: kind}, map[string]string{key: values[at]})
+			for _, d := range f.List() {
+				told++
+				if d.Code != diag.GuardNotApplied || !strings.Contains(d.Text, "; ") {
+					t.Errorf("%s: %s on %s: %v", key, values[at], kind, d)
+				}
+			}
+		}
+		if told == 0 {
+			t.Errorf("%s: nothing is told", kind)
+		}
+	}
+}
+
+// TestRestrictionWithItsCounterpartIsNoWarning has an Ingress whose ranges are in the annotations of both prefixes.
+func TestRestrictionWithItsCounterpartIsNoWarning(t *testing.T) {
+	t.Parallel()
+	var f Findings
+	Check(&f, diag.Object{Kind: "Ingress"}, OnIngress, map[string]string{string(InboundCIDRs): "10.0.0.0/8",
+		string(ServiceSourceRanges): "10.0.0.0/8"})
+	if found := f.List(); len(found) != 1 || found[0].Code != diag.IgnoredSetting {
+		t.Errorf("%v", found)
 	}
 }
 

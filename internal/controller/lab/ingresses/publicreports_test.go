@@ -45,7 +45,7 @@ func inputs() map[string]input {
 			answers: map[string]string{"/web": "web:80"}},
 		"conditions of a misspelt field": {annotations: map[string]string{
 			"conditions.web": strings.Replace(restricted, "source-ip", "sourceip", 1)},
-			told:    []string{"[GuardNotApplied]", `"sourceip" is unknown`, "source-ip"},
+			told:    []string{"[InvalidAnnotation]", `"sourceip" is unknown`, "source-ip"},
 			answers: map[string]string{"/web": "0 load balancers"}},
 		"conditions without an action": {annotations: map[string]string{"conditions.admin": restricted},
 			change: useAnnotation("admin"), told: []string{"[BackendServiceMissing]", "admin"}},
