@@ -110,6 +110,9 @@ func (d *differences) compare(t *testing.T, name string, today, ours tree) {
 	}
 }
 
+// inConditions are the codes of findings that the conditions of listeners and routes say as well.
+var inConditions = map[diag.Code]bool{diag.InvalidListener: true, diag.InvalidConfiguration: true, diag.InvalidRule: true}
+
 func stepsOf(l *lab, r *cluster) []string {
 	l.t.Helper()
 	var out []string
@@ -118,7 +121,7 @@ func stepsOf(l *lab, r *cluster) []string {
 			out = append(out, fmt.Sprintf("%s: %s %s %v", s.Key, plan.NameOf(step.Op), step.Resource, step.Why))
 		}
 		for _, d := range s.Diagnostics {
-			if d.Class != diag.Note && d.Code != diag.InvalidListener { // which the conditions of the listener say as well
+			if d.Class != diag.Note && !inConditions[d.Code] {
 				out = append(out, fmt.Sprintf("%s: %s", s.Key, d))
 			}
 		}
