@@ -58,8 +58,8 @@ func restricts(k Key, value string) bool {
 // schemes are the annotations of schemes. Whether a load balancer is open without one depends on the default.
 var schemes = []Key{Scheme, ServiceScheme, ServiceInternal, FrontendScheme, ClassFrontendScheme}
 
-// withoutEffect is the finding about a key on an object where the controller does not read it. If the value restricts or
-// protects, the finding says that nothing does so instead.
+// withoutEffect is the finding about a key on an object where the controller does not read it. If the value restricts
+// or protects, the finding says that nothing does so instead.
 func withoutEffect(o diag.Object, k Key, annotations map[string]string, text, remedy string) diag.Diagnostic {
 	code := diag.IgnoredSetting
 	if opens(o, k, annotations) {
