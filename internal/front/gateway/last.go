@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/types"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
@@ -35,13 +36,14 @@ func (t *translation) parent(l *attachment.Listener) diag.Object {
 	if l.Parent.Kind == kindGateway {
 		return Object(t.Gateway)
 	}
-	o := diag.Object{Kind: string(l.Parent.Kind), Namespace: l.Parent.Namespace, Name: l.Parent.Name}
-	for _, s := range t.listeners.Admitted {
-		if s.Namespace == o.Namespace && s.Name == o.Name {
-			o.UID = string(s.UID)
+	if t.uids == nil {
+		t.uids = map[types.NamespacedName]types.UID{}
+		for _, s := range t.listeners.Admitted {
+			t.uids[types.NamespacedName{Namespace: s.Namespace, Name: s.Name}] = s.UID
 		}
 	}
-	return o
+	name := types.NamespacedName{Namespace: l.Parent.Namespace, Name: l.Parent.Name}
+	return diag.Object{Kind: string(l.Parent.Kind), Namespace: name.Namespace, Name: name.Name, UID: string(t.uids[name])}
 }
 
 // serves reports whether a listener serves, in its declared or in its last valid version.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
@@ -27,8 +28,9 @@ type translation struct {
 	rules  rule.Construction
 
 	found   diag.List
-	refsOf  map[int]diag.List   // what is wrong with the certificates of listeners of ListenerSets, on these
-	refused *attachment.Problem // why the Gateway is not accepted
+	uids    map[types.NamespacedName]types.UID // of the admitted ListenerSets; nil = not gathered
+	refsOf  map[int]diag.List                  // what is wrong with the certificates of listeners of ListenerSets, on these
+	refused *attachment.Problem                // why the Gateway is not accepted
 	routes  []attached
 	// what is wrong with the certificates, and with the authorities of clients, of each of listeners.All
 	refs []*attachment.Problem

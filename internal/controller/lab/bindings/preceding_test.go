@@ -364,8 +364,8 @@ func TestWrongAnswerAboutTargetsDeregistersNone(t *testing.T) {
 						Targets: []elbtypes.TargetDescription{{Id: aws.String("10.0.1.78"), Port: aws.Int32(80)},
 							{Id: aws.String("10.0.1.79"), Port: aws.Int32(80)}}})
 					l.Must(err)
-					fault.ID, fault.Service, fault.Action = "targets", "elasticloadbalancing", "DescribeTargetHealth"
-					_, err = l.Sim.Gate.AddFault(fault)
+					_, err = l.Sim.Gate.AddFault(gate.Fault{ID: "targets", Service: "elasticloadbalancing",
+						Action: "DescribeTargetHealth", Empty: fault.Empty, Partial: fault.Partial})
 					l.Must(err)
 					l.Create(lab.Binding(arn, v1beta1.TargetTypeIP))
 					l.Settle()
