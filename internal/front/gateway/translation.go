@@ -29,7 +29,7 @@ type translation struct {
 
 	found   diag.List
 	uids    map[types.NamespacedName]types.UID // of the admitted ListenerSets; nil = not gathered
-	refsOf  map[int]diag.List                  // what is wrong with the certificates of listeners of ListenerSets, on these
+	refsOf  map[int]diag.List                  // what is wrong with certificates of ListenerSets, by listener
 	refused *attachment.Problem                // why the Gateway is not accepted
 	routes  []attached
 	// what is wrong with the certificates, and with the authorities of clients, of each of listeners.All
