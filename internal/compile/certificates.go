@@ -187,12 +187,12 @@ func (b *build) noteUncertified(p *port) {
 // tellSets tells the ListenerSets which of the hostnames of a member's listeners on a port lack a certificate, in the
 // words of a finding about one.
 func (b *build) tellSets(p *port, at int, hosts []string, said func(host string) diag.Diagnostic) {
-	lacking := make(map[string]bool, len(hosts))
-	for _, h := range hosts {
-		lacking[h] = true
+	if len(p.listeners[at].OfSets) == 0 {
+		return
 	}
+	lacking := slices.Sorted(slices.Values(hosts))
 	for _, l := range p.listeners[at].OfSets {
-		if lacking[l.Host] {
+		if _, is := slices.BinarySearch(lacking, l.Host); is {
 			d := said(l.Host)
 			d.Object, d.Path = l.Source.Object(), l.Source.Path()+".hostname"
 			b.note(p.members[at], d)

@@ -83,15 +83,15 @@ func (c *Certificates) ReadEnds(ctx context.Context, age time.Duration) error {
 	if !read.IsZero() && now.Sub(read) < age {
 		return nil
 	}
-	return c.eachListed(awsclient.WithCause(ctx, awsclient.CertificateEnds), c.statuses(),
-		func(*acmtypes.CertificateSummary) {})
+	return c.eachListed(awsclient.WithCause(ctx, awsclient.CertificateEnds),
+		func(*acmtypes.CertificateSummary, []string) {})
 }
 
-// eachListed lists the certificates of some statuses, and then takes over their ends.
-func (c *Certificates) eachListed(ctx context.Context, of []acmtypes.CertificateStatus,
-	visit func(*acmtypes.CertificateSummary)) error {
+// eachListed lists the certificates of statuses, visits each with its names, and then takes over their ends.
+func (c *Certificates) eachListed(ctx context.Context,
+	visit func(s *acmtypes.CertificateSummary, names []string)) error {
 	shown, now := map[string]End{}, c.cfg.Now()
-	for p := acm.NewListCertificatesPaginator(c.acm, &acm.ListCertificatesInput{CertificateStatuses: of,
+	for p := acm.NewListCertificatesPaginator(c.acm, &acm.ListCertificatesInput{CertificateStatuses: c.statuses(),
 		Includes: &acmtypes.Filters{KeyTypes: acmtypes.KeyAlgorithm("").Values()}}); p.HasMorePages(); {
 		page, err := p.NextPage(ctx)
 		if err != nil {
@@ -99,11 +99,12 @@ func (c *Certificates) eachListed(ctx context.Context, of []acmtypes.Certificate
 		}
 		for n := range page.CertificateSummaryList {
 			s := &page.CertificateSummaryList[n]
+			names := domains(aws.ToString(s.DomainName), s.SubjectAlternativeNameSummaries)
 			if s.NotAfter != nil {
 				arn := aws.ToString(s.CertificateArn)
-				shown[arn] = End{arn, domains(aws.ToString(s.DomainName), s.SubjectAlternativeNameSummaries), *s.NotAfter}
+				shown[arn] = End{arn, names, *s.NotAfter}
 			}
-			visit(s)
+			visit(s, names)
 		}
 	}
 	c.ends.take(shown, now)

@@ -47,13 +47,12 @@ func (c *Certificates) readList(ctx context.Context) (struct{}, error) {
 	c.mu.Unlock()
 	listed := map[string]record{}
 	var more []string
-	if err := c.eachListed(ctx, c.statuses(), func(s *acmtypes.CertificateSummary) {
+	if err := c.eachListed(ctx, func(s *acmtypes.CertificateSummary, names []string) {
 		if s.Status != acmtypes.CertificateStatusIssued && !c.cfg.owned() {
 			return
 		}
 		cert := facts.Certificate{
-			ARN: aws.ToString(s.CertificateArn), Status: string(s.Status), Type: string(s.Type),
-			Domains: domains(aws.ToString(s.DomainName), s.SubjectAlternativeNameSummaries),
+			ARN: aws.ToString(s.CertificateArn), Status: string(s.Status), Type: string(s.Type), Domains: names,
 		}
 		r := record{Certificate: cert, listed: cert, createdAt: aws.ToTime(s.CreatedAt)}
 		if s.ImportedAt != nil {
