@@ -14,10 +14,13 @@ import (
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
 	"github.com/k8s-lbc/lbc/internal/controller/config"
 	"github.com/k8s-lbc/lbc/internal/plan/hold"
@@ -142,6 +145,10 @@ func (o *holdOptions) carryOut(ctx context.Context, k client.Client, now time.Ti
 	if err != nil {
 		return err
 	}
+	unread, err := checkHeld(ctx, k, scope)
+	if err != nil {
+		return err
+	}
 	err = change(ctx, k, at, func(data map[string]string) error {
 		data[scope.Key()] = h.Value()
 		return nil
@@ -153,7 +160,7 @@ func (o *holdOptions) carryOut(ctx context.Context, k client.Client, now time.Ti
 	if !scope.All() && scope.Kind == "" {
 		shared = sharedGroups(ctx, k, scope.Namespace)
 	}
-	_, err = fmt.Fprintf(out, "%s: held %s\n%s", scope, h.Text(), shared)
+	_, err = fmt.Fprintf(out, "%s: held %s\n%s%s", scope, h.Text(), shared, unread)
 	return err
 }
 
@@ -200,6 +207,30 @@ func (o *holdOptions) hold(scope hold.Scope, now time.Time) (hold.Hold, error) {
 		h.By = u.Username
 	}
 	return h, nil
+}
+
+// checkHeld refuses a scope whose namespace or object does not exist, since its hold would concern nothing. unread is a
+// line for the user if that could not be read.
+func checkHeld(ctx context.Context, k client.Reader, scope hold.Scope) (unread string, err error) {
+	if scope.All() {
+		return "", nil
+	}
+	var object client.Object = &corev1.Namespace{}
+	key := client.ObjectKey{Name: scope.Namespace}
+	if scope.Kind != "" {
+		key = client.ObjectKey{Namespace: scope.Namespace, Name: scope.Name}
+		object = map[string]client.Object{
+			"gateway": &gatewayv1.Gateway{}, "globalaccelerator": &agav1beta1.GlobalAccelerator{},
+			"ingress": &networkingv1.Ingress{}, "service": &corev1.Service{},
+		}[scope.Kind]
+	}
+	switch err := k.Get(ctx, key, object); {
+	case apierrors.IsNotFound(err):
+		return "", fmt.Errorf("%s does not exist, so that nothing is held; correct the name", scope)
+	case err != nil:
+		return fmt.Sprintf("Whether %s exists is not known: %v\n", scope, err), nil
+	}
+	return "", nil
 }
 
 // configMap is where the holds of the controller are.

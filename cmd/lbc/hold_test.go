@@ -7,6 +7,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
@@ -34,7 +35,9 @@ func holdCluster(t *testing.T) client.Client {
 		lb.Status.Members = append(lb.Status.Members, v1alpha1.Member{ObjectReference: v1alpha1.ObjectReference{
 			Kind: "Ingress", Namespace: ns, Name: "web"}})
 	}
-	return fake.NewClientBuilder().WithScheme(scheme).WithObjects(d, lb).Build()
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop"}}
+	web := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}
+	return fake.NewClientBuilder().WithScheme(scheme).WithObjects(d, lb, ns, web).Build()
 }
 
 // holding runs lbc hold with flags and returns its output.
@@ -83,6 +86,9 @@ func TestHoldIsSetListedAndEnded(t *testing.T) {
 		{"--all", "--until", "1h", "--reason", " "},
 		{"--stack", "pod/shop/web", "--until", "1h", "--reason", "x"},
 		{"--stack", "shop/web", "--until", "1h", "--reason", "x"},
+		{"--stack", "ingress/shop/wbe", "--until", "1h", "--reason", "x"},
+		{"--stack", "gateway/shop/web", "--until", "1h", "--reason", "x"},
+		{"-n", "shp", "--until", "1h", "--reason", "x"},
 	} {
 		b.WriteString("$ lbc hold " + strings.Join(args, " ") + "\n" + holding(t, k, args...))
 	}

@@ -34,7 +34,7 @@ changes no answer. Without access to AWS, a line says that this part is missing.
 ` + inputHelp + `
 
 Exit status: 0 nothing needs attention; 1 lbc failed, or does not know the flags of the controller;
-2 a file cannot be read; 4 objects need attention.`
+2 a file cannot be read; 4 objects or flags need attention.`
 
 const rollbackExample = `  lbc rollback-check -A
   lbc rollback-check -n shop -o json
@@ -49,7 +49,7 @@ type rollbackDocument struct {
 	Writes []rollbackWrite `json:"writes"`
 	// LoadBalancers counts the LoadBalancer objects that nobody writes any more.
 	LoadBalancers int `json:"loadBalancers"`
-	// Attention counts the uses with effect changed or stuck.
+	// Attention counts the uses and the flags with effect changed or stuck.
 	Attention int      `json:"attention"`
 	Unread    []string `json:"unread,omitempty"`
 }
@@ -70,9 +70,10 @@ type additionUse struct {
 
 // additionFlag is a flag or feature gate that the controller runs with.
 type additionFlag struct {
-	Flag   string `json:"flag"`
-	After  string `json:"after"`
-	Before string `json:"before"`
+	Flag   string          `json:"flag"`
+	Effect addition.Effect `json:"effect"`
+	After  string          `json:"after"`
+	Before string          `json:"before"`
 }
 
 // rollbackWrite is what the existing controller writes to AWS at its start.
@@ -162,6 +163,11 @@ func (o *rollbackOptions) uses(src *source, errOut io.Writer, d *rollbackDocumen
 			d.Attention++
 		}
 	}
+	for _, f := range d.Flags {
+		if f.Effect != addition.Ignored {
+			d.Attention++
+		}
+	}
 	return nil
 }
 
@@ -245,15 +251,18 @@ func resourceOf(kind objects.Kind) string {
 	return name
 }
 
-// additionFlags are the flags and gates of the controller that the existing one does not have.
+// additionFlags are the flags and gates of the controller that the existing one does not have. A flag with its default
+// value has no effect, but the existing controller does not start with it either.
 func (o *rollbackOptions) additionFlags() []additionFlag {
 	out := []additionFlag{}
 	for _, r := range addition.Table() {
 		switch f := o.commandLine.Lookup(r.Name); {
 		case r.Sort == addition.Flag && f != nil && f.Value.String() != f.DefValue:
-			out = append(out, additionFlag{"--" + r.Name, r.After, r.Before})
+			out = append(out, additionFlag{"--" + r.Name, r.Effect, r.After, r.Before})
+		case r.Sort == addition.Flag && f != nil && f.Changed:
+			out = append(out, additionFlag{"--" + r.Name, addition.Ignored, "Nothing: it has its default value.", r.Before})
 		case r.Sort == addition.Gate && strings.Contains(o.config.Gates.String(), r.Name+"="):
-			out = append(out, additionFlag{"--feature-gates=" + r.Name, r.After, r.Before})
+			out = append(out, additionFlag{"--feature-gates=" + r.Name, r.Effect, r.After, r.Before})
 		}
 	}
 	return out
@@ -329,7 +338,7 @@ func (d *rollbackDocument) text() string {
 		b.WriteString("\n")
 	}
 	for _, f := range d.Flags {
-		fmt.Fprintf(&b, "flag %s\n  after   %s\n  before  %s\n\n", f.Flag, f.After, f.Before)
+		fmt.Fprintf(&b, "flag %s\n  effect  %s\n  after   %s\n  before  %s\n\n", f.Flag, f.Effect, f.After, f.Before)
 	}
 	for _, w := range d.Writes {
 		fmt.Fprintf(&b, "%s\n  writes  %s\n\n", w.Stack, w.What)

@@ -51,6 +51,25 @@ func TestRollbackCheckKeepsGatewaysOfOthersOut(t *testing.T) {
 	}
 }
 
+func TestRollbackCheckReadsFlags(t *testing.T) {
+	t.Parallel()
+	const ingress = "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: web}\n"
+	for name, test := range map[string]struct {
+		flag, want string
+		status     error
+	}{
+		"load balancers change":         {"--default-ip-address-type=dualstack", "effect  changed", exitWarnings},
+		"the controller undoes edits":   {"--drift-policy=ignore", "effect  changed", exitWarnings},
+		"nothing depends on it":         {"--otlp-traces-sampling-ratio=0.5", "effect  ignored", nil},
+		"a default value that is given": {"--drift-policy=correct", "it has its default value", nil},
+	} {
+		out, errOut, err := lbc(t, ingress, "rollback-check", "-f", "-", test.flag)
+		if !errors.Is(err, test.status) || !strings.Contains(out, test.want) {
+			t.Errorf("%s: %v, want %q\n%s%s", name, err, test.want, out, errOut)
+		}
+	}
+}
+
 func TestRollbackCheckReadsTheClusterByNamespace(t *testing.T) {
 	objs := append(ingressIn(t, "shop", "front"), ingressIn(t, "web", "other")...)
 	for _, o := range objs {

@@ -28,13 +28,13 @@ func additions() string {
 	}
 	b.WriteString("### Flags and feature gates\n\nRemove them in the same edit that changes the image: the existing " +
 		"controller does not start with an unknown flag or gate. Helm removes those of the chart's values.\n\n" +
-		"| Flag or gate | Without it, under the existing controller |\n|---|---|\n")
+		"| Flag or gate | Effect | Without it, under the existing controller |\n|---|---|---|\n")
 	for _, r := range addition.Table() {
 		if r.Sort == addition.Flag {
-			fmt.Fprintf(&b, "| `--%s` | %s |\n", r.Name, cell(r.After))
+			fmt.Fprintf(&b, "| `--%s` | %s | %s |\n", r.Name, r.Effect, cell(r.After))
 		}
 		if r.Sort == addition.Gate {
-			fmt.Fprintf(&b, "| feature gate `%s` | %s |\n", r.Name, cell(r.After))
+			fmt.Fprintf(&b, "| feature gate `%s` | %s | %s |\n", r.Name, r.Effect, cell(r.After))
 		}
 	}
 	return b.String()

@@ -1,23 +1,23 @@
 package front
 
 import (
+	"slices"
+
 	"github.com/k8s-lbc/lbc/internal/compile"
-	"github.com/k8s-lbc/lbc/internal/front/gateway"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// DerivedConstruction is the construction of rules that Load derived from the finalizer of a Gateway that records none;
-// ok is false for any other input. The rules that AWS holds decide instead where they are known: a finalizer may come
-// from a backup, be lost while the load balancer stays, and is missing in files.
+// DerivedConstruction is the construction of rules that Load derived from the finalizer of a Gateway whose annotation
+// is missing or invalid; ok is false for any other input. What AWS holds decides instead where it is known: a finalizer
+// may come from a backup, be lost while the load balancer stays, and is missing in files.
 func DerivedConstruction(w Input) (c rule.Construction, ok bool) {
 	if !w.Wanted || w.Decisions == nil {
 		return "", false
 	}
-	c = rule.Construction(w.Decisions.Annotations[gateway.ConstructionAnnotation])
-	return c, c != ""
+	return w.Decisions.Derived, w.Decisions.Derived != ""
 }
 
 // OtherConstruction is the construction of the rules that AWS holds of a stack if it differs from the derived one; ok
@@ -30,7 +30,8 @@ func OtherConstruction(key stack.Key, o awsop.Observed, c *compile.Config, deriv
 }
 
 // ObservedConstruction is the construction of the rules that AWS holds of a stack; empty where it holds no load
-// balancer and flags do not decide.
+// balancer and flags do not decide. Rules without sign of another construction are taken for those of the existing
+// controller, unless the security group admits prefix lists only: with Compatible, it would admit all addresses.
 func ObservedConstruction(key stack.Key, o awsop.Observed, c *compile.Config) rule.Construction {
 	if len(o.LoadBalancers) == 0 {
 		if c.ExistingFeaturesOnly {
@@ -63,10 +64,23 @@ func ObservedConstruction(key stack.Key, o awsop.Observed, c *compile.Config) ru
 	switch {
 	case expressions && !plain:
 		return rule.Standard
-	case expressions, isolated: // the existing controller makes neither
-		return rule.PlainHosts
+	case expressions, isolated, slices.ContainsFunc(o.SecurityGroups, admitsListsOnly):
+		return rule.PlainHosts // the existing controller makes none of them
 	}
 	return rule.Compatible
+}
+
+// admitsListsOnly reports whether a group of the stack admits prefix lists, and no other addresses.
+func admitsListsOnly(g awsop.SecurityGroup) bool {
+	lists := false
+	for i := range g.Ingress {
+		p := &g.Ingress[i]
+		if p.CIDR != "" || p.IPv6CIDR != "" {
+			return false
+		}
+		lists = lists || p.PrefixList != ""
+	}
+	return lists && !g.Shared
 }
 
 // isolates reports whether a rule answers 404 to all requests for a hostname, which keeps listeners of a port apart.

@@ -46,8 +46,9 @@ func TestConstructionIsReadFromRulesInAWS(t *testing.T) {
 	}
 	for name, test := range map[string]struct {
 		rules []awsop.Rule
-		none  bool // AWS has no load balancer
-		only  bool // --existing-features-only
+		opens []stack.Permission // of the load balancer's security group
+		none  bool               // AWS has no load balancer
+		only  bool               // --existing-features-only
 		want  rule.Construction
 	}{
 		"no load balancer":                         {none: true, want: ""},
@@ -61,10 +62,14 @@ func TestConstructionIsReadFromRulesInAWS(t *testing.T) {
 			on("80", plain, forward)}, want: rule.PlainHosts},
 		"values that keep listeners apart": {rules: []awsop.Rule{on("80", plain, forward), on("80", plain, refuse)},
 			want: rule.PlainHosts},
+		"a group that admits a prefix list only": {opens: []stack.Permission{{PrefixList: "pl-1"}}, want: rule.PlainHosts},
+		"a group that admits all addresses beside a prefix list": {
+			opens: []stack.Permission{{PrefixList: "pl-1"}, {CIDR: "0.0.0.0/0"}}, want: rule.Compatible},
 		"a long host beside expressions on the port": {
 			rules: []awsop.Rule{on("80", plain, forward), on("80", expression, forward)}, want: rule.Standard},
 	} {
-		o := awsop.Observed{Rules: test.rules, Listeners: []awsop.Listener{
+		o := awsop.Observed{Rules: test.rules, SecurityGroups: []awsop.SecurityGroup{
+			{SecurityGroup: stack.SecurityGroup{Ingress: test.opens}}}, Listeners: []awsop.Listener{
 			{ARN: "80", Listener: stack.Listener{Protocol: "HTTP", Port: 80}},
 			{ARN: "8080", Listener: stack.Listener{Protocol: "HTTP", Port: 8080}},
 		}}

@@ -26,6 +26,8 @@ var Records = []string{ConstructionAnnotation, AddOnWebACL, AddOnShield, AddOnCa
 type Decisions struct {
 	// Annotations are to be written to the Gateway, as its next passes rely on them.
 	Annotations map[string]string
+	// Derived is the construction of rules if the Gateway's annotation is missing or invalid; empty if it is valid.
+	Derived rule.Construction
 	// Removed are annotations that become "false" once AWS holds nothing of what each is about.
 	Removed []string
 	// Found are notes about routes and the configurations that they use, also of routes without a part in the load

@@ -120,6 +120,7 @@ func (t *translation) construction(exists bool, d *Decisions) rule.Construction 
 		return c
 	}
 	fallback := t.fallback(exists)
+	d.Derived = fallback
 	if c == "" {
 		d.Annotations = map[string]string{ConstructionAnnotation: string(fallback)}
 	} else {

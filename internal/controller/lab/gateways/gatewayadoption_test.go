@@ -183,6 +183,15 @@ func TestGatewayOfEarlierVersionStaysStandard(t *testing.T) {
 		}
 		l.Restart()
 	}
+	for _, restarted := range []bool{false, true} {
+		construct(l, "standart")
+		mark = l.Mark()
+		l.Settle(key)
+		if w := l.Writes(mark); len(w) > 0 || !slices.Equal(arns(), before) {
+			t.Errorf("misspelt annotation, restart %t: writes %v", restarted, w)
+		}
+		l.Restart()
+	}
 	construct(l, "compatible")
 	l.Settle(key)
 	construct(l, "neither")

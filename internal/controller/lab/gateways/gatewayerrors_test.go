@@ -33,20 +33,27 @@ func told(l *lab.Lab, since int, texts ...string) (out []string) {
 	return out
 }
 
-// TestRuleThatAnswersErrorsIsTold has edits after which requests of a served rule get 500. The route has one event.
+// TestRuleThatAnswersErrorsIsTold edits a served rule so that its requests get 500. The route gets one event.
 func TestRuleThatAnswersErrorsIsTold(t *testing.T) {
 	t.Parallel()
+	const accepted = "web: Accepted, ResolvedRefs"
 	for name, c := range map[string]struct {
 		route, edit, discard, parents string
 		texts                         []string
 	}{
 		"a deleted configuration": {extended("c"), "", "ListenerRuleConfiguration shop/c {}",
 			"web: Accepted False IncompatibleFilters, ResolvedRefs",
-			[]string{"[InvalidConfiguration]", "ListenerRuleConfiguration shop/c does not exist", "500", "(spec.rules[0])"}},
+			[]string{"FailedBuildModel", "[InvalidConfiguration]", "ListenerRuleConfiguration shop/c does not exist", "500",
+				"(spec.rules[0])"}},
 		"a login at HTTP": {extended("c"), "ListenerRuleConfiguration shop/c {spec: {actions: [{type: jwt-validation, " +
 			"jwtValidationConfig: {issuer: i, jwksEndpoint: 'https://a.test/k'}}]}}", "",
 			"web: Accepted False UnsupportedValue, ResolvedRefs",
-			[]string{"[InvalidRule]", "port 80 has protocol HTTP", "answers 500", "(spec.rules[0])"}},
+			[]string{"FailedBuildModel", "[InvalidRule]", "port 80 has protocol HTTP", "answers 500", "(spec.rules[0])"}},
+		"no backends": {extended(), "HTTPRoute shop/web {spec: {parentRefs: [{name: web}], rules: [{}]}}", "", accepted,
+			[]string{"[NoTargets]", "the rule has no backendRefs", "500", "(spec.rules[0])"}},
+		"weight 0": {extended(), "HTTPRoute shop/web {spec: {parentRefs: [{name: web}], rules: [{backendRefs: [{name: web, " +
+			"port: 80, weight: 0}]}]}}", "", accepted,
+			[]string{"[NoTargets]", "all weights are 0", "500", "(spec.rules[0].backendRefs)"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -64,7 +71,7 @@ func TestRuleThatAnswersErrorsIsTold(t *testing.T) {
 				l.SettleWeb()
 			}
 			wantAnswers(l, map[string]string{"/": "500"})
-			if got := told(l, before, append(c.texts, "FailedBuildModel")...); len(got) != 1 {
+			if got := told(l, before, c.texts...); len(got) != 1 {
 				t.Errorf("%d events; all:\n%s", len(got), strings.Join(l.Events[before:], "\n"))
 			}
 			l.WantParents(lab.HTTPRoute("web"), c.parents)

@@ -139,7 +139,7 @@ func (f *forwarding) make(t *translation, p *place, secure bool) *onProtocol {
 	case wrong != nil:
 		return &onProtocol{actions: fixed("503"), guard: f.guard, unserved: wrong}
 	case total(backends) == 0:
-		return &onProtocol{actions: fixed("500"), guard: f.guard}
+		return &onProtocol{actions: fixed("500"), guard: f.guard, found: t.withoutBackends(r, len(backends))}
 	}
 	a := intent.Action{Type: stack.ActionForward, Backends: backends}
 	if f.config != nil {
@@ -151,6 +151,20 @@ func (f *forwarding) make(t *translation, p *place, secure bool) *onProtocol {
 		}
 	}
 	return &onProtocol{actions: []intent.Action{a}, guard: f.guard}
+}
+
+// withoutBackends is why a rule answers 500, if it asks for that: usable is how many of its backends are usable. Those
+// that are not are recorded.
+func (t *translation) withoutBackends(r *routeRule, usable int) diag.List {
+	const answers = "; the load balancer answers its requests with 500"
+	switch {
+	case len(r.backends) == 0:
+		return diag.List{t.finding(r.at, diag.NoTargets, "the rule has no backendRefs"+answers, "add a backend")}
+	case usable > 0:
+		return diag.List{t.finding(r.at+".backendRefs", diag.NoTargets, "all weights are 0"+answers,
+			"set the weight of a backend to 1 or more")}
+	}
+	return nil
 }
 
 // total is the sum of weights.
