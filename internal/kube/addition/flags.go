@@ -15,7 +15,7 @@ func flags() (out []Row) {
 		{"strict-groups", Ignored, "The existing controller always stops a group with an invalid member."},
 		{"default-ip-address-type", Changed,
 			"Load balancers whose objects declare no IP address type become ipv4 again: declare it " +
-			"on each object first."},
+				"on each object first."},
 		{"deletion-brake", Changed, "Deletions have no limit."},
 		{"deregistration-brake", Changed, "Deregistrations have no limit."},
 		{"delete-orphans-after", Ignored, "No effect here either."},
@@ -29,7 +29,7 @@ func flags() (out []Row) {
 		{"endpoints-without-pods", Changed, "EndpointSlices may name any address as a target."},
 		{"node-security-group", Changed,
 			"The tags of security groups decide which one gets the rules of nodes and pods: exactly " +
-			"one of each network interface needs the cluster's tag."},
+				"one of each network interface needs the cluster's tag."},
 		{"max-rules-per-security-group", Ignored, "AWS refuses rules beyond the quota."},
 		{"exclude-ip-targets-by-node-label", Changed, "Pods on nodes with the label " +
 			"node.kubernetes.io/exclude-from-external-load-balancers are targets again."},
@@ -40,15 +40,15 @@ func flags() (out []Row) {
 		{"trust-store-prefix", Ignored, "spec.tls.frontend of Gateways is not read."},
 		{"alb-gateway-controller-name", Ignored,
 			"Gateways of a class with another controller name than gateway.k8s.aws/alb are not " +
-			"managed, and stay Terminating once they are deleted."},
+				"managed, and stay Terminating once they are deleted."},
 		{"nlb-gateway-controller-name", Ignored,
 			"Gateways of a class with another controller name than gateway.k8s.aws/nlb are not " +
-			"managed, and stay Terminating once they are deleted."},
+				"managed, and stay Terminating once they are deleted."},
 		{"auto-gateway-controller-name", Ignored, "Gateways of the class are not managed, and stay Terminating once " +
 			"they are deleted."},
 		{"enable-checkpoints", Ignored,
 			"The ConfigMaps of the checkpoints stay, with the record for lbc timeline, and nobody " +
-			"updates them."},
+				"updates them."},
 		{"drift-check-interval", Ignored, "Changes made by hand are found only at edits and at the resync."},
 		{"drift-policy", Changed, "The existing controller undoes changes made in AWS by hand."},
 		{"replacement-policy", Changed, "An edit that needs another load balancer replaces it."},
@@ -62,7 +62,7 @@ func flags() (out []Row) {
 		{"webhook-bind-host", Ignored, "The webhooks listen at all addresses."},
 		{"webhook-cert-secret", Ignored,
 			"The existing controller needs the files of a certificate, which its chart writes " +
-			"into a Secret."},
+				"into a Secret."},
 		{"webhook-cert-lifetime", Ignored, "The existing controller does not renew the certificate of its webhooks."},
 		{"webhook-configurations", Ignored, "The existing chart writes the caBundle of the webhook configurations."},
 	} {
