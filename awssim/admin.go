@@ -103,7 +103,7 @@ func (s *Simulator) administration() http.Handler {
 	return mux
 }
 
-// answerPEM answers what a trust store is made of.
+// answerPEM answers the certificates of a trust store.
 func (s *Simulator) answerPEM(w http.ResponseWriter, content []byte, ok bool) {
 	if !ok {
 		http.Error(w, "there is no such trust store or revocation", http.StatusNotFound)

@@ -146,7 +146,7 @@ func (s *Simulator) ChangeIAM(change simclient.IAMChange) error {
 	return nil
 }
 
-// grants are those of the user or role that is named; one that is not there yet is made, except users by name.
+// grants are those of the user or role that is named; a missing one is created, except users by name.
 func grants(a *account.Account, at simclient.Attachment) *account.Grants {
 	switch {
 	case at.User != "":

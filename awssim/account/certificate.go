@@ -48,7 +48,7 @@ type Certificate struct {
 	NotAfter         time.Time
 	Tags             map[string]string
 
-	// Pair is the key and chain of an imported certificate; nil for others, whose pair is made at first use.
+	// Pair is the key and chain of an imported certificate; nil for others, whose pair is created at first use.
 	Pair *tls.Certificate
 }
 
@@ -119,7 +119,7 @@ func (t *Trust) AddCertificate(c *Certificate) { resource.Put(&t.Certificates, c
 // Authority is the certificate authority that signs all certificates of the account that are not imported.
 func (t *Trust) Authority() *pki.Authority { return &t.authority }
 
-// TLSCertificate is what a listener serves for the ARN: chain and private key. The pair is made on first use, with a
+// TLSCertificate is what a listener serves for the ARN: chain and private key. The pair is created on first use, with a
 // key of the algorithm that ACM reports; without one, RSA_2048, which is ACM's default.
 func (t *Trust) TLSCertificate(arn string) (*tls.Certificate, error) {
 	c, ok := t.Certificates[arn]

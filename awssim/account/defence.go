@@ -40,7 +40,7 @@ type WebACL struct {
 
 	// Rules is what it does; replaced, never changed.
 	Rules *webacl.ACL
-	// Definition is the web ACL in the words of the service that made it, which alone reads it.
+	// Definition is the web ACL in the form of the service that created it. No other service reads it.
 	Definition any
 }
 

@@ -44,7 +44,7 @@ func (f *former[V]) put(id string, value V, now, until time.Time) {
 	*f = m
 }
 
-// lag is how long reads miss the write that is made now, of which they may miss at most d.
+// lag is how long reads miss a write of this moment, of which they may miss at most d.
 func (a *Account) lag(d time.Duration) time.Duration {
 	if a.Profile.LagChance <= 0 || d <= 0 {
 		return d

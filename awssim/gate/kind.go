@@ -59,7 +59,7 @@ type refusal struct {
 	code, message string
 }
 
-// wording is a refusal in the words of each protocol: those of Elastic Load Balancing, STS and Route 53, those of EC2,
+// wording is a refusal as each protocol phrases it: those of Elastic Load Balancing, STS and Route 53, those of EC2,
 // and those of services that speak JSON.
 type wording struct{ query, compute, json refusal }
 

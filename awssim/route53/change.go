@@ -70,7 +70,7 @@ type change struct {
 	record *hostedzone.RecordSet
 }
 
-// batch is a zone's content while changes are made to it, and what is wrong with them.
+// batch is a zone's content while it changes, and what is wrong with them.
 type batch struct {
 	service    *Service
 	zone       *hostedzone.Zone

@@ -121,7 +121,7 @@ func unquote(text string) (string, bool) {
 	return inner, true
 }
 
-// parseValue checks a value of a record of that type. The problem is in the words of Route 53, "" if there is none.
+// parseValue checks a value of a record of that type. The problem is phrased as by Route 53, "" if there is none.
 func parseValue(kind, text string) (value, complaint string) {
 	encountered := func(err error) string {
 		if err == nil {

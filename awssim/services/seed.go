@@ -17,8 +17,8 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/seed"
 )
 
-// plant puts the described account in place. Load balancers and target groups are made as a user would make them, but
-// the calls are not recorded.
+// plant puts the described account in place. Load balancers and target groups are created as a user would create them,
+// but the calls are not recorded.
 func (s *Set) plant(f seed.File) error {
 	if err := func() error {
 		s.Account.Lock()

@@ -35,7 +35,7 @@ type IAMChange struct {
 }
 
 // Attachment is a policy of a user or a role, by names: exactly one of User, Role and AccessKey is given. An access key
-// that no user has makes a user of that name; a role that is not there is made, and trusts the whole account.
+// that no user has creates a user of that name; a missing role is created, and trusts the whole account.
 type Attachment struct {
 	Policy    string `json:"policy"`
 	User      string `json:"user,omitempty"`

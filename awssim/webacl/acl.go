@@ -19,7 +19,7 @@ const (
 	Count // goes on with the next rule
 )
 
-// Action is what becomes of a request.
+// Action is what the web ACL does with a request.
 type Action struct {
 	Kind     Kind
 	Response *Response // of Block; nil: the load balancer's own 403

@@ -176,7 +176,7 @@ func (o *explainOptions) run(ctx context.Context, args []string, out, errOut io.
 	return nil
 }
 
-// concerned reports whether an error is about the explained object, or about what it is made of: not about another
+// concerned reports whether an error is about the explained object or one of its parts: not about another
 // member of its group, of which the load balancer does without.
 func concerned(in explain.Input) bool {
 	same := func(a, b diag.Object) bool { return a.Kind == b.Kind && a.Namespace == b.Namespace && a.Name == b.Name }

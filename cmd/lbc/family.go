@@ -43,7 +43,7 @@ const (
 	errorKind                  documentKind = "Error"
 )
 
-// member is a kind with the command that prints it, what it is, and its Go type, from which its schema is made.
+// member is a kind with the command that prints it, what it is, and its Go type, from which lbc generates its schema.
 type member struct {
 	kind    documentKind
 	command string // empty = any

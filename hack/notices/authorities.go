@@ -14,7 +14,7 @@ import (
 // linked from it.
 const authorities = "golang.org/x/crypto/x509roots/fallback"
 
-// mozillaLicence is the licence of Mozilla's list, of which the module is made.
+// mozillaLicence is the licence of Mozilla's list, from which the module is built.
 //
 //go:embed MPL-2.0.txt
 var mozillaLicence string

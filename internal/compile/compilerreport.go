@@ -151,7 +151,7 @@ func (c *compiler) diagnose(b *build, consequence string) diag.List {
 	return out
 }
 
-// untilFixed is what becomes of a member that is set aside.
+// untilFixed says what happens to an excluded member.
 func (c *compiler) untilFixed(o diag.Object, s quarantine.State) string {
 	switch {
 	case s == quarantine.LastGood:

@@ -91,7 +91,7 @@ func (b *build) buildListener(p *port, redirect int32) (all []rules.Rule, made b
 		if b.unproven(p) {
 			return nil, false
 		}
-		// Its target groups are made, so that a listener that exists goes on serving, and one that does not is soon made.
+		// Its target groups are created, so that an existing listener keeps serving, and a new one is created soon.
 		b.keep.Resources = append(b.keep.Resources, ref)
 		b.withheldRules = append(b.withheldRules,
 			portRules{p, append(all, rules.Rule{Rule: stack.Rule{Actions: l.DefaultActions}})})

@@ -92,7 +92,7 @@ const mostTags = 50
 
 // sharedTags merges the tags of members for a resource that they share. AWS refuses the whole resource if it would have
 // more than mostTags. What exceeds them is left out: tags that AWS does not have yet before others, and of the members
-// that joined last first. With tell, these members are told.
+// that joined last first. With tell, these members get a finding.
 func (b *build) sharedTags(setting string, among []int, tell bool) (map[string]string, map[string]intent.Source) {
 	user, sources := keyed(b, merge.Setting[string]{Name: setting, What: "tag", Among: among}, b.existsTag, b.userTags)
 	if len(b.tags(user, "")) <= mostTags {

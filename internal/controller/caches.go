@@ -76,7 +76,7 @@ func optionalKinds(c *config.Config, scheme *runtime.Scheme) (map[objects.Kind]s
 
 // cacheOfOptionalKinds makes caches that also hold kinds whose definitions a cluster may lack, get and lose while the
 // controller runs, and what is known of these definitions. Objects of other namespaces than restricted's, if it is not
-// nil, are read as that has it. pods is called with the cache of the pods when it is made.
+// nil, are read as that has it. pods is called with the cache of the pods once the cache exists.
 func cacheOfOptionalKinds(api rest.Interface, kinds map[objects.Kind]schema.GroupVersionKind,
 	restricted *reads.Restricted, pods func(rc *rest.Config, o cache.Options, others cache.Cache) cache.Cache,
 	log logr.Logger) (cache.NewCacheFunc, *optionalkinds.Definitions) {

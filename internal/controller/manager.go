@@ -174,7 +174,7 @@ func (w *Wiring) setUp(ctx context.Context) error {
 	return nil
 }
 
-// declared are the stacks over which passes are made.
+// declared are the stacks that passes reconcile.
 func (w *Wiring) declared() (all []stack.Key) {
 	for _, s := range w.Owners {
 		all = append(all, s.Index.Units()...)

@@ -95,7 +95,7 @@ func (c *Chart) Render(values map[string]any, r Release) (*Rendering, error) {
 	}
 	if required := c.chart.Metadata.KubeVersion; required != "" && !chartutil.IsCompatibleRange(required,
 		version.String()) {
-		// Helm's words
+		// as Helm phrases it
 		return nil, fmt.Errorf("chart requires kubeVersion: %s which is incompatible with Kubernetes %s", required, version)
 	}
 	capabilities.KubeVersion = *version

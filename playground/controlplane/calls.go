@@ -129,7 +129,8 @@ func (c *calls) end() {
 // that was begun is not left half done.
 const cancelTime = 40 * time.Second
 
-// ask sends a request and waits for its answer. If ctx ends first, the child is told and answers as soon as it can.
+// ask sends a request and waits for its answer. If ctx ends first, ask tells the child, which answers as soon as it
+// can.
 func (cp *ControlPlane) ask(ctx context.Context, r Request) (Message, error) {
 	answer, err := cp.calls.send(&r)
 	if err != nil {

@@ -66,7 +66,7 @@ func (r Result) String() string {
 // maxTexts bounds the texts of failures that are kept, since bodies of answers make them differ.
 const maxTexts = 30
 
-// calmly is how many times fewer requests are made after Calm.
+// calmly is how many times fewer requests are sent after Calm.
 const calmly = 10
 
 // Start begins with no clients. The end of ctx does not stop them: Stop does.

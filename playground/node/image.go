@@ -133,7 +133,7 @@ func securely(port uint16, config *tls.Config, problem error, serve func(net.Lis
 	return []imagePort{stream(port, serve)}
 }
 
-// tlsConfig is made of files, by their paths; nil without a certificate or its key. Clients may show a certificate if
+// tlsConfig reads files, by their paths; nil without a certificate or its key. Clients may show a certificate if
 // there are CAs.
 func (m mounted) tlsConfig(certificate, key, clientCAs string) (*tls.Config, error) {
 	if certificate == "" || key == "" {

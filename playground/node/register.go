@@ -129,7 +129,7 @@ func (f *Fleet) heartbeat(ctx context.Context, s Spec) {
 }
 
 // renew writes the lease. last is what the previous call returned, nil at first and after an error: an update has to
-// name the version that it replaces. The lease is made at the first renewal, since its namespace may appear a moment
+// name the version that it replaces. The first renewal creates the lease, since its namespace may appear a moment
 // after the API server became ready.
 func renew(ctx context.Context, leases coordinationclient.LeaseInterface, last, lease *coordinationv1.Lease) (
 	*coordinationv1.Lease, error) {

@@ -80,7 +80,7 @@ func parse(c gate.Call) (in input, err error) {
 	return in, err
 }
 
-// stack is the value of the tag that names the stack of a resource that is made, "" if there is none.
+// stack is the value of the tag that names the stack of a created resource, "" if there is none.
 func (in input) stack() string {
 	tags := slices.Clone(in.Tags)
 	for _, s := range in.TagSpecifications {

@@ -13,7 +13,7 @@ const (
 	maxLabelBytes = 63
 )
 
-// Problem is why a text is no domain name, in the words of Route 53.
+// Problem is why a text is no domain name, as Route 53 phrases it.
 type Problem struct{ Code, Text, Name string }
 
 func (p *Problem) Error() string {

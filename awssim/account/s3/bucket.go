@@ -133,7 +133,7 @@ func (b *Buckets) Object(bucket, key string, limit int64) ([]byte, error) {
 	return content, nil
 }
 
-// Put writes an object: into the bucket's folder, which is made when it is not there, or into memory without a
+// Put writes an object: into the bucket's folder, which Put creates if it is missing, or into memory without a
 // directory.
 func (b *Buckets) Put(bucket, key string, content []byte) error {
 	name := bucket + "/" + key

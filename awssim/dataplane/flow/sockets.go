@@ -48,7 +48,7 @@ func Accept(ctx context.Context, l net.Listener, take func(net.Conn), failed fun
 	}
 }
 
-// CloseAll closes all, whatever becomes of the others.
+// CloseAll closes all, also if closing one fails.
 func CloseAll(closers ...io.Closer) {
 	for _, c := range closers {
 		_ = c.Close()

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Class is how far a request departs from RFC 7230, in the words of desync mitigation.
+// Class is how far a request departs from RFC 7230, as desync mitigation classifies it.
 type Class uint8
 
 // The classes, from the best to the worst.

@@ -21,7 +21,7 @@ import (
 // Snapshot is an immutable picture of one listener: all that a request or a flow needs, taken once at its start.
 //
 // Every update makes new snapshots of everything, most of which serve no request before the next; what is expensive to
-// make is made at first use.
+// make is created at first use.
 type Snapshot struct {
 	*Config
 	Listener     topology.Listener

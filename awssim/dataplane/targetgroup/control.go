@@ -12,7 +12,7 @@ import (
 )
 
 // leastChannelTimeout bounds an attempt to open a control channel from below: a connection that the agent's security
-// groups admit a moment later is made by a second SYN, after a second.
+// groups admit a moment later begins with a second SYN, after a second.
 const leastChannelTimeout = 2 * time.Second
 
 // control keeps the control channel to the agent of a target optimizer open: a TCP connection to the target group's

@@ -316,7 +316,7 @@ func (s *schedule) Pop() any {
 	return x
 }
 
-// HealthReport is a change of a target's health as its load balancer sees it, in the words of DescribeTargetHealth.
+// HealthReport is a change of a target's health as DescribeTargetHealth shows it.
 type HealthReport struct {
 	TargetGroup string // ARN
 	Target      string // Target.ID

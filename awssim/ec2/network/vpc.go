@@ -21,7 +21,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/ec2/request"
 )
 
-// Networks answers the actions on VPCs and what they are made of.
+// Networks answers the actions on VPCs and their parts.
 type Networks struct {
 	account *account.Account
 	entry   call.Entry

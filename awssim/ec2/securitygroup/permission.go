@@ -223,7 +223,7 @@ func (s *SecurityGroups) checkQuota(list []vpc.Permission) error {
 	return nil
 }
 
-// describeKey is a permission in the words of InvalidPermission.Duplicate.
+// describeKey describes a permission as InvalidPermission.Duplicate does.
 func describeKey(k vpc.PermissionKey) string {
 	peer := k.Group + k.PrefixList
 	if k.CIDR.IsValid() {

@@ -23,7 +23,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/gate"
 )
 
-// Limits of what trust stores are made of: Elastic Load Balancing user guide, "Quotas for your Application Load
+// Limits of the content of trust stores: Elastic Load Balancing user guide, "Quotas for your Application Load
 // Balancers".
 const (
 	maxAuthorities = 25                                  // certificates of one bundle

@@ -32,7 +32,7 @@ const (
 	spdx        = types.MediaType("application/spdx+json")
 )
 
-// source is what an image is made of.
+// source is the content of an image.
 type source struct {
 	version  string
 	platform v1.Platform

@@ -37,7 +37,7 @@ func main() {
 	}
 }
 
-// release is a version of the controller whose images are made.
+// release is a version of the controller whose images are built.
 type release struct {
 	version  string
 	source   string   // URL of the source code; may be empty

@@ -11,7 +11,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// lookAgain is the pause before the plan is made again after the first refusal of a write: the refusal may have shown
+// lookAgain is the pause before planning again after the first refusal of a write: the refusal may have shown
 // that facts are out of date. The same write is not sent then.
 const lookAgain = time.Second
 

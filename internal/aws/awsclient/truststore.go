@@ -19,7 +19,7 @@ type S3 interface {
 	PutObject(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error)
 }
 
-// lazyS3 is a client of S3 that is made at the first call: most controllers never need it, and its tables of endpoints
+// lazyS3 is a client of S3, created at the first call: most controllers never need it, and its tables of endpoints
 // take memory.
 type lazyS3 struct{ client func() S3 }
 

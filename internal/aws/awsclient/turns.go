@@ -9,7 +9,7 @@ import (
 
 type tenantKey struct{}
 
-// WithTenant names the tenant on whose behalf the calls under the returned context are made: the namespace, or the
+// WithTenant names the tenant for whom the returned context calls AWS: the namespace, or the
 // group of several namespaces. Calls of one priority that wait for the same bucket take turns by tenant.
 func WithTenant(ctx context.Context, tenant string) context.Context {
 	return context.WithValue(ctx, tenantKey{}, tenant)

@@ -25,7 +25,7 @@ const (
 	Rejected // its routes answer 503 on the listeners of others; nothing else of it counts: it never was good
 )
 
-// LeftOut reports whether nothing is made of the member's routes.
+// LeftOut reports whether the load balancer leaves out the member's routes.
 func (s State) LeftOut() bool { return s == Frozen || s == Rejected }
 
 // Member is one object of the load balancer in the version that is compiled.

@@ -31,7 +31,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator/diff"
 )
 
-// errRetry is the error of a pass that is made again after a pause which grows. What it is about was reported.
+// errRetry is the error of a pass that is repeated after a growing pause. What it is about was reported.
 var errRetry = errors.New("some changes of the accelerator failed")
 
 // pass is one pass over an object.
@@ -49,7 +49,7 @@ type pass struct {
 
 func (p *pass) name() types.NamespacedName { return client.ObjectKeyFromObject(p.ga) }
 
-// finalizer adds the finalizer: nothing is made in AWS before the object has it.
+// finalizer adds the finalizer: the controller creates nothing in AWS before the object has it.
 func (p *pass) finalizer(ctx context.Context) error {
 	defer p.Metrics.StartStage(Name, metrics.StageAcceleratorFinalizer)()
 	after, err := objectwriter.Apply(ctx, p.Client, objectwriter.Write{Object: p.ga, Part: objectwriter.Finalizer,
@@ -227,7 +227,7 @@ func (p *pass) poll(ctx context.Context, o accelerator.Observed) (accelerator.Ob
 	return o, err
 }
 
-// byoip notes addresses that the object asks for in vain: they count when an accelerator is made.
+// byoip notes addresses that the object asks for in vain: they count when the controller creates an accelerator.
 func (p *pass) byoip(o accelerator.Observed) {
 	has := map[string]bool{}
 	for _, s := range o.IPSets {
@@ -303,8 +303,8 @@ func (p *pass) writeStatus(ctx context.Context, change func(*agav1beta1.GlobalAc
 	return false
 }
 
-// shown writes the ARN of an accelerator that was just created, before anything is made below it. Where that fails, the
-// accelerator is found again by its tags.
+// shown writes the ARN of an accelerator that was just created, before the controller creates anything below it. Where
+// that fails, the accelerator is found again by its tags.
 func (p *pass) shown(ctx context.Context, o accelerator.Observed) {
 	p.writeStatus(ctx, statusOf(p.ga, o, false, "", nil))
 }

@@ -245,11 +245,11 @@ func inherited(o *v1beta1.TargetGroupBinding, successors []v1beta1.TargetGroupBi
 	return slices.ContainsFunc(successors, func(x v1beta1.TargetGroupBinding) bool { return x.Namespace == o.Namespace })
 }
 
-// stillNeeded reports whether a binding that goes is made again by its stack, so that its targets stay registered
+// stillNeeded reports whether its stack recreates a deleted binding, so that its targets stay registered
 // meanwhile: its stack has not deleted it, load balancers use its target group, and its namespace stays. The removal of
 // the definition of TargetGroupBindings deletes all of them, and takes nothing out of service so: whoever wrote one
 // that no stack makes applies it again. While AWS does not say whether load balancers use the target group, they may:
-// the binding must not wait, as nothing new is registered before it is made again.
+// the binding must not wait, as nothing new is registered before its stack recreates it.
 func (b *Reconciler) stillNeeded(ctx context.Context, o *v1beta1.TargetGroupBinding) bool {
 	if !bindingobject.OfStack(o.Labels) {
 		return b.DefinitionEnds != nil && b.DefinitionEnds(ctx)

@@ -356,6 +356,6 @@ func oneOf(v, what, flag string, admitted ...string) error {
 
 // TrustStores say where the authorities are uploaded of which AWS makes trust stores.
 type TrustStores struct {
-	Bucket string // empty = none are made
+	Bucket string // empty = the controller creates none
 	Prefix string // of keys
 }

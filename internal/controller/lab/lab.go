@@ -91,7 +91,7 @@ type Lab struct {
 
 	// before, if it is set, is called before each call to AWS, by many goroutines at once; its error is the call's.
 	before atomic.Pointer[func(context.Context) error]
-	// calls, if it is set when the lab is made, is called as well, with the action and its input.
+	// calls, if it is set when the lab is created, is called as well, with the action and its input.
 	Calls func(ctx context.Context, service, action string, in any) error
 	// unread, if it is set, fails reads of AWS; Misreads fails those of the API server, from the next process on.
 	unread   atomic.Pointer[unreadCalls]

@@ -22,7 +22,7 @@ const (
 	progressTick = Patience / 4
 )
 
-// Edit is a change of an object that a stack is made of.
+// Edit is a change of an object of a stack.
 type Edit struct {
 	Object v1alpha1.ObjectReference
 	// Version is the new version of a member; empty = the object is no member, and the status holds no version of it.

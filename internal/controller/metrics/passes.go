@@ -24,7 +24,7 @@ const (
 	topTalkers       = 3
 )
 
-// talker is an object, or an Ingress group, over which passes are made.
+// talker is an object, or an Ingress group, that passes reconcile.
 type talker struct{ controller, namespace, name string }
 
 // The stages of a pass over a binding, by BindingControllerLabel.

@@ -16,7 +16,7 @@ const (
 	Histogram Type = "histogram"
 )
 
-// Row describes a metric. Metrics and docs/metrics.md are made of these rows.
+// Row describes a metric. Metrics and docs/metrics.md are generated from these rows.
 type Row struct {
 	Name    string
 	Type    Type

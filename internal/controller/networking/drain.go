@@ -45,7 +45,7 @@ type drainLook struct {
 	at    time.Time // of the next look
 	taken int       // looks
 	until time.Time
-	// kept targets do not drain: the rules stay until those of the binding that is made again stand, or the target group
+	// kept targets do not drain: the rules stay until those of the recreated binding exist, or the target group
 	// is gone.
 	kept bool
 }

@@ -93,7 +93,7 @@ type Reconciler struct {
 	reviews    int // how often review was asked, so that bring notices those that came while it looked
 }
 
-// behindAnswers is when a run is made again that rests on answers which were past their lifetime and which AWS is being
+// behindAnswers is when to repeat a run that rests on answers which were past their lifetime and which AWS is being
 // asked for.
 const behindAnswers = 15 * time.Second
 

@@ -32,7 +32,7 @@ import (
 // together with its own latest writes.
 type BindingWriter struct {
 	Client client.Client
-	// Planned are told what is written; nil = nobody is.
+	// Planned receives what is written; nil = nobody does.
 	Planned *bindings.Planned
 	now     func() time.Time
 

@@ -142,7 +142,7 @@ func (s *Reconciler) retryLater(key stack.Key, found diag.List, stale bool) (rec
 				continue
 			}
 			return s.Retries.later(key, missing), nil
-		// FinalizerNotAdded: that pass is made again as a failed one
+		// FinalizerNotAdded: that pass is repeated like a failed one
 		case diag.Throttled, diag.NotFound, diag.Invalid, diag.Conflict, diag.Note, diag.Transient:
 			if missingInAWS(d) {
 				return s.Retries.later(key, missing), nil

@@ -18,7 +18,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// cause is why another pass over a stack is made without an event.
+// cause is why a stack is reconciled again without an event.
 type cause string
 
 const (

@@ -16,13 +16,13 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
-// ConstructionAnnotation records on a Gateway how rules are made of its routes. A user may change it.
+// ConstructionAnnotation records on a Gateway how the controller builds rules from its routes. A user may change it.
 const ConstructionAnnotation = string(annotation.GatewayRuleConstruction)
 
 // Records are the annotations that the controller writes to Gateways and reads again in later passes.
 var Records = []string{ConstructionAnnotation, AddOnWebACL, AddOnShield, AddOnCapacity}
 
-// Decisions are the decisions about a Gateway and the objects around it. Their statuses are made from them.
+// Decisions are the decisions about a Gateway and the objects around it. Their statuses follow from them.
 type Decisions struct {
 	// Annotations are to be written to the Gateway, as its next passes rely on them.
 	Annotations map[string]string
@@ -61,7 +61,7 @@ type decidedRoute struct {
 	decided *route.Decided
 }
 
-// Parts are the ListenerSets and routes that the load balancer is made of besides the Gateway, by kind, namespace and
+// Parts are the ListenerSets and routes that the load balancer serves besides the Gateway, by kind, namespace and
 // name.
 func (d *Decisions) Parts() (out []metav1.Object) {
 	if d == nil {

@@ -39,7 +39,7 @@ type Config struct {
 	Route route.Config
 	// CompatibleRules has rules of new Gateways made as the existing controller makes them.
 	CompatibleRules bool
-	// Rules is how rules are made of Gateways that do not say it, where that is known from the rules that are there; empty
+	// Rules is the construction for Gateways that do not say it, if the present rules show one; empty
 	// = it is not.
 	Rules rule.Construction
 	// IncludeDryRun plans Gateways under dry run as if they were not.

@@ -105,7 +105,7 @@ func (v Versions) lost() bool {
 	return false
 }
 
-// mostRejected is how many ListenerSets are told that the Gateway does not admit them. Anybody can write some.
+// mostRejected is how many ListenerSets get the status that the Gateway does not admit them. Anybody can write some.
 const mostRejected = 100
 
 // RejectedText says that a Gateway does not admit a ListenerSet of a namespace.

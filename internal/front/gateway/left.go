@@ -22,7 +22,7 @@ func LeftByGateways(v *objects.View, cfg Config, kind objects.Kind, o metav1.Obj
 	if !ok {
 		return Change{}
 	}
-	for _, p := range spec.ParentRefs { // what becomes of the parents matters once the status has entries of them
+	for _, p := range spec.ParentRefs { // decisions about the parents matter once the status has entries of them
 		cfg.leads(v, p, o.GetNamespace())
 	}
 	type entry struct {

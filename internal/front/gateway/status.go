@@ -86,7 +86,7 @@ func (d *Decisions) failed(o Outcome) conditions.LoadBalancer {
 	}
 	for _, f := range o.Found {
 		passing := f.Class == diag.Note || f.Class == diag.Transient || f.Class == diag.Throttled
-		// without a certificate no load balancer is made
+		// without a certificate, the controller creates no load balancer
 		withheld := f.Scope.Withheld() && f.Scope != diag.Frontend && (f.Scope != diag.Certificate || o.ARN != "")
 		if lb.Failed != nil || passing || withheld || !d.about(f.Object) {
 			continue
@@ -301,7 +301,7 @@ func (d *Decisions) setStatus(s *gatewayv1.ListenerSet, rejected bool, o Outcome
 	}}
 }
 
-// ours reports whether entries of a controller are made here.
+// ours reports whether this controller writes the entries of a controller name.
 func (d *Decisions) ours(c gatewayv1.GatewayController) bool {
 	_, ok := d.config.family(c)
 	return ok || c == d.controller

@@ -113,7 +113,7 @@ func (t *translation) servedListeners() *attachment.Listeners {
 	return &out
 }
 
-// construction is how rules are made: as the annotation says, else as fallback says, which is recorded.
+// construction is how to build rules: as the annotation says, else as fallback says, which is recorded.
 func (t *translation) construction(exists bool, d *Decisions) rule.Construction {
 	c := rule.Construction(t.Gateway.Annotations[ConstructionAnnotation])
 	if c.Valid() {
@@ -131,7 +131,7 @@ func (t *translation) construction(exists bool, d *Decisions) rule.Construction 
 	return fallback
 }
 
-// fallback is how rules of a Gateway are made that does not say it: like those that are there, as the existing
+// fallback is the construction for a Gateway without the annotation: that of the present rules, as the existing
 // controller makes them if AWS holds a load balancer of the Gateway, as its class says, else with plain hosts.
 func (t *translation) fallback(exists bool) rule.Construction {
 	switch {

@@ -121,8 +121,8 @@ func (t *translation) loadBalancer() intent.LoadBalancer {
 	return e
 }
 
-// infrastructure are labels or annotations of a Gateway for what is made for it, without those by which the objects of
-// stacks are found.
+// infrastructure are labels or annotations of a Gateway for the objects that the controller creates for it, without
+// those by which the objects of stacks are found.
 func infrastructure[K, V ~string](all map[K]V) map[string]string {
 	var out map[string]string
 	for k, v := range all {

@@ -40,7 +40,7 @@ const GRPCHealthPath = "/grpc.health.v1.Health/Check"
 
 // HealthCheck returns the health check that matches the readiness probe of the pods behind the Service, with times
 // within AWS's limits. Without a pod, or while none can be read, nothing is set, so the target group keeps its health
-// check. If AWS has no such check, it is otherwise. problem is the reason, and what becomes of the check.
+// check. If AWS has no such check, it is otherwise. problem is the reason, with the check that is used instead.
 func (g Group) HealthCheck(v *objects.View, otherwise stack.HealthCheck) (h stack.HealthCheck, problem string) {
 	pod, ok := v.PodOfService(g.Service.Namespace, g.Service.Name)
 	if !ok {

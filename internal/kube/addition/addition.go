@@ -27,7 +27,7 @@ const (
 	Condition  Sort = "condition"
 )
 
-// Effect is what becomes of an addition under the existing controller, in one word.
+// Effect is what the existing controller does with an addition, in one word.
 type Effect string
 
 // The effects, from the least.
@@ -56,7 +56,7 @@ type Row struct {
 	// refused.
 	Recorded bool
 	Effect   Effect
-	// After is what becomes of it under the existing controller.
+	// After says what happens to the addition under the existing controller.
 	After string
 	// Before is what to do before the existing controller is put back; empty = nothing.
 	Before string

@@ -7,7 +7,7 @@ import (
 )
 
 // GatewayLoadBalancer is the name of the load balancer of a Gateway that sets none. The hash covers cluster, UID of the
-// Gateway and scheme ("internal" or "internet-facing"), so that a Gateway which is made again gets another name.
+// Gateway and scheme ("internal" or "internet-facing"), so that a recreated Gateway gets another name.
 func GatewayLoadBalancer(cluster string, gateway stack.ID, uid, scheme string) string {
 	return readable(gateway.Namespace, gateway.Name, hash10(cluster, uid, scheme))
 }

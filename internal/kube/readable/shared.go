@@ -138,7 +138,7 @@ func byIndex[T any](indexer toolscache.Indexer, field, namespace, value string) 
 // keys are buffers for the keys of stores.
 var keys = sync.Pool{New: func() any { return new([]byte) }}
 
-// byKey looks an object up. The key is made in a buffer, as a store keeps no key that it is asked for.
+// byKey looks an object up. It builds the key in a buffer, as a store keeps no key of a look-up.
 func byKey[T any](store toolscache.Store, namespace, name string) (*T, bool) {
 	buffer, _ := keys.Get().(*[]byte)
 	defer keys.Put(buffer)

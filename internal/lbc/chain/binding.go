@@ -302,7 +302,7 @@ func (x *BoundEndpoint) behind() string {
 	return "no pod"
 }
 
-// state is what becomes of the endpoint, and its health.
+// state is the state of the endpoint, and its health.
 func (x *BoundEndpoint) state() string {
 	var parts []string
 	if x.Why != "" {

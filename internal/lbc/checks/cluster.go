@@ -88,7 +88,7 @@ func untestedKubernetes(f *Facts) []doctor.Finding {
 		Text: "is Kubernetes " + f.Kubernetes + ", newer than v" + newest.String()}}
 }
 
-// gatewayAPI is the version of the Gateway API that the controller is made for.
+// gatewayAPI is the version of the Gateway API for which the controller is built.
 const gatewayAPI = "1.6"
 
 const gatewayGroup = ".gateway.networking.k8s.io"

@@ -15,7 +15,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// answer is what becomes of a request.
+// answer is the answer to a request.
 type answer struct {
 	text     string
 	status   int      // of an answer by the load balancer itself; 0 = the request is forwarded
@@ -66,7 +66,7 @@ func (c *comparison) sameRouting(x, y *awsop.Listener, before, after []stack.Rul
 	return true
 }
 
-// answers compares what both listeners do with requests that are made from the rules of both.
+// answers compares what both listeners do with requests generated from the rules of both.
 func (c *comparison) answers(x, y *awsop.Listener, before, after []stack.Rule) (out []Change) {
 	was, _ := traffic.NewMatcher(before, x.DefaultActions) // values that AWS refuses match nothing
 	is, _ := traffic.NewMatcher(after, y.DefaultActions)

@@ -24,7 +24,7 @@ type targetGroups struct {
 	names  map[string]configv1.RouteIdentifier
 }
 
-// Configurations are the TargetGroupConfigurations of Services in the making.
+// Configurations builds the TargetGroupConfigurations of Services.
 type Configurations map[service]*targetGroups
 
 // Note records the properties of the target group that a route has of a Service. agrees is false if the route has
@@ -80,7 +80,7 @@ type CheckKeys struct {
 }
 
 // Properties are those of a target group, with the defaults in which its objects and Gateways differ written out. Of a
-// health check that is made from readiness probes, only what annotations set is written out. declared is the value of
+// health check from readiness probes, only what annotations set is written out. declared is the value of
 // an annotation for the target group.
 func Properties(g *intent.TargetGroup, origin string, keys CheckKeys,
 	declared func(annotation.Key) (string, bool)) configv1.TargetGroupProps {

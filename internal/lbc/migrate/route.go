@@ -18,7 +18,7 @@ const (
 	maxHosts   = 16
 )
 
-// route is an HTTPRoute in the making: units of one member with the same hosts and listeners.
+// route builds one HTTPRoute: units of one member with the same hosts and listeners.
 type route struct {
 	member    *member
 	hosts     []string

@@ -7,7 +7,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 )
 
-// Fate is what becomes of an annotation.
+// Fate says how an annotation migrates.
 type Fate string
 
 // The fates.

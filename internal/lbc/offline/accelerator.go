@@ -26,7 +26,7 @@ type AcceleratorAccount interface {
 	Observe(ctx context.Context, key stack.Key, shown string) (accelerator.Observed, error)
 }
 
-// Accelerator is the plan of an accelerator, with the values from which it is made.
+// Accelerator is the plan of an accelerator, with its input.
 type Accelerator struct {
 	Object      *agav1beta1.GlobalAccelerator
 	Declared    accelerator.Declared

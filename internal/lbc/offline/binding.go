@@ -27,7 +27,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/sgsync"
 )
 
-// BindingInput is what plans of TargetGroupBindings are made from.
+// BindingInput is the input for plans of TargetGroupBindings.
 type BindingInput struct {
 	View      *objects.View
 	Config    *config.Config
@@ -65,7 +65,7 @@ const (
 	Unknown  BindingState = "unknown"  // what would be registered is not known here
 )
 
-// Binding is the plan of a TargetGroupBinding, with the values from which it is made.
+// Binding is the plan of a TargetGroupBinding, with its input.
 type Binding struct {
 	Object *v1beta1.TargetGroupBinding // completed from its target group
 	// Stack owns the binding; the zero value is that of a binding of a user, or of one of a stack whose object is gone.

@@ -69,7 +69,7 @@ type Result struct {
 	// DriftAssumed reports that what the drift policy withholds rests on an assumption: that the controller applied
 	// everything as it is wanted now.
 	DriftAssumed bool
-	// Input, Compiled and Observed are what the plan is made from.
+	// Input, Compiled and Observed are the input of the plan.
 	Input    front.Input
 	Compiled compile.Result
 	Observed awsop.Observed

@@ -35,7 +35,7 @@ func unmet(d *gateway.Decisions, found diag.List) []Unmet {
 	})
 }
 
-// causeOf is the text of a diagnostic without what becomes of a rule or listener that cannot be served.
+// causeOf is the text of a diagnostic without the consequence for the rule or listener.
 func causeOf(d diag.Diagnostic) string {
 	text := d.Text
 	answered := []diag.Code{diag.InvalidRule, diag.InvalidListener, diag.InvalidConfiguration}

@@ -116,7 +116,7 @@ type simulatedPage struct {
 	Marker    string `xml:"SimulatePrincipalPolicyResult>Marker"`
 }
 
-// simulationAttempts are how often a call is made that IAM throttles.
+// simulationAttempts are how often to repeat a call that IAM throttles.
 const simulationAttempts = 4
 
 func (c Client) simulatedPage(ctx context.Context, form url.Values) (page simulatedPage, err error) {

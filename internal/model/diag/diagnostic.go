@@ -28,7 +28,7 @@ const ellipsis = " […] "
 
 // Phase is when a diagnostic was made. The event reasons FailedBuildModel and FailedDeployModel, on which alerts of
 // users are based, distinguish the phases whatever the code: a certificate may be missing while the model is built, and
-// refused when its listener is made.
+// refused when the controller creates its listener.
 type Phase string
 
 // Phases.

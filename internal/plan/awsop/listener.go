@@ -29,7 +29,7 @@ func ProtocolsOf(op plan.Operation) Protocols {
 // CreateListener creates a listener; attributes and further certificates are steps of their own.
 type CreateListener struct {
 	Listener stack.Listener
-	Prepares Protocols `json:",omitzero"` // of a listener aside: the change for whose sake it is made
+	Prepares Protocols `json:",omitzero"` // of a spare listener: the change that needs the spare listener
 }
 
 func (o CreateListener) About() plan.About {

@@ -3,7 +3,7 @@
 // package is pure, and never fails.
 //
 // Stack is the one way in; its example shows what is observed, what is desired and the steps between. Files are named
-// after resources. Package transition computes what becomes of the rules of a listener, and in which order; rule.go
+// after resources. Package transition computes the changes of the rules of a listener and their order; rule.go
 // turns that into steps.
 package diff
 

@@ -141,7 +141,7 @@ func (d *differ) keptUntil(old *awsop.LoadBalancer) time.Time {
 	return time.Time{}
 }
 
-// deleteLater plans the deletion of a load balancer that is kept for a time. The plan that is made then also deletes
+// deleteLater plans the deletion of a load balancer that is kept for a time. The later plan also deletes
 // its target groups and security groups.
 func (d *differ) deleteLater(old *awsop.LoadBalancer, successor *stack.Ref, until time.Time) {
 	r := stack.Ref{Kind: stack.KindLoadBalancer, ID: old.ID, Literal: old.ARN}

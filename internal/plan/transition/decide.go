@@ -9,7 +9,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// decision is what becomes of each rule, and where it stands in the end.
+// decision is the fate of each rule and its final priority.
 type decision struct {
 	pairs   []Pair        // in the wanted order
 	surplus []*awsop.Rule // to be deleted, by priority

@@ -152,7 +152,7 @@ func (t *Targets) noteHeir(of stack.Ref, alive map[string]bool) {
 	}
 }
 
-// standing is a forward as it stands, with the weights that AWS takes it to have. alive are the target groups that get
+// standing is the present forward, with the weights that AWS applies. alive are the target groups that get
 // requests.
 func standing(from *stack.Forward) (staged stack.Forward, alive map[string]bool) {
 	staged, alive = stack.Forward{Stickiness: from.Stickiness}, map[string]bool{}

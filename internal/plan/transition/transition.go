@@ -98,7 +98,7 @@ type Change struct {
 	Tags     *Pair          // the rule whose tags are to be compared
 }
 
-// Compute decides what becomes of each rule and returns the changes.
+// Compute decides which rules to keep, change, move, create and delete, and returns the changes.
 func Compute(in Input) Transition {
 	b := builder{Input: &in}
 	pairs, left := in.match()

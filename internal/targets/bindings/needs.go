@@ -130,7 +130,7 @@ func withFormer(perms []stack.Permission, former map[int32][]int32) []stack.Perm
 	return out
 }
 
-// mostMistakes is how many mistakes of one binding are told.
+// mostMistakes is how many mistakes of one binding the controller reports.
 const mostMistakes = 50
 
 // ofPodsAndNodes leaves out the endpoints without Pod of a binding of addresses. Whoever may write EndpointSlices names

@@ -315,7 +315,7 @@ func check(has func(*configv1.HealthCheckConfiguration) bool) func(*configv1.Tar
 	return func(p *configv1.TargetGroupProps) bool { return p.HealthCheckConfig != nil && has(p.HealthCheckConfig) }
 }
 
-// probed reports whether health checks are made from readiness probes.
+// probed reports whether health checks come from readiness probes.
 var probed = check(func(c *configv1.HealthCheckConfiguration) bool { return c.HealthCheckFrom != nil })
 
 // configured sets the sources of the fields of a target group of a Gateway's route.

@@ -118,7 +118,7 @@ func (r *Ring) shrink() {
 	}
 }
 
-// put replaces the record of a unit by what of it is within its bounds. The lock is held.
+// put replaces the record of a unit, cut to its bounds. The caller holds the lock.
 func (r *Ring) put(unit string, rec Record, w Weight) {
 	from := r.Now().Add(-longest)
 	size := sizeOf(rec.Entries)

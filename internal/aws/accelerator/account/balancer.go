@@ -308,7 +308,7 @@ func (a *Account) lookListeners(ctx context.Context, b *declare.Balancer, before
 	return nil
 }
 
-// problem is the error of a call in the words of findings.
+// problem is the error of a call as findings phrase it.
 func problem(operation string, err error) error {
 	d := awsclient.Problem(operation, err)
 	return fmt.Errorf("%s", d.Text)

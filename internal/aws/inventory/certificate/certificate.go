@@ -113,12 +113,12 @@ type Certificates struct {
 	tagsDue time.Time                        // when tags are due to be read, of certificates that no list has shown since
 	writes  int64                            // grows with each Record
 
-	// all and index are made of the records, and never change: callers hold them.
+	// all and index are computed from the records, and never change: callers keep them.
 	all   map[string]facts.Certificate
 	index *facts.CertificateIndex
 	news  []string // names of certificates of which discovery would say something else now, Changed not being called yet
 
-	// validated are ARNs by the domain of a validation record; nil = it is made when it is needed.
+	// validated are ARNs by the domain of a validation record; nil = computed when needed.
 	validated map[string][]string
 
 	unread       error // why tags cannot be read; until retryTags it is the answer wherever they are needed

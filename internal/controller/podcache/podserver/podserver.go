@@ -43,7 +43,7 @@ func Pod(namespace, name string) corev1.Pod {
 	return p
 }
 
-// Start serves until the test ends. It returns what a cache of the pods is made with.
+// Start serves until the test ends. It returns the configuration of a cache of the pods.
 func (s *Server) Start(t testing.TB) (*rest.Config, cache.Options) {
 	server := httptest.NewServer(s)
 	t.Cleanup(server.CloseClientConnections)

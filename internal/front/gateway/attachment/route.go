@@ -20,7 +20,7 @@ type Route struct {
 	Hostnames       []gatewayv1.Hostname // of HTTPRoutes, GRPCRoutes and TLSRoutes; empty = any
 }
 
-// Decision is what becomes of one parentRef of a route.
+// Decision is the outcome of one parentRef of a route.
 type Decision struct {
 	ParentRef int // index in Route.Parents
 	// Attached are the listeners that the route attaches to; empty if there is a Problem.

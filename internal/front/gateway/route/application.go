@@ -49,7 +49,7 @@ func (t *translation) rules() (out []routeRule) {
 	case *gatewayv1.HTTPRoute:
 		for i := range o.Spec.Rules {
 			r := &o.Spec.Rules[i]
-			//nolint:staticcheck // users still write it, and are told that nothing is made of it
+			//nolint:staticcheck // users still write it, and a finding says that it has no effect
 			one := routeRule{index: i, at: ruleAt(i), filters: r.Filters, backends: r.BackendRefs, http: r,
 				session: r.SessionPersistence != nil}
 			for _, m := range r.Matches {
@@ -63,7 +63,7 @@ func (t *translation) rules() (out []routeRule) {
 	case *gatewayv1.GRPCRoute:
 		for i := range o.Spec.Rules {
 			r := &o.Spec.Rules[i]
-			//nolint:staticcheck // users still write it, and are told that nothing is made of it
+			//nolint:staticcheck // users still write it, and a finding says that it has no effect
 			one := routeRule{index: i, at: ruleAt(i), session: r.SessionPersistence != nil}
 			for j := range r.Filters {
 				one.filters = append(one.filters, ofGRPC(&r.Filters[j]))

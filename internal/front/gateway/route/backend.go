@@ -20,7 +20,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 )
 
-// backend is what becomes of a backendRef behind a listener.
+// backend is a resolved backendRef behind a listener.
 type backend struct {
 	intent.Backend
 	usable bool   // else requests are not sent there, which is recorded

@@ -38,7 +38,7 @@ type onProtocol struct {
 	refused bool
 }
 
-// forwarding prepares the actions of a rule. They are made on the first port, as they depend on the protocol.
+// forwarding prepares the actions of a rule. The first port builds them, as they depend on the protocol.
 func (t *translation) forwarding(r *routeRule, config *ruleConfiguration, broken string) *forwarding {
 	f := &forwarding{rule: r, config: config, broken: broken, done: map[bool]*onProtocol{}}
 	var ok bool

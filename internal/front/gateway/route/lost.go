@@ -68,7 +68,7 @@ func (t *translation) noteIsolated(a attachment.Attached) {
 }
 
 // noteUncovered notes hostnames of the route that no listener has. A route that names other parents, too, may have them
-// served there, and that a parent does not admit the route is told in its status.
+// served there, and the route's status says that a parent does not admit the route.
 func (t *translation) noteUncovered() {
 	_, spec, ok := Common(t.route.Object)
 	if !ok || len(t.route.Decisions) < len(spec.ParentRefs) || slices.ContainsFunc(t.route.Decisions,

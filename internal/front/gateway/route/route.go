@@ -71,7 +71,7 @@ type Attached struct {
 // Astray is a parentRef of a route that leads nowhere.
 type Astray struct{ Path, Text string }
 
-// Decided is what becomes of a route.
+// Decided is the outcome of a route.
 type Decided struct {
 	// Member is the route's part of the load balancer.
 	Member intent.Member

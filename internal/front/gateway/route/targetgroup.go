@@ -36,7 +36,7 @@ const maxName = 32
 
 type props = lbcgatewayv1.TargetGroupProps
 
-// group is a target group in the making.
+// group builds one target group of a route.
 type group struct {
 	t      *translation
 	layers configuration.Layers[props]

@@ -12,7 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// Construction is how rules are made of routes. It is chosen once for a Gateway, as a change changes most of its rules.
+// Construction is how to build rules from routes. A Gateway keeps its construction, as another one changes most rules.
 type Construction string
 
 // The constructions.

@@ -27,7 +27,7 @@ type Options struct {
 	SelectIngress func(*networkingv1.Ingress) bool
 }
 
-// Fate is what becomes of an annotation.
+// Fate says how an annotation migrates.
 type Fate string
 
 // The fates.

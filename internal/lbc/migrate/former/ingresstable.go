@@ -2,7 +2,7 @@ package former
 
 import "github.com/k8s-lbc/lbc/internal/kube/annotation"
 
-// IngressRow is what becomes of an annotation of an Ingress of the ALB ingress controller v1 (1.1.3 and newer).
+// IngressRow says how to migrate an annotation of an Ingress of the ALB ingress controller v1 (1.1.3 and newer).
 type IngressRow struct {
 	Key annotation.Key
 	Treatment

@@ -20,7 +20,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// Suffix ends the name of a Service that is made beside another one.
+// Suffix ends the name of a Service that migrate creates beside another one.
 const Suffix = "-nlb"
 
 // Services translates the Services of type LoadBalancer of a view. One of the cloud provider's controller becomes

@@ -11,7 +11,7 @@ const (
 	extraGroups     annotation.Key = annotation.ServicePrefix + "aws-load-balancer-extra-security-groups"
 )
 
-// ServiceRow is what becomes of an annotation of a Service of the cloud provider's controller, which makes a network
+// ServiceRow says how to migrate an annotation of a Service of the cloud provider's controller, which makes a network
 // load balancer of it for aws-load-balancer-type nlb, and a Classic Load Balancer for any other value.
 type ServiceRow struct {
 	Key              annotation.Key

@@ -1,4 +1,4 @@
-// Package drift holds the policies for changes that are made in AWS by hand: the groups of fields, what happens to a
+// Package drift holds the policies for changes by hand in AWS: the groups of fields, what happens to a
 // change, and the text by which flags and annotations declare policies. Package plan/policy has the effect of a
 // policy on a plan. The package is pure.
 package drift
@@ -32,7 +32,7 @@ const (
 // Groups are all groups.
 var Groups = []Group{Rules, Listeners, LoadBalancer, Tags, SecurityGroupRules, TargetGroups}
 
-// Policy is what becomes of a change in AWS.
+// Policy says what the controller does with a change in AWS.
 type Policy string
 
 // The policies. Where the members of a group disagree the first one of these comes first: it lets the edits of all

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Policy is what becomes of an edit that would replace a load balancer. The zero value admits it, and the former load
-// balancer goes once no object shows it.
+// Policy says what the controller does with an edit that would replace a load balancer. The zero value admits it, and
+// the former load balancer goes once no object shows it.
 type Policy struct {
 	// Refuse has the load balancer stay as it is; everything else of the edit is carried out.
 	Refuse bool
