@@ -78,7 +78,7 @@ func TestAPortWhoseMembersLostTheirSecurityGroupsAdmitsNoClient(t *testing.T) {
 				map[string]string{"new": closed["new"], "other": "port 8081 admits no client: Ingress zz/new closed it first"}},
 			{list(web, api, zz(only(8081), guardedBy("front")), other(only(8081), ranges("0.0.0.0/0"))),
 				[]string{"0 10.0.0.0/8"},
-				map[string]string{"new": closed["new"], "other": "[0.0.0.0/0] of Ingress yy/other has no effect, because Ingress " +
+				map[string]string{"new": closed["new"], "other": "0.0.0.0/0 of Ingress yy/other has no effect, because Ingress " +
 					"zz/new has no source"}},
 			{list(web, api, other(only(8081), ranges("0.0.0.0/0"))), []string{"0 10.0.0.0/8", world}, nil}},
 	} {

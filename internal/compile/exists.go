@@ -2,7 +2,6 @@ package compile
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -179,7 +178,7 @@ func showRanges(list []string) string {
 	if len(list) == 0 {
 		return "no source"
 	}
-	return fmt.Sprint(list)
+	return intent.Shown(list)
 }
 
 // rangesOf is the setting of the source ranges of a port.

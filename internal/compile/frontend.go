@@ -47,7 +47,7 @@ var frontendRef = stack.Ref{Kind: stack.KindLoadBalancer, ID: stack.FrontendIden
 func frontendSetting[T any](b *build, what string, text func(T) string,
 	get func(*intent.Frontend) intent.Field[T]) merge.Owned[T] {
 	s := merge.Setting[T]{Name: "frontend/" + strings.ReplaceAll(what, " ", "-"), What: what + " of the frontend NLB",
-		Text: text, Show: printed[T]}
+		Text: text, Show: shown[T]}
 	switch what {
 	case "enabling":
 		s.Name, s.Fallback = "frontend/enabled", "false"

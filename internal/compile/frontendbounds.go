@@ -76,8 +76,8 @@ func bound[T any](b *build, s *merge.Owned[T], by bounds) {
 	if s.Set {
 		o := b.members[max(s.Member, 0)].Object
 		b.note(max(s.Member, 0), diag.New(o, s.Source.Place(), diag.ConflictingSettings,
-			fmt.Sprintf("%s of the frontend NLB: %v of %s has no effect, because the class parameters %s restrict the "+
-				"load balancer by %s", by.what, s.Value, o, by.class.Object().Name, by.class.Path()), by.remedy))
+			fmt.Sprintf("%s of the frontend NLB: %s of %s has no effect, because the class parameters %s restrict the "+
+				"load balancer by %s", by.what, intent.Shown(s.Value), o, by.class.Object().Name, by.class.Path()), by.remedy))
 	}
 	*s = merge.Owned[T]{Member: -1}
 }

@@ -171,6 +171,6 @@ func frontendHealth[T comparable](b *build, p *frontendPort, what string,
 	return among(b, p.members, func(i int) intent.Field[T] { return get(&b.members[i].Settings.Frontend.HealthCheck) },
 		merge.Setting[T]{
 			Name: fmt.Sprintf("frontend-health/%d/%s", p.number, strings.ReplaceAll(what, " ", "-")),
-			What: fmt.Sprintf("health check %s of port %d of the frontend NLB", what, p.number), Show: printed[T],
+			What: fmt.Sprintf("health check %s of port %d of the frontend NLB", what, p.number), Show: shown[T],
 		})
 }

@@ -43,7 +43,8 @@ func deciding[T any](b *build, i int, what string, f intent.Field[T]) intent.Fie
 	}
 	if m.State != quarantine.Rejected {
 		b.note(i, diag.New(m.Object, f.Source.Place(), diag.ConflictingSettings,
-			fmt.Sprintf("%s: %v of %s has no effect, because %s", what, f.Value, m.Object, b.deciders.Why(m.Object)),
+			fmt.Sprintf("%s: %s of %s has no effect, because %s", what, intent.Shown(f.Value), m.Object,
+				b.deciders.Why(m.Object)),
 			b.deciders.Remedy()))
 	}
 	return intent.Field[T]{}
@@ -107,6 +108,8 @@ func keyed(b *build, s merge.Setting[string], exists func(key, value string) boo
 
 func printed[T any](v T) string { return fmt.Sprint(v) }
 
+func shown[T any](v T) string { return intent.Shown(v) }
+
 // setText returns the text of a list as a set: order and repetition do not count.
 func setText(list []string) string {
 	sorted := slices.Sorted(slices.Values(list))
@@ -129,13 +132,6 @@ func selectorText(s intent.SubnetSelector) string {
 		return fmt.Sprint(sorted)
 	}
 	return string(text)
-}
-
-func showSelector(s intent.SubnetSelector) string {
-	if s.Tags != nil {
-		return fmt.Sprintf("tags %v", s.Tags)
-	}
-	return fmt.Sprint(s.IDsOrNames)
 }
 
 // shared are the merged settings of the load balancer, each with the member whose value is in effect (-1 = not set).
@@ -183,7 +179,7 @@ func (b *build) mergeShared() shared {
 		merge.Setting[string]{Name: "ip-address-type", What: "IP address type", Fallback: b.defaultAddressType(),
 			Exists: b.existsAddressType, ByDefault: func() bool { return b.existsAddressType(b.defaultAddressType()) }})
 	s.subnets = agreed(b, func(s *intent.Settings) intent.Field[intent.SubnetSelector] { return s.Subnets },
-		merge.Setting[intent.SubnetSelector]{Name: "subnets", What: "subnets", Text: selectorText, Show: showSelector,
+		merge.Setting[intent.SubnetSelector]{Name: "subnets", What: "subnets", Text: selectorText,
 			Exists: b.existsSubnets, ByDefault: never})
 	s.securityGroups = agreed(b, func(s *intent.Settings) intent.Field[[]string] { return nonEmpty(s.SecurityGroups) },
 		merge.Setting[[]string]{Name: "security-groups", What: "security groups", Text: setText, Exists: b.existsGroups,

@@ -62,7 +62,7 @@ type Setting[T any] struct {
 	Name string         // as in Group.InEffect; one of a listener has its port after an "@"
 	What string         // as in "<what>: VALUE of OBJECT has no effect"
 	Text func(T) string // canonical: equal texts are equal values; nil = as fmt prints them
-	Show func(T) string // nil = as fmt prints them, strings quoted
+	Show func(T) string // nil = as intent.Shown prints them, strings quoted
 	// Quiet makes an annotation that differs from class parameters a note.
 	Quiet bool
 	// Among are the members that share the setting; nil = all.
@@ -88,7 +88,7 @@ func (s *Setting[T]) show(v T) string {
 	if text, ok := any(v).(string); ok {
 		return fmt.Sprintf("%q", text)
 	}
-	return fmt.Sprint(v)
+	return intent.Shown(v)
 }
 
 // Resolve finds the value in effect. Each member with a different value gets a note that its own is ignored, with the

@@ -77,7 +77,8 @@ func Merged[T any](g *Group, what string, get func(*intent.Settings) intent.Fiel
 			}
 			if out.Set && fmt.Sprint(out.Value) != fmt.Sprint(f.Value) {
 				g.Find(Warning, m.Object, f.Source.Place(),
-					fmt.Sprintf("%s %v differs from %v of %s, which is used", what, f.Value, out.Value, out.Source.Object()),
+					fmt.Sprintf("%s %s differs from %s of %s, which is used", what, intent.Shown(f.Value), intent.Shown(out.Value),
+						out.Source.Object()),
 					"check which value is in effect, and have the "+g.kind.Plural+" of the group agree")
 			}
 			if !out.Set {
