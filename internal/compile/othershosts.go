@@ -155,17 +155,20 @@ func (b *build) edited(i int) bool {
 }
 
 // takesHost is the finding that clients of a host of others would get a certificate of member i for some names. The
-// others had the host before; if an edit added the names, however old member i is.
+// others had the host before: they joined earlier, or an edit adds the names, and member i did not serve the host.
 func (b *build) takesHost(i int, names []string, edited bool, source intent.Source) *diag.Diagnostic {
+	served := map[string]bool{}
 	for j := range b.members {
 		other := &b.members[j]
+		senior := b.group.Senior(j, i)
 		if other.Object.Namespace == b.members[i].Object.Namespace || other.State == quarantine.Rejected ||
-			!edited && !b.group.Senior(j, i) {
+			!edited && !senior {
 			continue
 		}
 		for _, r := range other.Routes {
 			for _, name := range names {
-				if !certifies(name, r.Conditions) {
+				hosts := coveredHosts(name, r.Conditions)
+				if len(hosts) == 0 || !senior && b.servedAll(i, hosts, served) {
 					continue
 				}
 				d := diag.New(b.members[i].Object, source.Place(), diag.CertificateRefused,
@@ -179,9 +182,34 @@ func (b *build) takesHost(i int, names []string, edited bool, source intent.Sour
 	return nil
 }
 
-// certifies reports whether a client of some host of conditions may take a certificate with a name. A wildcard of a
-// certificate is one label.
-func certifies(name string, conditions []stack.Condition) bool {
+// servedAll reports whether the last version of member i served hosts. known has what was found before, by host.
+func (b *build) servedAll(i int, hosts []string, known map[string]bool) bool {
+	return !slices.ContainsFunc(hosts, func(host string) bool {
+		if _, met := known[host]; !met {
+			known[host] = b.served(i, host)
+		}
+		return !known[host]
+	})
+}
+
+// served reports whether the last version of member i served a host, or exactly the hosts of a pattern.
+func (b *build) served(i int, host string) bool {
+	pattern := strings.ContainsAny(host, overlap.Wildcards)
+	return slices.ContainsFunc(b.past.Good[b.members[i].Object].Routes, func(r intent.Route) bool {
+		if !pattern {
+			return len(coveredHosts(host, r.Conditions)) > 0
+		}
+		return slices.ContainsFunc(r.Conditions, func(c stack.Condition) bool {
+			return c.Field == stack.HostHeader && slices.ContainsFunc(c.Values, func(v string) bool {
+				return strings.EqualFold(v, host)
+			})
+		})
+	})
+}
+
+// coveredHosts are the hosts of conditions whose clients may take a certificate with a name: a host, or the name if there
+// is a pattern. A wildcard of a certificate is one label.
+func coveredHosts(name string, conditions []stack.Condition) (hosts []string) {
 	name = strings.ToLower(name)
 	of := []stack.Condition{{Field: stack.HostHeader, Values: []string{name}}}
 	for _, c := range conditions {
@@ -190,19 +218,19 @@ func certifies(name string, conditions []stack.Condition) bool {
 		}
 		for _, v := range c.Values {
 			host := strings.ToLower(v)
-			if !strings.ContainsAny(host, "*?") {
+			if !strings.ContainsAny(host, overlap.Wildcards) {
 				if facts.Covers(name, host) {
-					return true
+					hosts = append(hosts, host)
 				}
 			} else if !overlap.Disjoint(of, []stack.Condition{{Field: stack.HostHeader, Values: []string{host}}}) {
-				return true
+				hosts = append(hosts, name)
 			}
 		}
 		for _, expression := range c.Regex {
 			if re, err := regexp.Compile(expression); err != nil || re.MatchString(strings.Replace(name, "*", "any", 1)) {
-				return true
+				hosts = append(hosts, name)
 			}
 		}
 	}
-	return false
+	return hosts
 }

@@ -193,6 +193,27 @@ func TestEditOfAnOldMemberTakesNoHost(t *testing.T) {
 			list(old(aged(20), importing("a.test")), victim("a.test"))}, refused: []bool{false, false, false}},
 		"other hosts": {steps: [][]intent.Member{list(old(), victim("a.test")),
 			list(old(importing("e.test")), victim("a.test"))}, refused: []bool{false, false}},
+		"its own host, which a newcomer names, too": {steps: [][]intent.Member{
+			list(old(servingHosts("A.test")), victim("c.test")),
+			list(old(servingHosts("a.test"), importing("a.test")), victim("a.test"))}, refused: []bool{false, false}},
+		"its own host, within that of another": {steps: [][]intent.Member{
+			list(old(servingHosts("a.x.test")), victim("*.x.test")),
+			list(old(servingHosts("a.x.test"), importing("a.x.test")), victim("*.x.test"))}, refused: []bool{false, false}},
+		"its own hosts, of which another has one": {steps: [][]intent.Member{
+			list(old(servingHosts("*.x.test")), victim("a.x.test")),
+			list(old(servingHosts("*.x.test"), importing("*.x.test")), victim("a.x.test"))}, refused: []bool{false, false}},
+		"more than its own host": {steps: [][]intent.Member{
+			list(old(servingHosts("a.x.test")), victim("b.x.test")),
+			list(old(servingHosts("a.x.test"), importing("*.x.test")), victim("b.x.test"))}, refused: []bool{false, true}},
+		"more than its own host, within that of another": {steps: [][]intent.Member{
+			list(old(servingHosts("a.x.test")), victim("*.x.test")),
+			list(old(servingHosts("a.x.test"), importing("*.x.test")), victim("*.x.test"))}, refused: []bool{false, true}},
+		"one of two hosts of another": {steps: [][]intent.Member{
+			list(old(servingHosts("a.x.test")), ingress("shop", "victim", aged(10), servingHosts("a.x.test", "*.x.test"))),
+			list(old(servingHosts("a.x.test"), importing("*.x.test")), ingress("shop", "victim", aged(10),
+				servingHosts("a.x.test", "*.x.test")))}, refused: []bool{false, true}},
+		"all hosts": {steps: [][]intent.Member{list(old(func(m *intent.Member) { m.Routes[0].Conditions = nil }),
+			victim("a.test")), list(old(importing("a.test")), victim("a.test"))}, refused: []bool{false, true}},
 		"without memory": {steps: [][]intent.Member{list(old(importing("a.test")), victim("a.test"))},
 			refused: []bool{false}},
 	} {
