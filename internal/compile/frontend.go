@@ -14,6 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/model/tagkey"
 )
 
 // frontend is the network load balancer in front of the ALB, from merged settings. An invalid setting of it affects
@@ -221,7 +222,7 @@ func (b *build) frontendLoadBalancer() stack.LoadBalancer {
 		}
 	}
 	if f.tags.Set {
-		refuseTags(b, max(f.tags.Member, 0), f.tags.Value, func(string) string { return f.tags.Source.Place() })
+		refuseTags(b, max(f.tags.Member, 0), f.tags.Value, nil, func(string) string { return f.tags.Source.Place() })
 	}
 	lb.Tags = b.frontendTags(lb.ID)
 	b.chooseFrontendSubnets(&lb)
@@ -239,8 +240,7 @@ func (b *build) frontendLoadBalancer() stack.LoadBalancer {
 // frontendTags are the tags of the frontend, if any are set, else those of the ALB.
 func (b *build) frontendTags(resource string) map[string]string {
 	if f := &b.front; f.tags.Set {
-		out := maps.Clone(f.tags.Value)
-		return b.tracked(out, resource)
+		return b.tracked(maps.Clone(tagkey.Without(f.tags.Value, nil)), resource)
 	}
 	return b.tags(b.settings.tags, resource)
 }

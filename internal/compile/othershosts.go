@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/compile/certificates"
+	"github.com/k8s-lbc/lbc/internal/compile/merge"
 	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
@@ -17,10 +18,11 @@ import (
 
 // A load balancer chooses among all certificates of a listener by the name that a client asks for, and prefers those of
 // stronger keys. So a certificate of one member may take the place of another member's for the same host. ACM and
-// public authorities prove who has a name. A Secret and a private authority prove nothing.
+// public authorities prove who has a name. A Secret and a private authority prove nothing. A host belongs to who had it
+// first: what an edit adds is newer than all that others have, however old the member is.
 
-// withoutHostsOfOthers is a version of member i without the certificates that nobody has proved and that name hosts of
-// members of other namespaces which joined before. What was imported before from a Secret stays in use.
+// withoutHostsOfOthers is a version of member i without the certificates that nobody has proved and that name hosts
+// which members of other namespaces had before. What was imported before from a Secret stays in use.
 func (b *build) withoutHostsOfOthers(i int, m *intent.Member) (*intent.Member, diag.List) {
 	if !b.guardsHosts(i) {
 		return m, nil
@@ -28,12 +30,17 @@ func (b *build) withoutHostsOfOthers(i int, m *intent.Member) (*intent.Member, d
 	var found diag.List
 	out := *m
 	out.Certificates = slices.Clone(m.Certificates)
+	had := b.lastNames(i)
 	for n := range out.Certificates {
 		c := &out.Certificates[n]
 		if c.Broken || c.Import == nil && c.Authority == "" {
 			continue
 		}
-		if d := b.takesHost(i, c.Names, b.issuedNames(c.ID), c.Source); d != nil {
+		serving := b.issuedNames(c.ID)
+		names := slices.DeleteFunc(slices.Clone(c.Names), func(name string) bool {
+			return had[name] || slices.Contains(serving, name)
+		})
+		if d := b.takesHost(i, names, b.edited(i), c.Source); d != nil {
 			c.Broken = true
 			found = append(found, *d)
 		}
@@ -51,6 +58,9 @@ func (b *build) withoutImportsOfOthers(i int, f *certificates.Found, source inte
 		// without the list, the ARN counts as one that ACM proves
 		needs, _ := b.f.Request(facts.Need{Kind: facts.NeedCertificates})
 		f.Needs = append(f.Needs, needs...)
+		for _, arn := range f.ARNs {
+			b.group.Carry(b.acceptedNames(i, arn))
+		}
 		return
 	}
 	f.ARNs = slices.DeleteFunc(f.ARNs, func(arn string) bool {
@@ -58,12 +68,28 @@ func (b *build) withoutImportsOfOthers(i int, f *certificates.Found, source inte
 		if !c.Owned {
 			return false
 		}
-		d := b.takesHost(i, c.Domains, nil, source)
+		names, edited := c.Domains, b.edited(i)
+		if last, known := b.group.Last(b.acceptedNames(i, arn)); known && last.Value != "" {
+			had := strings.Fields(last.Value) // its owner may have imported another one since
+			names = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return slices.Contains(had, name) })
+		} else if b.lastNamed(i, arn) {
+			edited = false
+		}
+		d := b.takesHost(i, names, edited, source)
 		if d != nil {
 			f.Problems = append(f.Problems, *d)
+			b.group.Carry(b.acceptedNames(i, arn))
+			return true
 		}
-		return d != nil
+		b.group.NewEffect[b.acceptedNames(i, arn)] = merge.Effect{Value: setText(c.Domains)}
+		return false
 	})
+}
+
+// acceptedNames is the name in Memory.Effect of the names of a certificate that member i names by its ARN: those that
+// the certificate had when it was last used.
+func (b *build) acceptedNames(i int, arn string) string {
+	return "certificate-names/" + b.members[i].Object.String() + "/" + arn
 }
 
 // withoutLapsedOfOthers leaves out of certificates that stay on a listener those that no tag shows to be of the stack
@@ -74,7 +100,7 @@ func (b *build) withoutLapsedOfOthers(i int, f *certificates.Found) {
 	}
 	f.Lapsed = slices.DeleteFunc(f.Lapsed, func(arn string) bool {
 		return !slices.ContainsFunc(b.f.Own, func(o facts.OwnCertificate) bool { return o.ARN == arn }) &&
-			b.takesHost(i, b.f.Listed[arn].Domains, nil, intent.Source{}) != nil
+			b.takesHost(i, b.f.Listed[arn].Domains, false, intent.Source{}) != nil
 	})
 }
 
@@ -93,18 +119,56 @@ func (b *build) issuedNames(id string) []string {
 	return nil
 }
 
-// takesHost is the finding that clients of a host of others would get a certificate with some names; those that serve
-// already are left out.
-func (b *build) takesHost(i int, names, serving []string, source intent.Source) *diag.Diagnostic {
+// lastAccepted is the last good version of member i, if its certificates were used.
+func (b *build) lastAccepted(i int) (last intent.Member, ok bool) {
+	last, ok = b.past.Good[b.members[i].Object]
+	return last, ok && !slices.ContainsFunc(last.Diagnostics, func(d diag.Diagnostic) bool {
+		return d.Code == diag.CertificateRefused
+	})
+}
+
+// lastNames are the names of certificates that member i brought before and that nobody has proved.
+func (b *build) lastNames(i int) map[string]bool {
+	last, ok := b.lastAccepted(i)
+	names := map[string]bool{}
+	for _, c := range last.Certificates {
+		for _, name := range c.Names {
+			names[name] = names[name] || ok && (c.Import != nil || c.Authority != "")
+		}
+	}
+	return names
+}
+
+// lastNamed reports whether member i named a certificate before by its ARN.
+func (b *build) lastNamed(i int, arn string) bool {
+	last, ok := b.lastAccepted(i)
+	return ok && slices.ContainsFunc(last.Listeners, func(l intent.Listener) bool {
+		return slices.Contains(l.Certificates.Value, arn)
+	})
+}
+
+// edited reports whether what member i did not have before comes from an edit. Without memory, it is as old as the
+// member.
+func (b *build) edited(i int) bool {
+	_, known := b.past.Good[b.members[i].Object]
+	return known
+}
+
+// takesHost is the finding that clients of a host of others would get a certificate of member i for some names. The
+// others had the host before: they joined earlier, or an edit adds the names, and member i did not serve the host.
+func (b *build) takesHost(i int, names []string, edited bool, source intent.Source) *diag.Diagnostic {
+	served := map[string]bool{}
 	for j := range b.members {
 		other := &b.members[j]
+		senior := b.group.Senior(j, i)
 		if other.Object.Namespace == b.members[i].Object.Namespace || other.State == quarantine.Rejected ||
-			!b.group.Senior(j, i) {
+			!edited && !senior {
 			continue
 		}
 		for _, r := range other.Routes {
 			for _, name := range names {
-				if slices.Contains(serving, name) || !certifies(name, r.Conditions) {
+				hosts := coveredHosts(name, r.Conditions)
+				if len(hosts) == 0 || !senior && b.servedAll(i, hosts, served) {
 					continue
 				}
 				d := diag.New(b.members[i].Object, source.Place(), diag.CertificateRefused,
@@ -118,9 +182,34 @@ func (b *build) takesHost(i int, names, serving []string, source intent.Source) 
 	return nil
 }
 
-// certifies reports whether a client of some host of conditions may take a certificate with a name. A wildcard of a
-// certificate is one label.
-func certifies(name string, conditions []stack.Condition) bool {
+// servedAll reports whether the last version of member i served hosts. known has what was found before, by host.
+func (b *build) servedAll(i int, hosts []string, known map[string]bool) bool {
+	return !slices.ContainsFunc(hosts, func(host string) bool {
+		if _, met := known[host]; !met {
+			known[host] = b.served(i, host)
+		}
+		return !known[host]
+	})
+}
+
+// served reports whether the last version of member i served a host, or exactly the hosts of a pattern.
+func (b *build) served(i int, host string) bool {
+	pattern := strings.ContainsAny(host, overlap.Wildcards)
+	return slices.ContainsFunc(b.past.Good[b.members[i].Object].Routes, func(r intent.Route) bool {
+		if !pattern {
+			return len(coveredHosts(host, r.Conditions)) > 0
+		}
+		return slices.ContainsFunc(r.Conditions, func(c stack.Condition) bool {
+			return c.Field == stack.HostHeader && slices.ContainsFunc(c.Values, func(v string) bool {
+				return strings.EqualFold(v, host)
+			})
+		})
+	})
+}
+
+// coveredHosts are the hosts of conditions whose clients may take a certificate with a name: a host, or the name if there
+// is a pattern. A wildcard of a certificate is one label.
+func coveredHosts(name string, conditions []stack.Condition) (hosts []string) {
 	name = strings.ToLower(name)
 	of := []stack.Condition{{Field: stack.HostHeader, Values: []string{name}}}
 	for _, c := range conditions {
@@ -129,19 +218,19 @@ func certifies(name string, conditions []stack.Condition) bool {
 		}
 		for _, v := range c.Values {
 			host := strings.ToLower(v)
-			if !strings.ContainsAny(host, "*?") {
+			if !strings.ContainsAny(host, overlap.Wildcards) {
 				if facts.Covers(name, host) {
-					return true
+					hosts = append(hosts, host)
 				}
 			} else if !overlap.Disjoint(of, []stack.Condition{{Field: stack.HostHeader, Values: []string{host}}}) {
-				return true
+				hosts = append(hosts, name)
 			}
 		}
 		for _, expression := range c.Regex {
 			if re, err := regexp.Compile(expression); err != nil || re.MatchString(strings.Replace(name, "*", "any", 1)) {
-				return true
+				hosts = append(hosts, name)
 			}
 		}
 	}
-	return false
+	return hosts
 }

@@ -105,8 +105,9 @@ func (b *build) placeRules(p *port, all []rules.Rule) {
 			if _, ok := user[w.Member]; !ok {
 				user[w.Member] = b.plainTags(w.Member)
 			}
-			refuseTags(b, w.Member, b.notOfMember(w.Member, w.Route.Tags), func(string) string { return w.Route.Source.Place() })
-			w.Tags = b.tags(withRouteTags(user[w.Member], w.Route.Tags), w.ID)
+			refuseTags(b, w.Member, b.notOfMember(w.Member, w.Route.Tags), nil,
+				func(string) string { return w.Route.Source.Place() })
+			w.Tags = b.tags(withRouteTags(user[w.Member], b.partTags(w.Member, w.Route.Tags)), w.ID)
 		}
 		b.rules = append(b.rules, w.Rule)
 		ref := stack.Ref{Kind: stack.KindRule, ID: w.ID}

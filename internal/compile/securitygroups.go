@@ -77,7 +77,7 @@ func (b *build) attachBackend() {
 		ref = stack.Literal(stack.KindSecurityGroup, id)
 	} else {
 		tags := map[string]string{}
-		maps.Copy(tags, tagkey.WithoutReserved(b.cfg.DefaultTags))
+		maps.Copy(tags, tagkey.Without(b.cfg.DefaultTags, tagkey.Administered))
 		maps.Copy(tags, naming.BackendTracking(b.cfg.Cluster))
 		b.groups = append(b.groups, stack.SecurityGroup{
 			ID: stack.BackendSecurityGroup, Name: naming.BackendSecurityGroup(b.cfg.Cluster), Shared: true,

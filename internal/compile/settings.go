@@ -196,7 +196,7 @@ func (b *build) mergeShared() shared {
 	s.addresses = agreed(b, func(s *intent.Settings) intent.Field[[]string] { return nonEmpty(s.Addresses) },
 		merge.Setting[[]string]{Name: "elastic-ip-addresses", What: "Elastic IP addresses", Text: setText})
 	s.sourceNAT = agreed(b, func(s *intent.Settings) intent.Field[string] { return s.SourceNAT },
-		merge.Setting[string]{Name: "ipv6-source-nat", What: "IPv6 source NAT"})
+		merge.Setting[string]{Name: "ipv6-source-nat", What: "IPv6 source NAT", Fallback: "off"})
 	s.privateLinkRules = agreed(b, func(s *intent.Settings) intent.Field[string] { return s.PrivateLinkRules },
 		merge.Setting[string]{Name: "private-link-rules", What: "use of inbound rules for PrivateLink traffic"})
 	s.attributes, s.attributesSource = keyed(b, merge.Setting[string]{Name: attributes, What: "load balancer attribute",

@@ -38,21 +38,44 @@ func (b *build) tracked(tags map[string]string, resource string) map[string]stri
 	return tags
 }
 
-// refuseTags notes the reserved keys of tags that member i declares at a place. The controller does not write them, and
+// refuseTags notes the refused keys of tags that member i declares at a place. The controller does not write them, and
 // leaves in AWS what an earlier controller wrote; keys that steer the controller go. Nothing else of the member waits.
-func refuseTags[V any](b *build, i int, tags map[string]V, place func(V) string) {
-	for _, key := range tagkey.ReservedOf(tags) {
-		b.note(i, diag.New(b.members[i].Object, place(tags[key]), diag.ReservedTag, fmt.Sprintf(tagkey.ReservedText, key),
-			tagkey.ReservedRemedy))
+func refuseTags[V any](b *build, i int, tags map[string]V, administered func(V) bool, place func(V) string) {
+	for _, key := range tagkey.Refused(tags, administered) {
+		text, remedy := tagkey.Refusal(key)
+		b.note(i, diag.New(b.members[i].Object, place(tags[key]), diag.ReservedTag, text, remedy))
 		if !slices.Contains(naming.OwnTags(b.e.Key.Owner), key) && !slices.Contains(b.keep.Tags, key) {
 			b.keep.Tags = append(b.keep.Tags, key)
 		}
 	}
 }
 
-// userTags are the tags of a member without reserved ones and those that are managed externally.
+// administered reports whether the parameters of the class of member i set a tag.
+func (b *build) administered(i int) func(intent.Field[string]) bool {
+	return func(f intent.Field[string]) bool {
+		class := b.members[i].ClassConfiguration
+		return f.Source.OfClass() || class != (intent.Source{}) && f.Source.Object() == class.Object()
+	}
+}
+
+// partTags are the tags of a rule or target group of member i without refused ones. Those that the member has from the
+// parameters of its class are not refused.
+func (b *build) partTags(i int, tags map[string]string) map[string]string {
+	out := tagkey.Without(tags, nil)
+	if len(out) == len(tags) {
+		return tags
+	}
+	for key, f := range b.userTags(i) {
+		if value, has := tags[key]; has && f.Set && f.Value == value {
+			out[key] = value
+		}
+	}
+	return out
+}
+
+// userTags are the tags of a member without refused ones and those that are managed externally.
 func (b *build) userTags(i int) map[string]intent.Field[string] {
-	tags := tagkey.WithoutReserved(b.members[i].Settings.Tags)
+	tags := tagkey.Without(b.members[i].Settings.Tags, b.administered(i))
 	for _, key := range b.cfg.ExternalManagedTags {
 		if _, ok := tags[key]; ok {
 			out := maps.Clone(tags)
@@ -145,7 +168,7 @@ func (b *build) checkTags() {
 	for i := range b.members {
 		tags := b.members[i].Settings.Tags
 		if b.members[i].State != quarantine.Rejected {
-			refuseTags(b, i, tags, func(f intent.Field[string]) string { return f.Source.Place() })
+			refuseTags(b, i, tags, b.administered(i), func(f intent.Field[string]) string { return f.Source.Place() })
 		}
 		bad := func(f intent.Field[string], text, remedy string) {
 			b.fail(i, diag.New(b.members[i].Object, f.Source.Place(), diag.InvalidAnnotation, text, remedy).In(diag.Route))

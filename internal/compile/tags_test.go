@@ -3,6 +3,7 @@ package compile
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
@@ -61,7 +62,7 @@ func TestReservedTagsAreNotWritten(t *testing.T) {
 		s := mustBuild(t, r)
 		tracking := naming.Tracking(s.Key.Owner, s.Cluster, s.Key.ID.String(), "")
 		for _, tags := range tagsOf(s) {
-			for _, k := range tagkey.ReservedOf(tags) {
+			for _, k := range tagkey.Refused(tags, nil) {
 				if _, own := tracking[k]; !own && (k != naming.BackendResourceTag || len(tags) != 3) {
 					t.Errorf("%s: %v has %s", name, tags, k)
 				}
@@ -84,6 +85,83 @@ func TestReservedTagsAreNotWritten(t *testing.T) {
 			!slices.Contains(kept, "service.k8s.aws/stack") || !slices.Contains(kept, "kubernetes.io/cluster/demo") {
 			t.Errorf("%s: keys that stay in AWS: %v", name, kept)
 		}
+	}
+}
+
+// TestTagsThatSelectAreOfAdministrators has keys by which other controllers select security groups, as Karpenter does
+// for new nodes.
+func TestTagsThatSelectAreOfAdministrators(t *testing.T) {
+	t.Parallel()
+	const key = "karpenter.sh/discovery"
+	of := diag.Object{Kind: "LoadBalancerConfiguration", Namespace: "infra", Name: "class"}
+	own := func(m *intent.Member) intent.Field[string] { return set(m, "tags", "demo") }
+	gateway := func(change func(*intent.Member)) intent.LoadBalancer {
+		e := gatewayOf(stack.Application, attachedRoute("a", 0))
+		change(&e.Members[0])
+		return e
+	}
+	alone := func(change func(*intent.Member)) intent.LoadBalancer { return loadBalancer(ingress("n", "a", change)) }
+	part := func(value string) func(*intent.Member) {
+		return func(m *intent.Member) {
+			m.Routes[0].Actions[0].Backends[0].TargetGroup.Tags = map[string]string{key: value}
+		}
+	}
+	for name, c := range map[string]struct {
+		e       intent.LoadBalancer
+		byFlag  bool
+		tagged  string // kinds of resources with the tag
+		refused bool
+	}{
+		"an Ingress": {e: alone(func(m *intent.Member) {
+			part("demo")(m)
+			put(&m.Settings.Tags, key, own(m))
+		}), refused: true},
+		"a Service of an Ingress": {e: alone(part("demo")), refused: true},
+		"class parameters": {e: alone(func(m *intent.Member) {
+			part("demo")(m)
+			put(&m.Settings.Tags, key, byClass("demo"))
+		}), tagged: "balancer group listener rule targets"},
+		"class parameters, and another value of a Service": {e: alone(func(m *intent.Member) {
+			part("evil")(m)
+			put(&m.Settings.Tags, key, byClass("demo"))
+		}), tagged: "balancer group listener rule"},
+		"a flag": {e: alone(func(*intent.Member) {}), byFlag: true, tagged: "balancer group listener rule targets"},
+		"a Gateway": {e: gateway(func(m *intent.Member) {
+			put(&m.Settings.Tags, key, intent.Of("demo", intent.At(of, "spec.tags["+key+"]")))
+		}), refused: true},
+		"the class of a Gateway": {e: gateway(func(m *intent.Member) {
+			m.ClassConfiguration = intent.At(of, "spec")
+			put(&m.Settings.Tags, key, intent.Of("demo", intent.At(of, "spec.tags["+key+"]")))
+		}), tagged: "balancer group listener"},
+		"a frontend": {e: alone(func(m *intent.Member) {
+			m.Settings.Frontend.Enabled = set(m, "enable-frontend-nlb", true)
+			m.Settings.Frontend.Tags = set(m, "frontend-nlb-tags", map[string]string{key: "demo"})
+		}), refused: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := config()
+			cfg.Gates.ListenerRulesTagging = true
+			if c.byFlag {
+				cfg.DefaultTags = map[string]string{key: "demo"}
+			}
+			r := Compile(c.e, account(), cfg, nil)
+			s := mustBuild(t, r)
+			managed := slices.IndexFunc(s.SecurityGroups, func(g stack.SecurityGroup) bool { return !g.Shared })
+			for kind, tags := range map[string]map[string]string{"balancer": s.LoadBalancers[len(s.LoadBalancers)-1].Tags,
+				"group": s.SecurityGroups[managed].Tags, "listener": s.Listeners[0].Tags,
+				"rule": s.Rules[0].Tags, "targets": s.TargetGroups[0].Tags} {
+				if has := tags[key] != ""; has != strings.Contains(c.tagged, kind) || has && tags[key] != "demo" {
+					t.Errorf("%s: %v", kind, tags)
+				}
+			}
+			told := slices.ContainsFunc(r.Diagnostics, func(d diag.Diagnostic) bool {
+				return d.Code == diag.ReservedTag && strings.Contains(d.Text, "other controllers")
+			})
+			if told != c.refused || slices.Contains(r.Keep.Tags, key) != c.refused {
+				t.Errorf("refused: %t, %v; in AWS stay %v", told, r.Diagnostics, r.Keep.Tags)
+			}
+		})
 	}
 }
 

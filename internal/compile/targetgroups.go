@@ -60,11 +60,11 @@ func (b *build) buildTargetGroup(i int, want *intent.TargetGroup, source intent.
 	if tg.TargetType == stack.TargetALB && !b.ofItsGateway(i, tg, source) {
 		return false
 	}
-	refuseTags(b, i, b.notOfMember(i, tg.Tags), func(string) string { return source.Path() })
+	refuseTags(b, i, b.notOfMember(i, tg.Tags), nil, func(string) string { return source.Path() })
 	out := stack.TargetGroup{
 		ID: tg.ID, TargetType: tg.TargetType, Port: tg.Port, Protocol: tg.Protocol,
 		ProtocolVersion: tg.ProtocolVersion, IPAddressType: stack.IPv4, ControlPort: tg.ControlPort,
-		HealthCheck: tg.HealthCheck, Attributes: b.attributesOf(i, tg, source), Tags: b.tags(tg.Tags, tg.ID),
+		HealthCheck: tg.HealthCheck, Attributes: b.attributesOf(i, tg, source), Tags: b.tags(b.partTags(i, tg.Tags), tg.ID),
 	}
 	out.Name, out.Declared = b.nameOf(i, tg, source)
 	if tg.IPv6 {
@@ -188,7 +188,7 @@ func (b *build) overIPv6(g *intent.TargetGroup) bool {
 
 // notOfMember are the tags of a part of member i whose keys are not among the member's own, which are checked once.
 func (b *build) notOfMember(i int, tags map[string]string) map[string]string {
-	if len(tagkey.ReservedOf(tags)) == 0 {
+	if len(tagkey.Refused(tags, nil)) == 0 {
 		return nil
 	}
 	out := maps.Clone(tags)

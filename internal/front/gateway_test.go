@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	configv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
@@ -77,6 +78,34 @@ func TestAProtectedGatewayThatIsDeletedNamesWhereItIsProtected(t *testing.T) {
 	}
 	if w.removal() != stack.ObjectsDeleted {
 		t.Error(w.removal())
+	}
+}
+
+// TestTagsOfAClassAreOfAnAdministrator has a tag by which other controllers select security groups in the configuration
+// of a class, and in that of a Gateway.
+func TestTagsOfAClassAreOfAnAdministrator(t *testing.T) {
+	t.Parallel()
+	const key = "karpenter.sh/discovery"
+	for mode, ofClass := range map[configv1.MergingMode]bool{"": true, configv1.PreferGateway: true, "own": false} {
+		g, objs := aGateway("HTTP")
+		c := &configv1.LoadBalancerConfiguration{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "c"}}
+		c.Spec.Tags = map[string]string{key: "demo"}
+		if ofClass {
+			objs[1].(*gatewayv1.GatewayClass).Spec.ParametersRef = &gatewayv1.ParametersReference{Group: "gateway.k8s.aws",
+				Kind: "LoadBalancerConfiguration", Name: "c", Namespace: ptr.To(gatewayv1.Namespace("shop"))}
+			if mode != "" {
+				c.Spec.MergingMode = &mode
+			}
+		} else {
+			g.Spec.Infrastructure = &gatewayv1.GatewayInfrastructure{ParametersRef: &gatewayv1.LocalParametersReference{
+				Group: "gateway.k8s.aws", Kind: "LoadBalancerConfiguration", Name: "c"}}
+		}
+		m := gatewayFrontEnd(attachment.Application).Load(objects.FromObjects(append(objs, c)),
+			stack.ID{Namespace: "shop", Name: "web"}).LoadBalancer.Members[0]
+		tag := m.Settings.Tags[key]
+		if got := tag.Source.Object() == m.ClassConfiguration.Object(); !tag.Set || got != ofClass {
+			t.Errorf("mergingMode %q: %+v of %v, class %v", mode, tag, tag.Source, m.ClassConfiguration)
+		}
 	}
 }
 

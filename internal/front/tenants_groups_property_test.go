@@ -93,7 +93,8 @@ var sloppy = []string{
 	accountCertificate, otherCertificate,
 	"arn:aws:elasticloadbalancing:us-west-2:111122223333:targetgroup/k8s-a-one-0123456789/0123456789abcdef",
 	strings.Repeat("a,", 300), "\x1b[2J\n\u202e",
-	"deletion_protection.enabled=false",
+	"deletion_protection.enabled=false", "a=1", "idle_timeout.timeout_seconds=1", "zonal_shift.config.enabled=false",
+	"dns_record.client_routing_policy=availability_zone_affinity", "CapacityUnits=6000", "on",
 	"deletion_protection.enabled=true,access_logs.s3.enabled=true,access_logs.s3.bucket=b",
 	"elbv2.k8s.aws/cluster=my-cluster,service.k8s.aws/stack=a/s0",
 	`[{"HTTP":80},{"HTTPS":443}]`, `[{"HTTPS":80}]`, `{"type":"forward","targetGroupName":"k8s-a-one-0123456789"}`,
@@ -128,7 +129,7 @@ func (t tenants) annotationsOf(on string) map[string]string {
 	return out
 }
 
-// partOf is what a stack has of namespace a on its ports, as text by what it is.
+// partOf is what a stack has of namespace a on its ports, as text by what it is. Each tag is by itself.
 func partOf(s *stack.Stack, ports ...int32) map[string]string {
 	out := map[string]string{}
 	note := func(what string, v any) {
@@ -138,9 +139,15 @@ func partOf(s *stack.Stack, ports ...int32) map[string]string {
 		}
 		out[what] = string(text)
 	}
+	tags := func(what string, all map[string]string) map[string]string {
+		for k, v := range all {
+			note("tag "+k+" of "+what, v)
+		}
+		return nil
+	}
 	for _, g := range s.TargetGroups {
 		if strings.HasPrefix(g.ID, "a/") || strings.Contains(g.ID, ":a-") { // of an Ingress or Service, or of a route
-			g.Tags = nil // some are of the load balancer
+			g.Tags = tags("target group "+g.ID, g.Tags)
 			note("target group "+g.ID, g)
 		}
 	}
@@ -151,7 +158,7 @@ func partOf(s *stack.Stack, ports ...int32) map[string]string {
 	}
 	for _, l := range s.Listeners {
 		if slices.Contains(ports, l.Port) {
-			l.Tags, l.ALPN, l.Attributes = nil, "", routing(l.Attributes) // others may be set by any member
+			l.Tags = tags("listener "+l.ID, l.Tags)
 			if len(l.Certificates) > 1 {
 				l.Certificates = l.Certificates[:1] // any member may add some
 			}
@@ -166,21 +173,16 @@ func partOf(s *stack.Stack, ports ...int32) map[string]string {
 		note(fmt.Sprintf("sources of port %d", port), sourcesAt(s, port))
 	}
 	for _, lb := range s.LoadBalancers {
-		lb.Tags, lb.Attributes = nil, guarding(lb.Attributes) // others may be tuned by any member
+		lb.Tags = tags("load balancer "+lb.ID, lb.Tags)
 		note("load balancer "+lb.ID, lb)
 	}
 	return out
 }
 
-// routing are the attributes of a listener that newcomers may not set.
-func routing(all map[string]string) map[string]string {
-	out := map[string]string{}
-	for k, v := range all {
-		if strings.HasPrefix(k, "routing.") {
-			out[k] = v
-		}
-	}
-	return out
+// mayAdd reports whether any member may add what partOf has: a tag with a key that the load balancer or a listener does
+// not have yet.
+func mayAdd(what string) bool {
+	return strings.HasPrefix(what, "tag ") && !strings.Contains(what, " of target group ")
 }
 
 // unchanged fails if something of a is not as it is without b, or its policies are not.
@@ -195,7 +197,7 @@ func unchanged(t *rapid.T, key stack.Key, with, without compiled, ports []int32,
 		}
 	}
 	for what := range got {
-		if _, there := want[what]; !there && !strings.HasPrefix(what, "load balancer ") {
+		if _, there := want[what]; !there && !mayAdd(what) && !strings.HasPrefix(what, "load balancer ") {
 			t.Fatalf("b adds %s %s of a; of:\n%s", what, got[what], text)
 		}
 	}
@@ -253,6 +255,10 @@ func TestNewcomerOfServiceGroupChangesNothing(t *testing.T) {
 			if i == 1 {
 				own[string(annotation.ServiceCertificates)] = accountCertificate
 			}
+			if rapid.Bool().Draw(rt, "tags and attributes of a") {
+				own[string(annotation.ServiceTags)] = "a=a"
+				own[string(annotation.ServiceAttributes)] = "zonal_shift.config.enabled=true"
+			}
 			svc := of.service(metav1.ObjectMeta{Namespace: "a", Name: fmt.Sprint("s", i), CreationTimestamp: metav1.Unix(
 				1_700_000_001, 0), Annotations: own}, []int32{port})
 			svc.Finalizers, svc.Status.LoadBalancer.Ingress = []string{naming.Finalizer(key)}, []corev1.LoadBalancerIngress{
@@ -281,6 +287,10 @@ func TestNewcomerOfIngressGroupChangesNothing(t *testing.T) {
 			string(annotation.CertificateARN): accountCertificate}
 		if rapid.Bool().Draw(rt, "ranges of a") {
 			own[string(annotation.InboundCIDRs)] = "10.1.0.0/16"
+		}
+		if rapid.Bool().Draw(rt, "tags and attributes of a") {
+			own[string(annotation.Tags)] = "a=a"
+			own[string(annotation.LoadBalancerAttributes)] = "idle_timeout.timeout_seconds=99"
 		}
 		a := of.ingress(metav1.ObjectMeta{Namespace: "a", Name: "one", CreationTimestamp: metav1.Unix(1_700_000_001, 0),
 			Annotations: own}, victims)

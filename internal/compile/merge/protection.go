@@ -30,8 +30,8 @@ type protection struct {
 	aside bool
 }
 
-// protections is the table of decision 2. Settings that are not listed have no protection: tags, capacity, and
-// attributes that tune the load balancer.
+// protections is the table of decision 2. Settings that are not listed have no protection: any member may add a tag or
+// a certificate, and a port has one holder or the protocol of its first member.
 var protections = slices.Concat(protective(), []protection{
 	{"scheme", true, true, ranked(stack.InternetFacing, stack.Internal), true},
 	{"inbound-cidrs", true, true, fewerAddresses, false},
@@ -56,10 +56,12 @@ var protections = slices.Concat(protective(), []protection{
 	{"attribute/access_logs.s3.*", true, true, nil, false},
 	{"attribute/connection_logs.s3.*", true, true, nil, false},
 	{"attribute/health_check_logs.s3.*", true, true, nil, false},
-	{"attribute/routing.*", true, false, nil, false}, // they change the requests that all members' backends see
-	{"listener-attribute/routing.*", true, true, nil, false},
+	{"attribute/*", true, false, nil, false}, // they change the requests and connections of all members
+	{"listener-attribute/*", true, true, nil, false},
 
 	// These restrict nothing, but change or replace the load balancer of all members, or the answers of their clients.
+	{"capacity", true, false, nil, false},
+	{"ipv6-source-nat", true, false, nil, false},
 	{"load-balancer-name", true, false, nil, true},
 	{"ip-address-type", true, false, nil, true},
 	{"subnets", true, false, nil, true},

@@ -28,6 +28,18 @@ func TestDefaultsAreThoseOfTheExistingController(t *testing.T) {
 	}
 }
 
+// TestDefaultTagsMaySelect has a key that objects may not set: administrators set flags.
+func TestDefaultTagsMaySelect(t *testing.T) {
+	t.Parallel()
+	c, err := Parse([]string{"--cluster-name=c", "--default-tags=karpenter.sh/discovery=c"})
+	if err == nil {
+		err = c.Validate()
+	}
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 func TestSettingsThatAreRefusedAreReportedWithTheReason(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ name, args, want string }{

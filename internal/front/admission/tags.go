@@ -20,8 +20,9 @@ import (
 // checkReservedTags is the check of the keys of tags, of every kind of object that has tags.
 const checkReservedTags = "checkReservedTags"
 
-// Tags refuses reserved keys in the tags of an object, or, if old is not nil, those that its update adds or changes: an
-// object that has such tags since before it was validated can be edited.
+// Tags refuses keys in the tags of an object that may not be set, or, if old is not nil, those that its update adds or
+// changes: an object that has such tags since before it was validated can be edited. A LoadBalancerConfiguration may be
+// one of an administrator, whose GatewayClass comes later, and only gets a warning.
 func Tags(old, object metav1.Object) Response {
 	if object.GetDeletionTimestamp() != nil {
 		return Response{}
@@ -33,9 +34,12 @@ func Tags(old, object metav1.Object) Response {
 	tags := tagsOf(object)
 	var refused, kept []string
 	for _, path := range slices.Sorted(maps.Keys(tags)) {
-		for _, key := range tagkey.ReservedOf(tags[path]) {
-			text := fmt.Sprintf(tagkey.ReservedText+" (%s); %s", key, path, tagkey.ReservedRemedy)
-			if was, had := before[path][key]; had && was == tags[path][key] {
+		for _, key := range tagkey.Refused(tags[path], administered(object)) {
+			text, remedy := tagkey.Refusal(key)
+			text = fmt.Sprintf("%s (%s); %s", text, path, remedy)
+			_, mayBeOfClass := object.(*lbcgatewayv1.LoadBalancerConfiguration)
+			was, had := before[path][key]
+			if had && was == tags[path][key] || mayBeOfClass && !tagkey.Reserved(key) {
 				kept = append(kept, text)
 				continue
 			}
@@ -47,6 +51,14 @@ func Tags(old, object metav1.Object) Response {
 		out.Check = checkReservedTags
 	}
 	return out
+}
+
+// administered reports whether only administrators write objects of a kind, as tagkey.Refused takes it.
+func administered(object metav1.Object) func(string) bool {
+	if _, ok := object.(*v1beta1.IngressClassParams); ok {
+		return tagkey.Administered
+	}
+	return nil
 }
 
 // tagsOf are the tags that an object declares, by field.

@@ -90,6 +90,14 @@ func TestReservedTagsAreRefused(t *testing.T) {
 			t.Errorf("%s: a tag of a user is refused: %s", what, got.Denied)
 		}
 	}
+	for what, object := range tagged {
+		got := Tags(nil, object("karpenter.sh/discovery", "demo"))
+		denied, warned := got.Denied != "", len(got.Warnings) > 0
+		if ofClass, mayBeOfClass := what == "spec.tags[1]", what == "spec.tags"; denied != (!ofClass && !mayBeOfClass) ||
+			warned != mayBeOfClass {
+			t.Errorf("%s, a key that other controllers select by: %+v", what, got)
+		}
+	}
 	leaving := &networkingv1.Ingress{ObjectMeta: annotatedMeta("alb.ingress.kubernetes.io/tags",
 		"elbv2.k8s.aws/resource=x")}
 	leaving.DeletionTimestamp = &metav1.Time{}

@@ -92,8 +92,8 @@ func (t *translation) noteWithoutEffect(s *intent.Settings) {
 	}
 	if len(t.configurations) > 0 && t.configurations[0] != nil && t.configurations[0].Spec.MergingMode != nil {
 		own := t.configurations[0]
-		t.ignored(intent.At(diag.Object{Kind: "LoadBalancerConfiguration", Namespace: own.Namespace, Name: own.Name},
-			"spec.mergingMode"), "the controller reads it only in the configuration of a GatewayClass",
+		t.ignored(intent.At(configuration.Object(own), "spec.mergingMode"),
+			"the controller reads it only in the configuration of a GatewayClass",
 			"remove spec.mergingMode here")
 	}
 }
@@ -124,8 +124,7 @@ func (t *translation) annotated(own, class func(annotation.Reader)) {
 	own(annotation.NewReader(f, Object(t.Gateway), t.Gateway.Annotations))
 	for _, c := range t.configurations {
 		if c != nil {
-			o := diag.Object{Kind: "LoadBalancerConfiguration", Namespace: c.Namespace, Name: c.Name}
-			class(annotation.NewReader(f, o, c.Annotations))
+			class(annotation.NewReader(f, configuration.Object(c), c.Annotations))
 		}
 	}
 	for _, d := range f.List() {

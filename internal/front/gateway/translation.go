@@ -89,6 +89,9 @@ func (t *translation) member(d *Decisions) intent.Member {
 	if !g.CreationTimestamp.IsZero() {
 		m.Created = g.CreationTimestamp.Unix()
 	}
+	if len(t.configurations) > 1 && t.configurations[1] != nil {
+		m.ClassConfiguration = intent.At(configuration.Object(t.configurations[1]), "spec")
+	}
 	m.Settings, m.OfClass = t.settings(d), t.ofClasses()
 	m.Listeners = t.ports()
 	t.passClients(d, m.Listeners)

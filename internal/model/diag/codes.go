@@ -190,8 +190,9 @@ var table = map[Code]Info{
 	InvalidGroup: {Invalid, FailedLoadGroupID},
 	// an annotation's value is malformed or out of range.
 	InvalidAnnotation: {Invalid, FailedBuildModel},
-	// the tags of an object have a key by which the controller finds its own resources; the controller does not write
-	// the tag, and everything else of the object takes effect.
+	// the tags of an object have a key by which the controller finds its own resources, or by which other controllers
+	// select security groups and subnets; the controller does not write the tag, and everything else of the object takes
+	// effect.
 	ReservedTag: {Invalid, FailedBuildModel},
 	// an annotation has the controller's prefix and is unknown, probably because of a spelling mistake.
 	UnknownAnnotation: {Note, UnknownKey},
@@ -472,8 +473,8 @@ var table = map[Code]Info{
 	// a Secret does not exist; if it is for a login, existing rules keep their login and new ones answer 503; if it is
 	// of spec.tls, the certificate imported before stays in use.
 	SecretNotFound: {NotFound, FailedBuildModel},
-	// a certificate from a Secret or a private authority names a host that an older member of the group, in another
-	// namespace, serves; the controller does not use it, and an earlier import stays.
+	// a certificate from a Secret or a private authority names a host that a member of the group, in another namespace,
+	// had before; the controller does not use it, and an earlier import stays.
 	CertificateRefused: {Invalid, FailedBuildModel},
 	// the controller may not read a Secret, because of Kubernetes' permissions or --required-secrets-label; its
 	// earlier content stays in use, and new rules with login answer 503.

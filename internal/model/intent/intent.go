@@ -142,6 +142,8 @@ type Member struct {
 	Withheld bool `json:"-"`
 	// Class is the IngressClass or GatewayClass of this version; empty = none.
 	Class string `json:",omitempty"`
+	// ClassConfiguration is the configuration that the GatewayClass of this version names; the zero value = none.
+	ClassConfiguration Source `json:",omitzero"`
 	// OfClass is what parameters of classes set now: those of the present class, and those of the class of the last valid
 	// version if it has another one. They bind that version, too: a mistake must not keep what an administrator has taken
 	// away. Nil = none; only a version that is not valid asks for it.

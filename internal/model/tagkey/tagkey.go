@@ -1,8 +1,10 @@
-// Package tagkey says which tag keys only the controller may set. Flags, admission, the compiler and the reading of
-// tags use it.
+// Package tagkey says which tag keys only the controller or only administrators may set. Flags, admission, the compiler
+// and the reading of tags use it.
 package tagkey
 
 import (
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -14,18 +16,38 @@ var reservedDomains = []string{"elbv2.k8s.aws", "ingress.k8s.aws", "service.k8s.
 // clusters begins the keys of tags that say to which clusters subnets and security groups of nodes belong.
 const clusters = "kubernetes.io/cluster/"
 
+// selectors begin the keys by which other controllers choose security groups and subnets, or know what is theirs:
+// Karpenter, the cluster autoscaler, the AWS cloud provider, the VPC CNI, EKS, Cluster API and kOps. A slash or a colon
+// follows.
+var selectors = []string{"karpenter.sh", "karpenter.k8s.aws", "k8s.io/cluster-autoscaler", "kubernetes.io/role", "eks",
+	"sigs.k8s.io/cluster-api-provider-aws", "kops.k8s.io", "k8s.io/role"}
+
+// legacyCluster is the key by which the AWS cloud provider and kOps know the resources of a cluster, besides clusters.
+const legacyCluster = "kubernetescluster"
+
 // Migrated is the key that tells from which Ingress an object was translated. lbc migrate writes it into the specs of
 // users, and it says nothing about whose a resource is.
 const Migrated = "gateway.k8s.aws/migrated-from"
 
-// Reserved reports whether users may not set a tag with that key: it says whose a resource is, or steers the
-// controller. Case and surrounding blanks do not count, so that no tag of a user looks like one of the controller's.
+// Reserved reports whether nobody but the controller may set a tag with that key: it says whose a resource is, or
+// steers the controller. Case and surrounding blanks do not count, so that no tag of a user looks like one of the
+// controller's.
 func Reserved(key string) bool {
 	if key == Migrated {
 		return false
 	}
 	key = strings.ToLower(strings.TrimSpace(key))
 	return Controller(key) || strings.HasPrefix(key, clusters)
+}
+
+// Selects reports whether only administrators may set a tag with that key, because other controllers select resources
+// by it. Case and surrounding blanks do not count.
+func Selects(key string) bool {
+	key = strings.ToLower(strings.TrimSpace(key))
+	return key == legacyCluster || slices.ContainsFunc(selectors, func(prefix string) bool {
+		rest, ok := strings.CutPrefix(key, prefix)
+		return ok && (strings.HasPrefix(rest, "/") || strings.HasPrefix(rest, ":"))
+	})
 }
 
 // Controller reports whether a key is of those that controllers of this family write themselves.
@@ -37,10 +59,11 @@ func Controller(key string) bool {
 	})
 }
 
-// ReservedOf are the reserved keys of tags, sorted.
-func ReservedOf[V any](tags map[string]V) (out []string) {
-	for k := range tags {
-		if Reserved(k) {
+// Refused are the keys of tags that may not be set, sorted. administered reports whether an administrator sets a tag;
+// nil = none does.
+func Refused[V any](tags map[string]V, administered func(V) bool) (out []string) {
+	for k, v := range tags {
+		if Reserved(k) || Selects(k) && (administered == nil || !administered(v)) {
 			out = append(out, k)
 		}
 	}
@@ -48,22 +71,29 @@ func ReservedOf[V any](tags map[string]V) (out []string) {
 	return out
 }
 
-// WithoutReserved are the tags that users may set: the same map if it has no others.
-func WithoutReserved[V any](tags map[string]V) map[string]V {
-	if len(ReservedOf(tags)) == 0 {
+// Without are tags without those that are refused: the same map if none is.
+func Without[V any](tags map[string]V, administered func(V) bool) map[string]V {
+	refused := Refused(tags, administered)
+	if len(refused) == 0 {
 		return tags
 	}
-	out := make(map[string]V, len(tags))
-	for k, v := range tags {
-		if !Reserved(k) {
-			out[k] = v
-		}
+	out := maps.Clone(tags)
+	for _, k := range refused {
+		delete(out, k)
 	}
 	return out
 }
 
-// Sentences about a reserved tag, of the same words for every kind of object.
-const (
-	ReservedText   = "tag key %s is reserved: the controller finds its own resources by tags of that kind"
-	ReservedRemedy = "remove the key from the tags"
-)
+// Administered is for tags that an administrator sets.
+func Administered[V any](V) bool { return true }
+
+// Refusal says why a key is refused, and what to do, in the same words for every kind of object.
+func Refusal(key string) (text, remedy string) {
+	if Selects(key) {
+		return fmt.Sprintf("tag key %s is reserved for administrators: other controllers select security groups and subnets "+
+				"by tags of that kind", key), "remove the key from the tags; an administrator can set it in the parameters of the " +
+				"class, or by --default-tags"
+	}
+	return fmt.Sprintf("tag key %s is reserved: the controller finds its own resources by tags of that kind", key),
+		"remove the key from the tags"
+}

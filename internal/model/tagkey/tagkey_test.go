@@ -37,3 +37,38 @@ func TestReservedTags(t *testing.T) {
 		}
 	}
 }
+
+func TestTagsThatSelect(t *testing.T) {
+	t.Parallel()
+	for key, want := range map[string]bool{
+		"karpenter.sh/discovery":                    true,
+		" Karpenter.sh/Discovery":                   true,
+		"karpenter.k8s.aws/cluster":                 true,
+		"k8s.io/cluster-autoscaler/enabled":         true,
+		"k8s.io/cluster-autoscaler/demo":            true,
+		"kubernetes.io/role/elb":                    true,
+		"kubernetes.io/role/cni":                    true,
+		"eks:eks-cluster-name":                      true,
+		"sigs.k8s.io/cluster-api-provider-aws/role": true,
+		"KubernetesCluster":                         true,
+		"kops.k8s.io/instancegroup":                 true,
+		"kubernetes.io/service-name":                false,
+		"karpenter.sh":                              false,
+		"team/karpenter.sh/discovery":               false,
+		"KubernetesClusters":                        false,
+		"Name":                                      false,
+		"sigs.k8s.io/other":                         false,
+		"elbv2.k8s.aws/cluster":                     false,
+	} {
+		if got := Selects(key); got != want {
+			t.Errorf("%q: selects %t", key, got)
+		}
+	}
+	tags := map[string]string{"karpenter.sh/discovery": "demo", "elbv2.k8s.aws/cluster": "demo", "Team": "a"}
+	if got := Without(tags, nil); len(got) != 1 || got["Team"] != "a" || len(tags) != 3 {
+		t.Errorf("of a tenant: %v, of %v", got, tags)
+	}
+	if got := Without(tags, Administered); len(got) != 2 || got["elbv2.k8s.aws/cluster"] != "" {
+		t.Errorf("of an administrator: %v", got)
+	}
+}

@@ -101,6 +101,34 @@ func TestNewcomersPolicyHoldsItselfOnly(t *testing.T) {
 	}
 }
 
+// TestNewcomerTunesNoGroup has a newcomer and the oldest member set an attribute that nobody has set.
+func TestNewcomerTunesNoGroup(t *testing.T) {
+	t.Parallel()
+	for kind, g := range lab.GroupsOfTwo {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			l := lab.New(t, account.Profile{}, append(g.Victim(nil), lab.Class())...)
+			l.Settle(g.Key)
+			mark, since := l.Mark(), len(l.Events)
+			l.Create(g.Attack(map[string]string{g.Idle: g.After})...)
+			l.Settle(g.Key)
+			if slices.Contains(l.Writes(mark), "ModifyLoadBalancerAttributes") || attribute(l, g.After) {
+				t.Errorf("the newcomer's attribute is in effect: %v", l.Writes(mark))
+			}
+			if !said(l, since, g.Kind+" mal/evil", "changed only by") || said(l, since, g.Kind+" shop/web", "mal") {
+				t.Errorf("events:\n%s", strings.Join(l.Events[since:], "\n"))
+			}
+			for _, value := range []string{g.Before, g.After} {
+				l.Put(g, "shop/web", map[string]string{g.Idle: value})
+				l.Settle(g.Key)
+				if !attribute(l, value) {
+					t.Errorf("%s of the oldest member is not in effect:\n%s", value, strings.Join(l.Events[since:], "\n"))
+				}
+			}
+		})
+	}
+}
+
 func TestOldestMembersPolicyHoldsTheGroup(t *testing.T) {
 	t.Parallel()
 	for kind, g := range lab.GroupsOfTwo {

@@ -53,6 +53,7 @@ func TestReservedTagsOfAnUpgradeStay(t *testing.T) {
 	forged := map[string]string{
 		"service.k8s.aws/stack": "shop/db", "service.k8s.aws/resource": "LoadBalancer",
 		"elbv2.k8s.aws/resource": "backend-sg", "kubernetes.io/cluster/theirs": "owned",
+		"karpenter.sh/discovery": "demo",
 	}
 	taggedBefore(l, forged)
 	var declared []string

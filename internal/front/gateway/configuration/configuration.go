@@ -74,14 +74,18 @@ func LoadBalancer(class, gateway *gatewayv1.LoadBalancerConfiguration) Layers[ga
 	var out Layers[gatewayv1.LoadBalancerConfigurationSpec]
 	for _, c := range []*gatewayv1.LoadBalancerConfiguration{class, gateway} {
 		if c != nil {
-			object := diag.Object{Kind: "LoadBalancerConfiguration", Namespace: c.Namespace, Name: c.Name}
-			out = append(out, Layer[gatewayv1.LoadBalancerConfigurationSpec]{object, "spec", &c.Spec})
+			out = append(out, Layer[gatewayv1.LoadBalancerConfigurationSpec]{Object(c), "spec", &c.Spec})
 		}
 	}
 	if PrefersGateway(class) {
 		slices.Reverse(out)
 	}
 	return out
+}
+
+// Object is where values of a configuration are declared.
+func Object(c *gatewayv1.LoadBalancerConfiguration) diag.Object {
+	return diag.Object{Kind: "LoadBalancerConfiguration", Namespace: c.Namespace, Name: c.Name}
 }
 
 // PrefersGateway reports whether the configuration of a Gateway takes precedence over that of its class.

@@ -23,7 +23,7 @@ func (r Repeated) Text() string {
 
 // RepeatedInLoadBalancer are the entries of a LoadBalancerConfiguration that later entries override.
 func RepeatedInLoadBalancer(c *gatewayv1.LoadBalancerConfiguration) []Repeated {
-	of := repeats{object: diag.Object{Kind: "LoadBalancerConfiguration", Namespace: c.Namespace, Name: c.Name}}
+	of := repeats{object: Object(c)}
 	of.attributes("spec.loadBalancerAttributes", c.Spec.LoadBalancerAttributes)
 	const path = "spec.listenerConfigurations"
 	of.entries(path, len(c.Spec.ListenerConfigurations), true, func(i int) (key, value string) {

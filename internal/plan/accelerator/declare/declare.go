@@ -112,9 +112,9 @@ func Unfit(c Config, ga *agav1beta1.GlobalAccelerator) diag.List {
 // refuseTags reports the reserved keys of the object's tags, which are not written, and returns those that stay in AWS
 // if an earlier controller wrote them. Nothing else of the object waits.
 func (b *building) refuseTags() (stay []string) {
-	for _, k := range tagkey.ReservedOf(b.ga.Spec.Tags) {
-		d := diag.New(check.Object(b.ga), "spec.tags["+k+"]", diag.ReservedTag, fmt.Sprintf(tagkey.ReservedText, k),
-			tagkey.ReservedRemedy)
+	for _, k := range tagkey.Refused(b.ga.Spec.Tags, nil) {
+		text, remedy := tagkey.Refusal(k)
+		d := diag.New(check.Object(b.ga), "spec.tags["+k+"]", diag.ReservedTag, text, remedy)
 		d.Class = diag.Note
 		b.found = append(b.found, d)
 		if k != naming.ClusterRegionTag && !slices.Contains(naming.OwnTags(accelerator.Owner), k) {
@@ -133,7 +133,7 @@ func (b *building) tags(key stack.Key) map[string]string {
 		}
 	}
 	out := map[string]string{}
-	first, last := b.ga.Spec.Tags, b.config.DefaultTags
+	first, last := tagkey.Without(b.ga.Spec.Tags, nil), b.config.DefaultTags
 	if b.config.ObjectTagsWin {
 		first, last = last, first
 	}
