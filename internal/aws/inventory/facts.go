@@ -89,19 +89,20 @@ func (i *Inventory) answer(ctx context.Context, kind facts.NeedKind, keys []stri
 		z, err := i.certificates.HostedZones(ctx)
 		return func(f *facts.Facts) { f.HostedZones = z }, err
 	case facts.NeedTargetGroupName:
-		t, err := named(ctx, i.targetGroups, keys)
-		return func(f *facts.Facts) { f.TargetGroups = t }, err
+		return named(ctx, i.targetGroups, kind, keys, func(f *facts.Facts, t map[string]*facts.TargetGroup) {
+			f.TargetGroups = t
+		})
 	case facts.NeedTargetGroupOwner:
 		return i.ownerFacts(ctx, keys)
 	case facts.NeedLoadBalancer:
-		l, err := named(ctx, i.named, keys)
-		return func(f *facts.Facts) { f.LoadBalancers = l }, err
+		return named(ctx, i.named, kind, keys, func(f *facts.Facts, l map[string]*facts.NamedLoadBalancer) {
+			f.LoadBalancers = l
+		})
 	case facts.NeedTrustStore:
 		t, err := i.trustStores.ByName(ctx, keys)
 		return func(f *facts.Facts) { f.TrustStores = t }, err
 	case facts.NeedSSLPolicy:
-		p, err := named(ctx, i.sslPolicies, keys)
-		return func(f *facts.Facts) { f.SSLPolicies = p }, err
+		return named(ctx, i.sslPolicies, kind, keys, func(f *facts.Facts, p map[string]bool) { f.SSLPolicies = p })
 	case facts.NeedOwnTrustStores:
 		return i.ownTrustStoreFacts(ctx, keys[0])
 	case facts.NeedStack:

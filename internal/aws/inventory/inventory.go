@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/singleflight"
 
@@ -79,6 +81,10 @@ type Inventory struct {
 	targetGroups *cache.Cache[string, *facts.TargetGroup]
 	sslPolicies  *cache.Cache[string, bool]
 	named        *cache.Cache[string, *facts.NamedLoadBalancer]
+	// allTargetGroups and allBalancers tell which of several names exist if AWS refuses them together.
+	allTargetGroups *cache.Value[[]elbv2types.TargetGroup]
+	allBalancers    *cache.Value[[]elbv2types.LoadBalancer]
+
 	trustStores  *truststore.TrustStores
 	limits       *cache.Value[map[string]int]
 	names        *cache.Cache[stack.Kind, map[string]bool]
@@ -124,10 +130,18 @@ func New(clients awsclient.Clients, cfg Config) *Inventory {
 		backoffs: backoff.NewFailures[stepKey](backoff.Policy{}, cfg.Now, nil), denials: map[string]ownerDenial{},
 	}
 	i.network = network.New(clients.EC2, cfg.VPC, cfg.Now, cfg.Moment)
-	i.targetGroups = byName(&i.cfg, targetGroupLifetime, absentPauses, i.targetGroupByName)
-	i.sslPolicies = byName(&i.cfg, policyLifetime, backoff.Policy{First: policyLifetime, Longest: policyLifetime},
-		i.sslPolicyByName)
-	i.named = byName(&i.cfg, namedLifetime, absentPauses, i.readNamed)
+	i.targetGroups = byName(&i.cfg, targetGroupLifetime, absentPauses, nameBatch, i.targetGroupsByName)
+	i.sslPolicies = byName(&i.cfg, policyLifetime, backoff.Policy{First: policyLifetime, Longest: policyLifetime}, 1,
+		cache.One(i.sslPolicyByName))
+	i.named = byName(&i.cfg, namedLifetime, absentPauses, nameBatch, i.readNamed)
+	i.allTargetGroups = wholeList(&i.cfg, func(ctx context.Context, next *string) (
+		[]elbv2types.TargetGroup, *string, error) {
+		return i.targetGroupPage(ctx, &elbv2.DescribeTargetGroupsInput{Marker: next})
+	})
+	i.allBalancers = wholeList(&i.cfg, func(ctx context.Context, next *string) (
+		[]elbv2types.LoadBalancer, *string, error) {
+		return i.balancerPage(ctx, &elbv2.DescribeLoadBalancersInput{Marker: next})
+	})
 	i.trustStores = truststore.New(clients.ELBV2, truststore.Config{Cluster: cfg.Cluster, Now: cfg.Now, Wait: cfg.Moment,
 		Tags: i.allTags})
 	i.limits, i.names = i.newLimits(), i.newNames()
