@@ -78,7 +78,7 @@ func (i *Inventory) findNamed(ctx context.Context, names []string) (map[string]f
 		switch {
 		case askable.MatchString(n):
 			byARN.LoadBalancerArns = append(byARN.LoadBalancerArns, n)
-		case nameForm.MatchString(n):
+		case naming.Possible(n):
 			byName.Names = append(byName.Names, n)
 		}
 	}

@@ -3,7 +3,6 @@ package inventory
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 	"time"
 
@@ -11,6 +10,7 @@ import (
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/lib/backoff"
 	"github.com/k8s-lbc/lbc/internal/lib/cache"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
@@ -25,9 +25,6 @@ const (
 
 // absentPauses are the pauses between reads of a name that does not exist: users correct that soon, or never.
 var absentPauses = backoff.Policy{First: absentLifetime, Longest: time.Minute}
-
-// nameForm is the form of names of target groups and load balancers.
-var nameForm = regexp.MustCompile(`^[A-Za-z0-9-]{1,32}$`)
 
 // byName caches what users name. A read has only names of one object or group: AWS may refuse it for one name.
 func byName[T any](cfg *Config, lifetime time.Duration, absence backoff.Policy, batch int,
@@ -69,7 +66,7 @@ func refusesNames(err error) bool {
 // targetGroupsByName reads at most nameBatch target groups, in one call. If AWS refuses several names, it does not say
 // which one: they are looked up in the list of all target groups, which all callers share.
 func (i *Inventory) targetGroupsByName(ctx context.Context, names []string) (map[string]*facts.TargetGroup, error) {
-	names = slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !nameForm.MatchString(n) })
+	names = slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !naming.Possible(n) })
 	out := map[string]*facts.TargetGroup{}
 	if len(names) == 0 {
 		return out, nil
