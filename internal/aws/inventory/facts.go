@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
@@ -366,6 +368,24 @@ func (i *Inventory) InvalidateFacts(needs ...facts.Need) {
 			}
 		}
 	}
+}
+
+// RereadMissing forgets answers that lack what objects declare, so that the next Answer reads them again. For all stacks
+// together, each is forgotten at most once in absentLifetime: edits of objects must not cause a read each. Absent names
+// of target groups have pauses of their own.
+func (i *Inventory) RereadMissing(needs ...facts.Need) {
+	i.mu.Lock()
+	now := i.cfg.Now()
+	maps.DeleteFunc(i.missed, func(_ facts.Need, at time.Time) bool { return now.Sub(at) >= absentLifetime })
+	needs = slices.DeleteFunc(slices.Clone(needs), func(n facts.Need) bool {
+		_, lately := i.missed[n]
+		return lately || n.Kind == facts.NeedTargetGroupName
+	})
+	for _, n := range needs {
+		i.missed[n] = now
+	}
+	i.mu.Unlock()
+	i.InvalidateFacts(needs...)
 }
 
 // keysOf returns the key of a need; none for a need that stands for all of its kind.

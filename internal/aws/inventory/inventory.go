@@ -74,7 +74,8 @@ type Inventory struct {
 	inAccount map[quota.Limit]int
 	// backoffs counts how often a step was put off; it has a lock of its own.
 	backoffs *backoff.Failures[stepKey]
-	denials  map[string]ownerDenial // by ARN of the target group
+	denials  map[string]ownerDenial   // by ARN of the target group
+	missed   map[facts.Need]time.Time // when RereadMissing forgot their answers
 
 	network      *network.Network
 	groups       *securitygroup.Groups
@@ -128,6 +129,7 @@ func New(clients awsclient.Clients, cfg Config) *Inventory {
 			written: map[stack.Key]bool{}},
 		gone: map[string]time.Time{}, inAccount: map[quota.Limit]int{},
 		backoffs: backoff.NewFailures[stepKey](backoff.Policy{}, cfg.Now, nil), denials: map[string]ownerDenial{},
+		missed: map[facts.Need]time.Time{},
 	}
 	i.network = network.New(clients.EC2, cfg.VPC, cfg.Now, cfg.Moment)
 	i.targetGroups = byName(&i.cfg, targetGroupLifetime, absentPauses, nameBatch, i.targetGroupsByName)
