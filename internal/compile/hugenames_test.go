@@ -68,7 +68,8 @@ func TestNamesOfAMemberAreBounded(t *testing.T) {
 	}
 }
 
-// TestNamesOfAGroupAreBounded has a tenant with many members name target groups in a group of two namespaces.
+// TestNamesOfAGroupAreBounded has a tenant with many members name target groups in a group of two namespaces, and in
+// one of its own.
 func TestNamesOfAGroupAreBounded(t *testing.T) {
 	t.Parallel()
 	members := []intent.Member{ingress("shop", "web", born(100), namesGroups(5, groupName("web")))}
@@ -81,7 +82,7 @@ func TestNamesOfAGroupAreBounded(t *testing.T) {
 		t.Errorf("%d look-ups: %.300v; %v", len(keys), keys, codes(r.Diagnostics))
 	}
 	r = Compile(loadBalancer(members[1:]...), account(), config(), nil)
-	if keys := lookedUp(r.Needs); len(keys) != 30*200 {
+	if keys := lookedUp(r.Needs); len(keys) != intent.MaxGroupNames {
 		t.Errorf("%d look-ups of a namespace on its own", len(keys))
 	}
 }

@@ -36,7 +36,7 @@ func TooManyNames(o diag.Object, place string, n int) diag.Diagnostic {
 		"%d are looked up", n, MaxMemberNames), "name fewer target groups: AWS allows 100 for a load balancer by default")
 }
 
-// MaxGroupNames limits the same of all members of a load balancer together, if they are of several namespaces.
+// MaxGroupNames limits the same of all members of a load balancer together.
 const MaxGroupNames = 2 * MaxMemberNames
 
 // Load is how many rules a member declares, and how many target groups and load balancers it names.
@@ -51,10 +51,14 @@ type Load struct {
 // of theirs, and those with the most have equal shares; in a namespace, the youngest members go without. A namespace on
 // its own has no limit.
 func Excess(loads []Load) []bool {
+	if !slices.ContainsFunc(loads, func(l Load) bool { return l.Object.Namespace != loads[0].Object.Namespace }) {
+		return make([]bool, len(loads))
+	}
 	return excess(loads, MaxGroupRules, func(l *Load) int { return l.Rules })
 }
 
-// ExcessNames reports which members have no share in MaxGroupNames, as Excess does.
+// ExcessNames reports which members have no share in MaxGroupNames, as Excess does. The limit is also that of a
+// namespace on its own.
 func ExcessNames(loads []Load) []bool {
 	return excess(loads, MaxGroupNames, func(l *Load) int { return l.Names })
 }
@@ -66,9 +70,6 @@ func excess(loads []Load, most int, size func(*Load) int) []bool {
 		of[loads[i].Object.Namespace] += size(&loads[i])
 	}
 	share := shareOf(slices.Collect(maps.Values(of)), most)
-	if len(of) < 2 {
-		return out
-	}
 	order := make([]int, len(loads))
 	for i := range order {
 		order[i] = i
@@ -110,7 +111,7 @@ func TooManyOfGroup(o diag.Object, place string) diag.Diagnostic {
 
 // TooManyNamesOfGroup returns the finding about a member that has no share in MaxGroupNames.
 func TooManyNamesOfGroup(o diag.Object, place string) diag.Diagnostic {
-	return diag.New(o, place, diag.InvalidRule, fmt.Sprintf("the members of the load balancer name more than %d target "+
+	return diag.New(o, place, diag.InvalidRule, fmt.Sprintf("the objects of the load balancer name more than %d target "+
 		"groups by ARN or name, and namespace %s has more than its share", MaxGroupNames, o.Namespace),
 		"name fewer target groups, or use another load balancer").In(diag.Route)
 }
