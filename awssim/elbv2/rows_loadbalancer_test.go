@@ -233,6 +233,8 @@ func TestLoadBalancersFurtherRowByRow(t *testing.T) {
 		{"one of two names is unknown", func(f *fixture) error {
 			return describe(&elb.DescribeLoadBalancersInput{Names: []string{*f.alb().LoadBalancerName, "none"}})(f)
 		}, "LoadBalancerNotFound", "Load balancers '[none]' not found"},
+		{"a name with an underscore", describe(&elb.DescribeLoadBalancersInput{Names: []string{"none", "a_b"}}),
+			"ValidationError", "The load balancer name 'a_b' can only contain characters that are alphanumeric"},
 		{"deletion of what is provisioning", func(f *fixture) error {
 			f.account.Profile.LoadBalancerActive = time.Hour
 			_, err := f.DeleteLoadBalancer(f.ctx, &elb.DeleteLoadBalancerInput{LoadBalancerArn: f.alb().LoadBalancerArn})

@@ -272,6 +272,17 @@ func TestTargetGroupCallsRowByRow(t *testing.T) {
 	hold(t, []row{
 		{"an unknown name", describe(&elb.DescribeTargetGroupsInput{Names: []string{"none"}}), "TargetGroupNotFound",
 			"One or more target groups not found"},
+		{"one of two names is unknown", func(f *fixture) error {
+			arn := f.group("HTTP")
+			return describe(&elb.DescribeTargetGroupsInput{Names: []string{strings.Split(arn, "/")[1], "none"}})(f)
+		}, "TargetGroupNotFound", "One or more target groups not found"},
+		{"one of two ARNs is unknown", func(f *fixture) error {
+			return describe(&elb.DescribeTargetGroupsInput{TargetGroupArns: []string{f.group("HTTP"), unknownTargetGroup}})(f)
+		}, "TargetGroupNotFound", "One or more target groups not found"},
+		{"a name with an underscore beside an unknown one", describe(&elb.DescribeTargetGroupsInput{Names: []string{"none",
+			"a_b"}}), "ValidationError", "Target group name 'a_b' can only contain characters that are alphanumeric"},
+		{"a name of 33 characters", describe(&elb.DescribeTargetGroupsInput{Names: []string{strings.Repeat("a", 33)}}),
+			"ValidationError", "cannot be longer than '32' characters"},
 		{"an unknown load balancer",
 			describe(&elb.DescribeTargetGroupsInput{LoadBalancerArn: aws.String(unknownLoadBalancer)}), "LoadBalancerNotFound",
 			unknownLoadBalancer},

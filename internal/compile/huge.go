@@ -32,6 +32,9 @@ func (b *build) refuseHuge() (found bool) {
 		if !huge {
 			d, huge = tooManySources(m)
 		}
+		if !huge {
+			d, huge = tooManyNames(m)
+		}
 		if huge {
 			b.fail(i, d)
 		}
@@ -68,8 +71,22 @@ func tooManySources(m *quarantine.Member) (d diag.Diagnostic, huge bool) {
 			len(ranges.Value)), "declare fewer ports, or fewer or wider ranges").In(diag.Route), true
 }
 
-// boundGroup refuses the rules of members for which the group has no room, and reports whether that fails a member that
-// is built. Members that have failed before keep the rules that AWS has.
+// tooManyNames is the finding that a member that is built names too many target groups by ARN or name; huge is false if
+// it does not.
+func tooManyNames(m *quarantine.Member) (d diag.Diagnostic, huge bool) {
+	if m.State.LeftOut() {
+		return d, false
+	}
+	names, last := namedBy(&m.Member)
+	if len(names) <= intent.MaxMemberNames {
+		return d, false
+	}
+	return intent.TooManyNames(m.Object, last.Place(), len(names)), true
+}
+
+// boundGroup refuses the rules of members for which the group has no room, and members that name too many target
+// groups for it. It reports whether that fails a member that is built. Members that have failed before keep the rules
+// that AWS has.
 func (b *build) boundGroup() (failed bool) {
 	loads, redirected := make([]intent.Load, len(b.members)), b.allRedirect()
 	for i := range b.members {
@@ -89,6 +106,13 @@ func (b *build) boundGroup() (failed bool) {
 			m.Routes = nil
 		}
 	}
+	for i, over := range intent.ExcessNames(loads) {
+		if m := &b.members[i]; over && loads[i].Names > 0 && !m.State.LeftOut() {
+			_, last := namedBy(&m.Member)
+			b.fail(i, intent.TooManyNamesOfGroup(m.Object, last.Place()))
+			failed = failed || len(b.failures[i]) > 0
+		}
+	}
 	return failed
 }
 
@@ -104,11 +128,14 @@ func (b *build) allRedirect() bool {
 	})
 }
 
-// load is how many rules a member declares on all its ports, at most. redirected: HTTP ports have none. What exceeds
-// ELB's limits is not split for it.
+// load is how many rules a member declares on all its ports, at most, and how many target groups it names. redirected:
+// HTTP ports have no rules. What exceeds ELB's limits is not split for it.
 func (b *build) load(i int, redirected bool) intent.Load {
 	m := &b.members[i]
 	l := intent.Load{Object: m.Object, Created: m.Created}
+	if names, _ := namedBy(&m.Member); !m.State.LeftOut() {
+		l.Names = len(names)
+	}
 	var none []int32
 	for _, listener := range m.Listeners {
 		if redirected && listener.Protocol == "HTTP" {

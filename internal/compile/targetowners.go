@@ -1,7 +1,9 @@
 package compile
 
 import (
+	"cmp"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -43,24 +45,62 @@ func (b *build) ownTargetGroups() {
 	}
 }
 
-// targetGroupsOf are the target groups of a member's routes and default backends.
-func targetGroupsOf(m *intent.Member) (out []*intent.TargetGroup) {
-	add := func(actions []intent.Action) {
-		for _, a := range actions {
-			for _, backend := range a.Backends {
-				if backend.TargetGroup != nil {
-					out = append(out, backend.TargetGroup)
+// backendsOf are the backends of a member's routes and default actions, with their sources.
+func backendsOf(m *intent.Member) iter.Seq2[*intent.Backend, intent.Source] {
+	return func(yield func(*intent.Backend, intent.Source) bool) {
+		of := func(actions []intent.Action, source intent.Source) bool {
+			for a := range actions {
+				for n := range actions[a].Backends {
+					backend, at := &actions[a].Backends[n], source
+					if backend.Source.Path() != "" {
+						at = backend.Source
+					}
+					if !yield(backend, at) {
+						return false
+					}
 				}
+			}
+			return true
+		}
+		for i := range m.Routes {
+			if !of(m.Routes[i].Actions, m.Routes[i].Source) {
+				return
+			}
+		}
+		for i := range m.Listeners {
+			if !of(m.Listeners[i].Default, m.Listeners[i].DefaultSource) {
+				return
 			}
 		}
 	}
-	for i := range m.Routes {
-		add(m.Routes[i].Actions)
-	}
-	for i := range m.Listeners {
-		add(m.Listeners[i].Default)
+}
+
+// targetGroupsOf are the target groups of a member's routes and default backends.
+func targetGroupsOf(m *intent.Member) (out []*intent.TargetGroup) {
+	for backend := range backendsOf(m) {
+		if backend.TargetGroup != nil {
+			out = append(out, backend.TargetGroup)
+		}
 	}
 	return out
+}
+
+// namedBy are the target groups and load balancers that a member names by ARN or name, and the source of the last one.
+func namedBy(m *intent.Member) (names map[string]bool, last intent.Source) {
+	for backend, source := range backendsOf(m) {
+		name := cmp.Or(backend.TargetGroupARN, backend.TargetGroupName)
+		if backend.TargetGroup != nil {
+			name = backend.TargetGroup.Balancer
+		}
+		if name == "" || names[name] {
+			continue
+		}
+		if names == nil {
+			names = map[string]bool{}
+		}
+		names[name], last = true, source
+	}
+	return names, last
 }
 
 // taken reports whether another member owns the identity of a target group of member i, which fails then.

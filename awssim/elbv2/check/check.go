@@ -115,6 +115,16 @@ func ResourceName(noun, chars, name string) error {
 	return nil
 }
 
+// ResourceNames checks the names that a read asks for, as ResourceName does.
+func ResourceNames(noun, chars string, names []string) error {
+	for _, name := range names {
+		if err := ResourceName(noun, chars, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Number is v if it is a decimal integer in [low, high].
 func Number(v string, low, high int) (int, bool) {
 	n, err := strconv.Atoi(v)

@@ -233,6 +233,9 @@ func (s *LoadBalancers) describeLoadBalancers(in *elb.DescribeLoadBalancersInput
 	if len(arns)+len(names) > request.MaxNamed {
 		return nil, check.Invalid("You cannot specify more than '%d' load balancers", request.MaxNamed)
 	}
+	if err := check.ResourceNames("The load balancer name", "and", names); err != nil {
+		return nil, err
+	}
 	var list []*account.LoadBalancer
 	var err error
 	switch {

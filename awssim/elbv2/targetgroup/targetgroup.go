@@ -218,6 +218,9 @@ func (s *TargetGroups) describeTargetGroups(in *elb.DescribeTargetGroupsInput) (
 	if len(in.TargetGroupArns) > request.MaxNamed || len(in.Names) > request.MaxNamed {
 		return nil, check.Invalid("You cannot specify more than '%d' target groups", request.MaxNamed)
 	}
+	if err := check.ResourceNames("Target group name", "or", in.Names); err != nil {
+		return nil, err
+	}
 	var list []*account.TargetGroup
 	var err error
 	out := &elb.DescribeTargetGroupsOutput{}

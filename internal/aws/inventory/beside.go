@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -22,32 +21,48 @@ import (
 // ports are free.
 const namedLifetime = 5 * time.Minute
 
-func (i *Inventory) readNamed(ctx context.Context, name string) (out *facts.NamedLoadBalancer, found bool, err error) {
-	lb, err := i.findNamed(ctx, name)
-	if err != nil || lb == nil {
-		return nil, false, err
-	}
-	listeners, err := i.describeListeners(ctx, lb.ARN)
+// readNamed reads at most nameBatch load balancers by ARN or name, with their listeners.
+func (i *Inventory) readNamed(ctx context.Context, names []string) (map[string]*facts.NamedLoadBalancer, error) {
+	found, err := i.findNamed(ctx, names)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	arns := []string{lb.ARN}
-	for _, l := range listeners {
-		arns = append(arns, l.ARN)
+	var arns []string
+	listeners := map[string][]awsop.Listener{}
+	for name, lb := range found {
+		if _, read := listeners[lb.ARN]; read {
+			continue
+		}
+		all, err := i.describeListeners(ctx, lb.ARN)
+		if err != nil && !vanished(err) {
+			return nil, err
+		}
+		if err != nil { // others deleted it meanwhile
+			delete(found, name)
+			continue
+		}
+		listeners[lb.ARN], arns = all, append(arns, lb.ARN)
+		for n := range all {
+			arns = append(arns, all[n].ARN)
+		}
 	}
 	tags, err := i.allTags(ctx, arns)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	lb.Tags = tags[lb.ARN]
-	out = &facts.NamedLoadBalancer{VPC: lb.vpc, LoadBalancer: balancerFacts(&lb.LoadBalancer)}
-	for _, g := range lb.SecurityGroups {
-		out.SecurityGroups = append(out.SecurityGroups, g.Literal)
+	out := make(map[string]*facts.NamedLoadBalancer, len(found))
+	for name, lb := range found {
+		x := &facts.NamedLoadBalancer{VPC: lb.vpc, LoadBalancer: balancerFacts(&lb.LoadBalancer)}
+		x.Tags = tags[lb.ARN]
+		for _, g := range lb.SecurityGroups {
+			x.SecurityGroups = append(x.SecurityGroups, g.Literal)
+		}
+		for _, l := range listeners[lb.ARN] {
+			x.Listeners = append(x.Listeners, facts.NamedListener{Port: l.Port, Protocol: l.Protocol, Tags: tags[l.ARN]})
+		}
+		out[name] = x
 	}
-	for _, l := range listeners {
-		out.Listeners = append(out.Listeners, facts.NamedListener{Port: l.Port, Protocol: l.Protocol, Tags: tags[l.ARN]})
-	}
-	return out, true, nil
+	return out, nil
 }
 
 // foundBalancer is a load balancer with its VPC.
@@ -56,23 +71,42 @@ type foundBalancer struct {
 	vpc string
 }
 
-// findNamed reads a load balancer by ARN or name; nil = it does not exist.
-func (i *Inventory) findNamed(ctx context.Context, name string) (*foundBalancer, error) {
-	in := &elbv2.DescribeLoadBalancersInput{Names: []string{name}}
-	if strings.HasPrefix(name, "arn:") {
-		in = &elbv2.DescribeLoadBalancersInput{LoadBalancerArns: []string{name}}
-	}
-	page, _, err := i.balancerPage(ctx, in)
-	if err != nil {
-		if vanished(err) {
-			return nil, nil
+// findNamed reads at most nameBatch load balancers by ARN or name, without those that do not exist.
+func (i *Inventory) findNamed(ctx context.Context, names []string) (map[string]foundBalancer, error) {
+	byARN, byName := &elbv2.DescribeLoadBalancersInput{}, &elbv2.DescribeLoadBalancersInput{}
+	for _, n := range names {
+		switch {
+		case askable.MatchString(n):
+			byARN.LoadBalancerArns = append(byARN.LoadBalancerArns, n)
+		case naming.Possible(n):
+			byName.Names = append(byName.Names, n)
 		}
-		return nil, fmt.Errorf("reading load balancer %s: %w", name, err)
 	}
-	for _, lb := range page {
-		return &foundBalancer{awsclient.FromLoadBalancer(lb), aws.ToString(lb.VpcId)}, nil
+	out := map[string]foundBalancer{}
+	for _, in := range []*elbv2.DescribeLoadBalancersInput{byARN, byName} {
+		asked := slices.Concat(in.LoadBalancerArns, in.Names)
+		if len(asked) == 0 {
+			continue
+		}
+		page, _, err := i.balancerPage(ctx, in)
+		switch {
+		case err == nil:
+		case !refusesNames(err):
+			return nil, fmt.Errorf("reading load balancers by name: %w", err)
+		case len(asked) > 1:
+			if page, err = i.allBalancers.Get(ctx); err != nil {
+				return nil, fmt.Errorf("listing load balancers to find some by name: %w", err)
+			}
+		}
+		for _, lb := range page {
+			for _, n := range []string{aws.ToString(lb.LoadBalancerArn), aws.ToString(lb.LoadBalancerName)} {
+				if slices.Contains(asked, n) {
+					out[n] = foundBalancer{awsclient.FromLoadBalancer(lb), aws.ToString(lb.VpcId)}
+				}
+			}
+		}
 	}
-	return nil, nil
+	return out, nil
 }
 
 // readBeside adds two kinds of load balancers to the observation of a stack: those of others on which the stack may
@@ -91,19 +125,20 @@ func (i *Inventory) readBeside(ctx context.Context, e *entry, desired *stack.Sta
 	})
 	i.mu.Unlock()
 	for _, name := range missing {
-		lb, err := i.findNamed(ctx, name)
+		found, err := i.findNamed(ctx, []string{name})
 		if err != nil {
 			return err
 		}
+		lb, exists := found[name]
 		var tags map[string]map[string]string
-		if lb != nil {
+		if exists {
 			if tags, err = i.allTags(ctx, []string{lb.ARN}); err != nil {
 				return err
 			}
 		}
 		i.mu.Lock()
 		switch {
-		case lb == nil:
+		case !exists:
 			e.absent = append(e.absent, name)
 		case e.loadBalancer(lb.ARN) == nil:
 			lb.Foreign, lb.Tags = true, tags[lb.ARN]

@@ -3,50 +3,102 @@ package inventory
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/lib/backoff"
 	"github.com/k8s-lbc/lbc/internal/lib/cache"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
-	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-const targetGroupLifetime = 20 * time.Minute
+const (
+	targetGroupLifetime = 20 * time.Minute
+	// nameBatch is how many names or ARNs DescribeTargetGroups and DescribeLoadBalancers take.
+	nameBatch = 20
+)
 
-// absentPauses are the pauses between reads of a name that does not exist: users correct that soon.
-var absentPauses = backoff.Policy{First: absentLifetime, Longest: absentLifetime}
+// absentPauses are the pauses between reads of a name that does not exist: users correct that soon, or never.
+var absentPauses = backoff.Policy{First: absentLifetime, Longest: time.Minute}
 
-// byName caches what users name. It reads one name per call, because a missing name would fail a call for several.
-func byName[T any](cfg *Config, lifetime time.Duration, absence backoff.Policy,
-	read func(ctx context.Context, name string) (v T, found bool, err error)) *cache.Cache[string, T] {
+// byName caches what users name. A read has only names of one object or group: AWS may refuse it for one name.
+func byName[T any](cfg *Config, lifetime time.Duration, absence backoff.Policy, batch int,
+	read func(ctx context.Context, names []string) (map[string]T, error)) *cache.Cache[string, T] {
 	return cache.New(cache.Config[string, T]{
 		Now: cfg.Now, Lifetime: lifetime, Absence: absence, Stale: cache.Stale, Wait: cfg.Moment,
-		Passing: awsclient.Passing, Batch: 1, Read: cache.One(read),
+		Passing: awsclient.Passing, Batch: batch, Apart: true, Read: read,
 	})
 }
 
-// named returns an element for each name: the zero value for one that does not exist.
-func named[T any](ctx context.Context, c *cache.Cache[string, T], names []string) (map[string]T, error) {
-	got, err := c.Get(ctx, names...)
-	out := make(map[string]T, len(names))
-	for _, n := range names {
-		out[n] = got[n]
+// named reads names of a kind. put enters the answers into facts: the zero value for a name that does not exist, and an
+// error for a name that could not be read.
+func named[T any](ctx context.Context, c *cache.Cache[string, T], kind facts.NeedKind, names []string,
+	enter func(*facts.Facts, map[string]T)) (put func(*facts.Facts), err error) {
+	got, failed, err := c.Each(ctx, names...)
+	if err != nil {
+		return nil, err
 	}
-	return out, err
+	answers := make(map[string]T, len(names))
+	for _, n := range names {
+		if failed[n] == nil {
+			answers[n] = got[n]
+		}
+	}
+	return func(f *facts.Facts) {
+		enter(f, answers)
+		for n, err := range failed {
+			f.Fail(facts.Need{Kind: kind, Key: n}, awsclient.Problem("", err))
+		}
+	}, nil
 }
 
-func (i *Inventory) targetGroupByName(ctx context.Context, name string) (tg *facts.TargetGroup, found bool, err error) {
-	of, err := i.find(ctx, stack.KindTargetGroup, "", name)
-	if err != nil {
-		return nil, false, fmt.Errorf("reading target group %s: %w", name, err)
+// refusesNames reports whether AWS refuses a call because one of its names or ARNs does not exist, or can be none.
+func refusesNames(err error) bool {
+	c := awsclient.Classify(err)
+	return c.Class == diag.NotFound || c.Code == awsclient.CodeValidation
+}
+
+// targetGroupsByName reads at most nameBatch target groups, in one call. If AWS refuses several names, it does not say
+// which one: they are looked up in the list of all target groups, which all callers share.
+func (i *Inventory) targetGroupsByName(ctx context.Context, names []string) (map[string]*facts.TargetGroup, error) {
+	names = slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !naming.Possible(n) })
+	out := map[string]*facts.TargetGroup{}
+	if len(names) == 0 {
+		return out, nil
 	}
-	for _, t := range of.TargetGroups {
-		return &facts.TargetGroup{ARN: t.ARN, Name: t.Name, Protocol: t.Protocol, TargetType: t.TargetType}, true, nil
+	groups, _, err := i.targetGroupPage(ctx, &elbv2.DescribeTargetGroupsInput{Names: names})
+	switch {
+	case err == nil:
+	case !refusesNames(err):
+		return nil, fmt.Errorf("reading target groups by name: %w", err)
+	case len(names) > 1:
+		if groups, err = i.allTargetGroups.Get(ctx); err != nil {
+			return nil, fmt.Errorf("listing target groups to find some by name: %w", err)
+		}
 	}
-	return nil, false, nil
+	for n := range groups {
+		if slices.Contains(names, aws.ToString(groups[n].TargetGroupName)) {
+			tg := awsclient.FromTargetGroup(groups[n])
+			out[tg.Name] = &facts.TargetGroup{ARN: tg.ARN, Name: tg.Name, Protocol: tg.Protocol, TargetType: tg.TargetType}
+		}
+	}
+	return out, nil
+}
+
+// wholeList caches a list that tells which of several names exist, for as long as AWS's lists may lag behind writes.
+func wholeList[T any](cfg *Config,
+	page func(ctx context.Context, next *string) ([]T, *string, error)) *cache.Value[[]T] {
+	return cache.NewValue(cache.Config[string, []T]{Now: cfg.Now, Lifetime: listLag, Wait: cfg.Moment},
+		func(ctx context.Context) ([]T, error) {
+			var list pages[T]
+			err := list.read(func() {}, func(next *string) ([]T, *string, error) { return page(ctx, next) })
+			return list.items, err
+		})
 }
 
 // policyLifetime is how long it counts as known whether a TLS policy exists: AWS adds some a year.
@@ -57,7 +109,7 @@ func (i *Inventory) sslPolicyByName(ctx context.Context, name string) (exists, f
 	switch {
 	case err == nil:
 		return true, true, nil
-	case awsclient.Classify(err).Code == "SSLPolicyNotFound" || awsclient.Classify(err).Code == "ValidationError":
+	case awsclient.Classify(err).Code == "SSLPolicyNotFound" || awsclient.Classify(err).Code == awsclient.CodeValidation:
 		return false, false, nil
 	}
 	return false, false, fmt.Errorf("reading TLS policy %s: %w", name, err)

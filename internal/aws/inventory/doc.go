@@ -54,6 +54,10 @@
 // Lifetimes: certificates and free addresses 1 min, limits of the account 5 min, subnets and security groups 10 min,
 // web ACLs 1 h.
 //
+// That a target group or load balancer with a name does not exist is believed for 15 s, then for 30 s, then for a
+// minute. What objects miss in other answers is read again every 15 s at most, however many passes miss it
+// (RereadMissing). Names are read in batches, and an answer that fails is that of the batch: the others have theirs.
+//
 // The same applies to lookups by name or id, to security groups and their rules (RulesAtHand), to certificates and to
 // interfaces. After a passing failure the old answer stays; any other failure is the answer until AWS is read again.
 // Code that concludes from an old answer that something does not exist, or that takes something away, first forgets the

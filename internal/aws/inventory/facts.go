@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
@@ -89,19 +91,20 @@ func (i *Inventory) answer(ctx context.Context, kind facts.NeedKind, keys []stri
 		z, err := i.certificates.HostedZones(ctx)
 		return func(f *facts.Facts) { f.HostedZones = z }, err
 	case facts.NeedTargetGroupName:
-		t, err := named(ctx, i.targetGroups, keys)
-		return func(f *facts.Facts) { f.TargetGroups = t }, err
+		return named(ctx, i.targetGroups, kind, keys, func(f *facts.Facts, t map[string]*facts.TargetGroup) {
+			f.TargetGroups = t
+		})
 	case facts.NeedTargetGroupOwner:
 		return i.ownerFacts(ctx, keys)
 	case facts.NeedLoadBalancer:
-		l, err := named(ctx, i.named, keys)
-		return func(f *facts.Facts) { f.LoadBalancers = l }, err
+		return named(ctx, i.named, kind, keys, func(f *facts.Facts, l map[string]*facts.NamedLoadBalancer) {
+			f.LoadBalancers = l
+		})
 	case facts.NeedTrustStore:
 		t, err := i.trustStores.ByName(ctx, keys)
 		return func(f *facts.Facts) { f.TrustStores = t }, err
 	case facts.NeedSSLPolicy:
-		p, err := named(ctx, i.sslPolicies, keys)
-		return func(f *facts.Facts) { f.SSLPolicies = p }, err
+		return named(ctx, i.sslPolicies, kind, keys, func(f *facts.Facts, p map[string]bool) { f.SSLPolicies = p })
 	case facts.NeedOwnTrustStores:
 		return i.ownTrustStoreFacts(ctx, keys[0])
 	case facts.NeedStack:
@@ -365,6 +368,24 @@ func (i *Inventory) InvalidateFacts(needs ...facts.Need) {
 			}
 		}
 	}
+}
+
+// RereadMissing forgets answers that lack what objects declare, so that the next Answer reads them again. For all stacks
+// together, each is forgotten at most once in absentLifetime: edits of objects must not cause a read each. Absent names
+// of target groups have pauses of their own.
+func (i *Inventory) RereadMissing(needs ...facts.Need) {
+	i.mu.Lock()
+	now := i.cfg.Now()
+	maps.DeleteFunc(i.missed, func(_ facts.Need, at time.Time) bool { return now.Sub(at) >= absentLifetime })
+	needs = slices.DeleteFunc(slices.Clone(needs), func(n facts.Need) bool {
+		_, lately := i.missed[n]
+		return lately || n.Kind == facts.NeedTargetGroupName
+	})
+	for _, n := range needs {
+		i.missed[n] = now
+	}
+	i.mu.Unlock()
+	i.InvalidateFacts(needs...)
 }
 
 // keysOf returns the key of a need; none for a need that stands for all of its kind.

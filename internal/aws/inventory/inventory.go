@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/singleflight"
 
@@ -72,13 +74,18 @@ type Inventory struct {
 	inAccount map[quota.Limit]int
 	// backoffs counts how often a step was put off; it has a lock of its own.
 	backoffs *backoff.Failures[stepKey]
-	denials  map[string]ownerDenial // by ARN of the target group
+	denials  map[string]ownerDenial   // by ARN of the target group
+	missed   map[facts.Need]time.Time // when RereadMissing forgot their answers
 
 	network      *network.Network
 	groups       *securitygroup.Groups
 	targetGroups *cache.Cache[string, *facts.TargetGroup]
 	sslPolicies  *cache.Cache[string, bool]
 	named        *cache.Cache[string, *facts.NamedLoadBalancer]
+	// allTargetGroups and allBalancers tell which of several names exist if AWS refuses them together.
+	allTargetGroups *cache.Value[[]elbv2types.TargetGroup]
+	allBalancers    *cache.Value[[]elbv2types.LoadBalancer]
+
 	trustStores  *truststore.TrustStores
 	limits       *cache.Value[map[string]int]
 	names        *cache.Cache[stack.Kind, map[string]bool]
@@ -122,12 +129,21 @@ func New(clients awsclient.Clients, cfg Config) *Inventory {
 			written: map[stack.Key]bool{}},
 		gone: map[string]time.Time{}, inAccount: map[quota.Limit]int{},
 		backoffs: backoff.NewFailures[stepKey](backoff.Policy{}, cfg.Now, nil), denials: map[string]ownerDenial{},
+		missed: map[facts.Need]time.Time{},
 	}
 	i.network = network.New(clients.EC2, cfg.VPC, cfg.Now, cfg.Moment)
-	i.targetGroups = byName(&i.cfg, targetGroupLifetime, absentPauses, i.targetGroupByName)
-	i.sslPolicies = byName(&i.cfg, policyLifetime, backoff.Policy{First: policyLifetime, Longest: policyLifetime},
-		i.sslPolicyByName)
-	i.named = byName(&i.cfg, namedLifetime, absentPauses, i.readNamed)
+	i.targetGroups = byName(&i.cfg, targetGroupLifetime, absentPauses, nameBatch, i.targetGroupsByName)
+	i.sslPolicies = byName(&i.cfg, policyLifetime, backoff.Policy{First: policyLifetime, Longest: policyLifetime}, 1,
+		cache.One(i.sslPolicyByName))
+	i.named = byName(&i.cfg, namedLifetime, absentPauses, nameBatch, i.readNamed)
+	i.allTargetGroups = wholeList(&i.cfg, func(ctx context.Context, next *string) (
+		[]elbv2types.TargetGroup, *string, error) {
+		return i.targetGroupPage(ctx, &elbv2.DescribeTargetGroupsInput{Marker: next})
+	})
+	i.allBalancers = wholeList(&i.cfg, func(ctx context.Context, next *string) (
+		[]elbv2types.LoadBalancer, *string, error) {
+		return i.balancerPage(ctx, &elbv2.DescribeLoadBalancersInput{Marker: next})
+	})
 	i.trustStores = truststore.New(clients.ELBV2, truststore.Config{Cluster: cfg.Cluster, Now: cfg.Now, Wait: cfg.Moment,
 		Tags: i.allTags})
 	i.limits, i.names = i.newLimits(), i.newNames()

@@ -1,16 +1,21 @@
 package inventory
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
@@ -49,27 +54,72 @@ func (i *Inventory) TargetGroupOwner(ctx context.Context, arn string) (Owner, er
 	if known && !i.outdated(arn) {
 		return owner, nil
 	}
-	if err := i.deniedOwner(arn); err != nil {
-		return Owner{}, err
+	owners, failed := i.readOwners(ctx, []string{arn})
+	return owners[arn], failed[arn]
+}
+
+// readOwners reads to which stacks at most tagBatch target groups or load balancers belong. An owner that cannot be read
+// has an error, which counts for denialPause if AWS refuses to tell the owner.
+func (i *Inventory) readOwners(ctx context.Context, arns []string) (owners map[string]Owner, failed map[string]error) {
+	owners, failed = map[string]Owner{}, map[string]error{}
+	arns = slices.DeleteFunc(slices.Clone(arns), func(arn string) bool {
+		err := i.deniedOwner(arn)
+		if err != nil {
+			failed[arn] = err
+		}
+		return err != nil
+	})
+	if len(arns) == 0 {
+		return owners, failed
 	}
-	tags, err := shared(ctx, i, "owner of "+arn, func(ctx context.Context) (map[string]string, error) {
-		read, err := i.describeTagBatch(ctx, []string{arn})
-		return read[arn], err
+	read, err := shared(ctx, i, "owners of "+strings.Join(arns, " "), func(ctx context.Context) (ownerTags, error) {
+		return i.tagsOfEach(ctx, arns), nil
 	})
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	now := i.version()
-	if err != nil {
-		err = fmt.Errorf("reading whose target group %s is: %w", arn, err)
-		if denied(err) {
-			maps.DeleteFunc(i.denials, func(_ string, d ownerDenial) bool { return now.at.Sub(d.at) >= denialPause })
-			i.denials[arn] = ownerDenial{err, now.at}
-		}
-		return Owner{}, err
-	}
+	maps.DeleteFunc(i.denials, func(_ string, d ownerDenial) bool { return now.at.Sub(d.at) >= denialPause })
 	maps.DeleteFunc(i.unlisted, func(_ string, t readTags) bool { return now.at.Sub(t.at) >= 2*foreignLifetime })
-	i.unlisted[arn] = readTags{tags: tags, version: now}
-	return i.ownerByTags(arn, tags), nil
+	for _, arn := range arns {
+		if err := cmp.Or(err, read.failed[arn]); err != nil {
+			failed[arn] = fmt.Errorf("reading whose target group %s is: %w", arn, err)
+			if refusesTags(err) {
+				i.denials[arn] = ownerDenial{failed[arn], now.at}
+			}
+			continue
+		}
+		i.unlisted[arn] = readTags{tags: read.tags[arn], version: now}
+		owners[arn] = i.ownerByTags(arn, read.tags[arn])
+	}
+	return owners, failed
+}
+
+// ownerTags are tags by ARN, and why those of other ARNs could not be read.
+type ownerTags struct {
+	tags   map[string]map[string]string
+	failed map[string]error
+}
+
+// refusesTags reports whether AWS refuses to show tags, which may be because of one of the resources.
+func refusesTags(err error) bool { return denied(err) || awsclient.Classify(err).Class == diag.Invalid }
+
+// tagsOfEach reads the tags of at most tagBatch resources. If AWS refuses them together, each is read by itself.
+func (i *Inventory) tagsOfEach(ctx context.Context, arns []string) ownerTags {
+	tags, err := i.describeTagBatch(ctx, arns)
+	if err == nil {
+		return ownerTags{tags: tags}
+	}
+	out := ownerTags{tags: map[string]map[string]string{}, failed: map[string]error{}}
+	for _, arn := range arns {
+		if len(arns) == 1 || !refusesTags(err) {
+			out.failed[arn] = err
+			continue
+		}
+		one := i.tagsOfEach(ctx, []string{arn})
+		maps.Copy(out.tags, one.tags)
+		maps.Copy(out.failed, one.failed)
+	}
+	return out
 }
 
 // OfAccount reports whether an ARN is of the account whose resources are known.
@@ -89,17 +139,17 @@ func (i *Inventory) HasListed() bool {
 	return i.listed.invalidations > 0
 }
 
-// denialPause is how long the tags of a target group are not read again after AWS has denied them.
+// denialPause is how long the tags of a target group are not read again after AWS has refused to show them.
 const denialPause = time.Minute
 
-// ownerDenial records that AWS denied the tags of a target group.
+// ownerDenial records that AWS refused to show the tags of a target group.
 type ownerDenial struct {
 	err error
 	at  time.Time
 }
 
-// deniedOwner returns the error with which AWS denied the tags of a target group within denialPause; nil = there is
-// none.
+// deniedOwner returns the error with which AWS refused to show the tags of a target group within denialPause; nil =
+// there is none.
 func (i *Inventory) deniedOwner(arn string) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -197,27 +247,52 @@ func (i *Inventory) ownerFacts(ctx context.Context, arns []string) (put func(*fa
 	if err := i.list(ctx, 1); err != nil {
 		return nil, fmt.Errorf("listing the target groups of the cluster: %w", err)
 	}
-	owners, unread := map[string]*facts.TargetGroupOwner{}, map[facts.Need]error{}
+	known, failed := i.ownersOf(ctx, arns)
+	owners := map[string]*facts.TargetGroupOwner{}
 	for _, arn := range arns {
-		owner, known := i.KnownOwner(arn)
-		if !known && askable.MatchString(arn) {
-			owner, err = i.TargetGroupOwner(ctx, arn)
-			if err != nil {
-				unread[facts.Need{Kind: facts.NeedTargetGroupOwner, Key: arn}] = awsclient.Problem("DescribeTags", err)
-				continue
-			}
-		}
-		owners[arn] = nil
-		if !owner.External() {
+		owner := known[arn]
+		switch {
+		case failed[arn] != nil:
+		case owner.External():
+			owners[arn] = nil
+		default:
 			owners[arn] = &facts.TargetGroupOwner{Stack: owner.Stack, ID: owner.TargetGroup, Ambiguous: owner.Claimants != ""}
 		}
 	}
 	return func(f *facts.Facts) {
 		f.TargetGroupOwners = owners
-		for need, err := range unread {
-			f.Fail(need, err)
+		for arn, err := range failed {
+			f.Fail(facts.Need{Kind: facts.NeedTargetGroupOwner, Key: arn}, awsclient.Problem("DescribeTags", err))
 		}
 	}, nil
+}
+
+// ownersOf returns the known owners of target groups and load balancers, and reads the others, several batches in
+// parallel. The owner is the zero value for an ARN that AWS would not accept.
+func (i *Inventory) ownersOf(ctx context.Context, arns []string) (owners map[string]Owner, failed map[string]error) {
+	owners, failed = map[string]Owner{}, map[string]error{}
+	var unknown []string
+	for _, arn := range arns {
+		owner, known := i.KnownOwner(arn)
+		if owners[arn] = owner; !known && askable.MatchString(arn) {
+			unknown = append(unknown, arn)
+		}
+	}
+	var mu sync.Mutex
+	var reads errgroup.Group
+	reads.SetLimit(readers)
+	for some := range slices.Chunk(unknown, tagBatch) {
+		reads.Go(func() error {
+			read, unread := i.readOwners(ctx, some)
+			mu.Lock()
+			defer mu.Unlock()
+			maps.Copy(owners, read)
+			maps.Copy(failed, unread)
+			return nil
+		})
+	}
+	_ = reads.Wait() // each failure is its ARN's
+	return owners, failed
 }
 
 func (i *Inventory) ownerByTags(arn string, tags map[string]string) Owner {

@@ -7,6 +7,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/controller/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
@@ -18,14 +19,15 @@ func (s *Reconciler) compiler() front.Compiler {
 
 // rereadMissing has the next compile read again what AWS did not have in the last pass: it may be there now. Forgotten
 // at the end of the last pass, it would be read for another stack before it is there, and believed. Forgotten at each
-// attempt of one pass, lists would change at each attempt, and no attempt could take anything away.
+// attempt of one pass, lists would change at each attempt, and no attempt could take anything away. However often
+// objects are edited, the inventory reads it again after a pause only.
 func (s *Reconciler) rereadMissing(key stack.Key) {
 	s.mu.Lock()
 	st := s.state(key)
 	missed := st.missed
 	st.missed = nil
 	s.mu.Unlock()
-	s.Inventory.InvalidateFacts(missed...)
+	s.Inventory.RereadMissing(missed...)
 }
 
 // compileStack compiles an input, and remembers its valid members for the next time. stale reports whether an answer
@@ -40,8 +42,8 @@ func (s *Reconciler) compileStack(ctx context.Context, key stack.Key, w front.In
 	}
 	s.mu.Unlock()
 	c, needs, err := s.compiler().Compile(ctx, key, w, before)
-	if err == nil && stale() && slices.ContainsFunc(c.Diagnostics, missingInAWS) { // what is missing may have come since
-		s.Inventory.InvalidateFacts(askedOfAWS(needs)...)
+	if missed := missingNeeds(c.Diagnostics, needs); err == nil && stale() && len(missed) > 0 {
+		s.Inventory.InvalidateFacts(missed...) // what is missing may have come since
 		c, needs, err = s.compiler().Compile(ctx, key, w, before)
 	}
 	if err != nil || !w.Wanted {
@@ -56,18 +58,21 @@ func (s *Reconciler) compileStack(ctx context.Context, key stack.Key, w front.In
 	st.memory = c.Memory
 	s.Checkpoints.Put(checkpoint.Memory, key.String(), c.Memory)
 	st.discovery = discoveryOf(w.LoadBalancer, c.Memory.Good, c.Diagnostics)
-	if slices.ContainsFunc(c.Diagnostics, missingInAWS) {
-		// see CertificateWatcher
-		st.missed = slices.DeleteFunc(askedOfAWS(needs), func(n facts.Need) bool { return n.Kind == facts.NeedCertificates })
-	}
+	st.missed = slices.DeleteFunc(missingNeeds(c.Diagnostics, needs), func(n facts.Need) bool {
+		return n.Kind == facts.NeedCertificates // see CertificateWatcher
+	})
 	return c, nil
 }
 
-// askedOfAWS returns the needs that AWS answers, without those of the stack itself, which the inventory invalidates.
-func askedOfAWS(needs []facts.Need) []facts.Need {
-	return slices.DeleteFunc(slices.Clone(needs), func(n facts.Need) bool {
-		return n.Kind == facts.NeedStack || n.Kind == facts.NeedStackDetails || n.Kind == facts.NeedStackWebACL
-	})
+// missingNeeds returns the needs in whose answers AWS did not have what findings miss.
+func missingNeeds(found diag.List, needs []facts.Need) (missed []facts.Need) {
+	kinds := map[facts.NeedKind]bool{}
+	for _, d := range found {
+		for _, kind := range answering(d.Code) {
+			kinds[kind] = true
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(needs), func(n facts.Need) bool { return !kinds[n.Kind] })
 }
 
 // keepObserved lets the next process begin with what is known of a stack.

@@ -9,6 +9,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/apply"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
@@ -155,11 +156,28 @@ func (s *Reconciler) retryLater(key stack.Key, found diag.List, stale bool) (rec
 
 // missingInAWS reports whether an edit in AWS may cure a finding. No event announces such an edit: a subnet gets its
 // tag, a certificate is issued.
-func missingInAWS(d diag.Diagnostic) bool {
-	return slices.Contains([]diag.Code{
-		diag.NoSubnets, diag.InvalidSubnets, diag.SecurityGroupNotFound, diag.CertificateNotFound, diag.TargetGroupNotFound,
-		diag.TrustStoreNotFound, diag.WebACLNotFound,
-		diag.HostedZoneNotFound, diag.LoadBalancerNotFound, diag.LoadBalancerUnfit, diag.LoadBalancerNotAllowed,
-		diag.ListenerTaken,
-	}, d.Code)
+func missingInAWS(d diag.Diagnostic) bool { return len(answering(d.Code)) > 0 }
+
+// answering returns the kinds of needs in whose answers AWS may have what a finding misses; none if an edit in AWS
+// cannot cure the finding.
+func answering(code diag.Code) []facts.NeedKind {
+	switch code { //nolint:exhaustive // others miss nothing in AWS
+	case diag.NoSubnets, diag.InvalidSubnets:
+		return []facts.NeedKind{facts.NeedSubnets, facts.NeedRoutes, facts.NeedForeignSubnet}
+	case diag.SecurityGroupNotFound:
+		return []facts.NeedKind{facts.NeedSecurityGroups, facts.NeedForeignGroup}
+	case diag.CertificateNotFound:
+		return []facts.NeedKind{facts.NeedCertificates}
+	case diag.TargetGroupNotFound:
+		return []facts.NeedKind{facts.NeedTargetGroupName}
+	case diag.TrustStoreNotFound:
+		return []facts.NeedKind{facts.NeedTrustStore}
+	case diag.WebACLNotFound:
+		return []facts.NeedKind{facts.NeedWebACLs}
+	case diag.HostedZoneNotFound:
+		return []facts.NeedKind{facts.NeedHostedZones}
+	case diag.LoadBalancerNotFound, diag.LoadBalancerUnfit, diag.LoadBalancerNotAllowed, diag.ListenerTaken:
+		return []facts.NeedKind{facts.NeedLoadBalancer}
+	}
+	return nil
 }

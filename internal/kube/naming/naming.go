@@ -53,6 +53,12 @@ func NthSecurityGroup(name string, n int) string {
 	return name + "-" + strconv.Itoa(n)
 }
 
+// nameForm is the form of names of target groups and load balancers.
+var nameForm = regexp.MustCompile(`^[A-Za-z0-9-]{1,32}$`)
+
+// Possible reports whether a target group or load balancer can have a name.
+func Possible(name string) bool { return nameForm.MatchString(name) }
+
 // OfTargetGroup is the name in a target group's ARN (…:targetgroup/NAME/ID); "" if the ARN is not one of a target
 // group.
 func OfTargetGroup(arn string) string {

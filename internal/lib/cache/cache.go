@@ -32,6 +32,9 @@ type Config[K comparable, V any] struct {
 	Read func(context.Context, []K) (map[K]V, error)
 	// Batch bounds the keys of one read; 0 = no bound.
 	Batch int
+	// Apart says that a read has only keys of one call of Get. Otherwise keys without answer whose pause is over are read
+	// along with others.
+	Apart bool
 	// Lifetime is how long an answer is believed.
 	Lifetime time.Duration
 	// Absence describes how long a key is left alone after reads in a row that gave no answer for it.
@@ -76,6 +79,22 @@ func New[K comparable, V any](cfg Config[K, V]) *Cache[K, V] {
 // end.
 func (c *Cache[K, V]) Get(ctx context.Context, keys ...K) (map[K]V, error) {
 	return typed[K, V](c.get(ctx, c.cfg.Lifetime, c.cfg.Stale, boxed(keys)))
+}
+
+// Each is Get with an error for each key that cannot be read: the other keys have their answers. err is the cause of
+// ctx's end, or a failure within FailureLifetime.
+func (c *Cache[K, V]) Each(ctx context.Context, keys ...K) (found map[K]V, failed map[K]error, err error) {
+	answers, errs, err := c.each(ctx, c.cfg.Lifetime, c.cfg.Stale, boxed(keys))
+	if err != nil {
+		return nil, nil, err
+	}
+	found, err = typed[K, V](answers, nil)
+	failed = make(map[K]error, len(errs))
+	for k, why := range errs {
+		key, _ := k.(K)
+		failed[key] = why
+	}
+	return found, failed, err
 }
 
 // Within is Get for answers that are no older than age, whatever their lifetime. Older ones do not serve, unless
@@ -130,8 +149,8 @@ func (c *Cache[K, V]) Refresh(ctx context.Context, k K) (done <-chan struct{}) {
 // untyped is a configuration whose keys and answers are of any type.
 func untyped[K comparable, V any](cfg Config[K, V]) Config[any, any] {
 	return Config[any, any]{
-		Now: cfg.Now, Batch: cfg.Batch, Lifetime: cfg.Lifetime, Absence: cfg.Absence, Stale: cfg.Stale, Wait: cfg.Wait,
-		Passing: cfg.Passing, FailureLifetime: cfg.FailureLifetime,
+		Now: cfg.Now, Batch: cfg.Batch, Apart: cfg.Apart, Lifetime: cfg.Lifetime, Absence: cfg.Absence, Stale: cfg.Stale,
+		Wait: cfg.Wait, Passing: cfg.Passing, FailureLifetime: cfg.FailureLifetime,
 		Read: func(ctx context.Context, keys []any) (map[any]any, error) {
 			asked := make([]K, len(keys))
 			for i, k := range keys {

@@ -3,9 +3,14 @@ package cache
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/k8s-lbc/lbc/internal/lib/backoff"
 )
 
 // slowReads answers keys from a map; while hang is not nil it hangs until that is closed.
@@ -89,5 +94,64 @@ func TestAReadThatFailsLeavesWhatWasKnownAndIsTriedAgain(t *testing.T) {
 	s.err = nil
 	if got, err := l.Get(t.Context(), "a"); err != nil || got["a"] != 1 {
 		t.Errorf("%v, %v", got, err)
+	}
+}
+
+// TestEachKeyHasItsOwnAnswerOrError has one of three reads fail. Get fails then, and Each fails for the keys of that
+// read that are not known.
+func TestEachKeyHasItsOwnAnswerOrError(t *testing.T) {
+	t.Parallel()
+	for name, fails := range map[string]error{"passes": errPasses, "final": errFinal} {
+		clock := newClock()
+		broken := map[string]error{}
+		l := New(Config[string, int]{Now: clock.Now, Lifetime: time.Minute, Batch: 1, Stale: time.Hour, Wait: time.Minute,
+			Passing: func(err error) bool { return errors.Is(err, errPasses) },
+			Read: func(_ context.Context, keys []string) (map[string]int, error) {
+				if keys[0] == "absent" {
+					return nil, broken[keys[0]]
+				}
+				return map[string]int{keys[0]: len(keys[0])}, broken[keys[0]]
+			}, Absence: backoff.Policy{First: time.Second, Longest: time.Second}})
+		if _, failed, err := l.Each(t.Context(), "known", "absent"); err != nil || len(failed) > 0 {
+			t.Fatal(err, failed)
+		}
+		clock.now = clock.now.Add(2 * time.Minute)
+		for _, k := range []string{"known", "absent", "new"} {
+			broken[k] = fails
+		}
+		found, failed, err := l.Each(t.Context(), "known", "absent", "new", "sound")
+		want := map[string]int{"sound": 5}
+		if name == "passes" {
+			want["known"] = 5
+		}
+		if err != nil || !maps.Equal(found, want) || !errors.Is(failed["new"], fails) || failed["sound"] != nil ||
+			(failed["known"] == nil) != (name == "passes") || (failed["absent"] == nil) != (name == "passes") {
+			t.Errorf("%s: %v, %v, %v", name, found, failed, err)
+		}
+		if _, err := l.Get(t.Context(), "known", "new", "sound"); !errors.Is(err, fails) {
+			t.Errorf("%s: Get fails with %v", name, err)
+		}
+	}
+}
+
+// TestAbsentKeysAreReadAlongUnlessApart has a key without answer whose pause is over.
+func TestAbsentKeysAreReadAlongUnlessApart(t *testing.T) {
+	t.Parallel()
+	for apart, want := range map[bool][]string{false: {"absent", "a absent"}, true: {"absent", "a"}} {
+		clock := newClock()
+		var reads []string
+		l := New(Config[string, int]{Now: clock.Now, Lifetime: time.Minute, Batch: 10, Apart: apart,
+			Read: func(_ context.Context, keys []string) (map[string]int, error) {
+				reads = append(reads, strings.Join(keys, " "))
+				return map[string]int{"a": 1}, nil
+			}})
+		for _, k := range []string{"absent", "a"} {
+			if _, err := l.Get(t.Context(), k); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !slices.Equal(reads, want) {
+			t.Errorf("apart %t: %v", apart, reads)
+		}
 	}
 }

@@ -1,9 +1,9 @@
 package cache
 
 import (
+	"cmp"
 	"context"
 	"maps"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,6 +35,7 @@ type entry struct {
 // flight is one read. answers and err may be looked at when done is closed. late is guarded by the cache's lock: a
 // caller that was served an older answer has waited for Wait.
 type flight struct {
+	keys    []any
 	done    chan struct{}
 	answers map[any]any
 	err     error
@@ -49,58 +50,80 @@ func newCore(cfg Config[any, any]) *core {
 }
 
 func (c *core) get(ctx context.Context, age, stale time.Duration, keys []any) (map[any]any, error) {
-	must, behind, err := c.begin(ctx, age, stale, keys)
+	out, failed, err := c.each(ctx, age, stale, keys)
+	for _, k := range keys {
+		err = cmp.Or(err, failed[k])
+	}
 	if err != nil {
 		return nil, err
-	}
-	for _, f := range must {
-		select {
-		case <-f.done:
-			if f.err != nil && !c.servesAfter(keys, f.err) {
-				return nil, f.err
-			}
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		}
-	}
-	if err := c.await(ctx, behind); err != nil {
-		return nil, err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	out := map[any]any{}
-	for _, k := range keys {
-		for _, f := range must { // what has just been read counts even if it was forgotten meanwhile
-			if v, ok := f.answers[k]; ok {
-				out[k] = v
-			}
-		}
-		if _, ok := out[k]; ok {
-			continue
-		}
-		e := c.entries[k]
-		if e == nil || !e.found {
-			continue
-		}
-		if c.cfg.Now().Sub(e.read) > age {
-			if e.failure != nil && c.cfg.Now().Before(e.retry) && !c.cfg.Passing(e.failure) {
-				return nil, e.failure
-			}
-			MarkStale(ctx)
-		}
-		out[k] = e.value
 	}
 	return out, nil
 }
 
-// servesAfter reports whether what is known of all keys, absences included, serves on although reading failed.
-func (c *core) servesAfter(keys []any, err error) bool {
+// each is get with an error for each key.
+func (c *core) each(ctx context.Context, age, stale time.Duration, keys []any) (out map[any]any, failed map[any]error,
+	err error) {
+	must, behind, err := c.begin(ctx, age, stale, keys)
+	if err != nil {
+		return nil, nil, err
+	}
+	unread := map[any]error{} // also keys of other callers
+	for _, f := range must {
+		select {
+		case <-f.done:
+			for _, k := range f.keys {
+				if f.err != nil && !c.servesAfter(k, f.err) {
+					unread[k] = f.err
+				}
+			}
+		case <-ctx.Done():
+			return nil, nil, context.Cause(ctx)
+		}
+	}
+	if err := c.await(ctx, behind); err != nil {
+		return nil, nil, err
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.cfg.Passing(err) && !slices.ContainsFunc(keys, func(k any) bool {
-		e := c.entries[k]
-		return e == nil || !e.found && e.misses == 0
-	})
+	out, failed = map[any]any{}, map[any]error{}
+	for _, k := range keys {
+		v, found, err := c.answer(ctx, k, age, must)
+		switch err = cmp.Or(unread[k], err); {
+		case err != nil:
+			failed[k] = err
+		case found:
+			out[k] = v
+		}
+	}
+	return out, failed, nil
+}
+
+// answer is the answer to a key after some reads. The lock is held.
+func (c *core) answer(ctx context.Context, k any, age time.Duration, read []*flight) (v any, found bool, err error) {
+	for _, f := range read { // what has just been read counts even if it was forgotten meanwhile
+		if v, ok := f.answers[k]; ok {
+			return v, true, nil
+		}
+	}
+	e := c.entries[k]
+	if e == nil || !e.found {
+		return nil, false, nil
+	}
+	if c.cfg.Now().Sub(e.read) > age {
+		if e.failure != nil && c.cfg.Now().Before(e.retry) && !c.cfg.Passing(e.failure) {
+			return nil, false, e.failure
+		}
+		MarkStale(ctx)
+	}
+	return e.value, true, nil
+}
+
+// servesAfter reports whether what is known of a key, an absence included, serves on although reading failed.
+func (c *core) servesAfter(k any, err error) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e := c.entries[k]
+	return c.cfg.Passing(err) && e != nil && (e.found || e.misses > 0)
 }
 
 // await waits at most Wait for reads of answers that serve on.

@@ -60,7 +60,9 @@ func (c *core) begin(ctx context.Context, age, stale time.Duration, keys []any) 
 	if len(due) == 0 {
 		return must, behind, nil
 	}
-	due = c.filled(due, age, asked)
+	if !c.cfg.Apart {
+		due = c.filled(due, age, asked)
+	}
 	for _, some := range c.batches(due) {
 		must = append(must, c.start(ctx, some))
 	}
@@ -87,7 +89,7 @@ func (c *core) batches(keys []any) [][]any {
 
 // start reads keys in the background, for longer than a caller that gives up. The lock is held.
 func (c *core) start(ctx context.Context, keys []any) *flight {
-	f := &flight{done: make(chan struct{})}
+	f := &flight{keys: keys, done: make(chan struct{})}
 	for _, k := range keys {
 		e := c.at(k)
 		e.flight, e.changed = f, false

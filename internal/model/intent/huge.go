@@ -26,26 +26,50 @@ func TooManyRules(o diag.Object, place string, port int32) diag.Diagnostic {
 // namespaces: each edit of a member takes a pass over the rules of all. It is a hundred times AWS's default quota.
 const MaxGroupRules = 2 * MaxMemberRules
 
-// Load is how many rules a member declares.
+// MaxMemberNames limits the target groups and load balancers that a member names by ARN or name: the controller looks
+// up each of them in AWS. AWS's default quota is 100 target groups for a load balancer.
+const MaxMemberNames = 500
+
+// TooManyNames returns the finding about a member that names more than MaxMemberNames.
+func TooManyNames(o diag.Object, place string, n int) diag.Diagnostic {
+	return diag.New(o, place, diag.InvalidRule, fmt.Sprintf("the object names %d target groups by ARN or name, and at most "+
+		"%d are looked up", n, MaxMemberNames), "name fewer target groups: AWS allows 100 for a load balancer by default")
+}
+
+// MaxGroupNames limits the same of all members of a load balancer together.
+const MaxGroupNames = 2 * MaxMemberNames
+
+// Load is how many rules a member declares, and how many target groups and load balancers it names.
 type Load struct {
 	Object  diag.Object
 	Created int64
 	Rules   int
+	Names   int
 }
 
 // Excess reports which members have no share in MaxGroupRules. The namespaces with the fewest rules have room for all
 // of theirs, and those with the most have equal shares; in a namespace, the youngest members go without. A namespace on
 // its own has no limit.
 func Excess(loads []Load) []bool {
+	if !slices.ContainsFunc(loads, func(l Load) bool { return l.Object.Namespace != loads[0].Object.Namespace }) {
+		return make([]bool, len(loads))
+	}
+	return excess(loads, MaxGroupRules, func(l *Load) int { return l.Rules })
+}
+
+// ExcessNames reports which members have no share in MaxGroupNames, as Excess does. The limit is also that of a
+// namespace on its own.
+func ExcessNames(loads []Load) []bool {
+	return excess(loads, MaxGroupNames, func(l *Load) int { return l.Names })
+}
+
+func excess(loads []Load, most int, size func(*Load) int) []bool {
 	out := make([]bool, len(loads))
 	of := map[string]int{}
-	for _, l := range loads {
-		of[l.Object.Namespace] += l.Rules
+	for i := range loads {
+		of[loads[i].Object.Namespace] += size(&loads[i])
 	}
-	share := shareOf(slices.Collect(maps.Values(of)), MaxGroupRules)
-	if len(of) < 2 {
-		return out
-	}
+	share := shareOf(slices.Collect(maps.Values(of)), most)
 	order := make([]int, len(loads))
 	for i := range order {
 		order[i] = i
@@ -57,11 +81,11 @@ func Excess(loads []Load) []bool {
 	clear(of)
 	for _, i := range order {
 		l := &loads[i]
-		if of[l.Object.Namespace]+l.Rules > share {
+		if of[l.Object.Namespace]+size(l) > share {
 			out[i] = true
 			continue
 		}
-		of[l.Object.Namespace] += l.Rules
+		of[l.Object.Namespace] += size(l)
 	}
 	return out
 }
@@ -83,4 +107,11 @@ func TooManyOfGroup(o diag.Object, place string) diag.Diagnostic {
 	return diag.New(o, place, diag.InvalidRule, fmt.Sprintf("the members of the load balancer have more than %d rules, "+
 		"and namespace %s has more than its share", MaxGroupRules, o.Namespace),
 		"declare fewer hosts, paths and condition values, or use another load balancer").In(diag.Route)
+}
+
+// TooManyNamesOfGroup returns the finding about a member that has no share in MaxGroupNames.
+func TooManyNamesOfGroup(o diag.Object, place string) diag.Diagnostic {
+	return diag.New(o, place, diag.InvalidRule, fmt.Sprintf("the objects of the load balancer name more than %d target "+
+		"groups by ARN or name, and namespace %s has more than its share", MaxGroupNames, o.Namespace),
+		"name fewer target groups, or use another load balancer").In(diag.Route)
 }

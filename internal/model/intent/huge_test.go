@@ -10,7 +10,7 @@ import (
 func TestYoungestOfTheGreediestNamespaceGoWithout(t *testing.T) {
 	t.Parallel()
 	of := func(namespace string, created int64, rules int) Load {
-		return Load{diag.Object{Kind: "Ingress", Namespace: namespace, Name: "x"}, created, rules}
+		return Load{Object: diag.Object{Kind: "Ingress", Namespace: namespace, Name: "x"}, Created: created, Rules: rules}
 	}
 	const half = MaxGroupRules / 2
 	for name, c := range map[string]struct {
@@ -31,5 +31,9 @@ func TestYoungestOfTheGreediestNamespaceGoWithout(t *testing.T) {
 		if got := Excess(c.loads); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %v", name, got)
 		}
+	}
+	names := []Load{{Names: MaxGroupNames}, {Object: diag.Object{Namespace: "b"}, Names: 1}}
+	if got := ExcessNames(names); !slices.Equal(got, []bool{true, false}) || slices.Contains(Excess(names), true) {
+		t.Errorf("names: %v", got)
 	}
 }
