@@ -380,7 +380,7 @@ func TestSetIpAddressTypeNeedsSubnetsAndListenersThatFollow(t *testing.T) {
 	f.refused(set(nlb, "dualstack"), "InvalidConfigurationRequest", "UDP listener")
 }
 
-func TestANetworkLoadBalancerTakesIPv6AddressesWhileItBecomesDualstackAndLosesThemWithTheType(t *testing.T) {
+func TestNLBGetsAndLosesIPv6AddressesWithItsType(t *testing.T) {
 	t.Parallel()
 	f := instant(t)
 	lb := f.balancer("network", func(in *elb.CreateLoadBalancerInput) { in.Subnets = []string{subnetA} })

@@ -379,7 +379,7 @@ func TestOnlyNamespacesThatClassParametersNameDecideAboutWhatMembersShare(t *tes
 	}
 }
 
-func TestAMemberThatDeclaresTheDefaultInEffectNeitherOwnsItNorStandsInTheWayOfOneThatMay(t *testing.T) {
+func TestMemberThatDeclaresTheDefaultDoesNotOwnIt(t *testing.T) {
 	t.Parallel()
 	off, on := shield(false), shield(true)
 	a, b, c := ingress("shop", "a", born(1)), ingress("team", "b", off, born(2)), ingress("shop", "c", off, born(3))

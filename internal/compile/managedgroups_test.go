@@ -216,7 +216,7 @@ func TestAPrefixListCountsAsManyRulesAsItMayHaveEntries(t *testing.T) {
 	}
 }
 
-func TestPrefixListsAreLookedUpOnlyWhereRulesNameThemAndWithoutAnAnswerCountAsOneInTheGroupsThatStand(t *testing.T) {
+func TestPrefixListsAreLookedUpOnlyWhereRulesNameThem(t *testing.T) {
 	t.Parallel()
 	f := account()
 	f.PrefixLists = nil

@@ -155,9 +155,9 @@ func TestWhatTargetsAdmitFromAnNLBWithoutSecurityGroups(t *testing.T) {
 	}
 }
 
-// TestUnrestrictedRulesOfAnNLBWithoutSecurityGroupsOpenAllPortsToTheLoadBalancerAlone has --disable-restricted-sg-rules
+// TestUnrestrictedRulesOfNLBWithoutSecurityGroups has --disable-restricted-sg-rules
 // set.
-func TestUnrestrictedRulesOfAnNLBWithoutSecurityGroupsOpenAllPortsToTheLoadBalancerAlone(t *testing.T) {
+func TestUnrestrictedRulesOfNLBWithoutSecurityGroups(t *testing.T) {
 	t.Parallel()
 	const subnets = "10.0.32.0/20,10.0.48.0/20"
 	cfg := config()

@@ -16,7 +16,7 @@ func standingNLB(family string) *facts.LoadBalancer {
 		Subnets: []string{"subnet-0a2", "subnet-0b2"}, SecurityGroups: []string{"sg-1"}}
 }
 
-func TestTargetsOfAServiceOfTwoFamiliesHaveTheFirstOneUnlessTheLoadBalancerOrTheirGroupDecides(t *testing.T) {
+func TestFamilyOfTargetsOfDualStackService(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		protocol, family string

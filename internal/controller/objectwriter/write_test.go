@@ -128,7 +128,7 @@ func TestAWriteThatFailsStopsNoOther(t *testing.T) {
 	}
 }
 
-func TestEntriesOfOtherWritersSurviveAndAFinalizerIsWrittenOnlyToTheVersionThatWasRead(t *testing.T) {
+func TestWritesKeepEntriesOfOtherWriters(t *testing.T) {
 	t.Parallel()
 	c, objects := api(1, func(context.Context, client.Object) error { return nil })
 	read := objects[0]

@@ -132,7 +132,7 @@ func TestNoSuccessIsRecordedOnAnObjectThatWaits(t *testing.T) {
 	}
 }
 
-func TestAFindingThatComesAndGoesByItselfIsRecordedOnceUntilTheObjectSucceedsOrIsEdited(t *testing.T) {
+func TestFlappingFindingIsRecordedOnce(t *testing.T) {
 	t.Parallel()
 	var events []string
 	now := time.Unix(0, 0)

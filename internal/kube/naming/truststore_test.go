@@ -7,7 +7,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-func TestNamesOfTrustStoresAreThoseOfTheDocumentedFormAndDifferByClusterGatewayAndObjects(t *testing.T) {
+func TestNamesOfTrustStores(t *testing.T) {
 	t.Parallel()
 	form := regexp.MustCompile(`^([a-zA-Z0-9]+-)*[a-zA-Z0-9]+$`) // of AWS
 	gateway := func(namespace, name string) stack.Key {

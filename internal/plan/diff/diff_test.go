@@ -391,7 +391,7 @@ func TestATargetGroupDeletedByHandIsCreatedAgainWithANewBinding(t *testing.T) {
 	}
 }
 
-func TestABindingWhoseTargetGroupIsNotListedGoesAfterListenersAndRulesForwardElsewhere(t *testing.T) {
+func TestBindingOfUnlistedTargetGroupGoesLast(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		listed func(*awsop.Observed) // changes what AWS lists

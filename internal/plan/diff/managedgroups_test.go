@@ -49,7 +49,7 @@ func tcpFrom(port int32, cidr string) stack.Permission {
 	return stack.Permission{Protocol: "tcp", FromPort: port, ToPort: port, CIDR: cidr}
 }
 
-func TestRulesBeyondTheQuotaMoveBetweenGroupsAndNothingThatStaysWantedIsClosedMeanwhile(t *testing.T) {
+func TestRulesMoveBetweenGroupsWithoutClosingWantedOnes(t *testing.T) {
 	t.Parallel()
 	const limit = 4
 	rapid.Check(t, func(t *rapid.T) {

@@ -29,7 +29,7 @@ func refusedIn(t *testing.T, p plan.Plan) plan.Step {
 	return p.Steps[i]
 }
 
-func TestARefusedReplacementLeavesTheLoadBalancerAsItIsAndTheRestOfTheEditIsCarriedOut(t *testing.T) {
+func TestRefusedReplacementAppliesRestOfEdit(t *testing.T) {
 	t.Parallel()
 	f, _ := replacing(t)
 	old := f.obs.LoadBalancers[0]

@@ -18,7 +18,7 @@ func network(family, nat string, subnets ...stack.SubnetMapping) *stack.Stack {
 	return s
 }
 
-func TestSubnetsOfANetworkLoadBalancerAreSetByOneCallThatRepeatsTheAddressesThatTheyHave(t *testing.T) {
+func TestOneCallSetsSubnetsOfNLBAndKeepsAddresses(t *testing.T) {
 	t.Parallel()
 	type m = stack.SubnetMapping
 	const v6, other, prefix, chosen = "2001:db8::15", "2001:db8::16", "2001:db8:0:0:7::/80", "2001:db8:0:0:9::/80"

@@ -87,7 +87,7 @@ func addOnLab(t *testing.T, prepare ...func(*lab.Lab)) *lab.Lab {
 	return l
 }
 
-func TestLoadBalancersWithAddOnsLiveUnderThePolicyOfTheseFeaturesAndNeedEachOfTheirActions(t *testing.T) {
+func TestAddOnsNeedEachActionOfTheirPolicy(t *testing.T) {
 	t.Parallel()
 	var r *lab.Role
 	l := lifeOfAddOns.lab(t, func(l *lab.Lab) { r = learn(l, addOnPolicy(t)) })

@@ -145,7 +145,7 @@ func TestTargetsComeAndGoWhileTheAPIServerTakesNoWrite(t *testing.T) {
 	s.serves(b, "at last", "10.0.128.54:8080")
 }
 
-func TestNothingIsRegisteredForABindingBeforeOurFinalizerIsWrittenAndNoPassWaitsForThat(t *testing.T) {
+func TestFinalizerOfBindingPrecedesRegistration(t *testing.T) {
 	t.Parallel()
 	s, b := newSlowAPI(t)
 	s.hangs.Store(true)

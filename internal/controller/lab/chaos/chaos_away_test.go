@@ -133,9 +133,9 @@ var awayStages = map[string]func(*lab.Lab){
 	"a restart": (*lab.Lab).Restart,
 }
 
-// TestAnAPIServerThatIsAwayForAMinuteTakesNothingFromAWSAndIsMadeUpForInHalfAMinute has writes, or reads as well, time
+// TestMinuteWithoutAPIServerTakesNothingFromAWS has writes, or reads as well, time
 // out from some call to AWS on. Caches are silent meanwhile; the pauses of the work queues go on.
-func TestAnAPIServerThatIsAwayForAMinuteTakesNothingFromAWSAndIsMadeUpForInHalfAMinute(t *testing.T) {
+func TestMinuteWithoutAPIServerTakesNothingFromAWS(t *testing.T) {
 	t.Parallel()
 	from := []int32{0, 1, 2, 4, 6, 9, 12, 20, 30} // calls to AWS, of those that a stage makes
 	stages := maps.Clone(crashScenarios)

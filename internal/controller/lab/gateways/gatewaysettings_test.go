@@ -11,7 +11,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 )
 
-func TestPrefixesOfSourceNATAndTheUseOfInboundRulesForPrivateLinkReachANetworkLoadBalancer(t *testing.T) {
+func TestSourceNATPrefixesAndPrivateLinkRulesReachNLB(t *testing.T) {
 	t.Parallel()
 	l := lab.NewGateway(t, lab.GatewayClasses+`
 Service shop/web {spec: {ports: [{port: 80, targetPort: 8080}]}}
@@ -61,7 +61,7 @@ TCPRoute shop/web {spec: {parentRefs: [{name: web}], rules: [{backendRefs: [{nam
 	}
 }
 
-func TestANetworkLoadBalancerOfAGatewayGetsItsIPv6AddressesByTheCallThatMakesItDualstack(t *testing.T) {
+func TestGatewayNLBGetsIPv6AddressesWhenItBecomesDualstack(t *testing.T) {
 	t.Parallel()
 	l := lab.NewGateway(t, lab.GatewayClasses+`
 Service shop/web {spec: {ports: [{port: 80, targetPort: 8080}]}}

@@ -46,7 +46,7 @@ func managedRules(l *lab.Lab) (out []int) {
 	return out
 }
 
-func TestRangesBeyondTheQuotaOfAGroupAreAdmittedByFurtherOnesAndTooManyAreRefusedWithoutACall(t *testing.T) {
+func TestRangesBeyondGroupQuotaGetFurtherGroups(t *testing.T) {
 	t.Parallel()
 	listen := map[string]string{"listen-ports": `[{"HTTP":80},{"HTTP":8080}]`, "inbound-cidrs": apart(40)}
 	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Ingress("web", listen, "web"))

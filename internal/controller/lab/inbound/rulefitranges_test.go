@@ -11,7 +11,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 )
 
-func TestRangesOfAServiceBeyondTheQuotaOfAGroupAreAdmittedByFurtherOnesAndTooManyAreRefusedWithoutACall(t *testing.T) {
+func TestServiceRangesBeyondGroupQuotaGetFurtherGroups(t *testing.T) {
 	t.Parallel()
 	for name, ranges := range map[string]func(s *corev1.Service, list string){
 		"annotation": func(s *corev1.Service, list string) {

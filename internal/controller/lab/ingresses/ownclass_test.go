@@ -12,9 +12,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
 )
 
-// TestAnIngressThatNamesItsClassNoMoreKeepsItsLoadBalancerUntilAnotherControllerHasIt takes the class from an Ingress
+// TestIngressThatDropsItsClassKeepsLoadBalancer takes the class from an Ingress
 // that named it while there is no default class, by field or by annotation, and restarts.
-func TestAnIngressThatNamesItsClassNoMoreKeepsItsLoadBalancerUntilAnotherControllerHasIt(t *testing.T) {
+func TestIngressThatDropsItsClassKeepsLoadBalancer(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		group  string

@@ -45,7 +45,7 @@ func (refusing) Why(kind objects.Kind, _, _ string) error {
 	return nil
 }
 
-func TestAListenerRuleConfigurationWhoseSecretCannotBeReadIsNotAcceptedWhileItsRulesKeepTheirLogin(t *testing.T) {
+func TestUnreadSecretRefusesRuleConfigurationAndKeepsLogin(t *testing.T) {
 	t.Parallel()
 	route := "kind: HTTPRoute\nmetadata: {name: r}\nspec:\n  parentRefs: [{name: gw, sectionName: https}]\n  rules:\n" +
 		extended
