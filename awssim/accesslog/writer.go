@@ -190,7 +190,7 @@ func (w *Writer) deliver(s Stream, lines []byte) error {
 // bucket opens the folder of a bucket, which no name leads out of.
 func (w *Writer) bucket(name string) (*os.Root, error) {
 	if !filepath.IsLocal(name) || strings.ContainsAny(name, `/\`) {
-		return nil, fmt.Errorf("bucket name %q is no name of a folder", name)
+		return nil, fmt.Errorf("bucket name %q is not the name of a folder", name)
 	}
 	folder := filepath.Join(w.o.Directory, name)
 	if err := os.MkdirAll(folder, 0o755); err != nil {

@@ -181,7 +181,7 @@ func checkRequest(in *acm.RequestCertificateInput, domain string) error {
 			return apierr.New("InvalidDomainValidationOptionsException", "The name %s is not among those of the certificate.",
 				name)
 		case name != validation && !strings.HasSuffix(name, "."+validation):
-			return apierr.New("InvalidDomainValidationOptionsException", "The validation domain %s is no superdomain of %s.",
+			return apierr.New("InvalidDomainValidationOptionsException", "The validation domain %s is not a superdomain of %s.",
 				validation, name)
 		}
 	}

@@ -69,7 +69,7 @@ func (p *PodIdentity) credentials(r *http.Request) (*podCredentials, *apierr.Err
 	}
 	claims, err := token.Read(given)
 	if err != nil {
-		return nil, apierr.New("InvalidTokenException", "The token is no service account token: %v", err)
+		return nil, apierr.New("InvalidTokenException", "The token is not a service account token: %v", err)
 	}
 	a := p.account
 	a.Lock()

@@ -66,7 +66,7 @@ func (f File) validateHostedZones(c *checker) {
 		for j, r := range z.Records {
 			at := fmt.Sprintf("%s.records[%d]", field, j)
 			if set, err := domainname.Canonical(r.Name); err != nil || !domainname.Within(set, name) {
-				c.complain(at+".name", r.Name, "is no name in the zone %s", z.Name)
+				c.complain(at+".name", r.Name, "is not a name in the zone %s", z.Name)
 			}
 			if (r.Alias == "") == (len(r.Values) == 0) {
 				c.complain(at+".values", strings.Join(r.Values, " "), "and alias: give one of the two")

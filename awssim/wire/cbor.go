@@ -271,7 +271,7 @@ func (r *cborReader) tagged(tag uint64, depth int) (any, error) {
 	seconds, _ := item.(json.Number)
 	at, ok := instant(seconds)
 	if tag != timeTag || !ok {
-		return nil, fmt.Errorf("an item with tag %d is no time", tag)
+		return nil, fmt.Errorf("an item with tag %d is not a time", tag)
 	}
 	return at, nil
 }

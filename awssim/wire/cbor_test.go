@@ -244,12 +244,12 @@ func TestWhatIsNoCBORIsRefused(t *testing.T) {
 		"a163 4d6170 80":                "is not an object",
 		"80":                            "is not an object",
 		at + "1a 514b67b0":              "is not a time",
-		at + "c0 74 323031332d30332d32315432303a30343a30305a": "tag 0 is no time",
-		at + "c1 61 31":                  "tag 1 is no time",
-		at + "c1 fb 7ff8000000000000":    "tag 1 is no time", // no number
-		at + "c1 fb 7ff0000000000000":    "tag 1 is no time",
-		at + "c1 1b ffffffffffffffff":    "tag 1 is no time",
-		at + "c2 41 01":                  "tag 2 is no time",
+		at + "c0 74 323031332d30332d32315432303a30343a30305a": "tag 0 is not a time",
+		at + "c1 61 31":                  "tag 1 is not a time",
+		at + "c1 fb 7ff8000000000000":    "tag 1 is not a time", // no number
+		at + "c1 fb 7ff0000000000000":    "tag 1 is not a time",
+		at + "c1 1b ffffffffffffffff":    "tag 1 is not a time",
+		at + "c2 41 01":                  "tag 2 is not a time",
 		strings.Repeat("81", 200) + "00": "nested more than 128 deep",
 		strings.Repeat("c1", 200) + "00": "nested more than 128 deep",
 		strings.Repeat("a16178", 200):    "nested more than 128 deep",

@@ -247,7 +247,7 @@ func (b *build) backend(i int, backend intent.Backend, source intent.Source) (st
 	name := backend.TargetGroupName
 	if !naming.Possible(name) {
 		b.fail(i, diag.New(b.members[i].Object, source.Path(), diag.InvalidRule,
-			fmt.Sprintf("%.100q is no name of a target group, which has 1 to 32 letters, digits and hyphens", name),
+			fmt.Sprintf("%.100q is not the name of a target group, which has 1 to 32 letters, digits and hyphens", name),
 			"name a target group that exists"))
 		return stack.Ref{}, false
 	}

@@ -111,7 +111,7 @@ func (s *serverIDs) takeWorker(ctx context.Context) (uint32, error) {
 		worker = uint32(n)
 	} else if m.Data[nextWorkerKey] != "" {
 		s.log.Info("notice: key "+nextWorkerKey+" of ConfigMap "+s.at.String()+
-			" is no worker number; a random one replaces it", "value", m.Data[nextWorkerKey])
+			" is not a worker number; a random one replaces it", "value", m.Data[nextWorkerKey])
 	}
 	if m.Data == nil {
 		m.Data = map[string]string{}

@@ -33,7 +33,7 @@ func identifierEdits(kind string) map[string]func(id *lbcgatewayv1.RouteIdentifi
 		},
 		"kind": func(id *lbcgatewayv1.RouteIdentifier) string {
 			id.Kind = "HTPRoute"
-			return `"HTPRoute" is no kind of routes`
+			return `"HTPRoute" is not a kind of routes`
 		},
 		"namespace": func(id *lbcgatewayv1.RouteIdentifier) string {
 			id.Namespace = "shpo"

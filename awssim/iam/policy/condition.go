@@ -107,7 +107,7 @@ func operatorNamed(written string) (Condition, error) {
 	}
 	name, c.ifExists = strings.CutSuffix(name, "IfExists")
 	if c.is = operators[name]; c.is.name == "" || !c.ifExists || c.is.name == "Null" {
-		return c, fmt.Errorf("%s: is no condition operator", written)
+		return c, fmt.Errorf("%s: not a condition operator", written)
 	}
 	return c, nil
 }

@@ -22,7 +22,7 @@ func members(raw json.RawMessage, readers map[string]func(json.RawMessage) error
 	for _, name := range names {
 		read := readers[name]
 		if read == nil {
-			return fmt.Errorf("%s: is no element of the policy language", name)
+			return fmt.Errorf("%s: not an element of the policy language", name)
 		}
 		if err := read(object[name]); err != nil {
 			return fmt.Errorf("%s: %w", name, err)

@@ -258,8 +258,8 @@ func TestBrokenPoliciesAreRefusedWithTheirElement(t *testing.T) {
 		{"empty", `{"Statement":[]}`, "Statement: is missing"},
 		{"version", `{"Version":"2020-01-01","Statement":[]}`, `Version: "2020-01-01"`},
 		{"element", `{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Conditions":{}}]}`,
-			"Statement[0].Conditions: is no element"},
-		{"case of an element", `{"Statement":[{"effect":"Allow","Action":"*","Resource":"*"}]}`, "effect: is no element"},
+			"Statement[0].Conditions: not an element"},
+		{"case of an element", `{"Statement":[{"effect":"Allow","Action":"*","Resource":"*"}]}`, "effect: not an element"},
 		{"effect", `{"Statement":[{"Effect":"allow","Action":"*","Resource":"*"}]}`, `Effect: "allow"`},
 		{"no action", `{"Statement":[{"Effect":"Allow","Resource":"*"}]}`, "give either Action or NotAction"},
 		{"both actions", `{"Statement":[{"Effect":"Allow","Action":"*","NotAction":"*","Resource":"*"}]}`,
@@ -273,10 +273,10 @@ func TestBrokenPoliciesAreRefusedWithTheirElement(t *testing.T) {
 		{"principal", `{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Principal":"*"}]}`,
 			"an identity-based policy has none"},
 		{"operator", `{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"StringIs":{"k":"v"}}}]}`,
-			"StringIs: is no condition operator"},
+			"StringIs: not a condition operator"},
 		{"null if exists",
 			`{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"NullIfExists":{"k":"true"}}}]}`,
-			"NullIfExists: is no condition operator"},
+			"NullIfExists: not a condition operator"},
 		{"null value", `{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"Null":{"k":"yes"}}}]}`,
 			`"yes" is not true or false`},
 		{"no value", `{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"StringLike":{"k":[]}}}]}`,
@@ -395,7 +395,7 @@ func TestTrustPoliciesNameTheCallersThatMayAssume(t *testing.T) {
 		`{"Statement":{"Effect":"Allow","Action":"*"}}`:                                                             "give either Principal",
 		`{"Statement":{"Effect":"Allow","Action":"*","Principal":{"AWS":"arn:aws:iam::1:role/*"}}}`:                 "may not hold wildcards",
 		`{"Statement":{"Effect":"Allow","Action":"*","Principal":"1"}}`:                                             "neither * nor an object",
-		`{"Statement":{"Effect":"Allow","Action":"*","Principal":{"Kubernetes":"arn:aws:iam::1:oidc-provider/x"}}}`: "Kubernetes: is no element",
+		`{"Statement":{"Effect":"Allow","Action":"*","Principal":{"Kubernetes":"arn:aws:iam::1:oidc-provider/x"}}}`: "Kubernetes: not an element",
 	} {
 		if _, err := ParseTrust([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %s", text, err, want)

@@ -139,7 +139,7 @@ func TestWhateverStartsTheExistingControllerStartsThisOneWithANotice(t *testing.
 		{"--max-rules-per-security-group=-1", "AWS's default is used", func(c *Config) bool {
 			return c.RulesPerSecurityGroup == 0
 		}},
-		{"--max-targets-per-target-group=-1", "a number below 0 is no limit", func(c *Config) bool {
+		{"--max-targets-per-target-group=-1", "a number below 0 means no limit", func(c *Config) bool {
 			return c.MaxTargetsPerGroup == 0
 		}},
 		{"--targetgroupbinding-requeue-duration=0s", "15s is used", func(c *Config) bool {

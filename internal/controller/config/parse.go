@@ -55,7 +55,7 @@ var unusable = []struct {
 	{"log-level", func(c *Config) bool { return c.LogLevel != "info" && c.LogLevel != "debug" },
 		func(c *Config) { c.LogLevel = "info" }, "the levels are info and debug; info is used"},
 	{"max-targets-per-target-group", func(c *Config) bool { return c.MaxTargetsPerGroup < 0 },
-		func(c *Config) { c.MaxTargetsPerGroup = 0 }, "a number below 0 is no limit"},
+		func(c *Config) { c.MaxTargetsPerGroup = 0 }, "a number below 0 means no limit"},
 	{"max-rules-per-security-group", func(c *Config) bool { return c.RulesPerSecurityGroup < 0 },
 		func(c *Config) { c.RulesPerSecurityGroup = 0 }, "it must not be below 0; AWS's default is used"},
 	{"targetgroupbinding-requeue-duration", func(c *Config) bool { return c.BindingRequeue <= 0 },

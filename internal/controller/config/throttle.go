@@ -103,7 +103,7 @@ func parseThrottle(part string) (string, ThrottleRule, error) {
 	}
 	if burst > 0 && (rate <= 0 || math.IsNaN(rate)) {
 		return fail("%s must be more than 0 as rate for operations per second: no call would ever be made; a burst of "+
-			"0 is no limit", right[0])
+			"0 means no limit", right[0])
 	}
 	return left[0], ThrottleRule{Operation: op, Rate: rate, Burst: burst}, nil
 }

@@ -64,7 +64,7 @@ func parse(slice string) (i, n uint32, err error) {
 	first, errFirst := strconv.ParseUint(index, 10, 32)
 	second, errSecond := strconv.ParseUint(count, 10, 32)
 	if errFirst != nil || errSecond != nil || first >= second {
-		return 0, 0, fmt.Errorf("%s=%q is no slice: write i/n with 0 <= i < n, such as 3/12", SliceVariable, slice)
+		return 0, 0, fmt.Errorf("%s=%q is not a slice: write i/n with 0 <= i < n, such as 3/12", SliceVariable, slice)
 	}
 	return uint32(first), uint32(second), nil
 }

@@ -305,7 +305,7 @@ func OfAttribute(s Subject, key, value string) Refusal {
 	}
 	at := slices.IndexFunc(known, func(a *Attribute) bool { return a.Kind == s.Kind })
 	if at < 0 {
-		return Refusal{Problem: fmt.Sprintf("%s is no attribute of a %s", key, s.Kind),
+		return Refusal{Problem: fmt.Sprintf("%s is not an attribute of a %s", key, s.Kind),
 			Remedy: fmt.Sprintf("set it among the %s, or remove it", settings[known[0].Kind])}
 	}
 	a := known[at]

@@ -12,7 +12,7 @@ func TestAttributeOfOtherKindNamesItsPlace(t *testing.T) {
 	t.Parallel()
 	group := Subject{Kind: TargetGroup, Protocol: "TCP", TargetType: stack.TargetIP}
 	r := OfAttribute(group, "tcp.idle_timeout.seconds", "350")
-	if r.Problem != "tcp.idle_timeout.seconds is no attribute of a target group" ||
+	if r.Problem != "tcp.idle_timeout.seconds is not an attribute of a target group" ||
 		r.Remedy != "set it among the listener attributes (listener-attributes.PROTOCOL-PORT), or remove it" || r.Unfit {
 		t.Errorf("%+v", r)
 	}

@@ -118,7 +118,7 @@ var targetGroupRows = []Row[stack.TargetGroup]{
 	}},
 	{"target group protocol", func(tg stack.TargetGroup) string {
 		if !web(tg) && !slices.Contains(networkProtocols, tg.Protocol) {
-			return fmt.Sprintf("%q is no protocol of targets", tg.Protocol)
+			return fmt.Sprintf("%q is not a protocol of targets", tg.Protocol)
 		}
 		if tg.TargetType == stack.TargetALB && tg.Protocol != tcp {
 			return "targets that are application load balancers are reached by TCP, not by " + tg.Protocol

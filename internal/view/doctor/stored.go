@@ -122,13 +122,13 @@ func (s Stored) Replaces(data map[string]string) bool {
 // Load reads the content of the ConfigMap.
 func Load(data map[string]string) (s Stored, err error) {
 	if err := json.Unmarshal([]byte(data[reportKey]), &s.Report); err != nil {
-		return s, fmt.Errorf("key %s is no report of a leader: %w", reportKey, err)
+		return s, fmt.Errorf("key %s is not a report of a leader: %w", reportKey, err)
 	}
 	if s.Changed, err = time.Parse(time.RFC3339, data[changedKey]); err != nil {
-		return s, fmt.Errorf("key %s is no time: %w", changedKey, err)
+		return s, fmt.Errorf("key %s is not a time: %w", changedKey, err)
 	}
 	if _, err := fmt.Sscan(data[omittedKey], &s.Omitted); err != nil {
-		return s, fmt.Errorf("key %s is no number: %w", omittedKey, err)
+		return s, fmt.Errorf("key %s is not a number: %w", omittedKey, err)
 	}
 	return s, nil
 }

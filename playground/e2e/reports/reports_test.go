@@ -84,11 +84,11 @@ var reports = []report{
 		answers: []answer{{"Ingress", "scaled", "http", "/", ""}}, check: examined("targets-absent",
 			"Service shopk/interceptor-proxy is of type ExternalName", "name a Service that selects the pods")},
 	{file: "16-attribute-of-a-listener", invalid: true, events: []told{{"Service", "web", []string{
-		"tcp.idle_timeout.seconds is no attribute of a target group", "listener-attributes", "target-group-attributes"}}},
-		lint: []string{"tcp.idle_timeout.seconds is no attribute of a target group",
+		"tcp.idle_timeout.seconds is not an attribute of a target group", "listener-attributes", "target-group-attributes"}}},
+		lint: []string{"tcp.idle_timeout.seconds is not an attribute of a target group",
 			"did you mean service.beta.kubernetes.io/aws-load-balancer-healthcheck-interval?",
 			"did you mean service.beta.kubernetes.io/aws-load-balancer-attributes: zonal_shift"}, plan: []string{
-			"tcp.idle_timeout.seconds is no attribute"}, check: delayIsSet},
+			"tcp.idle_timeout.seconds is not an attribute"}, check: delayIsSet},
 	{file: "19-cors-headers", invalid: true, events: []told{{"Ingress", "cors-quoted", []string{`GET\,POST\,OPTIONS`}},
 		{"Ingress", "cors-plain", []string{`header_value=GET\,POST`}},
 		{"Ingress", "wrong-key", []string{"listener-attributes.HTTP-80"}}}, lint: []string{`GET\,POST`},

@@ -76,7 +76,7 @@ func TestAttributeOfListenerLeavesOthersInEffect(t *testing.T) {
 	t.Parallel()
 	p := play(t, "16-attribute-of-a-listener", nil)
 	const prefix = "service.beta.kubernetes.io/aws-load-balancer-"
-	p.wantTold("Service at/web", "tcp.idle_timeout.seconds is no attribute of a target group",
+	p.wantTold("Service at/web", "tcp.idle_timeout.seconds is not an attribute of a target group",
 		prefix+"target-group-attributes", "listener-attributes")
 	p.wantTold("Service at/web", "healthcheck-interval-seconds", "did you mean "+prefix+"healthcheck-interval?")
 	p.wantTold("Service at/web", "enable-zonal-shift", "did you mean")

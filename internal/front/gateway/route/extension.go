@@ -319,11 +319,11 @@ func required(at string, pairs ...string) string {
 	return ""
 }
 
-// endpoints names the first field of pairs of names and values that is no https URL, as AWS requires.
+// endpoints names the first field of pairs of names and values that is not an https URL, as AWS requires.
 func endpoints(at string, pairs ...string) string {
 	for i := 0; i < len(pairs); i += 2 {
 		if u, err := url.Parse(pairs[i+1]); err != nil || u.Scheme != "https" || u.Host == "" {
-			return fmt.Sprintf("%s%s: %q is no https URL", at, pairs[i], pairs[i+1])
+			return fmt.Sprintf("%s%s: %q is not an https URL", at, pairs[i], pairs[i+1])
 		}
 	}
 	return ""

@@ -228,7 +228,7 @@ func TestInvalidFieldsOfListenerRuleConfigurations(t *testing.T) {
 		cognito + ", authenticationRequestExtraParams: {a: a, b: a, c: a, d: a, e: a, f: a, g: a, h: a, i: a, " +
 			"j: a, k: a}}}]": "11 parameters",
 		strings.Replace(oidc, "https://a.test/t", "http://a.test/t", 1) +
-			"}}]": "tokenEndpoint: \"http://a.test/t\" is no https URL",
+			"}}]": "tokenEndpoint: \"http://a.test/t\" is not an https URL",
 		strings.Replace(oidc, "login", "none", 1) +
 			"}}]": "Reason: secret [shop/none] not found",
 		strings.Replace(oidc, "login", "halfway", 1) +

@@ -114,7 +114,7 @@ func StrayIdentifier(v *objects.View, c *lbcgatewayv1.TargetGroupConfiguration, 
 	kind := objects.Kind(id.Kind)
 	switch {
 	case !slices.Contains(objects.RouteKinds, kind):
-		return fmt.Sprintf("%q is no kind of routes", id.Kind)
+		return fmt.Sprintf("%q is not a kind of routes", id.Kind)
 	case id.Name != "" && id.Namespace == "":
 		return fmt.Sprintf("it has name %s without a namespace", id.Name)
 	case id.Namespace == "" || !v.Serves(kind):

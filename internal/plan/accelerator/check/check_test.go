@@ -59,7 +59,7 @@ func TestWhatAWSIsCertainToRefuseIsFound(t *testing.T) {
 				"]}]}]", Listeners, []string{"spec.listeners[1].protocol: listener protocol must be specified"}},
 		"an address to discover of": {
 			"listeners: [{endpointGroups: [{endpoints: [{type: EndpointID, endpointID: eipalloc-1}]}]}]", Listeners,
-			[]string{"spec.listeners[0]: protocol and port ranges must be specified: eipalloc-1 is no load balancer"}},
+			[]string{"spec.listeners[0]: protocol and port ranges must be specified: eipalloc-1 is not a load balancer"}},
 		"a load balancer to discover of": {"listeners: [{endpointGroups: [{endpoints: [{type: EndpointID, endpointID: '" +
 			nlb + "'}]}]}]", "", nil},
 		"one ARN twice": {group("endpoints: [{type: EndpointID, endpointID: '" + nlb +

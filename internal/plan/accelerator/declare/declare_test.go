@@ -229,7 +229,7 @@ func TestWhatObjectsDeclare(t *testing.T) {
 				"7, 9, 11, 13, 15, 17, 19, 21"},
 		"no discovery of an instance": {auto(given("i-1")), nil,
 			"deferred, emptied false\nInvalidAccelerator spec.listeners[0]: protocol and port ranges must be specified: i-1 " +
-				"is no load balancer, so that it has no listeners to take them from"},
+				"is not a load balancer, so that it has no listeners to take them from"},
 		"an endpoint that names nothing": {object(listener("TCP", []int32{80}, groupOf(named("Service", "")))), nil,
 			"TCP:80-80 [us-west-2 100]\nInvalidAccelerator spec.listeners[0].endpointGroups[0].endpoints[0].name: the " +
 				"endpoint has no name of the Service"},
