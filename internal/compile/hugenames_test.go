@@ -56,8 +56,8 @@ func TestNamesOfAMemberAreBounded(t *testing.T) {
 		if keys := lookedUp(r.Needs); len(keys) > 0 || len(answeredRequests(s)) == 0 {
 			t.Errorf("%s: %d look-ups, rules %v", what, len(keys), answeredRequests(s))
 		}
-		if !strings.Contains(fmt.Sprint(r.Diagnostics), "the object names 10000 target groups by ARN or name, and at most 500 "+
-			"are looked up") {
+		if !strings.Contains(fmt.Sprint(r.Diagnostics), "the object names 10000 target groups by ARN or name, and the "+
+			"controller looks up at most 500") {
 			t.Errorf("%s: %v", what, r.Diagnostics)
 		}
 		most := Compile(loadBalancer(ingress("mal", "m", namesGroups(intent.MaxMemberNames, backend)), ingress("shop", "web")),

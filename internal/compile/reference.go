@@ -133,18 +133,15 @@ func (b *build) withoutDenied(i int, port int32, f *stack.Forward) bool {
 
 // names reports whether a member names one of some target groups for a listener or route, by ARN or name.
 func names(m *intent.Member, groups []stack.Ref) bool {
-	in := func(actions []intent.Action) bool {
-		return slices.ContainsFunc(actions, func(a intent.Action) bool {
-			return slices.ContainsFunc(a.Backends, func(x intent.Backend) bool {
-				return slices.ContainsFunc(groups, func(g stack.Ref) bool {
-					return x.TargetGroupARN == g.Literal ||
-						x.TargetGroupName != "" && x.TargetGroupName == naming.OfTargetGroup(g.Literal)
-				})
-			})
-		})
+	for x := range backendsOf(m) {
+		if slices.ContainsFunc(groups, func(g stack.Ref) bool {
+			return x.TargetGroupARN == g.Literal ||
+				x.TargetGroupName != "" && x.TargetGroupName == naming.OfTargetGroup(g.Literal)
+		}) {
+			return true
+		}
 	}
-	return slices.ContainsFunc(m.Listeners, func(l intent.Listener) bool { return in(l.Default) }) ||
-		slices.ContainsFunc(m.Routes, func(r intent.Route) bool { return in(r.Actions) })
+	return false
 }
 
 // ungranted are the namespaces that the owner of a target group may be of and that do not let an object name it. Where

@@ -68,7 +68,7 @@ func (r *run) interpretError(ctx context.Context, s plan.Step, err error) Outcom
 		// The effect of the call is unknown until the resource is read again.
 		r.d.Inventory.MarkUncertain(r.key, s.Op, r.resolve)
 	}
-	r.d.Inventory.Refuted(e)
+	r.d.Inventory.Refuted(s.Op, e)
 	if e.Full() { // another step may make room: end remembers it
 		return failed
 	}
@@ -129,7 +129,7 @@ func (r *run) disagreed(ctx context.Context, s plan.Step, e awsclient.Error, fai
 		return Outcome{State: Waiting, Until: r.d.Now().Add(100 * time.Millisecond), On: "the account to be read again",
 			Err: failed.Err}
 	}
-	r.d.Inventory.Refuted(e)
+	r.d.Inventory.Refuted(s.Op, e)
 	return failed
 }
 

@@ -22,6 +22,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/growth"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 func needsOf(kind facts.NeedKind, keys ...string) (out []facts.Need) {
@@ -313,5 +316,27 @@ func TestRefusedOwnerConcernsNoOther(t *testing.T) {
 	}
 	if n := f.reads(); len(n) > 0 {
 		t.Errorf("asked again at once: %v", n)
+	}
+}
+
+// forwardsTo is a write of a rule that forwards to a target group.
+func forwardsTo(arn string) plan.Operation {
+	return awsop.CreateRule{Rule: stack.Rule{Actions: []stack.Action{{Type: stack.ActionForward, Forward: &stack.Forward{
+		TargetGroups: []stack.WeightedTargetGroup{{TargetGroup: stack.Literal(stack.KindTargetGroup, arn)}}}}}}}
+}
+
+// TestRefusedWriteForgetsNoOtherName has AWS refuse a rule because its target group does not exist.
+func TestRefusedWriteForgetsNoOtherName(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	arn := f.tagged("theirs", nil)
+	f.tagged("others", nil)
+	f.answer(needsOf(facts.NeedTargetGroupName, "theirs", "others")...)
+	f.inv.Refuted(forwardsTo(arn), awsclient.Error{Code: "TargetGroupNotFound"})
+	f.reads()
+	for name, want := range map[string]int{"others": 0, "theirs": 1} {
+		if f.answer(needsOf(facts.NeedTargetGroupName, name)...); f.reads()["DescribeTargetGroups"] != want {
+			t.Errorf("%s: read %t", name, want == 0)
+		}
 	}
 }

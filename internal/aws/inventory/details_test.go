@@ -357,7 +357,7 @@ func TestWhatAnErrorOfAWriteRefutesIsAskedForAgain(t *testing.T) {
 	all := []facts.Need{{Kind: facts.NeedSubnets}, {Kind: facts.NeedRoutes}, {Kind: facts.NeedSecurityGroups},
 		{Kind: facts.NeedCertificates}, {Kind: facts.NeedTrustStore, Key: "x"},
 		{Kind: facts.NeedSSLPolicy, Key: "ELBSecurityPolicy-2016-08"}, group, subnet, name}
-	f.answer(all...)
+	op := forwardsTo(f.answer(all...).TargetGroups["pods"].ARN)
 	f.reads()
 	for _, c := range []struct {
 		code, message string
@@ -375,7 +375,7 @@ func TestWhatAnErrorOfAWriteRefutesIsAskedForAgain(t *testing.T) {
 		{"Throttling", "", map[string]int{}},
 		{"ValidationError", "", map[string]int{}},
 	} {
-		f.inv.Refuted(awsclient.Error{Code: c.code, Message: c.message})
+		f.inv.Refuted(op, awsclient.Error{Code: c.code, Message: c.message})
 		f.answer(all...)
 		if diff := cmp.Diff(c.want, f.reads()); diff != "" {
 			t.Errorf("%s: %s", c.code, diff)

@@ -12,9 +12,11 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
@@ -370,9 +372,9 @@ func (i *Inventory) InvalidateFacts(needs ...facts.Need) {
 	}
 }
 
-// RereadMissing forgets answers that lack what objects declare, so that the next Answer reads them again. For all stacks
-// together, each is forgotten at most once in absentLifetime: edits of objects must not cause a read each. Absent names
-// of target groups have pauses of their own.
+// RereadMissing forgets answers that lack what objects declare, so that the next Answer reads them again. For all
+// stacks together, each is forgotten at most once in absentLifetime: edits of objects must not cause a read each.
+// Absent names of target groups have pauses of their own.
 func (i *Inventory) RereadMissing(needs ...facts.Need) {
 	i.mu.Lock()
 	now := i.cfg.Now()
@@ -408,14 +410,18 @@ var refuted = map[string][]facts.Need{
 	"CertificateNotFound": {{Kind: facts.NeedCertificates}}, "SSLPolicyNotFound": {{Kind: facts.NeedSSLPolicy}},
 	"TrustStoreNotFound": {{Kind: facts.NeedTrustStore}}, "DuplicateTrustStoreName": {{Kind: facts.NeedTrustStore}},
 	"RulesPerSecurityGroupLimitExceeded": {{Kind: facts.NeedPrefixList}}, // a prefix list may have more entries now
-	"TargetGroupNotFound":                {{Kind: facts.NeedTargetGroupName}},
 	"DuplicateListener":                  {{Kind: facts.NeedLoadBalancer}}, "ListenerNotFound": {
 		{Kind: facts.NeedLoadBalancer}}, "LoadBalancerNotFound": {{Kind: facts.NeedLoadBalancer}},
 }
 
 // Refuted forgets the answers that the error of a write shows to be wrong, so that the next pass does not plan with
-// them again.
-func (i *Inventory) Refuted(e awsclient.Error) {
+// them again. Of target groups that objects name, these are the ones that the write names.
+func (i *Inventory) Refuted(op plan.Operation, e awsclient.Error) {
+	for _, ref := range op.About().Refs {
+		if e.Missing() == stack.KindTargetGroup && ref.Kind == stack.KindTargetGroup && ref.Literal != "" {
+			i.targetGroups.Forget(naming.OfTargetGroup(ref.Literal))
+		}
+	}
 	if e.Missing() == stack.KindSecurityGroup {
 		i.InvalidateFacts(groupFacts...)
 	}

@@ -58,8 +58,8 @@ func (i *Inventory) TargetGroupOwner(ctx context.Context, arn string) (Owner, er
 	return owners[arn], failed[arn]
 }
 
-// readOwners reads to which stacks at most tagBatch target groups or load balancers belong. An owner that cannot be read
-// has an error, which counts for denialPause if AWS refuses to tell the owner.
+// readOwners reads to which stacks at most tagBatch target groups or load balancers belong. An owner that cannot be
+// read has an error, which counts for denialPause if AWS refuses to show the tags.
 func (i *Inventory) readOwners(ctx context.Context, arns []string) (owners map[string]Owner, failed map[string]error) {
 	owners, failed = map[string]Owner{}, map[string]error{}
 	arns = slices.DeleteFunc(slices.Clone(arns), func(arn string) bool {

@@ -32,8 +32,9 @@ const MaxMemberNames = 500
 
 // TooManyNames returns the finding about a member that names more than MaxMemberNames.
 func TooManyNames(o diag.Object, place string, n int) diag.Diagnostic {
-	return diag.New(o, place, diag.InvalidRule, fmt.Sprintf("the object names %d target groups by ARN or name, and at most "+
-		"%d are looked up", n, MaxMemberNames), "name fewer target groups: AWS allows 100 for a load balancer by default")
+	return diag.New(o, place, diag.InvalidRule, fmt.Sprintf("the object names %d target groups by ARN or name, and the "+
+		"controller looks up at most %d", n, MaxMemberNames),
+		"name fewer target groups; AWS allows 100 for a load balancer by default")
 }
 
 // MaxGroupNames limits the same of all members of a load balancer together.

@@ -93,3 +93,71 @@ func TestNameIsFoundOnceItExists(t *testing.T) {
 		t.Errorf("no rule forwards to it: %s\n%s", rules, strings.Join(l.Events, "\n"))
 	}
 }
+
+// TestManyNamesDelayNobody has a member of a group name very many target groups, by name and by ARN, none of which
+// exists, and new ones at each edit. Another member's edit takes effect in the same pass, after few calls.
+func TestManyNamesDelayNobody(t *testing.T) {
+	t.Parallel()
+	const prefix = "alb.ingress.kubernetes.io/"
+	name := func(n, round int) string { return fmt.Sprintf(`"targetGroupName":"absent-%d-%d"`, n, round) }
+	arn := func(n, round int) string {
+		return fmt.Sprintf(`"targetGroupARN":"arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/a%d/%016x"`, n,
+			1000*round+n)
+	}
+	for what, c := range map[string]struct {
+		n    int
+		of   func(n, round int) string
+		most int // calls of an edit
+	}{
+		"names":                   {400, name, 400/20 + 1},
+		"ARNs":                    {400, arn, 400 / 20 * 25},
+		"more names than allowed": {1000, name, 0},
+		"more ARNs than allowed":  {1000, arn, 0},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			l := lab.New(t, account.Profile{}, append(lab.GroupMember("shop", "web", 0, nil), lab.Class())...)
+			evil := lab.GroupMember("shop", "evil", 9, nil)
+			l.Create(evil...)
+			l.Settle(lab.FrontGroup)
+			for round := range 2 {
+				l.Edit("evil", func(i *networkingv1.Ingress) {
+					paths := &i.Spec.Rules[0].HTTP.Paths
+					for n := 0; n < c.n; n += 5 {
+						action := fmt.Sprint("a", n)
+						i.Annotations[prefix+"actions."+action] = forwardToSome(n, round, c.of)
+						if path := (*paths)[0]; round == 0 {
+							path.Path, path.Backend.Service = "/"+action, &networkingv1.IngressServiceBackend{Name: action,
+								Port: networkingv1.ServiceBackendPort{Name: "use-annotation"}}
+							*paths = append(*paths, path)
+						}
+					}
+				})
+				l.Edit("web", func(i *networkingv1.Ingress) {
+					i.Annotations[prefix+"healthcheck-path"] = fmt.Sprint("/check", round)
+				})
+				l.Clock.Advance(time.Minute)
+				mark := l.Mark()
+				if _, err := l.Round(lab.FrontGroup); err != nil {
+					t.Fatal(err)
+				}
+				_, by := l.Counts(mark)
+				if calls := by["DescribeTargetGroups"] + by["DescribeTags"]; calls > c.most+5 {
+					t.Errorf("round %d: %d calls", round, calls)
+				}
+				if !strings.Contains(fmt.Sprintf("%+v", l.Sim.Resources().TargetGroups), fmt.Sprint("/check", round)) {
+					t.Errorf("round %d: the edit of the other member is not in effect\n%s", round, strings.Join(l.Events, "\n"))
+				}
+			}
+		})
+	}
+}
+
+// forwardToSome is an action that forwards to five target groups of others, from the n-th on.
+func forwardToSome(n, round int, of func(n, round int) string) string {
+	var groups []string
+	for k := range 5 {
+		groups = append(groups, fmt.Sprintf(`{%s,"weight":1}`, of(n+k, round)))
+	}
+	return `{"type":"forward","forwardConfig":{"targetGroups":[` + strings.Join(groups, ",") + `]}}`
+}
