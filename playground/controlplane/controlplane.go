@@ -40,6 +40,9 @@ type Options struct {
 	// Requests is a file that gets a line of JSON, an audit event, for each request of the load balancer controller;
 	// empty: none.
 	Requests string
+	// Egress is the Unix socket of a proxy, by HTTP CONNECT, through which the API server reaches kubelets and the
+	// addresses of Services; empty: it dials them itself.
+	Egress string
 	// GCPercent is how much garbage the child makes until it collects it, as GOGC; 0: what GOGC says.
 	GCPercent int
 }
