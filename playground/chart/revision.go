@@ -2,10 +2,10 @@ package chart
 
 import (
 	"bytes"
-	"cmp"
 	"compress/gzip"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"path"
@@ -23,14 +23,11 @@ import (
 	"github.com/k8s-lbc/lbc/playground/manifest"
 )
 
-// The labels of the Secrets in which Helm stores revisions.
-const (
-	// RevisionsOf selects the revisions of a release, together with its name.
-	RevisionsOf = "owner=helm,name="
+// revisionKey is the entry of a Secret that has a revision.
+const revisionKey = "release"
 
-	revisionType = "helm.sh/release.v1"
-	revisionKey  = "release"
-)
+// RevisionLabels are those of the Secrets in which Helm stores the revisions of a release.
+func (r Release) RevisionLabels() map[string]string { return map[string]string{"owner": "helm", "name": r.name()} }
 
 // recorded returns the manifest and the hooks that Helm records of rendered templates.
 func recorded(files map[string]string) (text string, hooks []*release.Hook, err error) {
@@ -96,18 +93,18 @@ func EncodeRevision(r *release.Release, at time.Time) (*corev1.Secret, error) {
 	var packed bytes.Buffer
 	w := gzip.NewWriter(&packed)
 	_, err = w.Write(text)
-	if err = cmp.Or(err, w.Close()); err != nil {
+	if err = errors.Join(err, w.Close()); err != nil {
 		return nil, fmt.Errorf("compress revision %d of release %s: %w", r.Version, r.Name, err)
 	}
 	version := strconv.Itoa(r.Version)
+	labels := Release{Name: r.Name}.RevisionLabels()
+	labels["status"], labels["version"] = r.Info.Status.String(), version
+	labels["modifiedAt"] = strconv.FormatInt(at.Unix(), 10)
 	return &corev1.Secret{
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
-		ObjectMeta: metav1.ObjectMeta{
-			Name: "sh.helm.release.v1." + r.Name + ".v" + version, Namespace: r.Namespace, Labels: map[string]string{
-				"name": r.Name, "owner": "helm", "status": r.Info.Status.String(), "version": version,
-				"modifiedAt": strconv.FormatInt(at.Unix(), 10)},
-		},
-		Type: revisionType,
+		ObjectMeta: metav1.ObjectMeta{Name: "sh.helm.release.v1." + r.Name + ".v" + version, Namespace: r.Namespace,
+			Labels: labels},
+		Type: "helm.sh/release.v1",
 		Data: map[string][]byte{revisionKey: []byte(base64.StdEncoding.EncodeToString(packed.Bytes()))},
 	}, nil
 }
