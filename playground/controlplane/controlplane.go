@@ -200,3 +200,8 @@ func (cp *ControlPlane) AdminKubeconfig() (string, error) {
 func (cp *ControlPlane) ControllerKubeconfig() (string, error) {
 	return cp.creds.Kubeconfig(cp.dir, cp.address, Controller)
 }
+
+// AccountKubeconfig writes a kubeconfig of any service account and returns its path; the rights are whatever RBAC gives.
+func (cp *ControlPlane) AccountKubeconfig(namespace, name string) (string, error) {
+	return cp.creds.Kubeconfig(cp.dir, cp.address, account(namespace, name))
+}

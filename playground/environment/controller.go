@@ -39,6 +39,7 @@ type replica struct {
 	metrics string   // host:port of its metrics
 	webhook string   // host:port of its webhooks; empty: those of the environment
 	env     []string // further variables of its environment
+	account string   // name of the service account of its pod; empty: that of the controller's manifests
 }
 
 func (c *controller) current() []replica {
@@ -113,6 +114,9 @@ func (e *Environment) StartController(args ...string) error {
 // ones. The caller holds the lock.
 func (e *Environment) startReplica(r replica, usual, further []string) (replica, error) {
 	kubeconfig, err := e.Cluster.Plane.ControllerKubeconfig()
+	if r.account != "" {
+		kubeconfig, err = e.Cluster.Plane.AccountKubeconfig(releaseNamespace, r.account)
+	}
 	if err != nil {
 		return replica{}, err
 	}

@@ -167,7 +167,7 @@ func (l *launcher) start(pod *corev1.Pod, c corev1.Container, files map[string][
 	for i := 2; taken(r.log); i++ {
 		r.log = fmt.Sprintf("controller-%d", i)
 	}
-	r.env = podEnvironment(pod, c)
+	r.env, r.account = podEnvironment(pod, c), pod.Spec.ServiceAccountName
 	r, err = l.env.startReplica(r, c.Args, append(own, control.pods.args...))
 	if err != nil {
 		return nil, err
