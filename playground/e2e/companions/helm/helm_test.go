@@ -210,7 +210,7 @@ func TestHelmUpgradesTheReleaseOfThePlayground(t *testing.T) {
 	}
 	s.expectServed(t, address)
 	// the Deployment, the Service of the webhooks and the service account get other names
-	s.upgrade(t, "--set", "nameOverride=lbc")
+	s.upgrade(t, "--set", "nameOverride=lbc", "--set", "upgradeCheck.enabled=true")
 	s.expectServed(t, address)
 	// tests of this repository upgrade without Helm
 	if err := s.Env.Upgrade(t.Context(), map[string]any{"replicaCount": 2}); err != nil {
