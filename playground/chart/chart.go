@@ -1,6 +1,6 @@
 // Package chart renders the Helm chart of this repository by Helm's own library, as "helm template" or, with a
-// connection to a cluster, "helm install" does, and makes the record of a release that Helm's command line goes on with.
-// It stores nothing, and Helm's command line is not in it. It imports Helm's engine and manifest.
+// connection to a cluster, "helm install" does, and makes the record by which Helm's command line finds a release. It
+// stores nothing, and Helm's command line is not in it. It imports Helm's engine and manifest.
 package chart
 
 import (

@@ -27,7 +27,9 @@ import (
 const revisionKey = "release"
 
 // RevisionLabels are those of the Secrets in which Helm stores the revisions of a release.
-func (r Release) RevisionLabels() map[string]string { return map[string]string{"owner": "helm", "name": r.name()} }
+func (r Release) RevisionLabels() map[string]string {
+	return map[string]string{"owner": "helm", "name": r.name()}
+}
 
 // recorded returns the manifest and the hooks that Helm records of rendered templates.
 func recorded(files map[string]string) (text string, hooks []*release.Hook, err error) {
@@ -62,7 +64,9 @@ func (r Release) Own(objects ...*unstructured.Unstructured) {
 }
 
 // IsHook reports whether Helm creates an object only before or after what it does with a release.
-func IsHook(o *unstructured.Unstructured) bool { return o.GetAnnotations()[release.HookAnnotation] != "" }
+func IsHook(o *unstructured.Unstructured) bool {
+	return o.GetAnnotations()[release.HookAnnotation] != ""
+}
 
 // Revision is the revision of a release whose objects are those of a rendering with values over the chart's. It follows
 // another one; nil: the release is installed.

@@ -56,8 +56,8 @@ func TestRevisionIsStoredAsHelmDoes(t *testing.T) {
 	}
 }
 
-// TestManifestHasObjectsInHelmsOrder compares the manifest with the objects: it has all but hooks, accounts before roles
-// before the Deployment before webhooks.
+// TestManifestHasObjectsInHelmsOrder compares the manifest with the objects: it has all but hooks, and accounts come
+// before roles, then the Deployment, then webhooks.
 func TestManifestHasObjectsInHelmsOrder(t *testing.T) {
 	t.Parallel()
 	c := load(t)
@@ -86,7 +86,8 @@ func TestManifestHasObjectsInHelmsOrder(t *testing.T) {
 		t.Errorf("the manifest lacks %v", want)
 	}
 	last := -1
-	for _, kind := range []string{"ServiceAccount", "ClusterRole", "Service", "Deployment", "MutatingWebhookConfiguration"} {
+	for _, kind := range []string{"ServiceAccount", "ClusterRole", "Service", "Deployment",
+		"MutatingWebhookConfiguration"} {
 		at := slices.Index(kinds, kind)
 		if at <= last {
 			t.Errorf("%s is at %d of %v", kind, at, kinds)

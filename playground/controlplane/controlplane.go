@@ -201,7 +201,8 @@ func (cp *ControlPlane) ControllerKubeconfig() (string, error) {
 	return cp.creds.Kubeconfig(cp.dir, cp.address, Controller)
 }
 
-// AccountKubeconfig writes a kubeconfig of any service account and returns its path; the rights are whatever RBAC gives.
+// AccountKubeconfig writes a kubeconfig of any service account and returns its path. Its rights are whatever RBAC gives
+// to the account.
 func (cp *ControlPlane) AccountKubeconfig(namespace, name string) (string, error) {
 	return cp.creds.Kubeconfig(cp.dir, cp.address, account(namespace, name))
 }

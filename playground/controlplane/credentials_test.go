@@ -34,8 +34,8 @@ func TestAKubeconfigIsNeverSeenHalfWritten(t *testing.T) {
 	}
 }
 
-// TestAccountsHaveRightsOfTheirOwn shows that the kubeconfig of another service account than the controller's is that of
-// the account, not of the administrator.
+// TestAccountsHaveRightsOfTheirOwn shows that the kubeconfig of a service account, also of another one than that of the
+// manifests, has the rights of the account and not those of the administrator.
 func TestAccountsHaveRightsOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	cp := &ControlPlane{dir: t.TempDir(), address: "127.0.0.1:6443", creds: &Credentials{CA: []byte("authority"),

@@ -17,12 +17,14 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// egress is a proxy, by HTTP CONNECT, through which the API server of a release reaches the cluster. Connections to the
-// Service of the webhooks go to the replicas, which are processes of this machine; others, those to kubelets, go where
-// they say.
+// egress is a proxy by HTTP CONNECT. If a release installs the controller, the API server reaches the cluster through
+// it. Connections to the Service of the webhooks go to the replicas, which are processes of this machine. Others, such
+// as those to kubelets, go to the address that they name.
 //
-// So the webhook configurations in the cluster are those of the chart. With an address of this machine in them, which is
-// not in the chart, Helm 3 would add the Service to the address, and the API server refuses a webhook that has both.
+// The webhook configurations can therefore stay as the chart renders them, with a Service. If the playground replaced the
+// Service by an address of this machine, each upgrade would set the Service again: webhooks would fail until the
+// playground has replaced it, the leader would renew the certificate for the other host, and Helm 3 would fail, because
+// its patch keeps the address and the API server refuses a webhook with both.
 type egress struct {
 	listener net.Listener
 	dir      string // of its socket, whose path must be short

@@ -160,7 +160,7 @@ func (e *Environment) startCluster(ctx context.Context, began time.Time) error {
 		CRDs:     o.Repo.CRDs(), Rights: o.Repo.Rights(), GatewayAPI: !o.WithoutGatewayAPI,
 		GlobalAccelerator: o.GlobalAccelerator, DualStack: o.DualStack, Emulated: o.Emulated, Manifests: o.Manifests,
 		Installation: installation, Egress: e.egress.socket(),
-		Requests:     o.Requests, Launcher: e.launcher(), StandIns: o.StandIns, Logf: nodeLog.Printf,
+		Requests: o.Requests, Launcher: e.launcher(), StandIns: o.StandIns, Logf: nodeLog.Printf,
 		Progress: func(what string, after time.Duration) { e.progress(what, before+after) },
 	})
 	if err != nil {

@@ -125,8 +125,8 @@ func TestAPIServersReachTheReplicasInTurn(t *testing.T) {
 	}
 }
 
-// TestWebhooksServiceIsFoundByItsAddress shows that only the port of the webhooks' Service counts, also after an upgrade
-// has given the Service another name.
+// TestWebhooksServiceIsFoundByItsAddress shows that only the port of the webhooks' Service counts, whatever name an
+// upgrade gives the Service.
 func TestWebhooksServiceIsFoundByItsAddress(t *testing.T) {
 	t.Parallel()
 	of := func(name, instance string, port int32, target string) *corev1.Service {
