@@ -246,10 +246,10 @@ soak: build-of-tests ## the binary under random edits, rollouts, node deaths, ki
 	@seed=$${SEED:-$$RANDOM}; echo "seed $$seed: make soak SEED=$$seed TIME=$${TIME:-3m} repeats it"; LBC_SOAK_SEED=$$seed LBC_SOAK_TIME=$${TIME:-3m} $(PROGRAMS_OF_TESTS) \
 		$(GO) test -C playground -count=1 -timeout 24h -v $(TESTFLAGS) -run '^TestNoRequestFailsUnexplainedAndNothingIsLeftWhateverHappens$$' ./e2e/soak
 
-# The programs are compiled only once; the tests take a minute or two.
+# The programs are compiled only once; the tests take some minutes.
 .PHONY: companions
-companions: build-of-tests bin/companions/external-dns bin/companions/rollouts-controller bin/companions/flagger bin/companions/cert-manager bin/companions/pebble ## external-dns, Argo Rollouts, Flagger and cert-manager, their own code, beside the controller; compiles them for many minutes the first time
-	@LBC_TEST_ALL=1 LBC_COMPANIONS=$(CURDIR)/bin/companions $(PROGRAMS_OF_TESTS) $(GO) test -C playground -count=1 -timeout 30m -v $(TESTFLAGS) ./e2e/companions
+companions: build-of-tests bin/companions/external-dns bin/companions/rollouts-controller bin/companions/flagger bin/companions/cert-manager bin/companions/pebble bin/companions/helm ## external-dns, Argo Rollouts, Flagger, cert-manager and Helm, their own code, beside the controller; compiles them for many minutes the first time
+	@LBC_TEST_ALL=1 LBC_COMPANIONS=$(CURDIR)/bin/companions $(PROGRAMS_OF_TESTS) $(GO) test -C playground -count=1 -timeout 30m -v $(TESTFLAGS) ./e2e/companions/...
 
 .PHONY: bench
 bench: build-bench ## the budget table and the simulator, measured; CONTROLLER=path measures another binary, ENDPOINT=url another AWS mock
@@ -352,6 +352,10 @@ bin/companions/cert-manager: hack/tools/certmanager/go.mod hack/tools/certmanage
 bin/companions/pebble: hack/tools/certmanager/go.mod bin/progress
 	@echo "building Pebble, an authority that issues by ACME"
 	@$(BUILD) -C hack/tools/certmanager -o ../../../bin/companions/ github.com/letsencrypt/pebble/v2/cmd/pebble
+
+bin/companions/helm: hack/tools/helm/go.mod bin/progress
+	@echo "building Helm's command line"
+	@$(BUILD) -C hack/tools/helm -o ../../../bin/companions/ helm.sh/helm/v4/cmd/helm
 
 bin/image: $(wildcard hack/tools/image/*.go) hack/tools/image/go.mod
 	@$(GO) build -C hack/tools/image -o ../../../bin/image .

@@ -13,6 +13,7 @@ var tested = []struct{ name, module, from string }{
 	{"external-dns", "sigs.k8s.io/external-dns", "hack/tools/externaldns"},
 	{"Argo Rollouts", "github.com/argoproj/argo-rollouts", "hack/tools/argorollouts"},
 	{"Flagger", "github.com/fluxcd/flagger", "hack/tools/flagger"},
+	{"Helm", "helm.sh/helm/v4", "hack/tools/helm"},
 	{"cert-manager", "github.com/cert-manager/cert-manager", "hack/tools/certmanager"},
 	{"Pebble", "github.com/letsencrypt/pebble/v2", "hack/tools/certmanager"},
 	{"conformance tests of the Gateway API", "sigs.k8s.io/gateway-api/conformance", "playground"},

@@ -1,6 +1,6 @@
 // Package chart renders the Helm chart of this repository by Helm's own library, as "helm template" or, with a
-// connection to a cluster, "helm install" does. It has no release: nothing is stored, and Helm's command line is not in
-// it. It imports Helm's engine and manifest.
+// connection to a cluster, "helm install" does, and makes the record by which Helm's command line finds a release. It
+// stores nothing, and Helm's command line is not in it. It imports Helm's engine and manifest.
 package chart
 
 import (
@@ -18,6 +18,7 @@ import (
 	"helm.sh/helm/v4/pkg/chart/v2/loader"
 	chartutil "helm.sh/helm/v4/pkg/chart/v2/util"
 	"helm.sh/helm/v4/pkg/engine"
+	release "helm.sh/helm/v4/pkg/release/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
 
@@ -36,10 +37,16 @@ type Release struct {
 	Cluster *rest.Config
 }
 
+func (r Release) name() string { return cmp.Or(r.Name, "aws-load-balancer-controller") }
+
+func (r Release) namespace() string { return cmp.Or(r.Namespace, "kube-system") }
+
 // Rendering is what Helm would install.
 type Rendering struct {
-	Objects []*unstructured.Unstructured // of the templates, in the order of their files; members of lists singly
-	Notes   string
+	Objects  []*unstructured.Unstructured // of the templates, in the order of their files; members of lists singly
+	Notes    string
+	Manifest string          // the objects as Helm records them, without hooks
+	Hooks    []*release.Hook // objects that Helm creates before or after what it does with a release
 }
 
 // Chart is a chart that was read from a directory.
@@ -101,7 +108,7 @@ func (c *Chart) Render(values map[string]any, r Release) (*Rendering, error) {
 	capabilities.KubeVersion = *version
 	capabilities.APIVersions = append(slices.Clip(capabilities.APIVersions), r.APIs...)
 	given, err := util.ToRenderValues(c.chart, values, common.ReleaseOptions{
-		Name: cmp.Or(r.Name, "aws-load-balancer-controller"), Namespace: cmp.Or(r.Namespace, "kube-system"),
+		Name: r.name(), Namespace: r.namespace(),
 		Revision: 1, IsInstall: !r.Upgrade, IsUpgrade: r.Upgrade,
 	}, capabilities)
 	if err != nil {
@@ -116,6 +123,9 @@ func (c *Chart) Render(values map[string]any, r Release) (*Rendering, error) {
 		return nil, err
 	}
 	out := &Rendering{}
+	if out.Manifest, out.Hooks, err = recorded(files); err != nil {
+		return nil, err
+	}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		if path.Base(name) == "NOTES.txt" {
 			out.Notes = files[name]

@@ -30,6 +30,7 @@ var helmFlags = map[string]func(*pflag.FlagSet, *helmOptions){
 	"get values": func(f *pflag.FlagSet, _ *helmOptions) { f.StringP("output", "o", "", "") },
 	"repo add":   func(*pflag.FlagSet, *helmOptions) {},
 	"repo":       func(*pflag.FlagSet, *helmOptions) {}, // repo update
+	"list":       func(*pflag.FlagSet, *helmOptions) {},
 	"rollback":   func(f *pflag.FlagSet, _ *helmOptions) { f.Bool("force-conflicts", false, "") },
 	"uninstall":  func(*pflag.FlagSet, *helmOptions) {},
 }
@@ -43,6 +44,7 @@ func valueFlags(f *pflag.FlagSet, o *helmOptions) {
 	f.Bool("reuse-values", false, "")
 	f.Bool("take-ownership", false, "")
 	f.Bool("create-namespace", false, "")
+	f.Bool("wait", false, "")
 }
 
 // TestHelmCommandsOfThePagesRender also holds the values that a page shows as a file to the chart.

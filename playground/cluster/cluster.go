@@ -61,6 +61,8 @@ type Options struct {
 	Emulated string
 	// Requests is a file that gets an audit event for each request of the load balancer controller; empty: none.
 	Requests string
+	// Egress is the Unix socket of a proxy for the API server: see controlplane.Options.
+	Egress string
 }
 
 // Cluster is a running cluster.
@@ -83,7 +85,7 @@ func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
 	began := time.Now()
 	c.Plane, err = controlplane.Start(ctx, controlplane.Options{Program: o.ControlPlane, Dir: o.Dir,
 		Progress: o.Progress, OnlyAPI: o.OnlyAPI, DualStack: o.DualStack, Emulated: o.Emulated, Requests: o.Requests,
-		GCPercent: o.GCPercent})
+		Egress: o.Egress, GCPercent: o.GCPercent})
 	if err != nil {
 		return nil, err
 	}

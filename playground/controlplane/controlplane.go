@@ -40,6 +40,9 @@ type Options struct {
 	// Requests is a file that gets a line of JSON, an audit event, for each request of the load balancer controller;
 	// empty: none.
 	Requests string
+	// Egress is the Unix socket of a proxy, by HTTP CONNECT, through which the API server reaches kubelets and the
+	// addresses of Services; empty: it dials them itself.
+	Egress string
 	// GCPercent is how much garbage the child makes until it collects it, as GOGC; 0: what GOGC says.
 	GCPercent int
 }
@@ -196,4 +199,10 @@ func (cp *ControlPlane) AdminKubeconfig() (string, error) {
 // its rights are whatever RBAC gives to kube-system/aws-load-balancer-controller.
 func (cp *ControlPlane) ControllerKubeconfig() (string, error) {
 	return cp.creds.Kubeconfig(cp.dir, cp.address, Controller)
+}
+
+// AccountKubeconfig writes a kubeconfig of any service account and returns its path. Its rights are whatever RBAC gives
+// to the account.
+func (cp *ControlPlane) AccountKubeconfig(namespace, name string) (string, error) {
+	return cp.creds.Kubeconfig(cp.dir, cp.address, account(namespace, name))
 }

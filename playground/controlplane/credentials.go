@@ -46,6 +46,16 @@ var (
 	}
 )
 
+// account is the user of a service account.
+func account(namespace, name string) User {
+	u := User{"system:serviceaccount:" + namespace + ":" + name, "controller-" + name, []string{"system:serviceaccounts",
+		"system:serviceaccounts:" + namespace}}
+	if u.Name == Controller.Name {
+		return Controller
+	}
+	return u
+}
+
 // Credentials are the keys of a control plane, in files, and the tokens of its users.
 type Credentials struct {
 	CA                []byte // PEM
@@ -214,7 +224,11 @@ func (c *Credentials) Config(address string, u User) *rest.Config {
 func (c *Credentials) Kubeconfig(dir, address string, u User) (string, error) {
 	config := clientcmdapi.NewConfig()
 	config.Clusters["playground"] = &clientcmdapi.Cluster{Server: "https://" + address, CertificateAuthorityData: c.CA}
-	config.AuthInfos[u.short] = &clientcmdapi.AuthInfo{Token: c.Tokens[u.Name]}
+	auth := &clientcmdapi.AuthInfo{Token: c.Tokens[u.Name]}
+	if auth.Token == "" { // the API server knows the user only by impersonation
+		auth = &clientcmdapi.AuthInfo{Token: c.Tokens[Admin.Name], Impersonate: u.Name, ImpersonateGroups: u.groups}
+	}
+	config.AuthInfos[u.short] = auth
 	config.Contexts["playground"] = &clientcmdapi.Context{Cluster: "playground", AuthInfo: u.short}
 	config.CurrentContext = "playground"
 	path := filepath.Join(dir, u.short+".kubeconfig")

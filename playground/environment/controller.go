@@ -26,6 +26,7 @@ type controller struct {
 	mu       sync.Mutex
 	replicas []replica
 	ready    string // path of the probe of readiness
+	hooked   bool   // the webhook configurations are in the cluster
 	pods     pods   // of a release, whose replicas they start
 }
 
@@ -38,6 +39,7 @@ type replica struct {
 	metrics string   // host:port of its metrics
 	webhook string   // host:port of its webhooks; empty: those of the environment
 	env     []string // further variables of its environment
+	account string   // name of the service account of its pod; empty: that of the controller's manifests
 }
 
 func (c *controller) current() []replica {
@@ -112,6 +114,9 @@ func (e *Environment) StartController(args ...string) error {
 // ones. The caller holds the lock.
 func (e *Environment) startReplica(r replica, usual, further []string) (replica, error) {
 	kubeconfig, err := e.Cluster.Plane.ControllerKubeconfig()
+	if r.account != "" {
+		kubeconfig, err = e.Cluster.Plane.AccountKubeconfig(releaseNamespace, r.account)
+	}
 	if err != nil {
 		return replica{}, err
 	}
@@ -147,7 +152,7 @@ func (e *Environment) RunController(ctx context.Context, args ...string) error {
 	if e.options.Controller == "" {
 		return errors.New("this playground was started without a controller (--no-controller): name one with --controller")
 	}
-	if e.webhooks.address == "" {
+	if !e.control.hooked {
 		if err := e.InstallWebhooks(ctx); err != nil {
 			return err
 		}
@@ -328,8 +333,11 @@ func (e *Environment) UpgradeController(ctx context.Context, path string) error 
 	patch := fmt.Appendf(nil,
 		`{"spec":{"template":{"metadata":{"annotations":{"kubectl.kubernetes.io/restartedAt":%q}}}}}`,
 		time.Now().Format(time.RFC3339Nano))
-	name := e.options.Release.deployment().GetName()
-	if _, err := e.Cluster.Client.AppsV1().Deployments(releaseNamespace).Patch(ctx, name, types.StrategicMergePatchType,
+	d, err := e.installed(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := e.Cluster.Client.AppsV1().Deployments(d.Namespace).Patch(ctx, d.Name, types.StrategicMergePatchType,
 		patch, metav1.PatchOptions{}); err != nil {
 		return fmt.Errorf("roll out the new binary: %w", err)
 	}

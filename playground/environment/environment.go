@@ -89,6 +89,8 @@ type Environment struct {
 	control controller
 
 	webhooks webhooks
+	service  service // of the webhooks of a release
+	egress   *egress // nil without a release
 }
 
 // Start starts everything. An error leaves nothing running.
@@ -146,6 +148,9 @@ func (e *Environment) startCluster(ctx context.Context, began time.Time) error {
 			return err
 		}
 		installation = o.Release.objects()
+		if e.egress, err = listenEgress(&e.service); err != nil {
+			return fmt.Errorf("open the API server's way to the webhooks: %w", err)
+		}
 	}
 	before := time.Since(began)
 	e.Cluster, err = cluster.Start(ctx, cluster.Options{
@@ -154,12 +159,15 @@ func (e *Environment) startCluster(ctx context.Context, began time.Time) error {
 		Firewall: e.Simulator.Admits,
 		CRDs:     o.Repo.CRDs(), Rights: o.Repo.Rights(), GatewayAPI: !o.WithoutGatewayAPI,
 		GlobalAccelerator: o.GlobalAccelerator, DualStack: o.DualStack, Emulated: o.Emulated, Manifests: o.Manifests,
-		Installation: installation,
-		Requests:     o.Requests, Launcher: e.launcher(), StandIns: o.StandIns, Logf: nodeLog.Printf,
+		Installation: installation, Egress: e.egress.socket(),
+		Requests: o.Requests, Launcher: e.launcher(), StandIns: o.StandIns, Logf: nodeLog.Printf,
 		Progress: func(what string, after time.Duration) { e.progress(what, before+after) },
 	})
 	if err != nil {
 		return err
+	}
+	if e.egress != nil {
+		e.egress.serve(webhookServices(e.Cluster.Client), nodeLog)
 	}
 	e.Kubeconfig, err = e.Cluster.Plane.AdminKubeconfig()
 	return err
@@ -264,11 +272,11 @@ func (e *Environment) ControllerFailed() error { return e.control.failed() }
 // Stop ends everything that was started: the controller first, which must not see a cluster that falls apart.
 func (e *Environment) Stop() {
 	e.StopController()
-	if e.webhooks.service != nil {
-		e.webhooks.service.stop()
-	}
 	if e.Cluster != nil {
 		e.Cluster.Stop()
+	}
+	if e.egress != nil {
+		e.egress.stop()
 	}
 	if e.server != nil {
 		_ = e.server.Close()

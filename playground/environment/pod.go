@@ -11,8 +11,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 	"github.com/k8s-lbc/lbc/playground/manifest"
@@ -66,6 +64,9 @@ func (e *Environment) startRelease(args []string) error {
 		if err := client.Apply(context.Background(), e.options.Release.deployment()); err != nil {
 			return err
 		}
+		if err := e.record(context.Background(), nil); err != nil {
+			return err
+		}
 		p.applied = true
 	}
 	p.start(args)
@@ -74,15 +75,14 @@ func (e *Environment) startRelease(args []string) error {
 
 // available reports why the Deployment is not rolled out.
 func (e *Environment) available(ctx context.Context) error {
-	name := e.options.Release.deployment().GetName()
-	d, err := e.Cluster.Client.AppsV1().Deployments(releaseNamespace).Get(ctx, name, metav1.GetOptions{})
+	d, err := e.installed(ctx)
 	if err != nil {
 		return err
 	}
 	s, want := d.Status, *d.Spec.Replicas
 	if running := len(e.control.current()); s.ObservedGeneration < d.Generation || s.UpdatedReplicas != want ||
 		s.AvailableReplicas != want || s.Replicas != want || running != int(want) {
-		return fmt.Errorf("deployment %s: %d replicas, %d of the last version, %d available, %d processes, want %d", name,
+		return fmt.Errorf("deployment %s: %d replicas, %d of the last version, %d available, %d processes, want %d", d.Name,
 			s.Replicas, s.UpdatedReplicas, s.AvailableReplicas, running, want)
 	}
 	for _, r := range e.control.current() { // statuses may be those of processes that are gone
@@ -103,21 +103,8 @@ func (e *Environment) launcher() node.Launcher {
 
 type launcher struct{ env *Environment }
 
-// Runs implements node.Launcher: the container has the name and the labels of the Deployment's.
-func (l *launcher) Runs(pod *corev1.Pod, c corev1.Container) bool {
-	d := l.env.options.Release.deployment()
-	labels, _, _ := unstructured.NestedStringMap(d.Object, "spec", "selector", "matchLabels")
-	for key, value := range labels {
-		if pod.Labels[key] != value {
-			return false
-		}
-	}
-	containers, _, _ := unstructured.NestedSlice(d.Object, "spec", "template", "spec", "containers")
-	return pod.Namespace == releaseNamespace && slices.ContainsFunc(containers, func(x any) bool {
-		m, _ := x.(map[string]any)
-		return m["name"] == c.Name
-	})
-}
+// Runs implements node.Launcher.
+func (l *launcher) Runs(pod *corev1.Pod, c corev1.Container) bool { return runsController(pod, c) }
 
 // crashTime is how long a replica that ends by itself must have run to be started again at once; others wait as long
 // first.
@@ -180,7 +167,7 @@ func (l *launcher) start(pod *corev1.Pod, c corev1.Container, files map[string][
 	for i := 2; taken(r.log); i++ {
 		r.log = fmt.Sprintf("controller-%d", i)
 	}
-	r.env = podEnvironment(pod, c)
+	r.env, r.account = podEnvironment(pod, c), pod.Spec.ServiceAccountName
 	r, err = l.env.startReplica(r, c.Args, append(own, control.pods.args...))
 	if err != nil {
 		return nil, err
@@ -212,7 +199,7 @@ func (l *launcher) await(p *podProcess, began time.Time) {
 	control.mu.Lock()
 	defer control.mu.Unlock()
 	control.replicas = slices.DeleteFunc(control.replicas, func(r replica) bool { return r.process == p.replica.process })
-	l.env.webhooks.service.use(webhooksOf(control.replicas))
+	l.env.service.use(webhooksOf(control.replicas))
 	if control.pods.crashed = nil; err != nil && time.Since(began) < crashTime {
 		control.pods.crashed = err
 	}
@@ -290,7 +277,7 @@ func (p *podProcess) Ready(ctx context.Context) error {
 	for i, r := range control.replicas {
 		if r.process == p.replica.process && !r.ready {
 			control.replicas[i].ready = true
-			p.launcher.env.webhooks.service.use(webhooksOf(control.replicas))
+			p.launcher.env.service.use(webhooksOf(control.replicas))
 		}
 	}
 	return nil

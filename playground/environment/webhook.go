@@ -18,13 +18,12 @@ import (
 	"github.com/k8s-lbc/lbc/playground/process"
 )
 
-// webhooks are the admission webhooks: the API server of the playground runs on this machine and calls them by address,
-// not through a Service.
+// webhooks are the admission webhooks of a controller that no release installs: the API server of the playground runs
+// on this machine and calls them by address, not through a Service.
 type webhooks struct {
-	address string   // host:port, the same at every start of the controller; empty: there are none
-	dir     string   // of the certificate
-	ca      []byte   // empty: the controller writes it
-	service *service // in front of the replicas of a release; nil: there is one controller
+	address string // host:port, the same at every start of the controller; empty: there are none
+	dir     string // of the certificate
+	ca      []byte
 }
 
 // certificateLifetime is longer than any playground lives.
@@ -32,48 +31,49 @@ const certificateLifetime = 365 * 24 * time.Hour
 
 // InstallWebhooks applies the webhook configurations, also over changed ones. No webhook has to answer yet.
 func (e *Environment) InstallWebhooks(ctx context.Context) error {
-	if e.webhooks.address == "" {
-		if err := e.prepareWebhooks(); err != nil {
-			return fmt.Errorf("prepare the admission webhooks: %w", err)
-		}
-	}
 	objects, err := e.webhookConfigurations()
 	if err != nil {
 		return err
-	}
-	for _, o := range objects {
-		if err := e.webhooks.direct(o); err != nil {
-			return fmt.Errorf("%s: %w", o.GetName(), err)
-		}
 	}
 	client, err := manifest.NewClient(e.Cluster.Plane.AdminConfig())
 	if err != nil {
 		return err
 	}
-	return client.Apply(ctx, objects...)
+	if err := client.Apply(ctx, objects...); err != nil {
+		return err
+	}
+	e.control.hooked = true
+	return nil
 }
 
-// webhookConfigurations are those of the release, or of config/webhook.
+// webhookConfigurations are those of the release, or those of config/webhook with the controller's address.
 func (e *Environment) webhookConfigurations() ([]*unstructured.Unstructured, error) {
 	if e.options.Release != nil {
 		return e.options.Release.configurations(), nil
+	}
+	if e.webhooks.address == "" {
+		if err := e.prepareWebhooks(); err != nil {
+			return nil, fmt.Errorf("prepare the admission webhooks: %w", err)
+		}
 	}
 	path := filepath.Join(e.options.Repo.Webhooks(), "webhooks.yaml")
 	content, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read the webhook configurations: %w", err)
 	}
-	return manifest.Parse(path, content)
+	objects, err := manifest.Parse(path, content)
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range objects {
+		if err := e.webhooks.direct(o); err != nil {
+			return nil, fmt.Errorf("%s: %w", o.GetName(), err)
+		}
+	}
+	return objects, nil
 }
 
 func (e *Environment) prepareWebhooks() error {
-	if e.options.Release != nil {
-		s, err := startService()
-		if err == nil {
-			e.webhooks = webhooks{address: s.address(), service: s}
-		}
-		return err
-	}
 	free, err := process.FreeAddresses(1)
 	if err != nil {
 		return err
@@ -111,14 +111,7 @@ func (w webhooks) direct(o *unstructured.Unstructured) error {
 			return err
 		}
 		u := url.URL{Scheme: "https", Host: w.address, Path: path}
-		client := map[string]any{"url": u.String()}
-		if authority, ok, _ := unstructured.NestedString(hook, "clientConfig", "caBundle"); ok {
-			client["caBundle"] = authority
-		}
-		if len(w.ca) > 0 {
-			client["caBundle"] = base64.StdEncoding.EncodeToString(w.ca)
-		}
-		hook["clientConfig"] = client
+		hook["clientConfig"] = map[string]any{"url": u.String(), "caBundle": base64.StdEncoding.EncodeToString(w.ca)}
 	}
 	return unstructured.SetNestedSlice(o.Object, hooks, "webhooks")
 }

@@ -20,8 +20,17 @@ import (
 	"k8s.io/client-go/restmapper"
 )
 
-// fieldManager owns the fields that Apply sets.
-const fieldManager = "playground"
+// ReleaseAnnotation is on each object of a Helm release: the name of the release.
+const ReleaseAnnotation = "meta.helm.sh/release-name"
+
+// fieldManager owns the fields that Apply sets. Those of a Helm release belong to Helm: with another owner, "helm
+// upgrade" would fail with a conflict wherever it changes a field.
+func fieldManager(u *unstructured.Unstructured) string {
+	if _, ok := u.GetAnnotations()[ReleaseAnnotation]; ok {
+		return "helm"
+	}
+	return "playground"
+}
 
 // Parse reads the objects of a YAML or JSON stream in their order; members of lists count singly. name is used in
 // errors.
@@ -100,8 +109,8 @@ func (c *Client) Apply(ctx context.Context, objects ...*unstructured.Unstructure
 		if err != nil {
 			return err
 		}
-		if _, err := resource.Apply(ctx, u.GetName(), u, metav1.ApplyOptions{FieldManager: fieldManager, Force: true}); err !=
-			nil {
+		if _, err := resource.Apply(ctx, u.GetName(), u, metav1.ApplyOptions{FieldManager: fieldManager(u),
+			Force: true}); err != nil {
 			return fmt.Errorf("apply %s %s: %w", u.GetKind(), u.GetName(), err)
 		}
 	}

@@ -46,3 +46,19 @@ func TestParseNamesFileAndDocumentOfAnError(t *testing.T) {
 		}
 	}
 }
+
+func TestObjectsOfAReleaseBelongToHelm(t *testing.T) {
+	t.Parallel()
+	objects, err := Parse("file.yaml", []byte(`{apiVersion: v1, kind: Service, metadata: {name: a}}
+---
+{apiVersion: v1, kind: Service, metadata: {name: b, annotations: {meta.helm.sh/release-name: c}}}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"playground", "helm"} {
+		if got := fieldManager(objects[i]); got != want {
+			t.Errorf("%s belongs to %q, want %q", objects[i].GetName(), got, want)
+		}
+	}
+}

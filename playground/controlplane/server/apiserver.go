@@ -84,6 +84,13 @@ func (cp *controlPlane) startAPIServer(o controlplane.Options) error {
 		}
 		flags = append(flags, audit...)
 	}
+	if o.Egress != "" {
+		egress, err := cp.proxied(o.Egress)
+		if err != nil {
+			return errors.Join(err, listener.Close())
+		}
+		flags = append(flags, egress)
+	}
 	if err := parse(opts.Flags(), flags); err != nil {
 		return errors.Join(err, listener.Close())
 	}

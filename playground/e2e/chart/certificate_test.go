@@ -7,7 +7,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -88,22 +87,23 @@ func shown(ctx context.Context, c *harness.Cluster, secret string) (serial strin
 			return "", fmt.Errorf("webhook %s does not trust it", w.Name)
 		}
 	}
-	at, err := url.Parse(*v.Webhooks[0].ClientConfig.URL)
-	if err != nil {
-		return "", err
+	by := v.Webhooks[0].ClientConfig.Service
+	if by == nil {
+		return "", fmt.Errorf("webhook %s is not called by a Service", v.Webhooks[0].Name)
 	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(s.Data["ca.crt"])
-	dialer := &tls.Dialer{Config: &tls.Config{RootCAs: roots, ServerName: "127.0.0.1", MinVersion: tls.VersionTLS12}}
+	config := &tls.Config{RootCAs: roots, ServerName: by.Name + "." + by.Namespace + ".svc", MinVersion: tls.VersionTLS12}
 	for range 2 * len(c.Env.ReplicaMetrics()) { // connections go to the replicas in turn
-		conn, err := dialer.DialContext(ctx, "tcp", at.Host)
+		conn, err := c.Env.DialWebhooks(ctx)
 		if err != nil {
 			return "", err
 		}
-		got := conn.(*tls.Conn).ConnectionState().PeerCertificates[0].SerialNumber
-		if err := conn.Close(); err != nil {
+		secured := tls.Client(conn, config)
+		if err := errors.Join(secured.HandshakeContext(ctx), conn.Close()); err != nil {
 			return "", err
 		}
+		got := secured.ConnectionState().PeerCertificates[0].SerialNumber
 		if got.Cmp(want.Leaf.SerialNumber) != 0 {
 			return "", fmt.Errorf("certificate %v is served, want %v", got, want.Leaf.SerialNumber)
 		}

@@ -1,8 +1,8 @@
 // Package companions runs other programs beside the controller, each as its own project publishes it: external-dns,
 // which makes names of the addresses in statuses, Argo Rollouts, which shifts traffic by annotations of Ingresses,
 // Flagger, which shifts traffic by weights of HTTPRoutes, and cert-manager, which proves names by paths of Ingresses and
-// Gateways. "make companions" builds and runs them; other runs of the tests skip them, as they take many minutes to
-// compile.
+// Gateways. Package helm, in a directory below, runs Helm. "make companions" builds and runs them; other runs of the
+// tests skip them, as they take many minutes to compile.
 package companions
 
 import (
