@@ -157,6 +157,9 @@ func (b *build) edited(i int) bool {
 // takesHost is the finding that clients of a host of others would get a certificate of member i for some names. The
 // others had the host before: they joined earlier, or an edit adds the names, and member i did not serve the host.
 func (b *build) takesHost(i int, names []string, edited bool, source intent.Source) *diag.Diagnostic {
+	if len(names) == 0 {
+		return nil
+	}
 	served := map[string]bool{}
 	for j := range b.members {
 		other := &b.members[j]
