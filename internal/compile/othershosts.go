@@ -210,8 +210,8 @@ func (b *build) served(i int, host string) bool {
 	})
 }
 
-// coveredHosts are the hosts of conditions whose clients may take a certificate with a name: a host, or the name if there
-// is a pattern. A wildcard of a certificate is one label.
+// coveredHosts are the hosts of conditions whose clients may take a certificate with a name: for a pattern, the name. A
+// wildcard of a certificate is one label.
 func coveredHosts(name string, conditions []stack.Condition) (hosts []string) {
 	name = strings.ToLower(name)
 	of := []stack.Condition{{Field: stack.HostHeader, Values: []string{name}}}
