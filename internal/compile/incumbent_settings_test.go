@@ -126,6 +126,15 @@ func guardingSettings() []sharedSetting {
 				return unmanaged
 			}, false},
 	}
+	out = append(out, sharedSetting{"capacity", unmanaged, []string{"100", "200"}, func(m *intent.Member, v string) {
+		units := map[string]int32{"100": 100, "200": 200}
+		m.Settings.AddOns.Capacity = set(m, "minimum-load-balancer-capacity", units[v])
+	}, func(s *stack.Stack) string {
+		if c := s.LoadBalancers[0].Capacity; c != nil {
+			return fmt.Sprint(*c)
+		}
+		return unmanaged
+	}, false})
 	for _, a := range []struct {
 		key, fallback string
 		values        []string
@@ -143,6 +152,7 @@ func guardingSettings() []sharedSetting {
 		{"routing.http.preserve_host_header.enabled", "false", []string{"true", "false"}},
 		{"waf.fail_open.enabled", "false", []string{"true", "false"}},
 		{"ipv6.deny_all_igw_traffic", "false", []string{"true", "false"}},
+		{"idle_timeout.timeout_seconds", "60", []string{"1", "99"}},
 	} {
 		out = append(out, sharedSetting{"attribute/" + a.key, a.fallback, a.values,
 			func(m *intent.Member, v string) {

@@ -157,6 +157,9 @@ func (b *build) edited(i int) bool {
 // takesHost is the finding that clients of a host of others would get a certificate of member i for some names. The
 // others had the host before: they joined earlier, or an edit adds the names, and member i did not serve the host.
 func (b *build) takesHost(i int, names []string, edited bool, source intent.Source) *diag.Diagnostic {
+	if len(names) == 0 {
+		return nil
+	}
 	served := map[string]bool{}
 	for j := range b.members {
 		other := &b.members[j]
@@ -207,8 +210,8 @@ func (b *build) served(i int, host string) bool {
 	})
 }
 
-// coveredHosts are the hosts of conditions whose clients may take a certificate with a name: a host, or the name if there
-// is a pattern. A wildcard of a certificate is one label.
+// coveredHosts are the hosts of conditions whose clients may take a certificate with a name: for a pattern, the name. A
+// wildcard of a certificate is one label.
 func coveredHosts(name string, conditions []stack.Condition) (hosts []string) {
 	name = strings.ToLower(name)
 	of := []stack.Condition{{Field: stack.HostHeader, Values: []string{name}}}

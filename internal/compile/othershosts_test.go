@@ -229,7 +229,8 @@ func TestEditOfAnOldMemberTakesNoHost(t *testing.T) {
 			var memory *Memory
 			for n, members := range c.steps {
 				if c.names != nil {
-					f.Certificates[theirARN] = facts.Certificate{ARN: theirARN, Status: "ISSUED", Domains: c.names[n], Owned: true}
+					f.Certificates[theirARN] = facts.Certificate{ARN: theirARN, Status: "ISSUED", Domains: c.names[n],
+						Owned: true}
 				}
 				lb := loadBalancer(append([]intent.Member{decider}, members...)...)
 				lb.Key = stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "g"}}
@@ -246,7 +247,9 @@ func TestEditOfAnOldMemberTakesNoHost(t *testing.T) {
 				}
 				memory = written(t, r.Memory)
 				if c.forgets {
-					maps.DeleteFunc(memory.Effect, func(k string, _ merge.Effect) bool { return strings.HasPrefix(k, "certificate-names/") })
+					maps.DeleteFunc(memory.Effect, func(k string, _ merge.Effect) bool {
+						return strings.HasPrefix(k, "certificate-names/")
+					})
 				}
 			}
 		})

@@ -124,7 +124,7 @@ func TestTagsThatSelectAreOfAdministrators(t *testing.T) {
 		"class parameters, and another value of a Service": {e: alone(func(m *intent.Member) {
 			part("evil")(m)
 			put(&m.Settings.Tags, key, byClass("demo"))
-		}), tagged: "balancer group listener rule"},
+		}), tagged: "balancer group listener rule", refused: true},
 		"a flag": {e: alone(func(*intent.Member) {}), byFlag: true, tagged: "balancer group listener rule targets"},
 		"a Gateway": {e: gateway(func(m *intent.Member) {
 			put(&m.Settings.Tags, key, intent.Of("demo", intent.At(of, "spec.tags["+key+"]")))

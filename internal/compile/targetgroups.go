@@ -186,13 +186,17 @@ func (b *build) overIPv6(g *intent.TargetGroup) bool {
 	return len(exists) == 1 && exists[0] == stack.IPv6
 }
 
-// notOfMember are the tags of a part of member i whose keys are not among the member's own, which are checked once.
+// notOfMember are the tags of a part of member i that are not among the member's own, which are checked once, or that
+// have another value than an administrator sets.
 func (b *build) notOfMember(i int, tags map[string]string) map[string]string {
 	if len(tagkey.Refused(tags, nil)) == 0 {
 		return nil
 	}
 	out := maps.Clone(tags)
-	maps.DeleteFunc(out, func(k, _ string) bool { _, own := b.members[i].Settings.Tags[k]; return own })
+	maps.DeleteFunc(out, func(k, v string) bool {
+		f, own := b.members[i].Settings.Tags[k]
+		return own && (f.Value == v || !b.administered(i)(f))
+	})
 	return out
 }
 

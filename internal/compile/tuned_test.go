@@ -29,8 +29,8 @@ func tunings() []tuning {
 		}
 		return ""
 	}}}
-	for _, key := range []string{"idle_timeout.timeout_seconds", "client_keep_alive.seconds", "zonal_shift.config.enabled",
-		"an.attribute.newer.than.the.controller"} {
+	for _, key := range []string{"idle_timeout.timeout_seconds", "client_keep_alive.seconds",
+		"zonal_shift.config.enabled", "an.attribute.newer.than.the.controller"} {
 		out = append(out, tuning{key, func(m *intent.Member, v string) {
 			if strings.HasSuffix(key, ".enabled") {
 				v = fmt.Sprint(v == "11")

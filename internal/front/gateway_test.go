@@ -91,7 +91,8 @@ func TestTagsOfAClassAreOfAnAdministrator(t *testing.T) {
 		c := &configv1.LoadBalancerConfiguration{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "c"}}
 		c.Spec.Tags = map[string]string{key: "demo"}
 		if ofClass {
-			objs[1].(*gatewayv1.GatewayClass).Spec.ParametersRef = &gatewayv1.ParametersReference{Group: "gateway.k8s.aws",
+			class, _ := objs[1].(*gatewayv1.GatewayClass)
+			class.Spec.ParametersRef = &gatewayv1.ParametersReference{Group: "gateway.k8s.aws",
 				Kind: "LoadBalancerConfiguration", Name: "c", Namespace: ptr.To(gatewayv1.Namespace("shop"))}
 			if mode != "" {
 				c.Spec.MergingMode = &mode

@@ -141,7 +141,8 @@ var harmful = map[string][]string{
 		"idle_timeout.timeout_seconds=1", "client_keep_alive.seconds=60,zonal_shift.config.enabled=true"},
 	"tags": {"k=a", "k=b", "l=b"}, "minimum-load-balancer-capacity": {"CapacityUnits=100"},
 	"listener-attributes.HTTP-80": {"routing.http.response.server.enabled=false"},
-	"deletion-policy":             {"Retain", "Delete"}, "ownership": {"observed", "managed", "odd"}, "approved-plan": {"none"},
+	"deletion-policy":             {"Retain", "Delete"}, "ownership": {"observed", "managed", "odd"},
+	"approved-plan":      {"none"},
 	"replacement-policy": {"refuse"}, "drift-policy": {"ignore"},
 	"allow-deletion": {"true"}, "delete-duplicates": {"sg-0123456789abcdef0"}, "listen-ports": {
 		`[{"HTTP":80}]`, `[{"HTTP":80},{"HTTP":81}]`}, "subnets": {"subnet-a"},

@@ -3,7 +3,6 @@
 package tagkey
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -90,10 +89,10 @@ func Administered[V any](V) bool { return true }
 // Refusal says why a key is refused, and what to do, in the same words for every kind of object.
 func Refusal(key string) (text, remedy string) {
 	if Selects(key) {
-		return fmt.Sprintf("tag key %s is reserved for administrators: other controllers select security groups and subnets "+
-				"by tags of that kind", key), "remove the key from the tags; an administrator can set it in the parameters of the " +
-				"class, or by --default-tags"
+		return "tag key " + key + " is reserved for administrators: other controllers select security groups and subnets " +
+				"by tags of that kind",
+			"remove the key from the tags; an administrator can set it in the parameters of the class, or by --default-tags"
 	}
-	return fmt.Sprintf("tag key %s is reserved: the controller finds its own resources by tags of that kind", key),
+	return "tag key " + key + " is reserved: the controller finds its own resources by tags of that kind",
 		"remove the key from the tags"
 }

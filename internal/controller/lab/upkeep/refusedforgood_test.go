@@ -126,7 +126,7 @@ func TestRefusalHoldsUpNothingElse(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l := refusedLab(t, map[string]string{attributes: refusedAttribute})
+			l := refusedLab(t, map[string]string{attributes: refusedAttribute + ",client_keep_alive.seconds=90"})
 			c.edit(l)
 			mark := l.Mark()
 			l.PassWith(time.Second, lab.FrontGroup)
