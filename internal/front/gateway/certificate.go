@@ -173,7 +173,7 @@ func (t *translation) certificate(listener int, ref gatewayv1.SecretObjectRefere
 			})
 		return c, problem
 	}
-	if c.Import, c.Names, err = secretdata.TLS(s, t.config.Now); err != nil {
+	if c.Import, c.Names, err = t.config.Pairs.TLS(s, t.config.Now); err != nil {
 		c.Broken = true
 		return c, fail(gatewayv1.ListenerReasonInvalidCertificateRef, diag.InvalidSecret,
 			fmt.Sprintf("secret %s cannot be imported: %v", full, err),

@@ -24,6 +24,43 @@ func Covers(domain, host string) bool {
 	return wild && dotted && rest == parent
 }
 
+// Names are names of certificates.
+type Names map[string]bool
+
+// Add adds names.
+func (n Names) Add(names ...string) {
+	for _, name := range names {
+		n[name] = true
+	}
+}
+
+// Cover reports whether one of the names covers a host, as Covers does.
+func (n Names) Cover(host string) bool {
+	if n[host] {
+		return true
+	}
+	wild, ok := wildcardFor(host)
+	return ok && n[wild]
+}
+
+// NamesCovering are all names that cover one of the hosts.
+func NamesCovering(hosts []string) Names {
+	out := make(Names, 2*len(hosts))
+	for _, host := range hosts {
+		out[host] = true
+		if wild, ok := wildcardFor(host); ok {
+			out[wild] = true
+		}
+	}
+	return out
+}
+
+// wildcardFor is the wildcard that covers a host.
+func wildcardFor(host string) (name string, ok bool) {
+	_, parent, dotted := strings.Cut(host, ".")
+	return "*." + parent, dotted
+}
+
 // CertificateIndex finds certificates by name without visiting all of them. It is immutable.
 type CertificateIndex struct {
 	byName map[string][]string // ARNs, ascending
@@ -45,8 +82,8 @@ func IndexCertificates(all map[string]Certificate) *CertificateIndex {
 // Covering lists the certificates one of whose names covers a host, ascending.
 func (x *CertificateIndex) Covering(host string) []string {
 	out := slices.Clone(x.byName[host])
-	if _, parent, dotted := strings.Cut(host, "."); dotted {
-		out = append(out, x.byName["*."+parent]...)
+	if wild, ok := wildcardFor(host); ok {
+		out = append(out, x.byName[wild]...)
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
