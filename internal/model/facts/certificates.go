@@ -39,24 +39,12 @@ func (n Names) Cover(host string) bool {
 	if n[host] {
 		return true
 	}
-	wild, ok := wildcardFor(host)
+	wild, ok := Wildcard(host)
 	return ok && n[wild]
 }
 
-// NamesCovering are all names that cover one of the hosts.
-func NamesCovering(hosts []string) Names {
-	out := make(Names, 2*len(hosts))
-	for _, host := range hosts {
-		out[host] = true
-		if wild, ok := wildcardFor(host); ok {
-			out[wild] = true
-		}
-	}
-	return out
-}
-
-// wildcardFor is the wildcard that covers a host.
-func wildcardFor(host string) (name string, ok bool) {
+// Wildcard is the wildcard that covers a host; ok is false if there is none.
+func Wildcard(host string) (name string, ok bool) {
 	_, parent, dotted := strings.Cut(host, ".")
 	return "*." + parent, dotted
 }
@@ -82,7 +70,7 @@ func IndexCertificates(all map[string]Certificate) *CertificateIndex {
 // Covering lists the certificates one of whose names covers a host, ascending.
 func (x *CertificateIndex) Covering(host string) []string {
 	out := slices.Clone(x.byName[host])
-	if wild, ok := wildcardFor(host); ok {
+	if wild, ok := Wildcard(host); ok {
 		out = append(out, x.byName[wild]...)
 	}
 	slices.Sort(out)
