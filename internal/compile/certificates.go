@@ -241,7 +241,7 @@ func (b *build) ownCertificate(i int, c intent.Certificate) {
 		user, sources := keyed(b, merge.Setting[string]{Name: "certificate-tag", What: "tag", Among: []int{i}},
 			nil, b.userTags)
 		w := stack.Certificate{ID: c.ID, Domain: c.Names[0], Names: c.Names, Authority: c.Authority, Import: c.Import,
-			Tags: b.tags(user, c.ID)}
+			Tags: b.tags(user, c.ID), Namespace: b.members[i].Object.Namespace}
 		if c.Import != nil {
 			w.Tags[naming.ContentTag] = c.Import.Hash
 		}
