@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/compile/certificates"
 	"github.com/k8s-lbc/lbc/internal/compile/merge"
 	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
 	"github.com/k8s-lbc/lbc/internal/lib/sorting"
@@ -84,9 +85,14 @@ type build struct {
 	// certificateOf is the first member that brought a certificate to a port.
 	certificateOf map[portCertificate]int
 	// broughtBy are the namespaces of all members that brought it.
-	broughtBy map[portCertificate][]string
-	// certificatesOwned are the certificates that the stack has in ACM.
+	broughtBy           map[portCertificate][]string
+	finder              *certificates.Finder
+	hosts               *hostIndex // nil until it is needed
+	guarded             map[guardedVersion]guardedMember
+	refusedCertificates map[string]bool // those for which the load balancer has no room, by identity
+	// certificatesOwned are the certificates that the stack has in ACM, and ownedIDs their identities.
 	certificatesOwned []stack.Certificate
+	ownedIDs          map[string]bool
 	trustStores       []stack.TrustStore // those of the stack
 	origins           map[stack.Ref]Origin
 }

@@ -218,10 +218,9 @@ func (b *build) lastCertificates(i int, p *port) (found certificates.Found, ok b
 // findCertificates finds the certificates of a listener of a version of member i, and adds those that the stack owns to
 // it.
 func (b *build) findCertificates(i int, m *intent.Member, l intent.Listener) certificates.Found {
-	m, refused := b.withoutHostsOfOthers(i, m)
-	found := certificates.Finder{Facts: b.f, Stack: b.e.Key, Authorities: b.cfg.AllowedAuthorities,
-		Attached: b.attached}.Find(m, l)
-	if found.Problems = append(found.Problems, refused...); l.Certificates.Set {
+	version := b.withoutRefused(i, m)
+	found := b.finder.Find(version.Member, l)
+	if found.Problems = append(found.Problems, version.refused...); l.Certificates.Set {
 		b.withoutImportsOfOthers(i, &found, l.Certificates.Source)
 	}
 	b.withoutLapsedOfOthers(i, &found)
@@ -237,11 +236,12 @@ func (b *build) findCertificates(i int, m *intent.Member, l intent.Listener) cer
 
 // ownCertificate adds a certificate to the stack, once.
 func (b *build) ownCertificate(i int, c intent.Certificate) {
-	if !slices.ContainsFunc(b.certificatesOwned, func(w stack.Certificate) bool { return w.ID == c.ID }) {
+	if !b.ownedIDs[c.ID] {
+		b.ownedIDs[c.ID] = true
 		user, sources := keyed(b, merge.Setting[string]{Name: "certificate-tag", What: "tag", Among: []int{i}},
 			nil, b.userTags)
 		w := stack.Certificate{ID: c.ID, Domain: c.Names[0], Names: c.Names, Authority: c.Authority, Import: c.Import,
-			Tags: b.tags(user, c.ID)}
+			Tags: b.tags(user, c.ID), Namespace: b.members[i].Object.Namespace}
 		if c.Import != nil {
 			w.Tags[naming.ContentTag] = c.Import.Hash
 		}

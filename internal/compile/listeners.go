@@ -24,6 +24,8 @@ const defaultSSLPolicy = "ELBSecurityPolicy-2016-08"
 func (b *build) buildListeners() {
 	b.targets = make(map[string]stack.Ref, len(b.owners))
 	b.certificateOf, b.broughtBy = map[portCertificate]int{}, map[portCertificate][]string{}
+	b.ownedIDs, b.guarded = map[string]bool{}, map[guardedVersion]guardedMember{}
+	b.boundCertificates()
 	redirect := b.redirectPort()
 	b.servesHTTP = redirect == 0
 	wanted := make([]portRules, 0, len(b.ports)) // of b.listen

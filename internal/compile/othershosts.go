@@ -21,31 +21,51 @@ import (
 // public authorities prove who has a name. A Secret and a private authority prove nothing. A host belongs to who had it
 // first: what an edit adds is newer than all that others have, however old the member is.
 
-// withoutHostsOfOthers is a version of member i without the certificates that nobody has proved and that name hosts
-// which members of other namespaces had before. What was imported before from a Secret stays in use.
-func (b *build) withoutHostsOfOthers(i int, m *intent.Member) (*intent.Member, diag.List) {
-	if !b.guardsHosts(i) {
-		return m, nil
+// guardedVersion is the present version of a member, or its last valid one.
+type guardedVersion struct {
+	member int
+	last   bool
+}
+
+// guardedMember is a version of a member without the certificates that it may not have, and why.
+type guardedMember struct {
+	*intent.Member
+	refused diag.List
+}
+
+// withoutRefused is a version of member i without the certificates for which there is no room, and without those that
+// nobody has proved and that name hosts which members of other namespaces had before. What was imported before from a
+// Secret stays in use.
+func (b *build) withoutRefused(i int, m *intent.Member) guardedMember {
+	version := guardedVersion{i, m != &b.members[i].Member}
+	if known, ok := b.guarded[version]; ok {
+		return known
 	}
-	var found diag.List
-	out := *m
-	out.Certificates = slices.Clone(m.Certificates)
-	had := b.lastNames(i)
-	for n := range out.Certificates {
-		c := &out.Certificates[n]
-		if c.Broken || c.Import == nil && c.Authority == "" {
-			continue
-		}
-		serving := b.issuedNames(c.ID)
-		names := slices.DeleteFunc(slices.Clone(c.Names), func(name string) bool {
-			return had[name] || slices.Contains(serving, name)
+	out := guardedMember{Member: m}
+	guards := b.guardsHosts(i)
+	if len(m.Certificates) > 0 && (guards || len(b.refusedCertificates) > 0) {
+		with := *m
+		with.Certificates = slices.DeleteFunc(slices.Clone(m.Certificates), func(c intent.Certificate) bool {
+			return b.refusedCertificates[c.ID]
 		})
-		if d := b.takesHost(i, names, b.edited(i), c.Source); d != nil {
-			c.Broken = true
-			found = append(found, *d)
+		had := b.lastNames(i)
+		for n := range with.Certificates {
+			c := &with.Certificates[n]
+			if !guards || c.Broken || c.Import == nil && c.Authority == "" {
+				continue
+			}
+			serving := facts.Names{}
+			serving.Add(b.issuedNames(c.ID)...)
+			names := slices.DeleteFunc(slices.Clone(c.Names), func(name string) bool { return had[name] || serving[name] })
+			if d := b.takesHost(i, names, b.edited(i), c.Source); d != nil {
+				c.Broken = true
+				out.refused = append(out.refused, *d)
+			}
 		}
+		out.Member = &with
 	}
-	return &out, found
+	b.guarded[version] = out
+	return out
 }
 
 // withoutImportsOfOthers leaves out of certificates that member i names by ARN those that a stack owns and that name
@@ -99,8 +119,7 @@ func (b *build) withoutLapsedOfOthers(i int, f *certificates.Found) {
 		return
 	}
 	f.Lapsed = slices.DeleteFunc(f.Lapsed, func(arn string) bool {
-		return !slices.ContainsFunc(b.f.Own, func(o facts.OwnCertificate) bool { return o.ARN == arn }) &&
-			b.takesHost(i, b.f.Listed[arn].Domains, false, intent.Source{}) != nil
+		return b.finder.OwnARN(arn) == nil && b.takesHost(i, b.f.Listed[arn].Domains, false, intent.Source{}) != nil
 	})
 }
 
@@ -111,7 +130,7 @@ func (b *build) guardsHosts(i int) bool {
 
 // issuedNames are the names of the certificate with an identity that serves already.
 func (b *build) issuedNames(id string) []string {
-	for _, o := range b.f.Own {
+	for _, o := range b.finder.Own(id) {
 		if o.ID == id && o.Issued() {
 			return o.Names
 		}
@@ -160,80 +179,214 @@ func (b *build) takesHost(i int, names []string, edited bool, source intent.Sour
 	if len(names) == 0 {
 		return nil
 	}
+	if b.hosts == nil {
+		b.hosts = b.indexHosts()
+	}
+	other := func(j int) bool { return b.members[j].Object.Namespace != b.members[i].Object.Namespace }
+	senior := func(j int) bool { return other(j) && b.group.Senior(j, i) }
 	served := map[string]bool{}
-	for j := range b.members {
-		other := &b.members[j]
-		senior := b.group.Senior(j, i)
-		if other.Object.Namespace == b.members[i].Object.Namespace || other.State == quarantine.Rejected ||
-			!edited && !senior {
+	newer := func(host string) func(j int) bool {
+		return func(j int) bool { return other(j) && !b.served(i, host, served) }
+	}
+	for _, name := range names {
+		j := b.hosts.find(strings.ToLower(name), senior)
+		if j < 0 && edited {
+			j = b.hosts.findEach(strings.ToLower(name), newer)
+		}
+		if j < 0 {
 			continue
 		}
-		for _, r := range other.Routes {
-			for _, name := range names {
-				hosts := coveredHosts(name, r.Conditions)
-				if len(hosts) == 0 || !senior && b.servedAll(i, hosts, served) {
-					continue
-				}
-				d := diag.New(b.members[i].Object, source.Place(), diag.CertificateRefused,
-					fmt.Sprintf("the certificate covers %s, so clients of %s would get it", name, other.Object),
-					"use a certificate that covers only hosts of this object, or one that ACM issued, or move the object to "+
-						"its own group").In(diag.Certificate)
-				return &d
-			}
-		}
+		d := diag.New(b.members[i].Object, source.Place(), diag.CertificateRefused,
+			fmt.Sprintf("the certificate covers %s, so clients of %s would get it", name, b.members[j].Object),
+			"use a certificate that covers only hosts of this object, or one that ACM issued, or move the object to "+
+				"its own group").In(diag.Certificate)
+		return &d
 	}
 	return nil
 }
 
-// servedAll reports whether the last version of member i served hosts. known has what was found before, by host.
-func (b *build) servedAll(i int, hosts []string, known map[string]bool) bool {
-	return !slices.ContainsFunc(hosts, func(host string) bool {
-		if _, met := known[host]; !met {
-			known[host] = b.served(i, host)
-		}
-		return !known[host]
+// served reports whether the last version of member i served a host, or exactly the hosts of a pattern. known has what
+// was found before, by host.
+func (b *build) served(i int, host string, known map[string]bool) bool {
+	if served, met := known[host]; met {
+		return served
+	}
+	known[host] = slices.ContainsFunc(b.past.Good[b.members[i].Object].Routes, func(r intent.Route) bool {
+		return slices.ContainsFunc(r.Conditions, func(c stack.Condition) bool { return serves(c, host) })
 	})
+	return known[host]
 }
 
-// served reports whether the last version of member i served a host, or exactly the hosts of a pattern.
-func (b *build) served(i int, host string) bool {
+// serves reports whether a condition admits a host, or names exactly a pattern of hosts.
+func serves(c stack.Condition, host string) bool {
+	if c.Field != stack.HostHeader {
+		return false
+	}
 	pattern := strings.ContainsAny(host, overlap.Wildcards)
-	return slices.ContainsFunc(b.past.Good[b.members[i].Object].Routes, func(r intent.Route) bool {
-		if !pattern {
-			return len(coveredHosts(host, r.Conditions)) > 0
+	return slices.ContainsFunc(c.Values, func(v string) bool {
+		v = strings.ToLower(v)
+		if pattern || !strings.ContainsAny(v, overlap.Wildcards) {
+			return v == host
 		}
-		return slices.ContainsFunc(r.Conditions, func(c stack.Condition) bool {
-			return c.Field == stack.HostHeader && slices.ContainsFunc(c.Values, func(v string) bool {
-				return strings.EqualFold(v, host)
-			})
-		})
+		p := wildHost(v)
+		return p.mayMeet(host) && p.meets(host)
+	}) || !pattern && slices.ContainsFunc(c.Regex, func(e string) bool {
+		p := hostExpression(e)
+		return p.meets(host)
 	})
 }
 
-// coveredHosts are the hosts of conditions whose clients may take a certificate with a name: for a pattern, the name. A
-// wildcard of a certificate is one label.
-func coveredHosts(name string, conditions []stack.Condition) (hosts []string) {
-	name = strings.ToLower(name)
-	of := []stack.Condition{{Field: stack.HostHeader, Values: []string{name}}}
-	for _, c := range conditions {
-		if c.Field != stack.HostHeader {
+// hostIndex finds the members that serve a host whose clients may take a certificate with a name. Of the members of a
+// namespace that serve a host, it has the one that joined first.
+type hostIndex struct {
+	names    map[string][]int    // by the names of certificates for hosts without wildcards: the host, or its wildcard
+	under    map[string][]string // hosts without wildcards, by their wildcard
+	patterns []hostPattern
+}
+
+// hostPattern is a host with wildcards, or a regular expression.
+type hostPattern struct {
+	text       string
+	head, tail string // what is in front of the first wildcard, and behind the last one
+	regex      bool
+	expression *regexp.Regexp // nil = it is malformed, and may match anything
+	members    []int
+}
+
+// indexHosts makes the index of the hosts that all members serve.
+func (b *build) indexHosts() *hostIndex {
+	x := &hostIndex{names: map[string][]int{}, under: map[string][]string{}}
+	places := map[string]int{} // in patterns
+	pattern := func(j int, key string, make func() hostPattern) {
+		at, known := places[key]
+		if !known {
+			at = len(x.patterns)
+			places[key], x.patterns = at, append(x.patterns, make())
+		}
+		x.patterns[at].members = b.withSenior(x.patterns[at].members, j)
+	}
+	for j := range b.members {
+		if b.members[j].State == quarantine.Rejected {
 			continue
 		}
-		for _, v := range c.Values {
-			host := strings.ToLower(v)
-			if !strings.ContainsAny(host, overlap.Wildcards) {
-				if facts.Covers(name, host) {
-					hosts = append(hosts, host)
+		for _, r := range b.members[j].Routes {
+			for _, c := range r.Conditions {
+				if c.Field != stack.HostHeader {
+					continue
 				}
-			} else if !overlap.Disjoint(of, []stack.Condition{{Field: stack.HostHeader, Values: []string{host}}}) {
-				hosts = append(hosts, name)
-			}
-		}
-		for _, expression := range c.Regex {
-			if re, err := regexp.Compile(expression); err != nil || re.MatchString(strings.Replace(name, "*", "any", 1)) {
-				hosts = append(hosts, name)
+				for _, v := range c.Values {
+					host := strings.ToLower(v)
+					if strings.ContainsAny(host, overlap.Wildcards) {
+						pattern(j, host, func() hostPattern { return wildHost(host) })
+						continue
+					}
+					wild, ok := facts.Wildcard(host)
+					if ok && len(x.names[host]) == 0 {
+						x.under[wild] = append(x.under[wild], host)
+					}
+					if ok {
+						x.names[wild] = b.withSenior(x.names[wild], j)
+					}
+					x.names[host] = b.withSenior(x.names[host], j)
+				}
+				for _, e := range c.Regex {
+					pattern(j, "regex "+e, func() hostPattern { return hostExpression(e) })
+				}
 			}
 		}
 	}
-	return hosts
+	return x
+}
+
+// withSenior adds a member to a list that has one of each namespace: the one that joined first.
+func (b *build) withSenior(members []int, j int) []int {
+	at := slices.IndexFunc(members, func(o int) bool {
+		return b.members[o].Object.Namespace == b.members[j].Object.Namespace
+	})
+	switch {
+	case at < 0:
+		return append(members, j)
+	case members[at] != j && b.group.Senior(j, members[at]):
+		members[at] = j
+	}
+	return members
+}
+
+func wildHost(host string) hostPattern {
+	return hostPattern{text: host, head: host[:strings.IndexAny(host, overlap.Wildcards)], tail: host[strings.LastIndexAny(host, overlap.Wildcards)+1:]}
+}
+
+func hostExpression(expression string) hostPattern {
+	re, err := regexp.Compile(expression)
+	if err != nil {
+		re = nil
+	}
+	return hostPattern{regex: true, expression: re}
+}
+
+// find returns a member that serves a host whose clients may take a certificate with a name, in lower case; -1 = none.
+func (x *hostIndex) find(name string, counts func(member int) bool) int {
+	if j := firstOf(x.names[name], counts); j >= 0 {
+		return j
+	}
+	return x.findPattern(name, counts)
+}
+
+// findEach is find where the host decides which members count: of hosts with wildcards, the name stands for the host.
+func (x *hostIndex) findEach(name string, counting func(host string) func(member int) bool) int {
+	hosts := x.under[name]
+	if !strings.HasPrefix(name, "*") {
+		hosts = []string{name}
+	}
+	for _, host := range hosts {
+		if j := firstOf(x.names[host], counting(host)); j >= 0 {
+			return j
+		}
+	}
+	return x.findPattern(name, counting(name))
+}
+
+// findPattern is find among hosts with wildcards and regular expressions.
+func (x *hostIndex) findPattern(name string, counts func(member int) bool) int {
+	for n := range x.patterns {
+		p := &x.patterns[n]
+		if !p.mayMeet(name) {
+			continue
+		}
+		if j := firstOf(p.members, counts); j >= 0 && p.meets(name) {
+			return j
+		}
+	}
+	return -1
+}
+
+// firstOf is the first of members that counts; -1 = none.
+func firstOf(members []int, counts func(member int) bool) int {
+	if at := slices.IndexFunc(members, counts); at >= 0 {
+		return members[at]
+	}
+	return -1
+}
+
+// mayMeet reports cheaply that a pattern may meet a name, as few of thousands do.
+func (p *hostPattern) mayMeet(name string) bool {
+	if p.regex {
+		return true
+	}
+	if parent, wild := strings.CutPrefix(name, "*"); wild {
+		return strings.HasSuffix(parent, p.tail) || strings.HasSuffix(p.tail, parent)
+	}
+	return strings.HasPrefix(name, p.head) && strings.HasSuffix(name, p.tail)
+}
+
+// meets reports whether a client of some host of a pattern may take a certificate with a name. Unlike in a certificate, a
+// wildcard of a host may be several labels.
+func (p *hostPattern) meets(name string) bool {
+	if p.regex {
+		return p.expression == nil || p.expression.MatchString(strings.Replace(name, "*", "any", 1))
+	}
+	host := func(value string) []stack.Condition {
+		return []stack.Condition{{Field: stack.HostHeader, Values: []string{value}}}
+	}
+	return !overlap.Disjoint(host(name), host(p.text))
 }

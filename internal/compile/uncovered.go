@@ -30,13 +30,14 @@ func (b *build) lackingOfRoutes(p *port, i int, hosts []string) (out uncovered) 
 	if !b.e.FixedPorts || b.members[i].Authority == intent.RoutesOnly || len(hosts) == 0 {
 		return uncovered{own: hosts}
 	}
-	found := map[string]bool{}
+	among, found := facts.Names{}, map[string]bool{}
+	among.Add(hosts...)
 	for _, j := range p.members {
 		m := &b.members[j]
 		if m.Authority != intent.RoutesOnly {
 			continue
 		}
-		if of := servedHosts(&m.Member, p.number, hosts); len(of) > 0 {
+		if of := servedHosts(&m.Member, p.number, among); len(of) > 0 {
 			out.ofRoutes = append(out.ofRoutes, routeHosts{j, of})
 			for _, h := range of {
 				found[h] = true
@@ -57,29 +58,28 @@ func (b *build) withoutOwned(c *gathered, hosts []string) []string {
 	if len(hosts) == 0 {
 		return nil
 	}
-	attached := map[string]facts.Certificate{}
-	for _, own := range b.f.Own {
-		if own.Issued() && slices.Contains(c.arns, own.ARN) {
-			attached[own.ARN] = facts.Certificate{Domains: own.Names}
+	attached := facts.Names{}
+	for _, arn := range c.arns {
+		if own := b.finder.OwnARN(arn); own != nil && own.Issued() {
+			attached.Add(own.Names...)
 		}
 	}
-	index := facts.IndexCertificates(attached)
-	return slices.DeleteFunc(slices.Clone(hosts), func(h string) bool { return len(index.Covering(h)) > 0 })
+	return slices.DeleteFunc(slices.Clone(hosts), attached.Cover)
 }
 
 // servedHosts returns the hosts that a member serves on a port.
-func servedHosts(m *intent.Member, port int32, among []string) (out []string) {
+func servedHosts(m *intent.Member, port int32, among facts.Names) (out []string) {
 	for i := range m.Listeners {
 		if l := &m.Listeners[i]; l.Port == port {
 			for _, h := range l.Hosts {
-				if slices.Contains(among, h) && !slices.Contains(out, h) {
+				if among[h] {
 					out = append(out, h)
 				}
 			}
 		}
 	}
 	slices.Sort(out)
-	return out
+	return slices.Compact(out)
 }
 
 // report tells the routes which of their hosts have no certificate, and the Gateway that some have none.
@@ -133,7 +133,7 @@ func (b *build) tellRoutes(p *port, gateway *intent.Member, owned []string) {
 // noteNotCovered notes on each member its hosts that the named certificates of a port do not cover. It notes nothing
 // about a port of which it does not know the names of each certificate.
 func (b *build) noteNotCovered(c *gathered, p *port) {
-	index, listed, ok := b.namesOf(c, p)
+	covered, listed, ok := b.namesOf(c, p)
 	if !ok {
 		return
 	}
@@ -148,10 +148,13 @@ func (b *build) noteNotCovered(c *gathered, p *port) {
 	var ofRoutes []string
 	for n, i := range p.members {
 		m := &b.members[i]
+		if m.State.LeftOut() {
+			continue
+		}
 		bare := slices.DeleteFunc(slices.Concat(p.listeners[n].Hosts, p.listeners[n].ToCover), func(h string) bool {
-			return h == "" || told[h] || len(index.Covering(strings.ToLower(h))) > 0
+			return h == "" || told[h] || covered.Cover(strings.ToLower(h))
 		})
-		if m.State.LeftOut() || len(bare) == 0 {
+		if len(bare) == 0 {
 			continue
 		}
 		slices.Sort(bare)
@@ -181,42 +184,41 @@ func (b *build) noteNotCovered(c *gathered, p *port) {
 
 // namesOf returns the names of the certificates that a port has or is about to get, and a list of these certificates
 // for users. ok is false if some names are not known.
-func (b *build) namesOf(c *gathered, p *port) (_ *facts.CertificateIndex, listed string, ok bool) {
-	names, own := map[string]facts.Certificate{}, map[string]bool{}
-	add := func(of string, domains []string) {
-		for _, d := range domains {
-			names[of] = facts.Certificate{Domains: append(names[of].Domains, strings.ToLower(d))}
-		}
-	}
+func (b *build) namesOf(c *gathered, p *port) (covered facts.Names, listed string, ok bool) {
+	names, own := map[string][]string{}, map[string]bool{} // by what identifies a certificate
 	for n, i := range p.members {
+		declared := make(map[string]*intent.Certificate, len(b.members[i].Certificates))
+		for at := range b.members[i].Certificates {
+			declared[b.members[i].Certificates[at].ID] = &b.members[i].Certificates[at]
+		}
 		for _, id := range p.listeners[n].Owned {
-			at := slices.IndexFunc(b.members[i].Certificates, func(o intent.Certificate) bool { return o.ID == id })
-			if at < 0 || b.members[i].Certificates[at].Broken {
+			if declared[id] == nil || declared[id].Broken || b.refusedCertificates[id] {
 				return nil, "", false
 			}
-			if !own[id] {
-				add(id, b.members[i].Certificates[at].Names)
-			}
-			own[id] = true
+			names[id], own[id] = declared[id].Names, true
 		}
 	}
 	for _, arn := range c.arns {
-		at := slices.IndexFunc(b.f.Own, func(o facts.OwnCertificate) bool { return o.ARN == arn })
+		o := b.finder.OwnARN(arn)
 		switch {
-		case at >= 0 && own[b.f.Own[at].ID]:
-		case at >= 0:
-			add(arn, b.f.Own[at].Names)
+		case o != nil && own[o.ID]:
+		case o != nil:
+			names[arn] = o.Names
 		case len(b.f.Certificates[arn].Domains) > 0:
-			add(arn, b.f.Certificates[arn].Domains)
+			names[arn] = b.f.Certificates[arn].Domains
 		case len(b.f.Listed[arn].Domains) > 0:
-			add(arn, b.f.Listed[arn].Domains)
+			names[arn] = b.f.Listed[arn].Domains
 		default:
 			return nil, "", false
 		}
 	}
+	covered = facts.Names{}
 	var each []string
 	for _, of := range slices.Sorted(maps.Keys(names)) {
-		each = append(each, fmt.Sprintf("%s (%s)", of, diag.Some(names[of].Domains)))
+		for _, name := range names[of] {
+			covered.Add(strings.ToLower(name))
+		}
+		each = append(each, fmt.Sprintf("%s (%s)", of, strings.ToLower(diag.Some(names[of]))))
 	}
-	return facts.IndexCertificates(names), diag.Some(each), len(each) > 0 && !c.unread
+	return covered, diag.Some(each), len(each) > 0 && !c.unread
 }

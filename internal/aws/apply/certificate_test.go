@@ -1,6 +1,7 @@
 package apply_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +14,8 @@ import (
 	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/route53"
 	route53types "github.com/aws/aws-sdk-go-v2/service/route53/types"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/gate"
@@ -175,6 +178,109 @@ func TestAValidationRecordStaysWhileAnotherCertificateNeedsIt(t *testing.T) {
 	// A restart does not forget whose records are whose.
 	w.restart()
 	w.settle(requesting("b", ""))
+	if r := w.records(); len(r) != 0 {
+		t.Errorf("records left: %v", r)
+	}
+}
+
+// putRecord creates the validation record of a name, or replaces it.
+func (w certified) putRecord(name string, ttl int64) {
+	w.t.Helper()
+	w.sim.Account.Lock()
+	record, value := w.sim.Account.ValidationRecord(name)
+	zone := ""
+	for _, z := range w.sim.Account.HostedZones {
+		if !z.Private {
+			zone = z.ID
+		}
+	}
+	w.sim.Account.Unlock()
+	if _, err := w.sim.Names.ChangeResourceRecordSets(w.t.Context(), &route53.ChangeResourceRecordSetsInput{
+		HostedZoneId: aws.String(zone), ChangeBatch: &route53types.ChangeBatch{Changes: []route53types.Change{{
+			Action: route53types.ChangeActionUpsert, ResourceRecordSet: &route53types.ResourceRecordSet{
+				Name: aws.String(record), Type: route53types.RRTypeCname, TTL: aws.Int64(ttl),
+				ResourceRecords: []route53types.ResourceRecord{{Value: aws.String(value)}}}}}},
+	}); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// lives are the times to live of the validation records, by name.
+func (w certified) lives() map[string]int64 {
+	w.t.Helper()
+	w.sim.Account.Lock()
+	defer w.sim.Account.Unlock()
+	out := map[string]int64{}
+	for _, z := range w.sim.Account.HostedZones {
+		for _, r := range z.Records() {
+			if r.Type == "CNAME" && strings.HasPrefix(r.Name, "_") {
+				out[r.Name] = r.TTL
+			}
+		}
+	}
+	return out
+}
+
+// TestRecordsOfOthersStay has people, or a controller in another Region, create validation records before a certificate
+// is requested: their certificates need them as long as those exist.
+func TestRecordsOfOthersStay(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		names, theirs []string
+	}{
+		"the only one":       {[]string{"www.certified.dev"}, []string{"www.certified.dev"}},
+		"one of several":     {[]string{"api.certified.dev", "www.certified.dev"}, []string{"www.certified.dev"}},
+		"that of a wildcard": {[]string{"*.certified.dev", "api.certified.dev"}, []string{"certified.dev"}},
+		"none":               {[]string{"www.certified.dev"}, nil},
+	} {
+		for _, ttl := range []int64{60, 300, 1234} {
+			t.Run(fmt.Sprint(name, " ", ttl), func(t *testing.T) {
+				t.Parallel()
+				w := newCertified(t)
+				for _, n := range c.theirs {
+					w.putRecord(n, ttl)
+				}
+				before := w.lives()
+				want := requesting("web", "", c.names...)
+				w.settle(want)
+				w.clock.Advance(2 * time.Minute)
+				w.settle(want)
+				if cert := w.one(want); cert.Status != acmtypes.CertificateStatusIssued {
+					t.Fatalf("it is %s", cert.Status)
+				}
+				now := w.lives()
+				for n, ttl := range before {
+					if now[n] != ttl {
+						t.Errorf("record %s of others has %d seconds, had %d", n, now[n], ttl)
+					}
+				}
+				if len(now) != len(c.names) {
+					t.Errorf("records %v", now)
+				}
+				w.restart()
+				w.settle(requesting("web", ""))
+				if d := cmp.Diff(before, w.lives()); d != "" || len(w.certificates(want)) != 0 {
+					t.Errorf("after the certificate (-want +got):\n%s", d)
+				}
+			})
+		}
+	}
+}
+
+// TestLostAnswerAboutRecordsLosesNone has the answer to the creation of records be lost, so that they are created again.
+func TestLostAnswerAboutRecordsLosesNone(t *testing.T) {
+	t.Parallel()
+	w := newCertified(t)
+	want := requesting("web", "", "api.certified.dev", "www.certified.dev")
+	w.settle(want)
+	w.restart() // it does not know that the records exist
+	w.settle(want)
+	w.clock.Advance(2 * time.Minute)
+	w.settle(want)
+	if cert := w.one(want); cert.Status != acmtypes.CertificateStatusIssued {
+		t.Fatalf("it is %s", cert.Status)
+	}
+	w.settle(requesting("web", ""))
 	if r := w.records(); len(r) != 0 {
 		t.Errorf("records left: %v", r)
 	}

@@ -123,7 +123,7 @@ func (w *world) pass(want *stack.Stack, opt diff.Options, concurrency int) (plan
 		return plan.Plan{}, apply.Result{}, err
 	}
 	obs.Bindings = w.bindings.of(want.Key)
-	p := diff.Stack(want, stack.Keep{}, obs, opt).Under(policy.HoldImports(w.inv.Certificates().Held(want.Key, want)))
+	p := diff.Stack(want, stack.Keep{}, obs, opt).Under(policy.HoldCertificates(w.inv.Certificates().Held(want.Key, want)))
 	return p, apply.Run(ctx, p, apply.Deps{
 		Clients: w.clients(), Inventory: w.inv, Bindings: w.bindings, Now: w.clock.Now, Concurrency: concurrency,
 	}), nil

@@ -3,6 +3,7 @@ package awsclient
 import (
 	"context"
 	"errors"
+	"hash/fnv"
 	"slices"
 	"strings"
 
@@ -17,8 +18,18 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// validationTTL is the time to live of validation records, in seconds. A deletion must name it.
-const validationTTL = 60
+// validationTTL is the time to live, in seconds, of the validation records of a certificate. A deletion must name it, so
+// it tells whose record is deleted: all certificates of an account for a name have the same record, also those of other
+// Regions, and people create records with 60 or 300 seconds.
+func validationTTL(certificate string) int64 {
+	parts := strings.SplitN(certificate, ":", 5)
+	if len(parts) < 5 {
+		return 0
+	}
+	sum := fnv.New32a()
+	sum.Write([]byte(parts[3])) // never fails
+	return 301 + int64(sum.Sum32()%3000)
+}
 
 func (s *requestBuilder) RequestCertificate(op awsop.RequestCertificate) {
 	c := op.Certificate
@@ -60,38 +71,59 @@ func (s *requestBuilder) DeleteCertificate(op awsop.DeleteCertificate) {
 	setCall(s, s.c.ACM.DeleteCertificate, &acm.DeleteCertificateInput{CertificateArn: s.id(op.Certificate)})
 }
 
+// PublishValidation creates the records that do not exist. One that exists is somebody else's, or the answer to its
+// creation was lost: it stays as it is.
 func (s *requestBuilder) PublishValidation(op awsop.PublishValidation) {
-	s.changeRecords(op.Zone, route53types.ChangeActionUpsert, op.Records)
-}
-
-func (s *requestBuilder) WithdrawValidation(op awsop.WithdrawValidation) {
-	s.changeRecords(op.Zone, route53types.ChangeActionDelete, []awsop.ValidationRecord{op.Record})
-	send := s.call
 	s.call = func(ctx context.Context) (awsop.Output, error) {
-		out, err := send(ctx)
-		if notThere(err) {
-			err = nil
+		err := s.changeRecords(ctx, op.Zone, route53types.ChangeActionCreate, op.Records...)
+		if !existsAlready(err) {
+			return awsop.Output{}, err
 		}
-		return out, err
+		for _, r := range op.Records { // Route 53 has refused all of them for one
+			err := s.changeRecords(ctx, op.Zone, route53types.ChangeActionCreate, r)
+			if err != nil && !existsAlready(err) {
+				return awsop.Output{}, err
+			}
+		}
+		return awsop.Output{}, nil
 	}
 }
 
-func (s *requestBuilder) changeRecords(zone string, action route53types.ChangeAction,
-	records []awsop.ValidationRecord) {
+func (s *requestBuilder) WithdrawValidation(op awsop.WithdrawValidation) {
+	s.call = func(ctx context.Context) (awsop.Output, error) {
+		err := s.changeRecords(ctx, op.Zone, route53types.ChangeActionDelete, op.Record)
+		if notThere(err) {
+			err = nil
+		}
+		return awsop.Output{}, err
+	}
+}
+
+func (s *requestBuilder) changeRecords(ctx context.Context, zone string, action route53types.ChangeAction,
+	records ...awsop.ValidationRecord) error {
 	batch := &route53types.ChangeBatch{}
 	for _, r := range records {
 		batch.Changes = append(batch.Changes, route53types.Change{
 			Action: action, ResourceRecordSet: &route53types.ResourceRecordSet{
-				Name: aws.String(r.Name), Type: route53types.RRTypeCname, TTL: aws.Int64(validationTTL),
+				Name: aws.String(r.Name), Type: route53types.RRTypeCname, TTL: aws.Int64(r.TTL),
 				ResourceRecords: []route53types.ResourceRecord{{Value: aws.String(r.Value)}},
 			}})
 	}
-	setCall(s, s.c.Route53.ChangeResourceRecordSets, &route53.ChangeResourceRecordSetsInput{HostedZoneId: aws.String(zone),
+	_, err := s.c.Route53.ChangeResourceRecordSets(ctx, &route53.ChangeResourceRecordSetsInput{HostedZoneId: aws.String(zone),
 		ChangeBatch: batch})
+	return err
 }
 
-// notThere reports whether a record could not be deleted because it does not exist, or has another value by now.
+// existsAlready reports whether a record could not be created because it exists.
+func existsAlready(err error) bool { return refusedBatch(err, "already exists") }
+
+// notThere reports whether a record could not be deleted because it does not exist, or is another one by now.
 func notThere(err error) bool {
+	return refusedBatch(err, "not found", "do not match the current values", "NoSuchHostedZone")
+}
+
+// refusedBatch reports whether Route 53 refused changes for a reason that contains one of some texts.
+func refusedBatch(err error, why ...string) bool {
 	var batch *route53types.InvalidChangeBatch
 	var api smithy.APIError
 	if !errors.As(err, &batch) && (!errors.As(err, &api) || api.ErrorCode() != "NoSuchHostedZone" &&
@@ -103,8 +135,7 @@ func notThere(err error) bool {
 		texts = append(texts, batch.Messages...)
 	}
 	return slices.ContainsFunc(texts, func(s string) bool {
-		return strings.Contains(s, "not found") || strings.Contains(s, "do not match the current values") ||
-			strings.Contains(s, "NoSuchHostedZone")
+		return slices.ContainsFunc(why, func(text string) bool { return strings.Contains(s, text) })
 	})
 }
 
@@ -129,8 +160,9 @@ func FromCertificate(c *acmtypes.CertificateDetail) awsop.Certificate {
 	for _, o := range c.DomainValidationOptions {
 		if r := o.ResourceRecord; r != nil { // ACM needs a moment to create the record
 			out.Records = append(out.Records, awsop.CertificateRecord{
-				Domain:           strings.TrimPrefix(value(o.DomainName), "*."),
-				ValidationRecord: awsop.ValidationRecord{Name: value(r.Name), Value: value(r.Value)},
+				Domain: strings.TrimPrefix(value(o.DomainName), "*."),
+				ValidationRecord: awsop.ValidationRecord{Name: value(r.Name), Value: value(r.Value),
+					TTL: validationTTL(value(c.CertificateArn))},
 			})
 		}
 	}

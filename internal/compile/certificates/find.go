@@ -50,7 +50,8 @@ func (f *Found) request(known facts.Facts, n facts.Need, o diag.Object, path str
 	return p != nil
 }
 
-// Finder finds certificates by the facts of the account.
+// Finder finds certificates by the facts of the account. It keeps indexes of the facts, which must not
+// change.
 type Finder struct {
 	Facts facts.Facts
 	Stack stack.Key
@@ -58,11 +59,14 @@ type Finder struct {
 	Authorities []string
 	// Attached returns the certificates that the existing listener has. They are not known if unread is not empty.
 	Attached func(intent.Listener) (arns []string, unread facts.Need)
+
+	index    *ownIndex
+	untagged map[string]untagged // by type of certificate
 }
 
 // Find returns the certificates that a listener of a member names, else those that the stack owns and those discovered
 // for its hosts.
-func (d Finder) Find(m *intent.Member, l intent.Listener) (out Found) {
+func (d *Finder) Find(m *intent.Member, l intent.Listener) (out Found) {
 	o := m.Object
 	if l.Certificates.Set && len(l.Certificates.Value) > 0 {
 		var malformed []string
@@ -97,7 +101,7 @@ func (d Finder) Find(m *intent.Member, l intent.Listener) (out Found) {
 		}
 	}
 	if len(l.Owned) > 0 {
-		d.own(&out, m, l)
+		d.own(&out, &site{member: m, listener: l})
 	}
 	if len(l.DiscoverHosts) == 0 {
 		return out
@@ -123,7 +127,7 @@ func (d Finder) Find(m *intent.Member, l intent.Listener) (out Found) {
 
 // proven leaves out of found certificates those that a stack may own while ACM denies their tags, unless the listener
 // has them or nothing else covers a host.
-func (d Finder) proven(out *Found, m *intent.Member, l intent.Listener, found []string) []string {
+func (d *Finder) proven(out *Found, m *intent.Member, l intent.Listener, found []string) []string {
 	f := d.Facts
 	if !slices.ContainsFunc(found, func(arn string) bool { return f.Certificates[arn].Unproven }) {
 		return found
@@ -156,7 +160,7 @@ func NotFound(hosts []string) string {
 }
 
 // noteSeveral notes a host that several found certificates cover.
-func (d Finder) noteSeveral(out *Found, m *intent.Member, l intent.Listener) {
+func (d *Finder) noteSeveral(out *Found, m *intent.Member, l intent.Listener) {
 	f := d.Facts
 	if f.Index == nil {
 		f.Index = facts.IndexCertificates(f.Certificates)

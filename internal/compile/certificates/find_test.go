@@ -32,7 +32,7 @@ func TestCertificatesThatAreDiscoveredFirstCountOnlyIfTheyCoverEachHost(t *testi
 		{"one host is not", []string{"app.example.com", "www.example.com"}, known, []string{own}, 0},
 		{"ACM is not read yet", []string{"app.example.com"}, facts.Facts{OwnKnown: true}, nil, 1},
 	} {
-		got := Finder{Facts: c.facts}.Find(m, intent.Listener{Owned: []string{"own"}, DiscoverFirst: c.first})
+		got := (&Finder{Facts: c.facts}).Find(m, intent.Listener{Owned: []string{"own"}, DiscoverFirst: c.first})
 		if !slices.Equal(got.ARNs, c.want) || len(got.Needs) != c.needs {
 			t.Errorf("%s: %v, needs %v", c.name, got.ARNs, got.Needs)
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/route"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
+	"github.com/k8s-lbc/lbc/internal/front/secretdata"
 	"github.com/k8s-lbc/lbc/internal/front/service"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
@@ -47,7 +48,7 @@ func Ingress(c *config.Config) front.Ingress {
 		RequiredSecretsLabel: c.RequiredSecretsLabel,
 		RequestCertificates:  c.Gates.Enabled(config.EnableCertificateManagement), DefaultAuthority: c.DefaultPCA,
 		CapacityOff:   !c.Gates.Enabled(config.LBCapacityReservation),
-		ImportSecrets: c.ImportTLSSecrets, Now: time.Now,
+		ImportSecrets: c.ImportTLSSecrets, Pairs: &secretdata.Pairs{}, Now: time.Now,
 	}}
 }
 
@@ -68,7 +69,7 @@ func Service(c *config.Config) front.Service {
 func GatewayConfig(c *config.Config) gateway.Config {
 	out := gateway.Config{ListenerSets: c.Gates.Enabled(config.GatewayListenerSet), TrustStores: c.TrustStores.Bucket !=
 		"", CompatibleRules: c.ExistingFeaturesOnly, WatchNamespace: c.WatchNamespace, Route: route.Config{
-		DefaultTargetType: c.DefaultTargetType}, Now: time.Now}
+		DefaultTargetType: c.DefaultTargetType}, Pairs: &secretdata.Pairs{}, Now: time.Now}
 	for _, of := range []struct {
 		served bool
 		to     *gatewayv1.GatewayController

@@ -52,7 +52,7 @@ func (s *Reconciler) policies(from basis, braked func()) (each, final []plan.Pol
 	key, desired := from.key, from.compiled.Stack
 	each = []plan.Policy{
 		policy.Protect(from.input.Protected, from.observed),
-		s.holdImports(key, desired),
+		s.holdCertificates(key, desired),
 		s.withhold(key, from.compiled, from.observed),
 		seniorFirst(from.compiled, from.observed),
 	}
@@ -85,9 +85,9 @@ func seniorFirst(c compile.Result, o awsop.Observed) plan.Policy {
 	})
 }
 
-// holdImports refuses the imports of Secrets that change too often.
-func (s *Reconciler) holdImports(key stack.Key, desired *stack.Stack) plan.Policy {
-	return policy.HoldImports(s.Inventory.Certificates().Held(key, desired))
+// holdCertificates refuses imports of Secrets that change too often, and requests beyond the share of a namespace.
+func (s *Reconciler) holdCertificates(key stack.Key, desired *stack.Stack) plan.Policy {
+	return policy.HoldCertificates(s.Inventory.Certificates().Held(key, desired))
 }
 
 // holdPlan refuses the whole plan under an administrator's hold, then the deletion of a load balancer in which another

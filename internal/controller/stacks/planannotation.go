@@ -62,7 +62,7 @@ func (s *Reconciler) dryRun(ctx context.Context, key stack.Key, w front.Input) e
 		if err != nil {
 			return fmt.Errorf("dry run of %s: %w", key, err)
 		}
-		p := diff.Stack(c.Stack, c.Keep, observed, s.Options).Under(s.holdImports(key, c.Stack))
+		p := diff.Stack(c.Stack, c.Keep, observed, s.Options).Under(s.holdCertificates(key, c.Stack))
 		outcome = "deploying it would change nothing"
 		if !p.Empty() {
 			outcome = "deploying it means " + p.Summary().String()

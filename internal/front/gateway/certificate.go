@@ -26,6 +26,7 @@ import (
 func (t *translation) checkCertificates(ports []port,
 	configured map[configv1.ProtocolPort]configuration.Layer[configv1.ListenerConfiguration]) {
 	t.unserved, t.named, t.refsOf = map[int]bool{}, map[int]bool{}, map[int]diag.List{}
+	t.owned = map[string]bool{}
 	for i := range ports {
 		p := &ports[i]
 		if !p.secure() {
@@ -93,7 +94,8 @@ func (t *translation) checkRefs(i int, named bool) (usable, all bool) {
 			continue
 		}
 		usable = true
-		if !named && !slices.ContainsFunc(t.certificates, func(o intent.Certificate) bool { return o.ID == c.ID }) {
+		if !named && !t.owned[c.ID] {
+			t.owned[c.ID] = true
 			t.certificates = append(t.certificates, *c)
 		}
 	}
@@ -173,7 +175,7 @@ func (t *translation) certificate(listener int, ref gatewayv1.SecretObjectRefere
 			})
 		return c, problem
 	}
-	if c.Import, c.Names, err = secretdata.TLS(s, t.config.Now); err != nil {
+	if c.Import, c.Names, err = t.config.Pairs.TLS(s, t.config.Now); err != nil {
 		c.Broken = true
 		return c, fail(gatewayv1.ListenerReasonInvalidCertificateRef, diag.InvalidSecret,
 			fmt.Sprintf("secret %s cannot be imported: %v", full, err),
@@ -202,9 +204,10 @@ func (t *translation) hostsOf(listener int) (out []string) {
 // hostnames are those of the listeners of a port. A certificate need not cover all names of a wildcard: routes say
 // which are served.
 func (t *translation) hostnames(p port) (out []string) {
+	met := map[gatewayv1.Hostname]bool{}
 	for _, i := range p.listeners {
-		if h := t.listeners.All[i].Hostname; h != nil && *h != "" && (*h)[0] != '*' &&
-			!slices.Contains(out, string(*h)) {
+		if h := t.listeners.All[i].Hostname; h != nil && *h != "" && (*h)[0] != '*' && !met[*h] {
+			met[*h] = true
 			out = append(out, string(*h))
 		}
 	}
@@ -215,6 +218,7 @@ func (t *translation) hostnames(p port) (out []string) {
 // and for listeners that name none, certificates of ACM for their hostnames and those of their routes.
 func (t *translation) ownOrDiscover(l *intent.Listener, p port) {
 	var hosts, first []string
+	listed := map[string]bool{}
 	for _, i := range p.listeners {
 		listener := &t.listeners.All[i]
 		if listener.TLS != nil && len(listener.TLS.CertificateRefs) > 0 {
@@ -224,8 +228,8 @@ func (t *translation) ownOrDiscover(l *intent.Listener, p port) {
 					namespace = string(*ref.Namespace)
 				}
 				id := naming.ImportedCertificateID(namespace, string(ref.Name))
-				known := slices.ContainsFunc(t.certificates, func(c intent.Certificate) bool { return c.ID == id })
-				if known && !slices.Contains(l.Owned, id) {
+				if t.owned[id] && !listed[id] {
+					listed[id] = true
 					l.Owned = append(l.Owned, id)
 				}
 			}

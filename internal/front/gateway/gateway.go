@@ -16,6 +16,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/route"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
+	"github.com/k8s-lbc/lbc/internal/front/secretdata"
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
@@ -44,6 +45,8 @@ type Config struct {
 	Rules rule.Construction
 	// IncludeDryRun plans Gateways under dry run as if they were not.
 	IncludeDryRun bool
+	// Pairs remembers what Secrets hold; nil = each is read anew.
+	Pairs *secretdata.Pairs `json:"-"`
 	// Now is the clock for the validity of certificates in Secrets; nil = it is not checked.
 	Now func() time.Time `json:"-"`
 	// Last has the last valid versions of listeners; nil = none is known.

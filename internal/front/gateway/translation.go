@@ -28,6 +28,8 @@ type translation struct {
 	rules  rule.Construction
 
 	found   diag.List
+	told    map[diag.Diagnostic]bool           // those of found
+	causes  map[diag.Diagnostic]bool           // those of found, without their fields
 	uids    map[types.NamespacedName]types.UID // of the admitted ListenerSets; nil = not gathered
 	refsOf  map[int]diag.List                  // what is wrong with certificates of ListenerSets, by listener
 	refused *attachment.Problem                // why the Gateway is not accepted
@@ -38,6 +40,7 @@ type translation struct {
 	unserved     map[int]bool
 	named        map[int]bool // listeners whose configuration names certificates
 	certificates []intent.Certificate
+	owned        map[string]bool             // the identities of certificates
 	stickiness   map[int32]*stack.Stickiness // of forwards of NLBs, by port
 	quic         map[int32]bool              // ports for which QUIC is declared
 	clients      map[int32]clientValidation  // of HTTPS ports that spec.tls.frontend is about
@@ -53,13 +56,32 @@ func (t *translation) report(s intent.Source, c diag.Code, text, remedy string) 
 }
 
 func (t *translation) add(d diag.Diagnostic) {
-	if !slices.Contains(t.found, d) {
-		t.found = append(t.found, d)
+	if !t.told[d] {
+		t.tell(d)
 	}
 }
 
 // addCause adds a finding about an object that several fields name, once: the first of these fields is in it.
-func (t *translation) addCause(d diag.Diagnostic) { t.found = withCause(t.found, d) }
+func (t *translation) addCause(d diag.Diagnostic) {
+	if !t.causes[withoutField(d)] {
+		t.tell(d)
+	}
+}
+
+// tell adds a finding.
+func (t *translation) tell(d diag.Diagnostic) {
+	if t.told == nil {
+		t.told, t.causes = map[diag.Diagnostic]bool{}, map[diag.Diagnostic]bool{}
+	}
+	t.told[d], t.causes[withoutField(d)] = true, true
+	t.found = append(t.found, d)
+}
+
+// withoutField is a finding about an object that several fields name.
+func withoutField(d diag.Diagnostic) diag.Diagnostic {
+	d.Path = ""
+	return d
+}
 
 // withCause adds a finding to those of other fields, unless one of them has the same.
 func withCause(found diag.List, d diag.Diagnostic) diag.List {

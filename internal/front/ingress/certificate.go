@@ -12,6 +12,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/quota"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // authorityARN is the pattern of the authority of a request (ACM API reference, RequestCertificate).
@@ -30,6 +32,34 @@ type certificates struct {
 	secure bool
 	// imports: Secrets of spec.tls are imported.
 	imports bool
+	// tooMany: spec.tls decides about the certificates, and has so much that nothing of it is read.
+	tooMany bool
+}
+
+// mostTLS limits the entries of spec.tls, and their hosts together. A load balancer has no more hosts: AWS allows 100
+// rules by default, and a rule compares at most five values.
+const mostTLS = 1000
+
+// mostNames is how many names ACM accepts in a request (ACM API reference, RequestCertificate). By default, its quota is
+// ten.
+const mostNames = 100
+
+// hugeTLS reports whether spec.tls exceeds mostTLS, and returns how much it has.
+func (t *translation) hugeTLS() (entries, hosts int, huge bool) {
+	entries = len(t.ingress.Spec.TLS)
+	for _, tls := range t.ingress.Spec.TLS {
+		hosts += len(tls.Hosts)
+	}
+	return entries, hosts, entries > mostTLS || hosts > mostTLS
+}
+
+// refuseTLS refuses the Ingress for the size of spec.tls. Its last valid version keeps its certificates.
+func (t *translation) refuseTLS() {
+	entries, hosts, _ := t.hugeTLS()
+	t.findings.Add(diag.New(Object(t.ingress), "spec.tls", diag.QuotaExceeded, fmt.Sprintf("spec.tls has %d entries with "+
+		"%d hosts, and the controller reads at most %d of each: AWS allows %d certificates of a load balancer by default, "+
+		"besides default ones", entries, hosts, mostTLS, quota.CertificatesOf(stack.Application).Default()),
+		"use certificates with wildcards, or several Ingresses").In(diag.Route))
 }
 
 func (t *translation) certificates(spec v1beta1.IngressClassParamsSpec) certificates {
@@ -41,6 +71,7 @@ func (t *translation) certificates(spec v1beta1.IngressClassParamsSpec) certific
 			"certificate is requested", annotation.CertificateAuthority),
 			fmt.Sprintf("set %s to true, or remove this annotation", annotation.CreateCertificate))
 	}
+	_, _, huge := t.hugeTLS()
 	switch {
 	case c.arns.Set:
 		c.secure = true
@@ -49,20 +80,20 @@ func (t *translation) certificates(spec v1beta1.IngressClassParamsSpec) certific
 				fmt.Sprintf("no certificate is requested, because %s names certificates", c.arns.Source.Place()),
 				"remove one of the two")
 		}
+	case huge:
+		c.tooMany, c.secure = true, wanted || c.imports
 	case wanted:
 		c.secure = true
 		if request, ok := t.request(); ok {
 			c.owned = []intent.Certificate{request}
 		}
 	default:
-		var imported []string
+		var imported facts.Names
 		if importing {
 			c.owned, imported = t.imported()
 			c.secure = len(c.owned) > 0
 		}
-		c.discover = slices.DeleteFunc(t.hosts(), func(h string) bool {
-			return slices.ContainsFunc(imported, func(name string) bool { return facts.Covers(name, h) })
-		})
+		c.discover = slices.DeleteFunc(t.hosts(), imported.Cover)
 	}
 	return c
 }
@@ -104,6 +135,12 @@ func (t *translation) request() (c intent.Certificate, ok bool) {
 			"give the rules hosts, or list hosts in spec.tls")
 		return intent.Certificate{}, false
 	}
+	if len(names) > mostNames {
+		t.read.Invalid(annotation.CreateCertificate, fmt.Sprintf("the rules and spec.tls have %d hosts, and ACM issues "+
+			"certificates for at most %d names", len(names), mostNames),
+			"use wildcards, or several Ingresses")
+		return intent.Certificate{}, false
+	}
 	authority := t.config.DefaultAuthority
 	if own := t.read.String(annotation.CertificateAuthority); own.Value != "" {
 		if !authorityARN.MatchString(own.Value) {
@@ -126,13 +163,14 @@ func (t *translation) secureListeners(listeners []intent.Listener, c certificate
 	for _, o := range c.owned {
 		ids = append(ids, o.ID)
 	}
+	var toCover []string
+	if c.arns.Set {
+		toCover = t.hosts()
+	}
 	for i := range listeners {
 		l := &listeners[i]
 		if l.Protocol == protocolHTTPS {
-			l.Certificates, l.SSLPolicy, l.Owned, l.DiscoverHosts = c.arns, policy, ids, c.discover
-			if c.arns.Set {
-				l.ToCover = t.hosts()
-			}
+			l.Certificates, l.SSLPolicy, l.Owned, l.DiscoverHosts, l.ToCover = c.arns, policy, ids, c.discover, toCover
 		}
 	}
 	if t.secure {
@@ -149,14 +187,16 @@ func (t *translation) secureListeners(listeners []intent.Listener, c certificate
 	return nil
 }
 
-// hosts are the host names for certificates, sorted: those of rules and of spec.tls.
+// hosts are the host names for certificates, sorted: those of rules and of spec.tls, unless it is too large.
 func (t *translation) hosts() []string {
 	var out []string
 	for _, r := range t.ingress.Spec.Rules {
 		out = append(out, r.Host)
 	}
-	for _, tls := range t.ingress.Spec.TLS {
-		out = append(out, tls.Hosts...)
+	if _, _, huge := t.hugeTLS(); !huge {
+		for _, tls := range t.ingress.Spec.TLS {
+			out = append(out, tls.Hosts...)
+		}
 	}
 	slices.Sort(out)
 	return slices.DeleteFunc(slices.Compact(out), func(h string) bool { return h == "" })

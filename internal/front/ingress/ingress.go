@@ -9,6 +9,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/front/secretdata"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
@@ -43,6 +44,8 @@ type Config struct {
 	CapacityOff bool
 	// LastClass is the class of the last valid version of an Ingress, empty = none; nil = no such version is known.
 	LastClass func(ing diag.Object) string `json:"-"`
+	// Pairs remembers what Secrets hold; nil = each is read anew.
+	Pairs *secretdata.Pairs `json:"-"`
 	// Now is the clock for the validity of certificates in Secrets; nil = it is not checked.
 	Now func() time.Time `json:"-"`
 }

@@ -62,9 +62,14 @@ func (t *translation) listeners() ([]intent.Listener, []intent.Certificate) {
 			l.Default = slices.Concat(authentication, actions)
 		}
 	}
+	switch {
+	case certificates.tooMany && t.secure:
+		t.refuseTLS()
+	case known:
+		t.noteTLS(certificates.imports)
+	}
 	if known {
 		t.noteUnusedListenerAttributes(out)
-		t.noteTLS(certificates.imports)
 	}
 	if !t.grouped() && known && !slices.ContainsFunc(out, func(l intent.Listener) bool {
 		return l.Protocol == protocolHTTP

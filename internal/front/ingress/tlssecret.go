@@ -3,10 +3,8 @@ package ingress
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
-	"github.com/k8s-lbc/lbc/internal/front/secretdata"
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
@@ -31,44 +29,45 @@ func (t *translation) imports(spec v1beta1.IngressClassParamsSpec) bool {
 	return false
 }
 
-// imported are the certificates in the Secrets that spec.tls names, in its order and each once, and the hosts that they
-// cover. An invalid Secret is reported, and what was imported from it before stays in use.
-func (t *translation) imported() (out []intent.Certificate, hosts []string) {
+// imported are the certificates in the Secrets that spec.tls names, in its order and each once, and the names that they
+// are for: their own ones and the hosts beside them. An invalid Secret is reported, and what was imported from it before
+// stays in use.
+func (t *translation) imported() (out []intent.Certificate, names facts.Names) {
+	places, names := map[string]int{}, facts.Names{} // places in out, by Secret
+	var of []facts.Names                             // the names of each certificate
 	for n, tls := range t.ingress.Spec.TLS {
 		if tls.SecretName == "" {
 			continue
 		}
-		hosts = append(hosts, tls.Hosts...)
+		names.Add(tls.Hosts...)
 		source := t.here(fmt.Sprintf("spec.tls[%d].secretName", n))
-		c := intent.Certificate{ID: naming.ImportedCertificateID(t.ingress.Namespace, tls.SecretName), Source: source}
-		if at := slices.IndexFunc(out, func(o intent.Certificate) bool { return o.ID == c.ID }); at >= 0 {
-			t.checkCovered(out[at], tls.Hosts, source)
-			continue
+		at, known := places[tls.SecretName]
+		if !known {
+			at = len(out)
+			places[tls.SecretName] = at
+			c := intent.Certificate{ID: naming.ImportedCertificateID(t.ingress.Namespace, tls.SecretName), Source: source}
+			c.Import, c.Names = t.keyPair(tls.SecretName, source)
+			c.Broken = c.Import == nil
+			out, of = append(out, c), append(of, facts.Names{})
+			of[at].Add(c.Names...)
+			names.Add(c.Names...)
 		}
-		pair, names := t.keyPair(tls.SecretName, source)
-		c.Import, c.Names, c.Broken = pair, names, pair == nil
-		hosts = append(hosts, names...)
-		t.checkCovered(c, tls.Hosts, source)
-		out = append(out, c)
+		t.checkCovered(out[at], of[at], tls.Hosts, source)
 	}
-	return out, hosts
+	return out, names
 }
 
-// checkCovered reports the hosts of spec.tls that the certificate does not cover, for which clients refuse it.
-func (t *translation) checkCovered(c intent.Certificate, hosts []string, source intent.Source) {
+// checkCovered reports the hosts of spec.tls that the certificate with some names does not cover, for which clients
+// refuse it.
+func (t *translation) checkCovered(c intent.Certificate, names facts.Names, hosts []string, source intent.Source) {
 	if c.Broken {
 		return
 	}
-	var without []string
-	for _, h := range hosts {
-		if !slices.ContainsFunc(c.Names, func(name string) bool { return facts.Covers(name, h) }) {
-			without = append(without, h)
-		}
-	}
+	without := slices.DeleteFunc(slices.Clone(hosts), names.Cover)
 	if len(without) > 0 {
 		t.findings.Add(diag.New(Object(t.ingress), source.Path(), diag.InvalidSecret,
 			fmt.Sprintf("the certificate in the Secret is for %s and does not cover %s; it is imported nevertheless",
-				strings.Join(c.Names, ", "), strings.Join(without, ", ")),
+				diag.Some(c.Names), diag.Some(without)),
 			"put a certificate into the Secret that covers the hosts, or list only hosts that it covers").In(diag.Certificate))
 	}
 }
@@ -85,7 +84,7 @@ func (t *translation) keyPair(name string, source intent.Source) (pair *stack.Ke
 	if !ok {
 		return nil, nil
 	}
-	pair, names, err := secretdata.TLS(secret, t.config.Now)
+	pair, names, err := t.config.Pairs.TLS(secret, t.config.Now)
 	if err != nil {
 		report(diag.InvalidSecret, fmt.Sprintf("secret %s cannot be imported: %v", full, err),
 			"put a valid certificate with its intermediate certificates into tls.crt and its key into tls.key")

@@ -64,11 +64,17 @@ func tlsSecret(t *testing.T, name string, hosts ...string) *corev1.Secret {
 func importing(t *testing.T, cfg Config, tls []networkingv1.IngressTLS, hosts []string,
 	others ...metav1.Object) intent.Member {
 	t.Helper()
+	return declaredIngress(t, cfg, map[string]string{string(annotation.ImportTLSSecrets): "true"}, tls, hosts, others...)
+}
+
+// declaredIngress is a member with annotations, the entries of spec.tls and a rule for each host.
+func declaredIngress(t *testing.T, cfg Config, annotations map[string]string, tls []networkingv1.IngressTLS, hosts []string,
+	others ...metav1.Object) intent.Member {
+	t.Helper()
 	class := "alb"
 	ing := &networkingv1.Ingress{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Annotations: map[string]string{
-			string(annotation.ImportTLSSecrets): "true"}},
-		Spec: networkingv1.IngressSpec{IngressClassName: &class, TLS: tls},
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Annotations: annotations},
+		Spec:       networkingv1.IngressSpec{IngressClassName: &class, TLS: tls},
 	}
 	for _, h := range hosts {
 		ing.Spec.Rules = append(ing.Spec.Rules, networkingv1.IngressRule{Host: h})

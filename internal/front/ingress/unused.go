@@ -126,7 +126,7 @@ func (t *translation) noteTLS(imports bool) {
 	}) {
 		return // it says so
 	}
-	for i, tls := range t.ingress.Spec.TLS {
+	for i, tls := range t.ingress.Spec.TLS[:min(len(t.ingress.Spec.TLS), mostTLS)] {
 		switch {
 		case !t.secure:
 			note("spec.tls", "spec.tls has no effect: the Ingress has no HTTPS listener, and its requests are not encrypted",

@@ -23,22 +23,39 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
+// certificate is what a version of a Secret holds.
+type certificate struct {
+	pair                *stack.KeyPair
+	names               []string
+	notBefore, notAfter time.Time
+	err                 error // why it cannot be used, at any time
+}
+
 // TLS returns the certificate in a Secret, and its names, the common name first as ACM takes it for the domain. now is
-// the clock for the validity of the certificate; nil = it is not checked.
-func TLS(s *corev1.Secret, now func() time.Time) (*stack.KeyPair, []string, error) {
-	pair, leaf, err := readPair(s)
-	if err != nil {
-		return nil, nil, err
+// the clock for the validity of the certificate; nil = it is not checked. A nil p remembers nothing.
+func (p *Pairs) TLS(s *corev1.Secret, now func() time.Time) (*stack.KeyPair, []string, error) {
+	c := p.read(s)
+	if c.err != nil {
+		return nil, nil, c.err
 	}
 	if now != nil {
 		switch at := now(); {
-		case at.After(leaf.NotAfter):
-			return nil, nil, fmt.Errorf("its certificate has expired on %s", leaf.NotAfter.UTC().Format(time.DateTime))
-		case at.Before(leaf.NotBefore):
-			return nil, nil, fmt.Errorf("its certificate is not valid before %s", leaf.NotBefore.UTC().Format(time.DateTime))
+		case at.After(c.notAfter):
+			return nil, nil, fmt.Errorf("its certificate has expired on %s", c.notAfter.UTC().Format(time.DateTime))
+		case at.Before(c.notBefore):
+			return nil, nil, fmt.Errorf("its certificate is not valid before %s", c.notBefore.UTC().Format(time.DateTime))
 		}
 	}
-	return pair, namesOf(leaf), nil
+	return c.pair, c.names, nil
+}
+
+// read reads a Secret.
+func read(s *corev1.Secret) certificate {
+	pair, leaf, err := readPair(s)
+	if err != nil {
+		return certificate{err: err}
+	}
+	return certificate{pair: pair, names: namesOf(leaf), notBefore: leaf.NotBefore, notAfter: leaf.NotAfter}
 }
 
 // namesOf are the names of a certificate, the common name first as ACM takes it for the domain.
@@ -51,8 +68,12 @@ func namesOf(leaf *x509.Certificate) []string {
 	return slices.Compact(names)
 }
 
-// maxBody is the maximum size of a certificate without its chain (ACM API reference, ImportCertificate).
-const maxBody = 32_768
+// Maximum sizes of a certificate without its chain, and of a private key, in PEM (ACM API reference,
+// ImportCertificate).
+const (
+	maxBody = 32_768
+	maxKey  = 5_120
+)
 
 // readPair reads a Secret of type kubernetes.io/tls, and validates all but the validity in time.
 func readPair(s *corev1.Secret) (*stack.KeyPair, *x509.Certificate, error) {
@@ -92,12 +113,12 @@ func readPair(s *corev1.Secret) (*stack.KeyPair, *x509.Certificate, error) {
 	if len(namesOf(leaf)) == 0 {
 		return nil, nil, errors.New("its certificate names no host")
 	}
-	if err := matches(s.Data[corev1.TLSPrivateKeyKey], leaf); err != nil {
-		return nil, nil, err
-	}
 	algorithm := algorithmOf(leaf.PublicKey)
 	if algorithm == "" {
 		return nil, nil, errors.New("ACM does not support the type or size of its key")
+	}
+	if err := matches(s.Data[corev1.TLSPrivateKeyKey], leaf); err != nil {
+		return nil, nil, err
 	}
 	return &stack.KeyPair{
 		Certificate: own.String(), Chain: chain.String(), Key: stack.NewSecret(string(s.Data[corev1.TLSPrivateKeyKey]), ""),
@@ -107,6 +128,9 @@ func readPair(s *corev1.Secret) (*stack.KeyPair, *x509.Certificate, error) {
 
 // matches returns an error if a private key is not that of a certificate. Its errors contain nothing of the key.
 func matches(key []byte, leaf *x509.Certificate) error {
+	if len(key) > maxKey { // to verify a longer one takes seconds
+		return fmt.Errorf("%s has %d bytes, and ACM accepts %d", corev1.TLSPrivateKeyKey, len(key), maxKey)
+	}
 	block, rest := pem.Decode(key)
 	for block != nil && block.Type == "EC PARAMETERS" { // as openssl writes it before the key
 		block, rest = pem.Decode(rest)

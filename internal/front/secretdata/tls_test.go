@@ -22,7 +22,7 @@ func TestASecretWithoutACertificateIsRefusedByWhatItHolds(t *testing.T) {
 		"tls.crt holds a PRIVATE KEY": {Type: corev1.SecretTypeTLS, Data: map[string][]byte{
 			"tls.crt": []byte("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")}},
 	} {
-		if pair, names, err := TLS(s, nil); err == nil || !strings.Contains(err.Error(), want) || pair != nil ||
+		if pair, names, err := (*Pairs)(nil).TLS(s, nil); err == nil || !strings.Contains(err.Error(), want) || pair != nil ||
 			names != nil {
 			t.Errorf("%v, want %s", err, want)
 		}
@@ -46,7 +46,7 @@ func TestHugeCertificateIsRefused(t *testing.T) {
 	}
 	s := &corev1.Secret{Type: corev1.SecretTypeTLS, Data: map[string][]byte{"tls.crt": pem.EncodeToMemory(&pem.Block{
 		Type: "CERTIFICATE", Bytes: der})}}
-	if _, _, err := TLS(s, nil); err == nil || !strings.Contains(err.Error(), "ACM accepts 32768") {
+	if _, _, err := (*Pairs)(nil).TLS(s, nil); err == nil || !strings.Contains(err.Error(), "ACM accepts 32768") {
 		t.Error(err)
 	}
 }

@@ -30,17 +30,11 @@ func ImportedCertificateID(namespace, secret string) string {
 	return shorten("imported/"+namespace+"/"+secret, maxTagValue)
 }
 
-// SameCertificateOwner reports whether two identities are of certificates for one Ingress or Secret. After a change of
+// CertificateOwner is the part of an identity that all certificates for one Ingress or Secret have. After a change of
 // hosts or type, the former certificate stays in use until the new one is issued.
-func SameCertificateOwner(a, b string) bool {
-	if a == b {
-		return true
+func CertificateOwner(id string) string {
+	if strings.HasPrefix(id, "imported/") {
+		return id
 	}
-	owner := func(id string) string {
-		if strings.HasPrefix(id, "imported/") {
-			return id
-		}
-		return id[strings.LastIndexByte(id, '-')+1:]
-	}
-	return owner(a) == owner(b)
+	return id[strings.LastIndexByte(id, '-')+1:]
 }

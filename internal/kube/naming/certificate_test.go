@@ -30,11 +30,11 @@ func TestACertificateOfTheSameIngressIsDistinguishedFromOthers(t *testing.T) {
 		CertificateID(false, "a.example.com", "shop", "api"): false,
 		ImportedCertificateID("shop", "web"):                 false,
 	} {
-		if SameCertificateOwner(id, other) != want {
+		if (CertificateOwner(id) == CertificateOwner(other)) != want {
 			t.Errorf("%s and %s: want %t", id, other, want)
 		}
 	}
-	if SameCertificateOwner(ImportedCertificateID("a", "x-1"), ImportedCertificateID("b", "x-1")) {
+	if CertificateOwner(ImportedCertificateID("a", "x-1")) == CertificateOwner(ImportedCertificateID("b", "x-1")) {
 		t.Error("Secrets of two namespaces are one")
 	}
 }

@@ -24,6 +24,31 @@ func Covers(domain, host string) bool {
 	return wild && dotted && rest == parent
 }
 
+// Names are names of certificates.
+type Names map[string]bool
+
+// Add adds names.
+func (n Names) Add(names ...string) {
+	for _, name := range names {
+		n[name] = true
+	}
+}
+
+// Cover reports whether one of the names covers a host, as Covers does.
+func (n Names) Cover(host string) bool {
+	if n[host] {
+		return true
+	}
+	wild, ok := Wildcard(host)
+	return ok && n[wild]
+}
+
+// Wildcard is the wildcard that covers a host; ok is false if there is none.
+func Wildcard(host string) (name string, ok bool) {
+	_, parent, dotted := strings.Cut(host, ".")
+	return "*." + parent, dotted
+}
+
 // CertificateIndex finds certificates by name without visiting all of them. It is immutable.
 type CertificateIndex struct {
 	byName map[string][]string // ARNs, ascending
@@ -45,8 +70,8 @@ func IndexCertificates(all map[string]Certificate) *CertificateIndex {
 // Covering lists the certificates one of whose names covers a host, ascending.
 func (x *CertificateIndex) Covering(host string) []string {
 	out := slices.Clone(x.byName[host])
-	if _, parent, dotted := strings.Cut(host, "."); dotted {
-		out = append(out, x.byName["*."+parent]...)
+	if wild, ok := Wildcard(host); ok {
+		out = append(out, x.byName[wild]...)
 	}
 	slices.Sort(out)
 	return slices.Compact(out)

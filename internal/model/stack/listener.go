@@ -112,6 +112,8 @@ type Certificate struct {
 	// Import is what is imported; nil = the certificate is requested.
 	Import *KeyPair `json:",omitempty"`
 	Tags   map[string]string
+	// Namespace is that of the object that declares it. AWS does not store it.
+	Namespace string `json:"-"`
 }
 
 // KeyPair is a certificate with its private key, in PEM.

@@ -252,6 +252,7 @@ func (p *ShieldProtection) Ours() bool { return p != nil && naming.OurProtection
 type ValidationRecord struct {
 	Name  string // owner name of the record
 	Value string
+	TTL   int64 `json:",omitempty"` // in seconds; the records that others create have another one
 }
 
 // CertificateRecord is what an observed certificate needs, or needed, in DNS.
@@ -259,7 +260,7 @@ type CertificateRecord struct {
 	ValidationRecord
 	Domain string // that it validates, without "*."
 	Zone   string // id of the hosted zone for it; empty = there is none
-	// Shared is set if another certificate of the account needs the record, too.
+	// Shared is set if another certificate of the account and Region needs the record, too.
 	Shared bool
 }
 

@@ -38,15 +38,21 @@ func Protect(declared map[string]string, o awsop.Observed) plan.Policy {
 	}
 }
 
-// HoldImports refuses imports into ACM that must wait. held has their guards, by identity of the certificate.
-func HoldImports(held map[string]plan.Guard) plan.Policy {
+// HoldCertificates refuses imports into ACM and requests of certificates that must wait. held has their guards, by
+// identity of the certificate.
+func HoldCertificates(held map[string]plan.Guard) plan.Policy {
 	return func(p plan.Plan) plan.Plan {
 		p.Steps = slices.Clone(p.Steps)
 		for i, s := range p.Steps {
-			if op, imports := s.Op.(awsop.ImportCertificate); imports {
-				if g, ok := held[op.Certificate.ID]; ok {
-					p.Steps[i].Guard = &g
-				}
+			id := ""
+			switch op := s.Op.(type) {
+			case awsop.ImportCertificate:
+				id = op.Certificate.ID
+			case awsop.RequestCertificate:
+				id = op.Certificate.ID
+			}
+			if g, ok := held[id]; ok {
+				p.Steps[i].Guard = &g
 			}
 		}
 		return p

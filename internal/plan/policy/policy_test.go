@@ -31,6 +31,12 @@ func importing(id string) plan.Step {
 	return s
 }
 
+func requesting(id string) plan.Step {
+	s := step(plan.StepID("request " + id))
+	s.Op = awsop.RequestCertificate{Certificate: stack.Certificate{ID: id}}
+	return s
+}
+
 func guarded(s plan.Step, code diag.Code) plan.Step {
 	s.Guard = &plan.Guard{Code: code}
 	return s
@@ -58,7 +64,7 @@ func TestAPolicyRefusesStepsAndLeavesOutWhatOnlyPreparesForThem(t *testing.T) {
 	o := awsop.Observed{LoadBalancers: []awsop.LoadBalancer{
 		{ARN: balancer, LoadBalancer: stack.LoadBalancer{Name: "web"}}}}
 	protect := Protect(map[string]string{lb: "Ingress a"}, o)
-	held := HoldImports(map[string]plan.Guard{"a": {Code: diag.ImportsHeld}})
+	held := HoldCertificates(map[string]plan.Guard{"a": {Code: diag.ImportsHeld}})
 	hold := HoldDeletions(plan.Guard{Code: diag.DeletionsHeld})
 	const kept = " DeletionProtected deletion protection, declared by Ingress a, keeps load balancer web"
 	for name, c := range map[string]struct {
@@ -79,6 +85,8 @@ func TestAPolicyRefusesStepsAndLeavesOutWhatOnlyPreparesForThem(t *testing.T) {
 			guarded(deletion(lb), diag.DuplicateResource)}, []string{"delete LoadBalancer DuplicateResource "}},
 		"imports": {[]plan.Policy{held}, []plan.Step{importing("a"), importing("b")},
 			[]string{"import a ImportsHeld ", "import b"}},
+		"requests": {[]plan.Policy{held}, []plan.Step{requesting("a"), requesting("b")},
+			[]string{"request a ImportsHeld ", "request b"}},
 		"deletions": {[]plan.Policy{hold}, []plan.Step{step("x"), deletion(lb, "x")},
 			[]string{"delete LoadBalancer DeletionsHeld "}},
 		"everything": {[]plan.Policy{protect, HoldAll(plan.Guard{Code: diag.PlanNotApproved})},

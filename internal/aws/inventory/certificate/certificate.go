@@ -142,6 +142,7 @@ type record struct {
 	published []string       // zones into which this process wrote its validation records
 	watched   time.Time      // since when this process waits for it
 	imports   []time.Time
+	namespace string // of the Ingress that requested it; empty = it is not known yet
 }
 
 // gone is the status of a certificate that was deleted and is not forgotten yet.

@@ -13,16 +13,20 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan"
 )
 
-// ACM counts imports, those under an old ARN included, over a year. A Secret that is renewed as people renew
+// ACM counts imports, those under an old ARN included, and requests over a year. A Secret that is renewed as people renew
 // certificates never notices what follows; one that is rewritten in a loop would use up what all of the account shares.
 const (
 	importYear = 365 * 24 * time.Hour
-	// freeImports are admitted to one Secret of one stack within importWeek; further ones wait for importPauses.
+	// freeImports are admitted to one Secret of one stack within importWeek, and as many requests to one Ingress; further
+	// ones wait for importPauses.
 	freeImports = 10
 	importWeek  = 7 * 24 * time.Hour
-	// freeImportsOfNamespace are admitted to all Secrets of one namespace within importWeek: users can create new Secrets
-	// without end.
+	// freeImportsOfNamespace are admitted to all Secrets of one namespace within importWeek, and as many requests to its
+	// Ingresses: users can create new ones without end.
 	freeImportsOfNamespace = facts.ImportsPerYear / 5
+	// mostRequestedOfNamespace is how many requested certificates a namespace may have: a fifth of what ACM allows an
+	// account by default.
+	mostRequestedOfNamespace = 500
 	// importSlack is how far apart two accounts of one import may be: our clock's, and ACM's in a listing.
 	importSlack = time.Minute
 )
@@ -34,7 +38,7 @@ var importPauses = backoff.Policy{First: time.Minute, Longest: 24 * time.Hour}
 type importLog struct {
 	// all are those of the last year, of certificates that do not exist any more too, ascending.
 	all []time.Time
-	// own are those by this process, by stack and identity, and by namespace.
+	// own are those by this process, by stack and identity, and by namespace. Requests are under names of their own.
 	own map[string][]time.Time
 }
 
@@ -72,12 +76,16 @@ func (c *Certificates) count(r *record, at time.Time) {
 	c.imports.all = slices.Insert(all, n, at)
 }
 
-// imported notes an import by this process.
-func (c *Certificates) imported(owner, arn string, at time.Time) {
-	l := &c.imports
-	for _, of := range []string{owner, namespaceOf(owner)} {
+// add adds an import or a request by this process, under some names.
+func (l *importLog) add(at time.Time, names ...string) {
+	for _, of := range names {
 		l.own[of] = append(slices.DeleteFunc(l.own[of], func(t time.Time) bool { return at.Sub(t) > importWeek }), at)
 	}
+}
+
+// imported notes an import by this process.
+func (c *Certificates) imported(owner, arn string, at time.Time) {
+	c.imports.add(at, owner, namespaceOf(owner))
 	if r := c.records[arn]; r != nil {
 		c.count(r, at)
 	}
@@ -91,40 +99,49 @@ func (c *Certificates) forget(arn string) {
 	}
 }
 
-// Held are the reasons why Secrets that a stack wants to be imported must wait, by identity of the certificate; nil =
-// none must.
+// Held are the reasons why certificates that a stack wants to be imported or requested must wait, by identity; nil = none
+// must.
 func (c *Certificates) Held(key stack.Key, desired *stack.Stack) map[string]plan.Guard {
 	if desired == nil {
 		return nil
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := c.cfg.Now()
 	var out map[string]plan.Guard
-	for _, w := range desired.Certificates {
-		if w.Import == nil {
-			continue
+	for i := range desired.Certificates {
+		w := &desired.Certificates[i]
+		held := c.requestHeld
+		if w.Import != nil {
+			held = c.importHeld
 		}
-		owner, what := ownerOf(key, w.ID), "the Secret with the certificate for "+w.Domain+" was"
-		until, n := c.imports.pause(owner, freeImports, now)
-		if of, m := c.imports.pause(namespaceOf(owner), freeImportsOfNamespace, now); of.After(until) {
-			until, n, what = of, m, "Secrets of the namespace were"
-		}
-		if !now.Before(until) {
-			continue
-		}
-		if out == nil {
-			out = map[string]plan.Guard{}
-		}
-		out[w.ID] = plan.Guard{
-			Code: diag.ImportsHeld,
-			Text: fmt.Sprintf("%s imported into ACM %d times within a week, and the next import waits until %s, because AWS "+
-				"limits imports per year; the last imported certificate keeps serving",
-				what, n, until.UTC().Format(time.RFC3339)),
-			Remedy: "find out who rewrites Secrets so often",
+		if g := held(key, w); g != nil {
+			if out == nil {
+				out = map[string]plan.Guard{}
+			}
+			out[w.ID] = *g
 		}
 	}
 	return out
+}
+
+// importHeld is why an import must wait; nil = it must not. c.mu is held.
+func (c *Certificates) importHeld(key stack.Key, w *stack.Certificate) *plan.Guard {
+	now := c.cfg.Now()
+	owner, what := ownerOf(key, w.ID), "the Secret with the certificate for "+w.Domain+" was"
+	until, n := c.imports.pause(owner, freeImports, now)
+	if of, m := c.imports.pause(namespaceOf(owner), freeImportsOfNamespace, now); of.After(until) {
+		until, n, what = of, m, "Secrets of the namespace were"
+	}
+	if !now.Before(until) {
+		return nil
+	}
+	return &plan.Guard{
+		Code: diag.ImportsHeld,
+		Text: fmt.Sprintf("%s imported into ACM %d times within a week, and the next import waits until %s, because AWS "+
+			"limits imports per year; the last imported certificate keeps serving",
+			what, n, until.UTC().Format(time.RFC3339)),
+		Remedy: "find out who rewrites Secrets so often",
+	}
 }
 
 // pause is until when the next import must wait, of which so many are free within a week, and how many there were.

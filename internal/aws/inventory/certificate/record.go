@@ -44,6 +44,8 @@ func (c *Certificates) Record(key stack.Key, op plan.Operation, out awsop.Output
 			r = c.add(is)
 			if effect.Import == nil {
 				c.requested[ownerOf(key, is.ID)]++
+				r.namespace = is.Namespace
+				c.imports.add(now, requestsOf(key, is.ID), requestsOfNamespace(is.Namespace))
 			}
 		}
 		if effect.Import != nil {
