@@ -85,12 +85,19 @@ func TestCertificatesCostInProportion(t *testing.T) {
 			}
 			return ofGroup(web, mal), withCertificates(25, 0, mal)
 		},
-		"members with a certificate each": func(n int) (intent.LoadBalancer, facts.Facts) {
-			members := []intent.Member{ingress("shop", "web", aged(10))}
-			for i := range n / 4 {
-				members = append(members, ingress("mal", fmt.Sprint("evil", i), aged(int64(20+i)), importingEach(1, 1)))
+		"hosts of routes without certificates": func(n int) (intent.LoadBalancer, facts.Facts) {
+			var routes, all []string
+			for i := range 8 {
+				routes = append(routes, fmt.Sprint("r", i))
+				all = append(all, hosts(routes[i]+"-", n)...)
 			}
-			return ofGroup(members...), withCertificates(n, 0, members[1])
+			lb := secureGateway(all, routes...)
+			for i := range lb.Members[1:] {
+				lb.Members[1+i].Listeners[1].Hosts = hosts(routes[i]+"-", n)
+			}
+			f := withCertificates(25, 0, intent.Member{})
+			f.Certificates[certificate1] = facts.Certificate{ARN: certificate1, Status: "ISSUED", Domains: []string{"r0-0.test"}}
+			return lb, f
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -50,8 +50,7 @@ func (f *Found) request(known facts.Facts, n facts.Need, o diag.Object, path str
 	return p != nil
 }
 
-// Finder finds certificates by the facts of the account. It keeps indexes of the facts, which must not
-// change.
+// Finder finds certificates by the facts of the account. It keeps indexes of the facts, which must not change.
 type Finder struct {
 	Facts facts.Facts
 	Stack stack.Key
@@ -140,7 +139,7 @@ func (d *Finder) proven(out *Found, m *intent.Member, l intent.Listener, found [
 	if f.Index == nil {
 		f.Index = facts.IndexCertificates(f.Certificates)
 	}
-	var some []string
+	some := map[string]bool{}
 	for _, host := range Unique(slices.Concat(l.DiscoverFirst, l.DiscoverHosts)) {
 		covering, _ := facts.DiscoverCertificates(f, []string{host}, d.Authorities)
 		sure := slices.DeleteFunc(slices.Clone(covering), func(arn string) bool {
@@ -149,9 +148,11 @@ func (d *Finder) proven(out *Found, m *intent.Member, l intent.Listener, found [
 		if len(sure) == 0 {
 			sure = covering
 		}
-		some = append(some, sure...)
+		for _, arn := range sure {
+			some[arn] = true
+		}
 	}
-	return slices.DeleteFunc(found, func(arn string) bool { return !slices.Contains(some, arn) })
+	return slices.DeleteFunc(found, func(arn string) bool { return !some[arn] })
 }
 
 // NotFound says that no certificate covers hosts.

@@ -130,11 +130,11 @@ func (s *Reconciler) discoveries() (asked, missed bool) {
 // CertificatesChanged wakes exactly the stacks that looked up a host that one of the names covers.
 func (s *Reconciler) CertificatesChanged(names []string) {
 	var concerned []stack.Key
+	changed := facts.Names{}
+	changed.Add(names...)
 	s.mu.Lock()
 	for key, st := range s.states {
-		if slices.ContainsFunc(st.discovery.hosts, func(host string) bool {
-			return slices.ContainsFunc(names, func(name string) bool { return facts.Covers(name, host) })
-		}) {
+		if slices.ContainsFunc(st.discovery.hosts, changed.Cover) {
 			concerned = append(concerned, key)
 		}
 	}

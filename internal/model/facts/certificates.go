@@ -13,17 +13,6 @@ const issued = "ISSUED"
 // listener.
 const Expired = "EXPIRED"
 
-// Covers reports whether a certificate's domain covers a host: they are equal, or the domain is a wildcard for exactly
-// one label. Case matters.
-func Covers(domain, host string) bool {
-	if domain == host {
-		return true
-	}
-	parent, wild := strings.CutPrefix(domain, "*.")
-	_, rest, dotted := strings.Cut(host, ".")
-	return wild && dotted && rest == parent
-}
-
 // Names are names of certificates.
 type Names map[string]bool
 
@@ -34,7 +23,7 @@ func (n Names) Add(names ...string) {
 	}
 }
 
-// Cover reports whether one of the names covers a host, as Covers does.
+// Cover reports whether one of the names covers a host: it is equal, or a wildcard for exactly one label. Case matters.
 func (n Names) Cover(host string) bool {
 	if n[host] {
 		return true

@@ -22,10 +22,10 @@ func TestAWildcardCoversExactlyOneLabel(t *testing.T) {
 		{"example.com", "a.example.com", false},
 		{"*.", "example", false},
 	} {
-		if got := Covers(c.domain, c.host); got != c.want {
+		if got := (Names{c.domain: true}).Cover(c.host); got != c.want {
 			t.Errorf("%s covers %s: %t", c.domain, c.host, got)
 		}
-		// The index finds what Covers says.
+		// The index finds what Cover says.
 		f := Facts{Certificates: map[string]Certificate{
 			"x": {ARN: "x", Status: "ISSUED", Domains: []string{c.domain, c.domain}}}}
 		if arns, _ := DiscoverCertificates(f, []string{c.host}, nil); (len(arns) == 1) != c.want {

@@ -351,21 +351,6 @@ func TestSecurityGroupsByIdAndName(t *testing.T) {
 	}
 }
 
-func TestWildcardsCoverOneLabel(t *testing.T) {
-	t.Parallel()
-	for pair, want := range map[[2]string]bool{
-		{"example.com", "example.com"}: true, {"*.example.com", "a.example.com"}: true,
-		{"*.example.com", "*.example.com"}:   true,
-		{"*.example.com", "a.b.example.com"}: false, {"*.example.com", "example.com"}: false,
-		{"a.example.com", "A.example.com"}: false,
-		{"*", "example"}:                   false,
-	} {
-		if got := Covers(pair[0], pair[1]); got != want {
-			t.Errorf("%v: %v", pair, got)
-		}
-	}
-}
-
 func TestDiscoveryReturnsAllCertificatesOfAllHosts(t *testing.T) {
 	t.Parallel()
 	f := Facts{Certificates: map[string]Certificate{

@@ -8,6 +8,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
@@ -70,16 +71,18 @@ func uncoveredHosts(f *Facts) (out []Finding) {
 		if !known {
 			continue
 		}
+		covered := facts.Names{}
+		covered.Add(names...)
 		var bare []string
 		for _, host := range hosts(i) {
-			if !slices.ContainsFunc(names, func(n string) bool { return facts.Covers(n, host) }) &&
-				!slices.Contains(bare, host) {
+			if !covered.Cover(host) {
+				covered.Add(host) // once
 				bare = append(bare, host)
 			}
 		}
 		if len(bare) > 0 {
 			out = append(out, Finding{Object: NameOf(i), Text: "no certificate of its load balancer covers " +
-				strings.Join(bare, ", "), Evidence: Evidence("the certificates are for ", names)})
+				diag.Some(bare), Evidence: Evidence("the certificates are for ", names)})
 		}
 	}
 	return out

@@ -33,6 +33,18 @@ func hugePaths(n int, annotations map[string]string) []client.Object {
 	return []client.Object{svc, i}
 }
 
+// hugeTLS is an Ingress of mal with so many hosts in spec.tls.
+func hugeTLS(hosts int, annotations map[string]string) []client.Object {
+	all := hugePaths(1, annotations)
+	i, _ := all[1].(*networkingv1.Ingress)
+	i.Annotations["alb.ingress.kubernetes.io/listen-ports"] = `[{"HTTP":80},{"HTTPS":443}]`
+	i.Spec.TLS = []networkingv1.IngressTLS{{}}
+	for n := range hosts {
+		i.Spec.TLS[0].Hosts = append(i.Spec.TLS[0].Hosts, fmt.Sprintf("h%d.example.com", n))
+	}
+	return all
+}
+
 // hugeService is a Service of mal with so many source ranges and ports.
 func hugeService(ranges int, ports int32) client.Object {
 	var all []int32
@@ -97,11 +109,13 @@ func TestHugeObjectCostsOthersNothing(t *testing.T) {
 		of      stack.Key
 		grouped bool // the huge object is in the group of the other tenant
 	}{
-		"paths that are refused":     {huge: hugePaths(6_000, nil), of: ofEvil},
-		"paths beyond the quota":     {huge: hugePaths(1_500, nil), of: ofEvil},
-		"source ranges":              {huge: hugePaths(1, map[string]string{"inbound-cidrs": ranges.String()}), of: ofEvil},
-		"ports and ranges":           {huge: []client.Object{without(lab.ServiceGroup, hugeService(5_000, 40))}, of: ofEvilService},
-		"paths of a member, refused": {huge: hugePaths(6_000, group), of: lab.FrontGroup, grouped: true},
+		"paths that are refused":           {huge: hugePaths(6_000, nil), of: ofEvil},
+		"paths beyond the quota":           {huge: hugePaths(1_500, nil), of: ofEvil},
+		"source ranges":                    {huge: hugePaths(1, map[string]string{"inbound-cidrs": ranges.String()}), of: ofEvil},
+		"ports and ranges":                 {huge: []client.Object{without(lab.ServiceGroup, hugeService(5_000, 40))}, of: ofEvilService},
+		"hosts of certificates":            {huge: hugeTLS(40_000, nil), of: ofEvil},
+		"hosts of a member's certificates": {huge: hugeTLS(40_000, group), of: lab.FrontGroup, grouped: true},
+		"paths of a member, refused":       {huge: hugePaths(6_000, group), of: lab.FrontGroup, grouped: true},
 		"source ranges of a member": {huge: hugePaths(1, map[string]string{"group.name": "front",
 			"inbound-cidrs": ranges.String()}), of: lab.FrontGroup, grouped: true},
 	} {
