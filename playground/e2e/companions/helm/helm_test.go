@@ -40,10 +40,10 @@ type suite struct {
 	made int // Ingresses
 }
 
-// start returns the playground, as "playground up --from chart" starts it.
+// start returns a playground as "playground up --from chart" starts it. It skips a test that "make companions" does not
+// run.
 func start(t *testing.T) *suite {
 	t.Helper()
-	longtest.Long(t, "it needs the programs of make companions")
 	if os.Getenv(directoryVariable) == "" {
 		t.Skip("run \"make companions\"")
 	}
@@ -113,8 +113,8 @@ func (s *suite) expectRevisions(t *testing.T, want ...string) {
 	}
 }
 
-// args are the arguments of the controller, of the only Deployment of the release.
-func (s *suite) args(t *testing.T) (replicas int, args []string) {
+// deployed returns the number of replicas and the arguments of the only Deployment of the release.
+func (s *suite) deployed(t *testing.T) (replicas int, args []string) {
 	t.Helper()
 	all, err := s.Client.AppsV1().Deployments("kube-system").List(t.Context(), metav1.ListOptions{
 		LabelSelector: "app.kubernetes.io/instance=" + name})
@@ -156,7 +156,7 @@ func (s *suite) expectServed(t *testing.T, address string) {
 	}
 }
 
-// webhooks are how API servers call the webhooks of Services, pods and others that change objects.
+// webhooks are how API servers call the mutating webhooks.
 func (s *suite) webhooks(t *testing.T) (out []admissionregistrationv1.WebhookClientConfig) {
 	t.Helper()
 	all, err := s.Client.AdmissionregistrationV1().MutatingWebhookConfigurations().List(t.Context(), metav1.ListOptions{
@@ -183,6 +183,7 @@ func (s *suite) deploy(t *testing.T) (address string) {
 // TestHelmUpgradesTheReleaseOfThePlayground shows that the real Helm finds the release of
 // "playground up --from chart", and that its upgrades, rollbacks and installations roll out.
 func TestHelmUpgradesTheReleaseOfThePlayground(t *testing.T) {
+	longtest.Long(t, "it needs the programs of make companions")
 	s := start(t)
 	var releases []struct{ Name, Chart, Status, Revision string }
 	if err := json.Unmarshal([]byte(s.helm(t, "list -o json")), &releases); err != nil {
@@ -200,7 +201,7 @@ func TestHelmUpgradesTheReleaseOfThePlayground(t *testing.T) {
 
 	s.upgrade(t, "--set", "replicaCount=1", "--set", "logLevel=debug", "--wait")
 	s.expectRevisions(t, "superseded", "deployed")
-	if n, args := s.args(t); n != 1 || !slices.Contains(args, "--log-level=debug") {
+	if n, args := s.deployed(t); n != 1 || !slices.Contains(args, "--log-level=debug") {
 		t.Errorf("%d replicas with %q", n, args)
 	}
 	s.expectServed(t, address)
@@ -220,7 +221,7 @@ func TestHelmUpgradesTheReleaseOfThePlayground(t *testing.T) {
 
 	s.helm(t, "rollback "+name+" 2")
 	s.rolledOut(t)
-	if n, args := s.args(t); n != 1 || !slices.Contains(args, "--log-level=debug") {
+	if n, args := s.deployed(t); n != 1 || !slices.Contains(args, "--log-level=debug") {
 		t.Errorf("%d replicas with %q after a rollback", n, args)
 	}
 	s.helm(t, "upgrade --install "+name+" charts/"+name+" --reuse-values --set logLevel=info")
