@@ -190,7 +190,7 @@ func (w certified) putRecord(name string, ttl int64) {
 	record, value := w.sim.Account.ValidationRecord(name)
 	zone := ""
 	for _, z := range w.sim.Account.HostedZones {
-		if !z.Private {
+		if !z.Private && strings.HasPrefix(z.Name, "certified.dev") {
 			zone = z.ID
 		}
 	}

@@ -77,6 +77,7 @@ func translate(v *objects.View, cfg Config, m member, excess bool) intent.Member
 		out.Routes = t.routes(mostUnavailable)
 	}
 	out.Unserved = t.unserved
+	t.notePathless()
 	t.noteClass()
 	t.read.NoteUnneeded(t.grouped())
 	annotation.CheckEmpty(f, Object(ing), annotation.OnIngress, ing.Annotations)

@@ -1,6 +1,7 @@
 package ingress
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -51,6 +52,30 @@ func (t *translation) noteUnused() {
 	for _, family := range ofBackends {
 		t.read.CheckKeys(family, names)
 	}
+}
+
+// notePathless notes rules without paths, in one finding.
+func (t *translation) notePathless() {
+	const shown = 5
+	first, pathless := -1, []string{}
+	for i, r := range t.ingress.Spec.Rules {
+		if r.HTTP == nil || len(r.HTTP.Paths) == 0 {
+			if first < 0 {
+				first = i
+			}
+			pathless = append(pathless, cmp.Or(r.Host, "any"))
+		}
+	}
+	if first < 0 {
+		return
+	}
+	hosts := strings.Join(pathless[:min(shown, len(pathless))], ", ")
+	if more := len(pathless) - shown; more > 0 {
+		hosts += fmt.Sprintf(" and %d more", more)
+	}
+	t.findings.Add(diag.New(Object(t.ingress), fmt.Sprintf("spec.rules[%d]", first), diag.IgnoredSetting, fmt.Sprintf(
+		"the rule has no paths and no effect: requests for its host get the default action (host %s)", hosts),
+		"add a path such as /, or remove the rule").In(diag.Route))
 }
 
 // noteRegex notes the annotation for regular expressions if no path can be one.

@@ -29,6 +29,38 @@ func TestActionThatNoBackendNamesIsNoted(t *testing.T) {
 	}
 }
 
+func TestRulesWithoutPathsAreNoted(t *testing.T) {
+	t.Parallel()
+	paths := networkingv1.IngressRuleValue{HTTP: &networkingv1.HTTPIngressRuleValue{
+		Paths: []networkingv1.HTTPIngressPath{{Path: "/"}}}}
+	var many []networkingv1.IngressRule
+	for range 7 {
+		many = append(many, networkingv1.IngressRule{Host: "a.test"})
+	}
+	for name, c := range map[string]struct {
+		rules      []networkingv1.IngressRule
+		path, want string
+	}{
+		"no rules": {},
+		"paths":    {rules: []networkingv1.IngressRule{{Host: "a.test", IngressRuleValue: paths}}},
+		"a host without paths": {rules: []networkingv1.IngressRule{{Host: "a.test", IngressRuleValue: paths},
+			{Host: "b.test"}}, path: "spec.rules[1]", want: "(host b.test)"},
+		"no host": {rules: []networkingv1.IngressRule{{}}, path: "spec.rules[0]", want: "(host any)"},
+		"many":    {rules: many, path: "spec.rules[0]", want: "a.test and 2 more)"},
+	} {
+		ing := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"},
+			Spec: networkingv1.IngressSpec{Rules: c.rules}}
+		f := &annotation.Findings{}
+		tr := &translation{ingress: ing, findings: f, read: annotation.NewReader(f, Object(ing), ing.Annotations)}
+		tr.notePathless()
+		found := f.List()
+		if c.want == "" && len(found) > 0 || c.want != "" && (len(found) != 1 || found[0].Path != c.path ||
+			!strings.Contains(found[0].Text, c.want)) {
+			t.Errorf("%s: %v", name, found)
+		}
+	}
+}
+
 // TestUnusedRegexPathMatchIsNoted has path types with and without paths that can be regular expressions.
 func TestUnusedRegexPathMatchIsNoted(t *testing.T) {
 	t.Parallel()
