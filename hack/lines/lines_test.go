@@ -10,16 +10,16 @@ import (
 // one that shrinks by more than the slack gets a lower budget, so that nothing grows back.
 var budgets = map[string]int{
 	"api":        800,
-	"aws":        13815,
+	"aws":        14100,
 	"cmd":        430,
-	"compile":    11473,
+	"compile":    11821,
 	"config":     100,
-	"controller": 29182,
-	"front":      15906,
+	"controller": 29203,
+	"front":      16076,
 	"kube":       5854,
-	"lib":        1182,
-	"model":      6189,
-	"plan":       11544,
+	"lib":        1217,
+	"model":      6253,
+	"plan":       11550,
 	"targets":    6266,
 	"view":       1402,
 }
