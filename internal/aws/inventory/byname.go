@@ -3,6 +3,7 @@ package inventory
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -26,13 +27,27 @@ const (
 // absentPauses are the pauses between reads of a name that does not exist: users correct that soon, or never.
 var absentPauses = backoff.Policy{First: absentLifetime, Longest: time.Minute}
 
-// byName caches what users name. A read has only names of one object or group: AWS may refuse it for one name.
+// byName caches what users name. A read has only names of one object or group: AWS may refuse it for one name. A list
+// may lack a name by mistake: one that was found before is read by itself before it counts as absent.
 func byName[T any](cfg *Config, lifetime time.Duration, absence backoff.Policy, batch int,
-	read func(ctx context.Context, names []string) (map[string]T, error)) *cache.Cache[string, T] {
-	return cache.New(cache.Config[string, T]{
+	read func(ctx context.Context, names []string) (map[string]T, error)) (c *cache.Cache[string, T]) {
+	c = cache.New(cache.Config[string, T]{
 		Now: cfg.Now, Lifetime: lifetime, Absence: absence, Stale: cache.Stale, Wait: cfg.Moment,
-		Passing: awsclient.Passing, Batch: batch, Apart: true, Read: read,
+		Passing: awsclient.Passing, Batch: batch, Apart: true,
+		Read: func(ctx context.Context, names []string) (map[string]T, error) {
+			found, err := read(ctx, names)
+			for _, n := range names {
+				_, exists := found[n]
+				if _, existed := c.Peek(n); err == nil && existed && !exists && len(names) > 1 {
+					var alone map[string]T
+					alone, err = read(ctx, []string{n})
+					maps.Copy(found, alone)
+				}
+			}
+			return found, err
+		},
 	})
+	return c
 }
 
 // named reads names of a kind. put enters the answers into facts: the zero value for a name that does not exist, and an

@@ -255,6 +255,29 @@ func TestListThatFailsIsNoAbsence(t *testing.T) {
 	}
 }
 
+// TestListThatLacksANameForgetsNone has AWS refuse names, one of which was found before, and give an empty list.
+func TestListThatLacksANameForgetsNone(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.tagged("theirs", nil)
+	f.balancer("front", nil)
+	f.answer(append(needsOf(facts.NeedTargetGroupName, "theirs"), needsOf(facts.NeedLoadBalancer, "front")...)...)
+	f.clock.Advance(2 * time.Hour)
+	for _, action := range []string{"DescribeTargetGroups", "DescribeLoadBalancers"} {
+		if _, err := f.sim.Gate.AddFault(gate.Fault{Action: action, Empty: true, Skip: 1, Times: 1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := f.answer(append(needsOf(facts.NeedTargetGroupName, "absent", "theirs"),
+		needsOf(facts.NeedLoadBalancer, "absent", "front")...)...)
+	if got.TargetGroups["theirs"] == nil || got.LoadBalancers["front"] == nil {
+		t.Errorf("forgotten: %v, %v", got.TargetGroups, got.LoadBalancers)
+	}
+	if n := f.sim.Gate.Calls(gate.Filter{Action: "DescribeTargetGroups"}); len(n) < 4 {
+		t.Errorf("%d calls: the list was not read", len(n))
+	}
+}
+
 // TestAbsenceIsRemembered has a name that does not exist asked for again and again, along with others of another object.
 func TestAbsenceIsRemembered(t *testing.T) {
 	t.Parallel()
