@@ -10,18 +10,18 @@ import (
 // one that shrinks by more than the slack gets a lower budget, so that nothing grows back.
 var budgets = map[string]int{
 	"api":        800,
-	"aws":        13815,
+	"aws":        13923,
 	"cmd":        430,
-	"compile":    11374,
+	"compile":    11642,
 	"config":     100,
-	"controller": 29182,
-	"front":      15893,
+	"controller": 29183,
+	"front":      16016,
 	"kube":       5854,
 	"lib":        1182,
-	"model":      6172,
-	"plan":       11544,
+	"model":      6182,
+	"plan":       11550,
 	"targets":    6266,
-	"view":       1402,
+	"view":       1405,
 }
 
 const slack = 600
