@@ -57,8 +57,8 @@ func (t *translation) hugeTLS() (entries, hosts int, huge bool) {
 func (t *translation) refuseTLS() {
 	entries, hosts, _ := t.hugeTLS()
 	t.findings.Add(diag.New(Object(t.ingress), "spec.tls", diag.QuotaExceeded, fmt.Sprintf("spec.tls has %d entries "+
-		"with %d hosts, and the controller reads at most %d of each: AWS allows %d certificates of a load balancer by default, "+
-		"besides default ones", entries, hosts, mostTLS, quota.CertificatesOf(stack.Application).Default()),
+		"with %d hosts, and the controller reads at most %d of each: AWS allows %d certificates of a load balancer by "+
+		"default, besides default ones", entries, hosts, mostTLS, quota.CertificatesOf(stack.Application).Default()),
 		"use certificates with wildcards, or several Ingresses").In(diag.Route))
 }
 

@@ -14,7 +14,8 @@ import (
 )
 
 // ACM counts imports, those under an old ARN included, and requests over a year. A Secret that is renewed as people
-// renew certificates never notices what follows; one that is rewritten in a loop would use up what all of the account shares.
+// renew certificates never notices what follows; one that is rewritten in a loop would use up what all of the account
+// shares.
 const (
 	importYear = 365 * 24 * time.Hour
 	// freeImports are admitted to one Secret of one stack within importWeek, and as many requests to one Ingress; further
