@@ -43,14 +43,14 @@ func TestHugeTLSIsRefused(t *testing.T) {
 		notes   map[annotation.Key]string
 		refused string
 	}{
-		"hosts":                   {tls: one(mostTLS + 1), refused: "1 entries with 1001 hosts"},
-		"entries":                 {tls: perHost(mostTLS + 1), refused: "1001 entries with 1001 hosts"},
-		"entries without hosts":   {tls: make([]networkingv1.IngressTLS, mostTLS+1), refused: "1001 entries with 0 hosts"},
-		"as many as are read":     {tls: perHost(mostTLS)},
+		"hosts":                 {tls: one(mostTLS + 1), refused: "1 entries with 1001 hosts"},
+		"entries":               {tls: perHost(mostTLS + 1), refused: "1001 entries with 1001 hosts"},
+		"entries without hosts": {tls: make([]networkingv1.IngressTLS, mostTLS+1), refused: "1001 entries with 0 hosts"},
+		"as many as are read":   {tls: perHost(mostTLS)},
 		"certificates in ACM": {one(mostTLS + 1), map[annotation.Key]string{annotation.ImportTLSSecrets: "false"},
 			"1001 hosts"},
-		"no HTTPS listener":       {one(mostTLS + 1), map[annotation.Key]string{annotation.ListenPorts: http}, ""},
-		"certificates are named":  {one(mostTLS + 1), map[annotation.Key]string{annotation.CertificateARN: "arn:x"}, ""},
+		"no HTTPS listener":      {one(mostTLS + 1), map[annotation.Key]string{annotation.ListenPorts: http}, ""},
+		"certificates are named": {one(mostTLS + 1), map[annotation.Key]string{annotation.CertificateARN: "arn:x"}, ""},
 		"a certificate requested": {one(mostTLS + 1), map[annotation.Key]string{annotation.CreateCertificate: "true"},
 			"1001 hosts"},
 	} {
