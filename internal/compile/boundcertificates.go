@@ -17,9 +17,9 @@ type declaredCertificate struct {
 	turn           int // among those of its namespace
 }
 
-// boundCertificates refuses certificates for which the load balancer has no room, before they are requested or imported:
-// each of them takes of what ACM allows the whole account. Those that ACM has stay. Of the others, each namespace has
-// one after the other; those of the members that joined last are refused first.
+// boundCertificates refuses certificates for which the load balancer has no room, before they are requested or
+// imported: each takes of what ACM allows the whole account. Those that ACM has stay. For the others, the namespaces
+// take turns; in a namespace, those of the members that joined last are refused first.
 func (b *build) boundCertificates() {
 	if !b.f.OwnKnown { // a listener that has some requires it
 		return

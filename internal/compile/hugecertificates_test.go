@@ -96,7 +96,7 @@ func TestCertificatesCostInProportion(t *testing.T) {
 				lb.Members[1+i].Listeners[1].Hosts = hosts(routes[i]+"-", n)
 			}
 			f := withCertificates(25, 0, intent.Member{})
-			f.Certificates[certificate1] = facts.Certificate{ARN: certificate1, Status: "ISSUED", Domains: []string{"r0-0.test"}}
+			f.Certificates[certificate1] = facts.Certificate{ARN: certificate1, Status: "ISSUED", Domains: hosts("r0-", 1)}
 			return lb, f
 		},
 	} {
@@ -133,7 +133,8 @@ func TestCertificatesBeyondTheRoomAreNotMade(t *testing.T) {
 		"more":                         {room: 25, made: 26, refused: []string{"evil QuotaExceeded"}},
 		"what ACM has stays":           {room: 25, imported: 40, made: 40, refused: []string{"evil QuotaExceeded"}},
 		"each namespace has some":      {room: 25, others: 3, made: 26, refused: []string{"evil QuotaExceeded"}},
-		"each has the same":            {room: 25, others: 60, made: 26, refused: []string{"evil QuotaExceeded", "web QuotaExceeded"}},
+		"each has the same": {room: 25, others: 60, made: 26, refused: []string{"evil QuotaExceeded",
+			"web QuotaExceeded"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -313,7 +313,12 @@ func (b *build) withSenior(members []int, j int) []int {
 }
 
 func wildHost(host string) hostPattern {
+<<<<<<< HEAD
 	return hostPattern{text: host, head: host[:strings.IndexAny(host, overlap.Wildcards)], tail: host[strings.LastIndexAny(host, overlap.Wildcards)+1:]}
+=======
+	return hostPattern{text: host, head: host[:strings.IndexAny(host, "*?")],
+		tail: host[strings.LastIndexAny(host, "*?")+1:]}
+>>>>>>> n-certs
 }
 
 func hostExpression(expression string) hostPattern {
@@ -379,8 +384,8 @@ func (p *hostPattern) mayMeet(name string) bool {
 	return strings.HasPrefix(name, p.head) && strings.HasSuffix(name, p.tail)
 }
 
-// meets reports whether a client of some host of a pattern may take a certificate with a name. Unlike in a certificate, a
-// wildcard of a host may be several labels.
+// meets reports whether a client of some host of a pattern may take a certificate with a name. Unlike in a certificate,
+// a wildcard of a host may be several labels.
 func (p *hostPattern) meets(name string) bool {
 	if p.regex {
 		return p.expression == nil || p.expression.MatchString(strings.Replace(name, "*", "any", 1))

@@ -267,7 +267,7 @@ func TestRecordsOfOthersStay(t *testing.T) {
 	}
 }
 
-// TestLostAnswerAboutRecordsLosesNone has the answer to the creation of records be lost, so that they are created again.
+// TestLostAnswerAboutRecordsLosesNone has the answer to the creation of records be lost: they are created again.
 func TestLostAnswerAboutRecordsLosesNone(t *testing.T) {
 	t.Parallel()
 	w := newCertified(t)

@@ -123,7 +123,8 @@ func (w *world) pass(want *stack.Stack, opt diff.Options, concurrency int) (plan
 		return plan.Plan{}, apply.Result{}, err
 	}
 	obs.Bindings = w.bindings.of(want.Key)
-	p := diff.Stack(want, stack.Keep{}, obs, opt).Under(policy.HoldCertificates(w.inv.Certificates().Held(want.Key, want)))
+	held := w.inv.Certificates().Held(want.Key, want)
+	p := diff.Stack(want, stack.Keep{}, obs, opt).Under(policy.HoldCertificates(held))
 	return p, apply.Run(ctx, p, apply.Deps{
 		Clients: w.clients(), Inventory: w.inv, Bindings: w.bindings, Now: w.clock.Now, Concurrency: concurrency,
 	}), nil

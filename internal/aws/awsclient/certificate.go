@@ -18,9 +18,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// validationTTL is the time to live, in seconds, of the validation records of a certificate. A deletion must name it, so
-// it tells whose record is deleted: all certificates of an account for a name have the same record, also those of other
-// Regions, and people create records with 60 or 300 seconds.
+// validationTTL is the time to live, in seconds, of the validation records of a certificate. A deletion must name it,
+// so it tells whose record is deleted: all certificates of an account for a name have the same record, also those of
+// other Regions, and people create records with 60 or 300 seconds.
 func validationTTL(certificate string) int64 {
 	parts := strings.SplitN(certificate, ":", 5)
 	if len(parts) < 5 {
@@ -109,8 +109,8 @@ func (s *requestBuilder) changeRecords(ctx context.Context, zone string, action 
 				ResourceRecords: []route53types.ResourceRecord{{Value: aws.String(r.Value)}},
 			}})
 	}
-	_, err := s.c.Route53.ChangeResourceRecordSets(ctx, &route53.ChangeResourceRecordSetsInput{HostedZoneId: aws.String(zone),
-		ChangeBatch: batch})
+	_, err := s.c.Route53.ChangeResourceRecordSets(ctx, &route53.ChangeResourceRecordSetsInput{
+		HostedZoneId: aws.String(zone), ChangeBatch: batch})
 	return err
 }
 

@@ -123,8 +123,8 @@ func (d *Finder) lapse(out *Found, s *site, c *intent.Certificate) bool {
 	return len(attached) > 0
 }
 
-// formerAt are certificates that may be former ones of c, because they are for hosts of the listener. Where there are no
-// hosts at all, any may be.
+// formerAt are certificates that may be former ones of c, because they are for hosts of the listener. Where there are
+// no hosts at all, any may be.
 func (d *Finder) formerAt(s *site, c *intent.Certificate) map[string]bool {
 	kind := typeOf(c)
 	all := d.untaggedOf(kind)

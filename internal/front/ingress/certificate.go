@@ -40,8 +40,8 @@ type certificates struct {
 // rules by default, and a rule compares at most five values.
 const mostTLS = 1000
 
-// mostNames is how many names ACM accepts in a request (ACM API reference, RequestCertificate). By default, its quota is
-// ten.
+// mostNames is how many names ACM accepts in a request (ACM API reference, RequestCertificate). By default, its quota
+// is ten.
 const mostNames = 100
 
 // hugeTLS reports whether spec.tls exceeds mostTLS, and returns how much it has.
@@ -56,9 +56,9 @@ func (t *translation) hugeTLS() (entries, hosts int, huge bool) {
 // refuseTLS refuses the Ingress for the size of spec.tls. Its last valid version keeps its certificates.
 func (t *translation) refuseTLS() {
 	entries, hosts, _ := t.hugeTLS()
-	t.findings.Add(diag.New(Object(t.ingress), "spec.tls", diag.QuotaExceeded, fmt.Sprintf("spec.tls has %d entries with "+
-		"%d hosts, and the controller reads at most %d of each: AWS allows %d certificates of a load balancer by default, "+
-		"besides default ones", entries, hosts, mostTLS, quota.CertificatesOf(stack.Application).Default()),
+	t.findings.Add(diag.New(Object(t.ingress), "spec.tls", diag.QuotaExceeded, fmt.Sprintf("spec.tls has %d entries "+
+		"with %d hosts, and the controller reads at most %d of each: AWS allows %d certificates of a load balancer by "+
+		"default, besides default ones", entries, hosts, mostTLS, quota.CertificatesOf(stack.Application).Default()),
 		"use certificates with wildcards, or several Ingresses").In(diag.Route))
 }
 

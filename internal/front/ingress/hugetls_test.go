@@ -43,20 +43,23 @@ func TestHugeTLSIsRefused(t *testing.T) {
 		notes   map[annotation.Key]string
 		refused string
 	}{
-		"hosts":                   {tls: one(mostTLS + 1), refused: "1 entries with 1001 hosts"},
-		"entries":                 {tls: perHost(mostTLS + 1), refused: "1001 entries with 1001 hosts"},
-		"entries without hosts":   {tls: make([]networkingv1.IngressTLS, mostTLS+1), refused: "1001 entries with 0 hosts"},
-		"as many as are read":     {tls: perHost(mostTLS)},
-		"certificates in ACM":     {one(mostTLS + 1), map[annotation.Key]string{annotation.ImportTLSSecrets: "false"}, "1001 hosts"},
-		"no HTTPS listener":       {one(mostTLS + 1), map[annotation.Key]string{annotation.ListenPorts: http}, ""},
-		"certificates are named":  {one(mostTLS + 1), map[annotation.Key]string{annotation.CertificateARN: "arn:x"}, ""},
-		"a certificate requested": {one(mostTLS + 1), map[annotation.Key]string{annotation.CreateCertificate: "true"}, "1001 hosts"},
+		"hosts":                 {tls: one(mostTLS + 1), refused: "1 entries with 1001 hosts"},
+		"entries":               {tls: perHost(mostTLS + 1), refused: "1001 entries with 1001 hosts"},
+		"entries without hosts": {tls: make([]networkingv1.IngressTLS, mostTLS+1), refused: "1001 entries with 0 hosts"},
+		"as many as are read":   {tls: perHost(mostTLS)},
+		"certificates in ACM": {one(mostTLS + 1), map[annotation.Key]string{annotation.ImportTLSSecrets: "false"},
+			"1001 hosts"},
+		"no HTTPS listener":      {one(mostTLS + 1), map[annotation.Key]string{annotation.ListenPorts: http}, ""},
+		"certificates are named": {one(mostTLS + 1), map[annotation.Key]string{annotation.CertificateARN: "arn:x"}, ""},
+		"a certificate requested": {one(mostTLS + 1), map[annotation.Key]string{annotation.CreateCertificate: "true"},
+			"1001 hosts"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			cfg := mayImport()
 			cfg.RequestCertificates = true
-			annotations := map[string]string{string(annotation.ListenPorts): https, string(annotation.ImportTLSSecrets): "true"}
+			annotations := map[string]string{string(annotation.ListenPorts): https,
+				string(annotation.ImportTLSSecrets): "true"}
 			for k, v := range c.notes {
 				annotations[string(k)] = v
 			}
@@ -124,7 +127,8 @@ func TestCertificatesOfHostsGrowInProportion(t *testing.T) {
 		s, hosts := tlsSecret(t, "s", names...), numbered(5*n)
 		m := intent.Member{}
 		took := cputime.PerCall(func() {
-			m = importing(t, mayImport(), []networkingv1.IngressTLS{entry("s", names...), entry("s", "h0.example.com")}, hosts, s)
+			tls := []networkingv1.IngressTLS{entry("s", names...), entry("s", "h0.example.com")}
+			m = importing(t, mayImport(), tls, hosts, s)
 		})
 		if got := len(m.Listeners[0].DiscoverHosts); got != 4*n {
 			t.Errorf("%d hosts to find certificates for, want %d", got, 4*n)

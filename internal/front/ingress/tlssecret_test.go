@@ -68,8 +68,8 @@ func importing(t *testing.T, cfg Config, tls []networkingv1.IngressTLS, hosts []
 }
 
 // declaredIngress is a member with annotations, the entries of spec.tls and a rule for each host.
-func declaredIngress(t *testing.T, cfg Config, annotations map[string]string, tls []networkingv1.IngressTLS, hosts []string,
-	others ...metav1.Object) intent.Member {
+func declaredIngress(t *testing.T, cfg Config, annotations map[string]string, tls []networkingv1.IngressTLS,
+	hosts []string, others ...metav1.Object) intent.Member {
 	t.Helper()
 	class := "alb"
 	ing := &networkingv1.Ingress{

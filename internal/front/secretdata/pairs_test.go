@@ -39,7 +39,7 @@ func secretFor(t *testing.T, host string) *corev1.Secret {
 	}}
 }
 
-// TestPairsReadContentOnce has Secrets of the same content, of changed content, and after their certificate has expired.
+// TestPairsReadContentOnce has Secrets of the same content, of changed content, and with an expired certificate.
 func TestPairsReadContentOnce(t *testing.T) {
 	t.Parallel()
 	p, s := &Pairs{}, secretFor(t, "a.test")

@@ -22,8 +22,8 @@ func TestASecretWithoutACertificateIsRefusedByWhatItHolds(t *testing.T) {
 		"tls.crt holds a PRIVATE KEY": {Type: corev1.SecretTypeTLS, Data: map[string][]byte{
 			"tls.crt": []byte("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")}},
 	} {
-		if pair, names, err := (*Pairs)(nil).TLS(s, nil); err == nil || !strings.Contains(err.Error(), want) || pair != nil ||
-			names != nil {
+		pair, names, err := (*Pairs)(nil).TLS(s, nil)
+		if err == nil || !strings.Contains(err.Error(), want) || pair != nil || names != nil {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}

@@ -16,8 +16,8 @@ func Of(work func()) time.Duration {
 	return thread() - before
 }
 
-// PerCall returns the processor time of one call of work. It calls work for a tenth of a second or more, as some systems
-// count time in steps of ten milliseconds.
+// PerCall returns the processor time of one call of work. It calls work for a tenth of a second or more, as some
+// systems count time in steps of ten milliseconds.
 func PerCall(work func()) time.Duration {
 	for calls := 1; ; calls *= 2 {
 		took := Of(func() {

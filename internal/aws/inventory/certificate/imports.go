@@ -13,8 +13,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan"
 )
 
-// ACM counts imports, those under an old ARN included, and requests over a year. A Secret that is renewed as people renew
-// certificates never notices what follows; one that is rewritten in a loop would use up what all of the account shares.
+// ACM counts imports, those under an old ARN included, and requests over a year. A Secret that is renewed as people
+// renew certificates never notices what follows; one that is rewritten in a loop would use up what all of the account
+// shares.
 const (
 	importYear = 365 * 24 * time.Hour
 	// freeImports are admitted to one Secret of one stack within importWeek, and as many requests to one Ingress; further
@@ -99,8 +100,8 @@ func (c *Certificates) forget(arn string) {
 	}
 }
 
-// Held are the reasons why certificates that a stack wants to be imported or requested must wait, by identity; nil = none
-// must.
+// Held are the reasons why certificates that a stack wants to be imported or requested must wait, by identity; nil =
+// none must.
 func (c *Certificates) Held(key stack.Key, desired *stack.Stack) map[string]plan.Guard {
 	if desired == nil {
 		return nil

@@ -61,7 +61,7 @@ func (c *Certificates) noRoomFor(w *stack.Certificate) *plan.Guard {
 		Text: fmt.Sprintf("the certificate for %s is not requested: Ingresses of namespace %s have %d requested "+
 			"certificates, and the controller requests at most %d for a namespace, because ACM allows an account %d by "+
 			"default", w.Domain, w.Namespace, has, mostRequestedOfNamespace, quota.Certificates.Default()),
-		Remedy: "use certificates with several names or wildcards, name certificates in certificate-arn, or delete Ingresses",
+		Remedy: "use certificates with several names or wildcards, or name certificates in certificate-arn",
 	}
 }
 

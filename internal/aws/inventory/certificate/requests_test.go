@@ -28,7 +28,8 @@ func newRequests() *requests {
 // restart begins a process that knows what ACM has by its tags.
 func (r *requests) restart() {
 	before := r.Certificates
-	r.Certificates = New(awsclient.Clients{}, Config{Cluster: "demo", Request: true, Now: func() time.Time { return r.now }})
+	r.Certificates = New(awsclient.Clients{}, Config{Cluster: "demo", Request: true,
+		Now: func() time.Time { return r.now }})
 	if before == nil {
 		return
 	}
@@ -85,7 +86,8 @@ func TestRequestsOfNamespaceAreBounded(t *testing.T) {
 		if name == "alone" {
 			r.restart()
 		}
-		if held := r.request(own("mal", "late"), "mal", "late", "late.example.com"); !strings.Contains(held, "at most 500") {
+		held = r.request(own("mal", "late"), "mal", "late", "late.example.com")
+		if !strings.Contains(held, "at most 500") {
 			t.Errorf("%s: a month later: %q", name, held)
 		}
 	}

@@ -109,13 +109,13 @@ func TestHugeObjectCostsOthersNothing(t *testing.T) {
 		of      stack.Key
 		grouped bool // the huge object is in the group of the other tenant
 	}{
-		"paths that are refused":           {huge: hugePaths(6_000, nil), of: ofEvil},
-		"paths beyond the quota":           {huge: hugePaths(1_500, nil), of: ofEvil},
-		"source ranges":                    {huge: hugePaths(1, map[string]string{"inbound-cidrs": ranges.String()}), of: ofEvil},
-		"ports and ranges":                 {huge: []client.Object{without(lab.ServiceGroup, hugeService(5_000, 40))}, of: ofEvilService},
-		"hosts of certificates":            {huge: hugeTLS(40_000, nil), of: ofEvil},
-		"hosts of a member's certificates": {huge: hugeTLS(40_000, group), of: lab.FrontGroup, grouped: true},
-		"paths of a member, refused":       {huge: hugePaths(6_000, group), of: lab.FrontGroup, grouped: true},
+		"paths that are refused":     {huge: hugePaths(6_000, nil), of: ofEvil},
+		"paths beyond the quota":     {huge: hugePaths(1_500, nil), of: ofEvil},
+		"source ranges":              {huge: hugePaths(1, map[string]string{"inbound-cidrs": ranges.String()}), of: ofEvil},
+		"ports and ranges":           {huge: []client.Object{without(lab.ServiceGroup, hugeService(5_000, 40))}, of: ofEvilService},
+		"hosts of certificates":      {huge: hugeTLS(40_000, nil), of: ofEvil},
+		"certificates of a member":   {huge: hugeTLS(40_000, group), of: lab.FrontGroup, grouped: true},
+		"paths of a member, refused": {huge: hugePaths(6_000, group), of: lab.FrontGroup, grouped: true},
 		"source ranges of a member": {huge: hugePaths(1, map[string]string{"group.name": "front",
 			"inbound-cidrs": ranges.String()}), of: lab.FrontGroup, grouped: true},
 	} {
