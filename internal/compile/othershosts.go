@@ -313,12 +313,8 @@ func (b *build) withSenior(members []int, j int) []int {
 }
 
 func wildHost(host string) hostPattern {
-<<<<<<< HEAD
-	return hostPattern{text: host, head: host[:strings.IndexAny(host, overlap.Wildcards)], tail: host[strings.LastIndexAny(host, overlap.Wildcards)+1:]}
-=======
-	return hostPattern{text: host, head: host[:strings.IndexAny(host, "*?")],
-		tail: host[strings.LastIndexAny(host, "*?")+1:]}
->>>>>>> n-certs
+	return hostPattern{text: host, head: host[:strings.IndexAny(host, overlap.Wildcards)],
+		tail: host[strings.LastIndexAny(host, overlap.Wildcards)+1:]}
 }
 
 func hostExpression(expression string) hostPattern {
