@@ -10,9 +10,9 @@ import (
 // one that shrinks by more than the slack gets a lower budget, so that nothing grows back.
 var budgets = map[string]int{
 	"api":        800,
-	"aws":        14100,
+	"aws":        14114,
 	"cmd":        430,
-	"compile":    11821,
+	"compile":    11822,
 	"config":     100,
 	"controller": 29203,
 	"front":      16076,
