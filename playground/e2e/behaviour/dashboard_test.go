@@ -198,6 +198,8 @@ func TestMetricsFitTableDashboardAndAlerts(t *testing.T) {
 			for _, reason := range waits {
 				d.add("lbc_deletions_waiting", 1, "reason", reason)
 			}
+			// nothing is on hold here
+			d.add("lbc_load_balancer_condition", 1, "namespace", "any", "name", "any", "type", "Held", "status", "True")
 			x := newExaminer(t, d)
 			for _, e := range expressions(t) {
 				for _, text := range x.examine(ctx, e.expr, e.labels...) {
