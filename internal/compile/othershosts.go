@@ -257,11 +257,11 @@ type hostPattern struct {
 func (b *build) indexHosts() *hostIndex {
 	x := &hostIndex{names: map[string][]int{}, under: map[string][]string{}}
 	places := map[string]int{} // in patterns
-	pattern := func(j int, key string, make func() hostPattern) {
+	pattern := func(j int, key string, create func() hostPattern) {
 		at, known := places[key]
 		if !known {
 			at = len(x.patterns)
-			places[key], x.patterns = at, append(x.patterns, make())
+			places[key], x.patterns = at, append(x.patterns, create())
 		}
 		x.patterns[at].members = b.withSenior(x.patterns[at].members, j)
 	}

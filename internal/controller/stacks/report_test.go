@@ -20,6 +20,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	clienttesting "k8s.io/client-go/testing"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
@@ -35,6 +36,8 @@ func served(pairs ...string) []client.Object {
 		annotations["alb.ingress.kubernetes.io/"+pairs[i]] = pairs[i+1]
 	}
 	web := annotated("web", annotations)
+	web.Spec.Rules[0].HTTP = &networkingv1.HTTPIngressRuleValue{Paths: []networkingv1.HTTPIngressPath{
+		{PathType: ptr.To(networkingv1.PathTypePrefix), Path: "/", Backend: *web.Spec.DefaultBackend}}}
 	web.CreationTimestamp = metav1.NewTime(time.Now().Add(time.Hour))
 	backend := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "none"}, Spec: corev1.ServiceSpec{
 		Type: corev1.ServiceTypeNodePort, Ports: []corev1.ServicePort{{Port: 80, NodePort: 30080}},

@@ -60,18 +60,18 @@ func (c *core) begin(ctx context.Context, age, stale time.Duration, keys []any) 
 	if len(due) == 0 {
 		return must, behind, nil
 	}
-	if !c.cfg.Apart {
-		due = c.filled(due, age, asked)
-	}
-	for _, some := range c.batches(due) {
+	for _, some := range c.batches(c.filled(due, age, asked)) {
 		must = append(must, c.start(ctx, some))
 	}
 	return must, behind, nil
 }
 
-// filled adds to keys that are due those without answer whose pause is over, as many as make the last batch full. The
-// lock is held.
+// filled adds to keys that are due those without answer whose pause is over, as many as make the last batch full,
+// unless reads are apart. The lock is held.
 func (c *core) filled(due []any, age time.Duration, asked map[any]bool) []any {
+	if c.cfg.Apart {
+		return due
+	}
 	for k, e := range c.entries {
 		if c.cfg.Batch == 0 || len(due)%c.cfg.Batch == 0 {
 			break

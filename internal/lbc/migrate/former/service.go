@@ -273,8 +273,8 @@ const minIdle, maxIdle = 60, 6000
 func (t *translation) idleTimeout(k annotation.Key, value string) {
 	n, err := strconv.Atoi(value)
 	if err != nil || n < minIdle || n > maxIdle {
-		t.find(migrate.Failed, k.Path(), fmt.Sprintf("%s is not a time-out of TCP listeners, which have %d to %d seconds", value,
-			minIdle, maxIdle), "choose another one in "+string(annotation.ServiceListenerAttributes.For("TCP-PORT"))+
+		t.find(migrate.Failed, k.Path(), fmt.Sprintf("%s is not a time-out of TCP listeners, which have %d to %d seconds",
+			value, minIdle, maxIdle), "choose another one in "+string(annotation.ServiceListenerAttributes.For("TCP-PORT"))+
 			"; without it, it is 350 seconds")
 		return
 	}

@@ -222,8 +222,8 @@ func (c *checking) listeners() {
 		if discovers {
 			e := l.EndpointGroups[0].Endpoints[0]
 			if id := ptr.Deref(e.EndpointID, ""); e.Type == agav1beta1.EndpointID && id != "" && !IsLoadBalancer(id) {
-				c.add(Listeners, path, fmt.Sprintf("protocol and port ranges must be specified: %s is not a load balancer, so that "+
-					"it has no listeners to take them from", id), "write protocol and portRanges")
+				c.add(Listeners, path, fmt.Sprintf("protocol and port ranges must be specified: %s is not a load balancer, so "+
+					"that it has no listeners to take them from", id), "write protocol and portRanges")
 			}
 		}
 	}
