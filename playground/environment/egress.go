@@ -21,8 +21,8 @@ import (
 // it. Connections to the Service of the webhooks go to the replicas, which are processes of this machine. Others, such
 // as those to kubelets, go to the address that they name.
 //
-// The webhook configurations can therefore stay as the chart renders them, with a Service. If the playground replaced the
-// Service by an address of this machine, each upgrade would set the Service again: webhooks would fail until the
+// The webhook configurations can therefore stay as the chart renders them, with a Service. If the playground replaced
+// the Service by an address of this machine, each upgrade would set the Service again: webhooks would fail until the
 // playground has replaced it, the leader would renew the certificate for the other host, and Helm 3 would fail, because
 // its patch keeps the address and the API server refuses a webhook with both.
 type egress struct {
