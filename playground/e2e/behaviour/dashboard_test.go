@@ -45,7 +45,7 @@ var unseen = map[string]string{
 // waits are reasons of lbc_deletions_waiting: those that the alerts leave out, and one that they do not.
 var waits = []string{
 	waiting.InProgress, string(diag.AWSUnavailable), string(diag.CredentialsRefused), string(diag.RateExceeded),
-	string(diag.DeletionProtected),
+	string(diag.DeletionProtected), string(diag.PlanOnHold),
 }
 
 // expression is one of the dashboard or of the alerts.
