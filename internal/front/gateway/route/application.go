@@ -27,7 +27,7 @@ type routeRule struct {
 	http     *gatewayv1.HTTPRouteRule // nil for a GRPCRoute
 	session  bool                     // sessionPersistence is set
 	// misfit reports that the rule names several ListenerRuleConfigurations, or one whose redirect needs a filter that the
-	// rule lacks. The last good version of the rule serves.
+	// rule lacks, or that an ExtensionRef names no object. The last good version of the rule serves.
 	misfit bool
 	// withdrawn reports that a backend is of a namespace that does not permit the reference.
 	withdrawn bool

@@ -59,6 +59,7 @@ func (t *translation) extension(r *routeRule) (config *ruleConfiguration, proble
 		switch {
 		case r.filters[k].Type != gatewayv1.HTTPRouteFilterExtensionRef:
 		case ref == nil:
+			r.misfit = true
 			return wrong("filters[%d] of type ExtensionRef names no object", k)
 		case string(ref.Group) == lbcgatewayv1.GroupVersion.Group &&
 			string(ref.Kind) == string(objects.ListenerRuleConfiguration):

@@ -1,7 +1,6 @@
 package route
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -34,16 +33,12 @@ func (t *translation) unmatched(r *routeRule, j int, p *place, since int) *unit 
 }
 
 // notAccepted is the problem of a rule whose ListenerRuleConfiguration exists and is not accepted, or leaves a match
-// open, or that has a filter without a reference. Nil = a filter of the rule names another object, or one that does not
-// exist, so that the Gateway API asks for an error.
+// open. Nil = a filter of the rule names no configuration, so that the Gateway API asks for an error.
 func (t *translation) notAccepted(r *routeRule) *problem {
 	for k := range r.filters {
 		ref := r.filters[k].ExtensionRef
-		switch {
-		case r.filters[k].Type != gatewayv1.HTTPRouteFilterExtensionRef:
+		if r.filters[k].Type != gatewayv1.HTTPRouteFilterExtensionRef || ref == nil {
 			continue
-		case ref == nil:
-			return &problem{r.at, fmt.Sprintf("filters[%d] of type ExtensionRef names no object", k)}
 		}
 		c, read := t.configurations[string(ref.Name)]
 		if !read {
