@@ -89,14 +89,8 @@ func (i *Inventory) findNamed(ctx context.Context, names []string) (map[string]f
 			continue
 		}
 		page, _, err := i.balancerPage(ctx, in)
-		switch {
-		case err == nil:
-		case !refusesNames(err):
+		if page, err = orListed(ctx, page, err, len(asked), i.allBalancers); err != nil {
 			return nil, fmt.Errorf("reading load balancers by name: %w", err)
-		case len(asked) > 1:
-			if page, err = i.allBalancers.Get(ctx); err != nil {
-				return nil, fmt.Errorf("listing load balancers to find some by name: %w", err)
-			}
 		}
 		for _, lb := range page {
 			for _, n := range []string{aws.ToString(lb.LoadBalancerArn), aws.ToString(lb.LoadBalancerName)} {

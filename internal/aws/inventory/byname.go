@@ -78,8 +78,22 @@ func refusesNames(err error) bool {
 	return c.Class == diag.NotFound || c.Code == awsclient.CodeValidation
 }
 
-// targetGroupsByName reads at most nameBatch target groups, in one call. If AWS refuses several names, it does not say
-// which one: they are looked up in the list of all target groups, which all callers share.
+// orListed is the answer to a call for some names, without those that do not exist. If AWS refuses several names, it
+// does not say which one: the answer is then the list of all, which all callers share.
+func orListed[T any](ctx context.Context, answer []T, err error, names int, all *cache.Value[[]T]) ([]T, error) {
+	switch {
+	case err == nil || !refusesNames(err):
+		return answer, err
+	case names == 1:
+		return nil, nil
+	}
+	if answer, err = all.Get(ctx); err != nil {
+		err = fmt.Errorf("listing all to find some: %w", err)
+	}
+	return answer, err
+}
+
+// targetGroupsByName reads at most nameBatch target groups, in one call.
 func (i *Inventory) targetGroupsByName(ctx context.Context, names []string) (map[string]*facts.TargetGroup, error) {
 	names = slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !naming.Possible(n) })
 	out := map[string]*facts.TargetGroup{}
@@ -87,14 +101,8 @@ func (i *Inventory) targetGroupsByName(ctx context.Context, names []string) (map
 		return out, nil
 	}
 	groups, _, err := i.targetGroupPage(ctx, &elbv2.DescribeTargetGroupsInput{Names: names})
-	switch {
-	case err == nil:
-	case !refusesNames(err):
+	if groups, err = orListed(ctx, groups, err, len(names), i.allTargetGroups); err != nil {
 		return nil, fmt.Errorf("reading target groups by name: %w", err)
-	case len(names) > 1:
-		if groups, err = i.allTargetGroups.Get(ctx); err != nil {
-			return nil, fmt.Errorf("listing target groups to find some by name: %w", err)
-		}
 	}
 	for n := range groups {
 		if slices.Contains(names, aws.ToString(groups[n].TargetGroupName)) {
