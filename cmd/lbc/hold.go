@@ -14,15 +14,13 @@ import (
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
-	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
 	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/plan/hold"
 )
 
@@ -215,16 +213,12 @@ func checkHeld(ctx context.Context, k client.Reader, scope hold.Scope) (unread s
 	if scope.All() {
 		return "", nil
 	}
-	var object client.Object = &corev1.Namespace{}
-	key := client.ObjectKey{Name: scope.Namespace}
+	kind, key := objects.Namespace, client.ObjectKey{Name: scope.Namespace}
 	if scope.Kind != "" {
+		kind, _ = explained(scope.Kind)
 		key = client.ObjectKey{Namespace: scope.Namespace, Name: scope.Name}
-		object = map[string]client.Object{
-			"gateway": &gatewayv1.Gateway{}, "globalaccelerator": &agav1beta1.GlobalAccelerator{},
-			"ingress": &networkingv1.Ingress{}, "service": &corev1.Service{},
-		}[scope.Kind]
 	}
-	switch err := k.Get(ctx, key, object); {
+	switch _, err := readObject(ctx, k, kind, key); {
 	case apierrors.IsNotFound(err):
 		return "", fmt.Errorf("%s does not exist, so that nothing is held; correct the name", scope)
 	case err != nil:

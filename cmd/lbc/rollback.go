@@ -116,6 +116,7 @@ func (o *rollbackOptions) run(ctx context.Context, out, errOut io.Writer, in io.
 	if err := o.uses(src, errOut, &d); err != nil {
 		return err
 	}
+	d.Attention = d.attention()
 	if o.flagsUnread != nil {
 		d.Unread = append(d.Unread, fmt.Sprintf("flags of the controller: %v", o.flagsUnread))
 	}
@@ -158,17 +159,22 @@ func (o *rollbackOptions) uses(src *source, errOut io.Writer, d *rollbackDocumen
 	}
 	rank := map[addition.Effect]int{addition.Stuck: 0, addition.Changed: 1, addition.Ignored: 2}
 	slices.SortStableFunc(d.Uses, func(a, b additionUse) int { return rank[a.Effect] - rank[b.Effect] })
-	for _, u := range d.Uses {
-		if u.Effect != addition.Ignored {
-			d.Attention++
+	return nil
+}
+
+// attention counts the uses and flags that change something or hang.
+func (d *rollbackDocument) attention() (n int) {
+	for i := range d.Uses {
+		if d.Uses[i].Effect != addition.Ignored {
+			n++
 		}
 	}
 	for _, f := range d.Flags {
 		if f.Effect != addition.Ignored {
-			d.Attention++
+			n++
 		}
 	}
-	return nil
+	return n
 }
 
 // selected are the objects to look at, in a fixed order: those of the files, else those of the cluster. Objects without

@@ -300,17 +300,24 @@ func (w *waiter) judge(findings []v1alpha1.Finding, o v1alpha1.ObjectReference) 
 
 // read reads one object.
 func (w *waiter) read(ctx context.Context, kind objects.Kind, name client.ObjectKey) (client.Object, error) {
-	var o client.Object = &v1alpha1.LoadBalancer{}
-	if kind != loadBalancerKind {
-		known, ok := readable.Kinds[kind]
-		if !ok {
-			return nil, fmt.Errorf("%s cannot be read", kind)
-		}
-		if o, ok = known.Object.DeepCopyObject().(client.Object); !ok {
-			return nil, fmt.Errorf("%s cannot be read", kind)
-		}
+	if kind == loadBalancerKind {
+		o := &v1alpha1.LoadBalancer{}
+		return o, w.kube.Get(ctx, name, o)
 	}
-	return o, w.kube.Get(ctx, name, o)
+	return readObject(ctx, w.kube, kind, name)
+}
+
+// readObject reads one object of a kind that the controller reads.
+func readObject(ctx context.Context, k client.Reader, kind objects.Kind, name client.ObjectKey) (client.Object, error) {
+	known, ok := readable.Kinds[kind]
+	if !ok {
+		return nil, fmt.Errorf("%s cannot be read", kind)
+	}
+	o, ok := known.Object.DeepCopyObject().(client.Object)
+	if !ok {
+		return nil, fmt.Errorf("%s cannot be read", kind)
+	}
+	return o, k.Get(ctx, name, o)
 }
 
 func (w *waiter) String() string {
