@@ -12,7 +12,7 @@ import (
 
 // sharedSetting is a setting that guards, with what members may want of it.
 type sharedSetting struct {
-	name     string // as in the table of protections
+	name     string // as in the table of protections, if it has a comparison there
 	fallback string
 	values   []string
 	declare  func(m *intent.Member, v string)
@@ -98,22 +98,17 @@ func guardingSettings() []sharedSetting {
 				}
 				return ""
 			}, false},
-		{"wafv2-acl-name", unmanaged, []string{"edge", "strict"},
-			func(m *intent.Member, v string) { m.Settings.AddOns.WebACLName = set(m, "wafv2-acl-name", v) },
-			func(s *stack.Stack) string {
-				if name, named := strings.CutPrefix(webACLOf(s.LoadBalancers[0].WebACL), "arn:named-"); named {
-					return name
+		// one setting with two annotations: who gives up an ARN may leave the load balancer to a name of another's
+		{"web ACL", unmanaged, []string{"edge", "strict", "arn:acl-1", "arn:acl-2", intent.None},
+			func(m *intent.Member, v string) {
+				if strings.HasPrefix(v, "arn:") || v == intent.None {
+					m.Settings.AddOns.WebACL = set(m, "wafv2-acl-arn", v)
+					return
 				}
-				return unmanaged
-			}, false},
-		{"wafv2-acl-arn", unmanaged, []string{"arn:acl-1", "arn:acl-2", intent.None},
-			func(m *intent.Member, v string) { m.Settings.AddOns.WebACL = set(m, "wafv2-acl-arn", v) },
+				m.Settings.AddOns.WebACLName = set(m, "wafv2-acl-name", v)
+			},
 			func(s *stack.Stack) string {
-				acl := webACLOf(s.LoadBalancers[0].WebACL)
-				if strings.HasPrefix(acl, "arn:named-") {
-					return unread
-				}
-				return acl
+				return strings.TrimPrefix(webACLOf(s.LoadBalancers[0].WebACL), "arn:named-")
 			}, false},
 		{"shield-advanced-protection", unmanaged, []string{"false", "true"},
 			func(m *intent.Member, v string) {
