@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -17,15 +16,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/reporting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
-
-// remedyCase is an object with a finding, and the edit that the remedy asks for.
-type remedyCase struct {
-	Code         diag.Code
-	Flags        []string
-	Beside       string         // documents
-	Object, More map[string]any // More is one further object
-	Wrong, Right map[string]any // merge patches of Object
-}
 
 type remedyFile struct {
 	Cases   []remedyCase
@@ -44,23 +34,23 @@ func readRemedies(t *testing.T) (out remedyFile) {
 	return out
 }
 
-// TestEachRemedyEndsItsFinding applies the remedy of each code that objects decide. A golden file for each code has the
-// object, the lint line, the event and the conditions of the LoadBalancer object.
+// TestEachRemedyEndsItsFinding applies the remedy of each code that objects and the account decide. A golden file for
+// each code has the object, the line of lint or plan, the event and the conditions of the LoadBalancer object.
 func TestEachRemedyEndsItsFinding(t *testing.T) {
 	t.Parallel()
 	for _, c := range readRemedies(t).Cases {
 		t.Run(string(c.Code), func(t *testing.T) {
 			t.Parallel()
-			merged(c.Object, c.Wrong)
-			found := c.lint(t)
+			c.begin()
+			found := c.findings(t)
 			at := slices.IndexFunc(found, func(f finding) bool { return f.Reason == string(c.Code) })
 			if at < 0 {
 				t.Fatalf("no finding has the code: %+v", found)
 			}
 			contradictions(t, found)
 			compare(t, filepath.Join("remedies", string(c.Code)+".txt"), everywhere(found[at]))
-			merged(c.Object, c.Right)
-			for _, f := range c.lint(t) {
+			c.follow(t, found[at].Remedy)
+			for _, f := range c.findings(t) {
 				if f.Reason == string(c.Code) {
 					t.Errorf("the remedy leaves %s", f.text(false))
 				}
@@ -80,28 +70,6 @@ func contradictions(t *testing.T, found []finding) {
 			}
 		}
 	}
-}
-
-func (c remedyCase) lint(t *testing.T) []finding {
-	t.Helper()
-	var documents []string
-	for _, o := range []map[string]any{c.Object, c.More} {
-		text, err := yaml.Marshal(o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		documents = append(documents, string(text))
-	}
-	out, errOut, err := lbc(t, strings.Join(documents, "\n---\n")+"\n"+c.Beside, append([]string{"lint", "-", "-o", "json",
-		"--account", "testdata/remedies-account.yaml"}, c.Flags...)...)
-	if code := exitCode(0); err != nil && !errors.As(err, &code) {
-		t.Fatalf("%v\n%s", err, errOut)
-	}
-	var doc lintDocument
-	if err := yaml.Unmarshal([]byte(out), &doc); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	return doc.Findings
 }
 
 // everywhere is a finding as lint, events and LoadBalancer objects show it.
@@ -152,7 +120,7 @@ func TestEachCodeHasARemedyThatIsApplied(t *testing.T) {
 			t.Errorf("%s: there is no test %s", code, test)
 		}
 	}
-	if n := len(all.Cases); n < 45 {
+	if n := len(all.Cases); n < 80 {
 		t.Errorf("%d codes have a case", n)
 	}
 }
