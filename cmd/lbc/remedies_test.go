@@ -18,8 +18,11 @@ import (
 )
 
 type remedyFile struct {
-	Cases   []remedyCase
-	Running map[diag.Code]string // the test of a code that only a running controller finds
+	Cases []remedyCase
+	// Followed has the tests of running controllers that follow the remedy of a code. Shown has codes whose remedy no test
+	// can follow.
+	Followed map[diag.Code]string
+	Shown    map[diag.Code]struct{ Test, Why string }
 }
 
 func readRemedies(t *testing.T) (out remedyFile) {
@@ -92,18 +95,19 @@ func everywhere(f finding) string {
 
 var testFunction = regexp.MustCompile(`(?m)^func (Test\w+)\(`)
 
-// TestEachCodeHasARemedyThatIsApplied goes over the codes: each has a case, or a test of a running controller.
+// TestEachCodeHasARemedyThatIsApplied goes over the codes: each has a case, a test that follows its remedy, or the reason
+// why none can. The file of the test names the code.
 func TestEachCodeHasARemedyThatIsApplied(t *testing.T) {
 	t.Parallel()
-	all, tests := readRemedies(t), map[string]bool{}
-	for _, dir := range []string{"../../internal", "../../playground/e2e", "."} {
+	all, files := readRemedies(t), map[string]string{}
+	for _, dir := range []string{"../../internal", "."} {
 		err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
 			if err != nil || !strings.HasSuffix(path, "_test.go") {
 				return err
 			}
 			text, err := os.ReadFile(path) //nolint:gosec // ours
 			for _, m := range testFunction.FindAllStringSubmatch(string(text), -1) {
-				tests[m[1]] = true
+				files[m[1]] = string(text)
 			}
 			return err
 		})
@@ -111,18 +115,38 @@ func TestEachCodeHasARemedyThatIsApplied(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	ofLab, err := os.ReadFile("../../internal/controller/lab/remedies/troubles_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files["TestRunningRemedies"] += string(ofLab)
 	for _, code := range diag.Codes() {
 		ofCase := slices.ContainsFunc(all.Cases, func(c remedyCase) bool { return c.Code == code })
-		switch test := all.Running[code]; {
-		case ofCase == (test != ""):
-			t.Errorf("%s has a case (%v) and a test (%q), not one of the two", code, ofCase, test)
-		case !ofCase && !tests[test]:
-			t.Errorf("%s: there is no test %s", code, test)
+		test, followed := all.Followed[code]
+		shown, excused := all.Shown[code]
+		if n := ones(ofCase, followed, excused); n != 1 {
+			t.Errorf("%s has %d of a case, a test that follows the remedy, and a reason why there is none", code, n)
+		}
+		switch test += shown.Test; {
+		case ofCase:
+		case !strings.Contains(files[test], string(code)):
+			t.Errorf("%s: no test %s, or its file does not name the code", code, test)
+		case excused && shown.Why == "":
+			t.Errorf("%s: no reason", code)
 		}
 	}
-	if n := len(all.Cases); n < 80 {
-		t.Errorf("%d codes have a case", n)
+	if len(all.Shown) > 9 {
+		t.Errorf("%d remedies are followed by no test", len(all.Shown))
 	}
+}
+
+func ones(all ...bool) (n int) {
+	for _, is := range all {
+		if is {
+			n++
+		}
+	}
+	return n
 }
 
 // internalNames are traces of Go and its libraries, which no text for users has.
