@@ -127,8 +127,8 @@ func (b *build) allRedirect() bool {
 	})
 }
 
-// load is how many rules a member declares on all its ports, at most. redirected: HTTP ports have no rules. What exceeds
-// ELB's limits is not split for it.
+// load is how many rules a member declares on all its ports, at most. redirected: HTTP ports have no rules. What
+// exceeds ELB's limits is not split for it.
 func (b *build) load(i int, redirected bool) intent.Load {
 	m := &b.members[i]
 	l := intent.Load{Object: m.Object, Created: m.Created}

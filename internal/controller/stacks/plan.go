@@ -45,8 +45,8 @@ func (s *Reconciler) plan(from basis) plan.Plan {
 	return diff.Stack(from.compiled.Stack, from.compiled.Keep, from.observed, options).Under(each...)
 }
 
-// policies returns all policies of a stack's plans; see front.PlanPolicies. braked is called if the last one, the brake,
-// holds deletions or the whole plan.
+// policies returns all policies of a stack's plans; see front.PlanPolicies. braked is called if the last one, the
+// brake, holds deletions or the whole plan.
 func (s *Reconciler) policies(from basis, braked func()) (each, final []plan.Policy) {
 	key, desired := from.key, from.compiled.Stack
 	return front.PlanPolicies{
