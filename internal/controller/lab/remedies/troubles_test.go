@@ -5,16 +5,19 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/acm"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/route53"
 	r53types "github.com/aws/aws-sdk-go-v2/service/route53/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -69,6 +72,8 @@ func ofAWS() map[diag.Code]trouble {
 			}},
 		diag.CertificatePending: {on: "Ingress shop/asked", keys: []stack.Key{lab.Key("asked")}, says: "nothing to do",
 			begin: asking(nil), follow: func(l *lab.Lab) { l.Clock.Advance(time.Hour) }},
+		diag.TrustStoreNotFound: {on: web, keys: webKeys(), says: "create the trust store in the load balancer's region",
+			begin: verifying, follow: createTrustStore},
 		diag.CertificateFailed: {on: "Ingress shop/asked", keys: []stack.Key{lab.Key("asked")}, says: "often a CAA record",
 			begin: asking(func(l *lab.Lab) { authorityOf(l, r53types.ChangeActionCreate) }),
 			follow: func(l *lab.Lab) {
@@ -77,6 +82,32 @@ func ofAWS() map[diag.Code]trouble {
 				l.Settle(lab.Key("asked"))
 			}},
 	}
+}
+
+// verifying makes a lab with an Ingress that verifies clients by trust store "store", which does not exist.
+func verifying(t *testing.T) *lab.Lab {
+	t.Helper()
+	l := begin(lab.Class(), lab.Service("web"))(t)
+	certificates, err := l.Sim.Trust.ListCertificates(l.Context(), &acm.ListCertificatesInput{})
+	l.Must(err)
+	l.Create(lab.Ingress("web", map[string]string{"listen-ports": `[{"HTTPS":443}]`,
+		"certificate-arn":       aws.ToString(certificates.CertificateSummaryList[0].CertificateArn),
+		"mutual-authentication": `[{"port":443,"mode":"verify","trustStore":"store"}]`}, "web"))
+	return l
+}
+
+func createTrustStore(l *lab.Lab) {
+	l.Helper()
+	l.Sim.Account.Lock()
+	l.Must(l.Sim.Account.Buckets.Make("pki"))
+	l.Sim.Account.Unlock()
+	_, err := l.Sim.Storage.PutObject(l.Context(), &s3.PutObjectInput{Bucket: aws.String("pki"), Key: aws.String("ca"),
+		Body: strings.NewReader(lab.AuthorityPEM(l.T, "first"))})
+	l.Must(err)
+	_, err = l.Sim.Balancing.CreateTrustStore(l.Context(), &elbv2.CreateTrustStoreInput{Name: aws.String("store"),
+		CaCertificatesBundleS3Bucket: aws.String("pki"), CaCertificatesBundleS3Key: aws.String("ca")})
+	l.Must(err)
+	l.Clock.Advance(time.Hour) // the look-up is repeated
 }
 
 // asking makes a lab with an Ingress whose certificate is requested.
