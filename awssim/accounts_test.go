@@ -64,7 +64,7 @@ func neighbours() *seed.File {
 	return &f
 }
 
-func TestARoleOfAnotherAccountIsAssumedByItsTrustPolicyAndTheCallersOwn(t *testing.T) {
+func TestRoleOfAnotherAccountNeedsBothPolicies(t *testing.T) {
 	t.Parallel()
 	now := clock.NewStepped(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
 	s := serve(t, Options{Seed: neighbours(), Clock: now})
@@ -152,7 +152,7 @@ func TestEachAccountHasItsOwnNetworksAndTargetGroups(t *testing.T) {
 	_ = r.Body.Close()
 }
 
-func TestALoadBalancerReachesTargetsInAPeeredVPCOfAnotherAccountOnly(t *testing.T) {
+func TestTargetsOfAnotherAccountNeedPeering(t *testing.T) {
 	t.Parallel()
 	for _, peered := range []bool{true, false} {
 		f := neighbours()

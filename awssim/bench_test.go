@@ -190,10 +190,10 @@ func BenchmarkMemoryOfALoadBalancer(b *testing.B) {
 	}
 }
 
-// TestAThousandLoadBalancersAtRestCostAGoroutineAndTwentyKilobytesEach has a whole simulator serve a thousand load
+// TestIdleLoadBalancerCostsOneGoroutine has a whole simulator serve a thousand load
 // balancers that no client uses: what they cost in the account, in the data plane and in the kernel's listening sockets
 // of this process.
-func TestAThousandLoadBalancersAtRestCostAGoroutineAndTwentyKilobytesEach(t *testing.T) {
+func TestIdleLoadBalancerCostsOneGoroutine(t *testing.T) {
 	longtest.Long(t, "a thousand load balancers")
 	measure := func() (goroutines int, bytes uint64) {
 		for range 3 {

@@ -249,7 +249,7 @@ func TestATargetThatFailsMoreThanItsPeersIsDescribedAsAnomalous(t *testing.T) {
 	}
 }
 
-func TestListenersComeUpWhenTheLoadBalancerBecomesActiveWithoutAnotherCall(t *testing.T) {
+func TestListenersServeOnceLoadBalancerIsActive(t *testing.T) {
 	t.Parallel()
 	c := clock.NewStepped(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
 	s := serve(t, Options{DataPlane: true, Clock: c, Profile: account.Real()})

@@ -576,7 +576,7 @@ func TestSignaturesAreVerifiedInEveryProtocol(t *testing.T) {
 	}
 }
 
-func TestAClockThatIsWrongMakesSignaturesExpireUntilTheSDKCorrectsIt(t *testing.T) {
+func TestSDKCorrectsWrongClock(t *testing.T) {
 	t.Parallel()
 	s := serve(t, Options{Seed: guarded(t), Verify: true, Clock: clock.NewStepped(morning)}) // years from the client's
 	c := s.as("AKIALBC", "lbc's", "")

@@ -38,7 +38,7 @@ func shop(t *testing.T) (*web, *http.Client) {
 	return w, s.client(t)
 }
 
-func TestTheAdministrationReportsTrafficByRuleAndTheHistoryOfHealth(t *testing.T) {
+func TestAdminReportsTrafficAndHealthHistory(t *testing.T) {
 	t.Parallel()
 	w, client := shop(t)
 	url := "http://" + w.dnsName

@@ -81,7 +81,7 @@ func (w *web) serves(t *testing.T) bool {
 	return err == nil
 }
 
-func TestATargetOfANetworkLoadBalancerServesOnceItsRegistrationIsOver(t *testing.T) {
+func TestNLBTargetServesAfterRegistration(t *testing.T) {
 	t.Parallel()
 	w, c, arns := networkWorld(t, account.Profile{Name: "test", NetworkTargetInitial: time.Minute}, "a")
 	w.register(t, "10.0.128.77")
@@ -96,7 +96,7 @@ func TestATargetOfANetworkLoadBalancerServesOnceItsRegistrationIsOver(t *testing
 	}
 }
 
-func TestATargetGroupWithoutWeightIsRegisteredAndCheckedBesideTheOneThatServes(t *testing.T) {
+func TestTargetGroupOfWeightZeroIsChecked(t *testing.T) {
 	t.Parallel()
 	w, c, arns := networkWorld(t, account.Profile{Name: "test", NetworkTargetInitial: time.Minute}, "a", "b")
 	w.register(t, "10.0.128.77")
@@ -106,7 +106,7 @@ func TestATargetGroupWithoutWeightIsRegisteredAndCheckedBesideTheOneThatServes(t
 	w.becomes(t, c, arns[1], "healthy ")
 }
 
-func TestATargetThatLeavesANetworkLoadBalancerDrainsForNoLessThanItIsInTheFlow(t *testing.T) {
+func TestNLBTargetDrainsWhileItGetsFlows(t *testing.T) {
 	t.Parallel()
 	w, c, arns := networkWorld(t, account.Profile{Name: "test", NetworkDeregister: 90 * time.Second,
 		Draining: 100 * time.Millisecond}, "a")

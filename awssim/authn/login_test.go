@@ -316,7 +316,7 @@ func TestSeveralTabsMaySignInAtATime(t *testing.T) {
 	}
 }
 
-func TestALargeSessionTakesSeveralCookiesAndASmallerOneTakesThemBack(t *testing.T) {
+func TestLargeSessionTakesSeveralCookies(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	claims := map[string]any{"sub": "alice", "x": strings.Repeat("x", 11<<10-len(`{"sub":"alice","x":""}`))}

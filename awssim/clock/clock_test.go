@@ -8,7 +8,7 @@ import (
 
 var epoch = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-func TestASteppedClockRunsCallbacksInOrderOfTimeThenOfRegistration(t *testing.T) {
+func TestSteppedClockRunsCallbacksInOrder(t *testing.T) {
 	t.Parallel()
 	c := NewStepped(epoch)
 	var ran []string
@@ -39,7 +39,7 @@ func TestASteppedClockRunsCallbacksInOrderOfTimeThenOfRegistration(t *testing.T)
 	}
 }
 
-func TestACallbackOfASteppedClockMayScheduleAnotherWithinTheSameAdvance(t *testing.T) {
+func TestCallbackOfSteppedClockSchedulesAnother(t *testing.T) {
 	t.Parallel()
 	c := NewStepped(epoch)
 	ticks := 0

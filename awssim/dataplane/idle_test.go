@@ -126,7 +126,7 @@ func TestAnIdleTLSFlowIsClosedAfterItsFixedTime(t *testing.T) {
 	}
 }
 
-func TestAUDPFlowEndsAfterTwoMinutesAndTheNextDatagramBeginsAnother(t *testing.T) {
+func TestUDPFlowEndsAfterTwoMinutes(t *testing.T) {
 	t.Parallel()
 	w, c := stepped(t)
 	w.datagrams("10.0.1.5", 8080, "a")

@@ -20,9 +20,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// TestTenThousandConnectionsToAnALBAreServedAndLeaveNothingBehind holds ten thousand connections open, each within its
+// TestTenThousandConnectionsLeaveNothingBehind holds ten thousand connections open, each within its
 // request, and then lets all go on at once. It is not parallel, since it counts the goroutines of the process.
-func TestTenThousandConnectionsToAnALBAreServedAndLeaveNothingBehind(t *testing.T) {
+func TestTenThousandConnectionsLeaveNothingBehind(t *testing.T) {
 	connections := longtest.Seeds(500, 10_000)
 	w := newWorld(t)
 	w.pod("10.0.1.5", 8080, http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {

@@ -358,7 +358,7 @@ func TestAnALBBehindAnNLBSeesTheNLBsClient(t *testing.T) {
 	}
 }
 
-func TestAFlowOutlivesAChangeOfItsListenersProtocolThatKeepsTheTransport(t *testing.T) {
+func TestFlowOutlivesChangeOfListenerProtocol(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.server("10.0.1.5", 8080, greet("a"))

@@ -50,7 +50,7 @@ func TestTargetsBehindTLSListenersSeeTheClientIfItIsPreserved(t *testing.T) {
 	}
 }
 
-func TestTheProxyProtocolHeaderOfATLSListenerStandsBeforeTheStream(t *testing.T) {
+func TestProxyProtocolHeaderPrecedesTLSStream(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	inner := certificate(t, "inner")

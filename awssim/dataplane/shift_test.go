@@ -82,7 +82,7 @@ func TestAZonalShiftLeadsAwayFromAZone(t *testing.T) {
 	}
 }
 
-func TestWithoutCrossZoneBalancingAShiftedNodeServesItsRemainingClients(t *testing.T) {
+func TestShiftedZoneServesRemainingClients(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.server("10.0.1.5", 8080, greet("a"))

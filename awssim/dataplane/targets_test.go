@@ -218,7 +218,7 @@ func TestATargetOfNoZoneThatIsUnhealthyIsLeftOutInEveryZone(t *testing.T) {
 	}
 }
 
-func TestARefusedRequestIsRepeatedAtAnotherTargetWhateverTheAlgorithm(t *testing.T) {
+func TestRefusedRequestIsRepeatedAtAnotherTarget(t *testing.T) {
 	t.Parallel()
 	for _, algorithm := range []string{"round_robin", "weighted_random", "least_outstanding_requests"} {
 		w := newWorld(t)
@@ -430,7 +430,7 @@ func TestInboundRulesKeepDatagramsOut(t *testing.T) {
 	}
 }
 
-func TestAFlowOfDatagramsReturnsToItsTargetAndATCPClientsPortDoesNot(t *testing.T) {
+func TestDatagramsOfFlowKeepTheirTarget(t *testing.T) {
 	t.Parallel()
 	w, c := stepped(t)
 	var ips []string
@@ -531,7 +531,7 @@ func TestFixedResponsesContainOnlyWhatTheyAreGiven(t *testing.T) {
 	}
 }
 
-func TestATargetThatRecoversWhileItDrainsIsNotCalledUnhealthyAfterwards(t *testing.T) {
+func TestTargetThatRecoversWhileDrainingIsHealthy(t *testing.T) {
 	t.Parallel()
 	c, w := steppedChecks(t)
 	var ill atomic.Bool

@@ -14,7 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-func TestWhatNoHTTPLibraryReadsIsAnsweredCountedAndLoggedAllTheSame(t *testing.T) {
+func TestMalformedRequestIsAnsweredAndLogged(t *testing.T) {
 	t.Parallel()
 	option, lines := withLogs(t)
 	w := newWorld(t, option)

@@ -298,7 +298,7 @@ func TestSecurityPoliciesAreDescribedByNameAndType(t *testing.T) {
 	f.refused(err, "ValidationError", "'loadBalancerType'")
 }
 
-func TestRepeatedListenersWithAuthenticationAreTheSameOnlyIfAllOfItIs(t *testing.T) {
+func TestRepeatedListenerNeedsSameAuthentication(t *testing.T) {
 	t.Parallel()
 	f := instant(t)
 	lb, tg := f.alb(), f.group("HTTP")

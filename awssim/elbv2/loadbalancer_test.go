@@ -217,7 +217,7 @@ func TestALoadBalancerBecomesActiveInItsTime(t *testing.T) {
 	}
 }
 
-func TestALoadBalancerHasAnInterfaceInEachSubnetUntilSomeTimeAfterItsDeletion(t *testing.T) {
+func TestInterfacesOutliveLoadBalancer(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, account.Real())
 	lb := f.balancer("application", func(in *elb.CreateLoadBalancerInput) { in.SecurityGroups = []string{group1} })
@@ -256,7 +256,7 @@ func TestALoadBalancerHasAnInterfaceInEachSubnetUntilSomeTimeAfterItsDeletion(t 
 	f.refused(err, "ValidationError", "'nonsense' is not a valid load balancer ARN")
 }
 
-func TestAnApplicationLoadBalancerWithoutGroupsGetsTheDefaultOneAndANetworkOneNone(t *testing.T) {
+func TestDefaultSecurityGroupIsForALBOnly(t *testing.T) {
 	t.Parallel()
 	f := instant(t)
 	fallback, _ := f.account.DefaultGroup(vpc1)

@@ -227,7 +227,7 @@ func TestListsGoInTheOrderOfCreation(t *testing.T) {
 	}
 }
 
-func TestListsShowForAWhileWhatWasChangedOrDeletedButAnswersByARNDoNot(t *testing.T) {
+func TestListsLagBehindAnswersByARN(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, account.Instant())
 	f.account.Profile.BalancingChanged = 3 * time.Second

@@ -157,7 +157,7 @@ func TestHealthChecksHaveAWSDefaults(t *testing.T) {
 	}
 }
 
-func TestChangingTheProtocolOfAHealthCheckBringsAndTakesPathAndMatcher(t *testing.T) {
+func TestHealthCheckProtocolDecidesPathAndMatcher(t *testing.T) {
 	t.Parallel()
 	f := instant(t)
 	arn := f.group("TCP")
@@ -223,7 +223,7 @@ func TestDeletingATargetGroupWaitsUntilNothingUsesIt(t *testing.T) {
 	f.whole()
 }
 
-func TestDescribeTargetGroupsByLoadBalancerAnswersThoseThatItsRulesName(t *testing.T) {
+func TestDescribeTargetGroupsByLoadBalancer(t *testing.T) {
 	t.Parallel()
 	f := instant(t)
 	first, second := f.group("HTTP"), f.group("HTTP")
@@ -442,7 +442,7 @@ func TestRegisterTargetsRefusesWhatAWSRefuses(t *testing.T) {
 	f.whole()
 }
 
-func TestAnApplicationLoadBalancerBehindANetworkOneCannotBeDeleted(t *testing.T) {
+func TestALBBehindNLBCannotBeDeleted(t *testing.T) {
 	t.Parallel()
 	f := instant(t)
 	alb := f.alb()

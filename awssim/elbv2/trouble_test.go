@@ -39,7 +39,7 @@ func TestListsLagBehindCreationButAnswersByARNDoNot(t *testing.T) {
 	}
 }
 
-func TestATargetGroupIsReportedWithItsLoadBalancerForAWhileAfterItIsFree(t *testing.T) {
+func TestFreedTargetGroupStillShowsLoadBalancer(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, account.Real())
 	arn := f.group("HTTP")

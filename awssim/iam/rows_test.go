@@ -504,7 +504,7 @@ func TestCallsOfLoadBalancersNeedWhatTheyReadOfTheNetworkAsWell(t *testing.T) {
 	}
 }
 
-func TestOnlyTheFirstLoadBalancerAndAcceleratorNeedTheirServicesRole(t *testing.T) {
+func TestServiceLinkedRoleIsNeededOnce(t *testing.T) {
 	t.Parallel()
 	const balancing = "arn:aws:iam::123456789012:role/aws-service-role/elasticloadbalancing.amazonaws.com/AWSServiceRoleForElasticLoadBalancing"
 	const accelerators = "arn:aws:iam::123456789012:role/aws-service-role/globalaccelerator.amazonaws.com/AWSServiceRoleForGlobalAccelerator"

@@ -280,7 +280,7 @@ func TestADialThatIsCanceledBetweenTwoSYNsEndsAtOnce(t *testing.T) {
 	})
 }
 
-func TestClosingAListenerRefusesFurtherConnectionsAndResetsWaitingOnes(t *testing.T) {
+func TestClosedListenerResetsWaitingConnections(t *testing.T) {
 	t.Parallel()
 	n := vnet.New()
 	n.AddAddress(pod)

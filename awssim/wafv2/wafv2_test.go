@@ -167,7 +167,7 @@ func TestAssociationsAreRefusedAsInAWS(t *testing.T) {
 	}
 }
 
-func TestAFreshLoadBalancerIsUnavailableAndAnAssociationTakesEffectLater(t *testing.T) {
+func TestWebACLAssociationTakesEffectLater(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, account.Real())
 	acl := f.create("a")

@@ -109,7 +109,7 @@ func TestAnAddressSetChangesUnderItsRules(t *testing.T) {
 	}
 }
 
-func TestWordsAreBoundedByAnythingButLettersDigitsAndTheUnderscore(t *testing.T) {
+func TestWordsEndAtPunctuation(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]bool{
 		// next to the bounds of each range

@@ -489,7 +489,7 @@ func TestAccessKeysAreJudgedInTheTermsOfEachProtocol(t *testing.T) {
 	}
 }
 
-func TestHandlersSeeTheCallerAndErrorsReachTheSDKWithCodeStatusAndRequestID(t *testing.T) {
+func TestErrorsOfHandlersReachTheSDK(t *testing.T) {
 	t.Parallel()
 	r := newFixedRig(t)
 	r.handle(func(ctx context.Context, _, _ string, _ any) (any, error) {
@@ -547,7 +547,7 @@ func TestThrottlesAreRetriedByTheSDK(t *testing.T) {
 	}
 }
 
-func TestADroppedCallCutsTheConnectionAndAPanicIsAnInternalFailure(t *testing.T) {
+func TestDroppedCallCutsConnection(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, Options{Logf: func(string, ...any) {}})
 	client := elbv2.NewFromConfig(r.config())

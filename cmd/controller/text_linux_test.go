@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestOnlyMappingsOfTheBinaryWithoutPagesOfTheProcessAreGivenBack(t *testing.T) {
+func TestOnlyCleanPagesOfBinaryAreReleased(t *testing.T) {
 	t.Parallel()
 	mapping := func(header string, anonymous int) string {
 		return header + "\nSize: 8 kB\nRss: 8 kB\nAnonymous: " + strconv.Itoa(anonymous) + " kB\nVmFlags: rd mr mw me sd\n"

@@ -28,6 +28,9 @@ import (
 // acceleratorNames are the names of GlobalAccelerators on the command line.
 var acceleratorNames = []string{"globalaccelerator", "globalaccelerators"}
 
+// withoutAccelerator ends the text of a finding about a GlobalAccelerator that the controller ignores.
+const withoutAccelerator = ", so this object has no effect"
+
 // accelerators makes the plans of the accelerators that concerned selects; planned are those of the load balancers.
 // Where the controller serves none, there is a note for each object instead.
 func (i *inputs) accelerators(ctx context.Context, s *source, concerned func(*agav1beta1.GlobalAccelerator) bool,
@@ -38,10 +41,10 @@ func (i *inputs) accelerators(ctx context.Context, s *source, concerned func(*ag
 			if !concerned(ga) {
 				continue
 			}
-			text, remedy := "it has no effect: feature gate "+string(config.GlobalAcceleratorController)+" is off",
+			text, remedy := "feature gate "+string(config.GlobalAcceleratorController)+" is off"+withoutAccelerator,
 				"add --feature-gates="+string(config.GlobalAcceleratorController)+"=true if the controller has it"
 			if notice := i.config.AcceleratorNotice(); notice != "" {
-				text, remedy = "it has no effect: "+notice, "make the accelerator from a cluster in another region"
+				text, remedy = notice+withoutAccelerator, "make the accelerator from a cluster in another region"
 			}
 			ignored = append(ignored, diag.New(owner.Object(ga), "", diag.IgnoredSetting, text, remedy))
 		}

@@ -36,13 +36,13 @@ func TestPlansAndExplanationsOfAcceleratorsAreAsRecorded(t *testing.T) {
 func TestWithoutTheGatePlansReportThatAnAcceleratorHasNoEffect(t *testing.T) {
 	t.Parallel()
 	out, _, err := lbc(t, "", strings.Fields("plan"+acceleratorFile)...)
-	const want = "note: GlobalAccelerator shop/front: it has no effect: feature gate GlobalAcceleratorController is " +
-		"off; add --feature-gates=GlobalAcceleratorController=true if the controller has it [IgnoredSetting]"
+	const want = "note: GlobalAccelerator shop/front: feature gate GlobalAcceleratorController is off, so this " +
+		"object has no effect; add --feature-gates=GlobalAcceleratorController=true if the controller has it [IgnoredSetting]"
 	if err != nil || !strings.Contains(out, want) || strings.Contains(out, "CreateAccelerator") {
 		t.Errorf("%v\n%s", err, out)
 	}
 	if _, _, err := lbc(t, "", strings.Fields("explain globalaccelerator shop/front"+acceleratorFile)...); err == nil ||
-		!strings.Contains(err.Error(), "GlobalAccelerator shop/front: it has no effect") {
+		!strings.Contains(err.Error(), "GlobalAccelerator shop/front: feature gate GlobalAcceleratorController is off") {
 		t.Error(err)
 	}
 }

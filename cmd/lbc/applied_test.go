@@ -45,9 +45,9 @@ metadata: {name: web, namespace: shop}
 spec: {type: NodePort, selector: {app: web}, ports: [{port: 80, nodePort: 30080}]}
 `
 
-// TestThePlanWithholdsWhatWasNotEditedSinceTheControllerAppliedIt deploys 75 seconds, and edits the tag: then the
+// TestPlanWithholdsUneditedDrift deploys 75 seconds, and edits the tag: then the
 // timeout, which is another one in AWS, was changed there, and the tag was not.
-func TestThePlanWithholdsWhatWasNotEditedSinceTheControllerAppliedIt(t *testing.T) {
+func TestPlanWithholdsUneditedDrift(t *testing.T) {
 	t.Parallel()
 	file := func(timeout, team string) string {
 		name := filepath.Join(t.TempDir(), "web.yaml")

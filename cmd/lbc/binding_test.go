@@ -86,7 +86,7 @@ func TestMistakesInAQuestionAboutABindingAreNamed(t *testing.T) {
 	}
 }
 
-func TestABindingOfANamespaceThatTheControllerDoesNotWatchIsNotPlanned(t *testing.T) {
+func TestPlanLeavesOutBindingOfUnwatchedNamespace(t *testing.T) {
 	t.Parallel()
 	out, _, err := lbc(t, "", strings.Fields("plan --watch-namespace=web"+bindingFile)...)
 	if err != nil || strings.Contains(out, "RegisterTargets") ||
@@ -405,9 +405,9 @@ func TestWithoutTheRightToListPodsANoteTakesThePlaceOfAPlan(t *testing.T) {
 	}
 }
 
-// TestTargetsOfALoadBalancersOwnBindingsAreShownWhereTheyDiffer has a deployed Ingress whose pods are not registered
+// TestPlanShowsTargetsThatDiffer has a deployed Ingress whose pods are not registered
 // yet.
-func TestTargetsOfALoadBalancersOwnBindingsAreShownWhereTheyDiffer(t *testing.T) {
+func TestPlanShowsTargetsThatDiffer(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "shop.yaml")
 	if err := os.WriteFile(file, []byte(`apiVersion: networking.k8s.io/v1
 kind: IngressClass

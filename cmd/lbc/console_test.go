@@ -109,7 +109,7 @@ func TestTheConsoleShowsWhyARequestGetsItsAnswer(t *testing.T) {
 	}
 }
 
-func TestTheConsoleReadsAgainWhenItIsAskedToAndKeepsWhatItHadIfThatFails(t *testing.T) {
+func TestConsoleKeepsLastStateIfReadFails(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	write := func(name, text string) {

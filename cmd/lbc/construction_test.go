@@ -33,9 +33,9 @@ metadata: {name: front, namespace: shop}
 spec: {parentRefs: [{name: web}], hostnames: [shop.example.com], rules: [{backendRefs: [{name: front, port: 80}]}]}
 `
 
-// TestRulesOfAGatewayWithoutConstructionArePlannedLikeThoseInAWS plans a Gateway as a user has it in a file, and as the
+// TestPlanInfersRuleConstructionFromAWS plans a Gateway as a user has it in a file, and as the
 // existing controller and a backup leave it, against an account that has its rules in either construction.
-func TestRulesOfAGatewayWithoutConstructionArePlannedLikeThoseInAWS(t *testing.T) {
+func TestPlanInfersRuleConstructionFromAWS(t *testing.T) {
 	t.Parallel()
 	write := func(metadata string) string {
 		file := filepath.Join(t.TempDir(), "gateway.yaml")

@@ -114,7 +114,7 @@ func TestAGatewayWithALongNameIsPlannedAndExplained(t *testing.T) {
 	}
 }
 
-func TestAnExplanationOfARouteForProgramsHasItsGatewaysListenersAndRules(t *testing.T) {
+func TestExplainRouteAsJSON(t *testing.T) {
 	t.Parallel()
 	out, _, err := lbc(t, "", strings.Fields("explain httproute shop/front -f testdata/gateway.yaml -o json")...)
 	if err != nil {

@@ -256,8 +256,8 @@ func TestPlanLeavesAFileOutThatItCannotReadAndNamesIt(t *testing.T) {
 	}
 }
 
-// TestSettingsOfTargetGroupsAreCheckedThoughTheServiceIsElsewhere lints Ingresses whose Services are in other files.
-func TestSettingsOfTargetGroupsAreCheckedThoughTheServiceIsElsewhere(t *testing.T) {
+// TestLintChecksTargetGroupWithoutService lints Ingresses whose Services are in other files.
+func TestLintChecksTargetGroupWithoutService(t *testing.T) {
 	t.Parallel()
 	const alone = `
 apiVersion: networking.k8s.io/v1
@@ -375,9 +375,9 @@ func TestHealthChecksThatNothingAnswersAreNoted(t *testing.T) {
 	}
 }
 
-// TestRulesBeyondTheQuotaOfALoadBalancerAreFoundBeforeAWSRefusesThem has 120 rules that no merging brings below the 100
+// TestLintFindsRulesBeyondQuota has 120 rules that no merging brings below the 100
 // that AWS allows, and as many paths of one backend, which fit when merged.
-func TestRulesBeyondTheQuotaOfALoadBalancerAreFoundBeforeAWSRefusesThem(t *testing.T) {
+func TestLintFindsRulesBeyondQuota(t *testing.T) {
 	t.Parallel()
 	const head = "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: shop}\nspec: {ports: " +
 		"[{port: 80}]}\n---\n" +
@@ -415,6 +415,20 @@ func TestLintNamesFieldAndRemedyOfABindingOnce(t *testing.T) {
 		!strings.Contains(out, "\n  → remove nodeSelector") {
 		t.Errorf("%s", out)
 	}
+}
+
+// divided has an Ingress with one host for each rule of the last document, an Ingress.
+func divided(manifest string) string {
+	at := strings.LastIndex(manifest, "---\n")
+	lines := strings.Split(strings.TrimSuffix(manifest[at:], "\n"), "\n")
+	first := slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(l, "  - {host:") })
+	out := strings.Builder{}
+	out.WriteString(manifest[:at])
+	for i, rule := range lines[first:] {
+		head := strings.Join(lines[:first], "\n")
+		fmt.Fprintf(&out, "%s\n%s\n", strings.Replace(head, "name: many,", fmt.Sprintf("name: one-%03d,", i), 1), rule)
+	}
+	return out.String()
 }
 
 // TestAGroupOverSeveralLoadBalancersIsPlannedAsTheyAre has 120 rules of as many hosts, and a class whose group may have
@@ -455,6 +469,10 @@ spec:
 	if out, _, err := lbc(t, manifest.String(), "lint", "-"); err != nil ||
 		!strings.Contains(out, "[SeveralLoadBalancers]") || strings.Contains(out, "[QuotaExceeded]") {
 		t.Errorf("lint: %v\n%s", err, out)
+	}
+	if out, _, err := lbc(t, divided(manifest.String()), "lint", "-"); err != nil ||
+		strings.Contains(out, "[SeveralLoadBalancers]") {
+		t.Errorf("lint of Ingresses with one host each: %v\n%s", err, out)
 	}
 	for path, status := range map[string]string{"h000.example.com/p0": "forward", "h119.example.com/p119": "forward"} {
 		if out, _, err := lbc(t, manifest.String(), "explain", "ingress", "shop/many", "-f", "-", "--request", "GET http://"+

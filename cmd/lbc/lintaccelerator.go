@@ -34,11 +34,11 @@ func (o *lintOptions) unservedAccelerators(src *source) (out []finding) {
 		}
 		f := finding{File: p.file, Line: p.line(""), Severity: severityWarning, Object: nameOf(p.object),
 			Reason: codeIgnoredKind}
-		f.Message = "it has no effect: feature gate " + string(config.GlobalAcceleratorController) + " is off"
+		f.Message = "feature gate " + string(config.GlobalAcceleratorController) + " is off" + withoutAccelerator
 		f.Remedy = "start the controller with --feature-gates=" + string(config.GlobalAcceleratorController) +
 			"=true, and pass the flag here"
 		if notice := o.config.AcceleratorNotice(); notice != "" {
-			f.Message, f.Remedy = "it has no effect: "+notice,
+			f.Message, f.Remedy = notice+withoutAccelerator,
 				"remove it, or make the accelerator from a cluster in another region"
 		}
 		out = append(out, f)

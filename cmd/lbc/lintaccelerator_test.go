@@ -24,7 +24,7 @@ spec:
     - {region: eu-west-1, endpoints: [{type: Ingress}]}
 `
 
-func TestLintFindsInAGlobalAcceleratorWhatTheAPIServerAndAWSWouldRefuse(t *testing.T) {
+func TestLintChecksGlobalAccelerator(t *testing.T) {
 	t.Parallel()
 	out, _, err := lbc(t, lintedAccelerator, "lint", "-")
 	if err == nil {
@@ -78,9 +78,9 @@ func TestLintWarnsOfGlobalAcceleratorsThatHaveNoEffect(t *testing.T) {
 		return " --account=" + path
 	}
 	for flags, want := range map[string]string{
-		"": "-:1: warning: GlobalAccelerator shop/web: it has no effect: feature gate " +
-			"GlobalAcceleratorController is off",
-		gate + account("cn-north-1"): "-:1: warning: GlobalAccelerator shop/web: it has no effect: " + gate +
+		"": "-:1: warning: GlobalAccelerator shop/web: feature gate " +
+			"GlobalAcceleratorController is off, so this object has no effect",
+		gate + account("cn-north-1"): "-:1: warning: GlobalAccelerator shop/web: " + gate +
 			" has no effect: AWS Global Accelerator does not exist in the partition of region cn-north-1",
 		gate:                           "",
 		gate + account("eu-central-1"): "",

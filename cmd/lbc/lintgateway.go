@@ -99,7 +99,7 @@ func unconnected(src *source) (out []finding) {
 		switch x := p.object.(type) {
 		case *configv1.LoadBalancerConfiguration, *configv1.ListenerRuleConfiguration:
 			if !namedRefs[at] {
-				note("", "it has no effect: nothing in the files names it", map[objects.Kind]string{
+				note("", "nothing in the files names this object, so it has no effect", map[objects.Kind]string{
 					objects.LoadBalancerConfiguration: "name it in parametersRef of a GatewayClass or Gateway",
 					objects.ListenerRuleConfiguration: "name it in a filter of type ExtensionRef of a route"}[kind])
 			}
@@ -115,7 +115,7 @@ func unconnected(src *source) (out []finding) {
 			}
 		case *gatewayv1.ListenerSet:
 			if g := missingGateways(v, x); len(g) > 0 {
-				note("spec.parentRef", "it is not checked: "+g[0]+" is in none of the files",
+				note("spec.parentRef", g[0]+" is in none of the files, so lbc does not check this object",
 					"check the file of the Gateway along with this one")
 			}
 		default:
@@ -123,11 +123,11 @@ func unconnected(src *source) (out []finding) {
 				continue
 			}
 			if len(offline.GatewaysOf(v, x)) == 0 {
-				note("spec.parentRefs", "it is not checked: it names no Gateway, or a ListenerSet that is in none of the files",
-					"name a Gateway in spec.parentRefs")
+				note("spec.parentRefs", "the route names no Gateway, or a ListenerSet that is in none of the files, so lbc does "+
+					"not check it", "name a Gateway in spec.parentRefs")
 			}
 			for _, g := range missingGateways(v, x) {
-				note("spec.parentRefs", "it is not checked: "+g+" is in none of the files",
+				note("spec.parentRefs", g+" is in none of the files, so lbc does not check this route",
 					"check the file of the Gateway along with this one")
 			}
 		}
@@ -142,17 +142,18 @@ func (s *source) unconnectedTargets(x *configv1.TargetGroupConfiguration, isDefa
 	refs := objects.References(x)
 	switch {
 	case len(refs) == 0 && !isDefault:
-		note("", "it has no effect: it has no targetReference, and no LoadBalancerConfiguration in the files names "+
-			"it as default", "add spec.targetReference, or name it in defaultTargetGroupConfiguration")
+		note("", "this TargetGroupConfiguration has no targetReference, and no LoadBalancerConfiguration in the files names "+
+			"it as default, so it has no effect", "add spec.targetReference, or name it in defaultTargetGroupConfiguration")
 	case len(refs) > 0 && !backendRefs[refs[0]]:
-		note("spec.targetReference", fmt.Sprintf("it has no effect: no route in the files has %s %s/%s as backend",
-			refs[0].Kind, refs[0].Namespace, refs[0].Name),
+		note("spec.targetReference", fmt.Sprintf("no route in the files has %s %s/%s as backend, so this object has "+
+			"no effect", refs[0].Kind, refs[0].Namespace, refs[0].Name),
 			"correct the name, or check the file of the route along with this one")
 	}
 	for i, r := range x.Spec.RouteConfigurations {
 		if !s.hasRoute(r.RouteIdentifier) {
-			note(fmt.Sprintf("spec.routeConfigurations[%d].routeIdentifier", i), "it has no effect: no route in the files "+
-				"is "+routeText(r.RouteIdentifier), "correct it, or check the file of the route along with this one")
+			note(fmt.Sprintf("spec.routeConfigurations[%d].routeIdentifier", i), "no route in the files is "+
+				routeText(r.RouteIdentifier)+", so this setting has no effect", "correct it, or check the file of the route along "+
+				"with this one")
 		}
 	}
 }
@@ -219,9 +220,10 @@ func ignoredKinds(all []unread) (out []finding) {
 		}
 		f := finding{File: u.file, Line: u.line, Severity: severityWarning, Object: kind + " " + name,
 			Reason:  codeIgnoredKind,
-			Message: "it has no effect: load balancers have nothing for objects of kind " + kind, Remedy: "remove it"}
+			Message: "load balancers have nothing for objects of kind " + kind + ", so this object has no effect",
+			Remedy:  "remove it"}
 		if kind == "BackendTLSPolicy" {
-			f.Message = "it has no effect: " + gateway.UnverifiedTargets
+			f.Message = gateway.UnverifiedTargets + ", so this policy has no effect"
 			f.Remedy = gateway.UnverifiedTargetsRemedy
 		}
 		out = append(out, f)

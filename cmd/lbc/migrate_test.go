@@ -315,7 +315,7 @@ func TestTheToolHasItsOwnFlagsAndComplaints(t *testing.T) {
 	}
 }
 
-func TestTheToolTranslatesFilesAndDirectoriesAndEndsWithStatusZero(t *testing.T) {
+func TestMigrateTranslatesFilesAndDirectories(t *testing.T) {
 	t.Parallel()
 	in, out := t.TempDir(), filepath.Join(t.TempDir(), "new", "gateways")
 	text, err := os.ReadFile(migrateFile("leftover"))

@@ -30,8 +30,8 @@ func TestWhatWasWrittenForOtherControllersIsTranslatedWithAReport(t *testing.T) 
 	}
 }
 
-// TestServicesOfOlderAnnotationsKeepTheirLoadBalancerUnderAClass compares what this controller makes of both.
-func TestServicesOfOlderAnnotationsKeepTheirLoadBalancerUnderAClass(t *testing.T) {
+// TestMigratedServiceKeepsLoadBalancerUnderClass compares what this controller makes of both.
+func TestMigratedServiceKeepsLoadBalancerUnderClass(t *testing.T) {
 	t.Parallel()
 	report := filepath.Join(t.TempDir(), "report.json")
 	var code exitCode
@@ -63,7 +63,7 @@ func TestServicesOfOlderAnnotationsKeepTheirLoadBalancerUnderAClass(t *testing.T
 	}
 }
 
-func TestServicesWithNetworkLoadBalancersBecomeGatewaysThatServeAlike(t *testing.T) {
+func TestServiceMigratedToGatewayServesAlike(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]exitCode{"networks": 0, "networksleft": exitInvalid} {
 		out, errOut, err := lbc(t, "", "migrate", "--from", fromNLB, "-f", migrateFile(name))

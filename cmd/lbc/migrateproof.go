@@ -257,7 +257,7 @@ func (a assuming) withCertificates(have map[string]facts.Certificate) map[string
 	}
 	for i, h := range a.hosts {
 		arn := fmt.Sprintf("arn:aws:acm:us-west-2:123456789012:certificate/00000000-0000-4000-8000-%012d", i)
-		out[arn] = facts.Certificate{ARN: arn, Status: "ISSUED", Domains: []string{h}, Type: "AMAZON_ISSUED"}
+		out[arn] = facts.Certificate{ARN: arn, Status: facts.Issued, Domains: []string{h}, Type: "AMAZON_ISSUED"}
 	}
 	return out
 }

@@ -20,9 +20,9 @@ func TestCommandsOfThePagesAreThoseOfTheProgram(t *testing.T) {
 	}
 }
 
-// TestManifestsOfThePagesAreStoredByTheAPIServerAndWithoutWarnings lints the manifests of each page together, as they
+// TestAPIServerStoresManifestsOfPages lints the manifests of each page together, as they
 // may depend on each other.
-func TestManifestsOfThePagesAreStoredByTheAPIServerAndWithoutWarnings(t *testing.T) {
+func TestAPIServerStoresManifestsOfPages(t *testing.T) {
 	t.Parallel()
 	all, err := pages.Read(os.DirFS(repository))
 	if err != nil {

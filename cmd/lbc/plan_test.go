@@ -351,7 +351,7 @@ total of 4 load balancers: 0 to create, 0 to change, 0 to replace, 1 to delete
 	}
 }
 
-func TestSettingsOfWhatIsCreatedAreShownOfOneLoadBalancerAndOfAllOnDemand(t *testing.T) {
+func TestPlanShowsSettingsOfNewResources(t *testing.T) {
 	t.Parallel()
 	one, _, err := lbc(t, "", "plan", "-f", "testdata/settings.yaml")
 	if err != nil {
@@ -598,7 +598,7 @@ spec: {gatewayClassName: alb, listeners: [{name: a, port: 80, protocol: HTTP}]}
 	}
 }
 
-func TestAGatewayOfAFileKeepsWhatTheControllerHasRecordedOnThatOfTheCluster(t *testing.T) {
+func TestGatewayOfFileKeepsRecordsOfCluster(t *testing.T) {
 	t.Parallel()
 	const key = gateway.ConstructionAnnotation
 	for written, want := range map[string]string{"": "compatible", "standard": "standard"} {

@@ -22,9 +22,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
 )
 
-// TestThePlanShowsThatDeletionProtectionOfAWSRefusesTheDeletion plans the deletion of an Ingress that declares nothing
+// TestPlanShowsDeletionProtectionInAWS plans the deletion of an Ingress that declares nothing
 // about protection, in a process that has not read the load balancer's attributes.
-func TestThePlanShowsThatDeletionProtectionOfAWSRefusesTheDeletion(t *testing.T) {
+func TestPlanShowsDeletionProtectionInAWS(t *testing.T) {
 	t.Parallel()
 	sim, clients := simulated(t)
 	deploy(t, clients, "testdata/settings.yaml")

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -18,18 +17,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
-// remedyCase is an object with a finding, and the edit that the remedy asks for.
-type remedyCase struct {
-	Code         diag.Code
-	Flags        []string
-	Beside       string         // documents
-	Object, More map[string]any // More is one further object
-	Wrong, Right map[string]any // merge patches of Object
-}
-
 type remedyFile struct {
-	Cases   []remedyCase
-	Running map[diag.Code]string // the test of a code that only a running controller finds
+	Cases []remedyCase
+	// Followed has the tests of running controllers that follow the remedy of a code. Shown has codes whose remedy no test
+	// can follow.
+	Followed map[diag.Code]string
+	Shown    map[diag.Code]struct{ Test, Why string }
 }
 
 func readRemedies(t *testing.T) (out remedyFile) {
@@ -44,23 +37,26 @@ func readRemedies(t *testing.T) (out remedyFile) {
 	return out
 }
 
-// TestEachRemedyEndsItsFinding applies the remedy of each code that objects decide. A golden file for each code has the
-// object, the lint line, the event and the conditions of the LoadBalancer object.
+// TestEachRemedyEndsItsFinding applies the remedy of each code that objects and the account decide. A golden file for
+// each code has the object, the line of lint or plan, the event and the conditions of the LoadBalancer object.
 func TestEachRemedyEndsItsFinding(t *testing.T) {
 	t.Parallel()
 	for _, c := range readRemedies(t).Cases {
 		t.Run(string(c.Code), func(t *testing.T) {
 			t.Parallel()
-			merged(c.Object, c.Wrong)
-			found := c.lint(t)
-			at := slices.IndexFunc(found, func(f finding) bool { return f.Reason == string(c.Code) })
+			c.begin()
+			found := c.findings(t)
+			says := regexp.MustCompile(c.Says)
+			at := slices.IndexFunc(found, func(f finding) bool {
+				return f.Reason == string(c.Code) && c.Says != "" && says.MatchString(f.Remedy)
+			})
 			if at < 0 {
-				t.Fatalf("no finding has the code: %+v", found)
+				t.Fatalf("no finding has the code, and a remedy that matches %q: %+v", c.Says, found)
 			}
 			contradictions(t, found)
 			compare(t, filepath.Join("remedies", string(c.Code)+".txt"), everywhere(found[at]))
-			merged(c.Object, c.Right)
-			for _, f := range c.lint(t) {
+			c.follow(t, says.FindStringSubmatch(found[at].Remedy))
+			for _, f := range c.findings(t) {
 				if f.Reason == string(c.Code) {
 					t.Errorf("the remedy leaves %s", f.text(false))
 				}
@@ -80,28 +76,6 @@ func contradictions(t *testing.T, found []finding) {
 			}
 		}
 	}
-}
-
-func (c remedyCase) lint(t *testing.T) []finding {
-	t.Helper()
-	var documents []string
-	for _, o := range []map[string]any{c.Object, c.More} {
-		text, err := yaml.Marshal(o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		documents = append(documents, string(text))
-	}
-	out, errOut, err := lbc(t, strings.Join(documents, "\n---\n")+"\n"+c.Beside, append([]string{"lint", "-", "-o", "json",
-		"--account", "testdata/remedies-account.yaml"}, c.Flags...)...)
-	if code := exitCode(0); err != nil && !errors.As(err, &code) {
-		t.Fatalf("%v\n%s", err, errOut)
-	}
-	var doc lintDocument
-	if err := yaml.Unmarshal([]byte(out), &doc); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	return doc.Findings
 }
 
 // everywhere is a finding as lint, events and LoadBalancer objects show it.
@@ -124,18 +98,19 @@ func everywhere(f finding) string {
 
 var testFunction = regexp.MustCompile(`(?m)^func (Test\w+)\(`)
 
-// TestEachCodeHasARemedyThatIsApplied goes over the codes: each has a case, or a test of a running controller.
+// TestEachCodeHasARemedyThatIsApplied goes over the codes: each has a case, a test that follows its remedy, or the reason
+// why none can. The file of the test names the code.
 func TestEachCodeHasARemedyThatIsApplied(t *testing.T) {
 	t.Parallel()
-	all, tests := readRemedies(t), map[string]bool{}
-	for _, dir := range []string{"../../internal", "../../playground/e2e", "."} {
+	all, files := readRemedies(t), map[string]string{}
+	for _, dir := range []string{"../../internal", "."} {
 		err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
 			if err != nil || !strings.HasSuffix(path, "_test.go") {
 				return err
 			}
 			text, err := os.ReadFile(path) //nolint:gosec // ours
 			for _, m := range testFunction.FindAllStringSubmatch(string(text), -1) {
-				tests[m[1]] = true
+				files[m[1]] = string(text)
 			}
 			return err
 		})
@@ -143,18 +118,38 @@ func TestEachCodeHasARemedyThatIsApplied(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	ofLab, err := os.ReadFile("../../internal/controller/lab/remedies/troubles_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files["TestRunningRemedies"] += string(ofLab)
 	for _, code := range diag.Codes() {
 		ofCase := slices.ContainsFunc(all.Cases, func(c remedyCase) bool { return c.Code == code })
-		switch test := all.Running[code]; {
-		case ofCase == (test != ""):
-			t.Errorf("%s has a case (%v) and a test (%q), not one of the two", code, ofCase, test)
-		case !ofCase && !tests[test]:
-			t.Errorf("%s: there is no test %s", code, test)
+		test, followed := all.Followed[code]
+		shown, excused := all.Shown[code]
+		if n := ones(ofCase, followed, excused); n != 1 {
+			t.Errorf("%s has %d of a case, a test that follows the remedy, and a reason why there is none", code, n)
+		}
+		switch test += shown.Test; {
+		case ofCase:
+		case !strings.Contains(files[test], string(code)):
+			t.Errorf("%s: no test %s, or its file does not name the code", code, test)
+		case excused && shown.Why == "":
+			t.Errorf("%s: no reason", code)
 		}
 	}
-	if n := len(all.Cases); n < 45 {
-		t.Errorf("%d codes have a case", n)
+	if len(all.Shown) > 9 {
+		t.Errorf("%d remedies are followed by no test", len(all.Shown))
 	}
+}
+
+func ones(all ...bool) (n int) {
+	for _, is := range all {
+		if is {
+			n++
+		}
+	}
+	return n
 }
 
 // internalNames are traces of Go and its libraries, which no text for users has.

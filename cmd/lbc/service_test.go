@@ -86,8 +86,8 @@ func TestLintNotesServicesThatNoClientOrHealthCheckReachesOrNoControllerServes(t
 	}
 }
 
-// TestThePlanHoldsTheLoadBalancerOfAServiceWhenTheFlagsOfTheControllerChange plans a Service that has a load balancer.
-func TestThePlanHoldsTheLoadBalancerOfAServiceWhenTheFlagsOfTheControllerChange(t *testing.T) {
+// TestPlanKeepsLoadBalancerOfServiceUnderOtherFlags plans a Service that has a load balancer.
+func TestPlanKeepsLoadBalancerOfServiceUnderOtherFlags(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "service.yaml")
 	if err := os.WriteFile(file, []byte(`

@@ -21,29 +21,33 @@ func annotations(root string) (string, error) {
 For users who annotate Ingresses, Services and Gateways.
 Afterwards you know each annotation, how to write its value, and what a mistake costs.
 
-This page is generated from the controller's own table (` + "`internal/kube/annotation`" + `) by ` +
-		"`make generate`" + `.
+` + "`make generate`" + ` writes this page from the table by which the controller reads annotations (` +
+		"`internal/kube/annotation`" + `).
 
-How values are written:
+## Values
 
-| Syntax | Grammar |
+| Syntax | How to write a value |
 |---|---|
-| string | taken as it is, not trimmed |
+| string | any text; the controller does not trim it |
 | bool | ` + "`true`, `false`, `1`, `0`, `t`, `f`, `T`, `F`, `TRUE`, `FALSE`, `True`, `False`" + ` |
 | int32, int64 | a decimal number without blanks |
-| list | items separated by commas; blanks around items and empty items are dropped; there is no escaping |
+| list | items separated by commas. The controller ignores empty items, and blanks around items. An item cannot contain a comma |
 | map | ` + "`key=value`" +
-		` items separated by commas; blanks around keys and values are dropped; a backslash takes the next character literally, so ` + "`\\,`" + ` is a comma in a value; the last of several equal keys applies; a comma at the end is ignored |
-| json | JSON; member names are matched without regard to case, unknown members have no effect, and a note names them; an edit that misspells one is invalid |
+		` items separated by commas. The controller ignores blanks around keys and values, and a comma at the end. A backslash makes the next character part of the value: ` + "`\\,`" + ` is a comma. If a key occurs twice, its last value applies |
+| json | JSON. Names of members may have any case. An unknown member has no effect, and a note names it; an edit that misspells a name is invalid |
 
-An invalid value is reported as an event on its object, with the annotation's name and the form of a valid value.
-The other members of the object's group are not affected. An unknown key with one of the prefixes below is reported with the most
-similar known key.
+If a value is invalid, the object gets an event with the annotation and the form of a valid value.
+The other members of its group are not affected.
+If a key has one of the prefixes below and is unknown, an event names the most similar known key.
 
-"Class field" is the field of IngressClassParams that takes precedence: if it is set, the annotation is not read (attributes and
-tags: per key). "In a group" is how the values of several Ingresses of a group combine. "A mistake costs" is what is not created or
-changed while the value is invalid: the member's own routes, a listener, the load balancer that the group shares, the network load
-balancer in front of it, a certificate, or an add-on that traffic does not depend on.
+## Columns
+
+| Column | Meaning |
+|---|---|
+| Read on | the kind of objects on which the controller reads the annotation |
+| Class field | the field of IngressClassParams that takes precedence. If the field is set, the controller ignores the annotation; for attributes and tags, it ignores only keys that the field has |
+| In a group | how the values of several Ingresses of a group combine |
+| A mistake costs | what the controller does not create or change while the value is invalid: the object's own routes, a listener, the load balancer that the group shares, the network load balancer in front of it, a certificate, or an add-on, on which no traffic depends |
 `)
 	table := func(title, prefix string) {
 		fmt.Fprintf(&b, "\n## %s: `%s…`\n\n| Annotation | Syntax | Read on | Default | Class field | In a group | A "+
@@ -60,9 +64,16 @@ balancer in front of it, a certificate, or an add-on that traffic does not depen
 	table("Services of type LoadBalancer", annotation.ServicePrefix)
 	table("Gateways", annotation.GatewayPrefix)
 	b.WriteString(`
-All other settings of Gateways are fields of [their configurations](gateway-reference.md). Annotations of Ingresses and Services have no effect on Gateways, and no annotation has any on
-routes; a note says so. Behind a Gateway, annotations of a Service that is a backend have no effect either. Annotations with prefix ` + "`gateway.k8s.aws.addon.`" + ` are records of the
-controller: which add-ons it has to take away once the configuration has them no more.
+All other settings of Gateways are fields of [their configurations](gateway-reference.md).
+
+These annotations have no effect, and a note on the object says so:
+
+- annotations of Ingresses and Services on a Gateway;
+- any annotation on a route;
+- annotations of a Service that is a backend only of routes.
+
+The controller itself writes annotations with prefix ` + "`gateway.k8s.aws.addon.`" + `.
+They record which add-ons it must remove when the configuration no longer has them.
 `)
 	return b.String(), nil
 }

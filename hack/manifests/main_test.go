@@ -72,7 +72,7 @@ func names(all []object) (out []string) {
 	return out
 }
 
-func TestManifestsHaveTheNamesAndTheObjectsOfExistingInstallations(t *testing.T) {
+func TestManifestsKeepNamesOfExistingInstallations(t *testing.T) {
 	t.Parallel()
 	texts := written(t)
 	for file, want := range map[string][]string{
@@ -134,7 +134,7 @@ func TestWhatIsNotPublishedYetIsListedAsOpen(t *testing.T) {
 	}
 }
 
-func TestUsersOfTheBuiltInRolesSeeBindingsAndOnlyThoseWhoAreBoundEditThem(t *testing.T) {
+func TestBuiltInRolesOnlyReadBindings(t *testing.T) {
 	t.Parallel()
 	type role struct {
 		Kind     string
@@ -175,7 +175,7 @@ func TestUsersOfTheBuiltInRolesSeeBindingsAndOnlyThoseWhoAreBoundEditThem(t *tes
 	}
 }
 
-func TestTheDeploymentHasTheImageAndArgumentsThatTheControllerTakes(t *testing.T) {
+func TestDeploymentHasValidImageAndArguments(t *testing.T) {
 	t.Parallel()
 	for _, o := range objects(t, written(t)["v1_2_3_full.yaml"]) {
 		if o.Kind != "Deployment" {

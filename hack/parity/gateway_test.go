@@ -178,9 +178,9 @@ func adoptGateways(t *testing.T, d *differences, r cluster, former bool, flags [
 	}
 }
 
-// TestATargetGroupThatTheExistingControllerCannotRenameStaysAtTheSwap has the groups with declared names under other
+// TestSwapKeepsTargetGroupOfOldName has the groups with declared names under other
 // ones, and their bindings under the declared ones, as that controller leaves them after a change of targetGroupName.
-func TestATargetGroupThatTheExistingControllerCannotRenameStaysAtTheSwap(t *testing.T) {
+func TestSwapKeepsTargetGroupOfOldName(t *testing.T) {
 	t.Parallel()
 	d, r := readDifferences(t), gatewayCase(t, "targetgroups")
 	l := newLab(t)

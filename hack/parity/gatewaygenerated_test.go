@@ -11,9 +11,9 @@ import (
 	"github.com/k8s-lbc/lbc/hack/parity/recorded"
 )
 
-// TestGeneratedGatewaysOfTheExistingControllerAreAdoptedAndBack makes Gateways by chance. What the existing controller
+// TestSwapOfGeneratedGatewaysAndBackPlansNothing makes Gateways by chance. What the existing controller
 // holds for them is adopted with an empty plan, and what we make of them is what it holds.
-func TestGeneratedGatewaysOfTheExistingControllerAreAdoptedAndBack(t *testing.T) {
+func TestSwapOfGeneratedGatewaysAndBackPlansNothing(t *testing.T) {
 	t.Parallel()
 	d := readDifferences(t)
 	for seed := range uint64(64) {

@@ -13,10 +13,10 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan"
 )
 
-// TestGeneratedGroupsOfTheExistingControllerAreAdoptedWithAnEmptyPlan makes groups by chance, lets them be deployed,
+// TestSwapOfGeneratedGroupsPlansNothing makes groups by chance, lets them be deployed,
 // writes down the account with the numbers and tags that the existing controller gives rules, puts that into a new
 // account and asks what is to do.
-func TestGeneratedGroupsOfTheExistingControllerAreAdoptedWithAnEmptyPlan(t *testing.T) {
+func TestSwapOfGeneratedGroupsPlansNothing(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(16) {
 		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {

@@ -209,9 +209,9 @@ func unchanged(t *testing.T, r *cluster, after tree, allowed ...string) {
 	}
 }
 
-// TestAGroupThatTheExistingControllerFrozeIsTakenOverWithoutAWrite has a member of a group ask, since the last
+// TestSwapOfFrozenGroupWritesNothing has a member of a group ask, since the last
 // deployment, for what contradicts the others, or for what is none.
-func TestAGroupThatTheExistingControllerFrozeIsTakenOverWithoutAWrite(t *testing.T) {
+func TestSwapOfFrozenGroupWritesNothing(t *testing.T) {
 	t.Parallel()
 	const prefix = "alb.ingress.kubernetes.io/"
 	for name, edit := range map[string]tree{
@@ -255,9 +255,9 @@ func TestAGroupThatTheExistingControllerFrozeIsTakenOverWithoutAWrite(t *testing
 	}
 }
 
-// TestClassParametersThatTheExistingControllerDidNotReadWriteNothingAtASwap has the class of a group's second member
+// TestSwapWithUnreadClassParametersWritesNothing has the class of a group's second member
 // ask for an attribute; the existing controller reads the class of the first only.
-func TestClassParametersThatTheExistingControllerDidNotReadWriteNothingAtASwap(t *testing.T) {
+func TestSwapWithUnreadClassParametersWritesNothing(t *testing.T) {
 	t.Parallel()
 	const prefix = "alb.ingress.kubernetes.io/"
 	for name, annotations := range map[string]tree{

@@ -154,8 +154,8 @@ func (b *build) regathered(c *gathered, p *port) {
 
 // untilThen says what happens to a secure port while it has no certificate.
 func untilThen(p *port) string {
-	return fmt.Sprintf("; until then, the controller does not create or change the %s listener on port %d", p.protocol,
-		p.number)
+	return fmt.Sprintf("; until this is fixed, the controller does not create or change the %s listener on port %d",
+		p.protocol, p.number)
 }
 
 // noteUncertified reports that a port has no certificate although nothing is wrong with any.

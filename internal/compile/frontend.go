@@ -113,7 +113,8 @@ func (b *build) noteIdleFrontend() {
 func (b *build) noteIdle(i int, settings []intent.Source, reason, remedy string) {
 	for _, s := range settings {
 		if !s.OfClass() && !b.notedIdle(i, s) { // a class has defaults for those of its members that have a use for them
-			b.note(i, diag.New(b.members[i].Object, s.Place(), diag.IgnoredSetting, "it has no effect: "+reason, remedy))
+			b.note(i, diag.New(b.members[i].Object, s.Place(), diag.IgnoredSetting,
+				reason+", so this annotation has no effect", remedy))
 		}
 	}
 }

@@ -65,9 +65,9 @@ func TestRouteHearsOfItsHostWithoutCertificate(t *testing.T) {
 	f.Certificates = map[string]facts.Certificate{}
 	r = Compile(secureGateway([]string{"late.example.com"}, "late"), f, config(), nil)
 	same(t, "no certificate at all", told(r.Diagnostics), []string{
-		"Gateway gw CertificateNotFound no certificate found for host: late.example.com; until then, the controller does " +
+		"Gateway gw CertificateNotFound no certificate found for host: late.example.com; until this is fixed, the controller does " +
 			"not create or change the HTTPS listener on port 443",
-		"HTTPRoute late CertificateNotFound no certificate found for host: late.example.com; until then, the controller " +
+		"HTTPRoute late CertificateNotFound no certificate found for host: late.example.com; until this is fixed, the controller " +
 			"does not create or change the HTTPS listener on port 443",
 	})
 }

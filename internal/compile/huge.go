@@ -23,8 +23,12 @@ const (
 // some. The build ends then; the next one is without their present versions. Members with too many tags have failed
 // already.
 func (b *build) refuseHuge() (found bool) {
+	named := make([]namedGroups, len(b.members))
 	for i := range b.members {
 		m := &b.members[i]
+		if !m.State.LeftOut() {
+			named[i] = namedBy(&m.Member)
+		}
 		if m.State == quarantine.Rejected {
 			continue
 		}
@@ -33,7 +37,7 @@ func (b *build) refuseHuge() (found bool) {
 			d, huge = tooManySources(m)
 		}
 		if !huge {
-			d, huge = tooManyNames(m)
+			d, huge = tooManyNames(m, named[i])
 		}
 		if huge {
 			b.fail(i, d)
@@ -41,7 +45,7 @@ func (b *build) refuseHuge() (found bool) {
 		huge = huge || len(m.Settings.Tags) > hugeTags
 		found = found || huge && len(b.failures[i]) > 0 // reserved keys of tags do not count
 	}
-	return found || b.boundGroup()
+	return found || b.boundGroup(named)
 }
 
 // tooManyRoutes is the finding that a member that is built declares too many routes; huge is false if it does not.
@@ -71,26 +75,22 @@ func tooManySources(m *quarantine.Member) (d diag.Diagnostic, huge bool) {
 			len(ranges.Value)), "declare fewer ports, or fewer or wider ranges").In(diag.Route), true
 }
 
-// tooManyNames is the finding that a member that is built names too many target groups by ARN or name; huge is false if
-// it does not.
-func tooManyNames(m *quarantine.Member) (d diag.Diagnostic, huge bool) {
-	if m.State.LeftOut() {
+// tooManyNames is the finding that a member names too many target groups; huge is false if it does not.
+func tooManyNames(m *quarantine.Member, named namedGroups) (d diag.Diagnostic, huge bool) {
+	if named.count <= intent.MaxMemberNames {
 		return d, false
 	}
-	names, last := namedBy(&m.Member)
-	if len(names) <= intent.MaxMemberNames {
-		return d, false
-	}
-	return intent.TooManyNames(m.Object, last.Place(), len(names)), true
+	return intent.TooManyNames(m.Object, named.last.Place(), named.count), true
 }
 
 // boundGroup refuses the rules of members for which the group has no room, and members that name too many target
 // groups for it. It reports whether that fails a member that is built. Members that have failed before keep the rules
-// that AWS has.
-func (b *build) boundGroup() (failed bool) {
+// that AWS has. named are the target groups that the members which are built name.
+func (b *build) boundGroup(named []namedGroups) (failed bool) {
 	loads, redirected := make([]intent.Load, len(b.members)), b.allRedirect()
 	for i := range b.members {
 		loads[i] = b.load(i, redirected)
+		loads[i].Names = named[i].count
 	}
 	for i, over := range intent.Excess(loads) {
 		m := &b.members[i]
@@ -108,8 +108,7 @@ func (b *build) boundGroup() (failed bool) {
 	}
 	for i, over := range intent.ExcessNames(loads) {
 		if m := &b.members[i]; over && loads[i].Names > 0 && !m.State.LeftOut() {
-			_, last := namedBy(&m.Member)
-			b.fail(i, intent.TooManyNamesOfGroup(m.Object, last.Place()))
+			b.fail(i, intent.TooManyNamesOfGroup(m.Object, named[i].last.Place()))
 			failed = failed || len(b.failures[i]) > 0
 		}
 	}
@@ -128,14 +127,11 @@ func (b *build) allRedirect() bool {
 	})
 }
 
-// load is how many rules a member declares on all its ports, at most, and how many target groups it names. redirected:
-// HTTP ports have no rules. What exceeds ELB's limits is not split for it.
+// load is how many rules a member declares on all its ports, at most. redirected: HTTP ports have no rules. What
+// exceeds ELB's limits is not split for it.
 func (b *build) load(i int, redirected bool) intent.Load {
 	m := &b.members[i]
 	l := intent.Load{Object: m.Object, Created: m.Created}
-	if names, _ := namedBy(&m.Member); !m.State.LeftOut() {
-		l.Names = len(names)
-	}
 	var none []int32
 	for _, listener := range m.Listeners {
 		if redirected && listener.Protocol == "HTTP" {

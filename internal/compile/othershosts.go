@@ -48,7 +48,10 @@ func (b *build) withoutRefused(i int, m *intent.Member) guardedMember {
 		with.Certificates = slices.DeleteFunc(slices.Clone(m.Certificates), func(c intent.Certificate) bool {
 			return b.refusedCertificates[c.ID]
 		})
-		had := b.lastNames(i)
+		var had map[string]bool
+		if guards {
+			had = b.lastNames(i)
+		}
 		for n := range with.Certificates {
 			c := &with.Certificates[n]
 			if !guards || c.Broken || c.Import == nil && c.Authority == "" {

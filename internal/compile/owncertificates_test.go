@@ -229,7 +229,7 @@ func TestHostOfImportedCertificateOfMemberIsCovered(t *testing.T) {
 			hosts: []string{"b.a.test"}, lacks: "host: b.a.test"},
 		"one of two": {own: []facts.OwnCertificate{imported("ISSUED", "a.test")}, brings: "a.test",
 			hosts: []string{"a.test", "b.test"}, lacks: "host: b.test"},
-		"not imported yet": {brings: "a.test", hosts: []string{"a.test"}, lacks: "host: a.test; until then"},
+		"not imported yet": {brings: "a.test", hosts: []string{"a.test"}, lacks: "host: a.test; until this is fixed"},
 		"what serves is of others": {own: []facts.OwnCertificate{imported("ISSUED", "old.test")}, brings: "a.test",
 			hosts: []string{"a.test"}, lacks: "host: a.test"},
 	} {

@@ -118,7 +118,7 @@ func (b *build) asking(s merge.Owned[string]) string {
 // noConsent is the finding that there is no consent to the use of a load balancer of others.
 func (b *build) noConsent(s merge.Owned[string], lb *facts.LoadBalancer) diag.Diagnostic {
 	return diag.New(diag.Object{}, "", diag.LoadBalancerNotAllowed,
-		fmt.Sprintf("load balancer %s belongs to another owner, and no consent lets namespace %s use it", s.Value,
+		fmt.Sprintf("load balancer %s belongs to another owner, and namespace %s has no consent to use it", s.Value,
 			b.asking(s)), waysToConsent(b.cfg.Cluster, b.asking(s), lb.Name))
 }
 
@@ -215,7 +215,7 @@ func (b *build) joins(p *port, other *facts.NamedListener) bool {
 			why = fmt.Sprintf("the listener is %s, and the object declares %s", other.Protocol, p.protocol)
 		}
 		b.note(i, diag.New(b.members[i].Object, source.Place(), diag.ListenerTaken,
-			fmt.Sprintf("another owner created the listener on port %d of load balancer %s, and it stays: %s; the load "+
+			fmt.Sprintf("another owner has the listener on port %d of load balancer %s, and keeps it: %s; the load "+
 				"balancer does not serve the object on this port", p.number, b.lb.Name, why),
 			"use another port, or ask the owner to remove the listener"))
 	}

@@ -85,8 +85,16 @@ func targetGroupsOf(m *intent.Member) (out []*intent.TargetGroup) {
 	return out
 }
 
-// namedBy are the target groups and load balancers that a member names by ARN or name, and the source of the last one.
-func namedBy(m *intent.Member) (names map[string]bool, last intent.Source) {
+// namedGroups are the target groups and load balancers that a member names by ARN or name: how many there are, and the
+// source of the last one.
+type namedGroups struct {
+	count int
+	last  intent.Source
+}
+
+// namedBy counts the target groups and load balancers that a member names.
+func namedBy(m *intent.Member) (out namedGroups) {
+	var names map[string]bool
 	for backend, source := range backendsOf(m) {
 		name := cmp.Or(backend.TargetGroupARN, backend.TargetGroupName)
 		if backend.TargetGroup != nil {
@@ -98,9 +106,10 @@ func namedBy(m *intent.Member) (names map[string]bool, last intent.Source) {
 		if names == nil {
 			names = map[string]bool{}
 		}
-		names[name], last = true, source
+		names[name], out.last = true, source
 	}
-	return names, last
+	out.count = len(names)
+	return out
 }
 
 // taken reports whether another member owns the identity of a target group of member i, which fails then.

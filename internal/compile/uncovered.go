@@ -106,7 +106,7 @@ func (u *uncovered) report(b *build, c *gathered, p *port, gateway int) {
 	o := b.members[gateway].Object
 	b.note(gateway, diag.New(o, "spec.listeners", diag.HostWithoutCertificate,
 		"no certificate covers hosts of routes: "+strings.Join(whose, "; ")+consequence,
-		"nothing to do here: the owners of the routes request a certificate, or you name one for the listener"))
+		"the owners of the routes can request a certificate, or you can name one for the listener"))
 }
 
 // tellRoutes tells the routes of a port what is wrong with the certificates that the Gateway names for it, in the same

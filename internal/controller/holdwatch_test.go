@@ -117,8 +117,8 @@ func TestUnreadableHoldIsReportedByLeader(t *testing.T) {
 	t.Parallel()
 	var events []string
 	record := func(o diag.Object, e reporting.Event) { events = append(events, o.String()+" "+e.Type+": "+e.Message) }
-	m := elector{elected: make(chan struct{})}
-	w := &Wiring{mgr: m, holdReporter: reporting.NewReporter(record, time.Now)}
+	m, now := elector{elected: make(chan struct{})}, time.Now()
+	w := &Wiring{mgr: m, holdReporter: reporting.NewReporter(record, func() time.Time { return now })}
 	b := hold.NewBook(time.Now)
 	report := func() { w.reportHolds("kube-system", b.Set(map[string]string{"all": "soon"})) }
 	if report(); len(events) > 0 {
@@ -130,5 +130,13 @@ func TestUnreadableHoldIsReportedByLeader(t *testing.T) {
 	if len(events) != 1 || !strings.HasPrefix(events[0], "ConfigMap kube-system/aws-lbc-holds Warning: ") ||
 		!strings.Contains(events[0], "["+string(diag.HoldUnreadable)+"]") {
 		t.Errorf("events %v", events)
+	}
+	now = now.Add(time.Hour)
+	if report(); len(events) != 2 {
+		t.Errorf("a finding that lasts is not repeated: %v", events)
+	}
+	now = now.Add(time.Hour)
+	if w.reportHolds("kube-system", b.Set(nil)); len(events) != 2 { // it is removed
+		t.Errorf("events after the remedy %v", events)
 	}
 }

@@ -357,7 +357,7 @@ spec: {type: NodePort, ports: [{port: 443, targetPort: 8443, nodePort: 30443, pr
 func TestListenerSetIsToldOfItsMistakes(t *testing.T) {
 	t.Parallel()
 	const https, tls = "{name: l, port: 443, protocol: HTTPS", "{name: l, port: 443, protocol: HTTPS, tls: {certificateRefs: "
-	const until = "; until then, the controller does not create or change the HTTPS listener on port 443"
+	const until = "; until this is fixed, the controller does not create or change the HTTPS listener on port 443"
 	const none = "HTTPS port 443 has no certificate: none is named and there are no hosts to find one for" + until
 	for name, c := range map[string]struct {
 		admits, listener, code, want string

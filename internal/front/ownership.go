@@ -93,9 +93,9 @@ func Observation(w Input, of stack.Owner) plan.Policy {
 		}
 		return p.Under(policy.HoldAll(plan.Guard{Code: diag.OnlyObserved,
 			Text: fmt.Sprintf("%s says that the controller only observes the load balancer: nothing is written to AWS; "+
-				"executing the plan means %s", w.whoseOwnership(of, observing), p.Summary()),
-			Remedy: fmt.Sprintf("see lbc plan for the steps; set the annotation to %s there, or remove it, to have "+
-				"them carried out", annotation.ManagedIt)}))
+				"plan: %s", w.whoseOwnership(of, observing), p.Summary()),
+			Remedy: fmt.Sprintf("lbc plan shows the steps; to execute them, set the annotation to %s, or remove it",
+				annotation.ManagedIt)}))
 	}
 }
 

@@ -90,7 +90,7 @@ func TestTheRecorderDelaysCallsAndReportsWhenItIsQuiet(t *testing.T) {
 	}
 }
 
-func TestALookAtTheHealthOfTargetsLongAfterTheirRegistrationCountsAsNothingElse(t *testing.T) {
+func TestLateHealthLookCountsAsSuch(t *testing.T) {
 	t.Parallel()
 	r := NewRecorder(nil)
 	begun := time.Now().Add(-time.Hour)

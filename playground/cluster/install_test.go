@@ -117,7 +117,7 @@ func TestGlobalAcceleratorsAreDefinedWhereTheyAreAskedFor(t *testing.T) {
 	}
 }
 
-func TestWithoutTheGatewayAPINoneOfItsDefinitionsAndOursIsInstalled(t *testing.T) {
+func TestWithoutGatewayAPINoDefinitionIsInstalled(t *testing.T) {
 	t.Parallel()
 	for _, with := range []bool{true, false} {
 		crds, classes, err := definitions(Options{CRDs: "../../config/crd", GatewayAPI: with})

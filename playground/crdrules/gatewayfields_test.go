@@ -122,10 +122,10 @@ func set(v any, path string, known, into map[string]bool) {
 	}
 }
 
-// TestEveryFieldOfConfigurationsOfGatewaysHasAValidAndAnInvalidCase walks the schemas, and finds each field in the
+// TestEveryGatewayFieldHasValidAndInvalidCase walks the schemas, and finds each field in the
 // golden cases of internal/controller. The API server stores the objects of those. testdata/gateway-refused.yaml has
 // values that it refuses by the schema, for fields without any other invalid value.
-func TestEveryFieldOfConfigurationsOfGatewaysHasAValidAndAnInvalidCase(t *testing.T) {
+func TestEveryGatewayFieldHasValidAndInvalidCase(t *testing.T) {
 	t.Parallel()
 	root, err := repository.FindFromProcess()
 	if err != nil {

@@ -55,7 +55,7 @@ func TestFailuresOfManyTextsAreAllCountedAndFewTextsKept(t *testing.T) {
 	}
 }
 
-func TestFailuresOfConnectionsAreCountedByWhatHappenedNotByTheirPorts(t *testing.T) {
+func TestConnectionFailuresAreCountedByCause(t *testing.T) {
 	t.Parallel()
 	clients := Start(t.Context())
 	for port := range 5 {

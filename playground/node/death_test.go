@@ -27,7 +27,7 @@ func dial(t *testing.T, n *vnet.Network, to netip.AddrPort) error {
 	return err
 }
 
-func TestADeadNodeAnswersNothingAndChangesNoObjectUntilItIsRevived(t *testing.T) {
+func TestDeadNodeDoesNothingUntilRevived(t *testing.T) {
 	t.Parallel()
 	const name = "dying"
 	host, address := netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.2")

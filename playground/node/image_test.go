@@ -41,7 +41,7 @@ func webCertificate(t *testing.T) servingcert.Bundle {
 	return b
 }
 
-func TestTheConformanceImageServesThePortsOfItsEnvironmentWithoutDeclaration(t *testing.T) {
+func TestConformanceImageServesPortsOfEnvironment(t *testing.T) {
 	t.Parallel()
 	b := webCertificate(t)
 	files := mounted{"/c/crt": b.Cert, "/c/key": b.Key, "/c/ca": b.CA}

@@ -193,7 +193,7 @@ func TestTheConformanceImagesTCPServerSpeaksItsProtocol(t *testing.T) {
 	}
 }
 
-func TestTheConformanceImagesUDPServerAndANameServerAnswerEachDatagram(t *testing.T) {
+func TestStandinAnswersEachDatagram(t *testing.T) {
 	t.Parallel()
 	const query = "\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x01"
 	for name, c := range map[string]struct {

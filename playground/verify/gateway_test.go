@@ -68,7 +68,7 @@ status: {conditions: [{type: Programmed, status: Unknown, reason: Pending, messa
 	}
 }
 
-func TestARoutePromisesAnAnswerForEachPathAtEachListenerThatItIsAttachedTo(t *testing.T) {
+func TestRoutePromisesAnswerForEachPathAndListener(t *testing.T) {
 	t.Parallel()
 	gateways := []*gatewayv1.Gateway{parse[gatewayv1.Gateway](t, programmedGateway)}
 	const accepted = `

@@ -118,7 +118,7 @@ var additions = map[string][]string{
 	},
 }
 
-func TestTheSchemasAreThoseOfTheExistingControllerWithTheAdditionsAlone(t *testing.T) {
+func TestSchemasDifferOnlyByAdditions(t *testing.T) {
 	t.Parallel()
 	for kind, plural := range map[string]string{
 		"LoadBalancerConfiguration": "loadbalancerconfigurations", "TargetGroupConfiguration": "targetgroupconfigurations",

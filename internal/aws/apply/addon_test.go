@@ -210,7 +210,7 @@ func TestTryingAgainEndsWhenAWSNeverFindsIt(t *testing.T) {
 	t.Error("goes on for ever")
 }
 
-func TestCapacityIsReservedOnceTheLoadBalancerIsActiveAndNoStepWaitsForIt(t *testing.T) {
+func TestCapacityIsReservedOnceActive(t *testing.T) {
 	t.Parallel()
 	profile := account.Instant()
 	profile.LoadBalancerActive = 3 * time.Minute

@@ -280,7 +280,7 @@ func TestWhatVanishedBehindOurBackIsCreatedAgain(t *testing.T) {
 	}
 }
 
-func TestANameThatAnotherHoldsIsAFailureThatIsNotTriedAgainBeforeItsTime(t *testing.T) {
+func TestTakenNameIsNotRetriedAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, account.Instant())
 	made, err := w.sim.Balancing.CreateTargetGroup(t.Context(), &elbv2.CreateTargetGroupInput{

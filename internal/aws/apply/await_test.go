@@ -215,7 +215,7 @@ func TestLooksAtTargetsThatHangOccupyNoSlot(t *testing.T) {
 	}
 }
 
-func TestATakeoverOfANetworkLoadBalancerTakesFiveMinutesAtMostAndTwoMoreForItsNodes(t *testing.T) {
+func TestNLBTakeoverEndsWithinSevenMinutes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, account.Instant())
 	network := func(targetType, name string) *stack.Stack {

@@ -127,7 +127,7 @@ func (w certified) records() []string {
 	return out
 }
 
-func TestARequestedCertificateIsValidatedIssuedAndDeletedWithItsRecords(t *testing.T) {
+func TestRequestedCertificateIsDeletedWithRecords(t *testing.T) {
 	t.Parallel()
 	w := newCertified(t)
 	want := requesting("web", "", "*.certified.dev", "certified.dev", "www.certified.dev")
@@ -325,7 +325,7 @@ func TestOtherNamesOrAnotherAuthorityMeanANewCertificate(t *testing.T) {
 	}
 }
 
-func TestAPendingCertificateIsRequestedAgainOnlyIfNoProcessWaitsForIt(t *testing.T) {
+func TestPendingCertificateIsRequestedAgainIfUnawaited(t *testing.T) {
 	t.Parallel()
 	w := newCertified(t)
 	w.sim.Account.Lock()

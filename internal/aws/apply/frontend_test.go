@@ -116,7 +116,7 @@ func TestAnALBIsRegisteredOnceItIsActiveAndNoStepWaitsForThat(t *testing.T) {
 	}
 }
 
-func TestAPortThatAFrontendLeadsToIsClosedAfterTheFrontendTurnedAway(t *testing.T) {
+func TestPortBehindFrontendClosesAfterFrontend(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, account.Instant())
 	w.settle(fronted(shop("web", "/a/*"), map[int32]int32{80: 80}))

@@ -78,7 +78,7 @@ func (w certified) refusal(s *stack.Stack) *diag.Diagnostic {
 	return nil
 }
 
-func TestASecretThatIsRewrittenInALoopWaitsLongerAndLongerForItsImport(t *testing.T) {
+func TestImportsOfRewrittenSecretWaitLonger(t *testing.T) {
 	t.Parallel()
 	w := newCertified(t)
 	var n int64

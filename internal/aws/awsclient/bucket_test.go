@@ -105,7 +105,7 @@ func TestACallerThatGaveUpTakesNoTurn(t *testing.T) {
 	}
 }
 
-func TestTargetsThatComeGoBeforeThoseThatGoWhichHaveTheirTurnsAllTheSame(t *testing.T) {
+func TestRegistrationsPrecedeDeregistrations(t *testing.T) {
 	t.Parallel()
 	c := newClock()
 	b := newBucket(c, 4, 1)

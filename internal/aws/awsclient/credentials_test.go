@@ -16,8 +16,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
-// TestTroubleWithTheRoleOfTheServiceAccountIsTriedAgainAndReportedAsWhatItIs has STS refuse, throttle and not answer.
-func TestTroubleWithTheRoleOfTheServiceAccountIsTriedAgainAndReportedAsWhatItIs(t *testing.T) {
+// TestServiceAccountRoleErrorsAreRetried has STS refuse, throttle and not answer.
+func TestServiceAccountRoleErrorsAreRetried(t *testing.T) {
 	token := filepath.Join(t.TempDir(), "token")
 	if err := os.WriteFile(token, []byte("a.b.c"), 0o600); err != nil {
 		t.Fatal(err)

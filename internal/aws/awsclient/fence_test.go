@@ -15,9 +15,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
-// TestNothingIsSentByAProcessThatIsDeposedBetweenTheTurnOfACallAndItsRequest suspends no process: the answer of the
+// TestDeposedProcessSendsNothing suspends no process: the answer of the
 // fence changes after it was asked once.
-func TestNothingIsSentByAProcessThatIsDeposedBetweenTheTurnOfACallAndItsRequest(t *testing.T) {
+func TestDeposedProcessSendsNothing(t *testing.T) {
 	t.Parallel()
 	var received atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

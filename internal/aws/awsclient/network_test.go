@@ -25,7 +25,7 @@ func unanswered(cause error) error {
 		}}
 }
 
-func TestARequestWithoutAnswerIsReportedByItsKindWithoutPortsAndAddresses(t *testing.T) {
+func TestUnansweredRequestIsReportedByKind(t *testing.T) {
 	t.Parallel()
 	at := func(port int) (local, remote *net.TCPAddr) {
 		return &net.TCPAddr{IP: net.IPv4(10, 1, 2, 3), Port: port}, &net.TCPAddr{

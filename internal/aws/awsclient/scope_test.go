@@ -50,7 +50,7 @@ func TestAScopeIsConnectedOnceAndWhatNoRoleReachesIsRefused(t *testing.T) {
 	}
 }
 
-func TestTheRolesOfOneAccountShareItsLimiterAndUnusedScopesAreForgotten(t *testing.T) {
+func TestRolesOfOneAccountShareLimiter(t *testing.T) {
 	t.Parallel()
 	now := clock.NewStepped(time.Unix(0, 0))
 	s := NewScopes(Connection{Scope: ownScope}, ScopesOptions{Limiter: LimiterOptions{Clock: now}})
@@ -108,7 +108,7 @@ func roleOf(now *clock.Stepped, externalID string) (*roleCredentials, *tokens) {
 	return &roleCredentials{scope: ownScope.As(otherRole, externalID), session: "AWS-LBC-demo", sts: f, clock: now}, f
 }
 
-func TestManyCallsThatNeedARoleAtOnceAssumeItOnceWithAnExternalIDIfThereIsOne(t *testing.T) {
+func TestConcurrentCallsAssumeRoleOnce(t *testing.T) {
 	t.Parallel()
 	for _, id := range []string{"", "blue"} {
 		c, f := roleOf(clock.NewStepped(time.Unix(0, 0)), id)
@@ -135,7 +135,7 @@ func TestManyCallsThatNeedARoleAtOnceAssumeItOnceWithAnExternalIDIfThereIsOne(t 
 	}
 }
 
-func TestCredentialsOfARoleAreRenewedBeforeTheyEndWhileTheFormerOnesServe(t *testing.T) {
+func TestRoleCredentialsAreRenewedBeforeTheyEnd(t *testing.T) {
 	t.Parallel()
 	now := clock.NewStepped(time.Unix(0, 0))
 	c, f := roleOf(now, "")
@@ -169,7 +169,7 @@ func TestCredentialsOfARoleAreRenewedBeforeTheyEndWhileTheFormerOnesServe(t *tes
 	}
 }
 
-func TestARoleThatCannotBeAssumedIsAskedForOnceInTenSecondsAndItsReturnIsReported(t *testing.T) {
+func TestDeniedRoleIsTriedEveryTenSeconds(t *testing.T) {
 	t.Parallel()
 	now := clock.NewStepped(time.Unix(0, 0))
 	c, f := roleOf(now, "")

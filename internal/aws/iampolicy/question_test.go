@@ -105,9 +105,9 @@ func TestAStatementThatIsMissingIsNoticed(t *testing.T) {
 	}
 }
 
-// TestTheStandardPolicyLacksWhatOnlyFeaturesOfThisControllerNeed: nothing that the existing controller's installations
+// TestStandardPolicyLacksOptionalFeatures: nothing that the existing controller's installations
 // allow is missed.
-func TestTheStandardPolicyLacksWhatOnlyFeaturesOfThisControllerNeed(t *testing.T) {
+func TestStandardPolicyLacksOptionalFeatures(t *testing.T) {
 	t.Parallel()
 	d := minimal(t, Options{Cluster: "demo", VPC: "vpc-1", Features: Defaults()})
 	got := refused(t, Questions(d, subject), Standard("aws"))

@@ -56,7 +56,7 @@ func (f *fixture) request(domain string, tags ...string) string {
 	return *out.CertificateArn
 }
 
-func TestDiscoveryPassesOverWhatAnyStackOwnsAndKeepsPartlyTaggedOnes(t *testing.T) {
+func TestDiscoverySkipsOwnedCertificates(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	owned := f.request("a.owned.dev", "elbv2.k8s.aws/cluster", "another", "ingress.k8s.aws/stack", "x/y")
@@ -104,7 +104,7 @@ func (a listHeld) ListCertificates(ctx context.Context, in *acm.ListCertificates
 	return a.ACM.ListCertificates(ctx, in, o...)
 }
 
-func TestTheListOfCertificatesThatWasBegunBeforeAPassIsTheOneThatItUses(t *testing.T) {
+func TestPassUsesCertificateListBegunBefore(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	held := listHeld{f.sim.Trust, make(chan struct{}, 10), make(chan struct{})}
@@ -127,7 +127,7 @@ func TestTheListOfCertificatesThatWasBegunBeforeAPassIsTheOneThatItUses(t *testi
 	}
 }
 
-func TestAMissingPermissionToReadTagsEndsNeitherDiscoveryNorAnythingElse(t *testing.T) {
+func TestDiscoveryWorksWithoutTagPermission(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.request("a.owned.dev")
@@ -242,7 +242,7 @@ func (p *privateTrust) descriptions() map[string]int {
 	return maps.Clone(p.described)
 }
 
-func TestCertificatesThatWereDescribedBeforeAListingFailedAreNotDescribedAgain(t *testing.T) {
+func TestFailedListingKeepsDescribedCertificates(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	p := &privateTrust{described: map[string]int{}, refuse: 100}
@@ -392,7 +392,7 @@ func TestCertificatesThatComeGoOrChangeAreReportedToSubscribers(t *testing.T) {
 	}
 }
 
-func TestACertificateThatThisProcessMadeIsKnownThoughListsMissItForAMoment(t *testing.T) {
+func TestOwnCertificateIsKnownBeforeListsShowIt(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	s := &shownTrust{shown: map[string]acmtypes.CertificateSummary{}, tags: map[string][]acmtypes.Tag{}}
@@ -540,7 +540,7 @@ func TestARequestedCertificateIsLookedAtUntilItIsIssued(t *testing.T) {
 			t.Errorf("another stack waits %v", got)
 		}
 	}
-	if got := own(); len(got) != 1 || got[0].Status != awsop.Pending || got[0].Overdue {
+	if got := own(); len(got) != 1 || got[0].Status != facts.Pending || got[0].Overdue {
 		t.Errorf("%+v", got)
 	}
 	s.show("arn", "ISSUED", "a.example.com")

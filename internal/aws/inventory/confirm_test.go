@@ -27,7 +27,7 @@ func (w *writtenTo) DescribeTags(ctx context.Context, in *elbv2.DescribeTagsInpu
 	return w.ELBV2.DescribeTags(ctx, in, o...)
 }
 
-func TestAListingDoesNotReadTheTagsAgainThatWereReadBeforeADeletion(t *testing.T) {
+func TestListingReusesTagsReadBeforeDeletion(t *testing.T) {
 	t.Parallel()
 	web, api := key(stack.Ingress, "web"), key(stack.Ingress, "api")
 	for name, c := range map[string]struct {

@@ -254,7 +254,7 @@ func TestTheLoadBalancerThatExistsIsAFact(t *testing.T) {
 	}
 }
 
-func TestListenersAndAttributesOfTheLoadBalancerThatExistsAreFactsOfTheirOwn(t *testing.T) {
+func TestDetailsOfLoadBalancerAreSeparateFacts(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.fronted()

@@ -49,7 +49,7 @@ func (f *fixture) tag(arn string, tags map[string]string) {
 	}
 }
 
-func TestALoadBalancerThatOthersTagForThisClusterIsFoundInTheBackground(t *testing.T) {
+func TestTaggedLoadBalancerIsFoundInBackground(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	arns, woken := f.foreign(30)
@@ -82,7 +82,7 @@ func TestALoadBalancerThatOthersTagForThisClusterIsFoundInTheBackground(t *testi
 	}
 }
 
-func TestWhatAnEarlierProcessKnewToBeForeignIsReadAgainInTheBackground(t *testing.T) {
+func TestForeignResourcesAreReadAgainInBackground(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	arns, _ := f.foreign(30)

@@ -40,7 +40,7 @@ func TestNothingIsKeptOfAStackThatIsGone(t *testing.T) {
 	}
 }
 
-func TestAStepThatIsNotPlannedAnyMoreLeavesNoCountToTheNextOfItsName(t *testing.T) {
+func TestForgottenStepLeavesNoCount(t *testing.T) {
 	t.Parallel()
 	i := New(awsclient.Clients{}, Config{})
 	other := stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "web2"}}

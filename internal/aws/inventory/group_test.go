@@ -99,7 +99,7 @@ func TestAListingThatBeganBeforeAGroupWasChangedDoesNotHideIt(t *testing.T) {
 	}
 }
 
-func TestAListingThatBeganBeforeAGroupWasDeletedDoesNotBringItBack(t *testing.T) {
+func TestStaleListingKeepsDeletedGroupGone(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	made, err := f.sim.Compute.CreateSecurityGroup(t.Context(), &ec2.CreateSecurityGroupInput{GroupName: aws.String("web"),

@@ -131,7 +131,7 @@ func ours(last string) func(arn string) []elbv2types.Tag {
 	}
 }
 
-func TestTheFirstListingOfALargeAccountIsMadeInOneGoWhileTheFastLaneWrites(t *testing.T) {
+func TestFirstListingDoesNotDelayTargets(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := &largeAccount{balancers: 10_000, groups: 20_000, pause: 100 * time.Millisecond, tags: ours("lb-9999")}
@@ -157,7 +157,7 @@ func TestTheFirstListingOfALargeAccountIsMadeInOneGoWhileTheFastLaneWrites(t *te
 	})
 }
 
-func TestTheFirstListingReadsNoTagsOfWhatAnEarlierProcessKnewToBeForeign(t *testing.T) {
+func TestFirstListingSkipsTagsOfForeignResources(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := &largeAccount{balancers: 10_000, groups: 20_000, tags: ours("lb-9999")}

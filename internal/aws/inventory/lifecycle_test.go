@@ -55,7 +55,7 @@ func TestALostTargetGroupIsNewsOnce(t *testing.T) {
 	}
 }
 
-func TestLoadBalancersThatAWSIsMakingAreReadTogetherUntilTheyAreMade(t *testing.T) {
+func TestProvisioningLoadBalancersAreReadTogether(t *testing.T) {
 	t.Parallel()
 	f := newFixtureWith(t, account.Profile{Name: "slow", LoadBalancerActive: time.Minute})
 	var keys []stack.Key
@@ -115,7 +115,7 @@ func TestLoadBalancersThatAWSIsMakingAreReadTogetherUntilTheyAreMade(t *testing.
 	}
 }
 
-func TestAStackIsCertainOnlyWithAListingThatCannotHaveMissedAnything(t *testing.T) {
+func TestStackIsCertainAfterCompleteListing(t *testing.T) {
 	t.Parallel()
 	type moment struct {
 		f    *fixture

@@ -25,7 +25,7 @@ func lagging() account.Profile {
 		ComputeDescribed: account.Real().ComputeDescribed}
 }
 
-func TestNothingIsLetGoOfOnAListingThatMayMissWhatThisProcessHasJustMade(t *testing.T) {
+func TestIncompleteListingProvesNoAbsence(t *testing.T) {
 	t.Parallel()
 	k := key(stack.Ingress, "web")
 	byLiteral := func(r stack.Ref) string { return r.Literal }

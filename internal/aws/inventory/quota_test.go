@@ -60,7 +60,7 @@ func (f *fixture) networkBalancer(name string, tags map[string]string) {
 	}
 }
 
-func TestUseOfLimitsIsThatOfTheFullestLoadBalancerAndOfTheWholeAccount(t *testing.T) {
+func TestQuotaUseIsOfFullestLoadBalancer(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	if got := f.used(); len(got) > 0 || len(f.inv.QuotaUse()) == 0 {

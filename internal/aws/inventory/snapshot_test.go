@@ -123,7 +123,7 @@ func TestTagsThatAnEarlierProcessLeftAreReadInTheBackground(t *testing.T) {
 	}
 }
 
-func TestBeforeALoadBalancerIsCreatedTagsThatAnEarlierProcessLeftAreRead(t *testing.T) {
+func TestTagsAreReadBeforeCreation(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	arns, kept := f.left(30)

@@ -160,7 +160,7 @@ func (d *Finder) untaggedOf(kind string) untagged {
 		out.arns = map[string]bool{}
 		all := map[string]facts.Certificate{}
 		for arn, o := range d.Facts.Listed {
-			if o.Type == kind && (o.Status == issued || o.Status == facts.Expired) &&
+			if o.Type == kind && (o.Status == facts.Issued || o.Status == facts.Expired) &&
 				(!o.Owned || o.Tags[naming.ResourceTag(d.Stack.Owner)] == "") && d.OwnARN(arn) == nil {
 				all[arn], out.arns[arn] = o, true
 			}
@@ -261,7 +261,7 @@ func (d *Finder) serving(c *intent.Certificate) (arn string, note *diag.Diagnost
 		switch same := matches(o, c); {
 		case same && o.Issued():
 			return o.ARN, nil
-		case same && o.Status != pendingValidation && c.Import == nil:
+		case same && o.Status != facts.Pending && c.Import == nil:
 			failed = o
 		}
 	}
@@ -293,9 +293,3 @@ func (d *Finder) serving(c *intent.Certificate) (arn string, note *diag.Diagnost
 		"nothing to do: the controller attaches it as soon as ACM issues it")
 	return arn, &pending
 }
-
-// Statuses of certificates that ACM has not issued yet, and that it has issued.
-const (
-	pendingValidation = "PENDING_VALIDATION"
-	issued            = "ISSUED"
-)

@@ -483,9 +483,9 @@ func filter(in []int, ok func(int) bool) []int {
 // decided, as a reason after "and".
 func (g *Group) before(x, y candidate, restricts bool) (first bool, why string) {
 	m, n := &g.Members[x.member], &g.Members[y.member]
-	equal, equally := "of equal group.order ", "of equal group.order and age "
+	equal, equally := "with equal group.order, ", "with equal group.order and age, "
 	if m.Object.Kind != "Ingress" { // others have no order
-		equal, equally = "", "of equal age "
+		equal, equally = "", "with equal age, "
 	}
 	switch {
 	case m.LeftOut != n.LeftOut:
@@ -498,7 +498,7 @@ func (g *Group) before(x, y candidate, restricts bool) (first bool, why string) 
 		return m.Order < n.Order, fmt.Sprintf("the lower group.order comes first (%d before %d)", min(m.Order, n.Order),
 			max(m.Order, n.Order))
 	case m.Created != n.Created:
-		return m.Created < n.Created, equal + "the older one comes first"
+		return m.Created < n.Created, equal + "the older object comes first"
 	}
-	return m.Object.String() < n.Object.String(), equally + "the first by name comes first"
+	return m.Object.String() < n.Object.String(), equally + "the first object by name comes first"
 }

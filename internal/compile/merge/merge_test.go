@@ -31,9 +31,9 @@ func TestANoteOnTheMemberThatLosesNamesTheValueThatHoldsItsMemberAndTheRule(t *t
 		{of("a", "internal", 5, 1, false), of("b", "internet-facing", -3, 9, false),
 			"and the lower group.order comes first (-3 before 5)"},
 		{of("a", "internal", 5, 9, false), of("b", "internet-facing", 5, 1, false),
-			"and of equal group.order the older one comes first"},
+			"and with equal group.order, the older object comes first"},
 		{of("c", "internal", 5, 1, false), of("b", "internet-facing", 5, 1, false),
-			"and of equal group.order and age the first by name comes first"},
+			"and with equal group.order and age, the first object by name comes first"},
 	} {
 		for _, members := range [][]candidate{{test.loser, test.winner}, {test.winner, test.loser}} {
 			var noted diag.List

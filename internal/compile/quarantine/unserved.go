@@ -2,16 +2,12 @@ package quarantine
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/overlap"
-	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // A route may have a rule that the load balancer cannot serve as declared, beside others that it can. The rule is
@@ -134,9 +130,6 @@ func (r *restoring) lookUp() {
 		r.byKey[key], r.byPlace[place] = append(r.byKey[key], i), append(r.byPlace[place], i)
 	}
 }
-
-// requestsKey is equal for routes with the same ports and conditions; key is the ConditionsKey.
-func requestsKey(r *intent.Route, key string) string { return fmt.Sprint(r.Ports, key) }
 
 // routes merges the routes of the last good version into those of the member.
 func (r *restoring) routes() {
@@ -320,64 +313,6 @@ func (r *restoring) left(u *intent.Unserved) (out []intent.Route) {
 	return out
 }
 
-// withdrawn reports whether a backend is an object of another namespace that a member may forward to no longer.
-func withdrawn(m *intent.Member, b intent.Backend) bool {
-	r, foreign := m.Foreign(b)
-	return foreign && !slices.Contains(m.Reached, r)
-}
-
-// permitted are actions without the backends that a member may forward to no longer. Nil = no backend is left.
-func permitted(actions []intent.Action, now *intent.Member) []intent.Action {
-	out := slices.Clone(actions)
-	for i := range out {
-		out[i].Backends = slices.DeleteFunc(slices.Clone(out[i].Backends), func(b intent.Backend) bool {
-			return withdrawn(now, b)
-		})
-		if len(out[i].Backends) < len(actions[i].Backends) && len(out[i].Backends) == 0 {
-			return nil
-		}
-	}
-	return out
-}
-
-// routeWithoutWithdrawn is a route of a last good version without the backends that the member may no longer forward
-// to. Requests that had no others get the error of a route that never might forward to them. Former has the backends,
-// which serve again if the permission returns.
-func routeWithoutWithdrawn(g *intent.Route, now *intent.Member) intent.Route {
-	out := *g
-	if len(out.Former) > 0 {
-		out.Actions, out.Former = out.Former, nil
-	}
-	all := out.Actions
-	if !slices.ContainsFunc(all, func(a intent.Action) bool {
-		return slices.ContainsFunc(a.Backends, func(b intent.Backend) bool { return withdrawn(now, b) })
-	}) {
-		return out
-	}
-	out.Former = all
-	if out.Actions = permitted(all, now); out.Actions == nil {
-		out.Actions = []intent.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{
-			StatusCode: "500", ContentType: "text/plain"}}}
-	}
-	return out
-}
-
-// withoutWithdrawn is the last good version of a member without the backends that it may forward to no longer.
-func withoutWithdrawn(last intent.Member, now intent.Member) intent.Member {
-	last.Routes, last.Listeners = slices.Clone(last.Routes), slices.Clone(last.Listeners)
-	for i := range last.Routes {
-		last.Routes[i] = routeWithoutWithdrawn(&last.Routes[i], &now)
-	}
-	for i := range last.Listeners {
-		if l := &last.Listeners[i]; len(l.Default) > 0 {
-			if l.Default = permitted(l.Default, &now); l.Default == nil {
-				l.DefaultSource = intent.Source{}
-			}
-		}
-	}
-	return last
-}
-
 // current is a route of the last good version with the target groups of the current one, where that has them.
 func (r *restoring) current(g *intent.Route) intent.Route {
 	out := routeWithoutWithdrawn(g, r.member)
@@ -447,23 +382,4 @@ func (r *restoring) report(u *intent.Unserved, consequence string) {
 	if !r.told[d] {
 		r.told[d], r.found = true, append(r.found, d)
 	}
-}
-
-func samePorts(a, b *intent.Route) bool { return slices.Equal(a.Ports, b.Ports) }
-
-// hasPorts reports whether a route was on all ports of another one.
-func hasPorts(g, of *intent.Route) bool {
-	return samePorts(g, of) || len(of.Ports) > 0 &&
-		(len(g.Ports) == 0 || !slices.ContainsFunc(of.Ports, func(p int32) bool { return !slices.Contains(g.Ports, p) }))
-}
-
-// ConditionsKey is equal for conditions that match the same requests, whatever their order and that of their values.
-func ConditionsKey(conditions []stack.Condition) string {
-	parts := make([]string, 0, len(conditions))
-	for _, c := range conditions {
-		c.Values = slices.Sorted(slices.Values(c.Values))
-		parts = append(parts, strconv.Quote(stack.ConditionsText([]stack.Condition{c})))
-	}
-	slices.Sort(parts)
-	return strings.Join(parts, " ")
 }

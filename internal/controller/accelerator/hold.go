@@ -11,7 +11,7 @@ func (p *pass) held(plan *plan.Plan) bool {
 	if h == nil {
 		return false
 	}
-	g := h.Guard("executing the plan means " + plan.Summary().String())
+	g := h.Guard(plan.Summary().String())
 	d := diag.New(p.object, "", g.Code, g.Text, g.Remedy)
 	d.Phase = diag.Deploying
 	p.found = append(p.found, d)

@@ -23,6 +23,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/accelerator/account"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/plan"
 )
 
@@ -255,6 +256,33 @@ func TestEachStageOfAPassAndEachStepIsCounted(t *testing.T) {
 		"AddEndpoints 1, CreateAccelerator 1, CreateEndpointGroup 1, CreateListener 1")
 	w.want("error categories", strings.Join(w.counted("awslbc_controller_reconcile_errors_total", "error_category"), ", "),
 		"")
+}
+
+// TestAcceleratorWithItsTagsAgainIsManaged gives an accelerator the tags of its object again.
+func TestAcceleratorWithItsTagsAgainIsManaged(t *testing.T) {
+	t.Parallel()
+	w := example(t)
+	w.settle()
+	tag := func(cluster string) (before string) {
+		w.sim.Account.Lock()
+		defer w.sim.Account.Unlock()
+		tags := w.sim.Account.AcceleratorsInOrder()[0].Tags
+		before, tags["elbv2.k8s.aws/cluster"] = tags["elbv2.k8s.aws/cluster"], cluster
+		return before
+	}
+	own := tag("other")
+	w.restart()
+	w.edit(func(ga *agav1beta1.GlobalAccelerator) { ga.Spec.Name = to("mine") })
+	if _, err := w.pass(); err == nil || !strings.Contains(w.told(), "["+string(diag.AcceleratorNotOwned)+"]") {
+		t.Fatalf("another cluster has it: %v", err)
+	}
+	tag(own)
+	w.clock.Advance(time.Hour)
+	w.settle()
+	if told := w.told(); strings.Contains(told, "["+string(diag.AcceleratorNotOwned)+"]") ||
+		!strings.Contains(w.accelerators(), "mine") {
+		t.Errorf("events: %s\n%s", told, w.accelerators())
+	}
 }
 
 func TestADeletionThatAWSRefusesIsAnEventAndTheObjectStaysUntilItIsAdmitted(t *testing.T) {

@@ -155,7 +155,7 @@ func (r *Reconciler) noteIdle(v *objects.View, o client.Object, notes diag.List)
 	if young := idleAfter - r.Statuses.now().Sub(o.GetCreationTimestamp().Time); young > 0 {
 		return notes, young
 	}
-	return append(notes, diag.New(owner.Object(o), path, diag.IgnoredSetting, "it has no effect: "+text, remedy)), 0
+	return append(notes, diag.New(owner.Object(o), path, diag.IgnoredSetting, text+", so it has no effect", remedy)), 0
 }
 
 // writeFinalizer adds the finalizer to an object, and removes it from a deleted object that nothing uses.

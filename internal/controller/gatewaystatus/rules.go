@@ -69,7 +69,7 @@ var byKind = map[objects.Kind]rules{
 		controller: "aws-lbc-loadbalancerconfiguration-controller", finalizer: "gateway.k8s.aws/loadbalancerconfigurations",
 		user: configurationUser,
 		idle: func(client.Object) (path, text, remedy string) {
-			return "", "no GatewayClass or Gateway of this controller names it", "name it in parametersRef of one"
+			return "", "no GatewayClass or Gateway of this controller names this object", "name it in parametersRef of one"
 		},
 		reading: []objects.Kind{objects.Gateway, objects.GatewayClass},
 	},
@@ -86,8 +86,8 @@ var byKind = map[objects.Kind]rules{
 				return "", "", ""
 			}
 			to := route.TargetOf(c)
-			return "spec.targetReference", fmt.Sprintf("no route has %s %s/%s as backend", to.Kind, to.Namespace, to.Name),
-				"correct the reference, or name the backend in a route"
+			return "spec.targetReference", fmt.Sprintf("this object configures %s %s/%s, which is the backend of no route",
+				to.Kind, to.Namespace, to.Name), "correct the reference, or name the backend in a route"
 		},
 		reading: append([]objects.Kind{objects.Gateway, objects.GatewayClass, objects.LoadBalancerConfiguration,
 			objects.Service, objects.ReferenceGrant}, objects.RouteKinds...),
@@ -107,7 +107,7 @@ var byKind = map[objects.Kind]rules{
 			return gateway.RuleConfiguration(v, c), nil
 		}),
 		idle: func(client.Object) (path, text, remedy string) {
-			return "", "no HTTPRoute or GRPCRoute names it", "name it in a filter of type ExtensionRef"
+			return "", "no HTTPRoute or GRPCRoute names this object", "name it in a filter of type ExtensionRef"
 		},
 		reading: []objects.Kind{objects.HTTPRoute, objects.GRPCRoute},
 	},

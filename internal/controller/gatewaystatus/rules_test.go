@@ -115,12 +115,12 @@ metadata: {name: idle, namespace: shop}
 	now, v := time.Unix(created+30, 0), objects.FromObjects(objs)
 	for name, want := range map[string]string{
 		"TargetGroupConfiguration/web": "", "TargetGroupConfiguration/default": "",
-		"TargetGroupConfiguration/idle":     "it has no effect: no route has Service shop/idle as backend",
+		"TargetGroupConfiguration/idle":     "this object configures Service shop/idle, which is the backend of no route, so it has no effect",
 		"LoadBalancerConfiguration/used":    "",
-		"LoadBalancerConfiguration/idle":    "it has no effect: no GatewayClass or Gateway of this controller names it",
-		"LoadBalancerConfiguration/foreign": "it has no effect: no GatewayClass or Gateway of this controller names it",
+		"LoadBalancerConfiguration/idle":    "no GatewayClass or Gateway of this controller names this object, so it has no effect",
+		"LoadBalancerConfiguration/foreign": "no GatewayClass or Gateway of this controller names this object, so it has no effect",
 		"ListenerRuleConfiguration/used":    "",
-		"ListenerRuleConfiguration/idle":    "it has no effect: no HTTPRoute or GRPCRoute names it",
+		"ListenerRuleConfiguration/idle":    "no HTTPRoute or GRPCRoute names this object, so it has no effect",
 	} {
 		kind, name, _ := strings.Cut(name, "/")
 		r := New(objects.Kind(kind), gateway.Config{ALB: gateway.ControllerALB}, nil, nil, NewStatuses(nil,

@@ -45,44 +45,22 @@ func (s *Reconciler) plan(from basis) plan.Plan {
 	return diff.Stack(from.compiled.Stack, from.compiled.Keep, from.observed, options).Under(each...)
 }
 
-// policies returns all policies of a stack's plans, in the order in which they apply: each apply to each plan, and
-// final apply once, to the plan that is executed. braked is called if the last one, the brake, holds deletions or the
-// whole plan.
+// policies returns all policies of a stack's plans; see front.PlanPolicies. braked is called if the last one, the
+// brake, holds deletions or the whole plan.
 func (s *Reconciler) policies(from basis, braked func()) (each, final []plan.Policy) {
 	key, desired := from.key, from.compiled.Stack
-	each = []plan.Policy{
-		policy.Protect(from.input.Protected, from.observed),
-		s.holdCertificates(key, desired),
-		s.withhold(key, from.compiled, from.observed),
-		seniorFirst(from.compiled, from.observed),
-	}
-	final = []plan.Policy{
-		front.Observation(from.input, key.Owner),
-		from.approved,
-		func(p plan.Plan) plan.Plan { // the last one, because it counts what would be deleted
+	return front.PlanPolicies{
+		Owner: key.Owner, Input: from.input, Compiled: from.compiled, Observed: from.observed,
+		Withhold: s.withhold(key, from.compiled, from.observed), Approved: from.approved,
+		HoldCertificates: s.holdCertificates(key, desired),
+		HoldPlan: func(p plan.Plan) plan.Plan {
 			p, held := s.holdPlan(key, from.input, desired, p)
 			if held {
 				braked()
 			}
 			return p
 		},
-	}
-	return each, final
-}
-
-// seniorFirst orders the creation of rules, if AWS may not allow all of them: those of the members that joined first
-// come first.
-func seniorFirst(c compile.Result, o awsop.Observed) plan.Policy {
-	var joined []diag.Object
-	if c.Memory != nil {
-		joined = c.Memory.Members
-	}
-	return policy.SeniorFirst(o, joined, func(rule stack.Ref) diag.Object {
-		if objects := c.Origins[rule].Objects; len(objects) > 0 {
-			return objects[0]
-		}
-		return diag.Object{}
-	})
+	}.InOrder()
 }
 
 // holdCertificates refuses imports of Secrets that change too often, and requests beyond the share of a namespace.
@@ -96,7 +74,7 @@ func (s *Reconciler) holdCertificates(key stack.Key, desired *stack.Stack) plan.
 func (s *Reconciler) holdPlan(key stack.Key, w front.Input, desired *stack.Stack, p plan.Plan) (_ plan.Plan,
 	held bool) {
 	if h := s.Holds.OfKey(key); h != nil && !p.Empty() {
-		return p.Under(policy.HoldAll(h.Guard("executing the plan means " + p.Summary().String()))), true
+		return p.Under(policy.HoldAll(h.Guard(p.Summary().String()))), true
 	}
 	deletes := slices.ContainsFunc(p.Steps, func(step plan.Step) bool {
 		_, ok := step.Op.(awsop.DeleteLoadBalancer)

@@ -279,9 +279,9 @@ func TestASecretThatCannotBeReadIsReportedAndOpensNothing(t *testing.T) {
 			t.Parallel()
 			api := clientfake.NewClientset()
 			secrets := secret.New(api, nil, reads.NewIndex[stack.Key](), time.Now, logr.Discard())
+			answers := false
 			api.PrependReactor("*", "secrets", func(clienttesting.Action) (bool, runtime.Object, error) {
-				return true,
-					nil, c.err
+				return !answers, nil, c.err
 			})
 			s, events := newTestReconciler(t, served("listen-ports", `[{"HTTPS": 443}]`, "auth-type", "oidc", "auth-idp-oidc",
 				`{"issuer": "https://idp.example.com", "authorizationEndpoint": "https://idp.example.com/a", "tokenEndpoint": "https://idp.example.com/t", "userInfoEndpoint": "https://idp.example.com/u", "secretName": "idp"}`)...)
@@ -309,6 +309,12 @@ func TestASecretThatCannotBeReadIsReportedAndOpensNothing(t *testing.T) {
 				if last := r.Actions[len(r.Actions)-1]; last.Forward != nil {
 					t.Errorf("rule %s forwards without a login: %+v", r.ID, r.Actions)
 				}
+			}
+			answers, *events = true, nil
+			_, err = s.Reconcile(t.Context(), key)
+			if all := strings.Join(*events, "\n"); c.fails && (err != nil || strings.Contains(all, "[SecretUnread]") ||
+				!strings.Contains(all, "[SecretNotFound]")) {
+				t.Errorf("once the read is answered: %v\n%s", err, all)
 			}
 		})
 	}

@@ -105,6 +105,12 @@ func TestTargetsInZonesWhereTheLoadBalancerIsNotAreReported(t *testing.T) {
 	if h.Look(t.Context()); len(told) != 1 {
 		t.Errorf("of a group without load balancer it tells %v", told[1:])
 	}
+	aws.state, aws.description = elbtypes.TargetHealthStateEnumHealthy, "" // the load balancer has a subnet in the zone
+	h.Expect(registrar.Group{ARN: "arn"}, diag.Object{Kind: "TargetGroupBinding", Namespace: "shop", Name: "web", UID: "1"})
+	now = now.Add(longestLook)
+	if h.Look(t.Context()); len(told) != 1 {
+		t.Errorf("after the remedy it tells %v", told[1:])
+	}
 }
 
 func TestASickGroupThatLosesAllItsTargetsIsNotCalledHealthy(t *testing.T) {

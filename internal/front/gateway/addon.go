@@ -95,7 +95,7 @@ func (t *translation) addOns(d *Decisions) intent.AddOns {
 	}{{out.CustomerOwnedPool.Set, out.CustomerOwnedPool.Source}, {out.IPAMPool.Set, out.IPAMPool.Source},
 		{out.WebACL.Set, out.WebACL.Source}, {out.Shield.Set, out.Shield.Source}} {
 		if f.set {
-			t.ignored(f.source, "Network Load Balancers do not have it",
+			t.ignored(f.source, "Network Load Balancers have no such setting",
 				"remove the field, or put it into the configuration of Gateways with an Application Load Balancer")
 		}
 	}

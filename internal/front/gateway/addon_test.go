@@ -17,7 +17,7 @@ func recorded(class, listeners, annotations, spec string) string {
 		"Gateway shop/web {metadata: {annotations: {"+annotations+"}}, ", 1)
 }
 
-func TestAnAddOnIsRecordedBeforeItIsMadeAndRemovedWhileItIsRecorded(t *testing.T) {
+func TestAddOnIsRecordedBeforeCreation(t *testing.T) {
 	t.Parallel()
 	all :=
 		`gateway.k8s.aws.addon.wafv2: "true", gateway.k8s.aws.addon.shield: "true", gateway.k8s.aws.addon.provisionedcapacity: "1"`

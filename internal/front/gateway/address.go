@@ -58,7 +58,7 @@ func (t *translation) addresses(s *intent.Settings) {
 	}
 	source := t.here("spec.addresses")
 	if s.Mappings.Set {
-		t.ignored(s.Mappings.Source, "spec.addresses of the Gateway has addresses", "remove one of them")
+		t.ignored(s.Mappings.Source, "spec.addresses of the Gateway already has addresses", "remove one of them")
 		s.Mappings = intent.Field[[]stack.SubnetMapping]{}
 	}
 	s.Addresses = intent.Of(ips, source)

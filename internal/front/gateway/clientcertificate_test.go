@@ -256,6 +256,11 @@ func TestAConfigMapThatCannotBeReadLeavesItsListenerAndTrustStoreAsTheyAre(t *te
 	if got := findings(m.Diagnostics); !strings.Contains(got, string(diag.CACertificateUnread)) {
 		t.Error(got)
 	}
+	v = objects.New(s) // the service account has the right
+	lb, _ = Translate(v, withBucket(), Load(v, withBucket(), albKey()), false)
+	if got := findings(lb.Members[0].Diagnostics); strings.Contains(got, string(diag.CACertificateUnread)) {
+		t.Errorf("after the remedy: %s", got)
+	}
 }
 
 // TestAListenerWithOneOfSeveralAuthoritiesIsProgrammed has the text of the Gateway API: only where all references are

@@ -43,8 +43,8 @@ func (t *translation) contest(d *Decisions) {
 
 // mayTake is what the author of a ListenerSet of a namespace can do about a hostname, port or certificate of others.
 func (t *translation) mayTake(namespace string) string {
-	return fmt.Sprintf("use another one, or have annotation %s of Gateway %s/%s name namespace %s",
-		annotation.GatewaySettingsNamespaces, t.Gateway.Namespace, t.Gateway.Name, namespace)
+	return fmt.Sprintf("use another one, or add namespace %s to annotation %s of Gateway %s/%s", namespace,
+		annotation.GatewaySettingsNamespaces, t.Gateway.Namespace, t.Gateway.Name)
 }
 
 // deciders are the namespaces that decide what listeners of the Gateway share: that of the Gateway, and those that the

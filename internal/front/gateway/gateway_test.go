@@ -258,7 +258,7 @@ func TestParametersAreCheckedByGroupKindNamespaceAndExistence(t *testing.T) {
 	}
 }
 
-func TestProtectionAgainstDeletionIsReadOfWhatConfigurationsThereAre(t *testing.T) {
+func TestDeletionProtectionOfConfigurations(t *testing.T) {
 	t.Parallel()
 	const gw = "GatewayClass c {spec: {controllerName: gateway.k8s.aws/alb, parametersRef: {group: gateway.k8s.aws, " +
 		"kind: LoadBalancerConfiguration, namespace: infra, name: base}}}\n" +

@@ -144,12 +144,12 @@ func (t *translation) configureListener(l *intent.Listener, c configuration.Laye
 	if policy := value(c.Spec.SSLPolicy); policy != "" && secure {
 		l.SSLPolicy = intent.Of(policy, within(c, "sslPolicy"))
 	} else if policy != "" {
-		t.ignored(within(c, "sslPolicy"), "only HTTPS and TLS listeners have a policy", "remove sslPolicy")
+		t.ignored(within(c, "sslPolicy"), "only HTTPS and TLS listeners have a security policy", "remove sslPolicy")
 	}
 	if c.Spec.ALPNPolicy != nil && l.Protocol == tls {
 		l.ALPN = intent.Of(string(*c.Spec.ALPNPolicy), within(c, "alpnPolicy"))
 	} else if c.Spec.ALPNPolicy != nil && *c.Spec.ALPNPolicy != "None" {
-		t.ignored(within(c, "alpnPolicy"), "only TLS listeners have a policy", "remove alpnPolicy")
+		t.ignored(within(c, "alpnPolicy"), "only TLS listeners have an ALPN policy", "remove alpnPolicy")
 	}
 	if arns := explicit(c); len(arns) > 0 && secure {
 		l.Certificates = intent.Of(arns, within(c, "defaultCertificate"))
@@ -174,7 +174,7 @@ func (t *translation) configureListener(l *intent.Listener, c configuration.Laye
 	case t.Family == attachment.Network:
 		t.stickiness[l.Port] = &stack.Stickiness{Enabled: *sticky}
 	default:
-		t.ignored(within(c, "targetGroupStickiness"), "it is for Network Load Balancers",
+		t.ignored(within(c, "targetGroupStickiness"), "only Network Load Balancers have target group stickiness here",
 			"use the forwardConfig of a ListenerRuleConfiguration")
 	}
 }

@@ -152,7 +152,7 @@ func TestListenersAreQUICWhereTheConfigurationDeclaresIt(t *testing.T) {
 	}
 }
 
-func TestCertificatesAreDiscoveredForTheHostnamesOfListenersAndTheirRoutes(t *testing.T) {
+func TestCertificatesAreDiscoveredForHostnames(t *testing.T) {
 	t.Parallel()
 	m, _ := translated(t, albKey(), `
 Gateway shop/web {spec: {gatewayClassName: alb, listeners: [{name: a, port: 443, protocol: HTTPS}, {name: b, port: 443, protocol: HTTPS, hostname: '*.b.com'}, {name: c, port: 80, protocol: HTTP, hostname: plain.com}]}}

@@ -30,6 +30,9 @@ const (
 	UnverifiedTargetsRemedy = "for TLS to targets, set protocol HTTPS or TLS in a TargetGroupConfiguration"
 )
 
+// withoutEffect ends the text of a note about an ignored setting, after the reason.
+const withoutEffect = ", so this setting has no effect"
+
 // ancestor is a Gateway of ours and the controller of its class.
 type ancestor struct {
 	gateway    objects.Ref
@@ -51,7 +54,7 @@ func BackendTLSPolicy(v *objects.View, cfg Config, p *gatewayv1.BackendTLSPolicy
 	var notes diag.List
 	for _, a := range all {
 		notes = append(notes, diag.New(owner.Object(p), "spec.targetRefs", diag.IgnoredSetting,
-			"it has no effect on Gateway "+a.gateway.Namespace+"/"+a.gateway.Name+": "+UnverifiedTargets,
+			UnverifiedTargets+", so the policy has no effect on Gateway "+a.gateway.Namespace+"/"+a.gateway.Name,
 			UnverifiedTargetsRemedy))
 	}
 	written := slices.ContainsFunc(p.Status.Ancestors, func(s gatewayv1.PolicyAncestorStatus) bool {
@@ -167,15 +170,16 @@ func StrayTargets(v *objects.View, c *configv1.TargetGroupConfiguration) (out di
 		}
 	} else if len(objects.Naming[*configv1.LoadBalancerConfiguration](v, objects.LoadBalancerConfiguration, objects.Ref{
 		Kind: objects.TargetGroupConfiguration, Namespace: c.Namespace, Name: c.Name})) == 0 {
-		note("", "it has no effect: it has no targetReference, and no LoadBalancerConfiguration names it as default",
+		note("", "this TargetGroupConfiguration has no targetReference, and no LoadBalancerConfiguration names it as "+
+			"default, so it has no effect",
 			"add spec.targetReference, or name it in defaultTargetGroupConfiguration")
 	}
 	for _, r := range configuration.RepeatedInTargetGroups(c) {
-		note(r.Path(), "it has no effect: "+r.Text(), "join the entries, or remove one")
+		note(r.Path(), r.Text()+withoutEffect, "join the entries, or remove one")
 	}
 	for i := range c.Spec.RouteConfigurations {
 		if text := route.StrayIdentifier(v, c, c.Spec.RouteConfigurations[i].RouteIdentifier, ""); text != "" {
-			note(fmt.Sprintf("spec.routeConfigurations[%d].routeIdentifier", i), "it has no effect: "+text,
+			note(fmt.Sprintf("spec.routeConfigurations[%d].routeIdentifier", i), text+withoutEffect,
 				"write kind, namespace and name of a route, kind and namespace, or kind alone")
 		}
 	}

@@ -6,9 +6,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
-// TestAReplacementPolicyIsDeclaredByConfigurationsElseAnnotation has a configuration of the class, of the Gateway, and
+// TestConfigurationDeclaresReplacementPolicy has a configuration of the class, of the Gateway, and
 // the annotation of the Gateway.
-func TestAReplacementPolicyIsDeclaredByConfigurationsElseAnnotation(t *testing.T) {
+func TestConfigurationDeclaresReplacementPolicy(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		class, own, gateway, want string

@@ -58,7 +58,7 @@ func (t *translation) settings(d *Decisions) intent.Settings {
 		ReplacementPolicy: t.replacementPolicy(),
 	}
 	if s.NoSecurityGroups.Set && l.Family == attachment.Application {
-		t.ignored(s.NoSecurityGroups.Source, "an Application Load Balancer has security groups",
+		t.ignored(s.NoSecurityGroups.Source, "an Application Load Balancer always has security groups",
 			"name some in securityGroups, or remove the field")
 		s.NoSecurityGroups = intent.Field[bool]{}
 	}
@@ -93,7 +93,7 @@ func (t *translation) noteWithoutEffect(s *intent.Settings) {
 	if len(t.configurations) > 0 && t.configurations[0] != nil && t.configurations[0].Spec.MergingMode != nil {
 		own := t.configurations[0]
 		t.ignored(intent.At(configuration.Object(own), "spec.mergingMode"),
-			"the controller reads it only in the configuration of a GatewayClass",
+			"the controller reads mergingMode only in the configuration of a GatewayClass",
 			"remove spec.mergingMode here")
 	}
 }
@@ -188,7 +188,7 @@ func (t *translation) subnets(s *intent.Settings) {
 	switch {
 	case !selector.Set:
 	case s.Subnets.Set:
-		t.ignored(selector.Source, "loadBalancerSubnets names subnets", "remove one of them")
+		t.ignored(selector.Source, "loadBalancerSubnets already names subnets", "remove one of them")
 	default:
 		s.Subnets = intent.Of(intent.SubnetSelector{Tags: selector.Value}, selector.Source)
 	}

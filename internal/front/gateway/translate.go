@@ -144,8 +144,8 @@ func (t *translation) fallback(exists bool) rule.Construction {
 		if c.Valid() {
 			return c
 		}
-		t.ignored(t.here("spec.gatewayClassName"), fmt.Sprintf("rule construction %q of GatewayClass %s is neither "+
-			"compatible nor standard nor plain-hosts", c, t.Class.Name),
+		t.report(t.here("spec.gatewayClassName"), diag.IgnoredSetting, fmt.Sprintf("rule construction %q of GatewayClass "+
+			"%s is neither compatible nor standard nor plain-hosts; the controller ignores it", c, t.Class.Name),
 			"write one of them into annotation "+ConstructionAnnotation+" of the GatewayClass, or remove it")
 	}
 	return rule.PlainHosts

@@ -96,7 +96,7 @@ func withCause(found diag.List, d diag.Diagnostic) diag.List {
 
 // ignored notes that a setting has no effect, and why.
 func (t *translation) ignored(s intent.Source, why, remedy string) {
-	t.report(s, diag.IgnoredSetting, "it has no effect: "+why, remedy)
+	t.report(s, diag.IgnoredSetting, why+withoutEffect, remedy)
 }
 
 // here is a source in the Gateway itself.
@@ -200,7 +200,7 @@ func (t *translation) noteIgnored() {
 			"remove spec.tls.backend")
 	}
 	if s := g.Spec.DefaultScope; s != "" && s != gatewayv1.GatewayDefaultScopeNone {
-		t.ignored(t.here("spec.defaultScope"), "routes attach to Gateways that they name",
+		t.ignored(t.here("spec.defaultScope"), "routes attach only to Gateways that they name",
 			"name the Gateway in parentRefs of routes")
 	}
 	t.noteUnwatched()
@@ -216,11 +216,12 @@ func (t *translation) noteIgnored() {
 			t.noteSelector(t.source(l, "allowedRoutes.namespaces.selector"), a.Namespaces.From, a.Namespaces.Selector)
 		}
 		if l.Filters != nil {
-			t.ignored(t.source(l, "filters"), "listeners of load balancers have no filters, and nothing checks these requests",
+			t.ignored(t.source(l, "filters"), "listeners of load balancers have no filters and nothing checks these requests",
 				"remove it; a ListenerRuleConfiguration of routes has logins and conditions")
 		}
 		if l.TLS != nil && len(l.TLS.Options) > 0 {
-			t.ignored(t.source(l, "tls.options"), "no option is known", "use a LoadBalancerConfiguration, such as its sslPolicy")
+			t.ignored(t.source(l, "tls.options"), "the controller knows no option",
+				"use a LoadBalancerConfiguration, such as its sslPolicy")
 		}
 	}
 }
@@ -230,7 +231,7 @@ func (t *translation) noteSelector(at intent.Source, from *gatewayv1.FromNamespa
 	if selector == nil || from == nil || *from == gatewayv1.NamespacesFromSelector {
 		return
 	}
-	t.ignored(at, fmt.Sprintf("from is %s", *from), "set from: Selector, or remove selector")
+	t.ignored(at, fmt.Sprintf("the field from is %s", *from), "set from: Selector, or remove selector")
 }
 
 // noteOverridden notes what the Gateway's configuration declares in vain. What the class's declares is a default where

@@ -32,8 +32,8 @@ func WithoutEndpoints(svc *corev1.Service) (text, remedy string) {
 	}
 	return fmt.Sprintf("Service %s/%s is of type ExternalName (%s) and has no endpoints: its target group stays empty, "+
 			"and its requests get 503", svc.Namespace, svc.Name, svc.Spec.ExternalName),
-		"name a Service that selects the pods; a route can name one of another namespace that permits it by a " +
-			"ReferenceGrant, for an Ingress put it into the namespace of that Service and join a group"
+		"name a Service that selects the pods; for a Service of another namespace, use a route and a ReferenceGrant, or " +
+			"put the Ingress into that namespace and let it join a group"
 }
 
 // Describe lists the first ports of a Service, for the message about a missing one.

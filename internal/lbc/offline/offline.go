@@ -193,9 +193,10 @@ func (s *planning) diff(ctx context.Context, result *Result, needs *stack.Stack,
 		return err
 	}
 	withheld, assumed := withhold(ctx, compiled, o, s.Config, s.Cluster)
+	each, final := front.PlanPolicies{Owner: key.Owner, Input: w, Compiled: compiled, Observed: o, Withhold: withheld,
+		Approved: approved}.InOrder()
 	plan := func() {
-		result.Plan = diff.Stack(compiled.Stack, compiled.Keep, o.Clone(), opt).Under(policy.Protect(w.Protected, o),
-			withheld, front.Observation(w, key.Owner), approved)
+		result.Plan = diff.Stack(compiled.Stack, compiled.Keep, o.Clone(), opt).Under(each...).Under(final...)
 		result.DriftAssumed = assumed && len(result.Plan.Withheld) > 0
 	}
 	plan()

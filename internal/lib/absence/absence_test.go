@@ -13,7 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-func TestOnlyANotFoundOfTheResourceItselfProvesThatAnObjectIsAbsent(t *testing.T) {
+func TestOnlyNotFoundOfResourceProvesAbsence(t *testing.T) {
 	t.Parallel()
 	services := schema.GroupResource{Resource: "services"}
 	for what, c := range map[string]struct {
@@ -42,7 +42,7 @@ func TestOnlyANotFoundOfTheResourceItselfProvesThatAnObjectIsAbsent(t *testing.T
 	}
 }
 
-func TestAListProvesAnAbsenceOnlyIfItIsNewerThanTheLastWriteByTheLag(t *testing.T) {
+func TestListProvesAbsenceAfterLag(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	for what, c := range map[string]struct {

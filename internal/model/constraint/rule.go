@@ -114,7 +114,7 @@ var Conditions = []Row[stack.Condition]{
 		case strings.EqualFold(n, "host"):
 			return `AWS allows no condition on header "host"; use host-header`
 		case !token.MatchString(n) || len(n) > maxHeaderName:
-			return fmt.Sprintf("%q is not the name of a header of at most %d characters", n, maxHeaderName)
+			return fmt.Sprintf("%q is not a valid header name of 1 to %d characters", n, maxHeaderName)
 		}
 		return ""
 	}},

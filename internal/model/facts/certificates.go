@@ -6,12 +6,13 @@ import (
 	"strings"
 )
 
-// issued is the status of a certificate that a listener can use.
-const issued = "ISSUED"
-
-// Expired is the status of a certificate that listeners keep until another one replaces it. AWS attaches it to no
-// listener.
-const Expired = "EXPIRED"
+// Statuses of certificates in ACM.
+const (
+	Issued  = "ISSUED"             // a listener can use the certificate
+	Pending = "PENDING_VALIDATION" // ACM has not issued the certificate yet
+	// Expired is a certificate that listeners keep until another one replaces it. AWS attaches it to no listener.
+	Expired = "EXPIRED"
+)
 
 // Names are names of certificates.
 type Names map[string]bool
@@ -93,10 +94,10 @@ func DiscoverCertificates(f Facts, hosts, authorities []string) (arns, uncovered
 }
 
 // Discoverable reports whether a listener of any stack may use the certificate: it is issued, and no stack owns it.
-func (c Certificate) Discoverable() bool { return (c.Status == "" || c.Status == issued) && !c.Owned }
+func (c Certificate) Discoverable() bool { return (c.Status == "" || c.Status == Issued) && !c.Owned }
 
 // Issued reports whether a listener can use the certificate.
-func (c OwnCertificate) Issued() bool { return c.Status == issued }
+func (c OwnCertificate) Issued() bool { return c.Status == Issued }
 
 // ZoneOf is the hosted zone that a record of a name belongs to: the one with the longest name that is the name itself
 // or ends it. Of zones with equal names the one with the lowest id counts. ok is false if there is none.

@@ -6,8 +6,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestAConditionIsReportedOnceAgainWhenItsTextChangesAndOnceHealed sets and heals conditions.
-func TestAConditionIsReportedOnceAgainWhenItsTextChangesAndOnceHealed(t *testing.T) {
+// TestConditionIsReportedWhenItChangesAndEnds sets and heals conditions.
+func TestConditionIsReportedWhenItChangesAndEnds(t *testing.T) {
 	t.Parallel()
 	var got []string
 	s := Conditions{OnChange: func(c Change) {

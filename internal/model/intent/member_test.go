@@ -7,7 +7,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-func TestAMemberFromACheckpointOfAnEarlierVersionKeepsItsAuthentication(t *testing.T) {
+func TestMemberOfOldCheckpointKeepsAuthentication(t *testing.T) {
 	t.Parallel()
 	var m Member
 	if err := json.Unmarshal(

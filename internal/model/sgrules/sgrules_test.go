@@ -134,7 +134,7 @@ func TestTheRestOfTrafficIsWhatTheOtherLacks(t *testing.T) {
 	})
 }
 
-func TestArrangedRulesAdmitWhatIsWantedWithinTheLimitAndAreThenLeftAlone(t *testing.T) {
+func TestArrangedRulesFitAndAreStable(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		wanted := anyRules(t, "wanted", 12)
@@ -218,7 +218,7 @@ func TestWhatStandsStaysAndOnlyTheRestGetsRules(t *testing.T) {
 	}
 }
 
-func TestOnlyAsMuchIsRevokedFirstAsMakesRoomAndWhatIsNotWantedBeforeAllElse(t *testing.T) {
+func TestUnwantedRulesAreRevokedFirst(t *testing.T) {
 	t.Parallel()
 	have, grant := ranges(4, 80), ranges(2, 443)
 	first, rest := Room(have, grant, []stack.Permission{have[0], have[1], have[2]}, Of(have[:2]), 5)
@@ -246,7 +246,7 @@ func fromList(id string, port int32) stack.Permission {
 	return stack.Permission{Protocol: "tcp", FromPort: port, ToPort: port, PrefixList: id}
 }
 
-func TestEC2CountsAPrefixListAsManyTimesAsItMayHaveEntriesInItsFamily(t *testing.T) {
+func TestPrefixListCountsAsItsMaximumOfEntries(t *testing.T) {
 	t.Parallel()
 	lists := Lists{"pl-40": {MaxEntries: 40}, "pl-50": {MaxEntries: 50}, "pl-six": {MaxEntries: 45, IPv6: true}}
 	for want, rules := range map[int][]stack.Permission{

@@ -8,7 +8,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-func TestATraceNamesTheFirstConditionThatFailedAndEndsAtTheRuleThatMatched(t *testing.T) {
+func TestTraceNamesFirstFailedCondition(t *testing.T) {
 	t.Parallel()
 	one := func(order int32, cs ...stack.Condition) stack.Rule {
 		return stack.Rule{ID: fmt.Sprint(order), Order: order, Conditions: cs}

@@ -3,6 +3,7 @@ package awsop
 import (
 	"slices"
 
+	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
 )
@@ -18,7 +19,7 @@ func (RequestCertificate) About() plan.About {
 	return creates(stack.KindCertificate, "").setting("Certificates").About
 }
 func (o RequestCertificate) advance(a advancer) {
-	c := Certificate{ARN: a.out.ID, Status: Pending, Certificate: o.Certificate}
+	c := Certificate{ARN: a.out.ID, Status: facts.Pending, Certificate: o.Certificate}
 	c.Tags = merged(o.Certificate.Tags, nil)
 	a.o.Certificates = added(a.o.Certificates, c, (*Certificate).id)
 }
@@ -43,14 +44,14 @@ func (o ImportCertificate) About() plan.About {
 func (o ImportCertificate) advance(a advancer) {
 	pair := o.Certificate.Import
 	if o.At == (stack.Ref{}) {
-		c := Certificate{ARN: a.out.ID, Status: "ISSUED", Imported: true, Certificate: o.Certificate}
+		c := Certificate{ARN: a.out.ID, Status: facts.Issued, Imported: true, Certificate: o.Certificate}
 		c.Content, c.Algorithm, c.Serial, c.Import, c.Tags = pair.Hash, pair.Algorithm, pair.Serial, nil,
 			merged(o.Certificate.Tags, nil)
 		a.o.Certificates = added(a.o.Certificates, c, (*Certificate).id)
 		return
 	}
 	a.certificate(o.At, func(c *Certificate) {
-		c.Status, c.Imported, c.Content, c.Algorithm, c.Serial = "ISSUED", true, pair.Hash, pair.Algorithm, pair.Serial
+		c.Status, c.Imported, c.Content, c.Algorithm, c.Serial = facts.Issued, true, pair.Hash, pair.Algorithm, pair.Serial
 		c.Names, c.Domain = o.Certificate.Names, o.Certificate.Domain
 	})
 }

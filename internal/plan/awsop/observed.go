@@ -280,6 +280,3 @@ type Certificate struct {
 	Published []string
 	stack.Certificate
 }
-
-// Pending is the status of a certificate that ACM has not issued yet.
-const Pending = "PENDING_VALIDATION"

@@ -194,7 +194,7 @@ func TestCredentialsOfALoginServeNoOtherNamespace(t *testing.T) {
 	}
 }
 
-func TestTheAnswerInPlaceOfAWithheldLoginNamesTheKindThatTheOwnerHas(t *testing.T) {
+func TestWithheldLoginAnswerNamesKindOfOwner(t *testing.T) {
 	t.Parallel()
 	s := guardedStack(testLogin(""))
 	s.Key.Owner = stack.GatewayALB
@@ -206,7 +206,7 @@ func TestTheAnswerInPlaceOfAWithheldLoginNamesTheKindThatTheOwnerHas(t *testing.
 	}
 }
 
-func TestWhatAWSRefusesAboutADefaultLoginDoesNotKeepAListenerFromBeingMade(t *testing.T) {
+func TestRefusedDefaultLoginCreatesListener(t *testing.T) {
 	t.Parallel()
 	s := testStack("/a")
 	s.Listeners[0].DefaultActions = slices.Concat([]stack.Action{testLogin("one")}, s.Rules[0].Actions)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
@@ -31,7 +32,7 @@ func (d *differ) wantedCertificates() {
 		d.known[certificateRef(w.ID)] = have.ARN
 		if w.Import != nil {
 			d.renewImport(have, w)
-		} else if have.Status == awsop.Pending {
+		} else if have.Status == facts.Pending {
 			d.publish(have)
 		}
 		d.tagCertificate(have, w)
@@ -44,9 +45,9 @@ func (d *differ) matchCertificate(w stack.Certificate) *awsop.Certificate {
 	var best *awsop.Certificate
 	rank := func(c *awsop.Certificate) int {
 		switch c.Status {
-		case "ISSUED":
+		case facts.Issued:
 			return 2
-		case awsop.Pending:
+		case facts.Pending:
 			return 1
 		}
 		return 0

@@ -176,7 +176,7 @@ func TestAChangeCostsTheWritesThatItNeeds(t *testing.T) {
 	}
 }
 
-func TestTheHealthCheckOfAnNLBChangesInPlaceUnlessTheGateForbidsIt(t *testing.T) {
+func TestNLBHealthCheckChangesInPlace(t *testing.T) {
 	t.Parallel()
 	nlb := func(check stack.HealthCheck) *stack.Stack {
 		s := testStack()

@@ -16,7 +16,7 @@ func family(kind string) *stack.Stack {
 	return s
 }
 
-func TestATargetGroupOfAnotherAddressFamilyIsMadeBesideTheOldOneAndThenTakesOver(t *testing.T) {
+func TestNewAddressFamilyTakesOverFromOldGroup(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
 	f.converge(t, family(stack.IPv4), Options{})

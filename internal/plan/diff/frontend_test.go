@@ -190,7 +190,7 @@ func TestAProtectedFrontendKeepsTheALBBehindIt(t *testing.T) {
 	}
 }
 
-func TestAnotherPortBehindAFrontendIsReadyBeforeItsListenerTurnsToIt(t *testing.T) {
+func TestFrontendWaitsForNewPort(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
 	f.converge(t, withFrontend(listensOn(testStack(), 443), stack.Internal, map[int32]int32{80: 443}), Options{})
@@ -259,9 +259,9 @@ func TestAFrontendThatIsKeptIsLeftAsItIs(t *testing.T) {
 	}
 }
 
-// TestALoadBalancerOfAnotherStackIsRegisteredWithoutWaitingForListeners has an NLB in front of an ALB that its own
+// TestForeignALBIsRegisteredAtOnce has an NLB in front of an ALB that its own
 // stack makes: the NLB's listener has the same port.
-func TestALoadBalancerOfAnotherStackIsRegisteredWithoutWaitingForListeners(t *testing.T) {
+func TestForeignALBIsRegisteredAtOnce(t *testing.T) {
 	t.Parallel()
 	const alb, next = "arn:aws:elasticloadbalancing:us-west-2:1:loadbalancer/app/other/1",
 		"arn:aws:elasticloadbalancing:us-west-2:1:loadbalancer/app/other/2"

@@ -30,7 +30,7 @@ func (f *fakeAWS) count() [3]int {
 	return [3]int{len(f.obs.LoadBalancers), len(f.obs.TargetGroups), len(f.obs.Bindings)}
 }
 
-func TestALoadBalancerThatIsReplacedStaysWithAllThatHangsOnItWhileItIsShown(t *testing.T) {
+func TestReplacedLoadBalancerStaysWhileShown(t *testing.T) {
 	t.Parallel()
 	f, want := replacing(t)
 	old := f.obs.LoadBalancers[0].ARN
@@ -71,7 +71,7 @@ func TestALoadBalancerThatIsReplacedStaysWithAllThatHangsOnItWhileItIsShown(t *t
 	}
 }
 
-func TestALoadBalancerThatIsReplacedGoesAtOnceWhereNothingIsGainedByKeepingIt(t *testing.T) {
+func TestReplacedLoadBalancerIsDeletedIfUseless(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(f *fakeAWS, want *stack.Stack) *stack.Stack{
 		"no member shows it": func(f *fakeAWS, want *stack.Stack) *stack.Stack {

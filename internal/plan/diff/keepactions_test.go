@@ -120,8 +120,8 @@ func TestDefaultActionsThatAreToStayKeepTheirTargetGroup(t *testing.T) {
 	}
 }
 
-// TestRulesThatAreNotDesiredStayWhileTheyMayBeOfAMemberThatCannotBeUnderstood: of another Ingress they go.
-func TestRulesThatAreNotDesiredStayWhileTheyMayBeOfAMemberThatCannotBeUnderstood(t *testing.T) {
+// TestRulesOfInvalidMemberStay: of another Ingress they go.
+func TestRulesOfInvalidMemberStay(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
 	f.converge(t, testStack("/a", "/b", "/d"), Options{})

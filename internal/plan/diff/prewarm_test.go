@@ -192,10 +192,10 @@ func TestANewPathIsAnsweredAsBeforeUntilItsTargetsAreHealthy(t *testing.T) {
 	}
 }
 
-// TestANewPathToTargetsThatAreInTheirFirstCheckIsAnsweredAsBefore is a path that is added while the rule that answers
+// TestNewPathWaitsForFirstHealthCheck is a path that is added while the rule that answers
 // it waits for other targets, the same as the path's: made for these at once, it would answer 503, and make them look
 // as if they served.
-func TestANewPathToTargetsThatAreInTheirFirstCheckIsAnsweredAsBefore(t *testing.T) {
+func TestNewPathWaitsForFirstHealthCheck(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
 	f.converge(t, testStack("/*"), Options{})

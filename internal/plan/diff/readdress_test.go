@@ -7,8 +7,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// TestTheAddressTypeOfANetworkLoadBalancerChangesWithItsSourceNATByOneCall goes there and back.
-func TestTheAddressTypeOfANetworkLoadBalancerChangesWithItsSourceNATByOneCall(t *testing.T) {
+// TestNLBAddressTypeAndSourceNATChangeTogether goes there and back.
+func TestNLBAddressTypeAndSourceNATChangeTogether(t *testing.T) {
 	t.Parallel()
 	of := func(kind stack.LoadBalancerType, family, nat string) *stack.Stack {
 		s := datagrams("UDP")

@@ -35,7 +35,7 @@ func (f *fakeAWS) have() string {
 	return strings.Join(out, ", ")
 }
 
-func TestATargetGroupGetsTheNameThatIsDeclaredWhileTheFormerOneServes(t *testing.T) {
+func TestRenamedTargetGroupServesMeanwhile(t *testing.T) {
 	t.Parallel()
 	for what, c := range map[string]struct {
 		from, to map[string]string
@@ -119,9 +119,9 @@ func TestATargetGroupThatIsReplacedByItsNameIsNoDuplicate(t *testing.T) {
 	}
 }
 
-// TestACopyOfATargetGroupIsADuplicateThoughItHasNotTheDeclaredName has a group with copied tags in front of which
+// TestCopyOfOtherNameIsDuplicate has a group with copied tags in front of which
 // nothing is.
-func TestACopyOfATargetGroupIsADuplicateThoughItHasNotTheDeclaredName(t *testing.T) {
+func TestCopyOfOtherNameIsDuplicate(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
 	f.converge(t, named(map[string]string{"/a": "mine"}), Options{})
@@ -134,9 +134,9 @@ func TestACopyOfATargetGroupIsADuplicateThoughItHasNotTheDeclaredName(t *testing
 	}
 }
 
-// TestATargetGroupThatWasNeverBoundIsNoDuplicateOnceAnotherNameIsDeclared ends the process right after the creation of
+// TestUnboundTargetGroupIsNoDuplicate ends the process right after the creation of
 // a group with a declared name, once or twice, and declares another one then.
-func TestATargetGroupThatWasNeverBoundIsNoDuplicateOnceAnotherNameIsDeclared(t *testing.T) {
+func TestUnboundTargetGroupIsNoDuplicate(t *testing.T) {
 	t.Parallel()
 	for what, c := range map[string]struct {
 		from, to []map[string]string // before, and with a process that ends in the middle; the last one is carried out

@@ -70,7 +70,7 @@ func TestAConsentToAReplacementIsForTheNamedLoadBalancer(t *testing.T) {
 	}
 }
 
-func TestALoadBalancerOfAnotherTypeIsNotMadeWhereReplacementsAreRefused(t *testing.T) {
+func TestRefusedReplacementCreatesNoOtherType(t *testing.T) {
 	t.Parallel()
 	f, want := replacing(t)
 	want.LoadBalancers[0].Type = stack.Network
@@ -85,7 +85,7 @@ func TestALoadBalancerOfAnotherTypeIsNotMadeWhereReplacementsAreRefused(t *testi
 	}
 }
 
-func TestAReplacedLoadBalancerStaysWithItsTargetsForTheTimeThatThePolicyGivesIt(t *testing.T) {
+func TestReplacedLoadBalancerStaysForPolicyTime(t *testing.T) {
 	t.Parallel()
 	f, want := replacing(t)
 	old := f.obs.LoadBalancers[0].ARN

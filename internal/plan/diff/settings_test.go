@@ -110,7 +110,7 @@ func TestWhereSettingsStandNoListenerComesGoesOrBeginsToRedirect(t *testing.T) {
 	}
 }
 
-func TestWhereSettingsStandAndNoLoadBalancerExistsNothingIsPlanned(t *testing.T) {
+func TestKeptSettingsWithoutLoadBalancerPlanNothing(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
 	want := testStack("/a")

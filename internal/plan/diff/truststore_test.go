@@ -45,7 +45,7 @@ func steps(p plan.Plan, names ...string) (out []plan.StepID) {
 var ofStores = []string{"PutObject", "CreateTrustStore", "ModifyTrustStore", "DeleteTrustStore",
 	"DeleteObject", "AddTags"}
 
-func TestATrustStoreKeepsItsARNWithAnotherBundleAndGoesAfterItsListenerLetsGo(t *testing.T) {
+func TestTrustStoreKeepsARNWithNewBundle(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
 	f.obs.TrustStores = []awsop.TrustStore{observedStore("h1")}
@@ -78,7 +78,7 @@ func TestATrustStoreKeepsItsARNWithAnotherBundleAndGoesAfterItsListenerLetsGo(t 
 	}
 }
 
-func TestATrustStoreStaysWhileAListenerHasItOrItIsNotKnownWhetherItIsWanted(t *testing.T) {
+func TestTrustStoreInUseStays(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
 	f.obs.TrustStores = []awsop.TrustStore{observedStore("h1")}

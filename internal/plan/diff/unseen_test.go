@@ -10,7 +10,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-func TestWhereObjectsMayBeUnseenOnlyWhatIsKnownToBeOfTheSeenNamespaceGoes(t *testing.T) {
+func TestUnseenObjectsKeepUnknownResources(t *testing.T) {
 	t.Parallel()
 	redirect := func(order int, path, to string) stack.Rule {
 		r := testRule(80, order, path, "")

@@ -65,9 +65,9 @@ func TestBindingsOfAStackAreFoundByLabel(t *testing.T) {
 	}
 }
 
-// TestTheStackOfABindingWithAShortenedLabelIsThatOfTheObjectWithItsHash has names that differ in their last character
+// TestStackOfBindingWithShortenedLabel has names that differ in their last character
 // only.
-func TestTheStackOfABindingWithAShortenedLabelIsThatOfTheObjectWithItsHash(t *testing.T) {
+func TestStackOfBindingWithShortenedLabel(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("w", 99)
 	gateway := func(namespace, name string) *gatewayv1.Gateway {

@@ -102,8 +102,8 @@ func (x Endpoints) machines() (wanted []registrar.Endpoint, found diag.List) {
 	}
 	if len(barred) > 0 {
 		found = x.notAllowed("endpoints without Pod are not registered: "+diag.Some(barred),
-			"an administrator can allow addresses that are of no node with --endpoints-without-pods=%s=CIDR; remove the "+
-				"others from the EndpointSlices")
+			"an administrator can allow addresses that belong to no node with --endpoints-without-pods=%s=CIDR; remove "+
+				"all other addresses from the EndpointSlices")
 	}
 	if len(outside) > 0 {
 		d := diag.New(bindingobject.BindingObject(x.Binding), "spec.serviceRef", diag.EndpointNotResolved,

@@ -213,7 +213,7 @@ func closedPorts(o *v1beta1.TargetGroupBinding, closed []stack.Permission, at sg
 		diag.New(bindingobject.BindingObject(o), pathOfPort(o, ports), diag.NetworkingNotAllowed,
 			fmt.Sprintf("the security groups of nodes and pods do not open %s: targets of the binding listen at %s",
 				diag.Some(texts(ports)), diag.Some(texts(at.Ports))),
-			fmt.Sprintf("name a port of the targets, or none, which stands for all of these; an administrator can allow any "+
+			fmt.Sprintf("name a port of the targets, or none, which means all of them; an administrator can allow any "+
 				"port with --binding-networking=%s=%s", o.Namespace, allowlist.AnyPort))}
 }
 

@@ -8,8 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestACheckReportsOwnTargetsThatWentAndThoseThatOthersRegistered has another writer take a target out and put one in.
-func TestACheckReportsOwnTargetsThatWentAndThoseThatOthersRegistered(t *testing.T) {
+// TestCheckReportsLostAndForeignTargets has another writer take a target out and put one in.
+func TestCheckReportsLostAndForeignTargets(t *testing.T) {
 	t.Parallel()
 	b := &balancing{held: []types.TargetHealthDescription{held("10.0.0.1", "healthy"), held("10.0.0.2", "healthy")}}
 	r := newRegistry(b, b.write, func(string) bool { return false })

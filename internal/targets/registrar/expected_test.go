@@ -9,7 +9,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan"
 )
 
-func TestTargetsAreExpectedUntilTheirBindingWantsNoneOrTheyAreRegistered(t *testing.T) {
+func TestTargetsAreExpectedUntilRegistered(t *testing.T) {
 	t.Parallel()
 	refuse := func(context.Context, stack.Key, plan.StepID, plan.Operation) apply.Outcome { return apply.Outcome{} }
 	r := newRegistry(nil, refuse, func(string) bool { return true })

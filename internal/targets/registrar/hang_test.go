@@ -173,7 +173,7 @@ func TestRegistrationAndDeregistrationWaitForNoOtherCall(t *testing.T) {
 	}
 }
 
-func TestTheCallsOfAThousandBindingsThatChangeAtOnceAreAllUnderWayTogether(t *testing.T) {
+func TestThousandBindingsAreWrittenConcurrently(t *testing.T) {
 	t.Parallel()
 	const n = 1000
 	h := newHanging()

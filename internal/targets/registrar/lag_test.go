@@ -149,7 +149,7 @@ func (a answers) DescribeTargetHealth(_ context.Context, in *elbv2.DescribeTarge
 	return out, nil
 }
 
-func TestTheTimeUntilATargetIsHealthyIsReportedOnceAfterItsRegistration(t *testing.T) {
+func TestTimeToHealthyIsReportedOnce(t *testing.T) {
 	t.Parallel()
 	h := newHanging()
 	r, c, progress := asyncRegistry(h, true)

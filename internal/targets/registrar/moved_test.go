@@ -77,7 +77,7 @@ func (p *portBench) expect(want ...string) {
 	await.Equal(p, "calls", func() string { return fmt.Sprintf("%q", p.done()) }, fmt.Sprintf("%q", want))
 }
 
-func TestTargetsOfAPortThatPodsHaveNoMoreStayUntilThoseOfTheNewPortAreHealthy(t *testing.T) {
+func TestTargetsOfOldPortStayUntilNewAreHealthy(t *testing.T) {
 	t.Parallel()
 	p := newPortBench(t)
 	p.sync(80, 0, true, "10.0.0.1", "10.0.0.2")

@@ -130,7 +130,7 @@ func wantAs(change func(*Endpoint), ids ...string) Endpoints {
 	return EndpointsOf(out...)
 }
 
-func TestAGroupIsReachedByTheClientsOfItsScopeAndHeldApartFromThatOfAnother(t *testing.T) {
+func TestGroupUsesClientsOfItsScope(t *testing.T) {
 	t.Parallel()
 	ours, theirs := &balancing{}, &balancing{}
 	role := awsclient.Scope{Role: "arn:aws:iam::123456789012:role/other"}

@@ -52,9 +52,9 @@ func TestEndpointsOfQUICHaveTheServerIDsOfTheirPods(t *testing.T) {
 	}
 }
 
-// TestATargetWithAnotherServerIDIsRegisteredAfterItsFormerSelfIsDeregistered also holds that what AWS describes with
+// TestNewServerIDWaitsForDeregistration also holds that what AWS describes with
 // the id that is wanted is left alone.
-func TestATargetWithAnotherServerIDIsRegisteredAfterItsFormerSelfIsDeregistered(t *testing.T) {
+func TestNewServerIDWaitsForDeregistration(t *testing.T) {
 	t.Parallel()
 	old := held("10.0.0.1", "healthy")
 	old.Target.QuicServerId = aws.String(firstID)

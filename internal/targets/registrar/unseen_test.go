@@ -12,9 +12,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// TestATargetStaysOwnThoughItsDeregistrationFailsAndTheGroupIsReadAgain has one target of its own and one that nobody
+// TestTargetOfFailedDeregistrationStaysOwn has one target of its own and one that nobody
 // seen has wanted.
-func TestATargetStaysOwnThoughItsDeregistrationFailsAndTheGroupIsReadAgain(t *testing.T) {
+func TestTargetOfFailedDeregistrationStaysOwn(t *testing.T) {
 	t.Parallel()
 	b := &balancing{held: []types.TargetHealthDescription{held("ours", "healthy"), held("theirs", "healthy")}}
 	r := newRegistry(b, b.write, func(string) bool { return false })

@@ -10,7 +10,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/inventory/network"
 )
 
-func TestTheGroupOfAnInterfaceIsTheNamedOneItsOnlyOneOrOneByItsTagsAndRules(t *testing.T) {
+func TestChooseGroupOfInterface(t *testing.T) {
 	t.Parallel()
 	const ours = "kubernetes.io/cluster/demo"
 	tags := map[string]map[string]string{

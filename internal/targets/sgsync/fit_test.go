@@ -32,7 +32,7 @@ func byHand(rules []stack.Permission) []stack.Permission {
 	return rules
 }
 
-func TestManyRangesOfAddressesAreJoinedToPreciselyThoseThatAreWanted(t *testing.T) {
+func TestJoinedRangesCoverExactlyTheWanted(t *testing.T) {
 	t.Parallel()
 	unneeded := func(stack.Permission) RuleState { return Unneeded }
 	rapid.Check(t, func(t *rapid.T) {
@@ -79,7 +79,7 @@ func TestManyRangesOfAddressesAreJoinedToPreciselyThoseThatAreWanted(t *testing.
 	}
 }
 
-func TestABindingWhoseRulesDoNotFitGetsTheNumbersAndNoCallIsMadeForIt(t *testing.T) {
+func TestRulesThatDoNotFitMakeNoCall(t *testing.T) {
 	t.Parallel()
 	d := newDesk(&account{rules: map[string][]stack.Permission{"sg-node": byHand(apart(30, 22))}})
 	d.Set("a", on("sg-node", apart(10, 80)...))
@@ -106,7 +106,7 @@ func TestABindingWhoseRulesDoNotFitGetsTheNumbersAndNoCallIsMadeForIt(t *testing
 	}
 }
 
-func TestABindingThatHasItsRulesKeepsThemWhereAnotherOneDoesNotFit(t *testing.T) {
+func TestFittingBindingKeepsItsRules(t *testing.T) {
 	t.Parallel()
 	d := newDesk(&account{rules: map[string][]stack.Permission{"sg-node": apart(50, 443)}})
 	d.Set("z", on("sg-node", apart(50, 443)...))

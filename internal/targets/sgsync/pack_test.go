@@ -80,7 +80,7 @@ func TestWhereARuleMustAdmitMoreItIsTheFewestPorts(t *testing.T) {
 	}
 }
 
-func TestARuleMayBeNeededByABindingThatSharesASourceAndAPortWithIt(t *testing.T) {
+func TestSharedSourceAndPortMayNeedRule(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		from, to int32
@@ -225,9 +225,9 @@ func TestARuleThatStaysIsEnoughForWhatItAdmits(t *testing.T) {
 	}
 }
 
-// TestBindingsThatArriveInAnyOrderWriteNothingWhereTheirRulesStand starts over an account that holds what all bindings
+// TestBindingsInAnyOrderWriteNothing starts over an account that holds what all bindings
 // need, in the shapes of this controller or the existing one.
-func TestBindingsThatArriveInAnyOrderWriteNothingWhereTheirRulesStand(t *testing.T) {
+func TestBindingsInAnyOrderWriteNothing(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		needs := rapid.SliceOfN(rapid.SliceOfN(rapid.Custom(anyPermission), 1, 4), 1, 8).Draw(t, "needs")

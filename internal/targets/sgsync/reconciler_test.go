@@ -418,7 +418,7 @@ func TestRulesForTheLoadBalancersOfAnotherClusterStay(t *testing.T) {
 	}
 }
 
-func TestAGroupThatIsGoneNeedsNoCleaningButBindingsThatNeedItReportIt(t *testing.T) {
+func TestBindingsReportMissingGroup(t *testing.T) {
 	t.Parallel()
 	d := newDesk(&account{gone: []string{"sg-node"}})
 	d.Set("stays", on("sg-node", tcp(8080, 8080, "sg-b")))

@@ -137,7 +137,7 @@ func TestCertManagerProvesNamesThroughIngressesAndGateways(t *testing.T) {
 	// The Ingress of a challenge names the host of the other one, whose Secret is imported.
 	for _, w := range scene.Warnings(t, c, certificates) {
 		if strings.Contains(w, "no certificate found") &&
-			!strings.Contains(w, "until then, the controller does not create or change the HTTPS listener on port 443") {
+			!strings.Contains(w, "until this is fixed, the controller does not create or change the HTTPS listener on port 443") {
 			t.Errorf("after the certificate was issued: %s", w)
 		}
 	}

@@ -75,7 +75,7 @@ func random(r *rand.Rand, previous accelerator.Declared) accelerator.Declared {
 	return d
 }
 
-func TestEachStepOfAnyEditIsAdmittedByAWSAndTheEndIsWhatIsDeclared(t *testing.T) {
+func TestEditsOfAcceleratorsReachDeclaredState(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(longtest.Seeds(4, 12)) { //nolint:gosec // small
 		w := newWorld(t)

@@ -31,9 +31,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// issued is the status of a certificate that listeners can use.
-const issued = "ISSUED"
-
 const (
 	// Lifetime is how long the list is believed by discovery.
 	Lifetime       = time.Minute

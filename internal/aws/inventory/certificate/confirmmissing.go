@@ -34,7 +34,7 @@ func (c *Certificates) ConfirmMissing(ctx context.Context, arns []string) (found
 		if err != nil {
 			return false, fmt.Errorf("looking whether certificate %s, which the list lacks, exists: %w", arn, err)
 		}
-		if d != nil && d.Status != awsop.Pending && c.lives(d.Status) {
+		if d != nil && d.Status != facts.Pending && c.lives(d.Status) {
 			c.restore(arn, d)
 			found = true
 		}
@@ -111,7 +111,7 @@ func (c *Certificates) confirmed(ctx context.Context, listed map[string]record, 
 // lives reports whether listeners use certificates of a status, now or once they are issued. An expired one of a stack
 // stays on its listener until it can be replaced.
 func (c *Certificates) lives(status string) bool {
-	return status == issued || (status == awsop.Pending || status == facts.Expired) && c.cfg.owned()
+	return status == facts.Issued || (status == facts.Pending || status == facts.Expired) && c.cfg.owned()
 }
 
 // showsIn reports whether a list that began then, after so many writes, shows the certificate if it exists: lists lag

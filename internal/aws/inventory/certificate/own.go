@@ -111,7 +111,7 @@ func (c *Certificates) ownARNs(key stack.Key) (own, pending []string) {
 			continue
 		}
 		own = append(own, arn)
-		if r.Status == awsop.Pending {
+		if r.Status == facts.Pending {
 			pending = append(pending, arn)
 		}
 	}
@@ -175,7 +175,7 @@ func needsZones(c awsop.Certificate, desired *stack.Stack) bool {
 		return w.ID == c.ID &&
 			slices.Equal(w.Names, c.Names)
 	})
-	return !wanted || c.Status == awsop.Pending || c.Overdue
+	return !wanted || c.Status == facts.Pending || c.Overdue
 }
 
 // complete adds what is known of a certificate besides its description.
@@ -197,7 +197,7 @@ func (c *Certificates) complete(key stack.Key, d awsop.Certificate) awsop.Certif
 		}
 		d.Content = cmp.Or(r.content, d.Content) // whatever became of the tag
 	}
-	if d.Status == awsop.Pending && r.watched.IsZero() && now.Sub(r.createdAt) <= longestPending {
+	if d.Status == facts.Pending && r.watched.IsZero() && now.Sub(r.createdAt) <= longestPending {
 		r.watched = now
 	}
 	d.Overdue = c.overdue(key, d, r, now)
@@ -218,9 +218,9 @@ func (c *Certificates) complete(key stack.Key, d awsop.Certificate) awsop.Certif
 func (c *Certificates) overdue(key stack.Key, d awsop.Certificate, r *record, now time.Time) bool {
 	longer := time.Duration(1) << min(max(c.requested[ownerOf(key, d.ID)]-1, 0), 8)
 	switch {
-	case d.Imported || d.Status == "ISSUED":
+	case d.Imported || d.Status == facts.Issued:
 		return false
-	case d.Status != awsop.Pending, r.watched.IsZero():
+	case d.Status != facts.Pending, r.watched.IsZero():
 		return now.Sub(r.createdAt) > longestPending*longer
 	}
 	return now.Sub(r.watched) > longestWait*longer
@@ -239,7 +239,7 @@ func (c *Certificates) needed(domain, except string) bool {
 	}
 	return slices.ContainsFunc(c.validated[validatedBy(domain)], func(arn string) bool {
 		r := c.records[arn]
-		return arn != except && r.Type == "AMAZON_ISSUED" && (r.Status == issued || r.Status == awsop.Pending)
+		return arn != except && r.Type == "AMAZON_ISSUED" && (r.Status == facts.Issued || r.Status == facts.Pending)
 	})
 }
 

@@ -124,11 +124,11 @@ func (c *Certificates) Wait(key stack.Key) time.Duration {
 	defer c.mu.Unlock()
 	var wait time.Duration
 	for _, r := range c.byStack[key] {
-		if !c.cfg.mayOwn(r.Type) || r.Status == issued {
+		if !c.cfg.mayOwn(r.Type) || r.Status == facts.Issued {
 			continue
 		}
 		next := time.Minute
-		if age := c.cfg.Now().Sub(r.createdAt); r.Status == awsop.Pending && age < longestPending {
+		if age := c.cfg.Now().Sub(r.createdAt); r.Status == facts.Pending && age < longestPending {
 			next = max(time.Second, min(age/4, 15*time.Second))
 		}
 		if wait == 0 || next < wait {

@@ -40,7 +40,7 @@ func imports(n int) *Certificates {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i := range n {
-		r := &record{Certificate: facts.Certificate{ARN: fmt.Sprint("arn:", i), Type: "IMPORTED", Status: issued,
+		r := &record{Certificate: facts.Certificate{ARN: fmt.Sprint("arn:", i), Type: "IMPORTED", Status: facts.Issued,
 			Domains: []string{fmt.Sprintf("web-%d.example.com", i)}}}
 		c.records[r.ARN] = r
 		c.setTags(r, naming.Tracking(stack.Ingress, "demo", fmt.Sprint("shop/web-", i), "imported/shop-tls"))

@@ -109,7 +109,7 @@ func (n *nodes) called() []string {
 	return out
 }
 
-func TestInterfacesOfInstancesAreReadOnceInAWhileAndForgottenWithTheirNodes(t *testing.T) {
+func TestInterfacesAreForgottenWithTheirNodes(t *testing.T) {
 	t.Parallel()
 	clock := &steps{time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
 	n := &nodes{addresses: map[string]string{"i-1": "10.0.0.1", "i-2": "10.0.0.2", "i-3": "10.0.0.3"}}
@@ -186,7 +186,7 @@ func TestInterfacesAreFoundByTheirIDs(t *testing.T) {
 	}
 }
 
-func TestTheInterfaceOfAnAddressIsReadForEachHolderAndInCallsThatEC2Admits(t *testing.T) {
+func TestInterfacesOfAddressesAreReadInBatches(t *testing.T) {
 	t.Parallel()
 	clock := &steps{time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
 	n := &nodes{addresses: map[string]string{"6": "2001:db8::6"}}

@@ -61,7 +61,7 @@ func TestOnlyWhatIsCertainShowsThatAnotherClusterLooksAfterAStack(t *testing.T) 
 	}
 }
 
-func TestATargetGroupIsContestedIfOwnTargetsWentAndOthersServeInTheirPlace(t *testing.T) {
+func TestTargetGroupIsContestedIfOthersReplaceTargets(t *testing.T) {
 	t.Parallel()
 	serves, sick, ours := Target{ID: "10.9.9.9", Healthy: true}, Target{ID: "10.9.9.9"},
 		Target{ID: "10.0.0.1", Healthy: true, Local: true}

@@ -55,8 +55,8 @@ BackendTLSPolicy shop/tls {spec: {targetRefs: [{group: "", kind: Service, name: 
 	if got := pass(); got != "gateway.k8s.aws/alb web Accepted False Invalid" {
 		t.Errorf("status %q", got)
 	}
-	if !slices.Equal(events, []string{"BackendTLSPolicy shop/tls Normal Note: it has no effect on Gateway shop/web: " +
-		"load balancers do not verify the certificates of targets (spec.targetRefs); " +
+	if !slices.Equal(events, []string{"BackendTLSPolicy shop/tls Normal Note: load balancers do not verify " +
+		"the certificates of targets, so the policy has no effect on Gateway shop/web (spec.targetRefs); " +
 		"for TLS to targets, set protocol HTTPS or TLS in a TargetGroupConfiguration [IgnoredSetting]"}) {
 		t.Errorf("events\n%s", strings.Join(events, "\n"))
 	}

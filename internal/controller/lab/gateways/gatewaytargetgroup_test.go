@@ -169,7 +169,7 @@ func TestOfTwoTargetGroupConfigurationsOfAServiceTheFirstByNameCounts(t *testing
 	}
 	l.SettleWeb()
 	said := strings.Join(l.Events, "\n")
-	if delay() != "10" || !strings.Contains(said, "it has no effect: Service shop/web is configured by alpha already") {
+	if delay() != "10" || !strings.Contains(said, "TargetGroupConfiguration alpha already configures Service shop/web") {
 		t.Errorf("delay %s\n%s", delay(), said)
 	}
 	l.WantParents(lab.HTTPRoute("web"), "web: Accepted, ResolvedRefs")

@@ -170,7 +170,7 @@ func TestEachIdleFrontendSettingOfAGroupIsTold(t *testing.T) {
 			lab.GroupMember("shop", "api", 1, annotations)...), lab.Class())...)
 		l.PassWith(time.Minute, lab.FrontGroup)
 		for k := range settings {
-			if !l.Saw("Ingress shop/api", "frontend-nlb-"+k+"]", "it has no effect", "set enable-frontend-nlb to true") {
+			if !l.Saw("Ingress shop/api", "frontend-nlb-"+k+"]", "so this annotation has no effect", "set enable-frontend-nlb to true") {
 				t.Errorf("enable-frontend-nlb %q: frontend-nlb-%s is silent:\n%s", enabled, k, strings.Join(l.Events, "\n"))
 			}
 		}

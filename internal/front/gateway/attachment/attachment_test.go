@@ -176,7 +176,7 @@ func set(t *testing.T, namespace, name string, age time.Duration, listeners stri
 	return s
 }
 
-func TestListenerSetsAreAdmittedByTheirGatewayAndTheOlderOneWinsAConflict(t *testing.T) {
+func TestOlderListenerSetWinsConflict(t *testing.T) {
 	t.Parallel()
 	teams := func(name string, _ ...string) (labels.Set, bool) { return labels.Set{"team": name}, name != "gone" }
 	sets := []*gatewayv1.ListenerSet{
@@ -244,9 +244,9 @@ func TestInvalidAdmissionKeepsAdmittedListenerSets(t *testing.T) {
 	}
 }
 
-// TestTheModeOfAPortIsThatOfTheGatewayWhateverAListenerSetMixes has a set whose listeners differ in their mode: the one
+// TestGatewayDecidesModeOfPort has a set whose listeners differ in their mode: the one
 // of the Gateway's mode wins.
-func TestTheModeOfAPortIsThatOfTheGatewayWhateverAListenerSetMixes(t *testing.T) {
+func TestGatewayDecidesModeOfPort(t *testing.T) {
 	t.Parallel()
 	g := gateway(t, "{name: own, port: 443, protocol: TLS, hostname: a.com, tls: {mode: Passthrough}}")
 	g.Spec.AllowedListeners = read[gatewayv1.GatewaySpec](t, "{allowedListeners: {namespaces: {from: Same}}}").
@@ -371,7 +371,7 @@ func TestARouteCountsOnceAtAListener(t *testing.T) {
 	}
 }
 
-func TestOfTwoHostnamesWithOneIntersectionTheMoreSpecificIsTheRoutesOwn(t *testing.T) {
+func TestMoreSpecificHostnameIsTheRoutes(t *testing.T) {
 	t.Parallel()
 	hosts, ok := intersection("very.specific.com", []gatewayv1.Hostname{"*.com", "*.specific.com"})
 	if diff := cmp.Diff([]Hostname{{"very.specific.com", "*.specific.com"}}, hosts); diff != "" || !ok {

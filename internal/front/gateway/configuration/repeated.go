@@ -18,7 +18,7 @@ type Repeated struct {
 
 // Text says why the entry has no effect.
 func (r Repeated) Text() string {
-	return fmt.Sprintf("entry %d has %s, too, and applies", r.Index, r.Key)
+	return fmt.Sprintf("entry %d has the same %s and applies", r.Index, r.Key)
 }
 
 // RepeatedInLoadBalancer are the entries of a LoadBalancerConfiguration that later entries override.

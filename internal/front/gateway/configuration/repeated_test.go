@@ -28,12 +28,12 @@ func TestRepeatedEntriesAreFound(t *testing.T) {
 		got = append(got, r.Object().Name+" "+r.Path()+": "+r.Text())
 	}
 	want := []string{
-		"own spec.loadBalancerAttributes[0]: entry 2 has key a, too, and applies",
-		"own spec.listenerConfigurations[0]: entry 2 has protocolPort HTTPS:443, too, and applies",
-		"own spec.listenerConfigurations[1].listenerAttributes[0]: entry 1 has key c, too, and applies",
-		"web spec.defaultConfiguration.targetGroupAttributes[0]: entry 1 has key d, too, and applies",
-		`web spec.routeConfigurations[2]: entry 0 has routeIdentifier {"kind":"HTTPRoute"}, too, and applies`,
-		"web spec.routeConfigurations[1].targetGroupProps.targetGroupAttributes[0]: entry 1 has key e, too, and applies",
+		"own spec.loadBalancerAttributes[0]: entry 2 has the same key a and applies",
+		"own spec.listenerConfigurations[0]: entry 2 has the same protocolPort HTTPS:443 and applies",
+		"own spec.listenerConfigurations[1].listenerAttributes[0]: entry 1 has the same key c and applies",
+		"web spec.defaultConfiguration.targetGroupAttributes[0]: entry 1 has the same key d and applies",
+		`web spec.routeConfigurations[2]: entry 0 has the same routeIdentifier {"kind":"HTTPRoute"} and applies`,
+		"web spec.routeConfigurations[1].targetGroupProps.targetGroupAttributes[0]: entry 1 has the same key e and applies",
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)

@@ -272,8 +272,8 @@ func TestARedirectFromHTTPSToHTTPIsRefusedOnThatListenerOnly(t *testing.T) {
 	}
 }
 
-// TestTheCompatibleConstructionIgnoresWhatTheExistingControllerIgnores holds routes that serve to serving, with a note.
-func TestTheCompatibleConstructionIgnoresWhatTheExistingControllerIgnores(t *testing.T) {
+// TestCompatibleConstructionIgnoresTheSame holds routes that serve to serving, with a note.
+func TestCompatibleConstructionIgnoresTheSame(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
 		"time-outs": rules(toWeb, "timeouts: {request: 10s}"), "retries": rules(toWeb, "retry: {attempts: 2}"),

@@ -35,8 +35,8 @@ metadata: {name: shop-v2, namespace: shop-prod}
 spec: {ports: [{port: 80, targetPort: 8080}]}
 `
 
-// TestTheContractsExampleIsBuiltAsTheExistingControllerBuildsIt has the requests of chapter 8.2.
-func TestTheContractsExampleIsBuiltAsTheExistingControllerBuildsIt(t *testing.T) {
+// TestContractExampleIsBuiltAlike has the requests of chapter 8.2.
+func TestContractExampleIsBuiltAlike(t *testing.T) {
 	t.Parallel()
 	s, decided := built(t, input(t, rule.Compatible, decode(t, worked)))
 	if d := decided[0]; d.Refused != nil || d.Unresolved != nil || d.Partly != nil || len(d.Found) > 0 {

@@ -116,7 +116,7 @@ func StrayIdentifier(v *objects.View, c *lbcgatewayv1.TargetGroupConfiguration, 
 	case !slices.Contains(objects.RouteKinds, kind):
 		return fmt.Sprintf("%q is not a kind of routes", id.Kind)
 	case id.Name != "" && id.Namespace == "":
-		return fmt.Sprintf("it has name %s without a namespace", id.Name)
+		return fmt.Sprintf("the identifier has name %s without a namespace", id.Name)
 	case id.Namespace == "" || !v.Serves(kind):
 		return ""
 	case id.Namespace != c.Namespace && id.Namespace != namespace:

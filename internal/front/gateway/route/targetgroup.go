@@ -70,8 +70,8 @@ func (t *translation) propsOf(backend objects.Ref, last *intent.TargetGroup) (ls
 		}
 		if i > 0 {
 			t.ignoredOf(ObjectOf(c, "TargetGroupConfiguration"), "spec.targetReference",
-				fmt.Sprintf("it has no effect: %s %s/%s is configured by %s already", kind, namespace, name, all[0].Name),
-				"delete one of the two")
+				fmt.Sprintf("TargetGroupConfiguration %s already configures %s %s/%s, so this one has no effect", all[0].Name,
+					kind, namespace, name), "delete one of the two")
 		}
 	}
 	if len(all) > 0 {

@@ -210,7 +210,7 @@ func TestWhatAWSMayRefuseOrDoesNotSeeIsUncertain(t *testing.T) {
 	}
 }
 
-func TestWhereTheRegionOfTheClusterIsNotKnownOnlyRegionsThatAreGivenAreCompared(t *testing.T) {
+func TestUnknownRegionComparesGivenRegionsOnly(t *testing.T) {
 	t.Parallel()
 	for spec, want := range map[string]int{
 		"listeners: [{" + tcp80 +

@@ -1,0 +1,49 @@
+package front
+
+import (
+	"slices"
+
+	"github.com/k8s-lbc/lbc/internal/compile"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+	"github.com/k8s-lbc/lbc/internal/plan/policy"
+)
+
+// PlanPolicies are the policies of a stack's plans, and what they depend on.
+type PlanPolicies struct {
+	Owner    stack.Owner
+	Input    Input
+	Compiled compile.Result
+	Observed awsop.Observed
+	Withhold plan.Policy // leaves out the steps that the drift policies withhold
+	Approved plan.Policy // holds a plan that users must approve; see Approval
+	// Only a running controller knows enough for these; nil = they do not apply.
+	HoldCertificates plan.Policy // holds imports and requests of certificates
+	HoldPlan         plan.Policy // administrators' holds and the brake. It is the last policy, because it counts deletions
+}
+
+// InOrder returns the policies in the order in which they apply: each apply to each plan, and final apply once, to the
+// plan that is executed.
+func (p PlanPolicies) InOrder() (each, final []plan.Policy) {
+	missing := func(p plan.Policy) bool { return p == nil }
+	each = []plan.Policy{policy.Protect(p.Input.Protected, p.Observed), p.HoldCertificates, p.Withhold, p.seniorFirst()}
+	final = []plan.Policy{Observation(p.Input, p.Owner), p.Approved, p.HoldPlan}
+	return slices.DeleteFunc(each, missing), slices.DeleteFunc(final, missing)
+}
+
+// seniorFirst orders the creation of rules, if AWS may not allow all of them: those of the members that joined first
+// come first.
+func (p PlanPolicies) seniorFirst() plan.Policy {
+	var joined []diag.Object
+	if p.Compiled.Memory != nil {
+		joined = p.Compiled.Memory.Members
+	}
+	return policy.SeniorFirst(p.Observed, joined, func(rule stack.Ref) diag.Object {
+		if objects := p.Compiled.Origins[rule].Objects; len(objects) > 0 {
+			return objects[0]
+		}
+		return diag.Object{}
+	})
+}
