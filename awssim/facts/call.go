@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -116,6 +117,26 @@ func obstacle(err error) string {
 		}
 	}
 	return ""
+}
+
+// refusedCredentials are parts of error codes with which an endpoint refuses every call of the caller.
+var refusedCredentials = []string{"ExpiredToken", "InvalidClientTokenId", "UnrecognizedClient", "InvalidAccessKeyId",
+	"SignatureDoesNotMatch", "RequestExpired"}
+
+// Reach returns why no call can succeed at the endpoint: it does not answer, or it refuses the credentials. An endpoint
+// that does not serve the call that Reach makes is reached.
+func Reach(ctx context.Context, c Clients) error {
+	_, err := c.Call(ctx, "sts.GetCallerIdentity", nil)
+	var response *awshttp.ResponseError
+	code := codeOf(err)
+	switch {
+	case err == nil:
+	case slices.ContainsFunc(refusedCredentials, func(part string) bool { return strings.Contains(code, part) }):
+		return fmt.Errorf("the endpoint refuses the credentials: %s", describeError(err))
+	case code == "" && (!errors.As(err, &response) || response.HTTPStatusCode() == 0):
+		return fmt.Errorf("the endpoint does not answer: %s", describeError(err))
+	}
+	return nil
 }
 
 // expectedCode reports whether a code is one of those that a step expects.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/k8s-lbc/lbc/internal/lib/sleep"
@@ -40,7 +41,7 @@ func Clean(ctx context.Context, o Options, known []Resource) []string {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
 	left := slices.Clone(known)
-	pause := 50 * time.Millisecond
+	pause, said := 50*time.Millisecond, ""
 	for {
 		found, problems := o.Clients.leftOf(ctx, o.Run, left)
 		if len(found) == 0 {
@@ -48,8 +49,9 @@ func Clean(ctx context.Context, o Options, known []Resource) []string {
 		}
 		var reasons []string
 		left, reasons = o.Clients.removeAll(ctx, found)
-		if len(left) > 0 {
+		if text := strings.Join(reasons, ""); text != "" && text != said {
 			o.Progress("waiting until %d resources can be deleted: %s", len(left), reasons[0])
+			said = text
 		}
 		if sleep.For(ctx, pause) != nil { // lists lag behind deletions, so that the next look may find what is gone
 			return append(reasons, problems...)

@@ -78,6 +78,10 @@ func Run(ctx context.Context, book *Book, o Options) (*Report, error) {
 		report.Facts = append(report.Facts, result)
 		o.Progress("%d/%d %s: %s", i+1, len(book.Facts), result.Result, result.Fact)
 	}
+	if ctx.Err() != nil {
+		o.Progress("interrupted: deleting what the run created, which takes minutes at AWS. Press Ctrl-C again to stop at " +
+			"once, and delete the rest with --clean")
+	}
 	report.Left = Clean(ctx, o, r.kept)
 	report.count()
 	if ctx.Err() != nil {

@@ -141,11 +141,14 @@ func (s factsFlags) run(ctx context.Context, out, problems io.Writer) (err error
 		return err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
+	if s.clean == "" && (s.plan || s.endpoint != "" && !s.yes) {
+		return s.show(ctx, book, o, out)
+	}
+	if err := facts.Reach(ctx, o.Clients); err != nil {
+		return err
+	}
 	if s.clean != "" {
 		return cleanFacts(ctx, o, out)
-	}
-	if s.plan || s.endpoint != "" && !s.yes {
-		return s.show(ctx, book, o, out)
 	}
 	o.Progress("run %s; if this program is killed, awssim facts --clean %s deletes what is left", o.Run, o.Run)
 	report, err := facts.Run(ctx, book, o)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 )
@@ -112,6 +113,28 @@ func TestWrongUsageOfFactsHasStatusTwo(t *testing.T) {
 	} {
 		if out, status, err := runFacts(t, args...); status != statusUsage || err == nil {
 			t.Errorf("%q: status %d, %v, printed\n%s", args, status, err, out)
+		}
+	}
+}
+
+// TestUnreachableEndpointEndsTheRun: no fact is reported about an endpoint to which nobody answers.
+func TestUnreachableEndpointEndsTheRun(t *testing.T) {
+	t.Parallel()
+	refusing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = io.WriteString(w, "<ErrorResponse><Error><Code>InvalidClientTokenId</Code><Message>The security token "+
+			"included in the request is invalid.</Message></Error></ErrorResponse>")
+	}))
+	t.Cleanup(refusing.Close)
+	for url, want := range map[string]string{
+		"http://127.0.0.1:1": "the endpoint does not answer: ",
+		refusing.URL:         "the endpoint refuses the credentials: InvalidClientTokenId: ",
+	} {
+		for _, does := range [][]string{{"--yes"}, {"--clean", "0a1b2c3d"}} {
+			out, status, err := runFacts(t, append(does, "--endpoint", url, "--region", "us-west-2")...)
+			if status != 1 || err == nil || !strings.Contains(err.Error(), want) || out != "" {
+				t.Errorf("%s %q: status %d, %v, printed\n%s", url, does, status, err, out)
+			}
 		}
 	}
 }

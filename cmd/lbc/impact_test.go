@@ -5,9 +5,12 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	"sigs.k8s.io/yaml"
 
 	"github.com/k8s-lbc/lbc/hack/pages"
@@ -82,6 +85,9 @@ func TestPipelinesOfThePageRun(t *testing.T) {
 			if !strings.Contains(b.Text, "lbc_${VERSION}_linux_amd64.tar.gz") {
 				t.Error("the workflow does not install lbc from a release")
 			}
+			if !strings.Contains(b.Text, "types: [opened, synchronize, reopened, labeled, unlabeled]") {
+				t.Error("the workflow does not run again when somebody sets the label that allows an exposure")
+			}
 		case "plan-hook.yaml":
 			commands["hook"] = hookCommands(t, b.Text)
 		}
@@ -108,6 +114,36 @@ func TestPipelinesOfThePageRun(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestHookOfThePageHasItsAccount: the ServiceAccount of the hook is on the page, with the reader's role of the chart.
+func TestHookOfThePageHasItsAccount(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile(filepath.Join(repository, "docs", "tasks", "pipelines.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := map[string]string{}
+	for _, b := range pages.Blocks(string(page)) {
+		blocks[b.File()] = b.Text
+	}
+	var account corev1.ServiceAccount
+	var binding rbacv1.ClusterRoleBinding
+	first, second, _ := strings.Cut(blocks["plan-account.yaml"], "\n---\n")
+	for text, into := range map[string]any{first: &account, second: &binding} {
+		if err := yaml.UnmarshalStrict([]byte(text), into); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if hook := blocks["plan-hook.yaml"]; account.Name == "" ||
+		!strings.Contains(hook, "serviceAccountName: "+account.Name+"\n") ||
+		!strings.Contains(hook, "namespace: "+account.Namespace+"\n") {
+		t.Errorf("the hook does not use ServiceAccount %s/%s", account.Namespace, account.Name)
+	}
+	subject := rbacv1.Subject{Kind: "ServiceAccount", Name: account.Name, Namespace: account.Namespace}
+	if binding.RoleRef.Name != "aws-load-balancer-controller-lbc-reader" || !slices.Contains(binding.Subjects, subject) {
+		t.Errorf("role %s is bound to %v", binding.RoleRef.Name, binding.Subjects)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/internal/controller/settings"
+	"github.com/k8s-lbc/lbc/internal/front/gateway"
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/lbc/migrate"
@@ -93,8 +94,8 @@ var knownDifferences = []string{
 	"the load balancer, its DNS name, its target groups and security groups are new and have other names; point DNS to " +
 		"the new load balancer",
 	"resources have tag " + migrate.OriginTag + ", and the tags of Gateways instead of the tags of Ingresses",
-	"rules of the Gateway match a host with any port; rules of the Ingress match a host without a port or with the " +
-		"listener's port",
+	"on ports other than HTTP 80 and HTTPS 443, rules of the Gateway also match a Host header with a port, which rules " +
+		"of the Ingress may not match; annotation " + gateway.ConstructionAnnotation + " of the GatewayClass changes this",
 	"rules have other priorities, and a rule of the Ingress may become several",
 }
 

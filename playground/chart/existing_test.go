@@ -19,6 +19,7 @@ type existingValue struct {
 	Together map[string]any `json:"together"` // values that make an effect only together: those of the example, too
 	Effect   []string       `json:"effect"`   // what the existing chart renders of the example
 	Differs  string         `json:"differs"`  // what differs here
+	Told     string         `json:"told"`     // what the notes say of the example
 }
 
 func existingValues(t *testing.T) []existingValue {
@@ -81,12 +82,13 @@ func isEmpty(v any) bool {
 }
 
 // TestValuesOfTheExistingChartDoTheSame holds each value of the existing chart to its default and its effect there.
-// docs/install.md names each value that differs.
+// docs/install.md and the chart's README, thus values.yaml, name each value that differs.
 func TestValuesOfTheExistingChartDoTheSame(t *testing.T) {
 	t.Parallel()
 	c := load(t)
 	defaults := c.Values()
 	page := string(must(os.ReadFile("../../docs/install.md")))
+	readme := string(must(os.ReadFile("../../charts/aws-load-balancer-controller/README.md")))
 	for _, row := range existingValues(t) {
 		t.Run(row.Value, func(t *testing.T) {
 			t.Parallel()
@@ -101,8 +103,16 @@ func TestValuesOfTheExistingChartDoTheSame(t *testing.T) {
 			if row.Differs != "" && !strings.Contains(page, "`"+row.Value+"`") {
 				t.Errorf("docs/install.md does not say that it differs: %s", row.Differs)
 			}
+			if row.Differs != "" && !differsIn(readme, row.Value) {
+				t.Errorf("values.yaml does not say that it differs: %s", row.Differs)
+			}
 			before := base(row.With)
 			after := setAt(base(row.With, row.Together), row.Value, row.Set)
+			for _, upgrade := range []bool{false, true} {
+				if r := render(t, c, after, Release{Upgrade: upgrade}); !strings.Contains(r.Notes, row.Told) {
+					t.Errorf("upgrade %t: the notes lack %q:\n%s", upgrade, row.Told, r.Notes)
+				}
+			}
 			var got []string
 			for _, line := range differences(render(t, c, before, Release{}).Objects, render(t, c, after,
 				Release{}).Objects) {
@@ -115,6 +125,20 @@ func TestValuesOfTheExistingChartDoTheSame(t *testing.T) {
 			}
 		})
 	}
+}
+
+// differsIn reports whether the README marks a value or a value that it is part of.
+func differsIn(readme, path string) bool {
+	for ok := true; ok; {
+		for line := range strings.Lines(readme) {
+			if strings.HasPrefix(line, "| `"+path+"` |") && strings.Contains(line, "Differs: ") {
+				return true
+			}
+		}
+		at := strings.LastIndexByte(path, '.')
+		path, ok = path[:max(at, 0)], at > 0
+	}
+	return false
 }
 
 // matches compares a line with a wanted one, in which … stands for any text.

@@ -168,7 +168,7 @@ func (l *launcher) start(pod *corev1.Pod, c corev1.Container, files map[string][
 		r.log = fmt.Sprintf("controller-%d", i)
 	}
 	r.env, r.account = podEnvironment(pod, c), pod.Spec.ServiceAccountName
-	r, err = l.env.startReplica(r, c.Args, append(own, control.pods.args...))
+	r, err = l.env.startReplica(r, node.Arguments(pod, c), append(own, control.pods.args...))
 	if err != nil {
 		return nil, err
 	}

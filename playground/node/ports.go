@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/kubernetes/third_party/forked/golang/expansion"
 
 	"github.com/k8s-lbc/lbc/awssim/vnet"
 	"github.com/k8s-lbc/lbc/playground/standin"
@@ -144,30 +145,51 @@ func kindOf(p corev1.ContainerPort) kind {
 	return kindHTTP
 }
 
-// env is the value of a container's environment variable; of references, only those to the pod itself are followed.
-func env(pod *corev1.Pod, c corev1.Container, name string) string {
-	for i := len(c.Env) - 1; i >= 0; i-- { // the last one wins
-		e := c.Env[i]
-		if e.Name != name {
-			continue
+// env is the value of a container's environment variable; empty if the container lacks it.
+func env(pod *corev1.Pod, c corev1.Container, name string) string { return variables(pod, c)[name] }
+
+// variables are the environment variables of a container. As a kubelet does, it expands $(NAME) with the variables that
+// are defined before, and keeps a reference to any other name. Of valueFrom, only references to the pod are followed.
+func variables(pod *corev1.Pod, c corev1.Container) map[string]string {
+	out := map[string]string{}
+	for _, e := range c.Env {
+		switch {
+		case e.ValueFrom == nil:
+			out[e.Name] = expansion.Expand(e.Value, expansion.MappingFuncFor(out))
+		case e.ValueFrom.FieldRef != nil:
+			out[e.Name] = field(pod, e.ValueFrom.FieldRef.FieldPath)
+		default:
+			delete(out, e.Name) // the value is not known
 		}
-		if e.ValueFrom == nil || e.ValueFrom.FieldRef == nil {
-			return e.Value
-		}
-		path := e.ValueFrom.FieldRef.FieldPath
-		switch path {
-		case "metadata.name":
-			return pod.Name
-		case "metadata.namespace":
-			return pod.Namespace
-		case "spec.nodeName":
-			return pod.Spec.NodeName
-		}
-		for prefix, values := range map[string]map[string]string{"metadata.labels": pod.Labels,
-			"metadata.annotations": pod.Annotations} {
-			if key, ok := strings.CutPrefix(path, prefix+"['"); ok {
-				return values[strings.TrimSuffix(key, "']")]
-			}
+	}
+	return out
+}
+
+// expanded are words of a container's command line. As a kubelet does, it expands $(NAME) with the variables of the
+// container.
+func expanded(pod *corev1.Pod, c corev1.Container, words []string) []string {
+	value := expansion.MappingFuncFor(variables(pod, c))
+	var out []string
+	for _, word := range words {
+		out = append(out, expansion.Expand(word, value))
+	}
+	return out
+}
+
+// field is the value of a field of the pod; empty if it is not one of those that are followed.
+func field(pod *corev1.Pod, path string) string {
+	switch path {
+	case "metadata.name":
+		return pod.Name
+	case "metadata.namespace":
+		return pod.Namespace
+	case "spec.nodeName":
+		return pod.Spec.NodeName
+	}
+	for prefix, values := range map[string]map[string]string{"metadata.labels": pod.Labels,
+		"metadata.annotations": pod.Annotations} {
+		if key, ok := strings.CutPrefix(path, prefix+"['"); ok {
+			return values[strings.TrimSuffix(key, "']")]
 		}
 	}
 	return ""

@@ -40,13 +40,17 @@ type Launcher interface {
 // Environment are the variables of a container, as programs get them. Those of Secrets and ConfigMaps are left out.
 func Environment(pod *corev1.Pod, c corev1.Container) []string {
 	var out []string
+	values := variables(pod, c)
 	for _, v := range c.Env {
-		if v.ValueFrom == nil || v.ValueFrom.FieldRef != nil {
-			out = append(out, v.Name+"="+env(pod, c, v.Name))
+		if value, known := values[v.Name]; known {
+			out = append(out, v.Name+"="+value)
 		}
 	}
 	return out
 }
+
+// Arguments are the arguments of a container, as programs get them.
+func Arguments(pod *corev1.Pod, c corev1.Container) []string { return expanded(pod, c, c.Args) }
 
 // launched is the program of a container, which is started again whenever it ends.
 type launched struct {

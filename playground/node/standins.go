@@ -3,6 +3,7 @@ package node
 import (
 	"net"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -110,7 +111,7 @@ func setting(pod *corev1.Pod, c corev1.Container, name string) string {
 	if !strings.HasPrefix(name, "-") {
 		return env(pod, c, name)
 	}
-	words := append(append([]string{}, c.Command...), c.Args...)
+	words := expanded(pod, c, slices.Concat(c.Command, c.Args))
 	flag := strings.TrimLeft(name, "-")
 	for i, word := range words {
 		key, value, joined := strings.Cut(word, "=")

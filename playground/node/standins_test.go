@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/awssim/vnet"
 )
@@ -75,6 +76,9 @@ func TestKnownImagesServeWhatTheirProgramsServe(t *testing.T) {
 		"arguments of two words": {container("hashicorp/http-echo@sha256:00", nil, "--text", "hi"), 5678, "hi"},
 		"the key of a challenge": {container("quay.io/jetstack/cert-manager-acmesolver:v1.21.2", nil,
 			"--listen-port=8089", "--domain=a.dev", "--token=t", "--key=t.print"), 8089, "t.print"},
+		"references": {corev1.Container{Image: "hashicorp/http-echo", Args: []string{"-listen=:$(PORT)",
+			"-text=$(GREETING) $$(PORT) $(OTHER)"}, Env: []corev1.EnvVar{{Name: "PORT", Value: "9000"},
+			{Name: "WHO", Value: "shop"}, {Name: "GREETING", Value: "hi $(WHO)"}}}, 9000, "hi shop $(PORT) $(OTHER)"},
 		"an echo": {container("registry:5000/nginx", nil), 80, `"host": "shop.example.com"`},
 	} {
 		if status, body := get(t, tc.container, nil, tc.port); status != http.StatusOK || !strings.Contains(body, tc.want) {
@@ -167,5 +171,32 @@ func TestBuiltInImagesAreWellFormed(t *testing.T) {
 				t.Errorf("%s: %s", s.Image, problem)
 			}
 		}
+	}
+}
+
+// TestReferencesAreExpandedAsByKubelets: a variable counts from its definition on.
+func TestReferencesAreExpandedAsByKubelets(t *testing.T) {
+	t.Parallel()
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "web-1", Namespace: "shop",
+		Labels: map[string]string{"app": "web"}}}
+	of := func(path string) *corev1.EnvVarSource {
+		return &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{FieldPath: path}}
+	}
+	secret := &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{Key: "key"}}
+	c := corev1.Container{Args: []string{"--pod=$(FULL)", "$$(FULL)", "$(SECRET)", "$(", "$(FULL", "a$b"},
+		Env: []corev1.EnvVar{
+			{Name: "EARLY", Value: "$(FULL)"},
+			{Name: "NAME", ValueFrom: of("metadata.name")}, {Name: "APP", ValueFrom: of("metadata.labels['app']")},
+			{Name: "FULL", Value: "$(NAME).$(APP)"}, {Name: "SECRET", ValueFrom: secret},
+			{Name: "FULL", Value: "$(FULL)!"}, {Name: "TWICE", Value: "$(EARLY)$(FULL)"},
+		}}
+	want := []string{"EARLY=$(FULL)", "NAME=web-1", "APP=web", "FULL=web-1.web!", "FULL=web-1.web!",
+		"TWICE=$(FULL)web-1.web!"}
+	if got := Environment(pod, c); !slices.Equal(got, want) {
+		t.Errorf("variables %q, want %q", got, want)
+	}
+	want = []string{"--pod=web-1.web!", "$(FULL)", "$(SECRET)", "$(", "$(FULL", "a$b"}
+	if got := Arguments(pod, c); !slices.Equal(got, want) {
+		t.Errorf("arguments %q, want %q", got, want)
 	}
 }

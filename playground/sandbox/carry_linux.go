@@ -1,9 +1,11 @@
 package sandbox
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 )
@@ -24,7 +26,7 @@ func (r *relay) connections(l net.Listener, f Forward) {
 			return
 		}
 		r.work.Go(func() {
-			if f.At.Port() == dnsPort {
+			if f.At == nameServer {
 				r.refresh()
 			}
 			r.connection(client, f)
@@ -36,6 +38,9 @@ func (r *relay) connection(client net.Conn, f Forward) {
 	defer client.Close() //nolint:errcheck // it ends here
 	dialer := net.Dialer{Timeout: dialTimeout}
 	target, err := dialer.DialContext(r.ctx, "tcp", f.To.String())
+	if f.At == nameServer {
+		r.tellNameServer(err)
+	}
 	if err != nil {
 		_ = client.(*net.TCPConn).SetLinger(0) // the client sees a reset
 		return
@@ -77,9 +82,6 @@ func (r *relay) datagrams(c net.PacketConn, f Forward) {
 			mu.Unlock()
 			return
 		}
-		if f.At.Port() == dnsPort {
-			r.refresh()
-		}
 		mu.Lock()
 		target := targets[from.String()]
 		mu.Unlock()
@@ -115,4 +117,63 @@ func answers(to net.PacketConn, from net.Conn, client net.Addr) {
 			return
 		}
 	}
+}
+
+// queries carries DNS queries to the name server. If it does not answer, the command gets an error at once instead of
+// waiting for the time limit of its resolver.
+func (r *relay) queries(c net.PacketConn) {
+	buf := make([]byte, longest)
+	for {
+		n, from, err := c.ReadFrom(buf)
+		if err != nil {
+			return
+		}
+		r.refresh()
+		query := bytes.Clone(buf[:n])
+		r.work.Go(func() {
+			answer, err := exchange(r.ctx, r.options.NameServer, query)
+			if r.ctx.Err() != nil {
+				return
+			}
+			r.tellNameServer(err)
+			if err != nil {
+				answer = serverFailure(query)
+			}
+			_, _ = c.WriteTo(answer, from) // a datagram may be lost
+		})
+	}
+}
+
+// exchange sends a query and returns its answer.
+func exchange(ctx context.Context, server netip.AddrPort, query []byte) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	c, err := (&net.Dialer{}).DialContext(ctx, "udp", server.String())
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close() //nolint:errcheck // it ends here
+	end := context.AfterFunc(ctx, func() { _ = c.Close() })
+	defer end()
+	if _, err := c.Write(query); err != nil {
+		return nil, err
+	}
+	buf := make([]byte, longest)
+	n, err := c.Read(buf)
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return buf[:n], err
+}
+
+// serverFailure is the answer SERVFAIL to a query; nil if the query has no header.
+func serverFailure(query []byte) []byte {
+	const header, isAnswer, codes, failure = 12, 1 << 7, 0x0f, 2
+	if len(query) < header {
+		return nil
+	}
+	answer := bytes.Clone(query)
+	answer[2] |= isAnswer
+	answer[3] = answer[3]&^codes | failure
+	return answer
 }

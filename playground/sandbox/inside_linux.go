@@ -29,6 +29,7 @@ type order struct {
 // reply is the answer, with a file descriptor if a socket was opened.
 type reply struct {
 	Error string `json:"error,omitempty"`
+	Taken bool   `json:"taken,omitempty"` // the address is in use
 }
 
 // Inside reports whether this process was started by Run to prepare the network: its program must then call Main and
@@ -197,7 +198,7 @@ func open(o order) (*os.File, error) {
 func answer(control *net.UnixConn, fd int, failure error) error {
 	var r reply
 	if failure != nil {
-		r.Error = failure.Error()
+		r.Error, r.Taken = failure.Error(), errors.Is(failure, syscall.EADDRINUSE)
 	}
 	content, err := json.Marshal(r)
 	if err != nil {

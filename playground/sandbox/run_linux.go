@@ -25,11 +25,12 @@ const (
 	refreshPause = 200 * time.Millisecond
 	// patience is how long a command gets to end by itself after SIGTERM.
 	patience = 10 * time.Second
-	dnsPort  = 53
+	// failures is how many looks at Forwards fail in a row before the user is told.
+	failures = 5
 )
 
-// local is where the name server answers in the command's network.
-var local = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+// nameServer is where the name server answers in the command's network.
+var nameServer = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), 53)
 
 // Run runs the command and returns its exit status. The end of ctx sends SIGTERM to it, and SIGKILL later, unless
 // Options.Heard. The error is a *NotPermittedError where the machine permits no network namespace. The calling program
@@ -51,7 +52,7 @@ func Run(ctx context.Context, o Options) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	r := &relay{options: o, control: control, open: map[Forward]io.Closer{}}
+	r := &relay{options: o, control: control, open: map[Forward]io.Closer{}, told: map[any]bool{}}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	defer r.stop()
 	ended := make(chan struct{})
@@ -160,7 +161,7 @@ func receive(control *net.UnixConn) (*os.File, error) {
 		return nil, err
 	}
 	if r.Error != "" {
-		return nil, errors.New(r.Error)
+		return nil, &refusal{r}
 	}
 	messages, err := unix.ParseSocketControlMessage(rights[:rn])
 	if err != nil || len(messages) == 0 {
@@ -174,6 +175,11 @@ func receive(control *net.UnixConn) (*os.File, error) {
 	return os.NewFile(uintptr(fds[0]), "socket"), nil
 }
 
+// refusal is an error of the process in the command's network.
+type refusal struct{ reply }
+
+func (e *refusal) Error() string { return e.reply.Error }
+
 // relay carries what arrives in the command's network to this machine.
 type relay struct {
 	options Options
@@ -184,13 +190,15 @@ type relay struct {
 	mu      sync.Mutex // guards what follows, and one exchange on control at a time
 	control *net.UnixConn
 	open    map[Forward]io.Closer
+
+	telling sync.Mutex   // guards what follows
+	told    map[any]bool // problems of which the user knows
+	failed  int          // looks at Forwards in a row
 }
 
 // begin opens what the command needs from its start, and starts it.
 func (r *relay) begin() error {
-	names := netip.AddrPortFrom(local, dnsPort)
-	for _, f := range append([]Forward{{"tcp", names, r.options.NameServer}, {"udp", names, r.options.NameServer}},
-		r.options.Fixed...) {
+	for _, f := range r.fixed() {
 		if err := r.add(f); err != nil {
 			return err
 		}
@@ -211,34 +219,38 @@ func (r *relay) begin() error {
 	return err
 }
 
+// fixed are the forwards that the command has from its start to its end: the name server first.
+func (r *relay) fixed() []Forward {
+	return append([]Forward{{"tcp", nameServer, r.options.NameServer}, {"udp", nameServer, r.options.NameServer}},
+		r.options.Fixed...)
+}
+
 // refresh opens what is new. A failure, as while the playground ends, shows in connections that are refused.
 func (r *relay) refresh() {
 	if r.options.Forwards == nil {
 		return
 	}
 	all, err := r.options.Forwards(r.ctx)
+	r.tellForwards(err)
 	if err != nil {
 		return
 	}
 	wanted := map[Forward]bool{}
-	for _, f := range all {
+	for _, f := range append(r.fixed(), all...) {
 		wanted[f] = true
 	}
 	r.closeOthers(wanted)
 	for _, f := range all {
-		_ = r.add(f)
+		r.tellSocket(f, r.add(f))
 	}
 }
 
 // closeOthers closes what leads nowhere any more: listeners that are gone.
 func (r *relay) closeOthers(wanted map[Forward]bool) {
-	for _, f := range r.options.Fixed {
-		wanted[f] = true
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for f, socket := range r.open {
-		if !wanted[f] && f.At.Port() != dnsPort {
+		if !wanted[f] {
 			_ = socket.Close()
 			delete(r.open, f)
 		}
@@ -270,7 +282,11 @@ func (r *relay) add(f Forward) error {
 			return err
 		}
 		r.open[f] = c
-		r.work.Go(func() { r.datagrams(c, f) })
+		if f.At == nameServer {
+			r.work.Go(func() { r.queries(c) })
+		} else {
+			r.work.Go(func() { r.datagrams(c, f) })
+		}
 		return nil
 	}
 	l, err := net.FileListener(file)

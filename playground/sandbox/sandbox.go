@@ -28,7 +28,7 @@ type Options struct {
 	Fixed              []Forward      // open before the command starts
 	NameServer         netip.AddrPort // what answers at port 53
 	// Forwards are further ones at the moment. They are asked for again and again, and before each answer of the name
-	// server. What is open stays open.
+	// server. Run reports on Err if one cannot be opened, if Forwards fails, and if the name server does not answer.
 	Forwards func(ctx context.Context) ([]Forward, error)
 	// Heard reports whether what has ended the context reaches the command by itself, as Ctrl-C at a terminal does. Then
 	// the command gets no other signal, and as much time as it takes. nil = it does not.

@@ -61,6 +61,22 @@ func probe(args []string) int {
 		buf := make([]byte, 100)
 		n, err := c.Read(buf)
 		fmt.Println(string(buf[:n]), err)
+	case "until": // a URL answers a text
+		for {
+			if body, err := fetch(args[1]); err == nil && body == args[2] {
+				fmt.Println(body)
+				return 0
+			}
+		}
+	case "occupy": // an address, until a URL has answered; then it asks the address
+		l, err := net.Listen("tcp", args[1])
+		if err != nil {
+			fmt.Println(err)
+			return 1
+		}
+		_, _ = fetch(args[2])
+		_ = l.Close()
+		return probe([]string{"until", "http://" + args[1] + "/", "served"})
 	case "exit":
 		return 7
 	case "kill":
@@ -74,6 +90,18 @@ func probe(args []string) int {
 		return 9
 	}
 	return 0
+}
+
+// fetch returns what a URL answers.
+func fetch(url string) (string, error) {
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Get(url)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close() //nolint:errcheck // only read
+	body, err := io.ReadAll(resp.Body)
+	return string(body), err
 }
 
 // run runs the probe and returns its status and what it printed.
@@ -201,6 +229,104 @@ func TestACommandReachesNothingElse(t *testing.T) {
 		if status, out := run(t.Context(), t, o, "get", "http://"+address+"/"); status == 0 {
 			t.Errorf("%s is reached: %q", address, out)
 		}
+	}
+}
+
+// TestListenersAtPort53Close: only the name server's socket stays.
+func TestListenersAtPort53Close(t *testing.T) {
+	t.Parallel()
+	at := netip.MustParseAddrPort("127.64.0.5:53")
+	var target atomic.Pointer[Forward]
+	after := &Forward{"tcp", at, served(t, "second")}
+	first := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		target.Store(after)
+		_, _ = io.WriteString(w, "first")
+	}))
+	t.Cleanup(first.Close)
+	target.Store(&Forward{"tcp", at, netip.MustParseAddrPort(first.Listener.Addr().String())})
+	o := Options{
+		NameServer: names(t, "127.64.0.5", func() {}),
+		Forwards:   func(context.Context) ([]Forward, error) { return []Forward{*target.Load()}, nil },
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if status, out := run(ctx, t, o, "until", "http://"+at.String()+"/", "second"); status != 0 {
+		t.Errorf("status %d, %q", status, out)
+	}
+}
+
+// TestSilentNameServerIsReported: the command gets an error at once, and the user learns why.
+func TestSilentNameServerIsReported(t *testing.T) {
+	t.Parallel()
+	closed, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := Options{NameServer: netip.MustParseAddrPort(closed.LocalAddr().String())}
+	_ = closed.Close()
+	status, out := run(t.Context(), t, o, "get", "http://web-1.us-west-2.elb.amazonaws.com/")
+	if status != 1 || !strings.Contains(out, "server misbehaving") || strings.Count(out, "playground exec: the "+
+		"playground's name server does not answer, so no name resolves: ") != 1 {
+		t.Errorf("status %d, %q", status, out)
+	}
+}
+
+// TestPortOfTheCommandIsReported: a server of the command has the port of a load balancer, and ends.
+func TestPortOfTheCommandIsReported(t *testing.T) {
+	t.Parallel()
+	balancer := Forward{"tcp", netip.MustParseAddrPort("127.64.0.6:80"), served(t, "served")}
+	var taken atomic.Bool
+	looks := make(chan struct{})
+	control := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		taken.Store(true)
+		<-looks // that has the balancer
+		<-looks // that follows: the first one is over
+	}))
+	t.Cleanup(control.Close)
+	at := netip.MustParseAddrPort(control.Listener.Addr().String())
+	o := Options{
+		NameServer: names(t, "127.64.0.6", func() {}), Fixed: []Forward{{"tcp", at, at}},
+		Forwards: func(context.Context) ([]Forward, error) {
+			if !taken.Load() {
+				return nil, nil
+			}
+			select {
+			case looks <- struct{}{}:
+			default:
+			}
+			return []Forward{balancer}, nil
+		},
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	status, out := run(ctx, t, o, "occupy", balancer.At.String(), control.URL)
+	if status != 0 || strings.Count(out, "playground exec: the load balancer at tcp 127.64.0.6:80 is not reachable: a "+
+		"server of the command has this port: end that server, or give it another port\n") != 1 {
+		t.Errorf("status %d, %q", status, out)
+	}
+}
+
+// TestPlaygroundThatEndsIsReported once, after some looks in a row.
+func TestPlaygroundThatEndsIsReported(t *testing.T) {
+	t.Parallel()
+	var looks atomic.Int32
+	over := make(chan struct{})
+	control := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-over }))
+	t.Cleanup(control.Close)
+	at := netip.MustParseAddrPort(control.Listener.Addr().String())
+	o := Options{
+		NameServer: names(t, "127.64.0.7", func() {}), Fixed: []Forward{{"tcp", at, at}},
+		Forwards: func(context.Context) ([]Forward, error) {
+			if looks.Add(1) == 2*failures {
+				close(over)
+			}
+			return nil, errors.New("connection refused")
+		},
+	}
+	const told = "playground exec: the playground does not answer, so the command does not reach new load balancers: " +
+		"connection refused."
+	if status, out := run(t.Context(), t, o, "get", control.URL); status != 0 || strings.Count(out, told) != 1 {
+		t.Errorf("status %d, %q", status, out)
 	}
 }
 

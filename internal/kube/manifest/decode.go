@@ -56,6 +56,7 @@ var kinds = map[string]func() metav1.Object{
 	"gateway.networking.k8s.io/v1 UDPRoute":            udpRoute,
 	"gateway.networking.k8s.io/v1alpha2 UDPRoute":      udpRoute,
 	"gateway.networking.k8s.io/v1 TLSRoute":            tlsRoute,
+	"gateway.networking.k8s.io/v1alpha2 TLSRoute":      tlsRoute,
 	"gateway.networking.k8s.io/v1alpha3 TLSRoute":      tlsRoute,
 	"gateway.networking.k8s.io/v1 ReferenceGrant":      referenceGrant,
 	"gateway.networking.k8s.io/v1beta1 ReferenceGrant": referenceGrant,

@@ -13,8 +13,8 @@ import (
 )
 
 // definitions are those of the module sigs.k8s.io/gateway-api without descriptions, which are four fifths of them and
-// cost seconds at each start. They serve version v1alpha2 of TCPRoutes, UDPRoutes and TLSRoutes too. "make generate"
-// writes them.
+// cost seconds at each start. They also serve version v1alpha2 of TCPRoutes, UDPRoutes and TLSRoutes, and v1alpha3 of
+// TLSRoutes. "make generate" writes them.
 //
 //go:embed crd/*.yaml
 var definitions embed.FS
