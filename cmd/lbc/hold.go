@@ -236,7 +236,8 @@ func (o *holdOptions) configMap(ctx context.Context, k client.Reader) (client.Ob
 }
 
 // finish ends a hold, and says whether others are in force.
-func finish(ctx context.Context, k client.Client, at client.ObjectKey, scope hold.Scope, now time.Time) (string, error) {
+func finish(ctx context.Context, k client.Client, at client.ObjectKey, scope hold.Scope,
+	now time.Time) (string, error) {
 	var others []string
 	err := change(ctx, k, at, func(data map[string]string) error {
 		if _, ok := data[scope.Key()]; !ok {

@@ -10,14 +10,14 @@ import (
 // one that shrinks by more than the slack gets a lower budget, so that nothing grows back.
 var budgets = map[string]int{
 	"api":        800,
-	"aws":        14114,
+	"aws":        14137,
 	"cmd":        430,
 	"compile":    11822,
 	"config":     100,
-	"controller": 29203,
+	"controller": 29261,
 	"front":      16080,
 	"kube":       5854,
-	"lib":        1217,
+	"lib":        1229,
 	"model":      6253,
 	"plan":       11550,
 	"targets":    6266,

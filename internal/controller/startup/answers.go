@@ -12,8 +12,9 @@ import (
 )
 
 const (
-	// silence is how long a service answers nothing until that is a condition.
-	silence = 30 * time.Second
+	// silence is how long a service or operation answers nothing until that is a condition. The next sweep shows it,
+	// within 30 seconds of the request, after which a request that hangs ends.
+	silence = 25 * time.Second
 	// operationLife is how long an operation counts that does not answer while others of its service do, and that is not
 	// called again. What needs it is tried again sooner.
 	operationLife = 10 * time.Minute
