@@ -21,6 +21,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
 	"github.com/k8s-lbc/lbc/internal/controller/config"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/plan/hold"
 )
 
@@ -137,7 +138,12 @@ func (o *holdOptions) carryOut(ctx context.Context, k client.Client, now time.Ti
 	case !given:
 		return o.list(ctx, k, at, now, out)
 	case o.end:
-		return o.finish(ctx, k, at, scope, out)
+		text, err := finish(ctx, k, at, scope, now)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(out, "%s: %s\n", scope, text)
+		return err
 	}
 	h, err := o.hold(scope, now)
 	if err != nil {
@@ -154,11 +160,7 @@ func (o *holdOptions) carryOut(ctx context.Context, k client.Client, now time.Ti
 	if err != nil {
 		return err
 	}
-	shared := ""
-	if !scope.All() && scope.Kind == "" {
-		shared = sharedGroups(ctx, k, scope.Namespace)
-	}
-	_, err = fmt.Fprintf(out, "%s: held %s\n%s%s", scope, h.Text(), shared, unread)
+	_, err = fmt.Fprintf(out, "%s: held %s\n%s%s", scope, h.Text(), concerns(ctx, k, scope), unread)
 	return err
 }
 
@@ -233,21 +235,28 @@ func (o *holdOptions) configMap(ctx context.Context, k client.Reader) (client.Ob
 	return client.ObjectKey{Namespace: of.Namespace, Name: hold.ConfigMap}, err
 }
 
-// finish ends a hold.
-func (o *holdOptions) finish(ctx context.Context, k client.Client, at client.ObjectKey, scope hold.Scope,
-	out io.Writer) error {
+// finish ends a hold, and says whether others are in force.
+func finish(ctx context.Context, k client.Client, at client.ObjectKey, scope hold.Scope,
+	now time.Time) (string, error) {
+	var others []string
 	err := change(ctx, k, at, func(data map[string]string) error {
 		if _, ok := data[scope.Key()]; !ok {
 			return fmt.Errorf("no hold of %s exists; lbc hold lists the existing holds", scope)
 		}
 		delete(data, scope.Key())
+		others = nil
+		left, _ := hold.Parse(data)
+		for _, h := range left {
+			if h.Until.After(now) {
+				others = append(others, h.Scope.String())
+			}
+		}
 		return nil
 	})
-	if err != nil {
-		return err
+	if err != nil || len(others) == 0 {
+		return "no longer held", err
 	}
-	_, err = fmt.Fprintf(out, "%s: no longer held\n", scope)
-	return err
+	return "this hold has ended; other holds are in force: " + diag.Some(others), nil
 }
 
 // change edits the ConfigMap with the holds, on its newest version.
@@ -328,25 +337,36 @@ func (d holdsDocument) text() string {
 	return b.String()
 }
 
-// sharedGroups names the load balancers that a namespace shares with others, which a hold of the namespace does not
-// concern.
-func sharedGroups(ctx context.Context, k client.Reader, namespace string) string {
+// concerns says which load balancers a hold does not concern although its user may think so: those that a namespace
+// shares with others, and that there is none. It does not know accelerators.
+func concerns(ctx context.Context, k client.Reader, scope hold.Scope) string {
 	list := &v1alpha1.LoadBalancerList{}
-	if k.List(ctx, list) != nil {
+	if scope.All() || scope.Kind == "globalaccelerator" || k.List(ctx, list) != nil {
 		return "" // the kind is not served, or may not be read
 	}
-	var names []string
+	of := func(m v1alpha1.Member) bool {
+		return m.Namespace == scope.Namespace && (scope.Kind == "" || strings.EqualFold(m.Kind, scope.Kind) &&
+			m.Name == scope.Name)
+	}
+	var shared []string
+	known := false
 	for i := range list.Items {
 		members := list.Items[i].Status.Members
-		of := func(m v1alpha1.Member) bool { return m.Namespace == namespace }
-		if slices.ContainsFunc(members, of) && slices.ContainsFunc(members, func(m v1alpha1.Member) bool { return !of(m) }) {
-			names = append(names, fmt.Sprintf("%s %s", list.Items[i].Status.Owner, list.Items[i].Status.Stack))
+		if !slices.ContainsFunc(members, of) {
+			continue
+		}
+		known = true
+		if scope.Kind == "" && slices.ContainsFunc(members, func(m v1alpha1.Member) bool { return !of(m) }) {
+			shared = append(shared, fmt.Sprintf("%s %s", list.Items[i].Status.Owner, list.Items[i].Status.Stack))
 		}
 	}
-	if len(names) == 0 {
+	switch {
+	case !known:
+		return "No load balancer of " + scope.String() + " is known now, so that the hold concerns none yet.\n"
+	case len(shared) == 0:
 		return ""
 	}
-	slices.Sort(names)
-	return "Not held, because other namespaces share it: " + strings.Join(names, ", ") +
+	slices.Sort(shared)
+	return "Not held, because other namespaces share it: " + strings.Join(shared, ", ") +
 		". Hold it with --stack and one of its objects.\n"
 }

@@ -37,7 +37,8 @@ func holdCluster(t *testing.T) client.Client {
 	}
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop"}}
 	web := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}
-	return fake.NewClientBuilder().WithScheme(scheme).WithObjects(d, lb, ns, web).Build()
+	inner := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "inner"}}
+	return fake.NewClientBuilder().WithScheme(scheme).WithObjects(d, lb, ns, web, inner).Build()
 }
 
 // holding runs lbc hold with flags and returns its output.
@@ -89,6 +90,7 @@ func TestHoldIsSetListedAndEnded(t *testing.T) {
 		{"--stack", "ingress/shop/wbe", "--until", "1h", "--reason", "x"},
 		{"--stack", "gateway/shop/web", "--until", "1h", "--reason", "x"},
 		{"-n", "shp", "--until", "1h", "--reason", "x"},
+		{"--stack", "service/shop/inner", "--until", "1h", "--reason", "x", "--as", "alice"},
 	} {
 		b.WriteString("$ lbc hold " + strings.Join(args, " ") + "\n" + holding(t, k, args...))
 	}

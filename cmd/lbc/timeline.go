@@ -190,8 +190,12 @@ func (t *teller) collect(ctx context.Context) error {
 	}
 	t.events(ctx)
 	if !t.found {
-		return errors.Join(append([]error{fmt.Errorf("%s does not exist, and no record of it was found; choose its "+
-			"namespace with -n", t)}, asErrors(t.unread)...)...)
+		before := "no record of it was found"
+		if len(t.unread) > 0 {
+			before = "whether it did is not known"
+		}
+		return errors.Join(append([]error{fmt.Errorf("%s does not exist, and %s; check its name, or choose its namespace "+
+			"with -n", t, before)}, asErrors(t.unread)...)...)
 	}
 	return nil
 }

@@ -181,7 +181,8 @@ func TestTimelineOfDeletedObject(t *testing.T) {
 	t.Parallel()
 	s := timelineScene(t)
 	if got, err := tell(t, s.kube, "secret", "text", time.Hour); err == nil || !strings.Contains(err.Error(),
-		"Ingress shop/secret does not exist") || strings.Contains(got, "of another") {
+		"Ingress shop/secret does not exist, and no record of it was found; check its name") ||
+		strings.Contains(got, "of another") {
 		t.Errorf("%v\n%s", err, got)
 	}
 	for _, o := range []client.Object{s.ingress, s.writtenBy(ourLease)} {
@@ -196,7 +197,7 @@ func TestTimelineOfDeletedObject(t *testing.T) {
 		t.Error(got)
 	}
 	_, err := tell(t, reading(t, s.kube, forbidden), "web", "text", time.Hour)
-	if err == nil || !strings.Contains(err.Error(), "Ingress shop/web does not exist, and no record of it was found") ||
+	if err == nil || !strings.Contains(err.Error(), "Ingress shop/web does not exist, and whether it did is not known") ||
 		!strings.Contains(err.Error(), "you need to get ConfigMaps") {
 		t.Errorf("without rights: %v", err)
 	}

@@ -111,17 +111,18 @@ type Wiring struct {
 	accelerators *accelerator.Reconciler // nil = GlobalAccelerators are not served
 	registry     *registrar.Registry
 	selectors    *reads.Selectors // of Services, for the webhooks of pods; nil = none are served
-	webhookEnd   func() time.Time // when the certificate of the webhooks expires; nil = none are served
-	rules        []*queue.Keyed   // of security groups, for targets
-	board        *waiting.Board   // of stacks and bindings that wait
-	holds        *hold.Book       // what administrators hold
-	boundHolds   inForce          // as of the last look of the watch of holds
-	holdReporter *reporting.Reporter
-	events       *leaderdoctor.Events // that the doctor in the leader reads
-	unclaimed    *unclaimed.Watch     // nil = objects of other namespaces are not seen
-	bindings     *bindingpass.Reconciler
-	runnables    []manager.Runnable // that the manager starts
-	rolesNoted   sync.Once          // that bindings use roles
+	// webhookValidity is from when until when the certificate of the webhooks is valid; nil = none are served.
+	webhookValidity func() (from, until time.Time)
+	rules           []*queue.Keyed // of security groups, for targets
+	board           *waiting.Board // of stacks and bindings that wait
+	holds           *hold.Book     // what administrators hold
+	boundHolds      inForce        // as of the last look of the watch of holds
+	holdReporter    *reporting.Reporter
+	events          *leaderdoctor.Events // that the doctor in the leader reads
+	unclaimed       *unclaimed.Watch     // nil = objects of other namespaces are not seen
+	bindings        *bindingpass.Reconciler
+	runnables       []manager.Runnable // that the manager starts
+	rolesNoted      sync.Once          // that bindings use roles
 }
 
 // setUp makes all parts and adds them to the manager.

@@ -9,6 +9,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/waiting"
+	"github.com/k8s-lbc/lbc/internal/controller/webhook"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/impairment"
 )
@@ -49,8 +50,16 @@ func (w *Wiring) showWaiting() {
 	})
 	w.Metrics.CollectDeletions(w.board.Reasons)
 	w.Metrics.CollectTime("lbc_listener_certificate_not_after_seconds", w.Inventory.FirstCertificateEnd)
-	if w.webhookEnd != nil {
-		w.Metrics.CollectTime("lbc_webhook_certificate_not_after_seconds", w.webhookEnd)
+	w.Metrics.CollectTime("lbc_listener_certificate_overdue_seconds", w.Inventory.FirstCertificateOverdue)
+	if w.webhookValidity != nil {
+		w.Metrics.CollectTime("lbc_webhook_certificate_not_after_seconds", func() time.Time {
+			_, until := w.webhookValidity()
+			return until
+		})
+		w.Metrics.CollectTime("lbc_webhook_certificate_overdue_seconds", func() time.Time {
+			from, until := w.webhookValidity()
+			return webhook.Overdue(from, until)
+		})
 	}
 	w.starts(manager.RunnableFunc(func(ctx context.Context) error {
 		queue.Every(ctx, waiting.ProbeInterval, nil, func(context.Context) { w.board.ProbeFor() })

@@ -51,7 +51,7 @@ func (w *Wiring) setUpWebhooks(ctx context.Context) error {
 			Lifetime: c.CertLifetime, Now: w.Now, Log: log,
 		}
 		w.starts(source, renewer)
-		o.Certificate, w.webhookEnd = source.Certificate, source.End
+		o.Certificate, w.webhookValidity = source.Certificate, source.Validity
 	case !c.FilesGiven() && !o.Files.Exist():
 		log.Info("no admission webhooks are served: there is neither a certificate in " + o.Files.Complete().Dir +
 			" nor --webhook-cert-secret")
@@ -66,8 +66,8 @@ func (w *Wiring) setUpWebhooks(ctx context.Context) error {
 		}
 		return nil
 	}
-	if w.webhookEnd == nil {
-		w.webhookEnd = o.Files.End
+	if w.webhookValidity == nil {
+		w.webhookValidity = o.Files.Validity
 	}
 	server, err := webhook.NewServer(o)
 	if err != nil {

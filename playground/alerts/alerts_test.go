@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/aws/inventory/certificate"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/waiting"
 	"github.com/k8s-lbc/lbc/internal/lib/longtest"
@@ -134,6 +135,8 @@ var faults = append(degradations(), []fault{
 	{"AWS does not answer", 20 * minute, refuse("", "silence"), cureAWS,
 		[]alert{{"LBCAWSUnanswered", 2 * minute, 90 * time.Second}, {"LBCTargetsLate", 3 * minute, 90 * time.Second},
 			{"LBCStacksWait", 17 * minute, 2 * minute}}},
+	{"AWS answers all operations but one", 20 * minute, refuse("CreateRule", "silence"), cureAWS,
+		[]alert{{"LBCAWSUnanswered", 2 * minute, 6 * minute}, {"LBCStacksWait", 18 * minute, 6 * minute}}},
 	{"AWS does not answer for 30 seconds", 30 * time.Second, refuse("", "silence"), cureAWS, nil},
 	{"AWS throttles everything", 20 * minute, refuse("", "Throttling"), cureAWS,
 		[]alert{{"LBCThrottled", 5 * minute, 2 * minute}, {"LBCTargetsLate", 3 * minute, 2 * minute},
@@ -203,12 +206,22 @@ var faults = append(degradations(), []fault{
 		[]alert{{"LBCLoadBalancerNotReady", 16 * minute, minute}}},
 	{"a load balancer is nearly full", time.Hour, number(setUsed, 95), number(setUsed, 10),
 		[]alert{{"LBCQuotaNear", 31 * minute, minute}}},
-	{"a certificate of a listener is about to end", 70 * minute, func(w *world) { w.ends(&w.listener, 10*24*time.Hour) },
-		func(w *world) { w.ends(&w.listener, 300*24*time.Hour) },
-		[]alert{{"LBCListenerCertificateExpires", 61 * minute, minute}}},
-	{"the certificate of the webhooks is about to end", time.Hour, func(w *world) { w.ends(&w.webhook, time.Hour) },
-		func(w *world) { w.ends(&w.webhook, 90*24*time.Hour) },
-		[]alert{{"LBCWebhookCertificateExpires", 11 * minute, minute}}},
+	{"a certificate of a listener is about to end", 70 * minute, listenerCertificate(365*day, 10*day),
+		listenerCertificate(365*day, 300*day), []alert{{"LBCListenerCertificateExpires", 61 * minute, minute}}},
+	{"a certificate for a year ends in a month", 70 * minute, listenerCertificate(365*day, 30*day),
+		listenerCertificate(365*day, 300*day), nil},
+	{"a certificate for 47 days is not renewed", 70 * minute, listenerCertificate(47*day, 11*day),
+		listenerCertificate(47*day, 47*day), []alert{{"LBCListenerCertificateExpires", 61 * minute, minute}}},
+	{"a certificate for 47 days ends in 13 days", 70 * minute, listenerCertificate(47*day, 13*day),
+		listenerCertificate(47*day, 47*day), nil},
+	{"a certificate for six days is not renewed", 70 * minute, listenerCertificate(6*day, day),
+		listenerCertificate(6*day, 6*day), []alert{{"LBCListenerCertificateExpires", 61 * minute, minute}}},
+	{"a certificate for six days ends in four days", 70 * minute, listenerCertificate(6*day, 4*day),
+		listenerCertificate(6*day, 6*day), nil},
+	{"the certificate of the webhooks is about to end", time.Hour, webhookCertificate(90*day, time.Hour),
+		webhookCertificate(90*day, 90*day), []alert{{"LBCWebhookCertificateExpires", 11 * minute, minute}}},
+	{"a certificate of the webhooks for a day ends in twelve hours", time.Hour, webhookCertificate(day, 12*time.Hour),
+		webhookCertificate(day, day), nil},
 	{"many objects wait for passes", 20 * minute, func(w *world) { w.depth.WithLabelValues("ingress").Set(500) },
 		func(w *world) { w.depth.WithLabelValues("ingress").Set(0) },
 		[]alert{{"LBCBacklog", 16 * minute, minute}}},
@@ -254,8 +267,23 @@ func (w *world) drifts(n int) {
 	}
 }
 
-func (w *world) ends(at *time.Time, in time.Duration) {
-	w.since(at, time.Now().Add(in))
+const day = 24 * time.Hour
+
+// listenerCertificate has a listener use a certificate with a lifetime, some of which is left.
+func listenerCertificate(life, left time.Duration) func(*world) {
+	return func(w *world) { w.secure(&w.listener, life, left) }
+}
+
+// webhookCertificate has the webhooks use one.
+func webhookCertificate(life, left time.Duration) func(*world) {
+	return func(w *world) { w.secure(&w.webhook, life, left) }
+}
+
+func (w *world) secure(of *certificate.End, life, left time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	of.NotAfter = time.Now().Add(left)
+	of.NotBefore = of.NotAfter.Add(-life)
 }
 
 func TestEachAlertIsInTheTable(t *testing.T) {

@@ -205,6 +205,31 @@ func TestClusterWithoutReplicasHasNoLeader(t *testing.T) {
 	})
 }
 
+// TestTargetThatNobodyScrapesHasNoLeader has the scrapes of a cluster end without a mark that its series are stale, as
+// when an agent ends. A query finds their last samples for five minutes more.
+func TestTargetThatNobodyScrapesHasNoLeader(t *testing.T) {
+	t.Parallel()
+	for _, left := range []string{"a", ""} { // a neighbour, or no other cluster
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			w := newWorld(ctx, t)
+			gone, pages := "b", map[string]*prometheus.Registry{left: w.page, "b": w.page}
+			if left == "" {
+				gone, pages = "", map[string]*prometheus.Registry{"": w.page}
+			}
+			w.watchClusters(ctx, t, settled, pages)
+			delete(pages, gone)
+			w.alerts.of = map[string]map[string]bool{}
+			w.watchClusters(ctx, t, 3*time.Minute+2*scrapeInterval, pages)
+			if got := w.alerts.of["LBCNoLeader"]; len(got) != 1 || !got[gone] {
+				t.Errorf("nobody scrapes %q: LBCNoLeader fires for clusters %v", gone, got)
+			}
+			cancel()
+			time.Sleep(time.Minute)
+		})
+	}
+}
+
 // TestNewClusterLabelRaisesNoAlert shows that metrics may get a label of their cluster while they are read.
 func TestNewClusterLabelRaisesNoAlert(t *testing.T) {
 	t.Parallel()

@@ -22,9 +22,11 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/aws/apply"
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/aws/inventory/certificate"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/startup"
 	"github.com/k8s-lbc/lbc/internal/controller/waiting"
+	"github.com/k8s-lbc/lbc/internal/controller/webhook"
 	"github.com/k8s-lbc/lbc/internal/lib/buildinfo"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/impairment"
@@ -60,7 +62,7 @@ type world struct {
 	held, onHold      int
 	gate              time.Time // since when a pod waits for its gate; zero: none does
 	checks            []metrics.CheckCount
-	listener, webhook time.Time // when their certificates expire
+	listener, webhook certificate.End
 }
 
 // unitKey is that of the stack of which a context is.
@@ -208,8 +210,11 @@ func (w *world) collect(m *metrics.Metrics) {
 		return out
 	})
 	w.drift = func() { m.CountDrift("ingress") }
-	m.CollectTime("lbc_listener_certificate_not_after_seconds", at(&w.listener))
-	m.CollectTime("lbc_webhook_certificate_not_after_seconds", at(&w.webhook))
+	m.CollectTime("lbc_listener_certificate_overdue_seconds", func() time.Time { return w.certificate(&w.listener).Overdue() })
+	m.CollectTime("lbc_webhook_certificate_overdue_seconds", func() time.Time {
+		c := w.certificate(&w.webhook)
+		return webhook.Overdue(c.NotBefore, c.NotAfter)
+	})
 	m.Count("lbc_leader_transitions", locked(&w.transitions))
 	m.Count("lbc_deletions_held", locked(&w.held))
 	m.Count("lbc_held_stacks", locked(&w.onHold))
@@ -244,6 +249,12 @@ func (w *world) collect(m *metrics.Metrics) {
 
 func (w *world) lead(is float64) {
 	w.leader.WithLabelValues("aws-load-balancer-controller-leader").Set(is)
+}
+
+func (w *world) certificate(of *certificate.End) certificate.End {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return *of
 }
 
 // readiness sets whether the standby is ready beside the leader, which is.

@@ -29,9 +29,9 @@ type totals struct {
 	balancers, retained int
 	uses                map[quota.Use]int             // how many load balancers use so much of a limit
 	users               map[string]map[stack.Key]bool // by ARN of the certificate
-	unsorted            map[string]bool               // ARNs of certificates of users that ends may lack
-	ends                []certificate.End             // ascending, some of certificates that have no user any more
-	lists               uint64                        // certificate.Certificates.EndsRead when ends was made
+	unsorted            map[string]bool               // ARNs of certificates of users that byEnd may lack
+	byEnd, byOverdue    []certificate.End             // ascending, some of certificates that have no user any more
+	lists               uint64                        // certificate.Certificates.EndsRead when these were made
 }
 
 func newTotals() totals {
@@ -135,29 +135,56 @@ func (i *Inventory) UsesCertificates() bool {
 func (i *Inventory) FirstCertificateEnd() time.Time {
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	t := i.sortedEnds()
+	return i.firstUsed(&t.byEnd).NotAfter
+}
+
+// FirstCertificateOverdue returns from when on the first of these certificates is overdue for renewal. A certificate
+// with a short lifetime may expire before one that is overdue.
+func (i *Inventory) FirstCertificateOverdue() time.Time {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	t := i.sortedEnds()
+	return i.firstUsed(&t.byOverdue).Overdue()
+}
+
+// sortedEnds returns the totals with the ends of all certificates in use. The caller holds i.mu.
+func (i *Inventory) sortedEnds() *totals {
 	t := i.sums()
 	if lists := i.certificates.EndsRead(); lists != t.lists {
-		t.lists, t.ends = lists, nil
+		t.lists, t.byEnd, t.byOverdue = lists, nil, nil
 		for arn := range t.users {
 			t.unsorted[arn] = true
 		}
 	}
 	if found := i.certificates.Ends(slices.Collect(maps.Keys(t.unsorted))); len(found) > 0 {
-		t.ends = append(t.ends, found...)
-		sorting.By(t.ends, func(a, b certificate.End) int {
-			return cmp.Or(a.NotAfter.Compare(b.NotAfter), cmp.Compare(a.ARN, b.ARN))
-		})
-		t.ends = slices.CompactFunc(t.ends, func(a, b certificate.End) bool { return a.ARN == b.ARN })
+		t.byEnd = withEnds(t.byEnd, found, func(e certificate.End) time.Time { return e.NotAfter })
+		t.byOverdue = withEnds(t.byOverdue, found, certificate.End.Overdue)
 	}
 	clear(t.unsorted)
-	for len(t.ends) > 0 {
-		arn := t.ends[0].ARN
-		if len(t.users[arn]) > 0 && len(i.certificates.Ends([]string{arn})) > 0 {
-			return t.ends[0].NotAfter
+	return t
+}
+
+// withEnds adds ends to others, ascending by a time, each certificate once.
+func withEnds(ends, more []certificate.End, by func(certificate.End) time.Time) []certificate.End {
+	ends = append(ends, more...)
+	sorting.By(ends, func(a, b certificate.End) int {
+		return cmp.Or(by(a).Compare(by(b)), cmp.Compare(a.ARN, b.ARN))
+	})
+	return slices.CompactFunc(ends, func(a, b certificate.End) bool { return a.ARN == b.ARN })
+}
+
+// firstUsed returns the first of ends whose certificate a listener still uses, and drops those before it. The caller
+// holds i.mu.
+func (i *Inventory) firstUsed(ends *[]certificate.End) (first certificate.End) {
+	for len(*ends) > 0 {
+		arn := (*ends)[0].ARN
+		if len(i.totals.users[arn]) > 0 && len(i.certificates.Ends([]string{arn})) > 0 {
+			return (*ends)[0]
 		}
-		t.ends = t.ends[1:]
+		*ends = (*ends)[1:]
 	}
-	return time.Time{}
+	return certificate.End{}
 }
 
 // CertificateUse is a certificate that listeners of stacks use. Its names and its end are unknown if the last list of

@@ -94,12 +94,13 @@ type twoCertificates struct{ awsclient.ACM }
 
 func (twoCertificates) ListCertificates(context.Context, *acm.ListCertificatesInput, ...func(*acm.Options)) (
 	*acm.ListCertificatesOutput, error) {
-	of := func(arn string, end int64) types.CertificateSummary {
+	of := func(arn string, begin, end int64) types.CertificateSummary {
 		return types.CertificateSummary{CertificateArn: &arn, DomainName: &arn, Status: types.CertificateStatusIssued,
-			SubjectAlternativeNameSummaries: []string{arn}, NotAfter: aws.Time(time.Unix(end, 0))}
+			SubjectAlternativeNameSummaries: []string{arn}, NotBefore: aws.Time(time.Unix(begin, 0)),
+			NotAfter: aws.Time(time.Unix(end, 0))}
 	}
-	return &acm.ListCertificatesOutput{CertificateSummaryList: []types.CertificateSummary{of("arn:0/c", 20),
-		of("arn:1/c", 10)}}, nil
+	return &acm.ListCertificatesOutput{CertificateSummaryList: []types.CertificateSummary{of("arn:0/c", -100, 20),
+		of("arn:1/c", 2, 10)}}, nil
 }
 
 // TestRecountsAddNoCertificateTwice recounts a stack that alone uses a certificate, without a scrape and between
@@ -125,8 +126,11 @@ func TestRecountsAddNoCertificateTwice(t *testing.T) {
 		if recount(); i.FirstCertificateEnd() != time.Unix(10, 0) {
 			t.Errorf("first end %v", i.FirstCertificateEnd())
 		}
+		if at := i.FirstCertificateOverdue(); at != time.Unix(-10, 0) { // of the one that ends last
+			t.Errorf("the first is overdue on %v", at)
+		}
 	}
-	if len(i.totals.ends) != 2 {
-		t.Errorf("%d ends of 2 certificates: %v", len(i.totals.ends), i.totals.ends)
+	if ends := i.totals.byEnd; len(ends) != 2 || len(i.totals.byOverdue) != 2 {
+		t.Errorf("%d ends of 2 certificates: %v", len(ends), ends)
 	}
 }

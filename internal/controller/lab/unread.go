@@ -176,11 +176,15 @@ func (u *unreadLife) misread(t *testing.T, permission, way string, random *rand.
 		}
 	}
 	if struck() == 0 && from == 0 {
-		t.Errorf("%s was not called more than %d times", permission, skip)
+		t.Errorf("%s was not called more than %d times", briefly(permission), skip)
 	}
 	if !Believed(way) {
-		_, action, _ := strings.Cut(permission, ":")
-		u.judgeReport(l, events, append(causes, action)...)
+		texts := slices.Clone(causes)
+		for _, permission := range apart(permission) {
+			_, action, _ := strings.Cut(permission, ":")
+			texts = append(texts, action)
+		}
+		u.judgeReport(l, events, texts...)
 	}
 	l.Reread()
 	if Believed(way) { // what AWS answered with success is believed until it is read again, as by the next process
@@ -190,7 +194,7 @@ func (u *unreadLife) misread(t *testing.T, permission, way string, random *rand.
 }
 
 // causes are what AWS answers, and what the controller says of no answer, by which events name a failed read.
-var causes = []string{"rule unread of the simulator", "second page fails", "pagination token", "not answer",
+var causes = []string{"rule " + unreadRule, "second page fails", "pagination token", "not answer",
 	"Rate exceeded", "Request limit exceeded"}
 
 // judgeReport fails where an edit is not in effect and no event since the first so many names what cannot be read, by
@@ -385,7 +389,7 @@ func TryUnread(t *testing.T, clusters []*Unread, reads []string, sample UnreadSa
 			}
 			for _, life := range some {
 				of := rand.New(rand.NewPCG(random.Uint64(), 3)) //nolint:gosec // as above
-				t.Run(fmt.Sprintf("%s %s, %s", permission, way, life), func(t *testing.T) {
+				t.Run(fmt.Sprintf("%s %s, %s", briefly(permission), way, life), func(t *testing.T) {
 					t.Parallel()
 					life.live(t)
 					life.misread(t, permission, way, of)
@@ -398,8 +402,9 @@ func TryUnread(t *testing.T, clusters []*Unread, reads []string, sample UnreadSa
 // livesWith are the lives in which a read can fail in a way.
 func livesWith(lives []*unreadLife, permission, way string) (out []*unreadLife) {
 	for _, life := range lives {
-		if paged(way) && life.paged[permission] > 0 ||
-			!paged(way) && life.calls[permission] > 0 {
+		if slices.ContainsFunc(apart(permission), func(permission string) bool {
+			return paged(way) && life.paged[permission] > 0 || !paged(way) && life.calls[permission] > 0
+		}) {
 			out = append(out, life)
 		}
 	}

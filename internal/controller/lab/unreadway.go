@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -56,23 +57,51 @@ func Believed(way string) bool { return way == "empty" || way == "partial" || wa
 // paged reports whether only reads of a page after the first fail.
 func paged(way string) bool { return way == "second page fails" || way == "page token expires" }
 
-// Misread has a read fail in a way from now on, after so many calls that succeed. struck is how many have failed.
+// Together is several reads that fail together, as a name of one read.
+func Together(permissions ...string) string { return strings.Join(permissions, " ") }
+
+// apart are the reads of a name that Together may have made.
+func apart(permission string) []string { return strings.Fields(permission) }
+
+// briefly is a name that Together has made, for the name of a test: services in the place of many reads.
+func briefly(permission string) string {
+	all := apart(permission)
+	if len(all) <= 2 {
+		return strings.Join(all, " and ")
+	}
+	var services []string
+	for _, permission := range all {
+		service, _, _ := strings.Cut(permission, ":")
+		services = append(services, service)
+	}
+	slices.Sort(services)
+	return "all of " + strings.Join(slices.Compact(services), " and ")
+}
+
+// unreadRule begins the identifiers of faults that have reads fail.
+const unreadRule = "unread"
+
+// Misread has a read, or several together, fail in a way from now on, after so many calls that succeed. struck is how
+// many have failed.
 func (l *Lab) Misread(permission, way string, skip int) (struck func() int) {
 	l.Helper()
-	if fault, is := UnreadFault(permission, way); is {
-		fault.ID, fault.Skip = "unread", skip
-		_, err := l.Sim.Gate.AddFault(fault)
-		l.Must(err)
-		return func() int {
+	if _, is := UnreadFault(permission, way); is {
+		for n, permission := range apart(permission) {
+			fault, _ := UnreadFault(permission, way)
+			fault.ID, fault.Skip = fmt.Sprint(unreadRule, n), skip
+			_, err := l.Sim.Gate.AddFault(fault)
+			l.Must(err)
+		}
+		return func() (n int) {
 			for _, s := range l.Sim.Gate.Faults() {
-				if s.Rule.ID == fault.ID {
-					return s.Struck
+				if strings.HasPrefix(s.Rule.ID, unreadRule) {
+					n += s.Struck
 				}
 			}
-			return 0
+			return n
 		}
 	}
-	calls := &unreadCalls{permission: permission, paged: paged(way), expires: way == "page token expires"}
+	calls := &unreadCalls{permissions: apart(permission), paged: paged(way), expires: way == "page token expires"}
 	calls.skip.Store(int32(skip)) //nolint:gosec // some calls
 	if calls.paged {
 		l.smallPages(1)
@@ -83,7 +112,11 @@ func (l *Lab) Misread(permission, way string, skip int) (struck func() int) {
 
 // Reread ends what Misread began.
 func (l *Lab) Reread() {
-	l.Sim.Gate.RemoveFault("unread")
+	for _, s := range l.Sim.Gate.Faults() {
+		if strings.HasPrefix(s.Rule.ID, unreadRule) {
+			l.Sim.Gate.RemoveFault(s.Rule.ID)
+		}
+	}
 	l.unread.Store(nil)
 	l.smallPages(0)
 }
@@ -97,7 +130,7 @@ func (l *Lab) smallPages(size int) {
 
 // unreadCalls are calls that do not answer in time, or that fail where they ask for a page after the first.
 type unreadCalls struct {
-	permission   string
+	permissions  []string
 	paged        bool
 	expires      bool // the token of the page, which a new list cures: AWS refuses the call as invalid
 	skip, struck atomic.Int32
@@ -112,7 +145,7 @@ func (c *unreadCalls) fail(service, action string, in any) error {
 	if c != nil && c.observe != nil {
 		c.observe(permission, in)
 	}
-	if c == nil || c.permission != permission || c.paged && !asksForAnotherPage(in) || c.skip.Add(-1) >= 0 {
+	if c == nil || !slices.Contains(c.permissions, permission) || c.paged && !asksForAnotherPage(in) || c.skip.Add(-1) >= 0 {
 		return nil
 	}
 	c.struck.Add(1)

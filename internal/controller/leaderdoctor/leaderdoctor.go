@@ -186,7 +186,8 @@ func (d *Doctor) certificates(f *doctor.Facts) {
 	at, known := map[stack.Key]int{}, false
 	for _, u := range d.Certificates() {
 		known = known || !u.NotAfter.IsZero()
-		f.Certificates = append(f.Certificates, doctor.Certificate{ARN: u.ARN, Domains: u.Domains, Expires: u.NotAfter})
+		f.Certificates = append(f.Certificates, doctor.Certificate{ARN: u.ARN, Domains: u.Domains, Begins: u.NotBefore,
+			Expires: u.NotAfter})
 		for _, key := range u.Stacks {
 			i, there := at[key]
 			if !there {

@@ -30,8 +30,10 @@ func TestTheTableHasTheMetricsThatAreRegisteredWithTheirLabels(t *testing.T) {
 	m.CollectWaiting(nil)
 	m.CollectFailing(nil)
 	m.CollectChecks(nil)
-	m.CollectTime("lbc_listener_certificate_not_after_seconds", nil)
-	m.CollectTime("lbc_webhook_certificate_not_after_seconds", nil)
+	for _, certificate := range []string{"listener", "webhook"} {
+		m.CollectTime("lbc_"+certificate+"_certificate_not_after_seconds", nil)
+		m.CollectTime("lbc_"+certificate+"_certificate_overdue_seconds", nil)
+	}
 	m.CollectGates(nil)
 	for _, name := range []string{"lbc_ready", "lbc_leader_transitions", "lbc_held_stacks", "lbc_deletions_held",
 		"lbc_deregistrations_held", "lbc_certificate_imports_last_year"} {

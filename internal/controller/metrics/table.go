@@ -99,8 +99,14 @@ var Table = []Row{
 		"Unix time of the earliest expiry of ACM certificates on listeners, in the past if one has expired, from the last " +
 			"list of certificates, at most six hours old; absent while no listener has one, without permission " +
 			"`acm:ListCertificates`, and with `--drift-check-interval=0` unless hosts find certificates"},
+	{"lbc_listener_certificate_overdue_seconds", Gauge, nil, nil,
+		"Unix time from which the first of these certificates is overdue for renewal: a quarter of its lifetime is left, " +
+			"and at most 14 days; absent as `lbc_listener_certificate_not_after_seconds`"},
 	{"lbc_webhook_certificate_not_after_seconds", Gauge, nil, nil,
 		"Unix time at which the certificate of the webhooks expires; absent without a certificate"},
+	{"lbc_webhook_certificate_overdue_seconds", Gauge, nil, nil,
+		"Unix time from which the certificate of the webhooks is overdue for renewal: a quarter of its lifetime is left, " +
+			"and at most a day; absent without a certificate"},
 	{"lbc_leader_transitions", Gauge, nil, nil, "how often the Lease of the controller has changed its holder, when " +
 		"this replica last read it"},
 	{"lbc_load_balancers", Gauge, []string{"ready"}, nil,

@@ -12,8 +12,12 @@ import (
 )
 
 const (
-	// silence is how long a service answers nothing until that is a condition.
-	silence = 30 * time.Second
+	// silence is how long a service or operation answers nothing until that is a condition. The next sweep shows it,
+	// within 30 seconds of the request, after which a request that hangs ends.
+	silence = 25 * time.Second
+	// operationLife is how long an operation counts that does not answer while others of its service do, and that is not
+	// called again. What needs it is tried again sooner.
+	operationLife = 10 * time.Minute
 	// refusedFor is how long most calls of a family are throttled until that is a condition. AWS throttles bursts, which
 	// pass.
 	refusedFor = 2 * time.Minute
@@ -23,19 +27,55 @@ const (
 	lastRequests = 8
 )
 
-// answers are what is known of the answers of one service.
+// answers are what is known of the answers of one service, or of one operation.
 type answers struct {
 	inFlight int
 	failures int       // requests without an answer since the last one
 	since    time.Time // when the first request was sent after the last answer; zero = there is none
 	last     time.Time // when the last request was sent
 	shown    bool
+
+	operations map[string]*answers // of a service
 }
 
-// silent reports whether the service does not answer. One lost connection shows nothing.
-func (a *answers) silent(now time.Time) bool {
+// silent reports whether the service or operation does not answer. One lost connection shows nothing. Without a request
+// for so long, nothing is known any more.
+func (a *answers) silent(now time.Time, life time.Duration) bool {
+	if a.inFlight == 0 && now.Sub(a.last) > life {
+		a.failures, a.since = 0, time.Time{}
+	}
 	return !a.since.IsZero() && now.Sub(a.since) >= silence &&
-		(a.inFlight > 0 || (a.failures > 1 || a.shown && a.failures > 0) && now.Sub(a.last) <= denialLife)
+		(a.inFlight > 0 || a.failures > 1 || a.shown && a.failures > 0)
+}
+
+// sending notes a request.
+func (a *answers) sending(now time.Time) {
+	a.inFlight++
+	a.last = now
+	if a.since.IsZero() {
+		a.since = now
+	}
+}
+
+// answered notes an answer, or that there was none. It reports whether silence that is shown may have ended.
+func (a *answers) answered(call awsclient.Call, e awsclient.Error, now time.Time) bool {
+	a.inFlight--
+	switch {
+	case call.Err == nil, e.Code != "" && !e.Credentials:
+		a.failures, a.since = 0, time.Time{}
+		if a.inFlight > 0 {
+			a.since = now
+		}
+		return a.shown
+	// which says nothing about the service
+	case e.Unanswered == awsclient.Canceled && call.Duration < silence, e.Unanswered == "", e.Credentials:
+		if a.inFlight == 0 && a.failures == 0 {
+			a.since = time.Time{}
+		}
+	default:
+		a.failures++
+	}
+	return false
 }
 
 // Sending takes a request that is about to be sent.
@@ -47,14 +87,16 @@ func (c *Calls) Sending(call awsclient.Call) {
 	}
 	a := c.services[call.Service]
 	if a == nil {
-		a = &answers{}
+		a = &answers{operations: map[string]*answers{}}
 		c.services[call.Service] = a
 	}
-	a.inFlight++
-	a.last = c.Now()
-	if a.since.IsZero() {
-		a.since = a.last
+	o := a.operations[call.Operation]
+	if o == nil {
+		o = &answers{}
+		a.operations[call.Operation] = o
 	}
+	a.sending(c.Now())
+	o.sending(c.Now())
 }
 
 // Answered takes a request that has ended, with an answer or without.
@@ -66,8 +108,13 @@ func (c *Calls) Answered(call awsclient.Call) {
 		e = awsclient.Classify(call.Err)
 	}
 	if a := c.services[call.Service]; a != nil {
-		a.inFlight--
-		c.answered(a, call, e)
+		mayEnd := a.answered(call, e, c.Now())
+		if o := a.operations[call.Operation]; o != nil {
+			mayEnd = o.answered(call, e, c.Now()) || mayEnd
+		}
+		if mayEnd {
+			c.showAnswers()
+		}
 	}
 	switch {
 	case call.Err == nil:
@@ -77,49 +124,51 @@ func (c *Calls) Answered(call awsclient.Call) {
 	}
 }
 
-// answered notes an answer of a service, or that there was none. The lock is held.
-func (c *Calls) answered(a *answers, call awsclient.Call, e awsclient.Error) {
-	switch {
-	case call.Err == nil, e.Code != "" && !e.Credentials:
-		a.failures, a.since = 0, time.Time{}
-		if a.inFlight > 0 {
-			a.since = c.Now()
-		}
-		if a.shown {
-			c.showAnswers()
-		}
-	// which says nothing about the service
-	case e.Unanswered == awsclient.Canceled && call.Duration < silence, e.Unanswered == "", e.Credentials:
-		if a.inFlight == 0 && a.failures == 0 {
-			a.since = time.Time{}
-		}
-	default:
-		a.failures++
-	}
-}
-
-// showAnswers brings the condition of services that do not answer up to date. Its text stays while those that it names
-// do not answer. The lock is held.
+// showAnswers brings the condition of services and operations that do not answer up to date. Its text stays while those
+// that it names do not answer. The lock is held.
 func (c *Calls) showAnswers() {
 	var silent []string
-	again := false
+	again, worse := false, false
 	for _, name := range slices.Sorted(maps.Keys(c.services)) {
-		a := c.services[name]
-		is := a.silent(c.Now())
-		again = again || a.shown && !is
-		if a.shown = is; is {
+		hanging, ended, wider := c.services[name].look(c.Now())
+		again, worse = again || ended, worse || wider
+		switch {
+		case c.services[name].shown:
 			silent = append(silent, name)
+		case len(hanging) > 0:
+			silent = append(silent, name+" ("+diag.Some(hanging)+")")
 		}
 	}
 	if len(silent) == 0 {
 		c.Conditions.Heal(impairment.Unanswered)
-	} else if again || !c.Conditions.Holds(impairment.Unanswered) {
+	} else if again || worse || !c.Conditions.Holds(impairment.Unanswered) {
 		c.Conditions.Set(impairment.Condition{Reason: impairment.Unanswered, Text: "AWS does not answer: " +
 			strings.Join(silent, ", "), Remedy: impairment.ReachAWS})
 	}
 	if again {
 		c.recovered(impairment.Unanswered)
 	}
+}
+
+// look notes whether a service does not answer, or which of its operations do not while others do. ended is true if
+// silence that was shown has ended, worse if it was that of operations and is now that of the service.
+func (a *answers) look(now time.Time) (hanging []string, ended, worse bool) {
+	was := a.shown
+	a.shown = a.silent(now, denialLife)
+	ended = was && !a.shown
+	for _, name := range slices.Sorted(maps.Keys(a.operations)) {
+		o := a.operations[name]
+		if a.shown { // which says more
+			worse = worse || !was && o.shown
+			continue
+		}
+		is := o.silent(now, operationLife)
+		ended = ended || o.shown && !is
+		if o.shown = is; is {
+			hanging = append(hanging, name)
+		}
+	}
+	return hanging, ended, worse
 }
 
 // refusals are the last requests of a family of calls that AWS meters together.

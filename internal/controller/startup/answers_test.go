@@ -99,6 +99,52 @@ func TestServiceThatDoesNotAnswerIsShown(t *testing.T) {
 	}
 }
 
+// beside has one operation of EC2 hang while another one answers.
+func (r *requests) beside(d time.Duration) awsclient.Call {
+	hanging := awsclient.Call{Service: awsclient.ServiceEC2, Operation: "DescribeSubnets"}
+	r.calls.Sending(hanging)
+	for end := r.now.Add(d); r.now.Before(end); {
+		r.request(awsclient.ServiceEC2, "DescribeInstances", "", sweepInterval)
+	}
+	return hanging
+}
+
+func TestHangingOperationIsShown(t *testing.T) {
+	t.Parallel()
+	r := newRequests()
+	r.beside(silence - sweepInterval)
+	r.expect(t)
+	hanging := r.beside(sweepInterval)
+	r.expect(t, "aws: AWS does not answer: EC2 (DescribeSubnets)")
+	r.pass(silence)
+	r.request(awsclient.ServiceEC2, "DescribeInstances", "timeout", silence) // now nothing of the service answers
+	r.expect(t, "aws: AWS does not answer: EC2")
+	r.request(awsclient.ServiceEC2, "DescribeInstances", "", 0)
+	r.expect(t, "aws: AWS does not answer: EC2 (DescribeSubnets)")
+	for range 2 {
+		r.calls.Answered(hanging)
+	}
+	r.pass(sweepInterval)
+	r.expect(t, "healed aws")
+	if d := cmp.Diff([]impairment.Reason{impairment.Unanswered, impairment.Unanswered}, r.recovered); d != "" {
+		t.Error(d)
+	}
+}
+
+// TestHangingOperationIsForgottenWithoutCalls has nothing need the operation any more.
+func TestHangingOperationIsForgottenWithoutCalls(t *testing.T) {
+	t.Parallel()
+	r := newRequests()
+	hanging := r.beside(silence)
+	hanging.Duration, hanging.Err = silence, &smithy.OperationError{Err: context.DeadlineExceeded}
+	r.calls.Answered(hanging)
+	for range 2 * operationLife / sweepInterval {
+		r.request(awsclient.ServiceEC2, "DescribeInstances", "", sweepInterval)
+	}
+	r.request(awsclient.ServiceEC2, "DescribeSubnets", "", sweepInterval)
+	r.expect(t, "aws: AWS does not answer: EC2 (DescribeSubnets)", "healed aws")
+}
+
 func TestSingleLostConnectionIsNoSilence(t *testing.T) {
 	t.Parallel()
 	r := newRequests()

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	ctrlwebhook "sigs.k8s.io/controller-runtime/pkg/webhook"
+
+	"github.com/k8s-lbc/lbc/internal/lib/renewal"
 )
 
 // ServerOptions are the address and the certificate of the server.
@@ -46,22 +48,30 @@ func (f Files) Exist() bool {
 	return true
 }
 
-// End is when the certificate expires; zero = it cannot be read.
-func (f Files) End() time.Time {
+// Validity is from when until when the certificate is valid; zero = it cannot be read.
+func (f Files) Validity() (from, until time.Time) {
 	f = f.Complete()
 	text, err := os.ReadFile(filepath.Join(f.Dir, f.Cert)) //nolint:gosec // the administrator's path
 	if err != nil {
-		return time.Time{}
+		return time.Time{}, time.Time{}
 	}
 	block, _ := pem.Decode(text)
 	if block == nil {
-		return time.Time{}
+		return time.Time{}, time.Time{}
 	}
 	c, err := x509.ParseCertificate(block.Bytes)
 	if err != nil {
-		return time.Time{}
+		return time.Time{}, time.Time{}
 	}
-	return c.NotAfter
+	return c.NotBefore, c.NotAfter
+}
+
+// lastDay is how long before its end a certificate with a long lifetime is overdue.
+const lastDay = 24 * time.Hour
+
+// Overdue is from when on a certificate of the webhooks should have been renewed.
+func Overdue(from, until time.Time) time.Time {
+	return renewal.Late(from, until, renewal.Share, lastDay)
 }
 
 // ciphers of TLS 1.2. TLS 1.3 has no choice of ciphers.

@@ -190,14 +190,12 @@ func (s *Source) served() *x509.Certificate {
 	return s.certificate.Leaf
 }
 
-// End is when the certificate that is served expires; zero = there is none yet.
-func (s *Source) End() time.Time {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if s.certificate == nil {
-		return time.Time{}
+// Validity is from when until when the certificate that is served is valid; zero = there is none yet.
+func (s *Source) Validity() (from, until time.Time) {
+	if c := s.served(); c != nil {
+		return c.NotBefore, c.NotAfter
 	}
-	return s.certificate.Leaf.NotAfter
+	return time.Time{}, time.Time{}
 }
 
 // Certificate is a tls.Config.GetCertificate. Handshakes fail until there is a first certificate.

@@ -297,6 +297,12 @@ func TestFindingsDependOnWhatElseThereIs(t *testing.T) {
 		{"a certificate for three weeks", "certificate-expiring", func(f *Facts) {
 			f.Certificates[0].Expires = now.Add(21 * day)
 		}, doctor.Warning, "expires in 21 days"},
+		{"half of the life of a certificate for six days", "certificate-expiring", func(f *Facts) {
+			f.Certificates[0].Begins, f.Certificates[0].Expires = now.Add(-3*day), now.Add(3*day)
+		}, "", ""},
+		{"the last quarter of it", "certificate-expiring", func(f *Facts) {
+			f.Certificates[0].Begins, f.Certificates[0].Expires = now.Add(-5*day), now.Add(day)
+		}, doctor.Warning, "expires in 24 hours"},
 		{"a limit of interfaces that AWS has raised", "quota-security-groups", func(f *Facts) {
 			f.GroupLimit, f.LoadBalancers[0].SecurityGroups = 8, []string{"sg-1", "sg-2", "sg-3", "sg-4", "sg-5"}
 		}, "", ""},

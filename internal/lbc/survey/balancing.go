@@ -237,10 +237,7 @@ func (r *reader) certificates(ctx context.Context, s state) (put, error) {
 		}
 		c := out.Certificate
 		all[i] = doctor.Certificate{ARN: arns[i], Type: string(c.Type), Status: string(c.Status),
-			Domains: c.SubjectAlternativeNames}
-		if c.NotAfter != nil {
-			all[i].Expires = *c.NotAfter
-		}
+			Domains: c.SubjectAlternativeNames, Begins: aws.ToTime(c.NotBefore), Expires: aws.ToTime(c.NotAfter)}
 		return nil
 	})
 	if err != nil {

@@ -49,7 +49,7 @@ var Reasons = []Info{
 	// AWS denies the controller an action. That ends 30 seconds after the first success without another denial, or a
 	// minute after nothing waits for the action; at the latest 20 minutes after the last denial.
 	{Permissions, "aws"},
-	// A service of AWS has answered no call of the controller for 30 seconds.
+	// A service of AWS, or one operation of a service, has not answered the controller for 25 seconds.
 	{Unanswered, "aws"},
 	// AWS has refused most calls of a kind because of their rate for two minutes.
 	{Throttled, "aws"},

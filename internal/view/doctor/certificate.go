@@ -8,6 +8,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/lib/renewal"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -17,7 +18,8 @@ import (
 var CertificateChecks = []Check{{
 	Name: "certificate-expiring", Severity: Warning, Needs: []Source{Certificates},
 	About: "A certificate of a listener expires within thirty days, and ACM has not renewed it. It is an error within " +
-		"seven days, and if the certificate has expired.",
+		"seven days, and if the certificate has expired. For a certificate with a short lifetime, these are the last " +
+		"quarter and the last eighth of the lifetime.",
 	Remedy: "import the new certificate under the same ARN; for a certificate of Amazon, restore the DNS record or mail " +
 		"address that proves the domain",
 	Find: expiringCertificates,
@@ -48,7 +50,7 @@ func usersOf(f *Facts, certificate string) (names []string) {
 func expiringCertificates(f *Facts) (out []Finding) {
 	for _, c := range f.Certificates {
 		left := c.Expires.Sub(f.Now)
-		if c.Expires.IsZero() || left >= soon {
+		if c.Expires.IsZero() || !f.Now.After(renewal.Late(c.Begins, c.Expires, renewal.Share, soon)) {
 			continue
 		}
 		x := Finding{Object: c.ARN, Text: "expires in " + Age(left), Evidence: []string{
@@ -56,7 +58,7 @@ func expiringCertificates(f *Facts) (out []Finding) {
 		if left <= 0 {
 			x.Text = "has expired " + Age(-left) + " ago"
 		}
-		if left < urgent {
+		if f.Now.After(renewal.Late(c.Begins, c.Expires, 2*renewal.Share, urgent)) {
 			x.Severity = Error
 		}
 		out = append(out, x)

@@ -66,6 +66,7 @@ type LoadBalancer struct {
 type Certificate struct {
 	ARN, Type, Status string
 	Domains           []string
+	Begins            time.Time // zero = not known
 	Expires           time.Time // zero = not issued
 }
 

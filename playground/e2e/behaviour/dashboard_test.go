@@ -36,7 +36,7 @@ var unseen = map[string]string{
 	"awslbc_webhook_mutation_failure_total":      "no mutating webhook refuses anything here",
 	"lbc_drift_groups_found_total":               "nothing is changed in AWS by hand here",
 	"lbc_actions_denied":                         "has a series only while an action is denied",
-	"lbc_listener_certificate_not_after_seconds": "no listener has a certificate here",
+	"lbc_listener_certificate_overdue_seconds":   "no listener has a certificate here",
 	"lbc_certificate_imports_last_year":          "needs --enable-tls-secret-import",
 	"lbc_deletions_waiting":                      "has series only while deletions wait",
 	"lbc_readiness_gate_waiting_seconds":         "has series only while pods wait for their readiness gates",

@@ -11,6 +11,7 @@ import (
 	acmtypes "github.com/aws/aws-sdk-go-v2/service/acm/types"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/lib/renewal"
 )
 
 // EndsInterval is how often to list certificates only to know when they expire, which changes seldom.
@@ -19,11 +20,20 @@ const EndsInterval = 6 * time.Hour
 // endKept is how long the end of a certificate that lists lack is kept after it has passed.
 const endKept = 30 * 24 * time.Hour
 
+// lastDays is how long before its end a certificate with a long lifetime is overdue. ACM renews its own long before.
+const lastDays = 14 * 24 * time.Hour
+
 // End is when a certificate expires.
 type End struct {
-	ARN      string
-	Domains  []string
-	NotAfter time.Time
+	ARN       string
+	Domains   []string
+	NotBefore time.Time // zero = not known
+	NotAfter  time.Time
+}
+
+// Overdue is from when on the certificate should have been renewed.
+func (e End) Overdue() time.Time {
+	return renewal.Late(e.NotBefore, e.NotAfter, renewal.Share, lastDays)
 }
 
 // ends are the ends of ACM's certificates, also of those that have expired: a listener keeps them until somebody
@@ -102,7 +112,7 @@ func (c *Certificates) eachListed(ctx context.Context,
 			names := domains(aws.ToString(s.DomainName), s.SubjectAlternativeNameSummaries)
 			if s.NotAfter != nil {
 				arn := aws.ToString(s.CertificateArn)
-				shown[arn] = End{arn, names, *s.NotAfter}
+				shown[arn] = End{arn, names, aws.ToTime(s.NotBefore), *s.NotAfter}
 			}
 			visit(s, names)
 		}

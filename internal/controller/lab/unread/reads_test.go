@@ -2,6 +2,7 @@ package unread
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -113,6 +114,46 @@ func TestFailedReadTakesNothingAway(t *testing.T) {
 		t.Fatalf("the page has %d reads", len(reads))
 	}
 	lab.TryUnread(t, clusters, reads, lab.UnreadSample{Lives: lab.Shifted(53), Tries: lab.Shifted(37)})
+}
+
+// TestFailedServiceTakesNothingAway has all reads of each AWS service fail together in each way, and then those of each
+// two services. The short form is that of TestFailedReadTakesNothingAway.
+func TestFailedServiceTakesNothingAway(t *testing.T) {
+	t.Parallel()
+	lab.TryUnread(t, clusters, services(readsOfThePage(t)), lab.UnreadSample{Lives: lab.Shifted(53),
+		Tries: lab.Shifted(29)})
+}
+
+// TestFailedPairTakesNothingAway has two reads fail together, each read with a few others.
+func TestFailedPairTakesNothingAway(t *testing.T) {
+	t.Parallel()
+	reads := readsOfThePage(t)
+	var pairs []string
+	for n, read := range reads {
+		for _, distance := range []int{1, 7, 16} {
+			pairs = append(pairs, lab.Together(read, reads[(n+distance)%len(reads)]))
+		}
+	}
+	lab.TryUnread(t, clusters, pairs, lab.UnreadSample{Lives: lab.Shifted(53), Tries: lab.Shifted(151)})
+}
+
+// services are the reads of each service together, and those of each two services.
+func services(reads []string) (out []string) {
+	of := map[string][]string{}
+	for _, read := range reads {
+		service, _, _ := strings.Cut(read, ":")
+		of[service] = append(of[service], read)
+	}
+	names := slices.Sorted(maps.Keys(of))
+	for _, name := range names {
+		out = append(out, lab.Together(of[name]...))
+	}
+	for n, name := range names {
+		for _, other := range names[n+1:] {
+			out = append(out, lab.Together(slices.Concat(of[name], of[other])...))
+		}
+	}
+	return out
 }
 
 // readsOfThePage are the reads of docs/permissions.md without those of Global Accelerator, which
