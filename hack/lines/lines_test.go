@@ -10,16 +10,16 @@ import (
 // one that shrinks by more than the slack gets a lower budget, so that nothing grows back.
 var budgets = map[string]int{
 	"api":        800,
-	"aws":        14114,
+	"aws":        14131,
 	"cmd":        430,
 	"compile":    11822,
 	"config":     100,
-	"controller": 29203,
-	"front":      16080,
+	"controller": 29251,
+	"front":      16162,
 	"kube":       5854,
 	"lib":        1217,
 	"model":      6253,
-	"plan":       11550,
+	"plan":       11663,
 	"targets":    6266,
 	"view":       1402,
 }
