@@ -31,7 +31,7 @@ func (w *Wiring) setUpAccelerators(context.Context) error {
 	r.Holds, r.Account.Held = w.holds, w.acceleratorHeld
 	r.Waiting, r.OnPlan, r.Restored = w.board, w.history.accelerated, w.checkpoints.Await
 	r.Reporter, r.Deciding = w.reporter(accelerator.Name), w.deciding
-	r.Keep = KeepListeners(w.checkpoints)
+	r.Keep = KeepAccelerators(w.checkpoints)
 	w.changed, w.accelerators = append(w.changed, r.Changed), r
 	return r.SetUp(w.mgr, c.Accelerators.Workers, c.Accelerators.MaxBackoff)
 }

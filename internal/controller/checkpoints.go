@@ -9,6 +9,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/aws/inventory"
 	"github.com/k8s-lbc/lbc/internal/aws/refusal"
+	"github.com/k8s-lbc/lbc/internal/controller/accelerator"
 	"github.com/k8s-lbc/lbc/internal/controller/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/controller/config"
 	"github.com/k8s-lbc/lbc/internal/controller/stacks"
@@ -124,27 +125,29 @@ func RestoreRefusals(m *refusal.Memory, restored checkpoint.Restored) {
 	}
 }
 
-// KeepListeners returns a function that keeps for the next process which listeners give an accelerator its ports.
-func KeepListeners(w *checkpoint.Writer) func(of stack.Key, listeners []string) {
-	return func(of stack.Key, listeners []string) {
-		if name := checkpoint.ListenersName(of.String()); len(listeners) > 0 {
-			w.Put(checkpoint.Memory, name, listeners)
-		} else {
+// KeepAccelerators returns a function that keeps for the next process what is known of an accelerator.
+func KeepAccelerators(w *checkpoint.Writer) func(of stack.Key, k accelerator.Kept) {
+	return func(of stack.Key, k accelerator.Kept) {
+		if name := checkpoint.ListenersName(of.String()); k.Empty() {
 			w.Delete(checkpoint.Memory, name)
+		} else {
+			w.Put(checkpoint.Memory, name, k)
 		}
 	}
 }
 
-// RestoreListeners calls a function with which listeners gave accelerators their ports.
-func RestoreListeners(restored checkpoint.Restored, enter func(of stack.Key, listeners []string)) {
+// RestoreAccelerators calls a function with what an earlier process knew of each accelerator. Earlier releases kept the
+// listeners alone.
+func RestoreAccelerators(restored checkpoint.Restored, enter func(of stack.Key, k accelerator.Kept)) {
 	for id, text := range restored.Entries {
 		name, ok := checkpoint.ListenersOf(id.Name)
 		if !ok || id.Kind != checkpoint.Memory {
 			continue
 		}
-		var listeners []string
-		if key, err := stack.ParseKey(name); err == nil && json.Unmarshal(text, &listeners) == nil {
-			enter(key, listeners)
+		var k accelerator.Kept
+		key, err := stack.ParseKey(name)
+		if err == nil && (json.Unmarshal(text, &k.Listeners) == nil || json.Unmarshal(text, &k) == nil) {
+			enter(key, k)
 		}
 	}
 }

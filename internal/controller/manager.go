@@ -283,7 +283,7 @@ func (w *Wiring) restore(restored checkpoint.Restored) {
 	restoreHolds(w.holds, restored)
 	RestoreRefusals(w.refusals, restored)
 	if w.accelerators != nil {
-		RestoreListeners(restored, w.accelerators.Restore)
+		RestoreAccelerators(restored, w.accelerators.Restore)
 	}
 	Assume(w.Inventory, restored, w.Now())
 	w.registry.Assume(w.Scopes.Own(), w.elsewhere.Own(Registrations(restored, w.Now())))

@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
@@ -113,10 +114,10 @@ func (i *Inventory) targetGroupsByName(ctx context.Context, names []string) (map
 	return out, nil
 }
 
-// wholeList caches a list that tells which of several names exist, for as long as AWS's lists may lag behind writes.
-func wholeList[T any](cfg *Config,
+// wholeList caches a list that tells which of several names exist.
+func wholeList[T any](cfg *Config, lifetime time.Duration,
 	page func(ctx context.Context, next *string) ([]T, *string, error)) *cache.Value[[]T] {
-	return cache.NewValue(cache.Config[string, []T]{Now: cfg.Now, Lifetime: listLag, Wait: cfg.Moment},
+	return cache.NewValue(cache.Config[string, []T]{Now: cfg.Now, Lifetime: lifetime, Wait: cfg.Moment},
 		func(ctx context.Context) ([]T, error) {
 			var list pages[T]
 			err := list.read(func() {}, func(next *string) ([]T, *string, error) { return page(ctx, next) })
@@ -127,13 +128,27 @@ func wholeList[T any](cfg *Config,
 // policyLifetime is how long it counts as known whether a TLS policy exists: AWS adds some a year.
 const policyLifetime = 24 * time.Hour
 
-func (i *Inventory) sslPolicyByName(ctx context.Context, name string) (exists, found bool, err error) {
-	_, err = i.clients.ELBV2.DescribeSSLPolicies(ctx, &elbv2.DescribeSSLPoliciesInput{Names: []string{name}})
-	switch {
-	case err == nil:
-		return true, true, nil
-	case awsclient.Classify(err).Code == "SSLPolicyNotFound" || awsclient.Classify(err).Code == awsclient.CodeValidation:
-		return false, false, nil
+// sslPoliciesByName finds TLS policies in the list of all, which all callers share: misspelt names cost no call each.
+func (i *Inventory) sslPoliciesByName(ctx context.Context, names []string) (map[string]bool, error) {
+	all, err := i.allSSLPolicies.Get(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("listing TLS policies: %w", err)
 	}
-	return false, false, fmt.Errorf("reading TLS policy %s: %w", name, err)
+	out := map[string]bool{}
+	for n := range all {
+		if name := aws.ToString(all[n].Name); slices.Contains(names, name) {
+			out[name] = true
+		}
+	}
+	return out, nil
+}
+
+// sslPolicyPage reads a page of the TLS policies. AWS has about a hundred.
+func (i *Inventory) sslPolicyPage(ctx context.Context, next *string) ([]elbv2types.SslPolicy, *string, error) {
+	out, err := i.clients.ELBV2.DescribeSSLPolicies(ctx, &elbv2.DescribeSSLPoliciesInput{Marker: next,
+		PageSize: aws.Int32(400)})
+	if err != nil {
+		return nil, nil, err
+	}
+	return out.SslPolicies, out.NextMarker, nil
 }

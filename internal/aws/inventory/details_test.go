@@ -305,7 +305,7 @@ func TestEveryAnswerCanBeForgotten(t *testing.T) {
 		{Kind: facts.NeedPrefixList, Key: "pl-82a045eb"}:                        "DescribeManagedPrefixLists",
 		{Kind: facts.NeedTargetGroupName, Key: "pods"}:                          "DescribeTargetGroups",
 		{Kind: facts.NeedTrustStore, Key: "x"}:                                  "DescribeTrustStores",
-		{Kind: facts.NeedSSLPolicy, Key: "x"}:                                   "DescribeSSLPolicies",
+		{Kind: facts.NeedSSLPolicy}:                                             "DescribeSSLPolicies",
 		{Kind: facts.NeedStack, Key: key(stack.Ingress, "web").String()}:        "DescribeLoadBalancers",
 		{Kind: facts.NeedStackDetails, Key: key(stack.Ingress, "web").String()}: "DescribeListeners",
 		facts.NeedGroupDetails(key(stack.Ingress, "web"), "pods"):               "DescribeTargetGroupAttributes",
@@ -322,6 +322,32 @@ func TestEveryAnswerCanBeForgotten(t *testing.T) {
 			t.Errorf("%v was forgotten and is answered after %v", need, got)
 		}
 		f.clock.Advance(27 * time.Hour) // so that nothing of it serves for another kind, also while it is read again behind
+	}
+}
+
+// TestMisspeltPoliciesCostOneCall has a tenant declare many TLS policies that AWS does not have, and edit them again and
+// again.
+func TestMisspeltPoliciesCostOneCall(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	for range 3 {
+		f.reads()
+		needs := []facts.Need{{Kind: facts.NeedSSLPolicy, Key: "ELBSecurityPolicy-2016-08"}}
+		for i := range 300 {
+			needs = append(needs, facts.Need{Kind: facts.NeedSSLPolicy, Key: fmt.Sprint("ELBSecurityPolicy-", i)})
+		}
+		for i := range needs { // each by another object
+			got := f.answer(needs[i]).SSLPolicies
+			if known, asked := got[needs[i].Key]; !asked || known != (i == 0) {
+				t.Fatalf("%s: %v", needs[i].Key, got)
+			}
+			f.inv.RereadMissing(needs[i])
+			f.answer(needs[i])
+		}
+		if got := f.reads()["DescribeSSLPolicies"]; got > 1 {
+			t.Errorf("%d calls", got)
+		}
+		f.clock.Advance(absentLifetime)
 	}
 }
 

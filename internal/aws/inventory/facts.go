@@ -363,6 +363,9 @@ func (i *Inventory) InvalidateFacts(needs ...facts.Need) {
 			i.trustStores.Forget()
 		case facts.NeedSSLPolicy:
 			i.sslPolicies.Forget(keysOf(n)...)
+			if n.Key == "" { // the list serves for names that objects misspell
+				i.allSSLPolicies.Forget()
+			}
 		case facts.NeedStack, facts.NeedStackDetails, facts.NeedStackWebACL:
 			name, _, _ := strings.Cut(n.Key, " ")
 			if key, err := stack.ParseKey(name); err == nil {

@@ -85,6 +85,7 @@ type Inventory struct {
 	// allTargetGroups and allBalancers tell which of several names exist if AWS refuses them together.
 	allTargetGroups *cache.Value[[]elbv2types.TargetGroup]
 	allBalancers    *cache.Value[[]elbv2types.LoadBalancer]
+	allSSLPolicies  *cache.Value[[]elbv2types.SslPolicy]
 
 	trustStores  *truststore.TrustStores
 	limits       *cache.Value[map[string]int]
@@ -133,14 +134,15 @@ func New(clients awsclient.Clients, cfg Config) *Inventory {
 	}
 	i.network = network.New(clients.EC2, cfg.VPC, cfg.Now, cfg.Moment)
 	i.targetGroups = byName(&i.cfg, targetGroupLifetime, absentPauses, nameBatch, i.targetGroupsByName)
-	i.sslPolicies = byName(&i.cfg, policyLifetime, backoff.Policy{First: policyLifetime, Longest: policyLifetime}, 1,
-		cache.One(i.sslPolicyByName))
+	i.sslPolicies = byName(&i.cfg, policyLifetime, backoff.Policy{First: policyLifetime, Longest: policyLifetime},
+		nameBatch, i.sslPoliciesByName)
+	i.allSSLPolicies = wholeList(&i.cfg, absentLifetime, i.sslPolicyPage)
 	i.named = byName(&i.cfg, namedLifetime, absentPauses, nameBatch, i.readNamed)
-	i.allTargetGroups = wholeList(&i.cfg, func(ctx context.Context, next *string) (
+	i.allTargetGroups = wholeList(&i.cfg, listLag, func(ctx context.Context, next *string) (
 		[]elbv2types.TargetGroup, *string, error) {
 		return i.targetGroupPage(ctx, &elbv2.DescribeTargetGroupsInput{Marker: next})
 	})
-	i.allBalancers = wholeList(&i.cfg, func(ctx context.Context, next *string) (
+	i.allBalancers = wholeList(&i.cfg, listLag, func(ctx context.Context, next *string) (
 		[]elbv2types.LoadBalancer, *string, error) {
 		return i.balancerPage(ctx, &elbv2.DescribeLoadBalancersInput{Marker: next})
 	})

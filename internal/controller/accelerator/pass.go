@@ -43,6 +43,8 @@ type pass struct {
 	memory *memory
 	found  diag.List
 	absent bool // AWS is known to have no accelerator of the object
+	// withdrawn are the load balancers that the object may not name any more
+	withdrawn []string
 	// looks is the pause before the listeners that give the accelerator its ports are listed again; 0 = they are not
 	looks time.Duration
 }
@@ -91,6 +93,7 @@ func (p *pass) reach(ctx context.Context, endpoints []declare.Endpoint, permit f
 		built()
 		return reconcile.Result{}, queue.ErrRequeue
 	}
+	p.keep()
 	p.memory.Stands = declare.Stands(p.ga, endpoints, answers, p.memory.Memory)
 	d, found := declare.Accelerator(p.Config, p.ga, endpoints, answers, p.memory.Memory)
 	p.found = append(p.found, found...)
@@ -101,7 +104,10 @@ func (p *pass) reach(ctx context.Context, endpoints []declare.Endpoint, permit f
 	deployed := p.Metrics.StartStage(Name, metrics.StageAcceleratorDeploy)
 	o, result, err := p.deploy(ctx, d)
 	deployed()
-	p.absent = err == nil && !o.Exists()
+	if p.absent = err == nil && !o.Exists(); err == nil {
+		p.memory.Forget(o)
+		p.keep()
+	}
 	for _, problem := range result.Problems {
 		problem.Object, problem.Phase = p.object, diag.Deploying
 		p.found = append(p.found, problem)
@@ -144,10 +150,39 @@ func (p *pass) balancers(ctx context.Context, needs []declare.Need) declare.Answ
 			p.looks = account.BalancerFor + time.Second
 		}
 	}
-	if p.Keep != nil {
-		p.Keep(p.key, p.memory.listeners)
-	}
 	return answers
+}
+
+// keep keeps what is known for the next process.
+func (p *pass) keep() {
+	if p.Keep != nil {
+		p.Keep(p.key, Kept{Listeners: p.memory.listeners, Granted: maps.Clone(p.memory.Granted)})
+	}
+}
+
+// withdraw takes the endpoints out of the accelerator that the object may not have any more. What else the object
+// declares does not matter: it may be invalid, or about to go. ok is false if AWS may still have some.
+func (p *pass) withdraw(ctx context.Context) (ok bool) {
+	if len(p.withdrawn) == 0 {
+		return true
+	}
+	o, err := p.Account.Observe(ctx, p.key, ptr.Deref(p.ga.Status.AcceleratorARN, ""))
+	if err != nil {
+		p.found = append(p.found, p.unread(err))
+		return false
+	}
+	plan := diff.Withdrawal(p.key, o, p.withdrawn)
+	if plan.Empty() || p.held(&plan) {
+		return true
+	}
+	p.memory.polls, p.memory.polled = 0, p.Now()
+	p.Metrics.CountSteps(accelerator.Owner, &plan)
+	result := p.run(ctx, plan, nil)
+	for _, problem := range result.Problems {
+		problem.Object, problem.Phase = p.object, diag.Deploying
+		p.found = append(p.found, problem)
+	}
+	return result.Complete()
 }
 
 // deploy plans how the accelerator gets to what is declared, carries the plan out, and returns what AWS holds then.

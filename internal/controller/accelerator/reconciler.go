@@ -69,9 +69,8 @@ type Reconciler struct {
 	Deciding func(group stack.Key) (namespaces []string, known bool)
 	// Restored waits until what AWS refused to earlier processes is known; nil = nothing of that is kept.
 	Restored func(ctx context.Context) error
-	// Keep keeps for the next process which listeners give an accelerator its ports; without any there is nothing to be
-	// kept. Nil = nothing is kept.
-	Keep func(accelerator stack.Key, listeners []string)
+	// Keep keeps for the next process what is known of an accelerator. Nil = nothing is kept.
+	Keep func(accelerator stack.Key, k Kept)
 
 	Index *reads.Index[types.NamespacedName]
 	Waker queue.Waker[reconcile.Request]
@@ -81,6 +80,15 @@ type Reconciler struct {
 	mu    sync.Mutex
 	known map[types.NamespacedName]*memory
 }
+
+// Kept is what a process knows of an accelerator, and the next one takes over.
+type Kept struct {
+	Listeners []string                   `json:",omitempty"` // see memory
+	Granted   map[string]declare.Consent `json:",omitempty"` // see declare.Memory
+}
+
+// Empty reports whether nothing is known.
+func (k Kept) Empty() bool { return len(k.Listeners) == 0 && len(k.Granted) == 0 }
 
 // memory is what passes over an object leave to the next ones.
 type memory struct {
@@ -146,8 +154,12 @@ func (r *Reconciler) reconcile(ctx context.Context, q reconcile.Request) (reconc
 		}
 	}
 	r.Account.Edited(p.key, versionOf(ga))
+	p.withdrawn = p.memory.Withdrawn(v, ga)
 	if ga.DeletionTimestamp != nil {
 		loaded()
+		if len(p.memory.Granted) > 0 && r.Index.Update(q.NamespacedName, begun, v.Reads()) {
+			return reconcile.Result{}, queue.ErrRequeue
+		}
 		return p.remove(ctx)
 	}
 	p.memory.deleting = false
@@ -164,16 +176,19 @@ func (r *Reconciler) reconcile(ctx context.Context, q reconcile.Request) (reconc
 		p.found = append(p.found, d)
 		return p.end(ctx, accelerator.Observed{}, reasonEndpointLoad, err)
 	}
+	if !p.withdraw(ctx) {
+		return p.end(ctx, accelerator.Observed{}, reasonDeployment, errRetry)
+	}
 	return p.reach(ctx, endpoints, func(answers declare.Answers) (stale bool) {
-		asked := declare.Permit(v, ga, endpoints, answers, r.Deciding)
+		asked := p.memory.Permit(v, ga, endpoints, answers, r.Deciding)
 		return asked && r.Index.Update(q.NamespacedName, begun, v.Reads())
 	})
 }
 
-// Restore enters the listeners that give an accelerator its ports, as an earlier process knew them. It is called before
-// Restored returns.
-func (r *Reconciler) Restore(key stack.Key, listeners []string) {
-	r.memory(types.NamespacedName{Namespace: key.ID.Namespace, Name: key.ID.Name}).listeners = listeners
+// Restore enters what an earlier process knew of an accelerator. It is called before Restored returns.
+func (r *Reconciler) Restore(key stack.Key, k Kept) {
+	m := r.memory(types.NamespacedName{Namespace: key.ID.Namespace, Name: key.ID.Name})
+	m.listeners, m.Granted = k.Listeners, k.Granted
 }
 
 // versionOf identifies what users wrote of an object.
@@ -186,7 +201,7 @@ func (r *Reconciler) forget(name types.NamespacedName) {
 	r.Index.Forget(name)
 	r.Account.Forget(declare.KeyOf(name.Namespace, name.Name))
 	if r.Keep != nil {
-		r.Keep(declare.KeyOf(name.Namespace, name.Name), nil)
+		r.Keep(declare.KeyOf(name.Namespace, name.Name), Kept{})
 	}
 	r.Reporter.End(unit(name))
 	r.Waiting.Ends(waiting.Deletions, board(name))

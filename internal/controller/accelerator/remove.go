@@ -30,6 +30,9 @@ func (p *pass) remove(ctx context.Context) (reconcile.Result, error) {
 		return reconcile.Result{}, nil
 	}
 	if declare.Protected(p.ga) {
+		if !p.withdraw(ctx) {
+			return p.failedRemoval(ctx)
+		}
 		text := "the accelerator, with its addresses, stays: annotation " + naming.AcceleratorDeletionProtection +
 			" protects it"
 		p.found = append(p.found, diag.New(p.object, "metadata.annotations["+naming.AcceleratorDeletionProtection+"]",

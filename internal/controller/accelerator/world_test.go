@@ -47,7 +47,7 @@ type world struct {
 	r      *Reconciler
 	counts *prometheus.Registry // of this life
 
-	kept map[stack.Key][]string // the listeners that processes kept for the next ones
+	kept map[stack.Key]Kept // what processes kept for the next ones
 
 	mu     sync.Mutex
 	calls  []string
@@ -103,14 +103,14 @@ func (w *world) restart() {
 	w.r = New(acc, w.config, w.clock.Now)
 	w.counts = prometheus.NewRegistry()
 	w.r.Client, w.r.Live, w.r.Metrics = w.client, w.client, metrics.New(w.counts)
-	for key, listeners := range w.kept {
-		w.r.Restore(key, listeners)
+	for key, k := range w.kept {
+		w.r.Restore(key, k)
 	}
 	if w.kept == nil {
-		w.kept = map[stack.Key][]string{}
+		w.kept = map[stack.Key]Kept{}
 	}
-	w.r.Keep = func(of stack.Key, listeners []string) {
-		if w.kept[of] = listeners; len(listeners) == 0 {
+	w.r.Keep = func(of stack.Key, k Kept) {
+		if w.kept[of] = k; k.Empty() {
 			delete(w.kept, of)
 		}
 	}

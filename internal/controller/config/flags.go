@@ -121,7 +121,8 @@ func bindTenants(fs *pflag.FlagSet, c *Config) {
 			"NAMESPACE=CIDR allows a range only to one namespace. Addresses of nodes and link-local addresses are never "+
 			"allowed, and the controller opens no security group for these targets; none: only pods")
 	fs.StringVar(&c.RequiredSecretsLabel, "required-secrets-label", "",
-		"key=value label that a Secret must have before the controller reads it")
+		"key=value label that a Secret must have before the controller reads it for an Ingress; Secrets of Gateways and "+
+			"routes need no label")
 }
 
 // bindWorkers declares how much is reconciled in parallel, and the names of Gateways' controllers. A reconcile waits

@@ -57,6 +57,8 @@ type contest struct {
 	ungranted bool
 	// certified are the names for which certificates of guests are accepted.
 	certified map[wanted]bool
+	// bearers are the hostnames that certificates may be for, by what bearing returns; nil before the first look.
+	bearers map[string]map[bearing][]bearer
 }
 
 // wanted is a name that a namespace wants on a port.
@@ -311,42 +313,11 @@ func (ls *Listeners) Foreign(listener int, name string) (whose string, ok bool) 
 		c.certified[has] = true
 		return "", false
 	}
-	foreign := func(host string) bool {
-		return host != "" && certifies(name, host) && (!Covers(host, l.hostname()) || !Covers(l.hostname(), name))
-	}
-	for i := range ls.All[:listener] {
-		if !c.rivals(i, listener) {
-			continue
-		}
-		if o := &ls.All[i]; foreign(o.hostname()) {
-			return fmt.Sprintf("hostname %s of %s", o.hostname(), o.text()), true
-		}
-		for _, s := range c.served[i] {
-			if s.Namespace == l.Parent.Namespace {
-				continue
-			}
-			older := c.created(l).Before(s.Created)
-			if at := slices.IndexFunc(s.hosts, func(h Hostname) bool {
-				return foreign(h.Name) && (!older || c.Held.closeness(Holder{Port: l.Port, Namespace: s.Namespace}, h.Name) > 0)
-			}); at >= 0 {
-				return fmt.Sprintf("hostname %s of %s %s/%s", s.hosts[at].Name, s.Kind, s.Namespace, s.Name), true
-			}
-		}
+	if of := c.bearer(listener, name); of != nil {
+		return c.whose(of), true
 	}
 	c.certified[has] = true
 	return "", false
-}
-
-// certifies reports whether clients of some name of a hostname take a certificate with a name. A wildcard of a
-// certificate is one label.
-func certifies(name, host string) bool {
-	name = strings.ToLower(name)
-	if parent, wild := strings.CutPrefix(name, "*."); wild && !strings.HasPrefix(host, "*") {
-		_, of, _ := strings.Cut(host, ".")
-		return of == parent
-	}
-	_, common := narrower(name, host)
-	return common
 }
 
 // Covers reports whether all names of hostname b are names of hostname a. An empty hostname has all names.

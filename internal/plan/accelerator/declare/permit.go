@@ -20,12 +20,12 @@ import (
 // opens an internal load balancer to the internet, so that its ARN is a reference to the object that declares it: to
 // one of the same namespace, or by a ReferenceGrant. So is the name of a load balancer in the status of an object that
 // the endpoint names: whoever may write that status chooses it. A withheld endpoint waits: one that an earlier version
-// added stays. asked reports whether the answer depended on objects.
+// added stays. asked reports whether the answer depended on objects. m remembers what other namespaces granted.
 //
 // Members of a group share its load balancer. Whether clients of the internet reach it is for the namespaces that
 // decide in the group, as is its scheme. deciding are these; known is false while they are not known. Nil = nothing is
 // known of groups, and each member is permitted.
-func Permit(v *objects.View, ga *agav1beta1.GlobalAccelerator, endpoints []Endpoint, answers Answers,
+func (m *Memory) Permit(v *objects.View, ga *agav1beta1.GlobalAccelerator, endpoints []Endpoint, answers Answers,
 	deciding func(group stack.Key) (namespaces []string, known bool)) (asked bool) {
 	for i := range endpoints {
 		e := &endpoints[i]
@@ -33,8 +33,12 @@ func Permit(v *objects.View, ga *agav1beta1.GlobalAccelerator, endpoints []Endpo
 			continue
 		}
 		named := cmp.Or(e.ID, e.Host)
-		of := answers[named].Owner
+		a := answers[named]
+		of := a.Owner
 		if of == (stack.Key{}) || of.ID.Namespace == ga.Namespace || e.declares(of) {
+			if a.OwnerProblem == "" && a.Problem == "" {
+				m.note(e, ga.Namespace, of, a.ARN)
+			}
 			continue
 		}
 		asked = true
@@ -44,9 +48,11 @@ func Permit(v *objects.View, ga *agav1beta1.GlobalAccelerator, endpoints []Endpo
 			e.pending(fmt.Sprintf("load balancer %s is that of %s, which GlobalAccelerators of namespace %s may not name",
 				named, of, ga.Namespace),
 				"have a ReferenceGrant created in the namespace of its object, or correct the reference")
-		case of.ID.Namespace == "" && answers[named].Internal && deciding != nil:
+			continue
+		case of.ID.Namespace == "" && a.Internal && deciding != nil:
 			e.withhold(by, of, named, deciding)
 		}
+		m.note(e, ga.Namespace, of, a.ARN)
 	}
 	return asked
 }

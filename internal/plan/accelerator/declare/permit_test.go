@@ -89,7 +89,7 @@ func TestARNsOfOthersNeedAReferenceGrant(t *testing.T) {
 			if needs := Needs(config, ga, endpoints); len(needs) != 1 || needs[0].ARN != arn {
 				t.Errorf("needs %+v", needs)
 			}
-			Permit(v, ga, endpoints, answers, nil)
+			new(Memory).Permit(v, ga, endpoints, answers, nil)
 			d, found := Accelerator(config, ga, endpoints, answers, Memory{})
 			group := d.Listeners[0].Groups[0]
 			if group.Waiting != c.waits || len(group.Endpoints) == 1 == c.waits {
@@ -118,8 +118,8 @@ func TestKindThatAcceleratorsDoNotReadIsRefused(t *testing.T) {
 			}}})
 		ga := object(listener("TCP", []int32{80}, groupOf(given(arn))))
 		endpoints := Endpoints(v, ga)
-		Permit(v, ga, endpoints, Answers{arn: {Owner: stack.Key{Owner: "route.k8s.aws", ID: stack.ID{Namespace: "victim",
-			Name: "web"}}}}, nil)
+		of := stack.Key{Owner: "route.k8s.aws", ID: stack.ID{Namespace: "victim", Name: "web"}}
+		new(Memory).Permit(v, ga, endpoints, Answers{arn: {Owner: of}}, nil)
 		return endpoints[0].State == Given
 	}
 	if !permitted(true) || permitted(false) {
@@ -147,7 +147,7 @@ func TestInternalBalancerOfGroupIsForThoseWhoDecide(t *testing.T) {
 		v := objects.FromObjects([]any{o})
 		ga := object(listener("TCP", []int32{80}, groupOf(given(arn))))
 		endpoints, answers := Endpoints(v, ga), Answers{arn: {Owner: group, Internal: c.internal}}
-		Permit(v, ga, endpoints, answers, func(of stack.Key) ([]string, bool) {
+		new(Memory).Permit(v, ga, endpoints, answers, func(of stack.Key) ([]string, bool) {
 			return c.deciding, of == group && c.deciding != nil
 		})
 		d, found := Accelerator(config, ga, endpoints, answers, Memory{})
@@ -206,7 +206,7 @@ func TestStatusOfIngressNamesItsOwnBalancerOnly(t *testing.T) {
 			v := objects.FromObjects([]any{grant, &networkingv1.Ingress{ObjectMeta: at, Status: showing(host)}})
 			ga := object(listener("TCP", []int32{80}, groupOf(endpoint)))
 			endpoints, answers := Endpoints(v, ga), Answers{host: {ARN: prefix + "app/secret/50dc", Owner: c.owner}}
-			Permit(v, ga, endpoints, answers, nil)
+			new(Memory).Permit(v, ga, endpoints, answers, nil)
 			d, found := Accelerator(config, ga, endpoints, answers, Memory{})
 			if group := d.Listeners[0].Groups[0]; group.Waiting != c.waits || len(group.Endpoints) == 1 == c.waits {
 				t.Errorf("group %+v, findings %v", group, found)

@@ -90,6 +90,28 @@ func names(list []accelerator.Endpoint) string {
 	return strings.Join(out, ", ")
 }
 
+// Withdrawal is what takes endpoints out of an accelerator that its object may not have any more, whatever else it
+// declares.
+func Withdrawal(key stack.Key, o accelerator.Observed, withdrawn []string) plan.Plan {
+	b := newBuilder(accelerator.Declared{Key: key}, o)
+	for _, l := range o.Listeners {
+		for _, g := range l.Groups {
+			var ids []string
+			for _, e := range g.Endpoints {
+				if slices.Contains(withdrawn, e.ID) {
+					ids = append(ids, e.ID)
+				}
+			}
+			if slices.Sort(ids); len(ids) > 0 {
+				ref := stack.Literal(accelerator.KindEndpointGroup, g.ARN)
+				b.add(plan.Step{Action: plan.Update, Resource: ref, Op: operation.RemoveEndpoints{Group: ref, IDs: ids},
+					Why: []string{"may not be named any more: " + strings.Join(ids, ", ")}}, l.ARN)
+			}
+		}
+	}
+	return b.plan
+}
+
 // empty takes the endpoints out of all groups.
 func (b *builder) empty() {
 	for _, l := range accelerator.CloneListeners(b.now.Listeners) {
