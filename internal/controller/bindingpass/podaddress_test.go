@@ -22,7 +22,8 @@ func TestPodOfAnAddressCostsTheSameAmongMany(t *testing.T) { // not parallel: it
 			p.Status.Conditions = []corev1.PodCondition{{Type: corev1.ContainersReady, Status: corev1.ConditionTrue}}
 			all = append(all, p)
 		}
-		c := growth.NewIndexedCluster(t, []growth.Index{{Object: &corev1.Pod{}, Field: PodsByAddress, Of: AddressesOf}}, all...)
+		index := growth.Index{Object: &corev1.Pod{}, Field: PodsByAddress, Of: AddressesOf}
+		c := growth.NewIndexedCluster(t, []growth.Index{index}, all...)
 		of[n] = &Reconciler{Client: &cachedClient{cache: c}, Shared: c.Shared}
 	}
 	growth.AtMost(t, growth.Constant, "bytes", func(n int) float64 {
@@ -49,8 +50,9 @@ func TestPodsAreFoundByEachOfTheirAddresses(t *testing.T) {
 	}{
 		"one":          {corev1.PodStatus{PodIP: "10.0.0.1"}, []string{"10.0.0.1"}},
 		"one, as list": {corev1.PodStatus{PodIP: "10.0.0.1", PodIPs: ips("10.0.0.1")}, []string{"10.0.0.1"}},
-		"two":          {corev1.PodStatus{PodIP: "10.0.0.1", PodIPs: ips("10.0.0.1", "fd00::1")}, []string{"10.0.0.1", "fd00::1"}},
-		"none":         {corev1.PodStatus{}, nil},
+		"two": {corev1.PodStatus{PodIP: "10.0.0.1", PodIPs: ips("10.0.0.1", "fd00::1")},
+			[]string{"10.0.0.1", "fd00::1"}},
+		"none": {corev1.PodStatus{}, nil},
 	} {
 		var want []string
 		for _, address := range c.want {

@@ -61,7 +61,8 @@ func TestContestOfManyListenerSetsCostsInProportion(t *testing.T) {
 // TestTableFindsWhatHasNamesInCommon compares the look-up with a comparison of all hostnames.
 func TestTableFindsWhatHasNamesInCommon(t *testing.T) {
 	t.Parallel()
-	hosts := []string{"", "a.com", "b.com", "a.b.com", "c.a.b.com", "*.com", "*.b.com", "*.a.b.com", "*.org", "com", "*.c.d"}
+	hosts := []string{"", "a.com", "b.com", "a.b.com", "c.a.b.com", "*.com", "*.b.com", "*.a.b.com", "*.org", "com",
+		"*.c.d"}
 	var all table
 	for i, host := range hosts {
 		all.add(host, i)
