@@ -34,14 +34,10 @@ var reasons = map[string]string{
 	"controller/leaderdoctor Doctor.facts":           "looks at all objects once a minute, in the leader",
 	"controller Wiring.wakeBindings":                 "a hold of an administrator concerns any binding; it is rare",
 	"controller/bindingpass Reconciler.TargetGroups": "looks for drift in all target groups, at intervals",
-	"controller/bindingpass Reconciler.addressesOfPods": "once for a binding whose target group has unknown targets, " +
-		"and at its end if these were not recorded",
 	"controller/bindingpass Reconciler.leadsNowhere": "asks the API server for the pods with the labels of one " +
 		"Service, once for each edit of the Service by which endpoints with serving pods would go",
 	"controller/bindingpass Reconciler.liveSlicesOf": "asks the API server only where the cache lacks slices of the " +
 		"Service, by its label",
-	"controller/bindingpass Reconciler.servingPods": "after a restart, or while the API server does not show the " +
-		"Service, for a binding whose Service was edited",
 	"controller/bindingpass confirmingReader.read": "asks the API server for the pods of a namespace at once, where " +
 		"the cache is behind for many of them",
 	"controller/bindingpass listBindings": "polls namespaces that no watch shows",

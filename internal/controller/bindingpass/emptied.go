@@ -196,29 +196,32 @@ func selects(svc *corev1.Service, port corev1.ServicePort) uint64 {
 	return h.Sum64() | 1
 }
 
-// former are the pods of the namespace of a binding by address, if edits emptied its Service before this process began:
-// then it is not known which of them are registered. Pods that came after the status told of the edit are not.
+// former are the pods that may be behind the registered targets of a binding, by the addresses of these, if edits
+// emptied its Service before this process began; nil = it was not. Targets without such a pod have a zero endpoint.
 func (b *Reconciler) former(ctx context.Context, o *v1beta1.TargetGroupBinding) (map[string]registrar.Endpoint, error) {
 	if b.memory.get(o).selects != 0 {
 		return nil, nil
 	}
-	return b.servingPods(ctx, o)
+	registered, _ := b.Registry.Unlisted(b.group(o), registrar.Endpoints{})
+	serving, err := b.servingPods(ctx, o, registered)
+	if err != nil {
+		return nil, err
+	}
+	all := make(map[string]registrar.Endpoint, len(registered))
+	for address := range registered {
+		all[address] = serving[address]
+	}
+	return all, nil
 }
 
-// servingPods are the pods of FormerPods.
-func (b *Reconciler) servingPods(ctx context.Context, o *v1beta1.TargetGroupBinding) (map[string]registrar.Endpoint,
-	error) {
-	var pods corev1.PodList
-	if err := b.Client.List(ctx, &pods, client.InNamespace(o.Namespace), client.UnsafeDisableDeepCopy); err != nil {
-		return nil, fmt.Errorf("reading the pods of namespace %s: %w", o.Namespace, err)
+// servingPods are the pods of FormerPods that have one of the addresses.
+func (b *Reconciler) servingPods(ctx context.Context, o *v1beta1.TargetGroupBinding, addresses map[string]bool) (
+	map[string]registrar.Endpoint, error) {
+	pods, err := b.podsAt(ctx, o.Namespace, addresses)
+	if err != nil {
+		return nil, err
 	}
-	return bindings.FormerPods(o, func(yield func(*corev1.Pod) bool) {
-		for i := range pods.Items {
-			if !yield(&pods.Items[i]) {
-				return
-			}
-		}
-	}), nil
+	return bindings.FormerPods(o, slices.Values(pods)), nil
 }
 
 // staying are the findings about targets that stay registered although the Service has no endpoints for them.

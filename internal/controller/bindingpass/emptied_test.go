@@ -144,8 +144,9 @@ func TestFormerPodsServedBeforeTheEdit(t *testing.T) {
 		other := pod.DeepCopy()
 		other.Name = "x" // it is listed last
 		change(other)
-		b := &Reconciler{Client: fake.NewClientBuilder().WithObjects(pod.DeepCopy(), other).Build()}
-		at, err := b.former(t.Context(), o)
+		b := &Reconciler{Client: fake.NewClientBuilder().WithObjects(pod.DeepCopy(), other).WithIndex(&corev1.Pod{},
+			PodsByAddress, AddressesOf).Build()}
+		at, err := b.servingPods(t.Context(), o, map[string]bool{pod.Status.PodIP: true})
 		if got := at[pod.Status.PodIP].Pod; got != pod.Name || err != nil {
 			t.Errorf("%s: pod %q, %v", name, got, err)
 		}

@@ -246,8 +246,8 @@ func (b *Reconciler) liveSlicesOf(ctx context.Context, o *v1beta1.TargetGroupBin
 	return pointers(list.Items), nil
 }
 
-func pointers(items []discoveryv1.EndpointSlice) []*discoveryv1.EndpointSlice {
-	out := make([]*discoveryv1.EndpointSlice, 0, len(items))
+func pointers[T any](items []T) []*T {
+	out := make([]*T, 0, len(items))
 	for i := range items {
 		out = append(out, &items[i])
 	}
@@ -269,7 +269,7 @@ func (b *Reconciler) lacksServing(ctx context.Context, o *v1beta1.TargetGroupBin
 	if !k.compared {
 		var registered map[string]bool
 		if registered, compared = b.Registry.Unlisted(b.group(o), pods); len(registered) > 0 {
-			serving, err := b.servingPods(ctx, o)
+			serving, err := b.servingPods(ctx, o, registered)
 			if err != nil {
 				return false, false, err
 			}

@@ -11,7 +11,6 @@ import (
 	"sync"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -296,35 +295,38 @@ func (b *Reconciler) notOwned(ctx context.Context, o *v1beta1.TargetGroupBinding
 		}
 	}
 	if TargetsPods(o) && len(others) > 0 {
-		pods, err := b.addressesOfPods(ctx, o)
+		ofPods, err := b.addressesOfPods(ctx, o, maps.Values(others))
 		if err != nil {
 			return nil, err
 		}
-		maps.DeleteFunc(others, func(_, address string) bool { return pods[address] })
+		maps.DeleteFunc(others, func(_, address string) bool { return ofPods[address] })
 	}
 	return slices.Sorted(maps.Keys(others)), nil
 }
 
-// addressesOfPods are the addresses of the pods of a binding's namespace.
-func (b *Reconciler) addressesOfPods(ctx context.Context, o *v1beta1.TargetGroupBinding) (map[string]bool, error) {
+// addressesOfPods are those of addresses that pods of a binding's namespace have.
+func (b *Reconciler) addressesOfPods(ctx context.Context, o *v1beta1.TargetGroupBinding, addresses iter.Seq[string]) (
+	map[string]bool, error) {
 	if err := b.Pods.require(ctx, o, b.Client, b.APIReader); err != nil {
 		return nil, err
 	}
-	var pods corev1.PodList
-	if err := b.Client.List(ctx, &pods, client.InNamespace(o.Namespace), client.UnsafeDisableDeepCopy); err != nil {
-		return nil, fmt.Errorf("reading the pods of namespace %s: %w", o.Namespace, err)
+	of := map[string]bool{}
+	for address := range addresses {
+		of[address] = false
 	}
-	addresses := map[string]bool{}
-	for i := range pods.Items {
-		p := &pods.Items[i]
+	pods, err := b.podsAt(ctx, o.Namespace, of)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range pods {
 		if p.Spec.HostNetwork || registrar.Ended(p) { // others have the address
 			continue
 		}
-		for _, ip := range append([]corev1.PodIP{{IP: p.Status.PodIP}}, p.Status.PodIPs...) {
-			addresses[ip.IP] = true
+		for _, ip := range addressesOf(p) {
+			of[ip] = true
 		}
 	}
-	return addresses, nil
+	return of, nil
 }
 
 // ownEndpoint reports whether an endpoint is a pod or node of the binding, and no address without a pod.

@@ -57,6 +57,7 @@ func (b *Reconciler) SetUp(ctx context.Context, mgr manager.Manager, workers int
 		{&v1beta1.TargetGroupBinding{}, ByTargetGroup, TargetGroupOf},
 		{&v1beta1.TargetGroupBinding{}, ByNodeSelector, NodeSelectorOf},
 		{&discoveryv1.EndpointSlice{}, SlicesByService, ServiceOfSlice},
+		{&corev1.Pod{}, PodsByAddress, AddressesOf},
 		{&corev1.Pod{}, PodsByGate, func(o client.Object) []string {
 			if p, ok := o.(*corev1.Pod); ok {
 				return readiness.Bindings(p)

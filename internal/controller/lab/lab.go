@@ -151,6 +151,7 @@ func NewObserved(t *testing.T, profile account.Profile, calls func(ctx context.C
 		WithIndex(&v1beta1.TargetGroupBinding{}, bindingpass.ByService, bindingpass.ServiceOf).
 		WithIndex(&v1beta1.TargetGroupBinding{}, bindingpass.ByNodeSelector, bindingpass.NodeSelectorOf).
 		WithIndex(&discoveryv1.EndpointSlice{}, bindingpass.SlicesByService, bindingpass.ServiceOfSlice).
+		WithIndex(&corev1.Pod{}, bindingpass.PodsByAddress, bindingpass.AddressesOf).
 		WithStatusSubresource(&networkingv1.Ingress{}, &corev1.Service{}, &v1beta1.TargetGroupBinding{})
 	for _, k := range readable.Kinds {
 		if k.Optional || k.Grouped {

@@ -185,8 +185,8 @@ func (p *pass) confirmed(ctx context.Context) error {
 			if p.observed, err = s.freshConsents(ctx, p.compiled, p.observed); err != nil {
 				return err
 			}
+			replan()
 		}
-		replan()
 		if news, err := p.foreignTargets(ctx, foreign); err != nil {
 			return err
 		} else if news {
@@ -204,6 +204,7 @@ func (p *pass) confirmed(ctx context.Context) error {
 		if p.observed, err = s.observe(ctx, p.key, p.compiled.Stack, p.input); err != nil {
 			return err
 		}
+		idle = false // the plan is made again
 	}
 }
 

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -31,12 +30,10 @@ func (t *translation) contest(d *Decisions) {
 	})
 	for i := range t.listeners.All {
 		l := &t.listeners.All[i]
-		for j := range t.listeners.Claims {
-			if c := &t.listeners.Claims[j]; slices.Contains(c.Losers, i) { // only listeners of ListenerSets lose
-				at := fmt.Sprintf("spec.listeners[%d].hostname", l.Index)
-				d.note(diag.List{diag.New(t.parent(l), at, diag.HostnameTaken, t.listeners.Text(c),
-					t.mayTake(l.Parent.Namespace))})
-			}
+		for _, j := range t.listeners.Losses(i) { // only listeners of ListenerSets lose
+			at := fmt.Sprintf("spec.listeners[%d].hostname", l.Index)
+			d.note(diag.List{diag.New(t.parent(l), at, diag.HostnameTaken, t.listeners.Text(&t.listeners.Claims[j]),
+				t.mayTake(l.Parent.Namespace))})
 		}
 	}
 }

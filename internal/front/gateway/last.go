@@ -142,9 +142,7 @@ func (t *translation) noteInvalid(d *Decisions) {
 		} else {
 			d.note(t.refsOf[i])
 		}
-		taken := slices.ContainsFunc(t.listeners.Claims, func(c attachment.Claim) bool {
-			return slices.Contains(c.Losers, i)
-		})
+		taken := len(t.listeners.Losses(i)) > 0
 		if problem == nil || taken && l.Problem != nil { // that others have its hostname is a finding of its own
 			continue
 		}

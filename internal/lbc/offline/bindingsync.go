@@ -115,17 +115,24 @@ func (p *bindingPlanner) syncWith(ctx context.Context, registry *registrar.Regis
 		return registry.Sync(ctx, q)
 	}
 	have := p.Former(b.Object.Namespace, b.Object.Name)
-	q.Emptied, q.Former = true, bindings.FormerPods(have, slices.Values(objects.List[*corev1.Pod](p.View, objects.Pod,
-		have.Namespace)))
-	serves := func(e registrar.Endpoint) bool {
-		pod, ok := p.workloads.Pod(ctx, e.Namespace, e.Pod)
-		return ok && bindings.PodServes(pod, e.ID)
+	pods := bindings.FormerPods(have, slices.Values(objects.List[*corev1.Pod](p.View, objects.Pod, have.Namespace)))
+	q.Emptied = true
+	hold := func() {
+		registered, _ := registry.Unlisted(q.Group, registrar.Endpoints{})
+		q.Former = map[string]registrar.Endpoint{}
+		for address := range registered {
+			q.Former[address] = pods[address]
+		}
+		registry.Hold(q, false, func(e registrar.Endpoint) bool {
+			pod, ok := p.workloads.Pod(ctx, e.Namespace, e.Pod)
+			return ok && bindings.PodServes(pod, e.ID)
+		})
 	}
-	registry.Hold(q, false, serves)
+	hold()
 	if change, err := registry.Sync(ctx, q); err != nil {
 		return change, err
 	}
-	registry.Hold(q, false, serves)
+	hold()
 	return registry.Sync(ctx, q)
 }
 

@@ -29,18 +29,21 @@ type holding struct {
 	unread bool
 }
 
-// formerly are the registered targets of pods that a request names.
-func (g *group) formerly(q *Request) (all []Endpoint) {
-	if len(q.Former) == 0 {
-		return nil
+// formerly are the registered targets of pods that a request names. known is false if it is not known of each target
+// which pod is behind it.
+func (g *group) formerly(q *Request) (all []Endpoint, known bool) {
+	if q.Former == nil {
+		return nil, true
 	}
+	known = g.known
 	for _, m := range g.members {
-		if e, ok := q.Former[m.ID]; ok {
+		e, asked := q.Former[m.ID]
+		if known = known && asked; e.Pod != "" {
 			e.Target = m.Target
 			all = append(all, e)
 		}
 	}
-	return all
+	return all, known
 }
 
 // Hold is called before each Sync of a request. It returns the targets that stay registered although the request
@@ -62,8 +65,9 @@ func (r *Registry) Hold(q Request, allowed bool, serves func(Endpoint) bool) []E
 		h.held = nil
 	}
 	h.emptied, h.allowed = q.Emptied, allowed
-	h.unread = len(q.Former) > 0 && !g.known
-	h.stood.of = h.stood.of.With(g.formerly(&q)...)
+	formerly, known := g.formerly(&q)
+	h.unread = !known
+	h.stood.of = h.stood.of.With(formerly...)
 	suspects := map[string]Endpoint{}
 	h.stood.missingIn(q.wants(), func(e Endpoint) {
 		if serves(e) {

@@ -83,8 +83,8 @@ type Request struct {
 	Withheld bool
 	// Emptied: an edit of the Service led to there being nothing to want. The targets whose pods serve stay.
 	Emptied bool
-	// Former are pods by address that may be behind the targets of an Emptied group, if an earlier process registered
-	// them.
+	// Former are the pods that may be behind the targets of an Emptied group, if an earlier process registered these: by
+	// address, zero = it is no pod. Which pods are behind other targets is not known. Nil = this process registered all.
 	Former map[string]Endpoint
 	// Since is when the change came that caused the request; zero = it is not known.
 	Since time.Time

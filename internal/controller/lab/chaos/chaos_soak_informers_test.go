@@ -32,6 +32,7 @@ var soakIndexes = map[string]func(client.Object) []string{
 	readable.References: readable.ReferenceValues, reads.ByStack: reads.StackOf,
 	bindingpass.ByTargetGroup: bindingpass.TargetGroupOf, bindingpass.ByService: bindingpass.ServiceOf,
 	bindingpass.ByNodeSelector: bindingpass.NodeSelectorOf, bindingpass.SlicesByService: bindingpass.ServiceOfSlice,
+	bindingpass.PodsByAddress: bindingpass.AddressesOf,
 }
 
 // Get implements client.Reader.

@@ -46,19 +46,23 @@ type contest struct {
 	*Listeners
 	Terms
 	routes  []Contender
-	served  [][]serving // by listener
+	served  []servings // by listener
 	sets    map[Parent]*gatewayv1.ListenerSet
 	settled []bool // by listener
-	// names are the hostnames of listeners, by port.
-	names map[gatewayv1.PortNumber]Names
+	// ports have what is valid on each port when the contest begins.
+	ports map[gatewayv1.PortNumber]*contestedPort
+	// claims are indexes of Claims.
+	claims map[claimed]int
+	// lost are the hostnames that a listener loses.
+	lost map[int]Names
+	// losses are the claims that a listener loses, as indexes of Claims.
+	losses map[int][]int
 	// yields are hostnames that routes name, and that a guest of another namespace keeps.
 	yields map[wanted]bool
 	// ungranted: what ListenerSets take because the Gateway's owner lets them is left out of account.
 	ungranted bool
 	// certified are the names for which certificates of guests are accepted.
 	certified map[wanted]bool
-	// bearers are the hostnames that certificates may be for, by what bearing returns; nil before the first look.
-	bearers map[string]map[bearing][]bearer
 }
 
 // wanted is a name that a namespace wants on a port.
@@ -67,10 +71,44 @@ type wanted struct {
 	namespace, name string
 }
 
-// serving are the hostnames that a route serves at a listener; none = any.
+// serving is a hostname that a route serves at a listener; an empty name is any.
 type serving struct {
 	*Contender
-	hosts []Hostname
+	host Hostname
+}
+
+// servings are what routes serve at a listener.
+type servings struct {
+	all   []serving
+	hosts table // indexes of all
+}
+
+func (s *servings) add(c *Contender, host Hostname) {
+	s.hosts.add(host.Name, len(s.all))
+	s.all = append(s.all, serving{c, host})
+}
+
+// meeting are those whose hostname has names in common with another one.
+func (s *servings) meeting(host string) (out []serving) {
+	for _, i := range s.hosts.meeting(host) {
+		out = append(out, s.all[i])
+	}
+	return out
+}
+
+// contestedPort is a port whose listeners contend.
+type contestedPort struct {
+	listeners table // by their hostnames
+	serving   table // by the hostnames that routes serve at them
+	// first are the first listeners of a protocol that are valid after the contest: the first one, and the first one of
+	// another namespace.
+	first map[gatewayv1.ProtocolType][]int
+}
+
+// claimed is a hostname that a route serves at a listener.
+type claimed struct {
+	hostname string
+	listener int
 }
 
 // Contest finds the claims. A guest does not take a hostname from a route of another namespace that serves it by name
@@ -84,37 +122,88 @@ func (ls *Listeners) Contest(routes []Contender, terms Terms) {
 		return
 	}
 	for guest := range ls.All {
-		for other := 0; other < len(ls.All) && ls.All[guest].Problem == nil; other++ {
+		for _, other := range c.others(guest) {
 			if c.rivals(other, guest) && (other < guest || c.guest(&ls.All[other])) {
 				c.between(other, guest)
 			}
 		}
 		ls.All[guest].Lost = c.lostBy(guest)
+		c.noteFirst(guest)
+	}
+}
+
+// others are the listeners that a guest may lose something to, ascending: those with names in common, and the first one
+// with another protocol on the port.
+func (c *contest) others(guest int) []int {
+	l := &c.All[guest]
+	if !c.guest(l) {
+		return nil
+	}
+	p := c.ports[l.Port]
+	out, first := p.listeners.meeting(l.hostname()), len(c.All)
+	for protocol, all := range p.first {
+		for _, i := range all {
+			if protocol != l.Protocol && c.All[i].Parent.Namespace != l.Parent.Namespace {
+				first = min(first, i)
+			}
+		}
+	}
+	if first < len(c.All) {
+		out = append(out, first)
+		slices.Sort(out)
+	}
+	return out
+}
+
+// noteFirst notes a listener that the contest has decided about.
+func (c *contest) noteFirst(listener int) {
+	l := &c.All[listener]
+	if l.Problem != nil {
+		return
+	}
+	p := c.ports[l.Port]
+	all := p.first[l.Protocol]
+	if len(all) == 0 || len(all) == 1 && c.All[all[0]].Parent.Namespace != l.Parent.Namespace {
+		p.first[l.Protocol] = append(all, listener)
 	}
 }
 
 // contestOf is a contest of which nothing is decided.
 func (ls *Listeners) contestOf(routes []Contender, terms Terms) *contest {
 	c := &contest{Listeners: ls, Terms: terms, routes: routes, sets: ls.sets(),
-		served: make([][]serving, len(ls.All)), settled: make([]bool, len(ls.All)),
-		names: map[gatewayv1.PortNumber]Names{}, yields: map[wanted]bool{}, certified: map[wanted]bool{}}
+		served: make([]servings, len(ls.All)), settled: make([]bool, len(ls.All)),
+		ports: map[gatewayv1.PortNumber]*contestedPort{}, claims: map[claimed]int{}, lost: map[int]Names{},
+		losses: map[int][]int{}, yields: map[wanted]bool{}, certified: map[wanted]bool{}}
 	for i := range ls.All {
 		l := &ls.All[i]
 		set := c.sets[l.Parent]
 		c.settled[i] = set == nil || settled(set, l.Name)
-		if c.names[l.Port] == nil {
-			c.names[l.Port] = Names{}
+		if c.ports[l.Port] == nil {
+			c.ports[l.Port] = &contestedPort{first: map[gatewayv1.ProtocolType][]int{}}
 		}
-		c.names[l.Port][l.hostname()] = true
+		if l.Problem == nil {
+			c.ports[l.Port].listeners.add(l.hostname(), i)
+		}
 	}
 	for i := range routes {
 		for _, d := range routes[i].Decisions {
 			for _, a := range d.Attached {
-				c.served[a.Listener] = append(c.served[a.Listener], serving{&routes[i], a.Hostnames})
+				c.serves(a.Listener, &routes[i], a.Hostnames)
 			}
 		}
 	}
 	return c
+}
+
+// serves notes what a route serves at a listener.
+func (c *contest) serves(listener int, route *Contender, hosts []Hostname) {
+	if len(hosts) == 0 {
+		hosts = []Hostname{{}}
+	}
+	for _, h := range hosts {
+		c.served[listener].add(route, h)
+		c.ports[c.All[listener].Port].serving.add(h.Name, listener)
+	}
 }
 
 // created is when the ListenerSet of a guest was created.
@@ -150,21 +239,19 @@ func (c *contest) between(other, guest int) {
 			a.text(), a.Protocol, c.Remedy(b.Parent.Namespace))}
 		return
 	}
-	if _, common := narrower(a.hostname(), b.hostname()); !common { // as of almost all pairs, where there are thousands
+	if _, common := narrower(a.hostname(), b.hostname()); !common {
 		return
 	}
-	for _, s := range c.served[other] {
-		for _, h := range s.hosts {
-			if b.Problem == nil && c.loses(guest, other, s, h) && !c.elsewhere(other, s, h) {
-				c.claim(guest, other, s, h.Name)
-			}
+	for _, s := range c.served[other].meeting(b.hostname()) {
+		if b.Problem == nil && c.loses(guest, other, s) && !c.elsewhere(other, s) {
+			c.claim(guest, other, s)
 		}
 	}
 }
 
 // loses reports whether a guest loses a hostname to a route that serves it at a listener.
-func (c *contest) loses(guest, other int, s serving, h Hostname) bool {
-	a, b := &c.All[other], &c.All[guest]
+func (c *contest) loses(guest, other int, s serving) bool {
+	a, b, h := &c.All[other], &c.All[guest], s.host
 	apart := c.Isolated && Covers(b.hostname(), a.hostname()) // the guest does not have requests of the other in any case
 	if h.Name == "" || apart || s.Namespace == b.Parent.Namespace || !c.rivals(other, guest) || !c.byName(a, b, h) {
 		return false
@@ -172,7 +259,7 @@ func (c *contest) loses(guest, other int, s serving, h Hostname) bool {
 	if _, common := narrower(b.hostname(), h.Name); !common {
 		return false
 	}
-	if c.before(guest, other, s, h.Name) {
+	if c.before(guest, other, s) {
 		c.yields[wanted{b.Port, s.Namespace, h.Name}] = true
 		return false
 	}
@@ -189,37 +276,31 @@ func (c *contest) byName(other, guest *Listener, h Hostname) bool {
 // before reports whether a guest has some of a hostname rather than a route of another namespace at a listener: the one
 // that had it when the last pass ended, by the more specific hostname. If both had it, or that is not known, the guest
 // has it if its ListenerSet is older, and so is a route of it. What an edit may have brought did not come that early.
-func (c *contest) before(guest, other int, s serving, name string) bool {
-	l := &c.All[guest]
+func (c *contest) before(guest, other int, s serving) bool {
+	l, name := &c.All[guest], s.host.Name
 	theirs := func(part string) int { return c.Held.closeness(Holder{Port: l.Port, Namespace: s.Namespace}, part) }
 	later, older, met := other > guest, false, false
-	for _, own := range c.served[guest] {
-		hosts := own.hosts
-		if len(hosts) == 0 {
-			hosts = []Hostname{{Name: name}}
+	for _, own := range c.served[guest].meeting(name) {
+		part, common := narrower(own.host.Name, name)
+		if !common {
+			continue
 		}
-		for _, h := range hosts {
-			part, common := narrower(h.Name, name)
-			if !common {
-				continue
-			}
-			met = true
-			had := c.Held.closeness(Holder{Port: l.Port, Namespace: own.Namespace, Set: l.Parent.Namespace}, part)
-			if had == 0 && theirs(part) == 0 { // what only the guest had, it may bring from another listener
-				had = c.Held.closeness(Holder{Port: l.Port, Namespace: own.Namespace}, part)
-			}
-			settled := !own.Edited && c.settled[guest]
-			known := !c.guest(&c.All[other]) || !s.Edited && c.settled[other]
-			switch n := cmp.Compare(had, theirs(part)); {
-			case n != 0:
-				return n > 0
-			case had == 0 && settled != known:
-				return settled
-			case had == 0 && !settled && !later:
-				return false
-			}
-			older = older || c.created(l).Before(s.Created) && own.Created.Before(s.Created)
+		met = true
+		had := c.Held.closeness(Holder{Port: l.Port, Namespace: own.Namespace, Set: l.Parent.Namespace}, part)
+		if had == 0 && theirs(part) == 0 { // what only the guest had, it may bring from another listener
+			had = c.Held.closeness(Holder{Port: l.Port, Namespace: own.Namespace}, part)
 		}
+		settled := !own.Edited && c.settled[guest]
+		known := !c.guest(&c.All[other]) || !s.Edited && c.settled[other]
+		switch n := cmp.Compare(had, theirs(part)); {
+		case n != 0:
+			return n > 0
+		case had == 0 && settled != known:
+			return settled
+		case had == 0 && !settled && !later:
+			return false
+		}
+		older = older || c.created(l).Before(s.Created) && own.Created.Before(s.Created)
 	}
 	if part, common := narrower(l.hostname(), name); later && !met && common {
 		return theirs(part) == 0
@@ -229,38 +310,37 @@ func (c *contest) before(guest, other int, s serving, name string) bool {
 
 // elsewhere reports whether a route does not serve a hostname at a listener, because another listener has the requests
 // for it.
-func (c *contest) elsewhere(at int, s serving, h Hostname) bool {
-	if slices.ContainsFunc(c.Claims, func(o Claim) bool {
-		return slices.Contains(o.Losers, at) && Covers(o.Hostname, h.Name)
-	}) {
+func (c *contest) elsewhere(at int, s serving) bool {
+	if c.Loses(at, s.host.Name) {
 		return true
 	}
-	own := c.All[at].hostname()
-	if !c.Isolated || !slices.ContainsFunc(c.names[c.All[at].Port].Covering(h.Name), func(name string) bool {
-		return name != own && Covers(own, name)
-	}) {
+	if !c.Isolated {
 		return false
 	}
-	for i := range c.All {
+	own := c.All[at].hostname()
+	return slices.ContainsFunc(c.ports[c.All[at].Port].listeners.covering(s.host.Name), func(i int) bool {
 		l := &c.All[i]
-		name := l.hostname()
-		if l.Problem == nil && l.Port == c.All[at].Port && name != own && Covers(own, name) &&
-			Covers(name, h.Name) && !c.loses(i, at, s, h) && (!c.ungranted || !c.granted(l)) {
-			return true
-		}
-	}
-	return false
+		return l.Problem == nil && l.hostname() != own && Covers(own, l.hostname()) && !c.loses(i, at, s) &&
+			(!c.ungranted || !c.granted(l))
+	})
 }
 
 // claim records that a guest loses a hostname.
-func (c *contest) claim(guest, other int, s serving, name string) {
-	at := slices.IndexFunc(c.Claims, func(o Claim) bool { return o.Hostname == name && o.Listener == other })
-	if at < 0 {
+func (c *contest) claim(guest, other int, s serving) {
+	name := s.host.Name
+	at, known := c.claims[claimed{name, other}]
+	if !known {
 		at = len(c.Claims)
-		c.Claims = append(c.Claims, Claim{Hostname: name, Listener: other, Route: Parent{s.Kind, s.Namespace, s.Name}})
+		c.claims[claimed{name, other}] = at
+		c.Claims = append(c.Claims, Claim{Hostname: name, Listener: other, Route: Parent{s.Kind, s.Namespace, s.Route.Name}})
 	}
-	if claim := &c.Claims[at]; !slices.Contains(claim.Losers, guest) {
+	if claim := &c.Claims[at]; len(claim.Losers) == 0 || claim.Losers[len(claim.Losers)-1] != guest {
 		claim.Losers = append(claim.Losers, guest)
+		c.losses[guest] = append(c.losses[guest], at)
+		if c.lost[guest] == nil {
+			c.lost[guest] = Names{}
+		}
+		c.lost[guest][name] = true
 	}
 	if l := &c.All[guest]; Covers(name, l.hostname()) {
 		l.Problem = &Problem{Reason: string(gatewayv1.ListenerReasonHostnameConflict),
@@ -268,12 +348,34 @@ func (c *contest) claim(guest, other int, s serving, name string) {
 	}
 }
 
+// Losses are the claims that a listener loses, as ascending indexes of Claims.
+func (ls *Listeners) Losses(listener int) []int {
+	if ls.contest == nil {
+		return nil
+	}
+	return slices.Sorted(slices.Values(ls.contest.losses[listener]))
+}
+
+// Loses reports whether a listener loses all requests for a hostname.
+func (ls *Listeners) Loses(listener int, host string) bool {
+	return ls.contest != nil && len(ls.contest.lost[listener].Covering(host)) > 0
+}
+
+// Covering are the listeners on a port whose hostname covers another one, ascending.
+func (ls *Listeners) Covering(port gatewayv1.PortNumber, host string) []int {
+	if ls.contest == nil || ls.contest.ports[port] == nil {
+		return nil
+	}
+	return ls.contest.ports[port].listeners.covering(host)
+}
+
 // lostBy words what a guest that serves loses.
 func (c *contest) lostBy(guest int) (out []string) {
-	for i := range c.Claims {
-		if c.All[guest].Problem == nil && slices.Contains(c.Claims[i].Losers, guest) {
-			out = append(out, c.Text(&c.Claims[i]))
-		}
+	if c.All[guest].Problem != nil {
+		return nil
+	}
+	for _, i := range c.Losses(guest) {
+		out = append(out, c.Text(&c.Claims[i]))
 	}
 	return out
 }
@@ -313,11 +415,42 @@ func (ls *Listeners) Foreign(listener int, name string) (whose string, ok bool) 
 		c.certified[has] = true
 		return "", false
 	}
-	if of := c.bearer(listener, name); of != nil {
-		return c.whose(of), true
+	foreign := func(host string) bool {
+		return host != "" && certifies(name, host) && (!Covers(host, l.hostname()) || !Covers(l.hostname(), name))
+	}
+	p, of := c.ports[l.Port], strings.ToLower(name)
+	before := p.listeners.meeting(of)
+	before = append(before, p.serving.meeting(of)...)
+	slices.Sort(before)
+	for _, i := range before {
+		if i >= listener || !c.rivals(i, listener) {
+			continue
+		}
+		if o := &ls.All[i]; foreign(o.hostname()) {
+			return fmt.Sprintf("hostname %s of %s", o.hostname(), o.text()), true
+		}
+		for _, s := range c.served[i].meeting(of) {
+			older := c.created(l).Before(s.Created)
+			if s.Namespace != l.Parent.Namespace && foreign(s.host.Name) &&
+				(!older || c.Held.closeness(Holder{Port: l.Port, Namespace: s.Namespace}, s.host.Name) > 0) {
+				return fmt.Sprintf("hostname %s of %s %s/%s", s.host.Name, s.Kind, s.Namespace, s.Route.Name), true
+			}
+		}
 	}
 	c.certified[has] = true
 	return "", false
+}
+
+// certifies reports whether clients of some name of a hostname take a certificate with a name. A wildcard of a
+// certificate is one label.
+func certifies(name, host string) bool {
+	name = strings.ToLower(name)
+	if parent, wild := strings.CutPrefix(name, "*."); wild && !strings.HasPrefix(host, "*") {
+		_, of, _ := strings.Cut(host, ".")
+		return of == parent
+	}
+	_, common := narrower(name, host)
+	return common
 }
 
 // Covers reports whether all names of hostname b are names of hostname a. An empty hostname has all names.
@@ -327,35 +460,4 @@ func Covers(a, b string) bool {
 	}
 	suffix, wildcard := strings.CutPrefix(a, "*")
 	return wildcard && strings.HasSuffix(b, suffix)
-}
-
-// Names are hostnames that are found by a hostname within them, however many there are.
-type Names map[string]bool
-
-// NamesOf makes Names of a list.
-func NamesOf(list []string) Names {
-	out := make(Names, len(list))
-	for _, name := range list {
-		out[name] = true
-	}
-	return out
-}
-
-// Covering are the names that cover a hostname, itself included if it is one of them.
-func (n Names) Covering(host string) (out []string) {
-	add := func(name string) {
-		if n[name] {
-			out = append(out, name)
-		}
-	}
-	add("")
-	if host != "" {
-		add(host)
-	}
-	for i := range len(host) + 1 {
-		if wide := "*" + host[i:]; (i == 0 || i == len(host) || host[i] == '.') && wide != host {
-			add(wide)
-		}
-	}
-	return out
 }

@@ -77,12 +77,9 @@ func (ls *Listeners) Holds() Held {
 		if l.Problem != nil {
 			continue
 		}
-		for _, s := range c.served[i] {
-			for _, h := range s.hosts {
-				c.hold(out, i, s, h)
-			}
-			if len(s.hosts) == 0 && c.guest(l) {
-				c.hold(out, i, s, Hostname{})
+		for _, s := range c.served[i].all {
+			if s.host.Name != "" || c.guest(l) {
+				c.hold(out, i, s)
 			}
 		}
 	}
@@ -93,13 +90,13 @@ func (ls *Listeners) Holds() Held {
 }
 
 // hold adds a hostname that a route has at a listener, unless another listener has its requests.
-func (c *contest) hold(out Held, at int, s serving, h Hostname) {
-	l := &c.All[at]
-	if c.granted(l) || c.yields[wanted{l.Port, s.Namespace, h.Name}] || c.elsewhere(at, s, h) {
+func (c *contest) hold(out Held, at int, s serving) {
+	l, name := &c.All[at], s.host.Name
+	if c.granted(l) || c.yields[wanted{l.Port, s.Namespace, name}] || c.elsewhere(at, s) {
 		return
 	}
 	if c.guest(l) {
-		out.add(Holder{Port: l.Port, Namespace: s.Namespace, Set: l.Parent.Namespace}, h.Name)
+		out.add(Holder{Port: l.Port, Namespace: s.Namespace, Set: l.Parent.Namespace}, name)
 	}
-	out.add(Holder{Port: l.Port, Namespace: s.Namespace}, h.Name)
+	out.add(Holder{Port: l.Port, Namespace: s.Namespace}, name)
 }

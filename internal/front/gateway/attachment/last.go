@@ -49,16 +49,14 @@ func (l *Listener) same(o *Listener) bool {
 
 // Renamed returns the present name of a listener whose former name no listener of its parent has.
 func (ls *Listeners) Renamed(p Parent, former gatewayv1.SectionName, last Last) (name gatewayv1.SectionName, ok bool) {
-	for i := range ls.All {
-		if l := &ls.All[i]; former == "" || l.Name == former && l.Parent == p {
-			return "", false
-		}
+	if former == "" || slices.ContainsFunc(ls.of[p], func(i int) bool { return ls.All[i].Name == former }) {
+		return "", false
 	}
 	before := Listener{Parent: p, Listener: gatewayv1.Listener{Name: former}}
 	if before.Listener, ok = last.of(&before); !ok {
 		return "", false
 	}
-	for i := range ls.All {
+	for _, i := range ls.of[p] {
 		if l := &ls.All[i]; before.same(l) {
 			return l.Name, true
 		}
@@ -77,8 +75,12 @@ func (ls *Listeners) order(last Last) []int {
 	if last == nil {
 		return at
 	}
+	place := map[Parent]int{}
+	for i, p := range ls.parents {
+		place[p] = i
+	}
 	rank := func(i int) int {
-		n := 2 * slices.Index(ls.parents, ls.All[i].Parent)
+		n := 2 * place[ls.All[i].Parent]
 		if last.has(&ls.All[i]) {
 			return n
 		}

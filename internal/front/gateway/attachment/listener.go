@@ -105,8 +105,10 @@ type Listeners struct {
 	// Claims are the hostnames that listeners of ListenerSets lose to routes of others (Contest).
 	Claims []Claim
 
-	contest    *contest
-	parents    []Parent // the Gateway and the admitted ListenerSets
+	contest *contest
+	parents []Parent         // the Gateway and the admitted ListenerSets
+	of      map[Parent][]int // indexes of All, also of parents without listeners
+	refused map[Parent]bool  // the ListenerSets of Rejected
 	namespaces Namespaces
 }
 
@@ -117,7 +119,8 @@ type Listeners struct {
 func Judge(gateway *gatewayv1.Gateway, sets []*gatewayv1.ListenerSet, family Family, namespaces Namespaces,
 	last Last) *Listeners {
 	own := Parent{"Gateway", gateway.Namespace, gateway.Name}
-	ls := &Listeners{Family: family, parents: []Parent{own}, namespaces: namespaces}
+	ls := &Listeners{Family: family, parents: []Parent{own}, of: map[Parent][]int{own: nil}, refused: map[Parent]bool{},
+		namespaces: namespaces}
 	for i, l := range gateway.Spec.Listeners {
 		ls.All = append(ls.All, Listener{Parent: own, Index: i, Listener: l})
 	}
@@ -127,13 +130,17 @@ func Judge(gateway *gatewayv1.Gateway, sets []*gatewayv1.ListenerSet, family Fam
 		}
 		if !admits(gateway, set, namespaces) && (InvalidAdmission(gateway) == "" || !last.admitted(set)) {
 			ls.Rejected = append(ls.Rejected, set)
+			ls.refused[Parent{"ListenerSet", set.Namespace, set.Name}] = true
 			continue
 		}
 		parent := Parent{"ListenerSet", set.Namespace, set.Name}
-		ls.Admitted, ls.parents = append(ls.Admitted, set), append(ls.parents, parent)
+		ls.Admitted, ls.parents, ls.of[parent] = append(ls.Admitted, set), append(ls.parents, parent), nil
 		for i, e := range set.Spec.Listeners {
 			ls.All = append(ls.All, Listener{Parent: parent, Index: i, Listener: gatewayv1.Listener(e)})
 		}
+	}
+	for i := range ls.All {
+		ls.of[ls.All[i].Parent] = append(ls.of[ls.All[i].Parent], i)
 	}
 	slices.SortFunc(ls.Rejected, func(a, b *gatewayv1.ListenerSet) int {
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))

@@ -53,9 +53,9 @@ func (ls *Listeners) Attach(r Route) []Decision {
 		}
 		d := Decision{ParentRef: i}
 		var candidates int
-		for j := range ls.All {
+		for _, j := range ls.of[parent] {
 			l := &ls.All[j]
-			if l.Parent != parent || !Selects(ref, &l.Listener) {
+			if !Selects(ref, &l.Listener) {
 				continue
 			}
 			candidates++
@@ -89,15 +89,8 @@ func Selects(ref gatewayv1.ParentReference, l *gatewayv1.Listener) bool {
 	return (name == "" || name == l.Name) && (port == 0 || port == l.Port)
 }
 
-// rejects reports whether a parent is a ListenerSet that the Gateway does not admit.
-func (ls *Listeners) rejects(p Parent) bool {
-	return slices.ContainsFunc(ls.Rejected, func(s *gatewayv1.ListenerSet) bool {
-		return p == Parent{"ListenerSet", s.Namespace, s.Name}
-	})
-}
-
 func (ls *Listeners) noListener(p Parent, ref gatewayv1.ParentReference) string {
-	if ls.rejects(p) {
+	if ls.refused[p] {
 		return fmt.Sprintf("%s %s/%s is not admitted by its Gateway, whose spec.allowedListeners says which are", p.Kind,
 			p.Namespace, p.Name)
 	}
@@ -119,7 +112,8 @@ func NoListener(p Parent, ref gatewayv1.ParentReference) string {
 // parent is the parent of ours that a reference names.
 func (ls *Listeners) parent(ref gatewayv1.ParentReference, namespace string) (Parent, bool) {
 	p, ok := ParentOf(ref, namespace)
-	return p, ok && (slices.Contains(ls.parents, p) || ls.rejects(p))
+	_, has := ls.of[p]
+	return p, ok && (has || ls.refused[p])
 }
 
 // ParentOf is what a parentRef of a route in a namespace names, with the API's defaults; false if it is of another

@@ -17,11 +17,8 @@ func (t *translation) noteLost() {
 	for _, d := range t.route.Decisions {
 		for _, a := range d.Attached {
 			l := &ls.All[a.Listener]
-			for i := range ls.Claims {
+			for _, i := range ls.Losses(a.Listener) {
 				c := &ls.Claims[i]
-				if !slices.Contains(c.Losers, a.Listener) {
-					continue
-				}
 				hosts := a.Hostnames
 				if len(hosts) == 0 && l.Problem != nil {
 					hosts = []attachment.Hostname{{Name: hostnameOf(l)}}
@@ -45,7 +42,12 @@ func (t *translation) noteIsolated(a attachment.Attached) {
 	if l.Problem != nil || t.in.Construction != rule.Standard {
 		return
 	}
-	for i := range all {
+	var wider []int
+	for _, host := range a.Hostnames {
+		wider = append(wider, t.in.Listeners.Covering(l.Port, host.Name)...)
+	}
+	slices.Sort(wider)
+	for _, i := range slices.Compact(wider) {
 		o := &all[i]
 		own, h := hostnameOf(l), hostnameOf(o)
 		foreign := o.Problem == nil && o.Port == l.Port && o.Parent.Namespace != t.route.Route.Namespace &&
@@ -54,10 +56,7 @@ func (t *translation) noteIsolated(a attachment.Attached) {
 			continue
 		}
 		for _, host := range a.Hostnames {
-			claimed := slices.ContainsFunc(t.in.Listeners.Claims, func(c attachment.Claim) bool {
-				return slices.Contains(c.Losers, i) && attachment.Covers(c.Hostname, host.Name)
-			})
-			if !claimed && attachment.Covers(h, host.Name) {
+			if !t.in.Listeners.Loses(i, host.Name) && attachment.Covers(h, host.Name) {
 				t.found = append(t.found, diag.New(t.object, "spec.parentRefs", diag.OverlappingRule, fmt.Sprintf(
 					"requests for hostname %s on port %d belong to listener %s of %s %s/%s, whose hostname is more specific",
 					host.Name, o.Port, o.Name, o.Parent.Kind, o.Parent.Namespace, o.Parent.Name),

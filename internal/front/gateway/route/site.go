@@ -104,10 +104,13 @@ func hostnameOf(l *attachment.Listener) string {
 
 // claimsAt are the claims on a port that listeners of the port lose and that go on serving other hostnames.
 func claimsAt(ls *attachment.Listeners, s *site) (out []attachment.Claim) {
-	for _, c := range ls.Claims {
-		if slices.ContainsFunc(s.listeners, func(i int) bool { return slices.Contains(c.Losers, i) }) {
-			out = append(out, c)
-		}
+	var lost []int
+	for _, i := range s.listeners {
+		lost = append(lost, ls.Losses(i)...)
+	}
+	slices.Sort(lost)
+	for _, i := range slices.Compact(lost) {
+		out = append(out, ls.Claims[i])
 	}
 	return out
 }
