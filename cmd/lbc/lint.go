@@ -160,16 +160,19 @@ func (o *lintOptions) check(ctx context.Context, errOut io.Writer, in io.Reader)
 
 // severity of a diagnostic. Without a cluster, a missing object may be in another file.
 func (o *lintOptions) severity(d diag.Diagnostic) string {
-	if d.Code == diag.ServiceMissing || !o.fromCluster() && elsewhere(d) {
+	switch {
+	case d.Code == diag.ServiceMissing || !o.fromCluster() && elsewhere(d):
 		return severityWarning
+	case d.Code == diag.BackendUnresolved, d.Code == diag.RouteNotAttached: // conditions say the same
+		return severityError
 	}
 	return string(d.Severity())
 }
 
 // elsewhere reports whether a finding is about an object that may be in other files, or in the cluster.
 func elsewhere(d diag.Diagnostic) bool {
-	return slices.Contains(elsewhereCodes, d.Code) || d.Code == diag.InvalidConfiguration &&
-		slices.Contains(objects.RouteKinds, objects.Kind(d.Object.Kind)) && strings.Contains(d.Text, "does not exist")
+	return slices.Contains(elsewhereCodes, d.Code) || d.Code == diag.InvalidConfiguration && d.Class == diag.NotFound ||
+		d.Code == diag.BackendUnresolved && d.Class == diag.Note
 }
 
 // assumeClasses makes the classes that Ingresses name and no file has. They belong to the controller if the Ingress has

@@ -9,6 +9,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/compile/rules"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/overlap"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -27,6 +28,42 @@ type reach struct {
 	hidden  *rules.Hidden // one of its rules that none reaches
 	port    int32         // an HTTP port all of whose requests redirect
 	leftOut bool          // a limit of AWS leaves out one of its rules
+	parts   []hiddenPart  // matches, hosts and paths of it that no request reaches on a port, at most mostParts
+	served  []servedPart  // its rules that requests reach
+}
+
+// mostParts bounds the hidden parts of a rule that are looked at.
+const mostParts = 20
+
+// hiddenPart are conditions of a declared rule that a rule in front hides on a port.
+type hiddenPart struct {
+	port       int32
+	conditions []stack.Condition
+	hidden     rules.Hidden
+}
+
+// servedPart are conditions of a declared rule that requests reach on a port.
+type servedPart struct {
+	port       int32
+	conditions []stack.Condition
+}
+
+// hide records a part that no request reaches on a port.
+func (r *reach) hide(port int32, h rules.Hidden) {
+	part := h.Part
+	if part == nil {
+		part = h.Rule.Conditions
+	}
+	if h.By != nil && !ofListener(h.By.Route.Source.Object()) && len(r.parts) < mostParts {
+		r.parts = append(r.parts, hiddenPart{port, part, h})
+	}
+}
+
+// nowhere reports whether requests reach a hidden part on no other port either.
+func (r *reach) nowhere(part *hiddenPart) bool {
+	return !slices.ContainsFunc(r.served, func(s servedPart) bool {
+		return s.port != part.port && overlap.Covers(s.conditions, part.conditions)
+	})
 }
 
 // reachOf is what is known of a rule as declared.
@@ -44,20 +81,24 @@ func (b *build) reachOf(at declaredRule) *reach {
 }
 
 // reached records which rules of a port requests reach. dropped are those that the port does not get.
-func (b *build) reached(all []rules.Rule, dropped []rules.Hidden) {
+func (b *build) reached(port int32, all []rules.Rule, dropped []rules.Hidden) {
 	hidden := rules.HiddenIn(all)
+	whole := map[int]bool{}
 	for _, h := range slices.Concat(hidden, dropped) {
-		if r := b.reachOf(declaredRule{h.Rule.Member, h.Rule.Route.Source}); r.hidden == nil {
+		r := b.reachOf(declaredRule{h.Rule.Member, h.Rule.Route.Source})
+		if r.hidden == nil && h.Part == nil {
 			r.hidden = &h
 		}
+		r.hide(port, h)
 	}
-	at := 0 // hidden has the order of all
+	for i := range hidden {
+		whole[hidden[i].At] = whole[hidden[i].At] || hidden[i].Part == nil
+	}
 	for i := range all {
-		if at < len(hidden) && hidden[at].At == i {
-			at++
-			continue
+		if !whole[i] {
+			r := b.reachOf(declaredRule{all[i].Member, all[i].Route.Source})
+			r.reached, r.served = true, append(r.served, servedPart{port, all[i].Conditions})
 		}
-		b.reachOf(declaredRule{all[i].Member, all[i].Route.Source}).reached = true
 	}
 }
 
@@ -90,8 +131,12 @@ func (b *build) noteHidden(redirect int32) {
 	for _, at := range b.reachOrder {
 		r := b.reaches[at]
 		m := &b.members[at.member]
-		if r.reached || at.source.Path() == "" || ofListener(at.source.Object()) ||
+		if at.source.Path() == "" || r.reached && len(r.parts) == 0 || ofListener(at.source.Object()) ||
 			b.told(at, diag.OverlappingRule) {
+			continue
+		}
+		if r.reached {
+			b.noteHiddenParts(at, r)
 			continue
 		}
 		d := diag.New(m.Object, at.source.Place(), diag.HiddenRule, "", "")
@@ -118,6 +163,30 @@ func (b *build) noteHidden(redirect int32) {
 			d.Text, d.Remedy = hiddenText(r.hidden, b.members[by.Member].Object)
 		}
 		b.note(at.member, d)
+	}
+}
+
+// noteHiddenParts notes the parts of a rule that no request reaches, in one note for each rule that hides some.
+func (b *build) noteHiddenParts(at declaredRule, r *reach) {
+	var order []declaredRule
+	texts, first := map[declaredRule][]string{}, map[declaredRule]*rules.Hidden{}
+	for i := range r.parts {
+		part := &r.parts[i]
+		by := declaredRule{part.hidden.By.Member, part.hidden.By.Route.Source}
+		text := "(" + stack.ConditionsText(part.conditions) + ")"
+		if slices.Contains(texts[by], text) || !r.nowhere(part) || b.told(by, "") {
+			continue
+		}
+		if first[by] == nil {
+			order, first[by] = append(order, by), &part.hidden
+		}
+		texts[by] = append(texts[by], text)
+	}
+	for _, by := range order {
+		_, remedy := hiddenText(first[by], b.members[by.member].Object)
+		b.note(at.member, diag.New(b.members[at.member].Object, at.source.Place(), diag.HiddenRule, fmt.Sprintf(
+			"no request reaches a part of this rule %s: %s of %s matches all of its requests and comes first",
+			diag.Some(texts[by]), by.source.Path(), b.members[by.member].Object), remedy))
 	}
 }
 

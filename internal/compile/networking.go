@@ -1,9 +1,12 @@
 package compile
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 
+	"github.com/k8s-lbc/lbc/internal/compile/merge"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -94,17 +97,23 @@ func (b *build) portsOfNetwork(tg *intent.TargetGroup) (ports []stack.Networking
 // networkingFromRanges returns the rules for an NLB without security groups, whose traffic has the addresses of the
 // clients or its own.
 func (b *build) networkingFromRanges(tg *intent.TargetGroup) []stack.NetworkingRule {
-	if !b.settings.manageBackend.Or(true) || !b.subnetsInFull() {
-		return nil
-	}
-	subnets := b.subnetRanges(tg.IPv6)
 	preserve := tg.TargetType == stack.TargetInstance
 	if v, ok := tg.Attributes["preserve_client_ip.enabled"]; ok {
 		preserve = v == "true"
 	}
-	from, everyone, clients := subnets, false, preserve || udp(tg.Protocol)
+	clients := preserve || udp(tg.Protocol)
+	p := b.portTo(tg)
+	b.noteUnguarded(p, clients)
+	if !b.settings.manageBackend.Or(true) || !b.subnetsInFull() {
+		return nil
+	}
+	subnets := b.subnetRanges(tg.IPv6)
+	from, everyone := subnets, false
 	if clients {
-		from = b.sourceRanges(tg)
+		from = nil
+		if p != nil {
+			from = p.cidrs.Value
+		}
 		if len(from) == 0 {
 			everyone = true
 			if from = b.anyClient(tg); from == nil {
@@ -163,14 +172,38 @@ func (b *build) subnetRanges(ipv6 bool) []string {
 	return subnets
 }
 
-// sourceRanges are the ranges that the listeners of a target group allow.
-func (b *build) sourceRanges(tg *intent.TargetGroup) []string {
+// noteUnguarded notes restrictions of a port whose load balancer has no security groups. Source ranges hold in the rules
+// of the targets if these see the addresses of clients and the controller manages the rules; prefix lists never hold.
+func (b *build) noteUnguarded(p *port, clients bool) {
+	if p == nil {
+		return
+	}
+	note := func(f merge.Owned[[]string], what, why, remedy string) {
+		if f.Set && len(f.Value) > 0 && !slices.Contains(f.Value, "0.0.0.0/0") {
+			b.note(f.Member, diag.New(b.members[f.Member].Object, f.Source.Place(), diag.GuardNotApplied, fmt.Sprintf(
+				"%s restrict nobody: the load balancer has no security groups%s; all clients are served", what, why), remedy))
+		}
+	}
+	const recreate = "let the load balancer have security groups; one that was created without them must be recreated"
+	note(p.prefixLists, "prefix lists", "", recreate)
+	switch {
+	case !b.settings.manageBackend.Or(true):
+		note(p.cidrs, "source ranges", ", and the controller does not manage the rules of its targets",
+			recreate+", or let the controller manage the rules")
+	case !clients:
+		note(p.cidrs, "source ranges", ", and its targets do not see the addresses of clients",
+			recreate+", or set target group attribute preserve_client_ip.enabled=true")
+	}
+}
+
+// portTo is the port with a listener that forwards to a target group; nil = none does.
+func (b *build) portTo(tg *intent.TargetGroup) *port {
 	for _, p := range b.ports {
 		for _, w := range p.listeners {
 			for _, a := range w.Default {
 				for _, backend := range a.Backends {
 					if backend.TargetGroup != nil && backend.TargetGroup.ID == tg.ID {
-						return p.cidrs.Value
+						return p
 					}
 				}
 			}

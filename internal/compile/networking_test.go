@@ -155,6 +155,59 @@ func TestWhatTargetsAdmitFromAnNLBWithoutSecurityGroups(t *testing.T) {
 	}
 }
 
+// TestRestrictionsWithoutSecurityGroupsAreTold has source ranges and prefix lists of an NLB without security groups: a
+// warning says which restrict nobody, and the load balancer serves as with the existing controller.
+func TestRestrictionsWithoutSecurityGroupsAreTold(t *testing.T) {
+	t.Parallel()
+	ranges := func(m *intent.Member, _ *intent.TargetGroup) {
+		m.Listeners[0].InboundCIDRs = set(m, "spec.loadBalancerSourceRanges", []string{"192.0.2.0/24"})
+	}
+	everybody := func(m *intent.Member, _ *intent.TargetGroup) {
+		m.Listeners[0].InboundCIDRs = set(m, "spec.loadBalancerSourceRanges", []string{"0.0.0.0/0"})
+	}
+	lists := func(m *intent.Member, _ *intent.TargetGroup) {
+		m.Listeners[0].PrefixLists = set(m, "prefix-lists", []string{"pl-0a"})
+	}
+	unmanaged := func(m *intent.Member, _ *intent.TargetGroup) {
+		m.Settings.ManageBackend = set(m, "manage", false)
+	}
+	preserve := func(_ *intent.Member, g *intent.TargetGroup) {
+		g.Attributes = map[string]string{"preserve_client_ip.enabled": "true"}
+	}
+	type change = func(*intent.Member, *intent.TargetGroup)
+	for name, c := range map[string]struct {
+		change []change
+		want   string
+	}{
+		"targets see the balancer": {[]change{ranges}, "targets do not see the addresses of clients"},
+		"targets see the clients":  {[]change{ranges, preserve}, ""},
+		"rules by hand":            {[]change{ranges, preserve, unmanaged}, "does not manage the rules of its targets"},
+		"no restriction":           {[]change{everybody}, ""},
+		"prefix lists":             {[]change{lists, preserve}, "prefix lists restrict nobody"},
+		"none":                     {nil, ""},
+	} {
+		for _, exists := range []bool{false, true} {
+			e, f := service("TCP", c.change...), account()
+			if exists { // it was created without security groups
+				f.Existing = &facts.LoadBalancer{Type: stack.Network, Scheme: stack.Internal, Subnets: []string{"subnet-0a2"}}
+			} else {
+				e.Members[0].Settings.NoSecurityGroups = set(&e.Members[0], "disable-nlb-sg", true)
+			}
+			r := Compile(e, f, config(), nil)
+			mustBuild(t, r)
+			var told []string
+			for _, d := range r.Diagnostics {
+				if d.Code == diag.GuardNotApplied {
+					told = append(told, d.Text)
+				}
+			}
+			if got := strings.Join(told, "\n"); c.want == "" && got != "" || len(told) > 1 || !strings.Contains(got, c.want) {
+				t.Errorf("%s, exists %t: %q, want %q", name, exists, got, c.want)
+			}
+		}
+	}
+}
+
 // TestUnrestrictedRulesOfNLBWithoutSecurityGroups has --disable-restricted-sg-rules
 // set.
 func TestUnrestrictedRulesOfNLBWithoutSecurityGroups(t *testing.T) {

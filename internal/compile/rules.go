@@ -52,7 +52,7 @@ func (b *build) portRules(p *port, listener stack.Ref, byDefault intent.Source) 
 		}
 	}
 	all, dropped := l.Optimise(all)
-	b.reached(b.withDefault(p, all, byDefault), dropped)
+	b.reached(p.number, b.withDefault(p, all, byDefault), dropped)
 	return b.existingOnly(p, rules.Join(all))
 }
 

@@ -41,6 +41,7 @@ type unfitRow struct {
 	Unfit []any    `json:"unfit"`
 	Asks  bool     `json:"asks"`
 	May   []string `json:"may"`
+	Keeps []any    `json:"keeps"`
 }
 
 func readUnfit(t testing.TB) (out map[string]map[string]unfitRow) {
@@ -113,8 +114,12 @@ func (t tenants) fieldEdit(s served, all map[string]map[string]unfitRow) edit {
 // fieldEditOf sets a field to a value, in an element of the lists on the way. Without a value the first parts of the
 // path are removed.
 func fieldEditOf(name, path string, at int, value any, row unfitRow) edit {
+	may := row.May
+	if slices.ContainsFunc(row.Keeps, func(k any) bool { return fmt.Sprint(k) == fmt.Sprint(value) }) {
+		may = nil
+	}
 	return edit{name: fmt.Sprintf("%s %s (%d) = %.40v", name, path, at, value), asks: row.Asks || value == nil,
-		may: row.May, make: func(s served) {
+		may: may, make: func(s served) {
 			if o := s.objects[name]; o != nil {
 				s.objects[name], _ = withField(o, path, at, value)
 			}

@@ -293,8 +293,9 @@ func TestEditsOfIngressesAreNotRefused(t *testing.T) {
 	})
 }
 
-// TestLoginStaysWhileItsSecretIsMissing edits an Ingress with a login, whose Secret cannot be read after the edit.
-func TestLoginStaysWhileItsSecretIsMissing(t *testing.T) {
+// TestLoginStaysWhileItIsInvalid edits an Ingress with a login, whose Secret cannot be read after the edit, or whose
+// auth-type is misspelt, also beside an edit of its backends.
+func TestLoginStaysWhileItIsInvalid(t *testing.T) {
 	t.Parallel()
 	annotate := func(from, to string) func(map[string]string) {
 		return func(of map[string]string) {
@@ -302,6 +303,18 @@ func TestLoginStaysWhileItsSecretIsMissing(t *testing.T) {
 		}
 	}
 	missing, other := annotate(`"idp"`, `"missing"`), annotate("https://i.test", "https://other.test")
+	misspelt := func(of map[string]string) { of[ofALB+"auth-type"] = "odic" }
+	key := func(of map[string]string) {
+		delete(of, ofALB+"auth-type")
+		of[ofALB+"auth-tpye"] = "oidc"
+	}
+	backend := func(_ map[string]string, ing *networkingv1.Ingress) {
+		for i := range ing.Spec.Rules {
+			if svc := ing.Spec.Rules[i].HTTP.Paths[0].Backend.Service; svc.Name == "web" {
+				svc.Name = "api"
+			}
+		}
+	}
 	edits := map[string][]func(of map[string]string, ing *networkingv1.Ingress){
 		"another Secret": {func(of map[string]string, _ *networkingv1.Ingress) { missing(of) }},
 		"another provider": {func(of map[string]string, _ *networkingv1.Ingress) {
@@ -312,14 +325,16 @@ func TestLoginStaysWhileItsSecretIsMissing(t *testing.T) {
 			missing(of)
 			of[ofALB+"auth-session-timeout"] = "60"
 		}},
-		"a backend after that": {func(of map[string]string, _ *networkingv1.Ingress) { missing(of) },
-			func(_ map[string]string, ing *networkingv1.Ingress) {
-				for i := range ing.Spec.Rules {
-					if svc := ing.Spec.Rules[i].HTTP.Paths[0].Backend.Service; svc.Name == "web" {
-						svc.Name = "api"
-					}
-				}
-			}},
+		"a backend after that": {func(of map[string]string, _ *networkingv1.Ingress) { missing(of) }, backend},
+		"a misspelt type": {func(of map[string]string, ing *networkingv1.Ingress) {
+			misspelt(of)
+			backend(of, ing)
+		}},
+		"a backend after a misspelt type": {func(of map[string]string, _ *networkingv1.Ingress) { misspelt(of) }, backend},
+		"a misspelt key": {func(of map[string]string, ing *networkingv1.Ingress) {
+			key(of)
+			backend(of, ing)
+		}},
 	}
 	rapid.Check(t, func(rt *rapid.T) {
 		of := tenants{rt}

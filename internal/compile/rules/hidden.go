@@ -8,11 +8,13 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// Hidden is a rule that answers no request.
+// Hidden is a rule that answers no request, or a part of a rule that answers none.
 type Hidden struct {
 	At   int // in the rules that were given
 	Rule Rule
 	By   *Rule // answers all requests that the rule matches; nil = the rule is a redirect to itself, which is left out
+	// Part are the conditions of the rule with only the host or path that By hides; nil = By hides the whole rule.
+	Part []stack.Condition
 }
 
 // mostCompared is how many pairs of rules are compared: those of about a thousand rules of one host. A load balancer
@@ -20,23 +22,70 @@ type Hidden struct {
 // that.
 const mostCompared = 500_000
 
-// HiddenIn returns the rules, in order, whose requests a rule in front of them answers. Rules that one
-// place declares do not hide each other. Of more rules than AWS allows, the last ones may be missing in the result.
+// HiddenIn returns the rules, in order, whose requests a rule in front of them answers, and single hosts and paths of
+// rules. Rules that one place declares do not hide each other. Of more rules than AWS allows, the last ones may be
+// missing in the result.
 func HiddenIn(all []Rule) []Hidden {
 	var out []Hidden
 	front, compared := byHost{of: map[string][]int{}}, 0
 	for i := range all {
-		before := front.before(all[i].Conditions)
-		if compared += len(before); compared > mostCompared {
-			break
+		hider := func(conditions []stack.Condition) *Rule {
+			before := front.before(conditions)
+			if compared += len(before); compared > mostCompared {
+				return nil
+			}
+			for _, j := range before {
+				if all[j].Route.Source != all[i].Route.Source && overlap.Covers(all[j].Conditions, conditions) {
+					return &all[j]
+				}
+			}
+			return nil
 		}
-		for _, j := range before {
-			if all[j].Route.Source != all[i].Route.Source && overlap.Covers(all[j].Conditions, all[i].Conditions) {
-				out = append(out, Hidden{i, all[i], &all[j]})
-				break
+		if by := hider(all[i].Conditions); by != nil {
+			out = append(out, Hidden{At: i, Rule: all[i], By: by})
+		} else {
+			for _, part := range partsOf(all[i].Conditions) {
+				if by := hider(part); by != nil {
+					out = append(out, Hidden{i, all[i], by, part})
+				}
 			}
 		}
+		if compared > mostCompared {
+			break
+		}
 		front.add(i, all[i].Conditions)
+	}
+	return out
+}
+
+// partsOf are conditions with only one of their hosts, then with only one of their paths. A path and all below it, as of
+// a prefix, are one: a rule for the path itself in front of them is usual.
+func partsOf(conditions []stack.Condition) (out [][]stack.Condition) {
+	for at, c := range conditions {
+		if c.Field != stack.HostHeader && c.Field != stack.PathPattern || c.Count() < 2 {
+			continue
+		}
+		one := func(values, regex []string) {
+			if len(values)+len(regex) == c.Count() {
+				return
+			}
+			part := slices.Clone(conditions)
+			part[at].Values, part[at].Regex = values, regex
+			out = append(out, part)
+		}
+		for _, v := range c.Values {
+			switch below := v + "/*"; {
+			case c.Field == stack.PathPattern && slices.Contains(c.Values, below):
+				one([]string{v, below}, nil)
+			case c.Field == stack.PathPattern && slices.Contains(c.Values, strings.TrimSuffix(v, "/*")) &&
+				strings.HasSuffix(v, "/*"):
+			default:
+				one([]string{v}, nil)
+			}
+		}
+		for _, r := range c.Regex {
+			one(nil, []string{r})
+		}
 	}
 	return out
 }

@@ -33,7 +33,12 @@ func TestHiddenRulesAreThoseThatAreCovered(t *testing.T) {
 		}
 		hidden := map[int]*Rule{}
 		for _, h := range HiddenIn(all) {
-			hidden[h.At] = h.By
+			if h.Part == nil {
+				hidden[h.At] = h.By
+			} else if hidden[h.At] != nil || !overlap.Covers(h.By.Conditions, h.Part) ||
+				!overlap.Covers(all[h.At].Conditions, h.Part) {
+				t.Fatalf("%v is no part of rule %d of %v that %v hides", h.Part, h.At, all, h.By)
+			}
 		}
 		for i := range all {
 			var by *Rule

@@ -39,7 +39,7 @@ func (l *Listener) Optimise(in []Rule) (out []Rule, dropped []Hidden) {
 			continue
 		}
 		if by := front.hider(w.Conditions); !w.Route.Verbatim && by != nil {
-			dropped = append(dropped, Hidden{i, w, by})
+			dropped = append(dropped, Hidden{At: i, Rule: w, By: by})
 			continue
 		}
 		if r != nil {

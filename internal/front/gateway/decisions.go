@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"fmt"
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -80,6 +81,47 @@ func (d *Decisions) Parts() (out []metav1.Object) {
 func words(o metav1.Object) []string {
 	kind, _ := objects.KindOf(o)
 	return []string{string(kind), o.GetNamespace(), o.GetName()}
+}
+
+// mostUnattached bounds the routes of which an event says that they attach to no listener: any namespace may name the
+// Gateway.
+const mostUnattached = 200
+
+// noteUnattached tells routes which of their parentRefs attach to no listener. A route that stays attached by a former
+// parentRef has a finding of its own.
+func (d *Decisions) noteUnattached() {
+	told := 0
+	for i := range d.routes {
+		r := &d.routes[i]
+		if r.astray != nil {
+			continue
+		}
+		of := diag.Object{Kind: string(r.route.Kind), Namespace: r.route.Namespace, Name: r.route.Name,
+			UID: string(r.object.GetUID())}
+		for _, decision := range r.decisions {
+			if decision.Problem == nil || told == mostUnattached {
+				continue
+			}
+			told++
+			d.Found = append(d.Found, diag.New(of, fmt.Sprintf("spec.parentRefs[%d]", decision.ParentRef),
+				diag.RouteNotAttached, decision.Problem.Message+"; the route serves nothing there",
+				d.attachRemedy(r.route.Parents[decision.ParentRef], r.route.Namespace, decision.Problem.Reason)))
+		}
+	}
+}
+
+// attachRemedy is what to do about a parentRef that attaches to no listener, for the reason of its condition.
+func (d *Decisions) attachRemedy(ref gatewayv1.ParentReference, namespace, reason string) string {
+	switch gatewayv1.RouteConditionReason(reason) {
+	case gatewayv1.RouteReasonNotAllowedByListeners:
+		return "name a listener that admits the route, or have allowedRoutes of the listener admit it"
+	case gatewayv1.RouteReasonNoMatchingListenerHostname:
+		return "add a hostname of the listener to spec.hostnames, or name another listener"
+	}
+	if names(ref, namespace, "", "", d.listeners.Rejected) {
+		return RejectedRemedy
+	}
+	return "name an existing listener in sectionName and port, or leave them out"
 }
 
 // note adds notes, each once: those about a configuration are the same for each route that uses it.

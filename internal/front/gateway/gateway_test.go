@@ -336,3 +336,35 @@ func TestRoutesOpenNoPorts(t *testing.T) {
 		t.Errorf("%+v", lb)
 	}
 }
+
+// TestRouteThatAttachesNowhereIsTold has parentRefs that attach to no listener: each has one finding, at its field.
+func TestRouteThatAttachesNowhereIsTold(t *testing.T) {
+	t.Parallel()
+	_, d := translated(t, albKey(), `
+Gateway shop/web {spec: {gatewayClassName: alb, listeners: [{name: a, port: 80, protocol: HTTP, hostname: a.test}]}}
+HTTPRoute shop/right {spec: {parentRefs: [{name: web}]}}
+HTTPRoute shop/named {spec: {parentRefs: [{name: web, sectionName: a}, {name: web, sectionName: b}, {name: web, port: 90}]}}
+HTTPRoute shop/hosts {spec: {parentRefs: [{name: web}], hostnames: [b.test]}}
+HTTPRoute other/far {spec: {parentRefs: [{name: web, namespace: shop}]}}`)
+	want := map[string]string{
+		"HTTPRoute shop/named spec.parentRefs[1]": "Gateway shop/web has no listener named b",
+		"HTTPRoute shop/named spec.parentRefs[2]": "Gateway shop/web has no listener on port 90",
+		"HTTPRoute shop/hosts spec.parentRefs[0]": "listener a has hostname a.test, which none of the route's hostnames matches",
+		"HTTPRoute other/far spec.parentRefs[0]": "listener a admits no routes of namespace other " +
+			"(allowedRoutes.namespaces.from is Same)",
+	}
+	got := 0
+	for _, f := range d.Found {
+		if f.Code != diag.RouteNotAttached {
+			continue
+		}
+		got++
+		at := f.Object.Kind + " " + f.Object.Namespace + "/" + f.Object.Name + " " + f.Path
+		if f.Text != want[at]+"; the route serves nothing there" || f.Remedy == "" {
+			t.Errorf("%s: %s; %s", at, f.Text, f.Remedy)
+		}
+	}
+	if got != len(want) {
+		t.Errorf("%d findings, want %d: %+v", got, len(want), d.Found)
+	}
+}

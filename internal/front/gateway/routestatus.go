@@ -77,8 +77,8 @@ func (d *Decisions) entries(r *decidedRoute, o Outcome) []gatewayv1.RouteParentS
 	for _, f := range o.Found {
 		if f.Class == diag.Note || f.Object.Kind != string(r.route.Kind) || f.Object.Namespace != r.route.Namespace ||
 			f.Object.Name != r.route.Name ||
-			f.Code == diag.InvalidConfiguration || d.alsoOfGateway(f, o.Found) {
-			continue // or it is of the Gateway
+			f.Code == diag.InvalidConfiguration || f.Code == diag.BackendUnresolved || d.alsoOfGateway(f, o.Found) {
+			continue // another condition has it, or it is of the Gateway
 		}
 		switch f.Code {
 		case diag.RefNotPermitted:

@@ -57,6 +57,7 @@ func Translate(v *objects.View, cfg Config, l Loaded, exists bool) (intent.LoadB
 			out.Members = append(out.Members, t.routeMember(decided[i].Member))
 		}
 	}
+	d.noteUnattached()
 	if l.Family == attachment.Network {
 		d.idle = idle(t.byPort(true), out.Members)
 	}

@@ -41,7 +41,8 @@ func (t *translation) listeners() ([]intent.Listener, []intent.Certificate) {
 	mutual, valid := t.mutualAuthentication()
 	out := t.listenPorts(certificates.secure)
 	t.secure = slices.ContainsFunc(out, func(l intent.Listener) bool { return l.Protocol == protocolHTTPS })
-	known := !t.invalid(annotation.ListenPorts) // else what needs a listener may have one in the last valid version
+	// else what needs a listener may have one in the last valid version
+	known := !t.told(annotation.ListenPorts, diag.InvalidAnnotation)
 	t.plain = known && !t.secure
 	for i := range out {
 		l := &out[i]
@@ -71,7 +72,8 @@ func (t *translation) listeners() ([]intent.Listener, []intent.Certificate) {
 	if known {
 		t.noteUnusedListenerAttributes(out)
 	}
-	if !t.grouped() && known && !slices.ContainsFunc(out, func(l intent.Listener) bool {
+	if !t.grouped() && known && t.read.Int32(annotation.SSLRedirect).Set && !slices.ContainsFunc(out, func(
+		l intent.Listener) bool {
 		return l.Protocol == protocolHTTP
 	}) { // another member of a group may have one
 		t.read.Ignored(annotation.SSLRedirect, fmt.Sprintf("annotation %s has no effect: the Ingress has no HTTP listener",

@@ -99,15 +99,10 @@ func (t *translation) grouped() bool {
 	return d != nil || id.Namespace == ""
 }
 
-// told reports whether an annotation has a finding.
-func (t *translation) told(k annotation.Key) bool {
-	return slices.ContainsFunc(t.findings.List(), func(d diag.Diagnostic) bool { return d.Path == k.Path() })
-}
-
-// invalid reports whether an annotation of the Ingress is invalid.
-func (t *translation) invalid(k annotation.Key) bool {
+// told reports whether an annotation has a finding, with one of some codes if any are given.
+func (t *translation) told(k annotation.Key, codes ...diag.Code) bool {
 	return slices.ContainsFunc(t.findings.List(), func(d diag.Diagnostic) bool {
-		return d.Code == diag.InvalidAnnotation && d.Path == k.Path()
+		return d.Path == k.Path() && (len(codes) == 0 || slices.Contains(codes, d.Code))
 	})
 }
 

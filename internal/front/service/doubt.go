@@ -57,30 +57,14 @@ func (t *translation) noteDoubts(scheme string) {
 	}
 }
 
-// noteWithoutGroups notes restrictions that a load balancer without security groups does not have. Those by ranges hold
-// at the targets if these see the addresses of clients.
+// noteWithoutGroups notes that ICMP needs security groups. The compiler notes the restrictions that need them.
 func (t *translation) noteWithoutGroups() {
 	if !t.read.Bool(annotation.ServiceDisableSecurityGroups).Value {
 		return
 	}
-	const remedy = "remove this annotation, or annotation " + string(annotation.ServiceDisableSecurityGroups)
-	for _, k := range []annotation.Key{annotation.ServicePrefixLists, annotation.ServiceICMP} {
-		t.read.Ignored(k, fmt.Sprintf("annotation %s has no effect: the load balancer has no security groups (%s)", k,
-			annotation.ServiceDisableSecurityGroups), remedy)
-	}
-	for _, g := range t.targetGroups {
-		if g != nil && (g.Attributes[preserveClientIP] == "true" || g.Attributes[preserveClientIP] == "" &&
-			(g.TargetType == stack.TargetInstance || g.Protocol != tcp && g.Protocol != tls)) {
-			return
-		}
-	}
-	const text = "the load balancer has no security groups, and its targets do not see the addresses of clients"
-	t.read.Ignored(annotation.ServiceSourceRanges, fmt.Sprintf("annotation %s has no effect: %s",
-		annotation.ServiceSourceRanges, text), remedy)
-	if len(t.service.Spec.LoadBalancerSourceRanges) > 0 {
-		t.report("", "spec.loadBalancerSourceRanges", diag.IgnoredSetting, "spec.loadBalancerSourceRanges has no effect: "+
-			text, remedy)
-	}
+	t.read.Ignored(annotation.ServiceICMP, fmt.Sprintf("annotation %s has no effect: the load balancer has no security "+
+		"groups (%s)", annotation.ServiceICMP, annotation.ServiceDisableSecurityGroups), "remove this annotation, or "+
+		"annotation "+string(annotation.ServiceDisableSecurityGroups))
 }
 
 // noteOverridden notes attributes that an annotation of their own overrides.

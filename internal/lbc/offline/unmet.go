@@ -29,11 +29,21 @@ func unmet(d *gateway.Decisions, found diag.List) []Unmet {
 		return slices.ContainsFunc(found, func(d diag.Diagnostic) bool {
 			same := d.Object.Kind == u.Object.Kind && d.Object.Namespace == u.Object.Namespace &&
 				d.Object.Name == u.Object.Name
+			switch d.Code {
+			case diag.RouteNotAttached:
+				return same && d.Path == u.Path && strings.HasPrefix(d.Text, u.Message)
+			case diag.BackendUnresolved:
+				return same && slices.Contains(unresolved, gatewayv1.RouteConditionReason(u.Reason))
+			}
 			return d.Class != diag.Note && strings.Contains(u.Message, causeOf(d)) &&
 				(same || u.Object.Kind == string(objects.Gateway))
 		})
 	})
 }
+
+// unresolved are the reasons of conditions about backends.
+var unresolved = []gatewayv1.RouteConditionReason{gatewayv1.RouteReasonBackendNotFound,
+	gatewayv1.RouteReasonRefNotPermitted, gatewayv1.RouteReasonInvalidKind}
 
 // causeOf is the text of a diagnostic without the consequence for the rule or listener.
 func causeOf(d diag.Diagnostic) string {

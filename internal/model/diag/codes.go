@@ -128,6 +128,8 @@ const (
 	PodsUngated            Code = "PodsUngated"
 	PodsUnidentified       Code = "PodsUnidentified"
 	ServiceMissing         Code = "BackendServiceMissing"
+	BackendUnresolved      Code = "BackendUnresolved"
+	RouteNotAttached       Code = "RouteNotAttached"
 	NoTargetsAfterEdit     Code = "NoTargetsAfterEdit"
 	ServicePortEdited      Code = "ServicePortEdited"
 	EndpointNotResolved    Code = "EndpointNotResolved"
@@ -227,8 +229,8 @@ var table = map[Code]Info{
 	// Ingress that joined earlier, or the one with the lower group.order; or a more specific listener of another
 	// namespace takes requests of a route.
 	OverlappingRule: {Note, NoteReason},
-	// no request reaches a rule, because an earlier rule or ssl-redirect answers all of its requests, or because it
-	// redirects to itself.
+	// no request reaches a rule or one of its matches, because an earlier rule or ssl-redirect answers all of its
+	// requests, or because it redirects to itself.
 	HiddenRule: {Note, NoteReason},
 	// a listener of a Gateway or ListenerSet is not valid; its last valid version keeps serving, if there is one.
 	InvalidListener: {Invalid, FailedBuildModel},
@@ -402,6 +404,11 @@ var table = map[Code]Info{
 	UnansweredHealthCheck: {Note, NoteReason},
 	// pods have waited for minutes for their targets to become healthy.
 	ReadinessGateClosed: {Note, UnhealthyTargets},
+	// a backend of a route does not exist, has no such port, is of an unknown kind, or needs a ReferenceGrant; the other
+	// backends of the rule get its share of the requests, or they get 500.
+	BackendUnresolved: {Note, BackendNotFound},
+	// a parentRef of a route attaches to no listener of the Gateway, so the route serves nothing there.
+	RouteNotAttached: {Note, FailedBuildModel},
 	// in a namespace with label elbv2.k8s.aws/pod-drain-inject, pods declare a grace period or a sleep before their
 	// end that is shorter than load balancers need.
 	PodsEndEarly: {Note, NoteReason},

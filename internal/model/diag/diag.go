@@ -119,7 +119,8 @@ func (d Diagnostic) Severity() Severity {
 	case d.Class != Note:
 		return Error
 	case d.Code == UnknownAnnotation, d.Code == EndedSupport, d.Code == GuardNotApplied, d.Code == NoTargets,
-		d.Code == HostWithoutCertificate, d.Code == HostNotCovered:
+		d.Code == HostWithoutCertificate, d.Code == HostNotCovered, d.Code == BackendUnresolved,
+		d.Code == RouteNotAttached:
 		return Warning
 	}
 	return Remark

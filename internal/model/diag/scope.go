@@ -45,6 +45,8 @@ var scopes = map[Code]Scope{
 	TargetGroupTaken:    Route,
 	RefNotPermitted:     Route,
 	ServiceMissing:      Route,
+	BackendUnresolved:   Route,
+	RouteNotAttached:    Route,
 
 	CertificateNotFound:    Certificate,
 	CertificatePending:     Certificate,

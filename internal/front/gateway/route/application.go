@@ -29,6 +29,7 @@ type routeRule struct {
 	// misfit reports that the rule names several ListenerRuleConfigurations, or one whose redirect needs a filter that the
 	// rule lacks, or that an ExtensionRef names no object. The last good version of the rule serves.
 	misfit bool
+	absent bool // its ListenerRuleConfiguration does not exist
 	// withdrawn reports that a backend is of a namespace that does not permit the reference.
 	withdrawn bool
 }

@@ -23,9 +23,10 @@ import (
 // backend is a resolved backendRef behind a listener.
 type backend struct {
 	intent.Backend
-	usable bool   // else requests are not sent there, which is recorded
-	unfit  string // why the listener cannot have such a backend, so that the rule is left out there
-	wrong  string // a mistake in objects of another namespace: the last good version of the rule serves
+	usable bool            // else requests are not sent there, which is recorded
+	unfit  string          // why the listener cannot have such a backend, so that the rule is left out there
+	wrong  string          // a mistake in objects of another namespace: the last good version of the rule serves
+	absent diag.Diagnostic // why the reference leads nowhere, without a consequence; no code = it does not
 }
 
 // groupKey is a reference to a backend, behind listeners of a protocol.
@@ -94,10 +95,13 @@ func (t *translation) newBackend(k groupKey, at string, s *site) *backend {
 	case k.kind == string(objects.Gateway) && !network:
 		t.unresolve(gatewayv1.RouteReasonInvalidKind, at+": a Gateway can be the backend of a TCPRoute, UDPRoute or "+
 			"TLSRoute of a network load balancer only")
+		return absent("a Gateway can be a backend only of a TCPRoute, UDPRoute or TLSRoute of a network load balancer",
+			nameService).invalid()
 	default:
 		t.unresolve(gatewayv1.RouteReasonInvalidKind, "Unknown backend reference kind")
+		return absent(fmt.Sprintf("%s %s cannot be a backend", strings.TrimPrefix(k.group+"/"+k.kind, "/"), k.name),
+			nameService).invalid()
 	}
-	return &backend{}
 }
 
 // unreadable records why an object that a backendRef names cannot be used.
@@ -106,8 +110,14 @@ func (t *translation) unreadable(k groupKey, at string, err error) *backend {
 	switch {
 	case errors.As(err, &foreign):
 		t.unresolve(gatewayv1.RouteReasonRefNotPermitted, "No explicit ReferenceGrant exists to allow the reference.")
+		from := t.from()
+		return absent(fmt.Sprintf("no ReferenceGrant of namespace %s lets %ss of namespace %s name %s %s", k.namespace,
+			from.Kind, from.Namespace, k.kind, k.name), fmt.Sprintf("create the ReferenceGrant in namespace %s, or name a %s "+
+			"of namespace %s", k.namespace, k.kind, from.Namespace))
 	case errors.Is(err, objects.ErrAbsent):
-		t.unresolve(gatewayv1.RouteReasonBackendNotFound, fmt.Sprintf("%s %s/%s does not exist", k.kind, k.namespace, k.name))
+		text := fmt.Sprintf("%s %s/%s does not exist", k.kind, k.namespace, k.name)
+		t.unresolve(gatewayv1.RouteReasonBackendNotFound, text)
+		return absent(text, "create it, or name one that exists")
 	default: // it may serve: what the route had is not taken away
 		text := fmt.Sprintf("%s %s/%s cannot be read: %v", k.kind, k.namespace, k.name, err)
 		t.unresolve(gatewayv1.RouteReasonBackendNotFound, text)
@@ -130,7 +140,8 @@ func (t *translation) service(k groupKey, at string, s *site) *backend {
 	port, ok := serviceport.Find(svc, fmt.Sprint(k.port))
 	if !ok {
 		t.unresolve(gatewayv1.RouteReasonBackendNotFound, fmt.Sprintf("Unable to find service port for port %d", k.port))
-		return &backend{}
+		return absent(fmt.Sprintf("Service %s/%s has no port %d", k.namespace, k.name, k.port),
+			"name one of its ports: "+serviceport.Describe(svc))
 	}
 	if text, remedy := serviceport.WithoutEndpoints(svc); text != "" {
 		t.unresolve(gatewayv1.RouteReasonBackendNotFound, text+"; "+remedy)
@@ -138,6 +149,38 @@ func (t *translation) service(k groupKey, at string, s *site) *backend {
 	}
 	t.noteAnnotations(svc)
 	return t.ofService(svc, port, at, s)
+}
+
+// nameService is a remedy for a backend of an unsuitable kind.
+const nameService = "name a Service as backend"
+
+// absent is a backend whose reference leads nowhere.
+func absent(text, remedy string) *backend {
+	return &backend{absent: diag.New(diag.Object{}, "", diag.BackendUnresolved, text, remedy)}
+}
+
+// invalid marks a reference that no other object makes valid.
+func (b *backend) invalid() *backend {
+	b.absent.Class = diag.Invalid
+	return b
+}
+
+// tellAbsent tells which backends of a rule do not exist or may not be named, and what their requests get. usable is
+// how many of its backends are usable.
+func (t *translation) tellAbsent(refs []weighted, s *site, usable int) {
+	answer := "requests of the rule get 500"
+	switch {
+	case usable > 0:
+		answer = "the other backends of the rule get its share of the requests"
+	case t.in.Family == attachment.Network:
+		answer = "the rule has no other backend that could answer"
+	}
+	for _, w := range refs {
+		if d := t.backend(w, s).absent; d.Code != "" {
+			d.Object, d.Path, d.Text = t.object, w.at, d.Text+"; "+answer
+			t.tell(d)
+		}
+	}
 }
 
 // noteAnnotations notes annotations of a Service that have no effect, as routes read none. Where an Ingress names the
@@ -186,7 +229,8 @@ func (t *translation) chained(k groupKey, at string, s *site) *backend {
 		t.unresolve(gatewayv1.RouteReasonBackendNotFound,
 			fmt.Sprintf("Gateway (%s:%s) has no application load balancer: its condition Programmed says %q", k.namespace,
 				k.name, arn))
-		return &backend{}
+		return absent(fmt.Sprintf("Gateway %s/%s has no application load balancer", k.namespace, k.name),
+			"name a Gateway of an application load balancer")
 	}
 	return t.ofBalancer(g, k.port, arn, at, s)
 }

@@ -87,6 +87,7 @@ func (t *translation) extension(r *routeRule) (config *ruleConfiguration, proble
 	o, ok := objects.Lookup[*lbcgatewayv1.ListenerRuleConfiguration](t.in.View, objects.ListenerRuleConfiguration,
 		t.route.Route.Namespace, name)
 	if !ok {
+		r.absent = true
 		return wrong("ListenerRuleConfiguration %s/%s does not exist", t.route.Route.Namespace, name)
 	}
 	c := &ruleConfiguration{Configuration: Configuration{Namespace: o.Namespace, Name: o.Name, Generation: o.Generation,

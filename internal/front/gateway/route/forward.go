@@ -120,9 +120,13 @@ func (f *forwarding) make(t *translation, p *place, secure bool) *onProtocol {
 			out.unserved = &problem{r.at, f.broken}
 		}
 		if out.unserved == nil {
-			out.found = diag.List{t.finding(r.at, diag.InvalidConfiguration, f.broken+"; requests of the rule get 500",
+			d := t.finding(r.at, diag.InvalidConfiguration, f.broken+"; requests of the rule get 500",
 				"name one ListenerRuleConfiguration of group "+lbcgatewayv1.GroupVersion.Group+" that exists in namespace "+
-					t.route.Route.Namespace+", or remove the filter")}
+					t.route.Route.Namespace+", or remove the filter")
+			if r.absent {
+				d.Class = diag.NotFound
+			}
+			out.found = diag.List{d}
 		}
 		return out
 	case len(f.guard) > 0 && !secure:
@@ -252,6 +256,7 @@ func (t *translation) targets(refs []weighted, p place, at string) (out []intent
 	for i, w := range scale(weights) {
 		out[i].Weight = &w
 	}
+	t.tellAbsent(refs, p.site, total(out))
 	return out, ok
 }
 

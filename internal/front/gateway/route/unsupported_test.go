@@ -119,7 +119,8 @@ func TestGroupOfABackendIsNoted(t *testing.T) {
 		"spec.rules[0].backendRefs[0].group" || d.Unresolved != nil {
 		t.Error(d.Found, d.Unresolved)
 	}
-	if d := one(t, rule.Standard, "https", backend, ""); len(d.Found) != 0 || d.Unresolved == nil {
+	if d := one(t, rule.Standard, "https", backend, ""); len(d.Found) != 1 || d.Found[0].Code != diag.BackendUnresolved ||
+		d.Unresolved == nil {
 		t.Error(d.Found, d.Unresolved)
 	}
 }
