@@ -96,7 +96,8 @@ func TestEveryCodeHasAClassAReasonAndItsRowInTheDocumentation(t *testing.T) {
 		}
 		if e.Reason != string(info.Reason) || (e.Type == "Warning") == (info.Class == diag.Note &&
 			info.Reason != diag.UnknownKey && info.Reason != diag.SupportEnded && info.Reason != diag.UnhealthyTargets &&
-			info.Reason != diag.FailedNetwork && c != diag.GuardNotApplied) {
+			info.Reason != diag.FailedNetwork && !slices.Contains([]diag.Code{diag.GuardNotApplied, diag.BackendUnresolved,
+			diag.RouteNotAttached}, c)) {
 			t.Errorf("%s: the event is %s %s", c, e.Type, e.Reason)
 		}
 	}
