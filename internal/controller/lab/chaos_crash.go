@@ -21,6 +21,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/lib/longtest"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -123,11 +124,13 @@ func (l *Lab) PassWith(d time.Duration, keys ...stack.Key) {
 	}, keys...)
 }
 
-// Troubles are the warnings of a span without notes, which tell of what needs time or has no effect.
+// Troubles are the warnings of a span without those that tell of what needs time or has no effect.
 func (l *Lab) Troubles(from int) map[string][]string {
 	out := l.Warnings(from)
 	for object, texts := range out {
-		if texts = slices.DeleteFunc(texts, func(s string) bool { return strings.HasPrefix(s, "Note: ") }); len(texts) == 0 {
+		if texts = slices.DeleteFunc(texts, func(s string) bool {
+			return strings.HasPrefix(s, "Note: ") || strings.HasSuffix(s, "["+string(diag.RouteNotAttached)+"]")
+		}); len(texts) == 0 {
 			delete(out, object)
 		} else {
 			out[object] = texts
