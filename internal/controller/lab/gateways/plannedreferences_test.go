@@ -1,0 +1,178 @@
+package gateways
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+
+	"github.com/k8s-lbc/lbc/internal/controller/lab"
+)
+
+const (
+	ofALB = "alb.ingress.kubernetes.io/"
+	// plannedClass has parameters, plannedGroups configures the target group of a route, and plannedRule its rule.
+	plannedClass  = "IngressClassParams /alb {spec: {loadBalancerAttributes: [{key: idle_timeout.timeout_seconds, value: '70'}]}}"
+	plannedGroups = "TargetGroupConfiguration shop/web {spec: {targetReference: {name: web}, defaultConfiguration: " +
+		"{healthCheckConfig: {healthCheckPath: /a}}}}"
+	plannedRule = "ListenerRuleConfiguration shop/rule {spec: {conditions: [{field: source-ip, sourceIPConfig: {values: " +
+		"[192.0.2.0/24]}}]}}"
+	plannedPool = `{"userPoolARN":"arn:aws:cognito-idp:us-west-2:123456789012:userpool/us-west-2_demo",` +
+		`"userPoolClientID":"client","userPoolDomain":"demo"}`
+)
+
+// newReferring is a cluster in which a login guards an Ingress, and objects that serve refer to others.
+func newReferring(t *testing.T) *planned {
+	t.Helper()
+	p := newPlanned(t, 1)
+	p.Edit("solo", func(i *networkingv1.Ingress) {
+		maps.Copy(i.Annotations, map[string]string{ofALB + "certificate-arn": lab.CrashCertificate,
+			ofALB + "auth-type": "cognito", ofALB + "auth-idp-cognito": plannedPool})
+	})
+	p.Apply(strings.Join([]string{plannedClass, plannedGroups, plannedRule,
+		"IngressClass /alb {spec: {controller: ingress.k8s.aws/alb, parameters: {apiGroup: elbv2.k8s.aws, kind: " +
+			"IngressClassParams, name: alb}}}",
+		"HTTPRoute shop/web {spec: {parentRefs: [{name: web}], rules: [{filters: [{type: ExtensionRef, extensionRef: {group: " +
+			"gateway.k8s.aws, kind: ListenerRuleConfiguration, name: rule}}], backendRefs: [{name: web, port: 80}]}, " +
+			"{matches: [{path: {type: PathPrefix, value: /api}}], backendRefs: [{name: api, port: 80}]}]}}"}, "\n"))
+	return p
+}
+
+// served are the rules of all load balancers as text.
+func (p *planned) served() (out []string) {
+	for _, lb := range p.Sim.Resources().LoadBalancers {
+		for _, l := range lb.Listeners {
+			for _, r := range l.Rules {
+				out = append(out, fmt.Sprint(lb.Name, " ", l.Port, " ", r.Text))
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// asking are the edits for which the Gateway API, or a login that cannot be had, asks for an error.
+var asking = []string{"a login at HTTP", "removed", "another number of its port, of a route"}
+
+// TestPlanFollowsReferences edits what objects that serve refer to, so that it cannot be served, and takes the edit
+// back. Each time the writes are those of the plan, and AWS refuses none.
+func TestPlanFollowsReferences(t *testing.T) {
+	t.Parallel()
+	class := func(spec string) func(*planned) {
+		return func(p *planned) { p.Apply("IngressClassParams /alb {spec: {" + spec + "}}") }
+	}
+	groups := func(properties string) func(*planned) {
+		return func(p *planned) {
+			p.Apply("TargetGroupConfiguration shop/web {spec: {targetReference: {name: web}, defaultConfiguration: {" +
+				properties + "}}}")
+		}
+	}
+	rule := func(spec string) func(*planned) {
+		return func(p *planned) { p.Apply("ListenerRuleConfiguration shop/rule {spec: {" + spec + "}}") }
+	}
+	service := func(name string, change func(*corev1.Service)) func(*planned) {
+		return func(p *planned) { p.Edited(name, change) }
+	}
+	solo := func(change func(map[string]string)) func(*planned) {
+		return func(p *planned) {
+			p.Edit("solo", func(i *networkingv1.Ingress) {
+				change(i.Annotations)
+				i.Spec.Rules[0].HTTP.Paths[0].Backend.Service.Name = "s1"
+				i.Annotations[ofALB+"healthcheck-path"] = "/beside"
+			})
+		}
+	}
+	edits := map[string]map[string]func(*planned){
+		"IngressClassParams": {
+			"an attribute out of range": class("loadBalancerAttributes: [{key: idle_timeout.timeout_seconds, value: '9999'}]"),
+			"an odd address type":       class("ipAddressType: odd"),
+			"an odd target type":        class("targetType: lambda"),
+			"too little capacity":       class("minimumLoadBalancerCapacity: {capacityUnits: 10}"),
+			"an odd scheme":             class("scheme: both"),
+			"a tag of AWS":              class("tags: [{key: 'aws:x', value: y}]"),
+		},
+		"TargetGroupConfiguration": {
+			"too short an interval":  groups("healthCheckConfig: {healthCheckInterval: 1}"),
+			"gRPC at an HTTP port":   groups("protocolVersion: GRPC"),
+			"UDP":                    groups("protocol: UDP"),
+			"a tag of AWS":           groups("tags: {'aws:x': y}"),
+			"an unknown target type": groups("targetType: lambda"),
+		},
+		"ListenerRuleConfiguration": {
+			"a range that is none": rule("conditions: [{field: source-ip, sourceIPConfig: {values: [192.0.2.0/99]}}]"),
+			"a login at HTTP": rule("actions: [{type: authenticate-cognito, authenticateCognitoConfig: {userPoolArn: " +
+				"'arn:aws:cognito-idp:us-west-2:123456789012:userpool/us-west-2_demo', userPoolClientID: client, " +
+				"userPoolDomain: demo}}]"),
+			"removed": func(p *planned) {
+				o := lab.GatewayObjects(p.T, plannedRule)[0]
+				p.Must(p.Client.Delete(p.Context(), o))
+			},
+		},
+		"Service": {
+			"another number of its port": service("s0", func(s *corev1.Service) { s.Spec.Ports[0].Port = 81 }),
+			"another number of its port, of a route": service("web", func(s *corev1.Service) {
+				s.Spec.Ports[0].Port = 81
+			}),
+			"no ports": service("s0", func(s *corev1.Service) { s.Spec.Ports = nil }),
+			"ExternalName": service("s0", func(s *corev1.Service) {
+				s.Spec.Type, s.Spec.ExternalName = corev1.ServiceTypeExternalName, "x.test"
+			}),
+			"h2c": service("web", func(s *corev1.Service) {
+				h2c := "kubernetes.io/h2c"
+				s.Spec.Ports[0].AppProtocol = &h2c
+			}),
+		},
+		"login": {
+			"a misspelt type": solo(func(a map[string]string) { a[ofALB+"auth-type"] = "congito" }),
+			"a misspelt key": solo(func(a map[string]string) {
+				a[ofALB+"auth-typ"] = a[ofALB+"auth-type"]
+				delete(a, ofALB+"auth-type")
+			}),
+			"a broken pool": solo(func(a map[string]string) { a[ofALB+"auth-idp-cognito"] = `{"userPoolARN":"x"` }),
+		},
+	}
+	for kind, of := range edits {
+		for name, edit := range of {
+			t.Run(kind+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				p := newReferring(t)
+				p.check("the objects are new")
+				before := p.served()
+				var solo networkingv1.Ingress
+				p.Get(&solo, "solo")
+				var services []*corev1.Service
+				for _, name := range []string{"s0", "web"} {
+					s := &corev1.Service{}
+					p.Get(s, name)
+					services = append(services, s)
+				}
+				mark := p.Mark()
+				edit(p)
+				p.check(name)
+				if now := p.served(); !slices.Contains(asking, name) && !slices.Equal(now, before) {
+					t.Errorf("rules\n%s\nwere\n%s", strings.Join(now, "\n"), strings.Join(before, "\n"))
+				}
+				p.Apply(plannedClass + "\n" + plannedGroups + "\n" + plannedRule)
+				p.Edit("solo", func(i *networkingv1.Ingress) { i.Annotations, i.Spec = solo.Annotations, solo.Spec })
+				for _, s := range services {
+					p.Edited(s.Name, func(now *corev1.Service) { now.Spec = s.Spec })
+				}
+				p.check(name + " is taken back")
+				if now := p.served(); !slices.Equal(now, before) {
+					t.Errorf("after the edit is taken back, rules\n%s\nwere\n%s", strings.Join(now, "\n"),
+						strings.Join(before, "\n"))
+				}
+				if refused := p.RefusedCalls(mark); len(refused) > 0 {
+					t.Errorf("refused: %v", refused)
+				}
+				if t.Failed() {
+					t.Logf("events:\n%s", strings.Join(p.Events, "\n"))
+				}
+			})
+		}
+	}
+}
