@@ -17,6 +17,8 @@ import (
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes/fake"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -49,7 +51,7 @@ type planned struct {
 
 var plannedGroup = stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "team"}}
 
-func newPlanned(t *testing.T, seed uint64) *planned {
+func newPlanned(t *testing.T, seed uint64, secrets ...corev1.Secret) *planned {
 	t.Helper()
 	objs := []client.Object{lab.Class()}
 	for _, name := range []string{"s0", "s1", "s2"} {
@@ -62,6 +64,9 @@ func newPlanned(t *testing.T, seed uint64) *planned {
 	objs = append(objs, lab.GatewayObjects(t, strings.ReplaceAll(lab.WebGateway, "gatewayClassName: alb, listeners: [",
 		"gatewayClassName: alb, listeners: [{name: alt, port: 8080, protocol: HTTP}, "))...)
 	p := &planned{Lab: lab.New(t, account.Profile{}, objs...), random: rand.New(rand.NewPCG(seed, 36))}
+	if len(secrets) > 0 {
+		p.Core = fake.NewClientset(&corev1.SecretList{Items: secrets})
+	}
 	p.Flags("--default-target-type=ip")
 	p.keys = append(p.WebKeys(), plannedGroup, lab.Key("solo"), stack.Key{Owner: stack.Service, ID: stack.ID{
 		Namespace: "shop", Name: "net"}})
@@ -80,6 +85,13 @@ func (p *planned) plans() []offline.Result {
 	p.Helper()
 	objs, err := survey.Objects(p.Context(), p.Client)
 	p.Must(err)
+	if p.Core != nil {
+		all, err := p.Core.CoreV1().Secrets("").List(p.Context(), metav1.ListOptions{})
+		p.Must(err)
+		for i := range all.Items {
+			objs.Put(&all.Items[i])
+		}
+	}
 	scope := inventoryscope.Of(p.Config)
 	scope.Now, scope.AddOnTimeout = p.Clock.Now, time.Minute
 	in := offline.Cluster{

@@ -6,9 +6,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 )
@@ -21,17 +23,23 @@ const (
 		"{healthCheckConfig: {healthCheckPath: /a}}}}"
 	plannedRule = "ListenerRuleConfiguration shop/rule {spec: {conditions: [{field: source-ip, sourceIPConfig: {values: " +
 		"[192.0.2.0/24]}}]}}"
-	plannedPool = `{"userPoolARN":"arn:aws:cognito-idp:us-west-2:123456789012:userpool/us-west-2_demo",` +
-		`"userPoolClientID":"client","userPoolDomain":"demo"}`
+	plannedProvider = `{"issuer":"https://a.example","authorizationEndpoint":"https://a.example/a",` +
+		`"tokenEndpoint":"https://a.example/t","userInfoEndpoint":"https://a.example/u","secretName":"login"}`
 )
+
+// plannedSecret has the client of a login.
+func plannedSecret() *corev1.Secret {
+	return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "login", UID: "uid-login",
+		ResourceVersion: "1"}, Data: map[string][]byte{"clientID": []byte("id"), "clientSecret": []byte("secret")}}
+}
 
 // newReferring is a cluster in which a login guards an Ingress, and objects that serve refer to others.
 func newReferring(t *testing.T) *planned {
 	t.Helper()
-	p := newPlanned(t, 1)
+	p := newPlanned(t, 1, *plannedSecret())
 	p.Edit("solo", func(i *networkingv1.Ingress) {
 		maps.Copy(i.Annotations, map[string]string{ofALB + "certificate-arn": lab.CrashCertificate,
-			ofALB + "auth-type": "cognito", ofALB + "auth-idp-cognito": plannedPool})
+			ofALB + "auth-type": "oidc", ofALB + "auth-idp-oidc": plannedProvider})
 	})
 	p.Apply(strings.Join([]string{plannedClass, plannedGroups, plannedRule,
 		"IngressClass /alb {spec: {controller: ingress.k8s.aws/alb, parameters: {apiGroup: elbv2.k8s.aws, kind: " +
@@ -55,8 +63,18 @@ func (p *planned) served() (out []string) {
 	return out
 }
 
+// putSecret brings the Secret of the login to what it is to be.
+func (p *planned) putSecret(s *corev1.Secret) {
+	all, now := p.Core.CoreV1().Secrets(s.Namespace), p.Clock.Now().Format(time.RFC3339Nano)
+	s.ResourceVersion = now
+	if _, err := all.Update(p.Context(), s, metav1.UpdateOptions{}); err != nil {
+		_, err = all.Create(p.Context(), s, metav1.CreateOptions{})
+		p.Must(err)
+	}
+}
+
 // asking are the edits for which the Gateway API, or a login that cannot be had, asks for an error.
-var asking = []string{"a login at HTTP", "removed", "another number of its port, of a route"}
+var asking = []string{"a login at HTTP", "ListenerRuleConfiguration removed", "another number of its port, of a route"}
 
 // TestPlanFollowsReferences edits what objects that serve refer to, so that it cannot be served, and takes the edit
 // back. Each time the writes are those of the plan, and AWS refuses none.
@@ -76,6 +94,13 @@ func TestPlanFollowsReferences(t *testing.T) {
 	}
 	service := func(name string, change func(*corev1.Service)) func(*planned) {
 		return func(p *planned) { p.Edited(name, change) }
+	}
+	secret := func(change func(*corev1.Secret)) func(*planned) {
+		return func(p *planned) {
+			s := plannedSecret()
+			change(s)
+			p.putSecret(s)
+		}
 	}
 	solo := func(change func(map[string]string)) func(*planned) {
 		return func(p *planned) {
@@ -127,12 +152,23 @@ func TestPlanFollowsReferences(t *testing.T) {
 			}),
 		},
 		"login": {
-			"a misspelt type": solo(func(a map[string]string) { a[ofALB+"auth-type"] = "congito" }),
+			"a misspelt type": solo(func(a map[string]string) { a[ofALB+"auth-type"] = "odic" }),
 			"a misspelt key": solo(func(a map[string]string) {
 				a[ofALB+"auth-typ"] = a[ofALB+"auth-type"]
 				delete(a, ofALB+"auth-type")
 			}),
-			"a broken pool": solo(func(a map[string]string) { a[ofALB+"auth-idp-cognito"] = `{"userPoolARN":"x"` }),
+			"a broken provider": solo(func(a map[string]string) { a[ofALB+"auth-idp-oidc"] = `{"issuer":"x"` }),
+			"a Secret that does not exist": solo(func(a map[string]string) {
+				a[ofALB+"auth-idp-oidc"] = strings.Replace(plannedProvider, `"login"`, `"gone"`, 1)
+			}),
+		},
+		"Secret": {
+			"without a key":  secret(func(s *corev1.Secret) { delete(s.Data, "clientSecret") }),
+			"empty":          secret(func(s *corev1.Secret) { s.Data = nil }),
+			"another secret": secret(func(s *corev1.Secret) { s.Data["clientSecret"] = []byte("new") }),
+			"removed": func(p *planned) {
+				p.Must(p.Core.CoreV1().Secrets("shop").Delete(p.Context(), "login", metav1.DeleteOptions{}))
+			},
 		},
 	}
 	for kind, of := range edits {
@@ -153,9 +189,10 @@ func TestPlanFollowsReferences(t *testing.T) {
 				mark := p.Mark()
 				edit(p)
 				p.check(name)
-				if now := p.served(); !slices.Contains(asking, name) && !slices.Equal(now, before) {
+				if now := p.served(); !slices.Contains(asking, name) && !slices.Contains(asking, kind+" "+name) && !slices.Equal(now, before) {
 					t.Errorf("rules\n%s\nwere\n%s", strings.Join(now, "\n"), strings.Join(before, "\n"))
 				}
+				p.putSecret(plannedSecret())
 				p.Apply(plannedClass + "\n" + plannedGroups + "\n" + plannedRule)
 				p.Edit("solo", func(i *networkingv1.Ingress) { i.Annotations, i.Spec = solo.Annotations, solo.Spec })
 				for _, s := range services {
