@@ -347,9 +347,9 @@ func TestWebIdentitiesGetTheRoleThatTrustsThem(t *testing.T) {
 		t.Context(), nil))(t)
 }
 
-// TestRow22TheTrustPolicyOfTheGuideAdmitsTheControllersServiceAccount also demands the audience, which the guide does
-// not.
-func TestRow22TheTrustPolicyOfTheGuideAdmitsTheControllersServiceAccount(t *testing.T) {
+// TestRow22TrustPolicyAdmitsControllersServiceAccount reads the trust policy that the installation
+// guide prints. A second role also demands the audience, which the guide's policy does not.
+func TestRow22TrustPolicyAdmitsControllersServiceAccount(t *testing.T) {
 	t.Parallel()
 	printed, err := os.ReadFile("../examples/guides/install/22-irsa-trust-policy.json")
 	if err != nil {

@@ -1,6 +1,6 @@
-// Package v1alpha1 holds LoadBalancer, in which the controller shows how each load balancer is doing, and the first
-// version of TargetGroupBinding, which the API server still serves so that objects and manifests of old keep working;
-// the controller reads and writes v1beta1 of it only. It imports only k8s.io/apimachinery and v1beta1.
+// Package v1alpha1 holds LoadBalancer, in which the controller shows the state of each load balancer, and the first
+// version of TargetGroupBinding. The API server still serves that version, so old objects and manifests keep working;
+// the controller reads and writes only v1beta1. The package imports only k8s.io/apimachinery and v1beta1.
 //
 // +kubebuilder:object:generate=true
 // +groupName=elbv2.k8s.aws

@@ -69,7 +69,7 @@ spec: {type: LoadBalancer%s, ports: [{port: 80, targetPort: 8080, nodePort: 3008
 	}
 }
 
-func TestLintNotesServicesThatNoClientOrHealthCheckReachesOrNoControllerServes(t *testing.T) {
+func TestLintNotesUnreachableAndUnservedServices(t *testing.T) {
 	t.Parallel()
 	out, _, err := lbc(t, unserved, "lint", "-")
 	for _, want := range []string{

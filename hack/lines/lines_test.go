@@ -10,16 +10,16 @@ import (
 // one that shrinks by more than the slack gets a lower budget, so that nothing grows back.
 var budgets = map[string]int{
 	"api":        800,
-	"aws":        14114,
+	"aws":        14153,
 	"cmd":        430,
-	"compile":    11836,
+	"compile":    11967,
 	"config":     100,
-	"controller": 29203,
-	"front":      16118,
+	"controller": 29373,
+	"front":      16298,
 	"kube":       5854,
-	"lib":        1217,
-	"model":      6256,
-	"plan":       11551,
+	"lib":        1229,
+	"model":      6263,
+	"plan":       11664,
 	"targets":    6266,
 	"view":       1402,
 }

@@ -9,14 +9,14 @@ import (
 	"testing"
 )
 
-// longTestNames is how many tests have names of more than testNameLength characters. It only becomes smaller.
-const longTestNames, testNameLength = 221, 60
+// testNameLength is how many characters the name of a test may have.
+const testNameLength = 60
 
-// TestNamesOfTestsAreShort counts the tests whose names are too long, in all modules.
+// TestNamesOfTestsAreShort reads the names of the tests of all modules.
 func TestNamesOfTestsAreShort(t *testing.T) {
 	t.Parallel()
 	declaration := regexp.MustCompile(`(?m)^func (Test\w+)\(`)
-	long, all := 0, 0
+	all := 0
 	err := filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(path, "_test.go") {
 			return err
@@ -24,13 +24,12 @@ func TestNamesOfTestsAreShort(t *testing.T) {
 		content, err := os.ReadFile(path)
 		for _, m := range declaration.FindAllSubmatch(content, -1) {
 			if all++; len(m[1]) > testNameLength {
-				long++
+				t.Errorf("%s: %s has %d characters, want at most %d", path, m[1], len(m[1]), testNameLength)
 			}
 		}
 		return err
 	})
-	if err != nil || all == 0 || long > longTestNames {
-		t.Errorf("%v; %d of %d tests have names of more than %d characters, want at most %d: shorten the new one", err, long,
-			all, testNameLength, longTestNames)
+	if err != nil || all == 0 {
+		t.Errorf("%d tests, %v", all, err)
 	}
 }

@@ -295,7 +295,7 @@ func TestRefusedCustomerOwnedPoolCreatesNothing(t *testing.T) {
 	}
 }
 
-func TestReservedCapacityThatIsNotDeclaredIsGivenBackOnlyIfTheGateIsOn(t *testing.T) {
+func TestGateReleasesUndeclaredReservedCapacity(t *testing.T) {
 	t.Parallel()
 	cfg := Defaults("demo", "vpc-1")
 	cfg.Gates.EnhancedDefaultBehavior = true

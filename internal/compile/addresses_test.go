@@ -59,7 +59,7 @@ func TestElasticIPAddressesOfAnNLBAreFoundByTheirText(t *testing.T) {
 	}
 }
 
-func TestElasticIPAddressesOfAnALBAreThoseOfTheLoadBalancerInFrontOfIt(t *testing.T) {
+func TestElasticIPAddressesOfALBAreThoseOfItsFrontendNLB(t *testing.T) {
 	t.Parallel()
 	front := func(addresses ...string) intent.LoadBalancer {
 		return loadBalancer(ingress("n", "a", func(m *intent.Member) {

@@ -267,7 +267,7 @@ func TestBindingsHaveTheLabelsOfTheStackBeforeOthers(t *testing.T) {
 	}
 }
 
-func TestAServiceOfBothFamiliesHasTargetsOfTheFamiliesOfItsLoadBalancer(t *testing.T) {
+func TestDualstackServiceUsesAddressFamilyOfLoadBalancer(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		addresses  string

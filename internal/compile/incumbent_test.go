@@ -346,7 +346,7 @@ func TestWhatIsInEffectOutlivesAJSONRoundTrip(t *testing.T) {
 	}
 }
 
-func TestOnlyNamespacesThatClassParametersNameDecideAboutWhatMembersShare(t *testing.T) {
+func TestOnlyNamespacesNamedByClassDecideSharedSettings(t *testing.T) {
 	t.Parallel()
 	as := func(a intent.Authority) func(*intent.Member) { return func(m *intent.Member) { m.Authority = a } }
 	infra := ingress("infra", "settings", scheme(stack.InternetFacing), as(intent.Deciding), born(9))

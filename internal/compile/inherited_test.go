@@ -11,7 +11,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-func TestClassParametersThatTheExistingControllerDidNotReadChangeNothingAtATakeover(t *testing.T) {
+func TestUnreadClassParametersChangeNothingAtTakeover(t *testing.T) {
 	t.Parallel()
 	const key = "idle_timeout.timeout_seconds"
 	idle := func(f func(*intent.Member) intent.Field[string]) func(*intent.Member) {

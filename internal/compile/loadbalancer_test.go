@@ -14,7 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-func TestConflictsAboutWhatGuardsNothingAreSettledByClassThenOrderThenAgeThenName(t *testing.T) {
+func TestConflictIsSettledByClassThenOrderThenAgeThenName(t *testing.T) {
 	t.Parallel()
 	x := func(m *intent.Member) { m.Settings.Name = set(m, "load-balancer-name", "xx") }
 	y := func(m *intent.Member) { m.Settings.Name = set(m, "load-balancer-name", "yy") }

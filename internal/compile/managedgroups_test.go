@@ -90,7 +90,7 @@ func TestRulesThatDoNotFitIntoOneGroupGetFurtherOnes(t *testing.T) {
 	}
 }
 
-func TestRulesThatNoGroupsHaveRoomForAreRefusedWithTheNumbersOnTheirObject(t *testing.T) {
+func TestInboundRulesBeyondAllGroupsAreRefusedWithNumbers(t *testing.T) {
 	t.Parallel()
 	r := Compile(loadBalancer(ingress("shop", "web", onPorts(apart(400), 80, 443))), account(), config(), nil)
 	if r.Stack != nil {
@@ -111,7 +111,7 @@ func TestRulesThatNoGroupsHaveRoomForAreRefusedWithTheNumbersOnTheirObject(t *te
 	}
 }
 
-func TestANewcomerWhoseRulesDoNotFitLeavesTheOthersOfItsGroupAlone(t *testing.T) {
+func TestNewcomerWhoseInboundRulesDoNotFitChangesNoOther(t *testing.T) {
 	t.Parallel()
 	old := ingress("shop", "old", onPorts(apart(150), 80), born(1))
 	first := Compile(loadBalancer(old, ingress("shop", "other", born(2))), account(), config(), nil)
@@ -134,7 +134,7 @@ func TestANewcomerWhoseRulesDoNotFitLeavesTheOthersOfItsGroupAlone(t *testing.T)
 	}
 }
 
-func TestAGroupWithMoreRulesThanTheQuotaShowsThatTheAccountHasAHigherOne(t *testing.T) {
+func TestFullerSecurityGroupProvesHigherRuleQuota(t *testing.T) {
 	t.Parallel()
 	m := ingress("shop", "web", onPorts(apart(90), 80))
 	lone := Compile(loadBalancer(m), account(), config(), nil)

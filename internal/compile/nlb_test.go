@@ -67,7 +67,7 @@ func TestFamilyOfTargetsOfDualStackService(t *testing.T) {
 	}
 }
 
-func TestReservedCapacityThatAServiceNoLongerDeclaresStaysUnlessAGateGivesItBack(t *testing.T) {
+func TestUndeclaredCapacityOfServiceStaysUnlessGateReleasesIt(t *testing.T) {
 	t.Parallel()
 	cfg := config()
 	capacity := func(declared bool) *int32 {

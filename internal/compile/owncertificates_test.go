@@ -40,7 +40,7 @@ func ownCertificate(arn, status string, names ...string) facts.OwnCertificate {
 		Names: names, Since: time.Unix(100, 0)}
 }
 
-func TestARequestedCertificateIsDesiredAndItsListenerComesOnceItIsIssued(t *testing.T) {
+func TestListenerWaitsUntilRequestedCertificateIsIssued(t *testing.T) {
 	t.Parallel()
 	m := ingress("n", "a", requesting("", "a.example.com", "b.example.com"))
 	r := Compile(loadBalancer(m), owning(), config(), nil)

@@ -108,9 +108,9 @@ func TestACertificateThatIsStillToComeGetsItsLoadBalancer(t *testing.T) {
 	}
 }
 
-// TestTheOtherListenersOfAGatewayAreMadeBesideOneWithoutCertificate: a listener of a Gateway answers 404 until a route
-// attaches, which is what its author asks for.
-func TestTheOtherListenersOfAGatewayAreMadeBesideOneWithoutCertificate(t *testing.T) {
+// TestListenerWithoutCertificateHoldsBackNoOther has a Gateway without routes: its HTTP listener
+// answers 404 until a route attaches, which is what its author asks for.
+func TestListenerWithoutCertificateHoldsBackNoOther(t *testing.T) {
 	t.Parallel()
 	gateway := intent.Member{Object: diag.Object{Kind: "Gateway", Namespace: "shop", Name: "web"},
 		Authority: intent.Deciding, Listeners: []intent.Listener{

@@ -118,9 +118,9 @@ func TestPortsBeyondTheListenersOfANetworkLoadBalancerAreNamed(t *testing.T) {
 	}
 }
 
-// TestAListenerOfAGatewayBeyondThoseOfANetworkLoadBalancerHasAFindingOfItsOwn has listeners without route, which take
+// TestEachGatewayListenerBeyondNLBLimitHasItsFinding has listeners without route, which take
 // no room.
-func TestAListenerOfAGatewayBeyondThoseOfANetworkLoadBalancerHasAFindingOfItsOwn(t *testing.T) {
+func TestEachGatewayListenerBeyondNLBLimitHasItsFinding(t *testing.T) {
 	t.Parallel()
 	e := gatewayOf(stack.Network)
 	g := &e.Members[0]

@@ -28,7 +28,7 @@ func TestABrokenMemberKeepsItsLastGoodRules(t *testing.T) {
 	}
 }
 
-func TestABrokenMemberThatNeverWasGoodAnswers503AndChangesNothingElse(t *testing.T) {
+func TestNewBrokenMemberAnswers503AndChangesNothingElse(t *testing.T) {
 	t.Parallel()
 	a := ingress("n", "a")
 	a.Routes[0].Conditions = a.Routes[0].Conditions[1:] // every host
@@ -140,7 +140,7 @@ func TestWhatABrokenMemberRedirectedHasNoRuleOfItsOwnAgain(t *testing.T) {
 		"443 b.example.com /api → 503"})
 }
 
-func TestAfterARestartAnUnreadableSharedSettingHoldsBackWhatMembersShareAlone(t *testing.T) {
+func TestUnknownSharedSettingAfterRestartHoldsOnlySharedParts(t *testing.T) {
 	t.Parallel()
 	f := account()
 	f.Existing = &facts.LoadBalancer{Type: stack.Application, Scheme: stack.InternetFacing, IPAddressType: stack.Dualstack,
@@ -170,7 +170,7 @@ func TestAfterARestartAnUnreadableSharedSettingHoldsBackWhatMembersShareAlone(t 
 	}
 }
 
-func TestAfterARestartAnUnreadableSharedSettingHoldsTheGroupBackWhereNothingCanStand(t *testing.T) {
+func TestUnknownSharedSettingHoldsGroupIfAWSHasNoLoadBalancer(t *testing.T) {
 	t.Parallel()
 	f := account()
 	bad := ingress("n", "b", broken("metadata.annotations[alb.ingress.kubernetes.io/inbound-cidrs]"))
@@ -304,7 +304,7 @@ func TestStrictGroupsStopAtAnyError(t *testing.T) {
 	}
 }
 
-func TestAMissingServiceThatTheFrontEndAnswersIsNoReasonToSetTheMemberAside(t *testing.T) {
+func TestMissingServiceAnsweredWith503IsNoQuarantine(t *testing.T) {
 	t.Parallel()
 	m := ingress("n", "a", func(m *intent.Member) {
 		m.Routes[0].Actions = []intent.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{

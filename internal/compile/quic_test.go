@@ -44,7 +44,7 @@ func TestWhatAWSFixesOfQUICIsLeftOutOfItsTargetGroups(t *testing.T) {
 	}
 }
 
-func TestQUICWithTargetsThatItCannotHaveIsRefusedBeforeAnythingIsMade(t *testing.T) {
+func TestQUICWithUnsupportedTargetsIsRefused(t *testing.T) {
 	t.Parallel()
 	for want, change := range map[string]func(*intent.TargetGroup){
 		"QUIC protocol is not supported for Instance target types.": func(g *intent.TargetGroup) {

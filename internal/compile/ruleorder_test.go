@@ -80,7 +80,7 @@ func serversOf(r Result) []string {
 	return out
 }
 
-func TestANewcomerDoesNotComeInFrontOfAnotherNamespacesRulesByItsName(t *testing.T) {
+func TestNewcomersNameGivesNoPrecedenceOverOtherNamespace(t *testing.T) {
 	t.Parallel()
 	const app = "app.example.com"
 	incumbent := ingress("t", "inc", answering(app, "/x"))

@@ -65,7 +65,7 @@ func firstWith(services []any, port int32) string {
 	return fmt.Sprintf("%s/%s:%d", first.Namespace, first.Name, port)
 }
 
-func TestAGroupOfServicesIsTheSameInAnyOrderAndAPortIsThatOfTheOldest(t *testing.T) {
+func TestServiceGroupIgnoresOrderAndOldestServiceKeepsPort(t *testing.T) {
 	t.Parallel()
 	s := scenario{Account: "lab"}
 	rapid.Check(t, func(rt *rapid.T) {

@@ -21,7 +21,7 @@ func serving(name, service string, change ...func(*intent.Member)) intent.Member
 	}}, change...)...)
 }
 
-func TestOfTwoMembersWhoseTargetGroupsHaveOneIdentityTheSecondIsRefused(t *testing.T) {
+func TestSecondTargetGroupOfSameIdentityIsRefused(t *testing.T) {
 	t.Parallel()
 	first, second := serving("a-b", "c"), serving("a", "b-c")
 	r := Compile(loadBalancer(first, second), account(), config(), nil)

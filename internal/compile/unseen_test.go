@@ -9,7 +9,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-func TestWhileMembersMayBeUnseenWhatIsSharedStandsAndNothingOfThemIsForgotten(t *testing.T) {
+func TestUnseenMembersKeepSharedSettingsAndTheirParts(t *testing.T) {
 	t.Parallel()
 	web, api := ingress("shop", "web", ranges("10.0.0.0/8")), ingress("pay", "api", ranges("10.0.0.0/8"))
 	all := Compile(loadBalancer(web, api), account(), config(), nil)

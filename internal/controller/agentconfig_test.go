@@ -36,7 +36,7 @@ func (r configReader) Get(_ context.Context, key client.ObjectKey, o client.Obje
 	return nil
 }
 
-func TestTheNamespacesOwnAgentConfigurationCountsBeforeThatOfTheCluster(t *testing.T) {
+func TestAgentConfigurationOfNamespacePrecedesClusters(t *testing.T) {
 	t.Parallel()
 	down := errors.New("timeout")
 	undefined := &meta.NoKindMatchError{GroupKind: schema.GroupKind{Group: "elbv2.k8s.aws",

@@ -111,7 +111,7 @@ func TestTheSweepLooksAtEverythingOncePerInterval(t *testing.T) {
 	}
 }
 
-func TestTargetsOfAnEarlierLeaderAreLookedAtOnceBetweenAMinuteAndTenAfterTheStart(t *testing.T) {
+func TestTargetsOfFormerLeaderAreReviewedWithinTenMinutes(t *testing.T) {
 	t.Parallel()
 	s := newScene(12 * time.Hour)
 	s.drifted, s.stackKeys = true, []stack.Key{keyNamed("a")}
@@ -137,7 +137,7 @@ func TestTargetsOfAnEarlierLeaderAreLookedAtOnceBetweenAMinuteAndTenAfterTheStar
 	}
 }
 
-func TestTargetsOfALeaderThatCrashedAreLookedAtOnceFromTenSecondsAfterTheStart(t *testing.T) {
+func TestTargetsOfCrashedLeaderAreReviewedAfterTenSeconds(t *testing.T) {
 	t.Parallel()
 	for what, crashed := range map[string]bool{"a leader that crashed": true, "one that ended in order": false} {
 		s := newScene(12 * time.Hour)
@@ -199,7 +199,7 @@ func TestTheSweepKeepsItsPaceHoweverMuchThereIs(t *testing.T) {
 	}
 }
 
-func TestAThousandLoadBalancersAreLookedAtWithinFiveHoursAtAReadASecond(t *testing.T) {
+func TestThousandLoadBalancersAreReviewedWithinFiveHours(t *testing.T) {
 	t.Parallel()
 	longtest.Long(t, "five hours of a thousand load balancers")
 	if longtest.Race {

@@ -27,7 +27,7 @@ func gatewayObject(kind, namespace, name, field, value string) client.Object {
 	return o
 }
 
-func TestGatewaysThatAreNotServedAreReportedOnceWithABoundedNumberOfEvents(t *testing.T) {
+func TestUnservedGatewaysAreReportedOnceWithBoundedEvents(t *testing.T) {
 	t.Parallel()
 	// The fake client writes resource versions into the objects that it is given: each case has its own.
 	few := func() []client.Object {

@@ -102,7 +102,7 @@ func TestDeletedLeaseStopsWritesUntilItIsTakenAgain(t *testing.T) {
 	}
 }
 
-func TestAWSIsWrittenToOnlyWhileNoOtherProcessCanHaveTakenTheLease(t *testing.T) {
+func TestNothingIsWrittenOnceLeaseMayBeTaken(t *testing.T) {
 	t.Parallel()
 	ours, released := resourcelock.LeaderElectionRecord{HolderIdentity: "ours"}, resourcelock.LeaderElectionRecord{}
 	now := time.Now()

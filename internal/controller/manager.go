@@ -1,7 +1,8 @@
-// Package controller wires the controllers to Kubernetes: caches, watches, leadership, webhooks and the search for
-// drift. Wiring.setUp lists the parts. Packages below it make the passes: stacks over load balancers, bindingpass
-// over TargetGroupBindings, accelerator over GlobalAccelerators. Packages front, compile and plan make the decisions
-// about load balancers.
+// Package controller wires the controllers to Kubernetes: caches, watches, leadership and webhooks. Wiring.setUp lists
+// the parts. It also has what concerns all controllers: the lists of the account at a start (Loader), the search for
+// drift (DriftDetector), what checkpoints hold (checkpoints.go), and the record for lbc timeline (History). Packages
+// below it make the passes: stacks over load balancers, bindingpass over TargetGroupBindings, accelerator over
+// GlobalAccelerators. Packages front, compile and plan make the decisions about load balancers.
 package controller
 
 import (

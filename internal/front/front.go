@@ -1,5 +1,7 @@
-// Package front joins the front ends to the compiler, for the controller and the command line: it loads the input of a
-// stack and compiles it with the facts that it needs. Its only side effect is the reading of facts through FactSource.
+// Package front joins the front ends to the compiler and the planner, for the controller and the command line. It loads
+// the input of a stack, compiles it with the facts that it needs, and says which policies the stack's plans have, by
+// its objects. It also places the hosts of groups with several load balancers (Shards). Its only side effect is the
+// reading of facts through FactSource.
 package front
 
 import (

@@ -172,7 +172,7 @@ func TestNeedsAreAskedForUntilNoneIsNew(t *testing.T) {
 	}
 }
 
-func TestWhatIsDeclaredForALoadBalancerThatStaysKeepsItsFrontendToo(t *testing.T) {
+func TestProtectionOfLoadBalancerExtendsToItsFrontend(t *testing.T) {
 	t.Parallel()
 	says := func(v bool) intent.Field[bool] {
 		return intent.Of(v, intent.At(diag.Object{Kind: "Ingress", Name: map[bool]string{true: "kept", false: "lifted"}[v]},

@@ -41,7 +41,7 @@ func identifierEdits(kind string) map[string]func(id *lbcgatewayv1.RouteIdentifi
 		},
 		"without namespace": func(id *lbcgatewayv1.RouteIdentifier) string {
 			id.Namespace = ""
-			return "it has name web without a namespace"
+			return "the identifier has name web without a namespace"
 		},
 	}
 }

@@ -60,7 +60,7 @@ func TestAPlanIsNotCarriedOutWhileOneOfTheObjectsIsOnlyObserved(t *testing.T) {
 	}
 }
 
-func TestWhatStaysOfDeletedObjectsKeepsItsTagsUnlessAllLetGoOfThem(t *testing.T) {
+func TestRetainedResourcesKeepTagsUnlessAllObjectsRelease(t *testing.T) {
 	t.Parallel()
 	now := metav1.Now()
 	for name, c := range map[string]struct {

@@ -104,7 +104,7 @@ func TestAHostOfTheLastGoodVersionKeepsItsLoadBalancer(t *testing.T) {
 	}
 }
 
-func TestALoadBalancerWithoutHostsEndsWithTheFinalizersOfItsMembers(t *testing.T) {
+func TestShardWithoutHostsEndsWithItsFinalizers(t *testing.T) {
 	t.Parallel()
 	first, second := group, ShardKey(group, 1)
 	w := hosts(2, []string{"a.example", "b.example"}, []string{"c.example"})
@@ -172,7 +172,7 @@ func TestAnEventOfAMemberConcernsEachLoadBalancerOfItsGroup(t *testing.T) {
 	}
 }
 
-func TestWhatMovesToAnotherLoadBalancerIsNotReportedAsLeftOutOfItsFormerOne(t *testing.T) {
+func TestMovedHostIsNotReportedAsLeftOut(t *testing.T) {
 	t.Parallel()
 	member := func(name string) intent.Member {
 		return intent.Member{Object: diag.Object{Kind: "Ingress", Namespace: "shop", Name: name}, Routes: []intent.Route{

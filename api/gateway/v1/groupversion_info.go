@@ -1,7 +1,7 @@
 // Package v1 holds the custom resources of group gateway.k8s.aws, version v1: LoadBalancerConfiguration,
-// TargetGroupConfiguration and ListenerRuleConfiguration, which say of Gateways, Services and routes what the Gateway
-// API has no field for. Schemas, defaults and printer columns are what users of the existing controller have. It
-// imports only k8s.io/apimachinery.
+// TargetGroupConfiguration and ListenerRuleConfiguration. They have the settings of Gateways, Services and routes for
+// which the Gateway API has no field. Schemas, defaults and printer columns are those of the existing controller. The
+// package imports only k8s.io/apimachinery.
 //
 // +kubebuilder:object:generate=true
 // +groupName=gateway.k8s.aws

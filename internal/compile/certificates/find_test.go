@@ -8,9 +8,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 )
 
-// TestCertificatesThatAreDiscoveredFirstCountOnlyIfTheyCoverEachHost has a listener with a certificate of its own, as
+// TestDiscoveredCertificatesCountIfTheyCoverEachHost has a listener with a certificate of its own, as
 // one that names a Secret.
-func TestCertificatesThatAreDiscoveredFirstCountOnlyIfTheyCoverEachHost(t *testing.T) {
+func TestDiscoveredCertificatesCountIfTheyCoverEachHost(t *testing.T) {
 	t.Parallel()
 	const own, app = "arn:aws:acm:us-west-2:111122223333:certificate/own",
 		"arn:aws:acm:us-west-2:111122223333:certificate/app"

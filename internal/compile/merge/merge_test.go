@@ -8,7 +8,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 )
 
-func TestANoteOnTheMemberThatLosesNamesTheValueThatHoldsItsMemberAndTheRule(t *testing.T) {
+func TestNoteOnLoserNamesWinningValueMemberAndReason(t *testing.T) {
 	t.Parallel()
 	type candidate struct {
 		Member
@@ -64,9 +64,9 @@ func TestANoteOnTheMemberThatLosesNamesTheValueThatHoldsItsMemberAndTheRule(t *t
 	}
 }
 
-// TestANoteIsTheSameOnceTheValueIsInEffectUnlessThatIsTheReason settles disagreements in a group, and again with the
+// TestNoteStaysTheSameOnceValueIsInEffect settles disagreements in a group, and again with the
 // value in effect.
-func TestANoteIsTheSameOnceTheValueIsInEffectUnlessThatIsTheReason(t *testing.T) {
+func TestNoteStaysTheSameOnceValueIsInEffect(t *testing.T) {
 	t.Parallel()
 	value := func(name, value string, order int32) (Member, intent.Field[string]) {
 		o := diag.Object{Kind: "Ingress", Namespace: "shop", Name: name}

@@ -231,7 +231,7 @@ func TestPlacementsAreSoundWhateverIsDeclared(t *testing.T) {
 	})
 }
 
-func TestAUnitThatMovesIsServedByBothUntilTheStatusHasShownTheNewOneForAMinute(t *testing.T) {
+func TestMovingUnitIsServedByBothForAMinute(t *testing.T) {
 	t.Parallel()
 	zero, now := 0, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	p := Placement{{Hosts: []string{"a"}, Shard: 1, From: &zero}, {Hosts: []string{"b"}}}

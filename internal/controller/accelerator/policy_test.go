@@ -92,7 +92,7 @@ func (w *world) wholeLife() (called []string) {
 	return called
 }
 
-func TestAnAcceleratorLivesUnderThePoliciesForItAndNeedsEachOfTheirCalls(t *testing.T) {
+func TestAcceleratorPoliciesAreSufficientAndMinimal(t *testing.T) {
 	t.Parallel()
 	smallest := func(o iampolicy.Options) iampolicy.Document {
 		o.Cluster = "my-cluster"

@@ -205,7 +205,7 @@ func TestWhateverCallFailsNothingLeaksAndTheEndIsTheSame(t *testing.T) {
 	}
 }
 
-func TestDeletionWaitsForAWSToDisableTheAcceleratorWithoutAWarning(t *testing.T) {
+func TestDeletionWaitsUntilAWSDisablesAccelerator(t *testing.T) {
 	t.Parallel()
 	for _, status := range []string{"kept", "lost"} {
 		w := example(t)
@@ -285,7 +285,7 @@ func TestAcceleratorWithItsTagsAgainIsManaged(t *testing.T) {
 	}
 }
 
-func TestADeletionThatAWSRefusesIsAnEventAndTheObjectStaysUntilItIsAdmitted(t *testing.T) {
+func TestRefusedDeletionOfAcceleratorIsReportedAndRetried(t *testing.T) {
 	t.Parallel()
 	w := example(t)
 	w.settle()
@@ -339,7 +339,7 @@ func TestAProtectedAcceleratorOutlivesTheDeletionOfItsObject(t *testing.T) {
 	w.want("account", w.accelerators(), "")
 }
 
-func TestAnAcceleratorWithoutTheTagsOfTheObjectIsNeitherChangedNorDeleted(t *testing.T) {
+func TestForeignAcceleratorIsNeitherChangedNorDeleted(t *testing.T) {
 	t.Parallel()
 	w := example(t)
 	w.settle()
@@ -556,7 +556,7 @@ func TestAnEndpointFollowsItsServiceToAnotherLoadBalancer(t *testing.T) {
 	}
 }
 
-func TestAutoDiscoveryWaitsForTheLoadBalancerAndMakesTheAcceleratorMeanwhile(t *testing.T) {
+func TestAutoDiscoveryCreatesAcceleratorBeforeLoadBalancer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, object(nil, endpoint(agav1beta1.EndpointService, "", "web")), service("default", "web", ""))
 	w.settle1()
@@ -617,7 +617,7 @@ func TestAnEmptyNamespaceIsThatOfTheObject(t *testing.T) {
 	}
 }
 
-func TestInvalidObjectsLeaveTheAcceleratorAsItIsAndTheirStatusHasTheReason(t *testing.T) {
+func TestInvalidObjectLeavesAcceleratorAsItIs(t *testing.T) {
 	t.Parallel()
 	w := example(t)
 	w.settle()
@@ -719,7 +719,7 @@ func TestAnAcceleratorThatWasDeletedByHandIsMadeAgain(t *testing.T) {
 	w.want("account", w.accelerators(), exampleTree)
 }
 
-func TestAnAcceleratorThatTakesNoSecondChangeYetIsWaitedForWithoutAWarning(t *testing.T) {
+func TestAcceleratorInTransactionIsRetriedWithoutWarning(t *testing.T) {
 	t.Parallel()
 	w := example(t)
 	refused := 0

@@ -16,7 +16,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
-func TestTheStatusShowsHowManyTargetsThereAreAndManyReadsAreOneWrite(t *testing.T) {
+func TestTargetCountsOfManyReadsAreOneStatusWrite(t *testing.T) {
 	t.Parallel()
 	scheme := runtime.NewScheme()
 	if err := v1beta1.AddToScheme(scheme); err != nil {

@@ -108,7 +108,7 @@ func TestWhatAProcessPutsTheNextOneReads(t *testing.T) {
 	}
 }
 
-func TestAProcessThatRewritesLeavesNothingThatTheAPIServerWentBackTo(t *testing.T) {
+func TestRewriteSurvivesRestoreOfEtcd(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
 	a, _ := c.open(t, "demo")
@@ -286,7 +286,7 @@ func TestEntriesOfStacksThatAreGoneAreDroppedAfterAWhile(t *testing.T) {
 	}
 }
 
-func TestAConfigMapStaysBelowTheLimitAndTheLargestEntriesAreLeftOut(t *testing.T) {
+func TestFullConfigMapLeavesOutLargestEntries(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
 	s, _ := c.open(t, "demo")

@@ -118,7 +118,7 @@ func TestAFlagWithoutEffectIsReportedNotIgnored(t *testing.T) {
 	}
 }
 
-func TestWhateverStartsTheExistingControllerStartsThisOneWithANotice(t *testing.T) {
+func TestFlagsOfExistingControllerAreAcceptedWithNotice(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		arg, notice string
@@ -211,7 +211,7 @@ func TestWorkersAreManyUnlessANumberIsGiven(t *testing.T) {
 	}
 }
 
-func TestGatewaysOfTheThirdControllerNameAreServedWhereBothFamiliesAre(t *testing.T) {
+func TestAutoGatewaysNeedBothFamilies(t *testing.T) {
 	t.Parallel()
 	for gates, want := range map[string]bool{"ALBGatewayAPI=true": true, "ALBGatewayAPI=false": false,
 		"NLBGatewayAPI=false": false, "AutoGatewayAPI=false": false, "GatewayListenerSet=false": true} {
@@ -265,7 +265,7 @@ func TestDocumentedGateSpellingsAreAccepted(t *testing.T) {
 	}
 }
 
-func TestGlobalAcceleratorsAreServedByTheGateWhereAWSHasTheService(t *testing.T) {
+func TestAcceleratorsAreServedOnlyInPartitionsWithTheService(t *testing.T) {
 	t.Parallel()
 	const gate = "--feature-gates=GlobalAcceleratorController=true"
 	for region, want := range map[string]bool{

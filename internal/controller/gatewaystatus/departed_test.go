@@ -35,7 +35,7 @@ type dropping struct{ queue.Of[reconcile.Request] }
 
 func (dropping) AddAfter(reconcile.Request, time.Duration) {}
 
-func TestARouteWhoseGatewayWasShownToBeDeletedReadsNothingFromTheAPIServer(t *testing.T) {
+func TestRouteOfDepartedGatewayReadsNothing(t *testing.T) {
 	t.Parallel()
 	for shown, want := range map[bool]int{true: 0, false: 1} {
 		scheme, err := readable.Scheme()

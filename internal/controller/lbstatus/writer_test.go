@@ -257,7 +257,7 @@ func TestWithoutTheKindNothingIsWrittenUntilItComes(t *testing.T) {
 	w.expect("with it", "create shop/group-front", "status shop/group-front")
 }
 
-func TestWhatIsKeptUntilTheObjectsCanBeListedIsOnePassForEachStack(t *testing.T) {
+func TestOnePassPerStackIsKeptUntilObjectsAreListed(t *testing.T) {
 	t.Parallel()
 	w := newTestWriter(t)
 	for range 1000 {

@@ -85,7 +85,7 @@ var named = map[string]string{
 		"reconcile_globalaccelerator_error",
 }
 
-func TestEachErrorCategoryOfTheExistingControllerIsCountedOrExcepted(t *testing.T) {
+func TestEachErrorCategoryIsCountedOrExcepted(t *testing.T) {
 	t.Parallel()
 	for controller, list := range named {
 		var have []string
@@ -232,7 +232,7 @@ func TestFindingsFailuresDriftRefusalsAndCausesAreCounted(t *testing.T) {
 	}
 }
 
-func TestConditionsAreShownOfThoseFirstThatAreNotReadyAndOfABoundedNumber(t *testing.T) {
+func TestBoundedConditionsShowThoseNotReadyFirst(t *testing.T) {
 	t.Parallel()
 	r := prometheus.NewRegistry()
 	lb := func(name string, ready metav1.ConditionStatus) LoadBalancer {

@@ -159,7 +159,7 @@ func steps(ctx context.Context, w *Writer) {
 	}
 }
 
-func TestAStatusThatTheCacheDoesNotShowYetIsNotTakenForTheOneThatStands(t *testing.T) {
+func TestStaleCacheIsNotTakenForWrittenStatus(t *testing.T) {
 	t.Parallel()
 	c, objects := api(1, func(context.Context, client.Object) error { return nil })
 	cached := objects[0]
@@ -237,7 +237,7 @@ func TestAMinorChangeWaitsForFurtherOnesAndGoesWithOneThatDoesNot(t *testing.T) 
 	want(2, "failed")
 }
 
-func TestAConflictIsRepeatedOnTheNewestVersionAndAnObjectThatIsGoneIsForgotten(t *testing.T) {
+func TestConflictIsRetriedAndDeletedObjectForgotten(t *testing.T) {
 	t.Parallel()
 	writes := 0
 	c, objects := api(2, func(_ context.Context, o client.Object) error {

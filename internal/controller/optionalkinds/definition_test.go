@@ -67,7 +67,7 @@ func TestADeletionIsShownInAMomentWhereTheDefinitionCanBeRead(t *testing.T) {
 	})
 }
 
-func TestADeletionIsNotShownWhileTheStoredDefinitionIsBeingRemoved(t *testing.T) {
+func TestDeletionIsHiddenWhileDefinitionIsRemoved(t *testing.T) {
 	t.Parallel()
 	for name, gone := range map[string]stored{
 		"marked": {uid: "one", ending: true},
@@ -107,7 +107,7 @@ func TestADefinitionThatWasReplacedHasItsObjectsListed(t *testing.T) {
 	})
 }
 
-func TestADeletionIsConfirmedByDiscoveryWhereTheDefinitionCannotBeRead(t *testing.T) {
+func TestDiscoveryConfirmsDeletionIfDefinitionIsUnreadable(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &stored{uid: "one"}

@@ -180,7 +180,7 @@ func TestTheRemovalOfADefinitionDeletesNothing(t *testing.T) {
 	}
 }
 
-func TestWhatWasDeletedWithADefinitionIsListedAgainAndNotShownBeforeThat(t *testing.T) {
+func TestDeletionsWithDefinitionAreRelistedNotShown(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := newGuarded(t)
@@ -278,7 +278,7 @@ func marked(name, version string) *gatewayv1.HTTPRoute {
 	return o
 }
 
-func TestTheMarkOfADeletionIsShownOnceDiscoveryShowsTheDefinitionAndTheEndAtOnceThen(t *testing.T) {
+func TestDeletionMarkIsShownOnceDiscoveryConfirms(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := newGuardedGateways(t)

@@ -28,7 +28,7 @@ func (r *recorded) AddEventHandlerWithOptions(h toolscache.ResourceEventHandler,
 	return Lasting{}, nil
 }
 
-func TestTheHandlersOfAKindAreOneHandlerOfItsInformerAndEachReceivesEveryEvent(t *testing.T) {
+func TestHandlersOfKindShareOneInformerHandler(t *testing.T) {
 	t.Parallel()
 	var received []string
 	version := func(o any) string {

@@ -20,8 +20,8 @@ func get(t *testing.T, p *Probes, path string) (status int, body string) {
 	return w.Code, w.Body.String()
 }
 
-// TestReadinessFailsForWhatBlocksTheStartAndShowsWhatIsDegraded goes through a start.
-func TestReadinessFailsForWhatBlocksTheStartAndShowsWhatIsDegraded(t *testing.T) {
+// TestReadinessFailsForBlockersAndShowsDegraded goes through a start.
+func TestReadinessFailsForBlockersAndShowsDegraded(t *testing.T) {
 	t.Parallel()
 	c := &impairment.Conditions{}
 	p := New(c)

@@ -27,7 +27,7 @@ func TestAGatewayThatLosesAFinalizerIsLookedAtAgain(t *testing.T) {
 	}
 }
 
-func TestTheRecordThatTheFirstPassPutsOnAGatewayWithItsFinalizerMakesNoPass(t *testing.T) {
+func TestConstructionRecordWithFinalizerMakesNoPass(t *testing.T) {
 	t.Parallel()
 	const record = "gateway.k8s.aws/rule-construction"
 	of := func(annotations map[string]string, finalizers ...string) *gatewayv1.Gateway {

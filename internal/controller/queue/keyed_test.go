@@ -24,7 +24,7 @@ func (k *Keyed) runDue(ctx context.Context) (ran []string) {
 	return ran
 }
 
-func TestAKeyThatFailsIsTriedAgainEverLessOftenUntilThereIsSomethingNew(t *testing.T) {
+func TestFailingKeyBacksOffUntilAddedAsNew(t *testing.T) {
 	t.Parallel()
 	begun := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	now := clock.NewStepped(begun)

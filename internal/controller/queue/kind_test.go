@@ -55,7 +55,7 @@ func TestASourceIsSyncedAsSoonAsItsHandlerHasHadWhatThereIs(t *testing.T) {
 	})
 }
 
-func TestASourceWhoseHandlerNeverHasHadWhatThereIsEndsWithItsContext(t *testing.T) {
+func TestUnsyncedSourceEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

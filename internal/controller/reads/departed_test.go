@@ -17,7 +17,7 @@ func gatewayNamed(name string) *gatewayv1.Gateway {
 	return &gatewayv1.Gateway{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name}}
 }
 
-func TestADeletionThatWasShownProvesAnAbsenceWithoutALookAtTheAPIServer(t *testing.T) {
+func TestShownDeletionProvesAbsenceWithoutRead(t *testing.T) {
 	t.Parallel()
 	scheme, err := readable.Scheme()
 	if err != nil {

@@ -117,7 +117,7 @@ func TestObjectsAreListedByTheIndexOfWhatTheyName(t *testing.T) {
 	}
 }
 
-func TestAnObjectOfAKindThatIsNotServedIsAbsentWithoutALookAtTheAPIServer(t *testing.T) {
+func TestObjectOfUnservedKindIsAbsentWithoutRead(t *testing.T) {
 	t.Parallel()
 	scheme, err := readable.Scheme()
 	if err != nil {

@@ -20,8 +20,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/readable"
 )
 
-// TestOfOtherNamespacesOnlyConfigurationsAreReadWhereOneIsWatched counts the reads of the API server.
-func TestOfOtherNamespacesOnlyConfigurationsAreReadWhereOneIsWatched(t *testing.T) {
+// TestOnlyConfigurationsOfUnwatchedNamespacesAreRead counts the reads of the API server.
+func TestOnlyConfigurationsOfUnwatchedNamespacesAreRead(t *testing.T) {
 	t.Parallel()
 	now, asked := time.Unix(0, 0), 0
 	var refuse error

@@ -235,7 +235,7 @@ func TestEqualPassesGiveEqualStatuses(t *testing.T) {
 	}
 }
 
-func TestTheLastErrorStaysAfterRecoveryAndConditionsShowTheRecovery(t *testing.T) {
+func TestLastErrorStaysAfterRecovery(t *testing.T) {
 	t.Parallel()
 	p := served()
 	p.Found = diag.List{diag.New(shop, "spec", diag.AccessDenied, "refused", "grant it")}

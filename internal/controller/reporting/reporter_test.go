@@ -85,8 +85,8 @@ func TestAnObjectIsForgottenByNameWhenItsIdentityIsGoneWithIt(t *testing.T) {
 	}
 }
 
-// TestTheRecoveryAndARelapseOfAnObjectThatIsNotTheUnitsOwnAreRecorded tells of the Service behind an Ingress.
-func TestTheRecoveryAndARelapseOfAnObjectThatIsNotTheUnitsOwnAreRecorded(t *testing.T) {
+// TestRecoveryAndRelapseOfReferencedObjectAreRecorded tells of the Service behind an Ingress.
+func TestRecoveryAndRelapseOfReferencedObjectAreRecorded(t *testing.T) {
 	t.Parallel()
 	var events []string
 	r := NewReporter(func(o diag.Object, e Event) { events = append(events, o.Name+" "+e.Type+" "+e.Reason) }, time.Now)

@@ -148,7 +148,7 @@ func TestTwoThousandSecretsAreWatchedAtOnceWhereThatIsAllowed(t *testing.T) {
 	}
 }
 
-func TestSecretsThatMayNotBeWatchedTogetherAreWatchedByNameUpToABoundAndPolledBeyond(t *testing.T) {
+func TestSecretsBeyondWatchesByNameArePolled(t *testing.T) {
 	t.Parallel()
 	n := longtest.Seeds(500, 2000)
 	for name, c := range map[string]struct {

@@ -106,9 +106,9 @@ func TestTheBackendGroupIsLookedAtForAsLongAsACacheMayBeLate(t *testing.T) {
 	})
 }
 
-// TestRefusedDeletionsOfTheBackendGroupCountAsFailuresWhenTheyGoOn has attempts that fail. The first ones are as
+// TestRepeatedRefusalToDeleteBackendGroupIsFailure has attempts that fail. The first ones are as
 // expected: network interfaces of deleted load balancers still refer to the group.
-func TestRefusedDeletionsOfTheBackendGroupCountAsFailuresWhenTheyGoOn(t *testing.T) {
+func TestRepeatedRefusalToDeleteBackendGroupIsFailure(t *testing.T) {
 	t.Parallel()
 	failing := interceptor.NewClient(fake.NewClientBuilder().Build(), interceptor.Funcs{
 		List: func(context.Context, client.WithWatch, client.ObjectList, ...client.ListOption) error {
@@ -133,7 +133,7 @@ func TestRefusedDeletionsOfTheBackendGroupCountAsFailuresWhenTheyGoOn(t *testing
 	}
 }
 
-func TestTheBackendGroupGetsTheDefaultTagsOfNowAndKeepsThoseOfOthers(t *testing.T) {
+func TestBackendGroupGetsDefaultTagsAndKeepsForeignOnes(t *testing.T) {
 	t.Parallel()
 	scheme, err := readable.Scheme()
 	if err != nil {

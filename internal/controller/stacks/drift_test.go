@@ -76,7 +76,7 @@ func TestAChangeMadeByHandIsCountedOnceACheckFindsIt(t *testing.T) {
 	}
 }
 
-func TestAServiceWhoseStatusCannotBeClearedKeepsTheFinalizerAndReportsIt(t *testing.T) {
+func TestServiceKeepsFinalizerIfStatusCannotBeCleared(t *testing.T) {
 	t.Parallel()
 	web := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Finalizers: []string{
 		"service.k8s.aws/resources"}}}

@@ -154,7 +154,7 @@ func TestAGatewayUnderDryRunGetsItsPlanAndNothingElse(t *testing.T) {
 	}
 }
 
-func TestADryRunOfADeployedGatewayShowsTheChangeAndLeavesAWSAndStatusAsTheyAre(t *testing.T) {
+func TestDryRunOfDeployedGatewayOnlyShowsPlan(t *testing.T) {
 	t.Parallel()
 	s, events, statuses := gatewayReconciler(t, attachment.Application, "HTTP", "HTTPRoute")
 	key := stack.Key{Owner: stack.GatewayALB, ID: stack.ID{Namespace: "shop", Name: "web"}}

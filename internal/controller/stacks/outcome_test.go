@@ -125,8 +125,8 @@ func TestARefusedSettingOfAConfigurationIsReportedOnTheGatewayToo(t *testing.T) 
 	}
 }
 
-// TestATakenNameOfATargetGroupIsReportedWhereItIsDeclaredAndOnTheRoute: the Gateway's configuration has no part in it.
-func TestATakenNameOfATargetGroupIsReportedWhereItIsDeclaredAndOnTheRoute(t *testing.T) {
+// TestTakenTargetGroupNameIsReportedWhereDeclared: the Gateway's configuration has no part in it.
+func TestTakenTargetGroupNameIsReportedWhereDeclared(t *testing.T) {
 	t.Parallel()
 	gateway := &gatewayv1.Gateway{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}
 	route := diag.Object{Kind: "HTTPRoute", Namespace: "shop", Name: "pages"}

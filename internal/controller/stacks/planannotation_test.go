@@ -236,7 +236,7 @@ func TestAPlanThatDoesNotFitIsCompressedOrLeftOut(t *testing.T) {
 	}
 }
 
-func TestAMemberUnderDryRunAfterARestartHoldsItsGroupAndIsNamedOnTheOthers(t *testing.T) {
+func TestMemberUnderDryRunHoldsGroupAfterRestart(t *testing.T) {
 	t.Parallel()
 	group := func(more map[string]string) map[string]string {
 		out := map[string]string{string(annotation.GroupName): "team"}

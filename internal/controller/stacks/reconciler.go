@@ -1,7 +1,8 @@
 // Package stacks makes passes over stacks: the load balancers of an Ingress, of a group of Ingresses or Services, of
 // a Service or of a Gateway. A pass loads the objects, has them compiled and planned, applies the plan, and reports.
-// The package decides nothing about load balancers: front, compile and plan do. pass.run and pass.try (pass.go) list
-// the phases of a pass in order.
+// pass.run and pass.try (pass.go) list the phases of a pass in order. The package also writes the TargetGroupBindings
+// of stacks, keeps the shared backend security group, and watches certificates in ACM. It decides nothing about load
+// balancers: front, compile and plan do.
 package stacks
 
 import (

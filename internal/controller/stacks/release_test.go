@@ -92,7 +92,7 @@ func (c *counting) Get(ctx context.Context, key client.ObjectKey, o client.Objec
 	return c.Reader.Get(ctx, key, o, opts...)
 }
 
-func TestThePassAfterTheEventOfADeletionReadsNothingFromTheAPIServer(t *testing.T) {
+func TestPassAfterDeletionEventReadsNothing(t *testing.T) {
 	t.Parallel()
 	for shown, want := range map[bool]int{true: 0, false: 1} {
 		s, _ := newTestReconciler(t)

@@ -80,9 +80,9 @@ func (r *forbidden) wrap(c client.Client) client.Client {
 	})
 }
 
-// TestARefusalOfTheAPIServerIsReportedOnceOnTheObjectAndSoIsItsRecovery has the API server forbid one write or read
-// after the other.
-func TestARefusalOfTheAPIServerIsReportedOnceOnTheObjectAndSoIsItsRecovery(t *testing.T) {
+// TestRefusalOfAPIServerIsReportedOnceOnObject has the API server forbid one write after the other.
+// The recovery is reported once, too.
+func TestRefusalOfAPIServerIsReportedOnceOnObject(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name    string

@@ -8,9 +8,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// TestWhatFailsOnAndOnIsTriedAgainWithinABoundWhileSomethingWaits has passes fail in which something waits a
-// millisecond.
-func TestWhatFailsOnAndOnIsTriedAgainWithinABoundWhileSomethingWaits(t *testing.T) {
+// TestRepeatedFailureIsRetriedWithinBound has passes fail while something else in the stack is due
+// every millisecond.
+func TestRepeatedFailureIsRetriedWithinBound(t *testing.T) {
 	t.Parallel()
 	s, key := &Reconciler{Retries: NewRetries(time.Now)}, stack.Key{Owner: stack.Ingress, ID: stack.ID{
 		Namespace: "shop", Name: "web"}}

@@ -70,9 +70,9 @@ func (a answering) RoundTrip(*http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: int(a), Body: http.NoBody}, nil
 }
 
-// TestARequestThatIsRefusedForWantOfARightIsReportedUntilTheRightIsGranted refuses writes, of which some rights are
-// granted: admission refuses those.
-func TestARequestThatIsRefusedForWantOfARightIsReportedUntilTheRightIsGranted(t *testing.T) {
+// TestMissingRightIsReportedUntilGranted refuses requests. The ServiceAccount has the right for
+// some of them: admission refuses those.
+func TestMissingRightIsReportedUntilGranted(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var (

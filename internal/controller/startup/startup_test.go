@@ -89,8 +89,8 @@ func (g gauge) now() (out []string) {
 	return out
 }
 
-// TestAConditionIsAnEventOnTheControllersPodOnceTheAPIServerTakesIt has the API server refuse the first events.
-func TestAConditionIsAnEventOnTheControllersPodOnceTheAPIServerTakesIt(t *testing.T) {
+// TestConditionBecomesEventOnControllersPod has the API server refuse the first events.
+func TestConditionBecomesEventOnControllersPod(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		lacking := gauge{}

@@ -280,7 +280,7 @@ func TestAPodThatReturnsWaitsAgainButNotForOthersMistakes(t *testing.T) {
 	expectPatches(t, g, "registered again after a failure", "web-0 False Elb.RegistrationInProgress")
 }
 
-func TestPodsThatWereReadyBeforeTheirBindingWasCreatedAgainStayReady(t *testing.T) {
+func TestReadyPodsStayReadyWhenBindingIsRecreated(t *testing.T) {
 	t.Parallel()
 	g := newGated(4)
 	g.created = metav1.NewTime(g.at)
@@ -529,7 +529,7 @@ func TestErrorsThatDoNotPassAreInTheCondition(t *testing.T) {
 	expectPatches(t, g, "admitted", "web-0 True ")
 }
 
-func TestAThousandPodsCostOneCallALookAndOnlyWaitingOnesAreAskedFor(t *testing.T) {
+func TestThousandPodsCostOneHealthCallPerLook(t *testing.T) {
 	t.Parallel()
 	const n = 1000
 	g := newGated(n)

@@ -39,7 +39,7 @@ func (h *health) DescribeTargetHealth(context.Context, *elbv2.DescribeTargetHeal
 	}}}, nil
 }
 
-func TestUnhealthyTargetsAreReportedOnTheBindingWhereDescribeShowsThem(t *testing.T) {
+func TestUnhealthyTargetsAreReportedOnBinding(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(0, 0)
 	aws := &health{state: elbtypes.TargetHealthStateEnumUnhealthy}
@@ -159,7 +159,7 @@ func TestNewTargetsAreLookedAtUntilTheyHaveAnsweredTheirChecks(t *testing.T) {
 	}
 }
 
-func TestTargetsInZonesWithoutSubnetAreReportedOnTheBindingAndItsServiceOnce(t *testing.T) {
+func TestTargetsInZonesWithoutSubnetAreReportedOnce(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(0, 0)
 	aws := &health{state: elbtypes.TargetHealthStateEnumUnused, description: zoneNotEnabled}

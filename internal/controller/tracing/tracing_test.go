@@ -177,7 +177,7 @@ func TestWithoutTracesAPassAndItsCallsAllocateNothing(t *testing.T) {
 
 type lastKey struct{}
 
-func TestACollectorThatDoesNotTakeTracesHoldsUpNoPassAndIsLoggedOnce(t *testing.T) {
+func TestFailingCollectorDelaysNoPassAndIsLoggedOnce(t *testing.T) {
 	t.Parallel()
 	hanging, release := make(chan struct{}), make(chan struct{})
 	slow := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
@@ -226,7 +226,7 @@ func TestACollectorThatDoesNotTakeTracesHoldsUpNoPassAndIsLoggedOnce(t *testing.
 	}
 }
 
-func TestARefusedExportIsTriedAgainIfTheCollectorIsBusyAndLostOtherwise(t *testing.T) {
+func TestRefusedExportIsRetriedOnlyIfCollectorIsBusy(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		refusals []int

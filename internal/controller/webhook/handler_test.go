@@ -245,7 +245,7 @@ func TestPodsGetAPauseBeforeTheirEndWhereTheirNamespaceAsksForIt(t *testing.T) {
 	}
 }
 
-func TestPodsWaitForABindingThatIsToComeOnlyWhereTheLoadBalancerServes(t *testing.T) {
+func TestPodsWaitForFutureBindingOnlyIfLoadBalancerServes(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		found podtargets.Found

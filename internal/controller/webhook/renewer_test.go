@@ -80,7 +80,7 @@ func bundles(t *testing.T, c client.Client) []string {
 	return slices.Compact(all)
 }
 
-func TestTheLeaderMakesACertificateThatEveryReplicaServesAndAPIServersTrust(t *testing.T) {
+func TestReplicasServeCertificateOfLeader(t *testing.T) {
 	t.Parallel()
 	m, v := testConfigurations()
 	now := time.Now()

@@ -22,9 +22,9 @@ func (r refusingReader) Get(context.Context, client.ObjectKey, client.Object, ..
 	return r.err
 }
 
-// TestAMissingCertificateIsReportedAtOnceIfItsSecretMayNotBeRead also has a Secret that the leader is about to make,
+// TestUnreadableCertificateSecretIsReportedAtOnce also has a Secret that the leader is about to make,
 // and has time for that.
-func TestAMissingCertificateIsReportedAtOnceIfItsSecretMayNotBeRead(t *testing.T) {
+func TestUnreadableCertificateSecretIsReportedAtOnce(t *testing.T) {
 	t.Parallel()
 	secrets := schema.GroupResource{Resource: "secrets"}
 	for name, test := range map[string]struct {

@@ -11,7 +11,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
-func TestGlobalAcceleratorsThatAWSWouldRefuseAreRefusedWithEveryError(t *testing.T) {
+func TestInvalidGlobalAcceleratorIsRefusedWithEveryError(t *testing.T) {
 	t.Parallel()
 	const (
 		right = "{listeners: [{protocol: TCP, portRanges: [{fromPort: 80, toPort: 80}], endpointGroups: [{endpoints: " +
@@ -68,7 +68,7 @@ func TestAGlobalAcceleratorThatIsDeletedIsAdmittedWhateverItHolds(t *testing.T) 
 	}
 }
 
-func TestAChangeOfTheAddressesOfAnAcceleratorIsWarnedOfOnceItExists(t *testing.T) {
+func TestAddressChangeOfExistingAcceleratorIsWarnedOf(t *testing.T) {
 	t.Parallel()
 	old, now := spec[agav1beta1.GlobalAccelerator](t, "{ipAddresses: [198.51.100.10]}"),
 		spec[agav1beta1.GlobalAccelerator](t, "{ipAddresses: [198.51.100.11]}")

@@ -206,7 +206,7 @@ func TestWarningsAreFewAndMistakesComeFirst(t *testing.T) {
 	}
 }
 
-func TestAnIngressThatItsGroupDoesNotAdmitIsRefusedAndOneThatIsInItAlreadyIsNot(t *testing.T) {
+func TestIngressNotAdmittedByGroupIsRefusedUnlessMember(t *testing.T) {
 	t.Parallel()
 	v := view(
 		t, `{apiVersion: elbv2.k8s.aws/v1beta1, kind: IngressClassParams, metadata: {name: closed}, spec: {group: {name: closed, namespaceSelector: {matchLabels: {team: shop}}}}}`)

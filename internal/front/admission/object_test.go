@@ -74,7 +74,7 @@ func TestClassParametersAreRefusedWithEveryError(t *testing.T) {
 const complete = "targetGroupARN: arn:tg, targetType: ip, targetGroupProtocol: HTTP, ipAddressType: ipv4, vpcID: " +
 	"vpc-0123456789abcdef0, serviceRef: {name: web, port: 80}"
 
-func TestBindingsAreRefusedForContradictionsAndForChangesOfTheirTargetGroup(t *testing.T) {
+func TestContradictoryOrMovedBindingIsRefused(t *testing.T) {
 	t.Parallel()
 	const ref = "serviceRef: {name: web, port: 80}"
 	const arn = "arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/tg/0123456789abcdef"

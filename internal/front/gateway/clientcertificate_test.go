@@ -144,7 +144,7 @@ func TestTheConditionOfInsecureFallbackGoesWithIt(t *testing.T) {
 	}
 }
 
-func TestInvalidReferencesToAuthoritiesRefuseTheHTTPSListenersOfTheirPortsOnly(t *testing.T) {
+func TestInvalidAuthorityRefusesHTTPSListenersOfItsPortOnly(t *testing.T) {
 	t.Parallel()
 	ca := configMap(t, "shop/ca", "ca.crt", authority(t, "one", true))
 	good := "Accepted=True/Accepted Conflicted=False/NoConflicts Programmed=True/Programmed ResolvedRefs=True/ResolvedRefs"
@@ -240,7 +240,7 @@ func (unread) Why(kind objects.Kind, _, _ string) error {
 	return nil
 }
 
-func TestAConfigMapThatCannotBeReadLeavesItsListenerAndTrustStoreAsTheyAre(t *testing.T) {
+func TestUnreadableConfigMapLeavesListenerAndTrustStore(t *testing.T) {
 	t.Parallel()
 	s := objects.Snapshot{}
 	for _, o := range decode(t, classes+frontend("default: {validation: {caCertificateRefs: ["+toCA+"]}}")) {

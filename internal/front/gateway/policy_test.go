@@ -51,7 +51,7 @@ func ancestorsOf(p *gatewayv1.BackendTLSPolicy) string {
 	return strings.Join(out, "; ")
 }
 
-func TestABackendTLSPolicyIsNotAcceptedAtGatewaysWithRoutesToItsServices(t *testing.T) {
+func TestBackendTLSPolicyIsRefusedAtGatewaysOfItsServices(t *testing.T) {
 	t.Parallel()
 	v := objects.FromObjects(decode(t, policed))
 	const refused = " Accepted=False Invalid 3"

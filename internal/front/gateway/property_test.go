@@ -167,7 +167,7 @@ func conditionsOf(o metav1.Object) (out []metav1.Condition) {
 	return out
 }
 
-func TestTheOrderOfObjectsDoesNotMatterAndEveryRouteIsDecidedAbout(t *testing.T) {
+func TestEveryRouteIsDecidedInAnyOrderOfObjects(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(longtest.Seeds(100, 400)) { //nolint:gosec // small
 		r := rand.New(rand.NewPCG(seed, 1))

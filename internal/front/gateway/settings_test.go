@@ -26,7 +26,7 @@ const (
 	tcpListener  = "{name: a, port: 80, protocol: TCP}"
 )
 
-func TestEverySettingHasTheConfigurationAndTheFieldThatItIsWrittenIn(t *testing.T) {
+func TestEverySettingNamesItsConfigurationAndField(t *testing.T) {
 	t.Parallel()
 	m, _ := translated(t, albKey(), configured("alb", httpListener,
 		`loadBalancerName: front, scheme: internet-facing, ipAddressType: dualstack, customerOwnedIpv4Pool: coip, ipv4IPAMPoolId: ipam,
@@ -64,7 +64,7 @@ func TestEverySettingHasTheConfigurationAndTheFieldThatItIsWrittenIn(t *testing.
 	}
 }
 
-func TestLabelsAndAnnotationsOfTheInfrastructureAreThoseOfBindings(t *testing.T) {
+func TestInfrastructureLabelsAndAnnotationsAreForBindings(t *testing.T) {
 	t.Parallel()
 	v := objects.FromObjects(
 		decode(t, classes+`Gateway shop/web {spec: {gatewayClassName: alb, listeners: [{name: a, port: 80, protocol: HTTP}],
@@ -146,7 +146,7 @@ func TestTheSettingsOfANetworkLoadBalancer(t *testing.T) {
 	}
 }
 
-func TestSettingsThatContradictThemselvesAreRefusedInTheWordsOfTheContract(t *testing.T) {
+func TestContradictorySettingsAreRefusedInContractsWords(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ class, spec, want string }{
 		{"alb", "loadBalancerSubnets: [{identifier: a}, {eipAllocation: x}]",
@@ -263,7 +263,7 @@ func TestSettingsWithoutEffectAreNoted(t *testing.T) {
 	}
 }
 
-func TestOfClassAndGatewayTheClassHasPrecedenceUnlessItsMergingModeIsPreferGateway(t *testing.T) {
+func TestMergingModeDecidesBetweenClassAndGateway(t *testing.T) {
 	t.Parallel()
 	for mode, want := range map[string]string{"": "internal", "mergingMode: prefer-gateway-class, ": "internal",
 		"mergingMode: prefer-gateway, ": "internet-facing"} {

@@ -95,7 +95,7 @@ func (w world) route(id string) []gatewayv1.RouteParentStatus {
 	return s.Parents
 }
 
-func TestTheStatusOfAGatewayIsWrittenWhateverBecameOfItsLoadBalancer(t *testing.T) {
+func TestGatewayStatusIsWrittenForEveryOutcome(t *testing.T) {
 	t.Parallel()
 	const gw = "Gateway shop/web {metadata: {generation: 4}, spec: {gatewayClassName: alb, listeners: [{name: a, port: " +
 		"80, protocol: HTTP}]}}\n"
@@ -271,7 +271,7 @@ func TestListenerSetsAreReportedAlsoWhereTheirGatewayFails(t *testing.T) {
 	}
 }
 
-func TestAListenerSetOfWhichNoCertificateCanBeUsedHasNoValidListener(t *testing.T) {
+func TestListenerSetWithoutUsableCertificateIsInvalid(t *testing.T) {
 	t.Parallel()
 	w, _ := run(t, "Gateway shop/web {spec: {gatewayClassName: alb, allowedListeners: {namespaces: {from: Same}}, "+
 		"listeners: [{name: a, port: 80, protocol: HTTP}]}}\n"+
@@ -479,7 +479,7 @@ func TestAClassIsAcceptedWithItsFeaturesSorted(t *testing.T) {
 	}
 }
 
-func TestAListenerRuleConfigurationIsAcceptedIfTheSecretOfItsLoginExists(t *testing.T) {
+func TestRuleConfigurationNeedsSecretOfItsLogin(t *testing.T) {
 	t.Parallel()
 	objs := decode(t, `
 ListenerRuleConfiguration shop/plain {metadata: {generation: 2}, spec: {}}
@@ -522,7 +522,7 @@ func TestTheConstructionOfRulesIsRecordedOnce(t *testing.T) {
 	}
 }
 
-func TestRoutesAndTheirListenerRuleConfigurationsAreReportedTogether(t *testing.T) {
+func TestRoutesReportTheirListenerRuleConfigurations(t *testing.T) {
 	t.Parallel()
 	w, _ := run(t, `
 Gateway shop/web {spec: {gatewayClassName: alb, listeners: [{name: a, port: 80, protocol: HTTP}]}}

@@ -46,7 +46,7 @@ func governedGroup(finalizers ...string) (*objects.View, []*networkingv1.Ingress
 		namespace("zz", "no"), list[0], list[1], list[2]}), list
 }
 
-func TestClassParametersDefineWhichNamespacesJoinTheirGroupWhateverTheClass(t *testing.T) {
+func TestClassParametersDecideWhichNamespacesJoinGroup(t *testing.T) {
 	t.Parallel()
 	v, list := governedGroup()
 	for _, ing := range list {
@@ -62,7 +62,7 @@ func TestClassParametersDefineWhichNamespacesJoinTheirGroupWhateverTheClass(t *t
 	}
 }
 
-func TestClassParametersDefineWhichNamespacesDecideAboutWhatMembersShare(t *testing.T) {
+func TestClassParametersDecideWhoSetsSharedSettings(t *testing.T) {
 	t.Parallel()
 	v, _ := governedGroup()
 	e := Translate(v, Config{}, Load(v, Config{}, stack.ID{Name: "front"}))

@@ -68,9 +68,9 @@ func TestMembersOfOneOrderGoByNamespaceAndName(t *testing.T) {
 	}
 }
 
-// TestAnIngressWithoutClassStaysWithItsLoadBalancerWhenTheDefaultClassGoes looks at an Ingress that relies on the
+// TestClasslessIngressKeepsLoadBalancerWithoutDefaultClass looks at an Ingress that relies on the
 // default class, with and without a load balancer.
-func TestAnIngressWithoutClassStaysWithItsLoadBalancerWhenTheDefaultClassGoes(t *testing.T) {
+func TestClasslessIngressKeepsLoadBalancerWithoutDefaultClass(t *testing.T) {
 	t.Parallel()
 	class := func(name, controller, isDefault string) any {
 		return &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: name, Annotations: map[string]string{

@@ -71,7 +71,7 @@ func TestDeletionProtectionIsDeclaredByClassThenAnnotation(t *testing.T) {
 	}
 }
 
-func TestTheFrontendsDeletionProtectionIsDeclaredByItsOwnAttributes(t *testing.T) {
+func TestFrontendAttributesDeclareFrontendProtection(t *testing.T) {
 	t.Parallel()
 	leaving := &networkingv1.Ingress{}
 	leaving.DeletionTimestamp = &metav1.Time{}

@@ -193,7 +193,7 @@ func TestSecretsThatCannotBeImportedAreReportedAndChangeNothing(t *testing.T) {
 	}
 }
 
-func TestACertificateThatDoesNotCoverItsHostsIsReportedAndImported(t *testing.T) {
+func TestImportedCertificateWithUncoveredHostsIsReported(t *testing.T) {
 	t.Parallel()
 	m := importing(t, mayImport(), []networkingv1.IngressTLS{entry("s", "a.example.com", "b.example.com")}, nil,
 		tlsSecret(t, "s", "a.example.com"))
@@ -203,7 +203,7 @@ func TestACertificateThatDoesNotCoverItsHostsIsReportedAndImported(t *testing.T)
 	}
 }
 
-func TestSecretsAreReadOnlyWhereTheFlagAndTheIngressOrItsClassAllowIt(t *testing.T) {
+func TestSecretsAreReadOnlyIfFlagAndIngressOrClassAllow(t *testing.T) {
 	t.Parallel()
 	no := false
 	class := []metav1.Object{

@@ -127,7 +127,7 @@ func TestAReadinessProbeBecomesAHealthCheckThatDoesTheSame(t *testing.T) {
 	}
 }
 
-func TestWhereAWSHasNoSuchCheckTheUsualOneStaysAndTheReasonIsGiven(t *testing.T) {
+func TestUnsupportedProbeKeepsUsualHealthCheck(t *testing.T) {
 	t.Parallel()
 	ip, grpc, nodes := Group{TargetType: stack.TargetIP}, Group{TargetType: stack.TargetIP, ProtocolVersion: "GRPC"},
 		Group{TargetType: stack.TargetInstance}

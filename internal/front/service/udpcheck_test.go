@@ -11,9 +11,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
-// TestChecksOfAUDPPortThatNothingAnswersAreNotedAndStayAsTheyAre has the wart of chapter 20: all checks come over TCP,
-// and the port of the existing controller stays.
-func TestChecksOfAUDPPortThatNothingAnswersAreNotedAndStayAsTheyAre(t *testing.T) {
+// TestUnansweredHealthCheckOfUDPPortIsNoted keeps the health check of the existing controller: a
+// check of a UDP port comes over TCP, which nothing answers.
+func TestUnansweredHealthCheckOfUDPPortIsNoted(t *testing.T) {
 	t.Parallel()
 	const dns = "{name: dns, port: 53, protocol: UDP, nodePort: 30053}"
 	for name, test := range map[string]struct {

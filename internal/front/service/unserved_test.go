@@ -12,7 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
-func TestAServiceThatSeemsToAskForALoadBalancerAndIsLeftToOthersHasANote(t *testing.T) {
+func TestUnservedServiceThatAsksForLoadBalancerIsNoted(t *testing.T) {
 	t.Parallel()
 	const kind, target = string(annotation.ServiceType), string(annotation.ServiceTargetType)
 	type notes map[string]string

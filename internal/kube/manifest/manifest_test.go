@@ -275,7 +275,7 @@ func TestHTTPRoutesFromFilesHaveTheMatchesThatTheAPIServerFillsIn(t *testing.T) 
 	}
 }
 
-func TestGlobalAcceleratorsFromFilesHaveTheDefaultsOfTheirDefinition(t *testing.T) {
+func TestGlobalAcceleratorFromFileHasDefaults(t *testing.T) {
 	t.Parallel()
 	read := func(spec string) []metav1.Object {
 		found, skipped, err := Decode([]byte("apiVersion: aga.k8s.aws/v1beta1\nkind: GlobalAccelerator\nmetadata: "+

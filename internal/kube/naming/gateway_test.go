@@ -72,7 +72,7 @@ func TestTheFormerNameOfATargetGroupDiffersOnlyForNamedPorts(t *testing.T) {
 	}
 }
 
-func TestTheBindingOfATargetGroupBelongsToTheNamespaceOfItsService(t *testing.T) {
+func TestBindingBelongsToNamespaceOfItsService(t *testing.T) {
 	t.Parallel()
 	route := func(namespace, name string) string {
 		return GatewayTargetGroup{

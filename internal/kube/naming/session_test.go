@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestTheNameOfARoleSessionIsThatOfTheDocumentedExamplesAndFitsSTS(t *testing.T) {
+func TestRoleSessionNamesMatchExamplesAndFitSTS(t *testing.T) {
 	t.Parallel()
 	for cluster, want := range map[string]string{
 		"my cluster/1":          "AWS-LBC-mycluster1",

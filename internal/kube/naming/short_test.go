@@ -47,7 +47,7 @@ func TestTextsAreShortenedOnlyIfTheyAreTooLong(t *testing.T) {
 	}
 }
 
-func TestIdentitiesOfTargetGroupsFitATagAndBeginAsThoseOfTheirMember(t *testing.T) {
+func TestTargetGroupIdentitiesFitTagAndBeginWithMember(t *testing.T) {
 	t.Parallel()
 	longest, namespace, service := strings.Repeat("n", 253), strings.Repeat("m", 63), strings.Repeat("s", 63)
 	seen := map[string]bool{}

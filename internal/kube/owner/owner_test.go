@@ -154,7 +154,7 @@ func TestAResourceIsNamedAsInRulesOfRoles(t *testing.T) {
 	}
 }
 
-func TestTheStatusOfAnIngressHasEachLoadBalancerOfItsGroupOnWhichItsHostsAre(t *testing.T) {
+func TestIngressStatusHasEachLoadBalancerOfItsHosts(t *testing.T) {
 	t.Parallel()
 	o := &networkingv1.Ingress{}
 	lb := LoadBalancer{Hostname: "One.example", Ports: []int32{80}, Frontend: "Front.example", Beside: []LoadBalancer{

@@ -1,5 +1,5 @@
-// Package readable has the list of the Kubernetes kinds that the controller and the command line read. It watches and
-// writes nothing.
+// Package readable has the list of the Kubernetes kinds that the controller and the command line read, and reads pods,
+// nodes and EndpointSlices of informers without a copy (Shared). It watches and writes nothing.
 package readable
 
 import (

@@ -11,7 +11,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator/declare"
 )
 
-func TestTheChainOfAnAcceleratorEndsWithTheHealthThatAWSHasOfItsEndpoints(t *testing.T) {
+func TestAcceleratorChainEndsWithEndpointHealth(t *testing.T) {
 	t.Parallel()
 	const arn, other, third = "arn:aws:elasticloadbalancing:us-west-2:123456789012:loadbalancer/net/web/50dc",
 		"arn:other", "arn:third"

@@ -1,4 +1,5 @@
-// Package rollback tells what the existing controller writes to AWS when it takes load balancers back.
+// Package rollback tells on which listeners the existing controller renumbers and retags rules when it takes load
+// balancers back.
 package rollback
 
 import (

@@ -1,6 +1,6 @@
-// Package allowlist decides which resources of AWS the objects of a namespace may name, by the patterns of a flag:
-// --assumable-roles, --existing-load-balancers, --bindable-target-groups and --binding-networking have this form, and
-// --endpoints-without-pods with ranges of addresses. It imports the standard library only.
+// Package allowlist decides what the objects of a namespace may name, by the list of a flag. Flags that end in -roles,
+// -load-balancers and -target-groups list patterns of AWS resources, --binding-networking lists ports and sources, and
+// --endpoints-without-pods lists ranges of addresses. It imports the standard library only.
 package allowlist
 
 import (

@@ -1,5 +1,5 @@
 // Package buildinfo describes the running binary: the commit that it was built from, when, by which Go and for which
-// platform. The version is the program's own, as the linker sets it. It imports the standard library only.
+// platform. The linker sets the version, which is the program's own. It imports the standard library only.
 package buildinfo
 
 import (

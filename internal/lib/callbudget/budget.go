@@ -1,5 +1,5 @@
-// Package callbudget has the maximum numbers of calls of each background loop, which tests hold and the documentation
-// shows. The controller does not link it.
+// Package callbudget has the maximum number of calls of each background loop. Tests enforce these numbers, and pages
+// show them. The controller does not link the package.
 package callbudget
 
 // Budget is the maximum number of calls of a loop in ten minutes, in the steady state and while a dependency fails.

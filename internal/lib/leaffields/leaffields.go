@@ -1,5 +1,5 @@
-// Package leaffields lists the fields of Kubernetes kinds, so that a test can demand a row of its table for each field,
-// and sets them. Only tests import the package.
+// Package leaffields lists and sets the fields of Kubernetes kinds. With the list, a test requires a row of a table for
+// each field. Only tests import the package.
 package leaffields
 
 import (

@@ -1,5 +1,5 @@
 // Package longtest gives tests a short form, which "make test" runs, and a long form, which "make test-all" runs. Tests
-// that are long as a whole run in slices, too, of which .ci/run takes one. Only tests import the package.
+// that have no short form run under "make test-all" only; .ci/run adds a slice of them. Only tests import the package.
 package longtest
 
 import (

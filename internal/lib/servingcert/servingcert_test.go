@@ -84,9 +84,9 @@ func TestWhatIsUnusableOrForOtherHostsIsReplacedAtOnce(t *testing.T) {
 	}
 }
 
-// TestClientsTrustTheCertificateAtEveryMomentOfThreeAuthorities plays a server and a client, each of which learns what
+// TestClientsTrustCertificateThroughoutRenewals plays a server and a client, each of which learns what
 // is new a minute late, over years.
-func TestClientsTrustTheCertificateAtEveryMomentOfThreeAuthorities(t *testing.T) {
+func TestClientsTrustCertificateThroughoutRenewals(t *testing.T) {
 	t.Parallel()
 	for _, lifetime := range []time.Duration{90 * 24 * time.Hour, time.Hour, 20 * time.Minute} {
 		p := Policy{Lifetime: lifetime, Settle: lifetime / 10, Hosts: []string{"a.svc"}}

@@ -1,5 +1,5 @@
-// Package testbrowser drives a headless Chromium in tests of web pages: it navigates, runs scripts, and has seen errors
-// and requests. It is test support, and imports only the standard library.
+// Package testbrowser drives a headless Chromium in tests of web pages: it navigates, runs scripts, and records errors
+// and requests. Only tests import the package. It imports the standard library only.
 package testbrowser
 
 import (

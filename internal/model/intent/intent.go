@@ -1,5 +1,7 @@
 // Package intent holds desired load balancers with listeners, routes and backends. Front ends translate them from
-// Kubernetes objects of any kind, before AWS is read. Every setting carries the place where it is declared.
+// Kubernetes objects of any kind, before AWS is read. Every setting carries the place where it is declared. The package
+// also has two rules about members: which namespaces decide what a group shares (DecidersOf), and how much the members
+// of a load balancer may declare (Load).
 package intent
 
 import (

@@ -65,7 +65,7 @@ func disappearances() []disappearance {
 	const holds, admits = "nothing is deleted, with a finding", "TestWhatNoLongerAdmitsAnIngressDeletesNoLoadBalancer"
 	return []disappearance{
 		{"A namespace is deleted, with its objects", "its objects are deleted, and their load balancers with them; no " +
-			"brake holds that", "TestANamespaceThatIsDeletedTakesTheLoadBalancersOfItsObjectsAlong"},
+			"brake holds that", "TestDeletedNamespaceDeletesItsLoadBalancers"},
 		{"The labels of a namespace vanish, or `namespaceSelector` changes", holds, admits},
 		{"An IngressClass, or its IngressClassParams, is deleted", holds, admits},
 		{"An IngressClass names another controller",
@@ -81,7 +81,7 @@ func disappearances() []disappearance {
 			"TestADefinitionThatIsRemovedDeletesNoLoadBalancer"},
 		{"TargetGroupBindings of a stack are deleted by hand, or their definition is removed",
 			"targets and rules stay, and the controller creates the bindings again as soon as possible",
-			"TestTargetsStayRegisteredWhenAllBindingsAreDeletedAndMadeAgain"},
+			"TestTargetsStayRegisteredWhileBindingsAreRecreated"},
 		{"The first list of a cache lacks TargetGroupBindings",
 			"security group rules stay: before the first revocation, a new leader lists the bindings from the API server, " +
 				"too", "TestCacheWithoutSomeBindingsRevokesNoRule"},

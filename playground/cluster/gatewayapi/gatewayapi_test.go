@@ -19,7 +19,7 @@ import (
 
 var update = flag.Bool("update", false, "write the definitions anew")
 
-func TestTheDefinitionsAreThoseOfTheModuleThatTheControllerIsBuiltWith(t *testing.T) {
+func TestDefinitionsEqualThoseOfBuiltModule(t *testing.T) {
 	t.Parallel()
 	root, err := repository.FindFromProcess()
 	if err != nil {

@@ -331,7 +331,7 @@ func TestARoleThatTheNamespaceMayNotNameIsNeverAssumed(t *testing.T) {
 	}
 }
 
-func TestABindingWhoseRoleIsGoneForGoodCanBeDeletedAndReportsWhatStays(t *testing.T) {
+func TestBindingWhoseRoleIsGoneCanBeDeleted(t *testing.T) {
 	l := accountsLab(t, "*")
 	b := otherBinding(l, "bound")
 	l.Create(b)
@@ -377,9 +377,9 @@ func TestAnEditOfTheRoleGoesOnWithTheTargetsThatAreThere(t *testing.T) {
 	wantOther(l, b.Spec.TargetGroupARN)
 }
 
-// TestAGroupWithoutCrossZoneGetsTheZoneOfThePodByItsNameInTheOtherAccount has the other account give the zones other
+// TestTargetGetsZoneNameOfOtherAccount has the other account give the zones other
 // names.
-func TestAGroupWithoutCrossZoneGetsTheZoneOfThePodByItsNameInTheOtherAccount(t *testing.T) {
+func TestTargetGetsZoneNameOfOtherAccount(t *testing.T) {
 	l := accountsLab(t, "*")
 	b := otherBinding(l, "bound")
 	other := l.Other().Account

@@ -179,9 +179,9 @@ func liveUnder(t *testing.T, x *life, p attached) {
 	})
 }
 
-// TestAClusterLivesUnderAnOlderPolicyAndLacksWhatNeedsNewerActionsOnly has policies that were attached long ago,
+// TestOlderPolicyLacksOnlyWhatNeedsNewerActions has policies that were attached long ago,
 // without what later features need. Unless every fault is tried, each is tried in the life that needs those actions.
-func TestAClusterLivesUnderAnOlderPolicyAndLacksWhatNeedsNewerActionsOnly(t *testing.T) {
+func TestOlderPolicyLacksOnlyWhatNeedsNewerActions(t *testing.T) {
 	t.Parallel()
 	current := lab.Besides(iampolicy.Standard("aws"), iampolicy.Certificates("aws"))
 	sample := lab.OneOf(10)
@@ -324,9 +324,9 @@ func TestBindingsOfUsersLiveUnderThePolicyForThem(t *testing.T) {
 	}
 }
 
-// TestTargetGroupsOfVersion1AreDeletedUnderTheStandardPolicyWithItsAdditionOnly gives target groups the tags that
+// TestOnlyMigrationPolicyDeletesTargetGroupsOfVersion1 gives target groups the tags that
 // version 1 of the existing controller wrote.
-func TestTargetGroupsOfVersion1AreDeletedUnderTheStandardPolicyWithItsAdditionOnly(t *testing.T) {
+func TestOnlyMigrationPolicyDeletesTargetGroupsOfVersion1(t *testing.T) {
 	t.Parallel()
 	const action = "elasticloadbalancing:DeleteTargetGroup"
 	for name, addition := range map[string]iampolicy.Document{"with the addition": iampolicy.Migration("aws"),

@@ -84,7 +84,7 @@ func TestWhatTheAPIServerRefusesOfABindingIsReported(t *testing.T) {
 	}
 }
 
-func TestABindingThatMayNotNameItsRoleIsReportedUnservedKeepsItsRulesAndGoes(t *testing.T) {
+func TestBindingWithForbiddenRoleIsUnservedAndKeepsRules(t *testing.T) {
 	t.Parallel()
 	l, b := lab.BoundLab(t)
 	l.Get(b, "bound")

@@ -94,7 +94,7 @@ func TestBindingsLookAgainWhenOneOfThemBeginsToShare(t *testing.T) {
 	}
 }
 
-func TestOfTwoBindingsThatNameATargetGroupTheOlderServesAndTheOtherIsReportedOnce(t *testing.T) {
+func TestOlderOfTwoBindingsServesAndOtherIsReported(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, account.Profile{}, lab.Service("web"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
 	arn := l.TargetGroup(elbtypes.TargetTypeEnumIp)

@@ -51,7 +51,7 @@ func (u urgencies) AddWithOpts(o priorityqueue.AddOpts, items ...reconcile.Reque
 	}
 }
 
-func TestEndpointsThatChangeGoBeforeWhatIsOnlyReportedOfOtherBindings(t *testing.T) {
+func TestChangedEndpointsPrecedeReportsOfOtherBindings(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, account.Profile{}, lab.Service("web"))
 	l.Create(lab.Binding(l.TargetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP))

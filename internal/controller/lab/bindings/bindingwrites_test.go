@@ -167,7 +167,7 @@ func TestFinalizerOfBindingPrecedesRegistration(t *testing.T) {
 	}
 }
 
-func TestABindingThatEndsIsDeregisteredWhileTheAPIServerTakesNoWrite(t *testing.T) {
+func TestEndingBindingIsDeregisteredWithoutAPIServer(t *testing.T) {
 	t.Parallel()
 	s, b := newSlowAPI(t)
 	pod := corev1.Pod{}

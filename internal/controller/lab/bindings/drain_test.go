@@ -46,9 +46,9 @@ func TestTheRulesOfABindingThatEndsStayUntilItsTargetsHaveDrained(t *testing.T) 
 	restsAfterDraining(l)
 }
 
-// TestTheRulesOfABindingThatEndsStayWhileAWSDoesNotShowWhetherItsTargetsDrain refuses the read right after the
+// TestRulesOfEndingBindingStayIfDrainingIsUnknown refuses the read right after the
 // deregistration.
-func TestTheRulesOfABindingThatEndsStayWhileAWSDoesNotShowWhetherItsTargetsDrain(t *testing.T) {
+func TestRulesOfEndingBindingStayIfDrainingIsUnknown(t *testing.T) {
 	t.Parallel()
 	l, _ := lab.DrainingLab(t, gate.Fault{Action: "DescribeTargetHealth", Code: "AccessDenied", Status: 403,
 		Message: "no"})
@@ -179,7 +179,7 @@ func TestTheRulesOfAGroupStayUntilItsLastTargetHasDrained(t *testing.T) {
 	restsAfterDraining(l)
 }
 
-func TestTheRulesOfAGroupStayUntilItsLastTargetHasDrainedWhenTheProcessEndsMeanwhile(t *testing.T) {
+func TestRulesOutliveRestartUntilLastTargetDrained(t *testing.T) {
 	t.Parallel()
 	for name, keeps := range map[string]bool{"no checkpoints": false, "checkpoints": true} {
 		t.Run(name, func(t *testing.T) {
@@ -199,7 +199,7 @@ func TestTheRulesOfAGroupStayUntilItsLastTargetHasDrainedWhenTheProcessEndsMeanw
 	}
 }
 
-func TestRulesForAnotherPortStayUntilTheTargetsOfTheFormerOneHaveDrained(t *testing.T) {
+func TestRulesOfFormerPortStayUntilItsTargetsDrained(t *testing.T) {
 	t.Parallel()
 	l := newEmptying(t)
 	l.ForwardTo(l.arn)

@@ -51,7 +51,7 @@ func TestABindingThatAUserDeletesComesBack(t *testing.T) {
 	l.Served()
 }
 
-func TestATargetGroupThatAUserDeletesComesBackAndItsBindingFollows(t *testing.T) {
+func TestDeletedTargetGroupIsCreatedAgainAndBound(t *testing.T) {
 	t.Parallel()
 	l := newHealLab(t)
 	old := l.Served()

@@ -13,7 +13,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 )
 
-func TestNodesOfOtherVPCsAreLeftOutAndReportedOnTheBindingAndItsService(t *testing.T) {
+func TestNodesOfOtherVPCsAreLeftOutAndReported(t *testing.T) {
 	t.Parallel()
 	const far = "i-0a1de0000000000b1"
 	svc := lab.Service("web")

@@ -21,7 +21,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/bindings"
 )
 
-func TestABranchInterfaceThatDoesNotExistIsTheProblemOfItsPodAlone(t *testing.T) {
+func TestMissingBranchInterfaceAffectsOnlyItsPod(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, account.Profile{}, lab.Service("web"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
 	pods := lab.Pods("a", "10.0.128.40", "10.0.128.50")

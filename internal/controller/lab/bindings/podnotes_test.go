@@ -16,7 +16,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/pod/readiness"
 )
 
-func TestPodsThatMayLoseRequestsAreReportedWhereTheirNamespaceAsksForIt(t *testing.T) {
+func TestPodsThatMayLoseRequestsAreReportedIfNamespaceAsks(t *testing.T) {
 	t.Parallel()
 	const drains, gates = "elbv2.k8s.aws/pod-drain-inject", "elbv2.k8s.aws/pod-readiness-gate-inject"
 	const early, ungated = "web Note: pods may lose requests when they end: load balancers may send requests for 45 " +

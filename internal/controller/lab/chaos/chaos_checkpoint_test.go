@@ -119,9 +119,9 @@ func mortalLife(l *lab.Lab, m *mortal, change func(*lab.Lab), signal bool) map[s
 	return by
 }
 
-// TestACrashAtAnyWriteOfACheckpointEndsWhereAnUninterruptedRunDoes ends the process before and after each write of a
+// TestCrashAtAnyCheckpointWriteConverges ends the process before and after each write of a
 // ConfigMap of the checkpoints in turn, those at its start and at its end included, and without one of several.
-func TestACrashAtAnyWriteOfACheckpointEndsWhereAnUninterruptedRunDoes(t *testing.T) {
+func TestCrashAtAnyCheckpointWriteConverges(t *testing.T) {
 	t.Parallel()
 	scenarios := maps.Clone(crashScenarios)
 	maps.Copy(scenarios, certificateScenarios)

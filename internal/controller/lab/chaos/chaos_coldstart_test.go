@@ -10,10 +10,10 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 )
 
-// TestAColdStartWithoutAPIServerTakesNothingAndConvergesWithinItsPause has a process end, its objects change, and the
+// TestColdStartWithoutAPIServerConvergesWithinPause has a process end, its objects change, and the
 // next process start while the API server does not answer for a minute. Nothing is written to AWS meanwhile; soon
 // after, the account is as if it had answered.
-func TestAColdStartWithoutAPIServerTakesNothingAndConvergesWithinItsPause(t *testing.T) {
+func TestColdStartWithoutAPIServerConvergesWithinPause(t *testing.T) {
 	t.Parallel()
 	scenarios := maps.Clone(crashScenarios)
 	maps.Copy(scenarios, certificateScenarios)

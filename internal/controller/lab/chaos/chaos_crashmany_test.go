@@ -17,9 +17,9 @@ import (
 // checkpoints each.
 const crashesOfAStage = 4
 
-// TestACrashAtAnyCallOfAVariedLifeEndsWhereAnUninterruptedRunDoes ends the process before calls to AWS in each stage of
+// TestCrashAtAnyCallOfVariedLifeConverges ends the process before calls to AWS in each stage of
 // a life in which each operation is called; the next process goes on.
-func TestACrashAtAnyCallOfAVariedLifeEndsWhereAnUninterruptedRunDoes(t *testing.T) {
+func TestCrashAtAnyCallOfVariedLifeConverges(t *testing.T) {
 	t.Parallel()
 	accounts, calls := uninterrupted(t)
 	kinds := slices.Sorted(maps.Keys(crashLeavings))

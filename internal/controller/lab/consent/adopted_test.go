@@ -89,7 +89,7 @@ func adopting(more map[string]string) map[string]string {
 	return out
 }
 
-func TestALoadBalancerOfOthersIsTakenOverAndWhatIsDestructiveWaitsForItsApproval(t *testing.T) {
+func TestDestructiveStepsOfAdoptionWaitForApproval(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"))
 	arn, key := platform(l), lab.Key("web")
@@ -229,7 +229,7 @@ func TestALoadBalancerThatIsTakenOverStaysWhenItsObjectGoes(t *testing.T) {
 	}
 }
 
-func TestNothingIsTakenOverBeforeItIsApprovedWhereAnApprovalOfNothingIsThere(t *testing.T) {
+func TestApprovedPlanOfNoneAdoptsNothing(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"))
 	arn := platform(l)

@@ -82,7 +82,7 @@ func TestNothingIsChangedButTowardsTheApprovedState(t *testing.T) {
 	}
 }
 
-func TestANewLoadBalancerWaitsForItsApprovalAndTheDeletionOfItsObjectForNone(t *testing.T) {
+func TestNewLoadBalancerWaitsForApprovalItsDeletionDoesNot(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, account.Real(), append(lab.ChaosEndpoints("s0", "a", lab.SoakAddress(0, 0)), lab.Class(),
 		lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"), lab.Service("s0"))...)

@@ -14,7 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 )
 
-func TestARuleMadeByHandStaysWithItsNumberAndGoesWithTheLoadBalancer(t *testing.T) {
+func TestManualRuleKeepsPriorityUntilLoadBalancerIsDeleted(t *testing.T) {
 	t.Parallel()
 	lab.OnEachOwner(t, nil, func(t *testing.T, b *lab.ByHand) {
 		b.Rule(b.Balancer().Listeners[0].ARN, 7, "/theirs")
@@ -43,7 +43,7 @@ func TestARuleMadeByHandIsTakenAwayWhereRulesHaveNoTags(t *testing.T) {
 	})
 }
 
-func TestAListenerMadeByHandStaysAndIsTakenOverOnceItsPortIsDeclared(t *testing.T) {
+func TestManualListenerIsAdoptedOnceItsPortIsDeclared(t *testing.T) {
 	t.Parallel()
 	lab.OnEachOwner(t, nil, func(t *testing.T, b *lab.ByHand) {
 		arn := b.Listener(8080)
@@ -81,7 +81,7 @@ func TestAListenerMadeByHandStaysAndIsTakenOverOnceItsPortIsDeclared(t *testing.
 	})
 }
 
-func TestARuleOfTheSecurityGroupOfALoadBalancerMadeByHandIsTakenAway(t *testing.T) {
+func TestManualRuleOfManagedSecurityGroupIsRevoked(t *testing.T) {
 	t.Parallel()
 	lab.OnEachOwner(t, nil, func(t *testing.T, b *lab.ByHand) {
 		var group string

@@ -84,9 +84,9 @@ func TestTagsAreReadAgainForAllDeletionsTogether(t *testing.T) {
 	}
 }
 
-// TestALoadBalancerThatCameWithTheTagsIsSeenBeforeAnotherIsMade has a load balancer of a stack appear long after the
-// account was listed.
-func TestALoadBalancerThatCameWithTheTagsIsSeenBeforeAnotherIsMade(t *testing.T) {
+// TestTaggedLoadBalancerIsFoundBeforeAnotherIsCreated has a load balancer with the tags of a stack
+// appear long after the account was listed.
+func TestTaggedLoadBalancerIsFoundBeforeAnotherIsCreated(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Ingress("front", nil, "web"))
 	l.Settle(lab.Key("front"))

@@ -12,9 +12,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// TestALoadBalancerThatAnotherClusterUsesStaysUntilTheObjectAllowsItsDeletion deletes two Ingresses, the targets of one
+// TestContestedLoadBalancerStaysUntilDeletionIsAllowed deletes two Ingresses, the targets of one
 // of which are contested.
-func TestALoadBalancerThatAnotherClusterUsesStaysUntilTheObjectAllowsItsDeletion(t *testing.T) {
+func TestContestedLoadBalancerStaysUntilDeletionIsAllowed(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("s0"), lab.Service("s1"), lab.Ingress("shared", nil, "s0"),
 		lab.Ingress("alone", nil, "s1"))

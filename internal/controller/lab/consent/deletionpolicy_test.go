@@ -30,7 +30,7 @@ func retained(l *lab.Lab) (n int) {
 	return n
 }
 
-func TestALoadBalancerThatIsRetainedStaysAsItIsUntilItsObjectIsThereAgain(t *testing.T) {
+func TestRetainedLoadBalancerStaysUntilItsObjectReturns(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		object client.Object
@@ -118,7 +118,7 @@ func TestALoadBalancerThatIsRetainedStaysAsItIsUntilItsObjectIsThereAgain(t *tes
 	}
 }
 
-func TestALoadBalancerThatIsRetainedWithoutTagsIsNobodysAndServesOn(t *testing.T) {
+func TestLoadBalancerRetainedWithoutTagsServesUnowned(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		object client.Object

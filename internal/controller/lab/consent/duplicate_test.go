@@ -120,9 +120,9 @@ func TestACopyOfALoadBalancerStaysUntilItsDeletionIsConsentedTo(t *testing.T) {
 	}
 }
 
-// TestACopyOfALoadBalancerStaysWhenTheDeletionOfTheOriginalTakesSeveralPasses: AWS lets go of target groups and
+// TestCopyOutlivesDeletionOfOriginalOverSeveralPasses: AWS lets go of target groups and
 // security groups some time after the load balancer that used them, so that later passes find the copy alone.
-func TestACopyOfALoadBalancerStaysWhenTheDeletionOfTheOriginalTakesSeveralPasses(t *testing.T) {
+func TestCopyOutlivesDeletionOfOriginalOverSeveralPasses(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, account.Profile{InterfaceRelease: 40 * time.Second, TargetGroupRelease: 5 * time.Second}, lab.Class(),
 		lab.Service("web"), lab.Ingress("front", nil, "web"))
@@ -146,9 +146,9 @@ func TestACopyOfALoadBalancerStaysWhenTheDeletionOfTheOriginalTakesSeveralPasses
 	}
 }
 
-// TestACopyOfALoadBalancerStaysWhenTheControllerEndsAmidTheDeletionOfTheOriginal has a process that keeps checkpoints
+// TestCopyOutlivesRestartAmidDeletionOfOriginal has a process that keeps checkpoints
 // end without another write between the deletion of the original and that of its security group.
-func TestACopyOfALoadBalancerStaysWhenTheControllerEndsAmidTheDeletionOfTheOriginal(t *testing.T) {
+func TestCopyOutlivesRestartAmidDeletionOfOriginal(t *testing.T) {
 	t.Parallel()
 	for name, before := range map[string]func(*lab.Lab){
 		"the copy was seen before":                        func(l *lab.Lab) { l.Settle(lab.Key("front")) },
@@ -210,8 +210,8 @@ func TestACopyOfALoadBalancerStaysWhenTheControllerEndsAmidTheDeletionOfTheOrigi
 	}
 }
 
-// TestNothingIsDeletedBeforeItIsKeptWhichResourcesAreDuplicates has the API server take no checkpoints for a while.
-func TestNothingIsDeletedBeforeItIsKeptWhichResourcesAreDuplicates(t *testing.T) {
+// TestDeletionWaitsUntilDuplicatesAreStored has the API server take no checkpoints for a while.
+func TestDeletionWaitsUntilDuplicatesAreStored(t *testing.T) {
 	t.Parallel()
 	l := lab.NewKeeper(t, lab.Class(), lab.Service("web"), lab.Ingress("front", nil, "web"))
 	l.Settle(lab.Key("front"))

@@ -61,7 +61,7 @@ func deleteWhenMarked(l *lab.Lab, doomed client.Object) {
 	}
 }
 
-func TestNothingIsLeftOfAnObjectThatWasDeletedInTheMomentInWhichItGotTheFinalizer(t *testing.T) {
+func TestObjectDeletedAsItGetsFinalizerLeavesNothing(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		doomed client.Object
@@ -153,7 +153,7 @@ func TestNothingIsDeletedOfAnObjectThatOnlyTheCacheHasLost(t *testing.T) {
 	l.Settle(lab.Key("web"))
 }
 
-func TestTargetsGoOfABindingThatWasDeletedInTheMomentInWhichItGotTheFinalizer(t *testing.T) {
+func TestBindingDeletedAsItGetsFinalizerLeavesNoTargets(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, account.Profile{}, append(lab.Pods("a", "10.0.128.50", "10.0.128.51"), lab.Service("web"),
 		lab.Node("a", "aws:///us-west-2a/i-0a1de000000000001"))...)

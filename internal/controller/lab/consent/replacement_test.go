@@ -63,7 +63,7 @@ func TestALoadBalancerIsReplacedOnlyOnceItsPolicyConsents(t *testing.T) {
 	}
 }
 
-func TestAReplacedLoadBalancerServesOnForAsLongAsThePolicyKeepsItAlsoAfterARestart(t *testing.T) {
+func TestReplacedLoadBalancerServesForKeepTimeAcrossRestart(t *testing.T) {
 	t.Parallel()
 	for name, replace := range replacements {
 		t.Run(name, func(t *testing.T) {

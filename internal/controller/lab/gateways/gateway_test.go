@@ -166,7 +166,7 @@ func TestATargetGroupWithTheNameOfTheExistingControllerIsKept(t *testing.T) {
 	}
 }
 
-func TestBindingsOfAGatewayGetTheLabelsAndAnnotationsOfItsInfrastructure(t *testing.T) {
+func TestBindingsGetLabelsAndAnnotationsOfInfrastructure(t *testing.T) {
 	t.Parallel()
 	g, class := lab.Gateway("web", "alb", 80, gatewayv1.HTTPProtocolType)
 	g.Spec.Infrastructure = &gatewayv1.GatewayInfrastructure{

@@ -59,10 +59,10 @@ func hosts(l *lab.Lab) string {
 	return strings.Join(out, " ")
 }
 
-// TestTheConstructionOfAnAdoptedGatewayIsThatOfTheExistingController has a load balancer with the rules of that
+// TestAdoptedGatewayKeepsConstructionOfExistingController has a load balancer with the rules of that
 // controller, and the Gateway with its finalizer and without annotation, as it leaves them: the first start writes the
 // annotation and nothing to AWS.
-func TestTheConstructionOfAnAdoptedGatewayIsThatOfTheExistingController(t *testing.T) {
+func TestAdoptedGatewayKeepsConstructionOfExistingController(t *testing.T) {
 	t.Parallel()
 	g, class := lab.Gateway("web", "alb", 80, gatewayv1.HTTPProtocolType)
 	route := lab.Route("front", "/")
@@ -276,10 +276,10 @@ func TestAGatewayMadeAgainIsConstructedByWhatAWSHoldsOfIt(t *testing.T) {
 	}
 }
 
-// TestTheRecordsOfTheExistingControllerOnAClassStayAndNoneAreWritten: that controller compares them with the
-// configuration when it is back, and writes them where they differ or are missing, before it serves the Gateways of the
-// class.
-func TestTheRecordsOfTheExistingControllerOnAClassStayAndNoneAreWritten(t *testing.T) {
+// TestRecordsOfExistingControllerOnClassStayUnchanged has a class with and without the records.
+// When the existing controller is back, it compares them with the configuration, and writes them
+// where they differ or are missing, before it serves the Gateways of the class.
+func TestRecordsOfExistingControllerOnClassStayUnchanged(t *testing.T) {
 	t.Parallel()
 	for _, records := range []map[string]string{nil, {"elbv2.k8s.aws/last-processed-config": "4711-4712",
 		"elbv2.k8s.aws/last-processed-config-timestamp": "1767225600"}} {

@@ -305,8 +305,8 @@ func TestARouteWithTheStatusesOfThirtyTwoOthersServes(t *testing.T) {
 	}
 }
 
-// TestARouteThatChangesWhileAPlanRunsIsAsItsLastVersionInTheEnd edits the route at the first write of each kind.
-func TestARouteThatChangesWhileAPlanRunsIsAsItsLastVersionInTheEnd(t *testing.T) {
+// TestRouteEditedDuringPlanReachesLastVersion edits the route at the tenth call of the first pass.
+func TestRouteEditedDuringPlanReachesLastVersion(t *testing.T) {
 	t.Parallel()
 	l := lab.NewGateway(t, lab.WebGateway)
 	var calls atomic.Int32

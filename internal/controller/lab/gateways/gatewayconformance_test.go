@@ -38,7 +38,7 @@ func TestHTTPRouteRuleOrderTheFirstOfIdenticalMatchesWins(t *testing.T) {
 	}
 }
 
-func TestHTTPRouteMultipleRoutesAttachmentSameHostnameIntersectionTheMoreSpecificHostnameOfARouteWins(t *testing.T) {
+func TestMultipleRoutesAttachmentMoreSpecificHostnameWins(t *testing.T) {
 	t.Parallel()
 	route := func(name, created, host, to string) string {
 		return "\nHTTPRoute shop/" + name + " {metadata: {creationTimestamp: '" + created + "'}, spec: {hostnames: ['" +
@@ -129,7 +129,7 @@ func ruleTexts(l *lab.Lab) (out []string) {
 	return out
 }
 
-func TestHTTPRouteBackendURLRewriteOfARulesOnlyBackendOrOfAllOfThem(t *testing.T) {
+func TestHTTPRouteBackendURLRewriteNeedsAgreementOfBackends(t *testing.T) {
 	t.Parallel()
 	const rewrite = "filters: [{type: URLRewrite, urlRewrite: {hostname: one.test, path: {type: ReplacePrefixMatch, " +
 		"replacePrefixMatch: /new}}}]"
@@ -172,7 +172,7 @@ HTTPRoute shop/r {spec: {parentRefs: [{name: web}], rules: [{matches: [{path: {t
 	}
 }
 
-func TestGatewayNameMaximumLengthShowsConditionsOfTheCurrentGeneration(t *testing.T) {
+func TestGatewayNameMaximumLengthShowsCurrentConditions(t *testing.T) {
 	t.Parallel()
 	l := lab.NewGateway(t, longGateway(longName))
 	l.Settle(longKey(longName))

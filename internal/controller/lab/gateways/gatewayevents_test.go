@@ -82,7 +82,7 @@ func servedKinds(t *testing.T, absent *[]objects.Kind) *optionalkinds.Definition
 	}, kinds, time.Now, logr.Discard())
 }
 
-func TestADefinitionThatAppearsAtRunTimeServesTheGatewaysThatWaitForIt(t *testing.T) {
+func TestDefinitionAddedAtRunTimeServesWaitingGateways(t *testing.T) {
 	t.Parallel()
 	l := lab.NewGateway(t, lab.GatewayClasses+`
 Gateway shop/web {spec: {gatewayClassName: alb, infrastructure: {parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, name: web}}, listeners: [{name: http, port: 80, protocol: HTTP}]}}
@@ -135,7 +135,7 @@ Gateway shop/net {spec: {gatewayClassName: nlb, listeners: [{name: tcp, port: 80
 	}
 }
 
-func TestNoRuleIsDeletedOfAGatewayWhoseDeletionTheCacheDoesNotShowYet(t *testing.T) {
+func TestRulesStayIfCacheLagsBehindDeletionOfGateway(t *testing.T) {
 	t.Parallel()
 	l := lab.NewGateway(t, lab.WebGateway+`
 HTTPRoute shop/api {spec: {parentRefs: [{name: web}], rules: [{matches: [{path: {type: PathPrefix, value: /api}}], backendRefs: [{name: api, port: 80}]}]}}`)
@@ -224,7 +224,7 @@ func TestOfTheDecisionsOfBothFamiliesTheLatestHolds(t *testing.T) {
 	}
 }
 
-func TestAnEditOfEachKindMakesExactlyThePassesOverTheGatewaysConcerned(t *testing.T) {
+func TestEditOfEachKindWakesExactlyConcernedGateways(t *testing.T) {
 	t.Parallel()
 	l := lab.NewGateway(t, lab.EveryGatewayKind)
 	web, plain, network := lab.GatewayKey(stack.GatewayALB, "web").String(), lab.GatewayKey(stack.GatewayALB,

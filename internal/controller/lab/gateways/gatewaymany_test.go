@@ -57,9 +57,9 @@ func TestTheStatusOfARouteOfFiveGatewaysIsWrittenOnce(t *testing.T) {
 	}
 }
 
-// TestOfAnALBThatIsReplacedBehindAnotherGatewayTheFormerIsDeregisteredFirst has the scheme of the ALB changed: a target
+// TestReplacedALBTargetIsDeregisteredFirst has the scheme of the ALB changed: a target
 // group of ALBs takes one.
-func TestOfAnALBThatIsReplacedBehindAnotherGatewayTheFormerIsDeregisteredFirst(t *testing.T) {
+func TestReplacedALBTargetIsDeregisteredFirst(t *testing.T) {
 	t.Parallel()
 	l := lab.NewGateway(t, strings.Replace(lab.WebGateway, "gatewayClassName: alb, ",
 		"gatewayClassName: alb, infrastructure: {parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, "+

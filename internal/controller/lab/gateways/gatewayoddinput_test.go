@@ -233,8 +233,8 @@ func TestWhatHappensToAGatewayWhileAPlanRunsIsCarriedOutInTheEnd(t *testing.T) {
 	}
 }
 
-// TestAnObjectThatIsDeletedBeforeItHasTheFinalizerLeavesNothing has the object go at each of the reads before.
-func TestAnObjectThatIsDeletedBeforeItHasTheFinalizerLeavesNothing(t *testing.T) {
+// TestObjectDeletedBeforeItsFinalizerLeavesNothing has the object go at each of the reads before.
+func TestObjectDeletedBeforeItsFinalizerLeavesNothing(t *testing.T) {
 	t.Parallel()
 	for at := range int32(5) {
 		l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Ingress("web", nil, "web"))

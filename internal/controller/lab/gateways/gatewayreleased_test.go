@@ -13,9 +13,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// TestAGatewayThatLostTheFinalizerIsNotWrittenAgainWhileTheCacheShowsIt makes passes with a cache that shows a Gateway
-// as it was before it lost the finalizer.
-func TestAGatewayThatLostTheFinalizerIsNotWrittenAgainWhileTheCacheShowsIt(t *testing.T) {
+// TestReleasedGatewayIsNotWrittenFromStaleCache makes passes with a cache that still shows the
+// finalizer which the Gateway has lost.
+func TestReleasedGatewayIsNotWrittenFromStaleCache(t *testing.T) {
 	t.Parallel()
 	l, key := lab.NewGateway(t, lab.WebGateway), lab.GatewayKey(stack.GatewayALB, "web")
 	l.SettleWeb()

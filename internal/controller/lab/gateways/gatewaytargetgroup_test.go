@@ -62,9 +62,9 @@ func TestADeclaredTargetGroupNameBecomesTheRealOne(t *testing.T) {
 	}
 }
 
-// TestATargetGroupOfWhichOnlyTheBindingHasTheDeclaredNameStaysUntilAnEdit has a group as the existing controller leaves
+// TestTargetGroupOfFormerNameStaysUntilEdit has a group as the existing controller leaves
 // it after a change of targetGroupName: under its former name, and bound by an object of the declared one.
-func TestATargetGroupOfWhichOnlyTheBindingHasTheDeclaredNameStaysUntilAnEdit(t *testing.T) {
+func TestTargetGroupOfFormerNameStaysUntilEdit(t *testing.T) {
 	t.Parallel()
 	for _, construction := range []string{"standard", "compatible"} {
 		l := lab.NewGateway(t, lab.WebGateway)
@@ -153,9 +153,9 @@ func TestATargetGroupNameThatAnotherHasCostsNothing(t *testing.T) {
 	}
 }
 
-// TestOfTwoTargetGroupConfigurationsOfAServiceTheFirstByNameCounts creates them in the other order, and deletes the one
-// that counts.
-func TestOfTwoTargetGroupConfigurationsOfAServiceTheFirstByNameCounts(t *testing.T) {
+// TestFirstTargetGroupConfigurationByNameCounts creates two configurations of one Service, the
+// first by name last, and deletes the one that counts.
+func TestFirstTargetGroupConfigurationByNameCounts(t *testing.T) {
 	t.Parallel()
 	l := lab.NewGateway(t, lab.WebGateway+"\n"+lab.Configuration("zeta", "targetGroupAttributes: [{key: "+
 		"deregistration_delay.timeout_seconds, value: '20'}]")+"\n"+
@@ -180,9 +180,9 @@ func TestOfTwoTargetGroupConfigurationsOfAServiceTheFirstByNameCounts(t *testing
 	}
 }
 
-// TestTagsOfListenersAndRulesOfAGatewayStayAsTheyAreWithTheGateOff has AWS's defaults for what is made, and changes
-// nothing of what others tag.
-func TestTagsOfListenersAndRulesOfAGatewayStayAsTheyAreWithTheGateOff(t *testing.T) {
+// TestGateOffLeavesTagsOfListenersAndRules creates listeners and rules with and without the gate.
+// Without it, they have no tags, and a restart writes none.
+func TestGateOffLeavesTagsOfListenersAndRules(t *testing.T) {
 	t.Parallel()
 	for gate, tagged := range map[string]bool{"": true, "--feature-gates=ListenerRulesTagging=false": false} {
 		l := lab.New(t, account.Profile{}, lab.GatewayObjects(t, lab.WebGateway+`

@@ -28,7 +28,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-func TestAListenerOfAGatewayServesTheCertificateOfItsSecretWithoutAFlag(t *testing.T) {
+func TestGatewayListenerServesCertificateOfItsSecret(t *testing.T) {
 	t.Parallel()
 	l := lab.NewGateway(t, strings.Replace(lab.WebGateway, "listeners: [", "listeners: [{name: https, port: 443, "+
 		"protocol: HTTPS, tls: {certificateRefs: [{name: tls}]}}, ", 1))
@@ -204,7 +204,7 @@ TCPRoute shop/api {spec: {parentRefs: [{name: net, port: 81}], rules: [{backendR
 	}
 }
 
-func TestAReferenceOfAGatewayThatLeadsNowhereIsReportedOnTheGatewayNotOnItsRoutes(t *testing.T) {
+func TestDanglingGatewayReferenceIsReportedOnGatewayOnly(t *testing.T) {
 	t.Parallel()
 	l := lab.NewGateway(t, strings.Replace(lab.WebGateway, "gatewayClassName: alb,",
 		"gatewayClassName: alb, infrastructure: {parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, "+

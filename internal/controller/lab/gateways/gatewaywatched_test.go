@@ -42,8 +42,8 @@ var widelyOpen = strings.NewReplacer(
 	"gatewayClassName: alb,", "gatewayClassName: alb, allowedListeners: {namespaces: {from: All}},",
 ).Replace(lab.WebGateway)
 
-// TestAGatewayOfTheWatchedNamespaceIsServedWhateverNamesOtherNamespaces has --watch-namespace=shop.
-func TestAGatewayOfTheWatchedNamespaceIsServedWhateverNamesOtherNamespaces(t *testing.T) {
+// TestGatewayOfWatchedNamespaceIsServedDespiteReferences has --watch-namespace=shop.
+func TestGatewayOfWatchedNamespaceIsServedDespiteReferences(t *testing.T) {
 	t.Parallel()
 	l := lab.NewGateway(t, widelyOpen+elsewhere)
 	all := l.Client
@@ -115,8 +115,9 @@ func TestWhatARouteServesInAnUnwatchedNamespaceStays(t *testing.T) {
 	wantAnswers(l, map[string]string{"/": toWeb, "/pay": toPay})
 }
 
-// TestAConfigurationThatARestrictedControllerMayNotReadIsAProblemOfItsGateways has no right to read it.
-func TestAConfigurationThatARestrictedControllerMayNotReadIsAProblemOfItsGateways(t *testing.T) {
+// TestUnreadableConfigurationFailsItsGateways denies a controller of one watched namespace the
+// configuration of its GatewayClass.
+func TestUnreadableConfigurationFailsItsGateways(t *testing.T) {
 	t.Parallel()
 	l := lab.NewGateway(t, widelyOpen+elsewhere)
 	watching, ok := l.Client.(client.WithWatch)

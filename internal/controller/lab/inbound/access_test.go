@@ -207,7 +207,7 @@ func TestAMistakeInABindingTakesNoTargetAway(t *testing.T) {
 	}
 }
 
-func TestTheRangesOfTheTargetGroupsOwnVPCDecideWhichAddressesAreOutside(t *testing.T) {
+func TestVPCOfTargetGroupDecidesWhichTargetsAreOutside(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, account.Profile{}, lab.Service("web"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
 	vpc, err := l.Sim.Compute.CreateVpc(t.Context(), &ec2.CreateVpcInput{CidrBlock: aws.String("10.9.0.0/16")})

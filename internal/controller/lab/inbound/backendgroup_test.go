@@ -12,9 +12,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// TestTheBackendGroupStaysForALoadBalancerWhoseObjectIsShownWithoutItsFinalizer: the last load balancer goes while
-// another one is made, and the cache is late.
-func TestTheBackendGroupStaysForALoadBalancerWhoseObjectIsShownWithoutItsFinalizer(t *testing.T) {
+// TestBackendGroupStaysIfCacheLagsBehindFinalizer has the last load balancer of a Service go while
+// the cache shows the Ingress of another load balancer without its finalizer.
+func TestBackendGroupStaysIfCacheLagsBehindFinalizer(t *testing.T) {
 	t.Parallel()
 	answer := lab.Ingress("web", nil, "answer")
 	answer.Annotations["alb.ingress.kubernetes.io/actions.answer"] =

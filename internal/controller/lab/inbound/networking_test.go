@@ -23,9 +23,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 )
 
-// TestABindingThatCannotBeUnderstoodHoldsBackOnlyRulesThatMayBeItsOwn breaks a binding and starts anew, where rules of
+// TestInvalidBindingKeepsOnlyRulesThatMayBeItsOwn breaks a binding and starts anew, where rules of
 // former bindings are left.
-func TestABindingThatCannotBeUnderstoodHoldsBackOnlyRulesThatMayBeItsOwn(t *testing.T) {
+func TestInvalidBindingKeepsOnlyRulesThatMayBeItsOwn(t *testing.T) {
 	t.Parallel()
 	byName := func(b *v1beta1.TargetGroupBinding) {
 		b.Spec.Networking.Ingress[0].Ports[0].Port = ptr.To(intstr.FromString("web"))

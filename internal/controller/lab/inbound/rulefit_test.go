@@ -88,7 +88,7 @@ func TestRangesBeyondGroupQuotaGetFurtherGroups(t *testing.T) {
 	}
 }
 
-func TestRulesThatTheGroupOfNodesHasNoRoomForAreInTheConditionOfTheirBinding(t *testing.T) {
+func TestRulesThatDoNotFitNodeGroupAreInBindingsCondition(t *testing.T) {
 	t.Parallel()
 	l, b := lab.BoundLab(t)
 	l.Get(b, "bound")
@@ -152,7 +152,7 @@ func TestARuleWithoutPeersIsReportedBesideThoseThatAreWritten(t *testing.T) {
 	}
 }
 
-func TestOfTwoGroupsThatTagsAllowTheOneWithRulesIsKeptAndTheDoubtReported(t *testing.T) {
+func TestAmbiguousNodeGroupKeepsRulesAndIsReported(t *testing.T) {
 	t.Parallel()
 	l, b := lab.BoundLab(t)
 	second := l.SecurityGroup("second")

@@ -32,7 +32,7 @@ func prefixList(l *lab.Lab, id string, entries int) {
 
 const serviceLists = "service.beta.kubernetes.io/aws-load-balancer-security-group-prefix-lists"
 
-func TestAPrefixListOfAServiceCountsItsEntriesAndWhatDoesNotFitIsRefusedWithoutACall(t *testing.T) {
+func TestPrefixListCountsAsItsEntriesAndIsRefusedIfFull(t *testing.T) {
 	t.Parallel()
 	svc := openService()
 	svc.Annotations[serviceLists] = "pl-50"

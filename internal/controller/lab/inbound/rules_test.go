@@ -102,7 +102,7 @@ func twoServices(t *testing.T) (l *lab.Lab, web, fresh *v1beta1.TargetGroupBindi
 	return l, web, fresh, slice
 }
 
-func TestWhileEC2HangsForANewNodeTargetsComeAndGoAndOtherBindingsGetTheirRules(t *testing.T) {
+func TestHangingEC2CallDelaysOnlyRulesOfItsBinding(t *testing.T) {
 	t.Parallel()
 	l, web, fresh, slice := twoServices(t)
 	_, err := l.Sim.Gate.AddFault(gate.Fault{Action: "DescribeInstances", Resource: "i-0a1de0000000000b1",
@@ -127,7 +127,7 @@ func TestWhileEC2HangsForANewNodeTargetsComeAndGoAndOtherBindingsGetTheirRules(t
 	}
 }
 
-func TestASecurityGroupThatHangsDelaysNeitherTargetsNorOtherGroups(t *testing.T) {
+func TestHangingSecurityGroupDelaysNothingElse(t *testing.T) {
 	t.Parallel()
 	for _, action := range []string{"AuthorizeSecurityGroupIngress", "RevokeSecurityGroupIngress"} {
 		l, web, fresh, slice := twoServices(t)

@@ -60,9 +60,9 @@ func TestNeitherASwapNorARestartWritesARule(t *testing.T) {
 	}
 }
 
-// TestAGroupIsLookedAtAgainWhenTheLastBindingBecameKnownWhileItWasLookedAt has a review come between the question
+// TestReviewDuringLookAtGroupRepeatsLook has a review come between the question
 // whether all bindings are known and the note that the group waits for that.
-func TestAGroupIsLookedAtAgainWhenTheLastBindingBecameKnownWhileItWasLookedAt(t *testing.T) {
+func TestReviewDuringLookAtGroupRepeatsLook(t *testing.T) {
 	t.Parallel()
 	for name, reviewed := range map[string]bool{"a review meanwhile": true, "none": false} {
 		l := lab.New(t, account.Profile{}, lab.Service("web"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))

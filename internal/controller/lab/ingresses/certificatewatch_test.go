@@ -17,7 +17,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-func TestACertificateThatComesOrGoesReachesExactlyTheStacksThatAskedForItsHosts(t *testing.T) {
+func TestCertificateChangeWakesExactlyStacksOfItsHosts(t *testing.T) {
 	t.Parallel()
 	named := lab.Secure("named", "a.new.dev")
 	named.Annotations["alb.ingress.kubernetes.io/certificate-arn"] =

@@ -24,9 +24,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 )
 
-// TestANetworkLoadBalancerBecomesDualstackWithSourceNATAndIPv4AgainByOneEdit has a UDP listener all the time in one
+// TestOneEditMakesNLBDualstackWithSourceNATAndBack has a UDP listener all the time in one
 // case, which AWS refuses of a dualstack load balancer without source NAT.
-func TestANetworkLoadBalancerBecomesDualstackWithSourceNATAndIPv4AgainByOneEdit(t *testing.T) {
+func TestOneEditMakesNLBDualstackWithSourceNATAndBack(t *testing.T) {
 	t.Parallel()
 	for _, protocol := range []corev1.Protocol{corev1.ProtocolTCP, corev1.ProtocolUDP} {
 		t.Run(string(protocol), func(t *testing.T) {
@@ -160,8 +160,8 @@ func TestNothingIsMadeAgainInANamespaceThatEnds(t *testing.T) {
 	}
 }
 
-// TestACertificateThatAWSRefusesWhenItsListenerIsMadeIsAFailedDeployment has a certificate that does not exist.
-func TestACertificateThatAWSRefusesWhenItsListenerIsMadeIsAFailedDeployment(t *testing.T) {
+// TestRefusedCertificateOfNewListenerFailsDeployment has a certificate that does not exist.
+func TestRefusedCertificateOfNewListenerFailsDeployment(t *testing.T) {
 	t.Parallel()
 	svc := lab.CrashBalancer("net")
 	svc.Annotations["service.beta.kubernetes.io/aws-load-balancer-ssl-cert"] =
@@ -262,9 +262,10 @@ func TestOfMorePortsThanAWSHasListenersForTheFirstServe(t *testing.T) {
 	}
 }
 
-// TestAProtocolThatAWSRefusesLeavesTheListenerAsItIsWithARemedy has a dualstack load balancer without source NAT, which
-// takes no UDP listener: neither in the place of a TCP listener, nor aside of one that is to become TCP_UDP.
-func TestAProtocolThatAWSRefusesLeavesTheListenerAsItIsWithARemedy(t *testing.T) {
+// TestRefusedProtocolLeavesListenerAndNamesRemedy has a dualstack load balancer without source NAT,
+// which takes no UDP listener: neither instead of a TCP listener, nor beside one that is to become
+// TCP_UDP.
+func TestRefusedProtocolLeavesListenerAndNamesRemedy(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		change func(*corev1.Service)

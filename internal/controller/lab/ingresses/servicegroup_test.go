@@ -38,9 +38,9 @@ func wantBalancers(l *lab.Lab, when string, want map[string][]int32) {
 	}
 }
 
-// TestServicesOfAGroupShareALoadBalancerWhileTheyJoinBreakAndLeave leads two Services with load balancers of their own
-// into a group, and out of it.
-func TestServicesOfAGroupShareALoadBalancerWhileTheyJoinBreakAndLeave(t *testing.T) {
+// TestServicesJoinBreakAndLeaveSharedLoadBalancer leads a Service with a load balancer of its own
+// into the group of another, and out of the group.
+func TestServicesJoinBreakAndLeaveSharedLoadBalancer(t *testing.T) {
 	t.Parallel()
 	alone := lab.Sharing("a", 80, 81)
 	delete(alone.Annotations, lab.ServiceGroup)

@@ -128,9 +128,10 @@ func TestADefinitionThatIsRemovedDeletesNoLoadBalancer(t *testing.T) {
 	}
 }
 
-// TestANamespaceThatIsDeletedTakesTheLoadBalancersOfItsObjectsAlong deletes first the objects, as the namespace
-// controller does, and then the namespace.
-func TestANamespaceThatIsDeletedTakesTheLoadBalancersOfItsObjectsAlong(t *testing.T) {
+// TestDeletedNamespaceDeletesItsLoadBalancers deletes the objects, as the namespace controller does
+// before the namespace goes. The namespace has lost its labels, and the brake would allow one
+// deletion.
+func TestDeletedNamespaceDeletesItsLoadBalancers(t *testing.T) {
 	t.Parallel()
 	l, keys := selectiveLab(t)
 	ns := &corev1.Namespace{}
@@ -146,9 +147,9 @@ func TestANamespaceThatIsDeletedTakesTheLoadBalancersOfItsObjectsAlong(t *testin
 	}
 }
 
-// TestTargetsStayRegisteredWhenAllBindingsAreDeletedAndMadeAgain deletes the bindings of a stack, as the removal of
-// their definition does, which cannot be made again for an hour.
-func TestTargetsStayRegisteredWhenAllBindingsAreDeletedAndMadeAgain(t *testing.T) {
+// TestTargetsStayRegisteredWhileBindingsAreRecreated deletes the bindings of a stack, as the
+// removal of their definition does. For an hour, they cannot be created again.
+func TestTargetsStayRegisteredWhileBindingsAreRecreated(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Ingress("front", nil, "web"),
 		lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))

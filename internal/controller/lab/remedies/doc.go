@@ -1,3 +1,3 @@
-// Package remedies follows the remedies of findings that only a running controller makes, and sees the findings go.
+// Package remedies follows the remedies of findings that only a running controller makes, and checks that they end.
 // cmd/lbc/testdata/remedies.yaml has the findings of lint and plan.
 package remedies

@@ -81,9 +81,9 @@ func TestAfterARestartABrokenMemberDelaysNoOther(t *testing.T) {
 	}
 }
 
-// TestWithoutCheckpointsTheSettingsThatABrokenMemberMayHaveSetStay has the other member change all that members share,
+// TestSharedSettingsOfBrokenMemberStayWithoutCheckpoints has the other member change all that members share,
 // and its own rules.
-func TestWithoutCheckpointsTheSettingsThatABrokenMemberMayHaveSetStay(t *testing.T) {
+func TestSharedSettingsOfBrokenMemberStayWithoutCheckpoints(t *testing.T) {
 	t.Parallel()
 	for name, annotations := range breakages {
 		if name == "a dry run" { // what it has is known: the dry run finds that it is as it was
@@ -208,7 +208,7 @@ func TestARestartWithCheckpointsReadsListsOnly(t *testing.T) {
 	}
 }
 
-func TestARestartReadsNoTagsOfLoadBalancersOfOthersThatTheLastLeaderKnew(t *testing.T) {
+func TestRestartReadsNoTagsOfKnownForeignLoadBalancers(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		end   func(l *lab.Lab)
@@ -333,7 +333,7 @@ func TestTargetsThatChangedBetweenProcessesFollowWithoutAnyRead(t *testing.T) {
 	}
 }
 
-func TestTargetsAddedAndRemovedWhileNoControllerRanFollowWithinTwoSecondsOfTheStart(t *testing.T) {
+func TestStartCatchesUpWithTargetsInTwoSeconds(t *testing.T) {
 	t.Parallel()
 	for end, stop := range map[string]func(*lab.Lab){"by a signal": (*lab.Lab).End, "by a crash": (*lab.Lab).Crash} {
 		t.Run("ended "+end, func(t *testing.T) {
@@ -515,7 +515,7 @@ func TestAThousandLoadBalancersOfTenRulesFitIntoTheCheckpoints(t *testing.T) {
 	t.Logf("the largest ConfigMap has %d KiB", largest>>10)
 }
 
-func TestOnlyAnEditThatChangesTheLoadBalancerBringsItsVerificationForward(t *testing.T) {
+func TestOnlyEffectiveEditBringsVerificationForward(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, account.Profile{}, lab.Pair(nil)...)
 	var soon []stack.Key

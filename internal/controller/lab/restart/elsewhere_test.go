@@ -132,7 +132,7 @@ func TestABackendGroupThatAWSKeepsIsTriedEverLessOften(t *testing.T) {
 	}
 }
 
-func TestATargetGroupThatABindingOfAnUnseenNamespaceServesIsNotEmptied(t *testing.T) {
+func TestTargetGroupServedFromUnseenNamespaceIsNotEmptied(t *testing.T) {
 	t.Parallel()
 	for _, listable := range []bool{true, false} {
 		for _, ends := range []bool{false, true} {

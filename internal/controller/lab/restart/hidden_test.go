@@ -87,7 +87,7 @@ func views() map[string]struct {
 	}
 }
 
-func TestWhatHiddenMembersOfAGroupHaveStaysAndTheRestOfTheirGroupIsEdited(t *testing.T) {
+func TestHiddenMembersKeepTheirPartsWhileGroupIsEdited(t *testing.T) {
 	t.Parallel()
 	for name, view := range views() {
 		for what, c := range map[string]struct {

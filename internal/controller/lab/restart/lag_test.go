@@ -13,7 +13,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 )
 
-func TestAControllerThatStartsWithinTheLagOfListsLeavesNothingBehind(t *testing.T) {
+func TestStartWithinLagOfListsLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 	old := lab.Ingress("front", nil, "web")
 	old.CreationTimestamp = metav1.NewTime(time.Date(2025, 12, 31, 0, 0, 0, 0, time.UTC))

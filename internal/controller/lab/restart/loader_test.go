@@ -13,9 +13,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 )
 
-// TestATargetGroupThatTheListsOfAStartMissGoesAfterTheSecondLook ends a process a moment after it has made a target
-// group, which nobody wants any more when the next one begins.
-func TestATargetGroupThatTheListsOfAStartMissGoesAfterTheSecondLook(t *testing.T) {
+// TestSecondListDeletesTargetGroupMissedAtStart ends a process a moment after it has created a
+// target group that nobody wants when the next process starts.
+func TestSecondListDeletesTargetGroupMissedAtStart(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, lab.Lagging(), lab.Class(), lab.Service("web"), lab.Service("new"), lab.Ingress("front", nil, "web"))
 	l.Settle(lab.Key("front"))
@@ -48,9 +48,9 @@ func TestATargetGroupThatTheListsOfAStartMissGoesAfterTheSecondLook(t *testing.T
 	}
 }
 
-// TestStacksThatWentBetweenProcessesAreForgottenAfterTheSecondLook has checkpoints remember a stack whose object went
+// TestSecondListForgetsStacksGoneBetweenProcesses has checkpoints remember a stack whose object went
 // between two leaders.
-func TestStacksThatWentBetweenProcessesAreForgottenAfterTheSecondLook(t *testing.T) {
+func TestSecondListForgetsStacksGoneBetweenProcesses(t *testing.T) {
 	t.Parallel()
 	l := lab.NewKeeper(t, lab.Class(), lab.Service("web"), lab.Ingress("front", nil, "web"),
 		lab.Ingress("other", nil, "web"))
@@ -131,8 +131,8 @@ func TestASecondLookThatFailsIsTriedAgain(t *testing.T) {
 	}
 }
 
-// TestASecondLookThatIsDeniedEndsWhileNothingAsksForLoadBalancers has a role for TargetGroupBindings alone.
-func TestASecondLookThatIsDeniedEndsWhileNothingAsksForLoadBalancers(t *testing.T) {
+// TestDeniedSecondListEndsIfNoLoadBalancerIsWanted has a role for TargetGroupBindings alone.
+func TestDeniedSecondListEndsIfNoLoadBalancerIsWanted(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"))
 	_, err := l.Sim.Gate.AddFault(gate.Fault{Action: "DescribeLoadBalancers", Code: "AccessDenied", Status: 403,

@@ -62,7 +62,7 @@ func unseenLab(t *testing.T, keeps bool) (l *lab.Lab, arn string) {
 	return l, arn
 }
 
-func TestABindingDeregistersOnlyItsOwnTargetsWhileOthersMayServeTheGroupUnseen(t *testing.T) {
+func TestBindingDeregistersOnlyOwnTargetsIfOthersAreUnseen(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		change func(l *lab.Lab)
@@ -120,7 +120,7 @@ func TestABindingDeregistersOnlyItsOwnTargetsWhileOthersMayServeTheGroupUnseen(t
 	}
 }
 
-func TestATargetGroupOfAStackOfTheWatchedNamespaceIsItsBindingsAlone(t *testing.T) {
+func TestStackTargetGroupBelongsToItsBindingAlone(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Ingress("front", nil, "web"),
 		lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
@@ -138,8 +138,8 @@ func TestATargetGroupOfAStackOfTheWatchedNamespaceIsItsBindingsAlone(t *testing.
 	}
 }
 
-// TestWhatAnEarlierProcessRegisteredIsOursIfItSawTheSameNamespace moves the pod while no process runs.
-func TestWhatAnEarlierProcessRegisteredIsOursIfItSawTheSameNamespace(t *testing.T) {
+// TestTargetsOfEarlierProcessOfSameNamespaceAreOurs moves the pod while no process runs.
+func TestTargetsOfEarlierProcessOfSameNamespaceAreOurs(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		before func(l *lab.Lab) // has the earlier process run
@@ -200,7 +200,7 @@ func (a *answers) List(ctx context.Context, list client.ObjectList, _ ...client.
 	return answer(ctx, list.(*v1beta1.TargetGroupBindingList))
 }
 
-func TestAnAnswerAboutOtherNamespacesServesOnWhileTheAPIServerGivesNone(t *testing.T) {
+func TestLastAnswerAboutOtherNamespacesOutlivesFailures(t *testing.T) {
 	t.Parallel()
 	hang := func(ctx context.Context, _ *v1beta1.TargetGroupBindingList) error { <-ctx.Done(); return ctx.Err() }
 	for name, fail := range map[string]func(context.Context, *v1beta1.TargetGroupBindingList) error{

@@ -20,9 +20,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 )
 
-// TestAMemberGetsTheEventOfSuccessOnlyWhenItsSettingsAreInEffect has AWS, or an edit, refuse one thing after the other
+// TestMemberGetsSuccessEventOnlyOnceSettingsAreInEffect has AWS, or an edit, refuse one thing after the other
 // to a group of two.
-func TestAMemberGetsTheEventOfSuccessOnlyWhenItsSettingsAreInEffect(t *testing.T) {
+func TestMemberGetsSuccessEventOnlyOnceSettingsAreInEffect(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		fault             gate.Fault
@@ -162,8 +162,8 @@ func TestWhatWaitsForAWSIsNotHeldUpByWhatFails(t *testing.T) {
 	}
 }
 
-// TestAQuestionThatAWSRefusesNamesThePermissionAndOneThatItMissesIsAskedAgainSoon leaves facts of a stack unanswered.
-func TestAQuestionThatAWSRefusesNamesThePermissionAndOneThatItMissesIsAskedAgainSoon(t *testing.T) {
+// TestDeniedReadNamesPermissionAndFailedReadIsRepeated leaves facts of a stack unanswered.
+func TestDeniedReadNamesPermissionAndFailedReadIsRepeated(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		fault gate.Fault

@@ -18,9 +18,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 )
 
-// TestAnIngressWhoseStatusCannotBeWrittenDelaysNoMemberOfTheGroupThatItLeaves has a policy refuse writes to the status
+// TestLeavingIngressWithRefusedStatusDelaysNoMember has a policy refuse writes to the status
 // of one that moves away, while another is deleted and a third edited.
-func TestAnIngressWhoseStatusCannotBeWrittenDelaysNoMemberOfTheGroupThatItLeaves(t *testing.T) {
+func TestLeavingIngressWithRefusedStatusDelaysNoMember(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, account.Profile{}, append(lab.Pair(nil), lab.Ingress("old", map[string]string{"group.name": "front"},
 		"websvc"))...)

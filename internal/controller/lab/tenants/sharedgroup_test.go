@@ -98,7 +98,7 @@ func sourcesOf(l *lab.Lab, port int32) []string {
 	return out
 }
 
-func TestAMemberWhoseSecurityGroupsLoseHasNoPortOfItsOwnOpenToOthers(t *testing.T) {
+func TestPortOfMemberWhoseSecurityGroupsLoseStaysClosed(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, account.Profile{}, slices.Concat([]client.Object{lab.Class()},
 		lab.GroupMember("shop", "web", 0, map[string]string{"scheme": "internal", "inbound-cidrs": "10.0.0.0/8"}),

@@ -84,7 +84,7 @@ func TestLoadBalancersInTheMakingAreLookedAtTwentyAtATime(t *testing.T) {
 	}
 }
 
-func TestALoadBalancerThatIsDeletedInTheMakingHasItsStackLookAgain(t *testing.T) {
+func TestLoadBalancerDeletedWhileProvisioningIsCreatedAgain(t *testing.T) {
 	t.Parallel()
 	l, w, woken, _ := births(t, 1)
 	for arn := range l.Inventory.Provisioning() {

@@ -99,8 +99,8 @@ func TestADisagreementWithAWSCostsFewCallsAndOneEvent(t *testing.T) {
 	}
 }
 
-// TestARefusedWriteIsTriedAtOnceWhenItsObstacleGoesOrItsObjectIsEdited waits until the pause is minutes long first.
-func TestARefusedWriteIsTriedAtOnceWhenItsObstacleGoesOrItsObjectIsEdited(t *testing.T) {
+// TestRefusedWriteIsRetriedAtOnceAfterChange waits until the pause is minutes long first.
+func TestRefusedWriteIsRetriedAtOnceAfterChange(t *testing.T) {
 	t.Parallel()
 	name := map[string]string{"load-balancer-name": "shared-name"}
 	setUp := func(t *testing.T) *lab.Lab {

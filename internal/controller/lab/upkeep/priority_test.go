@@ -65,7 +65,7 @@ func (p prioritizedEC2) DescribeInstances(ctx context.Context, in *ec2.DescribeI
 	return p.EC2.DescribeInstances(ctx, in, o...)
 }
 
-func TestWhatTargetsNeedIsReadBeforeAllElseAndWhatNothingWaitsForAfterIt(t *testing.T) {
+func TestReadsForTargetsComeFirstAndCosmeticOnesLast(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, account.Profile{}, lab.Service("web"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
 	p := &prioritized{of: map[string]awsclient.Priority{}}

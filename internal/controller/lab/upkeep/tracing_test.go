@@ -90,7 +90,7 @@ func recorded(l *lab.Lab, after, last uint64) (ids []string) {
 	return ids
 }
 
-func TestATraceOfAPassOverAStackHasItsPartsAndEachCallWithItsRequestID(t *testing.T) {
+func TestTraceOfPassHasPhasesAndCallsWithRequestIDs(t *testing.T) {
 	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"))
 	end := traced(l)
 	l.Restart()

@@ -105,10 +105,10 @@ type Listeners struct {
 	// Claims are the hostnames that listeners of ListenerSets lose to routes of others (Contest).
 	Claims []Claim
 
-	contest *contest
-	parents []Parent         // the Gateway and the admitted ListenerSets
-	of      map[Parent][]int // indexes of All, also of parents without listeners
-	refused map[Parent]bool  // the ListenerSets of Rejected
+	contest    *contest
+	parents    []Parent         // the Gateway and the admitted ListenerSets
+	of         map[Parent][]int // indexes of All, also of parents without listeners
+	refused    map[Parent]bool  // the ListenerSets of Rejected
 	namespaces Namespaces
 }
 

@@ -198,7 +198,7 @@ func TestTransformsOfPathsAnswerAsTheGatewayAPIDefines(t *testing.T) {
 	}
 }
 
-func TestTransformsOfTheCompatibleConstructionAreThoseOfTheExistingController(t *testing.T) {
+func TestCompatibleTransformsEqualExistingControllers(t *testing.T) {
 	t.Parallel()
 	prefix := "/foo"
 	for modifier, want := range map[string]string{
@@ -242,7 +242,7 @@ func TestPathModifiersThatALoadBalancerWouldMisreadAreRefused(t *testing.T) {
 	}
 }
 
-func TestRulesComeInTheOrderOfTheContractWhateverTheOrderOfArrival(t *testing.T) {
+func TestRulesFollowContractOrderWhateverOrderOfArrival(t *testing.T) {
 	t.Parallel()
 	at := func(name string, age time.Duration, listener, host, own, match string) Position {
 		p := Position{Listener: listener, Host: attachment.Hostname{Name: host, Own: own}, Created: time.Unix(1e9, 0).Add(

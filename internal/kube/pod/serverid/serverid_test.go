@@ -12,7 +12,7 @@ import (
 
 func constant(n int) func(int) int { return func(int) int { return n } }
 
-func TestAnIDHasTimeWorkerAndNumberInTheLayoutOfExistingInstallations(t *testing.T) {
+func TestServerIDLayoutMatchesExistingInstallations(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		ms         int64
