@@ -81,11 +81,11 @@ func OfCapacity(lb stack.LoadBalancer) string {
 	switch {
 	case lb.Capacity == nil || *lb.Capacity == 0:
 	case lb.Type == stack.Application && (*lb.Capacity < minWebUnits || *lb.Capacity > maxWebUnits):
-		return fmt.Sprintf("%d capacity units are reserved, and AWS allows %d to %d for an application load balancer",
+		return fmt.Sprintf("reserved capacity of %d units: AWS allows %d to %d for an application load balancer",
 			*lb.Capacity, minWebUnits, maxWebUnits)
 	case lb.Type == stack.Network && int(*lb.Capacity) < minNetworkUnits*zones:
-		return fmt.Sprintf("%d capacity units are reserved, and AWS allows %d or more for a network load balancer in %d "+
-			"availability zones: %d for each", *lb.Capacity, minNetworkUnits*zones, zones, minNetworkUnits)
+		return fmt.Sprintf("reserved capacity of %d units: AWS allows %d or more for a network load balancer with %d "+
+			"subnets, %d for each", *lb.Capacity, minNetworkUnits*zones, zones, minNetworkUnits)
 	}
 	return ""
 }
