@@ -160,11 +160,8 @@ func (o *lintOptions) check(ctx context.Context, errOut io.Writer, in io.Reader)
 
 // severity of a diagnostic. Without a cluster, a missing object may be in another file.
 func (o *lintOptions) severity(d diag.Diagnostic) string {
-	switch {
-	case d.Code == diag.ServiceMissing || !o.fromCluster() && elsewhere(d):
+	if d.Code == diag.ServiceMissing || !o.fromCluster() && elsewhere(d) {
 		return severityWarning
-	case d.Code == diag.BackendUnresolved, d.Code == diag.RouteNotAttached: // conditions say the same
-		return severityError
 	}
 	return string(d.Severity())
 }
@@ -172,7 +169,7 @@ func (o *lintOptions) severity(d diag.Diagnostic) string {
 // elsewhere reports whether a finding is about an object that may be in other files, or in the cluster.
 func elsewhere(d diag.Diagnostic) bool {
 	return slices.Contains(elsewhereCodes, d.Code) || d.Code == diag.InvalidConfiguration && d.Class == diag.NotFound ||
-		d.Code == diag.BackendUnresolved && d.Class == diag.Note
+		d.Code == diag.BackendUnresolved && strings.HasSuffix(d.Path, "]") // not one of its fields
 }
 
 // assumeClasses makes the classes that Ingresses name and no file has. They belong to the controller if the Ingress has

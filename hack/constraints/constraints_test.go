@@ -474,7 +474,7 @@ func TestSimulatorRefusesEachExampleOfResources(t *testing.T) {
 	for _, row := range constraint.LoadBalancers {
 		for _, lb := range example.LoadBalancers[row.Name] {
 			lb.Subnets = subnets
-			b.refused(row.Name, lb, b.write(awsop.CreateLoadBalancer{LoadBalancer: lb}))
+			b.refused(row.Name, lb, b.make(lb))
 		}
 	}
 	for _, row := range constraint.Tags {
@@ -489,6 +489,15 @@ func TestSimulatorRefusesEachExampleOfResources(t *testing.T) {
 		}
 		b.priority++
 	}
+}
+
+// make creates a load balancer, or reserves its capacity for one that exists.
+func (b *bench) make(lb stack.LoadBalancer) error {
+	if lb.Capacity == nil {
+		return b.write(awsop.CreateLoadBalancer{LoadBalancer: lb})
+	}
+	arn := b.resources[constraint.Subject{Kind: constraint.LoadBalancer, Type: lb.Type}]
+	return b.write(awsop.ModifyCapacityReservation{LoadBalancer: stack.Literal(stack.KindLoadBalancer, arn), Units: *lb.Capacity})
 }
 
 // forwarding creates a target group, and a listener that forwards to it.

@@ -94,11 +94,14 @@ func TestEveryCodeHasAClassAReasonAndItsRowInTheDocumentation(t *testing.T) {
 				t.Errorf("%s: the event lacks %q: %s", c, want, e.Message)
 			}
 		}
-		if e.Reason != string(info.Reason) || (e.Type == "Warning") == (info.Class == diag.Note &&
-			info.Reason != diag.UnknownKey && info.Reason != diag.SupportEnded && info.Reason != diag.UnhealthyTargets &&
-			info.Reason != diag.FailedNetwork && !slices.Contains([]diag.Code{diag.GuardNotApplied, diag.BackendUnresolved,
-			diag.RouteNotAttached}, c)) {
+		// Other reasons than Note and DryRun say that something is not as it should be, whatever the class.
+		warns := info.Reason != diag.NoteReason && info.Reason != diag.DryRunReason || info.Class != diag.Note ||
+			c == diag.GuardNotApplied
+		if e.Reason != string(info.Reason) || (e.Type == "Warning") != warns {
 			t.Errorf("%s: the event is %s %s", c, e.Type, e.Reason)
+		}
+		if d.Severity() == diag.Error && e.Type != "Warning" {
+			t.Errorf("%s: lint calls it an error, and the event is %s", c, e.Type)
 		}
 	}
 }

@@ -150,6 +150,11 @@ func (c capacity) choose(b *build) {
 	switch {
 	case c.Set && allowed(b, c.Owned, gates.LBCapacityReservation, "the feature gate LBCapacityReservation is off"):
 		b.lb.Capacity = &c.Value
+		if problem := constraint.OfCapacity(b.lb); problem != "" {
+			b.lb.Capacity = nil // it stays as it is in AWS
+			b.noteRefused(constraint.Refusal{Problem: problem, Remedy: "reserve as much as AWS allows, or 0 for none"}, c.Source,
+				[]int{c.Member}, false)
+		}
 	case !c.Set && gates.EnhancedDefaultBehavior && gates.LBCapacityReservation && !b.undecided():
 		b.lb.Capacity = new(int32)
 	}
@@ -184,12 +189,34 @@ func (b *build) mergeWebACL() webACL {
 	if yields, known := b.yieldsToARN(name); !known {
 		b.group.Unread("wafv2-acl-name", "wafv2-acl-arn")
 		return webACL{merge.Owned[string]{Member: -1}, true}
-	} else if name.Set && !yields { // ARNs are ignored
+	} else if name.Set && !yields {
+		b.noteIgnoredARNs(name)
 		return webACL{name, true}
 	}
 	return webACL{b.mergeText("wafv2-acl-arn", "WAFv2 WebACL ARN", func(a *intent.AddOns) intent.Field[string] {
 		return a.WebACL
 	}), false}
+}
+
+// noteIgnoredARNs notes the ARNs of web ACLs that have no effect beside a name.
+func (b *build) noteIgnoredARNs(name merge.Owned[string]) {
+	if !b.cfg.EnableWAFv2 || b.e.Type != stack.Application {
+		return
+	}
+	code, effect := diag.IgnoredSetting, fmt.Sprintf("web ACL %q by name, which counts before an ARN", name.Value)
+	if name.Value == intent.None {
+		code, effect = diag.GuardNotApplied, "no web ACL (name none), so that no web ACL filters the requests"
+	}
+	for i := range b.members {
+		m := &b.members[i]
+		arn := m.Settings.AddOns.WebACL
+		if m.State.LeftOut() || !arn.Set || arn.Value == "" || arn.Value == intent.None ||
+			m.Authority == intent.RoutesOnly || b.f.WebACLs[name.Value] == arn.Value {
+			continue
+		}
+		b.note(i, diag.New(m.Object, arn.Source.Place(), code, fmt.Sprintf("the ARN of a web ACL has no effect: %s sets %s",
+			b.members[name.Member].Object, effect), "remove the ARN, or the name of the web ACL"))
+	}
 }
 
 // yieldsToARN reports whether a name of a web ACL, or none, has no effect beside the ARN of a member, which is noted

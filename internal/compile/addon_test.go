@@ -39,8 +39,15 @@ func TestAnAddOnIsManagedOnlyWhileAMemberSetsIt(t *testing.T) {
 			nil},
 		"a name beats ARNs": {[]func(*intent.AddOns, *intent.Member){arn(intent.None), named("guard")}, stack.AddOns{
 			WebACL: p(guard)}, nil},
+		"a name beside an ARN": {[]func(*intent.AddOns, *intent.Member){arn("arn:other"), named("guard")}, stack.AddOns{
+			WebACL: p(guard)}, []diag.Code{diag.IgnoredSetting}},
+		"a name beside an ARN of one object": {[]func(*intent.AddOns, *intent.Member){func(a *intent.AddOns,
+			m *intent.Member) {
+			arn("arn:other")(a, m)
+			named("guard")(a, m)
+		}}, stack.AddOns{WebACL: p(guard)}, []diag.Code{diag.IgnoredSetting}},
 		"no association by name": {[]func(*intent.AddOns, *intent.Member){named(intent.None), arn(guard)}, stack.AddOns{
-			WebACL: p("")}, nil},
+			WebACL: p("")}, []diag.Code{diag.GuardNotApplied}},
 		"no association by ARN": {[]func(*intent.AddOns, *intent.Member){arn(intent.None)}, stack.AddOns{WebACL: p("")},
 			nil},
 		"an unknown name": {[]func(*intent.AddOns, *intent.Member){named("gone")}, stack.AddOns{}, []diag.Code{
@@ -57,6 +64,10 @@ func TestAnAddOnIsManagedOnlyWhileAMemberSetsIt(t *testing.T) {
 			},
 			func(a *intent.AddOns, _ *intent.Member) { a.Capacity = byClass(int32(500)) },
 		}, stack.AddOns{Capacity: p(int32(500))}, []diag.Code{diag.ConflictingSettings}},
+		"capacity that AWS refuses": {[]func(*intent.AddOns, *intent.Member){func(a *intent.AddOns, m *intent.Member) {
+			a.Shield, a.Capacity = set(m, "shield-advanced-protection", false),
+				set(m, "minimum-load-balancer-capacity", int32(10))
+		}}, stack.AddOns{Shield: p(false)}, []diag.Code{diag.InvalidAnnotation}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

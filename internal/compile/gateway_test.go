@@ -242,7 +242,7 @@ func TestANetworkLoadBalancerHasCapacityIfAMemberSetsIt(t *testing.T) {
 	t.Parallel()
 	cfg := config()
 	cfg.Gates.EnhancedDefaultBehavior = true
-	for name, want := range map[string]*int32{"not set": nil, "set": p(int32(5))} {
+	for name, want := range map[string]*int32{"not set": nil, "set": p(int32(5500))} {
 		e := gatewayOf(stack.Network)
 		if want != nil {
 			e.Members[0].Settings.AddOns.Capacity = set(&e.Members[0], "capacity", *want)

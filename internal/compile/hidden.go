@@ -128,6 +128,7 @@ func (b *build) redirected(p *port) {
 
 // noteHidden notes the rules that no request reaches on any port.
 func (b *build) noteHidden(redirect int32) {
+	tells := b.tells()
 	for _, at := range b.reachOrder {
 		r := b.reaches[at]
 		m := &b.members[at.member]
@@ -136,7 +137,7 @@ func (b *build) noteHidden(redirect int32) {
 			continue
 		}
 		if r.reached {
-			b.noteHiddenParts(at, r)
+			b.noteHiddenParts(at, r, tells)
 			continue
 		}
 		d := diag.New(m.Object, at.source.Place(), diag.HiddenRule, "", "")
@@ -157,7 +158,7 @@ func (b *build) noteHidden(redirect int32) {
 			d.Remedy = "redirect to another protocol, host, port or path, or remove the rule"
 		default:
 			by := r.hidden.By
-			if b.told(declaredRule{by.Member, by.Route.Source}, "") {
+			if tells(declaredRule{by.Member, by.Route.Source}) {
 				continue
 			}
 			d.Text, d.Remedy = hiddenText(r.hidden, b.members[by.Member].Object)
@@ -166,15 +167,29 @@ func (b *build) noteHidden(redirect int32) {
 	}
 }
 
+// tells reports whether a finding says already that a rule, which hides others, does not answer its requests. It looks
+// at each rule once, as one rule may hide thousands.
+func (b *build) tells() func(by declaredRule) bool {
+	known := map[declaredRule]bool{}
+	return func(by declaredRule) bool {
+		told, ok := known[by]
+		if !ok {
+			told = b.told(by, "")
+			known[by] = told
+		}
+		return told
+	}
+}
+
 // noteHiddenParts notes the parts of a rule that no request reaches, in one note for each rule that hides some.
-func (b *build) noteHiddenParts(at declaredRule, r *reach) {
+func (b *build) noteHiddenParts(at declaredRule, r *reach, tells func(declaredRule) bool) {
 	var order []declaredRule
 	texts, first := map[declaredRule][]string{}, map[declaredRule]*rules.Hidden{}
 	for i := range r.parts {
 		part := &r.parts[i]
 		by := declaredRule{part.hidden.By.Member, part.hidden.By.Route.Source}
 		text := "(" + stack.ConditionsText(part.conditions) + ")"
-		if slices.Contains(texts[by], text) || !r.nowhere(part) || b.told(by, "") {
+		if slices.Contains(texts[by], text) || tells(by) || !r.nowhere(part) {
 			continue
 		}
 		if first[by] == nil {

@@ -44,7 +44,8 @@ func drawMember(t *rapid.T, i int) intent.Member {
 		m.Settings.AddOns.WebACLName = set(&m, "wafv2-acl-name", pick("name", "guard", "gone", intent.None))
 	}
 	if maybe("add-ons?") {
-		m.Settings.AddOns.Capacity = set(&m, "minimum-load-balancer-capacity", rapid.Int32Range(0, 1).Draw(t, "units"))
+		m.Settings.AddOns.Capacity = set(&m, "minimum-load-balancer-capacity", rapid.SampledFrom([]int32{0,
+			100}).Draw(t, "units"))
 		m.Settings.AddOns.IPAMPool = set(&m, "ipam-ipv4-pool-id", pick("pool", "ipam-pool-1", "ipam-pool-2"))
 		m.Settings.AddOns.CustomerOwnedPool = set(&m, "customer-owned-ipv4-pool", pick("owned", "ipv4pool-coip-1",
 			"ipv4pool-coip-2"))

@@ -71,8 +71,11 @@ func (b *build) buildTargetGroup(i int, want *intent.TargetGroup, source intent.
 		out.IPAddressType = stack.IPv6
 	}
 	if problem := constraint.OfTargetGroup(out); problem != "" {
-		b.failGroup(i, tg, diag.New(b.members[i].Object, source.Path(), diag.InvalidRule, problem,
-			refusedRemedy).In(diag.Route))
+		told := func(d diag.Diagnostic) bool { return d.Code == diag.InvalidAnnotation && d.Text == problem }
+		if !slices.ContainsFunc(b.failures[i], told) { // checkTags reports the member's own tags
+			b.failGroup(i, tg, diag.New(b.members[i].Object, source.Path(), diag.InvalidRule, problem,
+				refusedRemedy).In(diag.Route))
+		}
 		return false
 	}
 	fields := map[string]intent.Source{"Backend": source}

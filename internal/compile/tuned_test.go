@@ -21,11 +21,11 @@ type tuning struct {
 
 func tunings() []tuning {
 	out := []tuning{{"capacity", func(m *intent.Member, v string) {
-		units := int32(len(v))
+		units := int32(100 * len(v))
 		m.Settings.AddOns.Capacity = set(m, "minimum-load-balancer-capacity", units)
 	}, func(s *stack.Stack) string {
 		if c := s.LoadBalancers[0].Capacity; c != nil {
-			return strings.Repeat("1", int(*c))
+			return strings.Repeat("1", int(*c)/100)
 		}
 		return ""
 	}}}

@@ -17,40 +17,47 @@ type Hidden struct {
 	Part []stack.Condition
 }
 
-// mostCompared is how many pairs of rules are compared: those of about a thousand rules of one host. A load balancer
-// has far fewer, and every edit of a group would wait for the comparison of what one of its members declares beyond
-// that.
+// mostCompared is how many pairs of rules are compared: those of about a thousand rules of one host; and how many
+// pairs of a part of a rule and a rule. A load balancer has far fewer, and every edit of a group would wait for the
+// comparison of what one of its members declares beyond that.
 const mostCompared = 500_000
 
 // HiddenIn returns the rules, in order, whose requests a rule in front of them answers, and single hosts and paths of
 // rules. Rules that one place declares do not hide each other. Of more rules than AWS allows, the last ones may be
-// missing in the result.
+// missing in the result, and before them single hosts and paths.
 func HiddenIn(all []Rule) []Hidden {
 	var out []Hidden
-	front, compared := byHost{of: map[string][]int{}}, 0
+	front, rules, parts := byHost{of: map[string][]int{}}, mostCompared, mostCompared
 	for i := range all {
-		hider := func(conditions []stack.Condition) *Rule {
-			before := front.before(conditions)
-			if compared += len(before); compared > mostCompared {
+		hider := func(conditions []stack.Condition, left *int) *Rule {
+			wide, ofHost := front.before(conditions)
+			if *left -= len(wide) + len(ofHost); *left < 0 {
 				return nil
 			}
-			for _, j := range before {
-				if all[j].Route.Source != all[i].Route.Source && overlap.Covers(all[j].Conditions, conditions) {
-					return &all[j]
+			first := func(before []int) int {
+				at := slices.IndexFunc(before, func(j int) bool {
+					return all[j].Route.Source != all[i].Route.Source && overlap.Covers(all[j].Conditions, conditions)
+				})
+				if at < 0 {
+					return len(all)
 				}
+				return before[at]
+			}
+			if j := min(first(wide), first(ofHost)); j < len(all) {
+				return &all[j]
 			}
 			return nil
 		}
-		if by := hider(all[i].Conditions); by != nil {
+		if by := hider(all[i].Conditions, &rules); by != nil {
 			out = append(out, Hidden{At: i, Rule: all[i], By: by})
-		} else {
-			for _, part := range partsOf(all[i].Conditions) {
-				if by := hider(part); by != nil {
-					out = append(out, Hidden{i, all[i], by, part})
+		} else if parts > 0 {
+			eachPart(all[i].Conditions, func(part []stack.Condition) {
+				if by := hider(part, &parts); by != nil {
+					out = append(out, Hidden{i, all[i], by, slices.Clone(part)})
 				}
-			}
+			})
 		}
-		if compared > mostCompared {
+		if rules < 0 {
 			break
 		}
 		front.add(i, all[i].Conditions)
@@ -58,36 +65,35 @@ func HiddenIn(all []Rule) []Hidden {
 	return out
 }
 
-// partsOf are conditions with only one of their hosts, then with only one of their paths. A path and all below it, as of
-// a prefix, are one: a rule for the path itself in front of them is usual.
-func partsOf(conditions []stack.Condition) (out [][]stack.Condition) {
+// eachPart calls do with conditions with only one of their hosts, then with only one of their paths, which are valid
+// during the call. A path and all below it, as of a prefix, are one: a rule for the path itself in front of them is
+// usual.
+func eachPart(conditions []stack.Condition, do func(part []stack.Condition)) {
 	for at, c := range conditions {
 		if c.Field != stack.HostHeader && c.Field != stack.PathPattern || c.Count() < 2 {
 			continue
 		}
+		part := slices.Clone(conditions)
 		one := func(values, regex []string) {
-			if len(values)+len(regex) == c.Count() {
-				return
+			if len(values)+len(regex) < c.Count() {
+				part[at].Values, part[at].Regex = values, regex
+				do(part)
 			}
-			part := slices.Clone(conditions)
-			part[at].Values, part[at].Regex = values, regex
-			out = append(out, part)
 		}
-		for _, v := range c.Values {
-			switch below := v + "/*"; {
-			case c.Field == stack.PathPattern && slices.Contains(c.Values, below):
-				one([]string{v, below}, nil)
-			case c.Field == stack.PathPattern && slices.Contains(c.Values, strings.TrimSuffix(v, "/*")) &&
-				strings.HasSuffix(v, "/*"):
+		for i, v := range c.Values {
+			prefix, all := strings.CutSuffix(v, "/*")
+			switch {
+			case c.Field == stack.PathPattern && all && slices.Contains(c.Values, prefix):
+				one([]string{prefix, v}, nil)
+			case c.Field == stack.PathPattern && !all && slices.Contains(c.Values, v+"/*"):
 			default:
-				one([]string{v}, nil)
+				one(c.Values[i:i+1:i+1], nil)
 			}
 		}
-		for _, r := range c.Regex {
-			one(nil, []string{r})
+		for i := range c.Regex {
+			one(nil, c.Regex[i:i+1:i+1])
 		}
 	}
-	return out
 }
 
 // byHost finds the rules that may hide another one by its first host, since groups may have thousands of rules.
@@ -111,15 +117,14 @@ func (f *byHost) add(i int, conditions []stack.Condition) {
 	}
 }
 
-// before are the rules that may match all requests of a rule, in order.
-func (f *byHost) before(conditions []stack.Condition) []int {
-	hosts := hostKeys(valuesOf(conditions, stack.HostHeader))
-	if len(hosts) == 0 {
-		return f.any
+// before are the rules that may match all requests of a rule, each in order: those for any host, and those for its
+// first host.
+func (f *byHost) before(conditions []stack.Condition) (wide, ofHost []int) {
+	values, regex := valuesOf(conditions, stack.HostHeader)
+	if hosts := hostKeys(values[:min(len(values), 1)], regex[:min(len(regex), 1)]); len(hosts) > 0 {
+		ofHost = f.of[hosts[0]]
 	}
-	out := slices.Concat(f.any, f.of[hosts[0]])
-	slices.Sort(out)
-	return out
+	return f.any, ofHost
 }
 
 // hostKeys are hosts in lower case and regular expressions, which a prefix distinguishes.

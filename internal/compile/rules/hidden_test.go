@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"strconv"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -10,6 +11,22 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/overlap"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
+
+// TestPartsTakeNoRoomFromRules has rules of one host with four paths each, and one behind them that the first one hides.
+func TestPartsTakeNoRoomFromRules(t *testing.T) {
+	t.Parallel()
+	const n = 800
+	all := make([]Rule, n+1)
+	for i := range all {
+		at := strconv.Itoa(i % n)
+		all[i] = Rule{Rule: stack.Rule{Conditions: []stack.Condition{{Field: stack.PathPattern,
+			Values: []string{"/a" + at, "/b" + at, "/c" + at, "/d" + at}}}},
+			Route: &intent.Route{Source: intent.At(diag.Object{Kind: "Ingress", Name: "web"}, strconv.Itoa(i))}}
+	}
+	if hidden := HiddenIn(all); len(hidden) != 1 || hidden[0].At != n || hidden[0].Part != nil {
+		t.Errorf("%d rules or parts are hidden, want rule %d: %v", len(hidden), n, hidden)
+	}
+}
 
 // TestHiddenRulesAreThoseThatAreCovered compares the index by hosts with a search among all rules.
 func TestHiddenRulesAreThoseThatAreCovered(t *testing.T) {

@@ -158,7 +158,11 @@ func contains(set, all []string) bool {
 // valuesOf are the values and the regular expressions of the conditions on a field.
 func valuesOf(conditions []stack.Condition, field stack.ConditionField) (values, regex []string) {
 	for _, c := range conditions {
-		if c.Field == field {
+		switch {
+		case c.Field != field:
+		case len(values)+len(regex) == 0: // most often there is one
+			values, regex = slices.Clip(c.Values), slices.Clip(c.Regex)
+		default:
 			values, regex = append(values, c.Values...), append(regex, c.Regex...)
 		}
 	}

@@ -114,23 +114,28 @@ func (r *Reporter) Report(unit string, a Report) {
 	a.Found = append(slices.Clip(a.Found), r.onNamespaces(a.Found)...)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	about := slices.Concat(a.Objects, a.Waiting)
+	about, found := slices.Concat(a.Objects, a.Waiting), map[diag.Object]diag.List{}
+	for _, o := range about {
+		found[o] = nil
+	}
 	for _, d := range a.Found {
-		if !slices.Contains(about, d.Object) {
+		if _, known := found[d.Object]; !known {
 			about = append(about, d.Object)
 		}
+		found[d.Object] = append(found[d.Object], d)
 	}
 	if r.reported[unit] == nil {
 		r.reported[unit] = map[diag.Object]*history{}
 	}
 	for _, o := range about {
+		a.Found = found[o] // thousands of objects may have findings
 		r.object(unit, o, a)
 	}
 	if a.Partial {
 		return
 	}
 	for o, t := range r.reported[unit] {
-		if t.member || slices.Contains(about, o) {
+		if _, again := found[o]; t.member || again {
 			continue
 		}
 		if t.failing {

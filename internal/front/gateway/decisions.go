@@ -35,6 +35,7 @@ type Decisions struct {
 	// balancer.
 	Found diag.List
 
+	noted      map[diag.Diagnostic]bool // what Found has of note
 	config     Config
 	controller gatewayv1.GatewayController
 	author     gatewayv1.GatewayController // of the entries in the statuses of routes
@@ -83,14 +84,14 @@ func words(o metav1.Object) []string {
 	return []string{string(kind), o.GetNamespace(), o.GetName()}
 }
 
-// mostUnattached bounds the routes of which an event says that they attach to no listener: any namespace may name the
-// Gateway.
+// mostUnattached bounds the parentRefs of a namespace that get an event because they attach to no listener: any
+// namespace may name the Gateway, and takes no event from another one. Conditions of the routes report all of them.
 const mostUnattached = 200
 
-// noteUnattached tells routes which of their parentRefs attach to no listener. A route that stays attached by a former
-// parentRef has a finding of its own.
+// noteUnattached adds a finding for each parentRef that attaches to no listener. A route that stays attached by a former
+// parentRef has another finding.
 func (d *Decisions) noteUnattached() {
-	told := 0
+	told := map[string]int{} // by namespace
 	for i := range d.routes {
 		r := &d.routes[i]
 		if r.astray != nil {
@@ -99,10 +100,10 @@ func (d *Decisions) noteUnattached() {
 		of := diag.Object{Kind: string(r.route.Kind), Namespace: r.route.Namespace, Name: r.route.Name,
 			UID: string(r.object.GetUID())}
 		for _, decision := range r.decisions {
-			if decision.Problem == nil || told == mostUnattached {
+			if decision.Problem == nil || told[of.Namespace] == mostUnattached {
 				continue
 			}
-			told++
+			told[of.Namespace]++
 			d.Found = append(d.Found, diag.New(of, fmt.Sprintf("spec.parentRefs[%d]", decision.ParentRef),
 				diag.RouteNotAttached, decision.Problem.Message+"; the route serves nothing there",
 				d.attachRemedy(r.route.Parents[decision.ParentRef], r.route.Namespace, decision.Problem.Reason)))
@@ -124,10 +125,14 @@ func (d *Decisions) attachRemedy(ref gatewayv1.ParentReference, namespace, reaso
 	return "name an existing listener in sectionName and port, or leave them out"
 }
 
-// note adds notes, each once: those about a configuration are the same for each route that uses it.
+// note adds findings, each once: those about a configuration are the same for each route that uses it.
 func (d *Decisions) note(found diag.List) {
+	if d.noted == nil {
+		d.noted = map[diag.Diagnostic]bool{}
+	}
 	for _, f := range found {
-		if !slices.Contains(d.Found, f) {
+		if !d.noted[f] {
+			d.noted[f] = true
 			d.Found = append(d.Found, f)
 		}
 	}

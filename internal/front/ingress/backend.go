@@ -91,12 +91,12 @@ func (t *translation) withoutEndpoints(actions []intent.Action) (b *intent.Backe
 				continue
 			}
 			svc, err := t.service(b.TargetGroup.ServiceNamespace, b.TargetGroup.ServiceName)
-			if err != nil || svc.Spec.Type != corev1.ServiceTypeExternalName {
+			if err != nil {
 				continue
 			}
-			_, remedy := serviceport.WithoutEndpoints(svc)
-			return b, fmt.Sprintf("Service %s/%s is of type ExternalName (%s) and has no endpoints", svc.Namespace, svc.Name,
-				svc.Spec.ExternalName), remedy
+			if text, remedy = serviceport.NoEndpoints(svc); text != "" {
+				return b, text, remedy
+			}
 		}
 	}
 	return nil, "", ""
@@ -145,6 +145,9 @@ func (t *translation) newTargetGroup(id string, svc *corev1.Service, written, at
 		Source: t.here(at),
 	}
 	g.SetAttributes(intent.Entries(read.Attributes(annotation.TargetGroupAttributes)))
+	if without, _ := serviceport.NoEndpoints(svc); without != "" && !t.config.IPTargetTypeDisabled {
+		g.TargetType = stack.TargetIP // withoutEndpoints reports that no type helps
+	}
 	g.Port, g.TargetPort = serviceport.Target(port, g.TargetType)
 	if g.TargetType == stack.TargetInstance {
 		if g.Port == 0 {
@@ -194,6 +197,10 @@ func (t *translation) targetType(read annotation.Reader) string {
 // reportNoNodePort reports that a Service cannot have instance targets, and where the target type is declared.
 func (t *translation) reportNoNodePort(svc *corev1.Service, port corev1.ServicePort, read annotation.Reader,
 	at string) {
+	if text, remedy := serviceport.NoEndpoints(svc); text != "" {
+		t.findings.Add(diag.New(Object(t.ingress), at, diag.WrongServiceType, text, remedy))
+		return
+	}
 	why := "the default target type"
 	if t.class.Params != nil && t.class.Params.Spec.TargetType != "" {
 		why = "declared by IngressClassParams " + t.class.Params.Name

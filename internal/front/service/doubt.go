@@ -93,14 +93,18 @@ func (t *translation) overridden(k annotation.Key, all map[string]string, key, v
 	}
 }
 
+const (
+	externalName       = "a Service of type ExternalName has no endpoints, so its load balancer has no targets"
+	externalNameRemedy = "give it a selector and another type, or remove the annotations for a load balancer"
+)
+
 // noteSpec notes fields of the Service that leave its load balancer without listeners or targets, or that it does not
 // follow.
 func (t *translation) noteSpec() {
 	note := func(path, text, remedy string) { t.report("", path, diag.IgnoredSetting, text, remedy) }
 	spec := &t.service.Spec
 	if spec.Type == corev1.ServiceTypeExternalName {
-		note("spec.type", "a Service of type ExternalName has no endpoints, so its load balancer has no targets",
-			"give it a selector and another type, or remove the annotations for a load balancer")
+		note("spec.type", externalName, externalNameRemedy)
 	}
 	if len(spec.Ports) == 0 {
 		note("spec.ports", "the Service has no ports, so its load balancer has no listeners", "add ports")

@@ -116,6 +116,14 @@ func (t *translation) targetType(svc *corev1.Service, port corev1.ServicePort, a
 	serviceType := cmp.Or(svc.Spec.Type, corev1.ServiceTypeClusterIP)
 	const remedy = "change the Service to type NodePort or LoadBalancer with node ports, or set annotation " +
 		string(annotation.ServiceTargetType) + ": ip"
+	if text, instead := serviceport.NoEndpoints(svc); text != "" {
+		path := at
+		if svc == t.service { // as noteSpec notes it for ip targets
+			path, text, instead = "spec.type", externalName, externalNameRemedy
+		}
+		t.report(diag.Route, path, diag.WrongServiceType, text, instead)
+		return "", false
+	}
 	unallocated := svc.Spec.AllocateLoadBalancerNodePorts != nil && !*svc.Spec.AllocateLoadBalancerNodePorts
 	switch {
 	case serviceType == corev1.ServiceTypeClusterIP:

@@ -25,15 +25,24 @@ func Find(svc *corev1.Service, written string) (corev1.ServicePort, bool) {
 	return corev1.ServicePort{}, false
 }
 
-// WithoutEndpoints is why a Service can never have endpoints, and so no targets, with a remedy; empty if it can.
-func WithoutEndpoints(svc *corev1.Service) (text, remedy string) {
+// NoEndpoints is why a Service can never have endpoints, and so neither targets nor node ports, with a remedy; empty if
+// it can.
+func NoEndpoints(svc *corev1.Service) (text, remedy string) {
 	if svc.Spec.Type != corev1.ServiceTypeExternalName {
 		return "", ""
 	}
-	return fmt.Sprintf("Service %s/%s is of type ExternalName (%s) and has no endpoints: its target group stays empty, "+
-			"and its requests get 503", svc.Namespace, svc.Name, svc.Spec.ExternalName),
+	return fmt.Sprintf("Service %s/%s is of type ExternalName (%s) and has no endpoints", svc.Namespace, svc.Name,
+			svc.Spec.ExternalName),
 		"name a Service that selects the pods; for a Service of another namespace, use a route and a ReferenceGrant, or " +
 			"put the Ingress into that namespace and let it join a group"
+}
+
+// WithoutEndpoints is NoEndpoints with the consequence for a target group of the Service.
+func WithoutEndpoints(svc *corev1.Service) (text, remedy string) {
+	if text, remedy = NoEndpoints(svc); text != "" {
+		text += ": its target group stays empty, and its requests get 503"
+	}
+	return text, remedy
 }
 
 // Describe lists the first ports of a Service, for the message about a missing one.

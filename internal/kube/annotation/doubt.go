@@ -98,16 +98,30 @@ func (r Reader) noteUnknown(k Key, raw string, of reflect.Type) {
 	}
 	found := unknownMembers("", value, of)
 	for _, m := range found[:min(len(found), mostUnknown)] {
-		remedy := "remove it"
-		if m.meant != "" {
-			remedy = fmt.Sprintf("did you mean %s?", m.meant)
-		}
-		r.Note(k, diag.IgnoredSetting, fmt.Sprintf("%s of annotation %s is unknown and has no effect", m.path, k), remedy)
+		r.noteMember(k, m)
 		e, _ := Lookup(k)
 		if guards := slices.Contains(guarding, e.Key); guards || m.instead {
 			r.Misspell(k, m.path, fmt.Sprintf("%s of annotation %s is unknown", m.path, k), guards)
 		}
 	}
+}
+
+// noteMember notes an unknown member of a value.
+func (r Reader) noteMember(k Key, m unknownMember) {
+	what, remedy := "is unknown", "remove it"
+	switch {
+	case len(m.within) > 0:
+		what, remedy = "is in the wrong place", "move it into "+join(m.within)
+	case m.meant != "":
+		remedy = fmt.Sprintf("did you mean %s?", m.meant)
+	}
+	_, source, ok := r.Raw(k)
+	if !ok {
+		return
+	}
+	r.findings.addPart(partNote{diag.New(source.Object(), source.Path(), diag.IgnoredSetting,
+		fmt.Sprintf("%s of annotation %s %s and has no effect", m.path, k, what), remedy),
+		fmt.Sprintf("%s %s: %s", m.path, what, remedy)})
 }
 
 // Misspell adds a part of a value that has no effect and is most likely misspelt. guards is true if the annotation
@@ -119,10 +133,11 @@ func (r Reader) Misspell(k Key, part, text string, guards bool) {
 }
 
 // unknownMember is a member of a JSON value that no field stands for, and the field that it most likely means. instead
-// is true if the value lacks that field.
+// is true if the value lacks that field. within are the fields beside it that have a field of its name.
 type unknownMember struct {
 	path, meant string
 	instead     bool
+	within      []string
 }
 
 func unknownMembers(path string, value any, of reflect.Type) (out []unknownMember) {
@@ -140,27 +155,66 @@ func unknownMembers(path string, value any, of reflect.Type) (out []unknownMembe
 		if of.Kind() != reflect.Struct || implementsJSON(of) {
 			return nil
 		}
-		names := map[string]reflect.Type{}
-		for _, f := range reflect.VisibleFields(of) {
-			if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "" && name != "-" {
-				names[strings.ToLower(name)] = f.Type
-			} else if name == "" && f.IsExported() && !f.Anonymous {
-				names[strings.ToLower(f.Name)] = f.Type
-			}
-		}
+		names := fieldsOf(of)
 		members := slices.Sorted(maps.Keys(v))
 		for _, name := range members[:min(len(members), mostElements)] {
 			at := strings.TrimPrefix(path+"."+name, ".")
-			if t, known := names[strings.ToLower(name)]; known {
-				out = append(out, unknownMembers(at, v[name], t)...)
+			if f, known := names[strings.ToLower(name)]; known {
+				out = append(out, unknownMembers(at, v[name], f.of)...)
 				continue
 			}
-			meant := nearestOf(strings.ToLower(name), names)
-			out = append(out, unknownMember{at, meant, meant != "" && !slices.ContainsFunc(members, func(m string) bool {
-				return strings.EqualFold(m, meant)
-			})})
+			m := unknownMember{path: at, within: fieldsWith(names, name)}
+			if len(m.within) == 0 {
+				m.meant = names[nearestOf(strings.ToLower(name), names)].name
+			}
+			m.instead = m.meant != "" && !slices.ContainsFunc(members, func(other string) bool {
+				return strings.EqualFold(other, m.meant)
+			})
+			out = append(out, m)
 		}
 	}
+	return out
+}
+
+// member is a field of a struct as JSON names it.
+type member struct {
+	name string
+	of   reflect.Type
+}
+
+// fieldsOf are the fields of a struct by their names in lower case.
+func fieldsOf(of reflect.Type) map[string]member {
+	names := map[string]member{}
+	for _, f := range reflect.VisibleFields(of) {
+		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "" && name != "-" {
+			names[strings.ToLower(name)] = member{name, f.Type}
+		} else if name == "" && f.IsExported() && !f.Anonymous {
+			names[strings.ToLower(f.Name)] = member{f.Name, f.Type}
+		}
+	}
+	return names
+}
+
+// fieldsWith are the paths from some fields, sorted, to those whose own fields include one of a name.
+func fieldsWith(among map[string]member, name string) (out []string) {
+	for _, f := range among {
+		of := f.of
+		for of.Kind() == reflect.Pointer || of.Kind() == reflect.Slice {
+			of = of.Elem()
+		}
+		if of.Kind() != reflect.Struct || implementsJSON(of) {
+			continue
+		}
+		own := fieldsOf(of)
+		if _, has := own[strings.ToLower(name)]; has {
+			out = append(out, f.name)
+			continue
+		}
+		for _, deeper := range fieldsWith(own, name) {
+			out = append(out, f.name+"."+deeper)
+		}
+	}
+	slices.Sort(out)
 	return out
 }
 

@@ -32,8 +32,38 @@ func TestUnknownMembersGetAdvice(t *testing.T) {
 	f := &Findings{}
 	k := Actions.For("a")
 	Unmarshal[Action](NewReader(f, web, map[string]string{string(k): `{"forwardConfg":{}}`}), k)
-	if found := f.List(); len(found) != 1 || !strings.Contains(found[0].Remedy, "forwardconfig") {
+	if found := f.List(); len(found) != 1 || !strings.Contains(found[0].Remedy, "forwardConfig") {
 		t.Error(found)
+	}
+}
+
+// TestMisplacedMembersAreToldOnce has members of an action outside of the field that they belong into: a valid value has a
+// note, an invalid one a single finding.
+func TestMisplacedMembersAreToldOnce(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]string{
+		`{"type":"forward","targetGroups":[]}`:                 "move it into forwardConfig",
+		`{"type":"forward","serviceName":"a"}`:                 "move it into forwardConfig.targetGroups",
+		`{"type":"redirect","statusCode":"HTTP_301"}`:          "move it into fixedResponseConfig or redirectConfig",
+		`{"type":"forward","forwardConfg":{}}`:                 "did you mean forwardConfig?",
+		`{"type":"forward","forwardConfig":{},"enabled":true}`: "move it into forwardConfig.targetGroupStickinessConfig",
+	} {
+		f := &Findings{}
+		k := Actions.For("a")
+		r := NewReader(f, web, map[string]string{string(k): value})
+		for range 2 { // for each path that names it
+			Unmarshal[Action](r, k)
+		}
+		if found := f.List(); len(found) != 1 || found[0].Class != diag.Note || !strings.Contains(found[0].Remedy, want) {
+			t.Errorf("%s: %v, want %q", value, found, want)
+		}
+		for range 2 {
+			Unmarshal[Action](r, k)
+			r.Invalid(k, "the action is invalid", "")
+		}
+		if found := f.List(); len(found) != 1 || found[0].Class == diag.Note || !strings.Contains(found[0].Text, want) {
+			t.Errorf("%s, invalid: %v, want %q", value, found, want)
+		}
 	}
 }
 

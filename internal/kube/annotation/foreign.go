@@ -28,6 +28,10 @@ var guardWords = []string{
 	"waf", "jwt", "ssl-redirect", "ratelimit", "rate-limit", "ipallow",
 }
 
+// mayGuardWords are parts of keys of other controllers that name something which may restrict or protect: a middleware of
+// Traefik, a plugin of Kong or APISIX, a policy or snippet of NGINX or HAProxy, a BackendConfig of GKE.
+var mayGuardWords = []string{"middleware", "plugin", "/policies", "snippet", "backend-config", "backendconfig"}
+
 // ofOther is the finding about a key of another controller; ok is false if it asks for nothing, or is of none.
 func ofOther(o diag.Object, key, value string) (d diag.Diagnostic, ok bool) {
 	name, of := strings.CutPrefix(key, nginxPrefix)
@@ -40,9 +44,13 @@ func ofOther(o diag.Object, key, value string) (d diag.Diagnostic, ok bool) {
 		e.write, e.guards = "its equal from the list of annotations, if there is one", guards(key, value)
 	}
 	code, text := diag.ForeignAnnotation, fmt.Sprintf("annotation %s belongs to another controller and has no effect", key)
-	if e.guards {
+	switch {
+	case e.guards:
 		code = diag.GuardNotApplied
 		text += "; nothing restricts these requests instead"
+	case !of && value != "" && hasWord(key, mayGuardWords):
+		code = diag.GuardNotApplied
+		text += "; if it is for a login or a list of allowed addresses, nothing restricts these requests instead"
 	}
 	remedy := "remove it; a load balancer has no equal"
 	if e.write != "" {
@@ -59,7 +67,12 @@ func guards(key, value string) bool {
 	case "false":
 		return key == "kubernetes.io/ingress.allow-http"
 	}
-	return slices.ContainsFunc(guardWords, func(w string) bool { return strings.Contains(strings.ToLower(key), w) })
+	return hasWord(key, guardWords)
+}
+
+// hasWord reports whether a key has one of some words.
+func hasWord(key string, words []string) bool {
+	return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(strings.ToLower(key), w) })
 }
 
 func ofOtherController(key string) bool {

@@ -59,7 +59,7 @@ var loadBalancerEntries = []Entry{
 	{Key: LoadBalancerAttributes, Syntax: Map, Scope: OnIngress, Affects: diag.LoadBalancer,
 		Class: "loadBalancerAttributes", Merge: perKey,
 		Example: "idle_timeout.timeout_seconds=120,deletion_protection.enabled=true"},
-	// Reserved capacity units, set once the load balancer is active; 0 resets.
+	// Reserved capacity units, 100 to 15000, set once the load balancer is active; 0 resets.
 	{Key: Capacity, Syntax: Map, Scope: OnIngress, Affects: diag.AddOn, Class: "minimumLoadBalancerCapacity.capacityUnits",
 		Default: "left as it is", Merge: agree,
 		Example: "CapacityUnits=1000"},

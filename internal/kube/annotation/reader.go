@@ -20,7 +20,8 @@ type Findings struct {
 	seen     map[finding]bool
 	misspelt []intent.Misspelling
 	named    []string
-	left     *int // see Limit; nil = no limit
+	parts    map[finding][]partNote // by object and path
+	left     *int                   // see Limit; nil = no limit
 }
 
 // Long values, and what a value costs if it is read for each of many parts. An item of a map or list costs more than
@@ -68,6 +69,36 @@ func (f *Findings) Add(ds ...diag.Diagnostic) {
 			f.list = append(f.list, d)
 		}
 	}
+}
+
+// partNote is a note about a part of a value, and its advice in short.
+type partNote struct {
+	note   diag.Diagnostic
+	advice string
+}
+
+// addPart adds a note about a part of a value.
+func (f *Findings) addPart(p partNote) {
+	f.Add(p.note)
+	if f.parts == nil {
+		f.parts = map[finding][]partNote{}
+	}
+	of := finding{object: p.note.Object, path: p.note.Path}
+	if !slices.Contains(f.parts[of], p) {
+		f.parts[of] = append(f.parts[of], p)
+	}
+}
+
+// takeParts removes the notes about parts of an invalid value, whose own finding has their advice: two findings about
+// one mistake may contradict each other.
+func (f *Findings) takeParts(o diag.Object, path string) []partNote {
+	all := f.parts[finding{object: o, path: path}]
+	if len(all) > 0 {
+		f.list = slices.DeleteFunc(f.list, func(d diag.Diagnostic) bool {
+			return slices.ContainsFunc(all, func(p partNote) bool { return p.note == d })
+		})
+	}
+	return all
 }
 
 // Misspell adds a misspelling if it is not there yet.
@@ -201,6 +232,9 @@ func (r Reader) Invalid(k Key, text, remedy string) {
 		source = intent.At(r.objects[len(r.objects)-1].Object, k.Path())
 	}
 	e, _ := Lookup(k)
+	for _, p := range r.findings.takeParts(source.Object(), source.Path()) {
+		text += "; " + p.advice
+	}
 	r.findings.Add(diag.New(source.Object(), source.Path(), diag.InvalidAnnotation, text,
 		cmp.Or(remedy, e.remedyFor(raw))).In(e.Affects))
 }

@@ -84,8 +84,9 @@ type Outcome struct {
 
 // Invalid reports whether an object is invalid.
 func (o Outcome) Invalid() bool {
-	return o.Diagnostics.HasErrors() || slices.ContainsFunc(o.Stacks, func(r Result) bool {
-		return r.Diagnostics.HasErrors() || len(r.Unmet) > 0
+	errors := func(d diag.Diagnostic) bool { return d.Severity() == diag.Error }
+	return slices.ContainsFunc(o.Diagnostics, errors) || slices.ContainsFunc(o.Stacks, func(r Result) bool {
+		return slices.ContainsFunc(r.Diagnostics, errors) || len(r.Unmet) > 0
 	})
 }
 

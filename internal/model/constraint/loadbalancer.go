@@ -48,6 +48,7 @@ var LoadBalancers = []Row[stack.LoadBalancer]{
 		return ""
 	}},
 	{"address pools", OfAddressPools},
+	{"reserved capacity", OfCapacity},
 	{"tags", func(lb stack.LoadBalancer) string { return OfTags(lb.Tags) }},
 }
 
@@ -62,6 +63,29 @@ func OfAddressPools(lb stack.LoadBalancer) string {
 		return "an IPAM pool is for internet-facing application load balancers"
 	case lb.IPAMPool != "" && !ipamPool.MatchString(lb.IPAMPool):
 		return fmt.Sprintf("IPAM pool %.60q is not of the form ipam-pool-…", lb.IPAMPool)
+	}
+	return ""
+}
+
+// Units of reserved capacity that AWS allows.
+const (
+	minWebUnits     = 100
+	maxWebUnits     = 15_000
+	minNetworkUnits = 2_750 // for each zone
+)
+
+// OfCapacity is why AWS refuses the reserved capacity of a load balancer; empty if it may admit it. The account may have
+// a lower quota. A network load balancer has one subnet in each of its zones.
+func OfCapacity(lb stack.LoadBalancer) string {
+	zones := max(len(lb.Subnets), 1)
+	switch {
+	case lb.Capacity == nil || *lb.Capacity == 0:
+	case lb.Type == stack.Application && (*lb.Capacity < minWebUnits || *lb.Capacity > maxWebUnits):
+		return fmt.Sprintf("reserved capacity of %d units: AWS allows %d to %d for an application load balancer",
+			*lb.Capacity, minWebUnits, maxWebUnits)
+	case lb.Type == stack.Network && int(*lb.Capacity) < minNetworkUnits*zones:
+		return fmt.Sprintf("reserved capacity of %d units: AWS allows %d or more for a network load balancer with %d "+
+			"subnets, %d for each", *lb.Capacity, minNetworkUnits*zones, zones, minNetworkUnits)
 	}
 	return ""
 }

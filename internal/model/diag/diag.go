@@ -113,14 +113,14 @@ const (
 	Remark  Severity = "note"
 )
 
-// Severity is Error unless the class is Note.
+// Severity is Error unless the class is Note. What a condition of a route reports is an error of this route only: the
+// class is Note, so that the route of one tenant fails nothing of the load balancer.
 func (d Diagnostic) Severity() Severity {
 	switch {
-	case d.Class != Note:
+	case d.Class != Note, d.Code == BackendUnresolved, d.Code == RouteNotAttached:
 		return Error
 	case d.Code == UnknownAnnotation, d.Code == EndedSupport, d.Code == GuardNotApplied, d.Code == NoTargets,
-		d.Code == HostWithoutCertificate, d.Code == HostNotCovered, d.Code == BackendUnresolved,
-		d.Code == RouteNotAttached:
+		d.Code == HostWithoutCertificate, d.Code == HostNotCovered:
 		return Warning
 	}
 	return Remark

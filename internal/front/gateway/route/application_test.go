@@ -346,15 +346,15 @@ func TestBackendsThatLeadNowhereAreTold(t *testing.T) {
 		rules("matches: [{path: {type: PathPrefix, value: /d}}], backendRefs: [{name: far, namespace: other, port: 80}]"), "")
 	var got []string
 	for _, f := range d.Found {
-		got = append(got, fmt.Sprintf("%s %s %s: %s", f.Severity(), f.Code, f.Path, f.Text))
+		got = append(got, fmt.Sprintf("%s %s %s: %s", f.Class, f.Code, f.Path, f.Text))
 	}
 	const none, share = "; requests of the rule get 500", "; the other backends of the rule get its share of the requests"
 	want := []string{
-		"warning BackendUnresolved spec.rules[0].backendRefs[0]: Service shop/gone does not exist" + none,
-		"warning BackendUnresolved spec.rules[0].backendRefs[1]: Service shop/web has no port 99" + none,
-		"warning BackendUnresolved spec.rules[1].backendRefs[1]: Service shop/gone does not exist" + share,
-		"error BackendUnresolved spec.rules[2].backendRefs[0]: ConfigMap web cannot be a backend" + none,
-		"warning BackendUnresolved spec.rules[3].backendRefs[0]: no ReferenceGrant of namespace other lets HTTPRoutes of " +
+		"note BackendUnresolved spec.rules[0].backendRefs[0]: Service shop/gone does not exist" + none,
+		"note BackendUnresolved spec.rules[0].backendRefs[1].port: Service shop/web has no port 99" + none,
+		"note BackendUnresolved spec.rules[1].backendRefs[1]: Service shop/gone does not exist" + share,
+		"note BackendUnresolved spec.rules[2].backendRefs[0].kind: ConfigMap web cannot be a backend" + none,
+		"note BackendUnresolved spec.rules[3].backendRefs[0]: no ReferenceGrant of namespace other lets HTTPRoutes of " +
 			"namespace shop name Service far" + none,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

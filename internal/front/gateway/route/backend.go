@@ -26,7 +26,7 @@ type backend struct {
 	usable bool            // else requests are not sent there, which is recorded
 	unfit  string          // why the listener cannot have such a backend, so that the rule is left out there
 	wrong  string          // a mistake in objects of another namespace: the last good version of the rule serves
-	absent diag.Diagnostic // why the reference leads nowhere, without a consequence; no code = it does not
+	absent diag.Diagnostic // why the reference leads nowhere, without a consequence; no code = it leads somewhere
 }
 
 // groupKey is a reference to a backend, behind listeners of a protocol.
@@ -95,12 +95,16 @@ func (t *translation) newBackend(k groupKey, at string, s *site) *backend {
 	case k.kind == string(objects.Gateway) && !network:
 		t.unresolve(gatewayv1.RouteReasonInvalidKind, at+": a Gateway can be the backend of a TCPRoute, UDPRoute or "+
 			"TLSRoute of a network load balancer only")
-		return absent("a Gateway can be a backend only of a TCPRoute, UDPRoute or TLSRoute of a network load balancer",
-			nameService).invalid()
+		return absent(".kind", "a Gateway can be a backend only of a TCPRoute, UDPRoute or TLSRoute of a network load "+
+			"balancer", nameService)
 	default:
 		t.unresolve(gatewayv1.RouteReasonInvalidKind, "Unknown backend reference kind")
-		return absent(fmt.Sprintf("%s %s cannot be a backend", strings.TrimPrefix(k.group+"/"+k.kind, "/"), k.name),
-			nameService).invalid()
+		field := ".kind"
+		if k.kind == string(objects.Service) {
+			field = ".group"
+		}
+		return absent(field, fmt.Sprintf("%s %s cannot be a backend", strings.TrimPrefix(k.group+"/"+k.kind, "/"), k.name),
+			nameService)
 	}
 }
 
@@ -111,13 +115,13 @@ func (t *translation) unreadable(k groupKey, at string, err error) *backend {
 	case errors.As(err, &foreign):
 		t.unresolve(gatewayv1.RouteReasonRefNotPermitted, "No explicit ReferenceGrant exists to allow the reference.")
 		from := t.from()
-		return absent(fmt.Sprintf("no ReferenceGrant of namespace %s lets %ss of namespace %s name %s %s", k.namespace,
+		return absent("", fmt.Sprintf("no ReferenceGrant of namespace %s lets %ss of namespace %s name %s %s", k.namespace,
 			from.Kind, from.Namespace, k.kind, k.name), fmt.Sprintf("create the ReferenceGrant in namespace %s, or name a %s "+
 			"of namespace %s", k.namespace, k.kind, from.Namespace))
 	case errors.Is(err, objects.ErrAbsent):
 		text := fmt.Sprintf("%s %s/%s does not exist", k.kind, k.namespace, k.name)
 		t.unresolve(gatewayv1.RouteReasonBackendNotFound, text)
-		return absent(text, "create it, or name one that exists")
+		return absent("", text, "create it, or name one that exists")
 	default: // it may serve: what the route had is not taken away
 		text := fmt.Sprintf("%s %s/%s cannot be read: %v", k.kind, k.namespace, k.name, err)
 		t.unresolve(gatewayv1.RouteReasonBackendNotFound, text)
@@ -140,33 +144,31 @@ func (t *translation) service(k groupKey, at string, s *site) *backend {
 	port, ok := serviceport.Find(svc, fmt.Sprint(k.port))
 	if !ok {
 		t.unresolve(gatewayv1.RouteReasonBackendNotFound, fmt.Sprintf("Unable to find service port for port %d", k.port))
-		return absent(fmt.Sprintf("Service %s/%s has no port %d", k.namespace, k.name, k.port),
+		return absent(".port", fmt.Sprintf("Service %s/%s has no port %d", k.namespace, k.name, k.port),
 			"name one of its ports: "+serviceport.Describe(svc))
 	}
+	t.noteAnnotations(svc)
+	b := t.ofService(svc, port, at, s)
 	if text, remedy := serviceport.WithoutEndpoints(svc); text != "" {
 		t.unresolve(gatewayv1.RouteReasonBackendNotFound, text+"; "+remedy)
-		t.mistake(k.namespace, diag.New(t.object, at, diag.NoTargets, text, remedy))
+		if b.usable { // else ofService reports it
+			t.mistake(k.namespace, diag.New(t.object, at, diag.NoTargets, text, remedy))
+		}
 	}
-	t.noteAnnotations(svc)
-	return t.ofService(svc, port, at, s)
+	return b
 }
 
 // nameService is a remedy for a backend of an unsuitable kind.
 const nameService = "name a Service as backend"
 
-// absent is a backend whose reference leads nowhere.
-func absent(text, remedy string) *backend {
-	return &backend{absent: diag.New(diag.Object{}, "", diag.BackendUnresolved, text, remedy)}
+// absent is a backend whose reference leads nowhere. field is the wrong field of the reference; empty = another object
+// can make the reference valid.
+func absent(field, text, remedy string) *backend {
+	return &backend{absent: diag.New(diag.Object{}, field, diag.BackendUnresolved, text, remedy)}
 }
 
-// invalid marks a reference that no other object makes valid.
-func (b *backend) invalid() *backend {
-	b.absent.Class = diag.Invalid
-	return b
-}
-
-// tellAbsent tells which backends of a rule do not exist or may not be named, and what their requests get. usable is
-// how many of its backends are usable.
+// tellAbsent adds a finding for each backend of a rule that does not exist or may not be named, with the answer that its
+// requests get. usable is the sum of the weights of its usable backends.
 func (t *translation) tellAbsent(refs []weighted, s *site, usable int) {
 	answer := "requests of the rule get 500"
 	switch {
@@ -177,7 +179,7 @@ func (t *translation) tellAbsent(refs []weighted, s *site, usable int) {
 	}
 	for _, w := range refs {
 		if d := t.backend(w, s).absent; d.Code != "" {
-			d.Object, d.Path, d.Text = t.object, w.at, d.Text+"; "+answer
+			d.Object, d.Path, d.Text = t.object, w.at+d.Path, d.Text+"; "+answer
 			t.tell(d)
 		}
 	}
@@ -229,7 +231,7 @@ func (t *translation) chained(k groupKey, at string, s *site) *backend {
 		t.unresolve(gatewayv1.RouteReasonBackendNotFound,
 			fmt.Sprintf("Gateway (%s:%s) has no application load balancer: its condition Programmed says %q", k.namespace,
 				k.name, arn))
-		return absent(fmt.Sprintf("Gateway %s/%s has no application load balancer", k.namespace, k.name),
+		return absent("", fmt.Sprintf("Gateway %s/%s has no application load balancer", k.namespace, k.name),
 			"name a Gateway of an application load balancer")
 	}
 	return t.ofBalancer(g, k.port, arn, at, s)

@@ -162,10 +162,13 @@ func (t *translation) ofService(svc *corev1.Service, port corev1.ServicePort, at
 	_, written := serviceport.Target(port, stack.TargetIP)
 	g.ID = t.identity(g.TargetGroup, written).ID()
 	if g.Port == 0 {
-		g.fail(intent.Source{}, diag.WrongServiceType,
-			fmt.Sprintf("TargetGroup port is empty. When using Instance targets, your service must be of type 'NodePort' or "+
-				"'LoadBalancer': port %d of Service %s/%s has no node port", port.Port, svc.Namespace, svc.Name),
-			"change the Service's type, or set targetType ip in a TargetGroupConfiguration")
+		text, remedy := serviceport.NoEndpoints(svc)
+		if text == "" {
+			text = fmt.Sprintf("TargetGroup port is empty. When using Instance targets, your service must be of type "+
+				"'NodePort' or 'LoadBalancer': port %d of Service %s/%s has no node port", port.Port, svc.Namespace, svc.Name)
+			remedy = "change the Service's type, or set targetType ip in a TargetGroupConfiguration"
+		}
+		g.fail(intent.Source{}, diag.WrongServiceType, text, remedy)
 		return &backend{}
 	}
 	control := value(g.layers, "targetControlPort", func(p *props) *int32 { return p.TargetControlPort })

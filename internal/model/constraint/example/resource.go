@@ -37,6 +37,8 @@ var LoadBalancers = map[string][]stack.LoadBalancer{
 			lb.Scheme, lb.IPAMPool = stack.Internal, "ipam-pool-0a1de000000000001"
 		}),
 	},
+	"reserved capacity": {reserving(stack.Application, 99), reserving(stack.Application, 15_001),
+		reserving(stack.Network, 1), reserving(stack.Network, 2_749)},
 	"tags": {
 		balancer(stack.Network, func(lb *stack.LoadBalancer) { lb.Tags = map[string]string{"a": "b#"} })},
 }
@@ -46,6 +48,10 @@ func balancer(of stack.LoadBalancerType, change func(*stack.LoadBalancer)) stack
 	lb := stack.LoadBalancer{Name: "example", Type: of, Scheme: stack.InternetFacing, IPAddressType: stack.IPv4}
 	change(&lb)
 	return lb
+}
+
+func reserving(of stack.LoadBalancerType, units int32) stack.LoadBalancer {
+	return balancer(of, func(lb *stack.LoadBalancer) { lb.Capacity = &units })
 }
 
 func namedBalancers(names ...string) (out []stack.LoadBalancer) {
