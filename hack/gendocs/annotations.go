@@ -9,20 +9,14 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 )
 
-// annotations is the reference page of all annotations, in Markdown. root is the directory of the module.
-func annotations(root string) (string, error) {
-	texts, err := comments.OfRows(filepath.Join(root, "internal/kube/annotation"))
-	if err != nil {
-		return "", err
-	}
-	var b strings.Builder
-	b.WriteString(`# Annotations
+// annotationsIntro is the part of the page above the tables.
+const annotationsIntro = `# Annotations
 
 For users who annotate Ingresses, Services and Gateways.
 Afterwards you know each annotation, how to write its value, and what a mistake costs.
 
 ` + "`make generate`" + ` writes this page from the table by which the controller reads annotations (` +
-		"`internal/kube/annotation`" + `).
+	"`internal/kube/annotation`" + `).
 
 ## Values
 
@@ -33,7 +27,7 @@ Afterwards you know each annotation, how to write its value, and what a mistake 
 | int32, int64 | a decimal number without blanks |
 | list | items separated by commas. The controller ignores empty items, and blanks around items. An item cannot contain a comma |
 | map | ` + "`key=value`" +
-		` items separated by commas. The controller ignores blanks around keys and values, and a comma at the end. A backslash makes the next character part of the value: ` + "`\\,`" + ` is a comma. If a key occurs twice, its last value applies |
+	` items separated by commas. The controller ignores blanks around keys and values, and a comma at the end. A backslash makes the next character part of the value: ` + "`\\,`" + ` is a comma. If a key occurs twice, its last value applies |
 | json | JSON. Names of members may have any case. An unknown member has no effect, and a note names it; an edit that misspells a name is invalid |
 
 If a value is invalid, the object gets an event with the annotation and the form of a valid value.
@@ -48,7 +42,16 @@ If a key has one of the prefixes below and is unknown, an event names the most s
 | Class field | the field of IngressClassParams that takes precedence. If the field is set, the controller ignores the annotation; for attributes and tags, it ignores only keys that the field has |
 | In a group | how the values of several Ingresses of a group combine |
 | A mistake costs | what the controller does not create or change while the value is invalid: the object's own routes, a listener, the load balancer that the group shares, the network load balancer in front of it, a certificate, or an add-on, on which no traffic depends |
-`)
+`
+
+// annotations is the reference page of all annotations, in Markdown. root is the directory of the module.
+func annotations(root string) (string, error) {
+	texts, err := comments.OfRows(filepath.Join(root, "internal/kube/annotation"))
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	b.WriteString(annotationsIntro)
 	table := func(title, prefix string) {
 		fmt.Fprintf(&b, "\n## %s: `%s…`\n\n| Annotation | Syntax | Read on | Default | Class field | In a group | A "+
 			"mistake costs | |\n|---|---|---|---|---|---|---|---|\n", title, prefix)

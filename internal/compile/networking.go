@@ -172,8 +172,9 @@ func (b *build) subnetRanges(ipv6 bool) []string {
 	return subnets
 }
 
-// noteUnguarded notes restrictions of a port whose load balancer has no security groups. Source ranges hold in the rules
-// of the targets if these see the addresses of clients and the controller manages the rules; prefix lists never hold.
+// noteUnguarded notes restrictions of a port whose load balancer has no security groups. Source ranges hold in the
+// rules of the targets if these see the addresses of clients and the controller manages the rules; prefix lists never
+// hold.
 func (b *build) noteUnguarded(p *port, clients bool) {
 	if p == nil {
 		return

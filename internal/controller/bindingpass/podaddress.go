@@ -20,7 +20,7 @@ const addressKeys = 4096
 // addressKey is the key of an address in the index PodsByAddress, which others share.
 func addressKey(address string) string {
 	h := fnv.New32a()
-	h.Write([]byte(address)) //nolint:errcheck // a hash
+	h.Write([]byte(address))
 	return strconv.FormatUint(uint64(h.Sum32()%addressKeys), 10)
 }
 

@@ -88,8 +88,8 @@ func words(o metav1.Object) []string {
 // namespace may name the Gateway, and takes no event from another one. Conditions of the routes report all of them.
 const mostUnattached = 200
 
-// noteUnattached adds a finding for each parentRef that attaches to no listener. A route that stays attached by a former
-// parentRef has another finding.
+// noteUnattached adds a finding for each parentRef that attaches to no listener. A route that stays attached by a
+// former parentRef has another finding.
 func (d *Decisions) noteUnattached() {
 	told := map[string]int{} // by namespace
 	for i := range d.routes {
@@ -113,13 +113,12 @@ func (d *Decisions) noteUnattached() {
 
 // attachRemedy is what to do about a parentRef that attaches to no listener, for the reason of its condition.
 func (d *Decisions) attachRemedy(ref gatewayv1.ParentReference, namespace, reason string) string {
-	switch gatewayv1.RouteConditionReason(reason) {
-	case gatewayv1.RouteReasonNotAllowedByListeners:
+	switch {
+	case reason == string(gatewayv1.RouteReasonNotAllowedByListeners):
 		return "name a listener that admits the route, or have allowedRoutes of the listener admit it"
-	case gatewayv1.RouteReasonNoMatchingListenerHostname:
+	case reason == string(gatewayv1.RouteReasonNoMatchingListenerHostname):
 		return "add a hostname of the listener to spec.hostnames, or name another listener"
-	}
-	if names(ref, namespace, "", "", d.listeners.Rejected) {
+	case names(ref, namespace, "", "", d.listeners.Rejected):
 		return RejectedRemedy
 	}
 	return "name an existing listener in sectionName and port, or leave them out"

@@ -28,8 +28,8 @@ var guardWords = []string{
 	"waf", "jwt", "ssl-redirect", "ratelimit", "rate-limit", "ipallow",
 }
 
-// mayGuardWords are parts of keys of other controllers that name something which may restrict or protect: a middleware of
-// Traefik, a plugin of Kong or APISIX, a policy or snippet of NGINX or HAProxy, a BackendConfig of GKE.
+// mayGuardWords are parts of keys of other controllers that name something which may restrict or protect: a middleware
+// of Traefik, a plugin of Kong or APISIX, a policy or snippet of NGINX or HAProxy, a BackendConfig of GKE.
 var mayGuardWords = []string{"middleware", "plugin", "/policies", "snippet", "backend-config", "backendconfig"}
 
 // ofOther is the finding about a key of another controller; ok is false if it asks for nothing, or is of none.

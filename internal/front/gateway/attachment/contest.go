@@ -332,7 +332,7 @@ func (c *contest) claim(guest, other int, s serving) {
 	if !known {
 		at = len(c.Claims)
 		c.claims[claimed{name, other}] = at
-		c.Claims = append(c.Claims, Claim{Hostname: name, Listener: other, Route: Parent{s.Kind, s.Namespace, s.Route.Name}})
+		c.Claims = append(c.Claims, Claim{Hostname: name, Listener: other, Route: Parent{s.Kind, s.Namespace, s.Name}})
 	}
 	if claim := &c.Claims[at]; len(claim.Losers) == 0 || claim.Losers[len(claim.Losers)-1] != guest {
 		claim.Losers = append(claim.Losers, guest)
@@ -433,7 +433,7 @@ func (ls *Listeners) Foreign(listener int, name string) (whose string, ok bool) 
 			older := c.created(l).Before(s.Created)
 			if s.Namespace != l.Parent.Namespace && foreign(s.host.Name) &&
 				(!older || c.Held.closeness(Holder{Port: l.Port, Namespace: s.Namespace}, s.host.Name) > 0) {
-				return fmt.Sprintf("hostname %s of %s %s/%s", s.host.Name, s.Kind, s.Namespace, s.Route.Name), true
+				return fmt.Sprintf("hostname %s of %s %s/%s", s.host.Name, s.Kind, s.Namespace, s.Name), true
 			}
 		}
 	}

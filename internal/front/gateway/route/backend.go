@@ -167,8 +167,8 @@ func absent(field, text, remedy string) *backend {
 	return &backend{absent: diag.New(diag.Object{}, field, diag.BackendUnresolved, text, remedy)}
 }
 
-// tellAbsent adds a finding for each backend of a rule that does not exist or may not be named, with the answer that its
-// requests get. usable is the sum of the weights of its usable backends.
+// tellAbsent adds a finding for each backend of a rule that does not exist or may not be named, with the answer that
+// its requests get. usable is the sum of the weights of its usable backends.
 func (t *translation) tellAbsent(refs []weighted, s *site, usable int) {
 	answer := "requests of the rule get 500"
 	switch {
