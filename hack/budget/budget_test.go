@@ -21,8 +21,8 @@ type program struct {
 
 var programs = []program{
 	{"controller", "../..", "./cmd/controller", 1170, 50},
-	{"lbc", "../..", "./cmd/lbc", 1099, 49},
-	{"playground", "../../playground", "./cmd/playground", 2791, 119},
+	{"lbc", "../..", "./cmd/lbc", 1100, 49},
+	{"playground", "../../playground", "./cmd/playground", 2792, 119},
 }
 
 func TestProgramsLinkFewPackages(t *testing.T) {
