@@ -29,10 +29,10 @@ func unmet(d *gateway.Decisions, found diag.List) []Unmet {
 		return slices.ContainsFunc(found, func(d diag.Diagnostic) bool {
 			same := d.Object.Kind == u.Object.Kind && d.Object.Namespace == u.Object.Namespace &&
 				d.Object.Name == u.Object.Name
-			switch {
-			case d.Code == diag.RouteNotAttached:
+			if d.Code == diag.RouteNotAttached {
 				return same && d.Path == u.Path && strings.HasPrefix(d.Text, u.Message)
-			case d.Code == diag.BackendUnresolved:
+			}
+			if d.Code == diag.BackendUnresolved {
 				return same && slices.Contains(unresolved, gatewayv1.RouteConditionReason(u.Reason))
 			}
 			return d.Class != diag.Note && strings.Contains(u.Message, causeOf(d)) &&

@@ -74,8 +74,8 @@ const (
 	minNetworkUnits = 2_750 // for each zone
 )
 
-// OfCapacity is why AWS refuses the reserved capacity of a load balancer; empty if it may admit it. The account may have
-// a lower quota. A network load balancer has one subnet in each of its zones.
+// OfCapacity is why AWS refuses the reserved capacity of a load balancer; empty if it may admit it. The account may
+// have a lower quota. A network load balancer has one subnet in each of its zones.
 func OfCapacity(lb stack.LoadBalancer) string {
 	zones := max(len(lb.Subnets), 1)
 	switch {
