@@ -21,7 +21,7 @@ func (r *relay) tell(problem any, text string) {
 	}
 	if !r.told[problem] && r.ctx.Err() == nil {
 		r.told[problem] = true
-		fmt.Fprintln(r.options.Err, "playground exec:", text)
+		_, _ = fmt.Fprintln(r.options.Err, "playground exec:", text)
 	}
 }
 
