@@ -209,13 +209,14 @@ func TestTroublesOfTrafficAreFound(t *testing.T) {
 	}
 	a := c.Simulator.Account
 	a.Lock()
-	was := a.Certificates[outside].NotAfter
+	was := *a.Certificates[outside]
+	a.Certificates[outside].NotBefore = time.Now().AddDate(-1, 0, 0) // ten days are in its last quarter
 	a.Certificates[outside].NotAfter = time.Now().Add(10*24*time.Hour + time.Hour)
 	a.Unlock()
 	t.Cleanup(func() {
 		a.Lock()
 		defer a.Unlock()
-		a.Certificates[outside].NotAfter = was
+		a.Certificates[outside].NotBefore, a.Certificates[outside].NotAfter = was.NotBefore, was.NotAfter
 	})
 	for _, x := range []struct {
 		name, manifests string
