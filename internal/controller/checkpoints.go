@@ -128,7 +128,7 @@ func RestoreRefusals(m *refusal.Memory, restored checkpoint.Restored) {
 // KeepAccelerators returns a function that keeps for the next process what is known of an accelerator.
 func KeepAccelerators(w *checkpoint.Writer) func(of stack.Key, k accelerator.Kept) {
 	return func(of stack.Key, k accelerator.Kept) {
-		if name := checkpoint.ListenersName(of.String()); k.Empty() {
+		if name := checkpoint.AcceleratorName(of.String()); k.Empty() {
 			w.Delete(checkpoint.Memory, name)
 		} else {
 			w.Put(checkpoint.Memory, name, k)
@@ -140,7 +140,7 @@ func KeepAccelerators(w *checkpoint.Writer) func(of stack.Key, k accelerator.Kep
 // listeners alone.
 func RestoreAccelerators(restored checkpoint.Restored, enter func(of stack.Key, k accelerator.Kept)) {
 	for id, text := range restored.Entries {
-		name, ok := checkpoint.ListenersOf(id.Name)
+		name, ok := checkpoint.AcceleratorOf(id.Name)
 		if !ok || id.Kind != checkpoint.Memory {
 			continue
 		}

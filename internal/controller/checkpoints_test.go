@@ -38,7 +38,7 @@ func TestWhatIsKnownOfAcceleratorsOutlivesTheProcess(t *testing.T) {
 	keep(web, known)
 	keep(gone, known)
 	keep(gone, accelerator.Kept{})
-	w.Put(checkpoint.Memory, checkpoint.ListenersName(old.String()), arns) // as earlier releases
+	w.Put(checkpoint.Memory, checkpoint.AcceleratorName(old.String()), arns) // as earlier releases
 	w.End(t.Context())
 	_, restored := begin()
 	want := map[stack.Key]accelerator.Kept{web: known, old: {Listeners: arns}}

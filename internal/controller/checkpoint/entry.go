@@ -20,7 +20,7 @@ type Kind string
 
 // The kinds of entries.
 const (
-	// of the compiler, by stack; what AWS refuses, by RefusalsName; listeners of accelerators, by ListenersName
+	// of the compiler, by stack; what AWS refuses, by RefusalsName; what is known of accelerators, by AcceleratorName
 	Memory     Kind = "memory"
 	Observed   Kind = "observed"   // the parts of a stack in AWS that listings do not show, by stack
 	Targets    Kind = "targets"    // the registered targets, by ARN of the target group
@@ -43,12 +43,13 @@ func RefusalsName(key string) string { return refusals + key }
 // RefusalsOf is the stack, binding or accelerator of a RefusalsName; ok is false for another name.
 func RefusalsOf(name string) (key string, ok bool) { return strings.CutPrefix(name, refusals) }
 
-// ListenersName is the name of the entry of kind Memory with the ARNs of the listeners that give an accelerator its
-// ports. It has no kind of its own for the reason that RefusalsName gives.
-func ListenersName(accelerator string) string { return listeners + accelerator }
+// AcceleratorName is the name of the entry of kind Memory with what is known of an accelerator. Its prefix is that of
+// earlier releases, which kept the listeners that give the accelerator its ports. It has no kind of its own for the
+// reason that RefusalsName gives.
+func AcceleratorName(accelerator string) string { return listeners + accelerator }
 
-// ListenersOf is the accelerator of a ListenersName; ok is false for another name.
-func ListenersOf(name string) (accelerator string, ok bool) {
+// AcceleratorOf is the accelerator of an AcceleratorName; ok is false for another name.
+func AcceleratorOf(name string) (accelerator string, ok bool) {
 	return strings.CutPrefix(name, listeners)
 }
 
