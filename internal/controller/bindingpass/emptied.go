@@ -207,11 +207,7 @@ func (b *Reconciler) former(ctx context.Context, o *v1beta1.TargetGroupBinding) 
 	if err != nil {
 		return nil, err
 	}
-	all := make(map[string]registrar.Endpoint, len(registered))
-	for address := range registered {
-		all[address] = serving[address]
-	}
-	return all, nil
+	return bindings.FormerAt(registered, serving), nil
 }
 
 // servingPods are the pods of FormerPods that have one of the addresses.

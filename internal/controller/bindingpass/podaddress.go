@@ -8,6 +8,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
 // PodsByAddress is the cache index of pods by their addresses.
@@ -30,23 +32,10 @@ func AddressesOf(o client.Object) (keys []string) {
 	if !ok {
 		return nil
 	}
-	for _, ip := range addressesOf(p) {
+	for _, ip := range registrar.Addresses(p) {
 		keys = append(keys, addressKey(ip))
 	}
 	return keys
-}
-
-// addressesOf are the addresses of a pod, each once.
-func addressesOf(p *corev1.Pod) (all []string) {
-	if p.Status.PodIP != "" {
-		all = append(all, p.Status.PodIP)
-	}
-	for _, ip := range p.Status.PodIPs {
-		if ip.IP != p.Status.PodIP {
-			all = append(all, ip.IP)
-		}
-	}
-	return all
 }
 
 // podsAt are the pods of a namespace that have one of the addresses, and some others. Nobody changes them.

@@ -322,7 +322,7 @@ func (b *Reconciler) addressesOfPods(ctx context.Context, o *v1beta1.TargetGroup
 		if p.Spec.HostNetwork || registrar.Ended(p) { // others have the address
 			continue
 		}
-		for _, ip := range addressesOf(p) {
+		for _, ip := range registrar.Addresses(p) {
 			of[ip] = true
 		}
 	}

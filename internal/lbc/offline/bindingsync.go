@@ -119,10 +119,7 @@ func (p *bindingPlanner) syncWith(ctx context.Context, registry *registrar.Regis
 	q.Emptied = true
 	hold := func() {
 		registered, _ := registry.Unlisted(q.Group, registrar.Endpoints{})
-		q.Former = map[string]registrar.Endpoint{}
-		for address := range registered {
-			q.Former[address] = pods[address]
-		}
+		q.Former = bindings.FormerAt(registered, pods)
 		registry.Hold(q, false, func(e registrar.Endpoint) bool {
 			pod, ok := p.workloads.Pod(ctx, e.Namespace, e.Pod)
 			return ok && bindings.PodServes(pod, e.ID)

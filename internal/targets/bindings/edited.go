@@ -122,13 +122,23 @@ func FormerPods(o *v1beta1.TargetGroupBinding, pods iter.Seq[*corev1.Pod]) map[s
 			p.CreationTimestamp.After(told.LastTransitionTime.Time) {
 			continue
 		}
-		for _, ip := range append([]corev1.PodIP{{IP: p.Status.PodIP}}, p.Status.PodIPs...) {
-			if PodServes(p, ip.IP) {
-				at[ip.IP] = registrar.Endpoint{Namespace: p.Namespace, Pod: p.Name, Node: p.Spec.NodeName}
+		for _, ip := range registrar.Addresses(p) {
+			if PodServes(p, ip) {
+				at[ip] = registrar.Endpoint{Namespace: p.Namespace, Pod: p.Name, Node: p.Spec.NodeName}
 			}
 		}
 	}
 	return at
+}
+
+// FormerAt are FormerPods as a request has them (registrar.Request.Former): of each registered target, with a zero
+// endpoint where no pod is behind it.
+func FormerAt(registered map[string]bool, pods map[string]registrar.Endpoint) map[string]registrar.Endpoint {
+	all := make(map[string]registrar.Endpoint, len(registered))
+	for address := range registered {
+		all[address] = pods[address]
+	}
+	return all
 }
 
 // HoldsTargets reports whether the controller keeps targets of a binding registered, by its status, as long as they

@@ -30,6 +30,19 @@ func Ended(pod *corev1.Pod) bool {
 	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
 }
 
+// Addresses are the addresses of a pod, each once.
+func Addresses(pod *corev1.Pod) (all []string) {
+	if pod.Status.PodIP != "" {
+		all = append(all, pod.Status.PodIP)
+	}
+	for _, ip := range pod.Status.PodIPs {
+		if ip.IP != pod.Status.PodIP {
+			all = append(all, ip.IP)
+		}
+	}
+	return all
+}
+
 // HasAddress reports whether a pod has an address. A pod in the network of its node has the addresses of the node.
 func HasAddress(pod *corev1.Pod, address string) bool {
 	a, err := netip.ParseAddr(address)
