@@ -1,9 +1,11 @@
 package rules
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/overlap"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
@@ -23,14 +25,17 @@ type Hidden struct {
 const mostCompared = 500_000
 
 // HiddenIn returns the rules, in order, whose requests a rule in front of them answers, and single hosts and paths of
-// rules. Rules that one place declares do not hide each other. Of more rules than AWS allows, the last ones may be
-// missing in the result.
+// rules. Rules that one place declares do not hide each other. Of more rules than AWS allows, some may be missing in the
+// result: namespaces take turns, so that the rules of one leave comparisons to those of others.
 func HiddenIn(all []Rule) []Hidden {
 	var out []Hidden
 	front, compared := byHost{of: map[string][]int{}}, 0
 	for i := range all {
+		front.add(i, all[i].Conditions)
+	}
+	for _, i := range sorting.Turns(all, func(w Rule) string { return w.Route.Source.Object().Namespace }) {
 		hider := func(conditions []stack.Condition) *Rule {
-			before := front.before(conditions)
+			before := front.before(i, conditions)
 			if compared += len(before); compared > mostCompared {
 				return nil
 			}
@@ -53,8 +58,8 @@ func HiddenIn(all []Rule) []Hidden {
 		if compared > mostCompared {
 			break
 		}
-		front.add(i, all[i].Conditions)
 	}
+	sorting.StableBy(out, func(a, b Hidden) int { return cmp.Compare(a.At, b.At) })
 	return out
 }
 
@@ -111,13 +116,17 @@ func (f *byHost) add(i int, conditions []stack.Condition) {
 	}
 }
 
-// before are the rules that may match all requests of a rule, in order.
-func (f *byHost) before(conditions []stack.Condition) []int {
+// before are the rules in front of the i-th that may match all requests of conditions, in order.
+func (f *byHost) before(i int, conditions []stack.Condition) []int {
+	inFront := func(list []int) []int {
+		n, _ := slices.BinarySearch(list, i)
+		return list[:n]
+	}
 	hosts := hostKeys(valuesOf(conditions, stack.HostHeader))
 	if len(hosts) == 0 {
-		return f.any
+		return inFront(f.any)
 	}
-	out := slices.Concat(f.any, f.of[hosts[0]])
+	out := slices.Concat(inFront(f.any), inFront(f.of[hosts[0]]))
 	slices.Sort(out)
 	return out
 }

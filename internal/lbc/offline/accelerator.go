@@ -97,7 +97,7 @@ func (p AcceleratorPlanner) plan(ctx context.Context, v *objects.View, ga *agav1
 	}
 	x.Answers = p.Account.Balancers(ctx, ga.Namespace, needs, nil)
 	maps.Copy(x.Answers, made)
-	declare.Permit(v, ga, x.Endpoints, x.Answers, nil)
+	new(declare.Memory).Permit(v, ga, x.Endpoints, x.Answers, nil)
 	x.Declared, x.Diagnostics = declare.Accelerator(settings, ga, x.Endpoints, x.Answers,
 		declare.Memory{Stands: declare.Stands(ga, x.Endpoints, x.Answers, declare.Memory{})})
 	x.Plan = plan.Plan{Key: x.Declared.Key}
