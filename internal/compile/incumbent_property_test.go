@@ -40,12 +40,12 @@ type version struct {
 	declared map[string]string
 }
 
-// build records the versions that a compilation was made of: a member that is set aside takes part by its last one, if
-// it has any.
+// build records the versions that a compilation was made of: a member that is invalid or set aside takes part by its
+// last one, if it has any.
 func (g *groupOfMembers) build(found diag.List) {
 	g.aside = nil
 	for _, m := range g.members {
-		if !slices.ContainsFunc(found, func(d diag.Diagnostic) bool {
+		if !invalid(&m) && !slices.ContainsFunc(found, func(d diag.Diagnostic) bool {
 			return d.Object == m.Object && d.Code == diag.SettingNotPermitted
 		}) {
 			if !slices.Contains(g.order, m.Object.Name) {
