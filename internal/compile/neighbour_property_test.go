@@ -34,7 +34,9 @@ type street struct {
 	alone, crowd *groupOfMembers
 	// agreed are values that others declared while they were in effect, by setting: these they may hold.
 	agreed map[string]map[string]bool
-	said   []string
+	// governed: class parameters of the group name n-b as the namespace that decides.
+	governed bool
+	said     []string
 }
 
 func newStreet(t *rapid.T) *street {
@@ -48,7 +50,7 @@ func newStreet(t *rapid.T) *street {
 			s.alone.settings = append(s.alone.settings, setting)
 		}
 	}
-	s.crowd.settings = s.alone.settings
+	s.crowd.settings, s.crowd.classes = s.alone.settings, true
 	return s
 }
 
@@ -70,7 +72,30 @@ func (s *street) draw(t *rapid.T, name string, created int64) intent.Member {
 		broken(rapid.SampledFrom(mistakes).Draw(t, "at"))(&m)
 	}
 	s.said = append(s.said, fmt.Sprintf("%s: %v %v", name, s.crowd.declared[name], m.Diagnostics))
+	m.Authority = s.authority(name)
 	return m
+}
+
+// authority is the authority of a member by the class parameters of the group.
+func (s *street) authority(name string) intent.Authority {
+	switch {
+	case !s.governed:
+		return intent.Equal
+	case name[0] == 'b':
+		return intent.Deciding
+	}
+	return intent.RoutesOnly
+}
+
+// govern has an administrator name the namespace that decides, or take that back.
+func (s *street) govern() {
+	s.governed = !s.governed
+	s.said = append(s.said, fmt.Sprint("governed: ", s.governed))
+	for _, g := range []*groupOfMembers{s.alone, s.crowd} {
+		for i := range g.members {
+			g.members[i].Authority = s.authority(g.members[i].Object.Name)
+		}
+	}
 }
 
 // put replaces a member of a world, or adds it. Members are in the order of a front end.
@@ -177,7 +202,8 @@ func (s *street) check(t *rapid.T) {
 }
 
 // TestNeighbourChangesNoGroup has members of other namespaces join a group, make mistakes and correct them, leave and
-// come back, while namespace n-b, whose member is the oldest, edits its members, and the controller restarts. What
+// come back, while namespace n-b, whose member is the oldest, edits its members, an administrator says who decides and
+// takes that back, parameters of classes change, and the controller restarts. What
 // n-b's members have is the same as without the others, but for values that others hold because they agreed.
 func TestNeighbourChangesNoGroup(t *testing.T) {
 	t.Parallel()
@@ -191,10 +217,12 @@ func TestNeighbourChangesNoGroup(t *testing.T) {
 		s.alone.compile(t)
 		s.crowd.compile(t)
 		for range rapid.IntRange(1, 12).Draw(t, "steps") {
-			switch rapid.IntRange(0, 5).Draw(t, "step") {
-			case 0, 1:
+			switch rapid.IntRange(0, 7).Draw(t, "step") {
+			case 0, 1, 2:
 				s.edit(t)
-			case 2:
+			case 3:
+				s.govern()
+			case 4:
 				s.said = append(s.said, "restart")
 				s.alone.memory, s.crowd.memory = written(t, s.alone.memory), written(t, s.crowd.memory)
 			default:

@@ -205,7 +205,7 @@ func (g *Group) held(q conflict, p protection, last Effect) []int {
 
 // ended returns for which members a value in effect has ended, of which no owner's is left: for all, if the namespaces
 // that set it have left. What a namespace removes that is still there, it wants no longer. Values of others that were
-// ignored so far do not take effect by its edit, but those of members that agreed with it may.
+// ignored so far do not take effect by its edit, but those of members that may have set the value first do.
 func (g *Group) ended(q conflict, last Effect) func(member int) bool {
 	stays := slices.ContainsFunc(g.Counting(q.among), func(i int) bool {
 		return slices.ContainsFunc(last.Owners, func(w Owner) bool {
@@ -213,7 +213,7 @@ func (g *Group) ended(q conflict, last Effect) func(member int) bool {
 		})
 	})
 	return func(i int) bool {
-		return !stays || last.ownedBy(g.Members[i].Object, func(Owner) bool { return true })
+		return !stays || last.ownedBy(g.Members[i].Object, Owner.unranked)
 	}
 }
 
