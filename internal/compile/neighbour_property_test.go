@@ -153,19 +153,22 @@ func (s *street) held(setting, value string) bool {
 
 // agree notes the values of a setting that others declare while they are in effect, or while another setting hides that
 // they are.
-func (s *street) agree(setting, value string) {
-	wanted := map[string]bool{value: true}
-	for name, v := range s.crowd.built {
-		if name[0] == 'b' {
-			wanted[v.declared[setting]] = true
+func (s *street) agree(setting *sharedSetting, value string) {
+	wanted, name := map[string]bool{value: true}, setting.name
+	for member, v := range s.crowd.built {
+		if of := v.declared[name]; member[0] == 'b' && of != "" {
+			wanted[of] = true
 		}
 	}
-	for name, v := range s.crowd.built {
-		if said := v.declared[setting]; name[0] != 'b' && wanted[said] {
-			if s.agreed[setting] == nil {
-				s.agreed[setting] = map[string]bool{}
+	if len(wanted) == 1 {
+		wanted[setting.fallback] = true
+	}
+	for member, v := range s.crowd.built {
+		if said := v.declared[name]; member[0] != 'b' && wanted[said] {
+			if s.agreed[name] == nil {
+				s.agreed[name] = map[string]bool{}
 			}
-			s.agreed[setting][said] = true
+			s.agreed[name][said] = true
 		}
 	}
 }
@@ -188,7 +191,7 @@ func (s *street) check(t *rapid.T) {
 		if alone[name] != crowd[name] && !held[name] {
 			t.Fatalf("%s is %q, and %q without others:\n%s", name, crowd[name], alone[name], strings.Join(s.said, "\n"))
 		}
-		s.agree(name, crowd[name])
+		s.agree(&setting, crowd[name])
 	}
 	if held["ssl-redirect"] {
 		return
