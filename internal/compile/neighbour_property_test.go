@@ -21,7 +21,9 @@ var mistakes = []string{"spec.rules[0]", "metadata.annotations[alb.ingress.kuber
 
 // invalid reports whether a member has a mistake, so that its last valid version serves.
 func invalid(m *intent.Member) bool {
-	return m.Former || slices.ContainsFunc(m.Diagnostics, func(d diag.Diagnostic) bool { return quarantine.Disqualifies(*m, d) })
+	return m.Former || slices.ContainsFunc(m.Diagnostics, func(d diag.Diagnostic) bool {
+		return quarantine.Disqualifies(*m, d)
+	})
 }
 
 // coupled are settings of which one hides others.

@@ -110,8 +110,8 @@ func TestRestartLetsNoAgreeingMemberTighten(t *testing.T) {
 	}
 }
 
-// TestRemovedValueLeavesTheDefault has a tenant declare security groups that are ignored, and wait until the owner of the
-// setting removes its own: any group of the account counts as stricter than the managed one.
+// TestRemovedValueLeavesTheDefault has a tenant declare security groups that are ignored, and wait until the owner of
+// the setting removes its own: any group of the account counts as stricter than the managed one.
 func TestRemovedValueLeavesTheDefault(t *testing.T) {
 	t.Parallel()
 	evil := ingress("mal", "evil", guardedBy("sg-0b"), born(9))

@@ -25,8 +25,8 @@ type Hidden struct {
 const mostCompared = 500_000
 
 // HiddenIn returns the rules, in order, whose requests a rule in front of them answers, and single hosts and paths of
-// rules. Rules that one place declares do not hide each other. Of more rules than AWS allows, some may be missing in the
-// result: namespaces take turns, so that the rules of one leave comparisons to those of others.
+// rules. Rules that one place declares do not hide each other. Of more rules than AWS allows, some may be missing in
+// the result: namespaces take turns, so that the rules of one leave comparisons to those of others.
 func HiddenIn(all []Rule) []Hidden {
 	var out []Hidden
 	front, compared := byHost{of: map[string][]int{}}, 0

@@ -201,7 +201,8 @@ func (r *Reconciler) newPass(ga *agav1beta1.GlobalAccelerator) *pass {
 // the accelerator: it loses the endpoints that were permitted by the consent of others once that is withdrawn.
 func (r *Reconciler) gone(ctx context.Context, name types.NamespacedName, v *objects.View, begun uint64) (
 	reconcile.Result, error) {
-	p := r.newPass(&agav1beta1.GlobalAccelerator{ObjectMeta: metav1.ObjectMeta{Namespace: name.Namespace, Name: name.Name}})
+	p := r.newPass(&agav1beta1.GlobalAccelerator{ObjectMeta: metav1.ObjectMeta{Namespace: name.Namespace,
+		Name: name.Name}})
 	if len(p.memory.Granted) > 0 {
 		p.withdrawn = p.memory.Withdrawn(v, p.ga, r.Member)
 		if r.Index.Update(name, begun, v.Reads()) {

@@ -41,10 +41,7 @@ func (p *pass) remove(ctx context.Context) (reconcile.Result, error) {
 		p.memory.deleting, p.memory.polls = true, 0
 	}
 	o, foreign, err := p.observeOwn(ctx)
-	if foreign != nil {
-		p.found = append(p.found, p.unread(foreign))
-	}
-	if err != nil {
+	if p.found = append(p.found, foreign...); err != nil {
 		return p.failedRemoval(ctx, p.unread(err))
 	}
 	if age := p.Now().Sub(p.ga.CreationTimestamp.Time); !o.Exists() && p.ga.Status.AcceleratorARN == nil && age < listLag {
@@ -90,12 +87,12 @@ func (p *pass) remove(ctx context.Context) (reconcile.Result, error) {
 	return p.release(ctx)
 }
 
-// observeOwn reads the accelerator that the status shows. If that one lacks the object's tags, which is foreign,
+// observeOwn reads the accelerator that the status shows. If that one lacks the object's tags, which foreign says,
 // observeOwn reads the one that has them.
-func (p *pass) observeOwn(ctx context.Context) (o accelerator.Observed, foreign, err error) {
+func (p *pass) observeOwn(ctx context.Context) (o accelerator.Observed, foreign diag.List, err error) {
 	o, err = p.Account.Observe(ctx, p.key, ptr.Deref(p.ga.Status.AcceleratorARN, ""))
 	if errors.As(err, new(*account.NotOwnedError)) {
-		foreign = err
+		foreign = diag.List{p.unread(err)}
 		o, err = p.Account.Observe(ctx, p.key, "")
 	}
 	return o, foreign, err

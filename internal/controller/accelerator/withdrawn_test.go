@@ -273,8 +273,8 @@ func inGroup(t *testing.T) (w *world, member *networkingv1.Ingress) {
 	return w, member
 }
 
-// TestForgedFinalizerKeepsNoEndpoint has the only member of a namespace replaced by an Ingress with the finalizer of the
-// group.
+// TestForgedFinalizerKeepsNoEndpoint has the only member of a namespace replaced by an Ingress with the finalizer of
+// the group.
 func TestForgedFinalizerKeepsNoEndpoint(t *testing.T) {
 	t.Parallel()
 	for name, known := range map[string]bool{"": true, "before the first pass over the group": false} {
@@ -322,8 +322,8 @@ func TestNarrowedSettingsNamespacesEndTheEndpoint(t *testing.T) {
 	}
 }
 
-// TestWithdrawnGrantEndsInAnyOrder has the tenant edit, break, correct, delete and create the object in any order, while
-// the owner of the load balancer gives and withdraws the ReferenceGrant.
+// TestWithdrawnGrantEndsInAnyOrder has the tenant edit, break, correct, delete and create the object in any order,
+// while the owner of the load balancer gives and withdraws the ReferenceGrant.
 func TestWithdrawnGrantEndsInAnyOrder(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(longtest.Seeds(6, 200)) { //nolint:gosec // small

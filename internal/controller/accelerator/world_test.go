@@ -91,7 +91,8 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 		t.Fatal(err)
 	}
 	w.client = fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(&agav1beta1.GlobalAccelerator{}).
-		WithIndex(&v1beta1.IngressClassParams{}, readable.References, readable.ReferenceValues).WithObjects(objects...).Build()
+		WithIndex(&v1beta1.IngressClassParams{}, readable.References, readable.ReferenceValues).
+		WithObjects(objects...).Build()
 	w.restart()
 	return w
 }

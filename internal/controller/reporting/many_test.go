@@ -69,8 +69,8 @@ func TestFindingsOfOthersStayInTheStatus(t *testing.T) {
 	}
 }
 
-// TestPartsOfOthersStayInTheStatus has a tenant attach more routes to a Gateway than its status has parts. `lbc wait` of
-// a route that is no part would not end.
+// TestPartsOfOthersStayInTheStatus has a tenant attach more routes to a Gateway than its status has parts. `lbc wait`
+// of a route that is no part would not end.
 func TestPartsOfOthersStayInTheStatus(t *testing.T) {
 	t.Parallel()
 	var parts []Member

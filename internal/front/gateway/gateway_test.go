@@ -374,8 +374,8 @@ HTTPRoute other/far {spec: {parentRefs: [{name: web, namespace: shop}]}}`)
 // them, and of a true part it would not end.
 func TestUnattachedRoutesOfOthersAreTold(t *testing.T) {
 	t.Parallel()
-	text := "\nGateway shop/web {spec: {gatewayClassName: alb, listeners: [{name: a, port: 80, protocol: HTTP, allowedRoutes: " +
-		"{namespaces: {from: Same}}}]}}\nHTTPRoute shop/lost {metadata: {creationTimestamp: 2026-01-02T00:00:00Z}, spec: " +
+	text := "\nGateway shop/web {spec: {gatewayClassName: alb, listeners: [{name: a, port: 80, protocol: HTTP, " +
+		"allowedRoutes: {namespaces: {from: Same}}}]}}\nHTTPRoute shop/lost {metadata: {creationTimestamp: 2026-01-02T00:00:00Z}, spec: " +
 		"{parentRefs: [{name: web, sectionName: b}]}}\nHTTPRoute shop/served {spec: {parentRefs: [{name: web}]}}" +
 		"\nListenerSet zone/set {spec: {parentRef: {name: web, namespace: shop}, listeners: []}}"
 	for i := range 2 * mostUnattached {

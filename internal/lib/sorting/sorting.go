@@ -26,8 +26,8 @@ func Sorted[T any](of iter.Seq[T], compare func(a, b T) int) []T {
 	return s
 }
 
-// InTurn returns at most n elements of a list, in their order. If there are more, keys take turns, so that many elements
-// of one key leave room for those of others.
+// InTurn returns at most n elements of a list, in their order. If there are more, keys take turns, so that many
+// elements of one key leave room for those of others.
 func InTurn[T any](all []T, n int, key func(T) string) []T {
 	if len(all) <= n {
 		return all

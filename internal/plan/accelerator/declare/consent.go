@@ -97,8 +97,8 @@ func (c *Consent) withdrawn(v *objects.View, namespace string, member IsMember) 
 			func(o metav1.Object) bool { return o.GetName() == c.Object.Name && in(o) })
 }
 
-// mayServe reports whether an object may be in the group that has the load balancer. Whoever is in it has its finalizer,
-// which any author may write. The status may lack the load balancer for a moment.
+// mayServe reports whether an object may be in the group that has the load balancer. Whoever is in it has its
+// finalizer, which any author may write. The status may lack the load balancer for a moment.
 func (c *Consent) mayServe(o metav1.Object, member IsMember) bool {
 	if !slices.Contains(naming.StacksOfFinalizers(c.Owner.Owner, o), c.Owner.ID) {
 		return false
