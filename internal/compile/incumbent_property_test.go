@@ -31,6 +31,7 @@ type groupOfMembers struct {
 	built    map[string]version // of members by name, what the load balancer is built of
 	order    []string           // members in the order in which they joined
 	aside    []string           // members that are set aside now
+	classes  bool               // members have classes, whose parameters may have a setting or not
 	inAWS    map[string]string  // attributes of the load balancer: AWS keeps those that nobody declares any more
 }
 
@@ -40,12 +41,12 @@ type version struct {
 	declared map[string]string
 }
 
-// build records the versions that a compilation was made of: a member that is set aside takes part by its last one, if
-// it has any.
+// build records the versions that a compilation was made of: a member that is invalid or set aside takes part by its
+// last one, if it has any.
 func (g *groupOfMembers) build(found diag.List) {
 	g.aside = nil
 	for _, m := range g.members {
-		if !slices.ContainsFunc(found, func(d diag.Diagnostic) bool {
+		if !invalid(&m) && !slices.ContainsFunc(found, func(d diag.Diagnostic) bool {
 			return d.Object == m.Object && d.Code == diag.SettingNotPermitted
 		}) {
 			if !slices.Contains(g.order, m.Object.Name) {
@@ -65,7 +66,12 @@ func (g *groupOfMembers) draw(t *rapid.T, name string, created int64, order int3
 	g.declared[name] = map[string]string{}
 	for _, s := range g.settings {
 		if v := rapid.SampledFrom(append([]string{"", "", ""}, s.values...)).Draw(t, s.name); v != "" {
+			of := m.Object
+			if g.classes && rapid.IntRange(0, 3).Draw(t, "by a class") == 0 {
+				m.Object = diag.Object{Kind: "IngressClassParams", Name: "class"}
+			}
 			s.declare(&m, v)
+			m.Object = of
 			g.declared[name][s.name] = v
 		}
 	}
@@ -248,12 +254,20 @@ func TestNoMemberLoosensWhatAnotherGuardsWhateverTheyDo(t *testing.T) {
 		if forgets {
 			g.settings = slices.DeleteFunc(g.settings, func(s sharedSetting) bool { return !s.observed })
 		}
+		mistake := func(m *intent.Member) { // without memory, what an invalid member declared is not known
+			if !forgets && rapid.IntRange(0, 4).Draw(t, "mistake") == 0 {
+				broken(rapid.SampledFrom(mistakes).Draw(t, "at"))(m)
+			}
+		}
 		join := func() string {
 			g.joined++
 			name := fmt.Sprintf("%c%d", 'a'+rapid.IntRange(0, 2).Draw(t, "namespace"), g.joined)
 			m := g.draw(t, name, g.joined, rapid.Int32Range(-2, 2).Draw(t, "order"))
 			if forgets { // a default backend is no fact
 				m.Listeners[0].Default, m.Listeners[0].DefaultSource = nil, intent.Source{}
+			}
+			if len(g.order) > 0 {
+				mistake(&m)
 			}
 			g.members = append(g.members, m)
 			return name
@@ -279,6 +293,7 @@ func TestNoMemberLoosensWhatAnotherGuardsWhateverTheyDo(t *testing.T) {
 				g.members[at] = g.draw(t, actor, old.Created, old.Order)
 				g.members[at].Listeners[0].Default, g.members[at].Listeners[0].DefaultSource = old.Listeners[0].Default,
 					old.Listeners[0].DefaultSource
+				mistake(&g.members[at])
 			case 3:
 				if len(g.members) > 2 {
 					delete(there, g.members[at].Object.Name)

@@ -109,3 +109,53 @@ func TestRestartLetsNoAgreeingMemberTighten(t *testing.T) {
 		same(t, "sources", sources(mustBuild(t, r)), []string{"0 " + s.own})
 	}
 }
+
+// TestRemovedValueLeavesTheDefault has a tenant declare security groups that are ignored, and wait until the owner of
+// the setting removes its own: any group of the account counts as stricter than the managed one.
+func TestRemovedValueLeavesTheDefault(t *testing.T) {
+	t.Parallel()
+	evil := ingress("mal", "evil", guardedBy("sg-0b"), born(9))
+	web, plain := ingress("shop", "web", guardedBy("sg-0a"), born(1)), ingress("shop", "plain", born(2))
+	first := Compile(loadBalancer(web, plain), account(), config(), nil)
+	second := Compile(loadBalancer(web, plain, evil), asFacts(account(), mustBuild(t, first)), config(), first.Memory)
+	named := func(s *stack.Stack) (out []string) {
+		for _, g := range s.LoadBalancers[0].SecurityGroups {
+			if g.Literal != "" {
+				out = append(out, g.Literal)
+			}
+		}
+		return out
+	}
+	same(t, "before", named(mustBuild(t, second)), []string{"sg-0a"})
+	for name, c := range map[string]struct {
+		members []intent.Member
+		want    []string
+	}{
+		"removed":           {[]intent.Member{ingress("shop", "web", born(1)), plain, evil}, nil},
+		"the member leaves": {[]intent.Member{plain, evil}, nil},
+		"its namespace leaves": {[]intent.Member{ingress("blog", "third", born(10)), evil},
+			[]string{"sg-0b"}},
+	} {
+		r := Compile(loadBalancer(c.members...), asFacts(account(), second.Stack), config(), written(t, second.Memory))
+		same(t, name, named(mustBuild(t, r)), c.want)
+	}
+}
+
+// TestNamespaceOwnsWhatItsNewMembersRepeat has a second member of a namespace set the namespace's value, and the first
+// one leave: the namespace may still make the value stricter beside another one that agrees.
+func TestNamespaceOwnsWhatItsNewMembersRepeat(t *testing.T) {
+	t.Parallel()
+	api, web := ingress("team", "api", born(1)), ingress("shop", "web", ranges("10.1.0.0/16"), born(2))
+	plain := func(value string) intent.Member { return ingress("shop", "plain", ranges(value), born(3)) }
+	agrees := ingress("mal", "evil", ranges("10.1.0.0/16"), born(9))
+	var r Result
+	f := account()
+	for _, members := range [][]intent.Member{{api, web}, {api, web, plain("10.1.0.0/16"), agrees},
+		{api, plain("10.1.0.0/16"), agrees}} {
+		r = Compile(loadBalancer(members...), f, config(), r.Memory)
+		f = asFacts(account(), mustBuild(t, r))
+		same(t, "sources", sources(r.Stack), []string{"0 10.1.0.0/16"})
+	}
+	r = Compile(loadBalancer(api, plain("10.1.1.0/24"), agrees), f, config(), r.Memory)
+	same(t, "made stricter", sources(mustBuild(t, r)), []string{"0 10.1.1.0/24"})
+}

@@ -3,6 +3,7 @@ package controller
 import (
 	"cmp"
 	"context"
+	"slices"
 
 	"github.com/k8s-lbc/lbc/internal/aws/accelerator/account"
 	"github.com/k8s-lbc/lbc/internal/controller/accelerator"
@@ -30,7 +31,7 @@ func (w *Wiring) setUpAccelerators(context.Context) error {
 	r.Client, r.Live, r.Definitions, r.Metrics = w.mgr.GetClient(), w.mgr.GetAPIReader(), w.definitions, w.Metrics
 	r.Holds, r.Account.Held = w.holds, w.acceleratorHeld
 	r.Waiting, r.OnPlan, r.Restored = w.board, w.history.accelerated, w.checkpoints.Await
-	r.Reporter, r.Deciding = w.reporter(accelerator.Name), w.deciding
+	r.Reporter, r.Deciding, r.Member = w.reporter(accelerator.Name), w.deciding, w.member
 	r.Keep = KeepAccelerators(w.checkpoints)
 	w.changed, w.accelerators = append(w.changed, r.Changed), r
 	return r.SetUp(w.mgr, c.Accelerators.Workers, c.Accelerators.MaxBackoff)
@@ -50,6 +51,17 @@ func (w *Wiring) deciding(group stack.Key) (namespaces []string, known bool) {
 		}
 	}
 	return nil, false
+}
+
+// member reports whether an object is a member of a group by the last pass; known is false before the first one.
+func (w *Wiring) member(group stack.Key, o diag.Object) (is, known bool) {
+	for _, s := range w.Owners {
+		if s.Front.Owner() == group.Owner {
+			memory := s.MemoryOf(group)
+			return memory.Any() && slices.Contains(memory.Members, o), memory.Any()
+		}
+	}
+	return false, false
 }
 
 // knownOwner is the stack of a load balancer that the inventory shows.

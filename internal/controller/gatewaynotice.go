@@ -13,13 +13,14 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/controller/config"
 	"github.com/k8s-lbc/lbc/internal/controller/reporting"
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
 // gatewayVersion is the version of the Gateway API in which Gateways are read.
 var gatewayVersion = schema.GroupVersion{Group: "gateway.networking.k8s.io", Version: "v1"}
 
-// maxGatewayEvents bounds the events after a start.
+// maxGatewayEvents bounds the events after a start. Beyond that, namespaces take turns.
 const maxGatewayEvents = 20
 
 // gatewayNotice reports at the start of the leader the Gateways of the controller's classes that are not served, as a
@@ -62,7 +63,7 @@ func (n gatewayNotice) Start(ctx context.Context) error {
 	n.log.Info("Gateways are not served: the feature gate of their classes is off (ALBGatewayAPI, NLBGatewayAPI or "+
 		"AutoGatewayAPI); their load balancers stay in AWS as they are",
 		"gateways", len(gateways), "first", gateways[0].String())
-	for _, o := range gateways[:min(len(gateways), maxGatewayEvents)] {
+	for _, o := range sorting.InTurn(gateways, maxGatewayEvents, func(o diag.Object) string { return o.Namespace }) {
 		n.record(o, reporting.Event{Type: corev1.EventTypeWarning, Reason: "GatewayNotServed",
 			Message: "the controller's feature gate for Gateways of this class is off (ALBGatewayAPI, NLBGatewayAPI or " +
 				"AutoGatewayAPI in --feature-gates): the load balancer of the Gateway stays in AWS as it is, and no change of " +

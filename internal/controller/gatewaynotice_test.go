@@ -38,7 +38,7 @@ func TestUnservedGatewaysAreReportedOnceWithBoundedEvents(t *testing.T) {
 		all := append(few(),
 			gatewayObject("GatewayClass", "", "alb", "controllerName", "gateway.k8s.aws/alb"),
 			gatewayObject("GatewayClass", "", "nlb", "controllerName", "gateway.k8s.aws/nlb"),
-			gatewayObject("Gateway", "shop", "net", "gatewayClassName", "nlb"))
+			gatewayObject("Gateway", "zone", "net", "gatewayClassName", "nlb"))
 		for i := range 30 {
 			all = append(all, gatewayObject("Gateway", "shop", fmt.Sprintf("web%02d", i), "gatewayClassName", "alb"))
 		}
@@ -84,6 +84,9 @@ func TestUnservedGatewaysAreReportedOnceWithBoundedEvents(t *testing.T) {
 			}
 			if len(events) != c.events {
 				t.Errorf("%d events", len(events))
+			}
+			if n := len(events); n > 0 && events[n-1].Namespace != "zone" {
+				t.Errorf("the Gateways of a namespace hide that of another one: %v", events)
 			}
 			for _, o := range events {
 				if o.Kind != "Gateway" || o.Name == "other" {

@@ -128,7 +128,7 @@ func (g *Group) resolveAmong(q conflict) resolution {
 	if g.unanimous(q) {
 		return resolution{winner: g.best(q.candidates, all, p)}
 	}
-	ended := false
+	ended := func(int) bool { return false }
 	inherits := p.defaults
 	last, known := g.Last(q.setting)
 	switch _, set := g.InEffect[q.setting]; {
@@ -136,7 +136,7 @@ func (g *Group) resolveAmong(q conflict) resolution {
 		if held := g.held(q, p, last); len(held) > 0 {
 			return resolution{winner: g.best(q.candidates, held, p), incumbent: true}
 		}
-		ended = true
+		ended = g.ended(q, last)
 	case known:
 		inherits = inherits && len(g.incumbents(q)) > 0
 	case q.exists == nil || !g.Exists():
@@ -203,6 +203,20 @@ func (g *Group) held(q conflict, p protection, last Effect) []int {
 	return within
 }
 
+// ended returns for which members a value in effect has ended, of which no owner's is left: for all, if the namespaces
+// that set it have left. What a namespace removes that is still there, it wants no longer. Values of others that were
+// ignored so far do not take effect by its edit, but those of members that may have set the value first do.
+func (g *Group) ended(q conflict, last Effect) func(member int) bool {
+	stays := slices.ContainsFunc(g.Counting(q.among), func(i int) bool {
+		return slices.ContainsFunc(last.Owners, func(w Owner) bool {
+			return w.Member.Namespace == g.Members[i].Object.Namespace
+		})
+	})
+	return func(i int) bool {
+		return !stays || last.ownedBy(g.Members[i].Object, Owner.unranked)
+	}
+}
+
 // guardian is the member that may change a default which AWS has, where nothing is remembered; oldest is the oldest
 // member. A member that asks for less protection than the default may have been set aside for that. Whether its
 // namespace decided is not known, so members of other namespaces that are content with the default come first.
@@ -227,13 +241,13 @@ func (g *Group) guardian(q conflict, p protection, oldest int) int {
 // Doubts reports whether a namespace may only seem to be that of the oldest member, because nothing is remembered.
 func (g *Group) Doubts(namespace string) bool { return slices.Contains(g.doubted, namespace) }
 
-// inherit resolves a conflict about a setting whose default is in effect, which decider may change. ended reports that
-// the value before has lost its owners.
-func (g *Group) inherit(q conflict, p protection, decider int, ended bool) resolution {
+// inherit resolves a conflict about a setting whose default is in effect, which decider may change. Members for which a
+// value before has ended may make it stricter.
+func (g *Group) inherit(q conflict, p protection, decider int, ended func(member int) bool) resolution {
 	all := indexes(q.candidates)
 	may := filter(all, func(at int) bool {
 		c := q.candidates[at]
-		return c.value == q.fallback || g.decides(c.member, decider) || ended && p.tighter != nil &&
+		return c.value == q.fallback || g.decides(c.member, decider) || ended(c.member) && p.tighter != nil &&
 			p.tighter(c.value, q.fallback)
 	})
 	if len(may) == 0 {
@@ -379,7 +393,7 @@ func (g *Group) record(q conflict, r resolution) {
 	first := g.oldestOf(q, r)
 	// Owners that only agreed with the value still do so when those that could change it are gone, or set a looser one.
 	agreed := len(founders) == 0 && len(last.Owners) > 0 && (last.Value == value || last.limits(value))
-	for at, c := range q.candidates {
+	for _, c := range q.candidates {
 		o := g.Members[c.member].Object
 		if c.value != value {
 			if agreed && last.ownedBy(o, Owner.founds) {
@@ -387,7 +401,10 @@ func (g *Group) record(q conflict, r resolution) {
 			}
 			continue
 		}
-		founds := slices.Contains(founders, at) || len(founders) == 0 && o.Namespace == g.Members[first].Object.Namespace
+		founds := len(founders) == 0 && o.Namespace == g.Members[first].Object.Namespace ||
+			slices.ContainsFunc(founders, func(f int) bool {
+				return o.Namespace == g.Members[q.candidates[f].member].Object.Namespace
+			})
 		w := Owner{Member: o, Path: c.path, Agrees: agreed || !founds}
 		w.Unranked = w.Agrees && (last.ownedBy(o, Owner.unranked) || !known && p.tighter != nil && g.Exists())
 		e.Owners = append(e.Owners, w)

@@ -33,7 +33,7 @@ func permitted(actions []intent.Action, now *intent.Member) []intent.Action {
 func routeWithoutWithdrawn(g *intent.Route, now *intent.Member) intent.Route {
 	out := *g
 	if len(out.Former) > 0 {
-		out.Actions, out.Former = out.Former, nil
+		out.Actions, out.Former, out.Withdrawn = out.Former, nil, false
 	}
 	all := out.Actions
 	if !slices.ContainsFunc(all, func(a intent.Action) bool {
@@ -41,7 +41,7 @@ func routeWithoutWithdrawn(g *intent.Route, now *intent.Member) intent.Route {
 	}) {
 		return out
 	}
-	out.Former = all
+	out.Former, out.Withdrawn = all, true // what AWS has for the requests does not stay either
 	if out.Actions = permitted(all, now); out.Actions == nil {
 		out.Actions = []intent.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{
 			StatusCode: "500", ContentType: "text/plain"}}}

@@ -1,9 +1,11 @@
 package rules
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/overlap"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
@@ -23,14 +25,18 @@ type Hidden struct {
 const mostCompared = 500_000
 
 // HiddenIn returns the rules, in order, whose requests a rule in front of them answers, and single hosts and paths of
-// rules. Rules that one place declares do not hide each other. Of more rules than AWS allows, the last ones may be
-// missing in the result, and before them single hosts and paths.
+// rules. Rules that one place declares do not hide each other. Of more rules than AWS allows, some may be missing in
+// the result, and before them single hosts and paths: namespaces take turns, so that the rules of one leave comparisons
+// to those of others.
 func HiddenIn(all []Rule) []Hidden {
 	var out []Hidden
 	front, rules, parts := byHost{of: map[string][]int{}}, mostCompared, mostCompared
 	for i := range all {
+		front.add(i, all[i].Conditions)
+	}
+	for _, i := range sorting.Turns(all, func(w Rule) string { return w.Route.Source.Object().Namespace }) {
 		hider := func(conditions []stack.Condition, left *int) *Rule {
-			wide, ofHost := front.before(conditions)
+			wide, ofHost := front.before(i, conditions)
 			if *left -= len(wide) + len(ofHost); *left < 0 {
 				return nil
 			}
@@ -60,8 +66,8 @@ func HiddenIn(all []Rule) []Hidden {
 		if rules < 0 {
 			break
 		}
-		front.add(i, all[i].Conditions)
 	}
+	sorting.StableBy(out, func(a, b Hidden) int { return cmp.Compare(a.At, b.At) })
 	return out
 }
 
@@ -117,14 +123,18 @@ func (f *byHost) add(i int, conditions []stack.Condition) {
 	}
 }
 
-// before are the rules that may match all requests of a rule, each in order: those for any host, and those for its
-// first host.
-func (f *byHost) before(conditions []stack.Condition) (wide, ofHost []int) {
+// before are the rules in front of the i-th that may match all requests of conditions, each in order: those for any
+// host, and those for the first host.
+func (f *byHost) before(i int, conditions []stack.Condition) (wide, ofHost []int) {
+	inFront := func(list []int) []int {
+		n, _ := slices.BinarySearch(list, i)
+		return list[:n]
+	}
 	values, regex := valuesOf(conditions, stack.HostHeader)
 	if hosts := hostKeys(values[:min(len(values), 1)], regex[:min(len(regex), 1)]); len(hosts) > 0 {
 		ofHost = f.of[hosts[0]]
 	}
-	return f.any, ofHost
+	return inFront(f.any), inFront(ofHost)
 }
 
 // hostKeys are hosts in lower case and regular expressions, which a prefix distinguishes.

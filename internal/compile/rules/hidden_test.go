@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"fmt"
 	"strconv"
 	"testing"
 
@@ -69,4 +70,34 @@ func TestHiddenRulesAreThoseThatAreCovered(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestHiddenRulesOfOthersAreFound has a tenant put more rules in front than are compared. Each of them may match the
+// requests of all others.
+func TestHiddenRulesOfOthersAreFound(t *testing.T) {
+	t.Parallel()
+	var all []Rule
+	add := func(namespace, path string) {
+		all = append(all, Rule{
+			Route: &intent.Route{Source: intent.At(diag.Object{Kind: "Ingress", Namespace: namespace, Name: "web"},
+				fmt.Sprint(len(all)))},
+			Rule: stack.Rule{Conditions: []stack.Condition{{Field: stack.PathPattern, Values: []string{path}}}},
+		})
+	}
+	for i := range 2_000 {
+		add("mal", fmt.Sprint("/evil/", i))
+	}
+	for i := range 20 {
+		add("shop", fmt.Sprintf("/%d/*", i))
+		add("shop", fmt.Sprintf("/%d/below", i))
+	}
+	hidden := 0
+	for _, h := range HiddenIn(all) {
+		if h.Rule.Route.Source.Object().Namespace == "shop" {
+			hidden++
+		}
+	}
+	if hidden != 20 {
+		t.Errorf("%d of 20 hidden rules are found", hidden)
+	}
 }

@@ -166,23 +166,34 @@ func (p *pass) withdraw(ctx context.Context) (ok bool) {
 	if len(p.withdrawn) == 0 {
 		return true
 	}
-	o, err := p.Account.Observe(ctx, p.key, ptr.Deref(p.ga.Status.AcceleratorARN, ""))
+	o, _, err := p.observeOwn(ctx)
 	if err != nil {
 		p.found = append(p.found, p.unread(err))
 		return false
 	}
 	plan := diff.Withdrawal(p.key, o, p.withdrawn)
-	if plan.Empty() || p.held(&plan) {
-		return true
+	if !plan.Empty() {
+		if p.held(&plan) {
+			return true
+		}
+		p.memory.polls, p.memory.polled = 0, p.Now()
+		p.Metrics.CountSteps(accelerator.Owner, &plan)
+		result := p.run(ctx, plan, nil)
+		for _, problem := range result.Problems {
+			problem.Object, problem.Phase = p.object, diag.Deploying
+			p.found = append(p.found, problem)
+		}
+		if !result.Complete() {
+			return false
+		}
+		if o, err = p.Account.Observe(ctx, p.key, ""); err != nil {
+			p.found = append(p.found, p.unread(err))
+			return false
+		}
 	}
-	p.memory.polls, p.memory.polled = 0, p.Now()
-	p.Metrics.CountSteps(accelerator.Owner, &plan)
-	result := p.run(ctx, plan, nil)
-	for _, problem := range result.Problems {
-		problem.Object, problem.Phase = p.object, diag.Deploying
-		p.found = append(p.found, problem)
-	}
-	return result.Complete()
+	p.memory.Forget(o)
+	p.keep()
+	return true
 }
 
 // deploy plans how the accelerator gets to what is declared, carries the plan out, and returns what AWS holds then.

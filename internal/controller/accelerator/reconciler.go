@@ -67,6 +67,8 @@ type Reconciler struct {
 	OnPlan func(o metav1.Object, began time.Time, p *plan.Plan, r account.Result)
 	// Deciding are the namespaces that decide in a group of Ingresses or Services; nil = nothing is known of groups.
 	Deciding func(group stack.Key) (namespaces []string, known bool)
+	// Member reports who is a member of a group; nil = nothing is known of members.
+	Member declare.IsMember
 	// Restored waits until what AWS refused to earlier processes is known; nil = nothing of that is kept.
 	Restored func(ctx context.Context) error
 	// Keep keeps for the next process what is known of an accelerator. Nil = nothing is kept.
@@ -77,8 +79,9 @@ type Reconciler struct {
 
 	retries *backoff.Failures[reconcile.Request] // nil = passes that fail are not queued again
 
-	mu    sync.Mutex
-	known map[types.NamespacedName]*memory
+	mu       sync.Mutex
+	known    map[types.NamespacedName]*memory
+	restored []types.NamespacedName // of which an earlier process left consents
 }
 
 // Kept is what a process knows of an accelerator, and the next one takes over.
@@ -129,6 +132,14 @@ func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconc
 func (r *Reconciler) reconcile(ctx context.Context, q reconcile.Request) (reconcile.Result, error) {
 	r.Metrics.CountPass(Name, q.Namespace, q.Name)
 	defer r.Metrics.StartStage(Name, metrics.StageAcceleratorReconcile)()
+	if !r.Holds.Await(ctx.Done()) {
+		return reconcile.Result{}, ctx.Err()
+	}
+	if r.Restored != nil {
+		if err := r.Restored(ctx); err != nil {
+			return reconcile.Result{}, err
+		}
+	}
 	loaded := r.Metrics.StartStage(Name, metrics.StageAcceleratorLoad)
 	ctx = awsclient.WithCause(ctx, awsclient.Cause(Name))
 	begun := r.Index.Begin()
@@ -140,25 +151,19 @@ func (r *Reconciler) reconcile(ctx context.Context, q reconcile.Request) (reconc
 		if err := v.Err(); err != nil { // its definition was removed, or the API server does not answer
 			return reconcile.Result{}, err
 		}
-		r.forget(q.NamespacedName)
-		return reconcile.Result{}, nil
+		loaded()
+		return r.gone(ctx, q.NamespacedName, v, begun)
 	}
-	p := &pass{Reconciler: r, ga: ga, object: check.Object(ga), key: declare.KeyOf(ga.Namespace, ga.Name),
-		memory: r.memory(q.NamespacedName)}
-	if !r.Holds.Await(ctx.Done()) {
-		return reconcile.Result{}, ctx.Err()
-	}
-	if r.Restored != nil {
-		if err := r.Restored(ctx); err != nil {
-			return reconcile.Result{}, err
-		}
-	}
+	p := r.newPass(ga)
 	r.Account.Edited(p.key, versionOf(ga))
-	p.withdrawn = p.memory.Withdrawn(v, ga)
+	p.withdrawn = p.memory.Withdrawn(v, ga, r.Member)
 	if ga.DeletionTimestamp != nil {
 		loaded()
 		if len(p.memory.Granted) > 0 && r.Index.Update(q.NamespacedName, begun, v.Reads()) {
 			return reconcile.Result{}, queue.ErrRequeue
+		}
+		if !p.withdraw(ctx) {
+			return p.failedRemoval(ctx)
 		}
 		return p.remove(ctx)
 	}
@@ -168,6 +173,10 @@ func (r *Reconciler) reconcile(ctx context.Context, q reconcile.Request) (reconc
 	if stale := r.Index.Update(q.NamespacedName, begun, v.Reads()); stale {
 		return reconcile.Result{}, queue.ErrRequeue
 	}
+	// before anything that the author of the object could have fail
+	if !p.withdraw(ctx) {
+		return p.end(ctx, accelerator.Observed{}, reasonDeployment, errRetry)
+	}
 	if err := p.finalizer(ctx); err != nil {
 		return reconcile.Result{}, err
 	}
@@ -176,19 +185,53 @@ func (r *Reconciler) reconcile(ctx context.Context, q reconcile.Request) (reconc
 		p.found = append(p.found, d)
 		return p.end(ctx, accelerator.Observed{}, reasonEndpointLoad, err)
 	}
-	if !p.withdraw(ctx) {
-		return p.end(ctx, accelerator.Observed{}, reasonDeployment, errRetry)
-	}
 	return p.reach(ctx, endpoints, func(answers declare.Answers) (stale bool) {
 		asked := p.memory.Permit(v, ga, endpoints, answers, r.Deciding)
 		return asked && r.Index.Update(q.NamespacedName, begun, v.Reads())
 	})
 }
 
+// newPass makes a pass over an object.
+func (r *Reconciler) newPass(ga *agav1beta1.GlobalAccelerator) *pass {
+	return &pass{Reconciler: r, ga: ga, object: check.Object(ga), key: declare.KeyOf(ga.Namespace, ga.Name),
+		memory: r.memory(types.NamespacedName{Namespace: ga.Namespace, Name: ga.Name})}
+}
+
+// gone ends what is known of an object that is gone. If its finalizer was removed by somebody else, AWS may still have
+// the accelerator: it loses the endpoints that were permitted by the consent of others once that is withdrawn.
+func (r *Reconciler) gone(ctx context.Context, name types.NamespacedName, v *objects.View, begun uint64) (
+	reconcile.Result, error) {
+	p := r.newPass(&agav1beta1.GlobalAccelerator{ObjectMeta: metav1.ObjectMeta{Namespace: name.Namespace,
+		Name: name.Name}})
+	if len(p.memory.Granted) > 0 {
+		p.withdrawn = p.memory.Withdrawn(v, p.ga, r.Member)
+		if r.Index.Update(name, begun, v.Reads()) {
+			return reconcile.Result{}, queue.ErrRequeue
+		}
+		o, err := r.Account.Observe(ctx, p.key, "")
+		if err != nil {
+			return reconcile.Result{}, fmt.Errorf("accelerator of GlobalAccelerator %s, which is gone: %w", name, err)
+		}
+		if p.memory.Forget(o); !p.withdraw(ctx) {
+			return reconcile.Result{}, errRetry
+		}
+	}
+	if len(p.memory.Granted) == 0 {
+		r.forget(name)
+	}
+	return reconcile.Result{}, nil
+}
+
 // Restore enters what an earlier process knew of an accelerator. It is called before Restored returns.
 func (r *Reconciler) Restore(key stack.Key, k Kept) {
-	m := r.memory(types.NamespacedName{Namespace: key.ID.Namespace, Name: key.ID.Name})
+	name := types.NamespacedName{Namespace: key.ID.Namespace, Name: key.ID.Name}
+	m := r.memory(name)
 	m.listeners, m.Granted = k.Listeners, k.Granted
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(k.Granted) > 0 {
+		r.restored = append(r.restored, name)
+	}
 }
 
 // versionOf identifies what users wrote of an object.

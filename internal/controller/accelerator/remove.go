@@ -30,9 +30,6 @@ func (p *pass) remove(ctx context.Context) (reconcile.Result, error) {
 		return reconcile.Result{}, nil
 	}
 	if declare.Protected(p.ga) {
-		if !p.withdraw(ctx) {
-			return p.failedRemoval(ctx)
-		}
 		text := "the accelerator, with its addresses, stays: annotation " + naming.AcceleratorDeletionProtection +
 			" protects it"
 		p.found = append(p.found, diag.New(p.object, "metadata.annotations["+naming.AcceleratorDeletionProtection+"]",
@@ -43,8 +40,8 @@ func (p *pass) remove(ctx context.Context) (reconcile.Result, error) {
 		p.Account.Doubt(p.key)
 		p.memory.deleting, p.memory.polls = true, 0
 	}
-	o, err := p.observeOwn(ctx)
-	if err != nil {
+	o, foreign, err := p.observeOwn(ctx)
+	if p.found = append(p.found, foreign...); err != nil {
 		return p.failedRemoval(ctx, p.unread(err))
 	}
 	if age := p.Now().Sub(p.ga.CreationTimestamp.Time); !o.Exists() && p.ga.Status.AcceleratorARN == nil && age < listLag {
@@ -90,15 +87,15 @@ func (p *pass) remove(ctx context.Context) (reconcile.Result, error) {
 	return p.release(ctx)
 }
 
-// observeOwn reads the accelerator that the status shows. If that one lacks the object's tags, observeOwn reads the one
-// that has them.
-func (p *pass) observeOwn(ctx context.Context) (accelerator.Observed, error) {
-	o, err := p.Account.Observe(ctx, p.key, ptr.Deref(p.ga.Status.AcceleratorARN, ""))
-	if foreign := (*account.NotOwnedError)(nil); errors.As(err, &foreign) {
-		p.found = append(p.found, p.unread(err))
-		return p.Account.Observe(ctx, p.key, "")
+// observeOwn reads the accelerator that the status shows. If that one lacks the object's tags, which foreign says,
+// observeOwn reads the one that has them.
+func (p *pass) observeOwn(ctx context.Context) (o accelerator.Observed, foreign diag.List, err error) {
+	o, err = p.Account.Observe(ctx, p.key, ptr.Deref(p.ga.Status.AcceleratorARN, ""))
+	if errors.As(err, new(*account.NotOwnedError)) {
+		foreign = diag.List{p.unread(err)}
+		o, err = p.Account.Observe(ctx, p.key, "")
 	}
-	return o, err
+	return o, foreign, err
 }
 
 // holdRemoval ends a pass that deletes nothing. The last finding says why the accelerator stays.
@@ -164,6 +161,7 @@ func (p *pass) release(ctx context.Context) (reconcile.Result, error) {
 		return reconcile.Result{}, fmt.Errorf("finalizer of GlobalAccelerator %s: %w", p.name(), err)
 	}
 	p.Waiting.Ends(waiting.Deletions, p.object.String())
+	p.memory.Granted = nil // AWS has nothing that others could withdraw
 	p.Account.Forget(p.key)
 	return reconcile.Result{}, nil
 }

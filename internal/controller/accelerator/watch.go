@@ -8,6 +8,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
@@ -18,7 +19,7 @@ import (
 
 // Reading are the kinds that passes read.
 var Reading = append(owner.KubernetesKinds(func(k owner.Kind) bool { return k.InAccelerators }),
-	objects.GlobalAccelerator, objects.ReferenceGrant)
+	objects.GlobalAccelerator, objects.IngressClassParams, objects.ReferenceGrant)
 
 // SetUp has the manager run the reconciler with workers at a time; longest is the longest pause between passes that
 // fail.
@@ -27,10 +28,26 @@ func (r *Reconciler) SetUp(mgr manager.Manager, workers int, longest time.Durati
 	c := queue.NewController(queue.Options[reconcile.Request]{Name: Name, Reconciler: r, Workers: workers,
 		Retries: r.retries, Log: mgr.GetLogger(), LogUnit: queue.LogObject, Tenant: queue.NamespaceOf})
 	c.Watch(r.Waker.Source())
+	c.Watch(source.TypedFunc[reconcile.Request](r.queueRestored))
 	for _, kind := range Reading {
 		c.Watch(queue.Kind(mgr.GetCache(), readable.Kinds[kind].Object, r.events(kind)))
 	}
 	return mgr.Add(c)
+}
+
+// queueRestored queues the objects of which an earlier process left consents: those that are gone have no event.
+func (r *Reconciler) queueRestored(ctx context.Context, q queue.Of[reconcile.Request]) error {
+	go func() {
+		if r.Restored != nil && r.Restored(ctx) != nil {
+			return
+		}
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		for _, name := range r.restored {
+			q.Add(reconcile.Request{NamespacedName: name})
+		}
+	}()
+	return nil
 }
 
 // events queues the objects that read the object of an event, by the index of their reads: there is no watch of its own

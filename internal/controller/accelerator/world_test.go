@@ -20,6 +20,7 @@ import (
 	gatewayv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
 
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
+	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim"
 	simaccount "github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/clock"
@@ -90,6 +91,7 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 		t.Fatal(err)
 	}
 	w.client = fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(&agav1beta1.GlobalAccelerator{}).
+		WithIndex(&v1beta1.IngressClassParams{}, readable.References, readable.ReferenceValues).
 		WithObjects(objects...).Build()
 	w.restart()
 	return w
@@ -204,7 +206,7 @@ func (w *world) settle() {
 		}
 		w.clock.Advance(r.RequeueAfter)
 	}
-	w.t.Fatal("passes do not end")
+	w.t.Fatalf("passes do not end: %s", w.told())
 }
 
 func (w *world) get() *agav1beta1.GlobalAccelerator {

@@ -1,7 +1,6 @@
 package reporting
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
@@ -110,8 +109,8 @@ func KeyOf(o *v1alpha1.LoadBalancer) (key stack.Key, ok bool) {
 func LoadBalancer(p Pass, before v1alpha1.LoadBalancerStatus) v1alpha1.LoadBalancerStatus {
 	s := *before.DeepCopy()
 	s.Owner, s.Stack = owner.Of(p.Key.Owner).Kind, p.Key.ID.String()
-	s.Members, s.Parts = versions(p.Members, p, before.Members), versions(p.Parts[:min(len(p.Parts), maxParts)], p,
-		before.Parts)
+	s.Members, s.Parts = versions(p.Members, p, before.Members), versions(sorting.InTurn(p.Parts, maxParts,
+		func(m Member) string { return m.Object.Namespace }), p, before.Parts)
 	if p.Observed != nil {
 		observe(&s, p, before)
 	}
@@ -119,7 +118,9 @@ func LoadBalancer(p Pass, before v1alpha1.LoadBalancerStatus) v1alpha1.LoadBalan
 		s.LastPlan = planOf(p, before.LastPlan)
 	}
 	s.Findings = nil
-	for _, d := range inTurn(p.Found, maxFindings) {
+	for _, d := range sorting.InTurn(p.Found, maxFindings, func(d diag.Diagnostic) string {
+		return d.Object.Namespace
+	}) {
 		s.Findings = append(s.Findings, findingOf(d))
 	}
 	if d, ok := worst(p.Found); ok {
@@ -215,27 +216,6 @@ func Owners(members []Member, namespace, apiVersion string) []metav1.OwnerRefere
 			out = append(out, metav1.OwnerReference{APIVersion: apiVersion, Kind: m.Object.Kind, Name: m.Object.Name,
 				UID: types.UID(m.Object.UID)})
 		}
-	}
-	return out
-}
-
-// inTurn returns at most n findings, in their order. If there are more, namespaces take turns, so that the mistakes of
-// one member of a group hide none of another.
-func inTurn(all diag.List, n int) (out diag.List) {
-	if len(all) <= n {
-		return all
-	}
-	turn, count := make([]int, len(all)), map[string]int{}
-	order := make([]int, len(all))
-	for i, d := range all {
-		turn[i], order[i] = count[d.Object.Namespace], i
-		count[d.Object.Namespace]++
-	}
-	sorting.StableBy(order, func(a, b int) int { return cmp.Compare(turn[a], turn[b]) })
-	order = order[:n]
-	slices.Sort(order)
-	for _, i := range order {
-		out = append(out, all[i])
 	}
 	return out
 }

@@ -68,3 +68,19 @@ func TestFindingsOfOthersStayInTheStatus(t *testing.T) {
 		t.Errorf("%d findings, the last one of %+v", len(shown), shown[len(shown)-1].Object)
 	}
 }
+
+// TestPartsOfOthersStayInTheStatus has a tenant attach more routes to a Gateway than its status has parts. `lbc wait`
+// of a route that is no part would not end.
+func TestPartsOfOthersStayInTheStatus(t *testing.T) {
+	t.Parallel()
+	var parts []Member
+	for i := range 2 * maxParts {
+		parts = append(parts, Member{Object: diag.Object{Kind: "GRPCRoute", Namespace: "mal", Name: fmt.Sprint("evil", i)}})
+	}
+	parts = append(parts, Member{Object: diag.Object{Kind: "HTTPRoute", Namespace: "shop", Name: "web"}})
+	key := stack.Key{Owner: stack.GatewayALB, ID: stack.ID{Namespace: "infra", Name: "web"}}
+	shown := LoadBalancer(Pass{Key: key, Parts: parts}, v1alpha1.LoadBalancerStatus{}).Parts
+	if len(shown) != maxParts || shown[maxParts-1].Namespace != "shop" {
+		t.Errorf("%d parts, the last one %+v", len(shown), shown[len(shown)-1])
+	}
+}

@@ -73,7 +73,9 @@ func (d *Decisions) Parts() (out []metav1.Object) {
 		out = append(out, s)
 	}
 	for i := range d.routes {
-		out = append(out, d.routes[i].object)
+		if d.routes[i].decided != nil { // others name the Gateway only, as any namespace may
+			out = append(out, d.routes[i].object)
+		}
 	}
 	sorting.By(out, func(a, b metav1.Object) int { return slices.Compare(words(a), words(b)) })
 	return out
@@ -84,30 +86,32 @@ func words(o metav1.Object) []string {
 	return []string{string(kind), o.GetNamespace(), o.GetName()}
 }
 
-// mostUnattached bounds the parentRefs of a namespace that get an event because they attach to no listener: any
-// namespace may name the Gateway, and takes no event from another one. Conditions of the routes report all of them.
+// mostUnattached bounds the parentRefs of which an event says that they attach to no listener: any namespace may name
+// the Gateway. Beyond that, namespaces take turns.
 const mostUnattached = 200
 
 // noteUnattached adds a finding for each parentRef that attaches to no listener. A route that stays attached by a
 // former parentRef has another finding.
 func (d *Decisions) noteUnattached() {
-	told := map[string]int{} // by namespace
+	type unattached struct {
+		*decidedRoute
+		attachment.Decision
+	}
+	var all []unattached
 	for i := range d.routes {
 		r := &d.routes[i]
-		if r.astray != nil {
-			continue
-		}
-		of := diag.Object{Kind: string(r.route.Kind), Namespace: r.route.Namespace, Name: r.route.Name,
-			UID: string(r.object.GetUID())}
 		for _, decision := range r.decisions {
-			if decision.Problem == nil || told[of.Namespace] == mostUnattached {
-				continue
+			if r.astray == nil && decision.Problem != nil {
+				all = append(all, unattached{r, decision})
 			}
-			told[of.Namespace]++
-			d.Found = append(d.Found, diag.New(of, fmt.Sprintf("spec.parentRefs[%d]", decision.ParentRef),
-				diag.RouteNotAttached, decision.Problem.Message+"; the route serves nothing there",
-				d.attachRemedy(r.route.Parents[decision.ParentRef], r.route.Namespace, decision.Problem.Reason)))
 		}
+	}
+	for _, u := range sorting.InTurn(all, mostUnattached, func(u unattached) string { return u.route.Namespace }) {
+		of := diag.Object{Kind: string(u.route.Kind), Namespace: u.route.Namespace, Name: u.route.Name,
+			UID: string(u.object.GetUID())}
+		d.Found = append(d.Found, diag.New(of, fmt.Sprintf("spec.parentRefs[%d]", u.ParentRef), diag.RouteNotAttached,
+			u.Problem.Message+"; the route serves nothing there",
+			d.attachRemedy(u.route.Parents[u.ParentRef], u.route.Namespace, u.Problem.Reason)))
 	}
 }
 

@@ -368,3 +368,39 @@ HTTPRoute other/far {spec: {parentRefs: [{name: web, namespace: shop}]}}`)
 		t.Errorf("%d findings, want %d: %+v", got, len(want), d.Found)
 	}
 }
+
+// TestUnattachedRoutesOfOthersAreTold has a namespace that no listener admits name the Gateway by more routes and
+// ListenerSets than get a finding. Its routes are no parts of the load balancer: `lbc wait` of the Gateway would read
+// them, and of a true part it would not end.
+func TestUnattachedRoutesOfOthersAreTold(t *testing.T) {
+	t.Parallel()
+	text := "\nGateway shop/web {spec: {gatewayClassName: alb, listeners: [{name: a, port: 80, protocol: HTTP, " +
+		"allowedRoutes: {namespaces: {from: Same}}}]}}\nHTTPRoute shop/lost {metadata: {creationTimestamp: 2026-01-02T00:00:00Z}, spec: " +
+		"{parentRefs: [{name: web, sectionName: b}]}}\nHTTPRoute shop/served {spec: {parentRefs: [{name: web}]}}" +
+		"\nListenerSet zone/set {spec: {parentRef: {name: web, namespace: shop}, listeners: []}}"
+	for i := range 2 * mostUnattached {
+		text += fmt.Sprintf("\nGRPCRoute mal/evil%d {metadata: {creationTimestamp: 2026-01-01T00:00:00Z}, spec: "+
+			"{parentRefs: [{name: web, namespace: shop}]}}\nListenerSet mal/evil%d {spec: {parentRef: {name: web, namespace: "+
+			"shop}, listeners: []}}", i, i)
+	}
+	_, d := translated(t, albKey(), text)
+	told := map[string]int{}
+	for _, f := range d.Found {
+		told[f.Object.Namespace+" "+string(f.Code)]++
+	}
+	want := map[string]int{"shop RouteNotAttached": 1, "mal RouteNotAttached": mostUnattached - 1,
+		"zone InvalidListener": 1, "mal InvalidListener": mostRejected - 1}
+	for what, n := range want {
+		if told[what] != n {
+			t.Errorf("%d findings %s, want %d: %v", told[what], what, n, told)
+		}
+	}
+	for _, o := range d.Parts() {
+		if o.GetNamespace() != "shop" || o.GetName() != "served" {
+			t.Errorf("%s/%s is a part", o.GetNamespace(), o.GetName())
+		}
+	}
+	if len(d.Parts()) != 1 {
+		t.Errorf("%d parts", len(d.Parts()))
+	}
+}

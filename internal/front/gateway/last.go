@@ -12,6 +12,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
@@ -105,7 +106,8 @@ func (v Versions) lost() bool {
 	return false
 }
 
-// mostRejected is how many ListenerSets get the status that the Gateway does not admit them. Anybody can write some.
+// mostRejected is of how many ListenerSets a finding says that the Gateway does not admit them. Anybody can write some;
+// beyond that, namespaces take turns.
 const mostRejected = 100
 
 // RejectedText says that a Gateway does not admit a ListenerSet of a namespace.
@@ -127,10 +129,7 @@ func (t *translation) noteInvalid(d *Decisions) {
 			"that exists; its listeners stay at Gateway %s/%s as before", t.Gateway.Namespace, t.Gateway.Name),
 			"correct the reference, or delete the ListenerSet").In(diag.Rule)})
 	}
-	for i, s := range t.listeners.Rejected {
-		if i == mostRejected {
-			break
-		}
+	for _, s := range sorting.InTurn(t.listeners.Rejected, mostRejected, (*gatewayv1.ListenerSet).GetNamespace) {
 		d.note(diag.List{diag.New(owner.Object(s), "spec.parentRef", diag.InvalidListener, RejectedText(Object(t.Gateway),
 			s.Namespace)+"; its listeners are not served", RejectedRemedy).In(diag.Rule)})
 	}

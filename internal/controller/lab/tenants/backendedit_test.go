@@ -74,7 +74,7 @@ func TestWithdrawnGrantEndsEveryVersion(t *testing.T) {
 	t.Parallel()
 	const odd = "\nService team/odd {spec: {ports: [{port: 80, targetPort: 8080}]}}\nTargetGroupConfiguration team/odd " +
 		"{spec: {targetReference: {name: odd}, defaultConfiguration: {healthCheckConfig: {healthCheckPort: odd}}}}"
-	for _, restarted := range []bool{false, true} {
+	for _, restarted := range []string{"never", "after the withdrawal", "before the withdrawal"} {
 		l := lab.NewGateway(t, sharedGateway+grantToTeam+odd+mixedRoute("/first", ""))
 		l.SettleWeb()
 		if got := l.Answers("/theirs"); !strings.Contains(got, "mal-web") {
@@ -82,16 +82,20 @@ func TestWithdrawnGrantEndsEveryVersion(t *testing.T) {
 		}
 		l.Apply(mixedRoute("/first", ", {name: odd, port: 80}"))
 		l.SettleWeb()
+		if restarted == "before the withdrawal" {
+			l.Restart()
+			l.SettleWeb()
+		}
 		l.Discard(grantToTeam)
-		if restarted {
+		if restarted == "after the withdrawal" {
 			l.Restart()
 		}
 		l.SettleWeb()
 		if got := l.Answers("/theirs"); strings.Contains(got, "mal-web") {
-			t.Errorf("restarted %t: without the grant, /theirs is answered by %s", restarted, got)
+			t.Errorf("restarted %s: without the grant, /theirs is answered by %s", restarted, got)
 		}
 		if got := l.Answers("/first"); !strings.Contains(got, "team-web") {
-			t.Errorf("restarted %t: /first is answered by %s", restarted, got)
+			t.Errorf("restarted %s: /first is answered by %s", restarted, got)
 		}
 	}
 	tcp := strings.NewReplacer("HTTPRoute", "TCPRoute", "gatewayClassName: alb", "gatewayClassName: nlb", "protocol: HTTP",

@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
@@ -31,8 +32,14 @@ func (e *evil) acts(step int) {
 		e.create(lab.Service("evil"), e.service("web"))
 		e.create(e.pods()...)
 	}
+	if step == 2 { // an administrator changes a class that only he uses
+		params := &v1beta1.IngressClassParams{}
+		e.n.Must(e.n.Client.Get(e.n.Context(), client.ObjectKey{Name: "other"}, params))
+		params.Spec = v1beta1.IngressClassParamsSpec{SSLRedirectPort: "443"}
+		e.n.Must(e.n.Client.Update(e.n.Context(), params))
+	}
 	for range 1 + e.IntN(3) {
-		switch e.IntN(6) {
+		switch e.IntN(7) {
 		case 0:
 			e.create(e.binding())
 		case 1:
@@ -47,6 +54,8 @@ func (e *evil) acts(step int) {
 				Data:       map[string]string{"targets": "10.0.128.50:8080,10.0.128.51:8080," + precedingTarget}})
 		case 5:
 			e.leaves()
+		case 6:
+			e.edits()
 		}
 	}
 }
@@ -77,6 +86,38 @@ func (e *evil) leaves() {
 		e.n.Fatal(err)
 	}
 	e.said = append(e.said, "deleted "+o.GetName())
+}
+
+// edits edits an Ingress or Service: what was valid may have a mistake then, and the other way round.
+func (e *evil) edits() {
+	if len(e.objects) == 0 {
+		return
+	}
+	o := e.objects[e.IntN(len(e.objects))]
+	now, valid := e.ingress(), client.Object(lab.Ingress("evil", map[string]string{"group.name": "front"}, "evil"))
+	switch o.(type) {
+	case *networkingv1.Ingress:
+	case *corev1.Service:
+		now, valid = e.sharing(), lab.Sharing("evil", 5433)
+	default:
+		return
+	}
+	if e.IntN(3) == 0 {
+		now = valid
+	}
+	have, is := o.DeepCopyObject().(client.Object)
+	if !is || e.n.Client.Get(e.n.Context(), client.ObjectKeyFromObject(o), have) != nil ||
+		have.GetDeletionTimestamp() != nil {
+		return
+	}
+	have.SetAnnotations(now.GetAnnotations())
+	have.SetFinalizers(now.GetFinalizers())
+	have.SetGeneration(have.GetGeneration() + 1)
+	if i, is := have.(*networkingv1.Ingress); is {
+		i.Spec = now.(*networkingv1.Ingress).Spec //nolint:forcetypeassert // see above
+	}
+	e.n.Must(e.n.Client.Update(e.n.Context(), have))
+	e.said = append(e.said, fmt.Sprintf("edited %T %s: %+v", have, have.GetName(), have))
 }
 
 // service is a Service without selector, of the name of one in shop.
@@ -152,6 +193,7 @@ func (e *evil) ingress() client.Object {
 	i := lab.Ingress("evil", map[string]string{"group.name": e.pick("front", "front", "Front", "shop/web", "front_1")},
 		e.pick("web", "evil"))
 	i.Name, i.UID = e.pick("evil", "web"), ""
+	i.Spec.IngressClassName = ptr.To(e.pick("alb", "alb", "other"))
 	for range e.IntN(4) {
 		kv := [][2]string{
 			{"scheme", e.pick("internal", "internet-facing", "odd")},

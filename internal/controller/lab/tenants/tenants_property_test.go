@@ -38,8 +38,11 @@ func newNeighbours(t *testing.T, checkpointed bool) neighbours {
 // neighboursOf are those of which the tenant of shop has annotations on the Ingress.
 func neighboursOf(t *testing.T, checkpointed bool, annotations map[string]string) neighbours {
 	t.Helper()
-	l := lab.New(t, account.Profile{}, append(lab.GroupMember("shop", "web", 0, annotations), lab.Class(),
-		lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))...)
+	internetFacing := v1beta1.LoadBalancerScheme("internet-facing")
+	other := classWith("other", v1beta1.IngressClassParamsSpec{Scheme: &internetFacing,
+		InboundCIDRs: []string{"0.0.0.0/0"}, Tags: []v1beta1.Tag{{Key: "team", Value: "theirs"}}})
+	l := lab.New(t, account.Profile{}, append(slices.Concat(lab.GroupMember("shop", "web", 0, annotations), other),
+		lab.Class(), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))...)
 	l.Checkpointed = checkpointed
 	l.Restart()
 	n := neighbours{l, l.TargetGroup(elbtypes.TargetTypeEnumIp)}

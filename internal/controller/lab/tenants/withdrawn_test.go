@@ -1,10 +1,13 @@
 package tenants
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
+	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 )
 
 // TestWithdrawnRightEndsEveryVersion has the owner of a Gateway withdraw what namespace mal used, while an object of mal
@@ -69,5 +72,78 @@ func TestWithdrawnRightEndsEveryVersion(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestWithdrawnRightsEndInAnyOrder has namespace team edit, break, move, delete and correct a route in any order, while
+// the owner of the Gateway admits its routes or does not, and namespace mal gives and withdraws its ReferenceGrant.
+func TestWithdrawnRightsEndInAnyOrder(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(longtest.Seeds(2, 60)) { //nolint:gosec // small
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			r := rand.New(rand.NewPCG(seed, 2)) //nolint:gosec // drawn to be repeated
+			given, admits, route, last := true, true, "valid", 0
+			text := func() string {
+				valid := mixedRoute(fmt.Sprint("/first", last), "")
+				switch route {
+				case "with an invalid rule":
+					return strings.TrimSuffix(valid, "]}}") +
+						", {matches: [{path: {type: RegularExpression, value: \"(\"}}], backendRefs: [{name: web, port: 80}]}]}}"
+				case "without its Gateway":
+					return strings.Replace(valid, "name: web, namespace: shop", "name: none, namespace: shop", 1)
+				case "without its listener":
+					return strings.Replace(valid, "namespace: shop", "namespace: shop, sectionName: none", 1)
+				}
+				return valid
+			}
+			l := lab.NewGateway(t, sharedGateway+grantToTeam+text())
+			l.Checkpointed = r.IntN(2) == 0
+			l.Restart()
+			l.SettleWeb()
+			said := []string{fmt.Sprint("checkpointed ", l.Checkpointed)}
+			for range 10 {
+				act := []string{"grant", "admission", "valid", "valid", "with an invalid rule", "without its Gateway",
+					"without its listener", "gone", "restart"}[r.IntN(9)]
+				switch said = append(said, act); act {
+				case "grant":
+					if given = !given; given {
+						l.Apply(grantToTeam)
+					} else {
+						l.Discard(grantToTeam)
+					}
+				case "admission":
+					admits = !admits
+					l.Apply("Gateway shop/web {spec: {gatewayClassName: alb, listeners: [{name: http, port: 80, protocol: HTTP, " +
+						"allowedRoutes: {namespaces: {from: " + map[bool]string{true: "All", false: "Same"}[admits] + "}}}]}}")
+				case "restart":
+					l.Restart()
+				case "gone":
+					if route != "gone" {
+						l.Discard(text())
+					}
+					route = act
+				default:
+					route = act
+					last++
+					l.Apply(text())
+				}
+				l.SettleWeb()
+				check := func(path string, from string, may, must bool) {
+					got := l.Answers(path)
+					if has := strings.Contains(got, from); has && !may || !has && must {
+						t.Fatalf("%q: %s is answered by %s; %s may: %t, must: %t\n%s", said, path, got, from, may, must,
+							strings.Join(l.Events, "\n"))
+					}
+				}
+				serves := admits && route != "gone"
+				check("/theirs", "mal-web", serves && given, serves && given && route == "valid")
+				for n := range last + 1 {
+					path := fmt.Sprint("/first", n)
+					check(path, "team-web", serves && (n == last || route != "valid"), serves && route == "valid" && n == last)
+					check(path, "mal-web", false, false)
+				}
+			}
+		})
 	}
 }

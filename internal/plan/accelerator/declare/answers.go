@@ -123,7 +123,8 @@ func Resolved(endpoints []Endpoint, answers Answers) map[string]string {
 type Memory struct {
 	Balancers map[string]string // the last load balancer of each endpoint by its name, also of those no longer declared
 	Stands    map[string]Stand  // by the name of the endpoint: see Stands
-	// Granted are the consents by which endpoints of the accelerator were permitted, by the name of the endpoint.
+	// Granted are the consents by which endpoints of the accelerator were permitted, by the name of the endpoint and the
+	// ARN of its load balancer.
 	Granted map[string]Consent
 }
 

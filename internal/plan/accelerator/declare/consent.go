@@ -9,9 +9,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
+	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator"
 )
@@ -23,35 +25,45 @@ type Consent struct {
 	Named  string      // the load balancer as the endpoint names it: its ARN or hostname
 	Owner  stack.Key   // of the load balancer; zero = not of this cluster
 	Object objects.Ref // that the endpoint names; zero of one by an id
+	// Decider is the namespace that decided in the group, whose load balancer is internal; empty = none needed to.
+	Decider string `json:",omitempty"`
 }
 
-// note enters the consent by which an endpoint is permitted, if it needs one.
-func (m *Memory) note(e *Endpoint, namespace string, of stack.Key, arn string) {
-	c := Consent{ARN: cmp.Or(e.ID, arn), Named: cmp.Or(e.ID, e.Host), Owner: of, Object: e.object}
+// IsMember reports whether an object is a member of a group by the last pass over the group; known is false before the
+// first pass.
+type IsMember func(group stack.Key, o diag.Object) (is, known bool)
+
+// note enters the consent by which an endpoint is permitted, if it needs one. One endpoint may have had several load
+// balancers, each by the consent of somebody else.
+func (m *Memory) note(e *Endpoint, namespace string, c Consent) {
+	c.ARN, c.Named, c.Object = cmp.Or(e.ID, c.ARN), cmp.Or(e.ID, e.Host), e.object
+	name := e.Name + " " + c.ARN
 	switch {
 	case e.State != Given && e.State != Hosted || c.ARN == "":
 	case c.ofOthers(namespace):
 		if m.Granted == nil {
 			m.Granted = map[string]Consent{}
 		}
-		m.Granted[e.Name] = c
+		m.Granted[name] = c
 	default:
-		delete(m.Granted, e.Name)
+		delete(m.Granted, name)
 	}
 }
 
 // ofOthers reports whether objects of a namespace need the consent.
 func (c *Consent) ofOthers(namespace string) bool {
-	return c.Object.Namespace != "" && c.Object.Namespace != namespace ||
-		c.Owner != stack.Key{} && c.Owner.ID.Namespace != namespace
+	if c.Owner != (stack.Key{}) {
+		return c.Owner.ID.Namespace != namespace
+	}
+	return c.Object.Namespace != "" && c.Object.Namespace != namespace
 }
 
 // Withdrawn are the ARNs of load balancers that an object may not name any more, sorted. It does not depend on what the
 // object declares, which may be invalid. An object that cannot be read withdraws nothing.
-func (m *Memory) Withdrawn(v *objects.View, ga *agav1beta1.GlobalAccelerator) []string {
+func (m *Memory) Withdrawn(v *objects.View, ga *agav1beta1.GlobalAccelerator, member IsMember) []string {
 	var out, stay []string
 	for _, name := range slices.Sorted(maps.Keys(m.Granted)) {
-		if c := m.Granted[name]; c.withdrawn(v, ga.Namespace) {
+		if c := m.Granted[name]; c.withdrawn(v, ga.Namespace, member) {
 			out = append(out, c.ARN)
 		} else {
 			stay = append(stay, c.ARN)
@@ -65,7 +77,7 @@ func (m *Memory) Withdrawn(v *objects.View, ga *agav1beta1.GlobalAccelerator) []
 	return slices.Compact(out)
 }
 
-func (c *Consent) withdrawn(v *objects.View, namespace string) bool {
+func (c *Consent) withdrawn(v *objects.View, namespace string, member IsMember) bool {
 	if c.Object.Namespace != "" && isForeign(v, namespace, c.Object) {
 		return true
 	}
@@ -76,14 +88,39 @@ func (c *Consent) withdrawn(v *objects.View, namespace string) bool {
 	case c.Owner.ID.Namespace != "":
 		return isForeign(v, namespace, objects.Ref{Kind: objects.Kind(kind.Kind), Namespace: c.Owner.ID.Namespace,
 			Name: c.Owner.ID.Name})
+	case c.Decider != "" && excluded(v, c.Owner, c.Decider):
+		return true
 	}
-	// Whoever is in the group has its finalizer. The status may lack the load balancer for a moment.
-	in := func(o metav1.Object) bool {
-		return slices.Contains(naming.StacksOfFinalizers(c.Owner.Owner, o), c.Owner.ID)
-	}
+	in := func(o metav1.Object) bool { return c.mayServe(o, member) }
 	return !slices.ContainsFunc(members(v, objects.Kind(kind.Kind), namespace), in) &&
 		!slices.ContainsFunc(members(v, objects.Kind(kind.Kind), cmp.Or(c.Object.Namespace, namespace)),
 			func(o metav1.Object) bool { return o.GetName() == c.Object.Name && in(o) })
+}
+
+// mayServe reports whether an object may be in the group that has the load balancer. Whoever is in it has its
+// finalizer, which any author may write. The status may lack the load balancer for a moment.
+func (c *Consent) mayServe(o metav1.Object, member IsMember) bool {
+	if !slices.Contains(naming.StacksOfFinalizers(c.Owner.Owner, o), c.Owner.ID) {
+		return false
+	}
+	if member == nil || deployed(o, c.Owner, c.Named) {
+		return true
+	}
+	is, known := member(c.Owner, owner.Object(o))
+	return is || !known
+}
+
+// excluded reports whether class parameters name the namespaces that decide in a group, without a certain one.
+func excluded(v *objects.View, group stack.Key, namespace string) bool {
+	if group.Owner != stack.Ingress {
+		return false
+	}
+	id, _ := naming.ShardOf(group.ID)
+	return slices.ContainsFunc(objects.Naming[*v1beta1.IngressClassParams](v, objects.IngressClassParams,
+		objects.Ref{Kind: objects.Group, Name: id.Name}), func(p *v1beta1.IngressClassParams) bool {
+		named := p.Spec.Group.SettingsNamespaces
+		return len(named) > 0 && !slices.Contains(named, v1beta1.IngressGroupNamespace(namespace))
+	})
 }
 
 // isForeign reports whether it is certain that GlobalAccelerators of a namespace may not name an object.

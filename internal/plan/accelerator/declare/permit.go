@@ -37,11 +37,12 @@ func (m *Memory) Permit(v *objects.View, ga *agav1beta1.GlobalAccelerator, endpo
 		of := a.Owner
 		if of == (stack.Key{}) || of.ID.Namespace == ga.Namespace || e.declares(of) {
 			if a.OwnerProblem == "" && a.Problem == "" {
-				m.note(e, ga.Namespace, of, a.ARN)
+				m.note(e, ga.Namespace, Consent{ARN: a.ARN, Owner: of})
 			}
 			continue
 		}
 		asked = true
+		c := Consent{ARN: a.ARN, Owner: of}
 		by, ok := e.namedBy(v, ga.Namespace, of, named)
 		switch {
 		case !ok:
@@ -49,10 +50,15 @@ func (m *Memory) Permit(v *objects.View, ga *agav1beta1.GlobalAccelerator, endpo
 				named, of, ga.Namespace),
 				"have a ReferenceGrant created in the namespace of its object, or correct the reference")
 			continue
-		case of.ID.Namespace == "" && a.Internal && deciding != nil:
-			e.withhold(by, of, named, deciding)
+		case of.ID.Namespace == "" && a.Internal:
+			c.Decider = by
+			if why := undecided(v, by, of, deciding); why != "" {
+				e.pending(fmt.Sprintf("load balancer %s is internal, and an accelerator opens it to the internet for all "+
+					"members of %s: %s", named, of, why),
+					"create the GlobalAccelerator in a namespace that decides, or leave the group")
+			}
 		}
-		m.note(e, ga.Namespace, of, a.ARN)
+		m.note(e, ga.Namespace, c)
 	}
 	return asked
 }
@@ -66,19 +72,24 @@ func (e *Endpoint) namedBy(v *objects.View, own string, of stack.Key, named stri
 	return other, other != "" && other != own && isMember(v, e.object, of, named)
 }
 
-// withhold withholds the internal load balancer of a group from the objects of a namespace that does not decide in it.
-func (e *Endpoint) withhold(namespace string, group stack.Key, named string,
-	deciding func(group stack.Key) (namespaces []string, known bool)) {
+// undecided is why objects of a namespace may not name the internal load balancer of a group: the namespace does not
+// decide in it. Empty = they may.
+func undecided(v *objects.View, namespace string, group stack.Key,
+	deciding func(group stack.Key) (namespaces []string, known bool)) string {
+	if excluded(v, group, namespace) {
+		return fmt.Sprintf("class parameters let only other namespaces than %s decide", namespace)
+	}
+	if deciding == nil {
+		return ""
+	}
 	namespaces, known := deciding(group)
-	why := fmt.Sprintf("namespace %s does not decide in the group, but %s", namespace, strings.Join(namespaces, ", "))
 	switch {
 	case slices.Contains(namespaces, namespace):
-		return
+		return ""
 	case !known:
-		why = "which namespaces decide in the group is not known yet"
+		return "which namespaces decide in the group is not known yet"
 	}
-	e.pending(fmt.Sprintf("load balancer %s is internal, and an accelerator opens it to the internet for all members of "+
-		"%s: %s", named, group, why), "create the GlobalAccelerator in a namespace that decides, or leave the group")
+	return fmt.Sprintf("namespace %s does not decide in the group, but %s", namespace, strings.Join(namespaces, ", "))
 }
 
 // declares reports whether a load balancer is that of the object which the endpoint names.
