@@ -20,7 +20,7 @@ func TestLostRoutesCostInProportion(t *testing.T) {
 		for i := range n / 2 {
 			fmt.Fprintf(&routes, "\nHTTPRoute shop/gone%d {spec: {parentRefs: [{name: web}], hostnames: [h%d.test], rules: "+
 				"[{backendRefs: [{name: gone, port: 80}]}]}}", i, i)
-			fmt.Fprintf(&routes, "\nHTTPRoute shop/lost%d {spec: {parentRefs: [{name: web, sectionName: no}]}}", i)
+			fmt.Fprintf(&routes, "\nHTTPRoute shop/lost%d {spec: {parentRefs: [{name: web, sectionName: none}]}}", i)
 		}
 		v, cfg := objects.FromObjects(decode(t, classes+`
 Gateway shop/web {spec: {gatewayClassName: alb, listeners: [{name: a, port: 80, protocol: HTTP}]}}`+routes.String())),
@@ -50,11 +50,11 @@ func TestNamespaceTakesNoFindingsOfOthers(t *testing.T) {
 	t.Parallel()
 	var routes strings.Builder
 	for i := range mostUnattached + 1 {
-		fmt.Fprintf(&routes, "\nHTTPRoute mal/r%d {spec: {parentRefs: [{name: web, namespace: shop, sectionName: no}]}}", i)
+		fmt.Fprintf(&routes, "\nHTTPRoute mal/r%d {spec: {parentRefs: [{name: web, namespace: shop, sectionName: none}]}}", i)
 	}
 	_, d := translated(t, albKey(), `
 Gateway shop/web {spec: {gatewayClassName: alb, listeners: [{name: a, port: 80, protocol: HTTP}]}}`+routes.String()+`
-HTTPRoute shop/r {spec: {parentRefs: [{name: web, sectionName: no}]}}`)
+HTTPRoute shop/r {spec: {parentRefs: [{name: web, sectionName: none}]}}`)
 	by := map[string]int{}
 	for _, f := range d.Found {
 		if f.Code == diag.RouteNotAttached {
