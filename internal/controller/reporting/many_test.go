@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
+	"github.com/k8s-lbc/lbc/internal/controller/growth"
+	"github.com/k8s-lbc/lbc/internal/lib/cputime"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
@@ -83,4 +85,18 @@ func TestPartsOfOthersStayInTheStatus(t *testing.T) {
 	if len(shown) != maxParts || shown[maxParts-1].Namespace != "shop" {
 		t.Errorf("%d parts, the last one %+v", len(shown), shown[len(shown)-1])
 	}
+}
+
+// TestReportCostsInProportion has findings about more and more objects, as about the routes of a Gateway.
+func TestReportCostsInProportion(t *testing.T) {
+	t.Parallel()
+	growth.AtMost(t, 1.4, "microseconds of a report, by objects with a finding", func(n int) float64 {
+		var found diag.List
+		for i := range n {
+			found = append(found, diag.New(diag.Object{Kind: "HTTPRoute", Namespace: "shop", Name: fmt.Sprint("route", i)},
+				"spec.rules[0].backendRefs[0]", diag.BackendUnresolved, "it does not exist", "create it"))
+		}
+		r := NewReporter(func(diag.Object, Event) {}, func() time.Time { return time.Unix(0, 0) })
+		return float64(cputime.PerCall(func() { r.Report("web", Report{Found: found}) }).Microseconds())
+	})
 }
