@@ -83,7 +83,8 @@ func NewDefinitions(discover Discover, kinds map[objects.Kind]schema.GroupVersio
 	log logr.Logger) *Definitions {
 	d := &Definitions{discover: discover, kinds: kinds, now: now, log: log, states: map[objects.Kind]state{},
 		breaks: map[objects.Kind]int{}, unread: map[objects.Kind]time.Time{}, looked: map[schema.GroupVersion]time.Time{},
-		causes: map[schema.GroupVersion]string{}, changed: make(chan struct{}), looking: map[schema.GroupVersion]*sync.Mutex{}}
+		causes: map[schema.GroupVersion]string{}, changed: make(chan struct{}),
+		looking: map[schema.GroupVersion]*sync.Mutex{}}
 	for _, gvk := range kinds {
 		d.looking[gvk.GroupVersion()] = &sync.Mutex{}
 	}
