@@ -33,6 +33,9 @@ func TestMain(m *testing.M) {
 			defer panicked()
 			panic("on purpose")
 		}()
+	case measured:
+		go tellAllocated(os.Stdout)
+		main()
 	default:
 		main()
 	}

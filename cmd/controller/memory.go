@@ -41,9 +41,9 @@ type memory struct {
 	free      uint64 // pages that are free and not returned to the operating system
 }
 
-// growth is how far the heap may grow after a collection of garbage, if the process has allocated so much in the time
-// since the one before.
-func growth(live, allocated uint64, since time.Duration) int {
+// heapGrowth is how far the heap may grow after a collection of garbage, if the process has allocated so much in the
+// time since the one before.
+func heapGrowth(live, allocated uint64, since time.Duration) int {
 	if float64(allocated) <= restAllocates*since.Seconds() {
 		return restGrowth
 	}
@@ -90,7 +90,7 @@ type collector struct {
 func (c *collector) collected(m memory, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.to(growth(m.live, m.allocated-c.allocated, now.Sub(c.last)))
+	c.to(heapGrowth(m.live, m.allocated-c.allocated, now.Sub(c.last)))
 	c.last, c.allocated = now, m.allocated
 }
 

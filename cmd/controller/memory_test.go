@@ -88,7 +88,7 @@ func TestGarbageIsCollectedRarelyInABurstOfWorkAndSoonAtRest(t *testing.T) {
 		{200, 60, 10 * time.Second, restGrowth},
 		{0, 4, 10 * time.Millisecond, 2400}, // the first one
 	} {
-		if got := growth(c.live*mib, c.allocated*mib, c.since); got != c.want {
+		if got := heapGrowth(c.live*mib, c.allocated*mib, c.since); got != c.want {
 			t.Errorf("of %d MiB live, %d MiB allocated in %s: %d %%, want %d", c.live, c.allocated, c.since, got, c.want)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"math"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -29,6 +30,7 @@ func newLog(level zapcore.Level, to zapcore.WriteSyncer) logr.Logger {
 type sink struct {
 	core zapcore.Core
 	name string
+	with []zapcore.Field // encoded with each line: most loggers of passes write none
 }
 
 // Init implements logr.LogSink.
@@ -58,13 +60,13 @@ func (s *sink) write(level zapcore.Level, message string, all []zapcore.Field) {
 	line := s.core.Check(zapcore.Entry{LoggerName: s.name, Time: time.Now(), Level: level, Message: message}, nil)
 	if line != nil {
 		line.ErrorOutput = os.Stderr
-		line.Write(all...)
+		line.Write(append(slices.Clip(s.with), all...)...)
 	}
 }
 
 // WithValues implements logr.LogSink.
 func (s *sink) WithValues(pairs ...any) logr.LogSink {
-	return &sink{s.core.With(fields(pairs)), s.name}
+	return &sink{s.core, s.name, append(slices.Clip(s.with), fields(pairs)...)}
 }
 
 // WithName implements logr.LogSink.
@@ -72,7 +74,7 @@ func (s *sink) WithName(name string) logr.LogSink {
 	if s.name != "" {
 		name = s.name + "." + name
 	}
-	return &sink{s.core, name}
+	return &sink{s.core, name, s.with}
 }
 
 // fields are keys and values. What follows a key that is no text is left out, as is a key without a value.

@@ -18,6 +18,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
 
 const lintHelp = `Check manifests without a cluster and without AWS: spelling and values of annotations, rules,
@@ -247,18 +248,11 @@ func (o *lintOptions) show(out io.Writer, found []finding) error {
 		}
 	}
 	if o.format == "text" {
-		fmt.Fprintf(&b, "%s, %s, %s\n", number(count(found, severityError), "error"), number(count(found, severityWarning),
-			"warning"), number(count(found, severityNote), "note"))
+		fmt.Fprintf(&b, "%s, %s, %s\n", doctor.Count(count(found, severityError), "error"),
+			doctor.Count(count(found, severityWarning), "warning"), doctor.Count(count(found, severityNote), "note"))
 	}
 	_, err := io.WriteString(out, b.String())
 	return err
-}
-
-func number(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // text is "file:line: error: Ingress default/shop: problem (field) [Code]", and the remedy on the next line.

@@ -21,6 +21,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 	"github.com/k8s-lbc/lbc/internal/targets/sgsync"
+	"github.com/k8s-lbc/lbc/internal/view/doctor"
 	"github.com/k8s-lbc/lbc/internal/view/explain"
 )
 
@@ -289,9 +290,9 @@ func things(n int, all []offline.Result) string {
 	}
 	switch len(there) {
 	case 0:
-		return number(n, kinds[0])
+		return doctor.Count(n, kinds[0])
 	case 1:
-		return number(n, there[0])
+		return doctor.Count(n, there[0])
 	}
 	for i := range there {
 		there[i] += "s"

@@ -57,15 +57,14 @@ type DriftDetector struct {
 	wakeBinding func(binding types.NamespacedName)
 	found       func() // targets were changed by hand
 	record      func(arn string, health []registrar.Health)
-	crashed     func() bool // the former leader did not end in order; nil = it did
-	// exists reports whether a unit is still there; nil = each tick looks at all units.
-	exists func(ctx context.Context, x driftUnit) bool
+	crashed     func() bool                                 // the former leader did not end in order; nil = it did
+	exists      func(ctx context.Context, x driftUnit) bool // whether a unit is still there
 
 	begun    time.Time               // when the first tick was
 	checked  map[driftUnit]time.Time // when it was checked last; see firstChecked
 	next     time.Time               // not before
 	tagsRead time.Time               // when tags of foreign resources were read last
-	prompt   map[driftUnit]bool      // target groups of a former leader that crashed, once they were checked
+	prompt   map[driftUnit]bool      // target groups of a former leader that crashed, once they had their turn
 	slow     bool                    // a round takes longer than longestRound, which was logged
 	turns    []turn                  // the next checks, as of turnsAt
 	turnsAt  time.Time
@@ -162,12 +161,10 @@ func (s *DriftDetector) readTags(ctx context.Context, now time.Time) (read bool)
 // the oldest. After an edited stack, the others come first: edits without end must not stop their checks.
 func (s *DriftDetector) choose(ctx context.Context, now time.Time) (x driftUnit, ok bool) {
 	if s.checked == nil {
-		s.checked = map[driftUnit]time.Time{}
+		s.checked, s.prompt = map[driftUnit]time.Time{}, map[driftUnit]bool{}
 	}
-	if s.exists == nil || now.Sub(s.turnsAt) >= turnsLast || now.Sub(s.begun) < RelistDelay+verificationDelay {
-		if x, ok := s.look(ctx, now); ok {
-			return x, true
-		}
+	if now.Sub(s.turnsAt) >= turnsLast {
+		s.look(ctx, now)
 	}
 	if s.afterEdit {
 		if x, ok = s.nextTurn(ctx, now); ok {
@@ -175,24 +172,15 @@ func (s *DriftDetector) choose(ctx context.Context, now time.Time) (x driftUnit,
 			return x, true
 		}
 	}
-	if key, ok := s.dueEdit(now); ok && s.present(ctx, driftUnit{stack: key}) {
+	if key, ok := s.dueEdit(now); ok && s.exists(ctx, driftUnit{stack: key}) {
 		s.afterEdit = true
 		return driftUnit{stack: key}, true
 	}
 	return s.nextTurn(ctx, now)
 }
 
-// present reports whether a unit is still there.
-func (s *DriftDetector) present(ctx context.Context, x driftUnit) bool {
-	if s.exists != nil {
-		return s.exists(ctx, x)
-	}
-	_, ok := s.checked[x]
-	return ok
-}
-
-// look looks at all units, and finds their turns. It returns a target group of a former leader that is checked at once.
-func (s *DriftDetector) look(ctx context.Context, now time.Time) (driftUnit, bool) {
+// look looks at all units, and finds their turns.
+func (s *DriftDetector) look(ctx context.Context, now time.Time) {
 	present, reads := map[driftUnit]bool{}, 0
 	for _, key := range s.stacks() {
 		present[driftUnit{stack: key}] = true
@@ -209,14 +197,13 @@ func (s *DriftDetector) look(ctx context.Context, now time.Time) (driftUnit, boo
 		}
 	}
 	s.takeTurns(now, present)
-	return s.inherited(now, present)
 }
 
 // A turn is a check that is due at a time.
 type turn struct {
 	unit     driftUnit
 	at       time.Time
-	restored bool // it verifies restored state, and does not wait for the interval
+	restored bool // it verifies state of a former leader, and does not wait for the interval
 }
 
 // Ticks look at all units once in turnsLast, and otherwise only at the next mostTurns checks.
@@ -225,14 +212,15 @@ const (
 	mostTurns = 64
 )
 
-// takeTurns finds the next checks: of stacks with restored state, then of units whose last check is the oldest.
+// takeTurns finds the next checks: of target groups of a former leader that crashed, of stacks with restored state,
+// then of units whose last check is the oldest.
 func (s *DriftDetector) takeTurns(now time.Time, present map[driftUnit]bool) {
-	s.turns, s.turnsAt = s.turns[:0], now
+	s.turns, s.turnsAt = s.inherited(s.turns[:0], now, present), now
 	if now.Sub(s.begun) >= verificationDelay {
 		for _, key := range s.assumed() {
-			// after a failed check the others come first
-			if x := (driftUnit{stack: key}); len(s.turns) < mostTurns && present[x] &&
-				now.Sub(s.checked[x]) > verificationDelay {
+			x := driftUnit{stack: key}
+			since := now.Sub(s.checked[x]) // below 0: it was never checked; after a failed check the others come first
+			if len(s.turns) < mostTurns && present[x] && (since < 0 || since >= verificationDelay) {
 				s.turns = append(s.turns, turn{x, now, true})
 			}
 		}
@@ -250,37 +238,35 @@ func (s *DriftDetector) takeTurns(now time.Time, present map[driftUnit]bool) {
 	s.turns = append(s.turns, others[:min(len(others), mostTurns)]...)
 }
 
-// nextTurn is the next check, if it is due. Without a look at all units, it leaves out those that have gone.
+// nextTurn is the next check, if it is due. It leaves out units that have gone since the look at all units.
 func (s *DriftDetector) nextTurn(ctx context.Context, now time.Time) (driftUnit, bool) {
 	for len(s.turns) > 0 && !now.Before(s.turns[0].at) {
 		next := s.turns[0]
 		s.turns = s.turns[1:]
 		due := next.restored || now.Sub(s.checked[next.unit]) >= s.interval // else it was checked meanwhile
-		if due && (s.exists == nil || s.exists(ctx, next.unit)) {
+		if due && s.exists(ctx, next.unit) {
+			if next.restored && next.unit.group != (registrar.Group{}) {
+				s.prompt[next.unit] = true
+			}
 			return next.unit, true
 		}
 	}
 	return driftUnit{}, false
 }
 
-// inherited returns a target group of a former leader that crashed: a call of that leader may have reached AWS after
-// this one read the targets of the group. Each group is checked once, instead of the check that target groups have
-// within RelistDelay of any start.
-func (s *DriftDetector) inherited(now time.Time, present map[driftUnit]bool) (x driftUnit, ok bool) {
-	since := now.Sub(s.begun)
-	if since < lateDelay || since >= RelistDelay || s.crashed == nil || !s.crashed() {
-		return x, false
-	}
-	if s.prompt == nil {
-		s.prompt = map[driftUnit]bool{}
+// inherited adds turns of target groups of a former leader that crashed: a call of that leader may have reached AWS
+// after this one read the targets of the group. Each group is checked once, instead of the check that target groups
+// have within RelistDelay of any start.
+func (s *DriftDetector) inherited(turns []turn, now time.Time, present map[driftUnit]bool) []turn {
+	if now.Sub(s.begun) >= RelistDelay || s.crashed == nil || !s.crashed() {
+		return turns
 	}
 	for x := range present {
-		if x.group != (registrar.Group{}) && !s.prompt[x] {
-			s.prompt[x] = true
-			return x, true
+		if x.group != (registrar.Group{}) && !s.prompt[x] && len(turns) < mostTurns {
+			turns = append(turns, turn{x, s.begun.Add(lateDelay), true})
 		}
 	}
-	return x, false
+	return turns
 }
 
 // firstChecked returns the time that counts as the last check of a new unit, which was read when it was created or

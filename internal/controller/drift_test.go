@@ -248,19 +248,24 @@ func TestTheSweepLogsThatARoundTakesTooLong(t *testing.T) {
 	}
 }
 
+// TestWhatIsOnlyAssumedIsVerifiedFirst has the ordinary checks of stacks due after a quarter, a half and nearly all of
+// the time to come.
 func TestWhatIsOnlyAssumedIsVerifiedFirst(t *testing.T) {
 	t.Parallel()
-	s := newScene(time.Hour)
-	s.price = 10
-	s.stackKeys = []stack.Key{keyNamed("a"), keyNamed("b"), keyNamed("c")}
-	s.unverified = []stack.Key{keyNamed("b"), keyNamed("c")}
-	s.run(t.Context(), verificationDelay-2*checkPause)
-	if len(s.looks) > 0 {
-		t.Errorf("looked at %v beside the start", s.looks)
-	}
-	s.run(t.Context(), 20*time.Second)
-	if d := cmp.Diff([]string{"b", "c"}, s.looks); d != "" {
-		t.Error(d)
+	for _, jitter := range []float64{0.75, 1, 1.4} {
+		s := newScene(time.Hour)
+		s.jitter = func() float64 { return jitter }
+		s.price = 10
+		s.stackKeys = []stack.Key{keyNamed("a"), keyNamed("b"), keyNamed("c")}
+		s.unverified = []stack.Key{keyNamed("b"), keyNamed("c")}
+		s.run(t.Context(), verificationDelay-2*checkPause)
+		if len(s.looks) > 0 {
+			t.Errorf("looked at %v beside the start", s.looks)
+		}
+		s.run(t.Context(), 20*time.Second)
+		if d := cmp.Diff([]string{"b", "c"}, s.looks); d != "" {
+			t.Errorf("jitter %.2f: %s", jitter, d)
+		}
 	}
 }
 
@@ -279,18 +284,21 @@ func TestAnEditBringsTheLookForward(t *testing.T) {
 
 // TestIdleSecondCostsTheSameHoweverMuchThereIs shows that a tick between two looks at all units pays for none of them.
 func TestIdleSecondCostsTheSameHoweverMuchThereIs(t *testing.T) { // not parallel: it counts bytes
-	growth.AtMost(t, growth.Constant, "bytes of an idle second, by load balancers", func(n int) float64 {
-		s := newScene(24 * time.Hour)
-		s.begun = s.now().Add(-time.Hour)
-		for i := range n {
-			s.stackKeys = append(s.stackKeys, keyNamed(fmt.Sprint("app-", i)))
-		}
-		spent := growth.Bytes(func() { s.tick(t.Context()) })
-		if len(s.checked) != n || len(s.looks) > 0 {
-			t.Errorf("%d of %d units known, %d checks", len(s.checked), n, len(s.looks))
-		}
-		return spent
-	})
+	for since, what := range map[time.Duration]string{time.Hour: "bytes of an idle second, by load balancers",
+		verificationDelay / 2: "the same, soon after the start"} {
+		growth.AtMost(t, growth.Constant, what, func(n int) float64 {
+			s := newScene(24 * time.Hour)
+			s.begun = s.now().Add(-since)
+			for i := range n {
+				s.stackKeys = append(s.stackKeys, keyNamed(fmt.Sprint("app-", i)))
+			}
+			spent := growth.Bytes(func() { s.tick(t.Context()) })
+			if len(s.checked) != n || len(s.looks) > 0 {
+				t.Errorf("%d of %d units known, %d checks", len(s.checked), n, len(s.looks))
+			}
+			return spent
+		})
+	}
 }
 
 // TestCheckOfAnEditCostsTheSameHoweverMuchThereIs shows that the check of a stack that was edited pays for no other.
@@ -379,7 +387,8 @@ func TestTagsAreReadAgainOnceInTenSecondsFromAMinuteAfterTheStart(t *testing.T) 
 		targets: func(context.Context) map[types.NamespacedName]registrar.Group { return nil },
 		reread:  func(context.Context, stack.Key) (bool, error) { rereads++; return false, nil },
 		cost:    func(stack.Key) int { return 1 }, assumed: func() []stack.Key { return nil },
-		tags: func(context.Context) (bool, error) { asked++; return true, nil }, // there are always more
+		tags:   func(context.Context) (bool, error) { asked++; return true, nil }, // there are always more
+		exists: func(context.Context, driftUnit) bool { return true },
 	}
 	for range 600 {
 		s.tick(t.Context())

@@ -103,6 +103,7 @@ func (c Compiler) Compile(ctx context.Context, key stack.Key, w Input, before *c
 			w.LoadBalancer.Labels[owner.Object(m)] = m.GetLabels()
 		}
 	}
+	needs = []facts.Need{{Kind: facts.NeedStack, Key: key.String()}} // nearly all compilations ask for it
 	for {
 		f, err := c.Facts.Answer(ctx, needs)
 		if err != nil {

@@ -150,7 +150,8 @@ func TestNeedsAreAskedForUntilNoneIsNew(t *testing.T) {
 	cfg := compile.Config{Cluster: "demo", VPC: "vpc-1", DefaultTargetType: "ip", DefaultScheme: "internal",
 		Gates: compile.Gates{EnableIPTargetType: true}}
 	_, needs, err := Compiler{o, cfg}.Compile(t.Context(), key, w, nil)
-	if err != nil || len(o.asked) < 3 || len(o.asked[0]) != 0 || !slices.Equal(o.asked[len(o.asked)-1], needs) ||
+	if err != nil || len(o.asked) != 2 || !slices.Equal(o.asked[0], []facts.Need{{Kind: facts.NeedStack,
+		Key: key.String()}}) || !slices.Equal(o.asked[1], needs) ||
 		!slices.Contains(needs, facts.Need{Kind: facts.NeedSubnets}) {
 		t.Errorf("asked %v, needs %v, %v", o.asked, needs, err)
 	}

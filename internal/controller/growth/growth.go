@@ -17,12 +17,14 @@ import (
 // and for the depth of maps.
 const Constant = 0.1
 
-// Sizes are the numbers of objects that tests compare: few in each run of the tests, those of make growth if LBC_GROWTH
-// is set.
-var Sizes = sizes(os.Getenv("LBC_GROWTH") != "")
+// Long reports that make growth runs the tests.
+var Long = os.Getenv("LBC_GROWTH") != ""
 
-func sizes(long bool) []int {
-	if long {
+// Sizes are the numbers of objects that tests compare: few in each run of the tests, more in make growth.
+var Sizes = sizes()
+
+func sizes() []int {
+	if Long {
 		return []int{250, 1000, 4000}
 	}
 	return []int{50, 200, 800}

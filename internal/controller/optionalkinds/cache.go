@@ -3,7 +3,6 @@ package optionalkinds
 import (
 	"context"
 	"errors"
-	"fmt"
 	"reflect"
 	"strings"
 	"sync"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/go-logr/logr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -22,15 +22,10 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/readable"
-	"github.com/k8s-lbc/lbc/internal/lib/backoff"
-	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 )
 
 // syncTimeout bounds how long a read waits for the first list of a kind, which may not be permitted.
 const syncTimeout = 5 * time.Second
-
-// startPauses are the pauses between attempts to start an informer.
-var startPauses = backoff.Policy{First: time.Second, Longest: 30 * time.Second}
 
 // Kinds are the optional kinds of readable.Kinds with their versions.
 func Kinds(scheme *runtime.Scheme) (map[objects.Kind]schema.GroupVersionKind, error) {
@@ -57,16 +52,42 @@ func DiscoverFrom(client rest.Interface) Discover {
 	}
 }
 
+// resourceOf is the resource of an optional kind.
+func resourceOf(gvk schema.GroupVersionKind) (plural, singular schema.GroupVersionResource) {
+	plural, singular = meta.UnsafeGuessKindToResource(gvk)
+	switch objects.Kind(gvk.Kind) { //nolint:exhaustive // kinds whose plural is another one
+	case objects.IngressClassParams:
+		plural = singular
+	case objects.Gateway:
+		plural.Resource = "gateways"
+	}
+	return plural, singular
+}
+
+// mapper maps optional kinds to their resources without the API server, which may not serve them yet.
+func mapper(kinds map[objects.Kind]schema.GroupVersionKind) meta.RESTMapper {
+	m := meta.NewDefaultRESTMapper(nil)
+	for kind, gvk := range kinds {
+		scope := meta.RESTScopeNamespace
+		if kind == objects.IngressClassParams || kind == objects.GatewayClass {
+			scope = meta.RESTScopeRoot
+		}
+		plural, singular := resourceOf(gvk)
+		m.AddSpecific(gvk, plural, singular, scope)
+	}
+	return m
+}
+
 // Cache is a cache of a manager that also holds optional kinds. Clients and event sources use it as any other. Of a
 // kind that was never served it has no objects; of one that was, and is not any more, reads fail with a RemovedError.
-// Event handlers may be added before a kind is served. Waiting for the sync of the cache does not wait for optional
-// kinds: reads wait, and fail after a while.
+// The informer of a kind lists its objects once it is served. Waiting for the sync of the cache does not wait for
+// optional kinds: reads wait, and fail after a while.
 type Cache struct {
 	cache.Cache // of the kinds that each cluster serves
 	optional    cache.Cache
 	definitions *Definitions
 	log         logr.Logger
-	informers   map[objects.Kind]*informer
+	informers   map[objects.Kind]*Lasting
 	lists       map[reflect.Type]objects.Kind
 }
 
@@ -76,25 +97,32 @@ func NewCache(rc *rest.Config, o cache.Options, d *Definitions, log logr.Logger)
 	if err != nil {
 		return nil, err
 	}
-	o.ByObject = nil
+	o.ByObject, o.Mapper = nil, mapper(d.kinds)
 	o.NewInformer = func(lw toolscache.ListerWatcher, example runtime.Object, resync time.Duration,
 		indexers toolscache.Indexers) toolscache.SharedIndexInformer {
 		kind, _ := objects.KindOf(example)
-		if readable.Kinds[kind].Required {
-			return toolscache.NewSharedIndexInformer(lw, example, resync, indexers)
-		}
 		return toolscache.NewSharedIndexInformer(newGuard(lw, kind, d), example, resync, indexers)
 	}
 	own, err := cache.New(rc, o)
 	if err != nil {
 		return nil, err
 	}
-	c := &Cache{Cache: common, optional: own, definitions: d, log: log, informers: map[objects.Kind]*informer{},
+	c := &Cache{Cache: common, optional: own, definitions: d, log: log, informers: map[objects.Kind]*Lasting{},
 		lists: map[reflect.Type]objects.Kind{}}
+	ctx := context.Background() // nothing waits
 	for kind := range d.kinds {
-		c.informers[kind] = &informer{Lasting: Lasting{"an optional kind", errFixed}, started: make(chan struct{}),
-			indexes: []index{{readable.References, readable.ReferenceValues}}}
-		c.lists[reflect.TypeOf(readable.Kinds[kind].List)] = kind
+		k := readable.Kinds[kind]
+		of, err := own.GetInformer(ctx, k.Object, cache.BlockUntilSynced(false))
+		if err != nil {
+			return nil, err
+		}
+		if c.informers[kind], err = newInformer(of); err != nil {
+			return nil, err
+		}
+		if err := own.IndexField(ctx, k.Object, readable.References, readable.ReferenceValues); err != nil {
+			return nil, err
+		}
+		c.lists[reflect.TypeOf(k.List)] = kind
 	}
 	return c, nil
 }
@@ -111,62 +139,19 @@ func (c *Cache) Start(ctx context.Context) error {
 			c.log.Error(err, "the caches of optional kinds ended")
 		}
 	})
-	for kind := range c.informers {
-		all.Go(func() { c.start(ctx, kind) })
-	}
 	return c.Cache.Start(ctx)
 }
 
-// start starts the informer of a kind when it is served.
-func (c *Cache) start(ctx context.Context, kind objects.Kind) {
-	for failures := 0; c.definitions.await(ctx, kind, served, ending) == nil; {
-		err := c.begin(ctx, kind)
-		if err == nil {
-			return
-		}
-		failures++
-		c.log.Info("the informer of a kind could not be started; it is tried again", "kind", kind, "cause", err.Error())
-		_ = sleep.For(ctx, startPauses.Pause(failures))
+// exists waits until it is known whether a kind is served, and is false if it never was.
+func (c *Cache) exists(ctx context.Context, kind objects.Kind) (bool, error) {
+	if c.definitions.await(ctx, kind, absent, served, ending, removed) != nil {
+		return false, errUnknown
 	}
-}
-
-func (c *Cache) begin(ctx context.Context, kind objects.Kind) error {
-	object := readable.Kinds[kind].Object
-	i, err := c.optional.GetInformer(ctx, object, cache.BlockUntilSynced(false))
-	if err != nil {
-		return err
-	}
-	own := c.informers[kind]
-	own.mu.Lock()
-	for len(own.indexes) > 0 {
-		if err := c.optional.IndexField(ctx, object, own.indexes[0].field, own.indexes[0].of); err != nil {
-			own.mu.Unlock()
-			return err
-		}
-		own.indexes = own.indexes[1:]
-	}
-	own.mu.Unlock()
-	return own.attach(i)
-}
-
-// await waits until the informer of a kind is started; exists is false if the kind was never served.
-func (c *Cache) await(ctx context.Context, kind objects.Kind) (exists bool, err error) {
-	if s, _ := c.definitions.state(kind); s == unknown {
-		if c.definitions.await(ctx, kind, absent, served, ending, removed) != nil {
-			return false, errUnknown
-		}
-	}
-	if s, _ := c.definitions.state(kind); s == absent {
-		return false, nil
-	} else if s == removed {
+	s, _ := c.definitions.state(kind)
+	if s == removed {
 		return false, &RemovedError{c.definitions.kinds[kind]}
 	}
-	select {
-	case <-c.informers[kind].started:
-		return true, nil
-	case <-ctx.Done():
-		return false, fmt.Errorf("the informer of %s is not started: %w", kind, ctx.Err())
-	}
+	return s != absent, nil
 }
 
 func (c *Cache) optionalKind(o any) (objects.Kind, bool) {
@@ -186,7 +171,7 @@ func (c *Cache) Get(ctx context.Context, key client.ObjectKey, o client.Object, 
 	}
 	ctx, cancel := context.WithTimeout(ctx, syncTimeout)
 	defer cancel()
-	exists, err := c.await(ctx, kind)
+	exists, err := c.exists(ctx, kind)
 	if err != nil {
 		return err
 	}
@@ -205,7 +190,7 @@ func (c *Cache) List(ctx context.Context, list client.ObjectList, opts ...client
 	}
 	ctx, cancel := context.WithTimeout(ctx, syncTimeout)
 	defer cancel()
-	exists, err := c.await(ctx, kind)
+	exists, err := c.exists(ctx, kind)
 	if err != nil || !exists {
 		return err
 	}
@@ -231,8 +216,7 @@ func (c *Cache) GetInformerForKind(ctx context.Context, gvk schema.GroupVersionK
 }
 
 // errFixed is the error of calls that would change what is cached of an optional kind.
-var errFixed = errors.New("informers of optional kinds get their indexes before they start, and last as long " +
-	"as the process")
+var errFixed = errors.New("informers of optional kinds last as long as the process")
 
 // RemoveInformer implements cache.Informers.
 func (c *Cache) RemoveInformer(ctx context.Context, o client.Object) error {
@@ -242,17 +226,10 @@ func (c *Cache) RemoveInformer(ctx context.Context, o client.Object) error {
 	return c.Cache.RemoveInformer(ctx, o)
 }
 
-// IndexField implements client.FieldIndexer. Of optional kinds it is called before the cache starts.
+// IndexField implements client.FieldIndexer.
 func (c *Cache) IndexField(ctx context.Context, o client.Object, field string, f client.IndexerFunc) error {
-	if kind, ok := c.optionalKind(o); ok {
-		i := c.informers[kind]
-		i.mu.Lock()
-		defer i.mu.Unlock()
-		if i.of != nil {
-			return errFixed
-		}
-		i.indexes = append(i.indexes, index{field, f})
-		return nil
+	if _, ok := c.optionalKind(o); ok {
+		return c.optional.IndexField(ctx, o, field, f)
 	}
 	return c.Cache.IndexField(ctx, o, field, f)
 }

@@ -45,12 +45,6 @@ func ReadDefinitionFrom(c rest.Interface) ReadDefinition {
 	}
 }
 
-// identify reads the UID of the definition of a kind; "" if it cannot be read.
-func (d *Definitions) identify(ctx context.Context, kind objects.Kind) types.UID {
-	uid, _, _ := d.read(ctx, kind)
-	return uid
-}
-
 // readable reports whether the definition of a kind can be read, as far as is known.
 func (d *Definitions) readable(kind objects.Kind) bool {
 	d.mu.Lock()
@@ -59,12 +53,11 @@ func (d *Definitions) readable(kind objects.Kind) bool {
 }
 
 func (d *Definitions) read(ctx context.Context, kind objects.Kind) (uid types.UID, ending, ok bool) {
-	d.mu.Lock()
-	name := d.names[kind]
-	d.mu.Unlock()
-	if name == "" || !d.readable(kind) {
+	if !d.readable(kind) {
 		return "", false, false
 	}
+	plural, _ := resourceOf(d.kinds[kind])
+	name := plural.GroupResource().String()
 	bounded, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
 	uid, ending, err := d.Read(bounded, name)

@@ -60,7 +60,7 @@ func TestADeletionIsShownInAMomentWhereTheDefinitionCanBeRead(t *testing.T) {
 		g.expect(t, "at once")
 		time.Sleep(gather)
 		synctest.Wait()
-		if len(s.reads) != 1 || s.reads[0] != "x.gateway.networking.k8s.io" || len(g.seen) != 3 {
+		if len(s.reads) != 1 || s.reads[0] != "httproutes.gateway.networking.k8s.io" || len(g.seen) != 3 {
 			t.Errorf("reads %q, the informer sees %q", s.reads, g.seen)
 		}
 		g.watches.Stop()

@@ -70,7 +70,6 @@ type Definitions struct {
 	mu       sync.Mutex
 	states   map[objects.Kind]state
 	breaks   map[objects.Kind]int              // how often each definition was removed
-	names    map[objects.Kind]string           // of the definitions, as discovery showed them
 	unread   map[objects.Kind]time.Time        // until when each definition is not read, since that failed
 	looked   map[schema.GroupVersion]time.Time // when the newest successful look was sent
 	causes   map[schema.GroupVersion]string    // why the newest look failed
@@ -83,8 +82,7 @@ type Definitions struct {
 func NewDefinitions(discover Discover, kinds map[objects.Kind]schema.GroupVersionKind, now func() time.Time,
 	log logr.Logger) *Definitions {
 	d := &Definitions{discover: discover, kinds: kinds, now: now, log: log, states: map[objects.Kind]state{},
-		breaks: map[objects.Kind]int{}, names: map[objects.Kind]string{}, unread: map[objects.Kind]time.Time{},
-		looked: map[schema.GroupVersion]time.Time{},
+		breaks: map[objects.Kind]int{}, unread: map[objects.Kind]time.Time{}, looked: map[schema.GroupVersion]time.Time{},
 		causes: map[schema.GroupVersion]string{}, changed: make(chan struct{}),
 		looking: map[schema.GroupVersion]*sync.Mutex{}}
 	for _, gvk := range kinds {
@@ -174,11 +172,7 @@ func (d *Definitions) update(version schema.GroupVersion, sent time.Time, list *
 			continue
 		}
 		before := d.states[kind]
-		resource, is := shown(list, gvk.Kind)
-		if is == served {
-			d.names[kind] = resource + "." + gvk.Group
-		}
-		now := next(before, is)
+		now := next(before, shown(list, gvk.Kind))
 		if now == before {
 			continue
 		}
@@ -207,19 +201,19 @@ func (d *Definitions) update(version schema.GroupVersion, sent time.Time, list *
 	return transition, changed
 }
 
-// shown is the state that discovery shows of a kind, and the name of its resource.
-func shown(list *metav1.APIResourceList, kind string) (resource string, is state) {
+// shown is the state that discovery shows of a kind.
+func shown(list *metav1.APIResourceList, kind string) state {
 	for i := range list.APIResources {
 		r := &list.APIResources[i]
 		switch {
 		case r.Kind != kind || !slices.Contains(r.Verbs, "list"): // subresources cannot be listed
 		case slices.Contains(r.Verbs, "create"):
-			return r.Name, served
+			return served
 		default: // apiextensions leaves create out while the definition is being removed
-			return r.Name, ending
+			return ending
 		}
 	}
-	return "", absent
+	return absent
 }
 
 // next is the state after discovery has shown one: a kind that was served once is never absent again.

@@ -33,10 +33,11 @@ const reappear = 5 * time.Second
 // definition, or else discovery, has shown that the definition stands. Until then, and while the kind is not served, it
 // holds the objects as they were last. The mark of a deletion, which an object with finalizers gets first, is held in
 // the same way where it alone ends what the object declares. The end of a Gateway whose mark was shown is shown at
-// once.
+// once. Of a required kind it only waits until the kind is served.
 type guard struct {
 	of          cache.ListerWatcherWithContext
 	kind        objects.Kind
+	required    bool
 	definitions *Definitions
 
 	mu     sync.Mutex
@@ -54,12 +55,12 @@ type deletion struct {
 }
 
 func newGuard(of cache.ListerWatcher, kind objects.Kind, d *Definitions) *guard {
-	return &guard{of: cache.ToListerWatcherWithContext(of), kind: kind, definitions: d,
-		held: map[types.NamespacedName]deletion{}, marked: map[types.NamespacedName]bool{}}
+	return &guard{of: cache.ToListerWatcherWithContext(of), kind: kind, required: readable.Kinds[kind].Required,
+		definitions: d, held: map[types.NamespacedName]deletion{}, marked: map[types.NamespacedName]bool{}}
 }
 
 // IsWatchListSemanticsUnSupported makes the reflector list, since deletions during a disconnection show in lists only.
-func (g *guard) IsWatchListSemanticsUnSupported() bool { return true }
+func (g *guard) IsWatchListSemanticsUnSupported() bool { return !g.required }
 
 // List implements cache.ListerWatcher.
 func (g *guard) List(o metav1.ListOptions) (runtime.Object, error) {
@@ -76,7 +77,11 @@ func (g *guard) ListWithContext(ctx context.Context, o metav1.ListOptions) (runt
 	if err := g.definitions.await(ctx, g.kind, served, ending); err != nil {
 		return nil, err
 	}
-	broken, uid := g.definitions.Removals(g.kind), g.definitions.identify(ctx, g.kind)
+	if g.required {
+		return g.of.ListWithContext(ctx, o)
+	}
+	broken := g.definitions.Removals(g.kind)
+	uid, _, _ := g.definitions.read(ctx, g.kind) // "" = it cannot be read
 	list, err := g.of.ListWithContext(ctx, o)
 	if apierrors.IsForbidden(err) && readable.Kinds[g.kind].Ineffective {
 		err = g.awaitRight(ctx, err)
@@ -197,6 +202,9 @@ func (g *guard) confirmed(ctx context.Context) time.Time {
 func (g *guard) WatchWithContext(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
 	if err := g.definitions.await(ctx, g.kind, served, ending); err != nil {
 		return nil, err
+	}
+	if g.required {
+		return g.of.WatchWithContext(ctx, o)
 	}
 	if s, _ := g.definitions.state(g.kind); s == served {
 		if err := g.outlived(); err != nil {

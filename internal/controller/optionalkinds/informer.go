@@ -6,25 +6,27 @@ import (
 
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// informer is the informer of an optional kind. Handlers may be added before it starts, and after.
-type informer struct {
-	Lasting
-	started chan struct{} // closed when of is set
-
-	mu       sync.Mutex
-	indexes  []index // to be added before it starts
-	of       cache.Informer
-	joined   bool                         // together is a handler of it
-	together hub                          // of the handlers without a resync period of their own
-	waiting  []func(cache.Informer) error // the others, before it starts
+// newInformer makes the informer that the cache shows of an optional kind. Handlers without a resync period of their
+// own share one handler of the informer below.
+func newInformer(of cache.Informer) (*Lasting, error) {
+	together := &hub{}
+	_, err := of.AddEventHandler(together)
+	return &Lasting{Of: "an optional kind", Fixed: errFixed, Add: func(h toolscache.ResourceEventHandler,
+		o toolscache.HandlerOptions) error {
+		if o.ResyncPeriod == nil {
+			together.add(h)
+			return nil
+		}
+		_, err := of.AddEventHandlerWithOptions(h, o)
+		return err
+	}}, err
 }
 
 // hub gives each event to its handlers, one after the other. An informer has two goroutines and a buffer of 16 KiB for
-// each handler that is added to it, and a dozen controllers watch a kind of the Gateway API, most of them after its
-// informer has started: as one, they take 3 MiB and three hundred goroutines less.
+// each handler that is added to it, and a dozen controllers watch a kind of the Gateway API: as one, they take 3 MiB
+// and three hundred goroutines less.
 type hub struct {
 	mu       sync.Mutex
 	handlers []toolscache.ResourceEventHandler
@@ -73,95 +75,54 @@ func (u *hub) OnDelete(o any) {
 	u.each(o, true, func(h toolscache.ResourceEventHandler) { h.OnDelete(o) })
 }
 
-// index is an index of a kind's objects.
-type index struct {
-	field string
-	of    client.IndexerFunc
-}
-
-// attach starts to deliver the events of an informer.
-func (i *informer) attach(of cache.Informer) error {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if !i.joined {
-		if _, err := of.AddEventHandler(&i.together); err != nil {
-			return err
-		}
-		i.joined = true
-	}
-	for len(i.waiting) > 0 {
-		if err := i.waiting[0](of); err != nil {
-			return err
-		}
-		i.waiting = i.waiting[1:]
-	}
-	i.of = of
-	close(i.started)
-	return nil
-}
-
-// AddEventHandler implements cache.Informer.
-func (i *informer) AddEventHandler(h toolscache.ResourceEventHandler) (toolscache.ResourceEventHandlerRegistration,
-	error) {
-	return i.AddEventHandlerWithOptions(h, toolscache.HandlerOptions{})
-}
-
-// AddEventHandlerWithResyncPeriod implements cache.Informer.
-func (i *informer) AddEventHandlerWithResyncPeriod(h toolscache.ResourceEventHandler, resync time.Duration) (
-	toolscache.ResourceEventHandlerRegistration, error) {
-	return i.AddEventHandlerWithOptions(h, toolscache.HandlerOptions{ResyncPeriod: &resync})
-}
-
-// AddEventHandlerWithOptions implements cache.Informer. The registration counts as synced at once: a controller must
-// not wait for a kind that is not served, or that it may not list.
-func (i *informer) AddEventHandlerWithOptions(h toolscache.ResourceEventHandler, o toolscache.HandlerOptions) (
-	toolscache.ResourceEventHandlerRegistration, error) {
-	add := func(of cache.Informer) error {
-		_, err := of.AddEventHandlerWithOptions(h, o)
-		return err
-	}
-	if o.ResyncPeriod == nil {
-		i.together.add(h)
-		return i.Lasting, nil
-	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if i.of != nil {
-		return i.Lasting, add(i.of)
-	}
-	i.waiting = append(i.waiting, add)
-	return i.Lasting, nil
-}
-
-// Lasting is embedded in an informer that lasts as long as its cache and keeps its handlers. It is also the
-// registration and the check that the handlers get: nothing has to wait for such an informer.
+// Lasting is an informer that lasts as long as its cache and keeps its handlers. It is also the registration and the
+// check that the handlers get: a controller must not wait for objects that are not served, or that it may not list.
 type Lasting struct {
 	Of    string // the objects
 	Fixed error  // of calls that would change what is cached
+	Add   func(h toolscache.ResourceEventHandler, o toolscache.HandlerOptions) error
+}
+
+// AddEventHandler implements cache.Informer.
+func (l *Lasting) AddEventHandler(h toolscache.ResourceEventHandler) (toolscache.ResourceEventHandlerRegistration,
+	error) {
+	return l, l.Add(h, toolscache.HandlerOptions{})
+}
+
+// AddEventHandlerWithResyncPeriod implements cache.Informer.
+func (l *Lasting) AddEventHandlerWithResyncPeriod(h toolscache.ResourceEventHandler, resync time.Duration) (
+	toolscache.ResourceEventHandlerRegistration, error) {
+	return l, l.Add(h, toolscache.HandlerOptions{ResyncPeriod: &resync})
+}
+
+// AddEventHandlerWithOptions implements cache.Informer.
+func (l *Lasting) AddEventHandlerWithOptions(h toolscache.ResourceEventHandler, o toolscache.HandlerOptions) (
+	toolscache.ResourceEventHandlerRegistration, error) {
+	return l, l.Add(h, o)
 }
 
 // RemoveEventHandler implements cache.Informer.
-func (l Lasting) RemoveEventHandler(toolscache.ResourceEventHandlerRegistration) error {
+func (l *Lasting) RemoveEventHandler(toolscache.ResourceEventHandlerRegistration) error {
 	return l.Fixed
 }
 
 // AddIndexers implements cache.Informer.
-func (l Lasting) AddIndexers(toolscache.Indexers) error { return l.Fixed }
+func (l *Lasting) AddIndexers(toolscache.Indexers) error { return l.Fixed }
 
 // IsStopped implements cache.Informer.
-func (Lasting) IsStopped() bool { return false }
+func (*Lasting) IsStopped() bool { return false }
 
 // HasSynced implements cache.Informer and toolscache.ResourceEventHandlerRegistration.
-func (Lasting) HasSynced() bool { return true }
+func (*Lasting) HasSynced() bool { return true }
 
 // HasSyncedChecker implements cache.Informer and toolscache.ResourceEventHandlerRegistration.
-func (l Lasting) HasSyncedChecker() toolscache.DoneChecker { return l }
+func (l *Lasting) HasSyncedChecker() toolscache.DoneChecker { return l }
 
 // Name implements toolscache.DoneChecker.
-func (l Lasting) Name() string { return l.Of }
+func (l *Lasting) Name() string { return l.Of }
 
 // Done implements toolscache.DoneChecker.
-func (Lasting) Done() <-chan struct{} { return done }
+func (*Lasting) Done() <-chan struct{} { return done }
 
 var done = func() chan struct{} {
 	c := make(chan struct{})

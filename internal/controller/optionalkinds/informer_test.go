@@ -25,7 +25,7 @@ func (r *recorded) AddEventHandler(h toolscache.ResourceEventHandler) (toolscach
 func (r *recorded) AddEventHandlerWithOptions(h toolscache.ResourceEventHandler, o toolscache.HandlerOptions) (
 	toolscache.ResourceEventHandlerRegistration, error) {
 	r.handlers, r.resyncs = append(r.handlers, h), append(r.resyncs, o.ResyncPeriod)
-	return Lasting{}, nil
+	return &Lasting{}, nil
 }
 
 func TestHandlersOfKindShareOneInformerHandler(t *testing.T) {
@@ -53,7 +53,11 @@ func TestHandlersOfKindShareOneInformerHandler(t *testing.T) {
 			DeleteFunc: func(o any) { received = append(received, name+" deletes "+version(o)) },
 		}
 	}
-	i := &informer{started: make(chan struct{})}
+	of := &recorded{}
+	i, err := newInformer(of)
+	if err != nil {
+		t.Fatal(err)
+	}
 	resync := time.Hour
 	for _, add := range []func() error{
 		func() error { _, err := i.AddEventHandler(handler("a")); return err },
@@ -63,10 +67,6 @@ func TestHandlersOfKindShareOneInformerHandler(t *testing.T) {
 		if err := add(); err != nil {
 			t.Fatal(err)
 		}
-	}
-	of := &recorded{}
-	if err := i.attach(of); err != nil {
-		t.Fatal(err)
 	}
 	all := of.handlers[0]
 	all.OnAdd(route("x", "1"), true)

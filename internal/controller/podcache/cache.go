@@ -71,7 +71,8 @@ type Cache struct {
 // New makes a cache beside another one. rc and o are what the pods are read with.
 func New(others cache.Cache, rc *rest.Config, o cache.Options, own Options) *Cache {
 	c := &Cache{Cache: others, Options: own, config: rc, of: o, most: mostNamespaces, namespaces: map[string]*watch{}}
-	c.informer = informer{Lasting: optionalkinds.Lasting{Of: "pods", Fixed: errFixed}, cache: c}
+	c.informer.cache = c
+	c.informer.Lasting = &optionalkinds.Lasting{Of: "pods", Fixed: errFixed, Add: c.informer.add}
 	return c
 }
 

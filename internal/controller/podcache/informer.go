@@ -3,7 +3,6 @@ package podcache
 import (
 	"context"
 	"errors"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	toolscache "k8s.io/client-go/tools/cache"
@@ -16,7 +15,7 @@ import (
 // informer stands for the informers of all namespaces, those of the future among them. The mutex of its cache guards
 // it.
 type informer struct {
-	optionalkinds.Lasting
+	*optionalkinds.Lasting
 	cache    *Cache
 	indexes  map[string]client.IndexerFunc
 	handlers []func(cache.Informer) error // each adds an event handler
@@ -55,22 +54,9 @@ func (i *informer) index(field string, f client.IndexerFunc) error {
 	return nil
 }
 
-// AddEventHandler implements cache.Informer.
-func (i *informer) AddEventHandler(h toolscache.ResourceEventHandler) (toolscache.ResourceEventHandlerRegistration,
-	error) {
-	return i.AddEventHandlerWithOptions(h, toolscache.HandlerOptions{})
-}
-
-// AddEventHandlerWithResyncPeriod implements cache.Informer.
-func (i *informer) AddEventHandlerWithResyncPeriod(h toolscache.ResourceEventHandler, resync time.Duration) (
-	toolscache.ResourceEventHandlerRegistration, error) {
-	return i.AddEventHandlerWithOptions(h, toolscache.HandlerOptions{ResyncPeriod: &resync})
-}
-
-// AddEventHandlerWithOptions implements cache.Informer. The handler gets events of several namespaces at once. It
-// counts as synced: what needs the pods of a namespace awaits these.
-func (i *informer) AddEventHandlerWithOptions(h toolscache.ResourceEventHandler, o toolscache.HandlerOptions) (
-	toolscache.ResourceEventHandlerRegistration, error) {
+// add adds an event handler. The handler gets events of several namespaces at once. It counts as synced: what needs the
+// pods of a namespace awaits these.
+func (i *informer) add(h toolscache.ResourceEventHandler, o toolscache.HandlerOptions) error {
 	add := func(of cache.Informer) error {
 		_, err := of.AddEventHandlerWithOptions(h, o)
 		return err
@@ -79,12 +65,12 @@ func (i *informer) AddEventHandlerWithOptions(h toolscache.ResourceEventHandler,
 	defer i.cache.mu.Unlock()
 	i.handlers = append(i.handlers, add)
 	if i.cache.all != nil {
-		return i.Lasting, add(i.cache.all.pods)
+		return add(i.cache.all.pods)
 	}
 	for _, w := range i.cache.namespaces {
 		if err := add(w.pods); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return i.Lasting, nil
+	return nil
 }

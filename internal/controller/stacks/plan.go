@@ -41,8 +41,12 @@ func (s *Reconciler) plan(from basis) plan.Plan {
 		options.Duplicates, options.InUse = maps.Clone(st.duplicates), st.inUse.at(s.Now())
 	}
 	s.mu.Unlock()
+	p := diff.Stack(from.compiled.Stack, from.compiled.Keep, from.observed, options)
+	if p.Empty() { // as nearly always: each policy changes steps
+		return p
+	}
 	each, _ := s.policies(from, nil)
-	return diff.Stack(from.compiled.Stack, from.compiled.Keep, from.observed, options).Under(each...)
+	return p.Under(each...)
 }
 
 // policies returns all policies of a stack's plans; see front.PlanPolicies. braked is called if the last one, the

@@ -141,7 +141,7 @@ func (t *translation) configureListener(l *intent.Listener, c configuration.Laye
 		t.ignored(within(c, "listenerAttributes"), "TLS listeners have no attributes", "remove listenerAttributes")
 		l.Attributes = nil
 	}
-	if policy := value(c.Spec.SSLPolicy); policy != "" && secure {
+	if policy := ptr.Deref(c.Spec.SSLPolicy, ""); policy != "" && secure {
 		l.SSLPolicy = intent.Of(policy, within(c, "sslPolicy"))
 	} else if policy != "" {
 		t.ignored(within(c, "sslPolicy"), "only HTTPS and TLS listeners have a security policy", "remove sslPolicy")
@@ -182,7 +182,7 @@ func (t *translation) configureListener(l *intent.Listener, c configuration.Laye
 // explicit are the ARNs that a listener configuration names, the default one first.
 func explicit(c configuration.Layer[configv1.ListenerConfiguration]) []string {
 	var out []string
-	for _, arn := range append([]string{value(c.Spec.DefaultCertificate)}, c.Spec.Certificates...) {
+	for _, arn := range append([]string{ptr.Deref(c.Spec.DefaultCertificate, "")}, c.Spec.Certificates...) {
 		if arn != "" && !slices.Contains(out, arn) {
 			out = append(out, arn)
 		}

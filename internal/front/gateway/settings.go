@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/utils/ptr"
+
 	configv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/configuration"
@@ -163,13 +165,6 @@ func each(subnets []configv1.SubnetConfiguration, read func(configv1.SubnetConfi
 	return out, len(out) == 0 || len(out) == len(subnets)
 }
 
-func value(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
-}
-
 // subnets reads subnets and the addresses there. Each field is set for all subnets or for none.
 func (t *translation) subnets(s *intent.Settings) {
 	l := t.Loaded
@@ -248,7 +243,7 @@ func (t *translation) mutual(c configuration.Layer[configv1.ListenerConfiguratio
 		t.ignored(source, "only HTTPS listeners have mutual authentication", "remove mutualAuthentication")
 		return intent.Field[stack.MutualAuthentication]{}
 	}
-	out := stack.MutualAuthentication{Mode: string(m.Mode), TrustStore: value(m.TrustStore)}
+	out := stack.MutualAuthentication{Mode: string(m.Mode), TrustStore: ptr.Deref(m.TrustStore, "")}
 	if m.IgnoreClientCertificateExpiry != nil {
 		out.IgnoreExpiry = *m.IgnoreClientCertificateExpiry
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 
+	"k8s.io/utils/ptr"
+
 	configv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
@@ -64,13 +66,13 @@ type subnetAddress struct {
 func subnetAddresses(s *intent.Settings) []subnetAddress {
 	scheme, dualstack := s.Scheme, s.IPAddressType.Value == stack.Dualstack
 	return []subnetAddress{{
-		what: "EIP allocations", read: func(c configv1.SubnetConfiguration) string { return value(c.EIPAllocation) },
+		what: "EIP allocations", read: func(c configv1.SubnetConfiguration) string { return ptr.Deref(c.EIPAllocation, "") },
 		refuse: unless(!scheme.Set || scheme.Value == stack.InternetFacing,
 			"Elastic IP addresses need an internet-facing load balancer"),
 		set: func(m *stack.SubnetMapping, v string) string { m.AllocationID = v; return "" },
 	}, {
 		what: "private IPv4 addresses", read: func(c configv1.SubnetConfiguration) string {
-			return value(c.PrivateIPv4Allocation)
+			return ptr.Deref(c.PrivateIPv4Allocation, "")
 		},
 		refuse: unless(!scheme.Set || scheme.Value == stack.Internal,
 			"private IPv4 addresses can only be set for internal load balancers"),
@@ -79,7 +81,7 @@ func subnetAddresses(s *intent.Settings) []subnetAddress {
 			return wrong
 		},
 	}, {
-		what: "IPv6 addresses", read: func(c configv1.SubnetConfiguration) string { return value(c.IPv6Allocation) },
+		what: "IPv6 addresses", read: func(c configv1.SubnetConfiguration) string { return ptr.Deref(c.IPv6Allocation, "") },
 		refuse: unless(dualstack, "IPv6 addresses can only be set for dualstack load balancers"),
 		set: func(m *stack.SubnetMapping, v string) (wrong string) {
 			m.IPv6, wrong = address("IPv6", v, netip.Addr.Is6)
@@ -87,7 +89,7 @@ func subnetAddresses(s *intent.Settings) []subnetAddress {
 		},
 	}, {
 		what: "source NAT prefixes", read: func(c configv1.SubnetConfiguration) string {
-			return value(c.SourceNatIPv6Prefix)
+			return ptr.Deref(c.SourceNatIPv6Prefix, "")
 		},
 		refuse: unless(dualstack, "source NAT prefixes can only be set for dualstack load balancers"),
 		set: func(m *stack.SubnetMapping, v string) (wrong string) {

@@ -32,8 +32,8 @@ func Scheme() (*runtime.Scheme, error) {
 type Kind struct {
 	Object client.Object
 	List   client.ObjectList // nil = objects are only read one by one, from the API server
-	// Optional is set for kinds of definitions that a cluster may lack, or get and lose at any time. Their informers run
-	// only while the API server serves them.
+	// Optional is set for kinds of definitions that a cluster may lack, or get and lose at any time. Their informers list
+	// and watch only while the API server serves them.
 	Optional bool
 	// Ineffective is set for optional kinds that are read in order to report that they have no effect. Without the right
 	// to read them, that alone is missing.

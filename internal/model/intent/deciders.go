@@ -41,7 +41,9 @@ func DecidersOf(parties []Party, joined []diag.Object) Deciders {
 	}
 	slices.Sort(out.Namespaces)
 	if !out.ByClass && len(parties) > 0 {
-		out.Oldest = slices.MinFunc(parties, seniority(joined)).Object
+		if out.Oldest = parties[0].Object; len(parties) > 1 {
+			out.Oldest = slices.MinFunc(parties, seniority(joined)).Object
+		}
 		out.Namespaces = []string{out.Oldest.Namespace}
 	}
 	return out

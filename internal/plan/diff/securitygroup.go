@@ -77,9 +77,8 @@ func (d *differ) arrangedRules() map[string][]stack.Permission {
 			len(missing(present, canonical.Literal, w.Ingress, d.resolve)) > 0
 		ids, have, wanted = append(ids, w.ID), append(have, d.byIdentity(present)), append(wanted, w.Ingress...)
 	}
-	few := len(ids) == 1 && len(wanted) <= sgrules.JoinAbove && d.lists().Count(wanted) <= d.rulesPerGroup() &&
-		!sgrules.Of(have[0]).Equal(sgrules.Of(wanted))
-	if !changed || few {
+	if !changed || len(ids) == 1 && len(wanted) <= sgrules.JoinAbove && d.lists().Count(wanted) <= d.rulesPerGroup() &&
+		!sgrules.Of(have[0]).Equal(sgrules.Of(wanted)) { // a few new rules
 		return out
 	}
 	if rules, ok := d.lists().Arrange(wanted, have, d.rulesPerGroup()); ok {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"k8s.io/utils/ptr"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -93,7 +94,7 @@ func redirect(f *gatewayv1.HTTPRequestRedirectFilter) (*stack.Redirect, error) {
 		r.Port = strconv.Itoa(int(*f.Port))
 	}
 	if f.Path != nil && f.Path.Type == gatewayv1.FullPathHTTPPathModifier {
-		if r.Path = deref(f.Path.ReplaceFullPath); strings.ContainsAny(r.Path, "*?") {
+		if r.Path = ptr.Deref(f.Path.ReplaceFullPath, ""); strings.ContainsAny(r.Path, "*?") {
 			return nil, fmt.Errorf("redirect to path %s: it may not have * or ?", r.Path)
 		}
 	}
@@ -110,9 +111,9 @@ func prefixRedirect(f Filtered, modifier *gatewayv1.HTTPPathModifier, match *gat
 	}
 	prefix := ""
 	if match != nil {
-		prefix = strings.TrimSuffix(deref(match.Value), "/")
+		prefix = strings.TrimSuffix(ptr.Deref(match.Value, ""), "/")
 	}
-	to := strings.TrimSuffix(deref(modifier.ReplacePrefixMatch), "/")
+	to := strings.TrimSuffix(ptr.Deref(modifier.ReplacePrefixMatch, ""), "/")
 	switch {
 	case to == "":
 		return nil, fmt.Errorf("redirect from prefix %s to /: a load balancer takes it for a redirect to the same place; "+

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 
+	"k8s.io/utils/ptr"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -20,7 +21,7 @@ const (
 func (c Construction) Path(modifier *gatewayv1.HTTPPathModifier, match *gatewayv1.HTTPPathMatch) (t stack.Transform,
 	err error) {
 	if modifier.Type == gatewayv1.FullPathHTTPPathModifier {
-		full := deref(modifier.ReplaceFullPath)
+		full := ptr.Deref(modifier.ReplaceFullPath, "")
 		if err := c.checkReplacement(full); err != nil {
 			return t, err
 		}
@@ -35,7 +36,7 @@ func (c Construction) Path(modifier *gatewayv1.HTTPPathModifier, match *gatewayv
 			prefix = *match.Value
 		}
 	}
-	r := deref(modifier.ReplacePrefixMatch)
+	r := ptr.Deref(modifier.ReplacePrefixMatch, "")
 	if err := c.checkReplacement(r); err != nil {
 		return t, err
 	}
@@ -71,11 +72,4 @@ func (c Construction) checkReplacement(s string) error {
 
 func transform(kind, expression, replacement string) stack.Transform {
 	return stack.Transform{Type: kind, Rewrites: []stack.Rewrite{{Regex: expression, Replace: replacement}}}
-}
-
-func deref(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
 }
