@@ -200,15 +200,22 @@ func Alive(pid int) bool {
 // Grace is how long the controller gets to end by itself: what its manifests give it, 10 s, less a margin.
 const Grace = 8 * time.Second
 
+// The ports that FreeAddresses gives are below the range for outgoing connections, because such a connection could take
+// a port before the child listens at it.
+const firstPort, ports = 10240, 32768 - 10240
+
 // FreeAddresses finds free addresses of this machine for a child that starts a moment later. The addresses differ
-// from each other. Their ports are below the range for outgoing connections, because such a connection could take a
-// port in the meantime.
+// from each other, and from those that other processes of this user got lately.
 func FreeAddresses(n int) ([]string, error) {
-	const first, count, attempts = 10240, 32768 - 10240, 100
+	const attempts = 100
 	var all []string
 	var last error
 	for range attempts {
-		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(first+rand.IntN(count))))
+		port, err := nextPort(filepath.Join(os.TempDir(), fmt.Sprintf("lbc-ports-%d", os.Getuid())))
+		if err != nil {
+			return nil, fmt.Errorf("find a free port: %w", err)
+		}
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 		if err != nil {
 			last = err
 			continue
@@ -219,4 +226,29 @@ func FreeAddresses(n int) ([]string, error) {
 		}
 	}
 	return nil, fmt.Errorf("find a free port: %w", last)
+}
+
+// nextPort returns the port after the one that the file holds, and writes it there. Processes that share the file thus
+// get a port again only after all others. A new file begins anywhere.
+func nextPort(path string) (int, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close() //nolint:errcheck // written or not
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+		return 0, err
+	}
+	content := make([]byte, len("32767"))
+	n, err := f.ReadAt(content, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return 0, err
+	}
+	last, err := strconv.Atoi(string(content[:n]))
+	if err != nil || last < firstPort {
+		last = firstPort + rand.IntN(ports)
+	}
+	port := firstPort + (last+1-firstPort)%ports
+	_, err = f.WriteAt([]byte(strconv.Itoa(port)), 0)
+	return port, err
 }

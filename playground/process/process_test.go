@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -112,6 +113,46 @@ func TestAProgramHasTheFlagsOfItsHelp(t *testing.T) {
 	} {
 		if got := HasFlag(tt.path, tt.flag); got != tt.want {
 			t.Errorf("%s has --%s: %v, want %v", tt.path, tt.flag, got, tt.want)
+		}
+	}
+}
+
+// TestPortsComeBackAfterAllOthers has callers that share a file, as processes do.
+func TestPortsComeBackAfterAllOthers(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "ports")
+	if err := os.WriteFile(path, []byte("32700"), 0o600); err != nil { // close to the last port
+		t.Fatal(err)
+	}
+	const callers, each = 8, 20
+	got := make(chan int, callers*each)
+	var done sync.WaitGroup
+	for range callers {
+		done.Go(func() {
+			for range each {
+				port, err := nextPort(path)
+				if err != nil {
+					t.Error(err)
+				}
+				got <- port
+			}
+		})
+	}
+	done.Wait()
+	close(got)
+	seen := map[int]bool{}
+	for port := range got {
+		if seen[port] || port < firstPort || port >= firstPort+ports {
+			t.Errorf("port %d: twice %v", port, seen[port])
+		}
+		seen[port] = true
+	}
+	for _, content := range []string{"", "x", "99999999", "80"} {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if port, err := nextPort(path); err != nil || port < firstPort || port >= firstPort+ports {
+			t.Errorf("after %q: port %d, error %v", content, port, err)
 		}
 	}
 }
