@@ -130,7 +130,7 @@ func TestAControllerThatFindsEverythingInPlaceWritesNothing(t *testing.T) {
 	settled(t, c, all...)
 	objects := func() string {
 		return scene.Query(t, c, "get", "ingress,service,targetgroupbindings", "-n", ns, "-o",
-			"jsonpath={range .items[*]}{.kind} {.metadata.name} {.metadata.resourceVersion}{'\\n'}{end}")
+			"jsonpath={range .items[*]}{.kind} {.metadata.name} {.metadata.resourceVersion} {.status}{'\\n'}{end}")
 	}
 	was, mark := objects(), c.Mark()
 	traffic := scene.Send(t, c, "http://"+c.IngressAddress(t, ns, "web")+"/", "", scene.OK)
