@@ -184,6 +184,7 @@ var gatewayRows = []row{
 	},
 	{
 		file: "38-gateway-mixed-layers.yaml", namespace: "gateway-mixed",
+		warnings: []string{"FailedBuildModel"},
 		balancers: []balancer{{
 			objects: []string{"mixed-gateway"}, name: "k8s-gatewaym-mixedgat-", managed: "k8s-gatewaym-mixedgat-",
 			gateway: &gateway{
