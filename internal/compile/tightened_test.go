@@ -159,3 +159,16 @@ func TestNamespaceOwnsWhatItsNewMembersRepeat(t *testing.T) {
 	r = Compile(loadBalancer(api, plain("10.1.1.0/24"), agrees), f, config(), r.Memory)
 	same(t, "made stricter", sources(mustBuild(t, r)), []string{"0 10.1.1.0/24"})
 }
+
+// TestNamespaceThatAsksForLessDecidesNothingElse has the controller know nothing of a group whose oldest member asks
+// for less protection than the load balancer has. It may have been set aside for that, so its namespace is not believed
+// to decide about other settings either.
+func TestNamespaceThatAsksForLessDecidesNothingElse(t *testing.T) {
+	t.Parallel()
+	web := ingress("shop", "web", born(2))
+	f := asFacts(account(), mustBuild(t, Compile(loadBalancer(web, ingress("blog", "third", born(4))), account(), config(),
+		nil)))
+	r := Compile(loadBalancer(ingress("mal", "open", scheme("internet-facing"), born(1)), web,
+		ingress("mal", "narrow", ranges("10.0.0.0/8"), born(3))), f, config(), nil)
+	same(t, "sources", sources(mustBuild(t, r)), []string{"0 0.0.0.0/0"})
+}

@@ -221,7 +221,7 @@ func (g *Group) ended(q conflict, last Effect) func(member int) bool {
 // member. A member that asks for less protection than the default may have been set aside for that. Whether its
 // namespace decided is not known, so members of other namespaces that are content with the default come first.
 func (g *Group) guardian(q conflict, p protection, oldest int) int {
-	var loosening []string
+	loosening := slices.Clone(g.doubted) // about a setting before
 	for _, c := range q.candidates {
 		m := &g.Members[c.member]
 		if m.Authority != intent.Deciding && p.tighter != nil && p.tighter(q.fallback, c.value) {
