@@ -27,15 +27,11 @@ Gateway shop/web {spec: {gatewayClassName: alb, listeners: [{name: a, port: 80, 
 			defaults()
 		translate := func() (unresolved, unattached int) {
 			_, d := Translate(v, cfg, Load(v, cfg, albKey()), false)
+			by := map[diag.Code]int{}
 			for _, f := range d.Found {
-				switch f.Code {
-				case diag.BackendUnresolved:
-					unresolved++
-				case diag.RouteNotAttached:
-					unattached++
-				}
+				by[f.Code]++
 			}
-			return unresolved, unattached
+			return by[diag.BackendUnresolved], by[diag.RouteNotAttached]
 		}
 		if unresolved, unattached := translate(); unresolved != n/2 || unattached != min(n/2, mostUnattached) {
 			t.Errorf("%d and %d findings of %d routes", unresolved, unattached, n)

@@ -32,14 +32,15 @@ const prometheusFiles = "../../../charts/aws-load-balancer-controller/files/"
 var unseen = map[string]string{
 	"aws_api_call_throttled_errors_total": "counts a call that AWS has throttled ten times in a row; the " +
 		"requests show each",
-	"awslbc_controller_top_talkers":            "is set at the end of a window of three minutes",
-	"awslbc_webhook_mutation_failure_total":    "no mutating webhook refuses anything here",
-	"lbc_drift_groups_found_total":             "nothing is changed in AWS by hand here",
-	"lbc_actions_denied":                       "has a series only while an action is denied",
-	"lbc_listener_certificate_overdue_seconds": "no listener has a certificate here",
-	"lbc_certificate_imports_last_year":        "needs --enable-tls-secret-import",
-	"lbc_deletions_waiting":                    "has series only while deletions wait",
-	"lbc_readiness_gate_waiting_seconds":       "has series only while pods wait for their readiness gates",
+	"awslbc_controller_top_talkers":              "is set at the end of a window of three minutes",
+	"awslbc_webhook_mutation_failure_total":      "no mutating webhook refuses anything here",
+	"lbc_drift_groups_found_total":               "nothing is changed in AWS by hand here",
+	"lbc_actions_denied":                         "has a series only while an action is denied",
+	"lbc_listener_certificate_not_after_seconds": "no listener has a certificate here",
+	"lbc_listener_certificate_overdue_seconds":   "no listener has a certificate here",
+	"lbc_certificate_imports_last_year":          "needs --enable-tls-secret-import",
+	"lbc_deletions_waiting":                      "has series only while deletions wait",
+	"lbc_readiness_gate_waiting_seconds":         "has series only while pods wait for their readiness gates",
 }
 
 // waits are reasons of lbc_deletions_waiting: those that the alerts leave out, and one that they do not.
