@@ -99,6 +99,7 @@ func TestIngressAPIIsServedAsItsSuiteAsks(t *testing.T) {
 			{"/", "baz.bar.foo.dev", "wild"},
 		})
 		waitSerial(t, c, lb, host, 1)
+		c.WaitGet(t, "https://"+lb+"/", host, 200, "named") // the rules of a new listener come after it
 		servesSecurely(t, c, lb, host, "named")
 	})
 	t.Run("default backend", func(t *testing.T) { servesAllMethods(t, c, c.IngressAddress(t, ns, "default")) })
