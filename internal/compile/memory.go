@@ -67,9 +67,9 @@ func (m *Memory) Knows(o diag.Object) bool {
 	return good || slices.Contains(m.Members, o)
 }
 
-// MayBeShielded reports whether a member wanted Shield Advanced, as far as something is remembered.
+// MayBeShielded reports whether a member wanted Shield Advanced, or may have: nothing is remembered.
 func (m *Memory) MayBeShielded() bool {
-	if m == nil {
+	if m == nil || len(m.Good) == 0 {
 		return true
 	}
 	for _, good := range m.Good {

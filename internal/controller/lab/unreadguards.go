@@ -7,6 +7,9 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/simclient"
 )
 
+// protected follows the name of a load balancer that Shield Advanced protects. Of one that is gone, nothing precedes it.
+const protected = " is protected"
+
 // guards adds web ACLs, protections and trust stores of listeners to the parts of the account.
 func (l *Lab) guards(r simclient.Resources, out map[string]bool) {
 	names := map[string]string{}
@@ -19,7 +22,7 @@ func (l *Lab) guards(r simclient.Resources, out map[string]bool) {
 		}
 	}
 	for _, p := range r.Protections {
-		out[names[p.Resource]+" is protected"] = true
+		out[names[p.Resource]+protected] = true
 	}
 	l.Sim.Account.Lock()
 	defer l.Sim.Account.Unlock()
