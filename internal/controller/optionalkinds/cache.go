@@ -64,7 +64,8 @@ func resourceOf(gvk schema.GroupVersionKind) (plural, singular schema.GroupVersi
 	return plural, singular
 }
 
-// mapper maps optional kinds to their resources without the API server, which may not serve them yet.
+// mapper maps optional kinds to their resources without the API server, which may not serve them yet. It knows the kinds
+// of lists too: a cache of some namespaces asks for their scope.
 func mapper(kinds map[objects.Kind]schema.GroupVersionKind) meta.RESTMapper {
 	m := meta.NewDefaultRESTMapper(nil)
 	for kind, gvk := range kinds {
@@ -74,6 +75,7 @@ func mapper(kinds map[objects.Kind]schema.GroupVersionKind) meta.RESTMapper {
 		}
 		plural, singular := resourceOf(gvk)
 		m.AddSpecific(gvk, plural, singular, scope)
+		m.Add(gvk.GroupVersion().WithKind(gvk.Kind+"List"), scope)
 	}
 	return m
 }

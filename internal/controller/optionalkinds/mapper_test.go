@@ -7,6 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/yaml"
 
 	"github.com/k8s-lbc/lbc/internal/kube/readable"
@@ -63,6 +64,10 @@ func TestOptionalKindsAreMappedAsTheirDefinitionsSay(t *testing.T) {
 		if got.Resource.Resource != want.Spec.Names.Plural || namespaced != (want.Spec.Scope == "Namespaced") {
 			t.Errorf("%s: %s of scope %s, want %s of scope %s", gvk, got.Resource.Resource, got.Scope.Name(),
 				want.Spec.Names.Plural, want.Spec.Scope)
+		}
+		list := gvk.GroupVersion().WithKind(gvk.Kind + "List")
+		if of, err := apiutil.IsGVKNamespaced(list, m); err != nil || of != namespaced {
+			t.Errorf("%s: namespaced %t, error %v", list, of, err)
 		}
 	}
 }
