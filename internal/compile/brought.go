@@ -3,13 +3,14 @@ package compile
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // mostFormer bounds the certificates that are remembered although no member declares them: a load balancer has 25 by
-// default.
+// default. Beyond that, namespaces take turns.
 const mostFormer = 25
 
 // brought are the certificates of listeners with the namespaces of their members, so that no certificate of one
@@ -30,7 +31,12 @@ func (b *build) brought(before []stack.BroughtCertificate) []stack.BroughtCertif
 			former = append(former, c)
 		}
 	}
-	out = append(former[max(0, len(former)-mostFormer):], out...)
+	slices.Reverse(former) // the last ones first
+	former = sorting.InTurn(former, mostFormer, func(c stack.BroughtCertificate) string {
+		return strings.Join(c.Namespaces, " ")
+	})
+	slices.Reverse(former)
+	out = append(former, out...)
 	if !slices.ContainsFunc(out, func(c stack.BroughtCertificate) bool {
 		return !slices.Equal(c.Namespaces, out[0].Namespaces)
 	}) {

@@ -3,6 +3,7 @@ package compile
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -46,6 +47,11 @@ func TestCertificatesRememberWhoBroughtThem(t *testing.T) {
 	}
 	if got := by(at("b", "blog")).brought(many); len(got) != mostFormer+1 || got[0].ARN != fmt.Sprint("former",
 		mostFormer) {
+		t.Errorf("%v", got)
+	}
+	// a tenant that names many certificates for a while takes the place of no other one's
+	if got := by(at("b", "blog")).brought(slices.Concat(first[:1], []stack.BroughtCertificate{at("x", "mal"), at("y",
+		"mal")}, many)); len(got) != mostFormer+1 || got[0].ARN != "x" {
 		t.Errorf("%v", got)
 	}
 }

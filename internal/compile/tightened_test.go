@@ -172,3 +172,23 @@ func TestNamespaceThatAsksForLessDecidesNothingElse(t *testing.T) {
 		ingress("mal", "narrow", ranges("10.0.0.0/8"), born(3))), f, config(), nil)
 	same(t, "sources", sources(mustBuild(t, r)), []string{"0 0.0.0.0/0"})
 }
+
+// TestValueRemovedFromTheClassLeavesTheDefault has a tenant declare ranges that class parameters override, and wait
+// until an administrator removes those.
+func TestValueRemovedFromTheClassLeavesTheDefault(t *testing.T) {
+	t.Parallel()
+	ofClass := func(m *intent.Member) {
+		for i := range m.Listeners {
+			m.Listeners[i].InboundCIDRs = byClass([]string{"10.0.0.0/8"})
+		}
+	}
+	before := loadBalancer(ingress("shop", "web", ofClass, born(1)), ingress("mal", "evil", ofClass, born(9)))
+	after := loadBalancer(ingress("shop", "web", born(1)), ingress("mal", "evil", ranges("10.9.0.0/16"), born(9)))
+	first := Compile(before, account(), config(), nil)
+	f := asFacts(account(), mustBuild(t, first))
+	for name, memory := range map[string]*Memory{"remembered": first.Memory,
+		"after a restart without memory": Compile(before, f, config(), nil).Memory} {
+		r := Compile(after, f, config(), written(t, memory))
+		same(t, name, sources(mustBuild(t, r)), []string{"0 0.0.0.0/0"})
+	}
+}

@@ -58,6 +58,7 @@ func (h *History) KeptIn(c *checkpoint.Writer) {
 		h.ring = nil
 		return
 	}
+	h.ring.Tenant = c.Store.TenantOf
 	h.ring.Changed = func(unit string, r timeline.Record, w timeline.Weight) {
 		switch {
 		case len(r.Entries) == 0:

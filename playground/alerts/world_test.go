@@ -238,7 +238,8 @@ func (w *world) collect(m *metrics.Metrics) {
 		w.page.MustRegister(v)
 		return v
 	}
-	w.leader, w.depth, w.panics = gauge("leader_election_master_status", "name"), gauge("workqueue_depth", "controller"),
+	w.leader, w.depth, w.panics = gauge("leader_election_master_status", "name", "instance"), gauge("workqueue_depth",
+		"controller"),
 		gauge("controller_runtime_reconcile_panics_total", "controller")
 	w.ready = gauge("lbc_ready", "instance")
 	w.readiness(1)
@@ -247,8 +248,10 @@ func (w *world) collect(m *metrics.Metrics) {
 	w.panics.WithLabelValues("ingress").Set(0)
 }
 
+// lead sets whether a replica leads, under a Lease of its own name. Another program leads under the default name.
 func (w *world) lead(is float64) {
-	w.leader.WithLabelValues("aws-load-balancer-controller-leader").Set(is)
+	w.leader.WithLabelValues("load-balancers-leader", "192.0.2.1:8080").Set(is)
+	w.leader.WithLabelValues("aws-load-balancer-controller-leader", "192.0.2.9:8080").Set(1)
 }
 
 func (w *world) certificate(of *certificate.End) certificate.End {

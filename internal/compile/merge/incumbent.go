@@ -406,7 +406,8 @@ func (g *Group) record(q conflict, r resolution) {
 				return o.Namespace == g.Members[q.candidates[f].member].Object.Namespace
 			})
 		w := Owner{Member: o, Path: c.path, Agrees: agreed || !founds}
-		w.Unranked = w.Agrees && (last.ownedBy(o, Owner.unranked) || !known && p.tighter != nil && g.Exists())
+		// What class parameters set, no member may have set first.
+		w.Unranked = w.Agrees && !c.class && (last.ownedBy(o, Owner.unranked) || !known && p.tighter != nil && g.Exists())
 		e.Owners = append(e.Owners, w)
 	}
 	if p.tighter != nil {

@@ -152,6 +152,8 @@ func (b *Reconciler) clear(ctx context.Context, o *v1beta1.TargetGroupBinding) (
 		} else if o.Spec.Networking != nil {
 			release = func() { b.Drains.Begin(ctx, id.String(), group) }
 		}
+	case err == nil && group.ARN != "" && !own:
+		err = b.withdraw(ctx, whose)
 	}
 	if err == nil && !needed {
 		err = cmp.Or(b.dropRecord(ctx, o, id), unlocated)

@@ -51,6 +51,7 @@ type kept struct {
 	unproven   bool               // whether endpoints that the last pass missed have left could not be read
 	port       corev1.ServicePort // of its Service when it wanted targets last
 	nowhere    uint64             // as selects, of an edit whose EndpointSlices have not all followed; 0 = all have
+	withdrawn  bool               // its targets have left the target group of others; see withdraw
 	ending
 }
 

@@ -126,6 +126,9 @@ func (p *pass) checkConflict(ctx context.Context) exit {
 		if b.OtherNamespaces != nil { // no watch reports that a binding of another namespace is deleted
 			again.RequeueAfter = PollInterval
 		}
+		if err := b.withdraw(ctx, p.whose); err != nil {
+			return p.retain(ctx, append(diag.List{*d}, p.problem(err)...), err)
+		}
 		b.suspend(ctx, o, diag.List{*d})
 		return ended(again, nil)
 	}
@@ -214,6 +217,10 @@ func (p *pass) makeRequest(ctx context.Context) exit {
 	}
 	p.preceding = preceding
 	b.Preceding.noteServed(o)
+	if k := b.memory.get(o); k.withdrawn {
+		k.withdrawn = false
+		b.memory.put(o, k)
+	}
 	zone, zonesKnown := b.Zones(ctx, o)
 	p.zonesKnown = zonesKnown
 	var unseen bool

@@ -58,6 +58,9 @@ func fitting(items []item, tenant func(stack.Key) string) (out []item, left int)
 	return out, left
 }
 
+// TenantOf names whose entries of a name are.
+func (s *Store) TenantOf(name string) string { return tenantOf(ID{Name: name}, s.cfg.Tenant) }
+
 // tenantOf names whose an entry is: a namespace or a group, as far as its name shows that.
 func tenantOf(id ID, tenant func(stack.Key) string) string {
 	name := id.Name

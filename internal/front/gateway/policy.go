@@ -39,6 +39,8 @@ type ancestor struct {
 	controller gatewayv1.GatewayController
 }
 
+func (a ancestor) namespace() string { return a.gateway.Namespace }
+
 // BackendTLSPolicy returns the status and the notes of a policy for certificates of targets: the policy has no
 // effect on the controller's Gateways. A policy concerns a Gateway if a route to one of its Services names the
 // Gateway; across namespaces, the route needs a ReferenceGrant. A policy without such a Gateway belongs to others.
@@ -52,7 +54,7 @@ func BackendTLSPolicy(v *objects.View, cfg Config, p *gatewayv1.BackendTLSPolicy
 		return cmp.Or(cmp.Compare(a.gateway.Namespace, b.gateway.Namespace), cmp.Compare(a.gateway.Name, b.gateway.Name))
 	})
 	var notes diag.List
-	for _, a := range all {
+	for _, a := range sorting.InTurn(all, maxAncestors, ancestor.namespace) {
 		notes = append(notes, diag.New(owner.Object(p), "spec.targetRefs", diag.IgnoredSetting,
 			UnverifiedTargets+", so the policy has no effect on Gateway "+a.gateway.Namespace+"/"+a.gateway.Name,
 			UnverifiedTargetsRemedy))
@@ -124,8 +126,8 @@ func (c Config) gatewayBehind(v *objects.View, r gatewayv1.ParentReference, name
 	return ancestor{at, class.Spec.ControllerName}, true
 }
 
-// withAncestors are the entries that a policy's status has, without those of ours that hold no more, and those of
-// Gateways as far as there is room.
+// withAncestors are the entries that a policy's status has of other controllers, and those of Gateways as far as there
+// is room: namespaces of Gateways take turns.
 func (c Config) withAncestors(have []gatewayv1.PolicyAncestorStatus, p *gatewayv1.BackendTLSPolicy, all []ancestor,
 	now metav1.Time) []gatewayv1.PolicyAncestorStatus {
 	of := func(s gatewayv1.PolicyAncestorStatus) ancestor {
@@ -133,6 +135,13 @@ func (c Config) withAncestors(have []gatewayv1.PolicyAncestorStatus, p *gatewayv
 			Namespace: string(ptr.Deref(s.AncestorRef.Namespace, gatewayv1.Namespace(p.Namespace))),
 			Name:      string(s.AncestorRef.Name)}, s.ControllerName}
 	}
+	room := maxAncestors
+	for _, s := range have {
+		if !c.writes(s.ControllerName) {
+			room--
+		}
+	}
+	all = sorting.InTurn(all, max(0, room), ancestor.namespace)
 	out := []gatewayv1.PolicyAncestorStatus{}
 	for _, s := range have {
 		if !c.writes(s.ControllerName) || slices.Contains(all, of(s)) {
@@ -141,9 +150,6 @@ func (c Config) withAncestors(have []gatewayv1.PolicyAncestorStatus, p *gatewayv
 	}
 	for _, a := range all {
 		at := slices.IndexFunc(out, func(s gatewayv1.PolicyAncestorStatus) bool { return of(s) == a })
-		if at < 0 && len(out) == maxAncestors {
-			continue
-		}
 		if at < 0 {
 			at, out = len(out), append(out, gatewayv1.PolicyAncestorStatus{ControllerName: a.controller,
 				AncestorRef: gatewayv1.ParentReference{

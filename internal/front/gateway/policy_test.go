@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -10,6 +11,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
 // policed are Gateways of ours and of others, and routes to the Services that BackendTLSPolicies are about.
@@ -72,6 +74,29 @@ func TestBackendTLSPolicyIsRefusedAtGatewaysOfItsServices(t *testing.T) {
 			"do not verify the certificates of targets")) {
 			t.Errorf("%s: notes %v", target, notes)
 		}
+	}
+}
+
+// TestGatewaysOfATenantLeaveThoseOfOthersInAPolicy has a tenant's routes name a Service at more Gateways than a status
+// has room for.
+func TestGatewaysOfATenantLeaveThoseOfOthersInAPolicy(t *testing.T) {
+	t.Parallel()
+	text := strings.Replace(policed, "kind: GRPCRoute, namespace: team}", "kind: HTTPRoute, namespace: mal}", 1) +
+		"\nHTTPRoute shop/far {spec: {parentRefs: [{name: web}], rules: [{backendRefs: [{name: far, port: 443}]}]}}"
+	for i := range 2 * maxAncestors {
+		text += fmt.Sprintf("\nGateway mal/g%[1]d {spec: {gatewayClassName: alb}}\nHTTPRoute mal/r%[1]d {spec: "+
+			"{parentRefs: [{name: g%[1]d}], rules: [{backendRefs: [{name: far, namespace: shop, port: 443}]}]}}", i)
+	}
+	p := policy("far")
+	change, notes := BackendTLSPolicy(objects.FromObjects(decode(t, text)), defaults(), p)
+	if !change.Apply(p, metav1.Now()) || len(p.Status.Ancestors) != maxAncestors || !strings.Contains(ancestorsOf(p),
+		"gateway.k8s.aws/alb web ") || change.Apply(p, metav1.Now()) {
+		t.Errorf("the status has %s", ancestorsOf(p))
+	}
+	if len(notes) != maxAncestors || !slices.ContainsFunc(notes, func(d diag.Diagnostic) bool {
+		return strings.HasSuffix(d.Text, "Gateway shop/web")
+	}) {
+		t.Errorf("notes %v", notes)
 	}
 }
 

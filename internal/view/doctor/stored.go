@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 )
 
 // ConfigMap is the name of the object with the report of the leader, in the controller's namespace.
@@ -46,12 +48,21 @@ type Stored struct {
 	Omitted int       // findings that are left out for the size of the object
 }
 
-// Store returns a report as it is stored: bounded, with the errors first. The numbers of errors, warnings and notes
-// Count all findings.
+// namespace is that of a finding's object; of what is in none, the name of the check.
+func (f Finding) namespace() string {
+	_, name, _ := strings.Cut(f.Object, " ")
+	if namespace, _, ok := strings.Cut(name, "/"); ok {
+		return namespace
+	}
+	return f.Check
+}
+
+// Store returns a report as it is stored: bounded, with the errors first. If there are too many findings, namespaces
+// take turns, so that those of one hide none of another. The numbers of errors, warnings and notes count all findings.
 func Store(r Report, at time.Time) Stored {
 	s := Stored{Report: r, Changed: at.UTC().Truncate(time.Second)}
 	s.Findings = make([]Finding, 0, min(len(r.Findings), mostFindings))
-	for _, f := range r.Findings[:min(len(r.Findings), mostFindings)] {
+	for _, f := range sorting.InTurn(r.Findings, mostFindings, Finding.namespace) {
 		f.Object, f.Text, f.Remedy = line(f.Object), line(f.Text), line(f.Remedy)
 		evidence := make([]string, 0, mostEvidence)
 		for _, e := range f.Evidence[:min(len(f.Evidence), mostEvidence)] {
@@ -74,7 +85,7 @@ func Store(r Report, at time.Time) Stored {
 		if size <= largest || len(s.Findings) == 0 {
 			return s
 		}
-		s.Findings = s.Findings[:len(s.Findings)/2]
+		s.Findings = sorting.InTurn(s.Findings, len(s.Findings)/2, Finding.namespace)
 	}
 }
 

@@ -76,6 +76,29 @@ func TestStoredReportIsBounded(t *testing.T) {
 	}
 }
 
+// TestFindingsOfATenantLeaveThoseOfOthers has a tenant make many mistakes, which sort before those of others.
+func TestFindingsOfATenantLeaveThoseOfOthers(t *testing.T) {
+	t.Parallel()
+	for _, long := range []string{"short", strings.Repeat("long", 1000)} {
+		var r Report
+		for i := range 5000 {
+			r.Findings = append(r.Findings, Finding{Check: "object-failing", Severity: Error, Text: long,
+				Object: fmt.Sprint("Ingress mal/", i), Remedy: long, Evidence: []string{long, long, long, long, long}})
+		}
+		r.Findings = append(r.Findings, Finding{Check: "object-failing", Severity: Error, Object: "Ingress shop/web"},
+			Finding{Check: "node-provider-id", Severity: Warning, Object: "Node a"})
+		var got []string
+		for _, f := range Store(r, storedAt).Findings {
+			if !strings.HasPrefix(f.Object, "Ingress mal/") {
+				got = append(got, f.Object)
+			}
+		}
+		if strings.Join(got, ", ") != "Ingress shop/web, Node a" {
+			t.Errorf("of others the report has %v", got)
+		}
+	}
+}
+
 func TestStoredReportIsReplacedOnlyByNews(t *testing.T) {
 	t.Parallel()
 	report := func(text, evidence string) Report {

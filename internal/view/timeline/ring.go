@@ -1,6 +1,7 @@
 package timeline
 
 import (
+	"cmp"
 	"slices"
 	"sync"
 	"time"
@@ -53,6 +54,8 @@ type Ring struct {
 	// Changed is called with the record of a unit when it has changed, without entries if none are left; it must not wait.
 	// nil = nothing is called.
 	Changed func(unit string, r Record, w Weight)
+	// Tenant names the tenant of a unit; nil = all units have the same one. It must not wait.
+	Tenant func(unit string) string
 
 	mu    sync.Mutex
 	units map[string]Record // entries are never changed in place
@@ -141,12 +144,23 @@ func (r *Ring) put(unit string, rec Record, w Weight) {
 	}
 }
 
-// dropOldest drops the record of the unit in which the longest time nothing happened, and reports whether there was
-// one. The lock is held.
+// dropOldest drops a record, and reports whether there was one: of the tenant whose records take most, that of the unit
+// in which the longest time nothing happened. So no tenant has the records of others dropped. The lock is held.
 func (r *Ring) dropOldest() bool {
+	whose, bytes := map[string]string{}, map[string]int{}
+	for unit, rec := range r.units {
+		if unit != LeaderUnit {
+			if r.Tenant != nil {
+				whose[unit] = r.Tenant(unit)
+			}
+			bytes[whose[unit]] += sizeOf(rec.Entries)
+		}
+	}
 	oldest, at := "", time.Time{}
 	for unit, rec := range r.units {
-		if t := rec.Entries[len(rec.Entries)-1].Last(); unit != LeaderUnit && (oldest == "" || t.Before(at)) {
+		t := rec.Entries[len(rec.Entries)-1].Last()
+		if unit != LeaderUnit && (oldest == "" || cmp.Or(cmp.Compare(bytes[whose[unit]], bytes[whose[oldest]]),
+			at.Compare(t)) > 0) {
 			oldest, at = unit, t
 		}
 	}

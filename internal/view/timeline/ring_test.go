@@ -43,6 +43,27 @@ func TestRingIsBoundedPerUnitAndInAll(t *testing.T) {
 	}
 }
 
+// TestEntriesOfATenantLeaveThoseOfOthers has a tenant edit many objects again and again, after another one's edit.
+func TestEntriesOfATenantLeaveThoseOfOthers(t *testing.T) {
+	t.Parallel()
+	now := start
+	r := &Ring{Now: func() time.Time { return now }, Tenant: func(unit string) string {
+		tenant, _, _ := strings.Cut(unit, "/")
+		return tenant
+	}}
+	r.Add("shop/web", Entry{Kind: Edit, Text: "edited"}, Normal)
+	for n := range 400 {
+		for i := range 20 {
+			now = now.Add(time.Second)
+			r.Add(fmt.Sprint("mal/", n), Entry{Kind: Edit, Text: fmt.Sprint(i, strings.Repeat("x", 1000))}, Normal)
+		}
+	}
+	if r.size > allBytes || len(r.Of("shop/web").Entries) != 1 || len(r.Of("mal/0").Entries) > 0 ||
+		len(r.Of("mal/399").Entries) == 0 {
+		t.Errorf("%d bytes, and of the other tenant %+v", r.size, r.Of("shop/web"))
+	}
+}
+
 func TestRingCountsWhatChangesNothing(t *testing.T) {
 	t.Parallel()
 	now := start

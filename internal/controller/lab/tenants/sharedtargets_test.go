@@ -1,15 +1,20 @@
 package tenants
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
 )
 
 // sharesWithOwnPod has the tenant of mal share a target group, with a pod of his own.
@@ -76,6 +81,43 @@ func TestSharedTargetGroupTakesNoPodsOfOthers(t *testing.T) {
 			l.Settle(lab.FrontGroup)
 			if got := l.Targets(group.ARN); !slices.Equal(got, c.want) {
 				t.Errorf("targets %v, want %v:\n%s", got, c.want, strings.Join(l.Events, "\n"))
+			}
+		})
+	}
+}
+
+// TestNarrowedFlagTakesPodsOutOfSharedTargetGroup has the administrator no longer allow a tenant to share the target
+// group of another one: while the controller does not run, and with the binding deleted meanwhile.
+func TestNarrowedFlagTakesPodsOutOfSharedTargetGroup(t *testing.T) {
+	t.Parallel()
+	for _, deleted := range []bool{false, true} {
+		t.Run(fmt.Sprint("deleted: ", deleted), func(t *testing.T) {
+			t.Parallel()
+			l := lab.New(t, account.Profile{}, append(lab.GroupMember("shop", "web", 0, map[string]string{
+				"multi-cluster-target-group": "true"}), lab.Class(), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))...)
+			l.Flags("--cross-namespace-target-groups=mal=*")
+			l.Create(lab.Pods("a", "10.0.128.50")...)
+			l.Settle(lab.FrontGroup)
+			group := l.Sim.Resources().TargetGroups[0]
+			sharesWithOwnPod(l, v1beta1.TargetGroupBindingSpec{TargetGroupARN: group.ARN})
+			l.Settle(lab.FrontGroup)
+			l.WantTargets(group.ARN, "10.0.128.50:8080", "10.0.128.66:8080")
+			record := &corev1.ConfigMap{} // the tenant adds the target of the other one
+			l.Must(l.Client.Get(t.Context(), client.ObjectKey{Namespace: "mal", Name: naming.ClaimsConfigMap("steal")},
+				record))
+			record.Data[bindingobject.TargetsKey] = "10.0.128.50:8080,10.0.128.66:8080"
+			l.Must(l.Client.Update(t.Context(), record))
+			if deleted {
+				b := lab.Binding("", v1beta1.TargetTypeIP)
+				b.Namespace, b.Name = "mal", "steal"
+				l.Must(l.Client.Delete(t.Context(), b))
+			}
+			l.Flags("--cross-namespace-target-groups=none")
+			l.Settle(lab.FrontGroup)
+			l.WantTargets(group.ARN, "10.0.128.50:8080")
+			l.Settle(lab.FrontGroup)
+			if n := len(l.AllBindings()); deleted && n != 1 {
+				t.Errorf("there are %d bindings", n)
 			}
 		})
 	}

@@ -83,9 +83,15 @@ type servings struct {
 	hosts table // indexes of all
 }
 
-func (s *servings) add(c *Contender, host Hostname) {
-	s.hosts.add(host.Name, len(s.all))
-	s.all = append(s.all, serving{c, host})
+// addAll adds what a route serves.
+func (s *servings) addAll(c *Contender, hosts []Hostname) {
+	if len(hosts) == 0 {
+		hosts = []Hostname{{}}
+	}
+	for _, host := range hosts {
+		s.hosts.add(host.Name, len(s.all))
+		s.all = append(s.all, serving{c, host})
+	}
 }
 
 // meeting are those whose hostname has names in common with another one.
@@ -188,22 +194,16 @@ func (ls *Listeners) contestOf(routes []Contender, terms Terms) *contest {
 	for i := range routes {
 		for _, d := range routes[i].Decisions {
 			for _, a := range d.Attached {
-				c.serves(a.Listener, &routes[i], a.Hostnames)
+				c.served[a.Listener].addAll(&routes[i], a.Hostnames)
 			}
 		}
 	}
+	for i := range c.served {
+		for _, s := range c.served[i].all {
+			c.ports[ls.All[i].Port].serving.add(s.host.Name, i)
+		}
+	}
 	return c
-}
-
-// serves notes what a route serves at a listener.
-func (c *contest) serves(listener int, route *Contender, hosts []Hostname) {
-	if len(hosts) == 0 {
-		hosts = []Hostname{{}}
-	}
-	for _, h := range hosts {
-		c.served[listener].add(route, h)
-		c.ports[c.All[listener].Port].serving.add(h.Name, listener)
-	}
 }
 
 // created is when the ListenerSet of a guest was created.
@@ -419,17 +419,24 @@ func (ls *Listeners) Foreign(listener int, name string) (whose string, ok bool) 
 		return host != "" && certifies(name, host) && (!Covers(host, l.hostname()) || !Covers(l.hostname(), name))
 	}
 	p, of := c.ports[l.Port], strings.ToLower(name)
-	before := p.listeners.meeting(of)
-	before = append(before, p.serving.meeting(of)...)
+	if partial(of) {
+		if i := c.firstRival(listener); i >= 0 {
+			return "hostnames of " + ls.All[i].text(), true
+		}
+		c.certified[has] = true
+		return "", false
+	}
+	before := slices.AppendSeq(slices.Collect(p.listeners.certified(of)), p.serving.certified(of))
 	slices.Sort(before)
-	for _, i := range before {
+	for _, i := range slices.Compact(before) {
 		if i >= listener || !c.rivals(i, listener) {
 			continue
 		}
 		if o := &ls.All[i]; foreign(o.hostname()) {
 			return fmt.Sprintf("hostname %s of %s", o.hostname(), o.text()), true
 		}
-		for _, s := range c.served[i].meeting(of) {
+		for at := range c.served[i].hosts.certified(of) {
+			s := &c.served[i].all[at]
 			older := c.created(l).Before(s.Created)
 			if s.Namespace != l.Parent.Namespace && foreign(s.host.Name) &&
 				(!older || c.Held.closeness(Holder{Port: l.Port, Namespace: s.Namespace}, s.host.Name) > 0) {
@@ -439,6 +446,26 @@ func (ls *Listeners) Foreign(listener int, name string) (whose string, ok bool) 
 	}
 	c.certified[has] = true
 	return "", false
+}
+
+// firstRival is a listener that has its port for longer than a guest of another namespace; -1 = there is none.
+func (c *contest) firstRival(guest int) int {
+	first := -1
+	for _, all := range c.ports[c.All[guest].Port].first {
+		for _, i := range all {
+			if i < guest && (first < 0 || i < first) && c.rivals(i, guest) {
+				first = i
+			}
+		}
+	}
+	return first
+}
+
+// partial reports whether the wildcard of a certificate's name is a part of a label. The Gateway API has no such
+// hostnames, and no index finds which ones the name covers.
+func partial(name string) bool {
+	rest, wild := strings.CutPrefix(name, "*")
+	return wild && rest != "" && rest[0] != '.'
 }
 
 // certifies reports whether clients of some name of a hostname take a certificate with a name. A wildcard of a

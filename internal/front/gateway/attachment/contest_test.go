@@ -68,12 +68,13 @@ func TestCertificateOfSetIsForItsHostnames(t *testing.T) {
 		age                 time.Duration
 		foreign, own        []string
 	}{
-		{"mal", "m.com", 0, []string{"t.com", "T.com", "*.com", "a.w.com", "*.w.com", "*.a.w.com", "g.org", "*.org"},
+		{"mal", "m.com", 0, []string{"t.com", "T.com", "*.com", "a.w.com", "*.w.com", "*.a.w.com", "g.org", "*.org", "*om",
+			"*t.com", "*x.m.com"},
 			[]string{"m.com", "w.com", "a.t.com", "*.t.com"}},
 		{"mal", "*.com", 0, []string{"t.com", "*.com", "*.w.com"}, []string{"m.com"}},
 		{"mal", "m.com", time.Hour, []string{"g.org", "*.org"}, []string{"t.com", "*.com"}},
 		{"team", "m.com", 0, []string{"g.org"}, []string{"t.com", "*.w.com"}},
-		{"ops", "m.com", 0, nil, []string{"t.com", "g.org"}},
+		{"ops", "m.com", 0, nil, []string{"t.com", "g.org", "*om"}},
 	} {
 		ls := contested(t, own, []*gatewayv1.ListenerSet{set(t, c.namespace, "s", c.age, "{name: l, port: 443, protocol: "+
 			"HTTPS, hostname: '"+c.hostname+"'}")}, team)

@@ -2,6 +2,8 @@ package attachment
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -67,7 +69,7 @@ func TestTableFindsWhatHasNamesInCommon(t *testing.T) {
 	for i, host := range hosts {
 		all.add(host, i)
 	}
-	for _, host := range append(hosts, "x.b.com", "*.x.org", "x.y", "*om", "*.a.com") {
+	for _, host := range append(hosts, "x.b.com", "*.x.org", "x.y", "*.a.com") {
 		var meeting, covering []int
 		for i, other := range hosts {
 			if _, common := Narrower(other, host); common || host == "" {
@@ -80,12 +82,17 @@ func TestTableFindsWhatHasNamesInCommon(t *testing.T) {
 		if got := all.covering(host); fmt.Sprint(got) != fmt.Sprint(covering) {
 			t.Errorf("%q is covered by %v, want %v", host, got, covering)
 		}
-		got := all.meeting(host)
-		if host == "*om" {
-			meeting = got // it may meet any
-		}
-		if fmt.Sprint(got) != fmt.Sprint(meeting) {
+		if got := all.meeting(host); fmt.Sprint(got) != fmt.Sprint(meeting) {
 			t.Errorf("%q meets %v, want %v", host, got, meeting)
+		}
+		var certified []int
+		for i, other := range hosts {
+			if other == "" || certifies(host, other) {
+				certified = append(certified, i)
+			}
+		}
+		if got := slices.Sorted(all.certified(host)); host != "" && fmt.Sprint(got) != fmt.Sprint(certified) {
+			t.Errorf("a certificate for %q is for %v, want %v", host, got, certified)
 		}
 	}
 }
@@ -108,9 +115,10 @@ func TestCertificateNamesCostInProportion(t *testing.T) {
 		}
 		return float64(cputime.PerCall(func() {
 			for i := range n {
-				for _, name := range []string{"n%d.t.com", "*.n%d.t.com"} {
-					if whose, ok := ls.Foreign(1, fmt.Sprintf(name, i)); ok {
-						t.Fatal(whose)
+				for name, refused := range map[string]bool{"n#.t.com": false, "*.n#.t.com": false, "*n#.t.com": true,
+					"*.com": false, "*.t.com": true} {
+					if whose, ok := ls.Foreign(1, strings.ReplaceAll(name, "#", fmt.Sprint(i))); ok != refused {
+						t.Fatal(name, whose)
 					}
 				}
 			}

@@ -51,15 +51,29 @@ func wider(host string) iter.Seq[string] {
 type table struct {
 	at     map[string][]int // by hostname
 	inside map[string][]int // by each other hostname that covers it
+	below  map[string][]int // hostnames without wildcard, by the wildcard for their first label
+	wild   map[string][]int // hostnames with wildcard, as inside
 }
 
+// add adds a number. Those that are added in ascending order are each once at a hostname.
 func (t *table) add(host string, number int) {
 	if t.at == nil {
-		t.at, t.inside = map[string][]int{}, map[string][]int{}
+		t.at, t.inside, t.below, t.wild = map[string][]int{}, map[string][]int{}, map[string][]int{}, map[string][]int{}
 	}
-	t.at[host] = append(t.at[host], number)
+	note := func(in map[string][]int, name string) {
+		if all := in[name]; len(all) == 0 || all[len(all)-1] != number {
+			in[name] = append(all, number)
+		}
+	}
+	note(t.at, host)
+	wild := strings.HasPrefix(host, "*")
 	for wide := range wider(host) {
-		t.inside[wide] = append(t.inside[wide], number)
+		if note(t.inside, wide); wild {
+			note(t.wild, wide)
+		}
+	}
+	if _, parent, ok := strings.Cut(host, "."); ok && !wild {
+		note(t.below, "*."+parent)
 	}
 }
 
@@ -75,12 +89,21 @@ func (t *table) covering(host string) []int {
 
 // meeting are the numbers at hostnames that have names in common with one, ascending.
 func (t *table) meeting(host string) []int {
-	inside := t.inside[host]
-	if parent, wild := strings.CutPrefix(host, "*"); wild && parent != "" && parent[0] != '.' {
-		inside = t.inside[""] // a wildcard of a part of a label, which the Gateway API does not have, may meet any
-	}
-	out := t.covering(host)
-	out = append(out, inside...)
+	out := append(t.covering(host), t.inside[host]...)
 	slices.Sort(out)
 	return slices.Compact(out)
+}
+
+// certified are the numbers at hostnames of which a client of some name takes a certificate with a name, in no order.
+func (t *table) certified(name string) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		lists := [][]int{t.covering(name), t.below[name], t.wild[name]}
+		for _, list := range lists {
+			for _, number := range list {
+				if !yield(number) {
+					return
+				}
+			}
+		}
+	}
 }
