@@ -3,6 +3,7 @@ package ec2
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -122,17 +123,15 @@ func TestGatewaysAndRoutesRefuseAsAWSDoes(t *testing.T) {
 
 func TestAddressesAndInterfacesRefuseAsAWSDoes(t *testing.T) {
 	t.Parallel()
-	allocate := func(s *Service) *string {
-		out, err := s.AllocateAddress(context.Background(), nil)
-		if err != nil {
-			return aws.String("eipalloc-deadbeef")
-		}
-		return out.AllocationId
-	}
-	checkRows(t, []row{
+	checkRows(t, slices.Concat(elasticIPRows(), ipv6Rows(), interfaceRows(), natGatewayRows()))
+}
+
+// elasticIPRows are calls about Elastic IP addresses.
+func elasticIPRows() []row {
+	return []row{
 		{"sixth address", "AddressLimitExceeded", func(_ context.Context, s *Service, _ built) error {
 			for range 5 {
-				allocate(s)
+				allocated(s)
 			}
 			return failing(s.AllocateAddress(context.Background(), nil))
 		}},
@@ -144,7 +143,7 @@ func TestAddressesAndInterfacesRefuseAsAWSDoes(t *testing.T) {
 			return failing(s.AllocateAddress(ctx, &ec2.AllocateAddressInput{IpamPoolId: aws.String("ipam-pool-deadbeef")}))
 		}},
 		{"associate, release", "InvalidIPAddress.InUse", func(ctx context.Context, s *Service, b built) error {
-			id := allocate(s)
+			id := allocated(s)
 			if _, err := s.AssociateAddress(ctx, &ec2.AssociateAddressInput{AllocationId: id, InstanceId: &b.instance}); err !=
 				nil {
 				return err
@@ -156,7 +155,7 @@ func TestAddressesAndInterfacesRefuseAsAWSDoes(t *testing.T) {
 			return failing(s.ReleaseAddress(ctx, &ec2.ReleaseAddressInput{AllocationId: id}))
 		}},
 		{"associate, disassociate, release", "", func(ctx context.Context, s *Service, b built) error {
-			id := allocate(s)
+			id := allocated(s)
 			out, err := s.AssociateAddress(ctx, &ec2.AssociateAddressInput{AllocationId: id, NetworkInterfaceId: &b.eni})
 			if err != nil {
 				return err
@@ -168,7 +167,7 @@ func TestAddressesAndInterfacesRefuseAsAWSDoes(t *testing.T) {
 			return failing(s.ReleaseAddress(ctx, &ec2.ReleaseAddressInput{AllocationId: id}))
 		}},
 		{"associate again", "Resource.AlreadyAssociated", func(ctx context.Context, s *Service, b built) error {
-			first, second := allocate(s), allocate(s)
+			first, second := allocated(s), allocated(s)
 			if _, err := s.AssociateAddress(ctx, &ec2.AssociateAddressInput{AllocationId: first,
 				InstanceId: &b.instance}); err != nil {
 				return err
@@ -181,7 +180,7 @@ func TestAddressesAndInterfacesRefuseAsAWSDoes(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			return failing(s.AssociateAddress(ctx, &ec2.AssociateAddressInput{AllocationId: allocate(s),
+			return failing(s.AssociateAddress(ctx, &ec2.AssociateAddressInput{AllocationId: allocated(s),
 				NetworkInterfaceId: &n.ID}))
 		}},
 		{"unknown association", "InvalidAssociationID.NotFound", func(ctx context.Context, s *Service, _ built) error {
@@ -190,7 +189,12 @@ func TestAddressesAndInterfacesRefuseAsAWSDoes(t *testing.T) {
 		{"unknown public address", "InvalidAddress.NotFound", func(ctx context.Context, s *Service, _ built) error {
 			return failing(s.ReleaseAddress(ctx, &ec2.ReleaseAddressInput{PublicIp: aws.String("203.0.113.9")}))
 		}},
+	}
+}
 
+// ipv6Rows are calls about IPv6 addresses of interfaces.
+func ipv6Rows() []row {
+	return []row{
 		{"IPv6 outside", "InvalidParameterValue", func(ctx context.Context, s *Service, b built) error {
 			return failing(s.AssignIpv6Addresses(ctx, &ec2.AssignIpv6AddressesInput{NetworkInterfaceId: &b.eni,
 				Ipv6Addresses: []string{"2001:db8::1"}}))
@@ -223,7 +227,12 @@ func TestAddressesAndInterfacesRefuseAsAWSDoes(t *testing.T) {
 			return failing(s.UnassignIpv6Addresses(ctx, &ec2.UnassignIpv6AddressesInput{NetworkInterfaceId: &b.eni,
 				Ipv6Addresses: []string{"2001:db8::1"}}))
 		}},
+	}
+}
 
+// interfaceRows are calls about network interfaces.
+func interfaceRows() []row {
+	return []row{
 		{"attach and detach", "", func(ctx context.Context, s *Service, b built) error {
 			n, err := s.CreateNetworkInterface(ctx, &ec2.CreateNetworkInterfaceInput{SubnetId: &b.subnet})
 			if err != nil {
@@ -270,8 +279,14 @@ func TestAddressesAndInterfacesRefuseAsAWSDoes(t *testing.T) {
 			return failing(s.ModifyNetworkInterfaceAttribute(ctx, &ec2.ModifyNetworkInterfaceAttributeInput{
 				NetworkInterfaceId: &b.eni, Groups: []string{b.group, b.group, b.group, b.group, b.group, b.group}}))
 		}},
+	}
+}
+
+// natGatewayRows are calls about NAT gateways.
+func natGatewayRows() []row {
+	return []row{
 		{"NAT gateway and route", "", func(ctx context.Context, s *Service, b built) error {
-			g, err := s.CreateNatGateway(ctx, &ec2.CreateNatGatewayInput{SubnetId: &b.subnet, AllocationId: allocate(s)})
+			g, err := s.CreateNatGateway(ctx, &ec2.CreateNatGatewayInput{SubnetId: &b.subnet, AllocationId: allocated(s)})
 			if err != nil {
 				return err
 			}
@@ -296,7 +311,16 @@ func TestAddressesAndInterfacesRefuseAsAWSDoes(t *testing.T) {
 		{"NAT gateway without an address", "MissingParameter", func(ctx context.Context, s *Service, b built) error {
 			return failing(s.CreateNatGateway(ctx, &ec2.CreateNatGatewayInput{SubnetId: &b.subnet}))
 		}},
-	})
+	}
+}
+
+// allocated is the id of a new Elastic IP address.
+func allocated(s *Service) *string {
+	out, err := s.AllocateAddress(context.Background(), nil)
+	if err != nil {
+		return aws.String("eipalloc-deadbeef")
+	}
+	return out.AllocationId
 }
 
 func TestInstancesRefuseAsAWSDoes(t *testing.T) {

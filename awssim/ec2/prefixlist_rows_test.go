@@ -3,6 +3,7 @@ package ec2
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -14,43 +15,21 @@ import (
 
 func TestPrefixListsAndPeersRefuseAsAWSDoes(t *testing.T) {
 	t.Parallel()
-	list := func(s *Service) *string {
-		l := &vpc.PrefixList{Name: "l", Owner: s.account.ID, MaxEntries: 2, Family: "IPv4"}
-		s.account.AddPrefixList(l)
-		return &l.ID
-	}
-	add := func(cidrs ...string) []types.AddPrefixListEntry {
-		var all []types.AddPrefixListEntry
-		for i := range cidrs {
-			all = append(all, types.AddPrefixListEntry{Cidr: &cidrs[i]})
-		}
-		return all
-	}
+	checkRows(t, slices.Concat(newPrefixListRows(), prefixListRows(), peeringRows(), sharedGroupRows(),
+		groupRuleRows(), poolRows()))
+}
+
+// newPrefixListRows are calls of CreateManagedPrefixList.
+func newPrefixListRows() []row {
 	create := func(change func(*ec2.CreateManagedPrefixListInput)) func(context.Context, *Service, built) error {
 		return func(ctx context.Context, s *Service, _ built) error {
 			in := &ec2.CreateManagedPrefixListInput{PrefixListName: aws.String("l"), AddressFamily: aws.String("IPv4"),
-				MaxEntries: aws.Int32(2), Entries: add("10.0.0.1/8")}
+				MaxEntries: aws.Int32(2), Entries: adding("10.0.0.1/8")}
 			change(in)
 			return failing(s.CreateManagedPrefixList(ctx, in))
 		}
 	}
-	modify := func(in ec2.ModifyManagedPrefixListInput) func(context.Context, *Service, built) error {
-		return func(ctx context.Context, s *Service, _ built) error {
-			in.PrefixListId = list(s)
-			return failing(s.ModifyManagedPrefixList(ctx, &in))
-		}
-	}
-	second := func(ctx context.Context, s *Service) *string {
-		out, err := s.CreateVpc(ctx, &ec2.CreateVpcInput{CidrBlock: aws.String("10.2.0.0/16")})
-		if err != nil {
-			return aws.String("vpc-deadbeef")
-		}
-		return out.Vpc.VpcId
-	}
-	pair := func(group string) types.IpPermission {
-		return types.IpPermission{IpProtocol: aws.String("-1"), UserIdGroupPairs: []types.UserIdGroupPair{{GroupId: &group}}}
-	}
-	checkRows(t, []row{
+	return []row{
 		{"list", "", create(func(*ec2.CreateManagedPrefixListInput) {})},
 		{"list without a name", "MissingParameter", create(func(in *ec2.CreateManagedPrefixListInput) {
 			in.PrefixListName = nil
@@ -62,30 +41,47 @@ func TestPrefixListsAndPeersRefuseAsAWSDoes(t *testing.T) {
 		{"list of nothing", "InvalidParameterValue",
 			create(func(in *ec2.CreateManagedPrefixListInput) { in.MaxEntries = aws.Int32(0) })},
 		{"list that is too long", "PrefixListMaxEntriesExceeded", create(func(in *ec2.CreateManagedPrefixListInput) {
-			in.MaxEntries, in.Entries = aws.Int32(1), add("10.0.0.0/8", "11.0.0.0/8")
+			in.MaxEntries, in.Entries = aws.Int32(1), adding("10.0.0.0/8", "11.0.0.0/8")
 		})},
 		{"entry of the other family", "InvalidParameterValue",
-			create(func(in *ec2.CreateManagedPrefixListInput) { in.Entries = add("::/0") })},
+			create(func(in *ec2.CreateManagedPrefixListInput) { in.Entries = adding("::/0") })},
 		{"too many lists", "PrefixListLimitExceeded", func(ctx context.Context, s *Service, _ built) error {
 			_ = s.account.SetQuota("prefix-lists", 0)
 			return failing(s.CreateManagedPrefixList(ctx, &ec2.CreateManagedPrefixListInput{PrefixListName: aws.String("l"),
 				AddressFamily: aws.String("IPv4"), MaxEntries: aws.Int32(2)}))
 		}},
+	}
+}
+
+// prefixListRows are calls about the entries of prefix lists, and about their end.
+func prefixListRows() []row {
+	list := func(s *Service) *string {
+		l := &vpc.PrefixList{Name: "l", Owner: s.account.ID, MaxEntries: 2, Family: "IPv4"}
+		s.account.AddPrefixList(l)
+		return &l.ID
+	}
+	modify := func(in ec2.ModifyManagedPrefixListInput) func(context.Context, *Service, built) error {
+		return func(ctx context.Context, s *Service, _ built) error {
+			in.PrefixListId = list(s)
+			return failing(s.ModifyManagedPrefixList(ctx, &in))
+		}
+	}
+	return []row{
 		{"entries", "", modify(ec2.ModifyManagedPrefixListInput{CurrentVersion: aws.Int64(1),
-			AddEntries: add("10.0.0.0/8")})},
+			AddEntries: adding("10.0.0.0/8")})},
 		{"entries of no version", "MissingParameter",
-			modify(ec2.ModifyManagedPrefixListInput{AddEntries: add("10.0.0.0/8")})},
+			modify(ec2.ModifyManagedPrefixListInput{AddEntries: adding("10.0.0.0/8")})},
 		{"entries of another version", "PrefixListVersionMismatch",
-			modify(ec2.ModifyManagedPrefixListInput{CurrentVersion: aws.Int64(2), AddEntries: add("10.0.0.0/8")})},
+			modify(ec2.ModifyManagedPrefixListInput{CurrentVersion: aws.Int64(2), AddEntries: adding("10.0.0.0/8")})},
 		{"too many entries", "PrefixListMaxEntriesExceeded",
-			modify(ec2.ModifyManagedPrefixListInput{CurrentVersion: aws.Int64(1), AddEntries: add("10.0.0.0/8", "11.0.0.0/8",
+			modify(ec2.ModifyManagedPrefixListInput{CurrentVersion: aws.Int64(1), AddEntries: adding("10.0.0.0/8", "11.0.0.0/8",
 				"12.0.0.0/8")})},
 		{"entry that is not there", "InvalidPrefixListModification",
 			modify(ec2.ModifyManagedPrefixListInput{CurrentVersion: aws.Int64(1), RemoveEntries: []types.RemovePrefixListEntry{
 				{Cidr: aws.String("10.0.0.0/8")}}})},
 		{"size and entries", "InvalidParameterCombination",
 			modify(ec2.ModifyManagedPrefixListInput{CurrentVersion: aws.Int64(1), MaxEntries: aws.Int32(3),
-				AddEntries: add("10.0.0.0/8")})},
+				AddEntries: adding("10.0.0.0/8")})},
 		{"entries read back", "", func(ctx context.Context, s *Service, _ built) error {
 			id := list(s)
 			entries := []types.AddPrefixListEntry{{Cidr: aws.String("10.0.0.1/8"), Description: aws.String("mine")}}
@@ -114,13 +110,21 @@ func TestPrefixListsAndPeersRefuseAsAWSDoes(t *testing.T) {
 			s.account.AddPrefixList(l)
 			return failing(s.DeleteManagedPrefixList(ctx, &ec2.DeleteManagedPrefixListInput{PrefixListId: &l.ID}))
 		}},
+	}
+}
 
+// peeringRows are calls about peerings, and rules for groups of peers.
+func peeringRows() []row {
+	pair := func(group string) types.IpPermission {
+		return types.IpPermission{IpProtocol: aws.String("-1"), UserIdGroupPairs: []types.UserIdGroupPair{{GroupId: &group}}}
+	}
+	return []row{
 		{"rule for a group elsewhere", "InvalidGroup.NotFound", func(ctx context.Context, s *Service, b built) error {
-			g, _ := s.account.DefaultGroup(*second(ctx, s))
+			g, _ := s.account.DefaultGroup(*otherVPC(ctx, s))
 			return authorize(s, b.group, pair(g.ID))
 		}},
 		{"rule for a group of a peered VPC", "", func(ctx context.Context, s *Service, b built) error {
-			other := second(ctx, s)
+			other := otherVPC(ctx, s)
 			p, err := s.CreateVpcPeeringConnection(ctx, &ec2.CreateVpcPeeringConnectionInput{VpcId: &b.vpc, PeerVpcId: other})
 			if err != nil {
 				return err
@@ -156,9 +160,14 @@ func TestPrefixListsAndPeersRefuseAsAWSDoes(t *testing.T) {
 			return failing(s.CreateVpcPeeringConnection(ctx, &ec2.CreateVpcPeeringConnectionInput{
 				VpcId: &b.vpc, PeerVpcId: aws.String("vpc-deadbeef")}))
 		}},
+	}
+}
 
+// sharedGroupRows are calls about security groups in several VPCs.
+func sharedGroupRows() []row {
+	return []row{
 		{"group in another VPC", "DependencyViolation", func(ctx context.Context, s *Service, b built) error {
-			other := second(ctx, s)
+			other := otherVPC(ctx, s)
 			if _, err := s.AssociateSecurityGroupVpc(ctx, &ec2.AssociateSecurityGroupVpcInput{
 				GroupId: &b.group, VpcId: other}); err != nil {
 				return err
@@ -173,8 +182,10 @@ func TestPrefixListsAndPeersRefuseAsAWSDoes(t *testing.T) {
 			if err != nil || len(listed.SecurityGroupVpcAssociations) != 1 {
 				return fmt.Errorf("listed: %+v, %w", listed, err)
 			}
-			must[ec2.TerminateInstancesOutput](t)(s.TerminateInstances(ctx, &ec2.TerminateInstancesInput{
-				InstanceIds: []string{b.instance}}))
+			if err := failing(s.TerminateInstances(ctx, &ec2.TerminateInstancesInput{
+				InstanceIds: []string{b.instance}})); err != nil {
+				return fmt.Errorf("the instance stays: %w", err)
+			}
 			return failing(s.DeleteSecurityGroup(ctx, &ec2.DeleteSecurityGroupInput{GroupId: &b.group}))
 		}},
 		{"group in its own VPC", "InvalidParameter", func(ctx context.Context, s *Service, b built) error {
@@ -188,9 +199,14 @@ func TestPrefixListsAndPeersRefuseAsAWSDoes(t *testing.T) {
 		{"default group elsewhere", "InvalidParameterValue", func(ctx context.Context, s *Service, b built) error {
 			g, _ := s.account.DefaultGroup(b.vpc)
 			return failing(s.AssociateSecurityGroupVpc(ctx, &ec2.AssociateSecurityGroupVpcInput{
-				GroupId: &g.ID, VpcId: second(ctx, s)}))
+				GroupId: &g.ID, VpcId: otherVPC(ctx, s)}))
 		}},
+	}
+}
 
+// groupRuleRows are calls about the rules of security groups.
+func groupRuleRows() []row {
+	return []row{
 		{"description of a rule", "", func(ctx context.Context, s *Service, b built) error {
 			p := tcp(80, "10.0.0.0/8")
 			if err := authorize(s, b.group, p); err != nil {
@@ -231,6 +247,12 @@ func TestPrefixListsAndPeersRefuseAsAWSDoes(t *testing.T) {
 			return failing(s.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{GroupName: aws.String("default"),
 				Description: aws.String("d"), VpcId: &b.vpc}))
 		}},
+	}
+}
+
+// poolRows are calls about pools of addresses, and regions.
+func poolRows() []row {
+	return []row{
 		{"pools", "", func(ctx context.Context, s *Service, _ built) error {
 			coip, pool := &vpc.CustomerPool{RouteTable: "lgw-rtb-1"}, &vpc.IPAMPool{Family: "ipv4", Public: true}
 			s.account.AddCustomerPool(coip)
@@ -268,5 +290,23 @@ func TestPrefixListsAndPeersRefuseAsAWSDoes(t *testing.T) {
 		{"unknown region", "InvalidParameterValue", func(ctx context.Context, s *Service, _ built) error {
 			return failing(s.DescribeRegions(ctx, &ec2.DescribeRegionsInput{RegionNames: []string{"mars-1"}}))
 		}},
-	})
+	}
+}
+
+// adding are new entries of a prefix list.
+func adding(cidrs ...string) []types.AddPrefixListEntry {
+	var all []types.AddPrefixListEntry
+	for i := range cidrs {
+		all = append(all, types.AddPrefixListEntry{Cidr: &cidrs[i]})
+	}
+	return all
+}
+
+// otherVPC creates another VPC.
+func otherVPC(ctx context.Context, s *Service) *string {
+	out, err := s.CreateVpc(ctx, &ec2.CreateVpcInput{CidrBlock: aws.String("10.2.0.0/16")})
+	if err != nil {
+		return aws.String("vpc-deadbeef")
+	}
+	return out.Vpc.VpcId
 }

@@ -2,6 +2,7 @@ package elbv2
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -48,55 +49,23 @@ func (f *fixture) listening(typ types.LoadBalancerTypeEnum, protocol types.Proto
 
 func TestListenersRowByRow(t *testing.T) {
 	t.Parallel()
-	on := func(typ types.LoadBalancerTypeEnum, protocol types.ProtocolEnum,
-		changes ...changeListener) func(*fixture) error {
-		return func(f *fixture) error { _, err := f.listening(typ, protocol, changes...); return err }
-	}
-	alpn := func(policies ...string) changeListener {
-		return func(in *elb.CreateListenerInput) { in.AlpnPolicy = policies }
-	}
+	hold(t, slices.Concat(newListeners(), newSecureListeners(), newListenersWithActions(), modifiedListeners(),
+		describedListeners(), addedCertificates(), listenersOfValues()))
+}
+
+// newListeners are rows of CreateListener: protocols, ports, load balancers.
+func newListeners() []row {
 	port := func(n int32) changeListener { return func(in *elb.CreateListenerInput) { in.Port = &n } }
-	mutual := func(m types.MutualAuthenticationAttributes) changeListener {
-		return func(in *elb.CreateListenerInput) { in.MutualAuthentication = &m }
-	}
-	withKey := func(algorithm string) func(*fixture) error {
-		return func(f *fixture) error {
-			f.account.Certificates[cert1].KeyAlgorithm = algorithm
-			_, err := f.listening("application", "HTTPS")
-			return err
-		}
-	}
-	modify := func(typ types.LoadBalancerTypeEnum, protocol types.ProtocolEnum,
-		change func(f *fixture, in *elb.ModifyListenerInput)) func(*fixture) error {
-		return func(f *fixture) error {
-			l, err := f.listening(typ, protocol)
-			f.ok(err)
-			in := &elb.ModifyListenerInput{ListenerArn: l.ListenerArn}
-			change(f, in)
-			_, err = f.ModifyListener(f.ctx, in)
-			return err
-		}
-	}
-	describe := func(in *elb.DescribeListenersInput) func(*fixture) error {
-		return func(f *fixture) error { _, err := f.DescribeListeners(f.ctx, in); return err }
-	}
-	certificates := func(arns ...string) (out []types.Certificate) {
-		for _, arn := range arns {
-			out = append(out, types.Certificate{CertificateArn: aws.String(arn)})
-		}
-		return out
-	}
-	isDefault := []types.Certificate{{CertificateArn: aws.String(cert2), IsDefault: aws.Bool(true)}}
-	rows := []row{
-		{"no protocol", on("application", ""), "ValidationError", "A listener protocol must be specified"},
-		{"no port", on("application", "HTTP", func(in *elb.CreateListenerInput) { in.Port = nil }), "ValidationError",
-			"A listener port must be specified"},
-		{"no protocol, NLB", on("network", "TCP", func(in *elb.CreateListenerInput) { in.Protocol = "" }), "ValidationError",
-			"A listener protocol must be specified"},
-		{"port of a gateway", on("gateway", "", port(6081)), "ValidationError", "'gateway'"},
-		{"protocol of a gateway", on("gateway", "", func(in *elb.CreateListenerInput) { in.Protocol = "GENEVE" }),
+	return []row{
+		{"no protocol", listenerOn("application", ""), "ValidationError", "A listener protocol must be specified"},
+		{"no port", listenerOn("application", "HTTP", func(in *elb.CreateListenerInput) { in.Port = nil }),
+			"ValidationError", "A listener port must be specified"},
+		{"no protocol, NLB", listenerOn("network", "TCP", func(in *elb.CreateListenerInput) { in.Protocol = "" }),
+			"ValidationError", "A listener protocol must be specified"},
+		{"port of a gateway", listenerOn("gateway", "", port(6081)), "ValidationError", "'gateway'"},
+		{"protocol of a gateway", listenerOn("gateway", "", func(in *elb.CreateListenerInput) { in.Protocol = "GENEVE" }),
 			"ValidationError", "'gateway'"},
-		{"a gateway's only listener", on("gateway", ""), "", ""},
+		{"a gateway's only listener", listenerOn("gateway", ""), "", ""},
 		{"a gateway's second listener", func(f *fixture) error {
 			l, err := f.listening("gateway", "")
 			f.ok(err)
@@ -105,51 +74,60 @@ func TestListenersRowByRow(t *testing.T) {
 			_, err = f.CreateListener(f.ctx, in)
 			return err
 		}, "DuplicateListener", "already exists"},
-		{"port 1", on("application", "HTTP", port(1)), "", ""},
-		{"port 65535", on("network", "TCP", port(65535)), "", ""},
-		{"port 0", on("application", "HTTP", port(0)), "ValidationError", "'port'"},
-		{"port 65536", on("network", "TCP", port(65536)), "ValidationError", "'port'"},
-		{"unknown protocol", on("application", "SPDY"), "ValidationError", "'protocol'"},
-		{"unknown load balancer", on("application", "HTTP", func(in *elb.CreateListenerInput) {
+		{"port 1", listenerOn("application", "HTTP", port(1)), "", ""},
+		{"port 65535", listenerOn("network", "TCP", port(65535)), "", ""},
+		{"port 0", listenerOn("application", "HTTP", port(0)), "ValidationError", "'port'"},
+		{"port 65536", listenerOn("network", "TCP", port(65536)), "ValidationError", "'port'"},
+		{"unknown protocol", listenerOn("application", "SPDY"), "ValidationError", "'protocol'"},
+		{"unknown load balancer", listenerOn("application", "HTTP", func(in *elb.CreateListenerInput) {
 			in.LoadBalancerArn = aws.String(unknownLoadBalancer)
 		}), "LoadBalancerNotFound", unknownLoadBalancer},
-		{"no default certificate chosen by hand", on("application", "HTTPS", func(in *elb.CreateListenerInput) {
+	}
+}
+
+// newSecureListeners are rows of CreateListener: certificates, policies, client certificates.
+func newSecureListeners() []row {
+	mutual := func(m types.MutualAuthenticationAttributes) changeListener {
+		return func(in *elb.CreateListenerInput) { in.MutualAuthentication = &m }
+	}
+	return []row{
+		{"no default certificate chosen by hand", listenerOn("application", "HTTPS", func(in *elb.CreateListenerInput) {
 			in.Certificates[0].IsDefault = aws.Bool(true)
 		}), "ValidationError", "IsDefault"},
-		{"two certificates, TLS", on("network", "TLS", func(in *elb.CreateListenerInput) {
-			in.Certificates = certificates(cert1, cert2)
+		{"two certificates, TLS", listenerOn("network", "TLS", func(in *elb.CreateListenerInput) {
+			in.Certificates = certificatesOf(cert1, cert2)
 		}), "ValidationError", "only one default certificate"},
-		{"certificate on TCP", on("network", "TCP", func(in *elb.CreateListenerInput) {
-			in.Certificates = certificates(cert1)
+		{"certificate on TCP", listenerOn("network", "TCP", func(in *elb.CreateListenerInput) {
+			in.Certificates = certificatesOf(cert1)
 		}), "ValidationError", "A certificate cannot be specified for TCP listeners"},
-		{"a certificate of another region", on("application", "HTTPS", func(in *elb.CreateListenerInput) {
-			in.Certificates = certificates("arn:aws:acm:us-east-1:123456789012:certificate/1")
+		{"a certificate of another region", listenerOn("application", "HTTPS", func(in *elb.CreateListenerInput) {
+			in.Certificates = certificatesOf("arn:aws:acm:us-east-1:123456789012:certificate/1")
 		}), "CertificateNotFound", "us-east-1"},
 		{"a server certificate of IAM", func(f *fixture) error {
 			const arn = "arn:aws:iam::123456789012:server-certificate/web"
 			f.account.AddCertificate(&account.Certificate{ARN: arn, Domain: "example.com", Status: "ISSUED"})
 			_, err := f.listening("application", "HTTPS", func(in *elb.CreateListenerInput) {
-				in.Certificates = certificates(arn)
+				in.Certificates = certificatesOf(arn)
 			})
 			return err
 		}, "", ""},
-		{"a key of another algorithm", withKey("RSA_8192"), "UnsupportedCertificate",
+		{"a key of another algorithm", listenerWithKey("RSA_8192"), "UnsupportedCertificate",
 			"must have a fully-qualified domain name, a supported signature, and a supported key size."},
-		{"policy on TCP", on("network", "TCP", func(in *elb.CreateListenerInput) {
+		{"policy on TCP", listenerOn("network", "TCP", func(in *elb.CreateListenerInput) {
 			in.SslPolicy = aws.String(sslpolicy.Default)
 		}), "ValidationError", "SSL policy"},
-		{"two ALPN policies", on("network", "TLS", alpn("None", "HTTP1Only")), "ValidationError", "only one"},
-		{"ALPN on TCP", on("network", "TCP", alpn("None")), "ValidationError", "ALPN"},
+		{"two ALPN policies", listenerOn("network", "TLS", withALPN("None", "HTTP1Only")), "ValidationError", "only one"},
+		{"ALPN on TCP", listenerOn("network", "TCP", withALPN("None")), "ValidationError", "ALPN"},
 		{"mutual authentication on TLS",
-			on("network", "TLS", mutual(types.MutualAuthenticationAttributes{Mode: aws.String("passthrough")})),
+			listenerOn("network", "TLS", mutual(types.MutualAuthenticationAttributes{Mode: aws.String("passthrough")})),
 			"InvalidConfigurationRequest", "HTTPS listeners only"},
 		{"mutual authentication off on HTTP",
-			on("application", "HTTP", mutual(types.MutualAuthenticationAttributes{Mode: aws.String("off")})), "", ""},
+			listenerOn("application", "HTTP", mutual(types.MutualAuthenticationAttributes{Mode: aws.String("off")})), "", ""},
 		{"expiry ignored in passthrough",
-			on("application", "HTTPS", mutual(types.MutualAuthenticationAttributes{Mode: aws.String("passthrough"),
+			listenerOn("application", "HTTPS", mutual(types.MutualAuthenticationAttributes{Mode: aws.String("passthrough"),
 				IgnoreClientCertificateExpiry: aws.Bool(true)})), "InvalidConfigurationRequest", "'verify' only"},
 		{"names advertised in passthrough",
-			on("application", "HTTPS", mutual(types.MutualAuthenticationAttributes{Mode: aws.String("passthrough"),
+			listenerOn("application", "HTTPS", mutual(types.MutualAuthenticationAttributes{Mode: aws.String("passthrough"),
 				AdvertiseTrustStoreCaNames: "on"})), "InvalidConfigurationRequest", "'verify' only"},
 		{"no mode but a store", func(f *fixture) error {
 			_, err := f.listening("application", "HTTPS", mutual(types.MutualAuthenticationAttributes{
@@ -161,39 +139,61 @@ func TestListenersRowByRow(t *testing.T) {
 				TrustStoreArn: f.trusting("ca"), AdvertiseTrustStoreCaNames: "maybe"}))
 			return err
 		}, "ValidationError", "advertiseTrustStoreCaNames"},
-		{"two actions of an NLB", on("network", "TCP", func(in *elb.CreateListenerInput) {
+	}
+}
+
+// newListenersWithActions are rows of CreateListener: default actions, tags, quotas.
+func newListenersWithActions() []row {
+	return []row{
+		{"two actions of an NLB", listenerOn("network", "TCP", func(in *elb.CreateListenerInput) {
 			in.DefaultActions[0].Order = aws.Int32(1)
 			in.DefaultActions = append(in.DefaultActions, last(forwardTo(unknownTargetGroup)))
 		}), "InvalidLoadBalancerAction", "exactly one action"},
-		{"a redirect of an NLB", on("network", "TCP", func(in *elb.CreateListenerInput) {
+		{"a redirect of an NLB", listenerOn("network", "TCP", func(in *elb.CreateListenerInput) {
 			in.DefaultActions = []types.Action{{Type: "redirect", RedirectConfig: &types.RedirectActionConfig{
 				StatusCode: "HTTP_301", Host: aws.String("a.b")}}}
 		}), "InvalidLoadBalancerAction", "'forward'"},
-		{"too many tags", on("application", "HTTP", func(in *elb.CreateListenerInput) { in.Tags = manyTags(51) }),
+		{"too many tags", listenerOn("application", "HTTP", func(in *elb.CreateListenerInput) { in.Tags = manyTags(51) }),
 			"TooManyTags", "'50'"},
-		{"reserved tag", on("application", "HTTP", func(in *elb.CreateListenerInput) {
+		{"reserved tag", listenerOn("application", "HTTP", func(in *elb.CreateListenerInput) {
 			in.Tags = []types.Tag{{Key: aws.String("aws:x")}}
 		}), "ValidationError", "reserved"},
-		{"tag twice", on("application", "HTTP", func(in *elb.CreateListenerInput) {
+		{"tag twice", listenerOn("application", "HTTP", func(in *elb.CreateListenerInput) {
 			in.Tags = append(manyTags(1), manyTags(1)...)
 		}), "DuplicateTagKeys", "k0"},
 		{"too many listeners of an NLB", func(f *fixture) error {
 			f.quota(request.QuotaListenersPerNLB, 0)
-			return on("network", "TCP")(f)
+			return listenerOn("network", "TCP")(f)
 		}, "TooManyListeners", "'0'"},
 		{"too many listeners of an ALB", func(f *fixture) error {
 			f.quota(request.QuotaListenersPerALB, 0)
-			return on("application", "HTTP")(f)
+			return listenerOn("application", "HTTP")(f)
 		}, "TooManyListeners", "'0'"},
+	}
+}
 
+// modifiedListeners are rows of ModifyListener.
+func modifiedListeners() []row {
+	modify := func(typ types.LoadBalancerTypeEnum, protocol types.ProtocolEnum,
+		change func(f *fixture, in *elb.ModifyListenerInput)) func(*fixture) error {
+		return func(f *fixture) error {
+			l, err := f.listening(typ, protocol)
+			f.ok(err)
+			in := &elb.ModifyListenerInput{ListenerArn: l.ListenerArn}
+			change(f, in)
+			_, err = f.ModifyListener(f.ctx, in)
+			return err
+		}
+	}
+	return []row{
 		{"HTTP becomes HTTPS", modify("application", "HTTP", func(_ *fixture, in *elb.ModifyListenerInput) {
-			in.Protocol, in.Certificates = "HTTPS", certificates(cert1)
+			in.Protocol, in.Certificates = "HTTPS", certificatesOf(cert1)
 		}), "", ""},
 		{"HTTP becomes HTTPS without certificate",
 			modify("application", "HTTP", func(_ *fixture, in *elb.ModifyListenerInput) { in.Protocol = "HTTPS" }),
 			"ValidationError", "A certificate must be specified for HTTPS listeners"},
 		{"TCP becomes TLS", modify("network", "TCP", func(_ *fixture, in *elb.ModifyListenerInput) {
-			in.Protocol, in.Certificates = "TLS", certificates(cert1)
+			in.Protocol, in.Certificates = "TLS", certificatesOf(cert1)
 		}), "", ""},
 		{"TCP becomes UDP with a target group that fits",
 			modify("network", "TCP", func(f *fixture, in *elb.ModifyListenerInput) {
@@ -206,7 +206,7 @@ func TestListenersRowByRow(t *testing.T) {
 			in.Protocol = "TCP"
 		}), "ValidationError", "must be one of 'HTTP, HTTPS'"},
 		{"two certificates for one", modify("application", "HTTPS", func(_ *fixture, in *elb.ModifyListenerInput) {
-			in.Certificates = certificates(cert1, cert2)
+			in.Certificates = certificatesOf(cert1, cert2)
 		}), "ValidationError", "only one default certificate"},
 		{"no certificates for one", modify("application", "HTTPS", func(_ *fixture, in *elb.ModifyListenerInput) {
 			in.Certificates = []types.Certificate{}
@@ -218,10 +218,10 @@ func TestListenersRowByRow(t *testing.T) {
 			in.AlpnPolicy = []string{"x"}
 		}), "ALPNPolicyNotFound", "'x'"},
 		{"an unknown certificate later", modify("application", "HTTPS", func(_ *fixture, in *elb.ModifyListenerInput) {
-			in.Certificates = certificates("arn:aws:acm:x")
+			in.Certificates = certificatesOf("arn:aws:acm:x")
 		}), "CertificateNotFound", "arn:aws:acm:x"},
 		{"a pending certificate later", modify("application", "HTTPS", func(_ *fixture, in *elb.ModifyListenerInput) {
-			in.Certificates = certificates(certPending)
+			in.Certificates = certificatesOf(certPending)
 		}), "UnsupportedCertificate", certPending},
 		{"another load balancer's target group later",
 			modify("application", "HTTP", func(f *fixture, in *elb.ModifyListenerInput) {
@@ -237,19 +237,34 @@ func TestListenersRowByRow(t *testing.T) {
 			_, err = f.ModifyListener(f.ctx, &elb.ModifyListenerInput{ListenerArn: l.ListenerArn, Protocol: "HTTP"})
 			return err
 		}, "InvalidLoadBalancerAction", "HTTPS listeners only"},
+	}
+}
 
+// describedListeners are rows of DescribeListeners.
+func describedListeners() []row {
+	describe := func(in *elb.DescribeListenersInput) func(*fixture) error {
+		return func(f *fixture) error { _, err := f.DescribeListeners(f.ctx, in); return err }
+	}
+	return []row{
 		{"load balancer and listeners", describe(&elb.DescribeListenersInput{LoadBalancerArn: aws.String(unknownLoadBalancer),
 			ListenerArns: []string{unknownListener}}), "ValidationError", "You must specify either"},
 		{"listeners of an unknown load balancer",
 			describe(&elb.DescribeListenersInput{LoadBalancerArn: aws.String(unknownLoadBalancer)}), "LoadBalancerNotFound",
 			unknownLoadBalancer},
-		{"21 listeners", describe(&elb.DescribeListenersInput{ListenerArns: make([]string, 21)}), "ValidationError", "'20'"},
+		{"21 listeners", describe(&elb.DescribeListenersInput{ListenerArns: make([]string, 21)}),
+			"ValidationError", "'20'"},
+	}
+}
 
+// addedCertificates are rows of AddListenerCertificates.
+func addedCertificates() []row {
+	isDefault := []types.Certificate{{CertificateArn: aws.String(cert2), IsDefault: aws.Bool(true)}}
+	return []row{
 		{"a certificate of a plain listener", func(f *fixture) error {
 			l, err := f.listening("application", "HTTP")
 			f.ok(err)
 			_, err = f.AddListenerCertificates(f.ctx, &elb.AddListenerCertificatesInput{ListenerArn: l.ListenerArn,
-				Certificates: certificates(cert1)})
+				Certificates: certificatesOf(cert1)})
 			return err
 		}, "ValidationError", "A certificate cannot be specified for HTTP listeners"},
 		{"a default certificate added", func(f *fixture) error {
@@ -263,7 +278,7 @@ func TestListenersRowByRow(t *testing.T) {
 			l, err := f.listening("application", "HTTPS")
 			f.ok(err)
 			_, err = f.AddListenerCertificates(f.ctx, &elb.AddListenerCertificatesInput{ListenerArn: l.ListenerArn,
-				Certificates: certificates(cert1, cert2)})
+				Certificates: certificatesOf(cert1, cert2)})
 			return err
 		}, "", ""},
 		{"certificates counted over the listeners of an NLB", func(f *fixture) error {
@@ -276,7 +291,7 @@ func TestListenersRowByRow(t *testing.T) {
 					return err
 				}
 				_, err = f.AddListenerCertificates(f.ctx, &elb.AddListenerCertificatesInput{ListenerArn: l.ListenerArn,
-					Certificates: certificates(cert2)})
+					Certificates: certificatesOf(cert2)})
 			}
 			return err
 		}, "TooManyCertificates", "'1'"},
@@ -285,25 +300,57 @@ func TestListenersRowByRow(t *testing.T) {
 			l, err := f.listening("application", "HTTPS")
 			f.ok(err)
 			_, err = f.AddListenerCertificates(f.ctx, &elb.AddListenerCertificatesInput{ListenerArn: l.ListenerArn,
-				Certificates: certificates(cert2)})
+				Certificates: certificatesOf(cert2)})
 			return err
 		}, "", ""},
 	}
+}
+
+// listenersOfValues are rows for each ALPN policy, key algorithm and protocol.
+func listenersOfValues() (rows []row) {
 	for _, policy := range alpnPolicies {
-		rows = append(rows, row{"ALPN " + policy, on("network", "TLS", alpn(policy)), "", ""})
+		rows = append(rows, row{"ALPN " + policy, listenerOn("network", "TLS", withALPN(policy)), "", ""})
 	}
 	for _, algorithm := range keyAlgorithms {
-		rows = append(rows, row{"key " + algorithm, withKey(algorithm), "", ""})
+		rows = append(rows, row{"key " + algorithm, listenerWithKey(algorithm), "", ""})
 	}
 	for _, protocol := range []types.ProtocolEnum{"TCP", "TLS", "UDP", "TCP_UDP", "QUIC", "TCP_QUIC", "GENEVE"} {
-		rows = append(rows, row{fmt.Sprint(protocol, " of an ALB"), on("application", protocol), "ValidationError",
+		rows = append(rows, row{fmt.Sprint(protocol, " of an ALB"), listenerOn("application", protocol), "ValidationError",
 			fmt.Sprintf("Listener protocol '%s' must be one of 'HTTP, HTTPS'", protocol)})
 	}
 	for _, protocol := range []types.ProtocolEnum{"HTTP", "HTTPS", "GENEVE"} {
-		rows = append(rows, row{fmt.Sprint(protocol, " of an NLB"), on("network", protocol), "ValidationError",
+		rows = append(rows, row{fmt.Sprint(protocol, " of an NLB"), listenerOn("network", protocol), "ValidationError",
 			fmt.Sprintf("Listener protocol '%s' must be one of 'TCP, TLS, UDP, TCP_UDP, QUIC, TCP_QUIC'", protocol)})
 	}
-	hold(t, rows)
+	return rows
+}
+
+// listenerOn creates a listener of a protocol on a new load balancer of a type.
+func listenerOn(typ types.LoadBalancerTypeEnum, protocol types.ProtocolEnum,
+	changes ...changeListener) func(*fixture) error {
+	return func(f *fixture) error { _, err := f.listening(typ, protocol, changes...); return err }
+}
+
+// withALPN sets the ALPN policies of a listener.
+func withALPN(policies ...string) changeListener {
+	return func(in *elb.CreateListenerInput) { in.AlpnPolicy = policies }
+}
+
+// listenerWithKey creates an HTTPS listener whose certificate has a key of an algorithm.
+func listenerWithKey(algorithm string) func(*fixture) error {
+	return func(f *fixture) error {
+		f.account.Certificates[cert1].KeyAlgorithm = algorithm
+		_, err := f.listening("application", "HTTPS")
+		return err
+	}
+}
+
+// certificatesOf are certificates by their ARNs.
+func certificatesOf(arns ...string) (out []types.Certificate) {
+	for _, arn := range arns {
+		out = append(out, types.Certificate{CertificateArn: aws.String(arn)})
+	}
+	return out
 }
 
 func TestAListenerIsFoundAgainByItsSettings(t *testing.T) {

@@ -2,6 +2,7 @@ package elbv2
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -145,58 +146,51 @@ func TestLoadBalancersAreDescribedAsAWSDescribesThem(t *testing.T) {
 
 func TestLoadBalancersFurtherRowByRow(t *testing.T) {
 	t.Parallel()
-	on := func(changes ...changeLB) func(*fixture) error {
-		return func(f *fixture) error { return f.create(changes...) }
-	}
-	setGroups := func(f *fixture, lb types.LoadBalancer, flag string, ids ...string) error {
-		_, err := f.SetSecurityGroups(f.ctx, &elb.SetSecurityGroupsInput{LoadBalancerArn: lb.LoadBalancerArn,
-			SecurityGroups: ids,
-			EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic: types.EnforceSecurityGroupInboundRulesOnPrivateLinkTrafficEnum(
-				flag)})
-		return err
-	}
-	addressType := func(f *fixture, lb types.LoadBalancer, typ string) error {
-		_, err := f.SetIpAddressType(f.ctx, &elb.SetIpAddressTypeInput{LoadBalancerArn: lb.LoadBalancerArn,
-			IpAddressType: types.IpAddressType(typ)})
-		return err
-	}
-	ipv6 := func(in *elb.CreateTargetGroupInput) { in.IpAddressType = "ipv6" }
-	gatewayLB := func(in *elb.CreateLoadBalancerInput) { in.Type, in.Scheme = "gateway", "" }
-	describe := func(in *elb.DescribeLoadBalancersInput) func(*fixture) error {
-		return func(f *fixture) error { _, err := f.DescribeLoadBalancers(f.ctx, in); return err }
-	}
-	hold(t, []row{
-		{"tag key of 128 characters", on(tagged(strings.Repeat("é", 128), strings.Repeat("v", 256))), "", ""},
-		{"tag key of 129 characters", on(tagged(strings.Repeat("k", 129), "")), "ValidationError",
+	hold(t, slices.Concat(taggedLoadBalancers(), addressedLoadBalancers(), describedAndDeleted(),
+		securedLoadBalancers(), readdressed()))
+}
+
+// taggedLoadBalancers are rows of CreateLoadBalancer: tags.
+func taggedLoadBalancers() []row {
+	return []row{
+		{"tag key of 128 characters", creating(tagged(strings.Repeat("é", 128), strings.Repeat("v", 256))), "", ""},
+		{"tag key of 129 characters", creating(tagged(strings.Repeat("k", 129), "")), "ValidationError",
 			"'tags.member.key' failed to satisfy constraint: Member must have length less than or equal to 128"},
-		{"empty tag key", on(tagged("", "")), "ValidationError", "greater than or equal to 1"},
-		{"tag value of 257 characters", on(tagged("k", strings.Repeat("v", 257))), "ValidationError", "'tags.member.value'"},
-		{"characters of tags", on(tagged("aZ 9_.:/=+-@", "é")), "", ""},
-		{"a character that tags have not", on(tagged("k", "a,b")), "ValidationError", "'tags.member.value'"},
-		{"tag keys differ by case", on(tagged("k", "1", "K", "2")), "", ""},
-		{"fifty tags", on(func(in *elb.CreateLoadBalancerInput) { in.Tags = manyTags(50) }), "", ""},
-		{"unknown address type", on(func(in *elb.CreateLoadBalancerInput) { in.IpAddressType = "ipv6" }), "ValidationError",
-			"'ipAddressType'"},
-		{"unknown source NAT", on(func(in *elb.CreateLoadBalancerInput) { in.EnablePrefixForIpv6SourceNat = "yes" }),
+		{"empty tag key", creating(tagged("", "")), "ValidationError", "greater than or equal to 1"},
+		{"tag value of 257 characters", creating(tagged("k", strings.Repeat("v", 257))),
+			"ValidationError", "'tags.member.value'"},
+		{"characters of tags", creating(tagged("aZ 9_.:/=+-@", "é")), "", ""},
+		{"a character that tags have not", creating(tagged("k", "a,b")), "ValidationError", "'tags.member.value'"},
+		{"tag keys differ by case", creating(tagged("k", "1", "K", "2")), "", ""},
+		{"fifty tags", creating(func(in *elb.CreateLoadBalancerInput) { in.Tags = manyTags(50) }), "", ""},
+	}
+}
+
+// addressedLoadBalancers are rows of CreateLoadBalancer: address types, addresses, quotas.
+func addressedLoadBalancers() []row {
+	return []row{
+		{"unknown address type", creating(func(in *elb.CreateLoadBalancerInput) { in.IpAddressType = "ipv6" }),
+			"ValidationError", "'ipAddressType'"},
+		{"unknown source NAT", creating(func(in *elb.CreateLoadBalancerInput) { in.EnablePrefixForIpv6SourceNat = "yes" }),
 			"ValidationError", "'enablePrefixForIpv6SourceNat'"},
-		{"no public IPv4, ALB", on(publicly, func(in *elb.CreateLoadBalancerInput) {
+		{"no public IPv4, ALB", creating(publicly, func(in *elb.CreateLoadBalancerInput) {
 			in.IpAddressType = "dualstack-without-public-ipv4"
 		}), "", ""},
-		{"dualstack, NLB", on(ofType("network"), dualstack), "", ""},
-		{"dualstack without IPv6, NLB", on(ofType("network"), dualstack, inSubnets(subnetC)), "InvalidConfigurationRequest",
-			"You must specify subnets with an associated IPv6 CIDR block."},
-		{"small subnet, NLB with eight free", on(ofType("network"), inSubnets(subnetSmall)), "", ""},
-		{"IPv6 address of an ALB", on(dualstack, func(in *elb.CreateLoadBalancerInput) {
+		{"dualstack, NLB", creating(ofType("network"), dualstack), "", ""},
+		{"dualstack without IPv6, NLB", creating(ofType("network"), dualstack, inSubnets(subnetC)),
+			"InvalidConfigurationRequest", "You must specify subnets with an associated IPv6 CIDR block."},
+		{"small subnet, NLB with eight free", creating(ofType("network"), inSubnets(subnetSmall)), "", ""},
+		{"IPv6 address of an ALB", creating(dualstack, func(in *elb.CreateLoadBalancerInput) {
 			in.Subnets = nil
 			in.SubnetMappings = []types.SubnetMapping{
 				{SubnetId: aws.String(subnetA), IPv6Address: aws.String("2001:db8:0:1::9")}, {SubnetId: aws.String(subnetB)}}
 		}), "InvalidConfigurationRequest", "'network'"},
-		{"private address of an ALB", on(func(in *elb.CreateLoadBalancerInput) {
+		{"private address of an ALB", creating(func(in *elb.CreateLoadBalancerInput) {
 			in.Subnets = nil
 			in.SubnetMappings = []types.SubnetMapping{
 				{SubnetId: aws.String(subnetA), PrivateIPv4Address: aws.String("10.0.1.9")}, {SubnetId: aws.String(subnetB)}}
 		}), "InvalidConfigurationRequest", "'network'"},
-		{"an EIP twice", on(ofType("network"), publicly, func(in *elb.CreateLoadBalancerInput) {
+		{"an EIP twice", creating(ofType("network"), publicly, func(in *elb.CreateLoadBalancerInput) {
 			in.Subnets = nil
 			in.SubnetMappings = []types.SubnetMapping{{SubnetId: aws.String(subnetA), AllocationId: aws.String(eip1)},
 				{SubnetId: aws.String(subnetB), AllocationId: aws.String(eip1)}}
@@ -218,12 +212,20 @@ func TestLoadBalancersFurtherRowByRow(t *testing.T) {
 		}, "TooManyLoadBalancers", "'network'"},
 		{"too many gateways", func(f *fixture) error {
 			f.quota(request.QuotaGWLBs, 0)
-			return f.create(gatewayLB)
+			return f.create(asGateway)
 		}, "TooManyLoadBalancers", "'gateway'"},
-		{"customer-owned pool of 257 characters", on(func(in *elb.CreateLoadBalancerInput) {
+		{"customer-owned pool of 257 characters", creating(func(in *elb.CreateLoadBalancerInput) {
 			in.CustomerOwnedIpv4Pool = aws.String("ipv4pool-coip-" + strings.Repeat("a", 243))
 		}), "ValidationError", "256"},
+	}
+}
 
+// describedAndDeleted are rows of DescribeLoadBalancers and DeleteLoadBalancer.
+func describedAndDeleted() []row {
+	describe := func(in *elb.DescribeLoadBalancersInput) func(*fixture) error {
+		return func(f *fixture) error { _, err := f.DescribeLoadBalancers(f.ctx, in); return err }
+	}
+	return []row{
 		{"ARNs and names", describe(&elb.DescribeLoadBalancersInput{Names: []string{"a"}, LoadBalancerArns: []string{
 			unknownLoadBalancer}}), "ValidationError", "Load balancer names and load balancer ARNs cannot be specified at " +
 			"the same time"},
@@ -261,14 +263,19 @@ func TestLoadBalancersFurtherRowByRow(t *testing.T) {
 			_, err = f.DeleteLoadBalancer(f.ctx, &elb.DeleteLoadBalancerInput{LoadBalancerArn: lb.LoadBalancerArn})
 			return err
 		}, "", ""},
+	}
+}
 
+// securedLoadBalancers are rows of SetSecurityGroups.
+func securedLoadBalancers() []row {
+	return []row{
 		{"six groups set", func(f *fixture) error {
 			in := &elb.CreateLoadBalancerInput{}
 			f.groupsOf(6)(in)
 			return setGroups(f, f.alb(), "", in.SecurityGroups...)
 		}, "InvalidConfigurationRequest", "'5'"},
 		{"groups set on a gateway", func(f *fixture) error {
-			return setGroups(f, f.balancer("gateway", gatewayLB), "", group1)
+			return setGroups(f, f.balancer("gateway", asGateway), "", group1)
 		}, "InvalidConfigurationRequest", "'gateway'"},
 		{"groups of an NLB cannot be taken away", func(f *fixture) error {
 			return setGroups(f, f.balancer("network", grouped(group1)), "")
@@ -277,7 +284,18 @@ func TestLoadBalancersFurtherRowByRow(t *testing.T) {
 			"InvalidConfigurationRequest", "PrivateLink"},
 		{"unknown PrivateLink rules", func(f *fixture) error { return setGroups(f, f.alb(), "maybe", group1) },
 			"ValidationError", "enforceSecurityGroupInboundRulesOnPrivateLinkTraffic"},
+	}
+}
 
+// readdressed are rows of SetIpAddressType, SetSubnets and ModifyIpPools.
+func readdressed() []row {
+	addressType := func(f *fixture, lb types.LoadBalancer, typ string) error {
+		_, err := f.SetIpAddressType(f.ctx, &elb.SetIpAddressTypeInput{LoadBalancerArn: lb.LoadBalancerArn,
+			IpAddressType: types.IpAddressType(typ)})
+		return err
+	}
+	ipv6 := func(in *elb.CreateTargetGroupInput) { in.IpAddressType = "ipv6" }
+	return []row{
 		{"NLB to dualstack and back", func(f *fixture) error {
 			lb := f.nlb()
 			f.ok(addressType(f, lb, "dualstack"))
@@ -347,8 +365,20 @@ func TestLoadBalancersFurtherRowByRow(t *testing.T) {
 					Ipv4IpamPoolId: aws.String("ipam-pool-1")}})
 			return err
 		}, "InvalidConfigurationRequest", "ipam-pool-1"},
-	})
+	}
 }
+
+// setGroups sets the security groups, and whether their rules count for PrivateLink.
+func setGroups(f *fixture, lb types.LoadBalancer, flag string, ids ...string) error {
+	_, err := f.SetSecurityGroups(f.ctx, &elb.SetSecurityGroupsInput{LoadBalancerArn: lb.LoadBalancerArn,
+		SecurityGroups: ids,
+		EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic: types.EnforceSecurityGroupInboundRulesOnPrivateLinkTrafficEnum(
+			flag)})
+	return err
+}
+
+// asGateway makes the load balancer one of type gateway.
+func asGateway(in *elb.CreateLoadBalancerInput) { in.Type, in.Scheme = "gateway", "" }
 
 func TestACapacityReservationIsDescribedFromNothingToReset(t *testing.T) {
 	t.Parallel()

@@ -2,6 +2,7 @@ package elbv2
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,7 +17,12 @@ import (
 
 func TestMoreKindsOfTargetsRowByRow(t *testing.T) {
 	t.Parallel()
-	const lambda = "arn:aws:lambda:us-west-2:123456789012:function:f"
+	hold(t, slices.Concat(balancersAsTargets(), functionsAsTargets(), addressesAsTargets(), targetsAgain(),
+		describedTargets()))
+}
+
+// balancersAsTargets are rows of application load balancers as targets.
+func balancersAsTargets() []row {
 	behind := func(f *fixture, arn *string, port int32) error {
 		front := f.group("", kindsOfGroups["alb"])
 		return f.add(front, types.TargetDescription{Id: arn, Port: &port})
@@ -25,12 +31,7 @@ func TestMoreKindsOfTargetsRowByRow(t *testing.T) {
 		f.listen(lb, "HTTP", 80, respond("200"))
 		return lb.LoadBalancerArn
 	}
-	target := func(f *fixture, arn string) types.TargetDescription {
-		out, err := f.DescribeTargetHealth(f.ctx, &elb.DescribeTargetHealthInput{TargetGroupArn: &arn})
-		f.ok(err)
-		return *out.TargetHealthDescriptions[0].Target
-	}
-	hold(t, []row{
+	return []row{
 		{"an ALB", func(f *fixture) error { return behind(f, serving(f, f.alb()), 80) }, "", ""},
 		{"an ALB that is provisioning", func(f *fixture) error {
 			f.account.Profile.LoadBalancerActive = time.Hour
@@ -55,6 +56,13 @@ func TestMoreKindsOfTargetsRowByRow(t *testing.T) {
 			}
 			return nil
 		}, "TooManyTargets", "'1'"},
+	}
+}
+
+// functionsAsTargets are rows of functions as targets.
+func functionsAsTargets() []row {
+	const lambda = "arn:aws:lambda:us-west-2:123456789012:function:f"
+	return []row{
 		{"a function at a port", func(f *fixture) error {
 			return f.add(f.group("", function), types.TargetDescription{Id: aws.String(lambda), Port: aws.Int32(80)})
 		}, "ValidationError", "A port cannot be specified"},
@@ -65,6 +73,12 @@ func TestMoreKindsOfTargetsRowByRow(t *testing.T) {
 		{"a version of a function", func(f *fixture) error {
 			return f.add(f.group("", function), types.TargetDescription{Id: aws.String(lambda + ":live")})
 		}, "", ""},
+	}
+}
+
+// addressesAsTargets are rows of addresses as targets: their zones, ports and server ids.
+func addressesAsTargets() []row {
+	return []row{
 		{"a target without id", func(f *fixture) error { return f.add(f.group("HTTP"), types.TargetDescription{}) },
 			"ValidationError", "'targets.member.id'"},
 		{"an address of the carrier's range", func(f *fixture) error {
@@ -78,7 +92,7 @@ func TestMoreKindsOfTargetsRowByRow(t *testing.T) {
 		{"an address of the VPC finds its zone", func(f *fixture) error {
 			arn := f.group("HTTP")
 			f.ok(f.add(arn, types.TargetDescription{Id: aws.String("10.0.2.9")}))
-			if zone := aws.ToString(target(f, arn).AvailabilityZone); zone != "us-west-2b" {
+			if zone := aws.ToString(f.target(arn).AvailabilityZone); zone != "us-west-2b" {
 				return fmt.Errorf("zone %s", zone)
 			}
 			return nil
@@ -87,11 +101,17 @@ func TestMoreKindsOfTargetsRowByRow(t *testing.T) {
 			return f.add(f.group("TCP", withIPv6), types.TargetDescription{Id: aws.String("2001:db8:ffff::1"),
 				AvailabilityZone: aws.String("us-west-2a")})
 		}, "ValidationError", "private IP"},
+	}
+}
+
+// targetsAgain are rows of targets that are registered again, at several ports, or beside a bad one.
+func targetsAgain() []row {
+	return []row{
 		{"a registered target keeps its zone", func(f *fixture) error {
 			arn := f.group("HTTP")
 			f.ok(f.add(arn, types.TargetDescription{Id: aws.String("100.64.0.1"), AvailabilityZone: aws.String("us-west-2a")}))
 			f.ok(f.add(arn, types.TargetDescription{Id: aws.String("100.64.0.1"), AvailabilityZone: aws.String("us-west-2b")}))
-			if zone := aws.ToString(target(f, arn).AvailabilityZone); zone != "us-west-2a" {
+			if zone := aws.ToString(f.target(arn).AvailabilityZone); zone != "us-west-2a" {
 				return fmt.Errorf("zone %s", zone)
 			}
 			return nil
@@ -101,7 +121,7 @@ func TestMoreKindsOfTargetsRowByRow(t *testing.T) {
 			for _, id := range []string{"0x0000000000000001", "0x0000000000000002"} {
 				f.ok(f.add(arn, types.TargetDescription{Id: aws.String("10.0.1.9"), QuicServerId: aws.String(id)}))
 			}
-			if id := aws.ToString(target(f, arn).QuicServerId); id != "0x0000000000000001" {
+			if id := aws.ToString(f.target(arn).QuicServerId); id != "0x0000000000000001" {
 				return fmt.Errorf("server id %s", id)
 			}
 			return nil
@@ -116,7 +136,7 @@ func TestMoreKindsOfTargetsRowByRow(t *testing.T) {
 				Targets: []types.TargetDescription{at("0x0000000000000001")}})
 			f.ok(err)
 			f.ok(f.add(arn, at("0x0000000000000002")))
-			if id := aws.ToString(target(f, arn).QuicServerId); id != "0x0000000000000002" {
+			if id := aws.ToString(f.target(arn).QuicServerId); id != "0x0000000000000002" {
 				return fmt.Errorf("server id %s", id)
 			}
 			return nil
@@ -140,6 +160,19 @@ func TestMoreKindsOfTargetsRowByRow(t *testing.T) {
 			}
 			return err
 		}, "ValidationError", "8.8.8.8"},
+	}
+}
+
+// target is the target of a group with one.
+func (f *fixture) target(arn string) types.TargetDescription {
+	out, err := f.DescribeTargetHealth(f.ctx, &elb.DescribeTargetHealthInput{TargetGroupArn: &arn})
+	f.ok(err)
+	return *out.TargetHealthDescriptions[0].Target
+}
+
+// describedTargets are rows of DescribeTargetHealth and DeregisterTargets.
+func describedTargets() []row {
+	return []row{
 		{"health with an unknown extra", func(f *fixture) error {
 			_, err := f.DescribeTargetHealth(f.ctx, &elb.DescribeTargetHealthInput{TargetGroupArn: aws.String(f.group("HTTP")),
 				Include: []types.DescribeTargetHealthInputIncludeEnum{"Everything"}})
@@ -178,7 +211,7 @@ func TestMoreKindsOfTargetsRowByRow(t *testing.T) {
 			}
 			return err
 		}, "", ""},
-	})
+	}
 }
 
 // TestChecksComeInAWSsOrder makes calls with two things wrong, of which AWS names the one that it checks first: shape,

@@ -2,6 +2,7 @@ package elbv2
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -55,48 +56,15 @@ func methods(values ...string) types.RuleCondition {
 
 func TestRulesRowByRow(t *testing.T) {
 	t.Parallel()
-	when := func(conditions ...types.RuleCondition) func(*fixture) error {
-		return func(f *fixture) error { _, err := f.ruled(conditions, respond("200")); return err }
-	}
-	hostRegex := func(r string) types.RuleCondition {
-		return types.RuleCondition{Field: aws.String("host-header"), HostHeaderConfig: &types.HostHeaderConditionConfig{
-			RegexValues: []string{r}}}
-	}
+	hold(t, slices.Concat(newRules(), ruleConditions(), ruleTransforms(), modifiedRules()))
+}
+
+// newRules are rows of CreateRule: priorities, listeners, tags.
+func newRules() []row {
 	with := func(change func(*elb.CreateRuleInput)) func(*fixture) error {
 		return func(f *fixture) error { _, err := f.ruled(onPath("/x"), respond("200"), change); return err }
 	}
-	rewrite := func(typ types.TransformTypeEnum, rewrites ...types.RewriteConfig) types.RuleTransform {
-		if typ == types.TransformTypeEnumHostHeaderRewrite {
-			return types.RuleTransform{Type: typ, HostHeaderRewriteConfig: &types.HostHeaderRewriteConfig{Rewrites: rewrites}}
-		}
-		return types.RuleTransform{Type: typ, UrlRewriteConfig: &types.UrlRewriteConfig{Rewrites: rewrites}}
-	}
-	one := func(regex, replace string) types.RewriteConfig {
-		return types.RewriteConfig{Regex: &regex, Replace: &replace}
-	}
-	transformed := func(transforms ...types.RuleTransform) func(*fixture) error {
-		return func(f *fixture) error {
-			_, err := f.ruled(onPath("/x"), forwardTo(f.group("HTTP")), func(in *elb.CreateRuleInput) {
-				in.Transforms = transforms
-			})
-			return err
-		}
-	}
-	modify := func(change func(f *fixture, in *elb.ModifyRuleInput)) func(*fixture) error {
-		return func(f *fixture) error {
-			r, err := f.ruled(onPath("/x"), respond("200"))
-			f.ok(err)
-			in := &elb.ModifyRuleInput{RuleArn: r.RuleArn}
-			change(f, in)
-			_, err = f.ModifyRule(f.ctx, in)
-			return err
-		}
-	}
-	describe := func(in *elb.DescribeRulesInput) func(*fixture) error {
-		return func(f *fixture) error { _, err := f.DescribeRules(f.ctx, in); return err }
-	}
-	long := func(n int) string { return strings.Repeat("a", n) }
-	hold(t, []row{
+	return []row{
 		{"no priority", with(func(in *elb.CreateRuleInput) { in.Priority = nil }), "ValidationError", "'priority'"},
 		{"priority 0", with(func(in *elb.CreateRuleInput) { in.Priority = aws.Int32(0) }), "ValidationError", "'priority'"},
 		{"priority 50000", with(func(in *elb.CreateRuleInput) { in.Priority = aws.Int32(50000) }), "", ""},
@@ -112,7 +80,20 @@ func TestRulesRowByRow(t *testing.T) {
 			_, err = f.addRule(l, 1, respond("200"))
 			return err
 		}, "UnsupportedProtocol", "'gateway'"},
+	}
+}
 
+// ruleConditions are rows of conditions: how many values, wildcards and conditions a rule may have, and
+// which values.
+func ruleConditions() []row {
+	when := func(conditions ...types.RuleCondition) func(*fixture) error {
+		return func(f *fixture) error { _, err := f.ruled(conditions, respond("200")); return err }
+	}
+	hostRegex := func(r string) types.RuleCondition {
+		return types.RuleCondition{Field: aws.String("host-header"), HostHeaderConfig: &types.HostHeaderConditionConfig{
+			RegexValues: []string{r}}}
+	}
+	return []row{
 		{"five values in one condition", when(onPath("/1")[0], host("a.b", "c.d", "e.f", "g.h")), "", ""},
 		{"five values in one field", when(methods("A", "B", "C", "D", "E")), "", ""},
 		{"six values in one field", when(methods("A", "B", "C", "D", "E", "F")), "ValidationError",
@@ -132,50 +113,75 @@ func TestRulesRowByRow(t *testing.T) {
 			f.quota(request.QuotaConditionWildcards, 5)
 			return when(onPath("/*/*/*/*/*/?")[0])(f)
 		}, "ValidationError", "'5' condition wildcards"},
-		{"a host of 128 characters", when(host(long(126) + ".b")), "", ""},
+		{"a host of 128 characters", when(host(letters(126) + ".b")), "", ""},
 		{"a host that ends in wildcards", when(host("example.*")), "", ""},
 		{"a host with a port", when(host("a.b:80")), "ValidationError", "invalid characters"},
-		{"two hosts", when(host("a.b"), host("c.d")), "ValidationError", "A rule can only have one 'host-header' condition"},
+		{"two hosts", when(host("a.b"), host("c.d")),
+			"ValidationError", "A rule can only have one 'host-header' condition"},
 		{"two methods", when(methods("GET"), methods("PUT")), "ValidationError",
 			"A rule can only have one 'http-request-method' condition"},
 		{"two sources", when(sources("10.0.0.0/8"), sources("::/0")), "ValidationError",
 			"A rule can only have one 'source-ip' condition"},
 		{"two queries", when(queries("a", "1"), queries("b", "2")), "", ""},
 		{"a path without slash", when(onPath("x")[0]), "", ""},
-		{"a path of 128 characters", when(onPath("/" + long(127))[0]), "", ""},
-		{"a path of 129 characters", when(onPath("/" + long(128))[0]), "ValidationError", "128"},
+		{"a path of 128 characters", when(onPath("/" + letters(127))[0]), "", ""},
+		{"a path of 129 characters", when(onPath("/" + letters(128))[0]), "ValidationError", "128"},
 		{"a header of 40 characters",
 			when(types.RuleCondition{Field: aws.String("http-header"), HttpHeaderConfig: &types.HttpHeaderConditionConfig{
-				HttpHeaderName: aws.String(long(40)), Values: []string{"a"}}}), "", ""},
+				HttpHeaderName: aws.String(letters(40)), Values: []string{"a"}}}), "", ""},
 		{"no header name",
 			when(types.RuleCondition{Field: aws.String("http-header"), HttpHeaderConfig: &types.HttpHeaderConditionConfig{
 				Values: []string{"a"}}}), "ValidationError", "An HTTP header name must be specified"},
-		{"a header value of 129 characters", when(headers([]string{long(129)}, nil)), "ValidationError", "128"},
+		{"a header value of 129 characters", when(headers([]string{letters(129)}, nil)), "ValidationError", "128"},
 		{"a method of 40 characters", when(methods(strings.Repeat("A", 40))), "", ""},
 		{"a method of 41 characters", when(methods(strings.Repeat("A", 41))), "ValidationError", "40"},
 		{"a wildcard method", when(methods("*")), "ValidationError", "not valid"},
-		{"a query key of 129 characters", when(queries(long(129), "1")), "ValidationError", "128"},
-		{"a query value of 129 characters", when(queries("", long(129))), "ValidationError", "128"},
+		{"a query key of 129 characters", when(queries(letters(129), "1")), "ValidationError", "128"},
+		{"a query value of 129 characters", when(queries("", letters(129))), "ValidationError", "128"},
 		{"a query without value",
 			when(types.RuleCondition{Field: aws.String("query-string"), QueryStringConfig: &types.QueryStringConditionConfig{
 				Values: []types.QueryStringKeyValuePair{{Key: aws.String("a")}}}}), "ValidationError",
 			"A condition value must be specified"},
-		{"a regex of 128 characters", when(hostRegex(long(128))), "", ""},
-		{"a regex of 129 characters", when(hostRegex(long(129))), "ValidationError", "128"},
+		{"a regex of 128 characters", when(hostRegex(letters(128))), "", ""},
+		{"a regex of 129 characters", when(hostRegex(letters(129))), "ValidationError", "128"},
 		{"a regex that looks ahead", when(hostRegex("a(?=b)")), "ValidationError", "not valid"},
 		{"a regex that refers back", when(hostRegex(`(a)\1`)), "ValidationError", "not valid"},
 		{"header values and regexes", when(headers([]string{"a"}, []string{"b"})), "ValidationError", "not both"},
+	}
+}
 
+// ruleTransforms are rows of transforms.
+func ruleTransforms() []row {
+	rewrite := func(typ types.TransformTypeEnum, rewrites ...types.RewriteConfig) types.RuleTransform {
+		if typ == types.TransformTypeEnumHostHeaderRewrite {
+			return types.RuleTransform{Type: typ, HostHeaderRewriteConfig: &types.HostHeaderRewriteConfig{Rewrites: rewrites}}
+		}
+		return types.RuleTransform{Type: typ, UrlRewriteConfig: &types.UrlRewriteConfig{Rewrites: rewrites}}
+	}
+	one := func(regex, replace string) types.RewriteConfig {
+		return types.RewriteConfig{Regex: &regex, Replace: &replace}
+	}
+	transformed := func(transforms ...types.RuleTransform) func(*fixture) error {
+		return func(f *fixture) error {
+			_, err := f.ruled(onPath("/x"), forwardTo(f.group("HTTP")), func(in *elb.CreateRuleInput) {
+				in.Transforms = transforms
+			})
+			return err
+		}
+	}
+	return []row{
 		{"both transforms", transformed(rewrite("url-rewrite", one("a", "b")), rewrite("host-header-rewrite", one("a", "b"))),
 			"", ""},
 		{"two host rewrites", transformed(rewrite("host-header-rewrite", one("a", "b")), rewrite("host-header-rewrite",
 			one("c", "d"))), "ValidationError", "one 'host-header-rewrite' transform"},
 		{"two rewrites in one", transformed(rewrite("url-rewrite", one("a", "b"), one("c", "d"))), "ValidationError",
 			"exactly one rewrite"},
-		{"unknown transform", transformed(types.RuleTransform{Type: "header-rewrite"}), "ValidationError", "enum value set"},
-		{"regex of 1024 characters", transformed(rewrite("url-rewrite", one(long(1024), "$1$9"))), "", ""},
-		{"regex of 1025 characters", transformed(rewrite("url-rewrite", one(long(1025), ""))), "ValidationError", "1024"},
-		{"replacement of 1025 characters", transformed(rewrite("url-rewrite", one("a", long(1025)))),
+		{"unknown transform", transformed(types.RuleTransform{Type: "header-rewrite"}),
+			"ValidationError", "enum value set"},
+		{"regex of 1024 characters", transformed(rewrite("url-rewrite", one(letters(1024), "$1$9"))), "", ""},
+		{"regex of 1025 characters", transformed(rewrite("url-rewrite", one(letters(1025), ""))),
+			"ValidationError", "1024"},
+		{"replacement of 1025 characters", transformed(rewrite("url-rewrite", one("a", letters(1025)))),
 			"ValidationError", "1024"},
 		{"rewrite without replacement", transformed(rewrite("url-rewrite", types.RewriteConfig{Regex: aws.String("a")})),
 			"ValidationError", "'rewrites.member.replace'"},
@@ -185,7 +191,25 @@ func TestRulesRowByRow(t *testing.T) {
 			})
 			return err
 		}, "", ""},
+	}
+}
 
+// modifiedRules are rows of ModifyRule and DescribeRules.
+func modifiedRules() []row {
+	modify := func(change func(f *fixture, in *elb.ModifyRuleInput)) func(*fixture) error {
+		return func(f *fixture) error {
+			r, err := f.ruled(onPath("/x"), respond("200"))
+			f.ok(err)
+			in := &elb.ModifyRuleInput{RuleArn: r.RuleArn}
+			change(f, in)
+			_, err = f.ModifyRule(f.ctx, in)
+			return err
+		}
+	}
+	describe := func(in *elb.DescribeRulesInput) func(*fixture) error {
+		return func(f *fixture) error { _, err := f.DescribeRules(f.ctx, in); return err }
+	}
+	return []row{
 		{"a modified rule's target group is another's", modify(func(f *fixture, in *elb.ModifyRuleInput) {
 			arn := f.group("HTTP")
 			f.listen(f.alb(), "HTTP", 80, forwardTo(arn))
@@ -205,76 +229,42 @@ func TestRulesRowByRow(t *testing.T) {
 		{"rules of an unknown listener", describe(&elb.DescribeRulesInput{ListenerArn: aws.String(unknownListener)}),
 			"ListenerNotFound", ""},
 		{"101 rules", describe(&elb.DescribeRulesInput{RuleArns: make([]string, 101)}), "ValidationError", "'100'"},
-	})
+	}
 }
+
+// letters are n letters.
+func letters(n int) string { return strings.Repeat("a", n) }
 
 func TestActionsRowByRow(t *testing.T) {
 	t.Parallel()
-	does := func(actions ...types.Action) func(*fixture) error {
-		return func(f *fixture) error { _, err := f.ruled(onPath("/x"), actions); return err }
-	}
-	signing := func(change func(*types.AuthenticateOidcActionConfig)) func(*fixture) error {
-		return func(f *fixture) error { return does(signIn(change), last(respond("200")))(f) }
-	}
-	to := func(change func(*types.RedirectActionConfig)) func(*fixture) error {
-		c := &types.RedirectActionConfig{StatusCode: "HTTP_302", Host: aws.String("a.b")}
-		change(c)
-		return does(types.Action{Type: "redirect", RedirectConfig: c})
-	}
-	fixed := func(status, body string) func(*fixture) error {
-		return does(types.Action{Type: "fixed-response", FixedResponseConfig: &types.FixedResponseActionConfig{
-			StatusCode: &status, MessageBody: &body}})
-	}
-	cognito := func(change func(*types.AuthenticateCognitoActionConfig)) func(*fixture) error {
-		c := &types.AuthenticateCognitoActionConfig{UserPoolArn: aws.String("arn"), UserPoolClientId: aws.String("id"),
-			UserPoolDomain: aws.String("d")}
-		change(c)
-		return does(types.Action{Type: "authenticate-cognito", Order: aws.Int32(1), AuthenticateCognitoConfig: c},
-			last(respond("200")))
-	}
-	jwt := func(change func(*types.JwtValidationActionConfig)) func(*fixture) error {
-		c := &types.JwtValidationActionConfig{JwksEndpoint: aws.String("https://a/keys"), Issuer: aws.String("a")}
-		change(c)
-		return does(types.Action{Type: "jwt-validation", Order: aws.Int32(1), JwtValidationConfig: c}, last(respond("200")))
-	}
-	claims := func(n, values, length int) func(*fixture) error {
-		return jwt(func(c *types.JwtValidationActionConfig) {
-			for i := range n {
-				claim := types.JwtValidationActionAdditionalClaim{Name: aws.String(fmt.Sprint("c", i)), Format: "string-array"}
-				for range values {
-					claim.Values = append(claim.Values, strings.Repeat("v", length))
-				}
-				c.AdditionalClaims = append(c.AdditionalClaims, claim)
-			}
-		})
-	}
+	hold(t, slices.Concat(forwardActions(), actionOrders(), redirectActions(), fixedResponses(), signInActions(),
+		tokenActions(), reservedClaimNames()))
+}
+
+// forwardActions are rows of forward actions: weights, groups, stickiness.
+func forwardActions() []row {
 	sticky := func(seconds int32) func(*fixture) error {
 		return func(f *fixture) error {
 			actions := forwardTo(f.group("HTTP"), f.group("HTTP"))
 			actions[0].ForwardConfig.TargetGroupStickinessConfig = &types.TargetGroupStickinessConfig{Enabled: aws.Bool(true),
 				DurationSeconds: &seconds}
-			return does(actions...)(f)
+			return ruleDoing(actions...)(f)
 		}
 	}
-	extra := map[string]string{}
-	for i := range 11 {
-		extra[fmt.Sprint("p", i)] = "v"
-	}
-	ordered := func(order int32) types.Action { a := respond("200")[0]; a.Order = &order; return a }
-	rows := []row{
+	return []row{
 		{"weights 0 and 999", func(f *fixture) error {
 			actions := forwardTo(f.group("HTTP"), f.group("HTTPS"))
 			actions[0].ForwardConfig.TargetGroups[0].Weight, actions[0].ForwardConfig.TargetGroups[1].Weight = aws.Int32(0),
 				aws.Int32(999)
-			return does(actions...)(f)
+			return ruleDoing(actions...)(f)
 		}, "", ""},
 		{"weight -1", func(f *fixture) error {
 			actions := forwardTo(f.group("HTTP"), f.group("HTTP"))
 			actions[0].ForwardConfig.TargetGroups[0].Weight = aws.Int32(-1)
-			return does(actions...)(f)
+			return ruleDoing(actions...)(f)
 		}, "ValidationError", "weight"},
 		{"five groups", func(f *fixture) error {
-			return does(forwardTo(f.group("HTTP"), f.group("HTTP"), f.group("HTTP"), f.group("HTTP"), f.group("HTTP"))...)(f)
+			return ruleDoing(forwardTo(f.group("HTTP"), f.group("HTTP"), f.group("HTTP"), f.group("HTTP"), f.group("HTTP"))...)(f)
 		}, "", ""},
 		{"six groups of an NLB", func(f *fixture) error {
 			var arns []string
@@ -314,38 +304,54 @@ func TestActionsRowByRow(t *testing.T) {
 			_, err := f.ModifyTargetGroupAttributes(f.ctx, &elb.ModifyTargetGroupAttributesInput{TargetGroupArn: &arn,
 				Attributes: []types.TargetGroupAttribute{{Key: aws.String("stickiness.enabled"), Value: aws.String("true")}}})
 			f.ok(err)
-			return does(forwardTo(arn, f.group("HTTP"))...)(f)
+			return ruleDoing(forwardTo(arn, f.group("HTTP"))...)(f)
 		}, "InvalidLoadBalancerAction", "stickiness"},
 		{"HTTP2 with sign in", func(f *fixture) error {
-			return does(signIn(nil), last(forwardTo(f.group("", kindsOfGroups["HTTP2"]))))(f)
+			return ruleDoing(signIn(nil), last(forwardTo(f.group("", kindsOfGroups["HTTP2"]))))(f)
 		}, "", ""},
 		{"gRPC with sign in", func(f *fixture) error {
-			return does(signIn(nil), last(forwardTo(f.group("", kindsOfGroups["GRPC"]))))(f)
+			return ruleDoing(signIn(nil), last(forwardTo(f.group("", kindsOfGroups["GRPC"]))))(f)
 		}, "InvalidLoadBalancerAction", "'GRPC'"},
+	}
+}
 
-		{"order 0", does(ordered(0)), "ValidationError", "'actions.member.order'"},
-		{"order 50000", does(ordered(50000)), "", ""},
-		{"order 50001", does(ordered(50001)), "ValidationError", "'actions.member.order'"},
-		{"the same order twice", does(signIn(nil), ordered(1)), "ValidationError", "used more than once"},
-		{"the answer not last", does(ordered(1), func() types.Action {
+// actionOrders are rows of the order and the number of actions, and of what each type needs.
+func actionOrders() []row {
+	ordered := func(order int32) types.Action { a := respond("200")[0]; a.Order = &order; return a }
+	return []row{
+		{"order 0", ruleDoing(ordered(0)), "ValidationError", "'actions.member.order'"},
+		{"order 50000", ruleDoing(ordered(50000)), "", ""},
+		{"order 50001", ruleDoing(ordered(50001)), "ValidationError", "'actions.member.order'"},
+		{"the same order twice", ruleDoing(signIn(nil), ordered(1)), "ValidationError", "used more than once"},
+		{"the answer not last", ruleDoing(ordered(1), func() types.Action {
 			a := signIn(nil)
 			a.Order = aws.Int32(2)
 			return a
 		}()), "ValidationError", "highest order"},
-		{"no answer", does(signIn(nil)), "ValidationError", "exactly one of the types"},
-		{"two ways to sign in", does(signIn(nil), func() types.Action {
+		{"no answer", ruleDoing(signIn(nil)), "ValidationError", "exactly one of the types"},
+		{"two ways to sign in", ruleDoing(signIn(nil), func() types.Action {
 			a := signIn(nil)
 			a.Order = aws.Int32(2)
 			return a
 		}(), last(respond("200"))), "ValidationError", "only one of the types"},
-		{"six actions", does(make([]types.Action, 6)...), "TooManyActions", "'5'"},
-		{"an action without type", does(types.Action{}), "ValidationError", "'actions.member.type'"},
-		{"redirect without its settings", does(types.Action{Type: "redirect"}), "ValidationError", "RedirectConfig"},
-		{"fixed response without its settings", does(types.Action{Type: "fixed-response"}), "ValidationError",
+		{"six actions", ruleDoing(make([]types.Action, 6)...), "TooManyActions", "'5'"},
+		{"an action without type", ruleDoing(types.Action{}), "ValidationError", "'actions.member.type'"},
+		{"redirect without its settings", ruleDoing(types.Action{Type: "redirect"}), "ValidationError", "RedirectConfig"},
+		{"fixed response without its settings", ruleDoing(types.Action{Type: "fixed-response"}), "ValidationError",
 			"FixedResponseConfig"},
-		{"sign in without its settings", does(types.Action{Type: "authenticate-oidc", Order: aws.Int32(1)},
+		{"sign in without its settings", ruleDoing(types.Action{Type: "authenticate-oidc", Order: aws.Int32(1)},
 			last(respond("200"))), "ValidationError", "AuthenticateOidcConfig"},
+	}
+}
 
+// redirectActions are rows of redirects.
+func redirectActions() []row {
+	to := func(change func(*types.RedirectActionConfig)) func(*fixture) error {
+		c := &types.RedirectActionConfig{StatusCode: "HTTP_302", Host: aws.String("a.b")}
+		change(c)
+		return ruleDoing(types.Action{Type: "redirect", RedirectConfig: c})
+	}
+	return []row{
 		{"redirect without status", to(func(c *types.RedirectActionConfig) { c.StatusCode = "" }), "ValidationError",
 			"statusCode"},
 		{"redirect to an empty host", to(func(c *types.RedirectActionConfig) { c.Host = aws.String("") }),
@@ -374,15 +380,43 @@ func TestActionsRowByRow(t *testing.T) {
 			c.Protocol, c.Port, c.Path, c.Query = aws.String("#{protocol}"), aws.String("#{port}"),
 				aws.String("/#{host}/#{port}/#{path}"), aws.String("#{query}")
 		}), "", ""},
+	}
+}
 
+// fixedResponses are rows of fixed responses.
+func fixedResponses() []row {
+	fixed := func(status, body string) func(*fixture) error {
+		return ruleDoing(types.Action{Type: "fixed-response", FixedResponseConfig: &types.FixedResponseActionConfig{
+			StatusCode: &status, MessageBody: &body}})
+	}
+	return []row{
 		{"status 199", fixed("199", ""), "ValidationError", `satisfy regular expression pattern: ^(2|4|5)\d\d$`},
 		{"status 599", fixed("599", ""), "", ""},
 		{"status 600", fixed("600", ""), "ValidationError", "pattern"},
-		{"no status", does(types.Action{Type: "fixed-response", FixedResponseConfig: &types.FixedResponseActionConfig{}}),
+		{"no status", ruleDoing(types.Action{Type: "fixed-response", FixedResponseConfig: &types.FixedResponseActionConfig{}}),
 			"ValidationError", "statusCode"},
 		{"a body of 1024 bytes", fixed("200", strings.Repeat("é", 512)), "", ""},
 		{"a body of 1026 bytes", fixed("200", strings.Repeat("é", 513)), "ValidationError", "1024"},
+	}
+}
 
+// signInActions are rows of logins with OpenID Connect and Cognito.
+func signInActions() []row {
+	signing := func(change func(*types.AuthenticateOidcActionConfig)) func(*fixture) error {
+		return func(f *fixture) error { return ruleDoing(signIn(change), last(respond("200")))(f) }
+	}
+	cognito := func(change func(*types.AuthenticateCognitoActionConfig)) func(*fixture) error {
+		c := &types.AuthenticateCognitoActionConfig{UserPoolArn: aws.String("arn"), UserPoolClientId: aws.String("id"),
+			UserPoolDomain: aws.String("d")}
+		change(c)
+		return ruleDoing(types.Action{Type: "authenticate-cognito", Order: aws.Int32(1), AuthenticateCognitoConfig: c},
+			last(respond("200")))
+	}
+	extra := map[string]string{}
+	for i := range 11 {
+		extra[fmt.Sprint("p", i)] = "v"
+	}
+	return []row{
 		{"a session of a second", signing(func(c *types.AuthenticateOidcActionConfig) { c.SessionTimeout = aws.Int64(1) }),
 			"", ""},
 		{"a session of no time", signing(func(c *types.AuthenticateOidcActionConfig) { c.SessionTimeout = aws.Int64(0) }),
@@ -429,34 +463,67 @@ func TestActionsRowByRow(t *testing.T) {
 					UserPoolClientId: aws.String("id"), UserPoolDomain: aws.String("d")}}, last(respond("200"))})
 			return err
 		}, "InvalidLoadBalancerAction", "HTTPS listeners only"},
-		{"a token", jwt(func(*types.JwtValidationActionConfig) {}), "", ""},
-		{"keys over http", jwt(func(c *types.JwtValidationActionConfig) { c.JwksEndpoint = aws.String("http://a/keys") }),
+	}
+}
+
+// tokenActions are rows of the validation of tokens.
+func tokenActions() []row {
+	claims := func(n, values, length int) func(*fixture) error {
+		return ruleValidating(func(c *types.JwtValidationActionConfig) {
+			for i := range n {
+				claim := types.JwtValidationActionAdditionalClaim{Name: aws.String(fmt.Sprint("c", i)), Format: "string-array"}
+				for range values {
+					claim.Values = append(claim.Values, strings.Repeat("v", length))
+				}
+				c.AdditionalClaims = append(c.AdditionalClaims, claim)
+			}
+		})
+	}
+	return []row{
+		{"a token", ruleValidating(func(*types.JwtValidationActionConfig) {}), "", ""},
+		{"keys over http", ruleValidating(func(c *types.JwtValidationActionConfig) { c.JwksEndpoint = aws.String("http://a/keys") }),
 			"InvalidLoadBalancerAction", "https URL"},
-		{"keys at 257 characters", jwt(func(c *types.JwtValidationActionConfig) {
+		{"keys at 257 characters", ruleValidating(func(c *types.JwtValidationActionConfig) {
 			c.JwksEndpoint = aws.String("https://a/" + strings.Repeat("k", 247))
 		}), "ValidationError", "256"},
-		{"an issuer of 257 characters", jwt(func(c *types.JwtValidationActionConfig) {
+		{"an issuer of 257 characters", ruleValidating(func(c *types.JwtValidationActionConfig) {
 			c.Issuer = aws.String(strings.Repeat("i", 257))
 		}), "ValidationError", "256"},
-		{"no issuer of tokens", jwt(func(c *types.JwtValidationActionConfig) { c.Issuer = nil }),
+		{"no issuer of tokens", ruleValidating(func(c *types.JwtValidationActionConfig) { c.Issuer = nil }),
 			"ValidationError", "issuer"},
 		{"ten claims of ten values", claims(10, 10, 256), "", ""},
 		{"eleven claims", claims(11, 1, 1), "InvalidLoadBalancerAction", "'10' additional claims"},
 		{"eleven values", claims(1, 11, 1), "InvalidLoadBalancerAction", "'10' values"},
 		{"no values", claims(1, 0, 1), "InvalidLoadBalancerAction", "'10' values"},
 		{"a value of 257 characters", claims(1, 1, 257), "ValidationError", "256"},
-		{"an unknown format", jwt(func(c *types.JwtValidationActionConfig) {
+		{"an unknown format", ruleValidating(func(c *types.JwtValidationActionConfig) {
 			c.AdditionalClaims = []types.JwtValidationActionAdditionalClaim{
 				{Name: aws.String("c"), Format: "csv", Values: []string{"v"}}}
 		}), "ValidationError", "format"},
 	}
+}
+
+// reservedClaimNames are rows of claims whose names AWS reserves.
+func reservedClaimNames() (rows []row) {
 	for _, name := range reservedClaims {
-		rows = append(rows, row{"the claim " + name, jwt(func(c *types.JwtValidationActionConfig) {
+		rows = append(rows, row{"the claim " + name, ruleValidating(func(c *types.JwtValidationActionConfig) {
 			c.AdditionalClaims = []types.JwtValidationActionAdditionalClaim{{Name: aws.String(name), Format: "single-string",
 				Values: []string{"v"}}}
 		}), "InvalidLoadBalancerAction", "'" + name + "'"})
 	}
-	hold(t, rows)
+	return rows
+}
+
+// ruleDoing creates a rule with these actions.
+func ruleDoing(actions ...types.Action) func(*fixture) error {
+	return func(f *fixture) error { _, err := f.ruled(onPath("/x"), actions); return err }
+}
+
+// ruleValidating creates a rule that validates tokens, as changed.
+func ruleValidating(change func(*types.JwtValidationActionConfig)) func(*fixture) error {
+	c := &types.JwtValidationActionConfig{JwksEndpoint: aws.String("https://a/keys"), Issuer: aws.String("a")}
+	change(c)
+	return ruleDoing(types.Action{Type: "jwt-validation", Order: aws.Int32(1), JwtValidationConfig: c}, last(respond("200")))
 }
 
 func TestReadBackConditionsAreComplete(t *testing.T) {

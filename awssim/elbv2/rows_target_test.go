@@ -2,6 +2,7 @@ package elbv2
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -29,27 +30,12 @@ func (f *fixture) add(arn string, target types.TargetDescription) error {
 
 func TestRegisterTargetsRowByRow(t *testing.T) {
 	t.Parallel()
-	quic := func(address, id string) types.TargetDescription {
-		return types.TargetDescription{Id: &address, QuicServerId: &id}
-	}
-	const one, two = "0x0000000000000001", "0x0000000000000002"
-	function := func(in *elb.CreateTargetGroupInput) { kindsOfGroups["lambda"](in) }
-	const lambda = "arn:aws:lambda:us-west-2:123456789012:function:f"
-	behind := func(f *fixture, zones string, protocol types.ProtocolEnum,
-		change ...func(*elb.CreateTargetGroupInput)) string {
-		arn := f.group(protocol, change...)
-		lb := f.nlb()
-		if zones == "cross" {
-			_, err := f.ModifyLoadBalancerAttributes(f.ctx, &elb.ModifyLoadBalancerAttributesInput{
-				LoadBalancerArn: lb.LoadBalancerArn,
-				Attributes:      []types.LoadBalancerAttribute{{Key: aws.String(targetCrossZone), Value: aws.String("true")}}})
-			f.ok(err)
-		}
-		f.listen(lb, protocol, 80, forwardTo(arn))
-		return arn
-	}
-	instances := func(in *elb.CreateTargetGroupInput) { in.TargetType = "instance" }
-	hold(t, []row{
+	hold(t, slices.Concat(targetQuotas(), functionsAndInstances(), quicTargets(), targetZones(), unknownTargets()))
+}
+
+// targetQuotas are rows of the number of targets of a call, a group and a load balancer.
+func targetQuotas() []row {
+	return []row{
 		{"a thousand targets in one call", func(f *fixture) error {
 			in := &elb.RegisterTargetsInput{TargetGroupArn: aws.String(f.group("HTTP"))}
 			for i := range 1001 {
@@ -101,23 +87,30 @@ func TestRegisterTargetsRowByRow(t *testing.T) {
 		}, "TooManyRegistrationsForTargetId", "10.0.1.20"},
 		{"an NLB's quota by zone", func(f *fixture) error {
 			f.quota(request.QuotaTargetsPerZone, 2)
-			arn := behind(f, "", "TCP")
+			arn := behindNLB(f, "", "TCP")
 			f.ok(f.register(arn, 1, 2))
 			f.ok(f.register(arn, 2, 2))
 			return f.register(arn, 1, 3)
 		}, "TooManyTargets", "Availability Zone"},
 		{"an NLB's quota on instances across zones", func(f *fixture) error {
 			f.quota(request.QuotaTargetsPerZone, 1)
-			arn := behind(f, "cross", "TCP", instances)
+			arn := behindNLB(f, "cross", "TCP", ofInstances)
 			f.ok(f.add(arn, types.TargetDescription{Id: aws.String(node1)}))
 			return f.add(arn, types.TargetDescription{Id: aws.String(node1), Port: aws.Int32(81)})
 		}, "TooManyTargets", "'instance'"},
 		{"an NLB's quota", func(f *fixture) error {
 			f.quota(request.QuotaTargetsPerNLB, 3)
-			arn := behind(f, "", "TCP")
+			arn := behindNLB(f, "", "TCP")
 			f.ok(f.register(arn, 1, 2))
 			return f.register(arn, 2, 2)
 		}, "TooManyTargets", "load balancer, '3'"},
+	}
+}
+
+// functionsAndInstances are rows of functions and instances as targets.
+func functionsAndInstances() []row {
+	const lambda = "arn:aws:lambda:us-west-2:123456789012:function:f"
+	return []row{
 		{"a function that may not be invoked", func(f *fixture) error {
 			f.account.Invocable = map[string]bool{}
 			return f.add(f.group("", function), types.TargetDescription{Id: aws.String(lambda)})
@@ -128,16 +121,26 @@ func TestRegisterTargetsRowByRow(t *testing.T) {
 		}, "", ""},
 		{"an old instance behind an NLB", func(f *fixture) error {
 			f.account.Instances[node1].Type = "m3.large"
-			return f.add(f.group("TCP", instances), types.TargetDescription{Id: aws.String(node1)})
+			return f.add(f.group("TCP", ofInstances), types.TargetDescription{Id: aws.String(node1)})
 		}, "InvalidTarget", "client IP preservation"},
 		{"an old instance behind an ALB", func(f *fixture) error {
 			f.account.Instances[node1].Type = "m3.large"
-			return f.add(f.group("HTTP", instances), types.TargetDescription{Id: aws.String(node1)})
+			return f.add(f.group("HTTP", ofInstances), types.TargetDescription{Id: aws.String(node1)})
 		}, "", ""},
 		{"an instance without IPv6", func(f *fixture) error {
-			return f.add(f.group("TCP", instances, func(in *elb.CreateTargetGroupInput) { in.IpAddressType = "ipv6" }),
+			return f.add(f.group("TCP", ofInstances, func(in *elb.CreateTargetGroupInput) { in.IpAddressType = "ipv6" }),
 				types.TargetDescription{Id: aws.String(node1)})
 		}, "InvalidTarget", "primary IPv6"},
+	}
+}
+
+// quicTargets are rows of the server ids of QUIC.
+func quicTargets() []row {
+	quic := func(address, id string) types.TargetDescription {
+		return types.TargetDescription{Id: &address, QuicServerId: &id}
+	}
+	const one, two = "0x0000000000000001", "0x0000000000000002"
+	return []row{
 		{"QUIC server ids", func(f *fixture) error {
 			arn := f.group("QUIC")
 			f.ok(f.add(arn, quic("10.0.1.20", one)))
@@ -158,12 +161,18 @@ func TestRegisterTargetsRowByRow(t *testing.T) {
 		{"a QUIC server id in capitals", func(f *fixture) error {
 			return f.add(f.group("QUIC"), quic("10.0.1.20", "0x000000000000000A"))
 		}, "ValidationError", "QUIC server ID"},
+	}
+}
+
+// targetZones are rows of the zones of addresses.
+func targetZones() []row {
+	return []row{
 		{"the wrong zone of an address, across zones", func(f *fixture) error {
 			return f.add(f.group("HTTP"), types.TargetDescription{Id: aws.String("10.0.1.9"), AvailabilityZone: aws.String(
 				"us-west-2b")})
 		}, "", ""},
 		{"the wrong zone of an address, by zone", func(f *fixture) error {
-			return f.add(behind(f, "", "TCP"), types.TargetDescription{Id: aws.String("10.0.1.9"), AvailabilityZone: aws.String(
+			return f.add(behindNLB(f, "", "TCP"), types.TargetDescription{Id: aws.String("10.0.1.9"), AvailabilityZone: aws.String(
 				"us-west-2b")})
 		}, "ValidationError", "'us-west-2a', not 'us-west-2b'"},
 		{"an address outside for all zones", func(f *fixture) error {
@@ -177,32 +186,62 @@ func TestRegisterTargetsRowByRow(t *testing.T) {
 			f.ok(err)
 			return f.add(arn, types.TargetDescription{Id: aws.String("100.64.0.1"), AvailabilityZone: aws.String("all")})
 		}, "InvalidConfigurationRequest", "'all'"},
+	}
+}
+
+// unknownTargets are rows of targets and groups that do not exist.
+func unknownTargets() []row {
+	return []row{
 		{"shape before existence", func(f *fixture) error {
 			return f.add(unknownTargetGroup, types.TargetDescription{Id: aws.String("10.0.1.9"), Port: aws.Int32(65536)})
 		}, "ValidationError", "port"},
 		{"a malformed instance deregistered", func(f *fixture) error {
 			_, err := f.DeregisterTargets(f.ctx, &elb.DeregisterTargetsInput{
-				TargetGroupArn: aws.String(f.group("HTTP", instances)), Targets: []types.TargetDescription{
+				TargetGroupArn: aws.String(f.group("HTTP", ofInstances)), Targets: []types.TargetDescription{
 					{Id: aws.String("web")}}})
 			return err
 		}, "InvalidTarget", "'web'"},
 		{"an unknown instance deregistered", func(f *fixture) error {
 			_, err := f.DeregisterTargets(f.ctx, &elb.DeregisterTargetsInput{
-				TargetGroupArn: aws.String(f.group("HTTP", instances)), Targets: []types.TargetDescription{
+				TargetGroupArn: aws.String(f.group("HTTP", ofInstances)), Targets: []types.TargetDescription{
 					{Id: aws.String("i-12345678")}}})
 			return err
 		}, "", ""},
 		{"health of an unknown instance", func(f *fixture) error {
 			_, err := f.DescribeTargetHealth(f.ctx, &elb.DescribeTargetHealthInput{
-				TargetGroupArn: aws.String(f.group("HTTP", instances)), Targets: []types.TargetDescription{
+				TargetGroupArn: aws.String(f.group("HTTP", ofInstances)), Targets: []types.TargetDescription{
 					{Id: aws.String("i-12345678")}}})
 			return err
 		}, "InvalidTarget", "i-12345678"},
-	})
+	}
 }
+
+// behindNLB creates a target group behind a network load balancer, whose targets get requests of their own zone, or
+// with "cross" of all zones.
+func behindNLB(f *fixture, zones string, protocol types.ProtocolEnum,
+	change ...func(*elb.CreateTargetGroupInput)) string {
+	arn := f.group(protocol, change...)
+	lb := f.nlb()
+	if zones == "cross" {
+		_, err := f.ModifyLoadBalancerAttributes(f.ctx, &elb.ModifyLoadBalancerAttributesInput{
+			LoadBalancerArn: lb.LoadBalancerArn,
+			Attributes:      []types.LoadBalancerAttribute{{Key: aws.String(targetCrossZone), Value: aws.String("true")}}})
+		f.ok(err)
+	}
+	f.listen(lb, protocol, 80, forwardTo(arn))
+	return arn
+}
+
+// ofInstances makes the targets of a group instances.
+func ofInstances(in *elb.CreateTargetGroupInput) { in.TargetType = "instance" }
 
 func TestTargetGroupsAndListenersRowByRow(t *testing.T) {
 	t.Parallel()
+	hold(t, slices.Concat(newTargetGroups(), modifiedTargetGroups(), verifyingListeners(), furtherRules()))
+}
+
+// newTargetGroups are rows of CreateTargetGroup.
+func newTargetGroups() []row {
 	made := func(changes ...func(*elb.CreateTargetGroupInput)) func(*fixture) error {
 		return func(f *fixture) error {
 			in := &elb.CreateTargetGroupInput{Name: aws.String("tg"), Protocol: "HTTP", Port: aws.Int32(80),
@@ -216,13 +255,7 @@ func TestTargetGroupsAndListenersRowByRow(t *testing.T) {
 	}
 	geneve := kindsOfGroups["GENEVE"]
 	control := func(in *elb.CreateTargetGroupInput) { in.TargetControlPort = aws.Int32(3000) }
-	mutual := func(f *fixture, m types.MutualAuthenticationAttributes) error {
-		l := f.listen(f.alb(), "HTTPS", 443, respond("200"))
-		_, err := f.ModifyListener(f.ctx, &elb.ModifyListenerInput{ListenerArn: l.ListenerArn, MutualAuthentication: &m})
-		return err
-	}
-	tag := []types.Tag{{Key: aws.String("aws:x")}}
-	hold(t, []row{
+	return []row{
 		{"GENEVE at another port", made(geneve, func(in *elb.CreateTargetGroupInput) { in.Port = aws.Int32(80) }),
 			"ValidationError", "6081"},
 		{"GENEVE with another matcher", made(geneve, func(in *elb.CreateTargetGroupInput) {
@@ -265,6 +298,13 @@ func TestTargetGroupsAndListenersRowByRow(t *testing.T) {
 				HealthCheckEnabled: aws.Bool(true), HealthCheckIntervalSeconds: aws.Int32(30)})
 			return err
 		}, "ValidationError", "'30'"},
+	}
+}
+
+// modifiedTargetGroups are rows of ModifyTargetGroup and AddTags.
+func modifiedTargetGroups() []row {
+	tag := []types.Tag{{Key: aws.String("aws:x")}}
+	return []row{
 		{"nothing to modify", func(f *fixture) error {
 			_, err := f.ModifyTargetGroup(f.ctx, &elb.ModifyTargetGroupInput{TargetGroupArn: aws.String(f.group("HTTP"))})
 			return err
@@ -278,6 +318,17 @@ func TestTargetGroupsAndListenersRowByRow(t *testing.T) {
 			_, err := f.AddTags(f.ctx, &elb.AddTagsInput{ResourceArns: []string{unknownTargetGroup}, Tags: tag})
 			return err
 		}, "ValidationError", "reserved"},
+	}
+}
+
+// verifyingListeners are rows of mutual authentication, and of certificates that are added.
+func verifyingListeners() []row {
+	mutual := func(f *fixture, m types.MutualAuthenticationAttributes) error {
+		l := f.listen(f.alb(), "HTTPS", 443, respond("200"))
+		_, err := f.ModifyListener(f.ctx, &elb.ModifyListenerInput{ListenerArn: l.ListenerArn, MutualAuthentication: &m})
+		return err
+	}
+	return []row{
 		{"mutual mode", func(f *fixture) error {
 			return mutual(f, types.MutualAuthenticationAttributes{Mode: aws.String("maybe")})
 		}, "ValidationError", "'maybe'"},
@@ -307,6 +358,12 @@ func TestTargetGroupsAndListenersRowByRow(t *testing.T) {
 				Certificates: []types.Certificate{{CertificateArn: aws.String(certPending)}}})
 			return err
 		}, "", ""},
+	}
+}
+
+// furtherRules are rows of rules: conditions, priorities, quotas.
+func furtherRules() []row {
+	return []row{
 		{"empty conditions of a rule", func(f *fixture) error {
 			r, err := f.addRule(f.listen(f.alb(), "HTTP", 80, respond("200")), 1, respond("201"))
 			f.ok(err)
@@ -330,5 +387,5 @@ func TestTargetGroupsAndListenersRowByRow(t *testing.T) {
 			_, err = f.addRule(f.listen(lb, "HTTP", 81, respond("200")), 1, respond("200"))
 			return err
 		}, "TooManyRules", "'1'"},
-	})
+	}
 }

@@ -2,6 +2,7 @@ package elbv2
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -51,35 +52,13 @@ func tgNamed(name string) changeTG {
 
 func TestCreateTargetGroupRowByRow(t *testing.T) {
 	t.Parallel()
-	path := func(p string) changeTG {
-		return func(in *elb.CreateTargetGroupInput) { in.HealthCheckPath = &p }
-	}
-	codes := func(c string) changeTG {
-		return func(in *elb.CreateTargetGroupInput) { in.Matcher = &types.Matcher{HttpCode: &c} }
-	}
-	grpc := func(c string) changeTG {
-		return func(in *elb.CreateTargetGroupInput) {
-			in.ProtocolVersion, in.Matcher = aws.String("GRPC"), &types.Matcher{GrpcCode: &c}
-		}
-	}
-	checkPort := func(p string) changeTG {
-		return func(in *elb.CreateTargetGroupInput) { in.HealthCheckPort = &p }
-	}
-	checks := func(protocol types.ProtocolEnum) changeTG {
-		return func(in *elb.CreateTargetGroupInput) { in.HealthCheckProtocol = protocol }
-	}
-	times := func(interval, timeout int32) changeTG {
-		return func(in *elb.CreateTargetGroupInput) {
-			in.HealthCheckIntervalSeconds, in.HealthCheckTimeoutSeconds = &interval, &timeout
-		}
-	}
-	thresholds := func(healthy, unhealthy int32) changeTG {
-		return func(in *elb.CreateTargetGroupInput) {
-			in.HealthyThresholdCount, in.UnhealthyThresholdCount = &healthy, &unhealthy
-		}
-	}
+	hold(t, slices.Concat(typesAndProtocols(), healthChecks(), checksOfProtocols()))
+}
+
+// typesAndProtocols are rows of CreateTargetGroup: names, target types, protocols, tags.
+func typesAndProtocols() []row {
 	port := func(p int32) changeTG { return func(in *elb.CreateTargetGroupInput) { in.Port = &p } }
-	rows := []row{
+	return []row{
 		{"no name", making(func(in *elb.CreateTargetGroupInput) { in.Name = nil }), "ValidationError",
 			"Value null at 'name'"},
 		{"name of 32 characters", making(tgNamed(strings.Repeat("a", 32))), "", ""},
@@ -104,7 +83,7 @@ func TestCreateTargetGroupRowByRow(t *testing.T) {
 			in.TargetControlPort = aws.Int32(1)
 		}), "InvalidConfigurationRequest", "A target control port"},
 		{"alb with UDP", making(ofTargets("alb"), speaking("UDP")), "InvalidConfigurationRequest", "TCP"},
-		{"alb with HTTPS checks", making(ofTargets("alb"), speaking("TCP"), checks("HTTPS")), "", ""},
+		{"alb with HTTPS checks", making(ofTargets("alb"), speaking("TCP"), checkingBy("HTTPS")), "", ""},
 		{"version on UDP", making(speaking("UDP"), ofVersion("HTTP2")), "InvalidConfigurationRequest", "protocol version"},
 		{"HTTP2 on HTTPS", making(speaking("HTTPS"), ofVersion("HTTP2")), "", ""},
 		{"version in small letters", making(ofVersion("grpc")), "", ""},
@@ -119,7 +98,36 @@ func TestCreateTargetGroupRowByRow(t *testing.T) {
 		{"tag twice", making(func(in *elb.CreateTargetGroupInput) { in.Tags = append(manyTags(1), manyTags(1)...) }),
 			"DuplicateTagKeys", "k0"},
 		{"too many tags", making(func(in *elb.CreateTargetGroupInput) { in.Tags = manyTags(51) }), "TooManyTags", "'50'"},
+	}
+}
 
+// healthChecks are rows of CreateTargetGroup: health checks.
+func healthChecks() []row {
+	path := func(p string) changeTG {
+		return func(in *elb.CreateTargetGroupInput) { in.HealthCheckPath = &p }
+	}
+	codes := func(c string) changeTG {
+		return func(in *elb.CreateTargetGroupInput) { in.Matcher = &types.Matcher{HttpCode: &c} }
+	}
+	grpc := func(c string) changeTG {
+		return func(in *elb.CreateTargetGroupInput) {
+			in.ProtocolVersion, in.Matcher = aws.String("GRPC"), &types.Matcher{GrpcCode: &c}
+		}
+	}
+	checkPort := func(p string) changeTG {
+		return func(in *elb.CreateTargetGroupInput) { in.HealthCheckPort = &p }
+	}
+	times := func(interval, timeout int32) changeTG {
+		return func(in *elb.CreateTargetGroupInput) {
+			in.HealthCheckIntervalSeconds, in.HealthCheckTimeoutSeconds = &interval, &timeout
+		}
+	}
+	thresholds := func(healthy, unhealthy int32) changeTG {
+		return func(in *elb.CreateTargetGroupInput) {
+			in.HealthyThresholdCount, in.UnhealthyThresholdCount = &healthy, &unhealthy
+		}
+	}
+	return []row{
 		{"interval 5 and timeout 2", making(times(5, 2)), "", ""},
 		{"interval 300 and timeout 120", making(times(300, 120)), "", ""},
 		{"interval 301", making(times(301, 5)), "ValidationError", "healthCheckIntervalSeconds"},
@@ -139,7 +147,7 @@ func TestCreateTargetGroupRowByRow(t *testing.T) {
 			in.HealthCheckEnabled = aws.Bool(false)
 		}), "", ""},
 		{"lambda with check port", making(function, checkPort("80")), "ValidationError", "Health check port"},
-		{"lambda with check protocol", making(function, checks("HTTP")), "ValidationError", "target type 'lambda'"},
+		{"lambda with check protocol", making(function, checkingBy("HTTP")), "ValidationError", "target type 'lambda'"},
 		{"empty path", making(path("")), "ValidationError", "healthCheckPath"},
 		{"path of 1024 characters", making(path("/" + strings.Repeat("a", 1023))), "", ""},
 		{"path of 1025 characters", making(path("/" + strings.Repeat("a", 1024))), "ValidationError", "1024"},
@@ -156,26 +164,34 @@ func TestCreateTargetGroupRowByRow(t *testing.T) {
 		{"no code", making(codes("")), "ValidationError", "matcher"},
 		{"a matcher of nothing", making(func(in *elb.CreateTargetGroupInput) { in.Matcher = &types.Matcher{} }),
 			"ValidationError", "must specify a code"},
-		{"code 599 of an NLB", making(speaking("TCP"), checks("HTTP"), codes("599")), "", ""},
-		{"code 600 of an NLB", making(speaking("TCP"), checks("HTTP"), codes("600")), "ValidationError", "'200-599'"},
+		{"code 599 of an NLB", making(speaking("TCP"), checkingBy("HTTP"), codes("599")), "", ""},
+		{"code 600 of an NLB", making(speaking("TCP"), checkingBy("HTTP"), codes("600")), "ValidationError", "'200-599'"},
 		{"matcher of TCP checks", making(speaking("TCP"), codes("200")), "InvalidConfigurationRequest", "TCP"},
 		{"gRPC codes", making(grpc("0-99")), "", ""},
 		{"gRPC code 100", making(grpc("100")), "ValidationError", "'0-99'"},
-		{"checks with QUIC", making(speaking("QUIC"), checks("QUIC")), "ValidationError", "TCP, HTTP, HTTPS"},
-		{"checks with TLS", making(speaking("TLS"), checks("TLS")), "ValidationError", "TCP, HTTP, HTTPS"},
-		{"HTTPS checks of HTTP", making(checks("HTTPS")), "", ""},
-		{"unknown checks", making(checks("ICMP")), "ValidationError", "'healthCheckProtocol'"},
+		{"checks with QUIC", making(speaking("QUIC"), checkingBy("QUIC")), "ValidationError", "TCP, HTTP, HTTPS"},
+		{"checks with TLS", making(speaking("TLS"), checkingBy("TLS")), "ValidationError", "TCP, HTTP, HTTPS"},
+		{"HTTPS checks of HTTP", making(checkingBy("HTTPS")), "", ""},
+		{"unknown checks", making(checkingBy("ICMP")), "ValidationError", "'healthCheckProtocol'"},
 		{"checks of an NLB off", making(speaking("TCP"), func(in *elb.CreateTargetGroupInput) {
 			in.HealthCheckEnabled = aws.Bool(false)
 		}), "ValidationError", "Health check enabled"},
 	}
-	// all checks of every protocol of an NLB
+}
+
+// checksOfProtocols are rows of all health checks of every protocol of a network load balancer.
+func checksOfProtocols() (rows []row) {
 	for _, p := range []types.ProtocolEnum{"TCP", "TLS", "UDP", "TCP_UDP", "QUIC", "TCP_QUIC"} {
 		for _, check := range []types.ProtocolEnum{"TCP", "HTTP", "HTTPS"} {
-			rows = append(rows, row{fmt.Sprintf("%s checks of %s", check, p), making(speaking(p), checks(check)), "", ""})
+			rows = append(rows, row{fmt.Sprintf("%s checks of %s", check, p), making(speaking(p), checkingBy(check)), "", ""})
 		}
 	}
-	hold(t, rows)
+	return rows
+}
+
+// checkingBy sets the protocol of health checks.
+func checkingBy(protocol types.ProtocolEnum) changeTG {
+	return func(in *elb.CreateTargetGroupInput) { in.HealthCheckProtocol = protocol }
 }
 
 func TestATargetGroupIsFoundAgainByItsSettings(t *testing.T) {
@@ -250,26 +266,15 @@ func TestTargetGroupsAreDescribedAsAWSDescribesThem(t *testing.T) {
 
 func TestTargetGroupCallsRowByRow(t *testing.T) {
 	t.Parallel()
+	hold(t, slices.Concat(describedTargetGroups(), deletedTargetGroups(), targetGroupAttributes()))
+}
+
+// describedTargetGroups are rows of DescribeTargetGroups.
+func describedTargetGroups() []row {
 	describe := func(in *elb.DescribeTargetGroupsInput) func(*fixture) error {
 		return func(f *fixture) error { _, err := f.DescribeTargetGroups(f.ctx, in); return err }
 	}
-	set := func(f *fixture, arn string, pairs ...string) error {
-		in := &elb.ModifyTargetGroupAttributesInput{TargetGroupArn: &arn}
-		for i := 0; i < len(pairs); i += 2 {
-			in.Attributes = append(in.Attributes, types.TargetGroupAttribute{Key: &pairs[i], Value: &pairs[i+1]})
-		}
-		_, err := f.ModifyTargetGroupAttributes(f.ctx, in)
-		return err
-	}
-	setting := func(change changeTG, pairs ...string) func(*fixture) error {
-		return func(f *fixture) error { return set(f, f.group("HTTP", change), pairs...) }
-	}
-	remove := func(f *fixture, arn string) error {
-		_, err := f.DeleteTargetGroup(f.ctx, &elb.DeleteTargetGroupInput{TargetGroupArn: &arn})
-		return err
-	}
-	http, geneve := func(*elb.CreateTargetGroupInput) {}, kindsOfGroups["GENEVE"]
-	hold(t, []row{
+	return []row{
 		{"an unknown name", describe(&elb.DescribeTargetGroupsInput{Names: []string{"none"}}), "TargetGroupNotFound",
 			"One or more target groups not found"},
 		{"one of two names is unknown", func(f *fixture) error {
@@ -284,12 +289,23 @@ func TestTargetGroupCallsRowByRow(t *testing.T) {
 		{"a name of 33 characters", describe(&elb.DescribeTargetGroupsInput{Names: []string{strings.Repeat("a", 33)}}),
 			"ValidationError", "cannot be longer than '32' characters"},
 		{"an unknown load balancer",
-			describe(&elb.DescribeTargetGroupsInput{LoadBalancerArn: aws.String(unknownLoadBalancer)}), "LoadBalancerNotFound",
-			unknownLoadBalancer},
+			describe(&elb.DescribeTargetGroupsInput{LoadBalancerArn: aws.String(unknownLoadBalancer)}),
+			"LoadBalancerNotFound", unknownLoadBalancer},
 		{"names and ARNs", describe(&elb.DescribeTargetGroupsInput{Names: []string{"a"}, TargetGroupArns: []string{
 			unknownTargetGroup}}), "ValidationError", "at the same time"},
 		{"21 names", describe(&elb.DescribeTargetGroupsInput{Names: make([]string, 21)}), "ValidationError", "'20'"},
-		{"21 ARNs", describe(&elb.DescribeTargetGroupsInput{TargetGroupArns: make([]string, 21)}), "ValidationError", "'20'"},
+		{"21 ARNs", describe(&elb.DescribeTargetGroupsInput{TargetGroupArns: make([]string, 21)}),
+			"ValidationError", "'20'"},
+	}
+}
+
+// deletedTargetGroups are rows of DeleteTargetGroup.
+func deletedTargetGroups() []row {
+	remove := func(f *fixture, arn string) error {
+		_, err := f.DeleteTargetGroup(f.ctx, &elb.DeleteTargetGroupInput{TargetGroupArn: &arn})
+		return err
+	}
+	return []row{
 		{"deletion of what is not there", func(f *fixture) error { return remove(f, unknownTargetGroup) }, "", ""},
 		{"deletion of no ARN", func(f *fixture) error { return remove(f, "tg") }, "ValidationError",
 			"'tg' is not a valid target group ARN"},
@@ -310,7 +326,25 @@ func TestTargetGroupCallsRowByRow(t *testing.T) {
 			f.ok(err)
 			return remove(f, arn)
 		}, "", ""},
+	}
+}
 
+// targetGroupAttributes are rows of ModifyTargetGroupAttributes.
+func targetGroupAttributes() []row {
+	set := func(f *fixture, arn string, pairs ...string) error {
+		in := &elb.ModifyTargetGroupAttributesInput{TargetGroupArn: &arn}
+		for i := 0; i < len(pairs); i += 2 {
+			in.Attributes = append(in.Attributes, types.TargetGroupAttribute{Key: &pairs[i], Value: &pairs[i+1]})
+		}
+		_, err := f.ModifyTargetGroupAttributes(f.ctx, in)
+		return err
+	}
+	setting := func(change changeTG, pairs ...string) func(*fixture) error {
+		return func(f *fixture) error { return set(f, f.group("HTTP", change), pairs...) }
+	}
+	http := func(*elb.CreateTargetGroupInput) {}
+	geneve := kindsOfGroups["GENEVE"]
+	return []row{
 		{"slow start of weighted random", setting(http, algorithm+"type", "weighted_random", "slow_start.duration_seconds",
 			"30"), "InvalidConfigurationRequest", "Slow start"},
 		{"anomaly mitigation of weighted random", setting(http, algorithm+"type", "weighted_random", algorithm+
@@ -356,7 +390,7 @@ func TestTargetGroupCallsRowByRow(t *testing.T) {
 		{"optimizer's port and an algorithm", setting(func(in *elb.CreateTargetGroupInput) {
 			in.TargetControlPort = aws.Int32(3000)
 		}, algorithm+"type", "weighted_random"), "InvalidConfigurationRequest", "round_robin"},
-	})
+	}
 }
 
 func TestModifyTargetGroupChangesOnlyWhatIsGiven(t *testing.T) {

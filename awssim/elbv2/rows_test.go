@@ -3,6 +3,7 @@ package elbv2
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -82,36 +83,22 @@ func (f *fixture) addSubnet(zone *vpc.AvailabilityZone, id, cidr, outpost string
 
 func TestCreateLoadBalancerRowByRow(t *testing.T) {
 	t.Parallel()
-	v6 := func(addr string) types.SubnetMapping {
-		return types.SubnetMapping{SubnetId: aws.String(subnetA), IPv6Address: aws.String(addr)}
-	}
-	nat := func(prefix string) types.SubnetMapping {
-		return types.SubnetMapping{SubnetId: aws.String(subnetA), SourceNatIpv6Prefix: aws.String(prefix)}
-	}
+	hold(t, slices.Concat(newNames(), newZones(), newGroupsAndTypes(), newSourceNAT(), newWithinQuotas()))
+}
+
+// newNames are rows of names, subnets and addresses within them.
+func newNames() []row {
 	private := func(addr string) types.SubnetMapping {
 		return types.SubnetMapping{SubnetId: aws.String(subnetA), PrivateIPv4Address: aws.String(addr)}
 	}
-	pool := func(id string) changeLB {
-		return func(in *elb.CreateLoadBalancerInput) { in.IpamPools = &types.IpamPools{Ipv4IpamPoolId: aws.String(id)} }
-	}
-	coip := func(id string) changeLB {
-		return func(in *elb.CreateLoadBalancerInput) { in.CustomerOwnedIpv4Pool = aws.String(id) }
-	}
-	outpost := func(f *fixture) {
-		f.addSubnet(&vpc.AvailabilityZone{Name: "us-west-2d", Type: "availability-zone"}, "subnet-outpost", "10.0.7.0/24",
-			"arn:aws:outposts:us-west-2:123456789012:outpost/op-1")
-	}
-	on := func(changes ...changeLB) func(*fixture) error {
-		return func(f *fixture) error { return f.create(changes...) }
-	}
-	hold(t, []row{
-		{"name ends with a hyphen", on(func(in *elb.CreateLoadBalancerInput) { in.Name = aws.String("a-") }),
+	return []row{
+		{"name ends with a hyphen", creating(func(in *elb.CreateLoadBalancerInput) { in.Name = aws.String("a-") }),
 			"ValidationError", "cannot begin or end with '-'"},
-		{"name of 32 characters", on(func(in *elb.CreateLoadBalancerInput) { in.Name = aws.String(strings.Repeat("a", 32)) }),
+		{"name of 32 characters", creating(func(in *elb.CreateLoadBalancerInput) { in.Name = aws.String(strings.Repeat("a", 32)) }),
 			"", ""},
-		{"empty name", on(func(in *elb.CreateLoadBalancerInput) { in.Name = aws.String("") }), "ValidationError", "'name'"},
-		{"one subnet is enough for NLB", on(ofType("network"), inSubnets(subnetA)), "", ""},
-		{"small subnet is enough for NLB", on(ofType("network"), inSubnets(subnetSmall)), "", ""},
+		{"empty name", creating(func(in *elb.CreateLoadBalancerInput) { in.Name = aws.String("") }), "ValidationError", "'name'"},
+		{"one subnet is enough for NLB", creating(ofType("network"), inSubnets(subnetA)), "", ""},
+		{"small subnet is enough for NLB", creating(ofType("network"), inSubnets(subnetSmall)), "", ""},
 		{"fewer than eight free addresses", func(f *fixture) error {
 			f.account.Subnets[subnetA].UseAddresses(244)
 			return f.create()
@@ -125,9 +112,9 @@ func TestCreateLoadBalancerRowByRow(t *testing.T) {
 			f.account.Subnets[subnetA].UseAddresses(244)
 			return f.create(ofType("network"), mapped(private("10.0.1.77")))
 		}, "", ""},
-		{"last address of the subnet", on(ofType("network"), mapped(private("10.0.1.255"))), "InvalidConfigurationRequest",
+		{"last address of the subnet", creating(ofType("network"), mapped(private("10.0.1.255"))), "InvalidConfigurationRequest",
 			"10.0.1.255"},
-		{"fourth address of the subnet", on(ofType("network"), mapped(private("10.0.1.3"))), "InvalidConfigurationRequest",
+		{"fourth address of the subnet", creating(ofType("network"), mapped(private("10.0.1.3"))), "InvalidConfigurationRequest",
 			"10.0.1.3"},
 		{"private address in use", func(f *fixture) error {
 			f.ok(f.create(ofType("network"), mapped(private("10.0.1.77"))))
@@ -139,8 +126,24 @@ func TestCreateLoadBalancerRowByRow(t *testing.T) {
 			return f.create(ofType("network"), publicly, m)
 		}, "ResourceInUse", eip1},
 		{"EIP in internal",
-			on(ofType("network"), mapped(types.SubnetMapping{SubnetId: aws.String(subnetA), AllocationId: aws.String(eip1)})),
+			creating(ofType("network"), mapped(types.SubnetMapping{SubnetId: aws.String(subnetA), AllocationId: aws.String(eip1)})),
 			"InvalidConfigurationRequest", "internet-facing"},
+	}
+}
+
+// newZones are rows of zones and Outposts, with the pools of addresses there.
+func newZones() []row {
+	pool := func(id string) changeLB {
+		return func(in *elb.CreateLoadBalancerInput) { in.IpamPools = &types.IpamPools{Ipv4IpamPoolId: aws.String(id)} }
+	}
+	coip := func(id string) changeLB {
+		return func(in *elb.CreateLoadBalancerInput) { in.CustomerOwnedIpv4Pool = aws.String(id) }
+	}
+	outpost := func(f *fixture) {
+		f.addSubnet(&vpc.AvailabilityZone{Name: "us-west-2d", Type: "availability-zone"}, "subnet-outpost", "10.0.7.0/24",
+			"arn:aws:outposts:us-west-2:123456789012:outpost/op-1")
+	}
+	return []row{
 		{"constrained zone, NLB", func(f *fixture) error {
 			f.addSubnet(&vpc.AvailabilityZone{Name: "us-west-2d", ID: "use1-az3", Type: "availability-zone"}, "subnet-d",
 				"10.0.7.0/24", "")
@@ -151,7 +154,7 @@ func TestCreateLoadBalancerRowByRow(t *testing.T) {
 				"10.0.7.0/24", "")
 			return f.create(inSubnets("subnet-wl"))
 		}, "AvailabilityZoneNotSupported", "wlz-1"},
-		{"one local zone, ALB", on(inSubnets("subnet-lax")), "", ""},
+		{"one local zone, ALB", creating(inSubnets("subnet-lax")), "", ""},
 		{"one Outpost, ALB", func(f *fixture) error { outpost(f); return f.create(inSubnets("subnet-outpost")) }, "", ""},
 		{"Outpost mixed", func(f *fixture) error {
 			outpost(f)
@@ -165,54 +168,78 @@ func TestCreateLoadBalancerRowByRow(t *testing.T) {
 			outpost(f)
 			return f.create(inSubnets("subnet-outpost"), coip("ipv4pool-coip-1"))
 		}, "", ""},
-		{"customer-owned pool of odd form", on(coip("pool-1")), "ValidationError", "customerOwnedIpv4Pool"},
-		{"customer-owned pool of a region", on(coip("ipv4pool-coip-1")), "InvalidConfigurationRequest", "Outposts"},
-		{"customer-owned pool, NLB", on(ofType("network"), coip("ipv4pool-coip-1")), "InvalidConfigurationRequest",
+		{"customer-owned pool of odd form", creating(coip("pool-1")), "ValidationError", "customerOwnedIpv4Pool"},
+		{"customer-owned pool of a region", creating(coip("ipv4pool-coip-1")), "InvalidConfigurationRequest", "Outposts"},
+		{"customer-owned pool, NLB", creating(ofType("network"), coip("ipv4pool-coip-1")), "InvalidConfigurationRequest",
 			"'application'"},
-		{"IPAM pool", on(publicly, pool("ipam-pool-1")), "", ""},
-		{"IPAM pool of odd form", on(publicly, pool("pool-1")), "ValidationError", "ipv4IpamPoolId"},
-		{"IPAM pool, internal", on(pool("ipam-pool-1")), "InvalidConfigurationRequest", "internet-facing"},
+		{"IPAM pool", creating(publicly, pool("ipam-pool-1")), "", ""},
+		{"IPAM pool of odd form", creating(publicly, pool("pool-1")), "ValidationError", "ipv4IpamPoolId"},
+		{"IPAM pool, internal", creating(pool("ipam-pool-1")), "InvalidConfigurationRequest", "internet-facing"},
 		{"unknown IPAM pool", func(f *fixture) error {
 			f.account.IPAMPools = map[string]*vpc.IPAMPool{"ipam-pool-1": {Family: "ipv4", Public: true, CIDRs: []netip.Prefix{
 				netip.MustParsePrefix("203.0.113.0/28")}}}
 			return f.create(publicly, pool("ipam-pool-2"))
 		}, "InvalidConfigurationRequest", "ipam-pool-2"},
+	}
+}
+
+// newGroupsAndTypes are rows of security groups, schemes and address types.
+func newGroupsAndTypes() []row {
+	v6 := func(addr string) types.SubnetMapping {
+		return types.SubnetMapping{SubnetId: aws.String(subnetA), IPv6Address: aws.String(addr)}
+	}
+	return []row{
 		{"five groups", func(f *fixture) error { return f.create(f.groupsOf(5)) }, "", ""},
 		{"six groups", func(f *fixture) error { return f.create(f.groupsOf(6)) }, "InvalidConfigurationRequest", "'5'"},
 		{"six groups with a quota", func(f *fixture) error {
 			f.quota("security-groups-per-network-interface", 16)
 			return f.create(f.groupsOf(6))
 		}, "", ""},
-		{"groups of a gateway", on(ofType("gateway"), func(in *elb.CreateLoadBalancerInput) {
+		{"groups of a gateway", creating(ofType("gateway"), func(in *elb.CreateLoadBalancerInput) {
 			in.Scheme, in.SecurityGroups = "", []string{group1}
 		}), "InvalidConfigurationRequest", "gateway"},
-		{"scheme of a gateway", on(ofType("gateway")), "ValidationError", "scheme"},
-		{"internal dualstack", on(dualstack), "", ""},
-		{"no public IPv4, NLB", on(ofType("network"), publicly, func(in *elb.CreateLoadBalancerInput) {
+		{"scheme of a gateway", creating(ofType("gateway")), "ValidationError", "scheme"},
+		{"internal dualstack", creating(dualstack), "", ""},
+		{"no public IPv4, NLB", creating(ofType("network"), publicly, func(in *elb.CreateLoadBalancerInput) {
 			in.IpAddressType = "dualstack-without-public-ipv4"
 		}), "InvalidConfigurationRequest", "'application'"},
-		{"IPv6 address on ipv4", on(ofType("network"), mapped(v6("2001:db8:0:1::9"))), "InvalidConfigurationRequest",
+		{"IPv6 address on ipv4", creating(ofType("network"), mapped(v6("2001:db8:0:1::9"))), "InvalidConfigurationRequest",
 			"dualstack"},
-		{"IPv6 address of elsewhere", on(ofType("network"), dualstack, mapped(v6("2001:db8:0:2::9"))),
+		{"IPv6 address of elsewhere", creating(ofType("network"), dualstack, mapped(v6("2001:db8:0:2::9"))),
 			"InvalidConfigurationRequest", "IPv6 CIDR"},
 		{"IPv6 address in use", func(f *fixture) error {
 			f.ok(f.create(ofType("network"), dualstack, mapped(v6("2001:db8:0:1::9"))))
 			return f.create(ofType("network"), dualstack, mapped(v6("2001:db8:0:1::9")))
 		}, "InvalidConfigurationRequest", "2001:db8:0:1::9"},
-		{"source NAT on ipv4", on(ofType("network"), withNAT), "InvalidConfigurationRequest", "dualstack"},
-		{"source NAT prefix without it", on(ofType("network"), dualstack, mapped(nat("auto_assigned"))),
+	}
+}
+
+// newSourceNAT are rows of the prefixes of source NAT.
+func newSourceNAT() []row {
+	nat := func(prefix string) types.SubnetMapping {
+		return types.SubnetMapping{SubnetId: aws.String(subnetA), SourceNatIpv6Prefix: aws.String(prefix)}
+	}
+	return []row{
+		{"source NAT on ipv4", creating(ofType("network"), withNAT), "InvalidConfigurationRequest", "dualstack"},
+		{"source NAT prefix without it", creating(ofType("network"), dualstack, mapped(nat("auto_assigned"))),
 			"InvalidConfigurationRequest", "EnablePrefixForIpv6SourceNat"},
-		{"source NAT prefix", on(ofType("network"), dualstack, withNAT, mapped(nat("2001:db8:0:1:5::/80"))), "", ""},
-		{"source NAT prefix of odd length", on(ofType("network"), dualstack, withNAT, mapped(nat("2001:db8:0:1:5::/96"))),
+		{"source NAT prefix", creating(ofType("network"), dualstack, withNAT, mapped(nat("2001:db8:0:1:5::/80"))), "", ""},
+		{"source NAT prefix of odd length", creating(ofType("network"), dualstack, withNAT, mapped(nat("2001:db8:0:1:5::/96"))),
 			"InvalidConfigurationRequest", "/80"},
-		{"source NAT prefix with host bits", on(ofType("network"), dualstack, withNAT, mapped(nat("2001:db8:0:1:5::1/80"))),
+		{"source NAT prefix with host bits", creating(ofType("network"), dualstack, withNAT, mapped(nat("2001:db8:0:1:5::1/80"))),
 			"InvalidConfigurationRequest", "/80"},
-		{"source NAT prefix of elsewhere", on(ofType("network"), dualstack, withNAT, mapped(nat("2001:db8:0:2:5::/80"))),
+		{"source NAT prefix of elsewhere", creating(ofType("network"), dualstack, withNAT, mapped(nat("2001:db8:0:2:5::/80"))),
 			"InvalidConfigurationRequest", "/80"},
 		{"source NAT prefix in use", func(f *fixture) error {
 			f.ok(f.create(ofType("network"), dualstack, withNAT, mapped(nat("2001:db8:0:1:5::/80"))))
 			return f.create(ofType("network"), dualstack, withNAT, mapped(nat("2001:db8:0:1:5::/80")))
 		}, "InvalidConfigurationRequest", "in use"},
+	}
+}
+
+// newWithinQuotas are rows of quotas and names in use.
+func newWithinQuotas() []row {
+	return []row{
 		{"too many interfaces of NLBs", func(f *fixture) error {
 			f.quota(request.QuotaInterfaces, 3)
 			f.ok(f.create(ofType("network")))
@@ -235,8 +262,13 @@ func TestCreateLoadBalancerRowByRow(t *testing.T) {
 			f.ok(f.create(func(in *elb.CreateLoadBalancerInput) { in.Name = aws.String("same") }))
 			return f.create(ofType("network"), func(in *elb.CreateLoadBalancerInput) { in.Name = aws.String("same") })
 		}, "DuplicateLoadBalancerName", "'same'"},
-		{"too many tags", on(func(in *elb.CreateLoadBalancerInput) { in.Tags = manyTags(51) }), "TooManyTags", "'50'"},
-	})
+		{"too many tags", creating(func(in *elb.CreateLoadBalancerInput) { in.Tags = manyTags(51) }), "TooManyTags", "'50'"},
+	}
+}
+
+// creating is create as the call of a row.
+func creating(changes ...changeLB) func(*fixture) error {
+	return func(f *fixture) error { return f.create(changes...) }
 }
 
 // groupsOf makes that many security groups.
@@ -261,56 +293,37 @@ func manyTags(n int) []types.Tag {
 
 func TestChangingLoadBalancersRowByRow(t *testing.T) {
 	t.Parallel()
-	subnets := func(f *fixture, lb types.LoadBalancer, ids ...string) error {
-		_, err := f.SetSubnets(f.ctx, &elb.SetSubnetsInput{LoadBalancerArn: lb.LoadBalancerArn, Subnets: ids})
-		return err
-	}
-	reserve := func(f *fixture, lb types.LoadBalancer, units int32) error {
-		_, err := f.ModifyCapacityReservation(f.ctx, &elb.ModifyCapacityReservationInput{LoadBalancerArn: lb.LoadBalancerArn,
-			MinimumLoadBalancerCapacity: &types.MinimumLoadBalancerCapacity{CapacityUnits: &units}})
-		return err
-	}
-	pools := func(f *fixture, lb types.LoadBalancer, change func(*elb.ModifyIpPoolsInput)) error {
-		in := &elb.ModifyIpPoolsInput{LoadBalancerArn: lb.LoadBalancerArn}
-		change(in)
-		_, err := f.ModifyIpPools(f.ctx, in)
-		return err
-	}
-	setPool := func(in *elb.ModifyIpPoolsInput) {
-		in.IpamPools = &types.IpamPools{Ipv4IpamPoolId: aws.String("ipam-pool-1")}
-	}
-	secondary := func(f *fixture, lb types.LoadBalancer, n string) error {
-		_, err := f.ModifyLoadBalancerAttributes(f.ctx, &elb.ModifyLoadBalancerAttributesInput{
-			LoadBalancerArn: lb.LoadBalancerArn,
-			Attributes:      []types.LoadBalancerAttribute{{Key: aws.String(secondaryAddresses), Value: &n}}})
-		return err
-	}
-	hold(t, []row{
-		{"ALB swaps a subnet within a zone", func(f *fixture) error { return subnets(f, f.alb(), subnetA2, subnetB) }, "",
+	hold(t, slices.Concat(changedSubnets(), reservedCapacity(), changedPools(), changedSecondaries(), changedGroups()))
+}
+
+// changedSubnets are rows of SetSubnets.
+func changedSubnets() []row {
+	return []row{
+		{"ALB swaps a subnet within a zone", func(f *fixture) error { return setSubnets(f, f.alb(), subnetA2, subnetB) }, "",
 			""},
-		{"ALB keeps two zones", func(f *fixture) error { return subnets(f, f.alb(), subnetA) }, "ValidationError",
+		{"ALB keeps two zones", func(f *fixture) error { return setSubnets(f, f.alb(), subnetA) }, "ValidationError",
 			"two different Availability Zones"},
-		{"NLB adds and removes zones", func(f *fixture) error { return subnets(f, f.nlb(), subnetB, subnetC) }, "", ""},
-		{"NLB does not swap a subnet within a zone", func(f *fixture) error { return subnets(f, f.nlb(), subnetA2, subnetB) },
+		{"NLB adds and removes zones", func(f *fixture) error { return setSubnets(f, f.nlb(), subnetB, subnetC) }, "", ""},
+		{"NLB does not swap a subnet within a zone", func(f *fixture) error { return setSubnets(f, f.nlb(), subnetA2, subnetB) },
 			"ValidationError", "The Availability Zone 'us-west-2a' corresponding to the new subnet 'subnet-a2' is already " +
 				"associated with the load balancer."},
 		{"NLB of old partitions keeps its subnets", func(f *fixture) error {
 			f.account.FixedSubnets = true
-			return subnets(f, f.nlb(), subnetA)
+			return setSubnets(f, f.nlb(), subnetA)
 		}, "ValidationError", "Subnet removal is not supported for Network Load Balancers. You must specify all existing " +
 			"subnets along with any new ones"},
 		{"NLB with endpoint services keeps its zones", func(f *fixture) error {
 			lb := f.nlb()
 			f.account.LoadBalancers[*lb.LoadBalancerArn].Associated = []string{"vpce-svc-1"}
-			return subnets(f, lb, subnetA)
+			return setSubnets(f, lb, subnetA)
 		}, "InvalidConfigurationRequest", "us-west-2b"},
 		{"GWLB only adds", func(f *fixture) error {
 			lb := f.balancer("gateway", func(in *elb.CreateLoadBalancerInput) { in.Scheme = "" })
-			f.ok(subnets(f, lb, subnetA, subnetB, subnetC))
-			return subnets(f, lb, subnetA)
+			f.ok(setSubnets(f, lb, subnetA, subnetB, subnetC))
+			return setSubnets(f, lb, subnetA)
 		}, "InvalidConfigurationRequest", "remove"},
-		{"no subnets", func(f *fixture) error { return subnets(f, f.nlb()) }, "ValidationError", "At least one subnet"},
-		{"subnets of another VPC", func(f *fixture) error { return subnets(f, f.alb(), subnetForeign, "subnet-foreign-b") },
+		{"no subnets", func(f *fixture) error { return setSubnets(f, f.nlb()) }, "ValidationError", "At least one subnet"},
+		{"subnets of another VPC", func(f *fixture) error { return setSubnets(f, f.alb(), subnetForeign, "subnet-foreign-b") },
 			"InvalidConfigurationRequest", vpc1},
 		{"a kept EIP must be repeated", func(f *fixture) error {
 			lb := f.balancer("network", publicly,
@@ -323,15 +336,26 @@ func TestChangingLoadBalancersRowByRow(t *testing.T) {
 		{"too many interfaces of NLBs", func(f *fixture) error {
 			lb := f.nlb()
 			f.quota(request.QuotaInterfaces, 2)
-			return subnets(f, lb, subnetA, subnetB, subnetC)
+			return setSubnets(f, lb, subnetA, subnetB, subnetC)
 		}, "TooManyLoadBalancers", "'2'"},
+	}
+}
+
+// reservedCapacity are rows of capacity, and of an address type that does not exist.
+func reservedCapacity() []row {
+	reserve := func(f *fixture, lb types.LoadBalancer, units int32) error {
+		_, err := f.ModifyCapacityReservation(f.ctx, &elb.ModifyCapacityReservationInput{LoadBalancerArn: lb.LoadBalancerArn,
+			MinimumLoadBalancerCapacity: &types.MinimumLoadBalancerCapacity{CapacityUnits: &units}})
+		return err
+	}
+	return []row{
 		{"subnets while capacity is pending", func(f *fixture) error {
 			f.quota(quotaCapacity, 1000)
 			f.account.Profile.CapacityReservation = time.Minute
 			lb := f.alb()
 			f.ok(reserve(f, lb, 100))
 			f.refused(reserve(f, lb, 200), "PriorRequestNotComplete", "")
-			return subnets(f, lb, subnetA, subnetB, subnetC)
+			return setSubnets(f, lb, subnetA, subnetB, subnetC)
 		}, "CapacityReservationPending", "pending"},
 		{"subnets when capacity is there", func(f *fixture) error {
 			f.quota(quotaCapacity, 1000)
@@ -339,7 +363,7 @@ func TestChangingLoadBalancersRowByRow(t *testing.T) {
 			lb := f.alb()
 			f.ok(reserve(f, lb, 100))
 			f.clock.Advance(time.Minute)
-			return subnets(f, lb, subnetA, subnetB, subnetC)
+			return setSubnets(f, lb, subnetA, subnetB, subnetC)
 		}, "", ""},
 		{"unknown shape before unknown load balancer", func(f *fixture) error {
 			_, err := f.SetIpAddressType(f.ctx, &elb.SetIpAddressTypeInput{LoadBalancerArn: aws.String(unknownLoadBalancer),
@@ -370,6 +394,21 @@ func TestChangingLoadBalancersRowByRow(t *testing.T) {
 			f.clock.Advance(24 * time.Hour)
 			return reserve(f, lb, 500)
 		}, "", ""},
+	}
+}
+
+// changedPools are rows of ModifyIpPools.
+func changedPools() []row {
+	pools := func(f *fixture, lb types.LoadBalancer, change func(*elb.ModifyIpPoolsInput)) error {
+		in := &elb.ModifyIpPoolsInput{LoadBalancerArn: lb.LoadBalancerArn}
+		change(in)
+		_, err := f.ModifyIpPools(f.ctx, in)
+		return err
+	}
+	setPool := func(in *elb.ModifyIpPoolsInput) {
+		in.IpamPools = &types.IpamPools{Ipv4IpamPoolId: aws.String("ipam-pool-1")}
+	}
+	return []row{
 		{"pool of an internal load balancer", func(f *fixture) error { return pools(f, f.alb(), setPool) },
 			"InvalidConfigurationRequest", "internet-facing"},
 		{"neither pool nor removal", func(f *fixture) error {
@@ -386,6 +425,18 @@ func TestChangingLoadBalancersRowByRow(t *testing.T) {
 				in.RemoveIpamPools = []types.RemoveIpamPoolEnum{"ipv6"}
 			})
 		}, "ValidationError", "enum value set"},
+	}
+}
+
+// changedSecondaries are rows of the attribute for secondary addresses.
+func changedSecondaries() []row {
+	secondary := func(f *fixture, lb types.LoadBalancer, n string) error {
+		_, err := f.ModifyLoadBalancerAttributes(f.ctx, &elb.ModifyLoadBalancerAttributesInput{
+			LoadBalancerArn: lb.LoadBalancerArn,
+			Attributes:      []types.LoadBalancerAttribute{{Key: aws.String(secondaryAddresses), Value: &n}}})
+		return err
+	}
+	return []row{
 		{"secondary addresses grow", func(f *fixture) error {
 			lb := f.nlb()
 			f.ok(secondary(f, lb, "2"))
@@ -404,6 +455,12 @@ func TestChangingLoadBalancersRowByRow(t *testing.T) {
 			s.UseAddresses(int(s.AvailableIPs()) - 1)
 			return secondary(f, lb, "2")
 		}, "InvalidSubnet", subnetA},
+	}
+}
+
+// changedGroups are rows of SetSecurityGroups.
+func changedGroups() []row {
+	return []row{
 		{"NLB without groups stays without", func(f *fixture) error {
 			_, err := f.SetSecurityGroups(f.ctx, &elb.SetSecurityGroupsInput{LoadBalancerArn: f.nlb().LoadBalancerArn,
 				SecurityGroups: []string{group1}})
@@ -419,7 +476,13 @@ func TestChangingLoadBalancersRowByRow(t *testing.T) {
 				SecurityGroups: []string{}})
 			return err
 		}, "ValidationError", "security group"},
-	})
+	}
+}
+
+// setSubnets sets the subnets of a load balancer.
+func setSubnets(f *fixture, lb types.LoadBalancer, ids ...string) error {
+	_, err := f.SetSubnets(f.ctx, &elb.SetSubnetsInput{LoadBalancerArn: lb.LoadBalancerArn, Subnets: ids})
+	return err
 }
 
 func TestAddressesOfLoadBalancersAreThoseOfTheRequest(t *testing.T) {

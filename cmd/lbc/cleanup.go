@@ -83,7 +83,7 @@ func (o *cleanupOptions) run(ctx context.Context, given func(string) bool, in io
 	}
 	if l.alive != "" && !o.ignoreController {
 		return fmt.Errorf("a controller is running: %s; if you delete the objects, it deletes their load balancers; "+
-			"--ignore-controller deletes in addition to it", l.alive)
+			"with --ignore-controller, lbc deletes although the controller runs", l.alive)
 	}
 	selected, err := o.selected(l)
 	if err != nil {

@@ -31,7 +31,7 @@ requests it. It reads the health of targets while the page shows them.
 const consoleExample = `  # All load balancers of the cluster of the current context
   lbc console
 
-  # What these manifests would make
+  # What the controller would create for these manifests
   lbc console -f shop.yaml --listen 127.0.0.1:8080`
 
 type consoleOptions struct {

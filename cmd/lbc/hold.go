@@ -78,7 +78,7 @@ func holdCommand() *cobra.Command {
 	var o holdOptions
 	cmd := &cobra.Command{
 		Use:   "hold",
-		Short: "Stop the controller's writes to AWS for a time, but for targets",
+		Short: "Stop the controller's writes to AWS for a time, except for targets",
 		Long:  holdHelp,
 		Example: "  lbc hold\n  lbc hold --all --until 2h --reason 'incident of ELB in eu-west-1'\n  lbc hold --stack " +
 			"ingress/shop/web --until 2026-12-01T06:00:00Z --reason 'sale'\n" +

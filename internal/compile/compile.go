@@ -19,7 +19,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// Config has the controller's flags and gates about load balancers; every field has the name of its flag or gate.
+// Config has the controller's flags and gates about load balancers, most under their own names; docs/flags.md explains
+// them.
 type Config struct {
 	Cluster             string
 	VPC                 string
@@ -28,17 +29,19 @@ type Config struct {
 	ObjectLabels        naming.ObjectLabels // of TargetGroupBindings
 	DefaultScheme       string              // empty = internal
 	DefaultTargetType   string              // empty = instance
-	DefaultAddressType  string              // of new load balancers; empty = ipv4
+	DefaultAddressType  string              // --default-ip-address-type, of new load balancers; empty = ipv4
 	DefaultSSLPolicy    string              // empty = ELBSecurityPolicy-2016-08
 	// AllowedAuthorities restricts the discovery of certificates to those of these authorities; empty = all.
 	AllowedAuthorities []string
-	// OwnCertificates permits stacks to own certificates in ACM, requested or imported.
+	// OwnCertificates permits stacks to own certificates in ACM, requested or imported: gate
+	// EnableCertificateManagement, or the import of Secrets.
 	OwnCertificates bool
 
 	// TrustStores say where the bundles of trust stores are uploaded.
 	TrustStores TrustStores
 
-	// LoadBalancersOfOthers are those that objects may share or take over, besides those that consent by a tag.
+	// LoadBalancersOfOthers are those that objects may share or adopt (--existing-load-balancers), besides those that
+	// consent by a tag.
 	LoadBalancersOfOthers consent.Balancers
 
 	EnableBackendSecurityGroup      bool
@@ -93,8 +96,7 @@ type Result struct {
 	Origins map[stack.Ref]Origin
 	// Unmade are the members all of whose rules are left out, because the load balancer would have more than AWS allows.
 	Unmade []diag.Object
-	// Kept are the members of which the last good version of some rule or listener serves in the place of the declared
-	// one.
+	// Kept are the members of which the last good version of some rule or listener serves instead of the declared one.
 	Kept []diag.Object
 	// Full reports that rules, target groups or certificates are left out, because the load balancer would have more than
 	// AWS allows.
@@ -125,8 +127,10 @@ type Origin struct {
 	Fields map[string]intent.Source
 }
 
-// Compile returns the stack of a load balancer. before is Result.Memory of the previous call: last good versions
-// replace members that have become invalid.
+// Compile returns the stack of a load balancer. before is Result.Memory of the previous call, nil for the first: last
+// good versions replace members that have become invalid. If the result has Needs, the caller calls Compile again
+// with the same e and before, and with facts that also answer these. There is no error: what is wrong with a member, or
+// could not be read, is in Result.Diagnostics. The same arguments give the same result.
 func Compile(e intent.LoadBalancer, f facts.Facts, cfg Config, before *Memory) Result {
 	if before == nil {
 		before = &Memory{}

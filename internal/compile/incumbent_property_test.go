@@ -22,6 +22,7 @@ import (
 // groupOfMembers is a shared group that lives through edits, joins, leaves and restarts.
 type groupOfMembers struct {
 	settings []sharedSetting
+	forgets  bool // restarts are without memory
 	members  []intent.Member
 	declared map[string]map[string]string // of members by name, by setting
 	joined   int64
@@ -188,14 +189,6 @@ func (g *groupOfMembers) values() map[string]string {
 	return out
 }
 
-// forget has the next compilation know nothing of former ones: members have joined in the order of their age.
-func (g *groupOfMembers) forget() {
-	g.memory = nil
-	slices.SortStableFunc(g.order, func(a, b string) int {
-		return cmp.Compare(g.built[a].member.Created, g.built[b].member.Created)
-	})
-}
-
 // lostBy is a setting that a restart without memory changes although no member that is set aside had set it and gave it
 // up; "" = there is none. The last versions of these members are lost: present ones count from now on.
 func (g *groupOfMembers) lostBy(aside []string, before, after map[string]string, built map[string]version) string {
@@ -246,6 +239,177 @@ func (g *groupOfMembers) answers(t *rapid.T) map[string]string {
 	return out
 }
 
+// newGroupOfMembers is a group without members, with some of the shared settings: of many at once each is rarely seen,
+// as some hide others.
+func newGroupOfMembers(t *rapid.T) *groupOfMembers {
+	g := &groupOfMembers{declared: map[string]map[string]string{}, closed: map[int32][]string{},
+		built: map[string]version{}, inAWS: map[string]string{}}
+	for _, s := range guardingSettings() {
+		if rapid.Bool().Draw(t, "with "+s.name) {
+			g.settings = append(g.settings, s)
+		}
+	}
+	if g.forgets = rapid.Bool().Draw(t, "forgets"); g.forgets {
+		g.settings = slices.DeleteFunc(g.settings, func(s sharedSetting) bool { return !s.observed })
+	}
+	return g
+}
+
+// mistake makes a member invalid, at times: not if restarts forget, because what an invalid member declared is not known
+// then.
+func (g *groupOfMembers) mistake(t *rapid.T, m *intent.Member) {
+	if !g.forgets && rapid.IntRange(0, 4).Draw(t, "mistake") == 0 {
+		broken(rapid.SampledFrom(mistakes).Draw(t, "at"))(m)
+	}
+}
+
+// join adds a member to the group.
+func (g *groupOfMembers) join(t *rapid.T) (name string) {
+	g.joined++
+	name = fmt.Sprintf("%c%d", 'a'+rapid.IntRange(0, 2).Draw(t, "namespace"), g.joined)
+	m := g.draw(t, name, g.joined, rapid.Int32Range(-2, 2).Draw(t, "order"))
+	if g.forgets { // a default backend is no fact
+		m.Listeners[0].Default, m.Listeners[0].DefaultSource = nil, intent.Source{}
+	}
+	if len(g.order) > 0 {
+		g.mistake(t, &m)
+	}
+	g.members = append(g.members, m)
+	return name
+}
+
+// edit gives a member other settings. Its default backend stays.
+func (g *groupOfMembers) edit(t *rapid.T, at int) (name string) {
+	old := g.members[at]
+	m := g.draw(t, old.Object.Name, old.Created, old.Order)
+	m.Listeners[0].Default, m.Listeners[0].DefaultSource = old.Listeners[0].Default, old.Listeners[0].DefaultSource
+	g.mistake(t, &m)
+	g.members[at] = m
+	return old.Object.Name
+}
+
+// leave removes a member, unless it is one of the last two, or the last one of which something is built.
+func (g *groupOfMembers) leave(at int) {
+	name := g.members[at].Object.Name
+	if len(g.members) > 2 && slices.ContainsFunc(g.members, func(m intent.Member) bool {
+		return m.Object.Name != name && slices.Contains(g.order, m.Object.Name)
+	}) {
+		g.members = slices.Delete(g.members, at, at+1)
+	}
+}
+
+// restart replaces the memory by what a checkpoint has of it, or by none.
+func (g *groupOfMembers) restart(t *rapid.T) {
+	text, err := json.Marshal(g.memory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	back := &Memory{}
+	if err := json.Unmarshal(text, back); err != nil {
+		t.Fatal(err)
+	}
+	if g.memory = back; g.forgets {
+		g.forget()
+	}
+}
+
+// forget has the next compilation know nothing of former ones: members have joined in the order of their age.
+func (g *groupOfMembers) forget() {
+	g.memory = nil
+	slices.SortStableFunc(g.order, func(a, b string) int {
+		return cmp.Compare(g.built[a].member.Created, g.built[b].member.Created)
+	})
+}
+
+// moment is what a group was before a step.
+type moment struct {
+	values, answers map[string]string
+	built           map[string]version
+	stack           *stack.Stack
+	aside           []string
+	oldest          string          // namespace
+	there           map[string]bool // members by name
+}
+
+func (g *groupOfMembers) now(t *rapid.T) moment {
+	out := moment{g.values(), g.answers(t), maps.Clone(g.built), g.stack, g.aside, g.oldest(), map[string]bool{}}
+	for _, m := range g.members {
+		out.there[m.Object.Name] = true
+	}
+	return out
+}
+
+// checkRestart demands that a restart changes nothing. Without memory, of a member that is set aside stays what AWS
+// holds, but for what it gave up.
+func (g *groupOfMembers) checkRestart(t *rapid.T, was moment) {
+	if g.oldest() != was.oldest { // a member of it was set aside at first, which is known no more, and now decides
+		return
+	}
+	if aside := slices.Concat(was.aside, g.aside); g.forgets && len(aside) > 0 {
+		after := g.values()
+		if s := g.lostBy(aside, was.values, after, was.built); s != "" {
+			t.Fatalf("a restart changes %s: %v to %v", s, was.values, after)
+		}
+		return
+	}
+	if !reflect.DeepEqual(was.stack, g.stack) {
+		t.Fatalf("a restart changes %+v to %+v", was.stack, g.stack)
+	}
+}
+
+// checkEdit demands that a member that joined or was edited changes only what it may.
+func (g *groupOfMembers) checkEdit(t *rapid.T, was moment, actor string) {
+	actors := []string{actor} // and members whose present version is not set aside any more
+	for _, name := range was.aside {
+		if !slices.Contains(g.aside, name) {
+			actors = append(actors, name)
+		}
+	}
+	after := g.values()
+	for _, s := range g.settings {
+		g.checkSetting(t, s, was, after, actors)
+	}
+	ofOldest := slices.ContainsFunc(actors, func(name string) bool { return "n-"+name[:1] == was.oldest })
+	if ofOldest || was.values["ssl-redirect"] != after["ssl-redirect"] {
+		return
+	}
+	for k, a := range g.answers(t) {
+		if b, had := was.answers[k]; had && a != b && !slices.ContainsFunc(actors, func(name string) bool {
+			return strings.Contains(k, name)
+		}) {
+			t.Fatalf("%s changes the answer to %s from %s to %s", actor, k, b, a)
+		}
+	}
+}
+
+// checkSetting demands that only the members that set a value, and those of the namespace of the oldest member, change
+// it, and that it is no looser than the loosest that a member that was there wants.
+func (g *groupOfMembers) checkSetting(t *rapid.T, s sharedSetting, was moment, after map[string]string,
+	actors []string) {
+	before, had := was.values[s.name]
+	now, has := after[s.name]
+	if !had || !has {
+		return
+	}
+	entitled := slices.ContainsFunc(actors, func(name string) bool {
+		return "n-"+name[:1] == was.oldest || was.built[name].declared[s.name] == before
+	})
+	if before != now && !entitled {
+		t.Fatalf("%s changes %s from %s to %s", actors[0], s.name, before, now)
+	}
+	tighter := merge.Tighter(s.name)
+	if tighter == nil {
+		return
+	}
+	if !slices.ContainsFunc(g.members, func(m intent.Member) bool {
+		v, ok := g.built[m.Object.Name]
+		value := cmp.Or(v.declared[s.name], s.fallback)
+		return ok && (was.there[m.Object.Name] || entitled) && (value == now || tighter(now, value) || !tighter(value, now))
+	}) {
+		t.Fatalf("%s is %s, looser than any member that was there wants", s.name, now)
+	}
+}
+
 // TestNoMemberLoosensWhatAnotherGuardsWhateverTheyDo: members of several namespaces join, leave and edit, and the
 // controller restarts, with and without its memory. Who neither set what is in effect nor is of the namespace of the
 // oldest member changes no setting that guards, and no answer to requests that are not its own; a restart changes
@@ -254,135 +418,29 @@ func (g *groupOfMembers) answers(t *rapid.T) map[string]string {
 func TestNoMemberLoosensWhatAnotherGuardsWhateverTheyDo(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		g := &groupOfMembers{declared: map[string]map[string]string{}, closed: map[int32][]string{},
-			built: map[string]version{}, inAWS: map[string]string{}}
-		for _, s := range guardingSettings() { // of many at once each is rarely seen, as some hide others
-			if rapid.Bool().Draw(t, "with "+s.name) {
-				g.settings = append(g.settings, s)
-			}
-		}
-		forgets := rapid.Bool().Draw(t, "forgets")
-		if forgets {
-			g.settings = slices.DeleteFunc(g.settings, func(s sharedSetting) bool { return !s.observed })
-		}
-		mistake := func(m *intent.Member) { // without memory, what an invalid member declared is not known
-			if !forgets && rapid.IntRange(0, 4).Draw(t, "mistake") == 0 {
-				broken(rapid.SampledFrom(mistakes).Draw(t, "at"))(m)
-			}
-		}
-		join := func() string {
-			g.joined++
-			name := fmt.Sprintf("%c%d", 'a'+rapid.IntRange(0, 2).Draw(t, "namespace"), g.joined)
-			m := g.draw(t, name, g.joined, rapid.Int32Range(-2, 2).Draw(t, "order"))
-			if forgets { // a default backend is no fact
-				m.Listeners[0].Default, m.Listeners[0].DefaultSource = nil, intent.Source{}
-			}
-			if len(g.order) > 0 {
-				mistake(&m)
-			}
-			g.members = append(g.members, m)
-			return name
-		}
-		join()
-		join()
+		g := newGroupOfMembers(t)
+		g.join(t)
+		g.join(t)
 		g.compile(t)
 		for range rapid.IntRange(1, 10).Draw(t, "steps") {
-			before, answers, built := g.values(), g.answers(t), maps.Clone(g.built)
-			was, aside := g.stack, g.aside
-			oldest := g.oldest()
-			there := map[string]bool{}
-			for _, m := range g.members {
-				there[m.Object.Name] = true
-			}
-			actor := ""
-			switch at := rapid.IntRange(0, len(g.members)-1).Draw(t, "member"); rapid.IntRange(0, 4).Draw(t, "step") {
+			was := g.now(t)
+			at := rapid.IntRange(0, len(g.members)-1).Draw(t, "member")
+			switch rapid.IntRange(0, 4).Draw(t, "step") {
 			case 0, 1:
-				actor = join()
-			case 2:
-				old := g.members[at]
-				actor = old.Object.Name
-				g.members[at] = g.draw(t, actor, old.Created, old.Order)
-				g.members[at].Listeners[0].Default, g.members[at].Listeners[0].DefaultSource = old.Listeners[0].Default,
-					old.Listeners[0].DefaultSource
-				mistake(&g.members[at])
-			case 3:
-				name := g.members[at].Object.Name
-				if len(g.members) > 2 && slices.ContainsFunc(g.members, func(m intent.Member) bool { // else nothing is built
-					return m.Object.Name != name && slices.Contains(g.order, m.Object.Name)
-				}) {
-					delete(there, name)
-					g.members = slices.Delete(g.members, at, at+1)
-				}
+				actor := g.join(t)
 				g.compile(t)
-				continue
+				g.checkEdit(t, was, actor)
+			case 2:
+				actor := g.edit(t, at)
+				g.compile(t)
+				g.checkEdit(t, was, actor)
+			case 3:
+				g.leave(at)
+				g.compile(t)
 			default:
-				text, err := json.Marshal(g.memory)
-				if err != nil {
-					t.Fatal(err)
-				}
-				back := &Memory{}
-				if err := json.Unmarshal(text, back); err != nil {
-					t.Fatal(err)
-				}
-				if g.memory = back; forgets {
-					g.forget()
-				}
-			}
-			g.compile(t)
-			after := g.values()
-			if actor == "" {
-				if g.oldest() != oldest { // it was set aside at first, which is known no more, and now decides
-					continue
-				}
-				// without memory, of a member that is set aside stays what AWS holds, but for what it gave up
-				if forgets && len(aside)+len(g.aside) > 0 {
-					if s := g.lostBy(append(aside, g.aside...), before, after, built); s != "" {
-						t.Fatalf("a restart changes %s: %v to %v", s, before, after)
-					}
-					continue
-				}
-				if !reflect.DeepEqual(was, g.stack) {
-					t.Fatalf("a restart changes %+v to %+v", was, g.stack)
-				}
-				continue
-			}
-			actors := []string{actor} // and members whose present version is not set aside any more
-			for _, name := range aside {
-				if !slices.Contains(g.aside, name) {
-					actors = append(actors, name)
-				}
-			}
-			for _, s := range g.settings {
-				_, had := before[s.name]
-				_, has := after[s.name]
-				if !had || !has {
-					continue
-				}
-				entitled := slices.ContainsFunc(actors, func(name string) bool {
-					return "n-"+name[:1] == oldest || built[name].declared[s.name] == before[s.name]
-				})
-				if before[s.name] != after[s.name] && !entitled {
-					t.Fatalf("%s changes %s from %s to %s", actor, s.name, before[s.name], after[s.name])
-				}
-				if tighter := merge.Tighter(s.name); tighter != nil && !slices.ContainsFunc(g.members, func(m intent.Member) bool {
-					v, ok := g.built[m.Object.Name]
-					value := cmp.Or(v.declared[s.name], s.fallback)
-					return ok && (there[m.Object.Name] || entitled) && (value == after[s.name] || tighter(after[s.name], value) ||
-						!tighter(value, after[s.name]))
-				}) {
-					t.Fatalf("%s is %s, looser than any member that was there wants", s.name, after[s.name])
-				}
-			}
-			if before["ssl-redirect"] != after["ssl-redirect"] ||
-				slices.ContainsFunc(actors, func(name string) bool { return "n-"+name[:1] == oldest }) {
-				continue
-			}
-			for k, a := range g.answers(t) {
-				if b, was := answers[k]; was && a != b && !slices.ContainsFunc(actors, func(name string) bool {
-					return strings.Contains(k, name)
-				}) {
-					t.Fatalf("%s changes the answer to %s from %s to %s", actor, k, b, a)
-				}
+				g.restart(t)
+				g.compile(t)
+				g.checkRestart(t, was)
 			}
 		}
 	})

@@ -28,7 +28,8 @@ type Loader interface {
 	// none, because this front end does not manage the object, or because its class or group is invalid or looks like a
 	// mistake. The diagnostic then says what is wrong.
 	Declared(v *objects.View, o metav1.Object) (id stack.ID, ok bool, d *diag.Diagnostic)
-	// Load reads the objects of a stack and translates them.
+	// Load reads the objects of a stack and translates them. Findings are in the Input. There is no error: whether reads
+	// have failed, so that the Input is not to be used, is known to the Reader of v (objects.FallibleReader).
 	Load(v *objects.View, id stack.ID) Input
 }
 
@@ -36,8 +37,8 @@ type Loader interface {
 const mostFinalizers = 64
 
 // StacksOf are the stacks of a front end that depend on an object, each once and sorted: those whose finalizers it
-// carries, of which the first mostFinalizers count, and the one that it declares. The diagnostic is that of
-// Loader.Declared.
+// carries, of which the first mostFinalizers count, the one that it declares, and the further shards of its group. There
+// are none for an object of another kind. The diagnostic is that of Loader.Declared.
 func StacksOf(f Loader, v *objects.View, o metav1.Object) (keys []stack.Key, d *diag.Diagnostic) {
 	kind := owner.Of(f.Owner())
 	if !kind.Is(o) {
@@ -63,6 +64,8 @@ func StacksOf(f Loader, v *objects.View, o metav1.Object) (keys []stack.Key, d *
 
 // FactSource answers needs for facts, as the inventory does.
 type FactSource interface {
+	// Answer answers needs in bulk. Needs without an answer are in Facts.Errors, each with its error; the returned error
+	// is that of ctx.
 	Answer(ctx context.Context, needs []facts.Need) (facts.Facts, error)
 }
 
@@ -74,7 +77,8 @@ type Compiler struct {
 
 // Compile compiles an Input until there are no new needs. A stack that is to be deleted needs no facts, because its
 // plan follows from what exists, with one exception: whether the stack owns the load balancer that its objects
-// share. needs are all answered needs, for callers that refresh them.
+// share. needs are all answered needs, for callers that refresh them. After an error, of FactSource.Answer or of that
+// look-up, nothing is compiled.
 func (c Compiler) Compile(ctx context.Context, key stack.Key, w Input, before *compile.Memory) (result compile.Result,
 	needs []facts.Need, err error) {
 	cfg := c.Config

@@ -51,7 +51,7 @@ func (w Input) lastMarked(key stack.Key) (last int) {
 	return last
 }
 
-// ShardKey is the stack of the n-th load balancer of the group of a stack.
+// ShardKey is the stack of a load balancer of the group of a stack, by its number: 0 is the first.
 func ShardKey(key stack.Key, n int) stack.Key {
 	group, _ := naming.ShardOf(key.ID)
 	return stack.Key{Owner: key.Owner, ID: naming.ShardID(group, n)}

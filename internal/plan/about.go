@@ -122,7 +122,8 @@ func (a About) Keys() []string {
 func NameOf(op Operation) string { return cmp.Or(op.About().Action, reflect.TypeOf(op).Name()) }
 
 // Fingerprint identifies an operation with the values of its references, so that the controller does not repeat a write
-// that AWS has refused.
+// that AWS has refused. It is a SHA-256 hash of 32 bytes, not text. resolve returns the ARN or id of a reference; "" if
+// it is not known.
 func Fingerprint(op Operation, resolve func(stack.Ref) string) string {
 	text, err := json.Marshal(op)
 	if err != nil {

@@ -129,110 +129,144 @@ func attached(name string) *gatewayv1.HTTPRoute {
 	return o
 }
 
-func TestAKindIsReadFromWhenItIsServedUntilItIsRemoved(t *testing.T) {
-	t.Parallel()
-	k, c := serve(t)
-	ctx := t.Context()
-	key := client.ObjectKey{Namespace: "shop", Name: "a"}
-	get := func() error { return c.Get(ctx, key, &gatewayv1.HTTPRoute{}) }
-	naming := func(gateway string) (int, error) {
-		list := &gatewayv1.HTTPRouteList{}
-		err := c.List(ctx, list, client.MatchingFields{
-			readable.References: readable.ReferenceValue(objects.Ref{Kind: objects.Gateway, Namespace: "infra", Name: gateway})})
-		for _, o := range list.Items {
-			if o.ManagedFields != nil {
-				t.Error("managed fields are kept")
-			}
-		}
-		return len(list.Items), err
-	}
+// reader reads the HTTPRoutes of a cluster through a Cache, and records their events.
+type reader struct {
+	t *testing.T
+	k *cluster
+	c *Cache
 
-	// Never served: no objects, no requests for them, and handlers may be added.
-	if n, err := naming("edge"); n != 0 || err != nil || !apierrors.IsNotFound(get()) ||
-		c.definitions.Serves(objects.HTTPRoute) {
-		t.Errorf("before the kind is served: %d, %v, %v", n, err, get())
+	mu     sync.Mutex
+	events []string
+}
+
+// get reads one route.
+func (r *reader) get() error {
+	return r.c.Get(r.t.Context(), client.ObjectKey{Namespace: "shop", Name: "a"}, &gatewayv1.HTTPRoute{})
+}
+
+// attached counts the routes that name a Gateway.
+func (r *reader) attached() (int, error) {
+	list := &gatewayv1.HTTPRouteList{}
+	err := r.c.List(r.t.Context(), list, client.MatchingFields{
+		readable.References: readable.ReferenceValue(objects.Ref{Kind: objects.Gateway, Namespace: "infra", Name: "edge"})})
+	for _, o := range list.Items {
+		if o.ManagedFields != nil {
+			r.t.Error("managed fields are kept")
+		}
 	}
-	var mu sync.Mutex
-	var events []string
+	return len(list.Items), err
+}
+
+// listen records the events from now on.
+func (r *reader) listen() {
 	note := func(what string, o any) {
-		mu.Lock()
-		defer mu.Unlock()
+		r.mu.Lock()
+		defer r.mu.Unlock()
 		if d, ok := o.(toolscache.DeletedFinalStateUnknown); ok { // of a list
 			o = d.Obj
 		}
-		if r, ok := o.(*gatewayv1.HTTPRoute); ok {
-			events = append(events, what+" "+r.Name)
+		if route, ok := o.(*gatewayv1.HTTPRoute); ok {
+			r.events = append(r.events, what+" "+route.Name)
 		}
 	}
-	seen := func() string {
-		mu.Lock()
-		defer mu.Unlock()
-		return strings.Join(events, ", ")
-	}
-	i, err := c.GetInformer(ctx, &gatewayv1.HTTPRoute{})
+	i, err := r.c.GetInformer(r.t.Context(), &gatewayv1.HTTPRoute{})
 	if err != nil {
-		t.Fatal(err)
+		r.t.Fatal(err)
 	}
 	registration, err := i.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
 		AddFunc: func(o any) { note("add", o) }, UpdateFunc: func(_, o any) { note("update", o) },
 		DeleteFunc: func(o any) { note("delete", o) },
 	})
 	if err != nil || !registration.HasSynced() {
-		t.Fatal(err)
+		r.t.Fatal(err)
 	}
-	k.mu.Lock()
-	if k.watches != 0 || len(k.others) != 0 {
-		t.Errorf("a cluster without the kinds is read: %v", k.others)
-	}
-	k.items = []gatewayv1.HTTPRoute{*attached("a"), *route("b", "1")}
-	k.mu.Unlock()
+}
 
-	// Served: its objects are there without a restart.
-	k.set(routes, usual)
-	c.definitions.Look(ctx)
-	await.Until(t, "events of the objects", func() bool { return len(seen()) == len("add a, add b") })
-	if n, err := naming("edge"); n != 1 || err != nil || get() != nil {
-		t.Errorf("when the kind is served: %d, %v, %v", n, err, get())
-	}
-	k.send(t, watch.Added, attached("c"))
-	await.Until(t, "an event of the watch", func() bool { n, _ := naming("edge"); return n == 2 })
+// seen are the events so far.
+func (r *reader) seen() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return strings.Join(r.events, ", ")
+}
 
-	// Removed: nothing is deleted.
-	k.set(routes, terminating)
-	asked := k.asked()
+func TestAKindIsReadFromWhenItIsServedUntilItIsRemoved(t *testing.T) {
+	t.Parallel()
+	k, c := serve(t)
+	r := &reader{t: t, k: k, c: c}
+	r.checkNeverServed()
+	r.checkServed()
+	r.checkRemoved()
+	r.checkServedAgain()
+}
+
+// checkNeverServed: there are no objects and no requests for them, and handlers may be added.
+func (r *reader) checkNeverServed() {
+	if n, err := r.attached(); n != 0 || err != nil || !apierrors.IsNotFound(r.get()) ||
+		r.c.definitions.Serves(objects.HTTPRoute) {
+		r.t.Errorf("before the kind is served: %d, %v, %v", n, err, r.get())
+	}
+	r.listen()
+	r.k.mu.Lock()
+	defer r.k.mu.Unlock()
+	if r.k.watches != 0 || len(r.k.others) != 0 {
+		r.t.Errorf("a cluster without the kinds is read: %v", r.k.others)
+	}
+}
+
+// checkServed: the objects are there without a restart.
+func (r *reader) checkServed() {
+	r.k.mu.Lock()
+	r.k.items = []gatewayv1.HTTPRoute{*attached("a"), *route("b", "1")}
+	r.k.mu.Unlock()
+	r.k.set(routes, usual)
+	r.c.definitions.Look(r.t.Context())
+	await.Until(r.t, "events of the objects", func() bool { return len(r.seen()) == len("add a, add b") })
+	if n, err := r.attached(); n != 1 || err != nil || r.get() != nil {
+		r.t.Errorf("when the kind is served: %d, %v, %v", n, err, r.get())
+	}
+	r.k.send(r.t, watch.Added, attached("c"))
+	await.Until(r.t, "an event of the watch", func() bool { n, _ := r.attached(); return n == 2 })
+}
+
+// checkRemoved: while the definition is removed, and after that, nothing is deleted.
+func (r *reader) checkRemoved() {
+	r.k.set(routes, terminating)
+	asked := r.k.asked()
 	for _, name := range []string{"a", "b", "c"} {
-		k.send(t, watch.Deleted, attached(name))
+		r.k.send(r.t, watch.Deleted, attached(name))
 	}
-	await.Until(t, "discovery is asked because of the deletions", func() bool { return k.asked() > asked })
-	if n, err := naming("edge"); n != 2 || err != nil || get() != nil {
-		t.Errorf("while the definition is removed: %d, %v, %v", n, err, get())
+	await.Until(r.t, "discovery is asked because of the deletions", func() bool { return r.k.asked() > asked })
+	if n, err := r.attached(); n != 2 || err != nil || r.get() != nil {
+		r.t.Errorf("while the definition is removed: %d, %v, %v", n, err, r.get())
 	}
-	k.set(routes, nil)
-	c.definitions.Look(ctx)
+	r.k.set(routes, nil)
+	r.c.definitions.Look(r.t.Context())
 	var gone *RemovedError
-	if _, err := naming("edge"); !errors.As(err, &gone) || !errors.As(get(), &gone) ||
-		!c.definitions.Serves(objects.HTTPRoute) {
-		t.Errorf("after the definition was removed: %v, %v", err, get())
+	if _, err := r.attached(); !errors.As(err, &gone) || !errors.As(r.get(), &gone) ||
+		!r.c.definitions.Serves(objects.HTTPRoute) {
+		r.t.Errorf("after the definition was removed: %v, %v", err, r.get())
 	}
-	if strings.Contains(seen(), "delete") {
-		t.Errorf("the removal was shown as deletions: %s", seen())
+	if strings.Contains(r.seen(), "delete") {
+		r.t.Errorf("the removal was shown as deletions: %s", r.seen())
 	}
+}
 
-	// Served again: what exists then counts.
-	k.mu.Lock()
-	k.items, k.version = []gatewayv1.HTTPRoute{*attached("c")}, "3"
-	k.mu.Unlock()
-	close(k.events) // the API server ends the watch
-	k.set(routes, usual)
-	c.definitions.Look(ctx)
-	if err := get(); err != nil {
-		t.Errorf("before the list: %v", err)
+// checkServedAgain: what exists then counts.
+func (r *reader) checkServedAgain() {
+	r.k.mu.Lock()
+	r.k.items, r.k.version = []gatewayv1.HTTPRoute{*attached("c")}, "3"
+	r.k.mu.Unlock()
+	close(r.k.events) // the API server ends the watch
+	r.k.set(routes, usual)
+	r.c.definitions.Look(r.t.Context())
+	if err := r.get(); err != nil {
+		r.t.Errorf("before the list: %v", err)
 	}
-	await.Until(t, "deletions by the list", func() bool {
-		return strings.Contains(seen(), "delete a") && strings.Contains(seen(), "delete b")
+	await.Until(r.t, "deletions by the list", func() bool {
+		return strings.Contains(r.seen(), "delete a") && strings.Contains(r.seen(), "delete b")
 	})
-	if n, err := naming("edge"); n != 1 || err != nil || !apierrors.IsNotFound(get()) {
-		t.Errorf("when it is served again: %d, %v, %v", n, err, get())
+	if n, err := r.attached(); n != 1 || err != nil || !apierrors.IsNotFound(r.get()) {
+		r.t.Errorf("when it is served again: %d, %v, %v", n, err, r.get())
 	}
 }
 

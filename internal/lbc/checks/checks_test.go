@@ -66,15 +66,40 @@ func TestEachCheckFindsItsTroubleWithSeverityEvidenceAndRemedy(t *testing.T) {
 	golden(t, "sick.json", string(out)+"\n")
 }
 
-func TestFindingsDependOnWhatElseThereIs(t *testing.T) {
+// change makes a healthy cluster sick, or almost, for one check, and says what the check finds.
+type change struct {
+	name, check string
+	change      func(*Facts)
+	severity    doctor.Severity // empty = there is no finding
+	text        string          // part of the first finding
+}
+
+// examine runs the check of each change on a healthy cluster with the change.
+func examine(t *testing.T, changes []change) {
+	t.Helper()
+	for _, tt := range changes {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			f := well(t)
+			tt.change(f)
+			i := slices.IndexFunc(All(), func(c Check) bool { return c.Name == tt.check })
+			r := Examine(f, All()[i:i+1])
+			if tt.severity == "" {
+				if len(r.Findings) > 0 {
+					t.Errorf("%+v", r.Findings)
+				}
+				return
+			}
+			if len(r.Findings) == 0 || r.Findings[0].Severity != tt.severity || !strings.Contains(r.Findings[0].Text, tt.text) {
+				t.Errorf("%+v", r)
+			}
+		})
+	}
+}
+
+func TestFindingsAboutTheController(t *testing.T) {
 	t.Parallel()
-	annotation := annotated("alb.ingress.kubernetes.io/scheme", "internal")
-	for _, tt := range []struct {
-		name, check string
-		change      func(*Facts)
-		severity    doctor.Severity // empty = there is no finding
-		text        string
-	}{
+	examine(t, []change{
 		{"no controller before the installation", "controller-absent", func(f *Facts) {
 			f.Controllers, f.Objects = nil,
 				snapshot()
@@ -84,59 +109,6 @@ func TestFindingsDependOnWhatElseThereIs(t *testing.T) {
 			"finalizers"},
 		{"a controller outside", "controller-absent", func(f *Facts) {
 			f.Controllers, f.Hooks[0].URL = nil, "https://127.0.0.1"
-		}, "", ""},
-		{"an Ingress without class", "ingress-unclassed", func(f *Facts) {
-			f.Objects = snapshot(ingressOf(meta("a", "b", annotation), ""))
-		}, doctor.Warning, "no class"},
-		{"an Ingress of another controller", "ingress-unclassed", func(f *Facts) {
-			f.Objects = snapshot(ingressOf(meta("a", "b"), ""))
-		}, "", ""},
-		{"an Ingress of the default class", "ingress-unclassed", func(f *Facts) {
-			f.Objects = snapshot(ingressOf(meta("a", "b", annotation), ""),
-				classOf(meta("", "alb", annotated(networkingv1.AnnotationIsDefaultIngressClass, "true")), ""))
-		}, "", ""},
-		{"a denied action", "controller-denied", func(f *Facts) {
-			f.Events = append(f.Events, event("Ingress", "shop", "web", "Warning", "FailedDeployModel",
-				"elasticloadbalancing:AddTags [AccessDenied]", time.Minute))
-		}, doctor.Error, "denies"},
-		{"a denied action before a success", "controller-denied", func(f *Facts) {
-			f.Events = append(f.Events, event("Ingress", "shop", "web", "Warning", "FailedDeployModel",
-				"elasticloadbalancing:AddTags [AccessDenied]", 15*time.Minute))
-		}, "", ""},
-		{"a denied action, as it is repeated", "controller-denied", func(f *Facts) {
-			f.Events = []corev1.Event{event("Ingress", "shop", "web", "Warning", "FailedDeployModel",
-				"elasticloadbalancing:AddTags [AccessDenied]", 25*time.Minute)}
-		}, doctor.Error, "denies"},
-		{"a denied action that is repeated no more", "controller-denied", func(f *Facts) {
-			f.Events = []corev1.Event{
-				event("Ingress", "shop", "web", "Warning", "FailedDeployModel", "elasticloadbalancing:AddTags [AccessDenied]",
-					30*time.Minute),
-				event("Ingress", "shop", "web", "Warning", "FailedDeployModel", "the subnet does not exist", 10*time.Minute),
-			}
-		}, "", ""},
-		{"a denied action for an object that is gone", "controller-denied", func(f *Facts) {
-			f.Events = append(f.Events, event("Ingress", "shop", "gone", "Warning", "FailedDeployModel",
-				"elasticloadbalancing:AddTags [AccessDenied]", time.Minute))
-		}, "", ""},
-		{"a failing object that is gone", "object-failing", func(f *Facts) {
-			f.Events = append(f.Events, event("Ingress", "shop", "gone", "Warning", "FailedBuildModel", "invalid scheme",
-				time.Minute))
-		}, "", ""},
-		{"a failing object of a kind that is not read", "object-failing", func(f *Facts) {
-			f.Events = append(f.Events, event("HTTPRoute", "shop", "web", "Warning", "FailedBuildModel", "invalid", time.Minute))
-		}, doctor.Warning, "FailedBuildModel"},
-		{"a failing object whose kind cannot be read", "object-failing", func(f *Facts) {
-			f.Unread = map[doctor.Source]doctor.Unread{doctor.Objects: {Reason: "forbidden"}}
-			f.Events = append(f.Events, event("Ingress", "shop", "unseen", "Warning", "FailedBuildModel", "invalid scheme",
-				time.Minute))
-		}, doctor.Warning, "FailedBuildModel"},
-		{"a host that no certificate covers", "certificate-not-covering", func(f *Facts) {
-			f.Certificates[0].Domains = []string{"example.org"}
-		}, doctor.Warning, "shop.example.com"},
-		{"a certificate whose names are not known", "certificate-not-covering", func(f *Facts) {
-			f.Certificates[0].Domains = []string{"example.org"}
-			f.LoadBalancers[0].Certificates = append(f.LoadBalancers[0].Certificates,
-				"arn:aws:iam::123456789012:server-certificate/old")
 		}, "", ""},
 		{"one of two replicas", "controller-unready",
 			func(f *Facts) { f.Controllers[0].Ready = 1 }, doctor.Warning, "1 of 2"},
@@ -187,56 +159,80 @@ func TestFindingsDependOnWhatElseThereIs(t *testing.T) {
 		{"restarts of a pod that have ended", "leader-unstable",
 			func(f *Facts) { addRestarts(f, 9, 40*time.Minute, 20*time.Minute) }, "", ""},
 		{"no lease", "controller-leaderless", func(f *Facts) { f.Leases = nil }, "", ""},
-		{"an interface of which no group is chosen", "security-group-ambiguous", func(f *Facts) {
-			f.Instances[0].Groups, f.Instances[0].Extended = "exactly one should; tag one", ""
-		}, doctor.Error, "exactly one should"},
-		{"an interface of which one group is chosen", "security-group-ambiguous", func(f *Facts) {
-			f.Instances[0].Groups = "exactly one should: the controller adds its rules to sg-1"
-		}, doctor.Warning, "adds its rules to sg-1"},
-		{"a hop limit where all is given", "imds-unreachable",
-			func(f *Facts) { f.Instances[0].HopLimit = 1 }, "", ""},
-		{"a hop limit before the installation", "imds-unreachable", func(f *Facts) {
-			f.Instances[0].HopLimit, f.Controllers = 1, nil
-		}, doctor.Note, "needs a region"},
-		{"clocks three minutes apart", "clock-skew",
-			func(f *Facts) { f.Clocks[1].Ahead = 3 * time.Minute }, doctor.Warning,
-			"AWS is 3 minutes ahead of the clock of this machine"},
-		{"Kubernetes without the APIs", "kubernetes-outdated",
-			func(f *Facts) { f.Kubernetes = "v1.21.9" }, doctor.Error, "v1.21.9"},
-		{"Kubernetes of the oldest supported version", "kubernetes-outdated", func(f *Facts) {
-			f.Kubernetes = "v" + support.Oldest().String() + ".0-eks-1"
+	})
+}
+
+func TestFindingsAboutObjects(t *testing.T) {
+	t.Parallel()
+	annotation := annotated("alb.ingress.kubernetes.io/scheme", "internal")
+	examine(t, []change{
+		{"an Ingress without class", "ingress-unclassed", func(f *Facts) {
+			f.Objects = snapshot(ingressOf(meta("a", "b", annotation), ""))
+		}, doctor.Warning, "no class"},
+		{"an Ingress of another controller", "ingress-unclassed", func(f *Facts) {
+			f.Objects = snapshot(ingressOf(meta("a", "b"), ""))
 		}, "", ""},
-		{"Kubernetes of the newest supported version", "kubernetes-untested", func(f *Facts) {
-			f.Kubernetes = "v" + support.Newest().String() + ".9"
+		{"an Ingress of the default class", "ingress-unclassed", func(f *Facts) {
+			f.Objects = snapshot(ingressOf(meta("a", "b", annotation), ""),
+				classOf(meta("", "alb", annotated(networkingv1.AnnotationIsDefaultIngressClass, "true")), ""))
 		}, "", ""},
-		{"Kubernetes of the future", "kubernetes-untested", func(f *Facts) { f.Kubernetes = "v1.99.0" }, doctor.Note,
-			"newer than v" + support.Newest().String()},
-		{"Kubernetes of no release", "kubernetes-outdated",
-			func(f *Facts) { f.Kubernetes = "v0.0.0-master+$Format:%H$" }, "",
-			""},
-		{"no Gateway API", "crd-missing", func(f *Facts) {
-			for name := range f.Definitions {
-				if strings.Contains(name, ".gateway.") {
-					delete(f.Definitions, name)
-				}
+		{"a denied action", "controller-denied", func(f *Facts) {
+			f.Events = append(f.Events, event("Ingress", "shop", "web", "Warning", "FailedDeployModel",
+				"elasticloadbalancing:AddTags [AccessDenied]", time.Minute))
+		}, doctor.Error, "denies"},
+		{"a denied action before a success", "controller-denied", func(f *Facts) {
+			f.Events = append(f.Events, event("Ingress", "shop", "web", "Warning", "FailedDeployModel",
+				"elasticloadbalancing:AddTags [AccessDenied]", 15*time.Minute))
+		}, "", ""},
+		{"a denied action, as it is repeated", "controller-denied", func(f *Facts) {
+			f.Events = []corev1.Event{event("Ingress", "shop", "web", "Warning", "FailedDeployModel",
+				"elasticloadbalancing:AddTags [AccessDenied]", 25*time.Minute)}
+		}, doctor.Error, "denies"},
+		{"a denied action that is repeated no more", "controller-denied", func(f *Facts) {
+			f.Events = []corev1.Event{
+				event("Ingress", "shop", "web", "Warning", "FailedDeployModel", "elasticloadbalancing:AddTags [AccessDenied]",
+					30*time.Minute),
+				event("Ingress", "shop", "web", "Warning", "FailedDeployModel", "the subnet does not exist", 10*time.Minute),
 			}
 		}, "", ""},
-		{"no VPC", "vpc-missing", func(f *Facts) { f.VPCExists = false }, doctor.Error, "no such VPC"},
-		{"no subnets of no VPC", "subnets-unusable",
-			func(f *Facts) { f.VPCExists, f.AWS = false, facts.Facts{} }, "", ""},
-		{"a private VPC", "subnets-unusable", func(f *Facts) {
-			for id, s := range f.AWS.Subnets {
-				if s.Public {
-					delete(f.AWS.Subnets, id)
-				}
-			}
-		}, doctor.Note, "no subnets"},
+		{"a denied action for an object that is gone", "controller-denied", func(f *Facts) {
+			f.Events = append(f.Events, event("Ingress", "shop", "gone", "Warning", "FailedDeployModel",
+				"elasticloadbalancing:AddTags [AccessDenied]", time.Minute))
+		}, "", ""},
+		{"a failing object that is gone", "object-failing", func(f *Facts) {
+			f.Events = append(f.Events, event("Ingress", "shop", "gone", "Warning", "FailedBuildModel", "invalid scheme",
+				time.Minute))
+		}, "", ""},
+		{"a failing object of a kind that is not read", "object-failing", func(f *Facts) {
+			f.Events = append(f.Events, event("HTTPRoute", "shop", "web", "Warning", "FailedBuildModel", "invalid", time.Minute))
+		}, doctor.Warning, "FailedBuildModel"},
+		{"a failing object whose kind cannot be read", "object-failing", func(f *Facts) {
+			f.Unread = map[doctor.Source]doctor.Unread{doctor.Objects: {Reason: "forbidden"}}
+			f.Events = append(f.Events, event("Ingress", "shop", "unseen", "Warning", "FailedBuildModel", "invalid scheme",
+				time.Minute))
+		}, doctor.Warning, "FailedBuildModel"},
 		{"Services with ports of their own", "load-balancers-shareable", func(f *Facts) {
 			f.Objects = snapshot(balancerOf("a", 80), balancerOf("b", 81), balancerOf("c", 82, 83))
 		}, doctor.Note, "3 of them"},
 		{"Services with one port", "load-balancers-shareable", func(f *Facts) {
 			f.Objects = snapshot(balancerOf("a", 80), balancerOf("b", 80), balancerOf("c", 81))
 		}, "", ""},
+		{"a target group that bindings share", "target-group-bound-twice", func(f *Facts) {
+			a, b := binding("shop", "a", "web"), binding("shop", "b", "web")
+			a.Spec.MultiClusterTargetGroup, b.Spec.MultiClusterTargetGroup = true, true
+			f.Objects = snapshot(a, b)
+		}, "", ""},
+		{"a target group that one binding shares", "target-group-bound-twice", func(f *Facts) {
+			a, b := binding("shop", "a", "web"), binding("other", "b", "web")
+			a.Spec.MultiClusterTargetGroup = true
+			f.Objects = snapshot(a, b)
+		}, doctor.Error, "2 TargetGroupBindings"},
+	})
+}
+
+func TestFindingsAboutTargets(t *testing.T) {
+	t.Parallel()
+	examine(t, []change{
 		{"what another cluster of the name serves", "cluster-name-shared", func(f *Facts) {
 			f.TargetGroups = append(f.TargetGroups, elsewhere("10.9.9.9", "healthy"))
 		}, doctor.Error, "neither pods nor nodes of this cluster"},
@@ -289,8 +285,30 @@ func TestFindingsDependOnWhatElseThereIs(t *testing.T) {
 			f.Pods[0].Spec.TerminationGracePeriodSeconds = ptr(int64(5))
 			f.Pods[0].Annotations = map[string]string{"elbv2.k8s.aws/pod-drain-seconds": "2"}
 		}, "", ""},
-		{"a limit that is reached", "quota",
-			func(f *Facts) { f.Counts["target-groups"] = 3000 }, doctor.Error, "3000 of 3000"},
+	})
+}
+
+func TestFindingsAboutTheAccount(t *testing.T) {
+	t.Parallel()
+	examine(t, []change{
+		{"a host that no certificate covers", "certificate-not-covering", func(f *Facts) {
+			f.Certificates[0].Domains = []string{"example.org"}
+		}, doctor.Warning, "shop.example.com"},
+		{"a certificate whose names are not known", "certificate-not-covering", func(f *Facts) {
+			f.Certificates[0].Domains = []string{"example.org"}
+			f.LoadBalancers[0].Certificates = append(f.LoadBalancers[0].Certificates,
+				"arn:aws:iam::123456789012:server-certificate/old")
+		}, "", ""},
+		{"no VPC", "vpc-missing", func(f *Facts) { f.VPCExists = false }, doctor.Error, "no such VPC"},
+		{"no subnets of no VPC", "subnets-unusable",
+			func(f *Facts) { f.VPCExists, f.AWS = false, facts.Facts{} }, "", ""},
+		{"a private VPC", "subnets-unusable", func(f *Facts) {
+			for id, s := range f.AWS.Subnets {
+				if s.Public {
+					delete(f.AWS.Subnets, id)
+				}
+			}
+		}, doctor.Note, "no subnets"},
 		{"a certificate that has expired", "certificate-expiring", func(f *Facts) {
 			f.Certificates[0].Expires = now.Add(-3 * day)
 		}, doctor.Error, "has expired 3 days ago"},
@@ -303,6 +321,15 @@ func TestFindingsDependOnWhatElseThereIs(t *testing.T) {
 		{"the last quarter of it", "certificate-expiring", func(f *Facts) {
 			f.Certificates[0].Begins, f.Certificates[0].Expires = now.Add(-5*day), now.Add(day)
 		}, doctor.Warning, "expires in 24 hours"},
+		{"no name of a cluster", "orphaned", func(f *Facts) { f.Settings.Cluster, f.Declared = "", nil }, "", ""},
+	})
+}
+
+func TestFindingsAboutQuotas(t *testing.T) {
+	t.Parallel()
+	examine(t, []change{
+		{"a limit that is reached", "quota",
+			func(f *Facts) { f.Counts["target-groups"] = 3000 }, doctor.Error, "3000 of 3000"},
 		{"a limit of interfaces that AWS has raised", "quota-security-groups", func(f *Facts) {
 			f.GroupLimit, f.LoadBalancers[0].SecurityGroups = 8, []string{"sg-1", "sg-2", "sg-3", "sg-4", "sg-5"}
 		}, "", ""},
@@ -324,6 +351,46 @@ func TestFindingsDependOnWhatElseThereIs(t *testing.T) {
 		{"many targets in a zone", "quota", func(f *Facts) {
 			f.Limits["targets-per-availability-zone-per-network-load-balancer"], f.LoadBalancers[0].Type = 1, stack.Network
 		}, doctor.Error, "1 of 1 of limit targets-per-availability-zone"},
+	})
+}
+
+func TestFindingsAboutClusterAndNodes(t *testing.T) {
+	t.Parallel()
+	examine(t, []change{
+		{"an interface of which no group is chosen", "security-group-ambiguous", func(f *Facts) {
+			f.Instances[0].Groups, f.Instances[0].Extended = "exactly one should; tag one", ""
+		}, doctor.Error, "exactly one should"},
+		{"an interface of which one group is chosen", "security-group-ambiguous", func(f *Facts) {
+			f.Instances[0].Groups = "exactly one should: the controller adds its rules to sg-1"
+		}, doctor.Warning, "adds its rules to sg-1"},
+		{"a hop limit where all is given", "imds-unreachable",
+			func(f *Facts) { f.Instances[0].HopLimit = 1 }, "", ""},
+		{"a hop limit before the installation", "imds-unreachable", func(f *Facts) {
+			f.Instances[0].HopLimit, f.Controllers = 1, nil
+		}, doctor.Note, "needs a region"},
+		{"clocks three minutes apart", "clock-skew",
+			func(f *Facts) { f.Clocks[1].Ahead = 3 * time.Minute }, doctor.Warning,
+			"AWS is 3 minutes ahead of the clock of this machine"},
+		{"Kubernetes without the APIs", "kubernetes-outdated",
+			func(f *Facts) { f.Kubernetes = "v1.21.9" }, doctor.Error, "v1.21.9"},
+		{"Kubernetes of the oldest supported version", "kubernetes-outdated", func(f *Facts) {
+			f.Kubernetes = "v" + support.Oldest().String() + ".0-eks-1"
+		}, "", ""},
+		{"Kubernetes of the newest supported version", "kubernetes-untested", func(f *Facts) {
+			f.Kubernetes = "v" + support.Newest().String() + ".9"
+		}, "", ""},
+		{"Kubernetes of the future", "kubernetes-untested", func(f *Facts) { f.Kubernetes = "v1.99.0" }, doctor.Note,
+			"newer than v" + support.Newest().String()},
+		{"Kubernetes of no release", "kubernetes-outdated",
+			func(f *Facts) { f.Kubernetes = "v0.0.0-master+$Format:%H$" }, "",
+			""},
+		{"no Gateway API", "crd-missing", func(f *Facts) {
+			for name := range f.Definitions {
+				if strings.Contains(name, ".gateway.") {
+					delete(f.Definitions, name)
+				}
+			}
+		}, "", ""},
 		{"a node's clock two minutes ahead", "node-clock-skew", func(f *Facts) {
 			f.Heartbeats[0].Renewed = now.Add(2 * time.Minute)
 		}, doctor.Warning, "2 minutes ahead of"},
@@ -333,16 +400,12 @@ func TestFindingsDependOnWhatElseThereIs(t *testing.T) {
 		{"a node that has stopped", "node-clock-skew", func(f *Facts) {
 			f.Heartbeats[0] = Heartbeat{Node: "n1", Renewed: now.Add(-time.Hour)}
 		}, "", ""},
-		{"a target group that bindings share", "target-group-bound-twice", func(f *Facts) {
-			a, b := binding("shop", "a", "web"), binding("shop", "b", "web")
-			a.Spec.MultiClusterTargetGroup, b.Spec.MultiClusterTargetGroup = true, true
-			f.Objects = snapshot(a, b)
-		}, "", ""},
-		{"a target group that one binding shares", "target-group-bound-twice", func(f *Facts) {
-			a, b := binding("shop", "a", "web"), binding("other", "b", "web")
-			a.Spec.MultiClusterTargetGroup = true
-			f.Objects = snapshot(a, b)
-		}, doctor.Error, "2 TargetGroupBindings"},
+	})
+}
+
+func TestFindingsAboutPermissions(t *testing.T) {
+	t.Parallel()
+	examine(t, []change{
 		{"a role that does not exist", "iam-role-missing",
 			func(f *Facts) { f.Permissions.Exists = false }, doctor.Error,
 			"no such role"},
@@ -363,25 +426,7 @@ func TestFindingsDependOnWhatElseThereIs(t *testing.T) {
 		{"actions that were not tried", "iam-denied", func(f *Facts) {
 			f.Permissions.Untried = []string{"elasticloadbalancing:SetSubnets"}
 		}, doctor.Note, "1 of its actions could not be tried"},
-		{"no name of a cluster", "orphaned", func(f *Facts) { f.Settings.Cluster, f.Declared = "", nil }, "", ""},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			f := well(t)
-			tt.change(f)
-			i := slices.IndexFunc(All(), func(c Check) bool { return c.Name == tt.check })
-			r := Examine(f, All()[i:i+1])
-			if tt.severity == "" {
-				if len(r.Findings) > 0 {
-					t.Errorf("%+v", r.Findings)
-				}
-				return
-			}
-			if len(r.Findings) == 0 || r.Findings[0].Severity != tt.severity || !strings.Contains(r.Findings[0].Text, tt.text) {
-				t.Errorf("%+v", r)
-			}
-		})
-	}
+	})
 }
 
 func TestAHealthyClusterHasNoFindings(t *testing.T) {

@@ -258,7 +258,7 @@ var table = map[Code]Info{
 	// certificate of another host; each route names its hosts.
 	HostWithoutCertificate: {Note, NoteReason},
 	// the certificates that a listener names do not cover a host, so clients of the host get the certificate of
-	// another one; told if the controller knows the names of all of them.
+	// another one; reported only if the controller knows the names of all these certificates.
 	HostNotCovered: {Note, NoteReason},
 	// several discovered certificates of ACM cover one host: the controller attaches all of them, and AWS chooses one
 	// for each client.
@@ -296,8 +296,9 @@ var table = map[Code]Info{
 	TakenWithoutConsent: {Note, NoteReason},
 	// AWS refuses to change the protocol of a listener; the listener keeps its protocol.
 	ProtocolRefused: {Invalid, FailedDeployModel},
-	// two Ingresses of a group, each with its Service, have names that join to the identity of one target group; the
-	// one that uses the target group keeps it, and the controller does not accept the other one.
+	// the names of two Ingresses of a group, or of two routes of a Gateway, and of their Services join to the identity
+	// of one target group; the one that uses the target group keeps it, and the controller does not accept the other
+	// one.
 	TargetGroupTaken: {Conflict, FailedBuildModel},
 	// an object names a target group of another namespace without a ReferenceGrant there, or a target group outside
 	// this cluster that --external-target-groups does not allow; the rule answers 503.
@@ -352,7 +353,8 @@ var table = map[Code]Info{
 	// the load balancer is adopted from somebody else; steps that change or delete existing parts wait until an
 	// annotation approves the plan.
 	TakeoverNotApproved: {Conflict, FailedDeployModel},
-	// the object is deleted and its load balancer stays in AWS, because of deletion policy Retain.
+	// the object is deleted and its load balancer stays in AWS, because of deletion policy Retain or RetainWithoutTags,
+	// or because it was adopted and its own tag does not let the namespace delete it.
 	LoadBalancerRetained: {Note, NoteReason},
 	// AWS resets connections to a node whose last ready pod ends, in a namespace that asks for pods to end without a
 	// lost request.

@@ -26,132 +26,19 @@ func orderOf(f *fakeAWS) []string {
 	return out
 }
 
+// costedEdit is an edit of a stack with rules for some paths, and what it writes.
+type costedEdit struct {
+	name   string
+	from   []string // paths of the rules
+	edit   func(*stack.Stack)
+	to     []string // paths wanted; nil = from
+	writes map[string]int
+}
+
 // TestAChangeCostsTheWritesThatItNeeds is the economy of plans: what each kind of edit writes.
 func TestAChangeCostsTheWritesThatItNeeds(t *testing.T) {
 	t.Parallel()
-	tests := []struct {
-		name   string
-		from   []string
-		edit   func(*stack.Stack)
-		to     []string // paths wanted; nil = from
-		writes map[string]int
-	}{
-		{name: "nothing", from: []string{"/b"}, writes: map[string]int{}},
-		{name: "one attribute", from: []string{"/b"}, edit: func(s *stack.Stack) {
-			s.LoadBalancers[0].Attributes = map[string]string{"idle_timeout.timeout_seconds": "75"}
-		}, writes: map[string]int{"ModifyLoadBalancerAttributes": 1}},
-		{name: "an attribute at its default", from: []string{"/b"}, edit: func(s *stack.Stack) {
-			s.LoadBalancers[0].Attributes = map[string]string{"idle_timeout.timeout_seconds": "60",
-				"routing.http2.enabled": "true"}
-		}, writes: map[string]int{}},
-		{name: "a path in front", from: []string{"/b"}, to: []string{"/a", "/b"},
-			writes: map[string]int{"CreateTargetGroup": 1, "CreateBinding": 1, "CreateRule": 1, "SetRulePriorities": 1}},
-		{name: "a path in between", from: []string{"/a", "/c"}, to: []string{"/a", "/b", "/c"},
-			writes: map[string]int{"CreateTargetGroup": 1, "CreateBinding": 1, "CreateRule": 1, "SetRulePriorities": 1}},
-		{name: "a path behind", from: []string{"/a"}, to: []string{"/a", "/b"},
-			writes: map[string]int{"CreateTargetGroup": 1, "CreateBinding": 1, "CreateRule": 1}},
-		{name: "one member moved", from: []string{"/a", "/b", "/c", "/d"}, to: []string{"/d", "/a", "/b", "/c"},
-			writes: map[string]int{"SetRulePriorities": 1}},
-		{name: "all reversed", from: []string{"/a", "/b", "/c", "/d"}, to: []string{"/d", "/c", "/b", "/a"},
-			writes: map[string]int{"SetRulePriorities": 1}},
-		{name: "a path removed", from: []string{"/a", "/b"}, to: []string{"/b"},
-			writes: map[string]int{"DeleteRule": 1, "DeleteTargetGroup": 1, "DeleteBinding": 1}},
-		{name: "a path renamed", from: []string{"/a", "/b", "/c"}, edit: func(s *stack.Stack) {
-			s.Rules[1].Conditions[0].Values = []string{"/bb"}
-		}, writes: map[string]int{"ModifyRule": 1}},
-		{name: "weights edited", from: []string{"/a", "/b"}, edit: func(s *stack.Stack) {
-			w := int32(50)
-			s.Rules[0].Actions[0].Forward.TargetGroups = []stack.WeightedTargetGroup{
-				{TargetGroup: targetGroupRef("/a"), Weight: &w}, {TargetGroup: targetGroupRef("/b"), Weight: &w}}
-		}, writes: map[string]int{"ModifyRule": 1, "DescribeTargetHealth": 1}},
-		{name: "a health check", from: []string{"/a"}, edit: func(s *stack.Stack) {
-			s.TargetGroups[0].HealthCheck.Matcher = "200-399"
-		},
-			writes: map[string]int{"ModifyTargetGroup": 1}},
-		{name: "port, path and thresholds of a health check", from: []string{"/a"}, edit: func(s *stack.Stack) {
-			h := &s.TargetGroups[0].HealthCheck
-			h.Port, h.Path, h.HealthyThreshold, h.UnhealthyThreshold = "9000", "/ready", 5, 4
-		}, writes: map[string]int{"ModifyTargetGroup": 1}},
-		{name: "protocol, codes and times of a health check", from: []string{"/a"}, edit: func(s *stack.Stack) {
-			h := &s.TargetGroups[0].HealthCheck
-			h.Protocol, h.Matcher, h.IntervalSeconds, h.TimeoutSeconds = "HTTPS", "200-299", 30, 10
-		}, writes: map[string]int{"ModifyTargetGroup": 1}},
-		{name: "another pool of customer-owned addresses", from: []string{"/a"}, edit: func(s *stack.Stack) {
-			// it is told by the compiler: AWS takes one at creation only
-			s.LoadBalancers[0].CustomerOwnedPool = "ipv4pool-coip-2"
-		}, writes: map[string]int{}},
-		{name: "another protocol of the targets", from: []string{"/a"}, edit: func(s *stack.Stack) {
-			s.TargetGroups[0].Protocol, s.TargetGroups[0].Name = "HTTPS", "tg/a2"
-			s.Bindings[0].Protocol, s.Bindings[0].Name = "HTTPS", "tg/a2"
-		}, writes: map[string]int{"CreateTargetGroup": 1, "CreateBinding": 1, "ModifyRule": 2, "DescribeTargetHealth": 1,
-			"DeleteTargetGroup": 1, "DeleteBinding": 1}},
-		{name: "another control port of the targets", from: []string{"/a"}, edit: func(s *stack.Stack) {
-			s.TargetGroups[0].ControlPort, s.TargetGroups[0].Name, s.Bindings[0].Name = 3000, "tg/a2", "tg/a2"
-		},
-			writes: map[string]int{"CreateTargetGroup": 1, "CreateBinding": 1, "ModifyRule": 2, "DescribeTargetHealth": 1,
-				"DeleteTargetGroup": 1, "DeleteBinding": 1}},
-		{name: "another name of a target group, as of another port", from: []string{"/a"}, edit: func(s *stack.Stack) {
-			s.TargetGroups[0].Port, s.TargetGroups[0].Name, s.Bindings[0].Name = 9090, "tg/a2", "tg/a2"
-		}, writes: map[string]int{}},
-		{name: "another name of the load balancer", from: []string{"/a"}, edit: func(s *stack.Stack) {
-			s.LoadBalancers[0].Name = "renamed"
-		}, writes: map[string]int{}},
-		{name: "a subnet", from: []string{"/a"}, edit: func(s *stack.Stack) {
-			s.LoadBalancers[0].Subnets = append(s.LoadBalancers[0].Subnets, stack.SubnetMapping{Subnet: "subnet-c"})
-		}, writes: map[string]int{"SetSubnets": 1}},
-		{name: "inbound rules off for PrivateLink traffic", from: []string{"/a"}, edit: func(s *stack.Stack) {
-			s.LoadBalancers[0].PrivateLinkRules = "off"
-		},
-			writes: map[string]int{"SetSecurityGroups": 1}},
-		{name: "inbound rules on for PrivateLink traffic, as they are unless they were set", from: []string{"/a"},
-			edit:   func(s *stack.Stack) { s.LoadBalancers[0].PrivateLinkRules = "on" },
-			writes: map[string]int{}},
-		{name: "a prefix for source NAT", from: []string{"/a"}, edit: func(s *stack.Stack) {
-			s.LoadBalancers[0].Subnets[0].SourceNATPrefix = "2001:db8::/80"
-		},
-			writes: map[string]int{"SetSubnets": 1}},
-		{name: "a prefix for source NAT that AWS chooses", from: []string{"/a"}, edit: func(s *stack.Stack) {
-			s.LoadBalancers[0].Subnets[0].SourceNATPrefix = stack.AutoAssigned
-		},
-			writes: map[string]int{}},
-		{name: "groups of the user", from: []string{"/a"}, edit: func(s *stack.Stack) {
-			s.SecurityGroups = s.SecurityGroups[1:]
-			s.LoadBalancers[0].SecurityGroups = []stack.Ref{stack.Literal(stack.KindSecurityGroup, "sg-user")}
-		}, writes: map[string]int{"SetSecurityGroups": 1, "DeleteSecurityGroup": 1}},
-		{name: "another source range", from: []string{"/a"}, edit: func(s *stack.Stack) {
-			s.SecurityGroups[0].Ingress[0].CIDR = "10.0.0.0/8"
-		},
-			writes: map[string]int{"AuthorizeSecurityGroupIngress": 1, "RevokeSecurityGroupIngress": 1}},
-		{name: "the same range with host bits", from: []string{"/a"}, edit: func(s *stack.Stack) {
-			s.SecurityGroups[0].Ingress[0].CIDR = "0.1.2.3/0"
-		},
-			writes: map[string]int{}},
-		{name: "a tag", from: []string{"/a"}, edit: func(s *stack.Stack) { s.LoadBalancers[0].Tags["team"] = "web" },
-			writes: map[string]int{"AddTags": 1}},
-		{name: "a tag of a rule", from: []string{"/a", "/b"}, edit: func(s *stack.Stack) { s.Rules[1].Tags["team"] = "web" },
-			writes: map[string]int{"AddTags": 1}},
-		{name: "a transform of a rule", from: []string{"/a", "/b"}, edit: func(s *stack.Stack) {
-			s.Rules[1].Transforms = []stack.Transform{
-				{Type: "url-rewrite", Rewrites: []stack.Rewrite{{Regex: "^/b", Replace: "/"}}}}
-		}, writes: map[string]int{"ModifyRule": 1}},
-		{name: "other nodes", from: []string{"/a"}, edit: func(s *stack.Stack) {
-			s.Bindings[0].NodeExpressions = []stack.NodeExpression{{Key: "pool", Operator: "In", Values: []string{"x", "y"}}}
-		}, writes: map[string]int{"UpdateBinding": 1}},
-		{name: "another listener", from: []string{"/a"}, edit: func(s *stack.Stack) {
-			l := s.Listeners[0]
-			l.ID, l.Port = "8080", 8080
-			s.Listeners = append(s.Listeners, l)
-		}, writes: map[string]int{"CreateListener": 1}},
-		{name: "a listener on another port", from: []string{"/a"}, edit: func(s *stack.Stack) {
-			s.Listeners[0].ID, s.Listeners[0].Port = "8080", 8080
-			s.Rules[0].Listener, s.Rules[0].ID = listenerRef("8080"), "8080:1"
-		}, writes: map[string]int{"CreateListener": 1, "CreateRule": 1, "DeleteListener": 1}},
-		{name: "the weight of a single target", from: []string{"/a"}, edit: func(s *stack.Stack) {
-			w := int32(7)
-			s.Rules[0].Actions[0].Forward.TargetGroups[0].Weight = &w // the weight of a single target says nothing
-		}, writes: map[string]int{}},
-	}
-	for _, tc := range tests {
+	for _, tc := range slices.Concat(loadBalancerEdits(), ruleEdits(), targetGroupEdits()) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			f := newFake(testKey())
@@ -173,6 +60,122 @@ func TestAChangeCostsTheWritesThatItNeeds(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// loadBalancerEdits are edits of the load balancer and of its security groups.
+func loadBalancerEdits() []costedEdit {
+	return []costedEdit{
+		{name: "nothing", from: []string{"/b"}, writes: map[string]int{}},
+		{name: "one attribute", from: []string{"/b"}, edit: func(s *stack.Stack) {
+			s.LoadBalancers[0].Attributes = map[string]string{"idle_timeout.timeout_seconds": "75"}
+		}, writes: map[string]int{"ModifyLoadBalancerAttributes": 1}},
+		{name: "an attribute at its default", from: []string{"/b"}, edit: func(s *stack.Stack) {
+			s.LoadBalancers[0].Attributes = map[string]string{"idle_timeout.timeout_seconds": "60",
+				"routing.http2.enabled": "true"}
+		}, writes: map[string]int{}},
+		{name: "another pool of customer-owned addresses", from: []string{"/a"}, edit: func(s *stack.Stack) {
+			// AWS reads the pool only at creation, and the compiler notes the difference
+			s.LoadBalancers[0].CustomerOwnedPool = "ipv4pool-coip-2"
+		}, writes: map[string]int{}},
+		{name: "another name of the load balancer", from: []string{"/a"}, edit: func(s *stack.Stack) {
+			s.LoadBalancers[0].Name = "renamed"
+		}, writes: map[string]int{}},
+		{name: "a subnet", from: []string{"/a"}, edit: func(s *stack.Stack) {
+			s.LoadBalancers[0].Subnets = append(s.LoadBalancers[0].Subnets, stack.SubnetMapping{Subnet: "subnet-c"})
+		}, writes: map[string]int{"SetSubnets": 1}},
+		{name: "inbound rules off for PrivateLink traffic", from: []string{"/a"}, edit: func(s *stack.Stack) {
+			s.LoadBalancers[0].PrivateLinkRules = "off"
+		}, writes: map[string]int{"SetSecurityGroups": 1}},
+		{name: "inbound rules on for PrivateLink traffic, as they are unless they were set", from: []string{"/a"},
+			edit:   func(s *stack.Stack) { s.LoadBalancers[0].PrivateLinkRules = "on" }, writes: map[string]int{}},
+		{name: "a prefix for source NAT", from: []string{"/a"}, edit: func(s *stack.Stack) {
+			s.LoadBalancers[0].Subnets[0].SourceNATPrefix = "2001:db8::/80"
+		}, writes: map[string]int{"SetSubnets": 1}},
+		{name: "a prefix for source NAT that AWS chooses", from: []string{"/a"}, edit: func(s *stack.Stack) {
+			s.LoadBalancers[0].Subnets[0].SourceNATPrefix = stack.AutoAssigned
+		}, writes: map[string]int{}},
+		{name: "groups of the user", from: []string{"/a"}, edit: func(s *stack.Stack) {
+			s.SecurityGroups = s.SecurityGroups[1:]
+			s.LoadBalancers[0].SecurityGroups = []stack.Ref{stack.Literal(stack.KindSecurityGroup, "sg-user")}
+		}, writes: map[string]int{"SetSecurityGroups": 1, "DeleteSecurityGroup": 1}},
+		{name: "another source range", from: []string{"/a"}, edit: func(s *stack.Stack) {
+			s.SecurityGroups[0].Ingress[0].CIDR = "10.0.0.0/8"
+		}, writes: map[string]int{"AuthorizeSecurityGroupIngress": 1, "RevokeSecurityGroupIngress": 1}},
+		{name: "the same range with host bits", from: []string{"/a"}, edit: func(s *stack.Stack) {
+			s.SecurityGroups[0].Ingress[0].CIDR = "0.1.2.3/0"
+		}, writes: map[string]int{}},
+		{name: "a tag", from: []string{"/a"}, edit: func(s *stack.Stack) { s.LoadBalancers[0].Tags["team"] = "web" }, writes: map[string]int{"AddTags": 1}},
+	}
+}
+
+// ruleEdits are edits of listeners and rules.
+func ruleEdits() []costedEdit {
+	return []costedEdit{
+		{name: "a path in front", from: []string{"/b"}, to: []string{"/a", "/b"}, writes: map[string]int{"CreateTargetGroup": 1, "CreateBinding": 1, "CreateRule": 1, "SetRulePriorities": 1}},
+		{name: "a path in between", from: []string{"/a", "/c"}, to: []string{"/a", "/b", "/c"}, writes: map[string]int{"CreateTargetGroup": 1, "CreateBinding": 1, "CreateRule": 1, "SetRulePriorities": 1}},
+		{name: "a path behind", from: []string{"/a"}, to: []string{"/a", "/b"}, writes: map[string]int{"CreateTargetGroup": 1, "CreateBinding": 1, "CreateRule": 1}},
+		{name: "one member moved", from: []string{"/a", "/b", "/c", "/d"}, to: []string{"/d", "/a", "/b", "/c"}, writes: map[string]int{"SetRulePriorities": 1}},
+		{name: "all reversed", from: []string{"/a", "/b", "/c", "/d"}, to: []string{"/d", "/c", "/b", "/a"}, writes: map[string]int{"SetRulePriorities": 1}},
+		{name: "a path removed", from: []string{"/a", "/b"}, to: []string{"/b"}, writes: map[string]int{"DeleteRule": 1, "DeleteTargetGroup": 1, "DeleteBinding": 1}},
+		{name: "a path renamed", from: []string{"/a", "/b", "/c"}, edit: func(s *stack.Stack) {
+			s.Rules[1].Conditions[0].Values = []string{"/bb"}
+		}, writes: map[string]int{"ModifyRule": 1}},
+		{name: "weights edited", from: []string{"/a", "/b"}, edit: func(s *stack.Stack) {
+			w := int32(50)
+			s.Rules[0].Actions[0].Forward.TargetGroups = []stack.WeightedTargetGroup{
+				{TargetGroup: targetGroupRef("/a"), Weight: &w}, {TargetGroup: targetGroupRef("/b"), Weight: &w}}
+		}, writes: map[string]int{"ModifyRule": 1, "DescribeTargetHealth": 1}},
+		{name: "a tag of a rule", from: []string{"/a", "/b"}, edit: func(s *stack.Stack) { s.Rules[1].Tags["team"] = "web" }, writes: map[string]int{"AddTags": 1}},
+		{name: "a transform of a rule", from: []string{"/a", "/b"}, edit: func(s *stack.Stack) {
+			s.Rules[1].Transforms = []stack.Transform{
+				{Type: "url-rewrite", Rewrites: []stack.Rewrite{{Regex: "^/b", Replace: "/"}}}}
+		}, writes: map[string]int{"ModifyRule": 1}},
+		{name: "another listener", from: []string{"/a"}, edit: func(s *stack.Stack) {
+			l := s.Listeners[0]
+			l.ID, l.Port = "8080", 8080
+			s.Listeners = append(s.Listeners, l)
+		}, writes: map[string]int{"CreateListener": 1}},
+		{name: "a listener on another port", from: []string{"/a"}, edit: func(s *stack.Stack) {
+			s.Listeners[0].ID, s.Listeners[0].Port = "8080", 8080
+			s.Rules[0].Listener, s.Rules[0].ID = listenerRef("8080"), "8080:1"
+		}, writes: map[string]int{"CreateListener": 1, "CreateRule": 1, "DeleteListener": 1}},
+		{name: "the weight of a single target", from: []string{"/a"}, edit: func(s *stack.Stack) {
+			w := int32(7)
+			s.Rules[0].Actions[0].Forward.TargetGroups[0].Weight = &w // the weight of a single target says nothing
+		}, writes: map[string]int{}},
+	}
+}
+
+// targetGroupEdits are edits of target groups and their bindings.
+func targetGroupEdits() []costedEdit {
+	return []costedEdit{
+		{name: "a health check", from: []string{"/a"}, edit: func(s *stack.Stack) {
+			s.TargetGroups[0].HealthCheck.Matcher = "200-399"
+		}, writes: map[string]int{"ModifyTargetGroup": 1}},
+		{name: "port, path and thresholds of a health check", from: []string{"/a"}, edit: func(s *stack.Stack) {
+			h := &s.TargetGroups[0].HealthCheck
+			h.Port, h.Path, h.HealthyThreshold, h.UnhealthyThreshold = "9000", "/ready", 5, 4
+		}, writes: map[string]int{"ModifyTargetGroup": 1}},
+		{name: "protocol, codes and times of a health check", from: []string{"/a"}, edit: func(s *stack.Stack) {
+			h := &s.TargetGroups[0].HealthCheck
+			h.Protocol, h.Matcher, h.IntervalSeconds, h.TimeoutSeconds = "HTTPS", "200-299", 30, 10
+		}, writes: map[string]int{"ModifyTargetGroup": 1}},
+		{name: "another protocol of the targets", from: []string{"/a"}, edit: func(s *stack.Stack) {
+			s.TargetGroups[0].Protocol, s.TargetGroups[0].Name = "HTTPS", "tg/a2"
+			s.Bindings[0].Protocol, s.Bindings[0].Name = "HTTPS", "tg/a2"
+		}, writes: map[string]int{"CreateTargetGroup": 1, "CreateBinding": 1, "ModifyRule": 2, "DescribeTargetHealth": 1,
+			"DeleteTargetGroup": 1, "DeleteBinding": 1}},
+		{name: "another control port of the targets", from: []string{"/a"}, edit: func(s *stack.Stack) {
+			s.TargetGroups[0].ControlPort, s.TargetGroups[0].Name, s.Bindings[0].Name = 3000, "tg/a2", "tg/a2"
+		}, writes: map[string]int{"CreateTargetGroup": 1, "CreateBinding": 1, "ModifyRule": 2, "DescribeTargetHealth": 1,
+				"DeleteTargetGroup": 1, "DeleteBinding": 1}},
+		{name: "another name of a target group, as of another port", from: []string{"/a"}, edit: func(s *stack.Stack) {
+			s.TargetGroups[0].Port, s.TargetGroups[0].Name, s.Bindings[0].Name = 9090, "tg/a2", "tg/a2"
+		}, writes: map[string]int{}},
+		{name: "other nodes", from: []string{"/a"}, edit: func(s *stack.Stack) {
+			s.Bindings[0].NodeExpressions = []stack.NodeExpression{{Key: "pool", Operator: "In", Values: []string{"x", "y"}}}
+		}, writes: map[string]int{"UpdateBinding": 1}},
 	}
 }
 

@@ -82,28 +82,95 @@ var asking = []string{"a login at HTTP", "ListenerRuleConfiguration removed", "a
 // back. Each time the writes are those of the plan, and AWS refuses none.
 func TestPlanFollowsReferences(t *testing.T) {
 	t.Parallel()
+	for kind, edits := range map[string]map[string]func(*planned){"IngressClassParams": classEdits(),
+		"TargetGroupConfiguration": groupEdits(), "ListenerRuleConfiguration": ruleEdits(), "Service": serviceEdits(),
+		"login": loginEdits(), "Secret": secretEdits()} {
+		names := slices.Sorted(maps.Keys(edits))
+		if !longtest.Enabled() {
+			names = names[:1]
+		}
+		for _, name := range names {
+			t.Run(kind+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				asks := slices.Contains(asking, name) || slices.Contains(asking, kind+" "+name)
+				newReferring(t).checkEdit(name, edits[name], asks)
+			})
+		}
+	}
+}
+
+// classEdits are edits of the parameters of the class of an Ingress.
+func classEdits() map[string]func(*planned) {
 	class := func(spec string) func(*planned) {
 		return func(p *planned) { p.Apply("IngressClassParams /alb {spec: {" + spec + "}}") }
 	}
+	return map[string]func(*planned){
+		"an attribute out of range": class("loadBalancerAttributes: [{key: idle_timeout.timeout_seconds, value: '9999'}]"),
+		"an odd address type":       class("ipAddressType: odd"),
+		"an odd target type":        class("targetType: lambda"),
+		"too little capacity":       class("minimumLoadBalancerCapacity: {capacityUnits: 10}"),
+		"an odd scheme":             class("scheme: both"),
+		"a tag of AWS":              class("tags: [{key: 'aws:x', value: y}]"),
+	}
+}
+
+// groupEdits are edits of the configuration of a target group of a route.
+func groupEdits() map[string]func(*planned) {
 	groups := func(properties string) func(*planned) {
 		return func(p *planned) {
 			p.Apply("TargetGroupConfiguration shop/web {spec: {targetReference: {name: web}, defaultConfiguration: {" +
 				properties + "}}}")
 		}
 	}
+	return map[string]func(*planned){
+		"too short an interval":  groups("healthCheckConfig: {healthCheckInterval: 1}"),
+		"gRPC at an HTTP port":   groups("protocolVersion: GRPC"),
+		"UDP":                    groups("protocol: UDP"),
+		"a tag of AWS":           groups("tags: {'aws:x': y}"),
+		"an unknown target type": groups("targetType: lambda"),
+	}
+}
+
+// ruleEdits are edits of the configuration of a rule of a route.
+func ruleEdits() map[string]func(*planned) {
 	rule := func(spec string) func(*planned) {
 		return func(p *planned) { p.Apply("ListenerRuleConfiguration shop/rule {spec: {" + spec + "}}") }
 	}
+	return map[string]func(*planned){
+		"a range that is none": rule("conditions: [{field: source-ip, sourceIPConfig: {values: [192.0.2.0/99]}}]"),
+		"a login at HTTP": rule("actions: [{type: authenticate-cognito, authenticateCognitoConfig: {userPoolArn: " +
+			"'arn:aws:cognito-idp:us-west-2:123456789012:userpool/us-west-2_demo', userPoolClientID: client, " +
+			"userPoolDomain: demo}}]"),
+		"removed": func(p *planned) {
+			o := lab.GatewayObjects(p.T, plannedRule)[0]
+			p.Must(p.Client.Delete(p.Context(), o))
+		},
+	}
+}
+
+// serviceEdits are edits of the Services of an Ingress and of a route.
+func serviceEdits() map[string]func(*planned) {
 	service := func(name string, change func(*corev1.Service)) func(*planned) {
 		return func(p *planned) { p.Edited(name, change) }
 	}
-	secret := func(change func(*corev1.Secret)) func(*planned) {
-		return func(p *planned) {
-			s := plannedSecret()
-			change(s)
-			p.putSecret(s)
-		}
+	return map[string]func(*planned){
+		"another number of its port": service("s0", func(s *corev1.Service) { s.Spec.Ports[0].Port = 81 }),
+		"another number of its port, of a route": service("web", func(s *corev1.Service) {
+			s.Spec.Ports[0].Port = 81
+		}),
+		"no ports": service("s0", func(s *corev1.Service) { s.Spec.Ports = nil }),
+		"ExternalName": service("s0", func(s *corev1.Service) {
+			s.Spec.Type, s.Spec.ExternalName = corev1.ServiceTypeExternalName, "x.test"
+		}),
+		"h2c": service("web", func(s *corev1.Service) {
+			h2c := "kubernetes.io/h2c"
+			s.Spec.Ports[0].AppProtocol = &h2c
+		}),
 	}
+}
+
+// loginEdits are edits of the annotations by which an Ingress asks for a login.
+func loginEdits() map[string]func(*planned) {
 	solo := func(change func(map[string]string)) func(*planned) {
 		return func(p *planned) {
 			p.Edit("solo", func(i *networkingv1.Ingress) {
@@ -113,114 +180,75 @@ func TestPlanFollowsReferences(t *testing.T) {
 			})
 		}
 	}
-	edits := map[string]map[string]func(*planned){
-		"IngressClassParams": {
-			"an attribute out of range": class("loadBalancerAttributes: [{key: idle_timeout.timeout_seconds, value: '9999'}]"),
-			"an odd address type":       class("ipAddressType: odd"),
-			"an odd target type":        class("targetType: lambda"),
-			"too little capacity":       class("minimumLoadBalancerCapacity: {capacityUnits: 10}"),
-			"an odd scheme":             class("scheme: both"),
-			"a tag of AWS":              class("tags: [{key: 'aws:x', value: y}]"),
-		},
-		"TargetGroupConfiguration": {
-			"too short an interval":  groups("healthCheckConfig: {healthCheckInterval: 1}"),
-			"gRPC at an HTTP port":   groups("protocolVersion: GRPC"),
-			"UDP":                    groups("protocol: UDP"),
-			"a tag of AWS":           groups("tags: {'aws:x': y}"),
-			"an unknown target type": groups("targetType: lambda"),
-		},
-		"ListenerRuleConfiguration": {
-			"a range that is none": rule("conditions: [{field: source-ip, sourceIPConfig: {values: [192.0.2.0/99]}}]"),
-			"a login at HTTP": rule("actions: [{type: authenticate-cognito, authenticateCognitoConfig: {userPoolArn: " +
-				"'arn:aws:cognito-idp:us-west-2:123456789012:userpool/us-west-2_demo', userPoolClientID: client, " +
-				"userPoolDomain: demo}}]"),
-			"removed": func(p *planned) {
-				o := lab.GatewayObjects(p.T, plannedRule)[0]
-				p.Must(p.Client.Delete(p.Context(), o))
-			},
-		},
-		"Service": {
-			"another number of its port": service("s0", func(s *corev1.Service) { s.Spec.Ports[0].Port = 81 }),
-			"another number of its port, of a route": service("web", func(s *corev1.Service) {
-				s.Spec.Ports[0].Port = 81
-			}),
-			"no ports": service("s0", func(s *corev1.Service) { s.Spec.Ports = nil }),
-			"ExternalName": service("s0", func(s *corev1.Service) {
-				s.Spec.Type, s.Spec.ExternalName = corev1.ServiceTypeExternalName, "x.test"
-			}),
-			"h2c": service("web", func(s *corev1.Service) {
-				h2c := "kubernetes.io/h2c"
-				s.Spec.Ports[0].AppProtocol = &h2c
-			}),
-		},
-		"login": {
-			"a misspelt type": solo(func(a map[string]string) { a[ofALB+"auth-type"] = "odic" }),
-			"a misspelt key": solo(func(a map[string]string) {
-				a[ofALB+"auth-typ"] = a[ofALB+"auth-type"]
-				delete(a, ofALB+"auth-type")
-			}),
-			"a broken provider": solo(func(a map[string]string) { a[ofALB+"auth-idp-oidc"] = `{"issuer":"x"` }),
-			"a Secret that does not exist": solo(func(a map[string]string) {
-				a[ofALB+"auth-idp-oidc"] = strings.Replace(plannedProvider, `"login"`, `"gone"`, 1)
-			}),
-		},
-		"Secret": {
-			"without a key":  secret(func(s *corev1.Secret) { delete(s.Data, "clientSecret") }),
-			"empty":          secret(func(s *corev1.Secret) { s.Data = nil }),
-			"another secret": secret(func(s *corev1.Secret) { s.Data["clientSecret"] = []byte("new") }),
-			"removed": func(p *planned) {
-				p.Must(p.Core.CoreV1().Secrets("shop").Delete(p.Context(), "login", metav1.DeleteOptions{}))
-			},
+	return map[string]func(*planned){
+		"a misspelt type": solo(func(a map[string]string) { a[ofALB+"auth-type"] = "odic" }),
+		"a misspelt key": solo(func(a map[string]string) {
+			a[ofALB+"auth-typ"] = a[ofALB+"auth-type"]
+			delete(a, ofALB+"auth-type")
+		}),
+		"a broken provider": solo(func(a map[string]string) { a[ofALB+"auth-idp-oidc"] = `{"issuer":"x"` }),
+		"a Secret that does not exist": solo(func(a map[string]string) {
+			a[ofALB+"auth-idp-oidc"] = strings.Replace(plannedProvider, `"login"`, `"gone"`, 1)
+		}),
+	}
+}
+
+// secretEdits are edits of the Secret of that login.
+func secretEdits() map[string]func(*planned) {
+	secret := func(change func(*corev1.Secret)) func(*planned) {
+		return func(p *planned) {
+			s := plannedSecret()
+			change(s)
+			p.putSecret(s)
+		}
+	}
+	return map[string]func(*planned){
+		"without a key":  secret(func(s *corev1.Secret) { delete(s.Data, "clientSecret") }),
+		"empty":          secret(func(s *corev1.Secret) { s.Data = nil }),
+		"another secret": secret(func(s *corev1.Secret) { s.Data["clientSecret"] = []byte("new") }),
+		"removed": func(p *planned) {
+			p.Must(p.Core.CoreV1().Secrets("shop").Delete(p.Context(), "login", metav1.DeleteOptions{}))
 		},
 	}
-	for kind, of := range edits {
-		names := slices.Sorted(maps.Keys(of))
-		if !longtest.Enabled() {
-			names = names[:1]
-		}
-		for _, name := range names {
-			edit := of[name]
-			t.Run(kind+"/"+name, func(t *testing.T) {
-				t.Parallel()
-				p := newReferring(t)
-				p.check("the objects are new")
-				before := p.served()
-				var solo networkingv1.Ingress
-				p.Get(&solo, "solo")
-				var services []*corev1.Service
-				for _, name := range []string{"s0", "web"} {
-					s := &corev1.Service{}
-					p.Get(s, name)
-					services = append(services, s)
-				}
-				mark := p.Mark()
-				edit(p)
-				p.check(name)
-				if now := p.served(); !slices.Contains(asking, name) && !slices.Contains(asking, kind+" "+name) && !slices.Equal(now, before) {
-					t.Errorf("rules\n%s\nwere\n%s", strings.Join(now, "\n"), strings.Join(before, "\n"))
-				}
-				p.putSecret(plannedSecret())
-				p.Apply(plannedClass + "\n" + plannedGroups + "\n" + plannedRule)
-				p.Edit("solo", func(i *networkingv1.Ingress) {
-					const written = string(annotation.WrittenSecrets) // is the controller's
-					solo.Annotations[written] = i.Annotations[written]
-					i.Annotations, i.Spec = solo.Annotations, solo.Spec
-				})
-				for _, s := range services {
-					p.Edited(s.Name, func(now *corev1.Service) { now.Spec = s.Spec })
-				}
-				p.check(name + " is taken back")
-				if now := p.served(); !slices.Equal(now, before) {
-					t.Errorf("after the edit is taken back, rules\n%s\nwere\n%s", strings.Join(now, "\n"),
-						strings.Join(before, "\n"))
-				}
-				if refused := p.RefusedCalls(mark); len(refused) > 0 {
-					t.Errorf("refused: %v", refused)
-				}
-				if t.Failed() {
-					t.Logf("events:\n%s", strings.Join(p.Events, "\n"))
-				}
-			})
-		}
+}
+
+// checkEdit makes an edit and takes it back. Rules stay as they were, unless the edit asks for an error.
+func (p *planned) checkEdit(name string, edit func(*planned), asks bool) {
+	p.check("the objects are new")
+	before := p.served()
+	var solo networkingv1.Ingress
+	p.Get(&solo, "solo")
+	var services []*corev1.Service
+	for _, name := range []string{"s0", "web"} {
+		s := &corev1.Service{}
+		p.Get(s, name)
+		services = append(services, s)
+	}
+	mark := p.Mark()
+	edit(p)
+	p.check(name)
+	if now := p.served(); !asks && !slices.Equal(now, before) {
+		p.Errorf("rules\n%s\nwere\n%s", strings.Join(now, "\n"), strings.Join(before, "\n"))
+	}
+	p.putSecret(plannedSecret())
+	p.Apply(plannedClass + "\n" + plannedGroups + "\n" + plannedRule)
+	p.Edit("solo", func(i *networkingv1.Ingress) {
+		const written = string(annotation.WrittenSecrets) // is the controller's
+		solo.Annotations[written] = i.Annotations[written]
+		i.Annotations, i.Spec = solo.Annotations, solo.Spec
+	})
+	for _, s := range services {
+		p.Edited(s.Name, func(now *corev1.Service) { now.Spec = s.Spec })
+	}
+	p.check(name + " is taken back")
+	if now := p.served(); !slices.Equal(now, before) {
+		p.Errorf("after the edit is taken back, rules\n%s\nwere\n%s", strings.Join(now, "\n"),
+			strings.Join(before, "\n"))
+	}
+	if refused := p.RefusedCalls(mark); len(refused) > 0 {
+		p.Errorf("refused: %v", refused)
+	}
+	if p.Failed() {
+		p.Logf("events:\n%s", strings.Join(p.Events, "\n"))
 	}
 }
