@@ -205,8 +205,8 @@ func balancingRows(args arguments) []authorised {
 		{"elasticloadbalancing SetSubnets", &elb.SetSubnetsInput{LoadBalancerArn: args.lb, Subnets: []string{"subnet-1"}},
 			[]string{"elasticloadbalancing:SetSubnets " + app + " elasticloadbalancing:Subnet"}},
 		{"elasticloadbalancing SetSecurityGroups", &elb.SetSecurityGroupsInput{LoadBalancerArn: args.lb,
-			SecurityGroups: []string{
-			"sg-1"}}, []string{"elasticloadbalancing:SetSecurityGroups " + app + " elasticloadbalancing:SecurityGroup"}},
+			SecurityGroups: []string{"sg-1"}},
+			[]string{"elasticloadbalancing:SetSecurityGroups " + app + " elasticloadbalancing:SecurityGroup"}},
 		{"elasticloadbalancing ModifyIpPools", &elb.ModifyIpPoolsInput{LoadBalancerArn: args.lb},
 			[]string{"elasticloadbalancing:ModifyIpPools " + app}},
 		{"elasticloadbalancing DescribeLoadBalancers", &elb.DescribeLoadBalancersInput{LoadBalancerArns: []string{balancer}},
@@ -329,10 +329,9 @@ func addOnRows(args arguments) []authorised {
 	return []authorised{
 		{"wafv2 AssociateWebACL", &wafv2.AssociateWebACLInput{WebACLArn: aws.String(webACLARN), ResourceArn: args.lb},
 			[]string{
-			"wafv2:AssociateWebACL " + webACLARN, "wafv2:AssociateWebACL " + app, "elasticloadbalancing:SetWebAcl *"}},
+				"wafv2:AssociateWebACL " + webACLARN, "wafv2:AssociateWebACL " + app, "elasticloadbalancing:SetWebAcl *"}},
 		{"wafv2 DisassociateWebACL", &wafv2.DisassociateWebACLInput{ResourceArn: args.lb},
-			[]string{"wafv2:DisassociateWebACL " +
-			app, "elasticloadbalancing:SetWebAcl *"}},
+			[]string{"wafv2:DisassociateWebACL " + app, "elasticloadbalancing:SetWebAcl *"}},
 		{"wafv2 GetWebACLForResource", &wafv2.GetWebACLForResourceInput{ResourceArn: args.lb},
 			[]string{"wafv2:GetWebACLForResource " + app}},
 		{"wafv2 ListWebACLs", &wafv2.ListWebACLsInput{}, []string{"wafv2:ListWebACLs *"}},

@@ -88,7 +88,7 @@ func loadBalancerEdits() []costedEdit {
 			s.LoadBalancers[0].PrivateLinkRules = "off"
 		}, writes: map[string]int{"SetSecurityGroups": 1}},
 		{name: "inbound rules on for PrivateLink traffic, as they are unless they were set", from: []string{"/a"},
-			edit:   func(s *stack.Stack) { s.LoadBalancers[0].PrivateLinkRules = "on" }, writes: map[string]int{}},
+			edit: func(s *stack.Stack) { s.LoadBalancers[0].PrivateLinkRules = "on" }, writes: map[string]int{}},
 		{name: "a prefix for source NAT", from: []string{"/a"}, edit: func(s *stack.Stack) {
 			s.LoadBalancers[0].Subnets[0].SourceNATPrefix = "2001:db8::/80"
 		}, writes: map[string]int{"SetSubnets": 1}},
@@ -105,7 +105,8 @@ func loadBalancerEdits() []costedEdit {
 		{name: "the same range with host bits", from: []string{"/a"}, edit: func(s *stack.Stack) {
 			s.SecurityGroups[0].Ingress[0].CIDR = "0.1.2.3/0"
 		}, writes: map[string]int{}},
-		{name: "a tag", from: []string{"/a"}, edit: func(s *stack.Stack) { s.LoadBalancers[0].Tags["team"] = "web" }, writes: map[string]int{"AddTags": 1}},
+		{name: "a tag", from: []string{"/a"}, edit: func(s *stack.Stack) { s.LoadBalancers[0].Tags["team"] = "web" },
+			writes: map[string]int{"AddTags": 1}},
 	}
 }
 
@@ -126,7 +127,8 @@ func ruleEdits() []costedEdit {
 			s.Rules[0].Actions[0].Forward.TargetGroups = []stack.WeightedTargetGroup{
 				{TargetGroup: targetGroupRef("/a"), Weight: &w}, {TargetGroup: targetGroupRef("/b"), Weight: &w}}
 		}, writes: map[string]int{"ModifyRule": 1, "DescribeTargetHealth": 1}},
-		{name: "a tag of a rule", from: []string{"/a", "/b"}, edit: func(s *stack.Stack) { s.Rules[1].Tags["team"] = "web" }, writes: map[string]int{"AddTags": 1}},
+		{name: "a tag of a rule", from: []string{"/a", "/b"}, edit: func(s *stack.Stack) { s.Rules[1].Tags["team"] = "web" },
+			writes: map[string]int{"AddTags": 1}},
 		{name: "a transform of a rule", from: []string{"/a", "/b"}, edit: func(s *stack.Stack) {
 			s.Rules[1].Transforms = []stack.Transform{
 				{Type: "url-rewrite", Rewrites: []stack.Rewrite{{Regex: "^/b", Replace: "/"}}}}
