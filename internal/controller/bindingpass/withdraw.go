@@ -14,7 +14,9 @@ import (
 type fixedRecord []string
 
 // Load implements registrar.RegisteredTargets.
-func (r fixedRecord) Load(context.Context, stack.ID) (keys []string, known bool, err error) { return r, true, nil }
+func (r fixedRecord) Load(context.Context, stack.ID) (keys []string, known bool, err error) {
+	return r, true, nil
+}
 
 // Save implements registrar.RegisteredTargets.
 func (fixedRecord) Save(context.Context, stack.ID, []string) error { return nil }

@@ -64,8 +64,8 @@ func resourceOf(gvk schema.GroupVersionKind) (plural, singular schema.GroupVersi
 	return plural, singular
 }
 
-// mapper maps optional kinds to their resources without the API server, which may not serve them yet. It knows the kinds
-// of lists too: a cache of some namespaces asks for their scope.
+// mapper maps optional kinds to their resources without the API server, which may not serve them yet. It knows the
+// kinds of lists too: a cache of some namespaces asks for their scope.
 func mapper(kinds map[objects.Kind]schema.GroupVersionKind) meta.RESTMapper {
 	m := meta.NewDefaultRESTMapper(nil)
 	for kind, gvk := range kinds {
