@@ -171,7 +171,7 @@ func targetGroupEdits() []costedEdit {
 		{name: "another control port of the targets", from: []string{"/a"}, edit: func(s *stack.Stack) {
 			s.TargetGroups[0].ControlPort, s.TargetGroups[0].Name, s.Bindings[0].Name = 3000, "tg/a2", "tg/a2"
 		}, writes: map[string]int{"CreateTargetGroup": 1, "CreateBinding": 1, "ModifyRule": 2, "DescribeTargetHealth": 1,
-				"DeleteTargetGroup": 1, "DeleteBinding": 1}},
+			"DeleteTargetGroup": 1, "DeleteBinding": 1}},
 		{name: "another name of a target group, as of another port", from: []string{"/a"}, edit: func(s *stack.Stack) {
 			s.TargetGroups[0].Port, s.TargetGroups[0].Name, s.Bindings[0].Name = 9090, "tg/a2", "tg/a2"
 		}, writes: map[string]int{}},
