@@ -11,6 +11,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/aws/inventory/securitygroup"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/lib/cache"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
@@ -90,7 +91,17 @@ func (r *Reconciler) place(ctx context.Context, id string) queue.Retry {
 		r.Wake(client.ObjectKeyFromObject(o))
 	}
 	r.enqueue(ctx, t)
-	return r.rerun(queue.Retry{Failed: found.HasErrors()}, stale)
+	return r.doubted(r.rerun(queue.Retry{Failed: found.HasErrors()}, stale), found)
+}
+
+// doubted has a binding placed again whose security group is in doubt: no event tells that somebody has tagged a group.
+func (r *Reconciler) doubted(next queue.Retry, found diag.List) queue.Retry {
+	if !next.Failed && next.At.IsZero() && slices.ContainsFunc(found, func(d diag.Diagnostic) bool {
+		return d.Code == diag.SecurityGroupUnclear
+	}) {
+		next.At = r.bindings.Now().Add(securitygroup.Lifetime)
+	}
+	return next
 }
 
 // await notes the groups whose rules a binding waits for. r.mu is held.
