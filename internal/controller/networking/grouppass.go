@@ -91,14 +91,14 @@ func (r *Reconciler) place(ctx context.Context, id string) queue.Retry {
 		r.Wake(client.ObjectKeyFromObject(o))
 	}
 	r.enqueue(ctx, t)
-	return r.doubted(r.rerun(queue.Retry{Failed: found.HasErrors()}, stale), found)
+	return r.again(r.rerun(queue.Retry{Failed: found.HasErrors()}, stale), found)
 }
 
-// doubted has a binding placed again whose security group is in doubt: no event tells that somebody has tagged a group.
-func (r *Reconciler) doubted(next queue.Retry, found diag.List) queue.Retry {
-	if !next.Failed && next.At.IsZero() && slices.ContainsFunc(found, func(d diag.Diagnostic) bool {
-		return d.Code == diag.SecurityGroupUnclear
-	}) {
+// again has a binding with a note placed again when tags of groups are read again: no event tells that somebody has
+// tagged a group. The time also ends a circle: its group wakes a binding with findings, whose pass has it placed, which
+// has the group looked at.
+func (r *Reconciler) again(next queue.Retry, found diag.List) queue.Retry {
+	if len(found) > 0 && !next.Failed && next.At.IsZero() {
 		next.At = r.bindings.Now().Add(securitygroup.Lifetime)
 	}
 	return next
