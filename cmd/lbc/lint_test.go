@@ -289,8 +289,8 @@ spec: {ingressClassName: alb, %s}
 	}
 }
 
-// TestObjectInNoFileIsAWarning has routes that name a Service which no file has, or a port which the Service of the files
-// lacks: another file may have the first, and none the second.
+// TestObjectInNoFileIsAWarning has routes that name a Service which no file has, or a port which the Service of the
+// files lacks: another file may have the first, and none the second.
 func TestObjectInNoFileIsAWarning(t *testing.T) {
 	t.Parallel()
 	const files = `

@@ -49,7 +49,8 @@ func (t *translation) conditionsOf(service string) *conditions {
 			}
 			if !knownFields[j.Field] {
 				text := fmt.Sprintf("condition %d: field %q is unknown", i, j.Field)
-				if note(text+" and", "use host-header, path-pattern, http-header, http-request-method, query-string or source-ip") {
+				if note(text+" and", "use host-header, path-pattern, http-header, http-request-method, query-string or "+
+					"source-ip") {
 					t.read.Misspell(k, fmt.Sprintf("[%d].field", i), text, true)
 				}
 				continue

@@ -267,7 +267,8 @@ var needs = []struct {
 	guards         bool
 	shared         bool   // by the members of a group: another one may have the needed annotation
 	off            string // the value of the needed annotation that is as none; empty = none is
-}{{IngressPrefix + "auth-", AuthType, true, false, ""}, {IngressPrefix + "frontend-nlb-", Frontend, false, true, "false"}}
+}{{IngressPrefix + "auth-", AuthType, true, false, ""},
+	{IngressPrefix + "frontend-nlb-", Frontend, false, true, "false"}}
 
 // NoteUnneeded notes the annotations of an object whose effect needs another one that none of the objects has. In a
 // group, other members may have it.

@@ -120,7 +120,8 @@ func curedInAWS() map[diag.Code]inAWS {
 			l := lab.New(t, account.Profile{}, lab.Class())
 			l.Flags("--external-target-groups=shop=*")
 			l.Restart()
-			i := lab.Ingress("web", map[string]string{"actions.split": `{"type":"forward","targetGroupName":"theirs"}`}, "split")
+			i := lab.Ingress("web", map[string]string{"actions.split": `{"type":"forward","targetGroupName":"theirs"}`},
+				"split")
 			i.Spec.Rules[0].HTTP.Paths[0].Backend.Service.Port.Name = "use-annotation"
 			i.Spec.Rules[0].HTTP.Paths[0].Backend.Service.Port.Number = 0
 			l.Create(i)

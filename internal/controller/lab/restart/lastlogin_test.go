@@ -47,9 +47,9 @@ func TestLastLoginIsMadeAgainAfterRestart(t *testing.T) {
 		key  stack.Key
 		edit func(*lab.Lab)
 	}{
-		"Ingress, another setting": {lab.Key("web"), edited(func(a map[string]string) { a[of+"healthcheck-path"] = "none" })},
-		"Ingress, the provider":    {lab.Key("web"), edited(func(a map[string]string) { a[of+"auth-idp-oidc"] = `{` })},
-		"HTTPRoute":                {lab.GatewayKey(stack.GatewayALB, "web"), func(l *lab.Lab) { l.Apply(lastEdit) }},
+		"another setting": {lab.Key("web"), edited(func(a map[string]string) { a[of+"healthcheck-path"] = "none" })},
+		"the provider":    {lab.Key("web"), edited(func(a map[string]string) { a[of+"auth-idp-oidc"] = `{` })},
+		"HTTPRoute":       {lab.GatewayKey(stack.GatewayALB, "web"), func(l *lab.Lab) { l.Apply(lastEdit) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
