@@ -26,8 +26,11 @@ classes, groups, AWS's limits. Each finding has file and line, object, field, pr
 docs/findings.md explains its code.
 
 lbc lint does not check whether certificates, subnets, security groups and target groups exist,
-because that needs an account. A Service or Secret that is in none of the files is a warning; lbc
-checks the Ingress's settings for its target groups anyway. For Gateways and their routes, each
+because that needs an account. A manifest may name an object that is in none of the files: a
+backend, a Secret, a configuration, a ReferenceGrant. Another file or the cluster may have it, so
+that this is a warning; give lbc all files of an application, or --kubeconfig, which makes it an
+error. A port or field that an object in the files lacks is always an error. lbc checks an Ingress's
+settings for its target groups even if the Service is missing. For Gateways and their routes, each
 condition that is not met is a finding, with the reason of the condition as its code. With --account
 (an account file, or a recording of lbc record) and --kubeconfig, lbc checks everything.
 
@@ -170,8 +173,11 @@ func (o *lintOptions) severity(d diag.Diagnostic) string {
 // elsewhere reports whether a finding is about an object that may be in other files, or in the cluster.
 func elsewhere(d diag.Diagnostic) bool {
 	return slices.Contains(elsewhereCodes, d.Code) || d.Code == diag.InvalidConfiguration && d.Class == diag.NotFound ||
-		d.Code == diag.BackendUnresolved && strings.HasSuffix(d.Path, "]") // not one of its fields
+		d.Absent
 }
+
+// ifElsewhere begins the remedy of a finding about an object that may be in other files, or in the cluster.
+const ifElsewhere = "if another file or the cluster has it, add that file or --kubeconfig"
 
 // assumeClasses makes the classes that Ingresses name and no file has. They belong to the controller if the Ingress has
 // annotations of the controller.

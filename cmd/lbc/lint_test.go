@@ -289,6 +289,33 @@ spec: {ingressClassName: alb, %s}
 	}
 }
 
+// TestObjectInNoFileIsAWarning has routes that name a Service which no file has, or a port which the Service of the
+// files lacks: another file may have the first, and none the second.
+func TestObjectInNoFileIsAWarning(t *testing.T) {
+	t.Parallel()
+	const files = `
+{apiVersion: gateway.networking.k8s.io/v1, kind: GatewayClass, metadata: {name: alb}, spec: {controllerName: gateway.k8s.aws/alb}}
+---
+{apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, metadata: {name: web}, spec: {gatewayClassName: alb, listeners: [{name: http, port: 80, protocol: HTTP}]}}
+---
+{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {type: NodePort, ports: [{port: 80, nodePort: 30080}]}}
+---
+{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {name: r}, spec: {parentRefs: [{name: web}], rules: [{backendRefs: [%s]}]}}
+`
+	for backend, want := range map[string]string{
+		"{name: web, port: 80}":  "",
+		"{name: gone, port: 80}": "warning: HTTPRoute default/r: Service default/gone does not exist",
+		"{name: web, port: 81}":  "error: HTTPRoute default/r: Service default/web has no port 81",
+	} {
+		out, _, err := lbc(t, fmt.Sprintf(files, backend), "lint", "-")
+		elsewhere := strings.Contains(out, "[BackendUnresolved]\n  → "+ifElsewhere)
+		if !strings.Contains(out, want) || elsewhere != strings.HasPrefix(want, "warning") ||
+			(err != nil) != strings.HasPrefix(want, "error") {
+			t.Errorf("%s: %v\n%s", backend, err, out)
+		}
+	}
+}
+
 // TestWhatNoAPIServerStoresIsAnError has one Ingress per rule of the API server.
 func TestWhatNoAPIServerStoresIsAnError(t *testing.T) {
 	t.Parallel()

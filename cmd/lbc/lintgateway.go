@@ -60,14 +60,14 @@ func (o *lintOptions) unmet(src *source, results []offline.Result) (out []findin
 		if in := named.FindString(u.Message); in != "" && strings.HasSuffix(u.Object.Kind, "Route") {
 			field = in
 		}
-		severity := severityError
+		severity, remedy := severityError, ""
 		if words, elsewhere := elsewhereReasons[u.Reason]; elsewhere && !o.fromCluster() &&
 			strings.Contains(u.Message, words) {
-			severity = severityWarning
+			severity, remedy = severityWarning, ifElsewhere
 		}
 		u.Object.UID = ""
 		out = append(out, finding{File: p.file, Line: p.line(field), Severity: severity, Object: u.Object.String(),
-			Field: field, Reason: u.Reason, Message: u.Message})
+			Field: field, Reason: u.Reason, Message: u.Message, Remedy: remedy})
 	}
 	return out
 }

@@ -83,7 +83,8 @@ func everywhere(f finding) string {
 	kind, rest, _ := strings.Cut(f.Object, " ")
 	namespace, name, _ := strings.Cut(rest, "/")
 	object := diag.Object{Kind: kind, Namespace: namespace, Name: name}
-	d := diag.New(object, f.Field, diag.Code(f.Reason), f.Message, f.Remedy)
+	remedy := strings.TrimPrefix(f.Remedy, ifElsewhere+"; otherwise ") // which only lint adds
+	d := diag.New(object, f.Field, diag.Code(f.Reason), f.Message, remedy)
 	e := reporting.EventOf(d)
 	var conditions []string
 	s := reporting.LoadBalancer(reporting.Pass{Members: []reporting.Member{{Object: object}}, Found: diag.List{d}},

@@ -39,7 +39,7 @@ If a key has one of the prefixes below and is unknown, an event names the most s
 | Column | Meaning |
 |---|---|
 | Read on | the kind of objects on which the controller reads the annotation |
-| Class field | the field of IngressClassParams that takes precedence. If the field is set, the controller ignores the annotation; for attributes and tags, it ignores only keys that the field has |
+| Class field | the field of IngressClassParams that takes precedence. If the field is set, the controller ignores the annotation; for attributes and tags, it ignores only keys that the field has. A note on the Ingress names an ignored annotation whose value differs |
 | In a group | how the values of several Ingresses of a group combine |
 | A mistake costs | what the controller does not create or change while the value is invalid: the object's own routes, a listener, the load balancer that the group shares, the network load balancer in front of it, a certificate, or an add-on, on which no traffic depends |
 `

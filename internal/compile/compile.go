@@ -135,6 +135,7 @@ func Compile(e intent.LoadBalancer, f facts.Facts, cfg Config, before *Memory) R
 	if before == nil {
 		before = &Memory{}
 	}
+	before = before.withCredentials(e.Logins)
 	for {
 		c := &compiler{e: e, f: f, cfg: cfg, before: before, owners: before.Owners(),
 			past:    quarantine.Past{Good: before.Good, Members: before.Members},

@@ -80,6 +80,19 @@ func (m *Memory) MayBeShielded() bool {
 	return false
 }
 
+// withCredentials is the memory whose last good versions have these credentials.
+func (m *Memory) withCredentials(of map[intent.LoginOf]intent.Credentials) *Memory {
+	if len(of) == 0 {
+		return m
+	}
+	out := *m
+	out.Good = maps.Clone(m.Good)
+	for o, good := range out.Good {
+		out.Good[o] = good.WithCredentials(of)
+	}
+	return &out
+}
+
 // sameEffect reports whether two compilations put the same values of the same owners into effect.
 func sameEffect(a, b map[string]merge.Effect) bool {
 	return a != nil && maps.EqualFunc(a, b, func(x, y merge.Effect) bool {

@@ -1,6 +1,7 @@
 package front
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -12,6 +13,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
 	"github.com/k8s-lbc/lbc/internal/front/service"
@@ -156,7 +158,8 @@ type effect struct {
 }
 
 // effectAfter is the effect of annotations after a pass that remembered before.
-func effectAfter(t *testing.T, on string, annotations, ofService map[string]string, before *compile.Memory) effect {
+func effectAfter(t *testing.T, on string, annotations, ofService map[string]string, before *compile.Memory,
+	params ...*v1beta1.IngressClassParams) effect {
 	t.Helper()
 	web := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Annotations: ofService},
 		Spec: corev1.ServiceSpec{
@@ -191,8 +194,14 @@ func effectAfter(t *testing.T, on string, annotations, ofService map[string]stri
 			Spec: networkingv1.IngressSpec{IngressClassName: &class,
 				Rules: []networkingv1.IngressRule{{Host: "a.example.com", IngressRuleValue: networkingv1.IngressRuleValue{
 					HTTP: &networkingv1.HTTPIngressRuleValue{Paths: paths}}}}}}
-		objs = append(objs, ing, &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"},
-			Spec: networkingv1.IngressClassSpec{Controller: "ingress.k8s.aws/alb"}})
+		of := &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"},
+			Spec: networkingv1.IngressClassSpec{Controller: "ingress.k8s.aws/alb"}}
+		for _, p := range params {
+			of.Spec.Parameters = &networkingv1.IngressClassParametersReference{APIGroup: &v1beta1.GroupVersion.Group,
+				Kind: "IngressClassParams", Name: p.Name}
+			objs = append(objs, p)
+		}
+		objs = append(objs, ing, of)
 		f, declares = Ingress{Config: ingress.Config{IngressClass: "alb", DefaultTargetType: stack.TargetIP}}, ing
 	}
 	v := objects.FromObjects(objs)
@@ -223,6 +232,81 @@ func effectAfter(t *testing.T, on string, annotations, ofService map[string]stri
 		t.Fatal(err)
 	}
 	return effect{all: string(text), kept: string(kept), built: c.Stack != nil, found: found, memory: c.Memory}
+}
+
+// overruling are class parameters by the annotation that each overrides. Their values differ from the examples'.
+func overruling() map[string]v1beta1.IngressClassParams {
+	of := func(change func(*v1beta1.IngressClassParamsSpec)) v1beta1.IngressClassParams {
+		p := v1beta1.IngressClassParams{}
+		change(&p.Spec)
+		return p
+	}
+	type spec = v1beta1.IngressClassParamsSpec
+	annotated := func(k annotation.Key, value string) v1beta1.IngressClassParams {
+		return v1beta1.IngressClassParams{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{string(k): value}}}
+	}
+	scheme, family, imports := v1beta1.LoadBalancerScheme("internal"), v1beta1.LoadBalancerIPAddressType("ipv4"), false
+	pool := "ipam-pool-of-class"
+	return map[string]v1beta1.IngressClassParams{
+		"group.name":                  of(func(s *spec) { s.Group = &v1beta1.IngressGroup{Name: "of-class"} }),
+		"load-balancer-name":          of(func(s *spec) { s.LoadBalancerName = "of-class" }),
+		"scheme":                      of(func(s *spec) { s.Scheme = &scheme }),
+		"ip-address-type":             of(func(s *spec) { s.IPAddressType = &family }),
+		"certificate-arn":             of(func(s *spec) { s.CertificateArn = []string{accountCertificate + "3"} }),
+		"ssl-policy":                  of(func(s *spec) { s.SSLPolicy = "ELBSecurityPolicy-2016-08" }),
+		"ssl-redirect":                of(func(s *spec) { s.SSLRedirectPort = "8443" }),
+		"inbound-cidrs":               of(func(s *spec) { s.InboundCIDRs = []string{"198.51.100.0/24"} }),
+		"security-group-prefix-lists": of(func(s *spec) { s.PrefixListsIDs = []string{"pl-of-class"} }),
+		"target-type":                 of(func(s *spec) { s.TargetType = "ip" }),
+		"subnets": of(func(s *spec) {
+			s.Subnets = &v1beta1.SubnetSelector{IDs: []v1beta1.SubnetID{"subnet-a", "subnet-b"}}
+		}),
+		"tags": of(func(s *spec) { s.Tags = []v1beta1.Tag{{Key: "Key", Value: "of class"}} }),
+		"load-balancer-attributes": of(func(s *spec) {
+			s.LoadBalancerAttributes = []v1beta1.Attribute{{Key: "idle_timeout.timeout_seconds", Value: "61"}}
+		}),
+		"listener-attributes.HTTP-80": of(func(s *spec) {
+			s.Listeners = []v1beta1.Listener{{Protocol: "HTTP", Port: 80, ListenerAttributes: []v1beta1.Attribute{
+				{Key: "routing.http.response.server.enabled", Value: "true"}}}}
+		}),
+		"minimum-load-balancer-capacity": of(func(s *spec) {
+			s.MinimumLoadBalancerCapacity = &v1beta1.MinimumLoadBalancerCapacity{CapacityUnits: 777}
+		}),
+		"ipam-ipv4-pool-id":  of(func(s *spec) { s.IPAMConfiguration = &v1beta1.IPAMConfiguration{IPv4IPAMPoolId: &pool} }),
+		"wafv2-acl-name":     of(func(s *spec) { s.WAFv2ACLName = "of-class" }),
+		"wafv2-acl-arn":      of(func(s *spec) { s.WAFv2ACLArn = "arn:aws:wafv2:us-west-2:1:regional/webacl/of-class/1" }),
+		"drift-policy":       annotated(annotation.ClassDriftPolicy, "ignore"),
+		"replacement-policy": annotated(annotation.ClassReplacementPolicy, "refuse"),
+		"import-tls-secrets": of(func(s *spec) { s.ImportTLSSecrets = &imports }),
+	}
+}
+
+// TestAnnotationsUnderClassParametersAreTold has a class parameter override each annotation: it has no effect, and a
+// finding says so. One with the same value has none.
+func TestAnnotationsUnderClassParametersAreTold(t *testing.T) {
+	t.Parallel()
+	values := map[string]string{"tags": "Key=own", "load-balancer-attributes": "idle_timeout.timeout_seconds=62",
+		"listener-attributes.HTTP-80": "routing.http.response.server.enabled=false", "import-tls-secrets": "true",
+		"scheme": "internet-facing", "ip-address-type": "dualstack", "drift-policy": "report",
+		"minimum-load-balancer-capacity": "CapacityUnits=778", "replacement-policy": "allow"}
+	for key, params := range overruling() {
+		params.Name = "of"
+		base := map[string]string{}
+		for k, v := range beside(key) {
+			base[ofALB+k] = v
+		}
+		full := ofALB + key
+		delete(base, full)
+		value := cmp.Or(values[key], instead[key], exampleOf(full))
+		without := effectAfter(t, "Ingress", maps.Clone(base), nil, nil, &params)
+		base[full] = value
+		now := effectAfter(t, "Ingress", base, nil, nil, &params)
+		if told := slices.ContainsFunc(now.found, func(d diag.Diagnostic) bool {
+			return strings.Contains(d.Text, full) && strings.Contains(d.Text, "IngressClassParams of")
+		}); now.kept != without.kept || !told {
+			t.Errorf("%s=%q: the same %t, told %t: %v", key, value, now.kept == without.kept, told, now.found)
+		}
+	}
 }
 
 // typed are a key with two letters of its fixed part swapped, and one with a misspelt domain.

@@ -25,6 +25,7 @@ type Gateway struct {
 	// nil = the finalizer shows it. This controller writes the finalizer together with the annotation that records how it
 	// creates rules.
 	Exists func(key stack.Key) bool
+	last   lastLogins // Recalling sets them
 }
 
 // Owner implements Loader.
@@ -68,6 +69,7 @@ func (f Gateway) Load(v *objects.View, id stack.ID) Input {
 	if w.Wanted {
 		w.LoadBalancer = balancer
 		f.References.load(v, &w.LoadBalancer)
+		f.last.load(v, &w.LoadBalancer, credentialsIn)
 	}
 	if l.Reports {
 		w.Decisions, w.Found = decisions, decisions.Found
@@ -101,21 +103,21 @@ func (f Gateway) exists(g *gatewayv1.Gateway, key stack.Key) bool {
 
 // Recalling returns a front end that also knows what the compiler remembers of a stack: the last valid versions of the
 // listeners of a Gateway, what they do with the certificates of clients, to what those of its routes forward, what
-// configured their target groups, and the classes of Gateways and Ingresses.
+// configured their target groups, the classes of Gateways and Ingresses, and the Secrets of their logins.
 func Recalling(f Loader, before *compile.Memory) Loader {
 	if !before.Any() {
 		return f
 	}
 	class := func(o diag.Object) string { return before.Good[o].Class }
 	if i, is := f.(Ingress); is {
-		i.Config.LastClass = class
+		i.Config.LastClass, i.last = class, lastLoginsOf(before)
 		return i
 	}
 	g, is := f.(Gateway)
 	if !is {
 		return f
 	}
-	g.Config.LastClass = class
+	g.Config.LastClass, g.last = class, lastLoginsOf(before)
 	g.Config.Last = gateway.Versions{}
 	if before.Listeners != nil {
 		g.Config.Last = before.Listeners

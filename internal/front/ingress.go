@@ -19,6 +19,7 @@ import (
 type Ingress struct {
 	Config     ingress.Config
 	References TargetGroupReferences
+	last       lastLogins // Recalling sets them
 }
 
 // Owner implements Loader.
@@ -59,6 +60,7 @@ func (f Ingress) Load(v *objects.View, id stack.ID) Input {
 	if w.Wanted {
 		w.LoadBalancer = ingress.Translate(v, f.Config, g)
 		f.References.load(v, &w.LoadBalancer)
+		f.last.load(v, &w.LoadBalancer, ingress.Credentials(f.Config, g))
 		return w
 	}
 	w.Found = g.Diagnostics

@@ -11,6 +11,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/aws/inventory/securitygroup"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/lib/cache"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
@@ -90,7 +91,17 @@ func (r *Reconciler) place(ctx context.Context, id string) queue.Retry {
 		r.Wake(client.ObjectKeyFromObject(o))
 	}
 	r.enqueue(ctx, t)
-	return r.rerun(queue.Retry{Failed: found.HasErrors()}, stale)
+	return r.again(r.rerun(queue.Retry{Failed: found.HasErrors()}, stale), found)
+}
+
+// again has a binding with a note placed again when tags of groups are read again: no event tells that somebody has
+// tagged a group. The time also ends a circle: its group wakes a binding with findings, whose pass has it placed, which
+// has the group looked at.
+func (r *Reconciler) again(next queue.Retry, found diag.List) queue.Retry {
+	if len(found) > 0 && !next.Failed && next.At.IsZero() {
+		next.At = r.bindings.Now().Add(securitygroup.Lifetime)
+	}
+	return next
 }
 
 // await notes the groups whose rules a binding waits for. r.mu is held.

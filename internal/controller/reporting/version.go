@@ -22,7 +22,7 @@ const classAnnotation = "kubernetes.io/ingress.class"
 // the resource version.
 func Version(o metav1.Object) string {
 	h := sha256.New()
-	_, _ = fmt.Fprintf(h, "%s\x00%t\x00%s\x00", o.GetUID(), o.GetDeletionTimestamp() != nil, specOf(o))
+	_, _ = fmt.Fprintf(h, "%s\x00%t\x00%s\x00", o.GetUID(), o.GetDeletionTimestamp() != nil, SpecOf(o))
 	for _, key := range slices.Sorted(maps.Keys(o.GetAnnotations())) {
 		if readsAnnotation(key) {
 			_, _ = fmt.Fprintf(h, "%s\x00%s\x00", key, o.GetAnnotations()[key])
@@ -31,8 +31,8 @@ func Version(o metav1.Object) string {
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
-// specOf identifies the spec of an object: by its generation if the API server counts one.
-func specOf(o metav1.Object) string {
+// SpecOf identifies the spec of an object: by its generation if the API server counts one, as it does not for Services.
+func SpecOf(o metav1.Object) string {
 	if generation := o.GetGeneration(); generation > 0 {
 		return strconv.FormatInt(generation, 10)
 	}

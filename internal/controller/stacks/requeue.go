@@ -176,6 +176,8 @@ func answering(code diag.Code) []facts.NeedKind {
 		return []facts.NeedKind{facts.NeedWebACLs}
 	case diag.HostedZoneNotFound:
 		return []facts.NeedKind{facts.NeedHostedZones}
+	case diag.AddressNotUsable:
+		return []facts.NeedKind{facts.NeedAddresses}
 	case diag.LoadBalancerNotFound, diag.LoadBalancerUnfit, diag.LoadBalancerNotAllowed, diag.ListenerTaken:
 		return []facts.NeedKind{facts.NeedLoadBalancer}
 	}

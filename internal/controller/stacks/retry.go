@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/lib/backoff"
@@ -125,7 +126,7 @@ func editsOf(w front.Input) string {
 
 // writeEdits writes the parts of an object that users write.
 func writeEdits(h hash.Hash, o metav1.Object) {
-	_, _ = fmt.Fprintf(h, "%s\x00%d\x00%t\x00", o.GetUID(), o.GetGeneration(), leaving(o))
+	_, _ = fmt.Fprintf(h, "%s\x00%s\x00%t\x00", o.GetUID(), reporting.SpecOf(o), leaving(o))
 	for _, k := range slices.Sorted(maps.Keys(o.GetAnnotations())) {
 		if k != string(annotation.WrittenSecrets) && !showsPlan(k) {
 			_, _ = fmt.Fprintf(h, "%s\x00%s\x00", k, o.GetAnnotations()[k])

@@ -170,12 +170,26 @@ func (j oidcJSON) problem() string {
 // are missing or invalid, which is reported.
 func identityProvider[T any](t *translation, read annotation.Reader, k annotation.Key, name string,
 	problem func(T) string) (j *T, s stack.Session, ok bool) {
+	if t.providers == nil {
+		t.providers = map[annotation.Key]bool{}
+	}
+	t.providers[k] = true
 	s, sound := t.session(read)
 	j, ok = provider(read, k, problem)
 	if ok && j == nil {
 		read.Invalid(annotation.AuthType, "missing "+name, "add annotation "+string(k))
 	}
 	return j, s, sound && j != nil
+}
+
+// noteProvider notes the settings of an identity provider that no path uses, because auth-type asks for the other one.
+func (t *translation) noteProvider() {
+	kind, _, _ := t.read.Raw(annotation.AuthType)
+	other, is := map[string]annotation.Key{"cognito": annotation.AuthIDPOIDC, "oidc": annotation.AuthIDPCognito}[kind]
+	if is && t.secure && !t.providers[other] {
+		t.read.Ignored(other, fmt.Sprintf("annotation %s has no effect: %s is %s", other, annotation.AuthType, kind),
+			"remove it, or change "+string(annotation.AuthType))
+	}
 }
 
 // provider reads one JSON annotation; nil if it is absent. ok is false if it is invalid, which is reported.

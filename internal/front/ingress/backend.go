@@ -178,6 +178,9 @@ func (t *translation) targetType(read annotation.Reader) string {
 	fromClass := t.class.Params != nil && t.class.Params.Spec.TargetType != ""
 	if fromClass {
 		kind = string(t.class.Params.Spec.TargetType)
+		if raw, _, declared := read.Raw(annotation.TargetType); declared && raw != kind {
+			t.overruled(read, annotation.TargetType, t.params("spec.targetType"))
+		}
 	} else {
 		kind = read.String(annotation.TargetType).Or(kind)
 	}

@@ -18,8 +18,8 @@ type conditions struct {
 	paths, pathRegexes []string
 }
 
-// maxUnknown bounds the unknown conditions of an annotation that are reported.
-const maxUnknown = 10
+// maxIdle bounds the conditions of an annotation, and parts of them, that are reported as without effect.
+const maxIdle = 10
 
 // conditionsOf are the conditions of the annotation for a Service name; nil if it is malformed.
 func (t *translation) conditionsOf(service string) *conditions {
@@ -33,7 +33,14 @@ func (t *translation) conditionsOf(service string) *conditions {
 		if !field.Set {
 			c = nil
 		}
-		unknown := 0
+		idle := 0
+		note := func(text, remedy string) (told bool) {
+			if idle++; idle <= maxIdle {
+				t.findings.Add(diag.New(Object(t.ingress), k.Path(), diag.GuardNotApplied, text+" has no effect", remedy).In(
+					diag.Route))
+			}
+			return idle <= maxIdle
+		}
 		for i, j := range field.Value {
 			if problem := c.add(j); problem != "" {
 				t.read.Invalid(k, fmt.Sprintf("condition %d: %s", i, problem), "")
@@ -41,18 +48,42 @@ func (t *translation) conditionsOf(service string) *conditions {
 				break
 			}
 			if !knownFields[j.Field] {
-				if unknown++; unknown > maxUnknown {
-					continue
-				}
 				text := fmt.Sprintf("condition %d: field %q is unknown", i, j.Field)
-				t.findings.Add(diag.New(Object(t.ingress), k.Path(), diag.GuardNotApplied, text+" and has no effect",
-					"use host-header, path-pattern, http-header, http-request-method, query-string or source-ip").In(diag.Route))
-				t.read.Misspell(k, fmt.Sprintf("[%d].field", i), text, true)
+				if note(text+" and", "use host-header, path-pattern, http-header, http-request-method, query-string or "+
+					"source-ip") {
+					t.read.Misspell(k, fmt.Sprintf("[%d].field", i), text, true)
+				}
+				continue
+			}
+			for _, other := range othersOf(j) {
+				note(fmt.Sprintf("condition %d: %s beside field %s", i, other, j.Field),
+					"write a condition for each field, or remove it")
 			}
 		}
 	}
 	t.conditions[service] = c
 	return c
+}
+
+// othersOf are the parts of a condition for other fields than its own.
+func othersOf(j planjson.Condition) (names []string) {
+	for _, part := range []struct {
+		name string
+		set  bool
+		of   stack.ConditionField
+	}{
+		{"hostHeaderConfig", j.HostHeader != nil, stack.HostHeader},
+		{"httpHeaderConfig", j.HTTPHeader != nil, stack.HTTPHeader},
+		{"httpRequestMethodConfig", j.RequestMethod != nil, stack.RequestMethod},
+		{"pathPatternConfig", j.PathPattern != nil, stack.PathPattern},
+		{"queryStringConfig", j.QueryString != nil, stack.QueryString},
+		{"sourceIPConfig", j.SourceIP != nil, stack.SourceIP},
+	} {
+		if part.set && string(part.of) != j.Field {
+			names = append(names, part.name)
+		}
+	}
+	return names
 }
 
 var knownFields = map[string]bool{

@@ -44,6 +44,9 @@ func (t *translation) frontend() intent.Frontend {
 	}
 	if t.class.Params != nil {
 		if scheme := ofClass(t, annotation.Reader.ClassFrontendScheme); scheme.Set {
+			if f.Scheme.Set && f.Scheme.Value != scheme.Value {
+				t.overruled(t.read, annotation.FrontendScheme, scheme.Source)
+			}
 			f.Scheme = scheme
 		}
 	}

@@ -47,8 +47,8 @@ func (t *translation) listeners() ([]intent.Listener, []intent.Certificate) {
 	for i := range out {
 		l := &out[i]
 		l.InboundCIDRs, l.PrefixLists = each.InboundCIDRs, each.PrefixLists
-		l.Attributes = overlay(t.read.Attributes(attributesKey(*l)), t.classListenerAttributes(spec, *l),
-			func() intent.Source { return t.params("spec.listeners") })
+		l.Attributes = t.overlaid(t.read, attributesKey(*l), t.read.Attributes(attributesKey(*l)),
+			t.classListenerAttributes(spec, *l), "spec.listeners")
 		if l.Protocol == protocolHTTPS {
 			l.Mutual = mutual[l.Port]
 		}

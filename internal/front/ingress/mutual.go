@@ -45,7 +45,16 @@ func (t *translation) mutualAuthentication() (byPort map[int32]intent.Field[stac
 			ok = false
 			continue
 		}
-		byPort[j.Port] = intent.Of(j.mutual(), source)
+		now := j.mutual()
+		if before, repeated := byPort[j.Port]; repeated && before.Value != now {
+			code := diag.IgnoredSetting
+			if before.Value.Mode == stack.MutualVerify && now.Mode != stack.MutualVerify {
+				code = diag.GuardNotApplied
+			}
+			t.read.Note(k, code, fmt.Sprintf("mode %s of port %d has no effect: a later entry of annotation %s sets mode %s",
+				before.Value.Mode, j.Port, k, now.Mode), "give each port one entry")
+		}
+		byPort[j.Port] = intent.Of(now, source)
 	}
 	return byPort, ok
 }

@@ -22,7 +22,7 @@ func TestAnOwnershipIsDeclaredByClassElseAnnotation(t *testing.T) {
 		"own":         {own: "adopted", existing: "platform", adopted: "platform"},
 		"the class's": {class: "adopted", existing: "platform", adopted: "platform", ofClass: "adopted"},
 		"both": {class: "shared", own: "adopted", existing: "platform", shared: "platform",
-			ofClass: "shared"},
+			found: diag.IgnoredSetting, ofClass: "shared"},
 		"nothing is named": {class: "adopted", found: diag.InvalidAnnotation, ofClass: "adopted"},
 		"something is named in vain": {class: "managed", own: "shared", existing: "platform", found: diag.IgnoredSetting,
 			ofClass: "managed"},

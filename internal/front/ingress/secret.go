@@ -7,12 +7,14 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/k8s-lbc/lbc/internal/front/secretdata"
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -36,14 +38,43 @@ func (t *translation) credentials(read annotation.Reader, name string, a *stack.
 	if !ok {
 		return
 	}
-	id, clientSecret, missing := secretdata.Login(secret)
+	c, missing := credentialsIn(secret, t.ingress)
 	if missing != "" {
 		report(diag.InvalidSecret, "missing "+missing+", secret: "+full, "add key "+missing+" to the Secret")
 		return
 	}
-	a.ClientID, a.ClientSecret = id, clientSecret
-	last, recorded := t.written()[name]
-	a.SecretChanged = recorded && a.ClientSecret.Fingerprint() != "" && last != a.ClientSecret.Fingerprint()
+	a.ClientID, a.ClientSecret, a.SecretChanged = c.ID, c.Secret, c.Changed
+}
+
+// credentialsIn are the credentials in a Secret of an Ingress. missing is the key that has no value; empty = none is
+// missing.
+func credentialsIn(s *corev1.Secret, ing *networkingv1.Ingress) (c intent.Credentials, missing string) {
+	c.ID, c.Secret, missing = secretdata.Login(s)
+	last, recorded := written(ing)[s.Name]
+	c.Changed = recorded && c.Secret.Fingerprint() != "" && last != c.Secret.Fingerprint()
+	return c, missing
+}
+
+// Credentials returns a function that returns the credentials in a Secret for a member of a group. ok is false if they
+// cannot be used.
+func Credentials(cfg Config, g Group) func(of diag.Object, s *corev1.Secret) (c intent.Credentials, ok bool) {
+	members := map[diag.Object]*networkingv1.Ingress{}
+	for _, i := range slices.Concat(g.Active, g.Former) {
+		members[Object(i)] = i
+	}
+	return func(of diag.Object, s *corev1.Secret) (c intent.Credentials, ok bool) {
+		if members[of] == nil || cfg.lacksLabel(s) {
+			return c, false
+		}
+		c, missing := credentialsIn(s, members[of])
+		return c, missing == ""
+	}
+}
+
+// lacksLabel reports whether a Secret lacks the label that all Secrets must have.
+func (cfg Config) lacksLabel(s *corev1.Secret) bool {
+	k, v, set := strings.Cut(cfg.RequiredSecretsLabel, "=")
+	return set && s.Labels[k] != v
 }
 
 // secretUse is the field that names a Secret, and the remedy if the Secret does not exist.
@@ -65,9 +96,9 @@ func (t *translation) secret(name string, use secretUse, report func(c diag.Code
 		secretdata.Unusable(full, err, use.create, report)
 		return nil, false
 	}
-	if k, v, set := strings.Cut(t.config.RequiredSecretsLabel, "="); set && s.Labels[k] != v {
-		report(diag.SecretRefused, fmt.Sprintf("secret %s is missing required label %s=%s; actual labels: %s", full, k, v,
-			labelText(s)), "add the label to the Secret")
+	if t.config.lacksLabel(s) {
+		report(diag.SecretRefused, fmt.Sprintf("secret %s is missing required label %s; actual labels: %s", full,
+			t.config.RequiredSecretsLabel, labelText(s)), "add the label to the Secret")
 		return nil, false
 	}
 	return s, true
@@ -75,9 +106,8 @@ func (t *translation) secret(name string, use secretUse, report func(c diag.Code
 
 // written are the fingerprints of the client secrets that were last sent to AWS, by the Secret's name. A malformed
 // value, which the controller cannot have written, is ignored.
-func (t *translation) written() map[string]string {
-	return annotation.NewReader(&annotation.Findings{}, Object(t.ingress), t.ingress.Annotations).Map(
-		annotation.WrittenSecrets).Value
+func written(ing *networkingv1.Ingress) map[string]string {
+	return annotation.NewReader(&annotation.Findings{}, Object(ing), ing.Annotations).Map(annotation.WrittenSecrets).Value
 }
 
 func labelText(s *corev1.Secret) string {

@@ -2,7 +2,6 @@ package ingress
 
 import (
 	"fmt"
-	"maps"
 	"strconv"
 
 	"k8s.io/utils/ptr"
@@ -23,8 +22,9 @@ func (t *translation) settings() intent.Settings {
 	s := intent.Settings{
 		SecurityGroups: t.read.NonEmptyList(annotation.SecurityGroups),
 		Subnets:        t.subnets(spec.Subnets),
-		Attributes: overlay(t.read.Attributes(annotation.LoadBalancerAttributes),
-			t.attributes(spec.LoadBalancerAttributes), func() intent.Source { return t.params("spec.loadBalancerAttributes") }),
+		Attributes: t.overlaid(t.read, annotation.LoadBalancerAttributes,
+			t.read.Attributes(annotation.LoadBalancerAttributes), t.attributes(spec.LoadBalancerAttributes),
+			"spec.loadBalancerAttributes"),
 		Tags:              t.tags(t.read),
 		SSLRedirectPort:   t.sslRedirect(spec.SSLRedirectPort),
 		AddOns:            t.addOns(spec),
@@ -62,7 +62,12 @@ func (t *translation) driftPolicy() map[string]intent.Field[string] {
 	if len(out) == 0 {
 		return of
 	}
-	maps.Copy(out, of)
+	for group, f := range of {
+		if own, set := out[group]; set && own.Value != f.Value {
+			t.overruled(t.read, annotation.DriftPolicy, f.Source)
+		}
+		out[group] = f
+	}
 	return out
 }
 
@@ -72,10 +77,14 @@ func (t *translation) replacementPolicy() intent.Field[string] {
 	if t.class.Params == nil {
 		return own
 	}
-	if f := ofClass(t, annotation.Reader.ClassReplacementPolicy); f.Set {
-		return f
+	f := ofClass(t, annotation.Reader.ClassReplacementPolicy)
+	if !f.Set {
+		return own
 	}
-	return own
+	if own.Set && own.Value != f.Value {
+		t.overruled(t.read, annotation.ReplacementPolicy, f.Source)
+	}
+	return f
 }
 
 // classOwnership returns the ownership that the class parameters declare.
@@ -83,7 +92,11 @@ func (t *translation) classOwnership() intent.Field[string] {
 	if t.class.Params == nil {
 		return intent.Field[string]{}
 	}
-	return ofClass(t, annotation.Reader.ClassOwnership)
+	f := ofClass(t, annotation.Reader.ClassOwnership)
+	if raw, _, declared := t.read.Raw(annotation.Ownership); declared && f.Set && raw != f.Value {
+		t.overruled(t.read, annotation.Ownership, f.Source)
+	}
+	return f
 }
 
 // ofClass reads an annotation of the class parameters. Its problems are reported on the Ingress.
@@ -168,7 +181,7 @@ func (t *translation) tags(r annotation.Reader) map[string]intent.Field[string] 
 			class[tag.Key] = tag.Value
 		}
 	}
-	return overlay(r.Map(annotation.Tags), class, func() intent.Source { return t.params("spec.tags") })
+	return t.overlaid(r, annotation.Tags, r.Map(annotation.Tags), class, "spec.tags")
 }
 
 func (t *translation) attributes(list []v1beta1.Attribute) map[string]string {

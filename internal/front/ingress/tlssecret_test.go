@@ -215,8 +215,8 @@ func TestSecretsAreReadOnlyIfFlagAndIngressOrClassAllow(t *testing.T) {
 	}
 	s := tlsSecret(t, "s", "a.example.com")
 	tls := []networkingv1.IngressTLS{entry("s", "a.example.com")}
-	if m := importing(t, mayImport(), tls, nil, append(class, s)...); len(m.Certificates) != 0 || len(m.Diagnostics) != 1 ||
-		m.Diagnostics[0].Code != diag.IgnoredSetting {
+	if m := importing(t, mayImport(), tls, nil, append(class, s)...); len(m.Certificates) != 0 ||
+		len(m.Diagnostics) != 2 || !strings.Contains(m.Diagnostics[1].Text, "spec.importTLSSecrets of IngressClassParams p overrides it") {
 		t.Errorf("the class does not decide: %+v", m)
 	}
 	m := importing(t, defaults(), tls, nil, s)

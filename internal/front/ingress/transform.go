@@ -27,11 +27,26 @@ func (t *translation) transformsOf(service string) *[]stack.Transform {
 				list = nil
 				break
 			}
+			if other := otherRewrite(j); other != "" {
+				t.read.Ignored(k, fmt.Sprintf("transform %d: %s has no effect beside type %s", i, other, j.Type),
+					"write a transform for each type, or remove it")
+			}
 			*list = append(*list, one)
 		}
 	}
 	t.transforms[service] = list
 	return list
+}
+
+// otherRewrite is the part of a transform for the other type; empty = it has none.
+func otherRewrite(j planjson.Transform) string {
+	switch {
+	case j.Type == "url-rewrite" && j.Host != nil:
+		return "hostHeaderRewriteConfig"
+	case j.Type == "host-header-rewrite" && j.URL != nil:
+		return "urlRewriteConfig"
+	}
+	return ""
 }
 
 // transform reads one rewrite, or returns what is wrong with it.

@@ -41,6 +41,7 @@ type translation struct {
 	actions      map[annotation.Key]*annotation.Action
 	transforms   map[string]*[]stack.Transform // by Service name; nil = malformed, which is reported
 	checked      map[string]bool               // Services whose annotations were checked, by name
+	providers    map[annotation.Key]bool       // identity providers of which a path has asked
 	unserved     []intent.Unserved
 }
 
@@ -73,12 +74,14 @@ func translate(v *objects.View, cfg Config, m member, excess bool) intent.Member
 	if t.counted(&out, excess) {
 		out.Routes = t.routes(intent.MaxMemberRules)
 		t.noteUnused()
+		t.noteProvider()
 	} else {
 		out.Routes = t.routes(mostUnavailable)
 	}
 	out.Unserved = t.unserved
 	t.notePathless()
 	t.noteClass()
+	t.noteOverruled()
 	t.read.NoteUnneeded(t.grouped())
 	annotation.CheckEmpty(f, Object(ing), annotation.OnIngress, ing.Annotations)
 	f.NameKeys(Object(ing), annotation.OnIngress, ing.Annotations)

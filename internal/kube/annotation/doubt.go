@@ -265,22 +265,29 @@ func (r Reader) noteRepeated(k Key, raw string) {
 var needs = []struct {
 	family, needed Key
 	guards         bool
-	shared         bool // by the members of a group: another one may have the needed annotation
-}{{IngressPrefix + "auth-", AuthType, true, false}, {IngressPrefix + "frontend-nlb-", Frontend, false, true}}
+	shared         bool   // by the members of a group: another one may have the needed annotation
+	off            string // the value of the needed annotation that is as none; empty = none is
+}{{IngressPrefix + "auth-", AuthType, true, false, ""},
+	{IngressPrefix + "frontend-nlb-", Frontend, false, true, "false"}}
 
 // NoteUnneeded notes the annotations of an object whose effect needs another one that none of the objects has. In a
 // group, other members may have it.
 func (r Reader) NoteUnneeded(grouped bool) {
 	o := r.objects[0]
 	for _, n := range needs {
-		if _, _, ok := r.Raw(n.needed); ok || grouped && n.shared {
+		value, _, ok := r.Raw(n.needed)
+		if ok && (n.off == "" || value != n.off) || grouped && n.shared {
 			continue
+		}
+		missing := "without " + string(n.needed)
+		if ok {
+			missing = fmt.Sprintf("while %s is %s", n.needed, value)
 		}
 		for _, k := range slices.Sorted(maps.Keys(o.annotations)) {
 			if _, known := Lookup(Key(k)); !known || !strings.HasPrefix(k, string(n.family)) {
 				continue
 			}
-			text := fmt.Sprintf("annotation %s has no effect without %s", k, n.needed)
+			text := fmt.Sprintf("annotation %s has no effect %s", k, missing)
 			code := diag.IgnoredSetting
 			if n.guards {
 				code, text = diag.GuardNotApplied, text+"; requests are not authenticated"

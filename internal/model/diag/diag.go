@@ -81,6 +81,9 @@ type Diagnostic struct {
 	Phase     Phase  // when it was made; empty = by the code
 	Scope     Scope  // what the problem affects; that of the code, unless the producer sets another one
 	Port      int32  // of the listener that is not made or changed because of it; 0 = none
+	// Absent reports that a missing object is the cause, of a code that has other causes, too: whoever reads files only
+	// may lack its file.
+	Absent bool `json:"-"`
 }
 
 // Error makes a diagnostic usable as an error value.

@@ -51,6 +51,9 @@ type LoadBalancer struct {
 	ListenersLost bool `json:"-"`
 	// References decide which target groups of other objects the members may name; nil = no member names one.
 	References *References `json:",omitempty"`
+	// Logins are the credentials of logins of the last valid versions of members. A login that is missing keeps the
+	// credentials that the compiler remembers, if any.
+	Logins map[LoginOf]Credentials `json:"-"`
 	// Unseen says why members may be missing from Members; nil = Members is complete.
 	Unseen *Unseen
 }

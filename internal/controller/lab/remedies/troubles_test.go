@@ -73,7 +73,10 @@ func ofAWS() map[diag.Code]trouble {
 		diag.CertificatePending: {on: "Ingress shop/asked", keys: []stack.Key{lab.Key("asked")}, says: "nothing to do",
 			begin: asking(nil), follow: func(l *lab.Lab) { l.Clock.Advance(time.Hour) }},
 		diag.TrustStoreNotFound: {on: web, keys: webKeys(), says: "create the trust store in the load balancer's region",
-			begin: verifying, follow: createTrustStore},
+			begin: verifying, follow: func(l *lab.Lab) {
+				createTrustStore(l)
+				l.Clock.Advance(time.Hour) // the look-up is repeated
+			}},
 		diag.CertificateFailed: {on: "Ingress shop/asked", keys: []stack.Key{lab.Key("asked")}, says: "often a CAA record",
 			begin: asking(func(l *lab.Lab) { authorityOf(l, r53types.ChangeActionCreate) }),
 			follow: func(l *lab.Lab) {
@@ -107,7 +110,6 @@ func createTrustStore(l *lab.Lab) {
 	_, err = l.Sim.Balancing.CreateTrustStore(l.Context(), &elbv2.CreateTrustStoreInput{Name: aws.String("store"),
 		CaCertificatesBundleS3Bucket: aws.String("pki"), CaCertificatesBundleS3Key: aws.String("ca")})
 	l.Must(err)
-	l.Clock.Advance(time.Hour) // the look-up is repeated
 }
 
 // asking makes a lab with an Ingress whose certificate is requested.
@@ -373,7 +375,7 @@ func ofNetworking() map[diag.Code]trouble {
 			follow: func(l *lab.Lab) {
 				_, err := l.Sim.Compute.DeleteTags(l.Context(), &ec2.DeleteTagsInput{Resources: []string{second}, Tags: tags(l)})
 				l.Must(err)
-				l.Restart() // which reads the tags again
+				l.Clock.Advance(20 * time.Minute) // the tags are read again
 			}},
 	}
 }

@@ -115,13 +115,13 @@ func (t *translation) unreadable(k groupKey, at string, err error) *backend {
 	case errors.As(err, &foreign):
 		t.unresolve(gatewayv1.RouteReasonRefNotPermitted, "No explicit ReferenceGrant exists to allow the reference.")
 		from := t.from()
-		return absent("", fmt.Sprintf("no ReferenceGrant of namespace %s lets %ss of namespace %s name %s %s", k.namespace,
+		return missing(fmt.Sprintf("no ReferenceGrant of namespace %s lets %ss of namespace %s name %s %s", k.namespace,
 			from.Kind, from.Namespace, k.kind, k.name), fmt.Sprintf("create the ReferenceGrant in namespace %s, or name a %s "+
 			"of namespace %s", k.namespace, k.kind, from.Namespace))
 	case errors.Is(err, objects.ErrAbsent):
 		text := fmt.Sprintf("%s %s/%s does not exist", k.kind, k.namespace, k.name)
 		t.unresolve(gatewayv1.RouteReasonBackendNotFound, text)
-		return absent("", text, "create it, or name one that exists")
+		return missing(text, "create it, or name one that exists")
 	default: // it may serve: what the route had is not taken away
 		text := fmt.Sprintf("%s %s/%s cannot be read: %v", k.kind, k.namespace, k.name, err)
 		t.unresolve(gatewayv1.RouteReasonBackendNotFound, text)
@@ -161,10 +161,16 @@ func (t *translation) service(k groupKey, at string, s *site) *backend {
 // nameService is a remedy for a backend of an unsuitable kind.
 const nameService = "name a Service as backend"
 
-// absent is a backend whose reference leads nowhere. field is the wrong field of the reference; empty = another object
-// can make the reference valid.
+// absent is a backend whose reference leads nowhere. field is the wrong field of the reference; empty = all of it.
 func absent(field, text, remedy string) *backend {
 	return &backend{absent: diag.New(diag.Object{}, field, diag.BackendUnresolved, text, remedy)}
+}
+
+// missing is a backend whose reference an object would make valid that does not exist.
+func missing(text, remedy string) *backend {
+	b := absent("", text, remedy)
+	b.absent.Absent = true
+	return b
 }
 
 // tellAbsent adds a finding for each backend of a rule that does not exist or may not be named, with the answer that
