@@ -334,10 +334,7 @@ func (s *Store) pack(id ID, value any) (packed []byte, sum [32]byte, err error) 
 }
 
 func (s *Store) packWhole(id ID, value any) (packed []byte, sum [32]byte, err error) {
-	text, err := json.Marshal(value)
-	if err == nil {
-		text, err = json.Marshal(content{id.Kind, id.Name, text})
-	}
+	text, err := json.Marshal(content{id.Kind, id.Name, value})
 	if err != nil {
 		return nil, sum, fmt.Errorf("encoding %s of %s: %w", id.Kind, id.Name, err)
 	}
