@@ -26,7 +26,7 @@ func (i *Inventory) readDetails(ctx context.Context, e *entry, desired *stack.St
 		return nil
 	}
 	i.mu.Lock()
-	d := details{i: i, obs: e.obs.Clone(), reads: func(x awsop.Part, arn, id string, p *awsop.Parts) bool {
+	d := details{i: i, obs: e.obs, reads: func(x awsop.Part, arn, id string, p *awsop.Parts) bool {
 		if arn == desired.Adopts {
 			id = stack.LoadBalancerIdentity
 		}
@@ -41,7 +41,14 @@ func (i *Inventory) readDetails(ctx context.Context, e *entry, desired *stack.St
 	if !desired.Empty() || desired.Retention == stack.RetainWithoutTags || len(desired.Beside) > 0 {
 		d.plan()
 	}
+	due := len(d.listenersOf)+len(d.rulesOf)+len(d.certificatesOf)+len(d.attributesOf)+len(d.targetsOf) > 0
+	if due {
+		d.obs = e.obs.Clone()
+	}
 	i.mu.Unlock()
+	if !due {
+		return nil
+	}
 	if err := d.run(ctx); err != nil {
 		return err
 	}
