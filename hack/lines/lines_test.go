@@ -10,16 +10,16 @@ import (
 // one that shrinks by more than the slack gets a lower budget, so that nothing grows back.
 var budgets = map[string]int{
 	"api":        800,
-	"aws":        14153,
+	"aws":        14157,
 	"cmd":        430,
 	"compile":    12036,
 	"config":     100,
-	"controller": 29378,
+	"controller": 29340,
 	"front":      16333,
 	"kube":       5854,
-	"lib":        1252,
+	"lib":        1287,
 	"model":      6283,
-	"plan":       11701,
+	"plan":       11694,
 	"targets":    6278,
 	"view":       1402,
 }
