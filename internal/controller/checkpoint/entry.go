@@ -137,14 +137,30 @@ type content struct {
 	Value any    `json:"value"`
 }
 
-// compress packs a text with a writer that may have been used before.
-func compress(w *gzip.Writer, text []byte) ([]byte, error) {
+// packer packs entries one after the other. Its writer, which takes most of a MiB, and its text are kept between them,
+// until garbage collection takes them while nothing is written.
+type packer struct {
+	zip  *gzip.Writer
+	text bytes.Buffer
+}
+
+var packers = sync.Pool{New: func() any { return &packer{zip: gzip.NewWriter(io.Discard)} }}
+
+// encode returns the text of an entry, which is valid until the next call.
+func (p *packer) encode(c content) ([]byte, error) {
+	p.text.Reset()
+	err := json.NewEncoder(&p.text).Encode(c)
+	return bytes.TrimSuffix(p.text.Bytes(), []byte("\n")), err
+}
+
+// compress packs a text.
+func (p *packer) compress(text []byte) ([]byte, error) {
 	var b bytes.Buffer
-	w.Reset(&b)
-	if _, err := w.Write(text); err != nil {
+	p.zip.Reset(&b)
+	if _, err := p.zip.Write(text); err != nil {
 		return nil, err
 	}
-	if err := w.Close(); err != nil {
+	if err := p.zip.Close(); err != nil {
 		return nil, err
 	}
 	return b.Bytes(), nil
