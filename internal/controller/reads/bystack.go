@@ -42,7 +42,9 @@ func StackOf(o client.Object) (keys []string) {
 }
 
 // Indexed is the value of labels of a stack in the index ByStack.
-func Indexed(labels map[string]string) string { return joined(slices.Sorted(maps.Keys(labels)), labels) }
+func Indexed(labels map[string]string) string {
+	return joined(slices.Sorted(maps.Keys(labels)), labels)
+}
 
 func joined(keys []string, labels map[string]string) string {
 	out := make([]string, len(keys))
