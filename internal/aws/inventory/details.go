@@ -41,14 +41,12 @@ func (i *Inventory) readDetails(ctx context.Context, e *entry, desired *stack.St
 	if !desired.Empty() || desired.Retention == stack.RetainWithoutTags || len(desired.Beside) > 0 {
 		d.plan()
 	}
-	due := len(d.listenersOf)+len(d.rulesOf)+len(d.certificatesOf)+len(d.attributesOf)+len(d.targetsOf) > 0
-	if due {
-		d.obs = e.obs.Clone()
-	}
-	i.mu.Unlock()
-	if !due {
+	if len(d.listenersOf)+len(d.rulesOf)+len(d.certificatesOf)+len(d.attributesOf)+len(d.targetsOf) == 0 {
+		i.mu.Unlock()
 		return nil
 	}
+	d.obs = e.obs.Clone()
+	i.mu.Unlock()
 	if err := d.run(ctx); err != nil {
 		return err
 	}

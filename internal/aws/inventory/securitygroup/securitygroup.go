@@ -96,8 +96,7 @@ func New(client awsclient.EC2, cfg Config) *Groups {
 	})
 	g.foreign = cache.New(cache.Config[string, facts.SecurityGroup]{
 		Now: cfg.Now, Lifetime: foreignLifetime, Absence: cache.AbsencePauses, Stale: cache.Stale, Wait: cfg.Wait,
-		Passing: awsclient.Passing,
-		Batch:   Batch - 1, Read: g.readForeign,
+		Passing: awsclient.Passing, Batch: Batch - 1, Read: g.readForeign,
 	})
 	return g
 }
