@@ -130,6 +130,7 @@ type request struct {
 	labels        labels.Selector
 	watch, first  bool
 	sinceRevision int
+	from, limit   int // of a list: the first object and the number of objects of its page; limit 0 = all
 }
 
 func (q *request) wants(name types.NamespacedName, o object) bool {
@@ -165,6 +166,8 @@ func (s *apiServer) parse(r *http.Request) (q request, ok bool) {
 	q.watch = values.Get("watch") == "true" || values.Get("watch") == "1"
 	q.first = values.Get("sendInitialEvents") == "true"
 	q.sinceRevision, _ = strconv.Atoi(values.Get("resourceVersion"))
+	q.from, _ = strconv.Atoi(values.Get("continue"))
+	q.limit, _ = strconv.Atoi(values.Get("limit"))
 	if name, ok := strings.CutPrefix(values.Get("fieldSelector"), "metadata.name="); ok {
 		q.name.Name = name
 	}
@@ -268,9 +271,13 @@ func (s *apiServer) snapshot(q request) (all []object, version int) {
 
 func (s *apiServer) list(w io.Writer, q request) {
 	all, version := s.snapshot(q)
+	next := ""
+	if all = all[min(q.from, len(all)):]; q.limit > 0 && len(all) > q.limit {
+		all, next = all[:q.limit], strconv.Itoa(q.from+q.limit)
+	}
 	k := s.kinds[q.of]
-	_, _ = fmt.Fprintf(w, `{"apiVersion": %q, "kind": "%sList", "metadata": {"resourceVersion": "%d"}, "items": [`,
-		k.GroupVersion(), k.Kind, version)
+	_, _ = fmt.Fprintf(w, `{"apiVersion": %q, "kind": "%sList", "metadata": {"resourceVersion": "%d", "continue": %q}, `+
+		`"items": [`, k.GroupVersion(), k.Kind, version, next)
 	for i, o := range all {
 		if i > 0 {
 			_, _ = io.WriteString(w, ",")

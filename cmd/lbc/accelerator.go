@@ -28,8 +28,15 @@ import (
 // acceleratorNames are the names of GlobalAccelerators on the command line.
 var acceleratorNames = []string{"globalaccelerator", "globalaccelerators"}
 
-// withoutAccelerator ends the text of a finding about a GlobalAccelerator that the controller ignores.
-const withoutAccelerator = ", so this object has no effect"
+// acceleratorsOff says why a controller with these flags ignores GlobalAccelerators, and the remedy.
+func acceleratorsOff(c *config.Config) (text, remedy string) {
+	const noEffect, gate = ", so this object has no effect", string(config.GlobalAcceleratorController)
+	if notice := c.AcceleratorNotice(); notice != "" {
+		return notice + noEffect, "remove it, or make the accelerator from a cluster in another region"
+	}
+	return "feature gate " + gate + " is off" + noEffect,
+		"start the controller with --feature-gates=" + gate + "=true, and pass the flag here"
+}
 
 // accelerators makes the plans of the accelerators that concerned selects; planned are those of the load balancers.
 // Where the controller serves none, there is a note for each object instead.
@@ -37,16 +44,11 @@ func (i *inputs) accelerators(ctx context.Context, s *source, concerned func(*ag
 	planned []offline.Result) (out []offline.Accelerator, ignored diag.List, err error) {
 	v := objects.New(s.reader)
 	if !i.config.ServesAccelerators() {
+		text, remedy := acceleratorsOff(&i.config)
 		for _, ga := range objects.List[*agav1beta1.GlobalAccelerator](v, objects.GlobalAccelerator, "") {
-			if !concerned(ga) {
-				continue
+			if concerned(ga) {
+				ignored = append(ignored, diag.New(owner.Object(ga), "", diag.IgnoredSetting, text, remedy))
 			}
-			text, remedy := "feature gate "+string(config.GlobalAcceleratorController)+" is off"+withoutAccelerator,
-				"add --feature-gates="+string(config.GlobalAcceleratorController)+"=true if the controller has it"
-			if notice := i.config.AcceleratorNotice(); notice != "" {
-				text, remedy = notice+withoutAccelerator, "make the accelerator from a cluster in another region"
-			}
-			ignored = append(ignored, diag.New(owner.Object(ga), "", diag.IgnoredSetting, text, remedy))
 		}
 		return nil, ignored, nil
 	}

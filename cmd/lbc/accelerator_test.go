@@ -37,7 +37,8 @@ func TestWithoutTheGatePlansReportThatAnAcceleratorHasNoEffect(t *testing.T) {
 	t.Parallel()
 	out, _, err := lbc(t, "", strings.Fields("plan"+acceleratorFile)...)
 	const want = "note: GlobalAccelerator shop/front: feature gate GlobalAcceleratorController is off, so this " +
-		"object has no effect; add --feature-gates=GlobalAcceleratorController=true if the controller has it [IgnoredSetting]"
+		"object has no effect; start the controller with --feature-gates=GlobalAcceleratorController=true, and pass the " +
+		"flag here [IgnoredSetting]"
 	if err != nil || !strings.Contains(out, want) || strings.Contains(out, "CreateAccelerator") {
 		t.Errorf("%v\n%s", err, out)
 	}

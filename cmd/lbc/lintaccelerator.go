@@ -2,7 +2,6 @@ package main
 
 import (
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
-	"github.com/k8s-lbc/lbc/internal/controller/config"
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator/check"
 )
 
@@ -28,20 +27,12 @@ func (o *lintOptions) unservedAccelerators(src *source) (out []finding) {
 	if o.config.ServesAccelerators() {
 		return nil
 	}
+	text, remedy := acceleratorsOff(&o.config)
 	for _, p := range src.fromFiles {
-		if _, ok := p.object.(*agav1beta1.GlobalAccelerator); !ok {
-			continue
+		if _, ok := p.object.(*agav1beta1.GlobalAccelerator); ok {
+			out = append(out, finding{File: p.file, Line: p.line(""), Severity: severityWarning, Object: nameOf(p.object),
+				Reason: codeIgnoredKind, Message: text, Remedy: remedy})
 		}
-		f := finding{File: p.file, Line: p.line(""), Severity: severityWarning, Object: nameOf(p.object),
-			Reason: codeIgnoredKind}
-		f.Message = "feature gate " + string(config.GlobalAcceleratorController) + " is off" + withoutAccelerator
-		f.Remedy = "start the controller with --feature-gates=" + string(config.GlobalAcceleratorController) +
-			"=true, and pass the flag here"
-		if notice := o.config.AcceleratorNotice(); notice != "" {
-			f.Message, f.Remedy = notice+withoutAccelerator,
-				"remove it, or make the accelerator from a cluster in another region"
-		}
-		out = append(out, f)
 	}
 	return out
 }

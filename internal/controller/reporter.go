@@ -19,6 +19,6 @@ func (w *Wiring) reporter(component string) *reporting.Reporter {
 // namespaceEnds reports whether a namespace is being deleted.
 func (w *Wiring) namespaceEnds(name string) bool {
 	ns := &corev1.Namespace{}
-	return name != "" && w.mgr.GetClient().Get(context.Background(), client.ObjectKey{Name: name}, ns) == nil &&
-		ns.DeletionTimestamp != nil
+	return name != "" && w.mgr.GetClient().Get(context.Background(), client.ObjectKey{Name: name}, ns,
+		client.UnsafeDisableDeepCopy) == nil && ns.DeletionTimestamp != nil
 }

@@ -49,16 +49,13 @@ func (w *Wiring) showWaiting() {
 		return out
 	})
 	w.Metrics.CollectDeletions(w.board.Reasons)
-	w.Metrics.CollectTime("lbc_listener_certificate_not_after_seconds", w.Inventory.FirstCertificateEnd)
-	w.Metrics.CollectTime("lbc_listener_certificate_overdue_seconds", w.Inventory.FirstCertificateOverdue)
+	w.Metrics.CollectCertificate("listener", func() (end, overdue time.Time) {
+		return w.Inventory.FirstCertificateEnd(), w.Inventory.FirstCertificateOverdue()
+	})
 	if w.webhookValidity != nil {
-		w.Metrics.CollectTime("lbc_webhook_certificate_not_after_seconds", func() time.Time {
-			_, until := w.webhookValidity()
-			return until
-		})
-		w.Metrics.CollectTime("lbc_webhook_certificate_overdue_seconds", func() time.Time {
+		w.Metrics.CollectCertificate("webhook", func() (end, overdue time.Time) {
 			from, until := w.webhookValidity()
-			return webhook.Overdue(from, until)
+			return until, webhook.Overdue(from, until)
 		})
 	}
 	w.starts(manager.RunnableFunc(func(ctx context.Context) error {

@@ -38,10 +38,7 @@ func (w *Input) setAsideForged(before *compile.Memory) {
 		w.Leaving, w.Forged = append(slices.Clone(w.Leaving), o), append(w.Forged, o)
 		return true
 	})
-	w.LoadBalancer.Members = slices.DeleteFunc(w.LoadBalancer.Members, func(m intent.Member) bool {
-		return slices.ContainsFunc(w.Forged, func(o metav1.Object) bool { return owner.Object(o) == m.Object })
-	})
-	w.Wanted = w.Wanted && len(w.Members) > 0
+	w.leaveOut(w.Forged)
 }
 
 // shownByMembers are the hostnames in the status of present members with the finalizer.

@@ -201,8 +201,13 @@ func (w *Input) setAside() {
 		}
 	}
 	w.Members = kept
+	w.leaveOut(w.SetAside)
+}
+
+// leaveOut removes what objects declare from the load balancer. It is wanted only if it has other members.
+func (w *Input) leaveOut(objects []metav1.Object) {
 	w.LoadBalancer.Members = slices.DeleteFunc(w.LoadBalancer.Members, func(m intent.Member) bool {
-		return slices.ContainsFunc(w.SetAside, func(o metav1.Object) bool { return owner.Object(o) == m.Object })
+		return slices.ContainsFunc(objects, func(o metav1.Object) bool { return owner.Object(o) == m.Object })
 	})
 	w.Wanted = w.Wanted && len(w.Members) > 0
 }

@@ -210,10 +210,13 @@ func (w *world) collect(m *metrics.Metrics) {
 		return out
 	})
 	w.drift = func() { m.CountDrift("ingress") }
-	m.CollectTime("lbc_listener_certificate_overdue_seconds", func() time.Time { return w.certificate(&w.listener).Overdue() })
-	m.CollectTime("lbc_webhook_certificate_overdue_seconds", func() time.Time {
+	m.CollectCertificate("listener", func() (end, overdue time.Time) {
+		c := w.certificate(&w.listener)
+		return c.NotAfter, c.Overdue()
+	})
+	m.CollectCertificate("webhook", func() (end, overdue time.Time) {
 		c := w.certificate(&w.webhook)
-		return webhook.Overdue(c.NotBefore, c.NotAfter)
+		return c.NotAfter, webhook.Overdue(c.NotBefore, c.NotAfter)
 	})
 	m.Count("lbc_leader_transitions", locked(&w.transitions))
 	m.Count("lbc_deletions_held", locked(&w.held))

@@ -26,7 +26,7 @@ func (i *Inventory) readDetails(ctx context.Context, e *entry, desired *stack.St
 		return nil
 	}
 	i.mu.Lock()
-	d := details{i: i, obs: e.obs.Clone(), reads: func(x awsop.Part, arn, id string, p *awsop.Parts) bool {
+	d := details{i: i, obs: e.obs, reads: func(x awsop.Part, arn, id string, p *awsop.Parts) bool {
 		if arn == desired.Adopts {
 			id = stack.LoadBalancerIdentity
 		}
@@ -41,6 +41,11 @@ func (i *Inventory) readDetails(ctx context.Context, e *entry, desired *stack.St
 	if !desired.Empty() || desired.Retention == stack.RetainWithoutTags || len(desired.Beside) > 0 {
 		d.plan()
 	}
+	if len(d.listenersOf)+len(d.rulesOf)+len(d.certificatesOf)+len(d.attributesOf)+len(d.targetsOf) == 0 {
+		i.mu.Unlock()
+		return nil
+	}
+	d.obs = e.obs.Clone()
 	i.mu.Unlock()
 	if err := d.run(ctx); err != nil {
 		return err

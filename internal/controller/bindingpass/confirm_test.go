@@ -92,7 +92,7 @@ func TestClaimsAreFewReadsOfTheAPIServer(t *testing.T) {
 	if n := len(b.evidence.claims.refuted); n > 0 {
 		t.Errorf("%d claims are kept", n)
 	}
-	if b.evidence.forget(bindingKey); len(b.evidence.missingPods.of) > 0 {
+	if b.evidence.forget(bindingKey); len(b.evidence.missingPods.of.Of(bindingKey)) > 0 {
 		t.Error("a binding that is gone waits for pods")
 	}
 }

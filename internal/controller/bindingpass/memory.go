@@ -15,6 +15,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/lib/pairs"
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
@@ -207,32 +208,16 @@ func (c *missingNodesReader) Node(ctx context.Context, name string) (*corev1.Nod
 // zero value is usable.
 type waits struct {
 	mu sync.Mutex
-	of map[types.NamespacedName][]string
-	by map[string]map[types.NamespacedName]bool
+	of pairs.Map[types.NamespacedName, string, struct{}]
 }
 
 // note replaces the names of what a binding misses; none: it misses nothing.
 func (w *waits) note(binding types.NamespacedName, names []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, name := range w.of[binding] {
-		if delete(w.by[name], binding); len(w.by[name]) == 0 {
-			delete(w.by, name)
-		}
-	}
-	if len(names) == 0 {
-		delete(w.of, binding)
-		return
-	}
-	if w.of == nil {
-		w.of, w.by = map[types.NamespacedName][]string{}, map[string]map[types.NamespacedName]bool{}
-	}
-	w.of[binding] = names
+	w.of.DeleteOf(binding)
 	for _, name := range names {
-		if w.by[name] == nil {
-			w.by[name] = map[types.NamespacedName]bool{}
-		}
-		w.by[name][binding] = true
+		w.of.Set(binding, name, struct{}{})
 	}
 }
 
@@ -240,7 +225,7 @@ func (w *waits) note(binding types.NamespacedName, names []string) {
 func (w *waits) missing(namespace, name string) (out []types.NamespacedName) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for binding := range w.by[name] {
+	for binding := range w.of.By(name) {
 		if namespace == "" || binding.Namespace == namespace {
 			out = append(out, binding)
 		}

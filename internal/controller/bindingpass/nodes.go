@@ -10,15 +10,15 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/lib/pairs"
 )
 
 // nodeReads are the nodes that passes over bindings read, so that an event of a node finds the bindings that depend on
 // it. The zero value is usable.
 type nodeReads struct {
 	mu sync.Mutex
-	// of are the nodes of a binding; the value is true for a node that the latest pass read.
-	of map[types.NamespacedName]map[string]bool
-	by map[string]map[types.NamespacedName]bool // the bindings of a node
+	// of are the nodes of each binding; the value is true for a node that the latest pass read.
+	of pairs.Map[types.NamespacedName, string, bool]
 }
 
 // begin begins the reads of a pass. What the pass before read stays until the next pass: an event that comes before
@@ -26,53 +26,33 @@ type nodeReads struct {
 func (r *nodeReads) begin(binding types.NamespacedName, of readable.Cluster) notingCluster {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for node, latest := range r.of[binding] {
+	for node, latest := range r.of.Of(binding) {
 		if latest {
-			r.of[binding][node] = false
+			r.of.Set(binding, node, false)
 		} else {
-			r.drop(binding, node)
+			r.of.Delete(binding, node)
 		}
 	}
 	return notingCluster{of, r, binding}
 }
 
-func (r *nodeReads) drop(binding types.NamespacedName, node string) {
-	if delete(r.of[binding], node); len(r.of[binding]) == 0 {
-		delete(r.of, binding)
-	}
-	if delete(r.by[node], binding); len(r.by[node]) == 0 {
-		delete(r.by, node)
-	}
-}
-
 func (r *nodeReads) note(binding types.NamespacedName, node string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.of == nil {
-		r.of, r.by = map[types.NamespacedName]map[string]bool{}, map[string]map[types.NamespacedName]bool{}
-	}
-	if r.of[binding] == nil {
-		r.of[binding] = map[string]bool{}
-	}
-	if r.by[node] == nil {
-		r.by[node] = map[types.NamespacedName]bool{}
-	}
-	r.of[binding][node], r.by[node][binding] = true, true
+	r.of.Set(binding, node, true)
 }
 
 func (r *nodeReads) forget(binding types.NamespacedName) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for node := range r.of[binding] {
-		r.drop(binding, node)
-	}
+	r.of.DeleteOf(binding)
 }
 
 // bindings returns the bindings that have read a node, unordered.
 func (r *nodeReads) bindings(node string) []types.NamespacedName {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.Collect(maps.Keys(r.by[node]))
+	return slices.Collect(maps.Keys(r.of.By(node)))
 }
 
 // notingCluster answers from the caches, and notes the nodes that a pass reads.

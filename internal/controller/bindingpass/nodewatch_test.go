@@ -257,9 +257,10 @@ func TestNodeReadsLastUntilTheNextPass(t *testing.T) {
 	}
 	pass("b")
 	if len(b.nodesRead.bindings("a")) != 0 || len(b.nodesRead.bindings("b")) != 1 {
-		t.Errorf("reads %v", b.nodesRead.of)
+		t.Errorf("reads %v", &b.nodesRead.of)
 	}
-	if b.nodesRead.forget(shop("pods")); len(b.nodesRead.of) > 0 || len(b.nodesRead.by) > 0 {
-		t.Errorf("left: %v %v", b.nodesRead.of, b.nodesRead.by)
+	if b.nodesRead.forget(shop("pods")); len(b.nodesRead.of.Of(shop("pods"))) > 0 ||
+		len(b.nodesRead.of.By("b")) > 0 {
+		t.Errorf("left: %v", &b.nodesRead.of)
 	}
 }

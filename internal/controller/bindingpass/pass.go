@@ -64,21 +64,9 @@ func (b *Reconciler) newPass(o *v1beta1.TargetGroupBinding, unwritten diag.List)
 	}
 }
 
-// exit says how a pass leaves a phase. The zero value enters the next phase.
-type exit struct {
-	done   bool // the pass ends with result and err
-	result reconcile.Result
-	err    error
-}
-
-// ended ends a pass.
-func ended(result reconcile.Result, err error) exit {
-	return exit{done: true, result: result, err: err}
-}
-
 // run runs the phases of a pass.
 func (p *pass) run(ctx context.Context) (reconcile.Result, error) {
-	for _, enter := range []func(context.Context) exit{
+	left := queue.InOrder(ctx,
 		p.checkConflict,   // may the binding have its target group?
 		p.resolve,         // the endpoints that it wants
 		p.makeRequest,     // what the registrar is to register, and must not deregister
@@ -87,22 +75,18 @@ func (p *pass) run(ctx context.Context) (reconcile.Result, error) {
 		p.gate,            // writes the readiness gates of pods
 		p.classifyFailure, // decides what a failed write means
 		p.report,
-	} {
-		if left := enter(ctx); left.done {
-			return left.result, left.err
-		}
-	}
-	return reconcile.Result{}, nil
+	)
+	return left.Result, left.Err
 }
 
 // retain ends a pass because of an error, and leaves targets and rules as they are. found are its findings; nil = the
 // pass reports nothing.
-func (p *pass) retain(ctx context.Context, found diag.List, err error) exit {
+func (p *pass) retain(ctx context.Context, found diag.List, err error) queue.Exit {
 	if found != nil {
 		p.reconciler.reportPartial(ctx, p.binding, found)
 	}
 	p.reconciler.Networking.Retain(ctx, p.binding)
-	return ended(reconcile.Result{}, err)
+	return queue.Ended(reconcile.Result{}, err)
 }
 
 // problem is the finding about a call for the target group that failed.
@@ -111,11 +95,11 @@ func (p *pass) problem(err error) diag.List {
 }
 
 // checkConflict ends the pass if another binding has the target group, or the binding may not name it.
-func (p *pass) checkConflict(ctx context.Context) exit {
+func (p *pass) checkConflict(ctx context.Context) queue.Exit {
 	b, o := p.reconciler, p.binding
 	others, err := b.binders(ctx, o)
 	if err != nil {
-		return ended(reconcile.Result{}, err)
+		return queue.Ended(reconcile.Result{}, err)
 	}
 	owner, err := p.whose.among(ctx, others)
 	if err != nil {
@@ -130,26 +114,26 @@ func (p *pass) checkConflict(ctx context.Context) exit {
 			return p.retain(ctx, append(diag.List{*d}, p.problem(err)...), err)
 		}
 		b.suspend(ctx, o, diag.List{*d})
-		return ended(again, nil)
+		return queue.Ended(again, nil)
 	}
 	switch d, err := b.unbindable(ctx, p.whose, owner); {
 	case d != nil:
 		b.suspend(ctx, o, diag.List{*d})
-		return ended(reconcile.Result{}, nil)
+		return queue.Ended(reconcile.Result{}, nil)
 	case err != nil:
 		return p.withoutOwner(ctx, err)
 	}
-	return exit{}
+	return queue.Exit{}
 }
 
 // withoutOwner ends a pass that cannot read whose the target group is, unless the binding has served it since its last
 // edit: then its pods are registered, and what others registered stays. Nobody who binds the group too can stop it.
-func (p *pass) withoutOwner(ctx context.Context, err error) exit {
+func (p *pass) withoutOwner(ctx context.Context, err error) queue.Exit {
 	if !inService(p.binding) {
 		return p.retain(ctx, p.problem(err), err)
 	}
 	p.unowned = err
-	return exit{}
+	return queue.Exit{}
 }
 
 // inService reports whether a binding as it is now has served its target group, and was not told since that it may not.
@@ -160,7 +144,7 @@ func inService(o *v1beta1.TargetGroupBinding) bool {
 }
 
 // resolve finds the endpoints that the binding wants.
-func (p *pass) resolve(ctx context.Context) exit {
+func (p *pass) resolve(ctx context.Context) queue.Exit {
 	b, o := p.reconciler, p.binding
 	p.since = b.Changes.take(p.name)
 	resolving, trace := tracing.Start(ctx, "endpoints")
@@ -180,22 +164,22 @@ func (p *pass) resolve(ctx context.Context) exit {
 	// an edit of the Service is seen here before its stack deletes the binding
 	if slices.ContainsFunc(p.found, unserved) && b.Dropped != nil && b.Dropped(ctx, o) {
 		b.Networking.Retain(ctx, o)
-		return ended(reconcile.Result{RequeueAfter: b.RequeueAfter}, nil)
+		return queue.Ended(reconcile.Result{RequeueAfter: b.RequeueAfter}, nil)
 	}
 	if !known {
 		b.suspend(ctx, o, p.found)
-		return ended(reconcile.Result{}, nil)
+		return queue.Ended(reconcile.Result{}, nil)
 	}
-	return exit{}
+	return queue.Exit{}
 }
 
 // unresolved ends a pass that does not know the endpoints: what is registered stays.
-func (p *pass) unresolved(ctx context.Context, err error) exit {
+func (p *pass) unresolved(ctx context.Context, err error) queue.Exit {
 	b, o := p.reconciler, p.binding
 	b.Changes.restore(p.name, p.since)
 	if errors.Is(err, reads.ErrListing) || errors.Is(err, errUnconfirmed) {
 		b.Networking.Retain(ctx, o)
-		return ended(reconcile.Result{RequeueAfter: listingPause}, nil)
+		return queue.Ended(reconcile.Result{RequeueAfter: listingPause}, nil)
 	}
 	if ctx.Err() != nil {
 		return p.retain(ctx, nil, err)
@@ -206,7 +190,7 @@ func (p *pass) unresolved(ctx context.Context, err error) exit {
 
 // makeRequest makes the request to the registrar. It first finds the targets that the binding must not deregister,
 // because they were registered before it: without them nothing is registered.
-func (p *pass) makeRequest(ctx context.Context) exit {
+func (p *pass) makeRequest(ctx context.Context) queue.Exit {
 	b, o := p.reconciler, p.binding
 	b.moveScope(o)
 	preceding, err := b.precedingOf(ctx, p.whose, bindings.Targets{Endpoints: p.endpoints, Port: p.port})
@@ -244,11 +228,11 @@ func (p *pass) makeRequest(ctx context.Context) exit {
 		Record:   b.registeredOf(o), Preceding: preceding.keys, Own: preceding.own, Balancer: p.balancer(ctx),
 		Zone: zone, HomeZone: b.homeZone(o),
 	}
-	return exit{}
+	return queue.Exit{}
 }
 
 // requestRules has networking write the security group rules that the wanted targets need, and those that stay.
-func (p *pass) requestRules(ctx context.Context) exit {
+func (p *pass) requestRules(ctx context.Context) queue.Exit {
 	b, o := p.reconciler, p.binding
 	if b.memory.edited(o, p.endpoints.Len()) {
 		b.Inventory.Refusals().RetryRefused(registrar.CallsKey(p.id))
@@ -260,7 +244,7 @@ func (p *pass) requestRules(ctx context.Context) exit {
 	}
 	p.moved = b.Registry.Moved(p.request)
 	p.onHold = b.admit(ctx, o, func() { p.wantRules(ctx, p.moved) })
-	return exit{}
+	return queue.Exit{}
 }
 
 // wantRules has networking write the rules of the wanted targets, of held ones, and of those of a former port.
@@ -275,7 +259,7 @@ func (p *pass) wantRules(ctx context.Context, moved []registrar.Endpoint) {
 }
 
 // sync hands the request to the registrar, whose calls may end after the pass.
-func (p *pass) sync(ctx context.Context) exit {
+func (p *pass) sync(ctx context.Context) queue.Exit {
 	b := p.reconciler
 	syncing, trace := tracing.Start(ctx, "targets")
 	p.change, p.err = b.Registry.Sync(syncing, p.request)
@@ -284,7 +268,7 @@ func (p *pass) sync(ctx context.Context) exit {
 	if p.request.Unconfirmed {
 		unwanted, registered := b.Registry.Unwanted(p.request.Group)
 		if known = known && registered; unwanted && p.err == nil && p.unproven == nil { // the next pass compares
-			return ended(reconcile.Result{RequeueAfter: queue.Coalesce}, nil)
+			return queue.Ended(reconcile.Result{RequeueAfter: queue.Coalesce}, nil)
 		}
 	}
 	if !p.unread && (known || p.err != nil) {
@@ -293,12 +277,12 @@ func (p *pass) sync(ctx context.Context) exit {
 		}
 		b.Networking.Read(ctx, p.binding, draining)
 	}
-	return exit{}
+	return queue.Exit{}
 }
 
 // gate notes the readiness gates of pods; they are written in the background. It ends the pass if calls are in
 // progress: their end queues the binding.
-func (p *pass) gate(ctx context.Context) exit {
+func (p *pass) gate(ctx context.Context) queue.Exit {
 	b, o := p.reconciler, p.binding
 	p.gatesErr = b.Gates.Observe(ctx, o, p.request.Group, p.endpoints, p.change)
 	if p.gatesErr != nil && ctx.Err() == nil {
@@ -306,18 +290,18 @@ func (p *pass) gate(ctx context.Context) exit {
 	}
 	if !o.Spec.MultiClusterTargetGroup && b.RegisteredTargets.Exists(p.id) { // clusters shared the group until now
 		if err := b.RegisteredTargets.Delete(ctx, p.id); err != nil {
-			return ended(reconcile.Result{}, err)
+			return queue.Ended(reconcile.Result{}, err)
 		}
 	}
 	p.unadmitted, p.settled = b.Networking.Findings(o)
 	if p.change.Pending && p.err == nil {
-		return ended(reconcile.Result{}, p.gatesErr)
+		return queue.Ended(reconcile.Result{}, p.gatesErr)
 	}
-	return exit{}
+	return queue.Exit{}
 }
 
 // classifyFailure decides what an error of the calls for targets means.
-func (p *pass) classifyFailure(ctx context.Context) exit {
+func (p *pass) classifyFailure(ctx context.Context) queue.Exit {
 	b, o := p.reconciler, p.binding
 	missing := p.err != nil && awsclient.Classify(p.err).Code == awsclient.CodeTargetGroupNotFound
 	deleted := b.TargetGroupDeleted(o.Spec.TargetGroupARN)
@@ -334,5 +318,5 @@ func (p *pass) classifyFailure(ctx context.Context) exit {
 		b.countFailure(o, workOf(p.err))
 		p.found = append(p.found, p.problem(p.err)...)
 	}
-	return exit{}
+	return queue.Exit{}
 }

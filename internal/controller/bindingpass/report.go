@@ -106,7 +106,7 @@ func (p *pass) withoutPods(ctx context.Context) diag.List {
 }
 
 // report reports the pass, and ends it.
-func (p *pass) report(ctx context.Context) exit {
+func (p *pass) report(ctx context.Context) queue.Exit {
 	b, o := p.reconciler, p.binding
 	found := p.findings(ctx)
 	changed := p.change.Registered+p.change.Deregistered > 0
@@ -131,17 +131,17 @@ func (p *pass) report(ctx context.Context) exit {
 	}
 	b.report(ctx, o, report)
 	if p.err != nil {
-		return ended(reconcile.Result{RequeueAfter: b.retryAfter(p.name, p.err, p.change.Retry, p.zonesKnown)}, nil)
+		return queue.Ended(reconcile.Result{RequeueAfter: b.retryAfter(p.name, p.err, p.change.Retry, p.zonesKnown)}, nil)
 	}
 	if p.unproven != nil {
-		return ended(reconcile.Result{}, p.unproven)
+		return queue.Ended(reconcile.Result{}, p.unproven)
 	}
 	b.Failures.Forget(p.name)
 	if err := cmp.Or(p.gatesErr, p.unowned); err != nil || len(p.held)+len(p.change.NotOurs) == 0 && !p.unread {
-		return ended(reconcile.Result{}, err)
+		return queue.Ended(reconcile.Result{}, err)
 	}
 	if len(p.held) == 0 && !p.unread && p.whose.unlisted() {
-		return ended(reconcile.Result{RequeueAfter: b.memory.awaitListing(o, 8*b.RequeueAfter)}, nil)
+		return queue.Ended(reconcile.Result{RequeueAfter: b.memory.awaitListing(o, 8*b.RequeueAfter)}, nil)
 	}
-	return ended(reconcile.Result{RequeueAfter: b.RequeueAfter}, nil)
+	return queue.Ended(reconcile.Result{RequeueAfter: b.RequeueAfter}, nil)
 }

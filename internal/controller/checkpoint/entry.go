@@ -132,19 +132,35 @@ func dataKey(id ID) string {
 // content is the JSON text of an entry. It repeats kind and name, so that an entry under the key of another one is
 // detected.
 type content struct {
-	Kind  Kind            `json:"kind"`
-	Name  string          `json:"name"`
-	Value json.RawMessage `json:"value"`
+	Kind  Kind   `json:"kind"`
+	Name  string `json:"name"`
+	Value any    `json:"value"`
 }
 
-// compress packs a text with a writer that may have been used before.
-func compress(w *gzip.Writer, text []byte) ([]byte, error) {
+// packer packs entries one after the other. Its writer, which takes most of a MiB, and its text are kept between them,
+// until garbage collection takes them while nothing is written.
+type packer struct {
+	zip  *gzip.Writer
+	text bytes.Buffer
+}
+
+var packers = sync.Pool{New: func() any { return &packer{zip: gzip.NewWriter(io.Discard)} }}
+
+// encode returns the text of an entry, which is valid until the next call.
+func (p *packer) encode(c content) ([]byte, error) {
+	p.text.Reset()
+	err := json.NewEncoder(&p.text).Encode(c)
+	return bytes.TrimSuffix(p.text.Bytes(), []byte("\n")), err
+}
+
+// compress packs a text.
+func (p *packer) compress(text []byte) ([]byte, error) {
 	var b bytes.Buffer
-	w.Reset(&b)
-	if _, err := w.Write(text); err != nil {
+	p.zip.Reset(&b)
+	if _, err := p.zip.Write(text); err != nil {
 		return nil, err
 	}
-	if err := w.Close(); err != nil {
+	if err := p.zip.Close(); err != nil {
 		return nil, err
 	}
 	return b.Bytes(), nil
@@ -155,33 +171,41 @@ const longest = 64 << 20
 
 var errDamaged = errors.New("damaged")
 
-// unzip has readers, each of which takes 40 KiB.
-var unzip = sync.Pool{New: func() any { return new(gzip.Reader) }}
+// unpacker reads packed texts one after the other. Its reader takes 40 KiB, and its text is kept between them.
+type unpacker struct {
+	reader gzip.Reader
+	text   bytes.Buffer
+}
 
-// uncompress returns the text of an entry. Gzip's checksum detects damage.
-func uncompress(packed []byte) ([]byte, error) {
-	r, _ := unzip.Get().(*gzip.Reader)
-	defer unzip.Put(r)
-	if err := r.Reset(bytes.NewReader(packed)); err != nil {
+var unpackers = sync.Pool{New: func() any { return new(unpacker) }}
+
+// uncompress returns the text of an entry, which is valid until the next call. Gzip's checksum detects damage.
+func (u *unpacker) uncompress(packed []byte) ([]byte, error) {
+	if err := u.reader.Reset(bytes.NewReader(packed)); err != nil {
 		return nil, errDamaged
 	}
-	var b bytes.Buffer
+	u.text.Reset()
 	if n := len(packed); n >= 4 { // the last four bytes are the length of the text, unless they are damaged
-		b.Grow(min(int(binary.LittleEndian.Uint32(packed[n-4:])), 1<<20) + bytes.MinRead)
+		u.text.Grow(min(int(binary.LittleEndian.Uint32(packed[n-4:])), 1<<20) + bytes.MinRead)
 	}
-	if _, err := b.ReadFrom(io.LimitReader(r, longest)); err != nil || b.Len() == longest {
+	if _, err := u.text.ReadFrom(io.LimitReader(&u.reader, longest)); err != nil || u.text.Len() == longest {
 		return nil, errDamaged
 	}
-	return b.Bytes(), nil
+	return u.text.Bytes(), nil
 }
 
 // decode reads an entry.
 func decode(packed []byte) (id ID, value json.RawMessage, sum [32]byte, err error) {
-	text, err := uncompress(packed)
+	u, _ := unpackers.Get().(*unpacker)
+	defer unpackers.Put(u)
+	text, err := u.uncompress(packed)
 	if err != nil {
 		return id, nil, sum, err
 	}
-	var c content
+	var c struct {
+		content
+		Value json.RawMessage `json:"value"` // a copy
+	}
 	if err := json.Unmarshal(text, &c); err != nil {
 		return id, nil, sum, errDamaged
 	}

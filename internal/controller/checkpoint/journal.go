@@ -1,7 +1,6 @@
 package checkpoint
 
 import (
-	"compress/gzip"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -90,7 +89,7 @@ func (s *Store) change(changes []record, id ID, packed []byte) []record {
 	}
 	if packed == nil {
 		var err error
-		if packed, err = s.zipped(content{id.Kind, id.Name, nil}); err != nil { // two strings can be encoded
+		if packed, err = zipped(content{id.Kind, id.Name, nil}); err != nil { // two strings can be encoded
 			s.shards[shardOf(id)].dirty = true
 			return changes
 		}
@@ -100,14 +99,14 @@ func (s *Store) change(changes []record, id ID, packed []byte) []record {
 }
 
 // zipped is the compressed JSON text of an entry.
-func (s *Store) zipped(c content) ([]byte, error) {
-	text, err := json.Marshal(c)
+func zipped(c content) ([]byte, error) {
+	p, _ := packers.Get().(*packer)
+	defer packers.Put(p)
+	text, err := p.encode(c)
 	if err != nil {
 		return nil, err
 	}
-	w, _ := s.zip.Get().(*gzip.Writer)
-	defer s.zip.Put(w)
-	return compress(w, text)
+	return p.compress(text)
 }
 
 // note distributes changes: to the active piece of the journal if they fit, else to the next one, else to the shards.

@@ -4,13 +4,10 @@
 package checkpoint
 
 import (
-	"compress/gzip"
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"sync"
 	"time"
 
@@ -73,8 +70,6 @@ type Store struct {
 	// progress is called whenever Open has read or written an object.
 	progress func()
 
-	zip sync.Pool // of gzip writers, most of a MiB each, which garbage collection takes while nothing is written
-
 	// mu protects the rest. It is never locked during a call.
 	mu      sync.Mutex
 	state   state
@@ -117,8 +112,7 @@ func New(c Client, cfg Config) *Store {
 	if cfg.Tenant == nil {
 		cfg.Tenant = stack.Key.Tenant
 	}
-	s := &Store{cfg: cfg, client: c, shards: map[shardID]*shard{}, progress: func() {},
-		zip: sync.Pool{New: func() any { return gzip.NewWriter(io.Discard) }}}
+	s := &Store{cfg: cfg, client: c, shards: map[shardID]*shard{}, progress: func() {}}
 	s.clear()
 	for _, id := range allShards() {
 		s.shards[id] = &shard{}
@@ -334,10 +328,9 @@ func (s *Store) pack(id ID, value any) (packed []byte, sum [32]byte, err error) 
 }
 
 func (s *Store) packWhole(id ID, value any) (packed []byte, sum [32]byte, err error) {
-	text, err := json.Marshal(value)
-	if err == nil {
-		text, err = json.Marshal(content{id.Kind, id.Name, text})
-	}
+	p, _ := packers.Get().(*packer)
+	defer packers.Put(p)
+	text, err := p.encode(content{id.Kind, id.Name, value})
 	if err != nil {
 		return nil, sum, fmt.Errorf("encoding %s of %s: %w", id.Kind, id.Name, err)
 	}
@@ -349,9 +342,7 @@ func (s *Store) packWhole(id ID, value any) (packed []byte, sum [32]byte, err er
 	if same {
 		return nil, sum, nil
 	}
-	w, _ := s.zip.Get().(*gzip.Writer)
-	defer s.zip.Put(w)
-	packed, err = compress(w, text)
+	packed, err = p.compress(text)
 	return packed, sum, err
 }
 

@@ -373,3 +373,22 @@ func TestDamageCostsTheDamagedEntryOnly(t *testing.T) {
 		}
 	}
 }
+
+func TestEntryThatWasReadStays(t *testing.T) {
+	t.Parallel()
+	var packed [2][]byte
+	for n, value := range []string{"first", "other"} {
+		var err error
+		packed[n], err = zipped(content{Memory, "ingress shop/web", value})
+		must(t, err)
+	}
+	for range 100 { // a reader is often used again
+		_, first, _, err := decode(packed[0])
+		must(t, err)
+		_, _, _, err = decode(packed[1])
+		must(t, err)
+		if string(first) != `"first"` {
+			t.Fatalf("the next read changed the value to %s", first)
+		}
+	}
+}

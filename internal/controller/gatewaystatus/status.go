@@ -22,6 +22,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/lib/pairs"
 	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
@@ -45,15 +46,12 @@ type Statuses struct {
 	client  client.Client
 	now     func() time.Time
 	mu      sync.Mutex
-	wanted  map[objects.Ref]map[stack.Key]gateway.Change
-	// the objects of wanted by stack: there may be thousands that others decide about
-	of map[stack.Key]map[objects.Ref]bool
+	wanted  pairs.Map[objects.Ref, stack.Key, gateway.Change]
 }
 
 // NewStatuses makes a writer.
 func NewStatuses(c client.Client, now func() time.Time, log logr.Logger) *Statuses {
-	s := &Statuses{writers: map[objects.Kind]*objectwriter.Writer{}, client: c, now: now,
-		wanted: map[objects.Ref]map[stack.Key]gateway.Change{}, of: map[stack.Key]map[objects.Ref]bool{}}
+	s := &Statuses{writers: map[objects.Kind]*objectwriter.Writer{}, client: c, now: now}
 	for _, kind := range written {
 		w := objectwriter.New(c, now, log.WithValues("kind", kind))
 		if kind != objects.Gateway {
@@ -82,9 +80,9 @@ func (s *Statuses) Set(key stack.Key, changes []gateway.Change) {
 		now[refOf(c)] = true
 	}
 	s.mu.Lock()
-	for id := range s.of[key] {
+	for id := range s.wanted.By(key) {
 		if !now[id] {
-			s.drop(id, key)
+			s.wanted.Delete(id, key)
 		}
 	}
 	s.mu.Unlock()
@@ -93,37 +91,21 @@ func (s *Statuses) Set(key stack.Key, changes []gateway.Change) {
 	}
 }
 
-// drop drops what a stack decided about an object. The lock is held.
-func (s *Statuses) drop(id objects.Ref, key stack.Key) {
-	if delete(s.wanted[id], key); len(s.wanted[id]) == 0 {
-		delete(s.wanted, id)
-	}
-	if delete(s.of[key], id); len(s.of[key]) == 0 {
-		delete(s.of, key)
-	}
-}
-
 // enter enters what a stack decided about an object. The lock is held.
 func (s *Statuses) enter(id objects.Ref, key stack.Key, c gateway.Change) {
-	for k := range s.wanted[id] {
+	for k := range s.wanted.Of(id) {
 		if k.ID == key.ID { // also of the other family: the Gateway has changed to this one
-			s.drop(id, k)
+			s.wanted.Delete(id, k)
 		}
 	}
-	if s.wanted[id] == nil {
-		s.wanted[id] = map[stack.Key]gateway.Change{}
-	}
-	if s.of[key] == nil {
-		s.of[key] = map[objects.Ref]bool{}
-	}
-	s.wanted[id][key], s.of[key][id] = c, true
+	s.wanted.Set(id, key, c)
 }
 
 // withdraw drops what the controller of an object decided about it besides stacks.
 func (s *Statuses) withdraw(id objects.Ref) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.drop(id, departed)
+	s.wanted.Delete(id, departed)
 }
 
 func refOf(c gateway.Change) objects.Ref {
@@ -139,7 +121,7 @@ func (s *Statuses) set(ctx context.Context, key stack.Key, c gateway.Change) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.enter(id, key, c)
-	all := maps.Clone(s.wanted[id])
+	all := maps.Clone(s.wanted.Of(id))
 	write := objectwriter.Write{Object: o, Part: objectwriter.Status, Minor: onlyCounts, Change: func(o client.Object) (
 		changed bool) {
 		for _, k := range sorting.Sorted(maps.Keys(all), departedLast) {
@@ -149,7 +131,7 @@ func (s *Statuses) set(ctx context.Context, key stack.Key, c gateway.Change) {
 	}}
 	if done, _ := s.writers[c.Kind].Enqueue(write, new(byte)); done {
 		for k := range all {
-			s.drop(id, k)
+			s.wanted.Delete(id, k)
 		}
 	}
 }
@@ -183,8 +165,8 @@ func uncounted(o client.Object) any {
 func (s *Statuses) Forget(key stack.Key) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for id := range s.of[key] {
-		s.drop(id, key)
+	for id := range s.wanted.By(key) {
+		s.wanted.Delete(id, key)
 	}
 }
 

@@ -24,6 +24,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
 	"github.com/k8s-lbc/lbc/internal/lib/backoff"
+	"github.com/k8s-lbc/lbc/internal/lib/pairs"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
@@ -66,7 +67,7 @@ type Writer struct {
 	// refused are the last attempts at objects that a policy refuses, and probed is when one of them was tried again last.
 	refused map[stack.Key]time.Time
 	probed  time.Time
-	showing map[string]map[stack.Key]bool // the stacks whose objects show a target group, by ARN
+	shown   pairs.Map[stack.Key, string, struct{}] // the ARNs of the target groups that the object of a stack shows
 	// underway is what no status shows yet, and noted counts the edits among it.
 	underway map[stack.Key]*progress
 	noted    uint64
@@ -112,7 +113,7 @@ func NewWriter(c client.Client, r client.Reader, namespace string, now func() ti
 	w := &Writer{
 		client: c, reader: r, namespace: namespace, now: now, log: log,
 		entries: map[stack.Key]*entry{}, pending: map[stack.Key]reporting.Pass{}, counts: map[string]v1alpha1.TargetCounts{},
-		showing: map[string]map[stack.Key]bool{}, OnInstalled: func() {}, Tenant: stack.Key.Tenant,
+		OnInstalled: func() {}, Tenant: stack.Key.Tenant,
 		underway: map[stack.Key]*progress{}, refused: map[stack.Key]time.Time{},
 		writes: objectwriter.New(c, now, log),
 	}
@@ -270,21 +271,12 @@ func (w *Writer) Delete(key stack.Key) {
 
 // want sets the status that the object of a stack should have; nil = there should be no object. The lock is held.
 func (w *Writer) want(key stack.Key, e *entry, s *v1alpha1.LoadBalancerStatus) {
-	if e.want != nil {
-		for _, g := range e.want.TargetGroups {
-			if delete(w.showing[g.ARN], key); len(w.showing[g.ARN]) == 0 {
-				delete(w.showing, g.ARN)
-			}
-		}
-	}
+	w.shown.DeleteOf(key)
 	if e.want = s; s == nil {
 		return
 	}
 	for _, g := range s.TargetGroups {
-		if w.showing[g.ARN] == nil {
-			w.showing[g.ARN] = map[stack.Key]bool{}
-		}
-		w.showing[g.ARN][key] = true
+		w.shown.Set(key, g.ARN, struct{}{})
 	}
 }
 
@@ -304,7 +296,7 @@ func (w *Writer) SetHealth(arn string, health []registrar.Health) {
 	}
 	c := reporting.Count(states, w.now())
 	w.counts[arn] = c
-	for key := range w.showing[arn] {
+	for key := range w.shown.By(arn) {
 		e := w.entries[key]
 		if s, changed := reporting.WithTargets(*e.want, arn, c); changed {
 			e.want = &s // shows the same target groups
@@ -316,15 +308,7 @@ func (w *Writer) SetHealth(arn string, health []registrar.Health) {
 // dropCounts drops the counts of target groups that no object shows and that were not counted lately: those of bindings
 // that users made, and of target groups that are gone. The lock is held.
 func (w *Writer) dropCounts() {
-	shown := map[string]bool{}
-	for _, e := range w.entries {
-		if e.want != nil {
-			for _, g := range e.want.TargetGroups {
-				shown[g.ARN] = true
-			}
-		}
-	}
 	maps.DeleteFunc(w.counts, func(arn string, c v1alpha1.TargetCounts) bool {
-		return !shown[arn] && w.now().Sub(c.ObservedTime.Time) > RelistInterval
+		return len(w.shown.By(arn)) == 0 && w.now().Sub(c.ObservedTime.Time) > RelistInterval
 	})
 }

@@ -30,9 +30,8 @@ func TestTheTableHasTheMetricsThatAreRegisteredWithTheirLabels(t *testing.T) {
 	m.CollectWaiting(nil)
 	m.CollectFailing(nil)
 	m.CollectChecks(nil)
-	for _, certificate := range []string{"listener", "webhook"} {
-		m.CollectTime("lbc_"+certificate+"_certificate_not_after_seconds", nil)
-		m.CollectTime("lbc_"+certificate+"_certificate_overdue_seconds", nil)
+	for _, name := range []string{"listener", "webhook"} {
+		m.CollectCertificate(name, nil)
 	}
 	m.CollectGates(nil)
 	for _, name := range []string{"lbc_ready", "lbc_leader_transitions", "lbc_held_stacks", "lbc_deletions_held",

@@ -82,24 +82,31 @@ func (g gates) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// CollectTime registers a metric without labels that shows a time as it is when the metrics are read; it has no series
-// while that is the zero time.
-func (m *Metrics) CollectTime(name string, at func() time.Time) {
-	m.registerer.MustRegister(moment{at, desc(name)})
+// CollectCertificate registers the metrics of a certificate: when it ends, and from when on it is overdue for renewal.
+// Each read of the metrics calls times once. A zero time has no series.
+func (m *Metrics) CollectCertificate(name string, times func() (end, overdue time.Time)) {
+	prefix := "lbc_" + name + "_certificate_"
+	m.registerer.MustRegister(certificate{times, desc(prefix + "not_after_seconds"), desc(prefix + "overdue_seconds")})
 }
 
-type moment struct {
-	at   func() time.Time
-	desc *prometheus.Desc
+type certificate struct {
+	times        func() (end, overdue time.Time)
+	end, overdue *prometheus.Desc
 }
 
 // Describe implements prometheus.Collector.
-func (m moment) Describe(ch chan<- *prometheus.Desc) { ch <- m.desc }
+func (c certificate) Describe(ch chan<- *prometheus.Desc) {
+	ch <- c.end
+	ch <- c.overdue
+}
 
 // Collect implements prometheus.Collector.
-func (m moment) Collect(ch chan<- prometheus.Metric) {
-	if at := m.at(); !at.IsZero() {
-		ch <- prometheus.MustNewConstMetric(m.desc, prometheus.GaugeValue, float64(at.Unix()))
+func (c certificate) Collect(ch chan<- prometheus.Metric) {
+	end, overdue := c.times()
+	for d, at := range map[*prometheus.Desc]time.Time{c.end: end, c.overdue: overdue} {
+		if !at.IsZero() {
+			ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(at.Unix()))
+		}
 	}
 }
 

@@ -44,14 +44,21 @@ func TestWaitingIsShownAsItIs(t *testing.T) {
 	m := New(r)
 	m.CollectWaiting(map[string]Waiting{"targets": func() (int, time.Duration) { return 3, 90 * time.Second }})
 	m.CollectFailing(func() map[string]int { return map[string]int{"quota": 2} })
-	end := time.Time{}
-	m.CollectTime("lbc_listener_certificate_not_after_seconds", func() time.Time { return end })
+	end, reads := time.Time{}, 0
+	m.CollectCertificate("listener", func() (time.Time, time.Time) {
+		reads++
+		return end, end
+	})
 	if got := values(t, r, "lbc_listener"); len(got) > 0 {
 		t.Errorf("%v, though no time is known", got)
 	}
+	if reads != 1 {
+		t.Errorf("the certificate was read %d times for one read of the metrics", reads)
+	}
 	end = time.Unix(1_800_000_000, 0)
 	want := []string{"lbc_failing[quota] 2", "lbc_listener_certificate_not_after_seconds[] 1.8e+09",
-		"lbc_waiting[targets] 3", "lbc_waiting_oldest_seconds[targets] 90"}
+		"lbc_listener_certificate_overdue_seconds[] 1.8e+09", "lbc_waiting[targets] 3",
+		"lbc_waiting_oldest_seconds[targets] 90"}
 	if d := cmp.Diff(want, slices.Concat(values(t, r, "lbc_failing"), values(t, r, "lbc_listener"),
 		values(t, r, "lbc_waiting"))); d != "" {
 		t.Error(d)

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -15,20 +16,26 @@ import (
 // ByStack is the cache index of bindings by the stacks that their labels name.
 const ByStack = "metadata.labels.stack"
 
+// stackLabels are the keys of the labels by which each kind of stacks marks its bindings, sorted.
+var stackLabels = sync.OnceValue(func() (sets [][]string) {
+	for _, k := range owner.Kinds {
+		for _, of := range []stack.ID{{Name: "group"}, {Namespace: "namespace", Name: "name"}} {
+			sets = append(sets, slices.Sorted(maps.Keys(naming.Labels(stack.Key{Owner: k.Owner, ID: of}))))
+		}
+	}
+	return sets
+})
+
 // StackOf returns the keys of a binding in the index ByStack: the labels of each stack that it may belong to.
 func StackOf(o client.Object) (keys []string) {
 	labels := o.GetLabels()
-	for _, k := range owner.Kinds {
-		for _, of := range []stack.ID{{Name: "group"}, {Namespace: "namespace", Name: "name"}} {
-			has := naming.Labels(stack.Key{Owner: k.Owner, ID: of})
-			complete := true
-			for key := range has {
-				value, ok := labels[key]
-				has[key], complete = value, complete && ok
-			}
-			if complete {
-				keys = append(keys, Indexed(has))
-			}
+	for _, of := range stackLabels() {
+		lacks := slices.ContainsFunc(of, func(key string) bool {
+			_, has := labels[key]
+			return !has
+		})
+		if !lacks {
+			keys = append(keys, joined(of, labels))
 		}
 	}
 	return keys
@@ -36,9 +43,13 @@ func StackOf(o client.Object) (keys []string) {
 
 // Indexed is the value of labels of a stack in the index ByStack.
 func Indexed(labels map[string]string) string {
-	var out []string
-	for _, key := range slices.Sorted(maps.Keys(labels)) {
-		out = append(out, key+"="+labels[key])
+	return joined(slices.Sorted(maps.Keys(labels)), labels)
+}
+
+func joined(keys []string, labels map[string]string) string {
+	out := make([]string, len(keys))
+	for n, key := range keys {
+		out[n] = key + "=" + labels[key]
 	}
 	return strings.Join(out, ",")
 }

@@ -55,9 +55,8 @@ func (x *Index[U]) Update(u U, begun uint64, reads []objects.Read) (stale bool) 
 		return true
 	}
 	for s := begun; s < x.seq; s++ {
-		e := x.recent[s%mostRecent]
-		for _, r := range reads {
-			if r.Matches(e) {
+		for _, r := range x.recent[s%mostRecent].Reads() {
+			if slices.Contains(reads, r) {
 				return true
 			}
 		}
@@ -103,13 +102,23 @@ func (x *Index[U]) Affected(c objects.Change) []U {
 		x.recent[x.seq%mostRecent] = c
 	}
 	x.seq++
-	found := map[U]bool{}
+	var found []U
+	sets := 0
 	for _, r := range c.Reads() {
-		for u := range x.readers[r].all() {
-			found[u] = true
+		if of := x.readers[r]; of.len() > 0 {
+			found = slices.AppendSeq(found, of.all())
+			sets++
 		}
 	}
-	return slices.Collect(maps.Keys(found))
+	if sets < 2 { // nobody is there twice
+		return found
+	}
+	seen := make(map[U]bool, len(found))
+	return slices.DeleteFunc(found, func(u U) bool {
+		again := seen[u]
+		seen[u] = true
+		return again
+	})
 }
 
 // Units returns the units that have read something, unordered.

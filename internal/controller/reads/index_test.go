@@ -28,6 +28,7 @@ func TestAnEventReachesExactlyTheUnitsThatReadTheObject(t *testing.T) {
 	}{
 		{"by name and by list", objects.Service, "ns", "web", []string{"a", "b", "c"}},
 		{"by lists only", objects.Service, "ns", "new", []string{"b", "c"}},
+		{"by name and by list of one unit", objects.Service, "other", "web", []string{"c"}},
 		{"cluster-scoped", objects.IngressClass, "", "alb", []string{"a"}},
 		{"nobody", objects.Namespace, "", "ns", nil},
 	} {

@@ -63,37 +63,10 @@ type attempt struct {
 	unproven  bool            // a list from AWS must still prove that
 }
 
-// exit says how a pass leaves a phase. The zero value enters the next phase.
-type exit struct {
-	done   bool // the pass ends with result and err
-	again  bool // the pass begins a new attempt
-	result reconcile.Result
-	err    error
-	cause  error // what failed, for traces
-}
-
 // mostAttempts bounds the attempts of one pass. AWS contradicts each attempt if its answers change all the time.
 const mostAttempts = 10
 
 var errUnsettled = errors.New("each plan rests on answers of AWS that changed while the plan was made")
-
-// phase is a part of a pass.
-type phase = func(context.Context) exit
-
-// inOrder runs phases until one ends the pass or the attempt.
-func inOrder(ctx context.Context, phases ...phase) exit {
-	for _, enter := range phases {
-		if left := enter(ctx); left.done || left.again {
-			return left
-		}
-	}
-	return exit{}
-}
-
-// ended ends a pass.
-func ended(result reconcile.Result, err error) exit {
-	return exit{done: true, result: result, err: err}
-}
 
 // reconcile makes one pass over a stack.
 func (s *Reconciler) reconcile(ctx context.Context, key stack.Key, kind owner.Kind) (reconcile.Result, error) {
@@ -111,19 +84,20 @@ func (s *Reconciler) reconcile(ctx context.Context, key stack.Key, kind owner.Ki
 
 // run runs all phases of a pass. The phases from compile on run again until an attempt comes to its end.
 func (p *pass) run(ctx context.Context) (reconcile.Result, error) {
-	if left := inOrder(ctx, p.load, p.remember, p.endAbsent, p.selectShard, p.awaitObjects, p.prepareInput); left.done {
-		return left.result, left.err
+	left := queue.InOrder(ctx, p.load, p.remember, p.endAbsent, p.selectShard, p.awaitObjects, p.prepareInput)
+	if left.Done {
+		return left.Result, left.Err
 	}
 	s := p.reconciler
 	begun := s.Now()
 	s.rereadMissing(p.key)
-	left := exit{again: true}
-	for n := 0; left.again; n++ {
-		if left = p.try(ctx); left.again && n == mostAttempts {
+	left.Again = true
+	for n := 0; left.Again; n++ {
+		if left = p.try(ctx); left.Again && n == mostAttempts {
 			left = p.unread(ctx, errUnsettled)
 		}
 	}
-	result, err := left.result, left.err
+	result, err := left.Result, left.Err
 	if len(p.unmarked) > 0 {
 		result, err = s.soonest(p.key, result.RequeueAfter, errors.Join(err, p.unmarked.err()))
 	}
@@ -135,9 +109,9 @@ func (p *pass) run(ctx context.Context) (reconcile.Result, error) {
 }
 
 // try makes one attempt.
-func (p *pass) try(ctx context.Context) exit {
+func (p *pass) try(ctx context.Context) queue.Exit {
 	ctx = p.begin(ctx)
-	return inOrder(ctx,
+	return queue.InOrder(ctx,
 		p.compile,
 		p.addFinalizers, // the first write to objects
 		p.showPlan,

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/k8s-lbc/lbc/internal/aws/apply"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/tracing"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/plan"
@@ -14,7 +15,7 @@ import (
 
 // checkpoint writes checkpoints that must exist before the plan is executed, and removes the load balancer from the
 // status of objects that leave.
-func (p *pass) checkpoint(ctx context.Context) exit {
+func (p *pass) checkpoint(ctx context.Context) queue.Exit {
 	s := p.reconciler
 	if !p.held {
 		p.unwritten = s.clearStatus(ctx, p.observed, left(p.input))
@@ -30,11 +31,11 @@ func (p *pass) checkpoint(ctx context.Context) exit {
 	}
 	s.Metrics.CountSteps(s.Front.Owner(), &p.plan)
 	p.report.found = append(p.report.found, p.driftFound()...)
-	return exit{}
+	return queue.Exit{}
 }
 
 // apply executes the plan.
-func (p *pass) apply(ctx context.Context) exit {
+func (p *pass) apply(ctx context.Context) queue.Exit {
 	s := p.reconciler
 	if p.plan.Empty() {
 		s.Inventory.ResetBackoff(p.key)
@@ -57,13 +58,13 @@ func (p *pass) apply(ctx context.Context) exit {
 	// again: without deletions of resources that others use
 	if used, again := s.noteInUse(ctx, p.key, p.input, &p.plan, p.result); again {
 		p.input.Found = append(slices.Clone(p.input.Found), used...)
-		return exit{again: true}
+		return queue.Exit{Again: true}
 	}
-	return exit{}
+	return queue.Exit{}
 }
 
 // settle records the results of the plan.
-func (p *pass) settle(ctx context.Context) exit {
+func (p *pass) settle(ctx context.Context) queue.Exit {
 	s := p.reconciler
 	s.noteUnfinished(p.key, &p.plan, p.result)
 	s.settle(p.key, p.compiled, p.observed, &p.plan, p.result)
@@ -76,11 +77,11 @@ func (p *pass) settle(ctx context.Context) exit {
 	p.report.changed = p.result.Count(apply.Done) > 0 && p.outcome.err == nil && p.outcome.wait.IsZero()
 	p.unwritten = append(p.unwritten, s.recordSecrets(ctx, p.compiled, &p.plan, p.result, p.input.Members)...)
 	p.unwritten = append(p.unwritten, p.recordRemovedAddOns(ctx)...)
-	return exit{}
+	return queue.Exit{}
 }
 
 // show writes the load balancer into the status of the members.
-func (p *pass) show(ctx context.Context) exit {
+func (p *pass) show(ctx context.Context) queue.Exit {
 	s := p.reconciler
 	spent := s.Metrics.StartStage(p.kind.Controller, p.kind.Stages.Status)
 	ready := handedOver(&p.plan, p.result)
@@ -108,11 +109,11 @@ func (p *pass) show(ctx context.Context) exit {
 		p.report.found = append(p.report.found, p.unwritten.found(diag.StatusNotWritten)...)
 		p.report.changed, p.report.partial = false, true
 	}
-	return exit{}
+	return queue.Exit{}
 }
 
 // conclude reports the pass, and decides whether objects that leave can lose their finalizer.
-func (p *pass) conclude(ctx context.Context) exit {
+func (p *pass) conclude(ctx context.Context) queue.Exit {
 	retained := retainedBy(p.input, p.key, p.compiled, p.observed)
 	p.report.found = append(p.report.found, retained...)
 	p.gone = !p.outcome.vital
@@ -125,19 +126,19 @@ func (p *pass) conclude(ctx context.Context) exit {
 	p.reconciler.report(ctx, p.report)
 	if p.switched != nil && len(p.unwritten) == 0 { // no status shows the former load balancer any more
 		p.input.Members = p.switched
-		return exit{again: true}
+		return queue.Exit{Again: true}
 	}
 	p.unproven = p.gone && !p.input.Wanted && len(retained) == 0 && !p.observes
-	return exit{}
+	return queue.Exit{}
 }
 
 // release removes the finalizer from objects that leave, and ends the pass.
-func (p *pass) release(ctx context.Context) exit {
+func (p *pass) release(ctx context.Context) queue.Exit {
 	s := p.reconciler
 	if p.unproven {
 		gone, wait, err := s.Inventory.ProveAbsence(ctx, p.key, oldest(p.input.Leaving))
 		if err != nil || !gone.Proven() {
-			return ended(s.soonest(p.key, wait, errors.Join(err, p.unwritten.err())))
+			return queue.Ended(s.soonest(p.key, wait, errors.Join(err, p.unwritten.err())))
 		}
 	}
 	if p.gone { // optional and cosmetic steps delay no object that leaves
@@ -150,7 +151,7 @@ func (p *pass) release(ctx context.Context) exit {
 	}
 	result, err := s.next(p.report, p.outcome, p.observed.Pending)
 	if len(p.unwritten) == 0 {
-		return ended(result, err)
+		return queue.Ended(result, err)
 	}
-	return ended(s.soonest(p.key, result.RequeueAfter, errors.Join(err, p.unwritten.err())))
+	return queue.Ended(s.soonest(p.key, result.RequeueAfter, errors.Join(err, p.unwritten.err())))
 }

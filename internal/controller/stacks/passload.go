@@ -6,6 +6,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/secret"
 	"github.com/k8s-lbc/lbc/internal/controller/tracing"
 	"github.com/k8s-lbc/lbc/internal/front"
@@ -14,7 +15,7 @@ import (
 )
 
 // load reads the objects of the stack.
-func (p *pass) load(ctx context.Context) exit {
+func (p *pass) load(ctx context.Context) queue.Exit {
 	s, key := p.reconciler, p.key
 	p.indexedAt = s.Index.Begin()
 	cached := s.reader(ctx, s.Live)
@@ -36,14 +37,14 @@ func (p *pass) load(ctx context.Context) exit {
 	p.outdated = s.Index.Update(key, p.indexedAt, p.view.Reads())
 	if err := p.view.Err(); err != nil {
 		s.reportUnread(ctx, key, p.input, err)
-		return ended(reconcile.Result{}, err) // an unknown object must not count as absent
+		return queue.Ended(reconcile.Result{}, err) // an unknown object must not count as absent
 	}
-	return exit{}
+	return queue.Exit{}
 }
 
 // remember adds to the input what the reconciler remembers of the stack: objects that it released, and settings in
 // effect.
-func (p *pass) remember(ctx context.Context) (_ exit) {
+func (p *pass) remember(ctx context.Context) (_ queue.Exit) {
 	s, key := p.reconciler, p.key
 	if _, n := naming.ShardOf(key.ID); n > 0 { // the state of the group's first load balancer has them
 		p.input.DryRun, p.input.Found = nil, nil
@@ -57,30 +58,30 @@ func (p *pass) remember(ctx context.Context) (_ exit) {
 	s.noteShown(key, p.input)
 	if !p.input.Nothing() {
 		s.noteTenant(key, true, p.input.Owners()...)
-		return exit{}
+		return queue.Exit{}
 	}
 	var err error
 	if p.input.Leaving, err = s.vanished(ctx, key); err != nil {
-		return ended(reconcile.Result{}, err)
+		return queue.Ended(reconcile.Result{}, err)
 	}
 	if len(p.input.Leaving) > 0 {
 		p.log.Info("objects were deleted while they got the finalizer: the controller deletes what it created for them",
 			"objects", objectsOf(p.input.Leaving))
 	}
-	return exit{}
+	return queue.Exit{}
 }
 
 // endAbsent ends the pass if nothing of the stack exists, or if all its objects are under dry run.
-func (p *pass) endAbsent(ctx context.Context) exit {
+func (p *pass) endAbsent(ctx context.Context) queue.Exit {
 	s, key := p.reconciler, p.key
 	if p.input.DryRun == nil {
 		s.Reporter.End(dryRunOf(key))
 	} else if err := s.dryRun(ctx, key, p.input); err != nil {
-		return ended(reconcile.Result{}, err)
+		return queue.Ended(reconcile.Result{}, err)
 	}
 	switch {
 	case !p.input.Nothing():
-		return exit{}
+		return queue.Exit{}
 	case p.input.DryRun != nil:
 		return p.ifOutdated()
 	case p.input.Decisions != nil:
@@ -91,16 +92,16 @@ func (p *pass) endAbsent(ctx context.Context) exit {
 	if len(p.input.SetAside) > 0 {
 		s.report(ctx, passReport{key: key, input: p.input, found: p.input.Found, partial: true})
 	}
-	return ended(reconcile.Result{}, nil)
+	return queue.Ended(reconcile.Result{}, nil)
 }
 
 // selectShard reduces the input to the part that this load balancer serves.
-func (p *pass) selectShard(ctx context.Context) exit {
+func (p *pass) selectShard(ctx context.Context) queue.Exit {
 	s, key := p.reconciler, p.key
 	var err error
 	if p.input, err = s.withUnseen(ctx, key, p.input); err != nil {
 		s.report(ctx, passReport{key: key, input: p.input, found: readProblem(err, p.input), partial: true})
-		return ended(reconcile.Result{}, err)
+		return queue.Ended(reconcile.Result{}, err)
 	}
 	if p.input, p.moveAt, err = s.placed(ctx, key, p.input); err != nil {
 		return p.failedEarly(ctx, err)
@@ -109,36 +110,36 @@ func (p *pass) selectShard(ctx context.Context) exit {
 		s.forget(key)
 		return p.ifOutdated()
 	}
-	return exit{}
+	return queue.Exit{}
 }
 
 // awaitObjects waits for objects that will appear soon, and for a cache that lacks an object.
-func (p *pass) awaitObjects(ctx context.Context) exit {
+func (p *pass) awaitObjects(ctx context.Context) queue.Exit {
 	s, key := p.reconciler, p.key
 	if wait := s.routesAwaited(key, p.input); wait > 0 && !p.outdated {
-		return ended(reconcile.Result{RequeueAfter: wait}, nil)
+		return queue.Ended(reconcile.Result{RequeueAfter: wait}, nil)
 	}
 	switch lacking, err := s.unprovenLoss(ctx, key, p.input); {
 	case err != nil:
 		return p.failedEarly(ctx, err)
 	case lacking != "":
 		p.log.Info("the cache lacks an object that the API server has: the pass waits for the cache", "object", lacking)
-		return ended(reconcile.Result{RequeueAfter: markAwaited}, nil)
+		return queue.Ended(reconcile.Result{RequeueAfter: markAwaited}, nil)
 	}
 	switch ends, err := s.gatewayDeletionUnseen(ctx, key, p.input); {
 	case err != nil:
-		return ended(reconcile.Result{}, err)
+		return queue.Ended(reconcile.Result{}, err)
 	case ends && p.outdated: // during many deletions, each pass would find further changes
 		return p.ifOutdated()
 	case ends:
-		return ended(reconcile.Result{RequeueAfter: markAwaited}, nil)
+		return queue.Ended(reconcile.Result{RequeueAfter: markAwaited}, nil)
 	}
-	return exit{}
+	return queue.Exit{}
 }
 
 // prepareInput adds to the input how rules are constructed and which holds apply, and finds out whether users edited
 // the members.
-func (p *pass) prepareInput(ctx context.Context) exit {
+func (p *pass) prepareInput(ctx context.Context) queue.Exit {
 	s, key := p.reconciler, p.key
 	input, loaded, err := p.constructed(ctx)
 	if p.input = input; err != nil {
@@ -153,16 +154,16 @@ func (p *pass) prepareInput(ctx context.Context) exit {
 		s.Retries.forget(key)
 		s.Inventory.Refusals().RetryObstacles(key)
 	}
-	return exit{}
+	return queue.Exit{}
 }
 
 // failedEarly ends a pass before its first attempt. If the process ends, it reports nothing.
-func (p *pass) failedEarly(ctx context.Context, err error) exit {
+func (p *pass) failedEarly(ctx context.Context, err error) queue.Exit {
 	if ctx.Err() != nil {
-		return ended(reconcile.Result{}, nil)
+		return queue.Ended(reconcile.Result{}, nil)
 	}
-	return ended(p.reconciler.endFailed(ctx, passReport{key: p.key, input: p.input}, readProblem(err, p.input), err))
+	return queue.Ended(p.reconciler.endFailed(ctx, passReport{key: p.key, input: p.input}, readProblem(err, p.input), err))
 }
 
 // ifOutdated ends a pass. If objects changed while the pass read them, the pass is repeated.
-func (p *pass) ifOutdated() exit { return ended(reconcile.Result{}, again(p.outdated)) }
+func (p *pass) ifOutdated() queue.Exit { return queue.Ended(reconcile.Result{}, again(p.outdated)) }

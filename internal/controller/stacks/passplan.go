@@ -8,6 +8,7 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/tracing"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/lib/cache"
@@ -28,24 +29,24 @@ func (p *pass) begin(ctx context.Context) context.Context {
 }
 
 // failed ends a pass that cannot continue because of err. The pass is repeated.
-func (p *pass) failed(ctx context.Context, found diag.List, err error) exit {
-	left := ended(p.reconciler.endFailed(ctx, p.report, found, err))
-	left.cause = err
+func (p *pass) failed(ctx context.Context, found diag.List, err error) queue.Exit {
+	left := queue.Ended(p.reconciler.endFailed(ctx, p.report, found, err))
+	left.Cause = err
 	return left
 }
 
 // unread is failed for a read that AWS or the API server did not answer.
-func (p *pass) unread(ctx context.Context, err error) exit {
+func (p *pass) unread(ctx context.Context, err error) queue.Exit {
 	return p.failed(ctx, readProblem(err, p.input), err)
 }
 
 // refused ends a pass that cannot continue because the API server refused writes.
-func (p *pass) refused(ctx context.Context, code diag.Code, writes refusedWrites) exit {
-	return ended(p.reconciler.endRefused(ctx, p.report, code, writes))
+func (p *pass) refused(ctx context.Context, code diag.Code, writes refusedWrites) queue.Exit {
+	return queue.Ended(p.reconciler.endRefused(ctx, p.report, code, writes))
 }
 
 // compile compiles the input to the desired stack.
-func (p *pass) compile(ctx context.Context) exit {
+func (p *pass) compile(ctx context.Context) queue.Exit {
 	s, key := p.reconciler, p.key
 	if p.input.Wanted {
 		s.Backend.Use(key)
@@ -62,20 +63,20 @@ func (p *pass) compile(ctx context.Context) exit {
 	p.compiled, p.report.compiled = compiled, compiled
 	p.report.found = append(p.report.found, p.input.Lasting(key, compiled.Diagnostics)...)
 	if compiled.Stack != nil {
-		return exit{}
+		return queue.Exit{}
 	}
 	p.report.found = append(p.report.found, waitForOthers(p.input, p.report.found)...)
 	s.report(ctx, p.report)
 	// Objects that leave do not wait until the others are valid: the next plan removes what is left of them.
 	if refused := s.releaseMembers(ctx, key, p.input, nil); len(refused) > 0 {
-		return ended(reconcile.Result{}, refused.err())
+		return queue.Ended(reconcile.Result{}, refused.err())
 	}
-	return ended(s.retryLater(key, p.report.found, p.stale()))
+	return queue.Ended(s.retryLater(key, p.report.found, p.stale()))
 }
 
 // addFinalizers adds the finalizer to the members before the pass creates any of their resources. If the API server
 // refuses it for a member without resources in AWS, the pass continues without this member.
-func (p *pass) addFinalizers(ctx context.Context) exit {
+func (p *pass) addFinalizers(ctx context.Context) queue.Exit {
 	s := p.reconciler
 	spent := s.Metrics.StartStage(p.kind.Controller, p.kind.Stages.Finalizer)
 	p.marked = p.marked || p.observes || p.compiled.Departure // no resource is created
@@ -85,7 +86,7 @@ func (p *pass) addFinalizers(ctx context.Context) exit {
 	}
 	spent()
 	if len(refused) == 0 {
-		return exit{}
+		return queue.Exit{}
 	}
 	if len(refused) == len(p.input.Members) || s.conflicted(p.key, refused) {
 		return p.refused(ctx, diag.FinalizerNotAdded, refused)
@@ -97,26 +98,26 @@ func (p *pass) addFinalizers(ctx context.Context) exit {
 	}
 	p.input.Found = append(slices.Clone(p.input.Found), refused.found(diag.FinalizerNotAdded)...)
 	p.input, p.marked, p.unmarked = omitted.without(p.input), true, refused
-	return exit{again: true}
+	return queue.Exit{Again: true}
 }
 
 // showPlan writes the compiled stack into an annotation of the first member, if the feature gate is on.
-func (p *pass) showPlan(ctx context.Context) exit {
+func (p *pass) showPlan(ctx context.Context) queue.Exit {
 	p.report.found = append(p.report.found, p.reconciler.showPlan(ctx, p.compiled, p.input)...)
 	p.report.stale = p.stale()
-	return exit{}
+	return queue.Exit{}
 }
 
 // makePlan makes the plan: it observes AWS, plans, and confirms the facts that the plan rests on.
-func (p *pass) makePlan(ctx context.Context) exit {
+func (p *pass) makePlan(ctx context.Context) queue.Exit {
 	p.deployed = p.reconciler.Metrics.StartStage(p.kind.Controller, p.kind.Stages.Deploy)
 	planning, trace := tracing.Start(ctx, "plan")
-	left := inOrder(planning, p.observe, p.planFirst)
-	if !left.done && !left.again {
+	left := queue.InOrder(planning, p.observe, p.planFirst)
+	if !left.Done && !left.Again {
 		left = p.confirm(planning)
 		trace.SetCount("lbc.steps", len(p.plan.Steps))
 	}
-	trace.End(left.cause)
+	trace.End(left.Cause)
 	return left
 }
 
@@ -127,30 +128,30 @@ func (p *pass) basis(foreign map[string]int) basis {
 
 // observe gets the stack's resources in AWS from the inventory. Parts of them may be assumed. A process that only
 // removes the stack has not read its protection yet.
-func (p *pass) observe(ctx context.Context) exit {
+func (p *pass) observe(ctx context.Context) queue.Exit {
 	s, desired := p.reconciler, *p.compiled.Stack
 	desired.EndsShield = desired.Removal != stack.NotRemoved && s.Compile.EnableShield && s.MemoryOf(p.key).MayBeShielded()
 	var err error
 	if p.observed, err = s.expect(ctx, p.key, &desired, p.input); err != nil {
 		return p.unread(ctx, err)
 	}
-	return exit{}
+	return queue.Exit{}
 }
 
 // planFirst makes a first plan. If the plan rests on assumed parts, the pass begins again and reads them.
-func (p *pass) planFirst(ctx context.Context) exit {
+func (p *pass) planFirst(ctx context.Context) queue.Exit {
 	s := p.reconciler
 	p.plan = s.plan(p.basis(nil))
 	// an object that leaves loses its finalizer only once AWS has none of its resources
 	if p.plan.Assumed || p.observed.Assumed() && len(p.input.Leaving) > 0 {
 		s.Inventory.RereadAssumed(p.key)
-		return exit{again: true}
+		return queue.Exit{Again: true}
 	}
 	again, err := s.Inventory.ConfirmMissing(ctx, lostBy(&p.plan, p.observed), p.lists)
 	if err != nil {
 		return p.unread(ctx, err)
 	}
-	return exit{again: again}
+	return queue.Exit{Again: again}
 }
 
 // confirm reads again what the plan rests on, and plans again with it:
@@ -159,14 +160,14 @@ func (p *pass) planFirst(ctx context.Context) exit {
 //   - whether AWS has a load balancer of the stack, if the plan creates one;
 //   - whether target groups are missing, if the plan creates their bindings again;
 //   - the consents of load balancers of others, unless there is nothing to do.
-func (p *pass) confirm(ctx context.Context) exit {
+func (p *pass) confirm(ctx context.Context) queue.Exit {
 	err := p.confirmed(ctx)
 	switch {
 	case err == nil:
-		return exit{}
+		return queue.Exit{}
 	case errors.Is(err, errConsentChanged):
 		p.reconciler.Inventory.InvalidateFacts(facts.Need{Kind: facts.NeedLoadBalancer})
-		return exit{again: true, cause: err}
+		return queue.Exit{Again: true, Cause: err}
 	}
 	return p.unread(ctx, err)
 }
@@ -242,7 +243,7 @@ func (p *pass) contradicted(ctx context.Context) (disowned []string, news bool, 
 }
 
 // finishPlan applies the final policies. After its last line the decision is final: the plan does not change any more.
-func (p *pass) finishPlan(ctx context.Context) exit {
+func (p *pass) finishPlan(ctx context.Context) queue.Exit {
 	s := p.reconciler
 	s.Bindings.notePlanned(p.compiled.Stack, &p.plan, p.observed)
 	approved, err := front.Approval(p.input, p.compiled.Stack, p.observed, s.Compile.LoadBalancersOfOthers)
@@ -253,5 +254,5 @@ func (p *pass) finishPlan(ctx context.Context) exit {
 	from.approved = approved
 	_, final := s.policies(from, func() { p.held = true })
 	p.plan = p.plan.Under(final...)
-	return exit{}
+	return queue.Exit{}
 }

@@ -24,6 +24,9 @@ const (
 	maxEntries = 1 << 16
 )
 
+// AbsencePauses are the usual pauses between reads of what does not exist: users create it, and it may never come.
+var AbsencePauses = backoff.Policy{First: 10 * time.Second, Longest: 5 * time.Minute}
+
 // Config describes a cache.
 type Config[K comparable, V any] struct {
 	// Now is the clock of all lifetimes.

@@ -108,7 +108,5 @@ func (a about) records() about { return a.action("ChangeResourceRecordSets").set
 func (c *Certificate) id() string { return c.ARN }
 
 func (a advancer) certificate(r stack.Ref, change func(*Certificate)) {
-	if c := found(a.o.Certificates, a.resolve(r), (*Certificate).id); c != nil {
-		change(c)
-	}
+	update(a.o.Certificates, a.resolve(r), (*Certificate).id, change)
 }

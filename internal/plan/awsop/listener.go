@@ -194,9 +194,7 @@ func (o ModifyListenerAttributes) advance(a advancer) {
 func (l *Listener) id() string { return l.ARN }
 
 func (a advancer) listener(r stack.Ref, change func(*Listener)) {
-	if l := found(a.o.Listeners, a.resolve(r), (*Listener).id); l != nil {
-		change(l)
-	}
+	update(a.o.Listeners, a.resolve(r), (*Listener).id, change)
 }
 
 // dropListener drops a listener with its rules.

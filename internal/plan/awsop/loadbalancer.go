@@ -170,9 +170,7 @@ func (lb *LoadBalancer) Adopted() bool {
 func (lb *LoadBalancer) Active() bool { return lb.State == "active" || lb.State == "active_impaired" }
 
 func (a advancer) loadBalancer(r stack.Ref, change func(*LoadBalancer)) {
-	if lb := found(a.o.LoadBalancers, a.resolve(r), (*LoadBalancer).id); lb != nil {
-		change(lb)
-	}
+	update(a.o.LoadBalancers, a.resolve(r), (*LoadBalancer).id, change)
 }
 
 // AddTags sets tags on a load balancer, target group, listener, rule or trust store.

@@ -120,6 +120,13 @@ func found[T any](list []T, want string, id func(*T) string) *T {
 	return nil
 }
 
+// update changes the element of a list with an id, if there is one.
+func update[T any](list []T, want string, id func(*T) string, change func(*T)) {
+	if p := found(list, want, id); p != nil {
+		change(p)
+	}
+}
+
 // added appends something new; AWS may have answered with what was there already, which it then replaces.
 func added[T any](list []T, v T, id func(*T) string) []T {
 	if p := found(list, id(&v), id); p != nil {

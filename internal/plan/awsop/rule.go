@@ -85,7 +85,5 @@ func (o DeleteRule) advance(a advancer) {
 func (r *Rule) id() string { return r.ARN }
 
 func (a advancer) rule(r stack.Ref, change func(*Rule)) {
-	if rule := found(a.o.Rules, a.resolve(r), (*Rule).id); rule != nil {
-		change(rule)
-	}
+	update(a.o.Rules, a.resolve(r), (*Rule).id, change)
 }

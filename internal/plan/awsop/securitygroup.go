@@ -139,9 +139,7 @@ func (o DeleteTags) advance(a advancer) {
 func (g *SecurityGroup) id() string { return g.GroupID }
 
 func (a advancer) securityGroup(r stack.Ref, change func(*SecurityGroup)) {
-	if g := found(a.o.SecurityGroups, a.resolve(r), (*SecurityGroup).id); g != nil {
-		change(g)
-	}
+	update(a.o.SecurityGroups, a.resolve(r), (*SecurityGroup).id, change)
 }
 
 // permits is for operations on inbound rules, which may name security groups.

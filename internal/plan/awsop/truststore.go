@@ -67,7 +67,5 @@ func (o DeleteTrustStore) advance(a advancer) {
 func (t *TrustStore) id() string { return t.ARN }
 
 func (a advancer) trustStore(r stack.Ref, change func(*TrustStore)) {
-	if t := found(a.o.TrustStores, a.resolve(r), (*TrustStore).id); t != nil {
-		change(t)
-	}
+	update(a.o.TrustStores, a.resolve(r), (*TrustStore).id, change)
 }

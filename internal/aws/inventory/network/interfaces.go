@@ -59,7 +59,8 @@ func NewInterfaces(client awsclient.EC2, now func() time.Time) *Interfaces {
 	x := &Interfaces{ec2: client}
 	x.instances = newCache(now, interfacesPerRead, x.describeInstances)
 	x.carried = cache.New(cache.Config[carried, bool]{
-		Now: now, Lifetime: interfaceLifetime, Absence: absencePauses, Batch: interfacesPerRead, Read: x.describeCarriers,
+		Now: now, Lifetime: interfaceLifetime, Absence: cache.AbsencePauses, Batch: interfacesPerRead,
+		Read: x.describeCarriers,
 	})
 	x.byID = newCache(now, interfacesPerRead, x.describeInterfaces)
 	x.byAddress = map[bool]*cache.Cache[vpcAddress, Interface]{}
@@ -75,7 +76,7 @@ func NewInterfaces(client awsclient.EC2, now func() time.Time) *Interfaces {
 func newCache[K comparable, V any](now func() time.Time, batch int, read func(context.Context, []K) (map[K]V,
 	error)) *cache.Cache[K, V] {
 	return cache.New(cache.Config[K, V]{
-		Now: now, Lifetime: interfaceLifetime, Absence: absencePauses, Stale: cache.Stale, Wait: cache.Wait,
+		Now: now, Lifetime: interfaceLifetime, Absence: cache.AbsencePauses, Stale: cache.Stale, Wait: cache.Wait,
 		Passing: awsclient.Passing, Batch: batch, Read: read,
 	})
 }

@@ -266,7 +266,7 @@ func TestAddressesThatNoInterfaceHasAreLookedUpSeldomAndTogether(t *testing.T) {
 		t.Errorf("%d calls in ten minutes for %d bindings", calls, bindings)
 	}
 	n.addresses["i-2"] = "10.1.0.7"
-	clock.now = clock.now.Add(absencePauses.Longest)
+	clock.now = clock.now.Add(cache.AbsencePauses.Longest)
 	got, err := x.ByAddress(t.Context(), "vpc-1", []Address{{"pod 6", netip.MustParseAddr("10.1.0.7")}})
 	if err != nil || len(got) != 1 {
 		t.Errorf("%v, %v: it exists by now", got, err)

@@ -16,7 +16,6 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/lib/absence"
-	"github.com/k8s-lbc/lbc/internal/lib/backoff"
 	"github.com/k8s-lbc/lbc/internal/lib/cache"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
@@ -39,9 +38,6 @@ const (
 	associated = "associated"
 )
 
-// absencePauses are those between reads of what does not exist: people make it, and it may never come.
-var absencePauses = backoff.Policy{First: 10 * time.Second, Longest: 5 * time.Minute}
-
 // Network is what is known of the network around one VPC. It is safe for concurrent use.
 type Network struct {
 	ec2 awsclient.EC2
@@ -61,8 +57,8 @@ type Network struct {
 func New(client awsclient.EC2, vpc string, now func() time.Time, wait time.Duration) *Network {
 	n := &Network{ec2: client, vpc: vpc}
 	n.vpcs = cache.New(cache.Config[string, *facts.VPC]{
-		Now: now, Lifetime: vpcLifetime, Absence: absencePauses, Stale: vpcStale, Passing: awsclient.Passing, Batch: 1,
-		Read: cache.One(n.describeVPC),
+		Now: now, Lifetime: vpcLifetime, Absence: cache.AbsencePauses, Stale: vpcStale, Passing: awsclient.Passing,
+		Batch: 1, Read: cache.One(n.describeVPC),
 	})
 	n.zones = cache.NewValue(cache.Config[string, map[string]facts.Locale]{
 		Now: now, Lifetime: zoneLifetime, Stale: cache.Stale, Passing: awsclient.Passing,
@@ -79,7 +75,7 @@ func New(client awsclient.EC2, vpc string, now func() time.Time, wait time.Durat
 		Now: now, Lifetime: addressLifetime, Stale: cache.Stale, Wait: wait, Passing: awsclient.Passing,
 	}, n.describeAddresses)
 	n.foreign = cache.New(cache.Config[string, facts.Subnet]{
-		Now: now, Lifetime: foreignSubnetLifetime, Absence: absencePauses, Stale: cache.Stale, Wait: wait,
+		Now: now, Lifetime: foreignSubnetLifetime, Absence: cache.AbsencePauses, Stale: cache.Stale, Wait: wait,
 		Passing: awsclient.Passing, Batch: filterValues,
 		Read: func(ctx context.Context, ids []string) (map[string]facts.Subnet, error) {
 			return n.describeSubnets(ctx, "subnet-id", ids...) // a filter, unlike ids, does not fail for what does not exist

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/lib/cache"
 )
 
 // noVPCs is an EC2 that shows no VPC.
@@ -35,7 +36,7 @@ func TestAnotherAccountsVPCIsAskedForAgainAfterAPauseOnly(t *testing.T) {
 	for _, step := range []struct {
 		after time.Duration
 		calls int // in all
-	}{{0, 1}, {time.Second, 1}, {absencePauses.First, 2}} {
+	}{{0, 1}, {time.Second, 1}, {cache.AbsencePauses.First, 2}} {
 		now = now.Add(step.after)
 		if done := n.vpcs.Refresh(t.Context(), "vpc-other"); done != nil {
 			<-done

@@ -29,8 +29,8 @@ const (
 func newPrefixLists(client awsclient.EC2, now func() time.Time, wait time.Duration) *cache.Cache[string,
 	stack.PrefixList] {
 	return cache.New(cache.Config[string, stack.PrefixList]{
-		Now: now, Lifetime: listLifetime, Absence: absencePauses, Stale: cache.Stale, Wait: wait, Passing: awsclient.Passing,
-		Batch: filterValues,
+		Now: now, Lifetime: listLifetime, Absence: cache.AbsencePauses, Stale: cache.Stale, Wait: wait,
+		Passing: awsclient.Passing, Batch: filterValues,
 		FailureLifetime: func(err error) time.Duration {
 			if awsclient.Passing(err) {
 				return listFailed

@@ -23,7 +23,6 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/lib/absence"
-	"github.com/k8s-lbc/lbc/internal/lib/backoff"
 	"github.com/k8s-lbc/lbc/internal/lib/cache"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
@@ -38,9 +37,6 @@ const (
 	// Batch is how many groups Read names in one call: EC2 admits no more values in a filter.
 	Batch = 200
 )
-
-// absencePauses are those between reads of a group that does not exist.
-var absencePauses = backoff.Policy{First: 10 * time.Second, Longest: 5 * time.Minute}
 
 // Config says which groups are meant.
 type Config struct {
@@ -99,9 +95,8 @@ func New(client awsclient.EC2, cfg Config) *Groups {
 		Read: cache.One(g.readGroup),
 	})
 	g.foreign = cache.New(cache.Config[string, facts.SecurityGroup]{
-		Now: cfg.Now, Lifetime: foreignLifetime, Absence: absencePauses, Stale: cache.Stale, Wait: cfg.Wait,
-		Passing: awsclient.Passing,
-		Batch:   Batch - 1, Read: g.readForeign,
+		Now: cfg.Now, Lifetime: foreignLifetime, Absence: cache.AbsencePauses, Stale: cache.Stale, Wait: cfg.Wait,
+		Passing: awsclient.Passing, Batch: Batch - 1, Read: g.readForeign,
 	})
 	return g
 }

@@ -479,12 +479,3 @@ func certifies(name, host string) bool {
 	_, common := narrower(name, host)
 	return common
 }
-
-// Covers reports whether all names of hostname b are names of hostname a. An empty hostname has all names.
-func Covers(a, b string) bool {
-	if a == "" || a == b {
-		return true
-	}
-	suffix, wildcard := strings.CutPrefix(a, "*")
-	return wildcard && strings.HasSuffix(b, suffix)
-}

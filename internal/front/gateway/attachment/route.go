@@ -180,31 +180,3 @@ func intersection(listener string, route []gatewayv1.Hostname) (hosts []Hostname
 	sorting.By(hosts, func(a, b Hostname) int { return strings.Compare(a.Name, b.Name) })
 	return hosts, len(hosts) > 0
 }
-
-// Narrower is the one of two hostnames that lies in the other, either of which may be any; ok is false if they have
-// nothing in common.
-func Narrower(a, b string) (string, bool) {
-	if b == "" {
-		return a, true
-	}
-	return narrower(a, b)
-}
-
-// narrower is the one of two hostnames that lies in the other. A wildcard stands for one label or more.
-func narrower(a, b string) (string, bool) {
-	switch {
-	case a == "" || a == b:
-		return b, true
-	case within(a, b):
-		return a, true
-	case within(b, a):
-		return b, true
-	}
-	return "", false
-}
-
-// within reports whether all names of a hostname match a wildcard.
-func within(name, wildcard string) bool {
-	suffix, ok := strings.CutPrefix(wildcard, "*")
-	return ok && strings.HasSuffix(name, suffix) && name != wildcard
-}
