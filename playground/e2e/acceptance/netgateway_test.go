@@ -225,3 +225,33 @@ func TestG4Case1RoutesOfAllProtocolsServeByGrant(t *testing.T) {
 		serves()
 	})
 }
+
+// TestRoutesOfFormerVersionsServe has routes of version v1alpha2 that version v1 would refuse: one without hostnames, and
+// one with two rules. Statuses are written in version v1.
+func TestRoutesOfFormerVersionsServe(t *testing.T) {
+	t.Parallel()
+	n := &network{Cluster: cluster(t), ns: "former-versions", targets: "ip"}
+	n.Apply(t, scene.Namespace(n.ns, 1)+scene.Backend(n.ns, "more", 1)+n.groups()+scene.Gateway(n.ns, "net", "nlb", facing+
+		`, listenerConfigurations: [{protocolPort: "TLS:443", defaultCertificate: "`+wildcard+`"}]`, onTCP, onTLS))
+	former := func(kind, name, rules string) {
+		n.Apply(t, strings.Replace(scene.Route(kind, n.ns, name, "parentRefs: [{name: net, sectionName: "+name+"}], rules: ["+
+			rules+"]"), "gateway.networking.k8s.io/v1", "gateway.networking.k8s.io/v1alpha2", 1))
+	}
+	const rule = "{backendRefs: [" + webOfBoth + "]}"
+	former("TCPRoute", "tcp", rule+", {backendRefs: [{name: more, port: 80}]}")
+	former("TLSRoute", "tls", rule)
+	lb := n.balancer(t, "TCP 80: ip TCP 1 ip TCP 1", "TLS 443: ip TCP")
+	for _, service := range []string{"web", "more"} {
+		answersTCP(t, n.Cluster, lb, 80, service)
+	}
+	served(t, n.Cluster, lb, "www.example.com")
+	for resource, name := range map[string]string{"tcproutes": "tcp", "tlsroutes": "tls"} {
+		wait(t, n.Cluster, "the status of "+resource, func() string {
+			have := scene.RouteConditions(t, n.Cluster, resource+".v1.gateway.networking.k8s.io", n.ns, name)
+			if !strings.Contains(have, "Accepted=True") || !strings.Contains(have, "ResolvedRefs=True") {
+				return have
+			}
+			return ""
+		})
+	}
+}
