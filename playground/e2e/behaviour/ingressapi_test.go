@@ -99,7 +99,6 @@ func TestIngressAPIIsServedAsItsSuiteAsks(t *testing.T) {
 			{"/", "baz.bar.foo.dev", "wild"},
 		})
 		waitSerial(t, c, lb, host, 1)
-		c.WaitGet(t, "https://"+lb+"/", host, 200, "named") // the rules of a new listener come after it
 		servesSecurely(t, c, lb, host, "named")
 	})
 	t.Run("default backend", func(t *testing.T) { servesAllMethods(t, c, c.IngressAddress(t, ns, "default")) })
@@ -174,7 +173,8 @@ func answer(t *testing.T, client *http.Client, req *http.Request) (*http.Respons
 	return resp, pod
 }
 
-// servesSecurely sends a request by HTTPS, whose certificate must be for the host.
+// servesSecurely waits until a request by HTTPS, whose certificate must be for the host, reaches a pod of the service:
+// the rules of a new listener come after it.
 func servesSecurely(t *testing.T, c *harness.Cluster, lb, host, service string) {
 	t.Helper()
 	transport := &http.Transport{
@@ -184,17 +184,26 @@ func servesSecurely(t *testing.T, c *harness.Cluster, lb, host, service string) 
 		TLSClientConfig: &tls.Config{ServerName: host, InsecureSkipVerify: true}, //nolint:gosec // it signed itself
 	}
 	defer transport.CloseIdleConnections()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+host+"/", http.NoBody)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp, pod := answer(t, &http.Client{Transport: transport, Timeout: harness.Timeout}, req)
-	if err := resp.TLS.PeerCertificates[0].VerifyHostname(host); err != nil {
-		t.Error(err)
-	}
-	if resp.StatusCode != http.StatusOK || pod.Service != service || pod.Host != host {
-		t.Errorf("%d %+v", resp.StatusCode, pod)
-	}
+	client := &http.Client{Transport: transport, Timeout: harness.Timeout}
+	c.WaitFor(t, "an answer of "+service+" by HTTPS", func(ctx context.Context) error {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+host+"/", http.NoBody)
+		if err != nil {
+			return err
+		}
+		resp, err := client.Do(req)
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close() //nolint:errcheck // read to its end
+		var pod standin.Answer
+		if err := json.NewDecoder(resp.Body).Decode(&pod); err != nil {
+			return fmt.Errorf("status %d: %w", resp.StatusCode, err)
+		}
+		if resp.StatusCode != http.StatusOK || pod.Service != service || pod.Host != host {
+			return fmt.Errorf("%d %+v", resp.StatusCode, pod)
+		}
+		return resp.TLS.PeerCertificates[0].VerifyHostname(host)
+	})
 }
 
 // servesFromAllPods waits until a hundred answers in a row come from so many pods.
