@@ -176,14 +176,7 @@ func (p *pass) withdraw(ctx context.Context) (ok bool) {
 		if p.held(&plan) {
 			return true
 		}
-		p.memory.polls, p.memory.polled = 0, p.Now()
-		p.Metrics.CountSteps(accelerator.Owner, &plan)
-		result := p.run(ctx, plan, nil)
-		for _, problem := range result.Problems {
-			problem.Object, problem.Phase = p.object, diag.Deploying
-			p.found = append(p.found, problem)
-		}
-		if !result.Complete() {
+		if result := p.takeAway(ctx, plan); !result.Complete() {
 			return false
 		}
 		if o, err = p.Account.Observe(ctx, p.key, ""); err != nil {
@@ -210,8 +203,6 @@ func (p *pass) deploy(ctx context.Context, d accelerator.Declared) (accelerator.
 	if p.held(&plan) {
 		return o, account.Result{Blocked: len(plan.Steps)}, nil
 	}
-	p.memory.polls, p.memory.polled = 0, p.Now()
-	p.Metrics.CountSteps(accelerator.Owner, &plan)
 	result := p.run(ctx, plan, func(made accelerator.Observed) { p.shown(ctx, made) })
 	o, err = p.Account.Observe(ctx, p.key, "")
 	return o, result, err
@@ -220,9 +211,23 @@ func (p *pass) deploy(ctx context.Context, d accelerator.Declared) (accelerator.
 // run carries a plan out.
 func (p *pass) run(ctx context.Context, of plan.Plan, created func(accelerator.Observed)) account.Result {
 	began := p.Now()
+	if !of.Empty() {
+		p.memory.polls, p.memory.polled = 0, began
+	}
+	p.Metrics.CountSteps(accelerator.Owner, &of)
 	result := p.Account.Run(ctx, of, created)
 	if p.OnPlan != nil && !of.Empty() {
 		p.OnPlan(p.ga, began, &of, result)
+	}
+	return result
+}
+
+// takeAway carries out a plan that creates nothing, and adds its problems to the findings.
+func (p *pass) takeAway(ctx context.Context, of plan.Plan) account.Result {
+	result := p.run(ctx, of, nil)
+	for _, problem := range result.Problems {
+		problem.Object, problem.Phase = p.object, diag.Deploying
+		p.found = append(p.found, problem)
 	}
 	return result
 }

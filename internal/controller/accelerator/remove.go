@@ -59,15 +59,7 @@ func (p *pass) remove(ctx context.Context) (reconcile.Result, error) {
 		if !plan.Empty() && p.held(&plan) {
 			return p.holdRemoval(ctx, string(diag.PlanOnHold))
 		}
-		if !plan.Empty() {
-			p.memory.polls, p.memory.polled = 0, p.Now()
-		}
-		p.Metrics.CountSteps(accelerator.Owner, &plan)
-		result := p.run(ctx, plan, nil)
-		for _, problem := range result.Problems {
-			problem.Object, problem.Phase = p.object, diag.Deploying
-			p.found = append(p.found, problem)
-		}
+		result := p.takeAway(ctx, plan)
 		if len(result.Problems) > 0 {
 			return p.failedRemoval(ctx)
 		}
