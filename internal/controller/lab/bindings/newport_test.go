@@ -18,8 +18,11 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
-// check reports the health of a target as a health check does.
+// check reports the health of a target as a health check does. From then on, no target becomes healthy by itself.
 func (l *emptying) check(p *corev1.Pod, port int32, state string) {
+	l.Sim.Account.Lock()
+	l.Sim.Account.HealthReported = true
+	l.Sim.Account.Unlock()
 	l.Sim.Account.SetTargetHealth(l.arn, account.TargetDescription{ID: p.Status.PodIP, Port: port},
 		account.Health{State: state})
 }
