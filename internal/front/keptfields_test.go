@@ -38,10 +38,11 @@ var unfitKinds = map[string]reflect.Type{
 
 // unfitRow is what a row of testdata/unfit.yaml says of a field.
 type unfitRow struct {
-	Unfit []any    `json:"unfit"`
-	Asks  bool     `json:"asks"`
-	May   []string `json:"may"`
-	Keeps []any    `json:"keeps"`
+	Unfit   []any    `json:"unfit"`
+	Asks    bool     `json:"asks"`
+	May     []string `json:"may"`
+	Keeps   []any    `json:"keeps"`
+	Removed []string `json:"removed"`
 }
 
 func readUnfit(t testing.TB) (out map[string]map[string]unfitRow) {
@@ -117,6 +118,9 @@ func fieldEditOf(name, path string, at int, value any, row unfitRow) edit {
 	may := row.May
 	if slices.ContainsFunc(row.Keeps, func(k any) bool { return fmt.Sprint(k) == fmt.Sprint(value) }) {
 		may = nil
+	}
+	if value == nil {
+		may = slices.Concat(may, row.Removed)
 	}
 	return edit{name: fmt.Sprintf("%s %s (%d) = %.40v", name, path, at, value), asks: row.Asks || value == nil,
 		may: may, make: func(s served) {

@@ -240,3 +240,22 @@ func TestEditKeepsBackendsOfOtherNamespaces(t *testing.T) {
 		}
 	}
 }
+
+// TestLostConfigurationKeepsListenerThatItCertifies makes the certificateRefs of such a listener invalid,
+// which has no effect, and then removes the configuration.
+func TestLostConfigurationKeepsListenerThatItCertifies(t *testing.T) {
+	t.Parallel()
+	edits := []edit{
+		{name: "a certificateRef without name", make: func(s served) {
+			sceneObject[*gatewayv1.Gateway](s, "Gateway/infra/gw").Spec.Listeners[1].TLS = &gatewayv1.ListenerTLSConfig{
+				CertificateRefs: []gatewayv1.SecretObjectReference{{}}}
+		}},
+		{name: "no configuration", make: func(s served) { delete(s.objects, "LoadBalancerConfiguration/infra/own") }},
+	}
+	for _, c := range allConstruction {
+		s := servedGateway(t, attachment.Application, c, false)
+		if _, wrong, _ := s.edited(t, s.compile(t, nil), edits, gatewayRequests(), false); wrong != "" {
+			t.Errorf("%s: %s", c, wrong)
+		}
+	}
+}

@@ -40,11 +40,18 @@ func (t *translation) checkCertificates(ports []port,
 			if !all && !named {
 				usable = t.recallRefs(i) || usable
 			}
-			if !usable && !named && len(t.discoveredFirst(i)) == 0 {
+			if !usable && !named && !t.mayBeNamed(i) && len(t.discoveredFirst(i)) == 0 {
 				t.unserved[i] = true
 			}
 		}
 	}
+}
+
+// mayBeNamed reports whether a listener that served may have certificates of its configuration, which is not known.
+func (t *translation) mayBeNamed(i int) bool {
+	l := &t.listeners.All[i]
+	_, served := t.config.Last.of(l.Parent, l.Name)
+	return served && t.Unknown != nil && t.refs[i].Reason != string(gatewayv1.ListenerReasonRefNotPermitted)
 }
 
 // recallRefs has a listener some of whose references cannot be used have those of its last valid version, too, and

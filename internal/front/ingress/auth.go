@@ -57,6 +57,7 @@ func (t *translation) authentication(actions []intent.Action) (authentication []
 		return nil, false
 	}
 	wanted := kind.Or(noAuth)
+	t.login = t.login || wanted != noAuth
 	switch {
 	case wanted == noAuth && jwt == nil:
 		return nil, true
@@ -84,6 +85,23 @@ func (t *translation) authentication(actions []intent.Action) (authentication []
 }
 
 const noAuth = "none" // of auth-type
+
+// elsewhere are the annotations that give others of the Ingress their effect, although the Ingress lacks them: another
+// member of its group may have a front end, and a Service a login.
+func (t *translation) elsewhere() []annotation.Key {
+	if t.login {
+		return append(t.ofGroup(), annotation.AuthType)
+	}
+	return t.ofGroup()
+}
+
+// ofGroup are those that another member of the group may have.
+func (t *translation) ofGroup() []annotation.Key {
+	if t.grouped() {
+		return []annotation.Key{annotation.Frontend}
+	}
+	return nil
+}
 
 // authReader reads the Ingress, under the Service if the actions are a forward to one target group that a Service
 // names.

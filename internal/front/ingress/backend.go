@@ -114,7 +114,7 @@ func (t *translation) check(svc *corev1.Service, read annotation.Reader) {
 		svc.Spec.Type != corev1.ServiceTypeLoadBalancer {
 		annotation.CheckWithoutLoadBalancer(t.findings, object, svc.Annotations)
 	}
-	read.NoteUnneeded(t.grouped())
+	read.NoteUnneeded(t.ofGroup()...)
 }
 
 func (t *translation) newTargetGroup(id string, svc *corev1.Service, written, at string) *intent.TargetGroup {

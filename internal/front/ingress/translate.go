@@ -42,6 +42,7 @@ type translation struct {
 	transforms   map[string]*[]stack.Transform // by Service name; nil = malformed, which is reported
 	checked      map[string]bool               // Services whose annotations were checked, by name
 	providers    map[annotation.Key]bool       // identity providers of which a path has asked
+	login        bool                          // a path has a login
 	unserved     []intent.Unserved
 }
 
@@ -82,7 +83,7 @@ func translate(v *objects.View, cfg Config, m member, excess bool) intent.Member
 	t.notePathless()
 	t.noteClass()
 	t.noteOverruled()
-	t.read.NoteUnneeded(t.grouped())
+	t.read.NoteUnneeded(t.elsewhere()...)
 	annotation.CheckEmpty(f, Object(ing), annotation.OnIngress, ing.Annotations)
 	f.NameKeys(Object(ing), annotation.OnIngress, ing.Annotations)
 	out.Diagnostics, out.Named = f.List(), f.Named()

@@ -174,35 +174,31 @@ func (r Reader) noteRepeated(k Key, raw string) {
 // needs are the annotations without which those of a family have no effect.
 var needs = []struct {
 	family, needed Key
+	off            string // the value of the needed annotation that is as none
 	guards         bool
-	shared         bool   // by the members of a group: another one may have the needed annotation
-	off            string // the value of the needed annotation that is as none; empty = none is
-}{{IngressPrefix + "auth-", AuthType, true, false, ""},
-	{IngressPrefix + "frontend-nlb-", Frontend, false, true, "false"}}
+}{{IngressPrefix + "auth-", AuthType, "none", true}, {IngressPrefix + "frontend-nlb-", Frontend, "false", false}}
 
-// NoteUnneeded notes the annotations of an object whose effect needs another one that none of the objects has. In a
-// group, other members may have it.
-func (r Reader) NoteUnneeded(grouped bool) {
+// NoteUnneeded notes the annotations of an object whose effect needs another one that none of the objects has. elsewhere
+// are the needed ones that other objects have for it.
+func (r Reader) NoteUnneeded(elsewhere ...Key) {
 	o := r.objects[0]
 	for _, n := range needs {
 		value, _, ok := r.Raw(n.needed)
-		if ok && (n.off == "" || value != n.off) || grouped && n.shared {
+		if ok && value != n.off || slices.Contains(elsewhere, n.needed) {
 			continue
 		}
-		missing := "without " + string(n.needed)
-		if ok {
-			missing = fmt.Sprintf("while %s is %s", n.needed, value)
+		code, why, remedy := diag.IgnoredSetting, fmt.Sprintf("without %s", n.needed), fmt.Sprintf("set %s", n.needed)
+		switch {
+		case ok:
+			why, remedy = fmt.Sprintf("while %s is %s", n.needed, value), fmt.Sprintf("change %s", n.needed)
+		case n.guards:
+			code, why = diag.GuardNotApplied, why+"; requests are not authenticated"
 		}
 		for _, k := range slices.Sorted(maps.Keys(o.annotations)) {
-			if _, known := Lookup(Key(k)); !known || !strings.HasPrefix(k, string(n.family)) {
-				continue
+			if _, known := Lookup(Key(k)); known && strings.HasPrefix(k, string(n.family)) && Key(k) != n.needed {
+				r.findings.Add(diag.New(o.Object, Key(k).Path(), code, fmt.Sprintf("annotation %s has no effect %s", k, why),
+					remedy+", or remove it"))
 			}
-			text := fmt.Sprintf("annotation %s has no effect %s", k, missing)
-			code := diag.IgnoredSetting
-			if n.guards {
-				code, text = diag.GuardNotApplied, text+"; requests are not authenticated"
-			}
-			r.findings.Add(diag.New(o.Object, Key(k).Path(), code, text, fmt.Sprintf("set %s, or remove it", n.needed)))
 		}
 	}
 }
