@@ -178,8 +178,8 @@ var needs = []struct {
 	guards         bool
 }{{IngressPrefix + "auth-", AuthType, "none", true}, {IngressPrefix + "frontend-nlb-", Frontend, "false", false}}
 
-// NoteUnneeded notes the annotations of an object whose effect needs another one that none of the objects has. elsewhere
-// are the needed ones that other objects have for it.
+// NoteUnneeded notes the annotations of an object whose effect needs another one that none of the objects has. Other
+// objects have those of elsewhere for it.
 func (r Reader) NoteUnneeded(elsewhere ...Key) {
 	o := r.objects[0]
 	for _, n := range needs {
