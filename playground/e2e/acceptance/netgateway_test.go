@@ -226,8 +226,9 @@ func TestG4Case1RoutesOfAllProtocolsServeByGrant(t *testing.T) {
 	})
 }
 
-// TestRoutesOfFormerVersionsServe has routes of version v1alpha2 that version v1 would refuse: one without hostnames, and
-// one with two rules. Statuses are written in version v1.
+// TestRoutesOfFormerVersionsServe shows that routes of version v1alpha2 serve that version v1 would refuse: one without
+// hostnames, and one with two rules. Only an API server that serves both versions converts them, and takes their status
+// in version v1.
 func TestRoutesOfFormerVersionsServe(t *testing.T) {
 	t.Parallel()
 	n := &network{Cluster: cluster(t), ns: "former-versions", targets: "ip"}
