@@ -32,21 +32,20 @@ var absentPauses = backoff.Policy{First: absentLifetime, Longest: time.Minute}
 // may lack a name by mistake: one that was found before is read by itself before it counts as absent.
 func byName[T any](cfg *Config, lifetime time.Duration, absence backoff.Policy, batch int,
 	read func(ctx context.Context, names []string) (map[string]T, error)) (c *cache.Cache[string, T]) {
-	c = cache.New(cache.Config[string, T]{
+	c = cache.New(cache.Config{
 		Now: cfg.Now, Lifetime: lifetime, Absence: absence, Stale: cache.Stale, Wait: cfg.Moment,
 		Passing: awsclient.Passing, Batch: batch, Apart: true,
-		Read: func(ctx context.Context, names []string) (map[string]T, error) {
-			found, err := read(ctx, names)
-			for _, n := range names {
-				_, exists := found[n]
-				if _, existed := c.Peek(n); err == nil && existed && !exists && len(names) > 1 {
-					var alone map[string]T
-					alone, err = read(ctx, []string{n})
-					maps.Copy(found, alone)
-				}
+	}, func(ctx context.Context, names []string) (map[string]T, error) {
+		found, err := read(ctx, names)
+		for _, n := range names {
+			_, exists := found[n]
+			if _, existed := c.Peek(n); err == nil && existed && !exists && len(names) > 1 {
+				var alone map[string]T
+				alone, err = read(ctx, []string{n})
+				maps.Copy(found, alone)
 			}
-			return found, err
-		},
+		}
+		return found, err
 	})
 	return c
 }
@@ -117,7 +116,7 @@ func (i *Inventory) targetGroupsByName(ctx context.Context, names []string) (map
 // wholeList caches a list that tells which of several names exist.
 func wholeList[T any](cfg *Config, lifetime time.Duration,
 	page func(ctx context.Context, next *string) ([]T, *string, error)) *cache.Value[[]T] {
-	return cache.NewValue(cache.Config[string, []T]{Now: cfg.Now, Lifetime: lifetime, Wait: cfg.Moment},
+	return cache.NewValue(cache.Config{Now: cfg.Now, Lifetime: lifetime, Wait: cfg.Moment},
 		func(ctx context.Context) ([]T, error) {
 			var list pages[T]
 			err := list.read(func() {}, func(next *string) ([]T, *string, error) { return page(ctx, next) })

@@ -17,7 +17,7 @@ import (
 
 // newLimits caches the account's limits. They are read only if a load balancer would exceed AWS's defaults.
 func (i *Inventory) newLimits() *cache.Value[map[string]int] {
-	return cache.NewValue(cache.Config[string, map[string]int]{
+	return cache.NewValue(cache.Config{
 		Now: i.cfg.Now, Lifetime: limitLifetime, Stale: cache.Stale, Wait: i.cfg.Moment, Passing: awsclient.Passing,
 		FailureLifetime: func(err error) time.Duration {
 			if awsclient.Passing(err) {

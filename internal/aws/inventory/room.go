@@ -53,10 +53,9 @@ func (i *Inventory) Room(ctx context.Context, op plan.Operation, code string) *i
 // newNames caches the names of the account's load balancers and target groups. They are read only while a stack waits
 // for a name.
 func (i *Inventory) newNames() *cache.Cache[stack.Kind, map[string]bool] {
-	return cache.New(cache.Config[stack.Kind, map[string]bool]{
+	return cache.New(cache.Config{
 		Now: i.cfg.Now, Lifetime: limitLifetime, Wait: i.cfg.Moment, Passing: awsclient.Passing, Batch: 1,
-		Read: cache.One(i.readNames),
-	})
+	}, cache.One(i.readNames))
 }
 
 func (i *Inventory) readNames(ctx context.Context, kind stack.Kind) (taken map[string]bool, found bool, err error) {

@@ -28,11 +28,9 @@ const (
 var AbsencePauses = backoff.Policy{First: 10 * time.Second, Longest: 5 * time.Minute}
 
 // Config describes a cache.
-type Config[K comparable, V any] struct {
+type Config struct {
 	// Now is the clock of all lifetimes.
 	Now func() time.Time
-	// Read answers keys. A key without answer is missing from the result.
-	Read func(context.Context, []K) (map[K]V, error)
 	// Batch bounds the keys of one read; 0 = no bound.
 	Batch int
 	// Apart says that a read has only keys of one call of Get. Otherwise keys without answer whose pause is over are read
@@ -61,10 +59,10 @@ type Config[K comparable, V any] struct {
 //	an answer within its lifetime      | the answer
 //	an answer past it, by Stale at most| the new answer if it comes within Wait, else the old one, while the read goes on. The old one at
 //	                                   | once while a read is under way that took longer than that, and for Retry after a failed one
-//	an older answer, or none           | what Read gives
-//	a forgotten answer                 | what Read gives; the old answer if Read fails for a passing reason
+//	an older answer, or none           | what read gives
+//	a forgotten answer                 | what read gives; the old answer if read fails for a passing reason
 //	an absence within its pause        | nothing
-//	an absence past its pause          | what Read gives; nothing if Read fails for a passing reason
+//	an absence past its pause          | what read gives; nothing if read fails for a passing reason
 //	a failure within FailureLifetime   | the failure
 //
 // A failed read that does not pass is the answer until Retry is over, also where a stale answer would serve.
@@ -72,13 +70,24 @@ type Cache[K comparable, V any] struct {
 	*core
 }
 
-// New makes an empty cache.
-func New[K comparable, V any](cfg Config[K, V]) *Cache[K, V] {
-	return &Cache[K, V]{newCore(untyped(cfg))}
+// New makes an empty cache. read answers keys; a key without answer is missing from its result.
+func New[K comparable, V any](cfg Config, read func(context.Context, []K) (map[K]V, error)) *Cache[K, V] {
+	return &Cache[K, V]{newCore(cfg, func(ctx context.Context, keys []any) (map[any]any, error) {
+		asked := make([]K, len(keys))
+		for i, k := range keys {
+			asked[i], _ = k.(K)
+		}
+		answers, err := read(ctx, asked)
+		out := make(map[any]any, len(answers))
+		for k, v := range answers {
+			out[k] = v
+		}
+		return out, err
+	})}
 }
 
 // Get returns the answers to keys. A key without an answer is missing from the result. The result belongs to the
-// caller; values inside the answers are shared and must not be changed. The error is Read's, or the cause of ctx's
+// caller; values inside the answers are shared and must not be changed. The error is that of read, or the cause of ctx's
 // end.
 func (c *Cache[K, V]) Get(ctx context.Context, keys ...K) (map[K]V, error) {
 	return typed[K, V](c.get(ctx, c.cfg.Lifetime, c.cfg.Stale, boxed(keys)))
@@ -147,26 +156,6 @@ func (c *Cache[K, V]) Delete(keys ...K) { c.delete(boxed(keys)) }
 // failed. done is closed when the read ends, and nil if none was begun.
 func (c *Cache[K, V]) Refresh(ctx context.Context, k K) (done <-chan struct{}) {
 	return c.refresh(ctx, k)
-}
-
-// untyped is a configuration whose keys and answers are of any type.
-func untyped[K comparable, V any](cfg Config[K, V]) Config[any, any] {
-	return Config[any, any]{
-		Now: cfg.Now, Batch: cfg.Batch, Apart: cfg.Apart, Lifetime: cfg.Lifetime, Absence: cfg.Absence, Stale: cfg.Stale,
-		Wait: cfg.Wait, Passing: cfg.Passing, FailureLifetime: cfg.FailureLifetime,
-		Read: func(ctx context.Context, keys []any) (map[any]any, error) {
-			asked := make([]K, len(keys))
-			for i, k := range keys {
-				asked[i], _ = k.(K)
-			}
-			read, err := cfg.Read(ctx, asked)
-			out := make(map[any]any, len(read))
-			for k, v := range read {
-				out[k] = v
-			}
-			return out, err
-		},
-	}
 }
 
 func boxed[K comparable](keys []K) []any {

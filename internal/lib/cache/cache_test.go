@@ -48,7 +48,7 @@ func TestALookupThatHangsDelaysOnlyItsOwnCallers(t *testing.T) {
 	clock := newClock()
 	s := &slowReads{answers: map[string]int{"known": 1, "other": 2, "hangs": 3}, hang: make(chan struct{}),
 		begun: make(chan struct{}, 9)}
-	l := New(Config[string, int]{Now: clock.Now, Lifetime: time.Minute, Batch: 10, Read: s.read})
+	l := New(Config{Now: clock.Now, Lifetime: time.Minute, Batch: 10}, s.read)
 	if _, err := l.Get(t.Context(), "known"); err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func TestAReadThatFailsLeavesWhatWasKnownAndIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	clock := newClock()
 	s := &slowReads{answers: map[string]int{"a": 1}, err: errors.New("no")}
-	l := New(Config[string, int]{Now: clock.Now, Lifetime: time.Minute, Batch: 10, Read: s.read})
+	l := New(Config{Now: clock.Now, Lifetime: time.Minute, Batch: 10}, s.read)
 	if _, err := l.Get(t.Context(), "a"); !errors.Is(err, s.err) || len(l.entries) != 0 {
 		t.Errorf("%v, %d entries", err, len(l.entries))
 	}
@@ -104,14 +104,13 @@ func TestEachKeyHasItsOwnAnswerOrError(t *testing.T) {
 	for name, fails := range map[string]error{"passes": errPasses, "final": errFinal} {
 		clock := newClock()
 		broken := map[string]error{}
-		l := New(Config[string, int]{Now: clock.Now, Lifetime: time.Minute, Batch: 1, Stale: time.Hour, Wait: time.Minute,
-			Passing: func(err error) bool { return errors.Is(err, errPasses) },
-			Read: func(_ context.Context, keys []string) (map[string]int, error) {
-				if keys[0] == "absent" {
-					return nil, broken[keys[0]]
-				}
-				return map[string]int{keys[0]: len(keys[0])}, broken[keys[0]]
-			}, Absence: backoff.Policy{First: time.Second, Longest: time.Second}})
+		l := New(Config{Now: clock.Now, Lifetime: time.Minute, Batch: 1, Stale: time.Hour, Wait: time.Minute,
+			Passing: func(err error) bool { return errors.Is(err, errPasses) }, Absence: backoff.Policy{First: time.Second, Longest: time.Second}}, func(_ context.Context, keys []string) (map[string]int, error) {
+			if keys[0] == "absent" {
+				return nil, broken[keys[0]]
+			}
+			return map[string]int{keys[0]: len(keys[0])}, broken[keys[0]]
+		})
 		if _, failed, err := l.Each(t.Context(), "known", "absent"); err != nil || len(failed) > 0 {
 			t.Fatal(err, failed)
 		}
@@ -140,11 +139,10 @@ func TestAbsentKeysAreReadAlongUnlessApart(t *testing.T) {
 	for apart, want := range map[bool][]string{false: {"absent", "a absent"}, true: {"absent", "a"}} {
 		clock := newClock()
 		var reads []string
-		l := New(Config[string, int]{Now: clock.Now, Lifetime: time.Minute, Batch: 10, Apart: apart,
-			Read: func(_ context.Context, keys []string) (map[string]int, error) {
-				reads = append(reads, strings.Join(keys, " "))
-				return map[string]int{"a": 1}, nil
-			}})
+		l := New(Config{Now: clock.Now, Lifetime: time.Minute, Batch: 10, Apart: apart}, func(_ context.Context, keys []string) (map[string]int, error) {
+			reads = append(reads, strings.Join(keys, " "))
+			return map[string]int{"a": 1}, nil
+		})
 		for _, k := range []string{"absent", "a"} {
 			if _, err := l.Get(t.Context(), k); err != nil {
 				t.Fatal(err)

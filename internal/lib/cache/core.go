@@ -11,7 +11,8 @@ import (
 
 // core is a Cache of keys and answers of any type, so that it is compiled once for all Caches.
 type core struct {
-	cfg Config[any, any]
+	cfg  Config
+	read func(context.Context, []any) (map[any]any, error)
 
 	mu      sync.Mutex
 	entries map[any]*entry
@@ -42,11 +43,11 @@ type flight struct {
 	late    bool
 }
 
-func newCore(cfg Config[any, any]) *core {
+func newCore(cfg Config, read func(context.Context, []any) (map[any]any, error)) *core {
 	if cfg.Passing == nil {
 		cfg.Passing = func(error) bool { return false }
 	}
-	return &core{cfg: cfg, entries: map[any]*entry{}}
+	return &core{cfg: cfg, read: read, entries: map[any]*entry{}}
 }
 
 func (c *core) get(ctx context.Context, age, stale time.Duration, keys []any) (map[any]any, error) {

@@ -97,7 +97,7 @@ func (c *core) start(ctx context.Context, keys []any) *flight {
 	go func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ReadTimeout)
 		defer cancel()
-		if f.answers, f.err = c.cfg.Read(ctx, keys); f.err != nil {
+		if f.answers, f.err = c.read(ctx, keys); f.err != nil {
 			f.answers = nil // what came before the failure is not complete
 		}
 		c.mu.Lock()

@@ -78,22 +78,22 @@ func TestWhatGetReturnsByWhatIsKnown(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			clock, holds, fails, reads := newClock(), tc.first, tc.firstErr, 0
-			cfg := Config[string, int]{
+			cfg := Config{
 				Now: clock.Now, Lifetime: life, Stale: stale, Wait: time.Minute, Absence: backoff.Policy{First: 10 * time.Second,
 					Longest: time.Minute},
 				Passing: func(err error) bool { return errors.Is(err, errPasses) },
-				Read: func(context.Context, []string) (map[string]int, error) {
-					reads++
-					if holds == 0 {
-						return nil, fails
-					}
-					return map[string]int{"k": holds}, fails
-				},
+			}
+			read := func(context.Context, []string) (map[string]int, error) {
+				reads++
+				if holds == 0 {
+					return nil, fails
+				}
+				return map[string]int{"k": holds}, fails
 			}
 			if tc.keeps {
 				cfg.FailureLifetime = func(error) time.Duration { return 15 * time.Second }
 			}
-			c := New(cfg)
+			c := New(cfg, read)
 			if _, err := c.Get(t.Context(), "k"); !errors.Is(err, tc.firstErr) {
 				t.Fatal(err)
 			}
@@ -140,7 +140,7 @@ func TestAReadDoesNotReplaceWhatWasPutOrForgottenMeanwhile(t *testing.T) {
 			t.Parallel()
 			var v *Value[int]
 			reads := 0
-			v = NewValue(Config[string, int]{Now: newClock().Now, Lifetime: time.Minute}, func(context.Context) (int, error) {
+			v = NewValue(Config{Now: newClock().Now, Lifetime: time.Minute}, func(context.Context) (int, error) {
 				if reads++; reads == 1 {
 					tc.meanwhile(v)
 				}
@@ -164,10 +164,10 @@ func TestAReadDoesNotReplaceWhatWasPutOrForgottenMeanwhile(t *testing.T) {
 func TestAFullCacheDropsWhatWasReadLongestAgo(t *testing.T) {
 	t.Parallel()
 	clock := newClock()
-	c := New(Config[int, int]{Now: clock.Now, Lifetime: time.Hour, Read: func(_ context.Context, keys []int) (
+	c := New(Config{Now: clock.Now, Lifetime: time.Hour}, func(_ context.Context, keys []int) (
 		map[int]int, error) {
 		return map[int]int{keys[0]: 1}, nil
-	}})
+	})
 	for k := range maxEntries {
 		clock.now = clock.now.Add(time.Millisecond)
 		c.Put(k, 1)
@@ -186,7 +186,7 @@ func TestAnAnswerThatIsChangedWhileItIsReadAgainIsReadOnceMore(t *testing.T) {
 	t.Parallel()
 	clock, reads := newClock(), 0
 	var v *Value[int]
-	v = NewValue(Config[string, int]{Now: clock.Now, Lifetime: time.Minute}, func(context.Context) (int, error) {
+	v = NewValue(Config{Now: clock.Now, Lifetime: time.Minute}, func(context.Context) (int, error) {
 		if reads++; reads == 2 {
 			v.of.Update("", func(int) int { return 7 })
 		}

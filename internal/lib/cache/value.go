@@ -5,21 +5,20 @@ import (
 	"time"
 )
 
-// Value is a Cache of one answer, which Read always gives. Its key is the empty string.
+// Value is a Cache of one answer, which is always there. Its key is the empty string.
 type Value[V any] struct {
 	of *Cache[string, V]
 }
 
-// NewValue makes a Value that is not known. Of cfg, Read, Batch and Absence are not used.
-func NewValue[V any](cfg Config[string, V], read func(context.Context) (V, error)) *Value[V] {
-	cfg.Read = func(ctx context.Context, _ []string) (map[string]V, error) {
+// NewValue makes a Value that is not known. Of cfg, Batch and Absence are not used.
+func NewValue[V any](cfg Config, read func(context.Context) (V, error)) *Value[V] {
+	return &Value[V]{New(cfg, func(ctx context.Context, _ []string) (map[string]V, error) {
 		v, err := read(ctx)
 		if err != nil {
 			return nil, err
 		}
 		return map[string]V{"": v}, nil
-	}
-	return &Value[V]{New(cfg)}
+	})}
 }
 
 // Get returns the answer, as Cache.Get does.
@@ -50,7 +49,7 @@ func (v *Value[V]) Loads() uint64 { return v.of.Loads() }
 // fails for a passing reason.
 func (v *Value[V]) Forget() { v.of.Forget() }
 
-// One makes a Read for a cache with Batch 1 of a function that reads one key; ok is false if there is no answer.
+// One makes the read of a cache with Batch 1 of a function that reads one key; ok is false if there is no answer.
 func One[K comparable, V any](read func(ctx context.Context, k K) (v V, ok bool, err error)) func(context.Context,
 	[]K) (map[K]V, error) {
 	return func(ctx context.Context, keys []K) (map[K]V, error) {

@@ -43,9 +43,16 @@ func InTurn[T any](all []T, n int, key func(T) string) []T {
 
 // Turns returns the indexes of a list in the order of turns: the first element of each key, then the second of each.
 func Turns[T any](all []T, key func(T) string) []int {
-	turn, order, count := make([]int, len(all)), make([]int, len(all)), map[string]int{}
+	keys := make([]string, len(all))
 	for i := range all {
-		k := key(all[i])
+		keys[i] = key(all[i])
+	}
+	return turns(keys)
+}
+
+func turns(keys []string) []int {
+	turn, order, count := make([]int, len(keys)), make([]int, len(keys)), map[string]int{}
+	for i, k := range keys {
 		turn[i], order[i] = count[k], i
 		count[k]++
 	}

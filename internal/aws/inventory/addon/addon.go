@@ -61,7 +61,7 @@ type AddOns struct {
 func New(clients awsclient.Clients, now func() time.Time, timeout, wait time.Duration) *AddOns {
 	a := &AddOns{timeout: timeout}
 	a.kinds = kinds(a, clients, now)
-	a.subscribed = cache.NewValue(cache.Config[string, bool]{Now: now, Lifetime: subscribedLifetime,
+	a.subscribed = cache.NewValue(cache.Config{Now: now, Lifetime: subscribedLifetime,
 		FailureLifetime: keepFailure},
 		counted(a, func(ctx context.Context) (bool, error) {
 			out, err := clients.Shield.GetSubscriptionState(ctx, &shield.GetSubscriptionStateInput{})
@@ -70,7 +70,7 @@ func New(clients awsclient.Clients, now func() time.Time, timeout, wait time.Dur
 			}
 			return out.SubscriptionState == shieldtypes.SubscriptionStateActive, nil
 		}))
-	a.webACLs = cache.NewValue(cache.Config[string, map[string]string]{
+	a.webACLs = cache.NewValue(cache.Config{
 		Now: now, Lifetime: webACLLifetime, Stale: cache.Stale, Wait: wait, Passing: awsclient.Passing,
 	}, func(ctx context.Context) (map[string]string, error) { return listWebACLs(ctx, clients.WAFv2) })
 	return a

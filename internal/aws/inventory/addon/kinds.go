@@ -42,13 +42,12 @@ type reading[T any] struct {
 // newReading completes a reading by its cache.
 func newReading[T any](a *AddOns, now func() time.Time, r reading[T], describe func(ctx context.Context, arn string) (
 	T, error)) kind {
-	r.of = cache.New(cache.Config[string, T]{
+	r.of = cache.New(cache.Config{
 		Now: now, Lifetime: lifetime, FailureLifetime: keepFailure, Batch: 1,
-		Read: cache.One(func(ctx context.Context, arn string) (T, bool, error) {
-			v, err := counted(a, func(ctx context.Context) (T, error) { return describe(ctx, arn) })(ctx)
-			return v, true, err
-		}),
-	})
+	}, cache.One(func(ctx context.Context, arn string) (T, bool, error) {
+		v, err := counted(a, func(ctx context.Context) (T, error) { return describe(ctx, arn) })(ctx)
+		return v, true, err
+	}))
 	return r
 }
 

@@ -155,9 +155,9 @@ func New(clients awsclient.Clients, cfg Config) *Certificates {
 		records: map[string]*record{}, byStack: map[stack.Key]map[string]*record{},
 		requested: map[string]int{}, imports: importLog{own: map[string][]time.Time{}},
 	}
-	c.list = cache.NewValue(cache.Config[string, struct{}]{Now: cfg.Now, Lifetime: ownListLifetime,
+	c.list = cache.NewValue(cache.Config{Now: cfg.Now, Lifetime: ownListLifetime,
 		Passing: awsclient.Passing}, c.readList)
-	c.discovery = cache.NewValue(cache.Config[string, struct{}]{
+	c.discovery = cache.NewValue(cache.Config{
 		Now: cfg.Now, Lifetime: Lifetime, Stale: cache.Stale, Wait: cfg.Wait,
 		Passing: func(err error) bool { return errors.Is(err, errOld) || awsclient.Passing(err) },
 	}, func(ctx context.Context) (struct{}, error) {
@@ -168,12 +168,11 @@ func New(clients awsclient.Clients, cfg Config) *Certificates {
 		}
 		return struct{}{}, err
 	})
-	c.details = cache.New(cache.Config[string, *awsop.Certificate]{
-		Now: cfg.Now, Lifetime: tagLifetime, Absence: backoff.Policy{}, Batch: 1, Read: cache.One(c.describe),
-	})
-	c.tags = cache.New(cache.Config[string, map[string]string]{Now: cfg.Now, Lifetime: tagLifetime, Batch: 1,
-		Read: cache.One(c.readTags)})
-	c.zones = cache.NewValue(cache.Config[string, []facts.HostedZone]{
+	c.details = cache.New(cache.Config{
+		Now: cfg.Now, Lifetime: tagLifetime, Absence: backoff.Policy{}, Batch: 1,
+	}, cache.One(c.describe))
+	c.tags = cache.New(cache.Config{Now: cfg.Now, Lifetime: tagLifetime, Batch: 1}, cache.One(c.readTags))
+	c.zones = cache.NewValue(cache.Config{
 		Now: cfg.Now, Lifetime: zoneLifetime, Stale: cache.Stale, Wait: cfg.Wait, Passing: awsclient.Passing,
 	}, c.listZones)
 	return c

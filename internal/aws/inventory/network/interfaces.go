@@ -58,10 +58,9 @@ const (
 func NewInterfaces(client awsclient.EC2, now func() time.Time) *Interfaces {
 	x := &Interfaces{ec2: client}
 	x.instances = newCache(now, interfacesPerRead, x.describeInstances)
-	x.carried = cache.New(cache.Config[carried, bool]{
+	x.carried = cache.New(cache.Config{
 		Now: now, Lifetime: interfaceLifetime, Absence: cache.AbsencePauses, Batch: interfacesPerRead,
-		Read: x.describeCarriers,
-	})
+	}, x.describeCarriers)
 	x.byID = newCache(now, interfacesPerRead, x.describeInterfaces)
 	x.byAddress = map[bool]*cache.Cache[vpcAddress, Interface]{}
 	for ipv6, filter := range addressFilters {
@@ -75,10 +74,10 @@ func NewInterfaces(client awsclient.EC2, now func() time.Time) *Interfaces {
 
 func newCache[K comparable, V any](now func() time.Time, batch int, read func(context.Context, []K) (map[K]V,
 	error)) *cache.Cache[K, V] {
-	return cache.New(cache.Config[K, V]{
+	return cache.New(cache.Config{
 		Now: now, Lifetime: interfaceLifetime, Absence: cache.AbsencePauses, Stale: cache.Stale, Wait: cache.Wait,
-		Passing: awsclient.Passing, Batch: batch, Read: read,
-	})
+		Passing: awsclient.Passing, Batch: batch,
+	}, read)
 }
 
 // OfInstances returns the interfaces of each instance; one that does not exist is missing from the result, which

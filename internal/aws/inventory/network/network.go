@@ -56,30 +56,29 @@ type Network struct {
 // one serves.
 func New(client awsclient.EC2, vpc string, now func() time.Time, wait time.Duration) *Network {
 	n := &Network{ec2: client, vpc: vpc}
-	n.vpcs = cache.New(cache.Config[string, *facts.VPC]{
+	n.vpcs = cache.New(cache.Config{
 		Now: now, Lifetime: vpcLifetime, Absence: cache.AbsencePauses, Stale: vpcStale, Passing: awsclient.Passing,
-		Batch: 1, Read: cache.One(n.describeVPC),
-	})
-	n.zones = cache.NewValue(cache.Config[string, map[string]facts.Locale]{
+		Batch: 1,
+	}, cache.One(n.describeVPC))
+	n.zones = cache.NewValue(cache.Config{
 		Now: now, Lifetime: zoneLifetime, Stale: cache.Stale, Passing: awsclient.Passing,
 	}, n.describeZones)
-	n.subnets = cache.NewValue(cache.Config[string, map[string]facts.Subnet]{
+	n.subnets = cache.NewValue(cache.Config{
 		Now: now, Lifetime: subnetLifetime, Stale: cache.Stale, Wait: wait, Passing: awsclient.Passing,
 	}, func(ctx context.Context) (map[string]facts.Subnet, error) {
 		return n.describeSubnets(ctx, "vpc-id", vpc)
 	})
-	n.routes = cache.NewValue(cache.Config[string, routing]{
+	n.routes = cache.NewValue(cache.Config{
 		Now: now, Lifetime: routeLifetime, Stale: cache.Stale, Wait: wait, Passing: awsclient.Passing,
 	}, n.describeRoutes)
-	n.addresses = cache.NewValue(cache.Config[string, map[string]facts.Address]{
+	n.addresses = cache.NewValue(cache.Config{
 		Now: now, Lifetime: addressLifetime, Stale: cache.Stale, Wait: wait, Passing: awsclient.Passing,
 	}, n.describeAddresses)
-	n.foreign = cache.New(cache.Config[string, facts.Subnet]{
+	n.foreign = cache.New(cache.Config{
 		Now: now, Lifetime: foreignSubnetLifetime, Absence: cache.AbsencePauses, Stale: cache.Stale, Wait: wait,
 		Passing: awsclient.Passing, Batch: filterValues,
-		Read: func(ctx context.Context, ids []string) (map[string]facts.Subnet, error) {
-			return n.describeSubnets(ctx, "subnet-id", ids...) // a filter, unlike ids, does not fail for what does not exist
-		},
+	}, func(ctx context.Context, ids []string) (map[string]facts.Subnet, error) {
+		return n.describeSubnets(ctx, "subnet-id", ids...) // a filter, unlike ids, does not fail for what does not exist
 	})
 	n.lists = newPrefixLists(client, now, wait)
 	return n

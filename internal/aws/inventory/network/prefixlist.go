@@ -28,7 +28,7 @@ const (
 
 func newPrefixLists(client awsclient.EC2, now func() time.Time, wait time.Duration) *cache.Cache[string,
 	stack.PrefixList] {
-	return cache.New(cache.Config[string, stack.PrefixList]{
+	return cache.New(cache.Config{
 		Now: now, Lifetime: listLifetime, Absence: cache.AbsencePauses, Stale: cache.Stale, Wait: wait,
 		Passing: awsclient.Passing, Batch: filterValues,
 		FailureLifetime: func(err error) time.Duration {
@@ -37,9 +37,8 @@ func newPrefixLists(client awsclient.EC2, now func() time.Time, wait time.Durati
 			}
 			return listDenied
 		},
-		Read: func(ctx context.Context, ids []string) (map[string]stack.PrefixList, error) {
-			return describePrefixLists(ctx, client, ids)
-		},
+	}, func(ctx context.Context, ids []string) (map[string]stack.PrefixList, error) {
+		return describePrefixLists(ctx, client, ids)
 	})
 }
 

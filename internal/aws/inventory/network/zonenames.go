@@ -20,34 +20,33 @@ type ZoneNames struct {
 
 // NewZoneNames makes an empty ZoneNames. own is EC2 of the own account, of connects to that of a scope.
 func NewZoneNames(own awsclient.EC2, of func(awsclient.Scope) (awsclient.EC2, error), now func() time.Time) *ZoneNames {
-	return &ZoneNames{cache.New(cache.Config[awsclient.Scope, map[string]string]{
+	return &ZoneNames{cache.New(cache.Config{
 		Now: now, Lifetime: zoneLifetime, Stale: cache.Stale, Passing: awsclient.Passing, Batch: 1,
-		Read: cache.One(func(ctx context.Context, in awsclient.Scope) (map[string]string, bool, error) {
-			there, err := of(in)
-			if err != nil {
-				return nil, false, err
+	}, cache.One(func(ctx context.Context, in awsclient.Scope) (map[string]string, bool, error) {
+		there, err := of(in)
+		if err != nil {
+			return nil, false, err
+		}
+		ids, err := zoneIDs(ctx, own)
+		if err != nil {
+			return nil, false, err
+		}
+		others, err := zoneIDs(ctx, there)
+		if err != nil {
+			return nil, false, fmt.Errorf("in %s: %w", in, err)
+		}
+		names := map[string]string{}
+		for name, id := range others {
+			names[id] = name
+		}
+		out := map[string]string{}
+		for name, id := range ids {
+			if there := names[id]; there != "" {
+				out[name] = there
 			}
-			ids, err := zoneIDs(ctx, own)
-			if err != nil {
-				return nil, false, err
-			}
-			others, err := zoneIDs(ctx, there)
-			if err != nil {
-				return nil, false, fmt.Errorf("in %s: %w", in, err)
-			}
-			names := map[string]string{}
-			for name, id := range others {
-				names[id] = name
-			}
-			out := map[string]string{}
-			for name, id := range ids {
-				if there := names[id]; there != "" {
-					out[name] = there
-				}
-			}
-			return out, true, nil
-		}),
-	})}
+		}
+		return out, true, nil
+	}))}
 }
 
 // There is the name of a zone in the account of a scope, empty while it is not known. It does not wait: what is not

@@ -87,17 +87,16 @@ func (x *group) facts() facts.SecurityGroup {
 func New(client awsclient.EC2, cfg Config) *Groups {
 	g := &Groups{cfg: cfg, ec2: client, byID: map[string]*group{}, gone: map[string]int64{},
 		ofBackend: map[string]bool{}, ofCluster: map[string]bool{}}
-	g.list = cache.NewValue(cache.Config[string, struct{}]{
+	g.list = cache.NewValue(cache.Config{
 		Now: cfg.Now, Lifetime: Lifetime, Stale: cache.Stale, Wait: cfg.Wait, Passing: awsclient.Passing,
 	}, g.readList)
-	g.rules = cache.New(cache.Config[string, *group]{
+	g.rules = cache.New(cache.Config{
 		Now: cfg.Now, Lifetime: Lifetime, Stale: cache.Stale, Wait: cfg.Wait, Passing: awsclient.Passing, Batch: 1,
-		Read: cache.One(g.readGroup),
-	})
-	g.foreign = cache.New(cache.Config[string, facts.SecurityGroup]{
+	}, cache.One(g.readGroup))
+	g.foreign = cache.New(cache.Config{
 		Now: cfg.Now, Lifetime: foreignLifetime, Absence: cache.AbsencePauses, Stale: cache.Stale, Wait: cfg.Wait,
-		Passing: awsclient.Passing, Batch: Batch - 1, Read: g.readForeign,
-	})
+		Passing: awsclient.Passing, Batch: Batch - 1,
+	}, g.readForeign)
 	return g
 }
 

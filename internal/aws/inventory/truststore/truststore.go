@@ -70,7 +70,7 @@ type record struct {
 func New(client awsclient.ELBV2, cfg Config) *TrustStores {
 	t := &TrustStores{cfg: cfg, elbv2: client, records: map[string]*record{}, gone: map[string]int64{},
 		missing: map[string]bool{}}
-	t.list = cache.NewValue(cache.Config[string, struct{}]{
+	t.list = cache.NewValue(cache.Config{
 		Now: cfg.Now, Lifetime: nameLifetime, Stale: cache.Stale, Wait: cfg.Wait, Passing: awsclient.Passing,
 	}, t.read)
 	return t
