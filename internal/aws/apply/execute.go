@@ -26,7 +26,11 @@ func (r *run) execute(ctx context.Context, s plan.Step) Outcome {
 	if s.NotBefore.After(r.d.Now()) {
 		return Outcome{State: Waiting, Until: s.NotBefore, On: "the end of the time for which it is kept"}
 	}
-	ctx = awsclient.WithSubject(awsclient.WithPriority(ctx, priorities[s.Lane]), awsclient.SubjectOfStep(r.key, s))
+	subject := awsclient.SubjectOfStep(r.key, s)
+	if r.d.Namespace != nil {
+		subject.Namespace = r.d.Namespace(s)
+	}
+	ctx = awsclient.WithSubject(awsclient.WithPriority(ctx, priorities[s.Lane]), subject)
 	if active := s.Op.About().Active; active != (plan.Active{}) {
 		if o, wait := r.awaitActive(ctx, s, active); wait {
 			return o
