@@ -379,8 +379,8 @@ func TestOnlyNamespacesNamedByClassDecideSharedSettings(t *testing.T) {
 	}
 }
 
-// TestClassOfGroupCountsWhereNobodyDecides has class parameters name the group and namespaces that decide in it, none of
-// whose Ingresses sets what the parameters set.
+// TestClassOfGroupCountsWhereNobodyDecides has class parameters name the group and namespaces that decide in it. No
+// Ingress of these sets what the parameters set.
 func TestClassOfGroupCountsWhereNobodyDecides(t *testing.T) {
 	t.Parallel()
 	ofClass := func(names bool) func(*intent.Member) {
@@ -407,8 +407,8 @@ func TestClassOfGroupCountsWhereNobodyDecides(t *testing.T) {
 		"one that decides otherwise": {[]intent.Member{ingress("shop", "web", ofClass(true)), open,
 			ingress("infra", "settings", deciding, ranges("192.0.2.0/24"), scheme(stack.Internal))}, stack.Internal,
 			"0 192.0.2.0/24"},
-		"a class that does not name the group": {[]intent.Member{ingress("shop", "web", ofClass(false)), open},
-			stack.Internal, "0 0.0.0.0/0"},
+		"a class that does not name the group": {[]intent.Member{ingress("shop", "web", ofClass(false)), open,
+			ingress("infra", "plain", deciding)}, stack.Internal, "0 0.0.0.0/0"},
 	} {
 		s := mustBuild(t, Compile(loadBalancer(c.members...), account(), config(), nil))
 		if s.LoadBalancers[0].Scheme != c.scheme {

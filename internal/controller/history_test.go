@@ -69,7 +69,8 @@ func TestPlanOfRecordIsOfItsNamespace(t *testing.T) {
 		return o
 	}
 	route := of("infra")
-	route.Fields = map[string]intent.Source{"Actions": intent.At(diag.Object{Kind: "HTTPRoute", Namespace: "team"}, "spec")}
+	route.Fields = map[string]intent.Source{
+		"Actions": intent.At(diag.Object{Kind: "HTTPRoute", Namespace: "team"}, "spec")}
 	origins := map[stack.Ref]compile.Origin{rule("1"): of("mal"), rule("2"): of("shop"), lb: of("mal", "shop"),
 		rule("3"): route}
 	for name, c := range map[string]struct {

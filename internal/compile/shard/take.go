@@ -53,7 +53,7 @@ func Take(all intent.LoadBalancer, key stack.Key, n int, hosts, elsewhere map[st
 	return out
 }
 
-// HostsOn are the hosts on a load balancer, with wildcards of others that cover them, and those that are on others only.
+// HostsOn are the hosts on a load balancer, with wildcards of others that cover them, and those that are on others.
 func (p Placement) HostsOn(n int) (here, elsewhere map[string]bool) {
 	here, elsewhere = map[string]bool{}, map[string]bool{}
 	for i := range p {

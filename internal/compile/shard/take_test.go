@@ -100,8 +100,8 @@ func TestADeclaredNameIsThatOfTheFirstLoadBalancer(t *testing.T) {
 	}
 }
 
-// TestRouteOfOthersMovesNoHost has namespace mal declare a wildcard that covers hosts of others on two load balancers, a
-// rule with both, and rules that forward to the target groups of both.
+// TestRouteOfOthersMovesNoHost has namespace mal declare a wildcard that covers hosts of others on two load balancers,
+// a rule with both, and rules that forward to the target groups of both.
 func TestRouteOfOthersMovesNoHost(t *testing.T) {
 	t.Parallel()
 	of := func(namespace string, arns []string, hosts ...string) intent.Route {

@@ -44,8 +44,8 @@ func hostsOf(conditions []stack.Condition) (hosts []string, all bool) {
 }
 
 // UnitsOf are the units of routes, sorted by their first hosts. before is how hosts were placed: a route joins no hosts
-// of other namespaces that are on several load balancers, because it would move them. apart are the wildcards that cover
-// such hosts, and are also on the load balancers of these (see Cover).
+// of other namespaces that are on several load balancers, because it would move them. apart are the wildcards that
+// cover such hosts, and are also on the load balancers of these (see Cover).
 func UnitsOf(routes []intent.Route, before Placement) (units []Unit, apart []string) {
 	j := newJoined(routes, before)
 	count, fixed, users := map[string]int{}, map[string]bool{}, map[string]string{}

@@ -88,7 +88,8 @@ func New(sink Sink, log logr.Logger) *Writer {
 // own function joins namespace and name without a separator.
 func spamKey(e *corev1.Event) string {
 	o := e.InvolvedObject
-	return strings.Join([]string{e.Source.Component, o.Kind, o.Namespace, o.Name, string(o.UID), o.APIVersion, e.Type}, "/")
+	return strings.Join([]string{e.Source.Component, o.Kind, o.Namespace, o.Name, string(o.UID), o.APIVersion, e.Type},
+		"/")
 }
 
 // Add has an event written. If there is no room, the namespace whose events take the most loses its last ones.

@@ -111,8 +111,9 @@ func TestEventsOfATenantLeaveThoseOfOthers(t *testing.T) {
 		t.Errorf("of %d events, %d are of the other tenant, the first at %d, and that of the third is at %d",
 			len(s.stored), len(shop), s.at("shop"), at)
 	}
-	if at := slices.IndexFunc(s.stored, func(e *corev1.Event) bool { return e.InvolvedObject.Kind == "GatewayClass" }); at <
-		0 || at > 4 {
+	if at := slices.IndexFunc(s.stored, func(e *corev1.Event) bool {
+		return e.InvolvedObject.Kind == "GatewayClass"
+	}); at < 0 || at > 4 {
 		t.Errorf("the event of an object without namespace is at %d", at)
 	}
 	if s.stored[0].InvolvedObject.Name != "evil-0" || len(s.stored) < 2500 {

@@ -122,17 +122,22 @@ func TestForgedRecordDeregistersNoPodsOfOthers(t *testing.T) {
 				record))
 			record.Data[bindingobject.TargetsKey] = strings.Join(both, ",")
 			l.Must(l.Client.Update(t.Context(), record))
+			mark := l.Mark()
 			l.Restart()
 			l.Settle(lab.FrontGroup)
-			if len(own) != 1 || len(both) != 2 {
-				t.Errorf("targets %v, and of both %v\n%s", own, both, strings.Join(l.Events, "\n"))
+			if len(own) != 1 || len(both) != 2 || len(l.Writes(mark)) > 0 { // the other binding would register again
+				t.Errorf("targets %v, of both %v, and %v\n%s", own, both, l.Writes(mark), strings.Join(l.Events, "\n"))
 			}
 			l.WantTargets(group.ARN, both...)
+			mark = l.Mark()
 			b := lab.Binding("", v1beta1.TargetTypeIP)
 			b.Namespace, b.Name = "mal", "steal"
 			l.Must(l.Client.Delete(t.Context(), b))
 			l.Settle(lab.FrontGroup)
 			l.WantTargets(group.ARN, own...)
+			if got := l.Writes(mark); slices.Contains(got, "RegisterTargets") {
+				t.Errorf("the deletion leads to %v", got)
+			}
 		})
 	}
 }
