@@ -267,7 +267,7 @@ func (c *compiler) newBuild() *build {
 		m := &b.members[i]
 		b.group.Members[i] = merge.Member{
 			Object: m.Object, Order: m.Order, Created: m.Created, Authority: m.Authority,
-			Rejected: m.State == quarantine.Rejected, LeftOut: m.State.LeftOut(),
+			ClassOfGroup: m.ClassOfGroup, Rejected: m.State == quarantine.Rejected, LeftOut: m.State.LeftOut(),
 		}
 	}
 	return b

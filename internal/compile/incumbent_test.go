@@ -379,6 +379,45 @@ func TestOnlyNamespacesNamedByClassDecideSharedSettings(t *testing.T) {
 	}
 }
 
+// TestClassOfGroupCountsWhereNobodyDecides has class parameters name the group and namespaces that decide in it. No
+// Ingress of these sets what the parameters set.
+func TestClassOfGroupCountsWhereNobodyDecides(t *testing.T) {
+	t.Parallel()
+	ofClass := func(names bool) func(*intent.Member) {
+		return func(m *intent.Member) {
+			if m.Authority, m.ClassOfGroup = intent.RoutesOnly, names; names {
+				m.Settings.Scheme = byClass(stack.InternetFacing)
+			}
+			m.Listeners[0].InboundCIDRs = byClass([]string{"10.0.0.0/8"})
+		}
+	}
+	open := ingress("mal", "evil", ranges("0.0.0.0/0"), born(1), lowest, func(m *intent.Member) {
+		m.Authority = intent.RoutesOnly
+	})
+	deciding := func(m *intent.Member) { m.Authority = intent.Deciding }
+	for name, c := range map[string]struct {
+		members []intent.Member
+		scheme  string
+		sources string
+	}{
+		"no Ingress that decides": {[]intent.Member{ingress("shop", "web", ofClass(true)), open}, stack.InternetFacing,
+			"0 10.0.0.0/8"},
+		"one that decides, and sets nothing": {[]intent.Member{ingress("shop", "web", ofClass(true)), open,
+			ingress("infra", "plain", deciding)}, stack.InternetFacing, "0 10.0.0.0/8"},
+		"one that decides otherwise": {[]intent.Member{ingress("shop", "web", ofClass(true)), open,
+			ingress("infra", "settings", deciding, ranges("192.0.2.0/24"), scheme(stack.Internal))}, stack.Internal,
+			"0 192.0.2.0/24"},
+		"a class that does not name the group": {[]intent.Member{ingress("shop", "web", ofClass(false)), open,
+			ingress("infra", "plain", deciding)}, stack.Internal, "0 0.0.0.0/0"},
+	} {
+		s := mustBuild(t, Compile(loadBalancer(c.members...), account(), config(), nil))
+		if s.LoadBalancers[0].Scheme != c.scheme {
+			t.Errorf("%s: the scheme is %s", name, s.LoadBalancers[0].Scheme)
+		}
+		same(t, name, sources(s), []string{c.sources})
+	}
+}
+
 func TestMemberThatDeclaresTheDefaultDoesNotOwnIt(t *testing.T) {
 	t.Parallel()
 	off, on := shield(false), shield(true)

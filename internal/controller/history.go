@@ -124,6 +124,7 @@ func (h *History) Called(ctx context.Context, c awsclient.Call) {
 	if c.Account != "" {
 		e.By = "role in account " + c.Account
 	}
+	e.Namespace = s.Namespace
 	weight := timeline.Normal
 	if c.Err != nil {
 		failed := awsclient.Classify(c.Err)
@@ -146,7 +147,7 @@ func (h *History) Passed(p stacks.Passed) {
 		}
 	}
 	for _, d := range p.Found {
-		e := timeline.Entry{Kind: timeline.Drift, Object: d.Object.String(), Text: d.Text}
+		e := timeline.Entry{Kind: timeline.Drift, Object: d.Object.String(), Namespace: d.Object.Namespace, Text: d.Text}
 		if d.Code == diag.DriftCorrected {
 			h.ring.Add(unit, e, timeline.Normal)
 		}
@@ -157,9 +158,14 @@ func (h *History) Passed(p stacks.Passed) {
 	if p.Plan == nil || p.Plan.Empty() {
 		return
 	}
-	e := timeline.Entry{Time: p.Began, Kind: timeline.Plan, Text: p.Plan.Summary().String()}
+	var steps []timeline.Step
 	for _, s := range p.Plan.Steps {
-		e.Steps = append(e.Steps, stepText(s)+outcomeText(p.Result.Outcomes[s.ID]))
+		steps = append(steps, timeline.Step{Namespace: stacks.NamespaceOf(p.Key, s, p.Compiled.Origins),
+			Text: stepText(s) + outcomeText(p.Result.Outcomes[s.ID])})
+	}
+	e := timeline.Entry{Time: p.Began, Kind: timeline.Plan, Text: p.Plan.Summary().String(), Steps: timeline.Steps(steps)}
+	if !slices.ContainsFunc(steps, func(s timeline.Step) bool { return s.Namespace != steps[0].Namespace }) {
+		e.Namespace = steps[0].Namespace
 	}
 	h.ring.Add(unit, e, weightOf(p.Result.Count(apply.Done)))
 }
@@ -171,15 +177,17 @@ func (h *History) accelerated(o metav1.Object, began time.Time, p *plan.Plan, r 
 	}
 	unit := p.Key.String()
 	h.edited(unit, o)
-	e := timeline.Entry{Time: began, Kind: timeline.Plan, Text: p.Summary().String()}
-	if !r.Complete() {
-		e.Text += "; not all of it is done"
-	}
+	var steps []timeline.Step
 	for _, s := range p.Steps {
-		e.Steps = append(e.Steps, stepText(s))
+		steps = append(steps, timeline.Step{Text: stepText(s)})
 	}
 	for _, d := range r.Problems {
-		e.Steps = append(e.Steps, "failed: "+d.Text)
+		steps = append(steps, timeline.Step{Namespace: "of failures", Text: "failed: " + d.Text})
+	}
+	e := timeline.Entry{Time: began, Kind: timeline.Plan, Namespace: o.GetNamespace(), Text: p.Summary().String(),
+		Steps: timeline.Steps(steps)}
+	if !r.Complete() {
+		e.Text += "; not all of it is done"
 	}
 	h.ring.Add(unit, e, weightOf(r.Done))
 }
@@ -198,7 +206,7 @@ func (h *History) edited(unit string, o metav1.Object) {
 	from := h.from
 	h.mu.Unlock()
 	for _, e := range timeline.LastEdits(owner.Object(o).String(), o) {
-		if e.Time.After(from) && !h.ring.Knows(unit, e) {
+		if e.Namespace = o.GetNamespace(); e.Time.After(from) && !h.ring.Knows(unit, e) {
 			h.ring.Add(unit, e, timeline.Normal)
 		}
 	}

@@ -16,11 +16,13 @@ import (
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
 	acceleratoraccount "github.com/k8s-lbc/lbc/internal/aws/accelerator/account"
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/controller/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/controller/config"
 	"github.com/k8s-lbc/lbc/internal/controller/stacks"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator"
@@ -49,6 +51,47 @@ func TestRecordHasEachEditOnce(t *testing.T) {
 	if len(got) != 2 || got[0].By != "kubectl-edit" || got[0].Object != "Ingress shop/web" ||
 		!got[1].Time.Equal(now.Add(time.Second)) {
 		t.Errorf("%+v", got)
+	}
+}
+
+// TestPlanOfRecordIsOfItsNamespace has plans of a group whose steps are of one member, of two, or of all.
+func TestPlanOfRecordIsOfItsNamespace(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC)
+	group := stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "front"}}
+	gone := stack.Ref{Kind: stack.KindTargetGroup, ID: "team/web-app:80"}
+	lb := stack.Ref{Kind: stack.KindLoadBalancer, ID: "lb"}
+	rule := func(n string) stack.Ref { return stack.Ref{Kind: stack.KindRule, ID: n} }
+	of := func(namespaces ...string) (o compile.Origin) {
+		for _, n := range namespaces {
+			o.Objects = append(o.Objects, diag.Object{Kind: "Ingress", Namespace: n, Name: "web"})
+		}
+		return o
+	}
+	route := of("infra")
+	route.Fields = map[string]intent.Source{
+		"Actions": intent.At(diag.Object{Kind: "HTTPRoute", Namespace: "team"}, "spec")}
+	origins := map[stack.Ref]compile.Origin{rule("1"): of("mal"), rule("2"): of("shop"), lb: of("mal", "shop"),
+		rule("3"): route}
+	for name, c := range map[string]struct {
+		steps []stack.Ref
+		want  string
+	}{
+		"of one member":                    {[]stack.Ref{rule("1"), rule("1")}, "mal"},
+		"of two":                           {[]stack.Ref{rule("1"), rule("2")}, ""},
+		"of all":                           {[]stack.Ref{lb}, ""},
+		"a target group that is no longer": {[]stack.Ref{gone}, "team"},
+		"a rule that is no longer":         {[]stack.Ref{rule("4")}, ""},
+		"a route of a Gateway":             {[]stack.Ref{rule("3")}, "team"},
+	} {
+		h, p := keeper(&now), &plan.Plan{}
+		for _, ref := range c.steps {
+			p.Steps = append(p.Steps, plan.Step{Action: plan.Update, Resource: ref})
+		}
+		h.Passed(stacks.Passed{Key: group, Plan: p, Compiled: compile.Result{Origins: origins}})
+		if got := h.ring.Of(group.String()).Entries; len(got) != 1 || got[0].Namespace != c.want {
+			t.Errorf("%s: %+v, want %q", name, got, c.want)
+		}
 	}
 }
 

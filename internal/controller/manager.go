@@ -18,7 +18,6 @@ import (
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/tools/record"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
@@ -33,6 +32,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/bindingpass"
 	"github.com/k8s-lbc/lbc/internal/controller/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/controller/eventwriter"
 	"github.com/k8s-lbc/lbc/internal/controller/lbstatus"
 	"github.com/k8s-lbc/lbc/internal/controller/leaderdoctor"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
@@ -119,6 +119,7 @@ type Wiring struct {
 	holds           *hold.Book     // what administrators hold
 	boundHolds      inForce        // as of the last look of the watch of holds
 	holdReporter    *reporting.Reporter
+	eventWriter     *eventwriter.Writer  // of all reporters
 	events          *leaderdoctor.Events // that the doctor in the leader reads
 	unclaimed       *unclaimed.Watch     // nil = objects of other namespaces are not seen
 	bindings        *bindingpass.Reconciler
@@ -129,6 +130,8 @@ type Wiring struct {
 // setUp makes all parts and adds them to the manager.
 func (w *Wiring) setUp(ctx context.Context) error {
 	w.events = leaderdoctor.NewEvents(w.Now)
+	w.eventWriter = eventwriter.New(w.start.api.core.Events(""), w.Log.WithName("events"))
+	w.starts(w.eventWriter)
 	w.setUpInventory()
 	w.setUpHolds()
 	w.setUpShared()
@@ -357,8 +360,6 @@ func (w *Wiring) setUpChecks(context.Context) error {
 
 // recorder records events under the component names of the existing controller.
 func (w *Wiring) recorder(component string) reporting.Record {
-	//nolint:staticcheck // users filter by reason and component of the core/v1 events
-	var r record.EventRecorder = w.mgr.GetEventRecorderFor(component)
 	apiVersions := map[string]string{}
 	for kind, k := range readable.Kinds {
 		if gvk, err := apiutil.GVKForObject(k.Object, w.mgr.GetScheme()); err == nil {
@@ -371,12 +372,13 @@ func (w *Wiring) recorder(component string) reporting.Record {
 			return // refused writes of a process that was suspended are no news for users
 		}
 		w.events.Recorded(o, e)
-		ref := &corev1.ObjectReference{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name, APIVersion: apiVersions[o.Kind],
+		ref := corev1.ObjectReference{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name, APIVersion: apiVersions[o.Kind],
 			UID: types.UID(o.UID)}
 		if w.namespaceEnds(o.Namespace) {
 			return // the API server refuses events in a namespace that is being deleted; the Reporter has them on the Namespace
 		}
-		r.Event(ref, e.Type, e.Reason, e.Message)
+		w.eventWriter.Add(eventwriter.Event{About: ref, Component: component, Type: e.Type, Reason: e.Reason,
+			Message: e.Message})
 		if e.Type == corev1.EventTypeWarning { // events expire after an hour
 			if strings.Contains(e.Message, "["+string(diag.CredentialsRefused)+"]") && w.board.Holds(impairment.Credentials) {
 				log.V(1).Info("warned", "object", o.String(), "reason", e.Reason, "message", e.Message)

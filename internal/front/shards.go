@@ -68,7 +68,7 @@ func (s Shards) Place(ctx context.Context, key stack.Key, w Input, before shard.
 			return nil, err
 		}
 	}
-	units := shard.UnitsOf(s.routes(key, w.LoadBalancer, max(last, before.Last())))
+	units, apart := shard.UnitsOf(s.routes(key, w.LoadBalancer, max(last, before.Last())), before)
 	all := map[string]bool{}
 	for _, u := range units {
 		for _, h := range u.Hosts {
@@ -82,6 +82,7 @@ func (s Shards) Place(ctx context.Context, key stack.Key, w Input, before shard.
 				here[h] = true
 			}
 		}
+		shard.Cover(here, apart)
 		to, cfg := ShardKey(key, n), s.Compile
 		cfg.DefaultLimits = true
 		c, _, err := Compiler{s.Facts, cfg}.Compile(ctx, to, Input{Wanted: true, LoadBalancer: shard.Take(w.LoadBalancer, to,

@@ -73,6 +73,9 @@ type Deps struct {
 	// Objects identifies the versions of the objects that a step comes from and that a problem is about; nil = they are
 	// not known.
 	Objects func(step plan.Step, problem diag.Diagnostic) string
+	// Namespace is that of the objects that a step is about, for the record of what was done; empty = of several. nil =
+	// that of the stack.
+	Namespace func(step plan.Step) string
 	// Concurrency limits how many steps run at a time; 0 = 8.
 	Concurrency int
 }

@@ -15,6 +15,15 @@ import (
 
 var priorities = map[plan.Lane]awsclient.Priority{plan.Vital: awsclient.Vital, plan.Cosmetic: awsclient.Cosmetic}
 
+// subject is what the calls of a step are about.
+func (r *run) subject(s plan.Step) awsclient.Subject {
+	out := awsclient.SubjectOfStep(r.key, s)
+	if r.d.Namespace != nil {
+		out.Namespace = r.d.Namespace(s)
+	}
+	return out
+}
+
 // execute makes one attempt at one step.
 func (r *run) execute(ctx context.Context, s plan.Step) Outcome {
 	for _, ref := range s.Op.About().Refs {
@@ -26,7 +35,7 @@ func (r *run) execute(ctx context.Context, s plan.Step) Outcome {
 	if s.NotBefore.After(r.d.Now()) {
 		return Outcome{State: Waiting, Until: s.NotBefore, On: "the end of the time for which it is kept"}
 	}
-	ctx = awsclient.WithSubject(awsclient.WithPriority(ctx, priorities[s.Lane]), awsclient.SubjectOfStep(r.key, s))
+	ctx = awsclient.WithSubject(awsclient.WithPriority(ctx, priorities[s.Lane]), r.subject(s))
 	if active := s.Op.About().Active; active != (plan.Active{}) {
 		if o, wait := r.awaitActive(ctx, s, active); wait {
 			return o

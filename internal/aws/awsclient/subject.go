@@ -13,8 +13,9 @@ import (
 
 // Subject is what a write to AWS is about, for the record of what was done.
 type Subject struct {
-	Unit string // the key of the stack or binding
-	Text string // the resource, or the targets
+	Unit      string // the key of the stack or binding
+	Namespace string // of the objects that it is about; empty = of several, or it is not known
+	Text      string // the resource, or the targets
 }
 
 type subjectKey struct{}
@@ -35,7 +36,7 @@ const mostNamed = 10
 
 // SubjectOfStep is the subject of the calls of a step: its targets, its resource, or what the operation names.
 func SubjectOfStep(of stack.Key, s plan.Step) Subject {
-	out := Subject{Unit: of.String()}
+	out := Subject{Unit: of.String(), Namespace: of.ID.Namespace}
 	switch op := s.Op.(type) {
 	case awsop.RegisterTargets:
 		out.Text = addresses(op.Targets)

@@ -86,6 +86,11 @@ type resolution struct {
 func (g *Group) resolve(q conflict) resolution {
 	all := indexes(q.candidates)
 	allowed := filter(all, func(at int) bool { return g.maySet(q.candidates[at].member, q) })
+	if len(allowed) == 0 { // what class parameters of the group set, an administrator has set
+		allowed = filter(all, func(at int) bool {
+			return q.candidates[at].class && g.Members[q.candidates[at].member].ClassOfGroup
+		})
+	}
 	if len(allowed) == len(all) {
 		return g.resolveAmong(q)
 	}

@@ -44,8 +44,10 @@ type Member struct {
 	Order     int32 // group.order
 	Created   int64
 	Authority intent.Authority
-	Rejected  bool // its settings do not count
-	LeftOut   bool // it is not valid; its settings count unless it is rejected
+	// ClassOfGroup is true if the class parameters of the member name the group.
+	ClassOfGroup bool
+	Rejected     bool // its settings do not count
+	LeftOut      bool // it is not valid; its settings count unless it is rejected
 }
 
 // Owned is a member's value of a setting; the member is -1 where the setting is not set.

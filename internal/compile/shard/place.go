@@ -344,6 +344,9 @@ func (p Placement) ShownOn(routes []intent.Route) (out []int) {
 // Of is the number of the load balancer that requests for a host find by its name; ok is false if the host is of no
 // unit, and each load balancer answers the same.
 func (p Placement) Of(host string) (n int, ok bool) {
+	if at := slices.IndexFunc(p, func(x Placed) bool { return slices.Contains(x.Hosts, strings.ToLower(host)) }); at >= 0 {
+		return p[at].Shard, true
+	}
 	for i := range p {
 		for _, h := range p[i].Hosts {
 			if !overlap.Disjoint(ofHost(h), ofHost(strings.ToLower(host))) {

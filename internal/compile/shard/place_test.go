@@ -51,7 +51,8 @@ func TestHostsThatOneRequestOrOneRuleMayConcernAreOneUnit(t *testing.T) {
 		{"a target group of the user", []intent.Route{mine("a.example", "x"), mine("c.example", "y"), mine("b.example", "x")},
 			"[{[a.example b.example] 2 true} {[c.example] 1 true}]"},
 	} {
-		if got := fmt.Sprint(UnitsOf(c.routes)); got != c.want {
+		units, _ := UnitsOf(c.routes, nil)
+		if got := fmt.Sprint(units); got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
 		}
 	}

@@ -2,10 +2,12 @@ package shard
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/overlap"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -34,7 +36,7 @@ func Take(all intent.LoadBalancer, key stack.Key, n int, hosts, elsewhere map[st
 		}
 		m.Routes = slices.DeleteFunc(slices.Clone(m.Routes), func(r intent.Route) bool {
 			of, every := hostsOf(r.Conditions)
-			return !every && !hosts[of[0]]
+			return !every && !slices.ContainsFunc(of, func(h string) bool { return hosts[h] })
 		})
 		m.Listeners = slices.Clone(m.Listeners)
 		for n := range m.Listeners {
@@ -51,7 +53,7 @@ func Take(all intent.LoadBalancer, key stack.Key, n int, hosts, elsewhere map[st
 	return out
 }
 
-// HostsOn are the hosts on a load balancer, and those that are on others only.
+// HostsOn are the hosts on a load balancer, with wildcards of others that cover them, and those that are on others.
 func (p Placement) HostsOn(n int) (here, elsewhere map[string]bool) {
 	here, elsewhere = map[string]bool{}, map[string]bool{}
 	for i := range p {
@@ -63,6 +65,9 @@ func (p Placement) HostsOn(n int) (here, elsewhere map[string]bool) {
 			}
 		}
 	}
+	Cover(here, slices.DeleteFunc(slices.Sorted(maps.Keys(elsewhere)), func(h string) bool {
+		return !strings.ContainsAny(h, overlap.Wildcards)
+	}))
 	return here, elsewhere
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
@@ -29,7 +30,7 @@ func TestNothingOfAGroupIsLostOrDivided(t *testing.T) {
 			all.Members = append(all.Members, m)
 		}
 		shards := rapid.IntRange(1, 3).Draw(t, "shards")
-		units := UnitsOf(RoutesOf(all))
+		units, _ := UnitsOf(RoutesOf(all), nil)
 		p, err := Place(units, nil, shards, room(rapid.IntRange(1, 9).Draw(t, "room")))
 		if err != nil {
 			t.Fatal(err)
@@ -96,5 +97,68 @@ func TestADeclaredNameIsThatOfTheFirstLoadBalancer(t *testing.T) {
 			len(got) > 32 {
 			t.Errorf("%d: %q, %q", n, got, part.Members[0].Settings.Name.Value)
 		}
+	}
+}
+
+// TestRouteOfOthersMovesNoHost has namespace mal declare a wildcard that covers hosts of others on two load balancers,
+// a rule with both, and rules that forward to the target groups of both.
+func TestRouteOfOthersMovesNoHost(t *testing.T) {
+	t.Parallel()
+	of := func(namespace string, arns []string, hosts ...string) intent.Route {
+		r := route(hosts...)
+		r.Source = intent.At(diag.Object{Kind: "Ingress", Namespace: namespace, Name: "web"}, fmt.Sprint(hosts))
+		for _, arn := range arns {
+			r.Actions = append(r.Actions, intent.Action{Type: stack.ActionForward, Backends: []intent.Backend{{
+				TargetGroupARN: arn}}})
+		}
+		return r
+	}
+	before := Placement{{Hosts: []string{"a.example"}, Shard: 0}, {Hosts: []string{"b.example"}, Shard: 1}}
+	for name, c := range map[string]struct {
+		more  intent.Route
+		every bool // it is on both load balancers
+	}{
+		"a wildcard":          {of("mal", nil, "*.example"), true},
+		"a rule with both":    {of("mal", nil, "a.example", "b.example"), true},
+		"their target groups": {of("mal", []string{"x", "y"}, "evil.test"), false},
+	} {
+		for _, others := range []string{"team", "mal"} { // whose the second host is
+			routes := []intent.Route{of("shop", []string{"x"}, "a.example"), of(others, []string{"y"}, "b.example"), c.more}
+			units, apart := UnitsOf(routes, before)
+			p := before
+			for range 2 {
+				var err error
+				if p, err = Place(units, p, 2, room(9)); err != nil {
+					t.Fatal(err)
+				}
+				units, apart = UnitsOf(routes, p)
+			}
+			for host, want := range map[string]int{"a.example": 0, "b.example": 1} {
+				if n, ok := p.Of(host); !ok || n != want || p.Moves() {
+					t.Errorf("%s: %s is on %d of %s", name, host, n, text(p))
+				}
+			}
+			on := 0
+			for n := range 2 {
+				here, elsewhere := p.HostsOn(n)
+				lb := intent.LoadBalancer{Members: []intent.Member{{Routes: routes}}}
+				for _, r := range RoutesOf(Take(lb, stack.Key{}, n, here, elsewhere)) {
+					if r.Source == c.more.Source {
+						on++
+					}
+				}
+				counted, _ := p.HostsOn(n)
+				if Cover(counted, apart); len(counted) != len(here) {
+					t.Errorf("%s: load balancer %d has %v, and counts %v", name, n, here, counted)
+				}
+			}
+			if every := on == 2; every != c.every {
+				t.Errorf("%s: the route is on %d load balancers", name, on)
+			}
+		}
+	}
+	own := []intent.Route{of("shop", nil, "a.example"), of("shop", nil, "b.example"), of("shop", nil, "*.example")}
+	if units, apart := UnitsOf(own, before); len(units) != 1 || len(apart) != 0 {
+		t.Errorf("a wildcard of the same namespace: %v apart from %v", units, apart)
 	}
 }

@@ -43,9 +43,11 @@ func hostsOf(conditions []stack.Condition) (hosts []string, all bool) {
 	})
 }
 
-// UnitsOf are the units of routes, sorted by their first hosts.
-func UnitsOf(routes []intent.Route) []Unit {
-	j := joined{}
+// UnitsOf are the units of routes, sorted by their first hosts. before is how hosts were placed: a route joins no hosts
+// of other namespaces that are on several load balancers, because it would move them. apart are the wildcards that
+// cover such hosts, and are also on the load balancers of these (see Cover).
+func UnitsOf(routes []intent.Route, before Placement) (units []Unit, apart []string) {
+	j := newJoined(routes, before)
 	count, fixed, users := map[string]int{}, map[string]bool{}, map[string]string{}
 	for i := range routes {
 		hosts, all := hostsOf(routes[i].Conditions)
@@ -65,15 +67,19 @@ func UnitsOf(routes []intent.Route) []Unit {
 			}
 		}
 	}
-	known := slices.Sorted(maps.Keys(j))
+	known := slices.Sorted(maps.Keys(j.to))
 	for _, wild := range known {
 		if !strings.ContainsAny(wild, overlap.Wildcards) {
 			continue
 		}
+		joins := true
 		for _, h := range known {
 			if !overlap.Disjoint(ofHost(wild), ofHost(h)) {
-				j.join(wild, h)
+				joins = j.join(wild, h) && joins
 			}
+		}
+		if !joins {
+			apart = append(apart, wild)
 		}
 	}
 	by := map[string]*Unit{}
@@ -86,12 +92,25 @@ func UnitsOf(routes []intent.Route) []Unit {
 		by[root].Routes += count[h]
 		by[root].Fixed = by[root].Fixed || fixed[h]
 	}
-	out := make([]Unit, 0, len(by))
+	units = make([]Unit, 0, len(by))
 	for _, u := range by {
-		out = append(out, *u)
+		units = append(units, *u)
 	}
-	sorting.By(out, func(a, b Unit) int { return strings.Compare(a.Hosts[0], b.Hosts[0]) })
-	return out
+	sorting.By(units, func(a, b Unit) int { return strings.Compare(a.Hosts[0], b.Hosts[0]) })
+	return units, apart
+}
+
+// Cover adds to the hosts of a load balancer those of some wildcards that cover one of them: their rules answer some of
+// its requests.
+func Cover(here map[string]bool, wildcards []string) {
+	for _, wild := range wildcards {
+		for h := range here {
+			if !overlap.Disjoint(ofHost(wild), ofHost(h)) {
+				here[wild] = true
+				break
+			}
+		}
+	}
 }
 
 // usersGroups are the target groups of the user to which a route forwards, by ARN or name.
@@ -110,22 +129,65 @@ func ofHost(h string) []stack.Condition {
 	return []stack.Condition{{Field: stack.HostHeader, Values: []string{h}}}
 }
 
-// joined has for each host another one of its unit, or the host itself.
-type joined map[string]string
+// joined are the hosts that are one unit. to has for each host another one of its unit, or the host itself: the root of
+// the unit.
+type joined struct {
+	to    map[string]string
+	shard map[string]int    // where units were placed, by their roots
+	of    map[string]string // the namespace whose routes have the hosts, by root; several = those of more than one
+}
 
-func (j joined) root(h string) string {
-	for j[h] != h {
-		j[h] = j[j[h]]
-		h = j[h]
+const several = "*"
+
+// newJoined has each host of routes as its own unit.
+func newJoined(routes []intent.Route, before Placement) *joined {
+	j := &joined{to: map[string]string{}, shard: map[string]int{}, of: map[string]string{}}
+	for i := range routes {
+		hosts, all := hostsOf(routes[i].Conditions)
+		for _, h := range hosts {
+			namespace := routes[i].Source.Object().Namespace
+			if _, known := j.to[h]; known && j.of[h] != namespace {
+				namespace = several
+			}
+			if !all {
+				j.to[h], j.of[h] = h, namespace
+			}
+		}
+	}
+	for i := range before {
+		for _, h := range before[i].Hosts {
+			j.shard[h] = before[i].Shard
+		}
+	}
+	return j
+}
+
+func (j *joined) root(h string) string {
+	for j.to[h] != h {
+		j.to[h] = j.to[j.to[h]]
+		h = j.to[h]
 	}
 	return h
 }
 
-func (j joined) join(a, b string) {
-	for _, h := range []string{a, b} {
-		if _, known := j[h]; !known {
-			j[h] = h
-		}
+// join makes one unit of those of two hosts. It returns false, and does not, if that would move hosts of a namespace by
+// a route of another one.
+func (j *joined) join(a, b string) bool {
+	x, y := j.root(a), j.root(b)
+	if x == y {
+		return true
 	}
-	j[j.root(b)] = j.root(a)
+	at, placed := j.shard[x]
+	other, also := j.shard[y]
+	alone := j.of[x] == j.of[y] && j.of[x] != several
+	if placed && also && at != other && !alone {
+		return false
+	}
+	if j.to[y] = x; !placed && also {
+		j.shard[x] = other
+	}
+	if !alone {
+		j.of[x] = several
+	}
+	return true
 }

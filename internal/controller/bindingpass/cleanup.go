@@ -177,10 +177,15 @@ func (b *Reconciler) deregister(ctx context.Context, o *v1beta1.TargetGroupBindi
 	case !preceding.known:
 		return errCheckpointsUnread
 	}
+	record, ofOthers, err := b.registeredOf(ctx, whose)
+	if err != nil {
+		return err
+	}
 	unseen, _ := b.mayServe(ctx, o)
 	unseen = unseen || b.Contested != nil && b.Contested(o.Spec.TargetGroupARN)
-	left, err := b.Registry.Clear(ctx, registrar.Request{Group: b.group(o), Record: b.registeredOf(o), Unseen: unseen,
-		Binding: stack.ID{Namespace: o.Namespace, Name: o.Name}, Preceding: preceding.keys, Own: preceding.own})
+	left, err := b.Registry.Clear(ctx, registrar.Request{Group: b.group(o), Record: record, Unseen: unseen,
+		OfOthers: ofOthers, Binding: stack.ID{Namespace: o.Namespace, Name: o.Name}, Preceding: preceding.keys,
+		Own: preceding.own})
 	var found diag.List
 	if err == nil && len(left.NotOurs) > 0 && b.OtherNamespaces != nil {
 		found = append(found, b.OtherNamespaces.registeredByOthers(o, left.NotOurs))

@@ -219,14 +219,20 @@ func (p *pass) makeRequest(ctx context.Context) queue.Exit {
 			return p.retain(ctx, p.problem(err), err)
 		}
 	}
+	record, ofOthers, err := b.registeredOf(ctx, p.whose)
+	if err != nil {
+		b.Changes.restore(p.name, p.since)
+		return p.retain(ctx, p.problem(err), err)
+	}
 	p.request = registrar.Request{
 		Emptied: emptied, Former: former, Unconfirmed: unconfirmed,
 		Keep:  unconfirmed && p.unproven != nil && !TargetsPods(o),
 		Group: b.group(o), Binding: p.id, Want: p.endpoints, Port: p.port, Since: p.since, Max: b.MaxTargets, Unseen: unseen,
 		New:      o.Status.ObservedGeneration == nil || b.memory.get(o).moved,
 		Withheld: len(b.memory.get(o).unidentified) > 0,
-		Record:   b.registeredOf(o), Preceding: preceding.keys, Own: preceding.own, Balancer: p.balancer(ctx),
-		Zone: zone, HomeZone: b.homeZone(o),
+		Record:   record, OfOthers: ofOthers, Preceding: preceding.keys, Own: preceding.own,
+		Balancer: p.balancer(ctx),
+		Zone:     zone, HomeZone: b.homeZone(o),
 	}
 	return queue.Exit{}
 }

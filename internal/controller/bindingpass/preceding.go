@@ -47,6 +47,9 @@ type precedingTargets struct {
 	// has wanted until then.
 	Since time.Time `json:"since,omitzero"`
 	Own   []string  `json:"own,omitempty"`
+	// Registered are the keys of the targets that the binding registered in Shared, the target group of another namespace.
+	Shared     string   `json:"shared,omitempty"` // ARN
+	Registered []string `json:"registered,omitempty"`
 }
 
 // staying says which targets a binding never deregisters. The zero value says that nothing is known: only what this
@@ -337,7 +340,8 @@ func ownEndpoint(o *v1beta1.TargetGroupBinding, e registrar.Endpoint) bool {
 // served reports whether a binding may have registered targets.
 func (b *Reconciler) served(o *v1beta1.TargetGroupBinding) bool {
 	t, known := b.Preceding.get(o)
-	return b.Preceding == nil || known && t.Group == o.Spec.TargetGroupARN || o.Status.ObservedGeneration != nil ||
+	arn := o.Spec.TargetGroupARN
+	return b.Preceding == nil || known && (t.Group == arn || t.Shared == arn) || o.Status.ObservedGeneration != nil ||
 		bindingobject.OfStack(o.Labels) || len(b.Registry.Own(b.group(o))) > 0
 }
 

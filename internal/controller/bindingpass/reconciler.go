@@ -251,12 +251,20 @@ func (b *Reconciler) suspend(ctx context.Context, o *v1beta1.TargetGroupBinding,
 	}
 }
 
-// registeredOf returns where the targets of a binding are recorded; nil if clusters do not share its target group.
-func (b *Reconciler) registeredOf(o *v1beta1.TargetGroupBinding) registrar.RegisteredTargets {
-	if !o.Spec.MultiClusterTargetGroup {
-		return nil
+// registeredOf returns where the targets of a binding are recorded, nil if clusters do not share its target group, and
+// which targets stay registered whatever is recorded.
+func (b *Reconciler) registeredOf(ctx context.Context, whose *ownership) (registrar.RegisteredTargets,
+	func(registrar.Target) bool, error) {
+	if !whose.binding.Spec.MultiClusterTargetGroup {
+		return nil, nil, nil
 	}
-	return b.RegisteredTargets
+	ofOthers, err := b.ofOthers(ctx, whose)
+	owner, known := whose.known()
+	if known && owner.Placed() && !owner.BindsIn(whose.binding.Namespace) && b.Preceding != nil &&
+		b.Preceding.Checkpoints.Enabled() {
+		return checkpointedRecord{b.RegisteredTargets, b.Preceding, whose.binding}, ofOthers, err
+	}
+	return b.RegisteredTargets, ofOthers, err
 }
 
 // reportPartial reports the findings of a pass that ended early.

@@ -5,6 +5,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
+	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
@@ -21,13 +22,58 @@ func (r fixedRecord) Load(context.Context, stack.ID) (keys []string, known bool,
 // Save implements registrar.RegisteredTargets.
 func (fixedRecord) Save(context.Context, stack.ID, []string) error { return nil }
 
-// withdraw deregisters the targets of a binding that may no longer share the target group of another namespace. The
-// record of what the binding registered is a ConfigMap that its tenant writes, so of the record only targets count that
-// the binding wants, as its own pods or nodes.
+// checkpointedRecord keeps the record of a binding in checkpoints, too, and believes only these: the tenant of the
+// binding writes its ConfigMap. It is for a binding in the target group of another namespace.
+type checkpointedRecord struct {
+	*ConfigMaps
+
+	preceding *Preceding
+	binding   *v1beta1.TargetGroupBinding
+}
+
+// Load implements registrar.RegisteredTargets.
+func (r checkpointedRecord) Load(ctx context.Context, _ stack.ID) (keys []string, known bool, err error) {
+	return r.preceding.registered(ctx, r.binding)
+}
+
+// Save implements registrar.RegisteredTargets. The ConfigMap is for the existing controller.
+func (r checkpointedRecord) Save(ctx context.Context, id stack.ID, keys []string) error {
+	r.preceding.noteRegistered(r.binding, r.binding.Spec.TargetGroupARN, keys)
+	return r.ConfigMaps.Save(ctx, id, keys)
+}
+
+// registered are the keys of the targets that a binding registered in the target group of another namespace.
+func (p *Preceding) registered(ctx context.Context, o *v1beta1.TargetGroupBinding) (keys []string, known bool,
+	err error) {
+	if p == nil || !p.Checkpoints.Enabled() {
+		return nil, false, nil
+	}
+	if err := p.Checkpoints.Await(ctx); err != nil {
+		return nil, false, err
+	}
+	if t, kept := p.get(o); kept && t.Shared == o.Spec.TargetGroupARN {
+		return t.Registered, len(t.Registered) > 0, nil
+	}
+	return nil, false, nil
+}
+
+// noteRegistered keeps what a binding registered in the target group of another namespace.
+func (p *Preceding) noteRegistered(o *v1beta1.TargetGroupBinding, in string, keys []string) {
+	t, known := p.get(o)
+	if !known {
+		t = precedingTargets{}
+	}
+	t.UID, t.Shared, t.Registered = o.UID, in, keys
+	p.enter(o, t)
+}
+
+// withdraw deregisters the targets of a binding that may not share the target group of another namespace, or no longer:
+// what checkpoints say that it registered. Without that, the record of the binding is a ConfigMap that its tenant
+// writes, and of it only targets count that the binding wants, as its own pods or nodes.
 func (b *Reconciler) withdraw(ctx context.Context, whose *ownership) error {
 	o := whose.binding
 	k := b.memory.get(o)
-	if k.withdrawn || !o.Spec.MultiClusterTargetGroup || bindingobject.OfStack(o.Labels) {
+	if k.withdrawn {
 		return nil
 	}
 	others, err := b.binders(ctx, o)
@@ -38,20 +84,25 @@ func (b *Reconciler) withdraw(ctx context.Context, whose *ownership) error {
 		return err
 	}
 	id := stack.ID{Namespace: o.Namespace, Name: o.Name}
-	recorded, _, err := b.RegisteredTargets.Load(ctx, id)
-	if err != nil && !apierrors.IsForbidden(err) { // without the right, it registered nothing
+	own, known, err := b.Preceding.registered(ctx, o)
+	if err == nil && !known {
+		own, err = b.ownRecorded(ctx, whose, id)
+	}
+	if err != nil {
 		return err
 	}
-	if len(recorded) > 0 {
-		own, err := b.ownAmong(ctx, whose, registrar.KeySet(recorded))
+	if len(own) > 0 {
+		ofOthers, err := b.ofOthers(ctx, whose)
 		if err != nil {
 			return err
 		}
-		if len(own) > 0 {
-			if _, err := b.Registry.Clear(ctx, registrar.Request{Group: b.group(o), Binding: id, Record: own}); err != nil {
-				return err
-			}
+		if _, err := b.Registry.Clear(ctx, registrar.Request{Group: b.group(o), Binding: id, Record: fixedRecord(own),
+			OfOthers: ofOthers}); err != nil {
+			return err
 		}
+	}
+	if known {
+		b.Preceding.noteRegistered(o, "", nil)
 	}
 	k = b.memory.get(o)
 	k.withdrawn = true
@@ -59,8 +110,23 @@ func (b *Reconciler) withdraw(ctx context.Context, whose *ownership) error {
 	return nil
 }
 
+// ownRecorded are those of the targets in the ConfigMap of a binding that it wants, as its own pods or nodes.
+func (b *Reconciler) ownRecorded(ctx context.Context, whose *ownership, id stack.ID) ([]string, error) {
+	if !whose.binding.Spec.MultiClusterTargetGroup || bindingobject.OfStack(whose.binding.Labels) {
+		return nil, nil
+	}
+	recorded, _, err := b.RegisteredTargets.Load(ctx, id)
+	if apierrors.IsForbidden(err) { // without the right, it registered nothing
+		return nil, nil
+	}
+	if err != nil || len(recorded) == 0 {
+		return nil, err
+	}
+	return b.ownAmong(ctx, whose, registrar.KeySet(recorded))
+}
+
 // ownAmong are those of some targets that a binding wants, as its own pods or nodes.
-func (b *Reconciler) ownAmong(ctx context.Context, whose *ownership, recorded map[string]bool) (own fixedRecord,
+func (b *Reconciler) ownAmong(ctx context.Context, whose *ownership, recorded map[string]bool) (own []string,
 	err error) {
 	o := whose.binding
 	if err := b.Pods.require(ctx, o, b.Client, b.APIReader); err != nil {

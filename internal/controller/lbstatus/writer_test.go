@@ -26,6 +26,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
+	"github.com/k8s-lbc/lbc/internal/view/timeline"
 )
 
 // testWriter is a Writer over a fake API server that counts writes, and may refuse some.
@@ -186,7 +187,7 @@ func TestARestartGoesOnFromWhatTheObjectHolds(t *testing.T) {
 	w := newTestWriter(t)
 	w.List(t.Context())
 	p := groupPass("shop")
-	p.Summary, p.Steps = "1 to create, 0 to change, 0 to replace, 0 to delete", []string{"CreateLoadBalancer LoadBalancer"}
+	p.Summary, p.Steps = "1 to create, 0 to change, 0 to replace, 0 to delete", []timeline.Step{{Text: "CreateLoadBalancer LoadBalancer"}}
 	w.Enqueue(p)
 	w.SetHealth("arn:tg", []registrar.Health{{State: "healthy"}})
 	w.expect("first", "create shop/group-front", "status shop/group-front")

@@ -29,8 +29,8 @@ type Keyed struct {
 
 	mu      sync.Mutex
 	entries map[string]*keyedEntry
-	waiting dueFirst // the entries that neither run nor are in ready
-	ready   tenants  // the entries that are due
+	waiting dueFirst           // the entries that neither run nor are in ready
+	ready   Turns[*keyedEntry] // the entries that are due, by tenant
 	signal  chan struct{}
 }
 
@@ -51,38 +51,6 @@ type keyedEntry struct {
 	again    time.Time // when a key that was added during its run is due again; zero = it was not added
 	addedNow bool      // it was added by AddNow during its run
 	failures int
-}
-
-// tenants are entries that are due, by tenant. The first tenant is next.
-type tenants struct {
-	order []string
-	of    map[string][]*keyedEntry
-}
-
-func (t *tenants) push(tenant string, e *keyedEntry) {
-	if len(t.of[tenant]) == 0 {
-		t.order = append(t.order, tenant)
-	}
-	if t.of == nil {
-		t.of = map[string][]*keyedEntry{}
-	}
-	e.place, t.of[tenant] = -1, append(t.of[tenant], e)
-}
-
-// pop takes the entry of the next tenant that has been due the longest; nil if there is none.
-func (t *tenants) pop() *keyedEntry {
-	if len(t.order) == 0 {
-		return nil
-	}
-	tenant := t.order[0]
-	e := t.of[tenant][0]
-	t.order, t.of[tenant] = t.order[1:], t.of[tenant][1:]
-	if len(t.of[tenant]) > 0 {
-		t.order = append(t.order, tenant)
-	} else {
-		delete(t.of, tenant)
-	}
-	return e
 }
 
 // dueFirst is a heap of entries. The first has been due the longest.
@@ -270,14 +238,15 @@ func (k *Keyed) Next() (key string, pause time.Duration, ok bool) {
 	defer k.mu.Unlock()
 	for now := k.Now(); len(k.waiting) > 0 && !now.Before(k.waiting[0].due); {
 		if e, is := heap.Pop(&k.waiting).(*keyedEntry); is {
-			k.ready.push(k.tenant(e.key), e)
+			e.place = -1
+			k.ready.Push(k.tenant(e.key), e)
 		}
 	}
-	e := k.ready.pop()
-	if e == nil && len(k.waiting) > 0 {
+	e, ok := k.ready.Pop()
+	if !ok && len(k.waiting) > 0 {
 		pause = k.waiting[0].due.Sub(k.Now())
 	}
-	if e == nil {
+	if !ok {
 		return "", pause, false
 	}
 	e.running, e.again, e.addedNow = true, time.Time{}, false

@@ -17,6 +17,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+	"github.com/k8s-lbc/lbc/internal/view/timeline"
 )
 
 // Bounds of a LoadBalancer object, which keep it well below the size limit of the API server.
@@ -28,6 +29,9 @@ const (
 	maxPlanSteps    = 20
 	maxText         = 1024
 	maxName         = 253
+	maxOwners       = 100
+	// memberBytes bounds the members: most of what etcd accepts of an object.
+	memberBytes = 900 << 10
 )
 
 // shardPrefix begins the names of objects of the further load balancers of groups.
@@ -62,7 +66,7 @@ type Pass struct {
 	Found   diag.List
 	// Summary, Steps and Failed are those of the pass's plan; an empty Summary means that the plan was empty.
 	Summary string
-	Steps   []string
+	Steps   []timeline.Step
 	Failed  bool
 	// Waiting are the operations of AWS that the rest of the plan waits for.
 	Waiting []string
@@ -109,7 +113,7 @@ func KeyOf(o *v1alpha1.LoadBalancer) (key stack.Key, ok bool) {
 func LoadBalancer(p Pass, before v1alpha1.LoadBalancerStatus) v1alpha1.LoadBalancerStatus {
 	s := *before.DeepCopy()
 	s.Owner, s.Stack = owner.Of(p.Key.Owner).Kind, p.Key.ID.String()
-	s.Members, s.Parts = versions(p.Members, p, before.Members), versions(sorting.InTurn(p.Parts, maxParts,
+	s.Members, s.Parts = versions(fitting(p.Members), p, before.Members), versions(sorting.InTurn(p.Parts, maxParts,
 		func(m Member) string { return m.Object.Namespace }), p, before.Parts)
 	if p.Observed != nil {
 		observe(&s, p, before)
@@ -141,6 +145,34 @@ func withRequest(f v1alpha1.Finding, id string) v1alpha1.Finding {
 
 func failing(s v1alpha1.LoadBalancerStatus) bool {
 	return slices.ContainsFunc(s.Findings, func(f v1alpha1.Finding) bool { return f.Class != string(diag.Note) })
+}
+
+// fitting are the members for which an object has room; namespaces take turns.
+func fitting(all []Member) (out []Member) {
+	size := func(m Member) int {
+		return 140 + len(m.Object.Kind) + len(m.Object.Namespace) + len(m.Object.Name) + 2*len(m.Version)
+	}
+	left := memberBytes
+	for _, m := range all {
+		left -= size(m)
+	}
+	if left >= 0 {
+		return all
+	}
+	left = memberBytes
+	fits := map[int]bool{}
+	for _, at := range sorting.Turns(all, func(m Member) string { return m.Object.Namespace }) {
+		if left -= size(all[at]); left < 0 {
+			break
+		}
+		fits[at] = true
+	}
+	for at, m := range all {
+		if fits[at] {
+			out = append(out, m)
+		}
+	}
+	return out
 }
 
 // versions are members, or parts, with what was observed of each and what is in effect.
@@ -191,8 +223,8 @@ func planOf(p Pass, before *v1alpha1.PlanStatus) *v1alpha1.PlanStatus {
 	case len(p.Waiting) > 0:
 		out.Result = "Waiting"
 	}
-	for _, step := range p.Steps[:min(len(p.Steps), maxPlanSteps)] {
-		out.Steps = append(out.Steps, short(step, 256))
+	for _, s := range sorting.InTurn(p.Steps, maxPlanSteps, func(s timeline.Step) string { return s.Namespace }) {
+		out.Steps = append(out.Steps, short(s.Text, 256))
 	}
 	if before != nil && before.Summary == out.Summary && before.Result == out.Result &&
 		slices.Equal(before.Steps, out.Steps) && out.Result != "Done" {
@@ -207,12 +239,12 @@ func findingOf(d diag.Diagnostic) v1alpha1.Finding {
 		Message: short(d.Message(), maxText)}
 }
 
-// Owners are the owner references by which an object is garbage collected after its last member: to members in its own
-// namespace.
+// Owners are the owner references by which an object is garbage collected after its last member: to the first members
+// in its own namespace.
 func Owners(members []Member, namespace, apiVersion string) []metav1.OwnerReference {
 	var out []metav1.OwnerReference
 	for _, m := range members {
-		if m.Object.Namespace == namespace && m.Object.UID != "" {
+		if m.Object.Namespace == namespace && m.Object.UID != "" && len(out) < maxOwners {
 			out = append(out, metav1.OwnerReference{APIVersion: apiVersion, Kind: m.Object.Kind, Name: m.Object.Name,
 				UID: types.UID(m.Object.UID)})
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+	"github.com/k8s-lbc/lbc/internal/view/timeline"
 )
 
 var (
@@ -215,7 +216,7 @@ func TestEqualPassesGiveEqualStatuses(t *testing.T) {
 			d := diag.New(shop, "", diag.AccessDenied, "refused", "grant it")
 			d.RequestID = strings.Repeat("x", n)
 			p.Found = diag.List{d}
-			p.Summary, p.Steps, p.Failed = "1 to create", []string{"CreateRule 80:1"}, true
+			p.Summary, p.Steps, p.Failed = "1 to create", []timeline.Step{{Text: "CreateRule 80:1"}}, true
 		},
 	} {
 		var s v1alpha1.LoadBalancerStatus

@@ -1,16 +1,21 @@
 package reporting
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
 	"github.com/k8s-lbc/lbc/internal/controller/growth"
 	"github.com/k8s-lbc/lbc/internal/lib/cputime"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+	"github.com/k8s-lbc/lbc/internal/view/timeline"
 )
 
 // TestManyFindingsOfAnObjectAreFewEvents has a tenant make thousands of mistakes in one object: events of others would
@@ -68,6 +73,65 @@ func TestFindingsOfOthersStayInTheStatus(t *testing.T) {
 	shown := LoadBalancer(Pass{Key: front, Found: found}, v1alpha1.LoadBalancerStatus{}).Findings
 	if len(shown) != maxFindings || shown[maxFindings-1].Object.Namespace != "shop" {
 		t.Errorf("%d findings, the last one of %+v", len(shown), shown[len(shown)-1].Object)
+	}
+}
+
+// TestStepsOfOthersStayInTheStatus has a tenant's edit take more steps than the status shows of a plan.
+func TestStepsOfOthersStayInTheStatus(t *testing.T) {
+	t.Parallel()
+	var steps []timeline.Step
+	for i := range 2 * maxPlanSteps {
+		steps = append(steps, timeline.Step{Namespace: "mal", Text: fmt.Sprint("CreateRule 80:", i)})
+	}
+	steps = append(steps, timeline.Step{Namespace: "shop", Text: "CreateRule 443:1"})
+	front := stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "front"}}
+	shown := LoadBalancer(Pass{Key: front, Summary: "41 to create", Steps: steps}, v1alpha1.LoadBalancerStatus{}).LastPlan
+	if len(shown.Steps) != maxPlanSteps || shown.Steps[maxPlanSteps-1] != "CreateRule 443:1" {
+		t.Errorf("%q", shown.Steps)
+	}
+}
+
+// TestRulesOfOthersStayInTheStatus has a tenant declare more rules and target groups than the status shows of a group.
+func TestRulesOfOthersStayInTheStatus(t *testing.T) {
+	t.Parallel()
+	p := Pass{Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "front"}}, Observed: &awsop.Observed{},
+		Origins: map[stack.Ref][]diag.Object{}}
+	add := func(namespace, id string, priority int32) {
+		p.Observed.Rules = append(p.Observed.Rules, awsop.Rule{ARN: "arn:rule-" + id, Priority: priority,
+			Rule: stack.Rule{ID: id}})
+		p.Observed.TargetGroups = append(p.Observed.TargetGroups, awsop.TargetGroup{ARN: "arn:tg-" + id,
+			TargetGroup: stack.TargetGroup{ID: id, Name: id}})
+		for _, kind := range []stack.Kind{stack.KindRule, stack.KindTargetGroup} {
+			p.Origins[stack.Ref{Kind: kind, ID: id}] = []diag.Object{{Kind: "Ingress", Namespace: namespace, Name: "web"}}
+		}
+	}
+	for i := range int32(2 * maxRules) {
+		add("mal", fmt.Sprintf("a-%04d", i), i+1)
+	}
+	add("shop", "z", 2*maxRules+1)
+	shown := LoadBalancer(p, v1alpha1.LoadBalancerStatus{})
+	if n := len(shown.Rules); n != maxRules || shown.Rules[n-1].ARN != "arn:rule-z" {
+		t.Errorf("%d rules, the last one %+v", n, shown.Rules[n-1])
+	}
+	if n := len(shown.TargetGroups); n != maxTargetGroups || shown.TargetGroups[n-1].ARN != "arn:tg-z" {
+		t.Errorf("%d target groups, the last one %+v", n, shown.TargetGroups[n-1])
+	}
+}
+
+// TestMembersOfOthersStayInTheStatus has a tenant declare more members of a group than etcd accepts in one object.
+func TestMembersOfOthersStayInTheStatus(t *testing.T) {
+	t.Parallel()
+	p := Pass{Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "front"}}}
+	for i := range 20_000 {
+		p.Members = append(p.Members, Member{Object: diag.Object{Kind: "Ingress", Namespace: "mal",
+			Name: fmt.Sprintf("%s-%05d", strings.Repeat("x", 240), i), UID: fmt.Sprint(i)}, Version: "0123456789abcdef"})
+	}
+	p.Members = append(p.Members, Member{Object: diag.Object{Kind: "Ingress", Namespace: "shop", Name: "web"}})
+	s := LoadBalancer(p, v1alpha1.LoadBalancerStatus{})
+	text, err := json.Marshal(v1alpha1.LoadBalancer{Status: s, ObjectMeta: metav1.ObjectMeta{
+		OwnerReferences: Owners(p.Members, "mal", "networking.k8s.io/v1")}})
+	if n := len(s.Members); err != nil || n < 1000 || s.Members[n-1].Namespace != "shop" || len(text) > 1_100_000 {
+		t.Errorf("%d members, the last one of %s, in %d bytes (%v)", n, s.Members[n-1].Namespace, len(text), err)
 	}
 }
 

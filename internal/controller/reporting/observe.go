@@ -86,7 +86,7 @@ func observeRules(s *v1alpha1.LoadBalancerStatus, p Pass, before []v1alpha1.Rule
 	sorting.By(s.Rules, func(a, b v1alpha1.RuleStatus) int {
 		return cmp.Or(cmp.Compare(a.Port, b.Port), cmp.Compare(a.Priority, b.Priority), cmp.Compare(a.ARN, b.ARN))
 	})
-	s.Rules = s.Rules[:min(len(s.Rules), maxRules)]
+	s.Rules = sorting.InTurn(s.Rules, maxRules, func(r v1alpha1.RuleStatus) string { return namespaceOf(r.Owner) })
 }
 
 // observeTargetGroups keeps the targets that were counted before.
@@ -104,7 +104,17 @@ func observeTargetGroups(s *v1alpha1.LoadBalancerStatus, p Pass, before []v1alph
 	sorting.By(s.TargetGroups, func(a, b v1alpha1.TargetGroupStatus) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ARN, b.ARN))
 	})
-	s.TargetGroups = s.TargetGroups[:min(len(s.TargetGroups), maxTargetGroups)]
+	s.TargetGroups = sorting.InTurn(s.TargetGroups, maxTargetGroups, func(g v1alpha1.TargetGroupStatus) string {
+		return namespaceOf(g.Owner)
+	})
+}
+
+// namespaceOf is the namespace of an owner; empty = it is not known.
+func namespaceOf(owner *v1alpha1.ObjectReference) string {
+	if owner == nil {
+		return ""
+	}
+	return owner.Namespace
 }
 
 // generationOf is the generation of its owner that a rule carries out: that of the pass if all of it is in effect, or

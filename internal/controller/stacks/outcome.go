@@ -14,6 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
@@ -254,6 +255,21 @@ func membersOf(step plan.Step, origins map[stack.Ref]compile.Origin, w front.Inp
 		return objectsOf(w.Members)
 	}
 	return objects
+}
+
+// NamespaceOf is the namespace of the objects that a step is about. If they are of several, or not known, it is that of
+// the stack, which a group has not.
+func NamespaceOf(key stack.Key, step plan.Step, origins map[stack.Ref]compile.Origin) string {
+	origin := origins[step.Resource]
+	all := origin.Objects
+	switch {
+	case len(all) == 0 && step.Resource.Kind == stack.KindTargetGroup: // it is not in the stack any more
+		return cmp.Or(naming.NamespaceOfTargetGroup(step.Resource.ID), key.ID.Namespace)
+	case len(all) == 0, slices.ContainsFunc(all, func(o diag.Object) bool { return o.Namespace != all[0].Namespace }):
+		return key.ID.Namespace
+	}
+	part := cmp.Or(origin.Fields["Actions"], origin.Fields["Backend"]) // a route of a Gateway
+	return cmp.Or(part.Object().Namespace, all[0].Namespace)
 }
 
 // readProblem returns the finding, on all objects, about a failed read.

@@ -49,6 +49,7 @@ func (p *pass) apply(ctx context.Context) queue.Exit {
 		p.result = apply.Run(applying, p.plan, apply.Deps{
 			Clients: s.Clients, Inventory: s.Inventory, Bindings: s.Bindings, Now: s.Now,
 			Expected: s.Expected, Stabilize: s.Stabilize, Hold: s.Holds.Guard, Objects: p.versions(),
+			Namespace: func(step plan.Step) string { return NamespaceOf(p.key, step, p.compiled.Origins) },
 		})
 		trace.SetCount("lbc.failed_steps", p.result.Count(apply.Failed))
 		s.notePlan(p.key, &p.plan, p.result)

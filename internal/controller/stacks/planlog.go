@@ -49,11 +49,14 @@ func planText(p *plan.Plan) string { return strings.Join(describe(p), "\n") }
 func describe(p *plan.Plan) []string {
 	out := make([]string, 0, len(p.Steps))
 	for _, st := range p.Steps {
-		text := string(st.ID)
-		if len(st.Why) > 0 {
-			text += " (" + st.Why[0] + ")"
-		}
-		out = append(out, text)
+		out = append(out, describeStep(st))
 	}
 	return out
+}
+
+func describeStep(st plan.Step) string {
+	if len(st.Why) > 0 {
+		return string(st.ID) + " (" + st.Why[0] + ")"
+	}
+	return string(st.ID)
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+	"github.com/k8s-lbc/lbc/internal/view/timeline"
 )
 
 // passReport is the report of a pass, as far as the pass came.
@@ -184,8 +185,10 @@ func statusPass(t passReport, now func() time.Time) reporting.Pass {
 	if t.plan.Empty() {
 		return p
 	}
-	p.Summary, p.Steps = t.plan.Summary().String(), describe(t.plan)
+	p.Summary = t.plan.Summary().String()
 	for _, step := range t.plan.Steps {
+		p.Steps = append(p.Steps, timeline.Step{Namespace: NamespaceOf(t.key, step, t.compiled.Origins),
+			Text: describeStep(step)})
 		switch o := t.result.Outcomes[step.ID]; o.State {
 		case apply.Failed, apply.Prevented:
 			p.Failed = true

@@ -311,7 +311,7 @@ func (g *group) mayLeave(q *Request, key string) bool {
 		return false
 	}
 	if q.Record != nil {
-		return g.recordOf(q.Binding).keys[key]
+		return g.recordOf(q.Binding).keys[key] && (q.OfOthers == nil || !q.OfOthers(g.members[key].Target))
 	}
 	return !q.Unseen && (q.Own == nil || q.Own[key]) || g.requested[key]
 }

@@ -95,6 +95,8 @@ type Request struct {
 	Keep bool
 	// Record is set if other clusters register targets in the same group: only targets in the record are deregistered.
 	Record RegisteredTargets
+	// OfOthers says which targets in the record are those of other bindings; nil = none is.
+	OfOthers func(Target) bool
 	// Unseen: bindings that the controller cannot see may have registered targets in the group. Then only targets are
 	// deregistered that a request has wanted, in this process or in the earlier one whose state Assume restored.
 	Unseen bool

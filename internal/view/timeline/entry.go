@@ -30,6 +30,9 @@ type Entry struct {
 	Time   time.Time `json:"time"`
 	Kind   Kind      `json:"kind"`
 	Object string    `json:"object,omitempty"`
+	// Namespace is that of the objects that it is about; empty = of several, or it is not known. Namespaces take turns
+	// in the room of a record.
+	Namespace string `json:"namespace,omitempty"`
 	// By is who did it: a field manager, a component, a pod.
 	By   string `json:"by,omitempty"`
 	Text string `json:"text"`

@@ -2,6 +2,7 @@ package timeline
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -13,7 +14,7 @@ const (
 	allBytes  = 1 << 20
 	// longest is for how long an entry is kept.
 	longest = 7 * 24 * time.Hour
-	// mostText bounds one text, and mostSteps the steps of a plan.
+	// mostText bounds one text, and mostSteps the steps of a plan; namespaces take turns.
 	mostText  = 300
 	mostSteps = 20
 	// overhead is about what an entry needs beside its texts.
@@ -41,10 +42,13 @@ const (
 
 // Record is what is kept of a unit.
 type Record struct {
-	// From is when the record begins, if there was no room for what happened before. That of LeaderUnit is when the record
-	// of a unit without one begins.
-	From    time.Time `json:"from,omitzero"`
-	Entries []Entry   `json:"entries"` // in the order in which they were added
+	// From is since when the record has everything, if there was no room for all that happened before. That of LeaderUnit
+	// is when the record of a unit without one begins.
+	From time.Time `json:"from,omitzero"`
+	// Lost are the times of the last entries of namespaces for which there was no room. Only namespaces that have entries
+	// are among them.
+	Lost    map[string]time.Time `json:"lost,omitempty"` // it is never changed in place
+	Entries []Entry              `json:"entries"`        // in the order in which they were added
 }
 
 // Ring has the latest entries by unit: the key of a stack or binding. It is safe for concurrent use. A nil Ring keeps
@@ -109,7 +113,11 @@ func (r *Ring) Has(unit string, e Entry, age time.Duration) bool {
 func (r *Ring) Knows(unit string, e Entry) bool {
 	e = bounded(e)
 	rec := r.Of(unit)
-	return !e.Time.After(rec.From) || slices.ContainsFunc(rec.Entries, func(o Entry) bool {
+	lost := rec.Lost[e.Namespace]
+	if len(rec.Lost) == 0 { // an earlier version wrote it
+		lost = rec.From
+	}
+	return !e.Time.After(lost) || slices.ContainsFunc(rec.Entries, func(o Entry) bool {
 		return e.Same(o) &&
 			o.Time.Equal(e.Time)
 	})
@@ -124,13 +132,12 @@ func (r *Ring) shrink() {
 // put replaces the record of a unit, cut to its bounds. The caller holds the lock.
 func (r *Ring) put(unit string, rec Record, w Weight) {
 	from := r.Now().Add(-longest)
-	size := sizeOf(rec.Entries)
-	for len(rec.Entries) > 0 && (size > unitBytes || rec.Entries[0].Last().Before(from)) {
-		if size > unitBytes {
-			rec.From = latest(rec.From, rec.Entries[0].Last())
-		}
-		size -= rec.Entries[0].size()
+	for len(rec.Entries) > 0 && rec.Entries[0].Last().Before(from) {
 		rec.Entries = rec.Entries[1:]
+	}
+	size := sizeOf(rec.Entries)
+	for ; size > unitBytes; size = sizeOf(rec.Entries) {
+		rec = rec.withoutOldest()
 	}
 	if r.units == nil {
 		r.units = map[string]Record{}
@@ -142,6 +149,33 @@ func (r *Ring) put(unit string, rec Record, w Weight) {
 	if r.Changed != nil {
 		r.Changed(unit, rec, w)
 	}
+}
+
+// withoutOldest is the record without one of its entries: of the namespace whose entries take most, the oldest one.
+func (r Record) withoutOldest() Record {
+	bytes := map[string]int{}
+	for i := range r.Entries {
+		bytes[r.Entries[i].Namespace] += r.Entries[i].size()
+	}
+	drop := 0
+	for i := range r.Entries {
+		if bytes[r.Entries[i].Namespace] > bytes[r.Entries[drop].Namespace] {
+			drop = i
+		}
+	}
+	gone := r.Entries[drop]
+	r.From, r.Entries = latest(r.From, gone.Last()), slices.Delete(slices.Clone(r.Entries), drop, drop+1)
+	lost := map[string]time.Time{}
+	for _, e := range r.Entries {
+		if at, ok := r.Lost[e.Namespace]; ok {
+			lost[e.Namespace] = at
+		}
+		if e.Namespace == gone.Namespace {
+			lost[e.Namespace] = latest(r.Lost[e.Namespace], gone.Last())
+		}
+	}
+	r.Lost = lost
+	return r
 }
 
 // dropOldest drops a record, and reports whether there was one: of the tenant whose records take most, that of the unit
@@ -191,6 +225,10 @@ func (r *Ring) Restore(unit string, before Record) {
 	defer r.mu.Unlock()
 	rec := r.units[unit]
 	rec.From, rec.Entries = latest(before.From, rec.From), append(slices.Clip(before.Entries), rec.Entries...)
+	lost := map[string]time.Time{}
+	maps.Copy(lost, before.Lost)
+	maps.Copy(lost, rec.Lost)
+	rec.Lost = lost
 	r.put(unit, rec, Normal)
 	r.shrink()
 }
@@ -213,7 +251,7 @@ func sizeOf(all []Entry) (n int) {
 }
 
 func (e *Entry) size() int {
-	n := overhead + len(e.Object) + len(e.By) + len(e.Text) + len(e.RequestID)
+	n := overhead + len(e.Namespace) + len(e.Object) + len(e.By) + len(e.Text) + len(e.RequestID)
 	for _, s := range e.Steps {
 		n += len(s) + 3
 	}
@@ -223,9 +261,6 @@ func (e *Entry) size() int {
 // bounded is an entry with texts of bounded length.
 func bounded(e Entry) Entry {
 	e.Text, e.Object, e.By, e.RequestID = short(e.Text), short(e.Object), short(e.By), short(e.RequestID)
-	if more := len(e.Steps) - mostSteps; more > 0 {
-		e.Steps = append(slices.Clone(e.Steps[:mostSteps]), furtherSteps(more))
-	}
 	for i, s := range e.Steps {
 		if short(s) != s {
 			e.Steps = slices.Clone(e.Steps)

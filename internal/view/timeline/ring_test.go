@@ -1,6 +1,7 @@
 package timeline
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -61,6 +62,62 @@ func TestEntriesOfATenantLeaveThoseOfOthers(t *testing.T) {
 	if r.size > allBytes || len(r.Of("shop/web").Entries) != 1 || len(r.Of("mal/0").Entries) > 0 ||
 		len(r.Of("mal/399").Entries) == 0 {
 		t.Errorf("%d bytes, and of the other tenant %+v", r.size, r.Of("shop/web"))
+	}
+}
+
+// TestEntriesOfAMemberLeaveThoseOfOthers has a member of a group edit without end, and then a new process.
+func TestEntriesOfAMemberLeaveThoseOfOthers(t *testing.T) {
+	t.Parallel()
+	now := start
+	r := &Ring{Now: func() time.Time { return now }}
+	edit := Entry{Time: start.Add(time.Second), Kind: Edit, Namespace: "shop", Object: "Ingress shop/web", Text: "edited"}
+	for i := range 200 {
+		now = now.Add(time.Second)
+		r.Add("front", Entry{Kind: Edit, Namespace: "mal", Text: fmt.Sprint(i, strings.Repeat("x", 1000))}, Normal)
+		if i == 100 {
+			if r.Knows("front", edit) { // it is older than what there is no room for
+				t.Error("an edit of the other tenant counts as one that was recorded")
+			}
+			r.Add("front", edit, Normal)
+			r.Add("front", Entry{Kind: Plan, Text: "1 to change"}, Normal)
+		}
+	}
+	text, err := json.Marshal(r.Of("front"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kept Record
+	if err := json.Unmarshal(text, &kept); err != nil {
+		t.Fatal(err)
+	}
+	next := &Ring{Now: r.Now}
+	next.Restore("front", kept)
+	next.Add("front", Entry{Kind: Edit, Namespace: "mal", Text: strings.Repeat("y", 1000)}, Normal)
+	for _, r := range []*Ring{r, next} {
+		rec := r.Of("front")
+		if len(rec.Entries) < 10 || !rec.Entries[0].Same(edit) || rec.Entries[1].Kind != Plan ||
+			sizeOf(rec.Entries) > unitBytes || !rec.From.Before(rec.Entries[2].Time) || rec.From.Before(edit.Time) {
+			t.Errorf("%d entries since %s: %+v", len(rec.Entries), rec.From, rec.Entries[:2])
+		}
+		if !r.Knows("front", edit) || !r.Knows("front", Entry{Time: start.Add(time.Minute), Kind: Edit, Namespace: "mal"}) {
+			t.Error("an edit that was recorded counts as a new one")
+		}
+	}
+}
+
+// TestStepsOfAMemberLeaveThoseOfOthers has a plan of more steps than a record shows.
+func TestStepsOfAMemberLeaveThoseOfOthers(t *testing.T) {
+	t.Parallel()
+	var all []Step
+	for i := range 40 {
+		all = append(all, Step{"mal", fmt.Sprint("create rule ", i)})
+	}
+	got := Steps(append(all, Step{"shop", "update rule 1"}))
+	if len(got) != mostSteps+1 || got[mostSteps-1] != "update rule 1" || got[mostSteps] != "and 21 more" {
+		t.Errorf("%q", got)
+	}
+	if got := Steps(all[:2]); len(got) != 2 {
+		t.Errorf("%q", got)
 	}
 }
 

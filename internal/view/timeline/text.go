@@ -3,6 +3,8 @@ package timeline
 import (
 	"fmt"
 	"unicode/utf8"
+
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 )
 
 // short is a text of at most mostText bytes.
@@ -17,4 +19,17 @@ func short(s string) string {
 	return s[:cut] + "…"
 }
 
-func furtherSteps(n int) string { return fmt.Sprintf("and %d more", n) }
+// Step is a step of a plan, and the namespace of the objects that it is about; empty = of several, or not known.
+type Step struct{ Namespace, Text string }
+
+// Steps are the texts of the first steps of a plan, and how many more there are. Namespaces take turns.
+func Steps(all []Step) (out []string) {
+	shown := sorting.InTurn(all, mostSteps, func(s Step) string { return s.Namespace })
+	for _, s := range shown {
+		out = append(out, s.Text)
+	}
+	if more := len(all) - len(shown); more > 0 {
+		out = append(out, fmt.Sprintf("and %d more", more))
+	}
+	return out
+}

@@ -1,6 +1,7 @@
 package tenants
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,11 +18,19 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
 )
 
+// onNodes gives a Service a node port.
+func onNodes(o client.Object, port int32) {
+	if svc, ok := o.(*corev1.Service); ok {
+		svc.Spec.Type, svc.Spec.Ports[0].NodePort = corev1.ServiceTypeNodePort, port
+	}
+}
+
 // sharesWithOwnPod has the tenant of mal share a target group, with a pod of his own.
 func sharesWithOwnPod(l *lab.Lab, group v1beta1.TargetGroupBindingSpec) {
 	l.Helper()
 	svc := lab.Service("web")
 	svc.Namespace, svc.UID = "mal", "uid-mal"
+	onNodes(svc, 30081)
 	l.Create(svc)
 	for _, o := range lab.Pods("a", "10.0.128.66") {
 		o.SetNamespace("mal")
@@ -33,6 +42,7 @@ func sharesWithOwnPod(l *lab.Lab, group v1beta1.TargetGroupBindingSpec) {
 	b := lab.Binding("", v1beta1.TargetTypeIP)
 	b.Namespace, b.Name, b.UID = "mal", "steal", "uid-steal"
 	b.Spec.TargetGroupARN, b.Spec.TargetGroupName = group.TargetGroupARN, group.TargetGroupName
+	b.Spec.TargetType = cmp.Or(group.TargetType, b.Spec.TargetType)
 	b.Spec.MultiClusterTargetGroup = true
 	l.Create(b)
 }
@@ -86,6 +96,52 @@ func TestSharedTargetGroupTakesNoPodsOfOthers(t *testing.T) {
 	}
 }
 
+// TestForgedRecordDeregistersNoPodsOfOthers has a tenant who may share the target group of another one write the other
+// one's targets into the record of his binding.
+func TestForgedRecordDeregistersNoPodsOfOthers(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"ip", "instance"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			members := lab.GroupMember("shop", "web", 0, map[string]string{"multi-cluster-target-group": "true",
+				"target-type": kind})
+			onNodes(members[0], 30080)
+			l := lab.New(t, account.Profile{}, append(members, lab.Class(), lab.Node("a",
+				"aws:///us-west-2a/i-0a1de0000000000a1"))...)
+			l.Flags("--cross-namespace-target-groups=mal=*")
+			l.Create(lab.Pods("a", "10.0.128.50")...)
+			l.Settle(lab.FrontGroup)
+			group := l.Sim.Resources().TargetGroups[0]
+			own := l.Targets(group.ARN)
+			sharesWithOwnPod(l, v1beta1.TargetGroupBindingSpec{TargetGroupARN: group.ARN, TargetType: new(
+				v1beta1.TargetType(kind))})
+			l.Settle(lab.FrontGroup)
+			both := l.Targets(group.ARN)
+			record := &corev1.ConfigMap{}
+			l.Must(l.Client.Get(t.Context(), client.ObjectKey{Namespace: "mal", Name: naming.ClaimsConfigMap("steal")},
+				record))
+			record.Data[bindingobject.TargetsKey] = strings.Join(both, ",")
+			l.Must(l.Client.Update(t.Context(), record))
+			mark := l.Mark()
+			l.Restart()
+			l.Settle(lab.FrontGroup)
+			if len(own) != 1 || len(both) != 2 || len(l.Writes(mark)) > 0 { // the other binding would register again
+				t.Errorf("targets %v, of both %v, and %v\n%s", own, both, l.Writes(mark), strings.Join(l.Events, "\n"))
+			}
+			l.WantTargets(group.ARN, both...)
+			mark = l.Mark()
+			b := lab.Binding("", v1beta1.TargetTypeIP)
+			b.Namespace, b.Name = "mal", "steal"
+			l.Must(l.Client.Delete(t.Context(), b))
+			l.Settle(lab.FrontGroup)
+			l.WantTargets(group.ARN, own...)
+			if got := l.Writes(mark); slices.Contains(got, "RegisterTargets") {
+				t.Errorf("the deletion leads to %v", got)
+			}
+		})
+	}
+}
+
 // TestNarrowedFlagTakesPodsOutOfSharedTargetGroup has the administrator no longer allow a tenant to share the target
 // group of another one: while the controller does not run, and with the binding deleted meanwhile.
 func TestNarrowedFlagTakesPodsOutOfSharedTargetGroup(t *testing.T) {
@@ -120,5 +176,59 @@ func TestNarrowedFlagTakesPodsOutOfSharedTargetGroup(t *testing.T) {
 				t.Errorf("there are %d bindings", n)
 			}
 		})
+	}
+}
+
+// TestWithdrawnShareTakesEveryTargetOut has the administrator no longer allow a tenant to share the target group of
+// another one, whose pod has ended, or whose binding says that it never shared.
+func TestWithdrawnShareTakesEveryTargetOut(t *testing.T) {
+	t.Parallel()
+	edit := func(change func(b *v1beta1.TargetGroupBinding)) func(l *lab.Lab) {
+		return func(l *lab.Lab) {
+			b := &v1beta1.TargetGroupBinding{}
+			l.Must(l.Client.Get(l.Context(), client.ObjectKey{Namespace: "mal", Name: "steal"}, b))
+			change(b)
+			l.Must(l.Client.Update(l.Context(), b))
+		}
+	}
+	for name, before := range map[string]func(l *lab.Lab){
+		"its pod has ended": func(l *lab.Lab) {
+			for _, o := range lab.Pods("a", "10.0.128.66") {
+				o.SetNamespace("mal")
+				l.Must(l.Client.Delete(l.Context(), o))
+			}
+		},
+		"it does not share": edit(func(b *v1beta1.TargetGroupBinding) { b.Spec.MultiClusterTargetGroup = false }),
+		"it looks like the binding of a stack": edit(func(b *v1beta1.TargetGroupBinding) {
+			b.Labels = map[string]string{"ingress.k8s.aws/stack-namespace": "shop", "ingress.k8s.aws/stack-name": "web"}
+		}),
+	} {
+		for _, settled := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, settled %t", name, settled), func(t *testing.T) {
+				t.Parallel()
+				l := lab.New(t, account.Profile{}, append(lab.GroupMember("shop", "web", 0, map[string]string{
+					"multi-cluster-target-group": "true"}), lab.Class(), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))...)
+				l.Checkpointed = true
+				l.Flags("--cross-namespace-target-groups=mal=*")
+				l.Create(lab.Pods("a", "10.0.128.50")...)
+				l.Settle(lab.FrontGroup)
+				group := l.Sim.Resources().TargetGroups[0]
+				sharesWithOwnPod(l, v1beta1.TargetGroupBindingSpec{TargetGroupARN: group.ARN})
+				l.Settle(lab.FrontGroup)
+				l.WantTargets(group.ARN, "10.0.128.50:8080", "10.0.128.66:8080")
+				l.End()
+				l.Restart()
+				l.Settle(lab.FrontGroup)
+				l.Crash()
+				before(l)
+				if settled {
+					l.Settle(lab.FrontGroup)
+					l.Crash()
+				}
+				l.Flags("--cross-namespace-target-groups=none")
+				l.Settle(lab.FrontGroup)
+				l.WantTargets(group.ARN, "10.0.128.50:8080")
+			})
+		}
 	}
 }
