@@ -77,7 +77,7 @@ spec:
   parentRef: {name: web}
   listeners: [{name: set, port: 9443, protocol: HTTPS, hostname: c.example.com, tls: {certificateRefs: [{name: c}]}}]
 ---
-apiVersion: gateway.k8s.aws/v1beta1
+apiVersion: gateway.k8s.aws/v1
 kind: LoadBalancerConfiguration
 metadata: {name: web}
 spec:

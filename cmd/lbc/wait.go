@@ -228,8 +228,8 @@ func (w *waiter) wait(ctx context.Context, out, errOut io.Writer, pause func(con
 	}
 }
 
-// unread is the verdict on something that cannot be read: the API server may come back, rights and kinds do not.
-func unread(what string, err error) verdict {
+// cannotRead is the verdict on something that cannot be read: the API server may come back, rights and kinds do not.
+func cannotRead(what string, err error) verdict {
 	if apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) || meta.IsNoMatchError(err) {
 		return ends("reading %s: %w", what, err)
 	}
@@ -250,7 +250,7 @@ func (w *waiter) look(ctx context.Context) verdict {
 	case meta.IsNoMatchError(err):
 		return ends("the cluster has no kind %s: install its definition", w.kind)
 	case err != nil:
-		return unread(w.String(), err)
+		return cannotRead(w.String(), err)
 	case w.goal == forDeleted:
 		return w.deleted(ctx, o)
 	case o.GetDeletionTimestamp() != nil:
