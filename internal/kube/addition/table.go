@@ -199,6 +199,11 @@ func gateways() []Row {
 			After: "Not read: the listener is no longer asked to verify clients, and the trust store in AWS has no owner.",
 			Before: "Declare mutualAuthentication in the LoadBalancerConfiguration, with a trust store of your own, then " +
 				"remove the field."},
+		{Sort: Field, On: "Gateway", Name: "spec.addresses[].value", Effect: Changed,
+			After: "Not read: the network load balancer in front of an ALB is deleted with its addresses, and a network load " +
+				"balancer that is replaced gets other addresses.",
+			Before: "Point DNS at the hostname of the load balancer, then remove the addresses. For a network load balancer, " +
+				"declare eipAllocation in loadBalancerSubnets of the LoadBalancerConfiguration instead."},
 		// The definition of Gateways demands it of listeners that end TLS, so that objects of the existing controller have
 		// it too.
 		{Sort: Field, On: "Gateway", Name: CertificateRefs, Judged: true, Effect: Changed,
