@@ -56,7 +56,10 @@ func TestRollbackCheckKeepsGatewaysOfOthersOut(t *testing.T) {
 func TestRollbackCheckFindsCertificatesOfSecrets(t *testing.T) {
 	t.Parallel()
 	const objects = `
-{apiVersion: gateway.networking.k8s.io/v1, kind: GatewayClass, metadata: {name: alb}, spec: {controllerName: gateway.k8s.aws/alb}}
+apiVersion: gateway.networking.k8s.io/v1
+kind: GatewayClass
+metadata: {name: alb}
+spec: {controllerName: gateway.k8s.aws/alb}
 ---
 apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
@@ -90,7 +93,8 @@ spec:
 		!strings.Contains(out, "uses    spec.listeners[0].tls.certificateRefs of ListenerSet default/more\n") {
 		t.Errorf("%v\n%s%s", err, out, errOut)
 	}
-	if out, errOut, err = lbc(t, objects, "lint", "--existing-features-only", "-"); strings.Contains(out, "AdditionInUse") {
+	out, errOut, err = lbc(t, objects, "lint", "--existing-features-only", "-")
+	if strings.Contains(out, "AdditionInUse") {
 		t.Errorf("lint refuses what the definition demands: %v\n%s%s", err, out, errOut)
 	}
 }

@@ -17,7 +17,7 @@ func TestRolesFollowTheLeaseOfExtraArgs(t *testing.T) {
 	const role, name = "aws-load-balancer-controller-leader-election-role", "aws-load-balancer-controller-leader"
 	r := render(t, c, base(values(t, "extraArgs: [--leader-election-id=other, --leader-election-id=shared-leader, "+
 		"--leader-election-namespace=controllers]")), Release{})
-	for kind, of := range map[string]string{"Role": role, "RoleBinding": strings.TrimSuffix(role, "role") + "rolebinding"} {
+	for kind, of := range map[string]string{"Role": role, "RoleBinding": role + "binding"} {
 		if o := r.Object(kind, of); o == nil || o.GetNamespace() != "controllers" {
 			t.Errorf("%s %s is not in the namespace of the Lease", kind, of)
 		}

@@ -117,16 +117,16 @@ const quicNs = "whole-quic"
 func quic(name string) string {
 	labelled := strings.Replace(scene.Namespace(name, 1), "{name: "+name+"}",
 		"{name: "+name+", labels: {elbv2.k8s.aws/quic-server-id-inject: enabled}}", 1)
-	return strings.Replace(labelled, "    metadata: {labels: {app: web}}", "    metadata: {labels: {app: web}, annotations: "+
-		"{service.beta.kubernetes.io/aws-load-balancer-quic-enabled-containers: app}}", 1)
+	return strings.Replace(labelled, "    metadata: {labels: {app: web}}", "    metadata: {labels: {app: web}, "+
+		"annotations: {service.beta.kubernetes.io/aws-load-balancer-quic-enabled-containers: app}}", 1)
 }
 
 // live has the controller meet everything that it serves: created, edited, deleted, and a restart between.
 func live(t *testing.T, c *harness.Cluster) {
 	t.Helper()
 	internal := scene.Annotations{"target-type": "ip"}
-	all := agents + quic(quicNs) + gated(gatedNs) + scene.Ingress(gatedNs, "web", scene.Class, internal) + scene.Namespace(ns, 2) +
-		scene.IngressClass("whole", "{scheme: internet-facing}") + scene.Ingress(ns, "web", "whole", internal) +
+	all := agents + quic(quicNs) + gated(gatedNs) + scene.Ingress(gatedNs, "web", scene.Class, internal) +
+		scene.Namespace(ns, 2) + scene.IngressClass("whole", "{scheme: internet-facing}") + scene.Ingress(ns, "web", "whole", internal) +
 		network(ns, "net") + accelerator(ns, "web", "net") + binding(t, c, ns, "shared") + gateways(ns) +
 		// the absence of its Gateway is confirmed by a read
 		scene.Route("HTTPRoute", ns, "astray", "parentRefs: [{name: missing}], rules: [{backendRefs: [{name: "+
