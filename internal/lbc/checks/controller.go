@@ -190,9 +190,9 @@ func duplicateControllers(f *Facts) (out []doctor.Finding) {
 }
 
 func leaderlessControllers(f *Facts) []doctor.Finding {
-	live := func(l Lease) bool { return l.Holder != "" && f.Now.Sub(l.Renewed) < live }
+	held := func(l Lease) bool { return l.Holder != "" && f.Now.Sub(l.Renewed) < live }
 	unelected := func(d Deployment) bool { return d.Unelected } // the Leases are those of former processes
-	if len(f.Leases) == 0 || slices.ContainsFunc(f.Leases, live) || slices.ContainsFunc(f.Controllers, unelected) {
+	if len(f.Leases) == 0 || slices.ContainsFunc(f.Leases, held) || slices.ContainsFunc(f.Controllers, unelected) {
 		return nil
 	}
 	last := slices.MaxFunc(f.Leases, func(a, b Lease) int { return a.Renewed.Compare(b.Renewed) })
