@@ -13,30 +13,30 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/k8s-lbc/lbc/internal/controller/config"
 	"github.com/k8s-lbc/lbc/internal/lbc/checks"
 	"github.com/k8s-lbc/lbc/internal/lbc/survey"
 	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
 
 // elected is the Lease of the controller of a cluster, in whose namespace its own objects are. namespace is that of a
-// flag; empty = that of the controller's Deployment, or of LBC_FLAGS.
+// flag; empty = that of the controller's Deployment, or of LBC_FLAGS. These name the Lease in either case.
 func elected(ctx context.Context, k client.Reader, namespace string) (client.ObjectKey, error) {
-	if namespace != "" {
-		return client.ObjectKey{Namespace: namespace, Name: leaseOf(nil).Name}, nil
-	}
 	found, err := controllers(ctx, k)
-	if err != nil {
+	if err != nil && namespace == "" {
 		return client.ObjectKey{}, fmt.Errorf("%w; name the controller's namespace with --leader-election-namespace", err)
 	}
 	var all []client.ObjectKey
 	for _, d := range found {
-		of := leaseOf(d.Args)
-		of.Namespace = cmp.Or(of.Namespace, d.Namespace)
+		of, _ := survey.ElectionOf(d.Args)
+		of.Namespace = cmp.Or(of.Namespace, d.Namespace, namespace)
 		same := func(k client.ObjectKey) bool { return k.Namespace == of.Namespace }
-		if of.Namespace != "" && !slices.ContainsFunc(all, same) {
+		if of.Namespace != "" && !slices.ContainsFunc(all, same) && (namespace == "" || of.Namespace == namespace) {
 			all = append(all, of)
 		}
+	}
+	if len(all) == 0 && namespace != "" {
+		lease, _ := survey.ElectionOf(nil)
+		return client.ObjectKey{Namespace: namespace, Name: lease.Name}, nil
 	}
 	if len(all) != 1 {
 		return client.ObjectKey{},
@@ -44,15 +44,6 @@ func elected(ctx context.Context, k client.Reader, namespace string) (client.Obj
 				"app.kubernetes.io/name=aws-load-balancer-controller); name one with --leader-election-namespace", len(all))
 	}
 	return all[0], nil
-}
-
-// leaseOf is the Lease that arguments of the controller name. Its namespace is empty where they name none.
-func leaseOf(args []string) client.ObjectKey {
-	theirs := &config.Config{}
-	flags := config.FlagSet(theirs)
-	flags.Usage = func() {}
-	_ = flags.Parse(args) // of an older version there may be others
-	return client.ObjectKey{Namespace: theirs.LeaderElectionNamespace, Name: theirs.LeaderElectionID}
 }
 
 // showLeader shows the report that the leader has written.

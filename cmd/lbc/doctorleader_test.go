@@ -5,9 +5,11 @@ import (
 	"testing"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
@@ -62,5 +64,27 @@ func TestDoctorShowsTheReportOfTheLeader(t *testing.T) {
 	}
 	if _, _, err := lbc(t, "", "doctor", "--leader", "--offline"); err == nil || !strings.Contains(err.Error(), "leader") {
 		t.Errorf("flags that exclude each other: %v", err)
+	}
+}
+
+// TestLeaseOfADeploymentIsFoundByItsNamespace has a controller whose Lease has a name of its own, and a user who names
+// the namespace.
+func TestLeaseOfADeploymentIsFoundByItsNamespace(t *testing.T) {
+	t.Parallel()
+	k := holdCluster(t)
+	d := &appsv1.Deployment{}
+	if err := k.Get(t.Context(), client.ObjectKey{Namespace: "lbc", Name: "controller"}, d); err != nil {
+		t.Fatal(err)
+	}
+	d.Spec.Template.Spec.Containers[0].Args = []string{"--of-another-version", "--leader-election-id=balancers-leader"}
+	if err := k.Update(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	for namespace, want := range map[string]string{
+		"": "lbc/balancers-leader", "lbc": "lbc/balancers-leader", "ops": "ops/aws-load-balancer-controller-leader",
+	} {
+		if got, err := elected(t.Context(), k, namespace); err != nil || got.String() != want {
+			t.Errorf("namespace %q: %s, %v, want %s", namespace, got, err, want)
+		}
 	}
 }

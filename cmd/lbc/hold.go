@@ -130,10 +130,11 @@ func (o *holdOptions) carryOut(ctx context.Context, k client.Client, now time.Ti
 		return errors.New("to hold something, give --all, --namespace or --stack with --until and --reason; to end a hold, " +
 			"with --end; without any of them, lbc hold lists the holds")
 	}
-	at, err := o.configMap(ctx, k)
+	lease, err := elected(ctx, k, o.config.LeaderElectionNamespace)
 	if err != nil {
 		return err
 	}
+	at := client.ObjectKey{Namespace: lease.Namespace, Name: hold.ConfigMap}
 	switch {
 	case !given:
 		return o.list(ctx, k, at, now, out)
@@ -160,8 +161,20 @@ func (o *holdOptions) carryOut(ctx context.Context, k client.Client, now time.Ti
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "%s: held %s\n%s%s", scope, h.Text(), concerns(ctx, k, scope), unread)
+	_, err = fmt.Fprintf(out, "%s: held %s\n%s%s%s", scope, h.Text(), concerns(ctx, k, scope), unread,
+		unheeded(ctx, k, lease, now))
 	return err
+}
+
+// unheeded says that no controller that knows holds leads now; empty = one does, or that is not known.
+func unheeded(ctx context.Context, k client.Reader, lease client.ObjectKey, now time.Time) string {
+	a := attendance{kube: k, now: func() time.Time { return now }, config: &config.Config{
+		LeaderElectionNamespace: lease.Namespace, LeaderElectionID: lease.Name}}
+	why, _ := a.missing(ctx, false)
+	if why == "" {
+		return ""
+	}
+	return fmt.Sprintf("No controller that reads holds leads now: %s. The hold has no effect until one does.\n", why)
 }
 
 // scope is what the flags name; given is false if they name nothing.
@@ -227,12 +240,6 @@ func checkHeld(ctx context.Context, k client.Reader, scope hold.Scope) (unread s
 		return fmt.Sprintf("Whether %s exists is not known: %v\n", scope, err), nil
 	}
 	return "", nil
-}
-
-// configMap is where the holds of the controller are.
-func (o *holdOptions) configMap(ctx context.Context, k client.Reader) (client.ObjectKey, error) {
-	of, err := elected(ctx, k, o.config.LeaderElectionNamespace)
-	return client.ObjectKey{Namespace: of.Namespace, Name: hold.ConfigMap}, err
 }
 
 // finish ends a hold, and says whether others are in force.

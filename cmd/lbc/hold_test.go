@@ -6,6 +6,7 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -13,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/readable"
 	"github.com/k8s-lbc/lbc/internal/plan/hold"
 )
@@ -104,6 +106,33 @@ func TestHoldIsSetListedAndEnded(t *testing.T) {
 	}
 	b.WriteString("an entry is edited by hand\n" + holding(t, k))
 	compare(t, "hold.txt", b.String())
+}
+
+// TestHoldSaysThatNobodyHeedsIt has no controller lead that knows holds, as after the existing controller was put back.
+func TestHoldSaysThatNobodyHeedsIt(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		holder string
+		ago    time.Duration
+		want   string
+	}{
+		"this controller":                   {naming.LeaderIdentity("pod-1_0a1b"), time.Second, ""},
+		"this controller until an hour ago": {naming.LeaderIdentity("pod-1_0a1b"), time.Hour, "was last renewed"},
+		"the existing controller":           {"pod-1_0a1b", time.Second, "is held by pod-1_0a1b"},
+	} {
+		k := holdCluster(t)
+		renewed := metav1.NewMicroTime(holdNow.Add(-tt.ago))
+		if err := k.Create(t.Context(), &coordinationv1.Lease{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "lbc", Name: "aws-load-balancer-controller-leader"},
+			Spec:       coordinationv1.LeaseSpec{HolderIdentity: &tt.holder, RenewTime: &renewed}}); err != nil {
+			t.Fatal(err)
+		}
+		got := holding(t, k, "--all", "--until", "2h", "--reason", "x")
+		if !strings.Contains(got, "held until") || strings.Contains(got, "leads now") != (tt.want != "") ||
+			!strings.Contains(got, tt.want) {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
 }
 
 func TestHoldDocumentHasItsSchema(t *testing.T) {

@@ -16,9 +16,11 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
 	"github.com/k8s-lbc/lbc/internal/controller/settings"
+	"github.com/k8s-lbc/lbc/internal/front/gateway"
 	"github.com/k8s-lbc/lbc/internal/kube/addition"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/lbc/offline"
 	"github.com/k8s-lbc/lbc/internal/lbc/rollback"
 )
 
@@ -212,6 +214,9 @@ func (o *rollbackOptions) usesOf(src *source, p placed) (out []additionUse, err 
 			found = append(found, unknownClass(c, "spec.gatewayClassName", class)...)
 		}
 	}
+	if g, ok := p.object.(*gatewayv1.Gateway); ok {
+		found = append(found, o.secrets(objects.New(src.reader), g)...)
+	}
 	if c, ok := p.object.(*gatewayv1.GatewayClass); ok && settings.GatewayConfig(&o.config).Manages(c) {
 		found = append(addition.WithoutFields(found), unknownClass(c, "spec.controllerName",
 			string(c.Spec.ControllerName))...)
@@ -232,11 +237,24 @@ func unknownClass(c *gatewayv1.GatewayClass, field, value string) []addition.Use
 	if c.Spec.ControllerName == "gateway.k8s.aws/alb" || c.Spec.ControllerName == "gateway.k8s.aws/nlb" {
 		return nil
 	}
-	rows := addition.Table()
-	i := slices.IndexFunc(rows, func(r addition.Row) bool {
-		return r.On == "GatewayClass" && r.Name == "spec.controllerName"
-	})
-	return []addition.Use{{Row: rows[i], Field: field, Value: value}}
+	return []addition.Use{{Row: addition.RowOf("GatewayClass", "spec.controllerName"), Field: field, Value: value}}
+}
+
+// secrets are the listeners of a Gateway whose certificates are those of Secrets.
+func (o *rollbackOptions) secrets(v *objects.View, g *gatewayv1.Gateway) (out []addition.Use) {
+	key, _, ok := offline.KeyOf(v, &o.config, g)
+	if !ok {
+		return nil
+	}
+	loaded := gateway.Load(v, settings.GatewayConfig(&o.config), key)
+	for _, l := range loaded.OfSecrets() {
+		field := fmt.Sprintf("spec.listeners[%d].tls.certificateRefs", l.Index)
+		if string(l.Parent.Kind) != string(objects.Gateway) {
+			field += fmt.Sprintf(" of %s %s/%s", l.Parent.Kind, l.Parent.Namespace, l.Parent.Name)
+		}
+		out = append(out, addition.Use{Row: addition.RowOf("Gateway", addition.CertificateRefs), Field: field})
+	}
+	return out
 }
 
 // commandFor is the command that does what is to be done before, for one object; empty if there is none.

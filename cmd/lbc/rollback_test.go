@@ -51,6 +51,54 @@ func TestRollbackCheckKeepsGatewaysOfOthersOut(t *testing.T) {
 	}
 }
 
+// TestRollbackCheckFindsCertificatesOfSecrets: the existing controller reads none of Secrets, and the definition of
+// Gateways demands references of listeners whose certificates are in ACM, too.
+func TestRollbackCheckFindsCertificatesOfSecrets(t *testing.T) {
+	t.Parallel()
+	const objects = `
+apiVersion: gateway.networking.k8s.io/v1
+kind: GatewayClass
+metadata: {name: alb}
+spec: {controllerName: gateway.k8s.aws/alb}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: web, annotations: {gateway.k8s.aws/rule-construction: compatible}}
+spec:
+  gatewayClassName: alb
+  infrastructure: {parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, name: web}}
+  allowedListeners: {namespaces: {from: Same}}
+  listeners:
+  - {name: plain, port: 80, protocol: HTTP}
+  - {name: secret, port: 443, protocol: HTTPS, hostname: a.example.com, tls: {certificateRefs: [{name: a}]}}
+  - {name: arn, port: 8443, protocol: HTTPS, hostname: b.example.com, tls: {certificateRefs: [{name: b}]}}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: ListenerSet
+metadata: {name: more}
+spec:
+  parentRef: {name: web}
+  listeners: [{name: set, port: 9443, protocol: HTTPS, hostname: c.example.com, tls: {certificateRefs: [{name: c}]}}]
+---
+apiVersion: gateway.k8s.aws/v1
+kind: LoadBalancerConfiguration
+metadata: {name: web}
+spec:
+  listenerConfigurations:
+  - {protocolPort: "HTTPS:8443", defaultCertificate: "arn:aws:acm:us-west-2:123456789012:certificate/0"}
+`
+	out, errOut, err := lbc(t, objects, "rollback-check", "-f", "-")
+	if !errors.Is(err, exitWarnings) || strings.Count(out, "  uses ") != 2 ||
+		!strings.Contains(out, "uses    spec.listeners[1].tls.certificateRefs\n") ||
+		!strings.Contains(out, "uses    spec.listeners[0].tls.certificateRefs of ListenerSet default/more\n") {
+		t.Errorf("%v\n%s%s", err, out, errOut)
+	}
+	out, errOut, err = lbc(t, objects, "lint", "--existing-features-only", "-")
+	if strings.Contains(out, "AdditionInUse") {
+		t.Errorf("lint refuses what the definition demands: %v\n%s%s", err, out, errOut)
+	}
+}
+
 func TestRollbackCheckReadsFlags(t *testing.T) {
 	t.Parallel()
 	const ingress = "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: web}\n"

@@ -184,7 +184,8 @@ func (t *teller) collect(ctx context.Context) error {
 		t.entries = append(t.entries, history.Status(lb, recorded)...)
 		for _, m := range slices.Concat(lb.Status.Members, lb.Status.Parts) {
 			if key := (client.ObjectKey{Namespace: m.Namespace, Name: m.Name}); key != t.name || m.Kind != string(t.kind) {
-				_ = t.edits(ctx, objects.Kind(m.Kind), key) // one that is gone, or that the user may not read, is left out
+				err := t.edits(ctx, objects.Kind(m.Kind), key)
+				t.lacks("edits of "+titleOf(m.ObjectReference), err)
 			}
 		}
 	}
@@ -255,9 +256,9 @@ func (t *teller) nameUnits() {
 // record adds what the leader recorded, and reports whether there is anything of the load balancer.
 func (t *teller) record(ctx context.Context) (ok bool) {
 	at, known := t.attended.lease()
-	if !known { // there is no LoadBalancer object that names it
+	if t.attended.written == "" || !known { // there is no LoadBalancer object that names it
 		var err error
-		if at, err = elected(ctx, t.kube, ""); err != nil {
+		if at, err = elected(ctx, t.kube, t.config.LeaderElectionNamespace); err != nil {
 			t.unread = append(t.unread, "plans, calls and targets are missing: "+err.Error())
 			return false
 		}
@@ -368,9 +369,7 @@ func (t *teller) bindings(ctx context.Context) {
 // holds adds the holds that concern the load balancer.
 func (t *teller) holds(ctx context.Context, namespace string) {
 	m := &corev1.ConfigMap{}
-	if t.kube.Get(ctx, client.ObjectKey{Namespace: namespace, Name: hold.ConfigMap}, m) != nil {
-		return
-	}
+	t.lacks("holds", t.kube.Get(ctx, client.ObjectKey{Namespace: namespace, Name: hold.ConfigMap}, m))
 	all, _ := hold.Parse(m.Data)
 	for _, h := range all {
 		if !h.Since.IsZero() && t.concerned(h.Scope.String()) {
@@ -395,7 +394,15 @@ func (t *teller) events(ctx context.Context) {
 // leadership adds the last change of leaders.
 func (t *teller) leadership(ctx context.Context, key client.ObjectKey) {
 	l := &coordinationv1.Lease{}
-	if t.kube.Get(ctx, key, l) == nil {
+	err := t.kube.Get(ctx, key, l)
+	if t.lacks("changes of leaders", err); err == nil {
 		t.entries = append(t.entries, history.Leadership(l)...)
+	}
+}
+
+// lacks notes that a read failed; what does not exist is not missing.
+func (t *teller) lacks(what string, err error) {
+	if client.IgnoreNotFound(err) != nil {
+		t.unread = append(t.unread, what+" are missing: "+err.Error())
 	}
 }

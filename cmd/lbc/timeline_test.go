@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -19,6 +20,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
 	"github.com/k8s-lbc/lbc/internal/controller/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/plan/hold"
 	"github.com/k8s-lbc/lbc/internal/view/timeline"
 )
 
@@ -151,6 +153,28 @@ func TestTimelineOfATenantLacksTheRecord(t *testing.T) {
 	if strings.Contains(got, "0a1b") || !strings.Contains(got, "you need to get ConfigMaps in namespace kube-system") ||
 		!strings.Contains(got, "kubectl-edit") {
 		t.Error(got)
+	}
+}
+
+// TestTimelineSaysWhatItCouldNotRead has one read fail that others do without.
+func TestTimelineSaysWhatItCouldNotRead(t *testing.T) {
+	t.Parallel()
+	for missing, of := range map[string]func(o client.Object, key client.ObjectKey) bool{
+		"holds are missing: ": func(_ client.Object, key client.ObjectKey) bool { return key.Name == hold.ConfigMap },
+		"changes of leaders are missing: ": func(o client.Object, _ client.ObjectKey) bool {
+			_, lease := o.(*coordinationv1.Lease)
+			return lease
+		},
+	} {
+		got := tellWeb(t, reading(t, timelineScene(t).kube, func(o client.Object, key client.ObjectKey) error {
+			if of(o, key) {
+				return forbidden(o, key)
+			}
+			return nil
+		}), "text", 2*time.Hour)
+		if !strings.Contains(got, "lbc: warning: "+missing) || !strings.Contains(got, "kubectl-edit") {
+			t.Errorf("want %q:\n%s", missing, got)
+		}
 	}
 }
 

@@ -228,6 +228,14 @@ func (w *waiter) wait(ctx context.Context, out, errOut io.Writer, pause func(con
 	}
 }
 
+// cannotRead is the verdict on something that cannot be read: the API server may come back, rights and kinds do not.
+func cannotRead(what string, err error) verdict {
+	if apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) || meta.IsNoMatchError(err) {
+		return ends("reading %s: %w", what, err)
+	}
+	return waits("the API server does not answer: %v", err)
+}
+
 // look looks once.
 func (w *waiter) look(ctx context.Context) verdict {
 	o, err := w.read(ctx, w.kind, w.name)
@@ -241,10 +249,8 @@ func (w *waiter) look(ctx context.Context) verdict {
 		return ends("%s does not exist: create it, or choose its namespace with -n", w)
 	case meta.IsNoMatchError(err):
 		return ends("the cluster has no kind %s: install its definition", w.kind)
-	case apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err):
-		return ends("reading %s: %w", w, err)
-	case err != nil: // the API server may come back
-		return waits("the API server does not answer: %v", err)
+	case err != nil:
+		return cannotRead(w.String(), err)
 	case w.goal == forDeleted:
 		return w.deleted(ctx, o)
 	case o.GetDeletionTimestamp() != nil:

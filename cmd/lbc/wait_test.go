@@ -8,11 +8,15 @@ import (
 	"testing"
 	"time"
 
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
@@ -166,6 +170,66 @@ func TestWaitEndsWithTheRefusalOfAnEdit(t *testing.T) {
 			t.Errorf("%s, set aside: %v", class, err)
 		}
 	}
+}
+
+// TestWaitOutlastsAnAPIServerThatRestarts has each read fail in turn, as while the API server is upgraded. A right that
+// is missing ends the wait.
+func TestWaitOutlastsAnAPIServerThatRestarts(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		kind objects.Kind
+		name string
+	}{{objects.Ingress, "web"}, {loadBalancerKind, "ingress-web"}} {
+		for n := 1; ; n++ {
+			s := newWaitScene(t)
+			now := reporting.Version(s.ingress)
+			s.put(s.lb(now, now))
+			reads, broken := 0, error(apierrors.NewServiceUnavailable("restarts"))
+			s.kube = failing(t, s.kube, func() error {
+				if reads++; reads == n {
+					return broken
+				}
+				return nil
+			})
+			if err := s.wait(tt.kind, tt.name, forCurrent, func() {}); err != nil || s.out.Len() == 0 {
+				t.Errorf("%s, read %d: %v\n%s", tt.kind, n, err, &s.errOut)
+			}
+			if reads < n {
+				break
+			}
+			reads, broken = 0, apierrors.NewForbidden(schema.GroupResource{Resource: "x"}, "x", nil)
+			s.out.Reset()
+			if err := s.wait(tt.kind, tt.name, forCurrent); n == 1 && (err == nil || errors.Is(err, context.Canceled)) {
+				t.Errorf("%s, without the right to read it: %v", tt.kind, err)
+			}
+		}
+	}
+}
+
+// failing is a client whose reads may fail. Leases are read as before: without them nobody knows who leads.
+func failing(t *testing.T, k client.Client, fail func() error) client.Client {
+	t.Helper()
+	under, ok := k.(client.WithWatch)
+	if !ok {
+		t.Fatal("no client with watches")
+	}
+	return interceptor.NewClient(under, interceptor.Funcs{
+		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object,
+			opts ...client.GetOption) error {
+			if _, lease := o.(*coordinationv1.Lease); !lease {
+				if err := fail(); err != nil {
+					return err
+				}
+			}
+			return c.Get(ctx, key, o, opts...)
+		},
+		List: func(ctx context.Context, c client.WithWatch, l client.ObjectList, opts ...client.ListOption) error {
+			if err := fail(); err != nil {
+				return err
+			}
+			return c.List(ctx, l, opts...)
+		},
+	})
 }
 
 func TestWaitIgnoresFindingsOfOtherMembers(t *testing.T) {

@@ -132,7 +132,7 @@ func (w *waiter) group(ctx context.Context, lb *v1alpha1.LoadBalancer) verdict {
 		case apierrors.IsNotFound(err) || err == nil && o.GetDeletionTimestamp() != nil:
 			return waits("%s has gone, and the load balancer still has its part", titleOf(m.ObjectReference))
 		case err != nil:
-			return ends("reading %s: %w", titleOf(m.ObjectReference), err)
+			return cannotRead(titleOf(m.ObjectReference), err)
 		}
 		if v := w.compare(lb, m, reporting.Version(o)); !v.done {
 			return v
@@ -147,7 +147,7 @@ func (w *waiter) member(ctx context.Context, o client.Object) verdict {
 	key, problem, ok := offline.KeyOf(v, w.config, o)
 	switch {
 	case v.Err() != nil:
-		return ends("reading what decides about the class of %s: %w", w, v.Err())
+		return cannotRead("what decides about the class of "+w.String(), v.Err())
 	case problem != nil:
 		return refused("%s: %s", problem.Object, problem.Message())
 	case !ok:
@@ -165,10 +165,8 @@ func (w *waiter) shown(ctx context.Context, o client.Object, of func(stack.Key) 
 	case meta.IsNoMatchError(err):
 		return ends("the cluster does not serve the kind LoadBalancer, which shows what is in effect: install its " +
 			"definition, config/crd/elbv2.k8s.aws_loadbalancers.yaml")
-	case apierrors.IsForbidden(err):
-		return ends("listing LoadBalancer objects: %w", err)
 	case err != nil:
-		return waits("the API server does not answer: %v", err)
+		return cannotRead("LoadBalancer objects", err)
 	}
 	me, version := referenceTo(w.kind, o), reporting.Version(o)
 	result := waits("%s", notReadYet)
@@ -241,7 +239,7 @@ func (w *waiter) part(ctx context.Context, o client.Object) verdict {
 	}
 	switch {
 	case v.Err() != nil:
-		return ends("reading the Gateways of %s: %w", w, v.Err())
+		return cannotRead("the Gateways of "+w.String(), v.Err())
 	case len(keys) == 0:
 		return ends("%s is not managed by the controller: its parentRefs name no Gateway with a GatewayClass of "+
 			"the controller", w)

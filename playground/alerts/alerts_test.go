@@ -5,6 +5,7 @@ package alerts
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -297,6 +298,31 @@ func TestEachAlertIsInTheTable(t *testing.T) {
 	for _, r := range rules(t) {
 		if !slices.Contains(known, r.Alert) {
 			t.Errorf("no fault makes %s fire", r.Alert)
+		}
+	}
+}
+
+// TestPageHasEachFault compares the table of docs/operations/measured-faults.md, which has one row for all reasons of
+// lbc_degraded that share an alert.
+func TestPageHasEachFault(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/operations/measured-faults.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range faults[len(degradations()):] {
+		names := []string{"none"}
+		if len(f.alerts) > 0 {
+			names = nil
+		}
+		for _, a := range f.alerts {
+			names = append(names, a.name)
+		}
+		for _, name := range names {
+			row := "| " + strings.ToUpper(f.name[:1]) + f.name[1:] + " | " + name + " | "
+			if strings.Count(string(page), row) != 1 {
+				t.Errorf("the page lacks a row %s…: make faults measures it", row)
+			}
 		}
 	}
 }

@@ -61,8 +61,28 @@ type series struct {
 	stale   bool
 }
 
-// database has what was scraped.
+// selected are the names of the metrics that rules select.
+func selected(t *testing.T, all []rulefmt.Rule) map[string]bool {
+	t.Helper()
+	out := map[string]bool{}
+	for _, r := range all {
+		e, err := parser.NewParser(parser.Options{}).ParseExpr(r.Expr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parser.Inspect(e, func(n parser.Node, _ []parser.Node) error {
+			if v, ok := n.(*parser.VectorSelector); ok {
+				out[v.Name] = true
+			}
+			return nil
+		})
+	}
+	return out
+}
+
+// database has what was scraped of the metrics that rules select.
 type database struct {
+	wanted  map[string]bool
 	all     map[string]*series
 	cluster string // label of the next scrape; empty: none
 }
@@ -75,6 +95,9 @@ func (d *database) scrape(from prometheus.Gatherer) error {
 	}
 	now := time.Now()
 	for _, f := range families {
+		if !d.wanted[f.GetName()] {
+			continue
+		}
 		for _, m := range f.GetMetric() {
 			d.add(now, f.GetName(), m)
 		}
@@ -88,34 +111,20 @@ func (d *database) scrape(from prometheus.Gatherer) error {
 }
 
 func (d *database) add(now time.Time, name string, m *dto.Metric) {
-	with := func(name string, value float64, more ...string) {
-		b := labels.NewBuilder(labels.FromStrings("job", "aws-load-balancer-controller", "instance", "192.0.2.1:8080",
-			model.MetricNameLabel, name))
-		b.Set("cluster", d.cluster)
-		for _, l := range m.GetLabel() {
-			b.Set(l.GetName(), l.GetValue())
-		}
-		for i := 0; i < len(more); i += 2 {
-			b.Set(more[i], more[i+1])
-		}
-		key := b.Labels().String()
-		s := d.all[key]
-		if s == nil {
-			s = &series{labels: b.Labels()}
-			d.all[key] = s
-		}
-		s.samples, s.at, s.stale = append(s.samples, point{now.UnixMilli(), value}), now, false
+	b := labels.NewBuilder(labels.FromStrings("job", "aws-load-balancer-controller", "instance", "192.0.2.1:8080",
+		model.MetricNameLabel, name))
+	b.Set("cluster", d.cluster)
+	for _, l := range m.GetLabel() {
+		b.Set(l.GetName(), l.GetValue())
 	}
-	if h := m.GetHistogram(); h != nil {
-		for _, b := range h.GetBucket() {
-			with(name+"_bucket", float64(b.GetCumulativeCount()), "le", fmt.Sprint(b.GetUpperBound()))
-		}
-		with(name+"_bucket", float64(h.GetSampleCount()), "le", "+Inf")
-		with(name+"_count", float64(h.GetSampleCount()))
-		with(name+"_sum", h.GetSampleSum())
-		return
+	key := b.Labels().String()
+	s := d.all[key]
+	if s == nil {
+		s = &series{labels: b.Labels()}
+		d.all[key] = s
 	}
-	with(name, m.GetGauge().GetValue()+m.GetCounter().GetValue()+m.GetUntyped().GetValue())
+	value := m.GetGauge().GetValue() + m.GetCounter().GetValue() + m.GetUntyped().GetValue()
+	s.samples, s.at, s.stale = append(s.samples, point{now.UnixMilli(), value}), now, false
 }
 
 // list is a storage.SeriesSet.
@@ -161,7 +170,8 @@ type evaluator struct {
 func newEvaluator(t *testing.T) *evaluator {
 	t.Helper()
 	engine := promql.NewEngine(promql.EngineOpts{MaxSamples: 50_000_000, Timeout: time.Hour})
-	return &evaluator{engine: engine, data: &database{all: map[string]*series{}}, rules: rules(t),
+	all := rules(t)
+	return &evaluator{engine: engine, data: &database{wanted: selected(t, all), all: map[string]*series{}}, rules: all,
 		active: map[string]map[string]time.Time{}, firings: map[string][]firing{}, of: map[string]map[string]bool{}}
 }
 

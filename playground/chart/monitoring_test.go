@@ -72,8 +72,14 @@ func TestEachAlertHasAPartOfThePageThatItLinksTo(t *testing.T) {
 			}
 		}
 	}
-	for _, m := range alertHeading.FindAllStringSubmatch(string(must(os.ReadFile("../../docs/tasks/monitoring.md"))), -1) {
-		headings = append(headings, m[1])
+	page := string(must(os.ReadFile("../../docs/tasks/monitoring.md")))
+	for _, m := range alertHeading.FindAllStringSubmatchIndex(page, -1) {
+		name := page[m[2]:m[3]]
+		headings = append(headings, name)
+		part, _, _ := strings.Cut(page[m[1]:], "\n#")
+		if !strings.Contains(part, "\nDo: ") {
+			t.Errorf("%s: the part does not say what to do in a line that begins with Do", name)
+		}
 	}
 	if d := gocmp.Diff(alerts, headings); d != "" {
 		t.Errorf("alerts and headings (-alerts +headings):\n%s", d)

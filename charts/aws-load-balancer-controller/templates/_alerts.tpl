@@ -39,6 +39,7 @@
 {{- $given := get ($values.alerts | default dict) $rule.alert | default dict -}}
 {{- $enabled := $given.enabled -}}
 {{- if and (kindIs "invalid" $enabled) (eq $rule.alert "LBCTooFewReplicas") }}{{ $enabled = include "lbc.severalReplicas" $root }}{{ end -}}
+{{- if and (kindIs "invalid" $enabled) (eq $rule.alert "LBCNoLeader") (include "lbc.unelected" $root) }}{{ $enabled = false }}{{ end -}}
 {{- if ne (toString $enabled) "false" -}}
 {{- $_ := set $rule "expr" (regexReplaceAll "(\\b(?:by|on) \\(|\\{)cluster\\b" $rule.expr (printf "${1}%s" $cluster)) -}}
 {{- if not (kindIs "invalid" $given.threshold) }}{{ $_ := set $rule "expr" (regexReplaceAll "[0-9.]+$" $rule.expr (include "lbc.scalar" $given.threshold)) }}{{ end -}}

@@ -26,8 +26,11 @@
 {{- join "," $pairs -}}
 {{- end }}
 
-{{/* lbc.args are the arguments as a YAML list. */}}
+{{/* lbc.args are the arguments as a YAML list, and lbc.ownArgs those that the chart sets. */}}
 {{- define "lbc.args" -}}
+{{- toYaml (concat (include "lbc.ownArgs" . | fromYamlArray) (.Values.extraArgs | default list)) -}}
+{{- end }}
+{{- define "lbc.ownArgs" -}}
 {{- $root := . -}}
 {{- $args := list (printf "--cluster-name=%s" (tpl (required "Chart cannot be installed without a valid clusterName!" .Values.clusterName) .)) -}}
 {{- range $row := .Files.Get "files/flags.yaml" | fromYamlArray -}}
@@ -52,7 +55,6 @@
 {{- $args = append $args (printf "--webhook-configurations=%s-webhook" (include "lbc.prefix" .)) -}}
 {{- end -}}
 {{- if include "lbc.metricsCertSecret" . }}{{ $args = append $args "--metrics-cert-dir=/tmp/k8s-metrics-server/serving-certs" }}{{ end -}}
-{{- $args = concat $args (.Values.extraArgs | default list) -}}
 {{- toYaml $args -}}
 {{- end }}
 

@@ -12,6 +12,12 @@ holds values to before templates render, checks what values may be and leaves th
 {{- range $row := $.Files.Get "files/flags.yaml" | fromYamlArray }}
 {{- if eq (first (splitList "=" $arg)) (printf "--%s" $row.flag) }}{{ fail (printf "extraArgs: %s is set by the value %s" $arg $row.value) }}{{ end -}}
 {{- end }}
+{{- range $own := include "lbc.ownArgs" $ | fromYamlArray }}
+{{- if eq (first (splitList "=" $arg)) (first (splitList "=" $own)) }}{{ fail (printf "extraArgs: the chart sets %s: change the value that it comes from" $own) }}{{ end -}}
+{{- end }}
+{{- end }}
+{{- if and (include "lbc.unelected" .) (gt (int (include "lbc.maxReplicas" .)) 1) -}}
+{{- fail "extraArgs: --enable-leader-election=false lets each replica write to AWS: remove the flag, or set replicaCount to 1" -}}
 {{- end }}
 {{- end }}
 

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 // networkKinds are the reasons why a request gets no answer, most specific first. Their texts contain nothing that
@@ -23,6 +25,7 @@ var networkKinds = []struct {
 	cause NoAnswer
 	text  string
 }{
+	{proxyUnreached, NoConnection, "the egress proxy in front of %s cannot be reached"},
 	{is[*net.DNSError], NoConnection, "the name %s cannot be resolved"},
 	{is[x509.UnknownAuthorityError], NoConnection, "the certificate of %s is signed by an authority that is not trusted"},
 	{is[x509.HostnameError], NoConnection, "the certificate of %s is for another name"},
@@ -36,6 +39,12 @@ var networkKinds = []struct {
 	{isErr(syscall.ECONNRESET, syscall.EPIPE, io.EOF, io.ErrUnexpectedEOF), NoConnection,
 		"%s broke the connection before it answered"},
 	{isErr(context.Canceled), Canceled, "the call to %s was canceled"},
+}
+
+// proxyUnreached reports whether the connection failed before the proxy of HTTPS_PROXY.
+func proxyUnreached(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "proxyconnect"
 }
 
 func is[T error](err error) bool {
@@ -55,7 +64,8 @@ func timedOut(err error) bool {
 		errors.As(err, &n) && n.Timeout()
 }
 
-// networkText says why AWS did not answer; cause is "" if the table has no such error.
+// networkText says why AWS did not answer; cause is "" if AWS may have. A request that could not be sent is one without
+// an answer, whatever the table has: a proxy may refuse the connection with any text.
 func networkText(err error) (text string, cause NoAnswer) {
 	host := "AWS"
 	if u := (*url.Error)(nil); errors.As(err, &u) {
@@ -67,6 +77,13 @@ func networkText(err error) (text string, cause NoAnswer) {
 		if k.is(err) {
 			return strings.Replace(k.text, "%s", host, 1), k.cause
 		}
+	}
+	if sent := (*smithyhttp.RequestSendError)(nil); errors.As(err, &sent) {
+		cause := sent.Err
+		if u := (*url.Error)(nil); errors.As(cause, &u) {
+			cause = u.Err
+		}
+		return host + " cannot be reached: " + SteadyText(cause.Error()), NoConnection
 	}
 	return "", ""
 }

@@ -49,6 +49,12 @@ func TestUnansweredRequestIsReportedByKind(t *testing.T) {
 			return &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: host,
 				Server: fmt.Sprintf("10.0.0.2:%d", port)}}
 		},
+		host + " cannot be reached: Forbidden": func(int) error { return errors.New("Forbidden") }, // of a proxy
+		"the egress proxy in front of " + host + " cannot be reached": func(port int) error {
+			_, remote := at(port)
+			return &net.OpError{Op: "proxyconnect", Net: "tcp", Err: &net.OpError{Op: "dial", Net: "tcp", Addr: remote,
+				Err: syscall.ECONNREFUSED}}
+		},
 		"there is no route to " + host: func(int) error { return &net.OpError{Op: "dial", Err: syscall.EHOSTUNREACH} },
 		"the certificate of " + host + " is signed by an authority that is not trusted": func(int) error {
 			return x509.UnknownAuthorityError{}
@@ -58,6 +64,9 @@ func TestUnansweredRequestIsReportedByKind(t *testing.T) {
 			d := Problem("DescribeSubnets", unanswered(cause(port)))
 			if d.Text != want || d.Code != diag.AWSUnavailable {
 				t.Errorf("%s: %q, want %q", d.Code, d.Text, want)
+			}
+			if Classify(unanswered(cause(port))).Unanswered == "" {
+				t.Errorf("%s: counts as an answer", want)
 			}
 		}
 	}

@@ -55,6 +55,13 @@ func TestExistingFeaturesRefusesWhatAnEditAdds(t *testing.T) {
 		"shards": {"", "{kind: IngressClassParams, spec: {group: {name: a, shards: 3}}}",
 			"spec.group.shards"},
 		"one shard": {"", "{kind: IngressClassParams, spec: {group: {name: a, shards: 1}}}", ""},
+		"an address of a Gateway": {
+			"", "{kind: Gateway, spec: {gatewayClassName: ours, addresses: [{type: IPAddress, value: 198.51.100.11}]}}",
+			"spec.addresses[0].value"},
+		"any address of a Gateway": {
+			"", "{kind: Gateway, spec: {gatewayClassName: ours, addresses: [{type: IPAddress}]}}", ""},
+		"certificates that the definition of Gateways demands": {
+			"", "{kind: Gateway, spec: {gatewayClassName: ours, listeners: [{tls: {certificateRefs: [{name: a}]}}]}}", ""},
 		"a field in a list": {
 			"", checked, "spec.routeConfigurations[1].targetGroupProps.healthCheckConfig.healthCheckFrom"},
 		"a list in another order": {

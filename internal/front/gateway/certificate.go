@@ -21,6 +21,26 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 )
 
+// OfSecrets are the listeners that use certificates of Secrets: they name some in tls.certificateRefs, and the
+// configuration of their port names none in ACM.
+func (l *Loaded) OfSecrets() (out []*attachment.Listener) {
+	if l.State != Wanted || l.listeners == nil {
+		return nil
+	}
+	configured := l.listenerConfigurations()
+	for i := range l.listeners.All {
+		x := &l.listeners.All[i]
+		p := port{number: x.Port, protocol: effective(x)}
+		if !p.secure() || x.TLS == nil || len(x.TLS.CertificateRefs) == 0 {
+			continue
+		}
+		if c, ok := configured[p.protocolPort()]; !ok || len(explicit(c)) == 0 {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
 // checkCertificates reads the Secrets that listeners of secure ports name. A listener with references none of which can
 // be used is not served, unless its configuration names certificates.
 func (t *translation) checkCertificates(ports []port,

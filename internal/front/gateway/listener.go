@@ -124,9 +124,9 @@ func (t *translation) ofSets(p port) (out []intent.SetListener) {
 type listenerLayer = configuration.Layer[configv1.ListenerConfiguration]
 
 // listenerConfigurations are the listener configurations by protocolPort in upper case.
-func (t *translation) listenerConfigurations() map[configv1.ProtocolPort]listenerLayer {
+func (l *Loaded) listenerConfigurations() map[configv1.ProtocolPort]listenerLayer {
 	configured := map[configv1.ProtocolPort]listenerLayer{}
-	for k, c := range configuration.Listeners(t.configuration) {
+	for k, c := range configuration.Listeners(l.configuration) {
 		configured[configv1.ProtocolPort(strings.ToUpper(string(k)))] = c
 	}
 	return configured

@@ -55,7 +55,9 @@ type Row struct {
 	// Recorded additions are written by the controller to objects that have no other value. A user who writes one is
 	// refused.
 	Recorded bool
-	Effect   Effect
+	// Judged additions are those of which other objects decide whether they have an effect. Of and Added leave them out.
+	Judged bool
+	Effect Effect
 	// After says what happens to the addition under the existing controller.
 	After string
 	// Before is what to do before the existing controller is put back; empty = nothing.
@@ -91,12 +93,12 @@ func Tree(object any, kind string) (Object, error) {
 	return out, nil
 }
 
-// Of lists the additions that an object uses, in the order of the table.
+// Of lists the additions that an object uses, in the order of the table, but for those that are Judged.
 func Of(o Object) []Use {
 	kind, _ := o["kind"].(string)
 	var out []Use
 	for _, r := range rows {
-		if r.On != "" && r.On != kind {
+		if r.On != "" && r.On != kind || r.Judged {
 			continue
 		}
 		for _, u := range r.in(o) {
@@ -251,3 +253,8 @@ func text(v any) string {
 
 // Table returns all rows.
 func Table() []Row { return slices.Clone(rows) }
+
+// RowOf is the row of an addition of a kind of objects.
+func RowOf(on, name string) Row {
+	return rows[slices.IndexFunc(rows, func(r Row) bool { return r.On == on && r.Name == name })]
+}

@@ -199,8 +199,23 @@ func gateways() []Row {
 			After: "Not read: the listener is no longer asked to verify clients, and the trust store in AWS has no owner.",
 			Before: "Declare mutualAuthentication in the LoadBalancerConfiguration, with a trust store of your own, then " +
 				"remove the field."},
+		{Sort: Field, On: "Gateway", Name: "spec.addresses[].value", Effect: Changed,
+			After: "Not read: the network load balancer in front of an ALB is deleted with its addresses, and a network load " +
+				"balancer that is replaced gets other addresses.",
+			Before: "Point DNS at the hostname of the load balancer, then remove the addresses. For a network load balancer, " +
+				"declare eipAllocation in loadBalancerSubnets of the LoadBalancerConfiguration instead."},
+		// The definition of Gateways demands it of listeners that end TLS, so that objects of the existing controller have
+		// it too.
+		{Sort: Field, On: "Gateway", Name: CertificateRefs, Judged: true, Effect: Changed,
+			After: "Not read, nor are those of ListenerSets: the listener gets certificates of ACM that cover its hostnames. " +
+				"If ACM has none, no edit of the Gateway takes effect. Imported certificates stay in ACM without an owner.",
+			Before: "Name certificates of ACM for the port in listenerConfigurations of the Gateway's " +
+				"LoadBalancerConfiguration. Then the references have no effect here either."},
 	}
 }
+
+// CertificateRefs is the field of Gateways that names Secrets with certificates.
+const CertificateRefs = "spec.listeners[].tls.certificateRefs"
 
 // AutoController is the default name of the controller whose Gateways become load balancers of either type.
 const AutoController = "gateway.k8s.aws/auto"

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/spf13/pflag"
+	"sigs.k8s.io/yaml"
 
 	"github.com/k8s-lbc/lbc/internal/controller/config"
 	"github.com/k8s-lbc/lbc/internal/kube/addition"
@@ -98,6 +99,71 @@ func TestEachFieldIsKnownOrARow(t *testing.T) {
 		}
 	}
 	check(t, "field", have, theirs, ours)
+}
+
+// TestEachFieldOfTheGatewayAPIIsKnownOrARow: fields of its kinds are additions where only this controller reads them.
+func TestEachFieldOfTheGatewayAPIIsKnownOrARow(t *testing.T) {
+	t.Parallel()
+	known := slices.DeleteFunc(strings.Split(strings.TrimSpace(read(t, "gateway.txt")), "\n"), func(line string) bool {
+		return strings.HasPrefix(line, "#")
+	})
+	used := map[string]bool{}
+	for _, plural := range []string{"gateways", "listenersets", "httproutes", "grpcroutes"} {
+		text, err := os.ReadFile(filepath.Join(repository(t), "playground", "cluster", "gatewayapi", "crd",
+			"gateway.networking.k8s.io_"+plural+".yaml")) //nolint:gosec // ours
+		if err != nil {
+			t.Fatal(err)
+		}
+		var crd struct {
+			Spec struct {
+				Names    struct{ Kind string }
+				Versions []struct {
+					Schema struct{ OpenAPIV3Schema schemaNode }
+				}
+			}
+		}
+		if err := yaml.Unmarshal(text, &crd); err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range crd.Spec.Versions {
+			for _, f := range v.Schema.OpenAPIV3Schema.Properties["spec"].leaves(crd.Spec.Names.Kind + " spec") {
+				below := func(p string) bool { return f == p || strings.HasPrefix(f, p+".") || strings.HasPrefix(f, p+"[]") }
+				at := slices.IndexFunc(known, below)
+				if at >= 0 {
+					used[known[at]] = true
+				}
+				row := slices.ContainsFunc(addition.Table(), func(r addition.Row) bool { return below(r.On + " " + r.Name) })
+				if row == (at >= 0) {
+					t.Errorf("%s has a row: %t, and is in testdata/gateway.txt: %t", f, row, at >= 0)
+				}
+			}
+		}
+	}
+	for _, p := range known {
+		if !used[p] {
+			t.Errorf("testdata/gateway.txt has %s, which is no field", p)
+		}
+	}
+}
+
+// schemaNode is a field in the schema of a definition.
+type schemaNode struct {
+	Properties map[string]schemaNode
+	Items      *schemaNode
+}
+
+// leaves are the fields below a field that have no fields themselves.
+func (n schemaNode) leaves(path string) (out []string) {
+	if n.Items != nil {
+		return n.Items.leaves(path + "[]")
+	}
+	for name, below := range n.Properties {
+		out = append(out, below.leaves(path+"."+name)...)
+	}
+	if len(n.Properties) == 0 {
+		out = append(out, path)
+	}
+	return out
 }
 
 func read(t *testing.T, name string) string {

@@ -159,6 +159,19 @@ func TestFindingsAboutTheController(t *testing.T) {
 		{"restarts of a pod that have ended", "leader-unstable",
 			func(f *Facts) { addRestarts(f, 9, 40*time.Minute, 20*time.Minute) }, "", ""},
 		{"no lease", "controller-leaderless", func(f *Facts) { f.Leases = nil }, "", ""},
+		{"the lease of former processes, and one that elects no leader", "controller-leaderless", func(f *Facts) {
+			f.Leases[0].Renewed = f.Now.Add(-time.Hour)
+			f.Controllers = []Deployment{{Unelected: true}}
+		}, "", ""},
+		{"controllers of one namespace each", "controller-duplicate", func(f *Facts) {
+			f.Controllers = []Deployment{{Name: "a", Watches: "shop"}, {Name: "b", Watches: "bank"}}
+		}, "", ""},
+		{"controllers of the same namespace", "controller-duplicate", func(f *Facts) {
+			f.Controllers = []Deployment{{Name: "a", Watches: "shop"}, {Name: "b", Watches: "shop"}}
+		}, doctor.Error, "there are 2 Deployments"},
+		{"a controller of one namespace beside one of all", "controller-duplicate", func(f *Facts) {
+			f.Controllers = []Deployment{{Name: "a", Watches: "shop"}, {Name: "b"}}
+		}, doctor.Error, "there are 2 Deployments"},
 	})
 }
 

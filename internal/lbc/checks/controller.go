@@ -148,7 +148,22 @@ func unreadyControllers(f *Facts) (out []doctor.Finding) {
 // live is how long ago a lease may have been renewed that is held by a running process.
 const live = time.Minute
 
+// separate reports whether each controller watches one namespace, and no two of them the same.
+func separate(all []Deployment) bool {
+	watched := map[string]bool{"": true}
+	for _, d := range all {
+		if watched[d.Watches] {
+			return false
+		}
+		watched[d.Watches] = true
+	}
+	return true
+}
+
 func duplicateControllers(f *Facts) (out []doctor.Finding) {
+	if separate(f.Controllers) && len(f.Controllers) > 1 {
+		return nil
+	}
 	if n := len(f.Controllers); n > 1 {
 		x := doctor.Finding{Object: f.Controllers[1].String(),
 			Text: fmt.Sprintf("there are %d Deployments of the controller", n)}
@@ -175,9 +190,9 @@ func duplicateControllers(f *Facts) (out []doctor.Finding) {
 }
 
 func leaderlessControllers(f *Facts) []doctor.Finding {
-	if len(f.Leases) == 0 || slices.ContainsFunc(f.Leases, func(l Lease) bool {
-		return l.Holder != "" && f.Now.Sub(l.Renewed) < live
-	}) {
+	held := func(l Lease) bool { return l.Holder != "" && f.Now.Sub(l.Renewed) < live }
+	unelected := func(d Deployment) bool { return d.Unelected } // the Leases are those of former processes
+	if len(f.Leases) == 0 || slices.ContainsFunc(f.Leases, held) || slices.ContainsFunc(f.Controllers, unelected) {
 		return nil
 	}
 	last := slices.MaxFunc(f.Leases, func(a, b Lease) int { return a.Renewed.Compare(b.Renewed) })

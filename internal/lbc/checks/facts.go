@@ -70,6 +70,8 @@ type Deployment struct {
 	Role            string // of the annotation of its service account
 	Problem         string // of its arguments; empty = they are valid
 	AsksInstance    bool   // it takes the region or the VPC from the instance metadata service
+	Unelected       bool   // its pods elect no leader
+	Watches         string // the only namespace that it watches; empty = all, or its arguments are not valid
 	Pods            []Pod
 }
 

@@ -49,8 +49,8 @@ func (r *reader) controllers(ctx context.Context, s state) (put, error) {
 			return nil, err
 		}
 		all, configs = append(all, d), append(configs, c)
-		if name := leaseOf(c); !slices.Contains(names, name) {
-			names = append(names, name)
+		if lease, _ := electionOf(&found[i]); !slices.Contains(names, lease.Name) {
+			names = append(names, lease.Name)
 		}
 	}
 	leases, err := leasesOf(ctx, s.client, names)
@@ -84,12 +84,11 @@ func repository(image string) string {
 	return name
 }
 
-// leaseOf is the name of the Lease of a configuration; nil = one that is not valid.
-func leaseOf(c *config.Config) string {
-	if c == nil {
-		return leaseName
-	}
-	return c.LeaderElectionID
+// electionOf is the Lease by which the pods of a Deployment elect their leader, and whether they do.
+func electionOf(d *appsv1.Deployment) (lease client.ObjectKey, elects bool) {
+	lease, elects = ElectionOf(container(&d.Spec.Template.Spec).Args)
+	lease.Namespace = cmp.Or(lease.Namespace, d.Namespace)
+	return lease, elects
 }
 
 // container is that of the controller in a pod.
@@ -114,10 +113,13 @@ func deployment(ctx context.Context, k client.Client, of *appsv1.Deployment) (ch
 	if of.Spec.Replicas != nil {
 		d.Wanted = *of.Spec.Replicas
 	}
+	_, elects := electionOf(of)
+	d.Unelected = !elects
 	parsed, err := config.Parse(c.Args)
 	if err != nil {
 		d.Problem = err.Error()
 	} else {
+		d.Watches = parsed.WatchNamespace
 		d.AsksInstance = parsed.Region == "" && !hasEnv(c, "AWS_REGION", "AWS_DEFAULT_REGION") || parsed.VPC == "" &&
 			len(parsed.VPCTags) == 0
 	}

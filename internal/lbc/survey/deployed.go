@@ -5,7 +5,9 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
+	"github.com/spf13/pflag"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -25,6 +27,23 @@ func (d Deployed) String() string {
 		return d.Name
 	}
 	return "Deployment " + d.Namespace + "/" + d.Name
+}
+
+// ElectionOf is the Lease by which the processes with a command line elect their leader; elects is false if they elect
+// none. Flags of other versions do not matter. Namespace is empty if the command line names none, or names it by a
+// variable of the pod, such as $(POD_NAMESPACE): the Lease is in the namespace of the Deployment.
+func ElectionOf(args []string) (lease client.ObjectKey, elects bool) {
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	flags.ParseErrorsAllowlist.UnknownFlags = true
+	flags.Usage = func() {}
+	flags.StringVar(&lease.Name, "leader-election-id", leaseName, "")
+	flags.StringVar(&lease.Namespace, "leader-election-namespace", "", "")
+	flags.BoolVar(&elects, "enable-leader-election", true, "")
+	_ = flags.Parse(args) // the controller does not start with a flag that is wrong
+	if strings.HasPrefix(lease.Namespace, "$(") {
+		lease.Namespace = ""
+	}
+	return lease, elects
 }
 
 // DeployedControllers are the Deployments of the controller and its predecessors, sorted by namespace and name.

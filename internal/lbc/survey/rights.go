@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/internal/lbc/checks"
 )
@@ -59,14 +60,15 @@ var leaseRights = right{"coordination.k8s.io", "leases", "get update", true, ""}
 func account(namespace, name string) string { return "system:serviceaccount:" + namespace + ":" + name }
 
 func (r *reader) rights(ctx context.Context, s state) (put, error) {
-	namespace, name, lease := "kube-system", controllerName, leaseName
+	namespace, name := "kube-system", controllerName
+	lease := client.ObjectKey{Namespace: namespace, Name: leaseName}
 	if len(s.deployments) > 0 {
-		lease = leaseOf(s.configs[0])
+		lease, _ = electionOf(&s.deployments[0])
 		namespace, name = s.deployments[0].Namespace, cmp.Or(s.deployments[0].Spec.Template.Spec.ServiceAccountName,
 			"default")
 	}
 	user := account(namespace, name)
-	wanted := expand(namespace, lease)
+	wanted := expand(lease)
 	if !s.config.ServesAccelerators() {
 		wanted = slices.DeleteFunc(wanted, func(w checks.Right) bool { return w.Group == accelerators })
 	}
@@ -98,16 +100,16 @@ func (r *reader) rights(ctx context.Context, s state) (put, error) {
 	return func(s *state) { s.facts.User, s.facts.Denied = user, missing }, nil
 }
 
-// expand makes one right of each resource and verb.
-func expand(namespace, lease string) (out []checks.Right) {
+// expand makes one right of each resource and verb. Those in the controller's own namespace are in that of its Lease.
+func expand(lease client.ObjectKey) (out []checks.Right) {
 	own := leaseRights
-	own.name = lease
+	own.name = lease.Name
 	for _, r := range append(slices.Clone(rights), own) {
 		for resource := range strings.FieldsSeq(r.resources) {
 			for verb := range strings.FieldsSeq(r.verbs) {
 				x := checks.Right{Group: r.group, Resource: resource, Verb: verb, Name: r.name}
 				if r.namespaced {
-					x.Namespace = namespace
+					x.Namespace = lease.Namespace
 				}
 				out = append(out, x)
 			}

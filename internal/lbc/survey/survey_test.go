@@ -19,6 +19,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
 	"github.com/k8s-lbc/lbc/internal/aws/iampolicy"
@@ -190,7 +191,7 @@ func TestTheRightsAreThoseOfTheChartAndOfThePlayground(t *testing.T) {
 		}
 		playground = append(playground, role.Rules...)
 	}
-	mine := expand("kube-system", leaseName)
+	mine := expand(client.ObjectKey{Namespace: "kube-system", Name: leaseName})
 	for _, r := range mine {
 		if !grants(playground, r) || r.Namespace == "" && !grants(chart, r) {
 			t.Errorf("%+v is not granted", r)
@@ -206,6 +207,28 @@ func TestTheRightsAreThoseOfTheChartAndOfThePlayground(t *testing.T) {
 					t.Errorf("the chart grants %+v, and it is not reviewed", want)
 				}
 			}
+		}
+	}
+}
+
+func TestElectionIsFoundInAnyCommandLine(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		args   string
+		want   string
+		elects bool
+	}{
+		"without flags":                  {"", "/" + leaseName, true},
+		"of its own":                     {"--leader-election-id=a --leader-election-namespace=ops", "ops/a", true},
+		"the last one":                   {"--leader-election-id=a --leader-election-id b", "/b", true},
+		"behind flags of other versions": {"--future=1 --later --leader-election-id=a", "/a", true},
+		"behind a flag that is wrong":    {"--sync-period=soon --leader-election-id=a", "/a", true},
+		"by a variable of the pod":       {"--leader-election-namespace=$(POD_NAMESPACE)", "/" + leaseName, true},
+		"without an election":            {"--enable-leader-election=false", "/" + leaseName, false},
+	} {
+		lease, elects := ElectionOf(strings.Fields(tt.args))
+		if got := lease.Namespace + "/" + lease.Name; got != tt.want || elects != tt.elects {
+			t.Errorf("%s: %s, elects %t", name, got, elects)
 		}
 	}
 }

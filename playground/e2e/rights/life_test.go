@@ -110,12 +110,23 @@ func gated(name string) string {
 			"elbv2.k8s.aws/alb-target-control-agent-injection: enabled}}", 1)
 }
 
+// quicNs is a namespace whose pods get server ids.
+const quicNs = "whole-quic"
+
+// quic is a namespace whose pods get server ids.
+func quic(name string) string {
+	labelled := strings.Replace(scene.Namespace(name, 1), "{name: "+name+"}",
+		"{name: "+name+", labels: {elbv2.k8s.aws/quic-server-id-inject: enabled}}", 1)
+	return strings.Replace(labelled, "    metadata: {labels: {app: web}}", "    metadata: {labels: {app: web}, "+
+		"annotations: {service.beta.kubernetes.io/aws-load-balancer-quic-enabled-containers: app}}", 1)
+}
+
 // live has the controller meet everything that it serves: created, edited, deleted, and a restart between.
 func live(t *testing.T, c *harness.Cluster) {
 	t.Helper()
 	internal := scene.Annotations{"target-type": "ip"}
-	all := agents + gated(gatedNs) + scene.Ingress(gatedNs, "web", scene.Class, internal) + scene.Namespace(ns, 2) +
-		scene.IngressClass("whole", "{scheme: internet-facing}") + scene.Ingress(ns, "web", "whole", internal) +
+	all := agents + quic(quicNs) + gated(gatedNs) + scene.Ingress(gatedNs, "web", scene.Class, internal) +
+		scene.Namespace(ns, 2) + scene.IngressClass("whole", "{scheme: internet-facing}") + scene.Ingress(ns, "web", "whole", internal) +
 		network(ns, "net") + accelerator(ns, "web", "net") + binding(t, c, ns, "shared") + gateways(ns) +
 		// the absence of its Gateway is confirmed by a read
 		scene.Route("HTTPRoute", ns, "astray", "parentRefs: [{name: missing}], rules: [{backendRefs: [{name: "+
@@ -137,6 +148,8 @@ func live(t *testing.T, c *harness.Cluster) {
 		c.Kubectl(t, "rollout", "status", "deployment", "-n", n, "web", "--timeout="+harness.Timeout.String())
 	}
 	c.RestartController(t)
+	c.Kubectl(t, "rollout", "restart", "deployment", "-n", quicNs, "web") // another process makes their server ids
+	c.Kubectl(t, "rollout", "status", "deployment", "-n", quicNs, "web", "--timeout="+harness.Timeout.String())
 	c.Kubectl(t, "annotate", "ingress", "-n", ns, "web", "alb.ingress.kubernetes.io/tags=team=shop")
 	for _, g := range []string{"web", "net"} {
 		scene.GatewayAddress(t, c, ns, g)
@@ -153,7 +166,7 @@ func live(t *testing.T, c *harness.Cluster) {
 	c.WaitEvent(t, "Ingress", gatedNs, "web", "BackendNotFound")
 	c.Kubectl(t, "delete", "ingress", "-n", gatedNs, "--all", "--timeout="+harness.Timeout.String())
 	c.Kubectl(t, "delete", "service", "-n", ns, "--all", "--timeout="+harness.Timeout.String())
-	end(t, c, ns, gatedNs)
+	end(t, c, ns, gatedNs, quicNs)
 	scene.WaitGone(t, c, scene.Marks(ns)...)
 	c.WaitFor(t, "a look for a second controller", func(context.Context) error { // a life may be shorter than its pause
 		if !slices.ContainsFunc(c.Requests(t), func(e auditv1.Event) bool {
