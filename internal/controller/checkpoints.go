@@ -82,12 +82,12 @@ func snapshots(restored checkpoint.Restored, now time.Time) map[stack.Key]invent
 // Assume has an inventory begin with what earlier processes knew. What was foreign counts only after a leader that
 // ended in order: the stack of what others have tagged for this cluster since would not be found for an hour.
 func Assume(inv *inventory.Inventory, restored checkpoint.Restored, now time.Time) {
-	inv.Assume(snapshots(restored, now), restored.At)
-	var foreign inventory.Foreigners
+	kept := inventory.Kept{Stacks: snapshots(restored, now), Since: restored.At}
 	text, ok := restored.Entries[checkpoint.ID{Kind: checkpoint.Foreign, Name: checkpoint.ForeignName}]
-	if ok && restored.Complete && now.Sub(restored.At) <= LongestAge && json.Unmarshal(text, &foreign) == nil {
-		inv.AssumeForeign(foreign, restored.At)
+	if ok && restored.Complete && now.Sub(restored.At) <= LongestAge && json.Unmarshal(text, &kept.Foreign) != nil {
+		kept.Foreign = nil
 	}
+	inv.Assume(kept)
 }
 
 // ForeignOf returns what an inventory leaves to the next process of what is foreign; nil = nothing is.

@@ -4,7 +4,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/k8s-lbc/lbc/internal/lib/absence"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
@@ -33,7 +32,7 @@ func (i *Inventory) Came(key stack.Key) []string {
 // noteArrivals records the resources that a listing shows for the first time. found are those of this cluster. The
 // caller holds i.mu.
 func (i *Inventory) noteArrivals(l *listing, found map[stack.Key]*awsop.Observed) {
-	complete := i.listed.invalidations > 0 && absence.OfList(i.listed.at, i.firstListing, listLag).Proven()
+	complete := i.listed.covers(i.afterStart())
 	for key, o := range found {
 		for _, arn := range arnsOf(o) {
 			if complete && !i.came.seen[arn] {

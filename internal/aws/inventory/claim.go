@@ -63,7 +63,7 @@ func created(op plan.Operation) (name, code string, tags map[string]string) {
 func (i *Inventory) claim(arn string, tags map[string]string) (known map[string]string, existed bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if t, ok := i.tags[arn]; ok {
+	if t := i.tags[arn]; t.known() {
 		return t.tags, true
 	}
 	i.retag(arn, tags)

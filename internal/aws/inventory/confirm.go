@@ -25,9 +25,8 @@ type confirmation struct {
 // confirmations are the results of reads before deletions. Inventory.mu guards them. They are dropped after
 // confirmedFor.
 type confirmations struct {
-	of     map[string]confirmation // by ARN or group id
-	asked  map[string]bool         // the resources that callers wait for
-	absent int64                   // how many invalidations the newest listing for ConfirmAbsence must come after
+	of    map[string]confirmation // by ARN or group id
+	asked map[string]bool         // the resources that callers wait for
 }
 
 func (c *confirmations) recent(id string, now time.Time) bool {
@@ -66,7 +65,7 @@ func (i *Inventory) ConfirmOwnership(ctx context.Context, key stack.Key, ids []s
 // readAsked reads the tags that callers wait for, and as many more as fit into the calls.
 func (i *Inventory) readAsked(ctx context.Context) error {
 	i.mu.Lock()
-	began := i.version()
+	began := i.now()
 	at := began.at
 	maps.DeleteFunc(i.confirmed.of, func(_ string, c confirmation) bool { return at.Sub(c.at) >= confirmedFor })
 	var arns, groups []string
@@ -82,7 +81,6 @@ func (i *Inventory) readAsked(ctx context.Context) error {
 	}
 	i.confirmed.asked = map[string]bool{}
 	arns, groups = i.filled(arns, groups, at)
-	i.tagReads++
 	i.mu.Unlock()
 
 	tags, err := i.allTags(ctx, arns)
@@ -91,12 +89,11 @@ func (i *Inventory) readAsked(ctx context.Context) error {
 		err = i.proveAbsent(ctx, arns, tags)
 	}
 	if err == nil {
-		i.keepTags(tags, tagRead{version: began})
+		i.keepTags(tags, began)
 		securityGroups, err = i.groups.Read(ctx, groups...)
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.endTagRead()
 	if err != nil {
 		return err
 	}
@@ -190,7 +187,7 @@ func (i *Inventory) disown(key stack.Key, ids []string) []string {
 		}
 		out = append(out, id)
 		if other := i.stacks[c.owner]; c.owned && other != nil {
-			i.markStale(other)
+			i.markInvalid(other)
 		}
 		if e := i.stacks[key]; e != nil {
 			e.drop(id)
@@ -206,23 +203,22 @@ func (i *Inventory) disown(key stack.Key, ids []string) []string {
 // listing.
 func (i *Inventory) ConfirmAbsence(ctx context.Context, key stack.Key) (news bool, err error) {
 	i.mu.Lock()
-	if i.cfg.Now().Sub(i.listed.at) < absenceConfirmedFor && !i.assumesTags() {
-		i.mu.Unlock()
+	need := mark{at: i.cfg.Now().Add(-absenceConfirmedFor)}
+	if i.assumesTags() {
+		need.n = i.listed.n + 1
+	}
+	enough := i.listed.covers(need)
+	i.mu.Unlock()
+	if enough {
 		return false, nil
 	}
-	if i.confirmed.absent <= i.listed.invalidations {
-		i.history.invalidations++
-		i.confirmed.absent = i.history.invalidations
-	}
-	need := i.confirmed.absent
-	i.mu.Unlock()
 	if err := i.list(ctx, need); err != nil {
 		return false, fmt.Errorf("looking for load balancers of %s before one is created: %w", key, err)
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	e := i.stacks[key]
-	return e != nil && e.stale != 0, nil
+	return e != nil && e.invalid(), nil
 }
 
 // FindUnlisted reads target groups by ARN that no listing showed, and reports whether one exists and is the stack's:
@@ -237,14 +233,11 @@ func (i *Inventory) FindUnlisted(ctx context.Context, key stack.Key, arns []stri
 		if err != nil {
 			return false, err
 		}
-		if len(found.TargetGroups) == 0 {
-			continue
-		}
-		tags, err := i.describeTagBatch(ctx, []string{arn})
+		of, err := i.readStacks(ctx, found)
 		if err != nil {
 			return false, err
 		}
-		if owner, _, ours := naming.StackOf(i.cfg.Cluster, arn, tags[arn]); ours && owner == key {
+		if of[key] != nil {
 			i.mu.Lock()
 			i.gain(key, arn)
 			i.mu.Unlock()

@@ -137,6 +137,12 @@ func arnsOf(o *awsop.Observed) (arns []string) {
 	return arns
 }
 
+// readStacks reads the tags of found resources, and groups these by stack.
+func (i *Inventory) readStacks(ctx context.Context, found awsop.Observed) (map[stack.Key]*awsop.Observed, error) {
+	tags, err := i.allTags(ctx, arnsOf(&found))
+	return i.byStack(found, func(arn string) map[string]string { return tags[arn] }), err
+}
+
 // byStack groups found resources by the stacks of this cluster that their tags name. tags returns the tags of an ARN.
 func (i *Inventory) byStack(found awsop.Observed,
 	tags func(arn string) map[string]string) map[stack.Key]*awsop.Observed {

@@ -6,6 +6,22 @@
 // not change them. Errors are those of AWS, wrapped, so awsclient.Passing works. After an error, nothing may be
 // concluded about which resources exist.
 //
+// # How new something is
+//
+// There is one order: each invalidation, write and beginning listing takes the next number of the history (mark). A read
+// shows all that has a number up to the one at which it began, and of two answers the newer one counts. Callers say how
+// new a listing must be, and take the newest one, the one in progress, or a new one (list):
+//
+//	caller                         | mark that the listing must cover
+//	Load, Keys, Observed           | none: any listing of this process
+//	Observed of an invalid stack   | the newest invalidation of the stack, and the newest write to it
+//	ConfirmAbsence                 | ten minutes ago; after the listing that believed the tags of an earlier process
+//	ProveAbsence                   | the last write that lists may miss, and listLag
+//	ListAgain                      | the beginning of the first listing, and listLag
+//
+// Tags have a mark by resource (readTags): ConfirmOwnership reads those older than a minute, a listing those older than
+// the invalidation of their stack, RereadTags foreign ones older than an hour. Number 0 is of an earlier process.
+//
 // # Stacks
 //
 // Every stack has an entry, which is in one of the first four of these states; the others come in addition
@@ -13,18 +29,18 @@
 //
 //	state      | fields of entry            | what Observed does              | what a caller may conclude from it afterwards
 //	unlisted   | nothing is listed          | waits for the first listing     | (nothing before that)
-//	listed     | stale = 0, uncertain empty | reads what is Unread and needed | what is shown exists, unless others deleted it; what is
-//	           |                            |                                 | missing was not in the last listing and not made here since
-//	uncertain  | stale = 0, some uncertain  | reads those resources by ARN,   | as listed; what AWS's lists may still miss is known to
-//	           |                            | id or name, nothing else        | ProveAbsence only
-//	invalid    | stale > 0                  | waits for a listing that began  | as listed
-//	           |                            | after the invalidation          |
+//	listed     | list covers invalidated,   | reads what is Unread and needed | what is shown exists, unless others deleted it; what is
+//	           | uncertain empty            |                                 | missing was not in the last listing and not made here since
+//	uncertain  | list covers invalidated,   | reads those resources by ARN,   | as listed; what AWS's lists may still miss is known to
+//	           | some uncertain             | id or name, nothing else        | ProveAbsence only
+//	invalid    | list is older than         | waits for a listing that began  | as listed
+//	           | invalidated                | after the invalidation          |
 //	assumed    | obs has parts that are     | as listed                       | see awsop.Assumed. Before a write, RereadAssumed makes the parts
 //	           | awsop.Assumed              |                                 | uncertain (tags) or Unread (what is below lists)
 //	rereading  | any, during Reread         | goes on with what is known      | as in the state that it is in
 //
 //	event                                      | next state
-//	a listing ends that began after stale      | listed; what is below lists is read again when needed
+//	a listing ends that covers invalidated     | listed; what is below lists is read again when needed
 //	a listing shows what a listed entry lacks  | invalid
 //	a write succeeds (Record)                  | the same; what was written is known. A Reread under way is thrown away, and a
 //	                                           | listing under way does not touch the entry

@@ -7,25 +7,36 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// version is a point in the history of the inventory: its time, and how many invalidations and writes there were
-// before. A read that begins at a version shows the writes before it, except that AWS's reads may lag; see listLag.
-type version struct {
-	invalidations, writes int64
-	at                    time.Time
+// mark is a point in the history of the inventory. Each invalidation, each write and each listing that begins takes the
+// next number. What is read from a mark on shows all writes up to its number, except that AWS's reads may lag; see
+// listLag. Whether something is new enough is always a comparison of marks: the greater one is newer. Number 0 is
+// before this process.
+type mark struct {
+	n  int64
+	at time.Time
 }
 
-// version returns the present version. The caller holds i.mu.
-func (i *Inventory) version() version {
-	v := i.history
-	v.at = i.cfg.Now()
-	return v
+// covers reports whether what was read from a mark on is as new as needed. Before this process, nothing was read.
+func (m mark) covers(need mark) bool { return m.n > 0 && m.n >= need.n && !m.at.Before(need.at) }
+
+// now returns the present mark. The caller holds i.mu.
+func (i *Inventory) now() mark { return mark{i.history, i.cfg.Now()} }
+
+// begin returns the mark at which a read begins.
+func (i *Inventory) begin() mark {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.now()
 }
 
-// markStale makes a stack wait for a listing that begins from now on. The caller holds i.mu.
-func (i *Inventory) markStale(e *entry) {
-	i.history.invalidations++
-	e.stale = i.history.invalidations
+// next returns the number of an event. The caller holds i.mu.
+func (i *Inventory) next() int64 {
+	i.history++
+	return i.history
 }
+
+// markInvalid makes a stack wait for a listing that begins from now on. The caller holds i.mu.
+func (i *Inventory) markInvalid(e *entry) { e.invalidated = i.next() }
 
 // entry is one stack.
 type entry struct {
@@ -35,28 +46,42 @@ type entry struct {
 
 	// The rest is guarded by Inventory.mu. Copies of obs are handed out, and its maps are shared: they are replaced, never
 	// changed.
-	obs       awsop.Observed
-	stale     int64     // version.invalidations at the newest invalidation; 0 = trustworthy
-	wrote     int64     // version.writes at the newest write-through
-	at        time.Time // when the newest listing that it rests on began
-	lagFrom   time.Time // the time of the last write that the newest listing may miss; zero = there is none
-	createdAt time.Time // when this process last created a resource of it that listings show; zero = never
+	obs         awsop.Observed
+	list        mark      // at which the newest listing that it rests on began
+	invalidated int64     // number of the newest invalidation
+	wrote       int64     // number of the newest write that was recorded
+	lagFrom     time.Time // the time of the last write that the newest listing may miss; zero = there is none
+	createdAt   time.Time // when this process last created a resource of it that listings show; zero = never
 	// uncertain resources are read before the stack is planned again.
 	uncertain []uncertain
 	reread    reread
 	absent    []string // ARNs or names of load balancers of others that do not exist
 }
 
+// invalid reports whether the entry waits for a listing.
+func (e *entry) invalid() bool { return !e.list.covers(mark{n: e.invalidated}) }
+
+// needs returns the mark of the listing that the entry waits for: it shows what this process wrote. The zero mark is
+// that of any listing.
+func (e *entry) needs() mark {
+	if !e.invalid() {
+		return mark{}
+	}
+	return mark{n: max(e.invalidated, e.wrote)}
+}
+
 func (i *Inventory) entry(key stack.Key) *entry {
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	return i.lockedEntry(key)
+}
+
+// lockedEntry is entry for a caller that holds i.mu.
+func (i *Inventory) lockedEntry(key stack.Key) *entry {
 	e := i.stacks[key]
 	if e == nil {
 		e = newEntry(key)
-		e.at = i.listed.at // this listing showed nothing of the stack
-		if i.listed.invalidations == 0 {
-			e.stale = 1 // any listing will do
-		}
+		e.list = i.listed // it showed nothing of the stack
 		i.stacks[key] = e
 	}
 	return e
@@ -82,7 +107,7 @@ func (i *Inventory) Forget(key stack.Key) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.resetBackoff(key)
-	if e := i.stacks[key]; e != nil && i.lists == 0 && e.stale == 0 && len(e.uncertain) == 0 && e.empty() {
+	if e := i.stacks[key]; e != nil && i.lists == 0 && !e.invalid() && len(e.uncertain) == 0 && e.empty() {
 		delete(i.stacks, key)
 		i.recount(key)
 	}
@@ -115,7 +140,7 @@ func (i *Inventory) RereadCost(key stack.Key) int {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	e := i.stacks[key]
-	if e == nil || e.stale != 0 {
+	if e == nil || e.invalid() {
 		return 0
 	}
 	calls := func(n, batch int) int { return (n + batch - 1) / batch }

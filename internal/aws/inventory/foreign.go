@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/lib/sorting"
@@ -34,7 +33,7 @@ func (i *Inventory) Foreign() Foreigners {
 	defer i.mu.Unlock()
 	out := Foreigners{}
 	for arn, t := range i.tags {
-		if _, _, ours := naming.StackOf(i.cfg.Cluster, arn, t.tags); !ours && !t.assumed &&
+		if _, _, ours := naming.StackOf(i.cfg.Cluster, arn, t.tags); !ours && t.known() &&
 			!naming.Ambiguous(i.cfg.Cluster, t.tags) {
 			out = append(out, foreigner(arn))
 		}
@@ -43,26 +42,15 @@ func (i *Inventory) Foreign() Foreigners {
 	return out
 }
 
-// AssumeForeign restores which resources an earlier process knew to be foreign at a time. The first listing does not
-// read their tags; the background reads them as if this process had read them at that time. After the first listing,
-// AssumeForeign has no effect.
-func (i *Inventory) AssumeForeign(kept Foreigners, since time.Time) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if i.listed.invalidations == 0 {
-		i.keptForeign, i.foreignSince = kept, since
-	}
-}
-
 // assumedForeign returns the tags of those resources that an earlier process knew to be foreign. The caller holds i.mu.
 func (i *Inventory) assumedForeign(arns []string) map[string]readTags {
 	out := map[string]readTags{}
-	if len(i.keptForeign) == 0 {
+	if len(i.kept.Foreign) == 0 {
 		return out
 	}
 	for _, arn := range arns {
-		if _, foreign := slices.BinarySearch(i.keptForeign, foreigner(arn)); foreign {
-			out[arn] = readTags{tags: map[string]string{}, version: version{at: i.foreignSince}}
+		if _, foreign := slices.BinarySearch(i.kept.Foreign, foreigner(arn)); foreign {
+			out[arn] = readTags{map[string]string{}, mark{at: i.kept.Since}}
 		}
 	}
 	return out
@@ -73,7 +61,7 @@ func (i *Inventory) assumedForeign(arns []string) map[string]readTags {
 func (i *Inventory) aged(due func(arn string) bool) []string {
 	var out []string
 	for arn, t := range i.tags {
-		if _, _, ours := naming.StackOf(i.cfg.Cluster, arn, t.tags); t.assumed || !ours && due(arn) {
+		if _, _, ours := naming.StackOf(i.cfg.Cluster, arn, t.tags); t.assumed() || !ours && t.known() && due(arn) {
 			out = append(out, arn)
 		}
 	}
@@ -106,7 +94,7 @@ func (i *Inventory) RereadTags(ctx context.Context) (read bool, err error) {
 		return false, nil
 	}
 	old = old[:min(len(old), tagBatch)]
-	begun := i.beginTagRead(len(old))
+	begun := i.begin()
 	tags, err := i.describeTagBatch(ctx, old)
 	if err != nil {
 		return true, fmt.Errorf("reading the tags of load balancers and target groups again: %w", err)
@@ -116,10 +104,10 @@ func (i *Inventory) RereadTags(ctx context.Context) (read bool, err error) {
 	for _, arn := range old {
 		t, exists := tags[arn]
 		// this process wrote or read the tags meanwhile
-		if was, known := i.tags[arn]; !known || was.at.After(begun.at) || i.retagged[arn] > begun.writes {
+		if was := i.tags[arn]; !was.known() || was.at.After(begun.at) || was.n > begun.n {
 			continue
 		}
-		left, differs := i.takeTags(arn, readTags{tags: t, version: begun.version})
+		left, differs := i.takeTags(arn, readTags{t, begun})
 		if differs {
 			gained[left] = true
 		}
@@ -139,11 +127,5 @@ func (i *Inventory) RereadTags(ctx context.Context) (read bool, err error) {
 
 // gain makes a stack read a resource that others tagged for it. The caller holds i.mu.
 func (i *Inventory) gain(key stack.Key, arn string) {
-	e := i.stacks[key]
-	if e == nil {
-		e = newEntry(key)
-		e.at = i.listed.at
-		i.stacks[key] = e
-	}
-	e.markUncertain(uncertain{kind: kindOf(arn), id: arn})
+	i.lockedEntry(key).markUncertain(uncertain{kind: kindOf(arn), id: arn})
 }

@@ -94,7 +94,7 @@ func TestForeignResourcesAreReadAgainInBackground(t *testing.T) {
 			Freed: func(keys []stack.Key) {
 				woken = append(woken, keys...)
 			}})
-	f.inv.AssumeForeign(kept, f.clock.Now())
+	f.inv.Assume(inventory.Kept{Foreign: kept, Since: f.clock.Now()})
 	f.reads()
 	if err := f.inv.Load(t.Context()); err != nil {
 		t.Fatal(err)

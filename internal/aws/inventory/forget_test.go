@@ -22,10 +22,10 @@ func TestNothingIsKeptOfAStackThatIsGone(t *testing.T) {
 		}, true},
 		"what is known of it is not certain":   {func(i *Inventory) { i.Invalidate(web) }, true},
 		"a listing is under way":               {func(i *Inventory) { i.lists++ }, true},
-		"a listing, when the process is young": {func(i *Inventory) { i.stacks[web].stale = 1 }, true},
+		"a listing, when the process is young": {func(i *Inventory) { i.stacks[web].list = mark{} }, true},
 	} {
 		i := New(awsclient.Clients{}, Config{})
-		i.listed.invalidations = 1
+		i.listed.n = 1
 		i.entry(web)
 		i.Backoff(web, "step")
 		i.Backoff(other, "step")

@@ -43,19 +43,14 @@ type Inventory struct {
 	mu      sync.Mutex
 	sharing chan struct{} // holds an element while the shared group is created
 
-	history      version   // invalidations and writes so far
-	listed       version   // at which the newest complete listing began; zero = there was none
+	history      int64     // invalidations, writes and begun listings so far; see mark
+	listed       mark      // at which the newest complete listing began; zero = there was none
 	firstListing time.Time // when the first listing began
 	lists        int       // how many listings are in progress
-	underWay     version   // at which the newest of them began
 	// partial is what the last listing had read before a passing error ended it; nil = nothing.
 	partial *listing
 	// unlisted are the tags of target groups that no listing shows, and that were read one by one.
 	unlisted map[string]readTags
-	// retagged is version.writes when this process last wrote the tags of a resource, while tagReads reads of tags are in
-	// progress.
-	retagged map[string]int64
-	tagReads int
 	stacks   map[stack.Key]*entry
 	// having is, by ARN, the last known stack of a target group or load balancer; listings drop what no longer exists.
 	having map[string]stack.Key
@@ -64,7 +59,7 @@ type Inventory struct {
 	// starting are the load balancers that were provisioning when they were last read, and some that are not any more.
 	starting map[string]stack.Key
 	totals   totals
-	tags     map[string]readTags  // by ARN, of every load balancer and target group of the VPC
+	tags     map[string]readTags  // by ARN, of every load balancer and target group of the VPC; the newest that are known
 	created  map[string]time.Time // target groups that this process created, and when
 	gone     map[string]time.Time // load balancers and target groups that this process deleted lately, and when
 	// came are resources of stacks that another process created since a listing that could not miss anything.
@@ -93,12 +88,7 @@ type Inventory struct {
 	addOns       *addon.AddOns
 	certificates *certificate.Certificates
 
-	// kept is what an earlier process knew, until the first listing; keptSince is when it wrote that down.
-	kept      map[stack.Key]Snapshot
-	keptSince time.Time
-	// keptForeign is what an earlier process knew to be foreign, until the first listing; foreignSince is when.
-	keptForeign  Foreigners
-	foreignSince time.Time
+	kept Kept // what an earlier process knew, until the first listing
 
 	confirmed confirmations
 }
@@ -121,11 +111,12 @@ func New(clients awsclient.Clients, cfg Config) *Inventory {
 		cfg.AddOnTimeout = addon.Timeout
 	}
 	i := &Inventory{
-		cfg: cfg, clients: clients, identity: awsclient.NewIdentity(clients.STS, cfg.Now), history: version{invalidations: 1}, sharing: make(chan struct{}, 1),
-		stacks: map[stack.Key]*entry{}, starting: map[string]stack.Key{},
+		cfg: cfg, clients: clients, identity: awsclient.NewIdentity(clients.STS, cfg.Now), history: 1,
+		sharing: make(chan struct{}, 1),
+		stacks:  map[stack.Key]*entry{}, starting: map[string]stack.Key{},
 
 		confirmed: confirmations{of: map[string]confirmation{}, asked: map[string]bool{}},
-		tags:      map[string]readTags{}, unlisted: map[string]readTags{}, retagged: map[string]int64{},
+		tags:      map[string]readTags{}, unlisted: map[string]readTags{},
 		created: map[string]time.Time{}, came: arrivals{seen: map[string]bool{}, of: map[stack.Key][]string{},
 			written: map[stack.Key]bool{}},
 		gone: map[string]time.Time{}, inAccount: map[quota.Limit]int{},
@@ -151,7 +142,7 @@ func New(clients awsclient.Clients, cfg Config) *Inventory {
 	i.limits, i.names = i.newLimits(), i.newNames()
 	i.groups = securitygroup.New(clients.EC2, securitygroup.Config{
 		Cluster: cfg.Cluster, VPC: cfg.VPC, Now: cfg.Now, Wait: cfg.Moment, Loaded: func(ctx context.Context) error {
-			return i.list(ctx, 1)
+			return i.list(ctx, mark{})
 		},
 	})
 	i.addOns = addon.New(clients, cfg.Now, cfg.AddOnTimeout, cfg.Moment)
@@ -167,7 +158,7 @@ func New(clients awsclient.Clients, cfg Config) *Inventory {
 // has read them already.
 func (i *Inventory) Load(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return i.list(ctx, 1) })
+	g.Go(func() error { return i.list(ctx, mark{}) })
 	g.Go(func() error { _, err := i.network.Subnets(ctx); return err })
 	g.Go(func() error { _, err := i.network.VPC(ctx); return err })
 	return g.Wait()
@@ -247,10 +238,9 @@ func (i *Inventory) readsTrustStores(o *awsop.Observed, desired *stack.Stack) bo
 func (i *Inventory) ensureListed(ctx context.Context, e *entry) error {
 	for {
 		i.mu.Lock()
-		need := max(e.stale, 1)
-		settled := e.stale == 0 && i.listed.invalidations >= need
+		need, invalid := e.needs(), e.invalid()
 		i.mu.Unlock()
-		if settled {
+		if !invalid {
 			return i.readUncertain(ctx, e)
 		}
 		if err := i.list(ctx, need); err != nil {
@@ -268,12 +258,12 @@ func (i *Inventory) RefusedFirstListing(err error) bool {
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.listed.invalidations == 0
+	return i.listed.n == 0
 }
 
 // Keys lists the stacks with resources in AWS, sorted.
 func (i *Inventory) Keys(ctx context.Context) ([]stack.Key, error) {
-	if err := i.list(ctx, 1); err != nil {
+	if err := i.list(ctx, mark{}); err != nil {
 		return nil, err
 	}
 	i.mu.Lock()
@@ -322,9 +312,8 @@ func (i *Inventory) Invalidate(key stack.Key) {
 func (i *Inventory) invalidate(key stack.Key) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.history.invalidations++
 	if e := i.stacks[key]; e != nil {
-		e.stale = i.history.invalidations
+		i.markInvalid(e)
 	}
 }
 
@@ -334,7 +323,7 @@ func (i *Inventory) NotFound(key stack.Key, arn string) bool {
 	i.mu.Lock()
 	e := i.stacks[key]
 	at, made := i.created[arn]
-	news := e != nil && e.stale == 0 && (!made || i.cfg.Now().Sub(at) > listLag) && slices.ContainsFunc(e.obs.TargetGroups,
+	news := e != nil && !e.invalid() && (!made || i.cfg.Now().Sub(at) > listLag) && slices.ContainsFunc(e.obs.TargetGroups,
 		func(tg awsop.TargetGroup) bool { return tg.ARN == arn })
 	i.mu.Unlock()
 	if news {

@@ -61,13 +61,13 @@ func (i *Inventory) lacking(l *listing) []string {
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	for _, d := range i.kept {
+	for _, d := range i.kept.Stacks {
 		for arn := range d.Tags {
 			signs[arn] = true
 		}
 	}
 	for _, e := range i.stacks {
-		if e.stale != 0 {
+		if e.invalid() {
 			for _, arn := range arnsOf(&e.obs) {
 				signs[arn] = true
 			}

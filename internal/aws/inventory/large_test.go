@@ -171,7 +171,7 @@ func TestFirstListingSkipsTagsOfForeignResources(t *testing.T) {
 		}
 		a.balancers++ // since then
 		inv := a.inventory(nil)
-		inv.AssumeForeign(foreign, time.Now())
+		inv.Assume(inventory.Kept{Foreign: foreign, Since: time.Now()})
 		keys, err := inv.Keys(t.Context())
 		if err != nil || len(keys) != 1 || a.reads["DescribeTags"] != 1 {
 			t.Fatalf("%v: %v, %v", keys, err, a.reads)

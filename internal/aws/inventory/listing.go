@@ -17,20 +17,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// list makes sure that there is a listing that began after need invalidations or later. Concurrent callers share one.
-func (i *Inventory) list(ctx context.Context, need int64) error {
-	for {
-		i.mu.Lock()
-		enough := i.listed.invalidations >= need
-		i.mu.Unlock()
-		if enough {
-			return nil
-		}
+// list makes sure that there is a listing that covers a mark: the newest one, the one in progress, or a new one.
+// Concurrent callers share one.
+func (i *Inventory) list(ctx context.Context, need mark) error {
+	for !i.shows(need) {
 		if _, err := unbounded(ctx, i, "list", func(ctx context.Context) (struct{}, error) {
-			i.mu.Lock()
-			enough := i.listed.invalidations >= need // another caller may have listed meanwhile
-			i.mu.Unlock()
-			if enough {
+			if i.shows(need) { // another caller has listed meanwhile
 				return struct{}{}, nil
 			}
 			return struct{}{}, i.readList(ctx, need)
@@ -38,6 +30,14 @@ func (i *Inventory) list(ctx context.Context, need int64) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// shows reports whether the newest listing covers a mark.
+func (i *Inventory) shows(need mark) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.listed.covers(need)
 }
 
 // shared runs a read once for all callers that need it at the same time, for at most loadTimeout. A caller that gives
@@ -73,8 +73,8 @@ func unbounded[T any](ctx context.Context, i *Inventory, name string, read func(
 // listing is the result of one listing of the account so far. It shows the account as it was when the listing began, or
 // later.
 type listing struct {
-	began       version
-	groupsBegan securitygroup.Listing
+	began       mark
+	groupsBegan securitygroup.Mark
 	balancers   pages[awsop.LoadBalancer]
 	targets     pages[awsop.TargetGroup]
 	groups      pages[awsop.SecurityGroup]
@@ -141,10 +141,10 @@ func (p *pages[T]) read(progressed func(), one func(next *string) (items []T, mo
 	return nil
 }
 
-// readList makes a listing for callers that need one that began after need invalidations or later. Its time is not
-// limited, because a large account takes minutes if AWS throttles: it fails if there is no answer for loadTimeout.
-// After a passing error, the next listing continues with what this one has read.
-func (i *Inventory) readList(ctx context.Context, need int64) error {
+// readList makes a listing that covers a mark. Its time is not limited, because a large account takes minutes if AWS
+// throttles: it fails if there is no answer for loadTimeout. After a passing error, the next listing continues with
+// what this one has read.
+func (i *Inventory) readList(ctx context.Context, need mark) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	stall := time.AfterFunc(loadTimeout, func() {
@@ -158,7 +158,6 @@ func (i *Inventory) readList(ctx context.Context, need int64) error {
 		i.mu.Lock()
 		defer i.mu.Unlock()
 		i.lists--
-		i.endTagRead()
 	}()
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
@@ -203,25 +202,23 @@ func (i *Inventory) readList(ctx context.Context, need int64) error {
 }
 
 // beginList returns the listing that the last attempt left, if it began late enough; otherwise a new one.
-func (i *Inventory) beginList(need int64) *listing {
+func (i *Inventory) beginList(need mark) *listing {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.lists++
-	i.tagReads++
 	l := i.partial
 	i.partial = nil
-	if l == nil || l.began.invalidations < need || i.cfg.Now().Sub(l.began.at) > partialLifetime {
-		l = &listing{began: i.version(), groupsBegan: i.groups.BeginListing()}
+	if l == nil || !l.began.covers(need) || i.cfg.Now().Sub(l.began.at) > partialLifetime {
+		l = &listing{began: mark{i.next(), i.cfg.Now()}, groupsBegan: i.groups.Now()}
 	}
 	if i.firstListing.IsZero() {
 		i.firstListing = l.began.at
 	}
-	i.underWay = l.began
 	return l
 }
 
-// merge updates stale and new stacks from a listing. Other stacks need no update, because writes are recorded. news are
-// the stacks of which the listing shows a resource that no earlier one showed.
+// merge updates invalid and new stacks from a listing. Other stacks need no update, because writes are recorded. news
+// are the stacks of which the listing shows a resource that no earlier one showed.
 func (i *Inventory) merge(l *listing, tags map[string]readTags) (news []stack.Key) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -232,24 +229,20 @@ func (i *Inventory) merge(l *listing, tags map[string]readTags) (news []stack.Ke
 	i.noteArrivals(l, found)
 	i.groups.Replace(l.groups.items, l.groupsBegan)
 	for k, e := range i.stacks {
-		if e.stale == 0 {
+		if !e.invalid() {
 			if !i.confirm(e, found[k], began) {
 				news = append(news, k)
 			}
 			continue
 		}
-		if e.stale > began.invalidations {
-			continue
-		}
-		if e.wrote > began.writes { // this process wrote during the listing: list again
-			i.markStale(e)
+		if !began.covers(e.needs()) { // it waits for the next one
 			continue
 		}
 		if e.obs = (awsop.Observed{Key: k}); found[k] != nil {
 			e.obs = *found[k]
 		}
 		i.assume(e, tags)
-		e.stale, e.at, e.absent = 0, began.at, nil
+		e.list, e.absent = began, nil
 		if began.at.Before(e.createdAt.Add(listLag)) && e.lagFrom.Before(e.createdAt) {
 			e.lagFrom = e.createdAt // records of writes are forgotten, and the list may not show these writes yet
 		}
@@ -257,10 +250,10 @@ func (i *Inventory) merge(l *listing, tags map[string]readTags) (news []stack.Ke
 	for k, o := range found {
 		if i.stacks[k] == nil {
 			e := newEntry(k)
-			e.obs, e.at = *o, began.at
+			e.obs, e.list = *o, began
 			i.assume(e, tags)
 			i.stacks[k] = e
-			if i.listed.invalidations > 0 {
+			if i.listed.n > 0 {
 				news = append(news, k)
 			}
 		}
@@ -272,19 +265,21 @@ func (i *Inventory) merge(l *listing, tags map[string]readTags) (news []stack.Ke
 	i.tags, i.listed = i.tagsOf(l, tags), began
 	i.inAccount = map[quota.Limit]int{quota.ApplicationLoadBalancers: l.applications,
 		quota.NetworkLoadBalancers: l.networks, quota.TargetGroups: l.targetGroups}
-	i.kept, i.keptForeign = nil, nil
+	i.kept = Kept{}
 	return news
 }
 
-// tagsOf is the tags of what a listing has: as read with it, or as written since it began. i.mu is held.
+// tagsOf is the tags of what a listing has, as read with it, and all tags that are newer than the listing. The caller
+// holds i.mu.
 func (i *Inventory) tagsOf(l *listing, read map[string]readTags) map[string]readTags {
 	out := make(map[string]readTags, len(read))
 	for _, arn := range l.arns() {
-		t, ok := read[arn]
-		if i.retagged[arn] > l.began.writes {
-			t, ok = i.tags[arn]
+		if t, ok := read[arn]; ok {
+			out[arn] = t
 		}
-		if ok {
+	}
+	for arn, t := range i.tags {
+		if t.n > max(l.began.n, out[arn].n) {
 			out[arn] = t
 		}
 	}

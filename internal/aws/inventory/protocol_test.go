@@ -91,8 +91,7 @@ func (p *protocol) observe() {
 func (p *protocol) list() {
 	p.Helper()
 	p.inv.mu.Lock()
-	p.inv.history.invalidations++
-	need := p.inv.history.invalidations
+	need := mark{n: p.inv.listed.n + 1}
 	p.inv.mu.Unlock()
 	if err := p.inv.list(p.Context(), need); err != nil {
 		p.Fatal(err)
@@ -120,11 +119,11 @@ const (
 // state is the state of an entry; nil is that of a stack without one. i.mu is held.
 func (i *Inventory) state(e *entry) stackState {
 	switch {
-	case i.listed.invalidations == 0:
+	case i.listed.n == 0:
 		return stackUnlisted
 	case e == nil:
 		return stackListed
-	case e.stale != 0:
+	case e.invalid():
 		return stackInvalid
 	case len(e.uncertain) > 0:
 		return stackUncertain
@@ -146,8 +145,8 @@ func TestEventsLeadFromStateToStateAsInTheTable(t *testing.T) {
 	uncertain := func(p *protocol) { p.observe(); p.inv.MarkUncertain(web, modify(p), literal) }
 	invalid := func(p *protocol) { p.observe(); p.inv.Invalidate(web) }
 	assumed := func(p *protocol) {
-		p.inv.Assume(map[stack.Key]Snapshot{
-			web: {Attributes: map[string]map[string]string{p.group: {"stickiness.enabled": "true"}}}}, p.clock.Now())
+		p.inv.Assume(Kept{Since: p.clock.Now(), Stacks: map[stack.Key]Snapshot{
+			web: {Attributes: map[string]map[string]string{p.group: {"stickiness.enabled": "true"}}}}})
 		p.observe()
 	}
 	for name, tc := range map[string]struct {

@@ -25,11 +25,8 @@ func (i *Inventory) ProveAbsence(ctx context.Context, key stack.Key, since time.
 		i.mu.Unlock()
 		return rest, wait, nil
 	}
-	need := i.underWay.invalidations
-	if !i.sufficesSoon(e, since) {
-		i.history.invalidations++
-		need = i.history.invalidations
-	}
+	need := e.needs()
+	need.at = i.lagFrom(e, since).Add(listLag)
 	i.mu.Unlock()
 	if err := i.list(ctx, need); err != nil {
 		return rest, 0, err
@@ -50,8 +47,8 @@ func (i *Inventory) consistent(e *entry, since time.Time) (absence.Absence, time
 	if from.IsZero() { // no write that a listing may miss, even if the stack is stale
 		return absence.OfList(i.cfg.Now(), from, listLag), 0
 	}
-	if e.stale == 0 {
-		if rest := absence.OfList(e.at, from, listLag); rest.Proven() {
+	if !e.invalid() {
+		if rest := absence.OfList(e.list.at, from, listLag); rest.Proven() {
 			return rest, 0
 		}
 	}
@@ -67,35 +64,29 @@ func (i *Inventory) lagFrom(e *entry, since time.Time) time.Time {
 	return e.lagFrom
 }
 
-// sufficesSoon reports whether a listing in progress will be proof for a stack: it began late enough, and the stack
-// will use it. The caller holds i.mu.
-func (i *Inventory) sufficesSoon(e *entry, since time.Time) bool {
-	takesOver := e.stale == 0 || e.stale <= i.underWay.invalidations && e.wrote <= i.underWay.writes
-	return i.lists > 0 && takesOver && absence.OfList(i.underWay.at, i.lagFrom(e, since), listLag).Proven()
-}
+// afterStart returns the mark of a listing that cannot miss writes of a former process. The caller holds i.mu.
+func (i *Inventory) afterStart() mark { return mark{at: i.firstListing.Add(listLag)} }
 
 // ListAgain makes a listing that cannot miss writes of a former process, unless there was one already. Config.Freed is
 // called with the stacks of newly found resources.
 func (i *Inventory) ListAgain(ctx context.Context) error {
 	i.mu.Lock()
-	if i.listed.invalidations > 0 && absence.OfList(i.listed.at, i.firstListing, listLag).Proven() {
-		i.mu.Unlock()
-		return nil
+	need := i.afterStart()
+	if now := i.now(); now.at.Before(need.at) { // too early: it makes a new one all the same
+		need = mark{i.listed.n + 1, now.at}
 	}
-	i.history.invalidations++
-	need := i.history.invalidations
 	i.mu.Unlock()
 	return i.list(ctx, need)
 }
 
-// confirm records that a listing, which began at a version, shows no resource of a stack that was not known. If it does
+// confirm records that a listing, which began at a mark, shows no resource of a stack that was not known. If it does
 // show one, ok is false, and the stack must be read again. The caller holds i.mu.
-func (i *Inventory) confirm(e *entry, found *awsop.Observed, began version) (ok bool) {
+func (i *Inventory) confirm(e *entry, found *awsop.Observed, began mark) (ok bool) {
 	if found != nil && hasMore(found, &e.obs, i.deleted) {
-		i.markStale(e)
+		i.markInvalid(e)
 		return false
 	}
-	e.at = began.at // this process knows what it has written since
+	e.list = began // this process knows what it has written since
 	return true
 }
 

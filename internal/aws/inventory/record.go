@@ -54,7 +54,7 @@ func (i *Inventory) notify(keys []stack.Key) {
 
 // record advances the observation of a stack by a write of the resource with an ARN or group id. The caller holds i.mu.
 func (i *Inventory) record(key stack.Key, effect plan.Effect, id string, advance func(awsop.Observed) awsop.Observed) {
-	i.history.writes++
+	wrote := i.next()
 	i.came.written[key] = true
 	e := i.stacks[key]
 	if e == nil {
@@ -74,7 +74,7 @@ func (i *Inventory) record(key stack.Key, effect plan.Effect, id string, advance
 	// no listing shows them
 	case stack.KindListener, stack.KindRule, stack.KindBinding, stack.KindCertificate, stack.KindTrustStore:
 	}
-	e.wrote = i.history.writes
+	e.wrote = wrote
 	e.obs = after
 	i.noteHaving(e)
 	if listed := []stack.Kind{stack.KindSecurityGroup, stack.KindLoadBalancer, stack.KindTargetGroup}; effect.Verb ==

@@ -25,11 +25,11 @@ var errForeign = errors.New("no longer tagged as the stack's")
 func (i *Inventory) Reread(ctx context.Context, key stack.Key) (read bool, err error) {
 	i.mu.Lock()
 	e := i.stacks[key]
-	if e == nil || e.stale != 0 || len(e.obs.LoadBalancers)+len(e.obs.TargetGroups)+len(e.obs.SecurityGroups) == 0 {
+	if e == nil || e.invalid() || len(e.obs.LoadBalancers)+len(e.obs.TargetGroups)+len(e.obs.SecurityGroups) == 0 {
 		i.mu.Unlock()
 		return false, nil
 	}
-	known, wrote, began := e.obs.Clone(), e.wrote, i.version()
+	known, wrote, began := e.obs.Clone(), e.wrote, i.now()
 	i.mu.Unlock()
 
 	fresh, err := i.again(ctx, known)
@@ -43,7 +43,7 @@ func (i *Inventory) Reread(ctx context.Context, key stack.Key) (read bool, err e
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.stacks[key] != e || e.stale != 0 || e.wrote != wrote {
+	if i.stacks[key] != e || e.invalid() || e.wrote != wrote {
 		return false, nil
 	}
 	// Recorded writes have another form than reads, so two reads are compared.
@@ -55,17 +55,17 @@ func (i *Inventory) Reread(ctx context.Context, key stack.Key) (read bool, err e
 	e.obs = fresh
 	i.noteHaving(e)
 	for _, lb := range e.obs.LoadBalancers {
-		i.tags[lb.ARN] = readTags{tags: lb.Tags, version: began}
+		i.noteTags(lb.ARN, readTags{lb.Tags, began})
 	}
 	for _, tg := range e.obs.TargetGroups {
-		i.tags[tg.ARN] = readTags{tags: tg.Tags, version: began}
+		i.noteTags(tg.ARN, readTags{tg.Tags, began})
 	}
 	return true, nil
 }
 
 // reread is what Reread found of a stack.
 type reread struct {
-	wrote int64    // version.writes then
+	wrote int64    // entry.wrote then
 	found []string // the resources as texts, in order
 }
 

@@ -40,7 +40,7 @@ func (d Snapshot) Empty() bool {
 func (i *Inventory) Snapshot(key stack.Key) Snapshot {
 	i.mu.Lock()
 	e := i.stacks[key]
-	if e == nil || e.stale != 0 || len(e.uncertain) > 0 {
+	if e == nil || e.invalid() || len(e.uncertain) > 0 {
 		i.mu.Unlock()
 		return Snapshot{}
 	}
@@ -118,32 +118,40 @@ func signsIn(as []stack.Action) bool {
 	return slices.ContainsFunc(as, func(a stack.Action) bool { return a.OIDC != nil })
 }
 
-// Assume restores what an earlier process knew, and wrote down at the time since. The first listing shows which of
-// these resources still exist; after it, Assume has no effect. Of the resources that a listing shows, only tags are
-// assumed, because they cost a call for each twenty resources.
-func (i *Inventory) Assume(kept map[stack.Key]Snapshot, since time.Time) {
+// Kept is what an earlier process knew, and when it wrote that down.
+type Kept struct {
+	Stacks  map[stack.Key]Snapshot
+	Foreign Foreigners
+	Since   time.Time
+}
+
+// Assume restores what an earlier process knew. The first listing shows which of the resources still exist; after it,
+// Assume has no effect. Of the resources that a listing shows, only tags are assumed, because they cost a call for each
+// twenty resources. The first listing does not read the tags of foreign resources; the background reads them as if this
+// process had read them when they were written down.
+func (i *Inventory) Assume(kept Kept) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.listed.invalidations == 0 {
-		i.kept, i.keptSince = kept, since
+	if i.listed.n == 0 {
+		i.kept = kept
 	}
 }
 
 // assume adds what an earlier process knew to an entry that has just been listed for the first time. The caller holds
 // i.mu.
 func (i *Inventory) assume(e *entry, tags map[string]readTags) {
-	d, ok := i.kept[e.obs.Key]
+	d, ok := i.kept.Stacks[e.obs.Key]
 	if !ok {
 		return
 	}
 	o := &e.obs
 	for n := range o.LoadBalancers {
-		if lb := &o.LoadBalancers[n]; tags[lb.ARN].assumed {
+		if lb := &o.LoadBalancers[n]; tags[lb.ARN].assumed() {
 			lb.Set(awsop.Assumed, awsop.PartTags)
 		}
 	}
 	for n := range o.TargetGroups {
-		if tg := &o.TargetGroups[n]; tags[tg.ARN].assumed {
+		if tg := &o.TargetGroups[n]; tags[tg.ARN].assumed() {
 			tg.Set(awsop.Assumed, awsop.PartTags)
 		}
 	}

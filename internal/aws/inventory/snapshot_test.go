@@ -45,7 +45,7 @@ func (f *fixture) restart(kept map[stack.Key]inventory.Snapshot) (woken func() [
 			Freed: func(k []stack.Key) {
 				keys = append(keys, k...)
 			}})
-	f.inv.Assume(kept, f.clock.Now())
+	f.inv.Assume(inventory.Kept{Stacks: kept, Since: f.clock.Now()})
 	f.clock.Advance(time.Minute)
 	f.reads()
 	return func() []stack.Key { return keys }

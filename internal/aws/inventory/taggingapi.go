@@ -42,7 +42,7 @@ func (i *Inventory) listIndexed(ctx context.Context, arns []string, progressed f
 	for _, arn := range left {
 		own[arn] = true
 	}
-	begun := i.beginTagRead(len(arns))
+	begun := i.begin()
 	found, err := i.getResources(ctx, progressed)
 	if err != nil {
 		return arns
@@ -59,7 +59,7 @@ func (i *Inventory) listIndexed(ctx context.Context, arns []string, progressed f
 	begun.at = begun.at.Add(-indexLag)
 	i.notify(i.keepTags(read, begun))
 	for arn, t := range read {
-		take(arn, readTags{tags: t, version: begun.version})
+		take(arn, readTags{t, begun})
 	}
 	return left
 }

@@ -21,29 +21,27 @@ import (
 // tagBatch is how many ARNs DescribeTags takes.
 const tagBatch = 20
 
-// readTags are the tags of a resource, and the version at which they began to be read.
+// readTags are the tags of a resource, and the mark at which this process wrote them or began to read them. Of two
+// answers about a resource, the one with the greater mark counts.
 type readTags struct {
-	version
-	tags    map[string]string
-	assumed bool // an earlier process read or wrote them, at that time
+	tags map[string]string // nil = they must be read: this process wrote some of them, or deleted the resource
+	mark
 }
+
+func (t readTags) known() bool { return t.tags != nil }
+
+// assumed reports whether an earlier process found the tags, those of a stack.
+func (t readTags) assumed() bool { return t.n == 0 && len(t.tags) > 0 }
 
 // retag records the tags of a resource that this process wrote; nil = they must be read. The caller holds i.mu.
 func (i *Inventory) retag(arn string, tags map[string]string) {
-	if i.tagReads > 0 {
-		i.retagged[arn] = i.history.writes
-	}
-	if tags == nil {
-		delete(i.tags, arn)
-		return
-	}
-	i.tags[arn] = readTags{tags: maps.Clone(tags), version: i.version()}
+	i.tags[arn] = readTags{maps.Clone(tags), i.now()}
 }
 
-// endTagRead ends a read of tags that counts in tagReads. The caller holds i.mu.
-func (i *Inventory) endTagRead() {
-	if i.tagReads--; i.tagReads == 0 {
-		clear(i.retagged)
+// noteTags records tags that were just read, unless newer ones are known. The caller holds i.mu.
+func (i *Inventory) noteTags(arn string, t readTags) {
+	if i.tags[arn].n <= t.n {
+		i.tags[arn] = t
 	}
 }
 
@@ -53,7 +51,7 @@ func (i *Inventory) endTagRead() {
 func (i *Inventory) takeTags(arn string, t readTags) (of stack.Key, differs bool) {
 	was := i.tags[arn]
 	i.tags[arn] = t
-	if !was.assumed {
+	if !was.assumed() {
 		return of, false
 	}
 	of, _, _ = naming.StackOf(i.cfg.Cluster, arn, was.tags)
@@ -77,7 +75,7 @@ func (i *Inventory) takeTags(arn string, t readTags) (of stack.Key, differs bool
 // assumesTags reports whether there are tags that only an earlier process has read. The caller holds i.mu.
 func (i *Inventory) assumesTags() bool {
 	for _, t := range i.tags {
-		if t.assumed {
+		if t.assumed() {
 			return true
 		}
 	}
@@ -88,10 +86,10 @@ func (i *Inventory) assumesTags() bool {
 // that stack. The caller holds i.mu.
 func (i *Inventory) keptTags() map[string]readTags {
 	out := map[string]readTags{}
-	for key, d := range i.kept {
+	for key, d := range i.kept.Stacks {
 		for arn, tags := range d.Tags {
 			if k, _, ours := naming.StackOf(i.cfg.Cluster, arn, tags); ours && k == key {
-				out[arn] = readTags{tags: tags, version: version{at: i.keptSince}, assumed: true}
+				out[arn] = readTags{tags, mark{at: i.kept.Since}}
 			}
 		}
 	}
@@ -103,7 +101,7 @@ func (i *Inventory) listTags(ctx context.Context, l *listing, progressed func())
 	all := l.arns()
 	i.mu.Lock()
 	tags := i.believedTags()
-	if i.listed.invalidations == 0 {
+	if i.listed.n == 0 {
 		for arn, t := range i.keptTags() {
 			if _, read := tags[arn]; !read {
 				tags[arn] = t
@@ -117,20 +115,20 @@ func (i *Inventory) listTags(ctx context.Context, l *listing, progressed func())
 	}
 	i.mu.Unlock()
 	unknown := slices.DeleteFunc(slices.Clone(all), func(arn string) bool {
-		return tags[arn].tags != nil || i.Gone(arn) // this process deleted it while the list was read
+		return tags[arn].known() || i.Gone(arn) // this process deleted it while the list was read
 	})
 	var mu sync.Mutex
 	unknown = i.listIndexed(ctx, unknown, progressed, func(arn string, t readTags) { tags[arn] = t })
 	reported, known := i.cfg.Now(), len(all)-len(unknown)
-	err := i.describeTags(ctx, unknown, func(begun tagRead, read map[string]map[string]string) {
+	err := i.describeTags(ctx, unknown, func(begun mark, asked int, read map[string]map[string]string) {
 		progressed()
 		i.notify(i.keepTags(read, begun))
 		mu.Lock()
 		defer mu.Unlock()
 		for arn, t := range read {
-			tags[arn] = readTags{tags: t, version: begun.version}
+			tags[arn] = readTags{t, begun}
 		}
-		known += begun.asked
+		known += asked
 		if now := i.cfg.Now(); now.Sub(reported) >= progressEvery && i.cfg.Progress != nil {
 			reported = now
 			i.cfg.Progress(known, len(all))
@@ -139,27 +137,14 @@ func (i *Inventory) listTags(ctx context.Context, l *listing, progressed func())
 	return tags, err
 }
 
-// tagRead is the moment at which tags began to be read.
-type tagRead struct {
-	version
-	asked int // of how many resources
-}
-
-func (i *Inventory) beginTagRead(asked int) tagRead {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	return tagRead{i.version(), asked}
-}
-
 // keepTags records tags as soon as they are read, so that they need not be read again if the listing fails later. It
-// skips resources whose tags this process has written since, because the read may be older. differ are the stacks for
-// which an earlier process left other tags.
-func (i *Inventory) keepTags(read map[string]map[string]string, begun tagRead) (differ []stack.Key) {
+// skips resources whose known tags are newer. differ are the stacks for which an earlier process left other tags.
+func (i *Inventory) keepTags(read map[string]map[string]string, begun mark) (differ []stack.Key) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	for arn, t := range read {
-		if i.retagged[arn] <= begun.writes {
-			if key, differs := i.takeTags(arn, readTags{tags: t, version: begun.version}); differs {
+		if i.tags[arn].n <= begun.n {
+			if key, differs := i.takeTags(arn, readTags{t, begun}); differs {
 				differ = append(differ, key)
 			}
 		}
@@ -172,9 +157,9 @@ func (i *Inventory) keepTags(read map[string]map[string]string, begun tagRead) (
 // to belong to. Only the first listing believes tags of an earlier process. The caller holds i.mu.
 func (i *Inventory) believedTags() map[string]readTags {
 	out := maps.Clone(i.tags)
-	old := func(e *entry, arn string) bool { return e != nil && e.stale > i.tags[arn].invalidations }
+	old := func(e *entry, arn string) bool { return e != nil && e.invalid() && e.invalidated > i.tags[arn].n }
 	for arn, t := range i.tags {
-		if k, _, ok := naming.StackOf(i.cfg.Cluster, arn, t.tags); t.assumed || ok && old(i.stacks[k], arn) {
+		if k, _, ok := naming.StackOf(i.cfg.Cluster, arn, t.tags); t.assumed() || ok && old(i.stacks[k], arn) {
 			delete(out, arn)
 		}
 	}
@@ -182,7 +167,7 @@ func (i *Inventory) believedTags() map[string]readTags {
 		delete(out, arn)
 	}
 	for _, e := range i.stacks {
-		if e.stale == 0 {
+		if !e.invalid() {
 			continue
 		}
 		for _, arn := range arnsOf(&e.obs) {
@@ -194,10 +179,11 @@ func (i *Inventory) believedTags() map[string]readTags {
 	return out
 }
 
-// describeTags reads tags in batches, several in parallel, and hands over each batch when it arrives. Resources that no
-// longer exist are left out. After a batch has failed, no other one begins; batches in progress end.
+// describeTags reads tags in batches, several in parallel, and hands over each batch when it arrives, with the mark at
+// which the read began and the number of resources that were asked for. Resources that no longer exist are left out.
+// After a batch has failed, no other one begins; batches in progress end.
 func (i *Inventory) describeTags(ctx context.Context, arns []string,
-	take func(tagRead, map[string]map[string]string)) error {
+	take func(begun mark, asked int, read map[string]map[string]string)) error {
 	var g errgroup.Group
 	var failed atomic.Bool
 	g.SetLimit(readers)
@@ -206,13 +192,13 @@ func (i *Inventory) describeTags(ctx context.Context, arns []string,
 			if failed.Load() {
 				return nil
 			}
-			begun := i.beginTagRead(len(b))
+			begun := i.begin()
 			read, err := i.describeTagBatch(ctx, b)
 			if err != nil {
 				failed.Store(true)
 				return err
 			}
-			take(begun, read)
+			take(begun, len(b), read)
 			return nil
 		})
 	}
@@ -223,7 +209,7 @@ func (i *Inventory) describeTags(ctx context.Context, arns []string,
 func (i *Inventory) allTags(ctx context.Context, arns []string) (map[string]map[string]string, error) {
 	out := make(map[string]map[string]string, len(arns))
 	var mu sync.Mutex
-	err := i.describeTags(ctx, arns, func(_ tagRead, read map[string]map[string]string) {
+	err := i.describeTags(ctx, arns, func(_ mark, _ int, read map[string]map[string]string) {
 		mu.Lock()
 		defer mu.Unlock()
 		maps.Copy(out, read)

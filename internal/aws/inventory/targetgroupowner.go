@@ -77,7 +77,7 @@ func (i *Inventory) readOwners(ctx context.Context, arns []string) (owners map[s
 	})
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	now := i.version()
+	now := i.now()
 	maps.DeleteFunc(i.denials, func(_ string, d ownerDenial) bool { return now.at.Sub(d.at) >= denialPause })
 	maps.DeleteFunc(i.unlisted, func(_ string, t readTags) bool { return now.at.Sub(t.at) >= 2*foreignLifetime })
 	for _, arn := range arns {
@@ -88,7 +88,7 @@ func (i *Inventory) readOwners(ctx context.Context, arns []string) (owners map[s
 			}
 			continue
 		}
-		i.unlisted[arn] = readTags{tags: read.tags[arn], version: now}
+		i.unlisted[arn] = readTags{read.tags[arn], now}
 		owners[arn] = i.ownerByTags(arn, read.tags[arn])
 	}
 	return owners, failed
@@ -136,7 +136,7 @@ func (i *Inventory) OfAccount(arn string) bool {
 func (i *Inventory) HasListed() bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.listed.invalidations > 0
+	return i.listed.n > 0
 }
 
 // denialPause is how long the tags of a target group are not read again after AWS has refused to show them.
@@ -163,7 +163,7 @@ func (i *Inventory) deniedOwner(arn string) error {
 func (i *Inventory) outdated(arn string) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if _, listed := i.tags[arn]; listed {
+	if i.tags[arn].known() {
 		delete(i.unlisted, arn)
 		return false
 	}
@@ -176,10 +176,10 @@ func (i *Inventory) outdated(arn string) bool {
 func (i *Inventory) KnownOwner(arn string) (owner Owner, known bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if read, ok := i.tags[arn]; ok {
+	if read := i.tags[arn]; read.known() {
 		return i.ownerByTags(arn, read.tags), true
 	}
-	if e := i.stacks[i.having[arn]]; e != nil && i.listed.invalidations > 0 { // its tags were just written
+	if e := i.stacks[i.having[arn]]; e != nil && i.listed.n > 0 { // its tags were just written
 		for _, tg := range e.obs.TargetGroups {
 			if tg.ARN == arn {
 				return Owner{Stack: e.obs.Key, TargetGroup: tg.ID}, true
@@ -244,7 +244,7 @@ var askable = regexp.MustCompile(
 // about resources that the listing does not show, because they may be younger. An ARN that AWS would not accept costs
 // no call. The owner of a resource whose tags AWS denies is unknown, and its need gets an error.
 func (i *Inventory) ownerFacts(ctx context.Context, arns []string) (put func(*facts.Facts), err error) {
-	if err := i.list(ctx, 1); err != nil {
+	if err := i.list(ctx, mark{}); err != nil {
 		return nil, fmt.Errorf("listing the target groups of the cluster: %w", err)
 	}
 	known, failed := i.ownersOf(ctx, arns)

@@ -81,7 +81,7 @@ func (e *entry) dropListeners(which func(awsop.Listener) bool) {
 // stack meanwhile, they stay uncertain.
 func (i *Inventory) readUncertain(ctx context.Context, e *entry) error {
 	i.mu.Lock()
-	all, wrote := slices.Clone(e.uncertain), e.wrote
+	all, wrote, began := slices.Clone(e.uncertain), e.wrote, i.now()
 	i.mu.Unlock()
 	if len(all) == 0 {
 		return nil
@@ -112,7 +112,7 @@ func (i *Inventory) readUncertain(ctx context.Context, e *entry) error {
 		return nil
 	}
 	for _, arn := range arns { // only their tags were read
-		i.retag(arn, tags[arn])
+		i.noteTags(arn, readTags{tags[arn], began})
 		if lb := e.loadBalancer(arn); lb != nil {
 			found.LoadBalancers = append(found.LoadBalancers, *lb)
 		}
@@ -131,7 +131,7 @@ func (i *Inventory) readUncertain(ctx context.Context, e *entry) error {
 		}
 	}
 	for _, arn := range arnsOf(own) {
-		i.retag(arn, tags[arn])
+		i.noteTags(arn, readTags{tags[arn], began})
 	}
 	for _, u := range all {
 		e.drop(u.id)
@@ -187,11 +187,6 @@ func (i *Inventory) TakenByOther(ctx context.Context, key stack.Key, op plan.Ope
 	if err != nil {
 		return false, fmt.Errorf("reading which %s has the name %s: %w", effect.Kind, effect.Name, err)
 	}
-	arns := arnsOf(&found)
-	tags, err := i.allTags(ctx, arns)
-	if err != nil {
-		return false, err
-	}
-	of := i.byStack(found, func(arn string) map[string]string { return tags[arn] })
-	return len(arns)+len(found.SecurityGroups) > 0 && of[key] == nil, nil
+	of, err := i.readStacks(ctx, found)
+	return err == nil && len(idsOf(&found)) > 0 && of[key] == nil, err
 }

@@ -27,7 +27,7 @@ func manyGroups(n int) *Groups {
 		all = append(all, awsop.SecurityGroup{GroupID: fmt.Sprint("sg-", i), SecurityGroup: stack.SecurityGroup{
 			Name: fmt.Sprint("web-", i), Tags: map[string]string{"Name": "web"}}})
 	}
-	g.Replace(all, g.BeginListing())
+	g.Replace(all, g.Now())
 	return g
 }
 

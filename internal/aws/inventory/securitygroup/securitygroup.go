@@ -61,12 +61,13 @@ type Groups struct {
 
 	mu   sync.Mutex
 	byID map[string]*group
-	// value of writes when this process deleted a group, as long as a list may still show it
-	gone    map[string]int64
-	writes  int64                          // grows with each Record
-	forgets int64                          // grows with each Forget
-	asOf    int64                          // value of writes when the newest list began
-	view    map[string]facts.SecurityGroup // groups of the VPC as facts; nil = to be made
+	// history is the order of writes and of Forget: each takes the next Mark. What began to be read at a Mark shows what
+	// was written up to it.
+	history   Mark
+	forgotten Mark                           // of the newest Forget
+	asOf      Mark                           // at which the newest list began
+	gone      map[string]Mark                // of deletions by this process, as long as a list may still show the groups
+	view      map[string]facts.SecurityGroup // groups of the VPC as facts; nil = to be made
 	// ofBackend are the groups of the VPC with the tags and the name of the backend group, and ofCluster those with the
 	// cluster's tag.
 	ofBackend, ofCluster map[string]bool
@@ -76,7 +77,7 @@ type Groups struct {
 type group struct {
 	awsop.SecurityGroup
 	vpc   string
-	wrote int64 // value of writes that it is known to include
+	wrote Mark // it is known to include what was written up to it
 }
 
 func (x *group) facts() facts.SecurityGroup {
@@ -85,7 +86,7 @@ func (x *group) facts() facts.SecurityGroup {
 
 // New makes Groups of which nothing is known.
 func New(client awsclient.EC2, cfg Config) *Groups {
-	g := &Groups{cfg: cfg, ec2: client, byID: map[string]*group{}, gone: map[string]int64{},
+	g := &Groups{cfg: cfg, ec2: client, byID: map[string]*group{}, gone: map[string]Mark{},
 		ofBackend: map[string]bool{}, ofCluster: map[string]bool{}}
 	g.list = cache.NewValue(cache.Config{
 		Now: cfg.Now, Lifetime: Lifetime, Stale: cache.Stale, Wait: cfg.Wait, Passing: awsclient.Passing,
@@ -103,7 +104,7 @@ func New(client awsclient.EC2, cfg Config) *Groups {
 // describe makes one call. The groups include what was written before it.
 func (g *Groups) describe(ctx context.Context, in *ec2.DescribeSecurityGroupsInput) (out []*group, next *string,
 	err error) {
-	began := g.BeginListing()
+	began := g.Now()
 	page, err := g.ec2.DescribeSecurityGroups(ctx, in)
 	if err != nil {
 		return nil, nil, fmt.Errorf("describing security groups: %w", err)
@@ -113,7 +114,7 @@ func (g *Groups) describe(ctx context.Context, in *ec2.DescribeSecurityGroupsInp
 			Name: aws.ToString(x.GroupName), Description: aws.ToString(x.Description),
 			Ingress: awsclient.FromPermissions(x.IpPermissions), Tags: awsclient.ComputeTags(x.Tags),
 		}}
-		out = append(out, &group{known, aws.ToString(x.VpcId), began.writes})
+		out = append(out, &group{known, aws.ToString(x.VpcId), began})
 	}
 	return out, page.NextToken, nil
 }
@@ -206,51 +207,51 @@ func (g *Groups) includes(x *group) bool {
 	return g.gone[x.GroupID] <= x.wrote && (was == nil || was.wrote <= x.wrote)
 }
 
-// Listing is the moment at which a list begins to be read.
-type Listing struct{ writes, forgets int64 }
+// Mark is a point in the history of what is known of groups.
+type Mark int64
 
-// BeginListing is called before a list of the VPC's groups is read by Page for Replace.
-func (g *Groups) BeginListing() Listing {
+// Now returns the present Mark: that of what is read from now on.
+func (g *Groups) Now() Mark {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return Listing{g.writes, g.forgets}
+	return g.history
 }
 
-// Replace takes over a complete list of the VPC's groups that began then. Groups that were written to, or read, later
-// stay as they are.
-func (g *Groups) Replace(groups []awsop.SecurityGroup, began Listing) {
-	if g.replace(groups, began.writes); !g.forgotten(began) {
+// Replace takes over a complete list of the VPC's groups that was read by Page from a Mark on. Groups that were written
+// to, or read, later stay as they are.
+func (g *Groups) Replace(groups []awsop.SecurityGroup, began Mark) {
+	if g.replace(groups, began); !g.forgottenSince(began) {
 		g.list.Put(struct{}{})
 	}
 }
 
-// forgotten reports whether Forget was called since a list began.
-func (g *Groups) forgotten(began Listing) bool {
+// forgottenSince reports whether Forget was called since a list began.
+func (g *Groups) forgottenSince(began Mark) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.forgets != began.forgets
+	return g.forgotten > began
 }
 
-func (g *Groups) replace(groups []awsop.SecurityGroup, writes int64) {
+func (g *Groups) replace(groups []awsop.SecurityGroup, began Mark) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if writes < g.asOf { // a younger list is known
+	if began < g.asOf { // a younger list is known
 		return
 	}
 	listed := make(map[string]bool, len(groups))
 	for _, x := range groups {
 		listed[x.GroupID] = true
-		if x := (&group{x, g.cfg.VPC, writes}); g.includes(x) {
+		if x := (&group{x, g.cfg.VPC, began}); g.includes(x) {
 			g.store(x)
 		}
 	}
 	for id, x := range g.byID {
-		if !listed[id] && x.wrote <= writes {
+		if !listed[id] && x.wrote <= began {
 			g.keep(id, nil)
 		}
 	}
-	maps.DeleteFunc(g.gone, func(_ string, deleted int64) bool { return deleted <= writes })
-	g.asOf = writes
+	maps.DeleteFunc(g.gone, func(_ string, deleted Mark) bool { return deleted <= began })
+	g.asOf = began
 	g.lists.Add(1)
 }
 
@@ -261,7 +262,7 @@ func (g *Groups) store(x *group) {
 }
 
 func (g *Groups) readList(ctx context.Context) (struct{}, error) {
-	began := g.BeginListing()
+	began := g.Now()
 	var groups []awsop.SecurityGroup
 	for token, more := (*string)(nil), true; more; more = aws.ToString(token) != "" {
 		page, next, err := g.Page(ctx, token)
@@ -270,7 +271,7 @@ func (g *Groups) readList(ctx context.Context) (struct{}, error) {
 		}
 		groups, token = append(groups, page...), next
 	}
-	g.replace(groups, began.writes)
+	g.replace(groups, began)
 	return struct{}{}, nil
 }
 
@@ -343,11 +344,11 @@ func (g *Groups) listed(ctx context.Context, read func() error) error {
 		return err
 	}
 	for {
-		began := g.BeginListing()
+		began := g.Now()
 		if err := read(); err != nil {
 			return err
 		}
-		if !g.forgotten(began) {
+		if !g.forgottenSince(began) {
 			return nil
 		}
 	}
@@ -384,7 +385,8 @@ func (g *Groups) Gone(id string) bool {
 // Forget has the groups of the VPC listed again, also if they are being listed just now.
 func (g *Groups) Forget() {
 	g.mu.Lock()
-	g.forgets++
+	g.history++
+	g.forgotten = g.history
 	g.mu.Unlock()
 	g.list.Forget()
 }
