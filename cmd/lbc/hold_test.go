@@ -14,6 +14,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
 	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/lib/goldenfile"
 	"github.com/k8s-lbc/lbc/internal/plan/hold"
 )
 
@@ -103,7 +104,7 @@ func TestHoldIsSetListedAndEnded(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.WriteString("an entry is edited by hand\n" + holding(t, k))
-	compare(t, "hold.txt", b.String())
+	goldenfile.Compare(t, "testdata/hold.txt", b.String())
 }
 
 func TestHoldDocumentHasItsSchema(t *testing.T) {

@@ -19,6 +19,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
 	"github.com/k8s-lbc/lbc/internal/controller/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/lib/goldenfile"
 	"github.com/k8s-lbc/lbc/internal/view/timeline"
 )
 
@@ -137,7 +138,7 @@ func forbidden(_ client.Object, key client.ObjectKey) error {
 
 func TestTimelineListsEditsPlansCallsAndEvents(t *testing.T) {
 	t.Parallel()
-	compare(t, "timeline.txt", tellWeb(t, timelineScene(t).kube, "text", 2*time.Hour))
+	goldenfile.Compare(t, "testdata/timeline.txt", tellWeb(t, timelineScene(t).kube, "text", 2*time.Hour))
 }
 
 func TestTimelineDocumentHasItsSchema(t *testing.T) {

@@ -169,7 +169,7 @@ func (t *translation) beside(v *objects.View) {
 		}
 	}
 	t.of()
-	t.add(stack.Key{}, "another controller makes the present load balancer, which is not known here")
+	t.add(stack.Key{}, "another controller manages the present load balancer")
 }
 
 // annotation translates an annotation by its row.
@@ -178,8 +178,8 @@ func (t *translation) annotation(k, value string) {
 	case k == lastApplied:
 		return
 	case migrate.OfExternalDNS(k):
-		t.find(migrate.Note, annotation.Key(k).Path(), "the new Service is without it, or external-dns would make "+
-			"records of both", "move it to the new Service when you move DNS")
+		t.find(migrate.Note, annotation.Key(k).Path(), "the new Service does not have it, because external-dns "+
+			"would create records for both", "move it to the new Service when you move DNS")
 		return
 	case !strings.HasPrefix(k, annotation.ServicePrefix):
 		t.to.Annotations[k] = value
