@@ -68,6 +68,8 @@ func Holds(pod *corev1.Pod, address string) bool {
 const (
 	podMissing    = "its pod does not exist"
 	podTerminates = "its pod terminates"
+	podEnded      = "its pod has ended"
+	podElsewhere  = "its address is none of its pod's"
 )
 
 // claimedPod returns the pod that an endpoint names, if the pod has the endpoint's address. If the cached pod (nil =
@@ -87,9 +89,9 @@ func claimedPod(ctx context.Context, c Cluster, namespace string, e *discoveryv1
 	case pod.DeletionTimestamp != nil: // whatever UID the EndpointSlice says
 		return pod, podTerminates, false
 	case Ended(pod):
-		return pod, "its pod has ended", false
+		return pod, podEnded, false
 	case !HasAddress(pod, e.Addresses[0]):
-		return pod, "its address is none of its pod's", true
+		return pod, podElsewhere, true
 	}
 	return pod, "", false
 }
