@@ -47,9 +47,9 @@ type inputs struct {
 	allNamespaces bool
 	// filesOnly: a cluster is read only if a flag names it.
 	filesOnly bool
-	// former: manifests may be of versions of Ingresses that no cluster serves any more.
+	// former: manifests may be of versions of Ingresses that no cluster serves any longer.
 	former bool
-	// besideCluster: as a plugin of kubectl, files are read beside the cluster.
+	// besideCluster: as a plugin of kubectl, files are read in addition to the cluster.
 	besideCluster bool
 	// simulated: the account is never that of the cluster.
 	simulated bool
@@ -119,7 +119,7 @@ func (i *inputs) fromCluster() bool {
 	return i.config.Kubeconfig != "" || i.reach.given() || len(i.files) == 0 && !i.filesOnly || i.asKubectl()
 }
 
-// asKubectl reports whether files are read beside the cluster because lbc runs as a plugin of kubectl.
+// asKubectl reports whether files are read in addition to the cluster because lbc runs as a plugin of kubectl.
 func (i *inputs) asKubectl() bool {
 	return i.besideCluster && i.account == "" && i.command != nil && isPlugin(i.command.Root())
 }

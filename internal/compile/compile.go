@@ -141,8 +141,8 @@ func Compile(e intent.LoadBalancer, f facts.Facts, cfg Config, before *Memory) R
 			past:    quarantine.Past{Good: before.Good, Members: before.Members},
 			refused: map[refusedGroup]diag.Diagnostic{}}
 		r := c.compile()
-		// A member that was set aside for a value of a shared setting may be sound beside another member's value, which is in
-		// effect now: the next compilation would find so. Where settings are kept, none is put into effect.
+		// A member that was set aside for a value of a shared setting may be valid together with another member's value,
+		// which is in effect now: the next compilation would find so. Where settings are kept, none is put into effect.
 		if r.Stack == nil || c.keepsSettings || !c.rejected || sameEffect(before.Effect, r.Memory.Effect) {
 			for i := range r.Diagnostics {
 				r.Diagnostics[i].Phase = cmp.Or(r.Diagnostics[i].Phase, diag.Building)

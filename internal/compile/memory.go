@@ -36,7 +36,7 @@ type Memory struct {
 	// Effect is what is in effect of the settings that members share, by setting; a setting that is missing is at its
 	// default. Nil = not known. It holds no secrets.
 	Effect map[string]merge.Effect
-	// TargetGroups are the owners of target groups that no good version declares any more, by identity: the names in an
+	// TargetGroups are the owners of target groups that no good version declares any longer, by identity: the names in an
 	// identity do not determine its owner. They are remembered while a member is frozen.
 	TargetGroups map[string]diag.Object
 	// RuleOwners are the namespaces of the rules of a full load balancer that do not tell it by their target groups, by

@@ -123,8 +123,8 @@ func (s *DriftDetector) tick(ctx context.Context) {
 	}
 }
 
-// checkBeside checks a target group in the scope of a role beside the other checks, which do not wait for a role that
-// hangs. A namespace has one such check under way.
+// checkBeside checks a target group in the scope of a role alongside the other checks, which do not wait for a role
+// that hangs. A namespace has one such check under way.
 func (s *DriftDetector) checkBeside(ctx context.Context, x driftUnit) {
 	namespace := x.binding.Namespace
 	s.mu.Lock()

@@ -14,9 +14,9 @@ import (
 )
 
 // setAsideForged finds the objects whose finalizer of the group is forged. It looks at objects that carry the finalizer
-// and do not declare the group any more, or not validly. Whoever may write objects may write a finalizer, and some may
-// write statuses. So an object was a member if the compiler remembers it. Only if the compiler remembers nothing, the
-// status tells: it shows the load balancer of the present members. Others become objects that leave and count for
+// and do not declare the group any longer, or not validly. Whoever may write objects may write a finalizer, and some
+// may write statuses. So an object was a member if the compiler remembers it. Only if the compiler remembers nothing,
+// the status tells: it shows the load balancer of the present members. Others become objects that leave and count for
 // nothing.
 func (w *Input) setAsideForged(before *compile.Memory) {
 	declared := w.declared()

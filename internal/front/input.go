@@ -26,14 +26,14 @@ type Input struct {
 	// carry the finalizer and no longer declare it: they lose the finalizer once the stack has no resources of theirs.
 	Members, Leaving []metav1.Object
 	// Emptied are those of Leaving that are still members of their group: the load balancer is a shard of the group that
-	// has no hosts any more.
+	// has no hosts any longer.
 	Emptied []metav1.Object
 	// Shards is how many load balancers the group may have; 0 = one. If it may have several, Placement is the shard of
 	// each host, and Group are the members with their routes on all shards. LoadBalancer has only those of one shard.
 	Shards    int
 	Placement shard.Placement
 	Group     []intent.Member
-	// Found are diagnostics beside those of LoadBalancer's members.
+	// Found are diagnostics in addition to those of LoadBalancer's members.
 	Found diag.List
 	// Protected says where objects of Leaving declare deletion protection, by identity of the load balancer.
 	// LiftProtection are the identities for which they switch it off.

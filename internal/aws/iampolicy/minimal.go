@@ -94,7 +94,7 @@ type Options struct {
 	TargetGroups   []string // names or ARNs of ForeignTargetGroups, in which * stands for any characters; none = all
 	SecurityGroups []string // ids of ForeignSecurityGroups; none = all
 	Features       []Feature
-	// Apart leaves out what every controller needs: the policy is for what only the features need, and stands beside
+	// Apart leaves out what every controller needs: the policy is for what only the features need, and stands next to
 	// another one. IAM takes less in one policy than all features need.
 	Apart bool
 }

@@ -88,7 +88,7 @@ func prefixed(prefix string, names []string) []string {
 	return out
 }
 
-// addOns are the actions of what load balancers can have beside. No call needs those of WAF Classic, which stay as they
+// addOns are the actions of what load balancers can also have. No call needs those of WAF Classic, which stay as they
 // were published.
 var addOns = []string{
 	"cognito-idp:DescribeUserPoolClient", "acm:ListCertificates", "acm:DescribeCertificate",

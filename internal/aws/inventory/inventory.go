@@ -61,7 +61,7 @@ type Inventory struct {
 	having map[string]stack.Key
 	// holders are, by name, the last known stacks with a load balancer, target group or security group.
 	holders map[string][]stack.Key
-	// starting are the load balancers that were provisioning when they were last read, and some that are not any more.
+	// starting are the load balancers that were provisioning when they were last read, and some that are not any longer.
 	starting map[string]stack.Key
 	totals   totals
 	tags     map[string]readTags  // by ARN, of every load balancer and target group of the VPC

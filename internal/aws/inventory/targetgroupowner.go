@@ -193,7 +193,7 @@ func (i *Inventory) KnownOwner(arn string) (owner Owner, known bool) {
 	return i.ownerByTags(arn, read.tags), ok
 }
 
-// noteHaving enters the resources of a stack into the indexes by ARN and by name, and counts them anew. The caller
+// noteHaving enters the resources of a stack into the indexes by ARN and by name, and counts them again. The caller
 // holds i.mu.
 func (i *Inventory) noteHaving(e *entry) {
 	i.recount(e.obs.Key)

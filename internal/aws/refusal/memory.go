@@ -42,7 +42,7 @@ func (r *Refusal) pause() time.Duration {
 const (
 	// lookEvery is the longest pause between looks whether an obstacle is gone.
 	lookEvery = 5 * time.Minute
-	// lifetime is how long a refusal is kept after the last attempt: no plan has the write any more.
+	// lifetime is how long a refusal is kept after the last attempt: no plan has the write any longer.
 	lifetime = 3 * time.Hour
 	// most bounds the refusals of one stack.
 	most = 200
@@ -310,7 +310,7 @@ func (m *Memory) Wrote(key stack.Key, action string, effect plan.Effect, id stri
 	return freed
 }
 
-// sweep forgets, at intervals, refusals of writes that are not attempted any more. m.mu is held.
+// sweep forgets, at intervals, refusals of writes that are no longer attempted. m.mu is held.
 func (m *Memory) sweep(now time.Time) {
 	if now.Sub(m.swept) < lifetime/12 {
 		return

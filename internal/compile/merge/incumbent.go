@@ -36,7 +36,7 @@ type Owner struct {
 	// long as the member sets it, but the member cannot change it.
 	Agrees bool `json:",omitempty"`
 	// Unranked marks a member that agreed when nothing was remembered: it may have set the value first. The owner sets no
-	// stricter one beside it.
+	// stricter one in addition to it.
 	Unranked bool `json:",omitempty"`
 }
 

@@ -67,8 +67,8 @@ func Observed(hosts map[string]int) (out Placement) {
 	return out
 }
 
-// Fits reports whether units have room on a load balancer together, beside what is on every one. With fewer or smaller
-// units there is room, too.
+// Fits reports whether units have room on a load balancer together, in addition to what is on every one. With fewer or
+// smaller units there is room, too.
 type Fits func(shard int, units []Unit) (bool, error)
 
 // Place places units on load balancers 0 to shards-1. A unit keeps its load balancer as long as it fits there; if
@@ -241,7 +241,7 @@ func (p *placer) fill(n int, run []int) (rest []int, err error) {
 	return rest, nil
 }
 
-// fit asks whether units fit on a load balancer beside those that are on it.
+// fit asks whether units fit on a load balancer in addition to those that are on it.
 func (p *placer) fit(n int, more []int) (bool, error) {
 	units := make([]Unit, 0, len(p.on[n])+len(more))
 	for _, i := range slices.Concat(p.on[n], more) {

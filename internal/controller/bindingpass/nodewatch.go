@@ -151,7 +151,7 @@ func (c *nodeChange) turned(excluded bool) bool {
 		registrar.PodsLeave(n, excluded))
 }
 
-// restless reports whether an instance that is held may be given up now, or may not any more.
+// restless reports whether an instance that is held may be given up now, or may not any longer.
 func (c *nodeChange) restless() bool {
 	return c.before == nil || c.after == nil || registrar.NodeStays(c.before) != registrar.NodeStays(c.after)
 }

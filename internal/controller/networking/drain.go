@@ -71,7 +71,7 @@ func NewDrains(registry *registrar.Registry, r *Reconciler, now func() time.Time
 	return d
 }
 
-// follow looks after rules that a binding lent to a drain. What is lent later counts from then on.
+// follow manages rules that a binding lent to a drain. What is lent later counts from then on.
 func (d *Drains) follow(x drain) {
 	d.registry.KeepRules(x.of, true)
 	d.mu.Lock()

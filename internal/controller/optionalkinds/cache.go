@@ -81,7 +81,7 @@ func mapper(kinds map[objects.Kind]schema.GroupVersionKind) meta.RESTMapper {
 }
 
 // Cache is a cache of a manager that also holds optional kinds. Clients and event sources use it as any other. Of a
-// kind that was never served it has no objects; of one that was, and is not any more, reads fail with a RemovedError.
+// kind that was never served it has no objects; of one that was, and is not any longer, reads fail with a RemovedError.
 // The informer of a kind lists its objects once it is served. Waiting for the sync of the cache does not wait for
 // optional kinds: reads wait, and fail after a while.
 type Cache struct {

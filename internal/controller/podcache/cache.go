@@ -68,7 +68,7 @@ type Cache struct {
 	ended      bool // Start returns, and no watch begins any more
 }
 
-// New makes a cache beside another one. rc and o are what the pods are read with.
+// New makes a cache in addition to another one. rc and o are what the pods are read with.
 func New(others cache.Cache, rc *rest.Config, o cache.Options, own Options) *Cache {
 	c := &Cache{Cache: others, Options: own, config: rc, of: o, most: mostNamespaces, namespaces: map[string]*watch{}}
 	c.informer.cache = c

@@ -25,7 +25,7 @@ type conflicts struct {
 }
 
 // Note records how the last attempt of a unit ended. It returns the error; that of a conflict that lasts is none of a
-// conflict any more.
+// conflict any longer.
 func (c *Conflicts[U]) Note(u U, err error, now time.Time) error {
 	if lasted := c.end(u, err, now); lasted < longestConflict || !apierrors.IsConflict(err) {
 		return err

@@ -80,7 +80,7 @@ func (s *Reconciler) noteReleased(key stack.Key, all []metav1.Object) {
 		if o.GetDeletionTimestamp() == nil || o.GetUID() == "" {
 			continue
 		}
-		// the cache does not show it any more
+		// the cache does not show it any longer
 		if st := s.states[key]; st != nil && slices.ContainsFunc(st.marked, func(m mark) bool { return m.gone && m.is(o) }) {
 			continue
 		}

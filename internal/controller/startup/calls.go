@@ -26,7 +26,7 @@ const sweepInterval = 5 * time.Second
 // time shows that the cause has not ended.
 const settledFor = 30 * time.Second
 
-// unneededFor is how long a denial is remembered after the last call, once nothing waits for it any more: the object
+// unneededFor is how long a denial is remembered after the last call, once nothing waits for it any longer: the object
 // that needed it was edited or deleted.
 const unneededFor = time.Minute
 

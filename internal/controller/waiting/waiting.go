@@ -40,7 +40,7 @@ var failuresOf = map[impairment.Reason][]diag.Class{
 }
 
 // Wake has a pass made over a unit after a pause. ended reports that the cause of its failures has ended, so that they
-// do not count any more; else the pass looks whether it has.
+// do not count any longer; else the pass looks whether it has.
 type Wake func(after time.Duration, ended bool)
 
 // Board keeps what waits. A nil Board keeps nothing. It is safe for concurrent use.
@@ -147,7 +147,7 @@ func (b *Board) Reasons() map[string]int {
 	return out
 }
 
-// Ends notes that a unit does not wait any more.
+// Ends notes that a unit does not wait any longer.
 func (b *Board) Ends(what What, name string) {
 	if b == nil {
 		return

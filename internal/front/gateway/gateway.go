@@ -45,7 +45,7 @@ type Config struct {
 	Rules rule.Construction
 	// IncludeDryRun plans Gateways under dry run as if they were not.
 	IncludeDryRun bool
-	// Pairs remembers what Secrets hold; nil = each is read anew.
+	// Pairs remembers what Secrets hold; nil = each is read again.
 	Pairs *secretdata.Pairs `json:"-"`
 	// Now is the clock for the validity of certificates in Secrets; nil = it is not checked.
 	Now func() time.Time `json:"-"`

@@ -44,7 +44,7 @@ type Config struct {
 	CapacityOff bool
 	// LastClass is the class of the last valid version of an Ingress, empty = none; nil = no such version is known.
 	LastClass func(ing diag.Object) string `json:"-"`
-	// Pairs remembers what Secrets hold; nil = each is read anew.
+	// Pairs remembers what Secrets hold; nil = each is read again.
 	Pairs *secretdata.Pairs `json:"-"`
 	// Now is the clock for the validity of certificates in Secrets; nil = it is not checked.
 	Now func() time.Time `json:"-"`

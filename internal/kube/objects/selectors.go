@@ -159,7 +159,7 @@ func (s *Selectors) delete(id identity) {
 	}
 }
 
-// remove removes a Service from the node at the end of a path. empty reports that the node holds nothing any more.
+// remove removes a Service from the node at the end of a path. empty reports that the node holds nothing any longer.
 func (n *selectorNode) remove(path []labelPair, service string) (empty bool) {
 	if len(path) == 0 {
 		n.services = slices.DeleteFunc(n.services, func(name string) bool { return name == service })

@@ -66,7 +66,7 @@ type EndpointGroup struct {
 	Endpoints []AcceleratorEndpoint `json:"endpoints"`
 }
 
-// AcceleratorEndpoint is an endpoint that the object declares, or one that AWS has beside these.
+// AcceleratorEndpoint is an endpoint that the object declares, or one that AWS has in addition to these.
 type AcceleratorEndpoint struct {
 	Name         string `json:"name"`                   // "Service/namespace/name"; "" = no declaration names it
 	LoadBalancer string `json:"loadBalancer,omitempty"` // ARN or id

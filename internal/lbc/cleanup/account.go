@@ -23,7 +23,7 @@ type Account struct {
 	Cluster, VPC string
 	Clients      awsclient.Clients
 	Inventory    *inventory.Inventory
-	// Bindings are the TargetGroupBindings of a stack, as they are now; nil = there is no cluster any more.
+	// Bindings are the TargetGroupBindings of a stack, as they are now; nil = there is no cluster any longer.
 	Bindings func(ctx context.Context, key stack.Key) ([]awsop.Binding, error)
 	Writer   apply.Bindings // nil = there is no cluster any more
 }

@@ -33,7 +33,7 @@ const (
 // OriginTag names the Ingress or the group that an AWS resource has been translated from.
 const OriginTag = tagkey.Migrated
 
-// Options are what a translation depends on beside its objects.
+// Options are what a translation depends on in addition to its objects.
 type Options struct {
 	Ingress ingress.Config
 	// DryRun marks the Gateways, so that they are planned only.
@@ -231,8 +231,8 @@ func (t *translator) missesClass(ing *networkingv1.Ingress) bool {
 	return ok && c.Annotations[AssumedAnnotation] != ""
 }
 
-// frontendSettings begin the annotations that have an effect only beside enable-frontend-nlb, about which there is one
-// finding.
+// frontendSettings begin the annotations that have an effect only together with enable-frontend-nlb, about which there
+// is one finding.
 const frontendSettings = annotation.IngressPrefix + "frontend-nlb-"
 
 // annotations reports the annotations of an object that have no equal.

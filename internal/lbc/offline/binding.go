@@ -34,7 +34,7 @@ type BindingInput struct {
 	Balancing awsclient.ELBV2
 	Compute   awsclient.EC2
 	Inventory *inventory.Inventory
-	// Only selects the bindings that are planned beside those of Stacks.
+	// Only selects the bindings that are planned in addition to those of Stacks.
 	Only func(*v1beta1.TargetGroupBinding) bool
 	// Stacks are the plans of stacks.
 	Stacks []Result
@@ -125,7 +125,7 @@ func (b *Binding) Result() Result {
 // Bindings are the plans of TargetGroupBindings.
 type Bindings struct {
 	All []Binding // sorted by namespace and name
-	// Rules is the plan of rules of security groups that no binding needs any more. It is empty where it is not known
+	// Rules is the plan of rules of security groups that no binding needs any longer. It is empty where it is not known
 	// which these are.
 	Rules Result
 }

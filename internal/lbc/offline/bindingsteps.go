@@ -57,7 +57,7 @@ func authorization(g GroupRules) plan.Step {
 // linesPerStep is how many targets are written out.
 const linesPerStep = 10
 
-// lines are targets in words, with what is behind them, and why they are none any more.
+// lines are targets in words, with what is behind them, and why they are none any longer.
 func (b *plannedBinding) lines(ts []registrar.Target) (out []string) {
 	for i, t := range ts {
 		if i == linesPerStep {

@@ -149,7 +149,7 @@ type Declared struct {
 	// Deferred: ports and protocols are to be those of a load balancer that is not known at this moment. The listeners of
 	// AWS stay as they are.
 	Deferred bool `json:",omitempty"`
-	// Emptied, beside Deferred: the only endpoint is known to be gone, so that groups are to have none.
+	// Emptied, in addition to Deferred: the only endpoint is known to be gone, so that groups are to have none.
 	Emptied   bool       `json:",omitempty"`
 	Listeners []Listener `json:",omitempty"`
 }

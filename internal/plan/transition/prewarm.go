@@ -12,9 +12,9 @@ import (
 
 // AWS checks the health of targets only once a listener or rule forwards to their target group; until the first check
 // has passed, requests get 503. So a rule that is to forward elsewhere first lists the new target group with weight 0
-// beside the old one, and switches when the targets are healthy, or when there is no point in waiting any longer. A
-// forward of a network load balancer admits target groups of one protocol: targets that cannot be beside the old ones
-// are checked behind a listener aside, see Input.Aside.
+// in addition to the old one, and switches when the targets are healthy, or when there is no point in waiting any
+// longer. A forward of a network load balancer admits target groups of one protocol: targets that cannot be in addition
+// to the old ones are checked behind a listener aside, see Input.Aside.
 
 const mostAttached = 100 // target groups of one application load balancer
 
@@ -26,7 +26,7 @@ type Targets struct {
 	Wanted     []stack.TargetGroup
 	Uses       map[string]Use    // by ARN, of what is observed
 	Namespaces map[string]string // that declare target groups of routes, by identity, as far as they are known
-	// forwards to several target groups are not admitted, so new targets cannot warm up beside the old ones
+	// forwards to several target groups are not admitted, so new targets cannot warm up alongside the old ones
 	Unweighted bool
 	// ARNs of the target groups that others of the same Service take over from, as far as stage has seen them
 	heirs map[stack.Ref]string
@@ -74,7 +74,7 @@ type staging struct {
 // costs a call, and no pause if it is good.
 func (s staging) awaited() []stack.Ref { return slices.Concat(s.cold, s.elsewhere) }
 
-// prewarm is stage, but empty where AWS does not allow the new target groups beside the old ones.
+// prewarm is stage, but empty where AWS does not allow the new target groups in addition to the old ones.
 func (t *Targets) prewarm(have, want []stack.Action) staging {
 	s := t.stage(have, want)
 	if s.refused {

@@ -142,7 +142,7 @@ func ofPodsAndNodes(o *v1beta1.TargetGroupBinding, endpoints registrar.Endpoints
 	return endpoints.Without(func(e registrar.Endpoint) bool { return e.Pod == "" })
 }
 
-// NetworkProblem is why the security groups do not admit the sources of a binding, or not any more, as they should.
+// NetworkProblem is why the security groups do not admit the sources of a binding, or not any longer, as they should.
 func NetworkProblem(o *v1beta1.TargetGroupBinding, code diag.Code, err error) diag.List {
 	if err == nil || o == nil {
 		return nil

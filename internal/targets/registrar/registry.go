@@ -295,7 +295,7 @@ func (r *Registry) Invalidate(of Group) {
 	g.reread = true
 }
 
-// Forget drops a group that no binding serves any more.
+// Forget drops a group that no binding serves any longer.
 func (r *Registry) Forget(of Group) {
 	r.Brake.Forget(of.ARN)
 	for _, binding := range r.shares.leave(of) {

@@ -16,7 +16,7 @@ const (
 	// mostText bounds one text, and mostSteps the steps of a plan.
 	mostText  = 300
 	mostSteps = 20
-	// overhead is about what an entry needs beside its texts.
+	// overhead is about what an entry needs in addition to its texts.
 	overhead = 96
 	// lookBack is among how many of the latest entries one that repeats is looked for: a failed plan has calls between it
 	// and its repetition.

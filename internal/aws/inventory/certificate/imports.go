@@ -37,7 +37,7 @@ var importPauses = backoff.Policy{First: time.Minute, Longest: 24 * time.Hour}
 
 // importLog is what is known of imports into ACM. Certificates.mu guards it.
 type importLog struct {
-	// all are those of the last year, of certificates that do not exist any more too, ascending.
+	// all are those of the last year, of certificates that no longer exist too, ascending.
 	all []time.Time
 	// own are those by this process, by stack and identity, and by namespace. Requests are under names of their own.
 	own map[string][]time.Time
@@ -92,7 +92,7 @@ func (c *Certificates) imported(owner, arn string, at time.Time) {
 	}
 }
 
-// forget drops a certificate that does not exist any more; what it took of the quota stays taken.
+// forget drops a certificate that no longer exists; what it took of the quota stays taken.
 func (c *Certificates) forget(arn string) {
 	if r := c.records[arn]; r != nil {
 		c.unindex(r)

@@ -90,8 +90,8 @@ func (c *Certificates) Prefetch(ctx context.Context, o stack.Owner) {
 	go c.list.Within(ctx, ownListLifetime) //nolint:errcheck // Of returns the error of the same read, or of its own
 }
 
-// listOrOld makes sure that a list is known that is no older than age. Where listing is not allowed any more, the
-// former list serves on, and old is true: what is deleted meanwhile would otherwise leave its certificates for good.
+// listOrOld makes sure that a list is known that is no older than age. Where listing is no longer allowed, the former
+// list serves on, and old is true: what is deleted meanwhile would otherwise leave its certificates for good.
 func (c *Certificates) listOrOld(ctx context.Context, age time.Duration) (old bool, err error) {
 	if _, err = c.list.Within(ctx, age); err == nil || !denied(err) {
 		return false, err

@@ -72,8 +72,8 @@ func sitesOf(ls *attachment.Listeners, quic map[int32]bool) []site {
 	return out
 }
 
-// Protocol is the protocol of the load balancer's listener on a port: TLS that is not terminated is TCP, and TCP beside
-// UDP is TCP_UDP. Empty = no valid listener has the port.
+// Protocol is the protocol of the load balancer's listener on a port: TLS that is not terminated is TCP, and TCP in
+// addition to UDP is TCP_UDP. Empty = no valid listener has the port.
 func Protocol(ls *attachment.Listeners, port int32) string {
 	out := ""
 	for i := range ls.All {

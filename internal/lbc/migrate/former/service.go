@@ -20,12 +20,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// Suffix ends the name of a Service that migrate creates beside another one.
+// Suffix ends the name of a Service that migrate creates in addition to another one.
 const Suffix = "-nlb"
 
 // Services translates the Services of type LoadBalancer of a view. One of the cloud provider's controller becomes
-// another Service beside it: the class of a Service cannot be set while it has this type, and the load balancer of
-// another controller cannot be taken over. One of this controller by its older annotations becomes the same Service
+// another Service in addition to it: the class of a Service cannot be set while it has this type, and the load balancer
+// of another controller cannot be taken over. One of this controller by its older annotations becomes the same Service
 // with a class, and its load balancer stays.
 func Services(v *objects.View, o Options) migrate.Result {
 	var out migrate.Result
@@ -136,7 +136,7 @@ func (t *translation) older() {
 			"\"NodePort\"}}', and then apply the output", t.from.Namespace, t.from.Name))
 }
 
-// beside makes a Service for this controller that stands beside one of the cloud provider's.
+// beside makes a Service for this controller that stands next to one of the cloud provider's.
 func (t *translation) beside(v *objects.View) {
 	name := t.from.Name
 	if limit := 63 - len(Suffix); len(name) > limit {

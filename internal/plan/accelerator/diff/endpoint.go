@@ -90,7 +90,7 @@ func names(list []accelerator.Endpoint) string {
 	return strings.Join(out, ", ")
 }
 
-// Withdrawal is what takes endpoints out of an accelerator that its object may not have any more, whatever else it
+// Withdrawal is what takes endpoints out of an accelerator that its object may not have any longer, whatever else it
 // declares.
 func Withdrawal(key stack.Key, o accelerator.Observed, withdrawn []string) plan.Plan {
 	b := newBuilder(accelerator.Declared{Key: key}, o)
