@@ -174,7 +174,7 @@ func (c *compiler) keepUnseen() (r Result, done bool) {
 	return Result{Stack: b.stack(), Keep: b.keep, Memory: c.carry()}, true
 }
 
-// UnseenMembers is the finding that changes of an object wait because members of its group cannot be seen.
+// UnseenMembers returns the finding that changes of an object wait because members of its group cannot be seen.
 func UnseenMembers(o diag.Object, u *intent.Unseen) diag.Diagnostic {
 	return diag.New(o, "", diag.UnseenMembers, fmt.Sprintf("parts of the load balancer that may belong to members of "+
 		"other namespaces stay, because %s: changes to its settings, ports and certificates are on hold, "+

@@ -62,8 +62,8 @@ func (w *Input) sameGroup(name, other string) bool {
 		naming.MayBeShard(group, naming.OfHostname(name)))
 }
 
-// Owners are the objects to which the load balancer belongs: members, also those that are set aside, and objects that
-// leave.
+// Owners returns the objects to which the load balancer belongs: members, also those that are set aside, and objects
+// that leave.
 func (w Input) Owners() []metav1.Object { return slices.Concat(w.Members, w.SetAside, w.left()) }
 
 // left are the objects that leave the load balancer, without those that were never part of it.

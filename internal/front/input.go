@@ -149,7 +149,7 @@ func (w Input) deletionPolicy(of stack.Owner, o metav1.Object) (policy string, o
 // Nothing reports whether neither a load balancer nor a cleanup is desired.
 func (w Input) Nothing() bool { return !w.Wanted && len(w.Leaving) == 0 }
 
-// Options are the options of the plan of a stack of an owner, based on the options of all plans.
+// Options returns the options of the plan of a stack of an owner, based on the options of all plans.
 func (w Input) Options(of stack.Owner, all diff.Options) diff.Options {
 	all.LiftProtection = w.LiftProtection
 	if _, n := naming.ShardOf(w.LoadBalancer.Key.ID); w.Wanted {
@@ -182,7 +182,7 @@ func (w Input) DeletionAllowed(of stack.Owner) (allowed bool, by annotation.Key)
 	}), by
 }
 
-// Hostnames are the names of load balancers that the status of objects shows, in lower case and sorted. If members
+// Hostnames returns the names of load balancers that the status of objects shows, in lower case and sorted. If members
 // still declare the load balancer, objects that leave it do not count.
 func (w Input) Hostnames(of stack.Owner) []string {
 	var out []string

@@ -21,7 +21,7 @@ const (
 	otherCause      Cause = "other"
 )
 
-// Causes are the causes other than reconciles, including that of calls under a context without a cause.
+// Causes returns the causes other than reconciles, including that of calls under a context without a cause.
 func Causes() []Cause {
 	return []Cause{Listing, DriftSweep, Provisioning, CertificateSet, CertificateEnds, TargetHealth, ReadinessGates,
 		Draining, TargetRules, SharedGroup, otherCause}

@@ -24,7 +24,7 @@ func WithSubject(ctx context.Context, s Subject) context.Context {
 	return context.WithValue(ctx, subjectKey{}, s)
 }
 
-// SubjectOf is what the calls under a context are about; ok is false if nothing says so.
+// SubjectOf returns what the calls under a context are about; ok is false if nothing says so.
 func SubjectOf(ctx context.Context) (s Subject, ok bool) {
 	s, ok = ctx.Value(subjectKey{}).(Subject)
 	return s, ok
@@ -33,7 +33,7 @@ func SubjectOf(ctx context.Context) (s Subject, ok bool) {
 // mostNamed is how many targets the text of a subject names.
 const mostNamed = 10
 
-// SubjectOfStep is the subject of the calls of a step: its targets, its resource, or what the operation names.
+// SubjectOfStep returns the subject of the calls of a step: its targets, its resource, or what the operation names.
 func SubjectOfStep(of stack.Key, s plan.Step) Subject {
 	out := Subject{Unit: of.String()}
 	switch op := s.Op.(type) {

@@ -445,7 +445,7 @@ func (e Effect) limits(value string) bool {
 	return slices.ContainsFunc(e.Limits, func(l Limit) bool { return l.Value == value })
 }
 
-// Seniority are the members of this compilation in the order in which they joined. Those of the last one that are
+// Seniority returns the members of this compilation in the order in which they joined. Those of the last one that are
 // leaving keep their places among them. Members whose seniority is in doubt come last.
 func (g *Group) Seniority(leaving ...diag.Object) []diag.Object {
 	of := g.Counting(g.All())

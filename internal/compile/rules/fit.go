@@ -220,7 +220,7 @@ func OnlyForward(actions []stack.Action) bool {
 	return !slices.ContainsFunc(actions, func(a stack.Action) bool { return a.Type != stack.ActionForward })
 }
 
-// TargetGroups are the target groups to which actions forward.
+// TargetGroups returns the target groups to which actions forward.
 func TargetGroups(actions []stack.Action) (out []stack.Ref) {
 	for _, a := range actions {
 		if a.Forward != nil {

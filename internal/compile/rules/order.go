@@ -48,7 +48,7 @@ type MemberRoute struct {
 	Route  *intent.Route
 }
 
-// Order are the routes of the listener in the order of their rules: by precedence, routes of equal precedence by
+// Order returns the routes of the listener in the order of their rules: by precedence, routes of equal precedence by
 // member. A member does not change the order of those that joined earlier: it is inserted at its place in the group, or
 // behind the last member that must come first.
 func (l *Listener) Order() []MemberRoute {

@@ -38,7 +38,7 @@ func (p Placement) Holds(n int) bool {
 	return slices.ContainsFunc(p, func(x Placed) bool { return x.On(n) })
 }
 
-// Last is the highest number of a load balancer that has rules of a unit; 0 is the group's first.
+// Last returns the highest number of a load balancer that has rules of a unit; 0 is the group's first.
 func (p Placement) Last() (last int) {
 	for _, x := range p {
 		last = max(last, x.Shard)
@@ -57,8 +57,9 @@ func (p Placement) Equal(q Placement) bool {
 	})
 }
 
-// Observed is the placement of hosts by the load balancers whose rules stand in AWS. A host on several is on the last:
-// the one that it was moving to. Which unit is older than another is not known: they are in the order of their hosts.
+// Observed returns the placement of hosts by the load balancers whose rules stand in AWS. A host on several is on the
+// last: the one that it was moving to. Which unit is older than another is not known: they are in the order of their
+// hosts.
 func Observed(hosts map[string]int) (out Placement) {
 	for h, n := range hosts {
 		out = append(out, Placed{Hosts: []string{h}, Shard: n})
@@ -314,8 +315,8 @@ func (p Placement) Show(now time.Time) Placement {
 	return out
 }
 
-// ShownOn are the numbers of the load balancers that an object with these routes is to show, that of its first route
-// first. A unit that is moving is shown where it was until it has arrived. Routes without a host are on each load
+// ShownOn returns the numbers of the load balancers that an object with these routes is to show, that of its first
+// route first. A unit that is moving is shown where it was until it has arrived. Routes without a host are on each load
 // balancer, and are shown on the first one if the object has no others.
 func (p Placement) ShownOn(routes []intent.Route) (out []int) {
 	for i := range routes {
@@ -341,8 +342,8 @@ func (p Placement) ShownOn(routes []intent.Route) (out []int) {
 	return out
 }
 
-// Of is the number of the load balancer that requests for a host find by its name; ok is false if the host is of no
-// unit, and each load balancer answers the same.
+// Of returns the number of the load balancer that requests for a host find by its name; ok is false if the host is of
+// no unit, and each load balancer answers the same.
 func (p Placement) Of(host string) (n int, ok bool) {
 	for i := range p {
 		for _, h := range p[i].Hosts {

@@ -28,7 +28,7 @@ const (
 	selectsLabel    = "label/"
 )
 
-// NodeSelectorOf are the keys of a binding in the index ByNodeSelector.
+// NodeSelectorOf returns the keys of a binding in the index ByNodeSelector.
 func NodeSelectorOf(o client.Object) []string {
 	b, ok := o.(*v1beta1.TargetGroupBinding)
 	if !ok || b.Spec.TargetType == nil || *b.Spec.TargetType != v1beta1.TargetTypeInstance {

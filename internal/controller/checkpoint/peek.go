@@ -10,7 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// NameOf is the name of the checkpoints of the controllers that elect their leader by a Lease of that name.
+// NameOf returns the name of the checkpoints of the controllers that elect their leader by a Lease of that name.
 func NameOf(lease string) string { return strings.TrimSuffix(lease, "-leader") + "-checkpoint" }
 
 // Peek reads the entries of a kind alongside the process that writes them, which goes on undisturbed. Entries that

@@ -207,7 +207,7 @@ func (w *Writer) noteReady(p reporting.Pass, e *entry, s v1alpha1.LoadBalancerSt
 	e.awaited = time.Time{}
 }
 
-// LoadBalancers are the objects as they should be, for metrics.
+// LoadBalancers returns the objects as they should be, for metrics.
 func (w *Writer) LoadBalancers() []metrics.LoadBalancer {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -124,7 +124,7 @@ func (d *Drains) draining(ctx context.Context, of registrar.Group) bool {
 	return registrar.Drains(health)
 }
 
-// Len is how many bindings that ended keep their rules.
+// Len returns how many bindings that ended keep their rules.
 func (d *Drains) Len() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -27,7 +27,7 @@ import (
 // syncTimeout bounds how long a read waits for the first list of a kind, which may not be permitted.
 const syncTimeout = 5 * time.Second
 
-// Kinds are the optional kinds of readable.Kinds with their versions.
+// Kinds returns the optional kinds of readable.Kinds with their versions.
 func Kinds(scheme *runtime.Scheme) (map[objects.Kind]schema.GroupVersionKind, error) {
 	out := map[objects.Kind]schema.GroupVersionKind{}
 	for kind, k := range readable.Kinds {

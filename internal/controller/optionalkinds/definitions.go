@@ -231,8 +231,8 @@ func (d *Definitions) state(kind objects.Kind) (state, <-chan struct{}) {
 	return d.states[kind], d.changed
 }
 
-// Removals is how often the definition of a kind was removed since the start. It counts before a cache shows what was
-// deleted with it.
+// Removals returns how often the definition of a kind was removed since the start. It counts before a cache shows what
+// was deleted with it.
 func (d *Definitions) Removals(kind objects.Kind) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -251,7 +251,7 @@ func (c *Cache) Get(ctx context.Context, key client.ObjectKey, o client.Object, 
 	return w.cache.Get(ctx, key, o, opts...)
 }
 
-// Store is the store of the pods of a namespace, which nobody may change; nil = they are not all there.
+// Store returns the store of the pods of a namespace, which nobody may change; nil = they are not all there.
 func (c *Cache) Store(namespace string) toolscache.Store {
 	c.mu.Lock()
 	defer c.mu.Unlock()

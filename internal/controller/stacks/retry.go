@@ -68,7 +68,7 @@ func NewRetries(now func() time.Time) *Retries {
 	return &Retries{failures: backoff.NewFailures[retryKey](backoff.Policy{}, now, nil)}
 }
 
-// Len is the number of stacks and causes with failures.
+// Len returns the number of stacks and causes with failures.
 func (r *Retries) Len() int { return r.failures.Len() }
 
 // failed counts a pass and returns the pause until the next one.

@@ -115,7 +115,7 @@ func (s *Reconciler) unreleased(key stack.Key, leaving []metav1.Object) []metav1
 	return left
 }
 
-// MemoryOf is what the compiler remembers of a stack; nil = nothing.
+// MemoryOf returns what the compiler remembers of a stack; nil = nothing.
 func (s *Reconciler) MemoryOf(key stack.Key) *compile.Memory {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -212,7 +212,7 @@ func (s *Reconciler) Unvisited() []stack.Key {
 	return out
 }
 
-// Counts are the sizes of the reconciler's state.
+// Counts returns the sizes of the reconciler's state.
 func (s *Reconciler) Counts() map[string]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -148,14 +148,14 @@ func NewGates(c client.Client, shared *readable.Shared, index string, now func()
 	}
 }
 
-// Bindings is how many bindings have pods that wait.
+// Bindings returns how many bindings have pods that wait.
 func (g *Gates) Bindings() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return len(g.groups)
 }
 
-// Waiting is how long the pod that has waited longest has waited for the health of its targets, by binding. A pod
+// Waiting returns how long the pod that has waited longest has waited for the health of its targets, by binding. A pod
 // counts once its condition has been written: that is when its targets were registered, also before a restart.
 func (g *Gates) Waiting() map[types.NamespacedName]time.Duration {
 	g.mu.Lock()

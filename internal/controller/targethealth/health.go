@@ -90,7 +90,7 @@ func (h *Watch) ForgetGroup(of registrar.Group) {
 	delete(h.due, of)
 }
 
-// Groups is how many target groups are still to be looked at.
+// Groups returns how many target groups are still to be looked at.
 func (h *Watch) Groups() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()

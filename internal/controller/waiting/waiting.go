@@ -157,8 +157,8 @@ func (b *Board) Ends(what What, name string) {
 	delete(b.of, unit{what, name})
 }
 
-// Waiting is how many units wait, and for how long the first of them. A deletion that an administrator holds waits for
-// nothing that has to be mended: its time counts from the end of the hold.
+// Waiting returns how many units wait, and for how long the first of them. A deletion that an administrator holds waits
+// for nothing that has to be mended: its time counts from the end of the hold.
 func (b *Board) Waiting(what What) (n int, oldest time.Duration) {
 	if b == nil {
 		return 0, 0
@@ -269,7 +269,7 @@ func Start(ctx context.Context) (context.Context, *Note) {
 	return context.WithValue(ctx, noteKey{}, n), n
 }
 
-// NoteOf is the note of the pass that a context is of; one that nobody reads if it is of none.
+// NoteOf returns the note of the pass that a context is of; one that nobody reads if it is of none.
 func NoteOf(ctx context.Context) *Note {
 	if n, ok := ctx.Value(noteKey{}).(*Note); ok {
 		return n

@@ -70,7 +70,7 @@ func Compare(t *testing.T, name string, got any) {
 	goldenfile.Compare(t, name+".out.yaml", text)
 }
 
-// Render is the YAML form of any value built of intents and diagnostics.
+// Render returns the YAML form of any value built of intents and diagnostics.
 func Render(v any) ([]byte, error) {
 	raw, err := json.Marshal(v)
 	if err != nil {

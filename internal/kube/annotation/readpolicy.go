@@ -154,7 +154,7 @@ func (r Reader) OfOthers(class intent.Field[string], ownership, existing Key) (s
 	return shared, adopted
 }
 
-// ClassOwnership is the ownership that class parameters declare for the load balancers of their class. One that is
+// ClassOwnership returns the ownership that class parameters declare for the load balancers of their class. One that is
 // invalid or misspelt has them observed, and sets no member aside.
 func (r Reader) ClassOwnership() intent.Field[string] {
 	raw, source, ok := r.Raw(ClassOwnership)
@@ -178,7 +178,7 @@ func (r Reader) ClassOwnership() intent.Field[string] {
 	return intent.Of(ObservedIt, source)
 }
 
-// Approvals are the digests by which class parameters approve of takeovers.
+// Approvals returns the digests by which class parameters approve of takeovers.
 func Approvals(ofClass map[string]string) []string {
 	if v, ok := ofClass[string(ClassApprovedPlan)]; ok {
 		return strings.Split(v, ",")

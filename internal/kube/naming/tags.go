@@ -34,13 +34,13 @@ const (
 	SubnetClusterTagPrefix = "kubernetes.io/cluster/"
 )
 
-// StackTag is the key of the tag whose value is the stack ID string.
+// StackTag returns the key of the tag whose value is the stack ID string.
 func StackTag(o stack.Owner) string { return string(o) + "/stack" }
 
-// ResourceTag is the key of the tag whose value is the resource identity.
+// ResourceTag returns the key of the tag whose value is the resource identity.
 func ResourceTag(o stack.Owner) string { return string(o) + "/resource" }
 
-// Tracking is the set of tags that identify a resource. stackID is the string form of the stack's ID.
+// Tracking returns the set of tags that identify a resource. stackID is the string form of the stack's ID.
 func Tracking(owner stack.Owner, cluster, stackID, resourceID string) map[string]string {
 	return map[string]string{
 		ClusterTag:         cluster,
@@ -49,14 +49,14 @@ func Tracking(owner stack.Owner, cluster, stackID, resourceID string) map[string
 	}
 }
 
-// OwnTags are the keys of all tags that say to whom a resource belongs, in a fixed order: without them it belongs to
-// none.
+// OwnTags returns the keys of all tags that say to whom a resource belongs, in a fixed order: without them it belongs
+// to none.
 func OwnTags(owner stack.Owner) []string {
 	return []string{ClusterTag, LegacyClusterTag, StackTag(owner), ResourceTag(owner), ReplacesTag,
 		RetainedTag, AdoptedTag}
 }
 
-// ConsentTags are the keys of the tags by which others consent.
+// ConsentTags returns the keys of the tags by which others consent.
 func ConsentTags() []string { return []string{SharedWithTag, DeletableByTag} }
 
 // ManagedBy names the cluster, stack or controller that manages a load balancer by its tags, of whatever cluster and
@@ -79,7 +79,7 @@ func ManagedBy(cluster string, tags map[string]string) string {
 	return ""
 }
 
-// BackendTracking is the set of tags that identify the cluster's shared backend security group.
+// BackendTracking returns the set of tags that identify the cluster's shared backend security group.
 func BackendTracking(cluster string) map[string]string {
 	return map[string]string{ClusterTag: cluster, BackendResourceTag: stack.BackendSecurityGroup}
 }
@@ -100,9 +100,9 @@ const LegacyClusterTag = "ingress.k8s.aws/cluster"
 // RetainedTag is the tag of a load balancer that stays though its objects are deleted, as they ask for.
 const RetainedTag = "elbv2.k8s.aws/retained"
 
-// Labels are the labels of the TargetGroupBindings of a stack, and the selector that finds them. An explicit Ingress
-// group: <owner>/stack=<group>; anything else: <owner>/stack-namespace and <owner>/stack-name, shortened if it is too
-// long.
+// Labels returns the labels of the TargetGroupBindings of a stack, and the selector that finds them. An explicit
+// Ingress group: <owner>/stack=<group>; anything else: <owner>/stack-namespace and <owner>/stack-name, shortened if it
+// is too long.
 func Labels(k stack.Key) map[string]string {
 	if k.ID.Namespace == "" {
 		return map[string]string{string(k.Owner) + "/stack": k.ID.Name}
@@ -113,8 +113,8 @@ func Labels(k stack.Key) map[string]string {
 	}
 }
 
-// ClaimsConfigMap is the name of the ConfigMap, in the namespace of a TargetGroupBinding, that lists the targets which
-// this cluster registered in a target group shared among clusters.
+// ClaimsConfigMap returns the name of the ConfigMap, in the namespace of a TargetGroupBinding, that lists the targets
+// which this cluster registered in a target group shared among clusters.
 func ClaimsConfigMap(binding string) string { return "aws-lbc-targets-" + binding }
 
 // Descriptions of managed security groups; AWS does not permit to change them later.
@@ -123,7 +123,7 @@ const (
 	BackendSecurityGroupDescription = "[k8s] Shared Backend SecurityGroup for LoadBalancer"
 )
 
-// BackendSecurityGroup is the GroupName of the cluster-wide backend security group:
+// BackendSecurityGroup returns the GroupName of the cluster-wide backend security group:
 // k8s-traffic-<first 232 of the cleaned cluster name>-<hash of the cluster name>. EC2 admits 255 characters.
 func BackendSecurityGroup(cluster string) string {
 	return "k8s-traffic-" + short(cluster, 232) + "-" + hash10(cluster)
@@ -149,7 +149,7 @@ const DeletionCause = "elbv2.k8s.aws/deletion-waits-for"
 // --deregistration-brake holds.
 const AllowDeregistration = "elbv2.k8s.aws/allow-deregistration"
 
-// Finalizer is the finalizer of the objects that declare a stack: that of their kind, such as
+// Finalizer returns the finalizer of the objects that declare a stack: that of their kind, such as
 // ingress.k8s.aws/resources; for an explicit group group.ingress.k8s.aws/<group>. Kubernetes limits the part after the
 // slash to 63 characters.
 func Finalizer(k stack.Key) string {
@@ -160,7 +160,7 @@ func Finalizer(k stack.Key) string {
 	return kind.Finalizer
 }
 
-// StacksOfFinalizers are the stacks of a kind of owner whose finalizers an object carries, in their order.
+// StacksOfFinalizers returns the stacks of a kind of owner whose finalizers an object carries, in their order.
 func StacksOfFinalizers(o stack.Owner, object metav1.Object) (out []stack.ID) {
 	kind := owner.Of(o)
 	for _, f := range object.GetFinalizers() {

@@ -12,8 +12,8 @@ type TargetGroupBackend struct {
 	Names     []string
 }
 
-// TargetGroupBackends are what the identity of a target group may stand for, one for each namespace. It joins names by
-// dashes, which names and namespaces may hold: where it does not say which backend it is, all that it may be are
+// TargetGroupBackends returns what the identity of a target group may stand for, one for each namespace. It joins names
+// by dashes, which names and namespaces may hold: where it does not say which backend it is, all that it may be are
 // returned. A shortened name is not restored.
 func TargetGroupBackends(o stack.Owner, id string) (out []TargetGroupBackend) {
 	if backend, ok := backendOfRoute(id); ok {

@@ -230,7 +230,7 @@ func (in *AcceleratorInput) inAWS(e *AcceleratorEndpoint, g *accelerator.Group) 
 	e.Health, e.Reason = h.State, h.Reason
 }
 
-// Text is the explanation as text. color adds ANSI colours.
+// Text returns the explanation as text. color adds ANSI colours.
 func (e *AcceleratorExplanation) Text(color bool) string {
 	t := &explain.Page{Color: color}
 	t.Line("%s", t.Bold(e.Object))

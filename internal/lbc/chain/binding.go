@@ -217,7 +217,7 @@ func selector(o *v1beta1.TargetGroupBinding) string {
 	return cmp.Or(strings.Join(parts, ", "), "all nodes")
 }
 
-// Text is the explanation as text. color adds ANSI colours.
+// Text returns the explanation as text. color adds ANSI colours.
 func (e *BindingExplanation) Text(color bool) string {
 	t := &explain.Page{Color: color}
 	t.Line("%s", t.Bold(e.Object))

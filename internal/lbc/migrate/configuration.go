@@ -47,7 +47,7 @@ func (c Configurations) Note(namespace, name string, route configv1.RouteIdentif
 	return true
 }
 
-// Objects are one TargetGroupConfiguration for each Service, sorted by namespace and name of the Service.
+// Objects returns one TargetGroupConfiguration for each Service, sorted by namespace and name of the Service.
 func (c Configurations) Objects() (out []metav1.Object) {
 	keys := slices.SortedFunc(maps.Keys(c), func(a, b service) int {
 		return cmp.Or(cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.name, b.name))

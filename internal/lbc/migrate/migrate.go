@@ -132,7 +132,7 @@ func (t *translator) selected(ing *networkingv1.Ingress) bool {
 	return t.options.Select == nil || t.options.Select(ing)
 }
 
-// NewFinding is a finding about a field of an object.
+// NewFinding returns a finding about a field of an object.
 func NewFinding(s Severity, object diag.Object, field, text, remedy string) Finding {
 	return Finding{s, object.String(), field, reasons[s], text, remedy}
 }

@@ -106,10 +106,10 @@ func (b *Binding) OfStack() bool {
 	return b.Stack != stack.Key{} || bindingobject.OfStack(b.Object.Labels)
 }
 
-// ID is the namespace and name of the binding.
+// ID returns the namespace and name of the binding.
 func (b *Binding) ID() stack.ID { return stack.ID{Namespace: b.Object.Namespace, Name: b.Object.Name} }
 
-// Result is the plan as one among those of stacks.
+// Result returns the plan as one among those of stacks.
 func (b *Binding) Result() Result {
 	r := Result{Key: registrar.CallsKey(b.ID()), Plan: b.Plan, Diagnostics: b.Diagnostics, Unbuildable: b.State != Served}
 	switch b.State {

@@ -91,7 +91,7 @@ func ruleLines(verb string, rules []stack.Permission) (out []string) {
 	return out
 }
 
-// RuleText is a rule in words: "tcp 8080 from sg-1".
+// RuleText returns a rule in words: "tcp 8080 from sg-1".
 func RuleText(p stack.Permission) string {
 	ports := fmt.Sprintf("%d-%d", p.FromPort, p.ToPort)
 	if p.FromPort == p.ToPort {

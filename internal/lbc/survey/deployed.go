@@ -27,7 +27,7 @@ func (d Deployed) String() string {
 	return "Deployment " + d.Namespace + "/" + d.Name
 }
 
-// DeployedControllers are the Deployments of the controller and its predecessors, sorted by namespace and name.
+// DeployedControllers returns the Deployments of the controller and its predecessors, sorted by namespace and name.
 func DeployedControllers(ctx context.Context, k client.Reader) (out []Deployed, err error) {
 	listed := &appsv1.DeploymentList{}
 	if err := k.List(ctx, listed); err != nil {

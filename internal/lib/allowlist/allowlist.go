@@ -70,7 +70,7 @@ func (l List) Allow(namespace string, names ...string) bool {
 	return slices.ContainsFunc(names, func(name string) bool { return name != "" && len(l.Match(namespace, name)) > 0 })
 }
 
-// For are the patterns that hold for a namespace.
+// For returns the patterns that hold for a namespace.
 func (l List) For(namespace string) (out []string) {
 	for _, e := range l {
 		if e.Namespace == "" || e.Namespace == namespace {

@@ -241,8 +241,8 @@ func (lb *LoadBalancer) Has(allocation string) bool {
 	return false
 }
 
-// Sources are the ranges and prefix lists that the managed groups allow on a port, alone or among others; open is false
-// if they allow nothing.
+// Sources returns the ranges and prefix lists that the managed groups allow on a port, alone or among others; open is
+// false if they allow nothing.
 func (lb *LoadBalancer) Sources(port int32) (ranges, lists []string, open bool) {
 	for _, p := range lb.Ingress {
 		if p.FromPort > port || p.ToPort < port || p.Protocol == "icmp" || p.Protocol == "icmpv6" {
@@ -280,7 +280,7 @@ type TargetGroupDetails struct {
 	HealthCheck                           stack.HealthCheck
 }
 
-// NeedGroupDetails is the need for NeedStackDetails with the attributes of a target group of the stack.
+// NeedGroupDetails returns the need for NeedStackDetails with the attributes of a target group of the stack.
 func NeedGroupDetails(key stack.Key, id string) Need {
 	return Need{Kind: NeedStackDetails, Key: key.String() + " " + id}
 }

@@ -58,8 +58,8 @@ func Controller(key string) bool {
 	})
 }
 
-// Refused are the keys of tags that may not be set, sorted. administered reports whether an administrator sets a tag;
-// nil = none does.
+// Refused returns the keys of tags that may not be set, sorted. administered reports whether an administrator sets a
+// tag; nil = none does.
 func Refused[V any](tags map[string]V, administered func(V) bool) (out []string) {
 	for k, v := range tags {
 		if Reserved(k) || Selects(k) && (administered == nil || !administered(v)) {

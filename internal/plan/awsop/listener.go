@@ -15,7 +15,7 @@ type Protocols struct {
 	From, To string
 }
 
-// ProtocolsOf is the change of protocol that an operation makes or prepares; the zero value if there is none.
+// ProtocolsOf returns the change of protocol that an operation makes or prepares; the zero value if there is none.
 func ProtocolsOf(op plan.Operation) Protocols {
 	switch op := op.(type) {
 	case CreateListener:
@@ -203,7 +203,7 @@ func (a advancer) dropListener(arn string) {
 	a.o.Rules = slices.DeleteFunc(a.o.Rules, func(r Rule) bool { return r.Listener.Literal == arn })
 }
 
-// TargetGroupsOf are the target groups that actions forward to.
+// TargetGroupsOf returns the target groups that actions forward to.
 func TargetGroupsOf(as []stack.Action) []stack.Ref {
 	var out []stack.Ref
 	for _, a := range as {

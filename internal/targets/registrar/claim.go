@@ -30,7 +30,7 @@ func Ended(pod *corev1.Pod) bool {
 	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
 }
 
-// Addresses are the addresses of a pod, each once.
+// Addresses returns the addresses of a pod, each once.
 func Addresses(pod *corev1.Pod) (all []string) {
 	if pod.Status.PodIP != "" {
 		all = append(all, pod.Status.PodIP)

@@ -137,7 +137,7 @@ type Change struct {
 	Retry time.Duration
 }
 
-// CallsKey is the stack under which the target calls of a binding run; it owns no resources.
+// CallsKey returns the stack under which the target calls of a binding run; it owns no resources.
 func CallsKey(binding stack.ID) stack.Key { return stack.Key{Owner: "elbv2.k8s.aws", ID: binding} }
 
 // Sync replaces the request of a group, and starts the calls that the new request needs: it registers missing

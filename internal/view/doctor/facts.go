@@ -89,7 +89,7 @@ func list[T metav1.Object](f *Facts, kind objects.Kind) []T {
 	return objects.List[T](objects.New(f.Objects), kind, "")
 }
 
-// Age is a duration in words, in its largest unit.
+// Age returns a duration in words, in its largest unit.
 func Age(d time.Duration) string {
 	switch {
 	case d >= 48*time.Hour:

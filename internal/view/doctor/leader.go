@@ -17,8 +17,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// OfLeader are the checks that the leader makes once a minute as well, from what it holds: its caches, its events and
-// its inventory of AWS.
+// OfLeader returns the checks that the leader makes once a minute as well, from what it holds: its caches, its events
+// and its inventory of AWS.
 func OfLeader() []Check {
 	return slices.Concat(NodeChecks, ObjectChecks, ClassChecks, PodChecks, BindingChecks, CertificateChecks, observed())
 }

@@ -42,7 +42,7 @@ var ObjectChecks = []Check{{
 // OwnerKinds are the kinds whose objects may carry finalizers of the controller.
 var OwnerKinds = append(owner.KubernetesKinds(nil), objects.TargetGroupBinding, objects.GlobalAccelerator)
 
-// Owners are the objects that may carry finalizers of the controller.
+// Owners returns the objects that may carry finalizers of the controller.
 func (f *Facts) Owners() (out []metav1.Object) {
 	for _, kind := range OwnerKinds {
 		out = append(out, list[metav1.Object](f, kind)...)

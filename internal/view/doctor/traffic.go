@@ -45,7 +45,7 @@ func (f *Facts) Endpoints() Endpoints {
 	return e
 }
 
-// Of are the ready endpoints of the Service of a binding.
+// Of returns the ready endpoints of the Service of a binding.
 func (e Endpoints) Of(b *v1beta1.TargetGroupBinding) (out []Endpoint) {
 	for _, s := range e.slices[[2]string{b.Namespace, b.Spec.ServiceRef.Name}] {
 		for _, x := range s.Endpoints {

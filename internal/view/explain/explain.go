@@ -203,7 +203,7 @@ func order(l Listener) int {
 	return 0
 }
 
-// Findings is the JSON form of diagnostics.
+// Findings returns the JSON form of diagnostics.
 func Findings(l diag.List) []Finding {
 	var out []Finding
 	for _, d := range l {

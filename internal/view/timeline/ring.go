@@ -195,7 +195,7 @@ func (r *Ring) Restore(unit string, before Record) {
 	r.shrink()
 }
 
-// Of is the record of a unit.
+// Of returns the record of a unit.
 func (r *Ring) Of(unit string) Record {
 	if r == nil {
 		return Record{}

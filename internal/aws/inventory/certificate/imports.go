@@ -43,8 +43,8 @@ type importLog struct {
 	own map[string][]time.Time
 }
 
-// ImportsLastYear is how many imports of the last 365 days are known of, by any controller or person: the last one of
-// each certificate as lists show it, and each that this process made or noticed. There may have been more.
+// ImportsLastYear returns how many imports of the last 365 days are known of, by any controller or person: the last one
+// of each certificate as lists show it, and each that this process made or noticed. There may have been more.
 func (c *Certificates) ImportsLastYear() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -100,8 +100,8 @@ func (c *Certificates) forget(arn string) {
 	}
 }
 
-// Held are the reasons why certificates that a stack wants to be imported or requested must wait, by identity; nil =
-// none must.
+// Held returns the reasons why certificates that a stack wants to be imported or requested must wait, by identity; nil
+// = none must.
 func (c *Certificates) Held(key stack.Key, desired *stack.Stack) map[string]plan.Guard {
 	if desired == nil {
 		return nil

@@ -184,7 +184,7 @@ func (s *Shared) changed() {
 	}
 }
 
-// SharedText is the sentence about a finding.
+// SharedText returns the sentence about a finding.
 func SharedText(of, evidence string) string {
 	return fmt.Sprintf("another cluster of the account has the same --cluster-name, and its controller manages %s, "+
 		"which has the tags of this cluster: %s; what no object of this cluster "+

@@ -15,7 +15,7 @@ type Election struct {
 	Namespace, Name string // of the Lease
 }
 
-// String is how the status of LoadBalancer objects names an election. Without election, all processes of one name
+// String returns how the status of LoadBalancer objects names an election. Without election, all processes of one name
 // have the same text.
 func (e Election) String() string {
 	lease := e.Name

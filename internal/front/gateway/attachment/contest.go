@@ -348,7 +348,7 @@ func (c *contest) claim(guest, other int, s serving) {
 	}
 }
 
-// Losses are the claims that a listener loses, as ascending indexes of Claims.
+// Losses returns the claims that a listener loses, as ascending indexes of Claims.
 func (ls *Listeners) Losses(listener int) []int {
 	if ls.contest == nil {
 		return nil
@@ -361,7 +361,7 @@ func (ls *Listeners) Loses(listener int, host string) bool {
 	return ls.contest != nil && len(ls.contest.lost[listener].Covering(host)) > 0
 }
 
-// Covering are the listeners on a port whose hostname covers another one, ascending.
+// Covering returns the listeners on a port whose hostname covers another one, ascending.
 func (ls *Listeners) Covering(port gatewayv1.PortNumber, host string) []int {
 	if ls.contest == nil || ls.contest.ports[port] == nil {
 		return nil
