@@ -63,7 +63,7 @@ type Deps struct {
 	Bindings  Bindings // may be nil for plans without bindings
 	// Now is the clock of the times in outcomes; nil = time.Now.
 	Now func() time.Time
-	// Expected is what is known of the targets of a group; nil = nothing.
+	// Expected is the known state of the targets of a group; nil = nothing.
 	Expected func(targetGroup string) Expected
 	// Stabilize is the pause between reads of the state of a new load balancer that must become active; 0 = 2 min.
 	Stabilize time.Duration

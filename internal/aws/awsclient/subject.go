@@ -11,7 +11,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// Subject is what a write to AWS is about, for the record of what was done.
+// Subject is the subject of a write to AWS, for the record of what was done.
 type Subject struct {
 	Unit string // the key of the stack or binding
 	Text string // the resource, or the targets

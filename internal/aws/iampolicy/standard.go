@@ -11,7 +11,7 @@ type Partition struct {
 	File string // suffix of the name of the published policy
 }
 
-// Partitions are those for which policies are published.
+// Partitions are the partitions for which policies are published.
 var Partitions = []Partition{
 	{"aws", ""},
 	{"aws-cn", "_cn"},

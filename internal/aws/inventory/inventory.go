@@ -33,7 +33,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// Inventory is what is known of the AWS resources of one scope. It is safe for concurrent use.
+// Inventory is the known state of the AWS resources of one scope. It is safe for concurrent use.
 type Inventory struct {
 	cfg      Config
 	clients  awsclient.Clients

@@ -135,7 +135,7 @@ func Unprotected(d diag.Diagnostic) bool {
 		strings.Contains(d.Path, "/shield-"))
 }
 
-// Past is what is remembered of the members of a load balancer.
+// Past is the memory of the members of a load balancer.
 type Past struct {
 	Good    map[diag.Object]intent.Member // last versions, as Member.Remember returns them
 	Members []diag.Object                 // those that counted. A checkpoint may lack the versions of some.

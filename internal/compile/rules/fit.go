@@ -31,7 +31,7 @@ type Room struct {
 	Defaults     map[int32]string   // the namespaces that declare the default actions of ports
 }
 
-// Fitting is who has room.
+// Fitting says who has room.
 type Fitting struct {
 	LeftOut []bool         // by claim
 	Closed  map[int32]bool // ports whose default actions must not forward, because a rule that guards is left out

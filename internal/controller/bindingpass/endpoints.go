@@ -26,7 +26,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
-// Resolved is what a binding wants registered. If a mistake hides that, it is not Known.
+// Resolved has the targets that a binding wants. Known is false if a mistake hides them.
 type Resolved struct {
 	bindings.Targets
 	Found diag.List

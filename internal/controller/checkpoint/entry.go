@@ -15,7 +15,7 @@ import (
 	"sync"
 )
 
-// Kind is what an entry is about.
+// Kind is the subject of an entry.
 type Kind string
 
 // The kinds of entries.

@@ -55,7 +55,7 @@ func (e *RemovedError) Error() string {
 
 var errUnknown = errors.New("the API server has not yet returned which kinds it serves")
 
-// Definitions is what is known of the definitions of optional kinds.
+// Definitions is the known state of the definitions of optional kinds.
 type Definitions struct {
 	// Read, if it is set, reads definitions. Without it, or where the right is missing, deletions are confirmed by
 	// discovery, which takes a second.

@@ -19,7 +19,7 @@ import (
 // firstPage and page are how many objects are read at a time: nearly always, the first ones decide.
 const firstPage, page = 20, 500
 
-// Place is where the controller works.
+// Place is where the controller runs.
 type Place struct {
 	Region, VPC string
 	Account     string // empty = not known

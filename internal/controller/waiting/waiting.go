@@ -252,7 +252,7 @@ func (b *Board) failing(classes []diag.Class, order func(a, b *entry) int) []Wak
 	return out
 }
 
-// Note is what a pass comes to.
+// Note is the result of a pass.
 type Note struct {
 	Found      diag.List
 	Cause      diag.Code // why the objects that are deleted stay; empty = nothing failed

@@ -16,7 +16,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
-// Overview is what is decided about a Gateway, its listeners and its routes, for the command line.
+// Overview is the decision about a Gateway, its listeners and its routes, for the command line.
 type Overview struct {
 	Gateway      diag.Object
 	Class        string

@@ -16,7 +16,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
-// Outcome is what has become of the load balancer of a Gateway.
+// Outcome is the result of reconciling the load balancer of a Gateway.
 type Outcome struct {
 	conditions.LoadBalancer
 	// Hostname of the load balancer that clients use; empty = it is not known, and the addresses in the status stay.

@@ -12,7 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/config/crd"
 )
 
-// Definition is what is compared of a CustomResourceDefinition.
+// Definition has the parts of a CustomResourceDefinition that are compared.
 type Definition struct {
 	Kind     string
 	Bundle   string              // version of the Gateway API that it is of

@@ -15,7 +15,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/view/explain"
 )
 
-// AcceleratorInput is what is explained of a GlobalAccelerator.
+// AcceleratorInput is the input to explain a GlobalAccelerator.
 type AcceleratorInput struct {
 	Object      *agav1beta1.GlobalAccelerator
 	Declared    accelerator.Declared
@@ -29,7 +29,7 @@ type AcceleratorInput struct {
 // EndpointAt is an endpoint in AWS, by its id and the ARN of its endpoint group.
 type EndpointAt struct{ Group, Endpoint string }
 
-// EndpointHealth is what AWS says about an endpoint.
+// EndpointHealth is the health of an endpoint according to AWS.
 type EndpointHealth struct{ State, Reason string }
 
 // AcceleratorExplanation is a GlobalAccelerator as the chain from the object to the load balancers.

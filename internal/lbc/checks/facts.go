@@ -52,7 +52,7 @@ type Facts struct {
 	Imported     []time.Time         // source CertificateList: when certificates were imported; the zero time of others
 }
 
-// Definition is what is compared of a CustomResourceDefinition.
+// Definition has the parts of a CustomResourceDefinition that are compared.
 type Definition = definition.Definition
 
 // Clock is how far another clock is ahead of that of this machine.
@@ -152,8 +152,8 @@ type Instance struct {
 	Extended string // the security group that is extended; empty = none is
 }
 
-// GroupRules are how many inbound rules a security group has of each family. One whose source is a security group
-// counts in both. A prefix list counts as one here, and with all its entries for AWS.
+// GroupRules counts the inbound rules of a security group by family. One whose source is a security group counts in
+// both. A prefix list counts as one here, and with all its entries for AWS.
 type GroupRules struct {
 	ID          string
 	IPv4, IPv6  int

@@ -39,7 +39,7 @@ type Accelerator struct {
 	Observed accelerator.Observed
 }
 
-// Report is what the plans change. Its lists are never null.
+// Report has the changes of the plans. Its lists are never null.
 type Report struct {
 	Bill     []Unit    `json:"bill"`
 	Exposure []Change  `json:"exposure"`

@@ -33,7 +33,7 @@ const (
 // OriginTag names the Ingress or the group that an AWS resource has been translated from.
 const OriginTag = tagkey.Migrated
 
-// Options are what a translation depends on in addition to its objects.
+// Options are the inputs of a translation other than its objects.
 type Options struct {
 	Ingress ingress.Config
 	// DryRun marks the Gateways, so that they are planned only.
@@ -55,7 +55,7 @@ const (
 // reasons are the words for programs.
 var reasons = map[Severity]string{Failed: "NoEqual", Warning: "ToBeChecked", Note: "Translated"}
 
-// Finding is what is to be known of one object.
+// Finding is a message about one object.
 type Finding struct {
 	Severity Severity `json:"severity"`
 	Object   string   `json:"object"`

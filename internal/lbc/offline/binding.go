@@ -55,7 +55,7 @@ type BindingInput struct {
 	Unread func(namespace string) error
 }
 
-// BindingState is what the controller makes of a binding.
+// BindingState says how the controller treats a binding.
 type BindingState string
 
 // States of bindings.

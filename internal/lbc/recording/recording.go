@@ -196,7 +196,7 @@ func NewRecorder() *Recorder { return &Recorder{all: map[Question]Exchange{}} }
 // errors.
 func (c *Recorder) Wrap(base sdkhttp.Doer) sdkhttp.Doer { return recorder{base, c} }
 
-// Exchanges are those recorded so far.
+// Exchanges returns the exchanges recorded so far.
 func (c *Recorder) Exchanges() []Exchange {
 	c.mu.Lock()
 	defer c.mu.Unlock()

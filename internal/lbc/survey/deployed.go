@@ -53,7 +53,7 @@ func DeployedControllers(ctx context.Context, k client.Reader) (out []Deployed, 
 	return out, nil
 }
 
-// Nodes are how a cluster's nodes tell what account they are in.
+// Nodes has what a cluster's nodes show about their account.
 type Nodes []corev1.Node
 
 // ReadNodes reads the nodes of a cluster.
@@ -63,7 +63,7 @@ func ReadNodes(ctx context.Context, k client.Reader) (Nodes, error) {
 	return l.Items, err
 }
 
-// Region is that of the nodes' labels; empty = there are none.
+// Region is the region in the nodes' labels; empty = they have none.
 func (n Nodes) Region() string {
 	for i := range n {
 		if region := n[i].Labels[corev1.LabelTopologyRegion]; region != "" {
@@ -73,7 +73,7 @@ func (n Nodes) Region() string {
 	return ""
 }
 
-// VPC is that of the nodes' instances.
+// VPC is the VPC of the nodes' instances.
 func (n Nodes) VPC(ctx context.Context, client awsclient.EC2) (string, error) {
 	return vpcOfNodes(ctx, client, n)
 }

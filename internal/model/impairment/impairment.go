@@ -96,7 +96,7 @@ type Change struct {
 	Healed bool
 }
 
-// Conditions are those that hold. The zero value is usable.
+// Conditions has the conditions that hold. The zero value is usable.
 type Conditions struct {
 	// OnChange, if it is set, is called with each change, in their order. It must not wait, and not use the Conditions.
 	OnChange func(Change)

@@ -14,7 +14,7 @@ type LoginOf struct {
 	Secret string
 }
 
-// Credentials are those of the client of a login, as stack.AuthenticateOIDC has them.
+// Credentials are the credentials of a login's client, as stack.AuthenticateOIDC has them.
 type Credentials struct {
 	ID, Secret stack.Secret
 	Changed    bool

@@ -33,8 +33,8 @@ func Location(rd stack.Redirect, r *Request) string {
 	return b.String()
 }
 
-// Location is that of a redirect of the decision, for the request that was decided about. Host and path are taken after
-// the rule's transforms. An error means that the load balancer answers 500, as of Rewrite.
+// Location returns the target of a redirect of the decision, for the request that was decided about. Host and path are
+// taken after the rule's transforms. An error means that the load balancer answers 500, as of Rewrite.
 func (d *Decision) Location(rd stack.Redirect, r *Request) (string, error) {
 	host, path, err := d.Rewrite(r.Host, r.Path)
 	if err != nil {

@@ -61,7 +61,7 @@ type ModifyListener struct {
 	Sets ListenerSettings `json:"-"`
 }
 
-// ListenerSettings are those settings of a listener that AWS may refuse apart from each other.
+// ListenerSettings are the settings of a listener that AWS may refuse separately.
 type ListenerSettings struct{ Actions, Certificate, Policy, ALPN, Mutual bool }
 
 func (o ModifyListener) About() plan.About {

@@ -41,7 +41,7 @@ func Operations() []Operation {
 	}
 }
 
-// Output is what a write answered.
+// Output is the answer to a write.
 type Output struct {
 	ID         string // ARN or group id of what was created
 	DNSName    string // of load balancers

@@ -18,7 +18,7 @@ import (
 
 const mostAttached = 100 // target groups of one application load balancer
 
-// Targets is what is known of the target groups of a stack.
+// Targets is the known state of the target groups of a stack.
 type Targets struct {
 	Resolve    canonical.Resolver
 	Labels     stack.Labels

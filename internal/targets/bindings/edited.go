@@ -112,9 +112,10 @@ func PodServes(p *corev1.Pod, address string) bool {
 		readiness.Of(p, corev1.ContainersReady).Status == corev1.ConditionTrue
 }
 
-// FormerPods are those of the pods of a binding's namespace that serve and may be behind its targets, by address. Pods
-// that came after the status told that an edit left the binding without endpoints are not: none is registered. While it
-// told ServicePortEdited, the controller did register pods that came later.
+// FormerPods returns the serving pods of a binding's namespace that may be behind its targets, by address. Pods that
+// are newer than a status which says that an edit left the binding without endpoints are not included: the
+// controller registers none of them. If the status says ServicePortEdited, newer pods are included, because the
+// controller has registered them.
 func FormerPods(o *v1beta1.TargetGroupBinding, pods iter.Seq[*corev1.Pod]) map[string]registrar.Endpoint {
 	at, told := map[string]registrar.Endpoint{}, meta.FindStatusCondition(o.Status.Conditions, "Ready")
 	for p := range pods {

@@ -44,7 +44,7 @@ func (b ServicePortEndpoints) Count() (n int) {
 	return n
 }
 
-// Missing are those of some endpoints whose addresses no slice has, not even as not ready. It changes the list.
+// Missing returns the endpoints whose addresses no slice has, not even as not ready. It changes the list.
 func (b ServicePortEndpoints) Missing(of []Endpoint) []Endpoint {
 	if len(of) == 0 {
 		return nil

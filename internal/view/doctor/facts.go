@@ -36,7 +36,7 @@ type Facts struct {
 	Orphans  []orphan.Orphan
 }
 
-// Settings are those of the controller, as flags or its Deployment set them.
+// Settings are the settings of the controller, from its flags or its Deployment.
 type Settings struct {
 	Cluster, Region, VPC string
 	Account, Caller      string // the id of the account and the ARN of the credentials; known with source Account
@@ -102,7 +102,7 @@ func Age(d time.Duration) string {
 	return fmt.Sprintf("%d seconds", d/time.Second)
 }
 
-// Finalizers are those of the controller on an object.
+// Finalizers returns the controller's finalizers on an object.
 func Finalizers(o metav1.Object) (out []string) {
 	for _, f := range o.GetFinalizers() {
 		if naming.IsFinalizer(f) {

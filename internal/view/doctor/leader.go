@@ -23,7 +23,7 @@ func OfLeader() []Check {
 	return slices.Concat(NodeChecks, ObjectChecks, ClassChecks, PodChecks, BindingChecks, CertificateChecks, observed())
 }
 
-// NodeChecks are those of the cluster that the leader makes.
+// NodeChecks are the checks of the cluster that the leader makes.
 var NodeChecks = []Check{{
 	Name: "node-provider-id", Severity: Warning, Needs: []Source{Nodes},
 	About: "A node has no provider id of an EC2 instance. The node cannot be a target of type instance, and the " +
@@ -32,7 +32,7 @@ var NodeChecks = []Check{{
 	Find:   nodesWithoutInstance,
 }}
 
-// BindingChecks are those of traffic that the leader makes.
+// BindingChecks are the checks of traffic that the leader makes.
 var BindingChecks = []Check{{
 	Name: "target-group-bound-twice", Severity: Error, Needs: []Source{Objects},
 	About: "Several TargetGroupBindings register their targets in one target group, and not all of them declare that " +

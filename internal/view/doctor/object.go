@@ -18,7 +18,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
 )
 
-// ObjectChecks are those of the controller that the leader makes.
+// ObjectChecks are the checks of the controller that the leader makes.
 var ObjectChecks = []Check{{
 	Name: "controller-denied", Severity: Error, Needs: []Source{Events}, Uses: []Source{Objects},
 	About: "AWS denies the controller an action. The source is an event of the last 30 minutes on an existing object, " +

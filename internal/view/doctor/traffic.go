@@ -9,7 +9,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/pod/readiness"
 )
 
-// PodChecks are those of pods that the leader makes.
+// PodChecks are the checks of pods that the leader makes.
 var PodChecks = []Check{{
 	Name: "readiness-gate-missing", Severity: Warning, Needs: []Source{Workloads, Objects},
 	About: "Pods of a namespace with readiness gates have none: they were created before the label, or while the " +

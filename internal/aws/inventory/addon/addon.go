@@ -46,7 +46,7 @@ const (
 var errSlow = diag.New(diag.Object{}, "", diag.AWSUnavailable, "AWS WAF has not answered yet",
 	"nothing to do: the controller tries again")
 
-// AddOns is what is known of the add-ons of all load balancers. It is safe for concurrent use.
+// AddOns is the known state of the add-ons of all load balancers. It is safe for concurrent use.
 type AddOns struct {
 	timeout time.Duration
 	kinds   []kind

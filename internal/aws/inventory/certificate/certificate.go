@@ -87,8 +87,8 @@ func (c Config) mayOwn(kind string) bool {
 	return c.Request
 }
 
-// Certificates is what is known of the certificates of one account and region. It is safe for concurrent use, and holds
-// no lock over a call. What its methods return must not be changed.
+// Certificates is the known state of the certificates of one account and region. It is safe for concurrent use, and
+// holds no lock over a call. What its methods return must not be changed.
 type Certificates struct {
 	cfg     Config
 	acm     awsclient.ACM

@@ -38,7 +38,7 @@ const (
 	associated = "associated"
 )
 
-// Network is what is known of the network around one VPC. It is safe for concurrent use.
+// Network is the known state of the network around one VPC. It is safe for concurrent use.
 type Network struct {
 	ec2 awsclient.EC2
 	vpc string

@@ -49,7 +49,7 @@ type Config struct {
 	Loaded func(context.Context) error
 }
 
-// Groups is what is known of security groups. It is safe for concurrent use, and holds no lock over a call. Maps and
+// Groups is the known state of security groups. It is safe for concurrent use, and holds no lock over a call. Maps and
 // slices that its methods return must not be changed; they do not change either.
 type Groups struct {
 	cfg     Config

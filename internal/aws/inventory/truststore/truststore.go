@@ -44,7 +44,7 @@ type Config struct {
 	Tags func(ctx context.Context, arns []string) (map[string]map[string]string, error)
 }
 
-// TrustStores is what is known of trust stores. It is safe for concurrent use, and holds no lock over a call.
+// TrustStores is the known state of trust stores. It is safe for concurrent use, and holds no lock over a call.
 type TrustStores struct {
 	cfg   Config
 	elbv2 awsclient.ELBV2

@@ -15,8 +15,8 @@ type Election struct {
 	Namespace, Name string // of the Lease
 }
 
-// String returns how the status of LoadBalancer objects names an election. Without election, all processes of one name
-// have the same text.
+// String returns the name of an election in the status of LoadBalancer objects. Without election, all processes of one
+// name have the same text.
 func (e Election) String() string {
 	lease := e.Name
 	if e.Namespace != "" {

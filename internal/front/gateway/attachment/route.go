@@ -12,7 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 )
 
-// Route is what decides where a route of any kind attaches.
+// Route has the parts of a route of any kind that decide where it attaches.
 type Route struct {
 	Kind            gatewayv1.Kind
 	Namespace, Name string

@@ -15,7 +15,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 )
 
-// LoadBalancer is how far the load balancer of a Gateway is.
+// LoadBalancer is the progress of the load balancer of a Gateway.
 type LoadBalancer struct {
 	ARN    string // empty if there is none yet
 	Active bool   // it serves

@@ -39,7 +39,7 @@ func kind() migrate.Kind {
 	}
 }
 
-// Options are what a translation depends on in addition to its objects.
+// Options are the inputs of a translation other than its objects.
 type Options struct {
 	Service service.Config
 	// DryRun marks the Gateways, so that they are planned only.

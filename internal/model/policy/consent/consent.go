@@ -23,7 +23,7 @@ const (
 	Namespace // it names the namespace, whose objects may also approve of what takes something away
 )
 
-// Balancers are those of --existing-load-balancers. The zero value allows none.
+// Balancers are the load balancers of flag --existing-load-balancers. The zero value allows none.
 type Balancers allowlist.List
 
 // pattern is the form of a pattern of names, and of ARNs.

@@ -119,7 +119,7 @@ func Resolved(endpoints []Endpoint, answers Answers) map[string]string {
 	return out
 }
 
-// Memory is what earlier passes over an object know. The zero value knows nothing.
+// Memory is what earlier reconciles of an object found. The zero value is empty.
 type Memory struct {
 	Balancers map[string]string // the last load balancer of each endpoint by its name, also of those no longer declared
 	Stands    map[string]Stand  // by the name of the endpoint: see Stands

@@ -24,7 +24,7 @@ type Port struct {
 	Port     int32
 }
 
-// State is what is known of an endpoint.
+// State is the known state of an endpoint.
 type State string
 
 // States.

@@ -21,7 +21,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/view/explain"
 )
 
-// LoadBalancer is what is known of a load balancer.
+// LoadBalancer is the known state of a load balancer.
 type LoadBalancer struct {
 	Key     stack.Key
 	Objects []diag.Object // that declare it
