@@ -74,14 +74,14 @@ func saidOfSet(all diag.List, d diag.Diagnostic) bool {
 		})
 }
 
-// diagnostics are those of plans, and with manifests those of objects in addition to Services that the plans do not
-// have.
+// diagnostics returns the findings of plans. With manifests, it adds findings that plans lack because a Service is
+// in none of the files.
 func (o *lintOptions) diagnostics(ctx context.Context, src *source, got offline.Outcome) (diag.List, error) {
 	all := everything(got)
 	if o.fromCluster() {
 		return all, nil
 	}
-	more, err := o.besideServices(ctx, src)
+	more, err := o.withStandIns(ctx, src)
 	for _, d := range more {
 		if !slices.ContainsFunc(all, func(x diag.Diagnostic) bool {
 			return x.Object == d.Object && x.Path == d.Path && x.Code == d.Code

@@ -100,7 +100,7 @@ func tell(t *testing.T, k client.Client, name, format string, since time.Duratio
 	o.format = format
 	var out, errOut bytes.Buffer
 	w := newWaiter(k, usualConfig(t), objects.Ingress, client.ObjectKey{Namespace: "shop", Name: name}, waitOptions{})
-	err := o.show(t.Context(), newTeller(w), told, &out, &errOut)
+	err := o.show(t.Context(), newTimelineReader(w), told, &out, &errOut)
 	return out.String() + errOut.String(), err
 }
 

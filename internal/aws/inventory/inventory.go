@@ -187,7 +187,7 @@ func (i *Inventory) Observed(ctx context.Context, key stack.Key, desired *stack.
 		if err := i.ensureListed(ctx, e); err != nil {
 			return awsop.Observed{}, fmt.Errorf("listing the resources of the cluster: %w", err)
 		}
-		err := i.readBeside(ctx, e, desired)
+		err := i.readOnOthers(ctx, e, desired)
 		if err == nil {
 			err = i.readDetails(ctx, e, desired)
 		}

@@ -133,7 +133,7 @@ func (d *Drains) Len() int {
 
 // Start runs until ctx ends; it implements manager.Runnable.
 func (d *Drains) Start(ctx context.Context) error {
-	queue.EveryBeside(queue.Background(ctx, awsclient.Draining), drainTick, mostDrainLooks, d.Look)
+	queue.EveryConcurrent(queue.Background(ctx, awsclient.Draining), drainTick, mostDrainLooks, d.Look)
 	return nil
 }
 

@@ -47,8 +47,8 @@ var pauses = map[cause]backoff.Policy{
 	missing:       {First: time.Minute, Longest: 5 * time.Minute},
 }
 
-// longestBesideWaiting is the longest pause after a failed pass in which something also waits for AWS.
-const longestBesideWaiting = 13 * time.Second
+// longestWhileWaiting is the longest pause after a failed pass in which something also waits for AWS.
+const longestWhileWaiting = 13 * time.Second
 
 type retryKey struct {
 	stack stack.Key

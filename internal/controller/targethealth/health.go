@@ -99,7 +99,7 @@ func (h *Watch) Groups() int {
 
 // Start runs until ctx ends; it implements manager.Runnable.
 func (h *Watch) Start(ctx context.Context) error {
-	queue.EveryBeside(queue.Background(ctx, awsclient.TargetHealth), lookTick, mostLooks, h.Look)
+	queue.EveryConcurrent(queue.Background(ctx, awsclient.TargetHealth), lookTick, mostLooks, h.Look)
 	return nil
 }
 

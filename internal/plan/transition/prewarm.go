@@ -114,7 +114,7 @@ func (t *Targets) stage(have, want []stack.Action) (s staging) {
 		case attached:
 		}
 		s.cold = append(s.cold, g.TargetGroup)
-		t.noteHeir(g.TargetGroup, alive)
+		t.noteSuccessor(g.TargetGroup, alive)
 	}
 	switch {
 	case len(alive) == 0, fresh > 0 && (t.Unweighted || t.balanced(want)):
@@ -138,9 +138,9 @@ func (t *Targets) stage(have, want []stack.Action) (s staging) {
 	return s
 }
 
-// noteHeir notes that a target group takes over from one that gets requests and is of the same Service: its identity
-// differs at most in the port.
-func (t *Targets) noteHeir(of stack.Ref, alive map[string]bool) {
+// noteSuccessor records that a target group replaces one that gets requests and belongs to the same Service: its
+// identity differs at most in the port.
+func (t *Targets) noteSuccessor(of stack.Ref, alive map[string]bool) {
 	service := func(id string) string { return id[:max(strings.LastIndex(id, ":"), 0)] }
 	for arn := range alive {
 		if tg := t.Observed.TargetGroup(arn); tg != nil && service(of.ID) != "" && service(tg.ID) == service(of.ID) {

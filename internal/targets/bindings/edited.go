@@ -89,8 +89,8 @@ func afterEdit(code diag.Code, about []diag.Object, paths map[string]string, tex
 	return found
 }
 
-// TellsOfEdit reports whether a code says that targets may depend on what an object was before its edit.
-func TellsOfEdit(code diag.Code) bool {
+// ReportsEdit reports whether a code says that targets may depend on what an object was before its edit.
+func ReportsEdit(code diag.Code) bool {
 	return code == diag.NoTargetsAfterEdit || code == diag.ServicePortEdited
 }
 
@@ -103,7 +103,7 @@ func EditedSinceServed(o *v1beta1.TargetGroupBinding) bool {
 	case ready.ObservedGeneration != o.Generation:
 		return true
 	}
-	return ready.Reason == string(diag.ServiceMissing) || TellsOfEdit(diag.Code(ready.Reason))
+	return ready.Reason == string(diag.ServiceMissing) || ReportsEdit(diag.Code(ready.Reason))
 }
 
 // PodServes reports whether a pod answers at an address as far as its kubelet knows.
@@ -147,5 +147,5 @@ func FormerAt(registered map[string]bool, pods map[string]registrar.Endpoint) ma
 func HoldsTargets(o *v1beta1.TargetGroupBinding) bool {
 	ready := meta.FindStatusCondition(o.Status.Conditions, "Ready")
 	return o.Annotations[naming.AllowDeregistration] != "true" && ready != nil &&
-		(TellsOfEdit(diag.Code(ready.Reason)) || ready.Reason == string(diag.DeregistrationsHeld))
+		(ReportsEdit(diag.Code(ready.Reason)) || ready.Reason == string(diag.DeregistrationsHeld))
 }
