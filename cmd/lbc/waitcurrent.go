@@ -225,7 +225,7 @@ func inEffect(name string, lb *v1alpha1.LoadBalancer) verdict {
 		lb.Status.DNSName}
 }
 
-// part is the verdict on a route or ListenerSet: its own conditions tell whether it is accepted, the LoadBalancer
+// part is the verdict on a route or ListenerSet: its own conditions show whether it is accepted, the LoadBalancer
 // objects of its Gateways what is in effect.
 func (w *waiter) part(ctx context.Context, o client.Object) verdict {
 	v := objects.New(reads.NewLiveReader(ctx, w.kube))

@@ -25,7 +25,7 @@ type routeHosts struct {
 	hosts  []string
 }
 
-// lackingOfRoutes tells apart the hosts without a certificate that the Gateway, member i, has on a port.
+// lackingOfRoutes separates the hosts without a certificate that the Gateway, member i, has on a port.
 func (b *build) lackingOfRoutes(p *port, i int, hosts []string) (out uncovered) {
 	if !b.e.FixedPorts || b.members[i].Authority == intent.RoutesOnly || len(hosts) == 0 {
 		return uncovered{own: hosts}
@@ -82,7 +82,7 @@ func servedHosts(m *intent.Member, port int32, among facts.Names) (out []string)
 	return slices.Compact(out)
 }
 
-// report tells the routes which of their hosts have no certificate, and the Gateway that some have none.
+// report reports to the routes which of their hosts have no certificate, and the Gateway that some have none.
 func (u *uncovered) report(b *build, c *gathered, p *port, gateway int) {
 	if len(u.ofRoutes) == 0 {
 		return

@@ -82,7 +82,7 @@ type Inventory struct {
 	targetGroups *cache.Cache[string, *facts.TargetGroup]
 	sslPolicies  *cache.Cache[string, bool]
 	named        *cache.Cache[string, *facts.NamedLoadBalancer]
-	// allTargetGroups and allBalancers tell which of several names exist if AWS refuses them together.
+	// allTargetGroups and allBalancers show which of several names exist if AWS refuses them together.
 	allTargetGroups *cache.Value[[]elbv2types.TargetGroup]
 	allBalancers    *cache.Value[[]elbv2types.LoadBalancer]
 	allSSLPolicies  *cache.Value[[]elbv2types.SslPolicy]

@@ -26,7 +26,7 @@ type Owner struct {
 	Stack stack.Key
 	// TargetGroup is the identity of the target group in the stack.
 	TargetGroup string
-	// Claimants is set if the tags name several stacks, and nothing tells to which one the target group belongs. It has
+	// Claimants is set if the tags name several stacks, and nothing shows to which one the target group belongs. It has
 	// the namespaces of these stacks, each between commas.
 	Claimants string
 }

@@ -22,7 +22,7 @@ const (
 	// Content: AWS does not accept what the write says.
 	Content Cause = "content"
 	// Obstacle: something else in the account has the name or the place that the write asks for, is in the way of a
-	// deletion, or uses up a quota. No event says when that ends. Where a look tells, an attempt comes sooner.
+	// deletion, or uses up a quota. No event says when that ends. If a look shows it, an attempt comes sooner.
 	Obstacle Cause = "obstacle"
 )
 
@@ -61,7 +61,7 @@ type Refusal struct {
 	// waiting for.
 	Resources []string
 	// Effect, Group and Room are of cause Obstacle: the effect of the write, the target group that another load balancer
-	// uses, and how much room a look found at the refusal (nil = no look tells).
+	// uses, and how much room a look found at the refusal (nil = no look shows it).
 	Effect plan.Effect
 	Group  string
 	Room   *int

@@ -15,7 +15,7 @@ import (
 type Effect struct {
 	Value  string // canonical text of the value; it comes from annotations and class parameters and is no secret
 	Owners []Owner
-	// Unread is true if the value is not known, because AWS did not tell it.
+	// Unread is true if the value is not known, because AWS did not return it.
 	Unread bool `json:",omitempty"`
 	// Limits are values of members that agreed with the owners until these set a stricter one. As long as such a member
 	// sets its value, the owners do not loosen the setting beyond it.

@@ -12,7 +12,8 @@ import (
 // failure: a webhook answers so, a watch is broken, or another writer changes the object all the time.
 const longestConflict = 10 * time.Second
 
-// Conflicts tells write conflicts that last from those that the next attempt resolves. The zero value is ready to use.
+// Conflicts distinguishes write conflicts that last from those that the next attempt resolves. The zero value is ready
+// to use.
 type Conflicts[U comparable] struct {
 	mu sync.Mutex
 	of map[U]conflicts

@@ -178,7 +178,7 @@ func (t *translation) bundles(refs []gatewayv1.ObjectReference, path string, out
 
 const notPermitted = string(gatewayv1.ListenerReasonRefNotPermitted)
 
-// hashOf tells bundles apart; empty = the bundle is not known.
+// hashOf distinguishes bundles; empty = the bundle is not known.
 func hashOf(bundle string) string {
 	if bundle == "" {
 		return ""

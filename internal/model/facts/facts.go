@@ -191,7 +191,7 @@ type TargetGroup struct{ ARN, Name, Protocol, TargetType string }
 type TargetGroupOwner struct {
 	Stack stack.Key
 	ID    string // identity: value of the resource tag
-	// Ambiguous: the tags name several stacks, and nothing tells which one the target group belongs to.
+	// Ambiguous: the tags name several stacks, and nothing shows which one the target group belongs to.
 	Ambiguous bool
 }
 
@@ -274,7 +274,7 @@ type LoadBalancerDetails struct {
 	GroupAttributes map[string]map[string]string
 }
 
-// TargetGroupDetails are the health check of a target group, and what tells whether it can stay.
+// TargetGroupDetails are the health check of a target group, and what decides whether it can stay.
 type TargetGroupDetails struct {
 	Protocol, ProtocolVersion, TargetType string
 	HealthCheck                           stack.HealthCheck

@@ -24,7 +24,7 @@ var selectors = []string{"karpenter.sh", "karpenter.k8s.aws", "k8s.io/cluster-au
 // legacyCluster is the key by which the AWS cloud provider and kOps know the resources of a cluster, besides clusters.
 const legacyCluster = "kubernetescluster"
 
-// Migrated is the key that tells from which Ingress an object was translated. lbc migrate writes it into the specs of
+// Migrated is the key that shows from which Ingress an object was translated. lbc migrate writes it into the specs of
 // users, and it says nothing about whose a resource is.
 const Migrated = "gateway.k8s.aws/migrated-from"
 

@@ -26,8 +26,8 @@ import (
 // plan.Policy.
 type Options struct {
 	Region Region
-	// DeleteAdopted: adopted load balancers are deleted without a tag that consents. lbc cleanup sets it, because its user
-	// has the right to delete in AWS.
+	// DeleteAdopted: adopted load balancers are deleted without a tag that consents. lbc cleanup sets it, because its
+	// user has the right to delete in AWS.
 	DeleteAdopted bool
 	// ExternalTags are tag keys that others manage: like AWS's own tags, they are neither changed nor removed on existing
 	// resources.
@@ -45,7 +45,8 @@ type Options struct {
 	// RulesPerSecurityGroup is AWS's quota of the account; 0 = its default.
 	RulesPerSecurityGroup int
 	// Duplicates are the guards that earlier plans put on the deletion of duplicates, by ARN or group id. Once the
-	// resource that serves is deleted, nothing else tells its duplicates from resources that are still to be deleted.
+	// resource that serves is deleted, nothing else distinguishes its duplicates from resources that must still be
+	// deleted.
 	Duplicates map[string]*plan.Guard
 	// Foreign is how many targets of other clusters are registered in a target group that clusters share, by ARN. Such a
 	// group is not deleted: it loses the tags of the stack, and its binding is deleted.

@@ -16,7 +16,7 @@ import (
 // Confirmer is a Cluster whose caches may lag, and that can ask the API server.
 type Confirmer interface {
 	// ConfirmedPod reads a pod from the API server, because the caches do not show it at an address. ok is false if it
-	// does not exist, or if that is not known: the Confirmer tells its owner about the latter.
+	// does not exist, or if that is not known: the Confirmer reports the latter to its owner.
 	ConfirmedPod(ctx context.Context, namespace, name, address string) (pod *corev1.Pod, ok bool)
 }
 

@@ -61,7 +61,7 @@ const recent = time.Hour
 // next pass. Of an object with two failures, the event of the one that ended is not repeated.
 const repeated = 30 * time.Minute
 
-// standing are the warnings of the last hour that still hold: their object exists, and no later event tells that it is
+// standing are the warnings of the last hour that still hold: their object exists, and no later event shows that it is
 // well.
 func standing(f *Facts) (out []*corev1.Event) {
 	well := map[string]time.Time{}
