@@ -108,8 +108,8 @@ func Of(o Object) []Use {
 	return out
 }
 
-// Added lists the additions that an edit adds to an object, and that users write; old is nil at its creation. Those
-// that the existing controller ignores without a trace are not among them.
+// Added lists the additions that an edit adds to an object and that users write. old is nil at the creation of the
+// object. Additions that the existing controller ignores without a trace are not included.
 func Added(old, o Object) (out []Use) {
 	had := map[string]int{}
 	if old != nil {
@@ -192,7 +192,7 @@ func ClassOfGateway(o Object) (class string, ok bool) {
 	return class, true
 }
 
-// WithoutFields returns the uses but those of fields.
+// WithoutFields returns the uses that are not of fields.
 func WithoutFields(used []Use) []Use {
 	return slices.DeleteFunc(used, func(u Use) bool { return u.Row.Sort == Field })
 }

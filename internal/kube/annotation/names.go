@@ -13,8 +13,8 @@ import (
 // nothing.
 const mostNamingNothing = 20
 
-// CheckKeys reports the keys of a family that name nothing. What follows the family in a key is the name; names are
-// all valid ones.
+// CheckKeys records which keys of a family name something, and which name nothing. The name is what follows the
+// family in a key; names are all valid ones.
 func (r Reader) CheckKeys(family Key, names []string) {
 	var written []string
 	for _, k := range slices.Sorted(maps.Keys(r.objects[0].annotations)) {

@@ -58,8 +58,8 @@ func shortGateway(id stack.ID) stack.ID {
 	return stack.ID{Namespace: id.Namespace, Name: shorten(id.Name, maxPart)}
 }
 
-// GatewayTargetGroups returns what the identity of every target group of a route begins with; one of another route may
-// begin so, too, as no separator can be relied on.
+// GatewayTargetGroups returns the possible beginnings of the identities of a route's target groups. The identity of
+// another route's target group may begin in the same way, because no separator is reliable.
 func GatewayTargetGroups(gateway stack.ID, kind, namespace, name string) []string {
 	route := namespace + "-" + name
 	return slices.Compact([]string{

@@ -77,8 +77,8 @@ func IngressTargetGroupID(ingressNamespace, ingressName, serviceName, servicePor
 // namespace, Service and port.
 const maxIngress = 112
 
-// IngressTargetGroups returns what the identity of every target group of an Ingress begins with. Those of another
-// Ingress whose name begins with this one's and a hyphen begin so, too.
+// IngressTargetGroups returns the possible beginnings of the identities of an Ingress's target groups. The
+// identities of another Ingress begin in the same way if its name begins with this one's and a hyphen.
 func IngressTargetGroups(namespace, name string) []string {
 	return slices.Compact([]string{ingressTargetGroups(namespace, name), ingressTargetGroups(namespace,
 		shorten(name, maxIngress))})

@@ -44,8 +44,8 @@ func readable(namespace, name, hash string) string {
 	return "k8s-" + short(namespace, 8) + "-" + short(name, 8) + "-" + hash
 }
 
-// NthSecurityGroup returns the GroupName of the managed security group of a load balancer with a number from 1, of
-// which the first has that name.
+// NthSecurityGroup returns the GroupName of the n-th managed security group of a load balancer, counted from 1. The
+// first one has the given name.
 func NthSecurityGroup(name string, n int) string {
 	if n == 1 {
 		return name

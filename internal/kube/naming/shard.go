@@ -26,8 +26,8 @@ func ShardID(group stack.ID, n int) stack.ID {
 	return stack.ID{Name: group.Name + mark + strconv.Itoa(n)}
 }
 
-// ShardOf returns the group of which a stack is a load balancer, and which one. Stacks of single objects are their own
-// group.
+// ShardOf returns the group of a stack, and the number of its load balancer in the group. The stack of a single
+// object is its own group.
 func ShardOf(id stack.ID) (group stack.ID, n int) {
 	at := strings.LastIndex(id.Name, mark)
 	if id.Namespace != "" || at < 0 {
@@ -40,7 +40,8 @@ func ShardOf(id stack.ID) (group stack.ID, n int) {
 	return group, n
 }
 
-// MayBeShard reports whether a load balancer of a group may have a name that is generated, by the readable part.
+// MayBeShard reports whether a generated name may belong to a load balancer of a group, by the readable part of the
+// name.
 func MayBeShard(group stack.ID, name string) bool {
 	for n := range MaxShards {
 		rest, is := strings.CutPrefix(name, "k8s-"+short(ShardID(group, n).Name, maxReadable)+"-")

@@ -56,11 +56,11 @@ func OwnTags(owner stack.Owner) []string {
 		RetainedTag, AdoptedTag}
 }
 
-// ConsentTags returns the keys of the tags by which others consent.
+// ConsentTags returns the keys of the tags with which owners of resources consent.
 func ConsentTags() []string { return []string{SharedWithTag, DeletableByTag} }
 
-// ManagedBy names the cluster, stack or controller that manages a load balancer by its tags, of whatever cluster and
-// version; empty = none does. One that is managed is never shared or taken over.
+// ManagedBy names the cluster, stack or controller, of any cluster and version, that manages a load balancer
+// according to its tags; empty = none. A managed load balancer is never shared or adopted.
 func ManagedBy(cluster string, tags map[string]string) string {
 	if key, _, ours := StackOf(cluster, "", tags); ours {
 		return key.String()
@@ -97,7 +97,7 @@ func LegacyTags(cluster string) []string {
 // LegacyClusterTag is the cluster tag that the first ALB ingress controller wrote (value: cluster name).
 const LegacyClusterTag = "ingress.k8s.aws/cluster"
 
-// RetainedTag is the tag of a load balancer that stays though its objects are deleted, as they ask for.
+// RetainedTag is the tag of a load balancer that a deletion policy keeps after its objects are deleted.
 const RetainedTag = "elbv2.k8s.aws/retained"
 
 // Labels returns the labels of the TargetGroupBindings of a stack, and the selector that finds them. An explicit
@@ -142,7 +142,7 @@ func IsFinalizer(name string) bool {
 	return strings.HasSuffix(domain, ".k8s.aws")
 }
 
-// DeletionCause is the annotation of an object that is deleted and stays for now: why.
+// DeletionCause is the annotation that says why an object under deletion still exists.
 const DeletionCause = "elbv2.k8s.aws/deletion-waits-for"
 
 // AllowDeregistration is the annotation of a TargetGroupBinding that allows the deregistrations which
@@ -175,11 +175,11 @@ func StacksOfFinalizers(o stack.Owner, object metav1.Object) (out []stack.ID) {
 	return out
 }
 
-// ProtectionName is the name of the Shield Advanced protections that the controller makes; it is not unique.
+// ProtectionName is the name of the Shield Advanced protections that the controller creates; it is not unique.
 const ProtectionName = "managed by aws-load-balancer-controller"
 
 // legacyProtectionName is the name that the first generation of the controller used.
 const legacyProtectionName = "managed by aws-alb-ingress-controller"
 
-// OurProtection reports whether a controller made a protection of that name.
+// OurProtection reports whether a controller created a protection of that name.
 func OurProtection(name string) bool { return name == ProtectionName || name == legacyProtectionName }

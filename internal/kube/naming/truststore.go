@@ -6,7 +6,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// BundleTag is the tag of a trust store with the place of the object that it was made of, as s3://BUCKET/KEY.
+// BundleTag is the tag of a trust store that names the object from which it was created, as s3://BUCKET/KEY.
 const BundleTag = "gateway.k8s.aws/ca-bundle"
 
 // trustStorePrefix begins the identities of trust stores that a stack owns. Names of trust stores have no slash.

@@ -11,14 +11,14 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 )
 
-// BackendRef returns how Ingresses and TargetGroupBindings name a Service.
+// BackendRef returns the reference with which Ingresses and TargetGroupBindings name a Service.
 func BackendRef(namespace, service string) Ref {
 	return Ref{Kind: Backend, Namespace: namespace, Name: service}
 }
 
-// TargetGroupRefs returns how a TargetGroupBinding names its target group. Bindings of one target group have one in
-// common, whether they name it by its ARN or by its name. Bindings of different target groups may have one in common
-// too.
+// TargetGroupRefs returns the references with which a TargetGroupBinding names its target group. Bindings of one
+// target group have one in common, whether they name it by its ARN or by its name. Bindings of different target
+// groups may also have one in common.
 func TargetGroupRefs(s *v1beta1.TargetGroupBindingSpec) []Ref {
 	var out []Ref
 	name := s.TargetGroupName

@@ -17,7 +17,7 @@ func NameHash(name string) string {
 	return hex.EncodeToString(sum[:])[:HashDigits]
 }
 
-// LongNameRef returns how objects of a namespace whose names have a hash name it.
+// LongNameRef returns the reference with which objects in a namespace name objects whose names have a hash.
 func LongNameRef(namespace, hash string) Ref {
 	return Ref{Kind: LongName, Namespace: namespace, Name: hash}
 }

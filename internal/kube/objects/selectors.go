@@ -14,7 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 )
 
-// Selects reports whether a Service selects pods with labels. A Service without selector selects none.
+// Selects reports whether a Service selects pods with these labels. A Service without a selector selects none.
 func Selects(svc *corev1.Service, pod map[string]string) bool {
 	return len(svc.Spec.Selector) > 0 && labels.SelectorFromSet(svc.Spec.Selector).Matches(labels.Set(pod))
 }
