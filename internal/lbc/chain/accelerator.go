@@ -49,7 +49,7 @@ type Accelerator struct {
 	Fields  []explain.Field `json:"fields"`
 }
 
-// AcceleratorListener is one of its listeners.
+// AcceleratorListener is a listener of an accelerator.
 type AcceleratorListener struct {
 	Protocol string          `json:"protocol"`
 	Ports    string          `json:"ports"` // "80-81,443"

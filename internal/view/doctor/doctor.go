@@ -33,7 +33,7 @@ type Finding struct {
 	Remedy   string   `json:"remedy"`
 }
 
-// Check is one that the leader makes, too.
+// Check is a check that the leader makes, too.
 type Check = CheckOf[*Facts]
 
 // CheckOf examines facts for one kind of problem.

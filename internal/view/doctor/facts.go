@@ -47,7 +47,7 @@ type Settings struct {
 // SubnetSettings are the feature gates of the discovery of subnets.
 type SubnetSettings struct{ CheckClusterTag, ByReachability, SingleSubnet bool }
 
-// LoadBalancer is one of the cluster.
+// LoadBalancer is a load balancer of the cluster.
 type LoadBalancer struct {
 	ARN, Name, VPC string
 	Hostname       string
@@ -62,7 +62,7 @@ type LoadBalancer struct {
 	SecurityGroups []string
 }
 
-// Certificate is one of ACM.
+// Certificate is a certificate in ACM.
 type Certificate struct {
 	ARN, Type, Status string
 	Domains           []string

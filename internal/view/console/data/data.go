@@ -238,7 +238,7 @@ func resourceText(r stack.Ref) string {
 	return string(r.Kind) + " " + id
 }
 
-// Steps returns the steps of a plan, and behind them those that a drift policy withholds.
+// Steps returns the steps of a plan, followed by the steps that a drift policy withholds.
 func Steps(p plan.Plan) []console.Step {
 	out := []console.Step{}
 	for _, s := range p.Steps {
