@@ -285,8 +285,8 @@ func TestRolesAreAssumedByTheirTrustPolicies(t *testing.T) {
 	if apierr.CodeOf(err) != "ValidationError" {
 		t.Errorf("longer than the role's longest session: %v", err)
 	}
-	if _, err = assume("targets", func(in *sts.AssumeRoleInput) { in.Policy = aws.String(`{"Statement":[]}`) }); code(
-		err) != "MalformedPolicyDocument" {
+	_, err = assume("targets", func(in *sts.AssumeRoleInput) { in.Policy = aws.String(`{"Statement":[]}`) })
+	if apierr.CodeOf(err) != "MalformedPolicyDocument" {
 		t.Errorf("a broken session policy: %v", err)
 	}
 	_, err = sts.NewFromConfig(s.as("AKIAOTHER", "x", "")).AssumeRole(ctx, &sts.AssumeRoleInput{

@@ -171,8 +171,8 @@ func TestTheSDKsClientsDriveAWholeLifeOverHTTP(t *testing.T) {
 		t.Errorf("interfaces are %+v", enis)
 	}
 
-	if _, err := s.balancing.DeleteTargetGroup(ctx, &elb.DeleteTargetGroupInput{TargetGroupArn: tg.TargetGroupArn}); code(
-		err) != "ResourceInUse" {
+	_, err := s.balancing.DeleteTargetGroup(ctx, &elb.DeleteTargetGroupInput{TargetGroupArn: tg.TargetGroupArn})
+	if apierr.CodeOf(err) != "ResourceInUse" {
 		t.Errorf("deleting a target group in use: %v", err)
 	}
 	if _, err := s.compute.DeleteSecurityGroup(ctx, &ec2.DeleteSecurityGroupInput{GroupId: group}); apierr.CodeOf(err) !=
@@ -186,8 +186,8 @@ func TestTheSDKsClientsDriveAWholeLifeOverHTTP(t *testing.T) {
 	wanted(s.balancing.DeleteLoadBalancer(ctx, &elb.DeleteLoadBalancerInput{LoadBalancerArn: lb.LoadBalancerArn}))(t)
 	wanted(s.balancing.DeleteTargetGroup(ctx, &elb.DeleteTargetGroupInput{TargetGroupArn: tg.TargetGroupArn}))(t)
 	wanted(s.compute.DeleteSecurityGroup(ctx, &ec2.DeleteSecurityGroupInput{GroupId: group}))(t)
-	if _, err := s.balancing.DescribeLoadBalancers(ctx, &elb.DescribeLoadBalancersInput{Names: []string{"web"}}); code(
-		err) != "LoadBalancerNotFound" {
+	_, err = s.balancing.DescribeLoadBalancers(ctx, &elb.DescribeLoadBalancersInput{Names: []string{"web"}})
+	if apierr.CodeOf(err) != "LoadBalancerNotFound" {
 		t.Errorf("describing what was deleted: %v", err)
 	}
 	left := s.Resources()

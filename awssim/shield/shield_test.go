@@ -107,8 +107,8 @@ func TestProtectionsNeedASubscriptionAndAProtectableResource(t *testing.T) {
 		}
 	}
 	for _, want := range []string{"", "ResourceNotFoundException"} {
-		if _, err := s.DeleteProtection(t.Context(), &shield.DeleteProtectionInput{ProtectionId: out.Protection.Id}); code(
-			err) != want {
+		_, err := s.DeleteProtection(t.Context(), &shield.DeleteProtectionInput{ProtectionId: out.Protection.Id})
+		if apierr.CodeOf(err) != want {
 			t.Errorf("delete: %v, want %s", err, want)
 		}
 	}
@@ -175,8 +175,8 @@ func TestBoundsOfProtections(t *testing.T) {
 			t.Errorf("%s: %v, want %q", tt.row, err, tt.want)
 		}
 	}
-	if _, err := s.DeleteProtection(t.Context(), &shield.DeleteProtectionInput{ProtectionId: aws.String("a/b")}); code(
-		err) != "InvalidParameterException" {
+	_, err := s.DeleteProtection(t.Context(), &shield.DeleteProtectionInput{ProtectionId: aws.String("a/b")})
+	if apierr.CodeOf(err) != "InvalidParameterException" {
 		t.Errorf("deleting what is no id: %v", err)
 	}
 }

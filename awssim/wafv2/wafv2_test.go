@@ -442,8 +442,8 @@ func TestTagsOfWebACLs(t *testing.T) {
 		n    int
 		want string
 	}{{49, "WAFTagOperationException"}, {48, ""}} {
-		if _, err := f.TagResource(t.Context(), &wafv2.TagResourceInput{ResourceARN: arn, Tags: more(tt.n)}); code(
-			err) != tt.want {
+		_, err := f.TagResource(t.Context(), &wafv2.TagResourceInput{ResourceARN: arn, Tags: more(tt.n)})
+		if apierr.CodeOf(err) != tt.want {
 			t.Errorf("two tags and %d more: got %v, want %q", tt.n, err, tt.want)
 		}
 	}
