@@ -116,7 +116,7 @@ func TestEachAccountHasItsOwnNetworksAndTargetGroups(t *testing.T) {
 	if vpcs := wanted(b.Compute.DescribeVpcs(t.Context(), nil))(t).Vpcs; len(vpcs) != 1 || *vpcs[0].VpcId != otherVPC {
 		t.Errorf("the other account sees %v", vpcs)
 	}
-	_, err = s.Compute.DescribeVpcs(t.Context(), &ec2.DescribeVpcsInput{VpcIds: []string{otherVPC}})
+	_, err := s.Compute.DescribeVpcs(t.Context(), &ec2.DescribeVpcsInput{VpcIds: []string{otherVPC}})
 	if apierr.CodeOf(err) != "InvalidVpcID.NotFound" {
 		t.Errorf("the first one is shown the other's VPC: %v", err)
 	}
