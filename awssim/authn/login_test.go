@@ -196,9 +196,10 @@ func failuresWithoutTokens() []failing {
 			r.Host = ""
 			return s.Callback(s.Context(), r, s.find)
 		}},
-		{UnhandledException, 500, problem, "endpoint that is no URL", changed(func(s *site) {
+		{UnhandledException, 500, problem, "endpoint that is no URL", func(s *site) Verdict {
 			s.config.TokenEndpoint = "https://idp example.com"
-		})},
+			return s.back(good(s))
+		}},
 	}
 }
 

@@ -133,7 +133,7 @@ type refusedBatch struct {
 	changes             changes
 }
 
-const batch = "InvalidChangeBatch"
+const badBatch = "InvalidChangeBatch"
 
 func refusedRecords() []refusedBatch {
 	many := make([]string, 501)
@@ -145,59 +145,59 @@ func refusedRecords() []refusedBatch {
 		long[i] = fmt.Sprintf(`"%03d%s"`, i, strings.Repeat("x", 245))
 	}
 	return []refusedBatch{
-		{"exists", batch, "[Tried to create resource record set [name='there.example.com.', type='A'] but it already " +
+		{"exists", badBatch, "[Tried to create resource record set [name='there.example.com.', type='A'] but it already " +
 			"exists]", changes{create("there.example.com", "A", "192.0.2.1")}},
-		{"missing", batch, "[Tried to delete resource record set [name='x.example.com.', type='CNAME'] but it was not " +
+		{"missing", badBatch, "[Tried to delete resource record set [name='x.example.com.', type='CNAME'] but it was not " +
 			"found]", changes{remove("x.example.com", "CNAME", "y.")}},
-		{"other value", batch, "[Tried to delete resource record set [name='there.example.com.', type='A'] but the " +
+		{"other value", badBatch, "[Tried to delete resource record set [name='there.example.com.', type='A'] but the " +
 			"values provided do not match the current values]", changes{remove("there.example.com", "A", "192.0.2.9")}},
-		{"other TTL", batch, "[Tried to delete resource record set [name='there.example.com.', type='A'] but the values " +
+		{"other TTL", badBatch, "[Tried to delete resource record set [name='there.example.com.', type='A'] but the values " +
 			"provided do not match the current values]", changes{with(remove("there.example.com", "A", "192.0.2.1"),
 			func(r *recordSet) { r.TTL = aws.Int64(61) })}},
-		{"outside", batch, "[RRSet with DNS name a.example.org. is not permitted in zone example.com.]", changes{
+		{"outside", badBatch, "[RRSet with DNS name a.example.org. is not permitted in zone example.com.]", changes{
 			create("a.example.org", "A", "192.0.2.1")}},
-		{"similar zone", batch, "[RRSet with DNS name badexample.com. is not permitted in zone example.com.]", changes{
+		{"similar zone", badBatch, "[RRSet with DNS name badexample.com. is not permitted in zone example.com.]", changes{
 			create("badexample.com", "A", "192.0.2.1")}},
-		{"CNAME at apex", batch, "[RRSet of type CNAME with DNS name example.com. is not permitted at apex in zone " +
+		{"CNAME at apex", badBatch, "[RRSet of type CNAME with DNS name example.com. is not permitted at apex in zone " +
 			"example.com.]", changes{create("example.com", "CNAME", "y.")}},
-		{"CNAME beside A", batch, "[RRSet of type CNAME with DNS name there.example.com. is not permitted as it " +
+		{"CNAME beside A", badBatch, "[RRSet of type CNAME with DNS name there.example.com. is not permitted as it " +
 			"conflicts with other records with the same DNS name in zone example.com.]", changes{create("there.example.com",
 			"CNAME", "y.")}},
-		{"A beside CNAME", batch, "[RRSet of type A with DNS name c.example.com. is not permitted as it conflicts with " +
+		{"A beside CNAME", badBatch, "[RRSet of type A with DNS name c.example.com. is not permitted as it conflicts with " +
 			"other records with the same DNS name in zone example.com.]", changes{create("c.example.com", "A", "192.0.2.1")}},
-		{"two findings", batch, "[Tried to create resource record set [name='there.example.com.', type='A'] but it " +
+		{"two findings", badBatch, "[Tried to create resource record set [name='there.example.com.', type='A'] but it " +
 			"already exists, RRSet with DNS name a.example.org. is not permitted in zone example.com.]", changes{
 			create("there.example.com", "A", "192.0.2.1"), create("a.example.org", "A", "192.0.2.1")}},
-		{"twice", batch, "[The request contains an invalid set of changes for a resource record set 'A n.example.com.']",
+		{"twice", badBatch, "[The request contains an invalid set of changes for a resource record set 'A n.example.com.']",
 			changes{create("n.example.com", "A", "192.0.2.1"), create("n.example.com", "A", "192.0.2.1")}},
-		{"no SOA", batch, "", changes{remove("example.com", "SOA", "ignored")}},
-		{"SOA below", batch, "[RRSet of type SOA with DNS name s.example.com. is not permitted outside of the apex of " +
+		{"no SOA", badBatch, "", changes{remove("example.com", "SOA", "ignored")}},
+		{"SOA below", badBatch, "[RRSet of type SOA with DNS name s.example.com. is not permitted outside of the apex of " +
 			"zone example.com.]", changes{create("s.example.com", "SOA", "a. b. 1 2 3 4 5")}},
-		{"no address", batch, "[Invalid Resource Record: 'FATAL problem: ARRDATAIllegalIPv4Address (Value is not a valid " +
-			"IPv4 address) encountered with 'y'']", changes{create("n.example.com", "A", "y")}},
-		{"IPv4 as IPv6", batch, "[Invalid Resource Record: 'FATAL problem: AAAARRDATAIllegalIPv6Address (Value is not a " +
+		{"no address", badBatch, "[Invalid Resource Record: 'FATAL problem: ARRDATAIllegalIPv4Address (Value is not a " +
+			"valid IPv4 address) encountered with 'y'']", changes{create("n.example.com", "A", "y")}},
+		{"IPv4 as IPv6", badBatch, "[Invalid Resource Record: 'FATAL problem: AAAARRDATAIllegalIPv6Address (Value is not a " +
 			"valid IPv6 address) encountered with '192.0.2.1'']", changes{create("n.example.com", "AAAA", "192.0.2.1")}},
-		{"TXT without quotation marks", batch, "[Invalid Resource Record: 'FATAL problem: InvalidCharacterString (Value " +
+		{"TXT without quotation marks", badBatch, "[Invalid Resource Record: 'FATAL problem: InvalidCharacterString (Value " +
 			"should be enclosed in quotation marks) encountered with 'hello'']", changes{create("n.example.com", "TXT",
 			"hello")}},
-		{"MX with one field", batch, "[Invalid Resource Record: 'FATAL problem: MXRRDATANot2Fields (MX record doesn't " +
+		{"MX with one field", badBatch, "[Invalid Resource Record: 'FATAL problem: MXRRDATANot2Fields (MX record doesn't " +
 			"have 2 fields) encountered with 'mail.'']", changes{create("n.example.com", "MX", "mail.")}},
-		{"CNAME to nothing", batch, "[Invalid Resource Record: 'FATAL problem: DomainLabelEmpty (Domain label is empty) " +
+		{"CNAME to nothing", badBatch, "[Invalid Resource Record: 'FATAL problem: DomainLabelEmpty (Domain label is empty) " +
 			"encountered with 'a..b'']", changes{create("n.example.com", "CNAME", "a..b")}},
-		{"two CNAMEs", batch, "", changes{create("n.example.com", "CNAME", "a.", "b.")}},
-		{"same value twice", batch, "[Duplicate Resource Record: '192.0.2.1']", changes{create("n.example.com", "A",
+		{"two CNAMEs", badBatch, "", changes{create("n.example.com", "CNAME", "a.", "b.")}},
+		{"same value twice", badBatch, "[Duplicate Resource Record: '192.0.2.1']", changes{create("n.example.com", "A",
 			"192.0.2.1", "192.0.2.1")}},
-		{"empty label", batch, "[FATAL problem: DomainLabelEmpty (Domain label is empty) encountered with " +
+		{"empty label", badBatch, "[FATAL problem: DomainLabelEmpty (Domain label is empty) encountered with " +
 			"'a..example.com']", changes{create("a..example.com", "A", "192.0.2.1")}},
-		{"long label", batch, "", changes{create(strings.Repeat("a", 64)+".example.com", "A", "192.0.2.1")}},
-		{"too many records", batch, "[Number of records limit of 1000 exceeded.]", changes{upsert("n.example.com", "A",
+		{"long label", badBatch, "", changes{create(strings.Repeat("a", 64)+".example.com", "A", "192.0.2.1")}},
+		{"too many records", badBatch, "[Number of records limit of 1000 exceeded.]", changes{upsert("n.example.com", "A",
 			many...)}},
-		{"too many characters", batch, "[Number of characters limit of 32000 exceeded.]", changes{create("n.example.com",
+		{"too many characters", badBatch, "[Number of characters limit of 32000 exceeded.]", changes{create("n.example.com",
 			"TXT", long...)}},
-		{"simple beside weighted", batch, "[RRSet with DNS name there.example.com., type A, SetIdentifier b cannot be " +
+		{"simple beside weighted", badBatch, "[RRSet with DNS name there.example.com., type A, SetIdentifier b cannot be " +
 			"created as other RRSets exist with the same name and type.]", changes{weighted(create("there.example.com", "A",
 			"192.0.2.2"), "b", 1)}},
-		{"two primaries", batch, "", changes{with(create("f.example.com", "A", "192.0.2.1"), func(r *recordSet) {
+		{"two primaries", badBatch, "", changes{with(create("f.example.com", "A", "192.0.2.1"), func(r *recordSet) {
 			r.SetIdentifier, r.Failover = aws.String("a"), "PRIMARY"
 		}), with(create("f.example.com", "A", "192.0.2.2"),
 			func(r *recordSet) { r.SetIdentifier, r.Failover = aws.String("b"), "PRIMARY" })}},
@@ -206,25 +206,25 @@ func refusedRecords() []refusedBatch {
 
 func refusedAliases() []refusedBatch {
 	return []refusedBatch{
-		{"alias to nothing", batch, "[Tried to create an alias that targets gone-1.us-west-2.elb.amazonaws.com., type A " +
+		{"alias to nothing", badBatch, "[Tried to create an alias that targets gone-1.us-west-2.elb.amazonaws.com., type A " +
 			"in zone Z1H1FL5HABSF5, but that target was not found]", changes{alias("n.example.com", "A", "Z1H1FL5HABSF5",
 			"gone-1.us-west-2.elb.amazonaws.com")}},
-		{"alias by another region's zone", batch, "[Tried to create an alias that targets " +
+		{"alias by another region's zone", badBatch, "[Tried to create an alias that targets " +
 			"web-1234567890.us-west-2.elb.amazonaws.com., type A in zone Z35SXDOTRQ7X7K, but the alias target name does not " +
 			"lie within the target zone]", changes{alias("n.example.com", "A", "Z35SXDOTRQ7X7K",
 			"web-1234567890.us-west-2.elb.amazonaws.com")}},
-		{"alias by the other type's zone", batch, "[Tried to create an alias that targets " +
+		{"alias by the other type's zone", badBatch, "[Tried to create an alias that targets " +
 			"web-1234567890.us-west-2.elb.amazonaws.com., type A in zone Z18D5FSROUN65G, but the alias target name does not " +
 			"lie within the target zone]", changes{alias("n.example.com", "A", "Z18D5FSROUN65G",
 			"web-1234567890.us-west-2.elb.amazonaws.com")}},
-		{"alias to no accelerator", batch, "", changes{alias("n.example.com", "A", acceleratorZone,
+		{"alias to no accelerator", badBatch, "", changes{alias("n.example.com", "A", acceleratorZone,
 			"a0000000000000000.awsglobalaccelerator.com")}},
-		{"alias of type TXT", batch, "", changes{alias("n.example.com", "TXT", "Z1H1FL5HABSF5",
+		{"alias of type TXT", badBatch, "", changes{alias("n.example.com", "TXT", "Z1H1FL5HABSF5",
 			"web-1234567890.us-west-2.elb.amazonaws.com")}},
-		{"alias to another type", batch, "[Tried to create an alias that targets there.example.com., type AAAA in zone " +
+		{"alias to another type", badBatch, "[Tried to create an alias that targets there.example.com., type AAAA in zone " +
 			"Z0A1DE00000001, but that target was not found]", changes{alias("n.example.com", "AAAA", exampleZone,
 			"there.example.com")}},
-		{"alias to itself", batch, "", changes{alias("n.example.com", "A", exampleZone, "n.example.com")}},
+		{"alias to itself", badBatch, "", changes{alias("n.example.com", "A", exampleZone, "n.example.com")}},
 	}
 }
 
