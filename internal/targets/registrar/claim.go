@@ -16,7 +16,7 @@ import (
 // Confirmer is a Cluster whose caches may lag, and that can ask the API server.
 type Confirmer interface {
 	// ConfirmedPod reads a pod from the API server, because the caches do not show it at an address. ok is false if it
-	// does not exist, or if that is not known: the Confirmer reports the latter to its owner.
+	// does not exist, or if that is not known: the Confirmer tells its owner about the latter.
 	ConfirmedPod(ctx context.Context, namespace, name, address string) (pod *corev1.Pod, ok bool)
 }
 
@@ -30,7 +30,7 @@ func Ended(pod *corev1.Pod) bool {
 	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
 }
 
-// Addresses returns the addresses of a pod, each once.
+// Addresses are the addresses of a pod, each once.
 func Addresses(pod *corev1.Pod) (all []string) {
 	if pod.Status.PodIP != "" {
 		all = append(all, pod.Status.PodIP)
@@ -68,8 +68,6 @@ func Holds(pod *corev1.Pod, address string) bool {
 const (
 	podMissing    = "its pod does not exist"
 	podTerminates = "its pod terminates"
-	podEnded      = "its pod has ended"
-	podElsewhere  = "its address is none of its pod's"
 )
 
 // claimedPod returns the pod that an endpoint names, if the pod has the endpoint's address. If the cached pod (nil =
@@ -89,9 +87,9 @@ func claimedPod(ctx context.Context, c Cluster, namespace string, e *discoveryv1
 	case pod.DeletionTimestamp != nil: // whatever UID the EndpointSlice says
 		return pod, podTerminates, false
 	case Ended(pod):
-		return pod, podEnded, false
+		return pod, "its pod has ended", false
 	case !HasAddress(pod, e.Addresses[0]):
-		return pod, podElsewhere, true
+		return pod, "its address is none of its pod's", true
 	}
 	return pod, "", false
 }

@@ -32,7 +32,11 @@ func claiming(e discoveryv1.Endpoint, ipv6 bool) *discoveryv1.EndpointSlice {
 	}
 }
 
-const itsAddress = "10.0.0.1"
+const (
+	itsAddress   = "10.0.0.1"
+	podEnded     = "its pod has ended"
+	podElsewhere = "its address is none of its pod's"
+)
 
 // claimed is pod a as a cluster knows it: with itsAddress and with 2001:db8::1, on a node with 10.0.9.9 and 2001:db8::9.
 func claimed(edit func(*corev1.Pod)) map[string]*corev1.Pod {
