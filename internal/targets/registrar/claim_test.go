@@ -38,7 +38,7 @@ const (
 	podElsewhere = "its address is none of its pod's"
 )
 
-// claimed is pod a as a cluster knows it: with itsAddress and with 2001:db8::1, on a node with 10.0.9.9 and 2001:db8::9.
+// claimed is pod a as a cluster knows it: with itsAddress and 2001:db8::1, on a node with 10.0.9.9 and 2001:db8::9.
 func claimed(edit func(*corev1.Pod)) map[string]*corev1.Pod {
 	p := pod("a", "good", corev1.ConditionTrue, itsAddress, "2001:db8::1")
 	p.UID, p.Status.HostIP, p.Status.HostIPs = "u-1", "10.0.9.9", []corev1.HostIP{{IP: "10.0.9.9"}, {IP: "2001:db8::9"}}
