@@ -51,7 +51,7 @@ func Take(all intent.LoadBalancer, key stack.Key, n int, hosts, elsewhere map[st
 	return out
 }
 
-// HostsOn returns the hosts on a load balancer, and those that are on others only.
+// HostsOn are the hosts on a load balancer, and those that are on others only.
 func (p Placement) HostsOn(n int) (here, elsewhere map[string]bool) {
 	here, elsewhere = map[string]bool{}, map[string]bool{}
 	for i := range p {
@@ -66,7 +66,7 @@ func (p Placement) HostsOn(n int) (here, elsewhere map[string]bool) {
 	return here, elsewhere
 }
 
-// RoutesOf returns the routes of all members.
+// RoutesOf are the routes of all members.
 func RoutesOf(lb intent.LoadBalancer) (out []intent.Route) {
 	for i := range lb.Members {
 		out = append(out, lb.Members[i].Routes...)

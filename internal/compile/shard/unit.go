@@ -43,7 +43,7 @@ func hostsOf(conditions []stack.Condition) (hosts []string, all bool) {
 	})
 }
 
-// UnitsOf returns the units of routes, sorted by their first hosts.
+// UnitsOf are the units of routes, sorted by their first hosts.
 func UnitsOf(routes []intent.Route) []Unit {
 	j := joined{}
 	count, fixed, users := map[string]int{}, map[string]bool{}, map[string]string{}

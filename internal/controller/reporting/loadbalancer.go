@@ -73,7 +73,7 @@ type Pass struct {
 	Now  time.Time
 }
 
-// ObjectName returns the name of the LoadBalancer object of a stack: ingress-NAME, service-NAME, or group-NAME of an
+// ObjectName is the name of the LoadBalancer object of a stack: ingress-NAME, service-NAME, or group-NAME of an
 // explicit Ingress group, shard-NAME-N of a further load balancer of a group. One that is too long ends in a hash.
 func ObjectName(key stack.Key) string {
 	kind := owner.Of(key.Owner)
@@ -92,8 +92,8 @@ func ObjectName(key stack.Key) string {
 	return name
 }
 
-// KeyOf returns the stack that a LoadBalancer object is for, by its status and its name, which is different for each
-// owner; ok is false if it is for none.
+// KeyOf is the stack that a LoadBalancer object is for, by its status and its name, which is different for each owner;
+// ok is false if it is for none.
 func KeyOf(o *v1alpha1.LoadBalancer) (key stack.Key, ok bool) {
 	for _, k := range owner.Kinds {
 		key = stack.Key{Owner: k.Owner, ID: stack.ParseID(o.Status.Stack)}
@@ -104,8 +104,8 @@ func KeyOf(o *v1alpha1.LoadBalancer) (key stack.Key, ok bool) {
 	return stack.Key{}, false
 }
 
-// LoadBalancer returns the status of a stack after a pass. before is the status of the former pass: fields that a pass
-// does not determine are kept, so that equal passes give equal statuses.
+// LoadBalancer is the status of a stack after a pass. before is the status of the former pass: fields that a pass does
+// not determine are kept, so that equal passes give equal statuses.
 func LoadBalancer(p Pass, before v1alpha1.LoadBalancerStatus) v1alpha1.LoadBalancerStatus {
 	s := *before.DeepCopy()
 	s.Owner, s.Stack = owner.Of(p.Key.Owner).Kind, p.Key.ID.String()
@@ -161,7 +161,7 @@ func versions(of []Member, p Pass, before []v1alpha1.Member) []v1alpha1.Member {
 	return out
 }
 
-// MemberOf returns the member that is an object; nil = none is.
+// MemberOf is the member that is an object; nil = none is.
 func MemberOf(members []v1alpha1.Member, o v1alpha1.ObjectReference) *v1alpha1.Member {
 	for i := range members {
 		if members[i].ObjectReference == o {
@@ -207,8 +207,8 @@ func findingOf(d diag.Diagnostic) v1alpha1.Finding {
 		Message: short(d.Message(), maxText)}
 }
 
-// Owners returns the owner references by which an object is garbage collected after its last member: to members in its
-// own namespace.
+// Owners are the owner references by which an object is garbage collected after its last member: to members in its own
+// namespace.
 func Owners(members []Member, namespace, apiVersion string) []metav1.OwnerReference {
 	var out []metav1.OwnerReference
 	for _, m := range members {

@@ -27,7 +27,7 @@ func (d Deployed) String() string {
 	return "Deployment " + d.Namespace + "/" + d.Name
 }
 
-// DeployedControllers returns the Deployments of the controller and its predecessors, sorted by namespace and name.
+// DeployedControllers are the Deployments of the controller and its predecessors, sorted by namespace and name.
 func DeployedControllers(ctx context.Context, k client.Reader) (out []Deployed, err error) {
 	listed := &appsv1.DeploymentList{}
 	if err := k.List(ctx, listed); err != nil {
@@ -53,7 +53,7 @@ func DeployedControllers(ctx context.Context, k client.Reader) (out []Deployed, 
 	return out, nil
 }
 
-// Nodes has what a cluster's nodes show about their account.
+// Nodes are how a cluster's nodes tell what account they are in.
 type Nodes []corev1.Node
 
 // ReadNodes reads the nodes of a cluster.
@@ -63,7 +63,7 @@ func ReadNodes(ctx context.Context, k client.Reader) (Nodes, error) {
 	return l.Items, err
 }
 
-// Region is the region in the nodes' labels; empty = they have none.
+// Region is that of the nodes' labels; empty = there are none.
 func (n Nodes) Region() string {
 	for i := range n {
 		if region := n[i].Labels[corev1.LabelTopologyRegion]; region != "" {
@@ -73,7 +73,7 @@ func (n Nodes) Region() string {
 	return ""
 }
 
-// VPC is the VPC of the nodes' instances.
+// VPC is that of the nodes' instances.
 func (n Nodes) VPC(ctx context.Context, client awsclient.EC2) (string, error) {
 	return vpcOfNodes(ctx, client, n)
 }
