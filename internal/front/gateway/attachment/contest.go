@@ -394,8 +394,8 @@ func (l *Listener) text() string {
 	return fmt.Sprintf("listener %s of %s %s/%s", l.Name, l.Parent.Kind, l.Parent.Namespace, l.Parent.Name)
 }
 
-// Since is when the ListenerSet of a guest was created; guest is false for a listener of the Gateway, or of a namespace
-// that decides.
+// Since returns when the ListenerSet of a guest was created. guest is false for a listener of the Gateway, or of a
+// namespace that decides.
 func (ls *Listeners) Since(listener int) (created time.Time, guest bool) {
 	if c := ls.contest; c != nil && c.guest(&ls.All[listener]) {
 		return c.created(&ls.All[listener]), true
@@ -403,8 +403,8 @@ func (ls *Listeners) Since(listener int) (created time.Time, guest bool) {
 	return time.Time{}, false
 }
 
-// Foreign says whose hostname a certificate with a name would be served for, if a listener had it; ok is false if the
-// certificate is for nobody else's.
+// Foreign returns the owner of the hostnames for which a listener would serve a certificate with a name; ok is false
+// if nobody else owns them.
 func (ls *Listeners) Foreign(listener int, name string) (whose string, ok bool) {
 	c, l := ls.contest, &ls.All[listener]
 	if c == nil || !c.guest(l) {

@@ -170,7 +170,7 @@ func (ls *Listeners) restore(last Last) {
 	}
 }
 
-// AsDeclared returns the listener as it is declared, also where its last valid version serves.
+// AsDeclared returns the listener as declared, even if its last valid version serves.
 func (l *Listener) AsDeclared() *Listener {
 	if l.Declared != nil {
 		return l.Declared

@@ -128,7 +128,7 @@ func Listener(l *attachment.Listener, refs *attachment.Problem, lb LoadBalancer,
 	return b.all
 }
 
-// LastServes adds to the conditions of a listener that are not met that its last valid version serves.
+// LastServes adds to the unmet conditions of a listener that its last valid version serves.
 func LastServes(listener []metav1.Condition) {
 	for i := range listener {
 		c := &listener[i]
@@ -142,7 +142,7 @@ func LastServes(listener []metav1.Condition) {
 	}
 }
 
-// Idle words that a listener is programmed although AWS has none: no route gives it a backend.
+// Idle sets the message of a listener that is programmed although AWS has none: no route gives it a backend.
 func Idle(listener []metav1.Condition) {
 	for i := range listener {
 		if c := &listener[i]; c.Type == string(gatewayv1.ListenerConditionProgrammed) && c.Status == metav1.ConditionTrue {
