@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
+	"github.com/k8s-lbc/lbc/awssim/apierr"
 	"github.com/k8s-lbc/lbc/awssim/clock"
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/awssim/iam/policy"
@@ -84,7 +85,7 @@ func TestRoleOfAnotherAccountNeedsBothPolicies(t *testing.T) {
 		{"a role that does not exist", "AKIALBC", "arn:aws:iam::222222222222:role/none", "blue"},
 		{"an account that does not exist", "AKIALBC", "arn:aws:iam::333333333333:role/targets", "blue"},
 	} {
-		if _, err := assume(c.key, c.role, c.id); code(err) != "AccessDenied" {
+		if _, err := assume(c.key, c.role, c.id); apierr.CodeOf(err) != "AccessDenied" {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}
@@ -95,7 +96,7 @@ func TestRoleOfAnotherAccountNeedsBothPolicies(t *testing.T) {
 		t.Errorf("it is %s", *who.Arn)
 	}
 	if _, err := elb.NewFromConfig(there).CreateTargetGroup(t.Context(), &elb.CreateTargetGroupInput{Name: aws.String("x"),
-		Protocol: "HTTP", Port: aws.Int32(80), VpcId: aws.String(otherVPC)}); code(err) != "AccessDenied" {
+		Protocol: "HTTP", Port: aws.Int32(80), VpcId: aws.String(otherVPC)}); apierr.CodeOf(err) != "AccessDenied" {
 		t.Errorf("the role may do what its policies do not say: %v", err)
 	}
 	if len(s.Gate.Calls(gate.Filter{Action: "CreateTargetGroup"})) != 0 ||
@@ -103,7 +104,7 @@ func TestRoleOfAnotherAccountNeedsBothPolicies(t *testing.T) {
 		t.Error("the call is not recorded in the account that it was made in")
 	}
 	now.Advance(time.Hour)
-	if _, err := elb.NewFromConfig(there).DescribeTargetGroups(t.Context(), nil); code(err) != "ExpiredToken" {
+	if _, err := elb.NewFromConfig(there).DescribeTargetGroups(t.Context(), nil); apierr.CodeOf(err) != "ExpiredToken" {
 		t.Errorf("an hour later: %v", err)
 	}
 }
@@ -115,8 +116,8 @@ func TestEachAccountHasItsOwnNetworksAndTargetGroups(t *testing.T) {
 	if vpcs := wanted(b.Compute.DescribeVpcs(t.Context(), nil))(t).Vpcs; len(vpcs) != 1 || *vpcs[0].VpcId != otherVPC {
 		t.Errorf("the other account sees %v", vpcs)
 	}
-	if _, err := s.Compute.DescribeVpcs(t.Context(), &ec2.DescribeVpcsInput{VpcIds: []string{otherVPC}}); code(err) !=
-		"InvalidVpcID.NotFound" {
+	_, err := s.Compute.DescribeVpcs(t.Context(), &ec2.DescribeVpcsInput{VpcIds: []string{otherVPC}})
+	if apierr.CodeOf(err) != "InvalidVpcID.NotFound" {
 		t.Errorf("the first one is shown the other's VPC: %v", err)
 	}
 	if p := wanted(s.Compute.DescribeVpcPeeringConnections(t.Context(), nil))(t).VpcPeeringConnections; len(p) != 1 ||
@@ -127,7 +128,7 @@ func TestEachAccountHasItsOwnNetworksAndTargetGroups(t *testing.T) {
 		Protocol: "TCP", Port: aws.Int32(80), VpcId: aws.String(otherVPC), TargetType: "ip"}))(t)
 	arn := made.TargetGroups[0].TargetGroupArn
 	if _, err := s.Balancing.DescribeTargetGroups(t.Context(), &elb.DescribeTargetGroupsInput{
-		TargetGroupArns: []string{*arn}}); code(err) != "TargetGroupNotFound" {
+		TargetGroupArns: []string{*arn}}); apierr.CodeOf(err) != "TargetGroupNotFound" {
 		t.Errorf("the first account knows the other's target group: %v", err)
 	}
 	register := func(zone *string) error {
@@ -135,7 +136,7 @@ func TestEachAccountHasItsOwnNetworksAndTargetGroups(t *testing.T) {
 			Targets: []types.TargetDescription{{Id: aws.String("10.0.128.10"), AvailabilityZone: zone}}})
 		return err
 	}
-	if err := register(nil); code(err) != "ValidationError" {
+	if err := register(nil); apierr.CodeOf(err) != "ValidationError" {
 		t.Errorf("an address of the peered VPC without a zone: %v", err)
 	}
 	if err := register(aws.String("all")); err != nil {
@@ -215,7 +216,7 @@ func TestAChangedTrustPolicyEndsNoSession(t *testing.T) {
 	b.Account.Roles["targets"].Trust = wanted(policy.ParseTrust(trusting(`"arn:aws:iam::123456789012:user/nobody"`, "")))(
 		t)
 	b.Account.Unlock()
-	if _, err := identity.AssumeRole(t.Context(), in); code(err) != "AccessDenied" {
+	if _, err := identity.AssumeRole(t.Context(), in); apierr.CodeOf(err) != "AccessDenied" {
 		t.Errorf("a new session: %v", err)
 	}
 	if _, err := elb.NewFromConfig(s.as(*out.Credentials.AccessKeyId, *out.Credentials.SecretAccessKey,

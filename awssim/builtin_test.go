@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/route53"
 	r53types "github.com/aws/aws-sdk-go-v2/service/route53/types"
 
+	"github.com/k8s-lbc/lbc/awssim/apierr"
 	"github.com/k8s-lbc/lbc/awssim/seed"
 )
 
@@ -48,7 +49,7 @@ func TestTheBuiltInAccountHasASubnetWithoutIPv6(t *testing.T) {
 			Name: aws.String(fmt.Sprint("lb", i)), Subnets: []string{bare.ID, "subnet-0a1de0000000000b1"},
 			IpAddressType: tt.kind,
 		})
-		if code(err) != tt.want {
+		if apierr.CodeOf(err) != tt.want {
 			t.Errorf("%s: %v, want code %q", tt.kind, err, tt.want)
 		}
 	}

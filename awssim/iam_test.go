@@ -29,6 +29,7 @@ import (
 	ststypes "github.com/aws/aws-sdk-go-v2/service/sts/types"
 	"github.com/aws/aws-sdk-go-v2/service/wafv2"
 
+	"github.com/k8s-lbc/lbc/awssim/apierr"
 	"github.com/k8s-lbc/lbc/awssim/clock"
 	"github.com/k8s-lbc/lbc/awssim/seed"
 	"github.com/k8s-lbc/lbc/awssim/simclient"
@@ -86,8 +87,8 @@ func (s *served) as(key, secret, token string) aws.Config {
 func wantDenial(t *testing.T, err error, want string, status int, action string) {
 	t.Helper()
 	var answer *awshttp.ResponseError
-	if !errors.As(err, &answer) || answer.HTTPStatusCode() != status || code(err) != want || !strings.Contains(err.Error(),
-		" is not authorized to perform: "+action+" ") {
+	if !errors.As(err, &answer) || answer.HTTPStatusCode() != status || apierr.CodeOf(err) != want ||
+		!strings.Contains(err.Error(), " is not authorized to perform: "+action+" ") {
 		t.Errorf("got %v, want %d %s for %s", err, status, want, action)
 	}
 }
@@ -170,7 +171,7 @@ func TestThePublishedPolicyHoldsOverHTTP(t *testing.T) {
 		t.Errorf("decoded to %s (%v)", *decoded, err)
 	}
 	if _, err := s.identity.DecodeAuthorizationMessage(ctx, &sts.DecodeAuthorizationMessageInput{
-		EncodedMessage: aws.String("x" + encoded)}); code(err) != "InvalidAuthorizationMessageException" {
+		EncodedMessage: aws.String("x" + encoded)}); apierr.CodeOf(err) != "InvalidAuthorizationMessageException" {
 		t.Errorf("a broken message: %v", err)
 	}
 	if who := wanted(identity.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{}))(t); *who.Arn !=
@@ -189,7 +190,7 @@ func TestEnforcementRefusesUnknownCallersInEachProtocolsWords(t *testing.T) {
 	_, trust := acm.NewFromConfig(c).ListCertificates(ctx, nil)
 	for want, err := range map[string]error{"InvalidClientTokenId": balancing, "AuthFailure": compute,
 		"UnrecognizedClientException": trust} {
-		if code(err) != want {
+		if apierr.CodeOf(err) != want {
 			t.Errorf("got %v, want %s", err, want)
 		}
 	}
@@ -280,12 +281,12 @@ func TestRolesAreAssumedByTheirTrustPolicies(t *testing.T) {
 	wantDenial(t, err, "AccessDenied", http.StatusForbidden, "sts:AssumeRole")
 	_, err = assume("pods", none)
 	wantDenial(t, err, "AccessDenied", http.StatusForbidden, "sts:AssumeRole")
-	if _, err = assume("targets", func(in *sts.AssumeRoleInput) { in.DurationSeconds = aws.Int32(3 * 3600) }); code(err) !=
-		"ValidationError" {
+	_, err = assume("targets", func(in *sts.AssumeRoleInput) { in.DurationSeconds = aws.Int32(3 * 3600) })
+	if apierr.CodeOf(err) != "ValidationError" {
 		t.Errorf("longer than the role's longest session: %v", err)
 	}
-	if _, err = assume("targets", func(in *sts.AssumeRoleInput) { in.Policy = aws.String(`{"Statement":[]}`) }); code(
-		err) != "MalformedPolicyDocument" {
+	_, err = assume("targets", func(in *sts.AssumeRoleInput) { in.Policy = aws.String(`{"Statement":[]}`) })
+	if apierr.CodeOf(err) != "MalformedPolicyDocument" {
 		t.Errorf("a broken session policy: %v", err)
 	}
 	_, err = sts.NewFromConfig(s.as("AKIAOTHER", "x", "")).AssumeRole(ctx, &sts.AssumeRoleInput{
@@ -338,7 +339,7 @@ func TestWebIdentitiesGetTheRoleThatTrustsThem(t *testing.T) {
 		"expired":          {bearer(issuer, audience, "lbc", morning.Add(-time.Second)), "ExpiredTokenException"},
 		"another subject":  {bearer(issuer, audience, "other", later), "AccessDenied"},
 	} {
-		if _, err := assume(tt.token); code(err) != tt.code {
+		if _, err := assume(tt.token); apierr.CodeOf(err) != tt.code {
 			t.Errorf("%s: got %v, want %s", name, err, tt.code)
 		}
 	}
@@ -377,7 +378,7 @@ func TestRow22TrustPolicyAdmitsControllersServiceAccount(t *testing.T) {
 			RoleArn: aws.String("arn:aws:iam::123456789012:role/" + tt.role), RoleSessionName: aws.String("lbc"),
 			WebIdentityToken: aws.String(bearer(issuer, tt.audience, tt.account, morning.Add(time.Hour))),
 		})
-		if code(err) != tt.code {
+		if apierr.CodeOf(err) != tt.code {
 			t.Errorf("%+v: %v", tt, err)
 		}
 	}
@@ -533,10 +534,10 @@ func TestSignaturesAreVerifiedInEveryProtocol(t *testing.T) {
 			"tagging": tagged}
 	}
 	for name, err := range all(s.as("AKIALBC", "lbc's", "")) {
-		if name == "firewall" && code(err) != "" && code(err) != "InvalidSignatureException" {
+		if name == "firewall" && apierr.CodeOf(err) != "" && apierr.CodeOf(err) != "InvalidSignatureException" {
 			continue // understood, and refused for the ARN
 		}
-		if name == "tagging" && code(err) == "AccessDeniedException" {
+		if name == "tagging" && apierr.CodeOf(err) == "AccessDeniedException" {
 			continue // understood; the policy does not have it
 		}
 		if err != nil {
@@ -555,7 +556,7 @@ func TestSignaturesAreVerifiedInEveryProtocol(t *testing.T) {
 			"tagging": "UnrecognizedClientException"}},
 	} {
 		for service, err := range all(tt.config) {
-			if code(err) != tt.want[service] {
+			if apierr.CodeOf(err) != tt.want[service] {
 				t.Errorf("%s, %s: got %v, want %s", name, service, err, tt.want[service])
 			}
 		}
@@ -586,7 +587,7 @@ func TestSDKCorrectsWrongClock(t *testing.T) {
 	_, trust := acm.NewFromConfig(c).ListCertificates(ctx, nil)
 	for want, err := range map[string]error{"SignatureDoesNotMatch": balancing, "RequestExpired": compute,
 		"InvalidSignatureException": trust} {
-		if code(err) != want {
+		if apierr.CodeOf(err) != want {
 			t.Errorf("got %v, want %s", err, want)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/apierr"
 	"github.com/k8s-lbc/lbc/awssim/clock"
 )
 
@@ -83,7 +84,7 @@ func refusals(t *testing.T, chance float64, seed uint64, n int) map[string]int {
 			c.Advance(pause)
 			errs := 0
 			for err := b.pass(name); err != nil; err = b.pass(name) {
-				b.refused[code(err)]++
+				b.refused[apierr.CodeOf(err)]++
 				c.Advance(5 * time.Millisecond << min(errs, 10))
 				errs++
 			}

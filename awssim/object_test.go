@@ -13,6 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/k8s-lbc/lbc/awssim/apierr"
 )
 
 func TestObjectsArePutReadAndDeletedThroughTheSDK(t *testing.T) {
@@ -32,7 +34,7 @@ func TestObjectsArePutReadAndDeletedThroughTheSDK(t *testing.T) {
 				_, err := client.PutObject(ctx, &s3.PutObjectInput{Bucket: bucket, Key: key, Body: strings.NewReader("content")})
 				return err
 			}
-			if err := put(); code(err) != "NoSuchBucket" {
+			if err := put(); apierr.CodeOf(err) != "NoSuchBucket" {
 				t.Fatalf("without a bucket: %v", err)
 			}
 			s.Account.Lock()
@@ -58,7 +60,7 @@ func TestObjectsArePutReadAndDeletedThroughTheSDK(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if _, err := client.GetObject(ctx, &s3.GetObjectInput{Bucket: bucket, Key: key}); code(err) != "NoSuchKey" {
+			if _, err := client.GetObject(ctx, &s3.GetObjectInput{Bucket: bucket, Key: key}); apierr.CodeOf(err) != "NoSuchKey" {
 				t.Errorf("after the deletion: %v", err)
 			}
 			_, err = client.PutObject(ctx, &s3.PutObjectInput{Bucket: bucket, Key: aws.String("other"),

@@ -13,6 +13,7 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
+	"github.com/k8s-lbc/lbc/awssim/apierr"
 	"github.com/k8s-lbc/lbc/awssim/vnet"
 	"github.com/k8s-lbc/lbc/internal/lib/testbrowser"
 )
@@ -123,7 +124,7 @@ func TestThePageShowsTheAccountInABrowserAndKeepsUpWithIt(t *testing.T) {
 	w, client := shop(t)
 	get(t, client, "http://"+w.dnsName+"/teapot", "")
 	_, err := w.balancing.DeleteTargetGroup(t.Context(), &elb.DeleteTargetGroupInput{TargetGroupArn: aws.String(w.tg)})
-	if code(err) != "ResourceInUse" {
+	if apierr.CodeOf(err) != "ResourceInUse" {
 		t.Fatal(err)
 	}
 	b.Do("Page.navigate", map[string]any{"url": w.url + "/"}, nil) // a browser at the root finds the page

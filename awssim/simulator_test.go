@@ -20,8 +20,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
 	taggingtypes "github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
-	"github.com/aws/smithy-go"
 
+	"github.com/k8s-lbc/lbc/awssim/apierr"
 	"github.com/k8s-lbc/lbc/awssim/clock"
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/awssim/seed"
@@ -95,14 +95,6 @@ func wanted[T any](v T, err error) func(*testing.T) T {
 		}
 		return v
 	}
-}
-
-func code(err error) string {
-	var api smithy.APIError
-	if errors.As(err, &api) {
-		return api.ErrorCode()
-	}
-	return ""
 }
 
 func TestTheSDKsClientsDriveAWholeLifeOverHTTP(t *testing.T) {
@@ -179,11 +171,11 @@ func TestTheSDKsClientsDriveAWholeLifeOverHTTP(t *testing.T) {
 		t.Errorf("interfaces are %+v", enis)
 	}
 
-	if _, err := s.balancing.DeleteTargetGroup(ctx, &elb.DeleteTargetGroupInput{TargetGroupArn: tg.TargetGroupArn}); code(
-		err) != "ResourceInUse" {
+	_, err := s.balancing.DeleteTargetGroup(ctx, &elb.DeleteTargetGroupInput{TargetGroupArn: tg.TargetGroupArn})
+	if apierr.CodeOf(err) != "ResourceInUse" {
 		t.Errorf("deleting a target group in use: %v", err)
 	}
-	if _, err := s.compute.DeleteSecurityGroup(ctx, &ec2.DeleteSecurityGroupInput{GroupId: group}); code(err) !=
+	if _, err := s.compute.DeleteSecurityGroup(ctx, &ec2.DeleteSecurityGroupInput{GroupId: group}); apierr.CodeOf(err) !=
 		"DependencyViolation" {
 		t.Errorf("deleting a security group in use: %v", err)
 	}
@@ -194,8 +186,8 @@ func TestTheSDKsClientsDriveAWholeLifeOverHTTP(t *testing.T) {
 	wanted(s.balancing.DeleteLoadBalancer(ctx, &elb.DeleteLoadBalancerInput{LoadBalancerArn: lb.LoadBalancerArn}))(t)
 	wanted(s.balancing.DeleteTargetGroup(ctx, &elb.DeleteTargetGroupInput{TargetGroupArn: tg.TargetGroupArn}))(t)
 	wanted(s.compute.DeleteSecurityGroup(ctx, &ec2.DeleteSecurityGroupInput{GroupId: group}))(t)
-	if _, err := s.balancing.DescribeLoadBalancers(ctx, &elb.DescribeLoadBalancersInput{Names: []string{"web"}}); code(
-		err) != "LoadBalancerNotFound" {
+	_, err = s.balancing.DescribeLoadBalancers(ctx, &elb.DescribeLoadBalancersInput{Names: []string{"web"}})
+	if apierr.CodeOf(err) != "LoadBalancerNotFound" {
 		t.Errorf("describing what was deleted: %v", err)
 	}
 	left := s.Resources()
@@ -279,7 +271,7 @@ func TestFaultsSettingsAndCountsAreSteeredOverHTTP(t *testing.T) {
 	ctx := t.Context()
 	id := wanted(s.admin.AddFault(ctx, gate.Fault{Service: "ec2", Action: "DescribeVpcs", Code: "InternalError",
 		Status: 500, Times: 1}))(t)
-	if _, err := s.compute.DescribeVpcs(ctx, &ec2.DescribeVpcsInput{}); code(err) != "InternalError" {
+	if _, err := s.compute.DescribeVpcs(ctx, &ec2.DescribeVpcsInput{}); apierr.CodeOf(err) != "InternalError" {
 		t.Errorf("the fault gave %v", err)
 	}
 	wanted(s.compute.DescribeVpcs(ctx, &ec2.DescribeVpcsInput{}))(t)
@@ -297,7 +289,7 @@ func TestFaultsSettingsAndCountsAreSteeredOverHTTP(t *testing.T) {
 		t.Error("a fault that does nothing was accepted")
 	}
 	wanted(s.admin.AddFault(ctx, gate.Fault{Action: "DescribeSubnets", Lose: true}))(t)
-	if _, err := s.compute.DescribeSubnets(ctx, &ec2.DescribeSubnetsInput{}); err == nil || code(err) != "" {
+	if _, err := s.compute.DescribeSubnets(ctx, &ec2.DescribeSubnetsInput{}); err == nil || apierr.CodeOf(err) != "" {
 		t.Errorf("a lost answer gave %v", err)
 	}
 	if err := s.admin.ClearFaults(ctx); err != nil || len(s.Gate.Faults()) != 0 {
@@ -370,7 +362,7 @@ func TestCallsThatAreNotUnderstoodAreRecordedToo(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if _, err := s.compute.DescribeVpcEndpoints(t.Context(), &ec2.DescribeVpcEndpointsInput{}); code(err) !=
+	if _, err := s.compute.DescribeVpcEndpoints(t.Context(), &ec2.DescribeVpcEndpointsInput{}); apierr.CodeOf(err) !=
 		"InvalidAction" {
 		t.Errorf("an action that is not simulated gave %v", err)
 	}
@@ -403,11 +395,11 @@ func TestSessionsOfRolesWorkUntilTheyExpire(t *testing.T) {
 	}
 	session := as(*out.Credentials.SessionToken)
 	wanted(session.DescribeVpcs(t.Context(), &ec2.DescribeVpcsInput{}))(t)
-	if _, err := as("other").DescribeVpcs(t.Context(), &ec2.DescribeVpcsInput{}); code(err) != "AuthFailure" {
+	if _, err := as("other").DescribeVpcs(t.Context(), &ec2.DescribeVpcsInput{}); apierr.CodeOf(err) != "AuthFailure" {
 		t.Errorf("with another token: %v", err)
 	}
 	c.Advance(15 * time.Minute)
-	if _, err := session.DescribeVpcs(t.Context(), &ec2.DescribeVpcsInput{}); code(err) != "RequestExpired" {
+	if _, err := session.DescribeVpcs(t.Context(), &ec2.DescribeVpcsInput{}); apierr.CodeOf(err) != "RequestExpired" {
 		t.Errorf("after its time: %v", err)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/k8s-lbc/lbc/awssim/apierr"
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/lib/sdkhttp"
 )
@@ -67,7 +68,7 @@ func TestTaggingCallsOfBothProtocolsAreAlike(t *testing.T) {
 			t.Errorf("%s: an answer that is lost: %v", contentType, err)
 		}
 		s.Gate.RemoveFault(id)
-		if _, err := client.GetTagKeys(t.Context(), nil); code(err) != "UnknownOperationException" {
+		if _, err := client.GetTagKeys(t.Context(), nil); apierr.CodeOf(err) != "UnknownOperationException" {
 			t.Errorf("%s: an action that is not served: %v", contentType, err)
 		}
 		outcomes[contentType] = outcome{out.ResourceTagMappingList, *out.PaginationToken, is,

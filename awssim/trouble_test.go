@@ -17,6 +17,7 @@ import (
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/apierr"
 	"github.com/k8s-lbc/lbc/awssim/clock"
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/awssim/simclient"
@@ -40,12 +41,12 @@ func TestTheAccountDriftsBetweenTwoCalls(t *testing.T) {
 			Service: "ec2", Action: "DeleteSecurityGroup", Input: input}}))(t)
 	_, err = s.compute.CreateTags(ctx, &ec2.CreateTagsInput{Resources: []string{*group}, Tags: []ec2types.Tag{
 		{Key: aws.String("k"), Value: aws.String("v")}}})
-	if code(err) != "InvalidGroup.NotFound" {
+	if apierr.CodeOf(err) != "InvalidGroup.NotFound" {
 		t.Errorf("the group that somebody deleted: %v", err)
 	}
 	wanted(s.admin.AddFault(ctx, gate.Fault{Action: "DescribeVpcs", Drift: &gate.Drift{
 		Service: "ec2", Action: "DeleteSecurityGroup", Input: json.RawMessage(`{"Lunch":1}`)}}))(t)
-	if _, err := s.compute.DescribeVpcs(ctx, nil); code(err) != "InternalFailure" && err == nil {
+	if _, err := s.compute.DescribeVpcs(ctx, nil); apierr.CodeOf(err) != "InternalFailure" && err == nil {
 		t.Errorf("a drift that cannot be: %v", err)
 	}
 }
@@ -57,7 +58,7 @@ func TestAWSsClockMayBeAheadAndTheSDKAdjusts(t *testing.T) {
 	if err := s.admin.SetTrouble(ctx, simclient.Trouble{ClockSkew: "10m"}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.compute.DescribeVpcs(ctx, nil); code(err) != "RequestExpired" {
+	if _, err := s.compute.DescribeVpcs(ctx, nil); apierr.CodeOf(err) != "RequestExpired" {
 		t.Errorf("a late call: %v", err)
 	}
 	_, err := s.balancing.DescribeLoadBalancers(ctx, nil, func(o *elb.Options) {
@@ -225,7 +226,7 @@ func TestReadsLagBehindWrites(t *testing.T) {
 	}))(t).GroupId
 	byID := func() string {
 		_, err := s.compute.DescribeSecurityGroups(ctx, &ec2.DescribeSecurityGroupsInput{GroupIds: []string{group}})
-		return code(err)
+		return apierr.CodeOf(err)
 	}
 	byTag := func(value string) bool {
 		out := wanted(s.compute.DescribeSecurityGroups(ctx, &ec2.DescribeSecurityGroupsInput{
@@ -238,7 +239,7 @@ func TestReadsLagBehindWrites(t *testing.T) {
 				IpProtocol: aws.String("tcp"), FromPort: aws.Int32(port), ToPort: aws.Int32(port), IpRanges: []ec2types.IpRange{
 					{CidrIp: aws.String("10.0.0.0/8")}},
 			}}})
-		return code(err)
+		return apierr.CodeOf(err)
 	}
 	if byID() != "InvalidGroup.NotFound" || byTag("v") || authorize(1) != "InvalidGroup.NotFound" {
 		t.Errorf("at once: by id %q, by tag %v, authorize %q", byID(), byTag("v"), authorize(1))
@@ -276,7 +277,7 @@ func TestQuotasAreSetWhileTheSimulatorRuns(t *testing.T) {
 	}
 	_, err := s.compute.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{GroupName: aws.String("g"),
 		Description: aws.String("d"), VpcId: &s.description.VPC.ID})
-	if code(err) != "SecurityGroupLimitExceeded" {
+	if apierr.CodeOf(err) != "SecurityGroupLimitExceeded" {
 		t.Errorf("one group too many: %v", err)
 	}
 	for _, l := range wanted(s.balancing.DescribeAccountLimits(ctx, nil))(t).Limits {

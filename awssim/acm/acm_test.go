@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,11 +13,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/acm"
 	"github.com/aws/aws-sdk-go-v2/service/acm/types"
-	"github.com/aws/smithy-go"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/account/hostedzone"
 	"github.com/k8s-lbc/lbc/awssim/account/pki"
+	"github.com/k8s-lbc/lbc/awssim/apierr"
 	"github.com/k8s-lbc/lbc/awssim/clock"
 	"github.com/k8s-lbc/lbc/awssim/seed"
 )
@@ -41,17 +40,11 @@ func newService(t *testing.T) (*Service, *clock.Stepped) {
 	return New(a, nil), c
 }
 
+// wantCode fails the test if err does not have AWS's error code. "" stands for success.
 func wantCode(t *testing.T, err error, code string) {
 	t.Helper()
-	var e smithy.APIError
-	switch {
-	case err == nil && code == "":
-	case err == nil:
-		t.Errorf("succeeded, want %s", code)
-	case !errors.As(err, &e):
-		t.Errorf("got %v, which is no error of AWS", err)
-	case e.ErrorCode() != code:
-		t.Errorf("got %v, want %q", err, code)
+	if got := apierr.CodeOf(err); got != code || got == "" && err != nil {
+		t.Errorf("got %v, want code %q", err, code)
 	}
 }
 

@@ -50,6 +50,15 @@ func As(err error) *Error {
 	return nil
 }
 
+// CodeOf returns AWS's error code: "" for nil, and for errors that are not AWS's.
+func CodeOf(err error) string {
+	var e smithy.APIError
+	if errors.As(err, &e) {
+		return e.ErrorCode()
+	}
+	return ""
+}
+
 // Error is code and message in the SDK's own form.
 func (e *Error) Error() string { return fmt.Sprintf("api error %s: %s", e.Code, e.Message) }
 

@@ -11,6 +11,7 @@ import (
 	"math/big"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -113,161 +114,181 @@ func TestTheClaimsAreSignedInES256WithPaddedBase64(t *testing.T) {
 	}
 }
 
-func TestEveryReasonOfFailureHasItsStatusAndMetric(t *testing.T) {
-	t.Parallel()
-	good := func(s *site) url.Values { return url.Values{"code": {"code-1"}, "state": {s.begin("/")}} }
-	answering := func(path string, f func(*site) func(*http.Request) (*http.Response, error)) func(*site) Verdict {
-		return func(s *site) Verdict {
-			s.answers[path] = f(s)
-			return s.back(good(s))
+// way is how a sign-in fails.
+type way = func(*site) Verdict
+
+type answer = func(*http.Request) (*http.Response, error)
+
+type failing struct {
+	reason Reason
+	status int
+	counts Counts
+	name   string
+	fail   way
+}
+
+var (
+	refused = Counts{Failure: true}
+	problem = Counts{Error: true}
+	tooLong = Counts{Error: true, ClaimsSizeExceeded: true}
+)
+
+// good is the query with which the provider sends a user back.
+func good(s *site) url.Values { return url.Values{"code": {"code-1"}, "state": {s.begin("/")}} }
+
+// changed signs in, and changes the site before the provider sends the user back.
+func changed(change func(*site)) way {
+	return func(s *site) Verdict {
+		q := good(s)
+		change(s)
+		return s.back(q)
+	}
+}
+
+// query sends the user back with another query.
+func query(q url.Values, state ...string) way {
+	return func(s *site) Verdict {
+		began := s.begin("/")
+		for _, k := range state {
+			q.Set(k, began)
 		}
+		return s.back(q)
 	}
-	token := func(status int, body any) func(*site) Verdict {
-		return answering("/token", func(s *site) func(*http.Request) (*http.Response, error) { return s.json(status, body) })
-	}
-	idToken := func(claim string, value any) func(*site) Verdict {
-		return answering("/token", func(s *site) func(*http.Request) (*http.Response, error) {
-			return s.json(200, s.tokens(map[string]any{claim: value}))
-		})
-	}
-	userinfo := func(status int, contentType, body string) func(*site) Verdict {
-		return answering("/userinfo", func(s *site) func(*http.Request) (*http.Response, error) {
-			return s.text(status, contentType, body)
-		})
-	}
-	none := func(*site) func(*http.Request) (*http.Response, error) { return nil }
-	type want struct {
-		reason Reason
-		status int
-		counts Counts
-	}
-	failure, problem := Counts{Failure: true}, Counts{Error: true}
-	cases := map[string]struct {
-		do func(*site) Verdict
-		want
-	}{
-		"session cookie of nobody, denied": {func(s *site) Verdict {
+}
+
+const strangersCookie = "session cookie of nobody, denied"
+
+// failuresWithoutTokens are those before the load balancer asks the provider for tokens.
+func failuresWithoutTokens() []failing {
+	return []failing{
+		{InvalidCookie, 401, refused, strangersCookie, func(s *site) Verdict {
 			s.config.OnUnauthenticated = OnMissingDeny
 			s.cookies["AWSELBAuthSessionCookie-0"] = "AAAA"
 			return s.visit("/")
-		}, want{InvalidCookie, 401, failure}},
-		"no nonce cookie": {func(s *site) Verdict {
-			q := good(s)
-			clear(s.cookies)
-			return s.back(q)
-		}, want{InvalidCookie, 401, failure}},
-		"nonce of another browser": {func(s *site) Verdict {
-			q := good(s)
+		}},
+		{InvalidCookie, 401, refused, "no nonce cookie", changed(func(s *site) { clear(s.cookies) })},
+		{MissingStateParam, 401, refused, "no state", query(url.Values{"code": {"c"}})},
+		{InvalidStateParam, 401, refused, "nonce of another browser", changed(func(s *site) {
 			clear(s.cookies)
 			s.begin("/")
-			return s.back(q)
-		}, want{InvalidStateParam, 401, failure}},
-		"no state": {func(s *site) Verdict { s.begin("/"); return s.back(url.Values{"code": {"c"}}) },
-			want{MissingStateParam, 401, failure}},
-		"state of ours?": {func(s *site) Verdict {
-			s.begin("/")
-			return s.back(url.Values{"code": {"c"}, "state": {"AAAA"}})
-		}, want{InvalidStateParam, 401, failure}},
-		"state of another load balancer": {func(s *site) Verdict {
+		})},
+		{InvalidStateParam, 401, refused, "state of ours?", query(url.Values{"code": {"c"}, "state": {"AAAA"}})},
+		{InvalidStateParam, 401, refused, "state of another load balancer", func(s *site) Verdict {
 			r := s.request(ResponsePath + "?" + good(s).Encode())
 			r.Signer += "2"
-			return s.Callback(t.Context(), r, s.find)
-		}, want{InvalidStateParam, 401, failure}},
-		"unreadable query": {func(s *site) Verdict { return s.Callback(t.Context(), s.request(ResponsePath+"?%zz"), s.find) },
-			want{InvalidStateParam, 401, failure}},
-		"sign-in of 15 minutes": {func(s *site) Verdict {
-			q := good(s)
-			s.pass(15*time.Minute + time.Second)
-			return s.back(q)
-		}, want{InvalidStateParam, 401, failure}},
-		"action gone": {func(s *site) Verdict {
-			q := good(s)
-			s.config.ClientID = "other"
-			return s.back(q)
-		}, want{InvalidStateParam, 401, failure}},
-		"no code": {func(s *site) Verdict { return s.back(url.Values{"state": {s.begin("/")}}) },
-			want{MissingCodeParam, 401, failure}},
-		"user denied": {func(s *site) Verdict {
-			return s.back(url.Values{"state": {s.begin("/")}, "error": {"access_denied"}})
-		}, want{MissingCodeParam, 401, failure}},
-		"provider's error": {func(s *site) Verdict {
-			return s.back(url.Values{"state": {s.begin("/")}, "error": {"server_error"}})
-		}, want{MissingCodeParam, 561, failure}},
-		"no host on the way out": {func(s *site) Verdict {
+			return s.Callback(s.Context(), r, s.find)
+		}},
+		{InvalidStateParam, 401, refused, "unreadable query", func(s *site) Verdict {
+			return s.Callback(s.Context(), s.request(ResponsePath+"?%zz"), s.find)
+		}},
+		{InvalidStateParam, 401, refused, "sign-in of 15 minutes", changed(func(s *site) { s.pass(901 * time.Second) })},
+		{InvalidStateParam, 401, refused, "action gone", changed(func(s *site) { s.config.ClientID = "other" })},
+		{MissingCodeParam, 401, refused, "no code", query(url.Values{}, "state")},
+		{MissingCodeParam, 401, refused, "user denied", query(url.Values{"error": {"access_denied"}}, "state")},
+		{MissingCodeParam, 561, refused, "provider's error", query(url.Values{"error": {"server_error"}}, "state")},
+		{MissingHostHeader, 401, problem, "no host on the way out", func(s *site) Verdict {
 			r := s.request("/")
 			r.Host = ""
-			return s.Authenticate(t.Context(), r, &s.config)
-		}, want{MissingHostHeader, 401, problem}},
-		"no host on the way back": {func(s *site) Verdict {
+			return s.Authenticate(s.Context(), r, &s.config)
+		}},
+		{MissingHostHeader, 401, problem, "no host on the way back", func(s *site) Verdict {
 			r := s.request(ResponsePath + "?" + good(s).Encode())
 			r.Host = ""
-			return s.Callback(t.Context(), r, s.find)
-		}, want{MissingHostHeader, 401, problem}},
-		"code used twice": {token(400, map[string]any{"error": "invalid_grant"}),
-			want{InvalidGrantError, 561, failure}},
-		"wrong client secret": {token(401, map[string]any{"error": "invalid_client"}), want{TokenEndpointRequestFailed,
-			561, problem}},
-		"token endpoint broken":      {token(503, "down"), want{TokenEndpointRequestFailed, 561, problem}},
-		"token endpoint redirects":   {token(302, ""), want{TokenEndpointRequestFailed, 561, problem}},
-		"token endpoint slow":        {answering("/token", stuck), want{TokenEndpointRequestTimeout, 500, problem}},
-		"token endpoint unreachable": {answering("/token", none), want{TokenEndpointRequestTimeout, 500, problem}},
-		"tokens not JSON":            {token(200, "hello"), want{InvalidTokenResponse, 561, failure}},
-		"no access token": {token(200, map[string]any{"token_type": "Bearer"}),
-			want{InvalidTokenResponse, 561, failure}},
-		"not a bearer token": {token(200, map[string]any{"access_token": "a", "token_type": "mac"}),
-			want{InvalidTokenResponse, 561, failure}},
-		"endless token answer": {token(200, strings.Repeat("x", 65<<10)), want{InvalidTokenResponse, 561, failure}},
-		"no ID token": {token(200, map[string]any{"access_token": "a", "token_type": "bearer"}),
-			want{InvalidIDToken, 561, failure}},
-		"ID token of base what": {
-			token(200, map[string]any{"access_token": "a", "token_type": "bearer", "id_token": "a.!.c"}),
-			want{InvalidIDToken, 561, failure}},
-		"ID token not JSON": {
-			token(200, map[string]any{"access_token": "a", "token_type": "bearer", "id_token": "a.YWJj.c"}),
-			want{InvalidIDToken, 561, failure}},
-		"ID token of another issuer": {idToken("iss", "https://other"), want{InvalidIDToken, 561, failure}},
-		"ID token for another":       {idToken("aud", []string{"other", "more"}), want{InvalidIDToken, 561, failure}},
-		"ID token issued to another": {idToken("azp", "other"), want{InvalidIDToken, 561, failure}},
-		"ID token expired":           {idToken("exp", epoch.Unix()), want{InvalidIDToken, 561, failure}},
-		"ID token of nobody":         {idToken("sub", ""), want{InvalidIDToken, 561, failure}},
-		"user info broken":           {userinfo(500, "application/json", "{}"), want{UserinfoRequestFailed, 561, problem}},
-		"user info slow":             {answering("/userinfo", stuck), want{UserinfoRequestTimeout, 500, problem}},
-		"user info unreachable":      {answering("/userinfo", none), want{UserinfoRequestTimeout, 500, problem}},
-		"user info not JSON": {userinfo(200, "application/json", "hello"),
-			want{InvalidUserinfoResponse, 561, failure}},
-		"user info a JWT": {userinfo(200, "application/jwt", "a.b.c"),
-			want{InvalidUserinfoResponse, 561, failure}},
-		"user info of another user": {userinfo(200, "application/json", `{"sub":"bob"}`),
-			want{InvalidUserinfoResponse, 561, failure}},
-		"claims above 11 KB": {userinfo(200, "application/json", `{"sub":"alice","x":"`+strings.Repeat("x", 11<<10)+`"}`),
-			want{UserinfoResponseSizeExceeded, 500, Counts{Error: true, ClaimsSizeExceeded: true}}},
-		"session above four cookies": {answering("/token", func(s *site) func(*http.Request) (*http.Response, error) {
-			return s.json(200, with(s.tokens(nil), "access_token", strings.Repeat("x", 14<<10)))
-		}), want{UserinfoResponseSizeExceeded, 401, Counts{Error: true, ClaimsSizeExceeded: true}}},
-		"endpoint that is no URL": {func(s *site) Verdict {
+			return s.Callback(s.Context(), r, s.find)
+		}},
+		{UnhandledException, 500, problem, "endpoint that is no URL", func(s *site) Verdict {
 			s.config.TokenEndpoint = "https://idp example.com"
 			return s.back(good(s))
-		}, want{UnhandledException, 500, problem}},
+		}},
 	}
+}
+
+// answering has an endpoint of the provider answer in another way.
+func answering(path string, f func(*site) answer) way {
+	return func(s *site) Verdict {
+		s.answers[path] = f(s)
+		return s.back(good(s))
+	}
+}
+
+func unreachable(*site) answer { return nil }
+
+func failuresOfTokens() []failing {
+	type body = map[string]any
+	token := func(status int, body any) way {
+		return answering("/token", func(s *site) answer { return s.json(status, body) })
+	}
+	bearer := func(idToken string) way {
+		return token(200, body{"access_token": "a", "token_type": "bearer", "id_token": idToken})
+	}
+	idToken := func(claim string, value any) way {
+		return answering("/token", func(s *site) answer {
+			return s.json(200, s.tokens(map[string]any{claim: value}))
+		})
+	}
+	return []failing{
+		{InvalidGrantError, 561, refused, "code used twice", token(400, body{"error": "invalid_grant"})},
+		{TokenEndpointRequestFailed, 561, problem, "wrong client secret", token(401, body{"error": "invalid_client"})},
+		{TokenEndpointRequestFailed, 561, problem, "token endpoint broken", token(503, "down")},
+		{TokenEndpointRequestFailed, 561, problem, "token endpoint redirects", token(302, "")},
+		{TokenEndpointRequestTimeout, 500, problem, "token endpoint slow", answering("/token", stuck)},
+		{TokenEndpointRequestTimeout, 500, problem, "token endpoint unreachable", answering("/token", unreachable)},
+		{InvalidTokenResponse, 561, refused, "tokens not JSON", token(200, "hello")},
+		{InvalidTokenResponse, 561, refused, "no access token", token(200, body{"token_type": "Bearer"})},
+		{InvalidTokenResponse, 561, refused, "not a bearer token",
+			token(200, body{"access_token": "a", "token_type": "mac"})},
+		{InvalidTokenResponse, 561, refused, "endless token answer", token(200, strings.Repeat("x", 65<<10))},
+		{InvalidIDToken, 561, refused, "no ID token", token(200, body{"access_token": "a", "token_type": "bearer"})},
+		{InvalidIDToken, 561, refused, "ID token of base what", bearer("a.!.c")},
+		{InvalidIDToken, 561, refused, "ID token not JSON", bearer("a.YWJj.c")},
+		{InvalidIDToken, 561, refused, "ID token of another issuer", idToken("iss", "https://other")},
+		{InvalidIDToken, 561, refused, "ID token for another", idToken("aud", []string{"other", "more"})},
+		{InvalidIDToken, 561, refused, "ID token issued to another", idToken("azp", "other")},
+		{InvalidIDToken, 561, refused, "ID token expired", idToken("exp", epoch.Unix())},
+		{InvalidIDToken, 561, refused, "ID token of nobody", idToken("sub", "")},
+		{UserinfoResponseSizeExceeded, 401, tooLong, "session above four cookies", answering("/token", func(s *site) answer {
+			return s.json(200, with(s.tokens(nil), "access_token", strings.Repeat("x", 14<<10)))
+		})},
+	}
+}
+
+func failuresOfUserInfo() []failing {
+	info := func(status int, contentType, body string) way {
+		return answering("/userinfo", func(s *site) answer {
+			return s.text(status, contentType, body)
+		})
+	}
+	return []failing{
+		{UserinfoRequestFailed, 561, problem, "user info broken", info(500, "application/json", "{}")},
+		{UserinfoRequestTimeout, 500, problem, "user info slow", answering("/userinfo", stuck)},
+		{UserinfoRequestTimeout, 500, problem, "user info unreachable", answering("/userinfo", unreachable)},
+		{InvalidUserinfoResponse, 561, refused, "user info not JSON", info(200, "application/json", "hello")},
+		{InvalidUserinfoResponse, 561, refused, "user info a JWT", info(200, "application/jwt", "a.b.c")},
+		{InvalidUserinfoResponse, 561, refused, "user info of another user", info(200, "application/json", `{"sub":"bob"}`)},
+		{UserinfoResponseSizeExceeded, 500, tooLong, "claims above 11 KB", info(200, "application/json",
+			`{"sub":"alice","x":"`+strings.Repeat("x", 11<<10)+`"}`)},
+	}
+}
+
+func TestEveryReasonOfFailureHasItsStatusAndMetric(t *testing.T) {
+	t.Parallel()
 	seen := map[Reason]bool{}
-	for _, c := range cases {
+	for _, c := range slices.Concat(failuresWithoutTokens(), failuresOfTokens(), failuresOfUserInfo()) {
 		seen[c.reason] = true
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			v := c.fail(s)
+			if v.Reason != c.reason || v.Status != c.status || v.Counts != c.counts || v.Cause == nil || v.Location != "" ||
+				s.shards() > 0 && c.name != strangersCookie {
+				t.Errorf("got %+v, want %s, %d, %+v", v, c.reason, c.status, c.counts)
+			}
+		})
 	}
 	for reason := range outcomes {
 		if !seen[reason] {
 			t.Errorf("no case for %s", reason)
 		}
-	}
-	for name, c := range cases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := newSite(t)
-			v := c.do(s)
-			if v.Reason != c.reason || v.Status != c.status || v.Counts != c.counts || v.Cause == nil || v.Location != "" ||
-				s.shards() > 0 && name != "session cookie of nobody, denied" {
-				t.Errorf("got %+v, want %+v", v, c.want)
-			}
-		})
 	}
 }
 

@@ -18,6 +18,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
+
+	"github.com/k8s-lbc/lbc/awssim/apierr"
 )
 
 // Clients are the SDK's clients by the names that facts use.
@@ -71,15 +73,6 @@ func (c Clients) Call(ctx context.Context, call string, with map[string]any) (an
 	return generic(results[0].Interface())
 }
 
-// codeOf is AWS's error code, "" if AWS did not answer with one.
-func codeOf(err error) string {
-	var api smithy.APIError
-	if errors.As(err, &api) {
-		return api.ErrorCode()
-	}
-	return ""
-}
-
 // describeError is the code and the message of an error of AWS.
 func describeError(err error) string {
 	var api smithy.APIError
@@ -103,7 +96,7 @@ var obstacles = []string{
 
 // obstacle tells why an error says nothing about a fact, "" if it does.
 func obstacle(err error) string {
-	code := codeOf(err)
+	code := apierr.CodeOf(err)
 	var response *awshttp.ResponseError
 	if errors.As(err, &response) && (response.HTTPStatusCode() >= 500 || code == "") {
 		return fmt.Sprintf("status %d, %s", response.HTTPStatusCode(), describeError(err))
@@ -128,7 +121,7 @@ var refusedCredentials = []string{"ExpiredToken", "InvalidClientTokenId", "Unrec
 func Reach(ctx context.Context, c Clients) error {
 	_, err := c.Call(ctx, "sts.GetCallerIdentity", nil)
 	var response *awshttp.ResponseError
-	code := codeOf(err)
+	code := apierr.CodeOf(err)
 	switch {
 	case err == nil:
 	case slices.ContainsFunc(refusedCredentials, func(part string) bool { return strings.Contains(code, part) }):

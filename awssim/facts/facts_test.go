@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"net/http/httptest"
 	"os"
@@ -21,9 +20,8 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/facts"
 	"github.com/k8s-lbc/lbc/awssim/gate"
+	"github.com/k8s-lbc/lbc/internal/lib/goldenfile"
 )
-
-var update = flag.Bool("update", false, "rewrite golden files")
 
 // run is the id of every run: each has a simulator of its own.
 const run = "1a2b3c4d"
@@ -289,7 +287,7 @@ func TestPlanMakesNoCall(t *testing.T) {
 	if n := sim.Gate.Total(); n > 0 {
 		t.Errorf("%d calls", n)
 	}
-	golden(t, "plan.txt", out.Bytes())
+	goldenfile.Compare(t, filepath.Join("testdata", "plan.txt"), out.Bytes())
 }
 
 func TestWithoutTargetOrOwnVPCFactsCannotBeChecked(t *testing.T) {
@@ -329,27 +327,10 @@ func TestReportAsJSONAndText(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "report.json", content)
+	goldenfile.Compare(t, filepath.Join("testdata", "report.json"), content)
 	var text bytes.Buffer
 	if err := report.Write(&text); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "report.txt", text.Bytes())
-}
-
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, got, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("%s is now\n%s", path, got)
-	}
+	goldenfile.Compare(t, filepath.Join("testdata", "report.txt"), text.Bytes())
 }

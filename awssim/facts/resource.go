@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/k8s-lbc/lbc/awssim/apierr"
 )
 
 // TagKey is the key of the tag that everything of a run has. Its value is the run's id.
@@ -176,7 +178,7 @@ func (c Clients) withTag(ctx context.Context, service, run string, ids []string)
 func (c Clients) balancingWithTag(ctx context.Context, run string, ids []string) ([]string, error) {
 	answer, err := c.Call(ctx, "elbv2.DescribeTags", map[string]any{"ResourceArns": ids})
 	var kept []string
-	if strings.HasSuffix(codeOf(err), "NotFound") {
+	if strings.HasSuffix(apierr.CodeOf(err), "NotFound") {
 		for _, id := range ids {
 			if len(ids) == 1 {
 				return nil, nil
@@ -210,7 +212,7 @@ func (c Clients) remove(ctx context.Context, r Resource) error {
 		}
 	}
 	_, err := c.Call(ctx, k.remove, map[string]any{k.param: r.ID})
-	if k.name == "load balancer" && codeOf(err) == "OperationNotPermitted" { // a fact left its deletion protection on
+	if k.name == "load balancer" && apierr.CodeOf(err) == "OperationNotPermitted" { // a fact left it protected
 		unprotected := []any{map[string]any{"Key": "deletion_protection.enabled", "Value": "false"}}
 		if _, err := c.Call(ctx, "elbv2.ModifyLoadBalancerAttributes", map[string]any{"LoadBalancerArn": r.ID,
 			"Attributes": unprotected}); err != nil {
@@ -218,7 +220,7 @@ func (c Clients) remove(ctx context.Context, r Resource) error {
 		}
 		_, err = c.Call(ctx, k.remove, map[string]any{k.param: r.ID})
 	}
-	if strings.Contains(codeOf(err), "NotFound") {
+	if strings.Contains(apierr.CodeOf(err), "NotFound") {
 		return nil
 	}
 	return err
@@ -228,7 +230,7 @@ func (c Clients) remove(ctx context.Context, r Resource) error {
 func (c Clients) detach(ctx context.Context, gateway string) error {
 	answer, err := c.Call(ctx, "ec2.DescribeInternetGateways", map[string]any{"InternetGatewayIds": []any{gateway}})
 	if err != nil {
-		if strings.Contains(codeOf(err), "NotFound") {
+		if strings.Contains(apierr.CodeOf(err), "NotFound") {
 			return nil
 		}
 		return err

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/k8s-lbc/lbc/awssim/apierr"
 	"github.com/k8s-lbc/lbc/internal/lib/sleep"
 )
 
@@ -252,7 +253,7 @@ func (r *runner) try(ctx context.Context, s Step, scope vars, made *[]Resource) 
 
 // failed judges an error: the expected code is equal, another code is different, and an obstacle says nothing.
 func failed(s Step, err error) outcome {
-	code := codeOf(err)
+	code := apierr.CodeOf(err)
 	if expectedCode(s.Error, code) {
 		return outcome{}
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/account/resource"
+	"github.com/k8s-lbc/lbc/awssim/apierr"
 )
 
 func TestAnAcceleratorHasTwoAddressesAndIsDeployedInTime(t *testing.T) {
@@ -84,7 +85,7 @@ func TestTheSameTokenFindsTheSameAccelerator(t *testing.T) {
 	if err != nil || *a.Accelerator.AcceleratorArn != *b.Accelerator.AcceleratorArn {
 		t.Errorf("again: %v, %v", b, err)
 	}
-	if _, err := f.CreateAccelerator(t.Context(), in("b")); code(err) != "InvalidArgumentException" {
+	if _, err := f.CreateAccelerator(t.Context(), in("b")); apierr.CodeOf(err) != "InvalidArgumentException" {
 		t.Errorf("with another name: %v", err)
 	}
 	if len(f.account.Accelerators) != 1 {
@@ -119,7 +120,7 @@ func TestAcceleratorsAreValidated(t *testing.T) {
 		{globalaccelerator.CreateAcceleratorInput{Name: aws.String("one-more")}, "LimitExceededException"},
 	} {
 		out, err := f.CreateAccelerator(t.Context(), &tt.in)
-		if code(err) != tt.want {
+		if apierr.CodeOf(err) != tt.want {
 			t.Errorf("%q: %v, want %s", *tt.in.Name, err, tt.want)
 		}
 		if err == nil && len(tt.in.IpAddresses) > 0 && out.Accelerator.IpSets[0].IpAddresses[0] != tt.in.IpAddresses[0] {
@@ -141,7 +142,7 @@ func TestAnAcceleratorIsDeletedOnceItIsDisabledAndEmpty(t *testing.T) {
 	}
 	want := func(step string, err error, code_ string) {
 		t.Helper()
-		if code(err) != code_ {
+		if apierr.CodeOf(err) != code_ {
 			t.Errorf("%s: %v, want %s", step, err, code_)
 		}
 	}
@@ -195,11 +196,11 @@ func TestListsGoByPages(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 	if _, err := f.ListAccelerators(t.Context(), &globalaccelerator.ListAcceleratorsInput{
-		NextToken: aws.String("x")}); code(err) != "InvalidNextTokenException" {
+		NextToken: aws.String("x")}); apierr.CodeOf(err) != "InvalidNextTokenException" {
 		t.Errorf("bad token: %v", err)
 	}
 	if _, err := f.ListAccelerators(t.Context(), &globalaccelerator.ListAcceleratorsInput{
-		MaxResults: aws.Int32(101)}); code(err) != "InvalidArgumentException" {
+		MaxResults: aws.Int32(101)}); apierr.CodeOf(err) != "InvalidArgumentException" {
 		t.Errorf("page too large: %v", err)
 	}
 }
@@ -214,7 +215,7 @@ func TestOnlyAcceleratorsHaveTags(t *testing.T) {
 			{Key: aws.String(key), Value: aws.String("v")}}})
 		return err
 	}
-	if err := tag(l.ListenerArn, "k"); code(err) != "AcceleratorNotFoundException" {
+	if err := tag(l.ListenerArn, "k"); apierr.CodeOf(err) != "AcceleratorNotFoundException" {
 		t.Errorf("tag a listener: %v", err)
 	}
 	for i := range resource.MaxTags {
@@ -222,7 +223,7 @@ func TestOnlyAcceleratorsHaveTags(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := tag(x.AcceleratorArn, "more"); code(err) != "InvalidArgumentException" {
+	if err := tag(x.AcceleratorArn, "more"); apierr.CodeOf(err) != "InvalidArgumentException" {
 		t.Errorf("51 tags: %v", err)
 	}
 	if _, err := f.UntagResource(t.Context(), &globalaccelerator.UntagResourceInput{ResourceArn: x.AcceleratorArn,

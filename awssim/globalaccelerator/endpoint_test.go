@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/globalaccelerator/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/apierr"
 )
 
 func TestEndpointsAreValidated(t *testing.T) {
@@ -55,7 +56,7 @@ func TestEndpointsAreValidated(t *testing.T) {
 		{"no address", types.EndpointConfiguration{EndpointId: aws.String("eipalloc-0123")}, "InvalidArgumentException", nil},
 	} {
 		out, err := add(tt.e)
-		if code(err) != tt.want {
+		if apierr.CodeOf(err) != tt.want {
 			t.Errorf("%s: %v, want %s", tt.name, err, tt.want)
 			continue
 		}
@@ -64,18 +65,18 @@ func TestEndpointsAreValidated(t *testing.T) {
 			t.Errorf("%s: %+v", tt.name, out.EndpointDescriptions)
 		}
 	}
-	if _, err := add(endpoint("app/out"), endpoint("app/out")); code(err) != "InvalidArgumentException" {
+	if _, err := add(endpoint("app/out"), endpoint("app/out")); apierr.CodeOf(err) != "InvalidArgumentException" {
 		t.Errorf("twice: %v", err)
 	}
 	if _, err := f.UpdateAccelerator(t.Context(), &globalaccelerator.UpdateAcceleratorInput{
-		AcceleratorArn: x.AcceleratorArn, IpAddressType: types.IpAddressTypeDualStack}); code(err) !=
+		AcceleratorArn: x.AcceleratorArn, IpAddressType: types.IpAddressTypeDualStack}); apierr.CodeOf(err) !=
 		"InvalidArgumentException" {
 		t.Errorf("dual stack with endpoints that are not: %v", err)
 	}
 	if err := f.account.SetQuota("endpoints-per-endpoint-group", 4); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := add(endpoint("app/dual")); code(err) != "LimitExceededException" {
+	if _, err := add(endpoint("app/dual")); apierr.CodeOf(err) != "LimitExceededException" {
 		t.Errorf("one too many: %v", err)
 	}
 }
@@ -120,7 +121,7 @@ func TestEndpointsAreAddedReplacedAndRemoved(t *testing.T) {
 	check("remove", err, "app/dual=128 net/sg=128")
 	_, err = f.RemoveEndpoints(t.Context(), &globalaccelerator.RemoveEndpointsInput{EndpointGroupArn: g.EndpointGroupArn,
 		EndpointIdentifiers: []types.EndpointIdentifier{{EndpointId: heavier.EndpointId}}})
-	if code(err) != "InvalidArgumentException" {
+	if apierr.CodeOf(err) != "InvalidArgumentException" {
 		t.Errorf("remove what is not there: %v", err)
 	}
 	_, err = f.UpdateEndpointGroup(t.Context(), &globalaccelerator.UpdateEndpointGroupInput{
@@ -220,7 +221,7 @@ func TestAListenerHasAsManyEndpointGroupsAsItsQuota(t *testing.T) {
 			t.Fatalf("endpoint group in %s: %v", region, err)
 		}
 	}
-	if got := code(create("eu-west-2")); got != "LimitExceededException" {
+	if got := apierr.CodeOf(create("eu-west-2")); got != "LimitExceededException" {
 		t.Errorf("one endpoint group too many: %q", got)
 	}
 }

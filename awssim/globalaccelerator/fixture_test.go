@@ -1,14 +1,12 @@
 package globalaccelerator
 
 import (
-	"errors"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/globalaccelerator"
 	"github.com/aws/aws-sdk-go-v2/service/globalaccelerator/types"
-	"github.com/aws/smithy-go"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/clock"
@@ -51,14 +49,6 @@ func newFixture(t *testing.T, p account.Profile) fixture {
 		a.AddLoadBalancer(&lb)
 	}
 	return fixture{New(a, nil), t, c}
-}
-
-func code(err error) string {
-	var e smithy.APIError
-	if errors.As(err, &e) {
-		return e.ErrorCode()
-	}
-	return ""
 }
 
 func (f fixture) accelerator(name string) *types.Accelerator {

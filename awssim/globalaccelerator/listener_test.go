@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/globalaccelerator/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/apierr"
 )
 
 func TestListenersDoNotSharePorts(t *testing.T) {
@@ -31,17 +32,18 @@ func TestListenersDoNotSharePorts(t *testing.T) {
 		{types.ProtocolUdp, []int32{80, 90}, ""},
 		{types.ProtocolTcp, []int32{91, 442}, ""},
 	} {
-		if _, err := f.listen(x, tt.protocol, tt.ports...); code(err) != tt.want {
+		if _, err := f.listen(x, tt.protocol, tt.ports...); apierr.CodeOf(err) != tt.want {
 			t.Errorf("%s %v: %v, want %s", tt.protocol, tt.ports, err, tt.want)
 		}
 	}
 	for i := range int32(7) {
 		f.listener(x, types.ProtocolTcp, 1000+i, 1000+i)
 	}
-	if _, err := f.listen(x, types.ProtocolTcp, 2000, 2000); code(err) != "LimitExceededException" {
+	if _, err := f.listen(x, types.ProtocolTcp, 2000, 2000); apierr.CodeOf(err) != "LimitExceededException" {
 		t.Errorf("the eleventh: %v", err)
 	}
-	if _, err := f.listen(aws.String("none"), types.ProtocolTcp, 1, 1); code(err) != "AcceleratorNotFoundException" {
+	_, err := f.listen(aws.String("none"), types.ProtocolTcp, 1, 1)
+	if apierr.CodeOf(err) != "AcceleratorNotFoundException" {
 		t.Errorf("of nothing: %v", err)
 	}
 }
@@ -76,11 +78,11 @@ func TestPortOverridesAndListenersKeepOutOfEachOthersWay(t *testing.T) {
 		{other, []int32{90, 8080}, "InvalidArgumentException"}, // taken in the region
 		{other, []int32{90, 9090}, ""},
 	} {
-		if err := override(tt.group, tt.pairs...); code(err) != tt.want {
+		if err := override(tt.group, tt.pairs...); apierr.CodeOf(err) != tt.want {
 			t.Errorf("%v: %v, want %s", tt.pairs, err, tt.want)
 		}
 	}
-	if _, err := f.listen(x, types.ProtocolUdp, 8000, 8100); code(err) != "InvalidArgumentException" {
+	if _, err := f.listen(x, types.ProtocolUdp, 8000, 8100); apierr.CodeOf(err) != "InvalidArgumentException" {
 		t.Errorf("a listener on an endpoint port: %v", err)
 	}
 	move := func() error {
@@ -88,7 +90,7 @@ func TestPortOverridesAndListenersKeepOutOfEachOthersWay(t *testing.T) {
 			PortRanges: ports(81, 81)})
 		return err
 	}
-	if err := move(); code(err) != "InvalidArgumentException" {
+	if err := move(); apierr.CodeOf(err) != "InvalidArgumentException" {
 		t.Errorf("take an overridden port away: %v", err)
 	}
 	if err := override(g); err != nil {
@@ -132,7 +134,7 @@ func TestEndpointGroupsHaveAWSsDefaultsAndBounds(t *testing.T) {
 		"check protocol": {func(in *input) { in.HealthCheckProtocol = "UDP" }, "InvalidArgumentException"},
 		"listener":       {func(in *input) { in.ListenerArn = aws.String("none") }, "ListenerNotFoundException"},
 	} {
-		if err := create(tt.change); code(err) != tt.want {
+		if err := create(tt.change); apierr.CodeOf(err) != tt.want {
 			t.Errorf("%s: %v, want %s", name, err, tt.want)
 		}
 	}

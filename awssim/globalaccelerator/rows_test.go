@@ -13,6 +13,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/account/resource"
+	"github.com/k8s-lbc/lbc/awssim/apierr"
 )
 
 func TestBoundsOfAccelerators(t *testing.T) {
@@ -46,7 +47,7 @@ func TestBoundsOfAccelerators(t *testing.T) {
 			in := &input{Name: aws.String("a")}
 			tt.change(in)
 			out, err := f.CreateAccelerator(t.Context(), in)
-			if code(err) != tt.want {
+			if apierr.CodeOf(err) != tt.want {
 				t.Fatalf("got %v, want %q", err, tt.want)
 			}
 			if err == nil && (*out.Accelerator.Enabled != (in.Enabled == nil || *in.Enabled) ||
@@ -92,7 +93,7 @@ func TestBoundsOfAcceleratorListeners(t *testing.T) {
 	if l.ClientAffinity != types.ClientAffinityNone {
 		t.Errorf("affinity %s by default", l.ClientAffinity)
 	}
-	if _, err := f.listen(x, types.ProtocolTcp, eleven...); code(err) != "InvalidArgumentException" {
+	if _, err := f.listen(x, types.ProtocolTcp, eleven...); apierr.CodeOf(err) != "InvalidArgumentException" {
 		t.Errorf("eleven port ranges: %v", err)
 	}
 	out, err := f.UpdateListener(t.Context(), &globalaccelerator.UpdateListenerInput{ListenerArn: l.ListenerArn,
@@ -101,7 +102,7 @@ func TestBoundsOfAcceleratorListeners(t *testing.T) {
 		t.Errorf("affinity alone: %+v, %v", out, err)
 	}
 	if _, err := f.UpdateListener(t.Context(), &globalaccelerator.UpdateListenerInput{ListenerArn: l.ListenerArn,
-		ClientAffinity: "COOKIE"}); code(err) != "InvalidArgumentException" {
+		ClientAffinity: "COOKIE"}); apierr.CodeOf(err) != "InvalidArgumentException" {
 		t.Errorf("another affinity: %v", err)
 	}
 	if arn := *l.ListenerArn; !strings.HasPrefix(arn, *x+"/listener/") || len(arn) != len(*x)+len("/listener/")+8 {
@@ -163,7 +164,7 @@ func TestBoundsOfEndpointGroups(t *testing.T) {
 			in := &input{ListenerArn: l.ListenerArn, EndpointGroupRegion: aws.String("eu-west-1")}
 			tt.change(in)
 			out, err := f.CreateEndpointGroup(t.Context(), in)
-			if code(err) != tt.want {
+			if apierr.CodeOf(err) != tt.want {
 				t.Fatalf("got %v, want %q", err, tt.want)
 			}
 			if err == nil && len(*out.EndpointGroup.EndpointGroupArn) != len(*l.ListenerArn)+len("/endpoint-group/")+12 {
@@ -275,7 +276,7 @@ func TestAnAcceleratorTakesOneChangeAtATime(t *testing.T) {
 			return err
 		},
 	} {
-		if err := change(); code(err) != "TransactionInProgressException" {
+		if err := change(); apierr.CodeOf(err) != "TransactionInProgressException" {
 			t.Errorf("%s: %v", row, err)
 		}
 	}

@@ -4,6 +4,9 @@ import (
 	"context"
 	"net/netip"
 	"os"
+	"path"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -102,191 +105,184 @@ func groupTags(k string) []ec2types.TagSpecification {
 		{ResourceType: "security-group", Tags: []ec2types.Tag{{Key: aws.String(k), Value: aws.String("demo")}}}}
 }
 
-func TestThePublishedPoliciesAllowWhatTheControllerDoesAndNoMore(t *testing.T) {
-	t.Parallel()
+// judgedCall is a call of a user who has policies (of testdata/policies, separated by spaces).
+type judgedCall struct {
+	name, policies string
+	denied         string // the denied action; itself: that of the call; "": none
+	in             any
+}
+
+const (
+	main   = "controller.aws" // policies
+	itself = "itself"         // denied
+)
+
+// of returns the service and the action of a call. IAM's prefix of the action is prefix.
+func (c judgedCall) of() (service, action, prefix string) {
+	input := reflect.TypeOf(c.in).Elem()
+	service, action = path.Base(input.PkgPath()), strings.TrimSuffix(input.Name(), "Input")
+	switch service {
+	case "elasticloadbalancingv2":
+		service = "elasticloadbalancing"
+	case "resourcegroupstaggingapi":
+		return "tagging", action, "tag"
+	}
+	return service, action, service
+}
+
+func balancingCalls() []judgedCall {
 	ownKey, otherKey := pair(cluster, "demo"), pair("team", "web")
 	cognito := []elbtypes.Action{{AuthenticateCognitoConfig: &elbtypes.AuthenticateCognitoActionConfig{
 		UserPoolArn: aws.String(pool)}}}
-	tests := []struct {
-		name            string
-		policies        string // with spaces between
-		service, action string
-		in              any
-		want            string // the action that is denied; "": none
-	}{
-		{"describe", "controller.aws", "elasticloadbalancing", "DescribeLoadBalancers", &elb.DescribeLoadBalancersInput{},
-			""},
-		{"create with the cluster's tag", "controller.aws", "elasticloadbalancing", "CreateLoadBalancer",
-			&elb.CreateLoadBalancerInput{Name: aws.String("n"), Tags: ownKey, SecurityGroups: []string{"sg-00000001"},
-				SubnetMappings: []elbtypes.SubnetMapping{{AllocationId: aws.String("eipalloc-1")}},
-				IpamPools:      &elbtypes.IpamPools{}, CustomerOwnedIpv4Pool: aws.String("p")}, ""},
-		{"create a network load balancer", "controller.aws", "elasticloadbalancing", "CreateLoadBalancer",
-			&elb.CreateLoadBalancerInput{Name: aws.String("n"), Tags: ownKey, Type: "network"}, ""},
-		{"tags of gateway load balancers are not the controller's", "controller.aws", "elasticloadbalancing",
-			"CreateLoadBalancer", &elb.CreateLoadBalancerInput{Name: aws.String("n"), Tags: ownKey, Type: "gateway"},
-			"elasticloadbalancing:AddTags"},
-		{"create without tags", "controller.aws", "elasticloadbalancing", "CreateLoadBalancer", &elb.CreateLoadBalancerInput{
-			Name: aws.String("n")}, "elasticloadbalancing:CreateLoadBalancer"},
-		{"create with other tags", "controller.aws", "elasticloadbalancing", "CreateTargetGroup", &elb.CreateTargetGroupInput{
-			Name: aws.String("n"), Tags: otherKey}, "elasticloadbalancing:CreateTargetGroup"},
-		{"create a target group", "controller.aws", "elasticloadbalancing", "CreateTargetGroup", &elb.CreateTargetGroupInput{
-			Name: aws.String("n"), Tags: ownKey}, ""},
-		{"create a listener with tags", "controller.aws", "elasticloadbalancing", "CreateListener", &elb.CreateListenerInput{
-			LoadBalancerArn: aws.String(balancer), Tags: ownKey, DefaultActions: cognito, Certificates: []elbtypes.Certificate{
-				{CertificateArn: aws.String("arn:aws:iam::123456789012:server-certificate/x")}}}, ""},
-		{"create a listener without tags", "controller.aws", "elasticloadbalancing", "CreateListener",
-			&elb.CreateListenerInput{LoadBalancerArn: aws.String(foreign)}, ""},
-		{"create a rule with tags", "controller.aws", "elasticloadbalancing", "CreateRule", &elb.CreateRuleInput{
-			ListenerArn: aws.String(listener), Tags: ownKey}, ""},
-		{"a user pool that cannot be read", "bindings", "elasticloadbalancing", "ModifyRule", &elb.ModifyRuleInput{
-			RuleArn: aws.String(rule), Actions: cognito}, "elasticloadbalancing:ModifyRule"},
-		{"tag ours with others", "controller.aws", "elasticloadbalancing", "AddTags", &elb.AddTagsInput{
-			ResourceArns: []string{balancer, targets}, Tags: otherKey}, ""},
-		{"give ours its own tag again", "controller.aws", "elasticloadbalancing", "AddTags", &elb.AddTagsInput{
-			ResourceArns: []string{balancer}, Tags: ownKey}, "elasticloadbalancing:AddTags"},
-		{"adopt another's", "controller.aws", "elasticloadbalancing", "AddTags", &elb.AddTagsInput{
-			ResourceArns: []string{foreign}, Tags: ownKey}, "elasticloadbalancing:AddTags"},
-		{"one of several is another's", "controller.aws", "elasticloadbalancing", "AddTags", &elb.AddTagsInput{
-			ResourceArns: []string{balancer, foreign}, Tags: otherKey}, "elasticloadbalancing:AddTags"},
-		{"tag listeners and rules", "controller.aws", "elasticloadbalancing", "AddTags", &elb.AddTagsInput{
-			ResourceArns: []string{untagged, rule}, Tags: ownKey}, ""},
-		{"untag ours", "controller.aws", "elasticloadbalancing", "RemoveTags", &elb.RemoveTagsInput{
-			ResourceArns: []string{targets}, TagKeys: []string{"team"}}, ""},
-		{"untag another's", "controller.aws", "elasticloadbalancing", "RemoveTags", &elb.RemoveTagsInput{
-			ResourceArns: []string{userGroup}, TagKeys: []string{"team"}}, "elasticloadbalancing:RemoveTags"},
-		{"delete ours", "controller.aws", "elasticloadbalancing", "DeleteLoadBalancer", &elb.DeleteLoadBalancerInput{
-			LoadBalancerArn: aws.String(balancer)}, ""},
-		{"delete another's", "controller.aws", "elasticloadbalancing", "DeleteLoadBalancer", &elb.DeleteLoadBalancerInput{
-			LoadBalancerArn: aws.String(foreign)}, "elasticloadbalancing:DeleteLoadBalancer"},
-		{"attributes of a user's target group", "controller.aws", "elasticloadbalancing", "ModifyTargetGroupAttributes",
-			&elb.ModifyTargetGroupAttributesInput{TargetGroupArn: aws.String(userGroup)},
-			"elasticloadbalancing:ModifyTargetGroupAttributes"},
-		{"targets of a user's target group", "controller.aws", "elasticloadbalancing", "RegisterTargets",
-			&elb.RegisterTargetsInput{TargetGroupArn: aws.String(userGroup)}, ""},
-		{"attributes of a tagged listener", "controller.aws", "elasticloadbalancing", "ModifyListenerAttributes",
-			&elb.ModifyListenerAttributesInput{ListenerArn: aws.String(listener)}, ""},
-		{"attributes of an untagged listener", "controller.aws", "elasticloadbalancing", "ModifyListenerAttributes",
-			&elb.ModifyListenerAttributesInput{ListenerArn: aws.String(untagged)},
-			"elasticloadbalancing:ModifyListenerAttributes"},
-		{"order rules", "controller.aws", "elasticloadbalancing", "SetRulePriorities", &elb.SetRulePrioritiesInput{
-			RulePriorities: []elbtypes.RulePriorityPair{{RuleArn: aws.String(rule)}}}, ""},
-		{"subnets", "controller.aws", "elasticloadbalancing", "SetSubnets", &elb.SetSubnetsInput{
-			LoadBalancerArn: aws.String(balancer), Subnets: []string{"subnet-1"}}, ""},
-		{"groups", "controller.aws", "elasticloadbalancing", "SetSecurityGroups", &elb.SetSecurityGroupsInput{
-			LoadBalancerArn: aws.String(balancer), SecurityGroups: []string{"sg-00000001"}}, ""},
-		{"pools", "controller.aws", "elasticloadbalancing", "ModifyIpPools", &elb.ModifyIpPoolsInput{
-			LoadBalancerArn: aws.String(balancer), IpamPools: &elbtypes.IpamPools{}}, ""},
-		{"trust stores are only read", "controller.aws", "elasticloadbalancing", "CreateTrustStore",
-			&elb.CreateTrustStoreInput{Name: aws.String("x")}, "elasticloadbalancing:CreateTrustStore"},
-		{"isolated partitions lack listener attributes", "controller.aws-iso", "elasticloadbalancing",
-			"DescribeListenerAttributes", &elb.DescribeListenerAttributesInput{},
-			"elasticloadbalancing:DescribeListenerAttributes"},
-
-		{"create a group with the cluster's tag", "controller.aws", "ec2", "CreateSecurityGroup",
-			&ec2.CreateSecurityGroupInput{VpcId: aws.String("vpc-00000001"), TagSpecifications: groupTags(cluster)}, ""},
-		{"create a group without tags", "controller.aws", "ec2", "CreateSecurityGroup", &ec2.CreateSecurityGroupInput{
-			VpcId: aws.String("vpc-00000001")}, ""},
-		{"create a group with other tags", "controller.aws", "ec2", "CreateSecurityGroup", &ec2.CreateSecurityGroupInput{
-			VpcId: aws.String("vpc-00000001"), TagSpecifications: groupTags("team")}, "ec2:CreateTags"},
-		{"tag our group", "controller.aws", "ec2", "CreateTags", &ec2.CreateTagsInput{Resources: []string{"sg-00000001"},
-			Tags: []ec2types.Tag{{Key: aws.String("team")}}}, ""},
-		{"give our group its tag again", "controller.aws", "ec2", "CreateTags", &ec2.CreateTagsInput{
-			Resources: []string{"sg-00000001"}, Tags: []ec2types.Tag{{Key: aws.String(cluster)}}}, "ec2:CreateTags"},
-		{"tag another's group", "controller.aws", "ec2", "CreateTags", &ec2.CreateTagsInput{
-			Resources: []string{"sg-00000002"}, Tags: []ec2types.Tag{{Key: aws.String("team")}}}, "ec2:CreateTags"},
-		{"tag something else", "controller.aws", "ec2", "CreateTags", &ec2.CreateTagsInput{
-			Resources: []string{"vpc-00000001"}, Tags: []ec2types.Tag{{Key: aws.String("team")}}}, "ec2:CreateTags"},
-		{"untag our group", "controller.aws", "ec2", "DeleteTags", &ec2.DeleteTagsInput{Resources: []string{"sg-00000001"},
-			Tags: []ec2types.Tag{{Key: aws.String("team")}}}, ""},
-		{"take our group's tag with its value", "controller.aws", "ec2", "DeleteTags", &ec2.DeleteTagsInput{
-			Resources: []string{"sg-00000001"}, Tags: []ec2types.Tag{{Key: aws.String(cluster), Value: aws.String("demo")}}},
-			"ec2:DeleteTags"},
-		{"open another's group", "controller.aws", "ec2", "AuthorizeSecurityGroupIngress",
-			&ec2.AuthorizeSecurityGroupIngressInput{GroupId: aws.String("sg-00000002")}, ""},
-		{"open it with tagged rules", "controller.aws", "ec2", "AuthorizeSecurityGroupIngress",
-			&ec2.AuthorizeSecurityGroupIngressInput{GroupId: aws.String("sg-00000002"),
-				TagSpecifications: []ec2types.TagSpecification{
-					{ResourceType: "security-group-rule", Tags: []ec2types.Tag{{Key: aws.String(cluster)}}}}}, "ec2:CreateTags"},
-		{"egress is not the controller's", "controller.aws", "ec2", "AuthorizeSecurityGroupEgress",
-			&ec2.AuthorizeSecurityGroupEgressInput{GroupId: aws.String("sg-00000001")}, "ec2:AuthorizeSecurityGroupEgress"},
-		{"delete our group", "controller.aws", "ec2", "DeleteSecurityGroup", &ec2.DeleteSecurityGroupInput{
-			GroupId: aws.String("sg-00000001")}, ""},
-		{"delete another's group by name", "controller.aws", "ec2", "DeleteSecurityGroup", &ec2.DeleteSecurityGroupInput{
-			GroupName: aws.String("sg-00000002")}, "ec2:DeleteSecurityGroup"},
-		{"shared groups", "controller.aws", "ec2", "GetSecurityGroupsForVpc", &ec2.GetSecurityGroupsForVpcInput{
-			VpcId: aws.String("vpc-00000001")}, ""},
-
-		{"find certificates", "controller.aws", "acm", "DescribeCertificate", &acm.DescribeCertificateInput{
-			CertificateArn: aws.String("arn:aws:acm:us-west-2:123456789012:certificate/1")}, ""},
-		{"request certificates", "controller.aws", "acm", "RequestCertificate", &acm.RequestCertificateInput{},
-			"acm:RequestCertificate"},
-		{"request certificates with the add-on", "controller.aws certificates", "acm", "RequestCertificate",
-			&acm.RequestCertificateInput{DomainName: aws.String("x"), Tags: []acmtypes.Tag{{Key: aws.String(cluster)}}}, ""},
-		{"untagged certificates with the add-on", "controller.aws certificates", "acm", "RequestCertificate",
-			&acm.RequestCertificateInput{DomainName: aws.String("x")}, "acm:RequestCertificate"},
-		{"delete another's certificate", "certificates", "acm", "DeleteCertificate", &acm.DeleteCertificateInput{
-			CertificateArn: aws.String("arn:aws:acm:us-west-2:123456789012:certificate/1")}, "acm:DeleteCertificate"},
-		{"records", "certificates", "route53", "ChangeResourceRecordSets", &route53.ChangeResourceRecordSetsInput{
-			HostedZoneId: aws.String("Z1")}, ""},
-		{"progress of records", "certificates", "route53", "GetChange", &route53.GetChangeInput{Id: aws.String("C1")},
-			"route53:GetChange"},
-		{"find by tag", "controller.aws", "tagging", "GetResources", &resourcegroupstaggingapi.GetResourcesInput{},
-			"tag:GetResources"},
-		{"find by tag with accelerators", "accelerators", "tagging", "GetResources",
-			&resourcegroupstaggingapi.GetResourcesInput{}, ""},
-		{"assumed identity", "bindings", "sts", "GetCallerIdentity", &sts.GetCallerIdentityInput{}, ""},
-		{"read denials", "bindings", "sts", "DecodeAuthorizationMessage", &sts.DecodeAuthorizationMessageInput{},
-			"sts:DecodeAuthorizationMessage"},
-
-		{"web ACL", "controller.aws", "wafv2", "AssociateWebACL", &wafv2.AssociateWebACLInput{
-			WebACLArn: aws.String(webACLARN), ResourceArn: aws.String(balancer)}, ""},
-		{"no web ACL any more", "controller.aws", "wafv2", "DisassociateWebACL", &wafv2.DisassociateWebACLInput{
-			ResourceArn: aws.String(balancer)}, ""},
-		{"web ACLs by name", "controller.aws", "wafv2", "ListWebACLs", &wafv2.ListWebACLsInput{}, "wafv2:ListWebACLs"},
-		{"protection", "controller.aws", "shield", "CreateProtection", &shield.CreateProtectionInput{}, ""},
-		{"no protection any more", "controller.aws", "shield", "DeleteProtection", &shield.DeleteProtectionInput{
-			ProtectionId: aws.String("1")}, ""},
-		{"subscribe", "controller.aws", "shield", "CreateSubscription", &shield.CreateSubscriptionInput{},
-			"shield:CreateSubscription"},
-
-		{"accelerator", "accelerators", "globalaccelerator", "CreateAccelerator", &ga.CreateAcceleratorInput{
-			Tags: []gatypes.Tag{{Key: aws.String(cluster), Value: aws.String("demo")}, {Key: aws.String("aga.k8s.aws/resource"),
-				Value: aws.String("GlobalAccelerator")}}}, ""},
-		{"accelerator of another kind", "accelerators", "globalaccelerator", "CreateAccelerator", &ga.CreateAcceleratorInput{
-			Tags: []gatypes.Tag{{Key: aws.String(cluster), Value: aws.String("demo")}}}, "globalaccelerator:CreateAccelerator"},
-		{"listener of ours", "accelerators", "globalaccelerator", "CreateListener", &ga.CreateListenerInput{
-			AcceleratorArn: aws.String(ours)}, ""},
-		{"below a listener of ours", "accelerators", "globalaccelerator", "CreateEndpointGroup", &ga.CreateEndpointGroupInput{
-			ListenerArn: aws.String(ours + "/listener/1")}, ""},
-		{"endpoints that cannot be looked up", "accelerators", "globalaccelerator", "AddEndpoints", &ga.AddEndpointsInput{
-			EndpointGroupArn:       aws.String(ours + "/listener/1/endpoint-group/1"),
-			EndpointConfigurations: []gatypes.EndpointConfiguration{{}}}, "elasticloadbalancing:DescribeLoadBalancers"},
-		{"another's accelerator", "accelerators", "globalaccelerator", "DeleteAccelerator", &ga.DeleteAcceleratorInput{
-			AcceleratorArn: aws.String(ours + "2")}, "globalaccelerator:DeleteAccelerator"},
-
-		{"bindings only: targets", "bindings", "elasticloadbalancing", "RegisterTargets", &elb.RegisterTargetsInput{
-			TargetGroupArn: aws.String(userGroup)}, ""},
-		{"bindings only: nothing else", "bindings", "elasticloadbalancing", "CreateListener", &elb.CreateListenerInput{
-			LoadBalancerArn: aws.String(balancer)}, "elasticloadbalancing:CreateListener"},
-		{"migration tags what version 1 made", "migration", "elasticloadbalancing", "AddTags", &elb.AddTagsInput{
-			ResourceArns: []string{balancer}, Tags: ownKey}, "elasticloadbalancing:AddTags"},
+	return []judgedCall{
+		{"describe", main, "", &elb.DescribeLoadBalancersInput{}},
+		{"create with the cluster's tag", main, "", &elb.CreateLoadBalancerInput{Name: aws.String("n"), Tags: ownKey,
+			SecurityGroups: []string{"sg-00000001"}, SubnetMappings: []elbtypes.SubnetMapping{{
+				AllocationId: aws.String("eipalloc-1")}}, IpamPools: &elbtypes.IpamPools{},
+			CustomerOwnedIpv4Pool: aws.String("p")}},
+		{"create a network load balancer", main, "", &elb.CreateLoadBalancerInput{Name: aws.String("n"), Tags: ownKey,
+			Type: "network"}},
+		{"tags of gateway load balancers are not the controller's", main, "elasticloadbalancing:AddTags",
+			&elb.CreateLoadBalancerInput{Name: aws.String("n"), Tags: ownKey, Type: "gateway"}},
+		{"create without tags", main, itself, &elb.CreateLoadBalancerInput{Name: aws.String("n")}},
+		{"create with other tags", main, itself, &elb.CreateTargetGroupInput{Name: aws.String("n"), Tags: otherKey}},
+		{"create a target group", main, "", &elb.CreateTargetGroupInput{Name: aws.String("n"), Tags: ownKey}},
+		{"create a listener with tags", main, "", &elb.CreateListenerInput{LoadBalancerArn: aws.String(balancer),
+			Tags: ownKey, DefaultActions: cognito, Certificates: []elbtypes.Certificate{{
+				CertificateArn: aws.String("arn:aws:iam::123456789012:server-certificate/x")}}}},
+		{"create a listener without tags", main, "", &elb.CreateListenerInput{LoadBalancerArn: aws.String(foreign)}},
+		{"create a rule with tags", main, "", &elb.CreateRuleInput{ListenerArn: aws.String(listener), Tags: ownKey}},
+		{"a user pool that cannot be read", "bindings", itself, &elb.ModifyRuleInput{RuleArn: aws.String(rule),
+			Actions: cognito}},
+		{"tag ours with others", main, "", &elb.AddTagsInput{ResourceArns: []string{balancer, targets}, Tags: otherKey}},
+		{"give ours its own tag again", main, itself, &elb.AddTagsInput{ResourceArns: []string{balancer}, Tags: ownKey}},
+		{"adopt another's", main, itself, &elb.AddTagsInput{ResourceArns: []string{foreign}, Tags: ownKey}},
+		{"one of several is another's", main, itself, &elb.AddTagsInput{ResourceArns: []string{balancer, foreign},
+			Tags: otherKey}},
+		{"tag listeners and rules", main, "", &elb.AddTagsInput{ResourceArns: []string{untagged, rule}, Tags: ownKey}},
+		{"untag ours", main, "", &elb.RemoveTagsInput{ResourceArns: []string{targets}, TagKeys: []string{"team"}}},
+		{"untag another's", main, itself, &elb.RemoveTagsInput{ResourceArns: []string{userGroup}, TagKeys: []string{"team"}}},
+		{"delete ours", main, "", &elb.DeleteLoadBalancerInput{LoadBalancerArn: aws.String(balancer)}},
+		{"delete another's", main, itself, &elb.DeleteLoadBalancerInput{LoadBalancerArn: aws.String(foreign)}},
+		{"attributes of a user's target group", main, itself, &elb.ModifyTargetGroupAttributesInput{
+			TargetGroupArn: aws.String(userGroup)}},
+		{"targets of a user's target group", main, "", &elb.RegisterTargetsInput{TargetGroupArn: aws.String(userGroup)}},
+		{"attributes of a tagged listener", main, "", &elb.ModifyListenerAttributesInput{ListenerArn: aws.String(listener)}},
+		{"attributes of an untagged listener", main, itself, &elb.ModifyListenerAttributesInput{
+			ListenerArn: aws.String(untagged)}},
+		{"order rules", main, "", &elb.SetRulePrioritiesInput{RulePriorities: []elbtypes.RulePriorityPair{{
+			RuleArn: aws.String(rule)}}}},
+		{"subnets", main, "", &elb.SetSubnetsInput{LoadBalancerArn: aws.String(balancer), Subnets: []string{"subnet-1"}}},
+		{"groups", main, "", &elb.SetSecurityGroupsInput{LoadBalancerArn: aws.String(balancer), SecurityGroups: []string{
+			"sg-00000001"}}},
+		{"pools", main, "", &elb.ModifyIpPoolsInput{LoadBalancerArn: aws.String(balancer), IpamPools: &elbtypes.IpamPools{}}},
+		{"trust stores are only read", main, itself, &elb.CreateTrustStoreInput{Name: aws.String("x")}},
+		{"isolated partitions lack listener attributes", "controller.aws-iso", itself,
+			&elb.DescribeListenerAttributesInput{}},
+		{"bindings only: targets", "bindings", "", &elb.RegisterTargetsInput{TargetGroupArn: aws.String(userGroup)}},
+		{"bindings only: nothing else", "bindings", itself, &elb.CreateListenerInput{LoadBalancerArn: aws.String(balancer)}},
+		{"migration tags what version 1 made", "migration", itself, &elb.AddTagsInput{ResourceArns: []string{balancer},
+			Tags: ownKey}},
 	}
-	for _, tt := range tests {
+}
+
+func computeCalls() []judgedCall {
+	return []judgedCall{
+		{"create a group with the cluster's tag", main, "", &ec2.CreateSecurityGroupInput{VpcId: aws.String("vpc-00000001"),
+			TagSpecifications: groupTags(cluster)}},
+		{"create a group without tags", main, "", &ec2.CreateSecurityGroupInput{VpcId: aws.String("vpc-00000001")}},
+		{"create a group with other tags", main, "ec2:CreateTags", &ec2.CreateSecurityGroupInput{
+			VpcId: aws.String("vpc-00000001"), TagSpecifications: groupTags("team")}},
+		{"tag our group", main, "", &ec2.CreateTagsInput{Resources: []string{"sg-00000001"}, Tags: []ec2types.Tag{{
+			Key: aws.String("team")}}}},
+		{"give our group its tag again", main, itself, &ec2.CreateTagsInput{Resources: []string{"sg-00000001"},
+			Tags: []ec2types.Tag{{Key: aws.String(cluster)}}}},
+		{"tag another's group", main, itself, &ec2.CreateTagsInput{Resources: []string{"sg-00000002"}, Tags: []ec2types.Tag{{
+			Key: aws.String("team")}}}},
+		{"tag something else", main, itself, &ec2.CreateTagsInput{Resources: []string{"vpc-00000001"}, Tags: []ec2types.Tag{{
+			Key: aws.String("team")}}}},
+		{"untag our group", main, "", &ec2.DeleteTagsInput{Resources: []string{"sg-00000001"}, Tags: []ec2types.Tag{{
+			Key: aws.String("team")}}}},
+		{"take our group's tag with its value", main, itself, &ec2.DeleteTagsInput{Resources: []string{"sg-00000001"},
+			Tags: []ec2types.Tag{{Key: aws.String(cluster), Value: aws.String("demo")}}}},
+		{"open another's group", main, "", &ec2.AuthorizeSecurityGroupIngressInput{GroupId: aws.String("sg-00000002")}},
+		{"open it with tagged rules", main, "ec2:CreateTags", &ec2.AuthorizeSecurityGroupIngressInput{
+			GroupId: aws.String("sg-00000002"), TagSpecifications: []ec2types.TagSpecification{{
+				ResourceType: "security-group-rule", Tags: []ec2types.Tag{{Key: aws.String(cluster)}}}}}},
+		{"egress is not the controller's", main, itself, &ec2.AuthorizeSecurityGroupEgressInput{
+			GroupId: aws.String("sg-00000001")}},
+		{"delete our group", main, "", &ec2.DeleteSecurityGroupInput{GroupId: aws.String("sg-00000001")}},
+		{"delete another's group by name", main, itself, &ec2.DeleteSecurityGroupInput{GroupName: aws.String("sg-00000002")}},
+		{"shared groups", main, "", &ec2.GetSecurityGroupsForVpcInput{VpcId: aws.String("vpc-00000001")}},
+	}
+}
+
+func certificateCalls() []judgedCall {
+	return []judgedCall{
+		{"find certificates", main, "", &acm.DescribeCertificateInput{
+			CertificateArn: aws.String("arn:aws:acm:us-west-2:123456789012:certificate/1")}},
+		{"request certificates", main, itself, &acm.RequestCertificateInput{}},
+		{"request certificates with the add-on", main + " certificates", "", &acm.RequestCertificateInput{
+			DomainName: aws.String("x"), Tags: []acmtypes.Tag{{Key: aws.String(cluster)}}}},
+		{"untagged certificates with the add-on", main + " certificates", itself, &acm.RequestCertificateInput{
+			DomainName: aws.String("x")}},
+		{"delete another's certificate", "certificates", itself, &acm.DeleteCertificateInput{
+			CertificateArn: aws.String("arn:aws:acm:us-west-2:123456789012:certificate/1")}},
+		{"records", "certificates", "", &route53.ChangeResourceRecordSetsInput{HostedZoneId: aws.String("Z1")}},
+		{"progress of records", "certificates", itself, &route53.GetChangeInput{Id: aws.String("C1")}},
+	}
+}
+
+func otherCalls() []judgedCall {
+	return []judgedCall{
+		{"find by tag", main, itself, &resourcegroupstaggingapi.GetResourcesInput{}},
+		{"find by tag with accelerators", "accelerators", "", &resourcegroupstaggingapi.GetResourcesInput{}},
+		{"assumed identity", "bindings", "", &sts.GetCallerIdentityInput{}},
+		{"read denials", "bindings", itself, &sts.DecodeAuthorizationMessageInput{}},
+		{"web ACL", main, "", &wafv2.AssociateWebACLInput{WebACLArn: aws.String(webACLARN),
+			ResourceArn: aws.String(balancer)}},
+		{"no web ACL any more", main, "", &wafv2.DisassociateWebACLInput{ResourceArn: aws.String(balancer)}},
+		{"web ACLs by name", main, itself, &wafv2.ListWebACLsInput{}},
+		{"protection", main, "", &shield.CreateProtectionInput{}},
+		{"no protection any more", main, "", &shield.DeleteProtectionInput{ProtectionId: aws.String("1")}},
+		{"subscribe", main, itself, &shield.CreateSubscriptionInput{}},
+		{"accelerator", "accelerators", "", &ga.CreateAcceleratorInput{Tags: []gatypes.Tag{{Key: aws.String(cluster),
+			Value: aws.String("demo")}, {Key: aws.String("aga.k8s.aws/resource"), Value: aws.String("GlobalAccelerator")}}}},
+		{"accelerator of another kind", "accelerators", itself, &ga.CreateAcceleratorInput{Tags: []gatypes.Tag{{
+			Key: aws.String(cluster), Value: aws.String("demo")}}}},
+		{"listener of ours", "accelerators", "", &ga.CreateListenerInput{AcceleratorArn: aws.String(ours)}},
+		{"below a listener of ours", "accelerators", "", &ga.CreateEndpointGroupInput{ListenerArn: aws.String(ours +
+			"/listener/1")}},
+		{"endpoints that cannot be looked up", "accelerators", "elasticloadbalancing:DescribeLoadBalancers",
+			&ga.AddEndpointsInput{EndpointGroupArn: aws.String(ours + "/listener/1/endpoint-group/1"),
+				EndpointConfigurations: []gatypes.EndpointConfiguration{{}}}},
+		{"another's accelerator", "accelerators", itself, &ga.DeleteAcceleratorInput{AcceleratorArn: aws.String(ours + "2")}},
+	}
+}
+
+func TestThePublishedPoliciesAllowWhatTheControllerDoesAndNoMore(t *testing.T) {
+	t.Parallel()
+	for _, tt := range slices.Concat(balancingCalls(), computeCalls(), certificateCalls(), otherCalls()) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			a := world(t, strings.Fields(tt.policies)...)
 			a.AddAccelerator(&account.Accelerator{ARN: ours, Tags: map[string]string{
 				cluster: "demo", "aga.k8s.aws/resource": "GlobalAccelerator"}})
-			err := Authorizer(a)(context.Background(), tt.service, tt.action, key, tt.in)
-			if tt.want == "" {
+			service, action, prefix := tt.of()
+			err := Authorizer(a)(context.Background(), service, action, key, tt.in)
+			if tt.denied == "" {
 				if err != nil {
 					t.Fatal(err)
 				}
 				return
 			}
-			if e := apierr.As(err); e == nil || !strings.Contains(e.Message, " is not authorized to perform: "+tt.want+" ") ||
-				e.Code != deniedCode(tt.service) {
-				t.Errorf("got %v, want a denial of %s", err, tt.want)
+			want := tt.denied
+			if want == itself {
+				want = prefix + ":" + action
+			}
+			if e := apierr.As(err); e == nil || e.Code != deniedCode(service) ||
+				!strings.Contains(e.Message, " is not authorized to perform: "+want+" ") {
+				t.Errorf("got %v, want a denial of %s", err, want)
 			}
 		})
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/account/vpc"
+	"github.com/k8s-lbc/lbc/awssim/apierr"
 	"github.com/k8s-lbc/lbc/awssim/clock"
 	"github.com/k8s-lbc/lbc/awssim/seed"
 )
@@ -37,17 +38,11 @@ func newService(t *testing.T, p account.Profile) (*Service, *clock.Stepped) {
 	return New(a, nil), c
 }
 
+// wantCode fails the test if err does not have AWS's error code. "" stands for success.
 func wantCode(t *testing.T, err error, code string) {
 	t.Helper()
-	var e smithy.APIError
-	switch {
-	case err == nil && code == "":
-	case err == nil:
-		t.Errorf("succeeded, want %s", code)
-	case !errors.As(err, &e):
-		t.Errorf("got %v, which is no error of AWS", err)
-	case e.ErrorCode() != code:
-		t.Errorf("got %v, want %q", err, code)
+	if got := apierr.CodeOf(err); got != code || got == "" && err != nil {
+		t.Errorf("got %v, want code %q", err, code)
 	}
 }
 
@@ -127,8 +122,20 @@ func balance(s *Service) {
 	})
 }
 
-func TestABatchIsRefusedAsAWhole(t *testing.T) {
-	t.Parallel()
+type (
+	changes   = []types.Change
+	recordSet = types.ResourceRecordSet
+)
+
+// refusedBatch is a batch that is refused as a whole.
+type refusedBatch struct {
+	name, code, message string // message "": any
+	changes             changes
+}
+
+const badBatch = "InvalidChangeBatch"
+
+func refusedRecords() []refusedBatch {
 	many := make([]string, 501)
 	for i := range many {
 		many[i] = fmt.Sprintf("10.0.%d.%d", i/250, i%250)
@@ -137,129 +144,121 @@ func TestABatchIsRefusedAsAWhole(t *testing.T) {
 	for i := range long {
 		long[i] = fmt.Sprintf(`"%03d%s"`, i, strings.Repeat("x", 245))
 	}
-	tests := []struct {
-		name    string
-		changes []types.Change
-		code    string // InvalidChangeBatch when empty
-		message string
-	}{
-		{"exists", []types.Change{create("there.example.com", "A", "192.0.2.1")}, "",
-			"[Tried to create resource record set [name='there.example.com.', type='A'] but it already exists]"},
-		{"missing", []types.Change{remove("x.example.com", "CNAME", "y.")}, "",
-			"[Tried to delete resource record set [name='x.example.com.', type='CNAME'] but it was not found]"},
-		{"other value", []types.Change{remove("there.example.com", "A", "192.0.2.9")}, "",
-			"[Tried to delete resource record set [name='there.example.com.', type='A'] but the values provided do not match " +
-				"the current values]"},
-		{"other TTL", []types.Change{with(remove("there.example.com", "A", "192.0.2.1"),
-			func(r *types.ResourceRecordSet) { r.TTL = aws.Int64(61) })}, "",
-			"[Tried to delete resource record set [name='there.example.com.', type='A'] but the values provided do not match " +
-				"the current values]"},
-		{"outside", []types.Change{create("a.example.org", "A", "192.0.2.1")}, "",
-			"[RRSet with DNS name a.example.org. is not permitted in zone example.com.]"},
-		{"similar zone", []types.Change{create("badexample.com", "A", "192.0.2.1")}, "",
-			"[RRSet with DNS name badexample.com. is not permitted in zone example.com.]"},
-		{"CNAME at apex", []types.Change{create("example.com", "CNAME", "y.")}, "",
-			"[RRSet of type CNAME with DNS name example.com. is not permitted at apex in zone example.com.]"},
-		{"CNAME beside A", []types.Change{create("there.example.com", "CNAME", "y.")}, "",
-			"[RRSet of type CNAME with DNS name there.example.com. is not permitted as it conflicts with other records with " +
-				"the same DNS name in zone example.com.]"},
-		{"A beside CNAME", []types.Change{create("c.example.com", "A", "192.0.2.1")}, "",
-			"[RRSet of type A with DNS name c.example.com. is not permitted as it conflicts with other records with the same " +
-				"DNS name in zone example.com.]"},
-		{"two findings", []types.Change{create("there.example.com", "A", "192.0.2.1"),
-			create("a.example.org", "A", "192.0.2.1")}, "",
-			"[Tried to create resource record set [name='there.example.com.', type='A'] but it already exists, RRSet with DNS " +
-				"name a.example.org. is not permitted in zone example.com.]"},
-		{"twice", []types.Change{create("n.example.com", "A", "192.0.2.1"), create("n.example.com", "A", "192.0.2.1")}, "",
-			"[The request contains an invalid set of changes for a resource record set 'A n.example.com.']"},
-		{"no SOA", []types.Change{remove("example.com", "SOA", "ignored")}, "", ""},
-		{"SOA below", []types.Change{create("s.example.com", "SOA", "a. b. 1 2 3 4 5")}, "",
-			"[RRSet of type SOA with DNS name s.example.com. is not permitted outside of the apex of zone example.com.]"},
-		{"no address", []types.Change{create("n.example.com", "A", "y")}, "",
-			"[Invalid Resource Record: 'FATAL problem: ARRDATAIllegalIPv4Address (Value is not a valid IPv4 address) " +
-				"encountered with 'y'']"},
-		{"IPv4 as IPv6", []types.Change{create("n.example.com", "AAAA", "192.0.2.1")}, "",
-			"[Invalid Resource Record: 'FATAL problem: AAAARRDATAIllegalIPv6Address (Value is not a valid IPv6 address) " +
-				"encountered with '192.0.2.1'']"},
-		{"TXT without quotation marks", []types.Change{create("n.example.com", "TXT", "hello")}, "",
-			"[Invalid Resource Record: 'FATAL problem: InvalidCharacterString (Value should be enclosed in quotation marks) " +
-				"encountered with 'hello'']"},
-		{"MX with one field", []types.Change{create("n.example.com", "MX", "mail.")}, "",
-			"[Invalid Resource Record: 'FATAL problem: MXRRDATANot2Fields (MX record doesn't have 2 fields) encountered " +
-				"with 'mail.'']"},
-		{"CNAME to nothing", []types.Change{create("n.example.com", "CNAME", "a..b")}, "",
-			"[Invalid Resource Record: 'FATAL problem: DomainLabelEmpty (Domain label is empty) encountered with 'a..b'']"},
-		{"two CNAMEs", []types.Change{create("n.example.com", "CNAME", "a.", "b.")}, "", ""},
-		{"same value twice", []types.Change{create("n.example.com", "A", "192.0.2.1", "192.0.2.1")}, "",
-			"[Duplicate Resource Record: '192.0.2.1']"},
-		{"empty label", []types.Change{create("a..example.com", "A", "192.0.2.1")}, "",
-			"[FATAL problem: DomainLabelEmpty (Domain label is empty) encountered with 'a..example.com']"},
-		{"long label", []types.Change{create(strings.Repeat("a", 64)+".example.com", "A", "192.0.2.1")}, "", ""},
-		{"too many records", []types.Change{upsert("n.example.com", "A", many...)}, "",
-			"[Number of records limit of 1000 exceeded.]"},
-		{"too many characters", []types.Change{create("n.example.com", "TXT", long...)}, "",
-			"[Number of characters limit of 32000 exceeded.]"},
-		{"alias to nothing", []types.Change{
-			alias("n.example.com", "A", "Z1H1FL5HABSF5", "gone-1.us-west-2.elb.amazonaws.com")}, "",
-			"[Tried to create an alias that targets gone-1.us-west-2.elb.amazonaws.com., type A in zone Z1H1FL5HABSF5, but " +
-				"that target was not found]"},
-		{"alias by another region's zone", []types.Change{
-			alias("n.example.com", "A", "Z35SXDOTRQ7X7K", "web-1234567890.us-west-2.elb.amazonaws.com")}, "",
-			"[Tried to create an alias that targets web-1234567890.us-west-2.elb.amazonaws.com., type A in zone " +
-				"Z35SXDOTRQ7X7K, but the alias target name does not lie within the target zone]"},
-		{"alias by the other type's zone", []types.Change{
-			alias("n.example.com", "A", "Z18D5FSROUN65G", "web-1234567890.us-west-2.elb.amazonaws.com")}, "",
-			"[Tried to create an alias that targets web-1234567890.us-west-2.elb.amazonaws.com., type A in zone " +
-				"Z18D5FSROUN65G, but the alias target name does not lie within the target zone]"},
-		{"alias to no accelerator", []types.Change{
-			alias("n.example.com", "A", acceleratorZone, "a0000000000000000.awsglobalaccelerator.com")}, "", ""},
-		{"alias of type TXT", []types.Change{
-			alias("n.example.com", "TXT", "Z1H1FL5HABSF5", "web-1234567890.us-west-2.elb.amazonaws.com")}, "", ""},
-		{"alias to another type", []types.Change{alias("n.example.com", "AAAA", exampleZone, "there.example.com")}, "",
-			"[Tried to create an alias that targets there.example.com., type AAAA in zone Z0A1DE00000001, but that target " +
-				"was not found]"},
-		{"alias to itself", []types.Change{alias("n.example.com", "A", exampleZone, "n.example.com")}, "", ""},
-		{"simple beside weighted", []types.Change{weighted(create("there.example.com", "A", "192.0.2.2"), "b", 1)}, "",
-			"[RRSet with DNS name there.example.com., type A, SetIdentifier b cannot be created as other RRSets exist with " +
-				"the same name and type.]"},
-		{"two primaries", []types.Change{
-			with(create("f.example.com", "A", "192.0.2.1"), func(r *types.ResourceRecordSet) {
-				r.SetIdentifier, r.Failover = aws.String("a"), "PRIMARY"
-			}),
-			with(create("f.example.com", "A", "192.0.2.2"), func(r *types.ResourceRecordSet) {
-				r.SetIdentifier, r.Failover = aws.String("b"), "PRIMARY"
-			}),
-		}, "", ""},
-		{"no action", []types.Change{changing("REPLACE", "n.example.com", "A", "192.0.2.1")}, "InvalidInput", ""},
-		{"no type", []types.Change{create("n.example.com", "AAAAA", "192.0.2.1")}, "InvalidInput", ""},
-		{"nothing", nil, "InvalidInput", ""},
-		{"no TTL", []types.Change{
-			with(create("n.example.com", "A", "192.0.2.1"), func(r *types.ResourceRecordSet) { r.TTL = nil })}, "InvalidInput",
-			"Invalid request: Missing field 'TTL' in Change with [Action=CREATE, Name=n.example.com., Type=A, " +
-				"SetIdentifier=null]"},
-		{"no values", []types.Change{create("n.example.com", "A")}, "InvalidInput", ""},
-		{"values and alias", []types.Change{with(alias("n.example.com", "A", "Z1H1FL5HABSF5", "a."),
-			func(r *types.ResourceRecordSet) { r.TTL = aws.Int64(1) })}, "InvalidInput", ""},
-		{"neither", []types.Change{with(create("n.example.com", "A"), func(r *types.ResourceRecordSet) { r.TTL = nil })},
-			"InvalidInput", "Invalid request: Expected exactly one of [AliasTarget, all of [TTL, and ResourceRecords], or " +
-				"TrafficPolicyInstanceId], but found none in Change with [Action=CREATE, Name=n.example.com., Type=A, " +
-				"SetIdentifier=null]"},
-		{"weight without identifier", []types.Change{
-			with(create("n.example.com", "A", "192.0.2.1"), func(r *types.ResourceRecordSet) { r.Weight = aws.Int64(1) })},
-			"InvalidInput", ""},
-		{"identifier without policy", []types.Change{
-			with(create("n.example.com", "A", "192.0.2.1"), func(r *types.ResourceRecordSet) {
-				r.SetIdentifier = aws.String("a")
-			})}, "InvalidInput", ""},
-		{"two policies", []types.Change{with(weighted(create("n.example.com", "A", "192.0.2.1"), "a", 1),
-			func(r *types.ResourceRecordSet) { r.Region = "us-west-2" })}, "InvalidInput", ""},
-		{"heavy", []types.Change{weighted(create("n.example.com", "A", "192.0.2.1"), "a", 256)}, "InvalidInput", ""},
-		{"health check", []types.Change{
-			with(create("n.example.com", "A", "192.0.2.1"), func(r *types.ResourceRecordSet) {
-				r.HealthCheckId = aws.String("h")
-			})}, "NoSuchHealthCheck", ""},
+	return []refusedBatch{
+		{"exists", badBatch, "[Tried to create resource record set [name='there.example.com.', type='A'] but it already " +
+			"exists]", changes{create("there.example.com", "A", "192.0.2.1")}},
+		{"missing", badBatch, "[Tried to delete resource record set [name='x.example.com.', type='CNAME'] but it was not " +
+			"found]", changes{remove("x.example.com", "CNAME", "y.")}},
+		{"other value", badBatch, "[Tried to delete resource record set [name='there.example.com.', type='A'] but the " +
+			"values provided do not match the current values]", changes{remove("there.example.com", "A", "192.0.2.9")}},
+		{"other TTL", badBatch, "[Tried to delete resource record set [name='there.example.com.', type='A'] but the values " +
+			"provided do not match the current values]", changes{with(remove("there.example.com", "A", "192.0.2.1"),
+			func(r *recordSet) { r.TTL = aws.Int64(61) })}},
+		{"outside", badBatch, "[RRSet with DNS name a.example.org. is not permitted in zone example.com.]", changes{
+			create("a.example.org", "A", "192.0.2.1")}},
+		{"similar zone", badBatch, "[RRSet with DNS name badexample.com. is not permitted in zone example.com.]", changes{
+			create("badexample.com", "A", "192.0.2.1")}},
+		{"CNAME at apex", badBatch, "[RRSet of type CNAME with DNS name example.com. is not permitted at apex in zone " +
+			"example.com.]", changes{create("example.com", "CNAME", "y.")}},
+		{"CNAME beside A", badBatch, "[RRSet of type CNAME with DNS name there.example.com. is not permitted as it " +
+			"conflicts with other records with the same DNS name in zone example.com.]", changes{create("there.example.com",
+			"CNAME", "y.")}},
+		{"A beside CNAME", badBatch, "[RRSet of type A with DNS name c.example.com. is not permitted as it conflicts with " +
+			"other records with the same DNS name in zone example.com.]", changes{create("c.example.com", "A", "192.0.2.1")}},
+		{"two findings", badBatch, "[Tried to create resource record set [name='there.example.com.', type='A'] but it " +
+			"already exists, RRSet with DNS name a.example.org. is not permitted in zone example.com.]", changes{
+			create("there.example.com", "A", "192.0.2.1"), create("a.example.org", "A", "192.0.2.1")}},
+		{"twice", badBatch, "[The request contains an invalid set of changes for a resource record set 'A n.example.com.']",
+			changes{create("n.example.com", "A", "192.0.2.1"), create("n.example.com", "A", "192.0.2.1")}},
+		{"no SOA", badBatch, "", changes{remove("example.com", "SOA", "ignored")}},
+		{"SOA below", badBatch, "[RRSet of type SOA with DNS name s.example.com. is not permitted outside of the apex of " +
+			"zone example.com.]", changes{create("s.example.com", "SOA", "a. b. 1 2 3 4 5")}},
+		{"no address", badBatch, "[Invalid Resource Record: 'FATAL problem: ARRDATAIllegalIPv4Address (Value is not a " +
+			"valid IPv4 address) encountered with 'y'']", changes{create("n.example.com", "A", "y")}},
+		{"IPv4 as IPv6", badBatch, "[Invalid Resource Record: 'FATAL problem: AAAARRDATAIllegalIPv6Address (Value is not a " +
+			"valid IPv6 address) encountered with '192.0.2.1'']", changes{create("n.example.com", "AAAA", "192.0.2.1")}},
+		{"TXT without quotation marks", badBatch, "[Invalid Resource Record: 'FATAL problem: InvalidCharacterString (Value " +
+			"should be enclosed in quotation marks) encountered with 'hello'']", changes{create("n.example.com", "TXT",
+			"hello")}},
+		{"MX with one field", badBatch, "[Invalid Resource Record: 'FATAL problem: MXRRDATANot2Fields (MX record doesn't " +
+			"have 2 fields) encountered with 'mail.'']", changes{create("n.example.com", "MX", "mail.")}},
+		{"CNAME to nothing", badBatch, "[Invalid Resource Record: 'FATAL problem: DomainLabelEmpty (Domain label is empty) " +
+			"encountered with 'a..b'']", changes{create("n.example.com", "CNAME", "a..b")}},
+		{"two CNAMEs", badBatch, "", changes{create("n.example.com", "CNAME", "a.", "b.")}},
+		{"same value twice", badBatch, "[Duplicate Resource Record: '192.0.2.1']", changes{create("n.example.com", "A",
+			"192.0.2.1", "192.0.2.1")}},
+		{"empty label", badBatch, "[FATAL problem: DomainLabelEmpty (Domain label is empty) encountered with " +
+			"'a..example.com']", changes{create("a..example.com", "A", "192.0.2.1")}},
+		{"long label", badBatch, "", changes{create(strings.Repeat("a", 64)+".example.com", "A", "192.0.2.1")}},
+		{"too many records", badBatch, "[Number of records limit of 1000 exceeded.]", changes{upsert("n.example.com", "A",
+			many...)}},
+		{"too many characters", badBatch, "[Number of characters limit of 32000 exceeded.]", changes{create("n.example.com",
+			"TXT", long...)}},
+		{"simple beside weighted", badBatch, "[RRSet with DNS name there.example.com., type A, SetIdentifier b cannot be " +
+			"created as other RRSets exist with the same name and type.]", changes{weighted(create("there.example.com", "A",
+			"192.0.2.2"), "b", 1)}},
+		{"two primaries", badBatch, "", changes{with(create("f.example.com", "A", "192.0.2.1"), func(r *recordSet) {
+			r.SetIdentifier, r.Failover = aws.String("a"), "PRIMARY"
+		}), with(create("f.example.com", "A", "192.0.2.2"),
+			func(r *recordSet) { r.SetIdentifier, r.Failover = aws.String("b"), "PRIMARY" })}},
 	}
-	for _, tt := range tests {
+}
+
+func refusedAliases() []refusedBatch {
+	return []refusedBatch{
+		{"alias to nothing", badBatch, "[Tried to create an alias that targets gone-1.us-west-2.elb.amazonaws.com., type A " +
+			"in zone Z1H1FL5HABSF5, but that target was not found]", changes{alias("n.example.com", "A", "Z1H1FL5HABSF5",
+			"gone-1.us-west-2.elb.amazonaws.com")}},
+		{"alias by another region's zone", badBatch, "[Tried to create an alias that targets " +
+			"web-1234567890.us-west-2.elb.amazonaws.com., type A in zone Z35SXDOTRQ7X7K, but the alias target name does not " +
+			"lie within the target zone]", changes{alias("n.example.com", "A", "Z35SXDOTRQ7X7K",
+			"web-1234567890.us-west-2.elb.amazonaws.com")}},
+		{"alias by the other type's zone", badBatch, "[Tried to create an alias that targets " +
+			"web-1234567890.us-west-2.elb.amazonaws.com., type A in zone Z18D5FSROUN65G, but the alias target name does not " +
+			"lie within the target zone]", changes{alias("n.example.com", "A", "Z18D5FSROUN65G",
+			"web-1234567890.us-west-2.elb.amazonaws.com")}},
+		{"alias to no accelerator", badBatch, "", changes{alias("n.example.com", "A", acceleratorZone,
+			"a0000000000000000.awsglobalaccelerator.com")}},
+		{"alias of type TXT", badBatch, "", changes{alias("n.example.com", "TXT", "Z1H1FL5HABSF5",
+			"web-1234567890.us-west-2.elb.amazonaws.com")}},
+		{"alias to another type", badBatch, "[Tried to create an alias that targets there.example.com., type AAAA in zone " +
+			"Z0A1DE00000001, but that target was not found]", changes{alias("n.example.com", "AAAA", exampleZone,
+			"there.example.com")}},
+		{"alias to itself", badBatch, "", changes{alias("n.example.com", "A", exampleZone, "n.example.com")}},
+	}
+}
+
+func refusedInputs() []refusedBatch {
+	return []refusedBatch{
+		{"no action", "InvalidInput", "", changes{changing("REPLACE", "n.example.com", "A", "192.0.2.1")}},
+		{"no type", "InvalidInput", "", changes{create("n.example.com", "AAAAA", "192.0.2.1")}},
+		{"nothing", "InvalidInput", "", nil},
+		{"no TTL", "InvalidInput", "Invalid request: Missing field 'TTL' in Change with [Action=CREATE, " +
+			"Name=n.example.com., Type=A, SetIdentifier=null]", changes{with(create("n.example.com", "A", "192.0.2.1"),
+			func(r *recordSet) { r.TTL = nil })}},
+		{"no values", "InvalidInput", "", changes{create("n.example.com", "A")}},
+		{"values and alias", "InvalidInput", "", changes{with(alias("n.example.com", "A", "Z1H1FL5HABSF5", "a."),
+			func(r *recordSet) { r.TTL = aws.Int64(1) })}},
+		{"neither", "InvalidInput", "Invalid request: Expected exactly one of [AliasTarget, all of [TTL, and " +
+			"ResourceRecords], or TrafficPolicyInstanceId], but found none in Change with [Action=CREATE, " +
+			"Name=n.example.com., Type=A, SetIdentifier=null]", changes{with(create("n.example.com", "A"), func(r *recordSet) {
+			r.TTL = nil
+		})}},
+		{"weight without identifier", "InvalidInput", "", changes{with(create("n.example.com", "A", "192.0.2.1"),
+			func(r *recordSet) { r.Weight = aws.Int64(1) })}},
+		{"identifier without policy", "InvalidInput", "", changes{with(create("n.example.com", "A", "192.0.2.1"),
+			func(r *recordSet) { r.SetIdentifier = aws.String("a") })}},
+		{"two policies", "InvalidInput", "", changes{with(weighted(create("n.example.com", "A", "192.0.2.1"), "a", 1),
+			func(r *recordSet) { r.Region = "us-west-2" })}},
+		{"heavy", "InvalidInput", "", changes{weighted(create("n.example.com", "A", "192.0.2.1"), "a", 256)}},
+		{"health check", "NoSuchHealthCheck", "", changes{with(create("n.example.com", "A", "192.0.2.1"),
+			func(r *recordSet) { r.HealthCheckId = aws.String("h") })}},
+	}
+}
+
+func TestABatchIsRefusedAsAWhole(t *testing.T) {
+	t.Parallel()
+	for _, tt := range slices.Concat(refusedRecords(), refusedAliases(), refusedInputs()) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			s, _ := newService(t, account.Instant())
@@ -271,11 +270,7 @@ func TestABatchIsRefusedAsAWhole(t *testing.T) {
 				changes = append([]types.Change{create("innocent.example.com", "A", "192.0.2.1")}, changes...)
 			}
 			err := s.batch(changes...)
-			code := tt.code
-			if code == "" {
-				code = "InvalidChangeBatch"
-			}
-			wantCode(t, err, code)
+			wantCode(t, err, tt.code)
 			var e smithy.APIError
 			if errors.As(err, &e) && tt.message != "" && e.ErrorMessage() != tt.message {
 				t.Errorf("got  %s\nwant %s", e.ErrorMessage(), tt.message)

@@ -2,11 +2,14 @@ package services
 
 import (
 	"context"
+	"reflect"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
+	simec2 "github.com/k8s-lbc/lbc/awssim/ec2"
+	"github.com/k8s-lbc/lbc/awssim/elbv2"
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/awssim/seed"
 )
@@ -68,5 +71,27 @@ func TestDriftFailsWithoutPerform(t *testing.T) {
 	}
 	if err := describe(); err != nil || performed != "ec2.DeleteSubnet" {
 		t.Errorf("performed %q, error %v", performed, err)
+	}
+}
+
+// TestServicesHaveEveryActionOfTheirParts compares a service with the structs that it embeds, one for each kind of
+// resource. Go promotes no method whose name occurs in two of them.
+func TestServicesHaveEveryActionOfTheirParts(t *testing.T) {
+	t.Parallel()
+	for _, service := range []reflect.Type{reflect.TypeFor[*simec2.Service](), reflect.TypeFor[*elbv2.Service]()} {
+		for _, part := range reflect.VisibleFields(service.Elem()) {
+			if !part.Anonymous {
+				continue
+			}
+			if part.Type.NumMethod() == 0 {
+				t.Errorf("%s of %s has no actions", part.Name, service)
+			}
+			for i := range part.Type.NumMethod() {
+				name := part.Type.Method(i).Name
+				if _, ok := service.MethodByName(name); !ok {
+					t.Errorf("%s lacks %s of %s: another part has a method of this name", service, name, part.Name)
+				}
+			}
+		}
 	}
 }

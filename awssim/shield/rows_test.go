@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/shield/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/apierr"
 )
 
 func TestListsOfProtectionsHaveUpToTenThousand(t *testing.T) {
@@ -22,7 +23,7 @@ func TestListsOfProtectionsHaveUpToTenThousand(t *testing.T) {
 		}
 		return len(out.Protections), nil
 	}
-	if _, err := list(nil); code(err) != "ResourceNotFoundException" {
+	if _, err := list(nil); apierr.CodeOf(err) != "ResourceNotFoundException" {
 		t.Errorf("without a subscription: %v", err)
 	}
 	s.account.Subscription = &account.ShieldSubscription{}
@@ -41,7 +42,7 @@ func TestListsOfProtectionsHaveUpToTenThousand(t *testing.T) {
 		{-1, 0, "InvalidParameterException"}, {0, 20, ""}, {1, 1, ""}, {22, 22, ""}, {10_000, 25, ""},
 		{10_001, 0, "InvalidParameterException"},
 	} {
-		if got, err := list(aws.Int32(tt.most)); got != tt.want || code(err) != tt.code {
+		if got, err := list(aws.Int32(tt.most)); got != tt.want || apierr.CodeOf(err) != tt.code {
 			t.Errorf("at most %d: %d, %v; want %d, %s", tt.most, got, err, tt.want, tt.code)
 		}
 	}
@@ -74,7 +75,7 @@ func TestTagsOfProtectionsAreBounded(t *testing.T) {
 	} {
 		arn := fmt.Sprintf("arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/web/%d", i)
 		if _, err := s.CreateProtection(t.Context(), &shield.CreateProtectionInput{Name: aws.String("p"),
-			ResourceArn: aws.String(arn), Tags: tt.tags}); code(err) != tt.want {
+			ResourceArn: aws.String(arn), Tags: tt.tags}); apierr.CodeOf(err) != tt.want {
 			t.Errorf("%s: %v, want %s", tt.row, err, tt.want)
 		}
 	}
@@ -91,14 +92,15 @@ func TestOnlyASubscriptionCanBeDescribedRenewedAndEnded(t *testing.T) {
 		},
 		func() error { _, err := s.DeleteSubscription(t.Context(), nil); return err },
 	} {
-		if err := call(); code(err) != "ResourceNotFoundException" {
+		if err := call(); apierr.CodeOf(err) != "ResourceNotFoundException" {
 			t.Errorf("without a subscription: %v", err)
 		}
 	}
 	s.account.Subscription = &account.ShieldSubscription{Started: s.account.Clock.Now(), AutoRenew: true}
 	for renew, want := range map[types.AutoRenew]string{"DISABLED": "", "ENABLED": "",
 		"MAYBE": "InvalidParameterException"} {
-		if _, err := s.UpdateSubscription(t.Context(), &shield.UpdateSubscriptionInput{AutoRenew: renew}); code(err) != want {
+		_, err := s.UpdateSubscription(t.Context(), &shield.UpdateSubscriptionInput{AutoRenew: renew})
+		if apierr.CodeOf(err) != want {
 			t.Errorf("%s: %v", renew, err)
 		}
 		if out, err := s.DescribeSubscription(t.Context(), nil); want == "" &&

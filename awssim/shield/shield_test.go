@@ -1,7 +1,6 @@
 package shield
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -10,9 +9,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/shield"
 	"github.com/aws/aws-sdk-go-v2/service/shield/types"
-	"github.com/aws/smithy-go"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/apierr"
 	"github.com/k8s-lbc/lbc/awssim/clock"
 )
 
@@ -24,14 +23,6 @@ func newService(t *testing.T) (*Service, *clock.Stepped) {
 	a := account.New("123456789012", "us-west-2", c, account.Instant())
 	a.AddLoadBalancer(&account.LoadBalancer{ARN: prefix + "app/web/1", Name: "web"})
 	return New(a, nil), c
-}
-
-func code(err error) string {
-	var e smithy.APIError
-	if errors.As(err, &e) {
-		return e.ErrorCode()
-	}
-	return ""
 }
 
 func TestASubscriptionLastsAYear(t *testing.T) {
@@ -47,19 +38,19 @@ func TestASubscriptionLastsAYear(t *testing.T) {
 	if got := state(); got != types.SubscriptionStateInactive {
 		t.Errorf("at first: %s", got)
 	}
-	if _, err := s.DescribeSubscription(t.Context(), nil); code(err) != "ResourceNotFoundException" {
+	if _, err := s.DescribeSubscription(t.Context(), nil); apierr.CodeOf(err) != "ResourceNotFoundException" {
 		t.Errorf("describe none: %v", err)
 	}
 	if _, err := s.CreateSubscription(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.CreateSubscription(t.Context(), nil); code(err) != "ResourceAlreadyExistsException" {
+	if _, err := s.CreateSubscription(t.Context(), nil); apierr.CodeOf(err) != "ResourceAlreadyExistsException" {
 		t.Errorf("twice: %v", err)
 	}
 	if got := state(); got != types.SubscriptionStateActive {
 		t.Errorf("then: %s", got)
 	}
-	if _, err := s.DeleteSubscription(t.Context(), nil); code(err) != "LockedSubscriptionException" {
+	if _, err := s.DeleteSubscription(t.Context(), nil); apierr.CodeOf(err) != "LockedSubscriptionException" {
 		t.Errorf("too early: %v", err)
 	}
 	c.Advance(account.ShieldCommitment)
@@ -76,7 +67,7 @@ func TestProtectionsNeedASubscriptionAndAProtectableResource(t *testing.T) {
 			ResourceArn: aws.String(arn)})
 	}
 	_, err := protect("n", prefix+"app/web/1")
-	if code(err) != "ResourceNotFoundException" ||
+	if apierr.CodeOf(err) != "ResourceNotFoundException" ||
 		err.Error() != "api error ResourceNotFoundException: The subscription does not exist." {
 		t.Errorf("without a subscription: %v", err)
 	}
@@ -91,7 +82,7 @@ func TestProtectionsNeedASubscriptionAndAProtectableResource(t *testing.T) {
 		{"n", prefix + "app/web/1", ""},
 		{"n", prefix + "app/web/1", "ResourceAlreadyExistsException"},
 	} {
-		if _, err := protect(tt.name, tt.arn); code(err) != tt.want {
+		if _, err := protect(tt.name, tt.arn); apierr.CodeOf(err) != tt.want {
 			t.Errorf("%q for %s: %v, want %s", tt.name, tt.arn, err, tt.want)
 		}
 	}
@@ -111,13 +102,13 @@ func TestProtectionsNeedASubscriptionAndAProtectableResource(t *testing.T) {
 		{aws.String("none"), nil, "ResourceNotFoundException"},
 		{out.Protection.Id, nil, ""},
 	} {
-		if _, err := describe(tt.id, tt.arn); code(err) != tt.want {
+		if _, err := describe(tt.id, tt.arn); apierr.CodeOf(err) != tt.want {
 			t.Errorf("describe: %v, want %s", err, tt.want)
 		}
 	}
 	for _, want := range []string{"", "ResourceNotFoundException"} {
-		if _, err := s.DeleteProtection(t.Context(), &shield.DeleteProtectionInput{ProtectionId: out.Protection.Id}); code(
-			err) != want {
+		_, err := s.DeleteProtection(t.Context(), &shield.DeleteProtectionInput{ProtectionId: out.Protection.Id})
+		if apierr.CodeOf(err) != want {
 			t.Errorf("delete: %v, want %s", err, want)
 		}
 	}
@@ -148,8 +139,8 @@ func TestProtectionsAreListedByPagesAndFilters(t *testing.T) {
 	if err != nil || len(named.Protections) != 5 {
 		t.Errorf("%v, %v", named, err)
 	}
-	if _, err := s.ListProtections(t.Context(), &shield.ListProtectionsInput{NextToken: aws.String("?")}); code(err) !=
-		"InvalidPaginationTokenException" {
+	_, err = s.ListProtections(t.Context(), &shield.ListProtectionsInput{NextToken: aws.String("?")})
+	if apierr.CodeOf(err) != "InvalidPaginationTokenException" {
 		t.Errorf("bad token: %v", err)
 	}
 	arn := first.Protections[0].ProtectionArn
@@ -180,12 +171,12 @@ func TestBoundsOfProtections(t *testing.T) {
 		{"one of another type", "n", zone, ""},
 	} {
 		if _, err := s.CreateProtection(t.Context(), &shield.CreateProtectionInput{Name: aws.String(tt.name),
-			ResourceArn: aws.String(tt.arn)}); code(err) != tt.want {
+			ResourceArn: aws.String(tt.arn)}); apierr.CodeOf(err) != tt.want {
 			t.Errorf("%s: %v, want %q", tt.row, err, tt.want)
 		}
 	}
-	if _, err := s.DeleteProtection(t.Context(), &shield.DeleteProtectionInput{ProtectionId: aws.String("a/b")}); code(
-		err) != "InvalidParameterException" {
+	_, err := s.DeleteProtection(t.Context(), &shield.DeleteProtectionInput{ProtectionId: aws.String("a/b")})
+	if apierr.CodeOf(err) != "InvalidParameterException" {
 		t.Errorf("deleting what is no id: %v", err)
 	}
 }

@@ -3,7 +3,6 @@ package sts
 import (
 	"context"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -11,9 +10,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
-	"github.com/aws/smithy-go"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/apierr"
 	"github.com/k8s-lbc/lbc/awssim/clock"
 	"github.com/k8s-lbc/lbc/awssim/gate"
 )
@@ -26,15 +25,11 @@ func newService() *Service {
 	return New(account.New("123456789012", "us-west-2", clock.NewStepped(start), account.Instant()), nil)
 }
 
+// wantCode fails the test if err does not have AWS's error code. "" stands for success.
 func wantCode(t *testing.T, err error, code string) {
 	t.Helper()
-	var e smithy.APIError
-	switch {
-	case err == nil && code == "":
-	case err == nil:
-		t.Errorf("succeeded, want %s", code)
-	case !errors.As(err, &e) || e.ErrorCode() != code:
-		t.Errorf("got %v, want %q", err, code)
+	if got := apierr.CodeOf(err); got != code || got == "" && err != nil {
+		t.Errorf("got %v, want code %q", err, code)
 	}
 }
 

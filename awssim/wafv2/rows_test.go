@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/wafv2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/apierr"
 )
 
 func TestBoundsOfFirewallCalls(t *testing.T) {
@@ -120,7 +121,7 @@ func TestBoundsOfFirewallCalls(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t, account.Instant())
 			f.create("taken")
-			if err := tt.do(f); code(err) != tt.want {
+			if err := tt.do(f); apierr.CodeOf(err) != tt.want {
 				t.Errorf("got %v, want %q", err, tt.want)
 			}
 		})
@@ -132,7 +133,7 @@ func TestAFreshWebACLIsUnavailable(t *testing.T) {
 	f := newFixture(t, account.Real())
 	f.clock.Advance(account.Real().WebACLKnown) // the load balancer is known by now
 	acl := f.create("fresh")
-	if got := code(f.associate(*acl.ARN, alb)); got != "WAFUnavailableEntityException" {
+	if got := apierr.CodeOf(f.associate(*acl.ARN, alb)); got != "WAFUnavailableEntityException" {
 		t.Errorf("at once: %q", got)
 	}
 	f.clock.Advance(account.Real().WebACLKnown)
@@ -201,11 +202,11 @@ func TestTheScopeOfCloudFrontIsInOneRegion(t *testing.T) {
 		t.Run(action, func(t *testing.T) {
 			t.Parallel()
 			err := call(newFixture(t, account.Instant()))
-			if code(err) != "WAFInvalidParameterException" || !strings.Contains(err.Error(),
+			if apierr.CodeOf(err) != "WAFInvalidParameterException" || !strings.Contains(err.Error(),
 				"Error reason: The scope is not valid., field: SCOPE_VALUE, parameter: CLOUDFRONT") {
 				t.Errorf("in us-west-2: %v", err)
 			}
-			if err := call(abroad(t)); code(err) != "" && code(err) != "WAFNonexistentItemException" {
+			if err := call(abroad(t)); apierr.CodeOf(err) != "" && apierr.CodeOf(err) != "WAFNonexistentItemException" {
 				t.Errorf("in us-east-1: %v", err)
 			}
 		})

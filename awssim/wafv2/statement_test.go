@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/wafv2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/apierr"
 	"github.com/k8s-lbc/lbc/awssim/webacl"
 )
 
@@ -179,7 +180,7 @@ func TestAnIPSetIsMadeReadChangedAndDeleted(t *testing.T) {
 		"WAFNonexistentItemException":  second(update(aws.String("x"), next.NextLockToken)),
 		"WAFInvalidParameterException": second(update(set.Id, next.NextLockToken, "2001:db8::/32")),
 	} {
-		if code(got) != name {
+		if apierr.CodeOf(got) != name {
 			t.Errorf("got %v, want %s", got, name)
 		}
 	}
@@ -209,10 +210,10 @@ func TestAnIPSetIsMadeReadChangedAndDeleted(t *testing.T) {
 			LockToken: token})
 		return err
 	}
-	if err := remove(set.LockToken); code(err) != "WAFOptimisticLockException" {
+	if err := remove(set.LockToken); apierr.CodeOf(err) != "WAFOptimisticLockException" {
 		t.Errorf("delete with the old token: %v", err)
 	}
-	if err := remove(next.NextLockToken); code(err) != "WAFAssociatedItemException" {
+	if err := remove(next.NextLockToken); apierr.CodeOf(err) != "WAFAssociatedItemException" {
 		t.Errorf("delete while a rule refers to it within another statement: %v", err)
 	}
 	if _, err := f.DeleteWebACL(t.Context(), &wafv2.DeleteWebACLInput{Name: w.Name, Id: w.Id, Scope: types.ScopeRegional,
@@ -263,7 +264,7 @@ func TestIPSetsAreValidated(t *testing.T) {
 		if tt.version == "taken" || tt.version == "a b" {
 			set, version = tt.version, "IPV4"
 		}
-		if _, err := f.ipSet(set, version, tt.addresses...); code(err) != tt.want {
+		if _, err := f.ipSet(set, version, tt.addresses...); apierr.CodeOf(err) != tt.want {
 			t.Errorf("%s: got %v, want %q", name, err, tt.want)
 		}
 	}
@@ -271,7 +272,7 @@ func TestIPSetsAreValidated(t *testing.T) {
 	if _, err := f.CreateIPSet(t.Context(), &wafv2.CreateIPSetInput{
 		Name: aws.String("a"), Scope: types.ScopeRegional, IPAddressVersion: types.IPAddressVersionIpv4, Tags: []types.Tag{
 			{Key: aws.String("aws:x"), Value: aws.String("")}},
-	}); code(err) != "WAFInvalidParameterException" {
+	}); apierr.CodeOf(err) != "WAFInvalidParameterException" {
 		t.Errorf("with a reserved tag: %v", err)
 	}
 	for i := range maxIPSets {
@@ -279,7 +280,7 @@ func TestIPSetsAreValidated(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := f.ipSet("another", "IPV4"); code(err) != "WAFLimitsExceededException" {
+	if _, err := f.ipSet("another", "IPV4"); apierr.CodeOf(err) != "WAFLimitsExceededException" {
 		t.Errorf("set %d: %v", maxIPSets+1, err)
 	}
 }

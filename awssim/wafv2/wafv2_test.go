@@ -1,7 +1,6 @@
 package wafv2
 
 import (
-	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -9,9 +8,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/wafv2"
 	"github.com/aws/aws-sdk-go-v2/service/wafv2/types"
-	"github.com/aws/smithy-go"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/apierr"
 	"github.com/k8s-lbc/lbc/awssim/clock"
 	"github.com/k8s-lbc/lbc/awssim/webacl"
 )
@@ -83,14 +82,6 @@ func (f fixture) associate(acl, resource string) error {
 	return err
 }
 
-func code(err error) string {
-	var e smithy.APIError
-	if errors.As(err, &e) {
-		return e.ErrorCode()
-	}
-	return ""
-}
-
 func TestALoadBalancerHasOneWebACLWhichTheNextReplaces(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, account.Instant())
@@ -129,7 +120,7 @@ func TestALoadBalancerHasOneWebACLWhichTheNextReplaces(t *testing.T) {
 	}
 	_, err = f.DeleteWebACL(t.Context(), &wafv2.DeleteWebACLInput{Name: b.Name, Id: b.Id, Scope: types.ScopeRegional,
 		LockToken: b.LockToken})
-	if code(err) != "WAFAssociatedItemException" {
+	if apierr.CodeOf(err) != "WAFAssociatedItemException" {
 		t.Errorf("delete while associated: %v", err)
 	}
 	disassociate()
@@ -141,7 +132,7 @@ func TestALoadBalancerHasOneWebACLWhichTheNextReplaces(t *testing.T) {
 		t.Error(err)
 	}
 	for _, in := range []*wafv2.GetWebACLInput{{ARN: b.ARN}, {Name: b.Name, Id: b.Id, Scope: types.ScopeRegional}} {
-		if _, err = f.GetWebACL(t.Context(), in); code(err) != "WAFNonexistentItemException" {
+		if _, err = f.GetWebACL(t.Context(), in); apierr.CodeOf(err) != "WAFNonexistentItemException" {
 			t.Errorf("after it was deleted: %v", err)
 		}
 	}
@@ -161,7 +152,7 @@ func TestAssociationsAreRefusedAsInAWS(t *testing.T) {
 		{good, "nonsense", "WAFInvalidParameterException"},
 		{good, alb, ""},
 	} {
-		if got := code(f.associate(tt.acl, tt.resource)); got != tt.want {
+		if got := apierr.CodeOf(f.associate(tt.acl, tt.resource)); got != tt.want {
 			t.Errorf("%s with %s: got %q, want %q", tt.acl, tt.resource, got, tt.want)
 		}
 	}
@@ -173,7 +164,7 @@ func TestWebACLAssociationTakesEffectLater(t *testing.T) {
 	acl := f.create("a")
 	f.clock.Advance(account.Real().WebACLKnown) // the web ACL is known by now
 	f.account.LoadBalancers[alb].Created = f.clock.Now()
-	if got := code(f.associate(*acl.ARN, alb)); got != "WAFUnavailableEntityException" {
+	if got := apierr.CodeOf(f.associate(*acl.ARN, alb)); got != "WAFUnavailableEntityException" {
 		t.Fatalf("at once: %q", got)
 	}
 	f.clock.Advance(account.Real().WebACLKnown)
@@ -305,7 +296,7 @@ func TestWebACLsAreValidated(t *testing.T) {
 			in.Rules[0].Statement = &types.Statement{ManagedRuleGroupStatement: &types.ManagedRuleGroupStatement{}}
 		}), "WAFInvalidParameterException"},
 	} {
-		if _, err := f.CreateWebACL(t.Context(), tt.in); code(err) != tt.want {
+		if _, err := f.CreateWebACL(t.Context(), tt.in); apierr.CodeOf(err) != tt.want {
 			t.Errorf("%s: got %v, want %s", name, err, tt.want)
 		}
 	}
@@ -325,15 +316,15 @@ func TestUpdatesNeedTheCurrentLockToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := update(w.LockToken); code(err) != "WAFOptimisticLockException" {
+	if _, err := update(w.LockToken); apierr.CodeOf(err) != "WAFOptimisticLockException" {
 		t.Errorf("with the old token: %v", err)
 	}
 	if _, err := f.DeleteWebACL(t.Context(), &wafv2.DeleteWebACLInput{Name: w.Name, Id: w.Id, Scope: types.ScopeRegional,
-		LockToken: w.LockToken}); code(err) != "WAFOptimisticLockException" {
+		LockToken: w.LockToken}); apierr.CodeOf(err) != "WAFOptimisticLockException" {
 		t.Errorf("delete with the old token: %v", err)
 	}
 	if _, err := f.UpdateWebACL(t.Context(), &wafv2.UpdateWebACLInput{Name: w.Name, Id: w.Id, Scope: types.ScopeRegional,
-		LockToken: out.NextLockToken, VisibilityConfig: visible()}); code(err) != "WAFInvalidParameterException" {
+		LockToken: out.NextLockToken, VisibilityConfig: visible()}); apierr.CodeOf(err) != "WAFInvalidParameterException" {
 		t.Errorf("without a default action: %v", err)
 	}
 	got, err := f.GetWebACL(t.Context(), &wafv2.GetWebACLInput{Name: w.Name, Id: w.Id, Scope: types.ScopeRegional})
@@ -374,7 +365,7 @@ func TestListsArePagedWithAMarkerOnEachFullPage(t *testing.T) {
 		t.Errorf("while all pages have one: %+v, %v", out, err)
 	}
 	if _, err := f.ListWebACLs(t.Context(), &wafv2.ListWebACLsInput{Scope: types.ScopeRegional,
-		NextMarker: aws.String("?")}); code(err) != "WAFInvalidParameterException" {
+		NextMarker: aws.String("?")}); apierr.CodeOf(err) != "WAFInvalidParameterException" {
 		t.Errorf("bad marker: %v", err)
 	}
 }
@@ -414,7 +405,7 @@ func TestRulesReachTheDataPlaneInTheOrderOfTheirPriorities(t *testing.T) {
 		t.Errorf("got %+v by %q", action, rule)
 	}
 	if _, err := f.DeleteIPSet(t.Context(), &wafv2.DeleteIPSetInput{Name: aws.String("office"), Id: set.Summary.Id,
-		LockToken: set.Summary.LockToken, Scope: types.ScopeRegional}); code(err) != "WAFAssociatedItemException" {
+		LockToken: set.Summary.LockToken, Scope: types.ScopeRegional}); apierr.CodeOf(err) != "WAFAssociatedItemException" {
 		t.Errorf("delete a set in use: %v", err)
 	}
 }
@@ -451,15 +442,15 @@ func TestTagsOfWebACLs(t *testing.T) {
 		n    int
 		want string
 	}{{49, "WAFTagOperationException"}, {48, ""}} {
-		if _, err := f.TagResource(t.Context(), &wafv2.TagResourceInput{ResourceARN: arn, Tags: more(tt.n)}); code(
-			err) != tt.want {
+		_, err := f.TagResource(t.Context(), &wafv2.TagResourceInput{ResourceARN: arn, Tags: more(tt.n)})
+		if apierr.CodeOf(err) != tt.want {
 			t.Errorf("two tags and %d more: got %v, want %q", tt.n, err, tt.want)
 		}
 	}
 	unknown := aws.String(*arn + "0")
 	_, untag := f.UntagResource(t.Context(), &wafv2.UntagResourceInput{ResourceARN: unknown, TagKeys: []string{"k"}})
 	_, list := f.ListTagsForResource(t.Context(), &wafv2.ListTagsForResourceInput{ResourceARN: unknown})
-	if code(untag) != "WAFNonexistentItemException" || code(list) != "WAFNonexistentItemException" {
+	if apierr.CodeOf(untag) != "WAFNonexistentItemException" || apierr.CodeOf(list) != "WAFNonexistentItemException" {
 		t.Errorf("of an unknown web ACL: %v, %v", untag, list)
 	}
 }

@@ -145,8 +145,8 @@ func objectsOf(seeded seed.File, n int) []client.Object {
 // measured is the mode of a controller that tells what it has allocated.
 const measured = "measured"
 
-// tellAllocated writes ten times a second how many bytes the process has allocated, which costs it next to nothing.
-func tellAllocated(to io.Writer) {
+// reportAllocated writes ten times a second how many bytes the process has allocated, which costs it next to nothing.
+func reportAllocated(to io.Writer) {
 	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
 	for range time.Tick(100 * time.Millisecond) {
 		metrics.Read(sample)

@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 			panic("on purpose")
 		}()
 	case measured:
-		go tellAllocated(os.Stdout)
+		go reportAllocated(os.Stdout)
 		main()
 	default:
 		main()

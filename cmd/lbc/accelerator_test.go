@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"github.com/k8s-lbc/lbc/internal/lib/goldenfile"
 )
 
 const (
@@ -28,7 +30,7 @@ func TestPlansAndExplanationsOfAcceleratorsAreAsRecorded(t *testing.T) {
 			if errors.Is(err, exitInvalid) != c.invalid || err != nil && !c.invalid {
 				t.Errorf("%v\n%s", err, errOut)
 			}
-			compare(t, name+".txt", out)
+			goldenfile.Compare(t, "testdata/"+name+".txt", out)
 		})
 	}
 }

@@ -12,6 +12,7 @@ import (
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/internal/lbc/offline"
+	"github.com/k8s-lbc/lbc/internal/lib/goldenfile"
 	"github.com/k8s-lbc/lbc/internal/plan"
 )
 
@@ -65,7 +66,7 @@ func TestThePlanOfATakeoverShowsWhatWaitsForItsApproval(t *testing.T) {
 	if len(all) != 1 {
 		t.Fatalf("%d plans", len(all))
 	}
-	compare(t, "plan-adopted.txt", regexp.MustCompile(`\bsg-[0-9a-f]{17}\b`).ReplaceAllString(
+	goldenfile.Compare(t, "testdata/plan-adopted.txt", regexp.MustCompile(`\bsg-[0-9a-f]{17}\b`).ReplaceAllString(
 		all[0].Plan.Text(plan.TextOptions{}), "sg-ID"))
 }
 

@@ -16,8 +16,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/lbc/survey"
 )
 
-// attendance finds out by the Lease of the leader whether a controller looks after LoadBalancer objects. Nothing else
-// says so once the controller is gone: the conditions stay as they were.
+// attendance finds out by the Lease of the leader whether a controller manages LoadBalancer objects. Nothing else says
+// so once the controller is gone: the conditions stay as they were.
 type attendance struct {
 	kube    client.Reader
 	config  *config.Config
@@ -36,7 +36,7 @@ func (a *attendance) saw(all ...v1alpha1.LoadBalancer) {
 	}
 }
 
-// missing is why no controller looks after LoadBalancer objects; empty = one does, or that is not known. state changes
+// missing is why no controller manages LoadBalancer objects; empty = one does, or that is not known. state changes
 // while a controller writes the Lease. objectEnds asks about an object that is being deleted, whose finalizer the
 // existing controller removes as well.
 func (a *attendance) missing(ctx context.Context, objectEnds bool) (why, state string) {

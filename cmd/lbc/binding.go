@@ -155,8 +155,8 @@ func (i *inputs) concernedBindings(s *source) func(*v1beta1.TargetGroupBinding) 
 	}
 }
 
-// bindingResults are the plans of bindings as rows beside those of stacks: of users' bindings all, of those of stacks
-// what would be done.
+// bindingResults are the plans of bindings as rows in addition to those of stacks: of users' bindings all, of those of
+// stacks what would be done.
 func bindingResults(all offline.Bindings) (out []offline.Result) {
 	for i := range all.All {
 		b := &all.All[i]

@@ -28,6 +28,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/manifest"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/lbc/offline"
+	"github.com/k8s-lbc/lbc/internal/lib/goldenfile"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
@@ -60,7 +61,7 @@ func TestPlansAndExplanationsOfBindingsAreAsRecorded(t *testing.T) {
 			if errors.Is(err, exitInvalid) != c.invalid || err != nil && !c.invalid {
 				t.Errorf("%v\n%s", err, errOut)
 			}
-			compare(t, name, out)
+			goldenfile.Compare(t, "testdata/"+name, out)
 		})
 	}
 }
@@ -228,7 +229,7 @@ func TestInAClusterTargetsAndRulesThatDifferFromAWSArePlanned(t *testing.T) {
 	if !errors.Is(err, exitChanges) {
 		t.Errorf("%v\n%s", err, errOut)
 	}
-	compare(t, "plan-binding-cluster.txt", out)
+	goldenfile.Compare(t, "testdata/plan-binding-cluster.txt", out)
 
 	// What is shared by clusters is deregistered only if this one has registered it, and nothing shows that.
 	file := filepath.Join(t.TempDir(), "shared.yaml")

@@ -49,7 +49,7 @@ func consoleCommand() *cobra.Command {
 		Args:    cobra.ArbitraryArgs,
 		RunE:    o.withFiles(o.run),
 	}
-	o.besideCluster = true
+	o.withCluster = true
 	o.flags(cmd)
 	cmd.Flags().StringVar(&o.listen, "listen", "127.0.0.1:0",
 		"loopback address and port of the page; port 0 chooses a free port")

@@ -101,7 +101,7 @@ func explainCommand() *cobra.Command {
 			return o.complete(cmd, args), cobra.ShellCompDirectiveNoFileComp
 		},
 	}
-	o.besideCluster = true
+	o.withCluster = true
 	o.inputs.flags(cmd)
 	o.allFlag(cmd)
 	o.outputs.flags(cmd, "text", "json", "yaml")

@@ -18,6 +18,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
 	"github.com/k8s-lbc/lbc/internal/kube/readable"
 	"github.com/k8s-lbc/lbc/internal/lbc/offline"
+	"github.com/k8s-lbc/lbc/internal/lib/goldenfile"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/view/explain"
 )
@@ -45,7 +46,7 @@ func TestExplanationsAreAsRecorded(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			compare(t, name+".txt", out)
+			goldenfile.Compare(t, "testdata/"+name+".txt", out)
 		})
 	}
 }
@@ -74,7 +75,7 @@ func TestExplanationsOfGatewaysAndTheirPartsAreAsRecorded(t *testing.T) {
 			if !errors.Is(err, c.want) {
 				t.Fatal(err)
 			}
-			compare(t, name+".txt", out)
+			goldenfile.Compare(t, "testdata/"+name+".txt", out)
 		})
 	}
 }

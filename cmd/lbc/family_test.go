@@ -13,6 +13,8 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/spf13/cobra"
 	"sigs.k8s.io/yaml"
+
+	"github.com/k8s-lbc/lbc/internal/lib/goldenfile"
 )
 
 func TestEveryCommandWithJSONIsInTheFamily(t *testing.T) {
@@ -41,14 +43,7 @@ func TestTheSchemasOfTheDocumentationAreThoseOfTheCommand(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if *update {
-			if err := os.WriteFile(filepath.Join(dir, name), []byte(out), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if want, err := os.ReadFile(filepath.Join(dir, name)); err != nil || string(want) != out { //nolint:gosec // ours
-			t.Errorf("docs/schema/%s is not current (%v): run make generate", name, err)
-		}
+		goldenfile.Compare(t, filepath.Join(dir, name), out)
 	}
 	if files, err := os.ReadDir(dir); err != nil || len(files) != len(family) {
 		t.Errorf("%d files for %d kinds, %v", len(files), len(family), err)

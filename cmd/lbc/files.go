@@ -41,7 +41,7 @@ func (s *source) sayBroken(errOut io.Writer) (manifests bool) {
 	return manifests
 }
 
-// read reads the files. unreadable are those that are left out beside others.
+// read reads the files. unreadable are those that are left out in addition to others.
 func (i *inputs) read(in io.Reader) (all []placed, skipped []unread, unreadable []broken, err error) {
 	paths, err := i.paths()
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/lib/goldenfile"
 	"github.com/k8s-lbc/lbc/internal/plan/hold"
 )
 
@@ -105,7 +106,7 @@ func TestHoldIsSetListedAndEnded(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.WriteString("an entry is edited by hand\n" + holding(t, k))
-	compare(t, "hold.txt", b.String())
+	goldenfile.Compare(t, "testdata/hold.txt", b.String())
 }
 
 // TestHoldSaysThatNobodyHeedsIt has no controller lead that knows holds, as after the existing controller was put back.

@@ -47,10 +47,10 @@ type inputs struct {
 	allNamespaces bool
 	// filesOnly: a cluster is read only if a flag names it.
 	filesOnly bool
-	// former: manifests may be of versions of Ingresses that no cluster serves any more.
+	// former: manifests may be of versions of Ingresses that no cluster serves any longer.
 	former bool
-	// besideCluster: as a plugin of kubectl, files are read beside the cluster.
-	besideCluster bool
+	// withCluster: as a plugin of kubectl, files are read in addition to the cluster.
+	withCluster bool
 	// simulated: the account is never that of the cluster.
 	simulated bool
 	// namesOnly: objects are read for their names, so that the controller's flags do not matter.
@@ -119,9 +119,9 @@ func (i *inputs) fromCluster() bool {
 	return i.config.Kubeconfig != "" || i.reach.given() || len(i.files) == 0 && !i.filesOnly || i.asKubectl()
 }
 
-// asKubectl reports whether files are read beside the cluster because lbc runs as a plugin of kubectl.
+// asKubectl reports whether files are read in addition to the cluster because lbc runs as a plugin of kubectl.
 func (i *inputs) asKubectl() bool {
-	return i.besideCluster && i.account == "" && i.command != nil && isPlugin(i.command.Root())
+	return i.withCluster && i.account == "" && i.command != nil && isPlugin(i.command.Root())
 }
 
 // cluster is how the cluster is reached; nil = none is read. It completes the namespace.

@@ -7,8 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 // lbc runs the program and returns what it prints.
@@ -22,24 +20,6 @@ func lbc(t *testing.T, stdin string, args ...string) (out, errOut string, err er
 	cmd.SetErr(&e)
 	err = cmd.ExecuteContext(t.Context())
 	return o.String(), e.String(), err
-}
-
-// compare compares with a golden file.
-func compare(t *testing.T, name, got string) {
-	t.Helper()
-	golden := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden) //nolint:gosec // ours
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("(-want +got)\n%s", diff)
-	}
 }
 
 func TestEveryCommandHelpsWithExamples(t *testing.T) {

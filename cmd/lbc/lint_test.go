@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/k8s-lbc/lbc/internal/lib/goldenfile"
 )
 
 func TestLintPrintsFileLineFieldAndRemedy(t *testing.T) {
@@ -21,7 +23,8 @@ func TestLintPrintsFileLineFieldAndRemedy(t *testing.T) {
 			if !errors.As(err, &code) || code != exitInvalid {
 				t.Errorf("error = %v, want exit status 2", err)
 			}
-			compare(t, "lint."+map[string]string{"text": "txt", "json": "json", "github": "github"}[format], out)
+			ending := map[string]string{"text": "txt", "json": "json", "github": "github"}[format]
+			goldenfile.Compare(t, "testdata/lint."+ending, out)
 		})
 	}
 }

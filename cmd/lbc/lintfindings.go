@@ -74,13 +74,14 @@ func saidOfSet(all diag.List, d diag.Diagnostic) bool {
 		})
 }
 
-// diagnostics are those of plans, and with manifests those of objects beside Services that the plans do not have.
+// diagnostics returns the findings of plans. With manifests, it adds findings that plans lack because a Service is
+// in none of the files.
 func (o *lintOptions) diagnostics(ctx context.Context, src *source, got offline.Outcome) (diag.List, error) {
 	all := everything(got)
 	if o.fromCluster() {
 		return all, nil
 	}
-	more, err := o.besideServices(ctx, src)
+	more, err := o.withStandIns(ctx, src)
 	for _, d := range more {
 		if !slices.ContainsFunc(all, func(x diag.Diagnostic) bool {
 			return x.Object == d.Object && x.Path == d.Path && x.Code == d.Code
@@ -92,7 +93,7 @@ func (o *lintOptions) diagnostics(ctx context.Context, src *source, got offline.
 }
 
 // findingOf is the finding of a diagnostic, with the line that declares it. shown is false for one that depends on an
-// account which lint does not read, and for one about an object of the cluster beside files.
+// account which lint does not read, and for one about an object of the cluster in addition to files.
 func (o *lintOptions) findingOf(src *source, d diag.Diagnostic) (f finding, shown bool) {
 	if src.builtIn && slices.Contains(accountCodes, d.Code) {
 		return finding{}, false

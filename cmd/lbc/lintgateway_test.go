@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/k8s-lbc/lbc/internal/lib/goldenfile"
 )
 
 func TestFindingsAboutGatewaysAreAsRecorded(t *testing.T) {
@@ -15,7 +17,7 @@ func TestFindingsAboutGatewaysAreAsRecorded(t *testing.T) {
 		if !errors.Is(err, want) {
 			t.Errorf("%s: %v", name, err)
 		}
-		compare(t, "lint-"+name+".txt", out)
+		goldenfile.Compare(t, "testdata/lint-"+name+".txt", out)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/k8s-lbc/lbc/internal/lib/goldenfile"
 	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 )
 
@@ -25,8 +26,8 @@ func TestIngressesAreTranslatedWithAReportOfWhatDiffers(t *testing.T) {
 		if code := exitCode(0); !errors.As(err, &code) && err != nil || code != want {
 			t.Errorf("%s: %v", name, err)
 		}
-		compare(t, filepath.Join("migrate", name+".gateway.yaml"), out)
-		compare(t, filepath.Join("migrate", name+".report.txt"), errOut)
+		goldenfile.Compare(t, filepath.Join("testdata", "migrate", name+".gateway.yaml"), out)
+		goldenfile.Compare(t, filepath.Join("testdata", "migrate", name+".report.txt"), errOut)
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/k8s-lbc/lbc/internal/lib/goldenfile"
 )
 
 func TestWhatWasWrittenForOtherControllersIsTranslatedWithAReport(t *testing.T) {
@@ -20,8 +22,8 @@ func TestWhatWasWrittenForOtherControllersIsTranslatedWithAReport(t *testing.T) 
 		if code := exitCode(0); !errors.As(err, &code) && err != nil || code != c.want {
 			t.Errorf("%s: %v", c.name, err)
 		}
-		compare(t, filepath.Join("migrate", c.name+"."+c.output+".yaml"), out)
-		compare(t, filepath.Join("migrate", c.name+".report.txt"), errOut)
+		goldenfile.Compare(t, filepath.Join("testdata", "migrate", c.name+"."+c.output+".yaml"), out)
+		goldenfile.Compare(t, filepath.Join("testdata", "migrate", c.name+".report.txt"), errOut)
 		// What was written is translated already.
 		again, errOut, err := lbc(t, out, "migrate", "--from", c.from, "-f", "-")
 		if err != nil || strings.TrimSpace(again) != "" || !strings.Contains(errOut, "skipped") {
@@ -70,8 +72,8 @@ func TestServiceMigratedToGatewayServesAlike(t *testing.T) {
 		if code := exitCode(0); !errors.As(err, &code) && err != nil || code != want {
 			t.Errorf("%s: %v", name, err)
 		}
-		compare(t, filepath.Join("migrate", name+".gateway.yaml"), out)
-		compare(t, filepath.Join("migrate", name+".report.txt"), errOut)
+		goldenfile.Compare(t, filepath.Join("testdata", "migrate", name+".gateway.yaml"), out)
+		goldenfile.Compare(t, filepath.Join("testdata", "migrate", name+".report.txt"), errOut)
 		text, err := os.ReadFile(migrateFile(name))
 		if err != nil {
 			t.Fatal(err)

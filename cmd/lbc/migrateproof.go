@@ -90,7 +90,7 @@ func prove(ctx context.Context, snapshot objects.Snapshot, got migrate.Result, a
 		case y == nil:
 			one.Unproven = "the load balancer of " + p.To + " cannot be built: " + problems(others)
 		case p.Alone != "":
-			one.Unproven = p.Alone + "; the new one can be built, and lbc plan shows it"
+			one.Unproven = p.Alone + "; lbc plan shows the new one"
 		case x == nil:
 			one.Unproven = "the load balancer of " + p.From + " cannot be built: " + problems(found)
 		default:

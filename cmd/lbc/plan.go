@@ -94,7 +94,7 @@ func planCommand() *cobra.Command {
 		Args:    cobra.ArbitraryArgs,
 		RunE:    o.withFiles(o.run),
 	}
-	o.besideCluster = true
+	o.withCluster = true
 	o.inputs.flags(cmd)
 	o.outputs.flags(cmd, "text", "json", "yaml", "stack", "markdown")
 	o.allFlag(cmd)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -22,12 +21,11 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/manifest"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/lbc/offline"
+	"github.com/k8s-lbc/lbc/internal/lib/goldenfile"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
-
-var update = flag.Bool("update", false, "rewrite golden files")
 
 // lbcPlan runs "lbc plan" and returns what it prints.
 func lbcPlan(t *testing.T, stdin string, args ...string) (out, errOut string, err error) {
@@ -52,7 +50,7 @@ func TestPlansAreAsRecorded(t *testing.T) {
 			if want := map[string]error{"plan-gateway": exitInvalid}[name]; !errors.Is(err, want) {
 				t.Fatal(err)
 			}
-			compare(t, name+".txt", out)
+			goldenfile.Compare(t, "testdata/"+name+".txt", out)
 		})
 	}
 }
@@ -357,13 +355,13 @@ func TestPlanShowsSettingsOfNewResources(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	compare(t, "plan-settings.txt", one)
+	goldenfile.Compare(t, "testdata/plan-settings.txt", one)
 	for format, file := range map[string]string{"json": "plan-settings.json", "markdown": "plan-settings.md"} {
 		out, _, err := lbc(t, "", "plan", "-f", "testdata/settings.yaml", "-o", format)
 		if err != nil {
 			t.Fatal(err)
 		}
-		compare(t, file, out)
+		goldenfile.Compare(t, "testdata/"+file, out)
 	}
 	const line = "\n      scheme: internet-facing"
 	two := []string{"plan", "-f", "../../examples/nlb.yaml", "-f", "testdata/settings.yaml"}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
 	"github.com/k8s-lbc/lbc/internal/controller/reporting"
+	"github.com/k8s-lbc/lbc/internal/lib/goldenfile"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
@@ -54,7 +55,7 @@ func TestEachRemedyEndsItsFinding(t *testing.T) {
 				t.Fatalf("no finding has the code, and a remedy that matches %q: %+v", c.Says, found)
 			}
 			contradictions(t, found)
-			compare(t, filepath.Join("remedies", string(c.Code)+".txt"), everywhere(found[at]))
+			goldenfile.Compare(t, filepath.Join("testdata", "remedies", string(c.Code)+".txt"), everywhere(found[at]))
 			c.follow(t, says.FindStringSubmatch(found[at].Remedy))
 			for _, f := range c.findings(t) {
 				if f.Reason == string(c.Code) {

@@ -38,7 +38,7 @@ func (a *remembered) of(ctx context.Context, key stack.Key) *compile.Memory {
 	return &memory
 }
 
-// peek reads beside each Lease of a leader. A user whose rights do not reach to them plans without.
+// peek reads in addition to each Lease of a leader. A user whose rights do not reach to them plans without.
 func (a *remembered) peek(ctx context.Context) map[string]json.RawMessage {
 	var at []client.ObjectKey
 	if ns := a.config.LeaderElectionNamespace; ns != "" {

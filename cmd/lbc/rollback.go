@@ -49,7 +49,7 @@ type rollbackDocument struct {
 	Uses   []additionUse   `json:"uses"`
 	Flags  []additionFlag  `json:"flags"`
 	Writes []rollbackWrite `json:"writes"`
-	// LoadBalancers counts the LoadBalancer objects that nobody writes any more.
+	// LoadBalancers counts the LoadBalancer objects that nobody writes any longer.
 	LoadBalancers int `json:"loadBalancers"`
 	// Attention counts the uses and the flags with effect changed or stuck.
 	Attention int      `json:"attention"`

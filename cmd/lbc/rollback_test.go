@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"github.com/k8s-lbc/lbc/internal/lib/goldenfile"
 )
 
 func TestRollbackCheckListsUsesAndRemedies(t *testing.T) {
@@ -13,7 +15,7 @@ func TestRollbackCheckListsUsesAndRemedies(t *testing.T) {
 	if !errors.Is(err, exitWarnings) {
 		t.Errorf("%v\n%s", err, errOut)
 	}
-	compare(t, "rollback.txt", out)
+	goldenfile.Compare(t, "testdata/rollback.txt", out)
 }
 
 func TestRollbackCheckPassesWithoutAdditions(t *testing.T) {

@@ -17,9 +17,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
-// besideServices are the findings about annotations that are read only with a backend Service, such as those of health
-// checks, where the Service is in none of the files, as in charts and overlays.
-func (o *lintOptions) besideServices(ctx context.Context, src *source) (diag.List, error) {
+// withStandIns returns the findings about annotations that are read only with a backend Service, such as those of
+// health checks. Stand-ins replace Services that are in none of the files, as in charts and overlays.
+func (o *lintOptions) withStandIns(ctx context.Context, src *source) (diag.List, error) {
 	services := standIns(src)
 	if len(services) == 0 {
 		return nil, nil

@@ -104,12 +104,12 @@ func (o *timelineOptions) run(ctx context.Context, args []string, out, errOut io
 	if err != nil {
 		return err
 	}
-	t := newTeller(newWaiter(k, &o.config, kind, name, waitOptions{goal: forCurrent}))
+	t := newTimelineReader(newWaiter(k, &o.config, kind, name, waitOptions{goal: forCurrent}))
 	return o.show(ctx, t, time.Now(), out, errOut)
 }
 
 // show prints the list.
-func (o *timelineOptions) show(ctx context.Context, t *teller, now time.Time, out, errOut io.Writer) error {
+func (o *timelineOptions) show(ctx context.Context, t *timelineReader, now time.Time, out, errOut io.Writer) error {
 	if err := t.collect(ctx); err != nil {
 		return err
 	}
@@ -144,8 +144,8 @@ func before(all []timeline.Entry, now time.Time) string {
 		int(now.Sub(at).Hours())+1)
 }
 
-// teller collects what is known of an object and of its load balancer.
-type teller struct {
+// timelineReader collects what is known of an object and of its load balancer.
+type timelineReader struct {
 	*waiter
 	found      bool // the object exists, or did by the record
 	shown      []v1alpha1.LoadBalancer
@@ -157,11 +157,11 @@ type teller struct {
 	begins     time.Time // since when the record has everything
 }
 
-func newTeller(w *waiter) *teller {
-	return &teller{waiter: w, namespaces: map[string]bool{}, objects: map[string]bool{}, units: map[string]bool{}}
+func newTimelineReader(w *waiter) *timelineReader {
+	return &timelineReader{waiter: w, namespaces: map[string]bool{}, objects: map[string]bool{}, units: map[string]bool{}}
 }
 
-func (t *teller) collect(ctx context.Context) error {
+func (t *timelineReader) collect(ctx context.Context) error {
 	t.objects[t.String()] = true // events outlive their object
 	if err := t.edits(ctx, t.kind, t.name); client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("reading %s: %w", t, err)
@@ -209,7 +209,7 @@ func asErrors(texts []string) (out []error) {
 }
 
 // edits adds who wrote an object.
-func (t *teller) edits(ctx context.Context, kind objects.Kind, key client.ObjectKey) error {
+func (t *timelineReader) edits(ctx context.Context, kind objects.Kind, key client.ObjectKey) error {
 	o, err := t.read(ctx, kind, key)
 	if err != nil {
 		return err
@@ -221,7 +221,7 @@ func (t *teller) edits(ctx context.Context, kind objects.Kind, key client.Object
 }
 
 // shows reports whether a LoadBalancer object is that of the object, or itself the object.
-func (t *teller) shows(lb *v1alpha1.LoadBalancer) bool {
+func (t *timelineReader) shows(lb *v1alpha1.LoadBalancer) bool {
 	if t.kind == loadBalancerKind {
 		return lb.Namespace == t.name.Namespace && lb.Name == t.name.Name
 	}
@@ -231,7 +231,7 @@ func (t *teller) shows(lb *v1alpha1.LoadBalancer) bool {
 
 // nameUnits names the stacks in the record. An object that is gone has no LoadBalancer object: its own stack, outside
 // of a group, has its name.
-func (t *teller) nameUnits() {
+func (t *timelineReader) nameUnits() {
 	for i := range t.shown {
 		if key, ok := reporting.KeyOf(&t.shown[i]); ok {
 			t.units[key.String()] = true
@@ -254,7 +254,7 @@ func (t *teller) nameUnits() {
 }
 
 // record adds what the leader recorded, and reports whether there is anything of the load balancer.
-func (t *teller) record(ctx context.Context) (ok bool) {
+func (t *timelineReader) record(ctx context.Context) (ok bool) {
 	at, known := t.attended.lease()
 	if t.attended.written == "" || !known { // there is no LoadBalancer object that names it
 		var err error
@@ -300,7 +300,7 @@ func (t *teller) record(ctx context.Context) (ok bool) {
 }
 
 // tell adds what was recorded of a unit.
-func (t *teller) tell(unit string, text json.RawMessage) bool {
+func (t *timelineReader) tell(unit string, text json.RawMessage) bool {
 	var r timeline.Record
 	if text == nil || json.Unmarshal(text, &r) != nil {
 		return false
@@ -323,7 +323,7 @@ func (t *teller) tell(unit string, text json.RawMessage) bool {
 }
 
 // concerned reports whether a hold of a scope concerns the load balancer.
-func (t *teller) concerned(scope string) bool {
+func (t *timelineReader) concerned(scope string) bool {
 	if scope == (hold.Scope{}).String() {
 		return true
 	}
@@ -340,7 +340,7 @@ func (t *teller) concerned(scope string) bool {
 }
 
 // bindings adds the units of the bindings whose target groups the load balancer has: targets are recorded by binding.
-func (t *teller) bindings(ctx context.Context) {
+func (t *timelineReader) bindings(ctx context.Context) {
 	arns, namespaces := map[string]bool{}, map[string]bool{}
 	for i := range t.shown {
 		for _, g := range t.shown[i].Status.TargetGroups {
@@ -367,7 +367,7 @@ func (t *teller) bindings(ctx context.Context) {
 }
 
 // holds adds the holds that concern the load balancer.
-func (t *teller) holds(ctx context.Context, namespace string) {
+func (t *timelineReader) holds(ctx context.Context, namespace string) {
 	m := &corev1.ConfigMap{}
 	t.lacks("holds", t.kube.Get(ctx, client.ObjectKey{Namespace: namespace, Name: hold.ConfigMap}, m))
 	all, _ := hold.Parse(m.Data)
@@ -379,7 +379,7 @@ func (t *teller) holds(ctx context.Context, namespace string) {
 }
 
 // events adds the events of the objects.
-func (t *teller) events(ctx context.Context) {
+func (t *timelineReader) events(ctx context.Context) {
 	t.namespaces[t.name.Namespace] = true
 	for ns := range t.namespaces {
 		var list corev1.EventList
@@ -392,7 +392,7 @@ func (t *teller) events(ctx context.Context) {
 }
 
 // leadership adds the last change of leaders.
-func (t *teller) leadership(ctx context.Context, key client.ObjectKey) {
+func (t *timelineReader) leadership(ctx context.Context, key client.ObjectKey) {
 	l := &coordinationv1.Lease{}
 	err := t.kube.Get(ctx, key, l)
 	if t.lacks("changes of leaders", err); err == nil {

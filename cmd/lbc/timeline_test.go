@@ -20,6 +20,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
 	"github.com/k8s-lbc/lbc/internal/controller/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/lib/goldenfile"
 	"github.com/k8s-lbc/lbc/internal/plan/hold"
 	"github.com/k8s-lbc/lbc/internal/view/timeline"
 )
@@ -101,7 +102,7 @@ func tell(t *testing.T, k client.Client, name, format string, since time.Duratio
 	o.format = format
 	var out, errOut bytes.Buffer
 	w := newWaiter(k, usualConfig(t), objects.Ingress, client.ObjectKey{Namespace: "shop", Name: name}, waitOptions{})
-	err := o.show(t.Context(), newTeller(w), told, &out, &errOut)
+	err := o.show(t.Context(), newTimelineReader(w), told, &out, &errOut)
 	return out.String() + errOut.String(), err
 }
 
@@ -139,7 +140,7 @@ func forbidden(_ client.Object, key client.ObjectKey) error {
 
 func TestTimelineListsEditsPlansCallsAndEvents(t *testing.T) {
 	t.Parallel()
-	compare(t, "timeline.txt", tellWeb(t, timelineScene(t).kube, "text", 2*time.Hour))
+	goldenfile.Compare(t, "testdata/timeline.txt", tellWeb(t, timelineScene(t).kube, "text", 2*time.Hour))
 }
 
 func TestTimelineDocumentHasItsSchema(t *testing.T) {

@@ -55,8 +55,8 @@ func newWaiter(k client.Reader, c *config.Config, kind objects.Kind, name client
 // seconds, in which a controller that starts takes it, and one whose clock differs renews it.
 const unattendedLooks = 20
 
-// attendedOr is a verdict, unless no controller looks after the object: what its status says is then what was true when
-// the last one ended.
+// attendedOr is a verdict, unless no controller manages the object: what its status says is then what was true when the
+// last one ended.
 func (w *waiter) attendedOr(ctx context.Context, v verdict) verdict {
 	if v.ends != nil || v.done && w.goal == forDeleted {
 		return v
@@ -223,7 +223,7 @@ func inEffect(name string, lb *v1alpha1.LoadBalancer) verdict {
 		lb.Status.DNSName}
 }
 
-// part is the verdict on a route or ListenerSet: its own conditions tell whether it is accepted, the LoadBalancer
+// part is the verdict on a route or ListenerSet: its own conditions show whether it is accepted, the LoadBalancer
 // objects of its Gateways what is in effect.
 func (w *waiter) part(ctx context.Context, o client.Object) verdict {
 	v := objects.New(reads.NewLiveReader(ctx, w.kube))

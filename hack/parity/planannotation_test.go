@@ -3,20 +3,17 @@ package parity
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/k8s-lbc/lbc/hack/parity/recorded"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/lib/goldenfile"
 	"github.com/k8s-lbc/lbc/internal/model/planjson"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
@@ -31,8 +28,6 @@ const (
 	plannedBinding  = "K8S::ElasticLoadBalancingV2::TargetGroupBinding"
 )
 
-var update = flag.Bool("update", false, "rewrite golden files")
-
 // goldenPlans are the cases whose annotation is in testdata/plans: with certificates, of a group, and with tags.
 var goldenPlans = []string{"ingress/027-discovery-by-rule-host", "ingress/039-group-merge", "ingress/045-tags"}
 
@@ -44,19 +39,7 @@ func equalsGolden(t *testing.T, name, annotation string) {
 		t.Fatal(err)
 	}
 	got.WriteByte('\n')
-	file := filepath.Join("testdata", "plans", filepath.Base(name)+".json")
-	if *update {
-		if err := os.WriteFile(file, got.Bytes(), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file) //nolint:gosec // ours
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got.String()); diff != "" {
-		t.Errorf("annotation dry-run-plan (-want +got)\n%s", diff)
-	}
+	goldenfile.Compare(t, filepath.Join("testdata", "plans", filepath.Base(name)+".json"), got.String())
 }
 
 // annotations are the texts of annotation dry-run-plan of the stacks of a case.

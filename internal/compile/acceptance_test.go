@@ -155,11 +155,11 @@ func tellStack(b *strings.Builder, s *stack.Stack) {
 	}
 	for _, l := range s.Listeners {
 		fmt.Fprintf(b, "listener %s %s → %s %s certificates %v attributes %v\n", l.Protocol, l.ID,
-			tellActions(l.DefaultActions), l.SSLPolicy, append(slices.Clone(l.Certificates), l.SNI...), l.Attributes)
+			reportActions(l.DefaultActions), l.SSLPolicy, append(slices.Clone(l.Certificates), l.SNI...), l.Attributes)
 		for _, r := range s.Rules {
 			if r.Listener.ID == l.ID {
-				fmt.Fprintf(b, "%s:%d%s → %s%s\n", l.ID, r.Order, tellConditions(r.Conditions), tellActions(r.Actions),
-					tellTransforms(r.Transforms))
+				fmt.Fprintf(b, "%s:%d%s → %s%s\n", l.ID, r.Order, reportConditions(r.Conditions), reportActions(r.Actions),
+					reportTransforms(r.Transforms))
 			}
 		}
 	}
@@ -189,7 +189,7 @@ func ofLetter(host string) string {
 
 const letterHost = ".letter.test"
 
-func tellConditions(conditions []stack.Condition) string {
+func reportConditions(conditions []stack.Condition) string {
 	var b strings.Builder
 	for _, c := range conditions {
 		b.WriteString(" " + string(c.Field) + c.HeaderName + "=" + strings.ReplaceAll(strings.Join(c.Values, ","), letterHost, ""))
@@ -203,7 +203,7 @@ func tellConditions(conditions []stack.Condition) string {
 	return b.String()
 }
 
-func tellActions(actions []stack.Action) string {
+func reportActions(actions []stack.Action) string {
 	var out []string
 	for _, a := range actions {
 		text := string(a.Type)
@@ -223,7 +223,7 @@ func tellActions(actions []stack.Action) string {
 	return strings.Join(out, ", ")
 }
 
-func tellTransforms(transforms []stack.Transform) string {
+func reportTransforms(transforms []stack.Transform) string {
 	var b strings.Builder
 	for _, x := range transforms {
 		fmt.Fprintf(&b, " %s %v", x.Type, x.Rewrites)

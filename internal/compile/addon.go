@@ -198,7 +198,7 @@ func (b *build) mergeWebACL() webACL {
 	}), false}
 }
 
-// noteIgnoredARNs notes the ARNs of web ACLs that have no effect beside a name.
+// noteIgnoredARNs notes the ARNs of web ACLs that have no effect together with a name.
 func (b *build) noteIgnoredARNs(name merge.Owned[string]) {
 	if !b.cfg.EnableWAFv2 || b.e.Type != stack.Application {
 		return
@@ -219,9 +219,9 @@ func (b *build) noteIgnoredARNs(name merge.Owned[string]) {
 	}
 }
 
-// yieldsToARN reports whether a name of a web ACL, or none, has no effect beside the ARN of a member, which is noted
-// then. What is in effect by ARN is replaced by a name of the same namespace only, and does not end by the name none.
-// known is false if AWS does not tell which web ACL is in effect: the load balancer keeps it.
+// yieldsToARN reports whether a name of a web ACL, or none, has no effect together with the ARN of a member, which is
+// noted then. What is in effect by ARN is replaced by a name of the same namespace only, and does not end by the name
+// none. known is false if AWS does not return which web ACL is in effect: the load balancer keeps it.
 func (b *build) yieldsToARN(name merge.Owned[string]) (yields, known bool) {
 	if !name.Set || !b.cfg.EnableWAFv2 || b.e.Type != stack.Application {
 		return false, true
@@ -285,7 +285,7 @@ func (b *build) guardsByARN(i int, name merge.Owned[string]) (bool, *facts.Probl
 	return b.f.WebACLs[name.Value] != arn, nil
 }
 
-// unanswered requires a fact on which a conflict depends, or returns why AWS does not tell it.
+// unanswered requires a fact on which a conflict depends, or returns why AWS does not return it.
 func (b *build) unanswered(need facts.Need) *facts.Problem {
 	p := b.f.Failed(need)
 	if p == nil {

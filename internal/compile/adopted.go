@@ -41,7 +41,7 @@ func (b *build) adopt(s merge.Owned[string]) {
 	b.adopts = lb.ARN
 }
 
-// noteWithdrawn notes that there is no consent, or none any more, to a takeover that has happened. The load balancer
+// noteWithdrawn notes that there is no consent, or none any longer, to a takeover that has happened. The load balancer
 // stays what it is: a consent that cannot be read takes nothing from those who use it.
 func (b *build) noteWithdrawn(s merge.Owned[string], lb *facts.LoadBalancer) {
 	if b.consent(s, lb) != consent.None {

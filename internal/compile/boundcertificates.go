@@ -77,7 +77,7 @@ func (b *build) declaredCertificates() (all []declaredCertificate, ports int) {
 	return all, ports
 }
 
-// noteRefusedCertificates tells the members which of their certificates are refused.
+// noteRefusedCertificates reports to the members which of their certificates are refused.
 func (b *build) noteRefusedCertificates(l *limit) {
 	for i := range b.members {
 		m := &b.members[i]

@@ -106,7 +106,7 @@ func (b *build) require(needs ...facts.Need) {
 // lookUp requires a fact, or reports to all members that its look-up failed.
 func (b *build) lookUp(n facts.Need) { b.lookUpShared(-1, intent.Source{}, n) }
 
-// lookUpOf requires a fact about what a member names. If AWS refuses to tell it, the member alone is set aside.
+// lookUpOf requires a fact about what a member names. If AWS refuses to return it, the member alone is set aside.
 func (b *build) lookUpOf(i int, source intent.Source, n facts.Need) {
 	if p := b.f.Failed(n); p != nil && p.Refused() {
 		b.fail(i, p.Diagnostic(b.members[i].Object, source.Place()))

@@ -130,7 +130,7 @@ func (b *build) regathered(c *gathered, p *port) {
 	}
 	for n, i := range p.members {
 		hosts := b.withoutOwned(c, c.lacking[i])
-		b.tellSets(p, n, hosts, func(host string) diag.Diagnostic {
+		b.reportToSets(p, n, hosts, func(host string) diag.Diagnostic {
 			return diag.New(diag.Object{}, "", diag.CertificateNotFound, certificates.NotFound([]string{host})+consequence,
 				"request or import a certificate that covers it in ACM, in the load balancer's region, or "+
 					certificates.Naming(b.e.Key.Owner))
@@ -164,7 +164,7 @@ func (b *build) noteUncertified(p *port) {
 	for n, i := range p.members {
 		m := &b.members[i]
 		if len(p.listeners[n].Owned) > 0 { // why none of these can be used is among the member's findings
-			b.tellRoutes(p, &m.Member, p.listeners[n].Owned)
+			b.reportToRoutes(p, &m.Member, p.listeners[n].Owned)
 			continue
 		}
 		if b.e.FixedPorts && m.Authority == intent.RoutesOnly { // the certificates are the Gateway's
@@ -184,9 +184,9 @@ func (b *build) noteUncertified(p *port) {
 	}
 }
 
-// tellSets tells the ListenerSets which of the hostnames of a member's listeners on a port lack a certificate, in the
-// words of a finding about one.
-func (b *build) tellSets(p *port, at int, hosts []string, said func(host string) diag.Diagnostic) {
+// reportToSets reports to the ListenerSets which hostnames of a member's listeners on a port lack a certificate.
+// said returns the finding about one hostname.
+func (b *build) reportToSets(p *port, at int, hosts []string, said func(host string) diag.Diagnostic) {
 	if len(p.listeners[at].OfSets) == 0 {
 		return
 	}

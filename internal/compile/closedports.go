@@ -24,9 +24,9 @@ func (b *build) lacksGroups(i int) bool {
 }
 
 // mergeSources merges the sources of a port. A port is closed if all its members lack their security groups: source
-// ranges beside security groups are not meant as the restriction. It stays closed when other members join, until the
-// members that closed it have their groups or are gone. On a port that was open, the ranges of members that lack groups
-// count as those of others, which they cannot loosen.
+// ranges in addition to security groups are not meant as the restriction. It stays closed when other members join,
+// until the members that closed it have their groups or are gone. On a port that was open, the ranges of members that
+// lack groups count as those of others, which they cannot loosen.
 func (b *build) mergeSources(p *port, on string) {
 	lacking := slices.DeleteFunc(slices.Clone(p.members), func(i int) bool { return !b.lacksGroups(i) })
 	closing := len(lacking) > 0 && (len(lacking) == len(p.members) || b.wasClosed(p))

@@ -141,8 +141,8 @@ func Compile(e intent.LoadBalancer, f facts.Facts, cfg Config, before *Memory) R
 			past:    quarantine.Past{Good: before.Good, Members: before.Members},
 			refused: map[refusedGroup]diag.Diagnostic{}}
 		r := c.compile()
-		// A member that was set aside for a value of a shared setting may be sound beside another member's value, which is in
-		// effect now: the next compilation would find so. Where settings are kept, none is put into effect.
+		// A member that was set aside for a value of a shared setting may be valid together with another member's value,
+		// which is in effect now: the next compilation would find so. Where settings are kept, none is put into effect.
 		if r.Stack == nil || c.keepsSettings || !c.rejected || sameEffect(before.Effect, r.Memory.Effect) {
 			for i := range r.Diagnostics {
 				r.Diagnostics[i].Phase = cmp.Or(r.Diagnostics[i].Phase, diag.Building)
@@ -174,7 +174,7 @@ func (c *compiler) keepUnseen() (r Result, done bool) {
 	return Result{Stack: b.stack(), Keep: b.keep, Memory: c.carry()}, true
 }
 
-// UnseenMembers is the finding that changes of an object wait because members of its group cannot be seen.
+// UnseenMembers returns the finding that changes of an object wait because members of its group cannot be seen.
 func UnseenMembers(o diag.Object, u *intent.Unseen) diag.Diagnostic {
 	return diag.New(o, "", diag.UnseenMembers, fmt.Sprintf("parts of the load balancer that may belong to members of "+
 		"other namespaces stay, because %s: changes to its settings, ports and certificates are on hold, "+

@@ -77,7 +77,7 @@ func (b *build) fitCertificates() {
 	}
 }
 
-// freedCertificates are how many attached certificates nothing wants any more, by the namespace that brought them.
+// freedCertificates are how many attached certificates nothing wants any longer, by the namespace that brought them.
 func (b *build) freedCertificates(d *facts.LoadBalancerDetails, wanted func(portCertificate) bool) map[string]int {
 	freed := map[string]int{}
 	for _, c := range b.certificatesBefore {

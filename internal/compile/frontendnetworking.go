@@ -40,7 +40,7 @@ func (b *build) chooseFrontendSubnets(lb *stack.LoadBalancer) {
 		} else {
 			b.takeFrontendSubnets(lb, q, -1, intent.Source{})
 			if addresses.Set && len(addresses.Value) < len(lb.Subnets) {
-				lb.Subnets = b.besideALB(lb.Subnets)[:len(addresses.Value)]
+				lb.Subnets = b.albSubnetsFirst(lb.Subnets)[:len(addresses.Value)]
 			}
 		}
 	}
@@ -78,8 +78,8 @@ func (b *build) takeFrontendSubnets(lb *stack.LoadBalancer, q facts.SubnetQuery,
 	}
 }
 
-// besideALB has the subnets first in which the ALB is, too.
-func (b *build) besideALB(all []stack.SubnetMapping) []stack.SubnetMapping {
+// albSubnetsFirst sorts the subnets of the ALB before all others.
+func (b *build) albSubnetsFirst(all []stack.SubnetMapping) []stack.SubnetMapping {
 	elsewhere := func(m stack.SubnetMapping) int {
 		if slices.ContainsFunc(b.lb.Subnets, func(own stack.SubnetMapping) bool { return own.Subnet == m.Subnet }) {
 			return 0

@@ -3,7 +3,6 @@ package compile_test
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -24,13 +23,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/manifest"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/lib/goldenfile"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
-
-var update = flag.Bool("update", false, "rewrite the expected results of golden cases")
 
 // scenario is the first document of a case; the others are Kubernetes objects. Those of testdata/<case>.before.yaml, if
 // there is one, were compiled before, so that they are known as good.
@@ -74,31 +72,8 @@ func TestCompileGolden(t *testing.T) {
 			if again := render(t, s.run(t, reversed)); !bytes.Equal(got, again) {
 				t.Error("the order of the objects matters")
 			}
-			expect(t, name+".out.yaml", got)
+			goldenfile.Compare(t, name+".out.yaml", got)
 		})
-	}
-}
-
-func expect(t *testing.T, file string, got []byte) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(file, got, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatalf("%v; run with -update and read what comes", err)
-	}
-	if !bytes.Equal(got, want) {
-		g, w := strings.Split(string(got), "\n"), strings.Split(string(want), "\n")
-		for i := range min(len(g), len(w)) {
-			if g[i] != w[i] {
-				t.Fatalf("%s:%d:\n got %s\nwant %s\n(run with -update and read the difference)", file, i+1, g[i], w[i])
-			}
-		}
-		t.Fatalf("%s: got %d lines, want %d", file, len(g), len(w))
 	}
 }
 
@@ -415,7 +390,7 @@ func TestAMemoryIsTheSameAfterItWasKept(t *testing.T) {
 	for _, in := range cases {
 		s := load(t, in)
 		s.kept = true
-		expect(t, strings.TrimSuffix(in, ".in.yaml")+".out.yaml", render(t, s.run(t, s.objects)))
+		goldenfile.Compare(t, strings.TrimSuffix(in, ".in.yaml")+".out.yaml", render(t, s.run(t, s.objects)))
 	}
 }
 

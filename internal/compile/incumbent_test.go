@@ -146,118 +146,117 @@ type step struct {
 	ranges  []string
 }
 
+func has(scheme string, m ...intent.Member) step { return step{members: m, scheme: scheme} }
+
+func team(tag string, m ...intent.Member) step { return step{members: m, team: tag} }
+
+func opens(ranges string, m ...intent.Member) step {
+	return step{members: m, ranges: []string{"0 " + ranges}}
+}
+
 func TestWhatIsInEffectStaysUntilItsOwnerChangesItOrGoes(t *testing.T) {
 	t.Parallel()
 	a := func(c ...func(*intent.Member)) intent.Member { return ingress("a", "a", append(c, born(1))...) }
 	b := func(c ...func(*intent.Member)) intent.Member { return ingress("b", "b", append(c, born(2))...) }
 	z := func(c ...func(*intent.Member)) intent.Member { return ingress("z", "z", append(c, born(3), lowest)...) }
 	in, out := scheme(stack.Internal), scheme(stack.InternetFacing)
-	list := func(m ...intent.Member) []intent.Member { return m }
 	const internal, public = stack.Internal, stack.InternetFacing
 	for name, steps := range map[string][]step{
-		"the owner loosens its own": {
-			{members: list(a(in), b()), scheme: internal}, {members: list(a(out), b()), scheme: public}},
+		"the owner loosens its own": {has(internal, a(in), b()), has(public, a(out), b())},
 		"one of two that agree loosens": {
-			{members: list(a(in), b(in)), scheme: internal}, {members: list(a(out), b(in)), scheme: internal},
-			{members: list(a(out), b(out)), scheme: public}},
+			has(internal, a(in), b(in)), has(internal, a(out), b(in)), has(public, a(out), b(out))},
 		"the owner leaves and comes back": {
-			{members: list(a(in), b(), z(in)), scheme: internal}, {members: list(b(), z(out)), scheme: internal},
-			{members: list(a(out), b(), z(out)), scheme: internal}},
+			has(internal, a(in), b(), z(in)), has(internal, b(), z(out)), has(internal, a(out), b(), z(out))},
 		"one that agrees does not inherit": {
-			{members: list(a(in), b()), scheme: internal}, {members: list(a(in), b(), z(in)), scheme: internal},
-			{members: list(b(), z(in)), scheme: internal}, {members: list(b(), z(out)), scheme: internal},
-			{members: list(b(out), z(out)), scheme: public}},
+			has(internal, a(in), b()), has(internal, a(in), b(), z(in)), has(internal, b(), z(in)),
+			has(internal, b(), z(out)), has(public, b(out), z(out))},
 		"one that sets the default does not own it": {
-			{members: list(a(), b()), scheme: internal}, {members: list(a(), b(), z(in)), scheme: internal},
-			{members: list(a(), b(), z(out)), scheme: internal}},
-		"the owner of a default loosens it": {
-			{members: list(a(), b()), scheme: internal}, {members: list(a(out), b()), scheme: public}},
-		"the default passes to the next oldest": {
-			{members: list(a(), b(), z()), scheme: internal}, {members: list(b(out), z()), scheme: public}},
-		"an older object that joins later is a newcomer": {
-			{members: list(b(), z()), scheme: internal}, {members: list(a(out), b(), z()), scheme: internal}},
+			has(internal, a(), b()), has(internal, a(), b(), z(in)), has(internal, a(), b(), z(out))},
+		"the owner of a default loosens it":              {has(internal, a(), b()), has(public, a(out), b())},
+		"the default passes to the next oldest":          {has(internal, a(), b(), z()), has(public, b(out), z())},
+		"an older object that joins later is a newcomer": {has(internal, b(), z()), has(internal, a(out), b(), z())},
 		"a tag stays with who set it": {
-			{members: list(a(tagged("a")), b()), team: "a"}, {members: list(a(tagged("a")), b(), z(tagged("z"))), team: "a"},
-			{members: list(a(tagged("A")), b(), z(tagged("z"))), team: "A"}, {members: list(b(tagged("b")), z(tagged("z"))),
-				team: "z"}},
+			team("a", a(tagged("a")), b()), team("a", a(tagged("a")), b(), z(tagged("z"))),
+			team("A", a(tagged("A")), b(), z(tagged("z"))), team("z", b(tagged("b")), z(tagged("z")))},
 		"one of two that agree narrows": {
-			{members: list(a(ranges("10.0.0.0/8")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.0.0.0/8"}},
-			{members: list(a(ranges("10.1.0.0/16")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.1.0.0/16"}},
-			{members: list(a(ranges("10.1.0.0/16")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.1.0.0/16"}},
-			{members: list(a(ranges("10.0.0.0/9")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.0.0.0/9"}},
-			{members: list(a(ranges("10.0.0.0/8")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.0.0.0/8"}}},
+			opens("10.0.0.0/8", a(ranges("10.0.0.0/8")), b(ranges("10.0.0.0/8"))),
+			opens("10.1.0.0/16", a(ranges("10.1.0.0/16")), b(ranges("10.0.0.0/8"))),
+			opens("10.1.0.0/16", a(ranges("10.1.0.0/16")), b(ranges("10.0.0.0/8"))),
+			opens("10.0.0.0/9", a(ranges("10.0.0.0/9")), b(ranges("10.0.0.0/8"))),
+			opens("10.0.0.0/8", a(ranges("10.0.0.0/8")), b(ranges("10.0.0.0/8")))},
 		"one of two that agree narrows, and opens": {
-			{members: list(a(ranges("10.0.0.0/8")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.0.0.0/8"}},
-			{members: list(a(ranges("10.1.0.0/16")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.1.0.0/16"}},
-			{members: list(a(ranges("0.0.0.0/0")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.0.0.0/8"}},
-			{members: list(a(ranges("0.0.0.0/0")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.0.0.0/8"}},
-			{members: list(a(ranges("10.1.0.0/16")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.1.0.0/16"}}},
+			opens("10.0.0.0/8", a(ranges("10.0.0.0/8")), b(ranges("10.0.0.0/8"))),
+			opens("10.1.0.0/16", a(ranges("10.1.0.0/16")), b(ranges("10.0.0.0/8"))),
+			opens("10.0.0.0/8", a(ranges("0.0.0.0/0")), b(ranges("10.0.0.0/8"))),
+			opens("10.0.0.0/8", a(ranges("0.0.0.0/0")), b(ranges("10.0.0.0/8"))),
+			opens("10.1.0.0/16", a(ranges("10.1.0.0/16")), b(ranges("10.0.0.0/8")))},
 		"one of two that agree narrows, moves, and opens": {
-			{members: list(a(ranges("10.0.0.0/8")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.0.0.0/8"}},
-			{members: list(a(ranges("10.1.0.0/16")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.1.0.0/16"}},
-			{members: list(a(ranges("192.168.0.0/16")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.0.0.0/8"}},
-			{members: list(a(ranges("0.0.0.0/0")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.0.0.0/8"}},
-			{members: list(a(ranges("10.2.0.0/16")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.2.0.0/16"}},
-			{members: list(a(ranges("0.0.0.0/0")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.0.0.0/8"}}},
+			opens("10.0.0.0/8", a(ranges("10.0.0.0/8")), b(ranges("10.0.0.0/8"))),
+			opens("10.1.0.0/16", a(ranges("10.1.0.0/16")), b(ranges("10.0.0.0/8"))),
+			opens("10.0.0.0/8", a(ranges("192.168.0.0/16")), b(ranges("10.0.0.0/8"))),
+			opens("10.0.0.0/8", a(ranges("0.0.0.0/0")), b(ranges("10.0.0.0/8"))),
+			opens("10.2.0.0/16", a(ranges("10.2.0.0/16")), b(ranges("10.0.0.0/8"))),
+			opens("10.0.0.0/8", a(ranges("0.0.0.0/0")), b(ranges("10.0.0.0/8")))},
 		"two limits": {
-			{members: list(a(ranges("10.0.0.0/8")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.0.0.0/8"}},
-			{members: list(a(ranges("10.1.0.0/16")), b(ranges("10.0.0.0/8")), z(ranges("10.1.0.0/16"))),
-				ranges: []string{"0 10.1.0.0/16"}},
-			{members: list(a(ranges("10.1.1.0/24")), b(ranges("10.0.0.0/8")), z(ranges("10.1.0.0/16"))),
-				ranges: []string{"0 10.1.1.0/24"}},
-			{members: list(a(ranges("192.168.0.0/16")), b(ranges("10.0.0.0/8")), z(ranges("10.1.0.0/16"))),
-				ranges: []string{"0 10.1.0.0/16"}},
-			{members: list(a(ranges("0.0.0.0/0")), b(ranges("10.0.0.0/8")), z()), ranges: []string{"0 10.0.0.0/8"}},
-			{members: list(a(ranges("0.0.0.0/0")), b(), z()), ranges: []string{"0 0.0.0.0/0"}}},
+			opens("10.0.0.0/8", a(ranges("10.0.0.0/8")), b(ranges("10.0.0.0/8"))),
+			opens("10.1.0.0/16", a(ranges("10.1.0.0/16")), b(ranges("10.0.0.0/8")), z(ranges("10.1.0.0/16"))),
+			opens("10.1.1.0/24", a(ranges("10.1.1.0/24")), b(ranges("10.0.0.0/8")), z(ranges("10.1.0.0/16"))),
+			opens("10.1.0.0/16", a(ranges("192.168.0.0/16")), b(ranges("10.0.0.0/8")), z(ranges("10.1.0.0/16"))),
+			opens("10.0.0.0/8", a(ranges("0.0.0.0/0")), b(ranges("10.0.0.0/8")), z()),
+			opens("0.0.0.0/0", a(ranges("0.0.0.0/0")), b(), z())},
 		"one of two that agree narrows, and leaves": {
-			{members: list(a(ranges("10.0.0.0/8")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.0.0.0/8"}},
-			{members: list(a(ranges("10.1.0.0/16")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.1.0.0/16"}},
-			{members: list(a(), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.0.0.0/8"}}},
+			opens("10.0.0.0/8", a(ranges("10.0.0.0/8")), b(ranges("10.0.0.0/8"))),
+			opens("10.1.0.0/16", a(ranges("10.1.0.0/16")), b(ranges("10.0.0.0/8"))),
+			opens("10.0.0.0/8", a(), b(ranges("10.0.0.0/8")))},
 		"a limit ends with its member's edit": {
-			{members: list(a(ranges("10.0.0.0/8")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.0.0.0/8"}},
-			{members: list(a(ranges("10.1.0.0/16")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.1.0.0/16"}},
-			{members: list(a(ranges("10.1.0.0/16")), b()), ranges: []string{"0 10.1.0.0/16"}},
-			{members: list(a(ranges("10.0.0.0/7")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.0.0.0/7"}}},
+			opens("10.0.0.0/8", a(ranges("10.0.0.0/8")), b(ranges("10.0.0.0/8"))),
+			opens("10.1.0.0/16", a(ranges("10.1.0.0/16")), b(ranges("10.0.0.0/8"))),
+			opens("10.1.0.0/16", a(ranges("10.1.0.0/16")), b()),
+			opens("10.0.0.0/7", a(ranges("10.0.0.0/7")), b(ranges("10.0.0.0/8")))},
 		"one that agrees narrows": {
-			{members: list(a(ranges("10.0.0.0/8")), b()), ranges: []string{"0 10.0.0.0/8"}},
-			{members: list(a(ranges("10.0.0.0/8")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.0.0.0/8"}},
-			{members: list(a(ranges("10.0.0.0/8")), b(ranges("10.1.0.0/16"))), ranges: []string{"0 10.0.0.0/8"}}},
+			opens("10.0.0.0/8", a(ranges("10.0.0.0/8")), b()),
+			opens("10.0.0.0/8", a(ranges("10.0.0.0/8")), b(ranges("10.0.0.0/8"))),
+			opens("10.0.0.0/8", a(ranges("10.0.0.0/8")), b(ranges("10.1.0.0/16")))},
 		"the strictest of those that are left": {
-			{members: list(a(ranges("10.1.0.0/16")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.1.0.0/16"}},
-			{members: list(a(ranges("10.1.0.0/16")), b(ranges("10.0.0.0/8")), z(ranges("10.2.0.0/16"))), ranges: []string{
-				"0 10.1.0.0/16"}},
-			{members: list(b(ranges("10.0.0.0/8")), z(ranges("10.2.0.0/16"))), ranges: []string{"0 10.2.0.0/16"}}},
+			opens("10.1.0.0/16", a(ranges("10.1.0.0/16")), b(ranges("10.0.0.0/8"))),
+			opens("10.1.0.0/16", a(ranges("10.1.0.0/16")), b(ranges("10.0.0.0/8")), z(ranges("10.2.0.0/16"))),
+			opens("10.2.0.0/16", b(ranges("10.0.0.0/8")), z(ranges("10.2.0.0/16")))},
 		"a broken owner owns by its last good version": {
-			{members: list(a(in), b()), scheme: internal},
-			{members: list(a(out, broken("metadata.annotations[alb.ingress.kubernetes.io/scheme]")), b(), z(out)),
-				scheme: internal}},
+			has(internal, a(in), b()),
+			has(internal, a(out, broken("metadata.annotations[alb.ingress.kubernetes.io/scheme]")), b(), z(out))},
 		"a port of its own is a member's own": {
-			{members: list(a(ranges("10.0.0.0/8")), b()), ranges: []string{"0 10.0.0.0/8"}},
-			{members: list(a(ranges("10.0.0.0/8")), b(), z(func(m *intent.Member) { m.Listeners[0].Port = 8000 },
-				ranges("0.0.0.0/0"))),
+			opens("10.0.0.0/8", a(ranges("10.0.0.0/8")), b()),
+			{members: []intent.Member{a(ranges("10.0.0.0/8")), b(),
+				z(func(m *intent.Member) { m.Listeners[0].Port = 8000 }, ranges("0.0.0.0/0"))},
 				ranges: []string{"0 10.0.0.0/8", "8 0.0.0.0/0"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var memory *Memory
-			f := account()
-			for n, s := range steps {
-				e := loadBalancer(s.members...)
-				e.Key.ID = stack.ID{Name: "group"}
-				r := Compile(e, f, config(), memory)
-				got := mustBuild(t, r)
-				if s.scheme != "" && got.LoadBalancers[0].Scheme != s.scheme {
-					t.Errorf("step %d: scheme %s, want %s: %v", n, got.LoadBalancers[0].Scheme, s.scheme, r.Diagnostics)
-				}
-				if s.team != "" && got.LoadBalancers[0].Tags["Team"] != s.team {
-					t.Errorf("step %d: tag %s, want %s", n, got.LoadBalancers[0].Tags["Team"], s.team)
-				}
-				if s.ranges != nil {
-					same(t, "ranges", sources(got), s.ranges)
-				}
-				f, memory = asFacts(account(), got), r.Memory
-			}
+			follow(t, steps)
 		})
+	}
+}
+
+// follow compiles the states of a group one after the other.
+func follow(t *testing.T, steps []step) {
+	t.Helper()
+	var memory *Memory
+	f := account()
+	for n, s := range steps {
+		e := loadBalancer(s.members...)
+		e.Key.ID = stack.ID{Name: "group"}
+		r := Compile(e, f, config(), memory)
+		got := mustBuild(t, r)
+		if s.scheme != "" && got.LoadBalancers[0].Scheme != s.scheme {
+			t.Errorf("step %d: scheme %s, want %s: %v", n, got.LoadBalancers[0].Scheme, s.scheme, r.Diagnostics)
+		}
+		if s.team != "" && got.LoadBalancers[0].Tags["Team"] != s.team {
+			t.Errorf("step %d: tag %s, want %s", n, got.LoadBalancers[0].Tags["Team"], s.team)
+		}
+		if s.ranges != nil {
+			same(t, "ranges", sources(got), s.ranges)
+		}
+		f, memory = asFacts(account(), got), r.Memory
 	}
 }
 

@@ -198,7 +198,7 @@ func (b *build) keepRules(p *port, listener string) {
 }
 
 // alpn is the ALPN policy of a TLS port; empty = the existing one stays. With EnhancedDefaultBehavior, a policy that no
-// annotation names any more is reset.
+// annotation names any longer is reset.
 func (b *build) alpn(p *port) string {
 	if !p.alpn.Set && b.cfg.Gates.EnhancedDefaultBehavior {
 		return "None"

@@ -36,7 +36,7 @@ type Memory struct {
 	// Effect is what is in effect of the settings that members share, by setting; a setting that is missing is at its
 	// default. Nil = not known. It holds no secrets.
 	Effect map[string]merge.Effect
-	// TargetGroups are the owners of target groups that no good version declares any more, by identity: the names in an
+	// TargetGroups are the owners of target groups that no good version declares any longer, by identity: the names in an
 	// identity do not determine its owner. They are remembered while a member is frozen.
 	TargetGroups map[string]diag.Object
 	// RuleOwners are the namespaces of the rules of a full load balancer that do not tell it by their target groups, by
@@ -101,7 +101,7 @@ func sameEffect(a, b map[string]merge.Effect) bool {
 	})
 }
 
-// Owners are the members that own target groups, by identity.
+// Owners returns the members that own target groups, by identity.
 func (m *Memory) Owners() map[string]diag.Object {
 	out := maps.Clone(m.TargetGroups)
 	if out == nil {
@@ -150,9 +150,9 @@ func namedTextsOf(all map[diag.Object]map[string]string) (out []namedTexts) {
 	return out
 }
 
-// Reduced is the memory without the routes of the members of one namespace, those that take most, and once they are
-// gone without these members' versions: how much a tenant declares must not have the others' versions forgotten. ok is
-// false if only one namespace has some.
+// Reduced returns the memory without the routes of the members of one namespace, those that take most, and once they
+// are gone without these members' versions: how much a tenant declares must not have the others' versions forgotten. ok
+// is false if only one namespace has some.
 func (m *Memory) Reduced() (smaller any, ok bool) {
 	size := map[string]int{}
 	for o, good := range m.Good {

@@ -53,7 +53,6 @@ func aged(seconds int64) func(*intent.Member) {
 // TestCertificateForHostsOfOthersIsNotUsed has a member of a group bring a certificate that nobody has proved.
 func TestCertificateForHostsOfOthersIsNotUsed(t *testing.T) {
 	t.Parallel()
-	const theirARN = "arn:aws:acm:us-west-2:111122223333:certificate/theirs"
 	issued := func(names ...string) facts.OwnCertificate {
 		return facts.OwnCertificate{ARN: ownARN, ID: naming.ImportedCertificateID("mal", "tls"), Status: "ISSUED",
 			Names: names, Since: time.Unix(100, 0)}
@@ -136,122 +135,132 @@ func TestCertificateForHostsOfOthersIsNotUsed(t *testing.T) {
 	}
 }
 
+// edit is one compilation: what the member evil is then, which hosts the other member serves, and whether evil's
+// certificate is refused.
+type edit struct {
+	evil    []intent.Member
+	victim  []string
+	refused bool
+}
+
+func accepts(victim string, evil ...intent.Member) edit {
+	return edit{evil, strings.Fields(victim), false}
+}
+
+func refuses(victim string, evil ...intent.Member) edit {
+	return edit{evil, strings.Fields(victim), true}
+}
+
+// editing is a group of a decider, a victim and a member evil that is edited.
+type editing struct {
+	edits   []edit
+	own     []facts.OwnCertificate
+	names   [][]string // of the certificate of another stack, by edit
+	forgets bool       // the memory is of a former release
+}
+
+// theirARN is a certificate of another stack.
+const theirARN = "arn:aws:acm:us-west-2:111122223333:certificate/theirs"
+
 // TestEditOfAnOldMemberTakesNoHost has a member that is older than the one that serves a host, and younger than the one
 // that decides. It brings a certificate for the host by an edit.
 func TestEditOfAnOldMemberTakesNoHost(t *testing.T) {
 	t.Parallel()
-	const theirARN = "arn:aws:acm:us-west-2:111122223333:certificate/theirs"
 	old := func(c ...func(*intent.Member)) intent.Member {
 		return ingress("mal", "evil", append([]func(*intent.Member){aged(5), servingHosts("b.test")}, c...)...)
 	}
-	victim := func(host string) intent.Member {
-		return ingress("shop", "victim", aged(10), servingHosts(host), naming443(certificate1))
+	issued := func(names ...string) []facts.OwnCertificate {
+		return []facts.OwnCertificate{{ARN: ownARN, ID: naming.ImportedCertificateID("mal", "tls"), Status: "ISSUED",
+			Names: names, Since: time.Unix(100, 0)}}
 	}
-	decider := ingress("first", "decider", aged(1), servingHosts("d.test"))
-	list := func(m ...intent.Member) []intent.Member { return m }
-	issued := func(names ...string) facts.OwnCertificate {
-		return facts.OwnCertificate{ARN: ownARN, ID: naming.ImportedCertificateID("mal", "tls"), Status: "ISSUED",
-			Names: names, Since: time.Unix(100, 0)}
-	}
-	for name, c := range map[string]struct {
-		steps   [][]intent.Member // one compilation after the other, all but the first with the decider
-		own     []facts.OwnCertificate
-		names   [][]string // of the certificate of another stack, by step
-		forgets bool       // the memory is of a former release
-		refused []bool
-	}{
-		"a Secret for a host in service": {steps: [][]intent.Member{list(old(), victim("a.test")),
-			list(old(importing("a.test")), victim("a.test")), list(old(importing("a.test")), victim("a.test"))},
-			refused: []bool{false, true, true}},
-		"a private authority": {steps: [][]intent.Member{list(old(), victim("a.test")),
-			list(old(requesting(authority, "a.test")), victim("a.test"))}, refused: []bool{false, true}},
-		"a certificate of another stack by its ARN": {steps: [][]intent.Member{list(old(), victim("a.test")),
-			list(old(naming443(theirARN)), victim("a.test"))}, refused: []bool{false, true}},
-		"one more name": {steps: [][]intent.Member{list(old(importing("b.test")), victim("a.test")),
-			list(old(importing("b.test", "a.test")), victim("a.test"))}, refused: []bool{false, true}},
-		"one more name of a Secret in service": {steps: [][]intent.Member{list(old(importing("b.test")), victim("a.test")),
-			list(old(importing("b.test", "a.test")), victim("a.test"))}, own: []facts.OwnCertificate{issued("b.test")},
-			refused: []bool{false, true}},
-		"a certificate of ACM before": {steps: [][]intent.Member{list(old(requesting("", "a.test")), victim("a.test")),
-			list(old(importing("a.test")), victim("a.test"))}, refused: []bool{false, true}},
-		"the certificate was there first": {steps: [][]intent.Member{list(old(importing("a.test")), victim("c.test")),
-			list(old(importing("a.test")), victim("a.test")), list(old(importing("a.test")), victim("a.test"))},
-			refused: []bool{false, false, false}},
-		"the ARN in a memory without names": {steps: [][]intent.Member{list(old(naming443(theirARN)), victim("c.test")),
-			list(old(naming443(theirARN)), victim("a.test"))}, refused: []bool{false, false}, forgets: true},
-		"the ARN has other names than before": {steps: [][]intent.Member{list(old(naming443(theirARN)), victim("c.test")),
-			list(old(naming443(theirARN)), victim("c.test")), list(old(naming443(theirARN)), victim("c.test")),
-			list(old(naming443(theirARN)), victim("c.test"))}, names: [][]string{{"b.test"}, {"b.test", "c.test"},
-			{"b.test", "c.test"}, {"b.test"}}, refused: []bool{false, true, true, false}},
-		"the ARN was there first": {steps: [][]intent.Member{list(old(naming443(theirARN)), victim("c.test")),
-			list(old(naming443(theirARN)), victim("a.test"))}, refused: []bool{false, false}},
-		"it is in service": {steps: [][]intent.Member{list(old(), victim("a.test")),
-			list(old(importing("a.test")), victim("a.test"))}, own: []facts.OwnCertificate{issued("a.test")},
-			refused: []bool{false, false}},
-		"an older member's edit to the host of a certificate": {steps: [][]intent.Member{
-			list(victim("c.test")), list(old(aged(20), importing("a.test")), victim("c.test")),
-			list(old(aged(20), importing("a.test")), victim("a.test"))}, refused: []bool{false, false, false}},
-		"other hosts": {steps: [][]intent.Member{list(old(), victim("a.test")),
-			list(old(importing("e.test")), victim("a.test"))}, refused: []bool{false, false}},
-		"its own host, which a newcomer names, too": {steps: [][]intent.Member{
-			list(old(servingHosts("A.test")), victim("c.test")),
-			list(old(servingHosts("a.test"), importing("a.test")), victim("a.test"))}, refused: []bool{false, false}},
-		"its own host, within that of another": {steps: [][]intent.Member{
-			list(old(servingHosts("a.x.test")), victim("*.x.test")),
-			list(old(servingHosts("a.x.test"), importing("a.x.test")), victim("*.x.test"))}, refused: []bool{false, false}},
-		"its own hosts, of which another has one": {steps: [][]intent.Member{
-			list(old(servingHosts("*.x.test")), victim("a.x.test")),
-			list(old(servingHosts("*.x.test"), importing("*.x.test")), victim("a.x.test"))}, refused: []bool{false, false}},
-		"more than its own host": {steps: [][]intent.Member{
-			list(old(servingHosts("a.x.test")), victim("b.x.test")),
-			list(old(servingHosts("a.x.test"), importing("*.x.test")), victim("b.x.test"))}, refused: []bool{false, true}},
-		"more than its own host, within that of another": {steps: [][]intent.Member{
-			list(old(servingHosts("a.x.test")), victim("*.x.test")),
-			list(old(servingHosts("a.x.test"), importing("*.x.test")), victim("*.x.test"))}, refused: []bool{false, true}},
-		"one of two hosts of another": {steps: [][]intent.Member{
-			list(old(servingHosts("a.x.test")), ingress("shop", "victim", aged(10), servingHosts("a.x.test", "*.x.test"))),
-			list(old(servingHosts("a.x.test"), importing("*.x.test")), ingress("shop", "victim", aged(10),
-				servingHosts("a.x.test", "*.x.test")))}, refused: []bool{false, true}},
-		"all hosts": {steps: [][]intent.Member{list(old(func(m *intent.Member) { m.Routes[0].Conditions = nil }),
-			victim("a.test")), list(old(importing("a.test")), victim("a.test"))}, refused: []bool{false, true}},
-		"without memory": {steps: [][]intent.Member{list(old(importing("a.test")), victim("a.test"))},
-			refused: []bool{false}},
+	for name, c := range map[string]editing{
+		"a Secret for a host in service": {edits: []edit{accepts("a.test", old()),
+			refuses("a.test", old(importing("a.test"))), refuses("a.test", old(importing("a.test")))}},
+		"a private authority": {edits: []edit{accepts("a.test", old()),
+			refuses("a.test", old(requesting(authority, "a.test")))}},
+		"a certificate of another stack by its ARN": {edits: []edit{accepts("a.test", old()),
+			refuses("a.test", old(naming443(theirARN)))}},
+		"one more name": {edits: []edit{accepts("a.test", old(importing("b.test"))),
+			refuses("a.test", old(importing("b.test", "a.test")))}},
+		"one more name of a Secret in service": {edits: []edit{accepts("a.test", old(importing("b.test"))),
+			refuses("a.test", old(importing("b.test", "a.test")))}, own: issued("b.test")},
+		"a certificate of ACM before": {edits: []edit{accepts("a.test", old(requesting("", "a.test"))),
+			refuses("a.test", old(importing("a.test")))}},
+		"the certificate was there first": {edits: []edit{accepts("c.test", old(importing("a.test"))),
+			accepts("a.test", old(importing("a.test"))), accepts("a.test", old(importing("a.test")))}},
+		"the ARN in a memory without names": {edits: []edit{accepts("c.test", old(naming443(theirARN))),
+			accepts("a.test", old(naming443(theirARN)))}, forgets: true},
+		"the ARN has other names than before": {edits: []edit{accepts("c.test", old(naming443(theirARN))),
+			refuses("c.test", old(naming443(theirARN))), refuses("c.test", old(naming443(theirARN))),
+			accepts("c.test", old(naming443(theirARN)))},
+			names: [][]string{{"b.test"}, {"b.test", "c.test"}, {"b.test", "c.test"}, {"b.test"}}},
+		"the ARN was there first": {edits: []edit{accepts("c.test", old(naming443(theirARN))),
+			accepts("a.test", old(naming443(theirARN)))}},
+		"it is in service": {edits: []edit{accepts("a.test", old()),
+			accepts("a.test", old(importing("a.test")))}, own: issued("a.test")},
+		"an older member's edit to the host of a certificate": {edits: []edit{accepts("c.test"),
+			accepts("c.test", old(aged(20), importing("a.test"))),
+			accepts("a.test", old(aged(20), importing("a.test")))}},
+		"other hosts": {edits: []edit{accepts("a.test", old()), accepts("a.test", old(importing("e.test")))}},
+		"its own host, which a newcomer names, too": {edits: []edit{accepts("c.test", old(servingHosts("A.test"))),
+			accepts("a.test", old(servingHosts("a.test"), importing("a.test")))}},
+		"its own host, within that of another": {edits: []edit{accepts("*.x.test", old(servingHosts("a.x.test"))),
+			accepts("*.x.test", old(servingHosts("a.x.test"), importing("a.x.test")))}},
+		"its own hosts, of which another has one": {edits: []edit{accepts("a.x.test", old(servingHosts("*.x.test"))),
+			accepts("a.x.test", old(servingHosts("*.x.test"), importing("*.x.test")))}},
+		"more than its own host": {edits: []edit{accepts("b.x.test", old(servingHosts("a.x.test"))),
+			refuses("b.x.test", old(servingHosts("a.x.test"), importing("*.x.test")))}},
+		"more than its own host, within that of another": {edits: []edit{
+			accepts("*.x.test", old(servingHosts("a.x.test"))),
+			refuses("*.x.test", old(servingHosts("a.x.test"), importing("*.x.test")))}},
+		"one of two hosts of another": {edits: []edit{accepts("a.x.test *.x.test", old(servingHosts("a.x.test"))),
+			refuses("a.x.test *.x.test", old(servingHosts("a.x.test"), importing("*.x.test")))}},
+		"all hosts": {edits: []edit{accepts("a.test", old(func(m *intent.Member) { m.Routes[0].Conditions = nil })),
+			refuses("a.test", old(importing("a.test")))}},
+		"without memory": {edits: []edit{accepts("a.test", old(importing("a.test")))}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := owning(c.own...)
-			f.Certificates = map[string]facts.Certificate{
-				certificate1: {ARN: certificate1, Status: "ISSUED", Domains: []string{"a.test"}},
-				theirARN:     {ARN: theirARN, Status: "ISSUED", Domains: []string{"a.test"}, Owned: true},
-			}
-			cfg := config()
-			cfg.OwnCertificates = true
-			var memory *Memory
-			for n, members := range c.steps {
-				if c.names != nil {
-					f.Certificates[theirARN] = facts.Certificate{ARN: theirARN, Status: "ISSUED", Domains: c.names[n],
-						Owned: true}
-				}
-				lb := loadBalancer(append([]intent.Member{decider}, members...)...)
-				lb.Key = stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "g"}}
-				r := Compile(lb, f, cfg, memory)
-				s := mustBuild(t, r)
-				told := slices.Contains(codes(r.Diagnostics), "evil CertificateRefused")
-				if told != c.refused[n] {
-					t.Errorf("step %d: refused: %t, %v", n, told, r.Diagnostics)
-				}
-				for _, own := range s.Certificates {
-					if told && own.Import != nil && slices.Contains(own.Names, "a.test") {
-						t.Errorf("step %d: certificates of the stack: %v", n, s.Certificates)
-					}
-				}
-				memory = written(t, r.Memory)
-				if c.forgets {
-					maps.DeleteFunc(memory.Effect, func(k string, _ merge.Effect) bool {
-						return strings.HasPrefix(k, "certificate-names/")
-					})
-				}
-			}
+			c.compile(t)
 		})
+	}
+}
+
+func (c editing) compile(t *testing.T) {
+	t.Helper()
+	f := owning(c.own...)
+	f.Certificates = map[string]facts.Certificate{
+		certificate1: {ARN: certificate1, Status: "ISSUED", Domains: []string{"a.test"}},
+		theirARN:     {ARN: theirARN, Status: "ISSUED", Domains: []string{"a.test"}, Owned: true},
+	}
+	cfg := config()
+	cfg.OwnCertificates = true
+	var memory *Memory
+	for n, e := range c.edits {
+		if c.names != nil {
+			f.Certificates[theirARN] = facts.Certificate{ARN: theirARN, Status: "ISSUED",
+				Domains: c.names[n], Owned: true}
+		}
+		members := append([]intent.Member{ingress("first", "decider", aged(1), servingHosts("d.test"))}, e.evil...)
+		lb := loadBalancer(append(members,
+			ingress("shop", "victim", aged(10), servingHosts(e.victim...), naming443(certificate1)))...)
+		lb.Key = stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "g"}}
+		r := Compile(lb, f, cfg, memory)
+		s := mustBuild(t, r)
+		told := slices.Contains(codes(r.Diagnostics), "evil CertificateRefused")
+		if told != e.refused {
+			t.Errorf("edit %d: refused: %t, %v", n, told, r.Diagnostics)
+		}
+		for _, own := range s.Certificates {
+			if told && own.Import != nil && slices.Contains(own.Names, "a.test") {
+				t.Errorf("edit %d: certificates of the stack: %v", n, s.Certificates)
+			}
+		}
+		memory = written(t, r.Memory)
+		if c.forgets {
+			maps.DeleteFunc(memory.Effect, func(k string, _ merge.Effect) bool {
+				return strings.HasPrefix(k, "certificate-names/")
+			})
+		}
 	}
 }

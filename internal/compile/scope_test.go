@@ -49,9 +49,9 @@ func TestTheNameOfABackendDoesNotDecideWhatAMistakeCosts(t *testing.T) {
 					t.Fatalf("after a restart nothing is built: %v", restarted.Diagnostics)
 				}
 				for _, r := range restarted.Desired.Rules {
-					if own := strings.Contains(tellConditions(r.Conditions), "a.example.com"); own != slices.Contains(
+					if own := strings.Contains(reportConditions(r.Conditions), "a.example.com"); own != slices.Contains(
 						restarted.Keep.Actions, stack.Ref{Kind: stack.KindRule, ID: r.ID}) {
-						t.Errorf("after a restart a rule for%s is kept: %v", tellConditions(r.Conditions), !own)
+						t.Errorf("after a restart a rule for%s is kept: %v", reportConditions(r.Conditions), !own)
 					}
 				}
 			})

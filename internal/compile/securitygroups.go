@@ -156,8 +156,8 @@ func (b *build) refuseRanges(without int) {
 	}
 }
 
-// noteIgnoredRanges notes source ranges that have no effect beside the groups that another member names. Beside a
-// member's own groups the front end notes them.
+// noteIgnoredRanges notes source ranges that have no effect because another member names security groups. If a
+// member names groups itself, the front end notes its ranges.
 func (b *build) noteIgnoredRanges() {
 	for i := range b.members {
 		if b.members[i].Settings.SecurityGroups.Set {

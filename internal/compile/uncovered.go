@@ -25,7 +25,7 @@ type routeHosts struct {
 	hosts  []string
 }
 
-// lackingOfRoutes tells apart the hosts without a certificate that the Gateway, member i, has on a port.
+// lackingOfRoutes separates the hosts without a certificate that the Gateway, member i, has on a port.
 func (b *build) lackingOfRoutes(p *port, i int, hosts []string) (out uncovered) {
 	if !b.e.FixedPorts || b.members[i].Authority == intent.RoutesOnly || len(hosts) == 0 {
 		return uncovered{own: hosts}
@@ -82,7 +82,7 @@ func servedHosts(m *intent.Member, port int32, among facts.Names) (out []string)
 	return slices.Compact(out)
 }
 
-// report tells the routes which of their hosts have no certificate, and the Gateway that some have none.
+// report reports to the routes which of their hosts have no certificate, and the Gateway that some have none.
 func (u *uncovered) report(b *build, c *gathered, p *port, gateway int) {
 	if len(u.ofRoutes) == 0 {
 		return
@@ -109,9 +109,8 @@ func (u *uncovered) report(b *build, c *gathered, p *port, gateway int) {
 		"the owners of the routes can request a certificate, or you can name one for the listener"))
 }
 
-// tellRoutes tells the routes of a port what is wrong with the certificates that the Gateway names for it, in the same
-// words as there.
-func (b *build) tellRoutes(p *port, gateway *intent.Member, owned []string) {
+// reportToRoutes copies the findings about certificates that the Gateway names for a port to the routes of the port.
+func (b *build) reportToRoutes(p *port, gateway *intent.Member, owned []string) {
 	for _, c := range gateway.Certificates {
 		if !slices.Contains(owned, c.ID) {
 			continue
@@ -170,7 +169,7 @@ func (b *build) noteNotCovered(c *gathered, p *port) {
 			ofRoutes = append(ofRoutes, fmt.Sprintf("%s of %s", diag.Some(bare), m.Object))
 		}
 		b.note(i, diag.New(m.Object, path, diag.HostNotCovered, text+consequence, remedy))
-		b.tellSets(p, n, bare, func(host string) diag.Diagnostic {
+		b.reportToSets(p, n, bare, func(host string) diag.Diagnostic {
 			return diag.New(diag.Object{}, "", diag.HostNotCovered, "no certificate covers "+host+consequence, remedy)
 		})
 	}

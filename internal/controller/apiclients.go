@@ -27,5 +27,5 @@ func newAPIClients(rc *rest.Config, hc *http.Client) (*apiClients, error) {
 		discoveryErr)
 }
 
-// CoreV1 is what packages ask for that read or write objects of the core group.
+// CoreV1 returns what packages ask for that read or write objects of the core group.
 func (c *apiClients) CoreV1() corev1client.CoreV1Interface { return c.core }

@@ -48,7 +48,7 @@ func tenantOf(owners []*stacks.Reconciler, key stack.Key) string {
 	return key.Tenant()
 }
 
-// CheckpointConfig is the configuration of the store of checkpoints.
+// CheckpointConfig returns the configuration of the store of checkpoints.
 func CheckpointConfig(c *config.Config, namespace string, now func() time.Time, log logr.Logger) checkpoint.Config {
 	holder, err := os.Hostname()
 	if err != nil {
@@ -161,8 +161,8 @@ func AsValues(registered map[string][]registrar.Target) map[string]any {
 	return out
 }
 
-// Registrations are the targets that were registered when the last process ended, if its checkpoints are complete and
-// not too old.
+// Registrations returns the targets that were registered when the last process ended, if its checkpoints are complete
+// and not too old.
 func Registrations(restored checkpoint.Restored, now time.Time) map[string][]registrar.Target {
 	out := map[string][]registrar.Target{}
 	if !restored.Complete || now.Sub(restored.At) > LongestAge {

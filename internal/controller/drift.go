@@ -119,13 +119,13 @@ func (s *DriftDetector) tick(ctx context.Context) {
 			s.check(ctx, x)
 			return
 		}
-		s.checkBeside(ctx, x)
+		s.checkConcurrently(ctx, x)
 	}
 }
 
-// checkBeside checks a target group in the scope of a role beside the other checks, which do not wait for a role that
-// hangs. A namespace has one such check under way.
-func (s *DriftDetector) checkBeside(ctx context.Context, x driftUnit) {
+// checkConcurrently checks a target group in the scope of a role while the other checks continue, so that a role
+// that hangs delays none of them. One such check runs per namespace.
+func (s *DriftDetector) checkConcurrently(ctx context.Context, x driftUnit) {
 	namespace := x.binding.Namespace
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -45,9 +45,9 @@ func TestRecordHasEachEditOnce(t *testing.T) {
 	}
 	for _, o := range []*networkingv1.Ingress{edit("helm", now.Add(-time.Hour)), edit("kubectl-edit", now),
 		edit("kubectl-edit", now), edit("kubectl-edit", now.Add(time.Second))} {
-		h.Passed(stacks.Passed{Key: implicit("web"), Input: front.Input{Members: []metav1.Object{o}}})
+		h.Passed(stacks.Passed{Key: keyNamed("web"), Input: front.Input{Members: []metav1.Object{o}}})
 	}
-	got := h.ring.Of(implicit("web").String()).Entries
+	got := h.ring.Of(keyNamed("web").String()).Entries
 	if len(got) != 2 || got[0].By != "kubectl-edit" || got[0].Object != "Ingress shop/web" ||
 		!got[1].Time.Equal(now.Add(time.Second)) {
 		t.Errorf("%+v", got)

@@ -56,8 +56,8 @@ func newFence(o ctrl.Options, rc *rest.Config, late *lateRecorder, labels map[st
 	return &fence{Interface: lock, now: time.Now, report: report}, nil
 }
 
-// Identity implements resourcelock.Interface. It tells this controller from the existing one, which uses the same
-// Lease.
+// Identity implements resourcelock.Interface. It distinguishes this controller from the existing one, which uses the
+// same Lease.
 func (f *fence) Identity() string { return naming.LeaderIdentity(f.Interface.Identity()) }
 
 // Get implements resourcelock.Interface.

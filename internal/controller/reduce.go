@@ -123,8 +123,8 @@ func reducePod(p *corev1.Pod, variable string) *corev1.Pod {
 	return out
 }
 
-// reduceAddresses keeps which addresses a pod has: that it has ended and has none, those beside its first one, and
-// those of the node whose network it is in.
+// reduceAddresses keeps which addresses a pod has: that it has ended and has none, those in addition to its first one,
+// and those of the node whose network it is in.
 func reduceAddresses(out, p *corev1.Pod) {
 	out.Status.PodIP = p.Status.PodIP
 	if len(p.Status.PodIPs) > 1 || p.Status.PodIP == "" {

@@ -12,8 +12,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
-// ScopeCalls is what the registry of targets calls in a scope. Nothing else is written in the scope of another role,
-// whose target groups others have made.
+// ScopeCalls returns what the registry of targets calls in a scope. Nothing else is written in the scope of another
+// role, whose target groups others have made.
 func (w *Wiring) ScopeCalls(in awsclient.Scope) (registrar.ScopeCalls, error) {
 	if in == w.Scopes.Own() {
 		return registrar.ScopeCalls{ELBV2: w.Clients.ELBV2, Write: w.deps().Write, CreatedHere: w.Inventory.CreatedHere,

@@ -26,7 +26,7 @@ import (
 )
 
 const (
-	// fencedDelay is how long a process may go on beside one that has begun later, as while a Deployment is rolled out
+	// fencedDelay is how long a process may go on alongside one that has begun later, as while a Deployment is rolled out
 	// without leader election.
 	fencedDelay = time.Minute
 	// twinReview is the pause between looks for a second controller. Each reads the Leases of one name.

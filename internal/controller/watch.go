@@ -170,7 +170,7 @@ func (w *Wiring) findHidden(s *stacks.Reconciler) {
 	w.starts(s.Hidden)
 }
 
-// GatewayReading are the kinds that passes over Gateways read, beside Gateways, Secrets and ConfigMaps.
+// GatewayReading are the kinds that passes over Gateways read, in addition to Gateways, Secrets and ConfigMaps.
 var GatewayReading = append([]objects.Kind{
 	objects.GatewayClass, objects.ListenerSet, objects.ReferenceGrant, objects.LoadBalancerConfiguration,
 	objects.TargetGroupConfiguration,

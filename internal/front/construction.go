@@ -10,9 +10,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// DerivedConstruction is the construction of rules that Load derived from the finalizer of a Gateway whose annotation
-// is missing or invalid; ok is false for any other input. What AWS holds decides instead where it is known: a finalizer
-// may come from a backup, be lost while the load balancer stays, and is missing in files.
+// DerivedConstruction returns the construction of rules that Load derived from the finalizer of a Gateway whose
+// annotation is missing or invalid; ok is false for any other input. What AWS holds decides instead where it is known:
+// a finalizer may come from a backup, be lost while the load balancer stays, and is missing in files.
 func DerivedConstruction(w Input) (c rule.Construction, ok bool) {
 	if !w.Wanted || w.Decisions == nil {
 		return "", false
@@ -20,16 +20,16 @@ func DerivedConstruction(w Input) (c rule.Construction, ok bool) {
 	return w.Decisions.Derived, w.Decisions.Derived != ""
 }
 
-// OtherConstruction is the construction of the rules that AWS holds of a stack if it differs from the derived one; ok
-// is false where the derived one stays. Without a load balancer in AWS only Compatible gives way, to what new Gateways
-// get.
+// OtherConstruction returns the construction of the rules that AWS holds of a stack if it differs from the derived one;
+// ok is false where the derived one stays. Without a load balancer in AWS only Compatible gives way, to what new
+// Gateways get.
 func OtherConstruction(key stack.Key, o awsop.Observed, c *compile.Config, derived rule.Construction) (
 	other rule.Construction, ok bool) {
 	other = ObservedConstruction(key, o, c)
 	return other, other != derived && (other != "" || derived == rule.Compatible)
 }
 
-// ObservedConstruction is the construction of the rules that AWS holds of a stack; empty where it holds no load
+// ObservedConstruction returns the construction of the rules that AWS holds of a stack; empty where it holds no load
 // balancer and flags do not decide. Rules without sign of another construction are taken for those of the existing
 // controller, unless the security group admits prefix lists only: with Compatible, it would admit all addresses.
 func ObservedConstruction(key stack.Key, o awsop.Observed, c *compile.Config) rule.Construction {
@@ -90,12 +90,12 @@ func isolates(r stack.Rule) bool {
 		r.Actions[0].FixedResponse.StatusCode == status
 }
 
-// WithRules is a stack for whose observation the rules are read.
+// WithRules returns a stack for whose observation the rules are read.
 func WithRules(key stack.Key) *stack.Stack {
 	return &stack.Stack{Key: key, LoadBalancers: []stack.LoadBalancer{{ID: stack.LoadBalancerIdentity}}}
 }
 
-// BuildingAs is the front end that builds rules of Gateways that record no construction in c.
+// BuildingAs returns the front end that builds rules of Gateways that record no construction in c.
 func (f Gateway) BuildingAs(c rule.Construction) Gateway {
 	f.Exists, f.Config.Rules = func(stack.Key) bool { return c != "" }, c
 	return f

@@ -14,9 +14,9 @@ import (
 )
 
 // setAsideForged finds the objects whose finalizer of the group is forged. It looks at objects that carry the finalizer
-// and do not declare the group any more, or not validly. Whoever may write objects may write a finalizer, and some may
-// write statuses. So an object was a member if the compiler remembers it. Only if the compiler remembers nothing, the
-// status tells: it shows the load balancer of the present members. Others become objects that leave and count for
+// and do not declare the group any longer, or not validly. Whoever may write objects may write a finalizer, and some
+// may write statuses. So an object was a member if the compiler remembers it. Only if the compiler remembers nothing,
+// the status tells: it shows the load balancer of the present members. Others become objects that leave and count for
 // nothing.
 func (w *Input) setAsideForged(before *compile.Memory) {
 	declared := w.declared()
@@ -62,8 +62,8 @@ func (w *Input) sameGroup(name, other string) bool {
 		naming.MayBeShard(group, naming.OfHostname(name)))
 }
 
-// Owners are the objects to which the load balancer belongs: members, also those that are set aside, and objects that
-// leave.
+// Owners returns the objects to which the load balancer belongs: members, also those that are set aside, and objects
+// that leave.
 func (w Input) Owners() []metav1.Object { return slices.Concat(w.Members, w.SetAside, w.left()) }
 
 // left are the objects that leave the load balancer, without those that were never part of it.

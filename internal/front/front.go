@@ -36,7 +36,7 @@ type Loader interface {
 // mostFinalizers limits the stacks that StacksOf returns for finalizers: users can forge tens of thousands.
 const mostFinalizers = 64
 
-// StacksOf are the stacks of a front end that depend on an object, each once and sorted: those whose finalizers it
+// StacksOf returns the stacks of a front end that depend on an object, each once and sorted: those whose finalizers it
 // carries, of which the first mostFinalizers count, the one that it declares, and the further shards of its group.
 // There are none for an object of another kind. The diagnostic is that of Loader.Declared.
 func StacksOf(f Loader, v *objects.View, o metav1.Object) (keys []stack.Key, d *diag.Diagnostic) {

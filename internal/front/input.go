@@ -26,14 +26,14 @@ type Input struct {
 	// carry the finalizer and no longer declare it: they lose the finalizer once the stack has no resources of theirs.
 	Members, Leaving []metav1.Object
 	// Emptied are those of Leaving that are still members of their group: the load balancer is a shard of the group that
-	// has no hosts any more.
+	// has no hosts any longer.
 	Emptied []metav1.Object
 	// Shards is how many load balancers the group may have; 0 = one. If it may have several, Placement is the shard of
 	// each host, and Group are the members with their routes on all shards. LoadBalancer has only those of one shard.
 	Shards    int
 	Placement shard.Placement
 	Group     []intent.Member
-	// Found are diagnostics beside those of LoadBalancer's members.
+	// Found are diagnostics in addition to those of LoadBalancer's members.
 	Found diag.List
 	// Protected says where objects of Leaving declare deletion protection, by identity of the load balancer.
 	// LiftProtection are the identities for which they switch it off.
@@ -149,7 +149,7 @@ func (w Input) deletionPolicy(of stack.Owner, o metav1.Object) (policy string, o
 // Nothing reports whether neither a load balancer nor a cleanup is desired.
 func (w Input) Nothing() bool { return !w.Wanted && len(w.Leaving) == 0 }
 
-// Options are the options of the plan of a stack of an owner, based on the options of all plans.
+// Options returns the options of the plan of a stack of an owner, based on the options of all plans.
 func (w Input) Options(of stack.Owner, all diff.Options) diff.Options {
 	all.LiftProtection = w.LiftProtection
 	if _, n := naming.ShardOf(w.LoadBalancer.Key.ID); w.Wanted {
@@ -182,7 +182,7 @@ func (w Input) DeletionAllowed(of stack.Owner) (allowed bool, by annotation.Key)
 	}), by
 }
 
-// Hostnames are the names of load balancers that the status of objects shows, in lower case and sorted. If members
+// Hostnames returns the names of load balancers that the status of objects shows, in lower case and sorted. If members
 // still declare the load balancer, objects that leave it do not count.
 func (w Input) Hostnames(of stack.Owner) []string {
 	var out []string

@@ -18,7 +18,7 @@ func DriftPolicies(c compile.Result, by drift.Policies) drift.Policies {
 	return declared.Over(by)
 }
 
-// Replacement is the policy that members or their class declare, else by, for a plan of this moment.
+// Replacement returns the policy that members or their class declare, else by, for a plan of this moment.
 func Replacement(c compile.Result, by replacement.Policy, now time.Time) diff.Replacement {
 	if f := c.ReplacementPolicy; f.Set {
 		p, _ := replacement.Parse(f.Value) // which the front end has printed

@@ -22,9 +22,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// Governed is the input with the rule about policies applied: annotations that hold, replace or delete a load balancer
-// count only on objects that decide in their group (decision 2). A member that has another one is set aside. before is
-// what the compiler remembers of the first load balancer of the group.
+// Governed returns the input with the rule about policies applied: annotations that hold, replace or delete a load
+// balancer count only on objects that decide in their group (decision 2). A member that has another one is set aside.
+// before is what the compiler remembers of the first load balancer of the group.
 func (w Input) Governed(key stack.Key, before *compile.Memory) Input {
 	w.key = key
 	if before != nil {

@@ -51,7 +51,7 @@ func (w Input) lastMarked(key stack.Key) (last int) {
 	return last
 }
 
-// ShardKey is the stack of a load balancer of the group of a stack, by its number: 0 is the first.
+// ShardKey returns the stack of a load balancer of the group of a stack, by its number: 0 is the first.
 func ShardKey(key stack.Key, n int) stack.Key {
 	group, _ := naming.ShardOf(key.ID)
 	return stack.Key{Owner: key.Owner, ID: naming.ShardID(group, n)}
@@ -147,8 +147,8 @@ func (s Shards) observed(ctx context.Context, key stack.Key, last int) (shard.Pl
 	return shard.Observed(hosts), nil
 }
 
-// ShardOf is the number of the load balancer of a group that has a host, else of the one that has the first host of a
-// member.
+// ShardOf returns the number of the load balancer of a group that has a host, else of the one that has the first host
+// of a member.
 func (w Input) ShardOf(member metav1.Object, host string) int {
 	if n, ok := w.Placement.Of(host); ok {
 		return n
@@ -177,8 +177,8 @@ func (w Input) Several() (found diag.List) {
 	return found
 }
 
-// Lasting are the findings about a load balancer of a group without those that members exceed its limits whose hosts
-// are moving away from it: what does not fit is on the other one, and the limits are kept once they have left.
+// Lasting returns the findings about a load balancer of a group without those that members exceed its limits whose
+// hosts are moving away from it: what does not fit is on the other one, and the limits are kept once they have left.
 func (w Input) Lasting(key stack.Key, found diag.List) diag.List {
 	_, n := naming.ShardOf(key.ID)
 	if !w.Placement.Moves() {
@@ -191,8 +191,8 @@ func (w Input) Lasting(key stack.Key, found diag.List) diag.List {
 	})
 }
 
-// Part is what one load balancer of a group has of it. A further one on which no host is ends: its members carry its
-// finalizer until it is gone.
+// Part returns what one load balancer of a group has of it. A further one on which no host is ends: its members carry
+// its finalizer until it is gone.
 func (w Input) Part(key stack.Key, p shard.Placement) Input {
 	_, n := naming.ShardOf(key.ID)
 	if n > 0 && !p.Holds(n) {

@@ -15,7 +15,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// RegisteredTargets is what is known of the targets of target groups that clusters share.
+// RegisteredTargets is the known state of the targets of target groups that clusters share.
 type RegisteredTargets struct {
 	// InAWS are the targets of a target group that do not drain.
 	InAWS func(ctx context.Context, targetGroup string) ([]awsop.Target, error)

@@ -31,8 +31,8 @@ type About struct {
 	Action string
 	// Setting names the setting that AWS most likely refuses, by its name in the origins of a stack; "" = none.
 	Setting string
-	// Values are the attributes or tags that the operation sets, and Drops the keys of tags that it removes. A refusal may
-	// be about some of them.
+	// Values are the attributes or tags that the operation sets, and Drops the keys of tags that it removes. A refusal
+	// may be about some of them.
 	Values map[string]string
 	Drops  []string
 	// Only returns the operation with some of the keys of Values or Drops; nil = the operation is never split.
@@ -68,7 +68,7 @@ const (
 // AddOn names a part of stack.AddOns.
 type AddOn string
 
-// Effect tells caches of AWS which resource an operation changes, and which is uncertain if the answer is lost. The
+// Effect shows caches of AWS which resource an operation changes, and which is uncertain if the answer is lost. The
 // zero value means that the operation changes nothing that is observed.
 type Effect struct {
 	Kind     stack.Kind
@@ -87,7 +87,7 @@ type Effect struct {
 	Import *KeyPair
 }
 
-// KeyPair tells imported key pairs apart: by the hash of their content, and by the serial number of the certificate.
+// KeyPair distinguishes imported key pairs by the hash of their content, and by the serial number of the certificate.
 type KeyPair struct{ Hash, Serial string }
 
 // Fields are declared fields of one resource. The zero value has none: no drift policy applies.

@@ -36,7 +36,7 @@ type Withheld struct {
 	Policy string `json:"policy"` // report or ignore
 }
 
-// Reason is why the step is withheld.
+// Reason returns why the step is withheld.
 func (w Withheld) Reason() string { return "withheld by drift policy " + w.Group + "=" + w.Policy }
 
 // Values returns the ARNs and ids of the known references.

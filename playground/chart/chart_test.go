@@ -2,7 +2,6 @@ package chart
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,12 +10,11 @@ import (
 
 	"sigs.k8s.io/yaml"
 
+	"github.com/k8s-lbc/lbc/internal/lib/goldenfile"
 	"github.com/k8s-lbc/lbc/internal/model/support"
 )
 
 const dir = "../../charts/aws-load-balancer-controller"
-
-var update = flag.Bool("update", false, "write the expected files anew")
 
 func load(t *testing.T) *Chart {
 	t.Helper()
@@ -44,38 +42,6 @@ func render(t *testing.T, c *Chart, v map[string]any, r Release) *Rendering {
 		t.Fatal(err)
 	}
 	return out
-}
-
-// golden compares with a file of testdata.
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	file := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file) //nolint:gosec // of testdata
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(want) == got {
-		return
-	}
-	w, g := strings.Split(string(want), "\n"), strings.Split(got, "\n")
-	for i := range max(len(w), len(g)) {
-		if i >= len(w) || i >= len(g) || w[i] != g[i] {
-			t.Fatalf("%s, line %d: %q, want %q (go test ./chart -update writes it anew)", file, i+1, at(g, i), at(w, i))
-		}
-	}
-}
-
-func at(lines []string, i int) string {
-	if i < len(lines) {
-		return lines[i]
-	}
-	return "the end"
 }
 
 // text is a rendering as YAML, with NOTES.txt as a comment.
@@ -129,7 +95,7 @@ func TestRenderings(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			golden(t, name+".yaml", text(t, render(t, c, values(t, tc.values), tc.release)))
+			goldenfile.Compare(t, "testdata/"+name+".yaml", text(t, render(t, c, values(t, tc.values), tc.release)))
 		})
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/lib/goldenfile"
 )
 
 // valueCase is a case of testdata/values.in.yaml: values over clusterName: demo-cluster, whose effect is in
@@ -76,7 +77,7 @@ func TestEachValueHasItsEffectAndNoOther(t *testing.T) {
 		}
 		parse(t, tc.Name, after)
 	}
-	golden(t, "values.txt", b.String())
+	goldenfile.Compare(t, "testdata/values.txt", b.String())
 }
 
 // parse returns the configuration of a rendered Deployment.

@@ -29,7 +29,7 @@ var errAssumed = errors.New("the plan uses a checkpoint that is not compared wit
 var ErrBindingsUndefined = errors.New("the API server does not know the kind TargetGroupBinding of " +
 	"elbv2.k8s.aws/v1beta1: its definition is missing")
 
-// BindingsUndefined is the diagnostic of ErrBindingsUndefined.
+// BindingsUndefined returns the diagnostic of ErrBindingsUndefined.
 func BindingsUndefined() diag.Diagnostic {
 	return diag.New(diag.Object{}, "", diag.DefinitionMissing, ErrBindingsUndefined.Error(),
 		"apply the definitions: kubectl apply -f config/crd; it is tried again")
@@ -63,7 +63,7 @@ type Deps struct {
 	Bindings  Bindings // may be nil for plans without bindings
 	// Now is the clock of the times in outcomes; nil = time.Now.
 	Now func() time.Time
-	// Expected is what is known of the targets of a group; nil = nothing.
+	// Expected is the known state of the targets of a group; nil = nothing.
 	Expected func(targetGroup string) Expected
 	// Stabilize is the pause between reads of the state of a new load balancer that must become active; 0 = 2 min.
 	Stabilize time.Duration
@@ -110,7 +110,7 @@ type Result struct {
 	Outcomes map[plan.StepID]Outcome
 }
 
-// Wait is the earliest time of another attempt at a waiting step; ok is false if none waits.
+// Wait returns the earliest time of another attempt at a waiting step; ok is false if none waits.
 func (r Result) Wait() (until time.Time, ok bool) {
 	for _, o := range r.Outcomes {
 		if o.State == Waiting && (!ok || o.Until.Before(until)) {
@@ -120,7 +120,7 @@ func (r Result) Wait() (until time.Time, ok bool) {
 	return until, ok
 }
 
-// Count is the number of steps in a state.
+// Count returns the number of steps in a state.
 func (r Result) Count(s State) int {
 	n := 0
 	for _, o := range r.Outcomes {
@@ -165,7 +165,7 @@ func (e HoldError) Error() string { return e.Problem.Text }
 // operation's references are literals. key and id identify it in all attempts, to count refusals and pauses.
 type Writer func(ctx context.Context, key stack.Key, id plan.StepID, op plan.Operation) Outcome
 
-// Write is a Writer. Its call has priority over those of plans.
+// Write returns a Writer. Its call has priority over those of plans.
 func (d Deps) Write(ctx context.Context, key stack.Key, id plan.StepID, op plan.Operation) Outcome {
 	r := newRun(plan.Plan{Key: key}, d)
 	if err := context.Cause(ctx); err != nil {

@@ -15,7 +15,7 @@ import (
 // acceleratorRegion is the only Region with the API of Global Accelerator, whatever the Region of the endpoints.
 const acceleratorRegion = "us-west-2"
 
-// Accelerators is what the controller calls of Global Accelerator.
+// Accelerators has the operations of Global Accelerator that the controller calls.
 type Accelerators interface {
 	AddEndpoints(context.Context, *aga.AddEndpointsInput, ...func(*aga.Options)) (*aga.AddEndpointsOutput, error)
 	CreateAccelerator(context.Context, *aga.CreateAcceleratorInput, ...func(*aga.Options)) (*aga.CreateAcceleratorOutput,

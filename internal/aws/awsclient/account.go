@@ -25,7 +25,7 @@ const (
 type OtherAccountError struct {
 	Account string // of the credentials
 	Own     string // of the load balancers
-	// Resource is one that AWS does not show; empty = the credentials themselves tell their account.
+	// Resource is one that AWS does not show; empty = the credentials themselves show their account.
 	Resource string
 }
 
@@ -94,7 +94,7 @@ func (i *Identity) ask(ctx context.Context) string {
 }
 
 // sameAccount refuses credentials of another account than the first ones: while the controller runs, somebody may give
-// its ServiceAccount a role of another account. Credentials that do not tell their account pass.
+// its ServiceAccount a role of another account. Credentials that do not show their account pass.
 type sameAccount struct {
 	of  aws.CredentialsProvider
 	now func() time.Time

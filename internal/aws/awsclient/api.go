@@ -15,7 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
 
-// ELBV2 is what the controller calls of Elastic Load Balancing v2, with the signatures of the SDK client.
+// ELBV2 has the operations of Elastic Load Balancing v2 that the controller calls, with the signatures of the SDK
+// client.
 type ELBV2 interface {
 	AddListenerCertificates(context.Context, *elbv2.AddListenerCertificatesInput, ...func(*elbv2.Options)) (
 		*elbv2.AddListenerCertificatesOutput, error)
@@ -96,7 +97,7 @@ type ELBV2 interface {
 	SetSubnets(context.Context, *elbv2.SetSubnetsInput, ...func(*elbv2.Options)) (*elbv2.SetSubnetsOutput, error)
 }
 
-// EC2 is what the controller calls of EC2.
+// EC2 has the operations of EC2 that the controller calls.
 type EC2 interface {
 	AuthorizeSecurityGroupIngress(context.Context, *ec2.AuthorizeSecurityGroupIngressInput, ...func(*ec2.Options)) (
 		*ec2.AuthorizeSecurityGroupIngressOutput, error)
@@ -126,7 +127,7 @@ type EC2 interface {
 		*ec2.RevokeSecurityGroupIngressOutput, error)
 }
 
-// ACM is what the controller calls of Certificate Manager.
+// ACM has the operations of Certificate Manager that the controller calls.
 type ACM interface {
 	AddTagsToCertificate(context.Context, *acm.AddTagsToCertificateInput, ...func(*acm.Options)) (
 		*acm.AddTagsToCertificateOutput, error)
@@ -144,7 +145,7 @@ type ACM interface {
 		*acm.RequestCertificateOutput, error)
 }
 
-// Route53 is what the controller calls of Route 53.
+// Route53 has the operations of Route 53 that the controller calls.
 type Route53 interface {
 	ChangeResourceRecordSets(context.Context, *route53.ChangeResourceRecordSetsInput, ...func(*route53.Options)) (
 		*route53.ChangeResourceRecordSetsOutput, error)
@@ -152,14 +153,14 @@ type Route53 interface {
 		*route53.ListHostedZonesOutput, error)
 }
 
-// STS is what the controller calls of the Security Token Service.
+// STS has the operations of the Security Token Service that the controller calls.
 type STS interface {
 	AssumeRole(context.Context, *sts.AssumeRoleInput, ...func(*sts.Options)) (*sts.AssumeRoleOutput, error)
 	GetCallerIdentity(context.Context, *sts.GetCallerIdentityInput, ...func(*sts.Options)) (*sts.GetCallerIdentityOutput,
 		error)
 }
 
-// Tagging is what the controller calls of the Resource Groups Tagging API.
+// Tagging has the operations of the Resource Groups Tagging API that the controller calls.
 type Tagging interface {
 	GetResources(context.Context, *resourcegroupstaggingapi.GetResourcesInput,
 		...func(*resourcegroupstaggingapi.Options)) (*resourcegroupstaggingapi.GetResourcesOutput, error)

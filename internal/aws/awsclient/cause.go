@@ -6,7 +6,7 @@ import "context"
 // controller.
 type Cause string
 
-// Causes beside passes.
+// Causes other than reconciles.
 const (
 	Listing         Cause = "account listing"
 	DriftSweep      Cause = "drift sweep"
@@ -21,7 +21,7 @@ const (
 	otherCause      Cause = "other"
 )
 
-// Causes are the causes beside passes, including that of calls under a context without a cause.
+// Causes returns the causes other than reconciles, including that of calls under a context without a cause.
 func Causes() []Cause {
 	return []Cause{Listing, DriftSweep, Provisioning, CertificateSet, CertificateEnds, TargetHealth, ReadinessGates,
 		Draining, TargetRules, SharedGroup, otherCause}

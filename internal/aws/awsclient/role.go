@@ -39,7 +39,7 @@ func (e *RoleError) Error() string {
 	return fmt.Sprintf("role %s cannot be assumed: %v", e.Role, e.Err)
 }
 
-// Unwrap is the error of AssumeRole.
+// Unwrap returns the error of AssumeRole.
 func (e *RoleError) Unwrap() error { return e.Err }
 
 // OfRole reports whether the cause of an error is a role that could not be assumed.

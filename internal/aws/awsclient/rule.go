@@ -152,8 +152,8 @@ func (s *requestBuilder) DeleteRule(op awsop.DeleteRule) {
 	setCall(s, s.c.ELBV2.DeleteRule, &elbv2.DeleteRuleInput{RuleArn: s.id(op.Rule)})
 }
 
-// FromRule is an observed rule of a listener; identity and tags are the caller's to fill in. Ok is false for default
-// rules.
+// FromRule returns an observed rule of a listener; identity and tags are the caller's to fill in. Ok is false for
+// default rules.
 func FromRule(listener string, r elbv2types.Rule) (rule awsop.Rule, ok bool) {
 	n, err := strconv.ParseInt(value(r.Priority), 10, 32)
 	if value(r.IsDefault) || err != nil {

@@ -21,12 +21,12 @@ type Scope struct {
 	ExternalID string
 }
 
-// String is what names the scope in logs. It does not hold the external id, which some accounts treat as a secret.
+// String returns what names the scope in logs. It does not hold the external id, which some accounts treat as a secret.
 func (s Scope) String() string {
 	return strings.TrimSpace(fmt.Sprintf("%s %s %s %s", s.Partition, s.Region, s.VPC, s.Role))
 }
 
-// As is the scope in which the same Region and VPC are seen by a role that is assumed; without a role, s itself.
+// As returns the scope in which the same Region and VPC are seen by a role that is assumed; without a role, s itself.
 func (s Scope) As(role, externalID string) Scope {
 	if role == "" {
 		return s
@@ -77,11 +77,11 @@ func NewScopes(own Connection, options ScopesOptions) *Scopes {
 	return s
 }
 
-// Own is the scope of the controller's own role.
+// Own returns the scope of the controller's own role.
 func (s *Scopes) Own() Scope { return s.own.Scope }
 
-// Clients are the clients of a scope: the own one, or that of a role for the same Region and VPC. All calls of the own
-// scope pass one limiter, and so do those of all roles of one account. It makes no call: the first call of a client
+// Clients returns the clients of a scope: the own one, or that of a role for the same Region and VPC. All calls of the
+// own scope pass one limiter, and so do those of all roles of one account. It makes no call: the first call of a client
 // assumes the role. An error is that of a scope that no role could reach.
 func (s *Scopes) Clients(scope Scope) (Clients, error) {
 	s.mu.Lock()

@@ -10,7 +10,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// Shield is what the controller calls of Shield Advanced.
+// Shield has the operations of Shield Advanced that the controller calls.
 type Shield interface {
 	CreateProtection(context.Context, *shield.CreateProtectionInput, ...func(*shield.Options)) (
 		*shield.CreateProtectionOutput, error)

@@ -11,7 +11,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// Subject is what a write to AWS is about, for the record of what was done.
+// Subject is the subject of a write to AWS, for the record of what was done.
 type Subject struct {
 	Unit      string // the key of the stack or binding
 	Namespace string // of the objects that it is about; empty = of several, or it is not known
@@ -25,7 +25,7 @@ func WithSubject(ctx context.Context, s Subject) context.Context {
 	return context.WithValue(ctx, subjectKey{}, s)
 }
 
-// SubjectOf is what the calls under a context are about; ok is false if nothing says so.
+// SubjectOf returns what the calls under a context are about; ok is false if nothing says so.
 func SubjectOf(ctx context.Context) (s Subject, ok bool) {
 	s, ok = ctx.Value(subjectKey{}).(Subject)
 	return s, ok
@@ -34,7 +34,7 @@ func SubjectOf(ctx context.Context) (s Subject, ok bool) {
 // mostNamed is how many targets the text of a subject names.
 const mostNamed = 10
 
-// SubjectOfStep is the subject of the calls of a step: its targets, its resource, or what the operation names.
+// SubjectOfStep returns the subject of the calls of a step: its targets, its resource, or what the operation names.
 func SubjectOfStep(of stack.Key, s plan.Step) Subject {
 	out := Subject{Unit: of.String(), Namespace: of.ID.Namespace}
 	switch op := s.Op.(type) {

@@ -79,7 +79,7 @@ func (s *requestBuilder) DeleteTargetGroup(op awsop.DeleteTargetGroup) {
 	setCall(s, s.c.ELBV2.DeleteTargetGroup, &elbv2.DeleteTargetGroupInput{TargetGroupArn: s.id(op.TargetGroup)})
 }
 
-// FromTargetGroup is an observed target group; identity, tags and attributes are the caller's to fill in.
+// FromTargetGroup returns an observed target group; identity, tags and attributes are the caller's to fill in.
 func FromTargetGroup(t elbv2types.TargetGroup) awsop.TargetGroup {
 	tg := awsop.TargetGroup{ARN: value(t.TargetGroupArn), TargetGroup: stack.TargetGroup{
 		Name:            value(t.TargetGroupName),

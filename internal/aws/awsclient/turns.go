@@ -15,8 +15,8 @@ func WithTenant(ctx context.Context, tenant string) context.Context {
 	return context.WithValue(ctx, tenantKey{}, tenant)
 }
 
-// TenantOf is the tenant of calls under a context. Calls without one are those of the controller itself, which is a
-// tenant as any other.
+// TenantOf returns the tenant of calls under a context. Calls without one are those of the controller itself, which is
+// a tenant as any other.
 func TenantOf(ctx context.Context) string {
 	tenant, _ := ctx.Value(tenantKey{}).(string)
 	return tenant

@@ -10,7 +10,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// WAFv2 is what the controller calls of AWS WAF.
+// WAFv2 has the operations of AWS WAF that the controller calls.
 type WAFv2 interface {
 	AssociateWebACL(context.Context, *wafv2.AssociateWebACLInput, ...func(*wafv2.Options)) (*wafv2.AssociateWebACLOutput,
 		error)

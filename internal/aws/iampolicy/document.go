@@ -51,7 +51,7 @@ func marshal(v any) ([]byte, error) {
 // Longest is IAM's quota of characters of a managed policy, white space aside.
 const Longest = 6144
 
-// Length is what counts for the quota.
+// Length returns what counts for the quota.
 func (d Document) Length() int {
 	text, err := marshal(d)
 	if err != nil {
@@ -60,7 +60,7 @@ func (d Document) Length() int {
 	return len(text)
 }
 
-// JSON is the document, indented.
+// JSON returns the document, indented.
 func (d Document) JSON() (string, error) {
 	text, err := marshal(d)
 	if err != nil {

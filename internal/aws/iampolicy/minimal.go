@@ -72,7 +72,7 @@ var Features = []Info{
 	{WAFv2, true, "web ACLs of AWS WAF: `wafv2-acl-arn`, `wafv2-acl-name`"},
 }
 
-// Defaults are the features of a controller with its default flags.
+// Defaults returns the features of a controller with its default flags.
 func Defaults() (out []Feature) {
 	for _, f := range Features {
 		if f.Default {
@@ -94,7 +94,7 @@ type Options struct {
 	TargetGroups   []string // names or ARNs of ForeignTargetGroups, in which * stands for any characters; none = all
 	SecurityGroups []string // ids of ForeignSecurityGroups; none = all
 	Features       []Feature
-	// Apart leaves out what every controller needs: the policy is for what only the features need, and stands beside
+	// Apart leaves out what every controller needs: the policy is for what only the features need, and stands next to
 	// another one. IAM takes less in one policy than all features need.
 	Apart bool
 }
@@ -102,8 +102,8 @@ type Options struct {
 // ErrTooLong is the error of a policy that is longer than IAM takes, which comes with the policy.
 var ErrTooLong = errors.New("the policy is too long: move features to a second policy with --without and --only")
 
-// Minimal is the smallest policy with which a controller can make calls of actions. Actions of features that are not
-// among the options are left out. It fails for an action that has no rule, and for a policy that is longer than IAM
+// Minimal returns the smallest policy with which a controller can make calls of actions. Actions of features that are
+// not among the options are left out. It fails for an action that has no rule, and for a policy that is longer than IAM
 // takes.
 func Minimal(actions []string, o Options) (Document, error) {
 	if o.Partition == "" {
@@ -173,7 +173,7 @@ func (d *Document) allow(r rule, actions []string, o Options) {
 	s.Action = slices.Compact(slices.Sorted(slices.Values(slices.Concat(s.Action, actions))))
 }
 
-// Actions are the actions that a document allows.
+// Actions returns the actions that a document allows.
 func (d Document) Actions() []string {
 	all := map[string]bool{}
 	for _, s := range d.Statement {
@@ -184,7 +184,7 @@ func (d Document) Actions() []string {
 	return slices.Sorted(maps.Keys(all))
 }
 
-// Statements are the Sids of the statements of the smallest policy that have an action.
+// Statements returns the Sids of the statements of the smallest policy that have an action.
 func Statements(action string) (out []string) {
 	for _, r := range rules {
 		if slices.Contains(r.actions, action) {
@@ -230,7 +230,7 @@ func place(action string) string {
 	return "statement " + strings.Join(append(own, "or "+strings.Join(others, ", or ")), ", ") + ","
 }
 
-// Calls are the actions that have rules and that a controller calls itself.
+// Calls returns the actions that have rules and that a controller calls itself.
 func Calls() []string {
 	var out []string
 	for _, r := range rules {

@@ -14,7 +14,7 @@ type Question struct {
 	Keys     map[string][]string
 }
 
-// Subject is where a controller runs that questions are asked for.
+// Subject is where the controller runs for which questions are asked.
 type Subject struct{ Partition, Region, Account, Cluster, VPC, Role string }
 
 // anyCluster is the value of the cluster's tag where the name of the cluster is not known.

@@ -11,8 +11,8 @@ var reading = regexp.MustCompile(`:(BatchGet|Describe|Get|List)`)
 // simulation has IAM say what the policies of the controller's role allow.
 const simulation = "iam:SimulatePrincipalPolicy"
 
-// Reader is the part of a policy that only reads, for people and pipelines that plan and examine. It has no action that
-// AWS checks on the way of a write only: calls are the actions of calls. IAM's simulation is part of it, which lbc
+// Reader returns the part of a policy that only reads, for people and pipelines that plan and examine. It has no action
+// that AWS checks on the way of a write only: calls are the actions of calls. IAM's simulation is part of it, which lbc
 // doctor uses.
 func Reader(d Document, calls []string) Document {
 	var out []Statement

@@ -11,7 +11,7 @@ type Partition struct {
 	File string // suffix of the name of the published policy
 }
 
-// Partitions are those for which policies are published.
+// Partitions are the partitions for which policies are published.
 var Partitions = []Partition{
 	{"aws", ""},
 	{"aws-cn", "_cn"},
@@ -35,7 +35,7 @@ func lacks(partition, action string) bool {
 	return strings.HasPrefix(partition, "aws-iso") && slices.Contains(isolated, action)
 }
 
-// Missing are the actions that a partition does not have, of those that the controller calls elsewhere.
+// Missing returns the actions that a partition does not have, of those that the controller calls elsewhere.
 func Missing(partition string) (out []string) {
 	for _, a := range isolated {
 		if lacks(partition, a) {
@@ -88,7 +88,7 @@ func prefixed(prefix string, names []string) []string {
 	return out
 }
 
-// addOns are the actions of what load balancers can have beside. No call needs those of WAF Classic, which stay as they
+// addOns are the actions of what load balancers can also have. No call needs those of WAF Classic, which stay as they
 // were published.
 var addOns = []string{
 	"cognito-idp:DescribeUserPoolClient", "acm:ListCertificates", "acm:DescribeCertificate",
@@ -106,8 +106,8 @@ func creating(key string, actions ...string) Condition {
 	return c
 }
 
-// Standard is the policy that installations of the existing controller have, statement by statement and in its order.
-// Its actions and conditions are copied by many, so that they do not change with the controller.
+// Standard returns the policy that installations of the existing controller have, statement by statement and in its
+// order. Its actions and conditions are copied by many, so that they do not change with the controller.
 func Standard(partition string) Document {
 	at := func(resources []string) Values { return arns(partition, resources...) }
 	d := document(
@@ -165,7 +165,7 @@ func Standard(partition string) Document {
 	return d
 }
 
-// Published are the policies of docs/install by the names of their files: the standard one of each partition, and
+// Published returns the policies of docs/install by the names of their files: the standard one of each partition, and
 // additions to it.
 func Published() map[string]Document {
 	out := map[string]Document{

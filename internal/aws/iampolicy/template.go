@@ -13,7 +13,7 @@ import (
 // resourceName is the name of the policy in templates; installations of the existing controller have it.
 const resourceName = "AWSLoadBalancerControllerIAMPolicy"
 
-// CloudFormation is a template with the document as a managed policy, and its ARN as an output.
+// CloudFormation returns a template with the document as a managed policy, and its ARN as an output.
 func (d Document) CloudFormation() (string, error) {
 	type object = map[string]any
 	text, err := yaml.Marshal(object{
@@ -33,7 +33,7 @@ func (d Document) CloudFormation() (string, error) {
 	return string(text), err
 }
 
-// Terraform is the document as a data source, and a managed policy of it.
+// Terraform returns the document as a data source, and a managed policy of it.
 func (d Document) Terraform() string {
 	var b strings.Builder
 	b.WriteString("data \"aws_iam_policy_document\" \"aws_load_balancer_controller\" {\n")

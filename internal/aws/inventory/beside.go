@@ -103,9 +103,9 @@ func (i *Inventory) findNamed(ctx context.Context, names []string) (map[string]f
 	return out, nil
 }
 
-// readBeside adds two kinds of load balancers to the observation of a stack: those of others on which the stack may
+// readOnOthers adds two kinds of load balancers to the observation of a stack: those of others on which the stack may
 // have listeners and rules, and the one that it adopts. They do not carry the stack's tags, so no listing shows them.
-func (i *Inventory) readBeside(ctx context.Context, e *entry, desired *stack.Stack) error {
+func (i *Inventory) readOnOthers(ctx context.Context, e *entry, desired *stack.Stack) error {
 	if desired == nil || len(desired.Beside) == 0 && desired.Adopts == "" {
 		return nil
 	}

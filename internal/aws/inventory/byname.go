@@ -113,7 +113,7 @@ func (i *Inventory) targetGroupsByName(ctx context.Context, names []string) (map
 	return out, nil
 }
 
-// wholeList caches a list that tells which of several names exist.
+// wholeList caches a list that shows which of several names exist.
 func wholeList[T any](cfg *Config, lifetime time.Duration,
 	page func(ctx context.Context, next *string) ([]T, *string, error)) *cache.Value[[]T] {
 	return cache.NewValue(cache.Config{Now: cfg.Now, Lifetime: lifetime, Wait: cfg.Moment},

@@ -114,7 +114,7 @@ func (i *Inventory) Forget(key stack.Key) {
 }
 
 // ResetBackoff ends all counts of Backoff of a stack, and forgets its refusals, because no step of the stack waits any
-// more. Otherwise the next wait of the same step would begin with the last, long pause.
+// longer. Otherwise the next wait of the same step would begin with the last, long pause.
 func (i *Inventory) ResetBackoff(key stack.Key) {
 	i.mu.Lock()
 	defer i.mu.Unlock()

@@ -33,7 +33,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// Inventory is what is known of the AWS resources of one scope. It is safe for concurrent use.
+// Inventory is the known state of the AWS resources of one scope. It is safe for concurrent use.
 type Inventory struct {
 	cfg      Config
 	clients  awsclient.Clients
@@ -56,7 +56,7 @@ type Inventory struct {
 	having map[string]stack.Key
 	// holders are, by name, the last known stacks with a load balancer, target group or security group.
 	holders map[string][]stack.Key
-	// starting are the load balancers that were provisioning when they were last read, and some that are not any more.
+	// starting are the load balancers that were provisioning when they were last read, and some that are not any longer.
 	starting map[string]stack.Key
 	totals   totals
 	tags     map[string]readTags  // by ARN, of every load balancer and target group of the VPC; the newest that are known
@@ -77,7 +77,7 @@ type Inventory struct {
 	targetGroups *cache.Cache[string, *facts.TargetGroup]
 	sslPolicies  *cache.Cache[string, bool]
 	named        *cache.Cache[string, *facts.NamedLoadBalancer]
-	// allTargetGroups and allBalancers tell which of several names exist if AWS refuses them together.
+	// allTargetGroups and allBalancers show which of several names exist if AWS refuses them together.
 	allTargetGroups *cache.Value[[]elbv2types.TargetGroup]
 	allBalancers    *cache.Value[[]elbv2types.LoadBalancer]
 	allSSLPolicies  *cache.Value[[]elbv2types.SslPolicy]
@@ -178,7 +178,7 @@ func (i *Inventory) Observed(ctx context.Context, key stack.Key, desired *stack.
 		if err := i.ensureListed(ctx, e); err != nil {
 			return awsop.Observed{}, fmt.Errorf("listing the resources of the cluster: %w", err)
 		}
-		err := i.readBeside(ctx, e, desired)
+		err := i.readOnOthers(ctx, e, desired)
 		if err == nil {
 			err = i.readDetails(ctx, e, desired)
 		}

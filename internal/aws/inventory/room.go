@@ -21,7 +21,7 @@ var limitsOf = map[string][]quota.Limit{
 
 // Room looks how much room there is for an operation that AWS refused with a code: how far the account is from a limit,
 // or whether a name is free (1) or taken (0). All stacks share the reads, which are a few minutes old at most. nil = no
-// look tells.
+// look shows it.
 func (i *Inventory) Room(ctx context.Context, op plan.Operation, code string) *int {
 	room, effect := 0, op.About().Effect
 	switch of := limitsOf[code]; {

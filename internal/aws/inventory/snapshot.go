@@ -10,7 +10,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// Snapshot is what is known of a stack below the level of listings. Its JSON is in checkpoints, so it outlives the
+// Snapshot is the known state of a stack below the level of listings. Its JSON is in checkpoints, so it outlives the
 // process. A missing part was not known. Parts that contain a secret are left out.
 type Snapshot struct {
 	Listeners map[string][]awsop.Listener `json:",omitempty"` // by ARN of the load balancer; an entry lists all

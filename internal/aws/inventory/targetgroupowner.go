@@ -26,7 +26,7 @@ type Owner struct {
 	Stack stack.Key
 	// TargetGroup is the identity of the target group in the stack.
 	TargetGroup string
-	// Claimants is set if the tags name several stacks, and nothing tells to which one the target group belongs. It has
+	// Claimants is set if the tags name several stacks, and nothing shows to which one the target group belongs. It has
 	// the namespaces of these stacks, each between commas.
 	Claimants string
 }
@@ -193,7 +193,7 @@ func (i *Inventory) KnownOwner(arn string) (owner Owner, known bool) {
 	return i.ownerByTags(arn, read.tags), ok
 }
 
-// noteHaving enters the resources of a stack into the indexes by ARN and by name, and counts them anew. The caller
+// noteHaving enters the resources of a stack into the indexes by ARN and by name, and counts them again. The caller
 // holds i.mu.
 func (i *Inventory) noteHaving(e *entry) {
 	i.recount(e.obs.Key)

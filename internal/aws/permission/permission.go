@@ -191,7 +191,7 @@ func withAccelerators(out map[string]Operation, purposes map[string]string) map[
 	return out
 }
 
-// Actions are the IAM actions of all operations, sorted.
+// Actions returns the IAM actions of all operations, sorted.
 func Actions() []string {
 	var out []string
 	for _, o := range Operations {

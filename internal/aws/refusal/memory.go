@@ -22,7 +22,7 @@ const (
 	// Content: AWS does not accept what the write says.
 	Content Cause = "content"
 	// Obstacle: something else in the account has the name or the place that the write asks for, is in the way of a
-	// deletion, or uses up a quota. No event says when that ends. Where a look tells, an attempt comes sooner.
+	// deletion, or uses up a quota. No event says when that ends. If a look shows it, an attempt comes sooner.
 	Obstacle Cause = "obstacle"
 )
 
@@ -42,7 +42,7 @@ func (r *Refusal) pause() time.Duration {
 const (
 	// lookEvery is the longest pause between looks whether an obstacle is gone.
 	lookEvery = 5 * time.Minute
-	// lifetime is how long a refusal is kept after the last attempt: no plan has the write any more.
+	// lifetime is how long a refusal is kept after the last attempt: no plan has the write any longer.
 	lifetime = 3 * time.Hour
 	// most bounds the refusals of one stack.
 	most = 200
@@ -61,7 +61,7 @@ type Refusal struct {
 	// waiting for.
 	Resources []string
 	// Effect, Group and Room are of cause Obstacle: the effect of the write, the target group that another load balancer
-	// uses, and how much room a look found at the refusal (nil = no look tells).
+	// uses, and how much room a look found at the refusal (nil = no look shows it).
 	Effect plan.Effect
 	Group  string
 	Room   *int
@@ -310,7 +310,7 @@ func (m *Memory) Wrote(key stack.Key, action string, effect plan.Effect, id stri
 	return freed
 }
 
-// sweep forgets, at intervals, refusals of writes that are not attempted any more. m.mu is held.
+// sweep forgets, at intervals, refusals of writes that are no longer attempted. m.mu is held.
 func (m *Memory) sweep(now time.Time) {
 	if now.Sub(m.swept) < lifetime/12 {
 		return

@@ -191,7 +191,7 @@ func (d *Finder) noteSeveral(out *Found, m *intent.Member, l intent.Listener) {
 		Naming(d.Stack.Owner)+", or delete unneeded certificates in ACM").In(diag.Certificate))
 }
 
-// Naming is how users name certificates.
+// Naming returns how users name certificates.
 func Naming(o stack.Owner) string {
 	if o.OfGateway() {
 		return "name one in tls.certificateRefs of the listener or in listenerConfigurations of a LoadBalancerConfiguration"
@@ -199,7 +199,7 @@ func Naming(o stack.Owner) string {
 	return "set certificate-arn"
 }
 
-// Hosts are where users write hosts that certificates are found for.
+// Hosts returns where users write hosts that certificates are found for.
 func Hosts(o stack.Owner) string {
 	if o.OfGateway() {
 		return "the listener or its routes a hostname"

@@ -86,12 +86,12 @@ func (d *Finder) owned() *ownIndex {
 	return d.index
 }
 
-// Own are the certificates that the stack owns for the Ingress or Secret of an identity.
+// Own returns the certificates that the stack owns for the Ingress or Secret of an identity.
 func (d *Finder) Own(id string) []*facts.OwnCertificate {
 	return d.owned().byOwner[naming.CertificateOwner(id)]
 }
 
-// OwnARN is the certificate with an ARN; nil if the stack does not own it.
+// OwnARN returns the certificate with an ARN; nil if the stack does not own it.
 func (d *Finder) OwnARN(arn string) *facts.OwnCertificate { return d.owned().byARN[arn] }
 
 // lapse adds certificates that the existing listener has and that c has not replaced yet, and reports whether there are

@@ -37,8 +37,8 @@ func (g *Group) Ranks() []int {
 	return rank
 }
 
-// Arrival are the members in the order in which they joined, the first ones in group order. Nil = no member that joined
-// later comes before others in the group.
+// Arrival returns the members in the order in which they joined, the first ones in group order. Nil = no member that
+// joined later comes before others in the group.
 func (g *Group) Arrival(ranks []int) []int {
 	if ranks == nil {
 		return nil
@@ -65,7 +65,7 @@ func (g *Group) Arrival(ranks []int) []int {
 // others.
 func (g *Group) founders() int { return len(g.Joined) - g.JoinedLater }
 
-// CountLater is how many of the members, given in the order in which they joined, joined others.
+// CountLater returns how many of the members, given in the order in which they joined, joined others.
 func (g *Group) CountLater(members []diag.Object) int {
 	if len(g.Joined) == 0 {
 		return 0
@@ -80,7 +80,7 @@ func (g *Group) CountLater(members []diag.Object) int {
 	return n
 }
 
-// All is the indexes of all members.
+// All returns the indexes of all members.
 func (g *Group) All() []int {
 	all := make([]int, len(g.Members))
 	for i := range all {
@@ -89,7 +89,7 @@ func (g *Group) All() []int {
 	return all
 }
 
-// FirstMember is the first member in group order that counts; -1 = there is none.
+// FirstMember returns the first member in group order that counts; -1 = there is none.
 func (g *Group) FirstMember() int {
 	return slices.IndexFunc(g.Members, func(m Member) bool { return !m.Rejected })
 }

@@ -15,7 +15,7 @@ import (
 type Effect struct {
 	Value  string // canonical text of the value; it comes from annotations and class parameters and is no secret
 	Owners []Owner
-	// Unread is true if the value is not known, because AWS did not tell it.
+	// Unread is true if the value is not known, because AWS did not return it.
 	Unread bool `json:",omitempty"`
 	// Limits are values of members that agreed with the owners until these set a stricter one. As long as such a member
 	// sets its value, the owners do not loosen the setting beyond it.
@@ -36,7 +36,7 @@ type Owner struct {
 	// long as the member sets it, but the member cannot change it.
 	Agrees bool `json:",omitempty"`
 	// Unranked marks a member that agreed when nothing was remembered: it may have set the value first. The owner sets no
-	// stricter one beside it.
+	// stricter one in addition to it.
 	Unranked bool `json:",omitempty"`
 }
 
@@ -450,7 +450,7 @@ func (e Effect) limits(value string) bool {
 	return slices.ContainsFunc(e.Limits, func(l Limit) bool { return l.Value == value })
 }
 
-// Seniority are the members of this compilation in the order in which they joined. Those of the last one that are
+// Seniority returns the members of this compilation in the order in which they joined. Those of the last one that are
 // leaving keep their places among them. Members whose seniority is in doubt come last.
 func (g *Group) Seniority(leaving ...diag.Object) []diag.Object {
 	of := g.Counting(g.All())

@@ -56,7 +56,7 @@ type Owned[T any] struct {
 	intent.Field[T]
 }
 
-// Of is a field of a member.
+// Of returns a field of a member.
 func Of[T any](member int, f intent.Field[T]) Owned[T] { return Owned[T]{member, f} }
 
 // Setting describes a shared setting.
@@ -145,9 +145,9 @@ func (g *Group) settle(q conflict, what string, quiet bool, show func(i int) str
 	return r.winner
 }
 
-// Holder is the index of the member that has something which one of the members only can have: the one that has it in
-// effect, else the first by precedence. exists reports whether a member has it in AWS. why is the reason that another
-// one, by its index, has it not.
+// Holder returns the index of the member that has something which one of the members only can have: the one that has it
+// in effect, else the first by precedence. exists reports whether a member has it in AWS. why is the reason that
+// another one, by its index, has it not.
 func Holder(g *Group, members []int, setting string, exists func(member int) bool) (holder int,
 	why func(other int) string) {
 	values := make([]Owned[string], len(members))
@@ -176,8 +176,8 @@ func newConflict[T any](setting string, among []int, values []Owned[T], text fun
 	return q
 }
 
-// First is the index of the value that comes first where all are used, so that there is no conflict: the one in effect,
-// else the one that AWS has in front, else the first in the list.
+// First returns the index of the value that comes first where all are used, so that there is no conflict: the one in
+// effect, else the one that AWS has in front, else the first in the list.
 func First(g *Group, values []Owned[string], setting string, among []int, exists func(value string) bool) int {
 	if len(values) == 0 {
 		return 0

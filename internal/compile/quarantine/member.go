@@ -80,7 +80,7 @@ func (m *Member) try(versions []intent.Member) {
 	m.Member, m.untried, m.Shared = versions[0], versions[1:], false
 }
 
-// Remember is the version of a member to remember for the next compilation, if it has no good version.
+// Remember returns the version of a member to remember for the next compilation, if it has no good version.
 func (m *Member) Remember(was intent.Member, notes diag.List) intent.Member {
 	was.Reached, was.OfClass = nil, nil
 	switch m.State {
@@ -96,9 +96,9 @@ func (m *Member) Remember(was intent.Member, notes diag.List) intent.Member {
 	return was
 }
 
-// Remembered is the state of a version that Remember returned: a member without listeners was rejected, and one with
-// errors was frozen. Errors of certificates and add-ons do not affect the rest. Of a reduced version only the routes
-// are frozen.
+// Remembered returns the state of a version that Remember returned: a member without listeners was rejected, and one
+// with errors was frozen. Errors of certificates and add-ons do not affect the rest. Of a reduced version only the
+// routes are frozen.
 func Remembered(m intent.Member) State {
 	wrong := slices.ContainsFunc(m.Diagnostics, func(d diag.Diagnostic) bool {
 		return d.Class != diag.Note && d.Scope != diag.Certificate && d.Scope != diag.AddOn
@@ -135,7 +135,7 @@ func Unprotected(d diag.Diagnostic) bool {
 		strings.Contains(d.Path, "/shield-"))
 }
 
-// Past is what is remembered of the members of a load balancer.
+// Past is the memory of the members of a load balancer.
 type Past struct {
 	Good    map[diag.Object]intent.Member // last versions, as Member.Remember returns them
 	Members []diag.Object                 // those that counted. A checkpoint may lack the versions of some.

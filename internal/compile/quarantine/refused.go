@@ -45,7 +45,7 @@ func single(c stack.Condition) (out [][]stack.Condition) {
 	return out
 }
 
-// RefusedConditions is what AWS is certain to refuse of conditions; empty if nothing is certain.
+// RefusedConditions returns what AWS is certain to refuse of conditions; empty if nothing is certain.
 func (t Accepted) RefusedConditions(all []stack.Condition) string {
 	problem := constraint.OfConditions(all)
 	switch {
@@ -64,7 +64,7 @@ func (t Accepted) RefusedConditions(all []stack.Condition) string {
 	return ""
 }
 
-// Refused is what AWS is certain to refuse of the rule of a route; empty if nothing is certain.
+// Refused returns what AWS is certain to refuse of the rule of a route; empty if nothing is certain.
 func (t Accepted) Refused(r *intent.Route) string {
 	if problem := t.RefusedConditions(r.Conditions); problem != "" {
 		return problem
@@ -93,8 +93,8 @@ func leftOut(r *intent.Route, a *intent.Action) bool {
 		})
 }
 
-// RefusedDefault is what AWS is certain to refuse of the default action of a member's listener; empty if nothing is
-// certain. redirected is as for Unfit.
+// RefusedDefault returns what AWS is certain to refuse of the default action of a member's listener; empty if nothing
+// is certain. redirected is as for Unfit.
 func RefusedDefault(m *intent.Member, l *intent.Listener, redirected bool) string {
 	r := &intent.Route{Ports: []int32{l.Port}}
 	r.Authentication, r.Actions = SplitDefault(l.Default)
@@ -144,8 +144,8 @@ func backend(b intent.Backend) stack.Ref {
 	return stack.Ref{}
 }
 
-// Unfit are the ports of a route of a member whose listeners cannot do what it does, by the protocols of listeners and
-// targets, and why. The route is one that AWS does not refuse at all ports. redirected: HTTP listeners redirect all
+// Unfit returns the ports of a route of a member whose listeners cannot do what it does, by the protocols of listeners
+// and targets, and why. The route is one that AWS does not refuse at all ports. redirected: HTTP listeners redirect all
 // requests, so they do nothing else.
 func Unfit(m *intent.Member, r *intent.Route, redirected bool) (ports []int32, problem string) {
 	for i := range m.Listeners {
@@ -192,7 +192,7 @@ func sticky(g *intent.TargetGroup) bool {
 	return leftOut != on
 }
 
-// PortsWithout are the ports of a route of a member but for some.
+// PortsWithout returns the ports of a route of a member but for some.
 func PortsWithout(m *intent.Member, r *intent.Route, without []int32) (out []int32) {
 	for i := range m.Listeners {
 		port := m.Listeners[i].Port

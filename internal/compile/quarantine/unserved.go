@@ -10,8 +10,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/overlap"
 )
 
-// A route may have a rule that the load balancer cannot serve as declared, beside others that it can. The rule is
-// quarantined alone: its last good version takes its place, and the other rules of the route are current. The merged
+// A route may have a rule that the load balancer cannot serve as declared, in addition to others that it can. The rule
+// is quarantined alone: its last good version takes its place, and the other rules of the route are current. The merged
 // version of the route is remembered, so that the rule stays until the object is corrected or no longer declares it.
 // Without memory, as after a restart without checkpoint, what AWS has for the conditions of the rule stays.
 
@@ -220,7 +220,7 @@ func (r *restoring) logins() {
 }
 
 // standUnfit has the rule of a route of the last good version stay as AWS has it, if AWS refuses the target groups of
-// the current version there: of one identity, a stack has one target group, and the other one stays beside it.
+// the current version there: of one identity, a stack has one target group, and the other one stays in addition.
 func (r *restoring) standUnfit(g *intent.Route, u *intent.Unserved) {
 	if fits(r.member, g, g.Ports) {
 		return

@@ -31,7 +31,7 @@ type Room struct {
 	Defaults     map[int32]string   // the namespaces that declare the default actions of ports
 }
 
-// Fitting is who has room.
+// Fitting says who has room.
 type Fitting struct {
 	LeftOut []bool         // by claim
 	Closed  map[int32]bool // ports whose default actions must not forward, because a rule that guards is left out
@@ -220,7 +220,7 @@ func OnlyForward(actions []stack.Action) bool {
 	return !slices.ContainsFunc(actions, func(a stack.Action) bool { return a.Type != stack.ActionForward })
 }
 
-// TargetGroups are the target groups to which actions forward.
+// TargetGroups returns the target groups to which actions forward.
 func TargetGroups(actions []stack.Action) (out []stack.Ref) {
 	for _, a := range actions {
 		if a.Forward != nil {

@@ -42,7 +42,7 @@ type Fitter struct {
 	compared map[string]int // how often rules of a namespace may be compared
 }
 
-// NewFitter is the Fitter of the rules of a port.
+// NewFitter returns the Fitter of the rules of a port.
 func NewFitter(in []Rule) *Fitter {
 	f := &Fitter{joining(in), map[int][]int{}, map[string]int{}}
 	for i := range in {
@@ -73,10 +73,10 @@ type joiner struct {
 
 func joining(in []Rule) joiner { return joiner{slices.Clone(in), make([]bool, len(in))} }
 
-// Rules are the rules that are left, in order.
+// Rules returns the rules that are left, in order.
 func (j *joiner) Rules() []Rule { return Without(j.rules, j.gone) }
 
-// Without are the rules that are not gone, in order.
+// Without returns the rules that are not gone, in order.
 func Without(all []Rule, gone []bool) []Rule {
 	out := make([]Rule, 0, len(all))
 	for i := range all {
@@ -282,7 +282,7 @@ func mayDiffer(f stack.ConditionField) bool {
 	return false
 }
 
-// Parts are the conditions of the rules of which a rule may have been joined, itself first: those with fewer of its
+// Parts returns the conditions of the rules of which a rule may have been joined, itself first: those with fewer of its
 // hosts, paths or methods. A rule within ELB's limits has 31 at most.
 func Parts(conditions []stack.Condition) [][]stack.Condition {
 	out := [][]stack.Condition{conditions}

@@ -19,7 +19,7 @@ type Rule struct {
 	stack.Rule
 }
 
-// Declared are the conditions of the rules that it was joined of, or its own.
+// Declared returns the conditions of the rules that it was joined of, or its own.
 func (w *Rule) Declared() [][]stack.Condition {
 	if w.Parts == nil {
 		return [][]stack.Condition{w.Conditions}

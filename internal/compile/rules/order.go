@@ -3,9 +3,9 @@
 // pure.
 //
 // The first rule that matches a request answers it. Members are ordered by group.order and name, as with the existing
-// controller, with one exception: of two members with equal group.order, the one that joined later does not come
-// before one of another namespace if their rules may match the same requests. Otherwise, a member could take over
-// traffic by the choice of its name. Decision 2 has this rule beside others.
+// controller, with one exception: of two members with equal group.order, the one that joined later does not come before
+// one of another namespace if their rules may match the same requests. Otherwise, a member could take over traffic by
+// the choice of its name. Decision 2 has this rule in addition to others.
 package rules
 
 import (
@@ -48,7 +48,7 @@ type MemberRoute struct {
 	Route  *intent.Route
 }
 
-// Order are the routes of the listener in the order of their rules: by precedence, routes of equal precedence by
+// Order returns the routes of the listener in the order of their rules: by precedence, routes of equal precedence by
 // member. A member does not change the order of those that joined earlier: it is inserted at its place in the group, or
 // behind the last member that must come first.
 func (l *Listener) Order() []MemberRoute {

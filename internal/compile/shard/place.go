@@ -38,7 +38,7 @@ func (p Placement) Holds(n int) bool {
 	return slices.ContainsFunc(p, func(x Placed) bool { return x.On(n) })
 }
 
-// Last is the highest number of a load balancer that has rules of a unit; 0 is the group's first.
+// Last returns the highest number of a load balancer that has rules of a unit; 0 is the group's first.
 func (p Placement) Last() (last int) {
 	for _, x := range p {
 		last = max(last, x.Shard)
@@ -57,8 +57,9 @@ func (p Placement) Equal(q Placement) bool {
 	})
 }
 
-// Observed is the placement of hosts by the load balancers whose rules stand in AWS. A host on several is on the last:
-// the one that it was moving to. Which unit is older than another is not known: they are in the order of their hosts.
+// Observed returns the placement of hosts by the load balancers whose rules stand in AWS. A host on several is on the
+// last: the one that it was moving to. Which unit is older than another is not known: they are in the order of their
+// hosts.
 func Observed(hosts map[string]int) (out Placement) {
 	for h, n := range hosts {
 		out = append(out, Placed{Hosts: []string{h}, Shard: n})
@@ -67,8 +68,8 @@ func Observed(hosts map[string]int) (out Placement) {
 	return out
 }
 
-// Fits reports whether units have room on a load balancer together, beside what is on every one. With fewer or smaller
-// units there is room, too.
+// Fits reports whether units have room on a load balancer together, in addition to what is on every one. With fewer or
+// smaller units there is room, too.
 type Fits func(shard int, units []Unit) (bool, error)
 
 // Place places units on load balancers 0 to shards-1. A unit keeps its load balancer as long as it fits there; if
@@ -241,7 +242,7 @@ func (p *placer) fill(n int, run []int) (rest []int, err error) {
 	return rest, nil
 }
 
-// fit asks whether units fit on a load balancer beside those that are on it.
+// fit asks whether units fit on a load balancer in addition to those that are on it.
 func (p *placer) fit(n int, more []int) (bool, error) {
 	units := make([]Unit, 0, len(p.on[n])+len(more))
 	for _, i := range slices.Concat(p.on[n], more) {
@@ -314,8 +315,8 @@ func (p Placement) Show(now time.Time) Placement {
 	return out
 }
 
-// ShownOn are the numbers of the load balancers that an object with these routes is to show, that of its first route
-// first. A unit that is moving is shown where it was until it has arrived. Routes without a host are on each load
+// ShownOn returns the numbers of the load balancers that an object with these routes is to show, that of its first
+// route first. A unit that is moving is shown where it was until it has arrived. Routes without a host are on each load
 // balancer, and are shown on the first one if the object has no others.
 func (p Placement) ShownOn(routes []intent.Route) (out []int) {
 	for i := range routes {
@@ -341,8 +342,8 @@ func (p Placement) ShownOn(routes []intent.Route) (out []int) {
 	return out
 }
 
-// Of is the number of the load balancer that requests for a host find by its name; ok is false if the host is of no
-// unit, and each load balancer answers the same.
+// Of returns the number of the load balancer that requests for a host find by its name; ok is false if the host is of
+// no unit, and each load balancer answers the same.
 func (p Placement) Of(host string) (n int, ok bool) {
 	if at := slices.IndexFunc(p, func(x Placed) bool { return slices.Contains(x.Hosts, strings.ToLower(host)) }); at >= 0 {
 		return p[at].Shard, true

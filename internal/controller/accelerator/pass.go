@@ -43,7 +43,7 @@ type pass struct {
 	memory *memory
 	found  diag.List
 	absent bool // AWS is known to have no accelerator of the object
-	// withdrawn are the load balancers that the object may not name any more
+	// withdrawn are the load balancers that the object may not name any longer
 	withdrawn []string
 	// looks is the pause before the listeners that give the accelerator its ports are listed again; 0 = they are not
 	looks time.Duration
@@ -160,7 +160,7 @@ func (p *pass) keep() {
 	}
 }
 
-// withdraw takes the endpoints out of the accelerator that the object may not have any more. What else the object
+// withdraw takes the endpoints out of the accelerator that the object may not have any longer. What else the object
 // declares does not matter: it may be invalid, or about to go. ok is false if AWS may still have some.
 func (p *pass) withdraw(ctx context.Context) (ok bool) {
 	if len(p.withdrawn) == 0 {

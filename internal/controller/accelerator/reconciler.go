@@ -84,7 +84,7 @@ type Reconciler struct {
 	restored []types.NamespacedName // of which an earlier process left consents
 }
 
-// Kept is what a process knows of an accelerator, and the next one takes over.
+// Kept is what a process passes to the next one about an accelerator.
 type Kept struct {
 	Listeners []string                   `json:",omitempty"` // see memory
 	Granted   map[string]declare.Consent `json:",omitempty"` // see declare.Memory

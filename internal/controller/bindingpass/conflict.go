@@ -18,7 +18,7 @@ import (
 // ByTargetGroup is the cache index of bindings by the ARN of their target group, or by its name while they have no ARN.
 const ByTargetGroup = "spec.targetGroupARN"
 
-// TargetGroupOf is the key of a binding in the index ByTargetGroup.
+// TargetGroupOf returns the key of a binding in the index ByTargetGroup.
 func TargetGroupOf(o client.Object) []string {
 	t, ok := o.(*v1beta1.TargetGroupBinding)
 	if !ok {

@@ -57,7 +57,7 @@ func targetsHeld(o *v1beta1.TargetGroupBinding, held []registrar.Endpoint) diag.
 			"the TargetGroupBinding, or delete the pods", naming.AllowDeregistration))
 }
 
-// wakeHeld wakes the bindings that hold a target of a pod that does not serve any more.
+// wakeHeld wakes the bindings that hold a target of a pod that does not serve any longer.
 func (b *Reconciler) wakeHeld(was, is *corev1.Pod, q queue.Of[reconcile.Request]) {
 	if was == nil || is != nil && bindings.PodServes(is, was.Status.PodIP) {
 		return

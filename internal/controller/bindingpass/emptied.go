@@ -51,7 +51,7 @@ func (b *Reconciler) emptied(ctx context.Context, o *v1beta1.TargetGroupBinding,
 // toldOfEdit reports whether the status of a binding says that its targets may depend on what was before an edit.
 func toldOfEdit(o *v1beta1.TargetGroupBinding) bool {
 	ready := meta.FindStatusCondition(o.Status.Conditions, "Ready")
-	return ready != nil && bindings.TellsOfEdit(diag.Code(ready.Reason))
+	return ready != nil && bindings.ReportsEdit(diag.Code(ready.Reason))
 }
 
 // editedLive returns the Service of a binding, and its port, if it selects other endpoints than the last ones; nil if
@@ -226,7 +226,7 @@ func (p *pass) staying(ctx context.Context) (found diag.List) {
 	svc := &corev1.Service{}
 	switch {
 	case len(p.held) == 0 && !p.unread, p.unproven != nil, slices.ContainsFunc(p.found, func(d diag.Diagnostic) bool {
-		return bindings.TellsOfEdit(d.Code)
+		return bindings.ReportsEdit(d.Code)
 	}):
 		return nil
 	case !p.request.Emptied || b.Client.Get(ctx, client.ObjectKey{Namespace: o.Namespace, Name: o.Spec.ServiceRef.Name},

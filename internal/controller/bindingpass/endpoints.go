@@ -26,7 +26,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
-// Resolved is what a binding wants registered. If a mistake hides that, it is not Known.
+// Resolved has the targets that a binding wants. Known is false if a mistake hides them.
 type Resolved struct {
 	bindings.Targets
 	Found diag.List
@@ -192,7 +192,7 @@ func (b *Reconciler) addressEndpoints(ctx context.Context, o *v1beta1.TargetGrou
 	if err := cache.end(b, key); err != nil {
 		return Resolved{}, err
 	}
-	nodes, err := b.nodesBeside(ctx, o, podless)
+	nodes, err := b.nodesForPodless(ctx, o, podless)
 	if err != nil {
 		return Resolved{}, err
 	}
@@ -294,8 +294,8 @@ func (b *Reconciler) lacksServing(ctx context.Context, o *v1beta1.TargetGroupBin
 	return lacks, compared || k.compared, nil
 }
 
-// nodesBeside are all nodes, if a binding has endpoints without Pod, whose addresses are compared with theirs.
-func (b *Reconciler) nodesBeside(ctx context.Context, o *v1beta1.TargetGroupBinding, podless []registrar.Endpoint) (
+// nodesForPodless are all nodes, if a binding has endpoints without Pod, whose addresses are compared with theirs.
+func (b *Reconciler) nodesForPodless(ctx context.Context, o *v1beta1.TargetGroupBinding, podless []registrar.Endpoint) (
 	[]*corev1.Node, error) {
 	if b.evidence.withoutPod.set(client.ObjectKeyFromObject(o), len(podless) > 0); len(podless) == 0 {
 		return nil, nil

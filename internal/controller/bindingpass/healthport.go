@@ -47,8 +47,8 @@ func (h *healthPorts) put(of registrar.Group, p healthPort) {
 	h.of[of] = p
 }
 
-// HealthPort is the port to which AWS sends the health checks of a binding's target group, 0 if that is the port of
-// each target or the target group does not exist; d is why AWS did not say.
+// HealthPort returns the port to which AWS sends the health checks of a binding's target group, 0 if that is the port
+// of each target or the target group does not exist; d is why AWS did not say.
 func (b *Reconciler) HealthPort(ctx context.Context, o *v1beta1.TargetGroupBinding) (port int32, d *diag.Diagnostic) {
 	of := b.group(o)
 	if p, known := b.healthPorts.get(of); known && b.Now().Sub(p.at) < healthPortLifetime {

@@ -28,7 +28,7 @@ const (
 	selectsLabel    = "label/"
 )
 
-// NodeSelectorOf are the keys of a binding in the index ByNodeSelector.
+// NodeSelectorOf returns the keys of a binding in the index ByNodeSelector.
 func NodeSelectorOf(o client.Object) []string {
 	b, ok := o.(*v1beta1.TargetGroupBinding)
 	if !ok || b.Spec.TargetType == nil || *b.Spec.TargetType != v1beta1.TargetTypeInstance {
@@ -151,7 +151,7 @@ func (c *nodeChange) turned(excluded bool) bool {
 		registrar.PodsLeave(n, excluded))
 }
 
-// restless reports whether an instance that is held may be given up now, or may not any more.
+// restless reports whether an instance that is held may be given up now, or may not any longer.
 func (c *nodeChange) restless() bool {
 	return c.before == nil || c.after == nil || registrar.NodeStays(c.before) != registrar.NodeStays(c.after)
 }

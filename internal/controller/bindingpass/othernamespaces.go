@@ -115,7 +115,7 @@ func (e *OtherNamespaces) Labelled(registered map[string][]registrar.Target) map
 	return out
 }
 
-// Own is what a process with the same view of the cluster kept.
+// Own returns what a process with the same view of the cluster kept.
 func (e *OtherNamespaces) Own(kept map[string][]registrar.Target) map[string][]registrar.Target {
 	out := map[string][]registrar.Target{}
 	for name, ts := range kept {

@@ -26,7 +26,7 @@ func addressKey(address string) string {
 	return strconv.FormatUint(uint64(h.Sum32()%addressKeys), 10)
 }
 
-// AddressesOf are the keys of a pod in the index PodsByAddress.
+// AddressesOf returns the keys of a pod in the index PodsByAddress.
 func AddressesOf(o client.Object) (keys []string) {
 	p, ok := o.(*corev1.Pod)
 	if !ok {

@@ -374,7 +374,7 @@ func (p *Preceding) noteServed(o *v1beta1.TargetGroupBinding) {
 }
 
 // unbindable is the finding that a binding may not name its target group, which belongs to owner as far as that is
-// known; nil if it may, or if nothing tells whose it is.
+// known; nil if it may, or if nothing shows whose it is.
 func (b *Reconciler) unbindable(ctx context.Context, whose *ownership, owner inventory.Owner) (
 	*diag.Diagnostic, error) {
 	o := whose.binding

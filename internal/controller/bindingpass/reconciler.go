@@ -109,7 +109,7 @@ type Reconciler struct {
 	// Dropped reports whether the stack of a binding no longer declares it. Then a missing Service is not reported; nil =
 	// it is always reported.
 	Dropped func(ctx context.Context, o *v1beta1.TargetGroupBinding) bool
-	// OnTargetGroupLost is called when the target group of a stack does not exist any more.
+	// OnTargetGroupLost is called when the target group of a stack no longer exists.
 	OnTargetGroupLost func(key stack.Key, arn string)
 }
 

@@ -16,8 +16,8 @@ var (
 	lastingFailure   = backoff.Policy{First: 15 * time.Second, Longest: 5 * time.Minute}
 )
 
-// longestLimited is the longest pause for AWS's limits. A later attempt is one at what AWS refuses for good, beside
-// which other targets of the binding may have failed for a moment.
+// longestLimited is the longest pause for AWS's limits. A later attempt is one at what AWS refuses for good, in
+// addition to which other targets of the binding may have failed for a moment.
 const longestLimited = 20 * time.Second
 
 // listingPause is the pause before the next pass over a binding for whose namespace the first list of pods is under

@@ -78,7 +78,7 @@ func (b *Reconciler) zonesThere(o *v1beta1.TargetGroupBinding) func(ctx context.
 }
 
 // stranded is the finding that the targets of a binding which goes stay registered, as its role cannot be used any
-// more: nothing that the controller could do would deregister them, and the binding must not stay for ever. nil = the
+// longer: nothing that the controller could do would deregister them, and the binding must not stay for ever. nil = the
 // deletion goes on, or waits.
 func (b *Reconciler) stranded(o *v1beta1.TargetGroupBinding, err error) *diag.Diagnostic {
 	if o.Spec.IamRoleArnToAssume == "" {

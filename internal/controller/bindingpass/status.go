@@ -27,7 +27,7 @@ func readyOf(o *v1beta1.TargetGroupBinding, found diag.List) metav1.Condition {
 	return ready
 }
 
-// setStatus has the status written, beside the pass, that follows from what a pass found. It returns why the last
+// setStatus has the status written, outside of the pass, that follows from what a pass found. It returns why the last
 // attempt at it failed, if it did.
 func (b *Reconciler) setStatus(o *v1beta1.TargetGroupBinding, found diag.List) error {
 	ready := readyOf(o, found)

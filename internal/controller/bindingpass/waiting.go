@@ -45,7 +45,8 @@ func (b *Reconciler) noteWaiting(ctx context.Context, req reconcile.Request, n *
 	return res, err
 }
 
-// Waiting is how many bindings have changes that no pass has taken over, and for how long the first of these waits.
+// Waiting returns how many bindings have changes that no pass has taken over, and for how long the first of these
+// waits.
 func (c *ChangeTimes) Waiting() (n int, oldest time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -25,7 +25,7 @@ import (
 // ByService is the cache index of bindings by the Service that they name.
 const ByService = "spec.serviceRef.name"
 
-// ServiceOf is the key of a binding in the index ByService.
+// ServiceOf returns the key of a binding in the index ByService.
 func ServiceOf(o client.Object) []string {
 	if t, ok := o.(*v1beta1.TargetGroupBinding); ok {
 		return []string{t.Spec.ServiceRef.Name}
@@ -37,7 +37,7 @@ func ServiceOf(o client.Object) []string {
 // look at every slice of the namespace.
 const SlicesByService = "metadata.labels.service-name"
 
-// ServiceOfSlice is the key of an EndpointSlice in the index SlicesByService.
+// ServiceOfSlice returns the key of an EndpointSlice in the index SlicesByService.
 func ServiceOfSlice(o client.Object) []string {
 	return []string{o.GetLabels()[discoveryv1.LabelServiceName]}
 }
@@ -233,7 +233,7 @@ func gateMatters(was, is *corev1.Pod, gate corev1.PodConditionType) bool {
 		readiness.Of(was, gate).Status == corev1.ConditionTrue && readiness.Waits(is, gate)
 }
 
-// TargetGroups are the target groups of all bindings that serve, by binding.
+// TargetGroups returns the target groups of all bindings that serve, by binding.
 func (b *Reconciler) TargetGroups(ctx context.Context) map[types.NamespacedName]registrar.Group {
 	var list v1beta1.TargetGroupBindingList
 	if b.Client.List(ctx, &list, client.UnsafeDisableDeepCopy) != nil {

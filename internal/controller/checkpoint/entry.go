@@ -15,7 +15,7 @@ import (
 	"sync"
 )
 
-// Kind is what an entry is about.
+// Kind is the subject of an entry.
 type Kind string
 
 // The kinds of entries.
@@ -35,20 +35,20 @@ const (
 	Journal Kind = "journal" // the newest entries of kinds Memory, Observed and History; see journal
 )
 
-// RefusalsName is the name of the entry of kind Memory with what AWS refuses of a stack, binding or accelerator. A kind
-// of its own would need a ConfigMap that roles of earlier releases do not name, and without the right to write one
+// RefusalsName returns the name of the entry of kind Memory with what AWS refuses of a stack, binding or accelerator. A
+// kind of its own would need a ConfigMap that roles of earlier releases do not name, and without the right to write one
 // ConfigMap none is written. Earlier releases ignore the entry.
 func RefusalsName(key string) string { return refusals + key }
 
-// RefusalsOf is the stack, binding or accelerator of a RefusalsName; ok is false for another name.
+// RefusalsOf returns the stack, binding or accelerator of a RefusalsName; ok is false for another name.
 func RefusalsOf(name string) (key string, ok bool) { return strings.CutPrefix(name, refusals) }
 
-// AcceleratorName is the name of the entry of kind Memory with what is known of an accelerator. Its prefix is that of
-// earlier releases, which kept the listeners that give the accelerator its ports. It has no kind of its own for the
+// AcceleratorName returns the name of the entry of kind Memory with what is known of an accelerator. Its prefix is that
+// of earlier releases, which kept the listeners that give the accelerator its ports. It has no kind of its own for the
 // reason that RefusalsName gives.
 func AcceleratorName(accelerator string) string { return listeners + accelerator }
 
-// AcceleratorOf is the accelerator of an AcceleratorName; ok is false for another name.
+// AcceleratorOf returns the accelerator of an AcceleratorName; ok is false for another name.
 func AcceleratorOf(name string) (accelerator string, ok bool) {
 	return strings.CutPrefix(name, listeners)
 }
@@ -80,7 +80,7 @@ type shardID struct {
 
 func (id shardID) name(base string) string { return fmt.Sprintf("%s-%s-%d", base, id.kind, id.n) }
 
-// Names are the names of all ConfigMaps of a store.
+// Names returns the names of all ConfigMaps of a store.
 func Names(base string) []string {
 	out := []string{base}
 	for _, id := range allShards() {

@@ -23,7 +23,7 @@ const sequenceKey = "sequence"
 // journal has the entries that changed since their shards were written, so that a change writes a small ConfigMap
 // instead of a shard, which has the entries of many stacks. Changes are numbered. A shard that is written has all
 // changes up to its number; what the journal has up to that number counts no more. If the journal is full, the shards
-// of its entries are written, and it begins anew. The lock writing of the Store protects it.
+// of its entries are written, and it starts again. The lock writing of the Store protects it.
 type journal struct {
 	off     bool // the role of the controller permits no ConfigMaps of the journal: shards are written
 	folding bool // changes go to the shards until all of them are written; then the journal begins anew
@@ -46,7 +46,7 @@ func (r record) key() string { return fmt.Sprintf("%s.%s.%d", r.id.Kind, dataKey
 
 func (r record) size() int { return len(r.key()) + len(r.packed) }
 
-// readRecord reads an entry of the journal. An entry without a value says that there is none any more.
+// readRecord reads an entry of the journal. An entry without a value says that there is none any longer.
 func readRecord(key string, packed []byte) (r record, value json.RawMessage, sum [32]byte, err error) {
 	if r.id, value, sum, err = decode(packed); err != nil {
 		return r, nil, sum, err
@@ -164,7 +164,7 @@ func (s *Store) fold() {
 	}
 }
 
-// folded begins the journal anew once all shards are written. Its ConfigMaps are written empty next: what is gone is
+// folded begins the journal again once all shards are written. Its ConfigMaps are written empty next: what is gone is
 // kept nowhere.
 func (s *Store) folded() {
 	if !s.journal.folding {

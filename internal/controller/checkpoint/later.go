@@ -9,9 +9,9 @@ import (
 // later, even if nothing else is written.
 const laterInterval = time.Minute
 
-// mostBeside is how many values of PutLater are written with others before laterInterval: an edit writes one piece of
-// the journal, whatever else happens.
-const mostBeside = 16
+// mostWithOthers is how many values of PutLater are written with others before laterInterval. An edit of any size
+// writes one piece of the journal.
+const mostWithOthers = 16
 
 // PutLater is Put of an entry that is not worth a write of its own: it is written with the next change of another
 // entry, by Close, and after laterInterval with all others that wait.
@@ -44,7 +44,7 @@ func (s *Store) encode(all bool) []record {
 	case all || s.overdue():
 		changes = append(changes, s.encodeAll(s.take(true, math.MaxInt))...)
 	case len(changes) > 0 || s.unwritten():
-		changes = append(changes, s.encodeAll(s.take(true, mostBeside))...)
+		changes = append(changes, s.encodeAll(s.take(true, mostWithOthers))...)
 	}
 	return changes
 }

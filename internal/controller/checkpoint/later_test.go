@@ -64,7 +64,7 @@ func TestPutLaterIsWrittenBesideAnotherEntry(t *testing.T) {
 	before := c.writes
 	s.Put(memory("shop/web"), 1)
 	must(t, s.Flush(t.Context()))
-	if got := peeked(t, c); got != mostBeside || c.writes != before+1 {
+	if got := peeked(t, c); got != mostWithOthers || c.writes != before+1 {
 		t.Errorf("%d entries are written beside another one, by %d writes", got, c.writes-before)
 	}
 	must(t, s.Close(t.Context()))

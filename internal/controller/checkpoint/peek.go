@@ -10,11 +10,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// NameOf is the name of the checkpoints of the controllers that elect their leader by a Lease of that name.
+// NameOf returns the name of the checkpoints of the controllers that elect their leader by a Lease of that name.
 func NameOf(lease string) string { return strings.TrimSuffix(lease, "-leader") + "-checkpoint" }
 
-// Peek reads the entries of a kind beside the process that writes them, which goes on undisturbed. Entries that cannot
-// be read are left out.
+// Peek reads the entries of a kind alongside the process that writes them, which goes on undisturbed. Entries that
+// cannot be read are left out.
 func Peek(ctx context.Context, c client.Reader, key client.ObjectKey, kind Kind) (map[string]json.RawMessage, error) {
 	out := map[string]json.RawMessage{}
 	shards := map[shardID]*corev1.ConfigMap{}

@@ -138,7 +138,7 @@ func parsed[T any](list T, _ error) T { return list }
 // Roles returns the roles that TargetGroupBindings may name.
 func (c *Config) Roles() iamroles.Roles { return parsed(iamroles.Parse(c.AssumableRoles)) }
 
-// AllowedTargetGroups is one of the lists of target groups.
+// AllowedTargetGroups returns one of the lists of target groups.
 func (c *Config) AllowedTargetGroups(list []string) allowlist.List {
 	return parsed(allowlist.TargetGroups(list))
 }
@@ -148,7 +148,7 @@ func (c *Config) AddressesWithoutPods() allowlist.Addresses {
 	return parsed(allowlist.AddressRanges(c.EndpointsWithoutPods))
 }
 
-// AllowedNetworking is what spec.networking of bindings may open beyond its limits, by namespace.
+// AllowedNetworking returns what spec.networking of bindings may open beyond its limits, by namespace.
 func (c *Config) AllowedNetworking() allowlist.List {
 	return parsed(allowlist.Networking(c.BindingNetworking))
 }

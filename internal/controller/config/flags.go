@@ -279,7 +279,7 @@ const (
 	defaultStabilization  = 2 * time.Minute
 )
 
-// FlagSet is the controller's flags bound to c, for help texts and documentation.
+// FlagSet returns the controller's flags bound to c, for help texts and documentation.
 func FlagSet(c *Config) *pflag.FlagSet {
 	fs := pflag.NewFlagSet("controller", pflag.ContinueOnError)
 	fs.SortFlags = true

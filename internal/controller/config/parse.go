@@ -13,10 +13,10 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/pod/serverid"
 )
 
-// ErrHelp is what Parse returns after it has printed help.
+// ErrHelp is the error of Parse after it has printed help.
 var ErrHelp = pflag.ErrHelp
 
-// ErrVersion is what Parse returns where the version is asked for.
+// ErrVersion is the error of Parse if the user asks for the version.
 var ErrVersion = errors.New("version")
 
 // removed begins the help of flags of earlier versions that have no effect and go with the next minor version.

@@ -22,7 +22,7 @@ type ThrottleRule struct {
 	Default bool
 }
 
-// DefaultThrottle is the throttle of the existing controller. Its rules for ELBv2 are AWS's published rates. The
+// DefaultThrottle returns the throttle of the existing controller. Its rules for ELBv2 are AWS's published rates. The
 // limiter applies them only while AWS throttles, since accounts may have higher rates.
 func DefaultThrottle() Throttle {
 	rule := func(op string, rate float64, burst int) ThrottleRule {

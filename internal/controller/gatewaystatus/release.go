@@ -70,8 +70,8 @@ func (r *Release) release(ctx context.Context) {
 	}
 }
 
-// leftToPasses reports whether passes see the deletion of a Gateway, or another controller looks after it. What cannot
-// be read is not known to be deleted by a user.
+// leftToPasses reports whether passes see the deletion of a Gateway, or another controller manages it. What cannot be
+// read is not known to be deleted by a user.
 func (r *Release) leftToPasses(ctx context.Context, g *gatewayv1.Gateway) bool {
 	cached := &gatewayv1.Gateway{}
 	if err := r.Client.Get(ctx, client.ObjectKeyFromObject(g), cached); err == nil && cached.UID == g.UID &&

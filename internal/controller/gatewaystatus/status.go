@@ -1,5 +1,5 @@
 // Package gatewaystatus has the controllers of the objects around Gateways, which write finalizers and statuses: of
-// GatewayClasses, of the three kinds of configurations, of routes and ListenerSets that no Gateway serves any more,
+// GatewayClasses, of the three kinds of configurations, of routes and ListenerSets that no Gateway serves any longer,
 // and of policies without effect. It also writes the statuses that passes over Gateways decide. It does not reconcile
 // Gateways: package stacks does.
 package gatewaystatus

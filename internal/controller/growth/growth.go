@@ -36,8 +36,8 @@ type Point struct {
 	Cost float64
 }
 
-// Exponent is the e for which costs grow as N^e: the slope of the line through the logarithms. Costs below 1 count as
-// 1.
+// Exponent returns the e for which costs grow as N^e: the slope of the line through the logarithms. Costs below 1 count
+// as 1.
 func Exponent(points []Point) float64 {
 	var x, y, xx, xy float64
 	for _, p := range points {

@@ -74,7 +74,7 @@ func (w *ProvisioningWatcher) Tick(ctx context.Context) {
 	}
 }
 
-// LookInterval is the pause until the next read of a load balancer that has been provisioning for so long: as long
+// LookInterval returns the pause until the next read of a load balancer that has been provisioning for so long: as long
 // again, within bounds. It does not depend on whether reads succeed.
 func LookInterval(awaited time.Duration) time.Duration {
 	if awaited > stuckAfter {

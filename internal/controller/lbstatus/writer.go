@@ -33,14 +33,14 @@ const (
 	// gather is how long changes are gathered before they are written, so that a pass and those that follow from it are
 	// one write.
 	gather = 300 * time.Millisecond
-	// slots is how many objects are written at once. Nothing waits for them, and the API server has the statuses of users'
-	// objects to write meanwhile.
+	// slots is how many objects are written at once. Nothing waits for them, and the API server has the statuses of
+	// users' objects to write meanwhile.
 	slots = 4
 	// RelistInterval is how often the objects are compared with what was written: they may have been deleted or edited by
 	// hand, and their definition may have come or gone.
 	RelistInterval = 5 * time.Minute
-	// firstRewritePause is the pause after the first failure of a write, and the interval at which a missing definition is
-	// looked for.
+	// firstRewritePause is the pause after the first failure of a write, and the interval at which a missing definition
+	// is looked for.
 	firstRewritePause = 15 * time.Second
 )
 
@@ -64,7 +64,8 @@ type Writer struct {
 	entries map[stack.Key]*entry
 	pending map[stack.Key]reporting.Pass // passes before the first list, which are merged with what it finds
 	counts  map[string]v1alpha1.TargetCounts
-	// refused are the last attempts at objects that a policy refuses, and probed is when one of them was tried again last.
+	// refused are the last attempts at objects that a policy refuses, and probed is when one of them was tried again
+	// last.
 	refused map[stack.Key]time.Time
 	probed  time.Time
 	shown   pairs.Map[stack.Key, string, struct{}] // the ARNs of the target groups that the object of a stack shows
@@ -79,7 +80,7 @@ type Writer struct {
 	Labels naming.ObjectLabels
 	// Tenant names the tenant of a stack: the writes of tenants take turns. Tenant is called under the queue's lock.
 	Tenant func(stack.Key) string
-	// Reporter tells the owners of an object that a policy refuses it; nil = only the log does.
+	// Reporter reports to the owners of an object that a policy refuses it; nil = only the log does.
 	Reporter *reporting.Reporter
 	// BecameReady is called when a new load balancer is ready for the first time; nil = it is not.
 	BecameReady func(of stack.Owner, after time.Duration)
@@ -207,7 +208,7 @@ func (w *Writer) noteReady(p reporting.Pass, e *entry, s v1alpha1.LoadBalancerSt
 	e.awaited = time.Time{}
 }
 
-// LoadBalancers are the objects as they should be, for metrics.
+// LoadBalancers returns the objects as they should be, for metrics.
 func (w *Writer) LoadBalancers() []metrics.LoadBalancer {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -56,8 +56,8 @@ type Doctor struct {
 	counts atomic.Pointer[[]metrics.CheckCount]
 }
 
-// Kinds are the kinds of objects that the checks read. Those of Gateways and accelerators are cached only where these
-// are served.
+// Kinds returns the kinds of objects that the checks read. Those of Gateways and accelerators are cached only where
+// these are served.
 func Kinds(gateways, accelerators bool) []objects.Kind {
 	all := []objects.Kind{objects.Ingress, objects.IngressClass, objects.IngressClassParams, objects.Service,
 		objects.TargetGroupBinding, objects.Namespace}
@@ -87,7 +87,7 @@ func (d *Doctor) Look(ctx context.Context) {
 	}
 }
 
-// Counts are the numbers of findings as of the last examination, and nothing before the first one.
+// Counts returns the numbers of findings as of the last examination, and nothing before the first one.
 func (d *Doctor) Counts() []metrics.CheckCount {
 	if all := d.counts.Load(); all != nil {
 		return *all

@@ -199,7 +199,7 @@ const (
 	ListTargets       BindingWork = "DescribeTargetHealth"
 )
 
-// Stages are the values of reconcile_stage by controller, in the order of a pass.
+// Stages returns the values of reconcile_stage by controller, in the order of a pass.
 func Stages() (controllers []string, stages map[string][]string) {
 	stages = map[string][]string{}
 	for _, k := range owner.Kinds {

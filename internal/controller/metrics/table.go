@@ -154,8 +154,8 @@ var Table = []Row{
 			"last import of each certificate, and all imports of this process. AWS's default quota is 5,000"},
 }
 
-// SeriesPer is how many series a metric has for one set of values of its labels: a histogram has those of its buckets,
-// of +Inf, sum and count.
+// SeriesPer returns how many series a metric has for one set of values of its labels: a histogram has those of its
+// buckets, of +Inf, sum and count.
 func (r Row) SeriesPer() int {
 	if r.Type == Histogram {
 		return len(r.Buckets) + 3
@@ -163,7 +163,7 @@ func (r Row) SeriesPer() int {
 	return 1
 }
 
-// RowOf is the row of a metric.
+// RowOf returns the row of a metric.
 func RowOf(name string) Row {
 	return Table[slices.IndexFunc(Table, func(r Row) bool { return r.Name == name })]
 }

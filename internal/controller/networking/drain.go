@@ -71,7 +71,7 @@ func NewDrains(registry *registrar.Registry, r *Reconciler, now func() time.Time
 	return d
 }
 
-// follow looks after rules that a binding lent to a drain. What is lent later counts from then on.
+// follow manages rules that a binding lent to a drain. What is lent later counts from then on.
 func (d *Drains) follow(x drain) {
 	d.registry.KeepRules(x.of, true)
 	d.mu.Lock()
@@ -124,7 +124,7 @@ func (d *Drains) draining(ctx context.Context, of registrar.Group) bool {
 	return registrar.Drains(health)
 }
 
-// Len is how many bindings that ended keep their rules.
+// Len returns how many bindings that ended keep their rules.
 func (d *Drains) Len() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -133,7 +133,7 @@ func (d *Drains) Len() int {
 
 // Start runs until ctx ends; it implements manager.Runnable.
 func (d *Drains) Start(ctx context.Context) error {
-	queue.EveryBeside(queue.Background(ctx, awsclient.Draining), drainTick, mostDrainLooks, d.Look)
+	queue.EveryConcurrent(queue.Background(ctx, awsclient.Draining), drainTick, mostDrainLooks, d.Look)
 	return nil
 }
 

@@ -94,7 +94,7 @@ func (r *Reconciler) place(ctx context.Context, id string) queue.Retry {
 	return r.again(r.rerun(queue.Retry{Failed: found.HasErrors()}, stale), found)
 }
 
-// again has a binding with a note placed again when tags of groups are read again: no event tells that somebody has
+// again has a binding with a note placed again when tags of groups are read again: no event shows that somebody has
 // tagged a group. The time also ends a circle: its group wakes a binding with findings, whose pass has it placed, which
 // has the group looked at.
 func (r *Reconciler) again(next queue.Retry, found diag.List) queue.Retry {

@@ -133,7 +133,7 @@ func New(o Options) *Reconciler {
 	return r
 }
 
-// Queues are the work that is due, by binding and by group.
+// Queues returns the work that is due, by binding and by group.
 func (r *Reconciler) Queues() []*queue.Keyed { return []*queue.Keyed{r.bindings, r.groups} }
 
 // Remembered counts what is kept of bindings and groups.

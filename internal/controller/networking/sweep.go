@@ -181,8 +181,8 @@ func (r *Reconciler) wasServed(o *v1beta1.TargetGroupBinding) (served, known boo
 	return r.Served(o)
 }
 
-// Reconsider is how long it takes until the status of a binding counts no longer; 0 = it does not count, or more is
-// known of the binding.
+// Reconsider returns how long it takes until the status of a binding counts no longer; 0 = it does not count, or more
+// is known of the binding.
 func (r *Reconciler) Reconsider(o *v1beta1.TargetGroupBinding) time.Duration {
 	if o.Spec.Networking == nil || o.Status.ObservedGeneration == nil || r.Table.Placed(ruleID(o)) {
 		return 0

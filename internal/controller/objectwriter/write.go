@@ -34,7 +34,7 @@ const (
 	Finalizer Part = "finalizer"
 )
 
-// Write is what is wanted of a part of an object.
+// Write is the wanted content of a part of an object.
 type Write struct {
 	Object client.Object // as it was read; it stays as it is
 	Part   Part

@@ -240,7 +240,7 @@ func (w *Writer) Forget(object client.ObjectKey) {
 	}
 }
 
-// Len is the number of parts of objects of which something is kept.
+// Len returns the number of parts of objects of which something is kept.
 func (w *Writer) Len() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()

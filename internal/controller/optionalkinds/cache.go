@@ -27,7 +27,7 @@ import (
 // syncTimeout bounds how long a read waits for the first list of a kind, which may not be permitted.
 const syncTimeout = 5 * time.Second
 
-// Kinds are the optional kinds of readable.Kinds with their versions.
+// Kinds returns the optional kinds of readable.Kinds with their versions.
 func Kinds(scheme *runtime.Scheme) (map[objects.Kind]schema.GroupVersionKind, error) {
 	out := map[objects.Kind]schema.GroupVersionKind{}
 	for kind, k := range readable.Kinds {
@@ -81,7 +81,7 @@ func mapper(kinds map[objects.Kind]schema.GroupVersionKind) meta.RESTMapper {
 }
 
 // Cache is a cache of a manager that also holds optional kinds. Clients and event sources use it as any other. Of a
-// kind that was never served it has no objects; of one that was, and is not any more, reads fail with a RemovedError.
+// kind that was never served it has no objects; of one that was, and is not any longer, reads fail with a RemovedError.
 // The informer of a kind lists its objects once it is served. Waiting for the sync of the cache does not wait for
 // optional kinds: reads wait, and fail after a while.
 type Cache struct {

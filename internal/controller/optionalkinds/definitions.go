@@ -55,7 +55,7 @@ func (e *RemovedError) Error() string {
 
 var errUnknown = errors.New("the API server has not yet returned which kinds it serves")
 
-// Definitions is what is known of the definitions of optional kinds.
+// Definitions is the known state of the definitions of optional kinds.
 type Definitions struct {
 	// Read, if it is set, reads definitions. Without it, or where the right is missing, deletions are confirmed by
 	// discovery, which takes a second.
@@ -231,8 +231,8 @@ func (d *Definitions) state(kind objects.Kind) (state, <-chan struct{}) {
 	return d.states[kind], d.changed
 }
 
-// Removals is how often the definition of a kind was removed since the start. It counts before a cache shows what was
-// deleted with it.
+// Removals returns how often the definition of a kind was removed since the start. It counts before a cache shows what
+// was deleted with it.
 func (d *Definitions) Removals(kind objects.Kind) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()

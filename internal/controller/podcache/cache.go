@@ -68,7 +68,7 @@ type Cache struct {
 	ended      bool // Start returns, and no watch begins any more
 }
 
-// New makes a cache beside another one. rc and o are what the pods are read with.
+// New makes a cache in addition to another one. rc and o are what the pods are read with.
 func New(others cache.Cache, rc *rest.Config, o cache.Options, own Options) *Cache {
 	c := &Cache{Cache: others, Options: own, config: rc, of: o, most: mostNamespaces, namespaces: map[string]*watch{}}
 	c.informer.cache = c
@@ -251,7 +251,7 @@ func (c *Cache) Get(ctx context.Context, key client.ObjectKey, o client.Object, 
 	return w.cache.Get(ctx, key, o, opts...)
 }
 
-// Store is the store of the pods of a namespace, which nobody may change; nil = they are not all there.
+// Store returns the store of the pods of a namespace, which nobody may change; nil = they are not all there.
 func (c *Cache) Store(namespace string) toolscache.Store {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -87,8 +87,8 @@ func (w *watch) synced() bool {
 	}
 }
 
-// await waits until all pods are there. Once a watch has taken too long for that, reads do not wait for it any more: a
-// pass reads a pod for each endpoint. The error is reads.ErrListing while the list may still come.
+// await waits until all pods are there. Once a watch has taken too long for that, reads do not wait for it any longer:
+// a pass reads a pod for each endpoint. The error is reads.ErrListing while the list may still come.
 func (w *watch) await(ctx context.Context) error {
 	if w.synced() {
 		return nil

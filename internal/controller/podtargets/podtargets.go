@@ -81,7 +81,7 @@ func (l *Loaded) of(key loadedFor, load func() front.Input) front.Input {
 	return x.input
 }
 
-// FromFlags is the finder as flags configure it.
+// FromFlags returns the finder as flags configure it.
 func FromFlags(c *config.Config) Finder {
 	return Finder{Loaders: settings.Loaders(c, false), Cluster: c.ClusterName, DefaultTargetType: c.DefaultTargetType}
 }
@@ -94,7 +94,7 @@ type Found struct {
 	Awaited, Serving bool
 }
 
-// Targets are the drain targets of what was found.
+// Targets returns the drain targets of what was found.
 func Targets(found []Found) []drain.Target {
 	out := make([]drain.Target, len(found))
 	for i := range found {

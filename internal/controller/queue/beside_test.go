@@ -16,7 +16,7 @@ func TestCallsBesideDoNotWaitForThoseThatHang(t *testing.T) {
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)
-			EveryBeside(ctx, time.Second, 3, func(ctx context.Context) {
+			EveryConcurrent(ctx, time.Second, 3, func(ctx context.Context) {
 				begun.Add(1)
 				<-ctx.Done()
 			})

@@ -12,7 +12,8 @@ import (
 // failure: a webhook answers so, a watch is broken, or another writer changes the object all the time.
 const longestConflict = 10 * time.Second
 
-// Conflicts tells write conflicts that last from those that the next attempt resolves. The zero value is ready to use.
+// Conflicts distinguishes write conflicts that last from those that the next attempt resolves. The zero value is ready
+// to use.
 type Conflicts[U comparable] struct {
 	mu sync.Mutex
 	of map[U]conflicts
@@ -25,7 +26,7 @@ type conflicts struct {
 }
 
 // Note records how the last attempt of a unit ended. It returns the error; that of a conflict that lasts is none of a
-// conflict any more.
+// conflict any longer.
 func (c *Conflicts[U]) Note(u U, err error, now time.Time) error {
 	if lasted := c.end(u, err, now); lasted < longestConflict || !apierrors.IsConflict(err) {
 		return err

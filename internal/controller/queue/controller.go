@@ -35,12 +35,12 @@ type Options[U comparable] struct {
 	detachAfter time.Duration // 0 = DetachAfter
 }
 
-// LogObject is the LogUnit of requests.
+// LogObject returns the LogUnit of requests.
 func LogObject(log logr.Logger, r reconcile.Request) logr.Logger {
 	return log.WithValues("object", klog.KRef(r.Namespace, r.Name), "namespace", r.Namespace, "name", r.Name)
 }
 
-// NamespaceOf is the Tenant of requests.
+// NamespaceOf returns the Tenant of requests.
 func NamespaceOf(r reconcile.Request) string { return r.Namespace }
 
 // Controller makes passes over the units of a queue that sources fill, like the controllers of controller-runtime and

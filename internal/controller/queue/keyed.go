@@ -172,7 +172,7 @@ func (k *Keyed) notify() {
 	}
 }
 
-// Len is the number of keys that wait or run.
+// Len returns the number of keys that wait or run.
 func (k *Keyed) Len() int {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -94,9 +94,9 @@ func Background(ctx context.Context, c awsclient.Cause) context.Context {
 	return awsclient.WithCause(awsclient.WithPriority(ctx, awsclient.Cosmetic), c)
 }
 
-// EveryBeside calls f at each tick until ctx ends, even if earlier calls still run. A tick at which most calls run is
-// skipped. EveryBeside returns when all calls have ended.
-func EveryBeside(ctx context.Context, pause time.Duration, most int, f func(context.Context)) {
+// EveryConcurrent calls f at each tick until ctx ends, even if earlier calls still run. It skips a tick while most
+// calls run. EveryConcurrent returns when all calls have ended.
+func EveryConcurrent(ctx context.Context, pause time.Duration, most int, f func(context.Context)) {
 	var all sync.WaitGroup
 	slots := make(chan struct{}, most)
 	Every(ctx, pause, nil, func(ctx context.Context) {

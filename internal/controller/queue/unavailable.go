@@ -58,7 +58,7 @@ func (x *UnavailableUnits[U]) Pause(u U, d time.Duration) time.Duration {
 	return d
 }
 
-// Len is the number of units.
+// Len returns the number of units.
 func (x *UnavailableUnits[U]) Len() int {
 	x.mu.Lock()
 	defer x.mu.Unlock()

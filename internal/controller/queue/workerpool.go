@@ -60,7 +60,7 @@ func NewWorkerPool[U comparable](inner reconcile.TypedReconciler[U], workers int
 		mostDetached), workers: make(chan struct{}, workers), slow: map[U]time.Time{}, under: map[string]int{}}
 }
 
-// MaxConcurrent is how many passes can run at a time, including detached ones.
+// MaxConcurrent returns how many passes can run at a time, including detached ones.
 func (p *WorkerPool[U]) MaxConcurrent() int { return cap(p.workers) + p.maxDetached }
 
 // Acquire occupies a worker for the next unit, unless cancel is closed first.

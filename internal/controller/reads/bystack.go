@@ -41,7 +41,7 @@ func StackOf(o client.Object) (keys []string) {
 	return keys
 }
 
-// Indexed is the value of labels of a stack in the index ByStack.
+// Indexed returns the value of labels of a stack in the index ByStack.
 func Indexed(labels map[string]string) string {
 	return joined(slices.Sorted(maps.Keys(labels)), labels)
 }

@@ -136,7 +136,7 @@ func (x *Index[U]) Has(u U) bool {
 	return has
 }
 
-// Len is the number of units.
+// Len returns the number of units.
 func (x *Index[U]) Len() int {
 	x.mu.Lock()
 	defer x.mu.Unlock()

@@ -97,7 +97,8 @@ type CacheReader struct {
 	// serve traffic, such as Services: if one is deleted and created again at once, the API server shows the new one
 	// first.
 	Departed *Departed
-	// Confirm are further kinds whose absence the API server must confirm, because objects beside stacks refer to them.
+	// Confirm are further kinds whose absence the API server must confirm, because objects outside of stacks refer to
+	// them.
 	Confirm []objects.Kind
 	// PodOfService reads the pod that represents those behind a Service; a nil pod without an error means that there is
 	// none. If PodOfService is nil, no pod is read.

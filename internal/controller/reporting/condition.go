@@ -30,7 +30,7 @@ func worst(found diag.List) (diag.Diagnostic, bool) {
 	return out, out.Code != ""
 }
 
-// Cause is the finding for which an object is not as it is declared: the worst one about it.
+// Cause returns the finding for which an object is not as it is declared: the worst one about it.
 func Cause(found diag.List, o diag.Object) (diag.Diagnostic, bool) {
 	return worst(slices.DeleteFunc(slices.Clone(found), func(d diag.Diagnostic) bool { return d.Object != o }))
 }
@@ -88,8 +88,8 @@ func conditions(s *v1alpha1.LoadBalancerStatus, p Pass) {
 	}
 }
 
-// Reconciling is a status while edits of objects are applied, or other changes where no object was edited. What else it
-// says stays.
+// Reconciling returns a status while edits of objects are applied, or other changes where no object was edited. What
+// else it says stays.
 func Reconciling(s v1alpha1.LoadBalancerStatus, edited []v1alpha1.ObjectReference,
 	now time.Time) v1alpha1.LoadBalancerStatus {
 	message := "changes are being applied in AWS"

@@ -285,7 +285,7 @@ var phases = map[diag.Code]diag.Phase{
 	diag.StatusNotCleared: diag.Clearing,
 }
 
-// APIRefusal is the diagnostic of a refused request to the API server that is tried again.
+// APIRefusal returns the diagnostic of a refused request to the API server that is tried again.
 func APIRefusal(o diag.Object, code diag.Code, err error) diag.Diagnostic {
 	text := awsclient.SteadyText(err.Error())
 	if denial, ok := diag.DenialOf(text); ok && code != diag.ObjectsUnread {

@@ -165,7 +165,7 @@ func (g *Guard) known(hash [sha256.Size]byte) int {
 	return 0
 }
 
-// keep keeps a decision. If there are too many, those that do not hold any more go, then all refusals.
+// keep keeps a decision. If there are too many, those that do not hold any longer go, then all refusals.
 func (g *Guard) keep(hash [sha256.Size]byte, status int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

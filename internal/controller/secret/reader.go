@@ -27,7 +27,7 @@ import (
 )
 
 const (
-	// unreadLifetime is how long a Secret is watched that no stack reads any more.
+	// unreadLifetime is how long a Secret is watched that no stack reads any longer.
 	unreadLifetime = 10 * time.Minute
 	// PollInterval is the pause between two background reads of Secrets. It does not grow after a failed read, because the
 	// next one is of another Secret.

@@ -9,7 +9,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
 )
 
-// Compile is the configuration of the compiler by flags.
+// Compile returns the configuration of the compiler by flags.
 func Compile(c *config.Config) compile.Config {
 	on := c.Gates.Enabled
 	return compile.Config{
@@ -38,7 +38,7 @@ func Compile(c *config.Config) compile.Config {
 	}
 }
 
-// PlanOptions are the options of all plans.
+// PlanOptions returns the options of all plans.
 func PlanOptions(c *config.Config) diff.Options {
 	return diff.Options{ExternalTags: c.ExternalManagedTags, RulesPerSecurityGroup: c.RulesPerSecurityGroup,
 		Region: diff.Region{
@@ -47,19 +47,19 @@ func PlanOptions(c *config.Config) diff.Options {
 		}}
 }
 
-// DriftPolicy are the drift policies where objects and classes declare none. The flags are valid.
+// DriftPolicy returns the drift policies where objects and classes declare none. The flags are valid.
 func DriftPolicy(c *config.Config) drift.Policies {
 	p, _ := drift.Parse(c.DriftPolicy)
 	return p
 }
 
-// ReplacementPolicy is the replacement policy where objects and classes declare none. The flags are valid.
+// ReplacementPolicy returns the replacement policy where objects and classes declare none. The flags are valid.
 func ReplacementPolicy(c *config.Config) replacement.Policy {
 	p, _ := replacement.Parse(c.ReplacementPolicy)
 	return p
 }
 
-// ObjectLabels are the labels of objects that the controller creates.
+// ObjectLabels returns the labels of objects that the controller creates.
 func ObjectLabels(c *config.Config) naming.ObjectLabels {
 	return naming.ObjectLabels{Fixed: c.ObjectLabels, Copied: c.CopiedLabels}
 }

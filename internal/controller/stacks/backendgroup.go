@@ -98,7 +98,7 @@ func NewBackendGroup(c client.Reader, inv *inventory.Inventory, run func(context
 	return b
 }
 
-// Released requests a look after a stack of an owner no longer exists. It never blocks.
+// Released requests a check, because a stack of an owner no longer exists. It never blocks.
 func (b *BackendGroup) Released(o stack.Owner) {
 	b.released.Store(&o)
 	b.Check()
@@ -122,7 +122,7 @@ func (b *BackendGroup) Forget(key stack.Key) {
 	delete(b.users, key)
 }
 
-// Check requests a look. It never blocks.
+// Check requests a check. It never blocks.
 func (b *BackendGroup) Check() {
 	b.asked.Store(true)
 	b.queue.AddNow(b.cluster)

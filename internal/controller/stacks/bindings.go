@@ -188,7 +188,7 @@ func (b *BindingWriter) wrote(key client.ObjectKey, o *v1beta1.TargetGroupBindin
 	b.written[key] = ownWrite{b.now(), o}
 }
 
-// Len is the number of objects whose last write is kept.
+// Len returns the number of objects whose last write is kept.
 func (b *BindingWriter) Len() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -72,7 +72,7 @@ func (s *Reconciler) addFinalizers(ctx context.Context, id stack.ID, w front.Inp
 	return refused
 }
 
-// releaseMembers removes our finalizer from objects that left, because none of their resources exists any more. It
+// releaseMembers removes our finalizer from objects that left, because none of their resources exists any longer. It
 // skips objects that still show a load balancer that is not theirs, because a write to them was refused.
 func (s *Reconciler) releaseMembers(ctx context.Context, key stack.Key, w front.Input,
 	unwritten refusedWrites) refusedWrites {

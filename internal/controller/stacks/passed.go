@@ -12,7 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan"
 )
 
-// Passed is the result of a pass over a stack. The values that it refers to do not change any more.
+// Passed is the result of a pass over a stack. The values that it refers to do not change any longer.
 type Passed struct {
 	Key      stack.Key
 	Input    front.Input

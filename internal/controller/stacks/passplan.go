@@ -242,7 +242,8 @@ func (p *pass) contradicted(ctx context.Context) (disowned []string, news bool, 
 	return disowned, news, nil
 }
 
-// finishPlan applies the final policies. After its last line the decision is final: the plan does not change any more.
+// finishPlan applies the final policies. After its last line the decision is final: the plan does not change any
+// longer.
 func (p *pass) finishPlan(ctx context.Context) queue.Exit {
 	s := p.reconciler
 	s.Bindings.notePlanned(p.compiled.Stack, &p.plan, p.observed)

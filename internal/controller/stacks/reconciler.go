@@ -77,7 +77,7 @@ type Reconciler struct {
 	// = no call.
 	ScheduleReview func(key stack.Key)
 	// Decided is called at the end of each pass, even of a failed one, with the statuses of the objects that the pass
-	// decided about; nil = no statuses are written. Forgotten is called with stacks of which nothing exists any more.
+	// decided about; nil = no statuses are written. Forgotten is called with stacks of which nothing exists any longer.
 	Decided   func(key stack.Key, changes []gateway.Change)
 	Forgotten func(key stack.Key)
 	// OnPassed is called with the result of each pass that reports; nil = no call.

@@ -37,7 +37,7 @@ type passReport struct {
 	partial  bool // the pass ended early
 	unedited bool // no member changed since the last pass
 	stale    bool // answers that it was compiled from are being read again
-	// releasing: nothing of the load balancers exists any more, and the objects that leave will lose the finalizer now.
+	// releasing: nothing of the load balancers exists any longer, and the objects that leave will lose the finalizer now.
 	releasing bool
 	// waiting are the members whose settings are not in effect although nothing is wrong with them.
 	waiting []diag.Object

@@ -86,7 +86,7 @@ func (s *Reconciler) soonest(key stack.Key, wait time.Duration, err error) (reco
 	if err == nil || wait == 0 {
 		return reconcile.Result{RequeueAfter: wait}, err
 	}
-	return reconcile.Result{RequeueAfter: max(wait, min(s.Retries.failed(key, failing), longestBesideWaiting))}, nil
+	return reconcile.Result{RequeueAfter: max(wait, min(s.Retries.failed(key, failing), longestWhileWaiting))}, nil
 }
 
 // imported reports whether the pass created a certificate that no listener could name before.

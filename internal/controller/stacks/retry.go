@@ -47,8 +47,8 @@ var pauses = map[cause]backoff.Policy{
 	missing:       {First: time.Minute, Longest: 5 * time.Minute},
 }
 
-// longestBesideWaiting is the longest pause after a failed pass in which something also waits for AWS.
-const longestBesideWaiting = 13 * time.Second
+// longestWhileWaiting is the longest pause after a failed pass in which something also waits for AWS.
+const longestWhileWaiting = 13 * time.Second
 
 type retryKey struct {
 	stack stack.Key
@@ -68,7 +68,7 @@ func NewRetries(now func() time.Time) *Retries {
 	return &Retries{failures: backoff.NewFailures[retryKey](backoff.Policy{}, now, nil)}
 }
 
-// Len is the number of stacks and causes with failures.
+// Len returns the number of stacks and causes with failures.
 func (r *Retries) Len() int { return r.failures.Len() }
 
 // failed counts a pass and returns the pause until the next one.

@@ -80,7 +80,7 @@ func (s *Reconciler) noteReleased(key stack.Key, all []metav1.Object) {
 		if o.GetDeletionTimestamp() == nil || o.GetUID() == "" {
 			continue
 		}
-		// the cache does not show it any more
+		// the cache does not show it any longer
 		if st := s.states[key]; st != nil && slices.ContainsFunc(st.marked, func(m mark) bool { return m.gone && m.is(o) }) {
 			continue
 		}
@@ -115,7 +115,7 @@ func (s *Reconciler) unreleased(key stack.Key, leaving []metav1.Object) []metav1
 	return left
 }
 
-// MemoryOf is what the compiler remembers of a stack; nil = nothing.
+// MemoryOf returns what the compiler remembers of a stack; nil = nothing.
 func (s *Reconciler) MemoryOf(key stack.Key) *compile.Memory {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -212,7 +212,7 @@ func (s *Reconciler) Unvisited() []stack.Key {
 	return out
 }
 
-// Counts are the sizes of the reconciler's state.
+// Counts returns the sizes of the reconciler's state.
 func (s *Reconciler) Counts() map[string]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

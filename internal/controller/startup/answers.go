@@ -39,7 +39,7 @@ type answers struct {
 }
 
 // silent reports whether the service or operation does not answer. One lost connection shows nothing. Without a request
-// for so long, nothing is known any more.
+// for so long, nothing is known any longer.
 func (a *answers) silent(now time.Time, life time.Duration) bool {
 	if a.inFlight == 0 && now.Sub(a.last) > life {
 		a.failures, a.since = 0, time.Time{}

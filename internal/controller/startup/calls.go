@@ -26,7 +26,7 @@ const sweepInterval = 5 * time.Second
 // time shows that the cause has not ended.
 const settledFor = 30 * time.Second
 
-// unneededFor is how long a denial is remembered after the last call, once nothing waits for it any more: the object
+// unneededFor is how long a denial is remembered after the last call, once nothing waits for it any longer: the object
 // that needed it was edited or deleted.
 const unneededFor = time.Minute
 
@@ -50,8 +50,8 @@ type Calls struct {
 	Needed func() bool
 	// Denied shows whether an action is denied; nil = nothing does. It must not wait.
 	Denied func(action string, denied bool)
-	// Recovered is called when a cause of failures ends: all credentials, actions, services or rates of calls of a reason,
-	// or one among several; nil = no call. It must not wait, and not use the Calls.
+	// Recovered is called when a cause of failures ends: all credentials, actions, services or rates of calls of a
+	// reason, or one among several; nil = no call. It must not wait, and not use the Calls.
 	Recovered func(impairment.Reason)
 
 	mu        sync.Mutex
@@ -94,7 +94,7 @@ func (c *Calls) Observe(call awsclient.Call) {
 			c.rejecting = map[string]bool{}
 		}
 		c.rejecting[call.Service] = true
-		// others tell more of the cause
+		// others say more about the cause
 		if awsclient.Classify(call.Err).Code != awsclient.CodeRequestExpired || !c.Conditions.Holds(impairment.Credentials) {
 			c.Conditions.Set(lack)
 		}

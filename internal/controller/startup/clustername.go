@@ -10,7 +10,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/impairment"
 )
 
-// ClusterName is a condition if the LoadBalancer objects of a namespace (empty: of all) were written under other
+// ClusterName returns a condition if the LoadBalancer objects of a namespace (empty: of all) were written under other
 // cluster names only. A controller with another name knows nothing of what exists: it would create each load balancer
 // again, and leave the former ones without an owner. Objects that name no cluster, and a kind that is not served or may
 // not be read, decide nothing. One object of the name suffices, whichever others there are: users may have forged them.
@@ -32,8 +32,8 @@ func (s *Server) ClusterName(ctx context.Context, name, namespace string) error 
 	return nil
 }
 
-// OtherClusterName is the sentence that LoadBalancer objects were written under other names of the cluster only; empty
-// if one has the name, or none has any.
+// OtherClusterName returns the sentence that LoadBalancer objects were written under other names of the cluster only;
+// empty if one has the name, or none has any.
 func OtherClusterName(list []v1alpha1.LoadBalancer, name string) string {
 	var other *v1alpha1.LoadBalancer
 	others := 0

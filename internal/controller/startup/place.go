@@ -19,16 +19,17 @@ import (
 // firstPage and page are how many objects are read at a time: nearly always, the first ones decide.
 const firstPage, page = 20, 500
 
-// Place is where the controller works.
+// Place is where the controller runs.
 type Place struct {
 	Region, VPC string
 	Account     string // empty = not known
 }
 
-// Place is a condition if LoadBalancer objects (of a namespace; empty: of all) show load balancers of other Regions or
-// accounts only, or if the bindings of their target groups are of other VPCs only. There, AWS shows nothing of this
-// cluster: the controller would create each load balancer again, and leave the former ones without an owner. Kinds that
-// are not served or may not be read decide nothing. One object of the place suffices: users may have forged the others.
+// Place returns a condition if LoadBalancer objects (of a namespace; empty: of all) show load balancers of other
+// Regions or accounts only, or if the bindings of their target groups are of other VPCs only. There, AWS shows nothing
+// of this cluster: the controller would create each load balancer again, and leave the former ones without an owner.
+// Kinds that are not served or may not be read decide nothing. One object of the place suffices: users may have forged
+// the others.
 func (s *Server) Place(ctx context.Context, at Place, cluster, namespace string) error {
 	here, elsewhere, groups := false, "", map[string]bool{}
 	if err := each(ctx, s, "loadbalancers", namespace, func(o *v1alpha1.LoadBalancer) (enough bool) {

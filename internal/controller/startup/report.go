@@ -71,7 +71,7 @@ func NewReporter(set func(reason string, lacking bool), now func() time.Time, lo
 		pending: map[impairment.Reason]impairment.Change{}}
 }
 
-// Changed is a impairment.Conditions.OnChange.
+// Changed returns a impairment.Conditions.OnChange.
 func (p *Reporter) Changed(c impairment.Change) {
 	if c.Healed {
 		p.log.Info("recovered", "reason", c.Reason, "from", c.Text)

@@ -10,8 +10,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/pod/readiness"
 )
 
-// Open opens the gates of a binding that ends, beside its passes. done is false while some are not open yet: Ended is
-// called when the last one is; err is why the last patch failed, if one did.
+// Open opens the gates of a binding that ends, outside of its passes. done is false while some are not open yet: Ended
+// is called when the last one is; err is why the last patch failed, if one did.
 func (g *Gates) Open(ctx context.Context, key types.NamespacedName) (done bool, err error) {
 	g.mu.Lock()
 	if x := g.groups[key]; x != nil && x.ends { // an earlier pass has begun it

@@ -53,7 +53,7 @@ type Gates struct {
 
 	mu     sync.Mutex
 	groups map[types.NamespacedName]*group
-	// waiting are the groups in which pods wait, and some in which none waits any more.
+	// waiting are the groups in which pods wait, and some in which none waits any longer.
 	waiting map[types.NamespacedName]bool
 	ended   map[types.NamespacedName]time.Time // bindings whose end was seen
 	// looking and patching are the looks and patches under way; young counts, by binding, the patches that have not lasted
@@ -75,7 +75,7 @@ type group struct {
 	// endpoints are those of the last pass, and open the keys of those that a call registered then.
 	endpoints registrar.Endpoints
 	open      map[string]bool
-	// final: there is no binding, or none any more; a pod whose condition is written waits no more. ends: its last pass
+	// final: there is no binding, or none any longer; a pod whose condition is written waits no more. ends: its last pass
 	// waits for that.
 	final, ends bool
 	err         error // of the last patch that failed, of a final one
@@ -148,14 +148,14 @@ func NewGates(c client.Client, shared *readable.Shared, index string, now func()
 	}
 }
 
-// Bindings is how many bindings have pods that wait.
+// Bindings returns how many bindings have pods that wait.
 func (g *Gates) Bindings() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return len(g.groups)
 }
 
-// Waiting is how long the pod that has waited longest has waited for the health of its targets, by binding. A pod
+// Waiting returns how long the pod that has waited longest has waited for the health of its targets, by binding. A pod
 // counts once its condition has been written: that is when its targets were registered, also before a restart.
 func (g *Gates) Waiting() map[types.NamespacedName]time.Duration {
 	g.mu.Lock()

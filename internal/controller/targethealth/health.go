@@ -90,7 +90,7 @@ func (h *Watch) ForgetGroup(of registrar.Group) {
 	delete(h.due, of)
 }
 
-// Groups is how many target groups are still to be looked at.
+// Groups returns how many target groups are still to be looked at.
 func (h *Watch) Groups() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -99,7 +99,7 @@ func (h *Watch) Groups() int {
 
 // Start runs until ctx ends; it implements manager.Runnable.
 func (h *Watch) Start(ctx context.Context) error {
-	queue.EveryBeside(queue.Background(ctx, awsclient.TargetHealth), lookTick, mostLooks, h.Look)
+	queue.EveryConcurrent(queue.Background(ctx, awsclient.TargetHealth), lookTick, mostLooks, h.Look)
 	return nil
 }
 

@@ -41,7 +41,7 @@ func RecordCall(ctx context.Context, c awsclient.Call) {
 	span.End(trace.WithTimestamp(ended))
 }
 
-// Writes is a wrapper for rest.Config.Wrap. It records the client's writes to the API server in their passes.
+// Writes returns a wrapper for rest.Config.Wrap. It records the client's writes to the API server in their passes.
 func Writes(next http.RoundTripper) http.RoundTripper { return writes{next} }
 
 type writes struct{ next http.RoundTripper }

@@ -114,7 +114,7 @@ func (w *Watch) Look(ctx context.Context) {
 	w.orphans.Store(&confirmed)
 }
 
-// Orphans are the stacks that no object claimed at the last two looks that count.
+// Orphans returns the stacks that no object claimed at the last two looks that count.
 func (w *Watch) Orphans() []orphan.Orphan {
 	if w == nil {
 		return nil

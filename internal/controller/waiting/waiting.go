@@ -40,7 +40,7 @@ var failuresOf = map[impairment.Reason][]diag.Class{
 }
 
 // Wake has a pass made over a unit after a pause. ended reports that the cause of its failures has ended, so that they
-// do not count any more; else the pass looks whether it has.
+// do not count any longer; else the pass looks whether it has.
 type Wake func(after time.Duration, ended bool)
 
 // Board keeps what waits. A nil Board keeps nothing. It is safe for concurrent use.
@@ -147,7 +147,7 @@ func (b *Board) Reasons() map[string]int {
 	return out
 }
 
-// Ends notes that a unit does not wait any more.
+// Ends notes that a unit does not wait any longer.
 func (b *Board) Ends(what What, name string) {
 	if b == nil {
 		return
@@ -157,8 +157,8 @@ func (b *Board) Ends(what What, name string) {
 	delete(b.of, unit{what, name})
 }
 
-// Waiting is how many units wait, and for how long the first of them. A deletion that an administrator holds waits for
-// nothing that has to be mended: its time counts from the end of the hold.
+// Waiting returns how many units wait, and for how long the first of them. A deletion that an administrator holds waits
+// for nothing that has to be mended: its time counts from the end of the hold.
 func (b *Board) Waiting(what What) (n int, oldest time.Duration) {
 	if b == nil {
 		return 0, 0
@@ -252,7 +252,7 @@ func (b *Board) failing(classes []diag.Class, order func(a, b *entry) int) []Wak
 	return out
 }
 
-// Note is what a pass comes to.
+// Note is the result of a pass.
 type Note struct {
 	Found      diag.List
 	Cause      diag.Code // why the objects that are deleted stay; empty = nothing failed
@@ -269,7 +269,7 @@ func Start(ctx context.Context) (context.Context, *Note) {
 	return context.WithValue(ctx, noteKey{}, n), n
 }
 
-// NoteOf is the note of the pass that a context is of; one that nobody reads if it is of none.
+// NoteOf returns the note of the pass that a context is of; one that nobody reads if it is of none.
 func NoteOf(ctx context.Context) *Note {
 	if n, ok := ctx.Value(noteKey{}).(*Note); ok {
 		return n

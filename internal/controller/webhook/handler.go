@@ -87,8 +87,8 @@ type Options struct {
 	reviews *reviews // that of all handlers
 }
 
-// Handlers are the webhooks by path. "/" admits every request at any other path: an installation may configure webhooks
-// of features that this version does not have, and pods must not fail for that.
+// Handlers returns the webhooks by path. "/" admits every request at any other path: an installation may configure
+// webhooks of features that this version does not have, and pods must not fail for that.
 func Handlers(o Options) map[string]http.Handler {
 	if o.reviews == nil {
 		o.reviews = newReviews()

@@ -23,8 +23,8 @@ import (
 
 // Renewer issues and renews the certificate in a Secret and writes its authority into the webhook configurations. It
 // runs in the leader. Certificates are renewed early, and an authority is published before a certificate of it is
-// served, so that no call fails. Former authorities stay beside a new one until each replica has had the time to change
-// its certificate (linger).
+// served, so that no call fails. Former authorities stay in addition to a new one until each replica has had the time
+// to change its certificate (linger).
 type Renewer struct {
 	Reader client.Reader // not cached
 	Writer client.Writer
@@ -52,8 +52,8 @@ const (
 // settle is how long a new authority is published before it is used.
 const settle = 2 * time.Minute
 
-// linger is how long a former authority is published beside a new one, in times of settle. A replica that could not
-// read for so long shows a certificate that nobody trusts.
+// linger is how long a former authority is published in addition to a new one, in times of settle. A replica that could
+// not read for so long shows a certificate that nobody trusts.
 const linger = 5
 
 // pause is the interval of a replica's checks, short enough to renew in time.
@@ -147,7 +147,7 @@ func (r *Renewer) see(b servingcert.Bundle, published [][]byte) {
 	}
 }
 
-// settled reports whether former authorities need no longer be published beside those of a bundle.
+// settled reports whether former authorities need no longer be published in addition to those of a bundle.
 func (r *Renewer) settled(b servingcert.Bundle) bool {
 	now := r.Now()
 	return r.newest != "" && r.newest == b.Newest(now) && now.Sub(r.since) >= linger*r.policy().Settle
@@ -197,7 +197,7 @@ func bundleOf(s *corev1.Secret) servingcert.Bundle {
 }
 
 // publish writes the authorities into the webhooks that have others. The patch addresses webhooks by index, and keeps
-// what it found beside the new authorities. It therefore fails if somebody changed the configuration meanwhile.
+// what it found in addition to the new authorities. It therefore fails if somebody changed the configuration meanwhile.
 func (r *Renewer) publish(ctx context.Context, c configuration, b servingcert.Bundle) error {
 	ops := []admission.Operation{{Op: "test", Path: "/metadata/resourceVersion", Value: c.object.GetResourceVersion()}}
 	var changed []string

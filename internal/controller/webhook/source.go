@@ -198,7 +198,7 @@ func (s *Source) Validity() (from, until time.Time) {
 	return time.Time{}, time.Time{}
 }
 
-// Certificate is a tls.Config.GetCertificate. Handshakes fail until there is a first certificate.
+// Certificate returns a tls.Config.GetCertificate. Handshakes fail until there is a first certificate.
 func (s *Source) Certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()

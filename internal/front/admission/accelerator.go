@@ -10,9 +10,10 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator/check"
 )
 
-// GlobalAccelerator validates the creation of a GlobalAccelerator, or, if old is not nil, its update. A refusal lists
-// everything that AWS is certain to refuse; what it refuses unless a quota was raised is warned of. An update that
-// leaves the spec as it is is admitted: finalizers can be removed. The region is the region of the cluster.
+// GlobalAccelerator validates the creation of a GlobalAccelerator, or, if old is not nil, its update. A refusal
+// lists everything that AWS is certain to refuse. What AWS refuses only without a raised quota gets a warning. An
+// update that leaves the spec unchanged is admitted, so that finalizers can be removed. region is the region of the
+// cluster.
 func GlobalAccelerator(region string, old, ga *agav1beta1.GlobalAccelerator) Response {
 	if ga.DeletionTimestamp != nil || old != nil && equality.Semantic.DeepEqual(old.Spec, ga.Spec) {
 		return Response{}

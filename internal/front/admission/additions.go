@@ -25,7 +25,7 @@ func ExistingFeatures(old, object addition.Object, ours func(class string) bool)
 	return Response{Check: checkAdditions, Denied: diag.First(refused, maxRefusals, ". ") + "; " + addition.Remedy}
 }
 
-// Additions are the additions that an edit adds to an object, without the fields of Gateways that other controllers
+// Additions returns the additions that an edit adds to an object, without the fields of Gateways that other controllers
 // serve.
 func Additions(old, object addition.Object, ours func(class string) bool) []addition.Use {
 	used := addition.Added(old, object)

@@ -135,7 +135,7 @@ func Binding(v *objects.View, c BindingConfig, old, b *v1beta1.TargetGroupBindin
 	return out
 }
 
-// Idle are the notes about fields of a binding that have no effect.
+// Idle returns the notes about fields of a binding that have no effect.
 func Idle(b *v1beta1.TargetGroupBinding) (found diag.List) {
 	s := &b.Spec
 	if s.AssumeRoleExternalId != "" && s.IamRoleArnToAssume == "" {
@@ -151,8 +151,8 @@ func Idle(b *v1beta1.TargetGroupBinding) (found diag.List) {
 	return found
 }
 
-// Contradiction is what no target group could satisfy in the spec of a binding, and the check that finds it; nil if
-// there is none.
+// Contradiction returns what no target group could satisfy in the spec of a binding, and the check that finds it; nil
+// if there is none.
 func Contradiction(b *v1beta1.TargetGroupBinding) (check string, d *diag.Diagnostic) {
 	s := &b.Spec
 	bad := func(check, field, text, remedy string) (string, *diag.Diagnostic) {
@@ -181,7 +181,7 @@ func Contradiction(b *v1beta1.TargetGroupBinding) (check string, d *diag.Diagnos
 	return "", nil
 }
 
-// Role is what is wrong with the role that a binding names, by its form and by which roles the bindings of its
+// Role returns what is wrong with the role that a binding names, by its form and by which roles the bindings of its
 // namespace may name; nil if nothing is. Whether AWS lets the controller assume it is not known here.
 func Role(roles iamroles.Roles, b *v1beta1.TargetGroupBinding) *diag.Diagnostic {
 	s := &b.Spec
@@ -222,7 +222,7 @@ func (c BindingConfig) unbindable(b *v1beta1.TargetGroupBinding) *diag.Diagnosti
 	return &d
 }
 
-// UnboundTargetGroup is the finding that a binding may not name a target group that is not of this cluster.
+// UnboundTargetGroup returns the finding that a binding may not name a target group that is not of this cluster.
 func UnboundTargetGroup(b *v1beta1.TargetGroupBinding, name string) diag.Diagnostic {
 	return diag.New(owner.Object(b), "spec.targetGroupARN", diag.TargetGroupNotAllowed,
 		fmt.Sprintf("bindings of namespace %s may not name target group %s, which does not belong to this cluster",

@@ -25,7 +25,7 @@ const (
 const maxName = 32
 
 // ClassParams validates the creation of class parameters, or, if old is not nil, their update. A refusal lists all
-// errors; an update that leaves the spec as it is is admitted.
+// errors. An update that leaves the spec unchanged is admitted.
 func ClassParams(old, p *v1beta1.IngressClassParams) Response {
 	if p.DeletionTimestamp != nil || old != nil && equality.Semantic.DeepEqual(old.Spec, p.Spec) {
 		return Response{}

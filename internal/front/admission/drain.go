@@ -38,7 +38,7 @@ func Drain(pod *corev1.Pod, targets []drain.Target) Response {
 	return out
 }
 
-// Join is one response of several that admit an object.
+// Join returns one response of several that admit an object.
 func Join(all ...Response) Response {
 	var out Response
 	for _, r := range all {

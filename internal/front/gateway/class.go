@@ -77,7 +77,7 @@ func (c Config) Features(controller gatewayv1.GatewayController) []gatewayv1.Sup
 	return out
 }
 
-// Class is the status of a class, and what is wrong with it; ok is false if another controller manages it.
+// Class returns the status of a class, and what is wrong with it; ok is false if another controller manages it.
 func Class(v *objects.View, cfg Config, c *gatewayv1.GatewayClass) (change Change, found diag.List, ok bool) {
 	if !cfg.Manages(c) {
 		return Change{}, nil, false
@@ -106,8 +106,8 @@ func Class(v *objects.View, cfg Config, c *gatewayv1.GatewayClass) (change Chang
 	}}, found, true
 }
 
-// RuleConfiguration is the status of a ListenerRuleConfiguration that no route refers to: whether the Secret of its
-// login exists.
+// RuleConfiguration returns the status of a ListenerRuleConfiguration that no route refers to: whether the Secret of
+// its login exists.
 func RuleConfiguration(v *objects.View, c *configv1.ListenerRuleConfiguration) Change {
 	accepted, text := true, "Accepted"
 	for _, a := range c.Spec.Actions {

@@ -39,13 +39,13 @@ type clientValidation struct {
 	refs, refused *attachment.Problem
 	kept          bool
 	spoilt        int // references that lead to no authorities
-	// trusted are the ConfigMaps that the kept trust store has, and that no reference names any more.
+	// trusted are the ConfigMaps that the kept trust store has, and that no reference names any longer.
 	trusted []string
 }
 
 const treatedAsBefore = "; until it is corrected, certificates of clients are treated as before"
 
-// stayTrusted says which authorities are trusted although no reference names their ConfigMaps any more.
+// stayTrusted says which authorities are trusted although no reference names their ConfigMaps any longer.
 func stayTrusted(names []string) string {
 	slices.Sort(names)
 	switch names = slices.Compact(names); len(names) {
@@ -178,7 +178,7 @@ func (t *translation) bundles(refs []gatewayv1.ObjectReference, path string, out
 
 const notPermitted = string(gatewayv1.ListenerReasonRefNotPermitted)
 
-// hashOf tells bundles apart; empty = the bundle is not known.
+// hashOf distinguishes bundles; empty = the bundle is not known.
 func hashOf(bundle string) string {
 	if bundle == "" {
 		return ""
@@ -188,9 +188,9 @@ func hashOf(bundle string) string {
 }
 
 // lastClients returns the trust store by which a port verified clients before an edit that leaves a reference without
-// authorities. ok is false if the port does not stay as it was: also if the edit takes authorities away beside that,
-// because a namespace no longer permits the reference, a reference is removed, or another ConfigMap has other ones.
-// What is taken away is not used again. A port that passed certificates on does so while no reference is valid.
+// authorities. ok is false if the port does not stay as it was: also if the edit takes authorities away in addition to
+// that, because a namespace no longer permits the reference, a reference is removed, or another ConfigMap has other
+// ones. What is taken away is not used again. A port that passed certificates on does so while no reference is valid.
 func (t *translation) lastClients(port int32, v *gatewayv1.FrontendTLSValidation, now intent.TrustStore,
 	out *clientValidation) (last intent.TrustStore, ok bool) {
 	if out.refs == nil || out.refs.Reason == notPermitted {

@@ -63,7 +63,7 @@ type decidedRoute struct {
 	decided *route.Decided
 }
 
-// Parts are the ListenerSets and routes that the load balancer serves besides the Gateway, by kind, namespace and
+// Parts returns the ListenerSets and routes that the load balancer serves besides the Gateway, by kind, namespace and
 // name.
 func (d *Decisions) Parts() (out []metav1.Object) {
 	if d == nil {

@@ -45,7 +45,7 @@ type Config struct {
 	Rules rule.Construction
 	// IncludeDryRun plans Gateways under dry run as if they were not.
 	IncludeDryRun bool
-	// Pairs remembers what Secrets hold; nil = each is read anew.
+	// Pairs remembers what Secrets hold; nil = each is read again.
 	Pairs *secretdata.Pairs `json:"-"`
 	// Now is the clock for the validity of certificates in Secrets; nil = it is not checked.
 	Now func() time.Time `json:"-"`
@@ -117,7 +117,7 @@ func (c Config) meant(class *gatewayv1.GatewayClass) string {
 	return annotation.NearestOf(string(name), string(c.ALB), string(c.NLB), string(c.Auto))
 }
 
-// Owner is the owner of the stacks of a family.
+// Owner returns the owner of the stacks of a family.
 func Owner(f attachment.Family) stack.Owner {
 	if f == attachment.Network {
 		return stack.GatewayNLB
@@ -125,7 +125,7 @@ func Owner(f attachment.Family) stack.Owner {
 	return stack.GatewayALB
 }
 
-// FamilyOf is the family of an owner's load balancers.
+// FamilyOf returns the family of an owner's load balancers.
 func FamilyOf(o stack.Owner) attachment.Family {
 	if o == stack.GatewayNLB {
 		return attachment.Network
@@ -133,7 +133,7 @@ func FamilyOf(o stack.Owner) attachment.Family {
 	return attachment.Application
 }
 
-// Key is the stack of a Gateway.
+// Key returns the stack of a Gateway.
 func Key(g *gatewayv1.Gateway, f attachment.Family) stack.Key {
 	return stack.Key{Owner: Owner(f), ID: naming.StackID(g.Namespace, g.Name)}
 }
@@ -154,22 +154,23 @@ type Names struct {
 	Gateway stack.ID
 }
 
-// LoadBalancer is the name of the load balancer.
+// LoadBalancer returns the name of the load balancer.
 func (n Names) LoadBalancer(cluster string, id stack.ID, scheme string) string {
 	return naming.GatewayLoadBalancer(cluster, id, n.UID, scheme)
 }
 
-// SecurityGroup is the name of the managed security group.
+// SecurityGroup returns the name of the managed security group.
 func (n Names) SecurityGroup(cluster string, id stack.ID) string {
 	return naming.GatewaySecurityGroup(cluster, id, n.UID)
 }
 
-// TargetGroup is the name of a target group of a route.
+// TargetGroup returns the name of a target group of a route.
 func (n Names) TargetGroup(cluster string, id stack.ID, g *intent.TargetGroup) string {
 	return targetGroup(cluster, id, g).Name()
 }
 
-// FormerTargetGroup is the name that v3.5.0 of the existing controller gives a target group, which routes may declare.
+// FormerTargetGroup returns the name that v3.5.0 of the existing controller gives a target group, which routes may
+// declare.
 func (n Names) FormerTargetGroup(cluster string, id stack.ID, g *intent.TargetGroup) string {
 	return targetGroup(cluster, id, g).FormerName()
 }
@@ -183,7 +184,7 @@ func targetGroup(cluster string, id stack.ID, g *intent.TargetGroup) naming.Gate
 	}
 }
 
-// TargetGroups are the prefixes of the identities of the target groups of a route; the Gateway itself has none.
+// TargetGroups returns the prefixes of the identities of the target groups of a route; the Gateway itself has none.
 func (n Names) TargetGroups(o diag.Object) []string {
 	return naming.GatewayTargetGroups(n.Gateway, o.Kind, o.Namespace, o.Name)
 }

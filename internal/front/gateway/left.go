@@ -14,9 +14,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 )
 
-// LeftByGateways is the change of a route with entries in its status that were written here and lead to no Gateway that
-// is managed: the Gateway or the ListenerSet is gone, or another controller's. No pass over a Gateway sees them. Apply
-// is nil if there are none.
+// LeftByGateways returns the change of a route with entries in its status that were written here and lead to no Gateway
+// that is managed: the Gateway or the ListenerSet is gone, or another controller's. No pass over a Gateway sees them.
+// Apply is nil if there are none.
 func LeftByGateways(v *objects.View, cfg Config, kind objects.Kind, o metav1.Object) Change {
 	status, spec, ok := route.Common(o)
 	if !ok {
@@ -97,7 +97,7 @@ func gatewayOf(s *gatewayv1.ListenerSet) objects.Ref {
 		Name: string(p.Name)}
 }
 
-// Orphaned is the change of a ListenerSet whose Gateway does not exist: its status becomes that of one that no
+// Orphaned returns the change of a ListenerSet whose Gateway does not exist: its status becomes that of one that no
 // controller has looked at. Apply is nil if the Gateway exists or cannot be read, or if the ListenerSet has no status.
 func Orphaned(v *objects.View, s *gatewayv1.ListenerSet) Change {
 	at := gatewayOf(s)

@@ -172,7 +172,7 @@ func Finalized(g *gatewayv1.Gateway, f attachment.Family) bool {
 	return slices.Contains(g.Finalizers, Finalizer(f))
 }
 
-// Finalizer is the finalizer of Gateways with a load balancer of a family.
+// Finalizer returns the finalizer of Gateways with a load balancer of a family.
 func Finalizer(f attachment.Family) string {
 	if f == attachment.Network {
 		return finalizerNLB

@@ -16,7 +16,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
-// Overview is what is decided about a Gateway, its listeners and its routes, for the command line.
+// Overview is the decision about a Gateway, its listeners and its routes, for the command line.
 type Overview struct {
 	Gateway      diag.Object
 	Class        string
@@ -50,7 +50,7 @@ type ParentOverview struct {
 	Problems []attachment.Problem
 }
 
-// Overview is the overview with the findings of compile.
+// Overview returns the overview with the findings of compile.
 func (d *Decisions) Overview(found diag.List) Overview {
 	out := Overview{Gateway: Object(d.gateway), Class: string(d.gateway.Spec.GatewayClassName),
 		Controller: string(d.controller), Construction: d.construction, Refused: d.refused}
@@ -100,7 +100,7 @@ func (d *Decisions) routeOverview(r *decidedRoute, found diag.List) RouteOvervie
 	return out
 }
 
-// Properties are the properties of target groups of a backend for a route of the Gateway.
+// Properties returns the properties of target groups of a backend for a route of the Gateway.
 func (d *Decisions) Properties(v *objects.View, backend objects.Ref,
 	of diag.Object) configuration.Layers[configv1.TargetGroupProps] {
 	former := ""
@@ -114,7 +114,7 @@ func (d *Decisions) Properties(v *objects.View, backend objects.Ref,
 	return layers
 }
 
-// ClassProblem is why a class is not accepted; nil if it is, or if it is another controller's.
+// ClassProblem returns why a class is not accepted; nil if it is, or if it is another controller's.
 func ClassProblem(v *objects.View, cfg Config, c *gatewayv1.GatewayClass) *attachment.Problem {
 	if !cfg.Manages(c) {
 		return nil

@@ -196,7 +196,7 @@ func (t *translation) sources() (ranges, lists intent.Field[[]string], icmp inte
 	lists = configuration.List(l.configuration, "securityGroupPrefixes", func(s *spec) []string {
 		return s.SecurityGroupPrefixes
 	})
-	// the existing controller opens all addresses beside the lists
+	// the existing controller opens all addresses in addition to the lists
 	if lists.Set && !ranges.Set && t.rules == rule.Compatible {
 		ranges = intent.Of([]string{"0.0.0.0/0"}, lists.Source)
 		if strings.HasPrefix(text(l, "ipAddressType", func(s *spec) *configv1.IPAddressType { return s.IPAddressType }).Value,

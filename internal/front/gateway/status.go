@@ -16,7 +16,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
-// Outcome is what has become of the load balancer of a Gateway.
+// Outcome is the result of reconciling the load balancer of a Gateway.
 type Outcome struct {
 	conditions.LoadBalancer
 	// Hostname of the load balancer that clients use; empty = it is not known, and the addresses in the status stay.
@@ -43,8 +43,8 @@ type Change struct {
 	Apply func(o metav1.Object, now metav1.Time) bool
 }
 
-// Statuses are the changes of the Gateway, its ListenerSets, its routes and the ListenerRuleConfigurations of these:
-// one for each object.
+// Statuses returns the changes of the Gateway, its ListenerSets, its routes and the ListenerRuleConfigurations of
+// these: one for each object.
 func (d *Decisions) Statuses(o Outcome) []Change {
 	o.LoadBalancer = d.failed(o)
 	out := []Change{d.gatewayStatus(o)}
@@ -307,8 +307,8 @@ func (d *Decisions) ours(c gatewayv1.GatewayController) bool {
 	return ok || c == d.controller
 }
 
-// Shown is what the status of the Gateway shows of its load balancer. It holds where a pass could not read from AWS:
-// that a call fails does not mean that the load balancer has ceased to serve.
+// Shown returns what the status of the Gateway shows of its load balancer. It holds where a pass could not read from
+// AWS: that a call fails does not mean that the load balancer has ceased to serve.
 func (d *Decisions) Shown() Outcome {
 	var o Outcome
 	if c := meta.FindStatusCondition(d.gateway.Status.Conditions, string(gatewayv1.GatewayConditionProgrammed)); c !=

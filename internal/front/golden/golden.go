@@ -5,22 +5,19 @@ package golden
 
 import (
 	"encoding/json"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
 	"github.com/k8s-lbc/lbc/internal/kube/manifest"
+	"github.com/k8s-lbc/lbc/internal/lib/goldenfile"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
-
-var update = flag.Bool("update", false, "rewrite the expected files of golden cases")
 
 // Cases lists the cases of a directory: the files <case>.in.yaml, without the ending.
 func Cases(t *testing.T, dir string) []string {
@@ -70,23 +67,10 @@ func Compare(t *testing.T, name string, got any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := name + ".out.yaml"
-	if *update {
-		if err := os.WriteFile(file, text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if d := cmp.Diff(string(want), string(text)); d != "" {
-		t.Errorf("%s (run with -update to accept):\n%s", file, d)
-	}
+	goldenfile.Compare(t, name+".out.yaml", text)
 }
 
-// Render is the YAML form of any value built of intents and diagnostics.
+// Render returns the YAML form of any value built of intents and diagnostics.
 func Render(v any) ([]byte, error) {
 	raw, err := json.Marshal(v)
 	if err != nil {

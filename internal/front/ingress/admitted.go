@@ -25,7 +25,7 @@ func governing(v *objects.View, id stack.ID) []*v1beta1.IngressClassParams {
 		Name: id.Name})
 }
 
-// NotAdmitted is why an Ingress must not be in a group; nil if it may.
+// NotAdmitted returns why an Ingress must not be in a group; nil if it may.
 func NotAdmitted(v *objects.View, ing *networkingv1.Ingress, id stack.ID) *diag.Diagnostic {
 	for _, p := range governing(v, id) {
 		why := excludes(v, p.Spec.Group.NamespaceSelector, ing.Namespace)
@@ -41,7 +41,7 @@ func NotAdmitted(v *objects.View, ing *networkingv1.Ingress, id stack.ID) *diag.
 	return nil
 }
 
-// Refused is why the class parameters of the group that a managed Ingress names exclude it; nil if they do not.
+// Refused returns why the class parameters of the group that a managed Ingress names exclude it; nil if they do not.
 func Refused(v *objects.View, cfg Config, ing *networkingv1.Ingress) *diag.Diagnostic {
 	class, d := Classify(v, cfg, ing)
 	if d != nil || !class.Managed {
@@ -69,8 +69,8 @@ func authorityOf(v *objects.View, ing *networkingv1.Ingress, id stack.ID) intent
 	return authority
 }
 
-// Shards is how many load balancers an explicit group may have: the highest number that class parameters of the group
-// declare. One whose name leaves no room for their numbers, which the API server refuses, has one.
+// Shards returns how many load balancers an explicit group may have: the highest number that class parameters of the
+// group declare. One whose name leaves no room for their numbers, which the API server refuses, has one.
 func Shards(v *objects.View, group stack.ID) int {
 	most := 1
 	for _, p := range governing(v, group) {

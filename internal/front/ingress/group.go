@@ -149,7 +149,7 @@ func (g *Group) join(v *objects.View, cfg Config, ing *networkingv1.Ingress) {
 	g.members = append(g.members, m)
 }
 
-// sort puts the members in their order, and tells current ones from former ones.
+// sort puts the members in their order, and separates current ones from former ones.
 func (g *Group) sort() {
 	rank := func(order int32, i *networkingv1.Ingress) intent.Rank {
 		return intent.Rank{Order: order, Namespace: i.Namespace, Name: i.Name}

@@ -44,7 +44,7 @@ type Config struct {
 	CapacityOff bool
 	// LastClass is the class of the last valid version of an Ingress, empty = none; nil = no such version is known.
 	LastClass func(ing diag.Object) string `json:"-"`
-	// Pairs remembers what Secrets hold; nil = each is read anew.
+	// Pairs remembers what Secrets hold; nil = each is read again.
 	Pairs *secretdata.Pairs `json:"-"`
 	// Now is the clock for the validity of certificates in Secrets; nil = it is not checked.
 	Now func() time.Time `json:"-"`
@@ -80,17 +80,17 @@ type Group struct {
 // Names are the names of the AWS resources of a group of Ingresses.
 type Names struct{}
 
-// LoadBalancer is the name of the load balancer.
+// LoadBalancer returns the name of the load balancer.
 func (Names) LoadBalancer(cluster string, id stack.ID, scheme string) string {
 	return naming.IngressLoadBalancer(cluster, id, scheme)
 }
 
-// SecurityGroup is the name of the managed security group.
+// SecurityGroup returns the name of the managed security group.
 func (Names) SecurityGroup(cluster string, id stack.ID) string {
 	return naming.IngressSecurityGroup(cluster, id)
 }
 
-// TargetGroup is the name of a target group.
+// TargetGroup returns the name of a target group.
 func (Names) TargetGroup(cluster string, id stack.ID, g *intent.TargetGroup) string {
 	return naming.IngressTargetGroup{
 		Cluster: cluster, Group: id, IngressNamespace: g.Object.Namespace, IngressName: g.Object.Name,
@@ -100,7 +100,7 @@ func (Names) TargetGroup(cluster string, id stack.ID, g *intent.TargetGroup) str
 	}.Name()
 }
 
-// TargetGroups are the prefixes of the identities of the target groups of an Ingress.
+// TargetGroups returns the prefixes of the identities of the target groups of an Ingress.
 func (Names) TargetGroups(o diag.Object) []string {
 	return naming.IngressTargetGroups(o.Namespace, o.Name)
 }

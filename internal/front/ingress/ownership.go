@@ -11,8 +11,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 )
 
-// ClassOwnership are the ownerships that the class parameters of Ingresses of a group declare, by namespace/name of the
-// Ingress; also of those that are being deleted.
+// ClassOwnership returns the ownerships that the class parameters of Ingresses of a group declare, by namespace/name of
+// the Ingress; also of those that are being deleted.
 func ClassOwnership(v *objects.View, g Group) map[string]string {
 	out := map[string]string{}
 	note := func(ing *networkingv1.Ingress, p *v1beta1.IngressClassParams) {
@@ -36,7 +36,7 @@ func ClassOwnership(v *objects.View, g Group) map[string]string {
 	return out
 }
 
-// Authorities are what class parameters of an explicit group say of the namespaces of its objects; nil if they say
+// Authorities returns what class parameters of an explicit group say of the namespaces of its objects; nil if they say
 // nothing.
 func Authorities(v *objects.View, g Group) map[string]intent.Authority {
 	group, _ := naming.ShardOf(g.ID)
@@ -66,7 +66,7 @@ func ClassOfGroup(g Group) map[string]bool {
 	return out
 }
 
-// ClassApprovals are the digests by which the class parameters of the Ingresses of a group approve of takeovers.
+// ClassApprovals returns the digests by which the class parameters of the Ingresses of a group approve of takeovers.
 func ClassApprovals(g Group) (out []string) {
 	for i := range g.members {
 		if p := g.members[i].class.Params; p != nil {

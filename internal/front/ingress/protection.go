@@ -13,14 +13,15 @@ import (
 
 const deletionProtection = "deletion_protection.enabled"
 
-// DeletionProtection is the deletion protection that the members which leave a group declare for its load balancer,
-// which is deleted with the last of them. Class parameters take precedence over the annotation, and true over false. It
-// is not set if no member declares it. Only members that are being deleted count; those that moved away do not.
+// DeletionProtection returns the deletion protection that the members which leave a group declare for its load
+// balancer, which is deleted with the last of them. Class parameters take precedence over the annotation, and true over
+// false. It is not set if no member declares it. Only members that are being deleted count; those that moved away do
+// not.
 func DeletionProtection(v *objects.View, g Group) intent.Field[bool] {
 	return declaredBy(g, func(ing *networkingv1.Ingress) intent.Field[bool] { return protection(v, ing) })
 }
 
-// FrontendProtection is the same for the network load balancer in front of the group's load balancer.
+// FrontendProtection returns the same for the network load balancer in front of the group's load balancer.
 func FrontendProtection(g Group) intent.Field[bool] {
 	return declaredBy(g, func(ing *networkingv1.Ingress) intent.Field[bool] {
 		return annotated(ing, annotation.FrontendAttributes)

@@ -30,8 +30,8 @@ func (t *translation) imports(spec v1beta1.IngressClassParamsSpec) bool {
 }
 
 // imported are the certificates in the Secrets that spec.tls names, in its order and each once, and the names that they
-// are for: their own ones and the hosts beside them. An invalid Secret is reported, and what was imported from it
-// before stays in use.
+// are for: their own ones and the hosts in addition to them. An invalid Secret is reported, and what was imported from
+// it before stays in use.
 func (t *translation) imported() (out []intent.Certificate, names facts.Names) {
 	places, names := map[string]int{}, facts.Names{} // places in out, by Secret
 	var of []facts.Names                             // the names of each certificate

@@ -30,8 +30,8 @@ type Group struct {
 	former map[*corev1.Service]diag.Diagnostic // why a member has its former version
 }
 
-// StackOf is the stack that a Service declares: that of its group, or one of its own. ok is false if it declares none:
-// it is not Supported or, then with a diagnostic, the name of its group is invalid.
+// StackOf returns the stack that a Service declares: that of its group, or one of its own. ok is false if it declares
+// none: it is not Supported or, then with a diagnostic, the name of its group is invalid.
 func StackOf(cfg Config, svc *corev1.Service) (id stack.ID, ok bool, d *diag.Diagnostic) {
 	if !Supported(cfg, svc) {
 		return stack.ID{}, false, Unserved(cfg, svc)

@@ -39,17 +39,17 @@ type Config struct {
 // Names are the names of the AWS resources of a Service.
 type Names struct{ ServiceUID string }
 
-// LoadBalancer is the name of the load balancer.
+// LoadBalancer returns the name of the load balancer.
 func (n Names) LoadBalancer(cluster string, id stack.ID, scheme string) string {
 	return naming.ServiceLoadBalancer(cluster, id, n.ServiceUID, scheme)
 }
 
-// SecurityGroup is the name of the managed security group.
+// SecurityGroup returns the name of the managed security group.
 func (n Names) SecurityGroup(cluster string, id stack.ID) string {
 	return naming.ServiceSecurityGroup(cluster, id, n.ServiceUID)
 }
 
-// TargetGroup is the name of the target group of a port, of this Service or of another one in a weighted forward.
+// TargetGroup returns the name of the target group of a port, of this Service or of another one in a weighted forward.
 func (n Names) TargetGroup(cluster string, _ stack.ID, g *intent.TargetGroup) string {
 	return targetGroupName(cluster, stack.ID{}, n.ServiceUID, g)
 }
@@ -72,32 +72,33 @@ func targetGroupName(cluster string, group stack.ID, uid string, g *intent.Targe
 	}.Name()
 }
 
-// TargetGroups is the prefix of the identities of the target groups of a Service.
+// TargetGroups returns the prefix of the identities of the target groups of a Service.
 func (Names) TargetGroups(o diag.Object) []string { return []string{o.Namespace + "/" + o.Name + ":"} }
 
 // GroupNames are the names of the AWS resources of a group of Services.
 type GroupNames struct{}
 
-// LoadBalancer is the name of the load balancer.
+// LoadBalancer returns the name of the load balancer.
 func (GroupNames) LoadBalancer(cluster string, id stack.ID, scheme string) string {
 	return naming.ServiceGroupLoadBalancer(cluster, id, scheme)
 }
 
-// SecurityGroup is the name of the managed security group.
+// SecurityGroup returns the name of the managed security group.
 func (GroupNames) SecurityGroup(cluster string, id stack.ID) string {
 	return naming.ServiceGroupSecurityGroup(cluster, id)
 }
 
-// TargetGroup is the name of the target group of a port of a member, or of one to which a member forwards by weight.
+// TargetGroup returns the name of the target group of a port of a member, or of one to which a member forwards by
+// weight.
 func (GroupNames) TargetGroup(cluster string, id stack.ID, g *intent.TargetGroup) string {
 	return targetGroupName(cluster, id, g.Object.UID, g)
 }
 
-// TargetGroups is the prefix of the identities of the target groups of a member.
+// TargetGroups returns the prefix of the identities of the target groups of a member.
 func (GroupNames) TargetGroups(o diag.Object) []string { return Names{}.TargetGroups(o) }
 
-// DeletionProtection is the deletion protection that the Services which leave a stack declare for its load balancer,
-// true over false; not set if none declares it. Those that moved to another stack do not count.
+// DeletionProtection returns the deletion protection that the Services which leave a stack declare for its load
+// balancer, true over false; not set if none declares it. Those that moved to another stack do not count.
 func DeletionProtection(cfg Config, g Group) (out intent.Field[bool]) {
 	for _, svc := range g.Leaving {
 		if Supported(cfg, svc) {

@@ -25,8 +25,8 @@ func Find(svc *corev1.Service, written string) (corev1.ServicePort, bool) {
 	return corev1.ServicePort{}, false
 }
 
-// NoEndpoints is why a Service can never have endpoints, and so neither targets nor node ports, with a remedy; empty if
-// it can.
+// NoEndpoints returns why a Service can never have endpoints, and so neither targets nor node ports, with a remedy;
+// empty if it can.
 func NoEndpoints(svc *corev1.Service) (text, remedy string) {
 	if svc.Spec.Type != corev1.ServiceTypeExternalName {
 		return "", ""
@@ -66,10 +66,10 @@ func Describe(svc *corev1.Service) string {
 	return text
 }
 
-// Target is the port of the target group of a Service port, and the port that targets listen on, decimal or a name. The
-// number is the node port of instance targets, 0 if there is none, and 1 for ip targets with a named port: pods may
-// differ in its number, which each target then carries. An absent targetPort, as in objects from files, is the port, as
-// the API server sets it.
+// Target returns the port of the target group of a Service port, and the port that targets listen on, decimal or a
+// name. The number is the node port of instance targets, 0 if there is none, and 1 for ip targets with a named port:
+// pods may differ in its number, which each target then carries. An absent targetPort, as in objects from files, is the
+// port, as the API server sets it.
 func Target(p corev1.ServicePort, targetType string) (number int32, written string) {
 	if targetType == stack.TargetInstance {
 		return p.NodePort, strconv.Itoa(int(p.NodePort))
@@ -132,7 +132,7 @@ func OverUDP(port corev1.ServicePort, protocol string) bool {
 	return port.Protocol == corev1.ProtocolUDP && slices.Contains([]string{"UDP", "TCP_UDP", "QUIC", "TCP_QUIC"}, protocol)
 }
 
-// UnansweredCheck is why no target of a group of a protocol can pass its health checks, unless it listens for TCP
+// UnansweredCheck returns why no target of a group of a protocol can pass its health checks, unless it listens for TCP
 // without the Service saying so: a network load balancer has no checks over UDP. It is empty if the Service says where
 // they are answered.
 func UnansweredCheck(svc *corev1.Service, port corev1.ServicePort, targetType, protocol string,
@@ -145,7 +145,7 @@ func UnansweredCheck(svc *corev1.Service, port corev1.ServicePort, targetType, p
 		check.Protocol, svc.Namespace, svc.Name, port.Port)
 }
 
-// OnlyTCP is where targets of the only TCP port of a Service listen, if that is a number.
+// OnlyTCP returns where targets of the only TCP port of a Service listen, if that is a number.
 func OnlyTCP(svc *corev1.Service, targetType string) (number string, ok bool) {
 	for _, p := range svc.Spec.Ports {
 		if !overTCP(p) {

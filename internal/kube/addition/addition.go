@@ -76,7 +76,7 @@ type Use struct {
 // Object is a Kubernetes object as a tree of JSON.
 type Object map[string]any
 
-// Tree is an object as a tree of JSON. kind is set where the object does not name its own, as typed objects from a
+// Tree returns an object as a tree of JSON. kind is set where the object does not name its own, as typed objects from a
 // client.
 func Tree(object any, kind string) (Object, error) {
 	text, err := json.Marshal(object)
@@ -110,8 +110,8 @@ func Of(o Object) []Use {
 	return out
 }
 
-// Added lists the additions that an edit adds to an object, and that users write; old is nil at its creation. Those
-// that the existing controller ignores without a trace are not among them.
+// Added lists the additions that an edit adds to an object and that users write. old is nil at the creation of the
+// object. Additions that the existing controller ignores without a trace are not included.
 func Added(old, o Object) (out []Use) {
 	had := map[string]int{}
 	if old != nil {
@@ -184,7 +184,7 @@ func Deleted(o Object) bool {
 	return meta["deletionTimestamp"] != nil
 }
 
-// ClassOfGateway is the class of a Gateway; ok is false for objects of other kinds.
+// ClassOfGateway returns the class of a Gateway; ok is false for objects of other kinds.
 func ClassOfGateway(o Object) (class string, ok bool) {
 	if o["kind"] != "Gateway" {
 		return "", false
@@ -194,7 +194,7 @@ func ClassOfGateway(o Object) (class string, ok bool) {
 	return class, true
 }
 
-// WithoutFields are the uses but those of fields.
+// WithoutFields returns the uses that are not of fields.
 func WithoutFields(used []Use) []Use {
 	return slices.DeleteFunc(used, func(u Use) bool { return u.Row.Sort == Field })
 }

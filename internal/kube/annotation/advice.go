@@ -154,8 +154,8 @@ func unknown(o diag.Object, k Key) diag.Diagnostic {
 // longestName is the maximum length of the part of a key after the slash (Kubernetes, "Annotations": 63 characters).
 const longestName = 63
 
-// Misspelt is the known key that an unknown one most likely stands for; empty if the key is known, belongs to another
-// controller or resembles none.
+// Misspelt returns the known key that an unknown one most likely stands for; empty if the key is known, belongs to
+// another controller or resembles none.
 func Misspelt(k Key) Key {
 	if _, ok := Lookup(k); ok || foreign[k] || unlike[k] != "" {
 		return ""
@@ -179,7 +179,7 @@ func meantBy(on Scope, k string) Key {
 	return ""
 }
 
-// MisspeltFor is the first key of an object that most likely stands for a known one, which the object lacks.
+// MisspeltFor returns the first key of an object that most likely stands for a known one, which the object lacks.
 func MisspeltFor(meant Key, annotations map[string]string) (k Key, ok bool) {
 	if _, there := annotations[string(meant)]; there {
 		return "", false
@@ -193,7 +193,7 @@ func MisspeltFor(meant Key, annotations map[string]string) (k Key, ok bool) {
 	return "", false
 }
 
-// Misspellings are the keys of an object, in order, that most likely stand for an annotation that the object lacks.
+// Misspellings returns the keys of an object, in order, that most likely stand for an annotation that the object lacks.
 func Misspellings(o diag.Object, on Scope, annotations map[string]string) []intent.Misspelling {
 	var out []intent.Misspelling
 	for _, k := range slices.Sorted(maps.Keys(annotations)) {
@@ -244,9 +244,9 @@ func (f *Findings) NameKeys(o diag.Object, on Scope, annotations map[string]stri
 	}
 }
 
-// Nearest is the known key that a misspelt one most likely stands for; empty if none is near. Of a family, the rest of
-// the key is kept. For a name that is too long for the API server, which only files can have, the result is empty:
-// comparing it could take seconds.
+// Nearest returns the known key that a misspelt one most likely stands for; empty if none is near. Of a family, the
+// rest of the key is kept. For a name that is too long for the API server, which only files can have, the result is
+// empty: comparing it could take seconds.
 func Nearest(k Key) Key {
 	if len(suffix(k)) > longestName {
 		return ""
@@ -320,7 +320,7 @@ func cutDots(s string, n int) string {
 	return s
 }
 
-// Distance is the Levenshtein distance of two strings, with a swap of neighbours counted as one edit.
+// Distance returns the Levenshtein distance of two strings, with a swap of neighbours counted as one edit.
 func Distance(a, b string) int {
 	previous2, previous, current := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range previous {

@@ -12,9 +12,9 @@ import (
 // CapacityUnits is the one key of Capacity and ServiceCapacity.
 const CapacityUnits = "CapacityUnits"
 
-// Capacity reads a reservation of capacity, which is a map with one key: how many units; 0 = none. It is not set if the
-// map is empty. Where the feature gate LBCapacityReservation is off, the value is not read, so that a wrong one is no
-// mistake, and there is a note.
+// Capacity reads a reservation of capacity, a map with one key: how many units; 0 = none. It is not set if the map
+// is empty. If the feature gate LBCapacityReservation is off, Capacity adds a note and does not read the value, so
+// an invalid value is not an error.
 func (r Reader) Capacity(k Key, gate bool) intent.Field[int32] {
 	if !gate {
 		r.Ignored(k, "the setting has no effect, because the feature gate LBCapacityReservation is off",

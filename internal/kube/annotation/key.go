@@ -16,7 +16,7 @@ const (
 // For completes the key of a family, e.g. Actions.For("blue-green").
 func (k Key) For(rest string) Key { return k + Key(rest) }
 
-// Path is the field path of the annotation in diagnostics.
+// Path returns the field path of the annotation in diagnostics.
 func (k Key) Path() string { return "metadata.annotations[" + string(k) + "]" }
 
 // Keys that are read on Ingresses.

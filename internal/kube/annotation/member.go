@@ -10,7 +10,7 @@ import (
 )
 
 // unknownMember is a member of a JSON value that no field stands for, and the field that it most likely means. instead
-// is true if the value lacks that field. within are the fields beside it that have a field of its name.
+// is true if the value lacks that field. within are the fields in addition to it that have a field of its name.
 type unknownMember struct {
 	path, meant string
 	instead     bool

@@ -13,8 +13,8 @@ import (
 // nothing.
 const mostNamingNothing = 20
 
-// CheckKeys tells the keys of a family that name something, by what follows the family, from those that name nothing.
-// names are all that such a key can name.
+// CheckKeys records which keys of a family name something, and which name nothing. The name is what follows the
+// family in a key; names are all valid ones.
 func (r Reader) CheckKeys(family Key, names []string) {
 	var written []string
 	for _, k := range slices.Sorted(maps.Keys(r.objects[0].annotations)) {

@@ -25,8 +25,8 @@ var policies = map[Key]func(raw string) (value string, ok bool){
 	DeleteDuplicates: listPolicy, ServiceDeleteDuplicates: listPolicy, GatewayDeleteDuplicates: listPolicy,
 }
 
-// Policies are the annotations of objects of a scope that decide about a load balancer as a whole, in the order of the
-// table.
+// Policies returns the annotations of objects of a scope that decide about a load balancer as a whole, in the order of
+// the table.
 func Policies(scope Scope) (out []Key) {
 	for _, e := range entries {
 		if policies[e.Key] != nil && e.Scope == scope {
@@ -36,8 +36,8 @@ func Policies(scope Scope) (out []Key) {
 	return out
 }
 
-// Policy is a value of such an annotation in canonical form: "" is as without the annotation. ok is false if the value
-// is invalid.
+// Policy returns a value of such an annotation in canonical form: "" is as without the annotation. ok is false if the
+// value is invalid.
 func Policy(k Key, raw string) (value string, ok bool) { return policies[k](raw) }
 
 func ownershipPolicy(raw string) (string, bool) {

@@ -12,20 +12,21 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/policy/replacement"
 )
 
-// DriftPolicy reads policies for what is changed in AWS by hand, by group of fields. An invalid value is as absent.
+// DriftPolicy reads the policies for changes made in AWS by hand, by group of fields. An invalid value counts as
+// absent.
 func (r Reader) DriftPolicy(k Key) map[string]intent.Field[string] {
 	return r.driftPolicy(k, nil)
 }
 
-// ClassDriftPolicy reads the policies of a class. A mistake in them does not set aside the members that share the
-// class: all groups of fields are then corrected, as no member can choose instead.
+// ClassDriftPolicy reads the policies of a class. If they are invalid, all groups of fields are corrected, because
+// no member can choose instead. The members of the class are not set aside.
 func (r Reader) ClassDriftPolicy() map[string]intent.Field[string] {
 	instead, _ := drift.Parse(string(drift.Correct))
 	return r.driftPolicy(ClassDriftPolicy, instead)
 }
 
-// ClassFrontendScheme reads the scheme that a class gives to network load balancers in front of ALBs. An invalid value
-// is as absent.
+// ClassFrontendScheme reads the scheme that a class gives to network load balancers in front of ALBs. An invalid
+// value counts as absent.
 func (r Reader) ClassFrontendScheme() intent.Field[string] {
 	raw, source, ok := r.Raw(ClassFrontendScheme)
 	if e, _ := Lookup(FrontendScheme); ok && !slices.Contains(e.Values, raw) {
@@ -39,15 +40,15 @@ func (r Reader) ClassFrontendScheme() intent.Field[string] {
 	return intent.Of(raw, source)
 }
 
-// ReplacementPolicy reads whether an edit may replace the load balancer, as package replacement prints it. An invalid
-// value is as absent.
+// ReplacementPolicy reads whether an edit may replace the load balancer, as package replacement prints it. An
+// invalid value counts as absent.
 func (r Reader) ReplacementPolicy(k Key) intent.Field[string] {
 	f, _ := r.replacementPolicy(k)
 	return f
 }
 
-// ClassReplacementPolicy reads the policy of a class. A mistake in it sets no member aside: no load balancer is
-// replaced then.
+// ClassReplacementPolicy reads the policy of a class. If it is invalid, no load balancer is replaced, and no member
+// is set aside.
 func (r Reader) ClassReplacementPolicy() intent.Field[string] {
 	f, wrong := r.replacementPolicy(ClassReplacementPolicy)
 	if wrong {
@@ -71,7 +72,7 @@ func (r Reader) replacementPolicy(k Key) (f intent.Field[string], wrong bool) {
 	return intent.Of(p.String(), source), false
 }
 
-// NoPlan is the value of the annotations for an approval that approves of nothing.
+// NoPlan is the value of the approval annotations that approves of nothing.
 const NoPlan = "none"
 
 // balancers are ARNs and names of load balancers, as ELBv2 has them.
@@ -103,11 +104,11 @@ func isOwnership(v string) bool {
 	return v == ManagedIt || v == SharedIt || v == AdoptedIt || v == ObservedIt
 }
 
-// FromReadinessProbe is the value of the annotations that have health checks made from readiness probes.
+// FromReadinessProbe is the value of the annotations that derives health checks from readiness probes.
 const FromReadinessProbe = "from-readiness-probe"
 
-// CheckDeletionPolicy finds a deletion policy that is none. Its load balancer stays when the object is deleted, as a
-// deletion cannot be undone.
+// CheckDeletionPolicy reports an invalid deletion policy. Its load balancer stays when the object is deleted,
+// because a deletion cannot be undone.
 func (r Reader) CheckDeletionPolicy(k Key) {
 	if raw, _, ok := r.Raw(k); ok && raw != DeleteIt && raw != RetainIt && raw != RetainWithoutTags {
 		r.Invalid(k, fmt.Sprintf("%q is not one of %s, %s and %s; the load balancer stays when the object is deleted", raw,
@@ -154,8 +155,8 @@ func (r Reader) OfOthers(class intent.Field[string], ownership, existing Key) (s
 	return shared, adopted
 }
 
-// ClassOwnership is the ownership that class parameters declare for the load balancers of their class. One that is
-// invalid or misspelt has them observed, and sets no member aside.
+// ClassOwnership returns the ownership that class parameters declare for the load balancers of their class. If it is
+// invalid or misspelt, the load balancers are only observed, and no member is set aside.
 func (r Reader) ClassOwnership() intent.Field[string] {
 	raw, source, ok := r.Raw(ClassOwnership)
 	if ok && isOwnership(raw) {
@@ -178,7 +179,7 @@ func (r Reader) ClassOwnership() intent.Field[string] {
 	return intent.Of(ObservedIt, source)
 }
 
-// Approvals are the digests by which class parameters approve of takeovers.
+// Approvals returns the digests by which class parameters approve of takeovers.
 func Approvals(ofClass map[string]string) []string {
 	if v, ok := ofClass[string(ClassApprovedPlan)]; ok {
 		return strings.Split(v, ",")
@@ -186,7 +187,7 @@ func Approvals(ofClass map[string]string) []string {
 	return nil
 }
 
-// CheckApproval finds an invalid approval. It is as absent.
+// CheckApproval reports an invalid approval, which counts as absent.
 func (r Reader) CheckApproval(k Key) {
 	if raw, _, ok := r.Raw(k); ok && raw != NoPlan && !approvals.MatchString(raw) {
 		r.Invalid(k, fmt.Sprintf("%q is neither %q nor the digest of a plan, which is sixteen hexadecimal digits, nor "+

@@ -61,7 +61,7 @@ func CheckKind(f *Findings, o diag.Object, annotations map[string]string) {
 	}
 }
 
-// MisspeltParameters are the keys of class parameters, in order, that most likely stand for one that these lack.
+// MisspeltParameters returns the keys of class parameters, in order, that most likely stand for one that these lack.
 func MisspeltParameters(o diag.Object, annotations map[string]string) (out []intent.Misspelling) {
 	for _, k := range slices.Sorted(maps.Keys(annotations)) {
 		if !strings.HasPrefix(k, classPrefix) || readOn(Key(k)) != "" {
@@ -161,8 +161,8 @@ func CheckUnnamed(f *Findings, o diag.Object, annotations map[string]string) {
 	}
 }
 
-// WithoutBalancer is the finding about the keys of load balancers on a Service that has none; nil if it has no such
-// key.
+// WithoutBalancer returns the finding about the keys of load balancers on a Service that has none; nil if it has no
+// such key.
 func WithoutBalancer(o diag.Object, kind string, annotations map[string]string) *diag.Diagnostic {
 	var keys []string
 	for _, k := range slices.Sorted(maps.Keys(annotations)) {

@@ -12,7 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/config/crd"
 )
 
-// Definition is what is compared of a CustomResourceDefinition.
+// Definition has the parts of a CustomResourceDefinition that are compared.
 type Definition struct {
 	Kind     string
 	Bundle   string              // version of the Gateway API that it is of
@@ -38,14 +38,14 @@ func Of(object map[string]any) (name string, d Definition) {
 	return name, d
 }
 
-// Fields are the fields of a schema, as paths, sorted.
+// Fields returns the fields of a schema, as paths, sorted.
 func Fields(schema map[string]any) []string {
 	fields := map[string]bool{}
 	collect(fields, "", schema)
 	return slices.Sorted(maps.Keys(fields))
 }
 
-// Lacks are the fields that a version should have and has not; both lists are sorted.
+// Lacks returns the fields that a version should have and has not; both lists are sorted.
 func Lacks(has, wants []string) (out []string) {
 	for _, field := range wants {
 		if _, ok := slices.BinarySearch(has, field); !ok {
@@ -79,7 +79,7 @@ func child(of map[string]any, key string) map[string]any {
 	return m
 }
 
-// Own are the definitions of config/crd, by name.
+// Own returns the definitions of config/crd, by name.
 func Own() map[string]Definition {
 	out := map[string]Definition{}
 	for _, text := range crd.All() {

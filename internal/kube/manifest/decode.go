@@ -101,13 +101,13 @@ var unread = []string{"elbv2.k8s.aws/v1beta1 ALBTargetControlConfig", "elbv2.k8s
 // values of their types. Objects of other kinds are skipped and named, as "apiVersion kind namespace/name". Namespaced
 // objects without a namespace go to defaultNamespace. Of Pods, Nodes and EndpointSlices, fields that are not known are
 // left out. A document that cannot be read is a MalformedError that names its number and, as far as known, its object;
-// fields that do not exist, versions of our kinds that no cluster serves any more and unknown kinds of our group are
+// fields that do not exist, versions of our kinds that no cluster serves any longer and unknown kinds of our group are
 // errors too.
 func Decode(manifests []byte, defaultNamespace string) (found []metav1.Object, skipped []string, err error) {
 	return decoder{defaultNamespace: defaultNamespace}.decode(manifests)
 }
 
-// DecodeFormer is Decode for manifests of former clusters: Ingresses of versions that no cluster serves any more are
+// DecodeFormer is Decode for manifests of former clusters: Ingresses of versions that no cluster serves any longer are
 // converted.
 func DecodeFormer(manifests []byte, defaultNamespace string) (found []metav1.Object, skipped []string, err error) {
 	return decoder{defaultNamespace: defaultNamespace, former: true}.decode(manifests)

@@ -118,7 +118,8 @@ func fillInService(svc *corev1.Service, allocate func() int32) {
 var dnsNamespace = []byte{0x6b, 0xa7, 0xb8, 0x10, 0x9d, 0xad, 0x11, 0xd1, 0x80, 0xb4, 0x00, 0xc0, 0x4f,
 	0xd4, 0x30, 0xc8}
 
-// UID is that of an object which no API server gave one: the version 5 UUID of namespace/name in the DNS name space.
+// UID returns the UID of an object that no API server has created: the version 5 UUID of namespace/name in the DNS name
+// space.
 func UID(namespace, name string) types.UID {
 	sum := sha1.Sum(slices.Concat(dnsNamespace, []byte(namespace+"/"+name)))
 	sum[6], sum[8] = sum[6]&0x0f|0x50, sum[8]&0x3f|0x80

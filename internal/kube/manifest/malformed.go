@@ -15,10 +15,11 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// ErrForeign is wrapped by the error about a document that is no object of Kubernetes, as the values of a chart.
+// ErrForeign is wrapped by the error about a document that is not a Kubernetes object, such as the values of a
+// chart.
 var ErrForeign = errors.New("this is not a Kubernetes object")
 
-// MalformedError is a document that cannot be read. Line is the one of the manifests where the mistake is, as near as
+// MalformedError says that a document cannot be read. Line is the line of the mistake in the manifests, as near as
 // can be determined; 0 = not known.
 type MalformedError struct {
 	Document, Line int

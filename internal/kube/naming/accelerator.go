@@ -18,9 +18,9 @@ const AcceleratorFinalizer = "aga.k8s.aws/resources"
 // "false" and "disabled" protects.
 const AcceleratorDeletionProtection = "aga.k8s.aws/deletion-protection"
 
-// Accelerator is the name of an accelerator whose object gives none: "k8s_" + 16 characters of the namespace + "_" + 16
-// of the name + "_" + 25 digits of a hash, which depends on the IP address type too, so that another type is another
-// name.
+// Accelerator returns the name of an accelerator whose object gives none: "k8s_" + 16 characters of the namespace + "_"
+// + 16 of the name + "_" + 25 digits of a hash, which depends on the IP address type too, so that another type is
+// another name.
 func Accelerator(cluster, region, namespace, name, ipAddressType string) string {
 	sum := sha256.Sum256([]byte(cluster + region + namespace + name + ipAddressType))
 	return "k8s_" + acceleratorPart(namespace) + "_" + acceleratorPart(name) + "_" + hex.EncodeToString(sum[:])[:25]

@@ -6,13 +6,13 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// GatewayLoadBalancer is the name of the load balancer of a Gateway that sets none. The hash covers cluster, UID of the
-// Gateway and scheme ("internal" or "internet-facing"), so that a recreated Gateway gets another name.
+// GatewayLoadBalancer returns the name of the load balancer of a Gateway that sets none. The hash covers cluster, UID
+// of the Gateway and scheme ("internal" or "internet-facing"), so that a recreated Gateway gets another name.
 func GatewayLoadBalancer(cluster string, gateway stack.ID, uid, scheme string) string {
 	return readable(gateway.Namespace, gateway.Name, hash10(cluster, uid, scheme))
 }
 
-// GatewaySecurityGroup is the GroupName of the managed security group of a Gateway. The hash covers cluster, name,
+// GatewaySecurityGroup returns the GroupName of the managed security group of a Gateway. The hash covers cluster, name,
 // namespace and UID of the Gateway.
 func GatewaySecurityGroup(cluster string, gateway stack.ID, uid string) string {
 	return readable(gateway.Namespace, gateway.Name, hash10(cluster, gateway.Name, gateway.Namespace, uid))
@@ -37,7 +37,7 @@ type GatewayTargetGroup struct {
 	ControlPort     int32  // target control port; 0 = none, then it is not part of the hash
 }
 
-// ID is the identity of the target group. In one that is too long for a tag, each part that has more than maxPart
+// ID returns the identity of the target group. In one that is too long for a tag, each part that has more than maxPart
 // characters is shortened.
 func (t GatewayTargetGroup) ID() string {
 	route := t.RouteNamespace + "-" + t.RouteName
@@ -58,8 +58,8 @@ func shortGateway(id stack.ID) stack.ID {
 	return stack.ID{Namespace: id.Namespace, Name: shorten(id.Name, maxPart)}
 }
 
-// GatewayTargetGroups are what the identity of every target group of a route begins with; one of another route may
-// begin so, too, as no separator can be relied on.
+// GatewayTargetGroups returns the possible beginnings of the identities of a route's target groups. The identity of
+// another route's target group may begin in the same way, because no separator is reliable.
 func GatewayTargetGroups(gateway stack.ID, kind, namespace, name string) []string {
 	route := namespace + "-" + name
 	return slices.Compact([]string{
@@ -82,8 +82,8 @@ func (t GatewayTargetGroup) Name() string {
 	return t.name(decimal(t.Port))
 }
 
-// FormerName is the name that v3.5.0 of the existing controller gives: it has 1 in the place of a named target port, so
-// that two named ports of a Service have one name.
+// FormerName returns the name that v3.5.0 of the existing controller gives: it has 1 in the place of a named target
+// port, so that two named ports of a Service have one name.
 func (t GatewayTargetGroup) FormerName() string { return t.name(decimal(t.Port)) }
 
 func (t GatewayTargetGroup) name(port string) string {

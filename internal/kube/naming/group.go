@@ -9,7 +9,7 @@ import (
 // groupPattern is the pattern of the name part of a finalizer and of a label value.
 var groupPattern = regexp.MustCompile(`^([a-z0-9][-a-z0-9.]*)?[a-z0-9]$`)
 
-// GroupNameProblem is what is wrong with the name of a group of Ingresses or Services; empty if nothing is.
+// GroupNameProblem returns what is wrong with the name of a group of Ingresses or Services; empty if nothing is.
 func GroupNameProblem(name string) string {
 	switch {
 	case !groupPattern.MatchString(name):
@@ -20,14 +20,14 @@ func GroupNameProblem(name string) string {
 	return ""
 }
 
-// ServiceGroupLoadBalancer is the name of the NLB of a group of Services that sets none. The hash covers cluster, key
-// of the stack and scheme. The key has the prefix of the tags of Services and a colon, which is in no name of a group:
-// no Ingress group has the same text in its hash.
+// ServiceGroupLoadBalancer returns the name of the NLB of a group of Services that sets none. The hash covers cluster,
+// key of the stack and scheme. The key has the prefix of the tags of Services and a colon, which is in no name of a
+// group: no Ingress group has the same text in its hash.
 func ServiceGroupLoadBalancer(cluster string, group stack.ID, scheme string) string {
 	return groupName(group, hash10(cluster, serviceGroup(group), scheme))
 }
 
-// ServiceGroupSecurityGroup is the GroupName of the managed security group of a group of Services. The hash covers
+// ServiceGroupSecurityGroup returns the GroupName of the managed security group of a group of Services. The hash covers
 // cluster and key of the stack.
 func ServiceGroupSecurityGroup(cluster string, group stack.ID) string {
 	return groupName(group, hash10(cluster, serviceGroup(group)))
@@ -35,7 +35,7 @@ func ServiceGroupSecurityGroup(cluster string, group stack.ID) string {
 
 func serviceGroup(id stack.ID) string { return stack.Key{Owner: stack.Service, ID: id}.String() }
 
-// ServiceForwardTargetGroupID is the identity of a target group by which a member of a group forwards to another
+// ServiceForwardTargetGroupID returns the identity of a target group by which a member of a group forwards to another
 // Service, which may be a member with a target group of its own, or one to which several members forward.
 func ServiceForwardTargetGroupID(namespace, member, name string, port int32) string {
 	return ServiceTargetGroupID(namespace, member+":"+name, port)

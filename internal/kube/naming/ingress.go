@@ -20,14 +20,14 @@ func groupName(id stack.ID, hash string) string {
 	return readable(id.Namespace, id.Name, hash)
 }
 
-// IngressLoadBalancer is the name of the ALB of an Ingress group that sets none. The hash covers cluster, group ID
+// IngressLoadBalancer returns the name of the ALB of an Ingress group that sets none. The hash covers cluster, group ID
 // string and scheme ("internal" or "internet-facing").
 func IngressLoadBalancer(cluster string, id stack.ID, scheme string) string {
 	return groupName(id, hash10(cluster, id.String(), scheme))
 }
 
-// IngressSecurityGroup is the GroupName of the managed security group of an Ingress group. The hash covers cluster and
-// group ID.
+// IngressSecurityGroup returns the GroupName of the managed security group of an Ingress group. The hash covers cluster
+// and group ID.
 func IngressSecurityGroup(cluster string, id stack.ID) string {
 	return groupName(id, hash10(cluster, id.String()))
 }
@@ -63,8 +63,8 @@ func (t IngressTargetGroup) Name() string {
 	return readable(t.ServiceNamespace, t.ServiceName, hash10(parts...))
 }
 
-// IngressTargetGroupID is the identity of a target group: one per Ingress, Service and spelling of the port. In one
-// that is too long for a tag, the name of the Ingress is shortened.
+// IngressTargetGroupID returns the identity of a target group: one per Ingress, Service and spelling of the port. In
+// one that is too long for a tag, the name of the Ingress is shortened.
 func IngressTargetGroupID(ingressNamespace, ingressName, serviceName, servicePort string) string {
 	id := ingressTargetGroups(ingressNamespace, ingressName) + serviceName + ":" + servicePort
 	if len(id) <= maxTagValue {
@@ -77,8 +77,8 @@ func IngressTargetGroupID(ingressNamespace, ingressName, serviceName, servicePor
 // namespace, Service and port.
 const maxIngress = 112
 
-// IngressTargetGroups are what the identity of every target group of an Ingress begins with. Those of another Ingress
-// whose name begins with this one's and a hyphen begin so, too.
+// IngressTargetGroups returns the possible beginnings of the identities of an Ingress's target groups. The
+// identities of another Ingress begin in the same way if its name begins with this one's and a hyphen.
 func IngressTargetGroups(namespace, name string) []string {
 	return slices.Compact([]string{ingressTargetGroups(namespace, name), ingressTargetGroups(namespace,
 		shorten(name, maxIngress))})
@@ -86,37 +86,37 @@ func IngressTargetGroups(namespace, name string) []string {
 
 func ingressTargetGroups(namespace, name string) string { return namespace + "/" + name + "-" }
 
-// ListenerID is the identity of a listener: its decimal port.
+// ListenerID returns the identity of a listener: its decimal port.
 func ListenerID(port int32) string { return decimal(port) }
 
-// RuleID is the identity of a rule: <port>:<order>.
+// RuleID returns the identity of a rule: <port>:<order>.
 func RuleID(port, order int32) string { return decimal(port) + ":" + decimal(order) }
 
 func decimal(n int32) string { return strconv.FormatInt(int64(n), 10) }
 
-// FrontendLoadBalancer is the name of the network load balancer in front of an ALB: the first 28 characters of the
+// FrontendLoadBalancer returns the name of the network load balancer in front of an ALB: the first 28 characters of the
 // ALB's name and -nlb.
 func FrontendLoadBalancer(alb string) string { return alb[:min(len(alb), 28)] + "-nlb" }
 
-// FrontendListenerID is the identity of the listener of a frontend on a port.
+// FrontendListenerID returns the identity of the listener of a frontend on a port.
 func FrontendListenerID(port int32) string {
 	return stack.FrontendIdentity + "-ls-TCP-" + decimal(port)
 }
 
-// FrontendTargetGroupID is the identity of the target group behind a port of a frontend.
+// FrontendTargetGroupID returns the identity of the target group behind a port of a frontend.
 func FrontendTargetGroupID(port int32) string {
 	return stack.FrontendIdentity + "-tg-TCP-" + decimal(port)
 }
 
-// FrontendTargetGroup is the name of the target group behind a port of a frontend. The hash covers cluster, group ID,
-// port, target type, protocol, and port and protocol of the health check.
+// FrontendTargetGroup returns the name of the target group behind a port of a frontend. The hash covers cluster, group
+// ID, port, target type, protocol, and port and protocol of the health check.
 func FrontendTargetGroup(cluster string, id stack.ID, port int32, healthCheckPort, healthCheckProtocol string) string {
 	return groupName(id, hash10(cluster, id.String(), decimal(port), stack.TargetALB, "TCP", healthCheckPort,
 		healthCheckProtocol))
 }
 
-// Apart is a name for a stack's resource instead of a generated one that another stack has. Its last ten characters are
-// a hash of that name and the stack; the number of a further security group follows them.
+// Apart returns a name for a stack's resource instead of a generated one that another stack has. Its last ten
+// characters are a hash of that name and the stack; the number of a further security group follows them.
 func Apart(name string, of stack.Key) string {
 	base, number := name, ""
 	if at := strings.LastIndexByte(name, '-'); at > 0 && !Generated(name) && Generated(name[:at]) {
@@ -125,8 +125,8 @@ func Apart(name string, of stack.Key) string {
 	return base[:max(0, len(base)-10)] + hash10(base, of.String()) + number
 }
 
-// Successor is the name of a target group that replaces one of the same name, since names are unique in AWS: its last
-// ten characters are a hash of the former name and the new port.
+// Successor returns the name of a target group that replaces one of the same name, since names are unique in AWS: its
+// last ten characters are a hash of the former name and the new port.
 func Successor(name string, port int32) string {
 	return name[:max(0, len(name)-10)] + hash10(name, decimal(port))
 }

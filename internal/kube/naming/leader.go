@@ -5,9 +5,9 @@ import "strings"
 // leaderMark begins the id of a process in the identity with which it holds the Lease.
 const leaderMark = "lbc-"
 
-// LeaderIdentity is the identity with which a process of this controller holds the Lease, by its identity HOST_ID in
-// client-go's form. The existing controller elects its leader by the same Lease, with an identity without the mark: by
-// it, users of LoadBalancer objects see who looks after them.
+// LeaderIdentity marks the identity HOST_ID, in client-go's form, with which a process of this controller holds the
+// Lease. The existing controller elects its leader by the same Lease without the mark, so users of LoadBalancer
+// objects see which controller manages them.
 func LeaderIdentity(identity string) string {
 	host, id, ok := strings.Cut(identity, "_")
 	if !ok || strings.HasPrefix(id, leaderMark) {

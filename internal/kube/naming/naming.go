@@ -44,8 +44,8 @@ func readable(namespace, name, hash string) string {
 	return "k8s-" + short(namespace, 8) + "-" + short(name, 8) + "-" + hash
 }
 
-// NthSecurityGroup is the GroupName of the managed security group of a load balancer with a number from 1, of which the
-// first has that name.
+// NthSecurityGroup returns the GroupName of the n-th managed security group of a load balancer, counted from 1. The
+// first one has the given name.
 func NthSecurityGroup(name string, n int) string {
 	if n == 1 {
 		return name
@@ -59,7 +59,7 @@ var nameForm = regexp.MustCompile(`^[A-Za-z0-9-]{1,32}$`)
 // Possible reports whether a target group or load balancer can have a name.
 func Possible(name string) bool { return nameForm.MatchString(name) }
 
-// OfTargetGroup is the name in a target group's ARN (…:targetgroup/NAME/ID); "" if the ARN is not one of a target
+// OfTargetGroup returns the name in a target group's ARN (…:targetgroup/NAME/ID); "" if the ARN is not one of a target
 // group.
 func OfTargetGroup(arn string) string {
 	return objects.TargetGroupName(arn)
@@ -97,7 +97,7 @@ func DeclaredIn(id, namespace string) bool {
 	return namespace != "" && namespace == NamespaceOfTargetGroup(id)
 }
 
-// DeclaringNamespaces are the namespaces that may have declared a target group, by its identity and its name. The
+// DeclaringNamespaces returns the namespaces that may have declared a target group, by its identity and its name. The
 // identity of one of a route joins the route's namespace and name by a hyphen: of the namespaces that it can mean, the
 // generated name (k8s-<8 of namespace>-<8 of name>-…) leaves few.
 func DeclaringNamespaces(id, name string) (out []string) {

@@ -8,8 +8,8 @@ type ObjectLabels struct {
 	Copied []string // keys of labels that are taken from the object that an object is created for
 }
 
-// Of are the labels of an object that is created for others, of which the first that has a label decides. The result
-// may be nil.
+// Of returns the labels of an object that is created for others, of which the first that has a label decides. The
+// result may be nil.
 func (l ObjectLabels) Of(owners ...map[string]string) map[string]string {
 	out := maps.Clone(l.Fixed)
 	for _, key := range l.Copied {

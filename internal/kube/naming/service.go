@@ -2,13 +2,13 @@ package naming
 
 import "github.com/k8s-lbc/lbc/internal/model/stack"
 
-// ServiceLoadBalancer is the name of the NLB of a Service that sets none. The hash covers cluster, Service UID and
+// ServiceLoadBalancer returns the name of the NLB of a Service that sets none. The hash covers cluster, Service UID and
 // scheme.
 func ServiceLoadBalancer(cluster string, service stack.ID, uid, scheme string) string {
 	return readable(service.Namespace, service.Name, hash10(cluster, uid, scheme))
 }
 
-// ServiceSecurityGroup is the GroupName of the managed security group of a Service. The hash covers cluster, name,
+// ServiceSecurityGroup returns the GroupName of the managed security group of a Service. The hash covers cluster, name,
 // namespace (in this order) and UID.
 func ServiceSecurityGroup(cluster string, service stack.ID, uid string) string {
 	return readable(service.Namespace, service.Name, hash10(cluster, service.Name, service.Namespace, uid))
@@ -46,7 +46,7 @@ func (t ServiceTargetGroup) Name() string {
 	))
 }
 
-// ServiceTargetGroupID is the identity of a target group: one per Service and Service port number.
+// ServiceTargetGroupID returns the identity of a target group: one per Service and Service port number.
 func ServiceTargetGroupID(namespace, name string, port int32) string {
 	return namespace + "/" + name + ":" + decimal(port)
 }

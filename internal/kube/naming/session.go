@@ -10,8 +10,8 @@ var notInSessions = regexp.MustCompile(`[^a-zA-Z0-9=,.@_-]+`)
 // longestSession is what STS admits of the name of a session (STS API Reference, AssumeRole, RoleSessionName).
 const longestSession = 64
 
-// RoleSession is the name of the session of a role that is assumed. Trust policies and audit logs of other accounts
-// know it.
+// RoleSession returns the name of the session of a role that is assumed. Trust policies and audit logs of other
+// accounts know it.
 func RoleSession(cluster string) string {
 	name := "AWS-LBC-" + notInSessions.ReplaceAllString(cluster, "")
 	return name[:min(len(name), longestSession)]

@@ -17,7 +17,7 @@ const maxSharded = maxLabelValue - 3
 // Shardable reports whether the name of a group leaves room for the number of a shard.
 func Shardable(group stack.ID) bool { return group.Namespace == "" && len(group.Name) <= maxSharded }
 
-// ShardID is the ID of the stack of a group's n-th load balancer. The first, 0, has that of the group; the name of
+// ShardID returns the ID of the stack of a group's n-th load balancer. The first, 0, has that of the group; the name of
 // another one has an underscore, which is in no name of a group.
 func ShardID(group stack.ID, n int) stack.ID {
 	if n == 0 {
@@ -26,8 +26,8 @@ func ShardID(group stack.ID, n int) stack.ID {
 	return stack.ID{Name: group.Name + mark + strconv.Itoa(n)}
 }
 
-// ShardOf is the group of which a stack is a load balancer, and which one. Stacks of single objects are their own
-// group.
+// ShardOf returns the group of a stack, and the number of its load balancer in the group. The stack of a single
+// object is its own group.
 func ShardOf(id stack.ID) (group stack.ID, n int) {
 	at := strings.LastIndex(id.Name, mark)
 	if id.Namespace != "" || at < 0 {
@@ -40,7 +40,8 @@ func ShardOf(id stack.ID) (group stack.ID, n int) {
 	return group, n
 }
 
-// MayBeShard reports whether a load balancer of a group may have a name that is generated, by the readable part.
+// MayBeShard reports whether a generated name may belong to a load balancer of a group, by the readable part of the
+// name.
 func MayBeShard(group stack.ID, name string) bool {
 	for n := range MaxShards {
 		rest, is := strings.CutPrefix(name, "k8s-"+short(ShardID(group, n).Name, maxReadable)+"-")
@@ -51,7 +52,7 @@ func MayBeShard(group stack.ID, name string) bool {
 	return false
 }
 
-// OfHostname is the name of the load balancer in its DNS name: internal-NAME-HASH.REGION.elb.amazonaws.com,
+// OfHostname returns the name of the load balancer in its DNS name: internal-NAME-HASH.REGION.elb.amazonaws.com,
 // NAME-HASH.elb.REGION.amazonaws.com, perhaps after "dualstack.". "" = it is not one.
 func OfHostname(host string) string {
 	host = strings.TrimPrefix(strings.ToLower(host), "dualstack.")

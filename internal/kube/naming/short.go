@@ -50,19 +50,19 @@ func shortened(s string) bool {
 // too long.
 func Shortened(id stack.ID) bool { return id.Namespace != "" && shortened(id.Name) }
 
-// StackID is the ID of the stack of one object: its namespace and name, the name shortened if both together are too
-// long for a tag.
+// StackID returns the ID of the stack of one object: its namespace and name, the name shortened if both together are
+// too long for a tag.
 func StackID(namespace, name string) stack.ID {
 	return stack.ID{Namespace: namespace, Name: shorten(name, maxTagValue-len(namespace+"/"))}
 }
 
-// Candidates are the objects of a kind whose names have the hash in the ID of a stack, or in the labels of its
+// Candidates returns the objects of a kind whose names have the hash in the ID of a stack, or in the labels of its
 // bindings. The ID must be Shortened.
 func Candidates[T metav1.Object](v *objects.View, kind objects.Kind, id stack.ID) []T {
 	return objects.Naming[T](v, kind, objects.LongNameRef(id.Namespace, id.Name[len(id.Name)-hashDigits:]))
 }
 
-// Declarer is the object of a kind whose stack has an ID.
+// Declarer returns the object of a kind whose stack has an ID.
 func Declarer[T metav1.Object](v *objects.View, kind objects.Kind, id stack.ID) (o T, ok bool) {
 	if !Shortened(id) {
 		return objects.Lookup[T](v, kind, id.Namespace, id.Name)

@@ -34,13 +34,13 @@ const (
 	SubnetClusterTagPrefix = "kubernetes.io/cluster/"
 )
 
-// StackTag is the key of the tag whose value is the stack ID string.
+// StackTag returns the key of the tag whose value is the stack ID string.
 func StackTag(o stack.Owner) string { return string(o) + "/stack" }
 
-// ResourceTag is the key of the tag whose value is the resource identity.
+// ResourceTag returns the key of the tag whose value is the resource identity.
 func ResourceTag(o stack.Owner) string { return string(o) + "/resource" }
 
-// Tracking is the set of tags that identify a resource. stackID is the string form of the stack's ID.
+// Tracking returns the set of tags that identify a resource. stackID is the string form of the stack's ID.
 func Tracking(owner stack.Owner, cluster, stackID, resourceID string) map[string]string {
 	return map[string]string{
 		ClusterTag:         cluster,
@@ -49,18 +49,18 @@ func Tracking(owner stack.Owner, cluster, stackID, resourceID string) map[string
 	}
 }
 
-// OwnTags are the keys of all tags that say to whom a resource belongs, in a fixed order: without them it belongs to
-// none.
+// OwnTags returns the keys of all tags that say to whom a resource belongs, in a fixed order: without them it belongs
+// to none.
 func OwnTags(owner stack.Owner) []string {
 	return []string{ClusterTag, LegacyClusterTag, StackTag(owner), ResourceTag(owner), ReplacesTag,
 		RetainedTag, AdoptedTag}
 }
 
-// ConsentTags are the keys of the tags by which others consent.
+// ConsentTags returns the keys of the tags with which owners of resources consent.
 func ConsentTags() []string { return []string{SharedWithTag, DeletableByTag} }
 
-// ManagedBy names the cluster, stack or controller that manages a load balancer by its tags, of whatever cluster and
-// version; empty = none does. One that is managed is never shared or taken over.
+// ManagedBy names the cluster, stack or controller, of any cluster and version, that manages a load balancer
+// according to its tags; empty = none. A managed load balancer is never shared or adopted.
 func ManagedBy(cluster string, tags map[string]string) string {
 	if key, _, ours := StackOf(cluster, "", tags); ours {
 		return key.String()
@@ -79,7 +79,7 @@ func ManagedBy(cluster string, tags map[string]string) string {
 	return ""
 }
 
-// BackendTracking is the set of tags that identify the cluster's shared backend security group.
+// BackendTracking returns the set of tags that identify the cluster's shared backend security group.
 func BackendTracking(cluster string) map[string]string {
 	return map[string]string{ClusterTag: cluster, BackendResourceTag: stack.BackendSecurityGroup}
 }
@@ -97,12 +97,12 @@ func LegacyTags(cluster string) []string {
 // LegacyClusterTag is the cluster tag that the first ALB ingress controller wrote (value: cluster name).
 const LegacyClusterTag = "ingress.k8s.aws/cluster"
 
-// RetainedTag is the tag of a load balancer that stays though its objects are deleted, as they ask for.
+// RetainedTag is the tag of a load balancer that a deletion policy keeps after its objects are deleted.
 const RetainedTag = "elbv2.k8s.aws/retained"
 
-// Labels are the labels of the TargetGroupBindings of a stack, and the selector that finds them. An explicit Ingress
-// group: <owner>/stack=<group>; anything else: <owner>/stack-namespace and <owner>/stack-name, shortened if it is too
-// long.
+// Labels returns the labels of the TargetGroupBindings of a stack, and the selector that finds them. An explicit
+// Ingress group: <owner>/stack=<group>; anything else: <owner>/stack-namespace and <owner>/stack-name, shortened if it
+// is too long.
 func Labels(k stack.Key) map[string]string {
 	if k.ID.Namespace == "" {
 		return map[string]string{string(k.Owner) + "/stack": k.ID.Name}
@@ -113,8 +113,8 @@ func Labels(k stack.Key) map[string]string {
 	}
 }
 
-// ClaimsConfigMap is the name of the ConfigMap, in the namespace of a TargetGroupBinding, that lists the targets which
-// this cluster registered in a target group shared among clusters.
+// ClaimsConfigMap returns the name of the ConfigMap, in the namespace of a TargetGroupBinding, that lists the targets
+// which this cluster registered in a target group shared among clusters.
 func ClaimsConfigMap(binding string) string { return "aws-lbc-targets-" + binding }
 
 // Descriptions of managed security groups; AWS does not permit to change them later.
@@ -123,7 +123,7 @@ const (
 	BackendSecurityGroupDescription = "[k8s] Shared Backend SecurityGroup for LoadBalancer"
 )
 
-// BackendSecurityGroup is the GroupName of the cluster-wide backend security group:
+// BackendSecurityGroup returns the GroupName of the cluster-wide backend security group:
 // k8s-traffic-<first 232 of the cleaned cluster name>-<hash of the cluster name>. EC2 admits 255 characters.
 func BackendSecurityGroup(cluster string) string {
 	return "k8s-traffic-" + short(cluster, 232) + "-" + hash10(cluster)
@@ -142,14 +142,14 @@ func IsFinalizer(name string) bool {
 	return strings.HasSuffix(domain, ".k8s.aws")
 }
 
-// DeletionCause is the annotation of an object that is deleted and stays for now: why.
+// DeletionCause is the annotation that says why an object under deletion still exists.
 const DeletionCause = "elbv2.k8s.aws/deletion-waits-for"
 
 // AllowDeregistration is the annotation of a TargetGroupBinding that allows the deregistrations which
 // --deregistration-brake holds.
 const AllowDeregistration = "elbv2.k8s.aws/allow-deregistration"
 
-// Finalizer is the finalizer of the objects that declare a stack: that of their kind, such as
+// Finalizer returns the finalizer of the objects that declare a stack: that of their kind, such as
 // ingress.k8s.aws/resources; for an explicit group group.ingress.k8s.aws/<group>. Kubernetes limits the part after the
 // slash to 63 characters.
 func Finalizer(k stack.Key) string {
@@ -160,7 +160,7 @@ func Finalizer(k stack.Key) string {
 	return kind.Finalizer
 }
 
-// StacksOfFinalizers are the stacks of a kind of owner whose finalizers an object carries, in their order.
+// StacksOfFinalizers returns the stacks of a kind of owner whose finalizers an object carries, in their order.
 func StacksOfFinalizers(o stack.Owner, object metav1.Object) (out []stack.ID) {
 	kind := owner.Of(o)
 	for _, f := range object.GetFinalizers() {
@@ -175,11 +175,11 @@ func StacksOfFinalizers(o stack.Owner, object metav1.Object) (out []stack.ID) {
 	return out
 }
 
-// ProtectionName is the name of the Shield Advanced protections that the controller makes; it is not unique.
+// ProtectionName is the name of the Shield Advanced protections that the controller creates; it is not unique.
 const ProtectionName = "managed by aws-load-balancer-controller"
 
 // legacyProtectionName is the name that the first generation of the controller used.
 const legacyProtectionName = "managed by aws-alb-ingress-controller"
 
-// OurProtection reports whether a controller made a protection of that name.
+// OurProtection reports whether a controller created a protection of that name.
 func OurProtection(name string) bool { return name == ProtectionName || name == legacyProtectionName }

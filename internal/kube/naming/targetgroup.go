@@ -12,9 +12,9 @@ type TargetGroupBackend struct {
 	Names     []string
 }
 
-// TargetGroupBackends are what the identity of a target group may stand for, one for each namespace. It joins names by
-// dashes, which names and namespaces may hold: where it does not say which backend it is, all that it may be are
-// returned. A shortened name is not restored.
+// TargetGroupBackends returns the backends that the identity of a target group may stand for, one for each
+// namespace. The identity joins names by dashes, and names may contain dashes: if several backends fit, all of them
+// are returned. A shortened name is not restored.
 func TargetGroupBackends(o stack.Owner, id string) (out []TargetGroupBackend) {
 	if backend, ok := backendOfRoute(id); ok {
 		for i := range len(backend) {

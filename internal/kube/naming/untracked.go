@@ -7,9 +7,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// Untracked is a stack as the existing controller plans it: without the tags and labels by which resources are found
-// again, which that one adds when it deploys. A plan of an Ingress and one of a Gateway that does the same then differ
-// in nothing that objects do not declare.
+// Untracked returns a stack as the existing controller plans it: without the tags and labels that identify
+// resources, which it adds when it deploys. Plans of an Ingress and of an equivalent Gateway then differ only in
+// what the objects declare.
 func Untracked(s *stack.Stack) *stack.Stack {
 	tags := append(slices.Collect(maps.Keys(Tracking(s.Key.Owner, "", "", ""))), BackendResourceTag)
 	labels := slices.Collect(maps.Keys(Labels(s.Key)))

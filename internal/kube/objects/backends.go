@@ -11,13 +11,14 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 )
 
-// BackendRef is how Ingresses and TargetGroupBindings name a Service.
+// BackendRef returns the reference with which Ingresses and TargetGroupBindings name a Service.
 func BackendRef(namespace, service string) Ref {
 	return Ref{Kind: Backend, Namespace: namespace, Name: service}
 }
 
-// TargetGroupRefs are how a TargetGroupBinding names its target group. Bindings of one target group have one in common,
-// whether they name it by its ARN or by its name. Bindings of different target groups may have one in common too.
+// TargetGroupRefs returns the references with which a TargetGroupBinding names its target group. Bindings of one
+// target group have one in common, whether they name it by its ARN or by its name. Bindings of different target
+// groups may also have one in common.
 func TargetGroupRefs(s *v1beta1.TargetGroupBindingSpec) []Ref {
 	var out []Ref
 	name := s.TargetGroupName
@@ -31,15 +32,15 @@ func TargetGroupRefs(s *v1beta1.TargetGroupBindingSpec) []Ref {
 	return out
 }
 
-// TargetGroupName is the name in a target group's ARN (…:targetgroup/NAME/ID); "" if the ARN is not one of a target
-// group.
+// TargetGroupName returns the name in a target group's ARN (…:targetgroup/NAME/ID); "" if the ARN is not one of a
+// target group.
 func TargetGroupName(arn string) string {
 	_, rest, _ := strings.Cut(arn, ":targetgroup/")
 	name, _, _ := strings.Cut(rest, "/")
 	return name
 }
 
-// IngressBackends are the Services, and the annotated actions, that are backends of an Ingress.
+// IngressBackends returns the Services, and the annotated actions, that are backends of an Ingress.
 func IngressBackends(i *networkingv1.Ingress) iter.Seq[*networkingv1.IngressServiceBackend] {
 	return func(yield func(*networkingv1.IngressServiceBackend) bool) {
 		if b := i.Spec.DefaultBackend; b != nil && b.Service != nil && !yield(b.Service) {

@@ -76,7 +76,7 @@ var groups = map[Kind]string{
 	UDPRoute: gatewayv1.GroupName, TLSRoute: gatewayv1.GroupName,
 }
 
-// GroupOf is the API group of a kind that ReferenceGrants may name; "-" for kinds that they may not.
+// GroupOf returns the API group of a kind that ReferenceGrants may name; "-" for kinds that they may not.
 func GroupOf(k Kind) string {
 	if group, ok := groups[k]; ok {
 		return group
@@ -84,7 +84,7 @@ func GroupOf(k Kind) string {
 	return "-"
 }
 
-// KindOf is the kind of an object by its Go type, since typed objects from a client have no kind set.
+// KindOf returns the kind of an object by its Go type, since typed objects from a client have no kind set.
 func KindOf(object any) (Kind, bool) {
 	switch object.(type) {
 	case *networkingv1.Ingress:

@@ -11,13 +11,13 @@ import (
 // HashDigits is the number of digits of a NameHash.
 const HashDigits = 16
 
-// NameHash is the hash by which a shortened name shows the name that it stands for.
+// NameHash returns the hash by which a shortened name shows the name that it stands for.
 func NameHash(name string) string {
 	sum := sha256.Sum256([]byte(name))
 	return hex.EncodeToString(sum[:])[:HashDigits]
 }
 
-// LongNameRef is how objects of a namespace whose names have a hash name it.
+// LongNameRef returns the reference with which objects in a namespace name objects whose names have a hash.
 func LongNameRef(namespace, hash string) Ref {
 	return Ref{Kind: LongName, Namespace: namespace, Name: hash}
 }

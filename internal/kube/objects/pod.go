@@ -6,8 +6,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// Representative is the pod that stands for those behind a Service where their templates differ, as in a rollout: the
-// oldest one that is neither being deleted nor has ended. What is derived from it changes when the last pod of the
+// Representative returns the pod that stands for those behind a Service where their templates differ, as in a rollout:
+// the oldest one that is neither being deleted nor has ended. What is derived from it changes when the last pod of the
 // former template ends. Nil means that there is none, as of a Service without a selector.
 func Representative(svc *corev1.Service, pods []*corev1.Pod) *corev1.Pod {
 	var out *corev1.Pod

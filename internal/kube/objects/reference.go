@@ -76,7 +76,7 @@ func Permits(v *View, from From, to Ref) bool {
 		v.Why(ReferenceGrant, to.Namespace, "") != nil
 }
 
-// PermittedNaming are the objects of a kind that name another one and may refer to it. Nobody becomes a user of an
+// PermittedNaming returns the objects of a kind that name another one and may refer to it. Nobody becomes a user of an
 // object of another namespace by naming it.
 func PermittedNaming[T metav1.Object](v *View, kind Kind, to Ref) []T {
 	return slices.DeleteFunc(slices.Clone(Naming[T](v, kind, to)), func(o T) bool {

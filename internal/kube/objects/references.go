@@ -16,10 +16,10 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 )
 
-// References are the objects that an object names, by which Naming finds it; each once, with its namespace. An Ingress
-// without a class names the class "", as default classes do. Kinds that
-// Naming is not called for have none. A route also names the parents of its status, so that a Gateway which it was
-// detached from finds it until its entry there is removed. References to kinds that nothing reads are left out.
+// References returns the objects that an object names, by which Naming finds it; each once, with its namespace. An
+// Ingress without a class names the class "", as default classes do. Kinds that Naming is not called for have none. A
+// route also names the parents of its status, so that a Gateway which it was detached from finds it until its entry
+// there is removed. References to kinds that nothing reads are left out.
 func References(o metav1.Object) []Ref {
 	n := names{namespace: o.GetNamespace()}
 	switch o := o.(type) {

@@ -13,6 +13,7 @@ import (
 	"k8s.io/utils/ptr"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 	gatewayv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
+	"sigs.k8s.io/yaml"
 
 	lbcgatewayv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
 	"github.com/k8s-lbc/lbc/api/v1beta1"
@@ -26,170 +27,129 @@ func parents(refs ...gatewayv1.ParentReference) gatewayv1.CommonRouteSpec {
 	return gatewayv1.CommonRouteSpec{ParentRefs: refs}
 }
 
-func backendRef(kind, namespace, name string) gatewayv1.BackendRef {
-	b := gatewayv1.BackendRef{BackendObjectReference: gatewayv1.BackendObjectReference{Name: gatewayv1.ObjectName(name)}}
-	if kind != "" {
-		b.Kind = ptr.To(gatewayv1.Kind(kind))
+// parsed is an object in YAML; it is in namespace shop, unless its kind has no namespaces.
+func parsed[T any, P interface {
+	*T
+	metav1.Object
+}](t *testing.T, text string) metav1.Object {
+	t.Helper()
+	o := P(new(T))
+	if err := yaml.UnmarshalStrict([]byte(text), o); err != nil {
+		t.Fatalf("%v\n%s", err, text)
 	}
-	if namespace != "" {
-		b.Namespace = ptr.To(gatewayv1.Namespace(namespace))
+	switch any(o).(type) {
+	case *networkingv1.IngressClass, *v1beta1.IngressClassParams, *gatewayv1.GatewayClass:
+	default:
+		o.SetNamespace("shop")
 	}
-	return b
+	return o
 }
+
+// edge is a Gateway as routes name it, and namesEdge the reference to it.
+const edge = "{name: edge, namespace: infra}"
+
+var namesEdge = Ref{Gateway, "infra", "edge"}
 
 func TestReferencesAreWhatAnObjectNamesWithItsNamespace(t *testing.T) {
 	t.Parallel()
-	extension := &gatewayv1.LocalObjectReference{Group: "gateway.k8s.aws", Kind: "ListenerRuleConfiguration", Name: "auth"}
-	gateway, set := gatewayv1.ParentReference{Name: "edge", Namespace: ptr.To(gatewayv1.Namespace("infra"))},
-		gatewayv1.ParentReference{Name: "more", Kind: ptr.To(gatewayv1.Kind("ListenerSet"))}
-	namesEdge := Ref{Gateway, "infra", "edge"}
 	for name, c := range map[string]struct {
 		object metav1.Object
 		want   []Ref
 	}{
-		"an Ingress: its group, and finalizers": {
-			&networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{
-				Namespace: "shop", Name: "web", Annotations: map[string]string{string(annotation.GroupName): "edge"},
-				Finalizers: []string{"group.ingress.k8s.aws/former"},
-			}},
-			[]Ref{{Group, "", "edge"}, {Finalizer, "", "group.ingress.k8s.aws/former"}, {IngressClass, "", ""}},
-		},
-		"a Service: its group": {
-			&corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Annotations: map[string]string{
-				string(annotation.ServiceGroupName): "edge", string(annotation.GroupName): "no"}}},
-			[]Ref{{Group, "", "edge"}},
-		},
+		"an Ingress: its group, and finalizers": {parsed[networkingv1.Ingress](t, "metadata: {annotations: {"+
+			string(annotation.GroupName)+": edge}, finalizers: [group.ingress.k8s.aws/former]}"),
+			[]Ref{{Group, "", "edge"}, {Finalizer, "", "group.ingress.k8s.aws/former"}, {IngressClass, "", ""}}},
+		"a Service: its group": {parsed[corev1.Service](t, "metadata: {annotations: {"+string(annotation.ServiceGroupName)+
+			": edge, "+string(annotation.GroupName)+": other}}"), []Ref{{Group, "", "edge"}}},
+		"a ListenerSet": {parsed[gatewayv1.ListenerSet](t, "spec: {parentRef: {name: edge}, listeners: [{tls: "+
+			"{certificateRefs: [{name: tls}]}}, {}]}"), []Ref{{Gateway, "shop", "edge"}, {Secret, "shop", "tls"}}},
+		"an Ingress with a class": {parsed[networkingv1.Ingress](t, "spec: {ingressClassName: alb}"),
+			[]Ref{{IngressClass, "", "alb"}}},
+		"the default IngressClass, with parameters": {parsed[networkingv1.IngressClass](t, "metadata: {name: alb, "+
+			"annotations: {"+networkingv1.AnnotationIsDefaultIngressClass+`: "true"}}`+"\nspec: {parameters: {name: public}}"),
+			[]Ref{{IngressClass, "", ""}, {IngressClassParams, "", "public"}}},
+		"IngressClassParams of a group": {parsed[v1beta1.IngressClassParams](t, "spec: {group: {name: edge}}"),
+			[]Ref{{Group, "", "edge"}}},
+		"a ReferenceGrant: whom it permits references": {parsed[gatewayv1beta1.ReferenceGrant](t, "spec: {from: ["+
+			"{kind: HTTPRoute, namespace: apps}, {kind: HTTPRoute, namespace: apps}]}"),
+			[]Ref{{HTTPRoute, "apps", "shop"}, {HTTPRoute, "apps", ""}}},
+		"a Service": {parsed[corev1.Service](t, "metadata: {name: web}"), nil},
+	} {
+		if d := cmp.Diff(c.want, References(c.object)); d != "" {
+			t.Errorf("%s: %s", name, d)
+		}
+	}
+}
+
+func TestReferencesOfRoutes(t *testing.T) {
+	t.Parallel()
+	const extension = "{extensionRef: {group: gateway.k8s.aws, kind: ListenerRuleConfiguration, name: auth}}"
+	for name, c := range map[string]struct {
+		object metav1.Object
+		want   []Ref
+	}{
 		"an HTTPRoute: parents, those of its status, backends and configurations": {
-			&gatewayv1.HTTPRoute{ObjectMeta: meta("r"),
-				Spec: gatewayv1.HTTPRouteSpec{
-					CommonRouteSpec: parents(gateway, set, gateway, gatewayv1.ParentReference{Group: ptr.To(gatewayv1.Group("")),
-						Kind: ptr.To(gatewayv1.Kind("Service")), Name: "mesh"}),
-					Rules: []gatewayv1.HTTPRouteRule{{
-						Filters: []gatewayv1.HTTPRouteFilter{{ExtensionRef: extension},
-							{ExtensionRef: &gatewayv1.LocalObjectReference{Group: "other", Kind: "ListenerRuleConfiguration", Name: "x"}},
-							{}},
-						BackendRefs: []gatewayv1.HTTPBackendRef{{BackendRef: backendRef("", "", "web")},
-							{BackendRef: backendRef("Service", "other", "web")}, {BackendRef: backendRef("TargetGroupName", "", "tg")}},
-					}},
-				},
-				Status: gatewayv1.HTTPRouteStatus{RouteStatus: gatewayv1.RouteStatus{Parents: []gatewayv1.RouteParentStatus{
-					{ParentRef: gateway}, {ParentRef: gatewayv1.ParentReference{Name: "former"}}}}}},
+			parsed[gatewayv1.HTTPRoute](t, `
+spec:
+  parentRefs: [`+edge+`, {name: more, kind: ListenerSet}, `+edge+`, {group: "", kind: Service, name: mesh}]
+  rules:
+  - filters: [`+extension+`, {extensionRef: {group: other, kind: ListenerRuleConfiguration, name: x}}, {}]
+    backendRefs: [{name: web}, {kind: Service, namespace: other, name: web}, {kind: TargetGroupName, name: tg}]
+status: {parents: [{parentRef: `+edge+`}, {parentRef: {name: former}}]}`),
 			[]Ref{namesEdge, {ListenerSet, "shop", "more"}, {Gateway, "shop", "former"}, {Service, "shop", "web"},
-				{Service, "other", "web"}, {ListenerRuleConfiguration, "shop", "auth"}},
-		},
-		"a GRPCRoute": {
-			&gatewayv1.GRPCRoute{ObjectMeta: meta("r"), Spec: gatewayv1.GRPCRouteSpec{CommonRouteSpec: parents(gateway),
-				Rules: []gatewayv1.GRPCRouteRule{{
-					Filters: []gatewayv1.GRPCRouteFilter{{ExtensionRef: extension}}, BackendRefs: []gatewayv1.GRPCBackendRef{
-						{BackendRef: backendRef("", "", "greeter")}},
-				}}}},
-			[]Ref{namesEdge, {Service, "shop", "greeter"}, {ListenerRuleConfiguration, "shop", "auth"}},
-		},
-		"a TCPRoute with a Gateway as backend": {
-			&gatewayv1.TCPRoute{ObjectMeta: meta("r"), Spec: gatewayv1.TCPRouteSpec{CommonRouteSpec: parents(gateway),
-				Rules: []gatewayv1.TCPRouteRule{{BackendRefs: []gatewayv1.BackendRef{backendRef("Gateway", "", "alb")}}}}},
-			[]Ref{namesEdge, {Gateway, "shop", "alb"}},
-		},
-		"a UDPRoute": {
-			&gatewayv1.UDPRoute{ObjectMeta: meta("r"), Spec: gatewayv1.UDPRouteSpec{CommonRouteSpec: parents(gateway),
-				Rules: []gatewayv1.UDPRouteRule{{BackendRefs: []gatewayv1.BackendRef{backendRef("", "", "dns")}}}}},
-			[]Ref{namesEdge, {Service, "shop", "dns"}},
-		},
-		"a TLSRoute": {
-			&gatewayv1.TLSRoute{ObjectMeta: meta("r"), Spec: gatewayv1.TLSRouteSpec{CommonRouteSpec: parents(gateway),
-				Rules: []gatewayv1.TLSRouteRule{{BackendRefs: []gatewayv1.BackendRef{backendRef("", "", "vault")}}}}},
-			[]Ref{namesEdge, {Service, "shop", "vault"}},
-		},
-		"a ListenerSet": {
-			&gatewayv1.ListenerSet{ObjectMeta: meta("s"), Spec: gatewayv1.ListenerSetSpec{
-				ParentRef: gatewayv1.ParentGatewayReference{Name: "edge"},
-				Listeners: []gatewayv1.ListenerEntry{
-					{TLS: &gatewayv1.ListenerTLSConfig{CertificateRefs: []gatewayv1.SecretObjectReference{{Name: "tls"}}}}, {}}}},
-			[]Ref{{Gateway, "shop", "edge"}, {Secret, "shop", "tls"}},
-		},
-		"a Gateway: class, configuration, certificates and authorities": {
-			&gatewayv1.Gateway{ObjectMeta: meta("g"), Spec: gatewayv1.GatewaySpec{GatewayClassName: "alb",
-				Infrastructure: &gatewayv1.GatewayInfrastructure{ParametersRef: &gatewayv1.LocalParametersReference{
-					Group: "gateway.k8s.aws", Kind: "LoadBalancerConfiguration", Name: "public"}},
-				Listeners: []gatewayv1.Listener{
-					{TLS: &gatewayv1.ListenerTLSConfig{CertificateRefs: []gatewayv1.SecretObjectReference{
-						{Name: "tls", Namespace: ptr.To(gatewayv1.Namespace("certs"))}}}}},
-				TLS: &gatewayv1.GatewayTLSConfig{Frontend: &gatewayv1.FrontendTLSConfig{
-					Default: gatewayv1.TLSConfig{Validation: &gatewayv1.FrontendTLSValidation{
-						CACertificateRefs: []gatewayv1.ObjectReference{{Kind: "ConfigMap", Name: "ca"}}}},
-					PerPort: []gatewayv1.TLSPortConfig{
-						{TLS: gatewayv1.TLSConfig{Validation: &gatewayv1.FrontendTLSValidation{
-							CACertificateRefs: []gatewayv1.ObjectReference{{Kind: "Secret", Name: "ca2"}}}}}, {}},
-				}}}},
+				{Service, "other", "web"}, {ListenerRuleConfiguration, "shop", "auth"}}},
+		"a GRPCRoute": {parsed[gatewayv1.GRPCRoute](t, "spec: {parentRefs: ["+edge+"], rules: [{filters: ["+extension+
+			"], backendRefs: [{name: greeter}]}]}"),
+			[]Ref{namesEdge, {Service, "shop", "greeter"}, {ListenerRuleConfiguration, "shop", "auth"}}},
+		"a TCPRoute with a Gateway as backend": {parsed[gatewayv1.TCPRoute](t, "spec: {parentRefs: ["+edge+
+			"], rules: [{backendRefs: [{kind: Gateway, name: alb}]}]}"), []Ref{namesEdge, {Gateway, "shop", "alb"}}},
+		"a UDPRoute": {parsed[gatewayv1.UDPRoute](t, "spec: {parentRefs: ["+edge+"], rules: [{backendRefs: [{name: dns}]}]}"),
+			[]Ref{namesEdge, {Service, "shop", "dns"}}},
+		"a TLSRoute": {parsed[gatewayv1.TLSRoute](t, "spec: {parentRefs: ["+edge+
+			"], rules: [{backendRefs: [{name: vault}]}]}"), []Ref{namesEdge, {Service, "shop", "vault"}}},
+	} {
+		if d := cmp.Diff(c.want, References(c.object)); d != "" {
+			t.Errorf("%s: %s", name, d)
+		}
+	}
+}
+
+func TestReferencesOfGatewaysAndTheirConfigurations(t *testing.T) {
+	t.Parallel()
+	target := func(reference string) metav1.Object {
+		return parsed[lbcgatewayv1.TargetGroupConfiguration](t, "spec: {targetReference: "+reference+"}")
+	}
+	for name, c := range map[string]struct {
+		object metav1.Object
+		want   []Ref
+	}{
+		"a Gateway: class, configuration, certificates and authorities": {parsed[gatewayv1.Gateway](t, `
+spec:
+  gatewayClassName: alb
+  infrastructure: {parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, name: public}}
+  listeners: [{tls: {certificateRefs: [{name: tls, namespace: certs}]}}]
+  tls:
+    frontend:
+      default: {validation: {caCertificateRefs: [{kind: ConfigMap, name: ca}]}}
+      perPort: [{tls: {validation: {caCertificateRefs: [{kind: Secret, name: ca2}]}}}, {}]`),
 			[]Ref{{GatewayClass, "", "alb"}, {LoadBalancerConfiguration, "shop", "public"}, {Secret, "certs", "tls"},
-				{ConfigMap, "shop", "ca"}, {Secret, "shop", "ca2"}},
-		},
-		"a Gateway whose configuration is of another kind": {
-			&gatewayv1.Gateway{ObjectMeta: meta("g"), Spec: gatewayv1.GatewaySpec{GatewayClassName: "alb",
-				Infrastructure: &gatewayv1.GatewayInfrastructure{ParametersRef: &gatewayv1.LocalParametersReference{
-					Kind: "Pod", Name: "public"}}}},
-			[]Ref{{GatewayClass, "", "alb"}},
-		},
-		"a GatewayClass": {
-			&gatewayv1.GatewayClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}, Spec: gatewayv1.GatewayClassSpec{
-				ParametersRef: &gatewayv1.ParametersReference{
-					Group: "gateway.k8s.aws", Kind: "LoadBalancerConfiguration", Namespace: ptr.To(gatewayv1.Namespace("infra")),
-					Name: "public"}}},
-			[]Ref{{LoadBalancerConfiguration, "infra", "public"}},
-		},
-		"a GatewayClass whose configuration has no namespace": {
-			&gatewayv1.GatewayClass{Spec: gatewayv1.GatewayClassSpec{ParametersRef: &gatewayv1.ParametersReference{
-				Group: "gateway.k8s.aws", Kind: "LoadBalancerConfiguration", Name: "public"}}}, nil,
-		},
-		"a LoadBalancerConfiguration": {
-			&lbcgatewayv1.LoadBalancerConfiguration{ObjectMeta: meta("c"), Spec: lbcgatewayv1.LoadBalancerConfigurationSpec{
-				DefaultTargetGroupConfiguration: &lbcgatewayv1.DefaultTargetGroupConfiguration{Name: "ip"}}},
-			[]Ref{{TargetGroupConfiguration, "shop", "ip"}},
-		},
-		"a TargetGroupConfiguration": {
-			&lbcgatewayv1.TargetGroupConfiguration{ObjectMeta: meta("c"), Spec: lbcgatewayv1.TargetGroupConfigurationSpec{
-				TargetReference: &lbcgatewayv1.TargetReference{Name: "web"}}},
-			[]Ref{{Service, "shop", "web"}},
-		},
-		"a TargetGroupConfiguration of a Gateway": {
-			&lbcgatewayv1.TargetGroupConfiguration{ObjectMeta: meta("c"), Spec: lbcgatewayv1.TargetGroupConfigurationSpec{
-				TargetReference: &lbcgatewayv1.TargetReference{Kind: ptr.To("Gateway"), Name: "alb"}}},
-			[]Ref{{Gateway, "shop", "alb"}},
-		},
+				{ConfigMap, "shop", "ca"}, {Secret, "shop", "ca2"}}},
+		"a Gateway whose configuration is of another kind": {parsed[gatewayv1.Gateway](t, "spec: {gatewayClassName: alb, "+
+			"infrastructure: {parametersRef: {kind: Pod, name: public}}}"), []Ref{{GatewayClass, "", "alb"}}},
+		"a GatewayClass": {parsed[gatewayv1.GatewayClass](t, "spec: {parametersRef: {group: gateway.k8s.aws, "+
+			"kind: LoadBalancerConfiguration, namespace: infra, name: public}}"),
+			[]Ref{{LoadBalancerConfiguration, "infra", "public"}}},
+		"a GatewayClass whose configuration has no namespace": {parsed[gatewayv1.GatewayClass](t, "spec: {parametersRef: "+
+			"{group: gateway.k8s.aws, kind: LoadBalancerConfiguration, name: public}}"), nil},
+		"a LoadBalancerConfiguration": {parsed[lbcgatewayv1.LoadBalancerConfiguration](t,
+			"spec: {defaultTargetGroupConfiguration: {name: ip}}"), []Ref{{TargetGroupConfiguration, "shop", "ip"}}},
+		"a TargetGroupConfiguration":              {target("{name: web}"), []Ref{{Service, "shop", "web"}}},
+		"a TargetGroupConfiguration of a Gateway": {target("{kind: Gateway, name: alb}"), []Ref{{Gateway, "shop", "alb"}}},
 		"a TargetGroupConfiguration of a Service with the group of other objects, which the existing controller " +
-			"does not check": {
-			&lbcgatewayv1.TargetGroupConfiguration{ObjectMeta: meta("c"), Spec: lbcgatewayv1.TargetGroupConfigurationSpec{
-				TargetReference: &lbcgatewayv1.TargetReference{Group: ptr.To("example.com"), Kind: ptr.To("Service"),
-					Name: "web"}}},
-			[]Ref{{Service, "shop", "web"}},
-		},
-		"a TargetGroupConfiguration of another kind": {
-			&lbcgatewayv1.TargetGroupConfiguration{ObjectMeta: meta("c"), Spec: lbcgatewayv1.TargetGroupConfigurationSpec{
-				TargetReference: &lbcgatewayv1.TargetReference{Group: ptr.To("example.com"), Kind: ptr.To("Widget"), Name: "web"}}},
-			[]Ref{{Kind("Widget"), "shop", "web"}},
-		},
-		"a TargetGroupConfiguration that is a default": {&lbcgatewayv1.TargetGroupConfiguration{}, nil},
-		"an Ingress with a class": {
-			&networkingv1.Ingress{ObjectMeta: meta("i"), Spec: networkingv1.IngressSpec{IngressClassName: ptr.To("alb")}},
-			[]Ref{{IngressClass, "", "alb"}},
-		},
-		"the default IngressClass, with parameters": {
-			&networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb", Annotations: map[string]string{
-				networkingv1.AnnotationIsDefaultIngressClass: "true"}}, Spec: networkingv1.IngressClassSpec{
-				Parameters: &networkingv1.IngressClassParametersReference{Name: "public"}}},
-			[]Ref{{IngressClass, "", ""}, {IngressClassParams, "", "public"}},
-		},
-		"IngressClassParams of a group": {
-			&v1beta1.IngressClassParams{Spec: v1beta1.IngressClassParamsSpec{Group: &v1beta1.IngressGroup{Name: "edge"}}},
-			[]Ref{{Group, "", "edge"}},
-		},
-		"a ReferenceGrant: whom it permits references": {
-			&gatewayv1beta1.ReferenceGrant{ObjectMeta: meta("g"), Spec: gatewayv1beta1.ReferenceGrantSpec{
-				From: []gatewayv1.ReferenceGrantFrom{{Kind: "HTTPRoute", Namespace: "apps"}, {Kind: "HTTPRoute",
-					Namespace: "apps"}}}},
-			[]Ref{{HTTPRoute, "apps", "shop"}, {HTTPRoute, "apps", ""}},
-		},
-		"a Service": {&corev1.Service{ObjectMeta: meta("web")}, nil},
+			"does not check": {target("{group: example.com, kind: Service, name: web}"), []Ref{{Service, "shop", "web"}}},
+		"a TargetGroupConfiguration of another kind": {target("{group: example.com, kind: Widget, name: web}"),
+			[]Ref{{Kind("Widget"), "shop", "web"}}},
+		"a TargetGroupConfiguration that is a default": {parsed[lbcgatewayv1.TargetGroupConfiguration](t, "{}"), nil},
 	} {
 		if d := cmp.Diff(c.want, References(c.object)); d != "" {
 			t.Errorf("%s: %s", name, d)

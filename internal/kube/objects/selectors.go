@@ -14,7 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 )
 
-// Selects reports whether a Service selects pods with labels. A Service without selector selects none.
+// Selects reports whether a Service selects pods with these labels. A Service without a selector selects none.
 func Selects(svc *corev1.Service, pod map[string]string) bool {
 	return len(svc.Spec.Selector) > 0 && labels.SelectorFromSet(svc.Spec.Selector).Matches(labels.Set(pod))
 }
@@ -159,7 +159,7 @@ func (s *Selectors) delete(id identity) {
 	}
 }
 
-// remove removes a Service from the node at the end of a path. empty reports that the node holds nothing any more.
+// remove removes a Service from the node at the end of a path. empty reports that the node holds nothing any longer.
 func (n *selectorNode) remove(path []labelPair, service string) (empty bool) {
 	if len(path) == 0 {
 		n.services = slices.DeleteFunc(n.services, func(name string) bool { return name == service })

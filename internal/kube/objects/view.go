@@ -71,7 +71,7 @@ type Change struct {
 	Named           []Ref // what the object names, or named before the change
 }
 
-// ChangeOf is the change of an object; before or after may be nil.
+// ChangeOf returns the change of an object; before or after may be nil.
 func ChangeOf(kind Kind, before, after metav1.Object) Change {
 	c := Change{Kind: kind}
 	for _, o := range []metav1.Object{before, after} {
@@ -91,7 +91,7 @@ func (r Read) Matches(c Change) bool {
 	return r.Kind == c.Kind && slices.Contains(c.Reads(), r)
 }
 
-// Reads are the reads whose result the change can change.
+// Reads returns the reads whose result the change can change.
 func (c Change) Reads() []Read {
 	out := make([]Read, 0, 3+len(c.Named))
 	out = append(out, Read{Kind: c.Kind, Namespace: c.Namespace, Name: c.Name}, Read{Kind: c.Kind})
@@ -206,7 +206,7 @@ func (v *View) NamespaceLabels(name string, keys ...string) (values labels.Set, 
 	return values, true
 }
 
-// NamespaceNames are the names of all Namespaces, sorted. Changes of their labels do not concern the reader.
+// NamespaceNames returns the names of all Namespaces, sorted. Changes of their labels do not concern the reader.
 func (v *View) NamespaceNames() (names []string) {
 	v.reads[Read{Kind: Namespace, Names: labelRef("", "")}] = true
 	for _, ns := range sorted[metav1.Object](v.reader.List(Namespace, "")) {
@@ -242,8 +242,8 @@ func changedLabels(name string, before, after metav1.Object) (out []Ref) {
 	return out
 }
 
-// Why is the reason why an object that may exist was not returned; nil if it does not exist. An empty name means the
-// objects of the namespace.
+// Why returns the reason why an object that may exist was not returned; nil if it does not exist. An empty name means
+// the objects of the namespace.
 func (v *View) Why(kind Kind, namespace, name string) error {
 	if e, ok := v.reader.(ReasonReader); ok {
 		return e.Why(kind, namespace, name)

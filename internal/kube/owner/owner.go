@@ -69,7 +69,7 @@ type Kind struct {
 	Release func(o metav1.Object) bool
 }
 
-// Resource is the name of the objects' resource in rules of roles: "services", "ingresses.networking.k8s.io".
+// Resource returns the name of the objects' resource in rules of roles: "services", "ingresses.networking.k8s.io".
 func (k Kind) Resource() string {
 	return schema.FromAPIVersionAndKind(k.APIVersion, k.Kind).GroupVersion().WithResource(
 		k.Names[1]).GroupResource().String()

@@ -86,12 +86,12 @@ var Kinds = map[objects.Kind]Kind{
 // References is the index of informer caches by what objects name.
 const References = "references"
 
-// ReferenceValue is a value of the index.
+// ReferenceValue returns a value of the index.
 func ReferenceValue(to objects.Ref) string {
 	return string(to.Kind) + "/" + to.Namespace + "/" + to.Name
 }
 
-// ReferenceValues are the values of an object in the index.
+// ReferenceValues returns the values of an object in the index.
 func ReferenceValues(o client.Object) []string {
 	refs := objects.References(o)
 	out := make([]string, len(refs))

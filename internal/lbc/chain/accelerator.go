@@ -15,7 +15,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/view/explain"
 )
 
-// AcceleratorInput is what is explained of a GlobalAccelerator.
+// AcceleratorInput is the input to explain a GlobalAccelerator.
 type AcceleratorInput struct {
 	Object      *agav1beta1.GlobalAccelerator
 	Declared    accelerator.Declared
@@ -29,7 +29,7 @@ type AcceleratorInput struct {
 // EndpointAt is an endpoint in AWS, by its id and the ARN of its endpoint group.
 type EndpointAt struct{ Group, Endpoint string }
 
-// EndpointHealth is what AWS says about an endpoint.
+// EndpointHealth is the health of an endpoint according to AWS.
 type EndpointHealth struct{ State, Reason string }
 
 // AcceleratorExplanation is a GlobalAccelerator as the chain from the object to the load balancers.
@@ -49,7 +49,7 @@ type Accelerator struct {
 	Fields  []explain.Field `json:"fields"`
 }
 
-// AcceleratorListener is one of its listeners.
+// AcceleratorListener is a listener of an accelerator.
 type AcceleratorListener struct {
 	Protocol string          `json:"protocol"`
 	Ports    string          `json:"ports"` // "80-81,443"
@@ -66,7 +66,7 @@ type EndpointGroup struct {
 	Endpoints []AcceleratorEndpoint `json:"endpoints"`
 }
 
-// AcceleratorEndpoint is an endpoint that the object declares, or one that AWS has beside these.
+// AcceleratorEndpoint is an endpoint that the object declares, or one that AWS has in addition to these.
 type AcceleratorEndpoint struct {
 	Name         string `json:"name"`                   // "Service/namespace/name"; "" = no declaration names it
 	LoadBalancer string `json:"loadBalancer,omitempty"` // ARN or id
@@ -230,7 +230,7 @@ func (in *AcceleratorInput) inAWS(e *AcceleratorEndpoint, g *accelerator.Group) 
 	e.Health, e.Reason = h.State, h.Reason
 }
 
-// Text is the explanation as text. color adds ANSI colours.
+// Text returns the explanation as text. color adds ANSI colours.
 func (e *AcceleratorExplanation) Text(color bool) string {
 	t := &explain.Page{Color: color}
 	t.Line("%s", t.Bold(e.Object))

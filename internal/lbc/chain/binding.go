@@ -14,7 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/view/explain"
 )
 
-// BindingInput is what is explained of a TargetGroupBinding.
+// BindingInput is the input to explain a TargetGroupBinding.
 type BindingInput struct {
 	Object *v1beta1.TargetGroupBinding // as it is written
 	// Completed is its spec with what its target group fills in.
@@ -38,7 +38,7 @@ type BindingInput struct {
 	Diagnostics          diag.List
 }
 
-// BoundState is what the controller makes of a binding.
+// BoundState says how the controller treats a binding.
 type BoundState string
 
 // States of bindings.
@@ -217,7 +217,7 @@ func selector(o *v1beta1.TargetGroupBinding) string {
 	return cmp.Or(strings.Join(parts, ", "), "all nodes")
 }
 
-// Text is the explanation as text. color adds ANSI colours.
+// Text returns the explanation as text. color adds ANSI colours.
 func (e *BindingExplanation) Text(color bool) string {
 	t := &explain.Page{Color: color}
 	t.Line("%s", t.Bold(e.Object))

@@ -139,7 +139,7 @@ func runs(f *Facts, id string) bool {
 	})
 }
 
-// Claims are what the objects of the cluster claim. A kind that was not read leaves its stacks unclear.
+// Claims returns what the objects of the cluster claim. A kind that was not read leaves its stacks unclear.
 func Claims(f *Facts) *orphan.Claims {
 	return orphan.ClaimsOf(objects.New(partial{f.Objects, f.Unserved}))
 }

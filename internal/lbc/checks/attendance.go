@@ -8,8 +8,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
 
-// abandonedAfter is the time without a renewal of the Lease after which no controller looks after LoadBalancer objects.
-// A change of leaders takes seconds.
+// abandonedAfter is the time without a renewal of the Lease after which no controller manages LoadBalancer objects. A
+// change of leaders takes seconds.
 const abandonedAfter = 2 * time.Minute
 
 // Renewed reports whether somebody has renewed the Lease lately.
@@ -21,7 +21,7 @@ func Abandoned(l Lease, now time.Time) bool {
 	return !Renewed(l, now) || l.Holder != "" && !naming.IsLeaderIdentity(l.Holder)
 }
 
-// Why says why nobody looks after LoadBalancer objects.
+// Why says why nobody manages LoadBalancer objects.
 func Why(l Lease, now time.Time) string {
 	if Renewed(l, now) {
 		return fmt.Sprintf("%s is held by %s, a controller that writes no LoadBalancer objects", l, l.Holder)

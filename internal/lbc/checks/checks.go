@@ -47,7 +47,7 @@ func ofLeader(all []doctor.Check) (out []Check) {
 // Examine runs checks on facts.
 func Examine(f *Facts, checks []Check) doctor.Report { return doctor.Examine(&f.Facts, f, checks) }
 
-// All are all checks.
+// All returns all checks.
 func All() (all []Check) {
 	for _, a := range areas() {
 		all = append(all, a.checks...)
@@ -55,7 +55,7 @@ func All() (all []Check) {
 	return all
 }
 
-// Names are the names of all checks, sorted.
+// Names returns the names of all checks, sorted.
 func Names() (names []string) {
 	for _, c := range All() {
 		names = append(names, c.Name)
@@ -64,7 +64,7 @@ func Names() (names []string) {
 	return names
 }
 
-// NeededBy are the sources that checks need and those before them, in the order of Sources.
+// NeededBy returns the sources that checks need and those before them, in the order of Sources.
 func NeededBy(checks []Check) []doctor.Source {
 	wanted := map[doctor.Source]bool{}
 	for _, c := range checks {

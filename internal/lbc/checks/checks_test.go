@@ -3,7 +3,6 @@ package checks
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,34 +11,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 
+	"github.com/k8s-lbc/lbc/internal/lib/goldenfile"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/model/support"
 	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path) //nolint:gosec // ours
-	if err != nil {
-		t.Fatal(err)
-	}
-	if d := cmp.Diff(string(want), got); d != "" {
-		t.Errorf("%s (-want +got)\n%s", name, d)
-	}
-}
 
 // exclusive are checks whose findings exclude others: those about versions of Kubernetes, about Deployments, and about
 // several default classes, and about subnets.
@@ -58,12 +38,12 @@ func TestEachCheckFindsItsTroubleWithSeverityEvidenceAndRemedy(t *testing.T) {
 	if err := r.Text(&text, false, nil); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "sick.txt", text.String())
+	goldenfile.Compare(t, "testdata/sick.txt", text.String())
 	out, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "sick.json", string(out)+"\n")
+	goldenfile.Compare(t, "testdata/sick.json", string(out)+"\n")
 }
 
 // change makes a healthy cluster sick, or almost, for one check, and says what the check finds.
@@ -460,7 +440,7 @@ func TestAHealthyClusterHasNoFindings(t *testing.T) {
 	if err := r.Text(&text, true, nil); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "well.txt", text.String())
+	goldenfile.Compare(t, "testdata/well.txt", text.String())
 }
 
 func TestWhatCannotBeReadIsAFindingAndLeavesOtherChecksToBeMade(t *testing.T) {

@@ -52,7 +52,7 @@ type Facts struct {
 	Imported     []time.Time         // source CertificateList: when certificates were imported; the zero time of others
 }
 
-// Definition is what is compared of a CustomResourceDefinition.
+// Definition has the parts of a CustomResourceDefinition that are compared.
 type Definition = definition.Definition
 
 // Clock is how far another clock is ahead of that of this machine.
@@ -61,7 +61,7 @@ type Clock struct {
 	Ahead time.Duration
 }
 
-// Deployment is one of the controller.
+// Deployment is a Deployment of the controller.
 type Deployment struct {
 	Namespace, Name string
 	Image           string
@@ -77,7 +77,7 @@ type Deployment struct {
 
 func (d Deployment) String() string { return "Deployment " + d.Namespace + "/" + d.Name }
 
-// Pod is one of the controller.
+// Pod is a pod of the controller.
 type Pod struct {
 	Name     string
 	Problem  string // why it is not ready; empty = it is
@@ -97,7 +97,7 @@ type Shown struct {
 
 func (s Shown) String() string { return "LoadBalancer " + s.Namespace + "/" + s.Name }
 
-// Lease is one by which a leader of controllers is elected.
+// Lease is a Lease by which controllers elect their leader.
 type Lease struct {
 	Namespace, Name, Holder string
 	Renewed                 time.Time
@@ -117,7 +117,7 @@ type Election struct {
 
 func (l Lease) String() string { return "Lease " + l.Namespace + "/" + l.Name }
 
-// Right is one that the controller needs.
+// Right is a right that the controller needs.
 type Right struct {
 	Group, Resource, Verb string // Resource may have a subresource after a slash
 	Namespace, Name       string // empty = all
@@ -144,7 +144,7 @@ type Serving struct {
 	Chain  []byte // PEM
 }
 
-// Instance is one that a node runs on.
+// Instance is the EC2 instance of a node.
 type Instance struct {
 	ID, Node, VPC, Zone string
 	HopLimit            int32 // of answers of the instance metadata service; 0 = not known
@@ -154,8 +154,8 @@ type Instance struct {
 	Extended string // the security group that is extended; empty = none is
 }
 
-// GroupRules are how many inbound rules a security group has of each family. One whose source is a security group
-// counts in both. A prefix list counts as one here, and with all its entries for AWS.
+// GroupRules counts the inbound rules of a security group by family. One whose source is a security group counts in
+// both. A prefix list counts as one here, and with all its entries for AWS.
 type GroupRules struct {
 	ID          string
 	IPv4, IPv6  int
@@ -169,7 +169,7 @@ type Tagged struct {
 	Key stack.Key
 }
 
-// TargetGroup is one of the cluster, or one that a binding names.
+// TargetGroup is a target group of the cluster, or one that a binding names.
 type TargetGroup struct {
 	ARN, Name, VPC string
 	Cluster        string // of its tags; empty = none

@@ -134,7 +134,7 @@ func unregisteredEndpoints(f *Facts) (out []doctor.Finding) {
 		}
 		var missing []string
 		all := ready.Of(b)
-		// the controller tells of endpoints without pods why they are no targets
+		// the controller reports why endpoints without pods are not targets
 		if *b.Spec.TargetType == v1beta1.TargetTypeIP {
 			all = slices.DeleteFunc(all, func(e doctor.Endpoint) bool { return e.Pod == nil })
 		}

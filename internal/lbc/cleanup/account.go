@@ -23,13 +23,13 @@ type Account struct {
 	Cluster, VPC string
 	Clients      awsclient.Clients
 	Inventory    *inventory.Inventory
-	// Bindings are the TargetGroupBindings of a stack, as they are now; nil = there is no cluster any more.
+	// Bindings are the TargetGroupBindings of a stack, as they are now; nil = there is no cluster any longer.
 	Bindings func(ctx context.Context, key stack.Key) ([]awsop.Binding, error)
 	Writer   apply.Bindings // nil = there is no cluster any more
 }
 
-// Held is what AWS holds of the cluster's stacks, with the shared backend security group. unread lists what could not
-// be read and is not a part of it.
+// Held returns what AWS holds of the cluster's stacks, with the shared backend security group. unread lists what could
+// not be read and is not a part of it.
 func (a *Account) Held(ctx context.Context) (held []orphan.Holding, unread []string, err error) {
 	keys, err := a.Inventory.Keys(ctx)
 	if err != nil {
@@ -61,8 +61,8 @@ func (a *Account) Held(ctx context.Context) (held []orphan.Holding, unread []str
 	return held, unread, nil
 }
 
-// Plan is the plan of the deletion of a stack, or of the shared backend security group, as AWS holds it now. Rules that
-// let one of its security groups into others come first: AWS deletes no group that a rule refers to.
+// Plan returns the plan of the deletion of a stack, or of the shared backend security group, as AWS holds it now. Rules
+// that let one of its security groups into others come first: AWS deletes no group that a rule refers to.
 func (a *Account) Plan(ctx context.Context, key stack.Key) (plan.Plan, error) {
 	a.Inventory.Invalidate(key)
 	removal := stack.Removed(key, a.Cluster, a.VPC, stack.Orphaned) // no object claims it

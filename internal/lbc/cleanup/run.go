@@ -80,7 +80,7 @@ func (a *Account) Delete(ctx context.Context, key stack.Key, out io.Writer) erro
 	}
 }
 
-// withoutBindings leaves out what is written to a cluster that does not exist any more.
+// withoutBindings leaves out what is written to a cluster that no longer exists.
 func withoutBindings(p plan.Plan) plan.Plan {
 	kept := p
 	kept.Steps = nil

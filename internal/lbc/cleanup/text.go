@@ -8,7 +8,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// Tag is the tag that names the stack.
+// Tag returns the tag that names the stack.
 func Tag(key stack.Key) string {
 	if key == orphan.Backend {
 		return naming.BackendResourceTag + "=" + stack.BackendSecurityGroup
@@ -16,8 +16,8 @@ func Tag(key stack.Key) string {
 	return naming.StackTag(key.Owner) + "=" + key.ID.String()
 }
 
-// Keep are the commands after which the resources of an orphan are no longer the controller's, which neither looks
-// after them nor deletes them. The cluster's tag decides.
+// Keep returns the commands after which the resources of an orphan are no longer the controller's, which neither
+// manages them nor deletes them. The cluster's tag decides.
 func Keep(o orphan.Orphan) (commands []string) {
 	keys := []string{naming.ClusterTag}
 	if o.Key.Owner == stack.Ingress {

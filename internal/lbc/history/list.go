@@ -9,7 +9,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/view/timeline"
 )
 
-// Since are the entries from a time on, oldest first, without those that another source has as well.
+// Since returns the entries from a time on, oldest first, without those that another source has as well.
 func Since(all []timeline.Entry, from time.Time) []timeline.Entry {
 	out := []timeline.Entry{}
 	for _, e := range all {

@@ -21,7 +21,7 @@ import (
 // mostFields is how many fields an edit names.
 const mostFields = 8
 
-// Edits are the last writes of each manager of an object, by its managed fields.
+// Edits returns the last writes of each manager of an object, by its managed fields.
 func Edits(object string, o metav1.Object) (out []timeline.Entry) {
 	if at := o.GetCreationTimestamp(); !at.IsZero() {
 		out = append(out, timeline.Entry{Time: at.Time, Kind: timeline.Edit, Object: object, Text: "created"})
@@ -89,8 +89,8 @@ func childrenOf(text json.RawMessage) map[string]json.RawMessage {
 	return out
 }
 
-// Events are the events of objects, which wanted chooses by their names. One that happened more than once is listed at
-// the first and the last time.
+// Events returns the events of objects, which wanted chooses by their names. One that happened more than once is listed
+// at the first and the last time.
 func Events(all []corev1.Event, wanted map[string]bool) (out []timeline.Entry) {
 	for i := range all {
 		e := &all[i]
@@ -118,7 +118,7 @@ func Events(all []corev1.Event, wanted map[string]bool) (out []timeline.Entry) {
 	return out
 }
 
-// Status is what the status of a LoadBalancer object tells of the past. recorded: the record of the leader has the
+// Status returns what the status of a LoadBalancer object tells of the past. recorded: the record of the leader has the
 // plans.
 func Status(lb *v1alpha1.LoadBalancer, recorded bool) (out []timeline.Entry) {
 	object := diag.Object{Kind: "LoadBalancer", Namespace: lb.Namespace, Name: lb.Name}.String()
@@ -140,7 +140,7 @@ func Status(lb *v1alpha1.LoadBalancer, recorded bool) (out []timeline.Entry) {
 	return out
 }
 
-// Leadership is the last change of leaders, by the Lease.
+// Leadership returns the last change of leaders, by the Lease.
 func Leadership(l *coordinationv1.Lease) []timeline.Entry {
 	if l.Spec.AcquireTime == nil || l.Spec.HolderIdentity == nil || *l.Spec.HolderIdentity == "" {
 		return nil

@@ -12,7 +12,7 @@ import (
 // timeFormat is that of times on a screen.
 const timeFormat = "2006-01-02T15:04:05Z"
 
-// Text is a list for a screen: a line for each entry, and one below it for each step of a plan.
+// Text returns a list for a screen: a line for each entry, and one below it for each step of a plan.
 func Text(all []timeline.Entry) string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)

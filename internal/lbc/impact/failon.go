@@ -27,7 +27,7 @@ type Trigger struct {
 	Why   string        `json:"why"`
 }
 
-// Text is the trigger as a line.
+// Text returns the trigger as a line.
 func (t Trigger) Text() string {
 	text := fmt.Sprintf("%s: %s: %s", t.On, t.Of, t.Why)
 	if len(t.Steps) > 0 {
@@ -40,8 +40,8 @@ func (t Trigger) Text() string {
 	return text
 }
 
-// Triggers are the reasons why plans fail on some of the values of FailOn. Steps that a guard refuses count as well,
-// and what is unknown counts as exposure: a pipeline that asks must not pass because something was not read.
+// Triggers returns the reasons why plans fail on some of the values of FailOn. Steps that a guard refuses count as
+// well, and what is unknown counts as exposure: a pipeline that asks must not pass because something was not read.
 func Triggers(on []string, plans []plan.Plan, r Report) (out []Trigger) {
 	for _, p := range plans {
 		for _, s := range p.Steps {

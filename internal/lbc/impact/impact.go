@@ -1,6 +1,6 @@
-// Package impact says what plans change beside AWS's resources themselves: the units of the bill, and who can reach
-// what. It compares each observation with the one after the steps of its plan, by the same Advance that updates the
-// controller's caches. It is pure.
+// Package impact says what plans change in addition to AWS's resources themselves: the units of the bill, and who can
+// reach what. It compares each observation with the one after the steps of its plan, by the same Advance that updates
+// the controller's caches. It is pure.
 package impact
 
 import (
@@ -39,7 +39,7 @@ type Accelerator struct {
 	Observed accelerator.Observed
 }
 
-// Report is what the plans change. Its lists are never null.
+// Report has the changes of the plans. Its lists are never null.
 type Report struct {
 	Bill     []Unit    `json:"bill"`
 	Exposure []Change  `json:"exposure"`

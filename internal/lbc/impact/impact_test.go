@@ -2,15 +2,12 @@ package impact
 
 import (
 	"encoding/json"
-	"flag"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
+	"github.com/k8s-lbc/lbc/internal/lib/goldenfile"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/policy/replacement"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -18,8 +15,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 // goldenCase is an edit of a stack that AWS has.
 type goldenCase struct {
@@ -48,7 +43,7 @@ func TestEditsAreToldAsTheGoldenFiles(t *testing.T) {
 			for _, trigger := range Triggers(FailOn, plans, r) {
 				text += "--fail-on " + trigger.Text() + "\n"
 			}
-			compareGolden(t, filepath.Join("testdata", name+".txt"), text)
+			goldenfile.Compare(t, filepath.Join("testdata", name+".txt"), text)
 		})
 	}
 	files, err := filepath.Glob("testdata/*.txt")
@@ -132,22 +127,6 @@ func deployed(t *testing.T, s *stack.Stack) awsop.Observed {
 		t.Fatalf("what AWS holds is not what is wanted:\n%s", again.Text(plan.TextOptions{}))
 	}
 	return out
-}
-
-func compareGolden(t *testing.T, file, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", file, diff)
-	}
 }
 
 // alb is an internet-facing ALB: port 443 with a login in front of /admin of shop.example.com, port 80 redirects.

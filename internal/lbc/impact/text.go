@@ -7,7 +7,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
-// Text is the report for people: the units that change, then the exposure; empty if there is nothing to say.
+// Text returns the report for people: the units that change, then the exposure; empty if there is nothing to say.
 func (r *Report) Text() string {
 	if r.Empty() {
 		return ""
@@ -42,7 +42,7 @@ func (r *Report) Text() string {
 	return b.String()
 }
 
-// Markdown is the report as tables; empty if there is nothing to say.
+// Markdown returns the report as tables; empty if there is nothing to say.
 func (r *Report) Markdown() string {
 	if r.Empty() {
 		return ""

@@ -47,7 +47,7 @@ func (c Configurations) Note(namespace, name string, route configv1.RouteIdentif
 	return true
 }
 
-// Objects are one TargetGroupConfiguration for each Service, sorted by namespace and name of the Service.
+// Objects returns one TargetGroupConfiguration for each Service, sorted by namespace and name of the Service.
 func (c Configurations) Objects() (out []metav1.Object) {
 	keys := slices.SortedFunc(maps.Keys(c), func(a, b service) int {
 		return cmp.Or(cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.name, b.name))
@@ -79,9 +79,9 @@ type CheckKeys struct {
 	FromProbe, Protocol, Port, Path, SuccessCodes, Interval, Timeout, Healthy, Unhealthy annotation.Key
 }
 
-// Properties are those of a target group, with the defaults in which its objects and Gateways differ written out. Of a
-// health check from readiness probes, only what annotations set is written out. declared is the value of
-// an annotation for the target group.
+// Properties returns the properties of a target group, with the defaults in which its objects and Gateways differ
+// written out. Of a health check from readiness probes, only what annotations set is written out. declared is the value
+// of an annotation for the target group.
 func Properties(g *intent.TargetGroup, origin string, keys CheckKeys,
 	declared func(annotation.Key) (string, bool)) configv1.TargetGroupProps {
 	h, c := g.HealthCheck, &configv1.HealthCheckConfiguration{}

@@ -24,7 +24,7 @@ type Member struct {
 	Origin string // value of OriginTag
 }
 
-// NewMember is the member that an object declares.
+// NewMember returns the member that an object declares.
 func (t *Translation) NewMember(m intent.Member, source metav1.Object) *Member {
 	return &Member{Member: m, Source: source,
 		Origin: strings.ToLower(t.kind.Name) + "/" + source.GetNamespace() + "/" + source.GetName()}
@@ -66,8 +66,8 @@ func (t *Translation) NewGroup(id stack.ID, members []*Member) *Group {
 // Explicit reports whether objects name the group.
 func (g *Group) Explicit() bool { return g.ID.Namespace == "" }
 
-// Merged is the value of a setting that members share: that of class parameters, else of the first member that has one.
-// A disagreement is reported: the controller may have another member's value in effect.
+// Merged returns the value of a setting that members share: that of class parameters, else of the first member that has
+// one. A disagreement is reported: the controller may have another member's value in effect.
 func Merged[T any](g *Group, what string, get func(*intent.Settings) intent.Field[T]) (out intent.Field[T]) {
 	for _, ofClass := range []bool{true, false} {
 		for _, m := range g.Members {
@@ -102,12 +102,12 @@ func (g *Group) mergedKeys(what string, get func(*intent.Settings) map[string]in
 	return out
 }
 
-// Text is the value of a shared setting, or nil.
+// Text returns the value of a shared setting, or nil.
 func (g *Group) Text(what string, get func(*intent.Settings) intent.Field[string]) *string {
 	return Pointer(Merged(g, what, get))
 }
 
-// Pointer is the value of a field, or nil.
+// Pointer returns the value of a field, or nil.
 func Pointer[T any](f intent.Field[T]) *T {
 	if !f.Set {
 		return nil
@@ -130,7 +130,7 @@ func WithOrigin(tags map[string]string, origin string) map[string]string {
 	return out
 }
 
-// Configuration is the LoadBalancerConfiguration with the settings that all kinds of objects have.
+// Configuration returns the LoadBalancerConfiguration with the settings that all kinds of objects have.
 func (g *Group) Configuration() *configv1.LoadBalancerConfiguration {
 	c := &configv1.LoadBalancerConfiguration{
 		TypeMeta:   metav1.TypeMeta{APIVersion: configv1.GroupVersion.String(), Kind: "LoadBalancerConfiguration"},
@@ -199,7 +199,7 @@ func (g *Group) annotations() map[string]string {
 	return out
 }
 
-// ParentRef is the reference of a route, which is in a namespace, to a listener of the Gateway.
+// ParentRef returns the reference of a route, which is in a namespace, to a listener of the Gateway.
 func (g *Group) ParentRef(namespace, section string) gatewayv1.ParentReference {
 	ref := gatewayv1.ParentReference{Name: gatewayv1.ObjectName(g.Gateway),
 		SectionName: ptr.To(gatewayv1.SectionName(section))}

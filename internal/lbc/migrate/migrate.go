@@ -33,7 +33,7 @@ const (
 // OriginTag names the Ingress or the group that an AWS resource has been translated from.
 const OriginTag = tagkey.Migrated
 
-// Options are what a translation depends on beside its objects.
+// Options are the inputs of a translation other than its objects.
 type Options struct {
 	Ingress ingress.Config
 	// DryRun marks the Gateways, so that they are planned only.
@@ -55,7 +55,7 @@ const (
 // reasons are the words for programs.
 var reasons = map[Severity]string{Failed: "NoEqual", Warning: "ToBeChecked", Note: "Translated"}
 
-// Finding is what is to be known of one object.
+// Finding is a message about one object.
 type Finding struct {
 	Severity Severity `json:"severity"`
 	Object   string   `json:"object"`
@@ -132,7 +132,7 @@ func (t *translator) selected(ing *networkingv1.Ingress) bool {
 	return t.options.Select == nil || t.options.Select(ing)
 }
 
-// NewFinding is a finding about a field of an object.
+// NewFinding returns a finding about a field of an object.
 func NewFinding(s Severity, object diag.Object, field, text, remedy string) Finding {
 	return Finding{s, object.String(), field, reasons[s], text, remedy}
 }
@@ -231,8 +231,8 @@ func (t *translator) missesClass(ing *networkingv1.Ingress) bool {
 	return ok && c.Annotations[AssumedAnnotation] != ""
 }
 
-// frontendSettings begin the annotations that have an effect only beside enable-frontend-nlb, about which there is one
-// finding.
+// frontendSettings begin the annotations that have an effect only together with enable-frontend-nlb, about which there
+// is one finding.
 const frontendSettings = annotation.IngressPrefix + "frontend-nlb-"
 
 // annotations reports the annotations of an object that have no equal.

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Name is the name of an object that lbc creates for another one: eight characters of the base, eight of the suffix,
-// and ten of a hash of both and the namespace.
+// Name returns the name of an object that lbc creates for another one: eight characters of the base, eight of the
+// suffix, and ten of a hash of both and the namespace.
 func Name(namespace, base, suffix string) string {
 	sum := sha256.Sum256([]byte(namespace + "/" + base + "/" + suffix))
 	return short(base) + "-" + short(suffix) + "-" + hex.EncodeToString(sum[:])[:10]

@@ -38,7 +38,7 @@ func (u *unit) conditionOf(f stack.ConditionField) (c stack.Condition, ok bool) 
 	return u.route.Conditions[i], true
 }
 
-// others reports whether there are conditions beside those on host and path.
+// others reports whether there are conditions in addition to those on host and path.
 func (u *unit) others() bool {
 	return slices.ContainsFunc(u.route.Conditions, func(c stack.Condition) bool {
 		return c.Field != stack.HostHeader && c.Field != stack.PathPattern

@@ -39,12 +39,12 @@ type Accelerator struct {
 	Invalid bool
 }
 
-// Result is the plan as one among those of stacks.
+// Result returns the plan as one among those of stacks.
 func (a *Accelerator) Result() Result {
 	return Result{Key: a.Declared.Key, Plan: a.Plan, Diagnostics: a.Diagnostics, Unbuildable: a.Invalid}
 }
 
-// AcceleratorConfig is what the flags of the controller say about accelerators.
+// AcceleratorConfig returns what the flags of the controller say about accelerators.
 func AcceleratorConfig(c *config.Config) declare.Config {
 	return declare.Config{
 		Cluster: c.ClusterName, Region: c.Region, DefaultTags: c.DefaultTags, ObjectTagsWin: c.Gates.Enabled(

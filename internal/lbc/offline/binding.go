@@ -34,7 +34,7 @@ type BindingInput struct {
 	Balancing awsclient.ELBV2
 	Compute   awsclient.EC2
 	Inventory *inventory.Inventory
-	// Only selects the bindings that are planned beside those of Stacks.
+	// Only selects the bindings that are planned in addition to those of Stacks.
 	Only func(*v1beta1.TargetGroupBinding) bool
 	// Stacks are the plans of stacks.
 	Stacks []Result
@@ -55,7 +55,7 @@ type BindingInput struct {
 	Unread func(namespace string) error
 }
 
-// BindingState is what the controller makes of a binding.
+// BindingState says how the controller treats a binding.
 type BindingState string
 
 // States of bindings.
@@ -106,10 +106,10 @@ func (b *Binding) OfStack() bool {
 	return b.Stack != stack.Key{} || bindingobject.OfStack(b.Object.Labels)
 }
 
-// ID is the namespace and name of the binding.
+// ID returns the namespace and name of the binding.
 func (b *Binding) ID() stack.ID { return stack.ID{Namespace: b.Object.Namespace, Name: b.Object.Name} }
 
-// Result is the plan as one among those of stacks.
+// Result returns the plan as one among those of stacks.
 func (b *Binding) Result() Result {
 	r := Result{Key: registrar.CallsKey(b.ID()), Plan: b.Plan, Diagnostics: b.Diagnostics, Unbuildable: b.State != Served}
 	switch b.State {
@@ -125,7 +125,7 @@ func (b *Binding) Result() Result {
 // Bindings are the plans of TargetGroupBindings.
 type Bindings struct {
 	All []Binding // sorted by namespace and name
-	// Rules is the plan of rules of security groups that no binding needs any more. It is empty where it is not known
+	// Rules is the plan of rules of security groups that no binding needs any longer. It is empty where it is not known
 	// which these are.
 	Rules Result
 }

@@ -57,7 +57,7 @@ func authorization(g GroupRules) plan.Step {
 // linesPerStep is how many targets are written out.
 const linesPerStep = 10
 
-// lines are targets in words, with what is behind them, and why they are none any more.
+// lines are targets in words, with what is behind them, and why they are none any longer.
 func (b *plannedBinding) lines(ts []registrar.Target) (out []string) {
 	for i, t := range ts {
 		if i == linesPerStep {
@@ -91,7 +91,7 @@ func ruleLines(verb string, rules []stack.Permission) (out []string) {
 	return out
 }
 
-// RuleText is a rule in words: "tcp 8080 from sg-1".
+// RuleText returns a rule in words: "tcp 8080 from sg-1".
 func RuleText(p stack.Permission) string {
 	ports := fmt.Sprintf("%d-%d", p.FromPort, p.ToPort)
 	if p.FromPort == p.ToPort {

@@ -148,7 +148,7 @@ func (b *plannedBinding) noteWrites(ops []plan.Operation) {
 	}
 }
 
-// TargetGroupName is the name of the target group, empty if it is not known.
+// TargetGroupName returns the name of the target group, empty if it is not known.
 func (b *Binding) TargetGroupName() string {
 	return cmp.Or(aws.ToString(b.TargetGroup.TargetGroupName), naming.OfTargetGroup(b.Object.Spec.TargetGroupARN),
 		b.Object.Spec.TargetGroupName)

@@ -293,7 +293,7 @@ func unreadDeletions(r *Result, desired *stack.Stack) (needs *stack.Stack, unrea
 	return &s, unread
 }
 
-// KeysOf are the stacks that depend on an object.
+// KeysOf returns the stacks that depend on an object.
 func KeysOf(v *objects.View, c *config.Config, o metav1.Object) (keys []stack.Key) {
 	for _, f := range settings.Loaders(c, true) {
 		of, _ := front.StacksOf(f, v, o)
@@ -302,7 +302,7 @@ func KeysOf(v *objects.View, c *config.Config, o metav1.Object) (keys []stack.Ke
 	return keys
 }
 
-// GatewaysOf are the Gateways that a route or ListenerSet names, also by ListenerSets, each once.
+// GatewaysOf returns the Gateways that a route or ListenerSet names, also by ListenerSets, each once.
 func GatewaysOf(v *objects.View, o metav1.Object) (out []objects.Ref) {
 	for _, r := range objects.References(o) {
 		switch r.Kind {
@@ -326,7 +326,7 @@ func GatewaysOf(v *objects.View, o metav1.Object) (out []objects.Ref) {
 	return out
 }
 
-// Reads are the reads by which the load balancer of a stack is loaded.
+// Reads returns the reads by which the load balancer of a stack is loaded.
 func Reads(reader objects.Reader, c *config.Config, key stack.Key) []objects.Read {
 	v := objects.New(reader)
 	if f := settings.Loaders(c, true)[key.Owner]; f != nil {
@@ -335,8 +335,8 @@ func Reads(reader objects.Reader, c *config.Config, key stack.Key) []objects.Rea
 	return v.Reads()
 }
 
-// KeyOf is the stack that an object belongs to; ok is false if it is not managed, and d reports an invalid class or
-// group.
+// KeyOf returns the stack that an object belongs to; ok is false if it is not managed, and d reports an invalid class
+// or group.
 func KeyOf(v *objects.View, c *config.Config, o metav1.Object) (key stack.Key, d *diag.Diagnostic, ok bool) {
 	loaders := settings.Loaders(c, true)
 	for _, k := range owner.Kinds {

@@ -146,7 +146,7 @@ func (r *Recording) Write(w io.Writer) error {
 	return e.Encode(r)
 }
 
-// Replay is a Wrap that responds from the recording, without the network.
+// Replay returns a Wrap that responds from the recording, without the network.
 func (r *Recording) Replay(sdkhttp.Doer) sdkhttp.Doer {
 	known := make(map[Question]Exchange, len(r.Exchanges))
 	for _, e := range r.Exchanges {
@@ -192,10 +192,11 @@ type Recorder struct {
 // NewRecorder makes an empty Recorder.
 func NewRecorder() *Recorder { return &Recorder{all: map[Question]Exchange{}} }
 
-// Wrap is a Wrap that records exchanges. It skips responses that a retry may change: throttling, and server errors.
+// Wrap returns a Wrap that records exchanges. It skips responses that a retry may change: throttling, and server
+// errors.
 func (c *Recorder) Wrap(base sdkhttp.Doer) sdkhttp.Doer { return recorder{base, c} }
 
-// Exchanges are those recorded so far.
+// Exchanges returns the exchanges recorded so far.
 func (c *Recorder) Exchanges() []Exchange {
 	c.mu.Lock()
 	defer c.mu.Unlock()

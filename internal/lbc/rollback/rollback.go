@@ -1,4 +1,4 @@
-// Package rollback tells on which listeners the existing controller renumbers and retags rules when it takes load
+// Package rollback reports on which listeners the existing controller renumbers and retags rules when it takes load
 // balancers back.
 package rollback
 

@@ -41,7 +41,7 @@ type Client struct {
 	Endpoint string // that is set for IAM; empty = the usual one
 }
 
-// Over is a Client over a connection.
+// Over returns a Client over a connection.
 func Over(c awsclient.Connection) Client {
 	cfg, endpoint := c.SDK("IAM")
 	return Client{c.Scope, cfg, endpoint}

@@ -194,8 +194,8 @@ func (r *reader) heartbeats(ctx context.Context, s state) (put, error) {
 	return func(s *state) { s.facts.Heartbeats = all }, nil
 }
 
-// writtenAt is when the API server took the last renewal of a Lease: it notes the time of a change beside the fields of
-// who made it.
+// writtenAt is when the API server took the last renewal of a Lease: it notes the time of a change in addition to the
+// fields of who made it.
 func writtenAt(fields []metav1.ManagedFieldsEntry) (at time.Time) {
 	for _, m := range fields {
 		if m.Time != nil && m.FieldsV1 != nil && strings.Contains(m.FieldsV1.GetRawString(), `"f:renewTime"`) &&

@@ -233,7 +233,7 @@ func leasesOf(ctx context.Context, k client.Client, names []string) (out []check
 	return out, nil
 }
 
-// LeaseOf is what a Lease says.
+// LeaseOf returns what a Lease says.
 func LeaseOf(l *coordinationv1.Lease) checks.Lease {
 	out := checks.Lease{Namespace: l.Namespace, Name: l.Name, Created: l.CreationTimestamp.Time}
 	if l.Spec.LeaseTransitions != nil {

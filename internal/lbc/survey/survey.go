@@ -57,7 +57,7 @@ type state struct {
 // put enters what a loader has read.
 type put func(*state)
 
-// loader reads a source. It may return an answer beside an error, and after ctx is done, which is then too late.
+// loader reads a source. It may return an answer together with an error, and after ctx is done, which is then too late.
 type loader func(ctx context.Context, s state) (put, error)
 
 func (r *reader) loaders() map[doctor.Source]loader {

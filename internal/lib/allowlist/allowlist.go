@@ -70,7 +70,7 @@ func (l List) Allow(namespace string, names ...string) bool {
 	return slices.ContainsFunc(names, func(name string) bool { return name != "" && len(l.Match(namespace, name)) > 0 })
 }
 
-// For are the patterns that hold for a namespace.
+// For returns the patterns that hold for a namespace.
 func (l List) For(namespace string) (out []string) {
 	for _, e := range l {
 		if e.Namespace == "" || e.Namespace == namespace {
@@ -83,7 +83,7 @@ func (l List) For(namespace string) (out []string) {
 // Unlimited reports whether the objects of every namespace are allowed everything.
 func (l List) Unlimited() bool { return slices.Contains(l, Entry{Pattern: Any}) }
 
-// Patterns are those of the entries without *, each once.
+// Patterns returns the patterns of the entries without *, each once.
 func (l List) Patterns() (out []string) {
 	for _, e := range l {
 		if e.Pattern != Any && !slices.Contains(out, e.Pattern) {

@@ -16,8 +16,8 @@ type Policy struct {
 	Jitter float64
 }
 
-// Pause is the pause after the n-th failure in a row, without jitter. The first failure is number 1; smaller numbers
-// count as 1.
+// Pause returns the pause after the n-th failure in a row, without jitter. The first failure is number 1; smaller
+// numbers count as 1.
 func (p Policy) Pause(n int) time.Duration {
 	d := p.First
 	for ; n > 1 && d < p.Longest; n-- {
@@ -110,7 +110,7 @@ func (f *Failures[K]) When(k K) time.Duration {
 	return pause
 }
 
-// NumRequeues is the number of failures of a key in a row.
+// NumRequeues returns the number of failures of a key in a row.
 func (f *Failures[K]) NumRequeues(k K) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -135,7 +135,7 @@ func (f *Failures[K]) ForgetFunc(gone func(K) bool) {
 	}
 }
 
-// Len is the number of keys that are counted.
+// Len returns the number of keys that are counted.
 func (f *Failures[K]) Len() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -45,7 +45,7 @@ func from(version string, build *debug.BuildInfo) Info {
 	return i
 }
 
-// String is one line about the binary.
+// String returns one line about the binary.
 func (i Info) String() string {
 	commit := i.Commit
 	if i.Modified {

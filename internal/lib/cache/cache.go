@@ -142,7 +142,7 @@ func (c *Cache[K, V]) Update(k K, change func(V) V) {
 	})
 }
 
-// Failure is why the newest read of a key failed; nil if it did not.
+// Failure returns why the newest read of a key failed; nil if it did not.
 func (c *Cache[K, V]) Failure(k K) error { return c.failure(k) }
 
 // Forget makes the next Get read keys again, also keys that are being read; no key means all keys. The old answer is

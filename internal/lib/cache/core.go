@@ -232,7 +232,7 @@ func (c *core) delete(keys []any) {
 // Loads counts the answers that were taken over. What Get returns after Loads is no older than the last of them.
 func (c *core) Loads() uint64 { return c.loads.Load() }
 
-// Len is how many keys anything is known of.
+// Len returns how many keys anything is known of.
 func (c *core) Len() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()

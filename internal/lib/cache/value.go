@@ -36,7 +36,7 @@ func (v *Value[V]) Within(ctx context.Context, age time.Duration) (V, error) {
 // Peek returns what is known, however old; found is false if nothing is. It reads nothing.
 func (v *Value[V]) Peek() (value V, found bool) { return v.of.Peek("") }
 
-// Failure is why the newest read failed; nil if it did not.
+// Failure returns why the newest read failed; nil if it did not.
 func (v *Value[V]) Failure() error { return v.of.Failure("") }
 
 // Put takes over an answer that was learned otherwise. A read under way does not replace it.

@@ -2,16 +2,40 @@
 // show them. The controller does not link the package.
 package callbudget
 
-// Budget is the maximum number of calls of a loop in ten minutes, in the steady state and while a dependency fails.
+import (
+	"fmt"
+	"time"
+)
+
+// Period is the time in which a loop makes at most the calls of its budget.
+const Period = 10 * time.Minute
+
+// Budget is the maximum number of calls of a loop in Period, in the steady state and while a dependency fails.
 // Tests of the controller run each loop with a fake clock and compare the number of calls.
 type Budget struct {
 	Loop  string // as the tests name it
 	Reads string // what it reads or writes
 	Per   string // the unit that has one such loop
-	// Steady and Trouble are the maximum numbers of calls in ten minutes. Trouble counts from the first failure, when
+	// Steady and Trouble are the maximum numbers of calls in Period. Trouble counts from the first failure, when
 	// pauses are shortest.
 	Steady, Trouble int
 	Pauses          string // between attempts while the failure lasts
+}
+
+// Check returns an error if a loop made more calls in Period than its budget allows, or so few that the budget is too
+// high. trouble is true if a dependency failed meanwhile.
+func (b Budget) Check(trouble bool, calls int) error {
+	budget, state := b.Steady, "in the steady state"
+	if trouble {
+		budget, state = b.Trouble, "while a dependency fails"
+	}
+	switch {
+	case calls > budget:
+		return fmt.Errorf("%d calls in ten minutes %s, more than the budget of %d", calls, state, budget)
+	case trouble && calls == 0, budget > 20 && calls < budget/4:
+		return fmt.Errorf("%d calls in ten minutes %s: the budget of %d is too high", calls, state, budget)
+	}
+	return nil
 }
 
 // Budgets has a row for each loop that calls AWS or reads Kubernetes without an event.

@@ -25,10 +25,10 @@ func (m *Map[A, B, V]) DeleteOf(a A) {
 	}
 }
 
-// Of are the values of the pairs with a first key, by the second one. The caller does not change the map.
+// Of returns the values of the pairs with a first key, by the second one. The caller does not change the map.
 func (m *Map[A, B, V]) Of(a A) map[B]V { return m.of[a] }
 
-// By are the values of the pairs with a second key, by the first one. The caller does not change the map.
+// By returns the values of the pairs with a second key, by the first one. The caller does not change the map.
 func (m *Map[A, B, V]) By(b B) map[A]V { return m.by[b] }
 
 func put[A, B comparable, V any](in map[A]map[B]V, a A, b B, v V) map[A]map[B]V {

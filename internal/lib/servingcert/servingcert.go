@@ -128,7 +128,7 @@ func Trusted(leaf *x509.Certificate, ca []byte, now time.Time) bool {
 	return verifies(leaf, (Bundle{CA: ca}).authorities(now), now)
 }
 
-// Invalid is why the serving certificate cannot be served to clients that trust the bundle; nil = it can.
+// Invalid returns why the serving certificate cannot be served to clients that trust the bundle; nil = it can.
 func (b Bundle) Invalid(now time.Time) error {
 	leaf, err := b.leaf()
 	switch {
@@ -142,7 +142,7 @@ func (b Bundle) Invalid(now time.Time) error {
 	return nil
 }
 
-// Certificate is the serving certificate for a TLS server.
+// Certificate returns the serving certificate for a TLS server.
 func (b Bundle) Certificate() (*tls.Certificate, error) {
 	c, err := tls.X509KeyPair(b.Cert, b.Key)
 	if err != nil {

@@ -249,7 +249,7 @@ func (b *Browser) Until(script string) {
 	}
 }
 
-// Seen is the events of a kind so far.
+// Seen returns the events of a kind so far.
 func (b *Browser) Seen(method string) []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -262,7 +262,7 @@ func (b *Browser) Seen(method string) []string {
 	return found
 }
 
-// Screenshot is the page as PNG, at a width and height in pixels.
+// Screenshot returns the page as PNG, at a width and height in pixels.
 func (b *Browser) Screenshot(width, height int) []byte {
 	b.Helper()
 	b.Do("Emulation.setDeviceMetricsOverride", map[string]any{"width": width, "height": height, "deviceScaleFactor": 1,

@@ -279,7 +279,7 @@ var settings = map[Kind]string{
 	Listener:     "listener attributes (listener-attributes.PROTOCOL-PORT)",
 }
 
-// Keys are the attributes that a resource can have.
+// Keys returns the attributes that a resource can have.
 func Keys(s Subject) (out []string) {
 	for i := range Attributes {
 		if Attributes[i].Has(s) {

@@ -246,8 +246,8 @@ func threshold(unit, byDefault string) func(*reading) string {
 	}
 }
 
-// OfAttributes is the attribute of a resource that AWS refuses beside the others, and why; an empty key = none. Each
-// attribute by itself is admitted.
+// OfAttributes returns the attribute of a resource that AWS refuses together with the others, and why; an empty key =
+// none. Each attribute by itself is admitted.
 func OfAttributes(s AttributeSet) (key string, r Refusal) {
 	if s.TargetType == stack.TargetALB {
 		return "", Refusal{}

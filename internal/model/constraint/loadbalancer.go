@@ -52,7 +52,7 @@ var LoadBalancers = []Row[stack.LoadBalancer]{
 	{"tags", func(lb stack.LoadBalancer) string { return OfTags(lb.Tags) }},
 }
 
-// OfAddressPools is why AWS refuses the address pools of a load balancer; empty if it may admit them.
+// OfAddressPools returns why AWS refuses the address pools of a load balancer; empty if it may admit them.
 func OfAddressPools(lb stack.LoadBalancer) string {
 	switch {
 	case lb.CustomerOwnedPool != "" && lb.Type != stack.Application:
@@ -74,8 +74,8 @@ const (
 	minNetworkUnits = 2_750 // for each zone
 )
 
-// OfCapacity is why AWS refuses the reserved capacity of a load balancer; empty if it may admit it. The account may
-// have a lower quota. A network load balancer has one subnet in each of its zones.
+// OfCapacity returns why AWS refuses the reserved capacity of a load balancer; empty if it may admit it. The account
+// may have a lower quota. A network load balancer has one subnet in each of its zones.
 func OfCapacity(lb stack.LoadBalancer) string {
 	zones := max(len(lb.Subnets), 1)
 	switch {
@@ -155,7 +155,7 @@ var Forwardings = []Row[Forwarding]{
 	}},
 }
 
-// OfForwarding is why AWS refuses a listener that forwards to a target group for sure; empty if it may admit it.
+// OfForwarding returns why AWS refuses a listener that forwards to a target group for sure; empty if it may admit it.
 func OfForwarding(f Forwarding) string { return first(Forwardings, f) }
 
 // Answering is an action of an application load balancer at a listener.
@@ -184,7 +184,7 @@ var Answerings = []Row[Answering]{
 	}},
 }
 
-// OfAnswering is why AWS refuses an action at a listener for sure; empty if it may admit it.
+// OfAnswering returns why AWS refuses an action at a listener for sure; empty if it may admit it.
 func OfAnswering(a Answering) string { return first(Answerings, a) }
 
 // SSLPolicies are the security policies that AWS is known to have. Others may be newer than the table.

@@ -385,7 +385,7 @@ var Transforms = []Row[stack.Transform]{
 	}},
 }
 
-// OfConditions is what AWS refuses of the conditions of a rule; empty if nothing is certain.
+// OfConditions returns what AWS refuses of the conditions of a rule; empty if nothing is certain.
 func OfConditions(all []stack.Condition) string {
 	for i := range all {
 		if problem := first(Conditions, all[i]); problem != "" {
@@ -395,7 +395,7 @@ func OfConditions(all []stack.Condition) string {
 	return ""
 }
 
-// OfActions is what AWS refuses of what a rule does.
+// OfActions returns what AWS refuses of what a rule does.
 func OfActions(actions []stack.Action, transforms []stack.Transform) string {
 	for i := range actions {
 		if problem := first(Actions, actions[i]); problem != "" {

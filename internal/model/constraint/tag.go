@@ -47,7 +47,7 @@ var Tags = []Row[Tag]{
 	}},
 }
 
-// OfTag is why AWS takes a tag of no resource; empty if it does.
+// OfTag returns why AWS takes a tag of no resource; empty if it does.
 func OfTag(t Tag) string { return first(Tags, t) }
 
 // OfTags is OfTag of the first tag of several, by key.

@@ -209,5 +209,5 @@ var healthCheckRows = []Row[stack.TargetGroup]{
 	}},
 }
 
-// OfTargetGroup is why AWS refuses a target group for sure; empty if it may admit it.
+// OfTargetGroup returns why AWS refuses a target group for sure; empty if it may admit it.
 func OfTargetGroup(tg stack.TargetGroup) string { return first(TargetGroups, tg) }

@@ -72,7 +72,7 @@ const labelled = exemption +
 	"; --object-labels and --copied-labels (chart: objectLabels, copiedLabels) put labels on the objects that the " +
 	"controller creates"
 
-// Of is the text and the remedy of a finding that admission refuses a write. what names what is written; created
+// Of returns the text and the remedy of a finding that admission refuses a write. what names what is written; created
 // reports that this is an object that the controller creates.
 func (d Denial) Of(what Object, created bool) (text, remedy string) {
 	cure := d.cure

@@ -17,7 +17,7 @@ type Object struct {
 	UID       string // may be empty if it is not known (offline plans)
 }
 
-// Plural is the plural of a kind.
+// Plural returns the plural of a kind.
 func Plural(kind string) string {
 	if strings.HasSuffix(kind, "s") {
 		return kind + "es"
@@ -89,7 +89,7 @@ type Diagnostic struct {
 // Error makes a diagnostic usable as an error value.
 func (d Diagnostic) Error() string { return d.Message() }
 
-// Message is the sentence shown in events and on the command line.
+// Message returns the sentence shown in events and on the command line.
 func (d Diagnostic) Message() string {
 	var b strings.Builder
 	b.WriteString(d.Text)

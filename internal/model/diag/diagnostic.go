@@ -45,7 +45,7 @@ const (
 var reasons = map[Phase]EventReason{Marking: FailedAdd, Releasing: FailedRemove, Showing: FailedStatus,
 	Clearing: FailedCleanupStatus}
 
-// Reason is the event reason of the diagnostic: that of its code, or of its phase if that differs.
+// Reason returns the event reason of the diagnostic: that of its code, or of its phase if that differs.
 func (d Diagnostic) Reason() EventReason {
 	reason := table[d.Code].Reason
 	if r, ok := reasons[d.Phase]; ok {

@@ -8,9 +8,9 @@ import (
 	"unicode/utf8"
 )
 
-// Visible is a text on one line without what a terminal, a log or a page carries out or hides: control characters, line
-// breaks, and characters without a form, such as those that turn the direction of text, are written as escapes. Values
-// of annotations, hosts and paths are whatever somebody has written, and findings and plans quote them.
+// Visible returns a text on one line without what a terminal, a log or a page carries out or hides: control characters,
+// line breaks, and characters without a form, such as those that turn the direction of text, are written as escapes.
+// Values of annotations, hosts and paths are whatever somebody has written, and findings and plans quote them.
 func Visible(s string) string {
 	if !strings.ContainsFunc(s, hidden) {
 		return s

@@ -33,7 +33,7 @@ func (n Names) Cover(host string) bool {
 	return ok && n[wild]
 }
 
-// Wildcard is the wildcard that covers a host; ok is false if there is none.
+// Wildcard returns the wildcard that covers a host; ok is false if there is none.
 func Wildcard(host string) (name string, ok bool) {
 	_, parent, dotted := strings.Cut(host, ".")
 	return "*." + parent, dotted
@@ -99,8 +99,8 @@ func (c Certificate) Discoverable() bool { return (c.Status == "" || c.Status ==
 // Issued reports whether a listener can use the certificate.
 func (c OwnCertificate) Issued() bool { return c.Status == Issued }
 
-// ZoneOf is the hosted zone that a record of a name belongs to: the one with the longest name that is the name itself
-// or ends it. Of zones with equal names the one with the lowest id counts. ok is false if there is none.
+// ZoneOf returns the hosted zone that a record of a name belongs to: the one with the longest name that is the name
+// itself or ends it. Of zones with equal names the one with the lowest id counts. ok is false if there is none.
 func ZoneOf(zones []HostedZone, name string) (zone HostedZone, ok bool) {
 	name = strings.ToLower(strings.TrimSuffix(name, "."))
 	for _, z := range zones {

@@ -191,7 +191,7 @@ type TargetGroup struct{ ARN, Name, Protocol, TargetType string }
 type TargetGroupOwner struct {
 	Stack stack.Key
 	ID    string // identity: value of the resource tag
-	// Ambiguous: the tags name several stacks, and nothing tells which one the target group belongs to.
+	// Ambiguous: the tags name several stacks, and nothing shows which one the target group belongs to.
 	Ambiguous bool
 }
 
@@ -241,8 +241,8 @@ func (lb *LoadBalancer) Has(allocation string) bool {
 	return false
 }
 
-// Sources are the ranges and prefix lists that the managed groups allow on a port, alone or among others; open is false
-// if they allow nothing.
+// Sources returns the ranges and prefix lists that the managed groups allow on a port, alone or among others; open is
+// false if they allow nothing.
 func (lb *LoadBalancer) Sources(port int32) (ranges, lists []string, open bool) {
 	for _, p := range lb.Ingress {
 		if p.FromPort > port || p.ToPort < port || p.Protocol == "icmp" || p.Protocol == "icmpv6" {
@@ -274,13 +274,13 @@ type LoadBalancerDetails struct {
 	GroupAttributes map[string]map[string]string
 }
 
-// TargetGroupDetails are the health check of a target group, and what tells whether it can stay.
+// TargetGroupDetails are the health check of a target group, and what decides whether it can stay.
 type TargetGroupDetails struct {
 	Protocol, ProtocolVersion, TargetType string
 	HealthCheck                           stack.HealthCheck
 }
 
-// NeedGroupDetails is the need for NeedStackDetails with the attributes of a target group of the stack.
+// NeedGroupDetails returns the need for NeedStackDetails with the attributes of a target group of the stack.
 func NeedGroupDetails(key stack.Key, id string) Need {
 	return Need{Kind: NeedStackDetails, Key: key.String() + " " + id}
 }

@@ -17,8 +17,8 @@ type Problem struct {
 	Err    error // of the look-up, if that failed
 }
 
-// Diagnostic is the finding about an object. If the look-up failed with a diagnostic, its code, class and request id
-// are taken over.
+// Diagnostic returns the finding about an object. If the look-up failed with a diagnostic, its code, class and request
+// id are taken over.
 func (p *Problem) Diagnostic(o diag.Object, path string) diag.Diagnostic {
 	d := diag.New(o, path, p.Code, p.Text, p.Remedy)
 	d.Class = cmp.Or(p.Class, d.Class)
@@ -37,7 +37,7 @@ func (p *Problem) Refused() bool {
 		cause.Class == diag.NotFound)
 }
 
-// Failed is the problem of a need whose look-up failed; nil = it did not fail.
+// Failed returns the problem of a need whose look-up failed; nil = it did not fail.
 func (f Facts) Failed(n Need) *Problem {
 	err := f.Errors[n]
 	if err == nil {

@@ -88,8 +88,8 @@ func validate(subnets []Subnet, q SubnetQuery) *Problem {
 	return RequireIPv6(subnets, q.IPAddressType)
 }
 
-// RequireIPv6 is the problem of subnets without IPv6 addresses, if load balancers of an IP address type need them; nil
-// = there is none.
+// RequireIPv6 returns the problem of subnets without IPv6 addresses, if load balancers of an IP address type need them;
+// nil = there is none.
 func RequireIPv6(subnets []Subnet, ipAddressType string) *Problem {
 	if !IPv6Capable(ipAddressType) {
 		return nil

@@ -87,7 +87,7 @@ type Condition struct {
 	Blocks bool // the controllers do not start before it has healed
 }
 
-// Error is the sentence.
+// Error returns the sentence.
 func (c Condition) Error() string { return c.Text + "; " + c.Remedy }
 
 // Change is a condition that begins to hold, has another text, or has healed.
@@ -96,7 +96,7 @@ type Change struct {
 	Healed bool
 }
 
-// Conditions are those that hold. The zero value is usable.
+// Conditions has the conditions that hold. The zero value is usable.
 type Conditions struct {
 	// OnChange, if it is set, is called with each change, in their order. It must not wait, and not use the Conditions.
 	OnChange func(Change)
@@ -143,10 +143,10 @@ func (s *Conditions) Holds(r Reason) bool {
 	return ok
 }
 
-// All are the conditions that hold, in the order of Reasons.
+// All returns the conditions that hold, in the order of Reasons.
 func (s *Conditions) All() []Condition { return s.Of("") }
 
-// Of are the conditions that a check of /readyz shows; "" = all.
+// Of returns the conditions that a check of /readyz shows; "" = all.
 func (s *Conditions) Of(check string) (out []Condition) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -158,7 +158,7 @@ func (s *Conditions) Of(check string) (out []Condition) {
 	return out
 }
 
-// Checks are the names of the checks of /readyz.
+// Checks returns the names of the checks of /readyz.
 func Checks() (out []string) {
 	for _, i := range Reasons {
 		out = append(out, i.Check)

@@ -175,8 +175,8 @@ type Reached struct {
 	Namespace, Name string
 }
 
-// Reaches are the objects of other namespaces to which a member forwards, or forwarded until the permission for it was
-// withdrawn.
+// Reaches returns the objects of other namespaces to which a member forwards, or forwarded until the permission for it
+// was withdrawn.
 func (m *Member) Reaches() (out []Reached) {
 	for i := range m.Routes {
 		out = append(out, m.reachedBy(m.Routes[i].Actions)...)
@@ -188,7 +188,7 @@ func (m *Member) Reaches() (out []Reached) {
 	return out
 }
 
-// GroupOf is the first target group of a Service or Gateway for a member; nil = there is none.
+// GroupOf returns the first target group of a Service or Gateway for a member; nil = there is none.
 func (m *Member) GroupOf(of Reached) *TargetGroup {
 	in := func(actions []Action) *TargetGroup {
 		for i := range actions {

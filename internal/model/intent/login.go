@@ -14,13 +14,13 @@ type LoginOf struct {
 	Secret string
 }
 
-// Credentials are those of the client of a login, as stack.AuthenticateOIDC has them.
+// Credentials are the credentials of a login's client, as stack.AuthenticateOIDC has them.
 type Credentials struct {
 	ID, Secret stack.Secret
 	Changed    bool
 }
 
-// Logins are the logins of a version of a member, each once.
+// Logins returns the logins of a version of a member, each once.
 func (m *Member) Logins() (out []LoginOf) {
 	var seen map[string]bool
 	note := func(actions []Action) {
@@ -44,7 +44,7 @@ func (m *Member) Logins() (out []LoginOf) {
 	return out
 }
 
-// WithCredentials is a version of a member whose logins have these credentials; logins without any keep theirs.
+// WithCredentials returns a version of a member whose logins have these credentials; logins without any keep theirs.
 func (m Member) WithCredentials(of map[LoginOf]Credentials) Member {
 	logins := m.Logins()
 	if !slices.ContainsFunc(logins, func(l LoginOf) bool { _, has := of[l]; return has }) {

@@ -9,7 +9,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// Shown is a value of a setting as findings print it: lists with commas, maps as "key=value" sorted by key.
+// Shown returns a value of a setting as findings print it: lists with commas, maps as "key=value" sorted by key.
 func Shown(value any) string {
 	switch v := value.(type) {
 	case []string:

@@ -38,13 +38,13 @@ func (s Source) place() place {
 // Equal is ==, for packages that compare structs by reflection.
 func (s Source) Equal(to Source) bool { return s == to }
 
-// String is the object and the field.
+// String returns the object and the field.
 func (s Source) String() string { return strings.TrimSpace(s.Object().String() + " " + s.Path()) }
 
-// Object is where the value is declared.
+// Object returns where the value is declared.
 func (s Source) Object() diag.Object { return s.place().Object }
 
-// Path is the field that declares the value.
+// Path returns the field that declares the value.
 func (s Source) Path() string { return s.place().Path }
 
 // MarshalJSON implements json.Marshaler.
@@ -73,7 +73,7 @@ func (s Source) OfClass() bool { return s.Object().Kind == "IngressClassParams" 
 // name.
 func (s Source) OfConfiguration() bool { return strings.HasSuffix(s.Object().Kind, "Configuration") }
 
-// InvalidCode is the code of a finding that the value is invalid.
+// InvalidCode returns the code of a finding that the value is invalid.
 func (s Source) InvalidCode() diag.Code {
 	if s.OfConfiguration() {
 		return diag.InvalidConfiguration

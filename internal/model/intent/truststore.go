@@ -15,8 +15,8 @@ type TrustStore struct {
 	Kept bool `json:",omitempty"`
 }
 
-// Clients is what a member does with the certificates of clients of a port, and the trust store, if it names one of the
-// stack.
+// Clients returns what a member does with the certificates of clients of a port, and the trust store, if it names one
+// of the stack.
 func (m *Member) Clients(port int32) (mutual stack.MutualAuthentication, store TrustStore) {
 	for i := range m.Listeners {
 		if l := &m.Listeners[i]; l.Port == port {

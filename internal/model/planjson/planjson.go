@@ -123,7 +123,7 @@ func Marshal(s *stack.Stack) ([]byte, error) {
 	return text, nil
 }
 
-// Digest is a short name of a stack: of what Marshal writes, and so without secrets.
+// Digest returns a short name of a stack: of what Marshal writes, and so without secrets.
 func Digest(s *stack.Stack) (string, error) {
 	text, err := Marshal(s)
 	if err != nil {

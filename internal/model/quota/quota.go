@@ -79,17 +79,17 @@ func (l Limit) Fixed() bool { return l == ListenersOfNetworkLoadBalancer }
 // Default is AWS's default of a limit; 0 if the table does not have it.
 func (l Limit) Default() int { return defaults[l] }
 
-// OfType is the limit of load balancers of a type that an account has in a region.
+// OfType returns the limit of load balancers of a type that an account has in a region.
 func OfType(t stack.LoadBalancerType) Limit { return Limit(t) + "-load-balancers" }
 
-// TargetsOf is the limit of targets of a load balancer of a type.
+// TargetsOf returns the limit of targets of a load balancer of a type.
 func TargetsOf(t stack.LoadBalancerType) Limit { return targets + of(t) }
 
-// ListenersOf is the limit of listeners of a load balancer of a type.
+// ListenersOf returns the limit of listeners of a load balancer of a type.
 func ListenersOf(t stack.LoadBalancerType) Limit { return listeners + of(t) }
 
-// CertificatesOf is the limit of certificates of a load balancer of a type, besides those that its listeners were made
-// with.
+// CertificatesOf returns the limit of certificates of a load balancer of a type, besides those that its listeners were
+// made with.
 func CertificatesOf(t stack.LoadBalancerType) Limit { return certificates + of(t) }
 
 // of is how names of limits of a load balancer of a type end.
@@ -110,7 +110,7 @@ type Use struct {
 	Used  int
 }
 
-// Uses are what a load balancer uses of each limit that holds for its type.
+// Uses returns what a load balancer uses of each limit that holds for its type.
 func (lb LoadBalancer) Uses() (uses []Use) {
 	kind := of(lb.Type)
 	for _, u := range []Use{{listeners + kind, lb.Listeners}, {rules + kind, lb.Rules},
@@ -130,7 +130,7 @@ const (
 	RulesPerInterface          = 1000 // of all groups of a network interface
 )
 
-// GroupsPerInterface is how many security groups a network interface may have if each may have so many rules.
+// GroupsPerInterface returns how many security groups a network interface may have if each may have so many rules.
 func GroupsPerInterface(rules int) int {
 	return max(1, min(SecurityGroupsPerInterface, RulesPerInterface/max(rules, 1)))
 }

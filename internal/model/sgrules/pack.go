@@ -127,7 +127,7 @@ func JoinPorts(in []Ports) []Ports {
 // Lists are the prefix lists that are known, by id.
 type Lists map[string]stack.PrefixList
 
-// Count is how many of the rules that a security group may have EC2 counts: those of IPv4 and those of IPv6 by
+// Count returns how many of the rules that a security group may have EC2 counts: those of IPv4 and those of IPv6 by
 // themselves, of which the larger number is returned. A security group as the source counts in both. A prefix list
 // counts in its family, as many rules as it may have entries (EC2 user guide, "Prefix lists"); one that is not known is
 // taken for one rule of IPv4.
@@ -149,7 +149,7 @@ func (l Lists) Count(rules []stack.Permission) int {
 // weight is how many rules EC2 counts a rule for.
 func (l Lists) weight(p stack.Permission) int { return max(1, l[p.PrefixList].MaxEntries) }
 
-// Named are the prefix lists that rules name and that are known, each once with its number of entries, as "pl-1 has
+// Named returns the prefix lists that rules name and that are known, each once with its number of entries, as "pl-1 has
 // 20".
 func (l Lists) Named(rules []stack.Permission) (texts []string) {
 	for _, p := range rules {

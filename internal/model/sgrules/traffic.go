@@ -87,7 +87,7 @@ type segment struct {
 // Traffic is what rules admit, whatever the rules are.
 type Traffic struct{ of map[class][]segment }
 
-// Of is the traffic that rules admit together.
+// Of returns the traffic that rules admit together.
 func Of(rules []stack.Permission) Traffic {
 	t := Traffic{map[class][]segment{}}
 	for c, boxes := range byClass(rules) {
@@ -162,7 +162,7 @@ func (t Traffic) Admits(rule stack.Permission) bool {
 	return false
 }
 
-// Without is the traffic that other traffic lacks.
+// Without returns the traffic that other traffic lacks.
 func (t Traffic) Without(o Traffic) Traffic {
 	out := Traffic{map[class][]segment{}}
 	for c, all := range t.of {

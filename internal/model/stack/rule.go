@@ -40,7 +40,7 @@ type Condition struct {
 // QueryValue is one key/value pair of a query-string condition; an empty key matches any key.
 type QueryValue struct{ Key, Value string }
 
-// Count is how many values a condition has.
+// Count returns how many values a condition has.
 func (c Condition) Count() int { return len(c.Values) + len(c.Regex) + len(c.Query) }
 
 // Wildcards counts the wildcards by which ELB limits the conditions of a rule: those of each value.

@@ -16,7 +16,7 @@ type ID struct {
 	Name      string
 }
 
-// String is the value of the stack tag: "name" or "namespace/name".
+// String returns the value of the stack tag: "name" or "namespace/name".
 func (id ID) String() string {
 	if id.Namespace == "" {
 		return id.Name

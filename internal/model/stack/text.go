@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// FieldText is the part of a request that the condition compares: "host", "header X-Env".
+// FieldText returns the part of a request that the condition compares: "host", "header X-Env".
 func (c Condition) FieldText() string {
 	fields := map[ConditionField]string{
 		HostHeader: "host", PathPattern: "path", HTTPHeader: "header", RequestMethod: "method", QueryString: "query",
@@ -17,7 +17,7 @@ func (c Condition) FieldText() string {
 	return strings.TrimSpace(cmp.Or(fields[c.Field], string(c.Field)) + " " + c.HeaderName)
 }
 
-// ValuesText is what the condition admits, the same for each order of the values: "/api or /api/*".
+// ValuesText returns what the condition admits, the same for each order of the values: "/api or /api/*".
 func (c Condition) ValuesText() string {
 	values := slices.Clone(c.Values)
 	for _, q := range c.Query {

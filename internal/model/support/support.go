@@ -10,7 +10,7 @@ import (
 // Version is a minor version of Kubernetes.
 type Version struct{ Major, Minor int }
 
-// String is the version as 1.36.
+// String returns the version as 1.36.
 func (v Version) String() string { return fmt.Sprintf("%d.%d", v.Major, v.Minor) }
 
 // Before reports whether the version is older than another one.
@@ -57,8 +57,8 @@ var Kubernetes = []Release{
 	{Version{1, 37}, Cluster},
 }
 
-// Oldest is the oldest supported version.
+// Oldest returns the oldest supported version.
 func Oldest() Release { return Kubernetes[0] }
 
-// Newest is the newest supported version.
+// Newest returns the newest supported version.
 func Newest() Release { return Kubernetes[len(Kubernetes)-1] }

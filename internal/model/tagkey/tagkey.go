@@ -24,7 +24,7 @@ var selectors = []string{"karpenter.sh", "karpenter.k8s.aws", "k8s.io/cluster-au
 // legacyCluster is the key by which the AWS cloud provider and kOps know the resources of a cluster, besides clusters.
 const legacyCluster = "kubernetescluster"
 
-// Migrated is the key that tells from which Ingress an object was translated. lbc migrate writes it into the specs of
+// Migrated is the key that shows from which Ingress an object was translated. lbc migrate writes it into the specs of
 // users, and it says nothing about whose a resource is.
 const Migrated = "gateway.k8s.aws/migrated-from"
 
@@ -58,8 +58,8 @@ func Controller(key string) bool {
 	})
 }
 
-// Refused are the keys of tags that may not be set, sorted. administered reports whether an administrator sets a tag;
-// nil = none does.
+// Refused returns the keys of tags that may not be set, sorted. administered reports whether an administrator sets a
+// tag; nil = none does.
 func Refused[V any](tags map[string]V, administered func(V) bool) (out []string) {
 	for k, v := range tags {
 		if Reserved(k) || Selects(k) && (administered == nil || !administered(v)) {

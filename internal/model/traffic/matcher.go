@@ -78,7 +78,7 @@ func (r *rule) matches(v *view) bool {
 	return !slices.ContainsFunc(r.conditions, func(c condition) bool { return !c(v) })
 }
 
-// Match is a Matcher for one request.
+// Match returns a Matcher for one request.
 func Match(rules []stack.Rule, defaults []stack.Action, r Request) Decision {
 	m, _ := NewMatcher(rules, defaults) // values that can never match are no error of the request
 	return m.Match(&r)
@@ -105,7 +105,7 @@ func Weight(w stack.WeightedTargetGroup) int {
 	return max(int(*w.Weight), 0)
 }
 
-// TotalWeight is the sum of a forward's weights. At 0 the load balancer answers 503.
+// TotalWeight returns the sum of a forward's weights. At 0 the load balancer answers 503.
 func TotalWeight(f *stack.Forward) int {
 	total := 0
 	for _, w := range f.TargetGroups {

@@ -8,7 +8,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// Location is the URL of a redirect's answer: protocol://host:port/path?query with the keywords expanded from the
+// Location returns the URL of a redirect's answer: protocol://host:port/path?query with the keywords expanded from the
 // request. Empty fields have AWS's defaults. The protocol is in lower case. The port is always printed. An empty query
 // has no question mark. Nothing is encoded or decoded.
 func Location(rd stack.Redirect, r *Request) string {
@@ -33,8 +33,8 @@ func Location(rd stack.Redirect, r *Request) string {
 	return b.String()
 }
 
-// Location is that of a redirect of the decision, for the request that was decided about. Host and path are taken after
-// the rule's transforms. An error means that the load balancer answers 500, as of Rewrite.
+// Location returns the target of a redirect of the decision, for the request that was decided about. Host and path are
+// taken after the rule's transforms. An error means that the load balancer answers 500, as of Rewrite.
 func (d *Decision) Location(rd stack.Redirect, r *Request) (string, error) {
 	host, path, err := d.Rewrite(r.Host, r.Path)
 	if err != nil {
@@ -45,7 +45,7 @@ func (d *Decision) Location(rd stack.Redirect, r *Request) (string, error) {
 	return Location(rd, &rewritten), nil
 }
 
-// RedirectStatus is the HTTP status of a redirect action: 302 for HTTP_302, else 301.
+// RedirectStatus returns the HTTP status of a redirect action: 302 for HTTP_302, else 301.
 func RedirectStatus(rd stack.Redirect) int {
 	if rd.StatusCode == "HTTP_302" {
 		return 302

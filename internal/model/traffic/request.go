@@ -44,9 +44,9 @@ func (r *Request) header(name string) []string {
 	return r.Header[textproto.CanonicalMIMEHeaderKey(name)]
 }
 
-// NormalizePath is the form of a path that conditions compare. Characters that are not printable ASCII are dropped.
-// Percent-encoded unreserved characters (RFC 3986 §2.3) are decoded. Dot segments are removed (§5.2.4); duplicate
-// slashes are not. The path that is forwarded is never changed.
+// NormalizePath returns the form of a path that conditions compare. Characters that are not printable ASCII are
+// dropped. Percent-encoded unreserved characters (RFC 3986 §2.3) are decoded. Dot segments are removed (§5.2.4);
+// duplicate slashes are not. The path that is forwarded is never changed.
 func NormalizePath(path string) string {
 	return removeDotSegments(decodeUnreserved(visible(path)))
 }

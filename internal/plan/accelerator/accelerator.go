@@ -110,7 +110,7 @@ type Listener struct {
 	Groups   []Group `json:",omitempty"`
 }
 
-// Key is the protocol and the ports, such as "TCP:80-80,443-443", in the order of ports.
+// Key returns the protocol and the ports, such as "TCP:80-80,443-443", in the order of ports.
 func (l Listener) Key() string { return l.Protocol + ":" + portsKey(l.Ports) }
 
 func portsKey(ranges []PortRange) string {
@@ -149,7 +149,7 @@ type Declared struct {
 	// Deferred: ports and protocols are to be those of a load balancer that is not known at this moment. The listeners of
 	// AWS stay as they are.
 	Deferred bool `json:",omitempty"`
-	// Emptied, beside Deferred: the only endpoint is known to be gone, so that groups are to have none.
+	// Emptied, in addition to Deferred: the only endpoint is known to be gone, so that groups are to have none.
 	Emptied   bool       `json:",omitempty"`
 	Listeners []Listener `json:",omitempty"`
 }
@@ -224,15 +224,15 @@ func (o *Observed) Group(arn string) (*Listener, *Group) {
 	return nil, nil
 }
 
-// ListenerID is the identity of the listener with an index in the declared accelerator.
+// ListenerID returns the identity of the listener with an index in the declared accelerator.
 func ListenerID(i int) string { return "Listener-" + strconv.Itoa(i) }
 
-// GroupID is the identity of the endpoint group with an index in the listener with an index.
+// GroupID returns the identity of the endpoint group with an index in the listener with an index.
 func GroupID(i, j int) string { return "EndpointGroup-" + strconv.Itoa(i) + "-" + strconv.Itoa(j) }
 
 func decimal(n int32) string { return strconv.FormatInt(int64(n), 10) }
 
-// Sorted are the ranges in the order of their ports.
+// Sorted returns the ranges in the order of their ports.
 func Sorted(ranges []PortRange) []PortRange {
 	return sorting.Sorted(slices.Values(ranges), func(a, b PortRange) int {
 		return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To))

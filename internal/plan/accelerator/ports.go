@@ -17,7 +17,7 @@ func Text(ranges []PortRange) string {
 // SamePorts reports whether the ranges are the same, in whatever order.
 func SamePorts(a, b []PortRange) bool { return slices.Equal(Sorted(a), Sorted(b)) }
 
-// Join is the ranges of single ports, sorted, adjacent ones in one range: 443, 80, 80, 81 are 80-81 and 443.
+// Join returns the ranges of single ports, sorted, adjacent ones in one range: 443, 80, 80, 81 are 80-81 and 443.
 func Join(ports []int32) []PortRange {
 	var out []PortRange
 	for _, p := range slices.Compact(slices.Sorted(slices.Values(ports))) {
@@ -43,7 +43,7 @@ func normal(ranges []PortRange) []PortRange {
 	return out
 }
 
-// Count is the number of different ports.
+// Count returns the number of different ports.
 func Count(ranges []PortRange) int {
 	n := 0
 	for _, r := range normal(ranges) {
@@ -52,7 +52,7 @@ func Count(ranges []PortRange) int {
 	return n
 }
 
-// Intersect are the ports that are in both.
+// Intersect returns the ports that are in both.
 func Intersect(a, b []PortRange) []PortRange {
 	var out []PortRange
 	for _, x := range normal(a) {
@@ -65,7 +65,7 @@ func Intersect(a, b []PortRange) []PortRange {
 	return out
 }
 
-// Subtract are the ports of a that are not in b.
+// Subtract returns the ports of a that are not in b.
 func Subtract(a, b []PortRange) []PortRange {
 	out := normal(a)
 	for _, y := range normal(b) {

@@ -99,7 +99,7 @@ func webACLOp(r stack.Ref, arn string) Operation {
 	return AssociateWebACL{r, arn}
 }
 
-// NoAddOns is what a new load balancer has.
+// NoAddOns returns what a new load balancer has.
 func NoAddOns() stack.AddOns {
 	out := stack.AddOns{Shield: new(bool), Capacity: new(int32)}
 	for _, f := range Firewalls {

@@ -54,7 +54,7 @@ func (o DeleteBinding) advance(a advancer) {
 
 func (b *Binding) id() string { return b.Namespace + "/" + b.Name }
 
-// Literal is a binding whose references are literals, as Kubernetes holds it.
+// Literal returns a binding whose references are literals, as Kubernetes holds it.
 func Literal(b stack.Binding, resolve func(stack.Ref) string) stack.Binding {
 	known := func(r stack.Ref) stack.Ref { return stack.Literal(r.Kind, resolve(r)) }
 	b.TargetGroup = known(b.TargetGroup)

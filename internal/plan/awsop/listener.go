@@ -15,7 +15,7 @@ type Protocols struct {
 	From, To string
 }
 
-// ProtocolsOf is the change of protocol that an operation makes or prepares; the zero value if there is none.
+// ProtocolsOf returns the change of protocol that an operation makes or prepares; the zero value if there is none.
 func ProtocolsOf(op plan.Operation) Protocols {
 	switch op := op.(type) {
 	case CreateListener:
@@ -61,7 +61,7 @@ type ModifyListener struct {
 	Sets ListenerSettings `json:"-"`
 }
 
-// ListenerSettings are those settings of a listener that AWS may refuse apart from each other.
+// ListenerSettings are the settings of a listener that AWS may refuse separately.
 type ListenerSettings struct{ Actions, Certificate, Policy, ALPN, Mutual bool }
 
 func (o ModifyListener) About() plan.About {
@@ -203,7 +203,7 @@ func (a advancer) dropListener(arn string) {
 	a.o.Rules = slices.DeleteFunc(a.o.Rules, func(r Rule) bool { return r.Listener.Literal == arn })
 }
 
-// TargetGroupsOf are the target groups that actions forward to.
+// TargetGroupsOf returns the target groups that actions forward to.
 func TargetGroupsOf(as []stack.Action) []stack.Ref {
 	var out []stack.Ref
 	for _, a := range as {

@@ -125,8 +125,8 @@ func (o *Observed) Owned() bool {
 	return slices.ContainsFunc(o.LoadBalancers, func(lb LoadBalancer) bool { return !lb.Foreign })
 }
 
-// Actions are the default actions of each listener and the actions of each rule, with its listener, which is empty if
-// it is not observed.
+// Actions returns the default actions of each listener and the actions of each rule, with its listener, which is empty
+// if it is not observed.
 func (o *Observed) Actions() iter.Seq2[*Listener, []stack.Action] {
 	return func(yield func(*Listener, []stack.Action) bool) {
 		listeners, unseen := make(map[string]*Listener, len(o.Listeners)), &Listener{}

@@ -21,7 +21,7 @@ type Operation interface {
 	advance(a advancer)
 }
 
-// Operations are the zero values of all operations, for tests.
+// Operations returns the zero values of all operations, for tests.
 func Operations() []Operation {
 	return []Operation{
 		CreateSecurityGroup{}, AuthorizeSecurityGroupIngress{}, RevokeSecurityGroupIngress{}, DeleteSecurityGroup{},
@@ -41,7 +41,7 @@ func Operations() []Operation {
 	}
 }
 
-// Output is what a write answered.
+// Output is the answer to a write.
 type Output struct {
 	ID         string // ARN or group id of what was created
 	DNSName    string // of load balancers
@@ -50,8 +50,8 @@ type Output struct {
 	Protection string // id of a protection of Shield Advanced
 }
 
-// Advance is the observation after an operation succeeded; resolve gives the ARN or group id behind a reference. The
-// observation that was given in stays as it is. An operation on what is not of a stack changes nothing.
+// Advance returns the observation after an operation succeeded; resolve gives the ARN or group id behind a reference.
+// The observation that was given in stays as it is. An operation on what is not of a stack changes nothing.
 func Advance(obs Observed, op plan.Operation, out Output, resolve func(stack.Ref) string) Observed {
 	o := obs.Clone()
 	if op, ok := op.(Operation); ok {

@@ -34,7 +34,7 @@ const (
 // Parts are the states of the parts of a resource. They are not in its JSON: what is read from a file is Unread.
 type Parts struct{ states [partCount]State }
 
-// StateOf is the state of a part.
+// StateOf returns the state of a part.
 func (p *Parts) StateOf(x Part) State { return p.states[x] }
 
 // Known reports whether a part is read or assumed.

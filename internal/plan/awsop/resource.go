@@ -21,7 +21,7 @@ func (r Resource) Means(by stack.Ref) bool {
 	return by.Kind == r.Kind && (by.ID != "" && by.ID == r.ID || by.Literal != "" && by.Literal == r.Literal)
 }
 
-// Resources are the observed resources of kinds, one kind after the other. The order of kinds is the caller's.
+// Resources returns the observed resources of kinds, one kind after the other. The order of kinds is the caller's.
 func (o *Observed) Resources(kinds ...stack.Kind) iter.Seq[Resource] {
 	return func(yield func(Resource) bool) {
 		for _, kind := range kinds {

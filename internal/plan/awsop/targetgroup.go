@@ -161,7 +161,7 @@ type Target struct {
 	ServerID string `json:",omitempty"`
 }
 
-// Address is the identity of a target in its target group for AWS: "id:port".
+// Address returns the identity of a target in its target group for AWS: "id:port".
 func (t Target) Address() string { return t.ID + ":" + strconv.Itoa(int(t.Port)) }
 
 // Key is Address, and of a target with a server id "id:port:serverid": AWS keeps the server id of a registered target,

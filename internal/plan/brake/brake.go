@@ -88,7 +88,7 @@ func (b *Brake) Forget(id string) {
 	delete(b.held, id)
 }
 
-// Held is the number of held deletions.
+// Held returns the number of held deletions.
 func (b *Brake) Held() int {
 	if b == nil {
 		return 0

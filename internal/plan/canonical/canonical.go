@@ -16,7 +16,7 @@ import (
 // Resolver gives the ARN or group id behind a reference, or a text that equals no ARN when AWS does not hold it yet.
 type Resolver func(stack.Ref) string
 
-// Literal is the Resolver of an observation, whose references are literals.
+// Literal returns the Resolver of an observation, whose references are literals.
 func Literal(r stack.Ref) string {
 	if r.Literal != "" {
 		return r.Literal
@@ -38,7 +38,7 @@ func (w *writer) number(n int32) {
 	w.WriteByte(' ')
 }
 
-// Actions is the canonical text of actions. A stickiness that is not managed is left out on both sides, which is
+// Actions returns the canonical text of actions. A stickiness that is not managed is left out on both sides, which is
 // what the caller asks for with withStickiness.
 func Actions(as []stack.Action, resolve Resolver, withStickiness bool) string {
 	var w writer
@@ -105,7 +105,7 @@ func SameActions(want, have []stack.Action, resolve Resolver) bool {
 	return Actions(want, resolve, s) == Actions(have, Literal, s)
 }
 
-// Login is the login with OIDC that stands in front of the other actions, or nil.
+// Login returns the login with OIDC that stands in front of the other actions, or nil.
 func Login(as []stack.Action) *stack.AuthenticateOIDC {
 	for _, a := range as {
 		if a.OIDC != nil {
@@ -128,7 +128,8 @@ func StaleSecret(want, have []stack.Action) bool {
 	return w.SecretChanged
 }
 
-// Conditions is the canonical text of conditions. All of them must hold, and one value of each: no order has a meaning.
+// Conditions returns the canonical text of conditions. All of them must hold, and one value of each: no order has a
+// meaning.
 func Conditions(cs []stack.Condition) string {
 	texts := make([]string, len(cs))
 	for i, c := range cs {
@@ -166,7 +167,7 @@ func (w *writer) list(mark byte, vs []string) {
 	}
 }
 
-// Transforms is the canonical text of transforms.
+// Transforms returns the canonical text of transforms.
 func Transforms(ts []stack.Transform) string {
 	if len(ts) > 1 {
 		ts = slices.Clone(ts)
@@ -183,8 +184,8 @@ func Transforms(ts []stack.Transform) string {
 	return w.String()
 }
 
-// PermissionKey is the identity of an inbound rule, as EC2 sees it: description left out, host bits of ranges cleared.
-// It is also the order in which rules are sent.
+// PermissionKey returns the identity of an inbound rule, as EC2 sees it: description left out, host bits of ranges
+// cleared. It is also the order in which rules are sent.
 func PermissionKey(p stack.Permission, resolve func(stack.Ref) string) string {
 	from, to := p.FromPort, p.ToPort
 	if p.Protocol == "-1" {
@@ -282,7 +283,7 @@ func (w *writer) session(s stack.Session) {
 	}
 }
 
-// Provider is the canonical text of an OIDC action, without the credentials of the client.
+// Provider returns the canonical text of an OIDC action, without the credentials of the client.
 func Provider(o *stack.AuthenticateOIDC) string {
 	var w writer
 	w.provider(o)

@@ -99,8 +99,8 @@ func (d *differ) takeover(l *awsop.Listener) (ids []plan.StepID) {
 	return ids
 }
 
-// stillUsed reports whether nodes of a remaining network load balancer may send connections to a target group
-// although no listener forwards to it any more.
+// stillUsed reports whether nodes of a remaining network load balancer may send connections to a target group although
+// no listener forwards to it any longer.
 func (d *differ) stillUsed(tg *awsop.TargetGroup) bool {
 	stays := func(lb stack.LoadBalancer) bool {
 		return lb.Type == stack.Network && d.known[loadBalancerRef(lb.ID)] != ""

@@ -8,9 +8,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// withoutDeparted returns a stack and what is kept beside it, such that nothing is kept that is known to be of objects
-// that leave: a member of which AWS may have something must not hold what is not its own. A listener that is kept for
-// other rules becomes one of the stack, as AWS holds it.
+// withoutDeparted returns a stack and what is kept in addition to it, such that nothing is kept that is known to be of
+// objects that leave: a member of which AWS may have something must not hold what is not its own. A listener that is
+// kept for other rules becomes one of the stack, as AWS holds it.
 func withoutDeparted(want *stack.Stack, keep stack.Keep, obs *awsop.Observed) (*stack.Stack, stack.Keep) {
 	if !keep.Departed.Any() || len(want.LoadBalancers) == 0 {
 		return want, keep

@@ -26,8 +26,8 @@ import (
 // plan.Policy.
 type Options struct {
 	Region Region
-	// DeleteAdopted: adopted load balancers are deleted without a tag that consents. lbc cleanup sets it, because its user
-	// has the right to delete in AWS.
+	// DeleteAdopted: adopted load balancers are deleted without a tag that consents. lbc cleanup sets it, because its
+	// user has the right to delete in AWS.
 	DeleteAdopted bool
 	// ExternalTags are tag keys that others manage: like AWS's own tags, they are neither changed nor removed on existing
 	// resources.
@@ -45,7 +45,8 @@ type Options struct {
 	// RulesPerSecurityGroup is AWS's quota of the account; 0 = its default.
 	RulesPerSecurityGroup int
 	// Duplicates are the guards that earlier plans put on the deletion of duplicates, by ARN or group id. Once the
-	// resource that serves is deleted, nothing else tells its duplicates from resources that are still to be deleted.
+	// resource that serves is deleted, nothing else distinguishes its duplicates from resources that must still be
+	// deleted.
 	Duplicates map[string]*plan.Guard
 	// Foreign is how many targets of other clusters are registered in a target group that clusters share, by ARN. Such a
 	// group is not deleted: it loses the tags of the stack, and its binding is deleted.
@@ -63,7 +64,7 @@ type Options struct {
 
 // Region is what ELB cannot do in the region of the load balancer.
 type Region struct {
-	// Unweighted: no forward has several target groups, so that new targets cannot warm up beside the old ones.
+	// Unweighted: no forward has several target groups, so that new targets cannot warm up alongside the old ones.
 	Unweighted bool
 	// FixedHealthChecks: protocol, codes, interval and timeout of the health checks of an NLB's target group cannot
 	// change; another group replaces it.
@@ -216,7 +217,7 @@ type differ struct {
 	keptActions      map[stack.Ref]bool // of keep
 	keptCertificates map[stack.Ref]bool // likewise
 
-	// releases are the steps after which no observed resource uses a target group or security group any more.
+	// releases are the steps after which no observed resource uses a target group or security group any longer.
 	releases map[string][]plan.StepID
 
 	identities stack.Labels // of observed target groups and security groups, by ARN or group id
@@ -234,7 +235,7 @@ type differ struct {
 	first        []plan.StepID // create load balancers whose names may be taken
 	// relieved are old load balancers that members still show, by the identity that they share with their successors
 	relieved map[string]*awsop.LoadBalancer
-	// later says until when such load balancers stay that no member shows any more, by ARN
+	// later says until when such load balancers stay that no member shows any longer, by ARN
 	later    map[string]time.Time
 	outgoing map[string]bool // target groups of these, by ARN
 	beside   map[string]bool // load balancers of others, by ARN

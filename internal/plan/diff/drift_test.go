@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/k8s-lbc/lbc/internal/lib/goldenfile"
 	"github.com/k8s-lbc/lbc/internal/model/policy/drift"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
@@ -173,7 +174,7 @@ func TestDriftPoliciesOfEachGroupReadAsTheGoldenFile(t *testing.T) {
 			t.Errorf("group %s has no case", g)
 		}
 	}
-	compareGolden(t, "testdata/drift.txt", b.String())
+	goldenfile.Compare(t, "testdata/drift.txt", b.String())
 }
 
 // under are the plans of one policy for all groups.

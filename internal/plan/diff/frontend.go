@@ -24,7 +24,7 @@ func (d *differ) letGo(balancer string, port int32, successor *stack.Ref, why st
 	return out
 }
 
-// deregister plans, once, that a target group loses a load balancer. If no frontend will use the group any more, the
+// deregister plans, once, that a target group loses a load balancer. If no frontend will use the group any longer, the
 // frontend first stops forwarding to it.
 func (d *differ) deregister(tg *awsop.TargetGroup, t awsop.Target, successor *stack.Ref, why string) plan.StepID {
 	key := tg.ARN + " " + t.ID + " " + strconv.Itoa(int(t.Port))

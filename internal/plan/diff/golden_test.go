@@ -2,22 +2,19 @@ package diff
 
 import (
 	"encoding/json"
-	"flag"
 	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/yaml"
 
+	"github.com/k8s-lbc/lbc/internal/lib/goldenfile"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 // goldenCase is one testdata/<name>.in.yaml.
 type goldenCase struct {
@@ -57,29 +54,13 @@ func TestPlansReadAsTheGoldenFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 		base := strings.TrimSuffix(in, ".in.yaml")
-		compareGolden(t, base+".out.txt", p.Text(plan.TextOptions{}))
-		compareGolden(t, base+".out.json", string(doc)+"\n")
+		goldenfile.Compare(t, base+".out.txt", p.Text(plan.TextOptions{}))
+		goldenfile.Compare(t, base+".out.json", string(doc)+"\n")
 	}
 	for _, op := range awsop.Operations() {
 		if !seen[plan.NameOf(op)] {
 			t.Errorf("%s occurs in no case", plan.NameOf(op))
 		}
-	}
-}
-
-func compareGolden(t *testing.T, file, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", file, diff)
 	}
 }
 

@@ -332,7 +332,7 @@ func (d *differ) deleteLoadBalancer(old *awsop.LoadBalancer, successor *stack.Re
 	return id
 }
 
-// Protected is the guard of a load balancer under deletion protection.
+// Protected returns the guard of a load balancer under deletion protection.
 func Protected(name string) *plan.Guard {
 	return &plan.Guard{
 		Code: diag.DeletionProtected,

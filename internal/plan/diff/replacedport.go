@@ -24,8 +24,8 @@ func (d *differ) replacesPorts() bool {
 	return d.hasRoomForPorts()
 }
 
-// hasRoomForPorts reports whether a wanted listener is missing in AWS, and there is room for it beside the unwanted
-// ones.
+// hasRoomForPorts reports whether a wanted listener is missing in AWS, and there is room for it in addition to the
+// unwanted ones.
 func (d *differ) hasRoomForPorts() bool {
 	stays := len(d.obs.Listeners)
 	for _, w := range d.want.Listeners {

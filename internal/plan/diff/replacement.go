@@ -123,7 +123,7 @@ func replacementRefused(name string, why reasons, by string) *plan.Guard {
 	}
 }
 
-// keptUntil returns until when an old load balancer that no object shows any more stays, with all its parts; zero =
+// keptUntil returns until when an old load balancer that no object shows any longer stays, with all its parts; zero =
 // it does not stay.
 func (d *differ) keptUntil(old *awsop.LoadBalancer) time.Time {
 	keep := d.opt.Replacement.Policy.Keep

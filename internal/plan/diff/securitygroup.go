@@ -309,7 +309,7 @@ func (d *differ) deleteSecurityGroups() {
 	}
 }
 
-// DeleteShared plans the deletion of the cluster-wide group, for callers that know that nothing uses it any more.
+// DeleteShared plans the deletion of the cluster-wide group, for callers that know that nothing uses it any longer.
 func DeleteShared(key stack.Key, g awsop.SecurityGroup) plan.Plan {
 	r := stack.Ref{Kind: stack.KindSecurityGroup, ID: g.ID, Literal: g.GroupID}
 	op := awsop.DeleteSecurityGroup{Group: stack.Literal(stack.KindSecurityGroup, g.GroupID)}

@@ -125,7 +125,7 @@ type Kept struct {
 	Hold Hold   `json:"hold"`
 }
 
-// InForce are the holds that have not ended, sorted by key: before the first read those of the former process.
+// InForce returns the holds that have not ended, sorted by key: before the first read those of the former process.
 func (b *Book) InForce() (out []Kept) {
 	if b == nil {
 		return nil
@@ -142,7 +142,7 @@ func (b *Book) InForce() (out []Kept) {
 	return out
 }
 
-// Of is the hold that concerns a load balancer by its objects, the one that ends last; nil = none does.
+// Of returns the hold that concerns a load balancer by its objects, the one that ends last; nil = none does.
 func (b *Book) Of(objects ...diag.Object) *Hold {
 	if b == nil {
 		return nil
@@ -184,8 +184,8 @@ func (b *Book) Note(key stack.Key, objects []diag.Object) *Hold {
 	return h
 }
 
-// OfKey is the hold that concerns a load balancer now, by the objects of its last pass, and without a pass, as of an
-// orphan, by its name. Of what many share, as the rules of security groups, only a hold of everything counts.
+// OfKey returns the hold that concerns a load balancer now, by the objects of its last pass, and without a pass, as of
+// an orphan, by its name. Of what many share, as the rules of security groups, only a hold of everything counts.
 func (b *Book) OfKey(key stack.Key) *Hold {
 	if b == nil {
 		return nil
@@ -226,7 +226,7 @@ func (b *Book) Held() (n int) {
 	return n
 }
 
-// Changed are the load balancers that another hold concerns, or none, than in their last pass.
+// Changed returns the load balancers that another hold concerns, or none, than in their last pass.
 func (b *Book) Changed() (out []stack.Key) {
 	if b == nil {
 		return nil
@@ -246,8 +246,8 @@ func (b *Book) Changed() (out []stack.Key) {
 	return out
 }
 
-// OfBinding is the hold that concerns a TargetGroupBinding: that of its stack, if it is of one, else one of everything
-// or of its namespace.
+// OfBinding returns the hold that concerns a TargetGroupBinding: that of its stack, if it is of one, else one of
+// everything or of its namespace.
 func (b *Book) OfBinding(o diag.Object, of *stack.Key) *Hold {
 	if b == nil {
 		return nil

@@ -62,7 +62,7 @@ func (s Scope) String() string {
 	return s.Kind + "/" + s.Namespace + "/" + s.Name
 }
 
-// Key is the key of a scope in the ConfigMap.
+// Key returns the key of a scope in the ConfigMap.
 func (s Scope) Key() string {
 	switch {
 	case s.All():
@@ -73,7 +73,7 @@ func (s Scope) Key() string {
 	return "stack." + s.Kind + "." + s.Namespace + "." + s.Name
 }
 
-// ParseKey is the scope of a key of the ConfigMap. Namespaces have no dots; names may have some.
+// ParseKey returns the scope of a key of the ConfigMap. Namespaces have no dots; names may have some.
 func ParseKey(key string) (Scope, error) {
 	kind, rest, _ := strings.Cut(key, ".")
 	switch {
@@ -109,7 +109,7 @@ func newStack(parts []string) (Scope, error) {
 	return Scope{Kind: parts[0], Namespace: parts[1], Name: parts[2]}, nil
 }
 
-// Value is the value of a hold's entry.
+// Value returns the value of a hold's entry.
 func (h Hold) Value() string {
 	text, err := json.Marshal(h)
 	if err != nil { // a time beyond the year 9999

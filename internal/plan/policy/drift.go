@@ -210,5 +210,5 @@ func idOf(r stack.Ref, ids map[string]string) string {
 	return ids[r.Literal]
 }
 
-// GroupOf is the group of fields that a step writes; empty if no drift policy applies to it.
+// GroupOf returns the group of fields that a step writes; empty if no drift policy applies to it.
 func GroupOf(s plan.Step) drift.Group { return writtenBy(s, nil).group }

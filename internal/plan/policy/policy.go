@@ -59,7 +59,7 @@ func HoldCertificates(held map[string]plan.Guard) plan.Policy {
 	}
 }
 
-// None is the policy that changes nothing.
+// None returns the policy that changes nothing.
 func None(p plan.Plan) plan.Plan { return p }
 
 // HoldAll refuses every step that has no guard yet.

@@ -178,7 +178,7 @@ func (b *builder) createAndModify() {
 }
 
 // create creates a rule. If one observed rule, or the default actions, forwards all its requests, the new rule first
-// forwards them in the same way, with the new targets beside if AWS allows it, until those are healthy.
+// forwards them in the same way, with the new targets in addition if AWS allows it, until those are healthy.
 func (b *builder) create(p *Pair, observed []*awsop.Rule, order *overlapping) {
 	rule, today := *p.Want, &stack.Rule{Actions: b.Default}
 	if i := slices.IndexFunc(observed, func(r *awsop.Rule) bool {

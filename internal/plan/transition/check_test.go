@@ -2,9 +2,7 @@ package transition
 
 import (
 	"cmp"
-	"flag"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -12,13 +10,12 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/k8s-lbc/lbc/internal/lib/goldenfile"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/model/traffic"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 	"github.com/k8s-lbc/lbc/internal/plan/canonical"
 )
-
-var update = flag.Bool("update", false, "write the golden file")
 
 // listener is what AWS holds of one listener while a transition is carried out.
 type listener struct {
@@ -362,19 +359,7 @@ func TestTransitionsReadAsTheGoldenFile(t *testing.T) {
 		fmt.Fprintf(&b, "# %s\n%s, else %s; then %s, else %s\n%s\n", c.name, c.before, c.beforeElse, c.after, c.afterElse,
 			Compute(l.input(rulesOf(c.after), answerWith(c.afterElse))))
 	}
-	const file = "testdata/transitions.txt"
-	if *update {
-		if err := os.WriteFile(file, []byte(b.String()), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := gocmp.Diff(string(want), b.String()); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
+	goldenfile.Compare(t, "testdata/transitions.txt", b.String())
 }
 
 // TestRulesThatFillTheEndBehindOneThatStaysPassItToMakeRoom has rules that reach up to the last priority, behind one

@@ -12,13 +12,13 @@ import (
 
 // AWS checks the health of targets only once a listener or rule forwards to their target group; until the first check
 // has passed, requests get 503. So a rule that is to forward elsewhere first lists the new target group with weight 0
-// beside the old one, and switches when the targets are healthy, or when there is no point in waiting any longer. A
-// forward of a network load balancer admits target groups of one protocol: targets that cannot be beside the old ones
-// are checked behind a listener aside, see Input.Aside.
+// in addition to the old one, and switches when the targets are healthy, or when there is no point in waiting any
+// longer. A forward of a network load balancer admits target groups of one protocol: targets that cannot be in addition
+// to the old ones are checked behind a listener aside, see Input.Aside.
 
 const mostAttached = 100 // target groups of one application load balancer
 
-// Targets is what is known of the target groups of a stack.
+// Targets is the known state of the target groups of a stack.
 type Targets struct {
 	Resolve    canonical.Resolver
 	Labels     stack.Labels
@@ -26,7 +26,7 @@ type Targets struct {
 	Wanted     []stack.TargetGroup
 	Uses       map[string]Use    // by ARN, of what is observed
 	Namespaces map[string]string // that declare target groups of routes, by identity, as far as they are known
-	// forwards to several target groups are not admitted, so new targets cannot warm up beside the old ones
+	// forwards to several target groups are not admitted, so new targets cannot warm up alongside the old ones
 	Unweighted bool
 	// ARNs of the target groups that others of the same Service take over from, as far as stage has seen them
 	heirs map[stack.Ref]string
@@ -74,7 +74,7 @@ type staging struct {
 // costs a call, and no pause if it is good.
 func (s staging) awaited() []stack.Ref { return slices.Concat(s.cold, s.elsewhere) }
 
-// prewarm is stage, but empty where AWS does not allow the new target groups beside the old ones.
+// prewarm is stage, but empty where AWS does not allow the new target groups in addition to the old ones.
 func (t *Targets) prewarm(have, want []stack.Action) staging {
 	s := t.stage(have, want)
 	if s.refused {
@@ -114,7 +114,7 @@ func (t *Targets) stage(have, want []stack.Action) (s staging) {
 		case attached:
 		}
 		s.cold = append(s.cold, g.TargetGroup)
-		t.noteHeir(g.TargetGroup, alive)
+		t.noteSuccessor(g.TargetGroup, alive)
 	}
 	switch {
 	case len(alive) == 0, fresh > 0 && (t.Unweighted || t.balanced(want)):
@@ -138,9 +138,9 @@ func (t *Targets) stage(have, want []stack.Action) (s staging) {
 	return s
 }
 
-// noteHeir notes that a target group takes over from one that gets requests and is of the same Service: its identity
-// differs at most in the port.
-func (t *Targets) noteHeir(of stack.Ref, alive map[string]bool) {
+// noteSuccessor records that a target group replaces one that gets requests and belongs to the same Service: its
+// identity differs at most in the port.
+func (t *Targets) noteSuccessor(of stack.Ref, alive map[string]bool) {
 	service := func(id string) string { return id[:max(strings.LastIndex(id, ":"), 0)] }
 	for arn := range alive {
 		if tg := t.Observed.TargetGroup(arn); tg != nil && service(of.ID) != "" && service(tg.ID) == service(of.ID) {

@@ -59,7 +59,7 @@ func apart(a, b []string) bool {
 	return len(a) > 0 && len(b) > 0 && !slices.ContainsFunc(a, func(ns string) bool { return slices.Contains(b, ns) })
 }
 
-// Tenants are the namespaces of the target groups of actions, as one text.
+// Tenants returns the namespaces of the target groups of actions, as one text.
 func (t *Targets) Tenants(as []stack.Action) string {
 	of, _ := t.tenants(as)
 	return strings.Join(of, " ")

@@ -44,7 +44,7 @@ type Input struct {
 	Early  bool     // Modify must not wait for rules, because it changes the protocol
 	Why    []string // of Modify
 	// Aside is a listener of a network load balancer on a port that no client knows. Behind it, AWS checks new targets
-	// that no forward can have beside the old ones; nil = none is needed.
+	// that no forward can also have the old ones; nil = none is needed.
 	Aside *stack.Listener
 
 	Targets *Targets

@@ -26,7 +26,7 @@ func BindingObject(o *v1beta1.TargetGroupBinding) diag.Object {
 	return diag.Object{Kind: "TargetGroupBinding", Namespace: o.Namespace, Name: o.Name, UID: string(o.UID)}
 }
 
-// BindingSpec is the spec of a stack's binding, whose references are literals.
+// BindingSpec returns the spec of a stack's binding, whose references are literals.
 func BindingSpec(b stack.Binding) v1beta1.TargetGroupBindingSpec {
 	s := v1beta1.TargetGroupBindingSpec{
 		TargetGroupARN:          b.TargetGroup.Literal,
@@ -72,7 +72,7 @@ func ingressRule(r stack.NetworkingRule) v1beta1.NetworkingIngressRule {
 	return out
 }
 
-// ObservedBinding is the reverse of BindingSpec.
+// ObservedBinding returns the reverse of BindingSpec.
 func ObservedBinding(o *v1beta1.TargetGroupBinding) awsop.Binding {
 	s := &o.Spec
 	b := awsop.Binding{Deleting: o.DeletionTimestamp != nil, Binding: stack.Binding{
@@ -139,7 +139,7 @@ func Pointer[T ~string](s string) *T {
 	return &v
 }
 
-// BindingsOf are the bindings of a stack in a snapshot.
+// BindingsOf returns the bindings of a stack in a snapshot.
 func BindingsOf(objs objects.Snapshot, key stack.Key) []awsop.Binding {
 	var out []awsop.Binding
 	for _, o := range objects.New(objs).TargetGroupBindings("") {
@@ -154,7 +154,7 @@ func BindingsOf(objs objects.Snapshot, key stack.Key) []awsop.Binding {
 // targets, joined by commas.
 const TargetsKey = "targets"
 
-// RecordedTargets are the keys of this cluster's targets in the ConfigMap of a binding.
+// RecordedTargets returns the keys of this cluster's targets in the ConfigMap of a binding.
 func RecordedTargets(m *corev1.ConfigMap) []string {
 	return strings.FieldsFunc(m.Data[TargetsKey], func(r rune) bool { return r == ',' })
 }
@@ -175,8 +175,8 @@ func OfStack(labels map[string]string) bool {
 	return ok
 }
 
-// StackOfBinding is the stack whose labels a TargetGroupBinding has; ok is false for bindings of users. Labels may have
-// a shortened name: then the stack is the one of v's objects that has them, and ok is false if there is none.
+// StackOfBinding returns the stack whose labels a TargetGroupBinding has; ok is false for bindings of users. Labels may
+// have a shortened name: then the stack is the one of v's objects that has them, and ok is false if there is none.
 func StackOfBinding(v *objects.View, labels map[string]string) (key stack.Key, ok bool) {
 	key, ok = labelled(labels)
 	if !ok || !naming.Shortened(key.ID) {

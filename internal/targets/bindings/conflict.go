@@ -60,8 +60,8 @@ func (c Conflicts) Misplaced(owner inventory.Owner, o *v1beta1.TargetGroupBindin
 	})
 }
 
-// Superseded is the finding that a binding must not serve its target group, because another one does or because it is
-// not in the namespace of the object that the target group was made for; nil = it serves.
+// Superseded returns the finding that a binding must not serve its target group, because another one does or because it
+// is not in the namespace of the object that the target group was made for; nil = it serves.
 func (c Conflicts) Superseded(owner inventory.Owner, o *v1beta1.TargetGroupBinding,
 	others []v1beta1.TargetGroupBinding) *diag.Diagnostic {
 	group := o.Spec.TargetGroupARN
@@ -109,8 +109,8 @@ func first(owner inventory.Owner, all []v1beta1.TargetGroupBinding) *v1beta1.Tar
 	return out
 }
 
-// Conflicting are the other bindings of a target group that would deregister what a binding registers, and it what they
-// register: all that may serve, unless both sides share the group.
+// Conflicting returns the other bindings of a target group that would deregister what a binding registers, and it what
+// they register: all that may serve, unless both sides share the group.
 func (c Conflicts) Conflicting(owner inventory.Owner, o *v1beta1.TargetGroupBinding,
 	others []v1beta1.TargetGroupBinding) []v1beta1.TargetGroupBinding {
 	return slices.DeleteFunc(slices.Clone(others), func(x v1beta1.TargetGroupBinding) bool {

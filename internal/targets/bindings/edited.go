@@ -24,7 +24,7 @@ func Misspelt(o *v1beta1.TargetGroupBinding, d diag.Diagnostic) (_ diag.Diagnost
 	return d, !bindingobject.OfStack(o.Labels)
 }
 
-// Unready is the finding that an edit has given a binding a Service without ready endpoints.
+// Unready returns the finding that an edit has given a binding a Service without ready endpoints.
 func Unready(o *v1beta1.TargetGroupBinding) diag.Diagnostic {
 	return emptied(o, "spec.serviceRef", fmt.Sprintf("Service %s/%s has no ready endpoints", o.Namespace,
 		o.Spec.ServiceRef.Name), "make pods of the Service ready, or name another one")
@@ -36,8 +36,8 @@ func emptied(o *v1beta1.TargetGroupBinding, path, why, remedy string) diag.Diagn
 		why+"; the targets that were registered before the edit stay", remedy)
 }
 
-// EmptiedByEdit are the findings that an edit of a Service has left it without endpoints, and that the former targets
-// stay. about are the binding, the Service and what declares it.
+// EmptiedByEdit returns the findings that an edit of a Service has left it without endpoints, and that the former
+// targets stay. about are the binding, the Service and what declares it.
 func EmptiedByEdit(o *v1beta1.TargetGroupBinding, svc *corev1.Service, about []diag.Object) (found diag.List) {
 	why, compare := "no ready pod with the labels "+labels.FormatLabels(svc.Spec.Selector)+" has its port",
 		"compare spec.selector and the targetPort of the Service with the pods"
@@ -55,8 +55,8 @@ func EmptiedByEdit(o *v1beta1.TargetGroupBinding, svc *corev1.Service, about []d
 		"pods or set annotation %s: \"true\" on TargetGroupBinding %s", compare, naming.AllowDeregistration, o.Name))
 }
 
-// Renumbered are the findings that an edit of a Service has given the port of a binding another number or name. missing
-// is that the former one does not exist, and about as in EmptiedByEdit.
+// Renumbered returns the findings that an edit of a Service has given the port of a binding another number or name.
+// missing is that the former one does not exist, and about as in EmptiedByEdit.
 func Renumbered(o *v1beta1.TargetGroupBinding, missing diag.Diagnostic, port corev1.ServicePort,
 	about []diag.Object) diag.List {
 	text := fmt.Sprintf("since an edit, %s; until the controller starts again, the targets are those of port %d, which "+
@@ -66,7 +66,7 @@ func Renumbered(o *v1beta1.TargetGroupBinding, missing diag.Diagnostic, port cor
 		fmt.Sprintf("give the Service the port again, or name port %d in the objects that refer to it", port.Port))
 }
 
-// FormerPortServes are the findings that an edit of a Service has moved its pods to a port at which they do not get
+// FormerPortServes returns the findings that an edit of a Service has moved its pods to a port at which they do not get
 // healthy, and that their healthy targets of the former port stay. about is as in EmptiedByEdit.
 func FormerPortServes(o *v1beta1.TargetGroupBinding, stay []registrar.Endpoint, about []diag.Object) diag.List {
 	if len(stay) == 0 {
@@ -89,8 +89,8 @@ func afterEdit(code diag.Code, about []diag.Object, paths map[string]string, tex
 	return found
 }
 
-// TellsOfEdit reports whether a code says that targets may depend on what an object was before its edit.
-func TellsOfEdit(code diag.Code) bool {
+// ReportsEdit reports whether a code says that targets may depend on what an object was before its edit.
+func ReportsEdit(code diag.Code) bool {
 	return code == diag.NoTargetsAfterEdit || code == diag.ServicePortEdited
 }
 
@@ -103,7 +103,7 @@ func EditedSinceServed(o *v1beta1.TargetGroupBinding) bool {
 	case ready.ObservedGeneration != o.Generation:
 		return true
 	}
-	return ready.Reason == string(diag.ServiceMissing) || TellsOfEdit(diag.Code(ready.Reason))
+	return ready.Reason == string(diag.ServiceMissing) || ReportsEdit(diag.Code(ready.Reason))
 }
 
 // PodServes reports whether a pod answers at an address as far as its kubelet knows.
@@ -112,9 +112,10 @@ func PodServes(p *corev1.Pod, address string) bool {
 		readiness.Of(p, corev1.ContainersReady).Status == corev1.ConditionTrue
 }
 
-// FormerPods are those of the pods of a binding's namespace that serve and may be behind its targets, by address. Pods
-// that came after the status told that an edit left the binding without endpoints are not: none is registered. While it
-// told ServicePortEdited, the controller did register pods that came later.
+// FormerPods returns the serving pods of a binding's namespace that may be behind its targets, by address. Pods that
+// are newer than a status which says that an edit left the binding without endpoints are not included: the
+// controller registers none of them. If the status says ServicePortEdited, newer pods are included, because the
+// controller has registered them.
 func FormerPods(o *v1beta1.TargetGroupBinding, pods iter.Seq[*corev1.Pod]) map[string]registrar.Endpoint {
 	at, told := map[string]registrar.Endpoint{}, meta.FindStatusCondition(o.Status.Conditions, "Ready")
 	for p := range pods {
@@ -146,5 +147,5 @@ func FormerAt(registered map[string]bool, pods map[string]registrar.Endpoint) ma
 func HoldsTargets(o *v1beta1.TargetGroupBinding) bool {
 	ready := meta.FindStatusCondition(o.Status.Conditions, "Ready")
 	return o.Annotations[naming.AllowDeregistration] != "true" && ready != nil &&
-		(TellsOfEdit(diag.Code(ready.Reason)) || ready.Reason == string(diag.DeregistrationsHeld))
+		(ReportsEdit(diag.Code(ready.Reason)) || ready.Reason == string(diag.DeregistrationsHeld))
 }

@@ -47,14 +47,14 @@ type Endpoints struct {
 	Owner func() []diag.Object
 }
 
-// ServiceMissing is the finding that the Service of a binding does not exist.
+// ServiceMissing returns the finding that the Service of a binding does not exist.
 func ServiceMissing(o *v1beta1.TargetGroupBinding) diag.Diagnostic {
 	return diag.New(bindingobject.BindingObject(o), "spec.serviceRef.name", diag.ServiceMissing,
 		fmt.Sprintf("Service %s/%s does not exist", o.Namespace, o.Spec.ServiceRef.Name),
 		"create the Service, or name another one")
 }
 
-// TooMany are the findings that a Service port has more endpoints than are looked at. about are the binding, its
+// TooMany returns the findings that a Service port has more endpoints than are looked at. about are the binding, its
 // Service and what declares it.
 func TooMany(n int, about []diag.Object) (found diag.List) {
 	for _, o := range about {
@@ -219,7 +219,7 @@ func (x Endpoints) identified(ctx context.Context, all registrar.Endpoints) (wan
 	return registrar.EndpointsOf(identified...), found, append(missing, repeated...)
 }
 
-// WithoutPods are the findings that a target group is empty because its Service has no endpoints.
+// WithoutPods returns the findings that a target group is empty because its Service has no endpoints.
 func WithoutPods(o *v1beta1.TargetGroupBinding, svc *corev1.Service, about []diag.Object) diag.List {
 	why, remedy := serviceport.WithoutEndpoints(svc)
 	switch {
@@ -266,15 +266,15 @@ func InOtherVPC(o *v1beta1.TargetGroupBinding, about []diag.Object, ids []string
 	return found
 }
 
-// LeftOut is the finding that endpoints are not registered, as the flag limits how many may be.
+// LeftOut returns the finding that endpoints are not registered, as the flag limits how many may be.
 func LeftOut(o *v1beta1.TargetGroupBinding, n, limit int) diag.Diagnostic {
 	return diag.New(bindingobject.BindingObject(o), "spec.targetGroupARN", diag.QuotaExceeded,
 		fmt.Sprintf("%d endpoints are not registered: --max-targets-per-target-group=%d", n, limit),
 		"raise the flag, or run fewer pods")
 }
 
-// BeyondShare are the findings that endpoints are not registered, because the namespace has its share of the targets
-// that AWS admits behind a load balancer. about are the binding and its Service.
+// BeyondShare returns the findings that endpoints are not registered, because the namespace has its share of the
+// targets that AWS admits behind a load balancer. about are the binding and its Service.
 func BeyondShare(about []diag.Object, n int, of registrar.Balancer, share int) (found diag.List) {
 	for _, x := range about {
 		found = append(found, diag.New(x, "", diag.QuotaExceeded,

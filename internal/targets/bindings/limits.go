@@ -97,8 +97,8 @@ func (l Limits) wide(o *v1beta1.TargetGroupBinding) map[string]bool {
 	return wideSources(o)
 }
 
-// ToTargets are the permissions of all sources that a binding names, and may admit, to each port of its targets. asked
-// are all permissions that it may ask for, of whichever endpoints.
+// ToTargets returns the permissions of all sources that a binding names, and may admit, to each port of its targets.
+// asked are all permissions that it may ask for, of whichever endpoints.
 func (n *Networks) ToTargets(ctx context.Context, o *v1beta1.TargetGroupBinding, of Targets) (out,
 	asked []stack.Permission) {
 	perms, unclear, _ := n.Permissions(ctx, o, nil)
@@ -115,7 +115,7 @@ func (n *Networks) ToTargets(ctx context.Context, o *v1beta1.TargetGroupBinding,
 	return out, asked
 }
 
-// HealthPort is the port to which a target group has its health checks sent, 0 if that is the port of each target.
+// HealthPort returns the port to which a target group has its health checks sent, 0 if that is the port of each target.
 func HealthPort(tg elbtypes.TargetGroup) int32 {
 	port, err := strconv.ParseInt(aws.ToString(tg.HealthCheckPort), 10, 32)
 	if err != nil { // "traffic-port"
@@ -137,7 +137,7 @@ func (n *Networks) ofStack(ctx context.Context, o *v1beta1.TargetGroupBinding) (
 	return !owner.External(), err
 }
 
-// Listening are the ports of endpoints.
+// Listening returns the ports of endpoints.
 func Listening(of Targets) (l sgsync.Listening) {
 	for _, e := range of.Endpoints.All() {
 		if port := cmp.Or(e.Port, of.Port); !slices.Contains(l.Ports, port) {
@@ -168,7 +168,7 @@ func wideSources(o *v1beta1.TargetGroupBinding) map[string]bool {
 	return out
 }
 
-// WideSources is the finding that the networking of a binding of a user names ranges which its namespace may not.
+// WideSources returns the finding that the networking of a binding of a user names ranges which its namespace may not.
 func WideSources(allowed allowlist.List, o *v1beta1.TargetGroupBinding) diag.List {
 	if allowed.Allow(o.Namespace, allowlist.AnySource) {
 		return nil
@@ -217,8 +217,8 @@ func closedPorts(o *v1beta1.TargetGroupBinding, closed []stack.Permission, at sg
 				"port with --binding-networking=%s=%s", o.Namespace, allowlist.AnyPort))}
 }
 
-// FormerRulesStay is the finding that the networking of a binding names a source for no port of its targets, and that
-// the former rules of the source stay.
+// FormerRulesStay returns the finding that the networking of a binding names a source for no port of its targets, and
+// that the former rules of the source stay.
 func FormerRulesStay(o *v1beta1.TargetGroupBinding, at sgsync.Listening) diag.Diagnostic {
 	return diag.New(bindingobject.BindingObject(o), "spec.networking", diag.InvalidNetworking,
 		fmt.Sprintf("a peer of spec.networking reaches no port at which targets listen, %s; its former rules to these "+

@@ -43,9 +43,9 @@ type Targets struct {
 	Port      int32
 }
 
-// Needs are the permissions that a binding needs of each security group of its endpoints, within Limits. If the groups
-// of some endpoints, what its networking means, or whether it may open it, are not known, placed is false, unclear are
-// all rules that it may need anywhere, and found says why.
+// Needs returns the permissions that a binding needs of each security group of its endpoints, within Limits. If the
+// groups of some endpoints, what its networking means, or whether it may open it, are not known, placed is false,
+// unclear are all rules that it may need anywhere, and found says why.
 func (n *Networks) Needs(ctx context.Context, o *v1beta1.TargetGroupBinding, of Targets) (
 	need map[string][]stack.Permission, unclear []stack.Permission, found diag.List, placed bool) {
 	where, err := n.groupsOf(ctx, o, ofPodsAndNodes(o, of.Endpoints))
@@ -142,7 +142,8 @@ func ofPodsAndNodes(o *v1beta1.TargetGroupBinding, endpoints registrar.Endpoints
 	return endpoints.Without(func(e registrar.Endpoint) bool { return e.Pod == "" })
 }
 
-// NetworkProblem is why the security groups do not admit the sources of a binding, or not any more, as they should.
+// NetworkProblem returns why the security groups do not admit the sources of a binding, or not any longer, as they
+// should.
 func NetworkProblem(o *v1beta1.TargetGroupBinding, code diag.Code, err error) diag.List {
 	if err == nil || o == nil {
 		return nil
@@ -173,9 +174,9 @@ func JoinOnce(errs []error) error {
 	return errors.Join(out...)
 }
 
-// Permissions are the rules that the binding's networking asks of one group, for the endpoints behind it. Of what is
-// not known, because of a mistake or as the port is one by name and no endpoint is known, unclear are all rules that it
-// may stand for.
+// Permissions returns the rules that the binding's networking asks of one group, for the endpoints behind it. Of what
+// is not known, because of a mistake or as the port is one by name and no endpoint is known, unclear are all rules that
+// it may stand for.
 func (n *Networks) Permissions(ctx context.Context, o *v1beta1.TargetGroupBinding, members []registrar.Endpoint) (perms,
 	unclear []stack.Permission, mistakes []Mistake) {
 	if text, remedy := sgsync.TooMany(o.Spec.Networking); text != "" {

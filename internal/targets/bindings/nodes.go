@@ -44,7 +44,7 @@ func whyNone(nodes []*corev1.Node, selector *metav1.LabelSelector) string {
 	return "no node with the labels " + text + " is ready and may be a target"
 }
 
-// None are the findings that a target group is empty because of the node selector of its binding.
+// None returns the findings that a target group is empty because of the node selector of its binding.
 func (n Nodes) None(o *v1beta1.TargetGroupBinding, about func() []diag.Object) (found diag.List) {
 	if n.none == "" {
 		return nil
@@ -54,8 +54,8 @@ func (n Nodes) None(o *v1beta1.TargetGroupBinding, about func() []diag.Object) (
 
 const relabel = "label the nodes that are to be targets, or correct the labels that this object asks for"
 
-// Emptied is the finding that an edit has given a binding a selector that chooses no node; nil if it chooses some, or
-// there is none.
+// Emptied returns the finding that an edit has given a binding a selector that chooses no node; nil if it chooses some,
+// or there is none.
 func (n Nodes) Emptied(o *v1beta1.TargetGroupBinding) diag.List {
 	if n.none == "" {
 		return nil
@@ -63,7 +63,7 @@ func (n Nodes) Emptied(o *v1beta1.TargetGroupBinding) diag.List {
 	return diag.List{emptied(o, "spec.nodeSelector", n.none, relabel)}
 }
 
-// Instances are the targets of a binding, without their port: nobody changes the list, which all bindings of the
+// Instances returns the targets of a binding, without their port: nobody changes the list, which all bindings of the
 // selector share.
 func (n Nodes) Instances(o *v1beta1.TargetGroupBinding) (wanted registrar.Endpoints, found diag.List, known bool) {
 	if n.err != nil {

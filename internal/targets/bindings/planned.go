@@ -79,7 +79,7 @@ func (p *Planned) Elsewhere(o *v1beta1.TargetGroupBinding) bool {
 	return false
 }
 
-// Len is how many bindings are known.
+// Len returns how many bindings are known.
 func (p *Planned) Len() int {
 	if p == nil {
 		return 0

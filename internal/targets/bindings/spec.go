@@ -80,7 +80,7 @@ func Describe(ctx context.Context, balancing TargetGroups, o *v1beta1.TargetGrou
 	return out.TargetGroups[0], nil
 }
 
-// Unread is the finding that the target group of a binding cannot be read.
+// Unread returns the finding that the target group of a binding cannot be read.
 func Unread(o *v1beta1.TargetGroupBinding, err error) *diag.Diagnostic {
 	s, path := &o.Spec, "spec.targetGroupARN"
 	if s.TargetGroupARN == "" {
@@ -93,7 +93,7 @@ func Unread(o *v1beta1.TargetGroupBinding, err error) *diag.Diagnostic {
 	return &d
 }
 
-// Mismatch is the finding that a binding says something else of its target group than AWS; nil = it does not.
+// Mismatch returns the finding that a binding says something else of its target group than AWS; nil = it does not.
 func Mismatch(o *v1beta1.TargetGroupBinding, tg elbtypes.TargetGroup) *diag.Diagnostic {
 	s := &o.Spec
 	fail := func(path, text, remedy string) *diag.Diagnostic {
@@ -124,7 +124,7 @@ func Mismatch(o *v1beta1.TargetGroupBinding, tg elbtypes.TargetGroup) *diag.Diag
 	return nil
 }
 
-// Problem is the finding of a call of AWS that failed. What a role lacks is reported at the field that names it.
+// Problem returns the finding of a call of AWS that failed. What a role lacks is reported at the field that names it.
 func Problem(o *v1beta1.TargetGroupBinding, path string, err error) diag.Diagnostic {
 	status := apierrors.APIStatus(nil)
 	if denial, ok := diag.DenialOf(awsclient.SteadyText(err.Error())); ok && errors.As(err, &status) {

@@ -32,107 +32,106 @@ func claiming(e discoveryv1.Endpoint, ipv6 bool) *discoveryv1.EndpointSlice {
 	}
 }
 
+const (
+	itsAddress   = "10.0.0.1"
+	podEnded     = "its pod has ended"
+	podElsewhere = "its address is none of its pod's"
+)
+
+// claimed is pod a as a cluster knows it: with itsAddress and 2001:db8::1, on a node with 10.0.9.9 and 2001:db8::9.
+func claimed(edit func(*corev1.Pod)) map[string]*corev1.Pod {
+	p := pod("a", "good", corev1.ConditionTrue, itsAddress, "2001:db8::1")
+	p.UID, p.Status.HostIP, p.Status.HostIPs = "u-1", "10.0.9.9", []corev1.HostIP{{IP: "10.0.9.9"}, {IP: "2001:db8::9"}}
+	edit(p)
+	return map[string]*corev1.Pod{"a": p}
+}
+
+// claimCase is an endpoint of pod a, and what comes of it.
+type claimCase struct {
+	cached, live map[string]*corev1.Pod // live nil = the cache is not behind
+	address      string
+	uid          types.UID
+	unready      bool
+	why          string
+	quiet        bool // not Refused
+}
+
 func TestAnEndpointOfAPodHasAnAddressOfThePod(t *testing.T) {
 	t.Parallel()
-	const address = "10.0.0.1"
-	of := func(edit func(*corev1.Pod)) map[string]*corev1.Pod {
-		p := pod("a", "good", corev1.ConditionTrue, address, "2001:db8::1")
-		p.UID, p.Status.HostIP, p.Status.HostIPs = "u-1", "10.0.9.9", []corev1.HostIP{{IP: "10.0.9.9"}, {IP: "2001:db8::9"}}
-		edit(p)
-		return map[string]*corev1.Pod{"a": p}
-	}
-	as := func(*corev1.Pod) {}
+	is := claimed(func(*corev1.Pod) {})
+	onHost := claimed(func(p *corev1.Pod) { p.Spec.HostNetwork = true })
+	unborn := claimed(func(p *corev1.Pod) { p.Status = corev1.PodStatus{} })
+	single := claimed(func(p *corev1.Pod) { p.Status.PodIP, p.Status.PodIPs = itsAddress, nil })
+	done := claimed(func(p *corev1.Pod) { p.Status.Phase = corev1.PodSucceeded })
+	failed := claimed(func(p *corev1.Pod) { p.Status.Phase = corev1.PodFailed })
+	ending := claimed(func(p *corev1.Pod) { p.DeletionTimestamp = &metav1.Time{} })
+	successor := claimed(func(p *corev1.Pod) { p.DeletionTimestamp, p.UID = &metav1.Time{}, "u-2" })
 	none := map[string]*corev1.Pod{}
-	for name, c := range map[string]struct {
-		cached, live map[string]*corev1.Pod // live nil = the cluster is not behind
-		address      string
-		uid          types.UID
-		not          bool // ready
-		why          string
-		quiet        bool // not Refused
-	}{
-		"its address": {cached: of(as), address: address},
-		"its only address": {
-			cached: of(func(p *corev1.Pod) { p.Status.PodIP, p.Status.PodIPs = address, nil }), address: address},
-		"its address of the other family": {cached: of(as), address: "2001:db8::1"},
-		"that in another form":            {cached: of(as), address: "2001:db8:0::1"},
-		"another":                         {cached: of(as), address: "10.0.0.2", why: "its address is none of its pod's"},
-		"that of its node":                {cached: of(as), address: "10.0.9.9", why: "its address is none of its pod's"},
-		"that of its node, whose network": {cached: of(func(p *corev1.Pod) { p.Spec.HostNetwork = true }),
-			address: "10.0.9.9"},
-		"the other one of that node": {cached: of(func(p *corev1.Pod) { p.Spec.HostNetwork = true }),
-			address: "2001:db8::9"},
-		"that of another node": {cached: of(func(p *corev1.Pod) { p.Spec.HostNetwork = true }),
-			address: "10.0.9.8", why: "its address is none of its pod's"},
-		"its address mapped to IPv6": {cached: of(as), address: "::ffff:10.0.0.1",
-			why: "its address is none of its pod's"},
-		"its address in a zone": {cached: of(as), address: "2001:db8::1%eth0",
-			why: "its address is none of its pod's"},
-		"no address": {cached: of(as), address: "localhost",
-			why: "its address is none of its pod's"},
-		"of a pod that does not exist": {cached: none, address: address, why: podMissing},
-		"of a pod without address": {cached: of(func(p *corev1.Pod) { p.Status = corev1.PodStatus{} }),
-			address: address, why: "its address is none of its pod's"},
-		"of a pod that is done": {cached: of(func(p *corev1.Pod) { p.Status.Phase = corev1.PodSucceeded }),
-			address: address, why: "its pod has ended", quiet: true},
-		"of a pod that has failed": {cached: of(func(p *corev1.Pod) { p.Status.Phase = corev1.PodFailed }),
-			address: address, why: "its pod has ended", quiet: true},
-		"of a pod that is asked to end": {cached: of(func(p *corev1.Pod) { p.DeletionTimestamp = &metav1.Time{} }),
-			address: address, why: podTerminates, quiet: true},
-		"of one that ends, by another UID": {
-			cached: of(func(p *corev1.Pod) { p.DeletionTimestamp, p.UID = &metav1.Time{}, "u-2" }), address: address, uid: "u-1",
-			why: podTerminates, quiet: true},
-		"of its successor in the cache": {
-			cached: of(func(p *corev1.Pod) { p.DeletionTimestamp, p.UID = &metav1.Time{}, "u-2" }), live: of(as),
-			address: address, uid: "u-1"},
-		"not ready, another": {cached: of(as), address: "10.0.0.2", not: true,
-			why: "its address is none of its pod's"},
-		"not ready, its address":          {cached: of(as), address: address, not: true},
-		"of a pod that is not cached yet": {cached: none, live: of(as), address: address},
-		"of a pod cached without address": {cached: of(func(p *corev1.Pod) { p.Status = corev1.PodStatus{} }),
-			live: of(as), address: address},
-		"another, by the API server": {cached: none, live: of(as), address: "10.0.0.2",
-			why: "its address is none of its pod's"},
-		"of none, by the API server": {cached: none, live: none, address: address, why: podMissing},
-		// a deletion is about to reach the cache
-		"of one that is gone from there": {cached: of(as), live: none, address: address},
-		"of one done, by the API server": {
-			cached: none, live: of(func(p *corev1.Pod) { p.Status.Phase = corev1.PodFailed }), address: address,
-			why: "its pod has ended", quiet: true},
-		"of one that ends, by the same": {
-			cached: none, live: of(func(p *corev1.Pod) { p.DeletionTimestamp = &metav1.Time{} }), address: address,
-			why: podTerminates, quiet: true},
-		"not ready, and not in the cache": {cached: none, live: of(as), address: address, not: true, why: podMissing,
+	for name, c := range map[string]claimCase{
+		"its address":                     {cached: is, address: itsAddress},
+		"its only address":                {cached: single, address: itsAddress},
+		"its address of the other family": {cached: is, address: "2001:db8::1"},
+		"that in another form":            {cached: is, address: "2001:db8:0::1"},
+		"another":                         {cached: is, address: "10.0.0.2", why: podElsewhere},
+		"that of its node":                {cached: is, address: "10.0.9.9", why: podElsewhere},
+		"that of its node, whose network": {cached: onHost, address: "10.0.9.9"},
+		"the other one of that node":      {cached: onHost, address: "2001:db8::9"},
+		"that of another node":            {cached: onHost, address: "10.0.9.8", why: podElsewhere},
+		"its address mapped to IPv6":      {cached: is, address: "::ffff:10.0.0.1", why: podElsewhere},
+		"its address in a zone":           {cached: is, address: "2001:db8::1%eth0", why: podElsewhere},
+		"no address":                      {cached: is, address: "localhost", why: podElsewhere},
+		"of a pod that does not exist":    {cached: none, address: itsAddress, why: podMissing},
+		"of a pod without address":        {cached: unborn, address: itsAddress, why: podElsewhere},
+		"of a pod that is done":           {cached: done, address: itsAddress, why: podEnded, quiet: true},
+		"of a pod that has failed":        {cached: failed, address: itsAddress, why: podEnded, quiet: true},
+		"of a pod that is asked to end":   {cached: ending, address: itsAddress, why: podTerminates, quiet: true},
+		"of one that ends, by another UID": {cached: successor, address: itsAddress, uid: "u-1", why: podTerminates,
 			quiet: true},
-		"a metadata address of a real pod": {cached: of(as), address: "169.254.169.254",
-			why: "its address is none of its pod's"},
-		"loopback in the network of the node": {cached: of(func(p *corev1.Pod) { p.Spec.HostNetwork = true }),
-			address: "127.0.0.1", why: "its address is none of its pod's"},
+		"of its successor in the cache":   {cached: successor, live: is, address: itsAddress, uid: "u-1"},
+		"not ready, another":              {cached: is, address: "10.0.0.2", unready: true, why: podElsewhere},
+		"not ready, its address":          {cached: is, address: itsAddress, unready: true},
+		"of a pod that is not cached yet": {cached: none, live: is, address: itsAddress},
+		"of a pod cached without address": {cached: unborn, live: is, address: itsAddress},
+		"another, by the API server":      {cached: none, live: is, address: "10.0.0.2", why: podElsewhere},
+		"of none, by the API server":      {cached: none, live: none, address: itsAddress, why: podMissing},
+		// a deletion is about to reach the cache
+		"of one that is gone from there": {cached: is, live: none, address: itsAddress},
+		"of one done, by the API server": {cached: none, live: failed, address: itsAddress, why: podEnded, quiet: true},
+		"of one that ends, by the same":  {cached: none, live: ending, address: itsAddress, why: podTerminates, quiet: true},
+		"not ready, and not in the cache": {cached: none, live: is, address: itsAddress, unready: true, why: podMissing,
+			quiet: true},
+		"a metadata address of a real pod":    {cached: is, address: "169.254.169.254", why: podElsewhere},
+		"loopback in the network of the node": {cached: onHost, address: "127.0.0.1", why: podElsewhere},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var of Cluster = cluster{pods: c.cached, nodes: map[string]*corev1.Node{
-				"good": node("good", "", corev1.ConditionTrue, nil)}}
-			if c.live != nil {
-				of = behind{of.(cluster), c.live} //nolint:forcetypeassert // it is made above
-			}
-			a, _ := netip.ParseAddr(c.address)
-			ipv6 := a.Is6()
-			s := claiming(endpoint(c.address, "a", ptr.To(!c.not), nil), ipv6)
-			s.Endpoints[0].TargetRef.UID = c.uid
-			got := PodCandidates(t.Context(), of, corev1.ServicePort{}, []*discoveryv1.EndpointSlice{s}, ipv6)
-			if len(got) != 1 || got[0].Why != c.why || got[0].Refused != (c.why != "" && !c.quiet) {
-				t.Fatalf("%+v, want %q", got, c.why)
-			}
-			if targets := ChooseServing(got, true); (len(targets) == 1) != (c.why == "") {
-				t.Errorf("targets %v", targets)
-			}
-			s.Labels = map[string]string{discoveryv1.LabelManagedBy: sliceController}
-			if again := PodCandidates(t.Context(), of, corev1.ServicePort{}, []*discoveryv1.EndpointSlice{s},
-				ipv6)[0]; again.Why != c.why || again.Refused {
-				t.Errorf("in a slice that Kubernetes makes: %+v", again)
-			}
+			c.judge(t)
 		})
+	}
+}
+
+func (c claimCase) judge(t *testing.T) {
+	t.Helper()
+	known := cluster{pods: c.cached, nodes: map[string]*corev1.Node{"good": node("good", "", corev1.ConditionTrue, nil)}}
+	var of Cluster = known
+	if c.live != nil {
+		of = behind{known, c.live}
+	}
+	a, _ := netip.ParseAddr(c.address)
+	ipv6 := a.Is6()
+	s := claiming(endpoint(c.address, "a", ptr.To(!c.unready), nil), ipv6)
+	s.Endpoints[0].TargetRef.UID = c.uid
+	got := PodCandidates(t.Context(), of, corev1.ServicePort{}, []*discoveryv1.EndpointSlice{s}, ipv6)
+	if len(got) != 1 || got[0].Why != c.why || got[0].Refused != (c.why != "" && !c.quiet) {
+		t.Fatalf("%+v, want %q", got, c.why)
+	}
+	if targets := ChooseServing(got, true); (len(targets) == 1) != (c.why == "") {
+		t.Errorf("targets %v", targets)
+	}
+	s.Labels = map[string]string{discoveryv1.LabelManagedBy: sliceController}
+	if again := PodCandidates(t.Context(), of, corev1.ServicePort{}, []*discoveryv1.EndpointSlice{s},
+		ipv6)[0]; again.Why != c.why || again.Refused {
+		t.Errorf("in a slice that Kubernetes makes: %+v", again)
 	}
 }
 

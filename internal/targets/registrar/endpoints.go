@@ -18,7 +18,7 @@ import (
 // Target is one member of a target group.
 type Target = awsop.Target
 
-// KeySet is a set of keys of targets.
+// KeySet returns a set of keys of targets.
 func KeySet(keys []string) map[string]bool {
 	out := make(map[string]bool, len(keys))
 	for _, k := range keys {

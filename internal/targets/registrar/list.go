@@ -30,7 +30,7 @@ func appendParts(to [][]Endpoint, all []Endpoint) [][]Endpoint {
 	return to
 }
 
-// Len is the number of endpoints.
+// Len returns the number of endpoints.
 func (l Endpoints) Len() int { return l.n }
 
 // All iterates over the endpoints with their positions. Callers must not change them.

@@ -41,7 +41,7 @@ type moves struct {
 	pending          bool // a read is scheduled
 }
 
-// note records the result of a read of health. Of a target without a state, AWS has told nothing new.
+// note records the result of a read of health. Of a target without a state, AWS has reported nothing new.
 func (m *moves) note(health []Health) {
 	settled, healthy := map[string]bool{}, map[string]bool{}
 	for _, h := range health {

@@ -35,7 +35,8 @@ type ServicePortEndpoints struct {
 // server admits EndpointSlices of 1,000 addresses and 20,000 ports.
 const MostEndpoints = 20_000
 
-// Count is how many endpoints there are, each counted once for each port of its slice that belongs to the Service port.
+// Count returns how many endpoints there are, each counted once for each port of its slice that belongs to the Service
+// port.
 func (b ServicePortEndpoints) Count() (n int) {
 	for s := range b.ports() {
 		n += len(s.Endpoints)
@@ -43,7 +44,7 @@ func (b ServicePortEndpoints) Count() (n int) {
 	return n
 }
 
-// Missing are those of some endpoints whose addresses no slice has, not even as not ready. It changes the list.
+// Missing returns the endpoints whose addresses no slice has, not even as not ready. It changes the list.
 func (b ServicePortEndpoints) Missing(of []Endpoint) []Endpoint {
 	if len(of) == 0 {
 		return nil

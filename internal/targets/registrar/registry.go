@@ -139,7 +139,7 @@ type Change struct {
 	Retry time.Duration
 }
 
-// CallsKey is the stack under which the target calls of a binding run; it owns no resources.
+// CallsKey returns the stack under which the target calls of a binding run; it owns no resources.
 func CallsKey(binding stack.ID) stack.Key { return stack.Key{Owner: "elbv2.k8s.aws", ID: binding} }
 
 // Sync replaces the request of a group, and starts the calls that the new request needs: it registers missing
@@ -297,7 +297,7 @@ func (r *Registry) Invalidate(of Group) {
 	g.reread = true
 }
 
-// Forget drops a group that no binding serves any more.
+// Forget drops a group that no binding serves any longer.
 func (r *Registry) Forget(of Group) {
 	r.Brake.Forget(of.ARN)
 	for _, binding := range r.shares.leave(of) {

@@ -10,7 +10,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
 )
 
-// InvalidSelector is the finding that the node selector of a binding cannot be parsed.
+// InvalidSelector returns the finding that the node selector of a binding cannot be parsed.
 func InvalidSelector(b *v1beta1.TargetGroupBinding, err error) diag.Diagnostic {
 	return diag.New(bindingobject.BindingObject(b), "spec.nodeSelector", diag.InvalidBinding, err.Error(),
 		"correct the selector")

@@ -9,25 +9,25 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// The most addresses of the internet that one binding may admit: as many as a range of that length has.
+// PublicIPv4 and PublicIPv6 are the prefix lengths of the largest public range that one binding may admit.
 const (
 	PublicIPv4 = 8
 	PublicIPv6 = 20
 )
 
-// nodePorts are ports at which nodes themselves serve, of whoever reaches them: SSH, Docker, etcd, remote desktop and
-// management of Windows, kubelet and the components of a control plane. That of kube-proxy's health checks, 10256, is
-// meant for load balancers.
+// nodePorts are ports at which nodes themselves serve: SSH, Docker, etcd, remote desktop and management of Windows,
+// kubelet and the components of a control plane. Port 10256, kube-proxy's health check, is meant for load balancers.
 var nodePorts = []Ports{{From: 22, To: 22}, {From: 2375, To: 2376}, {From: 2379, To: 2380}, {From: 3389, To: 3389},
 	{From: 5985, To: 5986}, {From: 10248, To: 10250}, {From: 10255, To: 10255}, {From: 10257, To: 10257},
 	{From: 10259, To: 10259}}
 
-// NodePort reports whether a permission opens one port, at which nodes themselves serve.
+// NodePort reports whether a permission opens exactly one port, and nodes themselves serve at this port.
 func NodePort(p stack.Permission) bool {
 	return p.Protocol == "tcp" && p.FromPort == p.ToPort && crossesNodePort(p.FromPort-1, p.ToPort+1)
 }
 
-// AtNodePorts are the permissions for single ports of nodes that a permission for one port, or for all, stands for.
+// AtNodePorts returns the permissions for single ports of nodes that a permission includes. The permission is for
+// one port or for all ports.
 func AtNodePorts(p stack.Permission) (out []stack.Permission) {
 	for _, n := range nodePorts {
 		for port := n.From; port <= n.To && (NodePort(p) || AllPorts(p)); port++ {
@@ -40,7 +40,7 @@ func AtNodePorts(p stack.Permission) (out []stack.Permission) {
 	return out
 }
 
-// crossesNodePort reports whether nodes serve at a port between two others.
+// crossesNodePort reports whether nodes serve at a port strictly between two others.
 func crossesNodePort(after, before int32) bool {
 	return slices.ContainsFunc(nodePorts, func(p Ports) bool { return after < p.To && p.From < before })
 }
@@ -51,8 +51,8 @@ type Listening struct {
 	Health int32   // of health checks over TCP, if that is another port; 0 = it is not
 }
 
-// Limit splits permissions into those for ports at which targets listen, and the others. A permission for all ports is
-// one for each of those ports.
+// Limit splits permissions into those for ports at which targets listen, and the others. It replaces a permission
+// for all ports by one for each of these ports.
 func (l Listening) Limit(perms []stack.Permission) (within, beyond []stack.Permission) {
 	for _, p := range perms {
 		ports := l.of(p.Protocol)
@@ -79,12 +79,12 @@ func (l Listening) of(protocol string) []int32 {
 	return append(slices.Clone(l.Ports), l.Health)
 }
 
-// AllPorts reports whether a permission is that of an entry without a port.
+// AllPorts reports whether a permission is from an entry without a port.
 func AllPorts(p stack.Permission) bool { return p.FromPort == 0 && p.ToPort == 65535 }
 
-// Wide are the ranges of one binding that admit too much of the internet together: the widest ones, all of one length
-// at once, until the rest has no more public addresses than a range of length PublicIPv4, and of length PublicIPv6. A
-// range whose addresses are private is never wide.
+// Wide returns the ranges of one binding that are too wide: it drops the widest ranges first, all of one length
+// together, until the rest has at most as many public addresses as one range of length PublicIPv4 or PublicIPv6. A
+// range of private addresses is never too wide.
 func Wide(ranges []netip.Prefix) (wide []netip.Prefix) {
 	var v4, v6 []netip.Prefix
 	for _, p := range ranges {
@@ -99,7 +99,7 @@ func Wide(ranges []netip.Prefix) (wide []netip.Prefix) {
 	return append(widest(v4, PublicIPv4), widest(v6, PublicIPv6)...)
 }
 
-// familyOf is a range as one of IPv4 if its addresses are of IPv4 in the form of IPv6.
+// familyOf returns a range of IPv4 addresses in IPv6 notation as a range of IPv4.
 func familyOf(p netip.Prefix) netip.Prefix {
 	if p.Addr().Is4In6() && p.Bits() >= 96 {
 		return netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
@@ -107,7 +107,7 @@ func familyOf(p netip.Prefix) netip.Prefix {
 	return p
 }
 
-// widest are the ranges of one family to leave out until the rest fits.
+// widest returns the ranges of one family to drop until the rest fits.
 func widest(ranges []netip.Prefix, limit int) []netip.Prefix {
 	length := func(p netip.Prefix) int { return familyOf(p).Bits() }
 	ranges = slices.Clone(ranges)
@@ -132,13 +132,13 @@ func widest(ranges []netip.Prefix, limit int) []netip.Prefix {
 	return ranges[:starts[first]]
 }
 
-// blockBits are how many bits of an address are counted: what is smaller counts as one block.
+// blockBits is how many bits of an address are counted. Smaller ranges count as one block.
 const blockBits = 48
 
 // block is a range of addresses by their first bits.
 type block struct{ first, last uint64 }
 
-// size is how many blocks a range of a length has.
+// size returns how many blocks a range of a length has.
 func size(length int) uint64 { return 1 << (blockBits - min(length, blockBits)) }
 
 func blockOf(p netip.Prefix) block {
@@ -153,14 +153,14 @@ func blockOf(p netip.Prefix) block {
 	return block{first, first + size(p.Bits()) - 1}
 }
 
-// private are the ranges whose addresses have no place in the internet, and that of carriers, which VPCs use as well.
+// private are the ranges that the internet does not route, and the range of carriers, which VPCs also use.
 var private = []netip.Prefix{
 	netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16"),
 	netip.MustParsePrefix("100.64.0.0/10"),
 	netip.MustParsePrefix("fc00::/7"), netip.MustParsePrefix("fe80::/10"),
 }
 
-// public is how many blocks of the internet ranges of one family have together.
+// public returns how many blocks of the internet some ranges of one family have together.
 func public(ranges []netip.Prefix) (total uint64) {
 	for _, b := range joinBlocks(ranges) {
 		total += b.last - b.first + 1
@@ -175,7 +175,7 @@ func public(ranges []netip.Prefix) (total uint64) {
 	return total
 }
 
-// joinBlocks are the blocks of ranges, sorted and without overlaps.
+// joinBlocks returns the blocks of ranges, sorted and without overlaps.
 func joinBlocks(ranges []netip.Prefix) (out []block) {
 	blocks := make([]block, 0, len(ranges))
 	for _, p := range ranges {

@@ -11,21 +11,21 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// Chooser picks the one group of a network interface whose rules are ours to extend.
+// Chooser picks the one security group of a network interface whose rules the controller manages.
 type Chooser struct {
 	Cluster   string
 	Group     string            // --node-security-group; empty = none is named
 	ExtraTags map[string]string // --service-target-eni-security-group-tags
 }
 
-// Groups is what is known of the groups of network interfaces.
+// Groups returns facts about the groups of network interfaces.
 type Groups struct {
 	Tags func(group string) map[string]string
-	// Serves reports whether a group has rules for load balancers. It is asked only where a choice depends on it.
+	// Serves reports whether a group has rules for load balancers. It is called only if a choice depends on it.
 	Serves func(group string) (bool, error)
 }
 
-// serving are the groups that have rules for load balancers.
+// serving returns the groups that have rules for load balancers.
 func (of Groups) serving(groups []string) (out []string, err error) {
 	for _, g := range groups {
 		serves, err := of.Serves(g)
@@ -39,14 +39,14 @@ func (of Groups) serving(groups []string) (out []string, err error) {
 	return out, nil
 }
 
-// Choice is a group. Doubt is why it may be the wrong one, empty where there is no doubt.
+// Choice is a group. Doubt says why it may be the wrong one; "" = it is certain.
 type Choice struct{ Group, Doubt string }
 
-// Choose returns the group that is named, if the interface has it; the only group of the interface; or the only one
-// with the cluster's tag and the extra tags. Where several have these tags, or none has, it is one that already has
-// rules for load balancers, of several of these the only one that the cluster owns, or the first by id; and the choice
-// is in doubt. A group without the cluster's tag and without such rules is not opened. Where the rules cannot be read
-// there is no choice: another group would be opened, and the one that serves closed.
+// Choose returns the group that is named, if the interface has it; or the only group of the interface; or the only
+// one with the cluster's tag and the extra tags. If several groups or none have these tags, Choose returns one that
+// already has rules for load balancers, in doubt: the only one that the cluster owns, or the first by ID. It never
+// returns a group that has neither the cluster's tag nor such rules. If the rules cannot be read, Choose returns an
+// error, because a guess would open another group and close the serving one.
 func (c Chooser) Choose(i network.Interface, of Groups) (Choice, error) {
 	switch {
 	case c.Group != "" && slices.Contains(i.Groups, c.Group):
@@ -84,14 +84,14 @@ func (c Chooser) Choose(i network.Interface, of Groups) (Choice, error) {
 	return Choice{chosen, text + ": the controller adds its rules to " + chosen}, nil
 }
 
-// Unresolved is the answer of AWS that an endpoint has no security group for the rules of load balancers. A read that
-// fails is none.
+// Unresolved is the error that, according to AWS, an endpoint has no security group for the rules of load balancers.
+// A failed read is another error.
 type Unresolved string
 
 // Error implements error.
 func (u Unresolved) Error() string { return string(u) }
 
-// DoubtRemedy says how it becomes clear which of an interface's groups is meant.
+// DoubtRemedy says how users choose one of an interface's groups.
 func DoubtRemedy(groups []string) string {
 	return fmt.Sprintf("tag exactly one of its groups [%s], or name it by --node-security-group",
 		strings.Join(groups, " "))
@@ -115,12 +115,12 @@ func (c Chooser) tagged(tags map[string]string) bool {
 	return true
 }
 
-// Serves reports whether rules include such for load balancers.
+// Serves reports whether any of the rules is for load balancers.
 func Serves(rules []stack.Permission) bool {
 	return slices.ContainsFunc(rules, func(p stack.Permission) bool { return HasLabel(p.Description) })
 }
 
-// ForNode is the interface that instance targets of a node are reached through: the primary one.
+// ForNode returns the interface at which load balancers reach instance targets of a node: the primary one.
 func ForNode(of []network.Interface) (network.Interface, bool) {
 	for _, i := range of {
 		if i.Primary {
@@ -130,8 +130,8 @@ func ForNode(of []network.Interface) (network.Interface, bool) {
 	return network.Interface{}, false
 }
 
-// ForPod is the interface of a node that carries a pod's address. If all interfaces of the node have the same groups it
-// does not matter which one it is, and then an address that is not (yet) known to EC2's answer does no harm.
+// ForPod returns the interface of a node that carries a pod's address. If all interfaces of the node have the same
+// groups, ForPod returns any of them, so it does not need EC2 to know the address yet.
 func ForPod(of []network.Interface, address netip.Addr) (network.Interface, bool) {
 	for _, i := range of {
 		if i.Carries(address) {

@@ -10,8 +10,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// HasLabel reports whether a rule's description marks it as the controller's: Label alone or among comma-separated
-// key=value pairs.
+// HasLabel reports whether a rule's description marks it as the controller's: it is Label, or has Label among
+// comma-separated key=value pairs.
 func HasLabel(description string) bool {
 	return slices.ContainsFunc(strings.Split(description, ","), func(part string) bool {
 		return strings.TrimSpace(part) == Label
@@ -37,7 +37,7 @@ func mayMatch(rule, p stack.Permission) bool {
 	return (anySource || x.source == y.source || overlap(x.source, y.source)) && x.From <= y.To && y.From <= x.To
 }
 
-// overlap reports whether two ranges of addresses have some in common: rules for ranges are joined.
+// overlap reports whether two ranges of addresses have addresses in common.
 func overlap(a, b source) bool {
 	if a.protocol != b.protocol || !a.ranged() || !b.ranged() {
 		return false
@@ -47,8 +47,8 @@ func overlap(a, b source) bool {
 	return errX == nil && errY == nil && x.Overlaps(y)
 }
 
-// Diff compares the rules of one group with the packed needs. A needed rule that exists without Label is neither
-// granted again nor ever revoked.
+// Diff compares the rules of one group with the packed needs. If a needed rule exists without Label, Diff neither
+// grants it again nor revokes it.
 func Diff(current, wanted []stack.Permission) (grant, revoke []stack.Permission) {
 	have := map[identity]bool{}
 	for _, p := range current {
@@ -70,7 +70,7 @@ func Diff(current, wanted []stack.Permission) (grant, revoke []stack.Permission)
 	return grant, revoke
 }
 
-// RuleState is what is known of a rule with Label that no known binding needs.
+// RuleState says whether a rule with Label that no known binding needs may be revoked.
 type RuleState int
 
 // States of rules.
@@ -80,17 +80,16 @@ const (
 	Foreign                  // it is another cluster's
 )
 
-// Changes are the rules of one group to grant and to revoke. Of the rules with Label that no known binding needs, those
-// in state PossiblyNeeded stay, and a permission that one of them admits anyway is not granted beside it, because it
-// would be revoked as soon as that rule may go. While the needs of some bindings are unknown (partial) nothing is
-// revoked, and any rule that admits a permission is enough: it may be precisely what all needs together make. waits
-// reports that something is left to do once more is known.
+// Changes returns the rules of one group to grant and to revoke. A rule with Label in state PossiblyNeeded stays,
+// and a permission that it admits is not granted, because the grant would be revoked as soon as the rule may go.
+// While the needs of some bindings are unknown (partial), Changes revokes nothing, and does not grant what any rule
+// admits. waits reports whether something is left to do once more is known.
 func Changes(current, wanted []stack.Permission, state func(stack.Permission) RuleState, partial bool) (grant,
 	revoke []stack.Permission, waits bool) {
 	return changesTo(current, Pack(wanted, current), state, partial)
 }
 
-// changesTo is Changes to wanted rules that are packed.
+// changesTo is Changes for wanted rules that are packed.
 func changesTo(current, packed []stack.Permission, state func(stack.Permission) RuleState, partial bool) (grant,
 	revoke []stack.Permission, waits bool) {
 	grant, surplus := Diff(current, packed)
@@ -110,7 +109,7 @@ func changesTo(current, packed []stack.Permission, state func(stack.Permission) 
 	return without(grant, kept), revoke, len(kept) > 0
 }
 
-// without leaves out the permissions that rules admit anyway.
+// without drops the permissions that rules already admit.
 func without(perms, rules []stack.Permission) []stack.Permission {
 	if len(perms) == 0 || len(rules) == 0 {
 		return perms

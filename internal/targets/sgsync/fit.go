@@ -9,36 +9,37 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// Need is what one binding needs of a group.
+// Need is what one binding needs in a group.
 type Need struct {
 	Binding     string
 	Permissions []stack.Permission
 	Former      []stack.Permission // what it needed before an edit: what stands of it stays if the edit does not fit
 }
 
-// Fitted are the changes of a group that leave it with no more rules than it may have.
+// Fitted are the changes of a group after which it has at most the allowed number of rules.
 type Fitted struct {
 	Grant, Revoke []stack.Permission
 	Waits         bool
-	// Refused are the bindings whose rules do not fit, each with how many rules the group would have with them.
+	// Refused has the bindings whose rules do not fit, with the number of rules that the group would have with them.
 	Refused map[string]int
 	Limit   int // of the rules of the group; fit sets it
 }
 
-// groupRules is how many rules of a group only security groups as sources may take. All load balancers of a cluster
-// reach the targets in the group by a few such rules: a tenant with many ranges of addresses must leave room for them.
+// groupRules is how many rules of a group are reserved for security groups as sources. All load balancers of a
+// cluster reach the targets in the group by a few such rules, so a tenant with many address ranges must leave room
+// for them.
 const groupRules = 4
 
-// Needs are what bindings need of a group: together, and each. Each is called only if the group has no room for all.
+// Needs are what bindings need in a group, together and each. Each is called only if the group has no room for all.
 type Needs struct {
 	All  []stack.Permission
 	Each func() []Need
 }
 
-// Fit is Changes within the limit of rules of a group. Where the rules do not fit in the shapes that stand, all of them
-// are joined. Where that is not enough, rules that stand come first, then each binding that still fits, if necessary
-// with the ports of a security group of load balancers joined by hulls; the others get nothing, and nothing is taken
-// from them.
+// Fit is Changes within the limit of rules of a group. If the rules do not fit in their existing shapes, Fit joins
+// all of them. If that is not enough, existing rules come first, and then each binding that still fits, if necessary
+// with the ports of a load balancer's security group joined by hulls. The other bindings get nothing new, and lose
+// nothing.
 func Fit(current []stack.Permission, needs Needs, state func(stack.Permission) RuleState, partial bool,
 	limit int) Fitted {
 	var f Fitted
@@ -96,15 +97,15 @@ func Fit(current []stack.Permission, needs Needs, state func(stack.Permission) R
 	return f
 }
 
-// outlived reports whether a rule of the controller admits much of the internet, and nobody needs the like of it any
-// more: it does not stay for those who need a part of it.
+// outlived reports whether a rule of the controller admits a wide range of the internet that no binding needs any
+// longer. Such a rule does not stay for bindings that need a part of it.
 func outlived(rule stack.Permission, needed []stack.Permission) bool {
 	from := sourceOf(normalise(rule))
 	return HasLabel(rule.Description) && len(Wide(rangesOf([]stack.Permission{rule}))) > 0 &&
 		!slices.ContainsFunc(needed, func(p stack.Permission) bool { return sourceOf(normalise(p)) == from })
 }
 
-// dispensable returns those of the rules to revoke without which everything that needs them is admitted as before.
+// dispensable returns the rules to revoke that no needed permission depends on.
 func dispensable(current, admitted, revoke []stack.Permission) []stack.Permission {
 	lost := slices.DeleteFunc(slices.Clone(admitted), sgrules.Of(changed(current, nil, revoke)).Admits)
 	return slices.DeleteFunc(revoke, func(rule stack.Permission) bool {
@@ -112,8 +113,8 @@ func dispensable(current, admitted, revoke []stack.Permission) []stack.Permissio
 	})
 }
 
-// hulls joins the ports of each security group of load balancers: one rule from the lowest to the highest between two
-// ports of nodes.
+// hulls joins the ports of each security group of load balancers: one rule from the lowest to the highest port,
+// split at ports of nodes.
 func hulls(perms []stack.Permission) (out []stack.Permission) {
 	exact := exactSources(perms)
 	spans := spansBySource(slices.DeleteFunc(slices.Clone(perms), func(p stack.Permission) bool {
@@ -134,8 +135,8 @@ func hulls(perms []stack.Permission) (out []stack.Permission) {
 	return out
 }
 
-// fits reports whether a group has room for changes: by all its rules, and by those other than rules of the controller
-// with a security group as their source.
+// fits reports whether a group has room for changes: for all its rules, and for the rules that do not have a
+// security group as their source.
 func fits(current, grant, revoke []stack.Permission, limit int) bool {
 	others := func(rules []stack.Permission) int {
 		return sgrules.Count(slices.DeleteFunc(slices.Clone(rules), func(p stack.Permission) bool {
@@ -146,7 +147,7 @@ func fits(current, grant, revoke []stack.Permission, limit int) bool {
 	return sgrules.Count(after) <= limit && others(after) <= max(limit-groupRules, others(current))
 }
 
-// changed are the rules of a group after changes.
+// changed returns the rules of a group after changes.
 func changed(current, grant, revoke []stack.Permission) []stack.Permission {
 	gone := map[identity]bool{}
 	for _, p := range revoke {
@@ -175,7 +176,7 @@ func (e *FullError) Remedy() string {
 		e.Group, quota.RulesPerSecurityGroupName)
 }
 
-// full makes the errors of the bindings that were refused.
+// full returns the errors of the bindings that do not fit.
 func full(group string, current []stack.Permission, refused map[string]int, limit int) map[string]error {
 	out := map[string]error{}
 	others := slices.DeleteFunc(slices.Clone(current), func(p stack.Permission) bool { return HasLabel(p.Description) })

@@ -6,18 +6,18 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// ClusterLabel and the name of a cluster are the description of rules with a range as their source, in groups that
-// several clusters use. Label does not say whose such a rule is, and the existing controller of another cluster revokes
-// what has it and is not its own; it leaves every other description alone.
+// ClusterLabel and the name of a cluster are the description of rules with an address range as their source, in
+// groups that several clusters use. Label does not name the cluster, and the existing controller of another cluster
+// revokes rules with Label that it does not need. It ignores rules with any other description.
 const ClusterLabel = "elbv2.k8s.aws/cluster="
 
-// marks says which rules of one group are a cluster's, by their descriptions.
+// marks tells by descriptions which rules of one group belong to a cluster.
 type marks struct {
 	cluster string
 	several bool // other clusters use the group, too
 }
 
-// own gives the rules that name the cluster the description Label, by which all else knows what is its own.
+// own gives the description Label to the rules that name the cluster. All other code recognizes own rules by Label.
 func (m marks) own(rules []stack.Permission) []stack.Permission {
 	out := rules
 	for n, p := range rules {
@@ -32,14 +32,14 @@ func (m marks) own(rules []stack.Permission) []stack.Permission {
 	return out
 }
 
-// undecided reports whether one of the rules with Label may be another cluster's: it stands in a group of several
-// clusters, its source is no security group whose tags tell, and it does not name the cluster. as is how the rules of
-// the group are described.
+// undecided reports whether a rule with Label may be another cluster's: its group belongs to several clusters, its
+// source is not a security group with tags, and its description does not name the cluster. as has the descriptions
+// of the group's rules.
 func (m marks) undecided(rule stack.Permission, as map[identity]string) bool {
 	return m.several && rule.Group.Literal == "" && as[identityOf(rule)] != ClusterLabel+m.cluster
 }
 
-// sign describes what is to be granted.
+// sign sets the description of rules to grant.
 func (m marks) sign(grant []stack.Permission) {
 	if !m.several {
 		return
@@ -51,7 +51,7 @@ func (m marks) sign(grant []stack.Permission) {
 	}
 }
 
-// descriptions are those of rules by their identity.
+// descriptions returns the descriptions of rules by their identity.
 func descriptions(rules []stack.Permission) map[identity]string {
 	out := make(map[identity]string, len(rules))
 	for _, p := range rules {

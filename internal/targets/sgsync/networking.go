@@ -9,8 +9,8 @@ import (
 // PeerRemedy is what to do about a peer that Permissions refuses.
 const PeerRemedy = "correct the peer: an ipBlock with a cidr, or a securityGroup with its groupID"
 
-// PeerOf is the source that a peer of a binding means. Of a peer of two kinds, which is older than the rule against it,
-// the group counts.
+// PeerOf returns the source that a peer of a binding means. Of a peer of two kinds, which is older than the rule
+// against it, the group counts.
 func PeerOf(p v1beta1.NetworkingPeer) Peer {
 	var out Peer
 	if p.SecurityGroup != nil {
@@ -27,8 +27,8 @@ const (
 	PeerlessRemedy = "name peers, or remove the rule"
 )
 
-// NameWithoutPods is why a port of a binding means nothing: it is a name, and the targets are nodes. Both are empty if
-// it does.
+// NameWithoutPods returns why a port of a binding means nothing: it is a name, and the targets are nodes. Both are
+// empty if it does.
 func NameWithoutPods(b *v1beta1.TargetGroupBinding, p v1beta1.NetworkingPort) (text, remedy string) {
 	if p.Port == nil || p.Port.StrVal == "" || b.Spec.TargetType == nil ||
 		*b.Spec.TargetType != v1beta1.TargetTypeInstance {
@@ -42,8 +42,8 @@ func NameWithoutPods(b *v1beta1.TargetGroupBinding, p v1beta1.NetworkingPort) (t
 // of a security group at most; ports that follow each other are one rule.
 const mostPermissions = 20_000
 
-// TooMany is what is wrong with networking that has more peers times ports than any security group admits; empty if
-// nothing is. They are counted before they are multiplied.
+// TooMany returns what is wrong with networking that has more peers times ports than any security group admits; empty
+// if nothing is. They are counted before they are multiplied.
 func TooMany(networking *v1beta1.TargetGroupBindingNetworking) (text, remedy string) {
 	total := 0
 	for _, rule := range networking.Ingress {

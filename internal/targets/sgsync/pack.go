@@ -1,6 +1,6 @@
 // Package sgsync decides which inbound rules the security groups of pods and nodes need for the load balancers in
-// front of them, over all TargetGroupBindings together, and has the differences written. Packing and diffing are
-// pure. The package uses no Kubernetes client.
+// front of them, for all TargetGroupBindings together, and writes the differences. Packing and diffing are pure. The
+// package uses no Kubernetes client.
 package sgsync
 
 import (
@@ -13,15 +13,15 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// Label is the description that marks the controller's rules in groups that it does not own; rules without it are never
-// revoked.
+// Label is the description that marks the controller's rules in groups that it does not own. The controller never
+// revokes rules without it.
 const Label = "elbv2.k8s.aws/targetGroupBinding=shared"
 
-// maxRulesPerSource bounds how many rules one source may take in one group before ranges are joined: a group admits 60
-// inbound rules by default, and other sources want their share.
+// maxRulesPerSource is how many rules one source may use in one group before ranges of ports are joined. A group has
+// at most 60 inbound rules by default, and other sources need some of them.
 const maxRulesPerSource = 20
 
-// source is everything of a permission but its ports.
+// source is a permission without its ports.
 type source struct {
 	protocol, cidr, cidr6, prefixList, group string
 }
@@ -114,9 +114,9 @@ func Pack(wanted, current []stack.Permission) []stack.Permission {
 	return out
 }
 
-// joined are the rules of have, which stand in a shape that no binding asks for, that are from ranges of addresses and
-// admit only what is wanted. Those of a loose source stay only where they, with out, admit all that is wanted of it:
-// otherwise it gets other rules in their place.
+// joined returns existing rules from address ranges that admit only wanted traffic, in a shape that no binding asks
+// for. Rules of a loose source stay only if they and out together admit everything that is wanted of it; otherwise
+// it gets other rules.
 func joined(wanted, out []stack.Permission, loose map[source][]stack.Permission,
 	have map[source][]Ports) []stack.Permission {
 	maps.DeleteFunc(have, func(s source, _ []Ports) bool { return !s.ranged() })
@@ -142,11 +142,11 @@ func joined(wanted, out []stack.Permission, loose map[source][]stack.Permission,
 	}
 }
 
-// Exact is the description of a permission from a source that may be a tenant's: no rule from there admits a port that
-// nobody asked for. Load balancers reach only their targets, whatever rules admit them.
+// Exact is the description of a permission whose source may be a tenant's: no rule from it may admit a port that
+// nobody asked for. A load balancer reaches only its targets, whatever its rules admit.
 const Exact = "exact"
 
-// exactSources are the sources of permissions with the description Exact.
+// exactSources returns the sources of permissions with the description Exact.
 func exactSources(perms []stack.Permission) map[source]bool {
 	out := map[source]bool{}
 	for _, p := range perms {
@@ -157,7 +157,7 @@ func exactSources(perms []stack.Permission) map[source]bool {
 	return out
 }
 
-// joinExcess joins the nearest ranges of ports until a source takes no more rules than it may.
+// joinExcess joins the nearest ranges of ports until a source has at most maxRulesPerSource rules.
 func joinExcess(ports []Ports) []Ports {
 	for joined := true; joined && len(ports) > maxRulesPerSource; {
 		ports, joined = joinNearest(ports)
@@ -175,7 +175,7 @@ func spansBySource(perms []stack.Permission) map[source][]Ports {
 	return out
 }
 
-// joinNearest joins the two neighbours with the fewest ports between them, and with no port of nodes. ok is false if
+// joinNearest joins the two neighbours with the fewest ports between them, and no port of nodes. ok is false if
 // there are none.
 func joinNearest(in []Ports) (out []Ports, ok bool) {
 	best := -1

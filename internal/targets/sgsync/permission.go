@@ -15,7 +15,7 @@ type Peer struct{ Group, CIDR string }
 // Ports is an inclusive range of ports.
 type Ports = sgrules.Ports
 
-// Permissions are the labelled rules that let a peer reach ports with a protocol ("tcp" or "udp").
+// Permissions returns the labelled rules that let a peer reach ports with a protocol ("tcp" or "udp").
 func Permissions(peer Peer, protocol string, ports []Ports) ([]stack.Permission, error) {
 	base := stack.Permission{Protocol: protocol, Description: Label}
 	switch {

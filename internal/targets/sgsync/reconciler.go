@@ -19,24 +19,25 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// Rules is what the inventory knows of the rules of security groups.
+// Rules reads the rules of security groups through the inventory.
 type Rules interface {
 	// Rules lists the inbound rules of a group, one source each.
 	Rules(ctx context.Context, id string) ([]stack.Permission, error)
-	// RulesAtHand are the rules as they were read last, perhaps long ago; fresh reports that Rules would return the same.
+	// RulesAtHand returns the rules as they were last read, perhaps long ago. fresh reports whether Rules would return
+	// the same.
 	RulesAtHand(ctx context.Context, id string) (rules []stack.Permission, fresh bool, err error)
-	// ForgetRules forgets them.
+	// ForgetRules makes the next Rules read the group again.
 	ForgetRules(id string)
-	// OfAnotherCluster reports whether a group belongs to another cluster, as far as is known.
+	// OfAnotherCluster reports whether a group is known to belong to another cluster.
 	OfAnotherCluster(ctx context.Context, id string) bool
 	// OfSeveralClusters reports whether the tags of a group name another cluster, with or without this one.
 	OfSeveralClusters(ctx context.Context, id string) bool
-	// OfBalancers reports whether the controller is known to have made a group for load balancers of this cluster.
+	// OfBalancers reports whether the controller is known to have created a group for load balancers of this cluster.
 	OfBalancers(id string) bool
 }
 
-// Reconciler brings the inbound rules of one security group after the other to what the table says that bindings need.
-// It holds no lock while it calls AWS. No two calls of Reconcile for the same group may overlap.
+// Reconciler updates the inbound rules of one security group at a time to what the table says that bindings need. It
+// holds no lock while it calls AWS. Calls of Reconcile for the same group must not overlap.
 type Reconciler struct {
 	Cluster string
 	Backend string // --backend-security-group; empty = the controller makes it
@@ -44,35 +45,35 @@ type Reconciler struct {
 	Rules   Rules
 	Limit   int // of rules in a group; 0 = AWS's default
 	Write   apply.Writer
-	// Refusals remembers the sources that EC2 refuses; nil = each look searches for them.
+	// Refusals remembers the sources that EC2 refuses; nil = each Reconcile searches for them.
 	Refusals *refusal.Memory
 	Log      logr.Logger
-	// Inherits reports whether rules to the ports of a binding with a refused source may be those that an earlier process
-	// wrote for it; nil = they may not.
+	// Inherits reports whether an earlier process may have written rules to the ports of a binding with a refused
+	// source; nil = it did not.
 	Inherits func() bool
 }
 
 // Key is the stack under which rule changes run; it owns no resources.
 var Key = stack.Key{Owner: "elbv2.k8s.aws", ID: stack.ID{Name: "target-security-groups"}}
 
-// Outcome is what a reconciliation of a group came to.
+// Outcome is the result of reconciling a group.
 type Outcome struct {
-	// Err is why the group is not as it should be for the bindings that need it.
+	// Err says why the rules of the group differ from what bindings need.
 	Err error
-	// Ungranted reports whether Err is that of a grant. What is to be revoked waits for it.
+	// Ungranted reports whether Err is the error of a grant. Revocations wait for the grant.
 	Ungranted bool
-	// Refused are the sources that EC2 refuses, such as a group that does not exist, with its error: they fail only the
-	// bindings that name them.
+	// Refused has the sources that EC2 refuses, such as a group that does not exist, with EC2's error. They fail only
+	// the bindings that name them.
 	Refused map[source]error
-	// Full are the bindings whose rules do not fit into the group. No call was made for them.
+	// Full has the bindings whose rules do not fit into the group. No call was sent for them.
 	Full map[string]error
 	// Waits reports whether something is left to do once the needs of other bindings are known.
 	Waits bool
-	// Until is when AWS is worth another try, if the group waits for it; zero if it does not.
+	// Until is the time of the next attempt, if the group waits for AWS; otherwise zero.
 	Until time.Time
 }
 
-// Of is why a group is not as it should be for a binding that needs permissions of it; nil if it is.
+// Of returns why a group does not have the permissions that a binding needs; nil = it has them.
 func (o Outcome) Of(binding string, perms []stack.Permission) error {
 	if len(perms) == 0 {
 		return nil
@@ -88,7 +89,7 @@ func (o Outcome) Of(binding string, perms []stack.Permission) error {
 	return nil
 }
 
-// outOfDate are the refusals of EC2 because the rules are not those of the last read.
+// outOfDate are the error codes of EC2 for rules that differ from the last read.
 var outOfDate = []string{awsclient.CodeDuplicatePermission, awsclient.CodePermissionNotFound,
 	awsclient.CodeTooManyPermissions}
 
@@ -107,7 +108,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, group string, partial func()
 	return out
 }
 
-// look is Reconcile with what it knows of refused sources.
+// look is one attempt of Reconcile. known has the refused sources.
 func (r *Reconciler) look(ctx context.Context, group string, partial func() bool, known *refused) (out Outcome) {
 	for again, read, searches := false, false, 0; ; {
 		current, fresh, err := r.current(ctx, group, read, known)
@@ -208,7 +209,7 @@ func (r *Reconciler) fit(ctx context.Context, group string, current []stack.Perm
 	return fitted, needs.All, seen
 }
 
-// exactly marks the permissions from sources that may be a tenant's as Exact.
+// exactly marks the permissions whose sources may be a tenant's as Exact.
 func (r *Reconciler) exactly(needs Needs) Needs {
 	balancers := map[string]bool{"": true, r.Backend: true}
 	mark := func(perms []stack.Permission) {
@@ -236,7 +237,7 @@ func (r *Reconciler) exactly(needs Needs) Needs {
 	return needs
 }
 
-// Standing is what the cluster's own rules of a group admit, as they were read last.
+// Standing returns what the cluster's own rules of a group admit, as last read.
 func (r *Reconciler) Standing(ctx context.Context, group string) (sgrules.Traffic, error) {
 	current, _, err := r.Rules.RulesAtHand(ctx, group)
 	m, as := marks{r.Cluster, r.Rules.OfSeveralClusters(ctx, group)}, descriptions(current)
@@ -246,8 +247,8 @@ func (r *Reconciler) Standing(ctx context.Context, group string) (sgrules.Traffi
 	})), err
 }
 
-// unread is why a group whose rules cannot be read is not as it should be; nil for one that is gone and that no binding
-// needs.
+// unread returns why a group whose rules cannot be read is wrong; nil for a group that no longer exists and that no
+// binding needs.
 func (r *Reconciler) unread(group string, err error) error {
 	nothing := func(stack.Permission) bool { return false }
 	known := refused{stands: nothing, managed: nothing, stood: nothing}
@@ -259,8 +260,8 @@ func (r *Reconciler) unread(group string, err error) error {
 	return nil
 }
 
-// current are the rules of a group: if read, as AWS returns them now, else as they were read last; with those that the
-// reads of AWS lack.
+// current returns the rules of a group: if read, as AWS returns them now, otherwise as last read. It adds existing
+// rules that AWS's reads lack.
 func (r *Reconciler) current(ctx context.Context, group string, read bool, known *refused) (rules []stack.Permission,
 	fresh bool, err error) {
 	if fresh = true; read {
@@ -277,9 +278,9 @@ func (r *Reconciler) current(ctx context.Context, group string, read bool, known
 	return rules, fresh, err
 }
 
-// grantRest grants rules of which EC2 says that it has some, although it was read again and lacks them. EC2 refuses a
-// whole call because of one such rule, so that those that are missing are found by halves. found is false if the search
-// has not ended: until and err are as in change.
+// grantRest grants the missing rules of a grant that EC2 refuses because some rules exist, although a new read lacks
+// them. EC2 refuses a whole call because of one such rule, so grantRest finds the missing ones by halves. found is
+// false if the search has not ended: until and err are then as in change.
 func (r *Reconciler) grantRest(ctx context.Context, group string, grant []stack.Permission, known *refused) (
 	found bool, until time.Time, err error) {
 	for parts := [][]stack.Permission{grant}; len(parts) > 0; parts = parts[1:] {
@@ -304,8 +305,8 @@ func (r *Reconciler) grantRest(ctx context.Context, group string, grant []stack.
 	return true, time.Time{}, nil
 }
 
-// state is what is known of rules that no known binding needs. Unplaced are the permissions of endpoints whose groups
-// are unknown.
+// state returns the state of rules that no known binding needs. unplaced are the permissions of endpoints whose
+// groups are unknown.
 func (r *Reconciler) state(ctx context.Context, m marks, as map[identity]string,
 	unplaced []stack.Permission) func(stack.Permission) RuleState {
 	return func(rule stack.Permission) RuleState {
@@ -322,9 +323,10 @@ func (r *Reconciler) state(ctx context.Context, m marks, as map[identity]string,
 	}
 }
 
-// change grants before it revokes, but for what makes room; if AWS says that the group is full it revokes first. It
-// logs both before they are sent, as passes over stacks log their plans, because these groups hold rules of others too.
-// until is when a call that waits for AWS is worth another try, with or without its error. ungranted: it was the grant.
+// change makes room for the grant by revoking first, grants, and then revokes the rest. If AWS says that the group
+// is full, it revokes the rest before the grant. It logs grants and revocations before it sends them, like plans of
+// stacks, because these groups also have rules of others. until is when to try again if AWS must be waited for, with
+// or without an error. ungranted reports whether the grant failed.
 func (r *Reconciler) change(ctx context.Context, group string, first, grant, revoke []stack.Permission) (
 	until time.Time, ungranted bool, err error) {
 	done := apply.Outcome{State: apply.Done}

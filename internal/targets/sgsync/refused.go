@@ -19,19 +19,19 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// mostSearches is how often one Reconcile searches for sources that EC2 refuses: the rules of others may fit into a
-// group only without those that were found.
+// mostSearches is how often one Reconcile searches for sources that EC2 refuses. The rules of other bindings may fit
+// into a group only without the refused sources.
 const mostSearches = 4
 
-// refusesSource reports whether EC2 refuses a grant because of what it says, which may be one source of many.
+// refusesSource reports whether EC2 refuses a grant because of its content, perhaps because of one source of many.
 func refusesSource(err error) bool {
 	class := awsclient.Classify(err).Class
 	return class == diag.Invalid || class == diag.NotFound
 }
 
-// findRefused grants, part by part, the rules of a call that EC2 has refused: a binding names any source, and those of
-// other bindings must not wait for it. What only one namespace needs is a part first, then halves of it are. A source
-// that EC2 refuses alone is remembered. other is an error that ended the search.
+// findRefused grants the rules of a refused call part by part. Any binding can name any source, and the sources of
+// other bindings must not wait for it. The parts are first what only one namespace needs, and then halves.
+// findRefused remembers a source that EC2 refuses alone. other is another error that ended the search.
 func (r *Reconciler) findRefused(ctx context.Context, group string, grant []stack.Permission, refusal error,
 	known *refused) (other error) {
 	of := map[source][]stack.Permission{}
@@ -69,8 +69,8 @@ func (r *Reconciler) findRefused(ctx context.Context, group string, grant []stac
 
 func halves(part []source) [][]source { return [][]source{part[:len(part)/2], part[len(part)/2:]} }
 
-// isolate finds the sources because of which EC2 refuses a grant, and grants the rules of all others. found is false if
-// the refusal has another cause, or another error ended the search.
+// isolate finds the sources because of which EC2 refuses a grant, and grants the rules of all others. found is false
+// if the refusal has another cause, or another error ended the search.
 func (r *Reconciler) isolate(ctx context.Context, group string, grant []stack.Permission, refusal error,
 	known *refused) (found bool, err error) {
 	if !refusesSource(refusal) || !r.exists(ctx, group, refusal) {
@@ -80,9 +80,9 @@ func (r *Reconciler) isolate(ctx context.Context, group string, grant []stack.Pe
 	return other == nil, cmp.Or(other, refusal)
 }
 
-// prove has EC2 accept or refuse sources before rules are revoked for them: it grants one rule of each in the room that
-// a group has, and revokes the rule at once. If the group is full, prove only looks up whether the sources exist.
-// repeat reports that more is known than before; until is as in change.
+// prove tests sources before rules are revoked for them: it grants one rule of each in the free room of a group, and
+// revokes the rule at once. If the group is full, prove only checks whether the sources exist. repeat reports
+// whether more is known than before; until is as in change.
 func (r *Reconciler) prove(ctx context.Context, group string, unproven []stack.Permission, full bool, known *refused) (
 	repeat bool, until time.Time, err error) {
 	if full {
@@ -111,7 +111,7 @@ func (r *Reconciler) prove(ctx context.Context, group string, unproven []stack.P
 	return len(unproven) > 0, time.Time{}, nil
 }
 
-// exists reports whether a group is there, after EC2 has said of a grant in it that some group is not.
+// exists reports whether a group exists, after EC2 has said that a group named in a grant does not.
 func (r *Reconciler) exists(ctx context.Context, group string, refusal error) bool {
 	if awsclient.Classify(refusal).Code != awsclient.CodeGroupNotFound {
 		return true
@@ -122,33 +122,34 @@ func (r *Reconciler) exists(ctx context.Context, group string, refusal error) bo
 }
 
 const (
-	// NotAllowed is the description of a permission that a binding asks for and may not have: it is never granted, and
-	// what it replaces stays, as beside a source that EC2 refuses.
+	// NotAllowed is the description of a permission that a binding asks for and may not have. It is never granted, and
+	// the rules that it would replace stay, as with a source that EC2 refuses.
 	NotAllowed = "not allowed"
-	// Standing is that of one which is not granted either, and whose rule stays if the controller has opened it.
+	// Standing is the description of a permission that is not granted either, but whose rule stays if the controller
+	// has opened it.
 	Standing = "standing"
 )
 
 // barred reports whether a permission is never granted.
 func barred(p stack.Permission) bool { return p.Description == NotAllowed || p.Description == Standing }
 
-// mostRefused is how many sources that EC2 refuses are searched for in one group for one namespace. Further new sources
-// of the namespace wait until some of these are accepted or named no more.
+// mostRefused is how many refused sources of one namespace are searched for in one group. Further new sources of the
+// namespace wait until some of these are accepted or no longer named.
 const mostRefused = 20
 
 // refused are the sources that EC2 refuses.
 type refused struct {
 	sources map[source]error
-	// naming are the namespaces of the bindings that need sources which no rule admits, and count how many sources of a
-	// namespace are refused.
+	// naming has the namespaces of the bindings that need sources which no rule admits. count has the number of
+	// refused sources by namespace.
 	naming map[source][]string
 	count  map[string]int
 	proven map[source]bool  // sources that EC2 accepted in this look
 	full   map[string]error // bindings whose rules do not fit
-	// overlooked are rules that the group has, although the reads of it lack them.
+	// overlooked are rules that exist although reads of the group lack them.
 	overlooked []stack.Permission
-	// stands is what admits permissions now, of those managed by the controller's own rules, and stood what did when the
-	// look at the group began.
+	// stands reports what the group's rules admit now, managed what the controller's own rules admit, and stood what
+	// the rules admitted when the attempt began.
 	stands, managed, stood func(stack.Permission) bool
 	// searching: the search for refused sources has not ended; any source may be one.
 	searching bool
@@ -156,7 +157,7 @@ type refused struct {
 	inherits bool
 }
 
-// at enters the rules of a group.
+// at records the rules of a group.
 func (r *refused) at(own []stack.Permission) {
 	r.stands, r.managed = sgrules.Of(own).Admits, sgrules.Of(managed(own)).Admits
 	if r.stood == nil {
@@ -170,8 +171,8 @@ func (r refused) has(p stack.Permission) bool {
 		len(r.sources) > 0 && r.sources[sourceOf(normalise(p))] != nil && !r.stands(p)
 }
 
-// tooMany reports whether all namespaces that need a source have so many refused ones that it is not tried; it is
-// refused then.
+// tooMany reports whether all namespaces that need a source have so many refused ones that the source is not tried.
+// It then counts as refused.
 func (r *refused) tooMany(s source) bool {
 	if len(r.naming[s]) == 0 || slices.ContainsFunc(r.naming[s], func(namespace string) bool {
 		return r.count[namespace] < mostRefused
@@ -183,7 +184,7 @@ func (r *refused) tooMany(s source) bool {
 	return true
 }
 
-// byNamespace are sources by namespace. A source that several namespaces need is that of the one with the fewest.
+// byNamespace groups sources by namespace. A source that several namespaces need belongs to the one with the fewest.
 func (r *refused) byNamespace(all []source) (parts [][]source) {
 	total, of := map[string]int{}, map[string][]source{}
 	for _, s := range all {
@@ -206,7 +207,7 @@ func (r *refused) byNamespace(all []source) (parts [][]source) {
 	return parts
 }
 
-// unproven are permissions of a grant, one of each source that EC2 has not accepted in the group.
+// unproven returns permissions of a grant, one for each source that EC2 has not accepted in the group.
 func (r *refused) unproven(current, grant []stack.Permission) (out []stack.Permission) {
 	known := maps.Clone(r.proven)
 	for _, p := range current {
@@ -245,13 +246,13 @@ func (r *Reconciler) anyMissing(ctx context.Context, group string, perms []stack
 	return missing, nil
 }
 
-// refusalsOf is the stack under which the refused sources of a namespace are remembered: one for each group. No binding
-// has such a name.
+// refusalsOf returns the stack under which the refused sources of a namespace are remembered, one for each group. No
+// binding has such a name.
 func refusalsOf(namespace, group string) stack.Key {
 	return stack.Key{Owner: Key.Owner, ID: stack.ID{Namespace: namespace, Name: Key.ID.Name + "_" + group}}
 }
 
-// refuse notes that EC2 refuses a source.
+// refuse records that EC2 refuses a source.
 func (r *Reconciler) refuse(group string, s source, err error, known *refused) {
 	known.sources[s] = err
 	for _, namespace := range known.naming[s] {
@@ -266,7 +267,8 @@ func (r *Reconciler) refuse(group string, s source, err error, known *refused) {
 	}
 }
 
-// recall enters the sources that EC2 has refused in a group lately, and forgets those that no binding needs any more.
+// recall loads the sources that EC2 has recently refused in a group, and forgets those that no binding needs any
+// longer.
 func (r *Reconciler) recall(group string, known *refused) {
 	known.naming = r.Table.namesOf(group, known.stands)
 	of := map[string][]source{}
@@ -296,8 +298,8 @@ func (r *Reconciler) recall(group string, known *refused) {
 	}
 }
 
-// fair sorts what bindings need so that no namespace takes all the room of a group: a binding's place is how many rules
-// its namespace has with it.
+// fair sorts needs so that no namespace takes all the room of a group: the place of a binding is the number of rules
+// that its namespace has up to it.
 func fair(needs []Need) {
 	total, place := map[string]int{}, map[string]int{}
 	for _, n := range needs {

@@ -8,22 +8,22 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// Table records which binding needs which permissions of which security group. Its methods call nothing and return at
-// once, so that passes over bindings can set their needs whatever AWS does. It is safe for concurrent use.
+// Table records which binding needs which permissions of which security group. Its methods never block on AWS, so
+// reconciles of bindings can always set their needs. It is safe for concurrent use.
 type Table struct {
 	mu    sync.Mutex
 	needs map[string]need // by binding
-	// wanted counts, by group, the needs of each namespace for each permission, and unplaced those for permissions of
-	// need.unplaced: a look at a group goes through what differs, and not through all bindings.
+	// wanted counts the needs for each permission by group and namespace, and unplaced counts those for permissions in
+	// need.unplaced. With these counts, reconciling a group does not visit all bindings.
 	wanted   map[string]map[stack.Permission]counts[string]
 	unplaced counts[stack.Permission]
-	// edited has, by group, the bindings whose former rules may still be needed: they changed, or are new since the start,
-	// and no look at the group has granted all of their rules since. The number is that of the edit.
+	// edited has, by group, the bindings whose former rules may still be needed: they changed or are new since the
+	// start, and no reconcile of the group has granted all of their rules since. The number identifies the edit.
 	edited map[string]map[string]int
 	edits  int // since the start
 }
 
-// counts are how often something is needed.
+// counts says how often each key is needed.
 type counts[K comparable] map[K]int
 
 func (c counts[K]) add(n int, keys ...K) {
@@ -74,15 +74,15 @@ func (t *Table) put(binding string, n *need) {
 // need is what one binding needs.
 type need struct {
 	groups map[string][]stack.Permission
-	// unplaced are permissions of endpoints whose security group is unknown: wherever such rules are, they stay.
+	// unplaced are permissions of endpoints whose security group is unknown. Rules for them stay in every group.
 	unplaced []stack.Permission
 	placed   bool                          // the groups of all endpoints were known once
 	certain  map[string][]stack.Permission // the groups of the last Set
-	// former are, by group, needs of before an edit. Those of them that stand stay while EC2 refuses a source that the
-	// edit has added, which is in added.
+	// former has, by group, the needs before an edit. Those that rules admit stay while EC2 refuses a source that the
+	// edit added (added).
 	former, added map[string][]stack.Permission
-	// inherits are the groups in which an earlier process may have written rules for the binding: all rules to its ports
-	// stay there while EC2 refuses one of its sources.
+	// inherits has the groups in which an earlier process may have written rules for the binding. All rules to its
+	// ports stay there while EC2 refuses one of its sources.
 	inherits map[string]bool
 }
 
@@ -147,7 +147,7 @@ func union(a, b []stack.Permission) []stack.Permission {
 	return out
 }
 
-// Transfer has what a binding needs be needed under another name instead.
+// Transfer moves the needs of a binding to another name.
 func (t *Table) Transfer(binding, name string) Touched {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -164,8 +164,8 @@ func (t *Table) Transfer(binding, name string) Touched {
 	return Touched{Same: slices.Sorted(maps.Keys(from.groups))}
 }
 
-// Lend has what a binding needs no more, as groups are all that it needs from now on, be needed under a name, where
-// still says that the binding's networking asks for the like. It reports whether there is anything.
+// Lend moves needs that a binding no longer has, because groups are its new needs, to another name, if still says
+// that the binding's networking asks for similar ones. It reports whether it moved any.
 func (t *Table) Lend(binding, name string, groups map[string][]stack.Permission,
 	still func(stack.Permission) bool) bool {
 	t.mu.Lock()
@@ -190,7 +190,7 @@ func (t *Table) Lend(binding, name string, groups map[string][]stack.Permission,
 	return lent
 }
 
-// Restrict drops what a name needs of other groups than those.
+// Restrict drops the needs of a name in all groups but those given.
 func (t *Table) Restrict(name string, groups []string) Touched {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -238,14 +238,14 @@ func (t *Table) Placed(binding string) bool {
 	return t.needs[binding].placed
 }
 
-// Of is what a binding needs of a group.
+// Of returns what a binding needs in a group.
 func (t *Table) Of(binding, group string) []stack.Permission {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.needs[binding].groups[group]
 }
 
-// Standing is, by group, what a binding needs with the description Standing.
+// Standing returns, by group, the needs of a binding with the description Standing.
 func (t *Table) Standing(binding string) map[string][]stack.Permission {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -260,7 +260,7 @@ func (t *Table) Standing(binding string) map[string][]stack.Permission {
 	return out
 }
 
-// NodePorts are the permissions for ports of nodes that bindings of a namespace need of a group, and may have.
+// NodePorts returns the permissions for ports of nodes that bindings of a namespace need in a group, and may have.
 func (t *Table) NodePorts(namespace, group string) (out []stack.Permission) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -272,8 +272,8 @@ func (t *Table) NodePorts(namespace, group string) (out []stack.Permission) {
 	return out
 }
 
-// settle drops what bindings needed of a group before edits that a look has seen, unless EC2 refuses a source that they
-// added, or what they need does not fit. Of what remains, it drops what no rule admits.
+// settle drops the needs from before edits that a reconcile has seen, unless EC2 refuses a source that an edit
+// added, or the needs do not fit. Of the remaining ones, it drops those that no rule admits.
 func (t *Table) settle(group string, seen int, without refused) {
 	if without.searching {
 		return
@@ -305,7 +305,7 @@ func (t *Table) settle(group string, seen int, without refused) {
 	}
 }
 
-// guards reports whether bindings that were edited may still need any of a group's rules.
+// guards reports whether edited bindings may still need any of a group's rules.
 func (t *Table) guards(group string, rules []stack.Permission) bool {
 	if len(rules) == 0 {
 		return false

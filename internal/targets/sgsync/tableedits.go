@@ -7,8 +7,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// remember notes what stays of the rules of before an edit, should EC2 refuse a source that the edit adds. The rules of
-// an earlier process are not known: those to the ports of a binding may be its own. The lock is held.
+// remember keeps the needs from before an edit, in case EC2 refuses a source that the edit adds. The rules of an
+// earlier process are unknown: any rule to the ports of a binding may be its own. The caller holds the lock.
 func (t *Table) remember(binding string, before need, now *need) {
 	for g, perms := range now.groups {
 		added := newSources(before.groups[g], perms)
@@ -36,8 +36,8 @@ func (t *Table) remember(binding string, before need, now *need) {
 	}
 }
 
-// narrow leaves out ranges of former rules that admit too much of the internet together with what a binding needs now:
-// edits must not add up to more than Wide allows. What was wide before is not limited, nor what is now.
+// narrow drops former ranges that, together with the present needs of a binding, are wider than Wide allows: edits
+// must not add up to a wide range. It does not limit needs that were wide before, or that are wide now.
 func narrow(former, before, now []stack.Permission) []stack.Permission {
 	if len(Wide(rangesOf(before))) > 0 || len(Wide(rangesOf(now))) > 0 {
 		return former
@@ -52,7 +52,7 @@ func narrow(former, before, now []stack.Permission) []stack.Permission {
 	})
 }
 
-// rangesOf are the ranges of addresses that permissions admit, but of those that are not allowed.
+// rangesOf returns the address ranges that permissions admit, without those that are not allowed.
 func rangesOf(perms []stack.Permission) (out []netip.Prefix) {
 	for _, p := range perms {
 		if r, err := netip.ParsePrefix(p.CIDR + p.IPv6CIDR); err == nil && !barred(p) {
@@ -62,7 +62,7 @@ func rangesOf(perms []stack.Permission) (out []netip.Prefix) {
 	return out
 }
 
-// newSources are the permissions of sources that were not there before.
+// newSources returns the permissions whose sources are new.
 func newSources(before, now []stack.Permission) []stack.Permission {
 	had := map[source]bool{}
 	for _, p := range before {

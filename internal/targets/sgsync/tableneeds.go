@@ -9,7 +9,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// namesOf are the sources in a group that bindings need and no rule admits, with the namespaces of these bindings.
+// namesOf returns the sources in a group that bindings need and no rule admits, with the namespaces of these
+// bindings.
 func (t *Table) namesOf(group string, stands func(stack.Permission) bool) map[source][]string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -27,9 +28,9 @@ func (t *Table) namesOf(group string, stands func(stack.Permission) bool) map[so
 	return out
 }
 
-// needsOf is what bindings need of a group, but from refused sources, and the permissions of endpoints whose groups are
-// unknown. Both are of one moment: a binding whose endpoints are found passes from the one to the other. seen is the
-// last edit of that moment.
+// needsOf returns what bindings need in a group, without refused sources, and the permissions of endpoints whose
+// groups are unknown. Both are of one moment: when the endpoints of a binding are found, its permissions move from
+// the one to the other. seen is the last edit of that moment.
 func (t *Table) needsOf(group string, without refused) (needs Needs, unplaced []stack.Permission, seen int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -48,8 +49,8 @@ func (t *Table) needsOf(group string, without refused) (needs Needs, unplaced []
 	return needs, unplaced, t.edits
 }
 
-// inherited are the ports of a binding with refused sources, from any source, if an earlier process may have opened
-// them.
+// inherited returns the ports of a binding with refused sources, from any source, if an earlier process may have
+// opened them.
 func (n need) inherited(group string, without refused) (ports []stack.Permission) {
 	if !n.inherits[group] || !without.inherits {
 		return nil
@@ -62,8 +63,8 @@ func (n need) inherited(group string, without refused) (ports []stack.Permission
 	return ports
 }
 
-// kept is what a binding needed of a group before an edit, and rules admit, if EC2 refuses a source that the edit
-// added.
+// kept returns what a binding needed in a group before an edit, and rules admit, if EC2 refuses a source that the
+// edit added.
 func (n need) kept(group string, without refused) []stack.Permission {
 	if !without.searching && !slices.ContainsFunc(n.added[group], without.has) {
 		return nil
@@ -73,8 +74,8 @@ func (n need) kept(group string, without refused) []stack.Permission {
 	})
 }
 
-// eachNeed is what each binding needs of a group, in the order in which they get room, but from refused sources. It
-// looks at all bindings.
+// eachNeed returns what each binding needs in a group, without refused sources, in the order in which they get room.
+// It visits all bindings.
 func (t *Table) eachNeed(group string, without refused) (needs []Need) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

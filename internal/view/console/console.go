@@ -29,10 +29,10 @@ var files embed.FS
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// ErrNotFound is what a Source answers about what does not exist, wrapped with what that is.
+// ErrNotFound is the error of a Source for something that does not exist; the wrapping error names it.
 var ErrNotFound = errors.New("not found")
 
-// ErrInvalid is what a Source answers to a question that makes no sense, wrapped with why.
+// ErrInvalid is the error of a Source for an invalid question; the wrapping error says why.
 var ErrInvalid = errors.New("invalid")
 
 // Source is where the data comes from. Its methods may be called at the same time.

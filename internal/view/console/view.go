@@ -135,7 +135,7 @@ type Event struct {
 	Count   int32     `json:"count"`
 }
 
-// Question is a request of which the way is asked.
+// Question is a request whose way through a load balancer is asked for.
 type Question struct {
 	Key     string
 	Request string // "GET https://shop.example.com/cart"

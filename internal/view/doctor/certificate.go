@@ -14,7 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// CertificateChecks are those of the account that the leader makes.
+// CertificateChecks are the checks of the account that the leader makes.
 var CertificateChecks = []Check{{
 	Name: "certificate-expiring", Severity: Warning, Needs: []Source{Certificates},
 	About: "A certificate of a listener expires within thirty days, and ACM has not renewed it. It is an error within " +

@@ -15,7 +15,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 )
 
-// ClassChecks are those of classes, all of which the leader makes.
+// ClassChecks are the checks of classes. The leader makes all of them.
 var ClassChecks = []Check{{
 	Name: "ingress-class-missing", Severity: Error, Needs: []Source{Objects},
 	About: "An Ingress names an IngressClass that does not exist: no controller serves it, and it gets no event.",

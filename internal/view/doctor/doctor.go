@@ -33,7 +33,7 @@ type Finding struct {
 	Remedy   string   `json:"remedy"`
 }
 
-// Check is one that the leader makes, too.
+// Check is a check that the leader makes, too.
 type Check = CheckOf[*Facts]
 
 // CheckOf examines facts for one kind of problem.
@@ -49,7 +49,7 @@ type CheckOf[F any] struct {
 	Find func(F) []Finding
 }
 
-// Status is what became of a check.
+// Status is the result of a check.
 type Status string
 
 // Statuses.
@@ -60,7 +60,7 @@ const (
 	Skipped   Status = "skipped"   // it does not apply, or was not wanted
 )
 
-// Outcome is what became of one check.
+// Outcome is the result of one check.
 type Outcome struct {
 	Check  string `json:"check"`
 	Status Status `json:"status"`

@@ -36,7 +36,7 @@ type Facts struct {
 	Orphans  []orphan.Orphan
 }
 
-// Settings are those of the controller, as flags or its Deployment set them.
+// Settings are the settings of the controller, from its flags or its Deployment.
 type Settings struct {
 	Cluster, Region, VPC string
 	Account, Caller      string // the id of the account and the ARN of the credentials; known with source Account
@@ -47,7 +47,7 @@ type Settings struct {
 // SubnetSettings are the feature gates of the discovery of subnets.
 type SubnetSettings struct{ CheckClusterTag, ByReachability, SingleSubnet bool }
 
-// LoadBalancer is one of the cluster.
+// LoadBalancer is a load balancer of the cluster.
 type LoadBalancer struct {
 	ARN, Name, VPC string
 	Hostname       string
@@ -62,7 +62,7 @@ type LoadBalancer struct {
 	SecurityGroups []string
 }
 
-// Certificate is one of ACM.
+// Certificate is a certificate in ACM.
 type Certificate struct {
 	ARN, Type, Status string
 	Domains           []string
@@ -89,7 +89,7 @@ func list[T metav1.Object](f *Facts, kind objects.Kind) []T {
 	return objects.List[T](objects.New(f.Objects), kind, "")
 }
 
-// Age is a duration in words, in its largest unit.
+// Age returns a duration in words, in its largest unit.
 func Age(d time.Duration) string {
 	switch {
 	case d >= 48*time.Hour:
@@ -102,7 +102,7 @@ func Age(d time.Duration) string {
 	return fmt.Sprintf("%d seconds", d/time.Second)
 }
 
-// Finalizers are those of the controller on an object.
+// Finalizers returns the controller's finalizers on an object.
 func Finalizers(o metav1.Object) (out []string) {
 	for _, f := range o.GetFinalizers() {
 		if naming.IsFinalizer(f) {

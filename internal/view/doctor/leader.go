@@ -17,13 +17,13 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// OfLeader are the checks that the leader makes once a minute as well, from what it holds: its caches, its events and
-// its inventory of AWS.
+// OfLeader returns the checks that the leader makes once a minute as well, from what it holds: its caches, its events
+// and its inventory of AWS.
 func OfLeader() []Check {
 	return slices.Concat(NodeChecks, ObjectChecks, ClassChecks, PodChecks, BindingChecks, CertificateChecks, observed())
 }
 
-// NodeChecks are those of the cluster that the leader makes.
+// NodeChecks are the checks of the cluster that the leader makes.
 var NodeChecks = []Check{{
 	Name: "node-provider-id", Severity: Warning, Needs: []Source{Nodes},
 	About: "A node has no provider id of an EC2 instance. The node cannot be a target of type instance, and the " +
@@ -32,7 +32,7 @@ var NodeChecks = []Check{{
 	Find:   nodesWithoutInstance,
 }}
 
-// BindingChecks are those of traffic that the leader makes.
+// BindingChecks are the checks of traffic that the leader makes.
 var BindingChecks = []Check{{
 	Name: "target-group-bound-twice", Severity: Error, Needs: []Source{Objects},
 	About: "Several TargetGroupBindings register their targets in one target group, and not all of them declare that " +

@@ -18,7 +18,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
 )
 
-// ObjectChecks are those of the controller that the leader makes.
+// ObjectChecks are the checks of the controller that the leader makes.
 var ObjectChecks = []Check{{
 	Name: "controller-denied", Severity: Error, Needs: []Source{Events}, Uses: []Source{Objects},
 	About: "AWS denies the controller an action. The source is an event of the last 30 minutes on an existing object, " +
@@ -42,7 +42,7 @@ var ObjectChecks = []Check{{
 // OwnerKinds are the kinds whose objects may carry finalizers of the controller.
 var OwnerKinds = append(owner.KubernetesKinds(nil), objects.TargetGroupBinding, objects.GlobalAccelerator)
 
-// Owners are the objects that may carry finalizers of the controller.
+// Owners returns the objects that may carry finalizers of the controller.
 func (f *Facts) Owners() (out []metav1.Object) {
 	for _, kind := range OwnerKinds {
 		out = append(out, list[metav1.Object](f, kind)...)
@@ -61,7 +61,7 @@ const recent = time.Hour
 // next pass. Of an object with two failures, the event of the one that ended is not repeated.
 const repeated = 30 * time.Minute
 
-// standing are the warnings of the last hour that still hold: their object exists, and no later event tells that it is
+// standing are the warnings of the last hour that still hold: their object exists, and no later event shows that it is
 // well.
 func standing(f *Facts) (out []*corev1.Event) {
 	well := map[string]time.Time{}

@@ -43,7 +43,7 @@ func observed() []Check {
 	return out
 }
 
-// Orphaned is the finding about a stack that no object claims.
+// Orphaned returns the finding about a stack that no object claims.
 func Orphaned(o orphan.Orphan) Finding {
 	x := Finding{Object: o.Key.String(), Text: o.Why + ", and it has resources"}
 	for _, r := range o.Resources {

@@ -103,7 +103,7 @@ func line(text string) string {
 	return strings.ToValidUTF8(text[:longestLine-len("…")], "") + "…"
 }
 
-// Data is the content of the ConfigMap.
+// Data returns the content of the ConfigMap.
 func (s Stored) Data() map[string]string {
 	var text, document bytes.Buffer
 	e := json.NewEncoder(&document)
@@ -144,5 +144,5 @@ func Load(data map[string]string) (s Stored, err error) {
 	return s, nil
 }
 
-// Age is how long ago a report was written, in words.
+// Age returns how long ago a report was written, in words.
 func (s Stored) Age(now time.Time) string { return Age(max(0, now.Sub(s.Changed))) }

@@ -54,7 +54,7 @@ func known(s string) string {
 	return s
 }
 
-// Count is a number with its noun, in the singular or the plural.
+// Count returns a number with its noun, in the singular or the plural.
 func Count(n int, what string) string {
 	if n == 1 {
 		return "1 " + what

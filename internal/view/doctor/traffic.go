@@ -9,7 +9,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/pod/readiness"
 )
 
-// PodChecks are those of pods that the leader makes.
+// PodChecks are the checks of pods that the leader makes.
 var PodChecks = []Check{{
 	Name: "readiness-gate-missing", Severity: Warning, Needs: []Source{Workloads, Objects},
 	About: "Pods of a namespace with readiness gates have none: they were created before the label, or while the " +
@@ -45,7 +45,7 @@ func (f *Facts) Endpoints() Endpoints {
 	return e
 }
 
-// Of are the ready endpoints of the Service of a binding.
+// Of returns the ready endpoints of the Service of a binding.
 func (e Endpoints) Of(b *v1beta1.TargetGroupBinding) (out []Endpoint) {
 	for _, s := range e.slices[[2]string{b.Namespace, b.Spec.ServiceRef.Name}] {
 		for _, x := range s.Endpoints {

@@ -37,7 +37,7 @@ type Input struct {
 	ClassTargetType func(diag.Object) string
 	// DefaultTags are those of --default-tags.
 	DefaultTags map[string]string
-	// Gateway is what is decided about the Gateway of the load balancer; nil = it is not one of a Gateway. The explained
+	// Gateway is the decision about the Gateway of the load balancer; nil = it is not one of a Gateway. The explained
 	// object is the Gateway, or a route or ListenerSet of it.
 	Gateway *GatewayInput
 	// Targets are those of a target group by its ARN; nil if they were not read.
@@ -203,7 +203,7 @@ func order(l Listener) int {
 	return 0
 }
 
-// Findings is the JSON form of diagnostics.
+// Findings returns the JSON form of diagnostics.
 func Findings(l diag.List) []Finding {
 	var out []Finding
 	for _, d := range l {

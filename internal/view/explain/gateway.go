@@ -14,7 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// GatewayInput is what is decided about a Gateway.
+// GatewayInput is the decision about a Gateway.
 type GatewayInput struct {
 	gateway.Overview
 	// Properties are those of target groups of a Service for a route.

@@ -92,7 +92,7 @@ func extensionOf(v *objects.View, o diag.Object, path string) string {
 	return ""
 }
 
-// Reason is why something cannot be built: the first diagnostic that is no note.
+// Reason returns why something cannot be built: the first diagnostic that is no note.
 func Reason(l diag.List) string {
 	for _, d := range l {
 		if d.Class != diag.Note {

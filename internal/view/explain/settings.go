@@ -9,7 +9,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
 )
 
-// Settings are the settings of the load balancers, listeners and target groups of a stack, each with where it is
+// Settings returns the settings of the load balancers, listeners and target groups of a stack, each with where it is
 // declared or comes from. The health check of a target group is one of them.
 func Settings(in Input) map[stack.Ref][]Field {
 	out := map[stack.Ref][]Field{}

@@ -9,7 +9,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
-// Text is the explanation as text. color adds ANSI colours.
+// Text returns the explanation as text. color adds ANSI colours.
 func (e *Explanation) Text(color bool) string {
 	t := &Page{Color: color}
 	t.Line("%s", t.Bold(e.Object))
@@ -45,7 +45,7 @@ func (e *Explanation) Text(color bool) string {
 	return t.String()
 }
 
-// Line is a finding on one line, as in events.
+// Line returns a finding on one line, as in events.
 func (f Finding) Line() string {
 	out := f.Message
 	if f.Field != "" {
@@ -268,13 +268,13 @@ func (p *Page) Dim(s string) string { return p.style("2", s) }
 // Green is text about what is as it should be.
 func (p *Page) Green(s string) string { return p.style("32", s) }
 
-// Width is the number of columns of a text.
+// Width returns the number of columns of a text.
 func Width(s string) int { return len([]rune(s)) }
 
 // Pad adds blanks up to a width.
 func Pad(s string, to int) string { return s + strings.Repeat(" ", max(0, to-Width(s))) }
 
-// Text is the walk as text.
+// Text returns the walk as text.
 func (w *Walk) Text(color bool) string {
 	t := &Page{Color: color}
 	w.text(t)

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Kind is what an entry is about.
+// Kind is the subject of an entry.
 type Kind string
 
 // The kinds of entries.

@@ -6,7 +6,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/hold"
 )
 
-// LastEdits are the last write of an object's metadata and spec by its managed fields, and its deletion, without
+// LastEdits returns the last write of an object's metadata and spec by its managed fields, and its deletion, without
 // fields.
 func LastEdits(object string, o metav1.Object) (out []Entry) {
 	if m := LastWrite(o, ""); m != nil {
@@ -18,8 +18,8 @@ func LastEdits(object string, o metav1.Object) (out []Entry) {
 	return out
 }
 
-// LastWrite is the last write of an object's metadata and spec by its managed fields, but for those of one manager; nil
-// = there is none.
+// LastWrite returns the last write of an object's metadata and spec by its managed fields, but for those of one
+// manager; nil = there is none.
 func LastWrite(o metav1.Object, not string) (last *metav1.ManagedFieldsEntry) {
 	all := o.GetManagedFields()
 	for i := range all {
@@ -31,7 +31,7 @@ func LastWrite(o metav1.Object, not string) (last *metav1.ManagedFieldsEntry) {
 	return last
 }
 
-// Held is a hold of an administrator.
+// Held returns a hold of an administrator.
 func Held(h hold.Hold) Entry {
 	return Entry{Time: h.Since.UTC(), Kind: Hold, Object: h.Scope.String(), By: h.By, Text: "held " + h.Text()}
 }

@@ -17,7 +17,7 @@ const (
 	// mostText bounds one text, and mostSteps the steps of a plan; namespaces take turns.
 	mostText  = 300
 	mostSteps = 20
-	// overhead is about what an entry needs beside its texts.
+	// overhead is about what an entry needs in addition to its texts.
 	overhead = 96
 	// lookBack is among how many of the latest entries one that repeats is looked for: a failed plan has calls between it
 	// and its repetition.
@@ -233,7 +233,7 @@ func (r *Ring) Restore(unit string, before Record) {
 	r.shrink()
 }
 
-// Of is the record of a unit.
+// Of returns the record of a unit.
 func (r *Ring) Of(unit string) Record {
 	if r == nil {
 		return Record{}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -116,45 +115,6 @@ func answersTCP(t *testing.T, c *harness.Cluster, lb simclient.LoadBalancer, por
 		"Connection: close"}}, 200, service)
 }
 
-// answersUDP waits until a pod of an application answers a datagram to a port, which it does with its name.
-func answersUDP(t *testing.T, c *harness.Cluster, lb simclient.LoadBalancer, port int32, app string) {
-	t.Helper()
-	c.WaitFor(t, fmt.Sprintf("the answer of %s to a datagram at port %d", app, port), func(ctx context.Context) error {
-		all, err := c.Env.Endpoints(ctx)
-		if err != nil {
-			return err
-		}
-		for _, e := range all {
-			for _, l := range e.Listeners {
-				if e.ARN == lb.ARN && l.Port == port && l.Address.IsValid() {
-					return exchange(l.Address.String(), app)
-				}
-			}
-		}
-		return fmt.Errorf("nothing listens at port %d of %s", port, lb.Name)
-	})
-}
-
-// exchange sends a datagram, and fails unless a pod of the application answers within a second.
-func exchange(address, app string) error {
-	conn, err := net.DialTimeout("udp", address, time.Second)
-	if err != nil {
-		return err
-	}
-	defer conn.Close() //nolint:errcheck // nothing is kept
-	answer := make([]byte, 256)
-	if err := errors.Join(conn.SetDeadline(time.Now().Add(time.Second)), second(conn.Write([]byte("name")))); err != nil {
-		return err
-	}
-	size, err := conn.Read(answer)
-	if err == nil && !strings.HasPrefix(string(answer[:size]), app+"-") {
-		err = fmt.Errorf("%q answered", answer[:size])
-	}
-	return err
-}
-
-func second(_ int, err error) error { return err }
-
 // refuses waits until a port of a load balancer answers no request.
 func refuses(t *testing.T, c *harness.Cluster, lb simclient.LoadBalancer, port int32) {
 	t.Helper()
@@ -201,7 +161,7 @@ func TestG4Case1RoutesOfAllProtocolsServeByGrant(t *testing.T) {
 			t.Helper()
 			answersTCP(t, n.Cluster, lb, 80, "web")
 			served(t, n.Cluster, lb, "www.example.com")
-			answersUDP(t, n.Cluster, lb, 8080, "web")
+			scene.WaitDatagram(t, n.Cluster, lb, 8080, "web")
 		}
 		serves()
 		for _, tg := range n.TargetGroups(lb) {

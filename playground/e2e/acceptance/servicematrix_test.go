@@ -105,7 +105,7 @@ func (s *servedBy) has(t *testing.T, x cell) {
 		answersTCP(t, s.Cluster, lb, port, "web")
 	}
 	for _, port := range x.udp {
-		answersUDP(t, s.Cluster, lb, port, "web")
+		scene.WaitDatagram(t, s.Cluster, lb, port, "web")
 	}
 	for _, port := range x.refused {
 		refuses(t, s.Cluster, lb, port)

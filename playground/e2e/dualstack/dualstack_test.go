@@ -4,14 +4,11 @@ package dualstack
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
 	"github.com/k8s-lbc/lbc/internal/lib/longtest"
@@ -99,7 +96,7 @@ func TestPodsOfIPv6AnswerTCPAndUDPAtOnePortOfADualstackNLB(t *testing.T) {
 	expectTargets(t, c, groups[0], ns, true)
 	c.WaitAnswer(t, harness.Request{Target: fmt.Sprintf("http://%s:53/", lb.DNSName), Headers: []string{
 		"Connection: close"}}, 200, "resolver")
-	answersDatagram(t, c, lb, 53, "resolver")
+	scene.WaitDatagram(t, c, lb, 53, "resolver")
 	if w := scene.Warnings(t, c, ns); len(w) > 0 {
 		t.Errorf("warnings: %v", w)
 	}
@@ -192,46 +189,4 @@ func expectTargets(t *testing.T, c *harness.Cluster, tg simclient.TargetGroup, n
 		}
 		return nil
 	})
-}
-
-// answersDatagram waits until a pod of an application answers a datagram with its name.
-func answersDatagram(t *testing.T, c *harness.Cluster, lb simclient.LoadBalancer, port int32, app string) {
-	t.Helper()
-	c.WaitFor(t, fmt.Sprintf("the answer of %s to a datagram at port %d", app, port), func(ctx context.Context) error {
-		all, err := c.Env.Endpoints(ctx)
-		if err != nil {
-			return err
-		}
-		for _, e := range all {
-			for _, l := range e.Listeners {
-				if e.ARN == lb.ARN && l.Port == port && l.Address.IsValid() {
-					return exchange(l.Address.String(), app)
-				}
-			}
-		}
-		return fmt.Errorf("nothing listens at port %d of %s", port, lb.Name)
-	})
-}
-
-func exchange(address, app string) error {
-	conn, err := net.DialTimeout("udp", address, time.Second)
-	if err != nil {
-		return err
-	}
-	defer conn.Close() //nolint:errcheck // nothing is kept
-	if err := conn.SetDeadline(time.Now().Add(time.Second)); err != nil {
-		return err
-	}
-	if _, err := conn.Write([]byte("name")); err != nil {
-		return err
-	}
-	answer := make([]byte, 256)
-	n, err := conn.Read(answer)
-	if err != nil {
-		return err
-	}
-	if !strings.HasPrefix(string(answer[:n]), app+"-") {
-		return errors.New("answered: " + string(answer[:n]))
-	}
-	return nil
 }

@@ -20,7 +20,8 @@ import (
 
 // Account is the cache. It is safe for concurrent use; two passes over one accelerator at once are not.
 type Account struct {
-	// KnownOwner, if it is set, tells whose a load balancer is without a call to AWS; known is false if only AWS can tell.
+	// KnownOwner, if it is set, returns the owner of a load balancer without a call to AWS. known is false if only AWS
+	// knows the owner.
 	KnownOwner func(arn string) (key stack.Key, known bool)
 	// Refusals has the writes that AWS refuses: a memory of its own, unless it is replaced before the first pass.
 	Refusals *refusal.Memory

@@ -46,7 +46,7 @@ const (
 var errSlow = diag.New(diag.Object{}, "", diag.AWSUnavailable, "AWS WAF has not answered yet",
 	"nothing to do: the controller tries again")
 
-// AddOns is what is known of the add-ons of all load balancers. It is safe for concurrent use.
+// AddOns is the known state of the add-ons of all load balancers. It is safe for concurrent use.
 type AddOns struct {
 	timeout time.Duration
 	kinds   []kind
@@ -240,8 +240,8 @@ func unread(o *awsop.Observed, r *read) {
 	lb.Unread[r.on] = g
 }
 
-// WebACLs are the ARNs of the regional web ACLs of WAFv2 by name. It waits no longer than the timeout; the error is a
-// diag.Diagnostic, or that of ctx. The map must not be changed.
+// WebACLs returns the ARNs of the regional web ACLs of WAFv2 by name. It waits no longer than the timeout; the error is
+// a diag.Diagnostic, or that of ctx. The map must not be changed.
 func (a *AddOns) WebACLs(ctx context.Context) (map[string]string, error) {
 	waiting, cancel := context.WithTimeoutCause(ctx, a.timeout, errSlow)
 	defer cancel()

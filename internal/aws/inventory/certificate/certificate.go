@@ -87,8 +87,8 @@ func (c Config) mayOwn(kind string) bool {
 	return c.Request
 }
 
-// Certificates is what is known of the certificates of one account and region. It is safe for concurrent use, and holds
-// no lock over a call. What its methods return must not be changed.
+// Certificates is the known state of the certificates of one account and region. It is safe for concurrent use, and
+// holds no lock over a call. What its methods return must not be changed.
 type Certificates struct {
 	cfg     Config
 	acm     awsclient.ACM
@@ -178,8 +178,8 @@ func New(clients awsclient.Clients, cfg Config) *Certificates {
 	return c
 }
 
-// All are the certificates that listeners may take, by ARN and by host. Those that were listed last serve on while they
-// are listed again.
+// All returns the certificates that listeners may take, by ARN and by host. Those that were listed last serve on while
+// they are listed again.
 func (c *Certificates) All(ctx context.Context) (map[string]facts.Certificate, *facts.CertificateIndex, error) {
 	if _, err := c.discovery.Get(ctx); err != nil {
 		return nil, nil, err
@@ -189,8 +189,8 @@ func (c *Certificates) All(ctx context.Context) (map[string]facts.Certificate, *
 	return c.all, c.index, nil
 }
 
-// Listed are the certificates that listeners may take as ACM listed them last, by ARN; nil = it has listed none yet. It
-// makes no call.
+// Listed returns the certificates that listeners may take as ACM listed them last, by ARN; nil = it has listed none
+// yet. It makes no call.
 func (c *Certificates) Listed() map[string]facts.Certificate {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -206,7 +206,7 @@ func (c *Certificates) Forget() {
 	c.discovery.Forget()
 }
 
-// HostedZones are the public hosted zones.
+// HostedZones returns the public hosted zones.
 func (c *Certificates) HostedZones(ctx context.Context) ([]facts.HostedZone, error) {
 	return c.zones.Get(ctx)
 }

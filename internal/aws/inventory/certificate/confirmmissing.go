@@ -86,7 +86,7 @@ func typeOf(d *awsop.Certificate) string {
 }
 
 // confirmed adds to a list the certificates that the list before it had, unless they are proven to be gone or not to be
-// issued any more: an answer without them, such as an empty page, is no proof. The list began then, after so many
+// issued any longer: an answer without them, such as an empty page, is no proof. The list began then, after so many
 // writes.
 func (c *Certificates) confirmed(ctx context.Context, listed map[string]record, began time.Time, writes int64) {
 	c.mu.Lock()

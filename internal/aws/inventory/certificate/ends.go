@@ -65,7 +65,7 @@ func (e *ends) forget(arn string) {
 	delete(e.of, arn)
 }
 
-// Ends are the ends of some certificates, without those that no list has shown.
+// Ends returns the ends of some certificates, without those that no list has shown.
 func (c *Certificates) Ends(arns []string) (out []End) {
 	c.ends.mu.Lock()
 	defer c.ends.mu.Unlock()

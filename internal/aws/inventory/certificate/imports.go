@@ -37,14 +37,14 @@ var importPauses = backoff.Policy{First: time.Minute, Longest: 24 * time.Hour}
 
 // importLog is what is known of imports into ACM. Certificates.mu guards it.
 type importLog struct {
-	// all are those of the last year, of certificates that do not exist any more too, ascending.
+	// all are those of the last year, of certificates that no longer exist too, ascending.
 	all []time.Time
 	// own are those by this process, by stack and identity, and by namespace. Requests are under names of their own.
 	own map[string][]time.Time
 }
 
-// ImportsLastYear is how many imports of the last 365 days are known of, by any controller or person: the last one of
-// each certificate as lists show it, and each that this process made or noticed. There may have been more.
+// ImportsLastYear returns how many imports of the last 365 days are known of, by any controller or person: the last one
+// of each certificate as lists show it, and each that this process made or noticed. There may have been more.
 func (c *Certificates) ImportsLastYear() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -92,7 +92,7 @@ func (c *Certificates) imported(owner, arn string, at time.Time) {
 	}
 }
 
-// forget drops a certificate that does not exist any more; what it took of the quota stays taken.
+// forget drops a certificate that no longer exists; what it took of the quota stays taken.
 func (c *Certificates) forget(arn string) {
 	if r := c.records[arn]; r != nil {
 		c.unindex(r)
@@ -100,8 +100,8 @@ func (c *Certificates) forget(arn string) {
 	}
 }
 
-// Held are the reasons why certificates that a stack wants to be imported or requested must wait, by identity; nil =
-// none must.
+// Held returns the reasons why certificates that a stack wants to be imported or requested must wait, by identity; nil
+// = none must.
 func (c *Certificates) Held(key stack.Key, desired *stack.Stack) map[string]plan.Guard {
 	if desired == nil {
 		return nil

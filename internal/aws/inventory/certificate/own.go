@@ -18,8 +18,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// Of are the certificates that a stack owns, sorted by identity and ARN; the list belongs to the caller. What was read
-// of them is believed, except of those that are not issued yet. desired is what the stack wants; nil = it is not
+// Of returns the certificates that a stack owns, sorted by identity and ARN; the list belongs to the caller. What was
+// read of them is believed, except of those that are not issued yet. desired is what the stack wants; nil = it is not
 // compared. On an error nothing may be concluded about what the stack owns; one that says that a permission is missing
 // lasts until the role's policy is changed.
 func (c *Certificates) Of(ctx context.Context, key stack.Key, desired *stack.Stack) ([]awsop.Certificate, error) {
@@ -90,8 +90,8 @@ func (c *Certificates) Prefetch(ctx context.Context, o stack.Owner) {
 	go c.list.Within(ctx, ownListLifetime) //nolint:errcheck // Of returns the error of the same read, or of its own
 }
 
-// listOrOld makes sure that a list is known that is no older than age. Where listing is not allowed any more, the
-// former list serves on, and old is true: what is deleted meanwhile would otherwise leave its certificates for good.
+// listOrOld makes sure that a list is known that is no older than age. Where listing is no longer allowed, the former
+// list serves on, and old is true: what is deleted meanwhile would otherwise leave its certificates for good.
 func (c *Certificates) listOrOld(ctx context.Context, age time.Duration) (old bool, err error) {
 	if _, err = c.list.Within(ctx, age); err == nil || !denied(err) {
 		return false, err
@@ -120,8 +120,8 @@ func (c *Certificates) ownARNs(key stack.Key) (own, pending []string) {
 	return own, pending
 }
 
-// Owned are the ARNs of the certificates that stacks own, by stack, as they were within an age. It is nil where stacks
-// may own none.
+// Owned returns the ARNs of the certificates that stacks own, by stack, as they were within an age. It is nil where
+// stacks may own none.
 func (c *Certificates) Owned(ctx context.Context, age time.Duration) (map[stack.Key][]string, error) {
 	if !c.cfg.owned() {
 		return nil, nil
@@ -135,7 +135,7 @@ func (c *Certificates) Owned(ctx context.Context, age time.Duration) (map[stack.
 	return c.KnownOwned(), nil
 }
 
-// KnownOwned are the ARNs of the certificates that stacks own, by stack, as far as they were listed for what stacks
+// KnownOwned returns the ARNs of the certificates that stacks own, by stack, as far as they were listed for what stacks
 // want. It reads nothing.
 func (c *Certificates) KnownOwned() map[stack.Key][]string {
 	if _, listed := c.list.Peek(); !c.cfg.owned() || !listed {

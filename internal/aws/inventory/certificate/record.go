@@ -116,8 +116,8 @@ func (c *Certificates) MarkUncertain(effect plan.Effect, resolve func(stack.Ref)
 	}
 }
 
-// Wait is how long to wait before another look at the certificates of a stack; 0 = none of them changes by itself. It
-// counts no failures: the pause follows from the age of the youngest certificate that is not issued, and ends at a
+// Wait returns how long to wait before another look at the certificates of a stack; 0 = none of them changes by itself.
+// It counts no failures: the pause follows from the age of the youngest certificate that is not issued, and ends at a
 // minute.
 func (c *Certificates) Wait(key stack.Key) time.Duration {
 	c.mu.Lock()

@@ -38,7 +38,7 @@ const (
 	associated = "associated"
 )
 
-// Network is what is known of the network around one VPC. It is safe for concurrent use.
+// Network is the known state of the network around one VPC. It is safe for concurrent use.
 type Network struct {
 	ec2 awsclient.EC2
 	vpc string
@@ -84,14 +84,15 @@ func New(client awsclient.EC2, vpc string, now func() time.Time, wait time.Durat
 	return n
 }
 
-// VPC is the VPC that this network is around. What it points to must not be changed.
+// VPC returns the VPC that this network is around. What it points to must not be changed.
 func (n *Network) VPC(ctx context.Context) (*facts.VPC, error) {
 	got, err := n.vpcs.Get(ctx, n.vpc)
 	return got[n.vpc], err
 }
 
-// VPCAtHand is a VPC as it was read last, however long ago; known is false if it was never read. It does not wait: what
-// is past its lifetime is read meanwhile. Only the caller that begins the first read waits for it, for 100 ms at most.
+// VPCAtHand returns a VPC as it was read last, however long ago; known is false if it was never read. It does not wait:
+// what is past its lifetime is read meanwhile. Only the caller that begins the first read waits for it, for 100 ms at
+// most.
 func (n *Network) VPCAtHand(ctx context.Context, id string) (vpc *facts.VPC, known bool) {
 	done := n.vpcs.Refresh(ctx, id)
 	if vpc, known = n.vpcs.Peek(id); known || done == nil {
@@ -107,7 +108,7 @@ func (n *Network) VPCAtHand(ctx context.Context, id string) (vpc *facts.VPC, kno
 	return n.vpcs.Peek(id)
 }
 
-// Subnets are the subnets of the VPC by id. The map must not be changed.
+// Subnets returns the subnets of the VPC by id. The map must not be changed.
 func (n *Network) Subnets(ctx context.Context) (map[string]facts.Subnet, error) {
 	return n.subnets.Get(ctx)
 }
@@ -115,7 +116,7 @@ func (n *Network) Subnets(ctx context.Context) (map[string]facts.Subnet, error) 
 // Lists counts the lists of the VPC's subnets and route tables that were read.
 func (n *Network) Lists() uint64 { return n.subnets.Loads() + n.routes.Loads() }
 
-// RoutedSubnets are the subnets of the VPC by id, each with Public filled in.
+// RoutedSubnets returns the subnets of the VPC by id, each with Public filled in.
 func (n *Network) RoutedSubnets(ctx context.Context) (map[string]facts.Subnet, error) {
 	subnets, err := n.subnets.Get(ctx)
 	if err != nil {
@@ -189,7 +190,7 @@ func (n *Network) routesOf(ctx context.Context, subnets []string) (routing, erro
 	return r, cmp.Or(err, r.incomplete())
 }
 
-// Addresses are the Elastic IP addresses of the account by their text. The map must not be changed.
+// Addresses returns the Elastic IP addresses of the account by their text. The map must not be changed.
 func (n *Network) Addresses(ctx context.Context) (map[string]facts.Address, error) {
 	return n.addresses.Get(ctx)
 }

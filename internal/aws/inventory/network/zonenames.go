@@ -49,8 +49,8 @@ func NewZoneNames(own awsclient.EC2, of func(awsclient.Scope) (awsclient.EC2, er
 	}))}
 }
 
-// There is the name of a zone in the account of a scope, empty while it is not known. It does not wait: what is not
-// known is read meanwhile.
+// There returns the name of a zone in the account of a scope, empty while it is not known. It does not wait: what is
+// not known is read meanwhile.
 func (z *ZoneNames) There(ctx context.Context, in awsclient.Scope, zone string) string {
 	z.names.Refresh(ctx, in)
 	names, _ := z.names.Peek(in)

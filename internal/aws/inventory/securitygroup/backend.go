@@ -11,7 +11,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// Backend is the backend security group of the cluster, which belongs to no stack, as far as it is known. It reads
+// Backend returns the backend security group of the cluster, which belongs to no stack, as far as it is known. It reads
 // nothing.
 func (g *Groups) Backend() []awsop.SecurityGroup {
 	g.mu.Lock()
@@ -20,7 +20,7 @@ func (g *Groups) Backend() []awsop.SecurityGroup {
 	return backend
 }
 
-// OpenBackend are the groups that have the tags and the name of the backend security group, and rules that admit
+// OpenBackend returns the groups that have the tags and the name of the backend security group, and rules that admit
 // clients: they are not used. It reads nothing.
 func (g *Groups) OpenBackend() []string {
 	g.mu.Lock()
@@ -29,7 +29,8 @@ func (g *Groups) OpenBackend() []string {
 	return open
 }
 
-// BackendName is the name for a new backend security group: the first of its names that no known group of the VPC has.
+// BackendName returns the name for a new backend security group: the first of its names that no known group of the VPC
+// has.
 func (g *Groups) BackendName() string {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -28,8 +28,8 @@ func (g *Groups) Rules(ctx context.Context, id string) ([]stack.Permission, erro
 	return got[id].Ingress, nil
 }
 
-// RulesAtHand are the rules of a group as they were read last, for a caller that takes nothing away for want of a rule
-// among them; young says that they are as Rules would give them. Rules that serve on are read again meanwhile.
+// RulesAtHand returns the rules of a group as they were read last, for a caller that takes nothing away for want of a
+// rule among them; young says that they are as Rules would give them. Rules that serve on are read again meanwhile.
 func (g *Groups) RulesAtHand(ctx context.Context, id string) (rules []stack.Permission, young bool, err error) {
 	if err := g.cfg.Loaded(ctx); err != nil {
 		return nil, false, err

@@ -49,7 +49,7 @@ type Config struct {
 	Loaded func(context.Context) error
 }
 
-// Groups is what is known of security groups. It is safe for concurrent use, and holds no lock over a call. Maps and
+// Groups is the known state of security groups. It is safe for concurrent use, and holds no lock over a call. Maps and
 // slices that its methods return must not be changed; they do not change either.
 type Groups struct {
 	cfg     Config
@@ -297,8 +297,8 @@ func (g *Groups) readForeign(ctx context.Context, ids []string) (map[string]fact
 	return out, err
 }
 
-// OfVPC are the groups of the VPC by id. If listing them again fails for a passing reason, those that were known serve
-// on.
+// OfVPC returns the groups of the VPC by id. If listing them again fails for a passing reason, those that were known
+// serve on.
 func (g *Groups) OfVPC(ctx context.Context) (map[string]facts.SecurityGroup, error) {
 	if err := g.young(ctx); err != nil {
 		return nil, err
@@ -306,8 +306,8 @@ func (g *Groups) OfVPC(ctx context.Context) (map[string]facts.SecurityGroup, err
 	return g.facts(), nil
 }
 
-// AtHand are the groups of the VPC for a caller that concludes nothing from what is missing among them: those that were
-// listed last serve on while they are listed again.
+// AtHand returns the groups of the VPC for a caller that concludes nothing from what is missing among them: those that
+// were listed last serve on while they are listed again.
 func (g *Groups) AtHand(ctx context.Context) (map[string]facts.SecurityGroup, error) {
 	if err := g.atHand(ctx); err != nil {
 		return nil, err

@@ -44,7 +44,7 @@ type Config struct {
 	Tags func(ctx context.Context, arns []string) (map[string]map[string]string, error)
 }
 
-// TrustStores is what is known of trust stores. It is safe for concurrent use, and holds no lock over a call.
+// TrustStores is the known state of trust stores. It is safe for concurrent use, and holds no lock over a call.
 type TrustStores struct {
 	cfg   Config
 	elbv2 awsclient.ELBV2
@@ -115,9 +115,9 @@ func (t *TrustStores) read(ctx context.Context) (struct{}, error) {
 	return struct{}{}, nil
 }
 
-// ByName are the ARNs of trust stores by name. An ARN is empty if the trust store does not exist, or is a stack's: names
-// of stacks' trust stores follow from public values, and AWS deletes none that another load balancer uses. That one
-// does not exist is believed briefly only, and not of a list from before it was first wanted.
+// ByName returns the ARNs of trust stores by name. An ARN is empty if the trust store does not exist, or is a stack's:
+// names of stacks' trust stores follow from public values, and AWS deletes none that another load balancer uses. That
+// one does not exist is believed briefly only, and not of a list from before it was first wanted.
 func (t *TrustStores) ByName(ctx context.Context, names []string) (map[string]string, error) {
 	asked := t.cfg.Now()
 	_, err := t.list.Get(ctx)
@@ -180,7 +180,7 @@ func (t *TrustStores) named(names []string, tagged bool) map[string]string {
 	return out
 }
 
-// Of are the trust stores that a stack owns, sorted by identity and ARN. On an error nothing may be concluded about
+// Of returns the trust stores that a stack owns, sorted by identity and ARN. On an error nothing may be concluded about
 // what the stack owns.
 func (t *TrustStores) Of(ctx context.Context, key stack.Key) ([]awsop.TrustStore, error) {
 	age := ownLifetime
@@ -251,7 +251,7 @@ func (t *TrustStores) Listed() bool {
 	return known
 }
 
-// Wait is how long to wait before another look at the trust stores of a stack; 0 = none of them changes by itself.
+// Wait returns how long to wait before another look at the trust stores of a stack; 0 = none of them changes by itself.
 func (t *TrustStores) Wait(key stack.Key) time.Duration {
 	own := t.own(key)
 	t.mu.Lock()

@@ -24,22 +24,24 @@ type Target struct {
 	Local bool
 }
 
-// Stack is what is known of a stack that has the tags of this cluster and that no object of this cluster claims.
+// Stack is a stack with this cluster's tags that no object of the cluster claims, and what is known about it.
 type Stack struct {
 	orphan.Orphan
-	// Came are the ARNs of its load balancers and target groups that came into the account since this process had listed
-	// it completely. Of a stack that this process has written to there are none.
+	// Came are the ARNs of its load balancers and target groups that appeared after this process had listed the
+	// account completely. It is empty for a stack that this process has written to.
 	Came []string
-	// Before and Now are its targets at two reads, Apart the time between them. None were read: they are empty.
+	// Before and Now are its targets at two reads, and Apart is the time between the reads. They are empty if nothing
+	// was read.
 	Before, Now []Target
 	Apart       time.Duration
 	// Unhealthy is how long load balancers may call a target healthy that no longer answers.
 	Unhealthy time.Duration
 }
 
-// Evidence is what shows that another cluster's controller looks after a stack; empty = nothing is certain enough. What
-// is left of objects of this cluster shows neither sign: no controller makes load balancers and target groups for it,
-// and its healthy targets are pods or nodes of this cluster, or end to be healthy.
+// Evidence returns why another cluster's controller must manage the stack: it created parts of the stack, or a
+// foreign target stays healthy. Evidence returns "" if nothing is certain. Leftovers of this cluster's objects are
+// no evidence: no controller creates load balancers and target groups for them, and their healthy targets are pods
+// or nodes of this cluster, or become unhealthy.
 func (s *Stack) Evidence() string {
 	var balancers, groups []string
 	for _, r := range s.Resources {
@@ -68,10 +70,10 @@ func (s *Stack) Evidence() string {
 	return ""
 }
 
-// settled is the shortest time between two reads of targets that count together.
+// settled is the shortest time between two reads of targets that Evidence compares.
 const settled = time.Minute
 
-// Serving are the healthy targets that are neither pods nor nodes of this cluster, sorted.
+// Serving returns the IDs of the healthy targets that are neither pods nor nodes of this cluster, sorted.
 func Serving(all []Target) (ids []string) {
 	for _, t := range all {
 		if t.Healthy && !t.Local {
@@ -82,10 +84,9 @@ func Serving(all []Target) (ids []string) {
 	return slices.Compact(ids)
 }
 
-// Evidence is what shows, at a check of a target group whose targets this process registers, that another cluster's
-// controller registers there, too: it has deregistered some of this process's targets, and in their place are healthy
-// ones that are neither pods nor nodes of this cluster; empty = nothing does. What a user registers beside the
-// controller's targets, or deregisters, is drift.
+// Evidence returns why another cluster's controller must register targets in a target group of this process: it
+// deregistered some of this process's targets, and healthy ones that are neither pods nor nodes of this cluster
+// replace them. Otherwise Evidence returns "". What a user registers or deregisters is drift, not evidence.
 func Evidence(deregistered []string, added []Target) string {
 	serving := Serving(added)
 	if len(deregistered) == 0 || len(serving) == 0 {
@@ -95,11 +96,11 @@ func Evidence(deregistered []string, added []Target) string {
 		"which is neither a pod nor a node of this cluster", deregistered[0], serving[0])
 }
 
-// Shared keeps what another cluster of the same name was found to look after, as far as it is still so. The zero value
-// knows nothing. It is safe for concurrent use.
+// Shared stores the findings that another cluster of the same name manages a stack or a target group, while they
+// hold. The zero value has none. It is safe for concurrent use.
 type Shared struct {
-	// OnChange is called with the text of the condition after each change; empty = it has healed. It must not wait. nil =
-	// nothing is called.
+	// OnChange is called with the text of the condition after each change; "" = the condition ended. It must not
+	// block. nil = nothing is called.
 	OnChange func(text string)
 
 	mu    sync.Mutex
@@ -107,7 +108,7 @@ type Shared struct {
 	about string            // which of them the text is about
 }
 
-// Found takes a finding over.
+// Found adds a finding.
 func (s *Shared) Found(of, evidence string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -121,7 +122,7 @@ func (s *Shared) Found(of, evidence string) {
 	s.changed()
 }
 
-// Gone drops a finding: its stack is no longer in AWS, or claimed, or its target group has no targets of others.
+// Gone removes a finding: its stack is no longer in AWS or has an owner, or its target group has no foreign targets.
 func (s *Shared) Gone(of string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -131,7 +132,7 @@ func (s *Shared) Gone(of string) {
 	}
 }
 
-// Keep drops the findings of stacks that are not there any more. Those of target groups stay.
+// Keep removes the findings about stacks that no longer exist. It keeps the findings about target groups.
 func (s *Shared) Keep(there func(of string) bool) {
 	for _, of := range s.all() {
 		if !strings.HasPrefix(of, "arn:") && !there(of) {
@@ -156,7 +157,7 @@ func (s *Shared) Known() bool {
 	return len(s.found) > 0
 }
 
-// Of reports whether a stack, or a target group, was found to be looked after by another cluster.
+// Of reports whether another cluster was found to manage a stack or target group.
 func (s *Shared) Of(of string) bool {
 	if s == nil {
 		return false
@@ -166,8 +167,8 @@ func (s *Shared) Of(of string) bool {
 	return s.found[of] != ""
 }
 
-// changed calls OnChange if the text differs. More findings are no news while the one that the text is about holds. The
-// lock is held.
+// changed calls OnChange if the text changes. Further findings do not change the text while the finding that it
+// names holds. The caller holds the lock.
 func (s *Shared) changed() {
 	if s.about != "" && s.found[s.about] != "" {
 		return
@@ -183,7 +184,7 @@ func (s *Shared) changed() {
 	}
 }
 
-// SharedText is the sentence about a finding.
+// SharedText returns the sentence about a finding.
 func SharedText(of, evidence string) string {
 	return fmt.Sprintf("another cluster of the account has the same --cluster-name, and its controller manages %s, "+
 		"which has the tags of this cluster: %s; what no object of this cluster "+

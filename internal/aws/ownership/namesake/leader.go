@@ -12,24 +12,25 @@ import (
 type Leader struct {
 	Lease  string // namespace/name
 	Holder string
-	// Renewal changes with each renewal. Clocks of others are not compared.
+	// Renewal changes with each renewal. Clocks of other machines are not compared.
 	Renewal string
 }
 
 const (
-	// leadsApart is the time between two renewals that count: a controller that is installed anew in another namespace
-	// leads beside the one that ends for less.
+	// leadsApart is the shortest time between the first and last renewal that prove a second controller. A controller
+	// that is reinstalled into another namespace overlaps with the old one for less.
 	leadsApart = 30 * time.Second
-	// ledLast is the time without a renewal after which a leader is believed to be gone.
+	// ledLast is the time without a renewal after which a leader counts as gone.
 	ledLast = time.Minute
 )
 
 // Leaders finds another controller of the cluster by its Lease, which has the name of this one in another namespace.
-// Both this controller and the existing one use that name. The zero value is usable, and safe for concurrent use.
+// Both this controller and the existing one use that name. The zero value is ready to use. It is safe for concurrent
+// use.
 type Leaders struct {
 	Own string // namespace/name of this process's Lease; empty without election
-	// OnChange is called with the text of the condition when it changes; empty = it has healed. It must not wait. nil =
-	// nothing is called.
+	// OnChange is called with the text of the condition when it changes; "" = the condition ended. It must not block.
+	// nil = nothing is called.
 	OnChange func(text string)
 
 	mu       sync.Mutex
@@ -42,7 +43,7 @@ type renewals struct {
 	first, last time.Time // of those that were seen
 }
 
-// Saw takes all Leases of the name at a time.
+// Saw records all Leases of the name, as read at a time.
 func (l *Leaders) Saw(all []Leader, at time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

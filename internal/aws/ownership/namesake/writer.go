@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// Election is by what the leader of a controller's processes is elected. The leaders of two elections write at the same
-// time.
+// Election identifies the leader election of a controller's processes. The leaders of two elections write at the
+// same time.
 type Election struct {
 	Enabled         bool
 	Namespace, Name string // of the Lease
 }
 
-// String is how an election is written into the status of LoadBalancer objects; without one all processes of a name
-// write the same.
+// String returns the name of an election in the status of LoadBalancer objects. Without election, all processes of one
+// name have the same text.
 func (e Election) String() string {
 	lease := e.Name
 	if e.Namespace != "" {
@@ -29,21 +29,21 @@ func (e Election) String() string {
 }
 
 const (
-	// apart is the time between two sightings that count: a controller that is installed anew with another Lease writes
-	// beside the one that ends for less.
+	// apart is the shortest time between the first and last sighting that prove a second controller. A controller that
+	// is reinstalled with another Lease overlaps with the old one for less.
 	apart = time.Minute
-	// forgotten is the time after the last sighting after which a second controller is believed to be gone: three lists of
+	// forgotten is the time after the last sighting after which the second controller counts as gone: three lists of
 	// the objects.
 	forgotten = 16 * time.Minute
 )
 
 // Writers finds a second controller of the cluster by the statuses of LoadBalancer objects, each of which names the
-// election of its writer: one that this process has written and that names another one later was written by a second
-// controller. The zero value is usable, and safe for concurrent use.
+// election of its writer. If an object that this process wrote names another election later, a second controller
+// wrote it. The zero value is ready to use. It is safe for concurrent use.
 type Writers struct {
 	Own string // the election of this process
-	// OnChange is called with the text of the condition when it changes; empty = it has healed. It must not wait. nil =
-	// nothing is called.
+	// OnChange is called with the text of the condition when it changes; "" = the condition ended. It must not block.
+	// nil = nothing is called.
 	OnChange func(text string)
 
 	mu      sync.Mutex
@@ -54,7 +54,7 @@ type Writers struct {
 	text    string
 }
 
-// named is what is known of the writer that an object names.
+// named says whose election an object names.
 type named int
 
 const (
@@ -62,9 +62,9 @@ const (
 	left                  // another one, which wrote itself over this process
 )
 
-// Listed takes the names of all objects. Two controllers go on to write themselves into the first of them, by which
-// each sees that the other one is still there; the others are left to the one that wrote last, so that two controllers
-// do not write for ever.
+// Listed records the names of all objects. Two controllers continue to write their elections into the first object,
+// so each sees that the other one still works. They leave the other objects to the last writer, so that they do not
+// overwrite each other without end.
 func (w *Writers) Listed(objects []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -74,7 +74,7 @@ func (w *Writers) Listed(objects []string) {
 	}
 }
 
-// Wanted is what the status of an object is to name as its writer, where it names one now.
+// Wanted returns the writer that the status of an object must name. now is the writer that it names.
 func (w *Writers) Wanted(object, now string) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -84,7 +84,7 @@ func (w *Writers) Wanted(object, now string) string {
 	return w.Own
 }
 
-// Wrote takes note of the writer that this process has written into the status of an object.
+// Wrote records the writer that this process has written into the status of an object.
 func (w *Writers) Wrote(object, writer string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -93,7 +93,7 @@ func (w *Writers) Wrote(object, writer string) {
 	}
 }
 
-// Saw takes the writer that the status of an object names.
+// Saw records the writer that the status of an object names.
 func (w *Writers) Saw(object, writer string, at time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -125,15 +125,15 @@ func (w *Writers) note(object string, n named) {
 	}
 }
 
-// Beacon is the object that all controllers write themselves into; empty = there is none. Who reads it often finds a
-// second controller before the next list.
+// Beacon returns the object into which all controllers write their elections; "" = there is none. A caller that
+// reads it often finds a second controller before the next list.
 func (w *Writers) Beacon() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.beacon
 }
 
-// Gone takes note that an object does not exist any more.
+// Gone records that an object no longer exists.
 func (w *Writers) Gone(object string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -143,7 +143,7 @@ func (w *Writers) Gone(object string) {
 	}
 }
 
-// Fenced takes note that another process writes the checkpoints of this one, and has begun later.
+// Fenced records that another process, which began later, writes the checkpoints of this process.
 func (w *Writers) Fenced(at time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -152,7 +152,7 @@ func (w *Writers) Fenced(at time.Time) {
 		"one, and writes the same checkpoints")
 }
 
-// Review heals the condition once there was no sighting for long.
+// Review ends the condition after a long time without sightings.
 func (w *Writers) Review(at time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -163,7 +163,8 @@ func (w *Writers) Review(at time.Time) {
 	}
 }
 
-// say calls OnChange. A text that differs only in its object is no news. The lock is held.
+// say calls OnChange if the condition begins or ends. It does not report a text that names another object. The
+// caller holds the lock.
 func (w *Writers) say(text string) {
 	if (text == "") == (w.text == "") {
 		return

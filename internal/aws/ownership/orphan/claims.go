@@ -15,13 +15,13 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// groupAnnotations are those by which objects name their group.
+// groupAnnotations are the annotations with which objects name their group.
 var groupAnnotations = map[stack.Owner]annotation.Key{stack.Ingress: annotation.GroupName,
 	stack.Service: annotation.ServiceGroupName}
 
-// ClaimsOf are the claims of the objects of a view. The caller asks v.Err afterwards: after a read that failed the
-// claims are not complete. A kind that the API server does not serve leaves its stacks unclear, and so does a view of
-// one namespace, of which the caller must not ask.
+// ClaimsOf returns the claims of the objects in a view. The caller checks v.Err afterwards: the claims are
+// incomplete if a read failed. The stacks of a kind that the API server does not serve are unclear. The view must
+// include all namespaces.
 func ClaimsOf(v *objects.View) *Claims {
 	c := &Claims{
 		stacks: map[stack.Key]claim{}, hostnames: map[string]claim{}, used: map[string]claim{}, sources: map[string]claim{},
@@ -52,7 +52,7 @@ func unserved(kind objects.Kind) string {
 	return fmt.Sprintf("the API server does not serve %s: which of them exist is not known", kind)
 }
 
-// object enters the claims of an object that may declare a load balancer.
+// object adds the claims of an object that may declare a load balancer.
 func (c *Claims) object(k owner.Kind, o metav1.Object) {
 	by := owner.Object(o)
 	for _, id := range naming.StacksOfFinalizers(k.Owner, o) {
@@ -75,8 +75,8 @@ func (c *Claims) add(key stack.Key, by claim) {
 	}
 }
 
-// groupsOfClasses enters the groups to which Ingresses belong by the parameters of their classes. Where these are not
-// known, any group may be theirs.
+// groupsOfClasses adds the groups that Ingresses join through the parameters of their classes. If these are unknown,
+// the Ingresses may be in any group.
 func (c *Claims) groupsOfClasses(v *objects.View) {
 	if !v.Serves(objects.IngressClassParams) {
 		c.groups = unserved(objects.IngressClassParams)
@@ -113,7 +113,7 @@ func (c *Claims) groupsOfClasses(v *objects.View) {
 	}
 }
 
-// classNames are the classes that an Ingress may be of.
+// classNames returns the classes that an Ingress may have.
 func classNames(i *networkingv1.Ingress, classes map[string]*networkingv1.IngressClass) (names []string) {
 	if i.Spec.IngressClassName != nil {
 		return []string{*i.Spec.IngressClassName}
@@ -126,7 +126,8 @@ func classNames(i *networkingv1.Ingress, classes map[string]*networkingv1.Ingres
 	return names
 }
 
-// binding enters a TargetGroupBinding: a part of its stack, or a user's, which claims the target group that it names.
+// binding adds a TargetGroupBinding. It is a part of its stack, or it is a user's and claims the target group that
+// it names.
 func (c *Claims) binding(o *v1beta1.TargetGroupBinding) {
 	if key, ok := StackOf(o.Labels); ok {
 		b := binding{o.Namespace, o.Name, key}
@@ -147,8 +148,8 @@ func (c *Claims) binding(o *v1beta1.TargetGroupBinding) {
 	}
 }
 
-// StackOf is the stack whose labels a TargetGroupBinding has. The name of one in a long label is shortened, and so no
-// key of a stack in AWS.
+// StackOf returns the stack that the labels of a TargetGroupBinding name. Labels shorten long names, so the result
+// may differ from the key of the stack in AWS.
 func StackOf(labels map[string]string) (stack.Key, bool) {
 	for _, k := range owner.Kinds {
 		prefix := string(k.Owner) + "/"

@@ -5,8 +5,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// HoldingOf is what is observed of a stack, without TargetGroupBindings, which Find adds. The shared backend security
-// group is no part of it.
+// HoldingOf returns what AWS holds of a stack. Find adds the TargetGroupBindings. The shared backend security group
+// is not included.
 func HoldingOf(key stack.Key, o *awsop.Observed) Holding {
 	h := Holding{Key: key}
 	for _, lb := range o.LoadBalancers {

@@ -1,6 +1,6 @@
-// Package orphan finds AWS resources that carry the cluster's tags and that no object of the cluster claims, and how
-// long that has been so. Its input are the resources, as they were listed by tags, and the objects of the cluster. It
-// reads and writes nothing itself.
+// Package orphan finds AWS resources with the cluster's tags that no object of the cluster claims, and since when
+// that is so. Its inputs are the resources, listed by tags, and the objects of the cluster. It reads and writes
+// nothing itself.
 package orphan
 
 import (
@@ -16,14 +16,14 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// Resource is something with the cluster's tags, or a TargetGroupBinding with the labels of a stack.
+// Resource is an AWS resource with the cluster's tags, or a TargetGroupBinding with the labels of a stack.
 type Resource struct {
 	Kind stack.Kind `json:"kind"`
 	ID   string     `json:"id"` // the ARN, the id of a security group, or namespace/name of a TargetGroupBinding
 	Name string     `json:"name,omitempty"`
-	// Hostname is the name of a load balancer in DNS.
+	// Hostname is the DNS name of a load balancer.
 	Hostname string `json:"hostname,omitempty"`
-	// Retained is set for a load balancer that stays by a deletion policy.
+	// Retained is true for a load balancer that a deletion policy keeps.
 	Retained bool `json:"-"`
 }
 
@@ -34,7 +34,7 @@ func (r Resource) String() string {
 	return string(r.Kind) + " " + r.Name + " (" + r.ID + ")"
 }
 
-// Holding is what exists of a stack.
+// Holding is a stack with its existing resources.
 type Holding struct {
 	Key       stack.Key
 	Resources []Resource
@@ -50,15 +50,16 @@ type Orphan struct {
 	Why       string     // why nothing owns it
 }
 
-// Unclear is a stack of which it cannot be known whether an object claims it, or one that is to stay without an object.
+// Unclear is a stack for which it is unknown whether an object claims it, or one that a deletion policy keeps
+// without an object.
 type Unclear struct {
 	Key      stack.Key
 	Why      string
 	Retained bool // it is known that none does, and that it is to stay
 }
 
-// Find returns the stacks that no object claims, and those about which nothing can be concluded, each sorted by key. A
-// stack of a kind that is in none of the registries of package owner never becomes an orphan.
+// Find returns the stacks that no object claims and the unclear stacks, each sorted by key. A stack whose kind is in
+// no registry of package owner never becomes an orphan.
 func Find(held []Holding, c *Claims) (orphans []Orphan, unclear []Unclear) {
 	for _, h := range c.withBindings(held) {
 		if _, claimed := c.claim(h); claimed {
@@ -82,8 +83,8 @@ func Find(held []Holding, c *Claims) (orphans []Orphan, unclear []Unclear) {
 	return orphans, unclear
 }
 
-// retention is why something stays without an object, by a deletion policy; empty = it does not. The shared backend
-// security group stays with any load balancer.
+// retention returns why a deletion policy keeps something without an object; "" = none does. A kept load balancer
+// also keeps the shared backend security group.
 func (h Holding) retention(held []Holding) string {
 	kept := func(r Resource) bool { return r.Retained }
 	if i := slices.IndexFunc(h.Resources, kept); i >= 0 {
@@ -98,7 +99,7 @@ func (h Holding) retention(held []Holding) string {
 	return ""
 }
 
-// order is that in which kinds of resources are listed.
+// order is the order in which kinds of resources are listed.
 var order = []stack.Kind{
 	stack.KindLoadBalancer, stack.KindTargetGroup, stack.KindSecurityGroup, stack.KindCertificate, stack.KindTrustStore,
 	stack.KindBinding,
@@ -106,16 +107,16 @@ var order = []stack.Kind{
 
 func rank(k stack.Kind) int { return slices.Index(order, k) }
 
-// Claims are what the objects of a cluster claim of its stacks: by their names, finalizers, groups and statuses,
-// whatever their class. An object of another controller's class claims as well, so that two controllers with one
-// cluster name take nothing from each other.
+// Claims are the stacks that the objects of a cluster claim: by name, finalizer, group or status, whatever their
+// class. Objects of another controller's class claim, too, so two controllers with one cluster name delete nothing
+// of each other.
 type Claims struct {
 	stacks    map[stack.Key]claim
 	hostnames map[string]claim // of load balancers, in lower case
 	used      map[string]claim // ARNs of target groups that TargetGroupBindings of users name
 	sources   map[string]claim // security groups that TargetGroupBindings let in
 	bindings  []binding        // with labels of a stack
-	// registering are those of bindings that name a target group, by its ARN.
+	// registering has the bindings that name a target group, by its ARN.
 	registering map[string][]binding
 	finalized   *claim // an object with a finalizer of the controller
 
@@ -138,8 +139,8 @@ type binding struct {
 	stack           stack.Key // as labels name it
 }
 
-// By is the object that claims a stack, and how; empty if none does. What the stack holds is a part of the question: a
-// load balancer is claimed by an object that shows its name, a target group by a TargetGroupBinding of a user.
+// By returns the object that claims a stack, and how; "" = none does. The resources matter: an object whose status
+// shows a load balancer claims the load balancer, and a user's TargetGroupBinding claims its target group.
 func (c *Claims) By(h Holding) string {
 	by, claimed := c.claim(h)
 	if !claimed {
@@ -188,7 +189,7 @@ func (c *Claims) claim(h Holding) (by claim, claimed bool) {
 	return claim{}, false
 }
 
-// doubt is why nothing can be concluded about a stack that nothing claims; empty = it can.
+// doubt returns why an unclaimed stack is unclear; "" = it is not.
 func (c *Claims) doubt(key stack.Key) string {
 	switch {
 	case c.all != "":
@@ -201,14 +202,14 @@ func (c *Claims) doubt(key stack.Key) string {
 	return ""
 }
 
-// Labelled is a stack as labels of its TargetGroupBindings name it: long names are shortened there.
+// Labelled returns the key with which labels of TargetGroupBindings name a stack: long names are shortened.
 func Labelled(key stack.Key) stack.Key {
 	short, _ := StackOf(naming.Labels(key))
 	return short
 }
 
-// withBindings adds the TargetGroupBindings of the stacks, and the stacks of which nothing is left but
-// TargetGroupBindings. The result is a copy.
+// withBindings returns a copy of held with the TargetGroupBindings of each stack, and with the stacks of which only
+// TargetGroupBindings are left.
 func (c *Claims) withBindings(held []Holding) []Holding {
 	out, at := make([]Holding, 0, len(held)), make(map[stack.Key]int, len(held))
 	for i, h := range held {

@@ -7,7 +7,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// why is what no object is or has that would claim a stack.
+// why describes the claims that a stack lacks.
 func why(key stack.Key) string {
 	kind := owner.Of(key.Owner)
 	switch {
@@ -21,7 +21,8 @@ func why(key stack.Key) string {
 		kind.Kind, key.ID)
 }
 
-// Delete is the command that deletes an orphan. A controller that is alive would refuse it by its Lease.
+// Delete returns the command that deletes an orphan. alive is true if a controller runs: its Lease would stop the
+// command without a flag.
 func (o Orphan) Delete(alive bool) string {
 	command := "lbc cleanup --stack " + o.Key.String()
 	if alive {

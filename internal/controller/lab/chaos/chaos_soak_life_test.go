@@ -168,29 +168,29 @@ func (s *soak) watch(life *soakLife) {
 	s.cluster.lead(life.ctx, func(before, after client.Object) {
 		switch queue.Newest(before, after).(type) {
 		case *networkingv1.Ingress:
-			tellOf(life.ctx, member, before, after, ingresses)
+			reportOf(life.ctx, member, before, after, ingresses)
 		case *networkingv1.IngressClass:
-			tellOf(life.ctx, class, before, after, ingresses)
+			reportOf(life.ctx, class, before, after, ingresses)
 		case *corev1.Service:
-			tellOf(life.ctx, backends, before, after, ingresses)
-			tellOf(life.ctx, ofService, before, after, services)
-			tellOf(life.ctx, ports, before, after, bindings)
+			reportOf(life.ctx, backends, before, after, ingresses)
+			reportOf(life.ctx, ofService, before, after, services)
+			reportOf(life.ctx, ports, before, after, bindings)
 		case *discoveryv1.EndpointSlice:
-			tellOf(life.ctx, endpoints, before, after, bindings)
+			reportOf(life.ctx, endpoints, before, after, bindings)
 		case *corev1.Node:
-			tellOf(life.ctx, node, before, after, bindings)
+			reportOf(life.ctx, node, before, after, bindings)
 		case *corev1.Pod:
-			tellOf(life.ctx, pod, before, after, bindings)
+			reportOf(life.ctx, pod, before, after, bindings)
 		case *v1beta1.TargetGroupBinding:
-			tellOf(life.ctx, owner, before, after, ingresses)
-			tellOf(life.ctx, ownerToo, before, after, services)
-			tellOf(life.ctx, bound, before, after, bindings)
+			reportOf(life.ctx, owner, before, after, ingresses)
+			reportOf(life.ctx, ownerToo, before, after, services)
+			reportOf(life.ctx, bound, before, after, bindings)
 		}
 	})
 }
 
-// tellOf hands an event to a watch.
-func tellOf[U comparable](ctx context.Context, h handler.TypedEventHandler[client.Object, U], before,
+// reportOf hands an event to a watch.
+func reportOf[U comparable](ctx context.Context, h handler.TypedEventHandler[client.Object, U], before,
 	after client.Object, q queue.Of[U]) {
 	switch {
 	case before == nil:

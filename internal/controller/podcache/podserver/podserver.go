@@ -35,7 +35,7 @@ func New(pods ...corev1.Pod) *Server {
 	return &Server{pods: pods, watches: map[chan corev1.Pod]string{}}
 }
 
-// Pod is a pod on node n.
+// Pod returns a pod on node n.
 func Pod(namespace, name string) corev1.Pod {
 	p := corev1.Pod{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"}, ObjectMeta: metav1.ObjectMeta{
 		Namespace: namespace, Name: name, ResourceVersion: "1"}}
@@ -75,14 +75,14 @@ func (s *Server) Refuse(on bool) {
 	s.refuses = on
 }
 
-// Requests are the paths of all requests.
+// Requests returns the paths of all requests.
 func (s *Server) Requests() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]string(nil), s.requests...)
 }
 
-// Watches is how many watches are under way.
+// Watches returns how many watches are under way.
 func (s *Server) Watches() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

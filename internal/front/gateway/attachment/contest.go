@@ -129,7 +129,7 @@ func (ls *Listeners) Contest(routes []Contender, terms Terms) {
 	}
 	for guest := range ls.All {
 		for _, other := range c.others(guest) {
-			if c.rivals(other, guest) && (other < guest || c.guest(&ls.All[other])) {
+			if c.competitors(other, guest) && (other < guest || c.guest(&ls.All[other])) {
 				c.between(other, guest)
 			}
 		}
@@ -224,8 +224,8 @@ func (c *contest) granted(l *Listener) bool {
 	return l.Parent.Kind == "ListenerSet" && of != c.parents[0].Namespace && c.Decides(of)
 }
 
-// rivals reports whether a listener shares its port with a guest of another namespace.
-func (c *contest) rivals(other, guest int) bool {
+// competitors reports whether a listener shares its port with a guest of another namespace.
+func (c *contest) competitors(other, guest int) bool {
 	a, b := &c.All[other], &c.All[guest]
 	return a.Port == b.Port && a.Problem == nil && a.Parent.Namespace != b.Parent.Namespace && c.guest(b)
 }
@@ -253,7 +253,7 @@ func (c *contest) between(other, guest int) {
 func (c *contest) loses(guest, other int, s serving) bool {
 	a, b, h := &c.All[other], &c.All[guest], s.host
 	apart := c.Isolated && Covers(b.hostname(), a.hostname()) // the guest does not have requests of the other in any case
-	if h.Name == "" || apart || s.Namespace == b.Parent.Namespace || !c.rivals(other, guest) || !c.byName(a, b, h) {
+	if h.Name == "" || apart || s.Namespace == b.Parent.Namespace || !c.competitors(other, guest) || !c.byName(a, b, h) {
 		return false
 	}
 	if _, common := narrower(b.hostname(), h.Name); !common {
@@ -348,7 +348,7 @@ func (c *contest) claim(guest, other int, s serving) {
 	}
 }
 
-// Losses are the claims that a listener loses, as ascending indexes of Claims.
+// Losses returns the claims that a listener loses, as ascending indexes of Claims.
 func (ls *Listeners) Losses(listener int) []int {
 	if ls.contest == nil {
 		return nil
@@ -361,7 +361,7 @@ func (ls *Listeners) Loses(listener int, host string) bool {
 	return ls.contest != nil && len(ls.contest.lost[listener].Covering(host)) > 0
 }
 
-// Covering are the listeners on a port whose hostname covers another one, ascending.
+// Covering returns the listeners on a port whose hostname covers another one, ascending.
 func (ls *Listeners) Covering(port gatewayv1.PortNumber, host string) []int {
 	if ls.contest == nil || ls.contest.ports[port] == nil {
 		return nil
@@ -394,8 +394,8 @@ func (l *Listener) text() string {
 	return fmt.Sprintf("listener %s of %s %s/%s", l.Name, l.Parent.Kind, l.Parent.Namespace, l.Parent.Name)
 }
 
-// Since is when the ListenerSet of a guest was created; guest is false for a listener of the Gateway, or of a namespace
-// that decides.
+// Since returns when the ListenerSet of a guest was created. guest is false for a listener of the Gateway, or of a
+// namespace that decides.
 func (ls *Listeners) Since(listener int) (created time.Time, guest bool) {
 	if c := ls.contest; c != nil && c.guest(&ls.All[listener]) {
 		return c.created(&ls.All[listener]), true
@@ -403,8 +403,8 @@ func (ls *Listeners) Since(listener int) (created time.Time, guest bool) {
 	return time.Time{}, false
 }
 
-// Foreign says whose hostname a certificate with a name would be served for, if a listener had it; ok is false if the
-// certificate is for nobody else's.
+// Foreign returns the owner of the hostnames for which a listener would serve a certificate with a name; ok is false
+// if nobody else owns them.
 func (ls *Listeners) Foreign(listener int, name string) (whose string, ok bool) {
 	c, l := ls.contest, &ls.All[listener]
 	if c == nil || !c.guest(l) {
@@ -420,7 +420,7 @@ func (ls *Listeners) Foreign(listener int, name string) (whose string, ok bool) 
 	}
 	p, of := c.ports[l.Port], strings.ToLower(name)
 	if partial(of) {
-		if i := c.firstRival(listener); i >= 0 {
+		if i := c.firstCompetitor(listener); i >= 0 {
 			return "hostnames of " + ls.All[i].text(), true
 		}
 		c.certified[has] = true
@@ -429,7 +429,7 @@ func (ls *Listeners) Foreign(listener int, name string) (whose string, ok bool) 
 	before := slices.AppendSeq(slices.Collect(p.listeners.certified(of)), p.serving.certified(of))
 	slices.Sort(before)
 	for _, i := range slices.Compact(before) {
-		if i >= listener || !c.rivals(i, listener) {
+		if i >= listener || !c.competitors(i, listener) {
 			continue
 		}
 		if o := &ls.All[i]; foreign(o.hostname()) {
@@ -448,12 +448,12 @@ func (ls *Listeners) Foreign(listener int, name string) (whose string, ok bool) 
 	return "", false
 }
 
-// firstRival is a listener that has its port for longer than a guest of another namespace; -1 = there is none.
-func (c *contest) firstRival(guest int) int {
+// firstCompetitor is a listener that has its port for longer than a guest of another namespace; -1 = there is none.
+func (c *contest) firstCompetitor(guest int) int {
 	first := -1
 	for _, all := range c.ports[c.All[guest].Port].first {
 		for _, i := range all {
-			if i < guest && (first < 0 || i < first) && c.rivals(i, guest) {
+			if i < guest && (first < 0 || i < first) && c.competitors(i, guest) {
 				first = i
 			}
 		}

@@ -64,8 +64,8 @@ func settled(set *gatewayv1.ListenerSet, name gatewayv1.SectionName) bool {
 		c.ObservedGeneration == set.Generation && !strings.HasPrefix(c.Message, AcceptedInPart)
 }
 
-// Holds are the hostnames that namespaces have now, for the next pass. What a ListenerSet takes because the Gateway's
-// owner lets it is not among them: it goes back to who had it once the owner does not.
+// Holds returns the hostnames that namespaces have now, for the next pass. What a ListenerSet takes because the
+// Gateway's owner lets it is not among them: it goes back to who had it once the owner does not.
 func (ls *Listeners) Holds() Held {
 	c, out := ls.contest, Held{}
 	if c == nil {

@@ -5,8 +5,8 @@ import "strings"
 // Covers reports whether all names of hostname b are names of hostname a. An empty hostname has all names.
 func Covers(a, b string) bool { return a == "" || a == b || within(b, a) }
 
-// Narrower is the one of two hostnames that lies in the other, either of which may be any; ok is false if they have
-// nothing in common.
+// Narrower returns the one of two hostnames that lies in the other, either of which may be any; ok is false if they
+// have nothing in common.
 func Narrower(a, b string) (string, bool) {
 	if b == "" {
 		return a, true

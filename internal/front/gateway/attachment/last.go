@@ -170,7 +170,7 @@ func (ls *Listeners) restore(last Last) {
 	}
 }
 
-// AsDeclared is the listener as it is declared, also where its last valid version serves.
+// AsDeclared returns the listener as declared, even if its last valid version serves.
 func (l *Listener) AsDeclared() *Listener {
 	if l.Declared != nil {
 		return l.Declared
@@ -178,5 +178,5 @@ func (l *Listener) AsDeclared() *Listener {
 	return l
 }
 
-// FamilyOf is the family of the load balancers that have listeners of a protocol; empty if none has.
+// FamilyOf returns the family of the load balancers that have listeners of a protocol; empty if none has.
 func FamilyOf(p gatewayv1.ProtocolType) Family { return protocols[p].family }

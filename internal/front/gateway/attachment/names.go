@@ -18,7 +18,7 @@ func NamesOf(list []string) Names {
 	return out
 }
 
-// Covering are the names that cover a hostname, itself included if it is one of them.
+// Covering returns the names that cover a hostname, itself included if it is one of them.
 func (n Names) Covering(host string) (out []string) {
 	if n[host] {
 		out = append(out, host)

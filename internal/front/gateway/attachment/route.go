@@ -12,7 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 )
 
-// Route is what decides where a route of any kind attaches.
+// Route has the parts of a route of any kind that decide where it attaches.
 type Route struct {
 	Kind            gatewayv1.Kind
 	Namespace, Name string
@@ -116,7 +116,7 @@ func (ls *Listeners) parent(ref gatewayv1.ParentReference, namespace string) (Pa
 	return p, ok && (has || ls.refused[p])
 }
 
-// ParentOf is what a parentRef of a route in a namespace names, with the API's defaults; false if it is of another
+// ParentOf returns what a parentRef of a route in a namespace names, with the API's defaults; false if it is of another
 // group.
 func ParentOf(ref gatewayv1.ParentReference, namespace string) (Parent, bool) {
 	return Parent{ptr.Deref(ref.Kind, "Gateway"), string(ptr.Deref(ref.Namespace, gatewayv1.Namespace(namespace))),

@@ -15,7 +15,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 )
 
-// LoadBalancer is how far the load balancer of a Gateway is.
+// LoadBalancer is the progress of the load balancer of a Gateway.
 type LoadBalancer struct {
 	ARN    string // empty if there is none yet
 	Active bool   // it serves
@@ -81,8 +81,8 @@ func (b *builder) unless(kind gatewayv1.ListenerConditionType, p *attachment.Pro
 	b.add(string(kind), metav1.ConditionTrue, string(good), text)
 }
 
-// Listener are the conditions of a listener of a Gateway or ListenerSet. refs is what is wrong with its references, if
-// anything is; lb.Failed is why the load balancer has no such listener.
+// Listener returns the conditions of a listener of a Gateway or ListenerSet. refs is what is wrong with its references,
+// if anything is; lb.Failed is why the load balancer has no such listener.
 func Listener(l *attachment.Listener, refs *attachment.Problem, lb LoadBalancer, generation int64) []metav1.Condition {
 	b := builder{generation: generation}
 	conflict := l.Problem != nil && (l.Problem.Reason == string(gatewayv1.ListenerReasonHostnameConflict) ||
@@ -128,7 +128,7 @@ func Listener(l *attachment.Listener, refs *attachment.Problem, lb LoadBalancer,
 	return b.all
 }
 
-// LastServes adds to the conditions of a listener that are not met that its last valid version serves.
+// LastServes adds to the unmet conditions of a listener that its last valid version serves.
 func LastServes(listener []metav1.Condition) {
 	for i := range listener {
 		c := &listener[i]
@@ -142,7 +142,7 @@ func LastServes(listener []metav1.Condition) {
 	}
 }
 
-// Idle words that a listener is programmed although AWS has none: no route gives it a backend.
+// Idle sets the message of a listener that is programmed although AWS has none: no route gives it a backend.
 func Idle(listener []metav1.Condition) {
 	for i := range listener {
 		if c := &listener[i]; c.Type == string(gatewayv1.ListenerConditionProgrammed) && c.Status == metav1.ConditionTrue {
@@ -163,7 +163,7 @@ func valid(ls []*attachment.Listener) (good, bad int) {
 	return good, bad
 }
 
-// Gateway are the conditions of a Gateway with the listeners of its own and of its ListenerSets. refused is why the
+// Gateway returns the conditions of a Gateway with the listeners of its own and of its ListenerSets. refused is why the
 // Gateway as a whole cannot be accepted, as an address or a configuration; nil = it can.
 func Gateway(listeners []*attachment.Listener, refused *attachment.Problem, lb LoadBalancer,
 	generation int64) []metav1.Condition {
@@ -199,7 +199,7 @@ func Gateway(listeners []*attachment.Listener, refused *attachment.Problem, lb L
 	return b.all
 }
 
-// Insecure is the condition of a Gateway that lets in clients whose certificates are not verified.
+// Insecure returns the condition of a Gateway that lets in clients whose certificates are not verified.
 func Insecure(generation int64) metav1.Condition {
 	b := builder{generation: generation}
 	b.add(string(gatewayv1.GatewayConditionInsecureFrontendValidationMode), metav1.ConditionTrue,
@@ -208,8 +208,8 @@ func Insecure(generation int64) metav1.Condition {
 	return b.all[0]
 }
 
-// PolicyWithoutEffect is the condition of a policy at a Gateway on which it has no effect. The API has no reason of its
-// own for that.
+// PolicyWithoutEffect returns the condition of a policy at a Gateway on which it has no effect. The API has no reason
+// of its own for that.
 func PolicyWithoutEffect(why string, generation int64) metav1.Condition {
 	b := builder{generation: generation}
 	b.add(string(gatewayv1.PolicyConditionAccepted), metav1.ConditionFalse, string(gatewayv1.PolicyReasonInvalid),
@@ -217,14 +217,14 @@ func PolicyWithoutEffect(why string, generation int64) metav1.Condition {
 	return b.all[0]
 }
 
-// RejectedSet are the conditions of a ListenerSet that its Gateway does not admit.
+// RejectedSet returns the conditions of a ListenerSet that its Gateway does not admit.
 func RejectedSet(generation int64) []metav1.Condition {
 	return sameForSet(metav1.ConditionFalse, gatewayv1.ListenerSetReasonNotAllowed, "Parent Gateway rejected ListenerSet",
 		generation)
 }
 
-// OrphanedSet are the conditions of a ListenerSet whose Gateway does not exist: those of the definition, but for the
-// message.
+// OrphanedSet returns the conditions of a ListenerSet whose Gateway does not exist: those of the definition, but for
+// the message.
 func OrphanedSet(generation int64) []metav1.Condition {
 	return sameForSet(metav1.ConditionUnknown, gatewayv1.ListenerSetReasonPending, "Waiting for the Gateway", generation)
 }
@@ -240,7 +240,7 @@ func sameForSet(status metav1.ConditionStatus, reason gatewayv1.ListenerSetCondi
 	return b.all
 }
 
-// ListenerSet are the conditions of a ListenerSet that its Gateway admits, by its listeners.
+// ListenerSet returns the conditions of a ListenerSet that its Gateway admits, by its listeners.
 func ListenerSet(listeners []*attachment.Listener, lb LoadBalancer, generation int64) []metav1.Condition {
 	b := builder{generation: generation}
 	good, bad := valid(listeners)
@@ -267,8 +267,8 @@ func ListenerSet(listeners []*attachment.Listener, lb LoadBalancer, generation i
 	return b.all
 }
 
-// Route are the conditions of a route at one parent. refused is why it is not accepted there, unresolved what is wrong
-// with its backends, partly why some of its rules have no effect while others serve; each may be nil.
+// Route returns the conditions of a route at one parent. refused is why it is not accepted there, unresolved what is
+// wrong with its backends, partly why some of its rules have no effect while others serve; each may be nil.
 func Route(refused, unresolved, partly *attachment.Problem, generation int64) []metav1.Condition {
 	b := builder{generation: generation}
 	state := func(kind gatewayv1.RouteConditionType, p *attachment.Problem, good gatewayv1.RouteConditionReason) {

@@ -21,7 +21,7 @@ type Layer[T any] struct {
 // Layers are parts that apply to one load balancer or target group, the one that has precedence first.
 type Layers[T any] []Layer[T]
 
-// Value is a field of the first part that has it.
+// Value returns a field of the first part that has it.
 func Value[T, V any](ls Layers[T], field string, read func(*T) *V) intent.Field[V] {
 	for _, l := range ls {
 		if v := read(l.Spec); v != nil {
@@ -31,7 +31,7 @@ func Value[T, V any](ls Layers[T], field string, read func(*T) *V) intent.Field[
 	return intent.Field[V]{}
 }
 
-// List is a list of the first part that has one with items. Lists are not joined.
+// List returns a list of the first part that has one with items. Lists are not joined.
 func List[T, V any](ls Layers[T], field string, read func(*T) []V) intent.Field[[]V] {
 	for _, l := range ls {
 		if v := read(l.Spec); len(v) > 0 {
@@ -83,7 +83,7 @@ func LoadBalancer(class, gateway *gatewayv1.LoadBalancerConfiguration) Layers[ga
 	return out
 }
 
-// Object is where values of a configuration are declared.
+// Object returns where values of a configuration are declared.
 func Object(c *gatewayv1.LoadBalancerConfiguration) diag.Object {
 	return diag.Object{Kind: "LoadBalancerConfiguration", Namespace: c.Namespace, Name: c.Name}
 }
@@ -93,7 +93,7 @@ func PrefersGateway(class *gatewayv1.LoadBalancerConfiguration) bool {
 	return class != nil && class.Spec.MergingMode != nil && *class.Spec.MergingMode == gatewayv1.PreferGateway
 }
 
-// Listeners are the listener configurations by protocolPort, each of the part that has precedence, with where it
+// Listeners returns the listener configurations by protocolPort, each of the part that has precedence, with where it
 // stands. Of one protocolPort twice in a configuration, the later one holds.
 func Listeners(
 	ls Layers[gatewayv1.LoadBalancerConfigurationSpec]) map[gatewayv1.ProtocolPort]Layer[gatewayv1.ListenerConfiguration] {
@@ -118,7 +118,7 @@ type Defaults struct {
 	PreferGateway  bool // mergingMode of the GatewayClass's LoadBalancerConfiguration
 }
 
-// TargetGroup are the properties of a target group of a route: those of the backend's own TargetGroupConfiguration,
+// TargetGroup returns the properties of a target group of a route: those of the backend's own TargetGroupConfiguration,
 // which may be nil, before the defaults. Of two defaults, the routeConfigurations of the one without precedence have no
 // effect.
 func TargetGroup(own *gatewayv1.TargetGroupConfiguration, d Defaults, r Route) Layers[gatewayv1.TargetGroupProps] {
@@ -142,7 +142,7 @@ func (d Defaults) ordered() (first, second *gatewayv1.TargetGroupConfiguration) 
 	return d.Class, d.Gateway
 }
 
-// Identifying are the configurations whose routeConfigurations have an effect on target groups.
+// Identifying returns the configurations whose routeConfigurations have an effect on target groups.
 func Identifying(own *gatewayv1.TargetGroupConfiguration, d Defaults) (out []*gatewayv1.TargetGroupConfiguration) {
 	first, _ := d.ordered()
 	for _, c := range []*gatewayv1.TargetGroupConfiguration{own, first} {
@@ -179,7 +179,8 @@ func ofRoute(c *gatewayv1.TargetGroupConfiguration, r Route) Layers[gatewayv1.Ta
 	return append(out, layerOf(c, "spec.defaultConfiguration", &c.Spec.DefaultConfiguration))
 }
 
-// Fit is how well an identifier fits a route: 3 the route itself, 2 its kind and namespace, 1 its kind, 0 not at all.
+// Fit returns how well an identifier fits a route: 3 the route itself, 2 its kind and namespace, 1 its kind, 0 not at
+// all.
 func Fit(id gatewayv1.RouteIdentifier, r Route) int {
 	switch {
 	case id.Kind != r.Kind:
@@ -197,7 +198,7 @@ func Fit(id gatewayv1.RouteIdentifier, r Route) int {
 	return 0
 }
 
-// Unmatched are the protocolPorts of listener configurations that no listener has, sorted.
+// Unmatched returns the protocolPorts of listener configurations that no listener has, sorted.
 func Unmatched(configured map[gatewayv1.ProtocolPort]Layer[gatewayv1.ListenerConfiguration],
 	listeners []gatewayv1.ProtocolPort) []gatewayv1.ProtocolPort {
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(configured)), func(p gatewayv1.ProtocolPort) bool {

@@ -10,7 +10,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 )
 
-// Overridden are the fields of the part without precedence that have no effect, because the other part has another
+// Overridden returns the fields of the part without precedence that have no effect, because the other part has another
 // value.
 func Overridden(ls Layers[gatewayv1.LoadBalancerConfigurationSpec]) (out []intent.Source) {
 	if len(ls) < 2 {

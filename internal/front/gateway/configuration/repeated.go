@@ -21,7 +21,7 @@ func (r Repeated) Text() string {
 	return fmt.Sprintf("entry %d has the same %s and applies", r.Index, r.Key)
 }
 
-// RepeatedInLoadBalancer are the entries of a LoadBalancerConfiguration that later entries override.
+// RepeatedInLoadBalancer returns the entries of a LoadBalancerConfiguration that later entries override.
 func RepeatedInLoadBalancer(c *gatewayv1.LoadBalancerConfiguration) []Repeated {
 	of := repeats{object: Object(c)}
 	of.attributes("spec.loadBalancerAttributes", c.Spec.LoadBalancerAttributes)
@@ -36,7 +36,7 @@ func RepeatedInLoadBalancer(c *gatewayv1.LoadBalancerConfiguration) []Repeated {
 	return of.found
 }
 
-// RepeatedInTargetGroups are the entries of a TargetGroupConfiguration that other entries override.
+// RepeatedInTargetGroups returns the entries of a TargetGroupConfiguration that other entries override.
 func RepeatedInTargetGroups(c *gatewayv1.TargetGroupConfiguration) []Repeated {
 	of := repeats{object: diag.Object{Kind: "TargetGroupConfiguration", Namespace: c.Namespace, Name: c.Name}}
 	const field, path = "targetGroupAttributes", "spec.routeConfigurations"

@@ -120,7 +120,7 @@ HTTP listeners do not serve a rule with authentication.
 |---|---|---|---|---|
 `}
 
-// Page is the page, made of the definitions in the order of Kinds, and of the texts of annotations by key.
+// Page returns the page, made of the definitions in the order of Kinds, and of the texts of annotations by key.
 func Page(definitions [][]byte, texts map[string]string) (string, error) {
 	var b strings.Builder
 	b.WriteString(head)

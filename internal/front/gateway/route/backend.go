@@ -173,9 +173,9 @@ func missing(text, remedy string) *backend {
 	return b
 }
 
-// tellAbsent adds a finding for each backend of a rule that does not exist or may not be named, with the answer that
+// reportAbsent adds a finding for each backend of a rule that does not exist or may not be named, with the answer that
 // its requests get. usable is the sum of the weights of its usable backends.
-func (t *translation) tellAbsent(refs []weighted, s *site, usable int) {
+func (t *translation) reportAbsent(refs []weighted, s *site, usable int) {
 	answer := "requests of the rule get 500"
 	switch {
 	case usable > 0:

@@ -256,7 +256,7 @@ func (t *translation) targets(refs []weighted, p place, at string) (out []intent
 	for i, w := range scale(weights) {
 		out[i].Weight = &w
 	}
-	t.tellAbsent(refs, p.site, total(out))
+	t.reportAbsent(refs, p.site, total(out))
 	return out, ok
 }
 

@@ -88,7 +88,7 @@ type Decided struct {
 	Configurations []Configuration
 }
 
-// Configuration is what is decided about a ListenerRuleConfiguration: the same for each route that refers to it.
+// Configuration is the decision about a ListenerRuleConfiguration: the same for each route that refers to it.
 type Configuration struct {
 	Namespace, Name string
 	Generation      int64 // that the decision is about

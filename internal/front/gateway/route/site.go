@@ -25,7 +25,8 @@ const (
 // quicOf are the protocols that listeners become for which QUIC is declared.
 var quicOf = map[string]string{protocolUDP: "QUIC", protocolBoth: "TCP_QUIC"}
 
-// QUICOf is the protocol that a listener of a protocol becomes where QUIC is declared; ok is false if there is none.
+// QUICOf returns the protocol that a listener of a protocol becomes where QUIC is declared; ok is false if there is
+// none.
 func QUICOf(protocol string) (quic string, ok bool) {
 	quic, ok = quicOf[protocol]
 	return quic, ok
@@ -72,8 +73,8 @@ func sitesOf(ls *attachment.Listeners, quic map[int32]bool) []site {
 	return out
 }
 
-// Protocol is the protocol of the load balancer's listener on a port: TLS that is not terminated is TCP, and TCP beside
-// UDP is TCP_UDP. Empty = no valid listener has the port.
+// Protocol returns the protocol of the load balancer's listener on a port: TLS that is not terminated is TCP, and TCP
+// in addition to UDP is TCP_UDP. Empty = no valid listener has the port.
 func Protocol(ls *attachment.Listeners, port int32) string {
 	out := ""
 	for i := range ls.All {

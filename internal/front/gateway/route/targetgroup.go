@@ -80,7 +80,7 @@ func (t *translation) propsOf(backend objects.Ref, last *intent.TargetGroup) (ls
 	return layers, own
 }
 
-// TargetOf is the object that a TargetGroupConfiguration with a targetReference is about.
+// TargetOf returns the object that a TargetGroupConfiguration with a targetReference is about.
 func TargetOf(c *lbcgatewayv1.TargetGroupConfiguration) objects.Ref {
 	return objects.Ref{Kind: objects.Kind(cmp.Or(ptr.Deref(c.Spec.TargetReference.Kind, ""), string(objects.Service))),
 		Namespace: c.Namespace, Name: c.Spec.TargetReference.Name}
@@ -96,9 +96,9 @@ func Stray(v *objects.View, c *lbcgatewayv1.TargetGroupConfiguration) bool {
 	return !exists && v.Why(to.Kind, to.Namespace, to.Name) == nil
 }
 
-// Properties are the properties of target groups of a backend for a route, and the TargetGroupConfigurations that name
-// the backend, of which the first counts. If none does, it is the former one while that names nothing that exists: such
-// an edit is a mistake, for which no target group changes.
+// Properties returns the properties of target groups of a backend for a route, and the TargetGroupConfigurations that
+// name the backend, of which the first counts. If none does, it is the former one while that names nothing that exists:
+// such an edit is a mistake, for which no target group changes.
 func Properties(v *objects.View, defaults configuration.Defaults, backend objects.Ref, of configuration.Route,
 	former string) (configuration.Layers[props], []*lbcgatewayv1.TargetGroupConfiguration) {
 	all := objects.Naming[*lbcgatewayv1.TargetGroupConfiguration](v, objects.TargetGroupConfiguration, backend)

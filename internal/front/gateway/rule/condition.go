@@ -30,7 +30,7 @@ const (
 // Valid reports whether a text names a construction.
 func (c Construction) Valid() bool { return c == Compatible || c == Standard || c == PlainHosts }
 
-// At is the construction of hosts at a port, by the protocol of its listeners.
+// At returns the construction of hosts at a port, by the protocol of its listeners.
 func (c Construction) At(protocol string, port int32) Construction {
 	switch {
 	case c != PlainHosts:
@@ -41,7 +41,7 @@ func (c Construction) At(protocol string, port int32) Construction {
 	return Standard
 }
 
-// Rules is the construction of everything but hosts.
+// Rules returns the construction of everything but hosts.
 func (c Construction) Rules() Construction {
 	if c == PlainHosts {
 		return Standard
@@ -52,7 +52,7 @@ func (c Construction) Rules() Construction {
 // maxValue is the longest value of a condition, in characters.
 const maxValue = 128
 
-// Host is the condition of a hostname, which may begin with a wildcard.
+// Host returns the condition of a hostname, which may begin with a wildcard.
 func (c Construction) Host(hostname string) stack.Condition {
 	if c == Standard {
 		text := regexp.QuoteMeta(hostname)
@@ -66,7 +66,7 @@ func (c Construction) Host(hostname string) stack.Condition {
 	return stack.Condition{Field: stack.HostHeader, Values: []string{hostname}}
 }
 
-// HTTP are the conditions of a match of an HTTPRoute. The error says what an ALB cannot match.
+// HTTP returns the conditions of a match of an HTTPRoute. The error says what an ALB cannot match.
 func (c Construction) HTTP(m gatewayv1.HTTPRouteMatch) ([]stack.Condition, error) {
 	var out []stack.Condition
 	if m.Path != nil {
@@ -189,7 +189,7 @@ func (c Construction) literal(s string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`).Replace(s)
 }
 
-// GRPC are the conditions of a match of a GRPCRoute.
+// GRPC returns the conditions of a match of a GRPCRoute.
 func (c Construction) GRPC(m gatewayv1.GRPCRouteMatch) ([]stack.Condition, error) {
 	path, err := c.grpcMethod(m.Method)
 	if err != nil {

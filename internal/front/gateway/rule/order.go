@@ -101,7 +101,7 @@ func (p *Position) CompareOrigin(o *Position) int {
 		strings.Compare(p.Host.Name, o.Host.Name), strings.Compare(p.Listener, o.Listener))
 }
 
-// Precedence is what Compare looks at before the route: positions with a lower one come first, compared element by
+// Precedence returns what Compare looks at before the route: positions with a lower one come first, compared element by
 // element. It depends on nothing but the position, so that it holds among routes of different versions.
 func (c Construction) Precedence(p Position) []int32 {
 	match := []int32{

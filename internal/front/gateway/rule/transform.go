@@ -17,7 +17,7 @@ const (
 	hostRewrite = "host-header-rewrite"
 )
 
-// Path is the transform of a path modifier behind a path match.
+// Path returns the transform of a path modifier behind a path match.
 func (c Construction) Path(modifier *gatewayv1.HTTPPathModifier, match *gatewayv1.HTTPPathMatch) (t stack.Transform,
 	err error) {
 	if modifier.Type == gatewayv1.FullPathHTTPPathModifier {
@@ -55,7 +55,7 @@ func (c Construction) Path(modifier *gatewayv1.HTTPPathModifier, match *gatewayv
 	return transform(urlRewrite, "(^"+prefix+"(/)?)", r), nil
 }
 
-// Hostname is the transform of a hostname that requests get.
+// Hostname returns the transform of a hostname that requests get.
 func (c Construction) Hostname(h gatewayv1.PreciseHostname) stack.Transform {
 	return transform(hostRewrite, ".*", string(h))
 }

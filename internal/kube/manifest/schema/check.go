@@ -12,8 +12,8 @@ import (
 // Problem is why the API server refuses a value. Path leads to it, as in spec.actions[0].type.
 type Problem struct{ Path, Text, Remedy string }
 
-// Check returns what of a value, as JSON has it, a schema and its rules refuse. Fields that the schema does not have
-// are not reported. Rules about a value are left out while something in it is wrong.
+// Check returns the problems of a value in JSON, by a schema and its rules. It does not report fields that the
+// schema lacks, and does not evaluate rules about a value while something in it is wrong.
 func (s *Schema) Check(value any) []Problem { return s.check("", withoutNulls(value)) }
 
 // withoutNulls is a value without fields that are null, which the API server takes for absent. Entries of lists stay.

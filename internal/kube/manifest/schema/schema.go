@@ -38,7 +38,7 @@ type Rule struct {
 	Message string `json:"message"`
 }
 
-// Definition is what is read of a CustomResourceDefinition.
+// Definition has the parts of a CustomResourceDefinition that are read.
 type Definition struct {
 	Kind   string
 	Schema Schema // of the version that is stored

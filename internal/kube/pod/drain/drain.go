@@ -52,7 +52,7 @@ type Target struct {
 	Delay    *int64 // the deregistration delay in seconds as it is declared; nil = it is not
 }
 
-// Seconds is how long a load balancer may need a pod after the target was deregistered.
+// Seconds returns how long a load balancer may need a pod after the target was deregistered.
 func (t Target) Seconds() int64 {
 	var delay int64
 	if t.Delay != nil {
@@ -69,7 +69,7 @@ func (t Target) Seconds() int64 {
 	return min(applicationNotice+delay, Longest)
 }
 
-// Seconds is how long the slowest of the load balancers may need a pod; 0 if there is none.
+// Seconds returns how long the slowest of the load balancers may need a pod; 0 if there is none.
 func Seconds(targets []Target) int64 {
 	var longest int64
 	for _, t := range targets {
@@ -78,7 +78,7 @@ func Seconds(targets []Target) int64 {
 	return longest
 }
 
-// DelayOf is the deregistration delay among declared attributes of a target group; nil if there is none.
+// DelayOf returns the deregistration delay among declared attributes of a target group; nil if there is none.
 func DelayOf(attributes map[string]string) *int64 {
 	n, err := strconv.ParseInt(strings.TrimSpace(attributes[DelayAttribute]), 10, 64)
 	if err != nil || n < 0 {
@@ -133,7 +133,7 @@ func Of(pod *corev1.Pod, seconds int64) Missing {
 	return out
 }
 
-// Grace is the grace period of a pod in seconds.
+// Grace returns the grace period of a pod in seconds.
 func Grace(pod *corev1.Pod) int64 {
 	if g := pod.Spec.TerminationGracePeriodSeconds; g != nil {
 		return *g

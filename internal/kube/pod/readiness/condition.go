@@ -24,12 +24,12 @@ const (
 	Enabled        = "enabled"
 )
 
-// Gate is the type of condition by which pods wait for the targets of a binding.
+// Gate returns the type of condition by which pods wait for the targets of a binding.
 func Gate(binding string) corev1.PodConditionType {
 	return v1beta1.PodConditionPrefix + corev1.PodConditionType(binding)
 }
 
-// Bindings are the names of the bindings whose targets a pod waits for, in the order of its gates.
+// Bindings returns the names of the bindings whose targets a pod waits for, in the order of its gates.
 func Bindings(pod *corev1.Pod) []string {
 	var out []string
 	for _, g := range pod.Spec.ReadinessGates {
@@ -51,8 +51,9 @@ var Registering = Health{State: "initial", Reason: "Elb.RegistrationInProgress",
 // Healthy is the state of a target that gets requests.
 const Healthy = "healthy"
 
-// Condition is the condition by the health of a pod's targets, of which there is one for each registered port: True if
-// all are healthy, False with the reason and description of the first one that is known not to be, else Unknown.
+// Condition returns the condition by the health of a pod's targets, of which there is one for each registered port:
+// True if all are healthy, False with the reason and description of the first one that is known not to be, else
+// Unknown.
 func Condition(gate corev1.PodConditionType, targets ...Health) corev1.PodCondition {
 	c := corev1.PodCondition{Type: gate, Status: corev1.ConditionUnknown}
 	for i, h := range targets {
@@ -125,8 +126,8 @@ func Next(is, want corev1.PodCondition, now metav1.Time) Step {
 	return s
 }
 
-// Patch is the strategic merge patch of a pod's status that writes one condition and leaves the others alone. The API
-// server refuses it (409) if the pod has been replaced by another one of its name.
+// Patch returns the strategic merge patch of a pod's status that writes one condition and leaves the others alone. The
+// API server refuses it (409) if the pod has been replaced by another one of its name.
 func Patch(uid types.UID, c corev1.PodCondition) ([]byte, error) {
 	type condition struct { // with empty fields, which remove former values
 		Type               corev1.PodConditionType `json:"type"`

@@ -62,5 +62,5 @@ func (s *Schedule) Looked(now time.Time, longest time.Duration) {
 // Due is when to look next; the zero time if no look is scheduled.
 func (s *Schedule) Due() time.Time { return s.due }
 
-// Waited is how long the last pod has waited.
+// Waited returns how long the last pod has waited.
 func (s *Schedule) Waited(now time.Time) time.Duration { return now.Sub(s.since) }

@@ -15,8 +15,8 @@ const (
 	Workers = 1 << workerBits
 )
 
-// NextWorker is the worker that the next process takes after one that has taken w. As existing installations count, it
-// is never the last number.
+// NextWorker returns the worker that the next process takes after one that has taken w. As existing installations
+// count, it is never the last number.
 func NextWorker(w uint32) uint32 { return (w + 1) % (Workers - 1) }
 
 // Generator makes ids that no other id of its worker equals. It is safe for concurrent use.

@@ -25,10 +25,10 @@ const (
 // ID is a server id. AWS allows 8 bytes (ELB API reference, TargetDescription).
 type ID [8]byte
 
-// Value is the id as containers get it: standard base64 with padding.
+// Value returns the id as containers get it: standard base64 with padding.
 func (id ID) Value() string { return base64.StdEncoding.EncodeToString(id[:]) }
 
-// String is the id as AWS takes it: 0x and 16 lower-case hexadecimal digits.
+// String returns the id as AWS takes it: 0x and 16 lower-case hexadecimal digits.
 func (id ID) String() string { return "0x" + hex.EncodeToString(id[:]) }
 
 // parse reads the value of an environment variable.
@@ -40,8 +40,8 @@ func parse(value string) (id ID, ok bool) {
 	return ID(b), true
 }
 
-// Containers are the names of the containers that serve QUIC, as the annotation of a pod has them; ok is false if it
-// has none.
+// Containers returns the names of the containers that serve QUIC, as the annotation of a pod has them; ok is false if
+// it has none.
 func Containers(pod *corev1.Pod) (names []string, ok bool) {
 	v, ok := pod.Annotations[Annotation]
 	if !ok {
@@ -55,7 +55,7 @@ func Containers(pod *corev1.Pod) (names []string, ok bool) {
 	return names, true
 }
 
-// OfPort is the id of the container of a pod that listens on a port, as AWS takes it; empty if there is none. A
+// OfPort returns the id of the container of a pod that listens on a port, as AWS takes it; empty if there is none. A
 // container that declares the port comes first, then those that the annotation names, then the others, as users may set
 // the variable themselves. variable is the name of the environment variable.
 func OfPort(pod *corev1.Pod, variable string, port int32) string {

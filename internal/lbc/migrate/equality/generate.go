@@ -18,7 +18,7 @@ var elsewhere = netip.AddrFrom4([4]byte{192, 0, 2, 77})
 // maxRequests bounds the requests for one listener. Beyond, hosts and paths are combined only as rules do.
 const maxRequests = 20000
 
-// Requests makes requests for a listener: each path, and paths beside it, at each host, and those with what other
+// Requests makes requests for a listener: each path, and paths near it, at each host, and those with what other
 // conditions ask for.
 func Requests(l stack.Listener, rules []stack.Rule) (out []traffic.Request) {
 	base := traffic.Request{Scheme: strings.ToLower(l.Protocol), Port: l.Port, Method: "GET", SourceIP: elsewhere}
@@ -61,7 +61,7 @@ func unique(all []string) []string {
 	return slices.Compact(all)
 }
 
-// hostsAndPaths are hosts and paths that a rule matches, and some beside them.
+// hostsAndPaths are hosts and paths that a rule matches, and some near them.
 func hostsAndPaths(r stack.Rule) (hosts, paths []string) {
 	for _, c := range r.Conditions {
 		switch c.Field {
@@ -104,7 +104,8 @@ func beside(pattern string) (out []string) {
 	return slices.DeleteFunc(out, func(p string) bool { return p == "" })
 }
 
-// special are requests with what the conditions of a rule ask for beside host and path: all of it, and all but one.
+// special are requests with what the conditions of a rule ask for in addition to host and path: all of it, and all but
+// one.
 func special(base traffic.Request, r stack.Rule) []traffic.Request {
 	all := []traffic.Request{base}
 	for _, c := range r.Conditions {
@@ -169,7 +170,7 @@ func last(p netip.Prefix) netip.Addr {
 	return out
 }
 
-// matching are values that a condition matches, and some beside them.
+// matching are values that a condition matches, and some near them.
 func matching(c stack.Condition) (out []string) {
 	for _, v := range c.Values {
 		out = append(out, variants(v)...)

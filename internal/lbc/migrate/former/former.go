@@ -18,7 +18,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/lbc/migrate"
 )
 
-// Options are what a translation depends on beside its objects.
+// Options are the inputs of a translation other than its objects.
 type Options struct {
 	Service service.Config
 	Ingress ingress.Config

@@ -20,12 +20,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// Suffix ends the name of a Service that migrate creates beside another one.
+// Suffix ends the name of a Service that migrate creates in addition to another one.
 const Suffix = "-nlb"
 
 // Services translates the Services of type LoadBalancer of a view. One of the cloud provider's controller becomes
-// another Service beside it: the class of a Service cannot be set while it has this type, and the load balancer of
-// another controller cannot be taken over. One of this controller by its older annotations becomes the same Service
+// another Service in addition to it: the class of a Service cannot be set while it has this type, and the load balancer
+// of another controller cannot be taken over. One of this controller by its older annotations becomes the same Service
 // with a class, and its load balancer stays.
 func Services(v *objects.View, o Options) migrate.Result {
 	var out migrate.Result
@@ -136,7 +136,7 @@ func (t *translation) older() {
 			"\"NodePort\"}}', and then apply the output", t.from.Namespace, t.from.Name))
 }
 
-// beside makes a Service for this controller that stands beside one of the cloud provider's.
+// beside makes a Service for this controller that stands next to one of the cloud provider's.
 func (t *translation) beside(v *objects.View) {
 	name := t.from.Name
 	if limit := 63 - len(Suffix); len(name) > limit {
@@ -169,7 +169,7 @@ func (t *translation) beside(v *objects.View) {
 		}
 	}
 	t.of()
-	t.add(stack.Key{}, "another controller makes the present load balancer, which is not known here")
+	t.add(stack.Key{}, "another controller manages the present load balancer")
 }
 
 // annotation translates an annotation by its row.
@@ -178,8 +178,8 @@ func (t *translation) annotation(k, value string) {
 	case k == lastApplied:
 		return
 	case migrate.OfExternalDNS(k):
-		t.find(migrate.Note, annotation.Key(k).Path(), "the new Service is without it, or external-dns would make "+
-			"records of both", "move it to the new Service when you move DNS")
+		t.find(migrate.Note, annotation.Key(k).Path(), "the new Service does not have it, because external-dns "+
+			"would create records for both", "move it to the new Service when you move DNS")
 		return
 	case !strings.HasPrefix(k, annotation.ServicePrefix):
 		t.to.Annotations[k] = value

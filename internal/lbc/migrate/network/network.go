@@ -39,7 +39,7 @@ func kind() migrate.Kind {
 	}
 }
 
-// Options are what a translation depends on beside its objects.
+// Options are the inputs of a translation other than its objects.
 type Options struct {
 	Service service.Config
 	// DryRun marks the Gateways, so that they are planned only.
@@ -154,8 +154,8 @@ func (t *translator) examine(svc *corev1.Service, m intent.Member) (valid bool) 
 // annotation reports an annotation that has no equal, or that is to be looked at.
 func (t *translator) annotation(o diag.Object, k annotation.Key, value string) {
 	if migrate.OfExternalDNS(string(k)) {
-		t.Find(migrate.Note, o, k.Path(), "external-dns makes a record of it for the Service, and the routes are without "+
-			"it, or there would be records of both", "move it to a route when you move DNS to the Gateway")
+		t.Find(migrate.Note, o, k.Path(), "external-dns creates a record from it for the Service; the routes do not "+
+			"have it, because external-dns would create records for both", "move it to a route when you move DNS to the Gateway")
 		return
 	}
 	e, ok := annotation.Lookup(k)

@@ -125,7 +125,7 @@ var Changes = map[string][]constraint.AttributeSet{
 		routing+"count", "3")},
 }
 
-// Idles are attributes that have no effect beside the others.
+// Idles are attributes that have no effect together with the others.
 var Idles = map[string][]constraint.AttributeSet{
 	"place of access_logs.s3.*": {balancerOf(stack.Application, "access_logs.s3.prefix", "web"),
 		balancerOf(stack.Network, "access_logs.s3.bucket", "logs", "access_logs.s3.enabled", "false")},

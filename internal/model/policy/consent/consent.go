@@ -23,7 +23,7 @@ const (
 	Namespace // it names the namespace, whose objects may also approve of what takes something away
 )
 
-// Balancers are those of --existing-load-balancers. The zero value allows none.
+// Balancers are the load balancers of flag --existing-load-balancers. The zero value allows none.
 type Balancers allowlist.List
 
 // pattern is the form of a pattern of names, and of ARNs.
@@ -46,7 +46,7 @@ func Parse(list []string) (Balancers, error) {
 	return Balancers(out), err
 }
 
-// Patterns are the patterns of names and ARNs, without *.
+// Patterns returns the patterns of names and ARNs, without *.
 func (b Balancers) Patterns() []string { return allowlist.List(b).Patterns() }
 
 // Balancer is a load balancer as AWS describes it, and never as an object names it.
@@ -55,7 +55,7 @@ type Balancer struct {
 	SharedWith string // value of its tag elbv2.k8s.aws/shared-with
 }
 
-// Of is how far the consent goes of the flag, and of the load balancer itself, for the objects of a namespace of a
+// Of returns how far the consent goes of the flag, and of the load balancer itself, for the objects of a namespace of a
 // cluster.
 func (b Balancers) Of(cluster, namespace string, lb Balancer) Degree {
 	degree := Tagged(lb.SharedWith, cluster, namespace)
@@ -73,7 +73,7 @@ func (b Balancers) Of(cluster, namespace string, lb Balancer) Degree {
 	return degree
 }
 
-// Tagged is how far the consent of a tag goes for the objects of a namespace of a cluster. Its value is CLUSTER or
+// Tagged returns how far the consent of a tag goes for the objects of a namespace of a cluster. Its value is CLUSTER or
 // CLUSTER/NAMESPACE, or several with spaces between them.
 func Tagged(value, cluster, namespace string) Degree {
 	if cluster == "" {

@@ -50,7 +50,7 @@ var Known = []Policy{Correct, Report, Ignore}
 // Policies are the policies by group. A group that is missing has Correct.
 type Policies map[Group]Policy
 
-// Of is the policy of a group.
+// Of returns the policy of a group.
 func (p Policies) Of(g Group) Policy {
 	if policy, ok := p[g]; ok {
 		return policy
@@ -68,7 +68,7 @@ func (p Policies) Corrects() bool {
 	return true
 }
 
-// Over are the policies with those of others where there are none.
+// Over returns the policies with those of others where there are none.
 func (p Policies) Over(others Policies) Policies {
 	out := Policies{}
 	for _, g := range Groups {
@@ -136,7 +136,7 @@ func words[S ~string](all []S) string {
 	return strings.Join(out, ", ")
 }
 
-// Remedy is how policies are written, for messages.
+// Remedy returns how policies are written, for messages.
 func Remedy() string {
 	return "write one of " + words(Known) + " for all groups of fields, or GROUP=POLICY for one of " + words(Groups) +
 		", separated by commas"

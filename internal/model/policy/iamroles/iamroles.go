@@ -30,7 +30,7 @@ func Parse(list []string) (Roles, error) {
 	})
 }
 
-// Account is the id of the account of a role; ok is false of what is not the ARN of a role.
+// Account returns the id of the account of a role; ok is false of what is not the ARN of a role.
 func Account(role string) (id string, ok bool) {
 	m := arnForm.FindStringSubmatch(role)
 	if m == nil {

@@ -35,7 +35,7 @@ const (
 	keep   = "keep"
 )
 
-// Remedy is how a policy is written, for messages.
+// Remedy returns how a policy is written, for messages.
 func Remedy() string {
 	return `write "allow" or "refuse", then ",except=NAME" for each load balancer that may be replaced nevertheless, and ",keep=DURATION", as 1h or 30m, for the former one to stay so long`
 }
@@ -89,7 +89,7 @@ func Parse(text string) (Policy, error) {
 	return p, nil
 }
 
-// String is the text that Parse reads.
+// String returns the text that Parse reads.
 func (p Policy) String() string {
 	items := []string{allow}
 	if p.Refuse {

@@ -45,12 +45,12 @@ const (
 	Tags                  Check = "checkTags"
 )
 
-// Object is an object as diagnostics name it.
+// Object returns an object as diagnostics name it.
 func Object(ga *agav1beta1.GlobalAccelerator) diag.Object {
 	return diag.Object{Kind: "GlobalAccelerator", Namespace: ga.Namespace, Name: ga.Name, UID: string(ga.UID)}
 }
 
-// Diagnostic is the finding as one about an object.
+// Diagnostic returns the finding as one about an object.
 func (f Finding) Diagnostic(ga *agav1beta1.GlobalAccelerator) diag.Diagnostic {
 	code := diag.InvalidAccelerator
 	switch {
@@ -119,7 +119,7 @@ const (
 	mostParts     = 10 * accelerator.MaxListeners * accelerator.MaxEndpointGroups
 )
 
-// TooLarge is why a declaration is refused by its size alone; empty if it is not.
+// TooLarge returns why a declaration is refused by its size alone; empty if it is not.
 func TooLarge(spec *agav1beta1.GlobalAcceleratorSpec) string {
 	parts := 0
 	for i := range spec.Listeners {

@@ -91,5 +91,5 @@ func IsLoadBalancer(id string) bool {
 		strings.HasPrefix(parts[5], "loadbalancer/")
 }
 
-// RegionOf is the region of the ARN of a load balancer.
+// RegionOf returns the region of the ARN of a load balancer.
 func RegionOf(arn string) string { return strings.SplitN(arn, ":", 6)[3] }

@@ -23,7 +23,7 @@ type Need struct {
 	Settings, Listeners bool
 }
 
-// Key is the key of the answer.
+// Key returns the key of the answer.
 func (n Need) Key() string { return cmp.Or(n.Host, n.ARN) }
 
 // Balancer is the answer to a Need.
@@ -66,7 +66,7 @@ func (b *Balancer) AddPort(protocol string, port int32) {
 // Answers are by the keys of needs.
 type Answers map[string]Balancer
 
-// Needs are the questions that the endpoints of an object raise, each once.
+// Needs returns the questions that the endpoints of an object raise, each once.
 func Needs(c Config, ga *agav1beta1.GlobalAccelerator, endpoints []Endpoint) []Need {
 	var out []Need
 	for _, e := range endpoints {
@@ -108,7 +108,7 @@ func foreignRegion(host, region string) string {
 	return ""
 }
 
-// Resolved are the load balancers of endpoints by the names of these.
+// Resolved returns the load balancers of endpoints by the names of these.
 func Resolved(endpoints []Endpoint, answers Answers) map[string]string {
 	out := map[string]string{}
 	for _, e := range endpoints {
@@ -119,7 +119,7 @@ func Resolved(endpoints []Endpoint, answers Answers) map[string]string {
 	return out
 }
 
-// Memory is what earlier passes over an object know. The zero value knows nothing.
+// Memory is what earlier reconciles of an object found. The zero value is empty.
 type Memory struct {
 	Balancers map[string]string // the last load balancer of each endpoint by its name, also of those no longer declared
 	Stands    map[string]Stand  // by the name of the endpoint: see Stands
@@ -135,7 +135,7 @@ type Stand struct {
 	All       bool     // whatever the group has: what it had before the edit is not known
 }
 
-// Stands are the stands of the endpoints of an object by Endpoint.Name, after those of the last pass.
+// Stands returns the stands of the endpoints of an object by Endpoint.Name, after those of the last pass.
 func Stands(ga *agav1beta1.GlobalAccelerator, endpoints []Endpoint, answers Answers, before Memory) map[string]Stand {
 	declared, resolved := map[string]bool{}, Resolved(endpoints, answers)
 	for i := range endpoints {

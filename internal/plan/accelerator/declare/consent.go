@@ -58,8 +58,8 @@ func (c *Consent) ofOthers(namespace string) bool {
 	return c.Object.Namespace != "" && c.Object.Namespace != namespace
 }
 
-// Withdrawn are the ARNs of load balancers that an object may not name any more, sorted. It does not depend on what the
-// object declares, which may be invalid. An object that cannot be read withdraws nothing.
+// Withdrawn returns the ARNs of load balancers that an object may not name any longer, sorted. It does not depend on
+// what the object declares, which may be invalid. An object that cannot be read withdraws nothing.
 func (m *Memory) Withdrawn(v *objects.View, ga *agav1beta1.GlobalAccelerator, member IsMember) []string {
 	var out, stay []string
 	for _, name := range slices.Sorted(maps.Keys(m.Granted)) {

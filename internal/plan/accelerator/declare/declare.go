@@ -29,12 +29,12 @@ type Config struct {
 	ExternalTags  []string
 }
 
-// KeyOf is the key of the accelerator of an object.
+// KeyOf returns the key of the accelerator of an object.
 func KeyOf(namespace, name string) stack.Key {
 	return stack.Key{Owner: accelerator.Owner, ID: stack.ID{Namespace: namespace, Name: name}}
 }
 
-// Tracking are the tags that identify the accelerator of a key.
+// Tracking returns the tags that identify the accelerator of a key.
 func (c Config) Tracking(key stack.Key) map[string]string {
 	out := naming.Tracking(accelerator.Owner, c.Cluster, key.ID.String(), accelerator.Identity)
 	out[naming.ClusterRegionTag] = c.Region

@@ -24,7 +24,7 @@ type Port struct {
 	Port     int32
 }
 
-// State is what is known of an endpoint.
+// State is the known state of an endpoint.
 type State string
 
 // States.
@@ -62,7 +62,7 @@ func (e *Endpoint) path() string {
 	return fmt.Sprintf("spec.listeners[%d].endpointGroups[%d].endpoints[%d]", e.Listener, e.Group, e.Index)
 }
 
-// Endpoints are the endpoints of an object in the order of its spec, as the objects that they name show them.
+// Endpoints returns the endpoints of an object in the order of its spec, as the objects that they name show them.
 func Endpoints(v *objects.View, ga *agav1beta1.GlobalAccelerator) []Endpoint {
 	if check.TooLarge(&ga.Spec) != "" { // it is refused, and none of its objects matter
 		return nil

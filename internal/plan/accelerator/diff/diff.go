@@ -18,7 +18,7 @@ import (
 // root is the reference of the accelerator itself.
 var root = stack.Ref{Kind: accelerator.KindAccelerator, ID: accelerator.Identity}
 
-// Plan is what makes an observed accelerator a declared one.
+// Plan returns what makes an observed accelerator a declared one.
 func Plan(d accelerator.Declared, o accelerator.Observed) plan.Plan {
 	b := newBuilder(d, o)
 	b.accelerator()
@@ -128,7 +128,7 @@ func nameOf(r stack.Ref) string {
 	return Short(r.Literal)
 }
 
-// Short is the part of an ARN that names a listener or an endpoint group below its accelerator, or the whole text.
+// Short returns the part of an ARN that names a listener or an endpoint group below its accelerator, or the whole text.
 func Short(arn string) string {
 	_, rest, ok := strings.Cut(arn, ":accelerator/")
 	if !ok {

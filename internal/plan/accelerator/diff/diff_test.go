@@ -1,6 +1,7 @@
 package diff_test
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -77,25 +78,46 @@ func steps(p plan.Plan) string {
 	return b.String()
 }
 
-func TestPlansOfAccelerators(t *testing.T) {
-	t.Parallel()
-	override := func(g accelerator.Group, pairs ...int32) accelerator.Group {
+type planned struct {
+	from accelerator.Observed
+	to   accelerator.Declared
+	want string
+}
+
+func observedWith(change func(*accelerator.Observed)) accelerator.Observed {
+	o := observed()
+	change(&o)
+	return o
+}
+
+func with(d accelerator.Declared, change func(*accelerator.Declared)) accelerator.Declared {
+	change(&d)
+	return d
+}
+
+func edited(g accelerator.Group, change func(*accelerator.Group)) accelerator.Group {
+	change(&g)
+	return g
+}
+
+func in(region string) func(*accelerator.Group) {
+	return func(g *accelerator.Group) { g.Region = region }
+}
+
+func preserve(clientIP *bool) func(*accelerator.Group) {
+	return func(g *accelerator.Group) { g.Endpoints[0].PreserveClientIP = clientIP }
+}
+
+func override(pairs ...int32) func(*accelerator.Group) {
+	return func(g *accelerator.Group) {
 		for i := 0; i < len(pairs); i += 2 {
 			g.Overrides = append(g.Overrides, accelerator.Override{ListenerPort: pairs[i], EndpointPort: pairs[i+1]})
 		}
-		return g
 	}
-	in := func(region string, g accelerator.Group) accelerator.Group { g.Region = region; return g }
-	with := func(d accelerator.Declared, change func(*accelerator.Declared)) accelerator.Declared {
-		change(&d)
-		return d
-	}
-	no := false
-	for name, c := range map[string]struct {
-		from accelerator.Observed
-		to   accelerator.Declared
-		want string
-	}{
+}
+
+func plansOfAccelerators() map[string]planned {
+	return map[string]planned{
 		"nothing to do": {observed(listener("tcp 80", group("a"))), declared(listener("tcp 80", group("a"))), ""},
 		"new": {accelerator.Observed{}, declared(listener("tcp 80", group("a"))),
 			`CreateAccelerator GlobalAccelerator: it does not exist
@@ -103,25 +125,31 @@ CreateListener Listener-0: no listener has these ports: TCP:80-80
 CreateEndpointGroup EndpointGroup-0-0: the listener has none in us-west-2
 AddEndpoints EndpointGroup-0-0: new: a
 `},
-		"an accelerator that was disabled by hand": {func() accelerator.Observed {
-			o := observed()
-			o.Enabled = false
-			return o
-		}(), declared(), "UpdateAccelerator GlobalAccelerator: it is disabled\n"},
+		"an accelerator that was disabled by hand": {observedWith(func(o *accelerator.Observed) { o.Enabled = false }),
+			declared(), "UpdateAccelerator GlobalAccelerator: it is disabled\n"},
 		"another IP address type renames in place": {
 			observed(), with(declared(), func(d *accelerator.Declared) {
 				d.IPAddressType, d.Name = accelerator.DualStack, "other"
 			}),
 			"UpdateAccelerator GlobalAccelerator: name web → other; IP address type IPV4 → DUAL_STACK\n"},
 		"tags that differ, of others stay": {
-			func() accelerator.Observed {
-				o := observed()
+			observedWith(func(o *accelerator.Observed) {
 				o.Tags = map[string]string{"k": "w", "old": "1", "aws:x": "1", "finance": "2"}
-				return o
-			}(),
+			}),
 			with(declared(), func(d *accelerator.Declared) { d.ExternalTags = []string{"finance"} }),
 			"TagResource GlobalAccelerator: tag k \"w\" → \"v\"\nUntagResource GlobalAccelerator: not declared any more: old\n"},
-		// chapter 60, 9: the existing controller is refused for ever
+		"no listeners": {observed(listener("tcp 80", group("a"))), declared(),
+			`DeleteEndpointGroup listener/l0/endpoint-group/g0: no listener of these ports is declared: TCP:80-80
+DeleteListener listener/l0: no listener of these ports is declared: TCP:80-80
+`},
+		"ports that wait for a load balancer leave listeners alone": {observed(listener("tcp 80", group("a"))),
+			with(declared(), func(d *accelerator.Declared) { d.Deferred = true }), ""},
+	}
+}
+
+func plansOfListeners() map[string]planned {
+	return map[string]planned{
+		// AWS refuses each attempt of the existing controller
 		"a listener gives up ports before another one takes them": {
 			observed(listener("tcp 80-90"), listener("tcp 95-110")), declared(listener("tcp 80-100"), listener("tcp 105-110")),
 			"UpdateListener Listener-1: ports 95-110 → 105-110\nUpdateListener Listener-0: ports 80-90 → 80-100\n"},
@@ -137,12 +165,11 @@ AddEndpoints EndpointGroup-0-0: new: a
 			observed(listener("tcp 80", group("a")), listener("udp 53")), declared(listener("udp 53"), listener("udp 80")),
 			"UpdateListener Listener-1: protocol TCP → UDP\nDeleteEndpointGroup listener/l0/endpoint-group/g0: no endpoint " +
 				"group in us-west-2 is declared\n"},
-		"no listeners": {observed(listener("tcp 80", group("a"))), declared(),
-			`DeleteEndpointGroup listener/l0/endpoint-group/g0: no listener of these ports is declared: TCP:80-80
-DeleteListener listener/l0: no listener of these ports is declared: TCP:80-80
-`},
-		"ports that wait for a load balancer leave listeners alone": {observed(listener("tcp 80", group("a"))),
-			with(declared(), func(d *accelerator.Declared) { d.Deferred = true }), ""},
+	}
+}
+
+func plansOfEndpointGroups() map[string]planned {
+	return map[string]planned{
 		"the only endpoint is gone": {observed(listener("tcp 80", group("a"))),
 			with(declared(), func(d *accelerator.Declared) { d.Deferred, d.Emptied = true, true }),
 			"RemoveEndpoints listener/l0/endpoint-group/g0: not declared any more: a\n"},
@@ -154,54 +181,50 @@ DeleteListener listener/l0: no listener of these ports is declared: TCP:80-80
 			declared(listener("tcp 80", group("a", "b", "c", "d", "e", "f", "g", "h", "i", "k"))),
 			"UpdateEndpointGroup EndpointGroup-0-0: new: k; not declared any more: j\n"},
 		"a weight takes one call": {observed(listener("tcp 80", group("a", "b"))),
-			declared(listener("tcp 80", func() accelerator.Group {
-				g := group("a", "c")
-				g.Endpoints[0].Weight = 1
-				return g
-			}())),
+			declared(listener("tcp 80", edited(group("a", "c"), func(g *accelerator.Group) { g.Endpoints[0].Weight = 1 }))),
 			"UpdateEndpointGroup EndpointGroup-0-0: a: weight 128 → 1; new: c; not declared any more: b\n"},
 		"an endpoint of which AWS returns no client IP preservation does not differ": { // as Elastic IP addresses
-			observed(listener("tcp 80", func() accelerator.Group {
-				g := group("a")
-				g.Endpoints[0].PreserveClientIP = nil
-				return g
-			}())), declared(listener("tcp 80", group("a"))), ""},
-		"client IP preservation": {observed(listener("tcp 80", func() accelerator.Group {
-			g := group("a")
-			g.Endpoints[0].PreserveClientIP = &no
-			return g
-		}())), declared(listener("tcp 80", group("a"))),
+			observed(listener("tcp 80", edited(group("a"), preserve(nil)))), declared(listener("tcp 80", group("a"))), ""},
+		"client IP preservation": {observed(listener("tcp 80", edited(group("a"), preserve(new(bool))))),
+			declared(listener("tcp 80", group("a"))),
 			"UpdateEndpointGroup EndpointGroup-0-0: a: client IP preservation false → true\n"},
 		"an endpoint whose load balancer is not known at this moment stays": {observed(listener("tcp 80", group("a", "b"))),
-			declared(listener("tcp 80", func() accelerator.Group { g := group("b"); g.Waiting = true; return g }())), ""},
+			declared(listener("tcp 80", edited(group("b"), func(g *accelerator.Group) { g.Waiting = true }))), ""},
 		"and others that are known to be gone do not": {observed(listener("tcp 80", group("a", "b", "c"))),
-			declared(listener("tcp 80", func() accelerator.Group {
-				g := group("b")
+			declared(listener("tcp 80", edited(group("b"), func(g *accelerator.Group) {
 				g.Waiting, g.Gone = true, []string{"c"}
-				return g
-			}())), "RemoveEndpoints EndpointGroup-0-0: not declared any more: c\n"},
+			}))), "RemoveEndpoints EndpointGroup-0-0: not declared any more: c\n"},
 		"the one that was known stays, and none besides": {observed(listener("tcp 80", group("a", "b", "c"))),
-			declared(listener("tcp 80", func() accelerator.Group { g := group("b"); g.Held = []string{"a"}; return g }())),
+			declared(listener("tcp 80", edited(group("b"), func(g *accelerator.Group) { g.Held = []string{"a"} }))),
 			"RemoveEndpoints EndpointGroup-0-0: not declared any more: c\n"},
-		"a new Region serves before the former one goes": {observed(listener("tcp 80", in("us-west-2", group("a")))),
-			declared(listener("tcp 80", in("eu-west-1", group("b")))),
+		"a new Region serves before the former one goes": {observed(listener("tcp 80", edited(group("a"), in("us-west-2")))),
+			declared(listener("tcp 80", edited(group("b"), in("eu-west-1")))),
 			"CreateEndpointGroup EndpointGroup-0-0: the listener has none in eu-west-1\nAddEndpoints EndpointGroup-0-0: new: " +
 				"b\nDeleteEndpointGroup listener/l0/endpoint-group/g0: no endpoint group in us-west-2 is declared\n"},
 		"dial within the precision of AWS": {
-			observed(listener("tcp 80", func() accelerator.Group { g := group(); g.Dial = 99.9995; return g }())),
+			observed(listener("tcp 80", edited(group(), func(g *accelerator.Group) { g.Dial = 99.9995 }))),
 			declared(listener("tcp 80", group())), ""},
-		"overrides in another order": {observed(listener("tcp 80-81", override(group(), 80, 8080, 81, 8081))),
-			declared(listener("tcp 80-81", override(group(), 81, 8081, 80, 8080))), ""},
-		"overrides that are in the way of ports go first": {observed(listener("tcp 80", override(group("a"), 80, 8080))),
+		"overrides in another order": {observed(listener("tcp 80-81", edited(group(), override(80, 8080, 81, 8081)))),
+			declared(listener("tcp 80-81", edited(group(), override(81, 8081, 80, 8080)))), ""},
+		"overrides that are in the way of ports go first": {
+			observed(listener("tcp 80", edited(group("a"), override(80, 8080)))),
 			declared(listener("tcp 80,8080", group("a"))),
 			"UpdateEndpointGroup listener/l0/endpoint-group/g0: port override 80 → 8080: Listener-0 gets port " +
 				"8080\nUpdateListener Listener-0: ports 80 → 80, 8080\n"},
 		"an override that moves to another listener leaves the first": {
-			observed(listener("tcp 80", override(group(), 80, 8080)), listener("tcp 81", group())),
-			declared(listener("tcp 80", group()), listener("tcp 81", override(group(), 81, 8080))),
+			observed(listener("tcp 80", edited(group(), override(80, 8080))), listener("tcp 81", group())),
+			declared(listener("tcp 80", group()), listener("tcp 81", edited(group(), override(81, 8080)))),
 			"UpdateEndpointGroup listener/l0/endpoint-group/g0: port override 80 → 8080: Listener-1 overrides to port " +
 				"8080\nUpdateEndpointGroup EndpointGroup-1-0: port overrides none → 81:8080\n"},
-	} {
+	}
+}
+
+func TestPlansOfAccelerators(t *testing.T) {
+	t.Parallel()
+	cases := plansOfAccelerators()
+	maps.Copy(cases, plansOfListeners())
+	maps.Copy(cases, plansOfEndpointGroups())
+	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := diff.Plan(c.to, c.from)

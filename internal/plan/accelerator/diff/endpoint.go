@@ -90,8 +90,8 @@ func names(list []accelerator.Endpoint) string {
 	return strings.Join(out, ", ")
 }
 
-// Withdrawal is what takes endpoints out of an accelerator that its object may not have any more, whatever else it
-// declares.
+// Withdrawal returns what takes endpoints out of an accelerator that its object may not have any longer, whatever else
+// it declares.
 func Withdrawal(key stack.Key, o accelerator.Observed, withdrawn []string) plan.Plan {
 	b := newBuilder(accelerator.Declared{Key: key}, o)
 	for _, l := range o.Listeners {

@@ -13,9 +13,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator/operation"
 )
 
-// stripOverrides takes port overrides away that AWS would not admit beside the declared listeners: to a port that one
-// of these has, of a port that their listener is to lose, or to a port to which another listener is to override in the
-// same Region.
+// stripOverrides takes port overrides away that AWS would not admit together with the declared listeners: to a port
+// that one of these has, of a port that their listener is to lose, or to a port to which another listener is to
+// override in the same Region.
 func (b *builder) stripOverrides() {
 	for _, l := range accelerator.CloneListeners(b.now.Listeners) {
 		for _, g := range l.Groups {

@@ -135,7 +135,7 @@ func (b *builder) pending() []string {
 	return out
 }
 
-// conflicts are the other listeners of which AWS allows none beside l.
+// conflicts are the other listeners of which AWS allows none together with l.
 func (b *builder) conflicts(arn string, l accelerator.Listener) []string {
 	var out []string
 	for _, o := range b.now.Listeners {
@@ -178,7 +178,7 @@ func (b *builder) giveWay(pending []string) {
 	delete(b.index, recreate)
 }
 
-// overridden reports whether an endpoint group of a listener overrides a port that it would not have any more.
+// overridden reports whether an endpoint group of a listener overrides a port that it would not have any longer.
 func (b *builder) overridden(l accelerator.Listener, ports []accelerator.PortRange) bool {
 	l.Ports = ports
 	return slices.ContainsFunc(l.Groups, func(g accelerator.Group) bool {

@@ -6,8 +6,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator/operation"
 )
 
-// Removal is what deletes an accelerator. AWS deletes none that is not disabled everywhere, which takes minutes: as
-// long as that, or another change, is under way, the plan has no step, and wait is true. Listeners stay until the
+// Removal returns what deletes an accelerator. AWS deletes none that is not disabled everywhere, which takes minutes:
+// as long as that, or another change, is under way, the plan has no step, and wait is true. Listeners stay until the
 // accelerator is disabled.
 func Removal(d accelerator.Declared, o accelerator.Observed) (p plan.Plan, wait bool) {
 	b := newBuilder(d, o)

@@ -28,7 +28,7 @@ func frees(of stack.Ref, counts string) plan.About {
 	return plan.About{Refs: []stack.Ref{of}, Removes: true, Quota: plan.Quota{Of: of, Counts: counts, Frees: true}}
 }
 
-// Output is what a write answered.
+// Output is the answer to a write.
 type Output struct {
 	ID string // ARN of what was created
 	// Accelerator is the answer of a write to the accelerator itself, without tags and listeners.

@@ -21,7 +21,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/view/explain"
 )
 
-// LoadBalancer is what is known of a load balancer.
+// LoadBalancer is the known state of a load balancer.
 type LoadBalancer struct {
 	Key     stack.Key
 	Objects []diag.Object // that declare it
@@ -36,7 +36,7 @@ type LoadBalancer struct {
 	Unbuildable bool
 }
 
-// Summary is the load balancer in a list.
+// Summary returns the load balancer in a list.
 func (b *LoadBalancer) Summary() console.Summary {
 	s := console.Summary{
 		Key: b.Key.String(), Kind: owner.Of(b.Key.Owner).Kind, Title: b.Key.ID.String(), State: "not created",
@@ -96,7 +96,7 @@ func ErrorsFirst(all []console.Finding) {
 	})
 }
 
-// Explained is the load balancer as what explain needs, without targets and what objects hold.
+// Explained returns the load balancer as what explain needs, without targets and what objects hold.
 func (b *LoadBalancer) Explained(found diag.List, defaultTags map[string]string) explain.Input {
 	in := explain.Input{Members: b.Objects, Stack: b.Stack, Keep: b.Keep, Origins: b.Origins, Observed: b.Observed,
 		Diagnostics: found, DefaultTags: defaultTags}
@@ -106,7 +106,7 @@ func (b *LoadBalancer) Explained(found diag.List, defaultTags map[string]string)
 	return in
 }
 
-// Detail is the load balancer with all that belongs to it, by its explanation.
+// Detail returns the load balancer with all that belongs to it, by its explanation.
 func (b *LoadBalancer) Detail(e explain.Explanation) console.Detail {
 	d := console.Detail{
 		Summary: b.Summary(), Fields: []console.Field{}, Ports: []console.Listener{}, TargetGroups: []console.TargetGroup{},
@@ -238,7 +238,7 @@ func resourceText(r stack.Ref) string {
 	return string(r.Kind) + " " + id
 }
 
-// Steps are the steps of a plan, and behind them those that a drift policy withholds.
+// Steps returns the steps of a plan, followed by the steps that a drift policy withholds.
 func Steps(p plan.Plan) []console.Step {
 	out := []console.Step{}
 	for _, s := range p.Steps {

@@ -16,7 +16,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/view/console"
 )
 
-// Planned are the plans that objects have in annotations, of all kinds whose plans are annotated. list returns the
+// Planned returns the plans that objects have in annotations, of all kinds whose plans are annotated. list returns the
 // objects of a kind.
 func Planned(list func(kind objects.Kind) []metav1.Object) (out []console.Planned) {
 	for _, k := range owner.Kinds {

@@ -11,7 +11,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/view/explain"
 )
 
-// Request is the request of a question.
+// Request returns the request of a question.
 func Request(q console.Question) (traffic.Request, error) {
 	from, err := netip.ParseAddr(q.From)
 	if err != nil {
@@ -37,7 +37,7 @@ func Answerable(in explain.Input) error {
 	return nil
 }
 
-// Ask is the way of a request through a load balancer that answers some. With follow set, redirects are followed.
+// Ask returns the way of a request through a load balancer that answers some. With follow set, redirects are followed.
 func Ask(in explain.Input, r traffic.Request, follow bool) explain.Walk {
 	if follow {
 		return explain.Follow(in, r)

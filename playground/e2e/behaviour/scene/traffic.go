@@ -3,9 +3,12 @@ package scene
 import (
 	"context"
 	"fmt"
+	"net"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/k8s-lbc/lbc/awssim/simclient"
 	"github.com/k8s-lbc/lbc/playground/harness"
 	"github.com/k8s-lbc/lbc/playground/load"
 )
@@ -58,3 +61,43 @@ func More(t testing.TB, c *harness.Cluster, of *load.Clients, n int) {
 
 // OK is the answer 200.
 func OK(r harness.Response) bool { return r.Status == 200 }
+
+// WaitDatagram waits until a pod of an application answers a datagram to a port of a load balancer with its name.
+func WaitDatagram(t testing.TB, c *harness.Cluster, lb simclient.LoadBalancer, port int32, app string) {
+	t.Helper()
+	c.WaitFor(t, fmt.Sprintf("the answer of %s to a datagram at port %d", app, port), func(ctx context.Context) error {
+		all, err := c.Env.Endpoints(ctx)
+		if err != nil {
+			return err
+		}
+		for _, e := range all {
+			for _, l := range e.Listeners {
+				if e.ARN == lb.ARN && l.Port == port && l.Address.IsValid() {
+					return exchange(l.Address.String(), app)
+				}
+			}
+		}
+		return fmt.Errorf("nothing listens at port %d of %s", port, lb.Name)
+	})
+}
+
+// exchange sends a datagram, and fails unless a pod of the application answers within a second.
+func exchange(address, app string) error {
+	conn, err := net.DialTimeout("udp", address, time.Second)
+	if err != nil {
+		return err
+	}
+	defer conn.Close() //nolint:errcheck // nothing is kept
+	if err := conn.SetDeadline(time.Now().Add(time.Second)); err != nil {
+		return err
+	}
+	if _, err := conn.Write([]byte("name")); err != nil {
+		return err
+	}
+	answer := make([]byte, 256)
+	n, err := conn.Read(answer)
+	if err == nil && !strings.HasPrefix(string(answer[:n]), app+"-") {
+		err = fmt.Errorf("%q answered", answer[:n])
+	}
+	return err
+}
