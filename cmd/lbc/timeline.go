@@ -401,7 +401,7 @@ func (t *timelineReader) leadership(ctx context.Context, key client.ObjectKey) {
 }
 
 // lacks notes that a read failed; what does not exist is not missing.
-func (t *teller) lacks(what string, err error) {
+func (t *timelineReader) lacks(what string, err error) {
 	if client.IgnoreNotFound(err) != nil {
 		t.unread = append(t.unread, what+" are missing: "+err.Error())
 	}
