@@ -10,18 +10,18 @@ import (
 // one that shrinks by more than the slack gets a lower budget, so that nothing grows back.
 var budgets = map[string]int{
 	"api":        800,
-	"aws":        14154,
+	"aws":        14163,
 	"cmd":        430,
-	"compile":    12054,
+	"compile":    12139,
 	"config":     100,
-	"controller": 29420,
-	"front":      16633,
+	"controller": 29829,
+	"front":      16634,
 	"kube":       5854,
 	"lib":        1287,
 	"model":      6349,
 	"plan":       11701,
-	"targets":    6278,
-	"view":       1408,
+	"targets":    6279,
+	"view":       1451,
 }
 
 const slack = 600

@@ -25,6 +25,8 @@ type Placed struct {
 	Ready bool `json:"ready,omitempty"`
 	// Shown is when the statuses had the new load balancer of a unit that is moving; zero = they do not have it yet.
 	Shown time.Time `json:"shown,omitzero"`
+	// Routes is how many routes had the hosts when the placement last changed; 0 = it is not known.
+	Routes int `json:"routes,omitempty"`
 }
 
 // On reports whether rules of the unit are on a load balancer.
@@ -73,7 +75,8 @@ func Observed(hosts map[string]int) (out Placement) {
 type Fits func(shard int, units []Unit) (bool, error)
 
 // Place places units on load balancers 0 to shards-1. A unit keeps its load balancer as long as it fits there; if
-// units do not fit together, the youngest move. A unit that fits on no load balancer stays, or moves to the last
+// units do not fit together, the youngest move, first those of namespaces whose units have more routes than before. A
+// unit that fits on no load balancer stays, or moves to the last
 // one. Moving units do not move again until they have arrived, and fixed units never move.
 func Place(units []Unit, before Placement, shards int, fits Fits) (Placement, error) {
 	p := &placer{shards: shards, fits: fits, on: map[int][]int{}}
@@ -125,6 +128,7 @@ type candidate struct {
 	unit  Unit
 	home  int
 	fresh bool // it was on no load balancer
+	grew  bool // it has more routes than it had
 }
 
 // match finds the place of each unit: that of the part of it which has the most hosts, and of parts of one size, of the
@@ -154,9 +158,10 @@ func (p *placer) match(units []Unit, before Placement) {
 				most = i
 			}
 		}
-		c := candidate{Placed: Placed{Hosts: u.Hosts}, unit: u, fresh: most < 0}
+		c := candidate{Placed: Placed{Hosts: u.Hosts, Routes: u.Routes}, unit: u, fresh: most < 0}
 		if most >= 0 {
 			b := before[most]
+			c.grew = b.Routes > 0 && u.Routes > b.Routes
 			c.Shard, c.home, c.From, c.Ready, c.Shown = b.Shard, b.Shard, b.From, b.Ready, b.Shown
 			for _, i := range slices.Sorted(maps.Keys(parts)) {
 				if other := before[i].Shard; c.From == nil && other != c.Shard {
@@ -190,6 +195,7 @@ func (p *placer) evict(n int) (out []int, err error) {
 	if n >= p.shards {
 		return may, nil
 	}
+	may = p.grownLast(may)
 	fits, err := p.fit(n, may)
 	if err != nil || fits {
 		p.on[n] = append(stay, may...)
@@ -209,6 +215,24 @@ func (p *placer) evict(n int) (out []int, err error) {
 	}
 	p.on[n] = append(stay, may[:low]...)
 	return p.fill(n, may[low:])
+}
+
+// grownLast are units in their order, but those of namespaces with units that grew last: no namespace moves hosts of
+// others by more routes of its own.
+func (p *placer) grownLast(units []int) []int {
+	grown := map[string]bool{}
+	for _, i := range units {
+		grown[p.all[i].unit.Of] = grown[p.all[i].unit.Of] || p.all[i].grew
+	}
+	var out, last []int
+	for _, i := range units {
+		if grown[p.all[i].unit.Of] {
+			last = append(last, i)
+		} else {
+			out = append(out, i)
+		}
+	}
+	return append(out, last...)
 }
 
 // fill puts as many units as fit on a load balancer, in their order, and returns those that do not fit.

@@ -39,17 +39,17 @@ func TestHostsThatOneRequestOrOneRuleMayConcernAreOneUnit(t *testing.T) {
 		want   string
 	}{
 		{"a unit for each host, whatever its case", []intent.Route{route("B.example"), route("a.example"),
-			route("b.example")}, "[{[a.example] 1 false} {[b.example] 2 false}]"},
+			route("b.example")}, "[{[a.example] 1 false } {[b.example] 2 false }]"},
 		{"a wildcard has the hosts that it covers", []intent.Route{route("*.example"), route("a.example"), route("a.test")},
-			"[{[*.example a.example] 2 false} {[a.test] 1 false}]"},
+			"[{[*.example a.example] 2 false } {[a.test] 1 false }]"},
 		{"wildcards that overlap", []intent.Route{route("*.a.example"), route("x.*.example"), route("y.b.example")},
-			"[{[*.a.example x.*.example] 2 false} {[y.b.example] 1 false}]"},
+			"[{[*.a.example x.*.example] 2 false } {[y.b.example] 1 false }]"},
 		{"hosts of one rule", []intent.Route{route("a.example", "b.example"), route("b.example", "c.example"),
-			route("d.example")}, "[{[a.example b.example c.example] 2 false} {[d.example] 1 false}]"},
+			route("d.example")}, "[{[a.example b.example c.example] 2 false } {[d.example] 1 false }]"},
 		{"no host, any host and an expression are of no unit", []intent.Route{route(), route("*"), expression,
-			route("a.example")}, "[{[a.example] 1 false}]"},
+			route("a.example")}, "[{[a.example] 1 false }]"},
 		{"a target group of the user", []intent.Route{mine("a.example", "x"), mine("c.example", "y"), mine("b.example", "x")},
-			"[{[a.example b.example] 2 true} {[c.example] 1 true}]"},
+			"[{[a.example b.example] 2 true } {[c.example] 1 true }]"},
 	} {
 		units, _ := UnitsOf(c.routes, nil)
 		if got := fmt.Sprint(units); got != c.want {

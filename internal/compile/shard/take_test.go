@@ -162,3 +162,30 @@ func TestRouteOfOthersMovesNoHost(t *testing.T) {
 		t.Errorf("a wildcard of the same namespace: %v apart from %v", units, apart)
 	}
 }
+
+// TestNamespaceThatGrowsMovesItsOwnHosts has the oldest of three units get so many routes that they do not fit together
+// any more, while that of another namespace is the youngest.
+func TestNamespaceThatGrowsMovesItsOwnHosts(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		own  string // whose the second unit is
+		want string
+	}{
+		"with a younger unit of its own": {"mal", "[a.example:0 b.example:1(from 0) c.example:0]"},
+		"as its only unit":               {"shop", "[a.example:1(from 0) b.example:0 c.example:0]"},
+	} {
+		units := []Unit{{Hosts: []string{"a.example"}, Routes: 2, Of: "mal"}, {Hosts: []string{"b.example"}, Routes: 3,
+			Of: c.own}, {Hosts: []string{"c.example"}, Routes: 3, Of: "shop"}}
+		p, err := Place(units, nil, 2, room(9))
+		if err != nil || fmt.Sprint(text(p)) != "[a.example:0 b.example:0 c.example:0]" {
+			t.Fatalf("%v (%v)", text(p), err)
+		}
+		units[0].Routes = 5
+		if c.own == "mal" {
+			units[0].Routes = 4
+		}
+		if p, err = Place(units, p, 2, room(9)); err != nil || fmt.Sprint(text(p)) != c.want {
+			t.Errorf("%s: %v (%v), want %s", name, text(p), err, c.want)
+		}
+	}
+}

@@ -24,6 +24,7 @@ type Unit struct {
 	// Fixed reports that a route forwards to a target group of the user. AWS allows it on one load balancer only, so that
 	// the unit cannot be on two while it moves.
 	Fixed bool
+	Of    string // the namespace whose routes have the hosts; several = those of more than one
 }
 
 // hostsOf are the hosts of a route, in lower case. all reports that the route is on every load balancer: it has no
@@ -86,7 +87,7 @@ func UnitsOf(routes []intent.Route, before Placement) (units []Unit, apart []str
 	for _, h := range known {
 		root := j.root(h)
 		if by[root] == nil {
-			by[root] = &Unit{}
+			by[root] = &Unit{Of: j.of[root]}
 		}
 		by[root].Hosts = append(by[root].Hosts, h)
 		by[root].Routes += count[h]

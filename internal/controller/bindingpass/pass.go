@@ -220,9 +220,9 @@ func (p *pass) makeRequest(ctx context.Context) queue.Exit {
 		}
 	}
 	record, ofOthers, err := b.registeredOf(ctx, p.whose)
-	if err != nil {
-		b.Changes.restore(p.name, p.since)
-		return p.retain(ctx, p.problem(err), err)
+	if err != nil { // new targets do not wait for the pods of others
+		ofOthers = func(registrar.Target) bool { return true }
+		b.Waker.WakeAfter(listingPause, queue.Normal, reconcile.Request{NamespacedName: p.name})
 	}
 	p.request = registrar.Request{
 		Emptied: emptied, Former: former, Unconfirmed: unconfirmed,
