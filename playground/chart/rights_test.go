@@ -141,8 +141,8 @@ func TestTheRolesGrantWhatTheControllerNeedsAndNoMore(t *testing.T) {
 	for _, name := range checkpoint.Names(checkpoint.NameOf("aws-load-balancer-controller-leader")) {
 		own.add("", "configmaps "+name, "get", "update")
 	}
-	own.add("", "configmaps aws-lbc-holds", "list", "watch")  // controller.holdWatcher
-	own.add("", "configmaps aws-lbc-doctor", "get", "update") // leaderdoctor.Writer
+	own.add("", "configmaps aws-lbc-holds", "list", "watch")                 // controller.holdWatcher
+	own.add("", "configmaps aws-lbc-doctor", "get", "update")                // leaderdoctor.Writer
 	own.add("", "configmaps quic-server-id-worker-tracker", "get", "update") // controller.serverIDs
 	own.add("", "secrets aws-load-balancer-webhook-tls", "get", "update")
 	compare(t, "the Role", granted(t, r.Object("Role", "aws-load-balancer-controller-leader-election-role")), own)
