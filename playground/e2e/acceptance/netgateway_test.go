@@ -201,11 +201,10 @@ func TestRoutesOfFormerVersionsServe(t *testing.T) {
 	const rule = "{backendRefs: [" + webOfBoth + "]}"
 	former("TCPRoute", "tcp", rule+", {backendRefs: [{name: more, port: 80}]}")
 	former("TLSRoute", "tls", rule)
-	lb := n.balancer(t, "TCP 80: ip TCP 1 ip TCP 1", "TLS 443: ip TCP")
+	lb := n.balancer(t, "TCP 80: ip TCP 1 ip TCP 1", "TLS 443: ip TLS")
 	for _, service := range []string{"web", "more"} {
 		answersTCP(t, n.Cluster, lb, 80, service)
 	}
-	served(t, n.Cluster, lb, "www.example.com")
 	for resource, name := range map[string]string{"tcproutes": "tcp", "tlsroutes": "tls"} {
 		wait(t, n.Cluster, "the status of "+resource, func() string {
 			have := scene.RouteConditions(t, n.Cluster, resource+".v1.gateway.networking.k8s.io", n.ns, name)
