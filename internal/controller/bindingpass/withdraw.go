@@ -76,6 +76,10 @@ func (b *Reconciler) withdraw(ctx context.Context, whose *ownership) error {
 	if k.withdrawn {
 		return nil
 	}
+	own, known, err := b.Preceding.registered(ctx, o)
+	if err != nil || !known && (!o.Spec.MultiClusterTargetGroup || bindingobject.OfStack(o.Labels)) {
+		return err
+	}
 	others, err := b.binders(ctx, o)
 	if err != nil {
 		return err
@@ -84,12 +88,10 @@ func (b *Reconciler) withdraw(ctx context.Context, whose *ownership) error {
 		return err
 	}
 	id := stack.ID{Namespace: o.Namespace, Name: o.Name}
-	own, known, err := b.Preceding.registered(ctx, o)
-	if err == nil && !known {
-		own, err = b.ownRecorded(ctx, whose, id)
-	}
-	if err != nil {
-		return err
+	if !known {
+		if own, err = b.ownRecorded(ctx, whose, id); err != nil {
+			return err
+		}
 	}
 	if len(own) > 0 {
 		ofOthers, err := b.ofOthers(ctx, whose)
@@ -112,9 +114,6 @@ func (b *Reconciler) withdraw(ctx context.Context, whose *ownership) error {
 
 // ownRecorded are those of the targets in the ConfigMap of a binding that it wants, as its own pods or nodes.
 func (b *Reconciler) ownRecorded(ctx context.Context, whose *ownership, id stack.ID) ([]string, error) {
-	if !whose.binding.Spec.MultiClusterTargetGroup || bindingobject.OfStack(whose.binding.Labels) {
-		return nil, nil
-	}
 	recorded, _, err := b.RegisteredTargets.Load(ctx, id)
 	if apierrors.IsForbidden(err) { // without the right, it registered nothing
 		return nil, nil
