@@ -44,7 +44,7 @@ var pure = []string{
 	"internal/lbc/migrate/former", "internal/lbc/migrate/network", "internal/kube/naming", "internal/aws/ownership/orphan",
 	"internal/kube/owner", "internal/plan", "internal/lib/sorting", "internal/plan/canonical", "internal/plan/diff",
 	"internal/plan/awsop", "internal/plan/policy", "internal/plan/transition", "internal/lib/absence",
-	"internal/lib/pairs", "internal/lib/renewal",
+	"internal/lib/order", "internal/lib/pairs", "internal/lib/renewal",
 	"internal/model/quota", "internal/kube/pod/readiness", "internal/model/policy/replacement",
 	"internal/kube/pod/serverid", "internal/compile/shard", "internal/model/stack", "internal/model/planjson",
 	"internal/model/support", "internal/model/overlap", "internal/model/tagkey", "internal/model/traffic",

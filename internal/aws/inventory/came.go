@@ -32,7 +32,7 @@ func (i *Inventory) Came(key stack.Key) []string {
 // noteArrivals records the resources that a listing shows for the first time. found are those of this cluster. The
 // caller holds i.mu.
 func (i *Inventory) noteArrivals(l *listing, found map[stack.Key]*awsop.Observed) {
-	complete := i.listed.covers(i.afterStart())
+	complete := i.listed.Covers(i.afterStart())
 	for key, o := range found {
 		for _, arn := range arnsOf(o) {
 			if complete && !i.came.seen[arn] {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/aws/inventory/securitygroup"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/lib/order"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
@@ -65,8 +66,8 @@ func (i *Inventory) ConfirmOwnership(ctx context.Context, key stack.Key, ids []s
 // readAsked reads the tags that callers wait for, and as many more as fit into the calls.
 func (i *Inventory) readAsked(ctx context.Context) error {
 	i.mu.Lock()
-	began := i.now()
-	at := began.at
+	began := i.history.Now()
+	at := began.At
 	maps.DeleteFunc(i.confirmed.of, func(_ string, c confirmation) bool { return at.Sub(c.at) >= confirmedFor })
 	var arns, groups []string
 	for id := range i.confirmed.asked {
@@ -203,11 +204,11 @@ func (i *Inventory) disown(key stack.Key, ids []string) []string {
 // listing.
 func (i *Inventory) ConfirmAbsence(ctx context.Context, key stack.Key) (news bool, err error) {
 	i.mu.Lock()
-	need := mark{at: i.cfg.Now().Add(-absenceConfirmedFor)}
+	need := order.Mark{At: i.cfg.Now().Add(-absenceConfirmedFor)}
 	if i.assumesTags() {
-		need.n = i.listed.n + 1
+		need.N = i.listed.N + 1
 	}
-	enough := i.listed.covers(need)
+	enough := i.listed.Covers(need)
 	i.mu.Unlock()
 	if enough {
 		return false, nil

@@ -8,9 +8,9 @@
 //
 // # How new something is
 //
-// There is one order: each invalidation, write and beginning listing takes the next number of the history (mark). A read
-// shows all that has a number up to the one at which it began, and of two answers the newer one counts. Callers say how
-// new a listing must be, and take the newest one, the one in progress, or a new one (list):
+// There is one order: each invalidation, write and beginning listing takes the next mark (package order). A read shows
+// all events up to the mark at which it began, and of two answers the newer one counts. Callers say how new a listing
+// must be, and take the newest one, the one in progress, or a new one (list):
 //
 //	caller                         | mark that the listing must cover
 //	Load, Keys, Observed           | none: any listing of this process
@@ -20,7 +20,7 @@
 //	ListAgain                      | the beginning of the first listing, and listLag
 //
 // Tags have a mark by resource (readTags): ConfirmOwnership reads those older than a minute, a listing those older than
-// the invalidation of their stack, RereadTags foreign ones older than an hour. Number 0 is of an earlier process.
+// the invalidation of their stack, RereadTags foreign ones older than an hour. The zero Mark is of an earlier process.
 //
 // # Stacks
 //

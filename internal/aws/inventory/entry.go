@@ -3,40 +3,20 @@ package inventory
 import (
 	"time"
 
+	"github.com/k8s-lbc/lbc/internal/lib/order"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// mark is a point in the history of the inventory. Each invalidation, each write and each listing that begins takes the
-// next number. What is read from a mark on shows all writes up to its number, except that AWS's reads may lag; see
-// listLag. Whether something is new enough is always a comparison of marks: the greater one is newer. Number 0 is
-// before this process.
-type mark struct {
-	n  int64
-	at time.Time
-}
-
-// covers reports whether what was read from a mark on is as new as needed. Before this process, nothing was read.
-func (m mark) covers(need mark) bool { return m.n > 0 && m.n >= need.n && !m.at.Before(need.at) }
-
-// now returns the present mark. The caller holds i.mu.
-func (i *Inventory) now() mark { return mark{i.history, i.cfg.Now()} }
-
 // begin returns the mark at which a read begins.
-func (i *Inventory) begin() mark {
+func (i *Inventory) begin() order.Mark {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.now()
-}
-
-// next returns the number of an event. The caller holds i.mu.
-func (i *Inventory) next() int64 {
-	i.history++
-	return i.history
+	return i.history.Now()
 }
 
 // markInvalid makes a stack wait for a listing that begins from now on. The caller holds i.mu.
-func (i *Inventory) markInvalid(e *entry) { e.invalidated = i.next() }
+func (i *Inventory) markInvalid(e *entry) { e.invalidated = i.history.Next() }
 
 // entry is one stack.
 type entry struct {
@@ -47,11 +27,11 @@ type entry struct {
 	// The rest is guarded by Inventory.mu. Copies of obs are handed out, and its maps are shared: they are replaced, never
 	// changed.
 	obs         awsop.Observed
-	list        mark      // at which the newest listing that it rests on began
-	invalidated int64     // number of the newest invalidation
-	wrote       int64     // number of the newest write that was recorded
-	lagFrom     time.Time // the time of the last write that the newest listing may miss; zero = there is none
-	createdAt   time.Time // when this process last created a resource of it that listings show; zero = never
+	list        order.Mark // at which the newest listing that it rests on began
+	invalidated order.Mark // of the newest invalidation
+	wrote       order.Mark // of the newest write that was recorded
+	lagFrom     time.Time  // the time of the last write that the newest listing may miss; zero = there is none
+	createdAt   time.Time  // when this process last created a resource of it that listings show; zero = never
 	// uncertain resources are read before the stack is planned again.
 	uncertain []uncertain
 	reread    reread
@@ -59,15 +39,18 @@ type entry struct {
 }
 
 // invalid reports whether the entry waits for a listing.
-func (e *entry) invalid() bool { return !e.list.covers(mark{n: e.invalidated}) }
+func (e *entry) invalid() bool { return !e.list.Covers(e.invalidated) }
 
 // needs returns the mark of the listing that the entry waits for: it shows what this process wrote. The zero mark is
 // that of any listing.
-func (e *entry) needs() mark {
-	if !e.invalid() {
-		return mark{}
+func (e *entry) needs() order.Mark {
+	switch {
+	case !e.invalid():
+		return order.Mark{}
+	case e.wrote.Covers(e.invalidated):
+		return e.wrote
 	}
-	return mark{n: max(e.invalidated, e.wrote)}
+	return e.invalidated
 }
 
 func (i *Inventory) entry(key stack.Key) *entry {

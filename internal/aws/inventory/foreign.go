@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/lib/order"
 	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
@@ -50,7 +51,7 @@ func (i *Inventory) assumedForeign(arns []string) map[string]readTags {
 	}
 	for _, arn := range arns {
 		if _, foreign := slices.BinarySearch(i.kept.Foreign, foreigner(arn)); foreign {
-			out[arn] = readTags{map[string]string{}, mark{at: i.kept.Since}}
+			out[arn] = readTags{map[string]string{}, order.Mark{At: i.kept.Since}}
 		}
 	}
 	return out
@@ -66,7 +67,7 @@ func (i *Inventory) aged(due func(arn string) bool) []string {
 		}
 	}
 	sorting.By(out, func(a, b string) int {
-		return cmp.Or(i.tags[a].at.Compare(i.tags[b].at), cmp.Compare(a, b))
+		return cmp.Or(i.tags[a].At.Compare(i.tags[b].At), cmp.Compare(a, b))
 	})
 	return out
 }
@@ -76,7 +77,7 @@ func (i *Inventory) aged(due func(arn string) bool) []string {
 func (i *Inventory) agedForAListing() []string {
 	now := i.cfg.Now()
 	old := i.aged(func(arn string) bool {
-		return kindOf(arn) == stack.KindLoadBalancer && now.Sub(i.tags[arn].at) >= absenceConfirmedFor
+		return kindOf(arn) == stack.KindLoadBalancer && now.Sub(i.tags[arn].At) >= absenceConfirmedFor
 	})
 	return old[:min(len(old), foreignInAListing)]
 }
@@ -88,7 +89,7 @@ func (i *Inventory) agedForAListing() []string {
 func (i *Inventory) RereadTags(ctx context.Context) (read bool, err error) {
 	i.mu.Lock()
 	now := i.cfg.Now()
-	old := i.aged(func(arn string) bool { return now.Sub(i.tags[arn].at) >= foreignLifetime })
+	old := i.aged(func(arn string) bool { return now.Sub(i.tags[arn].At) >= foreignLifetime })
 	i.mu.Unlock()
 	if len(old) == 0 {
 		return false, nil
@@ -104,7 +105,7 @@ func (i *Inventory) RereadTags(ctx context.Context) (read bool, err error) {
 	for _, arn := range old {
 		t, exists := tags[arn]
 		// this process wrote or read the tags meanwhile
-		if was := i.tags[arn]; !was.known() || was.at.After(begun.at) || was.n > begun.n {
+		if was := i.tags[arn]; !was.known() || was.At.After(begun.At) || was.N > begun.N {
 			continue
 		}
 		left, differs := i.takeTags(arn, readTags{t, begun})

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/lib/order"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
@@ -22,10 +23,10 @@ func TestNothingIsKeptOfAStackThatIsGone(t *testing.T) {
 		}, true},
 		"what is known of it is not certain":   {func(i *Inventory) { i.Invalidate(web) }, true},
 		"a listing is under way":               {func(i *Inventory) { i.lists++ }, true},
-		"a listing, when the process is young": {func(i *Inventory) { i.stacks[web].list = mark{} }, true},
+		"a listing, when the process is young": {func(i *Inventory) { i.stacks[web].list = order.Mark{} }, true},
 	} {
 		i := New(awsclient.Clients{}, Config{})
-		i.listed.n = 1
+		i.listed = i.history.Next()
 		i.entry(web)
 		i.Backoff(web, "step")
 		i.Backoff(other, "step")

@@ -15,7 +15,7 @@ import (
 func TestOwnerJustWrittenIsFoundByTheIndex(t *testing.T) {
 	t.Parallel()
 	i := New(awsclient.Clients{}, Config{Cluster: "demo", Now: time.Now})
-	i.listed.n = 1
+	i.listed = i.history.Next()
 	e := newEntry(stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "web"}})
 	e.obs.TargetGroups = []awsop.TargetGroup{{ARN: "arn:group", TargetGroup: stack.TargetGroup{ID: "shop/web:80"}}}
 	e.obs.LoadBalancers = []awsop.LoadBalancer{{ARN: "arn:mine"}, {ARN: "arn:foreign", Foreign: true}}

@@ -24,6 +24,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
 	"github.com/k8s-lbc/lbc/internal/lib/backoff"
 	"github.com/k8s-lbc/lbc/internal/lib/cache"
+	"github.com/k8s-lbc/lbc/internal/lib/order"
 	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
@@ -43,10 +44,10 @@ type Inventory struct {
 	mu      sync.Mutex
 	sharing chan struct{} // holds an element while the shared group is created
 
-	history      int64     // invalidations, writes and begun listings so far; see mark
-	listed       mark      // at which the newest complete listing began; zero = there was none
-	firstListing time.Time // when the first listing began
-	lists        int       // how many listings are in progress
+	history      order.History // of invalidations, writes and begun listings
+	listed       order.Mark    // at which the newest complete listing began; zero = there was none
+	firstListing time.Time     // when the first listing began
+	lists        int           // how many listings are in progress
 	// partial is what the last listing had read before a passing error ended it; nil = nothing.
 	partial *listing
 	// unlisted are the tags of target groups that no listing shows, and that were read one by one.
@@ -111,7 +112,7 @@ func New(clients awsclient.Clients, cfg Config) *Inventory {
 		cfg.AddOnTimeout = addon.Timeout
 	}
 	i := &Inventory{
-		cfg: cfg, clients: clients, identity: awsclient.NewIdentity(clients.STS, cfg.Now), history: 1,
+		cfg: cfg, clients: clients, identity: awsclient.NewIdentity(clients.STS, cfg.Now), history: order.New(cfg.Now),
 		sharing: make(chan struct{}, 1),
 		stacks:  map[stack.Key]*entry{}, starting: map[string]stack.Key{},
 
@@ -142,7 +143,7 @@ func New(clients awsclient.Clients, cfg Config) *Inventory {
 	i.limits, i.names = i.newLimits(), i.newNames()
 	i.groups = securitygroup.New(clients.EC2, securitygroup.Config{
 		Cluster: cfg.Cluster, VPC: cfg.VPC, Now: cfg.Now, Wait: cfg.Moment, Loaded: func(ctx context.Context) error {
-			return i.list(ctx, mark{})
+			return i.list(ctx, order.Mark{})
 		},
 	})
 	i.addOns = addon.New(clients, cfg.Now, cfg.AddOnTimeout, cfg.Moment)
@@ -158,7 +159,7 @@ func New(clients awsclient.Clients, cfg Config) *Inventory {
 // has read them already.
 func (i *Inventory) Load(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return i.list(ctx, mark{}) })
+	g.Go(func() error { return i.list(ctx, order.Mark{}) })
 	g.Go(func() error { _, err := i.network.Subnets(ctx); return err })
 	g.Go(func() error { _, err := i.network.VPC(ctx); return err })
 	return g.Wait()
@@ -258,12 +259,12 @@ func (i *Inventory) RefusedFirstListing(err error) bool {
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.listed.n == 0
+	return i.listed.N == 0
 }
 
 // Keys lists the stacks with resources in AWS, sorted.
 func (i *Inventory) Keys(ctx context.Context) ([]stack.Key, error) {
-	if err := i.list(ctx, mark{}); err != nil {
+	if err := i.list(ctx, order.Mark{}); err != nil {
 		return nil, err
 	}
 	i.mu.Lock()

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
-	"github.com/k8s-lbc/lbc/internal/aws/inventory/securitygroup"
+	"github.com/k8s-lbc/lbc/internal/lib/order"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/quota"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -19,7 +19,7 @@ import (
 
 // list makes sure that there is a listing that covers a mark: the newest one, the one in progress, or a new one.
 // Concurrent callers share one.
-func (i *Inventory) list(ctx context.Context, need mark) error {
+func (i *Inventory) list(ctx context.Context, need order.Mark) error {
 	for !i.shows(need) {
 		if _, err := unbounded(ctx, i, "list", func(ctx context.Context) (struct{}, error) {
 			if i.shows(need) { // another caller has listed meanwhile
@@ -34,10 +34,10 @@ func (i *Inventory) list(ctx context.Context, need mark) error {
 }
 
 // shows reports whether the newest listing covers a mark.
-func (i *Inventory) shows(need mark) bool {
+func (i *Inventory) shows(need order.Mark) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.listed.covers(need)
+	return i.listed.Covers(need)
 }
 
 // shared runs a read once for all callers that need it at the same time, for at most loadTimeout. A caller that gives
@@ -73,8 +73,8 @@ func unbounded[T any](ctx context.Context, i *Inventory, name string, read func(
 // listing is the result of one listing of the account so far. It shows the account as it was when the listing began, or
 // later.
 type listing struct {
-	began       mark
-	groupsBegan securitygroup.Mark
+	began       order.Mark
+	groupsBegan order.Mark
 	balancers   pages[awsop.LoadBalancer]
 	targets     pages[awsop.TargetGroup]
 	groups      pages[awsop.SecurityGroup]
@@ -144,7 +144,7 @@ func (p *pages[T]) read(progressed func(), one func(next *string) (items []T, mo
 // readList makes a listing that covers a mark. Its time is not limited, because a large account takes minutes if AWS
 // throttles: it fails if there is no answer for loadTimeout. After a passing error, the next listing continues with
 // what this one has read.
-func (i *Inventory) readList(ctx context.Context, need mark) error {
+func (i *Inventory) readList(ctx context.Context, need order.Mark) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	stall := time.AfterFunc(loadTimeout, func() {
@@ -202,17 +202,17 @@ func (i *Inventory) readList(ctx context.Context, need mark) error {
 }
 
 // beginList returns the listing that the last attempt left, if it began late enough; otherwise a new one.
-func (i *Inventory) beginList(need mark) *listing {
+func (i *Inventory) beginList(need order.Mark) *listing {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.lists++
 	l := i.partial
 	i.partial = nil
-	if l == nil || !l.began.covers(need) || i.cfg.Now().Sub(l.began.at) > partialLifetime {
-		l = &listing{began: mark{i.next(), i.cfg.Now()}, groupsBegan: i.groups.Now()}
+	if l == nil || !l.began.Covers(need) || i.cfg.Now().Sub(l.began.At) > partialLifetime {
+		l = &listing{began: i.history.Next(), groupsBegan: i.groups.Now()}
 	}
 	if i.firstListing.IsZero() {
-		i.firstListing = l.began.at
+		i.firstListing = l.began.At
 	}
 	return l
 }
@@ -235,7 +235,7 @@ func (i *Inventory) merge(l *listing, tags map[string]readTags) (news []stack.Ke
 			}
 			continue
 		}
-		if !began.covers(e.needs()) { // it waits for the next one
+		if !began.Covers(e.needs()) { // it waits for the next one
 			continue
 		}
 		if e.obs = (awsop.Observed{Key: k}); found[k] != nil {
@@ -243,7 +243,7 @@ func (i *Inventory) merge(l *listing, tags map[string]readTags) (news []stack.Ke
 		}
 		i.assume(e, tags)
 		e.list, e.absent = began, nil
-		if began.at.Before(e.createdAt.Add(listLag)) && e.lagFrom.Before(e.createdAt) {
+		if began.At.Before(e.createdAt.Add(listLag)) && e.lagFrom.Before(e.createdAt) {
 			e.lagFrom = e.createdAt // records of writes are forgotten, and the list may not show these writes yet
 		}
 	}
@@ -253,7 +253,7 @@ func (i *Inventory) merge(l *listing, tags map[string]readTags) (news []stack.Ke
 			e.obs, e.list = *o, began
 			i.assume(e, tags)
 			i.stacks[k] = e
-			if i.listed.n > 0 {
+			if i.listed.N > 0 {
 				news = append(news, k)
 			}
 		}
@@ -279,7 +279,7 @@ func (i *Inventory) tagsOf(l *listing, read map[string]readTags) map[string]read
 		}
 	}
 	for arn, t := range i.tags {
-		if t.n > max(l.began.n, out[arn].n) {
+		if t.N > max(l.began.N, out[arn].N) {
 			out[arn] = t
 		}
 	}

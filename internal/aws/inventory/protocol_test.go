@@ -12,6 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim"
 	"github.com/k8s-lbc/lbc/awssim/clock"
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/lib/order"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
@@ -91,7 +92,7 @@ func (p *protocol) observe() {
 func (p *protocol) list() {
 	p.Helper()
 	p.inv.mu.Lock()
-	need := mark{n: p.inv.listed.n + 1}
+	need := order.Mark{N: p.inv.listed.N + 1}
 	p.inv.mu.Unlock()
 	if err := p.inv.list(p.Context(), need); err != nil {
 		p.Fatal(err)
@@ -119,7 +120,7 @@ const (
 // state is the state of an entry; nil is that of a stack without one. i.mu is held.
 func (i *Inventory) state(e *entry) stackState {
 	switch {
-	case i.listed.n == 0:
+	case i.listed.N == 0:
 		return stackUnlisted
 	case e == nil:
 		return stackListed

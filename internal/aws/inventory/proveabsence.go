@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/internal/lib/absence"
+	"github.com/k8s-lbc/lbc/internal/lib/order"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
@@ -26,7 +27,7 @@ func (i *Inventory) ProveAbsence(ctx context.Context, key stack.Key, since time.
 		return rest, wait, nil
 	}
 	need := e.needs()
-	need.at = i.lagFrom(e, since).Add(listLag)
+	need.At = i.lagFrom(e, since).Add(listLag)
 	i.mu.Unlock()
 	if err := i.list(ctx, need); err != nil {
 		return rest, 0, err
@@ -48,7 +49,7 @@ func (i *Inventory) consistent(e *entry, since time.Time) (absence.Absence, time
 		return absence.OfList(i.cfg.Now(), from, listLag), 0
 	}
 	if !e.invalid() {
-		if rest := absence.OfList(e.list.at, from, listLag); rest.Proven() {
+		if rest := absence.OfList(e.list.At, from, listLag); rest.Proven() {
 			return rest, 0
 		}
 	}
@@ -65,15 +66,15 @@ func (i *Inventory) lagFrom(e *entry, since time.Time) time.Time {
 }
 
 // afterStart returns the mark of a listing that cannot miss writes of a former process. The caller holds i.mu.
-func (i *Inventory) afterStart() mark { return mark{at: i.firstListing.Add(listLag)} }
+func (i *Inventory) afterStart() order.Mark { return order.Mark{At: i.firstListing.Add(listLag)} }
 
 // ListAgain makes a listing that cannot miss writes of a former process, unless there was one already. Config.Freed is
 // called with the stacks of newly found resources.
 func (i *Inventory) ListAgain(ctx context.Context) error {
 	i.mu.Lock()
 	need := i.afterStart()
-	if now := i.now(); now.at.Before(need.at) { // too early: it makes a new one all the same
-		need = mark{i.listed.n + 1, now.at}
+	if now := i.cfg.Now(); now.Before(need.At) { // too early: it makes a new one all the same
+		need = order.Mark{N: i.listed.N + 1, At: now}
 	}
 	i.mu.Unlock()
 	return i.list(ctx, need)
@@ -81,7 +82,7 @@ func (i *Inventory) ListAgain(ctx context.Context) error {
 
 // confirm records that a listing, which began at a mark, shows no resource of a stack that was not known. If it does
 // show one, ok is false, and the stack must be read again. The caller holds i.mu.
-func (i *Inventory) confirm(e *entry, found *awsop.Observed, began mark) (ok bool) {
+func (i *Inventory) confirm(e *entry, found *awsop.Observed, began order.Mark) (ok bool) {
 	if found != nil && hasMore(found, &e.obs, i.deleted) {
 		i.markInvalid(e)
 		return false

@@ -54,7 +54,7 @@ func (i *Inventory) notify(keys []stack.Key) {
 
 // record advances the observation of a stack by a write of the resource with an ARN or group id. The caller holds i.mu.
 func (i *Inventory) record(key stack.Key, effect plan.Effect, id string, advance func(awsop.Observed) awsop.Observed) {
-	wrote := i.next()
+	wrote := i.history.Next()
 	i.came.written[key] = true
 	e := i.stacks[key]
 	if e == nil {

@@ -11,6 +11,7 @@ import (
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/k8s-lbc/lbc/internal/lib/order"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
@@ -29,7 +30,7 @@ func (i *Inventory) Reread(ctx context.Context, key stack.Key) (read bool, err e
 		i.mu.Unlock()
 		return false, nil
 	}
-	known, wrote, began := e.obs.Clone(), e.wrote, i.now()
+	known, wrote, began := e.obs.Clone(), e.wrote, i.history.Now()
 	i.mu.Unlock()
 
 	fresh, err := i.again(ctx, known)
@@ -65,8 +66,8 @@ func (i *Inventory) Reread(ctx context.Context, key stack.Key) (read bool, err e
 
 // reread is what Reread found of a stack.
 type reread struct {
-	wrote int64    // entry.wrote then
-	found []string // the resources as texts, in order
+	wrote order.Mark // entry.wrote then
+	found []string   // the resources as texts, in order
 }
 
 // textsOf are the resources of an observation as texts, in order. The state of a load balancer does not count.

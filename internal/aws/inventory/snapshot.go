@@ -132,7 +132,7 @@ type Kept struct {
 func (i *Inventory) Assume(kept Kept) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.listed.n == 0 {
+	if i.listed.N == 0 {
 		i.kept = kept
 	}
 }

@@ -56,7 +56,7 @@ func (i *Inventory) listIndexed(ctx context.Context, arns []string, progressed f
 			left = append(left, arn)
 		}
 	}
-	begun.at = begun.at.Add(-indexLag)
+	begun.At = begun.At.Add(-indexLag)
 	i.notify(i.keepTags(read, begun))
 	for arn, t := range read {
 		take(arn, readTags{t, begun})

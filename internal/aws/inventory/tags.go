@@ -14,6 +14,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/lib/order"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
@@ -25,22 +26,22 @@ const tagBatch = 20
 // answers about a resource, the one with the greater mark counts.
 type readTags struct {
 	tags map[string]string // nil = they must be read: this process wrote some of them, or deleted the resource
-	mark
+	order.Mark
 }
 
 func (t readTags) known() bool { return t.tags != nil }
 
 // assumed reports whether an earlier process found the tags, those of a stack.
-func (t readTags) assumed() bool { return t.n == 0 && len(t.tags) > 0 }
+func (t readTags) assumed() bool { return t.N == 0 && len(t.tags) > 0 }
 
 // retag records the tags of a resource that this process wrote; nil = they must be read. The caller holds i.mu.
 func (i *Inventory) retag(arn string, tags map[string]string) {
-	i.tags[arn] = readTags{maps.Clone(tags), i.now()}
+	i.tags[arn] = readTags{maps.Clone(tags), i.history.Now()}
 }
 
 // noteTags records tags that were just read, unless newer ones are known. The caller holds i.mu.
 func (i *Inventory) noteTags(arn string, t readTags) {
-	if i.tags[arn].n <= t.n {
+	if i.tags[arn].N <= t.N {
 		i.tags[arn] = t
 	}
 }
@@ -89,7 +90,7 @@ func (i *Inventory) keptTags() map[string]readTags {
 	for key, d := range i.kept.Stacks {
 		for arn, tags := range d.Tags {
 			if k, _, ours := naming.StackOf(i.cfg.Cluster, arn, tags); ours && k == key {
-				out[arn] = readTags{tags, mark{at: i.kept.Since}}
+				out[arn] = readTags{tags, order.Mark{At: i.kept.Since}}
 			}
 		}
 	}
@@ -101,7 +102,7 @@ func (i *Inventory) listTags(ctx context.Context, l *listing, progressed func())
 	all := l.arns()
 	i.mu.Lock()
 	tags := i.believedTags()
-	if i.listed.n == 0 {
+	if i.listed.N == 0 {
 		for arn, t := range i.keptTags() {
 			if _, read := tags[arn]; !read {
 				tags[arn] = t
@@ -120,7 +121,7 @@ func (i *Inventory) listTags(ctx context.Context, l *listing, progressed func())
 	var mu sync.Mutex
 	unknown = i.listIndexed(ctx, unknown, progressed, func(arn string, t readTags) { tags[arn] = t })
 	reported, known := i.cfg.Now(), len(all)-len(unknown)
-	err := i.describeTags(ctx, unknown, func(begun mark, asked int, read map[string]map[string]string) {
+	err := i.describeTags(ctx, unknown, func(begun order.Mark, asked int, read map[string]map[string]string) {
 		progressed()
 		i.notify(i.keepTags(read, begun))
 		mu.Lock()
@@ -139,11 +140,11 @@ func (i *Inventory) listTags(ctx context.Context, l *listing, progressed func())
 
 // keepTags records tags as soon as they are read, so that they need not be read again if the listing fails later. It
 // skips resources whose known tags are newer. differ are the stacks for which an earlier process left other tags.
-func (i *Inventory) keepTags(read map[string]map[string]string, begun mark) (differ []stack.Key) {
+func (i *Inventory) keepTags(read map[string]map[string]string, begun order.Mark) (differ []stack.Key) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	for arn, t := range read {
-		if i.tags[arn].n <= begun.n {
+		if i.tags[arn].N <= begun.N {
 			if key, differs := i.takeTags(arn, readTags{t, begun}); differs {
 				differ = append(differ, key)
 			}
@@ -157,7 +158,7 @@ func (i *Inventory) keepTags(read map[string]map[string]string, begun mark) (dif
 // to belong to. Only the first listing believes tags of an earlier process. The caller holds i.mu.
 func (i *Inventory) believedTags() map[string]readTags {
 	out := maps.Clone(i.tags)
-	old := func(e *entry, arn string) bool { return e != nil && e.invalid() && e.invalidated > i.tags[arn].n }
+	old := func(e *entry, arn string) bool { return e != nil && e.invalid() && e.invalidated.N > i.tags[arn].N }
 	for arn, t := range i.tags {
 		if k, _, ok := naming.StackOf(i.cfg.Cluster, arn, t.tags); t.assumed() || ok && old(i.stacks[k], arn) {
 			delete(out, arn)
@@ -183,7 +184,7 @@ func (i *Inventory) believedTags() map[string]readTags {
 // which the read began and the number of resources that were asked for. Resources that no longer exist are left out.
 // After a batch has failed, no other one begins; batches in progress end.
 func (i *Inventory) describeTags(ctx context.Context, arns []string,
-	take func(begun mark, asked int, read map[string]map[string]string)) error {
+	take func(begun order.Mark, asked int, read map[string]map[string]string)) error {
 	var g errgroup.Group
 	var failed atomic.Bool
 	g.SetLimit(readers)
@@ -209,7 +210,7 @@ func (i *Inventory) describeTags(ctx context.Context, arns []string,
 func (i *Inventory) allTags(ctx context.Context, arns []string) (map[string]map[string]string, error) {
 	out := make(map[string]map[string]string, len(arns))
 	var mu sync.Mutex
-	err := i.describeTags(ctx, arns, func(_ mark, _ int, read map[string]map[string]string) {
+	err := i.describeTags(ctx, arns, func(_ order.Mark, _ int, read map[string]map[string]string) {
 		mu.Lock()
 		defer mu.Unlock()
 		maps.Copy(out, read)

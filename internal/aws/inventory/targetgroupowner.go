@@ -15,6 +15,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/lib/order"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -77,14 +78,14 @@ func (i *Inventory) readOwners(ctx context.Context, arns []string) (owners map[s
 	})
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	now := i.now()
-	maps.DeleteFunc(i.denials, func(_ string, d ownerDenial) bool { return now.at.Sub(d.at) >= denialPause })
-	maps.DeleteFunc(i.unlisted, func(_ string, t readTags) bool { return now.at.Sub(t.at) >= 2*foreignLifetime })
+	now := i.history.Now()
+	maps.DeleteFunc(i.denials, func(_ string, d ownerDenial) bool { return now.At.Sub(d.at) >= denialPause })
+	maps.DeleteFunc(i.unlisted, func(_ string, t readTags) bool { return now.At.Sub(t.At) >= 2*foreignLifetime })
 	for _, arn := range arns {
 		if err := cmp.Or(err, read.failed[arn]); err != nil {
 			failed[arn] = fmt.Errorf("reading whose target group %s is: %w", arn, err)
 			if refusesTags(err) {
-				i.denials[arn] = ownerDenial{failed[arn], now.at}
+				i.denials[arn] = ownerDenial{failed[arn], now.At}
 			}
 			continue
 		}
@@ -136,7 +137,7 @@ func (i *Inventory) OfAccount(arn string) bool {
 func (i *Inventory) HasListed() bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.listed.n > 0
+	return i.listed.N > 0
 }
 
 // denialPause is how long the tags of a target group are not read again after AWS has refused to show them.
@@ -168,7 +169,7 @@ func (i *Inventory) outdated(arn string) bool {
 		return false
 	}
 	t, read := i.unlisted[arn]
-	return read && i.cfg.Now().Sub(t.at) >= foreignLifetime
+	return read && i.cfg.Now().Sub(t.At) >= foreignLifetime
 }
 
 // KnownOwner returns the stack of this cluster to which a target group or a load balancer belongs, without asking AWS.
@@ -179,7 +180,7 @@ func (i *Inventory) KnownOwner(arn string) (owner Owner, known bool) {
 	if read := i.tags[arn]; read.known() {
 		return i.ownerByTags(arn, read.tags), true
 	}
-	if e := i.stacks[i.having[arn]]; e != nil && i.listed.n > 0 { // its tags were just written
+	if e := i.stacks[i.having[arn]]; e != nil && i.listed.N > 0 { // its tags were just written
 		for _, tg := range e.obs.TargetGroups {
 			if tg.ARN == arn {
 				return Owner{Stack: e.obs.Key, TargetGroup: tg.ID}, true
@@ -244,7 +245,7 @@ var askable = regexp.MustCompile(
 // about resources that the listing does not show, because they may be younger. An ARN that AWS would not accept costs
 // no call. The owner of a resource whose tags AWS denies is unknown, and its need gets an error.
 func (i *Inventory) ownerFacts(ctx context.Context, arns []string) (put func(*facts.Facts), err error) {
-	if err := i.list(ctx, mark{}); err != nil {
+	if err := i.list(ctx, order.Mark{}); err != nil {
 		return nil, fmt.Errorf("listing the target groups of the cluster: %w", err)
 	}
 	known, failed := i.ownersOf(ctx, arns)

@@ -81,7 +81,7 @@ func (e *entry) dropListeners(which func(awsop.Listener) bool) {
 // stack meanwhile, they stay uncertain.
 func (i *Inventory) readUncertain(ctx context.Context, e *entry) error {
 	i.mu.Lock()
-	all, wrote, began := slices.Clone(e.uncertain), e.wrote, i.now()
+	all, wrote, began := slices.Clone(e.uncertain), e.wrote, i.history.Now()
 	i.mu.Unlock()
 	if len(all) == 0 {
 		return nil

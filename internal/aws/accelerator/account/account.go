@@ -12,6 +12,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/aws/refusal"
+	"github.com/k8s-lbc/lbc/internal/lib/order"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator"
@@ -38,7 +39,8 @@ type Account struct {
 	entries map[stack.Key]*entry
 	foreign map[string]foreign // accelerators that were found to be another's, by ARN
 	listed  listing
-	changes int           // creations and deletions, each of which makes a list incomplete that is being read
+	history order.History // of creations, deletions and doubts
+	changed order.Mark    // of the newest creation or deletion, which makes older lists incomplete
 	listing chan struct{} // has an element during a listing of the account, which all that need one share
 
 	balancers balancers
@@ -48,15 +50,15 @@ type Account struct {
 // entry is what is known of an accelerator.
 type entry struct {
 	observed accelerator.Observed
-	read     time.Time // when everything was read last; zero = it is to be read before it counts
-	doubted  time.Time // when it was found that it is to be read
+	read     time.Time  // when everything was read last; zero = it is to be read before it counts
+	doubted  order.Mark // when it was found that it is to be read
 }
 
 // New makes an Account. Observations are read again after lifetime; 0 = never.
 func New(clients awsclient.Clients, config declare.Config, lifetime time.Duration, now func() time.Time) *Account {
 	return &Account{
 		clients: clients, identity: awsclient.NewIdentity(clients.STS, now),
-		config: config, lifetime: lifetime, now: now, entries: map[stack.Key]*entry{},
+		config: config, lifetime: lifetime, now: now, history: order.New(now), entries: map[stack.Key]*entry{},
 		foreign: map[string]foreign{}, listing: make(chan struct{}, 1),
 		balancers: balancers{hosts: map[string]map[string]answer{}}, edited: map[stack.Key]string{},
 		Refusals: refusal.New(now, ""),
@@ -88,7 +90,7 @@ func (a *Account) Observe(ctx context.Context, key stack.Key, shown string) (acc
 		defer a.mu.Unlock()
 		return e.observed.Clone(), nil
 	}
-	since := time.Time{}
+	since := order.Mark{}
 	if e != nil {
 		since = e.doubted
 		if e.observed.Exists() {
@@ -146,7 +148,7 @@ func (a *Account) Doubt(key stack.Key) {
 		e = &entry{}
 		a.entries[key] = e
 	}
-	e.read, e.doubted = time.Time{}, a.now()
+	e.read, e.doubted = time.Time{}, a.history.Next()
 }
 
 // Forget drops what is known of an accelerator whose object is gone.

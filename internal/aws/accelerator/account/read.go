@@ -14,6 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/lib/absence"
+	"github.com/k8s-lbc/lbc/internal/lib/order"
 	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -31,7 +32,7 @@ const (
 
 // listing is a list of all accelerators of the account, without tags and listeners.
 type listing struct {
-	at  time.Time // when it was begun
+	at  order.Mark // at which it was begun
 	all []listed
 }
 
@@ -46,8 +47,8 @@ type foreign struct {
 	at   time.Time
 }
 
-// list lists the account, or returns a list that was begun after since and is young.
-func (a *Account) list(ctx context.Context, since time.Time) ([]listed, error) {
+// list lists the account, or returns a list that covers since, has all accelerators of this process, and is young.
+func (a *Account) list(ctx context.Context, since order.Mark) ([]listed, error) {
 	select {
 	case a.listing <- struct{}{}:
 		defer func() { <-a.listing }()
@@ -55,9 +56,9 @@ func (a *Account) list(ctx context.Context, since time.Time) ([]listed, error) {
 		return nil, ctx.Err()
 	}
 	a.mu.Lock()
-	last, changes, now := a.listed, a.changes, a.now()
+	last, changed, now := a.listed, a.changed, a.history.Now()
 	a.mu.Unlock()
-	if at := last.at; !at.IsZero() && at.After(since) && now.Before(at.Add(shareFor)) {
+	if last.at.Covers(since) && last.at.Covers(changed) && now.At.Before(last.at.At.Add(shareFor)) {
 		return last.all, nil
 	}
 	out := listing{at: now}
@@ -78,18 +79,15 @@ func (a *Account) list(ctx context.Context, since time.Time) ([]listed, error) {
 	sorting.By(out.all, func(a, b listed) int { return cmp.Or(a.created.Compare(b.created), cmp.Compare(a.ARN, b.ARN)) })
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if changes == a.changes {
-		a.listed = out
-	}
+	a.listed = out
 	return out.all, nil
 }
 
-// written drops the list, which a creation or deletion has made incomplete.
+// written records a creation or deletion, which makes lists incomplete that began before.
 func (a *Account) written() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.listed = listing{}
-	a.changes++
+	a.changed = a.history.Next()
 }
 
 func (a *Account) describe(ctx context.Context, arn string) (accelerator.Observed, error) {
@@ -115,7 +113,7 @@ func (a *Account) tags(ctx context.Context, arn string) (map[string]string, erro
 }
 
 // read reads an accelerator with all that is below it. The zero value means that there is none.
-func (a *Account) read(ctx context.Context, key stack.Key, shown string, since time.Time) (
+func (a *Account) read(ctx context.Context, key stack.Key, shown string, since order.Mark) (
 	accelerator.Observed, error) {
 	all, unlisted := a.list(ctx, since)
 	if unlisted != nil && (shown == "" || awsclient.Classify(unlisted).Class != diag.Denied) {

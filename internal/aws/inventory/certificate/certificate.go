@@ -25,6 +25,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/lib/backoff"
 	"github.com/k8s-lbc/lbc/internal/lib/cache"
+	"github.com/k8s-lbc/lbc/internal/lib/order"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -108,7 +109,7 @@ type Certificates struct {
 	records map[string]*record               // by ARN
 	byStack map[stack.Key]map[string]*record // those whose tags name a stack
 	tagsDue time.Time                        // when tags are due to be read, of certificates that no list has shown since
-	writes  int64                            // grows with each Record
+	history order.History                    // of writes of this process
 
 	// all and index are computed from the records, and never change: callers keep them.
 	all   map[string]facts.Certificate
@@ -130,7 +131,7 @@ type record struct {
 	facts.Certificate
 	listed    facts.Certificate // as the list shows it
 	createdAt time.Time
-	wrote     int64 // value of writes when this process made it; a list that began before cannot show it
+	wrote     order.Mark // of its creation by this process: older lists cannot show it; zero = others made it
 
 	tagsAt    time.Time      // when the tags were read; zero = never
 	content   string         // hash of what this process imported last
@@ -152,7 +153,7 @@ var errOld = errors.New("the list of certificates is not of today")
 func New(clients awsclient.Clients, cfg Config) *Certificates {
 	c := &Certificates{
 		cfg: cfg, acm: clients.ACM, route53: clients.Route53,
-		records: map[string]*record{}, byStack: map[stack.Key]map[string]*record{},
+		history: order.New(cfg.Now), records: map[string]*record{}, byStack: map[stack.Key]map[string]*record{},
 		requested: map[string]int{}, imports: importLog{own: map[string][]time.Time{}},
 	}
 	c.list = cache.NewValue(cache.Config{Now: cfg.Now, Lifetime: ownListLifetime,

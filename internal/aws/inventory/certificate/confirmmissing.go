@@ -11,6 +11,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/lib/absence"
+	"github.com/k8s-lbc/lbc/internal/lib/order"
 	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
@@ -86,13 +87,12 @@ func typeOf(d *awsop.Certificate) string {
 }
 
 // confirmed adds to a list the certificates that the list before it had, unless they are proven to be gone or not to be
-// issued any longer: an answer without them, such as an empty page, is no proof. The list began then, after so many
-// writes.
-func (c *Certificates) confirmed(ctx context.Context, listed map[string]record, began time.Time, writes int64) {
+// issued any longer: an answer without them, such as an empty page, is no proof.
+func (c *Certificates) confirmed(ctx context.Context, listed map[string]record, began order.Mark) {
 	c.mu.Lock()
 	var lacks []record
 	for arn, r := range c.records {
-		if _, there := listed[arn]; !there && !r.leaving && c.lives(r.Status) && r.showsIn(began, writes) {
+		if _, there := listed[arn]; !there && !r.leaving && c.lives(r.Status) && r.showsIn(began) {
 			lacks = append(lacks, *r)
 		}
 	}
@@ -114,8 +114,7 @@ func (c *Certificates) lives(status string) bool {
 	return status == facts.Issued || (status == facts.Pending || status == facts.Expired) && c.cfg.owned()
 }
 
-// showsIn reports whether a list that began then, after so many writes, shows the certificate if it exists: lists lag
-// behind creations.
-func (r *record) showsIn(began time.Time, writes int64) bool {
-	return r.wrote <= writes && (r.wrote == 0 || began.Sub(r.createdAt) > time.Minute)
+// showsIn reports whether a list that began then shows the certificate if it exists: lists lag behind creations.
+func (r *record) showsIn(began order.Mark) bool {
+	return r.wrote.N == 0 || began.Covers(r.wrote) && began.At.Sub(r.createdAt) > time.Minute
 }

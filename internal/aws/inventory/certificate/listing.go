@@ -12,6 +12,7 @@ import (
 	acmtypes "github.com/aws/aws-sdk-go-v2/service/acm/types"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/lib/order"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
@@ -43,7 +44,7 @@ func (c *Certificates) Read(ctx context.Context, age time.Duration) error {
 // authority, which summaries leave out, is of interest. What was read of a certificate before is not read again.
 func (c *Certificates) readList(ctx context.Context) (struct{}, error) {
 	c.mu.Lock()
-	began, writes := c.cfg.Now(), c.writes
+	began := c.history.Now()
 	c.mu.Unlock()
 	listed := map[string]record{}
 	var more []string
@@ -67,26 +68,25 @@ func (c *Certificates) readList(ctx context.Context) (struct{}, error) {
 	}); err != nil {
 		return struct{}{}, err
 	}
-	c.confirmed(ctx, listed, began, writes)
+	c.confirmed(ctx, listed, began)
 	details, err := c.detailsOf(ctx, more, detailLifetime)
 	if err != nil {
 		return struct{}{}, err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.merge(listed, details, began, writes)
+	c.merge(listed, details, began)
 	return struct{}{}, nil
 }
 
 // merge takes a list over: certificates that are new or changed, and those that are gone. c.mu is held.
-func (c *Certificates) merge(listed map[string]record, details map[string]*awsop.Certificate, began time.Time,
-	writes int64) {
+func (c *Certificates) merge(listed map[string]record, details map[string]*awsop.Certificate, began order.Mark) {
 	changed := c.Lists() == 0
 	for arn, r := range c.records {
 		if _, there := listed[arn]; !there && r.leaving {
 			r.Status = gone // its records are withdrawn after another deletion, which has nothing left to do
 			changed = true
-		} else if !there && r.showsIn(began, writes) {
+		} else if !there && r.showsIn(began) {
 			c.forget(arn)
 			changed = true
 		}

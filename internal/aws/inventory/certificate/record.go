@@ -16,7 +16,7 @@ import (
 func (c *Certificates) Record(key stack.Key, op plan.Operation, out awsop.Output, resolve func(stack.Ref) string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.writes++
+	c.history.Next()
 	effect := op.About().Effect
 	arn, now := resolve(effect.Resource), c.cfg.Now()
 	switch {
@@ -80,7 +80,7 @@ func (c *Certificates) add(is awsop.Certificate) *record {
 	r := &record{
 		Certificate: facts.Certificate{ARN: is.ARN, Status: is.Status, Domains: domains(is.Domain, is.Names), Type: kind,
 			CA: is.Authority},
-		createdAt: now, wrote: c.writes, watched: now,
+		createdAt: now, wrote: c.history.Now(), watched: now,
 	}
 	r.listed = r.Certificate
 	c.records[is.ARN] = r

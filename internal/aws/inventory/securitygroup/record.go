@@ -19,7 +19,7 @@ import (
 func (g *Groups) Record(op plan.Operation, out awsop.Output, resolve func(stack.Ref) string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.history++
+	wrote := g.history.Next()
 	effect := op.About().Effect
 	if effect.Kind != stack.KindSecurityGroup {
 		return
@@ -29,10 +29,10 @@ func (g *Groups) Record(op plan.Operation, out awsop.Output, resolve func(stack.
 		g.keep(id, nil)
 		g.rules.Forget(id)
 		g.rules.Delete(id)
-		g.gone[id] = g.history
+		g.gone[id] = wrote
 		return
 	}
-	x := group{vpc: g.cfg.VPC, wrote: g.history}
+	x := group{vpc: g.cfg.VPC, wrote: wrote}
 	var before awsop.Observed
 	if was := g.byID[id]; was != nil {
 		x.vpc, before.SecurityGroups = was.vpc, []awsop.SecurityGroup{was.SecurityGroup}

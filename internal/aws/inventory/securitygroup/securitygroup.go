@@ -24,6 +24,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/lib/absence"
 	"github.com/k8s-lbc/lbc/internal/lib/cache"
+	"github.com/k8s-lbc/lbc/internal/lib/order"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -59,14 +60,12 @@ type Groups struct {
 	foreign *cache.Cache[string, facts.SecurityGroup]
 	lists   atomic.Uint64 // lists that were read, and groups that they lacked and got back
 
-	mu   sync.Mutex
-	byID map[string]*group
-	// history is the order of writes and of Forget: each takes the next Mark. What began to be read at a Mark shows what
-	// was written up to it.
-	history   Mark
-	forgotten Mark                           // of the newest Forget
-	asOf      Mark                           // at which the newest list began
-	gone      map[string]Mark                // of deletions by this process, as long as a list may still show the groups
+	mu        sync.Mutex
+	byID      map[string]*group
+	history   order.History                  // of writes and Forget
+	forgotten order.Mark                     // of the newest Forget
+	asOf      order.Mark                     // at which the newest list began
+	gone      map[string]order.Mark          // of deletions by this process, as long as a list may still show the groups
 	view      map[string]facts.SecurityGroup // groups of the VPC as facts; nil = to be made
 	// ofBackend are the groups of the VPC with the tags and the name of the backend group, and ofCluster those with the
 	// cluster's tag.
@@ -77,7 +76,7 @@ type Groups struct {
 type group struct {
 	awsop.SecurityGroup
 	vpc   string
-	wrote Mark // it is known to include what was written up to it
+	wrote order.Mark // it is known to include what was written up to it
 }
 
 func (x *group) facts() facts.SecurityGroup {
@@ -86,8 +85,8 @@ func (x *group) facts() facts.SecurityGroup {
 
 // New makes Groups of which nothing is known.
 func New(client awsclient.EC2, cfg Config) *Groups {
-	g := &Groups{cfg: cfg, ec2: client, byID: map[string]*group{}, gone: map[string]Mark{},
-		ofBackend: map[string]bool{}, ofCluster: map[string]bool{}}
+	g := &Groups{cfg: cfg, ec2: client, byID: map[string]*group{}, history: order.New(cfg.Now),
+		gone: map[string]order.Mark{}, ofBackend: map[string]bool{}, ofCluster: map[string]bool{}}
 	g.list = cache.NewValue(cache.Config{
 		Now: cfg.Now, Lifetime: Lifetime, Stale: cache.Stale, Wait: cfg.Wait, Passing: awsclient.Passing,
 	}, g.readList)
@@ -204,38 +203,35 @@ func (g *Groups) take(groups []*group) {
 // includes reports whether all that is known to be written to a group was written before it was read. The lock is held.
 func (g *Groups) includes(x *group) bool {
 	was := g.byID[x.GroupID]
-	return g.gone[x.GroupID] <= x.wrote && (was == nil || was.wrote <= x.wrote)
+	return x.wrote.Covers(g.gone[x.GroupID]) && (was == nil || x.wrote.Covers(was.wrote))
 }
 
-// Mark is a point in the history of what is known of groups.
-type Mark int64
-
-// Now returns the present Mark: that of what is read from now on.
-func (g *Groups) Now() Mark {
+// Now returns the mark of what is read from now on.
+func (g *Groups) Now() order.Mark {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.history
+	return g.history.Now()
 }
 
-// Replace takes over a complete list of the VPC's groups that was read by Page from a Mark on. Groups that were written
+// Replace takes over a complete list of the VPC's groups that was read by Page from a mark on. Groups that were written
 // to, or read, later stay as they are.
-func (g *Groups) Replace(groups []awsop.SecurityGroup, began Mark) {
+func (g *Groups) Replace(groups []awsop.SecurityGroup, began order.Mark) {
 	if g.replace(groups, began); !g.forgottenSince(began) {
 		g.list.Put(struct{}{})
 	}
 }
 
 // forgottenSince reports whether Forget was called since a list began.
-func (g *Groups) forgottenSince(began Mark) bool {
+func (g *Groups) forgottenSince(began order.Mark) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.forgotten > began
+	return !began.Covers(g.forgotten)
 }
 
-func (g *Groups) replace(groups []awsop.SecurityGroup, began Mark) {
+func (g *Groups) replace(groups []awsop.SecurityGroup, began order.Mark) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if began < g.asOf { // a younger list is known
+	if !began.Covers(g.asOf) { // a younger list is known
 		return
 	}
 	listed := make(map[string]bool, len(groups))
@@ -246,11 +242,11 @@ func (g *Groups) replace(groups []awsop.SecurityGroup, began Mark) {
 		}
 	}
 	for id, x := range g.byID {
-		if !listed[id] && x.wrote <= began {
+		if !listed[id] && began.Covers(x.wrote) {
 			g.keep(id, nil)
 		}
 	}
-	maps.DeleteFunc(g.gone, func(_ string, deleted Mark) bool { return deleted <= began })
+	maps.DeleteFunc(g.gone, func(_ string, deleted order.Mark) bool { return began.Covers(deleted) })
 	g.asOf = began
 	g.lists.Add(1)
 }
@@ -385,8 +381,7 @@ func (g *Groups) Gone(id string) bool {
 // Forget has the groups of the VPC listed again, also if they are being listed just now.
 func (g *Groups) Forget() {
 	g.mu.Lock()
-	g.history++
-	g.forgotten = g.history
+	g.forgotten = g.history.Next()
 	g.mu.Unlock()
 	g.list.Forget()
 }

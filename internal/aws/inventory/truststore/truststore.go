@@ -17,6 +17,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/lib/cache"
+	"github.com/k8s-lbc/lbc/internal/lib/order"
 	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
@@ -50,12 +51,12 @@ type TrustStores struct {
 	elbv2 awsclient.ELBV2
 	list  *cache.Value[struct{}] // whether records show the list
 
-	mu       sync.Mutex
-	records  map[string]*record // by ARN
-	listedAt time.Time          // when the list was begun that records show
-	missing  map[string]bool    // names that a list did not have that was read for them
-	writes   int64              // grows with each write of this process
-	gone     map[string]int64   // those that this process deleted, by when in writes
+	mu      sync.Mutex
+	history order.History         // of writes of this process
+	records map[string]*record    // by ARN
+	listed  order.Mark            // at which the list began that records show
+	missing map[string]bool       // names that a list did not have that was read for them
+	gone    map[string]order.Mark // of deletions by this process
 }
 
 // record is one trust store.
@@ -63,13 +64,13 @@ type record struct {
 	name, status string
 	tags         map[string]string // nil = not read
 	made         time.Time         // when this process first saw it
-	wrote        int64             // value of writes when this process made it; a list that began before cannot show it
+	wrote        order.Mark        // of its creation by this process; a list that began before cannot show it
 }
 
 // New makes TrustStores of which nothing is known.
 func New(client awsclient.ELBV2, cfg Config) *TrustStores {
-	t := &TrustStores{cfg: cfg, elbv2: client, records: map[string]*record{}, gone: map[string]int64{},
-		missing: map[string]bool{}}
+	t := &TrustStores{cfg: cfg, elbv2: client, records: map[string]*record{}, gone: map[string]order.Mark{},
+		missing: map[string]bool{}, history: order.New(cfg.Now)}
 	t.list = cache.NewValue(cache.Config{
 		Now: cfg.Now, Lifetime: nameLifetime, Stale: cache.Stale, Wait: cfg.Wait, Passing: awsclient.Passing,
 	}, t.read)
@@ -79,7 +80,7 @@ func New(client awsclient.ELBV2, cfg Config) *TrustStores {
 // read reads the list.
 func (t *TrustStores) read(ctx context.Context) (struct{}, error) {
 	t.mu.Lock()
-	began, at := t.writes, t.cfg.Now()
+	began := t.history.Now()
 	t.mu.Unlock()
 	listed := map[string]*record{}
 	for p := elbv2.NewDescribeTrustStoresPaginator(t.elbv2, &elbv2.DescribeTrustStoresInput{}); p.HasMorePages(); {
@@ -100,18 +101,18 @@ func (t *TrustStores) read(ctx context.Context) (struct{}, error) {
 		}
 	}
 	for arn, r := range t.records {
-		if listed[arn] == nil && r.wrote > began {
+		if listed[arn] == nil && !began.Covers(r.wrote) {
 			listed[arn] = r
 		}
 	}
-	for arn, at := range t.gone {
-		if at > began {
-			delete(listed, arn)
-		} else {
+	for arn, deleted := range t.gone {
+		if began.Covers(deleted) {
 			delete(t.gone, arn)
+		} else {
+			delete(listed, arn)
 		}
 	}
-	t.records, t.listedAt = listed, at
+	t.records, t.listed = listed, began
 	return struct{}{}, nil
 }
 
@@ -147,7 +148,7 @@ func (t *TrustStores) ByName(ctx context.Context, names []string) (map[string]st
 func (t *TrustStores) wantsList(names []string, found map[string]string, asked time.Time) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.listedAt.Before(asked) && slices.ContainsFunc(names, func(name string) bool {
+	return t.listed.At.Before(asked) && slices.ContainsFunc(names, func(name string) bool {
 		return found[name] == "" && !t.missing[name]
 	})
 }
@@ -289,11 +290,11 @@ func (t *TrustStores) Record(op plan.Operation, out awsop.Output, resolve func(s
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.writes++
+	wrote := t.history.Next()
 	arn := resolve(effect.Resource)
 	if effect.Verb == plan.Deletes {
 		delete(t.records, arn)
-		t.gone[arn] = t.writes
+		t.gone[arn] = wrote
 		return
 	}
 	var before awsop.Observed
@@ -306,7 +307,7 @@ func (t *TrustStores) Record(op plan.Operation, out awsop.Output, resolve func(s
 			r.tags = is.Tags
 			continue
 		}
-		t.records[is.ARN] = &record{name: is.Name, status: is.Status, tags: is.Tags, made: t.cfg.Now(), wrote: t.writes}
+		t.records[is.ARN] = &record{name: is.Name, status: is.Status, tags: is.Tags, made: t.cfg.Now(), wrote: wrote}
 	}
 }
 
