@@ -30,7 +30,7 @@ type AssociateWebACL struct {
 	WebACL       string // ARN
 }
 
-func (o AssociateWebACL) About() plan.About { return onAddOn(o.LoadBalancer, AddOnWebACL).About }
+func (o AssociateWebACL) About() *plan.About { return onAddOn(o.LoadBalancer, AddOnWebACL).About }
 func (o AssociateWebACL) advance(a advancer) {
 	a.loadBalancer(o.LoadBalancer, func(lb *LoadBalancer) { lb.WebACL = &o.WebACL })
 }
@@ -38,7 +38,7 @@ func (o AssociateWebACL) advance(a advancer) {
 // DisassociateWebACL takes the WAFv2 web ACL away.
 type DisassociateWebACL struct{ LoadBalancer stack.Ref }
 
-func (o DisassociateWebACL) About() plan.About { return onAddOn(o.LoadBalancer, AddOnWebACL).About }
+func (o DisassociateWebACL) About() *plan.About { return onAddOn(o.LoadBalancer, AddOnWebACL).About }
 func (o DisassociateWebACL) advance(a advancer) {
 	a.loadBalancer(o.LoadBalancer, func(lb *LoadBalancer) { lb.WebACL = new(string) })
 }
@@ -46,7 +46,7 @@ func (o DisassociateWebACL) advance(a advancer) {
 // CreateProtection has Shield Advanced protect a load balancer.
 type CreateProtection struct{ LoadBalancer stack.Ref }
 
-func (o CreateProtection) About() plan.About { return onAddOn(o.LoadBalancer, AddOnShield).About }
+func (o CreateProtection) About() *plan.About { return onAddOn(o.LoadBalancer, AddOnShield).About }
 func (o CreateProtection) advance(a advancer) {
 	a.loadBalancer(o.LoadBalancer, func(lb *LoadBalancer) {
 		lb.Shield, lb.Protection = new(true), &ShieldProtection{ID: a.out.Protection, Name: naming.ProtectionName}
@@ -59,7 +59,7 @@ type DeleteProtection struct {
 	Protection   string // id
 }
 
-func (o DeleteProtection) About() plan.About {
+func (o DeleteProtection) About() *plan.About {
 	return onAddOn(o.LoadBalancer, AddOnShield).removes().About
 }
 func (o DeleteProtection) advance(a advancer) {
@@ -72,7 +72,7 @@ type ModifyCapacityReservation struct {
 	Units        int32
 }
 
-func (o ModifyCapacityReservation) About() plan.About {
+func (o ModifyCapacityReservation) About() *plan.About {
 	return onAddOn(o.LoadBalancer, AddOnCapacity).About
 }
 func (o ModifyCapacityReservation) advance(a advancer) {

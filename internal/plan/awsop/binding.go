@@ -10,7 +10,7 @@ import (
 // CreateBinding creates a TargetGroupBinding object.
 type CreateBinding struct{ Binding stack.Binding }
 
-func (o CreateBinding) About() plan.About {
+func (o CreateBinding) About() *plan.About {
 	return binding(plan.Creates, bindingRefs(o.Binding)...).About
 }
 func (o CreateBinding) advance(a advancer) {
@@ -20,7 +20,7 @@ func (o CreateBinding) advance(a advancer) {
 // UpdateBinding patches the fields, labels and annotations that are ours; others stay.
 type UpdateBinding struct{ Binding stack.Binding }
 
-func (o UpdateBinding) About() plan.About {
+func (o UpdateBinding) About() *plan.About {
 	return binding(plan.Changes, bindingRefs(o.Binding)...).About
 }
 func (o UpdateBinding) advance(a advancer) {
@@ -37,7 +37,7 @@ type ReleaseBinding struct {
 	Labels                []string
 }
 
-func (ReleaseBinding) About() plan.About { return binding(plan.Deletes).About } // of the stack
+func (ReleaseBinding) About() *plan.About { return binding(plan.Deletes).About } // of the stack
 func (o ReleaseBinding) advance(a advancer) {
 	a.o.Bindings = dropped(a.o.Bindings, o.Namespace+"/"+o.ObjectName, (*Binding).id)
 }
@@ -47,7 +47,7 @@ type DeleteBinding struct {
 	Namespace, ObjectName string
 }
 
-func (DeleteBinding) About() plan.About { return binding(plan.Deletes).About }
+func (DeleteBinding) About() *plan.About { return binding(plan.Deletes).About }
 func (o DeleteBinding) advance(a advancer) {
 	a.o.Bindings = dropped(a.o.Bindings, o.Namespace+"/"+o.ObjectName, (*Binding).id)
 }
@@ -71,7 +71,7 @@ func Literal(b stack.Binding, resolve func(stack.Ref) string) stack.Binding {
 
 // binding is about an operation on a TargetGroupBinding.
 func binding(v plan.Verb, refs ...stack.Ref) about {
-	return about{plan.About{Effect: plan.Effect{Kind: stack.KindBinding, Verb: v}, Refs: refs}}
+	return about{&plan.About{Effect: plan.Effect{Kind: stack.KindBinding, Verb: v}, Refs: refs}}
 }
 
 func bindingRefs(b stack.Binding) []stack.Ref {

@@ -15,7 +15,7 @@ type RequestCertificate struct {
 	Token       string
 }
 
-func (RequestCertificate) About() plan.About {
+func (RequestCertificate) About() *plan.About {
 	return creates(stack.KindCertificate, "").setting("Certificates").About
 }
 func (o RequestCertificate) advance(a advancer) {
@@ -31,7 +31,7 @@ type ImportCertificate struct {
 	At          stack.Ref
 }
 
-func (o ImportCertificate) About() plan.About {
+func (o ImportCertificate) About() *plan.About {
 	a := creates(stack.KindCertificate, "")
 	if o.At != (stack.Ref{}) {
 		a = changes(o.At)
@@ -62,7 +62,7 @@ type AddTagsToCertificate struct {
 	Tags        map[string]string
 }
 
-func (o AddTagsToCertificate) About() plan.About { return retags(o.Certificate).About }
+func (o AddTagsToCertificate) About() *plan.About { return retags(o.Certificate).About }
 func (o AddTagsToCertificate) advance(a advancer) {
 	a.certificate(o.Certificate, func(c *Certificate) { c.Tags = merged(c.Tags, o.Tags) })
 }
@@ -70,7 +70,7 @@ func (o AddTagsToCertificate) advance(a advancer) {
 // DeleteCertificate deletes a certificate; AWS refuses while a listener uses it.
 type DeleteCertificate struct{ Certificate stack.Ref }
 
-func (o DeleteCertificate) About() plan.About {
+func (o DeleteCertificate) About() *plan.About {
 	return deletes(o.Certificate, "the listeners to let go of the certificate").About
 }
 func (o DeleteCertificate) advance(a advancer) {
@@ -84,7 +84,7 @@ type PublishValidation struct {
 	Records     []ValidationRecord
 }
 
-func (o PublishValidation) About() plan.About {
+func (o PublishValidation) About() *plan.About {
 	a := changes(o.Certificate).records().About
 	a.Unsaid = true // each certificate for a name has the same record
 	return a
@@ -99,7 +99,7 @@ type WithdrawValidation struct {
 	Record ValidationRecord
 }
 
-func (WithdrawValidation) About() plan.About { return unseen().records().About }
+func (WithdrawValidation) About() *plan.About { return unseen().records().About }
 func (WithdrawValidation) advance(advancer)  {} // DNS is not observed
 
 // records is for operations on validation records.

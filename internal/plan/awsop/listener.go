@@ -32,7 +32,7 @@ type CreateListener struct {
 	Prepares Protocols `json:",omitzero"` // of a spare listener: the change that needs the spare listener
 }
 
-func (o CreateListener) About() plan.About {
+func (o CreateListener) About() *plan.About {
 	l := o.Listener
 	return creates(stack.KindListener, "").below(l.LoadBalancer).forwards(l.DefaultActions).setting("Certificates").
 		takes(l.LoadBalancer, "listeners").
@@ -64,7 +64,7 @@ type ModifyListener struct {
 // ListenerSettings are the settings of a listener that AWS may refuse separately.
 type ListenerSettings struct{ Actions, Certificate, Policy, ALPN, Mutual bool }
 
-func (o ModifyListener) About() plan.About {
+func (o ModifyListener) About() *plan.About {
 	setting := "Certificates"
 	switch o.Sets {
 	case ListenerSettings{Policy: true}:
@@ -139,7 +139,7 @@ func (o ModifyListener) advance(a advancer) {
 // DeleteListener deletes a listener with its rules.
 type DeleteListener struct{ Listener stack.Ref }
 
-func (o DeleteListener) About() plan.About {
+func (o DeleteListener) About() *plan.About {
 	return deletes(o.Listener, noTarget).forwards(nil).frees(o.Listener, "listeners").
 		writes(drift.Listeners, o.Listener, FieldListener).About
 }
@@ -151,7 +151,7 @@ type AddListenerCertificates struct {
 	Certificate string
 }
 
-func (o AddListenerCertificates) About() plan.About {
+func (o AddListenerCertificates) About() *plan.About {
 	return changes(o.Listener).setting("Certificates").takes(o.Listener, "certificates").
 		writes(drift.Listeners, o.Listener, FieldCertificates).About
 }
@@ -165,7 +165,7 @@ type RemoveListenerCertificates struct {
 	Certificate string
 }
 
-func (o RemoveListenerCertificates) About() plan.About {
+func (o RemoveListenerCertificates) About() *plan.About {
 	return changes(o.Listener).ordered().frees(o.Listener, "certificates").
 		writes(drift.Listeners, o.Listener, FieldCertificates).About
 }
@@ -181,7 +181,7 @@ type ModifyListenerAttributes struct {
 	Attributes map[string]string
 }
 
-func (o ModifyListenerAttributes) About() plan.About {
+func (o ModifyListenerAttributes) About() *plan.About {
 	return changes(o.Listener).entries("Attributes", o.Attributes, func(some map[string]string) plan.Operation {
 		o.Attributes = some
 		return o

@@ -16,7 +16,7 @@ const DeletionProtection = "deletion_protection.enabled"
 // CreateLoadBalancer creates a load balancer; attributes are a step of their own.
 type CreateLoadBalancer struct{ LoadBalancer stack.LoadBalancer }
 
-func (o CreateLoadBalancer) About() plan.About {
+func (o CreateLoadBalancer) About() *plan.About {
 	// no setting: AWS may refuse any of them, and says which in its text
 	return creates(stack.KindLoadBalancer, o.LoadBalancer.Name).uses(o.LoadBalancer.SecurityGroups...).About
 }
@@ -38,7 +38,7 @@ type SetSecurityGroups struct {
 	PrivateLinkRules string `json:",omitempty"` // as that of stack.LoadBalancer; empty = not sent
 }
 
-func (o SetSecurityGroups) About() plan.About {
+func (o SetSecurityGroups) About() *plan.About {
 	return changes(o.LoadBalancer).uses(o.Groups...).setting("SecurityGroups").
 		writes(drift.LoadBalancer, o.LoadBalancer, FieldSecurityGroups).About
 }
@@ -60,7 +60,7 @@ type SetSubnets struct {
 	IPAddressType string `json:",omitempty"`
 }
 
-func (o SetSubnets) About() plan.About {
+func (o SetSubnets) About() *plan.About {
 	fields := []string{FieldSubnets}
 	if o.IPAddressType != "" {
 		fields = append(fields, FieldAddressType)
@@ -81,7 +81,7 @@ type SetIpAddressType struct {
 	IPAddressType string
 }
 
-func (o SetIpAddressType) About() plan.About {
+func (o SetIpAddressType) About() *plan.About {
 	return changes(o.LoadBalancer).setting("IPAddressType").
 		writes(drift.LoadBalancer, o.LoadBalancer, FieldAddressType).About
 }
@@ -103,7 +103,7 @@ type ModifyLoadBalancerAttributes struct {
 	Attributes   map[string]string
 }
 
-func (o ModifyLoadBalancerAttributes) About() plan.About {
+func (o ModifyLoadBalancerAttributes) About() *plan.About {
 	return changes(o.LoadBalancer).entries("Attributes", o.Attributes, func(some map[string]string) plan.Operation {
 		o.Attributes = some
 		return o
@@ -119,7 +119,7 @@ type ModifyIpPools struct {
 	Pool         string
 }
 
-func (o ModifyIpPools) About() plan.About {
+func (o ModifyIpPools) About() *plan.About {
 	return changes(o.LoadBalancer).setting("IPAMPool").About
 }
 func (o ModifyIpPools) advance(a advancer) {
@@ -133,7 +133,7 @@ type DeleteLoadBalancer struct {
 	Successor *stack.Ref `json:",omitempty"`
 }
 
-func (o DeleteLoadBalancer) About() plan.About {
+func (o DeleteLoadBalancer) About() *plan.About {
 	return deletes(o.LoadBalancer, noTarget).after(o.Successor, takesOver).About
 }
 func (o DeleteLoadBalancer) advance(a advancer) { a.dropLoadBalancer(a.resolve(o.LoadBalancer)) }
@@ -179,7 +179,7 @@ type AddTags struct {
 	Tags     map[string]string
 }
 
-func (o AddTags) About() plan.About {
+func (o AddTags) About() *plan.About {
 	return retags(o.Resource).entries("Tags", o.Tags, func(some map[string]string) plan.Operation {
 		o.Tags = some
 		return o
@@ -202,7 +202,7 @@ type RemoveTags struct {
 	Keys     []string
 }
 
-func (o RemoveTags) About() plan.About {
+func (o RemoveTags) About() *plan.About {
 	return retags(o.Resource).drops(o.Keys, func(some []string) plan.Operation {
 		o.Keys = some
 		return o

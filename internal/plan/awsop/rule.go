@@ -14,7 +14,7 @@ type CreateRule struct {
 	Priority int32
 }
 
-func (o CreateRule) About() plan.About {
+func (o CreateRule) About() *plan.About {
 	r := o.Rule
 	return creates(stack.KindRule, "").below(r.Listener).forwards(r.Actions).setting("Conditions").ordered().
 		takes(r.Listener, "rules").writes(drift.Rules, r.Listener, FieldRules).About
@@ -34,7 +34,7 @@ type ModifyRule struct {
 	Rule stack.Rule
 }
 
-func (o ModifyRule) About() plan.About {
+func (o ModifyRule) About() *plan.About {
 	return changes(o.Ref).forwards(o.Rule.Actions).setting("Conditions").ordered().
 		writes(drift.Rules, cmp.Or(o.Rule.Listener, o.Ref), FieldRules).About
 }
@@ -56,7 +56,7 @@ type RulePriority struct {
 	Priority int32
 }
 
-func (o SetRulePriorities) About() plan.About {
+func (o SetRulePriorities) About() *plan.About {
 	var made []stack.Ref // by the plan
 	for _, p := range o.Priorities {
 		if p.Rule.Literal == "" {
@@ -74,7 +74,7 @@ func (o SetRulePriorities) advance(a advancer) {
 // DeleteRule deletes a rule.
 type DeleteRule struct{ Rule stack.Ref }
 
-func (o DeleteRule) About() plan.About {
+func (o DeleteRule) About() *plan.About {
 	return deletes(o.Rule, "").forwards(nil).ordered().frees(o.Rule, "rules").
 		writes(drift.Rules, o.Rule, FieldRules).About
 }

@@ -16,7 +16,7 @@ type CreateSecurityGroup struct {
 	Group stack.SecurityGroup
 }
 
-func (o CreateSecurityGroup) About() plan.About {
+func (o CreateSecurityGroup) About() *plan.About {
 	return creates(stack.KindSecurityGroup, o.Group.Name).About
 }
 func (o CreateSecurityGroup) advance(a advancer) {
@@ -31,7 +31,7 @@ type AuthorizeSecurityGroupIngress struct {
 	Permissions []stack.Permission
 }
 
-func (o AuthorizeSecurityGroupIngress) About() plan.About {
+func (o AuthorizeSecurityGroupIngress) About() *plan.About {
 	return changes(o.Group).permits(o.Permissions).takes(o.Group, "inbound rules").About
 }
 func (o AuthorizeSecurityGroupIngress) advance(a advancer) {
@@ -76,7 +76,7 @@ type RevokeSecurityGroupIngress struct {
 	Permissions []stack.Permission
 }
 
-func (o RevokeSecurityGroupIngress) About() plan.About {
+func (o RevokeSecurityGroupIngress) About() *plan.About {
 	return changes(o.Group).permits(o.Permissions).frees(o.Group, "inbound rules").About
 }
 func (o RevokeSecurityGroupIngress) advance(a advancer) {
@@ -94,7 +94,7 @@ func (o RevokeSecurityGroupIngress) advance(a advancer) {
 // DeleteSecurityGroup deletes a group; AWS refuses while a network interface uses it.
 type DeleteSecurityGroup struct{ Group stack.Ref }
 
-func (o DeleteSecurityGroup) About() plan.About {
+func (o DeleteSecurityGroup) About() *plan.About {
 	return deletes(o.Group, "the network interfaces and rules that use the security group to go").About
 }
 func (o DeleteSecurityGroup) advance(a advancer) {
@@ -107,7 +107,7 @@ type CreateTags struct {
 	Tags  map[string]string
 }
 
-func (o CreateTags) About() plan.About {
+func (o CreateTags) About() *plan.About {
 	return retags(o.Group).entries("Tags", o.Tags, func(some map[string]string) plan.Operation {
 		o.Tags = some
 		return o
@@ -123,7 +123,7 @@ type DeleteTags struct {
 	Keys  []string
 }
 
-func (o DeleteTags) About() plan.About {
+func (o DeleteTags) About() *plan.About {
 	return retags(o.Group).drops(o.Keys, func(some []string) plan.Operation {
 		o.Keys = some
 		return o

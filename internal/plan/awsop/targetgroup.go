@@ -15,7 +15,7 @@ type CreateTargetGroup struct {
 	TargetGroup stack.TargetGroup
 }
 
-func (o CreateTargetGroup) About() plan.About {
+func (o CreateTargetGroup) About() *plan.About {
 	return creates(stack.KindTargetGroup, o.TargetGroup.Name).About
 }
 func (o CreateTargetGroup) advance(a advancer) {
@@ -36,7 +36,7 @@ type ModifyTargetGroup struct {
 	HealthCheck     stack.HealthCheck
 }
 
-func (o ModifyTargetGroup) About() plan.About {
+func (o ModifyTargetGroup) About() *plan.About {
 	return changes(o.TargetGroup).writes(drift.TargetGroups, o.TargetGroup, FieldHealthCheck).About
 }
 func (o ModifyTargetGroup) advance(a advancer) {
@@ -55,7 +55,7 @@ type ModifyTargetGroupAttributes struct {
 	Attributes  map[string]string
 }
 
-func (o ModifyTargetGroupAttributes) About() plan.About {
+func (o ModifyTargetGroupAttributes) About() *plan.About {
 	return changes(o.TargetGroup).entries("Attributes", o.Attributes, func(some map[string]string) plan.Operation {
 		o.Attributes = some
 		return o
@@ -73,7 +73,7 @@ type DeleteTargetGroup struct {
 	Delayed bool `json:",omitempty"`
 }
 
-func (o DeleteTargetGroup) About() plan.About {
+func (o DeleteTargetGroup) About() *plan.About {
 	return deletes(o.TargetGroup, "AWS to notice that nothing forwards to the target group any more").About
 }
 func (o DeleteTargetGroup) advance(a advancer) {
@@ -92,7 +92,7 @@ type AwaitTargets struct {
 	Succeeds string `json:",omitempty"`
 }
 
-func (o AwaitTargets) About() plan.About {
+func (o AwaitTargets) About() *plan.About {
 	return unseen(o.TargetGroup).action("DescribeTargetHealth").after(o.Balancer, takesOver).About
 }
 func (AwaitTargets) advance(advancer) {}
@@ -103,7 +103,7 @@ type RegisterTargets struct {
 	Targets     []Target
 }
 
-func (o RegisterTargets) About() plan.About { return unseen(o.TargetGroup).About }
+func (o RegisterTargets) About() *plan.About { return unseen(o.TargetGroup).About }
 func (RegisterTargets) advance(advancer)    {} // targets of pods and nodes are not observed
 
 // DeregisterTargets deregisters at most 200 targets. It is not planned by a diff: package registrar sends it.
@@ -112,7 +112,7 @@ type DeregisterTargets struct {
 	Targets     []Target
 }
 
-func (o DeregisterTargets) About() plan.About { return unseen(o.TargetGroup).About }
+func (o DeregisterTargets) About() *plan.About { return unseen(o.TargetGroup).About }
 func (DeregisterTargets) advance(advancer)    {}
 
 // RegisterLoadBalancer makes a load balancer the target of a group of type alb. It must be active, with a listener
@@ -123,7 +123,7 @@ type RegisterLoadBalancer struct {
 	Port         int32
 }
 
-func (o RegisterLoadBalancer) About() plan.About {
+func (o RegisterLoadBalancer) About() *plan.About {
 	return changes(o.TargetGroup).action("RegisterTargets").after(&o.LoadBalancer, "behind the frontend").About
 }
 func (o RegisterLoadBalancer) advance(a advancer) {
@@ -141,7 +141,7 @@ type DeregisterLoadBalancer struct {
 	Successor *stack.Ref `json:",omitempty"`
 }
 
-func (o DeregisterLoadBalancer) About() plan.About {
+func (o DeregisterLoadBalancer) About() *plan.About {
 	return changes(o.TargetGroup).action("DeregisterTargets").uses(o.LoadBalancer).removes().
 		after(o.Successor, takesOver).About
 }

@@ -22,19 +22,19 @@ type PutObject struct {
 	Content     string `json:"-"`
 }
 
-func (PutObject) About() plan.About { return unseen().setting("Mutual").About }
+func (PutObject) About() *plan.About { return unseen().setting("Mutual").About }
 func (PutObject) advance(advancer)  {} // objects are not observed
 
 // DeleteObject deletes the bundle of a trust store from S3; one that is gone is no error.
 type DeleteObject struct{ Bucket, Key string }
 
-func (DeleteObject) About() plan.About { return unseen().removes().About }
+func (DeleteObject) About() *plan.About { return unseen().removes().About }
 func (DeleteObject) advance(advancer)  {}
 
 // CreateTrustStore makes a trust store of a bundle that was uploaded.
 type CreateTrustStore struct{ TrustStore stack.TrustStore }
 
-func (CreateTrustStore) About() plan.About {
+func (CreateTrustStore) About() *plan.About {
 	return creates(stack.KindTrustStore, "").setting("Mutual").About
 }
 func (o CreateTrustStore) advance(a advancer) {
@@ -49,7 +49,7 @@ type ModifyTrustStore struct {
 	TrustStore stack.TrustStore
 }
 
-func (o ModifyTrustStore) About() plan.About { return changes(o.Ref).setting("Mutual").About }
+func (o ModifyTrustStore) About() *plan.About { return changes(o.Ref).setting("Mutual").About }
 func (o ModifyTrustStore) advance(a advancer) {
 	a.trustStore(o.Ref, func(t *TrustStore) { t.Hash = o.TrustStore.Hash })
 }
@@ -57,7 +57,7 @@ func (o ModifyTrustStore) advance(a advancer) {
 // DeleteTrustStore deletes a trust store; AWS refuses while a listener uses it.
 type DeleteTrustStore struct{ TrustStore stack.Ref }
 
-func (o DeleteTrustStore) About() plan.About {
+func (o DeleteTrustStore) About() *plan.About {
 	return deletes(o.TrustStore, "the listeners to let go of the trust store").About
 }
 func (o DeleteTrustStore) advance(a advancer) {
