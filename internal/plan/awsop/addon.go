@@ -31,7 +31,7 @@ type AssociateWebACL struct {
 }
 
 func (o AssociateWebACL) About() *plan.About { return onAddOn(o.LoadBalancer, AddOnWebACL).About }
-func (o AssociateWebACL) advance(a advancer) {
+func (o AssociateWebACL) advance(a *advancer) {
 	a.loadBalancer(o.LoadBalancer, func(lb *LoadBalancer) { lb.WebACL = &o.WebACL })
 }
 
@@ -39,7 +39,7 @@ func (o AssociateWebACL) advance(a advancer) {
 type DisassociateWebACL struct{ LoadBalancer stack.Ref }
 
 func (o DisassociateWebACL) About() *plan.About { return onAddOn(o.LoadBalancer, AddOnWebACL).About }
-func (o DisassociateWebACL) advance(a advancer) {
+func (o DisassociateWebACL) advance(a *advancer) {
 	a.loadBalancer(o.LoadBalancer, func(lb *LoadBalancer) { lb.WebACL = new(string) })
 }
 
@@ -47,7 +47,7 @@ func (o DisassociateWebACL) advance(a advancer) {
 type CreateProtection struct{ LoadBalancer stack.Ref }
 
 func (o CreateProtection) About() *plan.About { return onAddOn(o.LoadBalancer, AddOnShield).About }
-func (o CreateProtection) advance(a advancer) {
+func (o CreateProtection) advance(a *advancer) {
 	a.loadBalancer(o.LoadBalancer, func(lb *LoadBalancer) {
 		lb.Shield, lb.Protection = new(true), &ShieldProtection{ID: a.out.Protection, Name: naming.ProtectionName}
 	})
@@ -62,7 +62,7 @@ type DeleteProtection struct {
 func (o DeleteProtection) About() *plan.About {
 	return onAddOn(o.LoadBalancer, AddOnShield).removes().About
 }
-func (o DeleteProtection) advance(a advancer) {
+func (o DeleteProtection) advance(a *advancer) {
 	a.loadBalancer(o.LoadBalancer, func(lb *LoadBalancer) { lb.Shield, lb.Protection = new(false), nil })
 }
 
@@ -75,7 +75,7 @@ type ModifyCapacityReservation struct {
 func (o ModifyCapacityReservation) About() *plan.About {
 	return onAddOn(o.LoadBalancer, AddOnCapacity).About
 }
-func (o ModifyCapacityReservation) advance(a advancer) {
+func (o ModifyCapacityReservation) advance(a *advancer) {
 	a.loadBalancer(o.LoadBalancer, func(lb *LoadBalancer) { lb.Capacity = &o.Units })
 }
 

@@ -13,7 +13,7 @@ type CreateBinding struct{ Binding stack.Binding }
 func (o CreateBinding) About() *plan.About {
 	return binding(plan.Creates, bindingRefs(o.Binding)...).About
 }
-func (o CreateBinding) advance(a advancer) {
+func (o CreateBinding) advance(a *advancer) {
 	a.o.Bindings = append(a.o.Bindings, Binding{Binding: Literal(o.Binding, a.resolve)})
 }
 
@@ -23,7 +23,7 @@ type UpdateBinding struct{ Binding stack.Binding }
 func (o UpdateBinding) About() *plan.About {
 	return binding(plan.Changes, bindingRefs(o.Binding)...).About
 }
-func (o UpdateBinding) advance(a advancer) {
+func (o UpdateBinding) advance(a *advancer) {
 	if b := found(a.o.Bindings, o.Binding.Namespace+"/"+o.Binding.Name, (*Binding).id); b != nil {
 		labels, annotations := merged(b.Labels, o.Binding.Labels), merged(b.Annotations, o.Binding.Annotations)
 		*b = Binding{Binding: Literal(o.Binding, a.resolve)}
@@ -38,7 +38,7 @@ type ReleaseBinding struct {
 }
 
 func (ReleaseBinding) About() *plan.About { return binding(plan.Deletes).About } // of the stack
-func (o ReleaseBinding) advance(a advancer) {
+func (o ReleaseBinding) advance(a *advancer) {
 	a.o.Bindings = dropped(a.o.Bindings, o.Namespace+"/"+o.ObjectName, (*Binding).id)
 }
 
@@ -48,7 +48,7 @@ type DeleteBinding struct {
 }
 
 func (DeleteBinding) About() *plan.About { return binding(plan.Deletes).About }
-func (o DeleteBinding) advance(a advancer) {
+func (o DeleteBinding) advance(a *advancer) {
 	a.o.Bindings = dropped(a.o.Bindings, o.Namespace+"/"+o.ObjectName, (*Binding).id)
 }
 

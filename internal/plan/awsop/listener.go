@@ -38,7 +38,7 @@ func (o CreateListener) About() *plan.About {
 		takes(l.LoadBalancer, "listeners").
 		writes(drift.Listeners, stack.Ref{Kind: stack.KindListener, ID: l.ID}, FieldListener).About
 }
-func (o CreateListener) advance(a advancer) {
+func (o CreateListener) advance(a *advancer) {
 	l := Listener{ARN: a.out.ID, Listener: o.Listener}
 	l.LoadBalancer = a.known(o.Listener.LoadBalancer)
 	l.DefaultActions = a.actions(o.Listener.DefaultActions)
@@ -117,7 +117,7 @@ func (o ModifyListener) apart() (out []plan.Operation) {
 	return out
 }
 
-func (o ModifyListener) advance(a advancer) {
+func (o ModifyListener) advance(a *advancer) {
 	a.listener(o.Ref, func(l *Listener) {
 		w := o.Listener
 		l.Protocol, l.SSLPolicy, l.ALPN = w.Protocol, cmp.Or(w.SSLPolicy, l.SSLPolicy), cmp.Or(w.ALPN, l.ALPN)
@@ -143,7 +143,7 @@ func (o DeleteListener) About() *plan.About {
 	return deletes(o.Listener, noTarget).forwards(nil).frees(o.Listener, "listeners").
 		writes(drift.Listeners, o.Listener, FieldListener).About
 }
-func (o DeleteListener) advance(a advancer) { a.dropListener(a.resolve(o.Listener)) }
+func (o DeleteListener) advance(a *advancer) { a.dropListener(a.resolve(o.Listener)) }
 
 // AddListenerCertificates attaches one further certificate.
 type AddListenerCertificates struct {
@@ -155,7 +155,7 @@ func (o AddListenerCertificates) About() *plan.About {
 	return changes(o.Listener).setting("Certificates").takes(o.Listener, "certificates").
 		writes(drift.Listeners, o.Listener, FieldCertificates).About
 }
-func (o AddListenerCertificates) advance(a advancer) {
+func (o AddListenerCertificates) advance(a *advancer) {
 	a.listener(o.Listener, func(l *Listener) { l.SNI = append(slices.Clone(l.SNI), o.Certificate) })
 }
 
@@ -169,7 +169,7 @@ func (o RemoveListenerCertificates) About() *plan.About {
 	return changes(o.Listener).ordered().frees(o.Listener, "certificates").
 		writes(drift.Listeners, o.Listener, FieldCertificates).About
 }
-func (o RemoveListenerCertificates) advance(a advancer) {
+func (o RemoveListenerCertificates) advance(a *advancer) {
 	a.listener(o.Listener, func(l *Listener) {
 		l.SNI = slices.DeleteFunc(slices.Clone(l.SNI), func(c string) bool { return c == o.Certificate })
 	})
@@ -187,18 +187,18 @@ func (o ModifyListenerAttributes) About() *plan.About {
 		return o
 	}).writes(drift.Listeners, o.Listener, FieldAttribute).About
 }
-func (o ModifyListenerAttributes) advance(a advancer) {
+func (o ModifyListenerAttributes) advance(a *advancer) {
 	a.listener(o.Listener, func(l *Listener) { l.Attributes = merged(l.Attributes, o.Attributes) })
 }
 
 func (l *Listener) id() string { return l.ARN }
 
-func (a advancer) listener(r stack.Ref, change func(*Listener)) {
+func (a *advancer) listener(r stack.Ref, change func(*Listener)) {
 	update(a.o.Listeners, a.resolve(r), (*Listener).id, change)
 }
 
 // dropListener drops a listener with its rules.
-func (a advancer) dropListener(arn string) {
+func (a *advancer) dropListener(arn string) {
 	a.o.Listeners = dropped(a.o.Listeners, arn, (*Listener).id)
 	a.o.Rules = slices.DeleteFunc(a.o.Rules, func(r Rule) bool { return r.Listener.Literal == arn })
 }

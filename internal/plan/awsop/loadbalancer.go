@@ -20,7 +20,7 @@ func (o CreateLoadBalancer) About() *plan.About {
 	// no setting: AWS may refuse any of them, and says which in its text
 	return creates(stack.KindLoadBalancer, o.LoadBalancer.Name).uses(o.LoadBalancer.SecurityGroups...).About
 }
-func (o CreateLoadBalancer) advance(a advancer) {
+func (o CreateLoadBalancer) advance(a *advancer) {
 	lb := LoadBalancer{ARN: a.out.ID, DNSName: a.out.DNSName, HostedZone: a.out.HostedZone, State: a.out.State,
 		LoadBalancer: o.LoadBalancer}
 	lb.SecurityGroups = a.refs(o.LoadBalancer.SecurityGroups)
@@ -42,7 +42,7 @@ func (o SetSecurityGroups) About() *plan.About {
 	return changes(o.LoadBalancer).uses(o.Groups...).setting("SecurityGroups").
 		writes(drift.LoadBalancer, o.LoadBalancer, FieldSecurityGroups).About
 }
-func (o SetSecurityGroups) advance(a advancer) {
+func (o SetSecurityGroups) advance(a *advancer) {
 	a.loadBalancer(o.LoadBalancer, func(lb *LoadBalancer) {
 		lb.SecurityGroups = a.refs(o.Groups)
 		lb.PrivateLinkRules = cmp.Or(o.PrivateLinkRules, lb.PrivateLinkRules)
@@ -67,7 +67,7 @@ func (o SetSubnets) About() *plan.About {
 	}
 	return changes(o.LoadBalancer).setting("Subnets").writes(drift.LoadBalancer, o.LoadBalancer, fields...).About
 }
-func (o SetSubnets) advance(a advancer) {
+func (o SetSubnets) advance(a *advancer) {
 	a.loadBalancer(o.LoadBalancer, func(lb *LoadBalancer) {
 		lb.Subnets = o.Subnets
 		lb.NetworkSourceNAT = cmp.Or(o.NetworkSourceNAT, lb.NetworkSourceNAT)
@@ -85,7 +85,7 @@ func (o SetIpAddressType) About() *plan.About {
 	return changes(o.LoadBalancer).setting("IPAddressType").
 		writes(drift.LoadBalancer, o.LoadBalancer, FieldAddressType).About
 }
-func (o SetIpAddressType) advance(a advancer) {
+func (o SetIpAddressType) advance(a *advancer) {
 	a.loadBalancer(o.LoadBalancer, func(lb *LoadBalancer) {
 		lb.IPAddressType = o.IPAddressType
 		if o.IPAddressType == stack.IPv4 {
@@ -109,7 +109,7 @@ func (o ModifyLoadBalancerAttributes) About() *plan.About {
 		return o
 	}).writes(drift.LoadBalancer, o.LoadBalancer, FieldAttribute).About
 }
-func (o ModifyLoadBalancerAttributes) advance(a advancer) {
+func (o ModifyLoadBalancerAttributes) advance(a *advancer) {
 	a.loadBalancer(o.LoadBalancer, func(lb *LoadBalancer) { lb.Attributes = merged(lb.Attributes, o.Attributes) })
 }
 
@@ -122,7 +122,7 @@ type ModifyIpPools struct {
 func (o ModifyIpPools) About() *plan.About {
 	return changes(o.LoadBalancer).setting("IPAMPool").About
 }
-func (o ModifyIpPools) advance(a advancer) {
+func (o ModifyIpPools) advance(a *advancer) {
 	a.loadBalancer(o.LoadBalancer, func(lb *LoadBalancer) { lb.IPAMPool = o.Pool })
 }
 
@@ -136,10 +136,10 @@ type DeleteLoadBalancer struct {
 func (o DeleteLoadBalancer) About() *plan.About {
 	return deletes(o.LoadBalancer, noTarget).after(o.Successor, takesOver).About
 }
-func (o DeleteLoadBalancer) advance(a advancer) { a.dropLoadBalancer(a.resolve(o.LoadBalancer)) }
+func (o DeleteLoadBalancer) advance(a *advancer) { a.dropLoadBalancer(a.resolve(o.LoadBalancer)) }
 
 // dropLoadBalancer drops a load balancer with what hangs on it.
-func (a advancer) dropLoadBalancer(arn string) {
+func (a *advancer) dropLoadBalancer(arn string) {
 	a.o.LoadBalancers = dropped(a.o.LoadBalancers, arn, (*LoadBalancer).id)
 	for _, l := range slices.Clone(a.o.Listeners) {
 		if l.LoadBalancer.Literal == arn {
@@ -169,7 +169,7 @@ func (lb *LoadBalancer) Adopted() bool {
 // Active reports whether AWS has provisioned the load balancer, so that it serves.
 func (lb *LoadBalancer) Active() bool { return lb.State == "active" || lb.State == "active_impaired" }
 
-func (a advancer) loadBalancer(r stack.Ref, change func(*LoadBalancer)) {
+func (a *advancer) loadBalancer(r stack.Ref, change func(*LoadBalancer)) {
 	update(a.o.LoadBalancers, a.resolve(r), (*LoadBalancer).id, change)
 }
 
@@ -185,7 +185,7 @@ func (o AddTags) About() *plan.About {
 		return o
 	}).writes(drift.Tags, o.Resource, FieldTag).About
 }
-func (o AddTags) advance(a advancer) {
+func (o AddTags) advance(a *advancer) {
 	a.tags(o.Resource, func(t map[string]string) map[string]string { return merged(t, o.Tags) })
 	a.loadBalancer(o.Resource, func(lb *LoadBalancer) {
 		id, is := lb.Tags[naming.ResourceTag(a.o.Key.Owner)]
@@ -208,7 +208,7 @@ func (o RemoveTags) About() *plan.About {
 		return o
 	}).writes(drift.Tags, o.Resource, FieldTag).About
 }
-func (o RemoveTags) advance(a advancer) {
+func (o RemoveTags) advance(a *advancer) {
 	if slices.Contains(o.Keys, naming.ResourceTag(a.o.Key.Owner)) {
 		switch o.Resource.Kind {
 		case stack.KindTargetGroup:
@@ -222,7 +222,7 @@ func (o RemoveTags) advance(a advancer) {
 	a.tags(o.Resource, func(t map[string]string) map[string]string { return without(t, o.Keys) })
 }
 
-func (a advancer) tags(r stack.Ref, change func(map[string]string) map[string]string) {
+func (a *advancer) tags(r stack.Ref, change func(map[string]string) map[string]string) {
 	a.loadBalancer(r, func(lb *LoadBalancer) { lb.Tags = change(lb.Tags) })
 	a.targetGroup(r, func(tg *TargetGroup) { tg.Tags = change(tg.Tags) })
 	a.listener(r, func(l *Listener) { l.Tags = change(l.Tags) })

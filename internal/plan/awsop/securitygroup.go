@@ -19,7 +19,7 @@ type CreateSecurityGroup struct {
 func (o CreateSecurityGroup) About() *plan.About {
 	return creates(stack.KindSecurityGroup, o.Group.Name).About
 }
-func (o CreateSecurityGroup) advance(a advancer) {
+func (o CreateSecurityGroup) advance(a *advancer) {
 	g := SecurityGroup{GroupID: a.out.ID, SecurityGroup: o.Group}
 	g.Ingress, g.Tags = nil, merged(o.Group.Tags, nil)
 	a.o.SecurityGroups = added(a.o.SecurityGroups, g, (*SecurityGroup).id)
@@ -34,7 +34,7 @@ type AuthorizeSecurityGroupIngress struct {
 func (o AuthorizeSecurityGroupIngress) About() *plan.About {
 	return changes(o.Group).permits(o.Permissions).takes(o.Group, "inbound rules").About
 }
-func (o AuthorizeSecurityGroupIngress) advance(a advancer) {
+func (o AuthorizeSecurityGroupIngress) advance(a *advancer) {
 	a.securityGroup(o.Group, func(g *SecurityGroup) {
 		g.Ingress = slices.Clone(g.Ingress)
 		for _, p := range o.Permissions {
@@ -79,7 +79,7 @@ type RevokeSecurityGroupIngress struct {
 func (o RevokeSecurityGroupIngress) About() *plan.About {
 	return changes(o.Group).permits(o.Permissions).frees(o.Group, "inbound rules").About
 }
-func (o RevokeSecurityGroupIngress) advance(a advancer) {
+func (o RevokeSecurityGroupIngress) advance(a *advancer) {
 	gone := map[string]bool{}
 	for _, p := range o.Permissions {
 		gone[canonical.PermissionKey(p, a.resolve)] = true
@@ -97,7 +97,7 @@ type DeleteSecurityGroup struct{ Group stack.Ref }
 func (o DeleteSecurityGroup) About() *plan.About {
 	return deletes(o.Group, "the network interfaces and rules that use the security group to go").About
 }
-func (o DeleteSecurityGroup) advance(a advancer) {
+func (o DeleteSecurityGroup) advance(a *advancer) {
 	a.o.SecurityGroups = dropped(a.o.SecurityGroups, a.resolve(o.Group), (*SecurityGroup).id)
 }
 
@@ -113,7 +113,7 @@ func (o CreateTags) About() *plan.About {
 		return o
 	}).writes(drift.Tags, o.Group, FieldTag).About
 }
-func (o CreateTags) advance(a advancer) {
+func (o CreateTags) advance(a *advancer) {
 	a.securityGroup(o.Group, func(g *SecurityGroup) { g.Tags = merged(g.Tags, o.Tags) })
 }
 
@@ -129,7 +129,7 @@ func (o DeleteTags) About() *plan.About {
 		return o
 	}).writes(drift.Tags, o.Group, FieldTag).About
 }
-func (o DeleteTags) advance(a advancer) {
+func (o DeleteTags) advance(a *advancer) {
 	if slices.Contains(o.Keys, naming.ResourceTag(a.o.Key.Owner)) {
 		a.o.SecurityGroups = dropped(a.o.SecurityGroups, a.resolve(o.Group), (*SecurityGroup).id)
 	}
@@ -138,7 +138,7 @@ func (o DeleteTags) advance(a advancer) {
 
 func (g *SecurityGroup) id() string { return g.GroupID }
 
-func (a advancer) securityGroup(r stack.Ref, change func(*SecurityGroup)) {
+func (a *advancer) securityGroup(r stack.Ref, change func(*SecurityGroup)) {
 	update(a.o.SecurityGroups, a.resolve(r), (*SecurityGroup).id, change)
 }
 
