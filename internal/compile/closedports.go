@@ -45,10 +45,10 @@ func (b *build) mergeSources(p *port, on string) {
 	}
 	s := b.rangesOf(p, on)
 	s.Name, s.Among = fmt.Sprintf("%s@%d", s.Name, p.number), p.members
-	c, _ := merge.Resolve(&b.group, candidates, s)
+	c, _ := merge.Resolve(&b.group, candidates, &s)
 	p.cidrs = c
 	if !p.closed() || listsOnly {
-		p.prefixLists = merged(b, p, b.prefixListsOf(p, on), func(l intent.Listener) intent.Field[[]string] {
+		p.prefixLists = merged(b, p, b.prefixListsOf(p, on), func(l *intent.Listener) intent.Field[[]string] {
 			return l.PrefixLists
 		})
 		return

@@ -47,22 +47,43 @@ var frontendRef = stack.Ref{Kind: stack.KindLoadBalancer, ID: stack.FrontendIden
 // frontendSetting merges a setting of the frontend; text is that of merge.Setting.
 func frontendSetting[T any](b *build, what string, text func(T) string,
 	get func(*intent.Frontend) intent.Field[T]) merge.Owned[T] {
-	s := merge.Setting[T]{Name: "frontend/" + strings.ReplaceAll(what, " ", "-"), What: what + " of the frontend NLB",
-		Text: text, Show: shown[T]}
-	switch what {
-	case "enabling":
-		s.Name, s.Fallback = "frontend/enabled", "false"
-		s.Exists = func(v T) bool { return printed(v) == printed(b.f.ExistingFrontend != nil) }
-		s.ByDefault = func() bool { return b.f.ExistingFrontend == nil }
-	case "scheme":
-		s.Fallback = cmp.Or(b.cfg.DefaultScheme, stack.Internal)
-		s.Exists = func(v T) bool { return b.existsFrontendScheme(printed(v)) }
-		s.ByDefault = func() bool { return b.f.ExistingFrontend == nil || b.existsFrontendScheme(s.Fallback) }
-	case "security groups":
-		s.Exists = func(v T) bool { groups, _ := any(v).([]string); return b.existsFrontendGroups(groups) }
-		s.ByDefault = b.sharesGroupsWithFrontend
+	known := b.knownOfFrontend(what)
+	s := merge.Setting[T]{Name: frontendName(what), What: what + " of the frontend NLB", Text: text, Show: shown[T],
+		Fallback: known.fallback, ByDefault: known.byDefault}
+	if known.exists != nil {
+		s.Exists = func(v T) bool { return known.exists(v) }
 	}
 	return agreed(b, func(settings *intent.Settings) intent.Field[T] { return get(&settings.Frontend) }, s)
+}
+
+func frontendName(what string) string {
+	if what == "enabling" {
+		return "frontend/enabled"
+	}
+	return "frontend/" + strings.ReplaceAll(what, " ", "-")
+}
+
+// knownSetting are the fields of merge.Setting by which the value of a setting in AWS counts.
+type knownSetting struct {
+	fallback  string
+	exists    func(v any) bool
+	byDefault func() bool
+}
+
+func (b *build) knownOfFrontend(what string) knownSetting {
+	switch what {
+	case "enabling":
+		return knownSetting{"false", func(v any) bool { return v == (b.f.ExistingFrontend != nil) },
+			func() bool { return b.f.ExistingFrontend == nil }}
+	case "scheme":
+		fallback := cmp.Or(b.cfg.DefaultScheme, stack.Internal)
+		return knownSetting{fallback, func(v any) bool { return b.existsFrontendScheme(printed(v)) },
+			func() bool { return b.f.ExistingFrontend == nil || b.existsFrontendScheme(fallback) }}
+	case "security groups":
+		return knownSetting{exists: func(v any) bool { groups, _ := v.([]string); return b.existsFrontendGroups(groups) },
+			byDefault: b.sharesGroupsWithFrontend}
+	}
+	return knownSetting{}
 }
 
 // mergeFrontend merges the settings of the frontend. It needs the merged ports.

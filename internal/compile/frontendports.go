@@ -53,7 +53,7 @@ func (b *build) mergeFrontendPorts() {
 		}
 	}
 	for _, number := range slices.Sorted(maps.Keys(candidates)) {
-		winner, ok := merge.Resolve(&b.group, candidates[number], merge.Setting[int32]{
+		winner, ok := merge.Resolve(&b.group, candidates[number], &merge.Setting[int32]{
 			Name: fmt.Sprintf("frontend-port/%d", number), What: fmt.Sprintf("target of port %d of the frontend NLB", number),
 			Among:  b.reachedBy(candidates[number]),
 			Exists: func(int32) bool { return b.existsFrontendPort(number) }, ByDefault: func() bool {
@@ -169,7 +169,7 @@ func (b *build) frontendHealthCheck(p *frontendPort) (h stack.HealthCheck, ok bo
 func frontendHealth[T comparable](b *build, p *frontendPort, what string,
 	get func(*intent.FrontendHealthCheck) intent.Field[T]) merge.Owned[T] {
 	return among(b, p.members, func(i int) intent.Field[T] { return get(&b.members[i].Settings.Frontend.HealthCheck) },
-		merge.Setting[T]{
+		&merge.Setting[T]{
 			Name: fmt.Sprintf("frontend-health/%d/%s", p.number, strings.ReplaceAll(what, " ", "-")),
 			What: fmt.Sprintf("health check %s of port %d of the frontend NLB", what, p.number), Show: shown[T],
 		})

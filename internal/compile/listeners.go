@@ -259,7 +259,7 @@ func (b *build) defaultActions(p *port) (actions []stack.Action, kept bool, sour
 		}
 		return b.networkActions(p.number, candidates)
 	}
-	c, ok := merge.Resolve(&b.group, candidates, merge.Setting[defaultBackend]{
+	c, ok := merge.Resolve(&b.group, candidates, &merge.Setting[defaultBackend]{
 		Name: fmt.Sprintf("default-backend@%d", p.number), What: fmt.Sprintf("default backend of port %d", p.number),
 		Among: p.members,
 		Text:  func(d defaultBackend) string { return d.of.String() },

@@ -29,7 +29,7 @@ func (b *build) mergeMutual(p *port, on string) merge.Owned[stack.MutualAuthenti
 			return fmt.Sprintf("%s %+v", mode, m)
 		},
 		Show: func(m stack.MutualAuthentication) string { return strings.TrimSpace(m.Mode + " " + m.TrustStore) },
-	}, func(l intent.Listener) intent.Field[stack.MutualAuthentication] { return l.Mutual })
+	}, func(l *intent.Listener) intent.Field[stack.MutualAuthentication] { return l.Mutual })
 }
 
 // trustStore is the ARN of a trust store if that is known, else its name.

@@ -40,11 +40,11 @@ func (p *port) declared() intent.Source {
 	return p.listeners[0].Source
 }
 
-func (p *port) listener(i int) intent.Listener {
+func (p *port) listener(i int) *intent.Listener {
 	if at := slices.Index(p.members, i); at >= 0 {
-		return p.listeners[at]
+		return &p.listeners[at]
 	}
-	return intent.Listener{}
+	return &intent.Listener{}
 }
 
 // mergePorts makes one port per number. A member whose protocol is not in effect is not on the port.
@@ -91,7 +91,7 @@ func (b *build) mergePorts() {
 }
 
 func (b *build) mergePort(number int32, candidates []merge.Owned[intent.Listener]) *port {
-	winner, _ := merge.Resolve(&b.group, candidates, merge.Setting[intent.Listener]{
+	winner, _ := merge.Resolve(&b.group, candidates, &merge.Setting[intent.Listener]{
 		Name: fmt.Sprintf("protocol@%d", number), What: fmt.Sprintf("protocol of port %d", number),
 		Among: membersOf(candidates),
 		Text: func(l intent.Listener) string {
@@ -106,9 +106,9 @@ func (b *build) mergePort(number int32, candidates []merge.Owned[intent.Listener
 		}
 	}
 	on := fmt.Sprintf(" of port %d", number)
-	p.sslPolicy = merged(b, p, b.policyOf(p, on), func(l intent.Listener) intent.Field[string] { return l.SSLPolicy })
+	p.sslPolicy = merged(b, p, b.policyOf(p, on), func(l *intent.Listener) intent.Field[string] { return l.SSLPolicy })
 	alpn := merge.Setting[string]{Name: "alpn-policy", What: "ALPN policy" + on}
-	p.alpn = merged(b, p, alpn, func(l intent.Listener) intent.Field[string] { return l.ALPN })
+	p.alpn = merged(b, p, alpn, func(l *intent.Listener) intent.Field[string] { return l.ALPN })
 	p.mutual = b.mergeMutual(p, on)
 	b.mergeSources(p, on)
 	attribute := merge.Setting[string]{Name: fmt.Sprintf("listener-attribute@%d", number), What: "listener attribute" + on,
@@ -128,9 +128,9 @@ func (b *build) mergePort(number int32, candidates []merge.Owned[intent.Listener
 }
 
 // merged merges one setting of a port.
-func merged[T any](b *build, p *port, s merge.Setting[T], get func(intent.Listener) intent.Field[T]) merge.Owned[T] {
+func merged[T any](b *build, p *port, s merge.Setting[T], get func(*intent.Listener) intent.Field[T]) merge.Owned[T] {
 	s.Name = fmt.Sprintf("%s@%d", s.Name, p.number)
-	return among(b, p.members, func(i int) intent.Field[T] { return get(p.listener(i)) }, s)
+	return among(b, p.members, func(i int) intent.Field[T] { return get(p.listener(i)) }, &s)
 }
 
 // membersOf lists the members of candidates.

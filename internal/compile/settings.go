@@ -17,11 +17,11 @@ import (
 
 // agreed merges a setting on which all members that set it must agree.
 func agreed[T any](b *build, get func(*intent.Settings) intent.Field[T], s merge.Setting[T]) merge.Owned[T] {
-	return among(b, b.group.All(), func(i int) intent.Field[T] { return get(&b.members[i].Settings) }, s)
+	return among(b, b.group.All(), func(i int) intent.Field[T] { return get(&b.members[i].Settings) }, &s)
 }
 
 // among merges a setting that some members share, and on which they must agree.
-func among[T any](b *build, members []int, get func(i int) intent.Field[T], s merge.Setting[T]) merge.Owned[T] {
+func among[T any](b *build, members []int, get func(i int) intent.Field[T], s *merge.Setting[T]) merge.Owned[T] {
 	var candidates []merge.Owned[T]
 	for _, i := range members {
 		if f := get(i); f.Set && b.members[i].State != quarantine.Rejected {
@@ -54,7 +54,7 @@ func deciding[T any](b *build, i int, what string, f intent.Field[T]) intent.Fie
 func policy(b *build, get func(*intent.Settings) intent.Field[string], s merge.Setting[string]) merge.Owned[string] {
 	return among(b, b.group.All(), func(i int) intent.Field[string] {
 		return deciding(b, i, s.What, get(&b.members[i].Settings))
-	}, s)
+	}, &s)
 }
 
 // attributes is the name of the settings that are attributes of the load balancer, as keyed takes it.
@@ -94,7 +94,7 @@ func keyed(b *build, s merge.Setting[string], exists func(key, value string) boo
 		})) {
 			one.Exists, one.ByDefault = func(v string) bool { return exists(k, v) }, never
 		}
-		c, ok := merge.Resolve(&b.group, counted, one)
+		c, ok := merge.Resolve(&b.group, counted, &one)
 		if !ok {
 			continue
 		}
@@ -106,7 +106,7 @@ func keyed(b *build, s merge.Setting[string], exists func(key, value string) boo
 	return out, sources
 }
 
-func printed[T any](v T) string { return fmt.Sprint(v) }
+func printed(v any) string { return fmt.Sprint(v) }
 
 func shown[T any](v T) string { return intent.Shown(v) }
 

@@ -15,7 +15,7 @@ import (
 // Operation is one write. References to resources of the plan are symbolic until the executor resolves them.
 type Operation interface {
 	// About describes the operation, except for how it is sent and what its resource looks like after it.
-	About() About
+	About() *About
 }
 
 // About describes an operation in one place, for planning, policies, execution, the judgement of failures and caches.
@@ -111,7 +111,7 @@ type Active struct {
 }
 
 // Keys returns the keys of attributes or tags that the operation sets or removes.
-func (a About) Keys() []string {
+func (a *About) Keys() []string {
 	if a.Drops != nil {
 		return a.Drops
 	}

@@ -28,7 +28,7 @@ type sample struct {
 	hidden        string
 }
 
-func (sample) About() About { return About{} }
+func (sample) About() *About { return &About{} }
 
 func TestArgumentsHaveNamesLikeAllOtherFieldsAndKeysAsTheyAre(t *testing.T) {
 	t.Parallel()

@@ -23,8 +23,8 @@ type addEndpoint struct {
 	LoadBalancer string
 }
 
-func (o addEndpoint) About() plan.About {
-	return plan.About{Refs: []stack.Ref{o.Accelerator}, Action: "AddEndpoints", Ordered: true}
+func (o addEndpoint) About() *plan.About {
+	return &plan.About{Refs: []stack.Ref{o.Accelerator}, Action: "AddEndpoints", Ordered: true}
 }
 
 func TestAPlanOfAnotherServiceReadsLikeOneOfLoadBalancers(t *testing.T) {

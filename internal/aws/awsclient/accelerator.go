@@ -82,13 +82,13 @@ func WriteAccelerator(ctx context.Context, c Accelerators, op operation.Operatio
 }
 
 var acceleratorRequests = newRequestTable(
-	by((*acceleratorRequestBuilder).CreateAccelerator), by((*acceleratorRequestBuilder).UpdateAccelerator),
-	by((*acceleratorRequestBuilder).DeleteAccelerator), by((*acceleratorRequestBuilder).TagResource),
-	by((*acceleratorRequestBuilder).UntagResource), by((*acceleratorRequestBuilder).CreateListener),
-	by((*acceleratorRequestBuilder).UpdateListener), by((*acceleratorRequestBuilder).DeleteListener),
-	by((*acceleratorRequestBuilder).CreateEndpointGroup), by((*acceleratorRequestBuilder).UpdateEndpointGroup),
-	by((*acceleratorRequestBuilder).DeleteEndpointGroup), by((*acceleratorRequestBuilder).AddEndpoints),
-	by((*acceleratorRequestBuilder).RemoveEndpoints),
+	(*acceleratorRequestBuilder).CreateAccelerator, (*acceleratorRequestBuilder).UpdateAccelerator,
+	(*acceleratorRequestBuilder).DeleteAccelerator, (*acceleratorRequestBuilder).TagResource,
+	(*acceleratorRequestBuilder).UntagResource, (*acceleratorRequestBuilder).CreateListener,
+	(*acceleratorRequestBuilder).UpdateListener, (*acceleratorRequestBuilder).DeleteListener,
+	(*acceleratorRequestBuilder).CreateEndpointGroup, (*acceleratorRequestBuilder).UpdateEndpointGroup,
+	(*acceleratorRequestBuilder).DeleteEndpointGroup, (*acceleratorRequestBuilder).AddEndpoints,
+	(*acceleratorRequestBuilder).RemoveEndpoints,
 )
 
 // acceleratorRequestBuilder builds the request of an operation.

@@ -27,66 +27,54 @@ func Write(ctx context.Context, c Clients, op plan.Operation, resolve Resolve) (
 	return out, withoutSecrets(ctx, err)
 }
 
-// requestTable are the methods that build the requests of operations, by the type of the operation; S builds them.
-type requestTable[S any] map[reflect.Type]func(*S, plan.Operation)
+// requestTable are the functions that build the requests of operations, by the type of the operation. Reflection calls
+// them, because Go would compile a function that gives an operation its type back again for each type.
+type requestTable map[reflect.Type]reflect.Value
 
-func (r requestTable[S]) prepare(s *S, op plan.Operation) {
-	if prepare := r[reflect.TypeOf(op)]; prepare != nil {
-		prepare(s, op)
-	}
-}
-
-// requestRow is a row of a requestTable.
-type requestRow[S any] struct {
-	op      reflect.Type
-	prepare func(*S, plan.Operation)
-}
-
-func by[S any, O plan.Operation](prepare func(*S, O)) requestRow[S] {
-	return requestRow[S]{reflect.TypeFor[O](), func(s *S, op plan.Operation) {
-		if op, ok := op.(O); ok {
-			prepare(s, op)
-		}
-	}}
-}
-
-func newRequestTable[S any](all ...requestRow[S]) requestTable[S] {
-	out := requestTable[S]{}
-	for _, r := range all {
-		out[r.op] = r.prepare
+// newRequestTable makes the table of functions whose parameters are a builder and an operation.
+func newRequestTable(all ...any) requestTable {
+	out := requestTable{}
+	for _, f := range all {
+		out[reflect.TypeOf(f).In(1)] = reflect.ValueOf(f)
 	}
 	return out
 }
 
+func (r requestTable) prepare(builder any, op plan.Operation) {
+	if f, ok := r[reflect.TypeOf(op)]; ok {
+		f.Call([]reflect.Value{reflect.ValueOf(builder), reflect.ValueOf(op)})
+	}
+}
+
 var requests = newRequestTable(
-	by((*requestBuilder).CreateSecurityGroup), by((*requestBuilder).AuthorizeSecurityGroupIngress),
-	by((*requestBuilder).RevokeSecurityGroupIngress), by((*requestBuilder).DeleteSecurityGroup),
-	by((*requestBuilder).CreateTags), by((*requestBuilder).DeleteTags), by((*requestBuilder).AddTags),
-	by((*requestBuilder).RemoveTags),
-	by((*requestBuilder).CreateTargetGroup), by((*requestBuilder).ModifyTargetGroup),
-	by((*requestBuilder).ModifyTargetGroupAttributes),
-	by((*requestBuilder).DeleteTargetGroup), by((*requestBuilder).RegisterTargets),
-	by((*requestBuilder).DeregisterTargets),
-	by((*requestBuilder).RegisterLoadBalancer), by((*requestBuilder).DeregisterLoadBalancer),
-	by((*requestBuilder).CreateLoadBalancer), by((*requestBuilder).SetSecurityGroups), by((*requestBuilder).SetSubnets),
-	by((*requestBuilder).SetIpAddressType), by((*requestBuilder).ModifyLoadBalancerAttributes),
-	by((*requestBuilder).ModifyIpPools),
-	by((*requestBuilder).ModifyCapacityReservation), by((*requestBuilder).DeleteLoadBalancer),
-	by((*requestBuilder).AssociateWebACL), by((*requestBuilder).DisassociateWebACL),
-	by((*requestBuilder).CreateProtection),
-	by((*requestBuilder).DeleteProtection),
-	by((*requestBuilder).CreateListener), by((*requestBuilder).ModifyListener),
-	by((*requestBuilder).ModifyListenerAttributes),
-	by((*requestBuilder).AddListenerCertificates), by((*requestBuilder).RemoveListenerCertificates),
-	by((*requestBuilder).DeleteListener),
-	by((*requestBuilder).CreateRule), by((*requestBuilder).ModifyRule), by((*requestBuilder).SetRulePriorities),
-	by((*requestBuilder).DeleteRule),
-	by((*requestBuilder).RequestCertificate), by((*requestBuilder).ImportCertificate),
-	by((*requestBuilder).AddTagsToCertificate),
-	by((*requestBuilder).DeleteCertificate), by((*requestBuilder).PublishValidation),
-	by((*requestBuilder).WithdrawValidation),
-	by((*requestBuilder).PutObject), by((*requestBuilder).DeleteObject), by((*requestBuilder).CreateTrustStore),
-	by((*requestBuilder).ModifyTrustStore), by((*requestBuilder).DeleteTrustStore),
+	(*requestBuilder).CreateSecurityGroup, (*requestBuilder).AuthorizeSecurityGroupIngress,
+	(*requestBuilder).RevokeSecurityGroupIngress, (*requestBuilder).DeleteSecurityGroup,
+	(*requestBuilder).CreateTags, (*requestBuilder).DeleteTags, (*requestBuilder).AddTags,
+	(*requestBuilder).RemoveTags,
+	(*requestBuilder).CreateTargetGroup, (*requestBuilder).ModifyTargetGroup,
+	(*requestBuilder).ModifyTargetGroupAttributes,
+	(*requestBuilder).DeleteTargetGroup, (*requestBuilder).RegisterTargets,
+	(*requestBuilder).DeregisterTargets,
+	(*requestBuilder).RegisterLoadBalancer, (*requestBuilder).DeregisterLoadBalancer,
+	(*requestBuilder).CreateLoadBalancer, (*requestBuilder).SetSecurityGroups, (*requestBuilder).SetSubnets,
+	(*requestBuilder).SetIpAddressType, (*requestBuilder).ModifyLoadBalancerAttributes,
+	(*requestBuilder).ModifyIpPools,
+	(*requestBuilder).ModifyCapacityReservation, (*requestBuilder).DeleteLoadBalancer,
+	(*requestBuilder).AssociateWebACL, (*requestBuilder).DisassociateWebACL,
+	(*requestBuilder).CreateProtection,
+	(*requestBuilder).DeleteProtection,
+	(*requestBuilder).CreateListener, (*requestBuilder).ModifyListener,
+	(*requestBuilder).ModifyListenerAttributes,
+	(*requestBuilder).AddListenerCertificates, (*requestBuilder).RemoveListenerCertificates,
+	(*requestBuilder).DeleteListener,
+	(*requestBuilder).CreateRule, (*requestBuilder).ModifyRule, (*requestBuilder).SetRulePriorities,
+	(*requestBuilder).DeleteRule,
+	(*requestBuilder).RequestCertificate, (*requestBuilder).ImportCertificate,
+	(*requestBuilder).AddTagsToCertificate,
+	(*requestBuilder).DeleteCertificate, (*requestBuilder).PublishValidation,
+	(*requestBuilder).WithdrawValidation,
+	(*requestBuilder).PutObject, (*requestBuilder).DeleteObject, (*requestBuilder).CreateTrustStore,
+	(*requestBuilder).ModifyTrustStore, (*requestBuilder).DeleteTrustStore,
 )
 
 // requestBuilder builds the request of an operation. Its methods are in the files of the resources, and call nothing.

@@ -32,7 +32,7 @@ func TestEachOperationHasItsMethod(t *testing.T) {
 	}
 }
 
-func namesOf[S any](r requestTable[S]) (out []string) {
+func namesOf(r requestTable) (out []string) {
 	for op := range r {
 		out = append(out, op.Name())
 	}

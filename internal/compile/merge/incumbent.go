@@ -83,7 +83,7 @@ type resolution struct {
 
 // resolve finds the candidate in effect: one that was in effect before, else one whose member may change the fallback
 // that was in effect, else the first of all by protection and precedence. decision 2 has the rule as a table.
-func (g *Group) resolve(q conflict) resolution {
+func (g *Group) resolve(q *conflict) resolution {
 	all := indexes(q.candidates)
 	allowed := filter(all, func(at int) bool { return g.maySet(q.candidates[at].member, q) })
 	if len(allowed) == 0 { // what class parameters of the group set, an administrator has set
@@ -114,7 +114,7 @@ func (g *Group) resolve(q conflict) resolution {
 
 // maySet reports whether class parameters permit a member to set what it shares. A listener whose members all may
 // define routes only is their own.
-func (g *Group) maySet(i int, q conflict) bool {
+func (g *Group) maySet(i int, q *conflict) bool {
 	if g.Members[i].Authority != intent.RoutesOnly {
 		return true
 	}
@@ -124,7 +124,7 @@ func (g *Group) maySet(i int, q conflict) bool {
 }
 
 // resolveAmong resolves a conflict of members that may set the setting.
-func (g *Group) resolveAmong(q conflict) resolution {
+func (g *Group) resolveAmong(q *conflict) resolution {
 	p := protectionOf(q.setting)
 	all := indexes(q.candidates)
 	if g.Strict || len(g.Counting(q.among)) < 2 || !g.Joinable {
@@ -166,7 +166,7 @@ func (g *Group) resolveAmong(q conflict) resolution {
 // held are the candidates by which a value in effect stays, or changes: those of its owners. Members that agree with an
 // owner keep the value, unless it follows its owners, or an owner sets a stricter one. Then their value is the limit:
 // if no owner's value is equal to it or stricter, it takes effect.
-func (g *Group) held(q conflict, p protection, last Effect) []int {
+func (g *Group) held(q *conflict, p protection, last Effect) []int {
 	owns := func(at int, may func(Owner) bool) bool {
 		return last.ownedBy(g.Members[q.candidates[at].member].Object, may)
 	}
@@ -211,7 +211,7 @@ func (g *Group) held(q conflict, p protection, last Effect) []int {
 // ended returns for which members a value in effect has ended, of which no owner's is left: for all, if the namespaces
 // that set it have left. What a namespace removes that is still there, it wants no longer. Values of others that were
 // ignored so far do not take effect by its edit, but those of members that may have set the value first do.
-func (g *Group) ended(q conflict, last Effect) func(member int) bool {
+func (g *Group) ended(q *conflict, last Effect) func(member int) bool {
 	stays := slices.ContainsFunc(g.Counting(q.among), func(i int) bool {
 		return slices.ContainsFunc(last.Owners, func(w Owner) bool {
 			return w.Member.Namespace == g.Members[i].Object.Namespace
@@ -225,7 +225,7 @@ func (g *Group) ended(q conflict, last Effect) func(member int) bool {
 // guardian is the member that may change a default which AWS has, where nothing is remembered; oldest is the oldest
 // member. A member that asks for less protection than the default may have been set aside for that. Whether its
 // namespace decided is not known, so members of other namespaces that are content with the default come first.
-func (g *Group) guardian(q conflict, p protection, oldest int) int {
+func (g *Group) guardian(q *conflict, p protection, oldest int) int {
 	loosening := slices.Clone(g.doubted) // about a setting before
 	for _, c := range q.candidates {
 		m := &g.Members[c.member]
@@ -248,7 +248,7 @@ func (g *Group) Doubts(namespace string) bool { return slices.Contains(g.doubted
 
 // inherit resolves a conflict about a setting whose default is in effect, which decider may change. Members for which a
 // value before has ended may make it stricter.
-func (g *Group) inherit(q conflict, p protection, decider int, ended func(member int) bool) resolution {
+func (g *Group) inherit(q *conflict, p protection, decider int, ended func(member int) bool) resolution {
 	all := indexes(q.candidates)
 	may := filter(all, func(at int) bool {
 		c := q.candidates[at]
@@ -273,7 +273,7 @@ func (g *Group) inherit(q conflict, p protection, decider int, ended func(member
 }
 
 // unanimous reports whether all members that share the setting set it to the same value.
-func (g *Group) unanimous(q conflict) bool {
+func (g *Group) unanimous(q *conflict) bool {
 	set := map[int]bool{}
 	for _, c := range q.candidates {
 		if c.value != q.candidates[0].value {
@@ -291,7 +291,7 @@ func (g *Group) Counting(among []int) []int {
 
 // incumbents are the members for which the fallback was in effect: those that shared the setting when the last
 // compilation ended. If that is not known, all members are.
-func (g *Group) incumbents(q conflict) []int {
+func (g *Group) incumbents(q *conflict) []int {
 	if g.InEffect == nil {
 		return g.Counting(q.among)
 	}
@@ -384,7 +384,7 @@ func (g *Group) Carry(setting string) {
 }
 
 // record records the effect of a resolution for the next compilation.
-func (g *Group) record(q conflict, r resolution) {
+func (g *Group) record(q *conflict, r resolution) {
 	if r.winner < 0 || !g.Joinable {
 		return
 	}
@@ -422,7 +422,7 @@ func (g *Group) record(q conflict, r resolution) {
 }
 
 // oldestOf is the oldest member that sets the value in effect, of those that may set it.
-func (g *Group) oldestOf(q conflict, r resolution) int {
+func (g *Group) oldestOf(q *conflict, r resolution) int {
 	first := q.candidates[r.winner].member
 	for _, c := range q.candidates {
 		if c.value == q.candidates[r.winner].value && g.bySeniority(c.member, first) < 0 &&
@@ -435,7 +435,7 @@ func (g *Group) oldestOf(q conflict, r resolution) int {
 
 // limits are the values of members that agreed with the owners before these set a stricter one. A limit ends when its
 // member no longer sets the value.
-func (g *Group) limits(q conflict, p protection, now, last Effect) (out []Limit) {
+func (g *Group) limits(q *conflict, p protection, now, last Effect) (out []Limit) {
 	for _, c := range q.candidates {
 		l := Limit{g.Members[c.member].Object, c.value}
 		agreed := c.value == last.Value && last.ownedBy(l.Member, func(w Owner) bool { return w.Agrees })

@@ -95,7 +95,7 @@ func (s *Setting[T]) show(v T) string {
 
 // Resolve finds the value in effect. Each member with a different value gets a note that its own is ignored, with the
 // value in effect, its owner, and the rule that decided. ok is false if no member's value is in effect.
-func Resolve[T any](g *Group, values []Owned[T], s Setting[T]) (effective Owned[T], ok bool) {
+func Resolve[T any](g *Group, values []Owned[T], s *Setting[T]) (effective Owned[T], ok bool) {
 	if len(values) == 0 {
 		return Owned[T]{Member: -1}, false
 	}
@@ -113,7 +113,7 @@ func Resolve[T any](g *Group, values []Owned[T], s Setting[T]) (effective Owned[
 
 // settle returns the index of the candidate in effect, -1 if there is none, and notes at the members with other values
 // that these are ignored. show is how a note has a candidate's value.
-func (g *Group) settle(q conflict, what string, quiet bool, show func(i int) string) (winner int) {
+func (g *Group) settle(q *conflict, what string, quiet bool, show func(i int) string) (winner int) {
 	if q.among == nil {
 		q.among = g.All()
 	}
@@ -168,10 +168,15 @@ func Holder(g *Group, members []int, setting string, exists func(member int) boo
 	}
 }
 
-func newConflict[T any](setting string, among []int, values []Owned[T], text func(T) string) conflict {
-	q := conflict{setting: setting, among: among}
-	for _, c := range values {
-		q.candidates = append(q.candidates, candidate{c.Member, c.Source.OfClass(), c.Source.Place(), text(c.Value)})
+func newCandidate(member int, source intent.Source, value string) candidate {
+	return candidate{member, source.OfClass(), source.Place(), value}
+}
+
+func newConflict[T any](setting string, among []int, values []Owned[T], text func(T) string) *conflict {
+	q := &conflict{setting: setting, among: among, candidates: make([]candidate, len(values))}
+	for i := range values {
+		c := &values[i]
+		q.candidates[i] = newCandidate(c.Member, c.Source, text(c.Value))
 	}
 	return q
 }
@@ -196,7 +201,7 @@ func First(g *Group, values []Owned[string], setting string, among []int, exists
 // explain is the reason that a candidate is ignored, with the value in effect and its owner, and the remedy. That a
 // value is in effect is the reason only where no rule decides the same: else the text would change, and be another
 // event, with the first compilation after the conflict.
-func (g *Group) explain(q conflict, r resolution, loser int, shown string) (why, remedy string) {
+func (g *Group) explain(q *conflict, r resolution, loser int, shown string) (why, remedy string) {
 	if r.reserved && !g.maySet(q.candidates[loser].member, q) {
 		return "the class parameters let only other namespaces set what the group shares",
 			"remove it, or set it on an Ingress in a namespace that spec.group.settingsNamespaces of the class parameters lists"

@@ -52,7 +52,7 @@ func TestNoteOnLoserNamesWinningValueMemberAndReason(t *testing.T) {
 				g.Members = append(g.Members, m.Member)
 				candidates = append(candidates, Of(i, intent.Of(m.scheme, source)))
 			}
-			if holds, ok := Resolve(g, candidates, Setting[string]{Name: "scheme", What: "scheme"}); !ok ||
+			if holds, ok := Resolve(g, candidates, &Setting[string]{Name: "scheme", What: "scheme"}); !ok ||
 				holds.Value != test.winner.scheme {
 				t.Errorf("%s: %+v holds", test.rule, holds)
 			}
@@ -89,7 +89,7 @@ func TestNoteStaysTheSameOnceValueIsInEffect(t *testing.T) {
 			n, other := value("n", test.losing, order)
 			g := &Group{Joinable: true, InEffect: before, NewEffect: map[string]Effect{}, Members: []Member{m, n},
 				Note: func(_ int, d diag.Diagnostic) { texts = append(texts, d.Message()) }}
-			if holds, _ := Resolve(g, []Owned[string]{Of(0, of), Of(1, other)}, Setting[string]{Name: test.setting,
+			if holds, _ := Resolve(g, []Owned[string]{Of(0, of), Of(1, other)}, &Setting[string]{Name: test.setting,
 				What: test.setting}); holds.Value != test.winning {
 				t.Errorf("%s: %q holds", test.setting, holds.Value)
 			}

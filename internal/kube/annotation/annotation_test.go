@@ -41,7 +41,7 @@ func TestMapsAreSplitAsUsersOfTheExistingControllerKnow(t *testing.T) {
 		{"a=b,\n", m{"a": "b"}},
 		{`a=b\,`, m{"a": "b,"}},
 	} {
-		got, err := decodeMap(Entry{}, "k", c.in)
+		got, err := decodeMap(&Entry{}, "k", c.in)
 		if (err != nil) != (c.want == nil) {
 			t.Errorf("%q: error %v", c.in, err)
 		}
@@ -110,7 +110,7 @@ func TestListsDropBlanksAndEmptyItems(t *testing.T) {
 		" , ":       {},
 		"a,a":       {"a", "a"},
 	} {
-		got, err := decodeList(Entry{}, "k", in)
+		got, err := decodeList(&Entry{}, "k", in)
 		if d := cmp.Diff(want, got); d != "" || err != nil {
 			t.Errorf("%q: %v %s", in, err, d)
 		}
@@ -320,7 +320,7 @@ func FuzzMapsNeverPanicAndKeepEscapedItems(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, in string) {
-		got, err := decodeMap(Entry{}, "k", in)
+		got, err := decodeMap(&Entry{}, "k", in)
 		if err != nil {
 			return
 		}
@@ -333,7 +333,7 @@ func FuzzMapsNeverPanicAndKeepEscapedItems(f *testing.F) {
 			}
 			written = append(written, strings.ReplaceAll(strings.ReplaceAll(k, `\`, `\\`), ",", `\,`)+"="+escape.Replace(v))
 		}
-		again, err := decodeMap(Entry{}, "k", strings.Join(written, ","))
+		again, err := decodeMap(&Entry{}, "k", strings.Join(written, ","))
 		if err != nil {
 			t.Fatalf("%q: written as %q: %v", in, written, err)
 		}
@@ -347,7 +347,7 @@ func FuzzListsAndAdviceNeverPanic(f *testing.F) {
 	f.Add("a,b", "alb.ingress.kubernetes.io/actions.x")
 	f.Add("", strings.Repeat("x", 4000)) // which is compared with nothing
 	f.Fuzz(func(t *testing.T, value, key string) {
-		items, err := decodeList(Entry{}, "k", value)
+		items, err := decodeList(&Entry{}, "k", value)
 		if err != nil {
 			t.Fatal(err)
 		}

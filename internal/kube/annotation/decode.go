@@ -16,14 +16,14 @@ import (
 
 // The decoders return the first error of a value.
 
-func decodeString(e Entry, k Key, raw string) (string, error) {
+func decodeString(e *Entry, k Key, raw string) (string, error) {
 	if e.Values != nil && !slices.Contains(e.Values, raw) {
 		return "", fmt.Errorf("%s: %q is not a valid value", k, raw)
 	}
 	return raw, nil
 }
 
-func decodeBool(_ Entry, k Key, raw string) (bool, error) {
+func decodeBool(_ *Entry, k Key, raw string) (bool, error) {
 	b, err := strconv.ParseBool(raw)
 	if err != nil {
 		return false, fmt.Errorf("%s: %q is neither true nor false", k, raw)
@@ -31,14 +31,14 @@ func decodeBool(_ Entry, k Key, raw string) (bool, error) {
 	return b, nil
 }
 
-func decodeInt32(e Entry, k Key, raw string) (int32, error) {
+func decodeInt32(e *Entry, k Key, raw string) (int32, error) {
 	n, err := decodeInt(e, k, raw, 32)
 	return int32(n), err
 }
 
-func decodeInt64(e Entry, k Key, raw string) (int64, error) { return decodeInt(e, k, raw, 64) }
+func decodeInt64(e *Entry, k Key, raw string) (int64, error) { return decodeInt(e, k, raw, 64) }
 
-func decodeInt(e Entry, k Key, raw string, bits int) (int64, error) {
+func decodeInt(e *Entry, k Key, raw string, bits int) (int64, error) {
 	n, err := strconv.ParseInt(raw, 10, bits)
 	switch bounded := e.Min != e.Max; {
 	case bounded && (err != nil || n < e.Min || n > e.Max):
@@ -52,7 +52,7 @@ func decodeInt(e Entry, k Key, raw string, bits int) (int64, error) {
 }
 
 // decodeList splits at commas, trims items and drops empty ones. Order and duplicates are kept; there is no escaping.
-func decodeList(_ Entry, _ Key, raw string) ([]string, error) {
+func decodeList(_ *Entry, _ Key, raw string) ([]string, error) {
 	out := []string{}
 	for item := range strings.SplitSeq(raw, ",") {
 		if item = strings.TrimSpace(item); item != "" {
@@ -64,7 +64,7 @@ func decodeList(_ Entry, _ Key, raw string) ([]string, error) {
 
 // decodeMap reads key=value items; see items. Keys and values are trimmed, values may be empty and may contain "=", the
 // last of several equal keys counts.
-func decodeMap(_ Entry, k Key, raw string) (map[string]string, error) {
+func decodeMap(_ *Entry, k Key, raw string) (map[string]string, error) {
 	const most = 1_000 // AWS allows 50 tags, and has fewer attributes; each target group would have a copy
 	if n := strings.Count(raw, ","); n > most {
 		return nil, fmt.Errorf("%s: %d commas separate key=value pairs, and at most %d may", k, n, most)
@@ -116,7 +116,7 @@ func items(raw string) []string {
 }
 
 // escaped is the remedy for a map whose values have commas without a backslash; empty if the fault is another one.
-func escaped(e Entry, raw string) string {
+func escaped(e *Entry, raw string) string {
 	if e.Syntax != Map || !strings.Contains(raw, ",") || len(raw) > 1024 {
 		return ""
 	}
@@ -140,7 +140,7 @@ func escaped(e Entry, raw string) string {
 		strings.Join(pairs, ",")
 }
 
-func decodeJSON[T any](_ Entry, k Key, raw string) (T, error) {
+func decodeJSON[T any](_ *Entry, k Key, raw string) (T, error) {
 	var v T
 	if err := json.Unmarshal([]byte(raw), &v); err != nil {
 		return v, fmt.Errorf("%s: %w", k, JSONError(err))
@@ -187,7 +187,7 @@ var kinds = map[Key][][2]string{
 var unquoted = strings.NewReplacer(`"`, "", "'", "", " ", "", "-", "")
 
 // remedyFor describes a valid value of the kind of an invalid one.
-func (e Entry) remedyFor(raw string) string {
+func (e *Entry) remedyFor(raw string) string {
 	if of := kinds[e.Key]; of != nil {
 		raw = strings.ToLower(unquoted.Replace(raw))
 		if at := slices.IndexFunc(of, func(kind [2]string) bool { return strings.Contains(raw, kind[0]) }); at >= 0 {
@@ -198,7 +198,7 @@ func (e Entry) remedyFor(raw string) string {
 }
 
 // remedy describes a valid value.
-func (e Entry) remedy() string {
+func (e *Entry) remedy() string {
 	if e.Values != nil {
 		return "write " + join(e.Values)
 	}

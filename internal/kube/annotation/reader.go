@@ -186,9 +186,9 @@ func (r Reader) Map(k Key) intent.Field[map[string]string] { return read(r, k, d
 // Unmarshal reads JSON.
 func Unmarshal[T any](r Reader, k Key) intent.Field[T] { return read(r, k, decodeJSON[T]) }
 
-func read[T any](r Reader, k Key, decode func(Entry, Key, string) (T, error)) intent.Field[T] {
+func read[T any](r Reader, k Key, decode func(*Entry, Key, string) (T, error)) intent.Field[T] {
 	var v T
-	source, ok := r.decode(k, reflect.TypeFor[T](), func(e Entry, raw string) (err error) {
+	source, ok := r.decode(k, reflect.TypeFor[T](), func(e *Entry, raw string) (err error) {
 		v, err = decode(e, k, raw)
 		return err
 	})
@@ -200,7 +200,7 @@ func read[T any](r Reader, k Key, decode func(Entry, Key, string) (T, error)) in
 
 // decode hands an annotation's value to a function that takes it over. ok is false if there is none, or if the function
 // cannot read it, which is a finding. as is the type of the value.
-func (r Reader) decode(k Key, as reflect.Type, take func(Entry, string) error) (source intent.Source, ok bool) {
+func (r Reader) decode(k Key, as reflect.Type, take func(*Entry, string) error) (source intent.Source, ok bool) {
 	raw, source, ok := r.Raw(k)
 	if !ok {
 		return source, false
@@ -211,9 +211,9 @@ func (r Reader) decode(k Key, as reflect.Type, take func(Entry, string) error) (
 			"for each of so many paths or ports", "shorten the value, or divide the object").In(e.Affects))
 		return source, false
 	}
-	if err := take(e, raw); err != nil {
+	if err := take(&e, raw); err != nil {
 		r.findings.Add(diag.New(source.Object(), source.Path(), diag.InvalidAnnotation, err.Error(),
-			cmp.Or(escaped(e, raw), e.remedyFor(raw))).In(e.Affects))
+			cmp.Or(escaped(&e, raw), e.remedyFor(raw))).In(e.Affects))
 		return source, false
 	}
 	if e.Syntax == JSON {
@@ -267,7 +267,7 @@ func (r Reader) Attributes(k Key) intent.Field[map[string]string] {
 // object.
 func (r Reader) Labels(k Key) intent.Field[map[string]string] { return read(r, k, decodeLabels) }
 
-func decodeLabels(e Entry, k Key, raw string) (map[string]string, error) {
+func decodeLabels(e *Entry, k Key, raw string) (map[string]string, error) {
 	m, err := decodeMap(e, k, raw)
 	if err != nil {
 		return nil, err

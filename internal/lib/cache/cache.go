@@ -52,6 +52,9 @@ type Config struct {
 	FailureLifetime func(error) time.Duration
 }
 
+// Change and Drop are not called Update and Delete, because generic code of Kubernetes' libraries calls methods with those
+// names. The linker would keep them for each type of Cache, although nothing calls most of them.
+
 // Cache holds answers by key. It is safe for concurrent use, and holds no lock over a read. A caller waits for the keys
 // that it asked for only, as long as its context lasts.
 //
@@ -133,14 +136,9 @@ func (c *Cache[K, V]) Fresh(k K) (v V, found, fresh bool) {
 // Put takes over an answer that was learned otherwise, as by a write. A read under way does not replace it.
 func (c *Cache[K, V]) Put(k K, v V) { c.put(k, v) }
 
-// Update changes an answer, if one is known; it is as old as before. A read under way does not replace it: when that is
-// over, the next Get reads again.
-func (c *Cache[K, V]) Update(k K, change func(V) V) {
-	c.update(k, func(v any) any {
-		known, _ := v.(V)
-		return change(known)
-	})
-}
+// Change puts another answer in the place of one that is known; it is as old as before. A read under way does not
+// replace it: when that is over, the next Get reads again.
+func (c *Cache[K, V]) Change(k K, to V) { c.change(k, to) }
 
 // Failure returns why the newest read of a key failed; nil if it did not.
 func (c *Cache[K, V]) Failure(k K) error { return c.failure(k) }
@@ -149,8 +147,8 @@ func (c *Cache[K, V]) Failure(k K) error { return c.failure(k) }
 // used only if that read fails for a temporary reason.
 func (c *Cache[K, V]) Forget(keys ...K) { c.forget(boxed(keys)) }
 
-// Delete drops answers, also those that are being read again. Absences stay.
-func (c *Cache[K, V]) Delete(keys ...K) { c.delete(boxed(keys)) }
+// Drop drops answers, also those that are being read again. Absences stay.
+func (c *Cache[K, V]) Drop(keys ...K) { c.drop(boxed(keys)) }
 
 // Refresh begins to read a key, unless its answer is within its lifetime, a read of it is under way, or one has just
 // failed. done is closed when the read ends, and nil if none was begun.

@@ -25,7 +25,7 @@ type entry struct {
 	found  bool
 	read   time.Time // zero: never, or forgotten
 	misses int       // reads in a row without answer
-	// changed is set by Update while a read is under way, whose answer then is not taken over.
+	// changed is set by Change while a read is under way, whose answer then is not taken over.
 	changed bool
 	flight  *flight // the read under way; nil: none
 	// failure ended the newest read, unless it has succeeded; the next one may begin at retry.
@@ -187,7 +187,7 @@ func (c *core) put(k, v any) {
 	c.loads.Add(1)
 }
 
-func (c *core) update(k any, change func(any) any) {
+func (c *core) change(k, to any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e := c.entries[k]
@@ -196,7 +196,7 @@ func (c *core) update(k any, change func(any) any) {
 	}
 	e.changed = e.flight != nil
 	if e.found {
-		e.value = change(e.value)
+		e.value = to
 	}
 }
 
@@ -219,7 +219,7 @@ func (c *core) forget(keys []any) {
 	}
 }
 
-func (c *core) delete(keys []any) {
+func (c *core) drop(keys []any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, k := range keys {

@@ -133,7 +133,7 @@ func TestAReadDoesNotReplaceWhatWasPutOrForgottenMeanwhile(t *testing.T) {
 		"nothing":   {func(*Value[int]) {}, []int{1, 1}},
 		"put":       {func(v *Value[int]) { v.Put(7) }, []int{1, 7}},
 		"forgotten": {func(v *Value[int]) { v.Forget() }, []int{1, 2}},
-		"changed while nothing is known": {func(v *Value[int]) { v.of.Update("", func(n int) int { return n + 7 }) },
+		"changed while nothing is known": {func(v *Value[int]) { v.change("", 7) },
 			[]int{1, 2}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -188,7 +188,7 @@ func TestAnAnswerThatIsChangedWhileItIsReadAgainIsReadOnceMore(t *testing.T) {
 	var v *Value[int]
 	v = NewValue(Config{Now: clock.Now, Lifetime: time.Minute}, func(context.Context) (int, error) {
 		if reads++; reads == 2 {
-			v.of.Update("", func(int) int { return 7 })
+			v.change("", 7)
 		}
 		return reads, nil
 	})

@@ -7,7 +7,7 @@ import (
 )
 
 // about is the description of an operation that its methods complete.
-type about struct{ plan.About }
+type about struct{ *plan.About }
 
 // The fields of resources by which drift policies decide, by their names in plan.Fields. Each attribute and each tag
 // is a field of its own.
@@ -25,11 +25,11 @@ const (
 )
 
 func effect(k stack.Kind, v plan.Verb, r stack.Ref) about {
-	return about{plan.About{Effect: plan.Effect{Kind: k, Verb: v, Resource: r}, Refs: []stack.Ref{r}}}
+	return about{&plan.About{Effect: plan.Effect{Kind: k, Verb: v, Resource: r}, Refs: []stack.Ref{r}}}
 }
 
 func creates(k stack.Kind, name string) about {
-	return about{plan.About{Effect: plan.Effect{Kind: k, Verb: plan.Creates, Name: name}}}
+	return about{&plan.About{Effect: plan.Effect{Kind: k, Verb: plan.Creates, Name: name}}}
 }
 func changes(r stack.Ref) about { return effect(r.Kind, plan.Changes, r) }
 func retags(r stack.Ref) about  { return effect(r.Kind, plan.Retags, r) }
@@ -43,7 +43,7 @@ func deletes(r stack.Ref, usedBy string) about {
 }
 
 // unseen describes an operation that changes nothing that is observed.
-func unseen(refs ...stack.Ref) about { return about{plan.About{Refs: refs}} }
+func unseen(refs ...stack.Ref) about { return about{&plan.About{Refs: refs}} }
 
 // action sets the name of the AWS action, if the type of the operation has another name.
 func (a about) action(name string) about {

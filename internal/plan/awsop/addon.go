@@ -30,24 +30,24 @@ type AssociateWebACL struct {
 	WebACL       string // ARN
 }
 
-func (o AssociateWebACL) About() plan.About { return onAddOn(o.LoadBalancer, AddOnWebACL).About }
-func (o AssociateWebACL) advance(a advancer) {
+func (o AssociateWebACL) About() *plan.About { return onAddOn(o.LoadBalancer, AddOnWebACL).About }
+func (o AssociateWebACL) advance(a *advancer) {
 	a.loadBalancer(o.LoadBalancer, func(lb *LoadBalancer) { lb.WebACL = &o.WebACL })
 }
 
 // DisassociateWebACL takes the WAFv2 web ACL away.
 type DisassociateWebACL struct{ LoadBalancer stack.Ref }
 
-func (o DisassociateWebACL) About() plan.About { return onAddOn(o.LoadBalancer, AddOnWebACL).About }
-func (o DisassociateWebACL) advance(a advancer) {
+func (o DisassociateWebACL) About() *plan.About { return onAddOn(o.LoadBalancer, AddOnWebACL).About }
+func (o DisassociateWebACL) advance(a *advancer) {
 	a.loadBalancer(o.LoadBalancer, func(lb *LoadBalancer) { lb.WebACL = new(string) })
 }
 
 // CreateProtection has Shield Advanced protect a load balancer.
 type CreateProtection struct{ LoadBalancer stack.Ref }
 
-func (o CreateProtection) About() plan.About { return onAddOn(o.LoadBalancer, AddOnShield).About }
-func (o CreateProtection) advance(a advancer) {
+func (o CreateProtection) About() *plan.About { return onAddOn(o.LoadBalancer, AddOnShield).About }
+func (o CreateProtection) advance(a *advancer) {
 	a.loadBalancer(o.LoadBalancer, func(lb *LoadBalancer) {
 		lb.Shield, lb.Protection = new(true), &ShieldProtection{ID: a.out.Protection, Name: naming.ProtectionName}
 	})
@@ -59,10 +59,10 @@ type DeleteProtection struct {
 	Protection   string // id
 }
 
-func (o DeleteProtection) About() plan.About {
+func (o DeleteProtection) About() *plan.About {
 	return onAddOn(o.LoadBalancer, AddOnShield).removes().About
 }
-func (o DeleteProtection) advance(a advancer) {
+func (o DeleteProtection) advance(a *advancer) {
 	a.loadBalancer(o.LoadBalancer, func(lb *LoadBalancer) { lb.Shield, lb.Protection = new(false), nil })
 }
 
@@ -72,10 +72,10 @@ type ModifyCapacityReservation struct {
 	Units        int32
 }
 
-func (o ModifyCapacityReservation) About() plan.About {
+func (o ModifyCapacityReservation) About() *plan.About {
 	return onAddOn(o.LoadBalancer, AddOnCapacity).About
 }
-func (o ModifyCapacityReservation) advance(a advancer) {
+func (o ModifyCapacityReservation) advance(a *advancer) {
 	a.loadBalancer(o.LoadBalancer, func(lb *LoadBalancer) { lb.Capacity = &o.Units })
 }
 

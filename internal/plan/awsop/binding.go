@@ -10,20 +10,20 @@ import (
 // CreateBinding creates a TargetGroupBinding object.
 type CreateBinding struct{ Binding stack.Binding }
 
-func (o CreateBinding) About() plan.About {
+func (o CreateBinding) About() *plan.About {
 	return binding(plan.Creates, bindingRefs(o.Binding)...).About
 }
-func (o CreateBinding) advance(a advancer) {
+func (o CreateBinding) advance(a *advancer) {
 	a.o.Bindings = append(a.o.Bindings, Binding{Binding: Literal(o.Binding, a.resolve)})
 }
 
 // UpdateBinding patches the fields, labels and annotations that are ours; others stay.
 type UpdateBinding struct{ Binding stack.Binding }
 
-func (o UpdateBinding) About() plan.About {
+func (o UpdateBinding) About() *plan.About {
 	return binding(plan.Changes, bindingRefs(o.Binding)...).About
 }
-func (o UpdateBinding) advance(a advancer) {
+func (o UpdateBinding) advance(a *advancer) {
 	if b := found(a.o.Bindings, o.Binding.Namespace+"/"+o.Binding.Name, (*Binding).id); b != nil {
 		labels, annotations := merged(b.Labels, o.Binding.Labels), merged(b.Annotations, o.Binding.Annotations)
 		*b = Binding{Binding: Literal(o.Binding, a.resolve)}
@@ -37,8 +37,8 @@ type ReleaseBinding struct {
 	Labels                []string
 }
 
-func (ReleaseBinding) About() plan.About { return binding(plan.Deletes).About } // of the stack
-func (o ReleaseBinding) advance(a advancer) {
+func (ReleaseBinding) About() *plan.About { return binding(plan.Deletes).About } // of the stack
+func (o ReleaseBinding) advance(a *advancer) {
 	a.o.Bindings = dropped(a.o.Bindings, o.Namespace+"/"+o.ObjectName, (*Binding).id)
 }
 
@@ -47,8 +47,8 @@ type DeleteBinding struct {
 	Namespace, ObjectName string
 }
 
-func (DeleteBinding) About() plan.About { return binding(plan.Deletes).About }
-func (o DeleteBinding) advance(a advancer) {
+func (DeleteBinding) About() *plan.About { return binding(plan.Deletes).About }
+func (o DeleteBinding) advance(a *advancer) {
 	a.o.Bindings = dropped(a.o.Bindings, o.Namespace+"/"+o.ObjectName, (*Binding).id)
 }
 
@@ -71,7 +71,7 @@ func Literal(b stack.Binding, resolve func(stack.Ref) string) stack.Binding {
 
 // binding is about an operation on a TargetGroupBinding.
 func binding(v plan.Verb, refs ...stack.Ref) about {
-	return about{plan.About{Effect: plan.Effect{Kind: stack.KindBinding, Verb: v}, Refs: refs}}
+	return about{&plan.About{Effect: plan.Effect{Kind: stack.KindBinding, Verb: v}, Refs: refs}}
 }
 
 func bindingRefs(b stack.Binding) []stack.Ref {

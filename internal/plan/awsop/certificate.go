@@ -15,10 +15,10 @@ type RequestCertificate struct {
 	Token       string
 }
 
-func (RequestCertificate) About() plan.About {
+func (RequestCertificate) About() *plan.About {
 	return creates(stack.KindCertificate, "").setting("Certificates").About
 }
-func (o RequestCertificate) advance(a advancer) {
+func (o RequestCertificate) advance(a *advancer) {
 	c := Certificate{ARN: a.out.ID, Status: facts.Pending, Certificate: o.Certificate}
 	c.Tags = merged(o.Certificate.Tags, nil)
 	a.o.Certificates = added(a.o.Certificates, c, (*Certificate).id)
@@ -31,7 +31,7 @@ type ImportCertificate struct {
 	At          stack.Ref
 }
 
-func (o ImportCertificate) About() plan.About {
+func (o ImportCertificate) About() *plan.About {
 	a := creates(stack.KindCertificate, "")
 	if o.At != (stack.Ref{}) {
 		a = changes(o.At)
@@ -41,7 +41,7 @@ func (o ImportCertificate) About() plan.About {
 	}
 	return a.setting("Certificates").About
 }
-func (o ImportCertificate) advance(a advancer) {
+func (o ImportCertificate) advance(a *advancer) {
 	pair := o.Certificate.Import
 	if o.At == (stack.Ref{}) {
 		c := Certificate{ARN: a.out.ID, Status: facts.Issued, Imported: true, Certificate: o.Certificate}
@@ -62,18 +62,18 @@ type AddTagsToCertificate struct {
 	Tags        map[string]string
 }
 
-func (o AddTagsToCertificate) About() plan.About { return retags(o.Certificate).About }
-func (o AddTagsToCertificate) advance(a advancer) {
+func (o AddTagsToCertificate) About() *plan.About { return retags(o.Certificate).About }
+func (o AddTagsToCertificate) advance(a *advancer) {
 	a.certificate(o.Certificate, func(c *Certificate) { c.Tags = merged(c.Tags, o.Tags) })
 }
 
 // DeleteCertificate deletes a certificate; AWS refuses while a listener uses it.
 type DeleteCertificate struct{ Certificate stack.Ref }
 
-func (o DeleteCertificate) About() plan.About {
+func (o DeleteCertificate) About() *plan.About {
 	return deletes(o.Certificate, "the listeners to let go of the certificate").About
 }
-func (o DeleteCertificate) advance(a advancer) {
+func (o DeleteCertificate) advance(a *advancer) {
 	a.o.Certificates = dropped(a.o.Certificates, a.resolve(o.Certificate), (*Certificate).id)
 }
 
@@ -84,12 +84,12 @@ type PublishValidation struct {
 	Records     []ValidationRecord
 }
 
-func (o PublishValidation) About() plan.About {
+func (o PublishValidation) About() *plan.About {
 	a := changes(o.Certificate).records().About
 	a.Unsaid = true // each certificate for a name has the same record
 	return a
 }
-func (o PublishValidation) advance(a advancer) {
+func (o PublishValidation) advance(a *advancer) {
 	a.certificate(o.Certificate, func(c *Certificate) { c.Published = append(slices.Clone(c.Published), o.Zone) })
 }
 
@@ -99,14 +99,14 @@ type WithdrawValidation struct {
 	Record ValidationRecord
 }
 
-func (WithdrawValidation) About() plan.About { return unseen().records().About }
-func (WithdrawValidation) advance(advancer)  {} // DNS is not observed
+func (WithdrawValidation) About() *plan.About { return unseen().records().About }
+func (WithdrawValidation) advance(*advancer)  {} // DNS is not observed
 
 // records is for operations on validation records.
 func (a about) records() about { return a.action("ChangeResourceRecordSets").setting("Certificates") }
 
 func (c *Certificate) id() string { return c.ARN }
 
-func (a advancer) certificate(r stack.Ref, change func(*Certificate)) {
+func (a *advancer) certificate(r stack.Ref, change func(*Certificate)) {
 	update(a.o.Certificates, a.resolve(r), (*Certificate).id, change)
 }

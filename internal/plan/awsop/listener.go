@@ -32,13 +32,13 @@ type CreateListener struct {
 	Prepares Protocols `json:",omitzero"` // of a spare listener: the change that needs the spare listener
 }
 
-func (o CreateListener) About() plan.About {
+func (o CreateListener) About() *plan.About {
 	l := o.Listener
 	return creates(stack.KindListener, "").below(l.LoadBalancer).forwards(l.DefaultActions).setting("Certificates").
 		takes(l.LoadBalancer, "listeners").
 		writes(drift.Listeners, stack.Ref{Kind: stack.KindListener, ID: l.ID}, FieldListener).About
 }
-func (o CreateListener) advance(a advancer) {
+func (o CreateListener) advance(a *advancer) {
 	l := Listener{ARN: a.out.ID, Listener: o.Listener}
 	l.LoadBalancer = a.known(o.Listener.LoadBalancer)
 	l.DefaultActions = a.actions(o.Listener.DefaultActions)
@@ -64,7 +64,7 @@ type ModifyListener struct {
 // ListenerSettings are the settings of a listener that AWS may refuse separately.
 type ListenerSettings struct{ Actions, Certificate, Policy, ALPN, Mutual bool }
 
-func (o ModifyListener) About() plan.About {
+func (o ModifyListener) About() *plan.About {
 	setting := "Certificates"
 	switch o.Sets {
 	case ListenerSettings{Policy: true}:
@@ -117,7 +117,7 @@ func (o ModifyListener) apart() (out []plan.Operation) {
 	return out
 }
 
-func (o ModifyListener) advance(a advancer) {
+func (o ModifyListener) advance(a *advancer) {
 	a.listener(o.Ref, func(l *Listener) {
 		w := o.Listener
 		l.Protocol, l.SSLPolicy, l.ALPN = w.Protocol, cmp.Or(w.SSLPolicy, l.SSLPolicy), cmp.Or(w.ALPN, l.ALPN)
@@ -139,11 +139,11 @@ func (o ModifyListener) advance(a advancer) {
 // DeleteListener deletes a listener with its rules.
 type DeleteListener struct{ Listener stack.Ref }
 
-func (o DeleteListener) About() plan.About {
+func (o DeleteListener) About() *plan.About {
 	return deletes(o.Listener, noTarget).forwards(nil).frees(o.Listener, "listeners").
 		writes(drift.Listeners, o.Listener, FieldListener).About
 }
-func (o DeleteListener) advance(a advancer) { a.dropListener(a.resolve(o.Listener)) }
+func (o DeleteListener) advance(a *advancer) { a.dropListener(a.resolve(o.Listener)) }
 
 // AddListenerCertificates attaches one further certificate.
 type AddListenerCertificates struct {
@@ -151,11 +151,11 @@ type AddListenerCertificates struct {
 	Certificate string
 }
 
-func (o AddListenerCertificates) About() plan.About {
+func (o AddListenerCertificates) About() *plan.About {
 	return changes(o.Listener).setting("Certificates").takes(o.Listener, "certificates").
 		writes(drift.Listeners, o.Listener, FieldCertificates).About
 }
-func (o AddListenerCertificates) advance(a advancer) {
+func (o AddListenerCertificates) advance(a *advancer) {
 	a.listener(o.Listener, func(l *Listener) { l.SNI = append(slices.Clone(l.SNI), o.Certificate) })
 }
 
@@ -165,11 +165,11 @@ type RemoveListenerCertificates struct {
 	Certificate string
 }
 
-func (o RemoveListenerCertificates) About() plan.About {
+func (o RemoveListenerCertificates) About() *plan.About {
 	return changes(o.Listener).ordered().frees(o.Listener, "certificates").
 		writes(drift.Listeners, o.Listener, FieldCertificates).About
 }
-func (o RemoveListenerCertificates) advance(a advancer) {
+func (o RemoveListenerCertificates) advance(a *advancer) {
 	a.listener(o.Listener, func(l *Listener) {
 		l.SNI = slices.DeleteFunc(slices.Clone(l.SNI), func(c string) bool { return c == o.Certificate })
 	})
@@ -181,24 +181,24 @@ type ModifyListenerAttributes struct {
 	Attributes map[string]string
 }
 
-func (o ModifyListenerAttributes) About() plan.About {
+func (o ModifyListenerAttributes) About() *plan.About {
 	return changes(o.Listener).entries("Attributes", o.Attributes, func(some map[string]string) plan.Operation {
 		o.Attributes = some
 		return o
 	}).writes(drift.Listeners, o.Listener, FieldAttribute).About
 }
-func (o ModifyListenerAttributes) advance(a advancer) {
+func (o ModifyListenerAttributes) advance(a *advancer) {
 	a.listener(o.Listener, func(l *Listener) { l.Attributes = merged(l.Attributes, o.Attributes) })
 }
 
 func (l *Listener) id() string { return l.ARN }
 
-func (a advancer) listener(r stack.Ref, change func(*Listener)) {
+func (a *advancer) listener(r stack.Ref, change func(*Listener)) {
 	update(a.o.Listeners, a.resolve(r), (*Listener).id, change)
 }
 
 // dropListener drops a listener with its rules.
-func (a advancer) dropListener(arn string) {
+func (a *advancer) dropListener(arn string) {
 	a.o.Listeners = dropped(a.o.Listeners, arn, (*Listener).id)
 	a.o.Rules = slices.DeleteFunc(a.o.Rules, func(r Rule) bool { return r.Listener.Literal == arn })
 }

@@ -16,11 +16,11 @@ const DeletionProtection = "deletion_protection.enabled"
 // CreateLoadBalancer creates a load balancer; attributes are a step of their own.
 type CreateLoadBalancer struct{ LoadBalancer stack.LoadBalancer }
 
-func (o CreateLoadBalancer) About() plan.About {
+func (o CreateLoadBalancer) About() *plan.About {
 	// no setting: AWS may refuse any of them, and says which in its text
 	return creates(stack.KindLoadBalancer, o.LoadBalancer.Name).uses(o.LoadBalancer.SecurityGroups...).About
 }
-func (o CreateLoadBalancer) advance(a advancer) {
+func (o CreateLoadBalancer) advance(a *advancer) {
 	lb := LoadBalancer{ARN: a.out.ID, DNSName: a.out.DNSName, HostedZone: a.out.HostedZone, State: a.out.State,
 		LoadBalancer: o.LoadBalancer}
 	lb.SecurityGroups = a.refs(o.LoadBalancer.SecurityGroups)
@@ -38,11 +38,11 @@ type SetSecurityGroups struct {
 	PrivateLinkRules string `json:",omitempty"` // as that of stack.LoadBalancer; empty = not sent
 }
 
-func (o SetSecurityGroups) About() plan.About {
+func (o SetSecurityGroups) About() *plan.About {
 	return changes(o.LoadBalancer).uses(o.Groups...).setting("SecurityGroups").
 		writes(drift.LoadBalancer, o.LoadBalancer, FieldSecurityGroups).About
 }
-func (o SetSecurityGroups) advance(a advancer) {
+func (o SetSecurityGroups) advance(a *advancer) {
 	a.loadBalancer(o.LoadBalancer, func(lb *LoadBalancer) {
 		lb.SecurityGroups = a.refs(o.Groups)
 		lb.PrivateLinkRules = cmp.Or(o.PrivateLinkRules, lb.PrivateLinkRules)
@@ -60,14 +60,14 @@ type SetSubnets struct {
 	IPAddressType string `json:",omitempty"`
 }
 
-func (o SetSubnets) About() plan.About {
+func (o SetSubnets) About() *plan.About {
 	fields := []string{FieldSubnets}
 	if o.IPAddressType != "" {
 		fields = append(fields, FieldAddressType)
 	}
 	return changes(o.LoadBalancer).setting("Subnets").writes(drift.LoadBalancer, o.LoadBalancer, fields...).About
 }
-func (o SetSubnets) advance(a advancer) {
+func (o SetSubnets) advance(a *advancer) {
 	a.loadBalancer(o.LoadBalancer, func(lb *LoadBalancer) {
 		lb.Subnets = o.Subnets
 		lb.NetworkSourceNAT = cmp.Or(o.NetworkSourceNAT, lb.NetworkSourceNAT)
@@ -81,11 +81,11 @@ type SetIpAddressType struct {
 	IPAddressType string
 }
 
-func (o SetIpAddressType) About() plan.About {
+func (o SetIpAddressType) About() *plan.About {
 	return changes(o.LoadBalancer).setting("IPAddressType").
 		writes(drift.LoadBalancer, o.LoadBalancer, FieldAddressType).About
 }
-func (o SetIpAddressType) advance(a advancer) {
+func (o SetIpAddressType) advance(a *advancer) {
 	a.loadBalancer(o.LoadBalancer, func(lb *LoadBalancer) {
 		lb.IPAddressType = o.IPAddressType
 		if o.IPAddressType == stack.IPv4 {
@@ -103,13 +103,13 @@ type ModifyLoadBalancerAttributes struct {
 	Attributes   map[string]string
 }
 
-func (o ModifyLoadBalancerAttributes) About() plan.About {
+func (o ModifyLoadBalancerAttributes) About() *plan.About {
 	return changes(o.LoadBalancer).entries("Attributes", o.Attributes, func(some map[string]string) plan.Operation {
 		o.Attributes = some
 		return o
 	}).writes(drift.LoadBalancer, o.LoadBalancer, FieldAttribute).About
 }
-func (o ModifyLoadBalancerAttributes) advance(a advancer) {
+func (o ModifyLoadBalancerAttributes) advance(a *advancer) {
 	a.loadBalancer(o.LoadBalancer, func(lb *LoadBalancer) { lb.Attributes = merged(lb.Attributes, o.Attributes) })
 }
 
@@ -119,10 +119,10 @@ type ModifyIpPools struct {
 	Pool         string
 }
 
-func (o ModifyIpPools) About() plan.About {
+func (o ModifyIpPools) About() *plan.About {
 	return changes(o.LoadBalancer).setting("IPAMPool").About
 }
-func (o ModifyIpPools) advance(a advancer) {
+func (o ModifyIpPools) advance(a *advancer) {
 	a.loadBalancer(o.LoadBalancer, func(lb *LoadBalancer) { lb.IPAMPool = o.Pool })
 }
 
@@ -133,13 +133,13 @@ type DeleteLoadBalancer struct {
 	Successor *stack.Ref `json:",omitempty"`
 }
 
-func (o DeleteLoadBalancer) About() plan.About {
+func (o DeleteLoadBalancer) About() *plan.About {
 	return deletes(o.LoadBalancer, noTarget).after(o.Successor, takesOver).About
 }
-func (o DeleteLoadBalancer) advance(a advancer) { a.dropLoadBalancer(a.resolve(o.LoadBalancer)) }
+func (o DeleteLoadBalancer) advance(a *advancer) { a.dropLoadBalancer(a.resolve(o.LoadBalancer)) }
 
 // dropLoadBalancer drops a load balancer with what hangs on it.
-func (a advancer) dropLoadBalancer(arn string) {
+func (a *advancer) dropLoadBalancer(arn string) {
 	a.o.LoadBalancers = dropped(a.o.LoadBalancers, arn, (*LoadBalancer).id)
 	for _, l := range slices.Clone(a.o.Listeners) {
 		if l.LoadBalancer.Literal == arn {
@@ -169,7 +169,7 @@ func (lb *LoadBalancer) Adopted() bool {
 // Active reports whether AWS has provisioned the load balancer, so that it serves.
 func (lb *LoadBalancer) Active() bool { return lb.State == "active" || lb.State == "active_impaired" }
 
-func (a advancer) loadBalancer(r stack.Ref, change func(*LoadBalancer)) {
+func (a *advancer) loadBalancer(r stack.Ref, change func(*LoadBalancer)) {
 	update(a.o.LoadBalancers, a.resolve(r), (*LoadBalancer).id, change)
 }
 
@@ -179,13 +179,13 @@ type AddTags struct {
 	Tags     map[string]string
 }
 
-func (o AddTags) About() plan.About {
+func (o AddTags) About() *plan.About {
 	return retags(o.Resource).entries("Tags", o.Tags, func(some map[string]string) plan.Operation {
 		o.Tags = some
 		return o
 	}).writes(drift.Tags, o.Resource, FieldTag).About
 }
-func (o AddTags) advance(a advancer) {
+func (o AddTags) advance(a *advancer) {
 	a.tags(o.Resource, func(t map[string]string) map[string]string { return merged(t, o.Tags) })
 	a.loadBalancer(o.Resource, func(lb *LoadBalancer) {
 		id, is := lb.Tags[naming.ResourceTag(a.o.Key.Owner)]
@@ -202,13 +202,13 @@ type RemoveTags struct {
 	Keys     []string
 }
 
-func (o RemoveTags) About() plan.About {
+func (o RemoveTags) About() *plan.About {
 	return retags(o.Resource).drops(o.Keys, func(some []string) plan.Operation {
 		o.Keys = some
 		return o
 	}).writes(drift.Tags, o.Resource, FieldTag).About
 }
-func (o RemoveTags) advance(a advancer) {
+func (o RemoveTags) advance(a *advancer) {
 	if slices.Contains(o.Keys, naming.ResourceTag(a.o.Key.Owner)) {
 		switch o.Resource.Kind {
 		case stack.KindTargetGroup:
@@ -222,7 +222,7 @@ func (o RemoveTags) advance(a advancer) {
 	a.tags(o.Resource, func(t map[string]string) map[string]string { return without(t, o.Keys) })
 }
 
-func (a advancer) tags(r stack.Ref, change func(map[string]string) map[string]string) {
+func (a *advancer) tags(r stack.Ref, change func(map[string]string) map[string]string) {
 	a.loadBalancer(r, func(lb *LoadBalancer) { lb.Tags = change(lb.Tags) })
 	a.targetGroup(r, func(tg *TargetGroup) { tg.Tags = change(tg.Tags) })
 	a.listener(r, func(l *Listener) { l.Tags = change(l.Tags) })

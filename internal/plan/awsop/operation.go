@@ -18,7 +18,7 @@ import (
 type Operation interface {
 	plan.Operation
 	// advance changes an observation to what it is after the operation.
-	advance(a advancer)
+	advance(a *advancer)
 }
 
 // Operations returns the zero values of all operations, for tests.
@@ -55,7 +55,7 @@ type Output struct {
 func Advance(obs Observed, op plan.Operation, out Output, resolve func(stack.Ref) string) Observed {
 	o := obs.Clone()
 	if op, ok := op.(Operation); ok {
-		op.advance(advancer{&o, out, resolve})
+		op.advance(&advancer{&o, out, resolve})
 	}
 	return o
 }
@@ -68,9 +68,9 @@ type advancer struct {
 }
 
 // known turns a reference into the literal that an observation holds.
-func (a advancer) known(r stack.Ref) stack.Ref { return stack.Literal(r.Kind, a.resolve(r)) }
+func (a *advancer) known(r stack.Ref) stack.Ref { return stack.Literal(r.Kind, a.resolve(r)) }
 
-func (a advancer) refs(rs []stack.Ref) []stack.Ref {
+func (a *advancer) refs(rs []stack.Ref) []stack.Ref {
 	out := make([]stack.Ref, len(rs))
 	for i, r := range rs {
 		out[i] = a.known(r)
@@ -78,7 +78,7 @@ func (a advancer) refs(rs []stack.Ref) []stack.Ref {
 	return out
 }
 
-func (a advancer) actions(as []stack.Action) []stack.Action {
+func (a *advancer) actions(as []stack.Action) []stack.Action {
 	out := slices.Clone(as)
 	for i := range out {
 		if f := out[i].Forward; f != nil {

@@ -14,12 +14,12 @@ type CreateRule struct {
 	Priority int32
 }
 
-func (o CreateRule) About() plan.About {
+func (o CreateRule) About() *plan.About {
 	r := o.Rule
 	return creates(stack.KindRule, "").below(r.Listener).forwards(r.Actions).setting("Conditions").ordered().
 		takes(r.Listener, "rules").writes(drift.Rules, r.Listener, FieldRules).About
 }
-func (o CreateRule) advance(a advancer) {
+func (o CreateRule) advance(a *advancer) {
 	r := Rule{ARN: a.out.ID, Priority: o.Priority, Rule: o.Rule}
 	r.Listener, r.Actions, r.Order = a.known(o.Rule.Listener), a.actions(o.Rule.Actions), 0
 	if o.Rule.Tags != nil {
@@ -34,11 +34,11 @@ type ModifyRule struct {
 	Rule stack.Rule
 }
 
-func (o ModifyRule) About() plan.About {
+func (o ModifyRule) About() *plan.About {
 	return changes(o.Ref).forwards(o.Rule.Actions).setting("Conditions").ordered().
 		writes(drift.Rules, cmp.Or(o.Rule.Listener, o.Ref), FieldRules).About
 }
-func (o ModifyRule) advance(a advancer) {
+func (o ModifyRule) advance(a *advancer) {
 	a.rule(o.Ref, func(r *Rule) {
 		r.Conditions, r.Transforms, r.Actions = o.Rule.Conditions, o.Rule.Transforms, a.actions(o.Rule.Actions)
 	})
@@ -56,7 +56,7 @@ type RulePriority struct {
 	Priority int32
 }
 
-func (o SetRulePriorities) About() plan.About {
+func (o SetRulePriorities) About() *plan.About {
 	var made []stack.Ref // by the plan
 	for _, p := range o.Priorities {
 		if p.Rule.Literal == "" {
@@ -65,7 +65,7 @@ func (o SetRulePriorities) About() plan.About {
 	}
 	return changes(o.Listener).forwards(nil).uses(made...).ordered().writes(drift.Rules, o.Listener, FieldRules).About
 }
-func (o SetRulePriorities) advance(a advancer) {
+func (o SetRulePriorities) advance(a *advancer) {
 	for _, p := range o.Priorities {
 		a.rule(p.Rule, func(r *Rule) { r.Priority = p.Priority })
 	}
@@ -74,16 +74,16 @@ func (o SetRulePriorities) advance(a advancer) {
 // DeleteRule deletes a rule.
 type DeleteRule struct{ Rule stack.Ref }
 
-func (o DeleteRule) About() plan.About {
+func (o DeleteRule) About() *plan.About {
 	return deletes(o.Rule, "").forwards(nil).ordered().frees(o.Rule, "rules").
 		writes(drift.Rules, o.Rule, FieldRules).About
 }
-func (o DeleteRule) advance(a advancer) {
+func (o DeleteRule) advance(a *advancer) {
 	a.o.Rules = dropped(a.o.Rules, a.resolve(o.Rule), (*Rule).id)
 }
 
 func (r *Rule) id() string { return r.ARN }
 
-func (a advancer) rule(r stack.Ref, change func(*Rule)) {
+func (a *advancer) rule(r stack.Ref, change func(*Rule)) {
 	update(a.o.Rules, a.resolve(r), (*Rule).id, change)
 }

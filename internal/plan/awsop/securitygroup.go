@@ -16,10 +16,10 @@ type CreateSecurityGroup struct {
 	Group stack.SecurityGroup
 }
 
-func (o CreateSecurityGroup) About() plan.About {
+func (o CreateSecurityGroup) About() *plan.About {
 	return creates(stack.KindSecurityGroup, o.Group.Name).About
 }
-func (o CreateSecurityGroup) advance(a advancer) {
+func (o CreateSecurityGroup) advance(a *advancer) {
 	g := SecurityGroup{GroupID: a.out.ID, SecurityGroup: o.Group}
 	g.Ingress, g.Tags = nil, merged(o.Group.Tags, nil)
 	a.o.SecurityGroups = added(a.o.SecurityGroups, g, (*SecurityGroup).id)
@@ -31,10 +31,10 @@ type AuthorizeSecurityGroupIngress struct {
 	Permissions []stack.Permission
 }
 
-func (o AuthorizeSecurityGroupIngress) About() plan.About {
+func (o AuthorizeSecurityGroupIngress) About() *plan.About {
 	return changes(o.Group).permits(o.Permissions).takes(o.Group, "inbound rules").About
 }
-func (o AuthorizeSecurityGroupIngress) advance(a advancer) {
+func (o AuthorizeSecurityGroupIngress) advance(a *advancer) {
 	a.securityGroup(o.Group, func(g *SecurityGroup) {
 		g.Ingress = slices.Clone(g.Ingress)
 		for _, p := range o.Permissions {
@@ -76,10 +76,10 @@ type RevokeSecurityGroupIngress struct {
 	Permissions []stack.Permission
 }
 
-func (o RevokeSecurityGroupIngress) About() plan.About {
+func (o RevokeSecurityGroupIngress) About() *plan.About {
 	return changes(o.Group).permits(o.Permissions).frees(o.Group, "inbound rules").About
 }
-func (o RevokeSecurityGroupIngress) advance(a advancer) {
+func (o RevokeSecurityGroupIngress) advance(a *advancer) {
 	gone := map[string]bool{}
 	for _, p := range o.Permissions {
 		gone[canonical.PermissionKey(p, a.resolve)] = true
@@ -94,10 +94,10 @@ func (o RevokeSecurityGroupIngress) advance(a advancer) {
 // DeleteSecurityGroup deletes a group; AWS refuses while a network interface uses it.
 type DeleteSecurityGroup struct{ Group stack.Ref }
 
-func (o DeleteSecurityGroup) About() plan.About {
+func (o DeleteSecurityGroup) About() *plan.About {
 	return deletes(o.Group, "the network interfaces and rules that use the security group to go").About
 }
-func (o DeleteSecurityGroup) advance(a advancer) {
+func (o DeleteSecurityGroup) advance(a *advancer) {
 	a.o.SecurityGroups = dropped(a.o.SecurityGroups, a.resolve(o.Group), (*SecurityGroup).id)
 }
 
@@ -107,13 +107,13 @@ type CreateTags struct {
 	Tags  map[string]string
 }
 
-func (o CreateTags) About() plan.About {
+func (o CreateTags) About() *plan.About {
 	return retags(o.Group).entries("Tags", o.Tags, func(some map[string]string) plan.Operation {
 		o.Tags = some
 		return o
 	}).writes(drift.Tags, o.Group, FieldTag).About
 }
-func (o CreateTags) advance(a advancer) {
+func (o CreateTags) advance(a *advancer) {
 	a.securityGroup(o.Group, func(g *SecurityGroup) { g.Tags = merged(g.Tags, o.Tags) })
 }
 
@@ -123,13 +123,13 @@ type DeleteTags struct {
 	Keys  []string
 }
 
-func (o DeleteTags) About() plan.About {
+func (o DeleteTags) About() *plan.About {
 	return retags(o.Group).drops(o.Keys, func(some []string) plan.Operation {
 		o.Keys = some
 		return o
 	}).writes(drift.Tags, o.Group, FieldTag).About
 }
-func (o DeleteTags) advance(a advancer) {
+func (o DeleteTags) advance(a *advancer) {
 	if slices.Contains(o.Keys, naming.ResourceTag(a.o.Key.Owner)) {
 		a.o.SecurityGroups = dropped(a.o.SecurityGroups, a.resolve(o.Group), (*SecurityGroup).id)
 	}
@@ -138,7 +138,7 @@ func (o DeleteTags) advance(a advancer) {
 
 func (g *SecurityGroup) id() string { return g.GroupID }
 
-func (a advancer) securityGroup(r stack.Ref, change func(*SecurityGroup)) {
+func (a *advancer) securityGroup(r stack.Ref, change func(*SecurityGroup)) {
 	update(a.o.SecurityGroups, a.resolve(r), (*SecurityGroup).id, change)
 }
 

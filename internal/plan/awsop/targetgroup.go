@@ -15,10 +15,10 @@ type CreateTargetGroup struct {
 	TargetGroup stack.TargetGroup
 }
 
-func (o CreateTargetGroup) About() plan.About {
+func (o CreateTargetGroup) About() *plan.About {
 	return creates(stack.KindTargetGroup, o.TargetGroup.Name).About
 }
-func (o CreateTargetGroup) advance(a advancer) {
+func (o CreateTargetGroup) advance(a *advancer) {
 	tg := TargetGroup{ARN: a.out.ID, TargetGroup: o.TargetGroup}
 	tg.Attributes, tg.Tags, tg.Balancer = map[string]string{}, merged(o.TargetGroup.Tags, nil), stack.Ref{}
 	tg.Set(Read, PartTags, PartAttributes)
@@ -36,10 +36,10 @@ type ModifyTargetGroup struct {
 	HealthCheck     stack.HealthCheck
 }
 
-func (o ModifyTargetGroup) About() plan.About {
+func (o ModifyTargetGroup) About() *plan.About {
 	return changes(o.TargetGroup).writes(drift.TargetGroups, o.TargetGroup, FieldHealthCheck).About
 }
-func (o ModifyTargetGroup) advance(a advancer) {
+func (o ModifyTargetGroup) advance(a *advancer) {
 	a.targetGroup(o.TargetGroup, func(tg *TargetGroup) {
 		old := tg.HealthCheck
 		tg.HealthCheck = o.HealthCheck
@@ -55,13 +55,13 @@ type ModifyTargetGroupAttributes struct {
 	Attributes  map[string]string
 }
 
-func (o ModifyTargetGroupAttributes) About() plan.About {
+func (o ModifyTargetGroupAttributes) About() *plan.About {
 	return changes(o.TargetGroup).entries("Attributes", o.Attributes, func(some map[string]string) plan.Operation {
 		o.Attributes = some
 		return o
 	}).writes(drift.TargetGroups, o.TargetGroup, FieldAttribute).About
 }
-func (o ModifyTargetGroupAttributes) advance(a advancer) {
+func (o ModifyTargetGroupAttributes) advance(a *advancer) {
 	a.targetGroup(o.TargetGroup, func(tg *TargetGroup) { tg.Attributes = merged(tg.Attributes, o.Attributes) })
 }
 
@@ -73,10 +73,10 @@ type DeleteTargetGroup struct {
 	Delayed bool `json:",omitempty"`
 }
 
-func (o DeleteTargetGroup) About() plan.About {
+func (o DeleteTargetGroup) About() *plan.About {
 	return deletes(o.TargetGroup, "AWS to notice that nothing forwards to the target group any more").About
 }
-func (o DeleteTargetGroup) advance(a advancer) {
+func (o DeleteTargetGroup) advance(a *advancer) {
 	a.o.TargetGroups = dropped(a.o.TargetGroups, a.resolve(o.TargetGroup), (*TargetGroup).id)
 }
 
@@ -92,10 +92,10 @@ type AwaitTargets struct {
 	Succeeds string `json:",omitempty"`
 }
 
-func (o AwaitTargets) About() plan.About {
+func (o AwaitTargets) About() *plan.About {
 	return unseen(o.TargetGroup).action("DescribeTargetHealth").after(o.Balancer, takesOver).About
 }
-func (AwaitTargets) advance(advancer) {}
+func (AwaitTargets) advance(*advancer) {}
 
 // RegisterTargets registers at most 200 targets. It is not planned by a diff: package registrar sends it.
 type RegisterTargets struct {
@@ -103,8 +103,8 @@ type RegisterTargets struct {
 	Targets     []Target
 }
 
-func (o RegisterTargets) About() plan.About { return unseen(o.TargetGroup).About }
-func (RegisterTargets) advance(advancer)    {} // targets of pods and nodes are not observed
+func (o RegisterTargets) About() *plan.About { return unseen(o.TargetGroup).About }
+func (RegisterTargets) advance(*advancer)    {} // targets of pods and nodes are not observed
 
 // DeregisterTargets deregisters at most 200 targets. It is not planned by a diff: package registrar sends it.
 type DeregisterTargets struct {
@@ -112,8 +112,8 @@ type DeregisterTargets struct {
 	Targets     []Target
 }
 
-func (o DeregisterTargets) About() plan.About { return unseen(o.TargetGroup).About }
-func (DeregisterTargets) advance(advancer)    {}
+func (o DeregisterTargets) About() *plan.About { return unseen(o.TargetGroup).About }
+func (DeregisterTargets) advance(*advancer)    {}
 
 // RegisterLoadBalancer makes a load balancer the target of a group of type alb. It must be active, with a listener
 // there.
@@ -123,10 +123,10 @@ type RegisterLoadBalancer struct {
 	Port         int32
 }
 
-func (o RegisterLoadBalancer) About() plan.About {
+func (o RegisterLoadBalancer) About() *plan.About {
 	return changes(o.TargetGroup).action("RegisterTargets").after(&o.LoadBalancer, "behind the frontend").About
 }
-func (o RegisterLoadBalancer) advance(a advancer) {
+func (o RegisterLoadBalancer) advance(a *advancer) {
 	a.targetGroup(o.TargetGroup, func(tg *TargetGroup) {
 		tg.Targets = append(slices.Clone(tg.Targets), Target{ID: a.resolve(o.LoadBalancer), Port: o.Port})
 	})
@@ -141,11 +141,11 @@ type DeregisterLoadBalancer struct {
 	Successor *stack.Ref `json:",omitempty"`
 }
 
-func (o DeregisterLoadBalancer) About() plan.About {
+func (o DeregisterLoadBalancer) About() *plan.About {
 	return changes(o.TargetGroup).action("DeregisterTargets").uses(o.LoadBalancer).removes().
 		after(o.Successor, takesOver).About
 }
-func (o DeregisterLoadBalancer) advance(a advancer) {
+func (o DeregisterLoadBalancer) advance(a *advancer) {
 	a.targetGroup(o.TargetGroup, func(tg *TargetGroup) {
 		gone := Target{ID: a.resolve(o.LoadBalancer), Port: o.Port}
 		tg.Targets = slices.DeleteFunc(slices.Clone(tg.Targets), func(t Target) bool { return t == gone })
@@ -194,7 +194,7 @@ func (t *Target) In(keys map[string]bool) bool {
 
 func (tg *TargetGroup) id() string { return tg.ARN }
 
-func (a advancer) targetGroup(r stack.Ref, change func(*TargetGroup)) {
+func (a *advancer) targetGroup(r stack.Ref, change func(*TargetGroup)) {
 	if tg := a.o.TargetGroup(a.resolve(r)); tg != nil {
 		change(tg)
 	}

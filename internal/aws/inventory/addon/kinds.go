@@ -75,7 +75,7 @@ func (k reading[T]) show(lb *awsop.LoadBalancer) {
 
 func (k reading[T]) forget(arn string) {
 	k.of.Forget(arn) // also what is being read
-	k.of.Delete(arn)
+	k.of.Drop(arn)
 }
 
 // kinds are the kinds of add-ons.

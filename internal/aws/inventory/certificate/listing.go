@@ -180,7 +180,7 @@ func (c *Certificates) detailsOf(ctx context.Context, arns []string, age time.Du
 // forgetDetail has a certificate described again.
 func (c *Certificates) forgetDetail(arn string) {
 	c.details.Forget(arn) // also what is being read
-	c.details.Delete(arn)
+	c.details.Drop(arn)
 }
 
 func (c *Certificates) describe(ctx context.Context, arn string) (*awsop.Certificate, bool, error) {

@@ -102,7 +102,7 @@ func (x *Interfaces) Reread(ctx context.Context, sought map[string][]netip.Addr)
 			all = append(all, carried{id, a})
 		}
 	}
-	x.carried.Delete(all...) // an address that was here once and is not now
+	x.carried.Drop(all...) // an address that was here once and is not now
 	if _, err := x.carried.Get(ctx, all...); err != nil {
 		return nil, err
 	}

@@ -28,7 +28,7 @@ func (g *Groups) Record(op plan.Operation, out awsop.Output, resolve func(stack.
 	if effect.Verb == plan.Deletes {
 		g.keep(id, nil)
 		g.rules.Forget(id)
-		g.rules.Delete(id)
+		g.rules.Drop(id)
 		g.gone[id] = wrote
 		return
 	}
@@ -47,7 +47,7 @@ func (g *Groups) Record(op plan.Operation, out awsop.Output, resolve func(stack.
 		return
 	}
 	g.keep(id, &x)
-	g.rules.Update(id, func(*group) *group { return &x })
+	g.rules.Change(id, &x)
 }
 
 // OfAnotherCluster reports whether the controller of another cluster made a group, be it a moment ago. A group that

@@ -70,5 +70,5 @@ func (g *Groups) Admitting(ctx context.Context, source string) []string {
 // ForgetRules has the rules of a group read again.
 func (g *Groups) ForgetRules(id string) {
 	g.rules.Forget(id) // also what is being read
-	g.rules.Delete(id)
+	g.rules.Drop(id)
 }

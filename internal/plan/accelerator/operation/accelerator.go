@@ -18,7 +18,7 @@ type CreateAccelerator struct {
 	Tags          map[string]string
 }
 
-func (CreateAccelerator) About() plan.About { return plan.About{} }
+func (CreateAccelerator) About() *plan.About { return &plan.About{} }
 
 // Advance implements Operation.
 func (op CreateAccelerator) Advance(o *accelerator.Observed, out Output, _ Resolve) {
@@ -38,7 +38,7 @@ type UpdateAccelerator struct {
 	Enabled       bool
 }
 
-func (op UpdateAccelerator) About() plan.About { return about(op.Accelerator) }
+func (op UpdateAccelerator) About() *plan.About { return about(op.Accelerator) }
 
 // Advance implements Operation.
 func (op UpdateAccelerator) Advance(o *accelerator.Observed, out Output, _ Resolve) {
@@ -53,8 +53,8 @@ func (op UpdateAccelerator) Advance(o *accelerator.Observed, out Output, _ Resol
 // DeleteAccelerator deletes an accelerator that is disabled and has no listeners. Its addresses are gone for good.
 type DeleteAccelerator struct{ Accelerator stack.Ref }
 
-func (op DeleteAccelerator) About() plan.About {
-	return plan.About{Refs: []stack.Ref{op.Accelerator}, Removes: true,
+func (op DeleteAccelerator) About() *plan.About {
+	return &plan.About{Refs: []stack.Ref{op.Accelerator}, Removes: true,
 		UsedBy: "AWS to disable the accelerator everywhere"}
 }
 
@@ -69,8 +69,8 @@ type TagResource struct {
 	Tags        map[string]string
 }
 
-func (op TagResource) About() plan.About {
-	return plan.About{Refs: []stack.Ref{op.Accelerator}, Setting: "Tags", Values: op.Tags}
+func (op TagResource) About() *plan.About {
+	return &plan.About{Refs: []stack.Ref{op.Accelerator}, Setting: "Tags", Values: op.Tags}
 }
 
 // Advance implements Operation.
@@ -87,8 +87,8 @@ type UntagResource struct {
 	Keys        []string
 }
 
-func (op UntagResource) About() plan.About {
-	return plan.About{Refs: []stack.Ref{op.Accelerator}, Setting: "Tags"}
+func (op UntagResource) About() *plan.About {
+	return &plan.About{Refs: []stack.Ref{op.Accelerator}, Setting: "Tags"}
 }
 
 // Advance implements Operation.

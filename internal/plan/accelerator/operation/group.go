@@ -16,7 +16,7 @@ type CreateEndpointGroup struct {
 	Overrides []accelerator.Override
 }
 
-func (op CreateEndpointGroup) About() plan.About { return takes(op.Listener, "endpoint groups") }
+func (op CreateEndpointGroup) About() *plan.About { return takes(op.Listener, "endpoint groups") }
 
 // Advance implements Operation.
 func (op CreateEndpointGroup) Advance(o *accelerator.Observed, out Output, resolve Resolve) {
@@ -38,7 +38,7 @@ type UpdateEndpointGroup struct {
 	Endpoints []accelerator.Endpoint `json:",omitempty"`
 }
 
-func (op UpdateEndpointGroup) About() plan.About { return about(op.Group) }
+func (op UpdateEndpointGroup) About() *plan.About { return about(op.Group) }
 
 // Advance implements Operation.
 func (op UpdateEndpointGroup) Advance(o *accelerator.Observed, out Output, resolve Resolve) {
@@ -59,7 +59,7 @@ func (op UpdateEndpointGroup) Advance(o *accelerator.Observed, out Output, resol
 // DeleteEndpointGroup deletes an endpoint group with its endpoints.
 type DeleteEndpointGroup struct{ Group stack.Ref }
 
-func (op DeleteEndpointGroup) About() plan.About { return frees(op.Group, "endpoint groups") }
+func (op DeleteEndpointGroup) About() *plan.About { return frees(op.Group, "endpoint groups") }
 
 // Advance implements Operation.
 func (op DeleteEndpointGroup) Advance(o *accelerator.Observed, _ Output, resolve Resolve) {
@@ -76,7 +76,7 @@ type AddEndpoints struct {
 	Endpoints []accelerator.Endpoint
 }
 
-func (op AddEndpoints) About() plan.About { return about(op.Group) }
+func (op AddEndpoints) About() *plan.About { return about(op.Group) }
 
 // Advance implements Operation.
 func (op AddEndpoints) Advance(o *accelerator.Observed, out Output, resolve Resolve) {
@@ -95,7 +95,7 @@ type RemoveEndpoints struct {
 	IDs   []string
 }
 
-func (op RemoveEndpoints) About() plan.About { return about(op.Group) }
+func (op RemoveEndpoints) About() *plan.About { return about(op.Group) }
 
 // Advance implements Operation.
 func (op RemoveEndpoints) Advance(o *accelerator.Observed, _ Output, resolve Resolve) {

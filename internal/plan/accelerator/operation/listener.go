@@ -16,7 +16,7 @@ type CreateListener struct {
 	Affinity    string
 }
 
-func (op CreateListener) About() plan.About { return takes(op.Accelerator, "listeners") }
+func (op CreateListener) About() *plan.About { return takes(op.Accelerator, "listeners") }
 
 // Advance implements Operation.
 func (op CreateListener) Advance(o *accelerator.Observed, out Output, _ Resolve) {
@@ -33,7 +33,7 @@ type UpdateListener struct {
 	Affinity string
 }
 
-func (op UpdateListener) About() plan.About { return about(op.Listener) }
+func (op UpdateListener) About() *plan.About { return about(op.Listener) }
 
 // Advance implements Operation.
 func (op UpdateListener) Advance(o *accelerator.Observed, _ Output, resolve Resolve) {
@@ -46,7 +46,7 @@ func (op UpdateListener) Advance(o *accelerator.Observed, _ Output, resolve Reso
 // DeleteListener deletes a listener that has no endpoint groups.
 type DeleteListener struct{ Listener stack.Ref }
 
-func (op DeleteListener) About() plan.About { return frees(op.Listener, "listeners") }
+func (op DeleteListener) About() *plan.About { return frees(op.Listener, "listeners") }
 
 // Advance implements Operation.
 func (op DeleteListener) Advance(o *accelerator.Observed, _ Output, resolve Resolve) {

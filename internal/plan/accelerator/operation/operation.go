@@ -18,14 +18,14 @@ type Operation interface {
 	Advance(o *accelerator.Observed, out Output, resolve Resolve)
 }
 
-func about(of stack.Ref) plan.About { return plan.About{Refs: []stack.Ref{of}} }
+func about(of stack.Ref) *plan.About { return &plan.About{Refs: []stack.Ref{of}} }
 
-func takes(of stack.Ref, counts string) plan.About {
-	return plan.About{Refs: []stack.Ref{of}, Quota: plan.Quota{Of: of, Counts: counts}}
+func takes(of stack.Ref, counts string) *plan.About {
+	return &plan.About{Refs: []stack.Ref{of}, Quota: plan.Quota{Of: of, Counts: counts}}
 }
 
-func frees(of stack.Ref, counts string) plan.About {
-	return plan.About{Refs: []stack.Ref{of}, Removes: true, Quota: plan.Quota{Of: of, Counts: counts, Frees: true}}
+func frees(of stack.Ref, counts string) *plan.About {
+	return &plan.About{Refs: []stack.Ref{of}, Removes: true, Quota: plan.Quota{Of: of, Counts: counts, Frees: true}}
 }
 
 // Output is the answer to a write.
