@@ -97,7 +97,7 @@ func (g *Group) resolve(q *conflict) resolution {
 	if len(allowed) == 0 {
 		return resolution{winner: -1, reserved: true}
 	}
-	rest := q
+	rest := *q
 	rest.candidates = nil
 	for _, at := range allowed {
 		rest.candidates = append(rest.candidates, q.candidates[at])
@@ -105,7 +105,7 @@ func (g *Group) resolve(q *conflict) resolution {
 	if exists := q.exists; exists != nil {
 		rest.exists = func(i int) bool { return exists(allowed[i]) }
 	}
-	r := g.resolveAmong(rest)
+	r := g.resolveAmong(&rest)
 	if r.reserved = true; r.winner >= 0 {
 		r.winner = allowed[r.winner]
 	}
