@@ -43,12 +43,7 @@ func (t *translation) frontend() intent.Frontend {
 			"name subnets, or remove the annotation")
 	}
 	if t.class.Params != nil {
-		if scheme := ofClass(t, annotation.Reader.ClassFrontendScheme); scheme.Set {
-			if f.Scheme.Set && f.Scheme.Value != scheme.Value {
-				t.overruled(t.read, annotation.FrontendScheme, scheme.Source)
-			}
-			f.Scheme = scheme
-		}
+		f.Scheme = t.prefer(ofClass(t, annotation.Reader.ClassFrontendScheme), f.Scheme, annotation.FrontendScheme)
 	}
 	f.Broken = slices.ContainsFunc(found.List(), func(d diag.Diagnostic) bool { return d.Class != diag.Note })
 	t.findings.Add(found.List()...)

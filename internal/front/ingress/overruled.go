@@ -100,6 +100,18 @@ func (t *translation) overruled(r annotation.Reader, k annotation.Key, by intent
 	r.Ignored(k, text, removeOverruled)
 }
 
+// prefer returns the value of the class parameters, otherwise that of an annotation. It notes an annotation that has
+// another value.
+func (t *translation) prefer(class, own intent.Field[string], k annotation.Key) intent.Field[string] {
+	if !class.Set {
+		return own
+	}
+	if own.Set && own.Value != class.Value {
+		t.overruled(t.read, k, class.Source)
+	}
+	return class
+}
+
 // overlaid returns the entries of an annotation as fields, overridden key by key by those of a class parameter. It
 // notes those of another value.
 func (t *translation) overlaid(r annotation.Reader, k annotation.Key, own intent.Field[map[string]string],

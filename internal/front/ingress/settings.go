@@ -63,10 +63,7 @@ func (t *translation) driftPolicy() map[string]intent.Field[string] {
 		return of
 	}
 	for group, f := range of {
-		if own, set := out[group]; set && own.Value != f.Value {
-			t.overruled(t.read, annotation.DriftPolicy, f.Source)
-		}
-		out[group] = f
+		out[group] = t.prefer(f, out[group], annotation.DriftPolicy)
 	}
 	return out
 }
@@ -77,14 +74,7 @@ func (t *translation) replacementPolicy() intent.Field[string] {
 	if t.class.Params == nil {
 		return own
 	}
-	f := ofClass(t, annotation.Reader.ClassReplacementPolicy)
-	if !f.Set {
-		return own
-	}
-	if own.Set && own.Value != f.Value {
-		t.overruled(t.read, annotation.ReplacementPolicy, f.Source)
-	}
-	return f
+	return t.prefer(ofClass(t, annotation.Reader.ClassReplacementPolicy), own, annotation.ReplacementPolicy)
 }
 
 // classOwnership returns the ownership that the class parameters declare.
