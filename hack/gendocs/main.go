@@ -316,6 +316,7 @@ Further rights are in these roles:
 	` | always |
 | ConfigMaps, for [holds](operations/hold.md#hold), in the controller's namespace | ` + "`list`, `watch`" + ` | always |
 | the report of the [doctor in the leader](doctor.md#in-the-leader), in the controller's namespace | ` + "`get`, `update`" + ` | always |
+| ConfigMap ` + "`quic-server-id-worker-tracker`" + `, which counts processes that make server ids of QUIC, in the controller's namespace | ` + "`get`, `update`" + ` | always |
 | the Secret of the webhooks' certificate, in the controller's namespace | ` + "`create`; `get` and `update`" +
 	` by name | if the controller issues the certificate |
 | the two webhook configurations | ` + "`get`, `patch`" + ` | if the controller issues the certificate |

@@ -100,9 +100,12 @@ func (b *build) chooseAddressPools(s *addOns) {
 		if lb, _ := b.existing(); lb != nil && lb.Scheme == b.lb.Scheme {
 			b.lb.IPAMPool = lb.IPAMPool
 		}
-		b.noteRefused(constraint.Refusal{Problem: problem,
-			Remedy: "correct the IPAM pool or remove it, or set scheme internet-facing"}, s.ipamPool.Source,
-			[]int{s.ipamPool.Member}, false)
+		remedy := "correct the IPAM pool, or remove it"
+		if b.lb.Type == stack.Application && b.lb.Scheme != stack.InternetFacing {
+			remedy = "remove the IPAM pool, or set scheme internet-facing"
+		}
+		b.noteRefused(constraint.Refusal{Problem: problem, Remedy: remedy}, s.ipamPool.Source, []int{s.ipamPool.Member},
+			false)
 	}
 	if !s.customerOwnedPool.Set && (s.ipamPool.Set || !b.undecided()) {
 		return

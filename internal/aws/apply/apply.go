@@ -165,7 +165,7 @@ func (e HoldError) Error() string { return e.Problem.Text }
 // operation's references are literals. key and id identify it in all attempts, to count refusals and pauses.
 type Writer func(ctx context.Context, key stack.Key, id plan.StepID, op plan.Operation) Outcome
 
-// Write returns a Writer. Its call has priority over those of plans.
+// Write is a Writer that makes one attempt. Its call has priority over those of plans.
 func (d Deps) Write(ctx context.Context, key stack.Key, id plan.StepID, op plan.Operation) Outcome {
 	r := newRun(plan.Plan{Key: key}, d)
 	if err := context.Cause(ctx); err != nil {

@@ -255,7 +255,7 @@ func (l *Limiter) do(ctx context.Context, service, operation string, send func(c
 	return rec, err
 }
 
-// backoff returns the pause after attempt n: 50 ms, doubled for each attempt, times a random factor from one half to
+// backoff returns the pause after attempt n, which begins at 1: 50 ms · 2ⁿ, times a random factor from one half to
 // one and a half.
 func (l *Limiter) backoff(n int) time.Duration {
 	return time.Duration(float64(50*time.Millisecond) * math.Pow(2, float64(n)) * (0.5 + l.random()))

@@ -63,12 +63,13 @@
 //	within its lifetime             | the answer
 //	older, by cache.Stale at most   | the new answer if AWS gives it within a moment, else the old one, while the read goes on; the old one
 //	                                | at once while such a read is under way, and for cache.Retry after one has failed; see cache.NoteStale
-//	older still, never read         | what AWS answers, within cache.ReadTimeout
+//	older still, never read         | what AWS answers, within cache.ReadTimeout; if that fails for a passing reason, the
+//	                                | old answer
 //	forgotten (InvalidateFacts)     | what AWS answers, within cache.ReadTimeout; if that fails for a passing reason, the old answer
 //	an absence older than its life  | what AWS answers, within cache.ReadTimeout
 //
-// Lifetimes: certificates and free addresses 1 min, limits of the account 5 min, subnets and security groups 10 min,
-// web ACLs 1 h.
+// Lifetimes, for example: certificates and free addresses 1 min, limits of the account 5 min, subnets and security
+// groups 10 min, web ACLs 1 h.
 //
 // That a target group or load balancer with a name does not exist is believed for 15 s, then for 30 s, then for a
 // minute. What objects miss in other answers is read again every 15 s at most, however many passes miss it

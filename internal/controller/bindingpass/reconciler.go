@@ -40,7 +40,8 @@ import (
 )
 
 // Reconciler registers the endpoints of bindings. A pass never waits for work on load balancers. It waits for AWS only
-// where a binding ends, names its target group by name, or shares it with another binding.
+// where a binding ends, has an incomplete spec, names its target group by name, or shares it with another binding; for
+// the first check of a binding that a user made it waits one second at most.
 type Reconciler struct {
 	Client    client.Client
 	APIReader client.Reader // reads from the API server what the caches may lack; nil = the caches suffice

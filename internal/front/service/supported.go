@@ -70,7 +70,7 @@ func Unserved(cfg Config, svc *corev1.Service) *diag.Diagnostic {
 	case class != nil && (strings.HasPrefix(*class, classPrefix) || annotation.OfService(svc.Annotations)):
 		return note("spec.loadBalancerClass", fmt.Sprintf("this controller serves Services of class %s and leaves this "+
 			"one, of class %s, to another controller", ours, *class),
-			"if it is meant for this controller, delete the Service and create it with that class")
+			"if it is meant for this controller, delete the Service and create it with spec.loadBalancerClass: "+ours)
 	case class == nil && !typed && !svc.CreationTimestamp.IsZero():
 		return note("spec.loadBalancerClass", "a Service without load balancer class is left to the cloud provider's "+
 			"controller, if there is one: classes are given at the creation of Services of type LoadBalancer",

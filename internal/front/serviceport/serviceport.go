@@ -59,7 +59,10 @@ func Describe(svc *corev1.Service) string {
 			ports[i] += " (" + p.Name + ")"
 		}
 	}
-	text := "ports " + strings.Join(ports, ", ")
+	text := "port " + ports[0]
+	if len(ports) > 1 {
+		text = "ports " + strings.Join(ports, ", ")
+	}
 	if n := len(svc.Spec.Ports) - most; n > 0 {
 		text += fmt.Sprintf(" and %d more", n)
 	}

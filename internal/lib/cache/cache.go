@@ -62,7 +62,7 @@ type Config struct {
 //	an answer within its lifetime      | the answer
 //	an answer past it, by Stale at most| the new answer if it comes within Wait, else the old one, while the read goes on. The old one at
 //	                                   | once while a read is under way that took longer than that, and for Retry after a failed one
-//	an older answer, or none           | what read gives
+//	an older answer, or none           | what read gives; if that fails for a passing reason, the older answer
 //	a forgotten answer                 | what read gives; the old answer if read fails for a passing reason
 //	an absence within its pause        | nothing
 //	an absence past its pause          | what read gives; nothing if read fails for a passing reason

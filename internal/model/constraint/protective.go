@@ -12,7 +12,7 @@ type Protective struct {
 }
 
 // ProtectiveAttributes are the protective attributes of load balancers. Members of a group share them by this order of
-// values, a new load balancer has them before its first listener, and impact reports which ones an edit loosens.
+// values, a new load balancer has them before its first listener, and impact reports the loss of those with Requests.
 var ProtectiveAttributes = []Protective{
 	{"deletion_protection.enabled", []string{"false", "true"}, "false", false},
 	{"routing.http.drop_invalid_header_fields.enabled", []string{"false", "true"}, "false", true},

@@ -238,7 +238,7 @@ func WithoutPods(o *v1beta1.TargetGroupBinding, svc *corev1.Service, about []dia
 
 // empty are the findings that a target group is empty. path is the field of the binding that decides it.
 func empty(o *v1beta1.TargetGroupBinding, about []diag.Object, path, why, remedy string) (found diag.List) {
-	text := fmt.Sprintf("target group %s has no targets, so its requests get no answer: %s",
+	text := fmt.Sprintf("target group %s has no targets, so requests to it fail: %s",
 		naming.OfTargetGroup(o.Spec.TargetGroupARN), why)
 	for _, x := range about {
 		at := ""

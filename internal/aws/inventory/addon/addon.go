@@ -166,7 +166,7 @@ func (a *AddOns) Observe(ctx context.Context, o *awsop.Observed, desired *stack.
 		refuse(o, awsop.AddOnShield, plan.Guard{
 			Code:   diag.NotSubscribed,
 			Text:   "the account does not subscribe to Shield Advanced, so Shield Advanced does not protect the load balancer",
-			Remedy: "subscribe, or remove the annotation",
+			Remedy: "subscribe the account to Shield Advanced, or switch Shield protection off in the object",
 		})
 	}
 }
