@@ -239,7 +239,7 @@ func (t *timelineReader) nameUnits() {
 	}
 	id := stack.ID{Namespace: t.name.Namespace, Name: t.name.Name}
 	if t.kind == objects.TargetGroupBinding {
-		t.units[registrar.CallsKey(id).String()] = true
+		t.units[registrar.TargetCalls(id).String()] = true
 	}
 	if t.kind == objects.GlobalAccelerator {
 		t.units[stack.Key{Owner: accelerator.Owner, ID: id}.String()] = true
@@ -359,7 +359,7 @@ func (t *timelineReader) bindings(ctx context.Context) {
 		}
 		for i := range list.Items {
 			if b := &list.Items[i]; arns[b.Spec.TargetGroupARN] {
-				t.units[registrar.CallsKey(stack.ID{Namespace: b.Namespace, Name: b.Name}).String()] = true
+				t.units[registrar.TargetCalls(stack.ID{Namespace: b.Namespace, Name: b.Name}).String()] = true
 				t.objects[titleOf(referenceTo(objects.TargetGroupBinding, b))] = true
 			}
 		}

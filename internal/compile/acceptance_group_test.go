@@ -10,8 +10,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 )
 
-// meetings are what comes of two members of a group with different values of an annotation that they share.
-var meetings = map[annotation.Key]struct {
+// disagreements are what comes of two members of a group with different values of an annotation that they share.
+var disagreements = map[annotation.Key]struct {
 	first, second string
 	beside        notes
 	want          []string // that the second is told, or what comes of both
@@ -129,7 +129,7 @@ func TestEveryAnnotationThatMembersShareIsMerged(t *testing.T) {
 		}
 		t.Run(string(e.Key), func(t *testing.T) {
 			t.Parallel()
-			m, ok := meetings[e.Key]
+			m, ok := disagreements[e.Key]
 			if !ok {
 				t.Fatal("no row tells what comes of two members with different values")
 			}
@@ -146,14 +146,14 @@ func TestEveryAnnotationThatMembersShareIsMerged(t *testing.T) {
 	}
 }
 
-// meet tells what comes of two members of a group that set an annotation of meetings.
+// meet tells what comes of two members of a group that set an annotation of disagreements.
 func meet(t *testing.T, key annotation.Key, first, second string) string {
 	t.Helper()
 	suffix := strings.TrimPrefix(string(key), annotation.IngressPrefix)
 	if key == annotation.ListenerAttributes {
 		suffix += "HTTP-80"
 	}
-	beside := and(group("g"), meetings[key].beside)
+	beside := and(group("g"), disagreements[key].beside)
 	return tell(scenario{Account: "lab"}.run(t, append(surroundings(),
 		ing("a", and(beside, notes{suffix: first}), "a Prefix / web:80"), ing("b", and(beside, notes{suffix: second}),
 			"b Prefix / web:80"))))
@@ -189,7 +189,7 @@ func TestNewcomersValueIsAsDecisionSays(t *testing.T) {
 		}
 		t.Run(string(e.Key), func(t *testing.T) {
 			t.Parallel()
-			m := meetings[e.Key]
+			m := disagreements[e.Key]
 			aside := func(first, second string) bool {
 				text := newcomer(t, e.Key, first, second)
 				if strings.Contains(text, "Ingress shop/a is not allowed, because") {
@@ -218,7 +218,7 @@ func newcomer(t *testing.T, key annotation.Key, first, second string) string {
 	if key == annotation.ListenerAttributes {
 		suffix += "HTTP-80"
 	}
-	beside := and(group("g"), meetings[key].beside)
+	beside := and(group("g"), disagreements[key].beside)
 	a, b := ing("a", and(beside, notes{suffix: first}), "a Prefix / web:80"), ing("b", and(beside, notes{suffix: second}),
 		"b Prefix / web:80")
 	a.CreationTimestamp, b.CreationTimestamp = metav1.Unix(1, 0), metav1.Unix(2, 0)

@@ -24,8 +24,8 @@ func TestEveryRefusalOfTheExistingControllerIsReported(t *testing.T) {
 		}
 		said = append(said, findingsOf(tell(s.run(t, append(surroundings(), b.objects...))))...)
 	}
-	for key := range meetings {
-		said = append(said, findingsOf(meet(t, key, meetings[key].first, meetings[key].second))...)
+	for key := range disagreements {
+		said = append(said, findingsOf(meet(t, key, disagreements[key].first, disagreements[key].second))...)
 	}
 	files, err := filepath.Glob("testdata/refusals*.txt")
 	if err != nil {

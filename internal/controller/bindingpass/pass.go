@@ -241,7 +241,7 @@ func (p *pass) makeRequest(ctx context.Context) queue.Exit {
 func (p *pass) requestRules(ctx context.Context) queue.Exit {
 	b, o := p.reconciler, p.binding
 	if b.memory.edited(o, p.endpoints.Len()) {
-		b.Inventory.Refusals().RetryRefused(registrar.CallsKey(p.id))
+		b.Inventory.Refusals().RetryRefused(registrar.TargetCalls(p.id))
 	}
 	p.held = b.heldTargets(ctx, o, p.request, p.found)
 	p.unread = b.Registry.Unread(p.request.Group)
@@ -260,7 +260,7 @@ func (p *pass) wantRules(ctx context.Context, moved []registrar.Endpoint) {
 		b.Networking.Retain(ctx, o)
 		return
 	}
-	taken := b.Registry.Taken(p.request.Group, p.endpoints).With(slices.Concat(p.held, moved)...)
+	taken := b.Registry.WithoutRefused(p.request.Group, p.endpoints).With(slices.Concat(p.held, moved)...)
 	b.Networking.Want(ctx, o, p.request.Group, bindings.Targets{Endpoints: taken, Port: p.port})
 }
 

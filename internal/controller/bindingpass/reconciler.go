@@ -286,7 +286,7 @@ func (b *Reconciler) Forget(key client.ObjectKey) {
 	b.Writes.Forget(key)
 	b.Counts.Forget(key)
 	b.memory.forget(key)
-	b.Inventory.Refusals().Forget(registrar.CallsKey(stack.ID{Namespace: key.Namespace, Name: key.Name}))
+	b.Inventory.Refusals().Forget(registrar.TargetCalls(stack.ID{Namespace: key.Namespace, Name: key.Name}))
 	b.Preceding.forget(key)
 	b.Pods.forget(key)
 	b.Reporter.End("binding:" + key.Namespace + "/" + key.Name)

@@ -84,7 +84,7 @@ func (s *Reconciler) reconcile(ctx context.Context, key stack.Key, kind owner.Ki
 
 // run runs all phases of a pass. The phases from compile on run again until an attempt comes to its end.
 func (p *pass) run(ctx context.Context) (reconcile.Result, error) {
-	left := queue.InOrder(ctx, p.load, p.remember, p.endAbsent, p.selectShard, p.awaitObjects, p.prepareInput)
+	left := queue.InOrder(ctx, p.load, p.recall, p.endIfNothing, p.selectShard, p.awaitObjects, p.prepareInput)
 	if left.Done {
 		return left.Result, left.Err
 	}

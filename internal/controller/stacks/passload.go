@@ -42,9 +42,9 @@ func (p *pass) load(ctx context.Context) queue.Exit {
 	return queue.Exit{}
 }
 
-// remember adds to the input what the reconciler remembers of the stack: objects that it released, and settings in
+// recall adds to the input what the reconciler remembers of the stack: objects that it released, and settings in
 // effect.
-func (p *pass) remember(ctx context.Context) (_ queue.Exit) {
+func (p *pass) recall(ctx context.Context) (_ queue.Exit) {
 	s, key := p.reconciler, p.key
 	if _, n := naming.ShardOf(key.ID); n > 0 { // the state of the group's first load balancer has them
 		p.input.DryRun, p.input.Found = nil, nil
@@ -71,8 +71,8 @@ func (p *pass) remember(ctx context.Context) (_ queue.Exit) {
 	return queue.Exit{}
 }
 
-// endAbsent ends the pass if nothing of the stack exists, or if all its objects are under dry run.
-func (p *pass) endAbsent(ctx context.Context) queue.Exit {
+// endIfNothing ends the pass if nothing of the stack exists, or if all its objects are under dry run.
+func (p *pass) endIfNothing(ctx context.Context) queue.Exit {
 	s, key := p.reconciler, p.key
 	if p.input.DryRun == nil {
 		s.Reporter.End(dryRunOf(key))
@@ -119,7 +119,7 @@ func (p *pass) awaitObjects(ctx context.Context) queue.Exit {
 	if wait := s.routesAwaited(key, p.input); wait > 0 && !p.outdated {
 		return queue.Ended(reconcile.Result{RequeueAfter: wait}, nil)
 	}
-	switch lacking, err := s.unprovenLoss(ctx, key, p.input); {
+	switch lacking, err := s.missingFromCache(ctx, key, p.input); {
 	case err != nil:
 		return p.failedEarly(ctx, err)
 	case lacking != "":

@@ -111,7 +111,8 @@ func (b *Binding) ID() stack.ID { return stack.ID{Namespace: b.Object.Namespace,
 
 // Result returns the plan as one among those of stacks.
 func (b *Binding) Result() Result {
-	r := Result{Key: registrar.CallsKey(b.ID()), Plan: b.Plan, Diagnostics: b.Diagnostics, Unbuildable: b.State != Served}
+	r := Result{Key: registrar.TargetCalls(b.ID()), Plan: b.Plan, Diagnostics: b.Diagnostics,
+		Unbuildable: b.State != Served}
 	switch b.State {
 	case Unserved:
 		r.Instead = "not served; nothing would be changed"

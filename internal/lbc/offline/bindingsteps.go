@@ -18,7 +18,7 @@ const targetsPerStep = 200
 
 // steps makes the plan of a binding.
 func (p *bindingPlanner) steps(b *plannedBinding) {
-	b.Plan = plan.Plan{Key: registrar.CallsKey(b.ID())}
+	b.Plan = plan.Plan{Key: registrar.TargetCalls(b.ID())}
 	if b.State != Served {
 		return
 	}

@@ -139,8 +139,8 @@ type Change struct {
 	Retry time.Duration
 }
 
-// CallsKey returns the stack under which the target calls of a binding run; it owns no resources.
-func CallsKey(binding stack.ID) stack.Key { return stack.Key{Owner: "elbv2.k8s.aws", ID: binding} }
+// TargetCalls returns the stack under which the target calls of a binding run; it owns no resources.
+func TargetCalls(binding stack.ID) stack.Key { return stack.Key{Owner: "elbv2.k8s.aws", ID: binding} }
 
 // Sync replaces the request of a group, and starts the calls that the new request needs: it registers missing
 // targets and deregisters unwanted ones. A target with a call in progress waits for the end of this call. Other
@@ -275,8 +275,8 @@ func (r *Registry) Expected(of Group) apply.Expected {
 		Stays: g.request.Emptied && len(g.members) > 0}
 }
 
-// Taken returns endpoints without the instances that AWS refused in a group because they are in another VPC.
-func (r *Registry) Taken(of Group, all Endpoints) Endpoints {
+// WithoutRefused returns endpoints without the instances that AWS refused in a group because they are in another VPC.
+func (r *Registry) WithoutRefused(of Group, all Endpoints) Endpoints {
 	g := r.known(of)
 	if g == nil {
 		return all

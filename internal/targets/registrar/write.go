@@ -46,7 +46,7 @@ func (r *Registry) send(ctx context.Context, q Request, a action, targets []Targ
 	for i, part := range parts {
 		op := operation(a, q.ARN, part)
 		calls.Go(func() error {
-			outcomes[i] = account.Write(ctx, CallsKey(q.Binding), plan.StepID(fmt.Sprintf("%s %d", a, i+1)), op)
+			outcomes[i] = account.Write(ctx, TargetCalls(q.Binding), plan.StepID(fmt.Sprintf("%s %d", a, i+1)), op)
 			return nil
 		})
 	}

@@ -127,7 +127,7 @@ func TestRecordHasTargetsOfBinding(t *testing.T) {
 	if len(all) != 1 {
 		t.Fatal(all)
 	}
-	r, kinds := recordOf(l, registrar.CallsKey(stack.ID{Namespace: "shop", Name: all[0].Name}).String())
+	r, kinds := recordOf(l, registrar.TargetCalls(stack.ID{Namespace: "shop", Name: all[0].Name}).String())
 	if kinds != "targets" || !strings.HasPrefix(r.Entries[0].Text, "RegisterTargets 10.0.128.50:") {
 		t.Errorf("%+v", r)
 	}

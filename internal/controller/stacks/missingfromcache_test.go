@@ -67,7 +67,7 @@ func TestLostMemberIsGoneOnlyWithProof(t *testing.T) {
 				"a member left out":    {Good: map[diag.Object]intent.Member{lost: {}}},
 			} {
 				s.state(key).memory = memory
-				lacking, err := s.unprovenLoss(t.Context(), key, front.Input{})
+				lacking, err := s.missingFromCache(t.Context(), key, front.Input{})
 				if lacking != c.lacking || (err != nil) != c.fails {
 					t.Errorf("%s: %q, %v, want %q", of, lacking, err, c.lacking)
 				}

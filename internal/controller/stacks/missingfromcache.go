@@ -22,11 +22,11 @@ import (
 // ties are the kinds that connect members to their stack.
 var ties = []objects.Kind{objects.IngressClass, objects.GatewayClass, objects.Gateway, objects.ListenerSet}
 
-// unprovenLoss returns the first object that the API server has and the cache lacks, among the members that the stack
-// lost since the last compilation and the objects that connect them to it. A cache that is listed again may lack
+// missingFromCache returns the first object that the API server has and the cache lacks, among the members that the
+// stack lost since the last compilation and the objects that connect them to it. A cache that is listed again may lack
 // objects for a moment; the rules of such a member must stay. It returns an error if the API server did not answer
 // whether it has the object.
-func (s *Reconciler) unprovenLoss(ctx context.Context, key stack.Key, w front.Input) (lacking string, err error) {
+func (s *Reconciler) missingFromCache(ctx context.Context, key stack.Key, w front.Input) (lacking string, err error) {
 	if s.Live == nil {
 		return "", nil
 	}
