@@ -23,8 +23,8 @@ import (
 // history (one hour by default).
 const repeatAfter = 20 * time.Minute
 
-// mostEvents is how many findings about an object a pass records one by one. client-go's filter drops more events of one
-// object.
+// mostEvents is how many findings about an object a pass records one by one. client-go's filter drops more events of
+// one object.
 const mostEvents = 25
 
 // severities are the order in which findings are recorded if there are too many.

@@ -32,8 +32,8 @@ func (u inUse) at(now time.Time) map[string]bool {
 }
 
 // noteInUse records the resources that AWS refused to delete because others use them, so that the next attempt
-// continues without these deletions: a deleted object must not wait for others. found are the findings about them; again
-// is true if there are any.
+// continues without these deletions: a deleted object must not wait for others. found are the findings about them;
+// again is true if there are any.
 func (s *Reconciler) noteInUse(ctx context.Context, key stack.Key, w front.Input, p *plan.Plan, r apply.Result) (
 	found diag.List, again bool) {
 	for _, step := range p.Steps {
