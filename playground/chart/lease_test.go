@@ -2,7 +2,6 @@ package chart
 
 import (
 	"encoding/json"
-	"fmt"
 	"strings"
 	"testing"
 
@@ -103,5 +102,5 @@ func rulesOf(t *testing.T, r *Rendering) string {
 	if o == nil {
 		t.Fatal("no rules are rendered")
 	}
-	return fmt.Sprintf("%s", must(json.Marshal(o.Object)))
+	return string(must(json.Marshal(o.Object)))
 }
