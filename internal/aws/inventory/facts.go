@@ -348,7 +348,9 @@ func (i *Inventory) InvalidateFacts(needs ...facts.Need) {
 		case facts.NeedAddresses:
 			i.network.ForgetAddresses()
 		// pending ones are read again by themselves
-		case facts.NeedOwnCertificates, facts.NeedOwnTrustStores, facts.NeedLimits, facts.NeedTargetGroupOwner:
+		case facts.NeedOwnCertificates, facts.NeedOwnTrustStores, facts.NeedLimits:
+		case facts.NeedTargetGroupOwner:
+			i.doubt(n.Key)
 		case facts.NeedForeignSubnet:
 			i.network.ForgetForeignSubnets(keysOf(n)...)
 		case facts.NeedForeignGroup:

@@ -172,6 +172,20 @@ func (i *Inventory) outdated(arn string) bool {
 	return read && i.cfg.Now().Sub(t.At) >= foreignLifetime
 }
 
+// doubt has the tags of a target group or load balancer read again, if they name several stacks: by the next call of
+// RereadTags, or by the next Answer if no listing shows the resource.
+func (i *Inventory) doubt(arn string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if t := i.tags[arn]; i.ownerByTags(arn, t.tags).Claimants != "" {
+		t.At = time.Time{}
+		i.tags[arn] = t
+	}
+	if i.ownerByTags(arn, i.unlisted[arn].tags).Claimants != "" {
+		delete(i.unlisted, arn)
+	}
+}
+
 // KnownOwner returns the stack of this cluster to which a target group or a load balancer belongs, without asking AWS.
 // known is false for a resource of which no tags were read.
 func (i *Inventory) KnownOwner(arn string) (owner Owner, known bool) {

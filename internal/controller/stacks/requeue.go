@@ -170,6 +170,8 @@ func answering(code diag.Code) []facts.NeedKind {
 		return []facts.NeedKind{facts.NeedCertificates}
 	case diag.TargetGroupNotFound:
 		return []facts.NeedKind{facts.NeedTargetGroupName}
+	case diag.RefNotPermitted: // tags name several owners, or no consent
+		return []facts.NeedKind{facts.NeedTargetGroupOwner, facts.NeedLoadBalancer}
 	case diag.TrustStoreNotFound:
 		return []facts.NeedKind{facts.NeedTrustStore}
 	case diag.WebACLNotFound:

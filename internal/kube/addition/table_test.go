@@ -30,11 +30,12 @@ func existing(t *testing.T, name string) []string {
 	return strings.Fields(string(text))
 }
 
-// named are the rows of some sorts, by kind and name.
+// named are the rows of some sorts, by kind and name. A row of a few values is not about the field or annotation: see
+// TestEachValueIsKnownOrARow.
 func named(sorts ...addition.Sort) map[string]bool {
 	out := map[string]bool{}
 	for _, r := range addition.Table() {
-		if slices.Contains(sorts, r.Sort) {
+		if slices.Contains(sorts, r.Sort) && len(r.Only) == 0 {
 			out[r.Name] = true
 			out[r.On+" "+r.Name] = true
 		}
@@ -109,24 +110,10 @@ func TestEachFieldOfTheGatewayAPIIsKnownOrARow(t *testing.T) {
 	})
 	used := map[string]bool{}
 	for _, plural := range []string{"gateways", "listenersets", "httproutes", "grpcroutes"} {
-		text, err := os.ReadFile(filepath.Join(repository(t), "playground", "cluster", "gatewayapi", "crd",
-			"gateway.networking.k8s.io_"+plural+".yaml")) //nolint:gosec // ours
-		if err != nil {
-			t.Fatal(err)
-		}
-		var crd struct {
-			Spec struct {
-				Names    struct{ Kind string }
-				Versions []struct {
-					Schema struct{ OpenAPIV3Schema schemaNode }
-				}
-			}
-		}
-		if err := yaml.Unmarshal(text, &crd); err != nil {
-			t.Fatal(err)
-		}
-		for _, v := range crd.Spec.Versions {
-			for _, f := range v.Schema.OpenAPIV3Schema.Properties["spec"].leaves(crd.Spec.Names.Kind + " spec") {
+		kind, versions := schemas(t, filepath.Join("playground", "cluster", "gatewayapi", "crd",
+			"gateway.networking.k8s.io_"+plural+".yaml"))
+		for _, v := range versions {
+			for _, f := range v.leaves(kind + " spec") {
 				below := func(p string) bool { return f == p || strings.HasPrefix(f, p+".") || strings.HasPrefix(f, p+"[]") }
 				at := slices.IndexFunc(known, below)
 				if at >= 0 {
@@ -146,10 +133,88 @@ func TestEachFieldOfTheGatewayAPIIsKnownOrARow(t *testing.T) {
 	}
 }
 
+// TestEachValueIsKnownOrARow: a value that only this controller has is an addition, also where the existing controller
+// has the field or annotation.
+func TestEachValueIsKnownOrARow(t *testing.T) {
+	t.Parallel()
+	kinds, have := named(addition.Kind), map[string]bool{}
+	files, err := filepath.Glob(filepath.Join(repository(t), "config", "crd", "*.yaml"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(err, files)
+	}
+	for _, file := range files {
+		kind, versions := schemas(t, filepath.Join("config", "crd", filepath.Base(file)))
+		for _, v := range versions {
+			if !kinds[kind] {
+				v.values(kind+" spec", have)
+			}
+		}
+	}
+	for _, e := range annotation.Entries() {
+		for _, v := range e.Values {
+			have[string(e.Key)+" "+v] = true
+		}
+	}
+	rows := map[string]bool{}
+	for _, r := range addition.Table() {
+		at := strings.TrimPrefix(r.On+" "+r.Name, " ")
+		for _, v := range r.Only {
+			rows[at+" "+v] = true
+		}
+		for value := range have { // a row of a field is about its values
+			if len(r.Only) == 0 && strings.HasPrefix(value, at+" ") {
+				rows[value] = true
+			}
+		}
+	}
+	check(t, "value", slices.Sorted(maps.Keys(have)), strings.Split(strings.TrimSpace(read(t, "values.txt")), "\n"), rows)
+}
+
 // schemaNode is a field in the schema of a definition.
 type schemaNode struct {
-	Properties map[string]schemaNode
-	Items      *schemaNode
+	Properties           map[string]schemaNode
+	Items                *schemaNode
+	AdditionalProperties *schemaNode
+	Enum                 []string
+}
+
+// schemas are the kind of a definition, and the spec of each of its versions.
+func schemas(t *testing.T, path string) (kind string, specs []schemaNode) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(repository(t), path)) //nolint:gosec // ours
+	if err != nil {
+		t.Fatal(err)
+	}
+	var crd struct {
+		Spec struct {
+			Names    struct{ Kind string }
+			Versions []struct {
+				Schema struct{ OpenAPIV3Schema schemaNode }
+			}
+		}
+	}
+	if err := yaml.Unmarshal(text, &crd); err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range crd.Spec.Versions {
+		specs = append(specs, v.Schema.OpenAPIV3Schema.Properties["spec"])
+	}
+	return crd.Spec.Names.Kind, specs
+}
+
+// values adds the enumerated values of a field and of those below it.
+func (n schemaNode) values(path string, to map[string]bool) {
+	for _, v := range n.Enum {
+		to[path+" "+v] = true
+	}
+	for name, below := range n.Properties {
+		below.values(path+"."+name, to)
+	}
+	for _, of := range []*schemaNode{n.Items, n.AdditionalProperties} {
+		if of != nil {
+			of.values(path+"[]", to)
+		}
+	}
 }
 
 // leaves are the fields below a field that have no fields themselves.

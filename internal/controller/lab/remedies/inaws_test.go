@@ -10,9 +10,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/wafv2"
 	waftypes "github.com/aws/aws-sdk-go-v2/service/wafv2/types"
+	networkingv1 "k8s.io/api/networking/v1"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
@@ -44,7 +46,10 @@ func TestFindingsEndWithTheirCauseInAWS(t *testing.T) {
 				}
 				before = len(l.Events)
 				x.cure(l)
-			})}, x.keys...)
+			}), {Every: 10 * time.Second, Run: func(ctx context.Context) {
+				_, err := l.Inventory.RereadTags(ctx)
+				l.Must(err)
+			}}}, x.keys...)
 			if !slices.ContainsFunc(l.Events[before:], func(e string) bool {
 				return strings.HasPrefix(e, x.on+" SuccessfullyReconciled")
 			}) {
@@ -89,6 +94,14 @@ func once(l *lab.Lab, after time.Duration, do func()) lab.Loop {
 	}}
 }
 
+// forwarding is an Ingress that forwards to a target group of the name that lab.TargetGroup gives.
+func forwarding() *networkingv1.Ingress {
+	i := lab.Ingress("web", map[string]string{"actions.split": `{"type":"forward","targetGroupName":"theirs"}`}, "split")
+	i.Spec.Rules[0].HTTP.Paths[0].Backend.Service.Port.Name = "use-annotation"
+	i.Spec.Rules[0].HTTP.Paths[0].Backend.Service.Port.Number = 0
+	return i
+}
+
 func curedInAWS() map[diag.Code]inAWS {
 	ofWeb := func(annotations map[string]string) func(t *testing.T) *lab.Lab {
 		return begin(lab.Class(), lab.Service("web"), lab.Ingress("web", annotations, "web"))
@@ -120,13 +133,27 @@ func curedInAWS() map[diag.Code]inAWS {
 			l := lab.New(t, account.Profile{}, lab.Class())
 			l.Flags("--external-target-groups=shop=*")
 			l.Restart()
-			i := lab.Ingress("web", map[string]string{"actions.split": `{"type":"forward","targetGroupName":"theirs"}`},
-				"split")
-			i.Spec.Rules[0].HTTP.Paths[0].Backend.Service.Port.Name = "use-annotation"
-			i.Spec.Rules[0].HTTP.Paths[0].Backend.Service.Port.Number = 0
-			l.Create(i)
+			l.Create(forwarding())
 			return l
 		}, cure: func(l *lab.Lab) { l.TargetGroup(elbtypes.TargetTypeEnumIp) }},
+		diag.RefNotPermitted: {on: web, keys: webKeys(), begin: func(t *testing.T) *lab.Lab {
+			t.Helper()
+			l := lab.New(t, account.Profile{}, lab.Class())
+			tags := &elbv2.AddTagsInput{ResourceArns: []string{l.TargetGroup(elbtypes.TargetTypeEnumIp)}}
+			for k, v := range map[string]string{"elbv2.k8s.aws/cluster": "demo-cluster",
+				"ingress.k8s.aws/stack": "shop/old", "ingress.k8s.aws/resource": "shop/old-app:80",
+				"service.k8s.aws/stack": "blog/web", "service.k8s.aws/resource": "blog/web:80"} {
+				tags.Tags = append(tags.Tags, elbtypes.Tag{Key: &k, Value: &v})
+			}
+			_, err := l.Sim.Balancing.AddTags(l.Context(), tags)
+			l.Must(err)
+			l.Create(forwarding())
+			return l
+		}, cure: func(l *lab.Lab) {
+			_, err := l.Sim.Balancing.RemoveTags(l.Context(), &elbv2.RemoveTagsInput{ResourceArns: []string{
+				l.Sim.Resources().TargetGroups[0].ARN}, TagKeys: []string{"service.k8s.aws/stack", "service.k8s.aws/resource"}})
+			l.Must(err)
+		}},
 		diag.TrustStoreNotFound: {on: web, keys: webKeys(), begin: verifying, cure: createTrustStore},
 		diag.AddressNotUsable: {on: edge, keys: []stack.Key{lab.GatewayKey(stack.GatewayNLB, "edge")},
 			begin: func(t *testing.T) *lab.Lab {
