@@ -84,8 +84,8 @@ func (i *Inventory) agedForAListing() []string {
 
 // RereadTags makes at most one call to read tags again: of foreign load balancers and target groups whose tags are
 // older than foreignLifetime or in doubt, the oldest first, and of resources whose tags only an earlier process has
-// read. If a resource turns out to be a stack's, the stack's next Observed reads it, and Config.Freed is called with the stack.
-// read reports whether a call was made.
+// read. If a resource turns out to be a stack's, the stack's next Observed reads it, and Config.Freed is called with the
+// stack. read reports whether a call was made.
 func (i *Inventory) RereadTags(ctx context.Context) (read bool, err error) {
 	i.mu.Lock()
 	now := i.cfg.Now()
