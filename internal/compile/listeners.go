@@ -23,6 +23,7 @@ const defaultSSLPolicy = "ELBSecurityPolicy-2016-08"
 func (b *build) buildListeners() {
 	b.targets = make(map[string]stack.Ref, len(b.owners))
 	b.certificateOf, b.broughtBy = map[portCertificate]int{}, map[portCertificate][]string{}
+	b.certified = map[memberPort]intent.Listener{}
 	b.ownedIDs, b.guarded = map[string]bool{}, map[guardedVersion]guardedMember{}
 	b.boundCertificates()
 	redirect := b.redirectPort()
