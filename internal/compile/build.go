@@ -85,7 +85,9 @@ type build struct {
 	// certificateOf is the first member that brought a certificate to a port.
 	certificateOf map[portCertificate]int
 	// broughtBy are the namespaces of all members that brought it.
-	broughtBy           map[portCertificate][]string
+	broughtBy map[portCertificate][]string
+	// certified are the listeners whose certificates serve in place of wrong ones.
+	certified           map[memberPort]intent.Listener
 	finder              *certificates.Finder
 	hosts               *hostIndex // nil until it is needed
 	guarded             map[guardedVersion]guardedMember

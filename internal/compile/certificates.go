@@ -86,10 +86,19 @@ func (b *build) addCertificates(c *gathered, p *port, at int) {
 	}
 	arns, lapsed := found.ARNs, found.Lapsed
 	c.unread = c.unread || found.Unread
+	if l.NoneUsable && (len(l.DiscoverFirst) == 0 || len(arns) == 0) {
+		found.Problems = append(found.Problems, diag.New(b.members[i].Object, l.Source.Place(), diag.InvalidSecret,
+			"tls.certificateRefs names no certificate that can be used",
+			"correct it, or "+certificates.Naming(b.e.Key.Owner)).In(diag.Certificate))
+	}
 	if len(found.Problems) > 0 {
 		c.wrong[i], c.lacking[i] = found.Problems, found.Uncovered
-		if last, ok := b.lastCertificates(i, p); ok && found.Problems.HasErrors() {
+		if was, last, ok := b.lastCertificates(i, p); ok && found.Problems.HasErrors() && !onlyNew(&found, &l, &was) {
 			arns, lapsed = last.ARNs, last.Lapsed
+			b.certified[memberPort{i, p.number}] = was
+			if l.NoneUsable {
+				c.wrong[i][len(c.wrong[i])-1].Text += fmt.Sprintf("; port %d keeps the certificates that it had", p.number)
+			}
 		}
 	}
 	if at := slices.IndexFunc(lapsed, b.existsDefault(p)); at >= 0 && len(arns) == 0 {
@@ -200,19 +209,74 @@ func (b *build) reportToSets(p *port, at int, hosts []string, said func(host str
 	}
 }
 
-// lastCertificates are the certificates of the last good version of a member on the port.
-func (b *build) lastCertificates(i int, p *port) (found certificates.Found, ok bool) {
+// lastCertificates are the certificates of the last good version of a member on the port, and its listener.
+func (b *build) lastCertificates(i int, p *port) (was intent.Listener, found certificates.Found, ok bool) {
 	last, ok := b.past.Good[b.members[i].Object]
 	if !ok || b.members[i].State != quarantine.Current {
-		return found, false
+		return was, found, false
 	}
 	for _, l := range last.Listeners {
 		if l.Port == p.number && l.Protocol == p.protocol {
 			found := b.findCertificates(i, &last, l)
-			return found, len(found.ARNs)+len(found.Lapsed) > 0 && len(found.Problems) == 0
+			return l, found, len(found.ARNs)+len(found.Lapsed) > 0 && onlyUncovered(found.Problems)
 		}
 	}
-	return found, false
+	return was, found, false
+}
+
+// onlyNew reports whether nothing is wrong with the certificates of a listener but that hosts lack one, and it declares
+// them as the last good version did. Other hosts, perhaps of others, then have theirs.
+func onlyNew(found *certificates.Found, now, was *intent.Listener) bool {
+	return len(found.ARNs) > 0 && onlyUncovered(found.Problems) && !was.Certificates.Set &&
+		!slices.ContainsFunc(was.Owned, func(id string) bool { return !slices.Contains(now.Owned, id) })
+}
+
+// onlyUncovered reports whether findings say nothing but that hosts lack a certificate.
+func onlyUncovered(found diag.List) bool {
+	return !slices.ContainsFunc(found, func(d diag.Diagnostic) bool {
+		return d.Class != diag.Note && d.Code != diag.CertificateNotFound
+	})
+}
+
+// remembered is the version of member i to remember instead of its last good one. Where certificates are wrong, it has
+// those that serve: what else the version declares is served, and a later edit must not end it. ok is false if a
+// certificate is refused, which must not seem to have been in use later.
+func (b *build) remembered(i int, version, last intent.Member) (_ intent.Member, ok bool) {
+	if !version.Diagnostics.HasErrors() {
+		return version, true
+	}
+	if slices.ContainsFunc(version.Diagnostics, func(d diag.Diagnostic) bool {
+		return slices.Contains([]diag.Code{diag.CertificateRefused, diag.SecretRefused, diag.InvalidCACertificate}, d.Code)
+	}) {
+		return last, false
+	}
+	had := make(map[string]intent.Certificate, len(last.Certificates))
+	for _, c := range last.Certificates {
+		had[c.ID] = c
+	}
+	version.Listeners, version.Certificates = slices.Clone(version.Listeners), slices.Clone(version.Certificates)
+	for n, c := range version.Certificates {
+		if was, known := had[c.ID]; known && c.Broken {
+			version.Certificates[n] = was
+		}
+		delete(had, c.ID)
+	}
+	for n := range version.Listeners {
+		l := &version.Listeners[n]
+		was, wrong := b.certified[memberPort{i, l.Port}]
+		if !wrong {
+			continue
+		}
+		l.Certificates, l.Owned, l.DiscoverFirst, l.DiscoverHosts = was.Certificates, was.Owned, was.DiscoverFirst,
+			was.DiscoverHosts
+		for _, id := range l.Owned {
+			if c, gone := had[id]; gone {
+				version.Certificates = append(version.Certificates, c)
+				delete(had, id)
+			}
+		}
+	}
+	return version, true
 }
 
 // findCertificates finds the certificates of a listener of a version of member i, and adds those that the stack owns to

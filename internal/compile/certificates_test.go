@@ -2,9 +2,11 @@ package compile
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
@@ -51,6 +53,55 @@ func TestAMalformedCertificateLeavesTheLastGoodOnes(t *testing.T) {
 	}
 	if r.Memory.Good[before.Object].Listeners[1].Certificates.Value[0] != certificate1 {
 		t.Error("the last good version was replaced")
+	}
+}
+
+// TestEditBesideWrongCertificateIsRemembered has an edit that adds a route and spoils the certificates, and another one
+// that is invalid: what the first one added serves on.
+func TestEditBesideWrongCertificateIsRemembered(t *testing.T) {
+	t.Parallel()
+	more := func(m *intent.Member) {
+		m.Routes = append(m.Routes, route(m.Object, "more.example.com", "/*", "more"))
+	}
+	found := func(hosts ...string) func(*intent.Member) {
+		return func(m *intent.Member) {
+			m.Listeners = append(m.Listeners, intent.Listener{Port: 443, Protocol: "HTTPS", DiscoverHosts: hosts})
+		}
+	}
+	for name, c := range map[string]struct{ was, now func(*intent.Member) }{
+		"a malformed ARN":            {https(certificate1), https(malformed)},
+		"a host without certificate": {found("a.example.com"), found("a.example.com", "more.test")},
+		"no ARN, and none is found":  {https(certificate1), found("a.test")},
+	} {
+		memory := Compile(loadBalancer(ingress("n", "a", c.was)), account(), config(), nil).Memory
+		for step, m := range []intent.Member{ingress("n", "a", c.now, more),
+			ingress("n", "a", c.now, more, broken("spec.rules[0]"))} {
+			r := Compile(loadBalancer(m), account(), config(), memory)
+			s := mustBuild(t, r)
+			memory = r.Memory
+			if len(s.Listeners) != 2 || !slices.Equal(s.Listeners[1].Certificates, []string{certificate1}) ||
+				len(r.Keep.Resources) > 0 || len(s.Rules) != 4 {
+				t.Errorf("%s, step %d: %d rules, listeners %+v, keep %v", name, step, len(s.Rules), s.Listeners,
+					r.Keep.Resources)
+			}
+		}
+	}
+}
+
+// TestHostWithoutCertificateStopsNoOther has hosts added to a listener, of which only one has a certificate.
+func TestHostWithoutCertificateStopsNoOther(t *testing.T) {
+	t.Parallel()
+	c2 := strings.Replace(certificate1, "c1", "c2", 1)
+	f := account()
+	f.Certificates[c2] = facts.Certificate{ARN: c2, Status: "ISSUED", Domains: []string{"new.test"}}
+	memory := Compile(secureGateway([]string{"web.example.com"}, "web"), f, config(), nil).Memory
+	for range 2 {
+		r := Compile(secureGateway([]string{"web.example.com", "late.test", "new.test"}, "web", "late", "new"), f, config(),
+			memory)
+		memory = r.Memory
+		if got := mustBuild(t, r).Listeners[1].Certificates; !slices.Equal(got, []string{certificate1, c2}) {
+			t.Errorf("certificates %v", got)
+		}
 	}
 }
 

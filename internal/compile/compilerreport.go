@@ -54,8 +54,12 @@ func (c *compiler) finish(b *build) Result {
 	}
 	for i, m := range c.e.Members {
 		keep := b.members[i].Remember(m, b.notes[i])
-		if _, known := r.Memory.Good[m.Object]; !known || b.members[i].State == quarantine.Current &&
-			!keep.Diagnostics.HasErrors() {
+		last, known := r.Memory.Good[m.Object]
+		replaces := !known
+		if known && b.members[i].State == quarantine.Current {
+			keep, replaces = b.remembered(i, keep, last)
+		}
+		if replaces {
 			r.Memory.Good[m.Object] = keep
 		}
 	}

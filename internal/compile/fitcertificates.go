@@ -17,6 +17,12 @@ type portCertificate struct {
 	arn  string
 }
 
+// memberPort is a port of a member.
+type memberPort struct {
+	member int
+	port   int32
+}
+
 // fitCertificates detaches the certificates that exceed what AWS allows besides default ones: those that are not
 // attached first, then those of the members that joined last, then the last ones of the highest ports. Clients that ask
 // for their names get the default certificate, which they refuse.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strconv"
 
 	"github.com/k8s-lbc/lbc/internal/compile/merge"
 	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
@@ -24,6 +23,7 @@ const defaultSSLPolicy = "ELBSecurityPolicy-2016-08"
 func (b *build) buildListeners() {
 	b.targets = make(map[string]stack.Ref, len(b.owners))
 	b.certificateOf, b.broughtBy = map[portCertificate]int{}, map[portCertificate][]string{}
+	b.certified = map[memberPort]intent.Listener{}
 	b.ownedIDs, b.guarded = map[string]bool{}, map[guardedVersion]guardedMember{}
 	b.boundCertificates()
 	redirect := b.redirectPort()
@@ -228,9 +228,7 @@ func (b *build) redirectPort() int32 {
 }
 
 func redirectTo(port int32) []stack.Action {
-	return []stack.Action{{Type: stack.ActionRedirect, Redirect: &stack.Redirect{
-		Port: strconv.Itoa(int(port)), Protocol: "HTTPS", StatusCode: "HTTP_301",
-	}}}
+	return []stack.Action{{Type: stack.ActionRedirect, Redirect: quarantine.RedirectTo(port)}}
 }
 
 // defaultBackend are a member's actions for requests that no rule matches. Those of two members are never equal.

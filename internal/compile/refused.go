@@ -59,9 +59,15 @@ func (c *compiler) setRefusedAside() {
 		listeners := slices.ContainsFunc(m.Listeners, func(l intent.Listener) bool {
 			return quarantine.RefusedDefault(m, &l, !c.servesHTTP) != ""
 		})
-		if (routes || listeners) && !cloned {
+		unknown := slices.ContainsFunc(m.Unserved, func(u intent.Unserved) bool {
+			return c.accepted.RefusedConditions(u.Route.Conditions) != ""
+		})
+		if (routes || listeners || unknown) && !cloned {
 			lb.Members, cloned = slices.Clone(lb.Members), true // which are the caller's
 			m = &lb.Members[i]
+		}
+		if unknown {
+			c.forgetRequests(m)
 		}
 		if routes {
 			c.setRoutesAside(m, stack.UnavailableOf(lb.Key.Owner)[0].FixedResponse)
@@ -69,6 +75,22 @@ func (c *compiler) setRefusedAside() {
 		if listeners {
 			c.setDefaultsAside(m)
 		}
+	}
+}
+
+// forgetRequests has the requests of routes count as not known whose conditions AWS refuses, beside what the front end
+// found.
+func (c *compiler) forgetRequests(m *intent.Member) {
+	m.Unserved = slices.Clone(m.Unserved)
+	for at := range m.Unserved {
+		u := &m.Unserved[at]
+		if c.accepted.RefusedConditions(u.Route.Conditions) == "" {
+			continue
+		}
+		if len(u.Route.Actions) > 0 {
+			u.Stand, _ = constraint.Cover(u.Route.Conditions)
+		}
+		u.Route.Conditions = nil
 	}
 }
 
@@ -99,6 +121,8 @@ func (c *compiler) lookUpAccepted() []facts.Need {
 	if c.e.Type != stack.Application || !slices.ContainsFunc(c.e.Members, func(m intent.Member) bool {
 		return slices.ContainsFunc(m.Routes, func(r intent.Route) bool {
 			return constraint.OfConditions(r.Conditions) != ""
+		}) || slices.ContainsFunc(m.Unserved, func(u intent.Unserved) bool {
+			return constraint.OfConditions(u.Route.Conditions) != ""
 		})
 	}) {
 		return nil

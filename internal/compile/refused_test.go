@@ -68,6 +68,70 @@ func TestRefusedRuleAnswers503InItsPlace(t *testing.T) {
 	}
 }
 
+// TestUnservedRouteWithRefusedConditionsKeepsItsRule has a route of which the front end finds a part that cannot be
+// served, and AWS refuses the conditions, too.
+func TestUnservedRouteWithRefusedConditionsKeepsItsRule(t *testing.T) {
+	t.Parallel()
+	good := Compile(loadBalancer(ingress("shop", "a")), account(), config(), nil)
+	m := ingress("shop", "a")
+	u := intent.Unserved{Route: m.Routes[0], Path: "spec.rules[0].filters[0]", Text: "there is no such filter"}
+	u.Route.Conditions = []stack.Condition{{Field: stack.HostHeader, Values: []string{"-1"}},
+		{Field: stack.PathPattern, Values: []string{"/a b"}}}
+	m.Routes, m.Unserved = nil, []intent.Unserved{u}
+	memory := good.Memory
+	for range 2 {
+		r := Compile(loadBalancer(m), account(), config(), memory)
+		memory = r.Memory
+		same(t, "rules", table(mustBuild(t, r)), table(good.Stack))
+	}
+}
+
+// TestRemovedRedirectStaysForWhatHTTPCannotServe has a target group of gRPC behind a redirect, which is then removed.
+func TestRemovedRedirectStaysForWhatHTTPCannotServe(t *testing.T) {
+	t.Parallel()
+	served := func(change ...func(*intent.Member)) intent.LoadBalancer {
+		m := ingress("shop", "a", https(certificate1))
+		group := targetGroup(m.Object, "a")
+		group.ProtocolVersion, group.HealthCheck.Matcher = "GRPC", "0"
+		m.Routes[0].Actions = forwardTo(group)
+		for i := range m.Listeners {
+			l := &m.Listeners[i]
+			l.Default, l.DefaultSource = forwardTo(group), intent.At(m.Object, "spec.defaultBackend")
+		}
+		for _, c := range change {
+			c(&m)
+		}
+		return loadBalancer(m)
+	}
+	memory := Compile(served(redirecting), account(), config(), nil).Memory
+	for pass := range 2 {
+		r := Compile(served(), account(), config(), memory)
+		s := mustBuild(t, r)
+		memory = r.Memory
+		for _, rule := range s.Rules {
+			if rule.Listener.ID == "80" && (len(rule.Actions) != 1 || rule.Actions[0].Redirect == nil ||
+				rule.Actions[0].Redirect.Port != "443") {
+				t.Errorf("pass %d: the rule of port 80 does %+v", pass, rule.Actions)
+			}
+		}
+		for _, l := range s.Listeners {
+			if redirects := l.DefaultActions[0].Redirect != nil; redirects != (l.Port == 80) {
+				t.Errorf("pass %d: port %d does %+v", pass, l.Port, l.DefaultActions)
+			}
+		}
+		if said := strings.Join(told(r.Diagnostics), "\n"); len(s.Rules) != 2 ||
+			pass == 0 && strings.Count(said, "redirected as before") != 2 {
+			t.Errorf("pass %d: %d rules, %s", pass, len(s.Rules), said)
+		}
+	}
+	fresh := mustBuild(t, Compile(served(), account(), config(), nil))
+	for _, rule := range fresh.Rules {
+		if rule.Listener.ID == "80" && rule.Actions[0].FixedResponse == nil {
+			t.Errorf("a new one: the rule of port 80 does %+v", rule.Actions)
+		}
+	}
+}
+
 // TestRuleThatAWSHasStaysThoughRefused swaps the image without a checkpoint: AWS has rules that the tables refuse.
 func TestRuleThatAWSHasStaysThoughRefused(t *testing.T) {
 	t.Parallel()

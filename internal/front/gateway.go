@@ -102,8 +102,8 @@ func (f Gateway) exists(g *gatewayv1.Gateway, key stack.Key) bool {
 }
 
 // Recalling returns a front end that also knows what the compiler remembers of a stack: the last valid versions of the
-// listeners of a Gateway, what they do with the certificates of clients, to what those of its routes forward, what
-// configured their target groups, the classes of Gateways and Ingresses, and the Secrets of their logins.
+// listeners of a Gateway, their certificates, what they do with those of clients, to what those of its routes forward,
+// what configured their target groups, the classes of Gateways and Ingresses, and the Secrets of their logins.
 func Recalling(f Loader, before *compile.Memory) Loader {
 	if !before.Any() {
 		return f
@@ -138,6 +138,11 @@ func Recalling(f Loader, before *compile.Memory) Loader {
 	g.Config.Clients = func(of diag.Object, port int32) (stack.MutualAuthentication, intent.TrustStore) {
 		last := before.Good[of]
 		return last.Clients(port)
+	}
+	g.Config.Certified = func(of diag.Object, port int32) bool {
+		return slices.ContainsFunc(before.Good[of].Listeners, func(l intent.Listener) bool {
+			return l.Port == port && l.Certificates.Set
+		})
 	}
 	return g
 }

@@ -18,6 +18,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	"pgregory.net/rapid"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -242,20 +243,100 @@ func TestEditKeepsBackendsOfOtherNamespaces(t *testing.T) {
 }
 
 // TestLostConfigurationKeepsListenerThatItCertifies makes the certificateRefs of such a listener invalid,
-// which has no effect, and then removes the configuration.
+// which has no effect, and then removes the configuration or what it says of the certificate. A later edit of the
+// Gateway that is invalid, too, changes nothing.
 func TestLostConfigurationKeepsListenerThatItCertifies(t *testing.T) {
 	t.Parallel()
-	edits := []edit{
-		{name: "a certificateRef without name", make: func(s served) {
-			sceneObject[*gatewayv1.Gateway](s, "Gateway/infra/gw").Spec.Listeners[1].TLS = &gatewayv1.ListenerTLSConfig{
-				CertificateRefs: []gatewayv1.SecretObjectReference{{}}}
-		}},
-		{name: "no configuration", make: func(s served) { delete(s.objects, "LoadBalancerConfiguration/infra/own") }},
-	}
-	for _, c := range allConstruction {
-		s := servedGateway(t, attachment.Application, c, false)
-		if _, wrong, _ := s.edited(t, s.compile(t, nil), edits, gatewayRequests(), false); wrong != "" {
-			t.Errorf("%s: %s", c, wrong)
+	const own, gw = "LoadBalancerConfiguration/infra/own", "Gateway/infra/gw"
+	invalid := edit{name: "a certificateRef without name", make: func(s served) {
+		sceneObject[*gatewayv1.Gateway](s, gw).Spec.Listeners[1].TLS = &gatewayv1.ListenerTLSConfig{
+			CertificateRefs: []gatewayv1.SecretObjectReference{{}}}
+	}}
+	foreign := edit{name: "a certificateRef without grant", make: func(s served) {
+		sceneObject[*gatewayv1.Gateway](s, gw).Spec.Listeners[1].TLS = &gatewayv1.ListenerTLSConfig{
+			CertificateRefs: []gatewayv1.SecretObjectReference{{Name: "tls", Namespace: ptr.To[gatewayv1.Namespace]("data")}}}
+	}}
+	for _, first := range []edit{invalid, foreign} {
+		for _, second := range []edit{
+			{name: "no configuration", make: func(s served) { delete(s.objects, own) }},
+			fieldEditOf(own, "spec.listenerConfigurations[].defaultCertificate", 0, nil, unfitRow{}),
+			fieldEditOf(own, "spec.listenerConfigurations", 0, nil, unfitRow{}),
+			fieldEditOf(gw, "spec.infrastructure", 0, nil, unfitRow{}),
+		} {
+			second.asks = false
+			third := fieldEditOf(gw, "spec.listeners[].allowedRoutes.kinds[].kind", 0, "Unknown", unfitRow{})
+			for _, c := range allConstruction {
+				s := servedGateway(t, attachment.Application, c, false)
+				edits := []edit{first, second, third}
+				if _, wrong, _ := s.edited(t, s.compile(t, nil), edits, gatewayRequests(), false); wrong != "" {
+					t.Errorf("%s, %s: %s", c, first.name, wrong)
+				}
+			}
 		}
+	}
+}
+
+// TestListenerWithoutUsableCertificateKeepsItsFormerProtocol has a listener without TLS, or with TLS that targets
+// terminate, become one that needs a certificate, and name none that can be used.
+func TestListenerWithoutUsableCertificateKeepsItsFormerProtocol(t *testing.T) {
+	t.Parallel()
+	const gw = "Gateway/infra/gw"
+	data, passthrough, terminate := gatewayv1.Namespace("data"), gatewayv1.TLSModePassthrough, gatewayv1.TLSModeTerminate
+	secure := func(at int, protocol gatewayv1.ProtocolType, refs ...gatewayv1.SecretObjectReference) edit {
+		return edit{name: fmt.Sprint(protocol, " ", refs), make: func(s served) {
+			l := &sceneObject[*gatewayv1.Gateway](s, gw).Spec.Listeners[at]
+			l.Protocol, l.TLS = protocol, &gatewayv1.ListenerTLSConfig{Mode: &terminate, CertificateRefs: refs}
+		}}
+	}
+	moved := secure(0, "HTTPS", gatewayv1.SecretObjectReference{Name: "tls", Namespace: &data})
+	moved.name += " on another port"
+	protocol := moved.make
+	moved.make = func(s served) {
+		protocol(s)
+		sceneObject[*gatewayv1.Gateway](s, gw).Spec.Listeners[0].Port = 8080
+	}
+	mode := func(mode *gatewayv1.TLSModeType, refs ...gatewayv1.SecretObjectReference) edit {
+		return edit{name: string(*mode), make: func(s served) {
+			sceneObject[*gatewayv1.Gateway](s, gw).Spec.Listeners[2].TLS = &gatewayv1.ListenerTLSConfig{Mode: mode,
+				CertificateRefs: refs}
+		}}
+	}
+	for family, all := range map[attachment.Family][][]edit{
+		attachment.Application: {
+			{secure(0, "HTTPS", gatewayv1.SecretObjectReference{Name: "tls", Namespace: &data})},
+			{secure(0, "HTTPS", gatewayv1.SecretObjectReference{Name: ""})}, {moved},
+		},
+		attachment.Network: {
+			{secure(0, "TLS", gatewayv1.SecretObjectReference{Name: "tls", Namespace: &data})},
+			{mode(&passthrough, gatewayv1.SecretObjectReference{}), mode(&terminate, gatewayv1.SecretObjectReference{})},
+		},
+	} {
+		for _, edits := range all {
+			s := servedGateway(t, family, "standard", false)
+			if family == attachment.Network {
+				mode(&passthrough).make(s)
+				fieldEditOf("LoadBalancerConfiguration/infra/own", "spec.listenerConfigurations", 0, nil, unfitRow{}).make(s)
+			}
+			old := s.compile(t, nil)
+			if old.complaint() != "" {
+				t.Fatal(old.complaint())
+			}
+			if _, wrong, now := s.edited(t, old, edits, gatewayRequests(), false); wrong != "" {
+				t.Errorf("%s: %s; %s", family, wrong, now.text())
+			}
+		}
+	}
+}
+
+// TestInvalidListenerKeepsItsPort has a listener that is not valid, whose last valid version serves, and another one
+// that then asks for its port.
+func TestInvalidListenerKeepsItsPort(t *testing.T) {
+	t.Parallel()
+	const gw = "Gateway/infra/gw"
+	s := servedGateway(t, attachment.Network, "standard", false)
+	edits := []edit{fieldEditOf(gw, "spec.listeners[].allowedRoutes.kinds[].group", 0, "example.com", unfitRow{}),
+		fieldEditOf(gw, "spec.listeners[].port", 2, 80, unfitRow{})}
+	if _, wrong, _ := s.edited(t, s.compile(t, nil), edits, gatewayRequests(), false); wrong != "" {
+		t.Error(wrong)
 	}
 }

@@ -60,9 +60,14 @@ func keyOf(curve elliptic.Curve) crypto.Signer {
 func spoiltSecrets(name string) (out []edit) {
 	add := func(what string, change func(s *corev1.Secret)) {
 		out = append(out, edit{name: name + " " + what, make: func(s served) {
-			if secret := sceneObject[*corev1.Secret](s, name); secret != nil {
-				change(secret)
+			secret := sceneObject[*corev1.Secret](s, name)
+			if secret == nil {
+				return
 			}
+			if secret.Data == nil { // by another edit
+				secret.Data = map[string][]byte{}
+			}
+			change(secret)
 		}})
 	}
 	good := func() map[string][]byte { return pairOf(keyOf(elliptic.P256()), time.Now().Add(time.Hour)) }
@@ -70,7 +75,7 @@ func spoiltSecrets(name string) (out []edit) {
 	add("another certificate", func(s *corev1.Secret) { s.Data["tls.crt"] = good()["tls.crt"] })
 	add("a key for the certificate", func(s *corev1.Secret) { s.Data["tls.crt"] = s.Data["tls.key"] })
 	add("garbage", func(s *corev1.Secret) { s.Data["tls.crt"] = []byte("garbage") })
-	add("cut", func(s *corev1.Secret) { s.Data["tls.crt"] = s.Data["tls.crt"][:100] })
+	add("cut", func(s *corev1.Secret) { s.Data["tls.crt"] = s.Data["tls.crt"][:min(100, len(s.Data["tls.crt"]))] })
 	add("empty", func(s *corev1.Secret) { s.Data = map[string][]byte{"tls.crt": {}, "tls.key": {}} })
 	add("no data", func(s *corev1.Secret) { s.Data = nil })
 	add("no certificate", func(s *corev1.Secret) { delete(s.Data, "tls.crt") })

@@ -3,11 +3,13 @@ package quarantine
 import (
 	"cmp"
 	"slices"
+	"strconv"
 
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/overlap"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // A route may have a rule that the load balancer cannot serve as declared, in addition to others that it can. The rule
@@ -170,6 +172,10 @@ func (r *restoring) instead(u *intent.Unserved) []intent.Route {
 	case len(one.Conditions) == 0:
 		r.report(u, "; the rule is left out")
 		return nil
+	case r.redirected(one.Ports...):
+		r.kept = true
+		one.Actions = r.redirect()
+		r.report(u, "; its requests are redirected as before")
 	case r.stays && !one.Withdrawn:
 		r.kept = true
 		one.Stays = true
@@ -182,6 +188,32 @@ func (r *restoring) instead(u *intent.Unserved) []intent.Route {
 		return nil
 	}
 	return []intent.Route{one}
+}
+
+// redirected reports whether the last good version redirected all requests of some ports to HTTPS, and the present one
+// could. What has no rule there had none before.
+func (r *restoring) redirected(ports ...int32) bool {
+	if r.last == nil || !r.last.Settings.SSLRedirectPort.Set || len(ports) == 0 {
+		return false
+	}
+	has := func(m *intent.Member, port int32, protocol string) bool {
+		return slices.ContainsFunc(m.Listeners, func(l intent.Listener) bool {
+			return l.Port == port && l.Protocol == protocol
+		})
+	}
+	return has(r.member, r.last.Settings.SSLRedirectPort.Value, "HTTPS") &&
+		!slices.ContainsFunc(ports, func(port int32) bool {
+			return !has(r.last, port, "HTTP") || !has(r.member, port, "HTTP")
+		})
+}
+
+func (r *restoring) redirect() []intent.Action {
+	return []intent.Action{{Type: stack.ActionRedirect, Redirect: RedirectTo(r.last.Settings.SSLRedirectPort.Value)}}
+}
+
+// RedirectTo is what ssl-redirect does with the requests of HTTP ports.
+func RedirectTo(port int32) *stack.Redirect {
+	return &stack.Redirect{Port: strconv.Itoa(int(port)), Protocol: "HTTPS", StatusCode: "HTTP_301"}
 }
 
 // logins has the last good version of a route or default action serve if the login of the present one has no
@@ -355,6 +387,9 @@ func (r *restoring) listeners() {
 			}); at >= 0 {
 				last = r.last.Listeners[at]
 				last.Default = permitted(last.Default, m)
+				if r.redirected(l.Port) && RefusedDefault(m, &last, false) != "" { // the redirect hid it
+					last.Default = nil
+				}
 			}
 		}
 		switch {
@@ -362,6 +397,10 @@ func (r *restoring) listeners() {
 			r.kept = true
 			l.Default, l.DefaultSource, l.Unserved = r.actions(last.Default), last.DefaultSource, ""
 			r.report(&u, "; the last good version of the port keeps serving")
+		case r.redirected(l.Port):
+			r.kept = true
+			l.Default, l.Unserved = r.redirect(), ""
+			r.report(&u, "; requests that no rule matches are redirected as before")
 		case r.stays:
 			r.kept = true
 			r.report(&u, "; an existing listener of the port does not change")

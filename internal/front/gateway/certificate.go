@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -42,11 +43,10 @@ func (l *Loaded) OfSecrets() (out []*attachment.Listener) {
 }
 
 // checkCertificates reads the Secrets that listeners of secure ports name. A listener with references none of which can
-// be used is not served, unless its configuration names certificates.
+// be used is not served, unless its configuration names certificates, or did so when the listener served.
 func (t *translation) checkCertificates(ports []port,
 	configured map[configv1.ProtocolPort]configuration.Layer[configv1.ListenerConfiguration]) {
-	t.unserved, t.named, t.refsOf = map[int]bool{}, map[int]bool{}, map[int]diag.List{}
-	t.owned = map[string]bool{}
+	t.unserved, t.named, t.owned = map[int]bool{}, map[int]bool{}, map[string]bool{}
 	for i := range ports {
 		p := &ports[i]
 		if !p.secure() {
@@ -60,18 +60,52 @@ func (t *translation) checkCertificates(ports []port,
 			if !all && !named {
 				usable = t.recallRefs(i) || usable
 			}
-			if !usable && !named && !t.mayBeNamed(i) && len(t.discoveredFirst(i)) == 0 {
+			if usable || named {
+				continue
+			}
+			if t.named[i] = t.wasNamed(i); !t.named[i] && len(t.discoveredFirst(i)) == 0 {
 				t.unserved[i] = true
 			}
 		}
 	}
 }
 
-// mayBeNamed reports whether a listener that served may have certificates of its configuration, which is not known.
-func (t *translation) mayBeNamed(i int) bool {
+// keepInsecure has listeners none of whose references can be used serve as their last valid versions did, if these
+// needed no certificate. It precedes the attachment of routes, as their ports may be others. In construction compatible
+// the certificates of ACM come first.
+func (t *translation) keepInsecure() {
+	t.refsOf = map[int]diag.List{}
+	configured := t.listenerConfigurations()
+	for i := range t.listeners.All {
+		l := &t.listeners.All[i]
+		p := port{number: l.Port, protocol: effective(l)}
+		if !p.secure() || l.Problem != nil || l.Declared != nil || l.TLS == nil || len(l.TLS.CertificateRefs) == 0 ||
+			t.rules == rule.Compatible {
+			continue
+		}
+		last, ok := t.config.Last.of(l.Parent, l.Name)
+		before := port{protocol: effective(&attachment.Listener{Listener: last})}
+		if c, named := configured[p.protocolPort()]; !ok || before.secure() || named && len(explicit(c)) > 0 {
+			continue
+		}
+		var problem *attachment.Problem
+		usable := false
+		for n, ref := range l.TLS.CertificateRefs {
+			c, wrong := t.certificate(i, ref, t.source(l, fmt.Sprintf("tls.certificateRefs[%d]", n)))
+			usable, problem = usable || c != nil, cmp.Or(problem, wrong)
+		}
+		if !usable && t.listeners.Reinstate(i, problem, t.config.Last.of) {
+			t.refs[i] = problem
+		}
+	}
+}
+
+// wasNamed reports whether a listener served with certificates that its configuration named. If none of its references
+// can be used, an edit of the configuration does not end that.
+func (t *translation) wasNamed(i int) bool {
 	l := &t.listeners.All[i]
 	_, served := t.config.Last.of(l.Parent, l.Name)
-	return served && t.Unknown != nil && t.refs[i].Reason != string(gatewayv1.ListenerReasonRefNotPermitted)
+	return served && t.config.Certified != nil && t.config.Certified(Object(t.Gateway), l.Port)
 }
 
 // recallRefs has a listener some of whose references cannot be used have those of its last valid version, too, and
@@ -241,6 +275,25 @@ func (t *translation) hostnames(p port) (out []string) {
 	return out
 }
 
+// noteNamed notes the Secrets that listeners of a port name in vain, because a configuration names the certificates. If
+// something is wrong with a Secret, that is told instead.
+func (t *translation) noteNamed(l *intent.Listener, p port) {
+	for _, i := range p.listeners {
+		listener := &t.listeners.All[i]
+		if listener.TLS == nil || len(listener.TLS.CertificateRefs) == 0 || t.refs[i] != nil {
+			continue
+		}
+		at := t.source(listener, "tls.certificateRefs")
+		d := diag.New(Object(t.Gateway), at.Place(), diag.IgnoredSetting, fmt.Sprintf("%s names the certificates of port "+
+			"%d%s", l.Certificates.Source.Place(), p.number, withoutEffect), "remove one of them")
+		t.add(d)
+		if listener.Parent.Kind != kindGateway {
+			d.Object, d.Path = t.parent(listener), at.Path()
+			t.refsOf[i] = withCause(t.refsOf[i], d)
+		}
+	}
+}
+
 // ownOrDiscover sets the certificates of a port without explicit ones: those of the Secrets that its listeners name,
 // and for listeners that name none, certificates of ACM for their hostnames and those of their routes.
 func (t *translation) ownOrDiscover(l *intent.Listener, p port) {
@@ -249,17 +302,20 @@ func (t *translation) ownOrDiscover(l *intent.Listener, p port) {
 	for _, i := range p.listeners {
 		listener := &t.listeners.All[i]
 		if listener.TLS != nil && len(listener.TLS.CertificateRefs) > 0 {
+			usable := false
 			for _, ref := range listener.TLS.CertificateRefs {
 				namespace := listener.Parent.Namespace
 				if ref.Namespace != nil {
 					namespace = string(*ref.Namespace)
 				}
 				id := naming.ImportedCertificateID(namespace, string(ref.Name))
+				usable = usable || t.owned[id]
 				if t.owned[id] && !listed[id] {
 					listed[id] = true
 					l.Owned = append(l.Owned, id)
 				}
 			}
+			l.NoneUsable = l.NoneUsable || !usable
 			first = append(first, t.discoveredFirst(i)...)
 			continue
 		}

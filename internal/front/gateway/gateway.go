@@ -65,6 +65,9 @@ type Config struct {
 	// Clients returns what the last valid version of a Gateway does with the certificates of clients of a port, and the
 	// trust store, if it names one of its own; nil = no such version is known.
 	Clients func(gateway diag.Object, port int32) (stack.MutualAuthentication, intent.TrustStore) `json:"-"`
+	// Certified reports whether a configuration named the certificates of a port of the last valid version of a Gateway;
+	// nil = no such version is known.
+	Certified func(gateway diag.Object, port int32) bool `json:"-"`
 }
 
 // Names of controllers without a flag that sets another one.

@@ -99,7 +99,9 @@ func (t *translation) ports() []intent.Listener {
 		if p.secure() {
 			l.ToCover, l.OfSets = t.hostnames(p), t.ofSets(p)
 		}
-		if p.secure() && !l.Certificates.Set {
+		if p.secure() && l.Certificates.Set {
+			t.noteNamed(&l, p)
+		} else if p.secure() {
 			t.ownOrDiscover(&l, p)
 		}
 		if v := t.clients[p.number]; !l.Mutual.Set && v.mutual.Set {

@@ -247,6 +247,10 @@ func TestCertificatesThatTheConfigurationNamesWinOverSecrets(t *testing.T) {
 		if (d.refs[0] == nil) != (refs == "{name: tls}") {
 			t.Errorf("%s: %v", refs, d.refs[0])
 		}
+		if told := strings.Contains(findings(m.Diagnostics), "names the certificates of port 443, so this setting has no "+
+			"effect"); told != (refs == "{name: tls}") {
+			t.Errorf("%s: told %s", refs, findings(m.Diagnostics))
+		}
 	}
 }
 

@@ -24,6 +24,7 @@ func Translate(v *objects.View, cfg Config, l Loaded, exists bool) (intent.LoadB
 	}
 	d.construction, d.defaults = t.construction(exists, d), l.defaults
 	t.rules = d.construction.Rules()
+	t.keepInsecure()
 	t.attach()
 	d.author = t.author()
 	t.contest(d)

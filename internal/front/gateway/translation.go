@@ -38,7 +38,7 @@ type translation struct {
 	refs []*attachment.Problem
 	// unserved are listeners that cannot be served although they are valid, by their index.
 	unserved     map[int]bool
-	named        map[int]bool // listeners whose configuration names certificates
+	named        map[int]bool // listeners with certificates that their configuration names, or named before
 	certificates []intent.Certificate
 	owned        map[string]bool             // the identities of certificates
 	stickiness   map[int32]*stack.Stickiness // of forwards of NLBs, by port

@@ -278,6 +278,8 @@ type Listener struct {
 	DiscoverFirst []string
 	// DiscoverHosts are the hosts for which compile finds certificates if Certificates is not set.
 	DiscoverHosts []string
+	// NoneUsable: a listener of a Gateway names certificates none of which can be used, which is reported.
+	NoneUsable bool `json:"-"`
 	// Hosts are the hosts that a route serves on a secure port. Certificates for them are found for the listener of the
 	// Gateway.
 	Hosts []string

@@ -149,25 +149,52 @@ func (ls *Listeners) restore(last Last) {
 	if last == nil {
 		return
 	}
-	taken := ports{}
+	taken := ls.taken()
+	for i := range ls.All {
+		if ls.All[i].Problem != nil {
+			ls.instead(i, taken, last)
+		}
+	}
+}
+
+// Reinstate has the last valid version of a listener serve, because the declared one has a problem beside its own
+// fields. It reports whether that version leaves others their ports and hostnames, and serves.
+func (ls *Listeners) Reinstate(i int, problem *Problem, last Last) bool {
+	l := ls.All[i]
+	ls.All[i].Problem = problem
+	if !ls.instead(i, ls.taken(), last) {
+		ls.All[i] = l
+		return false
+	}
+	return true
+}
+
+// taken is what the valid listeners use of ports.
+func (ls *Listeners) taken() ports {
+	out := ports{}
 	for i := range ls.All {
 		if l := ls.All[i]; l.Problem == nil {
-			l.judge(ls.Family, taken, false)
+			l.judge(ls.Family, out, false)
 		}
 	}
-	for i := range ls.All {
-		l := &ls.All[i]
-		version, ok := last.of(l)
-		if l.Problem == nil || !ok {
-			continue
-		}
-		before := Listener{Parent: l.Parent, Index: l.Index, Listener: version}
-		if before.judge(ls.Family, taken, false); before.Problem == nil {
-			declared := *l
-			before.Declared = &declared
-			ls.All[i] = before
-		}
+	return out
+}
+
+// instead replaces a listener by its last valid version, if there is one that does not conflict with what is taken.
+func (ls *Listeners) instead(i int, taken ports, last Last) bool {
+	l := &ls.All[i]
+	version, ok := last.of(l)
+	if !ok {
+		return false
 	}
+	before := Listener{Parent: l.Parent, Index: l.Index, Listener: version}
+	if before.judge(ls.Family, taken, false); before.Problem != nil {
+		return false
+	}
+	declared := *l
+	before.Declared = &declared
+	ls.All[i] = before
+	return true
 }
 
 // AsDeclared returns the listener as declared, even if its last valid version serves.

@@ -157,6 +157,11 @@ func Judge(gateway *gatewayv1.Gateway, sets []*gatewayv1.ListenerSet, family Fam
 	for _, i := range ls.order(last) {
 		l := &ls.All[i]
 		l.judge(ls.Family, taken, mixed[parentPort{l.Parent, l.Port}] && !last.has(l))
+		if l.Problem != nil && last.has(l) && !slices.Contains([]string{string(gatewayv1.ListenerReasonProtocolConflict),
+			string(gatewayv1.ListenerReasonHostnameConflict), string(gatewayv1.ListenerReasonUnsupportedProtocol)},
+			l.Problem.Reason) {
+			taken[l.Port].add(l) // its last valid version serves on the port
+		}
 	}
 	ls.restore(last)
 	return ls
@@ -276,11 +281,16 @@ func (l *Listener) judge(family Family, taken ports, mixed bool) {
 	}
 	p.hostnames[key(l)] = true
 	if l.Problem == nil {
-		if !slices.Contains(p.protocols, l.Protocol) { // else each of many listeners would look at all before it
-			p.protocols = append(p.protocols, l.Protocol)
-		}
-		p.mode = cmp.Or(p.mode, mode)
+		p.add(l)
 	}
+}
+
+// add notes the protocol and mode of a listener that serves on the port.
+func (p *port) add(l *Listener) {
+	if !slices.Contains(p.protocols, l.Protocol) { // else each of many listeners would look at all before it
+		p.protocols = append(p.protocols, l.Protocol)
+	}
+	p.mode = cmp.Or(p.mode, l.mode())
 }
 
 // key is what may stand on a port once: a hostname, or a protocol without hostname.
