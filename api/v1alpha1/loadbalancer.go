@@ -68,6 +68,20 @@ type Member struct {
 	EffectiveVersion string `json:"effectiveVersion,omitempty"`
 }
 
+// OmittedMembers are members and parts that the status does not list.
+type OmittedMembers struct {
+	// Count is how many there are.
+	Count int32 `json:"count"`
+	// InEffect is how many of them are in effect in AWS, in the version that the newest pass looked at.
+	// +optional
+	InEffect int32 `json:"inEffect,omitempty"`
+	// Versions are hashes of these, each of the object and of its version; at most 4000. lbc wait looks for that of an
+	// object that is not listed.
+	// +optional
+	// +listType=atomic
+	Versions []string `json:"versions,omitempty"`
+}
+
 // ListenerStatus is a listener as AWS holds it.
 type ListenerStatus struct {
 	// Port of the listener.
@@ -250,6 +264,9 @@ type LoadBalancerStatus struct {
 	// +optional
 	// +listType=atomic
 	Parts []Member `json:"parts,omitempty"`
+	// Omitted are the members and parts for which the status has no room; absent if it lists all.
+	// +optional
+	Omitted *OmittedMembers `json:"omitted,omitempty"`
 	// Listeners by port.
 	// +optional
 	// +listType=atomic

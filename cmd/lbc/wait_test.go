@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -171,6 +172,57 @@ func TestWaitEndsWithTheRefusalOfAnEdit(t *testing.T) {
 		}
 	}
 }
+
+// TestWaitEndsForMembersThatAStatusHasNoRoomFor has a status that does not list Ingress shop/web.
+func TestWaitEndsForMembersThatAStatusHasNoRoomFor(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		omitted         func(now string) v1alpha1.OmittedMembers
+		member, group   error // nil = it is in effect
+		says, groupSays string
+	}{
+		"in effect": {omitted: func(now string) v1alpha1.OmittedMembers {
+			return v1alpha1.OmittedMembers{Count: 1, InEffect: 1, Versions: []string{now}}
+		}, says: "in effect on k8s-shop-web", groupSays: "of 1 objects that its status does not list"},
+		"an edit is not in effect": {omitted: func(string) v1alpha1.OmittedMembers {
+			return v1alpha1.OmittedMembers{Count: 2, InEffect: 1, Versions: []string{"other"}}
+		}, member: context.Canceled, says: "does not list 2 objects", group: context.Canceled,
+			groupSays: "1 objects for which its status has no room"},
+		"too many": {omitted: func(string) v1alpha1.OmittedMembers {
+			return v1alpha1.OmittedMembers{Count: 9, InEffect: 9, Versions: []string{"other"}}
+		}, member: errUnlisted, says: "does not show whether Ingress shop/web is in effect",
+			groupSays: "of 9 objects that its status does not list"},
+	} {
+		for _, kind := range []objects.Kind{objects.Ingress, loadBalancerKind} {
+			s := newWaitScene(t, &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "api", UID: "2",
+				Generation: 1}})
+			now := reporting.Version(s.ingress)
+			lb := s.lb(now, now)
+			by := c.omitted(reporting.OmittedVersion(lb.Status.Members[0].ObjectReference, now))
+			lb.Status.Omitted = &by
+			api := &networkingv1.Ingress{}
+			if err := s.kube.Get(t.Context(), client.ObjectKey{Namespace: "shop", Name: "api"}, api); err != nil {
+				t.Fatal(err)
+			}
+			m := &lb.Status.Members[0]
+			m.Name, m.ObservedVersion, m.EffectiveVersion = "api", reporting.Version(api), reporting.Version(api)
+			s.put(lb)
+			want, says := c.member, c.says
+			what := "web"
+			if kind == loadBalancerKind {
+				what, want, says = "ingress-web", c.group, c.groupSays
+			}
+			err := s.wait(kind, what, forCurrent)
+			ok := errors.Is(err, want) || errors.Is(want, errUnlisted) && err != nil && !errors.Is(err, context.Canceled)
+			if text := s.out.String() + s.errOut.String() + fmt.Sprint(err); !ok || !strings.Contains(text, says) {
+				t.Errorf("%s, %s: %v\n%s", name, kind, err, text)
+			}
+		}
+	}
+}
+
+// errUnlisted stands for an error other than that of a wait that goes on.
+var errUnlisted = errors.New("unlisted")
 
 // TestWaitOutlastsAnAPIServerThatRestarts has each read fail in turn, as while the API server is upgraded. A right that
 // is missing ends the wait.

@@ -138,7 +138,15 @@ func (w *waiter) group(ctx context.Context, lb *v1alpha1.LoadBalancer) verdict {
 			return v
 		}
 	}
-	return inEffect(w.String(), lb)
+	v, by := inEffect(w.String(), lb), lb.Status.Omitted
+	if by != nil && by.InEffect < by.Count {
+		return waits("%d objects for which its status has no room are not in effect", by.Count-by.InEffect)
+	}
+	if by != nil {
+		v.text += fmt.Sprintf("; of %d objects that its status does not list, the versions that the controller has read are "+
+			"in effect", by.Count)
+	}
+	return v
 }
 
 // member is the verdict on an object that declares a load balancer.
@@ -180,13 +188,34 @@ func (w *waiter) shown(ctx context.Context, o client.Object, of func(stack.Key) 
 			if v, ok := w.judge(lb.Status.Findings, me); ok {
 				return v
 			}
-			continue
+			if lb.Status.Omitted == nil {
+				continue
+			}
+			if m, result = omitted(lb, me, version); m == nil {
+				w.attended.saw(*lb)
+				return result
+			}
 		}
 		if result = w.compare(lb, *m, version); !result.done {
 			return result
 		}
 	}
 	return result
+}
+
+// omitted is a member that a status may have no room for, if its newest version is in effect; nil = the verdict says why
+// that is not known.
+func omitted(lb *v1alpha1.LoadBalancer, o v1alpha1.ObjectReference, version string) (*v1alpha1.Member, verdict) {
+	by, where := lb.Status.Omitted, lb.Namespace+"/"+lb.Name
+	switch {
+	case slices.Contains(by.Versions, reporting.OmittedVersion(o, version)):
+		return &v1alpha1.Member{ObjectReference: o, ObservedVersion: version, EffectiveVersion: version}, verdict{}
+	case int(by.InEffect) > len(by.Versions):
+		return nil, ends("the status of LoadBalancer %s has no room for %d of its objects, so it does not show whether %s is "+
+			"in effect: put fewer objects on one load balancer", where, by.Count, titleOf(o))
+	}
+	return nil, waits("the newest version is not in effect, as far as LoadBalancer %s shows, whose status does not list %d "+
+		"objects; events of the object show whether it is refused", where, by.Count)
 }
 
 // compare is the verdict on one member of a load balancer, by its newest version.

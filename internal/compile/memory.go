@@ -57,16 +57,6 @@ type Memory struct {
 // Any reports whether members are remembered. After a start without checkpoints none is.
 func (m *Memory) Any() bool { return m != nil && len(m.Members) > 0 }
 
-// Knows reports whether an object is remembered as a member of the load balancer, in a version that was built or left
-// out.
-func (m *Memory) Knows(o diag.Object) bool {
-	if !m.Any() {
-		return false
-	}
-	_, good := m.Good[o]
-	return good || slices.Contains(m.Members, o)
-}
-
 // MayBeShielded reports whether a member wanted Shield Advanced, or may have: nothing is remembered.
 func (m *Memory) MayBeShielded() bool {
 	if m == nil || len(m.Good) == 0 {

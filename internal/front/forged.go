@@ -20,10 +20,18 @@ import (
 // nothing.
 func (w *Input) setAsideForged(before *compile.Memory) {
 	declared := w.declared()
-	shown := w.shownByMembers(declared)
+	shown, known := w.shownByMembers(declared), map[diag.Object]bool{}
+	if before.Any() {
+		for _, o := range before.Members {
+			known[o] = true
+		}
+		for o := range before.Good {
+			known[o] = true
+		}
+	}
 	genuine := func(o metav1.Object) bool {
 		if before.Any() {
-			return before.Knows(owner.Object(o))
+			return known[owner.Object(o)]
 		}
 		return len(shown) == 0 || slices.ContainsFunc(owner.Of(w.key.Owner).Hostnames(o), func(name string) bool {
 			return slices.ContainsFunc(shown, func(other string) bool { return w.sameGroup(name, other) })
@@ -48,7 +56,8 @@ func (w *Input) shownByMembers(declared map[diag.Object]*intent.Member) (out []s
 			out = append(out, owner.Of(w.key.Owner).Hostnames(o)...)
 		}
 	}
-	return out
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // sameGroup reports whether two hostnames in statuses are those of load balancers of the group. Of a group with several
@@ -62,6 +71,15 @@ func (w *Input) sameGroup(name, other string) bool {
 		naming.MayBeShard(group, naming.OfHostname(name)))
 }
 
+// setOf is the set of some objects: a tenant may have thousands in a group.
+func setOf(all []metav1.Object) map[diag.Object]bool {
+	out := make(map[diag.Object]bool, len(all))
+	for _, o := range all {
+		out[owner.Object(o)] = true
+	}
+	return out
+}
+
 // Owners returns the objects to which the load balancer belongs: members, also those that are set aside, and objects
 // that leave.
 func (w Input) Owners() []metav1.Object { return slices.Concat(w.Members, w.SetAside, w.left()) }
@@ -71,9 +89,8 @@ func (w Input) left() []metav1.Object {
 	if len(w.Forged) == 0 {
 		return w.Leaving
 	}
-	out := slices.DeleteFunc(slices.Clone(w.Leaving), func(o metav1.Object) bool {
-		return slices.ContainsFunc(w.Forged, func(x metav1.Object) bool { return owner.Object(x) == owner.Object(o) })
-	})
+	forged := setOf(w.Forged)
+	out := slices.DeleteFunc(slices.Clone(w.Leaving), func(o metav1.Object) bool { return forged[owner.Object(o)] })
 	if len(out) == 0 && !w.Wanted {
 		return w.Leaving // what is there of the stack is cleaned up
 	}

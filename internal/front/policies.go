@@ -177,7 +177,7 @@ func (w *Input) declared() map[diag.Object]*intent.Member {
 // setAside sets the members aside that have policies for what others share. As under dry run, what is deployed of one
 // stays as it is, and one of which nothing is deployed is left out.
 func (w *Input) setAside() {
-	deciders, declared := w.deciders(), w.declared()
+	deciders, declared, decided := w.deciders(), w.declared(), w.decided()
 	var kept []metav1.Object
 	for _, o := range w.Members {
 		m := declared[owner.Object(o)]
@@ -185,7 +185,7 @@ func (w *Input) setAside() {
 			kept = append(kept, o)
 			continue
 		}
-		found := w.notPermitted(o, m, deciders)
+		found := w.notPermitted(o, m, deciders, decided)
 		switch {
 		case len(found) == 0:
 			kept = append(kept, o)
@@ -206,15 +206,31 @@ func (w *Input) setAside() {
 
 // leaveOut removes what objects declare from the load balancer. It is wanted only if it has other members.
 func (w *Input) leaveOut(objects []metav1.Object) {
-	w.LoadBalancer.Members = slices.DeleteFunc(w.LoadBalancer.Members, func(m intent.Member) bool {
-		return slices.ContainsFunc(objects, func(o metav1.Object) bool { return owner.Object(o) == m.Object })
-	})
+	out := setOf(objects)
+	w.LoadBalancer.Members = slices.DeleteFunc(w.LoadBalancer.Members, func(m intent.Member) bool { return out[m.Object] })
 	w.Wanted = w.Wanted && len(w.Members) > 0
+}
+
+// decided are the values of the policies of the objects that decide, by annotation.
+func (w *Input) decided() map[annotation.Key]map[string]bool {
+	out := map[annotation.Key]map[string]bool{}
+	keys := append(policyKeys(w.key.Owner), annotation.ClassOwnership)
+	for _, o := range w.deciding(slices.Concat(w.Members, w.left())) {
+		for _, k := range keys {
+			if out[k] == nil {
+				out[k] = map[string]bool{}
+			}
+			value, _ := w.policy(o, k)
+			out[k][value] = true
+		}
+	}
+	return out
 }
 
 // notPermitted are the findings about policies of a member that does not decide, and that no object that decides has as
 // well.
-func (w *Input) notPermitted(o metav1.Object, m *intent.Member, deciders intent.Deciders) (found diag.List) {
+func (w *Input) notPermitted(o metav1.Object, m *intent.Member, deciders intent.Deciders,
+	decided map[annotation.Key]map[string]bool) (found diag.List) {
 	of, kind := w.key.Owner, owner.Of(w.key.Owner)
 	keys := policyKeys(of)
 	if _, ofClass := w.policy(o, annotation.ClassOwnership); ofClass {
@@ -226,11 +242,7 @@ func (w *Input) notPermitted(o metav1.Object, m *intent.Member, deciders intent.
 	for _, k := range keys {
 		value, _ := w.policy(o, k)
 		// An approval is of its object's own: one that joined by the approval of others would change what they approved of.
-		if value == "" || k != kind.ApprovedPlan && slices.ContainsFunc(w.deciding(slices.Concat(w.Members, w.left())),
-			func(x metav1.Object) bool {
-				same, _ := w.policy(x, k)
-				return same == value
-			}) {
+		if value == "" || k != kind.ApprovedPlan && decided[k][value] {
 			continue
 		}
 		remedy := deciders.Remedy()

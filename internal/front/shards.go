@@ -155,7 +155,7 @@ func (w Input) ShardOf(member metav1.Object, host string) int {
 	}
 	for _, m := range w.Group {
 		if m.Object.Namespace == member.GetNamespace() && m.Object.Name == member.GetName() {
-			return w.Placement.ShownOn(m.Routes)[0]
+			return w.Placement.Shown()(m.Routes)[0]
 		}
 	}
 	return 0
@@ -165,11 +165,12 @@ func (w Input) ShardOf(member metav1.Object, host string) int {
 // in a status for all hosts of an Ingress, as external-dns does, sends some of its requests to a load balancer without
 // their rules.
 func (w Input) Several() (found diag.List) {
+	shown := w.Placement.Shown()
 	for _, m := range w.Group {
-		if on := w.Placement.ShownOn(m.Routes); len(on) > 1 {
+		if on := shown(m.Routes); len(on) > 1 {
 			found = append(found, diag.New(m.Object, "spec.rules", diag.SeveralLoadBalancers,
 				fmt.Sprintf("its hosts are on %d load balancers of the group, and each name in its status answers for "+
-					"some of them: %s", len(on), w.Placement.Describe(m.Routes)),
+					"some of them: %s", len(on), shard.Describe(shown, m.Routes)),
 				"if external-dns or another program creates DNS records for the Ingress, divide it into Ingresses with "+
 					"one host each"))
 		}

@@ -25,7 +25,7 @@ type Placed struct {
 	Ready bool `json:"ready,omitempty"`
 	// Shown is when the statuses had the new load balancer of a unit that is moving; zero = they do not have it yet.
 	Shown time.Time `json:"shown,omitzero"`
-	// Routes is how many routes had the hosts when the placement last changed; 0 = it is not known.
+	// Routes is how many routes had the hosts when they last fit where they are; 0 = it is not known.
 	Routes int `json:"routes,omitempty"`
 }
 
@@ -59,6 +59,11 @@ func (p Placement) Equal(q Placement) bool {
 	})
 }
 
+// Sizes reports whether the units of two equal placements have as many routes.
+func (p Placement) Sizes(q Placement) bool {
+	return slices.EqualFunc(p, q, func(a, b Placed) bool { return a.Routes == b.Routes })
+}
+
 // Observed returns the placement of hosts by the load balancers whose rules stand in AWS. A host on several is on the
 // last: the one that it was moving to. Which unit is older than another is not known: they are in the order of their
 // hosts.
@@ -79,7 +84,7 @@ type Fits func(shard int, units []Unit) (bool, error)
 // unit that fits on no load balancer stays, or moves to the last
 // one. Moving units do not move again until they have arrived, and fixed units never move.
 func Place(units []Unit, before Placement, shards int, fits Fits) (Placement, error) {
-	p := &placer{shards: shards, fits: fits, on: map[int][]int{}}
+	p := &placer{shards: shards, fits: fits, on: map[int][]int{}, refused: map[int]map[string]int{}}
 	p.match(units, before)
 	var moving []int
 	for n := 0; n <= before.Last(); n++ {
@@ -101,16 +106,21 @@ func Place(units []Unit, before Placement, shards int, fits Fits) (Placement, er
 			return nil, err
 		}
 	}
+	full := map[int]bool{}
 	for _, i := range moving { // they fit on none
 		if p.all[i].fresh {
 			p.all[i].Shard = shards - 1
 		} else {
 			p.all[i].Shard, p.all[i].From = p.all[i].home, nil
 		}
+		full[p.all[i].Shard] = true
 	}
 	out := make(Placement, len(p.all))
 	for i := range p.all {
-		out[i] = p.all[i].Placed
+		c := &p.all[i]
+		if out[i] = c.Placed; full[c.Shard] && c.before > 0 {
+			out[i].Routes = c.before
+		}
 	}
 	return out, nil
 }
@@ -121,14 +131,25 @@ type placer struct {
 	fits   Fits
 	all    []candidate
 	on     map[int][]int
+	// refused is for how many units of a namespace, tried alone, each load balancer had no room.
+	refused map[int]map[string]int
 }
+
+const (
+	// mostRefused is how many units of a namespace a load balancer must have no room for: after that, no others of the
+	// namespace are tried there. An attempt compiles the group, and a tenant may declare thousands of hosts.
+	mostRefused = 16
+	// mostTried is how many units are tried together.
+	mostTried = 256
+)
 
 type candidate struct {
 	Placed
 	unit  Unit
 	home  int
 	fresh bool // it was on no load balancer
-	grew  bool // it has more routes than it had
+	// before is how many routes it had when it last fit; 0 = it is not known
+	before int
 }
 
 // match finds the place of each unit: that of the part of it which has the most hosts, and of parts of one size, of the
@@ -161,7 +182,7 @@ func (p *placer) match(units []Unit, before Placement) {
 		c := candidate{Placed: Placed{Hosts: u.Hosts, Routes: u.Routes}, unit: u, fresh: most < 0}
 		if most >= 0 {
 			b := before[most]
-			c.grew = b.Routes > 0 && u.Routes > b.Routes
+			c.before = b.Routes
 			c.Shard, c.home, c.From, c.Ready, c.Shown = b.Shard, b.Shard, b.From, b.Ready, b.Shown
 			for _, i := range slices.Sorted(maps.Keys(parts)) {
 				if other := before[i].Shard; c.From == nil && other != c.Shard {
@@ -203,7 +224,7 @@ func (p *placer) evict(n int) (out []int, err error) {
 	}
 	low, high := 0, len(may) // so many of the oldest fit, and so many more do not
 	for low+1 < high {
-		middle := (low + high) / 2
+		middle := min((low+high)/2, 2*low+mostTried)
 		if fits, err = p.fit(n, may[:middle]); err != nil {
 			return nil, err
 		}
@@ -222,7 +243,8 @@ func (p *placer) evict(n int) (out []int, err error) {
 func (p *placer) grownLast(units []int) []int {
 	grown := map[string]bool{}
 	for _, i := range units {
-		grown[p.all[i].unit.Of] = grown[p.all[i].unit.Of] || p.all[i].grew
+		c := &p.all[i]
+		grown[c.unit.Of] = grown[c.unit.Of] || c.before > 0 && c.unit.Routes > c.before
 	}
 	var out, last []int
 	for _, i := range units {
@@ -235,12 +257,24 @@ func (p *placer) grownLast(units []int) []int {
 	return append(out, last...)
 }
 
-// fill puts as many units as fit on a load balancer, in their order, and returns those that do not fit.
+// fill puts as many units as fit on a load balancer, in their order, and returns those that do not fit, in the order of
+// their age.
 func (p *placer) fill(n int, run []int) (rest []int, err error) {
-	if len(run) == 0 {
-		return nil, nil
+	refused := p.refused[n]
+	if refused == nil {
+		refused = map[string]int{}
+		p.refused[n] = refused
 	}
-	fits, err := p.fit(n, run)
+	vain := func(i int) bool { return refused[p.all[i].unit.Of] >= mostRefused }
+	rest = slices.DeleteFunc(slices.Clone(run), func(i int) bool { return !vain(i) })
+	run = slices.DeleteFunc(slices.Clone(run), vain)
+	if len(run) == 0 {
+		return rest, nil
+	}
+	fits := false
+	if len(run) <= mostTried {
+		fits, err = p.fit(n, run)
+	}
 	switch {
 	case err != nil:
 		return nil, err
@@ -252,9 +286,10 @@ func (p *placer) fill(n int, run []int) (rest []int, err error) {
 				c.From = &c.home
 			}
 		}
-		return nil, nil
+		return rest, nil
 	case len(run) == 1:
-		return run, nil
+		refused[p.all[run[0]].unit.Of]++
+		return append(rest, run...), nil
 	}
 	for _, half := range [][]int{run[:len(run)/2], run[len(run)/2:]} {
 		left, err := p.fill(n, half)
@@ -263,6 +298,7 @@ func (p *placer) fill(n int, run []int) (rest []int, err error) {
 		}
 		rest = append(rest, left...)
 	}
+	slices.Sort(rest)
 	return rest, nil
 }
 
@@ -339,31 +375,35 @@ func (p Placement) Show(now time.Time) Placement {
 	return out
 }
 
-// ShownOn returns the numbers of the load balancers that an object with these routes is to show, that of its first
-// route first. A unit that is moving is shown where it was until it has arrived. Routes without a host are on each load
-// balancer, and are shown on the first one if the object has no others.
-func (p Placement) ShownOn(routes []intent.Route) (out []int) {
-	for i := range routes {
-		hosts, all := hostsOf(routes[i].Conditions)
-		if all {
-			continue
+// Shown returns what finds the numbers of the load balancers that an object with some routes is to show, that of its
+// first route first. A unit that is moving is shown where it was until it has arrived. Routes without a host are on each
+// load balancer, and are shown on the first one if the object has no others.
+func (p Placement) Shown() func(routes []intent.Route) []int {
+	at := map[string]int{}
+	for _, x := range p {
+		n := x.Shard
+		if x.From != nil && !x.Ready {
+			n = *x.From
 		}
-		at := slices.IndexFunc(p, func(x Placed) bool { return slices.Contains(x.Hosts, hosts[0]) })
-		if at < 0 {
-			continue
-		}
-		n := p[at].Shard
-		if p[at].From != nil && !p[at].Ready {
-			n = *p[at].From
-		}
-		if !slices.Contains(out, n) {
-			out = append(out, n)
+		for _, h := range x.Hosts {
+			at[h] = n
 		}
 	}
-	if len(out) == 0 {
-		return []int{0}
+	return func(routes []intent.Route) (out []int) {
+		for i := range routes {
+			hosts, all := hostsOf(routes[i].Conditions)
+			if all {
+				continue
+			}
+			if n, placed := at[hosts[0]]; placed && !slices.Contains(out, n) {
+				out = append(out, n)
+			}
+		}
+		if len(out) == 0 {
+			return []int{0}
+		}
+		return out
 	}
-	return out
 }
 
 // Of returns the number of the load balancer that requests for a host find by its name; ok is false if the host is of
@@ -385,13 +425,13 @@ func (p Placement) Of(host string) (n int, ok bool) {
 // shownHosts bounds the hosts that a text names.
 const shownHosts = 3
 
-// Describe says which of the hosts of routes are on which load balancer.
-func (p Placement) Describe(routes []intent.Route) string {
+// Describe says which of the hosts of routes are on which load balancer: shown is of Shown.
+func Describe(shown func([]intent.Route) []int, routes []intent.Route) string {
 	var parts []string
-	for _, n := range p.ShownOn(routes) {
+	for _, n := range shown(routes) {
 		var hosts []string
 		for i := range routes {
-			on := p.ShownOn(routes[i : i+1])
+			on := shown(routes[i : i+1])
 			of, all := hostsOf(routes[i].Conditions)
 			if !all && on[0] == n {
 				hosts = append(hosts, of...)

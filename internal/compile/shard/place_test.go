@@ -239,7 +239,7 @@ func TestMovingUnitIsServedByBothForAMinute(t *testing.T) {
 	routes := []intent.Route{route("A"), route("b"), route()}
 	shows := func(p Placement, want string) {
 		t.Helper()
-		if got := fmt.Sprint(p.ShownOn(routes)); got != want {
+		if got := fmt.Sprint(p.Shown()(routes)); got != want {
 			t.Errorf("shown on %s, want %s", got, want)
 		}
 	}
@@ -258,7 +258,7 @@ func TestMovingUnitIsServedByBothForAMinute(t *testing.T) {
 	if p.Arriving(1) {
 		t.Error("it arrives again")
 	}
-	if got := p.Describe(routes); got != "load balancer 2 has a; load balancer 1 has b" {
+	if got := Describe(p.Shown(), routes); got != "load balancer 2 has a; load balancer 1 has b" {
 		t.Error(got)
 	}
 	p = p.Show(now)
@@ -276,7 +276,7 @@ func TestMovingUnitIsServedByBothForAMinute(t *testing.T) {
 	if _, ok := p.Of("c"); ok {
 		t.Error("c has a place")
 	}
-	if got := fmt.Sprint(p.ShownOn([]intent.Route{route()})); got != "[0]" {
+	if got := fmt.Sprint(p.Shown()([]intent.Route{route()})); got != "[0]" {
 		t.Errorf("without a host: %s", got)
 	}
 }

@@ -7,8 +7,10 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/k8s-lbc/lbc/internal/controller/growth"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/overlap"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -163,6 +165,82 @@ func TestRouteOfOthersMovesNoHost(t *testing.T) {
 	}
 }
 
+// TestWildcardsOfATenantCostInProportion has a tenant declare as many wildcards as others have hosts, in a group with
+// several load balancers.
+func TestWildcardsOfATenantCostInProportion(t *testing.T) { // not parallel: it counts bytes
+	for name, wild := range map[string]string{"ends": "*.t%d.example", "beginnings": "t%d.*", "both": "t%d.*.example"} {
+		growth.AtMost(t, 1.25, "bytes for the units of a group, by hosts and wildcards with "+name, func(n int) float64 {
+			var routes []intent.Route
+			here := map[string]bool{}
+			var wildcards []string
+			for i := range n {
+				routes = append(routes, route(fmt.Sprintf("h%d.shop.example", i)), route(fmt.Sprintf(wild, i)))
+				here[fmt.Sprintf("h%d.shop.example", i)] = true
+				wildcards = append(wildcards, fmt.Sprintf(wild, i))
+			}
+			return growth.Bytes(func() {
+				if units, apart := UnitsOf(routes, nil); len(units) != 2*n || len(apart) > 0 {
+					t.Fatalf("%d units, %d apart", len(units), len(apart))
+				}
+				if Cover(here, wildcards); len(here) != n {
+					t.Fatalf("%d hosts", len(here))
+				}
+			})
+		})
+	}
+}
+
+// TestHostsOfATenantAreTriedFewTimes has a tenant declare more and more hosts in a group whose load balancers are full:
+// each attempt to place some compiles the group. The small host of another tenant finds its place.
+func TestHostsOfATenantAreTriedFewTimes(t *testing.T) {
+	t.Parallel()
+	for _, what := range []string{"attempts", "units"} {
+		growth.AtMost(t, 0.35, what+" to place the hosts of a group", func(n int) float64 {
+			units := []Unit{{Hosts: []string{"z.example"}, Routes: 1, Of: "shop"}}
+			for i := range 8 * n {
+				units = append(units, Unit{Hosts: []string{fmt.Sprintf("h%05d.example", i)}, Routes: 2, Of: "mal"})
+			}
+			var p Placement
+			asked := 0
+			for range 2 { // the second time they are all placed
+				var err error
+				asked = 0
+				p, err = Place(units, p, 2, func(n int, units []Unit) (bool, error) {
+					if asked++; what == "units" {
+						asked += len(units) - 1
+					}
+					return room(21)(n, units)
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			if at, _ := p.Of("z.example"); at != 0 {
+				t.Errorf("the host of the other tenant is on load balancer %d", at)
+			}
+			if what == "units" {
+				return float64(asked - 8*n) // all on the last one, once
+			}
+			return float64(asked)
+		})
+	}
+}
+
+// TestIndexFindsWhatOverlaps compares the index of ends with a search through all hosts.
+func TestIndexFindsWhatOverlaps(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		hosts := rapid.SliceOfN(rapid.StringMatching(`[ab.*?]{1,6}`), 1, 12).Draw(t, "hosts")
+		near, pattern := indexEnds(hosts), hosts[0]
+		found := slices.Collect(near.of(pattern))
+		for _, h := range hosts {
+			if !overlap.Disjoint(ofHost(pattern), ofHost(h)) && !slices.Contains(found, h) {
+				t.Fatalf("%s overlaps %s, which is not among %v", pattern, h, found)
+			}
+		}
+	})
+}
+
 // TestNamespaceThatGrowsMovesItsOwnHosts has the oldest of three units get so many routes that they do not fit together
 // any more, while that of another namespace is the youngest.
 func TestNamespaceThatGrowsMovesItsOwnHosts(t *testing.T) {
@@ -184,8 +262,14 @@ func TestNamespaceThatGrowsMovesItsOwnHosts(t *testing.T) {
 		if c.own == "mal" {
 			units[0].Routes = 4
 		}
-		if p, err = Place(units, p, 2, room(9)); err != nil || fmt.Sprint(text(p)) != c.want {
-			t.Errorf("%s: %v (%v), want %s", name, text(p), err, c.want)
+		full, err := Place(units, p, 1, room(9)) // while there is no other load balancer
+		if err != nil || fmt.Sprint(text(full)) != fmt.Sprint(text(p)) {
+			t.Errorf("%s: %v (%v)", name, text(full), err)
+		}
+		for _, before := range []Placement{p, full} {
+			if got, err := Place(units, before, 2, room(9)); err != nil || fmt.Sprint(text(got)) != c.want {
+				t.Errorf("%s: %v (%v), want %s", name, text(got), err, c.want)
+			}
 		}
 	}
 }

@@ -69,15 +69,21 @@ func UnitsOf(routes []intent.Route, before Placement) (units []Unit, apart []str
 		}
 	}
 	known := slices.Sorted(maps.Keys(j.to))
+	near := indexEnds(known)
 	for _, wild := range known {
 		if !strings.ContainsAny(wild, overlap.Wildcards) {
 			continue
 		}
-		joins := true
-		for _, h := range known {
-			if !overlap.Disjoint(ofHost(wild), ofHost(h)) {
-				joins = j.join(wild, h) && joins
+		var more []string
+		for h := range near.of(wild) {
+			if j.root(h) != j.root(wild) && !overlap.Disjoint(ofHost(wild), ofHost(h)) {
+				more = append(more, h)
 			}
+		}
+		slices.Sort(more)
+		joins := true
+		for _, h := range more {
+			joins = j.join(wild, h) && joins
 		}
 		if !joins {
 			apart = append(apart, wild)
@@ -104,9 +110,13 @@ func UnitsOf(routes []intent.Route, before Placement) (units []Unit, apart []str
 // Cover adds to the hosts of a load balancer those of some wildcards that cover one of them: their rules answer some of
 // its requests.
 func Cover(here map[string]bool, wildcards []string) {
+	if len(wildcards) == 0 {
+		return
+	}
+	near := indexEnds(slices.Concat(slices.Sorted(maps.Keys(here)), wildcards))
 	for _, wild := range wildcards {
-		for h := range here {
-			if !overlap.Disjoint(ofHost(wild), ofHost(h)) {
+		for h := range near.of(wild) {
+			if here[h] && !overlap.Disjoint(ofHost(wild), ofHost(h)) {
 				here[wild] = true
 				break
 			}

@@ -27,6 +27,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator"
+	"github.com/k8s-lbc/lbc/internal/plan/accelerator/check"
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator/declare"
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator/diff"
 )
@@ -102,7 +103,7 @@ func (p *pass) reach(ctx context.Context, endpoints []declare.Endpoint, permit f
 		return p.end(ctx, accelerator.Observed{}, reasonModel, nil)
 	}
 	deployed := p.Metrics.StartStage(Name, metrics.StageAcceleratorDeploy)
-	o, result, err := p.deploy(ctx, d)
+	o, result, err := p.deploy(ctx, d, endpoints, answers)
 	deployed()
 	if p.absent = err == nil && !o.Exists(); err == nil {
 		p.memory.Forget(o)
@@ -190,11 +191,15 @@ func (p *pass) withdraw(ctx context.Context) (ok bool) {
 }
 
 // deploy plans how the accelerator gets to what is declared, carries the plan out, and returns what AWS holds then.
-func (p *pass) deploy(ctx context.Context, d accelerator.Declared) (accelerator.Observed, account.Result, error) {
+func (p *pass) deploy(ctx context.Context, d accelerator.Declared, endpoints []declare.Endpoint,
+	answers declare.Answers) (accelerator.Observed, account.Result, error) {
 	o, err := p.Account.Observe(ctx, p.key, ptr.Deref(p.ga.Status.AcceleratorARN, ""))
 	if err != nil {
 		return accelerator.Observed{}, account.Result{}, err
 	}
+	p.findStrangers(ctx, d, o, func(owners declare.Answers) []string {
+		return declare.Strangers(p.ga, endpoints, answers, owners)
+	})
 	plan := diff.Plan(d, o)
 	if plan.Empty() {
 		o, err = p.poll(ctx, o)
@@ -206,6 +211,33 @@ func (p *pass) deploy(ctx context.Context, d accelerator.Declared) (accelerator.
 	result := p.run(ctx, plan, func(made accelerator.Observed) { p.shown(ctx, made) })
 	o, err = p.Account.Observe(ctx, p.key, "")
 	return o, result, err
+}
+
+// findStrangers adds to what is gone what AWS has besides the endpoints that wait and is certainly none of them: a
+// process without checkpoints does not know what was declared before.
+func (p *pass) findStrangers(ctx context.Context, d accelerator.Declared, o accelerator.Observed,
+	strangers func(owners declare.Answers) []string) {
+	waits := func(g accelerator.Group) bool { return g.Waiting }
+	if !slices.ContainsFunc(d.Listeners, func(l accelerator.Listener) bool { return slices.ContainsFunc(l.Groups, waits) }) {
+		return
+	}
+	var needs []declare.Need
+	for _, l := range o.Listeners {
+		for _, g := range l.Groups {
+			for _, e := range g.Endpoints {
+				if check.IsLoadBalancer(e.ID) && check.RegionOf(e.ID) == p.Config.Region {
+					needs = append(needs, declare.Need{ARN: e.ID})
+				}
+			}
+		}
+	}
+	gone := strangers(p.Account.Balancers(ctx, p.ga.Namespace, needs, nil))
+	for i := range d.Listeners {
+		for j := range d.Listeners[i].Groups {
+			g := &d.Listeners[i].Groups[j]
+			g.Gone = slices.Concat(g.Gone, gone)
+		}
+	}
 }
 
 // run carries a plan out.

@@ -204,6 +204,46 @@ func TestEndpointThatWasNeverGrantedStays(t *testing.T) {
 	}
 }
 
+// TestEndpointOfOthersThatIsNotDeclaredGoes has a process without checkpoint start after an edit that took out the
+// endpoint of another namespace, and added one that waits for ever. What may be the one that waits stays.
+func TestEndpointOfOthersThatIsNotDeclaredGoes(t *testing.T) {
+	t.Parallel()
+	waiting := endpoint(agav1beta1.EndpointService, "", "none")
+	for name, c := range map[string]struct {
+		endpoints []agav1beta1.Endpoint
+		unread    bool // whose the load balancer is
+		secret    bool // its endpoint stays
+	}{
+		"not declared":              {endpoints: []agav1beta1.Endpoint{waiting}},
+		"not declared, no grant":    {endpoints: []agav1beta1.Endpoint{waiting, endpoint("Service", "victim", "other")}},
+		"not declared, tags denied": {endpoints: []agav1beta1.Endpoint{waiting}, unread: true, secret: true},
+		"declared by ARN":           {endpoints: []agav1beta1.Endpoint{waiting, byARN("k8s-secret")}, secret: true},
+		"declared by name":          {endpoints: []agav1beta1.Endpoint{waiting, endpoint("Service", "victim", "web")}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := granted(t, byARN("k8s-secret"), endpoint(agav1beta1.EndpointService, "", "web"))
+			w.settle()
+			w.kept = nil
+			w.must(w.client.Delete(t.Context(), grant("victim", "", "Service")))
+			w.edit(func(ga *agav1beta1.GlobalAccelerator) { ga.Spec.Listeners[0].EndpointGroups[0].Endpoints = c.endpoints })
+			w.restart()
+			if c.unread {
+				w.refuse = func(action string) error {
+					if action == "DescribeTags" {
+						return &smithy.GenericAPIError{Code: "AccessDeniedException", Message: "not authorized"}
+					}
+					return nil
+				}
+			}
+			w.passes()
+			if got := w.accelerators(); strings.Contains(got, "k8s-secret") != c.secret || !strings.Contains(got, "k8s-web") {
+				t.Errorf("%s\n%s", got, w.told())
+			}
+		})
+	}
+}
+
 // TestGrantAgainAddsTheEndpoint has the owner grant the reference once more.
 func TestGrantAgainAddsTheEndpoint(t *testing.T) {
 	t.Parallel()

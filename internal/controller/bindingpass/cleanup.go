@@ -177,21 +177,25 @@ func (b *Reconciler) deregister(ctx context.Context, o *v1beta1.TargetGroupBindi
 	case !preceding.known:
 		return errCheckpointsUnread
 	}
-	record, ofOthers, err := b.registeredOf(ctx, whose)
+	id, own := stack.ID{Namespace: o.Namespace, Name: o.Name}, preceding.own
+	if own == nil && o.Spec.MultiClusterTargetGroup && specified(o) {
+		wanted, err := b.ownRecorded(ctx, whose, id)
+		if err != nil {
+			return err
+		}
+		own = registrar.KeySet(wanted)
+	}
+	record, ofOthers, err := b.registeredOf(ctx, whose, own)
 	if err != nil {
 		return err
 	}
 	unseen, _ := b.mayServe(ctx, o)
 	unseen = unseen || b.Contested != nil && b.Contested(o.Spec.TargetGroupARN)
 	left, err := b.Registry.Clear(ctx, registrar.Request{Group: b.group(o), Record: record, Unseen: unseen,
-		OfOthers: ofOthers, Binding: stack.ID{Namespace: o.Namespace, Name: o.Name}, Preceding: preceding.keys,
-		Own: preceding.own})
+		OfOthers: ofOthers, Binding: id, Preceding: preceding.keys, Own: preceding.own})
 	var found diag.List
-	if err == nil && len(left.NotOurs) > 0 && b.OtherNamespaces != nil {
-		found = append(found, b.OtherNamespaces.registeredByOthers(o, left.NotOurs))
-	}
-	if err == nil && len(preceding.keys) > 0 {
-		found = append(found, keptTargets(o, preceding.keys))
+	if err == nil {
+		found = b.keptTargets(o, preceding.keys, left.NotOurs)
 	}
 	if len(found) > 0 {
 		b.reportPartial(ctx, o, found)

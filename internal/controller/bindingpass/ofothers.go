@@ -3,6 +3,7 @@ package bindingpass
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -27,40 +28,53 @@ func (b *Reconciler) ofOthers(ctx context.Context, whose *ownership) (func(regis
 	if err != nil {
 		owner = inventory.Owner{} // then each of them may serve
 	}
-	var namespaces []string
-	ports := map[int32]bool{}
-	for i := range others {
-		x := &others[i]
+	namespaces, ports := map[string]bool{}, map[int32]bool{}
+	for _, x := range b.Conflicts.Serving(owner, append(others, *o)) {
 		switch {
-		case x.Namespace == o.Namespace, b.OtherNamespaces.hides(x.Namespace), !b.mayBind(owner, x, append(others, *o)):
+		case x.Namespace == o.Namespace, b.OtherNamespaces.hides(x.Namespace), owner.External() && !b.Bindable.Allow(
+			x.Namespace, x.Spec.TargetGroupARN, naming.OfTargetGroup(x.Spec.TargetGroupARN)):
 		case !TargetsPods(o):
 			if err := b.nodePortOf(ctx, x, ports); err != nil {
 				return nil, err
 			}
-		case !slices.Contains(namespaces, x.Namespace):
+		case !namespaces[x.Namespace]:
 			if err := b.Pods.require(ctx, x, b.Client, b.APIReader); err != nil {
 				return nil, err
 			}
-			namespaces = append(namespaces, x.Namespace)
+			namespaces[x.Namespace] = true
 		}
 	}
+	among := slices.Collect(maps.Keys(namespaces))
 	return func(t registrar.Target) bool {
-		return ports[t.Port] || slices.ContainsFunc(namespaces, func(namespace string) bool {
+		return ports[t.Port] || slices.ContainsFunc(among, func(namespace string) bool {
 			pods, err := b.podsAt(ctx, namespace, map[string]bool{t.ID: true})
 			return err != nil || slices.ContainsFunc(pods, func(p *corev1.Pod) bool { return !registrar.Ended(p) })
 		})
 	}, nil
 }
 
-// mayBind reports whether a binding may register targets in its target group beside the others that have it.
-func (b *Reconciler) mayBind(owner inventory.Owner, o *v1beta1.TargetGroupBinding,
-	all []v1beta1.TargetGroupBinding) bool {
-	rest := slices.DeleteFunc(slices.Clone(all), func(x v1beta1.TargetGroupBinding) bool {
-		return x.Namespace == o.Namespace && x.Name == o.Name
-	})
-	arn := o.Spec.TargetGroupARN
-	return b.Conflicts.Superseded(owner, o, rest) == nil &&
-		(!owner.External() || b.Bindable.Allow(o.Namespace, arn, naming.OfTargetGroup(arn)))
+// unprovenOf says which targets in the record of a binding stay because nothing shows that they are this cluster's: the
+// tenant of the binding may have written into the ConfigMap what another cluster registered. Proof is that the binding
+// has registered them (see proven), that it wants them (own), or that a pod of its namespace has the address.
+func (b *Reconciler) unprovenOf(ctx context.Context, o *v1beta1.TargetGroupBinding, own map[string]bool) (
+	func(registrar.Target) bool, error) {
+	proven, err := b.proven(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.Pods.require(ctx, o, b.Client, b.APIReader); err != nil {
+		return nil, err
+	}
+	return func(t registrar.Target) bool {
+		if key := t.Key(); proven[key] || own[key] {
+			return false
+		}
+		of, err := map[string]bool(nil), error(nil)
+		if TargetsPods(o) {
+			of, err = b.podAddresses(ctx, o.Namespace, t.ID)
+		}
+		return err != nil || !of[t.ID]
+	}, nil
 }
 
 // nodePortOf adds the node port at which a binding has its targets.

@@ -219,7 +219,7 @@ func (p *pass) makeRequest(ctx context.Context) queue.Exit {
 			return p.retain(ctx, p.problem(err), err)
 		}
 	}
-	record, ofOthers, err := b.registeredOf(ctx, p.whose)
+	record, ofOthers, err := b.registeredOf(ctx, p.whose, preceding.own)
 	if err != nil { // new targets do not wait for the pods of others
 		ofOthers = func(registrar.Target) bool { return true }
 		b.Waker.WakeAfter(listingPause, queue.Normal, reconcile.Request{NamespacedName: p.name})

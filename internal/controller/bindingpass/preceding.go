@@ -47,7 +47,7 @@ type precedingTargets struct {
 	// has wanted until then.
 	Since time.Time `json:"since,omitzero"`
 	Own   []string  `json:"own,omitempty"`
-	// Registered are the keys of the targets that the binding registered in Shared, the target group of another namespace.
+	// Registered are the keys of the targets that the binding registered in Shared, a target group that it shares.
 	Shared     string   `json:"shared,omitempty"` // ARN
 	Registered []string `json:"registered,omitempty"`
 }
@@ -274,8 +274,12 @@ func (b *Reconciler) precedingNew(ctx context.Context, whose *ownership, of bind
 			own[h.Key()] = true
 		}
 	}
-	t := precedingTargets{UID: o.UID, Group: o.Spec.TargetGroupARN, Targets: found, Since: b.Now(),
-		Own: slices.Sorted(maps.Keys(own))}
+	t, kept := b.Preceding.get(o)
+	if !kept {
+		t = precedingTargets{}
+	}
+	t.UID, t.Group, t.Targets, t.Since, t.Own = o.UID, o.Spec.TargetGroupARN, found, b.Now(),
+		slices.Sorted(maps.Keys(own))
 	if !leaving(o) {
 		b.Preceding.enter(o, t)
 	}
@@ -313,11 +317,16 @@ func (b *Reconciler) addressesOfPods(ctx context.Context, o *v1beta1.TargetGroup
 	if err := b.Pods.require(ctx, o, b.Client, b.APIReader); err != nil {
 		return nil, err
 	}
+	return b.podAddresses(ctx, o.Namespace, slices.Collect(addresses)...)
+}
+
+// podAddresses are those of addresses that pods of a namespace have, as far as the caches show the pods.
+func (b *Reconciler) podAddresses(ctx context.Context, namespace string, addresses ...string) (map[string]bool, error) {
 	of := map[string]bool{}
-	for address := range addresses {
+	for _, address := range addresses {
 		of[address] = false
 	}
-	pods, err := b.podsAt(ctx, o.Namespace, of)
+	pods, err := b.podsAt(ctx, namespace, of)
 	if err != nil {
 		return nil, err
 	}
@@ -396,10 +405,24 @@ func (b *Reconciler) unbindable(ctx context.Context, whose *ownership, owner inv
 	return &d, nil
 }
 
-// keptTargets is the note that targets stay registered which the binding may not have registered.
-func keptTargets(o *v1beta1.TargetGroupBinding, preceding map[string]bool) diag.Diagnostic {
-	return diag.New(bindingobject.BindingObject(o), "spec.targetGroupARN", diag.TargetsKept,
-		fmt.Sprintf("%d targets, such as %s, stay registered: they may have been registered before this binding",
-			len(preceding), slices.Min(slices.Collect(maps.Keys(preceding)))),
-		"deregister them in AWS if nothing needs them")
+// keptTargets are the notes that targets stay registered which the binding may not have registered: those that preceded
+// it, and those that others may have registered since.
+func (b *Reconciler) keptTargets(o *v1beta1.TargetGroupBinding, preceding map[string]bool, notOurs []string) (
+	found diag.List) {
+	note := func(keys []string, why string) {
+		found = append(found, diag.New(bindingobject.BindingObject(o), "spec.targetGroupARN", diag.TargetsKept,
+			fmt.Sprintf("%d targets, such as %s, stay registered: %s", len(keys), keys[0], why),
+			"deregister them in AWS if nothing needs them"))
+	}
+	switch {
+	case len(notOurs) == 0:
+	case o.Spec.MultiClusterTargetGroup:
+		note(notOurs, "the record of this binding names them, but they may be targets of others")
+	case b.OtherNamespaces != nil:
+		found = append(found, b.OtherNamespaces.registeredByOthers(o, notOurs))
+	}
+	if len(preceding) > 0 {
+		note(slices.Sorted(maps.Keys(preceding)), "they may have been registered before this binding")
+	}
+	return found
 }

@@ -27,6 +27,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/targethealth"
 	"github.com/k8s-lbc/lbc/internal/controller/tracing"
 	"github.com/k8s-lbc/lbc/internal/controller/waiting"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/readable"
 	"github.com/k8s-lbc/lbc/internal/lib/allowlist"
 	"github.com/k8s-lbc/lbc/internal/lib/backoff"
@@ -253,19 +254,25 @@ func (b *Reconciler) suspend(ctx context.Context, o *v1beta1.TargetGroupBinding,
 }
 
 // registeredOf returns where the targets of a binding are recorded, nil if clusters do not share its target group, and
-// which targets stay registered whatever is recorded.
-func (b *Reconciler) registeredOf(ctx context.Context, whose *ownership) (registrar.RegisteredTargets,
-	func(registrar.Target) bool, error) {
+// which targets stay registered whatever is recorded. own are the keys of targets that are known to be the binding's.
+func (b *Reconciler) registeredOf(ctx context.Context, whose *ownership, own map[string]bool) (
+	registrar.RegisteredTargets, func(registrar.Target) bool, error) {
 	if !whose.binding.Spec.MultiClusterTargetGroup {
 		return nil, nil, nil
 	}
+	o := whose.binding
 	ofOthers, err := b.ofOthers(ctx, whose)
-	owner, known := whose.known()
-	if known && owner.Placed() && !owner.BindsIn(whose.binding.Namespace) && b.Preceding != nil &&
-		b.Preceding.Checkpoints.Enabled() {
-		return checkpointedRecord{b.RegisteredTargets, b.Preceding, whose.binding}, ofOthers, err
+	if owner, known := whose.known(); b.Preceding == nil || known && naming.NamespaceOfTargetGroup(owner.TargetGroup) ==
+		o.Namespace { // that of a route's target group is not certain
+		return b.RegisteredTargets, ofOthers, err
 	}
-	return b.RegisteredTargets, ofOthers, err
+	unproven := func(registrar.Target) bool { return false }
+	if err == nil {
+		unproven, err = b.unprovenOf(ctx, o, own)
+	}
+	return sharedRecord{b, o}, func(t registrar.Target) bool {
+		return ofOthers != nil && ofOthers(t) || unproven(t)
+	}, err
 }
 
 // reportPartial reports the findings of a pass that ended early.

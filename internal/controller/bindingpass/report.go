@@ -42,12 +42,11 @@ func (p *pass) findings(ctx context.Context) diag.List {
 	if vain := b.Registry.MovedInVain(p.request.Group, p.moved); len(vain) > 0 {
 		found = append(found, bindings.FormerPortServes(o, vain, append(b.about(ctx, o), b.declaring(ctx, o)...))...)
 	}
-	if len(p.change.NotOurs) > 0 && p.ownerKnown {
-		found = append(found, b.OtherNamespaces.registeredByOthers(o, p.change.NotOurs))
+	notOurs := p.change.NotOurs
+	if !p.ownerKnown {
+		notOurs = nil
 	}
-	if len(p.preceding.keys) > 0 {
-		found = append(found, keptTargets(o, p.preceding.keys))
-	}
+	found = append(found, b.keptTargets(o, p.preceding.keys, notOurs)...)
 	if len(p.change.Elsewhere) > 0 {
 		found = append(found, bindings.InOtherVPC(o, b.about(ctx, o), p.change.Elsewhere, p.endpoints.Len())...)
 	}

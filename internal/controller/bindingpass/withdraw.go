@@ -2,6 +2,8 @@ package bindingpass
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
@@ -22,42 +24,62 @@ func (r fixedRecord) Load(context.Context, stack.ID) (keys []string, known bool,
 // Save implements registrar.RegisteredTargets.
 func (fixedRecord) Save(context.Context, stack.ID, []string) error { return nil }
 
-// checkpointedRecord keeps the record of a binding in checkpoints, too, and believes only these: the tenant of the
-// binding writes its ConfigMap. It is for a binding in the target group of another namespace.
-type checkpointedRecord struct {
-	*ConfigMaps
-
-	preceding *Preceding
-	binding   *v1beta1.TargetGroupBinding
+// sharedRecord is the record of a binding that shares a target group of others: the ConfigMap, which the existing
+// controller reads, too, and checkpoints. The tenant of the binding writes the ConfigMap: see unprovenOf.
+type sharedRecord struct {
+	reconciler *Reconciler
+	binding    *v1beta1.TargetGroupBinding
 }
 
-// Load implements registrar.RegisteredTargets.
-func (r checkpointedRecord) Load(ctx context.Context, _ stack.ID) (keys []string, known bool, err error) {
-	return r.preceding.registered(ctx, r.binding)
-}
-
-// Save implements registrar.RegisteredTargets. The ConfigMap is for the existing controller.
-func (r checkpointedRecord) Save(ctx context.Context, id stack.ID, keys []string) error {
-	r.preceding.noteRegistered(r.binding, r.binding.Spec.TargetGroupARN, keys)
-	return r.ConfigMaps.Save(ctx, id, keys)
-}
-
-// registered are the keys of the targets that a binding registered in the target group of another namespace.
-func (p *Preceding) registered(ctx context.Context, o *v1beta1.TargetGroupBinding) (keys []string, known bool,
-	err error) {
-	if p == nil || !p.Checkpoints.Enabled() {
-		return nil, false, nil
-	}
-	if err := p.Checkpoints.Await(ctx); err != nil {
+// Load implements registrar.RegisteredTargets. What checkpoints do not have yet is saved.
+func (r sharedRecord) Load(ctx context.Context, id stack.ID) (keys []string, known bool, err error) {
+	registered, err := r.reconciler.Preceding.registered(ctx, r.binding)
+	if err != nil {
 		return nil, false, err
 	}
-	if t, kept := p.get(o); kept && t.Shared == o.Spec.TargetGroupARN {
-		return t.Registered, len(t.Registered) > 0, nil
-	}
-	return nil, false, nil
+	keys, known, err = r.reconciler.RegisteredTargets.Load(ctx, id)
+	return append(keys, registered...), known && len(registered) > 0, err
 }
 
-// noteRegistered keeps what a binding registered in the target group of another namespace.
+// Save implements registrar.RegisteredTargets. Of the keys, checkpoints get those of which this process knows that the
+// binding registered them.
+func (r sharedRecord) Save(ctx context.Context, id stack.ID, keys []string) error {
+	proven, err := r.reconciler.proven(ctx, r.binding)
+	if err != nil {
+		return err
+	}
+	r.reconciler.Preceding.noteRegistered(r.binding, r.binding.Spec.TargetGroupARN, slices.DeleteFunc(slices.Clone(keys),
+		func(key string) bool { return !proven[key] }))
+	return r.reconciler.RegisteredTargets.Save(ctx, id, keys)
+}
+
+// proven are the keys of targets that a binding has registered in a target group that it shares: in this process, or as
+// checkpoints say.
+func (b *Reconciler) proven(ctx context.Context, o *v1beta1.TargetGroupBinding) (map[string]bool, error) {
+	registered, err := b.Preceding.registered(ctx, o)
+	proven := registrar.KeySet(registered)
+	maps.Copy(proven, b.Registry.Own(b.group(o)))
+	return proven, err
+}
+
+// registered are the keys of the targets that a binding registered in its target group while it shared that, as far as
+// this process, or checkpoints, know.
+func (p *Preceding) registered(ctx context.Context, o *v1beta1.TargetGroupBinding) (keys []string, err error) {
+	if p == nil {
+		return nil, nil
+	}
+	if p.Checkpoints.Enabled() {
+		if err := p.Checkpoints.Await(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if t, kept := p.get(o); kept && t.Shared == o.Spec.TargetGroupARN {
+		return t.Registered, nil
+	}
+	return nil, nil
+}
+
+// noteRegistered keeps what a binding registered in a target group that it shares.
 func (p *Preceding) noteRegistered(o *v1beta1.TargetGroupBinding, in string, keys []string) {
 	t, known := p.get(o)
 	if !known {
@@ -76,7 +98,8 @@ func (b *Reconciler) withdraw(ctx context.Context, whose *ownership) error {
 	if k.withdrawn {
 		return nil
 	}
-	own, known, err := b.Preceding.registered(ctx, o)
+	own, err := b.Preceding.registered(ctx, o)
+	known := len(own) > 0
 	if err != nil || !known && (!o.Spec.MultiClusterTargetGroup || bindingobject.OfStack(o.Labels)) {
 		return err
 	}

@@ -30,6 +30,7 @@ const (
 	maxText         = 1024
 	maxName         = 253
 	maxOwners       = 100
+	maxOmitted      = 4000
 	// memberBytes bounds the members: most of what etcd accepts of an object.
 	memberBytes = 900 << 10
 )
@@ -113,8 +114,12 @@ func KeyOf(o *v1alpha1.LoadBalancer) (key stack.Key, ok bool) {
 func LoadBalancer(p Pass, before v1alpha1.LoadBalancerStatus) v1alpha1.LoadBalancerStatus {
 	s := *before.DeepCopy()
 	s.Owner, s.Stack = owner.Of(p.Key.Owner).Kind, p.Key.ID.String()
-	s.Members, s.Parts = versions(fitting(p.Members), p, before.Members), versions(sorting.InTurn(p.Parts, maxParts,
-		func(m Member) string { return m.Object.Namespace }), p, before.Parts)
+	members, parts := fitting(p.Members), sorting.InTurn(p.Parts, maxParts, func(m Member) string {
+		return m.Object.Namespace
+	})
+	of := standingOf(p)
+	s.Members, s.Parts = of.versions(members, before.Members), of.versions(parts, before.Parts)
+	s.Omitted = of.omitted(slices.Concat(p.Members, p.Parts), slices.Concat(members, parts))
 	if p.Observed != nil {
 		observe(&s, p, before)
 	}
@@ -175,22 +180,71 @@ func fitting(all []Member) (out []Member) {
 	return out
 }
 
+// standing says how the members and parts of a pass stand: by sets, as a group may have thousands.
+type standing struct{ failed, pending map[diag.Object]bool }
+
+func standingOf(p Pass) standing {
+	s := standing{map[diag.Object]bool{}, map[diag.Object]bool{}}
+	for _, d := range p.Found {
+		if d.Class != diag.Note {
+			s.failed[d.Object] = true
+		}
+	}
+	for _, o := range p.Pending {
+		s.pending[o] = true
+	}
+	return s
+}
+
 // versions are members, or parts, with what was observed of each and what is in effect.
-func versions(of []Member, p Pass, before []v1alpha1.Member) []v1alpha1.Member {
+func (s standing) versions(of []Member, before []v1alpha1.Member) []v1alpha1.Member {
+	effective := map[v1alpha1.ObjectReference]string{}
+	for i := range before {
+		effective[before[i].ObjectReference] = before[i].EffectiveVersion
+	}
 	var out []v1alpha1.Member
 	for _, m := range of {
 		member := v1alpha1.Member{
-			ObjectReference: reference(m.Object), ObservedGeneration: m.Generation, Accepted: !fails(m.Object, p.Found),
+			ObjectReference: reference(m.Object), ObservedGeneration: m.Generation, Accepted: !s.failed[m.Object],
 			ObservedVersion: m.Version,
 		}
-		if member.Accepted && !slices.Contains(p.Pending, m.Object) {
+		if member.EffectiveVersion = effective[member.ObjectReference]; member.Accepted && !s.pending[m.Object] {
 			member.EffectiveVersion = m.Version
-		} else if old := MemberOf(before, member.ObjectReference); old != nil {
-			member.EffectiveVersion = old.EffectiveVersion
 		}
 		out = append(out, member)
 	}
 	return out
+}
+
+// omitted are those of all members and parts that are not listed; nil = there are none.
+func (s standing) omitted(all, listed []Member) *v1alpha1.OmittedMembers {
+	if len(listed) == len(all) {
+		return nil
+	}
+	shown := map[diag.Object]bool{}
+	for _, m := range listed {
+		shown[m.Object] = true
+	}
+	out := &v1alpha1.OmittedMembers{}
+	for _, m := range all {
+		if shown[m.Object] {
+			continue
+		}
+		out.Count++
+		if s.failed[m.Object] || s.pending[m.Object] || m.Version == "" {
+			continue
+		}
+		if out.InEffect++; len(out.Versions) < maxOmitted {
+			out.Versions = append(out.Versions, OmittedVersion(reference(m.Object), m.Version))
+		}
+	}
+	return out
+}
+
+// OmittedVersion identifies a version of an object that a status does not list.
+func OmittedVersion(o v1alpha1.ObjectReference, version string) string {
+	sum := sha256.Sum256([]byte(strings.Join([]string{o.Kind, o.Namespace, o.Name, version}, "\x00")))
+	return hex.EncodeToString(sum[:10])
 }
 
 // MemberOf is the member that is an object; nil = none is.

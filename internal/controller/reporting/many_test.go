@@ -3,6 +3,7 @@ package reporting
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -130,9 +131,33 @@ func TestMembersOfOthersStayInTheStatus(t *testing.T) {
 	s := LoadBalancer(p, v1alpha1.LoadBalancerStatus{})
 	text, err := json.Marshal(v1alpha1.LoadBalancer{Status: s, ObjectMeta: metav1.ObjectMeta{
 		OwnerReferences: Owners(p.Members, "mal", "networking.k8s.io/v1")}})
-	if n := len(s.Members); err != nil || n < 1000 || s.Members[n-1].Namespace != "shop" || len(text) > 1_100_000 {
+	if n := len(s.Members); err != nil || n < 1000 || s.Members[n-1].Namespace != "shop" || len(text) > 1_200_000 {
 		t.Errorf("%d members, the last one of %s, in %d bytes (%v)", n, s.Members[n-1].Namespace, len(text), err)
 	}
+	left := s.Omitted
+	if left == nil || int(left.Count) != len(p.Members)-len(s.Members) || left.InEffect != left.Count ||
+		len(left.Versions) != maxOmitted || !slices.Contains(left.Versions, OmittedVersion(reference(p.Members[5000].Object),
+		p.Members[5000].Version)) {
+		t.Errorf("the status tells of %+v", left)
+	}
+}
+
+// TestMembersOfATenantCostInProportion has a tenant declare more and more members of a group, which all wait or fail.
+func TestMembersOfATenantCostInProportion(t *testing.T) {
+	t.Parallel()
+	growth.AtMost(t, 1.4, "microseconds of the status of a group, by members", func(n int) float64 {
+		p := Pass{Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "front"}}}
+		for i := range 4 * n {
+			m := Member{Object: diag.Object{Kind: "Ingress", Namespace: "mal", Name: fmt.Sprint("web", i)}, Version: "v"}
+			p.Members, p.Pending = append(p.Members, m), append(p.Pending, m.Object)
+			p.Found = append(p.Found, diag.New(m.Object, "spec", diag.BackendUnresolved, "it does not exist", "create it"))
+		}
+		before := LoadBalancer(p, v1alpha1.LoadBalancerStatus{})
+		if len(before.Members) != 4*n {
+			t.Errorf("%d members", len(before.Members))
+		}
+		return float64(cputime.PerCall(func() { LoadBalancer(p, before) }).Microseconds())
+	})
 }
 
 // TestPartsOfOthersStayInTheStatus has a tenant attach more routes to a Gateway than its status has parts. `lbc wait`
@@ -141,11 +166,17 @@ func TestPartsOfOthersStayInTheStatus(t *testing.T) {
 	t.Parallel()
 	var parts []Member
 	for i := range 2 * maxParts {
-		parts = append(parts, Member{Object: diag.Object{Kind: "GRPCRoute", Namespace: "mal", Name: fmt.Sprint("evil", i)}})
+		parts = append(parts, Member{Object: diag.Object{Kind: "GRPCRoute", Namespace: "mal", Name: fmt.Sprint("evil", i)},
+			Version: "v1"})
 	}
 	parts = append(parts, Member{Object: diag.Object{Kind: "HTTPRoute", Namespace: "shop", Name: "web"}})
 	key := stack.Key{Owner: stack.GatewayALB, ID: stack.ID{Namespace: "infra", Name: "web"}}
-	shown := LoadBalancer(Pass{Key: key, Parts: parts}, v1alpha1.LoadBalancerStatus{}).Parts
+	s := LoadBalancer(Pass{Key: key, Parts: parts, Pending: []diag.Object{parts[maxParts].Object}},
+		v1alpha1.LoadBalancerStatus{})
+	shown := s.Parts
+	if o := s.Omitted; o == nil || o.Count != maxParts+1 || o.InEffect != maxParts {
+		t.Errorf("the status tells of %+v", o)
+	}
 	if len(shown) != maxParts || shown[maxParts-1].Namespace != "shop" {
 		t.Errorf("%d parts, the last one %+v", len(shown), shown[len(shown)-1])
 	}
@@ -154,13 +185,22 @@ func TestPartsOfOthersStayInTheStatus(t *testing.T) {
 // TestReportCostsInProportion has findings about more and more objects, as about the routes of a Gateway.
 func TestReportCostsInProportion(t *testing.T) {
 	t.Parallel()
-	growth.AtMost(t, 1.4, "microseconds of a report, by objects with a finding", func(n int) float64 {
-		var found diag.List
-		for i := range n {
-			found = append(found, diag.New(diag.Object{Kind: "HTTPRoute", Namespace: "shop", Name: fmt.Sprint("route", i)},
-				"spec.rules[0].backendRefs[0]", diag.BackendUnresolved, "it does not exist", "create it"))
-		}
-		r := NewReporter(func(diag.Object, Event) {}, func() time.Time { return time.Unix(0, 0) })
-		return float64(cputime.PerCall(func() { r.Report("web", Report{Found: found}) }).Microseconds())
-	})
+	for name, part := range map[string]func(found diag.List, all []diag.Object) Report{
+		"with a finding": func(found diag.List, _ []diag.Object) Report { return Report{Found: found} },
+		"that succeeded": func(_ diag.List, all []diag.Object) Report { return Report{Objects: all} },
+		"that wait":      func(_ diag.List, all []diag.Object) Report { return Report{Waiting: all} },
+	} {
+		growth.AtMost(t, 1.4, "microseconds of a report, by objects "+name, func(n int) float64 {
+			var found diag.List
+			var all []diag.Object
+			for i := range 4 * n {
+				o := diag.Object{Kind: "HTTPRoute", Namespace: "shop", Name: fmt.Sprint("route", i)}
+				all = append(all, o)
+				found = append(found, diag.New(o, "spec.rules[0].backendRefs[0]", diag.BackendUnresolved, "it does not exist",
+					"create it"))
+			}
+			r := NewReporter(func(diag.Object, Event) {}, func() time.Time { return time.Unix(0, 0) })
+			return float64(cputime.PerCall(func() { r.Report("web", part(found, all)) }).Microseconds())
+		})
+	}
 }

@@ -114,9 +114,10 @@ func (r *Reporter) Report(unit string, a Report) {
 	a.Found = append(slices.Clip(a.Found), r.onNamespaces(a.Found)...)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	about, found := slices.Concat(a.Objects, a.Waiting), map[diag.Object]diag.List{}
-	for _, o := range about {
+	about, found, member := slices.Concat(a.Objects, a.Waiting), map[diag.Object]diag.List{}, map[diag.Object]place{}
+	for i, o := range about {
 		found[o] = nil
+		member[o] = place{own: true, due: member[o].due || i < len(a.Objects)}
 	}
 	for _, d := range a.Found {
 		if _, known := found[d.Object]; !known {
@@ -129,7 +130,7 @@ func (r *Reporter) Report(unit string, a Report) {
 	}
 	for _, o := range about {
 		a.Found = found[o] // thousands of objects may have findings
-		r.object(unit, o, a)
+		r.object(unit, o, member[o], a)
 	}
 	if a.Partial {
 		return
@@ -173,18 +174,20 @@ func (r *Reporter) succeeded(o diag.Object) {
 		Message: "Successfully reconciled"})
 }
 
-func (r *Reporter) object(unit string, o diag.Object, a Report) {
+// place is what an object is in a report: one of the unit's own, which may have succeeded (due).
+type place struct{ own, due bool }
+
+func (r *Reporter) object(unit string, o diag.Object, as place, a Report) {
 	t := r.reported[unit][o]
 	if t == nil {
 		t = &history{messages: map[string]time.Time{}}
 		r.reported[unit][o] = t
 	}
-	due := slices.Contains(a.Objects, o)
-	t.member = t.member || due || slices.Contains(a.Waiting, o)
+	t.member = t.member || as.own
 	now := r.now()
 	t.failing = t.failing && a.Partial
 	current := map[string]time.Time{}
-	if a.Partial || a.Unedited && (!due || fails(o, a.Found)) {
+	if a.Partial || a.Unedited && (!as.due || fails(o, a.Found)) {
 		// The object has not succeeded since, so that a former finding which recurs is not recorded again.
 		current = maps.Clone(t.messages)
 		maps.DeleteFunc(current, func(_ string, last time.Time) bool { return now.Sub(last) >= repeatAfter })
@@ -210,7 +213,7 @@ func (r *Reporter) object(unit string, o diag.Object, a Report) {
 		t.ok = false
 		return
 	}
-	if due && !a.Partial && (a.Changed || !t.ok) {
+	if as.due && !a.Partial && (a.Changed || !t.ok) {
 		r.succeeded(o)
 		t.ok = true
 	}

@@ -139,9 +139,11 @@ func (s *Reconciler) attribute(d diag.Diagnostic, origins map[stack.Ref]compile.
 	}
 	d.Phase, d.Port = diag.Deploying, portOf(subject(step))
 	var out diag.List
+	known := map[diag.Diagnostic]bool{}
 	on := func(o diag.Object, path string) {
 		d.Object, d.Path = o, path
-		if !slices.Contains(out, d) {
+		if !known[d] {
+			known[d] = true
 			out = append(out, d)
 		}
 	}

@@ -51,19 +51,9 @@ func (s *Reconciler) report(ctx context.Context, t passReport) {
 	}
 	t.found = append(t.found, s.overdueDeletions(t)...)
 	s.showDeletions(ctx, t)
-	account := reporting.Report{Found: t.found, Changed: t.changed, Partial: t.partial, Unedited: t.unedited}
-	for _, o := range objectsOf(t.input.Members) {
-		// Without a stack nothing was done for any member, and for those under dry run nothing ever is.
-		if t.compiled.Stack == nil || slices.Contains(t.waiting, o) || t.input.DryRun != nil &&
-			slices.Contains(objectsOf(t.input.DryRun.Objects), o) {
-			account.Waiting = append(account.Waiting, o)
-		} else {
-			account.Objects = append(account.Objects, o)
-		}
-	}
 	noteFound(ctx, t)
 	s.Metrics.CountFindings(s.Front.Owner(), t.found)
-	s.Reporter.Report(t.key.String(), account)
+	s.Reporter.Report(t.key.String(), t.account())
 	s.notePassed(t)
 	if t.releasing && t.compiled.Stack.Removal == stack.ObjectsDeleted { // no object shows the stack in a moment
 		return
@@ -74,6 +64,29 @@ func (s *Reconciler) report(ctx context.Context, t passReport) {
 	}
 	s.Status.Enqueue(shown)
 	s.reportDecisions(t)
+}
+
+// account is what the Reporter makes events of. Without a stack nothing was done for any member, and for those under dry
+// run nothing ever is.
+func (t passReport) account() reporting.Report {
+	out := reporting.Report{Found: t.found, Changed: t.changed, Partial: t.partial, Unedited: t.unedited}
+	waits := map[diag.Object]bool{}
+	for _, o := range t.waiting {
+		waits[o] = true
+	}
+	if t.input.DryRun != nil {
+		for _, o := range objectsOf(t.input.DryRun.Objects) {
+			waits[o] = true
+		}
+	}
+	for _, o := range objectsOf(t.input.Members) {
+		if t.compiled.Stack == nil || waits[o] {
+			out.Waiting = append(out.Waiting, o)
+		} else {
+			out.Objects = append(out.Objects, o)
+		}
+	}
+	return out
 }
 
 // reportDecisions hands over the statuses of the objects that a pass decides about, with what is known of the load

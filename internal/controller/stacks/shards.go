@@ -8,6 +8,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/compile/shard"
@@ -68,7 +69,8 @@ func (s *Reconciler) place(key stack.Key, before shard.Placement, known bool, af
 		s.mu.Unlock()
 		return false
 	}
-	if known && before.Equal(after) {
+	moves := !known || !before.Equal(after)
+	if !moves && before.Sizes(after) {
 		s.mu.Unlock()
 		return true
 	}
@@ -76,7 +78,9 @@ func (s *Reconciler) place(key stack.Key, before shard.Placement, known bool, af
 	st.memory = &m
 	s.Checkpoints.Put(checkpoint.Memory, first.String(), &m)
 	s.mu.Unlock()
-	s.wakeShards(key, max(before.Last(), after.Last()))
+	if moves {
+		s.wakeShards(key, max(before.Last(), after.Last()))
+	}
 	return true
 }
 
@@ -131,14 +135,39 @@ func (s *Reconciler) shardsShown(ctx context.Context, key stack.Key, w front.Inp
 	return all, nil
 }
 
-// showOf returns what the status of a member shows of the load balancers of its group: the one of its first host
-// first. Unknown ones are left out; ok is false if none is known, and the status stays.
-func showOf(w front.Input, all []owner.LoadBalancer, m metav1.Object) (show owner.LoadBalancer, ok bool) {
-	declared, known := memberOf(w, m)
+// groupView says on which load balancers of a group its members are.
+type groupView struct {
+	members map[client.ObjectKey]*intent.Member // what each declares on all load balancers
+	shownOn func(routes []intent.Route) []int
+}
+
+func viewOf(w front.Input) groupView {
+	v := groupView{map[client.ObjectKey]*intent.Member{}, w.Placement.Shown()}
+	for i := range w.Group {
+		o := &w.Group[i].Object
+		v.members[client.ObjectKey{Namespace: o.Namespace, Name: o.Name}] = &w.Group[i]
+	}
+	return v
+}
+
+// on returns the numbers of the load balancers that the status of an object shows; known is false if the group has one
+// only, or the object declares nothing.
+func (v groupView) on(o metav1.Object) (on []int, known bool) {
+	m := v.members[client.ObjectKey{Namespace: o.GetNamespace(), Name: o.GetName()}]
+	if m == nil {
+		return nil, false
+	}
+	return v.shownOn(m.Routes), true
+}
+
+// show returns what the status of a member shows of the load balancers of its group: the one of its first host first.
+// Unknown ones are left out; ok is false if none is known, and the status stays.
+func (v groupView) show(all []owner.LoadBalancer, m metav1.Object) (show owner.LoadBalancer, ok bool) {
+	on, known := v.on(m)
 	if !known {
 		return all[0], true
 	}
-	for _, n := range w.Placement.ShownOn(declared.Routes) {
+	for _, n := range on {
 		if n >= len(all) {
 			continue
 		}
@@ -154,17 +183,6 @@ func showOf(w front.Input, all []owner.LoadBalancer, m metav1.Object) (show owne
 	return show, show.Hostname != ""
 }
 
-// memberOf returns what an object declares in a group with several load balancers, on all of them.
-func memberOf(w front.Input, o metav1.Object) (m intent.Member, known bool) {
-	at := slices.IndexFunc(w.Group, func(x intent.Member) bool {
-		return x.Object.Namespace == o.GetNamespace() && x.Object.Name == o.GetName()
-	})
-	if at < 0 {
-		return m, false
-	}
-	return w.Group[at], true
-}
-
 // left returns the objects of those that leave which are no longer members of the group.
 func left(w front.Input) []metav1.Object {
 	return slices.DeleteFunc(slices.Clone(w.Leaving), func(o metav1.Object) bool { return slices.Contains(w.Emptied, o) })
@@ -174,11 +192,9 @@ func left(w front.Input) []metav1.Object {
 // another load balancer does not show its name yet.
 func (s *Reconciler) wakeWriter(key stack.Key, w front.Input, name string) {
 	_, n := naming.ShardOf(key.ID)
-	kind := owner.Of(key.Owner)
+	kind, of := owner.Of(key.Owner), viewOf(w)
 	for _, o := range w.Members {
-		m, known := memberOf(w, o)
-		if known && slices.Contains(w.Placement.ShownOn(m.Routes), n) && !slices.Contains(kind.Hostnames(o),
-			strings.ToLower(name)) {
+		if on, _ := of.on(o); slices.Contains(on, n) && !slices.Contains(kind.Hostnames(o), strings.ToLower(name)) {
 			s.Waker.Wake(queue.Normal, front.ShardKey(key, 0))
 			return
 		}

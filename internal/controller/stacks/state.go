@@ -100,10 +100,14 @@ func (s *Reconciler) unreleased(key stack.Key, leaving []metav1.Object) []metav1
 	if len(known) == 0 {
 		return leaving
 	}
+	lost := map[types.UID]bool{}
+	for _, uid := range known {
+		lost[uid] = true
+	}
 	var left []metav1.Object
 	var shown []types.UID
 	for _, o := range leaving {
-		if slices.Contains(known, o.GetUID()) {
+		if lost[o.GetUID()] {
 			shown = append(shown, o.GetUID())
 		} else {
 			left = append(left, o)

@@ -52,12 +52,13 @@ func (s *Reconciler) writeStatus(ctx context.Context, key stack.Key, c compile.R
 	if err != nil {
 		return o, nil, nil, err
 	}
+	of, othersPorts := viewOf(w), portsOfOthers(c)
 	w.Members, refused = s.writeMembers(ctx, "status of", w.Members, func(m client.Object) objectwriter.Write {
-		show, known := showOf(w, all, m)
+		show, known := of.show(all, m)
 		if !known {
 			return objectwriter.Write{}
 		}
-		show.OthersPorts = portsOfOthers(c, owner.Object(m))
+		show.OthersPorts = othersPorts(owner.Object(m))
 		return objectwriter.Write{Part: objectwriter.Status, Change: func(o client.Object) bool { return kind.Show(o, show) }}
 	})
 	o.Hostnames = w.Hostnames(key.Owner)
@@ -70,16 +71,28 @@ func (s *Reconciler) writeStatus(ctx context.Context, key stack.Key, c compile.R
 	return o, nil, refused, nil
 }
 
-// portsOfOthers returns the ports of listeners that only other members declare.
-func portsOfOthers(c compile.Result, member diag.Object) (out []int32) {
+// portsOfOthers returns what finds the ports of listeners that only others than a member declare.
+func portsOfOthers(c compile.Result) func(member diag.Object) []int32 {
+	var all []int32
+	own := map[diag.Object][]int32{}
 	for i := range c.Stack.Listeners {
 		l := &c.Stack.Listeners[i]
-		if of := c.Origins[stack.Ref{Kind: stack.KindListener, ID: l.ID}].Objects; len(of) > 0 &&
-			!slices.Contains(of, member) {
-			out = append(out, l.Port)
+		of := c.Origins[stack.Ref{Kind: stack.KindListener, ID: l.ID}].Objects
+		if len(of) > 0 {
+			all = append(all, l.Port)
+		}
+		for _, o := range of {
+			own[o] = append(own[o], l.Port)
 		}
 	}
-	return out
+	return func(member diag.Object) (out []int32) {
+		for _, port := range all {
+			if !slices.Contains(own[member], port) {
+				out = append(out, port)
+			}
+		}
+		return out
+	}
 }
 
 // addressNotes returns notes on the members whose status cannot show a load balancer, with its name.

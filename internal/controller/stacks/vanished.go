@@ -7,6 +7,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/internal/front"
@@ -42,14 +43,22 @@ func (m *mark) is(o metav1.Object) bool { return m.object.GetUID() == o.GetUID()
 func (s *Reconciler) noteMarked(key stack.Key, members []metav1.Object, refused refusedWrites) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	var fresh []mark
 	for _, o := range members {
 		if !refused.of(owner.Object(o)) && o.GetUID() != "" && o.GetDeletionTimestamp() == nil &&
 			!slices.Contains(o.GetFinalizers(), naming.Finalizer(key)) {
-			st := s.state(key)
-			st.marked = append(slices.DeleteFunc(st.marked, func(m mark) bool { return m.is(o) }),
-				mark{object: o, at: s.Now(), removals: s.removals(o)})
+			fresh = append(fresh, mark{object: o, at: s.Now(), removals: s.removals(o)})
 		}
 	}
+	if len(fresh) == 0 {
+		return
+	}
+	again := map[types.UID]bool{}
+	for i := range fresh {
+		again[fresh[i].object.GetUID()] = true
+	}
+	st := s.state(key)
+	st.marked = append(slices.DeleteFunc(st.marked, func(m mark) bool { return again[m.object.GetUID()] }), fresh...)
 }
 
 // endMarking records the end of a pass that began at a time.
@@ -74,14 +83,17 @@ func (s *Reconciler) noteShown(key stack.Key, w front.Input) {
 	if st == nil || len(st.marked) == 0 {
 		return
 	}
-	shown := slices.Concat(w.Members, w.Leaving)
+	shown := map[types.UID]metav1.Object{}
+	for _, o := range slices.Concat(w.Leaving, w.Members) {
+		shown[o.GetUID()] = o
+	}
 	st.marked = slices.DeleteFunc(st.marked, func(m mark) bool {
-		i := slices.IndexFunc(shown, m.is)
-		return !m.gone && s.Now().Sub(m.at) > markedFor || i >= 0 && shown[i].GetDeletionTimestamp() != nil
+		o := shown[m.object.GetUID()]
+		return !m.gone && s.Now().Sub(m.at) > markedFor || o != nil && o.GetDeletionTimestamp() != nil
 	})
 	for n := range st.marked {
-		if i := slices.IndexFunc(shown, st.marked[n].is); i >= 0 {
-			st.marked[n].object = shown[i]
+		if o := shown[st.marked[n].object.GetUID()]; o != nil {
+			st.marked[n].object = o
 		}
 	}
 }

@@ -222,8 +222,8 @@ func disjointValues(a, b []string, fold bool) bool {
 // differ reports whether the literal texts of two patterns, up to the first wildcard and behind the last one,
 // contradict each other.
 func differ(x, y string) bool {
-	headX, tailX, wildX := ends(x)
-	headY, tailY, wildY := ends(y)
+	headX, tailX, wildX := Ends(x)
+	headY, tailY, wildY := Ends(y)
 	head, tail := min(len(headX), len(headY)), min(len(tailX), len(tailY))
 	switch {
 	case headX[:head] != headY[:head], tailX[len(tailX)-tail:] != tailY[len(tailY)-tail:]:
@@ -237,9 +237,9 @@ func differ(x, y string) bool {
 // Wildcards are the characters of a pattern that do not stand for themselves.
 const Wildcards = `*?\`
 
-// ends are the literal texts of a pattern before its first wildcard and behind its last one. A backslash counts as a
-// wildcard.
-func ends(pattern string) (head, tail string, wild bool) {
+// Ends returns the literal texts of a pattern before its first wildcard and behind its last one: the whole pattern, twice,
+// if it has none. A backslash counts as a wildcard.
+func Ends(pattern string) (head, tail string, wild bool) {
 	first := strings.IndexAny(pattern, Wildcards)
 	if first < 0 {
 		return pattern, pattern, false

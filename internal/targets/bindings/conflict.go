@@ -98,6 +98,37 @@ func (c Conflicts) Superseded(owner inventory.Owner, o *v1beta1.TargetGroupBindi
 	return &d
 }
 
+// Serving returns those of all bindings of a target group that Superseded has nothing against, without comparing each
+// with each: a tenant may make thousands.
+func (c Conflicts) Serving(owner inventory.Owner, all []v1beta1.TargetGroupBinding) (out []*v1beta1.TargetGroupBinding) {
+	var sharing []v1beta1.TargetGroupBinding // one is enough for Misplaced
+	if at := slices.IndexFunc(all, func(x v1beta1.TargetGroupBinding) bool {
+		return owner.BindsIn(x.Namespace) && x.Spec.MultiClusterTargetGroup
+	}); at >= 0 {
+		sharing = all[at : at+1]
+	}
+	var oldest, alone *v1beta1.TargetGroupBinding // alone is the first one that does not share
+	for i := range all {
+		x := &all[i]
+		if c.Misplaced(owner, x, sharing) {
+			continue
+		}
+		out = append(out, x)
+		if oldest == nil || byPrecedence(owner, x, oldest) < 0 {
+			oldest = x
+		}
+		if !x.Spec.MultiClusterTargetGroup && (alone == nil || byPrecedence(owner, x, alone) < 0) {
+			alone = x
+		}
+	}
+	return slices.DeleteFunc(out, func(x *v1beta1.TargetGroupBinding) bool {
+		if !x.Spec.MultiClusterTargetGroup {
+			return x != oldest
+		}
+		return alone != nil && byPrecedence(owner, alone, x) < 0
+	})
+}
+
 // first is the binding that is to serve the target group; nil if there is none.
 func first(owner inventory.Owner, all []v1beta1.TargetGroupBinding) *v1beta1.TargetGroupBinding {
 	var out *v1beta1.TargetGroupBinding

@@ -316,15 +316,18 @@ func (g *group) mayLeave(q *Request, key string) bool {
 	return !q.Unseen && (q.Own == nil || q.Own[key]) || g.requested[key]
 }
 
-// notOurs returns the targets that stay registered although no visible binding wants them.
+// notOurs returns the targets that stay registered although no visible binding wants them. In a shared group, they are
+// those of the record.
 func (g *group) notOurs() []string {
-	if g.request == nil || !g.request.Unseen || g.request.Record != nil || !g.known {
+	q := g.request
+	if q == nil || q.Record == nil && !q.Unseen || !g.known {
 		return nil
 	}
-	wanted := g.wanted(g.request)
+	wanted := g.wanted(q)
 	var out []string
 	for key := range g.members {
-		if !wanted[key] && !g.requested[key] {
+		if !wanted[key] && (q.Record == nil && !g.requested[key] || q.Record != nil && g.recordOf(q.Binding).left[key] &&
+			!q.Preceding[key]) {
 			out = append(out, key)
 		}
 	}

@@ -23,6 +23,7 @@ type RegisteredTargets interface {
 type record struct {
 	loaded, saved bool
 	keys          map[string]bool
+	left          map[string]bool // that were recorded, and stay registered as those of others
 }
 
 func (g *group) recordOf(binding stack.ID) *record {
@@ -38,12 +39,12 @@ func (g *group) recordOf(binding stack.ID) *record {
 // targets added, so that each target that this cluster registers is in the record, whatever happens afterwards. Once
 // other targets are deregistered, it saves the wanted targets alone. The caller holds the group's lock.
 func (r *Registry) startRecordCalls(ctx context.Context, g *group, q *Request) {
-	save := func(keys map[string]bool) {
+	c := g.recordOf(q.Binding)
+	save := func(keys, left map[string]bool) {
 		r.callRecord(ctx, g, q, true, func() (*record, error) {
-			return &record{true, true, keys}, q.Record.Save(ctx, q.Binding, slices.Sorted(maps.Keys(keys)))
+			return &record{true, true, keys, left}, q.Record.Save(ctx, q.Binding, slices.Sorted(maps.Keys(keys)))
 		})
 	}
-	c := g.recordOf(q.Binding)
 	wanted := maps.Clone(g.wanted(q)) // a later request changes the original
 	all := maps.Clone(wanted)
 	maps.Copy(all, c.keys)
@@ -51,13 +52,20 @@ func (r *Registry) startRecordCalls(ctx context.Context, g *group, q *Request) {
 	case !c.loaded:
 		r.callRecord(ctx, g, q, false, func() (*record, error) {
 			keys, known, err := q.Record.Load(ctx, q.Binding)
-			return &record{true, known, KeySet(keys)}, err
+			return &record{loaded: true, saved: known, keys: KeySet(keys)}, err
 		})
 	case !c.saved || len(all) > len(c.keys):
-		save(all)
+		save(all, c.left)
 	case len(all) > len(wanted) && len(g.holding.held) == 0 && g.known && !g.reread && !g.busy() &&
 		len(g.calls[deregister].failed) == 0 && len(g.toDeregister(q, nil)) == 0 && len(g.toRegister(ctx, q)) == 0:
-		save(wanted)
+		left := KeySet(nil)
+		maps.Copy(left, c.left)
+		for key := range c.keys {
+			if _, member := g.members[key]; member && !wanted[key] {
+				left[key] = true
+			}
+		}
+		save(wanted, left)
 	}
 }
 

@@ -95,7 +95,7 @@ type Request struct {
 	Keep bool
 	// Record is set if other clusters register targets in the same group: only targets in the record are deregistered.
 	Record RegisteredTargets
-	// OfOthers says which targets in the record are those of other bindings; nil = none is.
+	// OfOthers says which targets in the record are, or may be, those of others; nil = none is.
 	OfOthers func(Target) bool
 	// Unseen: bindings that the controller cannot see may have registered targets in the group. Then only targets are
 	// deregistered that a request has wanted, in this process or in the earlier one whose state Assume restored.
@@ -133,7 +133,8 @@ type Change struct {
 	// Pending is true while calls are in progress. Unanswered are the keys of the wanted targets that they register.
 	Pending    bool
 	Unanswered []string
-	// NotOurs are the keys of targets that are not wanted and stay registered because of Unseen, sorted.
+	// NotOurs are the keys of targets that are not wanted and stay registered because of Unseen or, in a shared group,
+	// because of OfOthers; sorted.
 	NotOurs []string
 	// Retry is the pause before AWS may accept targets that it refused because of its limits; 0 = it is not known.
 	Retry time.Duration

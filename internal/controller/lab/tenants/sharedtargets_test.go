@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -138,6 +140,74 @@ func TestForgedRecordDeregistersNoPodsOfOthers(t *testing.T) {
 			if got := l.Writes(mark); slices.Contains(got, "RegisterTargets") {
 				t.Errorf("the deletion leads to %v", got)
 			}
+		})
+	}
+}
+
+// TestForgedRecordDeregistersNoTargetsOfOtherClusters has two clusters share a target group that neither made, and a
+// tenant of this one write what the other one registered into the record of his binding.
+func TestForgedRecordDeregistersNoTargetsOfOtherClusters(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		checkpointed bool
+		ended        bool     // the pod of the binding ends while the controller does not run
+		stays        []string // of this cluster's targets
+	}{
+		"with checkpoints":                   {checkpointed: true},
+		"with checkpoints, its pod ended":    {checkpointed: true, ended: true},
+		"without checkpoints":                {},
+		"without checkpoints, its pod ended": {ended: true, stays: []string{"10.0.128.50:8080"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l, arn := lab.PrecedingLab(t)
+			l.Checkpointed = c.checkpointed
+			l.Restart()
+			b := lab.Binding(arn, v1beta1.TargetTypeIP)
+			b.Spec.MultiClusterTargetGroup = true
+			l.Create(b)
+			l.Settle()
+			_, err := l.Sim.Balancing.RegisterTargets(t.Context(), &elbv2.RegisterTargetsInput{TargetGroupArn: &arn,
+				Targets: []elbtypes.TargetDescription{{Id: new("10.0.1.78"), Port: new(int32(80))}}})
+			l.Must(err)
+			record := &corev1.ConfigMap{}
+			forge := func() {
+				if l.Get(record, naming.ClaimsConfigMap("bound")) {
+					record.Data[bindingobject.TargetsKey] = "10.0.1.77:80,10.0.1.78:80,10.0.128.50:8080,10.0.128.51:8080"
+					l.Must(l.Client.Update(t.Context(), record))
+				}
+			}
+			restart := func() {
+				if c.checkpointed {
+					l.Crash()
+				}
+				l.Restart()
+			}
+			forge()
+			if c.ended {
+				for _, o := range lab.Pods("a", "10.0.128.50") {
+					l.Must(l.Client.Delete(t.Context(), o))
+				}
+			}
+			restart()
+			l.Settle()
+			others := []string{"10.0.1.77:80", "10.0.1.78:80"}
+			if want := append(others, c.stays...); c.ended {
+				l.WantTargets(arn, want...)
+			} else {
+				l.WantTargets(arn, append(others, "10.0.128.50:8080")...)
+			}
+			if c.checkpointed && !l.Saw("TargetGroupBinding shop/bound", "10.0.1.78:80, stay registered") {
+				t.Errorf("no note:\n%s", strings.Join(l.Events, "\n"))
+			}
+			l.Scale("web", "10.0.128.51") // of which a record is saved
+			l.Settle()
+			l.WantTargets(arn, append(others, append(slices.Clone(c.stays), "10.0.128.51:8080")...)...)
+			forge()
+			restart()
+			l.Must(l.Client.Delete(t.Context(), b))
+			l.Settle()
+			l.WantTargets(arn, append(others, c.stays...)...)
 		})
 	}
 }

@@ -129,6 +129,26 @@ func isForeign(v *objects.View, namespace string, to objects.Ref) bool {
 	return errors.As(err, new(*objects.ForeignError))
 }
 
+// Strangers returns which of some load balancers are certainly none of endpoints that wait for theirs, sorted: they are of
+// objects of namespaces in which no such endpoint names an object. answers are about the endpoints, owners about the load
+// balancers.
+func Strangers(ga *agav1beta1.GlobalAccelerator, endpoints []Endpoint, answers, owners Answers) (out []string) {
+	declared, in := map[string]bool{}, map[string]bool{ga.Namespace: true, "": true} // "": a group, or not of this cluster
+	for i := range endpoints {
+		e := &endpoints[i]
+		declared[e.ID], declared[answers[cmp.Or(e.ID, e.Host)].ARN] = true, true
+		if e.State != Gone {
+			in[e.object.Namespace] = true
+		}
+	}
+	for _, arn := range slices.Sorted(maps.Keys(owners)) {
+		if a := owners[arn]; !declared[arn] && a.Problem == "" && a.OwnerProblem == "" && !in[a.Owner.ID.Namespace] {
+			out = append(out, arn)
+		}
+	}
+	return out
+}
+
 // Forget drops the consents for load balancers that an accelerator does not have.
 func (m *Memory) Forget(o accelerator.Observed) {
 	has := map[string]bool{}
