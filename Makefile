@@ -128,7 +128,7 @@ test-emulated: build-of-tests ## the acceptance tests on an API server that emul
 	@LBC_KUBERNETES=$(EMULATED) $(PROGRAMS_OF_TESTS) $(GO) test -C playground -count=1 -timeout 30m ./e2e/acceptance
 
 # Counts, no times: the rows are the same on each machine. Rows of tests that fail are printed too.
-GROWTH_PACKAGES = ./awssim/acm ./cmd/controller ./internal/aws/inventory ./internal/aws/inventory/certificate ./internal/aws/inventory/securitygroup ./internal/aws/refusal ./internal/compile ./internal/controller/bindingpass ./internal/controller/checkpoint ./internal/controller/metrics ./internal/controller/networking ./internal/controller/reporting ./internal/controller/stacks ./internal/controller/webhook ./internal/front/gateway ./internal/front/gateway/attachment ./internal/front/ingress ./internal/model/facts ./internal/targets/bindings ./internal/targets/registrar ./internal/targets/sgsync
+GROWTH_PACKAGES = ./awssim/acm ./cmd/controller ./internal/aws/inventory ./internal/aws/inventory/certificate ./internal/aws/inventory/securitygroup ./internal/aws/refusal ./internal/compile ./internal/compile/shard ./internal/controller/bindingpass ./internal/controller/checkpoint ./internal/controller/metrics ./internal/controller/networking ./internal/controller/reporting ./internal/controller/stacks ./internal/controller/webhook ./internal/front ./internal/front/gateway ./internal/front/gateway/attachment ./internal/front/ingress ./internal/model/facts ./internal/targets/bindings ./internal/targets/registrar ./internal/targets/sgsync
 .PHONY: growth
 growth: ## print what one event costs with 250, 1,000 and 4,000 objects, and the exponent; fails where the cost grows
 	@echo "| test | counted | 250 | 1,000 | 4,000 | exponent |"

@@ -203,19 +203,19 @@ func (w *waiter) shown(ctx context.Context, o client.Object, of func(stack.Key) 
 	return result
 }
 
-// omitted is a member that a status may have no room for, if its newest version is in effect; nil = the verdict says why
-// that is not known.
+// omitted is a member that a status may have no room for, if its newest version is in effect; nil = the verdict says
+// why that is not known.
 func omitted(lb *v1alpha1.LoadBalancer, o v1alpha1.ObjectReference, version string) (*v1alpha1.Member, verdict) {
 	by, where := lb.Status.Omitted, lb.Namespace+"/"+lb.Name
 	switch {
 	case slices.Contains(by.Versions, reporting.OmittedVersion(o, version)):
 		return &v1alpha1.Member{ObjectReference: o, ObservedVersion: version, EffectiveVersion: version}, verdict{}
 	case int(by.InEffect) > len(by.Versions):
-		return nil, ends("the status of LoadBalancer %s has no room for %d of its objects, so it does not show whether %s is "+
-			"in effect: put fewer objects on one load balancer", where, by.Count, titleOf(o))
+		return nil, ends("the status of LoadBalancer %s has no room for %d of its objects, so it does not show whether %s "+
+			"is in effect: put fewer objects on one load balancer", where, by.Count, titleOf(o))
 	}
-	return nil, waits("the newest version is not in effect, as far as LoadBalancer %s shows, whose status does not list %d "+
-		"objects; events of the object show whether it is refused", where, by.Count)
+	return nil, waits("the newest version is not in effect, as far as LoadBalancer %s shows, whose status does not list "+
+		"%d objects; events of the object show whether it is refused", where, by.Count)
 }
 
 // compare is the verdict on one member of a load balancer, by its newest version.

@@ -9,8 +9,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/overlap"
 )
 
-// endIndex finds hosts whose literal beginning, or literal end, does not contradict that of a pattern: few of the others
-// of a group. Thousands of wildcards of a tenant are compared with little of what others declare.
+// endIndex finds hosts whose literal beginning, or literal end, does not contradict that of a pattern: few of the
+// others of a group. Thousands of wildcards of a tenant are compared with little of what others declare.
 type endIndex struct{ heads, tails side }
 
 // side has hosts by their beginnings, or by their reversed ends.
@@ -62,8 +62,8 @@ func (x endIndex) of(pattern string) iter.Seq[string] {
 	}
 }
 
-// near returns the hosts whose text begins with a text, the hosts with wildcards whose text is a beginning of it, and how
-// many both are.
+// near returns the hosts whose text begins with a text, the hosts with wildcards whose text is a beginning of it, and
+// how many both are.
 func (s *side) near(text string) (from []entry, shorter []string, n int) {
 	low := sort.Search(len(s.all), func(i int) bool { return s.all[i].text >= text })
 	high := low + sort.Search(len(s.all)-low, func(i int) bool { return !strings.HasPrefix(s.all[low+i].text, text) })

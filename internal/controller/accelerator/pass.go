@@ -217,8 +217,9 @@ func (p *pass) deploy(ctx context.Context, d accelerator.Declared, endpoints []d
 // process without checkpoints does not know what was declared before.
 func (p *pass) findStrangers(ctx context.Context, d accelerator.Declared, o accelerator.Observed,
 	strangers func(owners declare.Answers) []string) {
-	waits := func(g accelerator.Group) bool { return g.Waiting }
-	if !slices.ContainsFunc(d.Listeners, func(l accelerator.Listener) bool { return slices.ContainsFunc(l.Groups, waits) }) {
+	if !slices.ContainsFunc(d.Listeners, func(l accelerator.Listener) bool {
+		return slices.ContainsFunc(l.Groups, func(g accelerator.Group) bool { return g.Waiting })
+	}) {
 		return
 	}
 	var needs []declare.Need

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,6 +22,8 @@ import (
 type apiServer struct {
 	refuse func(e *corev1.Event) error
 	open   chan struct{}
+
+	mu     sync.Mutex
 	stored []*corev1.Event
 	counts map[string]int32 // by name
 }
@@ -35,6 +38,8 @@ func (s *apiServer) CreateWithEventNamespaceWithContext(ctx context.Context, e *
 			return nil, err
 		}
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.stored = append(s.stored, e)
 	return e, ctx.Err()
 }
@@ -42,6 +47,8 @@ func (s *apiServer) CreateWithEventNamespaceWithContext(ctx context.Context, e *
 func (s *apiServer) PatchWithEventNamespaceWithContext(_ context.Context, e *corev1.Event, _ []byte) (*corev1.Event,
 	error,
 ) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.counts == nil {
 		s.counts = map[string]int32{}
 	}
@@ -51,6 +58,8 @@ func (s *apiServer) PatchWithEventNamespaceWithContext(_ context.Context, e *cor
 
 // at is where an event of a namespace is among those that were stored; -1 = nowhere.
 func (s *apiServer) at(namespace string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	return slices.IndexFunc(s.stored, func(e *corev1.Event) bool { return e.Namespace == namespace })
 }
 

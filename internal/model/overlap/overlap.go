@@ -237,8 +237,8 @@ func differ(x, y string) bool {
 // Wildcards are the characters of a pattern that do not stand for themselves.
 const Wildcards = `*?\`
 
-// Ends returns the literal texts of a pattern before its first wildcard and behind its last one: the whole pattern, twice,
-// if it has none. A backslash counts as a wildcard.
+// Ends returns the literal texts of a pattern before its first wildcard and behind its last one: the whole pattern,
+// twice, if it has none. A backslash counts as a wildcard.
 func Ends(pattern string) (head, tail string, wild bool) {
 	first := strings.IndexAny(pattern, Wildcards)
 	if first < 0 {

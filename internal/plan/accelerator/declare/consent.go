@@ -129,9 +129,9 @@ func isForeign(v *objects.View, namespace string, to objects.Ref) bool {
 	return errors.As(err, new(*objects.ForeignError))
 }
 
-// Strangers returns which of some load balancers are certainly none of endpoints that wait for theirs, sorted: they are of
-// objects of namespaces in which no such endpoint names an object. answers are about the endpoints, owners about the load
-// balancers.
+// Strangers returns which of some load balancers are certainly none of endpoints that wait for theirs, sorted: they are
+// of objects of namespaces in which no such endpoint names an object. answers are about the endpoints, owners about the
+// load balancers.
 func Strangers(ga *agav1beta1.GlobalAccelerator, endpoints []Endpoint, answers, owners Answers) (out []string) {
 	declared, in := map[string]bool{}, map[string]bool{ga.Namespace: true, "": true} // "": a group, or not of this cluster
 	for i := range endpoints {
