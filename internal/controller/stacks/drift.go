@@ -30,8 +30,8 @@ func (s *Reconciler) withhold(key stack.Key, c compile.Result, o awsop.Observed)
 
 // appliedTo returns the fields of a stack that were last applied. Without a record, because the policy is new, no
 // field counts as applied in a process that has seen the stack before, and for a load balancer that does not exist:
-// everything is applied once. A new process has lost the record, so existing values count as applied, and a start
-// undoes nothing.
+// everything is applied once. A new process has lost the record, so the declared values count as applied, and a
+// start undoes nothing.
 func (s *Reconciler) appliedTo(key stack.Key, wanted policy.Fields, o awsop.Observed) policy.Fields {
 	s.mu.Lock()
 	defer s.mu.Unlock()
