@@ -27,6 +27,7 @@ var allowed = map[string]string{
 	"internal/aws/awsclient/turns_test.go: call":                                                        "runs in the bubbles of the tests of turns",
 	"internal/controller/stacks/events_test.go: order":                                                  "runs in the bubble of the test of events of many stacks",
 	"internal/controller/lab/tenants/fairlimits_test.go: pass":                                          "runs in the bubble of the test of AWS's limits",
+	"internal/controller/eventwriter/writer_test.go: pause":                                             "runs in the bubbles of the tests of the writer",
 	"internal/controller/queue/tenant_test.go: wake":                                                    "runs in the bubbles of the tests of tenants",
 	"playground/alerts/fleet_test.go: watchClusters":                                                    "runs in the bubbles of the table of alerts",
 	"playground/alerts/world_test.go: evaluate":                                                         "runs in the bubbles of the table of alerts",

@@ -36,6 +36,8 @@ type street struct {
 	alone, crowd *groupOfMembers
 	// agreed are values that others declared while they were in effect, by setting: these they may hold.
 	agreed map[string]map[string]bool
+	// parted are the settings that others held, and that have not been equal in both worlds since.
+	parted map[string]bool
 	// governed: class parameters of the group name n-b as the namespace that decides.
 	governed bool
 	said     []string
@@ -46,7 +48,8 @@ func newStreet(t *rapid.T) *street {
 		return &groupOfMembers{declared: map[string]map[string]string{}, closed: map[int32][]string{},
 			built: map[string]version{}, inAWS: map[string]string{}}
 	}
-	s := &street{alone: world(), crowd: world(), agreed: map[string]map[string]bool{}}
+	s := &street{alone: world(), crowd: world(), agreed: map[string]map[string]bool{},
+		parted: map[string]bool{}}
 	for _, setting := range guardingSettings() { // of many at once each is rarely seen, as some hide others
 		if rapid.IntRange(0, 2).Draw(t, "with "+setting.name) == 0 {
 			s.alone.settings = append(s.alone.settings, setting)
@@ -165,14 +168,25 @@ func (s *street) agree(setting *sharedSetting, value string) {
 	if len(wanted) == 1 {
 		wanted[setting.fallback] = true
 	}
-	for member, v := range s.crowd.built {
-		if said := v.declared[name]; member[0] != 'b' && wanted[said] {
+	for member, declared := range s.crowd.declared { // also of a member that waits for another reason
+		for _, said := range []string{declared[name], s.crowd.built[member].declared[name]} {
+			if member[0] == 'b' || !wanted[said] {
+				continue
+			}
 			if s.agreed[name] == nil {
 				s.agreed[name] = map[string]bool{}
 			}
 			s.agreed[name][said] = true
 		}
 	}
+}
+
+// ours reports whether a member of n-b declares a value of a setting. If others held a value while the members of n-b
+// disagreed, another one of theirs may be in effect than without others.
+func (s *street) ours(setting, value string) bool {
+	return slices.ContainsFunc(s.crowd.members, func(m intent.Member) bool {
+		return m.Object.Name[0] == 'b' && s.crowd.built[m.Object.Name].declared[setting] == value
+	})
 }
 
 // check compares what namespace n-b has with others and without them.
@@ -190,7 +204,12 @@ func (s *street) check(t *rapid.T) {
 	}
 	for _, setting := range s.alone.settings {
 		name := setting.name
-		if alone[name] != crowd[name] && !held[name] {
+		switch {
+		case held[name]:
+			s.parted[name] = true
+		case alone[name] == crowd[name]:
+			delete(s.parted, name)
+		case !s.parted[name] || !s.ours(name, crowd[name]):
 			t.Fatalf("%s is %q, and %q without others:\n%s", name, crowd[name], alone[name], strings.Join(s.said, "\n"))
 		}
 		s.agree(&setting, crowd[name])

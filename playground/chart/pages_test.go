@@ -31,6 +31,7 @@ var helmFlags = map[string]func(*pflag.FlagSet, *helmOptions){
 	"repo add":   func(*pflag.FlagSet, *helmOptions) {},
 	"repo":       func(*pflag.FlagSet, *helmOptions) {}, // repo update
 	"list":       func(*pflag.FlagSet, *helmOptions) {},
+	"history":    func(*pflag.FlagSet, *helmOptions) {},
 	"rollback":   func(f *pflag.FlagSet, _ *helmOptions) { f.Bool("force-conflicts", false, "") },
 	"uninstall":  func(*pflag.FlagSet, *helmOptions) {},
 }

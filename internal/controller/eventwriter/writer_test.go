@@ -32,7 +32,7 @@ func (s *apiServer) CreateWithEventNamespaceWithContext(ctx context.Context, e *
 	if s.open != nil {
 		<-s.open
 	}
-	time.Sleep(time.Millisecond)
+	pause(time.Millisecond)
 	if s.refuse != nil {
 		if err := s.refuse(e); err != nil {
 			return nil, err
@@ -55,6 +55,8 @@ func (s *apiServer) PatchWithEventNamespaceWithContext(_ context.Context, e *cor
 	s.counts[e.Name] = e.Count
 	return e, nil
 }
+
+func pause(d time.Duration) { time.Sleep(d) }
 
 // at is where an event of a namespace is among those that were stored; -1 = nowhere.
 func (s *apiServer) at(namespace string) int {
@@ -113,7 +115,7 @@ func TestEventsOfATenantLeaveThoseOfOthers(t *testing.T) {
 			Reason: "Failed", Message: "invalid"})
 		close(s.open)
 		synctest.Wait()
-		time.Sleep(time.Minute)
+		pause(time.Minute)
 	})
 	shop := slices.DeleteFunc(slices.Clone(s.stored), func(e *corev1.Event) bool { return e.Namespace != "shop" })
 	if at := s.at("late"); len(shop) != 4 || s.at("shop") > 2 || at < 0 || at > 4 {
@@ -161,12 +163,12 @@ func TestEventIsSentAgain(t *testing.T) {
 			run(t, s, func(w *Writer) {
 				w.Add(event("mal", "evil", "one"))
 				w.Add(event("shop", "web", "two"))
-				time.Sleep(3 * time.Second)
+				pause(3 * time.Second)
 				synctest.Wait()
 				if s.at("shop") < 0 {
 					t.Error("the event of another namespace waits")
 				}
-				time.Sleep(time.Hour)
+				pause(time.Hour)
 			})
 			if len(s.stored) != c.want || tries > mostTries {
 				t.Errorf("%d events after %d tries, want %d", len(s.stored), tries, c.want)
@@ -188,7 +190,7 @@ func TestRepeatedEventIsCounted(t *testing.T) {
 		for range 3 {
 			w.Add(event("shop", "web", "invalid"))
 		}
-		time.Sleep(time.Second)
+		pause(time.Second)
 	})
 	if len(s.stored) != 1 || s.counts[s.stored[0].Name] != 3 {
 		t.Errorf("%d events, and the counts %v", len(s.stored), s.counts)
@@ -214,7 +216,7 @@ func TestNamesThatJoinToOneTextAreTwoObjects(t *testing.T) {
 		e := event("teamb", "web", "invalid")
 		e.About.UID = ""
 		w.Add(e)
-		time.Sleep(time.Second)
+		pause(time.Second)
 	})
 	if s.at("teamb") < 0 {
 		t.Errorf("the event of the other tenant is not among %d", len(s.stored))
