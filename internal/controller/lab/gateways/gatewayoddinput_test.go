@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -64,6 +65,34 @@ TCPRoute shop/net {spec: {parentRefs: [{name: net}], rules: [{backendRefs: [{nam
 		t.Errorf("weights %v\n%s", got, strings.Join(l.Events, "\n"))
 	}
 	l.WantParents(lab.HTTPRoute("api"), "web: Accepted, ResolvedRefs")
+}
+
+// TestWeightsFollowWithinASecond has a program roll out by the weights of a route: the rule in AWS has each of them
+// within a second of the controller's time, by one write.
+func TestWeightsFollowWithinASecond(t *testing.T) {
+	t.Parallel()
+	route := func(web, api int) string {
+		return fmt.Sprintf(`
+HTTPRoute shop/api {spec: {parentRefs: [{name: web}], rules: [{matches: [{path: {type: Exact, value: /roll}}], backendRefs: `+
+			`[{name: web, port: 80, weight: %d}, {name: api, port: 80, weight: %d}]}]}}`, web, api)
+	}
+	l := lab.NewGateway(t, lab.WebGateway+route(100, 1))
+	l.SettleWeb()
+	for share := 10; share <= 100; share += 10 {
+		begun, mark, want := l.Clock.Now(), l.Mark(), fmt.Sprintf("%d:%d", min(100-share, share), max(100-share, share))
+		l.Apply(route(100-share, share))
+		for !slices.Contains(weights(l), want) {
+			wait, err := l.Round(l.WebKeys()...)
+			l.Must(err)
+			if l.Clock.Advance(max(wait, time.Millisecond)); l.Clock.Now().Sub(begun) > time.Second {
+				t.Fatalf("%v later the weights are %v, want %s", l.Clock.Now().Sub(begun), weights(l), want)
+			}
+		}
+		if writes := l.Writes(mark); len(writes) != 1 {
+			t.Errorf("weights %s took the writes %v", want, writes)
+		}
+		l.SettleWeb()
+	}
 }
 
 // TestAListenerWithNullFieldsAdmitsRoutesOfItsNamespace has what a generator of manifests writes for fields that are
