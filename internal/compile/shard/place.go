@@ -376,8 +376,8 @@ func (p Placement) Show(now time.Time) Placement {
 }
 
 // Shown returns what finds the numbers of the load balancers that an object with some routes is to show, that of its
-// first route first. A unit that is moving is shown where it was until it has arrived. Routes without a host are on each
-// load balancer, and are shown on the first one if the object has no others.
+// first route first. A unit that is moving is shown where it was until it has arrived. Routes without a host are on
+// each load balancer, and are shown on the first one if the object has no others.
 func (p Placement) Shown() func(routes []intent.Route) []int {
 	at := map[string]int{}
 	for _, x := range p {

@@ -66,8 +66,8 @@ func (s *Reconciler) report(ctx context.Context, t passReport) {
 	s.reportDecisions(t)
 }
 
-// account is what the Reporter makes events of. Without a stack nothing was done for any member, and for those under dry
-// run nothing ever is.
+// account is what the Reporter makes events of. Without a stack nothing was done for any member, and for those under
+// dry run nothing ever is.
 func (t passReport) account() reporting.Report {
 	out := reporting.Report{Found: t.found, Changed: t.changed, Partial: t.partial, Unedited: t.unedited}
 	waits := map[diag.Object]bool{}

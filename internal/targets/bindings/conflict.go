@@ -100,7 +100,8 @@ func (c Conflicts) Superseded(owner inventory.Owner, o *v1beta1.TargetGroupBindi
 
 // Serving returns those of all bindings of a target group that Superseded has nothing against, without comparing each
 // with each: a tenant may make thousands.
-func (c Conflicts) Serving(owner inventory.Owner, all []v1beta1.TargetGroupBinding) (out []*v1beta1.TargetGroupBinding) {
+func (c Conflicts) Serving(owner inventory.Owner, all []v1beta1.TargetGroupBinding) (
+	out []*v1beta1.TargetGroupBinding) {
 	var sharing []v1beta1.TargetGroupBinding // one is enough for Misplaced
 	if at := slices.IndexFunc(all, func(x v1beta1.TargetGroupBinding) bool {
 		return owner.BindsIn(x.Namespace) && x.Spec.MultiClusterTargetGroup
