@@ -81,10 +81,10 @@ type Fits func(shard int, units []Unit) (bool, error)
 
 // Place places units on load balancers 0 to shards-1. A unit keeps its load balancer as long as it fits there; if
 // units do not fit together, the youngest move, first those of namespaces whose units have more routes than before. A
-// unit that fits on no load balancer stays, or moves to the last
-// one. Moving units do not move again until they have arrived, and fixed units never move.
+// unit that fits on no load balancer stays, or moves to the last one. Moving units do not move again until they have
+// arrived, and fixed units never move.
 func Place(units []Unit, before Placement, shards int, fits Fits) (Placement, error) {
-	p := &placer{shards: shards, fits: fits, on: map[int][]int{}, refused: map[int]map[string]int{}}
+	p := &placer{shards: shards, fits: fits, on: map[int][]int{}, refused: map[refusal]int{}}
 	p.match(units, before)
 	var moving []int
 	for n := 0; n <= before.Last(); n++ {
@@ -127,12 +127,17 @@ func Place(units []Unit, before Placement, shards int, fits Fits) (Placement, er
 
 // placer has the units in the order of their age. on are those that count on each load balancer, by index.
 type placer struct {
-	shards int
-	fits   Fits
-	all    []candidate
-	on     map[int][]int
-	// refused is for how many units of a namespace, tried alone, each load balancer had no room.
-	refused map[int]map[string]int
+	shards  int
+	fits    Fits
+	all     []candidate
+	on      map[int][]int
+	refused map[refusal]int // for how many units, tried alone, there was no room
+}
+
+// refusal is a load balancer that has no room for a unit of a namespace.
+type refusal struct {
+	shard     int
+	namespace string
 }
 
 const (
@@ -260,12 +265,7 @@ func (p *placer) grownLast(units []int) []int {
 // fill puts as many units as fit on a load balancer, in their order, and returns those that do not fit, in the order of
 // their age.
 func (p *placer) fill(n int, run []int) (rest []int, err error) {
-	refused := p.refused[n]
-	if refused == nil {
-		refused = map[string]int{}
-		p.refused[n] = refused
-	}
-	vain := func(i int) bool { return refused[p.all[i].unit.Of] >= mostRefused }
+	vain := func(i int) bool { return p.refused[refusal{n, p.all[i].unit.Of}] >= mostRefused }
 	rest = slices.DeleteFunc(slices.Clone(run), func(i int) bool { return !vain(i) })
 	run = slices.DeleteFunc(slices.Clone(run), vain)
 	if len(run) == 0 {
@@ -288,7 +288,7 @@ func (p *placer) fill(n int, run []int) (rest []int, err error) {
 		}
 		return rest, nil
 	case len(run) == 1:
-		refused[p.all[run[0]].unit.Of]++
+		p.refused[refusal{n, p.all[run[0]].unit.Of}]++
 		return append(rest, run...), nil
 	}
 	for _, half := range [][]int{run[:len(run)/2], run[len(run)/2:]} {
@@ -409,12 +409,13 @@ func (p Placement) Shown() func(routes []intent.Route) []int {
 // Of returns the number of the load balancer that requests for a host find by its name; ok is false if the host is of
 // no unit, and each load balancer answers the same.
 func (p Placement) Of(host string) (n int, ok bool) {
-	if at := slices.IndexFunc(p, func(x Placed) bool { return slices.Contains(x.Hosts, strings.ToLower(host)) }); at >= 0 {
+	host = strings.ToLower(host)
+	if at := slices.IndexFunc(p, func(x Placed) bool { return slices.Contains(x.Hosts, host) }); at >= 0 {
 		return p[at].Shard, true
 	}
 	for i := range p {
 		for _, h := range p[i].Hosts {
-			if !overlap.Disjoint(ofHost(h), ofHost(strings.ToLower(host))) {
+			if !overlap.Disjoint(ofHost(h), ofHost(host)) {
 				return p[i].Shard, true
 			}
 		}

@@ -197,9 +197,7 @@ func (p *pass) deploy(ctx context.Context, d accelerator.Declared, endpoints []d
 	if err != nil {
 		return accelerator.Observed{}, account.Result{}, err
 	}
-	p.findStrangers(ctx, d, o, func(owners declare.Answers) []string {
-		return declare.Strangers(p.ga, endpoints, answers, owners)
-	})
+	p.findStrangers(ctx, d, o, endpoints, answers)
 	plan := diff.Plan(d, o)
 	if plan.Empty() {
 		o, err = p.poll(ctx, o)
@@ -216,7 +214,7 @@ func (p *pass) deploy(ctx context.Context, d accelerator.Declared, endpoints []d
 // findStrangers adds to what is gone what AWS has besides the endpoints that wait and is certainly none of them: a
 // process without checkpoints does not know what was declared before.
 func (p *pass) findStrangers(ctx context.Context, d accelerator.Declared, o accelerator.Observed,
-	strangers func(owners declare.Answers) []string) {
+	endpoints []declare.Endpoint, answers declare.Answers) {
 	if !slices.ContainsFunc(d.Listeners, func(l accelerator.Listener) bool {
 		return slices.ContainsFunc(l.Groups, func(g accelerator.Group) bool { return g.Waiting })
 	}) {
@@ -232,7 +230,7 @@ func (p *pass) findStrangers(ctx context.Context, d accelerator.Declared, o acce
 			}
 		}
 	}
-	gone := strangers(p.Account.Balancers(ctx, p.ga.Namespace, needs, nil))
+	gone := declare.Strangers(p.ga, endpoints, answers, p.Account.Balancers(ctx, p.ga.Namespace, needs, nil))
 	for i := range d.Listeners {
 		for j := range d.Listeners[i].Groups {
 			g := &d.Listeners[i].Groups[j]
