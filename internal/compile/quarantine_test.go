@@ -88,7 +88,7 @@ func TestAfterARestartWhateverMayBeABrokenMembersStays(t *testing.T) {
 		want []string // of port 443, where it listens
 	}{
 		"after a restart":             {nil, []string{"n/b-"}},
-		"with its last valid version":  {remember(ingress("n", "a"), ingress("n", "b", https(certificate1))), nil},
+		"with its last valid version": {remember(ingress("n", "a"), ingress("n", "b", https(certificate1))), nil},
 		"a newcomer is no such thing": {remember(ingress("n", "a", https(certificate1))), nil},
 	} {
 		r := Compile(loadBalancer(ingress("n", "a"), bad), f, config(), c.good)
